@@ -1,0 +1,33 @@
+/**
+ * A dispatcher as it was when its object died: what was learned, the runs in flight and the leases,
+ * all of them before it grants again, so that no endpoint is ever given more calls than slots.
+ */
+import { Dispatcher } from '../src/core/dispatcher.ts';
+import type { DispatcherConfig } from '../src/core/dispatcher-config.ts';
+import { LiveRun } from '../src/core/live-run.ts';
+import { seededRandom } from '../src/core/random.ts';
+import type { TenantStore } from './tenant-store.ts';
+
+/** Chance only decides which samples are forgotten; one seed for all makes a restart repeatable. */
+const SEED = 1;
+
+export function restoreDispatcher(
+  config: DispatcherConfig,
+  store: TenantStore,
+  now: number,
+): Dispatcher {
+  const dispatcher = new Dispatcher(config, { random: seededRandom(SEED) }, now);
+  for (const [name, snapshot] of store.backends()) {
+    const backend = dispatcher.backends.get(name);
+    backend?.speed.restore(snapshot.speed);
+    backend?.arrivals.restore(snapshot.arrivals);
+    for (const [id, endpoint] of Object.entries(snapshot.endpoints)) {
+      backend?.endpoints.get(id)?.restore(endpoint);
+    }
+  }
+  for (const { record, finishedAt } of store.recorded({ learnedOnly: true })) {
+    dispatcher.knowledge.learn(record, finishedAt, dispatcher.speeds);
+  }
+  dispatcher.restore(store.running().map(LiveRun.restore), store.leases());
+  return dispatcher;
+}

@@ -1,0 +1,230 @@
+/**
+ * Every SQL statement of a tenant's object. Leases are written when they are granted: the row makes
+ * the grant durable, and fences an instance that a newer one has replaced. What is learned is
+ * written in batches, one transaction each, so that a run is never counted twice.
+ */
+import type { ArrivalSnapshot } from '../src/core/arrivals.ts';
+import type { EndpointSnapshot, Wake, WakeOutcome } from '../src/core/endpoint.ts';
+import type { SpeedSnapshot } from '../src/core/learned-speed.ts';
+import type { CallRequest, Lease, RunSnapshot } from '../src/core/live-run.ts';
+import type { RecordedRun } from '../src/core/recorded-run.ts';
+import type { TenantDocument } from '../src/protocol.ts';
+
+/** Forward-only, never edited once released: a change is one more entry. */
+const MIGRATIONS = [
+  `CREATE TABLE document (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER, config TEXT);
+   CREATE TABLE leases (call_id TEXT PRIMARY KEY, endpoint TEXT, granted_at REAL, expires_at REAL,
+     request TEXT) WITHOUT ROWID;
+   CREATE TABLE runs (id TEXT PRIMARY KEY, snapshot TEXT) WITHOUT ROWID;
+   CREATE TABLE recorded (seq INTEGER PRIMARY KEY, app TEXT, finished_at REAL, learned INTEGER,
+     record TEXT);
+   CREATE TABLE backends (name TEXT PRIMARY KEY, snapshot TEXT) WITHOUT ROWID;
+   CREATE TABLE wakes (seq INTEGER PRIMARY KEY, backend TEXT, endpoint TEXT, cause TEXT, at REAL,
+     probability REAL, reason TEXT, outcome TEXT, ended_at REAL);`,
+];
+
+/** Finished runs kept of a tenant, the newest; a restart learns from them anew. */
+const RECORDED_KEPT = 5_000;
+const WAKES_KEPT = 1_000;
+/** Rows may hold 2 MB; a longer record (some 20,000 calls) is not kept. */
+const MAX_ROW_CHARS = 1_000_000;
+
+/** What is learned of one backend. */
+export interface BackendSnapshot {
+  readonly speed: SpeedSnapshot;
+  readonly arrivals: ArrivalSnapshot;
+  readonly endpoints: Readonly<Record<string, EndpointSnapshot>>;
+}
+
+export interface FinishedRun {
+  readonly record: RecordedRun;
+  readonly finishedAt: number;
+  readonly learned: boolean;
+}
+
+export interface WakeRecord {
+  readonly backend: string;
+  readonly endpoint: string;
+  readonly wake: Wake;
+  readonly outcome: WakeOutcome | 'dry-run';
+  readonly endedAt: number;
+}
+
+/** One batch of what is learned. */
+export interface Batch {
+  readonly finished: readonly FinishedRun[];
+  /** Runs in flight whose progress changed, and the ids of those that ended. */
+  readonly running: readonly RunSnapshot[];
+  readonly endedRuns: readonly string[];
+  readonly backends: Readonly<Record<string, BackendSnapshot>>;
+  readonly wakes: readonly WakeRecord[];
+}
+
+export class TenantStore {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: SqlStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+    this.#migrate();
+  }
+
+  document(): TenantDocument | undefined {
+    const [row] = this.#sql.exec('SELECT version, config FROM document');
+    return row && { version: Number(row.version), config: JSON.parse(String(row.config)) };
+  }
+
+  saveDocument(document: TenantDocument): void {
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO document VALUES (1, ?, ?)',
+      document.version,
+      JSON.stringify(document.config),
+    );
+  }
+
+  saveLease(request: CallRequest, lease: Lease): void {
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)',
+      request.callId,
+      lease.endpoint,
+      lease.grantedAt,
+      lease.expiresAt,
+      JSON.stringify(request),
+    );
+  }
+
+  renewLease(callId: string, expiresAt: number): void {
+    this.#sql.exec('UPDATE leases SET expires_at = ? WHERE call_id = ?', expiresAt, callId);
+  }
+
+  deleteLease(callId: string): void {
+    this.#sql.exec('DELETE FROM leases WHERE call_id = ?', callId);
+  }
+
+  leases(): Array<{ request: CallRequest; lease: Lease }> {
+    return [...this.#sql.exec('SELECT * FROM leases')].map((row) => ({
+      request: JSON.parse(String(row.request)),
+      lease: {
+        endpoint: String(row.endpoint),
+        grantedAt: Number(row.granted_at),
+        expiresAt: Number(row.expires_at),
+      },
+    }));
+  }
+
+  running(): RunSnapshot[] {
+    return [...this.#sql.exec('SELECT snapshot FROM runs')].map((row) =>
+      JSON.parse(String(row.snapshot)),
+    );
+  }
+
+  backends(): Map<string, BackendSnapshot> {
+    return new Map(
+      [...this.#sql.exec('SELECT name, snapshot FROM backends')].map((row) => [
+        String(row.name),
+        JSON.parse(String(row.snapshot)),
+      ]),
+    );
+  }
+
+  /** Finished runs, oldest first. */
+  *recorded(filter: { app?: string; learnedOnly: boolean }): Iterable<FinishedRun> {
+    const rows = this.#sql.exec(
+      `SELECT record, finished_at, learned FROM recorded
+       WHERE (?1 IS NULL OR app = ?1) AND (learned = 1 OR ?2 = 0) ORDER BY seq`,
+      filter.app ?? null,
+      filter.learnedOnly ? 1 : 0,
+    );
+    for (const row of rows) {
+      yield {
+        record: JSON.parse(String(row.record)),
+        finishedAt: Number(row.finished_at),
+        learned: row.learned === 1,
+      };
+    }
+  }
+
+  /** The newest wakes, newest first. */
+  wakes(limit: number): WakeRecord[] {
+    const rows = this.#sql.exec('SELECT * FROM wakes ORDER BY seq DESC LIMIT ?', limit);
+    return [...rows].map((row) => ({
+      backend: String(row.backend),
+      endpoint: String(row.endpoint),
+      wake: {
+        cause: String(row.cause) as Wake['cause'],
+        at: Number(row.at),
+        probability: Number(row.probability),
+        reason: String(row.reason),
+      },
+      outcome: String(row.outcome) as WakeRecord['outcome'],
+      endedAt: Number(row.ended_at),
+    }));
+  }
+
+  saveBatch(batch: Batch): void {
+    this.#storage.transactionSync(() => {
+      for (const run of batch.running) this.#saveRunning(run);
+      for (const id of batch.endedRuns) this.#sql.exec('DELETE FROM runs WHERE id = ?', id);
+      for (const run of batch.finished) this.#saveFinished(run);
+      for (const [name, snapshot] of Object.entries(batch.backends)) {
+        const text = JSON.stringify(snapshot);
+        this.#sql.exec('INSERT OR REPLACE INTO backends VALUES (?, ?)', name, text);
+      }
+      for (const wake of batch.wakes) this.#saveWake(wake);
+      this.#prune('recorded', RECORDED_KEPT);
+      this.#prune('wakes', WAKES_KEPT);
+    });
+  }
+
+  #saveRunning(run: RunSnapshot): void {
+    const text = JSON.stringify(run);
+    if (text.length > MAX_ROW_CHARS) return;
+    this.#sql.exec('INSERT OR REPLACE INTO runs VALUES (?, ?)', run.id, text);
+  }
+
+  #saveFinished({ record, finishedAt, learned }: FinishedRun): void {
+    const text = JSON.stringify(record);
+    if (text.length > MAX_ROW_CHARS) return;
+    this.#sql.exec(
+      'INSERT INTO recorded (app, finished_at, learned, record) VALUES (?, ?, ?, ?)',
+      record.app,
+      finishedAt,
+      learned ? 1 : 0,
+      text,
+    );
+  }
+
+  #saveWake({ backend, endpoint, wake, outcome, endedAt }: WakeRecord): void {
+    this.#sql.exec(
+      `INSERT INTO wakes (backend, endpoint, cause, at, probability, reason, outcome, ended_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      backend,
+      endpoint,
+      wake.cause,
+      wake.at,
+      wake.probability,
+      wake.reason,
+      outcome,
+      endedAt,
+    );
+  }
+
+  #prune(table: 'recorded' | 'wakes', kept: number): void {
+    this.#sql.exec(
+      `DELETE FROM ${table} WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM ${table}) - ?`,
+      kept,
+    );
+  }
+
+  #migrate(): void {
+    this.#sql.exec('CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY)');
+    const done = Number(this.#sql.exec('SELECT COUNT(*) AS n FROM migrations').one().n);
+    MIGRATIONS.slice(done).forEach((migration, i) => {
+      this.#storage.transactionSync(() => {
+        this.#sql.exec(migration);
+        this.#sql.exec('INSERT INTO migrations VALUES (?)', done + i + 1);
+      });
+    });
+  }
+}

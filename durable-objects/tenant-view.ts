@@ -1,0 +1,60 @@
+/**
+ * What people see of a tenant: its graphs, its recorded runs, its endpoints, its wakes. Views are
+ * text, made once here and passed on as they are.
+ */
+import type { Backend } from '../src/core/backend.ts';
+import type { Dispatcher } from '../src/core/dispatcher.ts';
+import type { TenantStore } from './tenant-store.ts';
+
+const WAKES_SHOWN = 200;
+
+type View = (dispatcher: Dispatcher, store: TenantStore, app: string | undefined) => string;
+
+export const VIEWS = {
+  /** What was learned of each application. */
+  pdgraph: (dispatcher, _store, app) =>
+    JSON.stringify({
+      applications: [...dispatcher.knowledge.models()]
+        .filter((model) => app === undefined || model.app === app)
+        .map((model) => model.view()),
+    }),
+
+  /** Finished runs as JSON Lines, in order of arrival, counted from the earliest. */
+  runs: (_dispatcher, store, app) => {
+    const filter = { learnedOnly: false, ...(app === undefined ? {} : { app }) };
+    const runs = [...store.recorded(filter)].map((r) => r.record);
+    runs.sort((a, b) => a.arrival_ms - b.arrival_ms);
+    const start = runs[0]?.arrival_ms ?? 0;
+    return runs
+      .map((run) => `${JSON.stringify({ ...run, arrival_ms: run.arrival_ms - start })}\n`)
+      .join('');
+  },
+
+  /** What waits and runs now. */
+  status: (dispatcher) =>
+    JSON.stringify({
+      runs_in_flight: dispatcher.register.runs.size,
+      backends: Object.fromEntries([...dispatcher.backends].map(([n, b]) => [n, statusOf(b)])),
+    }),
+
+  /** The newest wakes and how they turned out. */
+  prewarm: (_dispatcher, store) => JSON.stringify({ wakes: store.wakes(WAKES_SHOWN) }),
+} as const satisfies Record<string, View>;
+
+export type ViewName = keyof typeof VIEWS;
+
+function statusOf(backend: Backend) {
+  return {
+    waiting: backend.line.size,
+    running: backend.running,
+    expected_wait_ms: backend.expectedWaitMs(),
+    speed: backend.speed.value,
+    endpoints: [...backend.endpoints].map(([endpoint, e]) => ({
+      endpoint,
+      state: e.state,
+      slots: e.spec.slots,
+      running: e.inFlight,
+      cold_start_ms: e.coldStartMs,
+    })),
+  };
+}

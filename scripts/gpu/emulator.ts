@@ -1,0 +1,183 @@
+/**
+ * The emulated GPU endpoint: the OpenAI API, tools, health, metrics and failures on demand over
+ * HTTP, in front of the engine. Good enough to develop against; never used in production.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Engine, type EngineStats, REAL_TIMERS } from './engine.ts';
+import {
+  cutShort,
+  type EmulatorOptions,
+  type Exchange,
+  parseJson,
+  sendJson,
+} from './exchange.ts';
+import { type Fault, Faults, faultSchema } from './faults.ts';
+import { answerModelCall } from './model-routes.ts';
+import { errorBody } from './openai-answers.ts';
+
+export interface Emulator {
+  readonly url: string;
+  readonly port: number;
+  stats(): EngineStats;
+  fault(fault: Partial<Fault> & Pick<Fault, 'kind'>): void;
+  reset(): void;
+  close(): Promise<void>;
+}
+
+/** Starts an endpoint on loopback; rejects where the port is taken. */
+export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
+  const engine = new Engine(options, options.timeScale ?? 1, REAL_TIMERS);
+  const faults = new Faults();
+  const server = createServer((req, res) => {
+    void handle(req, res, engine, faults, options);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    stats: () => engine.stats(),
+    fault: (fault) => faults.plan(faultSchema.parse(fault)),
+    reset: () => {
+      engine.reset();
+      faults.clear();
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+async function handle(
+  req: IncomingMessage,
+  res: ServerResponse,
+  engine: Engine,
+  faults: Faults,
+  options: EmulatorOptions,
+): Promise<void> {
+  const url = new URL(req.url ?? '/', 'http://emulator');
+  const parts: Buffer[] = [];
+  try {
+    for await (const part of req) parts.push(part as Buffer);
+  } catch {
+    return;
+  }
+  const body = Buffer.concat(parts);
+  const exchange: Exchange = { req, res, url, body, engine, options };
+  if (answerStatus(exchange, faults)) return;
+  if (options.apiKey !== undefined && req.headers.authorization !== `Bearer ${options.apiKey}`) {
+    return sendJson(res, 401, errorBody('wrong key', 'authentication_error', 'invalid_api_key'));
+  }
+  if (options.coldAnswer === '503' && !engine.isWarm) {
+    engine.ping();
+    res.setHeader('retry-after', '1');
+    return sendJson(res, 503, errorBody('Loading model', 'unavailable_error', 503));
+  }
+  const header = req.headers['x-emulator-fault'];
+  const fault = faults.take(url.pathname, typeof header === 'string' ? header : undefined);
+  if (fault === '500') return sendJson(res, 500, errorBody('it broke', 'server_error', 500));
+  if (fault === '503') return sendJson(res, 503, errorBody('overloaded', 'overloaded', 503));
+  if (fault === '429') {
+    res.setHeader('retry-after', '1');
+    return sendJson(res, 429, errorBody('slow down', 'rate_limit_error', 429));
+  }
+  if (fault === 'garbage') {
+    res.writeHead(200, { 'content-type': 'application/json' });
+    res.end('{"choices": [oops');
+    return;
+  }
+  if (fault === 'hang') {
+    const leave = engine.run({ inputTokens: 0, outputTokens: 0, serviceMs: 1e12, onDone: () => {} });
+    res.on('close', leave);
+    return;
+  }
+  if (url.pathname.startsWith('/v1/')) return answerModelCall(exchange, fault === 'cut');
+  return answerTool(exchange, fault === 'cut');
+}
+
+/** What an endpoint answers without waking up and without a slot. */
+function answerStatus(exchange: Exchange, faults: Faults): boolean {
+  const { req, res, url, body, engine, options } = exchange;
+  switch (`${req.method} ${url.pathname}`) {
+    case 'GET /health':
+      if (engine.isWarm) sendJson(res, 200, { status: 'ok' });
+      else sendJson(res, 503, errorBody('Loading model', 'unavailable_error', 503));
+      return true;
+    case 'GET /metrics':
+      res.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
+      res.end(metrics(engine.stats(), options));
+      return true;
+    case 'GET /v1/models':
+      sendJson(res, 200, {
+        object: 'list',
+        data: options.models.map((id) => ({ id, object: 'model', created: 0, owned_by: 'emulator' })),
+      });
+      return true;
+    case 'POST /wake':
+      engine.ping();
+      sendJson(res, 202, { state: engine.stats().state });
+      return true;
+    case 'GET /_emulator/state':
+      sendJson(res, 200, engine.stats());
+      return true;
+    case 'POST /_emulator/faults': {
+      const parsed = faultSchema.safeParse(parseJson(body.toString()));
+      if (parsed.success) faults.plan(parsed.data);
+      if (parsed.success) sendJson(res, 201, parsed.data);
+      else sendJson(res, 400, errorBody(parsed.error.message, 'invalid_request_error', 400));
+      return true;
+    }
+    case 'POST /_emulator/reset':
+      engine.reset();
+      faults.clear();
+      sendJson(res, 200, engine.stats());
+      return true;
+    default:
+      return false;
+  }
+}
+
+function answerTool({ req, res, url, body, engine, options }: Exchange, cut: boolean): void {
+  const header = Number(req.headers['x-emulator-service-ms'] ?? Number.NaN);
+  const json = parseJson(body.toString()) as { service_ms?: unknown } | undefined;
+  const inBody = Number(json?.service_ms ?? Number.NaN);
+  const serviceMs = [header, inBody, options.toolServiceMs ?? 200].find((ms) => ms >= 0) ?? 0;
+  const answer = {
+    ok: true,
+    method: req.method,
+    path: url.pathname,
+    query: url.search,
+    bodyBytes: body.length,
+    contentType: req.headers['content-type'] ?? null,
+  };
+  const leave = engine.run({
+    inputTokens: 0,
+    outputTokens: 0,
+    serviceMs,
+    onDone: () => {
+      if (cut) cutShort(res, '{"ok":');
+      else sendJson(res, 200, answer);
+    },
+  });
+  res.on('close', leave);
+}
+
+function metrics(stats: EngineStats, options: EmulatorOptions): string {
+  const label = `{model_name="${options.models[0] ?? ''}"}`;
+  const usage = options.slots ? stats.running / options.slots : 0;
+  return [
+    '# TYPE vllm:num_requests_running gauge',
+    `vllm:num_requests_running${label} ${stats.running}`,
+    '# TYPE vllm:num_requests_waiting gauge',
+    `vllm:num_requests_waiting${label} ${stats.waiting}`,
+    '# TYPE vllm:kv_cache_usage_perc gauge',
+    `vllm:kv_cache_usage_perc${label} ${usage}`,
+    '',
+  ].join('\n');
+}

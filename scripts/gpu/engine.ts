@@ -1,0 +1,174 @@
+/**
+ * The emulated engine: slots, cold start and service time of each call. Times are in model
+ * milliseconds; `timeScale` of them pass in a real one. Knows nothing of HTTP.
+ */
+import { ColdState } from './cold-state.ts';
+import { type BackendModel, serviceMs } from './service-model.ts';
+import { SlotBatch } from './slot-batch.ts';
+
+export interface Timers {
+  /** Real milliseconds. */
+  now(): number;
+  /** Calls back after real milliseconds; returns what cancels it. */
+  after(ms: number, act: () => void): () => void;
+}
+
+export const REAL_TIMERS: Timers = {
+  now: () => performance.now(),
+  after: (ms, act) => {
+    const timer = setTimeout(act, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+export interface EngineStats {
+  readonly state: string;
+  readonly running: number;
+  readonly waiting: number;
+  readonly maxRunning: number;
+  readonly maxInFlight: number;
+  readonly served: number;
+  readonly aborted: number;
+  readonly coldStarts: number;
+  /** Sum over calls of the time from arrival until the endpoint was warm, model ms. */
+  readonly coldWaitMs: number;
+  readonly warmMs: number;
+  readonly pings: number;
+}
+
+export interface Job {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** Instead of tokens, model ms. */
+  readonly serviceMs?: number;
+  /** So many output tokens have been made. */
+  readonly onProgress?: (tokens: number) => void;
+  readonly onDone: () => void;
+}
+
+/** Between two pieces of output, real ms at the least: high time scales stay cheap. */
+const LEAST_PIECE_MS = 10;
+
+export class Engine {
+  readonly #model: BackendModel;
+  readonly #scale: number;
+  readonly #timers: Timers;
+  readonly #startedAt: number;
+  #batch: SlotBatch;
+  #cold: ColdState;
+  #served = 0;
+  #aborted = 0;
+  #coldWaitMs = 0;
+  #pings = 0;
+
+  constructor(model: BackendModel, timeScale: number, timers: Timers) {
+    this.#model = model;
+    this.#scale = timeScale;
+    this.#timers = timers;
+    this.#startedAt = timers.now();
+    this.#batch = new SlotBatch(model.slots ?? Infinity);
+    this.#cold = this.#newColdState();
+  }
+
+  get isWarm(): boolean {
+    return this.#cold.stateAt(this.#now()) === 'warm';
+  }
+
+  /** Starts it if it is cold; takes no slot. */
+  ping(): void {
+    this.#pings += 1;
+    this.#cold.touch(this.#now());
+  }
+
+  /** Runs a job; returns what aborts it and frees its slot, and does nothing once it is done. */
+  run(job: Job): () => void {
+    let cancelTimer: (() => void) | undefined;
+    let over = false;
+    let inService = false;
+    const leave = this.#batch.enter(() => {
+      const arrivedAt = this.#now();
+      const warmAt = this.#cold.touch(arrivedAt);
+      this.#coldWaitMs += warmAt - arrivedAt;
+      cancelTimer = this.#after(warmAt, () => {
+        inService = true;
+        this.#cold.serviceStarted(this.#now());
+        cancelTimer = undefined;
+        serve(this.#now());
+      });
+    });
+    const finish = (done: boolean) => {
+      if (over) return;
+      over = true;
+      cancelTimer?.();
+      if (inService) this.#cold.serviceEnded(this.#now());
+      leave();
+      if (done) this.#served += 1;
+      else this.#aborted += 1;
+      if (done) job.onDone();
+    };
+    const record =
+      job.serviceMs === undefined
+        ? { input_tokens: job.inputTokens, output_tokens: job.outputTokens }
+        : { service_ms: job.serviceMs };
+    const totalMs = serviceMs(record, this.#model);
+    const prefillMs = job.serviceMs ?? job.inputTokens * this.#model.prefillMsPerToken;
+    const serve = (startedAt: number) => {
+      // Against the time at which service began, so that late timers do not add up.
+      const endAt = startedAt + totalMs;
+      const step = () => {
+        const now = this.#now();
+        if (now >= endAt) return finish(true);
+        const decodeMs = this.#model.decodeMsPerToken;
+        const made = decodeMs > 0 ? Math.floor((now - startedAt - prefillMs) / decodeMs) : 0;
+        if (made > 0) job.onProgress?.(Math.min(made, job.outputTokens));
+        const pieceMs = Math.max(decodeMs, LEAST_PIECE_MS * this.#scale);
+        const firstMs = startedAt + prefillMs + decodeMs;
+        const next = job.onProgress ? Math.max(firstMs, now + pieceMs) : endAt;
+        cancelTimer = this.#after(Math.min(next, endAt), step);
+      };
+      step();
+    };
+    return () => finish(false);
+  }
+
+  reset(): void {
+    this.#cold = this.#newColdState();
+    this.#batch = new SlotBatch(this.#model.slots ?? Infinity);
+    this.#served = 0;
+    this.#aborted = 0;
+    this.#coldWaitMs = 0;
+    this.#pings = 0;
+  }
+
+  stats(): EngineStats {
+    const now = this.#now();
+    return {
+      state: this.#cold.stateAt(now),
+      running: this.#batch.running,
+      waiting: this.#batch.waiting,
+      maxRunning: this.#batch.maxRunning,
+      maxInFlight: this.#batch.maxInFlight,
+      served: this.#served,
+      aborted: this.#aborted,
+      coldStarts: this.#cold.starts,
+      coldWaitMs: this.#coldWaitMs,
+      warmMs: this.#cold.warmMsUntil(now),
+      pings: this.#pings,
+    };
+  }
+
+  #newColdState(): ColdState {
+    const { coldStartMs, idleTimeoutMs } = this.#model;
+    if (coldStartMs === undefined) return new ColdState(undefined);
+    return new ColdState({ coldStartMs, idleTimeoutMs: idleTimeoutMs ?? Infinity });
+  }
+
+  /** Model time. */
+  #now(): number {
+    return (this.#timers.now() - this.#startedAt) * this.#scale;
+  }
+
+  #after(modelTime: number, act: () => void): () => void {
+    return this.#timers.after(Math.max(0, modelTime - this.#now()) / this.#scale, act);
+  }
+}

@@ -1,0 +1,53 @@
+/** The emulated endpoint as a program: node scripts/gpu/main.ts --port 9000 --models m --slots 8 */
+import { parseArgs } from 'node:util';
+import { startEmulator } from './emulator.ts';
+
+const OPTIONS = {
+  port: { type: 'string', default: '9000' },
+  models: { type: 'string', default: 'm' },
+  slots: { type: 'string', default: '8' },
+  'prefill-ms': { type: 'string', default: '0.1' },
+  'decode-ms': { type: 'string', default: '20' },
+  'cold-start-ms': { type: 'string' },
+  'idle-timeout-ms': { type: 'string', default: '60000' },
+  'time-scale': { type: 'string', default: '1' },
+} as const;
+
+function numberOf(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value >= 0) return value;
+  console.error(`--${name}: expected a number of 0 or more, got "${text}"`);
+  process.exit(2);
+}
+
+function readOptions() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(2);
+  }
+}
+
+const values = readOptions();
+const cold = values['cold-start-ms'];
+try {
+  const emulator = await startEmulator({
+    port: numberOf('port', values.port),
+    models: values.models.split(','),
+    slots: numberOf('slots', values.slots),
+    prefillMsPerToken: numberOf('prefill-ms', values['prefill-ms']),
+    decodeMsPerToken: numberOf('decode-ms', values['decode-ms']),
+    idleTimeoutMs: numberOf('idle-timeout-ms', values['idle-timeout-ms']),
+    timeScale: numberOf('time-scale', values['time-scale']),
+    ...(cold === undefined ? {} : { coldStartMs: numberOf('cold-start-ms', cold) }),
+  });
+  console.log(`emulated endpoint at ${emulator.url}/v1, models ${values.models}`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => void emulator.close().then(() => process.exit(0)));
+  }
+} catch (error) {
+  const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+  console.error(taken ? `port ${values.port} is taken: choose another with --port` : String(error));
+  process.exit(1);
+}

@@ -1,0 +1,37 @@
+/** The table of contents: which path is answered where, and what happens when nothing answers. */
+import { Hono } from 'hono';
+import { errorResponse } from './errors.ts';
+import { admin } from './routes/admin.ts';
+import type { AppEnv } from './routes/app-env.ts';
+import { backends } from './routes/backends.ts';
+import { openai } from './routes/openai.ts';
+import { runs } from './routes/runs.ts';
+import { status } from './routes/status.ts';
+import { tenantAuth } from './routes/tenant-auth.ts';
+
+export const app = new Hono<AppEnv>();
+
+app.use(async (c, next) => {
+  c.set('requestId', requestId(c.req.header('x-request-id')));
+  return next();
+});
+
+app.route('/', status);
+app.use('/v1/*', tenantAuth);
+app.route('/v1/backends', backends);
+app.route('/v1/runs', runs);
+app.route('/v1', openai);
+app.route('/admin', admin);
+
+app.notFound((c) => errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') }));
+
+app.onError((error, c) => {
+  const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  console.error(JSON.stringify({ event: 'internal_error', request: c.get('requestId'), cause }));
+  return errorResponse({ code: 'internal_error' }, { 'x-request-id': c.get('requestId') });
+});
+
+/** The client's own id where it is usable in a header; it names the call everywhere. */
+function requestId(given: string | undefined): string {
+  return given !== undefined && /^[\w.:-]{8,128}$/.test(given) ? given : crypto.randomUUID();
+}

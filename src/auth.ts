@@ -1,0 +1,50 @@
+/** Who calls: a tenant's key, or the administrator's token. Keys are known by their hash only. */
+import { type KeyOwner, loadKeyOwner } from './config/store.ts';
+import { failure, type Outcome } from './errors.ts';
+
+/** Longer than any key that was ever issued; not worth hashing. */
+const MAX_KEY_CHARS = 256;
+
+export async function authenticate(
+  headers: Headers,
+  kv: KVNamespace,
+): Promise<Outcome<{ owner: KeyOwner }>> {
+  const key = bearer(headers);
+  if (!key) return failure('invalid_api_key', { message: 'Send "Authorization: Bearer KEY".' });
+  const owner = await loadKeyOwner(kv, await sha256Hex(key));
+  return owner ? { ok: true, owner } : failure('invalid_api_key');
+}
+
+export async function authenticateAdmin(
+  headers: Headers,
+  adminToken: string | undefined,
+): Promise<Outcome<object>> {
+  const token = bearer(headers);
+  if (!token || !adminToken) return failure('invalid_api_key');
+  const [given, wanted] = await Promise.all([digest(token), digest(adminToken)]);
+  return crypto.subtle.timingSafeEqual(given, wanted) ? { ok: true } : failure('invalid_api_key');
+}
+
+export async function sha256Hex(text: string): Promise<string> {
+  return hex(new Uint8Array(await digest(text)));
+}
+
+/** A new key, 160 bits of chance, and the id by which it is spoken of. */
+export function newKey(): { id: string; key: string } {
+  const bytes = crypto.getRandomValues(new Uint8Array(24));
+  return { id: `key_${hex(bytes.subarray(0, 4))}`, key: `tal_${hex(bytes.subarray(4))}` };
+}
+
+function bearer(headers: Headers): string | undefined {
+  const match = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '');
+  const key = match?.[1];
+  return key && key.length <= MAX_KEY_CHARS ? key : undefined;
+}
+
+function digest(text: string): Promise<ArrayBuffer> {
+  return crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+}

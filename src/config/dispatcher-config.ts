@@ -1,0 +1,41 @@
+/** From a tenant's configuration, what the dispatcher has to know of it. */
+import type { BackendSpec, DispatcherConfig } from '../core/dispatcher-config.ts';
+import { type BackendConfig, endpointId, type TenantConfig } from './schema.ts';
+
+export function toDispatcherConfig(config: TenantConfig): DispatcherConfig {
+  return {
+    policy: config.policy,
+    alpha: config.alpha,
+    leaseMs: config.leaseMs,
+    runSilenceMs: config.runSilenceMs,
+    weights: Object.fromEntries(
+      Object.entries(config.applications).map(([app, { weight }]) => [app, weight]),
+    ),
+    backends: Object.fromEntries(
+      Object.entries(config.backends).map(([name, b]) => [name, toBackendSpec(b, config)]),
+    ),
+  };
+}
+
+function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpec {
+  return {
+    endpoints: backend.endpoints.map((e) => ({
+      id: endpointId(e),
+      slots: e.slots,
+      ...(e.coldStart
+        ? {
+            coldStart: {
+              estimateMs: e.coldStart.estimateMs,
+              idleTimeoutMs: e.coldStart.idleTimeoutMs,
+            },
+          }
+        : {}),
+    })),
+    queueDepth: backend.queue.depth,
+    maxWaitMs: backend.queue.maxWaitMs,
+    maxWaitColdMs: backend.queue.maxWaitColdMs,
+    whileCold: backend.whileCold,
+    speed: backend.speed,
+    prewarm: backend.prewarm ?? config.prewarm,
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * A tenant's configuration: its shape, all its defaults, and nothing else. Everything has a default
+ * but the backends; unknown keys are refused, so that a misspelt one is not silently ignored. Code
+ * behind this parse never asks whether a field is set.
+ */
+import { z } from 'zod';
+import { POLICY_NAMES } from '../core/policies/registry.ts';
+import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"');
+const milliseconds = z.int().min(1).max(86_400_000);
+const probability = z.number().min(0).max(1);
+
+export const TENANT_NAME = name;
+
+const coldStart = z.strictObject({
+  /** Assumed time from wake to answer until wakes have been seen. */
+  estimateMs: milliseconds.default(30_000),
+  /** The platform's own idle timeout. */
+  idleTimeoutMs: milliseconds.default(60_000),
+  /** Path for a POST that wakes it, from the URL's root; without it a one-token completion does. */
+  wakePath: z.string().startsWith('/').optional(),
+});
+
+const endpoint = z.strictObject({
+  /** Names it in headers and reports; its URL where absent. */
+  name: name.optional(),
+  url: z.string().max(2048),
+  /** Calls at a time. */
+  slots: z.int().min(1).max(100_000).default(8),
+  /** Name of the Worker secret that holds its key, sent as a bearer token. */
+  auth: z.strictObject({ secret: z.string().regex(/^[A-Z][A-Z0-9_]*$/) }).optional(),
+  coldStart: coldStart.optional(),
+  /** Ask for usage in streams where the client did not. Off for servers that refuse the field. */
+  includeUsage: z.boolean().default(true),
+});
+
+const queue = z.strictObject({
+  depth: z.int().min(0).max(100_000).default(1_000),
+  maxWaitMs: milliseconds.default(300_000),
+  maxWaitColdMs: milliseconds.default(600_000),
+});
+
+const timeouts = z.strictObject({
+  firstByteMs: milliseconds.default(120_000),
+  idleMs: milliseconds.default(60_000),
+  totalMs: milliseconds.default(900_000),
+});
+
+const prewarm = z.strictObject({
+  mode: z.enum(['off', 'dry-run', 'on']).default('on'),
+  /** Probability of need from which warming pays. */
+  theta: probability.default(0.25),
+});
+
+const backend = z.strictObject({
+  /** Models that it serves, as clients name them. */
+  models: z.array(z.string().min(1).max(256)).default([]),
+  endpoints: z.array(endpoint).min(1).max(64),
+  queue: queue.prefault({}),
+  whileCold: z.enum(['hold', 'send']).default('hold'),
+  timeouts: timeouts.prefault({}),
+  /** Speed assumed until calls have told, in ms a token. */
+  speed: z
+    .strictObject({ inputMs: z.number().min(0), outputMs: z.number().min(0) })
+    .default({ inputMs: 0.1, outputMs: 25 }),
+  /** Instead of the tenant's. */
+  prewarm: prewarm.optional(),
+});
+
+const keyHash = z.strictObject({
+  id: name,
+  /** SHA-256 of the key, in hex. The key itself is never stored. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits'),
+});
+
+const tenant = z.strictObject({
+  backends: z.record(name, backend).refine((b) => Object.keys(b).length > 0, {
+    message: 'expected at least one backend',
+  }),
+  policy: z.enum(POLICY_NAMES).default('gittins'),
+  /** Weight of arrival in the order: more bounds waits more tightly, 0 is the pure policy. */
+  alpha: z.number().min(0).max(100).default(0.5),
+  /** By application. */
+  applications: z
+    .record(z.string(), z.strictObject({ weight: z.number().min(0.001).max(1_000).default(1) }))
+    .default({}),
+  prewarm: prewarm.prefault({}),
+  limits: z
+    .strictObject({ bodyBytes: z.int().min(1_024).max(100_000_000).default(10_000_000) })
+    .prefault({}),
+  /** Silence after which a run has ended, for applications not known to pause longer. */
+  runSilenceMs: milliseconds.default(30_000),
+  /** Time that a granted slot lasts without a sign of life from its Worker. */
+  leaseMs: z.int().min(5_000).max(3_600_000).default(90_000),
+  /** Absent in a PUT: the keys stay as they are. */
+  keys: z.array(keyHash).max(1_000).optional(),
+});
+
+export type TenantConfig = z.infer<typeof tenant>;
+export type KeyHash = z.infer<typeof keyHash>;
+export type BackendConfig = TenantConfig['backends'][string];
+export type EndpointConfig = BackendConfig['endpoints'][number];
+
+/** One thing that is wrong with a configuration. */
+export interface ConfigProblem {
+  /** Path of the field, as in `backends.m.endpoints[0].url`. */
+  readonly param: string;
+  readonly message: string;
+}
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: TenantConfig }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Checks a configuration and fills in the defaults. */
+export function parseTenantConfig(input: unknown, rules: UrlRules): ParsedConfig {
+  const parsed = tenant.safeParse(input);
+  if (!parsed.success) {
+    return {
+      ok: false,
+      problems: parsed.error.issues.map((issue) => ({
+        param: pathText(
+          issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path,
+        ),
+        message: issue.message,
+      })),
+    };
+  }
+  const problems = [...crossCheck(parsed.data, rules)];
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, config: parsed.data };
+}
+
+/** An endpoint's name within its backend. */
+export function endpointId(config: EndpointConfig): string {
+  return config.name ?? config.url;
+}
+
+/** A path as people write it: `a.b[0].c`. */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text === '' ? String(part) : `${text}.${String(part)}`;
+  }, '');
+}
+
+function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<ConfigProblem> {
+  const backendOfModel = new Map<string, string>();
+  for (const [backendName, b] of Object.entries(config.backends)) {
+    if (backendName === 'client') {
+      yield { param: 'backends.client', message: 'the name "client" is taken: units of the client' };
+    }
+    for (const [i, model] of b.models.entries()) {
+      const other = backendOfModel.get(model);
+      if (other !== undefined) {
+        const param = `backends.${backendName}.models[${i}]`;
+        yield { param, message: `model "${model}" is served by backend "${other}" already` };
+      }
+      backendOfModel.set(model, backendName);
+    }
+    const ids = new Set<string>();
+    for (const [i, e] of b.endpoints.entries()) {
+      const at = `backends.${backendName}.endpoints[${i}]`;
+      const problem = endpointUrlProblem(e.url, rules);
+      if (problem) yield { param: `${at}.url`, message: problem };
+      if (ids.has(endpointId(e))) {
+        yield { param: `${at}.name`, message: `"${endpointId(e)}" is named twice in this backend` };
+      }
+      ids.add(endpointId(e));
+    }
+  }
+}

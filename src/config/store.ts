@@ -1,0 +1,153 @@
+/**
+ * Tenants and key hashes in KV, and each isolate's short memory of them. KV is how a configuration
+ * gets to the edges; the tenant's object is where it is changed. A stored configuration that does
+ * not parse never replaces the last good one.
+ */
+import { z } from 'zod';
+import type { TenantDocument } from '../protocol.ts';
+import { type ConfigProblem, parseTenantConfig, type TenantConfig } from './schema.ts';
+
+/** How long an isolate believes what it read, ms. A revoked key is refused by the object at once. */
+const BELIEVED_MS = 10_000;
+const MAX_REMEMBERED = 5_000;
+
+const documentSchema = z.object({
+  version: z.number(),
+  config: z.record(z.string(), z.unknown()),
+});
+const keySchema = z.object({ tenant: z.string(), keyId: z.string() });
+
+/** To whom a key belongs. */
+export type KeyOwner = z.infer<typeof keySchema>;
+
+export interface LoadedTenant {
+  readonly tenant: string;
+  readonly version: number;
+  readonly config: TenantConfig;
+}
+
+export type TenantLookup =
+  | { readonly ok: true; readonly loaded: LoadedTenant }
+  | { readonly ok: false; readonly problems?: readonly ConfigProblem[] };
+
+interface Remembered<T> {
+  readonly value: T;
+  readonly until: number;
+}
+
+const tenants = new Map<string, Remembered<TenantLookup>>();
+const keys = new Map<string, Remembered<KeyOwner | undefined>>();
+
+function tenantKey(tenant: string): string {
+  return `tenant:${tenant}`;
+}
+
+function hashKey(sha256: string): string {
+  return `key:${sha256}`;
+}
+
+export async function readDocument(
+  kv: KVNamespace,
+  tenant: string,
+): Promise<TenantDocument | undefined> {
+  const parsed = documentSchema.safeParse(await kv.get(tenantKey(tenant), 'json'));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** A document that came from the tenant's object as text. */
+export function parseDocument(text: string): TenantDocument {
+  return documentSchema.parse(JSON.parse(text));
+}
+
+/** The tenant's configuration, checked and with its defaults. */
+export async function loadTenant(
+  kv: KVNamespace,
+  tenant: string,
+  development: boolean,
+): Promise<TenantLookup> {
+  return remember(tenants, tenant, async (last) => {
+    const document = await readDocument(kv, tenant);
+    if (!document) return { ok: false };
+    const parsed = parseTenantConfig(document.config, { development });
+    if (parsed.ok) {
+      const { version } = document;
+      return { ok: true, loaded: { tenant, version, config: parsed.config } };
+    }
+    const { problems } = parsed;
+    console.error(JSON.stringify({ event: 'bad_configuration', tenant, problems }));
+    return last?.ok ? last : { ok: false, problems };
+  });
+}
+
+/** Whose key this is, by its SHA-256 in hex. */
+export async function loadKeyOwner(kv: KVNamespace, sha256: string): Promise<KeyOwner | undefined> {
+  return remember(keys, sha256, async () => {
+    const parsed = keySchema.safeParse(await kv.get(hashKey(sha256), 'json'));
+    return parsed.success ? parsed.data : undefined;
+  });
+}
+
+/** Distributes a configuration: the tenant's document, its keys, and the end of those it lost. */
+export async function distribute(
+  kv: KVNamespace,
+  tenant: string,
+  document: TenantDocument,
+  before: TenantDocument | undefined,
+): Promise<void> {
+  const present = keysOf(document);
+  const kept = new Set(present.map((k) => k.sha256));
+  // Keys first: a configuration without its keys would turn clients away.
+  for (const key of present) {
+    await kv.put(hashKey(key.sha256), JSON.stringify({ tenant, keyId: key.id }));
+    keys.delete(key.sha256);
+  }
+  await kv.put(tenantKey(tenant), JSON.stringify(document));
+  for (const key of keysOf(before)) {
+    if (!kept.has(key.sha256)) await kv.delete(hashKey(key.sha256));
+    keys.delete(key.sha256);
+  }
+  tenants.delete(tenant);
+}
+
+export async function withdraw(
+  kv: KVNamespace,
+  tenant: string,
+  last: TenantDocument | undefined,
+): Promise<void> {
+  await kv.delete(tenantKey(tenant));
+  for (const key of keysOf(last)) {
+    await kv.delete(hashKey(key.sha256));
+    keys.delete(key.sha256);
+  }
+  tenants.delete(tenant);
+}
+
+/** What this isolate believes of a tenant turned out to be old. */
+export function forgetTenant(tenant: string): void {
+  tenants.delete(tenant);
+}
+
+function keysOf(document: TenantDocument | undefined): Array<{ id: string; sha256: string }> {
+  const parsed = z
+    .array(z.object({ id: z.string(), sha256: z.string() }))
+    .safeParse(document?.config.keys);
+  return parsed.success ? parsed.data : [];
+}
+
+async function remember<T>(
+  memory: Map<string, Remembered<T>>,
+  key: string,
+  load: (last: T | undefined) => Promise<T>,
+): Promise<T> {
+  const now = Date.now();
+  const known = memory.get(key);
+  if (known && now < known.until) return known.value;
+  const value = await load(known?.value);
+  memory.delete(key);
+  memory.set(key, { value, until: now + BELIEVED_MS });
+  if (memory.size > MAX_REMEMBERED) {
+    const [oldest] = memory.keys();
+    if (oldest !== undefined) memory.delete(oldest);
+  }
+  return value;
+}

@@ -1,0 +1,157 @@
+/**
+ * One backend of a tenant: its endpoints, the line before it, its learned speed and its arrivals.
+ * It chooses the endpoint of a grant and the endpoint to wake; the dispatcher decides when to ask.
+ */
+import { Arrivals } from './arrivals.ts';
+import type { CallResult } from './call-result.ts';
+import type { BackendSpec } from './dispatcher-config.ts';
+import { Endpoint } from './endpoint.ts';
+import { LearnedSpeed } from './learned-speed.ts';
+import type { LiveCall } from './live-run.ts';
+import type { WaitingLine } from './waiting-line.ts';
+
+export class Backend {
+  readonly name: string;
+  readonly endpoints = new Map<string, Endpoint>();
+  readonly arrivals: Arrivals;
+  readonly speed: LearnedSpeed;
+  line: WaitingLine;
+  spec: BackendSpec;
+  /** The configuration no longer names it; it stays until its last call has ended. */
+  removed = false;
+
+  constructor(name: string, spec: BackendSpec, line: WaitingLine, now: number) {
+    this.name = name;
+    this.spec = spec;
+    this.line = line;
+    this.arrivals = new Arrivals(now);
+    this.speed = new LearnedSpeed(spec.speed);
+    this.configure(spec, now);
+  }
+
+  /** Takes over a new description: endpoints that are gone drain, new ones begin cold. */
+  configure(spec: BackendSpec, now: number): void {
+    this.spec = spec;
+    this.removed = false;
+    const named = new Map(spec.endpoints.map((e) => [e.id, e]));
+    for (const [id, endpoint] of this.endpoints) {
+      if (!named.has(id)) this.#drain(id, endpoint);
+    }
+    for (const [id, endpointSpec] of named) {
+      const known = this.endpoints.get(id);
+      if (!known) {
+        this.endpoints.set(id, new Endpoint(endpointSpec, now));
+        continue;
+      }
+      known.spec = endpointSpec;
+      if (known.state === 'draining' || !endpointSpec.coldStart) known.state = 'warm';
+    }
+  }
+
+  remove(): void {
+    this.removed = true;
+    for (const [id, endpoint] of this.endpoints) this.#drain(id, endpoint);
+  }
+
+  /** The endpoint that the next call goes to: the warm one with the largest share of free slots. */
+  pick(now: number): Endpoint | undefined {
+    let best: Endpoint | undefined;
+    for (const endpoint of this.endpoints.values()) {
+      if (!this.#accepts(endpoint, now)) continue;
+      if (!best || preference(endpoint) > preference(best)) best = endpoint;
+    }
+    return best;
+  }
+
+  get running(): number {
+    let running = 0;
+    for (const endpoint of this.endpoints.values()) running += endpoint.inFlight;
+    return running;
+  }
+
+  /** True where some endpoint answers calls now, whether or not it has a free slot. */
+  get isWarm(): boolean {
+    for (const endpoint of this.endpoints.values()) if (endpoint.state === 'warm') return true;
+    return false;
+  }
+
+  get canGoCold(): boolean {
+    return this.spec.endpoints.some((e) => e.coldStart);
+  }
+
+  /** A cold endpoint to wake for those that wait, or undefined where what is up or coming suffices. */
+  endpointToWake(now: number): Endpoint | undefined {
+    let coming = 0;
+    let cold: Endpoint | undefined;
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.state === 'warm' || endpoint.state === 'warming') coming += endpoint.spec.slots;
+      else if (endpoint.state === 'cold' && now >= endpoint.restsUntil) cold ??= endpoint;
+    }
+    return this.line.size > coming ? cold : undefined;
+  }
+
+  /** The endpoint whose cold start is the shortest: what a forecast has to look ahead. */
+  get coldStartMs(): number {
+    let least = Infinity;
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.spec.coldStart) least = Math.min(least, endpoint.coldStartMs);
+    }
+    return Number.isFinite(least) ? least : 0;
+  }
+
+  /** Expected wait of a call that joins the line now, ms. */
+  expectedWaitMs(): number {
+    let slots = 0;
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.state !== 'draining') slots += endpoint.spec.slots;
+    }
+    const coldMs = this.isWarm ? 0 : this.coldStartMs;
+    const ahead = Math.max(0, this.line.size + this.running - slots + 1);
+    return coldMs + (slots > 0 ? (ahead * this.speed.meanServiceMs) / slots : 0);
+  }
+
+  /** Longest wait of a call, ms: the client's wish, but no longer than configured. */
+  maxWaitMs(call: LiveCall['request']): number {
+    const configured = this.isWarm ? this.spec.maxWaitMs : this.spec.maxWaitColdMs;
+    return Math.min(configured, call.maxWaitMs ?? Infinity);
+  }
+
+  observe(result: CallResult, call: LiveCall): void {
+    this.speed.observe(result, call.request);
+  }
+
+  /** When an endpoint changes its state by itself or may be tried again, epoch ms. */
+  dueAt(now: number): number {
+    let due = Infinity;
+    for (const endpoint of this.endpoints.values()) {
+      due = Math.min(due, endpoint.changesAt);
+      if (this.line.size > 0 && endpoint.restsUntil > now) {
+        due = Math.min(due, endpoint.restsUntil);
+      }
+    }
+    return due;
+  }
+
+  /** Forgets an endpoint that drains once its last call has ended. */
+  settle(id: string): void {
+    const endpoint = this.endpoints.get(id);
+    if (endpoint?.state === 'draining' && endpoint.inFlight === 0) this.endpoints.delete(id);
+  }
+
+  #accepts(endpoint: Endpoint, now: number): boolean {
+    if (endpoint.isReady(now)) return true;
+    if (this.spec.whileCold === 'hold' || endpoint.state === 'draining') return false;
+    return endpoint.state !== 'warm' && endpoint.free > 0 && now >= endpoint.restsUntil;
+  }
+
+  #drain(id: string, endpoint: Endpoint): void {
+    endpoint.state = 'draining';
+    if (endpoint.inFlight === 0) this.endpoints.delete(id);
+  }
+}
+
+/** Warm before cold, then the emptier. Slots may be without limit. */
+function preference(endpoint: Endpoint): number {
+  const used = Number.isFinite(endpoint.spec.slots) ? endpoint.inFlight / endpoint.spec.slots : 0;
+  return (endpoint.state === 'warm' ? 2 : endpoint.state === 'warming' ? 1 : 0) + (1 - used) / 2;
+}

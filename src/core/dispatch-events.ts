@@ -1,0 +1,94 @@
+/**
+ * What can happen to the dispatcher, and what it wants done. The tenant's object turns each effect
+ * into I/O, the simulator into an event on its heap; neither decides anything.
+ */
+import type { CallResult } from './call-result.ts';
+import type { DispatcherConfig } from './dispatcher-config.ts';
+import type { Wake, WakeOutcome } from './endpoint.ts';
+import type { CallRequest } from './live-run.ts';
+import type { RecordedRun } from './recorded-run.ts';
+
+export type DispatchEvent =
+  | { readonly type: 'submitted'; readonly call: CallRequest }
+  | { readonly type: 'ended'; readonly callId: string; readonly result: CallResult }
+  | { readonly type: 'cancelled'; readonly callId: string }
+  | { readonly type: 'renewed'; readonly callId: string }
+  | {
+      readonly type: 'unit-began';
+      readonly runId: string;
+      readonly app: string;
+      readonly unit: string;
+    }
+  | { readonly type: 'unit-ended'; readonly runId: string; readonly unit: string }
+  | { readonly type: 'run-finished'; readonly runId: string }
+  | {
+      readonly type: 'woken';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly ok: boolean;
+      /** Time from the wake call to its answer; absent where nothing was measured. */
+      readonly tookMs?: number;
+    }
+  | { readonly type: 'gone-cold'; readonly backend: string; readonly endpoint: string }
+  | { readonly type: 'configured'; readonly config: DispatcherConfig }
+  /** Look ahead beyond each cold start by so many ms; the cron's period. */
+  | { readonly type: 'forecast'; readonly aheadMs: number }
+  | { readonly type: 'tick' };
+
+/** Why a call was not admitted. */
+export type RefusalCode = 'queue_full' | 'queue_timeout' | 'backend_warming' | 'backend_removed';
+
+export interface Granted {
+  readonly type: 'granted';
+  readonly callId: string;
+  readonly backend: string;
+  readonly endpoint: string;
+  readonly runId: string;
+  readonly app: string;
+  readonly unit: string;
+  readonly grantedAt: number;
+  readonly expiresAt: number;
+  readonly waitedMs: number;
+  /** Key by which it was chosen, less alpha * arrival where the policy ages: the rank over weight. */
+  readonly rankMs: number;
+}
+
+export interface Refused {
+  readonly type: 'refused';
+  readonly callId: string;
+  readonly code: RefusalCode;
+  readonly retryAfterMs: number;
+}
+
+export type Effect =
+  | Granted
+  | Refused
+  /** A slot came back. `expired`: nobody had said so in time. */
+  | {
+      readonly type: 'released';
+      readonly callId: string;
+      readonly cause: 'ended' | 'cancelled' | 'expired';
+    }
+  | {
+      readonly type: 'wake';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly wake: Wake;
+      /** Only recorded: prewarming is in dry-run. */
+      readonly dryRun: boolean;
+    }
+  | {
+      readonly type: 'wake-ended';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly wake: Wake;
+      readonly outcome: WakeOutcome;
+    }
+  | {
+      readonly type: 'run-finished';
+      readonly runId: string;
+      /** Absent where none of the run's calls came about. */
+      readonly record?: RecordedRun;
+      /** False for a run that broke off: kept for people, not learned from. */
+      readonly learned: boolean;
+    };

@@ -1,0 +1,41 @@
+/** What the dispatcher must know of a tenant; src/config makes it of the tenant's configuration. */
+import type { Speed } from './demand.ts';
+import type { EndpointSpec } from './endpoint.ts';
+import type { PolicyName } from './policies/registry.ts';
+
+export interface BackendSpec {
+  readonly endpoints: readonly EndpointSpec[];
+  /** Calls that may wait at a time; one more is refused. */
+  readonly queueDepth: number;
+  /** Longest wait for a slot, ms, while an endpoint is warm / while all are cold. */
+  readonly maxWaitMs: number;
+  readonly maxWaitColdMs: number;
+  /**
+   * What happens to calls while every endpoint is cold. `hold`: they wait here, where they can still
+   * be ordered, while one call wakes the endpoint. `send`: they go, and wait in the platform's queue.
+   */
+  readonly whileCold: 'hold' | 'send';
+  /** Speed assumed until calls have told. */
+  readonly speed: Speed;
+  readonly prewarm: PrewarmSpec;
+}
+
+export interface PrewarmSpec {
+  /** `dry-run` decides and records, but does not ping. */
+  readonly mode: 'off' | 'dry-run' | 'on';
+  /** Probability of need from which warming pays: c / (c + v). */
+  readonly theta: number;
+}
+
+export interface DispatcherConfig {
+  readonly policy: PolicyName;
+  /** Weight of arrival in the key: 0 is the pure policy, more bounds waits more tightly. */
+  readonly alpha: number;
+  readonly backends: Readonly<Record<string, BackendSpec>>;
+  /** Priority of an application: its rank is divided by it. 1 where not named. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** Time that a lease lasts without being renewed, ms. */
+  readonly leaseMs: number;
+  /** A run that has been silent for so long has ended, ms (longer for one known to pause longer). */
+  readonly runSilenceMs: number;
+}

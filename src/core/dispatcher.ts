@@ -1,0 +1,328 @@
+/**
+ * The heart: a state machine, (state, events, now) -> effects. It admits calls in the policy's
+ * order, takes back every slot exactly once, learns from finished runs and says which endpoints to
+ * wake. It has no clock, no randomness and no I/O; the tenant's object and the simulator drive it.
+ *
+ * Invariants: an endpoint never has more leases than slots; a call is granted at most once at a
+ * time; every submitted call is granted, refused or cancelled; every lease ends.
+ */
+import { Backend } from './backend.ts';
+import { type CallResult, recordOf } from './call-result.ts';
+import { demandOf, NO_DEMAND, SERVICE_SPEED, type Speeds } from './demand.ts';
+import type { DispatchEvent, Effect, Granted, RefusalCode } from './dispatch-events.ts';
+import type { BackendSpec, DispatcherConfig } from './dispatcher-config.ts';
+import type { Endpoint } from './endpoint.ts';
+import { Knowledge } from './knowledge.ts';
+import type { CallRequest, Lease, LiveCall, LiveRun } from './live-run.ts';
+import { OrderedQueue } from './ordered-queue.ts';
+import { POLICIES } from './policies/registry.ts';
+import type { Policy } from './policy.ts';
+import { Prewarmer } from './prewarmer.ts';
+import type { Random } from './random.ts';
+import type { CallRecord } from './recorded-run.ts';
+import { RunRegister } from './run-register.ts';
+import { WaitingLine } from './waiting-line.ts';
+
+export interface DispatcherOptions {
+  readonly random: Random;
+  /** A policy instead of the configured one: clairvoyant ones need what only a simulator knows. */
+  readonly policy?: Policy;
+}
+
+export class Dispatcher {
+  readonly backends = new Map<string, Backend>();
+  readonly knowledge: Knowledge;
+  readonly register: RunRegister;
+  readonly #calls = new Map<string, LiveCall>();
+  /** Every call by the time at which something must happen to it: its wait or its lease ends. */
+  readonly #limits = new OrderedQueue<LiveCall>();
+  readonly #options: DispatcherOptions;
+  readonly #prewarmer: Prewarmer;
+  #config: DispatcherConfig;
+  #policy: Policy;
+  #effects: Effect[] = [];
+
+  constructor(config: DispatcherConfig, options: DispatcherOptions, now: number) {
+    this.#config = config;
+    this.#options = options;
+    this.#policy = options.policy ?? POLICIES[config.policy];
+    this.knowledge = new Knowledge(options.random);
+    this.register = new RunRegister(this.knowledge, this.speeds);
+    this.#prewarmer = new Prewarmer({
+      backends: this.backends,
+      runs: this.register.runs,
+      knowledge: this.knowledge,
+      speeds: this.speeds,
+    });
+    this.#configure(config, now);
+  }
+
+  /** Speed of each backend, in ms a token. */
+  readonly speeds: Speeds = (name) => this.backends.get(name)?.speed.value ?? SERVICE_SPEED;
+
+  /** Applies events that happen at one instant, lets time act, then grants what can be granted. */
+  step(events: readonly DispatchEvent[], now: number): Effect[] {
+    const effects: Effect[] = [];
+    this.#effects = effects;
+    for (const event of events) this.#apply(event, now);
+    this.#pass(now);
+    for (const backend of this.backends.values()) this.#dispatch(backend, now);
+    this.#prewarmer.act(now, effects);
+    return effects;
+  }
+
+  /** When `step` must be called again though nothing happens, epoch ms; Infinity for never. */
+  dueAt(now: number): number {
+    let due = Math.min(this.#limits.peekKey(), this.register.dueAt, this.#prewarmer.dueAt);
+    for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
+    return due;
+  }
+
+  call(callId: string): LiveCall | undefined {
+    return this.#calls.get(callId);
+  }
+
+  /** Puts back what was durable; to be called before anything is submitted. */
+  restore(runs: Iterable<LiveRun>, leases: Iterable<{ request: CallRequest; lease: Lease }>): void {
+    for (const run of runs) this.register.restore(run, this.#config.runSilenceMs);
+    for (const { request, lease } of leases) {
+      const call = this.register.submit(request, lease.grantedAt, false);
+      call.lease = lease;
+      call.visit.servingSince ??= lease.grantedAt;
+      this.#calls.set(request.callId, call);
+      this.#limits.set(call, lease.expiresAt, call.seq);
+      const endpoint = this.backends.get(request.backend)?.endpoints.get(lease.endpoint);
+      if (endpoint) endpoint.inFlight += 1;
+    }
+  }
+
+  #apply(event: DispatchEvent, now: number): void {
+    const silenceMs = this.#config.runSilenceMs;
+    switch (event.type) {
+      case 'submitted':
+        return this.#submit(event.call, now);
+      case 'ended':
+        return this.#end(event.callId, event.result, now);
+      case 'cancelled':
+        return this.#cancel(event.callId, now);
+      case 'renewed':
+        return this.#renew(event.callId, now);
+      case 'unit-began':
+        this.register.beginOwnUnit(event.runId, event.app, event.unit, silenceMs, now);
+        return this.#prewarmer.askSoon(now);
+      case 'unit-ended':
+        return this.register.endOwnUnit(event.runId, event.unit, silenceMs, now);
+      case 'run-finished':
+        return this.#emit(this.register.finish(event.runId, now));
+      case 'configured':
+        return this.#configure(event.config, now);
+      case 'woken':
+      case 'gone-cold':
+      case 'forecast':
+        return this.#prewarmer.apply(event, now, this.#effects);
+      case 'tick':
+        return;
+      default:
+        return event satisfies never;
+    }
+  }
+
+  #submit(request: CallRequest, now: number): void {
+    const { callId } = request;
+    const known = this.#calls.get(callId);
+    if (known) {
+      // The caller lost its answer and asks again: what was granted stays granted.
+      if (known.lease) this.#emit(grantEffect(known, known.lease, 0));
+      return;
+    }
+    const backend = this.backends.get(request.backend);
+    if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
+    if (backend.line.size >= backend.spec.queueDepth) {
+      return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
+    }
+    const call = this.register.submit(request, now, !backend.isWarm);
+    this.#calls.set(callId, call);
+    if (call.visit.fanOut === 1) this.#prewarmer.needed(call, now);
+    backend.line.add(call);
+    // The wait counts from the first submission, so asking again does not prolong it.
+    this.#limits.set(call, request.arrivedAt + backend.maxWaitMs(request), call.seq);
+    this.#prewarmer.askSoon(now);
+  }
+
+  #end(callId: string, result: CallResult, now: number): void {
+    const call = this.#calls.get(callId);
+    if (!call?.lease) return;
+    const endpoint = this.#release(call, 'ended', now);
+    if (result.cold) endpoint?.becameCold();
+    if (result.outcome === 'ok') endpoint?.succeeded(now);
+    else if (result.endpointFault) endpoint?.failed(now);
+    this.backends.get(call.request.backend)?.observe(result, call);
+    this.#settle(call, recordOf(call.request, result), now);
+  }
+
+  #cancel(callId: string, now: number): void {
+    const call = this.#calls.get(callId);
+    if (!call) return;
+    if (call.lease) this.#release(call, 'cancelled', now);
+    else this.backends.get(call.request.backend)?.line.remove(call);
+    this.#settle(call, undefined, now);
+  }
+
+  #renew(callId: string, now: number): void {
+    const call = this.#calls.get(callId);
+    if (!call?.lease) return;
+    call.lease.expiresAt = now + this.#config.leaseMs;
+    this.#limits.set(call, call.lease.expiresAt, call.seq);
+  }
+
+  /** Gives the slot back; the only place that does. */
+  #release(
+    call: LiveCall,
+    cause: 'ended' | 'cancelled' | 'expired',
+    now: number,
+  ): Endpoint | undefined {
+    const id = call.lease?.endpoint ?? '';
+    const backend = this.backends.get(call.request.backend);
+    const endpoint = backend?.endpoints.get(id);
+    if (endpoint) {
+      endpoint.inFlight -= 1;
+      endpoint.lastActiveAt = now;
+    }
+    backend?.settle(id);
+    if (backend?.removed && backend.endpoints.size === 0) this.backends.delete(backend.name);
+    this.#emit({ type: 'released', callId: call.request.callId, cause });
+    return endpoint;
+  }
+
+  /** A call is over, whatever the way: its run is keyed anew, or has ended. */
+  #settle(call: LiveCall, record: CallRecord | undefined, now: number): void {
+    const { run } = call;
+    this.#calls.delete(call.request.callId);
+    this.#limits.delete(call);
+    run.settle(call, record, record ? demandOf(record) : NO_DEMAND, now);
+    for (const backend of this.backends.values()) backend.line.rekey(run);
+    this.#emit(this.register.settled(run, this.#config.runSilenceMs, now));
+    this.#prewarmer.askSoon(now);
+  }
+
+  /** What time alone does: waits and leases run out, silent runs end, endpoints change state. */
+  #pass(now: number): void {
+    for (const backend of this.backends.values()) {
+      for (const [id, endpoint] of backend.endpoints) {
+        const was = endpoint.state;
+        endpoint.pass(now);
+        if (endpoint.state !== was) this.#prewarmer.changed(backend.name, id, was, this.#effects);
+      }
+    }
+    while (this.#limits.peekKey() <= now) {
+      const call = this.#limits.peek();
+      if (!call) break;
+      this.#runOut(call, now);
+    }
+    for (const effect of this.register.pass(now)) this.#emit(effect);
+  }
+
+  #runOut(call: LiveCall, now: number): void {
+    if (call.lease) {
+      this.#release(call, 'expired', now);
+    } else {
+      const backend = this.backends.get(call.request.backend);
+      backend?.line.remove(call);
+      const code = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
+      this.#refuse(call.request.callId, code, backend?.expectedWaitMs() ?? 0);
+    }
+    this.#settle(call, undefined, now);
+  }
+
+  #dispatch(backend: Backend, now: number): void {
+    while (backend.line.size > 0) {
+      const endpoint = backend.pick(now);
+      const next = endpoint && backend.line.take();
+      if (!endpoint || !next) break;
+      this.#grant(next.call, next.key, backend, endpoint, now);
+    }
+    this.#prewarmer.wakeForDemand(backend, now, this.#effects);
+  }
+
+  #grant(call: LiveCall, key: number, backend: Backend, endpoint: Endpoint, now: number): void {
+    endpoint.inFlight += 1;
+    endpoint.lastActiveAt = now;
+    this.#prewarmer.granted(backend, endpoint, call, now, this.#effects);
+    const lease: Lease = {
+      endpoint: endpoint.spec.id,
+      grantedAt: now,
+      expiresAt: now + this.#config.leaseMs,
+    };
+    call.lease = lease;
+    call.visit.servingSince ??= now;
+    this.#limits.set(call, lease.expiresAt, call.seq);
+    const aged = this.#policy.key === 'aged' ? this.#config.alpha * call.run.arrivedAt : 0;
+    this.#emit(grantEffect(call, lease, key - aged));
+  }
+
+  #refuse(callId: string, code: RefusalCode, retryAfterMs: number): void {
+    this.#emit({ type: 'refused', callId, code, retryAfterMs });
+  }
+
+  #emit(effect: Effect | undefined): void {
+    if (effect) this.#effects.push(effect);
+  }
+
+  readonly #keyOf = (run: LiveRun, call: LiveCall): number => {
+    const model = this.knowledge.model(run.app);
+    const rank = this.#policy.rank({ run, call, model, speeds: this.speeds });
+    if (this.#policy.key === 'rank') return rank;
+    return rank / (this.#config.weights[run.app] ?? 1) + this.#config.alpha * run.arrivedAt;
+  };
+
+  #configure(config: DispatcherConfig, now: number): void {
+    this.#config = config;
+    this.#policy = this.#options.policy ?? POLICIES[config.policy];
+    for (const [name, backend] of this.backends) {
+      if (!Object.hasOwn(config.backends, name)) this.#retire(backend, now);
+    }
+    for (const [name, spec] of Object.entries(config.backends)) this.#adopt(name, spec, now);
+  }
+
+  #adopt(name: string, spec: BackendSpec, now: number): void {
+    const line = new WaitingLine(this.#keyOf, this.#policy.callOrder);
+    const known = this.backends.get(name);
+    if (!known) {
+      this.backends.set(name, new Backend(name, spec, line, now));
+      return;
+    }
+    known.configure(spec, now);
+    // The order may be another policy's now: everybody who waits joins a new line.
+    const waiting = [...known.line.calls()].sort((a, b) => a.seq - b.seq);
+    known.line = line;
+    for (const call of waiting) line.add(call);
+  }
+
+  /** A backend that is configured no more: its waiting calls are refused, its running ones end. */
+  #retire(backend: Backend, now: number): void {
+    for (const call of [...backend.line.calls()]) {
+      backend.line.remove(call);
+      this.#refuse(call.request.callId, 'backend_removed', 0);
+      this.#settle(call, undefined, now);
+    }
+    backend.remove();
+    if (backend.endpoints.size === 0) this.backends.delete(backend.name);
+  }
+}
+
+function grantEffect(call: LiveCall, lease: Lease, rankMs: number): Granted {
+  const { callId, backend, runId, app, unit, arrivedAt } = call.request;
+  return {
+    type: 'granted',
+    callId,
+    backend,
+    runId,
+    app,
+    unit,
+    endpoint: lease.endpoint,
+    grantedAt: lease.grantedAt,
+    expiresAt: lease.expiresAt,
+    waitedMs: lease.grantedAt - arrivedAt,
+    rankMs,
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * What a tenant's dispatcher has learned: a model for each application. Bounded: of more than 1,000
+ * applications (clients without instrumentation can invent them) the longest unused is forgotten.
+ */
+import { ApplicationModel } from './application-model.ts';
+import type { Speeds } from './demand.ts';
+import type { Random } from './random.ts';
+import type { RecordedRun } from './recorded-run.ts';
+
+const MAX_APPLICATIONS = 1_000;
+/** A pause of so many times the longest seen is the end of a run. */
+const SILENCE_FACTOR = 3;
+const LONGEST_SILENCE_MS = 900_000;
+
+export class Knowledge {
+  readonly #models = new Map<string, ApplicationModel>();
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  model(app: string): ApplicationModel | undefined {
+    return this.#models.get(app);
+  }
+
+  models(): Iterable<ApplicationModel> {
+    return this.#models.values();
+  }
+
+  learn(run: RecordedRun, at: number, speeds: Speeds): void {
+    const model = this.#models.get(run.app) ?? new ApplicationModel(run.app);
+    // Insertion order is the order of use: the first is the longest unused.
+    this.#models.delete(run.app);
+    this.#models.set(run.app, model);
+    if (this.#models.size > MAX_APPLICATIONS) {
+      const [oldest] = this.#models.keys();
+      if (oldest !== undefined) this.#models.delete(oldest);
+    }
+    model.learn(run, at, speeds, this.#random);
+  }
+
+  /** Silence after which a run of the application has ended, ms. */
+  silenceMs(app: string, leastMs: number): number {
+    const longestGapMs = this.#models.get(app)?.longestGapMs ?? 0;
+    return Math.max(leastMs, Math.min(LONGEST_SILENCE_MS, SILENCE_FACTOR * longestGapMs));
+  }
+}

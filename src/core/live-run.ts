@@ -1,0 +1,261 @@
+/**
+ * A run in flight and its calls: which units it visited, what it asked of each backend, what still
+ * waits or runs. Calls of one unit that overlap are one visit (a fan-out); a call that comes when
+ * none of its unit is open begins the next visit. Plain bookkeeping: no decision is made here.
+ */
+import { addDemand, type Demand, NO_DEMAND, type Speeds, workMs } from './demand.ts';
+import type { CallRecord, RecordedRun } from './recorded-run.ts';
+import type { VisitState } from './visit-samples.ts';
+
+/** Where units run that the client runs itself; no call is ever sent there. */
+export const CLIENT_BACKEND = 'client';
+
+/** What the edge, or the simulator, knows of a call when it is submitted. */
+export interface CallRequest {
+  readonly callId: string;
+  readonly runId: string;
+  readonly app: string;
+  readonly unit: string;
+  readonly backend: string;
+  /** `llm` is measured in tokens, `service` in milliseconds. */
+  readonly kind: 'llm' | 'service';
+  /** Estimate from the request's text; 0 for a call that is not a model call. */
+  readonly inputTokens: number;
+  /** The client's own limit of output tokens, where it set one. */
+  readonly maxOutputTokens?: number;
+  /** Epoch ms at which the call first arrived; a call that is submitted again keeps it. */
+  readonly arrivedAt: number;
+  /** Epoch ms by which the run should be complete. */
+  readonly deadlineAt?: number;
+  /** Longest time that the call may wait for a slot, in ms. */
+  readonly maxWaitMs?: number;
+  /** The run's last call. */
+  readonly final: boolean;
+}
+
+export interface LiveVisit {
+  readonly unit: string;
+  readonly backend: string;
+  /** 1 for the run's first visit of the unit. */
+  readonly number: number;
+  readonly startedAt: number;
+  /** When its first call got a slot; undefined while all of them wait. */
+  servingSince: number | undefined;
+  readonly callsBefore: number;
+  fanOut: number;
+  /** Calls that wait or run. */
+  outstanding: number;
+  /** Calls that were outstanding when the object died and may be submitted again. */
+  missing: number;
+  largestInput: number;
+  done: Demand;
+  endedAt: number;
+  readonly records: CallRecord[];
+}
+
+export interface LiveCall {
+  readonly request: CallRequest;
+  readonly run: LiveRun;
+  readonly visit: LiveVisit;
+  /** Order of submission, the tie-break of every policy. */
+  readonly seq: number;
+  /** No endpoint was warm when the call came. */
+  readonly metCold: boolean;
+  lease: Lease | undefined;
+}
+
+/** A granted slot. */
+export interface Lease {
+  readonly endpoint: string;
+  readonly grantedAt: number;
+  /** Epoch ms; a lease that is not renewed or ended by then is taken back. */
+  expiresAt: number;
+}
+
+/** How much of a run survives a restart of its object. */
+export interface RunSnapshot {
+  readonly id: string;
+  readonly app: string;
+  readonly arrivedAt: number;
+  readonly deadlineAt?: number;
+  readonly lastActiveAt: number;
+  readonly broken: boolean;
+  readonly visits: ReadonlyArray<Omit<LiveVisit, 'outstanding' | 'missing'>>;
+}
+
+export class LiveRun {
+  readonly id: string;
+  readonly app: string;
+  readonly arrivedAt: number;
+  deadlineAt: number | undefined;
+  lastActiveAt: number;
+  /** Calls that wait or run. */
+  outstanding = 0;
+  /** The client said that no further call comes. */
+  final = false;
+  /** Its last call failed or was given up: what is recorded is not all that the run wanted. */
+  broken = false;
+  readonly visits: LiveVisit[] = [];
+
+  constructor(id: string, app: string, arrivedAt: number) {
+    this.id = id;
+    this.app = app;
+    this.arrivedAt = arrivedAt;
+    this.lastActiveAt = arrivedAt;
+  }
+
+  static restore(from: RunSnapshot): LiveRun {
+    const run = new LiveRun(from.id, from.app, from.arrivedAt);
+    run.deadlineAt = from.deadlineAt;
+    run.lastActiveAt = from.lastActiveAt;
+    run.broken = from.broken;
+    for (const v of from.visits) {
+      const fanOut = v.records.length;
+      const missing = v.fanOut - fanOut;
+      run.visits.push({ ...v, records: [...v.records], fanOut, missing, outstanding: 0 });
+    }
+    return run;
+  }
+
+  snapshot(): RunSnapshot {
+    return {
+      id: this.id,
+      app: this.app,
+      arrivedAt: this.arrivedAt,
+      ...(this.deadlineAt === undefined ? {} : { deadlineAt: this.deadlineAt }),
+      lastActiveAt: this.lastActiveAt,
+      broken: this.broken,
+      visits: this.visits.map(({ outstanding: _, missing, ...visit }) => ({
+        ...visit,
+        fanOut: visit.fanOut + missing,
+      })),
+    };
+  }
+
+  /** Adds a call: to the open visit of its unit, or as the next visit. */
+  submit(request: CallRequest, seq: number, now: number, metCold: boolean): LiveCall {
+    const visit = this.#openVisit(request) ?? this.#nextVisit(request.unit, request.backend, now);
+    visit.fanOut += 1;
+    visit.outstanding += 1;
+    visit.missing = Math.max(0, visit.missing - 1);
+    visit.largestInput = Math.max(visit.largestInput, request.inputTokens);
+    this.outstanding += 1;
+    this.lastActiveAt = now;
+    if (request.deadlineAt !== undefined) this.deadlineAt = request.deadlineAt;
+    if (request.final) this.final = true;
+    return { request, run: this, visit, seq, metCold, lease: undefined };
+  }
+
+  /** A call ended; `record` is what it asked for, or undefined where that did not come about. */
+  settle(call: LiveCall, record: CallRecord | undefined, demand: Demand, now: number): void {
+    const { visit } = call;
+    visit.outstanding -= 1;
+    visit.endedAt = now;
+    this.outstanding -= 1;
+    this.lastActiveAt = now;
+    if (record) {
+      visit.records.push(record);
+      visit.done = addDemand(visit.done, demand);
+    } else {
+      visit.fanOut -= 1;
+    }
+    this.broken = !record;
+  }
+
+  /** The client itself begins a unit: it holds no slot, but the run is in it. */
+  beginOwnUnit(unit: string, now: number): void {
+    const visit = this.#nextVisit(unit, CLIENT_BACKEND, now);
+    visit.fanOut = 1;
+    visit.servingSince = now;
+    this.lastActiveAt = now;
+  }
+
+  /** The client ends a unit of its own; false where it had begun none of that name. */
+  endOwnUnit(unit: string, now: number): boolean {
+    const visit = this.visits.findLast(
+      (v) => v.unit === unit && v.backend === CLIENT_BACKEND && v.records.length === 0,
+    );
+    if (!visit) return false;
+    const serviceMs = now - visit.startedAt;
+    visit.records.push({ service_ms: serviceMs });
+    visit.done = { input: 0, output: serviceMs };
+    visit.endedAt = now;
+    this.lastActiveAt = now;
+    return true;
+  }
+
+  /** The client is in a unit of its own, and says nothing until that ends. */
+  get isInOwnUnit(): boolean {
+    return this.visits.some((v) => v.backend === CLIENT_BACKEND && v.records.length === 0);
+  }
+
+  /** Work that all ended calls took, in ms. */
+  attainedMs(speeds: Speeds): number {
+    return this.visits.reduce((sum, v) => sum + workMs(v.done, speeds(v.backend)), 0);
+  }
+
+  /** Where the run stands in a visit, as the samples are asked for it. */
+  stateIn(visit: LiveVisit, speeds: Speeds): VisitState {
+    const hereMs = workMs(visit.done, speeds(visit.backend));
+    return {
+      unit: visit.unit,
+      visit: visit.number,
+      fanOut: visit.fanOut,
+      fanOutBefore: visit.callsBefore,
+      inputTokens: visit.largestInput,
+      beforeMs: this.attainedMs(speeds) - hereMs,
+    };
+  }
+
+  /** The run as it is learned from; undefined where none of its calls came about. */
+  record(): RecordedRun | undefined {
+    const visits = this.visits.filter((v) => v.records.length > 0);
+    if (visits.length === 0) return undefined;
+    return {
+      run: this.id,
+      app: this.app,
+      arrival_ms: this.arrivedAt,
+      ...(this.deadlineAt === undefined
+        ? {}
+        : { deadline_ms: Math.max(1, this.deadlineAt - this.arrivedAt) }),
+      units: visits.map((v, i) => {
+        const next = visits[i + 1];
+        // Visits that overlapped are written one after the other: the format has no parallel units.
+        const gapMs = next ? Math.max(0, next.startedAt - v.endedAt) : 0;
+        return {
+          unit: v.unit,
+          backend: v.backend,
+          ...(gapMs > 0 ? { gap_ms: gapMs } : {}),
+          calls: v.records,
+        };
+      }),
+    };
+  }
+
+  #openVisit(request: CallRequest): LiveVisit | undefined {
+    return this.visits.findLast(
+      (v) =>
+        v.outstanding + v.missing > 0 && v.unit === request.unit && v.backend === request.backend,
+    );
+  }
+
+  #nextVisit(unit: string, backend: string, now: number): LiveVisit {
+    const visit: LiveVisit = {
+      unit,
+      backend,
+      number: this.visits.filter((v) => v.unit === unit).length + 1,
+      startedAt: now,
+      servingSince: undefined,
+      callsBefore: this.visits.reduce((n, v) => n + v.fanOut, 0),
+      fanOut: 0,
+      outstanding: 0,
+      missing: 0,
+      largestInput: 0,
+      done: NO_DEMAND,
+      endedAt: now,
+      records: [],
+    };
+    this.visits.push(visit);
+    return visit;
+  }
+}

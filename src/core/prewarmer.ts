@@ -1,0 +1,205 @@
+/**
+ * Drives the endpoints' states: wakes them for those that wait, wakes them ahead of need, keeps
+ * them warm, and settles how each wake turned out. When to wake is decided in prewarm.ts; here is
+ * only when to ask (after a change, once a second while runs are in flight, when an endpoint is
+ * about to go cold, and when the cron says so).
+ */
+import type { Backend } from './backend.ts';
+import type { Speeds } from './demand.ts';
+import type { DispatchEvent, Effect } from './dispatch-events.ts';
+import type { Endpoint, EndpointState, WakeOutcome } from './endpoint.ts';
+import { forecastNeed } from './forecast.ts';
+import type { Knowledge } from './knowledge.ts';
+import type { LiveCall, LiveRun } from './live-run.ts';
+import { decidePrewarm, type PrewarmDecision } from './prewarm.ts';
+
+/** Between two forecasts for runs in flight, ms: needs come with time, not only with events. */
+const PERIOD_MS = 1_000;
+/** Between two forecasts at the least, ms, however much happens. */
+const LEAST_PERIOD_MS = 250;
+/** An endpoint that goes cold within this share of its idle timeout is asked about. */
+const KEEP_WARM_SHARE = 0.2;
+
+export interface PrewarmerView {
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly runs: ReadonlyMap<string, LiveRun>;
+  readonly knowledge: Knowledge;
+  readonly speeds: Speeds;
+}
+
+type EndpointEvent = Extract<DispatchEvent, { type: 'woken' | 'gone-cold' | 'forecast' }>;
+
+export class Prewarmer {
+  /** When `act` wants to be called next, epoch ms. */
+  dueAt = Infinity;
+  readonly #view: PrewarmerView;
+  readonly #dryRunAt = new Map<string, number>();
+  #actedAt = -Infinity;
+
+  constructor(view: PrewarmerView) {
+    this.#view = view;
+  }
+
+  /** Something happened that a forecast may depend on. */
+  askSoon(now: number): void {
+    if (!this.#hasCandidates()) return;
+    this.dueAt = Math.min(this.dueAt, Math.max(now, this.#actedAt + LEAST_PERIOD_MS));
+  }
+
+  /** A run's first call to a backend counts as an arrival there. */
+  needed(call: LiveCall, now: number): void {
+    const { backend } = call.request;
+    const visits = call.run.visits.filter((v) => v.backend === backend);
+    if (visits.length === 1) this.#view.backends.get(backend)?.arrivals.need(now);
+  }
+
+  apply(event: EndpointEvent, now: number, effects: Effect[]): void {
+    if (event.type === 'forecast') {
+      for (const backend of this.#view.backends.values()) {
+        this.#ask(backend, event.aheadMs, now, effects);
+      }
+      return;
+    }
+    const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
+    if (!endpoint) return;
+    const was = endpoint.state;
+    if (event.type === 'woken' && event.ok) {
+      endpoint.becameWarm(now, event.tookMs);
+      return;
+    }
+    if (event.type === 'woken') endpoint.failed(now);
+    endpoint.becameCold();
+    this.changed(event.backend, event.endpoint, was, effects);
+  }
+
+  /** An endpoint went cold: a wake that nobody had used by then was wasted, or had failed. */
+  changed(backend: string, id: string, was: EndpointState, effects: Effect[]): void {
+    const endpoint = this.#view.backends.get(backend)?.endpoints.get(id);
+    if (endpoint?.state === 'cold') {
+      settleWake(backend, endpoint, was === 'warming' ? 'failed' : 'wasted', effects);
+    }
+  }
+
+  granted(backend: Backend, endpoint: Endpoint, call: LiveCall, now: number, fx: Effect[]): void {
+    settleWake(backend.name, endpoint, call.metCold ? 'late' : 'used', fx);
+    if (endpoint.state === 'cold') {
+      // The platform holds the call until it is up: the call itself is the wake.
+      endpoint.beginWake({ cause: 'demand', at: now, reason: 'a call was sent', probability: 1 });
+    }
+  }
+
+  /** Wakes an endpoint for those that wait now; one wake at a time for an endpoint. */
+  wakeForDemand(backend: Backend, now: number, effects: Effect[]): void {
+    if (backend.spec.whileCold === 'send') return;
+    const endpoint = backend.endpointToWake(now);
+    if (!endpoint) return;
+    const wake = {
+      cause: 'demand' as const,
+      at: now,
+      reason: `waiting=${backend.line.size}`,
+      probability: 1,
+    };
+    endpoint.beginWake(wake);
+    effects.push({
+      type: 'wake',
+      backend: backend.name,
+      endpoint: endpoint.spec.id,
+      wake,
+      dryRun: false,
+    });
+  }
+
+  /** Forecasts where it is time to, and wakes what the forecast asks for. */
+  act(now: number, effects: Effect[]): void {
+    if (now < this.dueAt) return;
+    this.#actedAt = now;
+    this.dueAt = Infinity;
+    for (const backend of this.#view.backends.values()) this.#ask(backend, 0, now, effects);
+    if (this.#view.runs.size > 0 && this.#hasCandidates()) this.dueAt = now + PERIOD_MS;
+    for (const backend of this.#view.backends.values()) {
+      for (const endpoint of backend.endpoints.values()) {
+        const at = keepWarmAt(endpoint);
+        if (at > now) this.dueAt = Math.min(this.dueAt, at);
+      }
+    }
+  }
+
+  #ask(backend: Backend, aheadMs: number, now: number, effects: Effect[]): void {
+    if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) return;
+    let cold: Endpoint | undefined;
+    for (const endpoint of backend.endpoints.values()) {
+      if (endpoint.state === 'warming') return;
+      if (endpoint.state === 'warm') {
+        if (now + aheadMs >= keepWarmAt(endpoint)) this.#keep(backend, endpoint, now, effects);
+        return;
+      }
+      if (endpoint.state === 'cold' && now >= endpoint.restsUntil) cold ??= endpoint;
+    }
+    if (!cold) return;
+    const decision = this.#decide(backend, cold.coldStartMs + aheadMs, now);
+    if (decision.wake) this.#wake(backend, cold, 'prewarm', decision, now, effects);
+  }
+
+  #keep(backend: Backend, endpoint: Endpoint, now: number, effects: Effect[]): void {
+    const decision = this.#decide(backend, endpoint.coldStartMs, now);
+    if (decision.wake) this.#wake(backend, endpoint, 'keep-warm', decision, now, effects);
+  }
+
+  #decide(backend: Backend, withinMs: number, now: number): PrewarmDecision {
+    const { backends, runs, knowledge, speeds } = this.#view;
+    const forecast = forecastNeed({
+      backend,
+      backends,
+      runs: runs.values(),
+      knowledge,
+      speeds,
+      now,
+      withinMs,
+    });
+    return decidePrewarm(forecast, backend.spec.prewarm.theta);
+  }
+
+  #wake(
+    backend: Backend,
+    endpoint: Endpoint,
+    cause: 'prewarm' | 'keep-warm',
+    decision: PrewarmDecision,
+    now: number,
+    effects: Effect[],
+  ): void {
+    const { reason, probability } = decision;
+    const wake = { cause, at: now, reason, probability };
+    const dryRun = backend.spec.prewarm.mode === 'dry-run';
+    if (dryRun) {
+      // The endpoint stays cold, so the same decision would come each second.
+      const last = this.#dryRunAt.get(backend.name) ?? -Infinity;
+      if (now - last < endpoint.coldStartMs) return;
+      this.#dryRunAt.set(backend.name, now);
+    } else {
+      settleWake(backend.name, endpoint, 'wasted', effects);
+      endpoint.beginWake(wake);
+    }
+    effects.push({ type: 'wake', backend: backend.name, endpoint: endpoint.spec.id, wake, dryRun });
+  }
+
+  #hasCandidates(): boolean {
+    for (const backend of this.#view.backends.values()) {
+      if (backend.spec.prewarm.mode !== 'off' && backend.canGoCold) return true;
+    }
+    return false;
+  }
+}
+
+function settleWake(backend: string, endpoint: Endpoint, outcome: WakeOutcome, fx: Effect[]): void {
+  const { wake } = endpoint;
+  if (!wake) return;
+  endpoint.wake = undefined;
+  fx.push({ type: 'wake-ended', backend, endpoint: endpoint.spec.id, wake, outcome });
+}
+
+/** When to ask whether an idle warm endpoint should stay warm, epoch ms. */
+function keepWarmAt(endpoint: Endpoint): number {
+  const idleMs = endpoint.spec.coldStart?.idleTimeoutMs;
+  if (idleMs === undefined || endpoint.state !== 'warm' || endpoint.inFlight > 0) return Infinity;
+  return endpoint.lastActiveAt + idleMs * (1 - KEEP_WARM_SHARE);
+}

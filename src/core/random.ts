@@ -1,0 +1,19 @@
+/**
+ * A seeded generator for the few decisions that need chance (reservoirs). Core has no randomness of
+ * its own: whoever builds a dispatcher passes the seed, so a simulation repeats to the last digit.
+ */
+
+/** Returns numbers in [0, 1). */
+export type Random = () => number;
+
+/** Mulberry32: 32 bits of state, good enough to choose which sample to forget. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}

@@ -1,0 +1,37 @@
+/**
+ * A finished run as it is learned from, exported and replayed: one line of the JSON Lines format.
+ * Field names are snake_case because these objects are that format, byte for byte. Times are
+ * milliseconds, tokens are counts.
+ */
+
+/** A call to a language model. */
+export interface LlmCallRecord {
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+}
+
+/** Any other call: a tool, a search, a smaller model. */
+export interface ServiceCallRecord {
+  readonly service_ms: number;
+}
+
+export type CallRecord = LlmCallRecord | ServiceCallRecord;
+
+/** One visit of a unit: all its calls are submitted together. */
+export interface VisitRecord {
+  readonly unit: string;
+  readonly backend: string;
+  /** Time between the end of this visit and the submission of the next, in which the run holds nothing. */
+  readonly gap_ms?: number;
+  readonly calls: readonly CallRecord[];
+}
+
+export interface RecordedRun {
+  readonly run: string;
+  readonly app: string;
+  /** When the run's first unit was submitted. In an export it counts from the first run's arrival. */
+  readonly arrival_ms: number;
+  /** Allowed completion time, counted from arrival. */
+  readonly deadline_ms?: number;
+  readonly units: readonly VisitRecord[];
+}

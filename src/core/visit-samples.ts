@@ -1,0 +1,179 @@
+/**
+ * The visit samples of one application: what finished runs did at, before and after each visit of
+ * each unit. Whole runs are split, never fields drawn apart, so the correlations that independent
+ * draws lose (the fan-out of one unit is that of the next) are kept (docs/decisions.md, 3).
+ */
+import {
+  addDemand,
+  type Demand,
+  demandOf,
+  isTokenCall,
+  NO_DEMAND,
+  type Speed,
+  type Speeds,
+  workMs,
+} from './demand.ts';
+import type { Random } from './random.ts';
+import type { RecordedRun, VisitRecord } from './recorded-run.ts';
+import { type BackendShare, type Likeness, SampleTable } from './sample-table.ts';
+
+/** Visits of a unit are told apart up to this number; later ones count as this one. */
+export const MAX_VISIT_NUMBER = 6;
+/** A state with fewer samples borrows from an earlier visit of the same unit. */
+const ENOUGH_OF_A_STATE = 3;
+
+/** Where a run stands: at the n-th visit of a unit, with what is known of it. */
+export interface VisitState extends Likeness {
+  readonly unit: string;
+  /** 1 for the first visit. */
+  readonly visit: number;
+}
+
+export class VisitSamples {
+  readonly #tables = new Map<string, SampleTable>();
+  readonly #backends: string[] = [];
+
+  get backends(): readonly string[] {
+    return this.#backends;
+  }
+
+  /** Number of samples of a state. */
+  size(unit: string, visit: number): number {
+    return this.#tables.get(stateKey(unit, visit))?.size ?? 0;
+  }
+
+  /** Bytes that all samples occupy. */
+  get byteLength(): number {
+    let bytes = 0;
+    for (const table of this.#tables.values()) bytes += table.byteLength;
+    return bytes;
+  }
+
+  /** Takes in a finished run. `speeds` turn tokens into the time until a backend was needed. */
+  learn(run: RecordedRun, at: number, speeds: Speeds, random: Random): void {
+    for (const visit of run.units) {
+      if (!this.#backends.includes(visit.backend)) this.#backends.push(visit.backend);
+    }
+    const seen = new Map<string, number>();
+    const starts = startTimes(run.units, speeds);
+    let before = this.#backends.map(() => NO_DEMAND);
+    const total = this.#totals(run.units);
+    let calls = 0;
+    run.units.forEach((visit, index) => {
+      const number = (seen.get(visit.unit) ?? 0) + 1;
+      seen.set(visit.unit, number);
+      const here = this.#totals([visit]);
+      const shares = this.#backends.map((backend, b): BackendShare => {
+        const done = addDemand(before[b] ?? NO_DEMAND, here[b] ?? NO_DEMAND);
+        return {
+          before: before[b] ?? NO_DEMAND,
+          here: here[b] ?? NO_DEMAND,
+          after: {
+            // Rounding must not leave a negative remainder after the last visit.
+            input: Math.max(0, (total[b]?.input ?? 0) - done.input),
+            output: Math.max(0, (total[b]?.output ?? 0) - done.output),
+          },
+          needMs: firstNeedMs(run.units, starts, index, backend),
+        };
+      });
+      this.#tableFor(visit.unit, number).add(
+        {
+          fanOut: visit.calls.length,
+          fanOutBefore: calls,
+          inputTokens: largestInput(visit),
+          shares,
+        },
+        at,
+        random,
+      );
+      before = before.map((d, b) => addDemand(d, here[b] ?? NO_DEMAND));
+      calls += visit.calls.length;
+    });
+  }
+
+  /** Remaining work of a backend, this visit included, in the runs that most resemble this one. */
+  remainingMs(state: VisitState, backend: string, speeds: Speeds): Float64Array {
+    const found = this.#nearest(state, speeds);
+    const b = this.#backends.indexOf(backend);
+    if (!found || b < 0) return new Float64Array(0);
+    return found.table.remainingMs(found.rows, b, speeds(backend));
+  }
+
+  /** Milliseconds from this visit's submission until a backend was needed; Infinity for never. */
+  needMs(state: VisitState, backend: string, speeds: Speeds): Float64Array {
+    const found = this.#nearest(state, speeds);
+    if (!found) return new Float64Array(0);
+    const b = this.#backends.indexOf(backend);
+    return b < 0
+      ? new Float64Array(found.rows.length).fill(Infinity)
+      : found.table.needMs(found.rows, b);
+  }
+
+  #nearest(
+    state: VisitState,
+    speeds: Speeds,
+  ): { table: SampleTable; rows: Int32Array } | undefined {
+    for (let visit = Math.min(state.visit, MAX_VISIT_NUMBER); visit >= 1; visit -= 1) {
+      const table = this.#tables.get(stateKey(state.unit, visit));
+      if (table && (table.size >= ENOUGH_OF_A_STATE || visit === 1)) {
+        const bySpeed: Speed[] = this.#backends.map(speeds);
+        return { table, rows: table.nearest(state, bySpeed) };
+      }
+    }
+    return undefined;
+  }
+
+  #tableFor(unit: string, visit: number): SampleTable {
+    const key = stateKey(unit, visit);
+    let table = this.#tables.get(key);
+    if (!table) {
+      table = new SampleTable(this.#backends.length);
+      this.#tables.set(key, table);
+    }
+    return table;
+  }
+
+  /** Demand of some visits, by backend index. */
+  #totals(visits: readonly VisitRecord[]): Demand[] {
+    const totals = this.#backends.map(() => NO_DEMAND);
+    for (const visit of visits) {
+      const b = this.#backends.indexOf(visit.backend);
+      for (const call of visit.calls) {
+        totals[b] = addDemand(totals[b] ?? NO_DEMAND, demandOf(call));
+      }
+    }
+    return totals;
+  }
+}
+
+function stateKey(unit: string, visit: number): string {
+  return `${Math.min(visit, MAX_VISIT_NUMBER)}:${unit}`;
+}
+
+function largestInput(visit: VisitRecord): number {
+  return visit.calls.reduce((max, c) => (isTokenCall(c) ? Math.max(max, demandOf(c).input) : max), 0);
+}
+
+/** When each visit was submitted in a run that never waits: a visit lasts as its longest call. */
+function startTimes(visits: readonly VisitRecord[], speeds: Speeds): number[] {
+  let at = 0;
+  return visits.map((visit) => {
+    const start = at;
+    const speed = speeds(visit.backend);
+    at += visit.calls.reduce((max, c) => Math.max(max, workMs(demandOf(c), speed)), 0);
+    at += visit.gap_ms ?? 0;
+    return start;
+  });
+}
+
+function firstNeedMs(
+  visits: readonly VisitRecord[],
+  starts: readonly number[],
+  from: number,
+  backend: string,
+): number {
+  for (let i = from; i < visits.length; i += 1) {
+    if (visits[i]?.backend === backend) return (starts[i] ?? 0) - (starts[from] ?? 0);
+  }
+  return Infinity;
+}

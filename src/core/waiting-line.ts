@@ -1,0 +1,117 @@
+/**
+ * The calls that wait for one backend, in the policy's order: a heap of runs, each with its waiting
+ * calls. When a call of a run ends, only that run is keyed anew, O(log n); the clock never re-sorts.
+ */
+import type { LiveCall, LiveRun } from './live-run.ts';
+import { OrderedQueue } from './ordered-queue.ts';
+
+/** Which of a run's own waiting calls goes first. */
+export type CallOrder = 'submission' | 'longest-first';
+
+/** A run's key in the line (lower goes first), given the call that would go. */
+export type KeyOf = (run: LiveRun, head: LiveCall) => number;
+
+interface Party {
+  readonly run: LiveRun;
+  readonly calls: LiveCall[];
+}
+
+export class WaitingLine {
+  readonly #parties = new Map<LiveRun, Party>();
+  readonly #queue = new OrderedQueue<Party>();
+  readonly #keyOf: KeyOf;
+  readonly #order: CallOrder;
+  #size = 0;
+
+  constructor(keyOf: KeyOf, order: CallOrder) {
+    this.#keyOf = keyOf;
+    this.#order = order;
+  }
+
+  /** Number of waiting calls. */
+  get size(): number {
+    return this.#size;
+  }
+
+  add(call: LiveCall): void {
+    let party = this.#parties.get(call.run);
+    if (!party) {
+      party = { run: call.run, calls: [] };
+      this.#parties.set(call.run, party);
+    }
+    const before = (other: LiveCall) =>
+      this.#order === 'longest-first'
+        ? expectedSize(other) > expectedSize(call) ||
+          (expectedSize(other) === expectedSize(call) && other.seq < call.seq)
+        : other.seq < call.seq;
+    let at = party.calls.length;
+    while (at > 0) {
+      const other = party.calls[at - 1];
+      if (!other || before(other)) break;
+      at -= 1;
+    }
+    party.calls.splice(at, 0, call);
+    this.#size += 1;
+    this.#key(party);
+  }
+
+  /** Takes the call that goes next out of the line, with the key that it had. */
+  take(): { call: LiveCall; key: number } | undefined {
+    const party = this.#queue.peek();
+    const key = party && this.#queue.keyOf(party);
+    const call = party?.calls.shift();
+    if (!party || !call || key === undefined) return undefined;
+    this.#size -= 1;
+    this.#key(party);
+    return { call, key };
+  }
+
+  /** Takes a given call out; false where it does not wait here. */
+  remove(call: LiveCall): boolean {
+    const party = this.#parties.get(call.run);
+    const at = party?.calls.indexOf(call) ?? -1;
+    if (!party || at < 0) return false;
+    party.calls.splice(at, 1);
+    this.#size -= 1;
+    this.#key(party);
+    return true;
+  }
+
+  /** Computes a run's key anew, after one of its calls ended somewhere. */
+  rekey(run: LiveRun): void {
+    const party = this.#parties.get(run);
+    if (party) this.#key(party);
+  }
+
+  /** The run's present key; undefined where none of its calls waits here. */
+  keyOf(run: LiveRun): number | undefined {
+    const party = this.#parties.get(run);
+    return party && this.#queue.keyOf(party);
+  }
+
+  /** How many runs go before this one; O(n), for people and not for decisions. */
+  position(run: LiveRun): number {
+    const party = this.#parties.get(run);
+    return party ? this.#queue.countBefore(party) + 1 : 0;
+  }
+
+  /** All waiting calls, in no order. */
+  *calls(): Iterable<LiveCall> {
+    for (const party of this.#parties.values()) yield* party.calls;
+  }
+
+  #key(party: Party): void {
+    const head = party.calls[0];
+    if (head) {
+      this.#queue.set(party, this.#keyOf(party.run, head), head.seq);
+    } else {
+      this.#queue.delete(party);
+      this.#parties.delete(party.run);
+    }
+  }
+}
+
+/** The longest call of a fan-out goes first, since the visit ends with its last call. */
+function expectedSize(call: LiveCall): number {
+  return call.request.inputTokens + (call.request.maxOutputTokens ?? 0);
+}

@@ -1,0 +1,88 @@
+/**
+ * The only table from what went wrong to what the client is told: status, type, code, and how long
+ * to wait. Bodies have OpenAI's form, so that every SDK can read them.
+ */
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+
+interface ErrorForm {
+  readonly status: ContentfulStatusCode;
+  readonly type: string;
+  readonly message: string;
+}
+
+const FORMS = {
+  invalid_request_error: form(400, 'invalid_request_error', 'The request is not valid.'),
+  invalid_api_key: form(401, 'authentication_error', 'The API key is missing or wrong.'),
+  permission_denied: form(403, 'permission_error', 'This key may not do that.'),
+  model_not_found: form(404, 'invalid_request_error', 'No backend serves this model.'),
+  backend_not_found: form(404, 'invalid_request_error', 'There is no backend of this name.'),
+  tenant_not_found: form(404, 'invalid_request_error', 'There is no tenant of this name.'),
+  key_not_found: form(404, 'invalid_request_error', 'There is no key of this id.'),
+  run_not_found: form(404, 'invalid_request_error', 'There is no run of this id in flight.'),
+  not_found: form(404, 'invalid_request_error', 'There is nothing at this path.'),
+  method_not_allowed: form(405, 'invalid_request_error', 'The path does not take this method.'),
+  request_too_large: form(413, 'invalid_request_error', 'The body is too large.'),
+  queue_full: form(429, 'rate_limit_error', 'The queue of this backend is full.'),
+  internal_error: form(500, 'api_error', 'The dispatcher failed. It has been logged.'),
+  upstream_error: form(502, 'api_error', 'The endpoint failed.'),
+  queue_timeout: form(503, 'api_error', 'The call waited too long for a slot.'),
+  backend_warming: form(503, 'api_error', 'The backend was still warming up.'),
+  tenant_misconfigured: form(503, 'api_error', 'The configuration of this tenant is not valid.'),
+  dispatcher_unavailable: form(503, 'api_error', 'The dispatcher is overloaded.'),
+  upstream_busy: form(503, 'api_error', 'The endpoint is busy.'),
+  upstream_timeout: form(504, 'api_error', 'The endpoint did not answer in time.'),
+} as const satisfies Record<string, ErrorForm>;
+
+export type ErrorCode = keyof typeof FORMS;
+
+/** An expected failure, as a value. */
+export interface ApiError {
+  readonly code: ErrorCode;
+  /** Instead of the code's own message. */
+  readonly message?: string;
+  /** Path of the field that is wrong. */
+  readonly param?: string;
+  readonly retryAfterMs?: number;
+}
+
+export type Outcome<T> =
+  | ({ readonly ok: true } & T)
+  | { readonly ok: false; readonly error: ApiError };
+
+export function failure(
+  code: ErrorCode,
+  details: Omit<ApiError, 'code'> = {},
+): { readonly ok: false; readonly error: ApiError } {
+  return { ok: false, error: { code, ...details } };
+}
+
+/** The error as it stands in a body, or in a stream that has begun already. */
+export function errorBody(error: ApiError): { error: Record<string, string | null> } {
+  const { type, message } = FORMS[error.code];
+  return {
+    error: {
+      message: error.message ?? message,
+      type,
+      param: error.param ?? null,
+      code: error.code,
+    },
+  };
+}
+
+export function errorResponse(error: ApiError, headers?: HeadersInit): Response {
+  const response = Response.json(errorBody(error), {
+    status: FORMS[error.code].status,
+    ...(headers ? { headers } : {}),
+  });
+  if (error.retryAfterMs !== undefined) {
+    const ms = Math.max(0, Math.round(error.retryAfterMs));
+    // Whole seconds, and never 0: SDKs sleep exactly as long as they are told.
+    response.headers.set('retry-after', String(Math.max(1, Math.ceil(ms / 1000))));
+    response.headers.set('retry-after-ms', String(Math.max(100, ms)));
+  }
+  return response;
+}
+
+function form(status: ContentfulStatusCode, type: string, message: string): ErrorForm {
+  return { status, type, message };
+}

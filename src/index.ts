@@ -1,0 +1,14 @@
+/** Composition root: the Worker's entry points and the object classes. */
+import { app } from './app.ts';
+import { runCron } from './cron.ts';
+
+export { TenantDirectory } from '../durable-objects/directory.ts';
+export { TenantObject } from '../durable-objects/tenant.ts';
+
+export default {
+  fetch: app.fetch,
+  async scheduled(controller, env) {
+    const { tenants, pings } = await runCron(env, controller.scheduledTime);
+    console.log(JSON.stringify({ event: 'cron', tenants, pings }));
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,0 +1,135 @@
+/**
+ * The few fields of an OpenAI request that Talaria needs; all others pass untouched. The text of the
+ * body is kept and forwarded as it came: parsing and writing it again would lose digits of numbers
+ * and the order of keys.
+ */
+import { z } from 'zod';
+import { pathText } from './config/schema.ts';
+import { failure, type Outcome } from './errors.ts';
+import type { BodyHints } from './identity.ts';
+
+const requestSchema = z.looseObject({
+  model: z.string().min(1).max(256),
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  max_tokens: z.number().min(0).nullish(),
+  max_completion_tokens: z.number().min(0).nullish(),
+  metadata: z.record(z.string(), z.unknown()).nullish(),
+  session_id: z.unknown(),
+  prompt_cache_key: z.unknown(),
+  user: z.unknown(),
+});
+
+export type Shape = 'chat' | 'completion' | 'embedding';
+
+const SHAPE_FIELDS = {
+  chat: z.looseObject({ messages: z.array(z.looseObject({ role: z.string() })).min(1) }),
+  completion: z.looseObject({ prompt: z.unknown() }).refine((b) => b.prompt !== undefined, {
+    path: ['prompt'],
+    message: 'Required',
+  }),
+  embedding: z.looseObject({ input: z.unknown() }).refine((b) => b.input !== undefined, {
+    path: ['input'],
+    message: 'Required',
+  }),
+} as const;
+
+export interface ModelRequest {
+  readonly text: string;
+  readonly model: string;
+  readonly stream: boolean;
+  /** The client asked for usage in its stream. */
+  readonly wantsUsage: boolean;
+  readonly hasStreamOptions: boolean;
+  readonly inputTokens: number;
+  readonly maxOutputTokens?: number;
+  readonly hints: BodyHints;
+}
+
+/** English text has about four characters a token; enough to compare calls before usage is known. */
+const CHARS_PER_TOKEN = 4;
+
+export function parseModelRequest(text: string, shape: Shape): Outcome<{ request: ModelRequest }> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
+  }
+  const parsed = requestSchema.safeParse(json);
+  if (!parsed.success) return invalid(parsed.error);
+  const fields = SHAPE_FIELDS[shape].safeParse(json);
+  if (!fields.success) return invalid(fields.error);
+  const body = parsed.data;
+  const maxOutputTokens = body.max_completion_tokens ?? body.max_tokens ?? undefined;
+  const session = [body.session_id, body.prompt_cache_key, body.user].find(
+    (id) => typeof id === 'string' && id !== '',
+  );
+  return {
+    ok: true,
+    request: {
+      text,
+      model: body.model,
+      stream: body.stream === true,
+      wantsUsage: body.stream_options?.include_usage === true,
+      hasStreamOptions: body.stream_options != null,
+      inputTokens: Math.ceil(promptChars(fields.data) / CHARS_PER_TOKEN),
+      ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+      hints: {
+        metadata: stringsOf(body.metadata ?? {}),
+        shape: shapeOf(body),
+        ...(typeof session === 'string' ? { session } : {}),
+      },
+    },
+  };
+}
+
+/** The body with usage asked for in the stream; all other characters stay as they came. */
+export function withUsage(request: ModelRequest): string {
+  const { text } = request;
+  if (request.hasStreamOptions) {
+    const body: Record<string, unknown> = JSON.parse(text);
+    const options = body.stream_options as Record<string, unknown>;
+    return JSON.stringify({ ...body, stream_options: { ...options, include_usage: true } });
+  }
+  const end = text.lastIndexOf('}');
+  return `${text.slice(0, end)},"stream_options":{"include_usage":true}${text.slice(end)}`;
+}
+
+function invalid(error: z.ZodError): ReturnType<typeof failure> {
+  const issue = error.issues[0];
+  const param = pathText(issue?.path ?? []);
+  const message = `${param === '' ? 'The body' : `Field "${param}"`}: ${issue?.message ?? 'wrong'}.`;
+  return failure('invalid_request_error', param === '' ? { message } : { message, param });
+}
+
+/** Characters of the text that the model will read. */
+function promptChars(value: unknown): number {
+  const body = value as { messages?: unknown; prompt?: unknown; input?: unknown };
+  return charsOf(body.messages ?? body.prompt ?? body.input, 0);
+}
+
+function charsOf(value: unknown, depth: number): number {
+  if (typeof value === 'string') return value.length;
+  if (Array.isArray(value)) return value.reduce<number>((n, v) => n + charsOf(v, depth + 1), 0);
+  if (typeof value !== 'object' || value === null || depth > 4) return 0;
+  const part = value as { content?: unknown; text?: unknown };
+  return charsOf(part.content ?? part.text, depth + 1);
+}
+
+/** What stays the same from call to call of one unit: system prompt and tools. */
+function shapeOf(body: Record<string, unknown>): string {
+  const messages = Array.isArray(body.messages) ? body.messages : [];
+  const system = messages.filter((m) => m?.role === 'system' || m?.role === 'developer');
+  const tools = body.tools ?? body.functions;
+  return JSON.stringify([system.map((m) => m.content), tools]);
+}
+
+function stringsOf(metadata: Record<string, unknown>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(metadata).flatMap(([key, value]) => {
+      if (typeof value === 'string') return [[key, value]];
+      return typeof value === 'number' || typeof value === 'boolean' ? [[key, String(value)]] : [];
+    }),
+  );
+}

@@ -1,0 +1,77 @@
+/**
+ * What passes between the Worker and a tenant's object: plain data, and a ticket. During a deploy
+ * the two may be of different versions for minutes, so fields are added, never changed.
+ */
+import type { CallResult } from './core/call-result.ts';
+import type { DispatchEvent, RefusalCode } from './core/dispatch-events.ts';
+import type { CallRequest } from './core/live-run.ts';
+
+export type { CallRequest, CallResult };
+
+/** A tenant's configuration as it is stored and distributed. */
+export interface TenantDocument {
+  /** Rises with every change; the object takes over what is newer than its own. */
+  readonly version: number;
+  /** As `PUT` had it, before defaults; parsed by whoever uses it. */
+  readonly config: Record<string, unknown>;
+}
+
+export interface EnqueueRequest {
+  readonly call: CallRequest;
+  readonly keyId: string;
+  /** Version of the configuration by which the Worker chose the backend. */
+  readonly version: number;
+}
+
+export interface Grant {
+  readonly status: 'granted';
+  /** The endpoint's name within its backend. */
+  readonly endpoint: string;
+  /** Epoch ms until which the slot is held without a renewal. */
+  readonly expiresAt: number;
+  readonly waitedMs: number;
+  readonly rankMs: number;
+  readonly leaseMs: number;
+}
+
+export type RefusedCode = RefusalCode | 'key_revoked' | 'tenant_unconfigured';
+
+export interface Refusal {
+  readonly status: 'refused';
+  readonly code: RefusedCode;
+  readonly retryAfterMs: number;
+}
+
+export interface Queued {
+  readonly status: 'queued';
+  /** Runs that go before this one, plus one. */
+  readonly position: number;
+  readonly etaMs: number;
+}
+
+/** The caller's hold on its place or its slot: when it is disposed of, both are given up. */
+export interface TicketMethods {
+  granted(): Promise<Grant | Refusal>;
+  report(result: CallResult): Promise<void>;
+  renew(): Promise<void>;
+}
+
+export type Admission = Grant | Queued | Refusal;
+
+/** What a client says of its run. */
+export type RunEvent = Extract<
+  DispatchEvent,
+  { type: 'unit-began' | 'unit-ended' | 'run-finished' }
+>;
+
+/** An endpoint that a forecast wants warm, for the cron to call. */
+export interface PingOrder {
+  readonly backend: string;
+  readonly endpoint: string;
+}
+
+export interface ForecastAnswer {
+  readonly pings: readonly PingOrder[];
+  /** Epoch ms of the next forecast that makes sense; undefined: not until there is traffic again. */
+  readonly nextAt?: number;
+}

@@ -1,0 +1,198 @@
+/**
+ * Forwards an admitted call to its endpoint and relays the answer. Bytes are passed on as they come,
+ * unchanged; counts are read in passing. However it ends (answer, fault, time limit, a client that
+ * leaves), the slot is given back by exactly one report.
+ */
+import type { Slot } from './admission.ts';
+import type { AnswerKind } from './endpoints/adapter.ts';
+import { openaiGeneric } from './endpoints/openai-generic.ts';
+import { type ApiError, errorBody, errorResponse } from './errors.ts';
+import { answerHeaders } from './headers.ts';
+import type { CallResult } from './protocol.ts';
+import { PlainUsage, StreamUsage } from './usage.ts';
+import { UsageFilter } from './usage-filter.ts';
+import { type CallTimeouts, Watchdog } from './watchdog.ts';
+
+/** How much of an endpoint's error is read and passed on. */
+const MAX_ERROR_CHARS = 65_536;
+
+export interface Forwarding {
+  readonly slot: Slot;
+  /** The upstream request, to be sent once; `signal` cancels it. */
+  readonly request: (signal: AbortSignal) => Request;
+  /** `stream` and `plain` are model calls, whose usage is read; `opaque` is passed as it is. */
+  readonly reading: 'stream' | 'plain' | 'opaque';
+  /** Talaria asked for usage and the client did not: its chunk is taken out. */
+  readonly stripUsage: boolean;
+  readonly timeouts: CallTimeouts;
+  /** Headers that Talaria adds to the answer. */
+  readonly added: Readonly<Record<string, string>>;
+}
+
+export class Exchange {
+  readonly #f: Forwarding;
+  readonly #watchdog: Watchdog;
+  readonly #startedAt = Date.now();
+  readonly #renewal: ReturnType<typeof setInterval>;
+  readonly #usage: StreamUsage | PlainUsage | undefined;
+  readonly #filter: UsageFilter | undefined;
+  #firstByteMs: number | undefined;
+  #ended: Promise<void> | undefined;
+
+  constructor(forwarding: Forwarding) {
+    this.#f = forwarding;
+    this.#watchdog = new Watchdog(forwarding.timeouts);
+    const { slot, reading, stripUsage } = forwarding;
+    this.#renewal = setInterval(() => void slot.renew(), slot.grant.leaseMs / 3);
+    if (reading === 'stream') this.#usage = new StreamUsage();
+    if (reading === 'plain') this.#usage = new PlainUsage();
+    if (stripUsage) this.#filter = new UsageFilter();
+  }
+
+  /** Sends the call and answers as soon as the endpoint does; the rest is relayed as it comes. */
+  async run(): Promise<Response> {
+    const upstream = await this.#send();
+    if (upstream instanceof Response) return this.#answer(upstream);
+    const timeout = this.#watchdog.expired;
+    await this.#end('failed', { fault: true });
+    if (timeout) return this.#refuse({ code: 'upstream_timeout', message: `The endpoint: ${timeout}.` });
+    return this.#refuse({ code: 'upstream_error', message: 'The endpoint could not be reached.' });
+  }
+
+  /** The client left: upstream is cancelled and the slot given back. */
+  async leave(): Promise<void> {
+    this.#watchdog.abort();
+    await this.#end('cancelled');
+  }
+
+  async #send(): Promise<Response | undefined> {
+    try {
+      return await fetch(this.#f.request(this.#watchdog.signal));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #answer(upstream: Response): Promise<Response> {
+    this.#watchdog.piece();
+    if (upstream.status >= 300) return this.#refused(upstream);
+    const headers = answerHeaders(upstream.headers, this.#f.added);
+    if (!upstream.body) {
+      await this.#end('ok');
+      return new Response(null, { status: upstream.status, headers });
+    }
+    const reader = upstream.body.getReader();
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull: (sink) => this.#relay(reader, sink),
+        cancel: async () => {
+          await this.leave();
+        },
+      },
+      // Nothing is read ahead of the client.
+      { highWaterMark: 0 },
+    );
+    return new Response(body, { status: upstream.status, headers });
+  }
+
+  /** Relays until something can be passed on, or the answer is over. */
+  async #relay(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    sink: ReadableStreamDefaultController<Uint8Array>,
+  ): Promise<void> {
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return await this.#close(sink);
+        this.#watchdog.piece();
+        this.#firstByteMs ??= Date.now() - this.#startedAt;
+        this.#usage?.push(value);
+        const passed = this.#filter ? this.#filter.push(value) : value;
+        if (passed.length > 0) return sink.enqueue(passed);
+      }
+    } catch (error) {
+      await this.#broke(sink, error);
+    }
+  }
+
+  async #close(sink: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    const cutShort = this.#usage instanceof StreamUsage && !this.#usage.done;
+    const rest = this.#filter?.flush();
+    if (rest && rest.length > 0) sink.enqueue(rest);
+    if (cutShort) {
+      return this.#broke(sink, new Error('the endpoint closed the stream before its end'));
+    }
+    await this.#end('ok');
+    sink.close();
+  }
+
+  /** The endpoint broke off in mid-answer: the client must not take it for a whole one. */
+  async #broke(
+    sink: ReadableStreamDefaultController<Uint8Array>,
+    error: unknown,
+  ): Promise<void> {
+    const timeout = this.#watchdog.expired;
+    await this.#end('failed', { fault: true });
+    if (this.#f.reading !== 'stream') return sink.error(error);
+    const told: ApiError = timeout
+      ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
+      : { code: 'upstream_error', message: 'The endpoint broke off in the middle of its answer.' };
+    sink.enqueue(new TextEncoder().encode(`\n\ndata: ${JSON.stringify(errorBody(told))}\n\n`));
+    sink.close();
+  }
+
+  async #refused(upstream: Response): Promise<Response> {
+    const text = await upstream.text().catch(() => '');
+    const kind = openaiGeneric.classify(upstream.status, text);
+    await this.#end('failed', { fault: kind === 'broken', cold: kind === 'cold' });
+    if (kind === 'rejected') {
+      // What the client asked for is wrong; it gets the endpoint's own words.
+      const headers = answerHeaders(upstream.headers, this.#f.added);
+      return new Response(text.slice(0, MAX_ERROR_CHARS), { status: upstream.status, headers });
+    }
+    return this.#refuse(errorOf(kind, upstream));
+  }
+
+  #refuse(error: ApiError): Response {
+    return errorResponse(error, this.#f.added);
+  }
+
+  /** Gives the slot back; only the first call has an effect. */
+  #end(
+    outcome: CallResult['outcome'],
+    said: { fault?: boolean; cold?: boolean } = {},
+  ): Promise<void> {
+    this.#ended ??= this.#report(outcome, said.fault ?? false, said.cold ?? false);
+    return this.#ended;
+  }
+
+  async #report(outcome: CallResult['outcome'], fault: boolean, cold: boolean): Promise<void> {
+    this.#watchdog.stop();
+    clearInterval(this.#renewal);
+    const events = this.#usage instanceof StreamUsage ? this.#usage.events : undefined;
+    const usage = this.#usage?.usage;
+    const outputTokens = usage?.outputTokens ?? events;
+    await this.#f.slot.report({
+      outcome,
+      endpointFault: fault,
+      cold,
+      serviceMs: Date.now() - this.#startedAt,
+      ...(usage ? { inputTokens: usage.inputTokens } : {}),
+      ...(outputTokens === undefined ? {} : { outputTokens }),
+      // Of a plain answer the first byte is the last: it says nothing of the prefill.
+      ...(this.#f.reading === 'stream' && this.#firstByteMs !== undefined
+        ? { firstByteMs: this.#firstByteMs }
+        : {}),
+    });
+  }
+}
+
+function errorOf(kind: AnswerKind, upstream: Response): ApiError {
+  const { status } = upstream;
+  if (kind === 'broken') {
+    return { code: 'upstream_error', message: `The endpoint answered with status ${status}.` };
+  }
+  const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
+  const retryAfterMs = seconds > 0 ? seconds * 1000 : 1_000;
+  return { code: kind === 'cold' ? 'backend_warming' : 'upstream_busy', retryAfterMs };
+}

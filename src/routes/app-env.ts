@@ -1,0 +1,12 @@
+/** What the middleware has found out by the time that a route runs. */
+import type { LoadedTenant } from '../config/store.ts';
+
+export interface AppEnv {
+  Bindings: Env;
+  Variables: {
+    /** The client's `x-request-id`, or a new one; it is also the call's id. */
+    requestId: string;
+    tenant: LoadedTenant;
+    keyId: string;
+  };
+}

@@ -1,0 +1,42 @@
+/** Tools, searches, smaller models: any method, path and body, to a backend by its name. */
+import { type Context, Hono } from 'hono';
+import { dispatchCall } from '../dispatch-call.ts';
+import { errorResponse } from '../errors.ts';
+import { identify } from '../identity.ts';
+import { readBody } from '../read-body.ts';
+import type { AppEnv } from './app-env.ts';
+
+export const backends = new Hono<AppEnv>()
+  .all('/:backend', (c) => toolCall(c))
+  .all('/:backend/*', (c) => toolCall(c));
+
+async function toolCall(c: Context<AppEnv>): Promise<Response> {
+  const backend = c.req.param('backend') ?? '';
+  const { config } = c.get('tenant');
+  const headers = { 'x-request-id': c.get('requestId') };
+  if (!Object.hasOwn(config.backends, backend)) {
+    const message = `There is no backend "${backend}".`;
+    return errorResponse({ code: 'backend_not_found', message }, headers);
+  }
+  const { method } = c.req.raw;
+  const body = await readBody(c.req.raw, config.limits.bodyBytes);
+  if (!body.ok) return errorResponse(body.error, headers);
+  const hints = { metadata: {}, shape: backend, unit: backend };
+  const who = await identify(c.req.raw.headers, hints, c.get('keyId'), c.get('requestId'));
+  if (!who.ok) return errorResponse(who.error, headers);
+  const url = new URL(c.req.url);
+  const prefix = url.pathname.split('/').slice(0, 4).join('/');
+  return dispatchCall(c, {
+    backend,
+    kind: 'service',
+    inputTokens: 0,
+    identity: who.identity,
+    method,
+    path: url.pathname.slice(prefix.length) + url.search,
+    body: () => ({
+      body: method === 'GET' || method === 'HEAD' || body.bytes.length === 0 ? null : body.bytes,
+      stripUsage: false,
+    }),
+    reading: 'opaque',
+  });
+}

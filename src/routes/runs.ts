@@ -1,0 +1,70 @@
+/** What a client may tell of its runs: units that it runs itself, and the end. */
+import { Hono } from 'hono';
+import { z } from 'zod';
+import { pathText } from '../config/schema.ts';
+import { type ApiError, errorResponse } from '../errors.ts';
+import { isName } from '../identity.ts';
+import { readText } from '../read-body.ts';
+import type { AppEnv } from './app-env.ts';
+
+const MAX_BODY_BYTES = 16_384;
+const name = z.string().refine(isName, 'expected 1 to 128 printable characters');
+
+const eventSchema = z.strictObject({
+  type: z.enum(['unit_begin', 'unit_end']),
+  unit: name,
+  /** Needed where the event is the run's first sign. */
+  app: name.optional(),
+});
+
+export const runs = new Hono<AppEnv>()
+  .post('/:run/events', async (c) => {
+    const refuse = (e: ApiError) => errorResponse(e, { 'x-request-id': c.get('requestId') });
+    const runId = c.req.param('run');
+    if (!isName(runId)) return refuse({ code: 'invalid_request_error', param: 'run' });
+    const body = await readText(c.req.raw, MAX_BODY_BYTES);
+    if (!body.ok) return refuse(body.error);
+    const parsed = parseEvent(body.text);
+    if (!parsed.ok) return refuse(parsed.error);
+    const { type, unit, app } = parsed.event;
+    const { tenant, version } = c.get('tenant');
+    const stub = c.env.TENANT.getByName(tenant);
+    const told = app ?? c.req.header('x-talaria-app');
+    const event =
+      type === 'unit_begin'
+        ? { type: 'unit-began' as const, runId, app: told ?? runId, unit }
+        : { type: 'unit-ended' as const, runId, unit };
+    const known = await stub.runEvent(event, version);
+    // A begin may open a run; the end of what never began is a client's mistake.
+    if (!known && (type === 'unit_end' || told === undefined)) {
+      return refuse({ code: 'run_not_found', message: `There is no run "${runId}" in flight.` });
+    }
+    return c.json({ run: runId, accepted: true }, 202);
+  })
+  .post('/:run/finish', async (c) => {
+    const runId = c.req.param('run');
+    const { tenant, version } = c.get('tenant');
+    const stub = c.env.TENANT.getByName(tenant);
+    const known = await stub.runEvent({ type: 'run-finished', runId }, version);
+    if (known) return c.json({ run: runId, finished: true });
+    const error = { code: 'run_not_found', message: `There is no run "${runId}" in flight.` } as const;
+    return errorResponse(error, { 'x-request-id': c.get('requestId') });
+  });
+
+function parseEvent(
+  text: string,
+): { ok: true; event: z.infer<typeof eventSchema> } | { ok: false; error: ApiError } {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    const message = 'The body is not valid JSON.';
+    return { ok: false, error: { code: 'invalid_request_error', message } };
+  }
+  const parsed = eventSchema.safeParse(json);
+  if (parsed.success) return { ok: true, event: parsed.data };
+  const issue = parsed.error.issues[0];
+  const param = pathText(issue?.path ?? []);
+  const message = `Field "${param}": ${issue?.message ?? 'wrong'}.`;
+  return { ok: false, error: { code: 'invalid_request_error', message, param } };
+}

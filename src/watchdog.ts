@@ -1,0 +1,55 @@
+/**
+ * The three time limits of a call: until its first byte, between two pieces, and in all. They abort
+ * the upstream request; which of them it was is told, so that the client can be.
+ */
+
+export interface CallTimeouts {
+  readonly firstByteMs: number;
+  readonly idleMs: number;
+  readonly totalMs: number;
+}
+
+export class Watchdog {
+  readonly #controller = new AbortController();
+  readonly #timeouts: CallTimeouts;
+  readonly #total: ReturnType<typeof setTimeout>;
+  #piece: ReturnType<typeof setTimeout>;
+  /** What ran out; undefined while nothing has. */
+  expired: string | undefined;
+
+  constructor(timeouts: CallTimeouts) {
+    this.#timeouts = timeouts;
+    const { firstByteMs, totalMs } = timeouts;
+    this.#total = this.#arm(totalMs, `it took longer than ${totalMs} ms`);
+    this.#piece = this.#arm(firstByteMs, `no answer within ${firstByteMs} ms`);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** A piece of the answer came. */
+  piece(): void {
+    clearTimeout(this.#piece);
+    const { idleMs } = this.#timeouts;
+    this.#piece = this.#arm(idleMs, `silent for ${idleMs} ms in the middle of its answer`);
+  }
+
+  /** Cancels upstream for another reason. */
+  abort(): void {
+    this.stop();
+    this.#controller.abort();
+  }
+
+  stop(): void {
+    clearTimeout(this.#total);
+    clearTimeout(this.#piece);
+  }
+
+  #arm(ms: number, why: string): ReturnType<typeof setTimeout> {
+    return setTimeout(() => {
+      this.expired = why;
+      this.abort();
+    }, ms);
+  }
+}
