@@ -30,7 +30,7 @@ import { announce, FORECAST_PERIOD_MS } from './directory-client.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { restoreDispatcher } from './restore.ts';
 import { TenantStore } from './tenant-store.ts';
-import { type ViewName, VIEWS } from './tenant-view.ts';
+import { VIEWS, type ViewName } from './tenant-view.ts';
 import { Ticket, type TicketOffice } from './ticket.ts';
 import { Waiters } from './waiters.ts';
 
@@ -238,7 +238,8 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     this.#config = parsed.config;
     const config = toDispatcherConfig(parsed.config);
     const now = Date.now();
-    if (this.#dispatcher) this.#perform(this.#dispatcher.step([{ type: 'configured', config }], now));
+    if (this.#dispatcher)
+      this.#perform(this.#dispatcher.step([{ type: 'configured', config }], now));
     else this.#dispatcher = restoreDispatcher(config, this.#store, now);
   }
 

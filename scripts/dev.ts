@@ -21,9 +21,11 @@ if (!(await isPortFree(port))) {
 }
 
 const stops: Array<() => Promise<void>> = [];
-let stopping: Promise<void> | undefined;
+let stopping = false;
 const stop = (code: number) => {
-  stopping ??= Promise.allSettled(stops.map((s) => s())).then(() => process.exit(code));
+  if (stopping) return;
+  stopping = true;
+  void Promise.allSettled(stops.map((s) => s())).then(() => process.exit(code));
 };
 process.on('SIGINT', () => stop(0));
 process.on('SIGTERM', () => stop(0));

@@ -39,7 +39,9 @@ export function isPortFree(port: number): Promise<boolean> {
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { port, cronMs, persistTo, onExit } = options;
   const url = `http://127.0.0.1:${port}`;
-  const wrangler = fileURLToPath(new URL('../node_modules/wrangler/bin/wrangler.js', import.meta.url));
+  const wrangler = fileURLToPath(
+    new URL('../node_modules/wrangler/bin/wrangler.js', import.meta.url),
+  );
   const args = [
     wrangler,
     'dev',

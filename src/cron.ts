@@ -20,8 +20,9 @@ const CONCURRENCY = 50;
 
 export async function runCron(env: Env, now: number): Promise<{ tenants: number; pings: number }> {
   const shards = Array.from({ length: DIRECTORY_SHARDS }, (_, i) => i);
-  const due = (await Promise.all(shards.map((i) => guarded(() => dueIn(env.DIRECTORY, i, now)))))
-    .flatMap((tenants) => tenants ?? []);
+  const due = (
+    await Promise.all(shards.map((i) => guarded(() => dueIn(env.DIRECTORY, i, now))))
+  ).flatMap((tenants) => tenants ?? []);
   let pings = 0;
   const queue = [...due];
   const worker = async () => {
@@ -37,7 +38,11 @@ export async function runCron(env: Env, now: number): Promise<{ tenants: number;
 async function serveTenant(env: Env, tenant: string): Promise<number> {
   const { pings, nextAt } = await env.TENANT.getByName(tenant).forecast();
   // Counted from the cron's own time, so that a slow minute does not make it skip the next.
-  await reschedule(env.DIRECTORY, tenant, nextAt === undefined ? undefined : nextAt - FORECAST_PERIOD_MS / 2);
+  await reschedule(
+    env.DIRECTORY,
+    tenant,
+    nextAt === undefined ? undefined : nextAt - FORECAST_PERIOD_MS / 2,
+  );
   await Promise.all(pings.map((ping) => guarded(() => sendPing(env, tenant, { ...ping }))));
   return pings.length;
 }

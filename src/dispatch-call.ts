@@ -32,10 +32,11 @@ export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<
   const loaded = c.get('tenant');
   const callId = c.get('requestId');
   const arrivedAt = Date.now();
-  const admission = new Admission(
-    () => c.env.TENANT.getByName(loaded.tenant),
-    { call: callOf(plan, callId, arrivedAt), keyId: c.get('keyId'), version: loaded.version },
-  );
+  const admission = new Admission(() => c.env.TENANT.getByName(loaded.tenant), {
+    call: callOf(plan, callId, arrivedAt),
+    keyId: c.get('keyId'),
+    version: loaded.version,
+  });
   const client = c.req.raw.signal;
   // A Worker whose client has left stops without a word. Registered before the first await, this
   // promise keeps it alive until the slot is given back.

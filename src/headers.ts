@@ -35,10 +35,7 @@ export function upstreamHeaders(client: Headers, authorization: string | undefin
 }
 
 /** Headers for the client. */
-export function answerHeaders(
-  upstream: Headers,
-  added: Readonly<Record<string, string>>,
-): Headers {
+export function answerHeaders(upstream: Headers, added: Readonly<Record<string, string>>): Headers {
   const headers = new Headers(upstream);
   for (const name of [...HOP_BY_HOP, 'set-cookie']) headers.delete(name);
   if (headers.get('content-type')?.startsWith('text/event-stream')) {

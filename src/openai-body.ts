@@ -15,20 +15,22 @@ const requestSchema = z.looseObject({
   max_tokens: z.number().min(0).nullish(),
   max_completion_tokens: z.number().min(0).nullish(),
   metadata: z.record(z.string(), z.unknown()).nullish(),
-  session_id: z.unknown(),
-  prompt_cache_key: z.unknown(),
-  user: z.unknown(),
+  session_id: z.unknown().optional(),
+  prompt_cache_key: z.unknown().optional(),
+  user: z.unknown().optional(),
 });
 
 export type Shape = 'chat' | 'completion' | 'embedding';
 
 const SHAPE_FIELDS = {
   chat: z.looseObject({ messages: z.array(z.looseObject({ role: z.string() })).min(1) }),
-  completion: z.looseObject({ prompt: z.unknown() }).refine((b) => b.prompt !== undefined, {
-    path: ['prompt'],
-    message: 'Required',
-  }),
-  embedding: z.looseObject({ input: z.unknown() }).refine((b) => b.input !== undefined, {
+  completion: z
+    .looseObject({ prompt: z.unknown().optional() })
+    .refine((b) => b.prompt !== undefined, {
+      path: ['prompt'],
+      message: 'Required',
+    }),
+  embedding: z.looseObject({ input: z.unknown().optional() }).refine((b) => b.input !== undefined, {
     path: ['input'],
     message: 'Required',
   }),

@@ -55,7 +55,8 @@ export class Exchange {
     if (upstream instanceof Response) return this.#answer(upstream);
     const timeout = this.#watchdog.expired;
     await this.#end('failed', { fault: true });
-    if (timeout) return this.#refuse({ code: 'upstream_timeout', message: `The endpoint: ${timeout}.` });
+    if (timeout)
+      return this.#refuse({ code: 'upstream_timeout', message: `The endpoint: ${timeout}.` });
     return this.#refuse({ code: 'upstream_error', message: 'The endpoint could not be reached.' });
   }
 
@@ -127,10 +128,7 @@ export class Exchange {
   }
 
   /** The endpoint broke off in mid-answer: the client must not take it for a whole one. */
-  async #broke(
-    sink: ReadableStreamDefaultController<Uint8Array>,
-    error: unknown,
-  ): Promise<void> {
+  async #broke(sink: ReadableStreamDefaultController<Uint8Array>, error: unknown): Promise<void> {
     const timeout = this.#watchdog.expired;
     await this.#end('failed', { fault: true });
     if (this.#f.reading !== 'stream') return sink.error(error);

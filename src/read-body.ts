@@ -39,7 +39,10 @@ export async function readText(
   const body = await readBody(request, maxBytes);
   if (!body.ok) return body;
   try {
-    return { ok: true, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body.bytes) };
+    return {
+      ok: true,
+      text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body.bytes),
+    };
   } catch {
     return failure('invalid_request_error', { message: 'The body is not valid UTF-8.' });
   }

@@ -5,13 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Engine, type EngineStats, REAL_TIMERS } from './engine.ts';
-import {
-  cutShort,
-  type EmulatorOptions,
-  type Exchange,
-  parseJson,
-  sendJson,
-} from './exchange.ts';
+import { cutShort, type EmulatorOptions, type Exchange, parseJson, sendJson } from './exchange.ts';
 import { type Fault, Faults, faultSchema } from './faults.ts';
 import { answerModelCall } from './model-routes.ts';
 import { errorBody } from './openai-answers.ts';
@@ -93,7 +87,12 @@ async function handle(
     return;
   }
   if (fault === 'hang') {
-    const leave = engine.run({ inputTokens: 0, outputTokens: 0, serviceMs: 1e12, onDone: () => {} });
+    const leave = engine.run({
+      inputTokens: 0,
+      outputTokens: 0,
+      serviceMs: 1e12,
+      onDone: () => {},
+    });
     res.on('close', leave);
     return;
   }
@@ -116,7 +115,12 @@ function answerStatus(exchange: Exchange, faults: Faults): boolean {
     case 'GET /v1/models':
       sendJson(res, 200, {
         object: 'list',
-        data: options.models.map((id) => ({ id, object: 'model', created: 0, owned_by: 'emulator' })),
+        data: options.models.map((id) => ({
+          id,
+          object: 'model',
+          created: 0,
+          owned_by: 'emulator',
+        })),
       });
       return true;
     case 'POST /wake':

@@ -13,10 +13,13 @@ export interface Timers {
   after(ms: number, act: () => void): () => void;
 }
 
+/** Timers of Node hold 31 bits. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export const REAL_TIMERS: Timers = {
   now: () => performance.now(),
   after: (ms, act) => {
-    const timer = setTimeout(act, ms);
+    const timer = setTimeout(act, Math.min(ms, MAX_TIMER_MS));
     return () => clearTimeout(timer);
   },
 };

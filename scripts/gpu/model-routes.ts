@@ -24,9 +24,11 @@ const bodySchema = z.looseObject({
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   max_tokens: z.number().nullish(),
   max_completion_tokens: z.number().nullish(),
-  messages: z.array(z.looseObject({ role: z.string(), content: z.unknown() })).optional(),
-  prompt: z.unknown(),
-  input: z.unknown(),
+  messages: z
+    .array(z.looseObject({ role: z.string(), content: z.unknown().optional() }))
+    .optional(),
+  prompt: z.unknown().optional(),
+  input: z.unknown().optional(),
   tools: z.array(z.looseObject({ function: z.looseObject({ name: z.string() }) })).nullish(),
   response_format: z.looseObject({ type: z.string() }).nullish(),
   encoding_format: z.string().nullish(),
@@ -98,7 +100,8 @@ function stream(
     },
     onDone: () => {
       begin();
-      if (g.toolName !== undefined) send(chunk(id, g, { tool_calls: [toolCall(g.toolName)] }, null));
+      if (g.toolName !== undefined)
+        send(chunk(id, g, { tool_calls: [toolCall(g.toolName)] }, null));
       else if (g.json) send(chunk(id, g, { content: '{"ok":true}' }, null));
       else if (g.outputTokens > sent) sendUpTo(g.outputTokens);
       if (cut) return void res.destroy();
@@ -124,7 +127,9 @@ function answerEmbeddings({ res, engine }: Exchange, body: Body): void {
 
 function generationOf(body: Body, chat: boolean): Generation {
   const limit = body.max_completion_tokens ?? body.max_tokens;
-  const text = chat ? (body.messages ?? []).map((m) => textOf(m.content)).join('') : textOf(body.prompt);
+  const text = chat
+    ? (body.messages ?? []).map((m) => textOf(m.content)).join('')
+    : textOf(body.prompt);
   const last = textOf(body.messages?.at(-1)?.content);
   const tool = body.tools?.[0]?.function.name;
   return {
@@ -141,5 +146,7 @@ function generationOf(body: Body, chat: boolean): Generation {
 function textOf(content: unknown): string {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) return '';
-  return content.map((part) => (typeof part === 'string' ? part : String(part?.text ?? ''))).join('');
+  return content
+    .map((part) => (typeof part === 'string' ? part : String(part?.text ?? '')))
+    .join('');
 }

@@ -150,7 +150,10 @@ function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<ConfigProb
   const backendOfModel = new Map<string, string>();
   for (const [backendName, b] of Object.entries(config.backends)) {
     if (backendName === 'client') {
-      yield { param: 'backends.client', message: 'the name "client" is taken: units of the client' };
+      yield {
+        param: 'backends.client',
+        message: 'the name "client" is taken: units of the client',
+      };
     }
     for (const [i, model] of b.models.entries()) {
       const other = backendOfModel.get(model);

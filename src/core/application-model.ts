@@ -5,8 +5,9 @@
  * The rank is exact Gittins on whole-run samples where a state has at least 20 of them, Gittins by
  * unit on the graph below that, and a prior for a unit that was never seen.
  */
-import { DemandGraph, type UnitView } from './demand-graph.ts';
+
 import { type Speeds, workMs } from './demand.ts';
+import { DemandGraph, type UnitView } from './demand-graph.ts';
 import { RankTable } from './gittins.ts';
 import type { Random } from './random.ts';
 import type { RecordedRun } from './recorded-run.ts';
@@ -61,7 +62,8 @@ export class ApplicationModel {
       return RankTable.of(remaining).rankAt(attainedMs);
     }
     return (
-      this.graph.rankMs(state.unit, backend, speeds, state.fanOut) ?? priorMs(state, backend, speeds)
+      this.graph.rankMs(state.unit, backend, speeds, state.fanOut) ??
+      priorMs(state, backend, speeds)
     );
   }
 

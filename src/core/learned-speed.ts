@@ -8,8 +8,8 @@ import type { CallRequest } from './live-run.ts';
 
 /** Share of a new observation: an average over about the last 50 calls. */
 const SHARE = 0.02;
-/** Early observations count as in a plain mean, so that the assumption is left behind at once. */
-const WARM_UP = 1 / SHARE;
+/** Of a shorter prompt the time to the first byte is the network's, not the prefill's. */
+const LEAST_INPUT_TOKENS = 200;
 /** Assumed of a call before any has ended. */
 const ASSUMED_SERVICE_MS = 5_000;
 
@@ -53,13 +53,16 @@ export class LearnedSpeed {
     const input = result.inputTokens ?? request.inputTokens;
     if (request.kind === 'llm' && output > 0) {
       // A stream tells prefill and decode apart; of a plain answer only the sum is known.
-      const streamed = result.firstByteMs !== undefined && output > 1;
-      const prefillMs = streamed ? (result.firstByteMs ?? 0) : input * s.inputMs;
-      const decoded = streamed ? output - 1 : output;
-      s.outputMs = blend(s.outputMs, Math.max(0, result.serviceMs - prefillMs) / decoded, s.outputSeen);
+      const firstMs = output > 1 ? result.firstByteMs : undefined;
+      const decodeMs =
+        firstMs === undefined
+          ? (result.serviceMs - input * s.inputMs) / output
+          : (result.serviceMs - firstMs) / (output - 1);
+      s.outputMs = blend(s.outputMs, Math.max(0, decodeMs), s.outputSeen);
       s.outputSeen += 1;
-      if (streamed && input > 0) {
-        s.inputMs = blend(s.inputMs, prefillMs / input, s.inputSeen);
+      if (firstMs !== undefined && input >= LEAST_INPUT_TOKENS) {
+        // Up to the first byte the first token was decoded too.
+        s.inputMs = blend(s.inputMs, Math.max(0, firstMs - decodeMs) / input, s.inputSeen);
         s.inputSeen += 1;
       }
     }
@@ -75,7 +78,7 @@ export class LearnedSpeed {
   }
 }
 
+/** Early observations count as in a plain mean, so that the assumption is left behind at once. */
 function blend(old: number, value: number, seen: number): number {
-  const share = Math.max(SHARE, 1 / (seen + 1));
-  return old + (value - old) * (seen < WARM_UP ? share : SHARE);
+  return old + (value - old) * Math.max(SHARE, 1 / (seen + 1));
 }

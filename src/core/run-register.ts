@@ -3,9 +3,10 @@
  * ends when its client says so, when its last call was marked as such, or by silence that is long
  * for its application (the published system ends every run after 5 s of silence).
  */
+
+import type { Speeds } from './demand.ts';
 import type { Effect } from './dispatch-events.ts';
 import type { Knowledge } from './knowledge.ts';
-import type { Speeds } from './demand.ts';
 import { type CallRequest, type LiveCall, LiveRun } from './live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
 

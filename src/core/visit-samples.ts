@@ -151,7 +151,10 @@ function stateKey(unit: string, visit: number): string {
 }
 
 function largestInput(visit: VisitRecord): number {
-  return visit.calls.reduce((max, c) => (isTokenCall(c) ? Math.max(max, demandOf(c).input) : max), 0);
+  return visit.calls.reduce(
+    (max, c) => (isTokenCall(c) ? Math.max(max, demandOf(c).input) : max),
+    0,
+  );
 }
 
 /** When each visit was submitted in a run that never waits: a visit lasts as its longest call. */

@@ -16,12 +16,20 @@ export const openaiGeneric: EndpointAdapter = {
     try {
       if (target.wakePath) {
         const url = new URL(target.wakePath, target.url);
-        await drain(await fetch(url, { method: 'POST', headers: headersOf(target), signal, redirect: 'manual' }));
+        await drain(
+          await fetch(url, {
+            method: 'POST',
+            headers: headersOf(target),
+            signal,
+            redirect: 'manual',
+          }),
+        );
       }
       while (!signal.aborted) {
         const response = await fetch(probeOf(target, signal));
         const kind = this.classify(response.status, (await response.text()).slice(0, 2_000));
-        if (kind === 'ok' || kind === 'rejected') return { ok: true, tookMs: Date.now() - startedAt };
+        if (kind === 'ok' || kind === 'rejected')
+          return { ok: true, tookMs: Date.now() - startedAt };
         if (kind === 'broken') return { ok: false, tookMs: Date.now() - startedAt };
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }

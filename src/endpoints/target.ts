@@ -32,7 +32,9 @@ export function targetOf(
     ...(model === undefined ? {} : { model }),
     ...(wakePath === undefined ? {} : { wakePath }),
     ...(typeof secret === 'string' ? { authorization: `Bearer ${secret}` } : {}),
-    ...(secretName !== undefined && typeof secret !== 'string' ? { missingSecret: secretName } : {}),
+    ...(secretName !== undefined && typeof secret !== 'string'
+      ? { missingSecret: secretName }
+      : {}),
   };
 }
 

@@ -47,7 +47,10 @@ export const runs = new Hono<AppEnv>()
     const stub = c.env.TENANT.getByName(tenant);
     const known = await stub.runEvent({ type: 'run-finished', runId }, version);
     if (known) return c.json({ run: runId, finished: true });
-    const error = { code: 'run_not_found', message: `There is no run "${runId}" in flight.` } as const;
+    const error = {
+      code: 'run_not_found',
+      message: `There is no run "${runId}" in flight.`,
+    } as const;
     return errorResponse(error, { 'x-request-id': c.get('requestId') });
   });
 

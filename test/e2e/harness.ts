@@ -1,0 +1,89 @@
+/** A dispatcher on bare workerd with one tenant, for the tests of this folder. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildBundle, type RawWorkerd, startRawWorkerd } from '../../scripts/raw-workerd.ts';
+import { admin } from '../../scripts/stack.ts';
+
+export interface Dispatcher {
+  readonly workerd: RawWorkerd;
+  /** A new tenant and its key. */
+  tenant(name: string, config: object): Promise<string>;
+  /** Kills the process as a crash does and starts it again on the same storage. */
+  crash(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startDispatcher(): Promise<Dispatcher> {
+  const dir = await mkdtemp(join(tmpdir(), 'talaria-e2e-'));
+  const bundle = await buildBundle(join(dir, 'dist'));
+  const state = join(dir, 'state');
+  let workerd = await startRawWorkerd(bundle, state);
+  return {
+    get workerd() {
+      return workerd;
+    },
+    tenant: async (name, config) => {
+      await admin(workerd.url, 'PUT', `/tenants/${name}`, config);
+      return JSON.parse(await admin(workerd.url, 'POST', `/tenants/${name}/keys`)).key;
+    },
+    crash: async () => {
+      await workerd.stop('SIGKILL');
+      workerd = await startRawWorkerd(bundle, state);
+    },
+    close: async () => {
+      await workerd.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface BackendStatus {
+  waiting: number;
+  running: number;
+  endpoints: Array<{ state: string; running: number }>;
+}
+
+export async function statusOf(url: string, tenant: string): Promise<Record<string, BackendStatus>> {
+  return JSON.parse(await admin(url, 'GET', `/tenants/${tenant}/status`)).backends;
+}
+
+/** Asks until the answer is as wanted; an answer that never is fails the test by its own limit. */
+export async function until<T>(ask: () => Promise<T> | T, wanted: (t: T) => boolean): Promise<T> {
+  for (;;) {
+    const answer = await ask();
+    if (wanted(answer)) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A client that can leave without a word, by a TCP reset. */
+export class RawClient {
+  readonly #socket: Socket;
+  #received = '';
+  readonly closed: Promise<void>;
+
+  constructor(url: string, key: string, body: object) {
+    const { hostname, port } = new URL(url);
+    const text = JSON.stringify(body);
+    this.#socket = connect(Number(port), hostname);
+    this.closed = new Promise((resolve) => this.#socket.once('close', () => resolve()));
+    this.#socket.on('error', () => {});
+    this.#socket.on('data', (data) => {
+      this.#received += data.toString();
+    });
+    this.#socket.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer ${key}\r\n` +
+        `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+    );
+  }
+
+  get received(): string {
+    return this.#received;
+  }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+}
