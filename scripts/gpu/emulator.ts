@@ -24,7 +24,11 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const engine = new Engine(options, options.timeScale ?? 1, REAL_TIMERS);
   const faults = new Faults();
   const server = createServer((req, res) => {
-    void handle(req, res, engine, faults, options);
+    handle(req, res, engine, faults, options).catch((error: unknown) => {
+      // One odd request must not end the endpoint for all others.
+      if (res.headersSent) return void res.destroy();
+      sendJson(res, 500, errorBody(String(error), 'server_error', 500));
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -55,7 +59,11 @@ async function handle(
   faults: Faults,
   options: EmulatorOptions,
 ): Promise<void> {
-  const url = new URL(req.url ?? '/', 'http://emulator');
+  const target = `http://emulator${req.url ?? '/'}`;
+  if (!URL.canParse(target)) {
+    return sendJson(res, 400, errorBody('bad path', 'invalid_request_error', 400));
+  }
+  const url = new URL(target);
   const parts: Buffer[] = [];
   try {
     for await (const part of req) parts.push(part as Buffer);

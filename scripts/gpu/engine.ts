@@ -51,13 +51,15 @@ export interface Job {
 
 /** Between two pieces of output, real ms at the least: high time scales stay cheap. */
 const LEAST_PIECE_MS = 10;
+/** Node fires a longer timer after 1 ms instead; who waits longer looks again when this is over. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Engine {
   readonly #model: BackendModel;
   readonly #scale: number;
   readonly #timers: Timers;
   readonly #startedAt: number;
-  #batch: SlotBatch;
+  readonly #batch: SlotBatch;
   #cold: ColdState;
   #served = 0;
   #aborted = 0;
@@ -87,24 +89,14 @@ export class Engine {
   run(job: Job): () => void {
     let cancelTimer: (() => void) | undefined;
     let over = false;
-    let inService = false;
-    const leave = this.#batch.enter(() => {
-      const arrivedAt = this.#now();
-      const warmAt = this.#cold.touch(arrivedAt);
-      this.#coldWaitMs += warmAt - arrivedAt;
-      cancelTimer = this.#after(warmAt, () => {
-        inService = true;
-        this.#cold.serviceStarted(this.#now());
-        cancelTimer = undefined;
-        serve(this.#now());
-      });
-    });
+    let inService: ColdState | undefined;
+    let leave: (() => void) | undefined;
     const finish = (done: boolean) => {
       if (over) return;
       over = true;
       cancelTimer?.();
-      if (inService) this.#cold.serviceEnded(this.#now());
-      leave();
+      inService?.serviceEnded(this.#now());
+      leave?.();
       if (done) this.#served += 1;
       else this.#aborted += 1;
       if (done) job.onDone();
@@ -131,12 +123,28 @@ export class Engine {
       };
       step();
     };
+    const begin = (startedAt: number) => {
+      // A reset replaces the cold state: the service ends on the one on which it began.
+      inService = this.#cold;
+      inService.serviceStarted(startedAt);
+      serve(startedAt);
+    };
+    leave = this.#batch.enter(() => {
+      const grantedAt = this.#now();
+      const warmAt = this.#cold.touch(grantedAt);
+      this.#coldWaitMs += warmAt - grantedAt;
+      // A timer takes a real millisecond at least, which is much at a high time scale.
+      if (warmAt <= grantedAt) begin(grantedAt);
+      else cancelTimer = this.#after(warmAt, () => begin(warmAt));
+    });
+    if (over) leave();
     return () => finish(false);
   }
 
+  /** Cold and counting from zero; calls that are in it stay, with their slots. */
   reset(): void {
     this.#cold = this.#newColdState();
-    this.#batch = new SlotBatch(this.#model.slots ?? Infinity);
+    this.#batch.resetMarks();
     this.#served = 0;
     this.#aborted = 0;
     this.#coldWaitMs = 0;
@@ -172,6 +180,7 @@ export class Engine {
   }
 
   #after(modelTime: number, act: () => void): () => void {
-    return this.#timers.after(Math.max(0, modelTime - this.#now()) / this.#scale, act);
+    const ms = Math.max(0, modelTime - this.#now()) / this.#scale;
+    return this.#timers.after(Math.min(ms, LONGEST_TIMER_MS), act);
   }
 }

@@ -20,6 +20,14 @@ function numberOf(name: string, text: string): number {
   process.exit(2);
 }
 
+/** A number within bounds; anything else ends the program with a message. */
+function boundedOf(name: string, text: string, least: number, most: number): number {
+  const value = numberOf(name, text);
+  if (value >= least && value <= most) return value;
+  console.error(`--${name}: expected a number from ${least} to ${most}, got "${text}"`);
+  process.exit(2);
+}
+
 function readOptions() {
   try {
     return parseArgs({ options: OPTIONS }).values;
@@ -33,13 +41,13 @@ const values = readOptions();
 const cold = values['cold-start-ms'];
 try {
   const emulator = await startEmulator({
-    port: numberOf('port', values.port),
+    port: boundedOf('port', values.port, 0, 65_535),
     models: values.models.split(','),
-    slots: numberOf('slots', values.slots),
+    slots: boundedOf('slots', values.slots, 1, 100_000),
     prefillMsPerToken: numberOf('prefill-ms', values['prefill-ms']),
     decodeMsPerToken: numberOf('decode-ms', values['decode-ms']),
     idleTimeoutMs: numberOf('idle-timeout-ms', values['idle-timeout-ms']),
-    timeScale: numberOf('time-scale', values['time-scale']),
+    timeScale: boundedOf('time-scale', values['time-scale'], 0.001, 1_000_000),
     ...(cold === undefined ? {} : { coldStartMs: numberOf('cold-start-ms', cold) }),
   });
   console.log(`emulated endpoint at ${emulator.url}/v1, models ${values.models}`);

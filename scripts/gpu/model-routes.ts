@@ -17,13 +17,17 @@ import { estimateTokens } from './service-model.ts';
 const USUAL_OUTPUT_TOKENS = 64;
 /** Pieces of content before a stream that is to be cut breaks off. */
 const PIECES_BEFORE_CUT = 2;
+/** A real engine refuses what is beyond its context, too. */
+const MAX_OUTPUT_TOKENS = 131_072;
+
+const outputLimit = z.int().min(1).max(MAX_OUTPUT_TOKENS).nullish();
 
 const bodySchema = z.looseObject({
   model: z.string(),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-  max_tokens: z.number().nullish(),
-  max_completion_tokens: z.number().nullish(),
+  max_tokens: outputLimit,
+  max_completion_tokens: outputLimit,
   messages: z
     .array(z.looseObject({ role: z.string(), content: z.unknown().optional() }))
     .optional(),
@@ -91,20 +95,27 @@ function stream(
     for (const word of words) send(chunk(id, g, g.chat ? { content: word } : { text: word }, null));
     pieces += 1;
   };
+  let broken = false;
+  // A write that is under way is lost when its connection is destroyed: the last piece goes first.
+  const breakOff = () => {
+    broken = true;
+    res.write(': cut\n\n', () => res.destroy());
+  };
   const leave = engine.run({
     ...g,
     onProgress: (tokens) => {
-      if (g.toolName !== undefined || g.json || tokens <= sent) return;
+      if (broken || g.toolName !== undefined || g.json || tokens <= sent) return;
       sendUpTo(tokens);
-      if (cut && pieces >= PIECES_BEFORE_CUT) res.destroy();
+      if (cut && pieces >= PIECES_BEFORE_CUT) breakOff();
     },
     onDone: () => {
+      if (broken) return;
       begin();
       if (g.toolName !== undefined)
         send(chunk(id, g, { tool_calls: [toolCall(g.toolName)] }, null));
       else if (g.json) send(chunk(id, g, { content: '{"ok":true}' }, null));
       else if (g.outputTokens > sent) sendUpTo(g.outputTokens);
-      if (cut) return void res.destroy();
+      if (cut) return breakOff();
       send(chunk(id, g, g.chat ? {} : { text: '' }, finishReason(g)));
       if (body.stream_options?.include_usage) send(usageChunk(id, g));
       res.end('data: [DONE]\n\n');

@@ -20,6 +20,12 @@ export class SlotBatch {
     return this.#waiting.length;
   }
 
+  /** The high-water marks begin anew from what is here now. */
+  resetMarks(): void {
+    this.maxRunning = this.running;
+    this.maxInFlight = this.running + this.#waiting.length;
+  }
+
   /** Starts the call when there is a slot; returns what takes it out again, once. */
   enter(start: () => void): () => void {
     let state: 'waiting' | 'running' | 'out' = 'waiting';

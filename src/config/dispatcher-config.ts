@@ -1,4 +1,5 @@
 /** From a tenant's configuration, what the dispatcher has to know of it. */
+import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../core/demand.ts';
 import type { BackendSpec, DispatcherConfig } from '../core/dispatcher-config.ts';
 import { type BackendConfig, endpointId, type TenantConfig } from './schema.ts';
 
@@ -35,7 +36,8 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
     maxWaitMs: backend.queue.maxWaitMs,
     maxWaitColdMs: backend.queue.maxWaitColdMs,
     whileCold: backend.whileCold,
-    speed: backend.speed,
+    // A tool's calls are measured in milliseconds as they are.
+    speed: backend.speed ?? (backend.models.length > 0 ? ASSUMED_LLM_SPEED : SERVICE_SPEED),
     prewarm: backend.prewarm ?? config.prewarm,
   };
 }

@@ -62,10 +62,8 @@ const backend = z.strictObject({
   queue: queue.prefault({}),
   whileCold: z.enum(['hold', 'send']).default('hold'),
   timeouts: timeouts.prefault({}),
-  /** Speed assumed until calls have told, in ms a token. */
-  speed: z
-    .strictObject({ inputMs: z.number().min(0), outputMs: z.number().min(0) })
-    .default({ inputMs: 0.1, outputMs: 25 }),
+  /** Speed assumed until calls have told, in ms a token; usual for one GPU where absent. */
+  speed: z.strictObject({ inputMs: z.number().min(0), outputMs: z.number().min(0.001) }).optional(),
   /** Instead of the tenant's. */
   prewarm: prewarm.optional(),
 });

@@ -27,6 +27,17 @@ export interface RankQuery {
   readonly speeds: Speeds;
 }
 
+export interface NeedQuery {
+  readonly state: VisitState;
+  readonly backend: string;
+  readonly speeds: Speeds;
+  /** Time since the visit's service began, ms; negative by the wait that is still expected. */
+  readonly elapsedMs: number;
+  /** Calls of the visit still wait or run. */
+  readonly inVisit: boolean;
+  readonly withinMs: number;
+}
+
 /** What of the model people see. */
 export interface ApplicationView {
   readonly app: string;
@@ -47,7 +58,7 @@ export class ApplicationModel {
   }
 
   learn(run: RecordedRun, at: number, speeds: Speeds, random: Random): void {
-    this.graph.learn(run);
+    this.graph.learn(run, speeds);
     this.samples.learn(run, at, speeds, random);
     for (const visit of run.units.slice(0, -1)) {
       this.longestGapMs = Math.max(this.longestGapMs, visit.gap_ms ?? 0);
@@ -74,22 +85,23 @@ export class ApplicationModel {
     return beyond.reduce((sum, x) => sum + x - query.attainedMs, 0) / beyond.length;
   }
 
-  /**
-   * Probability that the run needs the backend in the next `withinMs`, `elapsedMs` after it
-   * submitted the visit that it is in. 0 where nothing is known.
-   */
-  needProbability(
-    state: VisitState,
-    backend: string,
-    speeds: Speeds,
-    elapsedMs: number,
-    withinMs: number,
-  ): number {
-    const needs = this.samples.needMs(state, backend, speeds);
-    // A need that should have come by now did not, so those samples are ruled out.
-    const open = needs.filter((need) => need >= elapsedMs);
-    if (open.length === 0) return 0;
-    return open.filter((need) => need <= elapsedMs + withinMs).length / open.length;
+  /** Probability that the run needs the backend within a time. 0 where nothing is known. */
+  needProbability(query: NeedQuery): number {
+    const { state, backend, speeds, elapsedMs, inVisit, withinMs } = query;
+    let possible = 0;
+    let within = 0;
+    for (const need of this.samples.needMs(state, backend, speeds)) {
+      let inMs = need - elapsedMs;
+      if (inMs < 0) {
+        // The need is overdue. A visit that is over led elsewhere; one that still runs takes longer
+        // than it took then, and is expected to go on for as long as it is late.
+        if (!inVisit) continue;
+        inMs = -inMs;
+      }
+      possible += 1;
+      if (inMs <= withinMs) within += 1;
+    }
+    return possible === 0 ? 0 : within / possible;
   }
 
   view(): ApplicationView {

@@ -3,7 +3,7 @@
  * visit of each asks for, and which unit comes next. It ranks a run while there are too few whole
  * samples of its state, and it is what people look at to understand an application.
  */
-import { type Demand, demandOf, isTokenCall, type Speeds, workMs } from './demand.ts';
+import { type Demand, demandOf, type Speeds, workMs } from './demand.ts';
 import type { RecordedRun, VisitRecord } from './recorded-run.ts';
 import { type UnitState, unitRank } from './unit-gittins.ts';
 
@@ -89,14 +89,14 @@ export class DemandGraph {
     return this.#units.get(unit)?.visits ?? 0;
   }
 
-  learn(run: RecordedRun): void {
+  learn(run: RecordedRun, speeds: Speeds): void {
     this.#runs += 1;
     run.units.forEach((visit, i) => {
       const node = this.#node(visit);
       node.fanOut.add(visit.calls.length);
       for (const call of visit.calls) {
-        const demand = demandOf(call);
-        if (isTokenCall(call)) node.tokens = true;
+        const demand = demandOf(call, speeds(visit.backend));
+        if (!('service_ms' in call)) node.tokens = true;
         node.input.add(demand.input);
         node.output.add(demand.output);
       }

@@ -35,15 +35,10 @@ export function addDemand(a: Demand, b: Demand): Demand {
   return { input: a.input + b.input, output: a.output + b.output };
 }
 
-export function demandOf(call: CallRecord): Demand {
-  return 'service_ms' in call
-    ? { input: 0, output: call.service_ms }
-    : { input: call.input_tokens, output: call.output_tokens };
-}
-
-/** True where the call is measured in tokens. */
-export function isTokenCall(call: CallRecord): boolean {
-  return !('service_ms' in call);
+/** A call that was measured in time on a backend of tokens counts as the tokens made in that time. */
+export function demandOf(call: CallRecord, speed: Speed): Demand {
+  if (!('service_ms' in call)) return { input: call.input_tokens, output: call.output_tokens };
+  return { input: 0, output: speed.outputMs > 0 ? call.service_ms / speed.outputMs : 0 };
 }
 
 /** Speeds by backend name. */

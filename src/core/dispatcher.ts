@@ -199,7 +199,12 @@ export class Dispatcher {
     const { run } = call;
     this.#calls.delete(call.request.callId);
     this.#limits.delete(call);
-    run.settle(call, record, record ? demandOf(record) : NO_DEMAND, now);
+    run.settle(
+      call,
+      record,
+      record ? demandOf(record, this.speeds(call.request.backend)) : NO_DEMAND,
+      now,
+    );
     for (const backend of this.backends.values()) backend.line.rekey(run);
     this.#emit(this.register.settled(run, this.#config.runSilenceMs, now));
     this.#prewarmer.askSoon(now);

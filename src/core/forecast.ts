@@ -51,12 +51,13 @@ function needOf(run: LiveRun, inputs: ForecastInputs): number {
     visit.servingSince === undefined && visit.outstanding > 0
       ? -waitMs
       : now - (visit.servingSince ?? visit.startedAt);
-  const needs = model.needProbability(
-    run.stateIn(visit, speeds),
-    backend.name,
+  return model.needProbability({
+    state: run.stateIn(visit, speeds),
+    backend: backend.name,
     speeds,
-    visit.backend === backend.name ? Math.max(elapsedMs, 1) : elapsedMs,
+    // A visit of the backend itself that is over: it is the next need that counts.
+    elapsedMs: visit.backend === backend.name ? Math.max(elapsedMs, 1) : elapsedMs,
+    inVisit: visit.outstanding > 0 || run.isInOwnUnit,
     withinMs,
-  );
-  return needs;
+  });
 }

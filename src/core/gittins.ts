@@ -3,9 +3,9 @@
  *
  *   G(a) = min over d of  E[min(X - a, d) | X > a] / P(X - a <= d | X > a),   lower goes first.
  *
- * With sorted samples x_i, cumulative weights W_i and A_i = sum of w*x up to i + (W_n - W_i) * x_i,
- * the ratio for stopping at x_i is the slope from the point of age a to (W_i, A_i): the rank is the
- * slope of the tangent to the lower convex hull of the points beyond a. The hulls of all suffixes
+ * With R(t) the weight of the samples above t and B(t) the integral of R from t on, the ratio for
+ * stopping at x_i is (B(a) - B(x_i)) / (R(a) - R(x_i)): the rank is the slope of the tangent from
+ * the point of age a to the lower convex hull of the points beyond a. The hulls of all suffixes
  * share one chain of links, built from the right in O(n). The published code takes ten buckets and
  * forgets the price of the tries that fail, which ranks an exponential of mean 1 as 0.62.
  */
@@ -14,107 +14,98 @@
 const LEAST_RANK = 1e-9;
 
 export class RankTable {
+  /** Number of samples given. */
   readonly size: number;
+  /** Weighted mean of the samples, in their unit. */
   readonly mean: number;
+  /** The sizes that have weight, each once, ascending. */
   readonly #x: Float64Array;
-  /** Cumulative weight up to and with each sample. */
   readonly #weight: Float64Array;
-  readonly #a: Float64Array;
-  /** The next point of the hull that begins at each point; n at its end. */
+  /** R and B at each size. Summed from the right: a light tail must not vanish beside the head. */
+  readonly #rest: Float64Array;
+  readonly #area: Float64Array;
+  /** The next point of the hull that begins at each point; past the last at its end. */
   readonly #next: Int32Array;
 
-  private constructor(x: Float64Array, weights: Float64Array | undefined) {
+  private constructor(size: number, x: Float64Array, weight: Float64Array) {
     const n = x.length;
-    this.size = n;
+    this.size = size;
     this.#x = x;
-    this.#weight = new Float64Array(n);
-    this.#a = new Float64Array(n);
+    this.#weight = weight;
+    this.#rest = new Float64Array(n);
+    this.#area = new Float64Array(n);
     this.#next = new Int32Array(n);
-    let cumulative = 0;
-    let sum = 0;
-    for (let i = 0; i < n; i += 1) {
-      cumulative += weights?.[i] ?? 1;
-      sum += (weights?.[i] ?? 1) * (x[i] ?? 0);
-      this.#weight[i] = cumulative;
-      this.#a[i] = sum;
+    let rest = 0;
+    let area = 0;
+    let above = x[n - 1] ?? 0;
+    for (let i = n - 1; i >= 0; i -= 1) {
+      const at = x[i] ?? 0;
+      area += rest * (above - at);
+      this.#rest[i] = rest;
+      this.#area[i] = area;
+      rest += weight[i] ?? 0;
+      above = at;
     }
-    this.mean = sum / cumulative;
-    for (let i = 0; i < n; i += 1) {
-      this.#a[i] = (this.#a[i] ?? 0) + (cumulative - (this.#weight[i] ?? 0)) * (x[i] ?? 0);
-    }
+    const total = area + rest * above;
+    if (!(total < Infinity)) throw new RangeError(`Expected a finite total size, got ${total}`);
+    this.mean = total / rest;
     this.#link();
   }
 
   /**
-   * Builds the table of a set of sizes, in any order, each of weight 1 or of a weight above 0.
-   * RangeError on an empty set, a negative or infinite size, a weight that is not above 0.
+   * Builds the table of a set of sizes, in any order, each of weight 1 or of its own weight; a
+   * sample of weight 0 counts for nothing. RangeError on an empty set, on a size or weight that is
+   * negative, infinite or no number, and where no weight is above 0.
    */
   static of(samples: ArrayLike<number>, weights?: ArrayLike<number>): RankTable {
     const n = samples.length;
     if (n === 0) throw new RangeError('Expected at least one sample');
-    for (let i = 0; i < n; i += 1) check(samples[i], 0, 'a size of 0 or more');
-    if (!weights) return new RankTable(Float64Array.from(samples).sort(), undefined);
-    if (weights.length !== n) {
-      throw new RangeError(`Expected ${n} weights, got ${weights.length}`);
+    for (let i = 0; i < n; i += 1) check(samples[i], 'size');
+    const x = new Float64Array(samples).sort();
+    const weight = new Float64Array(n);
+    if (weights) {
+      if (weights.length !== n) {
+        throw new RangeError(`Expected ${n} weights, got ${weights.length}`);
+      }
+      // Finding each place again is several times faster than sorting indices by a comparator.
+      for (let i = 0; i < n; i += 1) {
+        const at = firstBeyond(x, samples[i] ?? 0) - 1;
+        weight[at] = (weight[at] ?? 0) + check(weights[i], 'weight');
+      }
+    } else {
+      weight.fill(1);
     }
-    for (let i = 0; i < n; i += 1) check(weights[i], Number.MIN_VALUE, 'a weight above 0');
-    const order = Int32Array.from({ length: n }, (_, i) => i);
-    order.sort((a, b) => (samples[a] ?? 0) - (samples[b] ?? 0));
-    return new RankTable(
-      Float64Array.from(order, (i) => samples[i] ?? 0),
-      Float64Array.from(order, (i) => weights[i] ?? 0),
-    );
+    const distinct = compact(x, weight);
+    if (distinct === 0) throw new RangeError('Expected a weight above 0, got none');
+    return new RankTable(n, x.subarray(0, distinct), weight.subarray(0, distinct));
   }
 
-  /** The rank at an age, in the samples' unit: finite and positive at any age. */
-  rankAt(age: number): number {
-    const n = this.size;
-    const first = this.#firstBeyond(age);
-    if (first === n) {
-      // Older than every sample: as if one more were twice as long. The published code gives 0,
-      // the front of the queue, to exactly those runs that are worst to serve.
-      const max = Math.max(age, this.#x[n - 1] ?? 0);
-      return Math.max(LEAST_RANK, 2 * max - age);
+  /**
+   * The rank at an age, in the samples' unit: finite and positive at any finite age. Samples at or
+   * below the age are over and do not count, those of size 0 at age 0 included.
+   */
+  rankAt(ageMs: number): number {
+    if (!Number.isFinite(ageMs)) throw new RangeError(`Expected a finite age, got ${ageMs}`);
+    const n = this.#x.length;
+    const first = firstBeyond(this.#x, ageMs);
+    // Older than every sample: as if there were one more, of twice the age, so that the age is also
+    // what remains. The published code gives 0, the front of the queue, to exactly those runs that
+    // are worst to serve. (The pseudo-sample's weight of 0.5 cancels: it stands alone.)
+    if (first === n) return Math.max(LEAST_RANK, ageMs);
+    const weight = this.#weight[first] ?? 0;
+    const area = (weight + (this.#rest[first] ?? 0)) * ((this.#x[first] ?? 0) - ageMs);
+    let rank = area / weight;
+    for (let to = this.#next[first] ?? n; to < n; to = this.#next[to] ?? n) {
+      const slope = (area + this.#areaTo(first, to)) / (weight + this.#weightTo(first, to));
+      if (slope > rank) break;
+      rank = slope;
     }
-    const last = first > 0 ? (this.#weight[first - 1] ?? 0) : 0;
-    const total = this.#weight[n - 1] ?? 0;
-    const spent = (first > 0 ? this.#sumUpTo(first - 1) : 0) + (total - last) * age;
-    let at = first;
-    let slope = this.#slopeFrom(last, spent, at);
-    for (let next = this.#next[at] ?? n; next < n; next = this.#next[at] ?? n) {
-      const steeper = this.#slopeFrom(last, spent, next);
-      if (steeper > slope) break;
-      slope = steeper;
-      at = next;
-    }
-    return Math.max(LEAST_RANK, slope);
-  }
-
-  /** Weighted sum of the samples up to and with i. */
-  #sumUpTo(i: number): number {
-    const rest = (this.#weight[this.size - 1] ?? 0) - (this.#weight[i] ?? 0);
-    return (this.#a[i] ?? 0) - rest * (this.#x[i] ?? 0);
-  }
-
-  #slopeFrom(weight: number, a: number, to: number): number {
-    return ((this.#a[to] ?? 0) - a) / ((this.#weight[to] ?? 0) - weight);
-  }
-
-  /** Index of the first sample above the age. */
-  #firstBeyond(age: number): number {
-    let low = 0;
-    let high = this.size;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#x[middle] ?? 0) > age) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return Math.max(LEAST_RANK, rank);
   }
 
   /** Links each point to the next of the hull of itself and all points to its right. */
   #link(): void {
-    const n = this.size;
+    const n = this.#x.length;
     for (let i = n - 1; i >= 0; i -= 1) {
       let next = i + 1;
       while (next < n) {
@@ -126,13 +117,53 @@ export class RankTable {
     }
   }
 
+  /** Infinite where the weight is lost in rounding: such a point is on no hull. */
   #slope(from: number, to: number): number {
-    return this.#slopeFrom(this.#weight[from] ?? 0, this.#a[from] ?? 0, to);
+    return this.#areaTo(from, to) / this.#weightTo(from, to);
+  }
+
+  #areaTo(from: number, to: number): number {
+    return (this.#area[from] ?? 0) - (this.#area[to] ?? 0);
+  }
+
+  #weightTo(from: number, to: number): number {
+    return (this.#rest[from] ?? 0) - (this.#rest[to] ?? 0);
   }
 }
 
-function check(value: number | undefined, least: number, expected: string): void {
-  if (value === undefined || !(value >= least) || value === Infinity) {
-    throw new RangeError(`Expected ${expected}, got ${value}`);
+/** Index of the first of some ascending sizes that is above the age. */
+function firstBeyond(x: Float64Array, age: number): number {
+  let low = 0;
+  let high = x.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((x[middle] ?? 0) > age) high = middle;
+    else low = middle + 1;
   }
+  return low;
+}
+
+/** Merges equal sizes and drops those without weight, in place; how many are left. */
+function compact(x: Float64Array, weight: Float64Array): number {
+  let n = 0;
+  for (let i = 0; i < x.length; i += 1) {
+    const at = x[i] ?? 0;
+    const w = weight[i] ?? 0;
+    if (w === 0) continue;
+    if (n > 0 && x[n - 1] === at) {
+      weight[n - 1] = (weight[n - 1] ?? 0) + w;
+      continue;
+    }
+    x[n] = at;
+    weight[n] = w;
+    n += 1;
+  }
+  return n;
+}
+
+function check(value: number | undefined, what: string): number {
+  if (value === undefined || !(value >= 0) || value === Infinity) {
+    throw new RangeError(`Expected a finite ${what} of 0 or more, got ${value}`);
+  }
+  return value;
 }

@@ -74,7 +74,13 @@ export class LearnedSpeed {
   }
 
   restore(from: SpeedSnapshot): void {
-    this.#state = from;
+    // What was only assumed then is not better than what is assumed now.
+    const { inputMs, outputMs } = this.#state;
+    this.#state = {
+      ...from,
+      inputMs: from.inputSeen > 0 ? from.inputMs : inputMs,
+      outputMs: from.outputSeen > 0 ? from.outputMs : outputMs,
+    };
   }
 }
 

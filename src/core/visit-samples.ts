@@ -7,7 +7,6 @@ import {
   addDemand,
   type Demand,
   demandOf,
-  isTokenCall,
   NO_DEMAND,
   type Speed,
   type Speeds,
@@ -57,12 +56,12 @@ export class VisitSamples {
     const seen = new Map<string, number>();
     const starts = startTimes(run.units, speeds);
     let before = this.#backends.map(() => NO_DEMAND);
-    const total = this.#totals(run.units);
+    const total = this.#totals(run.units, speeds);
     let calls = 0;
     run.units.forEach((visit, index) => {
       const number = (seen.get(visit.unit) ?? 0) + 1;
       seen.set(visit.unit, number);
-      const here = this.#totals([visit]);
+      const here = this.#totals([visit], speeds);
       const shares = this.#backends.map((backend, b): BackendShare => {
         const done = addDemand(before[b] ?? NO_DEMAND, here[b] ?? NO_DEMAND);
         return {
@@ -134,12 +133,13 @@ export class VisitSamples {
   }
 
   /** Demand of some visits, by backend index. */
-  #totals(visits: readonly VisitRecord[]): Demand[] {
+  #totals(visits: readonly VisitRecord[], speeds: Speeds): Demand[] {
     const totals = this.#backends.map(() => NO_DEMAND);
     for (const visit of visits) {
       const b = this.#backends.indexOf(visit.backend);
+      const speed = speeds(visit.backend);
       for (const call of visit.calls) {
-        totals[b] = addDemand(totals[b] ?? NO_DEMAND, demandOf(call));
+        totals[b] = addDemand(totals[b] ?? NO_DEMAND, demandOf(call, speed));
       }
     }
     return totals;
@@ -152,7 +152,7 @@ function stateKey(unit: string, visit: number): string {
 
 function largestInput(visit: VisitRecord): number {
   return visit.calls.reduce(
-    (max, c) => (isTokenCall(c) ? Math.max(max, demandOf(c).input) : max),
+    (max, c) => ('service_ms' in c ? max : Math.max(max, c.input_tokens)),
     0,
   );
 }
@@ -163,7 +163,7 @@ function startTimes(visits: readonly VisitRecord[], speeds: Speeds): number[] {
   return visits.map((visit) => {
     const start = at;
     const speed = speeds(visit.backend);
-    at += visit.calls.reduce((max, c) => Math.max(max, workMs(demandOf(c), speed)), 0);
+    at += visit.calls.reduce((max, c) => Math.max(max, workMs(demandOf(c, speed), speed)), 0);
     at += visit.gap_ms ?? 0;
     return start;
   });

@@ -133,7 +133,19 @@ describe('a cold endpoint', () => {
     await admin(dispatcher.workerd.url, 'GET', '/tenants/arriving/status');
     const renamed = {
       ...config,
-      backends: { m: { ...llm(gpu, 4), endpoints: [{ name: 'again', url: `${gpu.url}/v1`, slots: 4, coldStart: { estimateMs: COLD_START_MS, idleTimeoutMs: 600_000 } }] } },
+      backends: {
+        m: {
+          ...llm(gpu, 4),
+          endpoints: [
+            {
+              name: 'again',
+              url: `${gpu.url}/v1`,
+              slots: 4,
+              coldStart: { estimateMs: COLD_START_MS, idleTimeoutMs: 600_000 },
+            },
+          ],
+        },
+      },
     };
     await admin(dispatcher.workerd.url, 'PUT', '/tenants/arriving', renamed);
     await until(

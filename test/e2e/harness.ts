@@ -45,7 +45,10 @@ export interface BackendStatus {
   endpoints: Array<{ state: string; running: number }>;
 }
 
-export async function statusOf(url: string, tenant: string): Promise<Record<string, BackendStatus>> {
+export async function statusOf(
+  url: string,
+  tenant: string,
+): Promise<Record<string, BackendStatus>> {
   return JSON.parse(await admin(url, 'GET', `/tenants/${tenant}/status`)).backends;
 }
 

@@ -63,7 +63,10 @@ describe('a crash', () => {
 
     expect(JSON.parse(await graph())).toEqual(before);
     const runs = await admin(dispatcher.workerd.url, 'GET', '/tenants/learner/runs');
-    const [run] = runs.trim().split('\n').map((line) => JSON.parse(line));
+    const [run] = runs
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(run).toMatchObject({
       run: 'r1',
       app: 'agent',

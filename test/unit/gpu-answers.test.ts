@@ -180,6 +180,8 @@ describe('refusals', () => {
     ['an unknown model', '/v1/chat/completions', { ...CHAT, model: 'other' }, 404],
     ['bad JSON', '/v1/chat/completions', '{"model":', 400],
     ['a body without a model', '/v1/completions', { prompt: 'x' }, 400],
+    ['a limit below one token', '/v1/chat/completions', { ...CHAT, max_tokens: -1 }, 400],
+    ['a limit beyond any context', '/v1/chat/completions', { ...CHAT, max_tokens: 1e10 }, 400],
     ['an unknown path', '/v1/audio', { model: 'm' }, 404],
   ])('of %s are errors in the OpenAI form', async (_, path, body, status) => {
     const response = await post(await start(), path, body);

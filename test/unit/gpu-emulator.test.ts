@@ -2,6 +2,7 @@
  * How the emulated endpoint fails, starts cold and is watched, over real HTTP on a free loopback
  * port. Time runs a thousand times as fast; nothing here asserts how long things take.
  */
+import { request } from 'node:http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Emulator, startEmulator } from '../../scripts/gpu/emulator.ts';
 import type { EmulatorOptions } from '../../scripts/gpu/exchange.ts';
@@ -60,6 +61,19 @@ describe('faults', () => {
     await expect(read()).rejects.toThrow();
     expect(text).toContain('"content"');
     expect(text).not.toContain('[DONE]');
+  });
+
+  it('cut a short stream after its content, too', async () => {
+    const headers = { 'x-emulator-fault': 'cut' };
+    const response = await chat(await start(), { stream: true, max_tokens: 1 }, { headers });
+    const reader = response.body?.getReader();
+    const first = await reader?.read();
+    expect(Buffer.from(first?.value ?? []).toString()).toContain('"content"');
+    await expect(
+      (async () => {
+        for (let end = false; !end; ) end = (await reader?.read())?.done ?? true;
+      })(),
+    ).rejects.toThrow();
   });
 
   it('cut a plain answer in its body', async () => {
@@ -179,6 +193,22 @@ describe('what can be read', () => {
     await chat(emulator);
     const response = await fetch(`${emulator.url}/_emulator/state`);
     expect(await response.json()).toEqual(emulator.stats());
+  });
+});
+
+describe('an odd request', () => {
+  it('does not end the endpoint', async () => {
+    const emulator = await start();
+    const status = await new Promise((resolve, reject) => {
+      const { port } = emulator;
+      const odd = request({ host: '127.0.0.1', port, path: '//' }, (r) => {
+        r.resume();
+        resolve(r.statusCode);
+      });
+      odd.on('error', reject).end();
+    });
+    expect(status).toBeTypeOf('number');
+    expect((await chat(emulator)).status).toBe(200);
   });
 });
 

@@ -179,4 +179,39 @@ describe('a cold engine', () => {
     engine.reset();
     expect(engine.stats()).toMatchObject({ state: 'cold', served: 0, coldStarts: 0, warmMs: 0 });
   });
+
+  it('stays warm for a call after a reset that another call outlived', () => {
+    const { timers, engine, run } = setUp({ ...COLD, slots: 1 });
+    run('a', { serviceMs: 3_000 });
+    timers.moveTo(2_000);
+    engine.reset();
+    expect(engine.stats()).toMatchObject({ running: 1, maxRunning: 1 });
+    timers.moveTo(5_000);
+    run('b', { serviceMs: 60_000 });
+    timers.moveTo(50_000);
+    expect(engine.stats()).toMatchObject({ state: 'warm', running: 1 });
+  });
+});
+
+describe('a job', () => {
+  it('of no service time ends at once and frees its slot', () => {
+    const { engine, done, run } = setUp({ ...LLM, slots: 1 });
+    run('a', { serviceMs: 0 });
+    run('b', { serviceMs: 0 });
+    expect(done).toHaveLength(2);
+    expect(engine.stats()).toMatchObject({ running: 0, waiting: 0, served: 2 });
+  });
+
+  it('longer than any timer sets few timers', () => {
+    const timers = new SteppedTimers();
+    const waits: number[] = [];
+    const after = (ms: number, act: () => void) => {
+      waits.push(ms);
+      return timers.after(ms, act);
+    };
+    const engine = new Engine(LLM, 1, { now: () => timers.now(), after });
+    engine.run({ inputTokens: 0, outputTokens: 0, serviceMs: 1e12, onDone: () => {} });
+    timers.moveTo(1e9);
+    expect(waits).toEqual([2 ** 31 - 1]);
+  });
 });
