@@ -299,13 +299,14 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     }
   }
 
-  #grant({ callId, endpoint, expiresAt, waitedMs, rankMs }: Granted): void {
-    const call = this.#dispatcher?.call(callId);
+  #grant(granted: Granted): void {
+    const call = this.#dispatcher?.call(granted.callId);
     const leaseMs = this.#config?.leaseMs;
     if (!call?.lease || leaseMs === undefined) return;
     this.#store.saveLease(call.request, call.lease);
-    const answer = { status: 'granted' as const, endpoint, expiresAt, waitedMs, rankMs, leaseMs };
-    this.#waiters.resolve(callId, answer);
+    const { endpoint, expiresAt, waitedMs, metCold, rankMs } = granted;
+    const answer = { endpoint, expiresAt, waitedMs, metCold, rankMs, leaseMs };
+    this.#waiters.resolve(granted.callId, { status: 'granted', ...answer });
   }
 
   /** Wakes an endpoint from here, within the minute that the cron does not see. */

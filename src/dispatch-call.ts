@@ -117,6 +117,7 @@ function addedHeaders(callId: string, plan: CallPlan, grant: Grant): Record<stri
     'x-talaria-run': plan.identity.runId,
     'x-talaria-unit': plan.identity.unit,
     'x-talaria-backend': plan.backend,
+    'x-talaria-endpoint-state': grant.metCold ? 'cold' : 'warm',
     'x-talaria-queue-ms': String(Math.max(0, Math.round(grant.waitedMs))),
   };
 }

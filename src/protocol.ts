@@ -30,6 +30,8 @@ export interface Grant {
   /** Epoch ms until which the slot is held without a renewal. */
   readonly expiresAt: number;
   readonly waitedMs: number;
+  /** No endpoint was warm when the call came. */
+  readonly metCold: boolean;
   readonly rankMs: number;
   readonly leaseMs: number;
 }

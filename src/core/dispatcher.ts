@@ -328,6 +328,7 @@ function grantEffect(call: LiveCall, lease: Lease, rankMs: number): Granted {
     grantedAt: lease.grantedAt,
     expiresAt: lease.expiresAt,
     waitedMs: lease.grantedAt - arrivedAt,
+    metCold: call.metCold,
     rankMs,
   };
 }

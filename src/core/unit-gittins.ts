@@ -44,18 +44,18 @@ export function unitRank(
   const reaching = reachingEnd(states, order);
   if (!reaching.has(start)) return Math.max(LEAST_RANK, firstCostMs);
   // Going on as long as an end can be reached: no better rule asks for a larger rank.
-  let rank = ratio(prospectOf(states, order, start, firstCostMs, (s) => reaching.has(s)));
+  const all = prospectOf(states, order, start, firstCostMs, (s) => reaching.has(s));
+  let rank = all.costMs / Math.max(all.end, TOLERANCE);
   for (let step = 0; step < MAX_STEPS; step += 1) {
     const values = valuesAt(states, order, rank);
-    const next = ratio(prospectOf(states, order, start, firstCostMs, (s) => (values[s] ?? 0) > 0));
+    const rule = prospectOf(states, order, start, firstCostMs, (s) => (values[s] ?? 0) > 0);
+    // Where the first visit is free, a rule that gives up right after it has no ratio to compare.
+    if (rule.end <= TOLERANCE) break;
+    const next = rule.costMs / rule.end;
     if (!(next < rank * (1 - TOLERANCE))) break;
     rank = next;
   }
   return Math.max(LEAST_RANK, rank);
-}
-
-function ratio({ costMs, end }: Prospect): number {
-  return costMs / Math.max(end, TOLERANCE);
 }
 
 /** The states that can be reached, each after those it leads to: without loops one sweep will do. */

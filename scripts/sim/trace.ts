@@ -1,0 +1,78 @@
+/**
+ * Reads recorded runs (JSON Lines, one run a line). A line that is wrong is named with its number
+ * and the field, and nothing is guessed.
+ */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { pathText } from '../../src/config/schema.ts';
+import type { RecordedRun } from '../../src/core/recorded-run.ts';
+
+const ms = z.number().min(0);
+const tokens = z.number().min(0);
+
+const call = z.union([
+  z.object({ input_tokens: tokens, output_tokens: tokens }),
+  z.object({ service_ms: ms }),
+]);
+
+const run = z.object({
+  run: z.string().min(1),
+  app: z.string().min(1),
+  arrival_ms: ms,
+  deadline_ms: ms.optional(),
+  units: z
+    .array(
+      z.object({
+        unit: z.string().min(1),
+        backend: z.string().min(1),
+        gap_ms: ms.optional(),
+        calls: z.array(call).min(1),
+      }),
+    )
+    .min(1),
+});
+
+/** What is wrong with an input file, in words for the one who gave it. */
+export class InputError extends Error {}
+
+export async function readTrace(file: string): Promise<RecordedRun[]> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new InputError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return parseTrace(text, file);
+}
+
+export function parseTrace(text: string, file: string): RecordedRun[] {
+  const seen = new Map<string, number>();
+  const runs: RecordedRun[] = [];
+  text.split('\n').forEach((line, i) => {
+    if (line.trim() === '') return;
+    const where = `${file}:${i + 1}`;
+    const parsed = parseRun(line, where);
+    const before = seen.get(parsed.run);
+    if (before !== undefined) {
+      throw new InputError(`${where}: run: "${parsed.run}" is the run of line ${before} already`);
+    }
+    seen.set(parsed.run, i + 1);
+    runs.push(parsed);
+  });
+  if (runs.length === 0) throw new InputError(`${file}: expected at least one run`);
+  return runs;
+}
+
+function parseRun(line: string, where: string): RecordedRun {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    throw new InputError(`${where}: not valid JSON`);
+  }
+  const parsed = run.safeParse(json);
+  if (parsed.success) return parsed.data as RecordedRun;
+  const issue = parsed.error.issues[0];
+  const field = pathText(issue?.path ?? []);
+  throw new InputError(`${where}: ${field === '' ? 'the run' : field}: ${issue?.message}`);
+}
