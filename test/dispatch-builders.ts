@@ -1,0 +1,62 @@
+/** Calls, results and configurations for tests, with defaults for all that a test does not name. */
+import type { CallResult } from '../src/core/call-result.ts';
+import type { BackendSpec, DispatcherConfig } from '../src/core/dispatcher-config.ts';
+import type { CallRequest } from '../src/core/live-run.ts';
+import type { PolicyName } from '../src/core/policies/registry.ts';
+
+export function callRequest(callId: string, fields: Partial<CallRequest> = {}): CallRequest {
+  return {
+    callId,
+    runId: callId,
+    app: 'app',
+    unit: 'unit',
+    backend: 'llm',
+    kind: 'llm',
+    inputTokens: 100,
+    arrivedAt: 0,
+    final: false,
+    ...fields,
+  };
+}
+
+/** A call that ended well after so many output tokens. */
+export function okResult(outputTokens: number, fields: Partial<CallResult> = {}): CallResult {
+  return {
+    outcome: 'ok',
+    endpointFault: false,
+    cold: false,
+    inputTokens: 100,
+    outputTokens,
+    serviceMs: 10 + outputTokens,
+    ...fields,
+  };
+}
+
+export function backendSpec(fields: Partial<BackendSpec> & { slots?: number } = {}): BackendSpec {
+  const { slots = 2, ...rest } = fields;
+  return {
+    endpoints: [{ id: 'e1', slots }],
+    queueDepth: 1_000,
+    maxWaitMs: 300_000,
+    maxWaitColdMs: 600_000,
+    whileCold: 'hold',
+    speed: { inputMs: 0.1, outputMs: 1 },
+    prewarm: { mode: 'off', theta: 0.25 },
+    ...rest,
+  };
+}
+
+export function configOf(
+  fields: Partial<DispatcherConfig> & { policy?: PolicyName; slots?: number } = {},
+): DispatcherConfig {
+  const { slots = 2, ...rest } = fields;
+  return {
+    policy: 'gittins',
+    alpha: 0.5,
+    backends: { llm: backendSpec({ slots }) },
+    weights: {},
+    leaseMs: 90_000,
+    runSilenceMs: 30_000,
+    ...rest,
+  };
+}

@@ -1,0 +1,186 @@
+/**
+ * What holds of the dispatcher for any list of events: never more calls than slots, no call lost or
+ * granted twice, every wait ends, and nobody is overtaken beyond the stated bound.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { DispatcherConfig } from '../../src/core/dispatcher-config.ts';
+import { POLICY_NAMES, type PolicyName } from '../../src/core/policies/registry.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
+
+const COLD_SLOTS = 2;
+
+/** A dispatcher, and beside it what a bystander believes from its effects alone. */
+class World {
+  readonly policy: PolicyName;
+  readonly dispatcher: Dispatcher;
+  readonly waiting = new Set<string>();
+  /** Endpoint of each call that holds a slot. */
+  readonly holding = new Map<string, string>();
+  now = 0;
+  #warmSlots = 2;
+
+  constructor(policy: PolicyName) {
+    this.policy = policy;
+    this.dispatcher = new Dispatcher(this.#config(), { random: seededRandom(1) }, 0);
+  }
+
+  submit(n: number): void {
+    const callId = `c${n}`;
+    if (this.waiting.has(callId) || this.holding.has(callId)) return;
+    this.waiting.add(callId);
+    const fields = { runId: `r${n % 8}`, app: `a${n % 3}`, unit: `u${n % 2}`, arrivedAt: this.now };
+    this.step({ type: 'submitted', call: callRequest(callId, fields) });
+  }
+
+  cancel(n: number): void {
+    this.waiting.delete(`c${n}`);
+    this.step({ type: 'cancelled', callId: `c${n}` });
+  }
+
+  /** Fewer slots than are held come into force as calls end, so the bystander waits for that. */
+  setSlots(n: number): void {
+    this.#warmSlots = Math.max(n, this.#held('warm'));
+    this.step({ type: 'configured', config: this.#config() });
+  }
+
+  step(event: DispatchEvent): void {
+    for (const effect of this.dispatcher.step([event], this.now)) this.#check(effect);
+  }
+
+  /** Left alone, with time passing as it asks for, everything ends. */
+  rest(): void {
+    for (let i = 0; i < 1_000 && this.waiting.size + this.holding.size > 0; i += 1) {
+      const due = Math.min(this.dispatcher.dueAt(this.now), this.now + 600_000);
+      this.now = Math.max(this.now + 1, due);
+      this.step({ type: 'tick' });
+    }
+    expect([...this.waiting, ...this.holding.keys()]).toEqual([]);
+    expect(this.dispatcher.backends.get('llm')?.running).toBe(0);
+    expect(this.dispatcher.backends.get('llm')?.line.size).toBe(0);
+  }
+
+  #check(effect: Effect): void {
+    if (effect.type === 'refused') expect(this.waiting.delete(effect.callId)).toBe(true);
+    if (effect.type === 'released') expect(this.holding.delete(effect.callId)).toBe(true);
+    if (effect.type !== 'granted') return;
+    expect(this.waiting.delete(effect.callId)).toBe(true);
+    expect(this.holding.has(effect.callId)).toBe(false);
+    this.holding.set(effect.callId, effect.endpoint);
+    const slots = effect.endpoint === 'warm' ? this.#warmSlots : COLD_SLOTS;
+    expect(this.#held(effect.endpoint)).toBeLessThanOrEqual(slots);
+  }
+
+  #held(endpoint: string): number {
+    return [...this.holding.values()].filter((e) => e === endpoint).length;
+  }
+
+  #config(): DispatcherConfig {
+    const coldStart = { estimateMs: 1_000, idleTimeoutMs: 5_000 };
+    const endpoints = [
+      { id: 'warm', slots: this.#warmSlots },
+      { id: 'cold', slots: COLD_SLOTS, coldStart },
+    ];
+    const prewarm = { mode: 'on' as const, theta: 0.2 };
+    const llm = backendSpec({ endpoints, queueDepth: 10, maxWaitMs: 60_000, prewarm });
+    return configOf({ policy: this.policy, leaseMs: 30_000, backends: { llm } });
+  }
+}
+
+const ACTIONS: Record<string, (world: World, n: number) => void> = {
+  submit: (world, n) => world.submit(n),
+  cancel: (world, n) => world.cancel(n),
+  end: (world, n) => world.step({ type: 'ended', callId: `c${n}`, result: okResult(n) }),
+  fail: (world, n) => {
+    const result = okResult(n, { outcome: 'failed', endpointFault: true, cold: n % 2 === 0 });
+    world.step({ type: 'ended', callId: `c${n}`, result });
+  },
+  renew: (world, n) => world.step({ type: 'renewed', callId: `c${n}` }),
+  finish: (world, n) => world.step({ type: 'run-finished', runId: `r${n % 8}` }),
+  wait: (world, n) => {
+    world.now += n * 2_500;
+    world.step({ type: 'tick' });
+  },
+  woken: (world, n) => {
+    const ok = n % 3 > 0;
+    world.step({ type: 'woken', backend: 'llm', endpoint: 'cold', ok, tookMs: 900 });
+  },
+  forecast: (world) => world.step({ type: 'forecast', aheadMs: 60_000 }),
+  slots: (world, n) => world.setSlots(1 + (n % 4)),
+};
+
+const action = fc.record({
+  what: fc.constantFrom('submit', 'submit', 'submit', 'end', 'end', ...Object.keys(ACTIONS)),
+  n: fc.nat(40),
+});
+
+describe('the dispatcher, whatever happens', () => {
+  it('never exceeds slots, never loses a call or grants it twice, and ends every wait', () => {
+    fc.assert(
+      fc.property(
+        fc.array(action, { maxLength: 150 }),
+        fc.constantFrom(...POLICY_NAMES),
+        (actions, policy) => {
+          const world = new World(policy);
+          for (const { what, n } of actions) {
+            world.now += 7;
+            ACTIONS[what]?.(world, n);
+          }
+          world.rest();
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a wait', () => {
+  it('is overtaken only by runs that arrive within rank / alpha after it', () => {
+    const run = fc.record({
+      gapMs: fc.nat(3_000),
+      app: fc.nat(3),
+      tokens: fc.integer({ min: 1, max: 5_000 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(run, { minLength: 20, maxLength: 80 }),
+        fc.constantFrom(0.1, 0.5, 2),
+        (runs, alpha) => {
+          const config = configOf({ slots: 1, alpha });
+          const dispatcher = new Dispatcher(config, { random: seededRandom(1) }, 0);
+          const bounds = new Map<string, number>();
+          const arrivals = new Map<string, number>();
+          let busy: string | undefined;
+          let now = 0;
+          const apply = (event: DispatchEvent) => {
+            for (const effect of dispatcher.step([event], now)) {
+              if (effect.type !== 'granted') continue;
+              busy = effect.callId;
+              bounds.delete(busy);
+              const arrivedAt = arrivals.get(busy) ?? 0;
+              for (const bound of bounds.values()) expect(arrivedAt).toBeLessThanOrEqual(bound);
+            }
+          };
+          runs.forEach(({ gapMs, app, tokens }, i) => {
+            now += gapMs;
+            const callId = `c${i}`;
+            arrivals.set(callId, now);
+            const fields = { app: `a${app}`, arrivedAt: now, final: true };
+            apply({ type: 'submitted', call: callRequest(callId, fields) });
+            const call = dispatcher.call(callId);
+            const key = call && dispatcher.backends.get('llm')?.line.keyOf(call.run);
+            // The key is rank + alpha * arrival, and no rank of a later arrival is below 0.
+            if (key !== undefined) bounds.set(callId, key / alpha + 1e-6);
+            if (busy && i % 2 === 1) {
+              apply({ type: 'ended', callId: busy, result: okResult(tokens) });
+            }
+          });
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,195 @@
+/** The ways in which a slot comes back, a run ends, and a cold endpoint is woken. */
+import { describe, expect, it } from 'vitest';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatcher.ts';
+import { LiveRun } from '../../src/core/live-run.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
+
+const COLD = { estimateMs: 1_000, idleTimeoutMs: 5_000 };
+
+function start(config = configOf()): Dispatcher {
+  return new Dispatcher(config, { random: seededRandom(1) }, 0);
+}
+
+function submit(callId: string, fields: Parameters<typeof callRequest>[1] = {}): DispatchEvent {
+  return { type: 'submitted', call: callRequest(callId, fields) };
+}
+
+function types(effects: readonly Effect[]): string[] {
+  return effects.map((e) => e.type);
+}
+
+describe('a slot', () => {
+  it('comes back exactly once, however often its end is reported', () => {
+    const dispatcher = start(configOf({ slots: 1 }));
+    dispatcher.step([submit('a'), submit('b'), submit('c')], 0);
+    const end: DispatchEvent = { type: 'ended', callId: 'a', result: okResult(1) };
+    expect(types(dispatcher.step([end], 1))).toEqual(['released', 'granted']);
+    expect(dispatcher.step([end, { type: 'cancelled', callId: 'a' }], 2)).toEqual([]);
+    expect(dispatcher.backends.get('llm')?.running).toBe(1);
+  });
+
+  it('comes back when its lease expires, and later when that is renewed', () => {
+    const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
+    dispatcher.step([submit('a')], 0);
+    dispatcher.step([{ type: 'renewed', callId: 'a' }], 6_000);
+    expect(dispatcher.step([{ type: 'tick' }], 15_999)).toEqual([]);
+    expect(dispatcher.dueAt(15_999)).toBe(16_000);
+    expect(dispatcher.step([{ type: 'tick' }], 16_000)).toMatchObject([
+      { type: 'released', callId: 'a', cause: 'expired' },
+    ]);
+  });
+
+  it('stays taken after a restart, until the call that had it ends', () => {
+    const dispatcher = start(configOf({ slots: 1 }));
+    dispatcher.step([submit('a', { runId: 'r' })], 0);
+    const call = dispatcher.call('a');
+    if (!call?.lease) throw new Error('a was not granted');
+    const snapshot = JSON.parse(JSON.stringify(call.run.snapshot()));
+    const again = start(configOf({ slots: 1 }));
+    again.restore([LiveRun.restore(snapshot)], [{ request: call.request, lease: call.lease }]);
+    expect(again.step([submit('b')], 1)).toEqual([]);
+    // Its Worker asks again because its answer was lost: it gets the lease that it has.
+    expect(again.step([submit('a', { runId: 'r' })], 2)).toMatchObject([
+      { type: 'granted', callId: 'a', grantedAt: 0 },
+    ]);
+    const effects = again.step([{ type: 'ended', callId: 'a', result: okResult(1) }], 3);
+    expect(types(effects)).toEqual(['released', 'granted']);
+    expect(again.register.runs.get('r')?.record()?.units).toHaveLength(1);
+  });
+});
+
+describe('a run', () => {
+  it('ends by its final call, by word of its client, or by silence, and is learned from', () => {
+    const dispatcher = start();
+    const serve = (callId: string, fields: Parameters<typeof callRequest>[1], now: number) => [
+      ...dispatcher.step([submit(callId, { ...fields, arrivedAt: now })], now),
+      ...dispatcher.step([{ type: 'ended', callId, result: okResult(5) }], now + 10),
+    ];
+    expect(types(serve('a', { final: true }, 0))).toContain('run-finished');
+    expect(types(serve('b', {}, 100))).not.toContain('run-finished');
+    expect(types(dispatcher.step([{ type: 'run-finished', runId: 'b' }], 120))).toEqual([
+      'run-finished',
+    ]);
+    serve('c', {}, 200);
+    expect(dispatcher.step([{ type: 'tick' }], 30_209)).toEqual([]);
+    expect(dispatcher.step([{ type: 'tick' }], 30_210)).toMatchObject([
+      { type: 'run-finished', runId: 'c', learned: true },
+    ]);
+    expect(dispatcher.knowledge.model('app')?.graph.runs).toBe(3);
+  });
+
+  it('that is known to pause is waited for longer than others', () => {
+    const dispatcher = start();
+    const call = (id: string, now: number) => {
+      dispatcher.step([submit(id, { runId: 'slow', arrivedAt: now })], now);
+      dispatcher.step([{ type: 'ended', callId: id, result: okResult(5) }], now + 10);
+    };
+    call('a', 0);
+    call('b', 25_000);
+    dispatcher.step([{ type: 'run-finished', runId: 'slow' }], 25_010);
+    call('c', 100_000);
+    expect(dispatcher.step([{ type: 'tick' }], 160_000)).toEqual([]);
+    expect(types(dispatcher.step([{ type: 'tick' }], 175_010))).toEqual(['run-finished']);
+  });
+
+  it('whose last call failed is not learned from', () => {
+    const dispatcher = start();
+    dispatcher.step([submit('a', { runId: 'r' })], 0);
+    dispatcher.step([{ type: 'ended', callId: 'a', result: okResult(5) }], 10);
+    dispatcher.step([submit('b', { runId: 'r', final: true })], 20);
+    const result = okResult(0, { outcome: 'failed', endpointFault: true });
+    const effects = dispatcher.step([{ type: 'ended', callId: 'b', result }], 30);
+    expect(effects).toContainEqual(
+      expect.objectContaining({ type: 'run-finished', learned: false }),
+    );
+    expect(dispatcher.knowledge.model('app')).toBeUndefined();
+  });
+});
+
+describe('a cold endpoint', () => {
+  const config = (mode: 'off' | 'on' | 'dry-run', whileCold: 'hold' | 'send' = 'hold') =>
+    configOf({
+      backends: {
+        tool: backendSpec({ speed: { inputMs: 0, outputMs: 1 } }),
+        llm: backendSpec({
+          endpoints: [{ id: 'e1', slots: 2, coldStart: COLD }],
+          whileCold,
+          prewarm: { mode, theta: 0.5 },
+        }),
+      },
+    });
+
+  it('is woken once for all who wait, and serves them when it is warm', () => {
+    const dispatcher = start(config('off'));
+    const first = dispatcher.step([submit('a'), submit('b'), submit('c')], 0);
+    expect(first).toMatchObject([{ type: 'wake', wake: { cause: 'demand' } }]);
+    expect(dispatcher.step([submit('d')], 500)).toEqual([]);
+    const woken = { type: 'woken', backend: 'llm', endpoint: 'e1', ok: true, tookMs: 900 } as const;
+    const effects = dispatcher.step([woken], 900);
+    expect(types(effects)).toEqual(['wake-ended', 'granted', 'granted']);
+    expect(effects[0]).toMatchObject({ outcome: 'late' });
+  });
+
+  it('gets calls at once where they are to be sent while cold', () => {
+    const dispatcher = start(config('off', 'send'));
+    const effects = dispatcher.step([submit('a'), submit('b'), submit('c')], 0);
+    expect(types(effects).filter((t) => t === 'granted')).toHaveLength(2);
+    expect(types(effects)).not.toContain('wake');
+    expect(dispatcher.backends.get('llm')?.endpoints.get('e1')?.state).toBe('warming');
+  });
+
+  it('goes cold when it has been idle, and an unused wake is wasted', () => {
+    const dispatcher = start(config('on'));
+    teach(dispatcher);
+    dispatcher.step([{ type: 'gone-cold', backend: 'llm', endpoint: 'e1' }], 1_000);
+    const announced = announce(dispatcher);
+    expect(announced).toContainEqual(
+      expect.objectContaining({
+        type: 'wake',
+        wake: expect.objectContaining({ cause: 'prewarm' }),
+      }),
+    );
+    dispatcher.step(
+      [{ type: 'woken', backend: 'llm', endpoint: 'e1', ok: true, tookMs: 900 }],
+      1_900,
+    );
+    dispatcher.step([{ type: 'cancelled', callId: 't' }], 2_000);
+    const effects = dispatcher.step([{ type: 'tick' }], 40_000);
+    expect(effects).toContainEqual(
+      expect.objectContaining({ type: 'wake-ended', outcome: 'wasted' }),
+    );
+  });
+
+  it('is only spoken of in dry-run', () => {
+    const dispatcher = start(config('dry-run'));
+    teach(dispatcher);
+    dispatcher.step([{ type: 'gone-cold', backend: 'llm', endpoint: 'e1' }], 1_000);
+    const effects = announce(dispatcher);
+    expect(effects).toContainEqual(expect.objectContaining({ type: 'wake', dryRun: true }));
+    expect(dispatcher.backends.get('llm')?.endpoints.get('e1')?.state).toBe('cold');
+  });
+
+  const TOOL = { backend: 'tool', kind: 'service', unit: 'search', inputTokens: 0 } as const;
+
+  /** A fourth run begins with the tool; forecasts have a least distance, so a moment passes. */
+  function announce(dispatcher: Dispatcher): Effect[] {
+    const submitted = submit('t', { ...TOOL, runId: 'x', arrivedAt: 1_000 });
+    return [...dispatcher.step([submitted], 1_000), ...dispatcher.step([{ type: 'tick' }], 1_250)];
+  }
+
+  /** Three runs of a tool of 200 ms and then the model. */
+  function teach(dispatcher: Dispatcher): void {
+    for (const [i, runId] of ['r1', 'r2', 'r3'].entries()) {
+      const now = i * 300;
+      dispatcher.step([submit(`${runId}t`, { ...TOOL, runId, arrivedAt: now })], now);
+      const result = okResult(0, { serviceMs: 200 });
+      dispatcher.step([{ type: 'ended', callId: `${runId}t`, result }], now + 200);
+      dispatcher.step([submit(`${runId}m`, { runId, final: true, arrivedAt: now })], now + 200);
+      const woken = { type: 'woken', backend: 'llm', endpoint: 'e1', ok: true } as const;
+      dispatcher.step([woken], now + 210);
+      dispatcher.step([{ type: 'ended', callId: `${runId}m`, result: okResult(5) }], now + 220);
+    }
+  }
+});
