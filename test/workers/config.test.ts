@@ -1,0 +1,99 @@
+/** The configuration: its defaults, and what is refused, by the path of the field that is wrong. */
+import { describe, expect, it } from 'vitest';
+import { endpointUrlProblem } from '../../src/config/endpoint-url.ts';
+import { parseTenantConfig } from '../../src/config/schema.ts';
+
+const SMALLEST = {
+  backends: { m: { models: ['m'], endpoints: [{ url: 'http://127.0.0.1:9000/v1', slots: 8 }] } },
+};
+
+function problemOf(config: unknown): string | undefined {
+  const parsed = parseTenantConfig(config, { development: true });
+  return parsed.ok ? undefined : parsed.problems[0]?.param;
+}
+
+describe('the configuration', () => {
+  it('has a default for everything but the backends', () => {
+    const parsed = parseTenantConfig(SMALLEST, { development: true });
+    expect(parsed).toMatchObject({
+      ok: true,
+      config: {
+        policy: 'gittins',
+        alpha: 0.5,
+        prewarm: { mode: 'on', theta: 0.25 },
+        backends: { m: { whileCold: 'hold', queue: { depth: 1_000 } } },
+      },
+    });
+  });
+
+  const endpoint = { url: 'http://127.0.0.1:9000/v1' };
+  it.each([
+    [{}, 'backends'],
+    [{ backends: {} }, 'backends'],
+    [{ ...SMALLEST, colour: 1 }, 'colour'],
+    [{ ...SMALLEST, policy: 'best' }, 'policy'],
+    [{ ...SMALLEST, alpha: -1 }, 'alpha'],
+    [{ ...SMALLEST, prewarm: { theta: 2 } }, 'prewarm.theta'],
+    [{ backends: { m: { endpoints: [] } } }, 'backends.m.endpoints'],
+    [
+      { backends: { m: { endpoints: [{ ...endpoint, slots: 0 }] } } },
+      'backends.m.endpoints[0].slots',
+    ],
+    [
+      { backends: { m: { endpoints: [{ ...endpoint, slot: 1 }] } } },
+      'backends.m.endpoints[0].slot',
+    ],
+    [{ backends: { m: { endpoints: [{ url: 'nonsense' }] } } }, 'backends.m.endpoints[0].url'],
+    [{ backends: { m: { endpoints: [endpoint, endpoint] } } }, 'backends.m.endpoints[1].name'],
+    [{ backends: { client: { endpoints: [endpoint] } } }, 'backends.client'],
+    [
+      {
+        backends: {
+          a: { models: ['x'], endpoints: [endpoint] },
+          b: { models: ['x'], endpoints: [endpoint] },
+        },
+      },
+      'backends.b.models[0]',
+    ],
+    [{ ...SMALLEST, keys: [{ id: 'k', sha256: 'abc' }] }, 'keys[0].sha256'],
+  ])('refuses %j', (config, param) => {
+    expect(problemOf(config)).toBe(param);
+  });
+});
+
+describe('an endpoint URL', () => {
+  it.each([
+    'https://gpu.example.com/v1',
+    'https://api.runpod.ai/v2/abc/openai/v1',
+    'https://gpu.example.com:8443/v1',
+  ])('may be %s', (url) => {
+    expect(endpointUrlProblem(url, { development: false })).toBeUndefined();
+  });
+
+  it.each([
+    'http://gpu.example.com/v1',
+    'http://127.0.0.1:9000/v1',
+    'https://localhost/v1',
+    'https://10.0.0.1/v1',
+    'https://0x7f000001/v1',
+    'https://2130706433/v1',
+    'https://[::1]/v1',
+    'https://[fd00::1]/v1',
+    'https://169.254.169.254/latest',
+    'https://metadata.internal/v1',
+    'https://gpu/v1',
+    'https://user:secret@gpu.example.com/v1',
+    'https://gpu.example.com/v1?x=1',
+    'file:///etc/passwd',
+    'ftp://gpu.example.com',
+  ])('may not be %s', (url) => {
+    expect(endpointUrlProblem(url, { development: false })).toEqual(expect.any(String));
+  });
+
+  it('may be on loopback in development, and nowhere else private', () => {
+    const rules = { development: true };
+    expect(endpointUrlProblem('http://127.0.0.1:9000/v1', rules)).toBeUndefined();
+    expect(endpointUrlProblem('http://localhost:9000/v1', rules)).toBeUndefined();
+    expect(endpointUrlProblem('http://192.168.0.1/v1', rules)).toEqual(expect.any(String));
+  });
+});
