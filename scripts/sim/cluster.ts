@@ -1,0 +1,62 @@
+/** Reads a cluster: its backends, how fast they are, whether they go cold. */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { pathText } from '../../src/config/schema.ts';
+import type { BackendModel } from '../gpu/service-model.ts';
+import { InputError } from './trace.ts';
+
+const ms = z.number().min(0);
+
+const backend = z
+  .strictObject({
+    slots: z.int().min(1).nullable(),
+    prefill_ms_per_token: ms.optional(),
+    decode_ms_per_token: ms.optional(),
+    cold_start_ms: ms.optional(),
+    idle_timeout_ms: ms.optional(),
+  })
+  .refine((b) => b.cold_start_ms === undefined || b.idle_timeout_ms !== undefined, {
+    path: ['idle_timeout_ms'],
+    message: 'expected beside cold_start_ms',
+  });
+
+const cluster = z.strictObject({ backends: z.record(z.string(), backend) });
+
+/** A backend of a simulation; one without token times serves calls of given service time only. */
+export interface SimBackend extends BackendModel {
+  readonly measuresTokens: boolean;
+}
+
+export type Cluster = ReadonlyMap<string, SimBackend>;
+
+export async function readCluster(file: string): Promise<Cluster> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new InputError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return parseCluster(json, file);
+}
+
+export function parseCluster(json: unknown, file: string): Cluster {
+  const parsed = cluster.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = pathText(issue?.path ?? []);
+    throw new InputError(`${file}: ${field === '' ? 'the cluster' : field}: ${issue?.message}`);
+  }
+  return new Map(
+    Object.entries(parsed.data.backends).map(([name, b]) => [
+      name,
+      {
+        slots: b.slots,
+        measuresTokens: b.decode_ms_per_token !== undefined,
+        prefillMsPerToken: b.prefill_ms_per_token ?? 0,
+        decodeMsPerToken: b.decode_ms_per_token ?? 0,
+        ...(b.cold_start_ms === undefined ? {} : { coldStartMs: b.cold_start_ms }),
+        ...(b.idle_timeout_ms === undefined ? {} : { idleTimeoutMs: b.idle_timeout_ms }),
+      },
+    ]),
+  );
+}

@@ -1,0 +1,37 @@
+/**
+ * The simulation's future: events by time, at one instant by kind, within a kind in the order in
+ * which they were created.
+ */
+import { OrderedQueue } from '../../src/core/ordered-queue.ts';
+
+/** Ends of service come first, then arrivals and visits after a gap, then pings. Dispatch is last. */
+export const KINDS = ['end', 'arrival', 'ping'] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface SimEvent {
+  readonly at: number;
+  readonly kind: Kind;
+  readonly act: () => void;
+}
+
+/** Above the number of events of one simulation: kinds do not mix. */
+const KIND_STRIDE = 2 ** 40;
+
+export class EventHeap {
+  readonly #queue = new OrderedQueue<SimEvent>();
+  #created = 0;
+
+  get nextAt(): number {
+    return this.#queue.peekKey();
+  }
+
+  add(at: number, kind: Kind, act: () => void): void {
+    this.#created += 1;
+    const seq = KINDS.indexOf(kind) * KIND_STRIDE + this.#created;
+    this.#queue.set({ at, kind, act }, at, seq);
+  }
+
+  pop(): SimEvent | undefined {
+    return this.#queue.pop();
+  }
+}

@@ -1,0 +1,309 @@
+/**
+ * A discrete-event simulation of recorded runs on a cluster. All decisions are made by the very
+ * dispatcher that runs at the edge; the simulator is the world around it: clients that submit,
+ * endpoints that serve, wake up and go cold.
+ */
+import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../../src/core/demand.ts';
+import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { BackendSpec, DispatcherConfig } from '../../src/core/dispatcher-config.ts';
+import type { PolicyName } from '../../src/core/policies/registry.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import type { CallRecord, RecordedRun } from '../../src/core/recorded-run.ts';
+import { ColdState } from '../gpu/cold-state.ts';
+import { serviceMs } from '../gpu/service-model.ts';
+import type { Cluster, SimBackend } from './cluster.ts';
+import { EventHeap } from './event-heap.ts';
+import { srpt } from './srpt.ts';
+
+export interface SimOptions {
+  readonly policy: PolicyName | 'srpt';
+  readonly alpha: number;
+  readonly theta: number;
+  readonly seed: number;
+  readonly prewarm: 'off' | 'talaria';
+  /** Finished runs to learn from before the first arrival. */
+  readonly history: readonly RecordedRun[];
+}
+
+export interface SimRun {
+  readonly run: RecordedRun;
+  readonly completedMs: number;
+}
+
+export interface SimResult {
+  /** In the order of the trace. */
+  readonly runs: readonly SimRun[];
+  readonly coldStarts: number;
+  readonly coldWaitMs: number;
+  /** By backend that can go cold. */
+  readonly warmMs: ReadonlyMap<string, number>;
+  readonly pings: number;
+}
+
+/** Nothing times out in a simulation. */
+const NEVER_MS = Infinity;
+const ENDPOINT = 'endpoint';
+
+interface Running {
+  readonly run: RecordedRun;
+  visit: number;
+  outstanding: number;
+  remainingMs: number;
+  completedMs: number;
+}
+
+interface SimCall {
+  readonly running: Running;
+  readonly record: CallRecord;
+  readonly backend: string;
+  readonly serviceMs: number;
+}
+
+export function simulate(
+  trace: readonly RecordedRun[],
+  cluster: Cluster,
+  options: SimOptions,
+): SimResult {
+  return new Simulation(trace, cluster, options).run();
+}
+
+class Simulation {
+  readonly #trace: readonly RecordedRun[];
+  readonly #cluster: Cluster;
+  readonly #heap = new EventHeap();
+  readonly #dispatcher: Dispatcher;
+  readonly #running = new Map<string, Running>();
+  readonly #calls = new Map<string, SimCall>();
+  readonly #cold = new Map<string, ColdState>();
+  #pending: DispatchEvent[] = [];
+  #now = 0;
+  #submitted = 0;
+  #coldStarts = 0;
+  #coldWaitMs = 0;
+  #pings = 0;
+
+  constructor(trace: readonly RecordedRun[], cluster: Cluster, options: SimOptions) {
+    this.#trace = trace;
+    this.#cluster = cluster;
+    const clairvoyant = options.policy === 'srpt';
+    const policy = srpt((id) => this.#running.get(id)?.remainingMs ?? 0);
+    this.#dispatcher = new Dispatcher(
+      configOf(cluster, options),
+      { random: seededRandom(options.seed), ...(clairvoyant ? { policy } : {}) },
+      0,
+    );
+    for (const run of options.history) {
+      this.#dispatcher.knowledge.learn(run, 0, this.#dispatcher.speeds);
+    }
+    for (const [name, backend] of cluster) this.#cold.set(name, coldStateOf(backend));
+  }
+
+  run(): SimResult {
+    for (const run of this.#trace) {
+      const running = {
+        run,
+        visit: 0,
+        outstanding: 0,
+        remainingMs: this.#totalMs(run),
+        completedMs: Number.NaN,
+      };
+      this.#running.set(run.run, running);
+      this.#heap.add(run.arrival_ms, 'arrival', () => this.#submitVisit(running));
+    }
+    for (let at = this.#nextAt(); Number.isFinite(at); at = this.#nextAt()) {
+      this.#now = at;
+      while (this.#heap.nextAt <= at) this.#heap.pop()?.act();
+      const events = this.#pending;
+      this.#pending = [];
+      for (const effect of this.#dispatcher.step(events, at)) this.#do(effect);
+    }
+    return {
+      runs: this.#trace.map((run) => ({
+        run,
+        completedMs: this.#running.get(run.run)?.completedMs ?? Number.NaN,
+      })),
+      coldStarts: this.#coldStarts,
+      coldWaitMs: this.#coldWaitMs,
+      warmMs: new Map(
+        [...this.#cluster]
+          .filter(([, b]) => b.coldStartMs !== undefined)
+          // Each is paid for until it has gone cold after its last call.
+          .map(([name, b]) => {
+            const end = this.#now + (b.idleTimeoutMs ?? 0);
+            return [name, this.#cold.get(name)?.warmMsUntil(end) ?? 0];
+          }),
+      ),
+      pings: this.#pings,
+    };
+  }
+
+  /** The world's next event, or the dispatcher's own next look at the clock while runs are left. */
+  #nextAt(): number {
+    const world = this.#heap.nextAt;
+    if (!Number.isFinite(world)) return world;
+    return Math.min(world, Math.max(this.#now, this.#dispatcher.dueAt(this.#now)));
+  }
+
+  #submitVisit(running: Running): void {
+    const { run } = running;
+    const visit = run.units[running.visit];
+    if (!visit) return;
+    running.outstanding = visit.calls.length;
+    const final = running.visit === run.units.length - 1;
+    for (const record of visit.calls) {
+      this.#submitted += 1;
+      const callId = `c${this.#submitted}`;
+      const took = serviceMs(record, this.#backend(visit.backend));
+      this.#calls.set(callId, { running, record, backend: visit.backend, serviceMs: took });
+      this.#pending.push({
+        type: 'submitted',
+        call: {
+          callId,
+          runId: run.run,
+          app: run.app,
+          unit: visit.unit,
+          backend: visit.backend,
+          kind: 'service_ms' in record ? 'service' : 'llm',
+          inputTokens: 'service_ms' in record ? 0 : record.input_tokens,
+          arrivedAt: this.#now,
+          final,
+          ...(run.deadline_ms === undefined ? {} : { deadlineAt: run.arrival_ms + run.deadline_ms }),
+        },
+      });
+    }
+  }
+
+  #do(effect: Effect): void {
+    if (effect.type === 'granted') return this.#serve(effect);
+    if (effect.type === 'wake' && !effect.dryRun) {
+      const { backend } = effect;
+      this.#heap.add(this.#now, 'ping', () => this.#ping(backend));
+    }
+  }
+
+  #ping(backend: string): void {
+    this.#pings += 1;
+    this.#tellWarm(backend, this.#cold.get(backend)?.touch(this.#now) ?? this.#now);
+  }
+
+  #serve({ callId, backend }: Granted): void {
+    const call = this.#calls.get(callId);
+    const cold = this.#cold.get(backend);
+    if (!call || !cold) return;
+    const wasCold = cold.stateAt(this.#now) === 'cold';
+    const beginsAt = cold.touch(this.#now);
+    this.#coldWaitMs += beginsAt - this.#now;
+    if (wasCold) {
+      this.#coldStarts += 1;
+      this.#tellWarm(backend, beginsAt);
+    }
+    cold.serviceStarted(beginsAt);
+    this.#heap.add(beginsAt + call.serviceMs, 'end', () => this.#end(callId, call, cold));
+  }
+
+  #tellWarm(backend: string, at: number): void {
+    this.#heap.add(at, 'ping', () => {
+      this.#pending.push({ type: 'woken', backend, endpoint: ENDPOINT, ok: true });
+    });
+  }
+
+  #end(callId: string, call: SimCall, cold: ColdState): void {
+    const { running, record } = call;
+    this.#calls.delete(callId);
+    cold.serviceEnded(this.#now);
+    running.remainingMs -= call.serviceMs;
+    running.outstanding -= 1;
+    const tokens =
+      'service_ms' in record
+        ? {}
+        : { inputTokens: record.input_tokens, outputTokens: record.output_tokens };
+    this.#pending.push({
+      type: 'ended',
+      callId,
+      result: {
+        outcome: 'ok',
+        endpointFault: false,
+        cold: false,
+        serviceMs: call.serviceMs,
+        ...tokens,
+      },
+    });
+    if (running.outstanding === 0) this.#leaveVisit(running);
+  }
+
+  #leaveVisit(running: Running): void {
+    const gapMs = running.run.units[running.visit]?.gap_ms ?? 0;
+    running.visit += 1;
+    if (running.visit === running.run.units.length) {
+      running.completedMs = this.#now;
+      return;
+    }
+    // Without a gap the next visit is submitted with the end itself, before arrivals of this instant.
+    if (gapMs === 0) return this.#submitVisit(running);
+    this.#heap.add(this.#now + gapMs, 'arrival', () => this.#submitVisit(running));
+  }
+
+  #totalMs(run: RecordedRun): number {
+    let total = 0;
+    for (const { backend, calls } of run.units) {
+      const model = this.#backend(backend);
+      for (const call of calls) total += serviceMs(call, model);
+    }
+    return total;
+  }
+
+  #backend(name: string): SimBackend {
+    const backend = this.#cluster.get(name);
+    if (!backend) throw new RangeError(`the cluster has no backend "${name}"`);
+    return backend;
+  }
+}
+
+function coldStateOf({ coldStartMs, idleTimeoutMs }: SimBackend): ColdState {
+  if (coldStartMs === undefined) return new ColdState(undefined);
+  return new ColdState({ coldStartMs, idleTimeoutMs: idleTimeoutMs ?? Infinity });
+}
+
+function configOf(cluster: Cluster, options: SimOptions): DispatcherConfig {
+  const specOf = (b: SimBackend): BackendSpec => ({
+    endpoints: [
+      {
+        id: ENDPOINT,
+        slots: b.slots ?? Infinity,
+        ...(b.coldStartMs === undefined
+          ? {}
+          : {
+              coldStart: {
+                estimateMs: b.coldStartMs,
+                idleTimeoutMs: b.idleTimeoutMs ?? NEVER_MS,
+              },
+            }),
+      },
+    ],
+    queueDepth: Infinity,
+    maxWaitMs: NEVER_MS,
+    maxWaitColdMs: NEVER_MS,
+    // A slot never idles while a call waits: cold endpoints are sent calls too.
+    whileCold: 'send',
+    speed: speedOf(b),
+    prewarm: { mode: options.prewarm === 'talaria' ? 'on' : 'off', theta: options.theta },
+  });
+  return {
+    policy: options.policy === 'srpt' ? 'fcfs' : options.policy,
+    alpha: options.alpha,
+    backends: Object.fromEntries([...cluster].map(([name, b]) => [name, specOf(b)])),
+    weights: {},
+    leaseMs: NEVER_MS,
+    runSilenceMs: NEVER_MS,
+  };
+}
+
+function speedOf(backend: SimBackend) {
+  if (!backend.measuresTokens) return SERVICE_SPEED;
+  const { prefillMsPerToken, decodeMsPerToken } = backend;
+  // A backend that makes tokens in no time at all is not one that a rank in ms can tell apart.
+  return decodeMsPerToken > 0
+    ? { inputMs: prefillMsPerToken, outputMs: decodeMsPerToken }
+    : ASSUMED_LLM_SPEED;
+}
