@@ -219,20 +219,21 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   async #takeOver(version: number): Promise<void> {
     if (version <= this.#version) return;
     const document = await readDocument(this.env.TENANTS, this.ctx.id.name ?? '');
-    if (document && document.version > this.#version) {
+    // Only what parses is stored: the last good configuration outlives a restart too.
+    if (document && document.version > this.#version && this.#adopt(document)) {
       this.#store.saveDocument(document);
-      this.#adopt(document);
     }
   }
 
-  #adopt(document: TenantDocument): void {
+  /** Obeys a configuration from now on; false where it does not parse. */
+  #adopt(document: TenantDocument): boolean {
     const development = this.env.ENVIRONMENT === 'development';
     const parsed = parseTenantConfig(document.config, { development });
     if (!parsed.ok) {
       // The last good configuration stays in force.
       const { problems } = parsed;
       console.error(JSON.stringify({ event: 'bad_configuration', problems }));
-      return;
+      return false;
     }
     this.#version = document.version;
     this.#config = parsed.config;
@@ -241,6 +242,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     if (this.#dispatcher)
       this.#perform(this.#dispatcher.step([{ type: 'configured', config }], now));
     else this.#dispatcher = restoreDispatcher(config, this.#store, now);
+    return true;
   }
 
   /** The one way in: events to the dispatcher, its effects done, the alarm armed. */

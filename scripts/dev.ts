@@ -2,6 +2,7 @@
  * `npm start`: the dispatcher and two emulated GPU endpoints on loopback, a tenant `demo`, and how to
  * call it. Runs until interrupted; leaves no process behind.
  */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { type Emulator, startEmulator } from './gpu/emulator.ts';
 import { ADMIN_TOKEN, admin, isPortFree, startStack } from './stack.ts';
@@ -30,10 +31,10 @@ const stop = (code: number) => {
 process.on('SIGINT', () => stop(0));
 process.on('SIGTERM', () => stop(0));
 process.on('SIGHUP', () => stop(0));
-// npm may be killed without a word to its children: whoever lost its parent ends as well.
-const parent = process.ppid;
+// npm and the shell that it starts may be killed without a word to us: then we end as well.
+const launchers = process.env.npm_lifecycle_event === undefined ? [] : launchersOf(process.ppid);
 setInterval(() => {
-  if (process.ppid !== parent) stop(0);
+  if (!launchers.every(isAlive)) stop(0);
 }, 1_000).unref();
 
 try {
@@ -118,6 +119,26 @@ What it learned:
 curl ${url}/admin/tenants/demo/pdgraph -H 'authorization: Bearer ${ADMIN_TOKEN}'
 
 Ctrl-C ends it.`;
+}
+
+/** The parent and, where it can be found out, its parent. */
+function launchersOf(parent: number): number[] {
+  try {
+    const shown = execFileSync('ps', ['-o', 'ppid=', '-p', String(parent)], { encoding: 'utf8' });
+    return [parent, Number(shown)].filter((pid) => pid > 1);
+  } catch {
+    return [parent];
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // It lives where it may only not be signalled.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
 }
 
 function fail(message: string): never {

@@ -31,7 +31,7 @@ app.onError((error, c) => {
   return errorResponse({ code: 'internal_error' }, { 'x-request-id': c.get('requestId') });
 });
 
-/** The client's own id where it is usable in a header; it names the call everywhere. */
+/** The client's own id where it is usable in a header. */
 function requestId(given: string | undefined): string {
   return given !== undefined && /^[\w.:-]{8,128}$/.test(given) ? given : crypto.randomUUID();
 }

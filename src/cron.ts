@@ -48,7 +48,7 @@ async function serveTenant(env: Env, tenant: string): Promise<number> {
 }
 
 async function sendPing(env: Env, tenant: string, ping: PingOrder): Promise<void> {
-  const found = await loadTenant(env.TENANTS, tenant, env.ENVIRONMENT === 'development');
+  const found = await loadTenant(env, tenant);
   const config = found.ok ? found.loaded.config : undefined;
   const target = config && targetOf(config, ping.backend, ping.endpoint, { ...env });
   const patienceMs = config ? wakePatienceMs(config, ping.backend, ping.endpoint) : 0;

@@ -25,12 +25,13 @@ export interface CallPlan {
   readonly path: string;
   /** The body for this endpoint, and whether usage was asked for without the client's wish. */
   readonly body: (target: Target) => { body: BodyInit | null; stripUsage: boolean };
-  readonly reading: 'stream' | 'plain' | 'opaque';
+  readonly reading: 'model' | 'opaque';
 }
 
 export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<Response> {
   const loaded = c.get('tenant');
-  const callId = c.get('requestId');
+  // Never the client's own request id: two calls that shared it would share one slot.
+  const callId = crypto.randomUUID();
   const arrivedAt = Date.now();
   const admission = new Admission(() => c.env.TENANT.getByName(loaded.tenant), {
     call: callOf(plan, callId, arrivedAt),
@@ -87,7 +88,7 @@ export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<
     reading: plan.reading,
     stripUsage,
     timeouts: target.backend.timeouts,
-    added: addedHeaders(callId, plan, slot.grant),
+    added: addedHeaders(c.get('requestId'), plan, slot.grant),
   });
   return exchange.run();
 }
@@ -110,9 +111,9 @@ function callOf(plan: CallPlan, callId: string, arrivedAt: number): CallRequest 
   };
 }
 
-function addedHeaders(callId: string, plan: CallPlan, grant: Grant): Record<string, string> {
+function addedHeaders(requestId: string, plan: CallPlan, grant: Grant): Record<string, string> {
   return {
-    'x-request-id': callId,
+    'x-request-id': requestId,
     'x-talaria-app': plan.identity.app,
     'x-talaria-run': plan.identity.runId,
     'x-talaria-unit': plan.identity.unit,

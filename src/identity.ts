@@ -41,7 +41,6 @@ export async function identify(
   headers: Headers,
   hints: BodyHints,
   keyId: string,
-  callId: string,
 ): Promise<Outcome<{ identity: Identity }>> {
   const told = (name: string) => headers.get(`x-talaria-${name}`) ?? undefined;
   const meta = (name: string) => hints.metadata[`talaria_${name.replaceAll('-', '_')}`];
@@ -68,7 +67,7 @@ export async function identify(
     ok: true,
     identity: {
       app: either('app') ?? `app-${fingerprint}`,
-      runId: runId ?? callId,
+      runId: runId ?? crypto.randomUUID(),
       unit: either('unit') ?? hints.unit ?? `unit-${fingerprint}`,
       final:
         runId === undefined ||

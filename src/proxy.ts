@@ -20,8 +20,8 @@ export interface Forwarding {
   readonly slot: Slot;
   /** The upstream request, to be sent once; `signal` cancels it. */
   readonly request: (signal: AbortSignal) => Request;
-  /** `stream` and `plain` are model calls, whose usage is read; `opaque` is passed as it is. */
-  readonly reading: 'stream' | 'plain' | 'opaque';
+  /** The answer to a model call has usage to be read; any other is passed as it is. */
+  readonly reading: 'model' | 'opaque';
   /** Talaria asked for usage and the client did not: its chunk is taken out. */
   readonly stripUsage: boolean;
   readonly timeouts: CallTimeouts;
@@ -34,19 +34,16 @@ export class Exchange {
   readonly #watchdog: Watchdog;
   readonly #startedAt = Date.now();
   readonly #renewal: ReturnType<typeof setInterval>;
-  readonly #usage: StreamUsage | PlainUsage | undefined;
-  readonly #filter: UsageFilter | undefined;
+  #usage: StreamUsage | PlainUsage | undefined;
+  #filter: UsageFilter | undefined;
   #firstByteMs: number | undefined;
   #ended: Promise<void> | undefined;
 
   constructor(forwarding: Forwarding) {
     this.#f = forwarding;
     this.#watchdog = new Watchdog(forwarding.timeouts);
-    const { slot, reading, stripUsage } = forwarding;
+    const { slot } = forwarding;
     this.#renewal = setInterval(() => void slot.renew(), slot.grant.leaseMs / 3);
-    if (reading === 'stream') this.#usage = new StreamUsage();
-    if (reading === 'plain') this.#usage = new PlainUsage();
-    if (stripUsage) this.#filter = new UsageFilter();
   }
 
   /** Sends the call and answers as soon as the endpoint does; the rest is relayed as it comes. */
@@ -77,6 +74,7 @@ export class Exchange {
   async #answer(upstream: Response): Promise<Response> {
     this.#watchdog.piece();
     if (upstream.status >= 300) return this.#refused(upstream);
+    this.#chooseReading(upstream);
     const headers = answerHeaders(upstream.headers, this.#f.added);
     if (!upstream.body) {
       await this.#end('ok');
@@ -94,6 +92,15 @@ export class Exchange {
       { highWaterMark: 0 },
     );
     return new Response(body, { status: upstream.status, headers });
+  }
+
+  /** By what came, not by what was asked for: some servers answer in one piece all the same. */
+  #chooseReading(upstream: Response): void {
+    const { reading, stripUsage } = this.#f;
+    const isStream = upstream.headers.get('content-type')?.startsWith('text/event-stream');
+    if (reading === 'opaque') return;
+    this.#usage = isStream ? new StreamUsage() : new PlainUsage();
+    if (isStream && stripUsage) this.#filter = new UsageFilter();
   }
 
   /** Relays until something can be passed on, or the answer is over. */
@@ -117,7 +124,7 @@ export class Exchange {
   }
 
   async #close(sink: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    const cutShort = this.#usage instanceof StreamUsage && !this.#usage.done;
+    const cutShort = this.#usage instanceof StreamUsage && !this.#usage.end();
     const rest = this.#filter?.flush();
     if (rest && rest.length > 0) sink.enqueue(rest);
     if (cutShort) {
@@ -131,7 +138,7 @@ export class Exchange {
   async #broke(sink: ReadableStreamDefaultController<Uint8Array>, error: unknown): Promise<void> {
     const timeout = this.#watchdog.expired;
     await this.#end('failed', { fault: true });
-    if (this.#f.reading !== 'stream') return sink.error(error);
+    if (!(this.#usage instanceof StreamUsage)) return sink.error(error);
     const told: ApiError = timeout
       ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
       : { code: 'upstream_error', message: 'The endpoint broke off in the middle of its answer.' };
@@ -178,7 +185,7 @@ export class Exchange {
       ...(usage ? { inputTokens: usage.inputTokens } : {}),
       ...(outputTokens === undefined ? {} : { outputTokens }),
       // Of a plain answer the first byte is the last: it says nothing of the prefill.
-      ...(this.#f.reading === 'stream' && this.#firstByteMs !== undefined
+      ...(events !== undefined && this.#firstByteMs !== undefined
         ? { firstByteMs: this.#firstByteMs }
         : {}),
     });

@@ -14,13 +14,13 @@ const TAIL_CHARS = 16_384;
 /** A line longer than this holds content, not usage. */
 const MAX_LINE_CHARS = 65_536;
 
-/** Events of a server-sent stream that ended in this piece, and whether they are to be relayed. */
+/** Reads a server-sent stream. */
 export class StreamUsage {
   readonly #decoder = new TextDecoder();
   #line = '';
   /** Events that carried content: an estimate of the output tokens where no usage came. */
   events = 0;
-  done = false;
+  #done = false;
   usage: Usage | undefined;
 
   push(bytes: Uint8Array): void {
@@ -30,11 +30,18 @@ export class StreamUsage {
     for (const line of lines) this.#read(line);
   }
 
+  /** The connection has ended; true where the stream had come to its own end (`[DONE]`). */
+  end(): boolean {
+    this.#read(this.#line);
+    this.#line = '';
+    return this.#done;
+  }
+
   #read(line: string): void {
     if (!line.startsWith('data:')) return;
     const data = line.slice(5).trim();
     if (data === '[DONE]') {
-      this.done = true;
+      this.#done = true;
       return;
     }
     this.events += 1;

@@ -168,7 +168,9 @@ class Simulation {
           inputTokens: 'service_ms' in record ? 0 : record.input_tokens,
           arrivedAt: this.#now,
           final,
-          ...(run.deadline_ms === undefined ? {} : { deadlineAt: run.arrival_ms + run.deadline_ms }),
+          ...(run.deadline_ms === undefined
+            ? {}
+            : { deadlineAt: run.arrival_ms + run.deadline_ms }),
         },
       });
     }

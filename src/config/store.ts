@@ -60,23 +60,23 @@ export function parseDocument(text: string): TenantDocument {
 }
 
 /** The tenant's configuration, checked and with its defaults. */
-export async function loadTenant(
-  kv: KVNamespace,
-  tenant: string,
-  development: boolean,
-): Promise<TenantLookup> {
-  return remember(tenants, tenant, async (last) => {
-    const document = await readDocument(kv, tenant);
+export async function loadTenant(env: Env, tenant: string): Promise<TenantLookup> {
+  return remember(tenants, tenant, async () => {
+    const document = await readDocument(env.TENANTS, tenant);
     if (!document) return { ok: false };
-    const parsed = parseTenantConfig(document.config, { development });
-    if (parsed.ok) {
-      const { version } = document;
-      return { ok: true, loaded: { tenant, version, config: parsed.config } };
-    }
-    const { problems } = parsed;
-    console.error(JSON.stringify({ event: 'bad_configuration', tenant, problems }));
-    return last?.ok ? last : { ok: false, problems };
+    const stored = check(env, tenant, document);
+    if (stored.ok) return stored;
+    console.error(JSON.stringify({ event: 'bad_configuration', tenant, ...stored }));
+    // What is stored is not valid: its object still has the last that was.
+    const lastGood = await env.TENANT.getByName(tenant).document();
+    return lastGood === undefined ? stored : check(env, tenant, parseDocument(lastGood));
   });
+}
+
+function check(env: Env, tenant: string, { version, config }: TenantDocument): TenantLookup {
+  const parsed = parseTenantConfig(config, { development: env.ENVIRONMENT === 'development' });
+  if (!parsed.ok) return { ok: false, problems: parsed.problems };
+  return { ok: true, loaded: { tenant, version, config: parsed.config } };
 }
 
 /** Whose key this is, by its SHA-256 in hex. */
@@ -137,12 +137,12 @@ function keysOf(document: TenantDocument | undefined): Array<{ id: string; sha25
 async function remember<T>(
   memory: Map<string, Remembered<T>>,
   key: string,
-  load: (last: T | undefined) => Promise<T>,
+  load: () => Promise<T>,
 ): Promise<T> {
   const now = Date.now();
   const known = memory.get(key);
   if (known && now < known.until) return known.value;
-  const value = await load(known?.value);
+  const value = await load();
   memory.delete(key);
   memory.set(key, { value, until: now + BELIEVED_MS });
   if (memory.size > MAX_REMEMBERED) {

@@ -4,7 +4,7 @@ import type { LoadedTenant } from '../config/store.ts';
 export interface AppEnv {
   Bindings: Env;
   Variables: {
-    /** The client's `x-request-id`, or a new one; it is also the call's id. */
+    /** The client's `x-request-id`, or a new one: for logs and for the client, never an identity. */
     requestId: string;
     tenant: LoadedTenant;
     keyId: string;

@@ -22,7 +22,7 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
   const body = await readBody(c.req.raw, config.limits.bodyBytes);
   if (!body.ok) return errorResponse(body.error, headers);
   const hints = { metadata: {}, shape: backend, unit: backend };
-  const who = await identify(c.req.raw.headers, hints, c.get('keyId'), c.get('requestId'));
+  const who = await identify(c.req.raw.headers, hints, c.get('keyId'));
   if (!who.ok) return errorResponse(who.error, headers);
   const url = new URL(c.req.url);
   const prefix = url.pathname.split('/').slice(0, 4).join('/');

@@ -35,7 +35,7 @@ async function modelCall(c: Context<AppEnv>, shape: Shape, path: string): Promis
     const message = `The model "${request.model}" does not exist.`;
     return errorResponse({ code: 'model_not_found', param: 'model', message }, headers);
   }
-  const who = await identify(c.req.raw.headers, request.hints, c.get('keyId'), c.get('requestId'));
+  const who = await identify(c.req.raw.headers, request.hints, c.get('keyId'));
   if (!who.ok) return errorResponse(who.error, headers);
   const streams = request.stream && shape !== 'embedding';
   return dispatchCall(c, {
@@ -50,7 +50,7 @@ async function modelCall(c: Context<AppEnv>, shape: Shape, path: string): Promis
       const asks = streams && !request.wantsUsage && target.includeUsage;
       return { body: asks ? withUsage(request) : request.text, stripUsage: asks };
     },
-    reading: streams ? 'stream' : 'plain',
+    reading: 'model',
   });
 }
 

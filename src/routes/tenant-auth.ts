@@ -9,8 +9,7 @@ export const tenantAuth = createMiddleware<AppEnv>(async (c, next) => {
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
   const auth = await authenticate(c.req.raw.headers, c.env.TENANTS);
   if (!auth.ok) return refuse(auth.error);
-  const development = c.env.ENVIRONMENT === 'development';
-  const found = await loadTenant(c.env.TENANTS, auth.owner.tenant, development);
+  const found = await loadTenant(c.env, auth.owner.tenant);
   if (!found.ok) {
     return refuse({ code: found.problems ? 'tenant_misconfigured' : 'invalid_api_key' });
   }

@@ -6,7 +6,7 @@ import { parseModelRequest, withUsage } from '../../src/openai-body.ts';
 const NO_HINTS: BodyHints = { metadata: {}, shape: 'system prompt and tools' };
 
 async function identityOf(headers: Record<string, string>, hints: Partial<BodyHints> = {}) {
-  const result = await identify(new Headers(headers), { ...NO_HINTS, ...hints }, 'key', 'call-1');
+  const result = await identify(new Headers(headers), { ...NO_HINTS, ...hints }, 'key');
   if (!result.ok) throw new Error(JSON.stringify(result.error));
   return result.identity;
 }
@@ -49,14 +49,17 @@ describe('identity', () => {
 
   it('takes the run from the body, and else makes the call a run of its own', async () => {
     expect(await identityOf({}, { session: 'user-7' })).toMatchObject({ runId: 'user-7' });
-    expect(await identityOf({})).toMatchObject({ runId: 'call-1', final: true });
+    const [one, other] = [await identityOf({}), await identityOf({})];
+    expect(one.final).toBe(true);
+    expect(one.runId).not.toBe(other.runId);
     const zero = `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`;
-    expect(await identityOf({ traceparent: zero })).toMatchObject({ runId: 'call-1' });
+    expect(await identityOf({ traceparent: zero })).toMatchObject({ final: true });
   });
 
   it('tells applications and units apart by system prompt and tools', async () => {
     const one = await identityOf({}, { shape: 'one' });
-    expect(await identityOf({}, { shape: 'one' })).toEqual(one);
+    const again = await identityOf({}, { shape: 'one' });
+    expect([again.app, again.unit]).toEqual([one.app, one.unit]);
     const two = await identityOf({}, { shape: 'two' });
     expect(two.app).not.toBe(one.app);
     expect(two.unit).not.toBe(one.unit);
@@ -74,7 +77,7 @@ describe('identity', () => {
     [{ 'x-talaria-deadline-ms': 'soon' }, 'x-talaria-deadline-ms'],
     [{ 'x-talaria-max-wait-ms': '-1' }, 'x-talaria-max-wait-ms'],
   ])('refuses %j', async (headers, param) => {
-    const result = await identify(new Headers(headers), NO_HINTS, 'key', 'call-1');
+    const result = await identify(new Headers(headers), NO_HINTS, 'key');
     expect(result.ok).toBe(param === undefined && result.ok);
     if (!result.ok && param) expect(result.error).toMatchObject({ param });
   });

@@ -3,6 +3,7 @@ import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/auth.ts';
+import { loadTenant } from '../../src/config/store.ts';
 import type { CallResult, EnqueueRequest } from '../../src/protocol.ts';
 
 const OK: CallResult = {
@@ -179,6 +180,10 @@ describe('keys and configurations', () => {
     await env.TENANTS.put(`tenant:${name}`, JSON.stringify(bad));
     using admitted = await stub().enqueue({ ...call('a'), version: version + 1 });
     expect(admitted.status).toBe('granted');
+    await abortAllDurableObjects();
+    using again = await stub().enqueue({ ...call('a'), version: version + 1 });
+    expect(again.status).toBe('granted');
+    expect(await loadTenant(env, name)).toMatchObject({ ok: true, loaded: { version } });
   });
 
   it('refuse those who wait when the tenant is deleted', async () => {

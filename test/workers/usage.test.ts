@@ -60,14 +60,22 @@ describe('usage', () => {
       usage.push(whole.slice(0, at));
       usage.push(whole.slice(at));
       expect(usage.usage).toEqual({ inputTokens: 12, outputTokens: 7 });
-      expect(usage.done).toBe(true);
+      expect(usage.end()).toBe(true);
     }
   });
 
   it('is estimated by the number of events where none came', () => {
     const usage = new StreamUsage();
     usage.push(encoder.encode(CONTENT.join('')));
-    expect(usage).toMatchObject({ events: 2, done: false, usage: undefined });
+    expect(usage).toMatchObject({ events: 2, usage: undefined });
+    expect(usage.end()).toBe(false);
+  });
+
+  it('of a stream whose last line has no end is read all the same', () => {
+    const usage = new StreamUsage();
+    usage.push(encoder.encode([...CONTENT, USAGE, 'data: [DONE]'].join('')));
+    expect(usage.end()).toBe(true);
+    expect(usage.usage).toEqual({ inputTokens: 12, outputTokens: 7 });
   });
 
   it('is read of a plain answer, also of a long one, and not of its content', () => {

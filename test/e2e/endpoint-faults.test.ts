@@ -1,0 +1,400 @@
+/**
+ * Endpoints that refuse, break, hang or never end: the client is told honestly what happened, and
+ * the slot comes back. Each tenant has one slot, so a slot that stays away is seen by the next call.
+ */
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Emulator, startEmulator } from '../../scripts/gpu/emulator.ts';
+import { freePort } from '../../scripts/raw-workerd.ts';
+import { type Dispatcher, RawClient, startDispatcher, statusOf, until } from './harness.ts';
+
+type Behaviour = (res: ServerResponse, method: string) => void;
+
+let dispatcher: Dispatcher;
+let url: string;
+let gpu: Emulator;
+let server: Server;
+let serverUrl: string;
+/** What the next request to the server meets; a good answer where nothing is planned. */
+let planned: Behaviour[] = [];
+let redirected = 0;
+let tenants = 0;
+
+const good: Behaviour = (res) => {
+  res.writeHead(200, { 'content-type': 'application/json' });
+  res.end(JSON.stringify({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 } }));
+};
+
+beforeAll(async () => {
+  dispatcher = await startDispatcher();
+  url = dispatcher.workerd.url;
+  gpu = await startEmulator({
+    models: ['m'],
+    slots: 8,
+    prefillMsPerToken: 0,
+    decodeMsPerToken: 2,
+  });
+  server = createServer((req, res) => {
+    req.resume();
+    if (req.url === '/elsewhere') redirected += 1;
+    req.once('end', () => (planned.shift() ?? good)(res, req.method ?? ''));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  serverUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterAll(async () => {
+  expect(dispatcher.workerd.log()).not.toMatch(/internal_error|report_lost|alarm_failed/);
+  await dispatcher.close();
+  await gpu.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+interface Client {
+  readonly tenant: string;
+  readonly key: string;
+  call(changes?: object): Promise<Response>;
+}
+
+/** A new tenant whose only endpoint has one slot. */
+async function clientOf(endpoint: string, timeouts: object = {}): Promise<Client> {
+  tenants += 1;
+  const tenant = `faults-${tenants}`;
+  const backend = { endpoints: [{ url: endpoint, slots: 1 }], timeouts };
+  const key = await dispatcher.tenant(tenant, { backends: { m: { models: ['m'], ...backend } } });
+  const body = { model: 'm', messages: [{ role: 'user', content: 'Hello' }], max_tokens: 20 };
+  return {
+    tenant,
+    key,
+    call: (changes = {}) =>
+      fetch(`${url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}` },
+        body: JSON.stringify({ ...body, ...changes }),
+      }),
+  };
+}
+
+async function expectTold(response: Response, status: number, code: string): Promise<void> {
+  const text = await response.text();
+  expect({ status: response.status, text }).toMatchObject({ status });
+  expect(JSON.parse(text)).toMatchObject({ error: { type: 'api_error', param: null, code } });
+  expect(response.headers.get('x-request-id')).toBeTruthy();
+}
+
+async function expectSlotBack({ tenant }: Client): Promise<void> {
+  await until(
+    () => statusOf(url, tenant),
+    (s) => s.m?.running === 0 && s.m.waiting === 0,
+  );
+}
+
+/** The slot is back, and the only one of it serves. */
+async function expectServes(client: Client): Promise<void> {
+  await expectSlotBack(client);
+  const answer = await client.call();
+  expect(answer.status).toBe(200);
+  await answer.text();
+  await expectSlotBack(client);
+}
+
+/** Events of a stream that ended, without those that are comments. */
+function eventsOf(text: string): string[] {
+  return text.split('\n').flatMap((line) => (line.startsWith('data:') ? [line.slice(6)] : []));
+}
+
+function expectStreamError(text: string, code: string): void {
+  const events = eventsOf(text);
+  expect(events).not.toContain('[DONE]');
+  expect(JSON.parse(events.at(-1) ?? '')).toMatchObject({ error: { code } });
+}
+
+describe('an endpoint that answers with an error', () => {
+  const kinds = [
+    ['500', 502, 'upstream_error'],
+    ['429', 503, 'upstream_busy'],
+    ['503', 503, 'upstream_busy'],
+  ] as const;
+  it.each(kinds)('of status %s makes it %i %s, plain and streamed', async (kind, status, code) => {
+    const client = await clientOf(`${gpu.url}/v1`);
+    for (const stream of [false, true]) {
+      gpu.fault({ kind });
+      const answer = await client.call({ stream });
+      if (status === 503) {
+        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+        expect(Number(answer.headers.get('retry-after-ms'))).toBeGreaterThanOrEqual(100);
+      }
+      await expectTold(answer, status, code);
+      await expectServes(client);
+    }
+  });
+
+  it('of its own for the client passes that on in its own words', async () => {
+    const client = await clientOf(serverUrl);
+    planned = [(res) => res.writeHead(422, { 'content-type': 'text/plain' }).end('too odd')];
+    const answer = await client.call();
+    expect(answer.status).toBe(422);
+    expect(await answer.text()).toBe('too odd');
+    await expectServes(client);
+  });
+
+  it('that never ends is cut, and its slot comes back', async () => {
+    const client = await clientOf(serverUrl, { idleMs: 300, totalMs: 1_000 });
+    planned = [
+      (res) => {
+        res.writeHead(500, { 'content-type': 'text/plain' });
+        const more = setInterval(() => res.write('x'.repeat(10_000)), 20);
+        res.once('close', () => clearInterval(more));
+      },
+    ];
+    await expectTold(await client.call(), 502, 'upstream_error');
+    await expectServes(client);
+  });
+
+  it('of a redirect is not followed', async () => {
+    for (const status of [301, 302, 303, 307, 308]) {
+      const client = await clientOf(serverUrl);
+      planned = [(res) => res.writeHead(status, { location: `${serverUrl}/elsewhere` }).end()];
+      await expectTold(await client.call(), 502, 'upstream_error');
+      await expectServes(client);
+    }
+    expect(redirected).toBe(0);
+  });
+
+  it('that a condition of the client asked for is no fault of a tool', async () => {
+    const key = await dispatcher.tenant('conditions', {
+      backends: { tool: { endpoints: [{ url: serverUrl, slots: 1 }] } },
+    });
+    for (let i = 0; i < 4; i += 1) {
+      planned = [(res) => res.writeHead(304, { etag: '"1"' }).end()];
+      const answer = await fetch(`${url}/v1/backends/tool/x`, {
+        headers: { authorization: `Bearer ${key}`, 'if-none-match': '"1"' },
+      });
+      expect(answer.status).toBe(304);
+    }
+  });
+});
+
+describe('an endpoint that cannot be reached', () => {
+  it('is told as 502, and its slot comes back', async () => {
+    const client = await clientOf(`http://127.0.0.1:${await freePort()}/v1`);
+    await expectTold(await client.call(), 502, 'upstream_error');
+    await expectSlotBack(client);
+    await expectTold(await client.call({ stream: true }), 502, 'upstream_error');
+    await expectSlotBack(client);
+  });
+
+  it('resets every connection: told as 502', async () => {
+    const client = await clientOf(serverUrl);
+    planned = [(res) => void res.socket?.resetAndDestroy()];
+    await expectTold(await client.call(), 502, 'upstream_error');
+    await expectServes(client);
+  });
+
+  it('rests after three failures in a row, and comes back', async () => {
+    const client = await clientOf(`${gpu.url}/v1`);
+    gpu.fault({ kind: '500', count: 3 });
+    for (let i = 0; i < 3; i += 1) await expectTold(await client.call(), 502, 'upstream_error');
+    const answer = await client.call();
+    expect(answer.status).toBe(200);
+    // It waited for the end of the rest, and was not sent before.
+    expect(Number(answer.headers.get('x-talaria-queue-ms'))).toBeGreaterThan(0);
+    await answer.text();
+    await expectServes(client);
+  });
+});
+
+describe('an endpoint that hangs', () => {
+  it('before its first byte is told as 504, and cancelled', async () => {
+    const client = await clientOf(`${gpu.url}/v1`, { firstByteMs: 300 });
+    for (const stream of [false, true]) {
+      const { aborted } = gpu.stats();
+      gpu.fault({ kind: 'hang' });
+      await expectTold(await client.call({ stream }), 504, 'upstream_timeout');
+      await until(
+        () => gpu.stats().aborted,
+        (n) => n === aborted + 1,
+      );
+      await expectServes(client);
+    }
+  });
+
+  it('in the middle of a stream is told in the stream', async () => {
+    const client = await clientOf(serverUrl, { idleMs: 300 });
+    planned = [
+      (res) => {
+        res.writeHead(200, { 'content-type': 'text/event-stream' });
+        res.write('data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n');
+      },
+    ];
+    const answer = await client.call({ stream: true });
+    expect(answer.status).toBe(200);
+    expectStreamError(await answer.text(), 'upstream_timeout');
+    await expectServes(client);
+  });
+
+  it('in the middle of a plain answer breaks the answer off', async () => {
+    const client = await clientOf(serverUrl, { idleMs: 300 });
+    planned = [
+      (res) => {
+        res.writeHead(200, { 'content-type': 'application/json' });
+        res.write('{"choices":');
+      },
+    ];
+    const answer = await client.call();
+    await expect(answer.text()).rejects.toThrow();
+    await expectServes(client);
+  });
+
+  it('after its headers is told in the stream', async () => {
+    const client = await clientOf(serverUrl, { idleMs: 300 });
+    planned = [
+      (res) => {
+        res.writeHead(200, { 'content-type': 'text/event-stream' });
+        res.flushHeaders();
+      },
+    ];
+    const answer = await client.call({ stream: true });
+    expectStreamError(await answer.text(), 'upstream_timeout');
+    await expectServes(client);
+  });
+});
+
+describe('an endpoint that breaks off', () => {
+  it('breaks off a plain answer, too', async () => {
+    const client = await clientOf(`${gpu.url}/v1`);
+    gpu.fault({ kind: 'cut' });
+    const answer = await client.call();
+    await expect(answer.text()).rejects.toThrow();
+    await expectServes(client);
+  });
+
+  it('tells so in a stream, without [DONE]', async () => {
+    const client = await clientOf(`${gpu.url}/v1`);
+    gpu.fault({ kind: 'cut' });
+    const answer = await client.call({ stream: true, max_tokens: 300 });
+    expect(answer.status).toBe(200);
+    expectStreamError(await answer.text(), 'upstream_error');
+    await expectServes(client);
+  });
+
+  it('is not believed when it ends a stream in good order but too early', async () => {
+    const client = await clientOf(serverUrl);
+    planned = [
+      (res) => {
+        res.writeHead(200, { 'content-type': 'text/event-stream' });
+        res.end('data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\ndata: {"cho');
+      },
+    ];
+    const answer = await client.call({ stream: true });
+    expectStreamError(await answer.text(), 'upstream_error');
+    await expectServes(client);
+  });
+});
+
+describe('an endpoint that talks nonsense', () => {
+  it('is relayed as it is where the answer is plain', async () => {
+    const client = await clientOf(`${gpu.url}/v1`);
+    gpu.fault({ kind: 'garbage' });
+    const answer = await client.call();
+    expect(await answer.text()).toBe('{"choices": [oops');
+    await expectServes(client);
+  });
+
+  it('is told as an error where a stream was asked for', async () => {
+    const client = await clientOf(`${gpu.url}/v1`);
+    gpu.fault({ kind: 'garbage' });
+    const answer = await client.call({ stream: true });
+    expectStreamError(await answer.text(), 'upstream_error');
+    await expectServes(client);
+  });
+
+  it('in usage breaks nothing', async () => {
+    const client = await clientOf(serverUrl);
+    const usages = ['null', '"x"', '[]', '{"prompt_tokens":"a"}', '{"prompt_tokens":-1e308}', '{'];
+    for (const usage of usages) {
+      planned = [(res) => void res.writeHead(200).end(`{"choices":[],"usage":${usage}}`)];
+      expect((await client.call()).status).toBe(200);
+    }
+    await expectServes(client);
+  });
+
+  it('does not speak HTTP: told as 502', async () => {
+    const client = await clientOf(serverUrl);
+    planned = [(res) => void res.socket?.end('SSH-2.0-OpenSSH_9.9\r\n')];
+    await expectTold(await client.call(), 502, 'upstream_error');
+    await expectServes(client);
+  });
+});
+
+describe('an endpoint that never comes to an end', () => {
+  const trickle: Behaviour = (res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    const more = setInterval(() => {
+      res.write('data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n');
+    }, 20);
+    res.once('close', () => clearInterval(more));
+  };
+
+  it('is cut by the limit of the whole, and told', async () => {
+    const client = await clientOf(serverUrl, { totalMs: 600, idleMs: 400 });
+    planned = [trickle];
+    const answer = await client.call({ stream: true });
+    expectStreamError(await answer.text(), 'upstream_timeout');
+    planned = [trickle];
+    await expect((await client.call()).text()).rejects.toThrow();
+    await expectServes(client);
+  });
+
+  it('gives its slot back though the client has stopped to read', async () => {
+    const client = await clientOf(serverUrl, { totalMs: 1_500, idleMs: 1_000 });
+    let sent = 0;
+    planned = [
+      (res) => {
+        res.writeHead(200, { 'content-type': 'text/event-stream' });
+        const piece = `data: {"choices":[{"index":0,"delta":{"content":"${'a'.repeat(60_000)}"}}]}\n\n`;
+        const more = () => {
+          while (!res.destroyed && res.write(piece)) sent += 1;
+        };
+        res.on('drain', more);
+        more();
+      },
+    ];
+    const answer = await client.call({ stream: true });
+    expect(answer.status).toBe(200);
+    // Nothing of the body is read: the connection stays open and full.
+    await expectServes(client);
+    expect(sent).toBeGreaterThan(0);
+    await answer.body?.cancel();
+  });
+});
+
+describe('a client that leaves an endpoint that hangs', () => {
+  it('in the middle of a stream gives the slot back at once', async () => {
+    const client = await clientOf(serverUrl);
+    let closed = false;
+    planned = [
+      (res) => {
+        res.writeHead(200, { 'content-type': 'text/event-stream' });
+        res.write('data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n');
+        res.once('close', () => {
+          closed = true;
+        });
+      },
+    ];
+    const body = { model: 'm', stream: true, messages: [{ role: 'user', content: 'x' }] };
+    const leaver = new RawClient(url, client.key, body);
+    await until(
+      () => leaver.received,
+      (text) => text.includes('delta'),
+    );
+    leaver.reset();
+    await until(
+      () => closed,
+      (yes) => yes,
+    );
+    await expectServes(client);
+  });
+});
