@@ -78,6 +78,11 @@ export class ApplicationModel {
     );
   }
 
+  /** Work of the backend in whole finished runs, in ms; empty where there are none. */
+  totalMs(backend: string, speeds: Speeds): Float64Array {
+    return this.samples.totalMs(backend, speeds);
+  }
+
   /** Mean work that the run still asks of the backend, in ms. */
   meanRemainingMs(query: RankQuery): number {
     const beyond = this.#remainingMs(query).filter((x) => x > query.attainedMs);

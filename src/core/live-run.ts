@@ -194,6 +194,14 @@ export class LiveRun {
     return this.visits.reduce((sum, v) => sum + workMs(v.done, speeds(v.backend)), 0);
   }
 
+  /** Work that its ended calls took from one backend, in ms. */
+  attainedFromMs(backend: string, speeds: Speeds): number {
+    return this.visits.reduce(
+      (sum, v) => (v.backend === backend ? sum + workMs(v.done, speeds(backend)) : sum),
+      0,
+    );
+  }
+
   /** Where the run stands in a visit, as the samples are asked for it. */
   stateIn(visit: LiveVisit, speeds: Speeds): VisitState {
     const hereMs = workMs(visit.done, speeds(visit.backend));

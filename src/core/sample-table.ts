@@ -82,6 +82,11 @@ export class SampleTable {
     this.#write(row, sample);
   }
 
+  /** All row numbers. */
+  all(): Int32Array {
+    return Int32Array.from({ length: this.#size }, (_, i) => i);
+  }
+
   /**
    * Row numbers of the samples nearest to a waiting run in work so far, fan-out and input tokens:
    * at least max(20, size/5) of them, or all where there are not so many.
@@ -89,7 +94,7 @@ export class SampleTable {
   nearest(like: Likeness, speeds: readonly Speed[]): Int32Array {
     const n = this.#size;
     const keep = Math.min(n, Math.max(20, Math.ceil(n / 5)));
-    const rows = Int32Array.from({ length: n }, (_, i) => i);
+    const rows = this.all();
     if (keep === n) return rows;
     const distance = this.#distances(like, speeds);
     // Equal distances (the usual case: equal features) keep the order of the rows, so that a query

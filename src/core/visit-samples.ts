@@ -20,6 +20,8 @@ import { type BackendShare, type Likeness, SampleTable } from './sample-table.ts
 export const MAX_VISIT_NUMBER = 6;
 /** A state with fewer samples borrows from an earlier visit of the same unit. */
 const ENOUGH_OF_A_STATE = 3;
+/** The table of whole runs; no state's key begins so. */
+const WHOLE_RUN = 'run';
 
 /** Where a run stands: at the n-th visit of a unit, with what is known of it. */
 export interface VisitState extends Likeness {
@@ -58,6 +60,7 @@ export class VisitSamples {
     let before = this.#backends.map(() => NO_DEMAND);
     const total = this.#totals(run.units, speeds);
     let calls = 0;
+    this.#learnWhole(total, at, random);
     run.units.forEach((visit, index) => {
       const number = (seen.get(visit.unit) ?? 0) + 1;
       seen.set(visit.unit, number);
@@ -75,7 +78,7 @@ export class VisitSamples {
           needMs: firstNeedMs(run.units, starts, index, backend),
         };
       });
-      this.#tableFor(visit.unit, number).add(
+      this.#table(stateKey(visit.unit, number)).add(
         {
           fanOut: visit.calls.length,
           fanOutBefore: calls,
@@ -88,6 +91,14 @@ export class VisitSamples {
       before = before.map((d, b) => addDemand(d, here[b] ?? NO_DEMAND));
       calls += visit.calls.length;
     });
+  }
+
+  /** Whole work of a backend in finished runs, whatever they did: the paper's view of a run. */
+  totalMs(backend: string, speeds: Speeds): Float64Array {
+    const table = this.#tables.get(WHOLE_RUN);
+    const b = this.#backends.indexOf(backend);
+    if (!table || b < 0) return new Float64Array(0);
+    return table.remainingMs(table.all(), b, speeds(backend));
   }
 
   /** Remaining work of a backend, this visit included, in the runs that most resemble this one. */
@@ -108,6 +119,17 @@ export class VisitSamples {
       : found.table.needMs(found.rows, b);
   }
 
+  #learnWhole(total: readonly Demand[], at: number, random: Random): void {
+    const shares = total.map((after) => ({
+      before: NO_DEMAND,
+      here: NO_DEMAND,
+      after,
+      needMs: Infinity,
+    }));
+    const sample = { fanOut: 0, fanOutBefore: 0, inputTokens: 0, shares };
+    this.#table(WHOLE_RUN).add(sample, at, random);
+  }
+
   #nearest(
     state: VisitState,
     speeds: Speeds,
@@ -122,8 +144,7 @@ export class VisitSamples {
     return undefined;
   }
 
-  #tableFor(unit: string, visit: number): SampleTable {
-    const key = stateKey(unit, visit);
+  #table(key: string): SampleTable {
     let table = this.#tables.get(key);
     if (!table) {
       table = new SampleTable(this.#backends.length);

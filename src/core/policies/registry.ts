@@ -1,14 +1,26 @@
 /** Every policy by its name. A new policy is one file beside this one and one line here. */
 import type { Policy } from '../policy.ts';
 import { appFcfs } from './app-fcfs.ts';
+import { edf } from './edf.ts';
 import { fcfs } from './fcfs.ts';
 import { gittins } from './gittins.ts';
+import { gittinsPublished } from './gittins-published.ts';
+import { gittinsTotal } from './gittins-total.ts';
 import { las } from './las.ts';
+import { lstf } from './lstf.ts';
+import { sjf } from './sjf.ts';
 
-export const POLICIES = { fcfs, 'app-fcfs': appFcfs, las, gittins } as const satisfies Record<
-  string,
-  Policy
->;
+export const POLICIES = {
+  fcfs,
+  'app-fcfs': appFcfs,
+  las,
+  sjf,
+  gittins,
+  'gittins-total': gittinsTotal,
+  'gittins-published': gittinsPublished,
+  edf,
+  lstf,
+} as const satisfies Record<string, Policy>;
 
 export type PolicyName = keyof typeof POLICIES;
 
