@@ -8,7 +8,7 @@
 
 import { type Speeds, workMs } from './demand.ts';
 import { DemandGraph, type UnitView } from './demand-graph.ts';
-import { RankTable } from './gittins.ts';
+import { rankOnce } from './gittins.ts';
 import type { Random } from './random.ts';
 import type { RecordedRun } from './recorded-run.ts';
 import { VisitSamples, type VisitState } from './visit-samples.ts';
@@ -30,7 +30,6 @@ export interface RankQuery {
 export interface NeedQuery {
   readonly state: VisitState;
   readonly backend: string;
-  readonly speeds: Speeds;
   /** Time since the visit's service began, ms; negative by the wait that is still expected. */
   readonly elapsedMs: number;
   /** Calls of the visit still wait or run. */
@@ -70,7 +69,7 @@ export class ApplicationModel {
     const { state, backend, attainedMs, speeds } = query;
     const remaining = this.#remainingMs(query);
     if (remaining.length >= SAMPLES_TO_RANK_BY) {
-      return RankTable.of(remaining).rankAt(attainedMs);
+      return rankOnce(remaining, attainedMs);
     }
     return (
       this.graph.rankMs(state.unit, backend, speeds, state.fanOut) ??
@@ -92,10 +91,10 @@ export class ApplicationModel {
 
   /** Probability that the run needs the backend within a time. 0 where nothing is known. */
   needProbability(query: NeedQuery): number {
-    const { state, backend, speeds, elapsedMs, inVisit, withinMs } = query;
+    const { state, backend, elapsedMs, inVisit, withinMs } = query;
     let possible = 0;
     let within = 0;
-    for (const need of this.samples.needMs(state, backend, speeds)) {
+    for (const need of this.samples.needMs(state, backend)) {
       let inMs = need - elapsedMs;
       if (inMs < 0) {
         // The need is overdue. A visit that is over led elsewhere; one that still runs takes longer

@@ -54,7 +54,6 @@ function needOf(run: LiveRun, inputs: ForecastInputs): number {
   return model.needProbability({
     state: run.stateIn(visit, speeds),
     backend: backend.name,
-    speeds,
     // A visit of the backend itself that is over: it is the next need that counts.
     elapsedMs: visit.backend === backend.name ? Math.max(elapsedMs, 1) : elapsedMs,
     inVisit: visit.outstanding > 0 || run.isInOwnUnit,

@@ -167,3 +167,25 @@ function check(value: number | undefined, what: string): number {
   }
   return value;
 }
+
+/**
+ * The same rank for one age only, without a table: where the samples are chosen anew for each query
+ * a table would never be used twice. Sorts the sizes in place; they must be finite and not negative.
+ */
+export function rankOnce(sizes: Float64Array, age: number): number {
+  sizes.sort();
+  const n = sizes.length;
+  const first = firstBeyond(sizes, age);
+  if (first === n) return Math.max(LEAST_RANK, age);
+  const alive = n - first;
+  let spent = 0;
+  let best = Infinity;
+  for (let i = first; i < n; i += 1) {
+    const beyond = (sizes[i] ?? 0) - age;
+    spent += beyond;
+    // Those that end by now have paid their size, the others the whole distance.
+    const done = i - first + 1;
+    best = Math.min(best, (spent + (alive - done) * beyond) / done);
+  }
+  return Math.max(LEAST_RANK, best);
+}

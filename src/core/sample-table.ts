@@ -1,39 +1,42 @@
 /**
- * The samples of one state (a unit at its n-th visit), one row a finished run, in one Float32Array:
- * an application is known in tens of kilobytes, and a query walks memory in order.
+ * The samples of one state (a unit at its n-th visit), one row a finished run, in one Uint16Array of
+ * logarithmic codes: an application is known in tens of kilobytes, and a query walks memory in order.
  *
- * A row: [calls of this visit, calls before it, input tokens of its largest call], then for every
- * backend of the application [before, here, after] x [input, output] and the time from this visit's
- * submission until the backend was needed (Infinity: never).
+ * A row: calls of this visit, calls before it, input tokens of its largest call, work before it in
+ * ms; then for every backend of the application the input and the output that the run still asked of
+ * it, this visit included, and the time from this visit's submission until the backend was needed.
  */
 import type { Demand, Speed } from './demand.ts';
+import { decode, encode } from './log-code.ts';
+import { nearestRows } from './nearest.ts';
 import type { Random } from './random.ts';
 
 /** Samples kept of one state. */
 export const SAMPLE_CAPACITY = 256;
-/** Below this age an old sample is not forgotten faster than it takes 200 new ones to replace it. */
+/** A sample's weight halves in this many newer ones at the least, and in a day at the least. */
 const HALF_LIFE_SAMPLES = 200;
 const DAY_MS = 86_400_000;
-const HEAD = 3;
-const PER_BACKEND = 7;
+/** The nearest samples: at least so many, and at least this share. */
+const LEAST_NEAREST = 20;
+const NEAREST_SHARE = 0.2;
+const FEATURES = 4;
+const PER_BACKEND = 3;
+const NEVER = encode(Infinity);
+/** Used again by each query. */
+const scratchDistance = new Float64Array(SAMPLE_CAPACITY);
 
-/** What a finished run did at one visit, for one backend. */
+/** Memory of one sample of an application with so many backends. */
+export function bytesPerSample(backends: number): number {
+  return 2 * (FEATURES + backends * PER_BACKEND);
+}
+
+/** What a finished run still asked of one backend. */
 export interface BackendShare {
-  readonly before: Demand;
-  readonly here: Demand;
-  readonly after: Demand;
+  readonly remaining: Demand;
   readonly needMs: number;
 }
 
-export interface VisitSample {
-  readonly fanOut: number;
-  readonly fanOutBefore: number;
-  readonly inputTokens: number;
-  /** By the application's backend index. */
-  readonly shares: readonly BackendShare[];
-}
-
-/** What is known of a run that waits at a state; it chooses the samples that resemble it. */
+/** What is known of a run at a state; it chooses the samples that resemble it. */
 export interface Likeness {
   readonly fanOut: number;
   readonly fanOutBefore: number;
@@ -42,17 +45,23 @@ export interface Likeness {
   readonly beforeMs: number;
 }
 
+export interface VisitSample extends Likeness {
+  /** By the application's backend index. */
+  readonly shares: readonly BackendShare[];
+}
+
 export class SampleTable {
-  #rows: Float32Array;
+  #rows = new Uint16Array(0);
   #backends: number;
   #size = 0;
-  #seen = 0;
+  /** Sum and sum of squares of each feature over all rows. */
+  readonly #sums = new Float64Array(FEATURES);
+  readonly #squares = new Float64Array(FEATURES);
   #ratePerDay = 0;
   #lastAt = 0;
 
   constructor(backends: number) {
     this.#backends = backends;
-    this.#rows = new Float32Array(0);
   }
 
   get size(): number {
@@ -68,18 +77,21 @@ export class SampleTable {
    * A decayed reservoir: a new sample takes the place of a random old one, so that weights fall
    * geometrically, by half in the larger of 200 samples and a day.
    */
-  add(sample: VisitSample, at: number, random: Random): void {
+  add(sample: VisitSample, at: number, random: Random, capacity = SAMPLE_CAPACITY): void {
     this.#widen(sample.shares.length);
     this.#countArrival(at);
+    while (this.#size > capacity) this.#dropLast();
     let row = this.#size;
-    if (row < SAMPLE_CAPACITY) {
+    if (row < capacity) {
       this.#size += 1;
-      this.#grow();
+      this.#grow(capacity);
     } else {
       if (random() > Math.min(1, HALF_LIFE_SAMPLES / this.#ratePerDay)) return;
-      row = Math.floor(random() * SAMPLE_CAPACITY);
+      row = Math.floor(random() * capacity);
+      this.#count(row, -1);
     }
     this.#write(row, sample);
+    this.#count(row, 1);
   }
 
   /** All row numbers. */
@@ -89,18 +101,18 @@ export class SampleTable {
 
   /**
    * Row numbers of the samples nearest to a waiting run in work so far, fan-out and input tokens:
-   * at least max(20, size/5) of them, or all where there are not so many.
+   * at least max(20, size/5) of them, or all where there are not so many. Valid until the next
+   * query.
    */
-  nearest(like: Likeness, speeds: readonly Speed[]): Int32Array {
-    const n = this.#size;
-    const keep = Math.min(n, Math.max(20, Math.ceil(n / 5)));
-    const rows = this.all();
-    if (keep === n) return rows;
-    const distance = this.#distances(like, speeds);
-    // Equal distances (the usual case: equal features) keep the order of the rows, so that a query
-    // gives the same answer each time.
-    rows.sort((a, b) => (distance[a] ?? 0) - (distance[b] ?? 0) || a - b);
-    return rows.subarray(0, keep);
+  nearest(like: Likeness): Int32Array {
+    const keep = Math.max(LEAST_NEAREST, Math.ceil(this.#size * NEAREST_SHARE));
+    if (keep >= this.#size) return this.all();
+    const distance = scratchDistance.subarray(0, this.#size).fill(0);
+    this.#addDistance(distance, 0, like.fanOut);
+    this.#addDistance(distance, 1, like.fanOutBefore);
+    this.#addDistance(distance, 2, like.inputTokens);
+    this.#addDistance(distance, 3, like.beforeMs);
+    return nearestRows(distance, keep);
   }
 
   /** Work in milliseconds of one backend, this visit and after it, for each of the rows. */
@@ -108,107 +120,89 @@ export class SampleTable {
     const out = new Float64Array(rows.length);
     for (let i = 0; i < rows.length; i += 1) {
       const at = this.#offset(rows[i] ?? 0, backend);
-      out[i] =
-        (this.#at(at + 2) + this.#at(at + 4)) * speed.inputMs +
-        (this.#at(at + 3) + this.#at(at + 5)) * speed.outputMs;
+      out[i] = this.#at(at) * speed.inputMs + this.#at(at + 1) * speed.outputMs;
     }
     return out;
   }
 
   /** Milliseconds from the visit's submission until a backend was needed, for each of the rows. */
   needMs(rows: Int32Array, backend: number): Float64Array {
-    const out = new Float64Array(rows.length);
+    const out = new Float64Array(rows.length).fill(Infinity);
+    if (backend >= this.#backends) return out;
     for (let i = 0; i < rows.length; i += 1) {
-      out[i] =
-        backend < this.#backends ? this.#at(this.#offset(rows[i] ?? 0, backend) + 6) : Infinity;
+      out[i] = this.#at(this.#offset(rows[i] ?? 0, backend) + 2);
     }
     return out;
   }
 
-  #distances(like: Likeness, speeds: readonly Speed[]): Float64Array {
+  /** Adds the squared distance in one feature, in units of its variance. */
+  #addDistance(distance: Float64Array, feature: number, target: number): void {
     const n = this.#size;
-    const distance = new Float64Array(n);
-    const feature = new Float64Array(n);
-    const fold = (target: number, of: (row: number) => number) => {
-      let sum = 0;
-      let squares = 0;
-      for (let row = 0; row < n; row += 1) {
-        const v = of(row);
-        feature[row] = v;
-        sum += v;
-        squares += v * v;
-      }
-      const variance = squares / n - (sum / n) ** 2;
-      if (variance <= 1e-9) return;
-      for (let row = 0; row < n; row += 1) {
-        distance[row] = (distance[row] ?? 0) + ((feature[row] ?? 0) - target) ** 2 / variance;
-      }
-    };
     const stride = this.#stride;
-    fold(like.fanOut, (row) => this.#at(row * stride));
-    fold(like.fanOutBefore, (row) => this.#at(row * stride + 1));
-    fold(like.inputTokens, (row) => this.#at(row * stride + 2));
-    fold(like.beforeMs, (row) => this.#beforeMs(row, speeds));
-    return distance;
+    const squares = this.#squares[feature] ?? 0;
+    const variance = squares / n - ((this.#sums[feature] ?? 0) / n) ** 2;
+    // Equal numbers have a variance of 0 but for the rounding of these sums.
+    if (variance <= (1e-9 * squares) / n) return;
+    const weight = 1 / variance;
+    for (let row = 0, at = feature; row < n; row += 1, at += stride) {
+      const d = decode(this.#rows[at] ?? 0) - target;
+      distance[row] = (distance[row] ?? 0) + d * d * weight;
+    }
   }
 
-  #beforeMs(row: number, speeds: readonly Speed[]): number {
-    let total = 0;
-    for (let b = 0; b < this.#backends; b += 1) {
-      const at = this.#offset(row, b);
-      const speed = speeds[b];
-      if (speed) total += this.#at(at) * speed.inputMs + this.#at(at + 1) * speed.outputMs;
+  /** Takes a row into the sums of its features, or out of them. */
+  #count(row: number, sign: 1 | -1): void {
+    const head = row * this.#stride;
+    for (let f = 0; f < FEATURES; f += 1) {
+      const v = this.#at(head + f);
+      this.#sums[f] = (this.#sums[f] ?? 0) + sign * v;
+      this.#squares[f] = (this.#squares[f] ?? 0) + sign * v * v;
     }
-    return total;
+  }
+
+  #dropLast(): void {
+    this.#count(this.#size - 1, -1);
+    this.#size -= 1;
   }
 
   #countArrival(at: number): void {
     const elapsed = Math.max(0, at - this.#lastAt);
-    this.#seen += 1;
-    this.#ratePerDay = this.#seen === 1 ? 1 : this.#ratePerDay * Math.exp(-elapsed / DAY_MS) + 1;
+    this.#ratePerDay = this.#ratePerDay * Math.exp(-elapsed / DAY_MS) + 1;
     this.#lastAt = Math.max(at, this.#lastAt);
   }
 
   #write(row: number, sample: VisitSample): void {
-    const head = row * this.#stride;
-    this.#rows.set([sample.fanOut, sample.fanOutBefore, sample.inputTokens], head);
+    const { fanOut, fanOutBefore, inputTokens, beforeMs, shares } = sample;
+    const features = [fanOut, fanOutBefore, inputTokens, beforeMs];
+    this.#rows.set(features.map(encode), row * this.#stride);
     for (let b = 0; b < this.#backends; b += 1) {
-      const s = sample.shares[b];
-      this.#rows.set(
-        s
-          ? [
-              s.before.input,
-              s.before.output,
-              s.here.input,
-              s.here.output,
-              s.after.input,
-              s.after.output,
-              s.needMs,
-            ]
-          : [0, 0, 0, 0, 0, 0, Infinity],
-        this.#offset(row, b),
-      );
+      const s = shares[b];
+      const codes = s
+        ? [encode(s.remaining.input), encode(s.remaining.output), encode(s.needMs)]
+        : [0, 0, NEVER];
+      this.#rows.set(codes, this.#offset(row, b));
     }
   }
 
   get #stride(): number {
-    return HEAD + this.#backends * PER_BACKEND;
+    return FEATURES + this.#backends * PER_BACKEND;
   }
 
   #offset(row: number, backend: number): number {
-    return row * this.#stride + HEAD + backend * PER_BACKEND;
+    return row * this.#stride + FEATURES + backend * PER_BACKEND;
   }
 
   #at(index: number): number {
-    return this.#rows[index] ?? 0;
+    return decode(this.#rows[index] ?? 0);
   }
 
-  #grow(): void {
+  #grow(capacity: number): void {
     const needed = this.#size * this.#stride;
-    if (needed <= this.#rows.length) return;
-    const bigger = new Float32Array(Math.min(SAMPLE_CAPACITY, this.#size * 2) * this.#stride);
-    bigger.set(this.#rows);
-    this.#rows = bigger;
+    const wanted = Math.min(capacity, this.#size * 2) * this.#stride;
+    if (needed <= this.#rows.length && this.#rows.length <= capacity * this.#stride) return;
+    const resized = new Uint16Array(wanted);
+    resized.set(this.#rows.subarray(0, Math.min(this.#rows.length, wanted)));
+    this.#rows = resized;
   }
 
   /** A backend that the application had not used before: older samples never needed it. */
@@ -216,15 +210,12 @@ export class SampleTable {
     if (backends <= this.#backends) return;
     const old = this.#rows;
     const oldStride = this.#stride;
+    const oldBackends = this.#backends;
     this.#backends = backends;
-    const rows = new Float32Array(this.#size * this.#stride);
+    this.#rows = new Uint16Array(this.#size * this.#stride);
     for (let row = 0; row < this.#size; row += 1) {
-      rows.set(old.subarray(row * oldStride, (row + 1) * oldStride), row * this.#stride);
-      const oldBackends = (oldStride - HEAD) / PER_BACKEND;
-      for (let b = oldBackends; b < backends; b += 1) {
-        rows[row * this.#stride + HEAD + b * PER_BACKEND + 6] = Infinity;
-      }
+      this.#rows.set(old.subarray(row * oldStride, (row + 1) * oldStride), row * this.#stride);
+      for (let b = oldBackends; b < backends; b += 1) this.#rows[this.#offset(row, b) + 2] = NEVER;
     }
-    this.#rows = rows;
   }
 }

@@ -3,23 +3,25 @@
  * each unit. Whole runs are split, never fields drawn apart, so the correlations that independent
  * draws lose (the fan-out of one unit is that of the next) are kept (docs/decisions.md, 3).
  */
-import {
-  addDemand,
-  type Demand,
-  demandOf,
-  NO_DEMAND,
-  type Speed,
-  type Speeds,
-  workMs,
-} from './demand.ts';
+import { addDemand, type Demand, demandOf, NO_DEMAND, type Speeds, workMs } from './demand.ts';
 import type { Random } from './random.ts';
 import type { RecordedRun, VisitRecord } from './recorded-run.ts';
-import { type BackendShare, type Likeness, SampleTable } from './sample-table.ts';
+import {
+  type BackendShare,
+  bytesPerSample,
+  type Likeness,
+  SAMPLE_CAPACITY,
+  SampleTable,
+  type VisitSample,
+} from './sample-table.ts';
 
 /** Visits of a unit are told apart up to this number; later ones count as this one. */
 export const MAX_VISIT_NUMBER = 6;
 /** A state with fewer samples borrows from an earlier visit of the same unit. */
 const ENOUGH_OF_A_STATE = 3;
+/** Memory that the samples of one application may take, and samples of a state in any case. */
+const BYTES_OF_AN_APPLICATION = 45_000;
+const LEAST_OF_A_STATE = 32;
 /** The table of whole runs; no state's key begins so. */
 const WHOLE_RUN = 'run';
 
@@ -57,39 +59,29 @@ export class VisitSamples {
     }
     const seen = new Map<string, number>();
     const starts = startTimes(run.units, speeds);
-    let before = this.#backends.map(() => NO_DEMAND);
-    const total = this.#totals(run.units, speeds);
-    let calls = 0;
-    this.#learnWhole(total, at, random);
+    const remaining = this.#totals(run.units, speeds);
+    this.#learnWhole(remaining, at, random);
+    let fanOutBefore = 0;
+    let beforeMs = 0;
     run.units.forEach((visit, index) => {
       const number = (seen.get(visit.unit) ?? 0) + 1;
       seen.set(visit.unit, number);
-      const here = this.#totals([visit], speeds);
-      const shares = this.#backends.map((backend, b): BackendShare => {
-        const done = addDemand(before[b] ?? NO_DEMAND, here[b] ?? NO_DEMAND);
-        return {
-          before: before[b] ?? NO_DEMAND,
-          here: here[b] ?? NO_DEMAND,
-          after: {
-            // Rounding must not leave a negative remainder after the last visit.
-            input: Math.max(0, (total[b]?.input ?? 0) - done.input),
-            output: Math.max(0, (total[b]?.output ?? 0) - done.output),
-          },
-          needMs: firstNeedMs(run.units, starts, index, backend),
-        };
-      });
-      this.#table(stateKey(visit.unit, number)).add(
-        {
-          fanOut: visit.calls.length,
-          fanOutBefore: calls,
-          inputTokens: largestInput(visit),
-          shares,
-        },
-        at,
-        random,
-      );
-      before = before.map((d, b) => addDemand(d, here[b] ?? NO_DEMAND));
-      calls += visit.calls.length;
+      const sample = {
+        fanOut: visit.calls.length,
+        fanOutBefore,
+        inputTokens: largestInput(visit),
+        beforeMs,
+        shares: this.#backends.map((backend, b): BackendShare => {
+          const needMs = firstNeedMs(run.units, starts, index, backend);
+          return { remaining: remaining[b] ?? NO_DEMAND, needMs };
+        }),
+      };
+      this.#add(stateKey(visit.unit, number), sample, at, random);
+      const b = this.#backends.indexOf(visit.backend);
+      const here = demandOfVisit(visit, speeds);
+      remaining[b] = lessDemand(remaining[b] ?? NO_DEMAND, here);
+      fanOutBefore += visit.calls.length;
+      beforeMs += workMs(here, speeds(visit.backend));
     });
   }
 
@@ -103,15 +95,15 @@ export class VisitSamples {
 
   /** Remaining work of a backend, this visit included, in the runs that most resemble this one. */
   remainingMs(state: VisitState, backend: string, speeds: Speeds): Float64Array {
-    const found = this.#nearest(state, speeds);
+    const found = this.#nearest(state);
     const b = this.#backends.indexOf(backend);
     if (!found || b < 0) return new Float64Array(0);
     return found.table.remainingMs(found.rows, b, speeds(backend));
   }
 
   /** Milliseconds from this visit's submission until a backend was needed; Infinity for never. */
-  needMs(state: VisitState, backend: string, speeds: Speeds): Float64Array {
-    const found = this.#nearest(state, speeds);
+  needMs(state: VisitState, backend: string): Float64Array {
+    const found = this.#nearest(state);
     if (!found) return new Float64Array(0);
     const b = this.#backends.indexOf(backend);
     return b < 0
@@ -120,51 +112,53 @@ export class VisitSamples {
   }
 
   #learnWhole(total: readonly Demand[], at: number, random: Random): void {
-    const shares = total.map((after) => ({
-      before: NO_DEMAND,
-      here: NO_DEMAND,
-      after,
-      needMs: Infinity,
-    }));
-    const sample = { fanOut: 0, fanOutBefore: 0, inputTokens: 0, shares };
-    this.#table(WHOLE_RUN).add(sample, at, random);
+    const shares = total.map((remaining) => ({ remaining, needMs: Infinity }));
+    const sample = { fanOut: 0, fanOutBefore: 0, inputTokens: 0, beforeMs: 0, shares };
+    this.#add(WHOLE_RUN, sample, at, random);
   }
 
-  #nearest(
-    state: VisitState,
-    speeds: Speeds,
-  ): { table: SampleTable; rows: Int32Array } | undefined {
+  #nearest(state: VisitState): { table: SampleTable; rows: Int32Array } | undefined {
     for (let visit = Math.min(state.visit, MAX_VISIT_NUMBER); visit >= 1; visit -= 1) {
       const table = this.#tables.get(stateKey(state.unit, visit));
       if (table && (table.size >= ENOUGH_OF_A_STATE || visit === 1)) {
-        const bySpeed: Speed[] = this.#backends.map(speeds);
-        return { table, rows: table.nearest(state, bySpeed) };
+        return { table, rows: table.nearest(state) };
       }
     }
     return undefined;
   }
 
-  #table(key: string): SampleTable {
+  /** An application of many states keeps fewer samples of each, so that it stays in its budget. */
+  #add(key: string, sample: VisitSample, at: number, random: Random): void {
     let table = this.#tables.get(key);
     if (!table) {
       table = new SampleTable(this.#backends.length);
       this.#tables.set(key, table);
     }
-    return table;
+    const each =
+      BYTES_OF_AN_APPLICATION / (this.#tables.size * bytesPerSample(this.#backends.length));
+    const capacity = Math.max(LEAST_OF_A_STATE, Math.min(SAMPLE_CAPACITY, Math.floor(each)));
+    table.add(sample, at, random, capacity);
   }
 
-  /** Demand of some visits, by backend index. */
+  /** Demand of a whole run, by backend index. */
   #totals(visits: readonly VisitRecord[], speeds: Speeds): Demand[] {
     const totals = this.#backends.map(() => NO_DEMAND);
     for (const visit of visits) {
       const b = this.#backends.indexOf(visit.backend);
-      const speed = speeds(visit.backend);
-      for (const call of visit.calls) {
-        totals[b] = addDemand(totals[b] ?? NO_DEMAND, demandOf(call, speed));
-      }
+      totals[b] = addDemand(totals[b] ?? NO_DEMAND, demandOfVisit(visit, speeds));
     }
     return totals;
   }
+}
+
+function demandOfVisit(visit: VisitRecord, speeds: Speeds): Demand {
+  const speed = speeds(visit.backend);
+  return visit.calls.reduce((sum, call) => addDemand(sum, demandOf(call, speed)), NO_DEMAND);
+}
+
+/** Rounding must not leave a negative remainder after the last visit. */
+function lessDemand(a: Demand, b: Demand): Demand {
+  return { input: Math.max(0, a.input - b.input), output: Math.max(0, a.output - b.output) };
 }
 
 function stateKey(unit: string, visit: number): string {

@@ -1,0 +1,144 @@
+/**
+ * npm run bench:core: what decisions cost, with 10,000 calls waiting, beside the published formula
+ * on the same samples. Figures are medians of several rounds.
+ */
+import { cpus } from 'node:os';
+import { ApplicationModel } from '../src/core/application-model.ts';
+import { SERVICE_SPEED } from '../src/core/demand.ts';
+import { Dispatcher } from '../src/core/dispatcher.ts';
+import type { DispatcherConfig } from '../src/core/dispatcher-config.ts';
+import { RankTable } from '../src/core/gittins.ts';
+import type { CallRequest } from '../src/core/live-run.ts';
+import { publishedRank } from '../src/core/policies/gittins-published.ts';
+import { seededRandom } from '../src/core/random.ts';
+import { demoWorkload } from './demo-workload.ts';
+
+const ROUNDS = 7;
+const WAITING = 10_000;
+const random = seededRandom(1);
+const LLM_SPEED = { inputMs: 0.1, outputMs: 20 };
+const speeds = (name: string) => (name === 'llm' ? LLM_SPEED : SERVICE_SPEED);
+
+console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);
+row('what', 'measured', 'wanted');
+benchTable();
+benchDispatch('las');
+benchDispatch('gittins');
+benchMemory();
+
+function benchTable(): void {
+  const samples = Array.from({ length: 1_000 }, () => 1_000 * -Math.log(1 - random()));
+  const table = RankTable.of(samples);
+  row('table of 1,000 samples', us(median(500, () => RankTable.of(samples))), '< 150 us');
+  let age = 0;
+  const query = median(200_000, () => {
+    age = (age + 7.3) % 5_000;
+    return table.rankAt(age);
+  });
+  row('rank query', us(query), '< 1 us');
+  const published = median(300, () => publishedRank(samples, 100));
+  row('published formula, same samples', us(published), '');
+}
+
+function benchDispatch(policy: 'las' | 'gittins'): void {
+  const config: DispatcherConfig = {
+    policy,
+    alpha: 0.5,
+    weights: {},
+    leaseMs: 90_000,
+    runSilenceMs: 1e9,
+    backends: {
+      llm: {
+        endpoints: [{ id: 'e', slots: 8 }],
+        queueDepth: 1e9,
+        maxWaitMs: 1e12,
+        maxWaitColdMs: 1e12,
+        whileCold: 'hold',
+        speed: LLM_SPEED,
+        prewarm: { mode: 'off', theta: 0.25 },
+      },
+    },
+  };
+  const dispatcher = new Dispatcher(config, { random: seededRandom(1) }, 0);
+  for (const run of demoWorkload(3)) {
+    const units = run.units.filter((u) => u.backend === 'llm');
+    dispatcher.knowledge.learn({ ...run, units }, 0, dispatcher.speeds);
+  }
+  let submitted = 0;
+  let now = 0;
+  const request = (): CallRequest => {
+    submitted += 1;
+    const runId = `r${submitted}`;
+    const [app, unit] = submitted % 3 === 0 ? ['report', 'outline'] : ['chat', 'answer'];
+    return {
+      callId: runId,
+      runId,
+      app,
+      unit,
+      backend: 'llm',
+      kind: 'llm',
+      inputTokens: 300 + (submitted % 200),
+      arrivedAt: now,
+      final: true,
+    };
+  };
+  let running: string[] = [];
+  const step = (event: Parameters<Dispatcher['step']>[0][number]) => {
+    for (const effect of dispatcher.step([event], now)) {
+      if (effect.type === 'granted') running.push(effect.callId);
+    }
+  };
+  for (let i = 0; i < WAITING; i += 1) step({ type: 'submitted', call: request() });
+  const cycle = () => {
+    now += 1;
+    step({ type: 'submitted', call: request() });
+    const callId = running.shift();
+    if (callId === undefined) return;
+    const result = {
+      outcome: 'ok' as const,
+      endpointFault: false,
+      cold: false,
+      inputTokens: 300,
+      outputTokens: 100,
+      serviceMs: 2_030,
+    };
+    step({ type: 'ended', callId, result });
+  };
+  const took = median(4_000, cycle);
+  row(`submit + grant + end, ${policy}, ${WAITING} waiting`, us(took), '< 20 us');
+  running = [];
+}
+
+function benchMemory(): void {
+  const models = new Map<string, ApplicationModel>();
+  for (let seed = 1; seed <= 20; seed += 1) {
+    for (const run of demoWorkload(seed)) {
+      const model = models.get(run.app) ?? new ApplicationModel(run.app);
+      models.set(run.app, model);
+      model.learn(run, seed, speeds, random);
+    }
+  }
+  for (const [app, model] of models) {
+    const kb = model.view().sample_bytes / 1_000;
+    row(`samples of ${app}, ${model.graph.runs} runs`, `${kb.toFixed(1)} kB`, '< 50 kB');
+  }
+}
+
+/** Median over rounds of the mean time of one call, in ms. */
+function median(times: number, act: () => unknown): number {
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const startedAt = performance.now();
+    for (let i = 0; i < times; i += 1) act();
+    return (performance.now() - startedAt) / times;
+  });
+  rounds.sort((a, b) => a - b);
+  return rounds[ROUNDS >> 1] ?? 0;
+}
+
+function us(ms: number): string {
+  return `${(ms * 1_000).toFixed(2)} us`;
+}
+
+function row(what: string, measured: string, wanted: string): void {
+  console.log(`${what.padEnd(52)}${measured.padStart(12)}${wanted.padStart(12)}`);
+}

@@ -1,0 +1,68 @@
+/** The k nearest of n by distance, in O(n): a sort would cost more than all else that a rank does. */
+
+/** Memory that is used again by each query: allocating it would take longer than using it. */
+const scratch = { values: new Float64Array(0), rows: new Int32Array(0) };
+
+/**
+ * Row numbers of the `k` smallest distances, in the order of the rows; equal distances go to the
+ * smaller row, so that a query gives the same answer each time. Valid until the next call.
+ */
+export function nearestRows(distance: Float64Array, k: number): Int32Array {
+  const n = distance.length;
+  if (scratch.rows.length < n) {
+    scratch.values = new Float64Array(n);
+    scratch.rows = new Int32Array(n);
+  }
+  const rows = scratch.rows.subarray(0, Math.min(k, n));
+  if (k >= n) {
+    for (let i = 0; i < n; i += 1) rows[i] = i;
+    return rows;
+  }
+  const values = scratch.values.subarray(0, n);
+  values.set(distance);
+  const bound = kthSmallest(values, k - 1);
+  let below = 0;
+  for (let i = 0; i < n; i += 1) if ((distance[i] ?? 0) < bound) below += 1;
+  let atBound = k - below;
+  let taken = 0;
+  for (let i = 0; i < n && taken < k; i += 1) {
+    const d = distance[i] ?? 0;
+    if (d > bound || (d === bound && atBound === 0)) continue;
+    if (d === bound) atBound -= 1;
+    rows[taken] = i;
+    taken += 1;
+  }
+  return rows;
+}
+
+/** Hoare's selection, in place. */
+function kthSmallest(values: Float64Array, k: number): number {
+  let low = 0;
+  let high = values.length - 1;
+  while (low < high) {
+    const [i, j] = partition(values, low, high);
+    if (k <= j) high = j;
+    else if (k >= i) low = i;
+    else break;
+  }
+  return values[k] ?? 0;
+}
+
+/** Parts a stretch at the median of three: up to j nothing is above it, from i on nothing below. */
+function partition(values: Float64Array, low: number, high: number): [i: number, j: number] {
+  const [a, b, c] = [values[low] ?? 0, values[(low + high) >> 1] ?? 0, values[high] ?? 0];
+  const pivot = Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+  let i = low;
+  let j = high;
+  while (i <= j) {
+    while ((values[i] ?? 0) < pivot) i += 1;
+    while ((values[j] ?? 0) > pivot) j -= 1;
+    if (i > j) break;
+    const swap = values[i] ?? 0;
+    values[i] = values[j] ?? 0;
+    values[j] = swap;
+    i += 1;
+    j -= 1;
+  }
+  return [i, j];
+}
