@@ -20,7 +20,9 @@ export class TenantDirectory extends createDurable({ autoPersist: true }) {
 
   /** The tenant wants a forecast at this time, or sooner if it had said so. */
   announce(tenant: string, dueAt: number): DueTenant {
-    const known = this.dueAtByTenant[tenant];
+    const known = Object.hasOwn(this.dueAtByTenant, tenant)
+      ? this.dueAtByTenant[tenant]
+      : undefined;
     const next = known === undefined ? dueAt : Math.min(known, dueAt);
     if (known !== undefined || Object.keys(this.dueAtByTenant).length < MAX_TENANTS) {
       this.dueAtByTenant[tenant] = next;

@@ -11,8 +11,8 @@ import { type KeyHash, parseTenantConfig, type TenantConfig } from '../src/confi
 import { readDocument } from '../src/config/store.ts';
 import type { DispatchEvent, Effect, Granted } from '../src/core/dispatch-events.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
-import { openaiGeneric } from '../src/endpoints/openai-generic.ts';
-import { targetOf, wakePatienceMs } from '../src/endpoints/target.ts';
+import { addressOf } from '../src/endpoints/target.ts';
+import { wakeEndpoint } from '../src/endpoints/wake.ts';
 import type {
   Admission,
   CallResult,
@@ -106,10 +106,10 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   }
 
   /** What a client says of its run. Answers whether the run was known. */
-  async runEvent(event: RunEvent, version: number): Promise<boolean> {
+  async runEvent(event: RunEvent, version: number, opens = true): Promise<boolean> {
     await this.#takeOver(version);
     const known = this.#dispatcher?.register.runs.has(event.runId) ?? false;
-    await this.#step([event]);
+    if (known || opens) await this.#step([event]);
     return known;
   }
 
@@ -276,6 +276,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
       case 'refused':
         return this.#waiters.resolve(effect.callId, refusal(effect.code, effect.retryAfterMs));
       case 'released':
+        if (effect.cause === 'expired') this.#waiters.delete(effect.callId);
         return this.#store.deleteLease(effect.callId);
       case 'wake': {
         const { backend, endpoint, wake, dryRun } = effect;
@@ -302,22 +303,23 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   }
 
   #grant(granted: Granted): void {
-    const call = this.#dispatcher?.call(granted.callId);
-    const leaseMs = this.#config?.leaseMs;
-    if (!call?.lease || leaseMs === undefined) return;
+    const { callId, backend, endpoint, expiresAt, waitedMs, metCold, rankMs } = granted;
+    const call = this.#dispatcher?.call(callId);
+    const config = this.#config;
+    if (!call?.lease || !config) return;
     this.#store.saveLease(call.request, call.lease);
-    const { endpoint, expiresAt, waitedMs, metCold, rankMs } = granted;
-    const answer = { endpoint, expiresAt, waitedMs, metCold, rankMs, leaseMs };
-    this.#waiters.resolve(granted.callId, { status: 'granted', ...answer });
+    const address = addressOf(config, backend, endpoint);
+    // Only a lease from before a restart can be at an endpoint that is configured no more.
+    if (!address) return this.#waiters.resolve(callId, refusal('backend_removed'));
+    const { leaseMs } = config;
+    const answer = { endpoint, address, expiresAt, waitedMs, metCold, rankMs, leaseMs };
+    this.#waiters.resolve(callId, { status: 'granted', ...answer });
   }
 
   /** Wakes an endpoint from here, within the minute that the cron does not see. */
   async #ping(ping: PingOrder): Promise<void> {
-    const { backend, endpoint } = ping;
-    const target = this.#config && targetOf(this.#config, backend, endpoint, { ...this.env });
-    if (!this.#config || !target) return;
-    const patienceMs = wakePatienceMs(this.#config, backend, endpoint);
-    const { ok, tookMs } = await openaiGeneric.wake(target, patienceMs);
+    if (!this.#config) return;
+    const { ok, tookMs } = await wakeEndpoint(this.#config, ping, { ...this.env });
     await this.woken(ping, ok, tookMs);
   }
 

@@ -157,7 +157,8 @@ const config :Workerd.Config = (
 const KV_WORKER = `export class Store {
   constructor(state) { this.storage = state.storage; }
   async fetch(request) {
-    const key = new URL(request.url).pathname;
+    // Some requests encode a colon and some do not.
+    const key = decodeURIComponent(new URL(request.url).pathname);
     if (request.method === 'PUT') { await this.storage.put(key, await request.text()); return new Response(); }
     if (request.method === 'DELETE') { await this.storage.delete(key); return new Response(); }
     const value = await this.storage.get(key);

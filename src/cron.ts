@@ -11,8 +11,7 @@ import {
   reschedule,
 } from '../durable-objects/directory-client.ts';
 import { loadTenant } from './config/store.ts';
-import { openaiGeneric } from './endpoints/openai-generic.ts';
-import { targetOf, wakePatienceMs } from './endpoints/target.ts';
+import { wakeEndpoint } from './endpoints/wake.ts';
 import type { PingOrder } from './protocol.ts';
 
 /** Objects asked at a time. */
@@ -49,11 +48,8 @@ async function serveTenant(env: Env, tenant: string): Promise<number> {
 
 async function sendPing(env: Env, tenant: string, ping: PingOrder): Promise<void> {
   const found = await loadTenant(env, tenant);
-  const config = found.ok ? found.loaded.config : undefined;
-  const target = config && targetOf(config, ping.backend, ping.endpoint, { ...env });
-  const patienceMs = config ? wakePatienceMs(config, ping.backend, ping.endpoint) : 0;
-  const { ok, tookMs } = target
-    ? await openaiGeneric.wake(target, patienceMs)
+  const { ok, tookMs } = found.ok
+    ? await wakeEndpoint(found.loaded.config, ping, { ...env })
     : { ok: false, tookMs: 0 };
   await env.TENANT.getByName(tenant).woken(ping, ok, tookMs);
 }

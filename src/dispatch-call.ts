@@ -5,7 +5,7 @@
 import type { Context } from 'hono';
 import { Admission } from './admission.ts';
 import { forgetTenant, type LoadedTenant } from './config/store.ts';
-import { type Target, targetOf } from './endpoints/target.ts';
+import { type EndpointAddress, targetOf } from './endpoints/target.ts';
 import { type ApiError, errorResponse } from './errors.ts';
 import { upstreamHeaders } from './headers.ts';
 import type { Identity } from './identity.ts';
@@ -24,7 +24,7 @@ export interface CallPlan {
   /** Path and query behind the endpoint's URL. */
   readonly path: string;
   /** The body for this endpoint, and whether usage was asked for without the client's wish. */
-  readonly body: (target: Target) => { body: BodyInit | null; stripUsage: boolean };
+  readonly body: (address: EndpointAddress) => { body: BodyInit | null; stripUsage: boolean };
   readonly reading: 'model' | 'opaque';
 }
 
@@ -61,33 +61,30 @@ export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<
     });
   }
   const { slot } = admitted;
-  const target = targetOf(loaded.config, plan.backend, slot.grant.endpoint, { ...c.env });
-  if (!target || target.missingSecret !== undefined) {
+  const { address } = slot.grant;
+  const found = targetOf(address, { ...c.env });
+  if (!found.ok) {
     await admission.abandon();
     over.resolve();
-    forgetTenant(loaded.tenant);
-    const missing = target?.missingSecret;
-    if (missing) console.error(JSON.stringify({ event: 'secret_missing', secret: missing }));
-    return answerError(c, {
-      code: missing ? 'tenant_misconfigured' : 'dispatcher_unavailable',
-      ...(missing ? { message: 'A secret that the endpoint needs is not set.' } : {}),
-      retryAfterMs: 1_000,
-    });
+    console.error(JSON.stringify({ event: 'secret_missing', secret: found.missingSecret }));
+    const message = 'A secret that the endpoint needs is not set.';
+    return answerError(c, { code: 'tenant_misconfigured', message });
   }
-  const { body, stripUsage } = plan.body(target);
+  const { url, authorization } = found.target;
+  const { body, stripUsage } = plan.body(address);
   exchange = new Exchange({
     slot: { ...slot, report: (r) => slot.report(r).finally(over.resolve) },
     request: (signal) =>
-      new Request(`${target.url.replace(/\/+$/, '')}${plan.path}`, {
+      new Request(`${url.replace(/\/+$/, '')}${plan.path}`, {
         method: plan.method,
-        headers: upstreamHeaders(c.req.raw.headers, target.authorization),
+        headers: upstreamHeaders(c.req.raw.headers, authorization),
         body,
         signal,
         redirect: 'manual',
       }),
     reading: plan.reading,
     stripUsage,
-    timeouts: target.backend.timeouts,
+    timeouts: address.timeouts,
     added: addedHeaders(c.get('requestId'), plan, slot.grant),
   });
   return exchange.run();

@@ -13,7 +13,6 @@ const HOP_BY_HOP = [
   'upgrade',
   'host',
   'content-length',
-  'content-encoding',
 ];
 
 /** The client's credentials are Talaria's business; the endpoint has its own. */
@@ -37,7 +36,8 @@ export function upstreamHeaders(client: Headers, authorization: string | undefin
 /** Headers for the client. */
 export function answerHeaders(upstream: Headers, added: Readonly<Record<string, string>>): Headers {
   const headers = new Headers(upstream);
-  for (const name of [...HOP_BY_HOP, 'set-cookie']) headers.delete(name);
+  // The body is read and written anew, so it is no longer encoded as it came.
+  for (const name of [...HOP_BY_HOP, 'content-encoding', 'set-cookie']) headers.delete(name);
   if (headers.get('content-type')?.startsWith('text/event-stream')) {
     headers.set('cache-control', 'no-cache');
   }

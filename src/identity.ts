@@ -94,7 +94,7 @@ function session(headers: Headers, hints: BodyHints): string | undefined {
 /** The OpenAI SDK tells its own time limit, in seconds. */
 function stainlessTimeoutMs(headers: Headers): string | undefined {
   const seconds = Number(headers.get('x-stainless-timeout') ?? Number.NaN);
-  return seconds > 0 ? String(seconds * 1000) : undefined;
+  return seconds > 0 && Number.isFinite(seconds * 1000) ? String(seconds * 1000) : undefined;
 }
 
 function positive(text: string | undefined): number | 'wrong' | undefined {

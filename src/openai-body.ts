@@ -4,9 +4,9 @@
  * and the order of keys.
  */
 import { z } from 'zod';
-import { pathText } from './config/schema.ts';
 import { failure, type Outcome } from './errors.ts';
 import type { BodyHints } from './identity.ts';
+import { firstProblem } from './problem.ts';
 
 const requestSchema = z.looseObject({
   model: z.string().min(1).max(256),
@@ -59,10 +59,14 @@ export function parseModelRequest(text: string, shape: Shape): Outcome<{ request
     return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
   }
   const parsed = requestSchema.safeParse(json);
-  if (!parsed.success) return invalid(parsed.error);
+  if (!parsed.success) return failure('invalid_request_error', firstProblem(parsed.error));
   const fields = SHAPE_FIELDS[shape].safeParse(json);
-  if (!fields.success) return invalid(fields.error);
+  if (!fields.success) return failure('invalid_request_error', firstProblem(fields.error));
   const body = parsed.data;
+  const shapeText = shapeOf(body);
+  if (shapeText === undefined) {
+    return failure('invalid_request_error', { message: 'The body is nested too deeply.' });
+  }
   const maxOutputTokens = body.max_completion_tokens ?? body.max_tokens ?? undefined;
   const session = [body.session_id, body.prompt_cache_key, body.user].find(
     (id) => typeof id === 'string' && id !== '',
@@ -79,30 +83,30 @@ export function parseModelRequest(text: string, shape: Shape): Outcome<{ request
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       hints: {
         metadata: stringsOf(body.metadata ?? {}),
-        shape: shapeOf(body),
+        shape: shapeText,
         ...(typeof session === 'string' ? { session } : {}),
       },
     },
   };
 }
 
-/** The body with usage asked for in the stream; all other characters stay as they came. */
-export function withUsage(request: ModelRequest): string {
+/**
+ * The body with usage asked for in the stream; all other characters stay as they came. Undefined
+ * where it is nested too deeply to be written again.
+ */
+export function withUsage(request: ModelRequest): string | undefined {
   const { text } = request;
   if (request.hasStreamOptions) {
     const body: Record<string, unknown> = JSON.parse(text);
     const options = body.stream_options as Record<string, unknown>;
-    return JSON.stringify({ ...body, stream_options: { ...options, include_usage: true } });
+    try {
+      return JSON.stringify({ ...body, stream_options: { ...options, include_usage: true } });
+    } catch {
+      return undefined;
+    }
   }
   const end = text.lastIndexOf('}');
   return `${text.slice(0, end)},"stream_options":{"include_usage":true}${text.slice(end)}`;
-}
-
-function invalid(error: z.ZodError): ReturnType<typeof failure> {
-  const issue = error.issues[0];
-  const param = pathText(issue?.path ?? []);
-  const message = `${param === '' ? 'The body' : `Field "${param}"`}: ${issue?.message ?? 'wrong'}.`;
-  return failure('invalid_request_error', param === '' ? { message } : { message, param });
 }
 
 /** Characters of the text that the model will read. */
@@ -113,18 +117,22 @@ function promptChars(value: unknown): number {
 
 function charsOf(value: unknown, depth: number): number {
   if (typeof value === 'string') return value.length;
-  if (Array.isArray(value)) return value.reduce<number>((n, v) => n + charsOf(v, depth + 1), 0);
   if (typeof value !== 'object' || value === null || depth > 4) return 0;
+  if (Array.isArray(value)) return value.reduce<number>((n, v) => n + charsOf(v, depth + 1), 0);
   const part = value as { content?: unknown; text?: unknown };
   return charsOf(part.content ?? part.text, depth + 1);
 }
 
-/** What stays the same from call to call of one unit: system prompt and tools. */
-function shapeOf(body: Record<string, unknown>): string {
+/** What stays the same from call to call of one unit; undefined where it is nested too deeply. */
+function shapeOf(body: Record<string, unknown>): string | undefined {
   const messages = Array.isArray(body.messages) ? body.messages : [];
   const system = messages.filter((m) => m?.role === 'system' || m?.role === 'developer');
   const tools = body.tools ?? body.functions;
-  return JSON.stringify([system.map((m) => m.content), tools]);
+  try {
+    return JSON.stringify([system.map((m) => m.content), tools]);
+  } catch {
+    return undefined;
+  }
 }
 
 function stringsOf(metadata: Record<string, unknown>): Record<string, string> {

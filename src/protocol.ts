@@ -6,6 +6,8 @@ import type { CallResult } from './core/call-result.ts';
 import type { DispatchEvent, RefusalCode } from './core/dispatch-events.ts';
 import type { CallRequest } from './core/live-run.ts';
 
+import type { EndpointAddress } from './endpoints/target.ts';
+
 export type { CallRequest, CallResult };
 
 /** A tenant's configuration as it is stored and distributed. */
@@ -25,8 +27,9 @@ export interface EnqueueRequest {
 
 export interface Grant {
   readonly status: 'granted';
-  /** The endpoint's name within its backend. */
+  /** The endpoint's name within its backend, and how it is called. */
   readonly endpoint: string;
+  readonly address: EndpointAddress;
   /** Epoch ms until which the slot is held without a renewal. */
   readonly expiresAt: number;
   readonly waitedMs: number;

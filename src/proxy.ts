@@ -37,11 +37,16 @@ export class Exchange {
   #usage: StreamUsage | PlainUsage | undefined;
   #filter: UsageFilter | undefined;
   #firstByteMs: number | undefined;
+  /** The answer has begun, and the client does not ask for more of it. */
+  #idle = false;
   #ended: Promise<void> | undefined;
 
   constructor(forwarding: Forwarding) {
     this.#f = forwarding;
-    this.#watchdog = new Watchdog(forwarding.timeouts);
+    // Nobody waits for the endpoint while the client does not read: the slot comes back all the same.
+    this.#watchdog = new Watchdog(forwarding.timeouts, () => {
+      if (this.#idle) void this.#end('cancelled');
+    });
     const { slot } = forwarding;
     this.#renewal = setInterval(() => void slot.renew(), slot.grant.leaseMs / 3);
   }
@@ -73,7 +78,8 @@ export class Exchange {
 
   async #answer(upstream: Response): Promise<Response> {
     this.#watchdog.piece();
-    if (upstream.status >= 300) return this.#refused(upstream);
+    const unchanged = upstream.status === 304 && this.#f.reading === 'opaque';
+    if (upstream.status >= 300 && !unchanged) return this.#refused(upstream);
     this.#chooseReading(upstream);
     const headers = answerHeaders(upstream.headers, this.#f.added);
     if (!upstream.body) {
@@ -81,9 +87,14 @@ export class Exchange {
       return new Response(null, { status: upstream.status, headers });
     }
     const reader = upstream.body.getReader();
+    this.#idle = true;
     const body = new ReadableStream<Uint8Array>(
       {
-        pull: (sink) => this.#relay(reader, sink),
+        pull: async (sink) => {
+          this.#idle = false;
+          await this.#relay(reader, sink);
+          this.#idle = true;
+        },
         cancel: async () => {
           await this.leave();
         },
@@ -147,13 +158,13 @@ export class Exchange {
   }
 
   async #refused(upstream: Response): Promise<Response> {
-    const text = await upstream.text().catch(() => '');
+    const text = await beginningOf(upstream);
     const kind = openaiGeneric.classify(upstream.status, text);
     await this.#end('failed', { fault: kind === 'broken', cold: kind === 'cold' });
     if (kind === 'rejected') {
       // What the client asked for is wrong; it gets the endpoint's own words.
       const headers = answerHeaders(upstream.headers, this.#f.added);
-      return new Response(text.slice(0, MAX_ERROR_CHARS), { status: upstream.status, headers });
+      return new Response(text, { status: upstream.status, headers });
     }
     return this.#refuse(errorOf(kind, upstream));
   }
@@ -190,6 +201,24 @@ export class Exchange {
         : {}),
     });
   }
+}
+
+/** As much of an error as is passed on; an endpoint that breaks may do so without end. */
+async function beginningOf(upstream: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  const reader = upstream.body?.getReader();
+  let text = '';
+  try {
+    while (reader && text.length < MAX_ERROR_CHARS) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    }
+    await reader?.cancel();
+  } catch {
+    // What came is all that there is.
+  }
+  return text.slice(0, MAX_ERROR_CHARS);
 }
 
 function errorOf(kind: AnswerKind, upstream: Response): ApiError {

@@ -13,7 +13,10 @@ export async function readBody(
   let length = 0;
   const reader = request.body.getReader();
   for (;;) {
-    const { done, value } = await reader.read();
+    const piece = await reader.read().catch(() => undefined);
+    // The client left in the middle of its upload; nobody will read this answer.
+    if (!piece) return failure('invalid_request_error', { message: 'The body broke off.' });
+    const { done, value } = piece;
     if (done) break;
     length += value.length;
     if (length > maxBytes) {

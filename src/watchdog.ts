@@ -17,8 +17,11 @@ export class Watchdog {
   /** What ran out; undefined while nothing has. */
   expired: string | undefined;
 
-  constructor(timeouts: CallTimeouts) {
+  readonly #onExpired: () => void;
+
+  constructor(timeouts: CallTimeouts, onExpired: () => void) {
     this.#timeouts = timeouts;
+    this.#onExpired = onExpired;
     const { firstByteMs, totalMs } = timeouts;
     this.#total = this.#arm(totalMs, `it took longer than ${totalMs} ms`);
     this.#piece = this.#arm(firstByteMs, `no answer within ${firstByteMs} ms`);
@@ -50,6 +53,7 @@ export class Watchdog {
     return setTimeout(() => {
       this.expired = why;
       this.abort();
+      this.#onExpired();
     }, ms);
   }
 }

@@ -4,8 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { pathText } from '../../src/config/schema.ts';
 import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import { pathText } from '../../src/problem.ts';
 
 const ms = z.number().min(0);
 const tokens = z.number().min(0);

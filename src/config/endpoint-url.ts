@@ -16,15 +16,16 @@ export function endpointUrlProblem(text: string, rules: UrlRules): string | unde
   const url = new URL(text);
   if (url.username || url.password) return 'credentials belong into a secret, not into the URL';
   if (url.search || url.hash) return 'expected a URL without query and fragment';
-  if (isLoopback(url.hostname)) {
+  const host = url.hostname.replace(/\.$/, '');
+  if (isLoopback(host)) {
     if (!rules.development) return 'loopback addresses are allowed in development only';
     return url.protocol === 'http:' || url.protocol === 'https:'
       ? undefined
       : 'expected http or https';
   }
   if (url.protocol !== 'https:') return 'expected https';
-  if (isAddress(url.hostname)) return 'expected a public host name, not an address';
-  if (!url.hostname.includes('.') || PRIVATE_SUFFIXES.some((s) => url.hostname.endsWith(s))) {
+  if (isAddress(host)) return 'expected a public host name, not an address';
+  if (!host.includes('.') || PRIVATE_SUFFIXES.some((s) => host.endsWith(s))) {
     return 'expected a public host name';
   }
   return undefined;

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { POLICY_NAMES } from '../core/policies/registry.ts';
+import { type Problem, problemsOf } from '../problem.ts';
 import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
 
 const name = z
@@ -102,31 +103,14 @@ export type KeyHash = z.infer<typeof keyHash>;
 export type BackendConfig = TenantConfig['backends'][string];
 export type EndpointConfig = BackendConfig['endpoints'][number];
 
-/** One thing that is wrong with a configuration. */
-export interface ConfigProblem {
-  /** Path of the field, as in `backends.m.endpoints[0].url`. */
-  readonly param: string;
-  readonly message: string;
-}
-
 export type ParsedConfig =
   | { readonly ok: true; readonly config: TenantConfig }
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+  | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Checks a configuration and fills in the defaults. */
 export function parseTenantConfig(input: unknown, rules: UrlRules): ParsedConfig {
   const parsed = tenant.safeParse(input);
-  if (!parsed.success) {
-    return {
-      ok: false,
-      problems: parsed.error.issues.map((issue) => ({
-        param: pathText(
-          issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path,
-        ),
-        message: issue.message,
-      })),
-    };
-  }
+  if (!parsed.success) return { ok: false, problems: problemsOf(parsed.error) };
   const problems = [...crossCheck(parsed.data, rules)];
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config: parsed.data };
 }
@@ -136,15 +120,7 @@ export function endpointId(config: EndpointConfig): string {
   return config.name ?? config.url;
 }
 
-/** A path as people write it: `a.b[0].c`. */
-export function pathText(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, part) => {
-    if (typeof part === 'number') return `${text}[${part}]`;
-    return text === '' ? String(part) : `${text}.${String(part)}`;
-  }, '');
-}
-
-function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<ConfigProblem> {
+function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<Problem> {
   const backendOfModel = new Map<string, string>();
   for (const [backendName, b] of Object.entries(config.backends)) {
     if (backendName === 'client') {
@@ -166,6 +142,10 @@ function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<ConfigProb
       const at = `backends.${backendName}.endpoints[${i}]`;
       const problem = endpointUrlProblem(e.url, rules);
       if (problem) yield { param: `${at}.url`, message: problem };
+      if (e.auth?.secret === 'ADMIN_TOKEN') {
+        const message = "the administrator's token is no key of an endpoint";
+        yield { param: `${at}.auth.secret`, message };
+      }
       if (ids.has(endpointId(e))) {
         yield { param: `${at}.name`, message: `"${endpointId(e)}" is named twice in this backend` };
       }

@@ -4,8 +4,9 @@
  * not parse never replaces the last good one.
  */
 import { z } from 'zod';
+import type { Problem } from '../problem.ts';
 import type { TenantDocument } from '../protocol.ts';
-import { type ConfigProblem, parseTenantConfig, type TenantConfig } from './schema.ts';
+import { parseTenantConfig, type TenantConfig } from './schema.ts';
 
 /** How long an isolate believes what it read, ms. A revoked key is refused by the object at once. */
 const BELIEVED_MS = 10_000;
@@ -28,7 +29,7 @@ export interface LoadedTenant {
 
 export type TenantLookup =
   | { readonly ok: true; readonly loaded: LoadedTenant }
-  | { readonly ok: false; readonly problems?: readonly ConfigProblem[] };
+  | { readonly ok: false; readonly problems?: readonly Problem[] };
 
 interface Remembered<T> {
   readonly value: T;

@@ -137,7 +137,8 @@ export class Dispatcher {
     }
     const backend = this.backends.get(request.backend);
     if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
-    if (backend.line.size >= backend.spec.queueDepth) {
+    const goesAtOnce = backend.line.size === 0 && backend.pick(now) !== undefined;
+    if (!goesAtOnce && backend.line.size >= backend.spec.queueDepth) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
     }
     const call = this.register.submit(request, now, !backend.isWarm);
@@ -277,7 +278,10 @@ export class Dispatcher {
     const model = this.knowledge.model(run.app);
     const rank = this.#policy.rank({ run, call, model, speeds: this.speeds });
     if (this.#policy.key === 'rank') return rank;
-    return rank / (this.#config.weights[run.app] ?? 1) + this.#config.alpha * run.arrivedAt;
+    // Own names only: an application may be called "constructor".
+    const { weights } = this.#config;
+    const weight = Object.hasOwn(weights, run.app) ? (weights[run.app] ?? 1) : 1;
+    return rank / weight + this.#config.alpha * run.arrivedAt;
   };
 
   #configure(config: DispatcherConfig, now: number): void {

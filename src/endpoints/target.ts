@@ -1,40 +1,61 @@
-/** From the configuration and the Worker's secrets, an endpoint that can be called. */
-import { type BackendConfig, endpointId, type TenantConfig } from '../config/schema.ts';
+/**
+ * How an endpoint is called. The address is plain data and carries no key, so a grant can hold it:
+ * whoever is granted a slot calls the endpoint as the object that granted it knows it, whatever the
+ * Worker's own copy of the configuration says. The key is added where the call is made.
+ */
+import { type EndpointConfig, endpointId, type TenantConfig } from '../config/schema.ts';
 import type { EndpointTarget } from './adapter.ts';
 
-export interface Target extends EndpointTarget {
-  readonly backend: BackendConfig;
+export interface EndpointAddress {
+  readonly url: string;
+  /** Name of the Worker secret that holds its key. */
+  readonly secret?: string;
+  readonly model?: string;
+  readonly wakePath?: string;
   readonly includeUsage: boolean;
-  /** The secret that it names is not set. */
-  readonly missingSecret?: string;
+  readonly timeouts: TenantConfig['backends'][string]['timeouts'];
 }
 
+export type Target =
+  | { readonly ok: true; readonly target: EndpointTarget }
+  | { readonly ok: false; readonly missingSecret: string };
+
 /** `undefined` where the configuration does not name the endpoint (any more). */
-export function targetOf(
+export function addressOf(
   config: TenantConfig,
   backendName: string,
   endpoint: string,
-  secrets: Readonly<Record<string, unknown>>,
-): Target | undefined {
-  const backend = Object.hasOwn(config.backends, backendName)
-    ? config.backends[backendName]
-    : undefined;
-  const found = backend?.endpoints.find((e) => endpointId(e) === endpoint);
-  if (!backend || !found) return undefined;
-  const secretName = found.auth?.secret;
-  const secret = secretName === undefined ? undefined : secrets[secretName];
+): EndpointAddress | undefined {
+  const found = endpointOf(config, backendName, endpoint);
+  const backend = config.backends[backendName];
+  if (!found || !backend) return undefined;
   const model = backend.models[0];
-  const wakePath = found.coldStart?.wakePath;
   return {
-    backend,
     url: found.url,
     includeUsage: found.includeUsage,
+    timeouts: backend.timeouts,
+    ...(found.auth === undefined ? {} : { secret: found.auth.secret }),
     ...(model === undefined ? {} : { model }),
-    ...(wakePath === undefined ? {} : { wakePath }),
-    ...(typeof secret === 'string' ? { authorization: `Bearer ${secret}` } : {}),
-    ...(secretName !== undefined && typeof secret !== 'string'
-      ? { missingSecret: secretName }
-      : {}),
+    ...(found.coldStart?.wakePath === undefined ? {} : { wakePath: found.coldStart.wakePath }),
+  };
+}
+
+/** The endpoint with its key, which is among the Worker's secrets. */
+export function targetOf(
+  address: EndpointAddress,
+  secrets: Readonly<Record<string, unknown>>,
+): Target {
+  const { url, secret, model, wakePath } = address;
+  const key = secret === undefined ? undefined : secrets[secret];
+  if (secret !== undefined && typeof key !== 'string') return { ok: false, missingSecret: secret };
+  return {
+    ok: true,
+    target: {
+      url,
+      ...(model === undefined ? {} : { model }),
+      ...(wakePath === undefined ? {} : { wakePath }),
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    },
   };
 }
 
@@ -44,6 +65,15 @@ const LEAST_PATIENCE_MS = 60_000;
 
 /** How long a wake of an endpoint may take, ms. */
 export function wakePatienceMs(config: TenantConfig, backend: string, endpoint: string): number {
-  const found = config.backends[backend]?.endpoints.find((e) => endpointId(e) === endpoint);
-  return Math.max(LEAST_PATIENCE_MS, PATIENCE * (found?.coldStart?.estimateMs ?? 0));
+  const coldStart = endpointOf(config, backend, endpoint)?.coldStart;
+  return Math.max(LEAST_PATIENCE_MS, PATIENCE * (coldStart?.estimateMs ?? 0));
+}
+
+function endpointOf(
+  config: TenantConfig,
+  backend: string,
+  endpoint: string,
+): EndpointConfig | undefined {
+  if (!Object.hasOwn(config.backends, backend)) return undefined;
+  return config.backends[backend]?.endpoints.find((e) => endpointId(e) === endpoint);
 }

@@ -72,13 +72,15 @@ async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Respon
   const parsed = parseTenantConfig(json, { development: c.env.ENVIRONMENT === 'development' });
   if (!parsed.ok) {
     const [first] = parsed.problems;
-    const message = parsed.problems.map((p) => `${p.param}: ${p.message}`).join('; ');
+    const message = parsed.problems.map((p) => `${p.param ?? 'the body'}: ${p.message}`).join('; ');
     const error: ApiError = {
       code: 'invalid_request_error',
       message,
-      ...(first ? { param: first.param } : {}),
+      ...(first?.param === undefined ? {} : { param: first.param }),
     };
-    return Response.json({ ...errorBody(error), problems: parsed.problems }, { status: 400 });
+    const headers = { 'x-request-id': c.get('requestId') };
+    const answer = { ...errorBody(error), problems: parsed.problems };
+    return Response.json(answer, { status: 400, headers });
   }
   const changed = await change(c, (stub) => stub.putConfig(body.text));
   if (!changed) return noTenant(c);

@@ -19,7 +19,9 @@ export const openai = new Hono<AppEnv>()
   .get('/models/:model{.+}', (c) => {
     const id = c.req.param('model');
     const model = modelsOf(c.get('tenant').config).find((m) => m.id === id);
-    return model ? c.json(model) : errorResponse({ code: 'model_not_found', param: 'model' });
+    if (model) return c.json(model);
+    const headers = { 'x-request-id': c.get('requestId') };
+    return errorResponse({ code: 'model_not_found', param: 'model' }, headers);
   });
 
 async function modelCall(c: Context<AppEnv>, shape: Shape, path: string): Promise<Response> {
@@ -46,9 +48,10 @@ async function modelCall(c: Context<AppEnv>, shape: Shape, path: string): Promis
     identity: who.identity,
     method: 'POST',
     path,
-    body: (target) => {
-      const asks = streams && !request.wantsUsage && target.includeUsage;
-      return { body: asks ? withUsage(request) : request.text, stripUsage: asks };
+    body: ({ includeUsage }) => {
+      const asks = streams && !request.wantsUsage && includeUsage;
+      const asking = asks ? withUsage(request) : undefined;
+      return { body: asking ?? request.text, stripUsage: asking !== undefined };
     },
     reading: 'model',
   });

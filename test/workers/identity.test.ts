@@ -100,7 +100,7 @@ describe('a body', () => {
 
   it('keeps the other stream options', () => {
     const text = '{"model":"m","messages":[{"role":"user"}],"stream_options":{"x":1}}';
-    expect(JSON.parse(withUsage(parse(text))).stream_options).toEqual({
+    expect(JSON.parse(withUsage(parse(text)) ?? '').stream_options).toEqual({
       x: 1,
       include_usage: true,
     });
