@@ -16,6 +16,9 @@ import { type CallTimeouts, Watchdog } from './watchdog.ts';
 /** How much of an endpoint's error is read and passed on. */
 const MAX_ERROR_CHARS = 65_536;
 
+/** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
+const CANCEL_GRACE_MS = 20;
+
 export interface Forwarding {
   readonly slot: Slot;
   /** The upstream request, to be sent once; `signal` cancels it. */
@@ -65,7 +68,14 @@ export class Exchange {
   /** The client left: upstream is cancelled and the slot given back. */
   async leave(): Promise<void> {
     this.#watchdog.abort();
-    await this.#end('cancelled');
+    this.#ended ??= this.#reportCancelled();
+    await this.#ended;
+  }
+
+  /** The endpoint hears of it a moment later than we do: until then its slot is not free. */
+  async #reportCancelled(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, CANCEL_GRACE_MS));
+    await this.#report('cancelled', false, false);
   }
 
   async #send(): Promise<Response | undefined> {
