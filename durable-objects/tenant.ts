@@ -303,7 +303,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   }
 
   #grant(granted: Granted): void {
-    const { callId, backend, endpoint, expiresAt, waitedMs, metCold, rankMs } = granted;
+    const { callId, backend, endpoint, expiresAt, waitedMs, coldMs, rankMs } = granted;
     const call = this.#dispatcher?.call(callId);
     const config = this.#config;
     if (!call?.lease || !config) return;
@@ -312,7 +312,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     // Only a lease from before a restart can be at an endpoint that is configured no more.
     if (!address) return this.#waiters.resolve(callId, refusal('backend_removed'));
     const { leaseMs } = config;
-    const answer = { endpoint, address, expiresAt, waitedMs, metCold, rankMs, leaseMs };
+    const answer = { endpoint, address, expiresAt, waitedMs, coldMs, rankMs, leaseMs };
     this.#waiters.resolve(callId, { status: 'granted', ...answer });
   }
 

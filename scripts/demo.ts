@@ -182,7 +182,7 @@ function table(rows: readonly Row[], runs: readonly RecordedRun[]): string {
     ...body.map(line),
     '',
     `mean ${less((s) => s.mean_ms)}, P95 ${less((s) => s.p95_ms)}`,
-    'Cold wait: time in the queue of calls that came while no endpoint was warm.',
+    'Cold wait: time in which calls waited and no endpoint was warm, summed over calls.',
   ].join('\n');
 }
 

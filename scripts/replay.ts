@@ -21,7 +21,7 @@ export interface ReplayedRun {
 
 export interface ReplayResult {
   readonly runs: readonly ReplayedRun[];
-  /** Calls that came while no endpoint of their backend was warm, and how long these waited. */
+  /** Calls that waited while no endpoint of their backend was warm, and for how long in all. */
   readonly coldCalls: number;
   readonly coldWaitMs: number;
 }
@@ -96,10 +96,9 @@ class ReplayClient {
         body: JSON.stringify(request.body),
       });
       const text = await answer.text();
-      if (answer.headers.get('x-talaria-endpoint-state') === 'cold') {
-        this.coldCalls += 1;
-        this.coldWaitMs += Number(answer.headers.get('x-talaria-queue-ms') ?? 0) * timeScale;
-      }
+      const coldMs = Number(answer.headers.get('x-talaria-cold-ms') ?? 0);
+      if (coldMs > 0) this.coldCalls += 1;
+      this.coldWaitMs += coldMs * timeScale;
       return answer.ok && !text.includes('data: {"error"');
     } catch {
       return false;

@@ -115,7 +115,7 @@ function addedHeaders(requestId: string, plan: CallPlan, grant: Grant): Record<s
     'x-talaria-run': plan.identity.runId,
     'x-talaria-unit': plan.identity.unit,
     'x-talaria-backend': plan.backend,
-    'x-talaria-endpoint-state': grant.metCold ? 'cold' : 'warm',
+    'x-talaria-cold-ms': String(Math.round(grant.coldMs)),
     'x-talaria-queue-ms': String(Math.max(0, Math.round(grant.waitedMs))),
   };
 }

@@ -33,8 +33,8 @@ export interface Grant {
   /** Epoch ms until which the slot is held without a renewal. */
   readonly expiresAt: number;
   readonly waitedMs: number;
-  /** No endpoint was warm when the call came. */
-  readonly metCold: boolean;
+  /** Part of the wait in which no endpoint of the backend was warm, ms. */
+  readonly coldMs: number;
   readonly rankMs: number;
   readonly leaseMs: number;
 }

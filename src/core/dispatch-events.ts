@@ -49,8 +49,8 @@ export interface Granted {
   readonly grantedAt: number;
   readonly expiresAt: number;
   readonly waitedMs: number;
-  /** No endpoint was warm when the call came. */
-  readonly metCold: boolean;
+  /** Part of the wait in which no endpoint of the backend was warm, ms. */
+  readonly coldMs: number;
   /** Key by which it was chosen, less alpha * arrival where the policy ages: the rank over weight. */
   readonly rankMs: number;
 }

@@ -132,7 +132,7 @@ export class Dispatcher {
     const known = this.#calls.get(callId);
     if (known) {
       // The caller lost its answer and asks again: what was granted stays granted.
-      if (known.lease) this.#emit(grantEffect(known, known.lease, 0));
+      if (known.lease) this.#emit(grantEffect(known, known.lease, 0, 0));
       return;
     }
     const backend = this.backends.get(request.backend);
@@ -263,7 +263,9 @@ export class Dispatcher {
     call.visit.servingSince ??= now;
     this.#limits.set(call, lease.expiresAt, call.seq);
     const aged = this.#policy.key === 'aged' ? this.#config.alpha * call.run.arrivedAt : 0;
-    this.#emit(grantEffect(call, lease, key - aged));
+    // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
+    const coldMs = call.metCold ? Math.max(0, endpoint.warmSince - call.request.arrivedAt) : 0;
+    this.#emit(grantEffect(call, lease, key - aged, coldMs));
   }
 
   #refuse(callId: string, code: RefusalCode, retryAfterMs: number): void {
@@ -319,7 +321,7 @@ export class Dispatcher {
   }
 }
 
-function grantEffect(call: LiveCall, lease: Lease, rankMs: number): Granted {
+function grantEffect(call: LiveCall, lease: Lease, rankMs: number, coldMs: number): Granted {
   const { callId, backend, runId, app, unit, arrivedAt } = call.request;
   return {
     type: 'granted',
@@ -332,7 +334,7 @@ function grantEffect(call: LiveCall, lease: Lease, rankMs: number): Granted {
     grantedAt: lease.grantedAt,
     expiresAt: lease.expiresAt,
     waitedMs: lease.grantedAt - arrivedAt,
-    metCold: call.metCold,
+    coldMs,
     rankMs,
   };
 }

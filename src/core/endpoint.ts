@@ -58,6 +58,8 @@ export class Endpoint {
   state: EndpointState;
   inFlight = 0;
   lastActiveAt: number;
+  /** Since when it answers, epoch ms; of use only while it is warm. */
+  warmSince: number;
   /** The wake that is under way, or whose outcome is not known yet. */
   wake: Wake | undefined;
   /** Not to be used before this time: it failed several times in a row. */
@@ -69,6 +71,7 @@ export class Endpoint {
     this.spec = spec;
     this.state = spec.coldStart ? 'cold' : 'warm';
     this.lastActiveAt = now;
+    this.warmSince = now;
   }
 
   get free(): number {
@@ -99,6 +102,7 @@ export class Endpoint {
     if (tookMs !== undefined && this.state === 'warming') {
       this.#coldStartsMs = [...this.#coldStartsMs, tookMs].slice(-COLD_STARTS_KEPT);
     }
+    if (this.state !== 'warm') this.warmSince = now;
     this.state = 'warm';
     this.lastActiveAt = now;
     this.#failures = 0;

@@ -130,6 +130,7 @@ describe('a cold endpoint', () => {
     const effects = dispatcher.step([woken], 900);
     expect(types(effects)).toEqual(['wake-ended', 'granted', 'granted']);
     expect(effects[0]).toMatchObject({ outcome: 'late' });
+    expect(effects[1]).toMatchObject({ callId: 'a', waitedMs: 900, coldMs: 900 });
   });
 
   it('gets calls at once where they are to be sent while cold', () => {
