@@ -71,10 +71,7 @@ export class ApplicationModel {
     if (remaining.length >= SAMPLES_TO_RANK_BY) {
       return rankOnce(remaining, attainedMs);
     }
-    return (
-      this.graph.rankMs(state.unit, backend, speeds, state.fanOut) ??
-      priorMs(state, backend, speeds)
-    );
+    return this.graph.rankMs(state.unit, backend, speeds, state.fanOut) ?? priorMs(query);
   }
 
   /** Work of the backend in whole finished runs, in ms; empty where there are none. */
@@ -123,7 +120,7 @@ export class ApplicationModel {
 }
 
 /** Work assumed of a visit of an unknown unit: what its calls bring, and a usual answer to each. */
-export function priorMs(state: VisitState, backend: string, speeds: Speeds): number {
+export function priorMs({ state, backend, speeds }: RankQuery): number {
   const calls = Math.max(1, state.fanOut);
   if (state.inputTokens === 0) return calls * PRIOR_SERVICE_MS;
   const each = { input: state.inputTokens, output: PRIOR_OUTPUT_TOKENS };

@@ -3,8 +3,8 @@
  * pure function of what it is given; it sees no clock, so the order of two calls changes only when
  * something happens to one of their runs.
  */
-import type { ApplicationModel } from './application-model.ts';
-import type { Speeds } from './demand.ts';
+import type { ApplicationModel, RankQuery } from './application-model.ts';
+import { type Speeds, workMs } from './demand.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
 import type { CallOrder } from './waiting-line.ts';
 
@@ -28,4 +28,12 @@ export interface Policy {
   readonly key: 'rank' | 'aged';
   /** Finite; milliseconds, of work or of time. */
   rank(inputs: RankInputs): number;
+}
+
+/** What is asked of the application's model: where the run stands, and what it had of its visit. */
+export function queryOf({ run, call, speeds }: RankInputs): RankQuery {
+  const { visit } = call;
+  const { backend } = visit;
+  const attainedMs = workMs(visit.done, speeds(backend));
+  return { state: run.stateIn(visit, speeds), backend, attainedMs, speeds };
 }

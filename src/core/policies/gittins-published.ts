@@ -3,24 +3,16 @@
  * work, E[Y | Y <= D] / P(Y <= D), and rank 0, the front of the queue, for a run that is older than
  * every sample. See gittins.ts for what is wrong with it.
  */
-import { priorMs } from '../application-model.ts';
 import type { Policy } from '../policy.ts';
+import { rankByTotal } from './gittins-total.ts';
 
 const BUCKETS = 10;
-const LEAST_RUNS = 3;
 
 export const gittinsPublished: Policy = {
   name: 'gittins-published',
   callOrder: 'submission',
   key: 'aged',
-  rank: ({ run, call, model, speeds }) => {
-    const { backend } = call.visit;
-    const totals = model?.totalMs(backend, speeds);
-    if (!totals || totals.length < LEAST_RUNS) {
-      return priorMs(run.stateIn(call.visit, speeds), backend, speeds);
-    }
-    return publishedRank(totals, run.attainedFromMs(backend, speeds));
-  },
+  rank: (inputs) => rankByTotal(inputs, publishedRank),
 };
 
 /** The formula, on samples of the total work and the work attained, in the same unit. */

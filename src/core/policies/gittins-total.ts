@@ -3,8 +3,8 @@
  * whole work, conditioned on nothing but the work attained. Exact index; to compare with.
  */
 import { priorMs } from '../application-model.ts';
-import { RankTable } from '../gittins.ts';
-import type { Policy } from '../policy.ts';
+import { rankOnce } from '../gittins.ts';
+import { type Policy, queryOf, type RankInputs } from '../policy.ts';
 
 /** With fewer finished runs there is nothing to rank by. */
 const LEAST_RUNS = 3;
@@ -13,12 +13,17 @@ export const gittinsTotal: Policy = {
   name: 'gittins-total',
   callOrder: 'longest-first',
   key: 'aged',
-  rank: ({ run, call, model, speeds }) => {
-    const { backend } = call.visit;
-    const totals = model?.totalMs(backend, speeds);
-    if (!totals || totals.length < LEAST_RUNS) {
-      return priorMs(run.stateIn(call.visit, speeds), backend, speeds);
-    }
-    return RankTable.of(totals).rankAt(run.attainedFromMs(backend, speeds));
-  },
+  rank: (inputs) => rankByTotal(inputs, rankOnce),
 };
+
+/** Ranks by a formula of whole runs' work and the work attained, both in ms. */
+export function rankByTotal(
+  inputs: RankInputs,
+  formula: (totals: Float64Array, attainedMs: number) => number,
+): number {
+  const { run, call, model, speeds } = inputs;
+  const { backend } = call.visit;
+  const totals = model?.totalMs(backend, speeds);
+  if (!totals || totals.length < LEAST_RUNS) return priorMs(queryOf(inputs));
+  return formula(totals, run.attainedFromMs(backend, speeds));
+}

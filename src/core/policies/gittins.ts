@@ -4,23 +4,14 @@
  * by their distribution only.
  */
 import { priorMs } from '../application-model.ts';
-import { workMs } from '../demand.ts';
-import type { Policy } from '../policy.ts';
+import { type Policy, queryOf } from '../policy.ts';
 
 export const gittins: Policy = {
   name: 'gittins',
   callOrder: 'longest-first',
   key: 'aged',
-  rank: ({ run, call, model, speeds }) => {
-    const { visit } = call;
-    const { backend } = visit;
-    const state = run.stateIn(visit, speeds);
-    if (!model) return priorMs(state, backend, speeds);
-    return model.rankMs({
-      state,
-      backend,
-      attainedMs: workMs(visit.done, speeds(backend)),
-      speeds,
-    });
+  rank: (inputs) => {
+    const query = queryOf(inputs);
+    return inputs.model?.rankMs(query) ?? priorMs(query);
   },
 };
