@@ -9,6 +9,9 @@ import { fileURLToPath } from 'node:url';
 export const ADMIN_TOKEN = 'talaria-demo-admin';
 const START_PATIENCE_MS = 60_000;
 const STOP_PATIENCE_MS = 5_000;
+/** Between two looks at whether it answers, and misses in a row after which it is restarted. */
+const WATCH_MS = 3_000;
+const MISSES_TO_RESTART = 4;
 const CRON_PATH = '/cdn-cgi/handler/scheduled';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -18,7 +21,7 @@ export interface StackOptions {
   readonly cronMs: number;
   /** Where KV and the objects' storage live; absent: the project's own, kept between starts. */
   readonly persistTo?: string;
-  /** Called when the dispatcher ends without having been asked to. */
+  /** Called when the dispatcher ended without having been asked to, and could not be restarted. */
   readonly onExit: (output: string) => void;
 }
 
@@ -37,8 +40,43 @@ export function isPortFree(port: number): Promise<boolean> {
 }
 
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { port, cronMs, persistTo, onExit } = options;
+  const { port, cronMs, onExit } = options;
   const url = `http://127.0.0.1:${port}`;
+  let dev = await launch(options, url);
+  let stopping = false;
+  let misses = 0;
+  const onFailure = (error: unknown) => {
+    if (!stopping) onExit(error instanceof Error ? error.message : String(error));
+  };
+  const watch = setInterval(() => {
+    void isReady(url).then(async (ready) => {
+      misses = ready ? 0 : misses + 1;
+      if (misses < MISSES_TO_RESTART || stopping) return;
+      // wrangler restarts a runtime that was killed, but does not always find its way back to it.
+      misses = Number.NEGATIVE_INFINITY;
+      console.error('The dispatcher does not answer; it is being restarted.');
+      await dev.stop();
+      if (!stopping) dev = await launch(options, url);
+      misses = 0;
+    }, onFailure);
+  }, WATCH_MS);
+  const cron = cronMs > 0 ? setInterval(() => void fireCron(url), cronMs) : undefined;
+  return {
+    url,
+    stop: async () => {
+      stopping = true;
+      clearInterval(watch);
+      clearInterval(cron);
+      await dev.stop();
+    },
+  };
+}
+
+/** Starts wrangler dev and resolves when it answers; rejects with its output where it does not. */
+async function launch(
+  { port, persistTo }: StackOptions,
+  url: string,
+): Promise<{ stop(): Promise<void> }> {
   const wrangler = fileURLToPath(
     new URL('../node_modules/wrangler/bin/wrangler.js', import.meta.url),
   );
@@ -64,15 +102,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
-  let stopping = false;
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  void exited.then(() => {
-    if (!stopping) onExit(output);
-  });
-  let cron: ReturnType<typeof setInterval> | undefined;
   const stop = async () => {
-    stopping = true;
-    clearInterval(cron);
     signalGroup(child, 'SIGTERM');
     const late = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_PATIENCE_MS);
     await exited;
@@ -80,18 +111,25 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     // wrangler may be gone before its own children are.
     signalGroup(child, 'SIGKILL');
   };
-  try {
-    await becomeReady(url, exited, () => output);
-  } catch (error) {
-    await stop();
-    throw error;
+  const until = Date.now() + START_PATIENCE_MS;
+  while (Date.now() < until && child.exitCode === null) {
+    if (await isReady(url)) return { stop };
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  if (cronMs > 0) {
-    cron = setInterval(() => {
-      fetch(`${url}${CRON_PATH}`).catch(() => {});
-    }, cronMs);
-  }
-  return { url, stop };
+  await stop();
+  throw new Error(`the dispatcher did not start:\n${output}`);
+}
+
+async function fireCron(url: string): Promise<void> {
+  // A minute that is missed is made up for by the next.
+  await fetch(`${url}${CRON_PATH}`).catch(() => {});
+}
+
+function isReady(url: string): Promise<boolean> {
+  return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(WATCH_MS) }).then(
+    (r) => r.ok,
+    () => false,
+  );
 }
 
 /** A request to the admin API; throws with the answer's text where it is refused. */
@@ -109,27 +147,6 @@ export async function admin(
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
   return text;
-}
-
-async function becomeReady(
-  url: string,
-  exited: Promise<void>,
-  output: () => string,
-): Promise<void> {
-  let gone = false;
-  void exited.then(() => {
-    gone = true;
-  });
-  const until = Date.now() + START_PATIENCE_MS;
-  while (Date.now() < until && !gone) {
-    const ready = await fetch(`${url}/readyz`).then(
-      (r) => r.ok,
-      () => false,
-    );
-    if (ready) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`the dispatcher did not start:\n${output()}`);
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
