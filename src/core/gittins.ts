@@ -7,7 +7,9 @@
  * stopping at x_i is (B(a) - B(x_i)) / (R(a) - R(x_i)): the rank is the slope of the tangent from
  * the point of age a to the lower convex hull of the points beyond a. The hulls of all suffixes
  * share one chain of links, built from the right in O(n). The published code takes ten buckets and
- * forgets the price of the tries that fail, which ranks an exponential of mean 1 as 0.62.
+ * forgets the price of the tries that fail, which ranks an exponential of mean 1 as 0.62. Exact for
+ * the distribution that the samples are; of few random samples the index is itself a low estimate
+ * (docs/decisions.md, 14).
  */
 
 /** No rank is smaller: a job of size 0 still takes its turn, and weights divide ranks. */

@@ -110,7 +110,8 @@ export class LiveRun {
     run.lastActiveAt = from.lastActiveAt;
     run.broken = from.broken;
     for (const v of from.visits) {
-      const fanOut = v.records.length;
+      // A unit of the client's own is not submitted again: it goes on, or is over.
+      const fanOut = v.backend === CLIENT_BACKEND ? v.fanOut : v.records.length;
       const missing = v.fanOut - fanOut;
       run.visits.push({ ...v, records: [...v.records], fanOut, missing, outstanding: 0 });
     }
@@ -127,6 +128,7 @@ export class LiveRun {
       broken: this.broken,
       visits: this.visits.map(({ outstanding: _, missing, ...visit }) => ({
         ...visit,
+        records: [...visit.records],
         fanOut: visit.fanOut + missing,
       })),
     };

@@ -80,11 +80,11 @@ export class SampleTable {
   add(sample: VisitSample, at: number, random: Random, capacity = SAMPLE_CAPACITY): void {
     this.#widen(sample.shares.length);
     this.#countArrival(at);
-    while (this.#size > capacity) this.#dropLast();
+    if (this.#size > capacity) this.#shrink(capacity);
     let row = this.#size;
     if (row < capacity) {
       this.#size += 1;
-      this.#grow(capacity);
+      this.#resize(Math.min(capacity, this.#size * 2));
     } else {
       if (random() > Math.min(1, HALF_LIFE_SAMPLES / this.#ratePerDay)) return;
       row = Math.floor(random() * capacity);
@@ -118,6 +118,8 @@ export class SampleTable {
   /** Work in milliseconds of one backend, this visit and after it, for each of the rows. */
   remainingMs(rows: Int32Array, backend: number, speed: Speed): Float64Array {
     const out = new Float64Array(rows.length);
+    // A backend that came after the last sample of this state: none of them asked for it.
+    if (backend >= this.#backends) return out;
     for (let i = 0; i < rows.length; i += 1) {
       const at = this.#offset(rows[i] ?? 0, backend);
       out[i] = this.#at(at) * speed.inputMs + this.#at(at + 1) * speed.outputMs;
@@ -160,9 +162,12 @@ export class SampleTable {
     }
   }
 
-  #dropLast(): void {
-    this.#count(this.#size - 1, -1);
-    this.#size -= 1;
+  /** The application has more states now: the older samples of this one make room. */
+  #shrink(capacity: number): void {
+    const dropped = this.#size - capacity;
+    for (let row = 0; row < dropped; row += 1) this.#count(row, -1);
+    this.#rows = this.#rows.slice(dropped * this.#stride, this.#size * this.#stride);
+    this.#size = capacity;
   }
 
   #countArrival(at: number): void {
@@ -196,13 +201,12 @@ export class SampleTable {
     return decode(this.#rows[index] ?? 0);
   }
 
-  #grow(capacity: number): void {
-    const needed = this.#size * this.#stride;
-    const wanted = Math.min(capacity, this.#size * 2) * this.#stride;
-    if (needed <= this.#rows.length && this.#rows.length <= capacity * this.#stride) return;
-    const resized = new Uint16Array(wanted);
-    resized.set(this.#rows.subarray(0, Math.min(this.#rows.length, wanted)));
-    this.#rows = resized;
+  /** Makes room for so many rows, where there is less. */
+  #resize(rows: number): void {
+    if (this.#size * this.#stride <= this.#rows.length) return;
+    const bigger = new Uint16Array(rows * this.#stride);
+    bigger.set(this.#rows);
+    this.#rows = bigger;
   }
 
   /** A backend that the application had not used before: older samples never needed it. */

@@ -159,6 +159,25 @@ describe('RankTable', () => {
     expect(published).toBeLessThan(0.7);
   });
 
+  it('ranks 2,000 quantiles of an exponential of mean 1 within 5 % of 1, not as 0.62', () => {
+    const samples = Array.from({ length: 2_000 }, (_, i) => -Math.log(1 - (i + 1) / 2_001));
+    const table = RankTable.of(samples);
+    for (const age of [0, ...samples.filter((x) => x < 4)]) {
+      expect(Math.abs(table.rankAt(age) - 1)).toBeLessThan(0.05);
+    }
+    // As the published code does it: ten buckets of equal width up to the largest sample.
+    const width = Math.max(...samples) / 10;
+    const published = Math.min(
+      ...Array.from({ length: 10 }, (_, bucket) => {
+        const done = samples.filter((x) => x <= (bucket + 1) * width);
+        const mean = done.reduce((sum, x) => sum + x, 0) / done.length;
+        return mean / (done.length / samples.length);
+      }),
+    );
+    expect(published).toBeGreaterThan(0.55);
+    expect(published).toBeLessThan(0.7);
+  });
+
   it('gives up on a long alternative: one in ten long jobs', () => {
     // Nine jobs of 1 and one of 100: stopping at 1 costs 10 for nine ends.
     const table = RankTable.of([1, 1, 1, 1, 1, 1, 1, 1, 1, 100]);

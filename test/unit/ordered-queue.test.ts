@@ -89,6 +89,20 @@ describe('OrderedQueue', () => {
     expect(queue.countBefore(b)).toBe(1);
   });
 
+  it('lifts an item that takes the place of a deleted one, where it goes before its parent', () => {
+    const queue = new OrderedQueue<Item>();
+    const keys = [0, 10, 1, 20, 21, 2, 3, 30, 31, 32, 33, 4, 5, 6, 7];
+    const items = keys.map((id) => ({ id }));
+    items.forEach((one, seq) => {
+      queue.set(one, one.id, seq);
+    });
+    const deleted = items.find((one) => one.id === 20);
+    expect(deleted && queue.delete(deleted)).toBe(true);
+    expect(Array.from({ length: 14 }, () => queue.pop()?.id)).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7, 10, 21, 30, 31, 32, 33,
+    ]);
+  });
+
   it('is empty to begin with, and does not know strangers', () => {
     const queue = new OrderedQueue<Item>();
     expect(queue.size).toBe(0);

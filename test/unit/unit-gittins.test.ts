@@ -149,6 +149,7 @@ describe('unitRank', () => {
   });
 
   it('goes round loops', () => {
+    expect(unitRank([unit(2, { 0: 0.9 }, 0.1)], 0)).toBeCloseTo(20, 6);
     expect(unitRank([unit(3, { 0: 0.75 }, 0.25)], 0)).toBeCloseTo(12, 6);
     expect(unitRank([unit(1, { 0: 0.999 }, 0.001)], 0)).toBeCloseTo(1000, 6);
     const pair = [unit(2, { 1: 1 }, 0), unit(3, { 0: 0.5 }, 0.5)];
