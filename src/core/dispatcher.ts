@@ -65,8 +65,10 @@ export class Dispatcher {
     const effects: Effect[] = [];
     this.#effects = effects;
     for (const event of events) this.#apply(event, now);
-    this.#pass(now);
+    const overdue = this.#pass(now);
     for (const backend of this.backends.values()) this.#dispatch(backend, now);
+    // A free slot comes before a limit: only who still waits now has waited too long.
+    for (const call of overdue) if (!call.lease) this.#giveUp(call, now);
     this.#prewarmer.act(now, effects);
     return effects;
   }
@@ -211,8 +213,11 @@ export class Dispatcher {
     this.#prewarmer.askSoon(now);
   }
 
-  /** What time alone does: waits and leases run out, silent runs end, endpoints change state. */
-  #pass(now: number): void {
+  /**
+   * What time alone does: leases run out, silent runs end, endpoints change state. Returns the calls
+   * that wait beyond their limit.
+   */
+  #pass(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
       for (const [id, endpoint] of backend.endpoints) {
         const was = endpoint.state;
@@ -220,23 +225,26 @@ export class Dispatcher {
         if (endpoint.state !== was) this.#prewarmer.changed(backend.name, id, was, this.#effects);
       }
     }
+    const overdue: LiveCall[] = [];
     while (this.#limits.peekKey() <= now) {
-      const call = this.#limits.peek();
-      if (!call) break;
-      this.#runOut(call, now);
+      const call = this.#limits.pop();
+      if (!call?.lease) {
+        if (call) overdue.push(call);
+        continue;
+      }
+      this.#release(call, 'expired', now);
+      this.#settle(call, undefined, now);
     }
     for (const effect of this.register.pass(now)) this.#emit(effect);
+    return overdue;
   }
 
-  #runOut(call: LiveCall, now: number): void {
-    if (call.lease) {
-      this.#release(call, 'expired', now);
-    } else {
-      const backend = this.backends.get(call.request.backend);
-      backend?.line.remove(call);
-      const code = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
-      this.#refuse(call.request.callId, code, backend?.expectedWaitMs() ?? 0);
-    }
+  /** The call has waited for as long as it may. */
+  #giveUp(call: LiveCall, now: number): void {
+    const backend = this.backends.get(call.request.backend);
+    backend?.line.remove(call);
+    const code = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
+    this.#refuse(call.request.callId, code, backend?.expectedWaitMs() ?? 0);
     this.#settle(call, undefined, now);
   }
 

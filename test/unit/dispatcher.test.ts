@@ -41,6 +41,14 @@ describe('a slot', () => {
     ]);
   });
 
+  it('that is free goes to a call whose limit of waiting has passed on the way', () => {
+    const dispatcher = start(configOf({ slots: 1 }));
+    const late = submit('late', { arrivedAt: 0, maxWaitMs: 1 });
+    expect(types(dispatcher.step([late], 5))).toEqual(['granted']);
+    const next = submit('next', { arrivedAt: 0, maxWaitMs: 1 });
+    expect(dispatcher.step([next], 5)).toMatchObject([{ type: 'refused', code: 'queue_timeout' }]);
+  });
+
   it('stays taken after a restart, until the call that had it ends', () => {
     const dispatcher = start(configOf({ slots: 1 }));
     dispatcher.step([submit('a', { runId: 'r' })], 0);
