@@ -10,6 +10,7 @@ import type { DispatcherConfig } from '../src/core/dispatcher-config.ts';
 import { RankTable } from '../src/core/gittins.ts';
 import type { CallRequest } from '../src/core/live-run.ts';
 import { publishedRank } from '../src/core/policies/gittins-published.ts';
+import { PriorPool } from '../src/core/prior-pool.ts';
 import { seededRandom } from '../src/core/random.ts';
 import { demoWorkload } from './demo-workload.ts';
 
@@ -111,9 +112,10 @@ function benchDispatch(policy: 'las' | 'gittins'): void {
 
 function benchMemory(): void {
   const models = new Map<string, ApplicationModel>();
+  const pool = new PriorPool();
   for (let seed = 1; seed <= 20; seed += 1) {
     for (const run of demoWorkload(seed)) {
-      const model = models.get(run.app) ?? new ApplicationModel(run.app);
+      const model = models.get(run.app) ?? new ApplicationModel(run.app, pool);
       models.set(run.app, model);
       model.learn(run, seed, speeds, random);
     }

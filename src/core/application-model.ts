@@ -6,18 +6,27 @@
  * unit on the graph below that, and a prior for a unit that was never seen.
  */
 
+import { pricedRankMs } from './critical-path.ts';
 import { type Speeds, workMs } from './demand.ts';
 import { DemandGraph, type UnitView } from './demand-graph.ts';
-import { rankOnce } from './gittins.ts';
+import { RankTable, rankOnce } from './gittins.ts';
+import { PRIOR_WEIGHT, type PriorPool, type Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
 import type { RecordedRun } from './recorded-run.ts';
 import { VisitSamples, type VisitState } from './visit-samples.ts';
 
 /** With fewer samples of a state than this, the graph ranks. */
 const SAMPLES_TO_RANK_BY = 20;
+/** With fewer visits of a unit than this, the prior does. */
+const VISITS_TO_RANK_BY = 2;
 /** What is assumed of a call of which nothing is known. */
 const PRIOR_OUTPUT_TOKENS = 200;
 const PRIOR_SERVICE_MS = 2_000;
+/** A deadline nearer than this quantile of the time that is left is lost. */
+const ALL_BUT_LOST = 0.05;
+/** On the longest time that was seen: calls wait a little even if they go first. */
+const LATE_MARGIN = 1.3;
+const NONE = new Float64Array(0);
 
 export interface RankQuery {
   readonly state: VisitState;
@@ -25,6 +34,8 @@ export interface RankQuery {
   /** Work that this visit already had from the backend, in ms: the run's age in its state. */
   readonly attainedMs: number;
   readonly speeds: Speeds;
+  /** Slots of the backend in all; Infinity for no limit. */
+  readonly slots: number;
 }
 
 export interface NeedQuery {
@@ -35,6 +46,16 @@ export interface NeedQuery {
   /** Calls of the visit still wait or run. */
   readonly inVisit: boolean;
   readonly withinMs: number;
+}
+
+/** Of the runs that resemble one, from its present visit on. */
+export interface TimeLeft {
+  /** One of twenty was over so soon, ms. */
+  readonly soonMs: number;
+  /** All were over by then, with a margin, ms. */
+  readonly lateMs: number;
+  /** Mean work that they asked of the backend, ms. */
+  readonly workMs: number;
 }
 
 /** What of the model people see. */
@@ -48,16 +69,19 @@ export interface ApplicationView {
 export class ApplicationModel {
   readonly app: string;
   readonly graph = new DemandGraph();
-  readonly samples = new VisitSamples();
+  readonly samples: VisitSamples;
+  readonly #pool: PriorPool;
   /** Longest gap inside a finished run: silence well beyond it means that a run has ended. */
   longestGapMs = 0;
 
-  constructor(app: string) {
+  constructor(app: string, pool: PriorPool) {
     this.app = app;
+    this.#pool = pool;
+    this.samples = new VisitSamples(pool);
   }
 
   learn(run: RecordedRun, at: number, speeds: Speeds, random: Random): void {
-    this.graph.learn(run, speeds);
+    if (this.graph.learn(run, speeds)) this.samples.fade(random);
     this.samples.learn(run, at, speeds, random);
     for (const visit of run.units.slice(0, -1)) {
       this.longestGapMs = Math.max(this.longestGapMs, visit.gap_ms ?? 0);
@@ -66,12 +90,21 @@ export class ApplicationModel {
 
   /** Gittins rank in ms of the backend's slots: finite and positive, lower goes first. */
   rankMs(query: RankQuery): number {
-    const { state, backend, attainedMs, speeds } = query;
-    const remaining = this.#remainingMs(query);
-    if (remaining.length >= SAMPLES_TO_RANK_BY) {
-      return rankOnce(remaining, attainedMs);
+    const { state, backend, attainedMs, speeds, slots } = query;
+    const own = this.samples.prospects(state, backend, speeds);
+    if (own && own.workMs.length >= SAMPLES_TO_RANK_BY) {
+      // Before the rank, which sorts the sizes in place.
+      const [workMs, pathMs] = [sum(own.workMs), sum(own.pathMs)];
+      return pricedRankMs(rankOnce(own.workMs, attainedMs), workMs, pathMs, slots);
     }
-    return this.graph.rankMs(state.unit, backend, speeds, state.fanOut) ?? priorMs(query);
+    const prior = this.#pool.prospects(state, backend, speeds(backend));
+    const known = this.graph.visits(state.unit) >= VISITS_TO_RANK_BY;
+    const byGraph = known && this.graph.rankMs(state.unit, backend, speeds, state.fanOut);
+    const like = own ?? prior;
+    if (byGraph) {
+      return like ? pricedRankMs(byGraph, sum(like.workMs), sum(like.pathMs), slots) : byGraph;
+    }
+    return like ? shrunkRankMs(own, prior, query) : priorMs(query);
   }
 
   /** Work of the backend in whole finished runs, in ms; empty where there are none. */
@@ -81,9 +114,27 @@ export class ApplicationModel {
 
   /** Mean work that the run still asks of the backend, in ms. */
   meanRemainingMs(query: RankQuery): number {
-    const beyond = this.#remainingMs(query).filter((x) => x > query.attainedMs);
-    if (beyond.length === 0) return this.rankMs(query);
-    return beyond.reduce((sum, x) => sum + x - query.attainedMs, 0) / beyond.length;
+    const { state, backend, speeds } = query;
+    const seen = this.samples.prospects(state, backend, speeds);
+    const beyond = seen?.workMs.filter((x) => x > query.attainedMs);
+    if (!beyond || beyond.length === 0) return this.rankMs(query);
+    return sum(beyond) / beyond.length - query.attainedMs;
+  }
+
+  /** How long the run still takes from this visit's submission, if it never waits again. */
+  timeLeft(query: RankQuery): TimeLeft {
+    const { state, backend, attainedMs, speeds } = query;
+    const seen =
+      this.samples.prospects(state, backend, speeds) ??
+      this.#pool.prospects(state, backend, speeds(backend));
+    if (!seen || seen.pathMs.length === 0) {
+      const guess = priorMs(query);
+      return { soonMs: 0, lateMs: guess, workMs: guess };
+    }
+    const path = seen.pathMs.sort();
+    const at = (share: number) => path[Math.floor(share * (path.length - 1))] ?? 0;
+    const workMs = sum(seen.workMs) / path.length - attainedMs;
+    return { soonMs: at(ALL_BUT_LOST), lateMs: at(1) * LATE_MARGIN, workMs: Math.max(0, workMs) };
   }
 
   /** Probability that the run needs the backend within a time. 0 where nothing is known. */
@@ -113,10 +164,26 @@ export class ApplicationModel {
       sample_bytes: this.samples.byteLength,
     };
   }
+}
 
-  #remainingMs(query: RankQuery): Float64Array {
-    return this.samples.remainingMs(query.state, query.backend, query.speeds);
-  }
+/**
+ * A unit seen once or never: own samples count 1 each, the prior's 3 in all. Those that others left
+ * can only make a run dearer than the built-in guess, not cheaper: among finished runs the short ones
+ * come first, and an unknown application that is tried early is soon known.
+ */
+function shrunkRankMs(own: Prospects | undefined, prior: Prospects | undefined, query: RankQuery) {
+  const sizes = [...(own?.workMs ?? []), ...(prior?.workMs ?? [])];
+  const each = prior ? PRIOR_WEIGHT / prior.workMs.length : 0;
+  const weights = sizes.map((_, i) => (i < (own?.workMs.length ?? 0) ? 1 : each));
+  const rankMs = RankTable.of(sizes, weights).rankAt(query.attainedMs);
+  const paths = sum(own?.pathMs ?? NONE) + sum(prior?.pathMs ?? NONE);
+  return Math.max(priorMs(query), pricedRankMs(rankMs, sum(sizes), paths, query.slots));
+}
+
+function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i += 1) total += values[i] ?? 0;
+  return total;
 }
 
 /** Work assumed of a visit of an unknown unit: what its calls bring, and a usual answer to each. */

@@ -8,6 +8,7 @@ import type { BackendSpec } from './dispatcher-config.ts';
 import { Endpoint } from './endpoint.ts';
 import { LearnedSpeed } from './learned-speed.ts';
 import type { LiveCall } from './live-run.ts';
+import { ServiceAccounts } from './service-accounts.ts';
 import type { WaitingLine } from './waiting-line.ts';
 
 export class Backend {
@@ -15,7 +16,11 @@ export class Backend {
   readonly endpoints = new Map<string, Endpoint>();
   readonly arrivals: Arrivals;
   readonly speed: LearnedSpeed;
+  /** Kept where the policy shares by application. */
+  readonly accounts = new ServiceAccounts();
   line: WaitingLine;
+  /** Slots held by calls that went first for a deadline's sake. */
+  urgentRunning = 0;
   spec: BackendSpec;
   /** The configuration no longer names it; it stays until its last call has ended. */
   removed = false;
@@ -69,6 +74,15 @@ export class Backend {
     return running;
   }
 
+  /** Slots of all endpoints that take calls; Infinity for no limit. */
+  get slots(): number {
+    let slots = 0;
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.state !== 'draining') slots += endpoint.spec.slots;
+    }
+    return slots;
+  }
+
   /** True where some endpoint answers calls now, whether or not it has a free slot. */
   get isWarm(): boolean {
     for (const endpoint of this.endpoints.values()) if (endpoint.state === 'warm') return true;
@@ -101,10 +115,7 @@ export class Backend {
 
   /** Expected wait of a call that joins the line now, ms. */
   expectedWaitMs(): number {
-    let slots = 0;
-    for (const endpoint of this.endpoints.values()) {
-      if (endpoint.state !== 'draining') slots += endpoint.spec.slots;
-    }
+    const { slots } = this;
     const coldMs = this.isWarm ? 0 : this.coldStartMs;
     const ahead = Math.max(0, this.line.size + this.running - slots + 1);
     return coldMs + (slots > 0 ? (ahead * this.speed.meanServiceMs) / slots : 0);

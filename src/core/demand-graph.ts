@@ -3,7 +3,8 @@
  * visit of each asks for, and which unit comes next. It ranks a run while there are too few whole
  * samples of its state, and it is what people look at to understand an application.
  */
-import { type Demand, demandOf, type Speeds, workMs } from './demand.ts';
+import { type Demand, demandOf, type Speed, type Speeds, workMs } from './demand.ts';
+import { DriftDetector } from './drift.ts';
 import type { RecordedRun, VisitRecord } from './recorded-run.ts';
 import { type UnitState, unitRank } from './unit-gittins.ts';
 
@@ -28,6 +29,9 @@ export interface UnitView {
   readonly next: ReadonlyArray<{ readonly unit: string | null; readonly probability: number }>;
 }
 
+/** What a change of a unit leaves of its old observations. */
+const FADED_SHARE = 0.2;
+
 class Moments {
   count = 0;
   mean = 0;
@@ -40,13 +44,25 @@ class Moments {
     this.#m2 += delta * (value - this.mean);
   }
 
+  /** Old observations count a fifth of what they did. */
+  fade(): void {
+    this.count *= FADED_SHARE;
+    this.#m2 *= FADED_SHARE;
+  }
+
   view(): Summary {
     return {
-      count: this.count,
+      count: Math.round(this.count),
       mean: this.mean,
       deviation: this.count > 1 ? Math.sqrt(this.#m2 / (this.count - 1)) : 0,
     };
   }
+}
+
+interface Mean {
+  input: number;
+  output: number;
+  calls: number;
 }
 
 class UnitNode {
@@ -58,6 +74,8 @@ class UnitNode {
   readonly gapMs = new Moments();
   readonly next = new Map<string, number>();
   ends = 0;
+  readonly #inputDrift = new DriftDetector();
+  readonly #outputDrift = new DriftDetector();
 
   constructor(backend: string) {
     this.backend = backend;
@@ -65,6 +83,37 @@ class UnitNode {
 
   get visits(): number {
     return this.fanOut.count;
+  }
+
+  /** Visits by what followed them; the run that is being learned may not be among them yet. */
+  get departures(): number {
+    let departures = this.ends;
+    for (const count of this.next.values()) departures += count;
+    return departures;
+  }
+
+  /** True when the mean demand of a run's calls shows that the unit has changed. */
+  hasChanged(mean: Demand): boolean {
+    const input = this.#inputDrift.observe(mean.input);
+    const output = this.#outputDrift.observe(mean.output);
+    return input || output;
+  }
+
+  add(visit: VisitRecord, speed: Speed): void {
+    this.fanOut.add(visit.calls.length);
+    for (const call of visit.calls) {
+      const demand = demandOf(call, speed);
+      if (!('service_ms' in call)) this.tokens = true;
+      this.input.add(demand.input);
+      this.output.add(demand.output);
+    }
+  }
+
+  /** What was known of it counts a fifth of what it did. */
+  fade(): void {
+    for (const moments of [this.fanOut, this.input, this.output, this.gapMs]) moments.fade();
+    for (const [unit, count] of this.next) this.next.set(unit, count * FADED_SHARE);
+    this.ends *= FADED_SHARE;
   }
 
   /** Mean demand of one visit. */
@@ -89,17 +138,13 @@ export class DemandGraph {
     return this.#units.get(unit)?.visits ?? 0;
   }
 
-  learn(run: RecordedRun, speeds: Speeds): void {
+  /** True when the run shows that one of its units has changed. */
+  learn(run: RecordedRun, speeds: Speeds): boolean {
     this.#runs += 1;
+    const changed = this.#noticeChanges(run, speeds);
     run.units.forEach((visit, i) => {
       const node = this.#node(visit);
-      node.fanOut.add(visit.calls.length);
-      for (const call of visit.calls) {
-        const demand = demandOf(call, speeds(visit.backend));
-        if (!('service_ms' in call)) node.tokens = true;
-        node.input.add(demand.input);
-        node.output.add(demand.output);
-      }
+      node.add(visit, speeds(visit.backend));
       const next = run.units[i + 1];
       if (!next) {
         node.ends += 1;
@@ -108,6 +153,7 @@ export class DemandGraph {
       node.gapMs.add(visit.gap_ms ?? 0);
       node.next.set(next.unit, (node.next.get(next.unit) ?? 0) + 1);
     });
+    return changed;
   }
 
   /**
@@ -121,7 +167,7 @@ export class DemandGraph {
     if (start < 0 || !node) return undefined;
     const index = new Map(names.map((name, i) => [name, i]));
     const states = [...this.#units.values()].map((n): UnitState => {
-      const departures = Math.max(1, n.visits);
+      const departures = n.departures || 1;
       return {
         costMs: n.backend === backend ? workMs(n.demand, speeds(backend)) : 0,
         next: [...n.next].map(([name, count]) => ({
@@ -139,17 +185,40 @@ export class DemandGraph {
     return [...this.#units].map(([unit, n]) => ({
       unit,
       backend: n.backend,
-      visits: n.visits,
+      visits: Math.round(n.visits),
       calls_per_visit: n.fanOut.view(),
       ...(n.tokens
         ? { input_tokens: n.input.view(), output_tokens: n.output.view() }
         : { service_ms: n.output.view() }),
       gap_ms: n.gapMs.view(),
       next: [
-        ...[...n.next].map(([name, count]) => ({ unit: name, probability: count / n.visits })),
-        ...(n.ends > 0 ? [{ unit: null, probability: n.ends / n.visits }] : []),
+        ...[...n.next].map(([name, count]) => ({ unit: name, probability: count / n.departures })),
+        ...(n.ends > 0 ? [{ unit: null, probability: n.ends / n.departures }] : []),
       ],
     }));
+  }
+
+  /** One observation a run and unit: the calls of a run resemble each other. */
+  #noticeChanges(run: RecordedRun, speeds: Speeds): boolean {
+    const means = new Map<UnitNode, Mean>();
+    for (const visit of run.units) {
+      const node = this.#node(visit);
+      const mean = means.get(node) ?? { input: 0, output: 0, calls: 0 };
+      for (const call of visit.calls) {
+        const demand = demandOf(call, speeds(visit.backend));
+        mean.calls += 1;
+        mean.input += (demand.input - mean.input) / mean.calls;
+        mean.output += (demand.output - mean.output) / mean.calls;
+      }
+      means.set(node, mean);
+    }
+    let changed = false;
+    for (const [node, mean] of means) {
+      if (!node.hasChanged(mean)) continue;
+      node.fade();
+      changed = true;
+    }
+    return changed;
   }
 
   #node(visit: VisitRecord): UnitNode {

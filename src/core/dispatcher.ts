@@ -15,13 +15,13 @@ import type { Endpoint } from './endpoint.ts';
 import { Knowledge } from './knowledge.ts';
 import type { CallRequest, Lease, LiveCall, LiveRun } from './live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
-import { POLICIES } from './policies/registry.ts';
 import type { Policy } from './policy.ts';
 import { Prewarmer } from './prewarmer.ts';
 import type { Random } from './random.ts';
+import { Ranking } from './ranking.ts';
 import type { CallRecord } from './recorded-run.ts';
 import { RunRegister } from './run-register.ts';
-import { WaitingLine } from './waiting-line.ts';
+import type { Taken } from './waiting-line.ts';
 
 export interface DispatcherOptions {
   readonly random: Random;
@@ -36,18 +36,16 @@ export class Dispatcher {
   readonly #calls = new Map<string, LiveCall>();
   /** Every call by the time at which something must happen to it: its wait or its lease ends. */
   readonly #limits = new OrderedQueue<LiveCall>();
-  readonly #options: DispatcherOptions;
   readonly #prewarmer: Prewarmer;
+  readonly #ranking: Ranking;
   #config: DispatcherConfig;
-  #policy: Policy;
   #effects: Effect[] = [];
 
   constructor(config: DispatcherConfig, options: DispatcherOptions, now: number) {
     this.#config = config;
-    this.#options = options;
-    this.#policy = options.policy ?? POLICIES[config.policy];
     this.knowledge = new Knowledge(options.random);
     this.register = new RunRegister(this.knowledge, this.speeds);
+    this.#ranking = new Ranking(this, config, options.policy);
     this.#prewarmer = new Prewarmer({
       backends: this.backends,
       runs: this.register.runs,
@@ -146,6 +144,7 @@ export class Dispatcher {
     const call = this.register.submit(request, now, !backend.isWarm);
     this.#calls.set(callId, call);
     if (call.visit.fanOut === 1) this.#prewarmer.needed(call, now);
+    this.#ranking.arriving(request.app, backend);
     backend.line.add(call);
     // The wait counts from the first submission, so asking again does not prolong it.
     this.#limits.set(call, request.arrivedAt + backend.maxWaitMs(request), call.seq);
@@ -159,8 +158,14 @@ export class Dispatcher {
     if (result.cold) endpoint?.becameCold();
     if (result.outcome === 'ok') endpoint?.succeeded(now);
     else if (result.endpointFault) endpoint?.failed(now);
-    this.backends.get(call.request.backend)?.observe(result, call);
-    this.#settle(call, recordOf(call.request, result), now);
+    const backend = this.backends.get(call.request.backend);
+    backend?.observe(result, call);
+    const record = recordOf(call.request, result);
+    if (backend && record) {
+      const { output } = demandOf(record, backend.speed.value);
+      this.#ranking.served(call.run.app, backend, { input: 0, output });
+    }
+    this.#settle(call, record, now);
   }
 
   #cancel(callId: string, now: number): void {
@@ -191,6 +196,7 @@ export class Dispatcher {
       endpoint.inFlight -= 1;
       endpoint.lastActiveAt = now;
     }
+    if (backend && call.urgent) backend.urgentRunning -= 1;
     backend?.settle(id);
     if (backend?.removed && backend.endpoints.size === 0) this.backends.delete(backend.name);
     this.#emit({ type: 'released', callId: call.request.callId, cause });
@@ -251,15 +257,18 @@ export class Dispatcher {
   #dispatch(backend: Backend, now: number): void {
     while (backend.line.size > 0) {
       const endpoint = backend.pick(now);
-      const next = endpoint && backend.line.take();
+      const { slots, urgentRunning } = backend;
+      const next = endpoint && backend.line.take({ now, slots, urgentRunning });
       if (!endpoint || !next) break;
-      this.#grant(next.call, next.key, backend, endpoint, now);
+      this.#grant(next, backend, endpoint, now);
     }
     this.#prewarmer.wakeForDemand(backend, now, this.#effects);
   }
 
-  #grant(call: LiveCall, key: number, backend: Backend, endpoint: Endpoint, now: number): void {
+  #grant({ call, key, urgent }: Taken, backend: Backend, endpoint: Endpoint, now: number): void {
     endpoint.inFlight += 1;
+    call.urgent = urgent;
+    if (urgent) backend.urgentRunning += 1;
     endpoint.lastActiveAt = now;
     this.#prewarmer.granted(backend, endpoint, call, now, this.#effects);
     const lease: Lease = {
@@ -270,10 +279,10 @@ export class Dispatcher {
     call.lease = lease;
     call.visit.servingSince ??= now;
     this.#limits.set(call, lease.expiresAt, call.seq);
-    const aged = this.#policy.key === 'aged' ? this.#config.alpha * call.run.arrivedAt : 0;
+    this.#ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
     // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
     const coldMs = call.metCold ? Math.max(0, endpoint.warmSince - call.request.arrivedAt) : 0;
-    this.#emit(grantEffect(call, lease, key - aged, coldMs));
+    this.#emit(grantEffect(call, lease, this.#ranking.rankOf(call.run, key), coldMs));
   }
 
   #refuse(callId: string, code: RefusalCode, retryAfterMs: number): void {
@@ -284,19 +293,9 @@ export class Dispatcher {
     if (effect) this.#effects.push(effect);
   }
 
-  readonly #keyOf = (run: LiveRun, call: LiveCall): number => {
-    const model = this.knowledge.model(run.app);
-    const rank = this.#policy.rank({ run, call, model, speeds: this.speeds });
-    if (this.#policy.key === 'rank') return rank;
-    // Own names only: an application may be called "constructor".
-    const { weights } = this.#config;
-    const weight = Object.hasOwn(weights, run.app) ? (weights[run.app] ?? 1) : 1;
-    return rank / weight + this.#config.alpha * run.arrivedAt;
-  };
-
   #configure(config: DispatcherConfig, now: number): void {
     this.#config = config;
-    this.#policy = this.#options.policy ?? POLICIES[config.policy];
+    this.#ranking.configure(config);
     for (const [name, backend] of this.backends) {
       if (!Object.hasOwn(config.backends, name)) this.#retire(backend, now);
     }
@@ -304,7 +303,7 @@ export class Dispatcher {
   }
 
   #adopt(name: string, spec: BackendSpec, now: number): void {
-    const line = new WaitingLine(this.#keyOf, this.#policy.callOrder);
+    const line = this.#ranking.newLine();
     const known = this.backends.get(name);
     if (!known) {
       this.backends.set(name, new Backend(name, spec, line, now));

@@ -4,6 +4,7 @@
  */
 import { ApplicationModel } from './application-model.ts';
 import type { Speeds } from './demand.ts';
+import { PriorPool } from './prior-pool.ts';
 import type { Random } from './random.ts';
 import type { RecordedRun } from './recorded-run.ts';
 
@@ -14,6 +15,9 @@ const LONGEST_SILENCE_MS = 900_000;
 
 export class Knowledge {
   readonly #models = new Map<string, ApplicationModel>();
+  readonly #pool = new PriorPool();
+  /** What is known of an application that was never seen: only what others did. */
+  readonly #unknown = new ApplicationModel('', this.#pool);
   readonly #random: Random;
 
   constructor(random: Random) {
@@ -24,12 +28,17 @@ export class Knowledge {
     return this.#models.get(app);
   }
 
+  /** The application's model, or where it has none yet what the tenant's other runs suggest. */
+  modelOrPrior(app: string): ApplicationModel {
+    return this.#models.get(app) ?? this.#unknown;
+  }
+
   models(): Iterable<ApplicationModel> {
     return this.#models.values();
   }
 
   learn(run: RecordedRun, at: number, speeds: Speeds): void {
-    const model = this.#models.get(run.app) ?? new ApplicationModel(run.app);
+    const model = this.#models.get(run.app) ?? new ApplicationModel(run.app, this.#pool);
     // Insertion order is the order of use: the first is the longest unused.
     this.#models.delete(run.app);
     this.#models.set(run.app, model);

@@ -62,6 +62,8 @@ export interface LiveCall {
   /** No endpoint was warm when the call came. */
   readonly metCold: boolean;
   lease: Lease | undefined;
+  /** It was granted before others for its deadline's sake. */
+  urgent: boolean;
 }
 
 /** A granted slot. */
@@ -145,7 +147,7 @@ export class LiveRun {
     this.lastActiveAt = now;
     if (request.deadlineAt !== undefined) this.deadlineAt = request.deadlineAt;
     if (request.final) this.final = true;
-    return { request, run: this, visit, seq, metCold, lease: undefined };
+    return { request, run: this, visit, seq, metCold, lease: undefined, urgent: false };
   }
 
   /** A call ended; `record` is what it asked for, or undefined where that did not come about. */

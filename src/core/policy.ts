@@ -4,6 +4,7 @@
  * something happens to one of their runs.
  */
 import type { ApplicationModel, RankQuery } from './application-model.ts';
+import type { DeadlineTiming } from './deadline-line.ts';
 import { type Speeds, workMs } from './demand.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
 import type { CallOrder } from './waiting-line.ts';
@@ -12,9 +13,13 @@ export interface RankInputs {
   readonly run: LiveRun;
   /** The call of the run that would go next. */
   readonly call: LiveCall;
-  /** What is known of the application; undefined before its first finished run. */
-  readonly model: ApplicationModel | undefined;
+  /** What is known of the application, if only what others did. */
+  readonly model: ApplicationModel;
   readonly speeds: Speeds;
+  /** Slots of the backend in all; Infinity for no limit. */
+  readonly slots: number;
+  /** Service that the application has had from the backend, ms; 0 unless the policy shares by it. */
+  readonly servedMs: number;
 }
 
 export interface Policy {
@@ -26,14 +31,18 @@ export interface Policy {
    * runs that arrive within rank / (weight * alpha) after it.
    */
   readonly key: 'rank' | 'aged';
+  /** The rank changes with the service that the application has had: all its runs are keyed anew. */
+  readonly sharesByApp?: boolean;
+  /** How urgent a run's deadline is, where the policy heeds deadlines. */
+  readonly timing?: (inputs: RankInputs) => DeadlineTiming | undefined;
   /** Finite; milliseconds, of work or of time. */
   rank(inputs: RankInputs): number;
 }
 
 /** What is asked of the application's model: where the run stands, and what it had of its visit. */
-export function queryOf({ run, call, speeds }: RankInputs): RankQuery {
+export function queryOf({ run, call, speeds, slots }: RankInputs): RankQuery {
   const { visit } = call;
   const { backend } = visit;
   const attainedMs = workMs(visit.done, speeds(backend));
-  return { state: run.stateIn(visit, speeds), backend, attainedMs, speeds };
+  return { state: run.stateIn(visit, speeds), backend, attainedMs, speeds, slots };
 }

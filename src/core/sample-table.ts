@@ -3,8 +3,9 @@
  * logarithmic codes: an application is known in tens of kilobytes, and a query walks memory in order.
  *
  * A row: calls of this visit, calls before it, input tokens of its largest call, work before it in
- * ms; then for every backend of the application the input and the output that the run still asked of
- * it, this visit included, and the time from this visit's submission until the backend was needed.
+ * ms; the time from this visit's submission to the end of the run, had it never waited; then for
+ * every backend of the application the input and the output that the run still asked of it, this
+ * visit included, and the time from this visit's submission until the backend was needed.
  */
 import type { Demand, Speed } from './demand.ts';
 import { decode, encode } from './log-code.ts';
@@ -19,7 +20,11 @@ const DAY_MS = 86_400_000;
 /** The nearest samples: at least so many, and at least this share. */
 const LEAST_NEAREST = 20;
 const NEAREST_SHARE = 0.2;
+/** What a change of the application leaves of its old samples. */
+const FADED_SHARE = 0.2;
 const FEATURES = 4;
+/** The features and the critical path. */
+const HEAD = FEATURES + 1;
 const PER_BACKEND = 3;
 const NEVER = encode(Infinity);
 /** Used again by each query. */
@@ -27,7 +32,7 @@ const scratchDistance = new Float64Array(SAMPLE_CAPACITY);
 
 /** Memory of one sample of an application with so many backends. */
 export function bytesPerSample(backends: number): number {
-  return 2 * (FEATURES + backends * PER_BACKEND);
+  return 2 * (HEAD + backends * PER_BACKEND);
 }
 
 /** What a finished run still asked of one backend. */
@@ -46,6 +51,8 @@ export interface Likeness {
 }
 
 export interface VisitSample extends Likeness {
+  /** From the visit's submission to the end of the run on an idle cluster, ms. */
+  readonly pathMs: number;
   /** By the application's backend index. */
   readonly shares: readonly BackendShare[];
 }
@@ -94,6 +101,21 @@ export class SampleTable {
     this.#count(row, 1);
   }
 
+  /** Old samples lose their weight: each stays with a chance of a fifth. */
+  fade(random: Random): void {
+    const stride = this.#stride;
+    let kept = 0;
+    for (let row = 0; row < this.#size; row += 1) {
+      if (random() < FADED_SHARE) {
+        this.#rows.copyWithin(kept * stride, row * stride, (row + 1) * stride);
+        kept += 1;
+      } else {
+        this.#count(row, -1);
+      }
+    }
+    this.#size = kept;
+  }
+
   /** All row numbers. */
   all(): Int32Array {
     return Int32Array.from({ length: this.#size }, (_, i) => i);
@@ -123,6 +145,15 @@ export class SampleTable {
     for (let i = 0; i < rows.length; i += 1) {
       const at = this.#offset(rows[i] ?? 0, backend);
       out[i] = this.#at(at) * speed.inputMs + this.#at(at + 1) * speed.outputMs;
+    }
+    return out;
+  }
+
+  /** Milliseconds from the visit's submission to the end of a run that never waits. */
+  pathMs(rows: Int32Array): Float64Array {
+    const out = new Float64Array(rows.length);
+    for (let i = 0; i < rows.length; i += 1) {
+      out[i] = this.#at((rows[i] ?? 0) * this.#stride + FEATURES);
     }
     return out;
   }
@@ -177,9 +208,9 @@ export class SampleTable {
   }
 
   #write(row: number, sample: VisitSample): void {
-    const { fanOut, fanOutBefore, inputTokens, beforeMs, shares } = sample;
-    const features = [fanOut, fanOutBefore, inputTokens, beforeMs];
-    this.#rows.set(features.map(encode), row * this.#stride);
+    const { fanOut, fanOutBefore, inputTokens, beforeMs, pathMs, shares } = sample;
+    const head = [fanOut, fanOutBefore, inputTokens, beforeMs, pathMs];
+    this.#rows.set(head.map(encode), row * this.#stride);
     for (let b = 0; b < this.#backends; b += 1) {
       const s = shares[b];
       const codes = s
@@ -190,11 +221,11 @@ export class SampleTable {
   }
 
   get #stride(): number {
-    return FEATURES + this.#backends * PER_BACKEND;
+    return HEAD + this.#backends * PER_BACKEND;
   }
 
   #offset(row: number, backend: number): number {
-    return row * this.#stride + FEATURES + backend * PER_BACKEND;
+    return row * this.#stride + HEAD + backend * PER_BACKEND;
   }
 
   #at(index: number): number {

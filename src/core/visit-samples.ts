@@ -4,6 +4,7 @@
  * draws lose (the fan-out of one unit is that of the next) are kept (docs/decisions.md, 3).
  */
 import { addDemand, type Demand, demandOf, NO_DEMAND, type Speeds, workMs } from './demand.ts';
+import type { PriorPool, Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
 import type { RecordedRun, VisitRecord } from './recorded-run.ts';
 import {
@@ -35,6 +36,12 @@ export interface VisitState extends Likeness {
 export class VisitSamples {
   readonly #tables = new Map<string, SampleTable>();
   readonly #backends: string[] = [];
+  readonly #pool: PriorPool;
+
+  /** What is seen of one application goes into the tenant's pool as well. */
+  constructor(pool: PriorPool) {
+    this.#pool = pool;
+  }
 
   get backends(): readonly string[] {
     return this.#backends;
@@ -59,30 +66,38 @@ export class VisitSamples {
     }
     const seen = new Map<string, number>();
     const starts = startTimes(run.units, speeds);
+    const endMs = starts.at(-1) ?? 0;
     const remaining = this.#totals(run.units, speeds);
-    this.#learnWhole(remaining, at, random);
+    this.#learnWhole(remaining, endMs, at, random);
     let fanOutBefore = 0;
     let beforeMs = 0;
     run.units.forEach((visit, index) => {
       const number = (seen.get(visit.unit) ?? 0) + 1;
       seen.set(visit.unit, number);
-      const sample = {
+      const seenHere = {
         fanOut: visit.calls.length,
         fanOutBefore,
         inputTokens: largestInput(visit),
         beforeMs,
-        shares: this.#backends.map((backend, b): BackendShare => {
-          const needMs = firstNeedMs(run.units, starts, index, backend);
-          return { remaining: remaining[b] ?? NO_DEMAND, needMs };
-        }),
+        pathMs: endMs - (starts[index] ?? 0),
       };
-      this.#add(stateKey(visit.unit, number), sample, at, random);
+      const shares = this.#backends.map((backend, b): BackendShare => {
+        const needMs = firstNeedMs(run.units, starts, index, backend);
+        return { remaining: remaining[b] ?? NO_DEMAND, needMs };
+      });
+      this.#add(stateKey(visit.unit, number), { ...seenHere, shares }, at, random);
       const b = this.#backends.indexOf(visit.backend);
       const here = demandOfVisit(visit, speeds);
+      this.#pool.learn(visit.backend, seenHere, remaining[b] ?? NO_DEMAND, at, random);
       remaining[b] = lessDemand(remaining[b] ?? NO_DEMAND, here);
       fanOutBefore += visit.calls.length;
       beforeMs += workMs(here, speeds(visit.backend));
     });
+  }
+
+  /** The application has changed: four of five samples are dropped, whichever. */
+  fade(random: Random): void {
+    for (const table of this.#tables.values()) table.fade(random);
   }
 
   /** Whole work of a backend in finished runs, whatever they did: the paper's view of a run. */
@@ -93,12 +108,15 @@ export class VisitSamples {
     return table.remainingMs(table.all(), b, speeds(backend));
   }
 
-  /** Remaining work of a backend, this visit included, in the runs that most resemble this one. */
-  remainingMs(state: VisitState, backend: string, speeds: Speeds): Float64Array {
+  /** What the runs that most resemble this one still did; undefined where there are none. */
+  prospects(state: VisitState, backend: string, speeds: Speeds): Prospects | undefined {
     const found = this.#nearest(state);
     const b = this.#backends.indexOf(backend);
-    if (!found || b < 0) return new Float64Array(0);
-    return found.table.remainingMs(found.rows, b, speeds(backend));
+    if (!found || b < 0) return undefined;
+    return {
+      workMs: found.table.remainingMs(found.rows, b, speeds(backend)),
+      pathMs: found.table.pathMs(found.rows),
+    };
   }
 
   /** Milliseconds from this visit's submission until a backend was needed; Infinity for never. */
@@ -111,9 +129,10 @@ export class VisitSamples {
       : found.table.needMs(found.rows, b);
   }
 
-  #learnWhole(total: readonly Demand[], at: number, random: Random): void {
+  #learnWhole(total: readonly Demand[], pathMs: number, at: number, random: Random): void {
     const shares = total.map((remaining) => ({ remaining, needMs: Infinity }));
-    const sample = { fanOut: 0, fanOutBefore: 0, inputTokens: 0, beforeMs: 0, shares };
+    const none = { fanOut: 0, fanOutBefore: 0, inputTokens: 0, beforeMs: 0 };
+    const sample = { ...none, pathMs, shares };
     this.#add(WHOLE_RUN, sample, at, random);
   }
 
@@ -172,16 +191,20 @@ function largestInput(visit: VisitRecord): number {
   );
 }
 
-/** When each visit was submitted in a run that never waits: a visit lasts as its longest call. */
+/**
+ * When each visit was submitted in a run that never waits, and at last when the run ended: a visit
+ * lasts as its longest call.
+ */
 function startTimes(visits: readonly VisitRecord[], speeds: Speeds): number[] {
+  const times = [0];
   let at = 0;
-  return visits.map((visit) => {
-    const start = at;
+  for (const visit of visits) {
     const speed = speeds(visit.backend);
     at += visit.calls.reduce((max, c) => Math.max(max, workMs(demandOf(c, speed), speed)), 0);
     at += visit.gap_ms ?? 0;
-    return start;
-  });
+    times.push(at);
+  }
+  return times;
 }
 
 function firstNeedMs(

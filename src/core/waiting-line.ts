@@ -11,6 +11,23 @@ export type CallOrder = 'submission' | 'longest-first';
 /** A run's key in the line (lower goes first), given the call that would go. */
 export type KeyOf = (run: LiveRun, head: LiveCall) => number;
 
+/** What a line is told when it is asked for the next call. */
+export interface Room {
+  readonly now: number;
+  /** Slots of the backend in all; Infinity for no limit. */
+  readonly slots: number;
+  /** Slots that urgent calls hold. */
+  readonly urgentRunning: number;
+}
+
+export interface Taken {
+  readonly call: LiveCall;
+  /** The key that its run had. */
+  readonly key: number;
+  /** It went first for its deadline's sake. */
+  readonly urgent: boolean;
+}
+
 interface Party {
   readonly run: LiveRun;
   readonly calls: LiveCall[];
@@ -55,16 +72,25 @@ export class WaitingLine {
     this.#key(party);
   }
 
-  /** Takes the call that goes next out of the line, with the key that it had. */
-  take(): { call: LiveCall; key: number } | undefined {
-    const party = this.#queue.peek();
-    const key = party && this.#queue.keyOf(party);
-    const call = party?.calls.shift();
-    if (!party || !call || key === undefined) return undefined;
-    this.#size -= 1;
-    this.#key(party);
-    return { call, key };
+  /** Number of runs with a waiting call. */
+  get runs(): number {
+    return this.#parties.size;
   }
+
+  /** Takes the call that goes next out of the line. */
+  take(_room: Room): Taken | undefined {
+    const party = this.#queue.peek();
+    return party && this.#takeFrom(party, false);
+  }
+
+  /** Takes the next call of a given run. */
+  protected takeOf(run: LiveRun, urgent: boolean): Taken | undefined {
+    const party = this.#parties.get(run);
+    return party && this.#takeFrom(party, urgent);
+  }
+
+  /** Told when a run's key was computed, or that none of its calls waits any more. */
+  protected keyed(_run: LiveRun, _head: LiveCall | undefined): void {}
 
   /** Takes a given call out; false where it does not wait here. */
   remove(call: LiveCall): boolean {
@@ -81,6 +107,16 @@ export class WaitingLine {
   rekey(run: LiveRun): void {
     const party = this.#parties.get(run);
     if (party) this.#key(party);
+  }
+
+  /** Computes the keys of all runs of an application anew; O(runs that wait). */
+  rekeyApp(app: string): void {
+    for (const party of this.#parties.values()) if (party.run.app === app) this.#key(party);
+  }
+
+  /** The applications of the runs that wait, some of them repeatedly. */
+  *apps(): Iterable<string> {
+    for (const run of this.#parties.keys()) yield run.app;
   }
 
   /** The run's present key; undefined where none of its calls waits here. */
@@ -100,8 +136,18 @@ export class WaitingLine {
     for (const party of this.#parties.values()) yield* party.calls;
   }
 
+  #takeFrom(party: Party, urgent: boolean): Taken | undefined {
+    const key = this.#queue.keyOf(party);
+    const call = party.calls.shift();
+    if (!call || key === undefined) return undefined;
+    this.#size -= 1;
+    this.#key(party);
+    return { call, key, urgent };
+  }
+
   #key(party: Party): void {
     const head = party.calls[0];
+    this.keyed(party.run, head);
     if (head) {
       this.#queue.set(party, this.#keyOf(party.run, head), head.seq);
     } else {

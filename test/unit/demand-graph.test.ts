@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Speeds } from '../../src/core/demand.ts';
 import { DemandGraph } from '../../src/core/demand-graph.ts';
 import { RankTable } from '../../src/core/gittins.ts';
+import { PriorPool } from '../../src/core/prior-pool.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { RecordedRun, VisitRecord } from '../../src/core/recorded-run.ts';
 import { VisitSamples } from '../../src/core/visit-samples.ts';
@@ -95,7 +96,7 @@ describe('DemandGraph', () => {
   it('ranks a chain that is always the same as whole samples do', () => {
     const run = runOf(llm('a', [50, 50]), tool('b', 300), llm('c', [20], 1_000), llm('d', [1]));
     const graph = graphOf(run, run, run);
-    const samples = new VisitSamples();
+    const samples = new VisitSamples(new PriorPool());
     const random = seededRandom(5);
     for (let i = 0; i < 3; i += 1) samples.learn(run, i, SPEEDS, random);
     const exact = { a: 1_340, b: 320, c: 320, d: 20 };
@@ -110,7 +111,7 @@ describe('DemandGraph', () => {
         beforeMs: 0,
       };
       const rank = graph.rankMs(unit, 'llm', SPEEDS, fanOuts[unit]) ?? Number.NaN;
-      const whole = RankTable.of(samples.remainingMs(state, 'llm', SPEEDS)).rankAt(0);
+      const whole = RankTable.of(samples.prospects(state, 'llm', SPEEDS)?.workMs ?? []).rankAt(0);
       expect(rank).toBeCloseTo(exact[unit], 6);
       expect(Math.abs(whole / rank - 1)).toBeLessThan(1e-3);
     }

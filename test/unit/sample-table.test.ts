@@ -18,7 +18,7 @@ function share(output: number, needMs = 0, input = 0): BackendShare {
 }
 
 function sampleOf(shares: readonly BackendShare[], like: Partial<Likeness> = {}): VisitSample {
-  return { fanOut: 1, fanOutBefore: 0, inputTokens: 100, beforeMs: 0, ...like, shares };
+  return { fanOut: 1, fanOutBefore: 0, inputTokens: 100, beforeMs: 0, pathMs: 0, ...like, shares };
 }
 
 /** A table of as many samples, made in turn. */

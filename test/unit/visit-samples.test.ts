@@ -1,6 +1,7 @@
 /** What finished runs did at, before and after each visit: whole runs, with their correlations. */
 import { describe, expect, it } from 'vitest';
 import type { Speeds } from '../../src/core/demand.ts';
+import { PriorPool } from '../../src/core/prior-pool.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { RecordedRun, VisitRecord } from '../../src/core/recorded-run.ts';
 import { MAX_VISIT_NUMBER, VisitSamples, type VisitState } from '../../src/core/visit-samples.ts';
@@ -29,12 +30,17 @@ const runOf = (...units: VisitRecord[]): RecordedRun => ({
 });
 
 function samplesOf(runs: readonly RecordedRun[]): VisitSamples {
-  const samples = new VisitSamples();
+  const samples = new VisitSamples(new PriorPool());
   const random = seededRandom(11);
   runs.forEach((run, i) => {
     samples.learn(run, i * 1_000, SPEEDS, random);
   });
   return samples;
+}
+
+/** What is left of the backend's work in the runs that resemble one at a state. */
+function workOf(samples: VisitSamples, state: VisitState, backend: string, speeds: Speeds) {
+  return samples.prospects(state, backend, speeds)?.workMs ?? new Float64Array(0);
 }
 
 function at(unit: string, fields: Partial<VisitState> = {}): VisitState {
@@ -62,8 +68,7 @@ describe('VisitSamples', () => {
   it('splits each run into what was done and what remained, this visit included', () => {
     const samples = samplesOf([runOf(llm('a', [50, 30]), tool('b', 400), llm('c', [7]))]);
     expect(samples.backends).toEqual(['llm', 'tool']);
-    const remaining = (unit: string, backend: string) =>
-      samples.remainingMs(at(unit), backend, SPEEDS);
+    const remaining = (unit: string, backend: string) => workOf(samples, at(unit), backend, SPEEDS);
     expectNear(remaining('a', 'llm'), [20 + 800 + 10 + 70]);
     expectNear(remaining('b', 'llm'), [80]);
     expectNear(remaining('c', 'llm'), [80]);
@@ -85,8 +90,8 @@ describe('VisitSamples', () => {
   it('gives remaining work at the speed that it is asked for', () => {
     const samples = samplesOf([runOf(llm('a', [50]), llm('b', [20]))]);
     const quick: Speeds = () => ({ inputMs: 1, outputMs: 2 });
-    expectNear(samples.remainingMs(at('a'), 'llm', SPEEDS), [720]);
-    expectNear(samples.remainingMs(at('a'), 'llm', quick), [340]);
+    expectNear(workOf(samples, at('a'), 'llm', SPEEDS), [720]);
+    expectNear(workOf(samples, at('a'), 'llm', quick), [340]);
     expectNear(samples.totalMs('llm', quick), [340]);
   });
 
@@ -98,7 +103,7 @@ describe('VisitSamples', () => {
     const samples = samplesOf(runs);
     for (const fanOut of [1, 4, 10]) {
       // Of the 40 nearest, the 20 of the same fan-out and 20 of the next ones.
-      const all = samples.remainingMs(at('map', { fanOut, inputTokens: 0 }), 'llm', SPEEDS);
+      const all = workOf(samples, at('map', { fanOut, inputTokens: 0 }), 'llm', SPEEDS);
       const same = [...all].filter((ms) => Math.abs(ms - 2 * 200 * fanOut) < 1);
       expect(all).toHaveLength(40);
       expect(same).toHaveLength(20);
@@ -111,11 +116,7 @@ describe('VisitSamples', () => {
       runOf(llm('plan', [i % 5 === 0 ? 100 : 5]), llm('act', [i % 5 === 0 ? 300 : 10], 100)),
     );
     const samples = samplesOf(runs);
-    const rest = samples.remainingMs(
-      at('act', { fanOutBefore: 1, beforeMs: 1_010 }),
-      'llm',
-      SPEEDS,
-    );
+    const rest = workOf(samples, at('act', { fanOutBefore: 1, beforeMs: 1_010 }), 'llm', SPEEDS);
     expectNear(rest, new Array<number>(20).fill(3_010));
   });
 
@@ -127,7 +128,7 @@ describe('VisitSamples', () => {
       return runOf(plan, llm('act', [split ? 300 : 10], 0));
     });
     const state = at('act', { fanOutBefore: 8, beforeMs: 800, inputTokens: 0 });
-    const rest = samplesOf(runs).remainingMs(state, 'llm', SPEEDS);
+    const rest = workOf(samplesOf(runs), state, 'llm', SPEEDS);
     expectNear(rest, new Array<number>(20).fill(3_000));
   });
 
@@ -141,7 +142,7 @@ describe('VisitSamples', () => {
       return runOf({ unit: 'read', backend: 'llm', calls });
     });
     const state = at('read', { fanOut: 2, inputTokens: 9_000 });
-    const rest = samplesOf(runs).remainingMs(state, 'llm', SPEEDS);
+    const rest = workOf(samplesOf(runs), state, 'llm', SPEEDS);
     expectNear(rest, new Array<number>(20).fill(928));
   });
 
@@ -163,19 +164,19 @@ describe('VisitSamples', () => {
       runOf(llm('a', [10]), tool('b', 300)),
     ]);
     expectNear(samples.needMs(at('a'), 'tool'), [Infinity, Infinity, 110]);
-    expectNear(samples.remainingMs(at('a'), 'tool', SPEEDS), [0, 0, 300]);
-    expectNear(samples.remainingMs(at('a'), 'llm', SPEEDS), [110, 110, 110]);
+    expectNear(workOf(samples, at('a'), 'tool', SPEEDS), [0, 0, 300]);
+    expectNear(workOf(samples, at('a'), 'llm', SPEEDS), [110, 110, 110]);
   });
 
   it('tells the visits of a unit apart, and borrows from an earlier one while it knows few', () => {
     const loop = (n: number) => runOf(...Array.from({ length: n }, () => llm('a', [10], 0)));
     const samples = samplesOf([loop(1), loop(1), loop(3), loop(3)]);
     expect([1, 2, 3, 4].map((visit) => samples.size('a', visit))).toEqual([4, 2, 2, 0]);
-    const rest = (visit: number) => samples.remainingMs(at('a', { visit }), 'llm', SPEEDS);
+    const rest = (visit: number) => workOf(samples, at('a', { visit }), 'llm', SPEEDS);
     expectNear(rest(1), [100, 100, 300, 300]);
     expectNear(rest(2), [100, 100, 300, 300]);
     const more = samplesOf([loop(1), loop(3), loop(3), loop(3)]);
-    const second = more.remainingMs(at('a', { visit: 2 }), 'llm', SPEEDS);
+    const second = workOf(more, at('a', { visit: 2 }), 'llm', SPEEDS);
     expectNear(second, [200, 200, 200]);
   });
 
@@ -185,7 +186,7 @@ describe('VisitSamples', () => {
     expect(samples.size('a', 5)).toBe(1);
     expect(samples.size('a', 6)).toBe(4);
     expect(samples.size('a', 60)).toBe(4);
-    const rest = samples.remainingMs(at('a', { visit: 8 }), 'llm', SPEEDS);
+    const rest = workOf(samples, at('a', { visit: 8 }), 'llm', SPEEDS);
     expectNear(
       [...rest].sort((x, y) => x - y),
       [100, 200, 300, 400],
@@ -194,8 +195,8 @@ describe('VisitSamples', () => {
 
   it('knows nothing of a unit or a backend that it never saw', () => {
     const samples = samplesOf([runOf(llm('a', [10]))]);
-    expect(samples.remainingMs(at('stranger'), 'llm', SPEEDS)).toHaveLength(0);
-    expect(samples.remainingMs(at('a'), 'unheard', SPEEDS)).toHaveLength(0);
+    expect(workOf(samples, at('stranger'), 'llm', SPEEDS)).toHaveLength(0);
+    expect(workOf(samples, at('a'), 'unheard', SPEEDS)).toHaveLength(0);
     expect(samples.size('stranger', 1)).toBe(0);
   });
 

@@ -6,6 +6,8 @@ import { LiveRun } from '../../src/core/live-run.ts';
 import { WaitingLine } from '../../src/core/waiting-line.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
+const ROOM = { now: 0, slots: 1, urgentRunning: 0 };
+
 const runOf = (id: string) => new LiveRun(id, 'app', 0);
 
 function callOf(run: LiveRun, seq: number, fields: Partial<CallRequest> = {}): LiveCall {
@@ -15,7 +17,7 @@ function callOf(run: LiveRun, seq: number, fields: Partial<CallRequest> = {}): L
 /** Takes all calls out, by their ids. */
 function drain(line: WaitingLine): string[] {
   const ids: string[] = [];
-  for (let next = line.take(); next; next = line.take()) ids.push(next.call.request.callId);
+  for (let next = line.take(ROOM); next; next = line.take(ROOM)) ids.push(next.call.request.callId);
   return ids;
 }
 
@@ -31,8 +33,8 @@ describe('WaitingLine', () => {
       line.add(callOf(runOf(id), seq));
     });
     expect(line.size).toBe(3);
-    expect([line.take()?.key, line.take()?.key, line.take()?.key]).toEqual([1, 2, 3]);
-    expect(line.take()).toBeUndefined();
+    expect([line.take(ROOM)?.key, line.take(ROOM)?.key, line.take(ROOM)?.key]).toEqual([1, 2, 3]);
+    expect(line.take(ROOM)).toBeUndefined();
     expect(line.size).toBe(0);
   });
 
@@ -140,7 +142,7 @@ describe('WaitingLine', () => {
     const calls = [callOf(a, 1), callOf(a, 2), callOf(runOf('b'), 3)];
     for (const call of calls) line.add(call);
     expect(new Set(line.calls())).toEqual(new Set(calls));
-    line.take();
+    line.take(ROOM);
     expect(new Set(line.calls())).toEqual(new Set(calls.slice(1)));
   });
 });

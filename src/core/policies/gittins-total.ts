@@ -23,7 +23,7 @@ export function rankByTotal(
 ): number {
   const { run, call, model, speeds } = inputs;
   const { backend } = call.visit;
-  const totals = model?.totalMs(backend, speeds);
-  if (!totals || totals.length < LEAST_RUNS) return priorMs(queryOf(inputs));
+  const totals = model.totalMs(backend, speeds);
+  if (totals.length < LEAST_RUNS) return priorMs(queryOf(inputs));
   return formula(totals, run.attainedFromMs(backend, speeds));
 }

@@ -3,15 +3,11 @@
  * index instead of its ten buckets, see ../gittins.ts). Optimal for the mean where sizes are known
  * by their distribution only.
  */
-import { priorMs } from '../application-model.ts';
 import { type Policy, queryOf } from '../policy.ts';
 
 export const gittins: Policy = {
   name: 'gittins',
   callOrder: 'longest-first',
   key: 'aged',
-  rank: (inputs) => {
-    const query = queryOf(inputs);
-    return inputs.model?.rankMs(query) ?? priorMs(query);
-  },
+  rank: (inputs) => inputs.model.rankMs(queryOf(inputs)),
 };

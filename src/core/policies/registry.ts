@@ -9,17 +9,21 @@ import { gittinsTotal } from './gittins-total.ts';
 import { las } from './las.ts';
 import { lstf } from './lstf.ts';
 import { sjf } from './sjf.ts';
+import { talariaDdl } from './talaria-ddl.ts';
+import { vtc } from './vtc.ts';
 
 export const POLICIES = {
   fcfs,
   'app-fcfs': appFcfs,
   las,
+  vtc,
   sjf,
   gittins,
   'gittins-total': gittinsTotal,
   'gittins-published': gittinsPublished,
   edf,
   lstf,
+  'talaria-ddl': talariaDdl,
 } as const satisfies Record<string, Policy>;
 
 export type PolicyName = keyof typeof POLICIES;

@@ -1,0 +1,22 @@
+/**
+ * Deadlines beside the mean: Gittins, but a run whose deadline leaves no more time to wait goes first
+ * (../deadline-line.ts). Deadlines count the critical path, since calls of a fan-out run together.
+ */
+import { type Policy, queryOf } from '../policy.ts';
+import { gittins } from './gittins.ts';
+
+export const talariaDdl: Policy = {
+  ...gittins,
+  name: 'talaria-ddl',
+  timing: (inputs) => {
+    const { deadlineAt } = inputs.run;
+    if (deadlineAt === undefined) return undefined;
+    const { soonMs, lateMs, workMs } = inputs.model.timeLeft(queryOf(inputs));
+    return {
+      deadlineAt,
+      latestStartAt: deadlineAt - lateMs,
+      lostAt: deadlineAt - soonMs,
+      workMs,
+    };
+  },
+};

@@ -1,0 +1,84 @@
+/**
+ * How waiting calls are ordered: the policy, what it is told of a call, and the key that its rank
+ * becomes. The dispatcher asks for lines; it knows no policy.
+ */
+import type { Backend } from './backend.ts';
+import { DeadlineLine } from './deadline-line.ts';
+import { type Demand, type Speeds, workMs } from './demand.ts';
+import type { DispatcherConfig } from './dispatcher-config.ts';
+import type { Knowledge } from './knowledge.ts';
+import type { LiveCall, LiveRun } from './live-run.ts';
+import { POLICIES } from './policies/registry.ts';
+import type { Policy, RankInputs } from './policy.ts';
+import { WaitingLine } from './waiting-line.ts';
+
+/** What a ranking sees of its dispatcher. */
+export interface RankingView {
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly knowledge: Knowledge;
+  readonly speeds: Speeds;
+}
+
+export class Ranking {
+  readonly #view: RankingView;
+  /** Instead of the configured one. */
+  readonly #fixed: Policy | undefined;
+  #policy: Policy;
+  #config: DispatcherConfig;
+
+  constructor(view: RankingView, config: DispatcherConfig, fixed: Policy | undefined) {
+    this.#view = view;
+    this.#fixed = fixed;
+    this.#config = config;
+    this.#policy = fixed ?? POLICIES[config.policy];
+  }
+
+  configure(config: DispatcherConfig): void {
+    this.#config = config;
+    this.#policy = this.#fixed ?? POLICIES[config.policy];
+  }
+
+  newLine(): WaitingLine {
+    const { callOrder, timing } = this.#policy;
+    if (!timing) return new WaitingLine(this.#keyOf, callOrder);
+    return new DeadlineLine(this.#keyOf, callOrder, (run, call) => timing(this.#inputs(run, call)));
+  }
+
+  /** The rank that a key was made of, in the policy's unit. */
+  rankOf(run: LiveRun, key: number): number {
+    return this.#policy.key === 'aged' ? key - this.#config.alpha * run.arrivedAt : key;
+  }
+
+  /** A call is about to wait at a backend. */
+  arriving(app: string, backend: Backend): void {
+    if (this.#policy.sharesByApp) backend.accounts.lift(app, backend.line.apps());
+  }
+
+  /** An application has had service of a backend. */
+  served(app: string, backend: Backend, demand: Demand): void {
+    if (!this.#policy.sharesByApp) return;
+    backend.accounts.charge(app, workMs(demand, backend.speed.value));
+    backend.line.rekeyApp(app);
+  }
+
+  readonly #keyOf = (run: LiveRun, call: LiveCall): number => {
+    const rank = this.#policy.rank(this.#inputs(run, call));
+    if (this.#policy.key === 'rank') return rank;
+    // Own names only: an application may be called "constructor".
+    const { weights } = this.#config;
+    const weight = Object.hasOwn(weights, run.app) ? (weights[run.app] ?? 1) : 1;
+    return rank / weight + this.#config.alpha * run.arrivedAt;
+  };
+
+  #inputs(run: LiveRun, call: LiveCall): RankInputs {
+    const backend = this.#view.backends.get(call.visit.backend);
+    return {
+      run,
+      call,
+      model: this.#view.knowledge.modelOrPrior(run.app),
+      speeds: this.#view.speeds,
+      slots: backend?.slots ?? 1,
+      servedMs: backend?.accounts.servedMs(run.app) ?? 0,
+    };
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * How much service each application has had from one backend, for policies that share it fairly: the
+ * Virtual Token Counter (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024), in
+ * milliseconds of slots instead of weighted tokens, so that tools can be shared as well.
+ */
+
+/** Accounts kept; of more the one with the least service is forgotten, which an arrival lifts. */
+const MAX_ACCOUNTS = 1_000;
+
+export class ServiceAccounts {
+  readonly #servedMs = new Map<string, number>();
+
+  servedMs(app: string): number {
+    return this.#servedMs.get(app) ?? 0;
+  }
+
+  charge(app: string, ms: number): void {
+    this.#set(app, this.servedMs(app) + ms);
+  }
+
+  /**
+   * An application that comes back after a pause has no claim to what it did not ask for meanwhile:
+   * it begins at the least account of those that wait.
+   */
+  lift(app: string, waiting: Iterable<string>): void {
+    let least = Infinity;
+    for (const other of waiting) least = Math.min(least, this.servedMs(other));
+    if (least < Infinity) this.#set(app, Math.max(this.servedMs(app), least));
+  }
+
+  #set(app: string, servedMs: number): void {
+    this.#servedMs.set(app, servedMs);
+    if (this.#servedMs.size <= MAX_ACCOUNTS) return;
+    let [poorest, least] = ['', Infinity];
+    for (const [name, ms] of this.#servedMs) {
+      if (ms < least) [poorest, least] = [name, ms];
+    }
+    this.#servedMs.delete(poorest);
+  }
+}
