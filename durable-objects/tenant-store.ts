@@ -4,8 +4,8 @@
  * written in batches, one transaction each, so that a run is never counted twice.
  */
 import type { ArrivalSnapshot } from '../src/core/arrivals.ts';
+import type { BackendSpeedSnapshot } from '../src/core/backend-speed.ts';
 import type { EndpointSnapshot, Wake, WakeOutcome } from '../src/core/endpoint.ts';
-import type { SpeedSnapshot } from '../src/core/learned-speed.ts';
 import type { CallRequest, Lease, RunSnapshot } from '../src/core/live-run.ts';
 import type { RecordedRun } from '../src/core/recorded-run.ts';
 import type { TenantDocument } from '../src/protocol.ts';
@@ -31,7 +31,7 @@ const MAX_ROW_CHARS = 1_000_000;
 
 /** What is learned of one backend. */
 export interface BackendSnapshot {
-  readonly speed: SpeedSnapshot;
+  readonly speed: BackendSpeedSnapshot;
   readonly arrivals: ArrivalSnapshot;
   readonly endpoints: Readonly<Record<string, EndpointSnapshot>>;
 }

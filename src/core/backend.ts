@@ -3,10 +3,10 @@
  * It chooses the endpoint of a grant and the endpoint to wake; the dispatcher decides when to ask.
  */
 import { Arrivals } from './arrivals.ts';
+import { BackendSpeed } from './backend-speed.ts';
 import type { CallResult } from './call-result.ts';
 import type { BackendSpec } from './dispatcher-config.ts';
 import { Endpoint } from './endpoint.ts';
-import { LearnedSpeed } from './learned-speed.ts';
 import type { LiveCall } from './live-run.ts';
 import { ServiceAccounts } from './service-accounts.ts';
 import type { WaitingLine } from './waiting-line.ts';
@@ -15,7 +15,7 @@ export class Backend {
   readonly name: string;
   readonly endpoints = new Map<string, Endpoint>();
   readonly arrivals: Arrivals;
-  readonly speed: LearnedSpeed;
+  readonly speed: BackendSpeed;
   /** Kept where the policy shares by application. */
   readonly accounts = new ServiceAccounts();
   line: WaitingLine;
@@ -30,7 +30,7 @@ export class Backend {
     this.spec = spec;
     this.line = line;
     this.arrivals = new Arrivals(now);
-    this.speed = new LearnedSpeed(spec.speed);
+    this.speed = new BackendSpeed(spec.speed, spec.endpoints);
     this.configure(spec, now);
   }
 
@@ -38,6 +38,7 @@ export class Backend {
   configure(spec: BackendSpec, now: number): void {
     this.spec = spec;
     this.removed = false;
+    this.speed.configure(spec.endpoints);
     const named = new Map(spec.endpoints.map((e) => [e.id, e]));
     for (const [id, endpoint] of this.endpoints) {
       if (!named.has(id)) this.#drain(id, endpoint);
@@ -127,8 +128,9 @@ export class Backend {
     return Math.min(configured, call.maxWaitMs ?? Infinity);
   }
 
-  observe(result: CallResult, call: LiveCall): void {
-    this.speed.observe(result, call.request);
+  /** A call that an endpoint served has ended, beside so many others on the average. */
+  observe(result: CallResult, call: LiveCall, endpoint: string, concurrency: number): void {
+    this.speed.observe(result, call.request, endpoint, concurrency);
   }
 
   /** When an endpoint changes its state by itself or may be tried again, epoch ms. */

@@ -159,7 +159,9 @@ export class Dispatcher {
     if (result.outcome === 'ok') endpoint?.succeeded(now);
     else if (result.endpointFault) endpoint?.failed(now);
     const backend = this.backends.get(call.request.backend);
-    backend?.observe(result, call);
+    // Its slot is free again, and counted for it.
+    const atEnd = (endpoint?.inFlight ?? 0) + 1;
+    backend?.observe(result, call, call.lease.endpoint, (call.concurrency + atEnd) / 2);
     const record = recordOf(call.request, result);
     if (backend && record) {
       const { output } = demandOf(record, backend.speed.value);
@@ -277,6 +279,7 @@ export class Dispatcher {
       expiresAt: now + this.#config.leaseMs,
     };
     call.lease = lease;
+    call.concurrency = endpoint.inFlight;
     call.visit.servingSince ??= now;
     this.#limits.set(call, lease.expiresAt, call.seq);
     this.#ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });

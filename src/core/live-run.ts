@@ -64,6 +64,8 @@ export interface LiveCall {
   lease: Lease | undefined;
   /** It was granted before others for its deadline's sake. */
   urgent: boolean;
+  /** Calls at its endpoint when it was granted, itself included. */
+  concurrency: number;
 }
 
 /** A granted slot. */
@@ -147,7 +149,16 @@ export class LiveRun {
     this.lastActiveAt = now;
     if (request.deadlineAt !== undefined) this.deadlineAt = request.deadlineAt;
     if (request.final) this.final = true;
-    return { request, run: this, visit, seq, metCold, lease: undefined, urgent: false };
+    return {
+      request,
+      run: this,
+      visit,
+      seq,
+      metCold,
+      lease: undefined,
+      urgent: false,
+      concurrency: 1,
+    };
   }
 
   /** A call ended; `record` is what it asked for, or undefined where that did not come about. */
