@@ -8,10 +8,9 @@ import type { RecordedRun } from '../src/core/recorded-run.ts';
 import { type Cluster, readCluster } from './sim/cluster.ts';
 import { compare } from './sim/compare.ts';
 import { resultOf } from './sim/result.ts';
-import { type SimOptions, simulate } from './sim/simulator.ts';
+import { PREWARM_MODES, type SimOptions, simulate } from './sim/simulator.ts';
 import { InputError, readTrace } from './sim/trace.ts';
 
-const PREWARM = ['off', 'talaria'] as const;
 const POLICIES = [...POLICY_NAMES, 'srpt'] as const;
 
 const USAGE = `usage: npm run -s simulate -- --trace FILE --cluster FILE --policy NAME [options]
@@ -21,7 +20,7 @@ const USAGE = `usage: npm run -s simulate -- --trace FILE --cluster FILE --polic
   --history FILE     learn from these finished runs first; else learn as the trace goes
   --alpha N          weight of arrival in the order (default 0.5)
   --theta N          probability of need from which to prewarm (default 0.25)
-  --prewarm MODE     ${PREWARM.join(', ')} (default off)
+  --prewarm MODE     ${PREWARM_MODES.join(', ')} (default off)
   --seed N           default 1
   --seeds N          of a comparison (default 5)
   --runs             the result with the list of runs`;
@@ -49,7 +48,7 @@ async function main(): Promise<void> {
     alpha: numberOf('alpha', values.alpha),
     theta: numberOf('theta', values.theta),
     seed: numberOf('seed', values.seed),
-    prewarm: oneOf(PREWARM, 'prewarm', values.prewarm),
+    prewarm: oneOf(PREWARM_MODES, 'prewarm', values.prewarm),
     history,
   };
   if (values.compare !== undefined) {

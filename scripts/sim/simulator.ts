@@ -8,6 +8,7 @@ import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch-eve
 import { Dispatcher } from '../../src/core/dispatcher.ts';
 import type { BackendSpec, DispatcherConfig } from '../../src/core/dispatcher-config.ts';
 import type { PolicyName } from '../../src/core/policies/registry.ts';
+import { keepAliveRule, type PrewarmRule, paperRule } from '../../src/core/prewarm-rule.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { CallRecord, RecordedRun } from '../../src/core/recorded-run.ts';
 import { ColdState } from '../gpu/cold-state.ts';
@@ -21,7 +22,9 @@ export interface SimOptions {
   readonly alpha: number;
   readonly theta: number;
   readonly seed: number;
-  readonly prewarm: 'off' | 'talaria';
+  readonly prewarm: PrewarmMode;
+  readonly k?: number;
+  readonly keepAliveMs?: number;
   /** Finished runs to learn from before the first arrival. */
   readonly history: readonly RecordedRun[];
 }
@@ -40,6 +43,13 @@ export interface SimResult {
   readonly warmMs: ReadonlyMap<string, number>;
   readonly pings: number;
 }
+
+/** `talaria` wakes by `theta`, `paper` by `k`; `keep-alive` holds for `keepAliveMs` after a call. */
+export const PREWARM_MODES = ['off', 'keep-alive', 'paper', 'talaria'] as const;
+export type PrewarmMode = (typeof PREWARM_MODES)[number];
+/** The paper's K. */
+const PAPER_K = 0.5;
+const KEEP_ALIVE_MS = 300_000;
 
 /** Nothing times out in a simulation. */
 const NEVER_MS = Infinity;
@@ -90,7 +100,11 @@ class Simulation {
     const policy = srpt((id) => this.#running.get(id)?.remainingMs ?? 0);
     this.#dispatcher = new Dispatcher(
       configOf(cluster, options),
-      { random: seededRandom(options.seed), ...(clairvoyant ? { policy } : {}) },
+      {
+        random: seededRandom(options.seed),
+        ...(clairvoyant ? { policy } : {}),
+        ...ruleOf(options),
+      },
       0,
     );
     for (const run of options.history) {
@@ -262,6 +276,17 @@ class Simulation {
   }
 }
 
+function ruleOf(options: SimOptions): { prewarmRule?: PrewarmRule } {
+  switch (options.prewarm) {
+    case 'keep-alive':
+      return { prewarmRule: keepAliveRule(options.keepAliveMs ?? KEEP_ALIVE_MS) };
+    case 'paper':
+      return { prewarmRule: paperRule(options.k ?? PAPER_K) };
+    default:
+      return {};
+  }
+}
+
 function coldStateOf({ coldStartMs, idleTimeoutMs }: SimBackend): ColdState {
   if (coldStartMs === undefined) return new ColdState(undefined);
   return new ColdState({ coldStartMs, idleTimeoutMs: idleTimeoutMs ?? Infinity });
@@ -289,7 +314,7 @@ function configOf(cluster: Cluster, options: SimOptions): DispatcherConfig {
     // A slot never idles while a call waits: cold endpoints are sent calls too.
     whileCold: 'send',
     speed: speedOf(b),
-    prewarm: { mode: options.prewarm === 'talaria' ? 'on' : 'off', theta: options.theta },
+    prewarm: { mode: options.prewarm === 'off' ? 'off' : 'on', theta: options.theta },
   });
   return {
     policy: options.policy === 'srpt' ? 'fcfs' : options.policy,

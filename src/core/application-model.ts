@@ -48,6 +48,14 @@ export interface NeedQuery {
   readonly withinMs: number;
 }
 
+/** Probabilities of a need. */
+export interface NeedChances {
+  /** Within the time asked for. */
+  readonly within: number;
+  /** At any time from now on. */
+  readonly ever: number;
+}
+
 /** Of the runs that resemble one, from its present visit on. */
 export interface TimeLeft {
   /** One of twenty was over so soon, ms. */
@@ -137,10 +145,11 @@ export class ApplicationModel {
     return { soonMs: at(ALL_BUT_LOST), lateMs: at(1) * LATE_MARGIN, workMs: Math.max(0, workMs) };
   }
 
-  /** Probability that the run needs the backend within a time. 0 where nothing is known. */
-  needProbability(query: NeedQuery): number {
+  /** How likely the run needs the backend, and how soon. Both 0 where nothing is known. */
+  need(query: NeedQuery): NeedChances {
     const { state, backend, elapsedMs, inVisit, withinMs } = query;
     let possible = 0;
+    let ever = 0;
     let within = 0;
     for (const need of this.samples.needMs(state, backend)) {
       let inMs = need - elapsedMs;
@@ -151,9 +160,11 @@ export class ApplicationModel {
         inMs = -inMs;
       }
       possible += 1;
+      if (inMs < Infinity) ever += 1;
       if (inMs <= withinMs) within += 1;
     }
-    return possible === 0 ? 0 : within / possible;
+    if (possible === 0) return { within: 0, ever: 0 };
+    return { within: within / possible, ever: ever / possible };
   }
 
   view(): ApplicationView {

@@ -16,6 +16,7 @@ import { Knowledge } from './knowledge.ts';
 import type { CallRequest, Lease, LiveCall, LiveRun } from './live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
 import type { Policy } from './policy.ts';
+import type { PrewarmRule } from './prewarm-rule.ts';
 import { Prewarmer } from './prewarmer.ts';
 import type { Random } from './random.ts';
 import { Ranking } from './ranking.ts';
@@ -27,6 +28,8 @@ export interface DispatcherOptions {
   readonly random: Random;
   /** A policy instead of the configured one: clairvoyant ones need what only a simulator knows. */
   readonly policy?: Policy;
+  /** A rule instead of the configured theta, to compare with. */
+  readonly prewarmRule?: PrewarmRule;
 }
 
 export class Dispatcher {
@@ -46,12 +49,15 @@ export class Dispatcher {
     this.knowledge = new Knowledge(options.random);
     this.register = new RunRegister(this.knowledge, this.speeds);
     this.#ranking = new Ranking(this, config, options.policy);
-    this.#prewarmer = new Prewarmer({
-      backends: this.backends,
-      runs: this.register.runs,
-      knowledge: this.knowledge,
-      speeds: this.speeds,
-    });
+    this.#prewarmer = new Prewarmer(
+      {
+        backends: this.backends,
+        runs: this.register.runs,
+        knowledge: this.knowledge,
+        speeds: this.speeds,
+      },
+      options.prewarmRule,
+    );
     this.#configure(config, now);
   }
 
@@ -197,6 +203,7 @@ export class Dispatcher {
     if (endpoint) {
       endpoint.inFlight -= 1;
       endpoint.lastActiveAt = now;
+      endpoint.lastServedAt = now;
     }
     if (backend && call.urgent) backend.urgentRunning -= 1;
     backend?.settle(id);

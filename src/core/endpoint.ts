@@ -58,6 +58,8 @@ export class Endpoint {
   state: EndpointState;
   inFlight = 0;
   lastActiveAt: number;
+  /** When a call was last there, epoch ms; pings do not count. */
+  lastServedAt: number;
   /** Since when it answers, epoch ms; of use only while it is warm. */
   warmSince: number;
   /** The wake that is under way, or whose outcome is not known yet. */
@@ -71,6 +73,7 @@ export class Endpoint {
     this.spec = spec;
     this.state = spec.coldStart ? 'cold' : 'warm';
     this.lastActiveAt = now;
+    this.lastServedAt = now;
     this.warmSince = now;
   }
 
@@ -152,6 +155,7 @@ export class Endpoint {
   restore(from: EndpointSnapshot): void {
     this.#coldStartsMs = [...from.coldStartsMs];
     this.lastActiveAt = from.lastActiveAt;
+    this.lastServedAt = from.lastActiveAt;
     if (!this.spec.coldStart || this.state === 'draining') return;
     // A wake that was under way when the object died is not: it would be waited for in vain.
     this.state = from.state === 'warm' ? 'warm' : 'cold';

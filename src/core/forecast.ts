@@ -2,6 +2,7 @@
  * The forecast for one backend: which runs in flight will need it within the horizon, by what the
  * runs that resembled them did, and whether a run that has not arrived yet will.
  */
+import type { NeedChances } from './application-model.ts';
 import type { Backend } from './backend.ts';
 import type { Speeds } from './demand.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -12,6 +13,8 @@ import type { Forecast } from './prewarm.ts';
 const MAX_RUNS = 500;
 /** Below this chance of no need the rest of the runs cannot change the decision. */
 const CERTAIN = 1e-3;
+const NO_NEED: NeedChances = { within: 0, ever: 0 };
+const SURE_NEED: NeedChances = { within: 1, ever: 1 };
 
 export interface ForecastInputs {
   readonly backend: Backend;
@@ -27,31 +30,33 @@ export interface ForecastInputs {
 export function forecastNeed(inputs: ForecastInputs): Forecast {
   const { backend, runs, now, withinMs } = inputs;
   const probabilities: number[] = [];
+  const ever: number[] = [];
   let none = 1;
   for (const run of runs) {
     if (probabilities.length >= MAX_RUNS || none < CERTAIN) break;
     const q = needOf(run, inputs);
-    probabilities.push(q);
-    none *= 1 - q;
+    probabilities.push(q.within);
+    ever.push(q.ever);
+    none *= 1 - q.within;
   }
-  return { runs: probabilities, arrivals: backend.arrivals.needProbability(now, withinMs) };
+  return { runs: probabilities, ever, arrivals: backend.arrivals.needProbability(now, withinMs) };
 }
 
-function needOf(run: LiveRun, inputs: ForecastInputs): number {
+function needOf(run: LiveRun, inputs: ForecastInputs): NeedChances {
   const { backend, backends, knowledge, speeds, now, withinMs } = inputs;
   const visit = run.visits.at(-1);
   const model = knowledge.model(run.app);
-  if (!visit) return 0;
+  if (!visit) return NO_NEED;
   // A call that waits at this very backend is a need already.
-  if (visit.backend === backend.name && visit.outstanding > 0) return 1;
-  if (!model) return 0;
+  if (visit.backend === backend.name && visit.outstanding > 0) return SURE_NEED;
+  if (!model) return NO_NEED;
   // Samples count from service, so a visit that still waits begins after its predicted wait.
   const waitMs = backends.get(visit.backend)?.expectedWaitMs() ?? 0;
   const elapsedMs =
     visit.servingSince === undefined && visit.outstanding > 0
       ? -waitMs
       : now - (visit.servingSince ?? visit.startedAt);
-  return model.needProbability({
+  return model.need({
     state: run.stateIn(visit, speeds),
     backend: backend.name,
     // A visit of the backend itself that is over: it is the next need that counts.

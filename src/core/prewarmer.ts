@@ -11,7 +11,8 @@ import type { Endpoint, EndpointState, WakeOutcome } from './endpoint.ts';
 import { forecastNeed } from './forecast.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
-import { decidePrewarm, type PrewarmDecision } from './prewarm.ts';
+import type { PrewarmDecision } from './prewarm.ts';
+import { type PrewarmAsk, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
 
 /** Between two forecasts for runs in flight, ms: needs come with time, not only with events. */
 const PERIOD_MS = 1_000;
@@ -33,11 +34,14 @@ export class Prewarmer {
   /** When `act` wants to be called next, epoch ms. */
   dueAt = Infinity;
   readonly #view: PrewarmerView;
+  readonly #rule: PrewarmRule | undefined;
   readonly #dryRunAt = new Map<string, number>();
   #actedAt = -Infinity;
 
-  constructor(view: PrewarmerView) {
+  /** `rule`: instead of the configured theta. */
+  constructor(view: PrewarmerView, rule?: PrewarmRule) {
     this.#view = view;
+    this.#rule = rule;
   }
 
   /** Something happened that a forecast may depend on. */
@@ -136,27 +140,28 @@ export class Prewarmer {
       if (endpoint.state === 'cold' && now >= endpoint.restsUntil) cold ??= endpoint;
     }
     if (!cold) return;
-    const decision = this.#decide(backend, cold.coldStartMs + aheadMs, now);
+    const decision = this.#ruleOf(backend).wake(this.#askOf(backend, cold, aheadMs, now));
     if (decision.wake) this.#wake(backend, cold, 'prewarm', decision, now, effects);
   }
 
   #keep(backend: Backend, endpoint: Endpoint, now: number, effects: Effect[]): void {
-    const decision = this.#decide(backend, endpoint.coldStartMs, now);
+    const decision = this.#ruleOf(backend).hold(this.#askOf(backend, endpoint, 0, now));
     if (decision.wake) this.#wake(backend, endpoint, 'keep-warm', decision, now, effects);
   }
 
-  #decide(backend: Backend, withinMs: number, now: number): PrewarmDecision {
+  #ruleOf(backend: Backend): PrewarmRule {
+    return this.#rule ?? thetaRule(backend.spec.prewarm.theta);
+  }
+
+  #askOf(backend: Backend, endpoint: Endpoint, aheadMs: number, now: number): PrewarmAsk {
     const { backends, runs, knowledge, speeds } = this.#view;
-    const forecast = forecastNeed({
-      backend,
-      backends,
-      runs: runs.values(),
-      knowledge,
-      speeds,
-      now,
-      withinMs,
-    });
-    return decidePrewarm(forecast, backend.spec.prewarm.theta);
+    return {
+      forecast: (withinMs) =>
+        forecastNeed({ backend, backends, runs: runs.values(), knowledge, speeds, now, withinMs }),
+      coldStartMs: endpoint.coldStartMs,
+      aheadMs,
+      idleMs: now - endpoint.lastServedAt,
+    };
   }
 
   #wake(
