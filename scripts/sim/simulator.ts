@@ -27,7 +27,15 @@ export interface SimOptions {
   readonly keepAliveMs?: number;
   /** Finished runs to learn from before the first arrival. */
   readonly history: readonly RecordedRun[];
+  /** Told of each step: what the dispatcher heard and what it decided, at an instant. */
+  readonly observe?: Observer;
 }
+
+export type Observer = (
+  atMs: number,
+  events: readonly DispatchEvent[],
+  effects: readonly Effect[],
+) => void;
 
 export interface SimRun {
   readonly run: RecordedRun;
@@ -81,6 +89,7 @@ export function simulate(
 class Simulation {
   readonly #trace: readonly RecordedRun[];
   readonly #cluster: Cluster;
+  readonly #observe: Observer | undefined;
   readonly #heap = new EventHeap();
   readonly #dispatcher: Dispatcher;
   readonly #running = new Map<string, Running>();
@@ -96,6 +105,7 @@ class Simulation {
   constructor(trace: readonly RecordedRun[], cluster: Cluster, options: SimOptions) {
     this.#trace = trace;
     this.#cluster = cluster;
+    this.#observe = options.observe;
     const clairvoyant = options.policy === 'srpt';
     const policy = srpt((id) => this.#running.get(id)?.remainingMs ?? 0);
     this.#dispatcher = new Dispatcher(
@@ -130,7 +140,9 @@ class Simulation {
       while (this.#heap.nextAt <= at) this.#heap.pop()?.act();
       const events = this.#pending;
       this.#pending = [];
-      for (const effect of this.#dispatcher.step(events, at)) this.#do(effect);
+      const effects = this.#dispatcher.step(events, at);
+      this.#observe?.(at, events, effects);
+      for (const effect of effects) this.#do(effect);
     }
     return {
       runs: this.#trace.map((run) => ({
