@@ -1,12 +1,9 @@
 /** Several policies on one trace, over several seeds: means with 95 % confidence intervals. */
 import type { RecordedRun } from '../../src/core/recorded-run.ts';
 import type { Cluster } from './cluster.ts';
+import { meanInterval } from './confidence.ts';
 import { type SimOptions, simulate } from './simulator.ts';
 import { type CompletionSummary, summarize } from './summary.ts';
-
-/** Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom. */
-const T_95 = [12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23];
-const T_95_MANY = 1.96;
 
 const COLUMNS = ['mean_ms', 'p50_ms', 'p95_ms', 'p99_ms'] as const;
 
@@ -38,16 +35,11 @@ function interval(
   summaries: readonly CompletionSummary[],
   column: (typeof COLUMNS)[number],
 ): string {
-  const values = summaries.map((s) => s[column] / 1000);
-  const n = values.length;
-  const mean = values.reduce((sum, v) => sum + v, 0) / n;
-  if (n < 2) return mean.toFixed(1);
-  const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (n - 1);
-  const t = T_95[n - 2] ?? T_95_MANY;
-  return `${mean.toFixed(1)} ±${(t * Math.sqrt(variance / n)).toFixed(1)}`;
+  const { mean, error } = meanInterval(summaries.map((s) => s[column] / 1000));
+  return error === undefined ? mean.toFixed(1) : `${mean.toFixed(1)} ±${error.toFixed(1)}`;
 }
 
-function showProgress(done: number, all: number): void {
+export function showProgress(done: number, all: number): void {
   if (!process.stderr.isTTY) return;
   process.stderr.write(done < all ? `\rpolicy ${done + 1} of ${all}` : '\r\x1b[K');
 }
