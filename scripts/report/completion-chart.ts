@@ -2,7 +2,7 @@
 import { axisX, axisY, gridX, gridY, line } from '@observablehq/plot';
 import { type CdfPoint, cdf } from './distribution.ts';
 import { drawing, type Figure, legend, type Width } from './figure.ts';
-import { numberText, secondsText } from './html.ts';
+import { secondsText, tickText } from './html.ts';
 import { logTicks } from './log-ticks.ts';
 import { completionsOf, type Measured, type PolicyChoice } from './measure.ts';
 import { strokeOf } from './palette.ts';
@@ -70,7 +70,7 @@ function options(curves: readonly Curve[], width: Width) {
         label: 'Completion time, s (logarithmic)',
         labelArrow: 'right',
         labelAnchor: 'right',
-        text: numberText,
+        text: tickText,
       }),
       axisY(shares, {
         label: 'Runs done',

@@ -2,7 +2,7 @@
 import { axisX, axisY, gridX, gridY, line, ruleY } from '@observablehq/plot';
 import type { Cluster } from '../sim/cluster.ts';
 import { drawing, type Figure, legend, type Width } from './figure.ts';
-import { escapeHtml, numberText } from './html.ts';
+import { countText, escapeHtml, numberText, tickText } from './html.ts';
 import type { Measured, PolicyChoice } from './measure.ts';
 import { strokeOf } from './palette.ts';
 import { longest, meanByBin, type QueueStep } from './queue-length.ts';
@@ -74,7 +74,7 @@ function panel(
     (width) => options(curves, unit, width),
   );
   const slots = cluster.get(backend)?.slots ?? null;
-  const head = slots === null ? backend : `${backend} · ${numberText(slots)} slots`;
+  const head = slots === null ? backend : `${backend} · ${countText(slots, 'slot')}`;
   return `<h3>${escapeHtml(head)}</h3>${chart}<p class="note">Longest queue: ${peaks}</p>`;
 }
 
@@ -95,9 +95,9 @@ function options(curves: readonly Curve[], unit: TimeUnit, width: Width) {
         labelAnchor: 'right',
         labelArrow: 'right',
         ticks: narrow ? 5 : 10,
-        tickFormat: numberText,
+        tickFormat: tickText,
       }),
-      axisY({ label: 'Calls waiting', labelArrow: 'none', ticks: 5, tickFormat: numberText }),
+      axisY({ label: 'Calls waiting', labelArrow: 'none', ticks: 5, tickFormat: tickText }),
       ruleY([0], { strokeOpacity: 0.5 }),
       ...curves.map(({ policy, steps, longest: most }) =>
         line(steps, {
@@ -123,7 +123,8 @@ function changesOf(steps: readonly QueueStep[]): QueueStep[] {
 function unitOf(lengthMs: number): TimeUnit {
   if (lengthMs >= 4 * 3_600_000) return { name: 'h', ms: 3_600_000 };
   if (lengthMs >= 4 * 60_000) return { name: 'min', ms: 60_000 };
-  return { name: 's', ms: 1_000 };
+  if (lengthMs >= 4_000) return { name: 's', ms: 1_000 };
+  return { name: 'ms', ms: 1 };
 }
 
 function durationText(ms: number): string {
