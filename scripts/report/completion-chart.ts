@@ -27,7 +27,8 @@ export function completionFigure({ policies, seeds }: Measured): Figure {
     return {
       policy: measure.policy,
       label: `${measure.policy}: all runs done within ${secondsText(worst)} s`,
-      points: points.map(({ value, share }) => ({
+      // From none at the first, or the curve would begin in mid-air.
+      points: [{ value: points[0]?.value ?? 0, share: 0 }, ...points].map(({ value, share }) => ({
         value: Math.max(LEAST_MS, value) / 1000,
         share,
       })),

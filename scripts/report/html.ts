@@ -19,9 +19,12 @@ const thousandths = digits(3, 3);
 const hundredthsAtMost = digits(0, 2);
 const significant = new Intl.NumberFormat('en', { maximumSignificantDigits: 6 });
 
-/** Milliseconds as seconds, to the tenth, 1,234.5, and below one second to the millisecond. */
-export function secondsText(ms: number): string {
-  return (ms > 0 && ms < 1000 ? thousandths : tenths).format(ms / 1000);
+/**
+ * Milliseconds as seconds, to the tenth, 1,234.5, and below one second to the millisecond; an error to
+ * as many digits as its value.
+ */
+export function secondsText(ms: number, ofValueMs = ms): string {
+  return (ofValueMs > 0 && ofValueMs < 1000 ? thousandths : tenths).format(ms / 1000);
 }
 
 /** To the hundredth at most, thousands apart: 1,234 or 0.05 */

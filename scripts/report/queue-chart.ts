@@ -46,19 +46,21 @@ export function queueFigure({ scenario, policies, seeds }: Measured): Figure {
   const shown = panels.slice(0, MOST_BACKENDS);
   const unit = unitOf(lengthMs);
   const left = panels.length - shown.length;
+  const figure = { id: 'queue', title: 'Queue over time' };
+  if (shown.length === 0) {
+    const body = '<p>No call waited for a slot under any of these policies.</p>';
+    return { ...figure, caption: 'Calls that wait for a slot.', body };
+  }
   return {
-    id: 'queue',
-    title: 'Queue over time',
+    ...figure,
     caption: [
       `Calls that wait for a slot: the mean of each ${durationText(lengthMs / BINS)}, so that short peaks are lower than they were; the longest queue is given below each chart.`,
-      ...(left > 0 ? [`Left out: ${left} backends with shorter queues.`] : []),
+      ...(left > 0 ? [`Left out: ${countText(left, 'backend')} with shorter queues.`] : []),
       ...(seeds > 1 ? [`Seed ${scenario.options.seed}.`] : []),
     ].join(' '),
     body:
-      shown.length === 0
-        ? '<p>No call waited for a slot under any of these policies.</p>'
-        : legend(policies.map((p) => p.policy)) +
-          shown.map((p) => panel(p.backend, p.curves, unit, scenario.cluster)).join('\n'),
+      legend(policies.map((p) => p.policy)) +
+      shown.map((p) => panel(p.backend, p.curves, unit, scenario.cluster)).join('\n'),
   };
 }
 
@@ -128,6 +130,6 @@ function unitOf(lengthMs: number): TimeUnit {
 }
 
 function durationText(ms: number): string {
-  const unit = unitOf(ms);
+  const unit = unitOf(4 * ms);
   return `${numberText(Number((ms / unit.ms).toPrecision(2)))} ${unit.name}`;
 }

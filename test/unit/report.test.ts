@@ -337,7 +337,7 @@ describe('npm run report', () => {
     ]);
     const page = await readFile(join(out, 'index.html'), 'utf8');
     expect(textOf(page, 'summary')).toContain('its change against las');
-    expect(textOf(page, 'summary')).toMatch(/ sjf 0.0\d\d ±0.0 /);
+    expect(textOf(page, 'summary')).toMatch(/ sjf 0\.0\d\d ±0\.000 /);
   });
 
   it.each([
