@@ -4,8 +4,8 @@ import { DeadlineLine, type DeadlineTiming } from '../../src/core/deadline-line.
 import { LiveRun } from '../../src/core/live-run.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
-/** On ten slots urgent work may fill 1.5 slots' time until each deadline. */
-const SLOTS = 10;
+/** On twenty slots urgent work may fill three slots' time until each deadline. */
+const SLOTS = 20;
 
 interface Waiting {
   readonly key: number;
@@ -31,9 +31,9 @@ function lineOf(runs: Readonly<Record<string, Waiting>>): DeadlineLine {
 }
 
 /** All calls in the order in which they go; those that went for a deadline with a mark. */
-function order(line: DeadlineLine, now = 0, urgentRunning = 0): string[] {
+function order(line: DeadlineLine, now = 0, urgentRunning = 0, slots = SLOTS): string[] {
   const ids: string[] = [];
-  const room = { now, slots: SLOTS, urgentRunning };
+  const room = { now, slots, urgentRunning };
   for (let next = line.take(room); next; next = line.take(room)) {
     ids.push(`${next.call.request.callId}${next.urgent ? '!' : ''}`);
   }
@@ -70,11 +70,11 @@ describe('a line with deadlines', () => {
   });
 
   it('gives up the largest where not all can be met', () => {
-    // 1.5 slots until 1,000 ms: 1,500 ms of work.
+    // Three slots until 1,000 ms: 3,000 ms of work.
     const runs = {
-      giant: { key: 2, timing: { workMs: 1_400 } },
-      small: { key: 4, timing: { workMs: 400 } },
-      middle: { key: 3, timing: { workMs: 600 } },
+      giant: { key: 2, timing: { workMs: 2_800 } },
+      small: { key: 4, timing: { workMs: 800 } },
+      middle: { key: 3, timing: { workMs: 1_200 } },
       other: { key: 1 },
     };
     expect(order(lineOf(runs)).slice(0, 2)).toEqual(['middle!', 'small!']);
@@ -99,16 +99,33 @@ describe('a line with deadlines', () => {
   });
 
   it('never chooses what cannot be met by itself', () => {
-    const runs = { huge: { key: 9, timing: { workMs: 1_501 } }, other: { key: 1 } };
+    const runs = { huge: { key: 9, timing: { workMs: 3_001 } }, other: { key: 1 } };
     expect(order(lineOf(runs))).toEqual(['other', 'huge']);
   });
 
   it('leaves a fifth of the slots to others, where others wait', () => {
     const runs = { short: { key: 1 }, due: { key: 9, timing: {} } };
-    expect(order(lineOf(runs), 0, 7)[0]).toBe('due!');
-    expect(order(lineOf(runs), 0, 8)[0]).toBe('short');
+    expect(order(lineOf(runs), 0, 15)[0]).toBe('due!');
+    expect(order(lineOf(runs), 0, 16)[0]).toBe('short');
     // Nobody else waits: the share binds nobody.
-    expect(order(lineOf({ due: { key: 9, timing: {} } }), 0, 8)).toEqual(['due!']);
+    expect(order(lineOf({ due: { key: 9, timing: {} } }), 0, 16)).toEqual(['due!']);
+  });
+
+  it('serves deadlines with few slots too, and leaves one of them to others', () => {
+    const runs = { short: { key: 1 }, due: { key: 9, timing: { workMs: 700 } } };
+    const first = (slots: number, urgentRunning: number) =>
+      order(lineOf(runs), 0, urgentRunning, slots)[0];
+    for (const slots of [1, 2, 3, 4, 5]) {
+      expect(first(slots, 0)).toBe('due!');
+      expect(first(slots, Math.max(1, slots - 1))).toBe('short');
+    }
+    expect([first(2, 0), first(3, 1), first(4, 2), first(5, 3)]).toEqual(
+      new Array<string>(4).fill('due!'),
+    );
+    // More than the one slot does until then, less than two do.
+    const wide = { short: { key: 1 }, due: { key: 9, timing: { workMs: 1_100 } } };
+    expect(order(lineOf(wide), 0, 0, 1)[0]).toBe('short');
+    expect(order(lineOf(wide), 0, 0, 2)[0]).toBe('due!');
   });
 
   it('still chooses among hundreds of runs, though not at each call', () => {
