@@ -25,7 +25,7 @@ export async function authenticateAdmin(
   return crypto.subtle.timingSafeEqual(given, wanted) ? { ok: true } : failure('invalid_api_key');
 }
 
-export async function sha256Hex(text: string): Promise<string> {
+export async function sha256Hex(text: string | Uint8Array<ArrayBuffer>): Promise<string> {
   return hex(new Uint8Array(await digest(text)));
 }
 
@@ -41,8 +41,9 @@ function bearer(headers: Headers): string | undefined {
   return key && key.length <= MAX_KEY_CHARS ? key : undefined;
 }
 
-function digest(text: string): Promise<ArrayBuffer> {
-  return crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+function digest(text: string | Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
+  const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
+  return crypto.subtle.digest('SHA-256', bytes);
 }
 
 function hex(bytes: Uint8Array): string {

@@ -4,8 +4,8 @@
  * and the order of keys.
  */
 import { z } from 'zod';
+import { type BodyHints, hintsOf } from './conversation.ts';
 import { failure, type Outcome } from './errors.ts';
-import type { BodyHints } from './identity.ts';
 import { firstProblem } from './problem.ts';
 
 const requestSchema = z.looseObject({
@@ -15,9 +15,6 @@ const requestSchema = z.looseObject({
   max_tokens: z.number().min(0).nullish(),
   max_completion_tokens: z.number().min(0).nullish(),
   metadata: z.record(z.string(), z.unknown()).nullish(),
-  session_id: z.unknown().optional(),
-  prompt_cache_key: z.unknown().optional(),
-  user: z.unknown().optional(),
 });
 
 export type Shape = 'chat' | 'completion' | 'embedding';
@@ -63,14 +60,7 @@ export function parseModelRequest(text: string, shape: Shape): Outcome<{ request
   const fields = SHAPE_FIELDS[shape].safeParse(json);
   if (!fields.success) return failure('invalid_request_error', firstProblem(fields.error));
   const body = parsed.data;
-  const shapeText = shapeOf(body);
-  if (shapeText === undefined) {
-    return failure('invalid_request_error', { message: 'The body is nested too deeply.' });
-  }
   const maxOutputTokens = body.max_completion_tokens ?? body.max_tokens ?? undefined;
-  const session = [body.session_id, body.prompt_cache_key, body.user].find(
-    (id) => typeof id === 'string' && id !== '',
-  );
   return {
     ok: true,
     request: {
@@ -81,11 +71,7 @@ export function parseModelRequest(text: string, shape: Shape): Outcome<{ request
       hasStreamOptions: body.stream_options != null,
       inputTokens: Math.ceil(promptChars(fields.data) / CHARS_PER_TOKEN),
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
-      hints: {
-        metadata: stringsOf(body.metadata ?? {}),
-        shape: shapeText,
-        ...(typeof session === 'string' ? { session } : {}),
-      },
+      hints: hintsOf(shape, body),
     },
   };
 }
@@ -121,25 +107,4 @@ function charsOf(value: unknown, depth: number): number {
   if (Array.isArray(value)) return value.reduce<number>((n, v) => n + charsOf(v, depth + 1), 0);
   const part = value as { content?: unknown; text?: unknown };
   return charsOf(part.content ?? part.text, depth + 1);
-}
-
-/** What stays the same from call to call of one unit; undefined where it is nested too deeply. */
-function shapeOf(body: Record<string, unknown>): string | undefined {
-  const messages = Array.isArray(body.messages) ? body.messages : [];
-  const system = messages.filter((m) => m?.role === 'system' || m?.role === 'developer');
-  const tools = body.tools ?? body.functions;
-  try {
-    return JSON.stringify([system.map((m) => m.content), tools]);
-  } catch {
-    return undefined;
-  }
-}
-
-function stringsOf(metadata: Record<string, unknown>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(metadata).flatMap(([key, value]) => {
-      if (typeof value === 'string') return [[key, value]];
-      return typeof value === 'number' || typeof value === 'boolean' ? [[key, String(value)]] : [];
-    }),
-  );
 }

@@ -3,12 +3,16 @@ import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../core/demand.ts';
 import type { BackendSpec, DispatcherConfig } from '../core/dispatcher-config.ts';
 import { type BackendConfig, endpointId, type TenantConfig } from './schema.ts';
 
+/** What is learned of an application's pauses never ends a run sooner, ms. */
+const LEAST_SILENCE_MS = 5_000;
+
 export function toDispatcherConfig(config: TenantConfig): DispatcherConfig {
   return {
     policy: config.policy,
     alpha: config.alpha,
     leaseMs: config.leaseMs,
     runSilenceMs: config.runSilenceMs,
+    leastSilenceMs: Math.min(LEAST_SILENCE_MS, config.runSilenceMs),
     weights: Object.fromEntries(
       Object.entries(config.applications).map(([app, { weight }]) => [app, weight]),
     ),

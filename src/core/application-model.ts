@@ -9,6 +9,7 @@
 import { type Speeds, workMs } from './demand.ts';
 import { DemandGraph, type UnitView } from './demand-graph.ts';
 import { rankOnce } from './gittins.ts';
+import { LearnedSilence } from './learned-silence.ts';
 import type { Random } from './random.ts';
 import type { RecordedRun } from './recorded-run.ts';
 import { VisitSamples, type VisitState } from './visit-samples.ts';
@@ -49,8 +50,8 @@ export class ApplicationModel {
   readonly app: string;
   readonly graph = new DemandGraph();
   readonly samples = new VisitSamples();
-  /** Longest gap inside a finished run: silence well beyond it means that a run has ended. */
-  longestGapMs = 0;
+  /** Pauses inside finished runs: silence well beyond them means that a run has ended. */
+  readonly silence = new LearnedSilence();
 
   constructor(app: string) {
     this.app = app;
@@ -60,7 +61,7 @@ export class ApplicationModel {
     this.graph.learn(run, speeds);
     this.samples.learn(run, at, speeds, random);
     for (const visit of run.units.slice(0, -1)) {
-      this.longestGapMs = Math.max(this.longestGapMs, visit.gap_ms ?? 0);
+      this.silence.observe(visit.gap_ms ?? 0);
     }
   }
 

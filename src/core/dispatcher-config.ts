@@ -36,6 +36,10 @@ export interface DispatcherConfig {
   readonly weights: Readonly<Record<string, number>>;
   /** Time that a lease lasts without being renewed, ms. */
   readonly leaseMs: number;
-  /** A run that has been silent for so long has ended, ms (longer for one known to pause longer). */
+  /** A run that has been silent for so long has ended, ms, until its application's pauses are known. */
   readonly runSilenceMs: number;
+  /** Least silence that is learned, ms; `runSilenceMs` where absent. */
+  readonly leastSilenceMs?: number;
+  /** Calls of one run that may wait or run at a time; without limit where absent. */
+  readonly runCalls?: number;
 }

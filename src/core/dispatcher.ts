@@ -86,7 +86,7 @@ export class Dispatcher {
 
   /** Puts back what was durable; to be called before anything is submitted. */
   restore(runs: Iterable<LiveRun>, leases: Iterable<{ request: CallRequest; lease: Lease }>): void {
-    for (const run of runs) this.register.restore(run, this.#config.runSilenceMs);
+    for (const run of runs) this.register.restore(run);
     for (const { request, lease } of leases) {
       const call = this.register.submit(request, lease.grantedAt, false);
       call.lease = lease;
@@ -99,7 +99,6 @@ export class Dispatcher {
   }
 
   #apply(event: DispatchEvent, now: number): void {
-    const silenceMs = this.#config.runSilenceMs;
     switch (event.type) {
       case 'submitted':
         return this.#submit(event.call, now);
@@ -110,10 +109,10 @@ export class Dispatcher {
       case 'renewed':
         return this.#renew(event.callId, now);
       case 'unit-began':
-        this.register.beginOwnUnit(event.runId, event.app, event.unit, silenceMs, now);
+        this.register.beginOwnUnit(event.runId, event.app, event.unit, now);
         return this.#prewarmer.askSoon(now);
       case 'unit-ended':
-        return this.register.endOwnUnit(event.runId, event.unit, silenceMs, now);
+        return this.register.endOwnUnit(event.runId, event.unit, now);
       case 'run-finished':
         return this.#emit(this.register.finish(event.runId, now));
       case 'configured':
@@ -209,7 +208,7 @@ export class Dispatcher {
       now,
     );
     for (const backend of this.backends.values()) backend.line.rekey(run);
-    this.#emit(this.register.settled(run, this.#config.runSilenceMs, now));
+    this.#emit(this.register.settled(call, now));
     this.#prewarmer.askSoon(now);
   }
 
@@ -296,6 +295,8 @@ export class Dispatcher {
 
   #configure(config: DispatcherConfig, now: number): void {
     this.#config = config;
+    const { runSilenceMs, leastSilenceMs = runSilenceMs } = config;
+    this.register.silence = { assumedMs: runSilenceMs, leastMs: leastSilenceMs };
     this.#policy = this.#options.policy ?? POLICIES[config.policy];
     for (const [name, backend] of this.backends) {
       if (!Object.hasOwn(config.backends, name)) this.#retire(backend, now);
@@ -330,13 +331,14 @@ export class Dispatcher {
 }
 
 function grantEffect(call: LiveCall, lease: Lease, rankMs: number, coldMs: number): Granted {
-  const { callId, backend, runId, app, unit, arrivedAt } = call.request;
+  const { callId, backend, unit, arrivedAt } = call.request;
   return {
     type: 'granted',
     callId,
     backend,
-    runId,
-    app,
+    // The run's own, whatever this call was taken for.
+    runId: call.run.id,
+    app: call.run.app,
     unit,
     endpoint: lease.endpoint,
     grantedAt: lease.grantedAt,

@@ -3,7 +3,14 @@
  * waits or runs. Calls of one unit that overlap are one visit (a fan-out); a call that comes when
  * none of its unit is open begins the next visit. Plain bookkeeping: no decision is made here.
  */
-import { addDemand, type Demand, NO_DEMAND, type Speeds, workMs } from './demand.ts';
+import {
+  addDemand,
+  type Demand,
+  NO_DEMAND,
+  type Speeds,
+  subtractDemand,
+  workMs,
+} from './demand.ts';
 import type { CallRecord, RecordedRun } from './recorded-run.ts';
 import type { VisitState } from './visit-samples.ts';
 
@@ -31,6 +38,24 @@ export interface CallRequest {
   readonly maxWaitMs?: number;
   /** The run's last call. */
   readonly final: boolean;
+  /** The call is a run of its own, which nobody can add to. */
+  readonly sole?: boolean;
+  /** The session that began this one: both are one run. */
+  readonly parentRunId?: string;
+  /** Messages of the conversation so far, where the run is known by the conversation's beginning. */
+  readonly turn?: number;
+  /** Fingerprint of the body: a call that is sent again has the same. */
+  readonly print?: string;
+  /** The client says that it sends this call again. */
+  readonly retry?: boolean;
+  /** Length of the body, which its Worker holds while the call waits. */
+  readonly bodyBytes?: number;
+}
+
+/** A call of a visit that has ended: what it asked for, to be taken out if it is sent again. */
+export interface EndedCall {
+  readonly print: string | undefined;
+  readonly demand: Demand;
 }
 
 export interface LiveVisit {
@@ -51,6 +76,10 @@ export interface LiveVisit {
   done: Demand;
   endedAt: number;
   readonly records: CallRecord[];
+  /** One for each record. */
+  readonly ended: EndedCall[];
+  /** Fingerprints of calls that did not come about: the same again is no new visit. */
+  readonly failedPrints: string[];
 }
 
 export interface LiveCall {
@@ -80,7 +109,11 @@ export interface RunSnapshot {
   readonly deadlineAt?: number;
   readonly lastActiveAt: number;
   readonly broken: boolean;
-  readonly visits: ReadonlyArray<Omit<LiveVisit, 'outstanding' | 'missing'>>;
+  readonly visits: ReadonlyArray<
+    Omit<LiveVisit, 'outstanding' | 'missing' | 'ended' | 'failedPrints'> &
+      // Absent in what older versions stored.
+      Partial<Pick<LiveVisit, 'ended' | 'failedPrints'>>
+  >;
 }
 
 export class LiveRun {
@@ -96,6 +129,10 @@ export class LiveRun {
   /** Its last call failed or was given up: what is recorded is not all that the run wanted. */
   broken = false;
   readonly visits: LiveVisit[] = [];
+  /** Calls that were ever submitted. */
+  callCount = 0;
+  /** Messages of its conversation so far; undefined where it is not known by one. */
+  turn: number | undefined;
 
   constructor(id: string, app: string, arrivedAt: number) {
     this.id = id;
@@ -113,7 +150,17 @@ export class LiveRun {
       // A unit of the client's own is not submitted again: it goes on, or is over.
       const fanOut = v.backend === CLIENT_BACKEND ? v.fanOut : v.records.length;
       const missing = v.fanOut - fanOut;
-      run.visits.push({ ...v, records: [...v.records], fanOut, missing, outstanding: 0 });
+      run.visits.push({
+        ...v,
+        records: [...v.records],
+        ended: v.ended
+          ? [...v.ended]
+          : v.records.map(() => ({ print: undefined, demand: NO_DEMAND })),
+        failedPrints: [...(v.failedPrints ?? [])],
+        fanOut,
+        missing,
+        outstanding: 0,
+      });
     }
     return run;
   }
@@ -129,22 +176,29 @@ export class LiveRun {
       visits: this.visits.map(({ outstanding: _, missing, ...visit }) => ({
         ...visit,
         records: [...visit.records],
+        ended: [...visit.ended],
+        failedPrints: [...visit.failedPrints],
         fanOut: visit.fanOut + missing,
       })),
     };
   }
 
-  /** Adds a call: to the open visit of its unit, or as the next visit. */
+  /** Adds a call: to the open visit of its unit, to the one that it repeats, or as the next visit. */
   submit(request: CallRequest, seq: number, now: number, metCold: boolean): LiveCall {
-    const visit = this.#openVisit(request) ?? this.#nextVisit(request.unit, request.backend, now);
+    const visit =
+      this.#repeatedVisit(request) ??
+      this.#openVisit(request) ??
+      this.#nextVisit(request.unit, request.backend, now);
     visit.fanOut += 1;
     visit.outstanding += 1;
     visit.missing = Math.max(0, visit.missing - 1);
     visit.largestInput = Math.max(visit.largestInput, request.inputTokens);
     this.outstanding += 1;
+    this.callCount += 1;
     this.lastActiveAt = now;
     if (request.deadlineAt !== undefined) this.deadlineAt = request.deadlineAt;
     if (request.final) this.final = true;
+    if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
     return { request, run: this, visit, seq, metCold, lease: undefined };
   }
 
@@ -157,9 +211,11 @@ export class LiveRun {
     this.lastActiveAt = now;
     if (record) {
       visit.records.push(record);
+      visit.ended.push({ print: call.request.print, demand });
       visit.done = addDemand(visit.done, demand);
     } else {
       visit.fanOut -= 1;
+      if (call.request.print !== undefined) visit.failedPrints.push(call.request.print);
     }
     this.broken = !record;
   }
@@ -181,6 +237,7 @@ export class LiveRun {
     const serviceMs = now - visit.startedAt;
     visit.records.push({ service_ms: serviceMs });
     visit.done = { input: 0, output: serviceMs };
+    visit.ended.push({ print: undefined, demand: visit.done });
     visit.endedAt = now;
     this.lastActiveAt = now;
     return true;
@@ -242,6 +299,30 @@ export class LiveRun {
     };
   }
 
+  /**
+   * The visit that had this very call before. One that failed is made good; one that the client had
+   * no joy of, and says so, is done anew and counts once.
+   */
+  #repeatedVisit(request: CallRequest): LiveVisit | undefined {
+    const { print, unit, backend } = request;
+    if (print === undefined) return undefined;
+    const visit = this.visits.findLast((v) => v.unit === unit && v.backend === backend);
+    if (!visit) return undefined;
+    const failed = visit.failedPrints.indexOf(print);
+    if (failed >= 0) {
+      visit.failedPrints.splice(failed, 1);
+      return visit;
+    }
+    const at = request.retry ? visit.ended.findIndex((e) => e.print === print) : -1;
+    const ended = visit.ended[at];
+    if (!ended) return undefined;
+    visit.records.splice(at, 1);
+    visit.ended.splice(at, 1);
+    visit.fanOut -= 1;
+    visit.done = subtractDemand(visit.done, ended.demand);
+    return visit;
+  }
+
   #openVisit(request: CallRequest): LiveVisit | undefined {
     return this.visits.findLast(
       (v) =>
@@ -264,6 +345,8 @@ export class LiveRun {
       done: NO_DEMAND,
       endedAt: now,
       records: [],
+      ended: [],
+      failedPrints: [],
     };
     this.visits.push(visit);
     return visit;
