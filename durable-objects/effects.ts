@@ -4,9 +4,11 @@
  */
 import type { TenantConfig } from '../src/config/schema.ts';
 import type { Effect, Granted } from '../src/core/dispatch-events.ts';
+import type { KeyLimits } from '../src/core/key-limits.ts';
 import type { LiveCall } from '../src/core/live-run.ts';
 import { addressOf } from '../src/endpoints/target.ts';
-import type { PingOrder, Refusal, RefusedCode } from '../src/protocol.ts';
+import type { CallFacts, PingOrder, Refusal, RefusedCode } from '../src/protocol.ts';
+import type { CallStories } from './call-stories.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { Waiters } from './waiters.ts';
@@ -15,6 +17,8 @@ export interface EffectPlace {
   readonly store: TenantStore;
   readonly waiters: Waiters;
   readonly pending: PendingBatch;
+  readonly stories: CallStories;
+  readonly limits: KeyLimits;
   /** The configuration in force. */
   readonly config: () => TenantConfig | undefined;
   readonly call: (callId: string) => LiveCall | undefined;
@@ -31,18 +35,31 @@ export class Effects {
 
   /** Wake calls are put into `pings` where these are given: the caller sends them. */
   perform(effects: readonly Effect[], pings?: PingOrder[]): void {
-    for (const effect of effects) this.#do(effect, pings);
+    for (const effect of effects) {
+      if ('callId' in effect) {
+        const call = this.#place.call(effect.callId);
+        this.#place.stories.note(effect, call, Date.now());
+      }
+      this.#do(effect, pings);
+    }
   }
 
   #do(effect: Effect, pings: PingOrder[] | undefined): void {
-    const { store, waiters, pending, wake } = this.#place;
+    const { store, waiters, pending, stories, limits, wake } = this.#place;
     switch (effect.type) {
       case 'granted':
         return this.#grant(effect);
       case 'refused':
-        return waiters.resolve(effect.callId, refusal(effect.code, effect.retryAfterMs));
+        limits.refund(effect.callId, Date.now());
+        return waiters.resolve(effect.callId, {
+          ...refusal(effect.code, effect.retryAfterMs),
+          ...factsOf(stories, effect.callId),
+        });
       case 'released':
-        if (effect.cause === 'expired') waiters.delete(effect.callId);
+        if (effect.cause === 'expired') {
+          waiters.delete(effect.callId);
+          limits.settle(effect.callId, undefined, Date.now());
+        }
         return store.deleteLease(effect.callId);
       case 'wake': {
         const { backend, endpoint, dryRun } = effect;
@@ -67,8 +84,8 @@ export class Effects {
   }
 
   #grant(granted: Granted): void {
-    const { store, waiters } = this.#place;
-    const { callId, backend, endpoint, expiresAt, waitedMs, coldMs, rankMs } = granted;
+    const { store, waiters, stories } = this.#place;
+    const { callId, backend, endpoint } = granted;
     const call = this.#place.call(callId);
     const config = this.#place.config();
     if (!call?.lease || !config) return;
@@ -77,9 +94,26 @@ export class Effects {
     // Only a lease from before a restart can be at an endpoint that is configured no more.
     if (!address) return waiters.resolve(callId, refusal('backend_removed'));
     const { leaseMs } = config;
-    const answer = { endpoint, address, expiresAt, waitedMs, coldMs, rankMs, leaseMs };
-    waiters.resolve(callId, { status: 'granted', ...answer });
+    const { expiresAt, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
+    waiters.resolve(callId, {
+      status: 'granted',
+      endpoint,
+      address,
+      expiresAt,
+      waitedMs,
+      coldMs,
+      rankMs,
+      leaseMs,
+      ...(boundMs === undefined ? {} : { boundMs }),
+      ...(endpointState === undefined ? {} : { endpointState }),
+      ...factsOf(stories, callId),
+    });
   }
+}
+
+function factsOf(stories: CallStories, callId: string): { facts?: CallFacts } {
+  const facts = stories.facts(callId);
+  return facts ? { facts } : {};
 }
 
 export function refusal(code: RefusedCode, retryAfterMs = 0): Refusal {

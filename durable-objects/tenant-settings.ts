@@ -4,6 +4,7 @@
  */
 import { type KeyHash, parseTenantConfig, type TenantConfig } from '../src/config/schema.ts';
 import { readDocument } from '../src/config/store.ts';
+import type { RateLimits } from '../src/core/key-limits.ts';
 import type { TenantDocument } from '../src/protocol.ts';
 import type { TenantStore } from './tenant-store.ts';
 
@@ -58,6 +59,18 @@ export class TenantSettings {
   isRevoked(keyId: string, version: number): boolean {
     // A key that is newer than this object's configuration cannot have been revoked by it.
     return version <= this.version && !this.config?.keys?.some((k) => k.id === keyId);
+  }
+
+  /** What a key may ask for in a minute: its own limits, else the tenant's. */
+  rateLimits(keyId: string): RateLimits {
+    const { limits: common, keys } = this.config ?? {};
+    const own = keys?.find((k) => k.id === keyId)?.limits;
+    const requests = own?.requestsPerMinute ?? common?.requestsPerMinute;
+    const tokens = own?.tokensPerMinute ?? common?.tokensPerMinute;
+    return {
+      ...(requests === undefined ? {} : { requests }),
+      ...(tokens === undefined ? {} : { tokens }),
+    };
   }
 
   forget(): void {

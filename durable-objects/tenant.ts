@@ -11,6 +11,7 @@ import { toDispatcherConfig } from '../src/config/dispatcher-config.ts';
 import type { KeyHash, TenantConfig } from '../src/config/schema.ts';
 import type { DispatchEvent } from '../src/core/dispatch-events.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
+import { KeyLimits } from '../src/core/key-limits.ts';
 import { wakeEndpoint } from '../src/endpoints/wake.ts';
 import type {
   Admission,
@@ -23,6 +24,7 @@ import type {
   RunEvent,
 } from '../src/protocol.ts';
 import { TenantAlarm } from './alarm.ts';
+import { CallStories } from './call-stories.ts';
 import { announce, FORECAST_PERIOD_MS } from './directory-client.ts';
 import { Effects, refusal } from './effects.ts';
 import { PendingBatch } from './pending-batch.ts';
@@ -33,6 +35,8 @@ import { VIEWS, type ViewName } from './tenant-view.ts';
 import { Ticket, type TicketOffice } from './ticket.ts';
 import { Waiters } from './waiters.ts';
 
+/** Assumed of an answer when a call's tokens are charged; put right when it has ended. */
+const OUTPUT_TOKENS = 200;
 /** The directory is told again that this tenant wants forecasts, ms. */
 const ANNOUNCE_MS = 300_000;
 /** Below this chance of a need within an hour the cron need not ask again. */
@@ -45,6 +49,8 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   readonly #alarm: TenantAlarm;
   readonly #waiters = new Waiters();
   readonly #pending = new PendingBatch();
+  readonly #stories = new CallStories();
+  readonly #limits = new KeyLimits();
   readonly #store: TenantStore;
   readonly #settings: TenantSettings;
   readonly #effects: Effects;
@@ -59,6 +65,8 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
       store: this.#store,
       waiters: this.#waiters,
       pending: this.#pending,
+      stories: this.#stories,
+      limits: this.#limits,
       config: () => this.#settings.config,
       call: (callId) => this.#dispatcher?.call(callId),
       wake: (ping) => ctx.waitUntil(this.#ping(ping)),
@@ -81,6 +89,8 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return refusal('tenant_unconfigured');
     if (this.#settings.isRevoked(keyId, version)) return refusal('key_revoked');
+    const limited = this.#charge(request);
+    if (limited) return limited;
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
     await this.#step([{ type: 'submitted', call }]);
@@ -91,15 +101,15 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
       this.#waiters.delete(call.callId);
       return answer;
     }
-    const backend = dispatcher.backends.get(call.backend);
-    const run = dispatcher.call(call.callId)?.run;
-    const position = backend && run ? backend.line.position(run) : 0;
-    return { status: 'queued', position, etaMs: backend?.expectedWaitMs() ?? 0, ticket };
+    return { status: 'queued', ...this.#place(dispatcher, call.callId), ticket };
   }
 
   /** The report of a Worker that lost its ticket; idempotent. */
   async settle(callId: string, result: CallResult): Promise<void> {
     this.#waiters.delete(callId);
+    const { inputTokens = 0, outputTokens = 0 } = result;
+    this.#limits.settle(callId, inputTokens + outputTokens, Date.now());
+    this.#stories.ended(callId, result);
     await this.#step([{ type: 'ended', callId, result }]);
   }
 
@@ -113,6 +123,8 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   /** The client left and its Worker says so before the ticket does; idempotent. */
   async cancel(callId: string): Promise<void> {
     this.#waiters.delete(callId);
+    this.#limits.settle(callId, 0, Date.now());
+    this.#stories.cancelled(callId);
     await this.#step([{ type: 'cancelled', callId }]);
   }
 
@@ -156,6 +168,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     }
     this.#dispatcher = undefined;
     this.#settings.forget();
+    this.#stories.forget();
     await this.#store.clear();
     this.#alarm.rang();
   }
@@ -183,6 +196,11 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     return VIEWS[name](this.#dispatcher, this.#store, app);
   }
 
+  /** The story of a call as text, by its id or by its request's; undefined where it is not known. */
+  async story(id: string): Promise<string | undefined> {
+    return this.#stories.tell(id);
+  }
+
   override async alarm(): Promise<void> {
     this.#alarm.rang();
     try {
@@ -202,6 +220,33 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
 
   abandon(callId: string, ticket: Ticket): void {
     if (this.#waiters.owns(callId, ticket)) this.ctx.waitUntil(this.cancel(callId));
+  }
+
+  /** Charges the call to its key's limits; a refusal where they do not let it in. */
+  #charge(request: EnqueueRequest): Refusal | undefined {
+    const { call, keyId } = request;
+    const { callId, inputTokens, maxOutputTokens } = call;
+    const output = Math.min(maxOutputTokens ?? OUTPUT_TOKENS, OUTPUT_TOKENS);
+    const tokens = call.kind === 'llm' ? inputTokens + output : 0;
+    const limits = this.#settings.rateLimits(keyId);
+    const charged = this.#limits.admit({ callId, keyId, tokens }, limits, Date.now());
+    this.#stories.open(request, charged.gauges);
+    if (charged.ok) return undefined;
+    const { retryAfterMs } = charged;
+    this.#stories.refused(callId, 'rate_limit_exceeded', retryAfterMs);
+    const facts = this.#stories.facts(callId);
+    return { ...refusal('rate_limit_exceeded', retryAfterMs), ...(facts ? { facts } : {}) };
+  }
+
+  /** Where a call stands that waits. */
+  #place(dispatcher: Dispatcher, callId: string): { position: number; etaMs: number } {
+    const call = dispatcher.call(callId);
+    const backend = call && dispatcher.backends.get(call.request.backend);
+    if (!backend) return { position: 0, etaMs: 0 };
+    const found = { position: backend.line.position(call.run), etaMs: backend.expectedWaitMs() };
+    const standing = dispatcher.standing(call);
+    this.#stories.queued(call, { ...found, ...(standing ? { standing } : {}) });
+    return found;
   }
 
   /** After a change of the configuration: what it grants and when it is due may be new. */

@@ -4,6 +4,7 @@ import { errorResponse } from './errors.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import { backends } from './routes/backends.ts';
+import { calls } from './routes/calls.ts';
 import { openai } from './routes/openai.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
@@ -20,6 +21,7 @@ app.route('/', status);
 app.use('/v1/*', tenantAuth);
 app.route('/v1/backends', backends);
 app.route('/v1/runs', runs);
+app.route('/v1/calls', calls);
 app.route('/v1', openai);
 app.route('/admin', admin);
 

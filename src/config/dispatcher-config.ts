@@ -13,6 +13,7 @@ export function toDispatcherConfig(config: TenantConfig): DispatcherConfig {
     leaseMs: config.leaseMs,
     runSilenceMs: config.runSilenceMs,
     leastSilenceMs: Math.min(LEAST_SILENCE_MS, config.runSilenceMs),
+    runCalls: config.limits.runCalls,
     weights: Object.fromEntries(
       Object.entries(config.applications).map(([app, { weight }]) => [app, weight]),
     ),
@@ -37,6 +38,7 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
         : {}),
     })),
     queueDepth: backend.queue.depth,
+    queueBytes: backend.queue.bytes,
     maxWaitMs: backend.queue.maxWaitMs,
     maxWaitColdMs: backend.queue.maxWaitColdMs,
     whileCold: backend.whileCold,

@@ -7,6 +7,8 @@ export interface BackendSpec {
   readonly endpoints: readonly EndpointSpec[];
   /** Calls that may wait at a time; one more is refused. */
   readonly queueDepth: number;
+  /** Bytes of bodies that may wait at a time; without limit where absent. */
+  readonly queueBytes?: number;
   /** Longest wait for a slot, ms, while an endpoint is warm / while all are cold. */
   readonly maxWaitMs: number;
   readonly maxWaitColdMs: number;

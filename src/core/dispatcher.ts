@@ -15,6 +15,7 @@ import type { Endpoint } from './endpoint.ts';
 import { Knowledge } from './knowledge.ts';
 import type { CallRequest, Lease, LiveCall, LiveRun } from './live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
+import { type Standing, standingOf } from './overtaking.ts';
 import { POLICIES } from './policies/registry.ts';
 import type { Policy } from './policy.ts';
 import { Prewarmer } from './prewarmer.ts';
@@ -84,6 +85,12 @@ export class Dispatcher {
     return this.#calls.get(callId);
   }
 
+  /** A waiting call's place in the order; undefined where it does not wait. */
+  standing(call: LiveCall): Standing | undefined {
+    const key = this.backends.get(call.request.backend)?.line.keyOf(call.run);
+    return key === undefined ? undefined : standingOf(key, call.run, this.#policy, this.#config);
+  }
+
   /** Puts back what was durable; to be called before anything is submitted. */
   restore(runs: Iterable<LiveRun>, leases: Iterable<{ request: CallRequest; lease: Lease }>): void {
     for (const run of runs) this.register.restore(run);
@@ -133,14 +140,18 @@ export class Dispatcher {
     const known = this.#calls.get(callId);
     if (known) {
       // The caller lost its answer and asks again: what was granted stays granted.
-      if (known.lease) this.#emit(grantEffect(known, known.lease, 0, 0));
+      if (known.lease) this.#emit(grantEffect(known, known.lease, { rankMs: 0, coldMs: 0 }));
       return;
     }
     const backend = this.backends.get(request.backend);
     if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
     const goesAtOnce = backend.line.size === 0 && backend.pick(now) !== undefined;
-    if (!goesAtOnce && backend.line.size >= backend.spec.queueDepth) {
+    if (!goesAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
+    }
+    const outstanding = this.register.find(request)?.outstanding ?? 0;
+    if (outstanding >= (this.#config.runCalls ?? Infinity)) {
+      return this.#refuse(callId, 'run_calls_exceeded', backend.speed.meanServiceMs);
     }
     const call = this.register.submit(request, now, !backend.isWarm);
     this.#calls.set(callId, call);
@@ -269,10 +280,11 @@ export class Dispatcher {
     call.lease = lease;
     call.visit.servingSince ??= now;
     this.#limits.set(call, lease.expiresAt, call.seq);
-    const aged = this.#policy.key === 'aged' ? this.#config.alpha * call.run.arrivedAt : 0;
+    const standing = standingOf(key, call.run, this.#policy, this.#config);
     // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
     const coldMs = call.metCold ? Math.max(0, endpoint.warmSince - call.request.arrivedAt) : 0;
-    this.#emit(grantEffect(call, lease, key - aged, coldMs));
+    const endpointState = endpoint.state;
+    this.#emit(grantEffect(call, lease, { ...standing, coldMs, endpointState }));
   }
 
   #refuse(callId: string, code: RefusalCode, retryAfterMs: number): void {
@@ -330,7 +342,11 @@ export class Dispatcher {
   }
 }
 
-function grantEffect(call: LiveCall, lease: Lease, rankMs: number, coldMs: number): Granted {
+function grantEffect(
+  call: LiveCall,
+  lease: Lease,
+  found: Pick<Granted, 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
+): Granted {
   const { callId, backend, unit, arrivedAt } = call.request;
   return {
     type: 'granted',
@@ -344,7 +360,6 @@ function grantEffect(call: LiveCall, lease: Lease, rankMs: number, coldMs: numbe
     grantedAt: lease.grantedAt,
     expiresAt: lease.expiresAt,
     waitedMs: lease.grantedAt - arrivedAt,
-    coldMs,
-    rankMs,
+    ...found,
   };
 }

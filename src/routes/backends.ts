@@ -31,6 +31,7 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
     kind: 'service',
     inputTokens: 0,
     identity: who.identity,
+    content: body.bytes,
     method,
     path: url.pathname.slice(prefix.length) + url.search,
     body: () => ({

@@ -46,6 +46,7 @@ async function modelCall(c: Context<AppEnv>, shape: Shape, path: string): Promis
     inputTokens: request.inputTokens,
     ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
     identity: who.identity,
+    content: request.text,
     method: 'POST',
     path,
     body: ({ includeUsage }) => {
