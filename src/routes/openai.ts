@@ -1,8 +1,9 @@
 /** The OpenAI API: model calls by `model`, and the list of models. */
 import { type Context, Hono } from 'hono';
 import type { TenantConfig } from '../config/schema.ts';
-import { dispatchCall } from '../dispatch-call.ts';
+import { type CallPlan, dispatchCall } from '../dispatch-call.ts';
 import { errorResponse } from '../errors.ts';
+import { onceOnly } from '../idempotency.ts';
 import { identify } from '../identity.ts';
 import { parseModelRequest, type Shape, withUsage } from '../openai-body.ts';
 import { readText } from '../read-body.ts';
@@ -40,7 +41,7 @@ async function modelCall(c: Context<AppEnv>, shape: Shape, path: string): Promis
   const who = await identify(c.req.raw.headers, request.hints, c.get('keyId'));
   if (!who.ok) return errorResponse(who.error, headers);
   const streams = request.stream && shape !== 'embedding';
-  return dispatchCall(c, {
+  const plan: CallPlan = {
     backend,
     kind: 'llm',
     inputTokens: request.inputTokens,
@@ -55,7 +56,9 @@ async function modelCall(c: Context<AppEnv>, shape: Shape, path: string): Promis
       return { body: asking ?? request.text, stripUsage: asking !== undefined };
     },
     reading: 'model',
-  });
+  };
+  const call = { content: request.text, streams };
+  return onceOnly(c, call, () => dispatchCall(c, plan));
 }
 
 function backendOf(config: TenantConfig, model: string): string | undefined {
