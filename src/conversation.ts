@@ -34,9 +34,18 @@ const SYSTEM_CHARS = 200;
 /** Searched for them, before what changes is masked. */
 const SYSTEM_READ_CHARS = 1_000;
 const START_CHARS = 4_000;
-/** Dates, times, ids and long numbers: they differ from run to run of one unit. */
-const CHANGING =
-  /\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}(:\d{2})?|[0-9a-f]{8}-[0-9a-f-]{20,}|\b[0-9a-f]{16,}\b|\d{5,}/gi;
+/** Dates, times, paths, ids and long numbers: they differ from run to run of one unit. */
+const CHANGING = new RegExp(
+  [
+    String.raw`\d{4}-\d{2}-\d{2}`,
+    String.raw`\d{1,2}:\d{2}(:\d{2})?`,
+    String.raw`(?:~|[A-Za-z]:)?(?:[\\/][\w.@+-]+){2,}`,
+    String.raw`[0-9a-f]{8}-[0-9a-f-]{20,}`,
+    String.raw`\b[0-9a-f]{16,}\b`,
+    String.raw`\d{5,}`,
+  ].join('|'),
+  'gi',
+);
 const SYSTEM_ROLES = new Set(['system', 'developer']);
 
 type Fields = Readonly<Record<string, unknown>>;
