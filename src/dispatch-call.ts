@@ -14,6 +14,7 @@ import type { Identity } from './identity.ts';
 import type { CallFacts, CallRequest, Grant, RefusedCode } from './protocol.ts';
 import { Exchange } from './proxy.ts';
 import type { AppEnv } from './routes/app-env.ts';
+import type { Reading } from './streams/reading.ts';
 
 /** What is to be sent, and how the answer is to be read. */
 export interface CallPlan {
@@ -29,7 +30,9 @@ export interface CallPlan {
   readonly path: string;
   /** The body for this endpoint, and whether usage was asked for without the client's wish. */
   readonly body: (address: EndpointAddress) => { body: BodyInit | null; stripUsage: boolean };
-  readonly reading: 'model' | 'opaque';
+  readonly reading: Reading;
+  /** Answers asked for in one call, OpenAI's `n`. */
+  readonly choices?: number | undefined;
 }
 
 export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<Response> {
@@ -90,6 +93,7 @@ export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<
         redirect: 'manual',
       }),
     reading: plan.reading,
+    choices: plan.choices,
     stripUsage,
     timeouts: address.timeouts,
     added,

@@ -46,6 +46,16 @@ const FORMS = {
   upstream_timeout: form(504, 'api_error', 'The endpoint did not answer in time.'),
 } as const satisfies Record<string, ErrorForm>;
 
+const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  503: 'overloaded_error',
+  504: 'timeout_error',
+};
+
 export type ErrorCode = keyof typeof FORMS;
 
 /** An expected failure, as a value. */
@@ -80,6 +90,21 @@ export function errorBody(error: ApiError): { error: Record<string, string | nul
       code: error.code,
     },
   };
+}
+
+/** The same in Anthropic's form, for its API. */
+export function anthropicErrorBody(error: ApiError): {
+  type: 'error';
+  error: { type: string; message: string };
+} {
+  const { status, message } = FORMS[error.code];
+  const type = anthropicErrorType(status);
+  return { type: 'error', error: { type, message: error.message ?? message } };
+}
+
+/** Anthropic's name for an error of this status. */
+export function anthropicErrorType(status: number): string {
+  return ANTHROPIC_TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
 }
 
 export function errorResponse(error: ApiError, headers?: HeadersInit): Response {

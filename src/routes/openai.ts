@@ -55,7 +55,7 @@ async function modelCall(c: Context<AppEnv>, shape: Shape, path: string): Promis
       const asking = asks ? withUsage(request) : undefined;
       return { body: asking ?? request.text, stripUsage: asking !== undefined };
     },
-    reading: 'model',
+    reading: 'openai',
   };
   const call = { content: request.text, streams };
   return onceOnly(c, call, () => dispatchCall(c, plan));
