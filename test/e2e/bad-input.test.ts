@@ -309,6 +309,22 @@ describe('bad headers', () => {
     await expectError(await post('/v1/backends/tool', '', { [name]: value }), invalid(param));
   });
 
+  it.each(['', 'k'.repeat(256), 'caf\u00e9'])('idempotency-key: %j is told', async (value) => {
+    for (const path of [CHAT, '/v1/backends/tool']) {
+      const response = await post(path, chat({}), { 'idempotency-key': value });
+      await expectError(response, invalid('idempotency-key'));
+    }
+  });
+
+  it.each(['none', '__proto__', 'constructor', '%zz', '..', 'x'.repeat(2_000)])(
+    'the call %s is not known',
+    async (id) => {
+      const response = await fetch(`${url}/v1/calls/${id}`, { headers: bearer(key) });
+      expect(response.status).toBe(404);
+      expect(JSON.parse(await response.text()).error.code).toMatch(/^(call_)?not_found$/);
+    },
+  );
+
   it('of an SDK are not held against the client', async () => {
     for (const value of ['Infinity', '1e308', 'abc', '-1']) {
       const response = await post(CHAT, chat({}), { 'x-stainless-timeout': value });
@@ -441,6 +457,29 @@ describe("a tenant's configuration that is not valid", () => {
       'backends.m.endpoints[0].slots',
     ],
     ['a weight of 0', config({}, { applications: { a: { weight: 0 } } }), 'applications.a.weight'],
+    [
+      'no requests a minute at all',
+      config({}, { limits: { requestsPerMinute: 0 } }),
+      'limits.requestsPerMinute',
+    ],
+    [
+      'a part of a token',
+      config({}, { limits: { tokensPerMinute: 1.5 } }),
+      'limits.tokensPerMinute',
+    ],
+    ['no call of a run at all', config({}, { limits: { runCalls: 0 } }), 'limits.runCalls'],
+    ['an unknown limit', config({}, { limits: { requests: 1 } }), 'limits.requests'],
+    ['text for bytes of a queue', config({ queue: { bytes: '1' } }), 'backends.m.queue.bytes'],
+    [
+      'kept answers that are too long',
+      config({}, { idempotency: { answerBytes: 5_000_000 } }),
+      'idempotency.answerBytes',
+    ],
+    [
+      "a limit of a key's that is none",
+      config({}, { keys: [{ id: 'k', sha256: 'a'.repeat(64), limits: { tokensPerMinute: -1 } }] }),
+      'keys[0].limits.tokensPerMinute',
+    ],
     ['a key that is no hash', config({}, { keys: [{ id: 'k', sha256: 'x' }] }), 'keys[0].sha256'],
     ['text that is no URL', at('endpoint'), 'backends.m.endpoints[0].url'],
     ['plain http to a public host', at('http://gpu.example.com'), 'backends.m.endpoints[0].url'],
