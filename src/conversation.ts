@@ -46,6 +46,7 @@ const CHANGING = new RegExp(
   ].join('|'),
   'gi',
 );
+const CONVERSATIONS = new Set(['chat', 'responses', 'messages']);
 const SYSTEM_ROLES = new Set(['system', 'developer']);
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -91,7 +92,7 @@ function conversationOf(
   messages: readonly Fields[],
   hasTools: boolean,
 ): Conversation | undefined {
-  if (kind === 'completion' || kind === 'embedding') return undefined;
+  if (!CONVERSATIONS.has(kind)) return undefined;
   // The server holds what came before: this body has no beginning.
   if (body.previous_response_id != null || body.conversation != null) return undefined;
   if (typeof body.input === 'string') return { start: body.input, turns: 1, hasTools };

@@ -20,6 +20,11 @@ const FORMS = {
   key_not_found: form(404, 'invalid_request_error', 'There is no key of this id.'),
   run_not_found: form(404, 'invalid_request_error', 'There is no run of this id in flight.'),
   call_not_found: form(404, 'invalid_request_error', 'There is no call of this id any more.'),
+  response_not_found: form(
+    404,
+    'invalid_request_error',
+    'Responses are relayed and not kept here: send the whole input with each call.',
+  ),
   not_found: form(404, 'invalid_request_error', 'There is nothing at this path.'),
   method_not_allowed: form(405, 'invalid_request_error', 'The path does not take this method.'),
   request_too_large: form(413, 'invalid_request_error', 'The body is too large.'),

@@ -1,8 +1,9 @@
 /** Which application, run and unit a call belongs to, for clients that say it and for those that do not. */
 import { describe, expect, it } from 'vitest';
+import { MODEL_APIS } from '../../src/bodies/model-apis.ts';
+import { parseModelRequest, withUsage } from '../../src/bodies/model-request.ts';
 import { hintsOf } from '../../src/conversation.ts';
 import { type BodyHints, identify } from '../../src/identity.ts';
-import { parseModelRequest, withUsage } from '../../src/openai-body.ts';
 
 const NO_HINTS: BodyHints = { metadata: {}, shape: 'system prompt and tools' };
 
@@ -240,7 +241,7 @@ describe('the shape of a call', () => {
 
 describe('a body', () => {
   const parse = (text: string) => {
-    const parsed = parseModelRequest(text, 'chat');
+    const parsed = parseModelRequest(text, MODEL_APIS.chat);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
     return parsed.request;
   };
