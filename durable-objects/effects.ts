@@ -4,12 +4,12 @@
  */
 import type { TenantConfig } from '../src/config/schema.ts';
 import type { Effect, Granted } from '../src/core/dispatch-events.ts';
-import type { KeyLimits } from '../src/core/key-limits.ts';
 import type { LiveCall } from '../src/core/live-run.ts';
 import { addressOf } from '../src/endpoints/target.ts';
-import type { CallFacts, PingOrder, Refusal, RefusedCode } from '../src/protocol.ts';
-import type { CallStories } from './call-stories.ts';
+import type { PingOrder } from '../src/protocol.ts';
+import type { FrontDesk } from './front-desk.ts';
 import type { PendingBatch } from './pending-batch.ts';
+import { refusal } from './refusal.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -17,8 +17,7 @@ export interface EffectPlace {
   readonly store: TenantStore;
   readonly waiters: Waiters;
   readonly pending: PendingBatch;
-  readonly stories: CallStories;
-  readonly limits: KeyLimits;
+  readonly desk: FrontDesk;
   /** The configuration in force. */
   readonly config: () => TenantConfig | undefined;
   readonly call: (callId: string) => LiveCall | undefined;
@@ -37,29 +36,24 @@ export class Effects {
   perform(effects: readonly Effect[], pings?: PingOrder[]): void {
     for (const effect of effects) {
       if ('callId' in effect) {
-        const call = this.#place.call(effect.callId);
-        this.#place.stories.note(effect, call, Date.now());
+        this.#place.desk.note(effect, this.#place.call(effect.callId), Date.now());
       }
       this.#do(effect, pings);
     }
   }
 
   #do(effect: Effect, pings: PingOrder[] | undefined): void {
-    const { store, waiters, pending, stories, limits, wake } = this.#place;
+    const { store, waiters, pending, desk, wake } = this.#place;
     switch (effect.type) {
       case 'granted':
         return this.#grant(effect);
       case 'refused':
-        limits.refund(effect.callId, Date.now());
-        return waiters.resolve(effect.callId, {
-          ...refusal(effect.code, effect.retryAfterMs),
-          ...factsOf(stories, effect.callId),
-        });
+        return waiters.resolve(
+          effect.callId,
+          refusal(effect.code, effect.retryAfterMs, desk.stories.facts(effect.callId)),
+        );
       case 'released':
-        if (effect.cause === 'expired') {
-          waiters.delete(effect.callId);
-          limits.settle(effect.callId, undefined, Date.now());
-        }
+        if (effect.cause === 'expired') waiters.delete(effect.callId);
         return store.deleteLease(effect.callId);
       case 'wake': {
         const { backend, endpoint, dryRun } = effect;
@@ -84,7 +78,7 @@ export class Effects {
   }
 
   #grant(granted: Granted): void {
-    const { store, waiters, stories } = this.#place;
+    const { store, waiters, desk } = this.#place;
     const { callId, backend, endpoint } = granted;
     const call = this.#place.call(callId);
     const config = this.#place.config();
@@ -94,6 +88,7 @@ export class Effects {
     // Only a lease from before a restart can be at an endpoint that is configured no more.
     if (!address) return waiters.resolve(callId, refusal('backend_removed'));
     const { leaseMs } = config;
+    const facts = desk.stories.facts(callId);
     const { expiresAt, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
     waiters.resolve(callId, {
       status: 'granted',
@@ -106,16 +101,7 @@ export class Effects {
       leaseMs,
       ...(boundMs === undefined ? {} : { boundMs }),
       ...(endpointState === undefined ? {} : { endpointState }),
-      ...factsOf(stories, callId),
+      ...(facts ? { facts } : {}),
     });
   }
-}
-
-function factsOf(stories: CallStories, callId: string): { facts?: CallFacts } {
-  const facts = stories.facts(callId);
-  return facts ? { facts } : {};
-}
-
-export function refusal(code: RefusedCode, retryAfterMs = 0): Refusal {
-  return { status: 'refused', code, retryAfterMs };
 }

@@ -11,7 +11,6 @@ import { toDispatcherConfig } from '../src/config/dispatcher-config.ts';
 import type { KeyHash, TenantConfig } from '../src/config/schema.ts';
 import type { DispatchEvent } from '../src/core/dispatch-events.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
-import { KeyLimits } from '../src/core/key-limits.ts';
 import { wakeEndpoint } from '../src/endpoints/wake.ts';
 import type {
   Admission,
@@ -24,10 +23,12 @@ import type {
   RunEvent,
 } from '../src/protocol.ts';
 import { TenantAlarm } from './alarm.ts';
-import { CallStories } from './call-stories.ts';
-import { announce, FORECAST_PERIOD_MS } from './directory-client.ts';
-import { Effects, refusal } from './effects.ts';
+import { FORECAST_PERIOD_MS } from './directory-client.ts';
+import { Effects } from './effects.ts';
+import { Forecasts } from './forecasts.ts';
+import { FrontDesk } from './front-desk.ts';
 import { PendingBatch } from './pending-batch.ts';
+import { refusal } from './refusal.ts';
 import { restoreDispatcher } from './restore.ts';
 import { TenantSettings } from './tenant-settings.ts';
 import { TenantStore } from './tenant-store.ts';
@@ -35,13 +36,6 @@ import { VIEWS, type ViewName } from './tenant-view.ts';
 import { Ticket, type TicketOffice } from './ticket.ts';
 import { Waiters } from './waiters.ts';
 
-/** Assumed of an answer when a call's tokens are charged; put right when it has ended. */
-const OUTPUT_TOKENS = 200;
-/** The directory is told again that this tenant wants forecasts, ms. */
-const ANNOUNCE_MS = 300_000;
-/** Below this chance of a need within an hour the cron need not ask again. */
-const WORTH_ASKING = 0.05;
-const HOUR_MS = 3_600_000;
 /** After an alarm that failed. */
 const RETRY_MS = 5_000;
 
@@ -49,24 +43,24 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   readonly #alarm: TenantAlarm;
   readonly #waiters = new Waiters();
   readonly #pending = new PendingBatch();
-  readonly #stories = new CallStories();
-  readonly #limits = new KeyLimits();
   readonly #store: TenantStore;
   readonly #settings: TenantSettings;
+  readonly #desk: FrontDesk;
   readonly #effects: Effects;
+  readonly #forecasts: Forecasts;
   #dispatcher: Dispatcher | undefined;
-  #announcedAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = new TenantStore(ctx.storage);
     this.#alarm = new TenantAlarm(ctx.storage);
+    this.#desk = new FrontDesk((keyId) => this.#settings.rateLimits(keyId));
+    this.#forecasts = new Forecasts(env.DIRECTORY, ctx.id.name ?? '');
     this.#effects = new Effects({
       store: this.#store,
       waiters: this.#waiters,
       pending: this.#pending,
-      stories: this.#stories,
-      limits: this.#limits,
+      desk: this.#desk,
       config: () => this.#settings.config,
       call: (callId) => this.#dispatcher?.call(callId),
       wake: (ping) => ctx.waitUntil(this.#ping(ping)),
@@ -89,27 +83,25 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return refusal('tenant_unconfigured');
     if (this.#settings.isRevoked(keyId, version)) return refusal('key_revoked');
-    const limited = this.#charge(request);
+    const limited = this.#desk.arrive(request, Date.now());
     if (limited) return limited;
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
     await this.#step([{ type: 'submitted', call }]);
-    this.#announce();
+    this.ctx.waitUntil(this.#forecasts.announce(dispatcher, Date.now()));
     const answer = this.#waiters.answer(call.callId);
     if (answer?.status === 'granted') return { ...answer, ticket };
     if (answer) {
       this.#waiters.delete(call.callId);
       return answer;
     }
-    return { status: 'queued', ...this.#place(dispatcher, call.callId), ticket };
+    return { status: 'queued', ...this.#desk.queued(dispatcher, call.callId), ticket };
   }
 
   /** The report of a Worker that lost its ticket; idempotent. */
   async settle(callId: string, result: CallResult): Promise<void> {
     this.#waiters.delete(callId);
-    const { inputTokens = 0, outputTokens = 0 } = result;
-    this.#limits.settle(callId, inputTokens + outputTokens, Date.now());
-    this.#stories.ended(callId, result);
+    this.#desk.ended(callId, result, Date.now());
     await this.#step([{ type: 'ended', callId, result }]);
   }
 
@@ -123,8 +115,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   /** The client left and its Worker says so before the ticket does; idempotent. */
   async cancel(callId: string): Promise<void> {
     this.#waiters.delete(callId);
-    this.#limits.settle(callId, 0, Date.now());
-    this.#stories.cancelled(callId);
+    this.#desk.cancelled(callId, Date.now());
     await this.#step([{ type: 'cancelled', callId }]);
   }
 
@@ -168,7 +159,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     }
     this.#dispatcher = undefined;
     this.#settings.forget();
-    this.#stories.forget();
+    this.#desk.forget();
     await this.#store.clear();
     this.#alarm.rang();
   }
@@ -177,11 +168,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   async forecast(): Promise<ForecastAnswer> {
     const pings: PingOrder[] = [];
     await this.#step([{ type: 'forecast', aheadMs: FORECAST_PERIOD_MS }], pings);
-    const now = Date.now();
-    const worth = [...(this.#dispatcher?.backends.values() ?? [])].some(
-      (b) => b.canGoCold && b.arrivals.needProbability(now, HOUR_MS) >= WORTH_ASKING,
-    );
-    return worth ? { pings, nextAt: now + FORECAST_PERIOD_MS } : { pings };
+    return { pings, ...this.#forecasts.next(this.#dispatcher, Date.now()) };
   }
 
   /** How a ping ended that the cron sent. */
@@ -198,7 +185,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
 
   /** The story of a call as text, by its id or by its request's; undefined where it is not known. */
   async story(id: string): Promise<string | undefined> {
-    return this.#stories.tell(id);
+    return this.#desk.stories.tell(id);
   }
 
   override async alarm(): Promise<void> {
@@ -220,33 +207,6 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
 
   abandon(callId: string, ticket: Ticket): void {
     if (this.#waiters.owns(callId, ticket)) this.ctx.waitUntil(this.cancel(callId));
-  }
-
-  /** Charges the call to its key's limits; a refusal where they do not let it in. */
-  #charge(request: EnqueueRequest): Refusal | undefined {
-    const { call, keyId } = request;
-    const { callId, inputTokens, maxOutputTokens } = call;
-    const output = Math.min(maxOutputTokens ?? OUTPUT_TOKENS, OUTPUT_TOKENS);
-    const tokens = call.kind === 'llm' ? inputTokens + output : 0;
-    const limits = this.#settings.rateLimits(keyId);
-    const charged = this.#limits.admit({ callId, keyId, tokens }, limits, Date.now());
-    this.#stories.open(request, charged.gauges);
-    if (charged.ok) return undefined;
-    const { retryAfterMs } = charged;
-    this.#stories.refused(callId, 'rate_limit_exceeded', retryAfterMs);
-    const facts = this.#stories.facts(callId);
-    return { ...refusal('rate_limit_exceeded', retryAfterMs), ...(facts ? { facts } : {}) };
-  }
-
-  /** Where a call stands that waits. */
-  #place(dispatcher: Dispatcher, callId: string): { position: number; etaMs: number } {
-    const call = dispatcher.call(callId);
-    const backend = call && dispatcher.backends.get(call.request.backend);
-    if (!backend) return { position: 0, etaMs: 0 };
-    const found = { position: backend.line.position(call.run), etaMs: backend.expectedWaitMs() };
-    const standing = dispatcher.standing(call);
-    this.#stories.queued(call, { ...found, ...(standing ? { standing } : {}) });
-    return found;
   }
 
   /** After a change of the configuration: what it grants and when it is due may be new. */
@@ -289,15 +249,5 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     if (!config) return;
     const { ok, tookMs } = await wakeEndpoint(config, ping, { ...this.env });
     await this.woken(ping, ok, tookMs);
-  }
-
-  /** Has the cron ask for forecasts while there is traffic to backends that go cold. */
-  #announce(): void {
-    const now = Date.now();
-    if (now - this.#announcedAt < ANNOUNCE_MS) return;
-    const wanted = [...(this.#dispatcher?.backends.values() ?? [])].some((b) => b.canGoCold);
-    if (!wanted) return;
-    this.#announcedAt = now;
-    this.ctx.waitUntil(announce(this.env.DIRECTORY, this.ctx.id.name ?? '', now));
   }
 }
