@@ -40,12 +40,13 @@ const CHANGING = new RegExp(
     String.raw`\d{4}-\d{2}-\d{2}`,
     String.raw`\d{1,2}:\d{2}(:\d{2})?`,
     String.raw`(?:~|[A-Za-z]:)?(?:[\\/][\w.@+-]+){2,}`,
-    String.raw`[0-9a-f]{8}-[0-9a-f-]{20,}`,
+    '[0-9a-f]{8}-[0-9a-f-]{20,}',
     String.raw`\b[0-9a-f]{16,}\b`,
     String.raw`\d{5,}`,
   ].join('|'),
   'gi',
 );
+/** APIs whose calls are turns of a conversation. */
 const CONVERSATIONS = new Set(['chat', 'responses', 'messages']);
 const SYSTEM_ROLES = new Set(['system', 'developer']);
 
