@@ -19,7 +19,9 @@ export const app = new Hono<AppEnv>();
 app.use(async (c, next) => {
   const id = requestId(c.req.header('x-request-id'));
   c.set('requestId', id);
-  await next();
+  // A Host header that makes no URL: whoever asks for the path further on would fail over it.
+  if (URL.canParse(c.req.url)) await next();
+  else c.res = errorResponse({ code: 'invalid_request_error', param: 'host' });
   if (!c.res.headers.has('x-request-id')) c.res.headers.set('x-request-id', id);
 });
 

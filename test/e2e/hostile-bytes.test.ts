@@ -103,7 +103,7 @@ describe('a request that can be cut two ways', () => {
     ],
     [
       'chunks and a length',
-      head(CHAT, ['transfer-encoding: chunked', 'content-length: 4']) + `${chunked(BODY)}`,
+      head(CHAT, ['transfer-encoding: chunked', 'content-length: 4']) + chunked(BODY),
     ],
     [
       'two lengths that differ',
@@ -141,6 +141,10 @@ describe('a request that can be cut two ways', () => {
     ['a NUL in a header', head(CHAT, ['x-talaria-app: a\u0000b', length(BODY)]) + BODY],
     ['a CR in a header', head(CHAT, ['x-talaria-app: a\rx-evil: 1', length(BODY)]) + BODY],
     ['two hosts', head(CHAT, ['host: other', length(BODY)]) + BODY],
+    [
+      'a host that is none',
+      head(CHAT, ['host: [::1', length(BODY)]).replace('host: t\r\n', '') + BODY,
+    ],
     ['a header without end', head(CHAT, [`x-long: ${'x'.repeat(200_000)}`, length(BODY)]) + BODY],
     ['no request at all', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\r\n\r\n'],
     ['another protocol', `POST ${CHAT} HTTP/9.9\r\nhost: t\r\n\r\n`],
