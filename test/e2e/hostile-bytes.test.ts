@@ -67,7 +67,9 @@ function raw(bytes: string, end: 'wait' | 'half-close' | 'reset' = 'wait'): Prom
     let received = '';
     // Half open, so that an answer can still be read after our own end.
     const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
-    socket.setTimeout(3_000, () => socket.destroy());
+    // Only who asked for the connection's end can wait for it.
+    const patienceMs = bytes.includes('connection: close') ? 60_000 : 3_000;
+    socket.setTimeout(patienceMs, () => socket.destroy());
     socket.on('data', (data) => {
       received += data.toString();
     });
