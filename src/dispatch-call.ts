@@ -15,6 +15,7 @@ import type { CallFacts, CallRequest, Grant, RefusedCode } from './protocol.ts';
 import { Exchange } from './proxy.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import type { Reading } from './streams/reading.ts';
+import type { Upload } from './upload.ts';
 
 /** What is to be sent, and how the answer is to be read. */
 export interface CallPlan {
@@ -23,8 +24,9 @@ export interface CallPlan {
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
-  /** The body as the client sent it. */
-  readonly content: string | Uint8Array<ArrayBuffer>;
+  /** The body as the client sent it; absent where it is relayed as it comes, and only once. */
+  readonly content: string | Uint8Array<ArrayBuffer> | undefined;
+  readonly upload?: Upload | undefined;
   readonly method: string;
   /** Path and query behind the endpoint's URL. */
   readonly path: string;
@@ -94,6 +96,7 @@ export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<
       }),
     reading: plan.reading,
     choices: plan.choices,
+    upload: plan.upload,
     stripUsage,
     timeouts: address.timeouts,
     added,

@@ -9,8 +9,10 @@ import { openaiGeneric } from './endpoints/openai-generic.ts';
 import { type ApiError, errorResponse } from './errors.ts';
 import { answerHeaders } from './headers.ts';
 import type { CallResult } from './protocol.ts';
+import { fetchSameUrl } from './same-url.ts';
 import { AnswerStream } from './streams/answer-stream.ts';
 import type { Reading } from './streams/reading.ts';
+import type { Upload } from './upload.ts';
 import { PlainUsage } from './usage.ts';
 import { type CallTimeouts, Watchdog } from './watchdog.ts';
 
@@ -31,6 +33,8 @@ export interface Forwarding {
   /** Answers asked for in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
   readonly timeouts: CallTimeouts;
+  /** The request's body where it is relayed as it comes. */
+  readonly upload?: Upload | undefined;
   /** Headers that Talaria adds to the answer. */
   readonly added: Readonly<Record<string, string>>;
 }
@@ -53,7 +57,12 @@ export class Exchange {
     this.#watchdog = new Watchdog(forwarding.timeouts, () => {
       if (this.#idle) void this.#end('cancelled');
     });
-    const { slot } = forwarding;
+    const { slot, upload } = forwarding;
+    // As long as the client sends, the endpoint is not silent.
+    if (upload) {
+      upload.onPiece = () => this.#watchdog.again();
+      upload.onFailure = () => this.#watchdog.abort();
+    }
     this.#renewal = setInterval(() => void slot.renew(), slot.grant.leaseMs / 3);
   }
 
@@ -62,6 +71,12 @@ export class Exchange {
     const upstream = await this.#send();
     if (upstream instanceof Response) return this.#answer(upstream);
     const timeout = this.#watchdog.expired;
+    const failure = this.#f.upload?.failure;
+    if (failure) {
+      // The client's doing: it says nothing of the endpoint.
+      await this.#end('cancelled');
+      return this.#refuse(failure);
+    }
     await this.#end('failed', { fault: true });
     if (timeout)
       return this.#refuse({ code: 'upstream_timeout', message: `The endpoint: ${timeout}.` });
@@ -83,7 +98,8 @@ export class Exchange {
 
   async #send(): Promise<Response | undefined> {
     try {
-      return await fetch(this.#f.request(this.#watchdog.signal));
+      const request = this.#f.request(this.#watchdog.signal);
+      return await fetchSameUrl(request, () => this.#watchdog.again());
     } catch {
       return undefined;
     }
@@ -162,7 +178,8 @@ export class Exchange {
   /** The endpoint broke off in mid-answer: the client must not take it for a whole one. */
   async #broke(sink: ReadableStreamDefaultController<Uint8Array>, error: unknown): Promise<void> {
     const timeout = this.#watchdog.expired;
-    await this.#end('failed', { fault: true });
+    if (this.#f.upload?.failure) await this.#end('cancelled');
+    else await this.#end('failed', { fault: true });
     if (!this.#stream) return sink.error(error);
     const told: ApiError = timeout
       ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
