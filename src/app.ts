@@ -9,6 +9,7 @@ import { calls } from './routes/calls.ts';
 import { media } from './routes/media.ts';
 import { messages } from './routes/messages.ts';
 import { openai } from './routes/openai.ts';
+import { openapi } from './routes/openapi.ts';
 import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
@@ -26,6 +27,7 @@ app.use(async (c, next) => {
 });
 
 app.route('/', status);
+app.route('/', openapi);
 app.use('/v1/*', anthropicForm, tenantAuth);
 app.route('/v1/backends', backends);
 app.route('/v1/runs', runs);

@@ -63,6 +63,8 @@ const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
 
 export type ErrorCode = keyof typeof FORMS;
 
+export const ERROR_CODES = Object.keys(FORMS) as ErrorCode[];
+
 /** An expected failure, as a value. */
 export interface ApiError {
   readonly code: ErrorCode;

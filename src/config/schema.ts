@@ -121,6 +121,9 @@ const tenant = z.strictObject({
   keys: z.array(keyHash).max(1_000).optional(),
 });
 
+/** As a client writes it. */
+export const tenantSchema = tenant;
+
 export type TenantConfig = z.infer<typeof tenant>;
 export type KeyHash = z.infer<typeof keyHash>;
 export type BackendConfig = TenantConfig['backends'][string];
