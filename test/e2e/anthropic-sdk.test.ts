@@ -169,6 +169,23 @@ describe('errors', () => {
     }
   });
 
+  it('of an endpoint that fails to count are told, too', async () => {
+    bench.gpu.fault({ kind: '500' });
+    const error = await errorOf(client.messages.countTokens({ model: 'm', messages }));
+    expect(error.status).toBe(502);
+    expect(error.error).toMatchObject({ error: { type: 'api_error' } });
+  });
+
+  it('meet the key of these paths elsewhere', async () => {
+    const answer = await fetch(`${baseURL}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'x-api-key': bench.apiKey },
+      body: JSON.stringify(request),
+    });
+    expect(answer.status).toBe(401);
+    expect(await answer.json()).toMatchObject({ error: { code: 'invalid_api_key' } });
+  });
+
   it('of a body that is too large are told, too', async () => {
     const huge = [{ role: 'user' as const, content: 'x'.repeat(10_100_000) }];
     const error = await errorOf(client.messages.create({ ...request, messages: huge }));

@@ -76,6 +76,7 @@ describe('the description', () => {
     // Some things cannot be there: but then it says which.
     if (answer.status === 404) expect(JSON.parse(text).error.code).not.toBe('not_found');
     expect(answer.status).not.toBe(405);
+    expect(answer.headers.get('x-request-id')).toBeTruthy();
     expect(answer.status).toBeLessThan(500);
   });
 });
