@@ -32,6 +32,7 @@ export async function startClientBench(): Promise<ClientBench> {
     backends: { m: { models: ['m'], endpoints: [endpoint] } },
   });
   let busy = 0;
+  const holders: AbortController[] = [];
   return {
     dispatcher,
     gpu,
@@ -46,6 +47,7 @@ export async function startClientBench(): Promise<ClientBench> {
         },
       });
       const holder = new AbortController();
+      holders.push(holder);
       const held = await fetch(`${baseURL}/chat/completions`, {
         method: 'POST',
         headers: { authorization: `Bearer ${key}` },
@@ -86,6 +88,7 @@ export async function startClientBench(): Promise<ClientBench> {
       };
     },
     close: async () => {
+      for (const holder of holders) holder.abort();
       await dispatcher.close();
       await gpu.close();
     },

@@ -204,7 +204,7 @@ describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) =
   });
 
   it('is told when the endpoint falls silent, before and after its first byte', async () => {
-    const own = await keyOf(`hasty-${name}`, { firstByteMs: 400, idleMs: 400 });
+    const own = await keyOf(`hasty-${name}`, { firstByteMs: 1_500, idleMs: 1_500 });
     behave = (res) => void streaming(res).write(whole);
     const text = await (await call(path, {}, own)).text();
     const told = faultIn(name, text.slice(whole.length));
@@ -217,6 +217,22 @@ describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) =
     expect(error.code ?? error.type).toBe(
       name === 'messages' ? 'timeout_error' : 'upstream_timeout',
     );
+  });
+
+  it('is told when it takes longer than any call may', async () => {
+    const own = await keyOf(`endless-${name}`, { totalMs: 2_500, idleMs: 2_000 });
+    behave = (res) => {
+      streaming(res).write(events[0]);
+      const more = setInterval(() => res.write(events[1]), 50);
+      res.once('close', () => clearInterval(more));
+    };
+    const text = await (await call(path, {}, own)).text();
+    const told = faultIn(
+      name,
+      text.slice(text.lastIndexOf(events[1] ?? '') + (events[1] ?? '').length),
+    );
+    if (name === 'messages') expect(told.type).toBe('timeout_error');
+    else expect(told.code).toBe('upstream_timeout');
   });
 });
 
