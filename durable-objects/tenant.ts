@@ -105,6 +105,19 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     await this.#step([{ type: 'ended', callId, result }]);
   }
 
+  /** An attempt failed before anything reached the client. True where the call waits for another. */
+  async again(callId: string, result: CallResult): Promise<boolean> {
+    const dispatcher = this.#dispatcher;
+    this.#waiters.reopen(callId);
+    this.#desk.attempted(callId, result);
+    await this.#step([{ type: 'ended', callId, result, again: true }]);
+    // Of a call that was refused in the same step its caller is told, too.
+    if (dispatcher?.call(callId) || this.#waiters.answer(callId)) return true;
+    this.#waiters.delete(callId);
+    this.#desk.ended(callId, result, Date.now());
+    return false;
+  }
+
   /** The caller still lives; without this for `leaseMs` its slot is taken back. */
   async renew(callId: string): Promise<void> {
     await this.#step([{ type: 'renewed', callId }]);
@@ -203,6 +216,12 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     const answer = await (this.#waiters.wait(callId) ?? refusal('queue_timeout'));
     if (answer.status === 'refused') this.#waiters.delete(callId);
     return answer;
+  }
+
+  where(callId: string): { position: number; etaMs: number } {
+    const dispatcher = this.#dispatcher;
+    if (!dispatcher || dispatcher.call(callId)?.lease) return { position: 0, etaMs: 0 };
+    return this.#desk.queued(dispatcher, callId);
   }
 
   abandon(callId: string, ticket: Ticket): void {

@@ -26,6 +26,14 @@ export class Waiters {
     this.#waiters.set(callId, { owner, answer: undefined, promise, resolve });
   }
 
+  /** The caller waits once more, for another attempt. */
+  reopen(callId: string): void {
+    const waiter = this.#waiters.get(callId);
+    if (!waiter) return;
+    this.#waiters.delete(callId);
+    this.add(callId, waiter.owner);
+  }
+
   owns(callId: string, owner: object): boolean {
     return this.#waiters.get(callId)?.owner === owner;
   }

@@ -39,6 +39,7 @@ export async function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Resp
     },
     reading: api.reading,
     choices: request.choices,
+    streams: request.stream,
   };
   const call = { content: request.text, streams: request.stream };
   return onceOnly(c, call, () => dispatchCall(c, plan));

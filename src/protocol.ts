@@ -87,7 +87,14 @@ export interface Queued {
 /** The caller's hold on its place or its slot: when it is disposed of, both are given up. */
 export interface TicketMethods {
   granted(): Promise<Grant | Refusal>;
+  /** How many runs go before a call that waits, plus one (0: it has a slot), and for how long. */
+  where(): Promise<{ position: number; etaMs: number }>;
   report(result: CallResult): Promise<void>;
+  /**
+   * Reports an attempt that failed before anything reached the client, who would rather have another:
+   * true where the call is back in the line, and `granted` is to be asked again.
+   */
+  again(result: CallResult): Promise<boolean>;
   renew(): Promise<void>;
 }
 

@@ -45,5 +45,6 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
     // A tool's calls are measured in milliseconds as they are.
     speed: backend.speed ?? (backend.models.length > 0 ? ASSUMED_LLM_SPEED : SERVICE_SPEED),
     prewarm: backend.prewarm ?? config.prewarm,
+    failover: backend.fallback !== undefined,
   };
 }

@@ -36,6 +36,8 @@ const endpoint = z.strictObject({
   coldStart: coldStart.optional(),
   /** Ask for usage in streams where the client did not. Off for servers that refuse the field. */
   includeUsage: z.boolean().default(true),
+  /** It is a vLLM that tells of its own queue in a header when it is asked to. */
+  loadMetrics: z.boolean().default(false),
 });
 
 const queue = z.strictObject({
@@ -69,6 +71,10 @@ const backend = z.strictObject({
   speed: z.strictObject({ inputMs: z.number().min(0), outputMs: z.number().min(0.001) }).optional(),
   /** Instead of the tenant's. */
   prewarm: prewarm.optional(),
+  /** The backend that serves its calls while it cannot. */
+  fallback: name.optional(),
+  /** A stream that waits for so long is begun, and kept alive with comments. */
+  queueCommentsAfterMs: milliseconds.default(10_000),
 });
 
 /** A minute, for one key; without limit where absent. */
@@ -146,7 +152,27 @@ export function endpointId(config: EndpointConfig): string {
   return config.name ?? config.url;
 }
 
+/** Each backend's way of falling back, which must end. */
+function* checkFallbacks({ backends }: TenantConfig): Iterable<Problem> {
+  for (const [start, { fallback }] of Object.entries(backends)) {
+    if (fallback === undefined) continue;
+    const param = `backends.${start}.fallback`;
+    if (!Object.hasOwn(backends, fallback)) {
+      yield { param, message: `there is no backend "${fallback}"` };
+      continue;
+    }
+    const passed = new Set([start]);
+    let at: string | undefined = fallback;
+    while (at !== undefined && !passed.has(at)) {
+      passed.add(at);
+      at = backends[at]?.fallback;
+    }
+    if (at !== undefined) yield { param, message: `it leads back to "${at}"` };
+  }
+}
+
 function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<Problem> {
+  yield* checkFallbacks(config);
   const backendOfModel = new Map<string, string>();
   for (const [backendName, b] of Object.entries(config.backends)) {
     if (backendName === 'client') {

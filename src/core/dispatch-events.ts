@@ -10,7 +10,13 @@ import type { RecordedRun } from './recorded-run.ts';
 
 export type DispatchEvent =
   | { readonly type: 'submitted'; readonly call: CallRequest }
-  | { readonly type: 'ended'; readonly callId: string; readonly result: CallResult }
+  /** `again`: nothing of an answer has reached the client, who would rather have another attempt. */
+  | {
+      readonly type: 'ended';
+      readonly callId: string;
+      readonly result: CallResult;
+      readonly again?: boolean;
+    }
   | { readonly type: 'cancelled'; readonly callId: string }
   | { readonly type: 'renewed'; readonly callId: string }
   | {
@@ -41,6 +47,8 @@ export type RefusalCode =
   | 'run_calls_exceeded'
   | 'queue_timeout'
   | 'backend_warming'
+  /** No endpoint can be used now, and there is another backend to go to. */
+  | 'backend_down'
   | 'backend_removed';
 
 export interface Granted {

@@ -20,6 +20,8 @@ export interface BackendSpec {
   /** Speed assumed until calls have told. */
   readonly speed: Speed;
   readonly prewarm: PrewarmSpec;
+  /** There is a backend to fall back on: calls do not wait for endpoints that are all left alone. */
+  readonly failover?: boolean;
 }
 
 export interface PrewarmSpec {

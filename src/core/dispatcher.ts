@@ -22,6 +22,7 @@ import { Prewarmer } from './prewarmer.ts';
 import type { Random } from './random.ts';
 import { Ranking } from './ranking.ts';
 import type { CallRecord } from './recorded-run.ts';
+import { goesOn } from './retry.ts';
 import { RunRegister } from './run-register.ts';
 import type { Taken } from './waiting-line.ts';
 
@@ -114,7 +115,7 @@ export class Dispatcher {
       case 'submitted':
         return this.#submit(event.call, now);
       case 'ended':
-        return this.#end(event.callId, event.result, now);
+        return this.#end(event.callId, event.result, event.again ?? false, now);
       case 'cancelled':
         return this.#cancel(event.callId, now);
       case 'renewed':
@@ -149,6 +150,9 @@ export class Dispatcher {
     }
     const backend = this.backends.get(request.backend);
     if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
+    if (backend.spec.failover && backend.isDown(now)) {
+      return this.#refuse(callId, 'backend_down', 1_000);
+    }
     const goesAtOnce = backend.line.size === 0 && backend.pick(now) !== undefined;
     if (!goesAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
@@ -161,23 +165,33 @@ export class Dispatcher {
     this.#calls.set(callId, call);
     if (call.visit.fanOut === 1) this.#prewarmer.needed(call, now);
     this.#ranking.arriving(request.app, backend);
+    backend.retries.earn();
+    this.#wait(call, backend, now);
+  }
+
+  #wait(call: LiveCall, backend: Backend, now: number): void {
+    const { request } = call;
     backend.line.add(call);
     // The wait counts from the first submission, so asking again does not prolong it.
     this.#limits.set(call, request.arrivedAt + backend.maxWaitMs(request), call.seq);
     this.#prewarmer.askSoon(now);
   }
 
-  #end(callId: string, result: CallResult, now: number): void {
+  #end(callId: string, result: CallResult, again: boolean, now: number): void {
     const call = this.#calls.get(callId);
     if (!call?.lease) return;
+    const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
-    if (result.cold) endpoint?.becameCold();
-    if (result.outcome === 'ok') endpoint?.succeeded(now);
-    else if (result.endpointFault) endpoint?.failed(now);
+    endpoint?.heard(result, now);
     const backend = this.backends.get(call.request.backend);
+    if (again && backend && goesOn(call, backend, result, id)) {
+      call.lease = undefined;
+      if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
+      return this.#wait(call, backend, now);
+    }
     // Its slot is free again, and counted for it.
     const atEnd = (endpoint?.inFlight ?? 0) + 1;
-    backend?.observe(result, call, call.lease.endpoint, (call.concurrency + atEnd) / 2);
+    backend?.observe(result, call, id, (call.concurrency + atEnd) / 2);
     const record = recordOf(call.request, result);
     if (backend && record) {
       const { output } = demandOf(record, backend.speed.value);
@@ -210,11 +224,7 @@ export class Dispatcher {
     const id = call.lease?.endpoint ?? '';
     const backend = this.backends.get(call.request.backend);
     const endpoint = backend?.endpoints.get(id);
-    if (endpoint) {
-      endpoint.inFlight -= 1;
-      endpoint.lastActiveAt = now;
-      endpoint.lastServedAt = now;
-    }
+    endpoint?.released(now);
     if (backend && call.urgent) backend.urgentRunning -= 1;
     backend?.settle(id);
     if (backend?.removed && backend.endpoints.size === 0) this.backends.delete(backend.name);
@@ -279,16 +289,20 @@ export class Dispatcher {
       const { slots, urgentRunning } = backend;
       const next = endpoint && backend.line.take({ now, slots, urgentRunning });
       if (!endpoint || !next) break;
-      this.#grant(next, backend, endpoint, now);
+      const { avoid } = next.call;
+      this.#grant(next, backend, (avoid && backend.pick(now, avoid)) ?? endpoint, now);
+    }
+    if (backend.spec.failover && backend.line.size > 0 && backend.isDown(now)) {
+      this.#refuseAll(backend, 'backend_down', now);
     }
     this.#prewarmer.wakeForDemand(backend, now, this.#effects);
   }
 
   #grant({ call, key, urgent }: Taken, backend: Backend, endpoint: Endpoint, now: number): void {
-    endpoint.inFlight += 1;
+    endpoint.granted(now);
     call.urgent = urgent;
+    call.attempts += 1;
     if (urgent) backend.urgentRunning += 1;
-    endpoint.lastActiveAt = now;
     this.#prewarmer.granted(backend, endpoint, call, now, this.#effects);
     const lease: Lease = {
       endpoint: endpoint.spec.id,
@@ -305,6 +319,15 @@ export class Dispatcher {
     const coldMs = call.metCold ? Math.max(0, endpoint.warmSince - call.request.arrivedAt) : 0;
     const endpointState = endpoint.state;
     this.#emit(grantEffect(call, lease, { ...standing, coldMs, endpointState }));
+  }
+
+  /** Whoever waits for the backend is told that it is in vain. */
+  #refuseAll(backend: Backend, code: RefusalCode, now: number): void {
+    for (const call of [...backend.line.calls()]) {
+      backend.line.remove(call);
+      this.#refuse(call.request.callId, code, code === 'backend_down' ? 1_000 : 0);
+      this.#settle(call, undefined, now);
+    }
   }
 
   #refuse(callId: string, code: RefusalCode, retryAfterMs: number): void {
@@ -342,11 +365,7 @@ export class Dispatcher {
 
   /** A backend that is configured no more: its waiting calls are refused, its running ones end. */
   #retire(backend: Backend, now: number): void {
-    for (const call of [...backend.line.calls()]) {
-      backend.line.remove(call);
-      this.#refuse(call.request.callId, 'backend_removed', 0);
-      this.#settle(call, undefined, now);
-    }
+    this.#refuseAll(backend, 'backend_removed', now);
     backend.remove();
     if (backend.endpoints.size === 0) this.backends.delete(backend.name);
   }

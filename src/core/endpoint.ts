@@ -4,6 +4,15 @@
  * dispatcher's own count of granted slots is the only load it believes: scraped gauges are late.
  */
 
+import type { CallResult } from './call-result.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
+import { EffectiveSlots } from './effective-slots.ts';
+
+/** After an answer of "loading" without a time, ms. */
+const LOADING_PAUSE_MS = 1_000;
+/** After an answer of "overloaded" while no other call of ours ran there, ms. */
+const BUSY_PAUSE_MS = 500;
+
 export interface ColdStartSpec {
   /** Assumed time from a wake until it answers, in ms, until wakes have been seen. */
   readonly estimateMs: number;
@@ -45,10 +54,6 @@ export interface EndpointSnapshot {
 }
 
 const COLD_STARTS_KEPT = 20;
-/** Failures in a row after which an endpoint is left alone for a while. */
-const FAILURES_TO_REST = 3;
-const FIRST_REST_MS = 500;
-const LONGEST_REST_MS = 30_000;
 /** A wake that is not answered within so many estimates is given up. */
 const WAKE_PATIENCE = 4;
 const LEAST_WAKE_PATIENCE_MS = 60_000;
@@ -64,9 +69,8 @@ export class Endpoint {
   warmSince: number;
   /** The wake that is under way, or whose outcome is not known yet. */
   wake: Wake | undefined;
-  /** Not to be used before this time: it failed several times in a row. */
-  restsUntil = 0;
-  #failures = 0;
+  readonly breaker = new CircuitBreaker();
+  readonly #effective = new EffectiveSlots();
   #coldStartsMs: number[] = [];
 
   constructor(spec: EndpointSpec, now: number) {
@@ -78,12 +82,55 @@ export class Endpoint {
   }
 
   get free(): number {
-    return this.spec.slots - this.inFlight;
+    return this.#effective.of(this.spec.slots) - this.inFlight;
   }
 
   /** True where a call sent now would be served at once. */
   isReady(now: number): boolean {
-    return this.state === 'warm' && this.free > 0 && now >= this.restsUntil;
+    return this.state === 'warm' && this.free > 0 && this.breaker.admits(now);
+  }
+
+  /** Not to be used before this time, epoch ms: it failed several times in a row. */
+  get restsUntil(): number {
+    return this.breaker.openUntil;
+  }
+
+  /** A call is sent to it. */
+  granted(now: number): void {
+    this.inFlight += 1;
+    this.lastActiveAt = now;
+    this.lastServedAt = now;
+    this.breaker.sent(now);
+  }
+
+  /** A call is over there, however it ended. */
+  released(now: number): void {
+    this.inFlight -= 1;
+    this.lastActiveAt = now;
+    this.lastServedAt = now;
+    this.breaker.over();
+  }
+
+  /** What a call's end tells of it. */
+  heard(result: CallResult, now: number): void {
+    const { slots } = this.spec;
+    const running = this.inFlight + 1;
+    if (result.cold && this.spec.coldStart) this.becameCold();
+    // Loading, though it is not known to go cold: it is left alone for a moment.
+    else if (result.cold) this.breaker.pause(now, result.retryAfterMs ?? LOADING_PAUSE_MS);
+    if (result.busy) {
+      this.#effective.overloaded(slots, running);
+      // With calls of its own still running, their ends make room; without, others fill it.
+      if (result.retryAfterMs !== undefined) this.breaker.pause(now, result.retryAfterMs);
+      else if (running <= 1) this.breaker.pause(now, BUSY_PAUSE_MS);
+    }
+    if (result.queuedThere !== undefined) {
+      this.#effective.queued(slots, running, result.queuedThere);
+    }
+    if (result.outcome === 'ok') {
+      this.succeeded(now);
+      if (!result.queuedThere) this.#effective.succeeded(slots);
+    } else if (result.endpointFault) this.failed(now);
   }
 
   /** P95 of the cold starts seen, in ms; the configured estimate before the first. */
@@ -108,21 +155,16 @@ export class Endpoint {
     if (this.state !== 'warm') this.warmSince = now;
     this.state = 'warm';
     this.lastActiveAt = now;
-    this.#failures = 0;
-    this.restsUntil = 0;
+    this.breaker.succeeded();
   }
 
   becameCold(): void {
     if (this.state !== 'draining' && this.spec.coldStart) this.state = 'cold';
   }
 
-  /** It refused, broke or did not wake: after three in a row it rests, each time twice as long. */
+  /** It refused, broke or did not wake. */
   failed(now: number): void {
-    this.#failures += 1;
-    const beyond = this.#failures - FAILURES_TO_REST;
-    if (beyond >= 0) {
-      this.restsUntil = now + Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** beyond);
-    }
+    this.breaker.failed(now);
   }
 
   succeeded(now: number): void {

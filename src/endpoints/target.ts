@@ -13,6 +13,8 @@ export interface EndpointAddress {
   readonly model?: string;
   readonly wakePath?: string;
   readonly includeUsage: boolean;
+  /** It tells of its own queue when it is asked to. */
+  readonly loadMetrics?: boolean;
   readonly timeouts: TenantConfig['backends'][string]['timeouts'];
 }
 
@@ -34,6 +36,7 @@ export function addressOf(
     url: found.url,
     includeUsage: found.includeUsage,
     timeouts: backend.timeouts,
+    ...(found.loadMetrics ? { loadMetrics: true } : {}),
     ...(found.auth === undefined ? {} : { secret: found.auth.secret }),
     ...(model === undefined ? {} : { model }),
     ...(found.coldStart?.wakePath === undefined ? {} : { wakePath: found.coldStart.wakePath }),
