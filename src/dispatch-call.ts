@@ -7,7 +7,7 @@ import type { Context } from 'hono';
 import { Admission, type Admitted, type Slot } from './admission.ts';
 import { callRequestOf, ownFacts } from './call-request.ts';
 import { forgetTenant, type LoadedTenant } from './config/store.ts';
-import { openaiGeneric } from './endpoints/openai-generic.ts';
+import { adapterOf } from './endpoints/registry.ts';
 import { type EndpointAddress, targetOf } from './endpoints/target.ts';
 import { type ApiError, errorResponse } from './errors.ts';
 import { explainHeaders, serverTiming } from './explain.ts';
@@ -34,7 +34,10 @@ export interface CallPlan {
   /** Path and query behind the endpoint's URL. */
   readonly path: string;
   /** The body for this endpoint, and whether usage was asked for without the client's wish. */
-  readonly body: (address: EndpointAddress) => { body: BodyInit | null; stripUsage: boolean };
+  readonly body: (
+    address: EndpointAddress,
+    rankMs: number,
+  ) => { body: BodyInit | null; stripUsage: boolean };
   readonly reading: Reading;
   /** Answers asked for in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
@@ -164,12 +167,13 @@ class Call {
       const message = 'A secret that the endpoint needs is not set.';
       return { response: errorResponse({ code: 'tenant_misconfigured', message }, added) };
     }
-    const { url, authorization } = found.target;
-    const { body, stripUsage } = plan.body(address);
+    const { url, auth } = found.target;
+    const adapter = adapterOf(address.kind);
+    const { body, stripUsage } = plan.body(address, slot.grant.rankMs);
     this.#exchange = new Exchange({
       slot: { ...slot, report: (r) => slot.report(r).finally(this.#over.resolve) },
       request: (signal) => {
-        const headers = upstreamHeaders(c.req.raw.headers, authorization);
+        const headers = upstreamHeaders(c.req.raw.headers, { ...adapter.callHeaders, ...auth });
         if (address.loadMetrics) headers.set('endpoint-load-metrics-format', 'JSON');
         const { method } = plan;
         const to = `${url.replace(/\/+$/, '')}${plan.path}`;
@@ -180,8 +184,7 @@ class Call {
       upload: plan.upload,
       stripUsage,
       timeouts: address.timeouts,
-      // What a tool says of the one who asks is its answer, and no fault of its own.
-      classify: (status, text) => openaiGeneric.classify(status, text),
+      classify: (status, text) => adapter.classify(status, text, address.model === undefined),
       added,
     });
     this.#attempts += 1;

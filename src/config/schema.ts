@@ -5,8 +5,8 @@
  */
 import { z } from 'zod';
 import { POLICY_NAMES } from '../core/policies/registry.ts';
-import { type Problem, problemsOf } from '../problem.ts';
-import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
+import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
+import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
 
 const name = z
   .string()
@@ -31,8 +31,24 @@ const endpoint = z.strictObject({
   url: z.string().max(2048),
   /** Calls at a time. */
   slots: z.int().min(1).max(100_000).default(8),
-  /** Name of the Worker secret that holds its key, sent as a bearer token. */
-  auth: z.strictObject({ secret: z.string().regex(/^[A-Z][A-Z0-9_]*$/) }).optional(),
+  /** The platform that it runs on. */
+  kind: z.enum(ENDPOINT_KINDS).default('openai-generic'),
+  /** Where the platform's management API tells how it stands (Baseten). */
+  statusUrl: z.string().max(2048).optional(),
+  /** Name of the Worker secret that holds its key, and how it is sent. */
+  auth: z
+    .strictObject({
+      secret: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
+      header: z.enum(['authorization', 'x-api-key', 'api-key']).default('authorization'),
+      /** Before the key; empty for the key alone. */
+      scheme: z
+        .string()
+        .regex(/^[A-Za-z-]{0,32}$/)
+        .default('Bearer'),
+    })
+    .optional(),
+  /** Pass the rank on as the engine's own priority; an engine that is not told so refuses it. */
+  priority: z.enum(PRIORITY_STYLES).optional(),
   coldStart: coldStart.optional(),
   /** Ask for usage in streams where the client did not. Off for servers that refuse the field. */
   includeUsage: z.boolean().default(true),
@@ -135,73 +151,7 @@ export type KeyHash = z.infer<typeof keyHash>;
 export type BackendConfig = TenantConfig['backends'][string];
 export type EndpointConfig = BackendConfig['endpoints'][number];
 
-export type ParsedConfig =
-  | { readonly ok: true; readonly config: TenantConfig }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
-
-/** Checks a configuration and fills in the defaults. */
-export function parseTenantConfig(input: unknown, rules: UrlRules): ParsedConfig {
-  const parsed = tenant.safeParse(input);
-  if (!parsed.success) return { ok: false, problems: problemsOf(parsed.error) };
-  const problems = [...crossCheck(parsed.data, rules)];
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, config: parsed.data };
-}
-
 /** An endpoint's name within its backend. */
 export function endpointId(config: EndpointConfig): string {
   return config.name ?? config.url;
-}
-
-/** Each backend's way of falling back, which must end. */
-function* checkFallbacks({ backends }: TenantConfig): Iterable<Problem> {
-  for (const [start, { fallback }] of Object.entries(backends)) {
-    if (fallback === undefined) continue;
-    const param = `backends.${start}.fallback`;
-    if (!Object.hasOwn(backends, fallback)) {
-      yield { param, message: `there is no backend "${fallback}"` };
-      continue;
-    }
-    const passed = new Set([start]);
-    let at: string | undefined = fallback;
-    while (at !== undefined && !passed.has(at)) {
-      passed.add(at);
-      at = backends[at]?.fallback;
-    }
-    if (at !== undefined) yield { param, message: `it leads back to "${at}"` };
-  }
-}
-
-function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<Problem> {
-  yield* checkFallbacks(config);
-  const backendOfModel = new Map<string, string>();
-  for (const [backendName, b] of Object.entries(config.backends)) {
-    if (backendName === 'client') {
-      yield {
-        param: 'backends.client',
-        message: 'the name "client" is taken: units of the client',
-      };
-    }
-    for (const [i, model] of b.models.entries()) {
-      const other = backendOfModel.get(model);
-      if (other !== undefined) {
-        const param = `backends.${backendName}.models[${i}]`;
-        yield { param, message: `model "${model}" is served by backend "${other}" already` };
-      }
-      backendOfModel.set(model, backendName);
-    }
-    const ids = new Set<string>();
-    for (const [i, e] of b.endpoints.entries()) {
-      const at = `backends.${backendName}.endpoints[${i}]`;
-      const problem = endpointUrlProblem(e.url, rules);
-      if (problem) yield { param: `${at}.url`, message: problem };
-      if (e.auth?.secret === 'ADMIN_TOKEN') {
-        const message = "the administrator's token is no key of an endpoint";
-        yield { param: `${at}.auth.secret`, message };
-      }
-      if (ids.has(endpointId(e))) {
-        yield { param: `${at}.name`, message: `"${endpointId(e)}" is named twice in this backend` };
-      }
-      ids.add(endpointId(e));
-    }
-  }
 }

@@ -1,7 +1,7 @@
 /** The configuration: its defaults, and what is refused, by the path of the field that is wrong. */
 import { describe, expect, it } from 'vitest';
 import { endpointUrlProblem } from '../../src/config/endpoint-url.ts';
-import { parseTenantConfig } from '../../src/config/schema.ts';
+import { parseTenantConfig } from '../../src/config/parse.ts';
 
 const SMALLEST = {
   backends: { m: { models: ['m'], endpoints: [{ url: 'http://127.0.0.1:9000/v1', slots: 8 }] } },
