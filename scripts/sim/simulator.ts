@@ -25,6 +25,8 @@ export interface SimOptions {
   readonly prewarm: PrewarmMode;
   readonly k?: number;
   readonly keepAliveMs?: number;
+  /** Idle backends can be told to go cold before their idle timeout. */
+  readonly release?: boolean;
   /** Finished runs to learn from before the first arrival. */
   readonly history: readonly RecordedRun[];
   /** Told of each step: what the dispatcher heard and what it decided, at an instant. */
@@ -204,6 +206,7 @@ class Simulation {
 
   #do(effect: Effect): void {
     if (effect.type === 'granted') return this.#serve(effect);
+    if (effect.type === 'release') return this.#cold.get(effect.backend)?.release(this.#now);
     if (effect.type === 'wake' && !effect.dryRun) {
       const { backend } = effect;
       this.#heap.add(this.#now, 'ping', () => this.#ping(backend));
@@ -316,6 +319,7 @@ function configOf(cluster: Cluster, options: SimOptions): DispatcherConfig {
               coldStart: {
                 estimateMs: b.coldStartMs,
                 idleTimeoutMs: b.idleTimeoutMs ?? NEVER_MS,
+                releasable: options.release ?? false,
               },
             }),
       },

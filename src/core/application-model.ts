@@ -167,6 +167,19 @@ export class ApplicationModel {
     return { within: within / possible, ever: ever / possible };
   }
 
+  /**
+   * Needs of a backend, within a time from now, by runs that have not arrived yet: of `perMs` runs
+   * a millisecond those that come to it as soon as earlier ones did. Runs that begin there are not
+   * counted: they are that backend's own arrivals.
+   */
+  expectedNeeds(backend: string, perMs: number, withinMs: number): number {
+    const needs = this.samples.firstNeedMs(backend);
+    if (needs.length === 0) return 0;
+    let leftMs = 0;
+    for (const need of needs) if (need > 0 && need < withinMs) leftMs += withinMs - need;
+    return (perMs * leftMs) / needs.length;
+  }
+
   view(): ApplicationView {
     return {
       app: this.app,

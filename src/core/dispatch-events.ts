@@ -79,6 +79,8 @@ export type Effect =
       /** Only recorded: prewarming is in dry-run. */
       readonly dryRun: boolean;
     }
+  /** An idle endpoint that can be told so is to go cold. */
+  | { readonly type: 'release'; readonly backend: string; readonly endpoint: string }
   | {
       readonly type: 'wake-ended';
       readonly backend: string;

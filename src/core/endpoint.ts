@@ -9,6 +9,8 @@ export interface ColdStartSpec {
   readonly estimateMs: number;
   /** Time without calls after which the platform lets it go cold, in ms. */
   readonly idleTimeoutMs: number;
+  /** It can be told to go cold before that. */
+  readonly releasable?: boolean;
 }
 
 export interface EndpointSpec {

@@ -18,6 +18,12 @@ import { type PrewarmAsk, type PrewarmRule, thetaRule } from './prewarm-rule.ts'
 const PERIOD_MS = 1_000;
 /** Between two forecasts at the least, ms, however much happens. */
 const LEAST_PERIOD_MS = 250;
+/** An endpoint that can be released is asked about when it was idle for so long, ms. */
+const RELEASE_AFTER_MS = 15_000;
+/** Calls of a backend before its forecasts are trusted to release an endpoint. */
+const CALLS_TO_KNOW = 20;
+/** And then again in this time, while it is held. */
+const HOLD_PERIOD_MS = 5_000;
 /** An endpoint that goes cold within this share of its idle timeout is asked about. */
 const KEEP_WARM_SHARE = 0.2;
 
@@ -50,11 +56,11 @@ export class Prewarmer {
     this.dueAt = Math.min(this.dueAt, Math.max(now, this.#actedAt + LEAST_PERIOD_MS));
   }
 
-  /** A run's first call to a backend counts as an arrival there. */
+  /** A run's first call counts as an arrival, where it begins and of its application. */
   needed(call: LiveCall, now: number): void {
-    const { backend } = call.request;
-    const visits = call.run.visits.filter((v) => v.backend === backend);
-    if (visits.length === 1) this.#view.backends.get(backend)?.arrivals.need(now);
+    if (call.run.visits.length > 1) return;
+    this.#view.backends.get(call.request.backend)?.arrivals.need(now);
+    this.#view.knowledge.arrived(call.run.app, now);
   }
 
   apply(event: EndpointEvent, now: number, effects: Effect[]): void {
@@ -121,8 +127,9 @@ export class Prewarmer {
     for (const backend of this.#view.backends.values()) this.#ask(backend, 0, now, effects);
     if (this.#view.runs.size > 0 && this.#hasCandidates()) this.dueAt = now + PERIOD_MS;
     for (const backend of this.#view.backends.values()) {
+      if (backend.spec.prewarm.mode === 'off') continue;
       for (const endpoint of backend.endpoints.values()) {
-        const at = keepWarmAt(endpoint);
+        const at = askAgainAt(endpoint, now);
         if (at > now) this.dueAt = Math.min(this.dueAt, at);
       }
     }
@@ -130,36 +137,71 @@ export class Prewarmer {
 
   #ask(backend: Backend, aheadMs: number, now: number, effects: Effect[]): void {
     if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) return;
-    let cold: Endpoint | undefined;
-    for (const endpoint of backend.endpoints.values()) {
-      if (endpoint.state === 'warming') return;
-      if (endpoint.state === 'warm') {
-        if (now + aheadMs >= keepWarmAt(endpoint)) this.#keep(backend, endpoint, now, effects);
-        return;
-      }
-      if (endpoint.state === 'cold' && now >= endpoint.restsUntil) cold ??= endpoint;
+    let capacity = 0;
+    for (const { state, spec } of backend.endpoints.values()) {
+      if (state === 'warm' || state === 'warming') capacity += spec.slots;
     }
-    if (!cold) return;
-    const decision = this.#ruleOf(backend).wake(this.#askOf(backend, cold, aheadMs, now));
-    if (decision.wake) this.#wake(backend, cold, 'prewarm', decision, now, effects);
+    for (const endpoint of backend.endpoints.values()) {
+      if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
+      const others = capacity - endpoint.spec.slots;
+      if (!this.#stays(backend, endpoint, others, aheadMs, now, effects)) capacity = others;
+    }
+    for (const endpoint of backend.endpoints.values()) {
+      if (endpoint.state !== 'cold' || now < endpoint.restsUntil) continue;
+      const ask = this.#askOf(backend, endpoint, capacity, aheadMs, now);
+      const decision = this.#ruleOf(backend).wake(ask);
+      // The next one would be needed still less.
+      if (!decision.wake) return;
+      this.#wake(backend, endpoint, 'prewarm', decision, now, effects);
+      capacity += endpoint.spec.slots;
+    }
   }
 
-  #keep(backend: Backend, endpoint: Endpoint, now: number, effects: Effect[]): void {
-    const decision = this.#ruleOf(backend).hold(this.#askOf(backend, endpoint, 0, now));
-    if (decision.wake) this.#wake(backend, endpoint, 'keep-warm', decision, now, effects);
+  /** Of a warm endpoint that is idle: whether it stays warm, and what is done about it. */
+  #stays(
+    backend: Backend,
+    endpoint: Endpoint,
+    others: number,
+    aheadMs: number,
+    now: number,
+    effects: Effect[],
+  ): boolean {
+    // Of a backend that is hardly known no need is foreseen: that is ignorance, not a forecast.
+    const releases = backend.speed.calls >= CALLS_TO_KNOW && mayRelease(endpoint, now);
+    const ends = now + aheadMs >= keepWarmAt(endpoint);
+    if (!releases && !ends) return true;
+    const decision = this.#ruleOf(backend).hold(this.#askOf(backend, endpoint, others, 0, now));
+    if (decision.wake) {
+      if (ends) this.#wake(backend, endpoint, 'keep-warm', decision, now, effects);
+      return true;
+    }
+    if (releases && backend.spec.prewarm.mode === 'on') {
+      settleWake(backend.name, endpoint, 'wasted', effects);
+      endpoint.becameCold();
+      effects.push({ type: 'release', backend: backend.name, endpoint: endpoint.spec.id });
+    }
+    return false;
   }
 
   #ruleOf(backend: Backend): PrewarmRule {
     return this.#rule ?? thetaRule(backend.spec.prewarm.theta);
   }
 
-  #askOf(backend: Backend, endpoint: Endpoint, aheadMs: number, now: number): PrewarmAsk {
+  #askOf(
+    backend: Backend,
+    endpoint: Endpoint,
+    capacity: number,
+    aheadMs: number,
+    now: number,
+  ): PrewarmAsk {
     const { backends, runs, knowledge, speeds } = this.#view;
     return {
       forecast: (withinMs) =>
         forecastNeed({ backend, backends, runs: runs.values(), knowledge, speeds, now, withinMs }),
       coldStartMs: endpoint.coldStartMs,
+      capacity,
       aheadMs,
+      crowd: backend.arrivals.crowd(RELEASE_AFTER_MS, endpoint.coldStartMs),
       idleMs: now - endpoint.lastServedAt,
     };
   }
@@ -200,6 +242,20 @@ function settleWake(backend: string, endpoint: Endpoint, outcome: WakeOutcome, f
   if (!wake) return;
   endpoint.wake = undefined;
   fx.push({ type: 'wake-ended', backend, endpoint: endpoint.spec.id, wake, outcome });
+}
+
+/** True where an endpoint has been idle for long enough, and can be told to go cold. */
+function mayRelease(endpoint: Endpoint, now: number): boolean {
+  if (!endpoint.spec.coldStart?.releasable) return false;
+  return now >= Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
+}
+
+/** When to look at an idle warm endpoint next, epoch ms. */
+function askAgainAt(endpoint: Endpoint, now: number): number {
+  const keepAt = keepWarmAt(endpoint);
+  if (!endpoint.spec.coldStart?.releasable || !Number.isFinite(keepAt)) return keepAt;
+  const releaseAt = Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
+  return Math.min(keepAt, releaseAt > now ? releaseAt : now + HOLD_PERIOD_MS);
 }
 
 /** When to ask whether an idle warm endpoint should stay warm, epoch ms. */
