@@ -1,0 +1,56 @@
+/** A chart as it stands in the page: drawn once for wide and once for narrow screens, with a legend. */
+import { type PlotOptions, plot } from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+import { escapeHtml } from './html.ts';
+import type { PolicyChoice } from './measure.ts';
+import { colourOf, LOOKS } from './palette.ts';
+
+export interface Figure {
+  readonly id: string;
+  readonly title: string;
+  /** How to read it, HTML. */
+  readonly caption: string;
+  /** HTML. */
+  readonly body: string;
+}
+
+/** In CSS pixels. Text is not scaled down: a narrow screen has a drawing of its own. */
+export const WIDTHS = { wide: 880, narrow: 340 } as const;
+export type Width = keyof typeof WIDTHS;
+
+/** A number's digits beyond the tenth of a pixel: nobody sees them, and they are half of a page. */
+const TENTHS = /(\.\d)\d+/g;
+
+const { document } = parseHTML('<!doctype html><html></html>');
+
+/** Both drawings; the style sheet shows one. `label` says what is seen to those who cannot see it. */
+export function drawing(label: string, options: (width: Width) => PlotOptions): string {
+  return (['wide', 'narrow'] as const)
+    .map((width) => {
+      const chart = plot({
+        document,
+        width: WIDTHS[width],
+        className: 'plot',
+        ...options(width),
+      });
+      for (const path of chart.querySelectorAll('path')) {
+        path.setAttribute('d', (path.getAttribute('d') ?? '').replace(TENTHS, '$1'));
+      }
+      chart.setAttribute('role', 'img');
+      chart.setAttribute('aria-label', label);
+      return `<div class="drawing ${width}">${chart.outerHTML}</div>`;
+    })
+    .join('\n');
+}
+
+export function legend(policies: readonly PolicyChoice[]): string {
+  const items = policies.map((policy) => `<li>${swatch(policy)}${escapeHtml(policy)}</li>`);
+  return `<ul class="legend">${items.join('')}</ul>`;
+}
+
+export function swatch(policy: PolicyChoice): string {
+  const { dash } = LOOKS[policy];
+  const dashes = dash === undefined ? '' : ` stroke-dasharray="${dash}"`;
+  const line = `<line x1="0" x2="22" y1="5" y2="5" stroke="${colourOf(policy)}" stroke-width="3"${dashes}/>`;
+  return `<svg class="swatch" width="22" height="10" aria-hidden="true">${line}</svg>`;
+}

@@ -1,0 +1,68 @@
+/** Simulates each policy and keeps what the charts and the table are made of. */
+
+import type { Scenario } from '../sim/arguments.ts';
+import type { Cluster } from '../sim/cluster.ts';
+import { showProgress } from '../sim/compare.ts';
+import { type SimOptions, type SimResult, type SimRun, simulate } from '../sim/simulator.ts';
+import { isolatedMs } from './isolated-time.ts';
+import { QueueRecorder, type QueueStep } from './queue-length.ts';
+
+export type PolicyChoice = SimOptions['policy'];
+
+export interface PolicyMeasure {
+  readonly policy: PolicyChoice;
+  /** One for each seed. */
+  readonly results: readonly SimResult[];
+  /** Calls that wait, by backend, with the first seed. */
+  readonly queue: ReadonlyMap<string, readonly QueueStep[]>;
+}
+
+export interface Measured {
+  readonly scenario: Scenario;
+  readonly seeds: number;
+  readonly policies: readonly PolicyMeasure[];
+}
+
+export function measure(
+  scenario: Scenario,
+  policies: readonly PolicyChoice[],
+  seeds: number,
+): Measured {
+  const measures = policies.map((policy, i) => {
+    showProgress(i, policies.length);
+    const recorder = new QueueRecorder();
+    const results = Array.from({ length: seeds }, (_, s) =>
+      simulate(scenario.trace, scenario.cluster, {
+        ...scenario.options,
+        policy,
+        seed: scenario.options.seed + s,
+        ...(s === 0 ? { observe: recorder.observe } : {}),
+      }),
+    );
+    return { policy, results, queue: recorder.series };
+  });
+  showProgress(policies.length, policies.length);
+  return { scenario, seeds, policies: measures };
+}
+
+export function completionMs({ run, completedMs }: SimRun): number {
+  return completedMs - run.arrival_ms;
+}
+
+/** Completion times of all seeds, sorted. */
+export function completionsOf({ results }: PolicyMeasure): number[] {
+  return results.flatMap(({ runs }) => runs.map(completionMs)).sort((a, b) => a - b);
+}
+
+/** By application: completion time over isolated time, of all seeds. Runs of no work have none. */
+export function slowdownsOf({ results }: PolicyMeasure, cluster: Cluster): Map<string, number[]> {
+  const byApp = new Map<string, number[]>();
+  for (const simRun of results.flatMap((r) => r.runs)) {
+    const alone = isolatedMs(simRun.run, cluster);
+    if (alone === 0) continue;
+    const slowdowns = byApp.get(simRun.run.app) ?? [];
+    slowdowns.push(completionMs(simRun) / alone);
+    byApp.set(simRun.run.app, slowdowns);
+  }
+  return byApp;
+}
