@@ -70,6 +70,13 @@ export class TenantStore {
     this.#migrate();
   }
 
+  /** Forgets everything, the alarm too; an empty store is left. */
+  async clear(): Promise<void> {
+    await this.#storage.deleteAlarm();
+    await this.#storage.deleteAll();
+    this.#migrate();
+  }
+
   document(): TenantDocument | undefined {
     const [row] = this.#sql.exec('SELECT version, config FROM document');
     return row && { version: Number(row.version), config: JSON.parse(String(row.config)) };

@@ -1,17 +1,16 @@
 /**
  * The object of one tenant: RPC in, dispatcher, effects out, one alarm. It decides nothing (that is
- * src/core) and knows no SQL (that is tenant-store.ts).
+ * src/core) and knows no SQL (that is tenant-store.ts); effects.ts does what the dispatcher wants
+ * done, tenant-settings.ts is the configuration that it obeys.
  *
  * Durable before it is acknowledged: leases and the configuration. A few seconds behind at most:
  * what is learned (pending-batch.ts). In memory only: those who wait.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { toDispatcherConfig } from '../src/config/dispatcher-config.ts';
-import { type KeyHash, parseTenantConfig, type TenantConfig } from '../src/config/schema.ts';
-import { readDocument } from '../src/config/store.ts';
-import type { DispatchEvent, Effect, Granted } from '../src/core/dispatch-events.ts';
+import type { KeyHash, TenantConfig } from '../src/config/schema.ts';
+import type { DispatchEvent } from '../src/core/dispatch-events.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
-import { addressOf } from '../src/endpoints/target.ts';
 import { wakeEndpoint } from '../src/endpoints/wake.ts';
 import type {
   Admission,
@@ -21,24 +20,22 @@ import type {
   Grant,
   PingOrder,
   Refusal,
-  RefusedCode,
   RunEvent,
-  TenantDocument,
 } from '../src/protocol.ts';
 import { TenantAlarm } from './alarm.ts';
-import { announce, FORECAST_PERIOD_MS } from './directory-client.ts';
+import { FORECAST_PERIOD_MS } from './directory-client.ts';
+import { Effects } from './effects.ts';
+import { Forecasts } from './forecasts.ts';
+import { FrontDesk } from './front-desk.ts';
 import { PendingBatch } from './pending-batch.ts';
+import { refusal } from './refusal.ts';
 import { restoreDispatcher } from './restore.ts';
+import { TenantSettings } from './tenant-settings.ts';
 import { TenantStore } from './tenant-store.ts';
 import { VIEWS, type ViewName } from './tenant-view.ts';
 import { Ticket, type TicketOffice } from './ticket.ts';
 import { Waiters } from './waiters.ts';
 
-/** The directory is told again that this tenant wants forecasts, ms. */
-const ANNOUNCE_MS = 300_000;
-/** Below this chance of a need within an hour the cron need not ask again. */
-const WORTH_ASKING = 0.05;
-const HOUR_MS = 3_600_000;
 /** After an alarm that failed. */
 const RETRY_MS = 5_000;
 
@@ -46,18 +43,35 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   readonly #alarm: TenantAlarm;
   readonly #waiters = new Waiters();
   readonly #pending = new PendingBatch();
-  #store: TenantStore;
-  #version = 0;
-  #config: TenantConfig | undefined;
+  readonly #store: TenantStore;
+  readonly #settings: TenantSettings;
+  readonly #desk: FrontDesk;
+  readonly #effects: Effects;
+  readonly #forecasts: Forecasts;
   #dispatcher: Dispatcher | undefined;
-  #announcedAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = new TenantStore(ctx.storage);
     this.#alarm = new TenantAlarm(ctx.storage);
-    const document = this.#store.document();
-    if (document) this.#adopt(document);
+    this.#desk = new FrontDesk((keyId) => this.#settings.rateLimits(keyId));
+    this.#forecasts = new Forecasts(env.DIRECTORY, ctx.id.name ?? '');
+    this.#effects = new Effects({
+      store: this.#store,
+      waiters: this.#waiters,
+      pending: this.#pending,
+      desk: this.#desk,
+      config: () => this.#settings.config,
+      call: (callId) => this.#dispatcher?.call(callId),
+      wake: (ping) => ctx.waitUntil(this.#ping(ping)),
+    });
+    this.#settings = new TenantSettings({
+      store: this.#store,
+      env,
+      tenant: ctx.id.name ?? '',
+      onChange: (config) => this.#configure(config),
+    });
+    this.#settings.restore();
     // Leases that were restored must expire even if nobody ever calls again.
     ctx.waitUntil(this.#arm(Date.now()));
   }
@@ -65,30 +79,29 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   /** Asks for a slot: answered at once. Who is queued waits at `ticket.granted()`. */
   async enqueue(request: EnqueueRequest): Promise<Admission & { ticket?: Ticket }> {
     const { call, keyId, version } = request;
-    await this.#takeOver(version);
+    await this.#settings.takeOver(version);
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return refusal('tenant_unconfigured');
-    // A key that is newer than this object's configuration cannot have been revoked by it.
-    if (version <= this.#version && !this.#knowsKey(keyId)) return refusal('key_revoked');
+    if (this.#settings.isRevoked(keyId, version)) return refusal('key_revoked');
+    const limited = this.#desk.arrive(request, Date.now());
+    if (limited) return limited;
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
     await this.#step([{ type: 'submitted', call }]);
-    this.#announce();
+    this.ctx.waitUntil(this.#forecasts.announce(dispatcher, Date.now()));
     const answer = this.#waiters.answer(call.callId);
     if (answer?.status === 'granted') return { ...answer, ticket };
     if (answer) {
       this.#waiters.delete(call.callId);
       return answer;
     }
-    const backend = dispatcher.backends.get(call.backend);
-    const run = dispatcher.call(call.callId)?.run;
-    const position = backend && run ? backend.line.position(run) : 0;
-    return { status: 'queued', position, etaMs: backend?.expectedWaitMs() ?? 0, ticket };
+    return { status: 'queued', ...this.#desk.queued(dispatcher, call.callId), ticket };
   }
 
   /** The report of a Worker that lost its ticket; idempotent. */
   async settle(callId: string, result: CallResult): Promise<void> {
     this.#waiters.delete(callId);
+    this.#desk.ended(callId, result, Date.now());
     await this.#step([{ type: 'ended', callId, result }]);
   }
 
@@ -102,12 +115,13 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   /** The client left and its Worker says so before the ticket does; idempotent. */
   async cancel(callId: string): Promise<void> {
     this.#waiters.delete(callId);
+    this.#desk.cancelled(callId, Date.now());
     await this.#step([{ type: 'cancelled', callId }]);
   }
 
   /** What a client says of its run. Answers whether the run was known. */
   async runEvent(event: RunEvent, version: number, opens = true): Promise<boolean> {
-    await this.#takeOver(version);
+    await this.#settings.takeOver(version);
     const known = this.#dispatcher?.register.runs.has(event.runId) ?? false;
     if (known || opens) await this.#step([event]);
     return known;
@@ -118,17 +132,16 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
    * text, here and below: RPC has no type for "any JSON".
    */
   async putConfig(configJson: string): Promise<string> {
-    const config: Record<string, unknown> = JSON.parse(configJson);
-    return this.#save({ ...config, keys: config.keys ?? this.#config?.keys ?? [] });
+    return this.#changed(this.#settings.put(JSON.parse(configJson)));
   }
 
   /** Adds a key's hash; undefined where the tenant is not configured. */
   async addKey(key: KeyHash): Promise<string | undefined> {
-    return this.#changeKeys((keys) => [...keys, key]);
+    return this.#changed(this.#settings.changeKeys((keys) => [...keys, key]));
   }
 
   async removeKey(id: string): Promise<string | undefined> {
-    return this.#changeKeys((keys) => keys.filter((k) => k.id !== id));
+    return this.#changed(this.#settings.changeKeys((keys) => keys.filter((k) => k.id !== id)));
   }
 
   /** The tenant's document as it was put; undefined where there is none. */
@@ -139,28 +152,23 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
 
   /** Forgets the tenant and all that was learned of it; who waits is refused. */
   async destroy(): Promise<void> {
-    if (this.#config) {
-      const none = { ...toDispatcherConfig(this.#config), backends: {} };
+    const { config } = this.#settings;
+    if (config) {
+      const none = { ...toDispatcherConfig(config), backends: {} };
       await this.#step([{ type: 'configured', config: none }]);
     }
     this.#dispatcher = undefined;
-    this.#config = undefined;
-    this.#version = 0;
-    await this.ctx.storage.deleteAlarm();
-    await this.ctx.storage.deleteAll();
+    this.#settings.forget();
+    this.#desk.forget();
+    await this.#store.clear();
     this.#alarm.rang();
-    this.#store = new TenantStore(this.ctx.storage);
   }
 
   /** The cron asks which endpoints the forecast wants warm before it asks again. */
   async forecast(): Promise<ForecastAnswer> {
     const pings: PingOrder[] = [];
     await this.#step([{ type: 'forecast', aheadMs: FORECAST_PERIOD_MS }], pings);
-    const now = Date.now();
-    const worth = [...(this.#dispatcher?.backends.values() ?? [])].some(
-      (b) => b.canGoCold && b.arrivals.needProbability(now, HOUR_MS) >= WORTH_ASKING,
-    );
-    return worth ? { pings, nextAt: now + FORECAST_PERIOD_MS } : { pings };
+    return { pings, ...this.#forecasts.next(this.#dispatcher, Date.now()) };
   }
 
   /** How a ping ended that the cron sent. */
@@ -173,6 +181,11 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     if (!this.#dispatcher) return undefined;
     this.#flush();
     return VIEWS[name](this.#dispatcher, this.#store, app);
+  }
+
+  /** The story of a call as text, by its id or by its request's; undefined where it is not known. */
+  async story(id: string): Promise<string | undefined> {
+    return this.#desk.stories.tell(id);
   }
 
   override async alarm(): Promise<void> {
@@ -196,53 +209,18 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     if (this.#waiters.owns(callId, ticket)) this.ctx.waitUntil(this.cancel(callId));
   }
 
-  async #changeKeys(change: (keys: KeyHash[]) => KeyHash[]): Promise<string | undefined> {
-    const document = this.#store.document();
-    if (!document || !this.#config) return undefined;
-    return this.#save({ ...document.config, keys: change(this.#config.keys ?? []) });
-  }
-
-  async #save(config: Record<string, unknown>): Promise<string> {
-    // Never smaller than before, also not after the tenant was deleted and made anew.
-    const document = { version: Math.max(this.#version + 1, Date.now()), config };
-    this.#store.saveDocument(document);
-    this.#adopt(document);
+  /** After a change of the configuration: what it grants and when it is due may be new. */
+  async #changed<T>(document: T): Promise<T> {
     await this.#step([]);
-    return JSON.stringify(document);
+    return document;
   }
 
-  #knowsKey(keyId: string): boolean {
-    return this.#config?.keys?.some((k) => k.id === keyId) ?? false;
-  }
-
-  /** Takes over from KV what the caller knows already and this object does not. */
-  async #takeOver(version: number): Promise<void> {
-    if (version <= this.#version) return;
-    const document = await readDocument(this.env.TENANTS, this.ctx.id.name ?? '');
-    // Only what parses is stored: the last good configuration outlives a restart too.
-    if (document && document.version > this.#version && this.#adopt(document)) {
-      this.#store.saveDocument(document);
-    }
-  }
-
-  /** Obeys a configuration from now on; false where it does not parse. */
-  #adopt(document: TenantDocument): boolean {
-    const development = this.env.ENVIRONMENT === 'development';
-    const parsed = parseTenantConfig(document.config, { development });
-    if (!parsed.ok) {
-      // The last good configuration stays in force.
-      const { problems } = parsed;
-      console.error(JSON.stringify({ event: 'bad_configuration', problems }));
-      return false;
-    }
-    this.#version = document.version;
-    this.#config = parsed.config;
-    const config = toDispatcherConfig(parsed.config);
+  #configure(tenant: TenantConfig): void {
+    const config = toDispatcherConfig(tenant);
     const now = Date.now();
     if (this.#dispatcher)
-      this.#perform(this.#dispatcher.step([{ type: 'configured', config }], now));
+      this.#effects.perform(this.#dispatcher.step([{ type: 'configured', config }], now));
     else this.#dispatcher = restoreDispatcher(config, this.#store, now);
-    return true;
   }
 
   /** The one way in: events to the dispatcher, its effects done, the alarm armed. */
@@ -250,7 +228,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return;
     const now = Date.now();
-    this.#perform(dispatcher.step(events, now), pings);
+    this.#effects.perform(dispatcher.step(events, now), pings);
     if (events.some((e) => e.type !== 'tick')) this.#pending.observed(now);
     if (now >= this.#pending.dueAt) this.#flush();
     await this.#arm(now);
@@ -265,75 +243,11 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     if (this.#dispatcher) this.#store.saveBatch(this.#pending.take(this.#dispatcher));
   }
 
-  #perform(effects: readonly Effect[], pings?: PingOrder[]): void {
-    for (const effect of effects) this.#do(effect, pings);
-  }
-
-  #do(effect: Effect, pings: PingOrder[] | undefined): void {
-    switch (effect.type) {
-      case 'granted':
-        return this.#grant(effect);
-      case 'refused':
-        return this.#waiters.resolve(effect.callId, refusal(effect.code, effect.retryAfterMs));
-      case 'released':
-        if (effect.cause === 'expired') this.#waiters.delete(effect.callId);
-        return this.#store.deleteLease(effect.callId);
-      case 'wake': {
-        const { backend, endpoint, wake, dryRun } = effect;
-        if (dryRun) {
-          const endedAt = wake.at;
-          this.#pending.wakeEnded({ backend, endpoint, wake, outcome: 'dry-run', endedAt });
-        } else if (pings) pings.push({ backend, endpoint });
-        else this.ctx.waitUntil(this.#ping({ backend, endpoint }));
-        return;
-      }
-      case 'wake-ended': {
-        const { backend, endpoint, wake, outcome } = effect;
-        this.#pending.wakeEnded({ backend, endpoint, wake, outcome, endedAt: Date.now() });
-        return;
-      }
-      case 'run-finished': {
-        const { record, learned } = effect;
-        const finished = record && { record, learned, finishedAt: Date.now() };
-        return this.#pending.runEnded(effect.runId, finished);
-      }
-      default:
-        return effect satisfies never;
-    }
-  }
-
-  #grant(granted: Granted): void {
-    const { callId, backend, endpoint, expiresAt, waitedMs, coldMs, rankMs } = granted;
-    const call = this.#dispatcher?.call(callId);
-    const config = this.#config;
-    if (!call?.lease || !config) return;
-    this.#store.saveLease(call.request, call.lease);
-    const address = addressOf(config, backend, endpoint);
-    // Only a lease from before a restart can be at an endpoint that is configured no more.
-    if (!address) return this.#waiters.resolve(callId, refusal('backend_removed'));
-    const { leaseMs } = config;
-    const answer = { endpoint, address, expiresAt, waitedMs, coldMs, rankMs, leaseMs };
-    this.#waiters.resolve(callId, { status: 'granted', ...answer });
-  }
-
   /** Wakes an endpoint from here, within the minute that the cron does not see. */
   async #ping(ping: PingOrder): Promise<void> {
-    if (!this.#config) return;
-    const { ok, tookMs } = await wakeEndpoint(this.#config, ping, { ...this.env });
+    const { config } = this.#settings;
+    if (!config) return;
+    const { ok, tookMs } = await wakeEndpoint(config, ping, { ...this.env });
     await this.woken(ping, ok, tookMs);
   }
-
-  /** Has the cron ask for forecasts while there is traffic to backends that go cold. */
-  #announce(): void {
-    const now = Date.now();
-    if (now - this.#announcedAt < ANNOUNCE_MS) return;
-    const wanted = [...(this.#dispatcher?.backends.values() ?? [])].some((b) => b.canGoCold);
-    if (!wanted) return;
-    this.#announcedAt = now;
-    this.ctx.waitUntil(announce(this.env.DIRECTORY, this.ctx.id.name ?? '', now));
-  }
-}
-
-function refusal(code: RefusedCode, retryAfterMs = 0): Refusal {
-  return { status: 'refused', code, retryAfterMs };
 }

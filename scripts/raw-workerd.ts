@@ -131,11 +131,13 @@ const config :Workerd.Config = (
         (name = "TENANTS", kvNamespace = "kv"),
         (name = "TENANT", durableObjectNamespace = "TenantObject"),
         (name = "DIRECTORY", durableObjectNamespace = "TenantDirectory"),
+        (name = "IDEMPOTENCY", durableObjectNamespace = "IdempotencyShard"),
         (name = "ADMIN_TOKEN", text = "${ADMIN_TOKEN}"),
         (name = "ENVIRONMENT", text = "development")],
       durableObjectNamespaces = [
         (className = "TenantObject", uniqueKey = "tenant", enableSql = true),
-        (className = "TenantDirectory", uniqueKey = "directory", enableSql = true)],
+        (className = "TenantDirectory", uniqueKey = "directory", enableSql = true),
+        (className = "IdempotencyShard", uniqueKey = "idempotency", enableSql = true)],
       durableObjectStorage = (localDisk = "disk"),
       globalOutbound = "network")),
     (name = "kv", worker = (

@@ -4,7 +4,7 @@
  * the same id and arrival, so it keeps its place and is never granted twice.
  */
 import type { TenantObject } from '../durable-objects/tenant.ts';
-import type { CallResult, EnqueueRequest, Grant, RefusedCode, TicketMethods } from './protocol.ts';
+import type { CallResult, EnqueueRequest, Grant, Refusal, TicketMethods } from './protocol.ts';
 
 const MAX_TRIES = 6;
 const FIRST_PAUSE_MS = 50;
@@ -21,7 +21,7 @@ export interface Slot {
 
 export type Admitted =
   | { readonly status: 'granted'; readonly slot: Slot }
-  | { readonly status: 'refused'; readonly code: RefusedCode; readonly retryAfterMs: number }
+  | Refusal
   /** The object cannot be reached, or is overloaded. */
   | { readonly status: 'unavailable'; readonly retryAfterMs: number };
 

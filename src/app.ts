@@ -1,10 +1,15 @@
 /** The table of contents: which path is answered where, and what happens when nothing answers. */
 import { Hono } from 'hono';
+import { anthropicForm } from './anthropic-form.ts';
 import { errorResponse } from './errors.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import { backends } from './routes/backends.ts';
+import { calls } from './routes/calls.ts';
+import { media } from './routes/media.ts';
+import { messages } from './routes/messages.ts';
 import { openai } from './routes/openai.ts';
+import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
 import { tenantAuth } from './routes/tenant-auth.ts';
@@ -12,14 +17,22 @@ import { tenantAuth } from './routes/tenant-auth.ts';
 export const app = new Hono<AppEnv>();
 
 app.use(async (c, next) => {
-  c.set('requestId', requestId(c.req.header('x-request-id')));
-  return next();
+  const id = requestId(c.req.header('x-request-id'));
+  c.set('requestId', id);
+  // A Host header that makes no URL: whoever asks for the path further on would fail over it.
+  if (URL.canParse(c.req.url)) await next();
+  else c.res = errorResponse({ code: 'invalid_request_error', param: 'host' });
+  if (!c.res.headers.has('x-request-id')) c.res.headers.set('x-request-id', id);
 });
 
 app.route('/', status);
-app.use('/v1/*', tenantAuth);
+app.use('/v1/*', anthropicForm, tenantAuth);
 app.route('/v1/backends', backends);
 app.route('/v1/runs', runs);
+app.route('/v1/calls', calls);
+app.route('/v1/responses', responses);
+app.route('/v1/messages', messages);
+app.route('/v1', media);
 app.route('/v1', openai);
 app.route('/admin', admin);
 

@@ -5,12 +5,17 @@ import { failure, type Outcome } from './errors.ts';
 /** Longer than any key that was ever issued; not worth hashing. */
 const MAX_KEY_CHARS = 256;
 
+/** `apiKeyHeader`: the key may stand in `x-api-key` instead, as Anthropic's clients send it. */
 export async function authenticate(
   headers: Headers,
   kv: KVNamespace,
+  apiKeyHeader: boolean,
 ): Promise<Outcome<{ owner: KeyOwner }>> {
-  const key = bearer(headers);
-  if (!key) return failure('invalid_api_key', { message: 'Send "Authorization: Bearer KEY".' });
+  const key = bearer(headers) ?? (apiKeyHeader ? usable(headers.get('x-api-key')) : undefined);
+  if (!key) {
+    const or = apiKeyHeader ? ' or "x-api-key: KEY"' : '';
+    return failure('invalid_api_key', { message: `Send "Authorization: Bearer KEY"${or}.` });
+  }
   const owner = await loadKeyOwner(kv, await sha256Hex(key));
   return owner ? { ok: true, owner } : failure('invalid_api_key');
 }
@@ -25,7 +30,7 @@ export async function authenticateAdmin(
   return crypto.subtle.timingSafeEqual(given, wanted) ? { ok: true } : failure('invalid_api_key');
 }
 
-export async function sha256Hex(text: string): Promise<string> {
+export async function sha256Hex(text: string | Uint8Array<ArrayBuffer>): Promise<string> {
   return hex(new Uint8Array(await digest(text)));
 }
 
@@ -36,13 +41,16 @@ export function newKey(): { id: string; key: string } {
 }
 
 function bearer(headers: Headers): string | undefined {
-  const match = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '');
-  const key = match?.[1];
+  return usable(/^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]);
+}
+
+function usable(key: string | null | undefined): string | undefined {
   return key && key.length <= MAX_KEY_CHARS ? key : undefined;
 }
 
-function digest(text: string): Promise<ArrayBuffer> {
-  return crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+function digest(text: string | Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
+  const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
+  return crypto.subtle.digest('SHA-256', bytes);
 }
 
 function hex(bytes: Uint8Array): string {

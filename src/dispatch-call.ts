@@ -4,14 +4,17 @@
  */
 import type { Context } from 'hono';
 import { Admission } from './admission.ts';
+import { callRequestOf, ownFacts } from './call-request.ts';
 import { forgetTenant, type LoadedTenant } from './config/store.ts';
 import { type EndpointAddress, targetOf } from './endpoints/target.ts';
-import { type ApiError, errorResponse } from './errors.ts';
+import { errorResponse } from './errors.ts';
+import { explainHeaders, serverTiming } from './explain.ts';
 import { upstreamHeaders } from './headers.ts';
 import type { Identity } from './identity.ts';
-import type { CallRequest, Grant, RefusedCode } from './protocol.ts';
+import type { CallFacts, CallRequest, Grant, RefusedCode } from './protocol.ts';
 import { Exchange } from './proxy.ts';
 import type { AppEnv } from './routes/app-env.ts';
+import type { Reading } from './streams/reading.ts';
 
 /** What is to be sent, and how the answer is to be read. */
 export interface CallPlan {
@@ -20,12 +23,16 @@ export interface CallPlan {
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
+  /** The body as the client sent it. */
+  readonly content: string | Uint8Array<ArrayBuffer>;
   readonly method: string;
   /** Path and query behind the endpoint's URL. */
   readonly path: string;
   /** The body for this endpoint, and whether usage was asked for without the client's wish. */
   readonly body: (address: EndpointAddress) => { body: BodyInit | null; stripUsage: boolean };
-  readonly reading: 'model' | 'opaque';
+  readonly reading: Reading;
+  /** Answers asked for in one call, OpenAI's `n`. */
+  readonly choices?: number | undefined;
 }
 
 export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<Response> {
@@ -34,9 +41,11 @@ export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<
   const callId = crypto.randomUUID();
   const arrivedAt = Date.now();
   const admission = new Admission(() => c.env.TENANT.getByName(loaded.tenant), {
-    call: callOf(plan, callId, arrivedAt),
+    call: await callRequestOf(plan, callId, arrivedAt),
     keyId: c.get('keyId'),
     version: loaded.version,
+    requestId: c.get('requestId'),
+    why: plan.identity.why,
   });
   const client = c.req.raw.signal;
   // A Worker whose client has left stops without a word. Registered before the first await, this
@@ -54,21 +63,22 @@ export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<
   const admitted = await admission.admit();
   if (admitted.status !== 'granted') {
     over.resolve();
-    if (admitted.status === 'refused') return refuse(c, admitted, loaded, plan);
-    return answerError(c, {
-      code: 'dispatcher_unavailable',
-      retryAfterMs: admitted.retryAfterMs,
-    });
+    const { retryAfterMs } = admitted;
+    const facts = admitted.status === 'refused' ? admitted.facts : undefined;
+    const headers = headersOf(c, plan, callId, { facts });
+    if (admitted.status === 'refused') return refuse(admitted, headers, loaded, plan);
+    return errorResponse({ code: 'dispatcher_unavailable', retryAfterMs }, headers);
   }
   const { slot } = admitted;
   const { address } = slot.grant;
+  const added = headersOf(c, plan, callId, { grant: slot.grant });
   const found = targetOf(address, { ...c.env });
   if (!found.ok) {
     await admission.abandon();
     over.resolve();
     console.error(JSON.stringify({ event: 'secret_missing', secret: found.missingSecret }));
     const message = 'A secret that the endpoint needs is not set.';
-    return answerError(c, { code: 'tenant_misconfigured', message });
+    return errorResponse({ code: 'tenant_misconfigured', message }, added);
   }
   const { url, authorization } = found.target;
   const { body, stripUsage } = plan.body(address);
@@ -83,66 +93,54 @@ export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<
         redirect: 'manual',
       }),
     reading: plan.reading,
+    choices: plan.choices,
     stripUsage,
     timeouts: address.timeouts,
-    added: addedHeaders(c.get('requestId'), plan, slot.grant),
+    added,
   });
-  return exchange.run();
+  const sentAt = Date.now();
+  const answer = await exchange.run();
+  answer.headers.set('server-timing', serverTiming(slot.grant, Date.now() - sentAt));
+  return answer;
 }
 
-function callOf(plan: CallPlan, callId: string, arrivedAt: number): CallRequest {
-  const { identity } = plan;
-  return {
+/** What the answer says of itself; of a refused call what is known. */
+function headersOf(
+  c: Context<AppEnv>,
+  plan: CallPlan,
+  callId: string,
+  known: { facts?: CallFacts | undefined; grant?: Grant },
+): Record<string, string> {
+  const { grant } = known;
+  const facts = known.facts ?? grant?.facts ?? ownFacts(plan);
+  const requestId = c.get('requestId');
+  return explainHeaders({
+    requestId,
     callId,
-    runId: identity.runId,
-    app: identity.app,
-    unit: identity.unit,
     backend: plan.backend,
-    kind: plan.kind,
-    inputTokens: plan.inputTokens,
-    arrivedAt,
-    final: identity.final,
-    ...(plan.maxOutputTokens === undefined ? {} : { maxOutputTokens: plan.maxOutputTokens }),
-    ...(identity.deadlineMs === undefined ? {} : { deadlineAt: arrivedAt + identity.deadlineMs }),
-    ...(identity.maxWaitMs === undefined ? {} : { maxWaitMs: identity.maxWaitMs }),
-  };
-}
-
-function addedHeaders(requestId: string, plan: CallPlan, grant: Grant): Record<string, string> {
-  return {
-    'x-request-id': requestId,
-    'x-talaria-app': plan.identity.app,
-    'x-talaria-run': plan.identity.runId,
-    'x-talaria-unit': plan.identity.unit,
-    'x-talaria-backend': plan.backend,
-    'x-talaria-cold-ms': String(Math.round(grant.coldMs)),
-    'x-talaria-queue-ms': String(Math.max(0, Math.round(grant.waitedMs))),
-  };
+    facts,
+    ...(grant ? { grant } : {}),
+  });
 }
 
 function refuse(
-  c: Context<AppEnv>,
   refused: { code: RefusedCode; retryAfterMs: number },
+  headers: Record<string, string>,
   loaded: LoadedTenant,
   plan: CallPlan,
 ): Response {
   const { code, retryAfterMs } = refused;
   switch (code) {
     case 'key_revoked':
-      return answerError(c, { code: 'invalid_api_key' });
+      return errorResponse({ code: 'invalid_api_key' }, headers);
     case 'tenant_unconfigured':
-      return answerError(c, { code: 'tenant_misconfigured', retryAfterMs: 1_000 });
-    case 'backend_removed':
+      return errorResponse({ code: 'tenant_misconfigured', retryAfterMs: 1_000 }, headers);
+    case 'backend_removed': {
       forgetTenant(loaded.tenant);
-      return answerError(c, {
-        code: 'backend_not_found',
-        message: `Backend "${plan.backend}" is no longer configured.`,
-      });
+      const message = `Backend "${plan.backend}" is no longer configured.`;
+      return errorResponse({ code: 'backend_not_found', message }, headers);
+    }
     default:
-      return answerError(c, { code, retryAfterMs });
+      return errorResponse({ code, retryAfterMs }, headers);
   }
-}
-
-function answerError(c: Context<AppEnv>, error: ApiError): Response {
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

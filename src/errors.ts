@@ -19,9 +19,27 @@ const FORMS = {
   tenant_not_found: form(404, 'invalid_request_error', 'There is no tenant of this name.'),
   key_not_found: form(404, 'invalid_request_error', 'There is no key of this id.'),
   run_not_found: form(404, 'invalid_request_error', 'There is no run of this id in flight.'),
+  call_not_found: form(404, 'invalid_request_error', 'There is no call of this id any more.'),
+  response_not_found: form(
+    404,
+    'invalid_request_error',
+    'Responses are relayed and not kept here: send the whole input with each call.',
+  ),
   not_found: form(404, 'invalid_request_error', 'There is nothing at this path.'),
   method_not_allowed: form(405, 'invalid_request_error', 'The path does not take this method.'),
   request_too_large: form(413, 'invalid_request_error', 'The body is too large.'),
+  idempotency_key_conflict: form(
+    409,
+    'invalid_request_error',
+    'This idempotency key was used with another request.',
+  ),
+  idempotency_key_in_progress: form(
+    409,
+    'invalid_request_error',
+    'The first call with this idempotency key still runs.',
+  ),
+  rate_limit_exceeded: form(429, 'rate_limit_error', 'This key has no rate left for now.'),
+  run_calls_exceeded: form(429, 'rate_limit_error', 'Too many calls of this run wait or run.'),
   queue_full: form(429, 'rate_limit_error', 'The queue of this backend is full.'),
   internal_error: form(500, 'api_error', 'The dispatcher failed. It has been logged.'),
   upstream_error: form(502, 'api_error', 'The endpoint failed.'),
@@ -32,6 +50,16 @@ const FORMS = {
   upstream_busy: form(503, 'api_error', 'The endpoint is busy.'),
   upstream_timeout: form(504, 'api_error', 'The endpoint did not answer in time.'),
 } as const satisfies Record<string, ErrorForm>;
+
+const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  503: 'overloaded_error',
+  504: 'timeout_error',
+};
 
 export type ErrorCode = keyof typeof FORMS;
 
@@ -67,6 +95,21 @@ export function errorBody(error: ApiError): { error: Record<string, string | nul
       code: error.code,
     },
   };
+}
+
+/** The same in Anthropic's form, for its API. */
+export function anthropicErrorBody(error: ApiError): {
+  type: 'error';
+  error: { type: string; message: string };
+} {
+  const { status, message } = FORMS[error.code];
+  const type = anthropicErrorType(status);
+  return { type: 'error', error: { type, message: error.message ?? message } };
+}
+
+/** Anthropic's name for an error of this status. */
+export function anthropicErrorType(status: number): string {
+  return ANTHROPIC_TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
 }
 
 export function errorResponse(error: ApiError, headers?: HeadersInit): Response {

@@ -4,30 +4,33 @@
  * know of Talaria to be told apart (docs/architecture.md, "Identity").
  */
 import { sha256Hex } from './auth.ts';
+import type { BodyHints } from './conversation.ts';
 import { failure, type Outcome } from './errors.ts';
+
+export type { BodyHints };
 
 export interface Identity {
   readonly app: string;
   readonly runId: string;
   readonly unit: string;
+  /** The session that began this one: both are one run. */
+  readonly parentRunId?: string;
   /** The run's last call; a run of one call is its own last. */
   readonly final: boolean;
+  /** Nothing names a run: the call is one of its own. */
+  readonly sole: boolean;
+  /** Messages of the conversation so far, where the run was told by the conversation's beginning. */
+  readonly turn?: number;
+  /** The client says that it sends this call again. */
+  readonly retry: boolean;
   readonly deadlineMs?: number;
   readonly maxWaitMs?: number;
-}
-
-/** The parts of a request that tell callers apart. */
-export interface BodyHints {
-  readonly metadata: Readonly<Record<string, string>>;
-  /** System prompt and tools, as text. */
-  readonly shape: string;
-  /** `session_id`, `prompt_cache_key` or `user`. */
-  readonly session?: string;
-  /** The unit's name where a client gives none: a tool's backend. */
-  readonly unit?: string;
+  /** From what each was taken, for people. */
+  readonly why: { readonly app: string; readonly run: string; readonly unit: string };
 }
 
 const MAX_NAME_CHARS = 128;
+const FINGERPRINT_CHARS = 12;
 /** Headers by which agents name their session, in the order in which they are believed. */
 const SESSION_HEADERS = [
   'x-dynamo-session-id',
@@ -36,45 +39,52 @@ const SESSION_HEADERS = [
   'thread-id',
   'x-session-id',
 ];
+const FINGERPRINT = 'fingerprint of system prompt and tools';
+
+/** A name, and from what it was taken; of a run also what else that tells. */
+interface Named {
+  readonly value: string;
+  readonly why: string;
+  readonly parent?: string;
+  readonly turn?: number;
+}
 
 export async function identify(
   headers: Headers,
   hints: BodyHints,
   keyId: string,
 ): Promise<Outcome<{ identity: Identity }>> {
-  const told = (name: string) => headers.get(`x-talaria-${name}`) ?? undefined;
-  const meta = (name: string) => hints.metadata[`talaria_${name.replaceAll('-', '_')}`];
-  const either = (name: string) => told(name) ?? meta(name);
-
-  for (const name of ['app', 'run', 'unit']) {
-    const value = either(name);
-    if (value !== undefined && !isName(value)) {
-      const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
-      return failure('invalid_request_error', { param: `x-talaria-${name}`, message });
-    }
+  const told = (name: string) => toldOf(headers, hints, name);
+  const wrong = ['app', 'run', 'unit'].find((name) => !isName(told(name)?.value ?? 'absent'));
+  if (wrong !== undefined) {
+    const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
+    return failure('invalid_request_error', { param: `x-talaria-${wrong}`, message });
   }
-  const runId = either('run') ?? session(headers, hints);
+  const app = told('app') ?? {
+    value: `app-${await fingerprint(keyId, hints.shape)}`,
+    why: FINGERPRINT,
+  };
+  const unit = told('unit') ?? (await unitOf(headers, hints));
+  const run = told('run') ?? sessionOf(headers) ?? (await bodyRunOf(hints, keyId, app.value));
   // An SDK's time limit is that of one call: a deadline only where the call is the whole run.
-  const ownLimit = runId === undefined ? stainlessTimeoutMs(headers) : undefined;
-  const deadline = positive(either('deadline-ms') ?? ownLimit);
-  const maxWait = positive(either('max-wait-ms'));
-  if (deadline === 'wrong' || maxWait === 'wrong') {
-    const param = deadline === 'wrong' ? 'x-talaria-deadline-ms' : 'x-talaria-max-wait-ms';
-    return failure('invalid_request_error', { param, message: 'Expected milliseconds above 0.' });
-  }
-  const fingerprint = (await sha256Hex(`${keyId}\n${hints.shape}`)).slice(0, 12);
+  const ownLimit = run === undefined ? stainlessTimeoutMs(headers) : undefined;
+  const limits = limitsOf(told('deadline-ms')?.value ?? ownLimit, told('max-wait-ms')?.value);
+  if (!limits.ok) return limits;
+  // The end of a session that another began is not the end of the run.
+  const sessionEnds = headers.get('x-dynamo-session-final') === 'true' && !run?.parent;
   return {
     ok: true,
     identity: {
-      app: either('app') ?? `app-${fingerprint}`,
-      runId: runId ?? crypto.randomUUID(),
-      unit: either('unit') ?? hints.unit ?? `unit-${fingerprint}`,
-      final:
-        runId === undefined ||
-        either('run-final') === 'true' ||
-        headers.get('x-dynamo-session-final') === 'true',
-      ...(deadline === undefined ? {} : { deadlineMs: deadline }),
-      ...(maxWait === undefined ? {} : { maxWaitMs: maxWait }),
+      app: app.value,
+      runId: run?.value ?? crypto.randomUUID(),
+      unit: unit.value,
+      ...(run?.parent === undefined ? {} : { parentRunId: run.parent }),
+      final: run === undefined || told('run-final')?.value === 'true' || sessionEnds,
+      sole: run === undefined,
+      ...(run?.turn === undefined ? {} : { turn: run.turn }),
+      retry: Number(headers.get('x-stainless-retry-count') ?? 0) > 0,
+      ...limits.limits,
+      why: { app: app.why, run: run?.why ?? 'a run of its own', unit: unit.why },
     },
   };
 }
@@ -83,18 +93,85 @@ export function isName(text: string): boolean {
   return text.length > 0 && text.length <= MAX_NAME_CHARS && /^[\x20-\x7e]+$/.test(text);
 }
 
-function session(headers: Headers, hints: BodyHints): string | undefined {
-  const agent = SESSION_HEADERS.map((name) => headers.get(name)).find((id) => id && isName(id));
-  if (agent) return agent;
+/** Tells the bodies of calls apart, so that one that is sent again is known. */
+export async function printOf(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
+  return (await sha256Hex(content)).slice(0, 2 * FINGERPRINT_CHARS);
+}
+
+/** What the client says to Talaria itself: a header, or the same as metadata. */
+function toldOf(headers: Headers, hints: BodyHints, name: string): Named | undefined {
+  const header = headers.get(`x-talaria-${name}`);
+  if (header !== null) return { value: header, why: `x-talaria-${name}` };
+  const field = `talaria_${name.replaceAll('-', '_')}`;
+  const value = hints.metadata[field];
+  return value === undefined ? undefined : { value, why: `metadata.${field}` };
+}
+
+async function unitOf(headers: Headers, hints: BodyHints): Promise<Named> {
+  if (hints.unit !== undefined) return { value: hints.unit, why: 'its backend' };
+  // A sub-agent may have its main agent's prompt and tools, and is another unit all the same.
+  const part = headers.has('x-claude-code-agent-id') ? 'sub-agent' : '';
+  return { value: `unit-${await fingerprint(part, hints.shape)}`, why: FINGERPRINT };
+}
+
+/** What agents and tracing put into headers: one execution, whoever calls for it. */
+function sessionOf(headers: Headers): Named | undefined {
+  for (const name of SESSION_HEADERS) {
+    const value = headers.get(name);
+    if (!value || !isName(value)) continue;
+    const parent = name === 'x-dynamo-session-id' && headers.get('x-dynamo-parent-session-id');
+    const isChild = parent && isName(parent) && parent !== value;
+    return { value, why: name, ...(isChild ? { parent } : {}) };
+  }
   const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(headers.get('traceparent') ?? '')?.[1];
-  if (trace && !/^0+$/.test(trace)) return trace;
-  return hints.session !== undefined && isName(hints.session) ? hints.session : undefined;
+  return trace && !/^0+$/.test(trace) ? { value: trace, why: 'traceparent' } : undefined;
+}
+
+/**
+ * What the body tells of its run. A session is the key's. `prompt_cache_key` and `user` may stand
+ * for all traffic of a program, so they name a run only within key, application and conversation.
+ * An agent's loop is known by its beginning even where nothing is named.
+ */
+async function bodyRunOf(hints: BodyHints, keyId: string, app: string): Promise<Named | undefined> {
+  const { session, loose, conversation } = hints;
+  if (session !== undefined) {
+    return { value: `session-${await fingerprint(keyId, session)}`, why: 'session_id' };
+  }
+  if (!conversation || (!loose && !conversation.hasTools)) return undefined;
+  const { start, turns } = conversation;
+  const id = await fingerprint(keyId, app, loose?.id ?? '', start);
+  const beginning = 'the beginning of its conversation';
+  const why = loose ? `${loose.field} and ${beginning}` : beginning;
+  return { value: `run-${id}`, why, turn: turns };
+}
+
+async function fingerprint(...parts: readonly string[]): Promise<string> {
+  return (await sha256Hex(JSON.stringify(parts))).slice(0, FINGERPRINT_CHARS);
 }
 
 /** The OpenAI SDK tells its own time limit, in seconds. */
 function stainlessTimeoutMs(headers: Headers): string | undefined {
   const seconds = Number(headers.get('x-stainless-timeout') ?? Number.NaN);
   return seconds > 0 && Number.isFinite(seconds * 1000) ? String(seconds * 1000) : undefined;
+}
+
+function limitsOf(
+  deadline: string | undefined,
+  maxWait: string | undefined,
+): Outcome<{ limits: Pick<Identity, 'deadlineMs' | 'maxWaitMs'> }> {
+  const deadlineMs = positive(deadline);
+  const maxWaitMs = positive(maxWait);
+  if (deadlineMs === 'wrong' || maxWaitMs === 'wrong') {
+    const param = deadlineMs === 'wrong' ? 'x-talaria-deadline-ms' : 'x-talaria-max-wait-ms';
+    return failure('invalid_request_error', { param, message: 'Expected milliseconds above 0.' });
+  }
+  return {
+    ok: true,
+    limits: {
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+      ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
+    },
+  };
 }
 
 function positive(text: string | undefined): number | 'wrong' | undefined {

@@ -3,6 +3,7 @@ import { app } from './app.ts';
 import { runCron } from './cron.ts';
 
 export { TenantDirectory } from '../durable-objects/directory.ts';
+export { IdempotencyShard } from '../durable-objects/idempotency.ts';
 export { TenantObject } from '../durable-objects/tenant.ts';
 
 export default {

@@ -4,6 +4,8 @@
  */
 import type { CallResult } from './core/call-result.ts';
 import type { DispatchEvent, RefusalCode } from './core/dispatch-events.ts';
+import type { EndpointState } from './core/endpoint.ts';
+import type { Gauges } from './core/key-limits.ts';
 import type { CallRequest } from './core/live-run.ts';
 
 import type { EndpointAddress } from './endpoints/target.ts';
@@ -23,6 +25,24 @@ export interface EnqueueRequest {
   readonly keyId: string;
   /** Version of the configuration by which the Worker chose the backend. */
   readonly version: number;
+  /** By which the client knows the call. */
+  readonly requestId?: string;
+  /** From what application, run and unit were taken. */
+  readonly why?: { readonly app: string; readonly run: string; readonly unit: string };
+}
+
+/** What the object knows of a call, for its answer's headers. */
+export interface CallFacts {
+  /** Those of the run that the call belongs to. */
+  readonly app: string;
+  readonly runId: string;
+  readonly unit: string;
+  /** Runs before it when it came, plus one; 0 where it went at once. */
+  readonly position: number;
+  /** Slots that it was granted so far. */
+  readonly attempts: number;
+  /** How the key's limits stand. */
+  readonly gauges?: Gauges;
 }
 
 export interface Grant {
@@ -37,14 +57,24 @@ export interface Grant {
   readonly coldMs: number;
   readonly rankMs: number;
   readonly leaseMs: number;
+  /** Runs that arrived later than this after the call's run could not overtake it, ms. */
+  readonly boundMs?: number;
+  /** Of the endpoint when it was chosen. */
+  readonly endpointState?: EndpointState;
+  readonly facts?: CallFacts;
 }
 
-export type RefusedCode = RefusalCode | 'key_revoked' | 'tenant_unconfigured';
+export type RefusedCode =
+  | RefusalCode
+  | 'key_revoked'
+  | 'tenant_unconfigured'
+  | 'rate_limit_exceeded';
 
 export interface Refusal {
   readonly status: 'refused';
   readonly code: RefusedCode;
   readonly retryAfterMs: number;
+  readonly facts?: CallFacts;
 }
 
 export interface Queued {

@@ -6,11 +6,12 @@
 import type { Slot } from './admission.ts';
 import type { AnswerKind } from './endpoints/adapter.ts';
 import { openaiGeneric } from './endpoints/openai-generic.ts';
-import { type ApiError, errorBody, errorResponse } from './errors.ts';
+import { type ApiError, errorResponse } from './errors.ts';
 import { answerHeaders } from './headers.ts';
 import type { CallResult } from './protocol.ts';
-import { PlainUsage, StreamUsage } from './usage.ts';
-import { UsageFilter } from './usage-filter.ts';
+import { AnswerStream } from './streams/answer-stream.ts';
+import type { Reading } from './streams/reading.ts';
+import { PlainUsage } from './usage.ts';
 import { type CallTimeouts, Watchdog } from './watchdog.ts';
 
 /** How much of an endpoint's error is read and passed on. */
@@ -23,10 +24,12 @@ export interface Forwarding {
   readonly slot: Slot;
   /** The upstream request, to be sent once; `signal` cancels it. */
   readonly request: (signal: AbortSignal) => Request;
-  /** The answer to a model call has usage to be read; any other is passed as it is. */
-  readonly reading: 'model' | 'opaque';
+  /** By which API's words the answer is read; an opaque one is passed as it is. */
+  readonly reading: Reading;
   /** Talaria asked for usage and the client did not: its chunk is taken out. */
   readonly stripUsage: boolean;
+  /** Answers asked for in one call, OpenAI's `n`. */
+  readonly choices?: number | undefined;
   readonly timeouts: CallTimeouts;
   /** Headers that Talaria adds to the answer. */
   readonly added: Readonly<Record<string, string>>;
@@ -37,8 +40,8 @@ export class Exchange {
   readonly #watchdog: Watchdog;
   readonly #startedAt = Date.now();
   readonly #renewal: ReturnType<typeof setInterval>;
-  #usage: StreamUsage | PlainUsage | undefined;
-  #filter: UsageFilter | undefined;
+  #stream: AnswerStream | undefined;
+  #plain: PlainUsage | undefined;
   #firstByteMs: number | undefined;
   /** The answer has begun, and the client does not ask for more of it. */
   #idle = false;
@@ -117,11 +120,11 @@ export class Exchange {
 
   /** By what came, not by what was asked for: some servers answer in one piece all the same. */
   #chooseReading(upstream: Response): void {
-    const { reading, stripUsage } = this.#f;
-    const isStream = upstream.headers.get('content-type')?.startsWith('text/event-stream');
+    const { reading, stripUsage, choices } = this.#f;
     if (reading === 'opaque') return;
-    this.#usage = isStream ? new StreamUsage() : new PlainUsage();
-    if (isStream && stripUsage) this.#filter = new UsageFilter();
+    const isStream = upstream.headers.get('content-type')?.startsWith('text/event-stream');
+    if (isStream) this.#stream = new AnswerStream({ reading, stripUsage, choices });
+    else this.#plain = new PlainUsage();
   }
 
   /** Relays until something can be passed on, or the answer is over. */
@@ -135,8 +138,8 @@ export class Exchange {
         if (done) return await this.#close(sink);
         this.#watchdog.piece();
         this.#firstByteMs ??= Date.now() - this.#startedAt;
-        this.#usage?.push(value);
-        const passed = this.#filter ? this.#filter.push(value) : value;
+        this.#plain?.push(value);
+        const passed = this.#stream ? this.#stream.push(value) : value;
         if (passed.length > 0) return sink.enqueue(passed);
       }
     } catch (error) {
@@ -145,13 +148,14 @@ export class Exchange {
   }
 
   async #close(sink: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    const cutShort = this.#usage instanceof StreamUsage && !this.#usage.end();
-    const rest = this.#filter?.flush();
-    if (rest && rest.length > 0) sink.enqueue(rest);
-    if (cutShort) {
+    const ended = this.#stream?.end();
+    if (ended && ended.rest.length > 0) sink.enqueue(ended.rest);
+    if (ended?.state === 'open') {
       return this.#broke(sink, new Error('the endpoint closed the stream before its end'));
     }
-    await this.#end('ok');
+    // A fault that the endpoint told of itself has been relayed.
+    if (ended?.state === 'failed') await this.#end('failed', { fault: true });
+    else await this.#end('ok');
     sink.close();
   }
 
@@ -159,11 +163,11 @@ export class Exchange {
   async #broke(sink: ReadableStreamDefaultController<Uint8Array>, error: unknown): Promise<void> {
     const timeout = this.#watchdog.expired;
     await this.#end('failed', { fault: true });
-    if (!(this.#usage instanceof StreamUsage)) return sink.error(error);
+    if (!this.#stream) return sink.error(error);
     const told: ApiError = timeout
       ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
       : { code: 'upstream_error', message: 'The endpoint broke off in the middle of its answer.' };
-    sink.enqueue(new TextEncoder().encode(`\n\ndata: ${JSON.stringify(errorBody(told))}\n\n`));
+    sink.enqueue(this.#stream.fault(told));
     sink.close();
   }
 
@@ -195,18 +199,18 @@ export class Exchange {
   async #report(outcome: CallResult['outcome'], fault: boolean, cold: boolean): Promise<void> {
     this.#watchdog.stop();
     clearInterval(this.#renewal);
-    const events = this.#usage instanceof StreamUsage ? this.#usage.events : undefined;
-    const usage = this.#usage?.usage;
-    const outputTokens = usage?.outputTokens ?? events;
+    const pieces = this.#stream?.pieces;
+    const usage = (this.#stream ?? this.#plain)?.usage;
+    const outputTokens = usage?.outputTokens ?? pieces;
     await this.#f.slot.report({
       outcome,
       endpointFault: fault,
       cold,
       serviceMs: Date.now() - this.#startedAt,
-      ...(usage ? { inputTokens: usage.inputTokens } : {}),
+      ...(usage?.inputTokens === undefined ? {} : { inputTokens: usage.inputTokens }),
       ...(outputTokens === undefined ? {} : { outputTokens }),
       // Of a plain answer the first byte is the last: it says nothing of the prefill.
-      ...(events !== undefined && this.#firstByteMs !== undefined
+      ...(pieces !== undefined && this.#firstByteMs !== undefined
         ? { firstByteMs: this.#firstByteMs }
         : {}),
     });

@@ -1,55 +1,21 @@
 /**
- * Reads token counts from an answer as it goes by, without holding it up and without keeping it: of
- * a stream the last line that is not complete, of a plain answer its tail. Also tells whether a
- * stream came to its own end (`[DONE]`), which a connection that was cut did not.
+ * Token counts as endpoints tell them: in OpenAI's words (chat, completions, embeddings, rerank),
+ * in those of Responses, and in Anthropic's. They are looked for by their key and only what stands
+ * behind it is parsed, so that a long answer costs no more than a short one.
  */
 
+/** What was told; of a stream the two may come apart. */
 export interface Usage {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
 }
 
 /** Usage stands at the end of an answer; of what comes before nothing is kept. */
 const TAIL_CHARS = 16_384;
-/** A line longer than this holds content, not usage. */
-const MAX_LINE_CHARS = 65_536;
+/** Longest object that is taken for one of usage. */
+const MAX_USAGE_CHARS = 8_192;
 
-/** Reads a server-sent stream. */
-export class StreamUsage {
-  readonly #decoder = new TextDecoder();
-  #line = '';
-  /** Events that carried content: an estimate of the output tokens where no usage came. */
-  events = 0;
-  #done = false;
-  usage: Usage | undefined;
-
-  push(bytes: Uint8Array): void {
-    const text = this.#line + this.#decoder.decode(bytes, { stream: true });
-    const lines = text.split('\n');
-    this.#line = (lines.pop() ?? '').slice(0, MAX_LINE_CHARS);
-    for (const line of lines) this.#read(line);
-  }
-
-  /** The connection has ended; true where the stream had come to its own end (`[DONE]`). */
-  end(): boolean {
-    this.#read(this.#line);
-    this.#line = '';
-    return this.#done;
-  }
-
-  #read(line: string): void {
-    if (!line.startsWith('data:')) return;
-    const data = line.slice(5).trim();
-    if (data === '[DONE]') {
-      this.#done = true;
-      return;
-    }
-    this.events += 1;
-    if (data.includes('"usage"')) this.usage = usageOf(data) ?? this.usage;
-  }
-}
-
-/** Reads a plain JSON answer. */
+/** Reads a plain JSON answer by its tail. */
 export class PlainUsage {
   readonly #decoder = new TextDecoder();
   #tail = '';
@@ -59,32 +25,77 @@ export class PlainUsage {
   }
 
   get usage(): Usage | undefined {
-    const at = this.#tail.lastIndexOf('"usage"');
-    const open = at < 0 ? -1 : this.#tail.indexOf('{', at);
-    if (open < 0) return undefined;
-    let depth = 0;
-    for (let i = open; i < this.#tail.length; i += 1) {
-      if (this.#tail[i] === '{') depth += 1;
-      if (this.#tail[i] === '}') depth -= 1;
-      if (depth === 0) return usageOf(`{"usage":${this.#tail.slice(open, i + 1)}}`);
-    }
-    return undefined;
+    return usageIn(this.#tail);
   }
 }
 
-/** True for the extra chunk that carries usage only. */
-export function isUsageChunk(event: string): boolean {
-  return event.includes('"usage"') && /"choices"\s*:\s*\[\s*\]/.test(event);
+/**
+ * The last usage in JSON text. Within a JSON string the quotes of the key would be escaped, so what
+ * a model writes is never taken for it.
+ */
+export function usageIn(json: string): Usage | undefined {
+  for (let at = json.lastIndexOf('"usage"'); at >= 0; at = json.lastIndexOf('"usage"', at - 1)) {
+    const usage = usageOf(objectBehind(json, at + '"usage"'.length));
+    if (usage) return usage;
+    if (at === 0) break;
+  }
+  return undefined;
 }
 
-function usageOf(json: string): Usage | undefined {
+/** True for OpenAI's extra chunk that carries usage only. */
+export function isUsageChunk(data: string): boolean {
+  if (!data.includes('"usage"') || !/"choices"\s*:\s*\[\s*\]/.test(data)) return false;
   try {
-    const { usage } = JSON.parse(json);
-    const input = Number(usage?.prompt_tokens ?? usage?.input_tokens);
-    const output = Number(usage?.completion_tokens ?? usage?.output_tokens ?? 0);
-    if (!Number.isFinite(input) || !Number.isFinite(output)) return undefined;
-    return { inputTokens: input, outputTokens: output };
+    const { choices, usage } = JSON.parse(data);
+    return Array.isArray(choices) && choices.length === 0 && typeof usage === 'object' && !!usage;
+  } catch {
+    return false;
+  }
+}
+
+/** The text of the object that is the value of the key before `at`. */
+function objectBehind(json: string, at: number): string | undefined {
+  const open = /^\s*:\s*\{/.exec(json.slice(at, at + 64))?.[0].length;
+  if (open === undefined) return undefined;
+  const start = at + open - 1;
+  let depth = 0;
+  for (let i = start; i < json.length && i - start < MAX_USAGE_CHARS; i += 1) {
+    if (json[i] === '{') depth += 1;
+    if (json[i] === '}') depth -= 1;
+    if (depth === 0) return json.slice(start, i + 1);
+  }
+  return undefined;
+}
+
+function usageOf(json: string | undefined): Usage | undefined {
+  if (json === undefined) return undefined;
+  let told: Record<string, unknown>;
+  try {
+    told = JSON.parse(json);
   } catch {
     return undefined;
   }
+  const input = count(told.prompt_tokens) ?? count(told.input_tokens);
+  // Anthropic tells apart what was read from its cache; to read it again took time all the same.
+  const cached = [told.cache_creation_input_tokens, told.cache_read_input_tokens].map(count);
+  const inputTokens = input === undefined ? undefined : input + (cached[0] ?? 0) + (cached[1] ?? 0);
+  const outputTokens = count(told.completion_tokens) ?? count(told.output_tokens);
+  if (inputTokens === undefined && outputTokens === undefined) {
+    // Of a ranking only the sum is told, and it is all input.
+    const total = count(told.total_tokens);
+    return total === undefined ? undefined : { inputTokens: total, outputTokens: 0 };
+  }
+  return {
+    ...(inputTokens === undefined ? {} : { inputTokens }),
+    // An embedding has no output, and says nothing of it.
+    ...(outputTokens === undefined
+      ? told.prompt_tokens === undefined
+        ? {}
+        : { outputTokens: 0 }
+      : { outputTokens }),
+  };
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 }

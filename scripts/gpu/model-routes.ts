@@ -1,70 +1,70 @@
-/** The model calls of the emulated endpoint: chat, completions, embeddings; plain and streamed. */
-import { z } from 'zod';
+/**
+ * The model calls of the emulated endpoint: chat, completions, Responses, messages, embeddings,
+ * rankings, plain and streamed; sound and pictures as bytes.
+ */
 import { cutShort, type Exchange, parseJson, sendJson } from './exchange.ts';
+import { type Body, bodySchema, type Generation, generationOf, wordAt } from './generation.ts';
+import { answerMedia, isMedia } from './media-answers.ts';
+import { anthropicError, messageAnswer, messageStream } from './messages-answers.ts';
 import {
-  chunk,
+  chatAnswer,
+  chatStream,
+  completionAnswer,
+  completionStream,
   embeddings,
   errorBody,
-  finishReason,
-  type Generation,
-  plainAnswer,
-  toolCall,
-  usageChunk,
-  wordAt,
+  type StreamForm,
 } from './openai-answers.ts';
+import { responseAnswer, responseStream } from './responses-answers.ts';
 import { estimateTokens } from './service-model.ts';
 
-const USUAL_OUTPUT_TOKENS = 64;
 /** Pieces of content before a stream that is to be cut breaks off. */
 const PIECES_BEFORE_CUT = 2;
-/** A real engine refuses what is beyond its context, too. */
-const MAX_OUTPUT_TOKENS = 131_072;
 
-const outputLimit = z.int().min(1).max(MAX_OUTPUT_TOKENS).nullish();
+interface GeneratingApi {
+  plain(id: string, g: Generation, body: Body): object;
+  stream(id: string, g: Generation, body: Body): StreamForm;
+}
 
-const bodySchema = z.looseObject({
-  model: z.string(),
-  stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-  max_tokens: outputLimit,
-  max_completion_tokens: outputLimit,
-  messages: z
-    .array(z.looseObject({ role: z.string(), content: z.unknown().optional() }))
-    .optional(),
-  prompt: z.unknown().optional(),
-  input: z.unknown().optional(),
-  tools: z.array(z.looseObject({ function: z.looseObject({ name: z.string() }) })).nullish(),
-  response_format: z.looseObject({ type: z.string() }).nullish(),
-  encoding_format: z.string().nullish(),
-});
+const wantsUsage = (body: Body) => body.stream_options?.include_usage === true;
 
-type Body = z.infer<typeof bodySchema>;
+const GENERATING: Readonly<Record<string, GeneratingApi>> = {
+  '/v1/chat/completions': {
+    plain: chatAnswer,
+    stream: (id, g, body) => chatStream(id, g, wantsUsage(body)),
+  },
+  '/v1/completions': {
+    plain: completionAnswer,
+    stream: (id, g, body) => completionStream(id, g, wantsUsage(body)),
+  },
+  '/v1/responses': { plain: responseAnswer, stream: responseStream },
+  '/v1/messages': { plain: messageAnswer, stream: messageStream },
+};
 
 let answers = 0;
 
 export function answerModelCall(exchange: Exchange, cut: boolean): void {
   const { res, url, options } = exchange;
+  if (isMedia(url.pathname)) return answerMedia(exchange);
   const parsed = bodySchema.safeParse(parseJson(exchange.body.toString()));
   if (!parsed.success) {
-    return sendJson(res, 400, errorBody(parsed.error.message, 'invalid_request_error', 400));
+    return refuse(exchange, 400, parsed.error.message, 'invalid_request_error', 400);
   }
   const body = parsed.data;
   if (!options.models.includes(body.model)) {
     const message = `The model "${body.model}" does not exist`;
-    return sendJson(res, 404, errorBody(message, 'not_found_error', 'model_not_found'));
+    return refuse(exchange, 404, message, 'not_found_error', 'model_not_found');
   }
-  if (url.pathname === '/v1/embeddings') return answerEmbeddings(exchange, body);
-  if (url.pathname !== '/v1/chat/completions' && url.pathname !== '/v1/completions') {
-    return sendJson(res, 404, errorBody(`no ${url.pathname}`, 'not_found_error', 404));
-  }
-  const g = generationOf(body, url.pathname === '/v1/chat/completions');
+  const api = GENERATING[url.pathname];
+  if (!api) return answerOther(exchange, body);
+  const g = generationOf(body);
   answers += 1;
   const id = `cmpl-${answers}`;
-  if (body.stream === true) return stream(exchange, id, g, body, cut);
+  if (body.stream === true) return stream(exchange, api.stream(id, g, body), g, cut);
   const leave = exchange.engine.run({
     ...g,
     onDone: () => {
-      const answer = JSON.stringify(plainAnswer(id, g));
+      const answer = JSON.stringify(api.plain(id, g, body));
       if (cut) return cutShort(res, answer.slice(0, answer.length / 2));
       res.writeHead(200, { 'content-type': 'application/json' });
       res.end(answer);
@@ -73,26 +73,20 @@ export function answerModelCall(exchange: Exchange, cut: boolean): void {
   res.on('close', leave);
 }
 
-function stream(
-  { res, engine }: Exchange,
-  id: string,
-  g: Generation,
-  body: Body,
-  cut: boolean,
-): void {
+function stream({ res, engine }: Exchange, form: StreamForm, g: Generation, cut: boolean): void {
   let sent = 0;
   let pieces = 0;
-  const send = (event: object) => res.write(`data: ${JSON.stringify(event)}\n\n`);
+  const inWords = !g.tool && g.json === undefined;
   const begin = () => {
     if (res.headersSent) return;
     res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
-    if (g.chat) send(chunk(id, g, { role: 'assistant', content: '' }, null));
+    res.write(form.begin());
   };
   const sendUpTo = (tokens: number) => {
     begin();
     const words = Array.from({ length: tokens - sent }, (_, i) => wordAt(sent + i));
     sent = tokens;
-    for (const word of words) send(chunk(id, g, g.chat ? { content: word } : { text: word }, null));
+    for (const word of words) res.write(form.word(word));
     pieces += 1;
   };
   let broken = false;
@@ -104,60 +98,78 @@ function stream(
   const leave = engine.run({
     ...g,
     onProgress: (tokens) => {
-      if (broken || g.toolName !== undefined || g.json || tokens <= sent) return;
+      if (broken || !inWords || tokens <= sent) return;
       sendUpTo(tokens);
       if (cut && pieces >= PIECES_BEFORE_CUT) breakOff();
     },
     onDone: () => {
       if (broken) return;
       begin();
-      if (g.toolName !== undefined)
-        send(chunk(id, g, { tool_calls: [toolCall(g.toolName)] }, null));
-      else if (g.json) send(chunk(id, g, { content: '{"ok":true}' }, null));
+      if (!inWords) res.write(form.whole());
       else if (g.outputTokens > sent) sendUpTo(g.outputTokens);
       if (cut) return breakOff();
-      send(chunk(id, g, g.chat ? {} : { text: '' }, finishReason(g)));
-      if (body.stream_options?.include_usage) send(usageChunk(id, g));
-      res.end('data: [DONE]\n\n');
+      res.end(form.end());
     },
   });
   res.on('close', leave);
 }
 
-function answerEmbeddings({ res, engine }: Exchange, body: Body): void {
+/** Answers without a generation: they have input only. */
+function answerOther(exchange: Exchange, body: Body): void {
+  const { res, url, engine } = exchange;
+  if (url.pathname === '/v1/messages/count_tokens') {
+    // No GPU has to count.
+    return sendJson(res, 200, { input_tokens: generationOf(body).inputTokens });
+  }
   const inputs = (Array.isArray(body.input) ? body.input : [body.input]).map(String);
   const inputTokens = inputs.reduce((n, text) => n + estimateTokens(text), 0);
+  const answer = otherAnswer(url.pathname, body, inputs);
+  if (!answer) return refuse(exchange, 404, `no ${url.pathname}`, 'not_found_error', 404);
   const leave = engine.run({
     inputTokens,
     outputTokens: 0,
-    onDone: () =>
-      sendJson(res, 200, embeddings(body.model, inputs, body.encoding_format === 'base64')),
+    onDone: () => sendJson(res, 200, answer),
   });
   res.on('close', leave);
 }
 
-function generationOf(body: Body, chat: boolean): Generation {
-  const limit = body.max_completion_tokens ?? body.max_tokens;
-  const text = chat
-    ? (body.messages ?? []).map((m) => textOf(m.content)).join('')
-    : textOf(body.prompt);
-  const last = textOf(body.messages?.at(-1)?.content);
-  const tool = body.tools?.[0]?.function.name;
-  return {
-    model: body.model,
-    inputTokens: estimateTokens(text),
-    outputTokens: limit ?? USUAL_OUTPUT_TOKENS,
-    chat,
-    limited: limit != null,
-    json: body.response_format != null && body.response_format.type !== 'text',
-    ...(tool !== undefined && last.includes('tool') ? { toolName: tool } : {}),
-  };
+function otherAnswer(path: string, body: Body, inputs: readonly string[]): object | undefined {
+  switch (path) {
+    case '/v1/embeddings':
+      return embeddings(body.model, inputs, body.encoding_format === 'base64');
+    case '/v1/rerank': {
+      const documents = Array.isArray(body.documents) ? body.documents.map(String) : [];
+      const results = documents
+        .map((text, index) => ({ index, document: { text }, relevance_score: 1 / (index + 1) }))
+        .slice(0, Number(body.top_n ?? documents.length));
+      const tokens = estimateTokens(documents.join(''));
+      return { id: 'rerank-0', model: body.model, usage: { total_tokens: tokens }, results };
+    }
+    case '/v1/score': {
+      const usage = { prompt_tokens: 1, total_tokens: 1 };
+      const data = [{ index: 0, object: 'score', score: 0.5 }];
+      return { id: 'score-0', object: 'list', created: 0, model: body.model, data, usage };
+    }
+    case '/v1/moderations': {
+      const results = inputs.map(() => ({ flagged: false, categories: {}, category_scores: {} }));
+      return { id: 'modr-0', model: body.model, results };
+    }
+    default:
+      return undefined;
+  }
 }
 
-function textOf(content: unknown): string {
-  if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) return '';
-  return content
-    .map((part) => (typeof part === 'string' ? part : String(part?.text ?? '')))
-    .join('');
+function refuse(
+  { res, url }: Exchange,
+  status: number,
+  message: string,
+  type: string,
+  code: string | number,
+): void {
+  const isMessages = url.pathname.startsWith('/v1/messages');
+  sendJson(
+    res,
+    status,
+    isMessages ? anthropicError(message, type) : errorBody(message, type, code),
+  );
 }

@@ -1,22 +1,14 @@
-/** The bodies that the emulated endpoint answers with, in OpenAI's forms. */
+/** The bodies that the emulated endpoint answers with, in the forms of OpenAI's older APIs. */
+import { contentOf, type Generation, piecesOf } from './generation.ts';
 import { estimateTokens } from './service-model.ts';
 
-export interface Generation {
-  readonly model: string;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly chat: boolean;
-  /** Ended because of the client's limit. */
-  readonly limited: boolean;
-  readonly toolName?: string;
-  readonly json: boolean;
-}
-
-const WORDS = ['the', 'quick', 'brown', 'fox', 'jumps', 'over', 'a', 'lazy', 'dog', 'and', 'runs'];
-
-/** The i-th output token. */
-export function wordAt(i: number): string {
-  return `${i === 0 ? '' : ' '}${WORDS[i % WORDS.length] ?? ''}`;
+/** How an API writes a stream: text of events, for each of its moments. */
+export interface StreamForm {
+  begin(): string;
+  word(text: string): string;
+  /** Instead of words: the tool call, or JSON. */
+  whole(): string;
+  end(): string;
 }
 
 export function usageOf(g: Generation) {
@@ -28,41 +20,61 @@ export function usageOf(g: Generation) {
   };
 }
 
-export function finishReason(g: Generation): string {
-  return g.toolName === undefined ? (g.limited ? 'length' : 'stop') : 'tool_calls';
-}
-
-export function plainAnswer(id: string, g: Generation): object {
-  const text = contentOf(g);
-  const head = { id, created: 0, model: g.model, usage: usageOf(g) };
-  if (!g.chat) {
-    const choice = { index: 0, text, logprobs: null, finish_reason: finishReason(g) };
-    return { ...head, object: 'text_completion', choices: [choice] };
-  }
-  const message =
-    g.toolName === undefined
-      ? { role: 'assistant', content: text }
-      : { role: 'assistant', content: null, tool_calls: [{ ...toolCall(g.toolName) }] };
+export function chatAnswer(id: string, g: Generation): object {
+  const message = g.tool
+    ? { role: 'assistant', content: null, tool_calls: [toolCall(g.tool.name, g.tool.args)] }
+    : { role: 'assistant', content: contentOf(g) };
   const choice = { index: 0, message, logprobs: null, finish_reason: finishReason(g) };
-  return { ...head, object: 'chat.completion', choices: [choice] };
+  return {
+    id,
+    object: 'chat.completion',
+    created: 0,
+    model: g.model,
+    usage: usageOf(g),
+    choices: [choice],
+  };
 }
 
-/** One chunk of a stream; `delta` of a chat, `text` of a completion. */
-export function chunk(id: string, g: Generation, part: object, finish: string | null): object {
-  const choice = g.chat
-    ? { index: 0, delta: part, finish_reason: finish }
-    : { index: 0, ...part, finish_reason: finish };
-  const object = g.chat ? 'chat.completion.chunk' : 'text_completion';
-  return { id, object, created: 0, model: g.model, choices: [choice] };
+export function completionAnswer(id: string, g: Generation): object {
+  const choice = { index: 0, text: contentOf(g), logprobs: null, finish_reason: finishReason(g) };
+  return {
+    id,
+    object: 'text_completion',
+    created: 0,
+    model: g.model,
+    usage: usageOf(g),
+    choices: [choice],
+  };
 }
 
-export function usageChunk(id: string, g: Generation): object {
-  const object = g.chat ? 'chat.completion.chunk' : 'text_completion';
-  return { id, object, created: 0, model: g.model, choices: [], usage: usageOf(g) };
+export function chatStream(id: string, g: Generation, includeUsage: boolean): StreamForm {
+  const chunk = (delta: object, finish: string | null = null) =>
+    chunkOf(id, g, 'chat.completion.chunk', [{ index: 0, delta, finish_reason: finish }]);
+  const called = (call: object) => chunk({ tool_calls: [call] });
+  return {
+    begin: () => chunk({ role: 'assistant', content: '' }),
+    word: (content) => chunk({ content }),
+    whole: () => {
+      const { tool } = g;
+      if (!tool) return piecesOf(g.json ?? '').reduce((s, content) => s + chunk({ content }), '');
+      const pieces = piecesOf(tool.args).map((args) =>
+        called({ index: 0, function: { arguments: args } }),
+      );
+      return [called({ index: 0, ...toolCall(tool.name, '') }), ...pieces].join('');
+    },
+    end: () => chunk({}, finishReason(g)) + lastOf(id, g, 'chat.completion.chunk', includeUsage),
+  };
 }
 
-export function toolCall(name: string) {
-  return { index: 0, id: 'call_0', type: 'function', function: { name, arguments: '{}' } };
+export function completionStream(id: string, g: Generation, includeUsage: boolean): StreamForm {
+  const chunk = (text: string, finish: string | null = null) =>
+    chunkOf(id, g, 'text_completion', [{ index: 0, text, finish_reason: finish }]);
+  return {
+    begin: () => '',
+    word: (text) => chunk(text),
+    whole: () => chunk(g.json ?? ''),
+    end: () => chunk('', finishReason(g)) + lastOf(id, g, 'text_completion', includeUsage),
+  };
 }
 
 export function embeddings(model: string, inputs: readonly string[], base64: boolean): object {
@@ -83,9 +95,26 @@ export function errorBody(message: string, type: string, code: string | number):
   return { error: { message, type, param: null, code } };
 }
 
-function contentOf(g: Generation): string {
-  if (g.json) return '{"ok":true}';
-  return Array.from({ length: g.outputTokens }, (_, i) => wordAt(i)).join('');
+function finishReason(g: Generation): string {
+  if (g.tool) return 'tool_calls';
+  return g.limited && g.json === undefined ? 'length' : 'stop';
+}
+
+function toolCall(name: string, args: string) {
+  return { id: 'call_0', type: 'function', function: { name, arguments: args } };
+}
+
+function chunkOf(id: string, g: Generation, object: string, choices: readonly object[]): string {
+  return dataOf({ id, object, created: 0, model: g.model, choices });
+}
+
+function lastOf(id: string, g: Generation, object: string, includeUsage: boolean): string {
+  const usage = { id, object, created: 0, model: g.model, choices: [], usage: usageOf(g) };
+  return `${includeUsage ? dataOf(usage) : ''}data: [DONE]\n\n`;
+}
+
+function dataOf(event: object): string {
+  return `data: ${JSON.stringify(event)}\n\n`;
 }
 
 /** Eight numbers that depend on the text only. */

@@ -3,12 +3,17 @@ import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../core/demand.ts';
 import type { BackendSpec, DispatcherConfig } from '../core/dispatcher-config.ts';
 import { type BackendConfig, endpointId, type TenantConfig } from './schema.ts';
 
+/** What is learned of an application's pauses never ends a run sooner, ms. */
+const LEAST_SILENCE_MS = 5_000;
+
 export function toDispatcherConfig(config: TenantConfig): DispatcherConfig {
   return {
     policy: config.policy,
     alpha: config.alpha,
     leaseMs: config.leaseMs,
     runSilenceMs: config.runSilenceMs,
+    leastSilenceMs: Math.min(LEAST_SILENCE_MS, config.runSilenceMs),
+    runCalls: config.limits.runCalls,
     weights: Object.fromEntries(
       Object.entries(config.applications).map(([app, { weight }]) => [app, weight]),
     ),
@@ -33,6 +38,7 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
         : {}),
     })),
     queueDepth: backend.queue.depth,
+    queueBytes: backend.queue.bytes,
     maxWaitMs: backend.queue.maxWaitMs,
     maxWaitColdMs: backend.queue.maxWaitColdMs,
     whileCold: backend.whileCold,

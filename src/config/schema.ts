@@ -40,6 +40,8 @@ const endpoint = z.strictObject({
 
 const queue = z.strictObject({
   depth: z.int().min(0).max(100_000).default(1_000),
+  /** Bytes of bodies that may wait at a time: their Workers hold them in memory. */
+  bytes: z.int().min(0).max(10_000_000_000).default(1_000_000_000),
   maxWaitMs: milliseconds.default(300_000),
   maxWaitColdMs: milliseconds.default(600_000),
 });
@@ -69,10 +71,16 @@ const backend = z.strictObject({
   prewarm: prewarm.optional(),
 });
 
+/** A minute, for one key; without limit where absent. */
+const rate = z.int().min(1).max(1_000_000_000).optional();
+const rateLimits = { requestsPerMinute: rate, tokensPerMinute: rate };
+
 const keyHash = z.strictObject({
   id: name,
   /** SHA-256 of the key, in hex. The key itself is never stored. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits'),
+  /** Instead of the tenant's, field by field. */
+  limits: z.strictObject(rateLimits).optional(),
 });
 
 const tenant = z.strictObject({
@@ -88,7 +96,22 @@ const tenant = z.strictObject({
     .default({}),
   prewarm: prewarm.prefault({}),
   limits: z
-    .strictObject({ bodyBytes: z.int().min(1_024).max(100_000_000).default(10_000_000) })
+    .strictObject({
+      bodyBytes: z.int().min(1_024).max(100_000_000).default(10_000_000),
+      /** Calls of one run that may wait or run at a time. */
+      runCalls: z.int().min(1).max(100_000).default(1_000),
+      ...rateLimits,
+    })
+    .prefault({}),
+  /** Answers kept for calls with an `Idempotency-Key`. */
+  idempotency: z
+    .strictObject({
+      /** Longest answer that is kept. */
+      answerBytes: z.int().min(0).max(1_000_000).default(262_144),
+      lifetimeMs: milliseconds.default(86_400_000),
+      /** All answers of the tenant together; the oldest make room. */
+      totalBytes: z.int().min(0).max(10_000_000_000).default(64_000_000),
+    })
     .prefault({}),
   /** Silence after which a run has ended, for applications not known to pause longer. */
   runSilenceMs: milliseconds.default(30_000),

@@ -10,6 +10,7 @@ import { pricedRankMs } from './critical-path.ts';
 import { type Speeds, workMs } from './demand.ts';
 import { DemandGraph, type UnitView } from './demand-graph.ts';
 import { RankTable, rankOnce } from './gittins.ts';
+import { LearnedSilence } from './learned-silence.ts';
 import { PRIOR_WEIGHT, type PriorPool, type Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
 import type { RecordedRun } from './recorded-run.ts';
@@ -79,8 +80,8 @@ export class ApplicationModel {
   readonly graph = new DemandGraph();
   readonly samples: VisitSamples;
   readonly #pool: PriorPool;
-  /** Longest gap inside a finished run: silence well beyond it means that a run has ended. */
-  longestGapMs = 0;
+  /** Pauses inside finished runs: silence well beyond them means that a run has ended. */
+  readonly silence = new LearnedSilence();
 
   constructor(app: string, pool: PriorPool) {
     this.app = app;
@@ -92,7 +93,7 @@ export class ApplicationModel {
     if (this.graph.learn(run, speeds)) this.samples.fade(random);
     this.samples.learn(run, at, speeds, random);
     for (const visit of run.units.slice(0, -1)) {
-      this.longestGapMs = Math.max(this.longestGapMs, visit.gap_ms ?? 0);
+      this.silence.observe(visit.gap_ms ?? 0);
     }
   }
 

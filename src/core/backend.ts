@@ -114,6 +114,12 @@ export class Backend {
     return Number.isFinite(least) ? least : 0;
   }
 
+  /** True where the call may not wait here: too many do, or their bodies are too large together. */
+  isFullFor({ bodyBytes = 0 }: LiveCall['request']): boolean {
+    const { queueDepth, queueBytes = Infinity } = this.spec;
+    return this.line.size >= queueDepth || this.line.bytes + bodyBytes > queueBytes;
+  }
+
   /** Expected wait of a call that joins the line now, ms. */
   expectedWaitMs(): number {
     const { slots } = this;

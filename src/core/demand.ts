@@ -35,6 +35,10 @@ export function addDemand(a: Demand, b: Demand): Demand {
   return { input: a.input + b.input, output: a.output + b.output };
 }
 
+export function subtractDemand(a: Demand, b: Demand): Demand {
+  return { input: Math.max(0, a.input - b.input), output: Math.max(0, a.output - b.output) };
+}
+
 /** A call that was measured in time on a backend of tokens counts as the tokens made in that time. */
 export function demandOf(call: CallRecord, speed: Speed): Demand {
   if (!('service_ms' in call)) return { input: call.input_tokens, output: call.output_tokens };

@@ -4,7 +4,7 @@
  */
 import type { CallResult } from './call-result.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
-import type { Wake, WakeOutcome } from './endpoint.ts';
+import type { EndpointState, Wake, WakeOutcome } from './endpoint.ts';
 import type { CallRequest } from './live-run.ts';
 import type { RecordedRun } from './recorded-run.ts';
 
@@ -36,7 +36,12 @@ export type DispatchEvent =
   | { readonly type: 'tick' };
 
 /** Why a call was not admitted. */
-export type RefusalCode = 'queue_full' | 'queue_timeout' | 'backend_warming' | 'backend_removed';
+export type RefusalCode =
+  | 'queue_full'
+  | 'run_calls_exceeded'
+  | 'queue_timeout'
+  | 'backend_warming'
+  | 'backend_removed';
 
 export interface Granted {
   readonly type: 'granted';
@@ -53,6 +58,10 @@ export interface Granted {
   readonly coldMs: number;
   /** Key by which it was chosen, less alpha * arrival where the policy ages: the rank over weight. */
   readonly rankMs: number;
+  /** Runs that arrive later than this after the call's run do not overtake it, ms; absent: no bound. */
+  readonly boundMs?: number;
+  /** Of the endpoint when it was chosen. */
+  readonly endpointState?: EndpointState;
 }
 
 export interface Refused {

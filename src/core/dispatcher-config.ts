@@ -7,6 +7,8 @@ export interface BackendSpec {
   readonly endpoints: readonly EndpointSpec[];
   /** Calls that may wait at a time; one more is refused. */
   readonly queueDepth: number;
+  /** Bytes of bodies that may wait at a time; without limit where absent. */
+  readonly queueBytes?: number;
   /** Longest wait for a slot, ms, while an endpoint is warm / while all are cold. */
   readonly maxWaitMs: number;
   readonly maxWaitColdMs: number;
@@ -36,6 +38,10 @@ export interface DispatcherConfig {
   readonly weights: Readonly<Record<string, number>>;
   /** Time that a lease lasts without being renewed, ms. */
   readonly leaseMs: number;
-  /** A run that has been silent for so long has ended, ms (longer for one known to pause longer). */
+  /** A run that has been silent for so long has ended, ms, until its application's pauses are known. */
   readonly runSilenceMs: number;
+  /** Least silence that is learned, ms; `runSilenceMs` where absent. */
+  readonly leastSilenceMs?: number;
+  /** Calls of one run that may wait or run at a time; without limit where absent. */
+  readonly runCalls?: number;
 }

@@ -15,6 +15,7 @@ import type { Endpoint } from './endpoint.ts';
 import { Knowledge } from './knowledge.ts';
 import type { CallRequest, Lease, LiveCall, LiveRun } from './live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
+import type { Standing } from './overtaking.ts';
 import type { Policy } from './policy.ts';
 import type { PrewarmRule } from './prewarm-rule.ts';
 import { Prewarmer } from './prewarmer.ts';
@@ -88,9 +89,15 @@ export class Dispatcher {
     return this.#calls.get(callId);
   }
 
+  /** A waiting call's place in the order; undefined where it does not wait. */
+  standing(call: LiveCall): Standing | undefined {
+    const key = this.backends.get(call.request.backend)?.line.keyOf(call.run);
+    return key === undefined ? undefined : this.#ranking.standing(call.run, key);
+  }
+
   /** Puts back what was durable; to be called before anything is submitted. */
   restore(runs: Iterable<LiveRun>, leases: Iterable<{ request: CallRequest; lease: Lease }>): void {
-    for (const run of runs) this.register.restore(run, this.#config.runSilenceMs);
+    for (const run of runs) this.register.restore(run);
     for (const { request, lease } of leases) {
       const call = this.register.submit(request, lease.grantedAt, false);
       call.lease = lease;
@@ -103,7 +110,6 @@ export class Dispatcher {
   }
 
   #apply(event: DispatchEvent, now: number): void {
-    const silenceMs = this.#config.runSilenceMs;
     switch (event.type) {
       case 'submitted':
         return this.#submit(event.call, now);
@@ -114,10 +120,10 @@ export class Dispatcher {
       case 'renewed':
         return this.#renew(event.callId, now);
       case 'unit-began':
-        this.register.beginOwnUnit(event.runId, event.app, event.unit, silenceMs, now);
+        this.register.beginOwnUnit(event.runId, event.app, event.unit, now);
         return this.#prewarmer.askSoon(now);
       case 'unit-ended':
-        return this.register.endOwnUnit(event.runId, event.unit, silenceMs, now);
+        return this.register.endOwnUnit(event.runId, event.unit, now);
       case 'run-finished':
         return this.#emit(this.register.finish(event.runId, now));
       case 'configured':
@@ -138,14 +144,18 @@ export class Dispatcher {
     const known = this.#calls.get(callId);
     if (known) {
       // The caller lost its answer and asks again: what was granted stays granted.
-      if (known.lease) this.#emit(grantEffect(known, known.lease, 0, 0));
+      if (known.lease) this.#emit(grantEffect(known, known.lease, { rankMs: 0, coldMs: 0 }));
       return;
     }
     const backend = this.backends.get(request.backend);
     if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
     const goesAtOnce = backend.line.size === 0 && backend.pick(now) !== undefined;
-    if (!goesAtOnce && backend.line.size >= backend.spec.queueDepth) {
+    if (!goesAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
+    }
+    const outstanding = this.register.find(request)?.outstanding ?? 0;
+    if (outstanding >= (this.#config.runCalls ?? Infinity)) {
+      return this.#refuse(callId, 'run_calls_exceeded', backend.speed.meanServiceMs);
     }
     const call = this.register.submit(request, now, !backend.isWarm);
     this.#calls.set(callId, call);
@@ -224,7 +234,7 @@ export class Dispatcher {
       now,
     );
     for (const backend of this.backends.values()) backend.line.rekey(run);
-    this.#emit(this.register.settled(run, this.#config.runSilenceMs, now));
+    this.#emit(this.register.settled(call, now));
     this.#prewarmer.askSoon(now);
   }
 
@@ -290,9 +300,11 @@ export class Dispatcher {
     call.visit.servingSince ??= now;
     this.#limits.set(call, lease.expiresAt, call.seq);
     this.#ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
+    const standing = this.#ranking.standing(call.run, key);
     // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
     const coldMs = call.metCold ? Math.max(0, endpoint.warmSince - call.request.arrivedAt) : 0;
-    this.#emit(grantEffect(call, lease, this.#ranking.rankOf(call.run, key), coldMs));
+    const endpointState = endpoint.state;
+    this.#emit(grantEffect(call, lease, { ...standing, coldMs, endpointState }));
   }
 
   #refuse(callId: string, code: RefusalCode, retryAfterMs: number): void {
@@ -306,6 +318,8 @@ export class Dispatcher {
   #configure(config: DispatcherConfig, now: number): void {
     this.#config = config;
     this.#ranking.configure(config);
+    const { runSilenceMs, leastSilenceMs = runSilenceMs } = config;
+    this.register.silence = { assumedMs: runSilenceMs, leastMs: leastSilenceMs };
     for (const [name, backend] of this.backends) {
       if (!Object.hasOwn(config.backends, name)) this.#retire(backend, now);
     }
@@ -338,20 +352,24 @@ export class Dispatcher {
   }
 }
 
-function grantEffect(call: LiveCall, lease: Lease, rankMs: number, coldMs: number): Granted {
-  const { callId, backend, runId, app, unit, arrivedAt } = call.request;
+function grantEffect(
+  call: LiveCall,
+  lease: Lease,
+  found: Pick<Granted, 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
+): Granted {
+  const { callId, backend, unit, arrivedAt } = call.request;
   return {
     type: 'granted',
     callId,
     backend,
-    runId,
-    app,
+    // The run's own, whatever this call was taken for.
+    runId: call.run.id,
+    app: call.run.app,
     unit,
     endpoint: lease.endpoint,
     grantedAt: lease.grantedAt,
     expiresAt: lease.expiresAt,
     waitedMs: lease.grantedAt - arrivedAt,
-    coldMs,
-    rankMs,
+    ...found,
   };
 }

@@ -5,14 +5,12 @@
 import { ApplicationModel } from './application-model.ts';
 import type { Speeds } from './demand.ts';
 import { GammaRate } from './gamma-rate.ts';
+import type { SilenceBounds } from './learned-silence.ts';
 import { PriorPool } from './prior-pool.ts';
 import type { Random } from './random.ts';
 import type { RecordedRun } from './recorded-run.ts';
 
 const MAX_APPLICATIONS = 1_000;
-/** A pause of so many times the longest seen is the end of a run. */
-const SILENCE_FACTOR = 3;
-const LONGEST_SILENCE_MS = 900_000;
 
 export class Knowledge {
   readonly #models = new Map<string, ApplicationModel>();
@@ -75,8 +73,8 @@ export class Knowledge {
   }
 
   /** Silence after which a run of the application has ended, ms. */
-  silenceMs(app: string, leastMs: number): number {
-    const longestGapMs = this.#models.get(app)?.longestGapMs ?? 0;
-    return Math.max(leastMs, Math.min(LONGEST_SILENCE_MS, SILENCE_FACTOR * longestGapMs));
+  silenceMs(app: string, bounds: SilenceBounds): number {
+    const model = this.#models.get(app);
+    return model ? model.silence.silenceMs(bounds) : bounds.assumedMs;
   }
 }

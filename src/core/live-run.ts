@@ -3,89 +3,26 @@
  * waits or runs. Calls of one unit that overlap are one visit (a fan-out); a call that comes when
  * none of its unit is open begins the next visit. Plain bookkeeping: no decision is made here.
  */
-import { addDemand, type Demand, NO_DEMAND, type Speeds, workMs } from './demand.ts';
+import {
+  addDemand,
+  type Demand,
+  NO_DEMAND,
+  type Speeds,
+  subtractDemand,
+  workMs,
+} from './demand.ts';
+import {
+  type CallRequest,
+  CLIENT_BACKEND,
+  type LiveCall,
+  type LiveVisit,
+  type RunSnapshot,
+} from './live-call.ts';
 import type { CallRecord, RecordedRun } from './recorded-run.ts';
 import type { VisitState } from './visit-samples.ts';
 
-/** Where units run that the client runs itself; no call is ever sent there. */
-export const CLIENT_BACKEND = 'client';
-
-/** What the edge, or the simulator, knows of a call when it is submitted. */
-export interface CallRequest {
-  readonly callId: string;
-  readonly runId: string;
-  readonly app: string;
-  readonly unit: string;
-  readonly backend: string;
-  /** `llm` is measured in tokens, `service` in milliseconds. */
-  readonly kind: 'llm' | 'service';
-  /** Estimate from the request's text; 0 for a call that is not a model call. */
-  readonly inputTokens: number;
-  /** The client's own limit of output tokens, where it set one. */
-  readonly maxOutputTokens?: number;
-  /** Epoch ms at which the call first arrived; a call that is submitted again keeps it. */
-  readonly arrivedAt: number;
-  /** Epoch ms by which the run should be complete. */
-  readonly deadlineAt?: number;
-  /** Longest time that the call may wait for a slot, in ms. */
-  readonly maxWaitMs?: number;
-  /** The run's last call. */
-  readonly final: boolean;
-}
-
-export interface LiveVisit {
-  readonly unit: string;
-  readonly backend: string;
-  /** 1 for the run's first visit of the unit. */
-  readonly number: number;
-  readonly startedAt: number;
-  /** When its first call got a slot; undefined while all of them wait. */
-  servingSince: number | undefined;
-  readonly callsBefore: number;
-  fanOut: number;
-  /** Calls that wait or run. */
-  outstanding: number;
-  /** Calls that were outstanding when the object died and may be submitted again. */
-  missing: number;
-  largestInput: number;
-  done: Demand;
-  endedAt: number;
-  readonly records: CallRecord[];
-}
-
-export interface LiveCall {
-  readonly request: CallRequest;
-  readonly run: LiveRun;
-  readonly visit: LiveVisit;
-  /** Order of submission, the tie-break of every policy. */
-  readonly seq: number;
-  /** No endpoint was warm when the call came. */
-  readonly metCold: boolean;
-  lease: Lease | undefined;
-  /** It was granted before others for its deadline's sake. */
-  urgent: boolean;
-  /** Calls at its endpoint when it was granted, itself included. */
-  concurrency: number;
-}
-
-/** A granted slot. */
-export interface Lease {
-  readonly endpoint: string;
-  readonly grantedAt: number;
-  /** Epoch ms; a lease that is not renewed or ended by then is taken back. */
-  expiresAt: number;
-}
-
-/** How much of a run survives a restart of its object. */
-export interface RunSnapshot {
-  readonly id: string;
-  readonly app: string;
-  readonly arrivedAt: number;
-  readonly deadlineAt?: number;
-  readonly lastActiveAt: number;
-  readonly broken: boolean;
-  readonly visits: ReadonlyArray<Omit<LiveVisit, 'outstanding' | 'missing'>>;
-}
+export type { CallRequest, Lease, LiveCall, LiveVisit, RunSnapshot } from './live-call.ts';
+export { CLIENT_BACKEND } from './live-call.ts';
 
 export class LiveRun {
   readonly id: string;
@@ -100,6 +37,10 @@ export class LiveRun {
   /** Its last call failed or was given up: what is recorded is not all that the run wanted. */
   broken = false;
   readonly visits: LiveVisit[] = [];
+  /** Calls that were ever submitted. */
+  callCount = 0;
+  /** Messages of its conversation so far; undefined where it is not known by one. */
+  turn: number | undefined;
 
   constructor(id: string, app: string, arrivedAt: number) {
     this.id = id;
@@ -117,7 +58,17 @@ export class LiveRun {
       // A unit of the client's own is not submitted again: it goes on, or is over.
       const fanOut = v.backend === CLIENT_BACKEND ? v.fanOut : v.records.length;
       const missing = v.fanOut - fanOut;
-      run.visits.push({ ...v, records: [...v.records], fanOut, missing, outstanding: 0 });
+      run.visits.push({
+        ...v,
+        records: [...v.records],
+        ended: v.ended
+          ? [...v.ended]
+          : v.records.map(() => ({ print: undefined, demand: NO_DEMAND })),
+        failedPrints: [...(v.failedPrints ?? [])],
+        fanOut,
+        missing,
+        outstanding: 0,
+      });
     }
     return run;
   }
@@ -133,32 +84,31 @@ export class LiveRun {
       visits: this.visits.map(({ outstanding: _, missing, ...visit }) => ({
         ...visit,
         records: [...visit.records],
+        ended: [...visit.ended],
+        failedPrints: [...visit.failedPrints],
         fanOut: visit.fanOut + missing,
       })),
     };
   }
 
-  /** Adds a call: to the open visit of its unit, or as the next visit. */
+  /** Adds a call: to the open visit of its unit, to the one that it repeats, or as the next visit. */
   submit(request: CallRequest, seq: number, now: number, metCold: boolean): LiveCall {
-    const visit = this.#openVisit(request) ?? this.#nextVisit(request.unit, request.backend, now);
+    const visit =
+      this.#repeatedVisit(request) ??
+      this.#openVisit(request) ??
+      this.#nextVisit(request.unit, request.backend, now);
     visit.fanOut += 1;
     visit.outstanding += 1;
     visit.missing = Math.max(0, visit.missing - 1);
     visit.largestInput = Math.max(visit.largestInput, request.inputTokens);
     this.outstanding += 1;
+    this.callCount += 1;
     this.lastActiveAt = now;
     if (request.deadlineAt !== undefined) this.deadlineAt = request.deadlineAt;
     if (request.final) this.final = true;
-    return {
-      request,
-      run: this,
-      visit,
-      seq,
-      metCold,
-      lease: undefined,
-      urgent: false,
-      concurrency: 1,
-    };
+    if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
+    const standing = { lease: undefined, urgent: false, concurrency: 1 };
+    return { request, run: this, visit, seq, metCold, ...standing };
   }
 
   /** A call ended; `record` is what it asked for, or undefined where that did not come about. */
@@ -170,9 +120,11 @@ export class LiveRun {
     this.lastActiveAt = now;
     if (record) {
       visit.records.push(record);
+      visit.ended.push({ print: call.request.print, demand });
       visit.done = addDemand(visit.done, demand);
     } else {
       visit.fanOut -= 1;
+      if (call.request.print !== undefined) visit.failedPrints.push(call.request.print);
     }
     this.broken = !record;
   }
@@ -194,6 +146,7 @@ export class LiveRun {
     const serviceMs = now - visit.startedAt;
     visit.records.push({ service_ms: serviceMs });
     visit.done = { input: 0, output: serviceMs };
+    visit.ended.push({ print: undefined, demand: visit.done });
     visit.endedAt = now;
     this.lastActiveAt = now;
     return true;
@@ -255,6 +208,30 @@ export class LiveRun {
     };
   }
 
+  /**
+   * The visit that had this very call before. One that failed is made good; one that the client had
+   * no joy of, and says so, is done anew and counts once.
+   */
+  #repeatedVisit(request: CallRequest): LiveVisit | undefined {
+    const { print, unit, backend } = request;
+    if (print === undefined) return undefined;
+    const visit = this.visits.findLast((v) => v.unit === unit && v.backend === backend);
+    if (!visit) return undefined;
+    const failed = visit.failedPrints.indexOf(print);
+    if (failed >= 0) {
+      visit.failedPrints.splice(failed, 1);
+      return visit;
+    }
+    const at = request.retry ? visit.ended.findIndex((e) => e.print === print) : -1;
+    const ended = visit.ended[at];
+    if (!ended) return undefined;
+    visit.records.splice(at, 1);
+    visit.ended.splice(at, 1);
+    visit.fanOut -= 1;
+    visit.done = subtractDemand(visit.done, ended.demand);
+    return visit;
+  }
+
   #openVisit(request: CallRequest): LiveVisit | undefined {
     return this.visits.findLast(
       (v) =>
@@ -277,6 +254,8 @@ export class LiveRun {
       done: NO_DEMAND,
       endedAt: now,
       records: [],
+      ended: [],
+      failedPrints: [],
     };
     this.visits.push(visit);
     return visit;

@@ -8,6 +8,7 @@ import { type Demand, type Speeds, workMs } from './demand.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
+import { type Standing, standingOf } from './overtaking.ts';
 import { POLICIES } from './policies/registry.ts';
 import type { Policy, RankInputs } from './policy.ts';
 import { WaitingLine } from './waiting-line.ts';
@@ -44,9 +45,9 @@ export class Ranking {
     return new DeadlineLine(this.#keyOf, callOrder, (run, call) => timing(this.#inputs(run, call)));
   }
 
-  /** The rank that a key was made of, in the policy's unit. */
-  rankOf(run: LiveRun, key: number): number {
-    return this.#policy.key === 'aged' ? key - this.#config.alpha * run.arrivedAt : key;
+  /** What a run's key says of its place. */
+  standing(run: LiveRun, key: number): Standing {
+    return standingOf(key, run, this.#policy, this.#config);
   }
 
   /** A call is about to wait at a backend. */

@@ -7,20 +7,33 @@
 import type { Speeds } from './demand.ts';
 import type { Effect } from './dispatch-events.ts';
 import type { Knowledge } from './knowledge.ts';
+import { LONGEST_SILENCE_MS, type SilenceBounds } from './learned-silence.ts';
 import { type CallRequest, type LiveCall, LiveRun } from './live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
+import { RecentMap } from './recent-map.ts';
 
 /** A client that runs a unit itself may be silent for so long, ms. */
 const OWN_UNIT_SILENCE_MS = 900_000;
+/** Sessions that belong to another's run, and runs that silence has ended. */
+const MAX_REMEMBERED = 1_000;
+/** A run without end, as of a name that all traffic shares, is cut: it would cost ever more. */
+const MAX_CALLS = 10_000;
 
 export class RunRegister {
   readonly runs = new Map<string, LiveRun>();
   /** Runs whose progress changed since this was last emptied: the shell writes them in batches. */
   readonly changed = new Set<string>();
+  silence: SilenceBounds = { assumedMs: OWN_UNIT_SILENCE_MS, leastMs: OWN_UNIT_SILENCE_MS };
   /** Runs that hold nothing, by the time at which their silence means that they have ended. */
   readonly #silent = new OrderedQueue<LiveRun>();
+  /** The run of a session that another session began. */
+  readonly #rootOf = new RecentMap<string>(MAX_REMEMBERED);
+  /** When runs that silence has ended were last active: one that goes on shows how long it paused. */
+  readonly #ended = new RecentMap<number>(MAX_REMEMBERED);
   readonly #knowledge: Knowledge;
   readonly #speeds: Speeds;
+  /** Runs that ended because another began in their place. */
+  #replaced: Effect[] = [];
   #seq = 0;
 
   constructor(knowledge: Knowledge, speeds: Speeds) {
@@ -32,34 +45,45 @@ export class RunRegister {
     return this.#silent.peekKey();
   }
 
+  /** The run in flight that a call belongs to. */
+  find(request: CallRequest): LiveRun | undefined {
+    return this.runs.get(this.#idOf(request));
+  }
+
   /** Adds a call to its run, which begins with it where it is the first. */
   submit(request: CallRequest, now: number, metCold: boolean): LiveCall {
-    const run = this.#runOf(request.runId, request.app, request.arrivedAt);
+    const id = this.#idOf(request);
+    if (id !== request.runId) this.#rootOf.set(request.runId, id);
+    this.#makeRoom(id, request, now);
+    const run = this.#runOf(id, request.app, request.arrivedAt);
     this.#silent.delete(run);
     this.#seq += 1;
     return run.submit(request, this.#seq, now, metCold);
   }
 
   /** After a call of the run ended: it may have been the last. */
-  settled(run: LiveRun, silenceMs: number, now: number): Effect | undefined {
+  settled(call: LiveCall, now: number): Effect | undefined {
+    const { run } = call;
     this.changed.add(run.id);
     if (run.outstanding > 0) return undefined;
+    // A last call that failed may be sent again; of a call on its own nobody could know.
+    if (run.broken && call.request.final && !call.request.sole) run.final = false;
     if (run.final) return this.#finish(run, now);
-    this.#awaitSilence(run, silenceMs);
+    this.#awaitSilence(run);
     return undefined;
   }
 
-  beginOwnUnit(runId: string, app: string, unit: string, silenceMs: number, now: number): void {
-    const run = this.#runOf(runId, app, now);
+  beginOwnUnit(runId: string, app: string, unit: string, now: number): void {
+    const run = this.#runOf(this.#rootOf.get(runId) ?? runId, app, now);
     run.beginOwnUnit(unit, now);
-    if (run.outstanding === 0) this.#awaitSilence(run, silenceMs);
+    if (run.outstanding === 0) this.#awaitSilence(run);
   }
 
-  endOwnUnit(runId: string, unit: string, silenceMs: number, now: number): void {
-    const run = this.runs.get(runId);
+  endOwnUnit(runId: string, unit: string, now: number): void {
+    const run = this.runs.get(this.#rootOf.get(runId) ?? runId);
     if (!run?.endOwnUnit(unit, now)) return;
-    this.changed.add(runId);
-    if (run.outstanding === 0) this.#awaitSilence(run, silenceMs);
+    this.changed.add(run.id);
+    if (run.outstanding === 0) this.#awaitSilence(run);
   }
 
   /** The client says that the run is over; calls that still wait or run are let end. */
@@ -72,17 +96,38 @@ export class RunRegister {
 
   /** Ends the runs that have been silent for too long. */
   pass(now: number): Effect[] {
-    const effects: Effect[] = [];
+    const effects = this.#replaced;
+    this.#replaced = [];
     while (this.#silent.peekKey() <= now) {
       const run = this.#silent.pop();
-      if (run) effects.push(this.#finish(run, now));
+      if (!run) break;
+      this.#ended.set(run.id, run.lastActiveAt);
+      effects.push(this.#finish(run, now));
     }
     return effects;
   }
 
-  restore(run: LiveRun, silenceMs: number): void {
+  restore(run: LiveRun): void {
     this.runs.set(run.id, run);
-    this.#awaitSilence(run, silenceMs);
+    this.#awaitSilence(run);
+  }
+
+  #idOf({ runId, parentRunId }: CallRequest): string {
+    if (parentRunId !== undefined) return this.#rootOf.get(parentRunId) ?? parentRunId;
+    return this.#rootOf.get(runId) ?? runId;
+  }
+
+  /** A run that this call cannot be a part of gives way to another of the same name. */
+  #makeRoom(id: string, request: CallRequest, now: number): void {
+    const run = this.runs.get(id);
+    if (!run) return;
+    if (run.callCount >= MAX_CALLS) {
+      // What still waits or runs of it ends as a part of the old one.
+      this.runs.delete(id);
+      run.final = true;
+    }
+    if (run.outstanding > 0 || !begunAnew(run, request)) return;
+    this.#replaced.push(this.#finish(run, now));
   }
 
   #runOf(id: string, app: string, arrivedAt: number): LiveRun {
@@ -90,25 +135,43 @@ export class RunRegister {
     if (!run) {
       run = new LiveRun(id, app, arrivedAt);
       this.runs.set(id, run);
+      this.#learnPause(id, app, arrivedAt);
     }
     this.changed.add(id);
     return run;
   }
 
-  #awaitSilence(run: LiveRun, leastMs: number): void {
+  /** A run whose silence was taken for its end goes on: its application pauses so long. */
+  #learnPause(id: string, app: string, now: number): void {
+    const lastActiveAt = this.#ended.get(id);
+    if (lastActiveAt === undefined) return;
+    this.#ended.delete(id);
+    const pauseMs = now - lastActiveAt;
+    if (pauseMs <= LONGEST_SILENCE_MS) this.#knowledge.model(app)?.silence.observe(pauseMs);
+  }
+
+  #awaitSilence(run: LiveRun): void {
     const silenceMs = run.isInOwnUnit
       ? OWN_UNIT_SILENCE_MS
-      : this.#knowledge.silenceMs(run.app, leastMs);
+      : this.#knowledge.silenceMs(run.app, this.silence);
     this.#silent.set(run, run.lastActiveAt + silenceMs, 0);
   }
 
   #finish(run: LiveRun, now: number): Effect {
-    this.runs.delete(run.id);
     this.#silent.delete(run);
-    this.changed.delete(run.id);
+    if (this.runs.get(run.id) === run) {
+      this.runs.delete(run.id);
+      this.changed.delete(run.id);
+    }
     const record = run.record();
     const learned = record !== undefined && !run.broken;
     if (learned) this.#knowledge.learn(record, now, this.#speeds);
     return { type: 'run-finished', runId: run.id, ...(record ? { record } : {}), learned };
   }
+}
+
+/** A conversation that is no longer than before is another one with the same beginning. */
+function begunAnew(run: LiveRun, { turn, retry, print }: CallRequest): boolean {
+  if (turn === undefined || run.turn === undefined || turn > run.turn || retry) return false;
+  return !run.visits.some((v) => print !== undefined && v.failedPrints.includes(print));
 }

@@ -39,6 +39,7 @@ export class WaitingLine {
   readonly #keyOf: KeyOf;
   readonly #order: CallOrder;
   #size = 0;
+  #bytes = 0;
 
   constructor(keyOf: KeyOf, order: CallOrder) {
     this.#keyOf = keyOf;
@@ -48,6 +49,11 @@ export class WaitingLine {
   /** Number of waiting calls. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Bytes of the bodies that their Workers hold while they wait. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   add(call: LiveCall): void {
@@ -68,7 +74,7 @@ export class WaitingLine {
       at -= 1;
     }
     party.calls.splice(at, 0, call);
-    this.#size += 1;
+    this.#count(call, 1);
     this.#key(party);
   }
 
@@ -98,7 +104,7 @@ export class WaitingLine {
     const at = party?.calls.indexOf(call) ?? -1;
     if (!party || at < 0) return false;
     party.calls.splice(at, 1);
-    this.#size -= 1;
+    this.#count(call, -1);
     this.#key(party);
     return true;
   }
@@ -140,9 +146,14 @@ export class WaitingLine {
     const key = this.#queue.keyOf(party);
     const call = party.calls.shift();
     if (!call || key === undefined) return undefined;
-    this.#size -= 1;
+    this.#count(call, -1);
     this.#key(party);
     return { call, key, urgent };
+  }
+
+  #count(call: LiveCall, by: 1 | -1): void {
+    this.#size += by;
+    this.#bytes += by * (call.request.bodyBytes ?? 0);
   }
 
   #key(party: Party): void {

@@ -6,6 +6,7 @@ import { authenticateAdmin, newKey, sha256Hex } from '../auth.ts';
 import { parseTenantConfig, TENANT_NAME } from '../config/schema.ts';
 import { distribute, parseDocument, readDocument, withdraw } from '../config/store.ts';
 import { type ApiError, errorBody, errorResponse } from '../errors.ts';
+import { forgetAnswers } from '../idempotency.ts';
 import type { TenantDocument } from '../protocol.ts';
 import { readText } from '../read-body.ts';
 import type { AppEnv } from './app-env.ts';
@@ -37,6 +38,7 @@ export const admin = new Hono<AppEnv>()
     if (!last) return noTenant(c);
     await withdraw(c.env.TENANTS, tenant, last);
     await objectOf(c).destroy();
+    await forgetAnswers(c.env, tenant);
     return c.body(null, 204);
   })
   .post('/tenants/:tenant/keys', async (c) => {

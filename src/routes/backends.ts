@@ -1,7 +1,8 @@
 /** Tools, searches, smaller models: any method, path and body, to a backend by its name. */
 import { type Context, Hono } from 'hono';
-import { dispatchCall } from '../dispatch-call.ts';
+import { type CallPlan, dispatchCall } from '../dispatch-call.ts';
 import { errorResponse } from '../errors.ts';
+import { onceOnly } from '../idempotency.ts';
 import { identify } from '../identity.ts';
 import { readBody } from '../read-body.ts';
 import type { AppEnv } from './app-env.ts';
@@ -26,11 +27,12 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
   if (!who.ok) return errorResponse(who.error, headers);
   const url = new URL(c.req.url);
   const prefix = url.pathname.split('/').slice(0, 4).join('/');
-  return dispatchCall(c, {
+  const plan: CallPlan = {
     backend,
     kind: 'service',
     inputTokens: 0,
     identity: who.identity,
+    content: body.bytes,
     method,
     path: url.pathname.slice(prefix.length) + url.search,
     body: () => ({
@@ -38,5 +40,7 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
       stripUsage: false,
     }),
     reading: 'opaque',
-  });
+  };
+  const call = { content: body.bytes, streams: false };
+  return onceOnly(c, call, () => dispatchCall(c, plan));
 }

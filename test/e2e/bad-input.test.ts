@@ -153,6 +153,34 @@ describe('a model call with a bad body', () => {
     ],
     ['no prompt', '/v1/completions', JSON.stringify({ model: 'm' }), invalid('prompt')],
     ['no input', '/v1/embeddings', JSON.stringify({ model: 'm' }), invalid('input')],
+    [
+      'a number for an input',
+      '/v1/responses',
+      JSON.stringify({ model: 'm', input: 1 }),
+      invalid('input'),
+    ],
+    ['no model', '/v1/responses', JSON.stringify({ input: 'x' }), invalid('model')],
+    ['text for stream', '/v1/responses', chat({ input: 'x', stream: 'yes' }), invalid('stream')],
+    [
+      'a response in the background',
+      '/v1/responses',
+      JSON.stringify({ model: 'm', input: 'x', background: true }),
+      invalid('background'),
+    ],
+    ['no JSON', '/v1/responses', '{', invalid()],
+    ['no query', '/v1/rerank', JSON.stringify({ model: 'm', documents: [] }), invalid('query')],
+    [
+      'text for documents',
+      '/v1/rerank',
+      JSON.stringify({ model: 'm', query: 'q', documents: 'd' }),
+      invalid('documents'),
+    ],
+    ['no input', '/v1/moderations', JSON.stringify({ model: 'm' }), invalid('input')],
+    ['no text', '/v1/audio/speech', JSON.stringify({ model: 'm' }), invalid('input')],
+    ['no prompt', '/v1/images/generations', JSON.stringify({ model: 'm' }), invalid('prompt')],
+    ['no model', '/v1/images/edits', '{}', invalid('model')],
+    ['no form', '/v1/audio/transcriptions', '{}', invalid('content-type')],
+    ['no form', '/v1/images/variations', '', invalid('content-type')],
   ];
   it.each(cases)('is told about %s', async (_what, path, body, told) => {
     await expectError(await post(path, body), told);
@@ -184,6 +212,40 @@ describe('a model call with a bad body', () => {
     expect({ status: response.status, text: text.slice(0, 300) }).not.toMatchObject({
       status: 500,
     });
+    await nothingHeld();
+  });
+
+  const anthropic: Array<[string, string | Uint8Array<ArrayBuffer>]> = [
+    ['malformed JSON', '{"model"'],
+    ['an empty body', ''],
+    ['null', 'null'],
+    ['bad UTF-8', Uint8Array.of(0x7b, 0xff, 0xfe, 0x7d)],
+    ['no model', JSON.stringify({ messages, max_tokens: 1 })],
+    ['no messages', JSON.stringify({ model: 'm', max_tokens: 1 })],
+    ['empty messages', JSON.stringify({ model: 'm', max_tokens: 1, messages: [] })],
+    ['no limit of tokens', JSON.stringify({ model: 'm', messages })],
+    ['text for a limit', JSON.stringify({ model: 'm', messages, max_tokens: '1' })],
+    ['a list for metadata', JSON.stringify({ model: 'm', messages, max_tokens: 1, metadata: [] })],
+  ];
+  it.each(anthropic)("is told about %s in the words of Anthropic's API", async (_what, body) => {
+    const response = await post('/v1/messages', body, { 'x-request-id': 'messages-01' });
+    expect(response.status).toBe(400);
+    expect(response.headers.get('request-id')).toBe('messages-01');
+    const told = await response.json();
+    expect(told).toMatchObject({ type: 'error', error: { type: 'invalid_request_error' } });
+  });
+
+  it.each([
+    ['/v1/responses', `{"model":"m","input":${nested}}`],
+    ['/v1/responses', `{"model":"m","instructions":${nested},"input":"x"}`],
+    ['/v1/messages', chatWith('system', nested)],
+    ['/v1/messages', chatWith('tools', nestedObject)],
+    ['/v1/messages/count_tokens', chatWith('messages', `[{"role":"user","content":${nested}}]`)],
+    ['/v1/images/generations', `{"model":"m","prompt":"x","x":${nested}}`],
+  ])('does not fail inside on endless nesting at %s', async (path, body) => {
+    const response = await post(path, body);
+    await response.text();
+    expect(response.status).not.toBe(500);
     await nothingHeld();
   });
 
@@ -308,6 +370,22 @@ describe('bad headers', () => {
     await expectError(await post(CHAT, chat({}), { [name]: value }), invalid(param));
     await expectError(await post('/v1/backends/tool', '', { [name]: value }), invalid(param));
   });
+
+  it.each(['', 'k'.repeat(256), 'caf\u00e9'])('idempotency-key: %j is told', async (value) => {
+    for (const path of [CHAT, '/v1/backends/tool']) {
+      const response = await post(path, chat({}), { 'idempotency-key': value });
+      await expectError(response, invalid('idempotency-key'));
+    }
+  });
+
+  it.each(['none', '__proto__', 'constructor', '%zz', '..', 'x'.repeat(2_000)])(
+    'the call %s is not known',
+    async (id) => {
+      const response = await fetch(`${url}/v1/calls/${id}`, { headers: bearer(key) });
+      expect(response.status).toBe(404);
+      expect(JSON.parse(await response.text()).error.code).toMatch(/^(call_)?not_found$/);
+    },
+  );
 
   it('of an SDK are not held against the client', async () => {
     for (const value of ['Infinity', '1e308', 'abc', '-1']) {
@@ -441,6 +519,29 @@ describe("a tenant's configuration that is not valid", () => {
       'backends.m.endpoints[0].slots',
     ],
     ['a weight of 0', config({}, { applications: { a: { weight: 0 } } }), 'applications.a.weight'],
+    [
+      'no requests a minute at all',
+      config({}, { limits: { requestsPerMinute: 0 } }),
+      'limits.requestsPerMinute',
+    ],
+    [
+      'a part of a token',
+      config({}, { limits: { tokensPerMinute: 1.5 } }),
+      'limits.tokensPerMinute',
+    ],
+    ['no call of a run at all', config({}, { limits: { runCalls: 0 } }), 'limits.runCalls'],
+    ['an unknown limit', config({}, { limits: { requests: 1 } }), 'limits.requests'],
+    ['text for bytes of a queue', config({ queue: { bytes: '1' } }), 'backends.m.queue.bytes'],
+    [
+      'kept answers that are too long',
+      config({}, { idempotency: { answerBytes: 5_000_000 } }),
+      'idempotency.answerBytes',
+    ],
+    [
+      "a limit of a key's that is none",
+      config({}, { keys: [{ id: 'k', sha256: 'a'.repeat(64), limits: { tokensPerMinute: -1 } }] }),
+      'keys[0].limits.tokensPerMinute',
+    ],
     ['a key that is no hash', config({}, { keys: [{ id: 'k', sha256: 'x' }] }), 'keys[0].sha256'],
     ['text that is no URL', at('endpoint'), 'backends.m.endpoints[0].url'],
     ['plain http to a public host', at('http://gpu.example.com'), 'backends.m.endpoints[0].url'],

@@ -1,12 +1,18 @@
 /** Which application, run and unit a call belongs to, for clients that say it and for those that do not. */
 import { describe, expect, it } from 'vitest';
+import { MODEL_APIS } from '../../src/bodies/model-apis.ts';
+import { parseModelRequest, withUsage } from '../../src/bodies/model-request.ts';
+import { hintsOf } from '../../src/conversation.ts';
 import { type BodyHints, identify } from '../../src/identity.ts';
-import { parseModelRequest, withUsage } from '../../src/openai-body.ts';
 
 const NO_HINTS: BodyHints = { metadata: {}, shape: 'system prompt and tools' };
 
-async function identityOf(headers: Record<string, string>, hints: Partial<BodyHints> = {}) {
-  const result = await identify(new Headers(headers), { ...NO_HINTS, ...hints }, 'key');
+async function identityOf(
+  headers: Record<string, string>,
+  hints: Partial<BodyHints> = {},
+  keyId = 'key',
+) {
+  const result = await identify(new Headers(headers), { ...NO_HINTS, ...hints }, keyId);
   if (!result.ok) throw new Error(JSON.stringify(result.error));
   return result.identity;
 }
@@ -26,8 +32,11 @@ describe('identity', () => {
       runId: 'run',
       unit: 'unit',
       final: false,
+      sole: false,
+      retry: false,
       deadlineMs: 60_000,
       maxWaitMs: 500,
+      why: { app: 'x-talaria-app', run: 'x-talaria-run', unit: 'x-talaria-unit' },
     });
   });
 
@@ -47,13 +56,89 @@ describe('identity', () => {
     expect(await identityOf({ [header]: value })).toMatchObject({ runId: run, final: false });
   });
 
-  it('takes the run from the body, and else makes the call a run of its own', async () => {
-    expect(await identityOf({}, { session: 'user-7' })).toMatchObject({ runId: 'user-7' });
+  it('takes the first of several that name a run', async () => {
+    const headers = {
+      'x-session-id': 's',
+      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    };
+    const named = { 'x-dynamo-session-id': 'd', 'x-claude-code-session-id': 'c', ...headers };
+    expect(await identityOf(named)).toMatchObject({ runId: 'd' });
+    expect(await identityOf(headers, { session: 'body' })).toMatchObject({ runId: 's' });
+  });
+
+  it('makes a session that another began a part of its run, which does not end with it', async () => {
+    const child = {
+      'x-dynamo-session-id': 'child',
+      'x-dynamo-parent-session-id': 'root',
+      'x-dynamo-session-final': 'true',
+    };
+    expect(await identityOf(child)).toMatchObject({ parentRunId: 'root', final: false });
+    const root = { 'x-dynamo-session-id': 'root', 'x-dynamo-session-final': 'true' };
+    expect(await identityOf(root)).toMatchObject({ runId: 'root', final: true });
+  });
+
+  it('is a run of its own where nothing names one', async () => {
     const [one, other] = [await identityOf({}), await identityOf({})];
-    expect(one.final).toBe(true);
+    expect(one).toMatchObject({ final: true, sole: true });
     expect(one.runId).not.toBe(other.runId);
     const zero = `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`;
-    expect(await identityOf({ traceparent: zero })).toMatchObject({ final: true });
+    expect(await identityOf({ traceparent: zero })).toMatchObject({ sole: true });
+  });
+
+  it('scopes a session of the body to the key', async () => {
+    const one = await identityOf({}, { session: 's' });
+    expect(one).toMatchObject({ final: false, why: { run: 'session_id' } });
+    expect((await identityOf({}, { session: 's' })).runId).toBe(one.runId);
+    expect((await identityOf({}, { session: 't' })).runId).not.toBe(one.runId);
+    expect((await identityOf({}, { session: 's' }, 'other key')).runId).not.toBe(one.runId);
+  });
+
+  const chat = (system: string, user: string, more: object = {}) =>
+    hintsOf('chat', {
+      messages: [
+        { role: 'system', content: system },
+        { role: 'user', content: user },
+      ],
+      ...more,
+    });
+
+  it.each(['user', 'prompt_cache_key'])(
+    'does not take a %s that all traffic shares for one run',
+    async (field) => {
+      const run = async (system: string, user: string, keyId = 'key') =>
+        (await identityOf({}, chat(system, user, { [field]: 'production' }), keyId)).runId;
+      const one = await run('You plan.', 'Plan a trip.');
+      expect(await run('You plan.', 'Plan a trip.')).toBe(one);
+      const others = [
+        await run('You plan.', 'Plan a party.'),
+        await run('You judge.', 'Plan a trip.'),
+        await run('You plan.', 'Plan a trip.', 'other key'),
+      ];
+      expect(new Set([one, ...others]).size).toBe(4);
+    },
+  );
+
+  it('takes no run from a user where there is no conversation', async () => {
+    const hints = hintsOf('embedding', { input: 'text', user: 'production' });
+    expect(await identityOf({}, hints)).toMatchObject({ sole: true });
+  });
+
+  it("knows an agent's loop by its beginning where nothing is named", async () => {
+    const tools = [{ type: 'function', function: { name: 'bash' } }];
+    const first = chat('You code.', 'Fix the test.', { tools });
+    const [system, task] = [
+      { role: 'system', content: 'You code.' },
+      { role: 'user', content: 'Fix the test.' },
+    ];
+    const later = hintsOf('chat', {
+      messages: [system, task, { role: 'assistant' }, { role: 'tool', content: 'ok' }],
+      tools,
+    });
+    const one = await identityOf({}, first);
+    const two = await identityOf({}, later);
+    expect(one).toMatchObject({ sole: false, final: false, turn: 2 });
+    expect(two).toMatchObject({ runId: one.runId, app: one.app, unit: one.unit, turn: 4 });
+    expect(await identityOf({}, chat('You code.', 'Fix the test.'))).toMatchObject({ sole: true });
   });
 
   it('tells applications and units apart by system prompt and tools', async () => {
@@ -63,6 +148,29 @@ describe('identity', () => {
     const two = await identityOf({}, { shape: 'two' });
     expect(two.app).not.toBe(one.app);
     expect(two.unit).not.toBe(one.unit);
+    // A unit is one within its application, whatever key calls.
+    const elsewhere = await identityOf({}, { shape: 'one' }, 'other key');
+    expect(elsewhere.app).not.toBe(one.app);
+    expect(elsewhere.unit).toBe(one.unit);
+  });
+
+  it('tells a sub-agent from its main agent also where prompt and tools are the same', async () => {
+    const main = await identityOf({ 'x-claude-code-session-id': 's' });
+    const sub = await identityOf({
+      'x-claude-code-session-id': 's',
+      'x-claude-code-agent-id': 'a1',
+    });
+    expect(sub).toMatchObject({ runId: main.runId, app: main.app });
+    expect(sub.unit).not.toBe(main.unit);
+  });
+
+  it.each([
+    ['0', false],
+    ['1', true],
+    ['2', true],
+    ['x', false],
+  ])('takes x-stainless-retry-count: %s for a retry: %s', async (count, retry) => {
+    expect(await identityOf({ 'x-stainless-retry-count': count })).toMatchObject({ retry });
   });
 
   it('takes the time limit of the SDK as the deadline of a run of one call only', async () => {
@@ -83,9 +191,57 @@ describe('identity', () => {
   });
 });
 
+describe('the shape of a call', () => {
+  const shape = (kind: string, body: object) =>
+    hintsOf(kind, body as Record<string, unknown>).shape;
+  const system = 'You are a planner.';
+
+  it('is of the system prompt, wherever an API has it, and of the kind of call', () => {
+    const shapes = [
+      shape('chat', { messages: [{ role: 'system', content: system }] }),
+      shape('responses', { instructions: system, input: 'Hello' }),
+      shape('messages', { system: [{ type: 'text', text: system }], messages: [] }),
+      shape('chat', { messages: [{ role: 'user', content: system }] }),
+      shape('embedding', { input: system }),
+      shape('completion', { prompt: system }),
+    ];
+    expect(shapes.filter((s) => s.includes(system))).toHaveLength(3);
+    expect(new Set(shapes).size).toBe(6);
+  });
+
+  it('is of the tools by their names, in any order and of any API', () => {
+    const [a, b] = ['bash', 'edit'].map((name) => ({ type: 'function', function: { name } }));
+    const tools = (list: unknown[]) => shape('chat', { messages: [], tools: list });
+    expect(tools([a, b])).toBe(tools([b, a]));
+    expect(tools([a, b])).not.toBe(tools([a]));
+    expect(tools([a, b])).toBe(tools([{ name: 'bash' }, { type: 'function', name: 'edit' }]));
+  });
+
+  it('is not of what changes from run to run', () => {
+    const prompt = (date: string, context: string) =>
+      shape('chat', {
+        messages: [
+          { role: 'system', content: `Today is ${date}. ${'You answer. '.repeat(20)}${context}` },
+        ],
+      });
+    expect(prompt('2026-11-05', 'one')).toBe(prompt('2026-12-24', 'another text'));
+  });
+
+  it.each([null, 1, 'x', [], [null], [[]], { a: 1 }])('survives %j in any field', (value) => {
+    const body = Object.fromEntries(
+      ['messages', 'input', 'tools', 'functions', 'system', 'instructions', 'metadata', 'user']
+        .concat(['session_id', 'conversation', 'prompt_cache_key', 'previous_response_id'])
+        .map((field) => [field, value]),
+    );
+    for (const kind of ['chat', 'responses', 'messages', 'embedding']) {
+      expect(typeof shape(kind, body)).toBe('string');
+    }
+  });
+});
+
 describe('a body', () => {
   const parse = (text: string) => {
-    const parsed = parseModelRequest(text, 'chat');
+    const parsed = parseModelRequest(text, MODEL_APIS.chat);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
     return parsed.request;
   };

@@ -1,0 +1,74 @@
+/**
+ * Where a call is written down when it comes, and charged to its key: beside the dispatcher, which
+ * knows neither of keys nor of stories. What a call took is given back or put right when it is over.
+ */
+import type { Effect } from '../src/core/dispatch-events.ts';
+import type { Dispatcher } from '../src/core/dispatcher.ts';
+import { KeyLimits, type RateLimits } from '../src/core/key-limits.ts';
+import type { LiveCall } from '../src/core/live-run.ts';
+import type { CallResult, EnqueueRequest, Refusal } from '../src/protocol.ts';
+import { CallStories } from './call-stories.ts';
+import { refusal } from './refusal.ts';
+
+/** Assumed of an answer when a call's tokens are charged; put right when it has ended. */
+const OUTPUT_TOKENS = 200;
+
+export class FrontDesk {
+  readonly stories = new CallStories();
+  readonly #limits = new KeyLimits();
+  readonly #limitsOf: (keyId: string) => RateLimits;
+
+  constructor(limitsOf: (keyId: string) => RateLimits) {
+    this.#limitsOf = limitsOf;
+  }
+
+  /** Charges the call to its key's limits; a refusal where they do not let it in. */
+  arrive(request: EnqueueRequest, now: number): Refusal | undefined {
+    const { call, keyId } = request;
+    const { callId, inputTokens, maxOutputTokens } = call;
+    const output = Math.min(maxOutputTokens ?? OUTPUT_TOKENS, OUTPUT_TOKENS);
+    const tokens = call.kind === 'llm' ? inputTokens + output : 0;
+    const charged = this.#limits.admit({ callId, keyId, tokens }, this.#limitsOf(keyId), now);
+    this.stories.open(request, charged.gauges);
+    if (charged.ok) return undefined;
+    const { retryAfterMs } = charged;
+    this.stories.refused(callId, 'rate_limit_exceeded', retryAfterMs);
+    return refusal('rate_limit_exceeded', retryAfterMs, this.stories.facts(callId));
+  }
+
+  /** Where a call stands that waits. */
+  queued(dispatcher: Dispatcher, callId: string): { position: number; etaMs: number } {
+    const call = dispatcher.call(callId);
+    const backend = call && dispatcher.backends.get(call.request.backend);
+    if (!backend) return { position: 0, etaMs: 0 };
+    const found = { position: backend.line.position(call.run), etaMs: backend.expectedWaitMs() };
+    const standing = dispatcher.standing(call);
+    this.stories.queued(call, { ...found, ...(standing ? { standing } : {}) });
+    return found;
+  }
+
+  /** What the dispatcher wants done with a call. */
+  note(effect: Effect, call: LiveCall | undefined, now: number): void {
+    this.stories.note(effect, call, now);
+    // A refused call takes nothing; of one whose Worker is gone nobody knows what it took.
+    if (effect.type === 'refused') this.#limits.refund(effect.callId, now);
+    else if (effect.type === 'released' && effect.cause === 'expired') {
+      this.#limits.settle(effect.callId, undefined, now);
+    }
+  }
+
+  ended(callId: string, result: CallResult, now: number): void {
+    const { inputTokens = 0, outputTokens = 0 } = result;
+    this.#limits.settle(callId, inputTokens + outputTokens, now);
+    this.stories.ended(callId, result);
+  }
+
+  cancelled(callId: string, now: number): void {
+    this.#limits.settle(callId, 0, now);
+    this.stories.cancelled(callId);
+  }
+
+  forget(): void {
+    this.stories.forget();
+  }
+}

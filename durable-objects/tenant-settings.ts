@@ -1,0 +1,103 @@
+/**
+ * The configuration that a tenant's object obeys: what it stored, what it takes over from KV, what
+ * the administrator changes. What does not parse never replaces the last good one.
+ */
+import { type KeyHash, parseTenantConfig, type TenantConfig } from '../src/config/schema.ts';
+import { readDocument } from '../src/config/store.ts';
+import type { RateLimits } from '../src/core/key-limits.ts';
+import type { TenantDocument } from '../src/protocol.ts';
+import type { TenantStore } from './tenant-store.ts';
+
+export interface SettingsPlace {
+  readonly store: TenantStore;
+  readonly env: Pick<Env, 'TENANTS'> & { readonly ENVIRONMENT?: string };
+  readonly tenant: string;
+  /** A configuration came into force. */
+  readonly onChange: (config: TenantConfig) => void;
+}
+
+export class TenantSettings {
+  readonly #place: SettingsPlace;
+  /** Rises with every change; 0 where there is no configuration. */
+  version = 0;
+  config: TenantConfig | undefined;
+
+  constructor(place: SettingsPlace) {
+    this.#place = place;
+  }
+
+  /** Takes up what was in force when the object died. */
+  restore(): void {
+    const document = this.#place.store.document();
+    if (document) this.#adopt(document);
+  }
+
+  /** Takes over from KV what the caller knows already and this object does not. */
+  async takeOver(version: number): Promise<void> {
+    if (version <= this.version) return;
+    const { env, tenant, store } = this.#place;
+    const document = await readDocument(env.TENANTS, tenant);
+    // Only what parses is stored: the last good configuration outlives a restart too.
+    if (document && document.version > this.version && this.#adopt(document)) {
+      store.saveDocument(document);
+    }
+  }
+
+  /** Stores a checked configuration; one without keys keeps the present ones. Answers the document. */
+  put(config: Record<string, unknown>): string {
+    return this.#save({ ...config, keys: config.keys ?? this.config?.keys ?? [] });
+  }
+
+  /** Undefined where the tenant is not configured. */
+  changeKeys(change: (keys: KeyHash[]) => KeyHash[]): string | undefined {
+    const document = this.#place.store.document();
+    if (!document || !this.config) return undefined;
+    return this.#save({ ...document.config, keys: change(this.config.keys ?? []) });
+  }
+
+  /** True where the key was revoked, as far as a caller who knows `version` can be told. */
+  isRevoked(keyId: string, version: number): boolean {
+    // A key that is newer than this object's configuration cannot have been revoked by it.
+    return version <= this.version && !this.config?.keys?.some((k) => k.id === keyId);
+  }
+
+  /** What a key may ask for in a minute: its own limits, else the tenant's. */
+  rateLimits(keyId: string): RateLimits {
+    const { limits: common, keys } = this.config ?? {};
+    const own = keys?.find((k) => k.id === keyId)?.limits;
+    const requests = own?.requestsPerMinute ?? common?.requestsPerMinute;
+    const tokens = own?.tokensPerMinute ?? common?.tokensPerMinute;
+    return {
+      ...(requests === undefined ? {} : { requests }),
+      ...(tokens === undefined ? {} : { tokens }),
+    };
+  }
+
+  forget(): void {
+    this.config = undefined;
+    this.version = 0;
+  }
+
+  #save(config: Record<string, unknown>): string {
+    // Never smaller than before, also not after the tenant was deleted and made anew.
+    const document = { version: Math.max(this.version + 1, Date.now()), config };
+    this.#place.store.saveDocument(document);
+    this.#adopt(document);
+    return JSON.stringify(document);
+  }
+
+  /** Obeys a configuration from now on; false where it does not parse. */
+  #adopt(document: TenantDocument): boolean {
+    const development = this.#place.env.ENVIRONMENT === 'development';
+    const parsed = parseTenantConfig(document.config, { development });
+    if (!parsed.ok) {
+      const { problems } = parsed;
+      console.error(JSON.stringify({ event: 'bad_configuration', problems }));
+      return false;
+    }
+    this.version = document.version;
+    this.config = parsed.config;
+    this.#place.onChange(parsed.config);
+    return true;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The APIs whose calls go to the backend of their `model`, and the few fields of each that Talaria
+ * needs. Everything else in a body passes untouched, so the schemas are loose.
+ */
+import { z } from 'zod';
+import type { Reading } from '../streams/reading.ts';
+
+const required = z.unknown().refine((value) => value !== undefined, 'Required');
+const outputLimit = z.number().min(0).nullish();
+const metadata = z.record(z.string(), z.unknown()).nullish();
+const stream = z.boolean().nullish();
+const messages = z.array(z.looseObject({ role: z.string() })).min(1);
+
+/** Named by the client; the backend that has it serves the call. */
+export const modelName = z.string().min(1).max(256);
+const common = { model: modelName, metadata };
+
+const streamable = {
+  stream,
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+};
+
+const schemas = {
+  chat: z.looseObject({
+    ...common,
+    messages,
+    ...streamable,
+    max_tokens: outputLimit,
+    max_completion_tokens: outputLimit,
+  }),
+  completion: z.looseObject({
+    ...common,
+    prompt: required,
+    ...streamable,
+    max_tokens: outputLimit,
+  }),
+  responses: z.looseObject({
+    ...common,
+    input: z.union([z.string(), z.array(z.unknown())]).nullish(),
+    stream,
+    max_output_tokens: outputLimit,
+    background: z
+      .literal(false, 'expected false: Talaria keeps no responses that could be asked for later')
+      .nullish(),
+  }),
+  messages: z.looseObject({ ...common, messages, stream, max_tokens: z.number().min(0) }),
+  countTokens: z.looseObject({ ...common, messages }),
+  embedding: z.looseObject({ ...common, input: required }),
+  rerank: z.looseObject({ ...common, query: required, documents: z.array(z.unknown()) }),
+  score: z.looseObject(common),
+  moderation: z.looseObject({ ...common, input: required }),
+  speech: z.looseObject({ ...common, input: z.string() }),
+  image: z.looseObject({ ...common, prompt: z.string() }),
+  imageEdit: z.looseObject(common),
+} as const;
+
+export interface ModelApi {
+  /** Tells calls of two APIs apart, where units are told apart. */
+  readonly name: string;
+  /** Behind `/v1` here, and behind the endpoint's URL. */
+  readonly path: string;
+  readonly schema: z.ZodType<ModelFields>;
+  /** How its answers are read. */
+  readonly reading: Reading;
+  /** Usage has to be asked for in its streams, by `stream_options`. */
+  readonly asksForUsage?: boolean;
+  readonly streams?: boolean;
+}
+
+/** What the schemas have in common, as far as Talaria reads it. */
+export interface ModelFields {
+  readonly [field: string]: unknown;
+  readonly model: string;
+  readonly stream?: boolean | null | undefined;
+  readonly stream_options?: { include_usage?: boolean | null | undefined } | null | undefined;
+  readonly max_tokens?: number | null | undefined;
+  readonly max_completion_tokens?: number | null | undefined;
+  readonly max_output_tokens?: number | null | undefined;
+}
+
+const generates = { reading: 'openai', streams: true, asksForUsage: true } as const;
+const opaque = { reading: 'opaque' } as const;
+
+/** Those with a JSON body. */
+export const MODEL_APIS = {
+  chat: api('chat', '/chat/completions', schemas.chat, generates),
+  completion: api('completion', '/completions', schemas.completion, generates),
+  responses: api('responses', '/responses', schemas.responses, {
+    reading: 'responses',
+    streams: true,
+  }),
+  messages: api('messages', '/messages', schemas.messages, { reading: 'messages', streams: true }),
+  countTokens: api('messages', '/messages/count_tokens', schemas.countTokens, opaque),
+  embedding: api('embedding', '/embeddings', schemas.embedding, { reading: 'openai' }),
+  rerank: api('rerank', '/rerank', schemas.rerank, { reading: 'openai' }),
+  score: api('score', '/score', schemas.score, { reading: 'openai' }),
+  moderation: api('moderation', '/moderations', schemas.moderation, { reading: 'openai' }),
+  speech: api('speech', '/audio/speech', schemas.speech, opaque),
+  image: api('image', '/images/generations', schemas.image, opaque),
+  imageEdit: api('image', '/images/edits', schemas.imageEdit, opaque),
+} as const satisfies Record<string, ModelApi>;
+
+function api(
+  name: string,
+  path: string,
+  schema: z.ZodType<ModelFields>,
+  how: Pick<ModelApi, 'reading' | 'streams' | 'asksForUsage'>,
+): ModelApi {
+  return { name, path, schema, ...how };
+}

@@ -1,0 +1,49 @@
+/** A call as the tenant's object is told of it: what it is, whose it is, and how large. */
+import type { Identity } from './identity.ts';
+import { printOf } from './identity.ts';
+import type { CallFacts, CallRequest } from './protocol.ts';
+
+export interface CallDescription {
+  readonly backend: string;
+  readonly kind: CallRequest['kind'];
+  readonly inputTokens: number;
+  readonly maxOutputTokens?: number;
+  readonly identity: Identity;
+  /** The body as the client sent it. */
+  readonly content: string | Uint8Array<ArrayBuffer>;
+}
+
+export async function callRequestOf(
+  plan: CallDescription,
+  callId: string,
+  arrivedAt: number,
+): Promise<CallRequest> {
+  const { identity, content } = plan;
+  return {
+    callId,
+    runId: identity.runId,
+    app: identity.app,
+    unit: identity.unit,
+    backend: plan.backend,
+    kind: plan.kind,
+    inputTokens: plan.inputTokens,
+    arrivedAt,
+    final: identity.final,
+    sole: identity.sole,
+    bodyBytes: content.length,
+    // Of a run of its own no call can be sent again.
+    ...(identity.sole ? {} : { print: await printOf(content) }),
+    ...(identity.retry ? { retry: true } : {}),
+    ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
+    ...(identity.turn === undefined ? {} : { turn: identity.turn }),
+    ...(plan.maxOutputTokens === undefined ? {} : { maxOutputTokens: plan.maxOutputTokens }),
+    ...(identity.deadlineMs === undefined ? {} : { deadlineAt: arrivedAt + identity.deadlineMs }),
+    ...(identity.maxWaitMs === undefined ? {} : { maxWaitMs: identity.maxWaitMs }),
+  };
+}
+
+/** What a call says of itself, where the object has not said better. */
+export function ownFacts({ identity }: CallDescription): CallFacts {
+  const { app, runId, unit } = identity;
+  return { app, runId, unit, position: 0, attempts: 0 };
+}

@@ -1,0 +1,108 @@
+/**
+ * Requests and tokens a minute, a key. Tokens are estimated when a call arrives and put right when
+ * it has ended; a call that is refused gives back what it took. In memory only: an object that was
+ * restarted begins with full buckets.
+ */
+import { type Bucket, filled, type Gauge, gaugeOf, taken, waitMs } from './rate-limit.ts';
+
+/** A minute; without limit where absent. */
+export interface RateLimits {
+  readonly requests?: number;
+  readonly tokens?: number;
+}
+
+export interface Gauges {
+  readonly requests?: Gauge;
+  readonly tokens?: Gauge;
+}
+
+export type RateAnswer =
+  | { readonly ok: true; readonly gauges: Gauges }
+  | {
+      readonly ok: false;
+      readonly gauges: Gauges;
+      readonly limit: 'requests' | 'tokens';
+      readonly retryAfterMs: number;
+    };
+
+type Kind = 'requests' | 'tokens';
+
+interface Charge {
+  readonly keyId: string;
+  readonly limits: RateLimits;
+  readonly tokens: number;
+}
+
+const KINDS: readonly Kind[] = ['requests', 'tokens'];
+
+export class KeyLimits {
+  readonly #buckets = new Map<string, Bucket>();
+  /** What calls that wait or run have taken. */
+  readonly #charges = new Map<string, Charge>();
+
+  /** Charges a call once, however often it is submitted; a refused one takes nothing. */
+  admit(
+    call: { callId: string; keyId: string; tokens: number },
+    limits: RateLimits,
+    now: number,
+  ): RateAnswer {
+    const { callId, keyId, tokens } = call;
+    if (this.#charges.has(callId)) return { ok: true, gauges: this.gauges(keyId, limits, now) };
+    const cost = { requests: 1, tokens };
+    let refused: { limit: Kind; retryAfterMs: number } | undefined;
+    for (const kind of KINDS) {
+      const limit = limits[kind];
+      if (limit === undefined) continue;
+      const retryAfterMs = waitMs(limit, this.#bucket(kind, keyId, limit, now), cost[kind]);
+      if (retryAfterMs > (refused?.retryAfterMs ?? 0)) refused = { limit: kind, retryAfterMs };
+    }
+    if (refused) return { ok: false, gauges: this.gauges(keyId, limits, now), ...refused };
+    const charge = { keyId, limits, tokens };
+    // A key without limits leaves no trace.
+    if (KINDS.some((kind) => limits[kind] !== undefined)) this.#charges.set(callId, charge);
+    this.#take(charge, cost, now);
+    return { ok: true, gauges: this.gauges(keyId, limits, now) };
+  }
+
+  /** The call was refused: it takes nothing. */
+  refund(callId: string, now: number): void {
+    const charge = this.#end(callId);
+    if (charge) this.#take(charge, { requests: -1, tokens: -charge.tokens }, now);
+  }
+
+  /** The call has ended with so many tokens; undefined where nobody knows. */
+  settle(callId: string, tokens: number | undefined, now: number): void {
+    const charge = this.#end(callId);
+    if (!charge || tokens === undefined) return;
+    this.#take(charge, { requests: 0, tokens: tokens - charge.tokens }, now);
+  }
+
+  gauges(keyId: string, limits: RateLimits, now: number): Gauges {
+    const of = (kind: Kind) => {
+      const limit = limits[kind];
+      return limit === undefined
+        ? {}
+        : { [kind]: gaugeOf(limit, this.#bucket(kind, keyId, limit, now)) };
+    };
+    return { ...of('requests'), ...of('tokens') };
+  }
+
+  #end(callId: string): Charge | undefined {
+    const charge = this.#charges.get(callId);
+    this.#charges.delete(callId);
+    return charge;
+  }
+
+  #take({ keyId, limits }: Charge, cost: Record<Kind, number>, now: number): void {
+    for (const kind of KINDS) {
+      const limit = limits[kind];
+      if (limit === undefined) continue;
+      const bucket = this.#bucket(kind, keyId, limit, now);
+      this.#buckets.set(`${kind} ${keyId}`, taken(limit, bucket, cost[kind]));
+    }
+  }
+
+  #bucket(kind: Kind, keyId: string, limit: number, now: number): Bucket {
+    return filled(limit, this.#buckets.get(`${kind} ${keyId}`), now);
+  }
+}

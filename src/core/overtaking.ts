@@ -1,0 +1,30 @@
+/**
+ * How long others can still overtake a run in the line. With a key of rank / weight + alpha *
+ * arrival, a run that arrives later goes first only where it arrives within rank / (weight * alpha)
+ * of this one: whatever comes after that waits behind it.
+ */
+import type { DispatcherConfig } from './dispatcher-config.ts';
+import type { Policy } from './policy.ts';
+
+/** A run's place in the order, in numbers. */
+export interface Standing {
+  /** The rank over the weight; of a policy that does not age, its key as it is. */
+  readonly rankMs: number;
+  /** Runs that arrive later than this after the run do not overtake it, ms; absent: no bound. */
+  readonly boundMs?: number;
+}
+
+export function standingOf(
+  key: number,
+  run: { readonly arrivedAt: number },
+  policy: Policy,
+  { alpha }: Pick<DispatcherConfig, 'alpha'>,
+): Standing {
+  if (policy.key === 'aged') {
+    const rankMs = key - alpha * run.arrivedAt;
+    return alpha > 0 ? { rankMs, boundMs: Math.max(0, rankMs / alpha) } : { rankMs };
+  }
+  // In order of arrival nobody overtakes.
+  const inOrder = policy.name === 'fcfs' || policy.name === 'app-fcfs';
+  return inOrder ? { rankMs: key, boundMs: 0 } : { rankMs: key };
+}

@@ -1,0 +1,97 @@
+/**
+ * A call to the backend of its model: reads and checks the body, finds out whose call it is, and has
+ * it dispatched. The same for every API; what differs stands in `bodies/model-apis.ts`.
+ */
+import type { Context } from 'hono';
+import type { ModelApi } from './bodies/model-apis.ts';
+import { type ModelRequest, parseModelRequest, withUsage } from './bodies/model-request.ts';
+import { multipartModel } from './bodies/multipart-model.ts';
+import type { TenantConfig } from './config/schema.ts';
+import { type CallPlan, dispatchCall } from './dispatch-call.ts';
+import { type ApiError, errorResponse, failure, type Outcome } from './errors.ts';
+import { onceOnly } from './idempotency.ts';
+import { identify } from './identity.ts';
+import { readBody, readText } from './read-body.ts';
+import type { AppEnv } from './routes/app-env.ts';
+
+/** A call with a JSON body. */
+export async function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {
+  const found = await readModelRequest(c, api);
+  if (!found.ok) return refuse(c, found.error);
+  const { request, backend } = found;
+  const who = await identify(c.req.raw.headers, request.hints, c.get('keyId'));
+  if (!who.ok) return refuse(c, who.error);
+  // An opaque answer tells no tokens: such a call is measured in time, as a tool's.
+  const isOpaque = api.reading === 'opaque';
+  const plan: CallPlan = {
+    backend,
+    kind: isOpaque ? 'service' : 'llm',
+    inputTokens: isOpaque ? 0 : request.inputTokens,
+    ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
+    identity: who.identity,
+    content: request.text,
+    method: 'POST',
+    path: api.path + new URL(c.req.url).search,
+    body: ({ includeUsage }) => {
+      const asks = api.asksForUsage && request.stream && !request.wantsUsage && includeUsage;
+      const asking = asks ? withUsage(request) : undefined;
+      return { body: asking ?? request.text, stripUsage: asking !== undefined };
+    },
+    reading: api.reading,
+    choices: request.choices,
+  };
+  const call = { content: request.text, streams: request.stream };
+  return onceOnly(c, call, () => dispatchCall(c, plan));
+}
+
+/** A call whose body is a form; it passes as the bytes that came. */
+export async function formCall(c: Context<AppEnv>, name: string, path: string): Promise<Response> {
+  const { config } = c.get('tenant');
+  const read = await readBody(c.req.raw, config.limits.bodyBytes);
+  if (!read.ok) return refuse(c, read.error);
+  const { bytes } = read;
+  const form = multipartModel(bytes, c.req.header('content-type') ?? '');
+  const found = form.ok ? backendOf(config, form.model) : form;
+  if (!found.ok) return refuse(c, found.error);
+  const hints = { metadata: {}, shape: name, unit: name };
+  const who = await identify(c.req.raw.headers, hints, c.get('keyId'));
+  if (!who.ok) return refuse(c, who.error);
+  const plan: CallPlan = {
+    backend: found.backend,
+    kind: 'service',
+    inputTokens: 0,
+    identity: who.identity,
+    content: bytes,
+    method: 'POST',
+    path: path + new URL(c.req.url).search,
+    body: () => ({ body: bytes, stripUsage: false }),
+    reading: 'opaque',
+  };
+  return onceOnly(c, { content: bytes, streams: false }, () => dispatchCall(c, plan));
+}
+
+/** The body of a call, checked, and the backend that has its model. */
+export async function readModelRequest(
+  c: Context<AppEnv>,
+  api: ModelApi,
+): Promise<Outcome<{ request: ModelRequest; backend: string }>> {
+  const { config } = c.get('tenant');
+  const body = await readText(c.req.raw, config.limits.bodyBytes);
+  if (!body.ok) return body;
+  const parsed = parseModelRequest(body.text, api);
+  if (!parsed.ok) return parsed;
+  const { request } = parsed;
+  const found = backendOf(config, request.model);
+  return found.ok ? { ok: true, request, backend: found.backend } : found;
+}
+
+export function refuse(c: Context<AppEnv>, error: ApiError): Response {
+  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+}
+
+function backendOf(config: TenantConfig, model: string): Outcome<{ backend: string }> {
+  const backend = Object.entries(config.backends).find(([, b]) => b.models.includes(model))?.[0];
+  if (backend !== undefined) return { ok: true, backend };
+  const message = `The model "${model}" does not exist.`;
+  return failure('model_not_found', { param: 'model', message });
+}

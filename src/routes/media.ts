@@ -1,0 +1,22 @@
+/**
+ * Sound and pictures, to the backend of their model, as the bytes that came. A call that a form may
+ * carry is one by its content type.
+ */
+import { type Context, Hono } from 'hono';
+import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { formCall, modelCall } from '../model-call.ts';
+import type { AppEnv } from './app-env.ts';
+
+export const media = new Hono<AppEnv>()
+  .post('/audio/speech', (c) => modelCall(c, MODEL_APIS.speech))
+  .post('/audio/transcriptions', (c) => formCall(c, 'transcription', '/audio/transcriptions'))
+  .post('/audio/translations', (c) => formCall(c, 'translation', '/audio/translations'))
+  .post('/images/generations', (c) => modelCall(c, MODEL_APIS.image))
+  .post('/images/edits', (c) =>
+    isForm(c) ? formCall(c, 'image', '/images/edits') : modelCall(c, MODEL_APIS.imageEdit),
+  )
+  .post('/images/variations', (c) => formCall(c, 'image', '/images/variations'));
+
+function isForm(c: Context<AppEnv>): boolean {
+  return /^multipart\//i.test(c.req.header('content-type') ?? '');
+}

@@ -1,0 +1,63 @@
+/**
+ * A question to an endpoint that no GPU has to answer, such as how many tokens a prompt has. It takes
+ * no slot, so it neither waits behind calls that do nor is learned from. The first endpoint that is
+ * always up is asked, or else the first.
+ */
+import type { Context } from 'hono';
+import { endpointId, type TenantConfig } from './config/schema.ts';
+import { openaiGeneric } from './endpoints/openai-generic.ts';
+import { addressOf, type EndpointAddress, targetOf } from './endpoints/target.ts';
+import { errorResponse } from './errors.ts';
+import { answerHeaders, upstreamHeaders } from './headers.ts';
+import type { AppEnv } from './routes/app-env.ts';
+
+export interface SideCall {
+  readonly backend: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Response> {
+  const added = { 'x-request-id': c.get('requestId'), 'x-talaria-backend': call.backend };
+  const address = addressToAsk(c.get('tenant').config, call.backend);
+  const found = address && targetOf(address, { ...c.env });
+  if (!address || !found?.ok) {
+    const message = 'A secret that the endpoint needs is not set.';
+    return errorResponse({ code: 'tenant_misconfigured', message }, added);
+  }
+  const { url, authorization } = found.target;
+  const limit = AbortSignal.timeout(address.timeouts.firstByteMs);
+  try {
+    const upstream = await fetch(`${url.replace(/\/+$/, '')}${call.path}`, {
+      method: 'POST',
+      headers: upstreamHeaders(c.req.raw.headers, authorization),
+      body: call.body,
+      redirect: 'manual',
+      signal: AbortSignal.any([limit, c.req.raw.signal]),
+    });
+    const text = await upstream.text();
+    const kind = openaiGeneric.classify(upstream.status, text);
+    if (kind === 'ok' || kind === 'rejected') {
+      const headers = answerHeaders(upstream.headers, added);
+      return new Response(text, { status: upstream.status, headers });
+    }
+    if (kind === 'busy') {
+      return errorResponse({ code: 'upstream_busy', retryAfterMs: 1_000 }, added);
+    }
+    if (kind === 'cold') {
+      return errorResponse({ code: 'backend_warming', retryAfterMs: 1_000 }, added);
+    }
+    const message = `The endpoint answered with status ${upstream.status}.`;
+    return errorResponse({ code: 'upstream_error', message }, added);
+  } catch {
+    if (limit.aborted) return errorResponse({ code: 'upstream_timeout' }, added);
+    const message = 'The endpoint could not be reached.';
+    return errorResponse({ code: 'upstream_error', message }, added);
+  }
+}
+
+function addressToAsk(config: TenantConfig, backend: string): EndpointAddress | undefined {
+  const endpoints = config.backends[backend]?.endpoints ?? [];
+  const chosen = endpoints.find((e) => e.coldStart === undefined) ?? endpoints[0];
+  return chosen && addressOf(config, backend, endpointId(chosen));
+}

@@ -1,0 +1,165 @@
+/**
+ * A server-sent answer on its way through: whole events pass byte for byte as soon as they are
+ * whole, and are read in passing. Only an event that is not complete is held back, which no client
+ * could have read: so a stream that breaks off in the middle of one can still tell of it in order.
+ * OpenAI's extra chunk of usage is taken out where the client did not ask for it (Talaria did).
+ */
+import type { ApiError } from '../errors.ts';
+import { isUsageChunk, type Usage } from '../usage.ts';
+import { EventSplitter, eventOf } from './event-splitter.ts';
+import { MessagesStream } from './messages-stream.ts';
+import { OpenAiStream } from './openai-stream.ts';
+import { faultEvent, type Reading, type StreamReading, type StreamState } from './reading.ts';
+import { ResponsesStream } from './responses-stream.ts';
+
+/** An event longer than this is content: it is passed on without waiting for its end. */
+const MAX_HELD_BYTES = 65_536;
+/** Of such an event this much of its beginning and its end is read. */
+const HEAD_CHARS = 1_024;
+const TAIL_CHARS = 16_384;
+
+export interface StreamKind {
+  readonly reading: Exclude<Reading, 'opaque'>;
+  /** Talaria asked for usage and the client did not: its chunk is taken out. */
+  readonly stripUsage: boolean;
+  /** Answers asked for in one call, OpenAI's `n`. */
+  readonly choices?: number | undefined;
+}
+
+export class AnswerStream {
+  readonly #kind: StreamKind;
+  readonly #splitter = new EventSplitter();
+  readonly #reading: StreamReading;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  /** In the middle of an event that was too long to hold. */
+  #long: LongEvent | undefined;
+  #keptLast = true;
+
+  constructor(kind: StreamKind) {
+    this.#kind = kind;
+    this.#reading = readingOf(kind);
+  }
+
+  get usage(): Usage | undefined {
+    return this.#reading.usage;
+  }
+
+  get pieces(): number {
+    return this.#reading.pieces;
+  }
+
+  /** What may be passed on now. */
+  push(bytes: Uint8Array): Uint8Array {
+    const kept: Uint8Array[] = [];
+    const heldBefore = this.#heldBytes;
+    let start = 0;
+    for (const { end, what } of this.#splitter.push(bytes)) {
+      const piece = bytes.subarray(start, end);
+      start = end;
+      if (what === 'event') kept.push(...this.#endEvent(piece));
+      else if (what === 'comment' || this.#keptLast) kept.push(piece);
+    }
+    if (start < bytes.length) kept.push(...this.#hold(bytes.subarray(start)));
+    return joined(kept, heldBefore === 0 ? bytes : undefined);
+  }
+
+  /** The connection has ended: how the stream stands, and what is left to be passed on. */
+  end(): { state: StreamState; rest: Uint8Array } {
+    const rest = joined(this.#endEvent(new Uint8Array(0)));
+    const { state } = this.#reading;
+    // Half an event is of use to nobody once another has to follow it.
+    return { state, rest: state === 'open' ? new Uint8Array(0) : rest };
+  }
+
+  /** What tells the client that the stream broke off, wherever it did. */
+  fault(error: ApiError): Uint8Array {
+    const event = faultEvent(this.#kind.reading, error, this.#reading.sequence);
+    return new TextEncoder().encode(`\n\n${event}`);
+  }
+
+  /** The event that ends with `piece`: its bytes that are still here, or none if it is taken out. */
+  #endEvent(piece: Uint8Array): Uint8Array[] {
+    if (this.#long) {
+      this.#long.push(piece);
+      this.#read(this.#long.text);
+      this.#long = undefined;
+      this.#keptLast = true;
+      return [piece];
+    }
+    const parts = [...this.#held, piece];
+    this.#held = [];
+    this.#heldBytes = 0;
+    const data = this.#read(new TextDecoder().decode(joined(parts)));
+    this.#keptLast = !(this.#kind.stripUsage && data !== undefined && isUsageChunk(data));
+    return this.#keptLast ? parts : [];
+  }
+
+  #read(text: string): string | undefined {
+    const { name, data } = eventOf(text);
+    if (data !== undefined) this.#reading.read(name, data);
+    return data;
+  }
+
+  /** The beginning of an event: comments before its first field pass, and so does what is long. */
+  #hold(piece: Uint8Array): Uint8Array[] {
+    if (!this.#splitter.inEvent) return [piece];
+    if (this.#long) {
+      this.#long.push(piece);
+      return [piece];
+    }
+    this.#held.push(piece);
+    this.#heldBytes += piece.length;
+    if (this.#heldBytes <= MAX_HELD_BYTES) return [];
+    const passed = this.#held;
+    this.#long = new LongEvent();
+    for (const part of passed) this.#long.push(part);
+    this.#held = [];
+    this.#heldBytes = 0;
+    return passed;
+  }
+}
+
+/** The beginning and the end of an event that is not kept whole. */
+class LongEvent {
+  readonly #decoder = new TextDecoder();
+  #head = '';
+  #tail = '';
+
+  push(bytes: Uint8Array): void {
+    const text = this.#decoder.decode(bytes, { stream: true });
+    const room = HEAD_CHARS - this.#head.length;
+    this.#head += text.slice(0, room);
+    this.#tail = (this.#tail + text.slice(Math.max(0, room))).slice(-TAIL_CHARS);
+  }
+
+  get text(): string {
+    return this.#head + this.#tail;
+  }
+}
+
+function readingOf({ reading, choices }: StreamKind): StreamReading {
+  switch (reading) {
+    case 'responses':
+      return new ResponsesStream();
+    case 'messages':
+      return new MessagesStream();
+    default:
+      return new OpenAiStream(choices ?? 1);
+  }
+}
+
+/** One piece of all; `whole`, of which they are parts, where nothing of it is missing. */
+function joined(parts: readonly Uint8Array[], whole?: Uint8Array): Uint8Array {
+  const [first] = parts;
+  if (parts.length === 1 && first) return first;
+  const length = parts.reduce((n, part) => n + part.length, 0);
+  if (length === whole?.length) return whole;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

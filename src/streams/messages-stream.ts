@@ -1,0 +1,49 @@
+/** Streams of Anthropic's messages: input tokens come first, output tokens with the end. */
+import { type Usage, usageIn } from '../usage.ts';
+import type { StreamReading, StreamState } from './reading.ts';
+
+const TYPE = /"type"\s*:\s*"(message_\w+|content_block_\w+|ping|error)"/;
+const STOP = /"stop_reason"\s*:\s*"/;
+
+export class MessagesStream implements StreamReading {
+  state: StreamState = 'open';
+  usage: Usage | undefined;
+  pieces = 0;
+
+  read(name: string | undefined, data: string): void {
+    switch (name ?? TYPE.exec(data)?.[1]) {
+      case 'content_block_delta':
+        this.pieces += 1;
+        break;
+      case 'message_start':
+        this.#count(data);
+        break;
+      case 'message_delta':
+        this.#count(data);
+        if (STOP.test(data)) this.#end('complete');
+        break;
+      case 'message_stop':
+        this.#end('complete');
+        break;
+      case 'error':
+        this.#end('failed');
+        break;
+      default:
+    }
+  }
+
+  /** The end repeats the input tokens on some servers only, and as 0 on others. */
+  #count(data: string): void {
+    const told = usageIn(data);
+    const input = told?.inputTokens || this.usage?.inputTokens;
+    const output = told?.outputTokens ?? this.usage?.outputTokens;
+    this.usage = {
+      ...(input === undefined ? {} : { inputTokens: input }),
+      ...(output === undefined ? {} : { outputTokens: output }),
+    };
+  }
+
+  #end(state: StreamState): void {
+    if (this.state !== 'failed') this.state = state;
+  }
+}

@@ -1,0 +1,48 @@
+/** Streams of chat completions and completions: chunks of `choices`, at last `[DONE]`. */
+import { type Usage, usageIn } from '../usage.ts';
+import type { StreamReading, StreamState } from './reading.ts';
+
+const FINISH = /"finish_reason"\s*:\s*"/;
+
+export class OpenAiStream implements StreamReading {
+  readonly #choices: number;
+  readonly #finished = new Set<number>();
+  #done = false;
+  #failed = false;
+  usage: Usage | undefined;
+  pieces = 0;
+
+  /** `choices`: how many answers were asked for. */
+  constructor(choices: number) {
+    this.#choices = choices;
+  }
+
+  /** Some servers never say `[DONE]`: a reason to finish for each choice is an end, too. */
+  get state(): StreamState {
+    if (this.#failed) return 'failed';
+    return this.#done || this.#finished.size >= this.#choices ? 'complete' : 'open';
+  }
+
+  read(_name: string | undefined, data: string): void {
+    const text = data.trim();
+    if (text === '[DONE]') {
+      this.#done = true;
+      return;
+    }
+    this.pieces += 1;
+    if (/^\{\s*"error"\s*:\s*[{"]/.test(text)) this.#failed = true;
+    if (text.includes('"usage"')) this.usage = usageIn(text) ?? this.usage;
+    if (FINISH.test(text)) this.#finish(text);
+  }
+
+  #finish(text: string): void {
+    try {
+      const { choices } = JSON.parse(text);
+      for (const choice of Array.isArray(choices) ? choices : []) {
+        if (typeof choice?.finish_reason === 'string') this.#finished.add(choice.index ?? 0);
+      }
+    } catch {
+      // No JSON, or an event too long to keep: it ends nothing.
+    }
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Bytes that no honest client sends, on raw sockets: requests that are cut two ways (smuggling),
+ * headers that are folded, doubled or broken, bodies that end before their end. Each gets one honest
+ * answer or none; what is hidden in a body never becomes a call; nothing holds a slot.
+ */
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
+
+const TENANT = 'hostile';
+const CHAT = '/v1/chat/completions';
+const BODY = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hello' }] });
+
+/** Tables are made before there is a key: it is put in when the bytes are sent. */
+const KEY_PLACE = '@key@';
+
+let dispatcher: Dispatcher;
+let server: Server;
+let key: string;
+/** What reached the endpoint. */
+let reached: string[] = [];
+
+beforeAll(async () => {
+  dispatcher = await startDispatcher();
+  server = createServer((req, res) => {
+    reached.push(`${req.method} ${req.url}`);
+    req.resume();
+    req.once('end', () => {
+      res.writeHead(200, { 'content-type': 'application/json' });
+      res.end('{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  key = await dispatcher.tenant(TENANT, {
+    backends: {
+      m: { models: ['m'], endpoints: [{ url, slots: 2 }] },
+      tool: { endpoints: [{ url, slots: 2 }] },
+    },
+  });
+});
+
+afterAll(async () => {
+  await nothingHeld();
+  expect(dispatcher.workerd.log()).not.toMatch(/internal_error|report_lost|alarm_failed/);
+  await dispatcher.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+beforeEach(() => {
+  reached = [];
+});
+
+async function nothingHeld(): Promise<void> {
+  await until(
+    () => statusOf(dispatcher.workerd.url, TENANT),
+    (s) => Object.values(s).every((b) => b.running === 0 && b.waiting === 0),
+  );
+}
+
+/** Sends bytes as they are, and how the sending ends; what comes back until the connection ends. */
+function raw(bytes: string, end: 'wait' | 'half-close' | 'reset' = 'wait'): Promise<string> {
+  const { hostname, port } = new URL(dispatcher.workerd.url);
+  return new Promise((resolve) => {
+    let received = '';
+    // Half open, so that an answer can still be read after our own end.
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    socket.setTimeout(3_000, () => socket.destroy());
+    socket.on('data', (data) => {
+      received += data.toString();
+    });
+    socket.once('end', () => socket.destroy());
+    socket.on('error', () => {});
+    socket.once('close', () => resolve(received));
+    socket.write(Buffer.from(bytes.replaceAll(KEY_PLACE, key), 'latin1'), () => {
+      if (end === 'half-close') socket.end();
+      if (end === 'reset') socket.resetAndDestroy();
+    });
+  });
+}
+
+function head(path: string, lines: readonly string[], method = 'POST'): string {
+  const own = ['host: t', `authorization: Bearer ${KEY_PLACE}`, ...lines];
+  return `${method} ${path} HTTP/1.1\r\n${own.join('\r\n')}\r\n\r\n`;
+}
+
+function statusesIn(received: string): number[] {
+  return [...received.matchAll(/HTTP\/1\.[01] (\d{3})/g)].map((match) => Number(match[1]));
+}
+
+const SMUGGLED = head('/v1/backends/tool/smuggled', ['content-length: 0']);
+const chunked = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n0\r\n\r\n`;
+const length = (text: string) => `content-length: ${Buffer.byteLength(text)}`;
+
+describe('a request that can be cut two ways', () => {
+  const cases: Array<[string, string]> = [
+    [
+      'a length and chunks',
+      head(CHAT, [length(`0\r\n\r\n${SMUGGLED}`), 'transfer-encoding: chunked']) +
+        `0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      'chunks and a length',
+      head(CHAT, ['transfer-encoding: chunked', 'content-length: 4']) + chunked(BODY),
+    ],
+    [
+      'two lengths that differ',
+      head(CHAT, [length(BODY), `content-length: ${BODY.length + SMUGGLED.length}`]) +
+        BODY +
+        SMUGGLED,
+    ],
+    ['two lengths in one line', head(CHAT, [`content-length: ${BODY.length}, 5`]) + BODY],
+    ['a length below 0', head(CHAT, ['content-length: -1']) + BODY],
+    ['a length with a sign', head(CHAT, [`content-length: +${BODY.length}`]) + BODY],
+    ['a length in hex', head(CHAT, [`content-length: 0x${BODY.length.toString(16)}`]) + BODY],
+    ['a length beyond all numbers', head(CHAT, [`content-length: ${'9'.repeat(40)}`]) + BODY],
+    ['an encoding that is none', head(CHAT, ['transfer-encoding: xchunked']) + chunked(BODY)],
+    ['an encoding twice', head(CHAT, ['transfer-encoding: chunked, chunked']) + chunked(BODY)],
+    ['an encoding with a tab', head(CHAT, ['transfer-encoding:\tchunked']) + chunked(BODY)],
+    [
+      'an encoding behind a space',
+      head(CHAT, ['transfer-encoding : chunked', length(BODY)]) + BODY,
+    ],
+    ['a chunk that has no size', `${head(CHAT, ['transfer-encoding: chunked'])}zz\r\n${BODY}\r\n`],
+    [
+      'a chunk of a size beyond all numbers',
+      `${head(CHAT, ['transfer-encoding: chunked'])}${'f'.repeat(20)}\r\n${BODY}\r\n0\r\n\r\n`,
+    ],
+    [
+      'a chunk that is longer than it says',
+      `${head(CHAT, ['transfer-encoding: chunked'])}2\r\n${BODY}\r\n0\r\n\r\n`,
+    ],
+    [
+      'a folded header',
+      head(CHAT, [length(BODY), 'x-talaria-app: a\r\n transfer-encoding: chunked']) + BODY,
+    ],
+    ['a header without a name', head(CHAT, [': x', length(BODY)]) + BODY],
+    ['a header without a colon', head(CHAT, ['nonsense', length(BODY)]) + BODY],
+    ['a NUL in a header', head(CHAT, ['x-talaria-app: a\u0000b', length(BODY)]) + BODY],
+    ['a CR in a header', head(CHAT, ['x-talaria-app: a\rx-evil: 1', length(BODY)]) + BODY],
+    ['two hosts', head(CHAT, ['host: other', length(BODY)]) + BODY],
+    [
+      'a host that is none',
+      head(CHAT, ['host: [::1', length(BODY)]).replace('host: t\r\n', '') + BODY,
+    ],
+    ['a header without end', head(CHAT, [`x-long: ${'x'.repeat(200_000)}`, length(BODY)]) + BODY],
+    ['no request at all', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\r\n\r\n'],
+    ['another protocol', `POST ${CHAT} HTTP/9.9\r\nhost: t\r\n\r\n`],
+  ];
+
+  it.each(cases)('by %s is one request at most, and the client is told', async (_what, bytes) => {
+    const statuses = statusesIn(await raw(bytes));
+    expect(statuses.length).toBeLessThanOrEqual(1);
+    for (const status of statuses) expect([200, 400, 431]).toContain(status);
+    expect(reached.filter((r) => r.includes('smuggled'))).toEqual([]);
+    expect(reached.length).toBeLessThanOrEqual(1);
+    await nothingHeld();
+  });
+
+  it('is told from two requests on one connection, which are two', async () => {
+    const one = head(CHAT, [length(BODY)]) + BODY;
+    const last = head('/v1/backends/tool/second', ['content-length: 0', 'connection: close']);
+    expect(statusesIn(await raw(one + last))).toEqual([200, 200]);
+    expect(reached).toEqual(['POST /chat/completions', 'POST /second']);
+  });
+});
+
+describe('a header that is there twice', () => {
+  it.each([
+    ['x-talaria-run', 'r'],
+    ['x-talaria-app', 'a'],
+    ['x-request-id', 'request-01'],
+    ['idempotency-key', 'twice'],
+    ['content-type', 'application/json'],
+    ['traceparent', `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`],
+    ['x-stainless-retry-count', '1'],
+    ['x-talaria-max-wait-ms', '5000'],
+    ['x-talaria-deadline-ms', '5000'],
+    ['accept', 'text/event-stream'],
+  ])('%s is taken or refused, and fails nothing inside', async (name, value) => {
+    const lines = [`${name}: ${value}`, `${name}: ${value}2`, length(BODY), 'connection: close'];
+    const [status] = statusesIn(await raw(head(CHAT, lines) + BODY));
+    expect([200, 400]).toContain(status);
+    await nothingHeld();
+  });
+
+  it('authorization opens nothing that one alone would not', async () => {
+    const lines = ['authorization: Bearer wrong', length(BODY), 'connection: close'];
+    expect(statusesIn(await raw(head(CHAT, lines) + BODY))).toEqual([401]);
+    expect(reached).toEqual([]);
+  });
+});
+
+describe('a body that ends before its end', () => {
+  const ways = ['half-close', 'reset'] as const;
+  const bodies: Array<[string, string, string[]]> = [
+    ['that said its length', BODY.slice(0, 20), [`content-length: ${BODY.length}`]],
+    ['that said its length and sent nothing', '', [`content-length: ${BODY.length}`]],
+    ['in the middle of a chunk', `40\r\n${BODY.slice(0, 20)}`, ['transfer-encoding: chunked']],
+    ['between two chunks', `5\r\n${BODY.slice(0, 5)}\r\n`, ['transfer-encoding: chunked']],
+    ['in the size of a chunk', '4', ['transfer-encoding: chunked']],
+  ];
+  const cases = ways.flatMap((way) =>
+    [CHAT, '/v1/embeddings', '/v1/backends/tool/x', '/v1/runs/r/events'].flatMap((path) =>
+      bodies.map(([what, body, lines]) => ({ way, path, what, body, lines })),
+    ),
+  );
+
+  it.each(cases)('$what, by $way, to $path, calls nobody', async ({ way, path, body, lines }) => {
+    const statuses = statusesIn(await raw(head(path, lines) + body, way));
+    expect(statuses.filter((s) => s >= 500)).toEqual([]);
+    expect(reached).toEqual([]);
+    await nothingHeld();
+  });
+
+  it('that is whole is served also where the client has said its last', async () => {
+    const received = await raw(head(CHAT, [length(BODY)]) + BODY, 'half-close');
+    expect(statusesIn(received).filter((s) => s >= 500)).toEqual([]);
+    await nothingHeld();
+  });
+});
