@@ -196,6 +196,8 @@ export class Prewarmer {
   ): PrewarmAsk {
     const { backends, runs, knowledge, speeds } = this.#view;
     return {
+      backend: backend.name,
+      now,
       forecast: (withinMs) =>
         forecastNeed({ backend, backends, runs: runs.values(), knowledge, speeds, now, withinMs }),
       coldStartMs: endpoint.coldStartMs,
