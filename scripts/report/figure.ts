@@ -14,8 +14,8 @@ export interface Figure {
   readonly body: string;
 }
 
-/** In CSS pixels. Text is not scaled down: a narrow screen has a drawing of its own. */
-export const WIDTHS = { wide: 880, narrow: 340 } as const;
+/** In CSS pixels, before it fits its screen: a narrow one has a drawing of its own, or text were tiny. */
+export const WIDTHS = { wide: 760, narrow: 340 } as const;
 export type Width = keyof typeof WIDTHS;
 
 /** A number's digits beyond the tenth of a pixel: nobody sees them, and they are half of a page. */

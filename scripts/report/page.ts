@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import type { Scenario } from '../sim/arguments.ts';
 import { completionFigure } from './completion-chart.ts';
 import type { Figure } from './figure.ts';
-import { escapeHtml, numberText } from './html.ts';
+import { countText, escapeHtml, numberText } from './html.ts';
 import type { Measured } from './measure.ts';
 import { customProperties } from './palette.ts';
 import { queueFigure } from './queue-chart.ts';
@@ -81,7 +81,7 @@ function factsOf({ scenario, seeds }: Measured, sources: Sources): Array<[string
       'Learned from',
       sources.history === undefined
         ? 'the trace as it goes'
-        : `${numberText(learned)} runs of ${basename(sources.history)}, then the trace as it goes`,
+        : `${countText(learned, 'run')} of ${basename(sources.history)}, then the trace as it goes`,
     ],
     ['Alpha', numberText(options.alpha)],
     [
@@ -97,7 +97,7 @@ function factsOf({ scenario, seeds }: Measured, sources: Sources): Array<[string
 function clusterText({ cluster }: Scenario): string {
   return [...cluster]
     .map(([name, { slots }]) =>
-      slots === null ? `${name} unlimited` : `${name} ${numberText(slots)} slots`,
+      slots === null ? `${name} unlimited` : `${name} ${countText(slots, 'slot')}`,
     )
     .join(', ');
 }
