@@ -15,6 +15,7 @@ import { ColdState } from '../gpu/cold-state.ts';
 import { serviceMs } from '../gpu/service-model.ts';
 import type { Cluster, SimBackend } from './cluster.ts';
 import { EventHeap } from './event-heap.ts';
+import { type ForecastSample, ForecastSampler } from './forecast-sampler.ts';
 import { type Needs, oracleRule, wakeTimes } from './oracle.ts';
 import { srpt } from './srpt.ts';
 
@@ -28,6 +29,8 @@ export interface SimOptions {
   readonly keepAliveMs?: number;
   /** Idle backends can be told to go cold before their idle timeout. */
   readonly release?: boolean;
+  /** Asks so often how likely each idle backend is needed, ms; for the calibration of forecasts. */
+  readonly forecastEveryMs?: number;
   /** Finished runs to learn from before the first arrival. */
   readonly history: readonly RecordedRun[];
   /** Told of each step: what the dispatcher heard and what it decided, at an instant. */
@@ -54,6 +57,7 @@ export interface SimResult {
   /** By backend that can go cold. */
   readonly warmMs: ReadonlyMap<string, number>;
   readonly pings: number;
+  readonly forecasts: readonly ForecastSample[];
 }
 
 /**
@@ -116,6 +120,7 @@ function needsOf(trace: readonly RecordedRun[], cluster: Cluster, options: SimOp
 class Simulation {
   readonly #trace: readonly RecordedRun[];
   readonly #cluster: Cluster;
+  readonly #options: SimOptions;
   readonly #observe: Observer | undefined;
   readonly #heap = new EventHeap();
   readonly #dispatcher: Dispatcher;
@@ -128,6 +133,7 @@ class Simulation {
   #coldStarts = 0;
   readonly #coldWait = new Map<string, number>();
   #pings = 0;
+  readonly #samples: ForecastSampler;
 
   constructor(
     trace: readonly RecordedRun[],
@@ -137,6 +143,7 @@ class Simulation {
   ) {
     this.#trace = trace;
     this.#cluster = cluster;
+    this.#options = options;
     this.#observe = options.observe;
     const clairvoyant = options.policy === 'srpt';
     const policy = srpt((id) => this.#running.get(id)?.remainingMs ?? 0);
@@ -152,6 +159,9 @@ class Simulation {
     for (const run of options.history) {
       this.#dispatcher.knowledge.learn(run, 0, this.#dispatcher.speeds);
     }
+    this.#samples = new ForecastSampler(cluster, (backend, withinMs, at) =>
+      this.#dispatcher.needProbability(backend, withinMs, at),
+    );
     for (const [name, backend] of cluster) {
       this.#cold.set(name, coldStateOf(backend));
       for (const at of wakeTimes(needs.get(name) ?? [], backend.coldStartMs ?? 0)) {
@@ -171,6 +181,11 @@ class Simulation {
       };
       this.#running.set(run.run, running);
       this.#heap.add(run.arrival_ms, 'arrival', () => this.#submitVisit(running));
+    }
+    const { forecastEveryMs } = this.#options;
+    const lastMs = this.#trace.at(-1)?.arrival_ms ?? 0;
+    for (let at = 0; forecastEveryMs && at < lastMs; at += forecastEveryMs) {
+      this.#heap.add(at, 'ping', () => this.#samples.ask(at));
     }
     for (let at = this.#nextAt(); Number.isFinite(at); at = this.#nextAt()) {
       this.#now = at;
@@ -199,6 +214,7 @@ class Simulation {
           }),
       ),
       pings: this.#pings,
+      forecasts: this.#samples.samples(lastMs),
     };
   }
 
@@ -215,6 +231,7 @@ class Simulation {
     if (!visit) return;
     running.outstanding = visit.calls.length;
     const final = running.visit === run.units.length - 1;
+    this.#samples.needed(visit.backend, this.#now);
     for (const record of visit.calls) {
       this.#submitted += 1;
       const callId = `c${this.#submitted}`;

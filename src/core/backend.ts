@@ -90,6 +90,13 @@ export class Backend {
     return false;
   }
 
+  /** When a call that was sent at a time began or will begin to be served, as far as is known. */
+  servingFrom(sentAt: number): number {
+    let readyAt = Infinity;
+    for (const endpoint of this.endpoints.values()) readyAt = Math.min(readyAt, endpoint.readyAt);
+    return Number.isFinite(readyAt) ? Math.max(sentAt, readyAt) : sentAt;
+  }
+
   get canGoCold(): boolean {
     return this.spec.endpoints.some((e) => e.coldStart);
   }

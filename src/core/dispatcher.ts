@@ -85,6 +85,11 @@ export class Dispatcher {
     return due;
   }
 
+  /** P(a call needs a backend within a time), of one at which none waits or runs now. */
+  needProbability(backend: string, withinMs: number, now: number): number | undefined {
+    return this.#prewarmer.needProbability(backend, withinMs, now);
+  }
+
   call(callId: string): LiveCall | undefined {
     return this.#calls.get(callId);
   }

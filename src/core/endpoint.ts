@@ -95,6 +95,13 @@ export class Endpoint {
     return p95 ?? this.spec.coldStart?.estimateMs ?? 0;
   }
 
+  /** Since when it answers, or when it is expected to, epoch ms; Infinity for a cold one. */
+  get readyAt(): number {
+    if (this.state === 'warm') return this.warmSince;
+    if (this.state !== 'warming' || !this.wake) return Infinity;
+    return this.wake.at + this.coldStartMs;
+  }
+
   beginWake(wake: Wake): void {
     this.state = this.state === 'cold' ? 'warming' : this.state;
     this.wake = wake;

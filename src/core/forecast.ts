@@ -60,14 +60,15 @@ function needOf(run: LiveRun, inputs: ForecastInputs): NeedChances {
   const { backend, backends, knowledge, speeds, now, withinMs } = inputs;
   const visit = run.visits.at(-1);
   const model = knowledge.model(run.app);
-  if (!visit) return NO_NEED;
-  if (!model) return NO_NEED;
-  // Samples count from service, so a visit that still waits begins after its predicted wait.
-  const waitMs = backends.get(visit.backend)?.expectedWaitMs() ?? 0;
-  const elapsedMs =
-    visit.servingSince === undefined && visit.outstanding > 0
-      ? -waitMs
-      : now - (visit.servingSince ?? visit.startedAt);
+  if (!visit || !model) return NO_NEED;
+  // Samples count from service: a visit that waits begins after its predicted wait, and one that was
+  // sent to a cold endpoint when that is up.
+  const at = backends.get(visit.backend);
+  const waits = visit.servingSince === undefined && visit.outstanding > 0;
+  const sentAt = visit.servingSince ?? visit.startedAt;
+  const elapsedMs = waits
+    ? -(at?.expectedWaitMs() ?? 0)
+    : now - (visit.outstanding > 0 && at ? at.servingFrom(sentAt) : sentAt);
   return model.need({
     state: run.stateIn(visit, speeds),
     backend: backend.name,

@@ -11,7 +11,7 @@ import type { Endpoint, EndpointState, WakeOutcome } from './endpoint.ts';
 import { forecastNeed } from './forecast.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
-import type { PrewarmDecision } from './prewarm.ts';
+import { type Forecast, needProbability, type PrewarmDecision } from './prewarm.ts';
 import { type PrewarmAsk, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
 
 /** Between two forecasts for runs in flight, ms: needs come with time, not only with events. */
@@ -183,6 +183,18 @@ export class Prewarmer {
     return false;
   }
 
+  needProbability(name: string, withinMs: number, now: number): number | undefined {
+    const backend = this.#view.backends.get(name);
+    if (!backend || backend.running + backend.line.size > 0) return undefined;
+    return needProbability(this.#forecast(backend, withinMs, now));
+  }
+
+  #forecast(backend: Backend, withinMs: number, now: number): Forecast {
+    const { backends, runs, knowledge, speeds } = this.#view;
+    const inFlight = runs.values();
+    return forecastNeed({ backend, backends, runs: inFlight, knowledge, speeds, now, withinMs });
+  }
+
   #ruleOf(backend: Backend): PrewarmRule {
     return this.#rule ?? thetaRule(backend.spec.prewarm.theta);
   }
@@ -194,12 +206,10 @@ export class Prewarmer {
     aheadMs: number,
     now: number,
   ): PrewarmAsk {
-    const { backends, runs, knowledge, speeds } = this.#view;
     return {
       backend: backend.name,
       now,
-      forecast: (withinMs) =>
-        forecastNeed({ backend, backends, runs: runs.values(), knowledge, speeds, now, withinMs }),
+      forecast: (withinMs) => this.#forecast(backend, withinMs, now),
       coldStartMs: endpoint.coldStartMs,
       capacity,
       aheadMs,
