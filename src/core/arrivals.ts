@@ -69,6 +69,11 @@ export class Arrivals {
     return this.#gaps.crowd(pauseMs, coldStartMs);
   }
 
+  /** Probability of an arrival in so long from a time on, by what is usual at that hour alone. */
+  usualProbability(at: number, withinMs: number): number {
+    return 1 - Math.exp((-(this.#week.ratePerSec(at) ?? 0) * withinMs) / 1_000);
+  }
+
   /** Expected arrivals in a second, by the recent rate. */
   ratePerSec(now: number): number {
     return this.#rate.ratePerSec(now);

@@ -30,6 +30,7 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
   const { backend, runs, now, withinMs } = inputs;
   const probabilities: number[] = [];
   const ever: number[] = [];
+  const of: LiveRun[] = [];
   let none = 1;
   // Those that are there already are counted call by call.
   const busy = backend.running + backend.line.size;
@@ -42,6 +43,7 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
     const q = needOf(run, inputs);
     probabilities.push(q.within);
     ever.push(q.ever);
+    of.push(run);
     none *= 1 - q.within;
   }
   // Runs that begin here, and runs that will begin elsewhere and come here.
@@ -49,6 +51,7 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
   const begin = backend.arrivals.needProbability(now, withinMs);
   return {
     runs: probabilities,
+    of,
     ever,
     arrivals: 1 - (1 - begin) * Math.exp(-later),
     busy,

@@ -12,6 +12,8 @@ export interface EndpointTarget {
   readonly model?: string;
   /** Path for a POST that wakes it; absent where a call does. */
   readonly wakePath?: string;
+  /** Path for a POST that has it go cold. */
+  readonly releasePath?: string;
 }
 
 export interface WakeResult {
@@ -26,6 +28,8 @@ export interface EndpointAdapter {
   readonly name: string;
   /** Wakes the endpoint and returns when it has served, or when `patienceMs` have passed. */
   wake(target: EndpointTarget, patienceMs: number): Promise<WakeResult>;
+  /** Has an idle endpoint go cold; false where it could not be told. Absent: it cannot be. */
+  release?(target: EndpointTarget, patienceMs: number): Promise<boolean>;
   /** Reads the status of an answer to a call, and the body where it is an error. */
   classify(status: number, body: string): AnswerKind;
 }

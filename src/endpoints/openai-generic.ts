@@ -39,6 +39,23 @@ export const openaiGeneric: EndpointAdapter = {
     return { ok: false, tookMs: Date.now() - startedAt };
   },
 
+  async release(target: EndpointTarget, patienceMs: number): Promise<boolean> {
+    if (target.releasePath === undefined) return false;
+    try {
+      const response = await fetch(new URL(target.releasePath, target.url), {
+        method: 'POST',
+        headers: headersOf(target),
+        signal: AbortSignal.timeout(patienceMs),
+        redirect: 'manual',
+      });
+      await drain(response);
+      return response.ok;
+    } catch {
+      // Refused, reset or out of patience: it goes cold by its own timeout.
+      return false;
+    }
+  },
+
   classify(status: number, body: string): AnswerKind {
     if (status < 300) return 'ok';
     if (status === 429) return 'busy';

@@ -12,6 +12,7 @@ export interface EndpointAddress {
   readonly secret?: string;
   readonly model?: string;
   readonly wakePath?: string;
+  readonly releasePath?: string;
   readonly includeUsage: boolean;
   readonly timeouts: TenantConfig['backends'][string]['timeouts'];
 }
@@ -37,6 +38,9 @@ export function addressOf(
     ...(found.auth === undefined ? {} : { secret: found.auth.secret }),
     ...(model === undefined ? {} : { model }),
     ...(found.coldStart?.wakePath === undefined ? {} : { wakePath: found.coldStart.wakePath }),
+    ...(found.coldStart?.releasePath === undefined
+      ? {}
+      : { releasePath: found.coldStart.releasePath }),
   };
 }
 
@@ -45,7 +49,7 @@ export function targetOf(
   address: EndpointAddress,
   secrets: Readonly<Record<string, unknown>>,
 ): Target {
-  const { url, secret, model, wakePath } = address;
+  const { url, secret, model, wakePath, releasePath } = address;
   const key = secret === undefined ? undefined : secrets[secret];
   if (secret !== undefined && typeof key !== 'string') return { ok: false, missingSecret: secret };
   return {
@@ -54,6 +58,7 @@ export function targetOf(
       url,
       ...(model === undefined ? {} : { model }),
       ...(wakePath === undefined ? {} : { wakePath }),
+      ...(releasePath === undefined ? {} : { releasePath }),
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
     },
   };
