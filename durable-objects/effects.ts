@@ -21,8 +21,9 @@ export interface EffectPlace {
   /** The configuration in force. */
   readonly config: () => TenantConfig | undefined;
   readonly call: (callId: string) => LiveCall | undefined;
-  /** Wakes an endpoint from the object itself. */
+  /** Wakes an endpoint, or has it go cold, once what led to it is stored. */
   readonly wake: (ping: PingOrder) => void;
+  readonly release: (order: PingOrder) => void;
 }
 
 export class Effects {
@@ -32,18 +33,17 @@ export class Effects {
     this.#place = place;
   }
 
-  /** Wake calls are put into `pings` where these are given: the caller sends them. */
-  perform(effects: readonly Effect[], pings?: PingOrder[]): void {
+  perform(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if ('callId' in effect) {
         this.#place.desk.note(effect, this.#place.call(effect.callId), Date.now());
       }
-      this.#do(effect, pings);
+      this.#do(effect);
     }
   }
 
-  #do(effect: Effect, pings: PingOrder[] | undefined): void {
-    const { store, waiters, pending, desk, wake } = this.#place;
+  #do(effect: Effect): void {
+    const { store, waiters, pending, desk } = this.#place;
     switch (effect.type) {
       case 'granted':
         return this.#grant(effect);
@@ -55,16 +55,12 @@ export class Effects {
       case 'released':
         if (effect.cause === 'expired') waiters.delete(effect.callId);
         return store.deleteLease(effect.callId);
-      case 'wake': {
-        const { backend, endpoint, dryRun } = effect;
-        if (dryRun) {
-          const endedAt = effect.wake.at;
-          return pending.wakeEnded({ ...effect, outcome: 'dry-run', endedAt });
-        }
-        if (pings) pings.push({ backend, endpoint });
-        else wake({ backend, endpoint });
-        return;
-      }
+      case 'wake':
+        return this.#wake(effect);
+      case 'over-budget':
+        return pending.wakeEnded({ ...effect, outcome: 'over-budget', endedAt: effect.wake.at });
+      case 'release':
+        return this.#release(effect);
       case 'wake-ended':
         return pending.wakeEnded({ ...effect, endedAt: Date.now() });
       case 'run-finished': {
@@ -75,6 +71,24 @@ export class Effects {
       default:
         return effect satisfies never;
     }
+  }
+
+  #wake(effect: Extract<Effect, { type: 'wake' }>): void {
+    const { pending, wake } = this.#place;
+    const { backend, endpoint, patienceMs } = effect;
+    if (effect.dryRun) {
+      return pending.wakeEnded({ ...effect, outcome: 'dry-run', endedAt: effect.wake.at });
+    }
+    // What it may cost is stored before it is made: a restart must not spend a budget twice.
+    if (effect.wake.cause !== 'demand') pending.dueAt = effect.wake.at;
+    wake({ backend, endpoint, patienceMs });
+  }
+
+  #release(effect: Extract<Effect, { type: 'release' }>): void {
+    const { backend, endpoint, at, reason, probability } = effect;
+    const wake = { cause: 'release' as const, at, reason, probability };
+    this.#place.pending.wakeEnded({ backend, endpoint, wake, outcome: 'released', endedAt: at });
+    this.#place.release({ backend, endpoint });
   }
 
   #grant(granted: Granted): void {

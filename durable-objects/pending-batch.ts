@@ -32,8 +32,8 @@ export class PendingBatch {
   }
 
   /** Empties it into what is to be written. */
-  take(dispatcher: Dispatcher): Batch {
-    const { register, backends } = dispatcher;
+  take(dispatcher: Dispatcher, now: number): Batch {
+    const { register, backends, accounts } = dispatcher;
     const running = [...register.changed].flatMap((id) => {
       const run = register.runs.get(id);
       return run ? [run.snapshot()] : [];
@@ -44,6 +44,8 @@ export class PendingBatch {
       running,
       endedRuns: this.#endedRuns.filter((id) => !register.runs.has(id)),
       wakes: this.#wakes,
+      days: accounts.ledger.take(),
+      accounts: accounts.snapshot(now),
       backends: Object.fromEntries([...backends].map(([name, b]) => [name, snapshotOf(b)])),
     };
     this.#finished = [];

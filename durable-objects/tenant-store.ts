@@ -5,8 +5,10 @@
  */
 import type { ArrivalSnapshot } from '../src/core/arrivals.ts';
 import type { BackendSpeedSnapshot } from '../src/core/backend-speed.ts';
-import type { EndpointSnapshot, Wake, WakeOutcome } from '../src/core/endpoint.ts';
+import type { EndpointSnapshot, Wake, WakeCause, WakeOutcome } from '../src/core/endpoint.ts';
 import type { CallRequest, Lease, RunSnapshot } from '../src/core/live-run.ts';
+import type { AccountsSnapshot } from '../src/core/prewarm-accounts.ts';
+import { emptyCounts, LEDGER_FIELDS, type LedgerEntry } from '../src/core/prewarm-ledger.ts';
 import type { RecordedRun } from '../src/core/recorded-run.ts';
 import type { TenantDocument } from '../src/protocol.ts';
 
@@ -21,11 +23,18 @@ const MIGRATIONS = [
    CREATE TABLE backends (name TEXT PRIMARY KEY, snapshot TEXT) WITHOUT ROWID;
    CREATE TABLE wakes (seq INTEGER PRIMARY KEY, backend TEXT, endpoint TEXT, cause TEXT, at REAL,
      probability REAL, reason TEXT, outcome TEXT, ended_at REAL);`,
+  `CREATE TABLE prewarm_accounts (id INTEGER PRIMARY KEY CHECK (id = 1), snapshot TEXT);
+   CREATE TABLE prewarm_days (day TEXT, backend TEXT, field TEXT, amount REAL,
+     PRIMARY KEY (day, backend, field)) WITHOUT ROWID;`,
 ];
 
 /** Finished runs kept of a tenant, the newest; a restart learns from them anew. */
 const RECORDED_KEPT = 5_000;
 const WAKES_KEPT = 1_000;
+/** Days of which the cost of warm endpoints is kept, beside the sum of all. */
+const DAYS_KEPT = 90;
+/** In the place of a day: the sum since the beginning. */
+const ALL_DAYS = 'all';
 /** Rows may hold 2 MB; a longer record (some 20,000 calls) is not kept. */
 const MAX_ROW_CHARS = 1_000_000;
 
@@ -45,8 +54,8 @@ export interface FinishedRun {
 export interface WakeRecord {
   readonly backend: string;
   readonly endpoint: string;
-  readonly wake: Wake;
-  readonly outcome: WakeOutcome | 'dry-run';
+  readonly wake: Omit<Wake, 'cause'> & { readonly cause: WakeCause | 'release' };
+  readonly outcome: WakeOutcome | 'dry-run' | 'over-budget' | 'released';
   readonly endedAt: number;
 }
 
@@ -58,6 +67,9 @@ export interface Batch {
   readonly endedRuns: readonly string[];
   readonly backends: Readonly<Record<string, BackendSnapshot>>;
   readonly wakes: readonly WakeRecord[];
+  /** What endpoints cost and waking them brought since the last batch. */
+  readonly days: readonly LedgerEntry[];
+  readonly accounts: AccountsSnapshot;
 }
 
 export class TenantStore {
@@ -159,7 +171,7 @@ export class TenantStore {
       backend: String(row.backend),
       endpoint: String(row.endpoint),
       wake: {
-        cause: String(row.cause) as Wake['cause'],
+        cause: String(row.cause) as WakeRecord['wake']['cause'],
         at: Number(row.at),
         probability: Number(row.probability),
         reason: String(row.reason),
@@ -167,6 +179,21 @@ export class TenantStore {
       outcome: String(row.outcome) as WakeRecord['outcome'],
       endedAt: Number(row.ended_at),
     }));
+  }
+
+  accounts(): AccountsSnapshot | undefined {
+    const [row] = this.#sql.exec('SELECT snapshot FROM prewarm_accounts');
+    return row && JSON.parse(String(row.snapshot));
+  }
+
+  /** What warm endpoints cost and brought, by day and backend: the newest day first. */
+  prewarmDays(): LedgerEntry[] {
+    return this.#entries('day <> ?', ALL_DAYS);
+  }
+
+  /** The same, summed up since the beginning. */
+  prewarmTotals(): LedgerEntry[] {
+    return this.#entries('day = ?', ALL_DAYS);
   }
 
   saveBatch(batch: Batch): void {
@@ -179,6 +206,11 @@ export class TenantStore {
         this.#sql.exec('INSERT OR REPLACE INTO backends VALUES (?, ?)', name, text);
       }
       for (const wake of batch.wakes) this.#saveWake(wake);
+      for (const entry of batch.days) this.#addDay(entry);
+      this.#sql.exec(
+        'INSERT OR REPLACE INTO prewarm_accounts VALUES (1, ?)',
+        JSON.stringify(batch.accounts),
+      );
       this.#prune('recorded', RECORDED_KEPT);
       this.#prune('wakes', WAKES_KEPT);
     });
@@ -215,6 +247,45 @@ export class TenantStore {
       outcome,
       endedAt,
     );
+  }
+
+  #addDay({ day, backend, counts }: LedgerEntry): void {
+    for (const field of LEDGER_FIELDS) {
+      if (counts[field] === 0) continue;
+      for (const at of [day, ALL_DAYS]) {
+        this.#sql.exec(
+          `INSERT INTO prewarm_days VALUES (?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET amount = amount + excluded.amount`,
+          at,
+          backend,
+          field,
+          counts[field],
+        );
+      }
+    }
+    this.#sql.exec(
+      `DELETE FROM prewarm_days WHERE day <> ?1 AND day <= date(?2, '-${DAYS_KEPT} days')`,
+      ALL_DAYS,
+      day,
+    );
+  }
+
+  #entries(where: string, value: string): LedgerEntry[] {
+    const rows = this.#sql.exec(
+      `SELECT * FROM prewarm_days WHERE ${where} ORDER BY day DESC, backend`,
+      value,
+    );
+    const entries = new Map<string, LedgerEntry & { counts: Record<string, number> }>();
+    for (const { day, backend, field, amount } of rows) {
+      const key = `${day} ${backend}`;
+      let entry = entries.get(key);
+      if (!entry) {
+        entry = { day: String(day), backend: String(backend), counts: emptyCounts() };
+        entries.set(key, entry);
+      }
+      entry.counts[String(field)] = Number(amount);
+    }
+    return [...entries.values()];
   }
 
   #prune(table: 'recorded' | 'wakes', kept: number): void {

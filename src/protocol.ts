@@ -106,14 +106,17 @@ export type RunEvent = Extract<
   { type: 'unit-began' | 'unit-ended' | 'run-finished' }
 >;
 
-/** An endpoint that a forecast wants warm, for the cron to call. */
+/** An endpoint that is to be woken, or told to go cold. */
 export interface PingOrder {
   readonly backend: string;
   readonly endpoint: string;
+  /** After so long a wake is given up, ms. */
+  readonly patienceMs?: number;
 }
 
 export interface ForecastAnswer {
-  readonly pings: readonly PingOrder[];
+  /** Pings that it led to; the object makes them itself. */
+  readonly pinged: number;
   /** Epoch ms of the next forecast that makes sense; undefined: not until there is traffic again. */
   readonly nextAt?: number;
 }

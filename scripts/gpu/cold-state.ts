@@ -38,6 +38,14 @@ export class ColdState {
     return Math.max(now, warmAt);
   }
 
+  /** It is told to go cold; ignored while a call is in service. */
+  release(now: number): void {
+    this.#pass(now);
+    if (this.#wokenAt === undefined || this.#inService > 0) return;
+    this.#warmMs += now - this.#wokenAt;
+    this.#wokenAt = undefined;
+  }
+
   serviceStarted(now: number): void {
     this.#inService += 1;
     this.#lastActiveAt = Math.max(this.#lastActiveAt, now);

@@ -2,8 +2,7 @@
 import { type PlotOptions, plot } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { escapeHtml } from './html.ts';
-import type { PolicyChoice } from './measure.ts';
-import { colourOf, LOOKS } from './palette.ts';
+import { colourOf, type Drawn, LOOKS } from './palette.ts';
 
 export interface Figure {
   readonly id: string;
@@ -43,12 +42,12 @@ export function drawing(label: string, options: (width: Width) => PlotOptions): 
     .join('\n');
 }
 
-export function legend(policies: readonly PolicyChoice[]): string {
+export function legend(policies: readonly Drawn[]): string {
   const items = policies.map((policy) => `<li>${swatch(policy)}${escapeHtml(policy)}</li>`);
   return `<ul class="legend">${items.join('')}</ul>`;
 }
 
-export function swatch(policy: PolicyChoice): string {
+export function swatch(policy: Drawn): string {
   const { dash } = LOOKS[policy];
   const dashes = dash === undefined ? '' : ` stroke-dasharray="${dash}"`;
   const line = `<line x1="0" x2="22" y1="5" y2="5" stroke="${colourOf(policy)}" stroke-width="3"${dashes}/>`;

@@ -1,9 +1,11 @@
 /** What no single field of a configuration can say: names that are taken, addresses, ways that end. */
 import type { Problem } from '../problem.ts';
 import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
+import { prewarmProblems } from './prewarm-settings.ts';
 import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
 
 export function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<Problem> {
+  yield* prewarmProblems(config);
   yield* checkFallbacks(config);
   const backendOfModel = new Map<string, string>();
   for (const [backendName, b] of Object.entries(config.backends)) {

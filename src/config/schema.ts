@@ -7,12 +7,12 @@ import { z } from 'zod';
 import { POLICY_NAMES } from '../core/policies/registry.ts';
 import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
+import { prewarm } from './prewarm-settings.ts';
 
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"');
 const milliseconds = z.int().min(1).max(86_400_000);
-const probability = z.number().min(0).max(1);
 
 export const TENANT_NAME = name;
 
@@ -23,6 +23,10 @@ const coldStart = z.strictObject({
   idleTimeoutMs: milliseconds.default(60_000),
   /** Path for a POST that wakes it, from the URL's root; without it a one-token completion does. */
   wakePath: z.string().startsWith('/').optional(),
+  /** Path for a POST that has it go cold; without it nobody but its platform does. */
+  releasePath: z.string().startsWith('/').optional(),
+  /** Few calls are let in when it has just woken, then more. */
+  slowStart: z.boolean().default(true),
 });
 
 const endpoint = z.strictObject({
@@ -70,12 +74,6 @@ const timeouts = z.strictObject({
   totalMs: milliseconds.default(900_000),
 });
 
-const prewarm = z.strictObject({
-  mode: z.enum(['off', 'dry-run', 'on']).default('on'),
-  /** Probability of need from which warming pays. */
-  theta: probability.default(0.25),
-});
-
 const backend = z.strictObject({
   /** Models that it serves, as clients name them. */
   models: z.array(z.string().min(1).max(256)).default([]),
@@ -85,7 +83,7 @@ const backend = z.strictObject({
   timeouts: timeouts.prefault({}),
   /** Speed assumed until calls have told, in ms a token; usual for one GPU where absent. */
   speed: z.strictObject({ inputMs: z.number().min(0), outputMs: z.number().min(0.001) }).optional(),
-  /** Instead of the tenant's. */
+  /** Instead of the tenant's, field by field; the budget is beside the tenant's. */
   prewarm: prewarm.optional(),
   /** The backend that serves its calls while it cannot. */
   fallback: name.optional(),

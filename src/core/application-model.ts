@@ -164,8 +164,21 @@ export class ApplicationModel {
       if (inMs < Infinity) ever += 1;
       if (inMs <= withinMs) within += 1;
     }
-    if (possible === 0) return { within: 0, ever: 0 };
-    return { within: within / possible, ever: ever / possible };
+    // One more that did not, or a few samples that all did would make the need certain.
+    return { within: within / (possible + 1), ever: ever / (possible + 1) };
+  }
+
+  /**
+   * Needs of a backend, within a time from now, by runs that have not arrived yet: of `perMs` runs
+   * a millisecond those that come to it as soon as earlier ones did. Runs that begin there are not
+   * counted: they are that backend's own arrivals.
+   */
+  expectedNeeds(backend: string, perMs: number, withinMs: number): number {
+    const needs = this.samples.firstNeedMs(backend);
+    if (needs.length === 0) return 0;
+    let leftMs = 0;
+    for (const need of needs) if (need > 0 && need < withinMs) leftMs += withinMs - need;
+    return (perMs * leftMs) / needs.length;
   }
 
   view(): ApplicationView {

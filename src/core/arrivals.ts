@@ -1,65 +1,117 @@
 /**
- * How often a backend begins to be needed: a Gamma-Poisson rate with decay. a counts needs, b the
- * seconds in which they came, and both are forgotten alike, so the forecast follows the traffic and
- * knows how little it knows. P(none within t) = (b / (b + t))^a.
+ * When the next run will come that begins at a backend: by the gaps between those that came, with a
+ * Gamma-Poisson rate where the gaps say little, and the usual level of this hour of the week where
+ * even that has run dry. Rates alone are far off for real traffic, which comes in bursts: on a
+ * production trace of code completions they say 100 % where 40 % is true (docs/benchmarks.md).
  */
+import { GammaRate, type RateSnapshot } from './gamma-rate.ts';
+import { RecentGaps } from './recent-gaps.ts';
+import { RisingRate } from './rising-rate.ts';
+import { WeekProfile, type WeekSnapshot } from './week-profile.ts';
 
-/** Half of what was seen is forgotten in this time. */
-const HALF_LIFE_MS = 3_600_000;
-/** A weak prior: one need in ten minutes was seen for six seconds. */
-const PRIOR_NEEDS = 0.01;
-const PRIOR_SECONDS = 6;
+/**
+ * Weight of the rate, in gaps as long as the present one: much where arrivals come at random, since
+ * then the rate says all and a hundred gaps are noise; little where they come in bursts, or by a clock.
+ */
+const LEAST_RATE_WEIGHT = 4;
+const RANDOM_RATE_WEIGHT = 100;
+/** Distance of the squared coefficient of variation from 1 at which that is no longer believed. */
+const RANDOM_WITHIN = 0.5;
+/** A silence that the rate gave so small a chance refutes it; below ten times that it is doubted. */
+const REFUTED = 0.01;
 
 export interface ArrivalSnapshot {
-  readonly needs: number;
-  readonly seconds: number;
-  readonly at: number;
+  readonly rate: RateSnapshot;
+  readonly gapsMs: readonly number[];
+  readonly lastAt: number;
+  readonly week: WeekSnapshot;
 }
 
 export class Arrivals {
-  #needs = PRIOR_NEEDS;
-  #seconds = PRIOR_SECONDS;
-  #at: number;
+  readonly #rate: GammaRate;
+  readonly #gaps = new RecentGaps();
+  readonly #rising = new RisingRate();
+  readonly #week: WeekProfile;
+  #lastAt: number;
 
   constructor(now: number) {
-    this.#at = now;
+    this.#rate = new GammaRate(now);
+    this.#week = new WeekProfile(now);
+    this.#lastAt = now;
   }
 
-  /** A run began to need the backend. */
   need(now: number): void {
-    this.#pass(now);
-    this.#needs += 1;
+    const gapMs = Math.max(0, now - this.#lastAt);
+    const basePerMs = this.#rate.ratePerSec(this.#lastAt) / 1_000;
+    this.#gaps.add(gapMs);
+    this.#lastAt = Math.max(now, this.#lastAt);
+    this.#week.arrived(now);
+    const risen = this.#rising.observe(gapMs, basePerMs);
+    // What came before the rise is of another time; this arrival is among the counted ones.
+    if (risen) this.#rate.restart(now, risen.gaps, risen.elapsedMs / 1_000);
+    else this.#rate.need(now);
   }
 
-  /** Probability that at least one need comes within `withinMs`. */
+  /** Probability that at least one comes within `withinMs`. */
   needProbability(now: number, withinMs: number): number {
-    this.#pass(now);
-    return 1 - (this.#seconds / (this.#seconds + withinMs / 1000)) ** this.#needs;
+    const elapsedMs = Math.max(0, now - this.#lastAt);
+    const { beyond, within } = this.#gaps.beyond(elapsedMs, withinMs);
+    const byRate = this.#byRate(now, elapsedMs, withinMs);
+    const weight = this.#rateWeight();
+    return (within + weight * byRate) / (beyond + weight);
   }
 
-  /** Expected needs in a second. */
+  /**
+   * Runs that share the wait for a cold start of so many ms, counted by the part of it that they
+   * wait for, when one comes after a pause of `pauseMs`; 1 where only that one does.
+   */
+  crowd(pauseMs: number, coldStartMs: number): number {
+    return this.#gaps.crowd(pauseMs, coldStartMs);
+  }
+
+  /** Probability of an arrival in so long from a time on, by what is usual at that hour alone. */
+  usualProbability(at: number, withinMs: number): number {
+    return 1 - Math.exp((-(this.#week.ratePerSec(at) ?? 0) * withinMs) / 1_000);
+  }
+
+  /** Expected arrivals in a second, by the recent rate. */
   ratePerSec(now: number): number {
-    this.#pass(now);
-    return this.#needs / this.#seconds;
+    return this.#rate.ratePerSec(now);
   }
 
   snapshot(): ArrivalSnapshot {
-    return { needs: this.#needs, seconds: this.#seconds, at: this.#at };
+    return {
+      rate: this.#rate.snapshot(),
+      gapsMs: this.#gaps.snapshot(),
+      lastAt: this.#lastAt,
+      week: this.#week.snapshot(),
+    };
   }
 
   restore(from: ArrivalSnapshot): void {
-    this.#needs = from.needs;
-    this.#seconds = from.seconds;
-    this.#at = from.at;
+    this.#rate.restore(from.rate);
+    for (const gapMs of from.gapsMs) this.#gaps.add(gapMs);
+    this.#lastAt = from.lastAt;
+    this.#week.restore(from.week);
   }
 
-  #pass(now: number): void {
-    const elapsedMs = Math.max(0, now - this.#at);
-    if (elapsedMs === 0) return;
-    const keep = 0.5 ** (elapsedMs / HALF_LIFE_MS);
-    this.#needs *= keep;
-    // The elapsed time is forgotten while it passes: the integral of the decay, not the time itself.
-    this.#seconds = this.#seconds * keep + ((1 - keep) * HALF_LIFE_MS) / Math.LN2 / 1000;
-    this.#at = now;
+  #rateWeight(): number {
+    const { dispersion } = this.#gaps;
+    if (dispersion === undefined) return LEAST_RATE_WEIGHT;
+    const off = (dispersion - 1) / RANDOM_WITHIN;
+    return LEAST_RATE_WEIGHT + RANDOM_RATE_WEIGHT / (1 + off ** 4);
+  }
+
+  #byRate(now: number, elapsedMs: number, withinMs: number): number {
+    this.#week.pass(now);
+    const usual = this.#week.ratePerSec(now + withinMs / 2) ?? 0;
+    const byHour = 1 - Math.exp((-usual * withinMs) / 1_000);
+    if (elapsedMs === 0) return Math.max(byHour, this.#rate.needProbability(now, withinMs));
+    // A silence that long says more than the rate: it may well last as long again.
+    const silent = 1 - this.#rate.needProbability(now, elapsedMs);
+    const trust = Math.min(1, Math.max(0, silent / REFUTED - 1) / 9);
+    const lasting = withinMs / (elapsedMs + withinMs);
+    const recent = trust * this.#rate.needProbability(now, withinMs) + (1 - trust) * lasting;
+    return Math.max(byHour * trust, recent);
   }
 }

@@ -42,6 +42,11 @@ export class BackendSpeed {
     return this.#value;
   }
 
+  /** Calls that have ended. */
+  get calls(): number {
+    return this.#whole.snapshot().callsSeen;
+  }
+
   get meanServiceMs(): number {
     return this.#whole.meanServiceMs;
   }

@@ -110,10 +110,26 @@ export class Backend {
     return slots;
   }
 
+  /** Slots of what is up or coming. */
+  get upSlots(): number {
+    let slots = 0;
+    for (const { state, spec } of this.endpoints.values()) {
+      if (state === 'warm' || state === 'warming') slots += spec.slots;
+    }
+    return slots;
+  }
+
   /** True where some endpoint answers calls now, whether or not it has a free slot. */
   get isWarm(): boolean {
     for (const endpoint of this.endpoints.values()) if (endpoint.state === 'warm') return true;
     return false;
+  }
+
+  /** When a call that was sent at a time began or will begin to be served, as far as is known. */
+  servingFrom(sentAt: number): number {
+    let readyAt = Infinity;
+    for (const endpoint of this.endpoints.values()) readyAt = Math.min(readyAt, endpoint.readyAt);
+    return Number.isFinite(readyAt) ? Math.max(sentAt, readyAt) : sentAt;
   }
 
   get canGoCold(): boolean {
@@ -170,9 +186,9 @@ export class Backend {
     let due = Infinity;
     for (const endpoint of this.endpoints.values()) {
       due = Math.min(due, endpoint.changesAt);
-      if (this.line.size > 0 && endpoint.restsUntil > now) {
-        due = Math.min(due, endpoint.restsUntil);
-      }
+      if (this.line.size === 0) continue;
+      if (endpoint.restsUntil > now) due = Math.min(due, endpoint.restsUntil);
+      due = Math.min(due, endpoint.opensAt(now));
     }
     return due;
   }

@@ -95,6 +95,24 @@ export type Effect =
       readonly wake: Wake;
       /** Only recorded: prewarming is in dry-run. */
       readonly dryRun: boolean;
+      /** After so long without an answer it is given up, ms. */
+      readonly patienceMs: number;
+    }
+  /** The forecast asks for a wake that the day's budget does not allow: only recorded. */
+  | {
+      readonly type: 'over-budget';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly wake: Wake;
+    }
+  /** An idle endpoint that can be told so is to go cold. */
+  | {
+      readonly type: 'release';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly at: number;
+      readonly reason: string;
+      readonly probability: number;
     }
   | {
       readonly type: 'wake-ended';

@@ -17,8 +17,10 @@ import type { CallRequest, Lease, LiveCall, LiveRun } from './live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
 import type { Standing } from './overtaking.ts';
 import type { Policy } from './policy.ts';
+import type { PrewarmAccounts } from './prewarm-accounts.ts';
+import type { BackendOutlook } from './prewarm-outlook.ts';
 import type { PrewarmRule } from './prewarm-rule.ts';
-import { Prewarmer } from './prewarmer.ts';
+import { coldWaitOf, Prewarmer } from './prewarmer.ts';
 import type { Random } from './random.ts';
 import { Ranking } from './ranking.ts';
 import type { CallRecord } from './recorded-run.ts';
@@ -70,6 +72,7 @@ export class Dispatcher {
   step(events: readonly DispatchEvent[], now: number): Effect[] {
     const effects: Effect[] = [];
     this.#effects = effects;
+    this.accounts.elapse(now);
     for (const event of events) this.#apply(event, now);
     const overdue = this.#pass(now);
     for (const backend of this.backends.values()) this.#dispatch(backend, now);
@@ -84,6 +87,21 @@ export class Dispatcher {
     let due = Math.min(this.#limits.peekKey(), this.register.dueAt, this.#prewarmer.dueAt);
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
+  }
+
+  /** What prewarming costs and brings. */
+  get accounts(): PrewarmAccounts {
+    return this.#prewarmer.accounts;
+  }
+
+  /** What would be decided for each backend now, and why. */
+  prewarmOutlook(now: number): BackendOutlook[] {
+    return this.#prewarmer.outlook(now);
+  }
+
+  /** P(a call needs a backend within a time), of one at which none waits or runs now. */
+  needProbability(backend: string, withinMs: number, now: number): number | undefined {
+    return this.#prewarmer.needProbability(backend, withinMs, now);
   }
 
   call(callId: string): LiveCall | undefined {
@@ -182,7 +200,7 @@ export class Dispatcher {
     if (!call?.lease) return;
     const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
-    endpoint?.heard(result, now);
+    endpoint?.heard(result, call.lease.grantedAt, now);
     const backend = this.backends.get(call.request.backend);
     if (again && backend && goesOn(call, backend, result, id)) {
       call.lease = undefined;
@@ -257,7 +275,9 @@ export class Dispatcher {
       for (const [id, endpoint] of backend.endpoints) {
         const was = endpoint.state;
         endpoint.pass(now);
-        if (endpoint.state !== was) this.#prewarmer.changed(backend.name, id, was, this.#effects);
+        if (endpoint.state !== was) {
+          this.#prewarmer.changed(backend.name, id, was, now, this.#effects);
+        }
       }
     }
     const overdue: LiveCall[] = [];
@@ -316,7 +336,7 @@ export class Dispatcher {
     this.#ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
     const standing = this.#ranking.standing(call.run, key);
     // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
-    const coldMs = call.metCold ? Math.max(0, endpoint.warmSince - call.request.arrivedAt) : 0;
+    const coldMs = coldWaitOf(call, endpoint);
     const endpointState = endpoint.state;
     this.#emit(grantEffect(call, lease, { ...standing, coldMs, endpointState }));
   }
@@ -347,6 +367,7 @@ export class Dispatcher {
       if (!Object.hasOwn(config.backends, name)) this.#retire(backend, now);
     }
     for (const [name, spec] of Object.entries(config.backends)) this.#adopt(name, spec, now);
+    this.accounts.configure(config.prewarmBudget ?? {}, now);
   }
 
   #adopt(name: string, spec: BackendSpec, now: number): void {

@@ -14,7 +14,6 @@ const MAX_RUNS = 500;
 /** Below this chance of no need the rest of the runs cannot change the decision. */
 const CERTAIN = 1e-3;
 const NO_NEED: NeedChances = { within: 0, ever: 0 };
-const SURE_NEED: NeedChances = { within: 1, ever: 1 };
 
 export interface ForecastInputs {
   readonly backend: Backend;
@@ -31,31 +30,48 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
   const { backend, runs, now, withinMs } = inputs;
   const probabilities: number[] = [];
   const ever: number[] = [];
+  const of: LiveRun[] = [];
   let none = 1;
+  // Those that are there already are counted call by call.
+  const busy = backend.running + backend.line.size;
+  // With one endpoint a call that is there settles the matter.
+  const single = backend.spec.endpoints.length === 1;
+  if (single && busy > 0) return { runs: [], ever: [], arrivals: 0, busy };
   for (const run of runs) {
-    if (probabilities.length >= MAX_RUNS || none < CERTAIN) break;
+    if (run.visits.at(-1)?.backend === backend.name && run.outstanding > 0) continue;
+    if (probabilities.length >= MAX_RUNS || (single && none < CERTAIN)) break;
     const q = needOf(run, inputs);
     probabilities.push(q.within);
     ever.push(q.ever);
+    of.push(run);
     none *= 1 - q.within;
   }
-  return { runs: probabilities, ever, arrivals: backend.arrivals.needProbability(now, withinMs) };
+  // Runs that begin here, and runs that will begin elsewhere and come here.
+  const later = inputs.knowledge.expectedNeeds(backend.name, now, withinMs);
+  const begin = backend.arrivals.needProbability(now, withinMs);
+  return {
+    runs: probabilities,
+    of,
+    ever,
+    arrivals: 1 - (1 - begin) * Math.exp(-later),
+    busy,
+    expected: later + (backend.arrivals.ratePerSec(now) * withinMs) / 1_000,
+  };
 }
 
 function needOf(run: LiveRun, inputs: ForecastInputs): NeedChances {
   const { backend, backends, knowledge, speeds, now, withinMs } = inputs;
   const visit = run.visits.at(-1);
   const model = knowledge.model(run.app);
-  if (!visit) return NO_NEED;
-  // A call that waits at this very backend is a need already.
-  if (visit.backend === backend.name && visit.outstanding > 0) return SURE_NEED;
-  if (!model) return NO_NEED;
-  // Samples count from service, so a visit that still waits begins after its predicted wait.
-  const waitMs = backends.get(visit.backend)?.expectedWaitMs() ?? 0;
-  const elapsedMs =
-    visit.servingSince === undefined && visit.outstanding > 0
-      ? -waitMs
-      : now - (visit.servingSince ?? visit.startedAt);
+  if (!visit || !model) return NO_NEED;
+  // Samples count from service: a visit that waits begins after its predicted wait, and one that was
+  // sent to a cold endpoint when that is up.
+  const at = backends.get(visit.backend);
+  const waits = visit.servingSince === undefined && visit.outstanding > 0;
+  const sentAt = visit.servingSince ?? visit.startedAt;
+  const elapsedMs = waits
+    ? -(at?.expectedWaitMs() ?? 0)
+    : now - (visit.outstanding > 0 && at ? at.servingFrom(sentAt) : sentAt);
   return model.need({
     state: run.stateIn(visit, speeds),
     backend: backend.name,

@@ -4,6 +4,7 @@
  */
 import { ApplicationModel } from './application-model.ts';
 import type { Speeds } from './demand.ts';
+import { GammaRate } from './gamma-rate.ts';
 import type { SilenceBounds } from './learned-silence.ts';
 import { PriorPool } from './prior-pool.ts';
 import type { Random } from './random.ts';
@@ -16,6 +17,8 @@ export class Knowledge {
   readonly #pool = new PriorPool();
   /** What is known of an application that was never seen: only what others did. */
   readonly #unknown = new ApplicationModel('', this.#pool);
+  /** How often runs of each application begin. */
+  readonly #rates = new WeakMap<ApplicationModel, GammaRate>();
   readonly #random: Random;
 
   constructor(random: Random) {
@@ -33,6 +36,28 @@ export class Knowledge {
 
   models(): Iterable<ApplicationModel> {
     return this.#models.values();
+  }
+
+  /** A run of the application has begun. */
+  arrived(app: string, now: number): void {
+    const model = this.#models.get(app);
+    if (!model) return;
+    let rate = this.#rates.get(model);
+    if (!rate) {
+      rate = new GammaRate(now);
+      this.#rates.set(model, rate);
+    }
+    rate.need(now);
+  }
+
+  /** Needs of a backend within a time by runs that will have begun elsewhere, in the mean. */
+  expectedNeeds(backend: string, now: number, withinMs: number): number {
+    let expected = 0;
+    for (const model of this.#models.values()) {
+      const perMs = (this.#rates.get(model)?.ratePerSec(now) ?? 0) / 1_000;
+      if (perMs > 0) expected += model.expectedNeeds(backend, perMs, withinMs);
+    }
+    return expected;
   }
 
   learn(run: RecordedRun, at: number, speeds: Speeds): void {

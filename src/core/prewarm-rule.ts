@@ -2,15 +2,27 @@
  * Rules of prewarming: when a cold endpoint is woken ahead of need, and whether a warm one that is
  * idle is kept. One contract; the theta rule is Talaria's, the others are there to compare with.
  */
-import { decidePrewarm, type Forecast, type PrewarmDecision } from './prewarm.ts';
+import {
+  decidePrewarm,
+  demandProbability,
+  type Forecast,
+  type PrewarmDecision,
+} from './prewarm.ts';
 
 export interface PrewarmAsk {
+  readonly backend: string;
+  /** Epoch ms. */
+  readonly now: number;
   /** What is expected of the backend within a time from now, ms. */
   readonly forecast: (withinMs: number) => Forecast;
   /** Time that a wake takes, ms. */
   readonly coldStartMs: number;
   /** How long it will be before the question is asked again, ms: the cron's period, or 0. */
   readonly aheadMs: number;
+  /** Calls that the backend's other endpoints take, warm or warming. */
+  readonly capacity: number;
+  /** Runs that would share the wait for a cold start; 1 for one alone. */
+  readonly crowd: number;
   /** Time since a call was last served there, ms. */
   readonly idleMs: number;
 }
@@ -22,12 +34,47 @@ export interface PrewarmRule {
   hold(ask: PrewarmAsk): PrewarmDecision;
 }
 
-/** Wake and hold as soon as a need within the cold start is as likely as it pays (theta). */
+/**
+ * Wake as soon as a need within the cold start is as likely as it pays: theta = c / (c + v), with the
+ * price of a warm second c and the value of a second of one run's time v. Where several runs would
+ * wait, v counts for each of them. Hold by the same price, see `holdIndex`.
+ */
 export function thetaRule(theta: number): PrewarmRule {
+  const paying = (ask: PrewarmAsk) => theta / (theta + (1 - theta) * ask.crowd);
   return {
-    wake: (ask) => decidePrewarm(ask.forecast(ask.coldStartMs + ask.aheadMs), theta),
-    hold: (ask) => decidePrewarm(ask.forecast(ask.coldStartMs), theta),
+    wake: (ask) =>
+      decidePrewarm(ask.forecast(ask.coldStartMs + ask.aheadMs), paying(ask), ask.capacity),
+    hold: (ask) => {
+      const probability = 1 - Math.exp(-holdIndex(ask));
+      const least = paying(ask);
+      const reason = `hold=${probability.toFixed(3)} theta=${least.toFixed(3)}`;
+      return { wake: probability >= least, probability, reason };
+    },
   };
+}
+
+/** Horizons at which holding is looked at, in cold starts. */
+const HOLD_HORIZONS = [0.25, 0.5, 1, 1.5, 2, 3];
+
+/**
+ * What holding is worth: the most, over horizons h, of coldStart * P(need within h) / E[min(T, h)],
+ * T the time until the need. Holding for h costs E[min(T, h)] warm seconds; with the chance of the
+ * need it saves a cold start, warm seconds and waiting both. It is the Gittins index of idling. With
+ * a steady rate it is the same at each h, and 1 - exp(-index) is the chance of a need in a cold start.
+ */
+export function holdIndex({ forecast, coldStartMs, capacity }: PrewarmAsk): number {
+  let best = 0;
+  let costMs = 0;
+  let [lastMs, lastP] = [0, 0];
+  for (const share of HOLD_HORIZONS) {
+    const atMs = share * coldStartMs;
+    const p = demandProbability(forecast(atMs), capacity);
+    if (p >= 1 && share === HOLD_HORIZONS[0]) return Infinity;
+    costMs += (atMs - lastMs) * (1 - (p + lastP) / 2);
+    best = Math.max(best, (coldStartMs * p) / Math.max(costMs, 1));
+    [lastMs, lastP] = [atMs, p];
+  }
+  return best;
 }
 
 /** What platforms offer: wake on demand, and stay warm for a fixed time after the last call. */

@@ -9,16 +9,60 @@
 export interface Forecast {
   /** For each run in flight that may need the backend: the chance that it does within the horizon. */
   readonly runs: readonly number[];
+  /** Which runs they are. */
+  readonly of?: ReadonlyArray<{ readonly id: string; readonly app: string }>;
   /** For the same runs: the chance that they need it at all. */
   readonly ever?: readonly number[];
   /** The chance that a run that has not arrived yet does. */
   readonly arrivals: number;
+  /** Calls that wait or run at the backend now; they are certain. */
+  readonly busy?: number;
+  /** Needs by runs that have not arrived yet, in the mean. */
+  readonly expected?: number;
 }
 
 /** P(at least one call needs the backend within the horizon). */
 export function needProbability(forecast: Forecast): number {
-  const none = forecast.runs.reduce((p, q) => p * (1 - q), 1 - forecast.arrivals);
-  return 1 - none;
+  return demandProbability(forecast, 0);
+}
+
+/** P(more than so many calls want the backend within the horizon). */
+export function demandProbability(forecast: Forecast, capacity: number): number {
+  const { runs, arrivals, busy = 0, expected = 0 } = forecast;
+  const room = Math.floor(capacity) - busy;
+  if (room < 0) return 1;
+  if (room === Infinity) return 0;
+  if (room === 0) return 1 - runs.reduce((p, q) => p * (1 - q), 1 - arrivals);
+  // P(exactly k needs), k = 0 to room: one run after the other, then what arrives.
+  const exactly = new Float64Array(room + 1);
+  exactly[0] = 1;
+  for (const q of runs) {
+    for (let k = room; k >= 0; k -= 1) {
+      exactly[k] = (exactly[k] ?? 0) * (1 - q) + (k > 0 ? (exactly[k - 1] ?? 0) * q : 0);
+    }
+  }
+  const counts = arrivalCounts(arrivals, expected, room);
+  let fits = 0;
+  for (let i = 0; i <= room; i += 1) {
+    for (let j = 0; i + j <= room; j += 1) fits += (exactly[i] ?? 0) * (counts[j] ?? 0);
+  }
+  return Math.max(0, 1 - fits);
+}
+
+/**
+ * P(k arrivals), k = 0 to most: none with the forecast's own chance, else Poisson with the mean that
+ * is left for those cases.
+ */
+function arrivalCounts(atLeastOne: number, expected: number, most: number): Float64Array {
+  const counts = new Float64Array(most + 1);
+  counts[0] = 1 - atLeastOne;
+  const mean = atLeastOne > 0 ? Math.max(0, expected / atLeastOne - 1) : 0;
+  let poisson = atLeastOne * Math.exp(-mean);
+  for (let k = 1; k <= most; k += 1) {
+    counts[k] = poisson;
+    poisson *= mean / k;
+  }
+  return counts;
 }
 
 export interface PrewarmDecision {
@@ -27,12 +71,13 @@ export interface PrewarmDecision {
   readonly reason: string;
 }
 
-/** Decides for one backend none of whose endpoints can serve now, or will soon cease to. */
-export function decidePrewarm(forecast: Forecast, theta: number): PrewarmDecision {
-  const probability = needProbability(forecast);
+/** Decides for one more endpoint, beside others that take so many calls: 0 where there are none. */
+export function decidePrewarm(forecast: Forecast, theta: number, capacity = 0): PrewarmDecision {
+  const probability = demandProbability(forecast, capacity);
   const likely = forecast.runs.filter((q) => q > 0).length;
   const reason =
     `P(need)=${probability.toFixed(3)} theta=${theta.toFixed(3)} ` +
-    `runs=${likely} P(arrival)=${forecast.arrivals.toFixed(3)}`;
+    `runs=${likely} P(arrival)=${forecast.arrivals.toFixed(3)}` +
+    (capacity > 0 ? ` beyond=${capacity}` : '');
   return { wake: probability >= theta, probability, reason };
 }

@@ -68,7 +68,8 @@ export class VisitSamples {
     const starts = startTimes(run.units, speeds);
     const endMs = starts.at(-1) ?? 0;
     const remaining = this.#totals(run.units, speeds);
-    this.#learnWhole(remaining, endMs, at, random);
+    const needs = this.#backends.map((b) => firstNeedMs(run.units, starts, 0, b));
+    this.#learnWhole(remaining, needs, endMs, at, random);
     let fanOutBefore = 0;
     let beforeMs = 0;
     run.units.forEach((visit, index) => {
@@ -129,8 +130,21 @@ export class VisitSamples {
       : found.table.needMs(found.rows, b);
   }
 
-  #learnWhole(total: readonly Demand[], pathMs: number, at: number, random: Random): void {
-    const shares = total.map((remaining) => ({ remaining, needMs: Infinity }));
+  /** Milliseconds from arrival until whole runs first needed a backend; Infinity for never. */
+  firstNeedMs(backend: string): Float64Array {
+    const table = this.#tables.get(WHOLE_RUN);
+    const b = this.#backends.indexOf(backend);
+    return table && b >= 0 ? table.needMs(table.all(), b) : new Float64Array(0);
+  }
+
+  #learnWhole(
+    total: readonly Demand[],
+    needs: readonly number[],
+    pathMs: number,
+    at: number,
+    random: Random,
+  ): void {
+    const shares = total.map((remaining, b) => ({ remaining, needMs: needs[b] ?? Infinity }));
     const none = { fanOut: 0, fanOutBefore: 0, inputTokens: 0, beforeMs: 0 };
     const sample = { ...none, pathMs, shares };
     this.#add(WHOLE_RUN, sample, at, random);

@@ -15,6 +15,8 @@ export interface EndpointTarget {
   readonly wakePath?: string;
   /** Where its platform tells how it stands, where that is not on its own host. */
   readonly statusUrl?: string;
+  /** Path for a POST that has it go cold. */
+  readonly releasePath?: string;
 }
 
 /** A request to a platform. Relative paths are from the endpoint's host. */

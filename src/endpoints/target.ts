@@ -20,6 +20,7 @@ export interface EndpointAddress {
   readonly priority?: PriorityStyle;
   readonly model?: string;
   readonly wakePath?: string;
+  readonly releasePath?: string;
   readonly includeUsage: boolean;
   /** It tells of its own queue when it is asked to. */
   readonly loadMetrics?: boolean;
@@ -57,6 +58,9 @@ export function addressOf(
         }),
     ...(model === undefined ? {} : { model }),
     ...(found.coldStart?.wakePath === undefined ? {} : { wakePath: found.coldStart.wakePath }),
+    ...(found.coldStart?.releasePath === undefined
+      ? {}
+      : { releasePath: found.coldStart.releasePath }),
   };
 }
 
@@ -65,7 +69,7 @@ export function targetOf(
   address: EndpointAddress,
   secrets: Readonly<Record<string, unknown>>,
 ): Target {
-  const { url, secret, model, wakePath, statusUrl } = address;
+  const { url, secret, model, wakePath, releasePath, statusUrl } = address;
   const key = secret === undefined ? undefined : secrets[secret];
   if (secret !== undefined && typeof key !== 'string') return { ok: false, missingSecret: secret };
   return {
@@ -76,6 +80,7 @@ export function targetOf(
       ...(wakePath === undefined ? {} : { wakePath }),
       ...(statusUrl === undefined ? {} : { statusUrl }),
       auth: key === undefined ? {} : authOf(address, String(key)),
+      ...(releasePath === undefined ? {} : { releasePath }),
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   type EndpointAdapter,
   type EndpointTarget,
   firstCall,
+  onHost,
   type PlatformRequest,
 } from './adapter.ts';
 import { adapterOf } from './registry.ts';
@@ -20,6 +21,7 @@ export interface WakeResult {
 
 type Secrets = Readonly<Record<string, unknown>>;
 
+const RELEASE_PATIENCE_MS = 30_000;
 const NOT_WOKEN: WakeResult = { ok: false, tookMs: 0 };
 /** Between two looks at an endpoint that is not up yet, ms. */
 const LOOK_EVERY_MS = 1_000;
@@ -36,22 +38,28 @@ export async function wakeEndpoint(
   if (!found) return NOT_WOKEN;
   const { adapter, target } = found;
   const startedAt = Date.now();
-  const signal = AbortSignal.timeout(wakePatienceMs(config, ping.backend, ping.endpoint));
+  const patienceMs = ping.patienceMs ?? wakePatienceMs(config, ping.backend, ping.endpoint);
+  const signal = AbortSignal.timeout(patienceMs);
   const ok = await attempted(() => wakeAndServe(adapter, target, signal));
   return { ok, tookMs: Date.now() - startedAt };
 }
 
-/** Sends an endpoint to sleep; false where it cannot be told to, or did not hear. */
-export async function sleepEndpoint(
+/** Has an endpoint go cold; false where it cannot be told to, or did not hear. */
+export async function releaseEndpoint(
   config: TenantConfig,
   ping: PingOrder,
   secrets: Secrets,
 ): Promise<boolean> {
   const found = find(config, ping, secrets);
-  const request = found?.adapter.sleep?.(found.target);
-  if (!found || !request) return false;
-  const signal = AbortSignal.timeout(wakePatienceMs(config, ping.backend, ping.endpoint));
-  return attempted(async () => (await send(request, found.target, signal)).status < 300);
+  if (!found) return false;
+  const { adapter, target } = found;
+  const request: PlatformRequest | undefined =
+    target.releasePath === undefined
+      ? adapter.sleep?.(target)
+      : { method: 'POST', url: onHost(target, target.releasePath) };
+  if (!request) return false;
+  const signal = AbortSignal.timeout(RELEASE_PATIENCE_MS);
+  return attempted(async () => (await send(request, target, signal)).status < 300);
 }
 
 async function wakeAndServe(

@@ -99,6 +99,12 @@ export const OPERATIONS: readonly Operation[] = [
   },
   ...admin(),
   { ...plain('get', '/healthz', 'status', 'The Worker runs'), answer: relayed },
+  {
+    ...plain('get', '/metrics', 'admin', 'What prewarming costs and brings, for Prometheus'),
+    key: 'admin' as const,
+    query: ['tenant'],
+    answer: relayed,
+  },
   { ...plain('get', '/readyz', 'status', 'The Worker reaches what it needs'), answer: relayed },
   { ...plain('get', '/openapi.json', 'status', 'This description'), answer: relayed },
 ];

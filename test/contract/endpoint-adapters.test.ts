@@ -5,7 +5,7 @@ import { type Behaviour, Platform } from '../../scripts/gpu/platforms/platform.t
 import { parseTenantConfig } from '../../src/config/parse.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import { ADAPTERS, type EndpointKind } from '../../src/endpoints/registry.ts';
-import { sleepEndpoint, wakeEndpoint } from '../../src/endpoints/wake.ts';
+import { releaseEndpoint, wakeEndpoint } from '../../src/endpoints/wake.ts';
 
 const PLATFORMS: Readonly<Record<EndpointKind, Behaviour>> = {
   'openai-generic': behaviours.generic,
@@ -117,7 +117,7 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
 
   it('sends to sleep where the platform can be told to, and says so', async () => {
     const { platform, config } = await start('up');
-    const slept = await sleepEndpoint(config, PING, SECRETS);
+    const slept = await releaseEndpoint(config, PING, SECRETS);
     expect(slept).toBe('sleep' in ADAPTERS[kind]);
     expect(platform.state).toBe(slept ? 'cold' : 'up');
   });

@@ -222,15 +222,15 @@ describe('the need of a backend', () => {
       withinMs,
     });
 
-  it('is the share of like runs that reached it, in time or ever', () => {
-    expect(need(0, 500)).toEqual({ within: 0, ever: 0.25 });
-    expect(need(600, 500)).toEqual({ within: 0.25, ever: 0.25 });
-    expect(need(-500, 1_400)).toEqual({ within: 0, ever: 0.25 });
+  it('is the share of like runs that reached it, and of one more that did not', () => {
+    expect(need(0, 500)).toEqual({ within: 0, ever: 5 / 21 });
+    expect(need(600, 500)).toEqual({ within: 5 / 21, ever: 5 / 21 });
+    expect(need(-500, 1_400)).toEqual({ within: 0, ever: 5 / 21 });
   });
 
   it('is over once the visit is, and not before', () => {
     expect(need(1_100, 500, false)).toEqual({ within: 0, ever: 0 });
-    expect(need(1_100, 500, true)).toEqual({ within: 0.25, ever: 0.25 });
+    expect(need(1_100, 500, true)).toEqual({ within: 5 / 21, ever: 5 / 21 });
   });
 
   it('is none where nothing is known', () => {
