@@ -24,8 +24,8 @@ const MIGRATIONS = [
    CREATE TABLE wakes (seq INTEGER PRIMARY KEY, backend TEXT, endpoint TEXT, cause TEXT, at REAL,
      probability REAL, reason TEXT, outcome TEXT, ended_at REAL);`,
   `CREATE TABLE prewarm_accounts (id INTEGER PRIMARY KEY CHECK (id = 1), snapshot TEXT);
-   CREATE TABLE prewarm_days (day TEXT, backend TEXT, field TEXT, amount REAL,
-     PRIMARY KEY (day, backend, field)) WITHOUT ROWID;`,
+   CREATE TABLE prewarm_days (day TEXT, backend TEXT, counts TEXT, PRIMARY KEY (day, backend))
+     WITHOUT ROWID;`,
 ];
 
 /** Finished runs kept of a tenant, the newest; a restart learns from them anew. */
@@ -188,12 +188,12 @@ export class TenantStore {
 
   /** What warm endpoints cost and brought, by day and backend: the newest day first. */
   prewarmDays(): LedgerEntry[] {
-    return this.#entries('day <> ?', ALL_DAYS);
+    return this.#days('day <> ?1', ALL_DAYS);
   }
 
   /** The same, summed up since the beginning. */
   prewarmTotals(): LedgerEntry[] {
-    return this.#entries('day = ?', ALL_DAYS);
+    return this.#days('day = ?1', ALL_DAYS);
   }
 
   saveBatch(batch: Batch): void {
@@ -250,18 +250,16 @@ export class TenantStore {
   }
 
   #addDay({ day, backend, counts }: LedgerEntry): void {
-    for (const field of LEDGER_FIELDS) {
-      if (counts[field] === 0) continue;
-      for (const at of [day, ALL_DAYS]) {
-        this.#sql.exec(
-          `INSERT INTO prewarm_days VALUES (?, ?, ?, ?)
-           ON CONFLICT DO UPDATE SET amount = amount + excluded.amount`,
-          at,
-          backend,
-          field,
-          counts[field],
-        );
-      }
+    for (const at of [day, ALL_DAYS]) {
+      const [known] = this.#days('day = ?1 AND backend = ?2', at, backend);
+      const sum = emptyCounts();
+      for (const field of LEDGER_FIELDS) sum[field] = (known?.counts[field] ?? 0) + counts[field];
+      this.#sql.exec(
+        'INSERT OR REPLACE INTO prewarm_days VALUES (?, ?, ?)',
+        at,
+        backend,
+        JSON.stringify(sum),
+      );
     }
     this.#sql.exec(
       `DELETE FROM prewarm_days WHERE day <> ?1 AND day <= date(?2, '-${DAYS_KEPT} days')`,
@@ -270,22 +268,17 @@ export class TenantStore {
     );
   }
 
-  #entries(where: string, value: string): LedgerEntry[] {
+  #days(where: string, ...values: string[]): LedgerEntry[] {
     const rows = this.#sql.exec(
       `SELECT * FROM prewarm_days WHERE ${where} ORDER BY day DESC, backend`,
-      value,
+      ...values,
     );
-    const entries = new Map<string, LedgerEntry & { counts: Record<string, number> }>();
-    for (const { day, backend, field, amount } of rows) {
-      const key = `${day} ${backend}`;
-      let entry = entries.get(key);
-      if (!entry) {
-        entry = { day: String(day), backend: String(backend), counts: emptyCounts() };
-        entries.set(key, entry);
-      }
-      entry.counts[String(field)] = Number(amount);
-    }
-    return [...entries.values()];
+    return [...rows].map(({ day, backend, counts }) => ({
+      day: String(day),
+      backend: String(backend),
+      // A field that was added later is 0 in what is older.
+      counts: { ...emptyCounts(), ...JSON.parse(String(counts)) },
+    }));
   }
 
   #prune(table: 'recorded' | 'wakes', kept: number): void {

@@ -8,6 +8,7 @@ import type { Endpoint, Wake, WakeOutcome } from './endpoint.ts';
 import { type BudgetLimits, type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
 import { PrewarmLedger } from './prewarm-ledger.ts';
 
+const DAY_MS = 86_400_000;
 const COUNTED_AS = {
   demand: 'demandWakes',
   prewarm: 'prewarms',
@@ -57,15 +58,22 @@ export class PrewarmAccounts {
     this.#at = now;
     for (const [name, backend] of this.#backends) {
       if (!backend.canGoCold) continue;
-      let warmMs = 0;
       for (const endpoint of backend.endpoints.values()) {
         const up = endpoint.state === 'warm' || endpoint.state === 'warming';
+        if (!up || !endpoint.spec.coldStart) continue;
         // It went cold when it was due to, also where nobody looked at that moment.
-        if (up && endpoint.spec.coldStart) {
-          warmMs += Math.max(0, Math.min(now, endpoint.changesAt) - from);
-        }
+        this.#warm(name, backend, from, Math.min(now, endpoint.changesAt));
       }
-      if (warmMs > 0) this.ledger.add(name, now, { warmMs, money: warmMs * priceOf(backend) });
+    }
+  }
+
+  /** An endpoint was up for a time: each day has its part. */
+  #warm(name: string, backend: Backend, from: number, until: number): void {
+    for (let at = from; at < until; ) {
+      const end = Math.min(until, (Math.floor(at / DAY_MS) + 1) * DAY_MS);
+      const warmMs = end - at;
+      this.ledger.add(name, at, { warmMs, money: warmMs * priceOf(backend) });
+      at = end;
     }
   }
 

@@ -43,47 +43,31 @@ export interface LedgerEntry {
 }
 
 export class PrewarmLedger {
-  #day = 0;
-  #counts = new Map<string, Record<LedgerField, number>>();
-  #closed: LedgerEntry[] = [];
+  readonly #entries = new Map<string, { readonly entry: LedgerEntry; readonly counts: Counts }>();
 
-  add(backend: string, now: number, counts: Partial<LedgerCounts>): void {
-    this.#pass(now);
-    let total = this.#counts.get(backend);
-    if (!total) {
-      total = emptyCounts();
-      this.#counts.set(backend, total);
+  add(backend: string, at: number, counts: Partial<LedgerCounts>): void {
+    const key = `${Math.floor(at / DAY_MS)} ${backend}`;
+    let known = this.#entries.get(key);
+    if (!known) {
+      const total = emptyCounts();
+      known = { entry: { day: dayOf(at), backend, counts: total }, counts: total };
+      this.#entries.set(key, known);
     }
-    for (const field of LEDGER_FIELDS) total[field] += counts[field] ?? 0;
+    for (const field of LEDGER_FIELDS) known.counts[field] += counts[field] ?? 0;
   }
 
-  /** Everything since it was last asked. */
+  /** Everything since it was last asked, the oldest first. */
   take(): LedgerEntry[] {
-    const entries = [...this.#closed, ...this.#entries()];
-    this.#closed = [];
-    this.#counts = new Map();
+    const entries = [...this.#entries.values()].map(({ entry }) => entry);
+    this.#entries.clear();
     return entries;
-  }
-
-  #pass(now: number): void {
-    const day = Math.floor(now / DAY_MS);
-    if (day === this.#day) return;
-    this.#closed.push(...this.#entries());
-    this.#counts = new Map();
-    this.#day = day;
-  }
-
-  #entries(): LedgerEntry[] {
-    const day = dayOf(this.#day * DAY_MS);
-    return [...this.#counts].map(([backend, counts]) => ({ day, backend, counts }));
   }
 }
 
-export function emptyCounts(): Record<LedgerField, number> {
-  return Object.fromEntries(LEDGER_FIELDS.map((field) => [field, 0])) as Record<
-    LedgerField,
-    number
-  >;
+type Counts = Record<LedgerField, number>;
+
+export function emptyCounts(): Counts {
+  return Object.fromEntries(LEDGER_FIELDS.map((field) => [field, 0])) as Counts;
 }
 
 /** The UTC day of a time, as in 2026-11-23. */
