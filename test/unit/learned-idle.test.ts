@@ -62,7 +62,7 @@ describe('LearnedIdle', () => {
 describe('an endpoint', () => {
   it('that answers cold while it was thought warm has a shorter timeout', () => {
     const endpoint = warmEndpoint();
-    endpoint.begin(40_000);
+    endpoint.granted(40_000);
     endpoint.inFlight -= 1;
     endpoint.lastActiveAt = 40_010;
     endpoint.answeredCold(40_000);
@@ -102,7 +102,7 @@ describe('an endpoint', () => {
 
   it('is not cold again by the late answer to a call from before its wake', () => {
     const endpoint = warmEndpoint();
-    endpoint.begin(40_000);
+    endpoint.granted(40_000);
     endpoint.answeredCold(40_000);
     endpoint.beginWake(wakeAt(40_100));
     endpoint.answeredCold(40_000);
@@ -114,7 +114,7 @@ describe('an endpoint', () => {
 
   it('knows what it learned after a restart', () => {
     const endpoint = warmEndpoint();
-    endpoint.begin(40_000);
+    endpoint.granted(40_000);
     endpoint.answeredCold(40_000);
     const again = new Endpoint(SPEC, 0);
     again.restore(JSON.parse(JSON.stringify(endpoint.snapshot())));
