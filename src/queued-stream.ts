@@ -70,7 +70,9 @@ export class QueuedStream {
 
   async #write(made: Promise<Response>, writable: WritableStream<Uint8Array>): Promise<void> {
     const writer = writable.getWriter();
-    writer.closed.catch(() => this.#left.abort());
+    // Letting go of the lock rejects `closed` too; that is no client leaving.
+    let holdsLock = true;
+    writer.closed.catch(() => holdsLock && this.#left.abort());
     const encoder = new TextEncoder();
     const comment = async () => writer.write(encoder.encode(`: ${await this.#standing()}\n\n`));
     const everyMs = Math.min(COMMENT_EVERY_MS, this.#afterMs);
@@ -81,6 +83,7 @@ export class QueuedStream {
       clearInterval(timer);
       const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream');
       if (answer.ok && isStream && answer.body) {
+        holdsLock = false;
         writer.releaseLock();
         await answer.body.pipeTo(writable);
         return;
