@@ -6,7 +6,7 @@ import { GammaRate } from '../../src/core/gamma-rate.ts';
 const HOUR = 3_600_000;
 const HALF_LIFE = 2 * HOUR;
 /** Seconds that remain of a half-life that is forgotten while it passes. */
-const SECONDS_OF_A_HALF_LIFE = 3_600 / Math.LN2;
+const SECONDS_OF_A_HALF_LIFE = HALF_LIFE / 2_000 / Math.LN2;
 
 describe('GammaRate', () => {
   it('knows next to nothing before the first need', () => {
@@ -71,7 +71,7 @@ describe('GammaRate', () => {
   it('sees a need as less likely the longer none comes', () => {
     const rate = new GammaRate(0);
     rate.need(0);
-    const chances = [0, 2, 4, 10, 20].map((h) => rate.needProbability(h * HOUR, 60_000));
+    const chances = [0, 1, 2, 5, 10, 20].map((h) => rate.needProbability(h * HOUR, 60_000));
     chances.slice(1).forEach((p, i) => {
       expect(p).toBeLessThan(chances[i] ?? 0);
     });
