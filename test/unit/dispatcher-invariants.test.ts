@@ -37,7 +37,8 @@ class World {
     const fields = { runId: `r${n % 8}`, app: `a${n % 3}`, unit: `u${n % 2}`, arrivedAt: this.now };
     const deadlines = [
       { deadlineAt: this.now + 9_000, refuseIfLate: true },
-      { deadlineAt: this.now + 90 },
+      { deadlineAt: this.now + 25 },
+      { deadlineAt: this.now + 2_500 },
     ];
     const deadline = deadlines[n % 5] ?? {};
     this.step({ type: 'submitted', call: callRequest(callId, { ...fields, ...deadline }) });
