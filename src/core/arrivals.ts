@@ -20,6 +20,8 @@ const RANDOM_WITHIN = 0.5;
 /** How often traffic ends for a while, if it comes at random, and if it comes in bursts, ms. */
 const RANDOM_ENDS_EVERY_MS = 12 * 3_600_000;
 const BURSTS_END_EVERY_MS = 3_600_000;
+/** However long it is: what comes at its hour of the week has not ended. */
+const MOST_ENDED = 0.25;
 
 export interface ArrivalSnapshot {
   readonly rate: RateSnapshot;
@@ -116,7 +118,7 @@ export class Arrivals {
     const silent = 1 - this.#rate.needProbability(now, elapsedMs);
     const random = this.#randomness();
     const endsEveryMs = random * RANDOM_ENDS_EVERY_MS + (1 - random) * BURSTS_END_EVERY_MS;
-    const trust = silent / (silent + elapsedMs / endsEveryMs);
+    const trust = silent / (silent + Math.min(MOST_ENDED, elapsedMs / endsEveryMs));
     const lasting = withinMs / (elapsedMs + withinMs);
     const recent = trust * this.#rate.needProbability(now, withinMs) + (1 - trust) * lasting;
     return Math.max(byHour * trust, recent);
