@@ -19,6 +19,8 @@ export interface RawWorkerd {
   readonly pid: number;
   /** What it wrote to its log so far. */
   log(): string;
+  /** Address of the inspector; only where it was asked for. */
+  readonly inspector?: string;
   /** Fires the cron trigger. */
   cron(): Promise<void>;
   /** Ends it; with `SIGKILL` as a crash does. */
@@ -37,7 +39,11 @@ export async function buildBundle(outDir: string): Promise<string> {
 }
 
 /** Starts workerd on a bundle; `stateDir` holds KV and the objects, and outlives it. */
-export async function startRawWorkerd(bundle: string, stateDir: string): Promise<RawWorkerd> {
+export async function startRawWorkerd(
+  bundle: string,
+  stateDir: string,
+  { inspect = false }: { inspect?: boolean } = {},
+): Promise<RawWorkerd> {
   const [port, cronPort] = [await freePort(), await freePort()];
   await mkdir(join(stateDir, 'objects'), { recursive: true });
   await writeFile(join(stateDir, 'bundle.js'), await readFile(bundle));
@@ -45,7 +51,9 @@ export async function startRawWorkerd(bundle: string, stateDir: string): Promise
   await writeFile(join(stateDir, 'front.js'), FRONT_WORKER);
   const config = join(stateDir, 'config.capnp');
   await writeFile(config, capnp(port, cronPort, join(stateDir, 'objects'), await settings()));
-  const child = spawn(workerdPath(), ['serve', config, '--experimental'], {
+  const inspector = inspect ? `127.0.0.1:${await freePort()}` : undefined;
+  const inspecting = inspector ? [`--inspector-addr=${inspector}`] : [];
+  const child = spawn(workerdPath(), ['serve', config, '--experimental', ...inspecting], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -61,6 +69,7 @@ export async function startRawWorkerd(bundle: string, stateDir: string): Promise
     url,
     pid: child.pid ?? 0,
     log: () => output,
+    ...(inspector ? { inspector } : {}),
     cron: async () => {
       const fired = await fetch(`http://127.0.0.1:${cronPort}/`);
       if (!fired.ok) throw new Error(`cron: ${fired.status} ${await fired.text()}`);
