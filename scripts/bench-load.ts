@@ -4,6 +4,7 @@
  * becomes of it; a second tenant beside both, and what it notices. Everything on loopback, by real
  * HTTP; clients, endpoint and dispatcher share the machine, so latencies are upper bounds.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,7 +46,7 @@ await runCommand(async () => {
     console.error(USAGE);
     return;
   }
-  const held = numberOf('held', values.held);
+  const held = Math.min(numberOf('held', values.held), mostHeld());
   const seconds = numberOf('seconds', values.seconds);
   console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);
   const dir = await mkdtemp(join(tmpdir(), 'talaria-load-'));
@@ -63,6 +64,15 @@ await runCommand(async () => {
     await rm(dir, { recursive: true, force: true });
   }
 });
+
+/** As many as there are file descriptors for: workerd takes two a connection. */
+function mostHeld(): number {
+  const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
+  if (limit === 'unlimited') return Infinity;
+  const most = Math.floor((Number(limit) - 200) / 2);
+  console.log(`At most ${most} callers can be held here: ${limit} open files.`);
+  return most;
+}
 
 interface Endpoints {
   readonly slow: LoadEndpoint;
