@@ -81,11 +81,11 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
 
   /** Asks for a slot: answered at once. Who is queued waits at `ticket.granted()`. */
   async enqueue(request: EnqueueRequest): Promise<Admission & { ticket?: Ticket }> {
-    const { call, keyId, version } = request;
+    const { call, keyId, keyHash, version } = request;
     await this.#settings.takeOver(version);
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return refusal('tenant_unconfigured');
-    if (this.#settings.isRevoked(keyId, version)) return refusal('key_revoked');
+    if (this.#settings.isRevoked(keyId, version, keyHash)) return refusal('key_revoked');
     const limited = this.#desk.arrive(request, Date.now());
     if (limited) return limited;
     const ticket = new Ticket(this, call.callId);
@@ -133,6 +133,12 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     this.#waiters.delete(callId);
     this.#desk.cancelled(callId, Date.now());
     await this.#step([{ type: 'cancelled', callId }]);
+  }
+
+  /** Whether a key was revoked, for requests that need nothing else of this object. */
+  async isRevoked(keyId: string, version: number, keyHash: string): Promise<boolean> {
+    await this.#settings.takeOver(version);
+    return this.#settings.isRevoked(keyId, version, keyHash);
   }
 
   /** What a client says of its run. Answers whether the run was known. */
@@ -272,7 +278,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     const { config } = this.#settings;
     if (!config) return;
     await this.#releases.get(keyOf(ping));
-    const { ok, tookMs } = await wakeEndpoint(config, ping, { ...this.env });
+    const { ok, tookMs } = await wakeEndpoint(config, ping, { ...this.env }, this.ctx.id.name);
     await this.woken(ping, ok, tookMs);
   }
 
@@ -281,7 +287,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     const { config } = this.#settings;
     if (!config) return;
     const key = keyOf(order);
-    const told = releaseEndpoint(config, order, { ...this.env })
+    const told = releaseEndpoint(config, order, { ...this.env }, this.ctx.id.name)
       .then((ok) => {
         if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order }));
       })

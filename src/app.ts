@@ -15,6 +15,7 @@ import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
 import { tenantAuth } from './routes/tenant-auth.ts';
+import { addSecurityHeaders } from './security-headers.ts';
 
 export const app = new Hono<AppEnv>();
 
@@ -25,6 +26,7 @@ app.use(async (c, next) => {
   if (URL.canParse(c.req.url)) await next();
   else c.res = errorResponse({ code: 'invalid_request_error', param: 'host' });
   if (!c.res.headers.has('x-request-id')) c.res.headers.set('x-request-id', id);
+  addSecurityHeaders(c.res.headers);
 });
 
 app.route('/', status);

@@ -19,8 +19,9 @@ export interface SideCall {
 
 export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Response> {
   const added = { 'x-request-id': c.get('requestId'), 'x-talaria-backend': call.backend };
-  const address = addressToAsk(c.get('tenant').config, call.backend);
-  const found = address && targetOf(address, { ...c.env });
+  const { config, tenant } = c.get('tenant');
+  const address = addressToAsk(config, call.backend);
+  const found = address && (await targetOf(address, { ...c.env }, tenant));
   if (!address || !found?.ok) {
     const message = 'A secret that the endpoint needs is not set.';
     return errorResponse({ code: 'tenant_misconfigured', message }, added);
@@ -58,7 +59,9 @@ export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Resp
 }
 
 function addressToAsk(config: TenantConfig, backend: string): EndpointAddress | undefined {
-  const endpoints = config.backends[backend]?.endpoints ?? [];
+  const endpoints = Object.hasOwn(config.backends, backend)
+    ? (config.backends[backend]?.endpoints ?? [])
+    : [];
   const chosen = endpoints.find((e) => e.coldStart === undefined) ?? endpoints[0];
   return chosen && addressOf(config, backend, endpointId(chosen));
 }

@@ -50,7 +50,7 @@ export interface EndpointAdapter {
 
 /** A path of the endpoint's own host. */
 export function onHost(target: EndpointTarget, path: string): string {
-  return new URL(path, target.url).href;
+  return new URL(new URL(target.url).origin + path).href;
 }
 
 /** One real completion of one token, or a look at a tool: an open port is not a warm model. */

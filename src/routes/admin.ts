@@ -3,11 +3,12 @@ import { type Context, Hono } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { ViewName } from '../../durable-objects/tenant-view.ts';
 import { authenticateAdmin, newKey, sha256Hex } from '../auth.ts';
-import { parseTenantConfig } from '../config/parse.ts';
+import { takeIn } from '../config/incoming.ts';
 import { TENANT_NAME } from '../config/schema.ts';
-import { distribute, parseDocument, readDocument, withdraw } from '../config/store.ts';
+import { distributeNewest, parseDocument, readDocument, withdraw } from '../config/store.ts';
 import { type ApiError, errorBody, errorResponse } from '../errors.ts';
 import { forgetAnswers } from '../idempotency.ts';
+import type { Problem } from '../problem.ts';
 import type { TenantDocument } from '../protocol.ts';
 import { readText } from '../read-body.ts';
 import type { AppEnv } from './app-env.ts';
@@ -72,22 +73,23 @@ async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Respon
   } catch {
     return refuse(c, { code: 'invalid_request_error', message: 'The body is not valid JSON.' });
   }
-  const parsed = parseTenantConfig(json, { development: c.env.ENVIRONMENT === 'development' });
-  if (!parsed.ok) {
-    const [first] = parsed.problems;
-    const message = parsed.problems.map((p) => `${p.param ?? 'the body'}: ${p.message}`).join('; ');
-    const error: ApiError = {
-      code: 'invalid_request_error',
-      message,
-      ...(first?.param === undefined ? {} : { param: first.param }),
-    };
-    const headers = { 'x-request-id': c.get('requestId') };
-    const answer = { ...errorBody(error), problems: parsed.problems };
-    return Response.json(answer, { status: 400, headers });
-  }
-  const changed = await change(c, (stub) => stub.putConfig(body.text));
+  const taken = await takeIn(json, tenant, c.env);
+  if (!taken.ok) return refuseConfig(c, taken.problems);
+  const changed = await change(c, (stub) => stub.putConfig(taken.text));
   if (!changed) return noTenant(c);
   return c.json({ tenant, ...changed.after }, changed.before ? 200 : 201);
+}
+
+function refuseConfig(c: Context<AppEnv, string>, problems: readonly Problem[]): Response {
+  const [first] = problems;
+  const message = problems.map((p) => `${p.param ?? 'the body'}: ${p.message}`).join('; ');
+  const error: ApiError = {
+    code: 'invalid_request_error',
+    message,
+    ...(first?.param === undefined ? {} : { param: first.param }),
+  };
+  const headers = { 'x-request-id': c.get('requestId') };
+  return Response.json({ ...errorBody(error), problems }, { status: 400, headers });
 }
 
 /** The object changes its configuration and obeys it at once; then it is distributed. */
@@ -99,7 +101,7 @@ async function change(
   const text = await act(objectOf(c));
   if (text === undefined) return undefined;
   const after = parseDocument(text);
-  await distribute(c.env.TENANTS, c.req.param('tenant') ?? '', after, before);
+  await distributeNewest(c.env, c.req.param('tenant') ?? '', after, before);
   return { before, after };
 }
 
