@@ -11,9 +11,11 @@ import type { AccountsSnapshot } from '../src/core/prewarm-accounts.ts';
 import { emptyCounts, LEDGER_FIELDS, type LedgerEntry } from '../src/core/prewarm-ledger.ts';
 import type { RecordedRun } from '../src/core/recorded-run.ts';
 import type { TenantDocument } from '../src/protocol.ts';
+import { migrate } from './migrations.ts';
+import { readBackendSnapshot } from './old-snapshots.ts';
 
 /** Forward-only, never edited once released: a change is one more entry. */
-const MIGRATIONS = [
+export const MIGRATIONS = [
   `CREATE TABLE document (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER, config TEXT);
    CREATE TABLE leases (call_id TEXT PRIMARY KEY, endpoint TEXT, granted_at REAL, expires_at REAL,
      request TEXT) WITHOUT ROWID;
@@ -79,14 +81,14 @@ export class TenantStore {
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
-    this.#migrate();
+    migrate(this.#storage, MIGRATIONS);
   }
 
   /** Forgets everything, the alarm too; an empty store is left. */
   async clear(): Promise<void> {
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
-    this.#migrate();
+    migrate(this.#storage, MIGRATIONS);
   }
 
   document(): TenantDocument | undefined {
@@ -142,7 +144,7 @@ export class TenantStore {
     return new Map(
       [...this.#sql.exec('SELECT name, snapshot FROM backends')].map((row) => [
         String(row.name),
-        JSON.parse(String(row.snapshot)),
+        readBackendSnapshot(String(row.snapshot)),
       ]),
     );
   }
@@ -286,16 +288,5 @@ export class TenantStore {
       `DELETE FROM ${table} WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM ${table}) - ?`,
       kept,
     );
-  }
-
-  #migrate(): void {
-    this.#sql.exec('CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY)');
-    const done = Number(this.#sql.exec('SELECT COUNT(*) AS n FROM migrations').one().n);
-    MIGRATIONS.slice(done).forEach((migration, i) => {
-      this.#storage.transactionSync(() => {
-        this.#sql.exec(migration);
-        this.#sql.exec('INSERT INTO migrations VALUES (?)', done + i + 1);
-      });
-    });
   }
 }

@@ -45,9 +45,14 @@ app.route('/admin', admin);
 app.notFound((c) => errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') }));
 
 app.onError((error, c) => {
+  const id = c.get('requestId');
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  console.error(JSON.stringify({ event: 'internal_error', request: c.get('requestId'), cause }));
-  return errorResponse({ code: 'internal_error' }, { 'x-request-id': c.get('requestId') });
+  console.error(JSON.stringify({ event: 'internal_error', request: id, cause }));
+  if ((error as { code?: unknown }).code === 'database_too_new') {
+    const message = "The tenant's database is of a newer version of Talaria than this one.";
+    return errorResponse({ code: 'dispatcher_unavailable', message }, { 'x-request-id': id });
+  }
+  return errorResponse({ code: 'internal_error' }, { 'x-request-id': id });
 });
 
 /** The client's own id where it is usable in a header. */
