@@ -14,10 +14,13 @@ import type { Dispatcher } from '../src/core/dispatcher.ts';
 import { releaseEndpoint, wakeEndpoint } from '../src/endpoints/wake.ts';
 import type {
   Admission,
+  ArchiveHead,
+  ArchivePage,
   CallResult,
   EnqueueRequest,
   ForecastAnswer,
   Grant,
+  ImportCount,
   PingOrder,
   Refusal,
   RunEvent,
@@ -30,6 +33,7 @@ import { FrontDesk } from './front-desk.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { refusal } from './refusal.ts';
 import { restoreDispatcher } from './restore.ts';
+import { archiveHead, archivePage, importRuns } from './tenant-archive.ts';
 import { TenantSettings } from './tenant-settings.ts';
 import { TenantStore } from './tenant-store.ts';
 import { VIEWS, type ViewName } from './tenant-view.ts';
@@ -203,6 +207,24 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     if (!this.#dispatcher) return undefined;
     this.#flush();
     return VIEWS[name]({ dispatcher: this.#dispatcher, store: this.#store, app, now: Date.now() });
+  }
+
+  /** What an export begins with; undefined where the tenant is not configured. */
+  async archive(): Promise<ArchiveHead | undefined> {
+    this.#flush();
+    return archiveHead(this.#store);
+  }
+
+  /** A page of an export, from behind a place on. */
+  async archivePage(head: ArchiveHead, after: number): Promise<ArchivePage> {
+    return archivePage(this.#store, head, after);
+  }
+
+  /** Takes in runs from elsewhere, as JSON text; undefined where the tenant is not configured. */
+  async importRuns(runs: string, startMs: number): Promise<ImportCount | undefined> {
+    if (!this.#dispatcher) return undefined;
+    this.#flush();
+    return importRuns(this.#store, this.#dispatcher, JSON.parse(runs), startMs);
   }
 
   /** The story of a call as text, by its id or by its request's; undefined where it is not known. */

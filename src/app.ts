@@ -4,6 +4,7 @@ import { anthropicForm } from './anthropic-form.ts';
 import { errorResponse } from './errors.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
+import { archive } from './routes/archive.ts';
 import { backends } from './routes/backends.ts';
 import { calls } from './routes/calls.ts';
 import { media } from './routes/media.ts';
@@ -41,6 +42,7 @@ app.route('/v1/messages', messages);
 app.route('/v1', media);
 app.route('/v1', openai);
 app.route('/admin', admin);
+app.route('/admin', archive);
 
 app.notFound((c) => errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') }));
 

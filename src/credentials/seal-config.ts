@@ -55,9 +55,28 @@ export function withoutKeys(config: Json): Json {
   return rest;
 }
 
+/** Puts the keys that a tenant has into a configuration that was exported without them. */
+export function withKeysOf(config: Json, present: Json): Json {
+  const copy = structuredClone(config);
+  const known = new Map([...keysIn(present, '')].map((k) => [nameOf(k), k.auth.sealed]));
+  for (const found of keysIn(copy, '')) {
+    const sealed = known.get(nameOf(found));
+    if (found.auth.value !== LEFT_OUT || sealed === undefined) continue;
+    delete found.auth.value;
+    found.auth.sealed = sealed;
+  }
+  return copy;
+}
+
+function nameOf({ place, endpoint }: Found): string {
+  return JSON.stringify([place.backend, endpoint]);
+}
+
 interface Found {
   readonly auth: Json;
   readonly place: SealedFor;
+  /** The endpoint's name in its backend. */
+  readonly endpoint: string;
   readonly param: string;
 }
 
@@ -66,12 +85,14 @@ function* keysIn(config: Json, tenant: string): Iterable<Found> {
     const { endpoints } = asObject(b);
     if (!Array.isArray(endpoints)) continue;
     for (const [i, e] of endpoints.entries()) {
-      const { url, statusUrl, auth } = asObject(e);
+      const { name, url, statusUrl, auth } = asObject(e);
       if (typeof auth !== 'object' || auth === null || typeof url !== 'string') continue;
       if (!('value' in auth) && !('sealed' in auth)) continue;
       const status = typeof statusUrl === 'string' ? { statusUrl } : {};
       const place = { tenant, backend, url, ...status };
-      yield { auth: auth as Json, place, param: `backends.${backend}.endpoints[${i}].auth` };
+      const endpoint = typeof name === 'string' ? name : url;
+      const param = `backends.${backend}.endpoints[${i}].auth`;
+      yield { auth: auth as Json, place, endpoint, param };
     }
   }
 }
