@@ -36,15 +36,25 @@ export async function buildBundle(outDir: string): Promise<string> {
   return join(outDir, 'index.js');
 }
 
-/** Starts workerd on a bundle; `stateDir` holds KV and the objects, and outlives it. */
-export async function startRawWorkerd(bundle: string, stateDir: string): Promise<RawWorkerd> {
+/**
+ * Starts workerd on a bundle; `stateDir` holds KV and the objects, and outlives it. `secrets` are the
+ * Worker's beside the administrator's token.
+ */
+export async function startRawWorkerd(
+  bundle: string,
+  stateDir: string,
+  secrets: Readonly<Record<string, string>> = {},
+): Promise<RawWorkerd> {
   const [port, cronPort] = [await freePort(), await freePort()];
   await mkdir(join(stateDir, 'objects'), { recursive: true });
   await writeFile(join(stateDir, 'bundle.js'), await readFile(bundle));
   await writeFile(join(stateDir, 'kv.js'), KV_WORKER);
   await writeFile(join(stateDir, 'front.js'), FRONT_WORKER);
   const config = join(stateDir, 'config.capnp');
-  await writeFile(config, capnp(port, cronPort, join(stateDir, 'objects'), await settings()));
+  await writeFile(
+    config,
+    capnp(port, cronPort, join(stateDir, 'objects'), { ...(await settings()), secrets }),
+  );
   const child = spawn(workerdPath(), ['serve', config, '--experimental'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -116,8 +126,15 @@ function capnp(
   port: number,
   cronPort: number,
   disk: string,
-  { date, flags }: { date: string; flags: string },
+  {
+    date,
+    flags,
+    secrets,
+  }: { date: string; flags: string; secrets: Readonly<Record<string, string>> },
 ): string {
+  const more = Object.entries(secrets)
+    .map(([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)}),`)
+    .join(' ');
   const compatibility = `compatibilityDate = "${date}", compatibilityFlags = ${flags}`;
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -133,7 +150,7 @@ const config :Workerd.Config = (
         (name = "DIRECTORY", durableObjectNamespace = "TenantDirectory"),
         (name = "IDEMPOTENCY", durableObjectNamespace = "IdempotencyShard"),
         (name = "ROUND", durableObjectNamespace = "ForecastRound"),
-        (name = "ADMIN_TOKEN", text = "${ADMIN_TOKEN}"),
+        (name = "ADMIN_TOKEN", text = "${ADMIN_TOKEN}"), ${more}
         (name = "ENVIRONMENT", text = "development")],
       durableObjectNamespaces = [
         (className = "TenantObject", uniqueKey = "tenant", enableSql = true),

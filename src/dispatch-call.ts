@@ -175,7 +175,7 @@ class Call {
       const message = 'A secret that the endpoint needs is not set.';
       return { response: errorResponse({ code: 'tenant_misconfigured', message }, added) };
     }
-    const { url, auth } = found.target;
+    const { url, auth, key } = found.target;
     const adapter = adapterOf(address.kind);
     const { body, stripUsage } = plan.body(address, slot.grant.rankMs);
     this.#exchange = new Exchange({
@@ -192,6 +192,7 @@ class Call {
       upload: plan.upload,
       stripUsage,
       timeouts: address.timeouts,
+      key,
       classify: (status, text) => adapter.classify(status, text, address.model === undefined),
       added,
     });

@@ -42,10 +42,17 @@ export function upstreamHeaders(client: Headers, auth: Readonly<Record<string, s
   return headers;
 }
 
-/** Headers for the client. */
-export function answerHeaders(upstream: Headers, added: Readonly<Record<string, string>>): Headers {
+/** Headers for the client; `key` is the endpoint's, which some echo. */
+export function answerHeaders(
+  upstream: Headers,
+  added: Readonly<Record<string, string>>,
+  key?: string,
+): Headers {
   const headers = new Headers(upstream);
   dropConnection(headers);
+  if (key !== undefined) {
+    for (const [name, value] of [...headers]) if (value.includes(key)) headers.delete(name);
+  }
   // The body is read and written anew, so it is no longer encoded as it came.
   headers.delete('content-encoding');
   for (const name of [...headers.keys()]) if (NOT_THEIRS.test(name)) headers.delete(name);
@@ -54,6 +61,11 @@ export function answerHeaders(upstream: Headers, added: Readonly<Record<string, 
   }
   for (const [name, value] of Object.entries(added)) headers.set(name, value);
   return headers;
+}
+
+/** An endpoint's words without its key, which errors like to quote. */
+export function withoutKey(text: string, key: string | undefined): string {
+  return key === undefined ? text : text.replaceAll(key, '[key]');
 }
 
 /** Takes out what belongs to one connection, and what it names as its own. */

@@ -9,6 +9,8 @@ export interface EndpointTarget {
   readonly url: string;
   /** Headers with its key; none where it needs none. */
   readonly auth: Readonly<Record<string, string>>;
+  /** The key alone, which nothing that is told to anybody may have in it. */
+  readonly key?: string;
   /** A model that it serves; absent for a tool. */
   readonly model?: string;
   /** Path for a POST that wakes it; absent where a call does. */

@@ -91,7 +91,7 @@ export async function targetOf(
       ...(model === undefined ? {} : { model }),
       ...(wakePath === undefined ? {} : { wakePath }),
       ...(statusUrl === undefined ? {} : { statusUrl }),
-      auth: key === undefined ? {} : authOf(address, key),
+      ...(key === undefined ? { auth: {} } : { auth: authOf(address, key), key }),
       ...(releasePath === undefined ? {} : { releasePath }),
     },
   };
