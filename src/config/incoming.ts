@@ -2,6 +2,8 @@
 import { sealKeys } from '../credentials/seal-config.ts';
 import type { Problem } from '../problem.ts';
 import { parseStoredConfig, parseTenantConfig } from './parse.ts';
+import type { KeyHash } from './schema.ts';
+import { readKeyOwner } from './store.ts';
 
 export type Incoming =
   /** As it may be stored: JSON text, keys sealed, defaults not filled in. */
@@ -15,6 +17,21 @@ export async function takeIn(input: unknown, tenant: string, env: Env): Promise<
   const parsed = hasFormat ? parseStoredConfig(input, rules) : parseTenantConfig(input, rules);
   if (!parsed.ok) return parsed;
   const { config, problems } = await sealKeys(input as object, tenant, env.MASTER_KEY);
-  if (problems.length > 0) return { ok: false, problems };
+  const taken = await othersKeys(parsed.config.keys ?? [], tenant, env.TENANTS);
+  if (problems.length + taken.length > 0) return { ok: false, problems: [...problems, ...taken] };
   return { ok: true, text: JSON.stringify(config) };
+}
+
+/** Keys that are another tenant's: whoever has one would be let in here instead. */
+async function othersKeys(
+  keys: readonly KeyHash[],
+  tenant: string,
+  kv: KVNamespace,
+): Promise<Problem[]> {
+  const owners = await Promise.all(keys.map((key) => readKeyOwner(kv, key.sha256)));
+  return owners.flatMap((owner, i) =>
+    owner === undefined || owner.tenant === tenant
+      ? []
+      : [{ param: `keys[${i}].sha256`, message: 'it is the key of another tenant' }],
+  );
 }

@@ -83,10 +83,13 @@ function check(env: Env, tenant: string, { version, config }: TenantDocument): T
 
 /** Whose key this is, by its SHA-256 in hex. */
 export async function loadKeyOwner(kv: KVNamespace, sha256: string): Promise<KeyOwner | undefined> {
-  return remember(keys, sha256, async () => {
-    const parsed = keySchema.safeParse(await kv.get(hashKey(sha256), 'json'));
-    return parsed.success ? parsed.data : undefined;
-  });
+  return remember(keys, sha256, () => readKeyOwner(kv, sha256));
+}
+
+/** The same, without this isolate's memory. */
+export async function readKeyOwner(kv: KVNamespace, sha256: string): Promise<KeyOwner | undefined> {
+  const parsed = keySchema.safeParse(await kv.get(hashKey(sha256), 'json'));
+  return parsed.success ? parsed.data : undefined;
 }
 
 /**

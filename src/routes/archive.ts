@@ -142,7 +142,9 @@ class Import {
       return undefined;
     }
     if (!head?.config) return noTenant(c);
-    const config = present ? withKeysOf(head.config, present.config) : head.config;
+    // Clients' keys are the tenant's own: a file that has some brings none.
+    const { keys: _, ...told } = head.config;
+    const config = present ? withKeysOf(told, present.config) : told;
     const taken = await takeIn(config, c.req.param('tenant'), c.env);
     if (!taken.ok) return refuseConfig(c, taken.problems);
     await change(c, (stub) => stub.putConfig(taken.text));

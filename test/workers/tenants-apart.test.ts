@@ -250,6 +250,28 @@ describe('a key that was revoked', () => {
   });
 });
 
+describe("a client's key", () => {
+  it('cannot be made that of another tenant, by a PUT or by an import', async () => {
+    const sha256 = await sha256Hex(keys.mine);
+    const stub = env.TENANT.getByName(OTHERS);
+    const { config } = JSON.parse((await stub.document()) ?? '{}');
+    const stolen = { ...config, keys: [...config.keys, { id: 'stolen', sha256 }] };
+    const put = await admin('PUT', OTHERS, stolen);
+    expect([put.status, await put.json()]).toMatchObject([
+      400,
+      { error: { param: 'keys[1].sha256' } },
+    ]);
+    const brought = await call(`/admin/tenants/${OTHERS}/import?config=replace`, {
+      method: 'POST',
+      headers: bearer(ADMIN),
+      body: JSON.stringify({ talaria_export: 1, config: stolen }),
+    });
+    expect(brought.status).toBe(200);
+    expect(JSON.parse((await stub.document()) ?? '{}').config.keys).toEqual(config.keys);
+    expect(await env.TENANTS.get(`key:${sha256}`, 'json')).toMatchObject({ tenant: MINE });
+  });
+});
+
 describe("the administrator's tokens", () => {
   const get = (token: string) => call(`/admin/tenants/${MINE}`, { headers: bearer(token) });
 
