@@ -5,7 +5,7 @@
  */
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { sha256Hex } from '../../src/auth.ts';
+import { authenticateAdmin, sha256Hex } from '../../src/auth.ts';
 import { MODEL_APIS } from '../../src/bodies/model-apis.ts';
 import { OPERATIONS, type Operation } from '../../src/openapi/operations.ts';
 
@@ -274,6 +274,15 @@ describe("a client's key", () => {
 
 describe("the administrator's tokens", () => {
   const get = (token: string) => call(`/admin/tenants/${MINE}`, { headers: bearer(token) });
+
+  it('are nobody where there is none', async () => {
+    for (const none of [undefined, '', ' , ']) {
+      for (const token of ['', ' ', ',', 'undefined', 'null']) {
+        const headers = new Headers(bearer(token));
+        expect((await authenticateAdmin(headers, none)).ok).toBe(false);
+      }
+    }
+  });
 
   it('may be several at a time: the old one and the next', async () => {
     expect((await get('test-admin')).status).toBe(200);
