@@ -10,10 +10,10 @@ export type ParsedConfig =
 
 /** Checks a configuration of the present form and fills in the defaults. */
 export function parseTenantConfig(input: unknown, rules: Rules): ParsedConfig {
-  const hostile = prototypeKey(input);
-  if (hostile) return { ok: false, problems: [hostile] };
   const parsed = tenantSchema.safeParse(input);
   if (!parsed.success) return { ok: false, problems: problemsOf(parsed.error) };
+  const hostile = prototypeKey(input);
+  if (hostile) return { ok: false, problems: [hostile] };
   const problems = [...crossCheck(parsed.data, rules)];
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config: parsed.data };
 }
@@ -24,7 +24,10 @@ export function parseStoredConfig(input: unknown, rules: Rules): ParsedConfig {
   return upgraded.ok ? parseTenantConfig(upgraded.config, rules) : upgraded;
 }
 
-/** `__proto__` as a key: the schema would pass it over in silence. */
+/**
+ * `__proto__` as a key: the schema passes it over in silence. Asked behind the schema only, so that
+ * what is walked through is no deeper than a configuration is.
+ */
 function prototypeKey(input: unknown): Problem | undefined {
   const open: Array<readonly [PropertyKey[], unknown]> = [[[], input]];
   for (let next = open.pop(); next; next = open.pop()) {

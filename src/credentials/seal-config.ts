@@ -19,7 +19,7 @@ export async function sealKeys(
   tenant: string,
   masterKey: string | undefined,
 ): Promise<SealedConfig> {
-  const copy: Json = { ...structuredClone(config) };
+  const copy = withOwnAuths(config);
   const problems: Problem[] = [];
   for (const { auth, place, param } of keysIn(copy, tenant)) {
     const { value, sealed } = auth;
@@ -47,7 +47,7 @@ export const LEFT_OUT = null;
 
 /** The same configuration for another place: keys that were sealed for this one are left out. */
 export function withoutKeys(config: Json): Json {
-  const { keys: _, ...rest } = structuredClone(config);
+  const { keys: _, ...rest } = withOwnAuths(config);
   for (const { auth } of keysIn(rest, '')) {
     delete auth.sealed;
     auth.value = LEFT_OUT;
@@ -57,7 +57,7 @@ export function withoutKeys(config: Json): Json {
 
 /** Puts the keys that a tenant has into a configuration that was exported without them. */
 export function withKeysOf(config: Json, present: Json): Json {
-  const copy = structuredClone(config);
+  const copy = withOwnAuths(config);
   const known = new Map([...keysIn(present, '')].map((k) => [nameOf(k), k.auth.sealed]));
   for (const found of keysIn(copy, '')) {
     const sealed = known.get(nameOf(found));
@@ -78,6 +78,23 @@ interface Found {
   /** The endpoint's name in its backend. */
   readonly endpoint: string;
   readonly param: string;
+}
+
+/** A copy whose `auth`s may be changed. All else is shared: what is deep stays untouched. */
+function withOwnAuths(config: object): Json {
+  const copy: Json = { ...config };
+  const { backends } = copy;
+  if (typeof backends !== 'object' || backends === null) return copy;
+  const copies = Object.entries(backends).map(([name, b]) => {
+    const { endpoints } = asObject(b);
+    if (!Array.isArray(endpoints)) return [name, b];
+    const own = endpoints.map((e) => {
+      const { auth } = asObject(e);
+      return typeof auth === 'object' && auth !== null ? { ...e, auth: { ...auth } } : e;
+    });
+    return [name, { ...b, endpoints: own }];
+  });
+  return { ...copy, backends: Object.fromEntries(copies) };
 }
 
 function* keysIn(config: Json, tenant: string): Iterable<Found> {

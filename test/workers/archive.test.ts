@@ -248,6 +248,17 @@ describe('an import', () => {
     expect([status, text]).toEqual([400, expect.stringContaining(said)]);
   });
 
+  it.each([100_000, 250_000])('refuses what is nested %i deep', async (depth) => {
+    const tenant = await newTenant();
+    const nested = `${'['.repeat(depth)}${']'.repeat(depth)}`;
+    for (const config of [`{"backends":${nested}}`, `{"backends":{"m":{"endpoints":${nested}}}}`]) {
+      const body = `{"talaria_export":1,"config":${config}}`;
+      expect((await admin('POST', `${tenant}/import?config=replace`, body))[0]).toBe(400);
+    }
+    const deepRun = `{"run":"r","app":"a","arrival_ms":1,"units":${nested}}`;
+    expect((await admin('POST', `${tenant}/import`, deepRun))[0]).toBe(400);
+  });
+
   it('into a tenant that is not there needs a configuration', async () => {
     const name = `t-${crypto.randomUUID()}`;
     const line = JSON.stringify({ ...run, units });
