@@ -163,6 +163,16 @@ describe('a database of a later version', () => {
       error: { code: 'dispatcher_unavailable', message: expect.stringContaining('newer version') },
     });
     expect(JSON.stringify(told.mock.calls)).toContain('version 99');
+    // Nor does the cron stumble over it, or a call take it for an empty tenant.
+    for (const ask of [() => stub().forecast(), () => stub().view('status')]) {
+      let refused: unknown;
+      try {
+        await ask();
+      } catch (error) {
+        refused = error;
+      }
+      expect(refused).toMatchObject({ code: 'database_too_new' });
+    }
   });
 });
 
