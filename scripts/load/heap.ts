@@ -8,8 +8,12 @@ interface HeapUsage {
   readonly backingStorageSize: number;
 }
 
-/** Used bytes of the heap of the service; its Durable Objects live in the same isolate. */
-export async function usedHeapBytes(inspector: string, service: string): Promise<number> {
+/** Used bytes of the heap of a service. `poke` has it do something: an idle isolate answers nobody. */
+export async function usedHeapBytes(
+  inspector: string,
+  service: string,
+  poke: () => Promise<unknown>,
+): Promise<number> {
   const targets = (await (await fetch(`http://${inspector}/json`)).json()) as Array<{
     id: string;
     webSocketDebuggerUrl: string;
@@ -23,12 +27,14 @@ export async function usedHeapBytes(inspector: string, service: string): Promise
       once: true,
     });
   });
+  const poking = setInterval(() => void poke().catch(() => {}), 200);
   try {
     await command(socket, 1, 'HeapProfiler.enable');
     await command(socket, 2, 'HeapProfiler.collectGarbage');
     const usage = (await command(socket, 3, 'Runtime.getHeapUsage')) as HeapUsage;
     return usage.usedSize + usage.backingStorageSize;
   } finally {
+    clearInterval(poking);
     socket.close();
   }
 }
