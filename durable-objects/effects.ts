@@ -32,18 +32,25 @@ export class Effects {
     this.#place = place;
   }
 
-  /** Wake calls are put into `pings` where these are given: the caller sends them. */
-  perform(effects: readonly Effect[], pings?: PingOrder[]): void {
+  /**
+   * Wake calls are put into `pings` where these are given: the caller sends them. Answers the calls
+   * whose grant could not be made durable: they must not run, and their slots be given back.
+   */
+  perform(effects: readonly Effect[], pings?: PingOrder[]): string[] {
+    const undurable: string[] = [];
     for (const effect of effects) {
       if ('callId' in effect) {
         this.#place.desk.note(effect, this.#place.call(effect.callId), Date.now());
       }
-      this.#do(effect, pings);
+      const durable = effect.type !== 'granted' || this.#makeDurable(effect);
+      if (durable) this.#do(effect, pings);
+      else undurable.push(effect.callId);
     }
+    return undurable;
   }
 
   #do(effect: Effect, pings: PingOrder[] | undefined): void {
-    const { store, waiters, pending, desk, wake } = this.#place;
+    const { waiters, pending, desk, wake } = this.#place;
     switch (effect.type) {
       case 'granted':
         return this.#grant(effect);
@@ -54,7 +61,9 @@ export class Effects {
         );
       case 'released':
         if (effect.cause === 'expired') waiters.delete(effect.callId);
-        return store.deleteLease(effect.callId);
+        // Whoever asked again meanwhile must not be told of the grant that is over.
+        else waiters.forgetAnswer(effect.callId);
+        return this.#deleteLease(effect.callId);
       case 'wake': {
         const { backend, endpoint, dryRun } = effect;
         if (dryRun) {
@@ -80,19 +89,40 @@ export class Effects {
     }
   }
 
-  #grant(granted: Granted): void {
-    const { store, waiters, desk } = this.#place;
-    const { callId, backend, endpoint } = granted;
+  /** False where the lease's row could not be written: the caller is told to ask again. */
+  #makeDurable({ callId }: Granted): boolean {
+    const { store, waiters, pending } = this.#place;
     const call = this.#place.call(callId);
+    if (!call?.lease) return true;
+    try {
+      store.saveLease(call.request, call.lease);
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'lease_not_saved', error: String(error) }));
+      waiters.fail(callId, new Error('the lease could not be stored'));
+      return false;
+    }
+    pending.leaseSaved(callId);
+    return true;
+  }
+
+  /** A row that stays is deleted with the next batch; until then it only counts after a restart. */
+  #deleteLease(callId: string): void {
+    try {
+      this.#place.store.deleteLease(callId);
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'lease_not_deleted', error: String(error) }));
+      this.#place.pending.leaseLeft(callId);
+    }
+  }
+
+  #grant(granted: Granted): void {
+    const { waiters, desk } = this.#place;
+    const { callId, backend, endpoint } = granted;
     const config = this.#place.config();
-    if (!call?.lease || !config) return;
-    store.saveLease(call.request, call.lease);
-    const address = addressOf(config, backend, endpoint);
-    // Only a lease from before a restart can be at an endpoint that is configured no more.
-    if (!address) return waiters.resolve(callId, refusal('backend_removed'));
-    const { leaseMs } = config;
+    const address = config && addressOf(config, backend, endpoint);
+    if (!address) return;
     const facts = desk.stories.facts(callId);
-    const { expiresAt, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
+    const { expiresAt, leaseMs, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
     waiters.resolve(callId, {
       status: 'granted',
       endpoint,

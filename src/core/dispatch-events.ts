@@ -53,6 +53,8 @@ export interface Granted {
   readonly unit: string;
   readonly grantedAt: number;
   readonly expiresAt: number;
+  /** Time that it lasts without being renewed. */
+  readonly leaseMs: number;
   readonly waitedMs: number;
   /** Part of the wait in which no endpoint of the backend was warm, ms. */
   readonly coldMs: number;

@@ -25,6 +25,25 @@ import type { CallRecord } from './recorded-run.ts';
 import { RunRegister } from './run-register.ts';
 import type { Taken } from './waiting-line.ts';
 
+/**
+ * Of a lease's length: it is doubted so long before its end, when its Worker should have renewed it
+ * for the second time, and from then on lasts so long. By then a Worker that lives has renewed it,
+ * also where only the clock leapt or the object was away.
+ */
+const DOUBTED_BEFORE = 1 / 3;
+const DOUBT_LASTS = 1 / 2;
+
+/** Of a backend that only calls from before a restart are at. */
+const NO_ENDPOINTS: BackendSpec = {
+  endpoints: [],
+  queueDepth: 0,
+  maxWaitMs: 0,
+  maxWaitColdMs: 0,
+  whileCold: 'hold',
+  speed: SERVICE_SPEED,
+  prewarm: { mode: 'off', theta: 1 },
+};
+
 export interface DispatcherOptions {
   readonly random: Random;
   /** A policy instead of the configured one: clairvoyant ones need what only a simulator knows. */
@@ -44,9 +63,12 @@ export class Dispatcher {
   readonly #ranking: Ranking;
   #config: DispatcherConfig;
   #effects: Effect[] = [];
+  /** The latest that the clock has shown. */
+  #now: number;
 
   constructor(config: DispatcherConfig, options: DispatcherOptions, now: number) {
     this.#config = config;
+    this.#now = now;
     this.knowledge = new Knowledge(options.random);
     this.register = new RunRegister(this.knowledge, this.speeds);
     this.#ranking = new Ranking(this, config, options.policy);
@@ -69,6 +91,8 @@ export class Dispatcher {
   step(events: readonly DispatchEvent[], now: number): Effect[] {
     const effects: Effect[] = [];
     this.#effects = effects;
+    if (now < this.#now) this.#turnBack(now);
+    this.#now = now;
     for (const event of events) this.#apply(event, now);
     const overdue = this.#pass(now);
     for (const backend of this.backends.values()) this.#dispatch(backend, now);
@@ -103,10 +127,39 @@ export class Dispatcher {
       call.lease = lease;
       call.visit.servingSince ??= lease.grantedAt;
       this.#calls.set(request.callId, call);
-      this.#limits.set(call, lease.expiresAt, call.seq);
-      const endpoint = this.backends.get(request.backend)?.endpoints.get(lease.endpoint);
-      if (endpoint) endpoint.inFlight += 1;
+      this.#limits.set(call, doubtedAt(lease), call.seq);
+      this.#holder(request.backend, lease.endpoint).inFlight += 1;
     }
+    // What was written may be of a clock that ran before this one.
+    this.#turnBack(this.#now);
+  }
+
+  /** An endpoint that calls are at; one that is configured no more drains, and counts on. */
+  #holder(backendName: string, endpointId: string): Endpoint {
+    let backend = this.backends.get(backendName);
+    if (!backend) {
+      backend = new Backend(backendName, NO_ENDPOINTS, this.#ranking.newLine(), this.#now);
+      backend.removed = true;
+      this.backends.set(backendName, backend);
+    }
+    return backend.endpoints.get(endpointId) ?? backend.addDraining(endpointId, this.#now);
+  }
+
+  /** The clock went back: what is due by it must not be late by as much, and no age is below 0. */
+  #turnBack(now: number): void {
+    for (const call of this.#calls.values()) {
+      const { lease, request } = call;
+      const longestMs = this.backends.get(request.backend)?.maxWaitMs(request) ?? 0;
+      const limit = Math.min(
+        this.#limits.keyOf(call) ?? Infinity,
+        now + (lease ? lease.lengthMs : longestMs),
+      );
+      if (lease) lease.expiresAt = Math.min(lease.expiresAt, now + lease.lengthMs);
+      this.#limits.set(call, limit, call.seq);
+    }
+    for (const backend of this.backends.values()) backend.turnBack(now);
+    this.register.turnBack(now);
+    this.#prewarmer.turnBack(now);
   }
 
   #apply(event: DispatchEvent, now: number): void {
@@ -143,9 +196,15 @@ export class Dispatcher {
     const { callId } = request;
     const known = this.#calls.get(callId);
     if (known) {
-      // The caller lost its answer and asks again: what was granted stays granted.
-      if (known.lease) this.#emit(grantEffect(known, known.lease, { rankMs: 0, coldMs: 0 }));
-      return;
+      if (!known.lease) return;
+      const { endpoints } = this.backends.get(known.request.backend) ?? {};
+      const at = endpoints?.get(known.lease.endpoint);
+      if (at && at.state !== 'draining') {
+        // The caller lost its answer and asks again: what was granted stays granted.
+        return this.#emit(grantEffect(known, known.lease, { rankMs: 0, coldMs: 0 }));
+      }
+      // It never went to its endpoint, and cannot any more: it stands in line again.
+      this.#cancel(callId, now);
     }
     const backend = this.backends.get(request.backend);
     if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
@@ -163,7 +222,8 @@ export class Dispatcher {
     this.#ranking.arriving(request.app, backend);
     backend.line.add(call);
     // The wait counts from the first submission, so asking again does not prolong it.
-    this.#limits.set(call, request.arrivedAt + backend.maxWaitMs(request), call.seq);
+    const arrivedAt = Math.min(request.arrivedAt, now);
+    this.#limits.set(call, arrivedAt + backend.maxWaitMs(request), call.seq);
     this.#prewarmer.askSoon(now);
   }
 
@@ -197,8 +257,10 @@ export class Dispatcher {
   #renew(callId: string, now: number): void {
     const call = this.#calls.get(callId);
     if (!call?.lease) return;
-    call.lease.expiresAt = now + this.#config.leaseMs;
-    this.#limits.set(call, call.lease.expiresAt, call.seq);
+    const { lease } = call;
+    lease.doubted = false;
+    lease.expiresAt = now + lease.lengthMs;
+    this.#limits.set(call, doubtedAt(lease), call.seq);
   }
 
   /** Gives the slot back; the only place that does. */
@@ -257,6 +319,11 @@ export class Dispatcher {
         if (call) overdue.push(call);
         continue;
       }
+      if (!call.lease.doubted) {
+        call.lease.doubted = true;
+        this.#limits.set(call, now + call.lease.lengthMs * DOUBT_LASTS, call.seq);
+        continue;
+      }
       this.#release(call, 'expired', now);
       this.#settle(call, undefined, now);
     }
@@ -290,15 +357,17 @@ export class Dispatcher {
     if (urgent) backend.urgentRunning += 1;
     endpoint.lastActiveAt = now;
     this.#prewarmer.granted(backend, endpoint, call, now, this.#effects);
+    const { leaseMs: lengthMs } = this.#config;
     const lease: Lease = {
       endpoint: endpoint.spec.id,
       grantedAt: now,
-      expiresAt: now + this.#config.leaseMs,
+      lengthMs,
+      expiresAt: now + lengthMs,
     };
     call.lease = lease;
     call.concurrency = endpoint.inFlight;
     call.visit.servingSince ??= now;
-    this.#limits.set(call, lease.expiresAt, call.seq);
+    this.#limits.set(call, doubtedAt(lease), call.seq);
     this.#ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
     const standing = this.#ranking.standing(call.run, key);
     // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
@@ -352,6 +421,10 @@ export class Dispatcher {
   }
 }
 
+function doubtedAt({ expiresAt, lengthMs }: Lease): number {
+  return expiresAt - lengthMs * DOUBTED_BEFORE;
+}
+
 function grantEffect(
   call: LiveCall,
   lease: Lease,
@@ -369,7 +442,8 @@ function grantEffect(
     endpoint: lease.endpoint,
     grantedAt: lease.grantedAt,
     expiresAt: lease.expiresAt,
-    waitedMs: lease.grantedAt - arrivedAt,
+    leaseMs: lease.lengthMs,
+    waitedMs: Math.max(0, lease.grantedAt - arrivedAt),
     ...found,
   };
 }

@@ -146,6 +146,15 @@ export class Endpoint {
     this.becameCold();
   }
 
+  /** The clock went back: nothing has been later than now. */
+  turnBack(now: number): void {
+    this.lastActiveAt = Math.min(this.lastActiveAt, now);
+    this.lastServedAt = Math.min(this.lastServedAt, now);
+    this.warmSince = Math.min(this.warmSince, now);
+    this.restsUntil = Math.min(this.restsUntil, now + LONGEST_REST_MS);
+    if (this.wake) this.wake = { ...this.wake, at: Math.min(this.wake.at, now) };
+  }
+
   snapshot(): EndpointSnapshot {
     return {
       state: this.state,
