@@ -116,6 +116,12 @@ export class CallStories {
     story.refusal = { code, retry_after_ms: Math.round(retryAfterMs) };
   }
 
+  /** How an attempt ended that was not the client's last. */
+  attempted(callId: string, result: CallResult): void {
+    const attempt = this.#stories.get(callId)?.attempts.at(-1);
+    if (attempt) attempt.ended ??= { at: Date.now(), how: howOf(result) };
+  }
+
   ended(callId: string, result: CallResult): void {
     const story = this.#stories.get(callId);
     if (!story) return;
@@ -189,4 +195,9 @@ export class CallStories {
   #belongsTo(story: Story, { run }: LiveCall): void {
     story.identity = { ...story.identity, app: run.app, run: run.id };
   }
+}
+
+function howOf({ cold, busy, outcome }: CallResult): string {
+  if (cold) return 'cold';
+  return busy ? 'busy' : outcome;
 }

@@ -10,7 +10,7 @@ import type { TenantDirectory } from './directory.ts';
 export const FORECAST_PERIOD_MS = 60_000;
 export const DIRECTORY_SHARDS = 16;
 
-const dueTenants = z.array(z.object({ tenant: z.string(), dueAt: z.number() }));
+const taken = z.object({ tenants: z.array(z.string()), more: z.boolean() });
 
 type Directory = DurableObjectNamespace;
 
@@ -19,23 +19,33 @@ export async function announce(directory: Directory, tenant: string, now: number
   await shard(directory, shardOf(tenant)).announce(tenant, now + FORECAST_PERIOD_MS);
 }
 
-/** When the tenant wants its next forecast; undefined: not until it announces itself. */
+/** When tenants of a shard want their next forecast; null: not until they announce themselves. */
 export async function reschedule(
   directory: Directory,
-  tenant: string,
-  dueAt: number | undefined,
+  index: number,
+  next: ReadonlyArray<readonly [string, number | null]>,
 ): Promise<void> {
-  await shard(directory, shardOf(tenant)).reschedule(tenant, dueAt ?? null);
+  await shard(directory, index).reschedule(next);
 }
 
-/** Tenants of one shard whose forecast is due. */
-export async function dueIn(directory: Directory, index: number, now: number): Promise<string[]> {
-  const answer: unknown = await shard(directory, index).due(now);
-  return dueTenants.parse(answer).map((t) => t.tenant);
+/**
+ * Tenants of one shard whose forecast is due, so many at the most. They are down for the next minute
+ * from then on: who asks again for the same minute is not given them.
+ */
+export async function takeDue(
+  directory: Directory,
+  index: number,
+  now: number,
+  most: number,
+): Promise<z.infer<typeof taken>> {
+  // A minute that comes early must find them due, one that is doubled must not.
+  const againAt = now + FORECAST_PERIOD_MS / 2;
+  const answer: unknown = await shard(directory, index).take(now, againAt, most);
+  return taken.parse(answer);
 }
 
 /** FNV-1a: spreads tenants evenly, the same for ever. */
-function shardOf(tenant: string): number {
+export function shardOf(tenant: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < tenant.length; i += 1) {
     hash = Math.imul(hash ^ tenant.charCodeAt(i), 0x01000193);
@@ -49,7 +59,7 @@ function shard(directory: Directory, index: number): RemoteDirectory {
 
 /** The directory's methods as they look from afar. */
 type RemoteDirectory = {
-  readonly [M in 'announce' | 'reschedule' | 'due']: (
+  readonly [M in 'announce' | 'reschedule' | 'take']: (
     ...args: Parameters<TenantDirectory[M]>
   ) => Promise<unknown>;
 };

@@ -30,17 +30,22 @@ export class TenantDirectory extends createDurable({ autoPersist: true }) {
     return { tenant, dueAt: next };
   }
 
-  /** The tenant's next forecast, or none: it is asked again when it announces itself. */
-  reschedule(tenant: string, dueAt: number | null): DueTenant | null {
-    if (dueAt === null) delete this.dueAtByTenant[tenant];
-    else this.dueAtByTenant[tenant] = dueAt;
-    return dueAt === null ? null : { tenant, dueAt };
+  /** When tenants want their next forecast, or none: they are asked again when they say so. */
+  reschedule(next: ReadonlyArray<readonly [string, number | null]>): number {
+    for (const [tenant, dueAt] of next) {
+      if (dueAt === null) delete this.dueAtByTenant[tenant];
+      else if (Object.hasOwn(this.dueAtByTenant, tenant)) this.dueAtByTenant[tenant] = dueAt;
+    }
+    return next.length;
   }
 
-  /** Tenants whose forecast is due. */
-  due(now: number): DueTenant[] {
-    return Object.entries(this.dueAtByTenant)
-      .filter(([, dueAt]) => dueAt <= now)
-      .map(([tenant, dueAt]) => ({ tenant, dueAt }));
+  /** Tenants whose forecast is due, `most` at a time; they are due again at `againAt`. */
+  take(now: number, againAt: number, most: number): { tenants: string[]; more: boolean } {
+    const due = Object.keys(this.dueAtByTenant).filter(
+      (tenant) => (this.dueAtByTenant[tenant] ?? Infinity) <= now,
+    );
+    const tenants = due.slice(0, most);
+    for (const tenant of tenants) this.dueAtByTenant[tenant] = againAt;
+    return { tenants, more: due.length > tenants.length };
   }
 }

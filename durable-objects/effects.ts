@@ -21,8 +21,9 @@ export interface EffectPlace {
   /** The configuration in force. */
   readonly config: () => TenantConfig | undefined;
   readonly call: (callId: string) => LiveCall | undefined;
-  /** Wakes an endpoint from the object itself. */
+  /** Wakes an endpoint, or has it go cold, once what led to it is stored. */
   readonly wake: (ping: PingOrder) => void;
+  readonly release: (order: PingOrder) => void;
 }
 
 export class Effects {
@@ -32,25 +33,22 @@ export class Effects {
     this.#place = place;
   }
 
-  /**
-   * Wake calls are put into `pings` where these are given: the caller sends them. Answers the calls
-   * whose grant could not be made durable: they must not run, and their slots be given back.
-   */
-  perform(effects: readonly Effect[], pings?: PingOrder[]): string[] {
+  /** Answers the calls whose grant could not be made durable: they must not run, and end at once. */
+  perform(effects: readonly Effect[]): string[] {
     const undurable: string[] = [];
     for (const effect of effects) {
       if ('callId' in effect) {
         this.#place.desk.note(effect, this.#place.call(effect.callId), Date.now());
       }
       const durable = effect.type !== 'granted' || this.#makeDurable(effect);
-      if (durable) this.#do(effect, pings);
+      if (durable) this.#do(effect);
       else undurable.push(effect.callId);
     }
     return undurable;
   }
 
-  #do(effect: Effect, pings: PingOrder[] | undefined): void {
-    const { waiters, pending, desk, wake } = this.#place;
+  #do(effect: Effect): void {
+    const { waiters, pending, desk } = this.#place;
     switch (effect.type) {
       case 'granted':
         return this.#grant(effect);
@@ -64,19 +62,12 @@ export class Effects {
         // Whoever asked again meanwhile must not be told of the grant that is over.
         else waiters.forgetAnswer(effect.callId);
         return this.#deleteLease(effect.callId);
-      case 'wake': {
-        const { backend, endpoint, dryRun } = effect;
-        if (dryRun) {
-          const endedAt = effect.wake.at;
-          return pending.wakeEnded({ ...effect, outcome: 'dry-run', endedAt });
-        }
-        if (pings) pings.push({ backend, endpoint });
-        else wake({ backend, endpoint });
-        return;
-      }
+      case 'wake':
+        return this.#wake(effect);
+      case 'over-budget':
+        return pending.wakeEnded({ ...effect, outcome: 'over-budget', endedAt: effect.wake.at });
       case 'release':
-        // No endpoint is configured as releasable yet.
-        return;
+        return this.#release(effect);
       case 'wake-ended':
         return pending.wakeEnded({ ...effect, endedAt: Date.now() });
       case 'run-finished': {
@@ -87,6 +78,24 @@ export class Effects {
       default:
         return effect satisfies never;
     }
+  }
+
+  #wake(effect: Extract<Effect, { type: 'wake' }>): void {
+    const { pending, wake } = this.#place;
+    const { backend, endpoint, patienceMs } = effect;
+    if (effect.dryRun) {
+      return pending.wakeEnded({ ...effect, outcome: 'dry-run', endedAt: effect.wake.at });
+    }
+    // What it may cost is stored before it is made: a restart must not spend a budget twice.
+    if (effect.wake.cause !== 'demand') pending.dueAt = effect.wake.at;
+    wake({ backend, endpoint, patienceMs });
+  }
+
+  #release(effect: Extract<Effect, { type: 'release' }>): void {
+    const { backend, endpoint, at, reason, probability } = effect;
+    const wake = { cause: 'release' as const, at, reason, probability };
+    this.#place.pending.wakeEnded({ backend, endpoint, wake, outcome: 'released', endedAt: at });
+    this.#place.release({ backend, endpoint });
   }
 
   /** False where the lease's row could not be written: the caller is told to ask again. */

@@ -1,4 +1,5 @@
 /** When the cron is to ask this tenant for a forecast: while there is traffic that may go cold. */
+import type { Backend } from '../src/core/backend.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
 import { announce, FORECAST_PERIOD_MS } from './directory-client.ts';
 
@@ -7,6 +8,9 @@ const ANNOUNCE_MS = 300_000;
 /** Below this chance of a need within an hour the cron need not ask again. */
 const WORTH_ASKING = 0.05;
 const HOUR_MS = 3_600_000;
+const HOURS_OF_A_WEEK = 168;
+/** So long before an hour that is usually busy, for cold starts. */
+const BEFORE_MS = 300_000;
 
 export class Forecasts {
   readonly #directory: DurableObjectNamespace;
@@ -21,16 +25,32 @@ export class Forecasts {
   /** Has the cron ask for forecasts while there is traffic to backends that go cold. */
   async announce(dispatcher: Dispatcher, now: number): Promise<void> {
     if (now - this.#announcedAt < ANNOUNCE_MS) return;
-    if (![...dispatcher.backends.values()].some((b) => b.canGoCold)) return;
+    if (forecastBackends(dispatcher).length === 0) return;
     this.#announcedAt = now;
     await announce(this.#directory, this.#tenant, now);
   }
 
   /** When the next forecast makes sense; nothing where it does not. */
   next(dispatcher: Dispatcher | undefined, now: number): { nextAt?: number } {
-    const worth = [...(dispatcher?.backends.values() ?? [])].some(
-      (b) => b.canGoCold && b.arrivals.needProbability(now, HOUR_MS) >= WORTH_ASKING,
-    );
-    return worth ? { nextAt: now + FORECAST_PERIOD_MS } : {};
+    const arrivals = forecastBackends(dispatcher).map((b) => b.arrivals);
+    if (arrivals.some((a) => a.needProbability(now, HOUR_MS) >= WORTH_ASKING)) {
+      return { nextAt: now + FORECAST_PERIOD_MS };
+    }
+    // Not now, but perhaps on Monday at nine: a tenant is asked again where its week says so.
+    const hour = Math.floor(now / HOUR_MS);
+    for (let ahead = 1; ahead <= HOURS_OF_A_WEEK; ahead += 1) {
+      const at = (hour + ahead) * HOUR_MS;
+      if (arrivals.some((a) => a.usualProbability(at, HOUR_MS) >= WORTH_ASKING)) {
+        return { nextAt: at - BEFORE_MS };
+      }
+    }
+    // It is told again with the next call.
+    this.#announcedAt = 0;
+    return {};
   }
+}
+
+function forecastBackends(dispatcher: Dispatcher | undefined): Backend[] {
+  const backends = [...(dispatcher?.backends.values() ?? [])];
+  return backends.filter((b) => b.canGoCold && b.spec.prewarm.mode !== 'off');
 }

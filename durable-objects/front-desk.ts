@@ -57,6 +57,11 @@ export class FrontDesk {
     }
   }
 
+  /** One of a call's attempts is over; the call may go on. */
+  attempted(callId: string, result: CallResult): void {
+    this.stories.attempted(callId, result);
+  }
+
   ended(callId: string, result: CallResult, now: number): void {
     const { inputTokens = 0, outputTokens = 0 } = result;
     this.#limits.settle(callId, inputTokens + outputTokens, now);

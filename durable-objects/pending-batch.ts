@@ -55,12 +55,13 @@ export class PendingBatch {
       if (dispatcher.register.runs.has(id)) dispatcher.register.changed.add(id);
     }
     for (const callId of batch.leftLeases) this.#leftLeases.add(callId);
+    dispatcher.accounts.ledger.putBack(batch.days);
     this.dueAt = now + RETRY_MS;
   }
 
   /** Empties it into what is to be written. */
-  take(dispatcher: Dispatcher): Batch {
-    const { register, backends } = dispatcher;
+  take(dispatcher: Dispatcher, now: number): Batch {
+    const { register, backends, accounts } = dispatcher;
     const running = [...register.changed].flatMap((id) => {
       const run = register.runs.get(id);
       return run ? [run.snapshot()] : [];
@@ -72,6 +73,8 @@ export class PendingBatch {
       endedRuns: this.#endedRuns.filter((id) => !register.runs.has(id)),
       wakes: this.#wakes,
       leftLeases: [...this.#leftLeases],
+      days: accounts.ledger.take(),
+      accounts: accounts.snapshot(now),
       backends: Object.fromEntries([...backends].map(([name, b]) => [name, snapshotOf(b)])),
     };
     this.#finished = [];

@@ -25,6 +25,8 @@ export function restoreDispatcher(
       backend?.endpoints.get(id)?.restore(endpoint);
     }
   }
+  const accounts = store.accounts();
+  if (accounts) dispatcher.accounts.restore(accounts);
   for (const { record, finishedAt } of store.recorded({ learnedOnly: true })) {
     dispatcher.knowledge.learn(record, finishedAt, dispatcher.speeds);
   }

@@ -2,7 +2,8 @@
  * The configuration that a tenant's object obeys: what it stored, what it takes over from KV, what
  * the administrator changes. What does not parse never replaces the last good one.
  */
-import { type KeyHash, parseTenantConfig, type TenantConfig } from '../src/config/schema.ts';
+import { parseTenantConfig } from '../src/config/parse.ts';
+import type { KeyHash, TenantConfig } from '../src/config/schema.ts';
 import { readDocument } from '../src/config/store.ts';
 import type { RateLimits } from '../src/core/key-limits.ts';
 import type { TenantDocument } from '../src/protocol.ts';

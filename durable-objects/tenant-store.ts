@@ -5,8 +5,10 @@
  */
 import type { ArrivalSnapshot } from '../src/core/arrivals.ts';
 import type { BackendSpeedSnapshot } from '../src/core/backend-speed.ts';
-import type { EndpointSnapshot, Wake, WakeOutcome } from '../src/core/endpoint.ts';
+import type { EndpointSnapshot, Wake, WakeCause, WakeOutcome } from '../src/core/endpoint.ts';
 import type { CallRequest, Lease, RunSnapshot } from '../src/core/live-run.ts';
+import type { AccountsSnapshot } from '../src/core/prewarm-accounts.ts';
+import { emptyCounts, LEDGER_FIELDS, type LedgerEntry } from '../src/core/prewarm-ledger.ts';
 import type { RecordedRun } from '../src/core/recorded-run.ts';
 import type { TenantDocument } from '../src/protocol.ts';
 
@@ -21,6 +23,9 @@ const MIGRATIONS = [
    CREATE TABLE backends (name TEXT PRIMARY KEY, snapshot TEXT) WITHOUT ROWID;
    CREATE TABLE wakes (seq INTEGER PRIMARY KEY, backend TEXT, endpoint TEXT, cause TEXT, at REAL,
      probability REAL, reason TEXT, outcome TEXT, ended_at REAL);`,
+  `CREATE TABLE prewarm_accounts (id INTEGER PRIMARY KEY CHECK (id = 1), snapshot TEXT);
+   CREATE TABLE prewarm_days (day TEXT, backend TEXT, counts TEXT, PRIMARY KEY (day, backend))
+     WITHOUT ROWID;`,
   // Absent of leases from before: they last as long as is configured.
   'ALTER TABLE leases ADD COLUMN length_ms REAL;',
 ];
@@ -28,6 +33,10 @@ const MIGRATIONS = [
 /** Finished runs kept of a tenant, the newest; a restart learns from them anew. */
 const RECORDED_KEPT = 5_000;
 const WAKES_KEPT = 1_000;
+/** Days of which the cost of warm endpoints is kept, beside the sum of all. */
+const DAYS_KEPT = 90;
+/** In the place of a day: the sum since the beginning. */
+const ALL_DAYS = 'all';
 /** Rows may hold 2 MB; a longer record (some 20,000 calls) is not kept. */
 const MAX_ROW_CHARS = 1_000_000;
 
@@ -47,8 +56,8 @@ export interface FinishedRun {
 export interface WakeRecord {
   readonly backend: string;
   readonly endpoint: string;
-  readonly wake: Wake;
-  readonly outcome: WakeOutcome | 'dry-run';
+  readonly wake: Omit<Wake, 'cause'> & { readonly cause: WakeCause | 'release' };
+  readonly outcome: WakeOutcome | 'dry-run' | 'over-budget' | 'released';
   readonly endedAt: number;
 }
 
@@ -62,6 +71,9 @@ export interface Batch {
   readonly wakes: readonly WakeRecord[];
   /** Calls without a slot whose lease's row could not be deleted when the slot came back. */
   readonly leftLeases: readonly string[];
+  /** What endpoints cost and waking them brought since the last batch. */
+  readonly days: readonly LedgerEntry[];
+  readonly accounts: AccountsSnapshot;
 }
 
 export class TenantStore {
@@ -177,7 +189,7 @@ export class TenantStore {
       backend: String(row.backend),
       endpoint: String(row.endpoint),
       wake: {
-        cause: String(row.cause) as Wake['cause'],
+        cause: String(row.cause) as WakeRecord['wake']['cause'],
         at: Number(row.at),
         probability: Number(row.probability),
         reason: String(row.reason),
@@ -185,6 +197,21 @@ export class TenantStore {
       outcome: String(row.outcome) as WakeRecord['outcome'],
       endedAt: Number(row.ended_at),
     }));
+  }
+
+  accounts(): AccountsSnapshot | undefined {
+    const [row] = this.#sql.exec('SELECT snapshot FROM prewarm_accounts');
+    return row && JSON.parse(String(row.snapshot));
+  }
+
+  /** What warm endpoints cost and brought, by day and backend: the newest day first. */
+  prewarmDays(): LedgerEntry[] {
+    return this.#days('day <> ?1', ALL_DAYS);
+  }
+
+  /** The same, summed up since the beginning. */
+  prewarmTotals(): LedgerEntry[] {
+    return this.#days('day = ?1', ALL_DAYS);
   }
 
   saveBatch(batch: Batch): void {
@@ -198,6 +225,11 @@ export class TenantStore {
         this.#sql.exec('INSERT OR REPLACE INTO backends VALUES (?, ?)', name, text);
       }
       for (const wake of batch.wakes) this.#saveWake(wake);
+      for (const entry of batch.days) this.#addDay(entry);
+      this.#sql.exec(
+        'INSERT OR REPLACE INTO prewarm_accounts VALUES (1, ?)',
+        JSON.stringify(batch.accounts),
+      );
       this.#prune('recorded', RECORDED_KEPT);
       this.#prune('wakes', WAKES_KEPT);
     });
@@ -234,6 +266,38 @@ export class TenantStore {
       outcome,
       endedAt,
     );
+  }
+
+  #addDay({ day, backend, counts }: LedgerEntry): void {
+    for (const at of [day, ALL_DAYS]) {
+      const [known] = this.#days('day = ?1 AND backend = ?2', at, backend);
+      const sum = emptyCounts();
+      for (const field of LEDGER_FIELDS) sum[field] = (known?.counts[field] ?? 0) + counts[field];
+      this.#sql.exec(
+        'INSERT OR REPLACE INTO prewarm_days VALUES (?, ?, ?)',
+        at,
+        backend,
+        JSON.stringify(sum),
+      );
+    }
+    this.#sql.exec(
+      `DELETE FROM prewarm_days WHERE day <> ?1 AND day <= date(?2, '-${DAYS_KEPT} days')`,
+      ALL_DAYS,
+      day,
+    );
+  }
+
+  #days(where: string, ...values: string[]): LedgerEntry[] {
+    const rows = this.#sql.exec(
+      `SELECT * FROM prewarm_days WHERE ${where} ORDER BY day DESC, backend`,
+      ...values,
+    );
+    return [...rows].map(({ day, backend, counts }) => ({
+      day: String(day),
+      backend: String(backend),
+      // A field that was added later is 0 in what is older.
+      counts: { ...emptyCounts(), ...JSON.parse(String(counts)) },
+    }));
   }
 
   #prune(table: 'recorded' | 'wakes', kept: number): void {

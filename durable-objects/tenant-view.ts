@@ -4,15 +4,23 @@
  */
 import type { Backend } from '../src/core/backend.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
+import { dayView, outlookView, prewarmMetrics } from './prewarm-view.ts';
 import type { TenantStore } from './tenant-store.ts';
 
 const WAKES_SHOWN = 200;
 
-type View = (dispatcher: Dispatcher, store: TenantStore, app: string | undefined) => string;
+interface Viewed {
+  readonly dispatcher: Dispatcher;
+  readonly store: TenantStore;
+  readonly app: string | undefined;
+  readonly now: number;
+}
+
+type View = (viewed: Viewed) => string;
 
 export const VIEWS = {
   /** What was learned of each application. */
-  pdgraph: (dispatcher, _store, app) =>
+  pdgraph: ({ dispatcher, app }) =>
     JSON.stringify({
       applications: [...dispatcher.knowledge.models()]
         .filter((model) => app === undefined || model.app === app)
@@ -20,7 +28,7 @@ export const VIEWS = {
     }),
 
   /** Finished runs as JSON Lines, in order of arrival, counted from the earliest. */
-  runs: (_dispatcher, store, app) => {
+  runs: ({ store, app }) => {
     const filter = { learnedOnly: false, ...(app === undefined ? {} : { app }) };
     const runs = [...store.recorded(filter)].map((r) => r.record);
     runs.sort((a, b) => a.arrival_ms - b.arrival_ms);
@@ -31,14 +39,22 @@ export const VIEWS = {
   },
 
   /** What waits and runs now. */
-  status: (dispatcher) =>
+  status: ({ dispatcher }) =>
     JSON.stringify({
       runs_in_flight: dispatcher.register.runs.size,
       backends: Object.fromEntries([...dispatcher.backends].map(([n, b]) => [n, statusOf(b)])),
     }),
 
-  /** The newest wakes and how they turned out. */
-  prewarm: (_dispatcher, store) => JSON.stringify({ wakes: store.wakes(WAKES_SHOWN) }),
+  /** What prewarming would do now and why, what it cost, and how the newest wakes turned out. */
+  prewarm: ({ dispatcher, store, now }) =>
+    JSON.stringify({
+      backends: dispatcher.prewarmOutlook(now).map(outlookView),
+      days: store.prewarmDays().map(dayView),
+      wakes: store.wakes(WAKES_SHOWN),
+    }),
+
+  /** What endpoints that scale to zero cost and brought, in the text format of Prometheus. */
+  metrics: ({ dispatcher, store }) => prewarmMetrics(dispatcher, store.prewarmTotals()),
 } as const satisfies Record<string, View>;
 
 export type ViewName = keyof typeof VIEWS;
@@ -55,6 +71,7 @@ function statusOf(backend: Backend) {
       slots: e.spec.slots,
       running: e.inFlight,
       cold_start_ms: e.coldStartMs,
+      idle_timeout_ms: Number.isFinite(e.idleTimeoutMs) ? e.idleTimeoutMs : null,
     })),
   };
 }

@@ -9,9 +9,9 @@
 import { DurableObject } from 'cloudflare:workers';
 import { toDispatcherConfig } from '../src/config/dispatcher-config.ts';
 import type { KeyHash, TenantConfig } from '../src/config/schema.ts';
-import type { DispatchEvent } from '../src/core/dispatch-events.ts';
+import type { DispatchEvent, Effect } from '../src/core/dispatch-events.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
-import { wakeEndpoint } from '../src/endpoints/wake.ts';
+import { releaseEndpoint, wakeEndpoint } from '../src/endpoints/wake.ts';
 import type {
   Admission,
   CallResult,
@@ -52,6 +52,8 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   readonly #desk: FrontDesk;
   readonly #effects: Effects;
   readonly #forecasts: Forecasts;
+  /** Endpoints that are being told to go cold: a wake must not overtake that. */
+  readonly #releases = new Map<string, Promise<void>>();
   #dispatcher: Dispatcher | undefined;
   #watching = false;
 
@@ -69,6 +71,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
       config: () => this.#settings.config,
       call: (callId) => this.#dispatcher?.call(callId),
       wake: (ping) => ctx.waitUntil(this.#ping(ping)),
+      release: (order) => this.#tellToRelease(order),
     });
     this.#settings = new TenantSettings({
       store: this.#store,
@@ -108,6 +111,20 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     this.#waiters.delete(callId);
     this.#desk.ended(callId, result, Date.now());
     await this.#step([{ type: 'ended', callId, result }]);
+  }
+
+  /** An attempt failed before anything reached the client. True where the call waits for another. */
+  async again(callId: string, result: CallResult): Promise<boolean> {
+    const dispatcher = this.#dispatcher;
+    this.#desk.attempted(callId, result);
+    await this.#step([{ type: 'ended', callId, result, again: true }]);
+    // Of a call that was refused in the same step its caller is told, too; and to ask again where
+    // its next grant could not be made durable.
+    const told = this.#waiters.answer(callId) ?? this.#waiters.failure(callId);
+    if (told || dispatcher?.call(callId)) return true;
+    this.#waiters.delete(callId);
+    this.#desk.ended(callId, result, Date.now());
+    return false;
   }
 
   /** The caller still lives; without this for `leaseMs` its slot is taken back. */
@@ -177,23 +194,23 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     this.#alarm.rang();
   }
 
-  /** The cron asks which endpoints the forecast wants warm before it asks again. */
+  /** The cron: pings what the forecast wants warm before it asks again; answers when that is. */
   async forecast(): Promise<ForecastAnswer> {
-    const pings: PingOrder[] = [];
-    await this.#step([{ type: 'forecast', aheadMs: FORECAST_PERIOD_MS }], pings);
-    return { pings, ...this.#forecasts.next(this.#dispatcher, Date.now()) };
+    const effects = await this.#step([{ type: 'forecast', aheadMs: FORECAST_PERIOD_MS }]);
+    const pinged = effects.filter((e) => e.type === 'wake' && !e.dryRun).length;
+    return { pinged, ...this.#forecasts.next(this.#dispatcher, Date.now()) };
   }
 
-  /** How a ping ended that the cron sent. */
-  async woken(ping: PingOrder, ok: boolean, tookMs: number): Promise<void> {
-    await this.#step([{ type: 'woken', ...ping, ok, tookMs }]);
+  /** How a wake ended. */
+  async woken({ backend, endpoint }: PingOrder, ok: boolean, tookMs: number): Promise<void> {
+    await this.#step([{ type: 'woken', backend, endpoint, ok, tookMs }]);
   }
 
   /** What the admin API shows, as text; undefined where the tenant is not configured. */
   async view(name: ViewName, app?: string): Promise<string | undefined> {
     if (!this.#dispatcher) return undefined;
     this.#flush();
-    return VIEWS[name](this.#dispatcher, this.#store, app);
+    return VIEWS[name]({ dispatcher: this.#dispatcher, store: this.#store, app, now: Date.now() });
   }
 
   /** The story of a call as text, by its id or by its request's; undefined where it is not known. */
@@ -221,6 +238,12 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
       if (this.#waiters.failure(callId) === error) this.#waiters.delete(callId);
       throw error;
     }
+  }
+
+  where(callId: string): { position: number; etaMs: number } {
+    const dispatcher = this.#dispatcher;
+    if (!dispatcher || dispatcher.call(callId)?.lease) return { position: 0, etaMs: 0 };
+    return this.#desk.queued(dispatcher, callId);
   }
 
   abandon(callId: string, ticket: Ticket): void {
@@ -258,28 +281,28 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   }
 
   /** The dispatcher's step and what it wants done; what cannot be made durable is taken back. */
-  #act(
-    dispatcher: Dispatcher,
-    events: readonly DispatchEvent[],
-    now: number,
-    pings?: PingOrder[],
-  ): void {
-    let next = events;
-    do {
-      const undurable = this.#effects.perform(dispatcher.step(next, now), pings);
-      next = undurable.map((callId) => ({ type: 'cancelled', callId }));
-    } while (next.length > 0);
+  #act(dispatcher: Dispatcher, events: readonly DispatchEvent[], now: number): readonly Effect[] {
+    const effects = dispatcher.step(events, now);
+    let undurable = this.#effects.perform(effects);
+    while (undurable.length > 0) {
+      const cancelled = undurable.map((callId) => ({ type: 'cancelled' as const, callId }));
+      const further = dispatcher.step(cancelled, now);
+      undurable = this.#effects.perform(further);
+      effects.push(...further);
+    }
+    return effects;
   }
 
   /** The one way in: events to the dispatcher, its effects done, the alarm armed. */
-  async #step(events: readonly DispatchEvent[], pings?: PingOrder[]): Promise<void> {
+  async #step(events: readonly DispatchEvent[]): Promise<readonly Effect[]> {
     const dispatcher = this.#dispatcher;
-    if (!dispatcher) return;
+    if (!dispatcher) return [];
     const now = Date.now();
-    this.#act(dispatcher, events, now, pings);
-    if (events.some((e) => e.type !== 'tick')) this.#pending.observed(now);
+    const effects = this.#act(dispatcher, events, now);
+    if (effects.length > 0 || events.some((e) => e.type !== 'tick')) this.#pending.observed(now);
     if (now >= this.#pending.dueAt) this.#flush();
     await this.#arm(now);
+    return effects;
   }
 
   async #arm(now: number): Promise<void> {
@@ -299,21 +322,41 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   }
 
   #flush(): void {
-    if (!this.#dispatcher) return;
-    const batch = this.#pending.take(this.#dispatcher);
+    const dispatcher = this.#dispatcher;
+    if (!dispatcher) return;
+    const now = Date.now();
+    const batch = this.#pending.take(dispatcher, now);
     try {
       this.#store.saveBatch(batch);
     } catch (error) {
       console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
-      this.#pending.putBack(batch, this.#dispatcher, Date.now());
+      this.#pending.putBack(batch, dispatcher, now);
     }
   }
 
-  /** Wakes an endpoint from here, within the minute that the cron does not see. */
   async #ping(ping: PingOrder): Promise<void> {
     const { config } = this.#settings;
     if (!config) return;
+    await this.#releases.get(keyOf(ping));
     const { ok, tookMs } = await wakeEndpoint(config, ping, { ...this.env });
     await this.woken(ping, ok, tookMs);
   }
+
+  /** Where it cannot be told, it goes cold by its own timeout: nothing depends on it. */
+  #tellToRelease(order: PingOrder): void {
+    const { config } = this.#settings;
+    if (!config) return;
+    const key = keyOf(order);
+    const told = releaseEndpoint(config, order, { ...this.env })
+      .then((ok) => {
+        if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order }));
+      })
+      .finally(() => this.#releases.delete(key));
+    this.#releases.set(key, told);
+    this.ctx.waitUntil(told);
+  }
+}
+
+function keyOf({ backend, endpoint }: PingOrder): string {
+  return JSON.stringify([backend, endpoint]);
 }

@@ -9,8 +9,10 @@ import type { CallResult, Grant, Refusal, TicketMethods } from '../src/protocol.
 export interface TicketOffice {
   waitFor(callId: string): Promise<Grant | Refusal>;
   settle(callId: string, result: CallResult): Promise<void>;
+  again(callId: string, result: CallResult): Promise<boolean>;
   renew(callId: string): Promise<void>;
   abandon(callId: string, ticket: Ticket): void;
+  where(callId: string): { position: number; etaMs: number };
 }
 
 export class Ticket extends RpcTarget implements TicketMethods {
@@ -27,8 +29,16 @@ export class Ticket extends RpcTarget implements TicketMethods {
     return this.#office.waitFor(this.#callId);
   }
 
+  async where(): Promise<{ position: number; etaMs: number }> {
+    return this.#office.where(this.#callId);
+  }
+
   async report(result: CallResult): Promise<void> {
     await this.#office.settle(this.#callId, result);
+  }
+
+  async again(result: CallResult): Promise<boolean> {
+    return this.#office.again(this.#callId, result);
   }
 
   async renew(): Promise<void> {

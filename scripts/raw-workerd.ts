@@ -132,12 +132,14 @@ const config :Workerd.Config = (
         (name = "TENANT", durableObjectNamespace = "TenantObject"),
         (name = "DIRECTORY", durableObjectNamespace = "TenantDirectory"),
         (name = "IDEMPOTENCY", durableObjectNamespace = "IdempotencyShard"),
+        (name = "ROUND", durableObjectNamespace = "ForecastRound"),
         (name = "ADMIN_TOKEN", text = "${ADMIN_TOKEN}"),
         (name = "ENVIRONMENT", text = "development")],
       durableObjectNamespaces = [
         (className = "TenantObject", uniqueKey = "tenant", enableSql = true),
         (className = "TenantDirectory", uniqueKey = "directory", enableSql = true),
-        (className = "IdempotencyShard", uniqueKey = "idempotency", enableSql = true)],
+        (className = "IdempotencyShard", uniqueKey = "idempotency", enableSql = true),
+        (className = "ForecastRound", uniqueKey = "round", enableSql = true)],
       durableObjectStorage = (localDisk = "disk"),
       globalOutbound = "network")),
     (name = "kv", worker = (

@@ -39,10 +39,42 @@ export class Admission {
   }
 
   /** Resolves when there is a slot, or when it is clear that there will be none. */
-  async admit(): Promise<Admitted> {
+  admit(): Promise<Admitted> {
+    return this.#acquire(() => this.#try());
+  }
+
+  /**
+   * Reports an attempt that failed before anything reached the client. Resolves with the next slot,
+   * or the refusal of one; undefined where there is no further attempt, and the call is over.
+   */
+  async again(result: CallResult): Promise<Admitted | undefined> {
+    if (this.#over) return undefined;
+    const ticket = this.#ticket;
+    let goesOn = false;
+    try {
+      goesOn = (await ticket?.again(result)) ?? false;
+      if (!ticket) await this.#settle(result);
+    } catch {
+      // The object was restarted: whether it heard of the failure is not known, so it is told.
+      await this.#settle(result);
+    }
+    if (!goesOn || !ticket) {
+      this.#over = true;
+      this.#dispose();
+      return undefined;
+    }
+    let first = true;
+    return this.#acquire(() => {
+      const granted = first ? ticket.granted() : this.#try();
+      first = false;
+      return granted;
+    });
+  }
+
+  async #acquire(ask: () => Promise<Grant | Refusal>): Promise<Admitted> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const answer = await this.#try();
+        const answer = await ask();
         if (answer.status === 'refused') return answer;
         if (this.#over) {
           // The client left while the object was being asked: it may have heard of that first.
@@ -61,6 +93,15 @@ export class Admission {
     }
   }
 
+  /** Where a waiting call stands; undefined where nobody can tell just now. */
+  async where(): Promise<{ position: number; etaMs: number } | undefined> {
+    try {
+      return await this.#ticket?.where();
+    } catch {
+      return undefined;
+    }
+  }
+
   /** The client left: gives up the place or the slot at once. */
   async abandon(): Promise<void> {
     if (this.#over) return;
@@ -69,7 +110,11 @@ export class Admission {
     await this.#reliably((stub) => stub.cancel(this.#request.call.callId));
   }
 
-  async #try(): Promise<Grant | Extract<Admitted, { status: 'refused' }>> {
+  #settle(result: CallResult): Promise<void> {
+    return this.#reliably((stub) => stub.settle(this.#request.call.callId, result));
+  }
+
+  async #try(): Promise<Grant | Refusal> {
     const answer = await this.#stub().enqueue(this.#request);
     this.#ticket = 'ticket' in answer ? (answer.ticket as unknown as Ticket) : undefined;
     if (answer.status !== 'queued') return answer;
@@ -85,7 +130,7 @@ export class Admission {
         if (this.#over) return;
         this.#over = true;
         const told = await attempted(this.#ticket?.report(result));
-        if (!told) await this.#reliably((stub) => stub.settle(callId, result));
+        if (!told) await this.#settle(result);
         this.#dispose();
       },
       renew: async () => {

@@ -8,7 +8,9 @@ import { backends } from './routes/backends.ts';
 import { calls } from './routes/calls.ts';
 import { media } from './routes/media.ts';
 import { messages } from './routes/messages.ts';
+import { metrics } from './routes/metrics.ts';
 import { openai } from './routes/openai.ts';
+import { openapi } from './routes/openapi.ts';
 import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
@@ -26,6 +28,8 @@ app.use(async (c, next) => {
 });
 
 app.route('/', status);
+app.route('/', openapi);
+app.route('/', metrics);
 app.use('/v1/*', anthropicForm, tenantAuth);
 app.route('/v1/backends', backends);
 app.route('/v1/runs', runs);

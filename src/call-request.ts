@@ -9,8 +9,8 @@ export interface CallDescription {
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
-  /** The body as the client sent it. */
-  readonly content: string | Uint8Array<ArrayBuffer>;
+  /** The body as the client sent it; absent where it is relayed as it comes. */
+  readonly content: string | Uint8Array<ArrayBuffer> | undefined;
 }
 
 export async function callRequestOf(
@@ -30,9 +30,9 @@ export async function callRequestOf(
     arrivedAt,
     final: identity.final,
     sole: identity.sole,
-    bodyBytes: content.length,
-    // Of a run of its own no call can be sent again.
-    ...(identity.sole ? {} : { print: await printOf(content) }),
+    bodyBytes: content?.length ?? 0,
+    // Of a run of its own no call can be sent again; of what is not held nothing is known.
+    ...(identity.sole || content === undefined ? {} : { print: await printOf(content) }),
     ...(identity.retry ? { retry: true } : {}),
     ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
     ...(identity.turn === undefined ? {} : { turn: identity.turn }),

@@ -1,64 +1,45 @@
 /**
- * The cron trigger, each minute: which tenants are due (the directory), what does their forecast
- * want warm (their objects), ping that, and report how it went. A tenant that fails never stops the
- * others; a minute that is skipped or doubled does no harm, since an object orders one ping at a
- * time for an endpoint.
+ * The cron trigger, each minute: one round after the other through each shard of the directory
+ * (durable-objects/forecast-round.ts), until nobody is due any more. What a forecast asks for is
+ * pinged by the tenant's own object, so a slow cold start holds up nobody here. A shard that fails
+ * never stops the others; a minute that is skipped or doubled does no harm, since a tenant is taken
+ * once a minute, and an object makes one ping at a time for an endpoint.
  */
-import {
-  DIRECTORY_SHARDS,
-  dueIn,
-  FORECAST_PERIOD_MS,
-  reschedule,
-} from '../durable-objects/directory-client.ts';
-import { loadTenant } from './config/store.ts';
-import { wakeEndpoint } from './endpoints/wake.ts';
-import type { PingOrder } from './protocol.ts';
+import { DIRECTORY_SHARDS } from '../durable-objects/directory-client.ts';
+import type { RoundReport } from '../durable-objects/forecast-round.ts';
 
-/** Objects asked at a time. */
-const CONCURRENCY = 50;
+/** Rounds of a shard in a minute: enough for as many tenants as a shard holds. */
+const MAX_ROUNDS = 25;
 
-export async function runCron(env: Env, now: number): Promise<{ tenants: number; pings: number }> {
+export interface CronReport {
+  readonly rounds: number;
+  readonly tenants: number;
+  readonly pings: number;
+  readonly failed: number;
+}
+
+export async function runCron(env: Env, now: number): Promise<CronReport> {
   const shards = Array.from({ length: DIRECTORY_SHARDS }, (_, i) => i);
-  const due = (
-    await Promise.all(shards.map((i) => guarded(() => dueIn(env.DIRECTORY, i, now))))
-  ).flatMap((tenants) => tenants ?? []);
-  let pings = 0;
-  const queue = [...due];
-  const worker = async () => {
-    for (let tenant = queue.pop(); tenant !== undefined; tenant = queue.pop()) {
-      const name = tenant;
-      pings += (await guarded(() => serveTenant(env, name))) ?? 0;
-    }
+  const reports = (await Promise.all(shards.map((shard) => roundsOf(env, shard, now)))).flat();
+  const sum = (of: (report: RoundReport) => number) => reports.reduce((n, r) => n + of(r), 0);
+  return {
+    rounds: reports.length,
+    tenants: sum((r) => r.asked),
+    pings: sum((r) => r.pinged),
+    failed: sum((r) => r.failed),
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
-  return { tenants: due.length, pings };
 }
 
-async function serveTenant(env: Env, tenant: string): Promise<number> {
-  const { pings, nextAt } = await env.TENANT.getByName(tenant).forecast();
-  // Counted from the cron's own time, so that a slow minute does not make it skip the next.
-  await reschedule(
-    env.DIRECTORY,
-    tenant,
-    nextAt === undefined ? undefined : nextAt - FORECAST_PERIOD_MS / 2,
-  );
-  await Promise.all(pings.map((ping) => guarded(() => sendPing(env, tenant, { ...ping }))));
-  return pings.length;
-}
-
-async function sendPing(env: Env, tenant: string, ping: PingOrder): Promise<void> {
-  const found = await loadTenant(env, tenant);
-  const { ok, tookMs } = found.ok
-    ? await wakeEndpoint(found.loaded.config, ping, { ...env })
-    : { ok: false, tookMs: 0 };
-  await env.TENANT.getByName(tenant).woken(ping, ok, tookMs);
-}
-
-async function guarded<T>(act: () => Promise<T>): Promise<T | undefined> {
+async function roundsOf(env: Env, shard: number, now: number): Promise<RoundReport[]> {
+  const reports: RoundReport[] = [];
   try {
-    return await act();
+    for (let more = true; more && reports.length < MAX_ROUNDS; ) {
+      const report = { ...(await env.ROUND.getByName(`round-${shard}`).run(shard, now)) };
+      reports.push(report);
+      more = report.more;
+    }
   } catch (error) {
-    console.error(JSON.stringify({ event: 'cron_failed', error: String(error) }));
-    return undefined;
+    console.error(JSON.stringify({ event: 'cron_failed', shard, error: String(error) }));
   }
+  return reports;
 }

@@ -1,20 +1,24 @@
 /**
- * The life of a call at the edge: ask for a slot, wait, forward, relay, report. Shared by model
- * calls and by tools; what differs between them is in the plan.
+ * The life of a call at the edge: ask for a slot, wait, forward, relay, report; where an attempt comes
+ * to nothing before the client has had a byte, another one, and where its backend cannot serve it, the
+ * backend that it falls back on. Shared by model calls and by tools; what differs is in the plan.
  */
 import type { Context } from 'hono';
-import { Admission } from './admission.ts';
+import { Admission, type Admitted, type Slot } from './admission.ts';
 import { callRequestOf, ownFacts } from './call-request.ts';
 import { forgetTenant, type LoadedTenant } from './config/store.ts';
+import { adapterOf } from './endpoints/registry.ts';
 import { type EndpointAddress, targetOf } from './endpoints/target.ts';
-import { errorResponse } from './errors.ts';
+import { type ApiError, errorResponse } from './errors.ts';
 import { explainHeaders, serverTiming } from './explain.ts';
 import { upstreamHeaders } from './headers.ts';
 import type { Identity } from './identity.ts';
 import type { CallFacts, CallRequest, Grant, RefusedCode } from './protocol.ts';
-import { Exchange } from './proxy.ts';
+import { Exchange, type FailedAttempt } from './proxy.ts';
+import { type QueuedStream, queueComments } from './queued-stream.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import type { Reading } from './streams/reading.ts';
+import type { Upload } from './upload.ts';
 
 /** What is to be sent, and how the answer is to be read. */
 export interface CallPlan {
@@ -23,124 +27,216 @@ export interface CallPlan {
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
-  /** The body as the client sent it. */
-  readonly content: string | Uint8Array<ArrayBuffer>;
+  /** The body as the client sent it; absent where it is relayed as it comes, and only once. */
+  readonly content: string | Uint8Array<ArrayBuffer> | undefined;
+  readonly upload?: Upload | undefined;
   readonly method: string;
   /** Path and query behind the endpoint's URL. */
   readonly path: string;
   /** The body for this endpoint, and whether usage was asked for without the client's wish. */
-  readonly body: (address: EndpointAddress) => { body: BodyInit | null; stripUsage: boolean };
+  readonly body: (
+    address: EndpointAddress,
+    rankMs: number,
+  ) => { body: BodyInit | null; stripUsage: boolean };
   readonly reading: Reading;
   /** Answers asked for in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
+  /** The client asked for a stream: it can be told how it stands while it waits. */
+  readonly streams?: boolean;
 }
 
+/** The answer to a call; of one that came to nothing, whether another backend may try it. */
+interface Dispatched {
+  readonly response: Response;
+  readonly failed?: ApiError;
+}
+
+/** Backends tried for one call, the first included. */
+const MOST_BACKENDS = 4;
+
+/** Makes the call; where its backend cannot serve it, the one that it falls back on does. */
 export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<Response> {
-  const loaded = c.get('tenant');
-  // Never the client's own request id: two calls that shared it would share one slot.
-  const callId = crypto.randomUUID();
-  const arrivedAt = Date.now();
-  const admission = new Admission(() => c.env.TENANT.getByName(loaded.tenant), {
-    call: await callRequestOf(plan, callId, arrivedAt),
-    keyId: c.get('keyId'),
-    version: loaded.version,
-    requestId: c.get('requestId'),
-    why: plan.identity.why,
-  });
-  const client = c.req.raw.signal;
-  // A Worker whose client has left stops without a word. Registered before the first await, this
-  // promise keeps it alive until the slot is given back.
-  const over = Promise.withResolvers<void>();
-  c.executionCtx.waitUntil(over.promise);
-  let exchange: Exchange | undefined;
-  const leave = () => {
-    const left = exchange ? exchange.leave() : admission.abandon();
-    left.then(over.resolve, over.resolve);
-  };
-  if (client.aborted) leave();
-  else client.addEventListener('abort', leave);
-
-  const admitted = await admission.admit();
-  if (admitted.status !== 'granted') {
-    over.resolve();
-    const { retryAfterMs } = admitted;
-    const facts = admitted.status === 'refused' ? admitted.facts : undefined;
-    const headers = headersOf(c, plan, callId, { facts });
-    if (admitted.status === 'refused') return refuse(admitted, headers, loaded, plan);
-    return errorResponse({ code: 'dispatcher_unavailable', retryAfterMs }, headers);
-  }
-  const { slot } = admitted;
-  const { address } = slot.grant;
-  const added = headersOf(c, plan, callId, { grant: slot.grant });
-  const found = targetOf(address, { ...c.env });
-  if (!found.ok) {
-    await admission.abandon();
-    over.resolve();
-    console.error(JSON.stringify({ event: 'secret_missing', secret: found.missingSecret }));
-    const message = 'A secret that the endpoint needs is not set.';
-    return errorResponse({ code: 'tenant_misconfigured', message }, added);
-  }
-  const { url, authorization } = found.target;
-  const { body, stripUsage } = plan.body(address);
-  exchange = new Exchange({
-    slot: { ...slot, report: (r) => slot.report(r).finally(over.resolve) },
-    request: (signal) =>
-      new Request(`${url.replace(/\/+$/, '')}${plan.path}`, {
-        method: plan.method,
-        headers: upstreamHeaders(c.req.raw.headers, authorization),
-        body,
-        signal,
-        redirect: 'manual',
-      }),
-    reading: plan.reading,
-    choices: plan.choices,
-    stripUsage,
-    timeouts: address.timeouts,
-    added,
-  });
-  const sentAt = Date.now();
-  const answer = await exchange.run();
-  answer.headers.set('server-timing', serverTiming(slot.grant, Date.now() - sentAt));
-  return answer;
+  const waiting = queueComments(c, plan);
+  const made = tryBackends(c, plan, waiting);
+  return waiting ? waiting.orStream(made) : made;
 }
 
-/** What the answer says of itself; of a refused call what is known. */
-function headersOf(
+async function tryBackends(
   c: Context<AppEnv>,
   plan: CallPlan,
-  callId: string,
-  known: { facts?: CallFacts | undefined; grant?: Grant },
-): Record<string, string> {
-  const { grant } = known;
-  const facts = known.facts ?? grant?.facts ?? ownFacts(plan);
-  const requestId = c.get('requestId');
-  return explainHeaders({
-    requestId,
-    callId,
-    backend: plan.backend,
-    facts,
-    ...(grant ? { grant } : {}),
-  });
+  waiting: QueuedStream | undefined,
+): Promise<Response> {
+  const { backends } = c.get('tenant').config;
+  for (let tried = 1, now = plan; ; tried += 1) {
+    const { response, failed } = await new Call(c, now, waiting).run();
+    const fallback = Object.hasOwn(backends, now.backend)
+      ? backends[now.backend]?.fallback
+      : undefined;
+    if (!failed || fallback === undefined || tried >= MOST_BACKENDS) return response;
+    if (!FALLS_BACK.has(failed.code) || plan.upload || c.req.raw.signal.aborted) return response;
+    await response.body?.cancel();
+    now = { ...now, backend: fallback };
+  }
 }
 
-function refuse(
-  refused: { code: RefusedCode; retryAfterMs: number },
-  headers: Record<string, string>,
+/** Failures of a backend, and not of the call. */
+const FALLS_BACK: ReadonlySet<string> = new Set([
+  'backend_down',
+  'backend_warming',
+  'queue_full',
+  'queue_timeout',
+  'upstream_busy',
+  'upstream_error',
+  'upstream_timeout',
+]);
+
+/** One call to one backend: as many attempts as it takes. */
+class Call {
+  readonly #c: Context<AppEnv>;
+  readonly #plan: CallPlan;
+  readonly #waiting: QueuedStream | undefined;
+  readonly #loaded: LoadedTenant;
+  // Never the client's own request id: two calls that shared it would share one slot.
+  readonly #callId = crypto.randomUUID();
+  // A Worker whose client has left stops without a word. Registered before the first await, this
+  // promise keeps it alive until the slot is given back.
+  readonly #over = Promise.withResolvers<void>();
+  #exchange: Exchange | undefined;
+  #attempts = 0;
+
+  constructor(c: Context<AppEnv>, plan: CallPlan, waiting: QueuedStream | undefined) {
+    this.#c = c;
+    this.#plan = plan;
+    this.#waiting = waiting;
+    this.#loaded = c.get('tenant');
+    c.executionCtx.waitUntil(this.#over.promise);
+  }
+
+  async run(): Promise<Dispatched> {
+    const c = this.#c;
+    const plan = this.#plan;
+    const admission = new Admission(() => c.env.TENANT.getByName(this.#loaded.tenant), {
+      call: await callRequestOf(plan, this.#callId, Date.now()),
+      keyId: c.get('keyId'),
+      version: this.#loaded.version,
+      requestId: c.get('requestId'),
+      why: plan.identity.why,
+    });
+    const leave = () => {
+      const left = this.#exchange ? this.#exchange.leave() : admission.abandon();
+      left.then(this.#over.resolve, this.#over.resolve);
+    };
+    const client = this.#waiting?.signal ?? c.req.raw.signal;
+    if (client.aborted) leave();
+    else client.addEventListener('abort', leave);
+    this.#waiting?.follow(admission);
+
+    let admitted = await admission.admit();
+    for (;;) {
+      if (admitted.status !== 'granted') return this.#turnedAway(admitted);
+      const outcome = await this.#attempt(admitted.slot, admission);
+      if ('response' in outcome) return outcome;
+      // From here on a client that leaves gives up its place in the line.
+      this.#exchange = undefined;
+      const next = plan.upload
+        ? await admitted.slot.report(outcome.result)
+        : await admission.again(outcome.result);
+      if (client.aborted) await admission.abandon();
+      if (!next) {
+        this.#over.resolve();
+        const { error } = outcome;
+        // It was tried again already: the client's own retries would multiply with ours.
+        const own = this.#attempts > 1 ? { 'x-should-retry': 'false' } : {};
+        const added = { ...this.#headers({ grant: admitted.slot.grant }), ...own };
+        return { response: errorResponse(error, added), failed: error };
+      }
+      admitted = next;
+    }
+  }
+
+  async #attempt(slot: Slot, admission: Admission): Promise<Dispatched | FailedAttempt> {
+    const c = this.#c;
+    const plan = this.#plan;
+    const { address } = slot.grant;
+    const added = this.#headers({ grant: slot.grant });
+    const found = targetOf(address, { ...c.env });
+    if (!found.ok) {
+      await admission.abandon();
+      this.#over.resolve();
+      console.error(JSON.stringify({ event: 'secret_missing', secret: found.missingSecret }));
+      const message = 'A secret that the endpoint needs is not set.';
+      return { response: errorResponse({ code: 'tenant_misconfigured', message }, added) };
+    }
+    const { url, auth } = found.target;
+    const adapter = adapterOf(address.kind);
+    const { body, stripUsage } = plan.body(address, slot.grant.rankMs);
+    this.#exchange = new Exchange({
+      slot: { ...slot, report: (r) => slot.report(r).finally(this.#over.resolve) },
+      request: (signal) => {
+        const headers = upstreamHeaders(c.req.raw.headers, { ...adapter.callHeaders, ...auth });
+        if (address.loadMetrics) headers.set('endpoint-load-metrics-format', 'JSON');
+        const { method } = plan;
+        const to = `${url.replace(/\/+$/, '')}${plan.path}`;
+        return new Request(to, { method, headers, body, signal, redirect: 'manual' });
+      },
+      reading: plan.reading,
+      choices: plan.choices,
+      upload: plan.upload,
+      stripUsage,
+      timeouts: address.timeouts,
+      classify: (status, text) => adapter.classify(status, text, address.model === undefined),
+      added,
+    });
+    this.#attempts += 1;
+    const sentAt = Date.now();
+    const answer = await this.#exchange.run();
+    if (!(answer instanceof Response)) return answer;
+    answer.headers.set('server-timing', serverTiming(slot.grant, Date.now() - sentAt));
+    return { response: answer };
+  }
+
+  #turnedAway(admitted: Exclude<Admitted, { status: 'granted' }>): Dispatched {
+    this.#over.resolve();
+    const { retryAfterMs } = admitted;
+    const facts = admitted.status === 'refused' ? admitted.facts : undefined;
+    const headers = this.#headers({ facts });
+    const error: ApiError =
+      admitted.status === 'refused'
+        ? refusalOf(admitted, this.#loaded, this.#plan)
+        : { code: 'dispatcher_unavailable', retryAfterMs };
+    return { response: errorResponse(error, headers), failed: error };
+  }
+
+  /** What the answer says of itself; of a refused call what is known. */
+  #headers(known: { facts?: CallFacts | undefined; grant?: Grant }): Record<string, string> {
+    const { grant } = known;
+    const facts = known.facts ?? grant?.facts ?? ownFacts(this.#plan);
+    return explainHeaders({
+      requestId: this.#c.get('requestId'),
+      callId: this.#callId,
+      backend: this.#plan.backend,
+      facts,
+      ...(grant ? { grant } : {}),
+    });
+  }
+}
+
+function refusalOf(
+  { code, retryAfterMs }: { code: RefusedCode; retryAfterMs: number },
   loaded: LoadedTenant,
   plan: CallPlan,
-): Response {
-  const { code, retryAfterMs } = refused;
+): ApiError {
   switch (code) {
     case 'key_revoked':
-      return errorResponse({ code: 'invalid_api_key' }, headers);
+      return { code: 'invalid_api_key' };
     case 'tenant_unconfigured':
-      return errorResponse({ code: 'tenant_misconfigured', retryAfterMs: 1_000 }, headers);
+      return { code: 'tenant_misconfigured', retryAfterMs: 1_000 };
     case 'backend_removed': {
       forgetTenant(loaded.tenant);
       const message = `Backend "${plan.backend}" is no longer configured.`;
-      return errorResponse({ code: 'backend_not_found', message }, headers);
+      return { code: 'backend_not_found', message };
     }
     default:
-      return errorResponse({ code, retryAfterMs }, headers);
+      return { code, retryAfterMs };
   }
 }

@@ -45,6 +45,7 @@ const FORMS = {
   upstream_error: form(502, 'api_error', 'The endpoint failed.'),
   queue_timeout: form(503, 'api_error', 'The call waited too long for a slot.'),
   backend_warming: form(503, 'api_error', 'The backend was still warming up.'),
+  backend_down: form(503, 'api_error', 'No endpoint of this backend works at present.'),
   tenant_misconfigured: form(503, 'api_error', 'The configuration of this tenant is not valid.'),
   dispatcher_unavailable: form(503, 'api_error', 'The dispatcher is overloaded.'),
   upstream_busy: form(503, 'api_error', 'The endpoint is busy.'),
@@ -62,6 +63,12 @@ const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
 };
 
 export type ErrorCode = keyof typeof FORMS;
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(FORMS, code);
+}
+
+export const ERROR_CODES = Object.keys(FORMS) as ErrorCode[];
 
 /** An expected failure, as a value. */
 export interface ApiError {
@@ -117,6 +124,9 @@ export function errorResponse(error: ApiError, headers?: HeadersInit): Response 
     status: FORMS[error.code].status,
     ...(headers ? { headers } : {}),
   });
+  if (!response.headers.has('x-should-retry')) {
+    response.headers.set('x-should-retry', String(isWorthRetrying(error.code)));
+  }
   if (error.retryAfterMs !== undefined) {
     const ms = Math.max(0, Math.round(error.retryAfterMs));
     // Whole seconds, and never 0: SDKs sleep exactly as long as they are told.
@@ -124,6 +134,17 @@ export function errorResponse(error: ApiError, headers?: HeadersInit): Response 
     response.headers.set('retry-after-ms', String(Math.max(100, ms)));
   }
   return response;
+}
+
+/**
+ * Whether the same call may fare better later. Not where it is itself what is wrong, and not where an
+ * endpoint was silent for too long: it may be at work on it.
+ */
+function isWorthRetrying(code: ErrorCode): boolean {
+  if (code === 'upstream_timeout' || code === 'tenant_misconfigured') return false;
+  if (code === 'idempotency_key_conflict') return false;
+  const { status } = FORMS[code];
+  return status === 409 || status === 429 || status >= 500;
 }
 
 function form(status: ContentfulStatusCode, type: string, message: string): ErrorForm {

@@ -16,11 +16,11 @@ const HOP_BY_HOP = [
 ];
 
 /** The client's credentials are Talaria's business; the endpoint has its own. */
-const CREDENTIALS = ['authorization', 'cookie', 'x-api-key'];
+const CREDENTIALS = ['authorization', 'cookie', 'x-api-key', 'api-key'];
 const OURS = /^(x-talaria-|cf-|x-forwarded-|x-real-ip$|forwarded$|true-client-ip$|mf-)/;
 
 /** Headers for an endpoint. */
-export function upstreamHeaders(client: Headers, authorization: string | undefined): Headers {
+export function upstreamHeaders(client: Headers, auth: Readonly<Record<string, string>>): Headers {
   const headers = new Headers(client);
   const named = (client.get('connection') ?? '').split(',').map((n) => n.trim());
   for (const name of [...HOP_BY_HOP, ...CREDENTIALS, ...named]) {
@@ -29,7 +29,7 @@ export function upstreamHeaders(client: Headers, authorization: string | undefin
   for (const name of [...headers.keys()]) if (OURS.test(name)) headers.delete(name);
   // Counts are read in passing, so the answer must not come compressed.
   headers.set('accept-encoding', 'identity');
-  if (authorization) headers.set('authorization', authorization);
+  for (const [name, value] of Object.entries(auth)) headers.set(name, value);
   return headers;
 }
 

@@ -6,6 +6,7 @@
 import { sha256Hex } from './auth.ts';
 import type { BodyHints } from './conversation.ts';
 import { failure, type Outcome } from './errors.ts';
+import { isName, MAX_NAME_CHARS } from './name.ts';
 
 export type { BodyHints };
 
@@ -29,7 +30,6 @@ export interface Identity {
   readonly why: { readonly app: string; readonly run: string; readonly unit: string };
 }
 
-const MAX_NAME_CHARS = 128;
 const FINGERPRINT_CHARS = 12;
 /** Headers by which agents name their session, in the order in which they are believed. */
 const SESSION_HEADERS = [
@@ -87,10 +87,6 @@ export async function identify(
       why: { app: app.why, run: run?.why ?? 'a run of its own', unit: unit.why },
     },
   };
-}
-
-export function isName(text: string): boolean {
-  return text.length > 0 && text.length <= MAX_NAME_CHARS && /^[\x20-\x7e]+$/.test(text);
 }
 
 /** Tells the bodies of calls apart, so that one that is sent again is known. */

@@ -3,13 +3,14 @@ import { app } from './app.ts';
 import { runCron } from './cron.ts';
 
 export { TenantDirectory } from '../durable-objects/directory.ts';
+export { ForecastRound } from '../durable-objects/forecast-round.ts';
 export { IdempotencyShard } from '../durable-objects/idempotency.ts';
 export { TenantObject } from '../durable-objects/tenant.ts';
 
 export default {
   fetch: app.fetch,
   async scheduled(controller, env) {
-    const { tenants, pings } = await runCron(env, controller.scheduledTime);
-    console.log(JSON.stringify({ event: 'cron', tenants, pings }));
+    const report = await runCron(env, controller.scheduledTime);
+    console.log(JSON.stringify({ event: 'cron', ...report }));
   },
 } satisfies ExportedHandler<Env>;

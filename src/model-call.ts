@@ -8,6 +8,7 @@ import { type ModelRequest, parseModelRequest, withUsage } from './bodies/model-
 import { multipartModel } from './bodies/multipart-model.ts';
 import type { TenantConfig } from './config/schema.ts';
 import { type CallPlan, dispatchCall } from './dispatch-call.ts';
+import { priorityOf, withPriority } from './endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from './errors.ts';
 import { onceOnly } from './idempotency.ts';
 import { identify } from './identity.ts';
@@ -32,13 +33,17 @@ export async function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Resp
     content: request.text,
     method: 'POST',
     path: api.path + new URL(c.req.url).search,
-    body: ({ includeUsage }) => {
+    body: ({ includeUsage, priority }, rankMs) => {
       const asks = api.asksForUsage && request.stream && !request.wantsUsage && includeUsage;
       const asking = asks ? withUsage(request) : undefined;
-      return { body: asking ?? request.text, stripUsage: asking !== undefined };
+      const text = asking ?? request.text;
+      const ranked =
+        priority && !request.hasPriority ? withPriority(text, priorityOf(rankMs, priority)) : text;
+      return { body: ranked, stripUsage: asking !== undefined };
     },
     reading: api.reading,
     choices: request.choices,
+    streams: request.stream,
   };
   const call = { content: request.text, streams: request.stream };
   return onceOnly(c, call, () => dispatchCall(c, plan));

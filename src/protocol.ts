@@ -87,7 +87,14 @@ export interface Queued {
 /** The caller's hold on its place or its slot: when it is disposed of, both are given up. */
 export interface TicketMethods {
   granted(): Promise<Grant | Refusal>;
+  /** How many runs go before a call that waits, plus one (0: it has a slot), and for how long. */
+  where(): Promise<{ position: number; etaMs: number }>;
   report(result: CallResult): Promise<void>;
+  /**
+   * Reports an attempt that failed before anything reached the client, who would rather have another:
+   * true where the call is back in the line, and `granted` is to be asked again.
+   */
+  again(result: CallResult): Promise<boolean>;
   renew(): Promise<void>;
 }
 
@@ -99,14 +106,17 @@ export type RunEvent = Extract<
   { type: 'unit-began' | 'unit-ended' | 'run-finished' }
 >;
 
-/** An endpoint that a forecast wants warm, for the cron to call. */
+/** An endpoint that is to be woken, or told to go cold. */
 export interface PingOrder {
   readonly backend: string;
   readonly endpoint: string;
+  /** After so long a wake is given up, ms. */
+  readonly patienceMs?: number;
 }
 
 export interface ForecastAnswer {
-  readonly pings: readonly PingOrder[];
+  /** Pings that it led to; the object makes them itself. */
+  readonly pinged: number;
   /** Epoch ms of the next forecast that makes sense; undefined: not until there is traffic again. */
   readonly nextAt?: number;
 }

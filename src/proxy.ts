@@ -5,12 +5,13 @@
  */
 import type { Slot } from './admission.ts';
 import type { AnswerKind } from './endpoints/adapter.ts';
-import { openaiGeneric } from './endpoints/openai-generic.ts';
 import { type ApiError, errorResponse } from './errors.ts';
 import { answerHeaders } from './headers.ts';
 import type { CallResult } from './protocol.ts';
+import { fetchSameUrl } from './same-url.ts';
 import { AnswerStream } from './streams/answer-stream.ts';
 import type { Reading } from './streams/reading.ts';
+import type { Upload } from './upload.ts';
 import { PlainUsage } from './usage.ts';
 import { type CallTimeouts, Watchdog } from './watchdog.ts';
 
@@ -31,8 +32,19 @@ export interface Forwarding {
   /** Answers asked for in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
   readonly timeouts: CallTimeouts;
+  /** What an answer that is no success says of the endpoint. */
+  readonly classify: (status: number, body: string) => AnswerKind;
+  /** The request's body where it is relayed as it comes. */
+  readonly upload?: Upload | undefined;
   /** Headers that Talaria adds to the answer. */
   readonly added: Readonly<Record<string, string>>;
+}
+
+/** An attempt that came to nothing before anything reached the client; its slot is still held. */
+export interface FailedAttempt {
+  readonly result: CallResult;
+  /** What the client is told where there is no further attempt. */
+  readonly error: ApiError;
 }
 
 export class Exchange {
@@ -43,6 +55,8 @@ export class Exchange {
   #stream: AnswerStream | undefined;
   #plain: PlainUsage | undefined;
   #firstByteMs: number | undefined;
+  /** Calls that waited in the endpoint's engine when it answered. */
+  #queuedThere: number | undefined;
   /** The answer has begun, and the client does not ask for more of it. */
   #idle = false;
   #ended: Promise<void> | undefined;
@@ -53,19 +67,35 @@ export class Exchange {
     this.#watchdog = new Watchdog(forwarding.timeouts, () => {
       if (this.#idle) void this.#end('cancelled');
     });
-    const { slot } = forwarding;
+    const { slot, upload } = forwarding;
+    // As long as the client sends, the endpoint is not silent.
+    if (upload) {
+      upload.onPiece = () => this.#watchdog.again();
+      upload.onFailure = () => this.#watchdog.abort();
+    }
     this.#renewal = setInterval(() => void slot.renew(), slot.grant.leaseMs / 3);
   }
 
-  /** Sends the call and answers as soon as the endpoint does; the rest is relayed as it comes. */
-  async run(): Promise<Response> {
+  /**
+   * Sends the call and answers as soon as the endpoint does; the rest is relayed as it comes. A failed
+   * attempt is not reported: whoever asked for it says what comes of it.
+   */
+  async run(): Promise<Response | FailedAttempt> {
     const upstream = await this.#send();
     if (upstream instanceof Response) return this.#answer(upstream);
     const timeout = this.#watchdog.expired;
-    await this.#end('failed', { fault: true });
-    if (timeout)
-      return this.#refuse({ code: 'upstream_timeout', message: `The endpoint: ${timeout}.` });
-    return this.#refuse({ code: 'upstream_error', message: 'The endpoint could not be reached.' });
+    const failure = this.#f.upload?.failure;
+    if (failure) {
+      // The client's doing: it says nothing of the endpoint.
+      await this.#end('cancelled');
+      return this.#refuse(failure);
+    }
+    return this.#failed(
+      { endpointFault: true },
+      timeout
+        ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
+        : { code: 'upstream_error', message: 'The endpoint could not be reached.' },
+    );
   }
 
   /** The client left: upstream is cancelled and the slot given back. */
@@ -78,19 +108,21 @@ export class Exchange {
   /** The endpoint hears of it a moment later than we do: until then its slot is not free. */
   async #reportCancelled(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, CANCEL_GRACE_MS));
-    await this.#report('cancelled', false, false);
+    await this.#report('cancelled', false);
   }
 
   async #send(): Promise<Response | undefined> {
     try {
-      return await fetch(this.#f.request(this.#watchdog.signal));
+      const request = this.#f.request(this.#watchdog.signal);
+      return await fetchSameUrl(request, () => this.#watchdog.again());
     } catch {
       return undefined;
     }
   }
 
-  async #answer(upstream: Response): Promise<Response> {
+  async #answer(upstream: Response): Promise<Response | FailedAttempt> {
     this.#watchdog.piece();
+    this.#queuedThere = queuedThere(upstream.headers);
     const unchanged = upstream.status === 304 && this.#f.reading === 'opaque';
     if (upstream.status >= 300 && !unchanged) return this.#refused(upstream);
     this.#chooseReading(upstream);
@@ -162,7 +194,8 @@ export class Exchange {
   /** The endpoint broke off in mid-answer: the client must not take it for a whole one. */
   async #broke(sink: ReadableStreamDefaultController<Uint8Array>, error: unknown): Promise<void> {
     const timeout = this.#watchdog.expired;
-    await this.#end('failed', { fault: true });
+    if (this.#f.upload?.failure) await this.#end('cancelled');
+    else await this.#end('failed', { fault: true });
     if (!this.#stream) return sink.error(error);
     const told: ApiError = timeout
       ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
@@ -171,16 +204,36 @@ export class Exchange {
     sink.close();
   }
 
-  async #refused(upstream: Response): Promise<Response> {
+  async #refused(upstream: Response): Promise<Response | FailedAttempt> {
     const text = await beginningOf(upstream);
-    const kind = openaiGeneric.classify(upstream.status, text);
-    await this.#end('failed', { fault: kind === 'broken', cold: kind === 'cold' });
+    const kind = this.#f.classify(upstream.status, text);
     if (kind === 'rejected') {
+      await this.#end('failed');
       // What the client asked for is wrong; it gets the endpoint's own words.
       const headers = answerHeaders(upstream.headers, this.#f.added);
       return new Response(text, { status: upstream.status, headers });
     }
-    return this.#refuse(errorOf(kind, upstream));
+    const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
+    const said = {
+      endpointFault: kind === 'broken',
+      cold: kind === 'cold',
+      busy: kind === 'busy',
+      ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
+    };
+    return this.#failed(said, errorOf(kind, upstream.status, said.retryAfterMs));
+  }
+
+  /** The attempt is over, and its slot not yet given back. */
+  #failed(said: Partial<CallResult>, error: ApiError): FailedAttempt {
+    this.#ended = Promise.resolve();
+    this.#stop();
+    const result = { outcome: 'failed' as const, endpointFault: false, cold: false };
+    return { result: { ...result, serviceMs: Date.now() - this.#startedAt, ...said }, error };
+  }
+
+  #stop(): void {
+    this.#watchdog.stop();
+    clearInterval(this.#renewal);
   }
 
   #refuse(error: ApiError): Response {
@@ -188,25 +241,22 @@ export class Exchange {
   }
 
   /** Gives the slot back; only the first call has an effect. */
-  #end(
-    outcome: CallResult['outcome'],
-    said: { fault?: boolean; cold?: boolean } = {},
-  ): Promise<void> {
-    this.#ended ??= this.#report(outcome, said.fault ?? false, said.cold ?? false);
+  #end(outcome: CallResult['outcome'], said: { fault?: boolean } = {}): Promise<void> {
+    this.#ended ??= this.#report(outcome, said.fault ?? false);
     return this.#ended;
   }
 
-  async #report(outcome: CallResult['outcome'], fault: boolean, cold: boolean): Promise<void> {
-    this.#watchdog.stop();
-    clearInterval(this.#renewal);
+  async #report(outcome: CallResult['outcome'], fault: boolean): Promise<void> {
+    this.#stop();
     const pieces = this.#stream?.pieces;
     const usage = (this.#stream ?? this.#plain)?.usage;
     const outputTokens = usage?.outputTokens ?? pieces;
     await this.#f.slot.report({
       outcome,
       endpointFault: fault,
-      cold,
+      cold: false,
       serviceMs: Date.now() - this.#startedAt,
+      ...(this.#queuedThere === undefined ? {} : { queuedThere: this.#queuedThere }),
       ...(usage?.inputTokens === undefined ? {} : { inputTokens: usage.inputTokens }),
       ...(outputTokens === undefined ? {} : { outputTokens }),
       // Of a plain answer the first byte is the last: it says nothing of the prefill.
@@ -235,12 +285,16 @@ async function beginningOf(upstream: Response): Promise<string> {
   return text.slice(0, MAX_ERROR_CHARS);
 }
 
-function errorOf(kind: AnswerKind, upstream: Response): ApiError {
-  const { status } = upstream;
+function errorOf(kind: AnswerKind, status: number, retryAfterMs = 1_000): ApiError {
   if (kind === 'broken') {
     return { code: 'upstream_error', message: `The endpoint answered with status ${status}.` };
   }
-  const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
-  const retryAfterMs = seconds > 0 ? seconds * 1000 : 1_000;
   return { code: kind === 'cold' ? 'backend_warming' : 'upstream_busy', retryAfterMs };
+}
+
+/** What an engine tells of its own queue in the answer's headers, where it was asked to (ORCA). */
+function queuedThere(headers: Headers): number | undefined {
+  const metrics = headers.get('endpoint-load-metrics') ?? '';
+  const found = /"num_requests_waiting"\s*:\s*(\d{1,9})/.exec(metrics)?.[1];
+  return found === undefined ? undefined : Number(found);
 }

@@ -7,11 +7,15 @@ export async function readBody(
 ): Promise<Outcome<{ bytes: Uint8Array<ArrayBuffer> }>> {
   const tooLarge = () =>
     failure('request_too_large', { message: `The body may have ${maxBytes} bytes at most.` });
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return tooLarge();
-  if (!request.body) return { ok: true, bytes: new Uint8Array(0) };
+  const isTooLong = Number(request.headers.get('content-length') ?? 0) > maxBytes;
+  if (!request.body) return isTooLong ? tooLarge() : { ok: true, bytes: new Uint8Array(0) };
   const parts: Uint8Array[] = [];
   let length = 0;
   const reader = request.body.getReader();
+  if (isTooLong) {
+    await discard(reader);
+    return tooLarge();
+  }
   for (;;) {
     const piece = await reader.read().catch(() => undefined);
     // The client left in the middle of its upload; nobody will read this answer.
@@ -20,7 +24,7 @@ export async function readBody(
     if (done) break;
     length += value.length;
     if (length > maxBytes) {
-      await reader.cancel();
+      await discard(reader);
       return tooLarge();
     }
     parts.push(value);
@@ -32,6 +36,32 @@ export async function readBody(
     at += part.length;
   }
   return { ok: true, bytes };
+}
+
+/** Most that is taken from a client only to tell it that it was too much, bytes. */
+const MAX_DISCARDED_BYTES = 100_000_000;
+/** Without a sign of more, it is told at once, ms. */
+const LINGER_MS = 300;
+
+/**
+ * Takes what is on its way and forgets it: a client that still sends would find its connection
+ * closed, and never read the answer.
+ */
+async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  let length = 0;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const silence = () =>
+    new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), LINGER_MS);
+    });
+  while (length < MAX_DISCARDED_BYTES) {
+    const read = reader.read().catch(() => undefined);
+    const piece = await Promise.race([read, silence()]);
+    clearTimeout(timer);
+    if (!piece || piece.done) break;
+    length += piece.value.length;
+  }
+  await reader.cancel().catch(() => {});
 }
 
 /** Reads a body that must be UTF-8 text. */

@@ -5,7 +5,7 @@
  */
 import type { Context } from 'hono';
 import { endpointId, type TenantConfig } from './config/schema.ts';
-import { openaiGeneric } from './endpoints/openai-generic.ts';
+import { adapterOf } from './endpoints/registry.ts';
 import { addressOf, type EndpointAddress, targetOf } from './endpoints/target.ts';
 import { errorResponse } from './errors.ts';
 import { answerHeaders, upstreamHeaders } from './headers.ts';
@@ -25,18 +25,19 @@ export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Resp
     const message = 'A secret that the endpoint needs is not set.';
     return errorResponse({ code: 'tenant_misconfigured', message }, added);
   }
-  const { url, authorization } = found.target;
+  const { url, auth } = found.target;
+  const adapter = adapterOf(address.kind);
   const limit = AbortSignal.timeout(address.timeouts.firstByteMs);
   try {
     const upstream = await fetch(`${url.replace(/\/+$/, '')}${call.path}`, {
       method: 'POST',
-      headers: upstreamHeaders(c.req.raw.headers, authorization),
+      headers: upstreamHeaders(c.req.raw.headers, auth),
       body: call.body,
       redirect: 'manual',
       signal: AbortSignal.any([limit, c.req.raw.signal]),
     });
     const text = await upstream.text();
-    const kind = openaiGeneric.classify(upstream.status, text);
+    const kind = upstream.ok ? 'ok' : adapter.classify(upstream.status, text, false);
     if (kind === 'ok' || kind === 'rejected') {
       const headers = answerHeaders(upstream.headers, added);
       return new Response(text, { status: upstream.status, headers });

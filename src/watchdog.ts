@@ -14,6 +14,8 @@ export class Watchdog {
   readonly #timeouts: CallTimeouts;
   readonly #total: ReturnType<typeof setTimeout>;
   #piece: ReturnType<typeof setTimeout>;
+  /** The answer has begun, or all is over. */
+  #begun = false;
   /** What ran out; undefined while nothing has. */
   expired: string | undefined;
 
@@ -31,8 +33,17 @@ export class Watchdog {
     return this.#controller.signal;
   }
 
+  /** The wait for the first byte begins anew; no matter once the answer has begun. */
+  again(): void {
+    if (this.#begun) return;
+    clearTimeout(this.#piece);
+    const { firstByteMs } = this.#timeouts;
+    this.#piece = this.#arm(firstByteMs, `no answer within ${firstByteMs} ms`);
+  }
+
   /** A piece of the answer came. */
   piece(): void {
+    this.#begun = true;
     clearTimeout(this.#piece);
     const { idleMs } = this.#timeouts;
     this.#piece = this.#arm(idleMs, `silent for ${idleMs} ms in the middle of its answer`);
@@ -45,6 +56,7 @@ export class Watchdog {
   }
 
   stop(): void {
+    this.#begun = true;
     clearTimeout(this.#total);
     clearTimeout(this.#piece);
   }

@@ -2,7 +2,7 @@
 import { axisX, axisY, gridX, gridY, line } from '@observablehq/plot';
 import { type CdfPoint, cdf } from './distribution.ts';
 import { drawing, type Figure, legend, type Width } from './figure.ts';
-import { numberText, secondsText } from './html.ts';
+import { secondsText, tickText } from './html.ts';
 import { logTicks } from './log-ticks.ts';
 import { completionsOf, type Measured, type PolicyChoice } from './measure.ts';
 import { strokeOf } from './palette.ts';
@@ -27,7 +27,8 @@ export function completionFigure({ policies, seeds }: Measured): Figure {
     return {
       policy: measure.policy,
       label: `${measure.policy}: all runs done within ${secondsText(worst)} s`,
-      points: points.map(({ value, share }) => ({
+      // From none at the first, or the curve would begin in mid-air.
+      points: [{ value: points[0]?.value ?? 0, share: 0 }, ...points].map(({ value, share }) => ({
         value: Math.max(LEAST_MS, value) / 1000,
         share,
       })),
@@ -70,7 +71,7 @@ function options(curves: readonly Curve[], width: Width) {
         label: 'Completion time, s (logarithmic)',
         labelArrow: 'right',
         labelAnchor: 'right',
-        text: numberText,
+        text: tickText,
       }),
       axisY(shares, {
         label: 'Runs done',

@@ -2,8 +2,7 @@
 import { type PlotOptions, plot } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { escapeHtml } from './html.ts';
-import type { PolicyChoice } from './measure.ts';
-import { colourOf, LOOKS } from './palette.ts';
+import { colourOf, type Drawn, LOOKS } from './palette.ts';
 
 export interface Figure {
   readonly id: string;
@@ -14,8 +13,8 @@ export interface Figure {
   readonly body: string;
 }
 
-/** In CSS pixels. Text is not scaled down: a narrow screen has a drawing of its own. */
-export const WIDTHS = { wide: 880, narrow: 340 } as const;
+/** In CSS pixels, before it fits its screen: a narrow one has a drawing of its own, or text were tiny. */
+export const WIDTHS = { wide: 760, narrow: 340 } as const;
 export type Width = keyof typeof WIDTHS;
 
 /** A number's digits beyond the tenth of a pixel: nobody sees them, and they are half of a page. */
@@ -43,12 +42,12 @@ export function drawing(label: string, options: (width: Width) => PlotOptions): 
     .join('\n');
 }
 
-export function legend(policies: readonly PolicyChoice[]): string {
+export function legend(policies: readonly Drawn[]): string {
   const items = policies.map((policy) => `<li>${swatch(policy)}${escapeHtml(policy)}</li>`);
   return `<ul class="legend">${items.join('')}</ul>`;
 }
 
-export function swatch(policy: PolicyChoice): string {
+export function swatch(policy: Drawn): string {
   const { dash } = LOOKS[policy];
   const dashes = dash === undefined ? '' : ` stroke-dasharray="${dash}"`;
   const line = `<line x1="0" x2="22" y1="5" y2="5" stroke="${colourOf(policy)}" stroke-width="3"${dashes}/>`;

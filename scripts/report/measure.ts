@@ -3,9 +3,14 @@
 import type { Scenario } from '../sim/arguments.ts';
 import type { Cluster } from '../sim/cluster.ts';
 import { showProgress } from '../sim/compare.ts';
+import type { ForecastSample } from '../sim/forecast-sampler.ts';
+import { type Frontier, frontierOf } from '../sim/frontier.ts';
 import { type SimOptions, type SimResult, type SimRun, simulate } from '../sim/simulator.ts';
 import { isolatedMs } from './isolated-time.ts';
 import { QueueRecorder, type QueueStep } from './queue-length.ts';
+
+/** Between two looks at a forecast, for its calibration. */
+const FORECAST_EVERY_MS = 5_000;
 
 export type PolicyChoice = SimOptions['policy'];
 
@@ -21,6 +26,9 @@ export interface Measured {
   readonly scenario: Scenario;
   readonly seeds: number;
   readonly policies: readonly PolicyMeasure[];
+  /** Where a backend can go cold, and calls waited for that. */
+  readonly frontier?: Frontier;
+  readonly forecasts?: readonly ForecastSample[];
 }
 
 export function measure(
@@ -42,7 +50,21 @@ export function measure(
     return { policy, results, queue: recorder.series };
   });
   showProgress(policies.length, policies.length);
-  return { scenario, seeds, policies: measures };
+  return { scenario, seeds, policies: measures, ...measurePrewarming(scenario) };
+}
+
+function measurePrewarming({ trace, cluster, options }: Scenario): Partial<Measured> {
+  if (![...cluster.values()].some((b) => b.coldStartMs !== undefined)) return {};
+  const base = { ...options, policy: 'fcfs' as const };
+  const frontier = frontierOf(trace, cluster, base);
+  if (frontier.coldWaitMs === 0) return {};
+  const { forecasts } = simulate(trace, cluster, {
+    ...base,
+    prewarm: 'talaria',
+    release: true,
+    forecastEveryMs: FORECAST_EVERY_MS,
+  });
+  return { frontier, forecasts };
 }
 
 export function completionMs({ run, completedMs }: SimRun): number {

@@ -4,19 +4,23 @@ import { basename } from 'node:path';
 import type { Scenario } from '../sim/arguments.ts';
 import { completionFigure } from './completion-chart.ts';
 import type { Figure } from './figure.ts';
-import { escapeHtml, numberText } from './html.ts';
+import { frontierFigure } from './frontier-chart.ts';
+import { countText, escapeHtml, numberText } from './html.ts';
 import type { Measured } from './measure.ts';
 import { customProperties } from './palette.ts';
 import { queueFigure } from './queue-chart.ts';
+import { reliabilityFigure } from './reliability-chart.ts';
 import { slowdownFigure } from './slowdown-chart.ts';
 import { summaryFigure } from './summary-table.ts';
 
 /** In the order of the page. A further chart is a file beside these and one line here. */
-const FIGURES: ReadonlyArray<(measured: Measured) => Figure> = [
+const FIGURES: ReadonlyArray<(measured: Measured) => Figure | undefined> = [
   summaryFigure,
   completionFigure,
   slowdownFigure,
   queueFigure,
+  frontierFigure,
+  reliabilityFigure,
 ];
 
 /** The browser itself sees to it that nothing is fetched or run. */
@@ -30,7 +34,10 @@ export interface Sources {
 
 export async function pageOf(measured: Measured, sources: Sources): Promise<string> {
   const style = await readFile(new URL('page.css', import.meta.url), 'utf8');
-  const figures = FIGURES.map((figure) => section(figure(measured)));
+  const figures = FIGURES.flatMap((figure) => {
+    const drawn = figure(measured);
+    return drawn ? [section(drawn)] : [];
+  });
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -81,7 +88,7 @@ function factsOf({ scenario, seeds }: Measured, sources: Sources): Array<[string
       'Learned from',
       sources.history === undefined
         ? 'the trace as it goes'
-        : `${numberText(learned)} runs of ${basename(sources.history)}, then the trace as it goes`,
+        : `${countText(learned, 'run')} of ${basename(sources.history)}, then the trace as it goes`,
     ],
     ['Alpha', numberText(options.alpha)],
     [
@@ -97,7 +104,7 @@ function factsOf({ scenario, seeds }: Measured, sources: Sources): Array<[string
 function clusterText({ cluster }: Scenario): string {
   return [...cluster]
     .map(([name, { slots }]) =>
-      slots === null ? `${name} unlimited` : `${name} ${numberText(slots)} slots`,
+      slots === null ? `${name} unlimited` : `${name} ${countText(slots, 'slot')}`,
     )
     .join(', ');
 }

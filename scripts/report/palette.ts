@@ -4,7 +4,11 @@
  * at least with the page, light or dark; policies that share a hue differ by dashes. The clairvoyant
  * bound is ink, dashed: no policy can be it.
  */
+import type { RuleName } from '../sim/frontier.ts';
 import type { PolicyChoice } from './measure.ts';
+
+/** What has a look: policies, and rules of prewarming. */
+export type Drawn = PolicyChoice | RuleName;
 
 interface Look {
   readonly light: string;
@@ -23,7 +27,7 @@ const INK = { light: '#16191d', dark: '#f1f3f5' };
 const DASHED = '6 3';
 const DOTTED = '2 3';
 
-export const LOOKS: Readonly<Record<PolicyChoice, Look>> = {
+export const LOOKS: Readonly<Record<Drawn, Look>> = {
   fcfs: GREY,
   'app-fcfs': ORANGE,
   las: PURPLE,
@@ -36,10 +40,14 @@ export const LOOKS: Readonly<Record<PolicyChoice, Look>> = {
   lstf: { ...ORANGE, dash: DOTTED },
   'talaria-ddl': GREEN,
   srpt: { ...INK, dash: DASHED },
+  'keep-alive': ORANGE,
+  paper: PURPLE,
+  talaria: BLUE,
+  oracle: INK,
 };
 
 /** The colour of a policy as CSS; `customProperties` says what it is in each scheme. */
-export function colourOf(policy: PolicyChoice): string {
+export function colourOf(policy: Drawn): string {
   return `var(--policy-${policy})`;
 }
 
@@ -50,7 +58,7 @@ export function customProperties(scheme: 'light' | 'dark'): string {
 }
 
 /** The options of a line, for a mark of Plot. */
-export function strokeOf(policy: PolicyChoice) {
+export function strokeOf(policy: Drawn) {
   const { dash } = LOOKS[policy];
   return { stroke: colourOf(policy), ...(dash === undefined ? {} : { strokeDasharray: dash }) };
 }

@@ -2,7 +2,7 @@
 import { axisX, axisY, gridX, gridY, line, ruleY } from '@observablehq/plot';
 import type { Cluster } from '../sim/cluster.ts';
 import { drawing, type Figure, legend, type Width } from './figure.ts';
-import { escapeHtml, numberText } from './html.ts';
+import { countText, escapeHtml, numberText, tickText } from './html.ts';
 import type { Measured, PolicyChoice } from './measure.ts';
 import { strokeOf } from './palette.ts';
 import { longest, meanByBin, type QueueStep } from './queue-length.ts';
@@ -46,19 +46,21 @@ export function queueFigure({ scenario, policies, seeds }: Measured): Figure {
   const shown = panels.slice(0, MOST_BACKENDS);
   const unit = unitOf(lengthMs);
   const left = panels.length - shown.length;
+  const figure = { id: 'queue', title: 'Queue over time' };
+  if (shown.length === 0) {
+    const body = '<p>No call waited for a slot under any of these policies.</p>';
+    return { ...figure, caption: 'Calls that wait for a slot.', body };
+  }
   return {
-    id: 'queue',
-    title: 'Queue over time',
+    ...figure,
     caption: [
       `Calls that wait for a slot: the mean of each ${durationText(lengthMs / BINS)}, so that short peaks are lower than they were; the longest queue is given below each chart.`,
-      ...(left > 0 ? [`Left out: ${left} backends with shorter queues.`] : []),
+      ...(left > 0 ? [`Left out: ${countText(left, 'backend')} with shorter queues.`] : []),
       ...(seeds > 1 ? [`Seed ${scenario.options.seed}.`] : []),
     ].join(' '),
     body:
-      shown.length === 0
-        ? '<p>No call waited for a slot under any of these policies.</p>'
-        : legend(policies.map((p) => p.policy)) +
-          shown.map((p) => panel(p.backend, p.curves, unit, scenario.cluster)).join('\n'),
+      legend(policies.map((p) => p.policy)) +
+      shown.map((p) => panel(p.backend, p.curves, unit, scenario.cluster)).join('\n'),
   };
 }
 
@@ -74,7 +76,7 @@ function panel(
     (width) => options(curves, unit, width),
   );
   const slots = cluster.get(backend)?.slots ?? null;
-  const head = slots === null ? backend : `${backend} · ${numberText(slots)} slots`;
+  const head = slots === null ? backend : `${backend} · ${countText(slots, 'slot')}`;
   return `<h3>${escapeHtml(head)}</h3>${chart}<p class="note">Longest queue: ${peaks}</p>`;
 }
 
@@ -95,9 +97,9 @@ function options(curves: readonly Curve[], unit: TimeUnit, width: Width) {
         labelAnchor: 'right',
         labelArrow: 'right',
         ticks: narrow ? 5 : 10,
-        tickFormat: numberText,
+        tickFormat: tickText,
       }),
-      axisY({ label: 'Calls waiting', labelArrow: 'none', ticks: 5, tickFormat: numberText }),
+      axisY({ label: 'Calls waiting', labelArrow: 'none', ticks: 5, tickFormat: tickText }),
       ruleY([0], { strokeOpacity: 0.5 }),
       ...curves.map(({ policy, steps, longest: most }) =>
         line(steps, {
@@ -123,10 +125,11 @@ function changesOf(steps: readonly QueueStep[]): QueueStep[] {
 function unitOf(lengthMs: number): TimeUnit {
   if (lengthMs >= 4 * 3_600_000) return { name: 'h', ms: 3_600_000 };
   if (lengthMs >= 4 * 60_000) return { name: 'min', ms: 60_000 };
-  return { name: 's', ms: 1_000 };
+  if (lengthMs >= 4_000) return { name: 's', ms: 1_000 };
+  return { name: 'ms', ms: 1 };
 }
 
 function durationText(ms: number): string {
-  const unit = unitOf(ms);
+  const unit = unitOf(4 * ms);
   return `${numberText(Number((ms / unit.ms).toPrecision(2)))} ${unit.name}`;
 }

@@ -2,7 +2,7 @@
 import { axisX, dot, gridX, ruleX, ruleY, text, tickX } from '@observablehq/plot';
 import { type Span, spanOf } from './distribution.ts';
 import { drawing, type Figure, legend, type Width } from './figure.ts';
-import { numberText } from './html.ts';
+import { countText, numberText, tickText } from './html.ts';
 import { logTicks } from './log-ticks.ts';
 import { type Measured, type PolicyChoice, slowdownsOf } from './measure.ts';
 import { colourOf, strokeOf } from './palette.ts';
@@ -56,7 +56,7 @@ function options(
   const heads = apps.map((app) => {
     const runs = (rows.find((r) => r.app === app)?.count ?? 0) / seeds;
     const name = shortened(app, LONGEST_NAME[width]);
-    return { app, head: `${name} · ${numberText(runs)} ${runs === 1 ? 'run' : 'runs'}` };
+    return { app, head: `${name} · ${countText(runs, 'run')}` };
   });
   return {
     height: AXIS_PX + apps.length * (HEAD.length + policies.length) * ROW_PX,
@@ -74,7 +74,7 @@ function options(
         label: 'Slowdown, times the isolated time (logarithmic)',
         labelAnchor: 'right',
         labelArrow: 'right',
-        text: (t: number) => `${numberText(t)}×`,
+        text: (t: number) => `${tickText(t)}×`,
       }),
       text(heads, {
         fy: 'app',

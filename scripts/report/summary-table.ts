@@ -9,7 +9,8 @@ import { completionMs, type Measured, type PolicyChoice, type PolicyMeasure } fr
 interface Column {
   readonly title: string;
   readonly of: (result: SimResult) => number;
-  readonly text: (value: number) => string;
+  /** Of a value, or of the error of a value. */
+  readonly text: (value: number, ofValue?: number) => string;
   /** Of values to be compared with those of the base. */
   readonly relative?: true;
 }
@@ -101,7 +102,7 @@ function rowOf(
 ): string {
   const cells = columns.map((column) => {
     const { mean, error } = meanInterval(measure.results.map(column.of));
-    const interval = error === undefined ? '' : ` <small>±${column.text(error)}</small>`;
+    const interval = error === undefined ? '' : ` <small>±${column.text(error, mean)}</small>`;
     if (!column.relative || !base) return `<td>${column.text(mean)}${interval}</td>`;
     const change =
       base === measure ? '' : changeText(mean, meanInterval(base.results.map(column.of)).mean);

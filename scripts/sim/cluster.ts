@@ -7,18 +7,14 @@ import { InputError } from './trace.ts';
 
 const ms = z.number().min(0);
 
-const backend = z
-  .strictObject({
-    slots: z.int().min(1).nullable(),
-    prefill_ms_per_token: ms.optional(),
-    decode_ms_per_token: ms.optional(),
-    cold_start_ms: ms.optional(),
-    idle_timeout_ms: ms.optional(),
-  })
-  .refine((b) => b.cold_start_ms === undefined || b.idle_timeout_ms !== undefined, {
-    path: ['idle_timeout_ms'],
-    message: 'expected beside cold_start_ms',
-  });
+/** Without an idle timeout a backend that is warm once stays so. */
+const backend = z.strictObject({
+  slots: z.int().min(1).nullable(),
+  prefill_ms_per_token: ms.optional(),
+  decode_ms_per_token: ms.optional(),
+  cold_start_ms: ms.optional(),
+  idle_timeout_ms: ms.optional(),
+});
 
 const cluster = z.strictObject({ backends: z.record(z.string(), backend) });
 

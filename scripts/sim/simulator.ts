@@ -15,6 +15,8 @@ import { ColdState } from '../gpu/cold-state.ts';
 import { serviceMs } from '../gpu/service-model.ts';
 import type { Cluster, SimBackend } from './cluster.ts';
 import { EventHeap } from './event-heap.ts';
+import { type ForecastSample, ForecastSampler } from './forecast-sampler.ts';
+import { type Needs, oracleRule, wakeTimes } from './oracle.ts';
 import { srpt } from './srpt.ts';
 
 export interface SimOptions {
@@ -27,6 +29,8 @@ export interface SimOptions {
   readonly keepAliveMs?: number;
   /** Idle backends can be told to go cold before their idle timeout. */
   readonly release?: boolean;
+  /** Asks so often how likely each idle backend is needed, ms; for the calibration of forecasts. */
+  readonly forecastEveryMs?: number;
   /** Finished runs to learn from before the first arrival. */
   readonly history: readonly RecordedRun[];
   /** Told of each step: what the dispatcher heard and what it decided, at an instant. */
@@ -49,13 +53,18 @@ export interface SimResult {
   readonly runs: readonly SimRun[];
   readonly coldStarts: number;
   readonly coldWaitMs: number;
+  readonly coldWaitByBackend: ReadonlyMap<string, number>;
   /** By backend that can go cold. */
   readonly warmMs: ReadonlyMap<string, number>;
   readonly pings: number;
+  readonly forecasts: readonly ForecastSample[];
 }
 
-/** `talaria` wakes by `theta`, `paper` by `k`; `keep-alive` holds for `keepAliveMs` after a call. */
-export const PREWARM_MODES = ['off', 'keep-alive', 'paper', 'talaria'] as const;
+/**
+ * `talaria` wakes by `theta`, `paper` by `k`; `keep-alive` holds for `keepAliveMs` after a call;
+ * `oracle` knows the trace.
+ */
+export const PREWARM_MODES = ['off', 'keep-alive', 'paper', 'talaria', 'oracle'] as const;
 export type PrewarmMode = (typeof PREWARM_MODES)[number];
 /** The paper's K. */
 const PAPER_K = 0.5;
@@ -85,12 +94,33 @@ export function simulate(
   cluster: Cluster,
   options: SimOptions,
 ): SimResult {
-  return new Simulation(trace, cluster, options).run();
+  if (options.prewarm !== 'oracle') return new Simulation(trace, cluster, options).run();
+  const needs = needsOf(trace, cluster, options);
+  return new Simulation(trace, cluster, options, needs).run();
+}
+
+/** When each backend is used if nothing is ever cold. */
+function needsOf(trace: readonly RecordedRun[], cluster: Cluster, options: SimOptions): Needs {
+  const warm = new Map(
+    [...cluster].map(([name, { coldStartMs: _, idleTimeoutMs: __, ...rest }]) => [name, rest]),
+  );
+  const needs = new Map<string, number[]>();
+  const observe: Observer = (at, _events, effects) => {
+    for (const effect of effects) {
+      if (effect.type !== 'granted') continue;
+      const times = needs.get(effect.backend);
+      if (times) times.push(at);
+      else needs.set(effect.backend, [at]);
+    }
+  };
+  new Simulation(trace, warm, { ...options, prewarm: 'off', observe }).run();
+  return needs;
 }
 
 class Simulation {
   readonly #trace: readonly RecordedRun[];
   readonly #cluster: Cluster;
+  readonly #options: SimOptions;
   readonly #observe: Observer | undefined;
   readonly #heap = new EventHeap();
   readonly #dispatcher: Dispatcher;
@@ -101,12 +131,19 @@ class Simulation {
   #now = 0;
   #submitted = 0;
   #coldStarts = 0;
-  #coldWaitMs = 0;
+  readonly #coldWait = new Map<string, number>();
   #pings = 0;
+  readonly #samples: ForecastSampler;
 
-  constructor(trace: readonly RecordedRun[], cluster: Cluster, options: SimOptions) {
+  constructor(
+    trace: readonly RecordedRun[],
+    cluster: Cluster,
+    options: SimOptions,
+    needs: Needs = new Map(),
+  ) {
     this.#trace = trace;
     this.#cluster = cluster;
+    this.#options = options;
     this.#observe = options.observe;
     const clairvoyant = options.policy === 'srpt';
     const policy = srpt((id) => this.#running.get(id)?.remainingMs ?? 0);
@@ -115,14 +152,22 @@ class Simulation {
       {
         random: seededRandom(options.seed),
         ...(clairvoyant ? { policy } : {}),
-        ...ruleOf(options),
+        ...ruleOf(options, needs),
       },
       0,
     );
     for (const run of options.history) {
       this.#dispatcher.knowledge.learn(run, 0, this.#dispatcher.speeds);
     }
-    for (const [name, backend] of cluster) this.#cold.set(name, coldStateOf(backend));
+    this.#samples = new ForecastSampler(cluster, (backend, withinMs, at) =>
+      this.#dispatcher.needProbability(backend, withinMs, at),
+    );
+    for (const [name, backend] of cluster) {
+      this.#cold.set(name, coldStateOf(backend));
+      for (const at of wakeTimes(needs.get(name) ?? [], backend.coldStartMs ?? 0)) {
+        this.#heap.add(at, 'ping', () => this.#pending.push({ type: 'forecast', aheadMs: 0 }));
+      }
+    }
   }
 
   run(): SimResult {
@@ -136,6 +181,11 @@ class Simulation {
       };
       this.#running.set(run.run, running);
       this.#heap.add(run.arrival_ms, 'arrival', () => this.#submitVisit(running));
+    }
+    const { forecastEveryMs } = this.#options;
+    const lastMs = this.#trace.at(-1)?.arrival_ms ?? 0;
+    for (let at = 0; forecastEveryMs && at < lastMs; at += forecastEveryMs) {
+      this.#heap.add(at, 'ping', () => this.#samples.ask(at));
     }
     for (let at = this.#nextAt(); Number.isFinite(at); at = this.#nextAt()) {
       this.#now = at;
@@ -152,7 +202,8 @@ class Simulation {
         completedMs: this.#running.get(run.run)?.completedMs ?? Number.NaN,
       })),
       coldStarts: this.#coldStarts,
-      coldWaitMs: this.#coldWaitMs,
+      coldWaitMs: [...this.#coldWait.values()].reduce((sum, ms) => sum + ms, 0),
+      coldWaitByBackend: this.#coldWait,
       warmMs: new Map(
         [...this.#cluster]
           .filter(([, b]) => b.coldStartMs !== undefined)
@@ -163,6 +214,7 @@ class Simulation {
           }),
       ),
       pings: this.#pings,
+      forecasts: this.#samples.samples(lastMs),
     };
   }
 
@@ -179,6 +231,7 @@ class Simulation {
     if (!visit) return;
     running.outstanding = visit.calls.length;
     const final = running.visit === run.units.length - 1;
+    this.#samples.needed(visit.backend, this.#now);
     for (const record of visit.calls) {
       this.#submitted += 1;
       const callId = `c${this.#submitted}`;
@@ -224,7 +277,7 @@ class Simulation {
     if (!call || !cold) return;
     const wasCold = cold.stateAt(this.#now) === 'cold';
     const beginsAt = cold.touch(this.#now);
-    this.#coldWaitMs += beginsAt - this.#now;
+    this.#coldWait.set(backend, (this.#coldWait.get(backend) ?? 0) + beginsAt - this.#now);
     if (wasCold) {
       this.#coldStarts += 1;
       this.#tellWarm(backend, beginsAt);
@@ -291,12 +344,14 @@ class Simulation {
   }
 }
 
-function ruleOf(options: SimOptions): { prewarmRule?: PrewarmRule } {
+function ruleOf(options: SimOptions, needs: Needs): { prewarmRule?: PrewarmRule } {
   switch (options.prewarm) {
     case 'keep-alive':
       return { prewarmRule: keepAliveRule(options.keepAliveMs ?? KEEP_ALIVE_MS) };
     case 'paper':
       return { prewarmRule: paperRule(options.k ?? PAPER_K) };
+    case 'oracle':
+      return { prewarmRule: oracleRule(needs) };
     default:
       return {};
   }

@@ -1,5 +1,5 @@
 /**
- * Reads recorded runs (JSON Lines, one run a line). A line that is wrong is named with its number
+ * Reads recorded runs (JSON Lines, one run a line), or arrivals alone (CSV). A line that is wrong is named with its number
  * and the field, and nothing is guessed.
  */
 import { readFile } from 'node:fs/promises';
@@ -42,7 +42,28 @@ export async function readTrace(file: string): Promise<RecordedRun[]> {
   } catch (error) {
     throw new InputError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return parseTrace(text, file);
+  return file.endsWith('.csv') ? parseArrivals(text, file) : parseTrace(text, file);
+}
+
+/** An arrival trace: `timestamp_ms,input_tokens,output_tokens`, each row a run of one call to `llm`. */
+export function parseArrivals(text: string, file: string): RecordedRun[] {
+  const [head, ...rows] = text.trimEnd().split('\n');
+  const columns = ['timestamp_ms', 'input_tokens', 'output_tokens'];
+  if (head?.trim() !== columns.join(',')) {
+    throw new InputError(`${file}:1: expected the columns ${columns.join(',')}`);
+  }
+  return rows.map((row, i) => {
+    const cells = row.split(',');
+    const values = columns.map((column, c) => {
+      const value = Number(cells[c]?.trim() || Number.NaN);
+      if (value >= 0 && value < Infinity) return value;
+      throw new InputError(`${file}:${i + 2}: ${column}: expected a number of 0 or more`);
+    });
+    const [arrival_ms = 0, input_tokens = 0, output_tokens = 0] = values;
+    const calls = [{ input_tokens, output_tokens }];
+    const run = `r${i + 1}`;
+    return { run, app: 'arrivals', arrival_ms, units: [{ unit: 'call', backend: 'llm', calls }] };
+  });
 }
 
 export function parseTrace(text: string, file: string): RecordedRun[] {

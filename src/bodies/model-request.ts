@@ -11,6 +11,8 @@ export interface ModelRequest {
   readonly text: string;
   readonly model: string;
   readonly stream: boolean;
+  /** The client gave a priority of its own. */
+  readonly hasPriority: boolean;
   /** The client asked for usage in its stream. */
   readonly wantsUsage: boolean;
   readonly hasStreamOptions: boolean;
@@ -56,6 +58,7 @@ export function parseModelRequest(text: string, api: ModelApi): Outcome<{ reques
       text,
       model: body.model,
       stream: api.streams === true && body.stream === true,
+      hasPriority: Object.hasOwn(body, 'priority'),
       wantsUsage: body.stream_options?.include_usage === true,
       hasStreamOptions: body.stream_options != null,
       inputTokens: Math.ceil(promptChars(body) / CHARS_PER_TOKEN),

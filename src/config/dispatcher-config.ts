@@ -1,6 +1,8 @@
 /** From a tenant's configuration, what the dispatcher has to know of it. */
 import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../core/demand.ts';
 import type { BackendSpec, DispatcherConfig } from '../core/dispatcher-config.ts';
+import { ADAPTERS } from '../endpoints/registry.ts';
+import { prewarmOf, tenantBudget } from './prewarm-settings.ts';
 import { type BackendConfig, endpointId, type TenantConfig } from './schema.ts';
 
 /** What is learned of an application's pauses never ends a run sooner, ms. */
@@ -14,6 +16,7 @@ export function toDispatcherConfig(config: TenantConfig): DispatcherConfig {
     runSilenceMs: config.runSilenceMs,
     leastSilenceMs: Math.min(LEAST_SILENCE_MS, config.runSilenceMs),
     runCalls: config.limits.runCalls,
+    prewarmBudget: tenantBudget(config.prewarm),
     weights: Object.fromEntries(
       Object.entries(config.applications).map(([app, { weight }]) => [app, weight]),
     ),
@@ -33,6 +36,8 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
             coldStart: {
               estimateMs: e.coldStart.estimateMs,
               idleTimeoutMs: e.coldStart.idleTimeoutMs,
+              releasable: e.coldStart.releasePath !== undefined || 'sleep' in ADAPTERS[e.kind],
+              slowStart: e.coldStart.slowStart,
             },
           }
         : {}),
@@ -44,6 +49,7 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
     whileCold: backend.whileCold,
     // A tool's calls are measured in milliseconds as they are.
     speed: backend.speed ?? (backend.models.length > 0 ? ASSUMED_LLM_SPEED : SERVICE_SPEED),
-    prewarm: backend.prewarm ?? config.prewarm,
+    prewarm: prewarmOf(config.prewarm, backend.prewarm),
+    failover: backend.fallback !== undefined,
   };
 }

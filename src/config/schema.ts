@@ -5,14 +5,14 @@
  */
 import { z } from 'zod';
 import { POLICY_NAMES } from '../core/policies/registry.ts';
-import { type Problem, problemsOf } from '../problem.ts';
-import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
+import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
+import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
+import { prewarm } from './prewarm-settings.ts';
 
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"');
 const milliseconds = z.int().min(1).max(86_400_000);
-const probability = z.number().min(0).max(1);
 
 export const TENANT_NAME = name;
 
@@ -23,6 +23,10 @@ const coldStart = z.strictObject({
   idleTimeoutMs: milliseconds.default(60_000),
   /** Path for a POST that wakes it, from the URL's root; without it a one-token completion does. */
   wakePath: z.string().startsWith('/').optional(),
+  /** Path for a POST that has it go cold; without it nobody but its platform does. */
+  releasePath: z.string().startsWith('/').optional(),
+  /** Few calls are let in when it has just woken, then more. */
+  slowStart: z.boolean().default(true),
 });
 
 const endpoint = z.strictObject({
@@ -31,11 +35,29 @@ const endpoint = z.strictObject({
   url: z.string().max(2048),
   /** Calls at a time. */
   slots: z.int().min(1).max(100_000).default(8),
-  /** Name of the Worker secret that holds its key, sent as a bearer token. */
-  auth: z.strictObject({ secret: z.string().regex(/^[A-Z][A-Z0-9_]*$/) }).optional(),
+  /** The platform that it runs on. */
+  kind: z.enum(ENDPOINT_KINDS).default('openai-generic'),
+  /** Where the platform's management API tells how it stands (Baseten). */
+  statusUrl: z.string().max(2048).optional(),
+  /** Name of the Worker secret that holds its key, and how it is sent. */
+  auth: z
+    .strictObject({
+      secret: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
+      header: z.enum(['authorization', 'x-api-key', 'api-key']).default('authorization'),
+      /** Before the key; empty for the key alone. */
+      scheme: z
+        .string()
+        .regex(/^[A-Za-z-]{0,32}$/)
+        .default('Bearer'),
+    })
+    .optional(),
+  /** Pass the rank on as the engine's own priority; an engine that is not told so refuses it. */
+  priority: z.enum(PRIORITY_STYLES).optional(),
   coldStart: coldStart.optional(),
   /** Ask for usage in streams where the client did not. Off for servers that refuse the field. */
   includeUsage: z.boolean().default(true),
+  /** It is a vLLM that tells of its own queue in a header when it is asked to. */
+  loadMetrics: z.boolean().default(false),
 });
 
 const queue = z.strictObject({
@@ -52,12 +74,6 @@ const timeouts = z.strictObject({
   totalMs: milliseconds.default(900_000),
 });
 
-const prewarm = z.strictObject({
-  mode: z.enum(['off', 'dry-run', 'on']).default('on'),
-  /** Probability of need from which warming pays. */
-  theta: probability.default(0.25),
-});
-
 const backend = z.strictObject({
   /** Models that it serves, as clients name them. */
   models: z.array(z.string().min(1).max(256)).default([]),
@@ -67,8 +83,12 @@ const backend = z.strictObject({
   timeouts: timeouts.prefault({}),
   /** Speed assumed until calls have told, in ms a token; usual for one GPU where absent. */
   speed: z.strictObject({ inputMs: z.number().min(0), outputMs: z.number().min(0.001) }).optional(),
-  /** Instead of the tenant's. */
+  /** Instead of the tenant's, field by field; the budget is beside the tenant's. */
   prewarm: prewarm.optional(),
+  /** The backend that serves its calls while it cannot. */
+  fallback: name.optional(),
+  /** A stream that waits for so long is begun, and kept alive with comments. */
+  queueCommentsAfterMs: milliseconds.default(10_000),
 });
 
 /** A minute, for one key; without limit where absent. */
@@ -121,58 +141,15 @@ const tenant = z.strictObject({
   keys: z.array(keyHash).max(1_000).optional(),
 });
 
+/** As a client writes it. */
+export const tenantSchema = tenant;
+
 export type TenantConfig = z.infer<typeof tenant>;
 export type KeyHash = z.infer<typeof keyHash>;
 export type BackendConfig = TenantConfig['backends'][string];
 export type EndpointConfig = BackendConfig['endpoints'][number];
 
-export type ParsedConfig =
-  | { readonly ok: true; readonly config: TenantConfig }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
-
-/** Checks a configuration and fills in the defaults. */
-export function parseTenantConfig(input: unknown, rules: UrlRules): ParsedConfig {
-  const parsed = tenant.safeParse(input);
-  if (!parsed.success) return { ok: false, problems: problemsOf(parsed.error) };
-  const problems = [...crossCheck(parsed.data, rules)];
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, config: parsed.data };
-}
-
 /** An endpoint's name within its backend. */
 export function endpointId(config: EndpointConfig): string {
   return config.name ?? config.url;
-}
-
-function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<Problem> {
-  const backendOfModel = new Map<string, string>();
-  for (const [backendName, b] of Object.entries(config.backends)) {
-    if (backendName === 'client') {
-      yield {
-        param: 'backends.client',
-        message: 'the name "client" is taken: units of the client',
-      };
-    }
-    for (const [i, model] of b.models.entries()) {
-      const other = backendOfModel.get(model);
-      if (other !== undefined) {
-        const param = `backends.${backendName}.models[${i}]`;
-        yield { param, message: `model "${model}" is served by backend "${other}" already` };
-      }
-      backendOfModel.set(model, backendName);
-    }
-    const ids = new Set<string>();
-    for (const [i, e] of b.endpoints.entries()) {
-      const at = `backends.${backendName}.endpoints[${i}]`;
-      const problem = endpointUrlProblem(e.url, rules);
-      if (problem) yield { param: `${at}.url`, message: problem };
-      if (e.auth?.secret === 'ADMIN_TOKEN') {
-        const message = "the administrator's token is no key of an endpoint";
-        yield { param: `${at}.auth.secret`, message };
-      }
-      if (ids.has(endpointId(e))) {
-        yield { param: `${at}.name`, message: `"${endpointId(e)}" is named twice in this backend` };
-      }
-      ids.add(endpointId(e));
-    }
-  }
 }

@@ -6,7 +6,8 @@
 import { z } from 'zod';
 import type { Problem } from '../problem.ts';
 import type { TenantDocument } from '../protocol.ts';
-import { parseTenantConfig, type TenantConfig } from './schema.ts';
+import { parseTenantConfig } from './parse.ts';
+import type { TenantConfig } from './schema.ts';
 
 /** How long an isolate believes what it read, ms. A revoked key is refused by the object at once. */
 const BELIEVED_MS = 10_000;

@@ -164,8 +164,8 @@ export class ApplicationModel {
       if (inMs < Infinity) ever += 1;
       if (inMs <= withinMs) within += 1;
     }
-    if (possible === 0) return { within: 0, ever: 0 };
-    return { within: within / possible, ever: ever / possible };
+    // One more that did not, or a few samples that all did would make the need certain.
+    return { within: within / (possible + 1), ever: ever / (possible + 1) };
   }
 
   /**

@@ -9,8 +9,14 @@ import { RecentGaps } from './recent-gaps.ts';
 import { RisingRate } from './rising-rate.ts';
 import { WeekProfile, type WeekSnapshot } from './week-profile.ts';
 
-/** Weight of the rate, in gaps as long as the present one. */
-const RATE_WEIGHT = 4;
+/**
+ * Weight of the rate, in gaps as long as the present one: much where arrivals come at random, since
+ * then the rate says all and a hundred gaps are noise; little where they come in bursts, or by a clock.
+ */
+const LEAST_RATE_WEIGHT = 4;
+const RANDOM_RATE_WEIGHT = 100;
+/** Distance of the squared coefficient of variation from 1 at which that is no longer believed. */
+const RANDOM_WITHIN = 0.5;
 /** A silence that the rate gave so small a chance refutes it; below ten times that it is doubted. */
 const REFUTED = 0.01;
 
@@ -51,7 +57,8 @@ export class Arrivals {
     const elapsedMs = Math.max(0, now - this.#lastAt);
     const { beyond, within } = this.#gaps.beyond(elapsedMs, withinMs);
     const byRate = this.#byRate(now, elapsedMs, withinMs);
-    return (within + RATE_WEIGHT * byRate) / (beyond + RATE_WEIGHT);
+    const weight = this.#rateWeight();
+    return (within + weight * byRate) / (beyond + weight);
   }
 
   /**
@@ -60,6 +67,11 @@ export class Arrivals {
    */
   crowd(pauseMs: number, coldStartMs: number): number {
     return this.#gaps.crowd(pauseMs, coldStartMs);
+  }
+
+  /** Probability of an arrival in so long from a time on, by what is usual at that hour alone. */
+  usualProbability(at: number, withinMs: number): number {
+    return 1 - Math.exp((-(this.#week.ratePerSec(at) ?? 0) * withinMs) / 1_000);
   }
 
   /** Expected arrivals in a second, by the recent rate. */
@@ -88,6 +100,13 @@ export class Arrivals {
     for (const gapMs of from.gapsMs) this.#gaps.add(gapMs);
     this.#lastAt = from.lastAt;
     this.#week.restore(from.week);
+  }
+
+  #rateWeight(): number {
+    const { dispersion } = this.#gaps;
+    if (dispersion === undefined) return LEAST_RATE_WEIGHT;
+    const off = (dispersion - 1) / RANDOM_WITHIN;
+    return LEAST_RATE_WEIGHT + RANDOM_RATE_WEIGHT / (1 + off ** 4);
   }
 
   #byRate(now: number, elapsedMs: number, withinMs: number): number {

@@ -8,14 +8,19 @@ import type { CallResult } from './call-result.ts';
 import type { BackendSpec } from './dispatcher-config.ts';
 import { Endpoint } from './endpoint.ts';
 import type { LiveCall } from './live-run.ts';
+import { RetryBudget } from './retry-budget.ts';
 import { ServiceAccounts } from './service-accounts.ts';
 import type { WaitingLine } from './waiting-line.ts';
+
+/** More than any preference. */
+const AVOIDED = 10;
 
 export class Backend {
   readonly name: string;
   readonly endpoints = new Map<string, Endpoint>();
   readonly arrivals: Arrivals;
   readonly speed: BackendSpeed;
+  readonly retries = new RetryBudget();
   /** Kept where the policy shares by application. */
   readonly accounts = new ServiceAccounts();
   line: WaitingLine;
@@ -59,14 +64,35 @@ export class Backend {
     for (const [id, endpoint] of this.endpoints) this.#drain(id, endpoint);
   }
 
-  /** The endpoint that the next call goes to: the warm one with the largest share of free slots. */
-  pick(now: number): Endpoint | undefined {
+  /**
+   * The endpoint that the next call goes to: the warm one with the largest share of free slots; one
+   * that failed the call before only where no other can take it.
+   */
+  pick(now: number, avoid?: ReadonlySet<string>): Endpoint | undefined {
     let best: Endpoint | undefined;
+    let bestScore = -Infinity;
     for (const endpoint of this.endpoints.values()) {
       if (!this.#accepts(endpoint, now)) continue;
-      if (!best || preference(endpoint) > preference(best)) best = endpoint;
+      const score = preference(endpoint) - (avoid?.has(endpoint.spec.id) ? AVOIDED : 0);
+      if (score > bestScore) [best, bestScore] = [endpoint, score];
     }
     return best;
+  }
+
+  /** True where no endpoint can be used now or woken: all are left alone after faults. */
+  isDown(now: number): boolean {
+    for (const { state, breaker } of this.endpoints.values()) {
+      if (state !== 'draining' && breaker.stateAt(now) !== 'open') return false;
+    }
+    return true;
+  }
+
+  /** True where a call can go on after an attempt that failed: some endpoint has not failed it. */
+  hasOther(avoid: ReadonlySet<string>): boolean {
+    for (const { state, spec } of this.endpoints.values()) {
+      if (state !== 'draining' && !avoid.has(spec.id)) return true;
+    }
+    return false;
   }
 
   get running(): number {
@@ -84,10 +110,26 @@ export class Backend {
     return slots;
   }
 
+  /** Slots of what is up or coming. */
+  get upSlots(): number {
+    let slots = 0;
+    for (const { state, spec } of this.endpoints.values()) {
+      if (state === 'warm' || state === 'warming') slots += spec.slots;
+    }
+    return slots;
+  }
+
   /** True where some endpoint answers calls now, whether or not it has a free slot. */
   get isWarm(): boolean {
     for (const endpoint of this.endpoints.values()) if (endpoint.state === 'warm') return true;
     return false;
+  }
+
+  /** When a call that was sent at a time began or will begin to be served, as far as is known. */
+  servingFrom(sentAt: number): number {
+    let readyAt = Infinity;
+    for (const endpoint of this.endpoints.values()) readyAt = Math.min(readyAt, endpoint.readyAt);
+    return Number.isFinite(readyAt) ? Math.max(sentAt, readyAt) : sentAt;
   }
 
   get canGoCold(): boolean {
@@ -144,9 +186,9 @@ export class Backend {
     let due = Infinity;
     for (const endpoint of this.endpoints.values()) {
       due = Math.min(due, endpoint.changesAt);
-      if (this.line.size > 0 && endpoint.restsUntil > now) {
-        due = Math.min(due, endpoint.restsUntil);
-      }
+      if (this.line.size === 0) continue;
+      if (endpoint.restsUntil > now) due = Math.min(due, endpoint.restsUntil);
+      due = Math.min(due, endpoint.opensAt(now));
     }
     return due;
   }
@@ -174,7 +216,7 @@ export class Backend {
   #accepts(endpoint: Endpoint, now: number): boolean {
     if (endpoint.isReady(now)) return true;
     if (this.spec.whileCold === 'hold' || endpoint.state === 'draining') return false;
-    return endpoint.state !== 'warm' && endpoint.free > 0 && now >= endpoint.restsUntil;
+    return endpoint.state !== 'warm' && endpoint.free > 0 && endpoint.breaker.admits(now);
   }
 
   #drain(id: string, endpoint: Endpoint): void {

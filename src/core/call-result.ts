@@ -9,6 +9,12 @@ export interface CallResult {
   readonly endpointFault: boolean;
   /** The endpoint said that it is not up yet. */
   readonly cold: boolean;
+  /** The endpoint said that it is overloaded. */
+  readonly busy?: boolean;
+  /** And how long it wants to be left alone, ms. */
+  readonly retryAfterMs?: number;
+  /** Calls that wait inside the endpoint's engine, where it tells. */
+  readonly queuedThere?: number;
   /** Counts that the endpoint gave; absent where it gave none. */
   readonly inputTokens?: number;
   readonly outputTokens?: number;

@@ -20,6 +20,8 @@ const URGENT_SHARE = 0.8;
  * its visits, estimates are means, and one giant run must not push twenty small ones aside.
  */
 const COUNTED_SHARE = 0.15;
+/** And at least so many slots, where there are: with few, hardly a run would fit by itself. */
+const COUNTED_SLOTS = 2;
 /** The choice among more runs than this is made anew only so often, ms. */
 const MANY_RUNS = 200;
 const CHOOSE_EVERY_MS = 100;
@@ -51,7 +53,7 @@ export class DeadlineLine extends WaitingLine {
   }
 
   override take(room: Room): Taken | undefined {
-    const limited = room.urgentRunning >= URGENT_SHARE * room.slots;
+    const limited = room.urgentRunning >= urgentSlots(room.slots);
     // The share is for others' sake: where nobody else waits, it binds nobody.
     if (this.#timings.size > 0 && !(limited && this.hasOthers)) {
       const run = this.#mostUrgent(room);
@@ -90,15 +92,21 @@ export class DeadlineLine extends WaitingLine {
       .filter(([, { latestStartAt, lostAt }]) => latestStartAt <= now && now < lostAt)
       .sort(([, a], [, b]) => a.deadlineAt - b.deadlineAt);
     const chosen = new OrderedQueue<LiveRun>();
+    const counted = Math.min(slots, Math.max(COUNTED_SLOTS, COUNTED_SHARE * slots));
     let workMs = 0;
     for (const [i, [run, timing]] of urgent.entries()) {
       chosen.set(run, -timing.workMs, i);
       workMs += timing.workMs;
-      while (workMs > COUNTED_SHARE * slots * (timing.deadlineAt - now) && chosen.size > 0) {
+      while (workMs > counted * (timing.deadlineAt - now) && chosen.size > 0) {
         workMs += chosen.peekKey();
         chosen.pop();
       }
     }
     return urgent.flatMap(([run]) => (chosen.keyOf(run) === undefined ? [] : [run]));
   }
+}
+
+/** Of a few slots one is left to the others; a single one goes to whoever is urgent. */
+function urgentSlots(slots: number): number {
+  return Math.max(1, Math.min(URGENT_SHARE * slots, slots - 1));
 }

@@ -10,7 +10,13 @@ import type { RecordedRun } from './recorded-run.ts';
 
 export type DispatchEvent =
   | { readonly type: 'submitted'; readonly call: CallRequest }
-  | { readonly type: 'ended'; readonly callId: string; readonly result: CallResult }
+  /** `again`: nothing of an answer has reached the client, who would rather have another attempt. */
+  | {
+      readonly type: 'ended';
+      readonly callId: string;
+      readonly result: CallResult;
+      readonly again?: boolean;
+    }
   | { readonly type: 'cancelled'; readonly callId: string }
   | { readonly type: 'renewed'; readonly callId: string }
   | {
@@ -41,6 +47,8 @@ export type RefusalCode =
   | 'run_calls_exceeded'
   | 'queue_timeout'
   | 'backend_warming'
+  /** No endpoint can be used now, and there is another backend to go to. */
+  | 'backend_down'
   | 'backend_removed';
 
 export interface Granted {
@@ -89,9 +97,25 @@ export type Effect =
       readonly wake: Wake;
       /** Only recorded: prewarming is in dry-run. */
       readonly dryRun: boolean;
+      /** After so long without an answer it is given up, ms. */
+      readonly patienceMs: number;
+    }
+  /** The forecast asks for a wake that the day's budget does not allow: only recorded. */
+  | {
+      readonly type: 'over-budget';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly wake: Wake;
     }
   /** An idle endpoint that can be told so is to go cold. */
-  | { readonly type: 'release'; readonly backend: string; readonly endpoint: string }
+  | {
+      readonly type: 'release';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly at: number;
+      readonly reason: string;
+      readonly probability: number;
+    }
   | {
       readonly type: 'wake-ended';
       readonly backend: string;

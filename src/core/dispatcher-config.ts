@@ -2,6 +2,7 @@
 import type { Speed } from './demand.ts';
 import type { EndpointSpec } from './endpoint.ts';
 import type { PolicyName } from './policies/registry.ts';
+import type { BudgetLimits } from './prewarm-budget.ts';
 
 export interface BackendSpec {
   readonly endpoints: readonly EndpointSpec[];
@@ -20,6 +21,8 @@ export interface BackendSpec {
   /** Speed assumed until calls have told. */
   readonly speed: Speed;
   readonly prewarm: PrewarmSpec;
+  /** There is a backend to fall back on: calls do not wait for endpoints that are all left alone. */
+  readonly failover?: boolean;
 }
 
 export interface PrewarmSpec {
@@ -27,6 +30,10 @@ export interface PrewarmSpec {
   readonly mode: 'off' | 'dry-run' | 'on';
   /** Probability of need from which warming pays: c / (c + v). */
   readonly theta: number;
+  /** In money; nothing is counted in money where it is absent. */
+  readonly pricePerWarmSecond?: number;
+  /** What pings ahead of need may cost a day, at this backend. */
+  readonly budget?: BudgetLimits;
 }
 
 export interface DispatcherConfig {
@@ -34,6 +41,8 @@ export interface DispatcherConfig {
   /** Weight of arrival in the key: 0 is the pure policy, more bounds waits more tightly. */
   readonly alpha: number;
   readonly backends: Readonly<Record<string, BackendSpec>>;
+  /** What pings ahead of need may cost a day, at all backends together; without limit if absent. */
+  readonly prewarmBudget?: BudgetLimits;
   /** Priority of an application: its rank is divided by it. 1 where not named. */
   readonly weights: Readonly<Record<string, number>>;
   /** Time that a lease lasts without being renewed, ms. */

@@ -17,11 +17,14 @@ import type { CallRequest, Lease, LiveCall, LiveRun } from './live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
 import type { Standing } from './overtaking.ts';
 import type { Policy } from './policy.ts';
+import type { PrewarmAccounts } from './prewarm-accounts.ts';
+import type { BackendOutlook } from './prewarm-outlook.ts';
 import type { PrewarmRule } from './prewarm-rule.ts';
-import { Prewarmer } from './prewarmer.ts';
+import { coldWaitOf, Prewarmer } from './prewarmer.ts';
 import type { Random } from './random.ts';
 import { Ranking } from './ranking.ts';
 import type { CallRecord } from './recorded-run.ts';
+import { goesOn } from './retry.ts';
 import { RunRegister } from './run-register.ts';
 import type { Taken } from './waiting-line.ts';
 
@@ -93,6 +96,7 @@ export class Dispatcher {
     this.#effects = effects;
     if (now < this.#now) this.#turnBack(now);
     this.#now = now;
+    this.accounts.elapse(now);
     for (const event of events) this.#apply(event, now);
     const overdue = this.#pass(now);
     for (const backend of this.backends.values()) this.#dispatch(backend, now);
@@ -107,6 +111,21 @@ export class Dispatcher {
     let due = Math.min(this.#limits.peekKey(), this.register.dueAt, this.#prewarmer.dueAt);
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
+  }
+
+  /** What prewarming costs and brings. */
+  get accounts(): PrewarmAccounts {
+    return this.#prewarmer.accounts;
+  }
+
+  /** What would be decided for each backend now, and why. */
+  prewarmOutlook(now: number): BackendOutlook[] {
+    return this.#prewarmer.outlook(now);
+  }
+
+  /** P(a call needs a backend within a time), of one at which none waits or runs now. */
+  needProbability(backend: string, withinMs: number, now: number): number | undefined {
+    return this.#prewarmer.needProbability(backend, withinMs, now);
   }
 
   call(callId: string): LiveCall | undefined {
@@ -167,7 +186,7 @@ export class Dispatcher {
       case 'submitted':
         return this.#submit(event.call, now);
       case 'ended':
-        return this.#end(event.callId, event.result, now);
+        return this.#end(event.callId, event.result, event.again ?? false, now);
       case 'cancelled':
         return this.#cancel(event.callId, now);
       case 'renewed':
@@ -208,6 +227,9 @@ export class Dispatcher {
     }
     const backend = this.backends.get(request.backend);
     if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
+    if (backend.spec.failover && backend.isDown(now)) {
+      return this.#refuse(callId, 'backend_down', 1_000);
+    }
     const goesAtOnce = backend.line.size === 0 && backend.pick(now) !== undefined;
     if (!goesAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
@@ -220,6 +242,12 @@ export class Dispatcher {
     this.#calls.set(callId, call);
     if (call.visit.fanOut === 1) this.#prewarmer.needed(call, now);
     this.#ranking.arriving(request.app, backend);
+    backend.retries.earn();
+    this.#wait(call, backend, now);
+  }
+
+  #wait(call: LiveCall, backend: Backend, now: number): void {
+    const { request } = call;
     backend.line.add(call);
     // The wait counts from the first submission, so asking again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
@@ -227,17 +255,21 @@ export class Dispatcher {
     this.#prewarmer.askSoon(now);
   }
 
-  #end(callId: string, result: CallResult, now: number): void {
+  #end(callId: string, result: CallResult, again: boolean, now: number): void {
     const call = this.#calls.get(callId);
     if (!call?.lease) return;
+    const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
-    if (result.cold) endpoint?.becameCold();
-    if (result.outcome === 'ok') endpoint?.succeeded(now);
-    else if (result.endpointFault) endpoint?.failed(now);
+    endpoint?.heard(result, call.lease.grantedAt, now);
     const backend = this.backends.get(call.request.backend);
+    if (again && backend && goesOn(call, backend, result, id)) {
+      call.lease = undefined;
+      if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
+      return this.#wait(call, backend, now);
+    }
     // Its slot is free again, and counted for it.
     const atEnd = (endpoint?.inFlight ?? 0) + 1;
-    backend?.observe(result, call, call.lease.endpoint, (call.concurrency + atEnd) / 2);
+    backend?.observe(result, call, id, (call.concurrency + atEnd) / 2);
     const record = recordOf(call.request, result);
     if (backend && record) {
       const { output } = demandOf(record, backend.speed.value);
@@ -272,11 +304,7 @@ export class Dispatcher {
     const id = call.lease?.endpoint ?? '';
     const backend = this.backends.get(call.request.backend);
     const endpoint = backend?.endpoints.get(id);
-    if (endpoint) {
-      endpoint.inFlight -= 1;
-      endpoint.lastActiveAt = now;
-      endpoint.lastServedAt = now;
-    }
+    endpoint?.released(now);
     if (backend && call.urgent) backend.urgentRunning -= 1;
     backend?.settle(id);
     if (backend?.removed && backend.endpoints.size === 0) this.backends.delete(backend.name);
@@ -309,7 +337,9 @@ export class Dispatcher {
       for (const [id, endpoint] of backend.endpoints) {
         const was = endpoint.state;
         endpoint.pass(now);
-        if (endpoint.state !== was) this.#prewarmer.changed(backend.name, id, was, this.#effects);
+        if (endpoint.state !== was) {
+          this.#prewarmer.changed(backend.name, id, was, now, this.#effects);
+        }
       }
     }
     const overdue: LiveCall[] = [];
@@ -346,16 +376,20 @@ export class Dispatcher {
       const { slots, urgentRunning } = backend;
       const next = endpoint && backend.line.take({ now, slots, urgentRunning });
       if (!endpoint || !next) break;
-      this.#grant(next, backend, endpoint, now);
+      const { avoid } = next.call;
+      this.#grant(next, backend, (avoid && backend.pick(now, avoid)) ?? endpoint, now);
+    }
+    if (backend.spec.failover && backend.line.size > 0 && backend.isDown(now)) {
+      this.#refuseAll(backend, 'backend_down', now);
     }
     this.#prewarmer.wakeForDemand(backend, now, this.#effects);
   }
 
   #grant({ call, key, urgent }: Taken, backend: Backend, endpoint: Endpoint, now: number): void {
-    endpoint.inFlight += 1;
+    endpoint.granted(now);
     call.urgent = urgent;
+    call.attempts += 1;
     if (urgent) backend.urgentRunning += 1;
-    endpoint.lastActiveAt = now;
     this.#prewarmer.granted(backend, endpoint, call, now, this.#effects);
     const { leaseMs: lengthMs } = this.#config;
     const lease: Lease = {
@@ -371,9 +405,18 @@ export class Dispatcher {
     this.#ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
     const standing = this.#ranking.standing(call.run, key);
     // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
-    const coldMs = call.metCold ? Math.max(0, endpoint.warmSince - call.request.arrivedAt) : 0;
+    const coldMs = coldWaitOf(call, endpoint);
     const endpointState = endpoint.state;
     this.#emit(grantEffect(call, lease, { ...standing, coldMs, endpointState }));
+  }
+
+  /** Whoever waits for the backend is told that it is in vain. */
+  #refuseAll(backend: Backend, code: RefusalCode, now: number): void {
+    for (const call of [...backend.line.calls()]) {
+      backend.line.remove(call);
+      this.#refuse(call.request.callId, code, code === 'backend_down' ? 1_000 : 0);
+      this.#settle(call, undefined, now);
+    }
   }
 
   #refuse(callId: string, code: RefusalCode, retryAfterMs: number): void {
@@ -393,6 +436,7 @@ export class Dispatcher {
       if (!Object.hasOwn(config.backends, name)) this.#retire(backend, now);
     }
     for (const [name, spec] of Object.entries(config.backends)) this.#adopt(name, spec, now);
+    this.accounts.configure(config.prewarmBudget ?? {}, now);
   }
 
   #adopt(name: string, spec: BackendSpec, now: number): void {
@@ -411,18 +455,14 @@ export class Dispatcher {
 
   /** A backend that is configured no more: its waiting calls are refused, its running ones end. */
   #retire(backend: Backend, now: number): void {
-    for (const call of [...backend.line.calls()]) {
-      backend.line.remove(call);
-      this.#refuse(call.request.callId, 'backend_removed', 0);
-      this.#settle(call, undefined, now);
-    }
+    this.#refuseAll(backend, 'backend_removed', now);
     backend.remove();
     if (backend.endpoints.size === 0) this.backends.delete(backend.name);
   }
 }
 
 function doubtedAt({ expiresAt, lengthMs }: Lease): number {
-  return expiresAt - lengthMs * DOUBTED_BEFORE;
+  return expiresAt === Infinity ? Infinity : expiresAt - lengthMs * DOUBTED_BEFORE;
 }
 
 function grantEffect(

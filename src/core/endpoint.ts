@@ -4,13 +4,26 @@
  * dispatcher's own count of granted slots is the only load it believes: scraped gauges are late.
  */
 
+import type { CallResult } from './call-result.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
+import { EffectiveSlots } from './effective-slots.ts';
+import { LearnedIdle, MOST_GROWTH } from './learned-idle.ts';
+import { nextOpeningMs, openSlots } from './slow-start.ts';
+
+/** After an answer of "loading" without a time, ms. */
+const LOADING_PAUSE_MS = 1_000;
+/** After an answer of "overloaded" while no other call of ours ran there, ms. */
+const BUSY_PAUSE_MS = 500;
+
 export interface ColdStartSpec {
   /** Assumed time from a wake until it answers, in ms, until wakes have been seen. */
   readonly estimateMs: number;
-  /** Time without calls after which the platform lets it go cold, in ms. */
+  /** Time without calls after which the platform lets it go cold, in ms, until that was seen. */
   readonly idleTimeoutMs: number;
   /** It can be told to go cold before that. */
   readonly releasable?: boolean;
+  /** Few calls are let in when it has just woken, then more (slow-start.ts). */
+  readonly slowStart?: boolean;
 }
 
 export interface EndpointSpec {
@@ -37,6 +50,8 @@ export interface Wake {
   readonly reason: string;
   /** Probability of need that the forecast gave; 1 for demand. */
   readonly probability: number;
+  /** When the endpoint would have gone cold without it, epoch ms; absent where it was cold. */
+  readonly coldAt?: number;
 }
 
 /** What survives a restart. */
@@ -44,16 +59,16 @@ export interface EndpointSnapshot {
   readonly state: EndpointState;
   readonly lastActiveAt: number;
   readonly coldStartsMs: readonly number[];
+  /** Idle timeout as it was learned, ms; absent until something was seen of it. */
+  readonly idleTimeoutMs?: number;
 }
 
 const COLD_STARTS_KEPT = 20;
-/** Failures in a row after which an endpoint is left alone for a while. */
-const FAILURES_TO_REST = 3;
-const FIRST_REST_MS = 500;
-const LONGEST_REST_MS = 30_000;
 /** A wake that is not answered within so many estimates is given up. */
 const WAKE_PATIENCE = 4;
 const LEAST_WAKE_PATIENCE_MS = 60_000;
+/** A wake that is answered within this share of a cold start found the endpoint warm. */
+const NOT_COLD_SHARE = 0.2;
 
 export class Endpoint {
   spec: EndpointSpec;
@@ -66,10 +81,16 @@ export class Endpoint {
   warmSince: number;
   /** The wake that is under way, or whose outcome is not known yet. */
   wake: Wake | undefined;
-  /** Not to be used before this time: it failed several times in a row. */
-  restsUntil = 0;
-  #failures = 0;
+  readonly breaker = new CircuitBreaker();
+  readonly #effective = new EffectiveSlots();
   #coldStartsMs: number[] = [];
+  readonly #idle = new LearnedIdle();
+  /** Time without calls before the present ones, or before the wake, ms. */
+  #idleMs = 0;
+  /** It is thought cold only since nothing came for its idle timeout. */
+  #presumedCold = false;
+  /** Calls served since it woke, while it is given few. */
+  #servedSlowly: number | undefined;
 
   constructor(spec: EndpointSpec, now: number) {
     this.spec = spec;
@@ -80,12 +101,73 @@ export class Endpoint {
   }
 
   get free(): number {
-    return this.spec.slots - this.inFlight;
+    return this.#effective.of(this.spec.slots) - this.inFlight;
   }
 
   /** True where a call sent now would be served at once. */
   isReady(now: number): boolean {
-    return this.state === 'warm' && this.free > 0 && now >= this.restsUntil;
+    return this.state === 'warm' && this.#opensAt(now) <= now && this.breaker.admits(now);
+  }
+
+  /** Not to be used before this time, epoch ms: it failed several times in a row. */
+  get restsUntil(): number {
+    return this.breaker.openUntil;
+  }
+
+  /** A call is sent to it. */
+  granted(now: number): void {
+    if (this.inFlight === 0) this.#idleMs = now - this.lastActiveAt;
+    this.inFlight += 1;
+    this.lastActiveAt = now;
+    this.lastServedAt = now;
+    this.breaker.sent(now);
+  }
+
+  /** A call is over there, however it ended. */
+  released(now: number): void {
+    this.inFlight -= 1;
+    this.lastActiveAt = now;
+    this.lastServedAt = now;
+    this.breaker.over();
+  }
+
+  /** What a call's end tells of it. */
+  heard(result: CallResult, sentAt: number, now: number): void {
+    const { slots } = this.spec;
+    const running = this.inFlight + 1;
+    if (result.cold && this.spec.coldStart) this.answeredCold(sentAt);
+    // Loading, though it is not known to go cold: it is left alone for a moment.
+    else if (result.cold) this.breaker.pause(now, result.retryAfterMs ?? LOADING_PAUSE_MS);
+    if (result.busy) {
+      this.#effective.overloaded(slots, running);
+      // With calls of its own still running, their ends make room; without, others fill it.
+      if (result.retryAfterMs !== undefined) this.breaker.pause(now, result.retryAfterMs);
+      else if (running <= 1) this.breaker.pause(now, BUSY_PAUSE_MS);
+    }
+    if (result.queuedThere !== undefined) {
+      this.#effective.queued(slots, running, result.queuedThere);
+    }
+    if (result.outcome === 'ok') {
+      this.succeeded(now);
+      if (!result.queuedThere) this.#effective.succeeded(slots);
+    } else if (result.endpointFault) this.failed(now);
+  }
+
+  /** When a slot opens though nothing happens, epoch ms: while it is given few calls. */
+  opensAt(now: number): number {
+    const at = this.#opensAt(now);
+    return this.state === 'warm' && at > now ? at : Infinity;
+  }
+
+  /** Idle timeout that is counted on, ms; Infinity where it never goes cold. */
+  get idleTimeoutMs(): number {
+    const configuredMs = this.spec.coldStart?.idleTimeoutMs;
+    return configuredMs === undefined ? Infinity : this.#idle.ms(configuredMs);
+  }
+
+  /** The longest that a wake ahead of need can keep it up before somebody uses it, ms. */
+  get longestPingMs(): number {
+    return this.wakePatienceMs + MOST_GROWTH * this.idleTimeoutMs;
   }
 
   /** P95 of the cold starts seen, in ms; the configured estimate before the first. */
@@ -95,7 +177,15 @@ export class Endpoint {
     return p95 ?? this.spec.coldStart?.estimateMs ?? 0;
   }
 
+  /** Since when it answers, or when it is expected to, epoch ms; Infinity for a cold one. */
+  get readyAt(): number {
+    if (this.state === 'warm') return this.warmSince;
+    if (this.state !== 'warming' || !this.wake) return Infinity;
+    return this.wake.at + this.coldStartMs;
+  }
+
   beginWake(wake: Wake): void {
+    this.#idleMs = wake.at - this.lastActiveAt;
     this.state = this.state === 'cold' ? 'warming' : this.state;
     this.wake = wake;
     this.lastActiveAt = wake.at;
@@ -104,46 +194,56 @@ export class Endpoint {
   /** It answered. `tookMs`: since the wake began, where a wake from cold was measured. */
   becameWarm(now: number, tookMs?: number): void {
     if (this.state === 'draining') return;
-    if (tookMs !== undefined && this.state === 'warming') {
-      this.#coldStartsMs = [...this.#coldStartsMs, tookMs].slice(-COLD_STARTS_KEPT);
+    if (tookMs !== undefined && this.state === 'warming') this.#wokeIn(tookMs);
+    if (this.state !== 'warm') {
+      this.warmSince = now;
+      this.#servedSlowly = this.spec.coldStart?.slowStart ? 0 : undefined;
     }
-    if (this.state !== 'warm') this.warmSince = now;
     this.state = 'warm';
     this.lastActiveAt = now;
-    this.#failures = 0;
-    this.restsUntil = 0;
+    this.breaker.succeeded();
   }
 
   becameCold(): void {
-    if (this.state !== 'draining' && this.spec.coldStart) this.state = 'cold';
+    if (this.state === 'draining' || !this.spec.coldStart) return;
+    this.state = 'cold';
+    this.#presumedCold = false;
   }
 
-  /** It refused, broke or did not wake: after three in a row it rests, each time twice as long. */
+  /** It answered a call as a cold one does, which was sent there at a time. */
+  answeredCold(sentAt: number): void {
+    const { coldStart } = this.spec;
+    const upSince = this.state === 'warm' ? this.warmSince : (this.wake?.at ?? sentAt);
+    // Of what was before the wake it tells nothing that is not known.
+    if (!coldStart || this.state === 'cold' || upSince > sentAt) return;
+    if (this.state === 'warm') this.#idle.wasCold(this.#idleMs, coldStart.idleTimeoutMs);
+    this.becameCold();
+  }
+
+  /** It refused, broke or did not wake. */
   failed(now: number): void {
-    this.#failures += 1;
-    const beyond = this.#failures - FAILURES_TO_REST;
-    if (beyond >= 0) {
-      this.restsUntil = now + Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** beyond);
-    }
+    this.breaker.failed(now);
   }
 
   succeeded(now: number): void {
     this.becameWarm(now);
+    if (this.#servedSlowly !== undefined) this.#servedSlowly += 1;
   }
 
   /** When its state changes by itself, epoch ms; Infinity where it does not. */
   get changesAt(): number {
-    const cold = this.spec.coldStart;
-    if (!cold) return Infinity;
-    if (this.state === 'warm' && this.inFlight === 0) return this.lastActiveAt + cold.idleTimeoutMs;
-    if (this.state === 'warming') return (this.wake?.at ?? this.lastActiveAt) + this.#patienceMs;
+    if (!this.spec.coldStart) return Infinity;
+    if (this.state === 'warm' && this.inFlight === 0) return this.lastActiveAt + this.idleTimeoutMs;
+    if (this.state === 'warming') return (this.wake?.at ?? this.lastActiveAt) + this.wakePatienceMs;
     return Infinity;
   }
 
   /** Lets time act: warm goes cold when idle too long, a wake without an answer is given up. */
   pass(now: number): void {
     if (now < this.changesAt) return;
+    const presumed = this.state === 'warm';
     this.becameCold();
+    this.#presumedCold = presumed;
   }
 
   /** The clock went back: nothing has been later than now. */
@@ -151,20 +251,23 @@ export class Endpoint {
     this.lastActiveAt = Math.min(this.lastActiveAt, now);
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
-    this.restsUntil = Math.min(this.restsUntil, now + LONGEST_REST_MS);
+    this.breaker.turnBack(now);
     if (this.wake) this.wake = { ...this.wake, at: Math.min(this.wake.at, now) };
   }
 
   snapshot(): EndpointSnapshot {
+    const idleTimeoutMs = this.#idle.snapshot();
     return {
       state: this.state,
       lastActiveAt: this.lastActiveAt,
       coldStartsMs: this.#coldStartsMs,
+      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
     };
   }
 
   restore(from: EndpointSnapshot): void {
     this.#coldStartsMs = [...from.coldStartsMs];
+    this.#idle.restore(from.idleTimeoutMs);
     this.lastActiveAt = from.lastActiveAt;
     this.lastServedAt = from.lastActiveAt;
     if (!this.spec.coldStart || this.state === 'draining') return;
@@ -172,7 +275,29 @@ export class Endpoint {
     this.state = from.state === 'warm' ? 'warm' : 'cold';
   }
 
-  get #patienceMs(): number {
+  /** A wake that has not been answered for so long is given up, ms. */
+  get wakePatienceMs(): number {
     return Math.max(LEAST_WAKE_PATIENCE_MS, WAKE_PATIENCE * this.coldStartMs);
+  }
+
+  /** A wake has told how long a cold start takes, or that there was none. */
+  #wokeIn(tookMs: number): void {
+    const configuredMs = this.spec.coldStart?.idleTimeoutMs ?? Infinity;
+    const quick = this.#coldStartsMs.length > 0 && tookMs < this.coldStartMs * NOT_COLD_SHARE;
+    if (quick && this.#presumedCold && !this.#idle.isLongest(configuredMs)) {
+      this.#idle.wasWarm(this.#idleMs, configuredMs);
+      return;
+    }
+    this.#coldStartsMs = [...this.#coldStartsMs, tookMs].slice(-COLD_STARTS_KEPT);
+  }
+
+  #opensAt(now: number): number {
+    if (this.free <= 0) return Infinity;
+    if (this.#servedSlowly === undefined) return now;
+    const { slots } = this.spec;
+    const warmMs = now - this.warmSince;
+    const open = openSlots(slots, warmMs, this.#servedSlowly);
+    if (open >= slots) this.#servedSlowly = undefined;
+    return this.inFlight < open ? now : this.warmSince + nextOpeningMs(warmMs);
   }
 }

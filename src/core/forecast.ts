@@ -30,6 +30,7 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
   const { backend, runs, now, withinMs } = inputs;
   const probabilities: number[] = [];
   const ever: number[] = [];
+  const of: LiveRun[] = [];
   let none = 1;
   // Those that are there already are counted call by call.
   const busy = backend.running + backend.line.size;
@@ -42,6 +43,7 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
     const q = needOf(run, inputs);
     probabilities.push(q.within);
     ever.push(q.ever);
+    of.push(run);
     none *= 1 - q.within;
   }
   // Runs that begin here, and runs that will begin elsewhere and come here.
@@ -49,6 +51,7 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
   const begin = backend.arrivals.needProbability(now, withinMs);
   return {
     runs: probabilities,
+    of,
     ever,
     arrivals: 1 - (1 - begin) * Math.exp(-later),
     busy,
@@ -60,14 +63,15 @@ function needOf(run: LiveRun, inputs: ForecastInputs): NeedChances {
   const { backend, backends, knowledge, speeds, now, withinMs } = inputs;
   const visit = run.visits.at(-1);
   const model = knowledge.model(run.app);
-  if (!visit) return NO_NEED;
-  if (!model) return NO_NEED;
-  // Samples count from service, so a visit that still waits begins after its predicted wait.
-  const waitMs = backends.get(visit.backend)?.expectedWaitMs() ?? 0;
-  const elapsedMs =
-    visit.servingSince === undefined && visit.outstanding > 0
-      ? -waitMs
-      : now - (visit.servingSince ?? visit.startedAt);
+  if (!visit || !model) return NO_NEED;
+  // Samples count from service: a visit that waits begins after its predicted wait, and one that was
+  // sent to a cold endpoint when that is up.
+  const at = backends.get(visit.backend);
+  const waits = visit.servingSince === undefined && visit.outstanding > 0;
+  const sentAt = visit.servingSince ?? visit.startedAt;
+  const elapsedMs = waits
+    ? -(at?.expectedWaitMs() ?? 0)
+    : now - (visit.outstanding > 0 && at ? at.servingFrom(sentAt) : sentAt);
   return model.need({
     state: run.stateIn(visit, speeds),
     backend: backend.name,

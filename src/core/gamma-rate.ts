@@ -5,7 +5,7 @@
  */
 
 /** Half of what was seen is forgotten in this time. */
-const HALF_LIFE_MS = 3_600_000;
+const HALF_LIFE_MS = 7_200_000;
 /** A weak prior: one need in ten minutes was seen for six seconds. */
 const PRIOR_NEEDS = 0.01;
 const PRIOR_SECONDS = 6;

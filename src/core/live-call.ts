@@ -87,6 +87,10 @@ export interface LiveCall {
   urgent: boolean;
   /** Calls at its endpoint when it was granted, itself included. */
   concurrency: number;
+  /** Slots that it was granted so far. */
+  attempts: number;
+  /** Endpoints that failed it. */
+  avoid: Set<string> | undefined;
 }
 
 /** A granted slot. */

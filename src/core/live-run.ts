@@ -120,7 +120,8 @@ export class LiveRun {
     if (request.final) this.final = true;
     if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
     const standing = { lease: undefined, urgent: false, concurrency: 1 };
-    return { request, run: this, visit, seq, metCold, ...standing };
+    const tries = { attempts: 0, avoid: undefined };
+    return { request, run: this, visit, seq, metCold, ...standing, ...tries };
   }
 
   /** A call ended; `record` is what it asked for, or undefined where that did not come about. */

@@ -4,8 +4,9 @@
 const scratch = { values: new Float64Array(0), rows: new Int32Array(0) };
 
 /**
- * Row numbers of the `k` smallest distances, in the order of the rows; equal distances go to the
- * smaller row, so that a query gives the same answer each time. Valid until the next call.
+ * Row numbers of the `k` smallest distances, in the order of the rows. Of equal distances the later
+ * rows go first: where runs are all alike, rows differ only by age, and the last rows are the newest
+ * until a table is full. Valid until the next call.
  */
 export function nearestRows(distance: Float64Array, k: number): Int32Array {
   const n = distance.length;
@@ -21,14 +22,18 @@ export function nearestRows(distance: Float64Array, k: number): Int32Array {
   const values = scratch.values.subarray(0, n);
   values.set(distance);
   const bound = kthSmallest(values, k - 1);
-  let below = 0;
-  for (let i = 0; i < n; i += 1) if ((distance[i] ?? 0) < bound) below += 1;
-  let atBound = k - below;
+  let upTo = 0;
+  for (let i = 0; i < n; i += 1) if ((distance[i] ?? 0) <= bound) upTo += 1;
+  // Rows at the bound that are too many: the first of them.
+  let surplus = upTo - k;
   let taken = 0;
   for (let i = 0; i < n && taken < k; i += 1) {
     const d = distance[i] ?? 0;
-    if (d > bound || (d === bound && atBound === 0)) continue;
-    if (d === bound) atBound -= 1;
+    if (d > bound) continue;
+    if (d === bound && surplus > 0) {
+      surplus -= 1;
+      continue;
+    }
     rows[taken] = i;
     taken += 1;
   }

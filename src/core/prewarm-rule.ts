@@ -10,6 +10,9 @@ import {
 } from './prewarm.ts';
 
 export interface PrewarmAsk {
+  readonly backend: string;
+  /** Epoch ms. */
+  readonly now: number;
   /** What is expected of the backend within a time from now, ms. */
   readonly forecast: (withinMs: number) => Forecast;
   /** Time that a wake takes, ms. */

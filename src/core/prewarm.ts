@@ -9,6 +9,8 @@
 export interface Forecast {
   /** For each run in flight that may need the backend: the chance that it does within the horizon. */
   readonly runs: readonly number[];
+  /** Which runs they are. */
+  readonly of?: ReadonlyArray<{ readonly id: string; readonly app: string }>;
   /** For the same runs: the chance that they need it at all. */
   readonly ever?: readonly number[];
   /** The chance that a run that has not arrived yet does. */

@@ -7,11 +7,13 @@
 import type { Backend } from './backend.ts';
 import type { Speeds } from './demand.ts';
 import type { DispatchEvent, Effect } from './dispatch-events.ts';
-import type { Endpoint, EndpointState, WakeOutcome } from './endpoint.ts';
+import type { Endpoint, EndpointState, Wake, WakeOutcome } from './endpoint.ts';
 import { forecastNeed } from './forecast.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
-import type { PrewarmDecision } from './prewarm.ts';
+import { type Forecast, needProbability, type PrewarmDecision } from './prewarm.ts';
+import { PrewarmAccounts } from './prewarm-accounts.ts';
+import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts';
 import { type PrewarmAsk, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
 
 /** Between two forecasts for runs in flight, ms: needs come with time, not only with events. */
@@ -39,15 +41,18 @@ type EndpointEvent = Extract<DispatchEvent, { type: 'woken' | 'gone-cold' | 'for
 export class Prewarmer {
   /** When `act` wants to be called next, epoch ms. */
   dueAt = Infinity;
+  readonly accounts: PrewarmAccounts;
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
-  readonly #dryRunAt = new Map<string, number>();
+  /** When a wake was last recorded that was not made, by backend. */
+  readonly #notWokenAt = new Map<string, number>();
   #actedAt = -Infinity;
 
   /** `rule`: instead of the configured theta. */
   constructor(view: PrewarmerView, rule?: PrewarmRule) {
     this.#view = view;
     this.#rule = rule;
+    this.accounts = new PrewarmAccounts(view.backends);
   }
 
   /** Something happened that a forecast may depend on. */
@@ -60,7 +65,9 @@ export class Prewarmer {
   turnBack(now: number): void {
     this.#actedAt = Math.min(this.#actedAt, now);
     if (Number.isFinite(this.dueAt)) this.dueAt = Math.min(this.dueAt, now + LEAST_PERIOD_MS);
-    this.#dryRunAt.clear();
+    this.#notWokenAt.clear();
+    this.accounts.turnBack(now);
+    this.#view.knowledge.turnBack(now);
   }
 
   /** A run's first call counts as an arrival, where it begins and of its application. */
@@ -82,26 +89,30 @@ export class Prewarmer {
     const was = endpoint.state;
     if (event.type === 'woken' && event.ok) {
       endpoint.becameWarm(now, event.tookMs);
+      this.accounts.answered(event.backend, endpoint, now);
       return;
     }
     if (event.type === 'woken') endpoint.failed(now);
     endpoint.becameCold();
-    this.changed(event.backend, event.endpoint, was, effects);
+    this.changed(event.backend, event.endpoint, was, now, effects);
   }
 
   /** An endpoint went cold: a wake that nobody had used by then was wasted, or had failed. */
-  changed(backend: string, id: string, was: EndpointState, effects: Effect[]): void {
+  changed(backend: string, id: string, was: EndpointState, now: number, effects: Effect[]): void {
     const endpoint = this.#view.backends.get(backend)?.endpoints.get(id);
     if (endpoint?.state === 'cold') {
-      settleWake(backend, endpoint, was === 'warming' ? 'failed' : 'wasted', effects);
+      this.#settle(backend, endpoint, was === 'warming' ? 'failed' : 'wasted', now, effects);
     }
   }
 
   granted(backend: Backend, endpoint: Endpoint, call: LiveCall, now: number, fx: Effect[]): void {
-    settleWake(backend.name, endpoint, call.metCold ? 'late' : 'used', fx);
+    const coldMs = coldWaitOf(call, endpoint);
+    this.#settle(backend.name, endpoint, call.metCold ? 'late' : 'used', now, fx, coldMs);
+    if (coldMs > 0) this.accounts.suffered(backend.name, coldMs, now);
     if (endpoint.state === 'cold') {
       // The platform holds the call until it is up: the call itself is the wake.
-      endpoint.beginWake({ cause: 'demand', at: now, reason: 'a call was sent', probability: 1 });
+      const reason = 'a call was sent';
+      this.#begin(backend, endpoint, { cause: 'demand', at: now, reason, probability: 1 });
     }
   }
 
@@ -116,14 +127,8 @@ export class Prewarmer {
       reason: `waiting=${backend.line.size}`,
       probability: 1,
     };
-    endpoint.beginWake(wake);
-    effects.push({
-      type: 'wake',
-      backend: backend.name,
-      endpoint: endpoint.spec.id,
-      wake,
-      dryRun: false,
-    });
+    this.#begin(backend, endpoint, wake);
+    effects.push(wakeEffect(backend, endpoint, wake, false));
   }
 
   /** Forecasts where it is time to, and wakes what the forecast asks for. */
@@ -144,10 +149,7 @@ export class Prewarmer {
 
   #ask(backend: Backend, aheadMs: number, now: number, effects: Effect[]): void {
     if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) return;
-    let capacity = 0;
-    for (const { state, spec } of backend.endpoints.values()) {
-      if (state === 'warm' || state === 'warming') capacity += spec.slots;
-    }
+    let capacity = backend.upSlots;
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
       const others = capacity - endpoint.spec.slots;
@@ -158,8 +160,8 @@ export class Prewarmer {
       const ask = this.#askOf(backend, endpoint, capacity, aheadMs, now);
       const decision = this.#ruleOf(backend).wake(ask);
       // The next one would be needed still less.
-      if (!decision.wake) return;
-      this.#wake(backend, endpoint, 'prewarm', decision, now, effects);
+      if (!decision.wake || !this.#wake(backend, endpoint, 'prewarm', decision, now, effects))
+        return;
       capacity += endpoint.spec.slots;
     }
   }
@@ -179,15 +181,48 @@ export class Prewarmer {
     if (!releases && !ends) return true;
     const decision = this.#ruleOf(backend).hold(this.#askOf(backend, endpoint, others, 0, now));
     if (decision.wake) {
-      if (ends) this.#wake(backend, endpoint, 'keep-warm', decision, now, effects);
-      return true;
+      return !ends || this.#wake(backend, endpoint, 'keep-warm', decision, now, effects);
     }
     if (releases && backend.spec.prewarm.mode === 'on') {
-      settleWake(backend.name, endpoint, 'wasted', effects);
+      this.#settle(backend.name, endpoint, 'wasted', now, effects);
       endpoint.becameCold();
-      effects.push({ type: 'release', backend: backend.name, endpoint: endpoint.spec.id });
+      this.accounts.released(backend.name, now);
+      const { reason, probability } = decision;
+      const id = endpoint.spec.id;
+      effects.push({
+        type: 'release',
+        backend: backend.name,
+        endpoint: id,
+        at: now,
+        reason,
+        probability,
+      });
     }
     return false;
+  }
+
+  /** What would be decided for each backend that can go cold, and why; nothing is done. */
+  outlook(now: number): BackendOutlook[] {
+    return [...this.#view.backends.values()]
+      .filter((backend) => backend.canGoCold && !backend.removed)
+      .map((backend) => {
+        const ask = (endpoint: Endpoint, capacity: number) =>
+          this.#askOf(backend, endpoint, capacity, 0, now);
+        const rule = this.#ruleOf(backend);
+        return outlookOf(backend, { ask, rule, accounts: this.accounts, now });
+      });
+  }
+
+  needProbability(name: string, withinMs: number, now: number): number | undefined {
+    const backend = this.#view.backends.get(name);
+    if (!backend || backend.running + backend.line.size > 0) return undefined;
+    return needProbability(this.#forecast(backend, withinMs, now));
+  }
+
+  #forecast(backend: Backend, withinMs: number, now: number): Forecast {
+    const { backends, runs, knowledge, speeds } = this.#view;
+    const inFlight = runs.values();
+    return forecastNeed({ backend, backends, runs: inFlight, knowledge, speeds, now, withinMs });
   }
 
   #ruleOf(backend: Backend): PrewarmRule {
@@ -201,10 +236,10 @@ export class Prewarmer {
     aheadMs: number,
     now: number,
   ): PrewarmAsk {
-    const { backends, runs, knowledge, speeds } = this.#view;
     return {
-      forecast: (withinMs) =>
-        forecastNeed({ backend, backends, runs: runs.values(), knowledge, speeds, now, withinMs }),
+      backend: backend.name,
+      now,
+      forecast: (withinMs) => this.#forecast(backend, withinMs, now),
       coldStartMs: endpoint.coldStartMs,
       capacity,
       aheadMs,
@@ -213,6 +248,7 @@ export class Prewarmer {
     };
   }
 
+  /** Wakes it, or records that it would have; false where the budget does not allow it. */
   #wake(
     backend: Backend,
     endpoint: Endpoint,
@@ -220,20 +256,54 @@ export class Prewarmer {
     decision: PrewarmDecision,
     now: number,
     effects: Effect[],
-  ): void {
-    const { reason, probability } = decision;
-    const wake = { cause, at: now, reason, probability };
+  ): boolean {
     const dryRun = backend.spec.prewarm.mode === 'dry-run';
-    if (dryRun) {
-      // The endpoint stays cold, so the same decision would come each second.
-      const last = this.#dryRunAt.get(backend.name) ?? -Infinity;
-      if (now - last < endpoint.coldStartMs) return;
-      this.#dryRunAt.set(backend.name, now);
-    } else {
-      settleWake(backend.name, endpoint, 'wasted', effects);
-      endpoint.beginWake(wake);
+    const allowed = dryRun || this.accounts.allows(backend, endpoint, now);
+    if (dryRun || !allowed) {
+      // The endpoint stays as it is, so the same decision would come each second.
+      const last = this.#notWokenAt.get(backend.name) ?? -Infinity;
+      if (now - last < endpoint.coldStartMs) return allowed;
+      this.#notWokenAt.set(backend.name, now);
     }
-    effects.push({ type: 'wake', backend: backend.name, endpoint: endpoint.spec.id, wake, dryRun });
+    const { probability } = decision;
+    const forecast = this.#forecast(backend, endpoint.coldStartMs, now);
+    const grounds = groundsOf(forecast, backend.arrivals.ratePerSec(now));
+    const reason = `${decision.reason} ${grounds}`;
+    const coldAt = cause === 'keep-warm' ? { coldAt: endpoint.changesAt } : {};
+    const wake = { cause, at: now, reason, probability, ...coldAt };
+    if (allowed && !dryRun) {
+      this.#settle(backend.name, endpoint, 'wasted', now, effects);
+      this.#begin(backend, endpoint, wake);
+    }
+    if (!allowed) this.accounts.refused(backend.name, now);
+    effects.push(
+      allowed
+        ? wakeEffect(backend, endpoint, wake, dryRun)
+        : { type: 'over-budget', backend: backend.name, endpoint: endpoint.spec.id, wake },
+    );
+    return allowed;
+  }
+
+  #begin(backend: Backend, endpoint: Endpoint, wake: Wake): void {
+    this.accounts.began(backend, endpoint, wake);
+    endpoint.beginWake(wake);
+  }
+
+  /** The wake that is under way has ended; `coldMs`: the wait of the call that ended it. */
+  #settle(
+    backend: string,
+    endpoint: Endpoint,
+    outcome: WakeOutcome,
+    now: number,
+    effects: Effect[],
+    coldMs = 0,
+  ): void {
+    const { wake } = endpoint;
+    if (!wake) return;
+    endpoint.wake = undefined;
+    this.accounts.ended(backend, endpoint, { wake, outcome, sufferedMs: coldMs }, now);
+    const id = endpoint.spec.id;
+    effects.push({ type: 'wake-ended', backend, endpoint: id, wake, outcome });
   }
 
   #hasCandidates(): boolean {
@@ -244,11 +314,14 @@ export class Prewarmer {
   }
 }
 
-function settleWake(backend: string, endpoint: Endpoint, outcome: WakeOutcome, fx: Effect[]): void {
-  const { wake } = endpoint;
-  if (!wake) return;
-  endpoint.wake = undefined;
-  fx.push({ type: 'wake-ended', backend, endpoint: endpoint.spec.id, wake, outcome });
+function wakeEffect(backend: Backend, endpoint: Endpoint, wake: Wake, dryRun: boolean): Effect {
+  const { spec, wakePatienceMs: patienceMs } = endpoint;
+  return { type: 'wake', backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };
+}
+
+/** Part of a call's wait in which no endpoint was warm, ms. */
+export function coldWaitOf(call: LiveCall, endpoint: Endpoint): number {
+  return call.metCold ? Math.max(0, endpoint.warmSince - call.request.arrivedAt) : 0;
 }
 
 /** True where an endpoint has been idle for long enough, and can be told to go cold. */
@@ -267,7 +340,6 @@ function askAgainAt(endpoint: Endpoint, now: number): number {
 
 /** When to ask whether an idle warm endpoint should stay warm, epoch ms. */
 function keepWarmAt(endpoint: Endpoint): number {
-  const idleMs = endpoint.spec.coldStart?.idleTimeoutMs;
-  if (idleMs === undefined || endpoint.state !== 'warm' || endpoint.inFlight > 0) return Infinity;
-  return endpoint.lastActiveAt + idleMs * (1 - KEEP_WARM_SHARE);
+  if (endpoint.state !== 'warm' || endpoint.inFlight > 0) return Infinity;
+  return endpoint.lastActiveAt + endpoint.idleTimeoutMs * (1 - KEEP_WARM_SHARE);
 }

@@ -7,7 +7,9 @@ import { decode, encode } from './log-code.ts';
 
 const CAPACITY = 256;
 /** A gap counts half of one that came so many arrivals later. */
-const HALF_LIFE_GAPS = 64;
+const HALF_LIFE_GAPS = 128;
+/** Gaps of fewer say nothing about how they vary. */
+const LEAST_GAPS = 10;
 /** Weights by age in arrivals. */
 const WEIGHTS = Float64Array.from({ length: CAPACITY }, (_, age) => 0.5 ** (age / HALF_LIFE_GAPS));
 
@@ -39,6 +41,24 @@ export class RecentGaps {
       if (gap <= elapsedMs + withinMs) within += weight;
     }
     return { beyond, within };
+  }
+
+  /**
+   * Squared coefficient of variation: 1 for arrivals at random, more for bursts, less for a clock's;
+   * undefined of too few.
+   */
+  get dispersion(): number | undefined {
+    if (this.#size < LEAST_GAPS) return undefined;
+    let [weights, mean, m2] = [0, 0, 0];
+    for (let age = 0; age < this.#size; age += 1) {
+      const weight = WEIGHTS[age] ?? 0;
+      const gap = this.#gapOf(age);
+      weights += weight;
+      const delta = gap - mean;
+      mean += (delta * weight) / weights;
+      m2 += weight * delta * (gap - mean);
+    }
+    return mean > 0 ? m2 / weights / mean ** 2 : undefined;
   }
 
   /**

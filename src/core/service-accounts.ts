@@ -9,6 +9,8 @@ const MAX_ACCOUNTS = 1_000;
 
 export class ServiceAccounts {
   readonly #servedMs = new Map<string, number>();
+  /** The application that was served last. */
+  #last: string | undefined;
 
   servedMs(app: string): number {
     return this.#servedMs.get(app) ?? 0;
@@ -16,15 +18,18 @@ export class ServiceAccounts {
 
   charge(app: string, ms: number): void {
     this.#set(app, this.servedMs(app) + ms);
+    this.#last = app;
   }
 
   /**
    * An application that comes back after a pause has no claim to what it did not ask for meanwhile:
-   * it begins at the least account of those that wait.
+   * it begins at the least account of those that wait, or where nobody waits at that of the
+   * application that was served last.
    */
   lift(app: string, waiting: Iterable<string>): void {
     let least = Infinity;
     for (const other of waiting) least = Math.min(least, this.servedMs(other));
+    if (least === Infinity && this.#last !== undefined) least = this.servedMs(this.#last);
     if (least < Infinity) this.#set(app, Math.max(this.servedMs(app), least));
   }
 

@@ -1,71 +1,28 @@
-/**
- * The adapter for anything that speaks the OpenAI API, or plain HTTP for tools. Readiness is one
- * real completion of one token: an open port is not a warm model.
- */
-import type { AnswerKind, EndpointAdapter, EndpointTarget, WakeResult } from './adapter.ts';
-
-/** Between two tries while the endpoint answers that it is loading, ms. */
-const RETRY_MS = 1_000;
+/** Anything that speaks the OpenAI API, or plain HTTP for tools: vLLM, SGLang, TGI, llama.cpp. */
+import { type AnswerKind, type EndpointAdapter, onHost } from './adapter.ts';
 
 export const openaiGeneric: EndpointAdapter = {
-  name: 'openai-generic',
+  kind: 'openai-generic',
 
-  async wake(target: EndpointTarget, patienceMs: number): Promise<WakeResult> {
-    const startedAt = Date.now();
-    const signal = AbortSignal.timeout(patienceMs);
-    try {
-      if (target.wakePath) {
-        const url = new URL(target.wakePath, target.url);
-        await drain(
-          await fetch(url, {
-            method: 'POST',
-            headers: headersOf(target),
-            signal,
-            redirect: 'manual',
-          }),
-        );
-      }
-      while (!signal.aborted) {
-        const response = await fetch(probeOf(target, signal));
-        const kind = this.classify(response.status, (await response.text()).slice(0, 2_000));
-        if (kind === 'ok' || kind === 'rejected')
-          return { ok: true, tookMs: Date.now() - startedAt };
-        if (kind === 'broken') return { ok: false, tookMs: Date.now() - startedAt };
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-    } catch {
-      // Refused, reset or out of patience: all the same to whoever waits for it.
-    }
-    return { ok: false, tookMs: Date.now() - startedAt };
-  },
-
-  classify(status: number, body: string): AnswerKind {
-    if (status < 300) return 'ok';
-    if (status === 429) return 'busy';
-    if (status === 503) return /overloaded|queue|busy/i.test(body) ? 'busy' : 'cold';
-    if (status >= 500 || status < 400 || status === 401 || status === 403) return 'broken';
-    return 'rejected';
-  },
+  classify: classifyGeneric,
 };
 
-function headersOf(target: EndpointTarget): Record<string, string> {
-  return target.authorization ? { authorization: target.authorization } : {};
-}
+/** With a path for it, a POST wakes the endpoint. */
+export const openaiWithWakePath: EndpointAdapter = {
+  ...openaiGeneric,
+  wake: (target) => ({ method: 'POST', url: onHost(target, target.wakePath ?? '/') }),
+};
 
-function probeOf(target: EndpointTarget, signal: AbortSignal): Request {
-  const { model, url } = target;
-  if (model === undefined) {
-    return new Request(url, { headers: headersOf(target), signal, redirect: 'manual' });
-  }
-  return new Request(`${url.replace(/\/+$/, '')}/chat/completions`, {
-    method: 'POST',
-    headers: { ...headersOf(target), 'content-type': 'application/json' },
-    body: JSON.stringify({ model, messages: [{ role: 'user', content: '.' }], max_tokens: 1 }),
-    signal,
-    redirect: 'manual',
-  });
-}
-
-async function drain(response: Response): Promise<void> {
-  await response.body?.cancel();
+/**
+ * A full queue is told as 503 by SGLang and as `overloaded` by TGI; any other 503 is a model that
+ * loads (llama.cpp) or a platform that starts it.
+ */
+export function classifyGeneric(status: number, body: string, isTool: boolean): AnswerKind {
+  if (status < 300) return 'ok';
+  if (status === 429) return 'busy';
+  if (status === 503) return /overloaded|queue|busy|too many/i.test(body) ? 'busy' : 'cold';
+  // What a tool says of the one who asks is its answer; of a model it means that the key is wrong.
+  if (status === 401 || status === 403) return isTool ? 'rejected' : 'broken';
+  if (status >= 500 || status < 400) return 'broken';
+  return 'rejected';
 }

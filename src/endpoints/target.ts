@@ -5,14 +5,25 @@
  */
 import { type EndpointConfig, endpointId, type TenantConfig } from '../config/schema.ts';
 import type { EndpointTarget } from './adapter.ts';
+import type { PriorityStyle } from './engine-priority.ts';
+import type { EndpointKind } from './registry.ts';
 
 export interface EndpointAddress {
   readonly url: string;
-  /** Name of the Worker secret that holds its key. */
+  readonly kind: EndpointKind;
+  /** Name of the Worker secret that holds its key, and the header that the key goes into. */
   readonly secret?: string;
+  readonly authHeader?: string;
+  readonly authScheme?: string;
+  readonly statusUrl?: string;
+  /** Its engine orders its own queue by a number in the body. */
+  readonly priority?: PriorityStyle;
   readonly model?: string;
   readonly wakePath?: string;
+  readonly releasePath?: string;
   readonly includeUsage: boolean;
+  /** It tells of its own queue when it is asked to. */
+  readonly loadMetrics?: boolean;
   readonly timeouts: TenantConfig['backends'][string]['timeouts'];
 }
 
@@ -32,11 +43,24 @@ export function addressOf(
   const model = backend.models[0];
   return {
     url: found.url,
+    kind: found.kind,
+    ...(found.priority === undefined ? {} : { priority: found.priority }),
+    ...(found.statusUrl === undefined ? {} : { statusUrl: found.statusUrl }),
     includeUsage: found.includeUsage,
     timeouts: backend.timeouts,
-    ...(found.auth === undefined ? {} : { secret: found.auth.secret }),
+    ...(found.loadMetrics ? { loadMetrics: true } : {}),
+    ...(found.auth === undefined
+      ? {}
+      : {
+          secret: found.auth.secret,
+          authHeader: found.auth.header,
+          authScheme: found.auth.scheme,
+        }),
     ...(model === undefined ? {} : { model }),
     ...(found.coldStart?.wakePath === undefined ? {} : { wakePath: found.coldStart.wakePath }),
+    ...(found.coldStart?.releasePath === undefined
+      ? {}
+      : { releasePath: found.coldStart.releasePath }),
   };
 }
 
@@ -45,7 +69,7 @@ export function targetOf(
   address: EndpointAddress,
   secrets: Readonly<Record<string, unknown>>,
 ): Target {
-  const { url, secret, model, wakePath } = address;
+  const { url, secret, model, wakePath, releasePath, statusUrl } = address;
   const key = secret === undefined ? undefined : secrets[secret];
   if (secret !== undefined && typeof key !== 'string') return { ok: false, missingSecret: secret };
   return {
@@ -54,9 +78,16 @@ export function targetOf(
       url,
       ...(model === undefined ? {} : { model }),
       ...(wakePath === undefined ? {} : { wakePath }),
-      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(statusUrl === undefined ? {} : { statusUrl }),
+      auth: key === undefined ? {} : authOf(address, String(key)),
+      ...(releasePath === undefined ? {} : { releasePath }),
     },
   };
+}
+
+function authOf(address: EndpointAddress, key: string): Record<string, string> {
+  const { authHeader = 'authorization', authScheme = 'Bearer' } = address;
+  return { [authHeader]: authScheme === '' ? key : `${authScheme} ${key}` };
 }
 
 /** Times the assumed cold start after which a wake is given up, and the least patience, ms. */

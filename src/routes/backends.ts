@@ -5,6 +5,7 @@ import { errorResponse } from '../errors.ts';
 import { onceOnly } from '../idempotency.ts';
 import { identify } from '../identity.ts';
 import { readBody } from '../read-body.ts';
+import { uploadOf } from '../upload.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const backends = new Hono<AppEnv>()
@@ -20,11 +21,14 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
     return errorResponse({ code: 'backend_not_found', message }, headers);
   }
   const { method } = c.req.raw;
-  const body = await readBody(c.req.raw, config.limits.bodyBytes);
-  if (!body.ok) return errorResponse(body.error, headers);
   const hints = { metadata: {}, shape: backend, unit: backend };
   const who = await identify(c.req.raw.headers, hints, c.get('keyId'));
   if (!who.ok) return errorResponse(who.error, headers);
+  const upload = uploadOf(c.req.raw, config.limits.bodyBytes);
+  const held = upload ? undefined : await readBody(c.req.raw, config.limits.bodyBytes);
+  if (held && !held.ok) return errorResponse(held.error, headers);
+  const bytes = held?.bytes;
+  const hasBody = method !== 'GET' && method !== 'HEAD' && bytes?.length !== 0;
   const url = new URL(c.req.url);
   const prefix = url.pathname.split('/').slice(0, 4).join('/');
   const plan: CallPlan = {
@@ -32,15 +36,17 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
     kind: 'service',
     inputTokens: 0,
     identity: who.identity,
-    content: body.bytes,
+    content: bytes,
+    upload,
     method,
     path: url.pathname.slice(prefix.length) + url.search,
     body: () => ({
-      body: method === 'GET' || method === 'HEAD' || body.bytes.length === 0 ? null : body.bytes,
+      body: hasBody ? (upload?.body ?? bytes ?? null) : null,
       stripUsage: false,
     }),
     reading: 'opaque',
   };
-  const call = { content: body.bytes, streams: false };
+  if (bytes === undefined) return dispatchCall(c, plan);
+  const call = { content: bytes, streams: false };
   return onceOnly(c, call, () => dispatchCall(c, plan));
 }

@@ -1,22 +1,13 @@
 /** What a client may tell of its runs: units that it runs itself, and the end. */
 import { Hono } from 'hono';
-import { z } from 'zod';
+import { type RunEventBody, runEventSchema } from '../bodies/run-event.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../errors.ts';
-import { isName } from '../identity.ts';
+import { isName } from '../name.ts';
 import { firstProblem } from '../problem.ts';
 import { readText } from '../read-body.ts';
 import type { AppEnv } from './app-env.ts';
 
 const MAX_BODY_BYTES = 16_384;
-const name = z.string().refine(isName, 'expected 1 to 128 printable characters');
-
-const eventSchema = z.strictObject({
-  type: z.enum(['unit_begin', 'unit_end']),
-  unit: name,
-  /** Needed where the event is the run's first sign. */
-  app: name.optional(),
-});
-
 export const runs = new Hono<AppEnv>()
   .post('/:run/events', async (c) => {
     const refuse = (e: ApiError) => errorResponse(e, { 'x-request-id': c.get('requestId') });
@@ -57,14 +48,14 @@ export const runs = new Hono<AppEnv>()
     return errorResponse(error, { 'x-request-id': c.get('requestId') });
   });
 
-function parseEvent(text: string): Outcome<{ event: z.infer<typeof eventSchema> }> {
+function parseEvent(text: string): Outcome<{ event: RunEventBody }> {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
     return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
   }
-  const parsed = eventSchema.safeParse(json);
+  const parsed = runEventSchema.safeParse(json);
   if (parsed.success) return { ok: true, event: parsed.data };
   return failure('invalid_request_error', firstProblem(parsed.error));
 }

@@ -74,6 +74,12 @@ async function codeOf(response: Response): Promise<[number, string]> {
   return [response.status, JSON.parse(await response.text()).error.code];
 }
 
+/** The backend is configured no more: who waits for it is refused. */
+async function removeBackend(name: string): Promise<void> {
+  const backends = { other: { models: ['other'], endpoints: [{ url: endpoint }] } };
+  await admin(dispatcher.workerd.url, 'PUT', `/tenants/${name}`, { backends });
+}
+
 /** Lets all answers go that are held back, and those that come. */
 function release(): void {
   holds = false;
@@ -232,14 +238,17 @@ describe('an answer', () => {
 
   it('explains itself on errors too', async () => {
     holds = true;
-    const { send, status } = await tenant({}, {}, 1);
+    const { name, send, status } = await tenant({}, {}, 1);
     const first = send();
     await until(status, (s) => s?.running === 1);
-    const late = await send({ 'x-talaria-max-wait-ms': '1', 'x-talaria-unit': 'u' });
+    const waits = send({ 'x-talaria-unit': 'u' });
+    await until(status, (s) => s?.waiting === 1);
+    await removeBackend(name);
+    const late = await waits;
     expect(late.headers.get('x-talaria-unit')).toBe('u');
     expect(late.headers.get('x-talaria-position')).toBe('1');
     expect(late.headers.get('x-talaria-attempts')).toBe('0');
-    expect(await codeOf(late)).toEqual([503, 'queue_timeout']);
+    expect(await codeOf(late)).toEqual([404, 'backend_not_found']);
     release();
     await (await first).text();
   });
@@ -270,17 +279,20 @@ describe('the story of a call', () => {
 
   it('tells of a wait, of what was predicted, and of a refusal', async () => {
     holds = true;
-    const { send, story, status } = await tenant({}, {}, 1);
+    const { name, send, story, status } = await tenant({}, {}, 1);
     const first = send();
     await until(status, (s) => s?.running === 1);
-    await (await send({ 'x-request-id': 'waited-01', 'x-talaria-max-wait-ms': '1' })).text();
+    const waits = send({ 'x-request-id': 'waited-01' });
+    await until(status, (s) => s?.waiting === 1);
+    await removeBackend(name);
+    await (await waits).text();
     const told = JSON.parse(await (await story('waited-01')).text());
     expect(told).toMatchObject({
       state: 'refused',
       position: 1,
       arrival: { position: 1 },
       attempts: [],
-      refusal: { code: 'queue_timeout' },
+      refusal: { code: 'backend_removed' },
     });
     expect(told.arrival.rank_ms).toBeGreaterThan(0);
     expect(told.arrival.expected_wait_ms).toBeGreaterThan(0);

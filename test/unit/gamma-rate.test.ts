@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { GammaRate } from '../../src/core/gamma-rate.ts';
 
 const HOUR = 3_600_000;
-/** Seconds that remain of an hour that is forgotten while it passes. */
-const SECONDS_OF_AN_HOUR = 1_800 / Math.LN2;
+const HALF_LIFE = 2 * HOUR;
+/** Seconds that remain of a half-life that is forgotten while it passes. */
+const SECONDS_OF_A_HALF_LIFE = HALF_LIFE / 2_000 / Math.LN2;
 
 describe('GammaRate', () => {
   it('knows next to nothing before the first need', () => {
@@ -25,15 +26,15 @@ describe('GammaRate', () => {
     expect(rate.ratePerSec(1_000)).toBeCloseTo(3.01 / 6, 12);
   });
 
-  it('forgets half of the needs and of the time in an hour', () => {
+  it('forgets half of the needs and of the time in two hours', () => {
     const rate = new GammaRate(0);
     for (let i = 0; i < 9; i += 1) rate.need(0);
-    rate.ratePerSec(HOUR);
+    rate.ratePerSec(HALF_LIFE);
     const { needs, seconds, at } = rate.snapshot();
     expect(needs).toBeCloseTo(9.01 / 2, 12);
-    expect(seconds).toBeCloseTo(3 + SECONDS_OF_AN_HOUR, 9);
-    expect(at).toBe(HOUR);
-    expect(rate.needProbability(HOUR, 60_000)).toBeCloseTo(
+    expect(seconds).toBeCloseTo(3 + SECONDS_OF_A_HALF_LIFE, 9);
+    expect(at).toBe(HALF_LIFE);
+    expect(rate.needProbability(HALF_LIFE, 60_000)).toBeCloseTo(
       1 - (seconds / (seconds + 60)) ** needs,
       12,
     );
@@ -70,7 +71,7 @@ describe('GammaRate', () => {
   it('sees a need as less likely the longer none comes', () => {
     const rate = new GammaRate(0);
     rate.need(0);
-    const chances = [0, 1, 2, 5, 10].map((h) => rate.needProbability(h * HOUR, 60_000));
+    const chances = [0, 1, 2, 5, 10, 20].map((h) => rate.needProbability(h * HOUR, 60_000));
     chances.slice(1).forEach((p, i) => {
       expect(p).toBeLessThan(chances[i] ?? 0);
     });

@@ -6,14 +6,14 @@ import { decode, encode } from '../../src/core/log-code.ts';
 import { nearestRows } from '../../src/core/nearest.ts';
 
 describe('the nearest rows', () => {
-  it('are those that a sort by distance and row would put first', () => {
+  it('are those that a sort by distance would put first, of equal ones the later', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 80 }),
         fc.integer({ min: 1, max: 90 }),
         (distances, k) => {
           const rows = distances.map((_, row) => row);
-          rows.sort((a, b) => (distances[a] ?? 0) - (distances[b] ?? 0) || a - b);
+          rows.sort((a, b) => (distances[a] ?? 0) - (distances[b] ?? 0) || b - a);
           const wanted = rows.slice(0, k).sort((a, b) => a - b);
           expect([...nearestRows(Float64Array.from(distances), k)]).toEqual(wanted);
         },

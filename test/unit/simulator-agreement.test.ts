@@ -93,12 +93,12 @@ function traceOf(ms: fc.Arbitrary<number>): fc.Arbitrary<RecordedRun[]> {
 
 describe('the simulator agrees with the reference', () => {
   it('where almost everything happens at the same instants', () => {
-    fc.assert(fc.property(traceOf(tied), backendsOf(tied), expectAgreement), { numRuns: 400 });
+    fc.assert(fc.property(traceOf(tied), backendsOf(tied), expectAgreement), { numRuns: 250 });
   });
 
   it('where hardly anything does', () => {
     const ms = eighths(1_000);
-    fc.assert(fc.property(traceOf(ms), backendsOf(ms), expectAgreement), { numRuns: 200 });
+    fc.assert(fc.property(traceOf(ms), backendsOf(ms), expectAgreement), { numRuns: 120 });
   });
 
   it('on a long trace under load', () => {
@@ -118,7 +118,7 @@ describe('the simulator agrees with the reference', () => {
           expectAgreement(runs, backends);
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 8 },
     );
   });
 });

@@ -6,23 +6,41 @@ import {
   waitOnExecutionContext,
 } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { announce, dueIn, reschedule } from '../../durable-objects/directory-client.ts';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  announce,
+  DIRECTORY_SHARDS,
+  reschedule,
+  shardOf,
+  takeDue,
+} from '../../durable-objects/directory-client.ts';
 import { sha256Hex } from '../../src/auth.ts';
 import { distribute, parseDocument } from '../../src/config/store.ts';
+import { runCron } from '../../src/cron.ts';
 import worker from '../../src/index.ts';
 import type { CallResult } from '../../src/protocol.ts';
 
 const MINUTE_MS = 60_000;
 const OK: CallResult = { outcome: 'ok', endpointFault: false, cold: false, serviceMs: 10 };
 
-afterEach(() => {
-  vi.restoreAllMocks();
+/** Never restored: objects go on pinging by their alarms when a test is over. */
+let answer: (url: string) => Response = () => Response.json({ choices: [] });
+const pinged: string[] = [];
+
+beforeAll(() => {
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
+    const { url } = new Request(input);
+    pinged.push(url);
+    return answer(url);
+  });
 });
 
 async function due(now: number): Promise<string[]> {
-  const shards = Array.from({ length: 16 }, (_, i) => dueIn(env.DIRECTORY, i, now));
-  return (await Promise.all(shards)).flat();
+  const shards = Array.from({ length: DIRECTORY_SHARDS }, (_, i) =>
+    takeDue(env.DIRECTORY, i, now, 1_000),
+  );
+  return (await Promise.all(shards)).flatMap((taken) => taken.tenants);
 }
 
 async function fireCron(scheduledTime: number): Promise<void> {
@@ -30,6 +48,21 @@ async function fireCron(scheduledTime: number): Promise<void> {
   const ctx = createExecutionContext();
   await worker.scheduled(controller, env);
   await waitOnExecutionContext(ctx);
+}
+
+function stubOf(tenant: string) {
+  return env.TENANT.getByName(tenant);
+}
+
+/** Resolves when the ping has been answered. */
+async function isWarm(tenant: string): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const status = JSON.parse((await stubOf(tenant).view('status')) ?? '{}');
+      expect(status.backends.m.endpoints).toMatchObject([{ endpoint: 'second', state: 'warm' }]);
+    },
+    { timeout: 20_000 },
+  );
 }
 
 /** A tenant whose endpoint is cold and whose arrivals make a need nearly certain. */
@@ -80,11 +113,26 @@ describe('the directory', () => {
     await announce(env.DIRECTORY, a, 0);
     await announce(env.DIRECTORY, b, 10 * MINUTE_MS);
     await announce(env.DIRECTORY, a, 20 * MINUTE_MS);
-    expect(await due(2 * MINUTE_MS)).toContain(a);
-    expect(await due(2 * MINUTE_MS)).not.toContain(b);
-    await reschedule(env.DIRECTORY, a, undefined);
-    expect(await due(60 * MINUTE_MS)).not.toContain(a);
-    expect(await due(60 * MINUTE_MS)).toContain(b);
+    const now = await due(2 * MINUTE_MS);
+    expect(now).toContain(a);
+    expect(now).not.toContain(b);
+    await reschedule(env.DIRECTORY, shardOf(a), [[a, null]]);
+    const later = await due(60 * MINUTE_MS);
+    expect(later).not.toContain(a);
+    expect(later).toContain(b);
+  });
+
+  it('gives a tenant out once a minute, so many at a time, and again in the next', async () => {
+    const name = `d-${crypto.randomUUID()}`;
+    const shard = shardOf(name);
+    await announce(env.DIRECTORY, name, 0);
+    const none = await takeDue(env.DIRECTORY, shard, 0, 1_000);
+    expect(none.tenants).not.toContain(name);
+    const limited = await takeDue(env.DIRECTORY, shard, MINUTE_MS, 0);
+    expect(limited).toEqual({ tenants: [], more: true });
+    expect((await takeDue(env.DIRECTORY, shard, MINUTE_MS, 1_000)).tenants).toContain(name);
+    expect((await takeDue(env.DIRECTORY, shard, MINUTE_MS, 1_000)).tenants).not.toContain(name);
+    expect((await takeDue(env.DIRECTORY, shard, 2 * MINUTE_MS, 1_000)).tenants).toContain(name);
   });
 
   it('survives a restart', async () => {
@@ -96,34 +144,48 @@ describe('the directory', () => {
 });
 
 describe('the cron', () => {
-  it('pings what the forecast wants warm, once, and records how it went', async () => {
-    const pinged: string[] = [];
-    vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
-      pinged.push(new Request(input).url);
-      return Response.json({ choices: [] });
-    });
+  it('has what the forecast wants warm pinged, once, however often it fires', async () => {
     const tenant = await busyTenant('used.example.com');
     pinged.length = 0;
     const later = Date.now() + 2 * MINUTE_MS;
-    await Promise.all([fireCron(later), fireCron(later)]);
+    const reports = await Promise.all([runCron(env, later), runCron(env, later)]);
+    expect(reports.map((r) => r.pings).sort()).toEqual([0, 1]);
+    await isWarm(tenant);
+    // Asked past the directory as well, the object has its ping already.
+    await Promise.all([stubOf(tenant).forecast(), stubOf(tenant).forecast()]);
+    await fireCron(later);
     expect(pinged).toEqual(['https://used.example.com/v1/chat/completions']);
-    const status = JSON.parse((await env.TENANT.getByName(tenant).view('status')) ?? '{}');
-    expect(status.backends.m.endpoints).toMatchObject([{ endpoint: 'second', state: 'warm' }]);
   });
 
-  it('serves the others where one tenant fails', async () => {
-    const pinged: string[] = [];
-    vi.spyOn(console, 'error').mockImplementation(() => {});
-    vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
-      const { url } = new Request(input);
-      pinged.push(url);
+  it('serves the others where one endpoint, one tenant or one shard fails', async () => {
+    answer = (url) => {
       if (url.includes('broken')) throw new Error('no route');
       return Response.json({ choices: [] });
-    });
+    };
     await busyTenant('broken.example.com');
-    await busyTenant('well.example.com');
+    const well = await busyTenant('well.example.com');
     pinged.length = 0;
-    await fireCron(Date.now() + 2 * MINUTE_MS);
+    const failing = new Set([(shardOf(well) + 1) % DIRECTORY_SHARDS]);
+    const rounds = {
+      getByName: (name: string) => {
+        if (failing.has(Number(name.split('-')[1]))) throw new Error('shard is down');
+        return env.ROUND.getByName(name);
+      },
+    };
+    const world = { ...env, ROUND: rounds as unknown as Env['ROUND'] };
+    await runCron(world, Date.now() + 2 * MINUTE_MS);
+    await isWarm(well);
     expect(pinged).toContain('https://well.example.com/v1/chat/completions');
+  });
+
+  it('asks no tenant that is not due, and forgets one that has nothing to forecast', async () => {
+    const idle = `idle-${crypto.randomUUID()}`;
+    await announce(env.DIRECTORY, idle, 0);
+    const at = Date.now() + 10 * MINUTE_MS;
+    const first = await runCron(env, at);
+    expect(first.tenants).toBeGreaterThan(0);
+    // Its object has no backends: the directory is told not to ask again.
+    expect(await due(at + 60 * MINUTE_MS)).not.toContain(idle);
+    expect(await runCron(env, at)).toMatchObject({ tenants: 0, pings: 0 });
   });
 });

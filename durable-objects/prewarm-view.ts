@@ -1,0 +1,142 @@
+/** Prewarming as the admin API and the metrics show it: field names are those of the API. */
+import type { Dispatcher } from '../src/core/dispatcher.ts';
+import type { BudgetLimits } from '../src/core/prewarm-budget.ts';
+import type { LedgerCounts, LedgerEntry } from '../src/core/prewarm-ledger.ts';
+import type { BackendOutlook } from '../src/core/prewarm-outlook.ts';
+
+export function dayView({ day, backend, counts }: LedgerEntry): object {
+  return {
+    day,
+    backend,
+    warm_seconds: seconds(counts.warmMs),
+    money: counts.money,
+    ping_seconds: seconds(counts.pingMs),
+    wakes: {
+      demand: counts.demandWakes,
+      prewarm: counts.prewarms,
+      'keep-warm': counts.keepWarms,
+    },
+    pings: {
+      used: counts.used,
+      late: counts.late,
+      wasted: counts.wasted,
+      failed: counts.failed,
+      'over-budget': counts.overBudget,
+    },
+    releases: counts.releases,
+    cold_waits: { suffered: counts.coldWaits, avoided: counts.avoidedWaits },
+    cold_wait_seconds: { suffered: seconds(counts.coldWaitMs), avoided: seconds(counts.avoidedMs) },
+  };
+}
+
+export function outlookView(outlook: BackendOutlook): object {
+  const { coldStartMs, arrivals, ratePerSec, left, ...rest } = outlook;
+  return {
+    ...rest,
+    cold_start_ms: coldStartMs,
+    arrival_probability: arrivals,
+    arrivals_per_second: ratePerSec,
+    budget_left: { backend: limitsView(left.backend), tenant: limitsView(left.tenant) },
+  };
+}
+
+function limitsView({ warmMs, money }: BudgetLimits): object {
+  return { warm_seconds: warmMs === undefined ? null : seconds(warmMs), money: money ?? null };
+}
+
+interface Metric {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge';
+  readonly help: string;
+  /** Labels beside the backend's, and their value. */
+  readonly of: (counts: LedgerCounts) => ReadonlyArray<readonly [string, number]>;
+}
+
+const COUNTERS: readonly Metric[] = [
+  {
+    name: 'talaria_warm_seconds_total',
+    type: 'counter',
+    help: 'Time that endpoints which scale to zero were warm or warming.',
+    of: (c) => [['', c.warmMs / 1_000]],
+  },
+  {
+    name: 'talaria_warm_cost_total',
+    type: 'counter',
+    help: 'The same in money, at prewarm.pricePerWarmSecond.',
+    of: (c) => [['', c.money]],
+  },
+  {
+    name: 'talaria_ping_seconds_total',
+    type: 'counter',
+    help: 'Warm time that pings ahead of need caused before they were used.',
+    of: (c) => [['', c.pingMs / 1_000]],
+  },
+  {
+    name: 'talaria_wakes_total',
+    type: 'counter',
+    help: 'Wakes by cause.',
+    of: (c) => [
+      ['cause="demand"', c.demandWakes],
+      ['cause="prewarm"', c.prewarms],
+      ['cause="keep-warm"', c.keepWarms],
+    ],
+  },
+  {
+    name: 'talaria_pings_total',
+    type: 'counter',
+    help: 'Pings ahead of need by how they ended; over-budget ones were not made.',
+    of: (c) => [
+      ['outcome="used"', c.used],
+      ['outcome="late"', c.late],
+      ['outcome="wasted"', c.wasted],
+      ['outcome="failed"', c.failed],
+      ['outcome="over-budget"', c.overBudget],
+    ],
+  },
+  {
+    name: 'talaria_releases_total',
+    type: 'counter',
+    help: 'Idle endpoints that were told to go cold.',
+    of: (c) => [['', c.releases]],
+  },
+  {
+    name: 'talaria_cold_waits_total',
+    type: 'counter',
+    help: 'Calls that waited for a cold start, and first calls that a ping spared one.',
+    of: (c) => [
+      ['kind="suffered"', c.coldWaits],
+      ['kind="avoided"', c.avoidedWaits],
+    ],
+  },
+  {
+    name: 'talaria_cold_wait_seconds_total',
+    type: 'counter',
+    help: 'How long they waited, or would have.',
+    of: (c) => [
+      ['kind="suffered"', c.coldWaitMs / 1_000],
+      ['kind="avoided"', c.avoidedMs / 1_000],
+    ],
+  },
+];
+
+/** Samples without the tenant's label; backends that are configured no more are left out. */
+export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly LedgerEntry[]): string {
+  const present = totals.filter(({ backend }) => dispatcher.backends.has(backend));
+  return JSON.stringify(
+    COUNTERS.map(({ name, type, help, of }) => ({
+      name,
+      type,
+      help,
+      samples: present.flatMap(({ backend, counts }) =>
+        of(counts).map(([label, value]) => ({
+          labels: [`backend="${backend}"`, ...(label === '' ? [] : [label])],
+          value,
+        })),
+      ),
+    })),
+  );
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms) / 1_000;
+}

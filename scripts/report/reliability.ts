@@ -1,0 +1,29 @@
+/** How often what was forecast came true, by forecast: ten bins of probability. */
+import type { ForecastSample } from '../sim/forecast-sampler.ts';
+
+export interface ReliabilityBin {
+  readonly forecasts: number;
+  /** Mean probability that was forecast, and share that came true. */
+  readonly predicted: number;
+  readonly observed: number;
+}
+
+const BINS = 10;
+
+export function reliabilityOf(samples: readonly ForecastSample[]): ReliabilityBin[] {
+  const bins = Array.from({ length: BINS }, () => ({ forecasts: 0, sum: 0, came: 0 }));
+  for (const { probability, came } of samples) {
+    const bin = bins[Math.min(BINS - 1, Math.floor(probability * BINS))];
+    if (!bin) continue;
+    bin.forecasts += 1;
+    bin.sum += probability;
+    bin.came += came ? 1 : 0;
+  }
+  return bins
+    .filter((bin) => bin.forecasts > 0)
+    .map(({ forecasts, sum, came }) => ({
+      forecasts,
+      predicted: sum / forecasts,
+      observed: came / forecasts,
+    }));
+}

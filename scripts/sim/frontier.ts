@@ -1,0 +1,62 @@
+/**
+ * What prewarming costs and what it brings: cold wait against warm time, for each rule over its own
+ * parameter, in shares of what waking on demand has.
+ */
+import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { Cluster } from './cluster.ts';
+import { type SimOptions, type SimResult, simulate } from './simulator.ts';
+
+export type RuleName = 'keep-alive' | 'paper' | 'talaria' | 'oracle';
+
+export interface FrontierPoint {
+  /** Of the rule's parameter: seconds of keep-alive, K, theta. */
+  readonly parameter: number;
+  /** Warm time, and wait for cold starts, as shares of waking on demand. */
+  readonly warmShare: number;
+  readonly coldWaitShare: number;
+}
+
+export interface Frontier {
+  /** Of waking on demand, ms. */
+  readonly warmMs: number;
+  readonly coldWaitMs: number;
+  readonly curves: ReadonlyMap<RuleName, readonly FrontierPoint[]>;
+}
+
+const KEEP_ALIVE_S = [15, 30, 45, 60, 75, 90, 120, 180, 300, 600, 1_200];
+const PAPER_K = [0.1, 0.3, 0.5, 0.7, 0.9];
+const THETAS = [
+  0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.12, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01,
+];
+
+export function frontierOf(
+  trace: readonly RecordedRun[],
+  cluster: Cluster,
+  options: SimOptions,
+): Frontier {
+  const run = (extra: Partial<SimOptions>) =>
+    simulate(trace, cluster, { ...options, observe: () => {}, release: true, ...extra });
+  const base = run({ prewarm: 'off' });
+  const warmMs = sumOf(base);
+  const point = (parameter: number, result: SimResult): FrontierPoint => ({
+    parameter,
+    warmShare: sumOf(result) / warmMs,
+    coldWaitShare: result.coldWaitMs / base.coldWaitMs,
+  });
+  const curves = new Map<RuleName, readonly FrontierPoint[]>([
+    [
+      'keep-alive',
+      KEEP_ALIVE_S.map((s) => point(s, run({ prewarm: 'keep-alive', keepAliveMs: s * 1_000 }))),
+    ],
+    ['paper', PAPER_K.map((k) => point(k, run({ prewarm: 'paper', k, release: false })))],
+    ['talaria', THETAS.map((theta) => point(theta, run({ prewarm: 'talaria', theta })))],
+    ['oracle', [point(0, run({ prewarm: 'oracle' }))]],
+  ]);
+  return { warmMs, coldWaitMs: base.coldWaitMs, curves };
+}
+
+function sumOf({ warmMs }: SimResult): number {
+  let sum = 0;
+  for (const ms of warmMs.values()) sum += ms;
+  return sum;
+}

@@ -1,0 +1,14 @@
+/** What a client tells of a unit that it runs itself. */
+import { z } from 'zod';
+import { isName } from '../name.ts';
+
+const name = z.string().refine(isName, 'expected 1 to 128 printable characters');
+
+export const runEventSchema = z.strictObject({
+  type: z.enum(['unit_begin', 'unit_end']),
+  unit: name,
+  /** Needed where the event is the run's first sign. */
+  app: name.optional(),
+});
+
+export type RunEventBody = z.infer<typeof runEventSchema>;

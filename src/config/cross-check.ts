@@ -1,0 +1,65 @@
+/** What no single field of a configuration can say: names that are taken, addresses, ways that end. */
+import type { Problem } from '../problem.ts';
+import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
+import { prewarmProblems } from './prewarm-settings.ts';
+import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
+
+export function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<Problem> {
+  yield* prewarmProblems(config);
+  yield* checkFallbacks(config);
+  const backendOfModel = new Map<string, string>();
+  for (const [backendName, b] of Object.entries(config.backends)) {
+    const at = `backends.${backendName}`;
+    if (backendName === 'client') {
+      yield { param: at, message: 'the name "client" is taken: units of the client' };
+    }
+    for (const [i, model] of b.models.entries()) {
+      const other = backendOfModel.get(model);
+      if (other !== undefined) {
+        const message = `model "${model}" is served by backend "${other}" already`;
+        yield { param: `${at}.models[${i}]`, message };
+      }
+      backendOfModel.set(model, backendName);
+    }
+    const ids = new Set<string>();
+    for (const [i, e] of b.endpoints.entries()) {
+      const param = `${at}.endpoints[${i}]`;
+      yield* checkEndpoint(e, param, rules);
+      const id = endpointId(e);
+      if (ids.has(id)) {
+        yield { param: `${param}.name`, message: `"${id}" is named twice in this backend` };
+      }
+      ids.add(id);
+    }
+  }
+}
+
+function* checkEndpoint(e: EndpointConfig, param: string, rules: UrlRules): Iterable<Problem> {
+  const problem = endpointUrlProblem(e.url, rules);
+  if (problem) yield { param: `${param}.url`, message: problem };
+  const wrong = e.statusUrl === undefined ? undefined : endpointUrlProblem(e.statusUrl, rules);
+  if (wrong) yield { param: `${param}.statusUrl`, message: wrong };
+  if (e.auth?.secret === 'ADMIN_TOKEN') {
+    const message = "the administrator's token is no key of an endpoint";
+    yield { param: `${param}.auth.secret`, message };
+  }
+}
+
+/** Each backend's way of falling back, which must end. */
+function* checkFallbacks({ backends }: TenantConfig): Iterable<Problem> {
+  for (const [start, { fallback }] of Object.entries(backends)) {
+    if (fallback === undefined) continue;
+    const param = `backends.${start}.fallback`;
+    if (!Object.hasOwn(backends, fallback)) {
+      yield { param, message: `there is no backend "${fallback}"` };
+      continue;
+    }
+    const passed = new Set([start]);
+    let at: string | undefined = fallback;
+    while (at !== undefined && !passed.has(at)) {
+      passed.add(at);
+      at = backends[at]?.fallback;
+    }
+    if (at !== undefined) yield { param, message: `it leads back to "${at}"` };
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Whether a call whose attempt failed goes back into the line, with its arrival and so its place. Of
+ * its answer nothing has reached the client; how long it may wait bounds how often it can come back.
+ */
+import type { Backend } from './backend.ts';
+import type { CallResult } from './call-result.ts';
+import type { LiveCall } from './live-run.ts';
+
+/** Endpoints that may break under one call. */
+const MOST_FAULTS = 3;
+
+/**
+ * What an endpoint turned away (cold, overloaded) was not begun and costs nothing; what broke is
+ * retried on an endpoint that has not failed it yet, out of the backend's budget.
+ */
+export function goesOn(
+  call: LiveCall,
+  backend: Backend,
+  result: CallResult,
+  endpoint: string,
+): boolean {
+  if (backend.removed) return false;
+  if (result.cold || result.busy) return true;
+  if (!result.endpointFault) return false;
+  call.avoid ??= new Set();
+  call.avoid.add(endpoint);
+  if (call.avoid.size >= MOST_FAULTS || !backend.hasOther(call.avoid)) return false;
+  return backend.retries.spend();
+}

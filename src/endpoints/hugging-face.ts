@@ -1,0 +1,23 @@
+/**
+ * Hugging Face Inference Endpoints: 503 while scaled to zero, and any request starts a replica; with
+ * `X-Scale-Up-Timeout: S` the proxy holds the request for so many seconds instead. Calls here are held
+ * by Talaria, so the header goes with the look at `/health` only, which wakes and returns at once.
+ */
+import { type EndpointAdapter, onHost, type Readiness } from './adapter.ts';
+import { classifyGeneric } from './openai-generic.ts';
+
+export const huggingFace: EndpointAdapter = {
+  kind: 'hf',
+  wake: (target) => ({
+    method: 'GET',
+    url: onHost(target, '/health'),
+    headers: { 'x-scale-up-timeout': '1' },
+  }),
+  readProbe(status): Readiness {
+    if (status < 300) return 'ready';
+    return status === 503 || status === 502 ? 'waking' : 'broken';
+  },
+  // 502 while a replica starts.
+  classify: (status, body, isTool) =>
+    status === 502 ? 'cold' : classifyGeneric(status, body, isTool),
+};

@@ -1,0 +1,185 @@
+/**
+ * Every operation of the API, for its description. Bodies are the schemas that the code parses with;
+ * a test compares this table with the routes, so that neither has what the other lacks.
+ */
+import { z } from 'zod';
+import { MODEL_APIS, type ModelApi, modelName } from '../bodies/model-apis.ts';
+import { runEventSchema } from '../bodies/run-event.ts';
+import { tenantSchema } from '../config/schema.ts';
+
+export type Method = 'get' | 'put' | 'post' | 'delete' | 'options' | 'head' | 'patch';
+
+export interface Operation {
+  readonly method: Method;
+  /** With parameters in braces, as OpenAPI has them. */
+  readonly path: string;
+  readonly tag: 'models' | 'tools' | 'runs' | 'admin' | 'status';
+  readonly summary: string;
+  /** Whose key: a tenant's (for Anthropic's clients also as `x-api-key`), or the administrator's. */
+  readonly key?: 'tenant' | 'anthropic' | 'admin';
+  /** It waits for a slot: it takes the headers that say whose it is, and explains itself. */
+  readonly dispatched?: boolean;
+  /** By content type. */
+  readonly request?: Readonly<Record<string, z.ZodType>>;
+  /** Fields of the query. */
+  readonly query?: readonly string[];
+  readonly status: number;
+  /** By content type; absent where there is no body. */
+  readonly answer?: Readonly<Record<string, z.ZodType>>;
+}
+
+const JSON_TYPE = 'application/json';
+const ANY = z.unknown();
+const model = z.object({
+  id: z.string(),
+  object: z.literal('model'),
+  created: z.number(),
+  owned_by: z.string(),
+});
+const form = z.looseObject({ model: modelName });
+const relayed = { [JSON_TYPE]: ANY };
+const streamed = { ...relayed, 'text/event-stream': z.string() };
+const document = z.object({ tenant: z.string(), version: z.number(), config: tenantSchema });
+
+export const OPERATIONS: readonly Operation[] = [
+  modelCall(MODEL_APIS.chat, "OpenAI's chat completions"),
+  modelCall(MODEL_APIS.completion, "OpenAI's completions"),
+  modelCall(MODEL_APIS.responses, "OpenAI's Responses; they are relayed and not kept"),
+  modelCall(MODEL_APIS.messages, "Anthropic's messages", { key: 'anthropic' }),
+  modelCall(MODEL_APIS.countTokens, 'Counts the tokens of a prompt; takes no slot', {
+    key: 'anthropic',
+    dispatched: false,
+  }),
+  modelCall(MODEL_APIS.embedding, "OpenAI's embeddings"),
+  modelCall(MODEL_APIS.rerank, 'Ranks documents'),
+  modelCall(MODEL_APIS.score, 'Scores pairs of texts'),
+  modelCall(MODEL_APIS.moderation, "OpenAI's moderations"),
+  modelCall(MODEL_APIS.speech, 'Speaks a text', { answer: { 'audio/*': ANY } }),
+  formCall('/audio/transcriptions', 'Writes down what is said'),
+  formCall('/audio/translations', 'Writes down in English what is said'),
+  modelCall(MODEL_APIS.image, 'Draws a picture', { answer: streamed }),
+  {
+    ...formCall('/images/edits', 'Changes a picture'),
+    request: { 'multipart/form-data': form, [JSON_TYPE]: MODEL_APIS.imageEdit.schema },
+  },
+  formCall('/images/variations', 'Varies a picture'),
+  ...(['get', 'delete'] as const).map((method) => notKept(method, '/v1/responses/{id}')),
+  notKept('post', '/v1/responses/{id}/cancel'),
+  notKept('get', '/v1/responses/{id}/input_items'),
+  {
+    ...plain('get', '/v1/models', 'models', 'The models that there are'),
+    key: 'anthropic',
+    answer: { [JSON_TYPE]: z.looseObject({ object: z.literal('list'), data: z.array(model) }) },
+  },
+  {
+    ...plain('get', '/v1/models/{model}', 'models', 'One of the models'),
+    key: 'anthropic',
+    answer: { [JSON_TYPE]: model },
+  },
+  ...(['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const).flatMap((method) => [
+    toolCall(method, '/v1/backends/{backend}'),
+    toolCall(method, '/v1/backends/{backend}/{path}'),
+  ]),
+  {
+    ...plain('post', '/v1/runs/{run}/events', 'runs', 'A unit that the client runs begins or ends'),
+    key: 'tenant',
+    request: { [JSON_TYPE]: runEventSchema },
+    status: 202,
+    answer: { [JSON_TYPE]: z.object({ run: z.string(), accepted: z.literal(true) }) },
+  },
+  {
+    ...plain('post', '/v1/runs/{run}/finish', 'runs', 'The run has ended'),
+    key: 'tenant',
+    answer: { [JSON_TYPE]: z.object({ run: z.string(), finished: z.literal(true) }) },
+  },
+  {
+    ...plain('get', '/v1/calls/{id}', 'runs', 'The story of a call'),
+    key: 'tenant',
+    answer: relayed,
+  },
+  ...admin(),
+  { ...plain('get', '/healthz', 'status', 'The Worker runs'), answer: relayed },
+  {
+    ...plain('get', '/metrics', 'admin', 'What prewarming costs and brings, for Prometheus'),
+    key: 'admin' as const,
+    query: ['tenant'],
+    answer: relayed,
+  },
+  { ...plain('get', '/readyz', 'status', 'The Worker reaches what it needs'), answer: relayed },
+  { ...plain('get', '/openapi.json', 'status', 'This description'), answer: relayed },
+];
+
+function admin(): Operation[] {
+  const tenant = '/admin/tenants/{tenant}';
+  const of = (method: Method, path: string, summary: string) => ({
+    ...plain(method, tenant + path, 'admin', summary),
+    key: 'admin' as const,
+  });
+  const shown = { [JSON_TYPE]: document };
+  const key = z.object({ id: z.string(), key: z.string() });
+  return [
+    {
+      ...of('put', '', 'Configures a tenant; 201 where it is new'),
+      request: { [JSON_TYPE]: tenantSchema },
+      answer: shown,
+    },
+    { ...of('get', '', 'The configuration of a tenant'), answer: shown },
+    { ...of('delete', '', 'Forgets a tenant'), status: 204 },
+    { ...of('post', '/keys', 'A new key'), status: 201, answer: { [JSON_TYPE]: key } },
+    { ...of('delete', '/keys/{id}', 'Revokes a key'), status: 204 },
+    { ...of('get', '/pdgraph', 'What was learned'), query: ['app'], answer: relayed },
+    { ...of('get', '/status', 'What waits and runs'), answer: relayed },
+    { ...of('get', '/prewarm', 'The newest wakes'), answer: relayed },
+    {
+      ...of('get', '/runs', 'The newest finished runs'),
+      query: ['app'],
+      answer: { 'application/jsonl': z.string() },
+    },
+  ];
+}
+
+function plain(
+  method: Method,
+  path: string,
+  tag: Operation['tag'],
+  summary: string,
+): Pick<Operation, 'method' | 'path' | 'tag' | 'summary' | 'status'> {
+  return { method, path, tag, summary, status: 200 };
+}
+
+function modelCall(api: ModelApi, summary: string, other: Partial<Operation> = {}): Operation {
+  return {
+    ...plain('post', `/v1${api.path}`, 'models', summary),
+    key: 'tenant',
+    dispatched: true,
+    request: { [JSON_TYPE]: api.schema },
+    answer: api.streams ? streamed : relayed,
+    ...other,
+  };
+}
+
+function formCall(path: string, summary: string): Operation {
+  return {
+    ...plain('post', `/v1${path}`, 'models', summary),
+    key: 'tenant',
+    dispatched: true,
+    request: { 'multipart/form-data': form },
+    answer: streamed,
+  };
+}
+
+function toolCall(method: Method, path: string): Operation {
+  const hasBody = method !== 'get' && method !== 'head' && method !== 'options';
+  return {
+    ...plain(method, path, 'tools', 'A call of a tool, passed on as it is'),
+    key: 'tenant',
+    dispatched: true,
+    ...(hasBody ? { request: { '*/*': ANY } } : {}),
+    answer: { '*/*': ANY },
+  };
+}
+
+function notKept(method: Method, path: string): Operation {
+  const summary = 'Responses are not kept: always `response_not_found`';
+  return { ...plain(method, path, 'models', summary), key: 'tenant', status: 404 };
+}

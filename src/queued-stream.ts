@@ -1,0 +1,117 @@
+/**
+ * A stream that waits long for its slot is begun before there is anything to stream, and kept alive
+ * with comments that say how it stands: proxies cut what is silent for some 100 s. What the call comes
+ * to is then told inside the stream, a refusal as its last event.
+ */
+import type { Context } from 'hono';
+import type { Admission } from './admission.ts';
+import type { CallPlan } from './dispatch-call.ts';
+import { type ApiError, isErrorCode } from './errors.ts';
+import type { AppEnv } from './routes/app-env.ts';
+import { faultEvent, type Reading } from './streams/reading.ts';
+
+/** Between two comments, ms; less where the first comes sooner. */
+const COMMENT_EVERY_MS = 5_000;
+
+/** For a call that streams, unless its client does not want to be told. */
+export function queueComments(c: Context<AppEnv>, plan: CallPlan): QueuedStream | undefined {
+  if (!plan.streams || c.req.header('x-talaria-queue-comments') === 'off') return undefined;
+  const afterMs = c.get('tenant').config.backends[plan.backend]?.queueCommentsAfterMs;
+  if (afterMs === undefined) return undefined;
+  return new QueuedStream(afterMs, plan.reading, c.get('requestId'), c.req.raw.signal);
+}
+
+export class QueuedStream {
+  readonly #afterMs: number;
+  readonly #reading: Reading;
+  readonly #requestId: string;
+  readonly #left = new AbortController();
+  #admission: Admission | undefined;
+
+  constructor(afterMs: number, reading: Reading, requestId: string, client: AbortSignal) {
+    this.#afterMs = afterMs;
+    this.#reading = reading;
+    this.#requestId = requestId;
+    if (client.aborted) this.#left.abort();
+    else client.addEventListener('abort', () => this.#left.abort());
+  }
+
+  /** The client left, before or after its stream was begun. */
+  get signal(): AbortSignal {
+    return this.#left.signal;
+  }
+
+  /** Where the comments look up how the call stands. */
+  follow(admission: Admission): void {
+    this.#admission = admission;
+  }
+
+  /** The answer itself where it comes soon enough, else a stream that will become it. */
+  async orStream(made: Promise<Response>): Promise<Response> {
+    const late = Symbol('late');
+    const waited = Promise.withResolvers<typeof late>();
+    const timer = setTimeout(() => waited.resolve(late), this.#afterMs);
+    const first = await Promise.race([made, waited.promise]);
+    clearTimeout(timer);
+    return first === late ? this.#begin(made) : first;
+  }
+
+  #begin(made: Promise<Response>): Response {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    void this.#write(made, writable).catch(() => this.#left.abort());
+    return new Response(readable, {
+      headers: {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-cache',
+        'x-request-id': this.#requestId,
+      },
+    });
+  }
+
+  async #write(made: Promise<Response>, writable: WritableStream<Uint8Array>): Promise<void> {
+    const writer = writable.getWriter();
+    // Letting go of the lock rejects `closed` too; that is no client leaving.
+    let holdsLock = true;
+    writer.closed.catch(() => holdsLock && this.#left.abort());
+    const encoder = new TextEncoder();
+    const comment = async () => writer.write(encoder.encode(`: ${await this.#standing()}\n\n`));
+    const everyMs = Math.min(COMMENT_EVERY_MS, this.#afterMs);
+    const timer = setInterval(() => void comment().catch(() => this.#left.abort()), everyMs);
+    try {
+      await comment();
+      const answer = await made;
+      clearInterval(timer);
+      const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream');
+      if (answer.ok && isStream && answer.body) {
+        holdsLock = false;
+        writer.releaseLock();
+        await answer.body.pipeTo(writable);
+        return;
+      }
+      await writer.write(encoder.encode(faultEvent(this.#reading, await errorIn(answer))));
+      await writer.close();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async #standing(): Promise<string> {
+    const where = await this.#admission?.where();
+    if (!where || where.position === 0) return 'waiting for the endpoint';
+    return `queued position=${where.position} eta_ms=${Math.round(where.etaMs)}`;
+  }
+}
+
+/** What an answer that is no stream tells of its error. */
+async function errorIn(answer: Response): Promise<ApiError> {
+  const text = await answer.text();
+  try {
+    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
+    const code = String(error?.code ?? '');
+    const message = String(error?.message ?? 'The endpoint answered without a stream.');
+    // An endpoint's own refusal has codes of its own; its words are passed on.
+    return { code: isErrorCode(code) ? code : 'upstream_error', message };
+  } catch {
+    return { code: 'upstream_error', message: 'The endpoint answered without a stream.' };
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * `GET /metrics?tenant=NAME`: what prewarming costs and brings, in the text format of Prometheus,
+ * with the administrator's token. Tenants are named (`tenant` may be repeated), since asking all of
+ * them would wake them all. Labels are bounded: the tenants asked for and their configured backends.
+ */
+import { Hono } from 'hono';
+import { z } from 'zod';
+import { authenticateAdmin } from '../auth.ts';
+import { TENANT_NAME } from '../config/schema.ts';
+import { type ApiError, errorResponse } from '../errors.ts';
+import type { AppEnv } from './app-env.ts';
+
+const MAX_TENANTS = 20;
+
+const tenantMetrics = z.array(
+  z.object({
+    name: z.string(),
+    type: z.string(),
+    help: z.string(),
+    samples: z.array(z.object({ labels: z.array(z.string()), value: z.number() })),
+  }),
+);
+
+type TenantMetrics = z.infer<typeof tenantMetrics>;
+
+export const metrics = new Hono<AppEnv>().get('/metrics', async (c) => {
+  const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
+  const auth = await authenticateAdmin(c.req.raw.headers, c.env.ADMIN_TOKEN);
+  if (!auth.ok) return refuse(auth.error);
+  const names = [...new Set(c.req.queries('tenant') ?? [])];
+  const valid = names.every((name) => TENANT_NAME.safeParse(name).success);
+  if (!valid || names.length === 0 || names.length > MAX_TENANTS) {
+    const message = `Expected ?tenant=NAME, at most ${MAX_TENANTS} times.`;
+    return refuse({ code: 'invalid_request_error', param: 'tenant', message });
+  }
+  const found = await Promise.all(
+    names.map(async (tenant) => {
+      const text = await c.env.TENANT.getByName(tenant).view('metrics');
+      return text === undefined ? [] : labelled(tenant, tenantMetrics.parse(JSON.parse(text)));
+    }),
+  );
+  return c.body(exposition(found.flat()), 200, { 'content-type': 'text/plain; version=0.0.4' });
+});
+
+function labelled(tenant: string, found: TenantMetrics): TenantMetrics {
+  return found.map((metric) => ({
+    ...metric,
+    samples: metric.samples.map(({ labels, value }) => ({
+      labels: [`tenant="${tenant}"`, ...labels],
+      value,
+    })),
+  }));
+}
+
+/** All samples of a metric together, below its help and its type. */
+function exposition(found: TenantMetrics): string {
+  const byName = Map.groupBy(found, (metric) => metric.name);
+  return [...byName]
+    .map(([name, metrics]) => {
+      const samples = metrics.flatMap((metric) => metric.samples);
+      const lines = samples.map(({ labels, value }) => `${name}{${labels.join(',')}} ${value}\n`);
+      const head = `# HELP ${name} ${metrics[0]?.help}\n# TYPE ${name} ${metrics[0]?.type}\n`;
+      return head + lines.join('');
+    })
+    .join('');
+}

@@ -1,0 +1,124 @@
+/** What every platform's adapter must do, tried on an emulation of each platform. */
+import { afterEach, describe, expect, it } from 'vitest';
+import * as behaviours from '../../scripts/gpu/platforms/behaviours.ts';
+import { type Behaviour, Platform } from '../../scripts/gpu/platforms/platform.ts';
+import { parseTenantConfig } from '../../src/config/parse.ts';
+import type { TenantConfig } from '../../src/config/schema.ts';
+import { ADAPTERS, type EndpointKind } from '../../src/endpoints/registry.ts';
+import { releaseEndpoint, wakeEndpoint } from '../../src/endpoints/wake.ts';
+
+const PLATFORMS: Readonly<Record<EndpointKind, Behaviour>> = {
+  'openai-generic': behaviours.generic,
+  vllm: behaviours.vllm,
+  runpod: behaviours.runpod,
+  'runpod-lb': behaviours.runpodLoadBalancer,
+  modal: behaviours.modal,
+  baseten: behaviours.baseten,
+  hf: behaviours.huggingFace,
+};
+
+const PING = { backend: 'm', endpoint: 'e' };
+const SECRETS = { GPU_KEY: 'secret-key' };
+let platform: Platform | undefined;
+
+afterEach(async () => {
+  await platform?.close();
+  platform = undefined;
+});
+
+function configFor(kind: EndpointKind, at: Platform): TenantConfig {
+  const parsed = parseTenantConfig(
+    {
+      backends: {
+        m: {
+          models: ['m'],
+          endpoints: [
+            {
+              name: 'e',
+              url: at.url,
+              kind,
+              auth: { secret: 'GPU_KEY' },
+              coldStart: {},
+              ...(kind === 'baseten'
+                ? { statusUrl: `${at.origin}/v1/models/m/deployments/d1` }
+                : {}),
+            },
+          ],
+        },
+      },
+    },
+    { development: true },
+  );
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.config;
+}
+
+describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
+  const start = async (state: Platform['state'], looks?: number) => {
+    platform = await new Platform(PLATFORMS[kind], state, looks).start();
+    return { platform, config: configFor(kind, platform) };
+  };
+
+  it('wakes a cold endpoint, once, and is done when a real call was served', async () => {
+    const { platform, config } = await start('cold', 1);
+    const { ok, tookMs } = await wakeEndpoint(config, PING, SECRETS);
+    expect(ok).toBe(true);
+    expect(tookMs).toBeGreaterThanOrEqual(0);
+    expect(platform.starts).toBe(1);
+    expect(platform.state).toBe('up');
+    const last = platform.seen.at(-1);
+    expect(last).toMatch(kind === 'modal' ? /chat\/completions/ : /^POST .*\/chat\/completions$/);
+  });
+
+  it('finds a warm endpoint warm by one call, and starts nothing', async () => {
+    const { platform, config } = await start('up');
+    expect(await wakeEndpoint(config, PING, SECRETS)).toMatchObject({ ok: true });
+    expect(platform.starts).toBe(0);
+    expect(platform.seen.filter((r) => r.endsWith('/chat/completions'))).toHaveLength(1);
+  });
+
+  it('sends its key with everything', async () => {
+    const { platform, config } = await start('cold', 1);
+    await wakeEndpoint(config, PING, SECRETS);
+    // A key does not go where a redirect leads but to the same URL.
+    expect(new Set(platform.authorizations)).toEqual(new Set(['Bearer secret-key']));
+  });
+
+  it('takes what a cold endpoint answers to a call for cold, not for broken or the client’s fault', async () => {
+    const { platform } = await start('cold');
+    const behaviour = PLATFORMS[kind];
+    const request = { method: 'POST', path: '/v1/chat/completions' };
+    for (const state of ['cold', 'waking'] as const) {
+      const { status, body = '' } = behaviour.answer(request, state);
+      expect([state, ADAPTERS[kind].classify(status, body, false)]).toEqual([state, 'cold']);
+    }
+    expect(platform.starts).toBe(0);
+  });
+
+  it('tells busy, broken and rejected apart', () => {
+    const { classify } = ADAPTERS[kind];
+    expect(classify(429, '', false)).toBe('busy');
+    expect(classify(503, '{"error_type":"overloaded"}', false)).toBe('busy');
+    expect(classify(503, 'The request queue is full.', false)).toBe('busy');
+    expect(classify(500, 'CUDA error', false)).toBe('broken');
+    expect(classify(401, '', false)).toBe('broken');
+    expect(classify(401, '', true)).toBe('rejected');
+    expect(classify(403, '', true)).toBe('rejected');
+    expect(classify(422, 'no such field', false)).toBe('rejected');
+    expect(classify(404, '', false)).toBe('rejected');
+  });
+
+  it('does not wake what refuses connections, nor throw', async () => {
+    const { platform: gone, config } = await start('cold');
+    await gone.close();
+    expect(await wakeEndpoint(config, PING, SECRETS)).toMatchObject({ ok: false });
+    platform = undefined;
+  });
+
+  it('sends to sleep where the platform can be told to, and says so', async () => {
+    const { platform, config } = await start('up');
+    const slept = await releaseEndpoint(config, PING, SECRETS);
+    expect(slept).toBe('sleep' in ADAPTERS[kind]);
+    expect(platform.state).toBe(slept ? 'cold' : 'up');
+  });
+});
