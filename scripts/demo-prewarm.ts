@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { RecordedRun } from '../src/core/recorded-run.ts';
-import { demoWorkload } from './demo-workload.ts';
+import { DEMO_CLUSTER, demoWorkload } from './demo-workload.ts';
 import { type Emulator, startEmulator } from './gpu/emulator.ts';
 import { buildBundle, type RawWorkerd, startRawWorkerd } from './raw-workerd.ts';
 import { replay } from './replay.ts';
@@ -19,19 +19,6 @@ import { simulate } from './sim/simulator.ts';
 import { InputError, readTrace } from './sim/trace.ts';
 import { admin } from './stack.ts';
 
-/** As in `npm run demo`. */
-const DEMO_CLUSTER = {
-  backends: {
-    llm: {
-      slots: 8,
-      prefill_ms_per_token: 0.1,
-      decode_ms_per_token: 20,
-      cold_start_ms: 15_000,
-      idle_timeout_ms: 20_000,
-    },
-    sandbox: { slots: 16, cold_start_ms: 8_000, idle_timeout_ms: 20_000 },
-  },
-};
 const MODEL = 'demo-llm';
 /** Slots of a backend without limit: more than ever run at a time. */
 const UNLIMITED = 10_000;

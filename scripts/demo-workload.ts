@@ -8,6 +8,20 @@
 import { type Random, seededRandom } from '../src/core/random.ts';
 import type { RecordedRun, VisitRecord } from '../src/core/recorded-run.ts';
 
+/** The demo's endpoints, as a cluster for the simulator. */
+export const DEMO_CLUSTER = {
+  backends: {
+    llm: {
+      slots: 8,
+      prefill_ms_per_token: 0.1,
+      decode_ms_per_token: 20,
+      cold_start_ms: 15_000,
+      idle_timeout_ms: 20_000,
+    },
+    sandbox: { slots: 16, cold_start_ms: 8_000, idle_timeout_ms: 20_000 },
+  },
+};
+
 const WAVES = 4;
 const RUNS_A_WAVE = 44;
 const WAVE_MS = 30_000;

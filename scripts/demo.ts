@@ -141,7 +141,12 @@ function backendsOf(emulators: ReadonlyMap<string, Emulator>): object {
         name: `${name}-1`,
         url: `${emulator.url}${isLlm ? '/v1' : '/tools'}`,
         slots: isLlm ? options.slots : SANDBOX.slots,
-        coldStart: { estimateMs: scaled(coldStartMs), idleTimeoutMs: scaled(IDLE_TIMEOUT_MS) },
+        coldStart: {
+          estimateMs: scaled(coldStartMs),
+          idleTimeoutMs: scaled(IDLE_TIMEOUT_MS),
+          // Emulated engines serve in full at once; its steps are no shorter where time is.
+          slowStart: false,
+        },
       };
       return [name, { ...(isLlm ? { models: ['demo-llm'] } : {}), endpoints: [endpoint] }];
     }),

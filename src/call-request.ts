@@ -38,6 +38,7 @@ export async function callRequestOf(
     ...(identity.turn === undefined ? {} : { turn: identity.turn }),
     ...(plan.maxOutputTokens === undefined ? {} : { maxOutputTokens: plan.maxOutputTokens }),
     ...(identity.deadlineMs === undefined ? {} : { deadlineAt: arrivedAt + identity.deadlineMs }),
+    ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
     ...(identity.maxWaitMs === undefined ? {} : { maxWaitMs: identity.maxWaitMs }),
   };
 }

@@ -236,6 +236,8 @@ function refusalOf(
       const message = `Backend "${plan.backend}" is no longer configured.`;
       return { code: 'backend_not_found', message };
     }
+    case 'deadline_unmeetable':
+      return { code };
     default:
       return { code, retryAfterMs };
   }

@@ -41,6 +41,11 @@ const FORMS = {
   rate_limit_exceeded: form(429, 'rate_limit_error', 'This key has no rate left for now.'),
   run_calls_exceeded: form(429, 'rate_limit_error', 'Too many calls of this run wait or run.'),
   queue_full: form(429, 'rate_limit_error', 'The queue of this backend is full.'),
+  deadline_unmeetable: form(
+    429,
+    'rate_limit_error',
+    'The run can hardly be complete within its deadline.',
+  ),
   internal_error: form(500, 'api_error', 'The dispatcher failed. It has been logged.'),
   upstream_error: form(502, 'api_error', 'The endpoint failed.'),
   queue_timeout: form(503, 'api_error', 'The call waited too long for a slot.'),
@@ -142,7 +147,7 @@ export function errorResponse(error: ApiError, headers?: HeadersInit): Response 
  */
 function isWorthRetrying(code: ErrorCode): boolean {
   if (code === 'upstream_timeout' || code === 'tenant_misconfigured') return false;
-  if (code === 'idempotency_key_conflict') return false;
+  if (code === 'idempotency_key_conflict' || code === 'deadline_unmeetable') return false;
   const { status } = FORMS[code];
   return status === 409 || status === 429 || status >= 500;
 }

@@ -25,6 +25,8 @@ export interface Identity {
   /** The client says that it sends this call again. */
   readonly retry: boolean;
   readonly deadlineMs?: number;
+  /** What becomes of a call whose run has hardly a chance within its deadline; absent: it runs. */
+  readonly refuseIfLate?: true;
   readonly maxWaitMs?: number;
   /** From what each was taken, for people. */
   readonly why: { readonly app: string; readonly run: string; readonly unit: string };
@@ -70,6 +72,11 @@ export async function identify(
   const ownLimit = run === undefined ? stainlessTimeoutMs(headers) : undefined;
   const limits = limitsOf(told('deadline-ms')?.value ?? ownLimit, told('max-wait-ms')?.value);
   if (!limits.ok) return limits;
+  const ifLate = told('if-late')?.value ?? 'run';
+  if (ifLate !== 'run' && ifLate !== 'refuse') {
+    const message = 'Expected "run" or "refuse".';
+    return failure('invalid_request_error', { param: 'x-talaria-if-late', message });
+  }
   // The end of a session that another began is not the end of the run.
   const sessionEnds = headers.get('x-dynamo-session-final') === 'true' && !run?.parent;
   return {
@@ -84,6 +91,7 @@ export async function identify(
       ...(run?.turn === undefined ? {} : { turn: run.turn }),
       retry: Number(headers.get('x-stainless-retry-count') ?? 0) > 0,
       ...limits.limits,
+      ...(ifLate === 'refuse' ? { refuseIfLate: true } : {}),
       why: { app: app.why, run: run?.why ?? 'a run of its own', unit: unit.why },
     },
   };

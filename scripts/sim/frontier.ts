@@ -23,16 +23,32 @@ export interface Frontier {
   readonly curves: ReadonlyMap<RuleName, readonly FrontierPoint[]>;
 }
 
+/** The parameters over which each rule is drawn. */
+export interface Grid {
+  readonly keepAliveS: readonly number[];
+  readonly k: readonly number[];
+  readonly thetas: readonly number[];
+}
+
 const KEEP_ALIVE_S = [15, 30, 45, 60, 75, 90, 120, 180, 300, 600, 1_200];
 const PAPER_K = [0.1, 0.3, 0.5, 0.7, 0.9];
 const THETAS = [
   0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.12, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01,
 ];
 
+const FINE: Grid = { keepAliveS: KEEP_ALIVE_S, k: PAPER_K, thetas: THETAS };
+/** For many traces. */
+export const COARSE: Grid = {
+  keepAliveS: [15, 30, 45, 60, 90, 120, 240, 480, 960],
+  k: [0.1, 0.3, 0.5, 0.7, 0.9],
+  thetas: [0.9, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.03, 0.015],
+};
+
 export function frontierOf(
   trace: readonly RecordedRun[],
   cluster: Cluster,
   options: SimOptions,
+  grid: Grid = FINE,
 ): Frontier {
   const run = (extra: Partial<SimOptions>) =>
     simulate(trace, cluster, { ...options, observe: () => {}, release: true, ...extra });
@@ -46,10 +62,10 @@ export function frontierOf(
   const curves = new Map<RuleName, readonly FrontierPoint[]>([
     [
       'keep-alive',
-      KEEP_ALIVE_S.map((s) => point(s, run({ prewarm: 'keep-alive', keepAliveMs: s * 1_000 }))),
+      grid.keepAliveS.map((s) => point(s, run({ prewarm: 'keep-alive', keepAliveMs: s * 1_000 }))),
     ],
-    ['paper', PAPER_K.map((k) => point(k, run({ prewarm: 'paper', k, release: false })))],
-    ['talaria', THETAS.map((theta) => point(theta, run({ prewarm: 'talaria', theta })))],
+    ['paper', grid.k.map((k) => point(k, run({ prewarm: 'paper', k, release: false })))],
+    ['talaria', grid.thetas.map((theta) => point(theta, run({ prewarm: 'talaria', theta })))],
     ['oracle', [point(0, run({ prewarm: 'oracle' }))]],
   ]);
   return { warmMs, coldWaitMs: base.coldWaitMs, curves };

@@ -17,8 +17,11 @@ const LEAST_RATE_WEIGHT = 4;
 const RANDOM_RATE_WEIGHT = 100;
 /** Distance of the squared coefficient of variation from 1 at which that is no longer believed. */
 const RANDOM_WITHIN = 0.5;
-/** A silence that the rate gave so small a chance refutes it; below ten times that it is doubted. */
-const REFUTED = 0.01;
+/** How often traffic ends for a while, if it comes at random, and if it comes in bursts, ms. */
+const RANDOM_ENDS_EVERY_MS = 12 * 3_600_000;
+const BURSTS_END_EVERY_MS = 3_600_000;
+/** However long it is: what comes at its hour of the week has not ended. */
+const MOST_ENDED = 0.25;
 
 export interface ArrivalSnapshot {
   readonly rate: RateSnapshot;
@@ -103,10 +106,14 @@ export class Arrivals {
   }
 
   #rateWeight(): number {
+    return LEAST_RATE_WEIGHT + RANDOM_RATE_WEIGHT * this.#randomness();
+  }
+
+  /** 1 where arrivals come at random, 0 where they come in bursts or by a clock, or are few. */
+  #randomness(): number {
     const { dispersion } = this.#gaps;
-    if (dispersion === undefined) return LEAST_RATE_WEIGHT;
-    const off = (dispersion - 1) / RANDOM_WITHIN;
-    return LEAST_RATE_WEIGHT + RANDOM_RATE_WEIGHT / (1 + off ** 4);
+    if (dispersion === undefined) return 0;
+    return 1 / (1 + ((dispersion - 1) / RANDOM_WITHIN) ** 4);
   }
 
   #byRate(now: number, elapsedMs: number, withinMs: number): number {
@@ -114,9 +121,11 @@ export class Arrivals {
     const usual = this.#week.ratePerSec(now + withinMs / 2) ?? 0;
     const byHour = 1 - Math.exp((-usual * withinMs) / 1_000);
     if (elapsedMs === 0) return Math.max(byHour, this.#rate.needProbability(now, withinMs));
-    // A silence that long says more than the rate: it may well last as long again.
+    // Either it is chance, or the traffic has ended: then the silence may well last as long again.
     const silent = 1 - this.#rate.needProbability(now, elapsedMs);
-    const trust = Math.min(1, Math.max(0, silent / REFUTED - 1) / 9);
+    const random = this.#randomness();
+    const endsEveryMs = random * RANDOM_ENDS_EVERY_MS + (1 - random) * BURSTS_END_EVERY_MS;
+    const trust = silent / (silent + Math.min(MOST_ENDED, elapsedMs / endsEveryMs));
     const lasting = withinMs / (elapsedMs + withinMs);
     const recent = trust * this.#rate.needProbability(now, withinMs) + (1 - trust) * lasting;
     return Math.max(byHour * trust, recent);

@@ -46,6 +46,8 @@ export type RefusalCode =
   | 'queue_full'
   | 'run_calls_exceeded'
   | 'queue_timeout'
+  /** The run has hardly a chance to be complete in time, and the client asked to be told. */
+  | 'deadline_unmeetable'
   | 'backend_warming'
   /** No endpoint can be used now, and there is another backend to go to. */
   | 'backend_down'

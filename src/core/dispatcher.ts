@@ -240,6 +240,8 @@ export class Dispatcher {
     }
     const call = this.register.submit(request, now, !backend.isWarm);
     this.#calls.set(callId, call);
+    if (request.refuseIfLate) call.lostAt = this.#ranking.lostAt(call);
+    if (call.lostAt <= now) return this.#giveUp(call, now);
     if (call.visit.fanOut === 1) this.#prewarmer.needed(call, now);
     this.#ranking.arriving(request.app, backend);
     backend.retries.earn();
@@ -251,7 +253,8 @@ export class Dispatcher {
     backend.line.add(call);
     // The wait counts from the first submission, so asking again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
-    this.#limits.set(call, arrivedAt + backend.maxWaitMs(request), call.seq);
+    const until = Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request));
+    this.#limits.set(call, until, call.seq);
     this.#prewarmer.askSoon(now);
   }
 
@@ -361,11 +364,12 @@ export class Dispatcher {
     return overdue;
   }
 
-  /** The call has waited for as long as it may. */
+  /** The call has waited for as long as it may, or as it makes sense. */
   #giveUp(call: LiveCall, now: number): void {
     const backend = this.backends.get(call.request.backend);
     backend?.line.remove(call);
-    const code = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
+    const waited = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
+    const code = call.lostAt <= now ? 'deadline_unmeetable' : waited;
     this.#refuse(call.request.callId, code, backend?.expectedWaitMs() ?? 0);
     this.#settle(call, undefined, now);
   }

@@ -26,6 +26,8 @@ export interface CallRequest {
   readonly arrivedAt: number;
   /** Epoch ms by which the run should be complete. */
   readonly deadlineAt?: number;
+  /** The client would rather be refused than served when its run has hardly a chance in time. */
+  readonly refuseIfLate?: boolean;
   /** Longest time that the call may wait for a slot, in ms. */
   readonly maxWaitMs?: number;
   /** The run's last call. */
@@ -82,6 +84,8 @@ export interface LiveCall {
   readonly seq: number;
   /** No endpoint was warm when the call came. */
   readonly metCold: boolean;
+  /** From then on its run is too late, and the client does not want it served, epoch ms. */
+  lostAt: number;
   lease: Lease | undefined;
   /** It was granted before others for its deadline's sake. */
   urgent: boolean;

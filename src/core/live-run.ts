@@ -120,7 +120,7 @@ export class LiveRun {
     if (request.final) this.final = true;
     if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
     const standing = { lease: undefined, urgent: false, concurrency: 1 };
-    const tries = { attempts: 0, avoid: undefined };
+    const tries = { attempts: 0, avoid: undefined, lostAt: Infinity };
     return { request, run: this, visit, seq, metCold, ...standing, ...tries };
   }
 

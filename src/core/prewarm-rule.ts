@@ -23,6 +23,8 @@ export interface PrewarmAsk {
   readonly capacity: number;
   /** Runs that would share the wait for a cold start; 1 for one alone. */
   readonly crowd: number;
+  /** So few calls came there that a forecast says little. */
+  readonly hardlyKnown: boolean;
   /** Time since a call was last served there, ms. */
   readonly idleMs: number;
 }
@@ -45,7 +47,8 @@ export function thetaRule(theta: number): PrewarmRule {
     wake: (ask) =>
       decidePrewarm(ask.forecast(ask.coldStartMs + ask.aheadMs), paying(ask), ask.capacity),
     hold: (ask) => {
-      const probability = 1 - Math.exp(-holdIndex(ask));
+      const forecast = 1 - Math.exp(-holdIndex(ask));
+      const probability = Math.max(forecast, ask.hardlyKnown ? UNKNOWN_NEED : 0);
       const least = paying(ask);
       const reason = `hold=${probability.toFixed(3)} theta=${least.toFixed(3)}`;
       return { wake: probability >= least, probability, reason };
@@ -53,6 +56,8 @@ export function thetaRule(theta: number): PrewarmRule {
   };
 }
 
+/** Chance of a need within a cold start that is assumed of what was in use and is hardly known. */
+const UNKNOWN_NEED = 0.05;
 /** Horizons at which holding is looked at, in cold starts. */
 const HOLD_HORIZONS = [0.25, 0.5, 1, 1.5, 2, 3];
 

@@ -243,6 +243,7 @@ export class Prewarmer {
       coldStartMs: endpoint.coldStartMs,
       capacity,
       aheadMs,
+      hardlyKnown: backend.speed.calls < CALLS_TO_KNOW,
       crowd: backend.arrivals.crowd(RELEASE_AFTER_MS, endpoint.coldStartMs),
       idleMs: now - endpoint.lastServedAt,
     };

@@ -10,7 +10,7 @@ import type { Knowledge } from './knowledge.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
 import { type Standing, standingOf } from './overtaking.ts';
 import { POLICIES } from './policies/registry.ts';
-import type { Policy, RankInputs } from './policy.ts';
+import { type Policy, queryOf, type RankInputs } from './policy.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 /** What a ranking sees of its dispatcher. */
@@ -48,6 +48,14 @@ export class Ranking {
   /** What a run's key says of its place. */
   standing(run: LiveRun, key: number): Standing {
     return standingOf(key, run, this.#policy, this.#config);
+  }
+
+  /** From when on the call's run is complete in time with a chance of less than 5 %, epoch ms. */
+  lostAt(call: LiveCall): number {
+    const { deadlineAt } = call.run;
+    if (deadlineAt === undefined) return Infinity;
+    const inputs = this.#inputs(call.run, call);
+    return deadlineAt - inputs.model.timeLeft(queryOf(inputs)).soonMs;
   }
 
   /** A call is about to wait at a backend. */

@@ -12,6 +12,7 @@ const CALL_HEADERS: Readonly<Record<string, string>> = {
   'x-talaria-unit': 'The unit: the step that this call belongs to',
   'x-talaria-run-final': '`true`: the last call of its run',
   'x-talaria-deadline-ms': 'Milliseconds in which the run should be complete',
+  'x-talaria-if-late': '`refuse`: not served where the run can hardly meet its deadline',
   'x-talaria-max-wait-ms': 'Longest wait for a slot, in milliseconds',
   'idempotency-key': 'The same plain call with the same key is made once',
   'x-request-id': 'Echoed where it has 8 to 128 letters, digits, ".", "_", ":" or "-"',

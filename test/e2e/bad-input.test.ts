@@ -362,6 +362,7 @@ describe('bad headers', () => {
     ['x-talaria-deadline-ms', 'Infinity', 'x-talaria-deadline-ms'],
     ['x-talaria-max-wait-ms', '0', 'x-talaria-max-wait-ms'],
     ['x-talaria-max-wait-ms', 'NaN', 'x-talaria-max-wait-ms'],
+    ['x-talaria-if-late', 'maybe', 'x-talaria-if-late'],
     ['x-talaria-app', 'a'.repeat(129), 'x-talaria-app'],
     ['x-talaria-run', 'r'.repeat(129), 'x-talaria-run'],
     ['x-talaria-unit', 'caf\u00e9', 'x-talaria-unit'],

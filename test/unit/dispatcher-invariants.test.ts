@@ -1,10 +1,11 @@
 /**
- * What holds of the dispatcher for any list of events: never more calls than slots, no call lost or
- * granted twice, every wait ends, and nobody is overtaken beyond the stated bound.
+ * What holds of the dispatcher for any list of events, failed attempts and overloaded endpoints among
+ * them: never more calls than slots, no call lost or granted twice, every wait ends, no attempt where
+ * one has failed while another endpoint is free, nobody is overtaken beyond the stated bound.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DispatchEvent, Effect } from '../../src/core/dispatch-events.ts';
+import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatcher.ts';
 import type { DispatcherConfig } from '../../src/core/dispatcher-config.ts';
 import { POLICY_NAMES, type PolicyName } from '../../src/core/policies/registry.ts';
@@ -12,6 +13,7 @@ import { seededRandom } from '../../src/core/random.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const COLD_SLOTS = 2;
+const SPARE_SLOTS = 1;
 
 /** A dispatcher, and beside it what a bystander believes from its effects alone. */
 class World {
@@ -33,7 +35,25 @@ class World {
     if (this.waiting.has(callId) || this.holding.has(callId)) return;
     this.waiting.add(callId);
     const fields = { runId: `r${n % 8}`, app: `a${n % 3}`, unit: `u${n % 2}`, arrivedAt: this.now };
-    this.step({ type: 'submitted', call: callRequest(callId, fields) });
+    const deadlines = [
+      { deadlineAt: this.now + 9_000, refuseIfLate: true },
+      { deadlineAt: this.now + 25 },
+      { deadlineAt: this.now + 2_500 },
+    ];
+    const deadline = deadlines[n % 5] ?? {};
+    this.step({ type: 'submitted', call: callRequest(callId, { ...fields, ...deadline }) });
+  }
+
+  /** The attempt failed, in one of the ways in which there may be another. */
+  again(n: number): void {
+    const ways = [
+      { endpointFault: true },
+      { endpointFault: true, busy: true },
+      { endpointFault: true, busy: true, retryAfterMs: 5_000 },
+      { endpointFault: true, cold: true },
+    ];
+    const result = okResult(0, { outcome: 'failed', ...ways[n % ways.length] });
+    this.step({ type: 'ended', callId: `c${n}`, result, again: true });
   }
 
   cancel(n: number): void {
@@ -48,7 +68,19 @@ class World {
   }
 
   step(event: DispatchEvent): void {
-    for (const effect of this.dispatcher.step([event], this.now)) this.#check(effect);
+    const effects = this.dispatcher.step([event], this.now);
+    const again = event.type === 'ended' && event.again ? event.callId : undefined;
+    effects.forEach((effect, i) => {
+      this.#check(effect);
+      if (effect.type !== 'released' || effect.callId !== again) return;
+      // It waits again, or waited for no time.
+      const later = effects.slice(i + 1);
+      const goesOn = later.some((e) => 'callId' in e && e.callId === again);
+      if (goesOn || this.dispatcher.call(again)) this.waiting.add(again);
+    });
+    for (const [id, { inFlight }] of this.dispatcher.backends.get('llm')?.endpoints ?? []) {
+      expect([id, inFlight]).toEqual([id, this.#held(id)]);
+    }
   }
 
   /** Left alone, with time passing as it asks for, everything ends. */
@@ -61,6 +93,7 @@ class World {
     expect([...this.waiting, ...this.holding.keys()]).toEqual([]);
     expect(this.dispatcher.backends.get('llm')?.running).toBe(0);
     expect(this.dispatcher.backends.get('llm')?.line.size).toBe(0);
+    expect(this.dispatcher.backends.get('llm')?.urgentRunning).toBe(0);
   }
 
   #check(effect: Effect): void {
@@ -70,8 +103,19 @@ class World {
     expect(this.waiting.delete(effect.callId)).toBe(true);
     expect(this.holding.has(effect.callId)).toBe(false);
     this.holding.set(effect.callId, effect.endpoint);
-    const slots = effect.endpoint === 'warm' ? this.#warmSlots : COLD_SLOTS;
-    expect(this.#held(effect.endpoint)).toBeLessThanOrEqual(slots);
+    const slots = { warm: this.#warmSlots, cold: COLD_SLOTS, spare: SPARE_SLOTS }[effect.endpoint];
+    expect(this.#held(effect.endpoint)).toBeLessThanOrEqual(slots ?? 0);
+    this.#checkPlace(effect);
+  }
+
+  /** Not where the call failed if it can go elsewhere. */
+  #checkPlace({ callId, endpoint: id }: Granted): void {
+    const backend = this.dispatcher.backends.get('llm');
+    const call = this.dispatcher.call(callId);
+    if (!backend || !call) throw new Error(`granted: ${callId} at ${id}`);
+    if (!call.avoid?.has(id)) return;
+    const best = backend.pick(this.now, call.avoid);
+    expect(best && !call.avoid.has(best.spec.id)).toBeFalsy();
   }
 
   #held(endpoint: string): number {
@@ -83,6 +127,7 @@ class World {
     const endpoints = [
       { id: 'warm', slots: this.#warmSlots },
       { id: 'cold', slots: COLD_SLOTS, coldStart },
+      { id: 'spare', slots: SPARE_SLOTS },
     ];
     const prewarm = { mode: 'on' as const, theta: 0.2 };
     const llm = backendSpec({ endpoints, queueDepth: 10, maxWaitMs: 60_000, prewarm });
@@ -98,6 +143,7 @@ const ACTIONS: Record<string, (world: World, n: number) => void> = {
     const result = okResult(n, { outcome: 'failed', endpointFault: true, cold: n % 2 === 0 });
     world.step({ type: 'ended', callId: `c${n}`, result });
   },
+  again: (world, n) => world.again(n),
   renew: (world, n) => world.step({ type: 'renewed', callId: `c${n}` }),
   finish: (world, n) => world.step({ type: 'run-finished', runId: `r${n % 8}` }),
   wait: (world, n) => {
@@ -113,15 +159,19 @@ const ACTIONS: Record<string, (world: World, n: number) => void> = {
 };
 
 const action = fc.record({
-  what: fc.constantFrom('submit', 'submit', 'submit', 'end', 'end', ...Object.keys(ACTIONS)),
-  n: fc.nat(40),
+  what: fc.constantFrom(
+    ...['submit', 'submit', 'submit', 'end', 'end', 'again', 'again'],
+    ...Object.keys(ACTIONS),
+  ),
+  // Few calls, so that most of what happens happens to one that is there.
+  n: fc.nat(15),
 });
 
 describe('the dispatcher, whatever happens', () => {
   it('never exceeds slots, never loses a call or grants it twice, and ends every wait', () => {
     fc.assert(
       fc.property(
-        fc.array(action, { maxLength: 150 }),
+        fc.array(action, { minLength: 50, maxLength: 150 }),
         fc.constantFrom(...POLICY_NAMES),
         (actions, policy) => {
           const world = new World(policy);

@@ -19,6 +19,7 @@ function askOf(fields: Partial<PrewarmAsk>): PrewarmAsk {
     aheadMs: 0,
     capacity: 0,
     crowd: 1,
+    hardlyKnown: false,
     idleMs: 0,
     ...fields,
   };
@@ -161,5 +162,17 @@ describe('rules to compare with', () => {
     expect(keepAliveRule(5_000).wake(askOf({})).wake).toBe(false);
     expect(keepAliveRule(5_000).hold(askOf({ idleMs: 4_999 })).wake).toBe(true);
     expect(keepAliveRule(5_000).hold(askOf({ idleMs: 5_000 })).wake).toBe(false);
+  });
+});
+
+describe('what was in use and is hardly known', () => {
+  const never = () => ({ runs: [], arrivals: 0 });
+
+  it('is held where a need of one in twenty would pay, and never woken for that', () => {
+    const unknown = askOf({ forecast: never, hardlyKnown: true });
+    expect(thetaRule(0.04).hold(unknown).wake).toBe(true);
+    expect(thetaRule(0.06).hold(unknown).wake).toBe(false);
+    expect(thetaRule(0.04).wake(unknown).wake).toBe(false);
+    expect(thetaRule(0.04).hold(askOf({ forecast: never })).wake).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 /** What the order is worth on the demo's workload: the simulator is exact, so these are facts. */
 import { describe, expect, it } from 'vitest';
-import { demoWorkload } from '../../scripts/demo-workload.ts';
+import { DEMO_CLUSTER, demoWorkload } from '../../scripts/demo-workload.ts';
 import { isolatedMs } from '../../scripts/report/isolated-time.ts';
 import { parseCluster } from '../../scripts/sim/cluster.ts';
 import { type SimOptions, simulate } from '../../scripts/sim/simulator.ts';
@@ -18,21 +18,7 @@ const CLUSTER = parseCluster(
   'test',
 );
 
-const COLD = parseCluster(
-  {
-    backends: {
-      llm: {
-        slots: 8,
-        prefill_ms_per_token: 0.1,
-        decode_ms_per_token: 20,
-        cold_start_ms: 15_000,
-        idle_timeout_ms: 20_000,
-      },
-      sandbox: { slots: 16, cold_start_ms: 8_000, idle_timeout_ms: 20_000 },
-    },
-  },
-  'test',
-);
+const COLD = parseCluster(DEMO_CLUSTER, 'demo');
 
 function meanMs(policy: SimOptions['policy'], options: Partial<SimOptions> = {}): number {
   const all = { alpha: 0.5, theta: 0.25, seed: 1, prewarm: 'off' as const, history: [] };

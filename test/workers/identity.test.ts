@@ -24,6 +24,7 @@ describe('identity', () => {
       'x-talaria-run': 'run',
       'x-talaria-unit': 'unit',
       'x-talaria-deadline-ms': '60000',
+      'x-talaria-if-late': 'refuse',
       'x-talaria-max-wait-ms': '500',
     };
     const metadata = { talaria_app: 'other', talaria_run: 'other', talaria_unit: 'other' };
@@ -35,6 +36,7 @@ describe('identity', () => {
       sole: false,
       retry: false,
       deadlineMs: 60_000,
+      refuseIfLate: true,
       maxWaitMs: 500,
       why: { app: 'x-talaria-app', run: 'x-talaria-run', unit: 'x-talaria-unit' },
     });
@@ -184,6 +186,7 @@ describe('identity', () => {
     [{ 'x-talaria-run': '' }, undefined],
     [{ 'x-talaria-deadline-ms': 'soon' }, 'x-talaria-deadline-ms'],
     [{ 'x-talaria-max-wait-ms': '-1' }, 'x-talaria-max-wait-ms'],
+    [{ 'x-talaria-if-late': 'drop' }, 'x-talaria-if-late'],
   ])('refuses %j', async (headers, param) => {
     const result = await identify(new Headers(headers), NO_HINTS, 'key');
     expect(result.ok).toBe(param === undefined && result.ok);
