@@ -99,7 +99,8 @@ export class Effects {
   }
 
   /** False where the lease's row could not be written: the caller is told to ask again. */
-  #makeDurable({ callId }: Granted): boolean {
+  #makeDurable({ callId, repeated }: Granted): boolean {
+    if (repeated) return true;
     const { store, waiters, pending } = this.#place;
     const call = this.#place.call(callId);
     if (!call?.lease) return true;

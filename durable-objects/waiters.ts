@@ -37,6 +37,8 @@ export class Waiters {
 
   /** The caller's wait is cut, as by a restart: it asks again. */
   fail(callId: string, failure: Error): void {
+    // An answer that it had counts no more.
+    this.forgetAnswer(callId);
     const waiter = this.#waiters.get(callId);
     if (!waiter) return;
     waiter.failure = failure;

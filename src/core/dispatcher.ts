@@ -220,7 +220,9 @@ export class Dispatcher {
       const at = endpoints?.get(known.lease.endpoint);
       if (at && at.state !== 'draining') {
         // The caller lost its answer and asks again: what was granted stays granted.
-        return this.#emit(grantEffect(known, known.lease, { rankMs: 0, coldMs: 0 }));
+        return this.#emit(
+          grantEffect(known, known.lease, { repeated: true, rankMs: 0, coldMs: 0 }),
+        );
       }
       // It never went to its endpoint, and cannot any more: it stands in line again.
       this.#cancel(callId, now);
@@ -472,7 +474,7 @@ function doubtedAt({ expiresAt, lengthMs }: Lease): number {
 function grantEffect(
   call: LiveCall,
   lease: Lease,
-  found: Pick<Granted, 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
+  found: Pick<Granted, 'repeated' | 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
 ): Granted {
   const { callId, backend, unit, arrivedAt } = call.request;
   return {
