@@ -185,7 +185,6 @@ export class LeaseWorld {
 
   failWrites(count: number): void {
     this.host.failingWrites = count;
-    this.reference.calmSince = this.host.elapsed;
   }
 
   finish(runId: string): Promise<unknown> {
