@@ -82,13 +82,14 @@ const report = onCall('report', ['running'], fc.constantFrom('ok', 'failed'), (w
   w.report(call, { outcome }),
 );
 const failures = fc.constantFrom({ endpointFault: true }, { busy: true }, { cold: true });
+const again = onCall('again', ['running'], failures, (w, call, how) => w.again(call, how));
 const pass = command('pass', fc.constantFrom(1, 15, 25, 400, 2_500, 7_000, 20_000), (w, ms) =>
   w.pass(ms),
 );
 
 const commands = [
-  ...[submit, submit, submit, report, report, pass, pass],
-  onCall('again', ['running'], failures, (world, call, how) => world.again(call, how)),
+  ...[submit, submit, submit, submit, report, report, report, again, again],
+  ...[pass, pass, pass],
   onCall('break', ['running'], failures, (world, call, how) =>
     world.report(call, { outcome: 'failed', ...how }),
   ),

@@ -65,11 +65,14 @@ export class LeaseWorld {
     await this.#ask(call, false);
   }
 
-  /** The Worker asks again though it has lost nothing; or its answer is lost on the way. */
+  /** The Worker's wait was cut, and it asks again; or its answer is lost on the way. */
   async askAgain(call: WorkerCall, answerLost: boolean): Promise<void> {
     if (call.state !== 'asking' && call.state !== 'waiting') return;
     const old = call.ticket;
     const { incarnation } = call;
+    // Whatever comes of the old wait is not heard any more.
+    call.state = 'asking';
+    call.ticket = undefined;
     await this.#ask(call, answerLost);
     // The runtime tells of the old ticket's end when it pleases: here, after the new one was given.
     if (old && incarnation === this.host.incarnation) await this.#dispose(old);
