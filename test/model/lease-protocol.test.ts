@@ -119,10 +119,14 @@ const commands = [
   command('jump', fc.constantFrom(-3_600_000, -4_000, 3_000, 30_000, 3_600_000), (world, ms) =>
     world.jump(ms),
   ),
-  command('failWrites', fc.integer({ min: 1, max: 6 }), (world, n) => {
-    world.failWrites(n);
-    return true;
-  }),
+  command(
+    'failWrites',
+    fc.tuple(fc.integer({ min: 1, max: 6 }), fc.nat(4)),
+    (world, [n, after]) => {
+      world.failWrites(n, after);
+      return true;
+    },
+  ),
 ];
 
 /** One world from its beginning until all that was begun in it has ended. */

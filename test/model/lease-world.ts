@@ -186,8 +186,10 @@ export class LeaseWorld {
     return true;
   }
 
-  failWrites(count: number): void {
+  /** So many writes fail, after some that do not: also one in the middle of a batch. */
+  failWrites(count: number, after: number): void {
     this.host.failingWrites = count;
+    this.host.writesBefore = after;
   }
 
   finish(runId: string): Promise<unknown> {

@@ -23,8 +23,9 @@ export class ObjectHost {
   /** Time that passes, ms; the clock on the wall is `skewMs` beside it. */
   elapsed = 0;
   skewMs = 0;
-  /** So many of the next writes fail. */
+  /** So many writes fail, after so many that do not. */
   failingWrites = 0;
+  writesBefore = 0;
   /** When a write last failed, in elapsed ms. */
   failedAt = -Infinity;
   /** Counts the objects that lived. */
@@ -176,9 +177,8 @@ export class ObjectHost {
 
   #exec(query: string, params: Array<string | number | null>) {
     if (this.failingWrites > 0 && /^\s*(INSERT|UPDATE|DELETE)/.test(query)) {
-      this.failingWrites -= 1;
-      this.failedAt = this.elapsed;
-      throw new Error('database or disk is full: SQLITE_FULL');
+      if (this.writesBefore > 0) this.writesBefore -= 1;
+      else this.#fail();
     }
     if (query.includes(';')) {
       this.#db.exec(query);
@@ -186,6 +186,12 @@ export class ObjectHost {
     }
     const rows = this.#prepared(query).all(...params);
     return Object.assign(rows, { one: () => rows[0] });
+  }
+
+  #fail(): never {
+    this.failingWrites -= 1;
+    this.failedAt = this.elapsed;
+    throw new Error('database or disk is full: SQLITE_FULL');
   }
 
   #prepared(query: string) {
