@@ -290,6 +290,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
       undurable = this.#effects.perform(further);
       effects.push(...further);
     }
+    if (effects.length > 0 || events.some((e) => e.type !== 'tick')) this.#pending.observed(now);
     return effects;
   }
 
@@ -299,7 +300,6 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     if (!dispatcher) return [];
     const now = Date.now();
     const effects = this.#act(dispatcher, events, now);
-    if (effects.length > 0 || events.some((e) => e.type !== 'tick')) this.#pending.observed(now);
     if (now >= this.#pending.dueAt) this.#flush();
     await this.#arm(now);
     return effects;
