@@ -317,6 +317,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     this.#watching = true;
     setTimeout(() => {
       this.#watching = false;
+      this.#waiters.forgetFailures();
       this.ctx.waitUntil(this.#step([{ type: 'tick' }]));
     }, WATCH_MS);
   }

@@ -17,6 +17,8 @@ interface Waiter {
 
 export class Waiters {
   readonly #waiters = new Map<string, Waiter>();
+  /** Failures that nobody had come for when it was last asked. */
+  readonly #forgotten = new WeakSet<Waiter>();
 
   /** The caller waits; a second caller of the same call takes its place over. */
   add(callId: string, owner: object): void {
@@ -43,6 +45,14 @@ export class Waiters {
     if (!waiter) return;
     waiter.failure = failure;
     waiter.reject(failure);
+  }
+
+  /** Forgets failures that nobody has come for since this was last called: their callers are gone. */
+  forgetFailures(): void {
+    for (const [callId, waiter] of this.#waiters) {
+      if (waiter.failure && this.#forgotten.has(waiter)) this.#waiters.delete(callId);
+      else if (waiter.failure) this.#forgotten.add(waiter);
+    }
   }
 
   /** Why there will be no answer. */
