@@ -105,6 +105,7 @@ export class Effects {
     const call = this.#place.call(callId);
     if (!call?.lease) return true;
     try {
+      pending.deleteLeft(store);
       store.saveLease(call.request, call.lease);
     } catch (error) {
       console.error(JSON.stringify({ event: 'lease_not_saved', error: String(error) }));
@@ -115,7 +116,7 @@ export class Effects {
     return true;
   }
 
-  /** A row that stays is deleted with the next batch; until then it only counts after a restart. */
+  /** A row that stays is deleted before the next grant, or with the next batch. */
   #deleteLease(callId: string): void {
     try {
       this.#place.store.deleteLease(callId);

@@ -4,7 +4,13 @@
  */
 import type { Backend } from '../src/core/backend.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
-import type { BackendSnapshot, Batch, FinishedRun, WakeRecord } from './tenant-store.ts';
+import type {
+  BackendSnapshot,
+  Batch,
+  FinishedRun,
+  TenantStore,
+  WakeRecord,
+} from './tenant-store.ts';
 
 const FLUSH_MS = 5_000;
 const FLUSH_COUNT = 100;
@@ -39,6 +45,14 @@ export class PendingBatch {
 
   leaseLeft(callId: string): void {
     this.#leftLeases.add(callId);
+  }
+
+  /** Deletes the rows that were left, as they must be before their slots are granted again. */
+  deleteLeft(store: TenantStore): void {
+    for (const callId of this.#leftLeases) {
+      store.deleteLease(callId);
+      this.#leftLeases.delete(callId);
+    }
   }
 
   /** The row is one of a new lease now. */
