@@ -4,8 +4,9 @@
  * fails is shrunk to the fewest steps, which are printed with the seed.
  */
 import fc from 'fast-check';
-import { afterAll, describe, expect, it, vi } from 'vitest';
-import { LeaseWorld } from './lease-world.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { inWorld } from './in-world.ts';
+import type { LeaseWorld } from './lease-world.ts';
 import { type Settings, WITHOUT_BACKEND, type WorkerCall } from './worker-call.ts';
 
 const STEPS = Number(process.env.TALARIA_MODEL_STEPS ?? 100_000);
@@ -129,21 +130,8 @@ const commands = [
   ),
 ];
 
-/** One world from its beginning until all that was begun in it has ended. */
-async function live(list: Iterable<Command>): Promise<void> {
-  const world = new LeaseWorld();
-  const real = { now: Date.now, setTimeout: globalThis.setTimeout };
-  Date.now = () => world.host.wall;
-  globalThis.setTimeout = world.host.setTimeout as unknown as typeof setTimeout;
-  try {
-    await world.configure(world.reference.settings);
-    await fc.asyncModelRun(() => ({ model: {}, real: world }), list);
-    await world.rest();
-  } finally {
-    world.host.close();
-    Date.now = real.now;
-    globalThis.setTimeout = real.setTimeout;
-  }
+function live(list: Iterable<Command>): Promise<void> {
+  return inWorld((world) => fc.asyncModelRun(() => ({ model: {}, real: world }), list));
 }
 
 afterAll(() => {
@@ -153,20 +141,15 @@ afterAll(() => {
 
 describe('the lease protocol', () => {
   it(`holds over ${STEPS} steps in any order`, { timeout: 24 * 3_600_000 }, async () => {
-    vi.spyOn(console, 'error').mockImplementation(() => {});
     const worlds = fc.asyncProperty(
       fc.commands(commands, { maxCommands: LENGTH, size: 'max' }),
       live,
     );
-    try {
-      for (let seed = SEED; steps < STEPS; seed += 1) {
-        const found = await fc.check(worlds, { seed, numRuns: WORLDS });
-        const how = `again with TALARIA_MODEL_SEED=${seed} TALARIA_MODEL_STEPS=1`;
-        const what = `${fc.defaultReportMessage(found)}\n${found.errorInstance}`;
-        if (found.failed) throw new Error(`${how}\n${what}`, { cause: found.errorInstance });
-      }
-    } finally {
-      vi.restoreAllMocks();
+    for (let seed = SEED; steps < STEPS; seed += 1) {
+      const found = await fc.check(worlds, { seed, numRuns: WORLDS });
+      const how = `again with TALARIA_MODEL_SEED=${seed} TALARIA_MODEL_STEPS=1`;
+      const what = `${fc.defaultReportMessage(found)}\n${found.errorInstance}`;
+      if (found.failed) throw new Error(`${how}\n${what}`, { cause: found.errorInstance });
     }
     expect(steps).toBeGreaterThanOrEqual(STEPS);
   });
