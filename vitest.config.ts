@@ -1,5 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+
+const modules = fileURLToPath(new URL('./test/model/workerd-modules.ts', import.meta.url));
 
 export default defineConfig({
   test: {
@@ -8,6 +11,19 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'],
+        },
+      },
+      {
+        // The object itself in Node, on a stand-in for what it imports of workerd.
+        resolve: {
+          alias: {
+            'cloudflare:workers': modules,
+            'itty-durable': modules,
+          },
+        },
+        test: {
+          name: 'model',
+          include: ['test/model/**/*.test.ts'],
         },
       },
       {

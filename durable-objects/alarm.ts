@@ -20,7 +20,13 @@ export class TenantAlarm {
   async arm(at: number): Promise<void> {
     if (at >= this.#armedAt || !Number.isFinite(at)) return;
     this.#armedAt = at;
-    await this.#storage.setAlarm(at);
+    try {
+      await this.#storage.setAlarm(at);
+    } catch (error) {
+      // It is not armed: the next event tries again.
+      this.#armedAt = Infinity;
+      console.error(JSON.stringify({ event: 'alarm_not_set', error: String(error) }));
+    }
   }
 
   /** It went off: nothing is armed now. */

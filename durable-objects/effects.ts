@@ -33,17 +33,22 @@ export class Effects {
     this.#place = place;
   }
 
-  perform(effects: readonly Effect[]): void {
+  /** Answers the calls whose grant could not be made durable: they must not run, and end at once. */
+  perform(effects: readonly Effect[]): string[] {
+    const undurable: string[] = [];
     for (const effect of effects) {
       if ('callId' in effect) {
         this.#place.desk.note(effect, this.#place.call(effect.callId), Date.now());
       }
-      this.#do(effect);
+      const durable = effect.type !== 'granted' || this.#makeDurable(effect);
+      if (durable) this.#do(effect);
+      else undurable.push(effect.callId);
     }
+    return undurable;
   }
 
   #do(effect: Effect): void {
-    const { store, waiters, pending, desk } = this.#place;
+    const { waiters, pending, desk } = this.#place;
     switch (effect.type) {
       case 'granted':
         return this.#grant(effect);
@@ -54,7 +59,9 @@ export class Effects {
         );
       case 'released':
         if (effect.cause === 'expired') waiters.delete(effect.callId);
-        return store.deleteLease(effect.callId);
+        // Whoever asked again meanwhile must not be told of the grant that is over.
+        else waiters.forgetAnswer(effect.callId);
+        return this.#deleteLease(effect.callId);
       case 'wake':
         return this.#wake(effect);
       case 'over-budget':
@@ -91,19 +98,42 @@ export class Effects {
     this.#place.release({ backend, endpoint });
   }
 
-  #grant(granted: Granted): void {
-    const { store, waiters, desk } = this.#place;
-    const { callId, backend, endpoint } = granted;
+  /** False where the lease's row could not be written: the caller is told to ask again. */
+  #makeDurable({ callId, repeated }: Granted): boolean {
+    if (repeated) return true;
+    const { store, waiters, pending } = this.#place;
     const call = this.#place.call(callId);
+    if (!call?.lease) return true;
+    try {
+      pending.deleteLeft(store);
+      store.saveLease(call.request, call.lease);
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'lease_not_saved', error: String(error) }));
+      waiters.fail(callId, new Error('the lease could not be stored'));
+      return false;
+    }
+    pending.leaseSaved(callId);
+    return true;
+  }
+
+  /** A row that stays is deleted before the next grant, or with the next batch. */
+  #deleteLease(callId: string): void {
+    try {
+      this.#place.store.deleteLease(callId);
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'lease_not_deleted', error: String(error) }));
+      this.#place.pending.leaseLeft(callId);
+    }
+  }
+
+  #grant(granted: Granted): void {
+    const { waiters, desk } = this.#place;
+    const { callId, backend, endpoint } = granted;
     const config = this.#place.config();
-    if (!call?.lease || !config) return;
-    store.saveLease(call.request, call.lease);
-    const address = addressOf(config, backend, endpoint);
-    // Only a lease from before a restart can be at an endpoint that is configured no more.
-    if (!address) return waiters.resolve(callId, refusal('backend_removed'));
-    const { leaseMs } = config;
+    const address = config && addressOf(config, backend, endpoint);
+    if (!address) return;
     const facts = desk.stories.facts(callId);
-    const { expiresAt, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
+    const { expiresAt, leaseMs, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
     waiters.resolve(callId, {
       status: 'granted',
       endpoint,

@@ -4,15 +4,27 @@
  */
 import type { Backend } from '../src/core/backend.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
-import type { BackendSnapshot, Batch, FinishedRun, WakeRecord } from './tenant-store.ts';
+import type {
+  BackendSnapshot,
+  Batch,
+  FinishedRun,
+  TenantStore,
+  WakeRecord,
+} from './tenant-store.ts';
 
 const FLUSH_MS = 5_000;
 const FLUSH_COUNT = 100;
+/** After a batch that could not be written. */
+const RETRY_MS = 5_000;
+/** Runs that are kept in memory while nothing can be written, the newest. */
+const MAX_KEPT = 1_000;
 
 export class PendingBatch {
   #finished: FinishedRun[] = [];
   #endedRuns: string[] = [];
   #wakes: WakeRecord[] = [];
+  /** Calls without a slot whose lease's row could not be deleted. */
+  readonly #leftLeases = new Set<string>();
   #observations = 0;
   /** When it must be written, epoch ms; Infinity while there is nothing to write. */
   dueAt = Infinity;
@@ -31,6 +43,36 @@ export class PendingBatch {
     this.#wakes.push(wake);
   }
 
+  leaseLeft(callId: string): void {
+    this.#leftLeases.add(callId);
+  }
+
+  /** Deletes the rows that were left, as they must be before their slots are granted again. */
+  deleteLeft(store: TenantStore): void {
+    for (const callId of this.#leftLeases) {
+      store.deleteLease(callId);
+      this.#leftLeases.delete(callId);
+    }
+  }
+
+  /** The row is one of a new lease now. */
+  leaseSaved(callId: string): void {
+    this.#leftLeases.delete(callId);
+  }
+
+  /** Takes back what could not be written, to try it again later. */
+  putBack(batch: Batch, dispatcher: Dispatcher, now: number): void {
+    this.#finished = [...batch.finished, ...this.#finished].slice(-MAX_KEPT);
+    this.#endedRuns = [...batch.endedRuns, ...this.#endedRuns];
+    this.#wakes = [...batch.wakes, ...this.#wakes].slice(-MAX_KEPT);
+    for (const { id } of batch.running) {
+      if (dispatcher.register.runs.has(id)) dispatcher.register.changed.add(id);
+    }
+    for (const callId of batch.leftLeases) this.#leftLeases.add(callId);
+    dispatcher.accounts.ledger.putBack(batch.days);
+    this.dueAt = now + RETRY_MS;
+  }
+
   /** Empties it into what is to be written. */
   take(dispatcher: Dispatcher, now: number): Batch {
     const { register, backends, accounts } = dispatcher;
@@ -44,6 +86,7 @@ export class PendingBatch {
       running,
       endedRuns: this.#endedRuns.filter((id) => !register.runs.has(id)),
       wakes: this.#wakes,
+      leftLeases: [...this.#leftLeases],
       days: accounts.ledger.take(),
       accounts: accounts.snapshot(now),
       backends: Object.fromEntries([...backends].map(([name, b]) => [name, snapshotOf(b)])),
@@ -51,6 +94,7 @@ export class PendingBatch {
     this.#finished = [];
     this.#endedRuns = [];
     this.#wakes = [];
+    this.#leftLeases.clear();
     this.#observations = 0;
     this.dueAt = Infinity;
     return batch;

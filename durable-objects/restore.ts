@@ -30,6 +30,6 @@ export function restoreDispatcher(
   for (const { record, finishedAt } of store.recorded({ learnedOnly: true })) {
     dispatcher.knowledge.learn(record, finishedAt, dispatcher.speeds);
   }
-  dispatcher.restore(store.running().map(LiveRun.restore), store.leases());
+  dispatcher.restore(store.running().map(LiveRun.restore), store.leases(config.leaseMs));
   return dispatcher;
 }

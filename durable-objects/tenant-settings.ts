@@ -30,8 +30,10 @@ export class TenantSettings {
 
   /** Takes up what was in force when the object died. */
   restore(): void {
-    const document = this.#place.store.document();
+    const { store } = this.#place;
+    const document = store.document();
     if (document) this.#adopt(document);
+    else this.version = store.deletedVersion();
   }
 
   /** Takes over from KV what the caller knows already and this object does not. */
@@ -40,9 +42,18 @@ export class TenantSettings {
     const { env, tenant, store } = this.#place;
     const document = await readDocument(env.TENANTS, tenant);
     // Only what parses is stored: the last good configuration outlives a restart too.
-    if (document && document.version > this.version && this.#adopt(document)) {
+    if (!document || document.version <= this.version || !this.#adopt(document)) return;
+    try {
       store.saveDocument(document);
+    } catch (error) {
+      // It is obeyed all the same, and taken over again after a restart.
+      console.error(JSON.stringify({ event: 'configuration_not_saved', error: String(error) }));
     }
+  }
+
+  /** Before a change: a tenant that only KV knows yet keeps what it has there. */
+  async takeOverUnknown(): Promise<void> {
+    if (!this.config) await this.takeOver(Infinity);
   }
 
   /** Stores a checked configuration; one without keys keeps the present ones. Answers the document. */
@@ -55,7 +66,11 @@ export class TenantSettings {
   changeKeys(change: (keys: KeyHash[]) => KeyHash[]): string | undefined {
     const document = this.#place.store.document();
     if (!document || !this.config) return undefined;
-    return this.#save({ ...document.config, keys: change(this.config.keys ?? []) });
+    const present = this.config.keys ?? [];
+    const keys = change(present);
+    // Nothing changed: nothing is to be distributed.
+    if (keys.length === present.length) return JSON.stringify(document);
+    return this.#save({ ...document.config, keys });
   }
 
   /** True where the key was revoked, as far as a caller who knows `version` can be told. */
@@ -79,9 +94,13 @@ export class TenantSettings {
     };
   }
 
-  forget(): void {
+  /** The tenant is deleted: what KV still says of it for a while is not taken over again. */
+  async forget(): Promise<void> {
+    const version = Math.max(this.version + 1, Date.now());
     this.config = undefined;
-    this.version = 0;
+    this.version = version;
+    await this.#place.store.clear();
+    this.#place.store.saveDeleted(version);
   }
 
   #save(config: Record<string, unknown>): string {

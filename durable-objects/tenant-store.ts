@@ -28,6 +28,8 @@ export const MIGRATIONS = [
   `CREATE TABLE prewarm_accounts (id INTEGER PRIMARY KEY CHECK (id = 1), snapshot TEXT);
    CREATE TABLE prewarm_days (day TEXT, backend TEXT, counts TEXT, PRIMARY KEY (day, backend))
      WITHOUT ROWID;`,
+  // Absent of leases from before: they last as long as is configured.
+  'ALTER TABLE leases ADD COLUMN length_ms REAL;',
 ];
 
 /** Finished runs kept of a tenant, the newest; a restart learns from them anew. */
@@ -69,6 +71,8 @@ export interface Batch {
   readonly endedRuns: readonly string[];
   readonly backends: Readonly<Record<string, BackendSnapshot>>;
   readonly wakes: readonly WakeRecord[];
+  /** Calls without a slot whose lease's row could not be deleted when the slot came back. */
+  readonly leftLeases: readonly string[];
   /** What endpoints cost and waking them brought since the last batch. */
   readonly days: readonly LedgerEntry[];
   readonly accounts: AccountsSnapshot;
@@ -92,8 +96,18 @@ export class TenantStore {
   }
 
   document(): TenantDocument | undefined {
-    const [row] = this.#sql.exec('SELECT version, config FROM document');
+    const [row] = this.#sql.exec('SELECT version, config FROM document WHERE config IS NOT NULL');
     return row && { version: Number(row.version), config: JSON.parse(String(row.config)) };
+  }
+
+  /** Version up to which no configuration counts any more: that at which the tenant was deleted. */
+  deletedVersion(): number {
+    const [row] = this.#sql.exec('SELECT version FROM document WHERE config IS NULL');
+    return Number(row?.version ?? 0);
+  }
+
+  saveDeleted(version: number): void {
+    this.#sql.exec('INSERT OR REPLACE INTO document VALUES (1, ?, NULL)', version);
   }
 
   saveDocument(document: TenantDocument): void {
@@ -106,12 +120,14 @@ export class TenantStore {
 
   saveLease(request: CallRequest, lease: Lease): void {
     this.#sql.exec(
-      'INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)',
+      `INSERT OR REPLACE INTO leases (call_id, endpoint, granted_at, expires_at, request, length_ms)
+       VALUES (?, ?, ?, ?, ?, ?)`,
       request.callId,
       lease.endpoint,
       lease.grantedAt,
       lease.expiresAt,
       JSON.stringify(request),
+      lease.lengthMs,
     );
   }
 
@@ -123,12 +139,14 @@ export class TenantStore {
     this.#sql.exec('DELETE FROM leases WHERE call_id = ?', callId);
   }
 
-  leases(): Array<{ request: CallRequest; lease: Lease }> {
+  /** `leaseMs`: of leases whose own length is not known. */
+  leases(leaseMs: number): Array<{ request: CallRequest; lease: Lease }> {
     return [...this.#sql.exec('SELECT * FROM leases')].map((row) => ({
       request: JSON.parse(String(row.request)),
       lease: {
         endpoint: String(row.endpoint),
         grantedAt: Number(row.granted_at),
+        lengthMs: Number(row.length_ms ?? leaseMs),
         expiresAt: Number(row.expires_at),
       },
     }));
@@ -258,6 +276,7 @@ export class TenantStore {
 
   saveBatch(batch: Batch): void {
     this.#storage.transactionSync(() => {
+      for (const callId of batch.leftLeases) this.deleteLease(callId);
       for (const run of batch.running) this.#saveRunning(run);
       for (const id of batch.endedRuns) this.#sql.exec('DELETE FROM runs WHERE id = ?', id);
       for (const run of batch.finished) this.#saveFinished(run);

@@ -42,6 +42,10 @@ import { Waiters } from './waiters.ts';
 
 /** After an alarm that failed. */
 const RETRY_MS = 5_000;
+/** While calls wait or run, the object looks at least so often, whatever became of its alarm. */
+const WATCH_MS = 15_000;
+/** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
+const CANCEL_GRACE_MS = 20;
 
 export class TenantObject extends DurableObject<Env> implements TicketOffice {
   readonly #alarm: TenantAlarm;
@@ -55,6 +59,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   /** Endpoints that are being told to go cold: a wake must not overtake that. */
   readonly #releases = new Map<string, Promise<void>>();
   #dispatcher: Dispatcher | undefined;
+  #watching = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -96,7 +101,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     this.#waiters.add(call.callId, ticket);
     await this.#step([{ type: 'submitted', call }]);
     this.ctx.waitUntil(this.#forecasts.announce(dispatcher, Date.now()));
-    const answer = this.#waiters.answer(call.callId);
+    const answer = this.#answer(call.callId);
     if (answer?.status === 'granted') return { ...answer, ticket };
     if (answer) {
       this.#waiters.delete(call.callId);
@@ -115,11 +120,12 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   /** An attempt failed before anything reached the client. True where the call waits for another. */
   async again(callId: string, result: CallResult): Promise<boolean> {
     const dispatcher = this.#dispatcher;
-    this.#waiters.reopen(callId);
     this.#desk.attempted(callId, result);
     await this.#step([{ type: 'ended', callId, result, again: true }]);
-    // Of a call that was refused in the same step its caller is told, too.
-    if (dispatcher?.call(callId) || this.#waiters.answer(callId)) return true;
+    // Of a call that was refused in the same step its caller is told, too; and to ask again where
+    // its next grant could not be made durable.
+    const told = this.#waiters.answer(callId) ?? this.#waiters.failure(callId);
+    if (told || dispatcher?.call(callId)) return true;
     this.#waiters.delete(callId);
     this.#desk.ended(callId, result, Date.now());
     return false;
@@ -129,7 +135,13 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   async renew(callId: string): Promise<void> {
     await this.#step([{ type: 'renewed', callId }]);
     const lease = this.#dispatcher?.call(callId)?.lease;
-    if (lease) this.#store.renewLease(callId, lease.expiresAt);
+    if (!lease) return;
+    try {
+      this.#store.renewLease(callId, lease.expiresAt);
+    } catch (error) {
+      // It is renewed as long as this object lives; the next renewal tries again.
+      console.error(JSON.stringify({ event: 'renewal_not_saved', error: String(error) }));
+    }
   }
 
   /** The client left and its Worker says so before the ticket does; idempotent. */
@@ -158,15 +170,18 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
    * text, here and below: RPC has no type for "any JSON".
    */
   async putConfig(configJson: string): Promise<string> {
+    await this.#settings.takeOverUnknown();
     return this.#changed(this.#settings.put(JSON.parse(configJson)));
   }
 
   /** Adds a key's hash; undefined where the tenant is not configured. */
   async addKey(key: KeyHash): Promise<string | undefined> {
+    await this.#settings.takeOverUnknown();
     return this.#changed(this.#settings.changeKeys((keys) => [...keys, key]));
   }
 
   async removeKey(id: string): Promise<string | undefined> {
+    await this.#settings.takeOverUnknown();
     return this.#changed(this.#settings.changeKeys((keys) => keys.filter((k) => k.id !== id)));
   }
 
@@ -184,9 +199,8 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
       await this.#step([{ type: 'configured', config: none }]);
     }
     this.#dispatcher = undefined;
-    this.#settings.forget();
     this.#desk.forget();
-    await this.#store.clear();
+    await this.#settings.forget();
     this.#alarm.rang();
   }
 
@@ -244,9 +258,14 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   }
 
   async waitFor(callId: string): Promise<Grant | Refusal> {
-    const answer = await (this.#waiters.wait(callId) ?? refusal('queue_timeout'));
-    if (answer.status === 'refused') this.#waiters.delete(callId);
-    return answer;
+    try {
+      const answer = await (this.#waiters.wait(callId) ?? refusal('queue_timeout'));
+      if (answer.status === 'refused') this.#waiters.delete(callId);
+      return answer;
+    } catch (error) {
+      if (this.#waiters.failure(callId) === error) this.#waiters.delete(callId);
+      throw error;
+    }
   }
 
   where(callId: string): { position: number; etaMs: number } {
@@ -256,7 +275,24 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   }
 
   abandon(callId: string, ticket: Ticket): void {
-    if (this.#waiters.owns(callId, ticket)) this.ctx.waitUntil(this.cancel(callId));
+    if (!this.#waiters.owns(callId, ticket)) return;
+    const runs = this.#dispatcher?.call(callId)?.lease !== undefined;
+    this.ctx.waitUntil(runs ? this.#cancelSoon(callId, ticket) : this.cancel(callId));
+  }
+
+  /** The endpoint hears of the Worker's end a moment later than we do: until then it has the call. */
+  async #cancelSoon(callId: string, ticket: Ticket): Promise<void> {
+    await new Promise<void>((resolve) => setTimeout(resolve, CANCEL_GRACE_MS));
+    // Asked again meanwhile, the call is another ticket's.
+    if (this.#waiters.owns(callId, ticket)) await this.cancel(callId);
+  }
+
+  /** What the call got at once. Throws where that could not be made durable: it is to ask again. */
+  #answer(callId: string): Grant | Refusal | undefined {
+    const failure = this.#waiters.failure(callId);
+    if (!failure) return this.#waiters.answer(callId);
+    this.#waiters.delete(callId);
+    throw failure;
   }
 
   /** After a change of the configuration: what it grants and when it is due may be new. */
@@ -268,9 +304,22 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   #configure(tenant: TenantConfig): void {
     const config = toDispatcherConfig(tenant);
     const now = Date.now();
-    if (this.#dispatcher)
-      this.#effects.perform(this.#dispatcher.step([{ type: 'configured', config }], now));
+    if (this.#dispatcher) this.#act(this.#dispatcher, [{ type: 'configured', config }], now);
     else this.#dispatcher = restoreDispatcher(config, this.#store, now);
+  }
+
+  /** The dispatcher's step and what it wants done; what cannot be made durable is taken back. */
+  #act(dispatcher: Dispatcher, events: readonly DispatchEvent[], now: number): readonly Effect[] {
+    const effects = dispatcher.step(events, now);
+    let undurable = this.#effects.perform(effects);
+    while (undurable.length > 0) {
+      const cancelled = undurable.map((callId) => ({ type: 'cancelled' as const, callId }));
+      const further = dispatcher.step(cancelled, now);
+      undurable = this.#effects.perform(further);
+      effects.push(...further);
+    }
+    if (effects.length > 0 || events.some((e) => e.type !== 'tick')) this.#pending.observed(now);
+    return effects;
   }
 
   /** The one way in: events to the dispatcher, its effects done, the alarm armed. */
@@ -278,9 +327,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return [];
     const now = Date.now();
-    const effects = dispatcher.step(events, now);
-    this.#effects.perform(effects);
-    if (effects.length > 0 || events.some((e) => e.type !== 'tick')) this.#pending.observed(now);
+    const effects = this.#act(dispatcher, events, now);
     if (now >= this.#pending.dueAt) this.#flush();
     await this.#arm(now);
     return effects;
@@ -288,12 +335,32 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
 
   async #arm(now: number): Promise<void> {
     const due = this.#dispatcher?.dueAt(now) ?? Infinity;
+    if (this.#waiters.size > 0) this.#watch();
     await this.#alarm.arm(Math.min(due, this.#pending.dueAt));
+  }
+
+  /** An alarm goes by the clock on the wall, and is a write that may fail: waits must end anyhow. */
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    setTimeout(() => {
+      this.#watching = false;
+      this.#waiters.forgetFailures();
+      this.ctx.waitUntil(this.#step([{ type: 'tick' }]));
+    }, WATCH_MS);
   }
 
   #flush(): void {
     const dispatcher = this.#dispatcher;
-    if (dispatcher) this.#store.saveBatch(this.#pending.take(dispatcher, Date.now()));
+    if (!dispatcher) return;
+    const now = Date.now();
+    const batch = this.#pending.take(dispatcher, now);
+    try {
+      this.#store.saveBatch(batch);
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
+      this.#pending.putBack(batch, dispatcher, now);
+    }
   }
 
   async #ping(ping: PingOrder): Promise<void> {

@@ -8,30 +8,56 @@ interface Waiter {
   /** The ticket that holds the place; an older one of the same call no longer does. */
   owner: object;
   answer: Grant | Refusal | undefined;
+  /** There will be no answer: the caller has to ask again. */
+  failure: Error | undefined;
   readonly promise: Promise<Grant | Refusal>;
   readonly resolve: (answer: Grant | Refusal) => void;
+  readonly reject: (failure: Error) => void;
 }
 
 export class Waiters {
   readonly #waiters = new Map<string, Waiter>();
+  /** Failures that nobody had come for when it was last asked. */
+  readonly #forgotten = new WeakSet<Waiter>();
 
   /** The caller waits; a second caller of the same call takes its place over. */
   add(callId: string, owner: object): void {
     const known = this.#waiters.get(callId);
-    if (known) {
-      known.owner = owner;
-      return;
-    }
-    const { promise, resolve } = Promise.withResolvers<Grant | Refusal>();
-    this.#waiters.set(callId, { owner, answer: undefined, promise, resolve });
+    if (known && !known.failure) known.owner = owner;
+    else this.#begin(callId, owner);
   }
 
-  /** The caller waits once more, for another attempt. */
-  reopen(callId: string): void {
+  /** The slot of its answer is gone, and the call waits again. */
+  forgetAnswer(callId: string): void {
+    const known = this.#waiters.get(callId);
+    if (known?.answer) this.#begin(callId, known.owner);
+  }
+
+  get size(): number {
+    return this.#waiters.size;
+  }
+
+  /** The caller's wait is cut, as by a restart: it asks again. */
+  fail(callId: string, failure: Error): void {
+    // An answer that it had counts no more.
+    this.forgetAnswer(callId);
     const waiter = this.#waiters.get(callId);
     if (!waiter) return;
-    this.#waiters.delete(callId);
-    this.add(callId, waiter.owner);
+    waiter.failure = failure;
+    waiter.reject(failure);
+  }
+
+  /** Forgets failures that nobody has come for since this was last called: their callers are gone. */
+  forgetFailures(): void {
+    for (const [callId, waiter] of this.#waiters) {
+      if (waiter.failure && this.#forgotten.has(waiter)) this.#waiters.delete(callId);
+      else if (waiter.failure) this.#forgotten.add(waiter);
+    }
+  }
+
+  /** Why there will be no answer. */
+  failure(callId: string): Error | undefined {
+    return this.#waiters.get(callId)?.failure;
   }
 
   owns(callId: string, owner: object): boolean {
@@ -56,5 +82,13 @@ export class Waiters {
 
   delete(callId: string): void {
     this.#waiters.delete(callId);
+  }
+
+  #begin(callId: string, owner: object): void {
+    const { promise, resolve, reject } = Promise.withResolvers<Grant | Refusal>();
+    // Perhaps nobody waits for it yet.
+    promise.catch(() => {});
+    const nothing = { answer: undefined, failure: undefined };
+    this.#waiters.set(callId, { owner, ...nothing, promise, resolve, reject });
   }
 }

@@ -82,6 +82,13 @@ export class Arrivals {
     return this.#rate.ratePerSec(now);
   }
 
+  /** The clock went back. */
+  turnBack(now: number): void {
+    this.#lastAt = Math.min(this.#lastAt, now);
+    this.#rate.turnBack(now);
+    this.#week.turnBack(now);
+  }
+
   snapshot(): ArrivalSnapshot {
     return {
       rate: this.#rate.snapshot(),

@@ -199,6 +199,20 @@ export class Backend {
     if (endpoint?.state === 'draining' && endpoint.inFlight === 0) this.endpoints.delete(id);
   }
 
+  /** An endpoint that is not configured, but has calls from before a restart. */
+  addDraining(id: string, now: number): Endpoint {
+    const endpoint = new Endpoint({ id, slots: 0 }, now);
+    endpoint.state = 'draining';
+    this.endpoints.set(id, endpoint);
+    return endpoint;
+  }
+
+  /** The clock went back. */
+  turnBack(now: number): void {
+    this.arrivals.turnBack(now);
+    for (const endpoint of this.endpoints.values()) endpoint.turnBack(now);
+  }
+
   #accepts(endpoint: Endpoint, now: number): boolean {
     if (endpoint.isReady(now)) return true;
     if (this.spec.whileCold === 'hold' || endpoint.state === 'draining') return false;

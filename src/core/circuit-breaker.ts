@@ -52,4 +52,9 @@ export class CircuitBreaker {
   pause(now: number, ms: number): void {
     this.openUntil = Math.max(this.openUntil, now + Math.min(ms, LONGEST_PAUSE_MS));
   }
+
+  /** The clock went back: no pause is longer than the longest. */
+  turnBack(now: number): void {
+    this.openUntil = Math.min(this.openUntil, now + LONGEST_PAUSE_MS);
+  }
 }

@@ -63,6 +63,10 @@ export interface Granted {
   readonly unit: string;
   readonly grantedAt: number;
   readonly expiresAt: number;
+  /** Time that it lasts without being renewed. */
+  readonly leaseMs: number;
+  /** It was granted before, and is said again to a caller that lost the answer. */
+  readonly repeated?: boolean;
   readonly waitedMs: number;
   /** Part of the wait in which no endpoint of the backend was warm, ms. */
   readonly coldMs: number;

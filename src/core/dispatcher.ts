@@ -3,30 +3,27 @@
  * order, takes back every slot exactly once, learns from finished runs and says which endpoints to
  * wake. It has no clock, no randomness and no I/O; the tenant's object and the simulator drive it.
  *
- * Invariants: an endpoint never has more leases than slots; a call is granted at most once at a
- * time; every submitted call is granted, refused or cancelled; every lease ends.
+ * What becomes of a call once it is admitted is in calls-in-flight.ts, with the invariants of slots
+ * and leases; which backends there are is in backend-roster.ts.
  */
-import { Backend } from './backend.ts';
-import { type CallResult, recordOf } from './call-result.ts';
-import { demandOf, NO_DEMAND, SERVICE_SPEED, type Speeds } from './demand.ts';
-import type { DispatchEvent, Effect, Granted, RefusalCode } from './dispatch-events.ts';
-import type { BackendSpec, DispatcherConfig } from './dispatcher-config.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Backend } from './backend.ts';
+import { BackendRoster } from './backend-roster.ts';
+import { CallsInFlight } from './calls-in-flight.ts';
+import { SERVICE_SPEED, type Speeds } from './demand.ts';
+import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
+import type { DispatcherConfig } from './dispatcher-config.ts';
+import { grantEffect } from './grant-effect.ts';
 import { Knowledge } from './knowledge.ts';
 import type { CallRequest, Lease, LiveCall, LiveRun } from './live-run.ts';
-import { OrderedQueue } from './ordered-queue.ts';
 import type { Standing } from './overtaking.ts';
 import type { Policy } from './policy.ts';
 import type { PrewarmAccounts } from './prewarm-accounts.ts';
 import type { BackendOutlook } from './prewarm-outlook.ts';
 import type { PrewarmRule } from './prewarm-rule.ts';
-import { coldWaitOf, Prewarmer } from './prewarmer.ts';
+import { Prewarmer } from './prewarmer.ts';
 import type { Random } from './random.ts';
 import { Ranking } from './ranking.ts';
-import type { CallRecord } from './recorded-run.ts';
-import { goesOn } from './retry.ts';
 import { RunRegister } from './run-register.ts';
-import type { Taken } from './waiting-line.ts';
 
 export interface DispatcherOptions {
   readonly random: Random;
@@ -37,31 +34,32 @@ export interface DispatcherOptions {
 }
 
 export class Dispatcher {
-  readonly backends = new Map<string, Backend>();
+  readonly backends: ReadonlyMap<string, Backend>;
   readonly knowledge: Knowledge;
   readonly register: RunRegister;
-  readonly #calls = new Map<string, LiveCall>();
-  /** Every call by the time at which something must happen to it: its wait or its lease ends. */
-  readonly #limits = new OrderedQueue<LiveCall>();
+  readonly #roster: BackendRoster;
+  readonly #calls: CallsInFlight;
   readonly #prewarmer: Prewarmer;
   readonly #ranking: Ranking;
   #config: DispatcherConfig;
   #effects: Effect[] = [];
+  /** The latest that the clock has shown. */
+  #now: number;
 
   constructor(config: DispatcherConfig, options: DispatcherOptions, now: number) {
     this.#config = config;
+    this.#now = now;
     this.knowledge = new Knowledge(options.random);
     this.register = new RunRegister(this.knowledge, this.speeds);
+    this.#roster = new BackendRoster(() => this.#ranking.newLine());
+    this.backends = this.#roster.all;
     this.#ranking = new Ranking(this, config, options.policy);
-    this.#prewarmer = new Prewarmer(
-      {
-        backends: this.backends,
-        runs: this.register.runs,
-        knowledge: this.knowledge,
-        speeds: this.speeds,
-      },
-      options.prewarmRule,
-    );
+    const { backends, knowledge, speeds, register } = this;
+    const view = { backends, runs: register.runs, knowledge, speeds };
+    this.#prewarmer = new Prewarmer(view, options.prewarmRule);
+    const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
+    const place = { roster, register, ranking, prewarmer, speeds };
+    this.#calls = new CallsInFlight(place, config.leaseMs);
     this.#configure(config, now);
   }
 
@@ -72,19 +70,25 @@ export class Dispatcher {
   step(events: readonly DispatchEvent[], now: number): Effect[] {
     const effects: Effect[] = [];
     this.#effects = effects;
+    this.#calls.effects = effects;
+    if (now < this.#now) this.#turnBack(now);
+    this.#now = now;
     this.accounts.elapse(now);
     for (const event of events) this.#apply(event, now);
     const overdue = this.#pass(now);
-    for (const backend of this.backends.values()) this.#dispatch(backend, now);
+    for (const backend of this.backends.values()) {
+      this.#calls.dispatch(backend, now);
+      this.#prewarmer.wakeForDemand(backend, now, effects);
+    }
     // A free slot comes before a limit: only who still waits now has waited too long.
-    for (const call of overdue) if (!call.lease) this.#giveUp(call, now);
+    for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
     this.#prewarmer.act(now, effects);
     return effects;
   }
 
   /** When `step` must be called again though nothing happens, epoch ms; Infinity for never. */
   dueAt(now: number): number {
-    let due = Math.min(this.#limits.peekKey(), this.register.dueAt, this.#prewarmer.dueAt);
+    let due = Math.min(this.#calls.dueAt, this.register.dueAt, this.#prewarmer.dueAt);
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
   }
@@ -117,15 +121,17 @@ export class Dispatcher {
   /** Puts back what was durable; to be called before anything is submitted. */
   restore(runs: Iterable<LiveRun>, leases: Iterable<{ request: CallRequest; lease: Lease }>): void {
     for (const run of runs) this.register.restore(run);
-    for (const { request, lease } of leases) {
-      const call = this.register.submit(request, lease.grantedAt, false);
-      call.lease = lease;
-      call.visit.servingSince ??= lease.grantedAt;
-      this.#calls.set(request.callId, call);
-      this.#limits.set(call, lease.expiresAt, call.seq);
-      const endpoint = this.backends.get(request.backend)?.endpoints.get(lease.endpoint);
-      if (endpoint) endpoint.inFlight += 1;
-    }
+    for (const { request, lease } of leases) this.#calls.restore(request, lease, this.#now);
+    // What was written may be of a clock that ran before this one.
+    this.#turnBack(this.#now);
+  }
+
+  /** The clock went back: what is due by it must not be late by as much, and no age is below 0. */
+  #turnBack(now: number): void {
+    this.#calls.turnBack(now);
+    for (const backend of this.backends.values()) backend.turnBack(now);
+    this.register.turnBack(now);
+    this.#prewarmer.turnBack(now);
   }
 
   #apply(event: DispatchEvent, now: number): void {
@@ -133,11 +139,11 @@ export class Dispatcher {
       case 'submitted':
         return this.#submit(event.call, now);
       case 'ended':
-        return this.#end(event.callId, event.result, event.again ?? false, now);
+        return this.#calls.end(event.callId, event.result, event.again ?? false, now);
       case 'cancelled':
-        return this.#cancel(event.callId, now);
+        return this.#calls.cancel(event.callId, now);
       case 'renewed':
-        return this.#renew(event.callId, now);
+        return this.#calls.renew(event.callId, now);
       case 'unit-began':
         this.register.beginOwnUnit(event.runId, event.app, event.unit, now);
         return this.#prewarmer.askSoon(now);
@@ -162,9 +168,17 @@ export class Dispatcher {
     const { callId } = request;
     const known = this.#calls.get(callId);
     if (known) {
-      // The caller lost its answer and asks again: what was granted stays granted.
-      if (known.lease) this.#emit(grantEffect(known, known.lease, { rankMs: 0, coldMs: 0 }));
-      return;
+      if (!known.lease) return;
+      const { endpoints } = this.backends.get(known.request.backend) ?? {};
+      const at = endpoints?.get(known.lease.endpoint);
+      if (at && at.state !== 'draining') {
+        // The caller lost its answer and asks again: what was granted stays granted.
+        return this.#emit(
+          grantEffect(known, known.lease, { repeated: true, rankMs: 0, coldMs: 0 }),
+        );
+      }
+      // It never went to its endpoint, and cannot any more: it stands in line again.
+      this.#calls.cancel(callId, now);
     }
     const backend = this.backends.get(request.backend);
     if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
@@ -179,100 +193,10 @@ export class Dispatcher {
     if (outstanding >= (this.#config.runCalls ?? Infinity)) {
       return this.#refuse(callId, 'run_calls_exceeded', backend.speed.meanServiceMs);
     }
-    const call = this.register.submit(request, now, !backend.isWarm);
-    this.#calls.set(callId, call);
-    if (request.refuseIfLate) call.lostAt = this.#ranking.lostAt(call);
-    if (call.lostAt <= now) return this.#giveUp(call, now);
-    if (call.visit.fanOut === 1) this.#prewarmer.needed(call, now);
-    this.#ranking.arriving(request.app, backend);
-    backend.retries.earn();
-    this.#wait(call, backend, now);
+    this.#calls.admit(request, backend, now);
   }
 
-  #wait(call: LiveCall, backend: Backend, now: number): void {
-    const { request } = call;
-    backend.line.add(call);
-    // The wait counts from the first submission, so asking again does not prolong it.
-    const until = Math.min(call.lostAt, request.arrivedAt + backend.maxWaitMs(request));
-    this.#limits.set(call, until, call.seq);
-    this.#prewarmer.askSoon(now);
-  }
-
-  #end(callId: string, result: CallResult, again: boolean, now: number): void {
-    const call = this.#calls.get(callId);
-    if (!call?.lease) return;
-    const { endpoint: id } = call.lease;
-    const endpoint = this.#release(call, 'ended', now);
-    endpoint?.heard(result, call.lease.grantedAt, now);
-    const backend = this.backends.get(call.request.backend);
-    if (again && backend && goesOn(call, backend, result, id)) {
-      call.lease = undefined;
-      if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
-      return this.#wait(call, backend, now);
-    }
-    // Its slot is free again, and counted for it.
-    const atEnd = (endpoint?.inFlight ?? 0) + 1;
-    backend?.observe(result, call, id, (call.concurrency + atEnd) / 2);
-    const record = recordOf(call.request, result);
-    if (backend && record) {
-      const { output } = demandOf(record, backend.speed.value);
-      this.#ranking.served(call.run.app, backend, { input: 0, output });
-    }
-    this.#settle(call, record, now);
-  }
-
-  #cancel(callId: string, now: number): void {
-    const call = this.#calls.get(callId);
-    if (!call) return;
-    if (call.lease) this.#release(call, 'cancelled', now);
-    else this.backends.get(call.request.backend)?.line.remove(call);
-    this.#settle(call, undefined, now);
-  }
-
-  #renew(callId: string, now: number): void {
-    const call = this.#calls.get(callId);
-    if (!call?.lease) return;
-    call.lease.expiresAt = now + this.#config.leaseMs;
-    this.#limits.set(call, call.lease.expiresAt, call.seq);
-  }
-
-  /** Gives the slot back; the only place that does. */
-  #release(
-    call: LiveCall,
-    cause: 'ended' | 'cancelled' | 'expired',
-    now: number,
-  ): Endpoint | undefined {
-    const id = call.lease?.endpoint ?? '';
-    const backend = this.backends.get(call.request.backend);
-    const endpoint = backend?.endpoints.get(id);
-    endpoint?.released(now);
-    if (backend && call.urgent) backend.urgentRunning -= 1;
-    backend?.settle(id);
-    if (backend?.removed && backend.endpoints.size === 0) this.backends.delete(backend.name);
-    this.#emit({ type: 'released', callId: call.request.callId, cause });
-    return endpoint;
-  }
-
-  /** A call is over, whatever the way: its run is keyed anew, or has ended. */
-  #settle(call: LiveCall, record: CallRecord | undefined, now: number): void {
-    const { run } = call;
-    this.#calls.delete(call.request.callId);
-    this.#limits.delete(call);
-    run.settle(
-      call,
-      record,
-      record ? demandOf(record, this.speeds(call.request.backend)) : NO_DEMAND,
-      now,
-    );
-    for (const backend of this.backends.values()) backend.line.rekey(run);
-    this.#emit(this.register.settled(call, now));
-    this.#prewarmer.askSoon(now);
-  }
-
-  /**
-   * What time alone does: leases run out, silent runs end, endpoints change state. Returns the calls
-   * that wait beyond their limit.
-   */
+  /** What time alone does; returns the calls that wait beyond their limit. */
   #pass(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
       for (const [id, endpoint] of backend.endpoints) {
@@ -283,75 +207,9 @@ export class Dispatcher {
         }
       }
     }
-    const overdue: LiveCall[] = [];
-    while (this.#limits.peekKey() <= now) {
-      const call = this.#limits.pop();
-      if (!call?.lease) {
-        if (call) overdue.push(call);
-        continue;
-      }
-      this.#release(call, 'expired', now);
-      this.#settle(call, undefined, now);
-    }
+    const overdue = this.#calls.pass(now);
     for (const effect of this.register.pass(now)) this.#emit(effect);
     return overdue;
-  }
-
-  /** The call has waited for as long as it may, or as it makes sense. */
-  #giveUp(call: LiveCall, now: number): void {
-    const backend = this.backends.get(call.request.backend);
-    backend?.line.remove(call);
-    const waited = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
-    const code = call.lostAt <= now ? 'deadline_unmeetable' : waited;
-    this.#refuse(call.request.callId, code, backend?.expectedWaitMs() ?? 0);
-    this.#settle(call, undefined, now);
-  }
-
-  #dispatch(backend: Backend, now: number): void {
-    while (backend.line.size > 0) {
-      const endpoint = backend.pick(now);
-      const { slots, urgentRunning } = backend;
-      const next = endpoint && backend.line.take({ now, slots, urgentRunning });
-      if (!endpoint || !next) break;
-      const { avoid } = next.call;
-      this.#grant(next, backend, (avoid && backend.pick(now, avoid)) ?? endpoint, now);
-    }
-    if (backend.spec.failover && backend.line.size > 0 && backend.isDown(now)) {
-      this.#refuseAll(backend, 'backend_down', now);
-    }
-    this.#prewarmer.wakeForDemand(backend, now, this.#effects);
-  }
-
-  #grant({ call, key, urgent }: Taken, backend: Backend, endpoint: Endpoint, now: number): void {
-    endpoint.granted(now);
-    call.urgent = urgent;
-    call.attempts += 1;
-    if (urgent) backend.urgentRunning += 1;
-    this.#prewarmer.granted(backend, endpoint, call, now, this.#effects);
-    const lease: Lease = {
-      endpoint: endpoint.spec.id,
-      grantedAt: now,
-      expiresAt: now + this.#config.leaseMs,
-    };
-    call.lease = lease;
-    call.concurrency = endpoint.inFlight;
-    call.visit.servingSince ??= now;
-    this.#limits.set(call, lease.expiresAt, call.seq);
-    this.#ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
-    const standing = this.#ranking.standing(call.run, key);
-    // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
-    const coldMs = coldWaitOf(call, endpoint);
-    const endpointState = endpoint.state;
-    this.#emit(grantEffect(call, lease, { ...standing, coldMs, endpointState }));
-  }
-
-  /** Whoever waits for the backend is told that it is in vain. */
-  #refuseAll(backend: Backend, code: RefusalCode, now: number): void {
-    for (const call of [...backend.line.calls()]) {
-      backend.line.remove(call);
-      this.#refuse(call.request.callId, code, code === 'backend_down' ? 1_000 : 0);
-      this.#settle(call, undefined, now);
-    }
   }
 
   #refuse(callId: string, code: RefusalCode, retryAfterMs: number): void {
@@ -367,53 +225,10 @@ export class Dispatcher {
     this.#ranking.configure(config);
     const { runSilenceMs, leastSilenceMs = runSilenceMs } = config;
     this.register.silence = { assumedMs: runSilenceMs, leastMs: leastSilenceMs };
-    for (const [name, backend] of this.backends) {
-      if (!Object.hasOwn(config.backends, name)) this.#retire(backend, now);
+    this.#calls.leaseMs = config.leaseMs;
+    for (const call of this.#roster.configure(config.backends, now)) {
+      this.#calls.turnAway(call, 'backend_removed', 0, now);
     }
-    for (const [name, spec] of Object.entries(config.backends)) this.#adopt(name, spec, now);
     this.accounts.configure(config.prewarmBudget ?? {}, now);
   }
-
-  #adopt(name: string, spec: BackendSpec, now: number): void {
-    const line = this.#ranking.newLine();
-    const known = this.backends.get(name);
-    if (!known) {
-      this.backends.set(name, new Backend(name, spec, line, now));
-      return;
-    }
-    known.configure(spec, now);
-    // The order may be another policy's now: everybody who waits joins a new line.
-    const waiting = [...known.line.calls()].sort((a, b) => a.seq - b.seq);
-    known.line = line;
-    for (const call of waiting) line.add(call);
-  }
-
-  /** A backend that is configured no more: its waiting calls are refused, its running ones end. */
-  #retire(backend: Backend, now: number): void {
-    this.#refuseAll(backend, 'backend_removed', now);
-    backend.remove();
-    if (backend.endpoints.size === 0) this.backends.delete(backend.name);
-  }
-}
-
-function grantEffect(
-  call: LiveCall,
-  lease: Lease,
-  found: Pick<Granted, 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
-): Granted {
-  const { callId, backend, unit, arrivedAt } = call.request;
-  return {
-    type: 'granted',
-    callId,
-    backend,
-    // The run's own, whatever this call was taken for.
-    runId: call.run.id,
-    app: call.run.app,
-    unit,
-    endpoint: lease.endpoint,
-    grantedAt: lease.grantedAt,
-    expiresAt: lease.expiresAt,
-    waitedMs: lease.grantedAt - arrivedAt,
-    ...found,
-  };
 }

@@ -246,6 +246,15 @@ export class Endpoint {
     this.#presumedCold = presumed;
   }
 
+  /** The clock went back: nothing has been later than now. */
+  turnBack(now: number): void {
+    this.lastActiveAt = Math.min(this.lastActiveAt, now);
+    this.lastServedAt = Math.min(this.lastServedAt, now);
+    this.warmSince = Math.min(this.warmSince, now);
+    this.breaker.turnBack(now);
+    if (this.wake) this.wake = { ...this.wake, at: Math.min(this.wake.at, now) };
+  }
+
   snapshot(): EndpointSnapshot {
     const idleTimeoutMs = this.#idle.snapshot();
     return {

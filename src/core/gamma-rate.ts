@@ -50,6 +50,11 @@ export class GammaRate {
     return this.#needs / this.#seconds;
   }
 
+  /** The clock went back. */
+  turnBack(now: number): void {
+    this.#at = Math.min(this.#at, now);
+  }
+
   snapshot(): RateSnapshot {
     return { needs: this.#needs, seconds: this.#seconds, at: this.#at };
   }

@@ -50,6 +50,11 @@ export class Knowledge {
     rate.need(now);
   }
 
+  /** The clock went back. */
+  turnBack(now: number): void {
+    for (const model of this.#models.values()) this.#rates.get(model)?.turnBack(now);
+  }
+
   /** Needs of a backend within a time by runs that will have begun elsewhere, in the mean. */
   expectedNeeds(backend: string, now: number, withinMs: number): number {
     let expected = 0;

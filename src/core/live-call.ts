@@ -57,7 +57,7 @@ export interface LiveVisit {
   readonly backend: string;
   /** 1 for the run's first visit of the unit. */
   readonly number: number;
-  readonly startedAt: number;
+  startedAt: number;
   /** When its first call got a slot; undefined while all of them wait. */
   servingSince: number | undefined;
   readonly callsBefore: number;
@@ -101,8 +101,12 @@ export interface LiveCall {
 export interface Lease {
   readonly endpoint: string;
   readonly grantedAt: number;
-  /** Epoch ms; a lease that is not renewed or ended by then is taken back. */
+  /** How long it lasts from its grant and from each renewal, as its Worker was told, ms. */
+  readonly lengthMs: number;
+  /** Epoch ms up to which its Worker counts on it; it is taken back a little later. */
   expiresAt: number;
+  /** It was not renewed when it should have been; the next time that it is due, it ends. */
+  doubted?: boolean;
 }
 
 /** How much of a run survives a restart of its object. */

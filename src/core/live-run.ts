@@ -91,6 +91,18 @@ export class LiveRun {
     };
   }
 
+  /** The clock went back: nothing of the run was later than now. */
+  turnBack(now: number): void {
+    this.lastActiveAt = Math.min(this.lastActiveAt, now);
+    for (const visit of this.visits) {
+      visit.startedAt = Math.min(visit.startedAt, now);
+      visit.endedAt = Math.min(visit.endedAt, now);
+      if (visit.servingSince !== undefined) {
+        visit.servingSince = Math.min(visit.servingSince, now);
+      }
+    }
+  }
+
   /** Adds a call: to the open visit of its unit, to the one that it repeats, or as the next visit. */
   submit(request: CallRequest, seq: number, now: number, metCold: boolean): LiveCall {
     const visit =

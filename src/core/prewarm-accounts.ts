@@ -51,6 +51,13 @@ export class PrewarmAccounts {
     for (const budget of this.#budgets.values()) budget.settleWhere(isGone, now);
   }
 
+  /** The clock went back. */
+  turnBack(now: number): void {
+    if (this.#at !== undefined) this.#at = Math.min(this.#at, now);
+    this.#tenant.turnBack(now);
+    for (const budget of this.#budgets.values()) budget.turnBack(now);
+  }
+
   /** Time passed in which endpoints stayed what they were; to be called before they change. */
   elapse(now: number): void {
     const from = this.#at ?? now;

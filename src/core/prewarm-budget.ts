@@ -93,6 +93,13 @@ export class PrewarmBudget {
     };
   }
 
+  /** The clock went back: what was spent stays spent, of the day that it is now. */
+  turnBack(now: number): void {
+    this.#day = Math.min(this.#day, Math.floor(now / DAY_MS));
+    for (const [key, open] of this.#open) this.#open.set(key, notAfter(open, now));
+    this.#orphans = this.#orphans.map((open) => notAfter(open, now));
+  }
+
   snapshot(): BudgetSnapshot {
     return {
       day: this.#day,
@@ -118,6 +125,12 @@ export class PrewarmBudget {
     this.#spentMoney = 0;
     this.#orphans = this.#orphans.filter((open) => open.until > day * DAY_MS);
   }
+}
+
+/** The same reservation, begun at a time at the latest. */
+function notAfter(open: Reservation, now: number): Reservation {
+  const from = Math.min(open.from, now);
+  return { ...open, from, until: open.until - (open.from - from) };
 }
 
 /** What a reservation costs from the beginning of a day until a time. */

@@ -46,11 +46,22 @@ export class PrewarmLedger {
   readonly #entries = new Map<string, { readonly entry: LedgerEntry; readonly counts: Counts }>();
 
   add(backend: string, at: number, counts: Partial<LedgerCounts>): void {
-    const key = `${Math.floor(at / DAY_MS)} ${backend}`;
+    this.#add(backend, Math.floor(at / DAY_MS), counts);
+  }
+
+  /** Takes back what was taken out and could not be stored. */
+  putBack(entries: readonly LedgerEntry[]): void {
+    for (const { backend, day, counts } of entries) {
+      this.#add(backend, Math.floor(Date.parse(day) / DAY_MS), counts);
+    }
+  }
+
+  #add(backend: string, day: number, counts: Partial<LedgerCounts>): void {
+    const key = `${day} ${backend}`;
     let known = this.#entries.get(key);
     if (!known) {
       const total = emptyCounts();
-      known = { entry: { day: dayOf(at), backend, counts: total }, counts: total };
+      known = { entry: { day: dayOf(day * DAY_MS), backend, counts: total }, counts: total };
       this.#entries.set(key, known);
     }
     for (const field of LEDGER_FIELDS) known.counts[field] += counts[field] ?? 0;

@@ -61,6 +61,15 @@ export class Prewarmer {
     this.dueAt = Math.min(this.dueAt, Math.max(now, this.#actedAt + LEAST_PERIOD_MS));
   }
 
+  /** The clock went back. */
+  turnBack(now: number): void {
+    this.#actedAt = Math.min(this.#actedAt, now);
+    if (Number.isFinite(this.dueAt)) this.dueAt = Math.min(this.dueAt, now + LEAST_PERIOD_MS);
+    this.#notWokenAt.clear();
+    this.accounts.turnBack(now);
+    this.#view.knowledge.turnBack(now);
+  }
+
   /** A run's first call counts as an arrival, where it begins and of its application. */
   needed(call: LiveCall, now: number): void {
     if (call.run.visits.length > 1) return;

@@ -107,6 +107,14 @@ export class RunRegister {
     return effects;
   }
 
+  /** The clock went back: no run was active later than now. */
+  turnBack(now: number): void {
+    for (const run of this.runs.values()) {
+      run.turnBack(now);
+      if (this.#silent.has(run)) this.#awaitSilence(run);
+    }
+  }
+
   restore(run: LiveRun): void {
     this.runs.set(run.id, run);
     this.#awaitSilence(run);

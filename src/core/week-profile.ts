@@ -56,6 +56,11 @@ export class WeekProfile {
     this.#at = Math.max(this.#at, now);
   }
 
+  /** The clock went back. */
+  turnBack(now: number): void {
+    this.#at = Math.min(this.#at, now);
+  }
+
   snapshot(): WeekSnapshot {
     const round = (values: Float64Array) => Array.from(values, (v) => Math.round(v * 100) / 100);
     return { counts: round(this.#counts), seconds: round(this.#seconds), at: this.#at };

@@ -34,11 +34,36 @@ describe('a slot', () => {
     const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
     dispatcher.step([submit('a')], 0);
     dispatcher.step([{ type: 'renewed', callId: 'a' }], 6_000);
-    expect(dispatcher.step([{ type: 'tick' }], 15_999)).toEqual([]);
-    expect(dispatcher.dueAt(15_999)).toBe(16_000);
-    expect(dispatcher.step([{ type: 'tick' }], 16_000)).toMatchObject([
+    // Doubted when it should have been renewed twice, and ended half its length later.
+    const doubtedAt = 6_000 + (10_000 * 2) / 3;
+    expect(dispatcher.dueAt(6_000)).toBeCloseTo(doubtedAt);
+    expect(dispatcher.step([{ type: 'tick' }], 12_700)).toEqual([]);
+    expect(dispatcher.step([{ type: 'tick' }], 17_699)).toEqual([]);
+    expect(dispatcher.dueAt(17_699)).toBe(17_700);
+    expect(dispatcher.step([{ type: 'tick' }], 17_700)).toMatchObject([
       { type: 'released', callId: 'a', cause: 'expired' },
     ]);
+  });
+
+  it('stays taken where only the clock leapt, and its Worker renews it then', () => {
+    const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
+    dispatcher.step([submit('a')], 0);
+    const wait = submit('b', { arrivedAt: 3_600_000 });
+    expect(dispatcher.step([wait], 3_600_000)).toEqual([]);
+    dispatcher.step([{ type: 'renewed', callId: 'a' }], 3_603_000);
+    expect(dispatcher.step([{ type: 'tick' }], 3_606_000)).toEqual([]);
+    expect(
+      types(dispatcher.step([{ type: 'ended', callId: 'a', result: okResult(1) }], 3_606_001)),
+    ).toEqual(['released', 'granted']);
+  });
+
+  it('comes back no later though the clock went back', () => {
+    const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
+    dispatcher.step([submit('a', { arrivedAt: 3_600_000 })], 3_600_000);
+    dispatcher.step([submit('b', { arrivedAt: 0 })], 0);
+    expect(dispatcher.dueAt(0)).toBeLessThanOrEqual(10_000);
+    dispatcher.step([{ type: 'tick' }], 10_000);
+    expect(types(dispatcher.step([{ type: 'tick' }], 15_000))).toContain('granted');
   });
 
   it('that is free goes to a call whose limit of waiting has passed on the way', () => {

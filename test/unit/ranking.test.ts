@@ -207,7 +207,9 @@ describe('talaria-ddl', () => {
     bench.dispatcher.step([{ type: 'cancelled', callId: 'due0' }], bench.now);
     expect(backend?.urgentRunning).toBe(2);
     bench.dispatcher.step([{ type: 'ended', callId: 'due1', result: okResult(990) }], bench.now);
+    // Doubted first, then taken back.
     bench.dispatcher.step([{ type: 'tick' }], bench.now + 100_000);
+    bench.dispatcher.step([{ type: 'tick' }], bench.now + 200_000);
     expect(backend?.urgentRunning).toBe(0);
   });
 });

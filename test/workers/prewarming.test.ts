@@ -235,7 +235,8 @@ describe('the accounts', () => {
       const { TenantStore } = await import('../../durable-objects/tenant-store.ts');
       const { emptyCounts } = await import('../../src/core/prewarm-ledger.ts');
       const store = new TenantStore(state.storage);
-      const none = { finished: [], running: [], endedRuns: [], backends: {}, wakes: [] };
+      const nothing = { finished: [], running: [], endedRuns: [], backends: {}, wakes: [] };
+      const none = { ...nothing, leftLeases: [] };
       const accounts = store.accounts() ?? {
         at: 0,
         tenant: { day: 0, spentMs: 0, spentMoney: 0, open: [] },

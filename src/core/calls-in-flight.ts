@@ -1,0 +1,233 @@
+/**
+ * The calls that wait or hold a slot, from their submission to their end: the only place where slots
+ * are given and taken back, each exactly once. What is done with a call is told as an effect.
+ *
+ * Invariants: an endpoint never has more leases than slots; a call has at most one lease at a time;
+ * every call is granted, refused or cancelled; every lease ends.
+ */
+import type { Backend } from './backend.ts';
+import type { BackendRoster } from './backend-roster.ts';
+import { CallLimits } from './call-limits.ts';
+import { type CallResult, recordOf } from './call-result.ts';
+import { demandOf, NO_DEMAND, type Speeds } from './demand.ts';
+import type { Effect, RefusalCode } from './dispatch-events.ts';
+import type { Endpoint } from './endpoint.ts';
+import { grantEffect } from './grant-effect.ts';
+import type { CallRequest, Lease, LiveCall } from './live-call.ts';
+import { coldWaitOf, type Prewarmer } from './prewarmer.ts';
+import type { Ranking } from './ranking.ts';
+import type { CallRecord } from './recorded-run.ts';
+import { goesOn } from './retry.ts';
+import type { RunRegister } from './run-register.ts';
+import type { Taken } from './waiting-line.ts';
+
+export interface CallsPlace {
+  readonly roster: BackendRoster;
+  readonly register: RunRegister;
+  readonly ranking: Ranking;
+  readonly prewarmer: Prewarmer;
+  readonly speeds: Speeds;
+}
+
+export class CallsInFlight {
+  /** Where what is done is told; the dispatcher's, for each step anew. */
+  effects: Effect[] = [];
+  /** Of leases that are granted from now on. */
+  leaseMs: number;
+  readonly #place: CallsPlace;
+  readonly #backends: ReadonlyMap<string, Backend>;
+  readonly #calls = new Map<string, LiveCall>();
+  readonly #limits = new CallLimits();
+
+  constructor(place: CallsPlace, leaseMs: number) {
+    this.#place = place;
+    this.#backends = place.roster.all;
+    this.leaseMs = leaseMs;
+  }
+
+  get(callId: string): LiveCall | undefined {
+    return this.#calls.get(callId);
+  }
+
+  /** When a wait or a lease ends, epoch ms; Infinity for never. */
+  get dueAt(): number {
+    return this.#limits.dueAt;
+  }
+
+  /** A call that is admitted: it waits in its backend's line. */
+  admit(request: CallRequest, backend: Backend, now: number): void {
+    const { register, ranking, prewarmer } = this.#place;
+    const call = register.submit(request, now, !backend.isWarm);
+    this.#calls.set(request.callId, call);
+    if (request.refuseIfLate) call.lostAt = ranking.lostAt(call);
+    if (call.lostAt <= now) return this.giveUp(call, now);
+    if (call.visit.fanOut === 1) prewarmer.needed(call, now);
+    ranking.arriving(request.app, backend);
+    backend.retries.earn();
+    this.#wait(call, backend, now);
+  }
+
+  /** A call that was running when the object died. */
+  restore(request: CallRequest, lease: Lease, now: number): void {
+    const call = this.#place.register.submit(request, lease.grantedAt, false);
+    call.lease = lease;
+    call.visit.servingSince ??= lease.grantedAt;
+    this.#calls.set(request.callId, call);
+    this.#limits.holds(call, lease);
+    this.#place.roster.holder(request.backend, lease.endpoint, now).inFlight += 1;
+  }
+
+  /** An attempt is over; `again`: the call may go back into the line for another. */
+  end(callId: string, result: CallResult, again: boolean, now: number): void {
+    const call = this.#calls.get(callId);
+    if (!call?.lease) return;
+    const { endpoint: id } = call.lease;
+    const endpoint = this.#release(call, 'ended', now);
+    endpoint?.heard(result, call.lease.grantedAt, now);
+    const backend = this.#backends.get(call.request.backend);
+    if (again && backend && goesOn(call, backend, result, id)) {
+      call.lease = undefined;
+      if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
+      return this.#wait(call, backend, now);
+    }
+    // Its slot is free again, and counted for it.
+    const atEnd = (endpoint?.inFlight ?? 0) + 1;
+    backend?.observe(result, call, id, (call.concurrency + atEnd) / 2);
+    const record = recordOf(call.request, result);
+    if (backend && record) {
+      const { output } = demandOf(record, backend.speed.value);
+      this.#place.ranking.served(call.run.app, backend, { input: 0, output });
+    }
+    this.#settle(call, record, now);
+  }
+
+  cancel(callId: string, now: number): void {
+    const call = this.#calls.get(callId);
+    if (!call) return;
+    if (call.lease) this.#release(call, 'cancelled', now);
+    else this.#backends.get(call.request.backend)?.line.remove(call);
+    this.#settle(call, undefined, now);
+  }
+
+  renew(callId: string, now: number): void {
+    const call = this.#calls.get(callId);
+    if (!call?.lease) return;
+    call.lease.expiresAt = now + call.lease.lengthMs;
+    this.#limits.holds(call, call.lease);
+  }
+
+  /** Leases run out. Returns the calls that wait beyond their limit. */
+  pass(now: number): LiveCall[] {
+    const overdue: LiveCall[] = [];
+    for (let call = this.#limits.next(now); call; call = this.#limits.next(now)) {
+      if (!call.lease) {
+        overdue.push(call);
+        continue;
+      }
+      this.#release(call, 'expired', now);
+      this.#settle(call, undefined, now);
+    }
+    return overdue;
+  }
+
+  /** Grants what can be granted at a backend; where none of it can be used, all go elsewhere. */
+  dispatch(backend: Backend, now: number): void {
+    while (backend.line.size > 0) {
+      const endpoint = backend.pick(now);
+      const { slots, urgentRunning } = backend;
+      const next = endpoint && backend.line.take({ now, slots, urgentRunning });
+      if (!endpoint || !next) break;
+      const { avoid } = next.call;
+      this.#grant(next, backend, (avoid && backend.pick(now, avoid)) ?? endpoint, now);
+    }
+    if (!backend.spec.failover || backend.line.size === 0 || !backend.isDown(now)) return;
+    for (const call of [...backend.line.calls()]) {
+      backend.line.remove(call);
+      this.turnAway(call, 'backend_down', 1_000, now);
+    }
+  }
+
+  /** The call has waited for as long as it may, or as it makes sense. */
+  giveUp(call: LiveCall, now: number): void {
+    const backend = this.#backends.get(call.request.backend);
+    backend?.line.remove(call);
+    const waited = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
+    const code = call.lostAt <= now ? 'deadline_unmeetable' : waited;
+    this.turnAway(call, code, backend?.expectedWaitMs() ?? 0, now);
+  }
+
+  /** A call that waits in no line any more is told that it is in vain. */
+  turnAway(call: LiveCall, code: RefusalCode, retryAfterMs: number, now: number): void {
+    this.effects.push({ type: 'refused', callId: call.request.callId, code, retryAfterMs });
+    this.#settle(call, undefined, now);
+  }
+
+  /** The clock went back: what is due by it must not be late by as much. */
+  turnBack(now: number): void {
+    for (const call of this.#calls.values()) {
+      const longestMs = this.#backends.get(call.request.backend)?.maxWaitMs(call.request) ?? 0;
+      this.#limits.turnBack(call, longestMs, now);
+    }
+  }
+
+  #wait(call: LiveCall, backend: Backend, now: number): void {
+    const { request } = call;
+    backend.line.add(call);
+    // The wait counts from the first submission, so asking again does not prolong it.
+    const arrivedAt = Math.min(request.arrivedAt, now);
+    this.#limits.waits(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
+    this.#place.prewarmer.askSoon(now);
+  }
+
+  #grant({ call, key, urgent }: Taken, backend: Backend, endpoint: Endpoint, now: number): void {
+    const { ranking, prewarmer } = this.#place;
+    endpoint.granted(now);
+    call.urgent = urgent;
+    call.attempts += 1;
+    if (urgent) backend.urgentRunning += 1;
+    prewarmer.granted(backend, endpoint, call, now, this.effects);
+    const lengthMs = this.leaseMs;
+    const id = endpoint.spec.id;
+    const lease: Lease = { endpoint: id, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
+    call.lease = lease;
+    call.concurrency = endpoint.inFlight;
+    call.visit.servingSince ??= now;
+    this.#limits.holds(call, lease);
+    ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
+    const standing = ranking.standing(call.run, key);
+    // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
+    const coldMs = coldWaitOf(call, endpoint);
+    const endpointState = endpoint.state;
+    this.effects.push(grantEffect(call, lease, { ...standing, coldMs, endpointState }));
+  }
+
+  /** Gives the slot back; the only place that does. */
+  #release(
+    call: LiveCall,
+    cause: 'ended' | 'cancelled' | 'expired',
+    now: number,
+  ): Endpoint | undefined {
+    const id = call.lease?.endpoint ?? '';
+    const backend = this.#backends.get(call.request.backend);
+    const endpoint = backend?.endpoints.get(id);
+    endpoint?.released(now);
+    if (backend && call.urgent) backend.urgentRunning -= 1;
+    if (backend) this.#place.roster.settle(backend, id);
+    this.effects.push({ type: 'released', callId: call.request.callId, cause });
+    return endpoint;
+  }
+
+  /** A call is over, whatever the way: its run is keyed anew, or has ended. */
+  #settle(call: LiveCall, record: CallRecord | undefined, now: number): void {
+    const { register, prewarmer, speeds } = this.#place;
+    const { run } = call;
+    this.#calls.delete(call.request.callId);
+    this.#limits.forget(call);
+    const demand = record ? demandOf(record, speeds(call.request.backend)) : NO_DEMAND;
+    run.settle(call, record, demand, now);
+    for (const backend of this.#backends.values()) backend.line.rekey(run);
+    const ended = register.settled(call, now);
+    if (ended) this.effects.push(ended);
+    prewarmer.askSoon(now);
+  }
+}

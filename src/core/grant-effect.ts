@@ -1,0 +1,26 @@
+/** What a caller is told of its slot. */
+import type { Granted } from './dispatch-events.ts';
+import type { Lease, LiveCall } from './live-call.ts';
+
+export function grantEffect(
+  call: LiveCall,
+  lease: Lease,
+  found: Pick<Granted, 'repeated' | 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
+): Granted {
+  const { callId, backend, unit, arrivedAt } = call.request;
+  return {
+    type: 'granted',
+    callId,
+    backend,
+    // The run's own, whatever this call was taken for.
+    runId: call.run.id,
+    app: call.run.app,
+    unit,
+    endpoint: lease.endpoint,
+    grantedAt: lease.grantedAt,
+    expiresAt: lease.expiresAt,
+    leaseMs: lease.lengthMs,
+    waitedMs: Math.max(0, lease.grantedAt - arrivedAt),
+    ...found,
+  };
+}

@@ -1,0 +1,156 @@
+/**
+ * What must hold whatever happens, by the reference's own books: who is at which endpoint, counted
+ * there and not in the object; what was told of how calls ended; and the rows in storage.
+ */
+import { expect } from 'vitest';
+import type { ObjectHost } from './object-host.ts';
+import type { Settings, WorkerCall } from './worker-call.ts';
+
+const FLUSH_MS = 5_000;
+
+/** As `expect`, which costs more than all the rest of a step. */
+function mustHold(fact: boolean, otherwise: () => string): void {
+  if (!fact) throw new Error(otherwise());
+}
+
+export class LeaseReference {
+  /** In force, as far as the operator knows. */
+  settings: Settings = { slots: { a: 2 }, leaseMs: 6_000, policy: 'gittins' };
+  /** When reports told of how a call ended, by the number of tokens, which is the call's own. */
+  readonly told = new Map<number, number>();
+  /** Since when the clock did not leap, in elapsed ms. */
+  calmSince = 0;
+  /** The life of the object in which an endpoint last failed or turned away a call. */
+  troubledIn = -1;
+  readonly #host: ObjectHost;
+  readonly #calls: ReadonlyMap<string, WorkerCall>;
+  /** Calls that an endpoint may still have beyond its slots: from before its slots were changed. */
+  readonly #limits = new Map<string, number>();
+
+  constructor(host: ObjectHost, calls: ReadonlyMap<string, WorkerCall>) {
+    this.#host = host;
+    this.#calls = calls;
+  }
+
+  /** A configuration was taken over. */
+  configured(settings: Settings): void {
+    for (const [endpoint, holders] of this.#held(this.#leases())) {
+      const now = this.settings.slots[endpoint] ?? 0;
+      this.#limits.set(endpoint, Math.max(now, holders, this.#limits.get(endpoint) ?? 0));
+    }
+    this.settings = settings;
+  }
+
+  /** What must hold after each step. */
+  check(): void {
+    const leases = this.#leases();
+    this.#checkEndpoints(this.#held(leases));
+    this.#checkLeases(leases);
+    this.#checkUse(leases);
+  }
+
+  /** No endpoint ever has more calls than slots. */
+  #checkEndpoints(held: ReadonlyMap<string, number>): void {
+    const { elapsed } = this.#host;
+    const there = new Map<string, string[]>();
+    for (const { endpoint, leavesAt, request } of this.#calls.values()) {
+      if (endpoint === undefined || leavesAt <= elapsed) continue;
+      there.set(endpoint, [...(there.get(endpoint) ?? []), request.call.callId]);
+    }
+    for (const endpoint of new Set([...there.keys(), ...this.#limits.keys()])) {
+      const slots = this.settings.slots[endpoint] ?? 0;
+      const limit = Math.max(slots, this.#limits.get(endpoint) ?? 0);
+      const ids = there.get(endpoint) ?? [];
+      mustHold(ids.length <= limit, () => `${ids} are at ${endpoint}, which has ${limit}`);
+      this.#limits.set(endpoint, Math.min(limit, held.get(endpoint) ?? 0));
+    }
+  }
+
+  /** Whoever runs has a lease that a restart finds. */
+  #checkLeases(leases: ReadonlyMap<string, string>): void {
+    for (const { state, endpoint, request } of this.#calls.values()) {
+      if (state !== 'running') continue;
+      const { callId } = request.call;
+      const stored = leases.get(callId);
+      mustHold(stored === endpoint, () => `${callId} is at ${endpoint}, its lease ${stored}`);
+    }
+  }
+
+  /** Nobody waits before a free slot; only where no endpoint is left alone after faults. */
+  #checkUse(leases: ReadonlyMap<string, string>): void {
+    const { incarnation, failingWrites } = this.#host;
+    if (failingWrites > 0 || this.troubledIn === incarnation) return;
+    const waits = [...this.#calls.values()].find((c) => c.state === 'waiting');
+    if (waits?.incarnation !== incarnation) return;
+    const used = new Map<string, number>();
+    for (const endpoint of leases.values()) used.set(endpoint, (used.get(endpoint) ?? 0) + 1);
+    for (const [endpoint, slots] of Object.entries(this.settings.slots)) {
+      const { callId } = waits.request.call;
+      const free = slots - (used.get(endpoint) ?? 0);
+      mustHold(free <= 0, () => `${callId} waits, and ${free} of ${endpoint} are free`);
+    }
+  }
+
+  /** Nothing is counted twice, and nothing older than a flush is lost. */
+  checkStatistics(): void {
+    const stored: number[] = [];
+    for (const { record } of this.#host.rows('SELECT record FROM recorded')) {
+      for (const unit of JSON.parse(String(record)).units) {
+        for (const c of unit.calls) stored.push(c.output_tokens);
+      }
+    }
+    for (const { snapshot } of this.#host.rows('SELECT snapshot FROM runs')) {
+      for (const visit of JSON.parse(String(snapshot)).visits) {
+        for (const c of visit.records) stored.push(c.output_tokens);
+      }
+    }
+    const known = new Set(stored);
+    mustHold(known.size === stored.length, () => `counted twice: ${stored}`);
+    const { elapsed, failedAt } = this.#host;
+    const flushedAt = elapsed - FLUSH_MS - 1;
+    // What could not be written is tried again as much later.
+    if (failedAt >= flushedAt) return;
+    for (const [tokens, at] of this.told) {
+      if (at <= this.calmSince || at >= flushedAt) continue;
+      mustHold(known.has(tokens), () => `${tokens}, told at ${at}, is not stored at ${elapsed}`);
+    }
+  }
+
+  /** When all has ended: nothing waits, runs or is stored of calls and runs in flight. */
+  checkRest(status: unknown, graphs: { applications: ReadonlyArray<{ runs: number }> }): void {
+    const idle = { waiting: 0, running: 0 };
+    const known = Object.keys(this.settings.slots).length > 0;
+    expect(status).toMatchObject({ runs_in_flight: 0, backends: known ? { m: idle } : {} });
+    if (!known) expect(status).not.toHaveProperty('backends.m');
+    for (const { request, answer } of this.#calls.values()) {
+      expect(answer, `the answer to ${request.call.callId}`).toBeDefined();
+    }
+    expect(this.#host.rows('SELECT * FROM leases')).toEqual([]);
+    expect(this.#host.rows('SELECT * FROM runs')).toEqual([]);
+    this.checkStatistics();
+    const [{ learned = 0 } = {}] = this.#host.rows('SELECT SUM(learned) AS learned FROM recorded');
+    const inMemory = graphs.applications.reduce((sum, app) => sum + app.runs, 0);
+    expect(inMemory, 'runs in the graphs, and stored ones').toBe(learned ?? 0);
+  }
+
+  isLeased(callId: string): boolean {
+    return this.#leases().has(callId);
+  }
+
+  /** The endpoint of each lease in storage, by call. */
+  #leases(): Map<string, string> {
+    const rows = this.#host.rows('SELECT call_id, endpoint FROM leases');
+    return new Map(rows.map((row) => [String(row.call_id), String(row.endpoint)]));
+  }
+
+  /** By endpoint, the leases of calls that are there or may still go there. */
+  #held(leases: ReadonlyMap<string, string>): Map<string, number> {
+    const held = new Map<string, number>();
+    for (const [callId, endpoint] of leases) {
+      const call = this.#calls.get(callId);
+      if (call?.state === 'over' && call.leavesAt <= this.#host.elapsed) continue;
+      held.set(endpoint, (held.get(endpoint) ?? 0) + 1);
+    }
+    return held;
+  }
+}

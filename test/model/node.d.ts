@@ -1,0 +1,12 @@
+/** What the model takes of Node; the rest of the project is typed for workerd. */
+declare module 'node:sqlite' {
+  type Value = string | number | null;
+  export class DatabaseSync {
+    constructor(path: string);
+    readonly isTransaction: boolean;
+    exec(sql: string): void;
+    prepare(sql: string): { all(...params: Value[]): Array<Record<string, Value>> };
+    close(): void;
+  }
+}
+declare const process: { readonly env: Readonly<Record<string, string | undefined>> };

@@ -1,0 +1,213 @@
+/**
+ * What workerd is to a tenant's object, in one thread of virtual time: storage (a real SQLite in
+ * memory), one alarm, timers, and an output gate. Each event is a transaction: its writes become
+ * durable and its answers leave together, or, where the process dies in it, neither does.
+ */
+import { DatabaseSync } from 'node:sqlite';
+import { TenantObject } from '../../durable-objects/tenant.ts';
+
+/** After an alarm that threw. */
+const ALARM_RETRY_MS = 2_000;
+
+interface Timer {
+  readonly at: number;
+  readonly act: () => void;
+}
+
+/** `ok` false without an error: the process died in it. */
+type EventAnswer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error?: unknown };
+
+export class ObjectHost {
+  /** Time that passes, ms; the clock on the wall is `skewMs` beside it. */
+  elapsed = 0;
+  skewMs = 0;
+  /** So many writes fail, after so many that do not. */
+  failingWrites = 0;
+  writesBefore = 0;
+  /** When a write last failed, in elapsed ms. */
+  failedAt = -Infinity;
+  /** Counts the objects that lived. */
+  incarnation = 0;
+  readonly #start = 1_800_000_000_000;
+  readonly #db = new DatabaseSync(':memory:');
+  readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
+  readonly #timers = new Set<Timer>();
+  /** Answers of this event, held until its writes are durable. */
+  #outbox: Array<() => void> = [];
+  #object: TenantObject | undefined;
+  #alarmAt: number | undefined;
+  #durableAlarmAt: number | undefined;
+
+  /** What Date.now() says. */
+  get wall(): number {
+    return this.#start + this.elapsed + this.skewMs;
+  }
+
+  /** Looks into the storage from outside. */
+  rows(sql: string): Array<Record<string, string | number | null>> {
+    return this.#prepared(sql).all();
+  }
+
+  /**
+   * One event of the object: what it answers, or `lost` where the process died in it. The object is
+   * made first where there is none.
+   */
+  async event<T>(act: (object: TenantObject) => Promise<T>, dies = false): Promise<EventAnswer<T>> {
+    this.#db.exec('BEGIN');
+    const done = await this.#answerOf(act);
+    await drained();
+    if (dies) {
+      this.die();
+      return { ok: false };
+    }
+    this.#db.exec('COMMIT');
+    this.#durableAlarmAt = this.#alarmAt;
+    const outbox = this.#outbox;
+    this.#outbox = [];
+    for (const send of outbox) send();
+    return done;
+  }
+
+  /** The process dies: memory is gone, and what was not durable. */
+  die(): void {
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+    this.#alarmAt = this.#durableAlarmAt;
+    this.#outbox = [];
+    this.#timers.clear();
+    this.#object = undefined;
+    this.incarnation += 1;
+  }
+
+  /** Delivers an answer of the object when its event's writes are durable. */
+  deliver<T>(promise: Promise<T>, to: (value: T) => void, cut: () => void): void {
+    const { incarnation } = this;
+    const send = (act: () => void) => {
+      if (incarnation === this.incarnation) this.#outbox.push(act);
+    };
+    promise.then(
+      (value) => send(() => to(value)),
+      () => send(cut),
+    );
+  }
+
+  /** When something of its own happens next, in elapsed ms. */
+  get dueAt(): number {
+    let due = this.#alarmAt === undefined ? Infinity : this.#alarmAt - this.#start - this.skewMs;
+    for (const timer of this.#timers) due = Math.min(due, timer.at);
+    return due;
+  }
+
+  /** Does what is due. */
+  async ring(): Promise<void> {
+    for (const timer of this.#timers) {
+      if (timer.at > this.elapsed) continue;
+      this.#timers.delete(timer);
+      await this.event(async () => timer.act());
+    }
+    if (this.#alarmAt === undefined || this.#alarmAt > this.wall) return;
+    this.#alarmAt = undefined;
+    const rang = await this.event((object) => object.alarm());
+    if (!rang.ok) this.#alarmAt = this.wall + ALARM_RETRY_MS;
+    this.#durableAlarmAt = this.#alarmAt;
+  }
+
+  /** In place of the global one, for the object. */
+  readonly setTimeout = (act: () => void, ms = 0): number => {
+    this.#timers.add({ at: this.elapsed + ms, act });
+    return 0;
+  };
+
+  close(): void {
+    this.#db.close();
+  }
+
+  async #answerOf<T>(act: (object: TenantObject) => Promise<T>): Promise<EventAnswer<T>> {
+    try {
+      return { ok: true, value: await act(this.#made()) };
+    } catch (error) {
+      return { ok: false, error };
+    }
+  }
+
+  #made(): TenantObject {
+    if (this.#object) return this.#object;
+    const ctx = {
+      id: { name: 'tenant' },
+      storage: this.#storage(),
+      waitUntil: (promise: Promise<unknown>) => void promise.catch(() => {}),
+    };
+    const env = { TENANTS: { get: async () => null }, ENVIRONMENT: 'development' };
+    this.#object = new TenantObject(ctx as unknown as DurableObjectState, env as unknown as Env);
+    return this.#object;
+  }
+
+  #storage(): object {
+    return {
+      sql: {
+        exec: (query: string, ...params: Array<string | number | null>) =>
+          this.#exec(query, params),
+      },
+      setAlarm: async (at: number) => {
+        this.#alarmAt = at;
+      },
+      deleteAlarm: async () => {
+        this.#alarmAt = undefined;
+      },
+      deleteAll: async () => {
+        for (const { name } of this.#prepared(
+          "SELECT name FROM sqlite_master WHERE type = 'table'",
+        ).all())
+          this.#db.exec(`DROP TABLE ${name}`);
+        this.#statements.clear();
+      },
+      transactionSync: (act: () => void) => {
+        this.#db.exec('SAVEPOINT inner_one');
+        try {
+          act();
+          this.#db.exec('RELEASE inner_one');
+        } catch (error) {
+          this.#db.exec('ROLLBACK TO inner_one; RELEASE inner_one');
+          throw error;
+        }
+      },
+    };
+  }
+
+  #exec(query: string, params: Array<string | number | null>) {
+    if (this.failingWrites > 0 && /^\s*(INSERT|UPDATE|DELETE)/.test(query)) {
+      if (this.writesBefore > 0) this.writesBefore -= 1;
+      else this.#fail();
+    }
+    if (query.includes(';')) {
+      this.#db.exec(query);
+      return [];
+    }
+    const rows = this.#prepared(query).all(...params);
+    return Object.assign(rows, { one: () => rows[0] });
+  }
+
+  #fail(): never {
+    this.failingWrites -= 1;
+    this.failedAt = this.elapsed;
+    throw new Error('database or disk is full: SQLITE_FULL');
+  }
+
+  #prepared(query: string) {
+    let statement = this.#statements.get(query);
+    if (!statement) {
+      statement = this.#db.prepare(query);
+      this.#statements.set(query, statement);
+    }
+    return statement;
+  }
+}
+
+const immediate = (globalThis as unknown as { setImmediate: (act: () => void) => void })
+  .setImmediate;
+
+/** All that can go on without time passing has. */
+function drained(): Promise<void> {
+  return new Promise((resolve) => immediate(resolve));
+}
