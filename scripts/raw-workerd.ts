@@ -133,13 +133,15 @@ const config :Workerd.Config = (
         (name = "DIRECTORY", durableObjectNamespace = "TenantDirectory"),
         (name = "IDEMPOTENCY", durableObjectNamespace = "IdempotencyShard"),
         (name = "ROUND", durableObjectNamespace = "ForecastRound"),
+        (name = "JOBS", durableObjectNamespace = "JobsObject"),
         (name = "ADMIN_TOKEN", text = "${ADMIN_TOKEN}"),
         (name = "ENVIRONMENT", text = "development")],
       durableObjectNamespaces = [
         (className = "TenantObject", uniqueKey = "tenant", enableSql = true),
         (className = "TenantDirectory", uniqueKey = "directory", enableSql = true),
         (className = "IdempotencyShard", uniqueKey = "idempotency", enableSql = true),
-        (className = "ForecastRound", uniqueKey = "round", enableSql = true)],
+        (className = "ForecastRound", uniqueKey = "round", enableSql = true),
+        (className = "JobsObject", uniqueKey = "jobs", enableSql = true)],
       durableObjectStorage = (localDisk = "disk"),
       globalOutbound = "network")),
     (name = "kv", worker = (

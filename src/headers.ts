@@ -19,6 +19,17 @@ const HOP_BY_HOP = [
 const CREDENTIALS = ['authorization', 'cookie', 'x-api-key', 'api-key'];
 const OURS = /^(x-talaria-|cf-|x-forwarded-|x-real-ip$|forwarded$|true-client-ip$|mf-)/;
 
+/** Not for clients to set on a call that the dispatcher makes for them later, but for their hints. */
+export function isReservedHeader(name: string): boolean {
+  if (HOP_BY_HOP.includes(name) || CREDENTIALS.includes(name)) return true;
+  if (/^(accept-encoding|idempotency-key|x-request-id)$/.test(name)) return true;
+  if (name.startsWith('x-talaria-')) return !HINTS.test(name);
+  return OURS.test(name);
+}
+
+/** What a client tells Talaria of a call. */
+const HINTS = /^x-talaria-(app|run|unit|run-final|deadline-ms|max-wait-ms)$/;
+
 /** Headers for an endpoint. */
 export function upstreamHeaders(client: Headers, auth: Readonly<Record<string, string>>): Headers {
   const headers = new Headers(client);

@@ -8,6 +8,7 @@ import { TENANT_NAME } from '../config/schema.ts';
 import { distribute, parseDocument, readDocument, withdraw } from '../config/store.ts';
 import { type ApiError, errorBody, errorResponse } from '../errors.ts';
 import { forgetAnswers } from '../idempotency.ts';
+import { forgetJobs } from '../jobs/jobs-client.ts';
 import type { TenantDocument } from '../protocol.ts';
 import { readText } from '../read-body.ts';
 import type { AppEnv } from './app-env.ts';
@@ -40,6 +41,7 @@ export const admin = new Hono<AppEnv>()
     await withdraw(c.env.TENANTS, tenant, last);
     await objectOf(c).destroy();
     await forgetAnswers(c.env, tenant);
+    await forgetJobs(c.env, tenant);
     return c.body(null, 204);
   })
   .post('/tenants/:tenant/keys', async (c) => {

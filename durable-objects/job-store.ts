@@ -1,0 +1,314 @@
+/**
+ * Every SQL statement about jobs: those of their own, and the lines of batches, which are jobs with a
+ * batch. Times are epoch ms.
+ */
+import type { JobState } from '../src/core/job-rules.ts';
+import type { Job, JobError, Listed, NewJob, Page } from '../src/jobs/job-protocol.ts';
+import type { ChunkStore } from './chunk-store.ts';
+
+/** Forgotten, or expired, in one go. */
+const AT_ONCE = 500;
+
+type Row = Record<string, SqlStorageValue>;
+
+/** A job with what only the object needs to know. */
+export interface JobRow extends Job {
+  readonly keyId: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly ownDeadline: boolean;
+  readonly batch?: string;
+  readonly customId?: string;
+  readonly print?: string;
+  readonly webhookSecret?: string;
+}
+
+/** How a job ended. */
+export interface JobEnd {
+  readonly state: Exclude<JobState, 'queued' | 'in_progress'>;
+  readonly answer?: Job['answer'];
+  readonly body?: Uint8Array;
+  readonly error?: JobError;
+}
+
+export interface JobLine {
+  readonly batch: string;
+  readonly line: number;
+  readonly customId: string;
+}
+
+export class JobStore {
+  readonly #sql: SqlStorage;
+  readonly #chunks: ChunkStore;
+  #unfinished: number | undefined;
+
+  constructor(sql: SqlStorage, chunks: ChunkStore) {
+    this.#sql = sql;
+    this.#chunks = chunks;
+    sql.exec(
+      `CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, batch TEXT, line INTEGER,
+         custom_id TEXT, state TEXT, key_id TEXT, method TEXT, path TEXT, headers TEXT,
+         created_at REAL, deadline_at REAL, own_deadline INTEGER, not_before REAL,
+         attempts INTEGER DEFAULT 0, started_at REAL, ended_at REAL, expires_at REAL,
+         once_key TEXT, print TEXT, status INTEGER, answer_headers TEXT, error TEXT,
+         webhook_url TEXT, webhook_secret TEXT, webhook_state TEXT, webhook_tries INTEGER,
+         webhook_at REAL) WITHOUT ROWID;
+       CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (state, batch IS NULL, not_before);
+       CREATE INDEX IF NOT EXISTS jobs_of_batch ON jobs (batch, line) WHERE batch IS NOT NULL;
+       CREATE UNIQUE INDEX IF NOT EXISTS jobs_custom_id ON jobs (batch, custom_id)
+         WHERE batch IS NOT NULL;
+       CREATE INDEX IF NOT EXISTS jobs_deadline ON jobs (deadline_at) WHERE ended_at IS NULL;
+       CREATE INDEX IF NOT EXISTS jobs_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
+       CREATE UNIQUE INDEX IF NOT EXISTS jobs_once ON jobs (key_id, once_key)
+         WHERE once_key IS NOT NULL;
+       CREATE INDEX IF NOT EXISTS webhooks_due ON jobs (webhook_at) WHERE webhook_at IS NOT NULL`,
+    );
+  }
+
+  /** Jobs that have not ended, lines of batches included. */
+  get unfinished(): number {
+    this.#unfinished ??= Number(
+      this.#sql.exec('SELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL').one().n,
+    );
+    return this.#unfinished;
+  }
+
+  /** To be called where a transaction was rolled back, or everything deleted. */
+  recount(): void {
+    this.#unfinished = undefined;
+  }
+
+  /** A line of a batch is `held` until the whole of its batch is known to be sound. */
+  insert(job: NewJob, of?: JobLine): void {
+    const { once, webhook } = job;
+    this.#unfinished = this.unfinished + 1;
+    this.#sql.exec(
+      `INSERT INTO jobs (id, batch, line, custom_id, state, key_id, method, path, headers,
+         created_at, deadline_at, own_deadline, not_before, once_key, print,
+         webhook_url, webhook_secret, webhook_state, webhook_tries)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+      ...[job.id, of?.batch ?? null, of?.line ?? null, of?.customId ?? null],
+      ...[of ? 'held' : 'queued', job.keyId, job.method, job.path, JSON.stringify(job.headers)],
+      ...[job.createdAt, job.deadlineAt, Number(job.ownDeadline), job.createdAt],
+      ...[once?.key ?? null, once?.print ?? null],
+      ...[webhook?.url ?? null, webhook?.secret ?? null, webhook ? 'pending' : null],
+    );
+    if (job.body.length > 0) this.#chunks.append(job.id, 'body', job.body);
+  }
+
+  job(id: string): JobRow | undefined {
+    const [row] = this.#sql.exec('SELECT * FROM jobs WHERE id = ?', id);
+    return row && jobOf(row);
+  }
+
+  /** The job that was ordered with an idempotency key. */
+  ordered(keyId: string, key: string): JobRow | undefined {
+    const [row] = this.#sql.exec(
+      'SELECT * FROM jobs WHERE key_id = ? AND once_key = ?',
+      ...[keyId, key],
+    );
+    return row && jobOf(row);
+  }
+
+  /** Jobs of their own, the newest first. */
+  list({ after, limit }: Page, state: JobState | undefined): Listed<Job> {
+    const found = this.#sql
+      .exec(
+        `SELECT * FROM jobs WHERE batch IS NULL AND id < ? AND state LIKE ?
+         ORDER BY id DESC LIMIT ?`,
+        ...[after ?? '~', state ?? '%', limit + 1],
+      )
+      .toArray()
+      .map(jobOf);
+    return { items: found.slice(0, limit), more: found.length > limit };
+  }
+
+  /** The one of a kind that waits longest and may start now. */
+  next(kind: 'single' | 'line', now: number): JobRow | undefined {
+    const [row] = this.#sql.exec(
+      `SELECT * FROM jobs WHERE state = 'queued' AND (batch IS NULL) = ? AND not_before <= ?
+       ORDER BY not_before, id LIMIT 1`,
+      ...[Number(kind === 'single'), now],
+    );
+    return row && jobOf(row);
+  }
+
+  start(id: string, now: number): void {
+    this.#sql.exec(
+      `UPDATE jobs SET state = 'in_progress', attempts = attempts + 1,
+         started_at = COALESCE(started_at, ?) WHERE id = ?`,
+      ...[now, id],
+    );
+  }
+
+  /** Waits for another attempt; one that was turned away does not count. */
+  putBack(id: string, notBefore: number, counts: boolean): void {
+    this.#sql.exec(
+      `UPDATE jobs SET state = 'queued', not_before = ?, attempts = attempts - ? WHERE id = ?`,
+      ...[notBefore, Number(!counts), id],
+    );
+  }
+
+  /** Ends a job; its body is needed no more. The answer of a line stays until its batch's file. */
+  end(id: string, { state, answer, body, error }: JobEnd, now: number, keptMs: number): void {
+    this.#unfinished = this.unfinished - 1;
+    this.#chunks.remove(id);
+    if (body && body.length > 0) this.#chunks.append(id, 'answer', body);
+    this.#sql.exec(
+      `UPDATE jobs SET state = ?, ended_at = ?, status = ?, answer_headers = ?, error = ?,
+         expires_at = CASE WHEN batch IS NULL THEN ? END,
+         webhook_at = CASE WHEN webhook_url IS NOT NULL THEN ? END WHERE id = ?`,
+      ...[state, now, answer?.status ?? null, answer ? JSON.stringify(answer.headers) : null],
+      ...[error ? JSON.stringify(error) : null, now + keptMs, now, id],
+    );
+  }
+
+  /** Unfinished jobs whose deadline has passed, so many at a time. */
+  overdue(now: number): JobRow[] {
+    return this.#sql
+      .exec(
+        `SELECT * FROM jobs WHERE ended_at IS NULL AND state <> 'held' AND deadline_at <= ?
+         LIMIT ?`,
+        ...[now, AT_ONCE],
+      )
+      .toArray()
+      .map(jobOf);
+  }
+
+  /** Jobs that ran when the object died: they start again, unless they have too often. */
+  interrupted(): JobRow[] {
+    return this.#sql.exec(`SELECT * FROM jobs WHERE state = 'in_progress'`).toArray().map(jobOf);
+  }
+
+  /** Forgets a job that has ended. */
+  delete(id: string): void {
+    this.#chunks.remove(id);
+    this.#sql.exec('DELETE FROM jobs WHERE id = ?', id);
+  }
+
+  /** Forgets what was kept for as long as it was to be. */
+  forget(now: number): void {
+    const rows = this.#sql
+      .exec('SELECT id FROM jobs WHERE expires_at <= ? LIMIT ?', now, AT_ONCE)
+      .toArray();
+    for (const { id } of rows) this.delete(String(id));
+  }
+
+  dueWebhooks(now: number, most: number): JobRow[] {
+    return this.#sql
+      .exec('SELECT * FROM jobs WHERE webhook_at <= ? ORDER BY webhook_at LIMIT ?', now, most)
+      .toArray()
+      .map(jobOf);
+  }
+
+  /** A try is made; should nobody live to tell how it ended, it is made again at `until`. */
+  webhookStarted(id: string, until: number): void {
+    this.#sql.exec('UPDATE jobs SET webhook_at = ? WHERE id = ?', until, id);
+  }
+
+  /** One more try was made; `nextAt` is absent where there is no further one. */
+  webhookTried(id: string, state: 'pending' | 'delivered' | 'failed', nextAt?: number): void {
+    this.#sql.exec(
+      `UPDATE jobs SET webhook_state = ?, webhook_tries = webhook_tries + 1, webhook_at = ?
+       WHERE id = ?`,
+      ...[state, nextAt ?? null, id],
+    );
+  }
+
+  /** The lines of a batch may start. */
+  releaseLines(batch: string, now: number): void {
+    this.#sql.exec(
+      `UPDATE jobs SET state = 'queued', not_before = ? WHERE batch = ? AND state = 'held'`,
+      ...[now, batch],
+    );
+  }
+
+  hasLine(batch: string, customId: string): boolean {
+    const found = this.#sql.exec(
+      'SELECT 1 FROM jobs WHERE batch = ? AND custom_id = ?',
+      ...[batch, customId],
+    );
+    return found.toArray().length > 0;
+  }
+
+  /** Lines of a batch that have not ended, with those that run; so many of them. */
+  unfinishedLines(batch: string): JobRow[] {
+    return this.#sql
+      .exec('SELECT * FROM jobs WHERE batch = ? AND ended_at IS NULL LIMIT ?', batch, AT_ONCE)
+      .toArray()
+      .map(jobOf);
+  }
+
+  /** Lines of a batch in their order. */
+  lines(batch: string, most: number): JobRow[] {
+    return this.#sql
+      .exec('SELECT * FROM jobs WHERE batch = ? ORDER BY line LIMIT ?', batch, most)
+      .toArray()
+      .map(jobOf);
+  }
+
+  removeLines(batch: string): void {
+    this.#unfinished = undefined;
+    this.#chunks.removeAll(`${batch}/`);
+    this.#sql.exec('DELETE FROM jobs WHERE batch = ?', batch);
+  }
+
+  /** When something is due, epoch ms; Infinity for never. Waiting jobs count where they may start. */
+  dueAt(canStart: boolean): number {
+    const min = (text: string) => Number(this.#sql.exec(text).one().at ?? Infinity);
+    return Math.min(
+      canStart ? min(`SELECT MIN(not_before) AS at FROM jobs WHERE state = 'queued'`) : Infinity,
+      min(`SELECT MIN(deadline_at) AS at FROM jobs WHERE ended_at IS NULL AND state <> 'held'`),
+      min('SELECT MIN(expires_at) AS at FROM jobs WHERE expires_at IS NOT NULL'),
+    );
+  }
+
+  get webhookDueAt(): number {
+    const { at } = this.#sql
+      .exec('SELECT MIN(webhook_at) AS at FROM jobs WHERE webhook_at IS NOT NULL')
+      .one();
+    return Number(at ?? Infinity);
+  }
+}
+
+/** What may be shown of a job. */
+export function shownJob(row: JobRow): Job {
+  const { keyId, headers, ownDeadline, batch, customId, print, webhookSecret, ...job } = row;
+  return job;
+}
+
+function jobOf(row: Row): JobRow {
+  const error = row.error === null ? undefined : (JSON.parse(String(row.error)) as JobError);
+  const status = row.status === null ? undefined : Number(row.status);
+  return {
+    id: String(row.id),
+    state: String(row.state) as JobState,
+    method: String(row.method),
+    path: String(row.path),
+    attempts: Number(row.attempts),
+    createdAt: Number(row.created_at),
+    deadlineAt: Number(row.deadline_at),
+    ...(row.started_at === null ? {} : { startedAt: Number(row.started_at) }),
+    ...(row.ended_at === null ? {} : { endedAt: Number(row.ended_at) }),
+    ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
+    ...(status === undefined
+      ? {}
+      : { answer: { status, headers: JSON.parse(String(row.answer_headers)) } }),
+    ...(error ? { error } : {}),
+    ...(row.webhook_url === null
+      ? {}
+      : {
+          webhook: {
+            url: String(row.webhook_url),
+            state: String(row.webhook_state),
+            tries: Number(row.webhook_tries),
+          },
+        }),
+    keyId: String(row.key_id),
+    headers: JSON.parse(String(row.headers)),
+    ownDeadline: row.own_deadline === 1,
+    ...(row.batch === null ? {} : { batch: String(row.batch) }),
+    ...(row.custom_id === null ? {} : { customId: String(row.custom_id) }),
+    ...(row.print === null ? {} : { print: String(row.print) }),
+    ...(row.webhook_secret === null ? {} : { webhookSecret: String(row.webhook_secret) }),
+  };
+}

@@ -1,0 +1,275 @@
+/**
+ * What a tenant's jobs' object does: starts jobs in bounded number, settles what they come to, moves
+ * batches on, sends webhooks, forgets what is old. One turn at a time; whatever changes asks for one.
+ */
+import { afterAttempt, nextToStart, webhookPauseMs } from '../src/core/job-rules.ts';
+import type { JobSettings } from '../src/jobs/job-settings.ts';
+import { jobView } from '../src/jobs/job-view.ts';
+import { deliver, keyOfSecret } from '../src/jobs/webhook.ts';
+import { type BatchStores, BatchWork } from './batch-work.ts';
+import { type Attempted, attemptJob, type Runner } from './job-attempt.ts';
+import { type JobEnd, type JobRow, shownJob } from './job-store.ts';
+
+/** A sign of life while jobs run: keeps the object awake, and wakes one that has died. */
+const HEARTBEAT_MS = 60_000;
+/** Between two looks for room, or for a configuration. */
+const LOOK_MS = 30_000;
+const WEBHOOKS_AT_ONCE = 4;
+/** Longer than the delivery of one can take. */
+const WEBHOOK_LEASE_MS = 60_000;
+
+/** What the work needs of its object. */
+export interface JobWorld {
+  readonly tenant: string;
+  readonly runner: Runner;
+  readonly env: Readonly<Record<string, unknown>>;
+  /** Undefined where the tenant has no valid configuration. */
+  settings(): Promise<JobSettings | undefined>;
+  transaction<T>(act: () => T): T;
+  /** Keeps the object alive meanwhile. */
+  background(task: Promise<void>): void;
+  arm(at: number): Promise<void>;
+}
+
+export class JobWork {
+  readonly #stores: BatchStores;
+  readonly #world: JobWorld;
+  readonly #batches: BatchWork;
+  readonly #running = new Map<string, { isLine: boolean; abort: AbortController }>();
+  #keptMs = 0;
+  #sending = 0;
+  #turning = false;
+  #wanted = false;
+
+  constructor(stores: BatchStores, world: JobWorld) {
+    this.#stores = stores;
+    this.#world = world;
+    this.#batches = new BatchWork(stores, (line, now) => this.cancel(line, now));
+  }
+
+  /** Asks for a turn. */
+  kick(): void {
+    this.#world.background(this.turn());
+  }
+
+  /** Does what is due, and arms the alarm for what will be. Never throws. */
+  async turn(): Promise<void> {
+    this.#wanted = true;
+    if (this.#turning) return;
+    this.#turning = true;
+    try {
+      while (this.#wanted) {
+        this.#wanted = false;
+        await this.#once();
+      }
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'jobs_failed', error: String(error) }));
+      await this.#world.arm(Date.now() + LOOK_MS);
+    } finally {
+      this.#turning = false;
+    }
+  }
+
+  /** Ends a job that waits or runs, at its client's wish. */
+  cancel(job: JobRow, now: number): void {
+    this.#stop(job, { state: 'cancelled', error: errorOf(job, 'cancelled') }, now);
+  }
+
+  /** Stops whatever runs: the tenant is gone. */
+  abandon(): void {
+    for (const { abort } of this.#running.values()) abort.abort();
+    this.#running.clear();
+  }
+
+  async #once(): Promise<void> {
+    const { jobs, files, batches } = this.#stores;
+    const settings = await this.#world.settings();
+    if (!settings) return this.#world.arm(Date.now() + LOOK_MS);
+    const now = Date.now();
+    this.#keptMs = settings.retentionMs;
+    this.#world.transaction(() => {
+      jobs.forget(now);
+      files.forget(now);
+      batches.forget(now);
+      this.#reclaim(settings, now);
+      for (const job of jobs.overdue(now)) {
+        this.#stop(job, { state: 'expired', error: errorOf(job, 'expired') }, now);
+      }
+    });
+    if (this.#moveBatches(settings, now)) {
+      this.#wanted = true;
+      // Whoever asks something of the object gets in between.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    const isFull = this.#stores.chunks.total >= settings.totalBytes;
+    if (!isFull) this.#startJobs(settings, now);
+    this.#sendWebhooks(settings, now);
+    const canStart = !isFull && this.#running.size < settings.concurrency;
+    await this.#world.arm(
+      Math.min(
+        jobs.dueAt(canStart),
+        files.dueAt,
+        batches.dueAt,
+        this.#sending < WEBHOOKS_AT_ONCE ? jobs.webhookDueAt : Infinity,
+        this.#running.size > 0 ? now + HEARTBEAT_MS : Infinity,
+        isFull ? now + LOOK_MS : Infinity,
+      ),
+    );
+  }
+
+  /** Jobs that are down as running but do not: the object died meanwhile. */
+  #reclaim({ maxAttempts }: JobSettings, now: number): void {
+    const { jobs } = this.#stores;
+    for (const job of jobs.interrupted()) {
+      if (this.#running.has(job.id)) continue;
+      if (job.attempts < maxAttempts) jobs.putBack(job.id, now, true);
+      else this.#end(job, { state: 'failed', error: BROKEN_OFF }, now);
+    }
+  }
+
+  #moveBatches(settings: JobSettings, now: number): boolean {
+    let moved = false;
+    for (const batch of this.#stores.batches.underWay()) {
+      moved = this.#world.transaction(() => this.#batches.step(batch, settings, now)) || moved;
+    }
+    return moved;
+  }
+
+  #startJobs(settings: JobSettings, now: number): void {
+    const { jobs } = this.#stores;
+    for (;;) {
+      const running = [...this.#running.values()];
+      const linesRunning = running.filter((r) => r.isLine).length;
+      const kind = nextToStart({
+        places: settings.concurrency,
+        linesRunning,
+        singlesRunning: running.length - linesRunning,
+        singlesWaiting: jobs.next('single', now) !== undefined,
+        linesWaiting: jobs.next('line', now) !== undefined,
+      });
+      const job = kind && jobs.next(kind, now);
+      if (!job) return;
+      // Durable before the call leaves: what the object sends waits for what it wrote.
+      jobs.start(job.id, now);
+      const abort = new AbortController();
+      this.#running.set(job.id, { isLine: kind === 'line', abort });
+      this.#world.background(this.#run(job, abort, settings, now));
+    }
+  }
+
+  async #run(
+    job: JobRow,
+    abort: AbortController,
+    settings: JobSettings,
+    now: number,
+  ): Promise<void> {
+    const attempted = await attemptJob(this.#world.runner, {
+      job,
+      tenant: this.#world.tenant,
+      body: this.#stores.chunks.read(job.id, 'body'),
+      maxBytes: settings.resultBytes,
+      now,
+      signal: abort.signal,
+    });
+    // Cancelled or expired meanwhile: what it came to counts no more.
+    if (this.#running.get(job.id)?.abort !== abort) return;
+    this.#running.delete(job.id);
+    const row = this.#stores.jobs.job(job.id);
+    try {
+      if (row?.state === 'in_progress') {
+        this.#world.transaction(() => this.#settle(row, attempted, settings));
+      }
+    } catch (error) {
+      // It is down as running still: the next turn finds it and starts it again.
+      console.error(
+        JSON.stringify({ event: 'job_not_settled', job: job.id, error: String(error) }),
+      );
+    }
+    await this.turn();
+  }
+
+  #settle(job: JobRow, attempted: Attempted, settings: JobSettings): void {
+    const now = Date.now();
+    if (attempted.type === 'too-long') {
+      const message = `The answer has more than ${settings.resultBytes} bytes.`;
+      return this.#end(job, { state: 'failed', error: { code: 'result_too_large', message } }, now);
+    }
+    const answered = attempted.type === 'answered' ? attempted : undefined;
+    const outcome = afterAttempt(
+      {
+        status: answered?.status,
+        granted: answered?.granted ?? true,
+        retryAfterMs: answered?.retryAfterMs,
+        attempts: job.attempts,
+        maxAttempts: settings.maxAttempts,
+      },
+      Math.random(),
+    );
+    if (outcome.type === 'again') {
+      return this.#stores.jobs.putBack(job.id, now + outcome.pauseMs, outcome.counts);
+    }
+    const { state } = outcome;
+    if (!answered) return this.#end(job, { state, error: BROKEN_OFF }, now);
+    const { status, headers, body } = answered;
+    this.#end(job, { state, answer: { status, headers }, body }, now);
+  }
+
+  #stop(job: JobRow, end: JobEnd, now: number): void {
+    const running = this.#running.get(job.id);
+    this.#running.delete(job.id);
+    this.#end(job, end, now);
+    running?.abort.abort();
+  }
+
+  #end(job: JobRow, end: JobEnd, now: number): void {
+    this.#stores.jobs.end(job.id, end, now, this.#keptMs);
+    if (job.batch === undefined) return;
+    const { state } = end;
+    const as = state === 'completed' || state === 'expired' ? state : 'failed';
+    this.#stores.batches.count(job.batch, as);
+  }
+
+  #sendWebhooks(settings: JobSettings, now: number): void {
+    const { jobs } = this.#stores;
+    for (const job of jobs.dueWebhooks(now, WEBHOOKS_AT_ONCE - this.#sending)) {
+      this.#sending += 1;
+      jobs.webhookStarted(job.id, now + WEBHOOK_LEASE_MS);
+      this.#world.background(this.#sendWebhook(job, settings, now));
+    }
+  }
+
+  async #sendWebhook(job: JobRow, settings: JobSettings, now: number): Promise<void> {
+    const { env } = this.#world;
+    const name = settings.webhookSecret;
+    const ofTenant = name === undefined ? undefined : env[name];
+    const secret = keyOfSecret(job.webhookSecret ?? String(ofTenant ?? ''));
+    const event = {
+      type: `job.${job.state}`,
+      timestamp: new Date(job.endedAt ?? now).toISOString(),
+      data: jobView(shownJob(job)),
+    };
+    const message = {
+      id: `msg_${job.id}`,
+      timestamp: Math.floor(now / 1000),
+      body: JSON.stringify(event),
+    };
+    const rules = { development: env.ENVIRONMENT === 'development' };
+    const taken =
+      secret !== undefined && (await deliver(job.webhook?.url ?? '', message, secret, rules));
+    this.#sending -= 1;
+    const pauseMs = webhookPauseMs((job.webhook?.tries ?? 0) + 1, Math.random());
+    if (taken) this.#stores.jobs.webhookTried(job.id, 'delivered');
+    else if (pauseMs === undefined) this.#stores.jobs.webhookTried(job.id, 'failed');
+    else this.#stores.jobs.webhookTried(job.id, 'pending', Date.now() + pauseMs);
+    await this.turn();
+  }
+}
+
+const BROKEN_OFF = { code: 'upstream_error', message: 'The last attempt broke off.' };
+
+function errorOf(job: JobRow, state: 'cancelled' | 'expired'): { code: string; message: string } {
+  const what = job.batch === undefined ? 'job' : 'batch';
+  return state === 'cancelled'
+    ? { code: `${what}_cancelled`, message: `The ${what} was cancelled.` }
+    : { code: `${what}_expired`, message: `The deadline of the ${what} has passed.` };
+}
