@@ -11,7 +11,7 @@ import { type Attempted, attemptJob, type Runner } from './job-attempt.ts';
 import { type JobEnd, type JobRow, shownJob } from './job-store.ts';
 
 /** A sign of life while jobs run: keeps the object awake, and wakes one that has died. */
-const HEARTBEAT_MS = 60_000;
+const HEARTBEAT_MS = 30_000;
 /** Between two looks for room, or for a configuration. */
 const LOOK_MS = 30_000;
 const WEBHOOKS_AT_ONCE = 4;
