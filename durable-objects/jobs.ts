@@ -29,6 +29,8 @@ import { JobWork } from './job-work.ts';
 
 /** Whoever finds the tenant's jobs full is asked to come back after so long. */
 const FULL_RETRY_MS = 30_000;
+/** Work begins at once; where the object dies before, its alarm goes off after so long. */
+const SOON_MS = 1_000;
 /** Time that a batch has, OpenAI's only completion window. */
 const BATCH_WINDOW_MS = 86_400_000;
 
@@ -197,7 +199,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
 
   /** The alarm is durable with what was written: should the object die now, it goes on from there. */
   async #soon(): Promise<void> {
-    await this.#alarm.arm(Date.now());
+    await this.#alarm.arm(Date.now() + SOON_MS);
     this.#work.kick();
   }
 

@@ -55,17 +55,22 @@ export async function deliver(
 ): Promise<boolean> {
   // Also here: what was allowed when the job was ordered need not be any more.
   if (endpointUrlProblem(url, rules) !== undefined) return false;
+  const late = new AbortController();
+  // Cleared afterwards: a timer that still runs would keep the object awake.
+  const timer = setTimeout(() => late.abort(), PATIENCE_MS);
   try {
     const response = await fetch(url, {
       method: 'POST',
       headers: await signedHeaders(message, secret),
       body: message.body,
       redirect: 'manual',
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: late.signal,
     });
     await response.body?.cancel();
     return response.ok;
   } catch {
     return false;
+  } finally {
+    clearTimeout(timer);
   }
 }
