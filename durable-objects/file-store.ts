@@ -57,9 +57,9 @@ export class FileStore {
     const beyond = ascending ? 'id > ?' : 'id < ?';
     const found = this.#sql
       .exec(
-        `SELECT * FROM files WHERE complete = 1 AND ${beyond} AND purpose LIKE ?
+        `SELECT * FROM files WHERE complete = 1 AND ${beyond} AND purpose = COALESCE(?, purpose)
          ORDER BY id ${ascending ? 'ASC' : 'DESC'} LIMIT ?`,
-        ...[after ?? (ascending ? '' : '~'), purpose ?? '%', limit + 1],
+        ...[after ?? (ascending ? '' : '~'), purpose ?? null, limit + 1],
       )
       .toArray()
       .map(fileOf);

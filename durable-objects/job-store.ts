@@ -113,9 +113,9 @@ export class JobStore {
   list({ after, limit }: Page, state: JobState | undefined): Listed<Job> {
     const found = this.#sql
       .exec(
-        `SELECT * FROM jobs WHERE batch IS NULL AND id < ? AND state LIKE ?
+        `SELECT * FROM jobs WHERE id >= 'job_' AND id < ? AND state = COALESCE(?, state)
          ORDER BY id DESC LIMIT ?`,
-        ...[after ?? '~', state ?? '%', limit + 1],
+        ...[after ?? '~', state ?? null, limit + 1],
       )
       .toArray()
       .map(jobOf);
@@ -252,21 +252,40 @@ export class JobStore {
     this.#sql.exec('DELETE FROM jobs WHERE batch = ?', batch);
   }
 
-  /** When something is due, epoch ms; Infinity for never. Waiting jobs count where they may start. */
-  dueAt(canStart: boolean): number {
-    const min = (text: string) => Number(this.#sql.exec(text).one().at ?? Infinity);
+  /** When the next job may start, epoch ms; Infinity for never. */
+  get startDueAt(): number {
     return Math.min(
-      canStart ? min(`SELECT MIN(not_before) AS at FROM jobs WHERE state = 'queued'`) : Infinity,
-      min(`SELECT MIN(deadline_at) AS at FROM jobs WHERE ended_at IS NULL AND state <> 'held'`),
-      min('SELECT MIN(expires_at) AS at FROM jobs WHERE expires_at IS NOT NULL'),
+      ...[0, 1].map((single) =>
+        this.#first(
+          `SELECT not_before AS at FROM jobs WHERE state = 'queued' AND (batch IS NULL) = ${single}
+           ORDER BY not_before LIMIT 1`,
+        ),
+      ),
+    );
+  }
+
+  /** When a deadline passes or something is to be forgotten, epoch ms; Infinity for never. */
+  get dueAt(): number {
+    return Math.min(
+      this.#first(
+        `SELECT deadline_at AS at FROM jobs WHERE ended_at IS NULL AND state <> 'held'
+         ORDER BY deadline_at LIMIT 1`,
+      ),
+      this.#first(
+        'SELECT expires_at AS at FROM jobs WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT 1',
+      ),
     );
   }
 
   get webhookDueAt(): number {
-    const { at } = this.#sql
-      .exec('SELECT MIN(webhook_at) AS at FROM jobs WHERE webhook_at IS NOT NULL')
-      .one();
-    return Number(at ?? Infinity);
+    return this.#first(
+      'SELECT webhook_at AS at FROM jobs WHERE webhook_at IS NOT NULL ORDER BY webhook_at LIMIT 1',
+    );
+  }
+
+  #first(query: string): number {
+    const [row] = this.#sql.exec(query);
+    return Number(row?.at ?? Infinity);
   }
 }
 

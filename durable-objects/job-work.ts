@@ -2,7 +2,7 @@
  * What a tenant's jobs' object does: starts jobs in bounded number, settles what they come to, moves
  * batches on, sends webhooks, forgets what is old. One turn at a time; whatever changes asks for one.
  */
-import { afterAttempt, nextToStart, webhookPauseMs } from '../src/core/job-rules.ts';
+import { afterAttempt, nextToStart, restMs, webhookPauseMs } from '../src/core/job-rules.ts';
 import type { JobSettings } from '../src/jobs/job-settings.ts';
 import { jobView } from '../src/jobs/job-view.ts';
 import { deliver, keyOfSecret } from '../src/jobs/webhook.ts';
@@ -38,6 +38,10 @@ export class JobWork {
   readonly #running = new Map<string, { isLine: boolean; abort: AbortController }>();
   #keptMs = 0;
   #sending = 0;
+  /** Attempts that were turned away one after the other, and from when until when none is made. */
+  #turnedAway = 0;
+  #restsSince = 0;
+  #restsUntil = 0;
   #turning = false;
   #wanted = false;
 
@@ -64,7 +68,7 @@ export class JobWork {
       }
     } catch (error) {
       console.error(JSON.stringify({ event: 'jobs_failed', error: String(error) }));
-      await this.#world.arm(Date.now() + LOOK_MS);
+      await this.#world.arm(Date.now() + LOOK_MS).catch(() => {});
     } finally {
       this.#turning = false;
     }
@@ -84,7 +88,7 @@ export class JobWork {
   async #once(): Promise<void> {
     const { jobs, files, batches } = this.#stores;
     const settings = await this.#world.settings();
-    if (!settings) return this.#world.arm(Date.now() + LOOK_MS);
+    if (!settings) return this.#lookAgain();
     const now = Date.now();
     this.#keptMs = settings.retentionMs;
     this.#world.transaction(() => {
@@ -102,12 +106,13 @@ export class JobWork {
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     const isFull = this.#stores.chunks.total >= settings.totalBytes;
-    if (!isFull) this.#startJobs(settings, now);
+    if (!isFull && now >= this.#restsUntil) this.#startJobs(settings, now);
     this.#sendWebhooks(settings, now);
     const canStart = !isFull && this.#running.size < settings.concurrency;
     await this.#world.arm(
       Math.min(
-        jobs.dueAt(canStart),
+        canStart ? Math.max(jobs.startDueAt, this.#restsUntil) : Infinity,
+        jobs.dueAt,
         files.dueAt,
         batches.dueAt,
         this.#sending < WEBHOOKS_AT_ONCE ? jobs.webhookDueAt : Infinity,
@@ -115,6 +120,15 @@ export class JobWork {
         isFull ? now + LOOK_MS : Infinity,
       ),
     );
+  }
+
+  /** Without a configuration nothing is done; of a tenant that is gone nothing is there to do. */
+  async #lookAgain(): Promise<void> {
+    const { jobs, files, batches } = this.#stores;
+    const dueAt = Math.min(jobs.startDueAt, jobs.dueAt, files.dueAt, batches.dueAt);
+    if (dueAt < Infinity || batches.underWay().length > 0) {
+      await this.#world.arm(Date.now() + LOOK_MS);
+    }
   }
 
   /** Jobs that are down as running but do not: the object died meanwhile. */
@@ -177,7 +191,7 @@ export class JobWork {
     const row = this.#stores.jobs.job(job.id);
     try {
       if (row?.state === 'in_progress') {
-        this.#world.transaction(() => this.#settle(row, attempted, settings));
+        this.#world.transaction(() => this.#settle(row, attempted, settings, now));
       }
     } catch (error) {
       // It is down as running still: the next turn finds it and starts it again.
@@ -188,7 +202,7 @@ export class JobWork {
     await this.turn();
   }
 
-  #settle(job: JobRow, attempted: Attempted, settings: JobSettings): void {
+  #settle(job: JobRow, attempted: Attempted, settings: JobSettings, startedAt: number): void {
     const now = Date.now();
     if (attempted.type === 'too-long') {
       const message = `The answer has more than ${settings.resultBytes} bytes.`;
@@ -205,6 +219,7 @@ export class JobWork {
       },
       Math.random(),
     );
+    this.#rest(outcome.type === 'again' && !outcome.counts, startedAt, now);
     if (outcome.type === 'again') {
       return this.#stores.jobs.putBack(job.id, now + outcome.pauseMs, outcome.counts);
     }
@@ -212,6 +227,14 @@ export class JobWork {
     if (!answered) return this.#end(job, { state, error: BROKEN_OFF }, now);
     const { status, headers, body } = answered;
     this.#end(job, { state, answer: { status, headers }, body }, now);
+  }
+
+  /** Those that were under way already when the pause began tell nothing of what came after. */
+  #rest(wasTurnedAway: boolean, startedAt: number, now: number): void {
+    if (startedAt <= this.#restsSince) return;
+    this.#turnedAway = wasTurnedAway ? this.#turnedAway + 1 : 0;
+    this.#restsUntil = now + restMs(this.#turnedAway);
+    if (wasTurnedAway) this.#restsSince = now;
   }
 
   #stop(job: JobRow, end: JobEnd, now: number): void {

@@ -43,7 +43,9 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#alarm = new TenantAlarm(ctx.storage);
-    this.#tenant = ctx.id.name ?? '';
+    // Kept beside: an alarm may wake an object that is not told its name.
+    this.#tenant = ctx.id.name ?? ctx.storage.kv.get<string>('tenant') ?? '';
+    if (ctx.storage.kv.get('tenant') === undefined) ctx.storage.kv.put('tenant', this.#tenant);
     this.#stores = storesOf(ctx.storage.sql);
     this.#work = this.#newWork();
     // What was under way when it died goes on, whatever woke it.

@@ -17,6 +17,7 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 300_000;
 /** Of one that was turned away before it reached an endpoint. */
 const LONGEST_TURNED_AWAY_MS = 60_000;
+const FIRST_REST_MS = 100;
 /** After each failed delivery of a webhook; then it is given up. */
 const WEBHOOK_PAUSES_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000];
 /** Tries of a webhook in all. */
@@ -57,6 +58,15 @@ export function afterAttempt(end: AttemptEnd, chance: number): AttemptOutcome {
 /** What another attempt may do better on: limits, overload and faults. */
 function isPassing(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
+}
+
+/**
+ * Pause before any further job starts, once so many in a row were turned away: a batch of thousands
+ * does not knock at a closed door thousands of times a second.
+ */
+export function restMs(turnedAway: number): number {
+  if (turnedAway === 0) return 0;
+  return Math.min(FIRST_REST_MS * 2 ** (turnedAway - 1), LONGEST_TURNED_AWAY_MS);
 }
 
 export interface Crowd {

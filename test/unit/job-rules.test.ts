@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   afterAttempt,
   nextToStart,
+  restMs,
   WEBHOOK_TRIES,
   webhookPauseMs,
 } from '../../src/core/job-rules.ts';
@@ -42,6 +43,12 @@ describe('the end of an attempt', () => {
     expect(afterAttempt(turnedAway, 0)).toEqual({ type: 'again', pauseMs: 1_000, counts: false });
     const asked = { ...turnedAway, retryAfterMs: 3_600_000 };
     expect(afterAttempt(asked, 0)).toEqual({ type: 'again', pauseMs: 60_000, counts: false });
+  });
+});
+
+describe('the pause of all', () => {
+  it('grows while one after the other is turned away, up to a minute', () => {
+    expect([0, 1, 2, 3, 99].map(restMs)).toEqual([0, 100, 200, 400, 60_000]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Files and batches inside workerd: what is refused, what a batch puts out, and how it ends. */
 import { abortAllDurableObjects } from 'cloudflare:test';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { BODY, CHAT, gate, JobsBench, later, line } from './jobs-bench.ts';
+import { ADMIN, BODY, CHAT, gate, JobsBench, later, line } from './jobs-bench.ts';
 
 // Real pauses before a second attempt, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
@@ -212,6 +212,35 @@ describe('a batch', () => {
     await bench.called(8);
     expect([await running('IS NULL'), await running('IS NOT NULL')]).toEqual([3, 1]);
     second.open();
+  });
+
+  it('that is turned away does not knock with every line', async () => {
+    const bench = await JobsBench.start();
+    const backends = { m: { models: ['m'], endpoints: [{ url: bench.endpoint }] } };
+    const config = { limits: { requestsPerMinute: 1 }, jobs: { concurrency: 3 }, backends };
+    await bench.fetch('PUT', `/admin/tenants/${bench.tenant}`, config, ADMIN);
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const id = await bench.batch(Array.from({ length: 9 }, (_, i) => line(`r${i}`)));
+    const putBack = () =>
+      bench.count('SELECT COUNT(*) AS n FROM jobs WHERE not_before > created_at');
+    const sure = { timeout: 20_000, interval: 10 };
+    const running = () => bench.count(`SELECT COUNT(*) AS n FROM jobs WHERE state = 'in_progress'`);
+    await vi.waitUntil(async () => (await putBack()) >= 2, sure);
+    for (let round = 0; round < 5; round += 1) {
+      await bench.alarm();
+      await vi.waitUntil(async () => (await running()) === 0, sure);
+    }
+    // One had the rate of a minute; of the others no more asked than were under way by then.
+    expect(await putBack()).toBeLessThanOrEqual(3);
+    expect(bench.calls).toHaveLength(1);
+    later(60_000);
+    await bench.alarm();
+    await bench.called(2);
+    await vi.waitUntil(
+      async () => (await bench.count('SELECT completed AS n FROM batches')) === 2,
+      sure,
+    );
+    expect((await bench.fetch('GET', `/v1/batches/${id}`)).json.status).toBe('in_progress');
   });
 
   it('goes on where it was when its object is restarted', async () => {
