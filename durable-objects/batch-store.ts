@@ -23,15 +23,6 @@ export class BatchStore {
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    sql.exec(
-      `CREATE TABLE IF NOT EXISTS batches (id TEXT PRIMARY KEY, state TEXT, ordered TEXT, told TEXT,
-         created_at REAL, deadline_at REAL, read_bytes INTEGER DEFAULT 0, line INTEGER DEFAULT 0,
-         total INTEGER DEFAULT 0, completed INTEGER DEFAULT 0, failed INTEGER DEFAULT 0,
-         expired INTEGER DEFAULT 0, expires_at REAL) WITHOUT ROWID;
-       CREATE INDEX IF NOT EXISTS batches_by_state ON batches (state);
-       CREATE INDEX IF NOT EXISTS batches_expiry ON batches (expires_at)
-         WHERE expires_at IS NOT NULL`,
-    );
   }
 
   insert(batch: NewBatch, now: number, deadlineAt: number): void {

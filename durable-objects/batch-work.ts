@@ -14,7 +14,8 @@ import {
 import type { BatchRow, BatchStore } from './batch-store.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import type { FileStore } from './file-store.ts';
-import type { JobRow, JobStore } from './job-store.ts';
+import type { JobRow } from './job-row.ts';
+import type { JobStore } from './job-store.ts';
 
 /** Errors that are told of one input file. */
 const MOST_ERRORS = 20;

@@ -12,10 +12,6 @@ export class ChunkStore {
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    sql.exec(
-      `CREATE TABLE IF NOT EXISTS chunks (owner TEXT, kind TEXT, n INTEGER, bytes BLOB,
-         PRIMARY KEY (owner, kind, n))`,
-    );
   }
 
   /** Bytes kept in all. */

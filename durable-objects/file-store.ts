@@ -12,11 +12,6 @@ export class FileStore {
   constructor(sql: SqlStorage, chunks: ChunkStore) {
     this.#sql = sql;
     this.#chunks = chunks;
-    sql.exec(
-      `CREATE TABLE IF NOT EXISTS files (id TEXT PRIMARY KEY, purpose TEXT, filename TEXT,
-         bytes INTEGER, created_at REAL, expires_at REAL, complete INTEGER) WITHOUT ROWID;
-       CREATE INDEX IF NOT EXISTS files_expiry ON files (expires_at)`,
-    );
   }
 
   /** A file that is there once it is complete. */

@@ -3,7 +3,7 @@
  * kept of the answer is read, up to a limit.
  */
 import { RUN_FOR } from '../src/jobs/job-protocol.ts';
-import type { JobRow } from './job-store.ts';
+import type { JobRow } from './job-row.ts';
 
 /** Longest time for which one attempt stands in the line, ms; then it comes again. */
 const LONGEST_WAIT_MS = 900_000;

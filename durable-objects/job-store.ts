@@ -5,22 +5,10 @@
 import type { JobState } from '../src/core/job-rules.ts';
 import type { Job, JobError, Listed, NewJob, Page } from '../src/jobs/job-protocol.ts';
 import type { ChunkStore } from './chunk-store.ts';
+import { type JobRow, jobOf } from './job-row.ts';
 
 /** Forgotten, or expired, in one go. */
 const AT_ONCE = 500;
-
-type Row = Record<string, SqlStorageValue>;
-
-/** A job with what only the object needs to know. */
-export interface JobRow extends Job {
-  readonly keyId: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly ownDeadline: boolean;
-  readonly batch?: string;
-  readonly customId?: string;
-  readonly print?: string;
-  readonly webhookSecret?: string;
-}
 
 /** How a job ended. */
 export interface JobEnd {
@@ -44,24 +32,6 @@ export class JobStore {
   constructor(sql: SqlStorage, chunks: ChunkStore) {
     this.#sql = sql;
     this.#chunks = chunks;
-    sql.exec(
-      `CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, batch TEXT, line INTEGER,
-         custom_id TEXT, state TEXT, key_id TEXT, method TEXT, path TEXT, headers TEXT,
-         created_at REAL, deadline_at REAL, own_deadline INTEGER, not_before REAL,
-         attempts INTEGER DEFAULT 0, started_at REAL, ended_at REAL, expires_at REAL,
-         once_key TEXT, print TEXT, status INTEGER, answer_headers TEXT, error TEXT,
-         webhook_url TEXT, webhook_secret TEXT, webhook_state TEXT, webhook_tries INTEGER,
-         webhook_at REAL) WITHOUT ROWID;
-       CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (state, batch IS NULL, not_before);
-       CREATE INDEX IF NOT EXISTS jobs_of_batch ON jobs (batch, line) WHERE batch IS NOT NULL;
-       CREATE UNIQUE INDEX IF NOT EXISTS jobs_custom_id ON jobs (batch, custom_id)
-         WHERE batch IS NOT NULL;
-       CREATE INDEX IF NOT EXISTS jobs_deadline ON jobs (deadline_at) WHERE ended_at IS NULL;
-       CREATE INDEX IF NOT EXISTS jobs_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
-       CREATE UNIQUE INDEX IF NOT EXISTS jobs_once ON jobs (key_id, once_key)
-         WHERE once_key IS NOT NULL;
-       CREATE INDEX IF NOT EXISTS webhooks_due ON jobs (webhook_at) WHERE webhook_at IS NOT NULL`,
-    );
   }
 
   /** Jobs that have not ended, lines of batches included. */
@@ -287,47 +257,4 @@ export class JobStore {
     const [row] = this.#sql.exec(query);
     return Number(row?.at ?? Infinity);
   }
-}
-
-/** What may be shown of a job. */
-export function shownJob(row: JobRow): Job {
-  const { keyId, headers, ownDeadline, batch, customId, print, webhookSecret, ...job } = row;
-  return job;
-}
-
-function jobOf(row: Row): JobRow {
-  const error = row.error === null ? undefined : (JSON.parse(String(row.error)) as JobError);
-  const status = row.status === null ? undefined : Number(row.status);
-  return {
-    id: String(row.id),
-    state: String(row.state) as JobState,
-    method: String(row.method),
-    path: String(row.path),
-    attempts: Number(row.attempts),
-    createdAt: Number(row.created_at),
-    deadlineAt: Number(row.deadline_at),
-    ...(row.started_at === null ? {} : { startedAt: Number(row.started_at) }),
-    ...(row.ended_at === null ? {} : { endedAt: Number(row.ended_at) }),
-    ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
-    ...(status === undefined
-      ? {}
-      : { answer: { status, headers: JSON.parse(String(row.answer_headers)) } }),
-    ...(error ? { error } : {}),
-    ...(row.webhook_url === null
-      ? {}
-      : {
-          webhook: {
-            url: String(row.webhook_url),
-            state: String(row.webhook_state),
-            tries: Number(row.webhook_tries),
-          },
-        }),
-    keyId: String(row.key_id),
-    headers: JSON.parse(String(row.headers)),
-    ownDeadline: row.own_deadline === 1,
-    ...(row.batch === null ? {} : { batch: String(row.batch) }),
-    ...(row.custom_id === null ? {} : { customId: String(row.custom_id) }),
-    ...(row.print === null ? {} : { print: String(row.print) }),
-    ...(row.webhook_secret === null ? {} : { webhookSecret: String(row.webhook_secret) }),
-  };
 }

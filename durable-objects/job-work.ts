@@ -2,21 +2,18 @@
  * What a tenant's jobs' object does: starts jobs in bounded number, settles what they come to, moves
  * batches on, sends webhooks, forgets what is old. One turn at a time; whatever changes asks for one.
  */
-import { afterAttempt, nextToStart, restMs, webhookPauseMs } from '../src/core/job-rules.ts';
+import { afterAttempt, nextToStart, restMs } from '../src/core/job-rules.ts';
 import type { JobSettings } from '../src/jobs/job-settings.ts';
-import { jobView } from '../src/jobs/job-view.ts';
-import { deliver, keyOfSecret } from '../src/jobs/webhook.ts';
 import { type BatchStores, BatchWork } from './batch-work.ts';
 import { type Attempted, attemptJob, type Runner } from './job-attempt.ts';
-import { type JobEnd, type JobRow, shownJob } from './job-store.ts';
+import type { JobRow } from './job-row.ts';
+import type { JobEnd } from './job-store.ts';
+import { JobWebhooks } from './job-webhooks.ts';
 
 /** A sign of life while jobs run: keeps the object awake, and wakes one that has died. */
 const HEARTBEAT_MS = 30_000;
 /** Between two looks for room, or for a configuration. */
 const LOOK_MS = 30_000;
-const WEBHOOKS_AT_ONCE = 4;
-/** Longer than the delivery of one can take. */
-const WEBHOOK_LEASE_MS = 60_000;
 
 /** What the work needs of its object. */
 export interface JobWorld {
@@ -35,9 +32,9 @@ export class JobWork {
   readonly #stores: BatchStores;
   readonly #world: JobWorld;
   readonly #batches: BatchWork;
+  readonly #webhooks: JobWebhooks;
   readonly #running = new Map<string, { isLine: boolean; abort: AbortController }>();
   #keptMs = 0;
-  #sending = 0;
   /** Attempts that were turned away one after the other, and from when until when none is made. */
   #turnedAway = 0;
   #restsSince = 0;
@@ -49,6 +46,7 @@ export class JobWork {
     this.#stores = stores;
     this.#world = world;
     this.#batches = new BatchWork(stores, (line, now) => this.cancel(line, now));
+    this.#webhooks = new JobWebhooks(stores.jobs, world.env);
   }
 
   /** Asks for a turn. */
@@ -107,7 +105,9 @@ export class JobWork {
     }
     const isFull = this.#stores.chunks.total >= settings.totalBytes;
     if (!isFull && now >= this.#restsUntil) this.#startJobs(settings, now);
-    this.#sendWebhooks(settings, now);
+    for (const sent of this.#webhooks.send(settings, now)) {
+      this.#world.background(sent.then(() => this.turn()));
+    }
     const canStart = !isFull && this.#running.size < settings.concurrency;
     await this.#world.arm(
       Math.min(
@@ -115,7 +115,7 @@ export class JobWork {
         jobs.dueAt,
         files.dueAt,
         batches.dueAt,
-        this.#sending < WEBHOOKS_AT_ONCE ? jobs.webhookDueAt : Infinity,
+        this.#webhooks.dueAt,
         this.#running.size > 0 ? now + HEARTBEAT_MS : Infinity,
         isFull ? now + LOOK_MS : Infinity,
       ),
@@ -250,41 +250,6 @@ export class JobWork {
     const { state } = end;
     const as = state === 'completed' || state === 'expired' ? state : 'failed';
     this.#stores.batches.count(job.batch, as);
-  }
-
-  #sendWebhooks(settings: JobSettings, now: number): void {
-    const { jobs } = this.#stores;
-    for (const job of jobs.dueWebhooks(now, WEBHOOKS_AT_ONCE - this.#sending)) {
-      this.#sending += 1;
-      jobs.webhookStarted(job.id, now + WEBHOOK_LEASE_MS);
-      this.#world.background(this.#sendWebhook(job, settings, now));
-    }
-  }
-
-  async #sendWebhook(job: JobRow, settings: JobSettings, now: number): Promise<void> {
-    const { env } = this.#world;
-    const name = settings.webhookSecret;
-    const ofTenant = name === undefined ? undefined : env[name];
-    const secret = keyOfSecret(job.webhookSecret ?? String(ofTenant ?? ''));
-    const event = {
-      type: `job.${job.state}`,
-      timestamp: new Date(job.endedAt ?? now).toISOString(),
-      data: jobView(shownJob(job)),
-    };
-    const message = {
-      id: `msg_${job.id}`,
-      timestamp: Math.floor(now / 1000),
-      body: JSON.stringify(event),
-    };
-    const rules = { development: env.ENVIRONMENT === 'development' };
-    const taken =
-      secret !== undefined && (await deliver(job.webhook?.url ?? '', message, secret, rules));
-    this.#sending -= 1;
-    const pauseMs = webhookPauseMs((job.webhook?.tries ?? 0) + 1, Math.random());
-    if (taken) this.#stores.jobs.webhookTried(job.id, 'delivered');
-    else if (pauseMs === undefined) this.#stores.jobs.webhookTried(job.id, 'failed');
-    else this.#stores.jobs.webhookTried(job.id, 'pending', Date.now() + pauseMs);
-    await this.turn();
   }
 }
 

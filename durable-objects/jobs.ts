@@ -24,7 +24,9 @@ import { TenantAlarm } from './alarm.ts';
 import { BatchStore } from './batch-store.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { FileStore } from './file-store.ts';
-import { JobStore, shownJob } from './job-store.ts';
+import { shownJob } from './job-row.ts';
+import { migrateJobs } from './job-schema.ts';
+import { JobStore } from './job-store.ts';
 import { JobWork } from './job-work.ts';
 
 /** Whoever finds the tenant's jobs full is asked to come back after so long. */
@@ -46,7 +48,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     // Kept beside: an alarm may wake an object that is not told its name.
     this.#tenant = ctx.id.name ?? ctx.storage.kv.get<string>('tenant') ?? '';
     if (ctx.storage.kv.get('tenant') === undefined) ctx.storage.kv.put('tenant', this.#tenant);
-    this.#stores = storesOf(ctx.storage.sql);
+    this.#stores = storesOf(ctx.storage);
     this.#work = this.#newWork();
     // What was under way when it died goes on, whatever woke it.
     this.#work.kick();
@@ -179,7 +181,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.#alarm.rang();
-    this.#stores = storesOf(this.ctx.storage.sql);
+    this.#stores = storesOf(this.ctx.storage);
     this.#work = this.#newWork();
   }
 
@@ -233,7 +235,9 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
   }
 }
 
-function storesOf(sql: SqlStorage) {
+function storesOf(storage: DurableObjectStorage) {
+  migrateJobs(storage);
+  const { sql } = storage;
   const chunks = new ChunkStore(sql);
   return {
     chunks,
