@@ -27,7 +27,7 @@ export type Attempted =
       readonly granted: boolean;
       readonly retryAfterMs?: number;
     }
-  /** The answer was longer than is kept. */
+  /** The answer was longer than is kept; the call is to be aborted. */
   | { readonly type: 'too-long'; readonly status: number }
   /** There was no whole answer. */
   | { readonly type: 'broken'; readonly cause: string };
@@ -75,7 +75,6 @@ async function read(response: Response, maxBytes: number): Promise<Attempted> {
   let length = 0;
   for await (const part of body ?? []) {
     length += part.length;
-    // Leaving the loop cancels the stream, and with it the call.
     if (length > maxBytes) return { type: 'too-long', status };
     parts.push(part);
   }

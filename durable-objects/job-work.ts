@@ -185,6 +185,8 @@ export class JobWork {
       now,
       signal: abort.signal,
     });
+    // Nobody reads the rest: the call is cancelled, and its slot given back.
+    if (attempted.type === 'too-long') abort.abort();
     // Cancelled or expired meanwhile: what it came to counts no more.
     if (this.#running.get(job.id)?.abort !== abort) return;
     this.#running.delete(job.id);

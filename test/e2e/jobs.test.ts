@@ -2,7 +2,14 @@
  * Jobs on bare workerd: the official SDK's batches with nothing but baseURL and apiKey changed, and
  * what a crash of the whole process does to jobs that wait and run (nothing, in the end).
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createHmac } from 'node:crypto';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -231,6 +238,33 @@ describe('a job', () => {
     expect(idle.m).toMatchObject({ running: 0, waiting: 0 });
   });
 
+  it('whose answer is too long is failed, and cancelled at the endpoint', async () => {
+    const key = await tenant('brief', { resultBytes: 1_024 }, 1);
+    holds = () => true;
+    const job = await order(key, 'endless');
+    await until(
+      () => calls.length,
+      (n) => n === 1,
+    );
+    const [call] = calls;
+    call?.res.writeHead(200, { 'content-type': 'application/json' });
+    const more = setInterval(() => call?.res.write('x'.repeat(600)), 5);
+    expect(await ended(key, job)).toMatchObject({
+      status: 'failed',
+      response: null,
+      error: { code: 'result_too_large' },
+    });
+    await until(
+      () => call?.aborted,
+      (aborted) => aborted === true,
+    );
+    clearInterval(more);
+    await until(
+      () => statusOf(dispatcher.workerd.url, 'brief'),
+      (s) => s.m?.running === 0,
+    );
+  });
+
   it('goes behind a call that somebody waits for', async () => {
     const key = await tenant('polite', {}, 1);
     holds = (text) => text === 'holder';
@@ -305,6 +339,41 @@ describe('a crash of the whole process', () => {
       (n) => n === 3,
     );
     for (const job of jobs) expect((await ended(key, job)).status).toBe('completed');
+  });
+
+  it('does not keep a webhook from its receiver', async () => {
+    const raw = 'a secret of thirty-two bytes, yes';
+    const got: Array<{ headers: IncomingHttpHeaders; text: string }> = [];
+    const receiver = createServer((req, res) => {
+      const parts: Buffer[] = [];
+      req.on('data', (part: Buffer) => parts.push(part));
+      req.once('end', () => {
+        got.push({ headers: req.headers, text: Buffer.concat(parts).toString() });
+        res.writeHead(got.length === 1 ? 503 : 200).end();
+      });
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
+    const key = await tenant('hooked');
+    const job = await order(key, 'x', { webhook: { url, secret: `whsec_${btoa(raw)}` } });
+    await until(
+      () => got.length,
+      (n) => n === 1,
+    );
+    await dispatcher.crash();
+    await until(
+      () => got.length,
+      (n) => n >= 2,
+    );
+    receiver.close();
+    const [first, second] = got;
+    expect(first?.headers['webhook-id']).toBe(second?.headers['webhook-id']);
+    for (const { headers, text } of got) {
+      const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${text}`;
+      const mac = createHmac('sha256', raw).update(signed).digest('base64');
+      expect(headers['webhook-signature']).toBe(`v1,${mac}`);
+      expect(JSON.parse(text)).toMatchObject({ type: 'job.completed', data: { id: job.id } });
+    }
   });
 
   it('in the middle of a batch changes nothing of its output', async () => {

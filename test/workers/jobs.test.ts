@@ -95,6 +95,22 @@ describe('an order', () => {
     expect(bench.calls).toHaveLength(0);
   });
 
+  it.each(['/v1/%6aobs', '/v1//jobs', '/v1/./jobs', '/v1/JOBS'])(
+    'of a job in disguise, %s, orders none',
+    async (path) => {
+      const bench = await JobsBench.start();
+      const told = await bench.order({ path, body: { path: CHAT, body: BODY } });
+      if (told.status === 202) {
+        const job = await bench.once(String(told.json.id), 'failed');
+        expect(job.response).toMatchObject({ status_code: 404 });
+      } else {
+        expect(told.json.error?.param).toBe('path');
+      }
+      expect(bench.calls).toHaveLength(0);
+      expect(await bench.count('SELECT COUNT(*) AS n FROM jobs')).toBeLessThanOrEqual(1);
+    },
+  );
+
   it('is refused where body, or jobs, are too many', async () => {
     const bench = await JobsBench.start({ bodyBytes: 1_024, depth: 2, concurrency: 1 });
     const long = { ...BODY, padding: 'x'.repeat(1_024) };
@@ -214,7 +230,7 @@ describe('an attempt', () => {
     expect(await bench.once(second, 'completed')).toMatchObject({ attempts: 1 });
   });
 
-  it('whose answer is too long fails the job, and cancels the call', async () => {
+  it('whose answer is too long fails the job, and is not made again', async () => {
     const bench = await JobsBench.start({ resultBytes: 1_024 });
     bench.answer = () => Response.json({ text: 'x'.repeat(2_000) });
     const job = await bench.once(await bench.ordered(), 'failed');
