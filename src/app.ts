@@ -6,7 +6,10 @@ import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import { archive } from './routes/archive.ts';
 import { backends } from './routes/backends.ts';
+import { batches } from './routes/batches.ts';
 import { calls } from './routes/calls.ts';
+import { files } from './routes/files.ts';
+import { jobs } from './routes/jobs.ts';
 import { media } from './routes/media.ts';
 import { messages } from './routes/messages.ts';
 import { metrics } from './routes/metrics.ts';
@@ -15,7 +18,7 @@ import { openapi } from './routes/openapi.ts';
 import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
-import { tenantAuth } from './routes/tenant-auth.ts';
+import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
 import { addSecurityHeaders } from './security-headers.ts';
 
 export const app = new Hono<AppEnv>();
@@ -34,6 +37,12 @@ app.route('/', status);
 app.route('/', openapi);
 app.route('/', metrics);
 app.use('/v1/*', anthropicForm, tenantAuth);
+for (const path of ['jobs', 'files', 'batches']) {
+  app.use(`/v1/${path}/*`, clientsOnly);
+}
+app.route('/v1/jobs', jobs);
+app.route('/v1/files', files);
+app.route('/v1/batches', batches);
 app.route('/v1/backends', backends);
 app.route('/v1/runs', runs);
 app.route('/v1/calls', calls);
