@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import { anthropicForm } from './anthropic-form.ts';
 import { errorResponse } from './errors.ts';
+import { JobsUnreachable } from './jobs/jobs-client.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import { backends } from './routes/backends.ts';
@@ -52,6 +53,10 @@ app.route('/admin', admin);
 app.notFound((c) => errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') }));
 
 app.onError((error, c) => {
+  if (error instanceof JobsUnreachable) {
+    const unavailable = { code: 'dispatcher_unavailable', retryAfterMs: 1_000 } as const;
+    return errorResponse(unavailable, { 'x-request-id': c.get('requestId') });
+  }
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
   console.error(JSON.stringify({ event: 'internal_error', request: c.get('requestId'), cause }));
   return errorResponse({ code: 'internal_error' }, { 'x-request-id': c.get('requestId') });
