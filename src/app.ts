@@ -2,6 +2,8 @@
 import { Hono } from 'hono';
 import { anthropicForm } from './anthropic-form.ts';
 import { errorResponse } from './errors.ts';
+import { JobsUnreachable } from './jobs/jobs-client.ts';
+import { liveKey } from './live-key.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import { archive } from './routes/archive.ts';
@@ -38,7 +40,7 @@ app.route('/', openapi);
 app.route('/', metrics);
 app.use('/v1/*', anthropicForm, tenantAuth);
 for (const path of ['jobs', 'files', 'batches']) {
-  app.use(`/v1/${path}/*`, clientsOnly);
+  app.use(`/v1/${path}/*`, clientsOnly, liveKey);
 }
 app.route('/v1/jobs', jobs);
 app.route('/v1/files', files);
@@ -57,6 +59,10 @@ app.notFound((c) => errorResponse({ code: 'not_found' }, { 'x-request-id': c.get
 
 app.onError((error, c) => {
   const id = c.get('requestId');
+  if (error instanceof JobsUnreachable) {
+    const unavailable = { code: 'dispatcher_unavailable', retryAfterMs: 1_000 } as const;
+    return errorResponse(unavailable, { 'x-request-id': id });
+  }
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
   console.error(JSON.stringify({ event: 'internal_error', request: id, cause }));
   if ((error as { code?: unknown }).code === 'database_too_new') {

@@ -6,7 +6,10 @@ import type { JobsApi } from './job-protocol.ts';
 
 const MAX_TRIES = 3;
 
-/** Asks the object; throws where it cannot be reached, or is overloaded. */
+/** The object was restarted each time that it was asked, or has too much to do. */
+export class JobsUnreachable extends Error {}
+
+/** Asks the object. Throws JobsUnreachable; any other error is a bug. */
 export async function askJobs<T>(
   env: Env,
   tenant: string,
@@ -18,9 +21,21 @@ export async function askJobs<T>(
       // promises; what passes is plain data.
       return await act(env.JOBS.getByName(tenant) as unknown as JobsApi);
     } catch (error) {
-      if (attempt === MAX_TRIES) throw error;
+      const passes = passingOf(error);
+      if (passes === 'no') throw error;
+      if (passes === 'later' || attempt === MAX_TRIES) throw new JobsUnreachable(String(error));
     }
   }
+}
+
+/** Whether another try may do better, by what the runtime says of the error. */
+function passingOf(error: unknown): 'now' | 'later' | 'no' {
+  if (typeof error !== 'object' || error === null) return 'no';
+  if ('overloaded' in error && error.overloaded) return 'later';
+  const isPassing =
+    ('retryable' in error && error.retryable) ||
+    ('durableObjectReset' in error && error.durableObjectReset);
+  return isPassing ? 'now' : 'no';
 }
 
 /** Forgets all jobs, batches and files of a tenant. */

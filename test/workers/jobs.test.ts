@@ -321,6 +321,13 @@ describe('the end of a job', () => {
 });
 
 describe('the number of jobs that run', () => {
+  it('cannot be set beyond what one object may hold', async () => {
+    const bench = await JobsBench.start();
+    await expect(bench.configure({ concurrency: 21 })).rejects.toThrow('jobs.concurrency');
+    await bench.configure({ concurrency: 20 });
+    await bench.configure({ concurrency: 1_000, bodyBytes: 10_000, resultBytes: 90_000 });
+  });
+
   it('is bounded', async () => {
     const bench = await JobsBench.start({ concurrency: 3 }, 10);
     let [running, most] = [0, 0];
