@@ -317,7 +317,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     this.#watching = true;
     setTimeout(() => {
       this.#watching = false;
-      this.#waiters.forgetFailures();
+      this.#waiters.forgetUncollected();
       this.ctx.waitUntil(this.#step([{ type: 'tick' }]));
     }, WATCH_MS);
   }
