@@ -30,7 +30,14 @@ export default defineConfig({
         plugins: [
           cloudflareTest({
             wrangler: { configPath: './wrangler.toml' },
-            miniflare: { bindings: { ENVIRONMENT: 'development', ADMIN_TOKEN: 'test-admin' } },
+            miniflare: {
+              bindings: {
+                ENVIRONMENT: 'development',
+                ADMIN_TOKEN: 'test-admin, test-admin-next',
+                MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
+                GPU_KEY: 'key-in-a-secret',
+              },
+            },
           }),
         ],
         test: {

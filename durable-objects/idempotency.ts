@@ -9,11 +9,19 @@
 import { DurableObject, RpcTarget } from 'cloudflare:workers';
 import type { Begun, Claim, KeptAnswer } from '../src/idempotency-protocol.ts';
 import { TenantAlarm } from './alarm.ts';
+import { migrate } from './migrations.ts';
 
 /** A claim without a sign of life from its Worker. */
 const CLAIM_MS = 30_000;
 /** The client of a call that still runs is asked to come back after so long. */
 const IN_PROGRESS_RETRY_MS = 1_000;
+/** Forward-only, never edited once released. The first shards had no number: they have the table. */
+const MIGRATIONS = [
+  // `status` is null while the call runs.
+  `CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, print TEXT, owner TEXT,
+     expires_at REAL, bytes INTEGER, status INTEGER, headers TEXT, body BLOB);
+   CREATE INDEX IF NOT EXISTS answers_by_expiry ON answers (expires_at, bytes)`,
+];
 /** A kept answer's row besides its body. */
 const ROW_BYTES = 256;
 
@@ -33,7 +41,7 @@ export class IdempotencyShard extends DurableObject<Env> {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     this.#alarm = new TenantAlarm(ctx.storage);
-    this.#makeTables();
+    migrate(this.ctx.storage, MIGRATIONS);
   }
 
   /** Claims a key, or tells what is known of it. */
@@ -106,7 +114,7 @@ export class IdempotencyShard extends DurableObject<Env> {
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.#alarm.rang();
-    this.#makeTables();
+    migrate(this.ctx.storage, MIGRATIONS);
   }
 
   override async alarm(): Promise<void> {
@@ -146,15 +154,6 @@ export class IdempotencyShard extends DurableObject<Env> {
       this.#sql.exec('DELETE FROM answers WHERE key = ?', String(row.key));
       over -= Number(row.bytes);
     }
-  }
-
-  #makeTables(): void {
-    // `status` is null while the call runs.
-    this.#sql.exec(
-      `CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, print TEXT, owner TEXT,
-         expires_at REAL, bytes INTEGER, status INTEGER, headers TEXT, body BLOB);
-       CREATE INDEX IF NOT EXISTS answers_by_expiry ON answers (expires_at, bytes)`,
-    );
   }
 }
 

@@ -2,9 +2,10 @@
  * The configuration that a tenant's object obeys: what it stored, what it takes over from KV, what
  * the administrator changes. What does not parse never replaces the last good one.
  */
-import { parseTenantConfig } from '../src/config/parse.ts';
+import { parseStoredConfig } from '../src/config/parse.ts';
 import type { KeyHash, TenantConfig } from '../src/config/schema.ts';
 import { readDocument } from '../src/config/store.ts';
+import { CONFIG_FORMAT } from '../src/config/upgrade.ts';
 import type { RateLimits } from '../src/core/key-limits.ts';
 import type { TenantDocument } from '../src/protocol.ts';
 import type { TenantStore } from './tenant-store.ts';
@@ -57,7 +58,8 @@ export class TenantSettings {
 
   /** Stores a checked configuration; one without keys keeps the present ones. Answers the document. */
   put(config: Record<string, unknown>): string {
-    return this.#save({ ...config, keys: config.keys ?? this.config?.keys ?? [] });
+    const { format = CONFIG_FORMAT, keys = this.config?.keys ?? [] } = config;
+    return this.#save({ ...config, format, keys });
   }
 
   /** Undefined where the tenant is not configured. */
@@ -72,9 +74,12 @@ export class TenantSettings {
   }
 
   /** True where the key was revoked, as far as a caller who knows `version` can be told. */
-  isRevoked(keyId: string, version: number): boolean {
+  isRevoked(keyId: string, version: number, keyHash?: string): boolean {
     // A key that is newer than this object's configuration cannot have been revoked by it.
-    return version <= this.version && !this.config?.keys?.some((k) => k.id === keyId);
+    if (version > this.version) return false;
+    return !this.config?.keys?.some(
+      (k) => k.id === keyId && (keyHash === undefined || k.sha256 === keyHash),
+    );
   }
 
   /** What a key may ask for in a minute: its own limits, else the tenant's. */
@@ -109,7 +114,7 @@ export class TenantSettings {
   /** Obeys a configuration from now on; false where it does not parse. */
   #adopt(document: TenantDocument): boolean {
     const development = this.#place.env.ENVIRONMENT === 'development';
-    const parsed = parseTenantConfig(document.config, { development });
+    const parsed = parseStoredConfig(document.config, { development });
     if (!parsed.ok) {
       const { problems } = parsed;
       console.error(JSON.stringify({ event: 'bad_configuration', problems }));

@@ -11,9 +11,11 @@ import type { AccountsSnapshot } from '../src/core/prewarm-accounts.ts';
 import { emptyCounts, LEDGER_FIELDS, type LedgerEntry } from '../src/core/prewarm-ledger.ts';
 import type { RecordedRun } from '../src/core/recorded-run.ts';
 import type { TenantDocument } from '../src/protocol.ts';
+import { migrate } from './migrations.ts';
+import { readBackendSnapshot } from './old-snapshots.ts';
 
 /** Forward-only, never edited once released: a change is one more entry. */
-const MIGRATIONS = [
+export const MIGRATIONS = [
   `CREATE TABLE document (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER, config TEXT);
    CREATE TABLE leases (call_id TEXT PRIMARY KEY, endpoint TEXT, granted_at REAL, expires_at REAL,
      request TEXT) WITHOUT ROWID;
@@ -83,14 +85,14 @@ export class TenantStore {
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
-    this.#migrate();
+    migrate(this.#storage, MIGRATIONS);
   }
 
   /** Forgets everything, the alarm too; an empty store is left. */
   async clear(): Promise<void> {
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
-    this.#migrate();
+    migrate(this.#storage, MIGRATIONS);
   }
 
   document(): TenantDocument | undefined {
@@ -160,7 +162,7 @@ export class TenantStore {
     return new Map(
       [...this.#sql.exec('SELECT name, snapshot FROM backends')].map((row) => [
         String(row.name),
-        JSON.parse(String(row.snapshot)),
+        readBackendSnapshot(String(row.snapshot)),
       ]),
     );
   }
@@ -180,6 +182,64 @@ export class TenantStore {
         learned: row.learned === 1,
       };
     }
+  }
+
+  /** From when recorded runs are, epoch ms, and the last of them. */
+  recordedSpan(): { startMs: number; lastSeq: number } {
+    const row = this.#sql
+      .exec(
+        `SELECT COALESCE(MIN(json_extract(record, '$.arrival_ms')), 0) AS start,
+           COALESCE(MAX(seq), 0) AS last FROM recorded`,
+      )
+      .one();
+    return { startMs: Number(row.start), lastSeq: Number(row.last) };
+  }
+
+  /** Finished runs of a stretch, in the order in which they ended. */
+  *recordedBetween(after: number, last: number): Iterable<FinishedRun & { seq: number }> {
+    const rows = this.#sql.exec(
+      'SELECT * FROM recorded WHERE seq > ? AND seq <= ? ORDER BY seq',
+      after,
+      last,
+    );
+    for (const row of rows) {
+      yield {
+        seq: Number(row.seq),
+        record: JSON.parse(String(row.record)),
+        finishedAt: Number(row.finished_at),
+        learned: row.learned === 1,
+      };
+    }
+  }
+
+  /** Names of the runs up to a place. */
+  recordedNames(upTo: number): string[] {
+    const rows = this.#sql.exec(
+      "SELECT json_extract(record, '$.run') AS run FROM recorded WHERE seq <= ?",
+      upTo,
+    );
+    return [...rows].map((row) => String(row.run));
+  }
+
+  /** By what recorded runs are told apart: name, application and arrival. */
+  *recordedIdentities(): Iterable<Pick<RecordedRun, 'run' | 'app' | 'arrival_ms'>> {
+    const rows = this.#sql.exec(
+      `SELECT app, json_extract(record, '$.run') AS run,
+         json_extract(record, '$.arrival_ms') AS arrival FROM recorded`,
+    );
+    for (const { run, app, arrival } of rows) {
+      yield { run: String(run), app: String(app), arrival_ms: Number(arrival) };
+    }
+  }
+
+  /** How many more runs can be kept without others having to go. */
+  recordedRoom(): number {
+    return RECORDED_KEPT - Number(this.#sql.exec('SELECT COUNT(*) AS n FROM recorded').one().n);
+  }
+
+  /** Keeps finished runs; answers those that it could keep. */
+  saveRecorded(runs: readonly FinishedRun[]): FinishedRun[] {
+    return this.#storage.transactionSync(() => runs.filter((run) => this.#saveFinished(run)));
   }
 
   /** The newest wakes, newest first. */
@@ -241,9 +301,9 @@ export class TenantStore {
     this.#sql.exec('INSERT OR REPLACE INTO runs VALUES (?, ?)', run.id, text);
   }
 
-  #saveFinished({ record, finishedAt, learned }: FinishedRun): void {
+  #saveFinished({ record, finishedAt, learned }: FinishedRun): boolean {
     const text = JSON.stringify(record);
-    if (text.length > MAX_ROW_CHARS) return;
+    if (text.length > MAX_ROW_CHARS) return false;
     this.#sql.exec(
       'INSERT INTO recorded (app, finished_at, learned, record) VALUES (?, ?, ?, ?)',
       record.app,
@@ -251,6 +311,7 @@ export class TenantStore {
       learned ? 1 : 0,
       text,
     );
+    return true;
   }
 
   #saveWake({ backend, endpoint, wake, outcome, endedAt }: WakeRecord): void {
@@ -305,16 +366,5 @@ export class TenantStore {
       `DELETE FROM ${table} WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM ${table}) - ?`,
       kept,
     );
-  }
-
-  #migrate(): void {
-    this.#sql.exec('CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY)');
-    const done = Number(this.#sql.exec('SELECT COUNT(*) AS n FROM migrations').one().n);
-    MIGRATIONS.slice(done).forEach((migration, i) => {
-      this.#storage.transactionSync(() => {
-        this.#sql.exec(migration);
-        this.#sql.exec('INSERT INTO migrations VALUES (?)', done + i + 1);
-      });
-    });
   }
 }

@@ -14,10 +14,13 @@ import type { Dispatcher } from '../src/core/dispatcher.ts';
 import { releaseEndpoint, wakeEndpoint } from '../src/endpoints/wake.ts';
 import type {
   Admission,
+  ArchiveHead,
+  ArchivePage,
   CallResult,
   EnqueueRequest,
   ForecastAnswer,
   Grant,
+  ImportCount,
   PingOrder,
   Refusal,
   RunEvent,
@@ -30,6 +33,7 @@ import { FrontDesk } from './front-desk.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { refusal } from './refusal.ts';
 import { restoreDispatcher } from './restore.ts';
+import { archiveHead, archivePage, importRuns } from './tenant-archive.ts';
 import { TenantSettings } from './tenant-settings.ts';
 import { TenantStore } from './tenant-store.ts';
 import { VIEWS, type ViewName } from './tenant-view.ts';
@@ -86,11 +90,11 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
 
   /** Asks for a slot: answered at once. Who is queued waits at `ticket.granted()`. */
   async enqueue(request: EnqueueRequest): Promise<Admission & { ticket?: Ticket }> {
-    const { call, keyId, version } = request;
+    const { call, keyId, keyHash, version } = request;
     await this.#settings.takeOver(version);
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return refusal('tenant_unconfigured');
-    if (this.#settings.isRevoked(keyId, version)) return refusal('key_revoked');
+    if (this.#settings.isRevoked(keyId, version, keyHash)) return refusal('key_revoked');
     const limited = this.#desk.arrive(request, Date.now());
     if (limited) return limited;
     const ticket = new Ticket(this, call.callId);
@@ -145,6 +149,12 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     this.#waiters.delete(callId);
     this.#desk.cancelled(callId, Date.now());
     await this.#step([{ type: 'cancelled', callId }]);
+  }
+
+  /** Whether a key was revoked, for requests that need nothing else of this object. */
+  async isRevoked(keyId: string, version: number, keyHash: string): Promise<boolean> {
+    await this.#settings.takeOver(version);
+    return this.#settings.isRevoked(keyId, version, keyHash);
   }
 
   /** What a client says of its run. Answers whether the run was known. */
@@ -211,6 +221,24 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     if (!this.#dispatcher) return undefined;
     this.#flush();
     return VIEWS[name]({ dispatcher: this.#dispatcher, store: this.#store, app, now: Date.now() });
+  }
+
+  /** What an export begins with; undefined where the tenant is not configured. */
+  async archive(): Promise<ArchiveHead | undefined> {
+    this.#flush();
+    return archiveHead(this.#store);
+  }
+
+  /** A page of an export, from behind a place on. */
+  async archivePage(head: ArchiveHead, after: number): Promise<ArchivePage> {
+    return archivePage(this.#store, head, after);
+  }
+
+  /** Takes in runs from elsewhere, as JSON text; undefined where the tenant is not configured. */
+  async importRuns(runs: string, startMs: number): Promise<ImportCount | undefined> {
+    if (!this.#dispatcher) return undefined;
+    this.#flush();
+    return importRuns(this.#store, this.#dispatcher, JSON.parse(runs), startMs);
   }
 
   /** The story of a call as text, by its id or by its request's; undefined where it is not known. */
@@ -339,7 +367,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     const { config } = this.#settings;
     if (!config) return;
     await this.#releases.get(keyOf(ping));
-    const { ok, tookMs } = await wakeEndpoint(config, ping, { ...this.env });
+    const { ok, tookMs } = await wakeEndpoint(config, ping, { ...this.env }, this.ctx.id.name);
     await this.woken(ping, ok, tookMs);
   }
 
@@ -348,7 +376,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     const { config } = this.#settings;
     if (!config) return;
     const key = keyOf(order);
-    const told = releaseEndpoint(config, order, { ...this.env })
+    const told = releaseEndpoint(config, order, { ...this.env }, this.ctx.id.name)
       .then((ok) => {
         if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order }));
       })

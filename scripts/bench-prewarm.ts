@@ -131,6 +131,7 @@ function worst(frontiers: readonly Frontier[], other: RuleName): string {
     return values.length === frontiers.length ? [{ share, ...meanInterval(values) }] : [];
   });
   const most = excesses.reduce((a, b) => (b.mean > a.mean ? b : a));
+  if (most.mean === Infinity) return `only the other goes down to ${most.share.toFixed(1)}`;
   const error = most.error === undefined ? '' : ` ±${most.error.toFixed(3)}`;
   return `${most.mean.toFixed(3)}${error} at ${most.share.toFixed(1)}`;
 }

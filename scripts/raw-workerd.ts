@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { ADMIN_TOKEN } from './stack.ts';
+import { FRONT_WORKER, KV_WORKER, workerdConfig } from './workerd-config.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_PATIENCE_MS = 30_000;
@@ -19,6 +19,8 @@ export interface RawWorkerd {
   readonly pid: number;
   /** What it wrote to its log so far. */
   log(): string;
+  /** Address of the inspector; only where it was asked for. */
+  readonly inspector?: string;
   /** Fires the cron trigger. */
   cron(): Promise<void>;
   /** Ends it; with `SIGKILL` as a crash does. */
@@ -36,16 +38,33 @@ export async function buildBundle(outDir: string): Promise<string> {
   return join(outDir, 'index.js');
 }
 
+/** How workerd is started. */
+export interface RawOptions {
+  /** Of the Worker, beside the administrator's token. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** With workerd's inspector, for measurements. */
+  readonly inspect?: boolean;
+  /** The objects in an isolate of their own, as on the platform; else they share the Worker's. */
+  readonly objectsApart?: boolean;
+}
+
 /** Starts workerd on a bundle; `stateDir` holds KV and the objects, and outlives it. */
-export async function startRawWorkerd(bundle: string, stateDir: string): Promise<RawWorkerd> {
+export async function startRawWorkerd(
+  bundle: string,
+  stateDir: string,
+  { secrets = {}, inspect = false, objectsApart = false }: RawOptions = {},
+): Promise<RawWorkerd> {
   const [port, cronPort] = [await freePort(), await freePort()];
   await mkdir(join(stateDir, 'objects'), { recursive: true });
   await writeFile(join(stateDir, 'bundle.js'), await readFile(bundle));
   await writeFile(join(stateDir, 'kv.js'), KV_WORKER);
   await writeFile(join(stateDir, 'front.js'), FRONT_WORKER);
   const config = join(stateDir, 'config.capnp');
-  await writeFile(config, capnp(port, cronPort, join(stateDir, 'objects'), await settings()));
-  const child = spawn(workerdPath(), ['serve', config, '--experimental'], {
+  const settings = { ...(await compatibility()), secrets, objectsApart };
+  await writeFile(config, workerdConfig(port, cronPort, join(stateDir, 'objects'), settings));
+  const inspector = inspect ? `127.0.0.1:${await freePort()}` : undefined;
+  const inspecting = inspector ? [`--inspector-addr=${inspector}`] : [];
+  const child = spawn(workerdPath(), ['serve', config, '--experimental', ...inspecting], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -61,6 +80,7 @@ export async function startRawWorkerd(bundle: string, stateDir: string): Promise
     url,
     pid: child.pid ?? 0,
     log: () => output,
+    ...(inspector ? { inspector } : {}),
     cron: async () => {
       const fired = await fetch(`http://127.0.0.1:${cronPort}/`);
       if (!fired.ok) throw new Error(`cron: ${fired.status} ${await fired.text()}`);
@@ -104,79 +124,10 @@ async function ready(url: string, child: ChildProcess, output: () => string): Pr
 }
 
 /** Compatibility as wrangler.toml has it, so that tests run what is deployed. */
-async function settings(): Promise<{ date: string; flags: string }> {
+async function compatibility(): Promise<{ date: string; flags: string }> {
   const toml = await readFile(join(ROOT, 'wrangler.toml'), 'utf8');
   const date = /^compatibility_date = "(.*)"/m.exec(toml)?.[1];
   const flags = /^compatibility_flags = (\[.*\])/m.exec(toml)?.[1];
   if (!date || !flags) throw new Error('wrangler.toml: no compatibility date or flags');
   return { date, flags };
 }
-
-function capnp(
-  port: number,
-  cronPort: number,
-  disk: string,
-  { date, flags }: { date: string; flags: string },
-): string {
-  const compatibility = `compatibilityDate = "${date}", compatibilityFlags = ${flags}`;
-  return `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "front", worker = (
-      modules = [(name = "front.js", esModule = embed "front.js")], ${compatibility},
-      bindings = [(name = "TALARIA", service = "talaria")])),
-    (name = "talaria", worker = (
-      modules = [(name = "index.js", esModule = embed "bundle.js")], ${compatibility},
-      bindings = [
-        (name = "TENANTS", kvNamespace = "kv"),
-        (name = "TENANT", durableObjectNamespace = "TenantObject"),
-        (name = "DIRECTORY", durableObjectNamespace = "TenantDirectory"),
-        (name = "IDEMPOTENCY", durableObjectNamespace = "IdempotencyShard"),
-        (name = "ROUND", durableObjectNamespace = "ForecastRound"),
-        (name = "ADMIN_TOKEN", text = "${ADMIN_TOKEN}"),
-        (name = "ENVIRONMENT", text = "development")],
-      durableObjectNamespaces = [
-        (className = "TenantObject", uniqueKey = "tenant", enableSql = true),
-        (className = "TenantDirectory", uniqueKey = "directory", enableSql = true),
-        (className = "IdempotencyShard", uniqueKey = "idempotency", enableSql = true),
-        (className = "ForecastRound", uniqueKey = "round", enableSql = true)],
-      durableObjectStorage = (localDisk = "disk"),
-      globalOutbound = "network")),
-    (name = "kv", worker = (
-      modules = [(name = "kv.js", esModule = embed "kv.js")], ${compatibility},
-      bindings = [(name = "STORE", durableObjectNamespace = "Store")],
-      durableObjectNamespaces = [(className = "Store", uniqueKey = "kv", enableSql = true)],
-      durableObjectStorage = (localDisk = "disk"))),
-    (name = "disk", disk = (path = "${disk}", writable = true)),
-    (name = "network", network = (allow = ["public", "private"])),
-  ],
-  sockets = [
-    (name = "http", address = "127.0.0.1:${port}", http = (), service = "talaria"),
-    (name = "cron", address = "127.0.0.1:${cronPort}", http = (), service = "front")]
-);
-`;
-}
-
-/** KV as the runtime asks for it: GET, PUT and DELETE of a key. */
-const KV_WORKER = `export class Store {
-  constructor(state) { this.storage = state.storage; }
-  async fetch(request) {
-    // Some requests encode a colon and some do not.
-    const key = decodeURIComponent(new URL(request.url).pathname);
-    if (request.method === 'PUT') { await this.storage.put(key, await request.text()); return new Response(); }
-    if (request.method === 'DELETE') { await this.storage.delete(key); return new Response(); }
-    const value = await this.storage.get(key);
-    return value === undefined ? new Response(null, { status: 404 }) : new Response(value);
-  }
-}
-export default { fetch: (request, env) => env.STORE.get(env.STORE.idFromName('kv')).fetch(request) };
-`;
-
-/** Fires the cron trigger, which bare workerd does not. */
-const FRONT_WORKER = `export default {
-  async fetch(request, env) {
-    const result = await env.TALARIA.scheduled({ cron: '* * * * *', scheduledTime: new Date() });
-    return Response.json(result);
-  },
-};
-`;

@@ -4,6 +4,7 @@ import { anthropicForm } from './anthropic-form.ts';
 import { errorResponse } from './errors.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
+import { archive } from './routes/archive.ts';
 import { backends } from './routes/backends.ts';
 import { calls } from './routes/calls.ts';
 import { media } from './routes/media.ts';
@@ -15,6 +16,7 @@ import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
 import { tenantAuth } from './routes/tenant-auth.ts';
+import { addSecurityHeaders } from './security-headers.ts';
 
 export const app = new Hono<AppEnv>();
 
@@ -25,6 +27,7 @@ app.use(async (c, next) => {
   if (URL.canParse(c.req.url)) await next();
   else c.res = errorResponse({ code: 'invalid_request_error', param: 'host' });
   if (!c.res.headers.has('x-request-id')) c.res.headers.set('x-request-id', id);
+  addSecurityHeaders(c.res.headers);
 });
 
 app.route('/', status);
@@ -39,13 +42,19 @@ app.route('/v1/messages', messages);
 app.route('/v1', media);
 app.route('/v1', openai);
 app.route('/admin', admin);
+app.route('/admin', archive);
 
 app.notFound((c) => errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') }));
 
 app.onError((error, c) => {
+  const id = c.get('requestId');
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  console.error(JSON.stringify({ event: 'internal_error', request: c.get('requestId'), cause }));
-  return errorResponse({ code: 'internal_error' }, { 'x-request-id': c.get('requestId') });
+  console.error(JSON.stringify({ event: 'internal_error', request: id, cause }));
+  if ((error as { code?: unknown }).code === 'database_too_new') {
+    const message = "The tenant's database is of a newer version of Talaria than this one.";
+    return errorResponse({ code: 'dispatcher_unavailable', message }, { 'x-request-id': id });
+  }
+  return errorResponse({ code: 'internal_error' }, { 'x-request-id': id });
 });
 
 /** The client's own id where it is usable in a header. */

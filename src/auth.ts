@@ -10,24 +10,34 @@ export async function authenticate(
   headers: Headers,
   kv: KVNamespace,
   apiKeyHeader: boolean,
-): Promise<Outcome<{ owner: KeyOwner }>> {
+): Promise<Outcome<{ owner: KeyOwner; sha256: string }>> {
   const key = bearer(headers) ?? (apiKeyHeader ? usable(headers.get('x-api-key')) : undefined);
   if (!key) {
     const or = apiKeyHeader ? ' or "x-api-key: KEY"' : '';
     return failure('invalid_api_key', { message: `Send "Authorization: Bearer KEY"${or}.` });
   }
-  const owner = await loadKeyOwner(kv, await sha256Hex(key));
-  return owner ? { ok: true, owner } : failure('invalid_api_key');
+  const sha256 = await sha256Hex(key);
+  const owner = await loadKeyOwner(kv, sha256);
+  return owner ? { ok: true, owner, sha256 } : failure('invalid_api_key');
 }
 
+/**
+ * `adminTokens` may hold several with commas between, all of them valid: to change one, the new one is
+ * added first and the old one taken out when nobody uses it any more.
+ */
 export async function authenticateAdmin(
   headers: Headers,
-  adminToken: string | undefined,
+  adminTokens: string | undefined,
 ): Promise<Outcome<object>> {
   const token = bearer(headers);
-  if (!token || !adminToken) return failure('invalid_api_key');
-  const [given, wanted] = await Promise.all([digest(token), digest(adminToken)]);
-  return crypto.subtle.timingSafeEqual(given, wanted) ? { ok: true } : failure('invalid_api_key');
+  if (!token) return failure('invalid_api_key');
+  const wanted = (adminTokens ?? '').split(',').map((t) => t.trim());
+  const given = await digest(token);
+  // Each is compared, and as a whole: how long it takes tells nothing of any of them.
+  const matches = await Promise.all(
+    wanted.map(async (t) => crypto.subtle.timingSafeEqual(given, await digest(t))),
+  );
+  return matches.includes(true) ? { ok: true } : failure('invalid_api_key');
 }
 
 export async function sha256Hex(text: string | Uint8Array<ArrayBuffer>): Promise<string> {

@@ -118,6 +118,7 @@ class Call {
     const admission = new Admission(() => c.env.TENANT.getByName(this.#loaded.tenant), {
       call: await callRequestOf(plan, this.#callId, Date.now()),
       keyId: c.get('keyId'),
+      keyHash: c.get('keyHash'),
       version: this.#loaded.version,
       requestId: c.get('requestId'),
       why: plan.identity.why,
@@ -126,7 +127,7 @@ class Call {
       const left = this.#exchange ? this.#exchange.leave() : admission.abandon();
       left.then(this.#over.resolve, this.#over.resolve);
     };
-    const client = this.#waiting?.signal ?? c.req.raw.signal;
+    const client = this.#client;
     if (client.aborted) leave();
     else client.addEventListener('abort', leave);
     this.#waiting?.follow(admission);
@@ -154,12 +155,19 @@ class Call {
     }
   }
 
+  /** Aborted when the client has left. */
+  get #client(): AbortSignal {
+    return this.#waiting?.signal ?? this.#c.req.raw.signal;
+  }
+
   async #attempt(slot: Slot, admission: Admission): Promise<Dispatched | FailedAttempt> {
     const c = this.#c;
     const plan = this.#plan;
     const { address } = slot.grant;
     const added = this.#headers({ grant: slot.grant });
-    const found = targetOf(address, { ...c.env });
+    const found = await targetOf(address, { ...c.env }, this.#loaded.tenant);
+    // It left in between and gave up the slot; nobody reads this answer.
+    if (this.#client.aborted) return { response: errorResponse({ code: 'upstream_error' }, added) };
     if (!found.ok) {
       await admission.abandon();
       this.#over.resolve();
@@ -167,7 +175,7 @@ class Call {
       const message = 'A secret that the endpoint needs is not set.';
       return { response: errorResponse({ code: 'tenant_misconfigured', message }, added) };
     }
-    const { url, auth } = found.target;
+    const { url, auth, key } = found.target;
     const adapter = adapterOf(address.kind);
     const { body, stripUsage } = plan.body(address, slot.grant.rankMs);
     this.#exchange = new Exchange({
@@ -184,6 +192,7 @@ class Call {
       upload: plan.upload,
       stripUsage,
       timeouts: address.timeouts,
+      key,
       classify: (status, text) => adapter.classify(status, text, address.model === undefined),
       added,
     });

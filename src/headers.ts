@@ -5,27 +5,36 @@ const HOP_BY_HOP = [
   'connection',
   'keep-alive',
   'proxy-authenticate',
+  'proxy-authentication-info',
   'proxy-authorization',
   'proxy-connection',
   'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'http2-settings',
   'host',
   'content-length',
 ];
 
 /** The client's credentials are Talaria's business; the endpoint has its own. */
-const CREDENTIALS = ['authorization', 'cookie', 'x-api-key', 'api-key'];
-const OURS = /^(x-talaria-|cf-|x-forwarded-|x-real-ip$|forwarded$|true-client-ip$|mf-)/;
+const CREDENTIALS = ['authorization', 'cookie', 'cookie2', 'x-api-key', 'api-key'];
+/** Ours, and what proxies say of where a request came from: of a client it proves nothing. */
+const OURS =
+  /^(x-talaria-|cf-|x-forwarded-|x-real-ip$|x-client-ip$|x-cluster-client-ip$|forwarded$|via$|true-client-ip$|fastly-client-ip$|x-original-|x-rewrite-url$|cdn-loop$|mf-)/;
+
+/**
+ * What an endpoint must not say under our name: cookies, whose scope would be ours; headers that only
+ * Talaria or its platform sets; what browsers are to think of our host.
+ */
+const NOT_THEIRS =
+  /^(x-talaria-|cf-|x-forwarded-|forwarded$|set-cookie2?$|clear-site-data$|strict-transport-security$|public-key-pins|expect-ct$|alt-svc$|refresh$|report-to$|reporting-endpoints$|nel$|content-security-policy|x-frame-options$|service-worker-allowed$|www-authenticate$|server-timing$|idempotent-replayed$)/;
 
 /** Headers for an endpoint. */
 export function upstreamHeaders(client: Headers, auth: Readonly<Record<string, string>>): Headers {
   const headers = new Headers(client);
-  const named = (client.get('connection') ?? '').split(',').map((n) => n.trim());
-  for (const name of [...HOP_BY_HOP, ...CREDENTIALS, ...named]) {
-    if (name !== '' && /^[\w!#$%&'*+.^`|~-]+$/.test(name)) headers.delete(name);
-  }
+  dropConnection(headers);
+  for (const name of CREDENTIALS) headers.delete(name);
   for (const name of [...headers.keys()]) if (OURS.test(name)) headers.delete(name);
   // Counts are read in passing, so the answer must not come compressed.
   headers.set('accept-encoding', 'identity');
@@ -33,14 +42,36 @@ export function upstreamHeaders(client: Headers, auth: Readonly<Record<string, s
   return headers;
 }
 
-/** Headers for the client. */
-export function answerHeaders(upstream: Headers, added: Readonly<Record<string, string>>): Headers {
+/** Headers for the client; `key` is the endpoint's, which some echo. */
+export function answerHeaders(
+  upstream: Headers,
+  added: Readonly<Record<string, string>>,
+  key?: string,
+): Headers {
   const headers = new Headers(upstream);
+  dropConnection(headers);
+  if (key !== undefined) {
+    for (const [name, value] of [...headers]) if (value.includes(key)) headers.delete(name);
+  }
   // The body is read and written anew, so it is no longer encoded as it came.
-  for (const name of [...HOP_BY_HOP, 'content-encoding', 'set-cookie']) headers.delete(name);
+  headers.delete('content-encoding');
+  for (const name of [...headers.keys()]) if (NOT_THEIRS.test(name)) headers.delete(name);
   if (headers.get('content-type')?.startsWith('text/event-stream')) {
     headers.set('cache-control', 'no-cache');
   }
   for (const [name, value] of Object.entries(added)) headers.set(name, value);
   return headers;
+}
+
+/** An endpoint's words without its key, which errors like to quote. */
+export function withoutKey(text: string, key: string | undefined): string {
+  return key === undefined ? text : text.replaceAll(key, '[key]');
+}
+
+/** Takes out what belongs to one connection, and what it names as its own. */
+function dropConnection(headers: Headers): void {
+  const named = (headers.get('connection') ?? '').split(',').map((n) => n.trim());
+  for (const name of [...HOP_BY_HOP, ...named]) {
+    if (/^[\w!#$%&'*+.^`|~-]+$/.test(name)) headers.delete(name);
+  }
 }

@@ -8,6 +8,7 @@ import type { IdempotencyShard } from '../durable-objects/idempotency.ts';
 import { sha256Hex } from './auth.ts';
 import { errorResponse } from './errors.ts';
 import type { Begun, Claim, KeptAnswer } from './idempotency-protocol.ts';
+import { revokedKey } from './live-key.ts';
 import type { AppEnv } from './routes/app-env.ts';
 
 /** Shards of a tenant's keys: one for each hex digit. */
@@ -59,7 +60,7 @@ export async function onceOnly(
       return errorResponse({ code: 'idempotency_key_in_progress', param, retryAfterMs }, headers);
     }
     case 'replay':
-      return replayed(begun.answer, headers);
+      return (await revokedKey(c)) ?? replayed(begun.answer, headers);
     default: {
       const { answerBytes } = c.get('tenant').config.idempotency;
       const held = new HeldKey(shard, claim, begun.hold);

@@ -7,6 +7,7 @@ import type { DispatchEvent, RefusalCode } from './core/dispatch-events.ts';
 import type { EndpointState } from './core/endpoint.ts';
 import type { Gauges } from './core/key-limits.ts';
 import type { CallRequest } from './core/live-run.ts';
+import type { RecordedRun } from './core/recorded-run.ts';
 
 import type { EndpointAddress } from './endpoints/target.ts';
 
@@ -23,6 +24,8 @@ export interface TenantDocument {
 export interface EnqueueRequest {
   readonly call: CallRequest;
   readonly keyId: string;
+  /** SHA-256 of the key, in hex: an id alone may have got another key. */
+  readonly keyHash?: string;
   /** Version of the configuration by which the Worker chose the backend. */
   readonly version: number;
   /** By which the client knows the call. */
@@ -112,6 +115,39 @@ export interface PingOrder {
   readonly endpoint: string;
   /** After so long a wake is given up, ms. */
   readonly patienceMs?: number;
+}
+
+/** A recorded run in an export: a line of the trace format, and what an import needs beside it. */
+export interface ArchivedRun extends RecordedRun {
+  /** Its own name, where `run` had to be another to be the only one in the export. */
+  readonly id?: string;
+  /** When it ended, counted as `arrival_ms` is. */
+  readonly finished_ms?: number;
+  /** Absent: true. */
+  readonly learned?: boolean;
+}
+
+/** What an export begins with, and where it ends. */
+export interface ArchiveHead {
+  /** Epoch ms that times in the export count from. */
+  readonly startMs: number;
+  readonly lastSeq: number;
+  /** The tenant's document, as text. */
+  readonly document: string;
+}
+
+/** JSON Lines, and where to go on; without `next` that was all. */
+export interface ArchivePage {
+  readonly text: string;
+  readonly next?: number;
+}
+
+/** What became of runs that were to be imported. */
+export interface ImportCount {
+  readonly imported: number;
+  readonly known: number;
+  /** The tenant has as many runs as are kept, or the run is too long. */
+  readonly no_room: number;
 }
 
 export interface ForecastAnswer {

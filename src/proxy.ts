@@ -6,7 +6,7 @@
 import type { Slot } from './admission.ts';
 import type { AnswerKind } from './endpoints/adapter.ts';
 import { type ApiError, errorResponse } from './errors.ts';
-import { answerHeaders } from './headers.ts';
+import { answerHeaders, withoutKey } from './headers.ts';
 import type { CallResult } from './protocol.ts';
 import { fetchSameUrl } from './same-url.ts';
 import { AnswerStream } from './streams/answer-stream.ts';
@@ -36,6 +36,8 @@ export interface Forwarding {
   readonly classify: (status: number, body: string) => AnswerKind;
   /** The request's body where it is relayed as it comes. */
   readonly upload?: Upload | undefined;
+  /** The endpoint's key: no error that is passed on has it in it. */
+  readonly key?: string | undefined;
   /** Headers that Talaria adds to the answer. */
   readonly added: Readonly<Record<string, string>>;
 }
@@ -126,7 +128,7 @@ export class Exchange {
     const unchanged = upstream.status === 304 && this.#f.reading === 'opaque';
     if (upstream.status >= 300 && !unchanged) return this.#refused(upstream);
     this.#chooseReading(upstream);
-    const headers = answerHeaders(upstream.headers, this.#f.added);
+    const headers = answerHeaders(upstream.headers, this.#f.added, this.#f.key);
     if (!upstream.body) {
       await this.#end('ok');
       return new Response(null, { status: upstream.status, headers });
@@ -210,8 +212,9 @@ export class Exchange {
     if (kind === 'rejected') {
       await this.#end('failed');
       // What the client asked for is wrong; it gets the endpoint's own words.
-      const headers = answerHeaders(upstream.headers, this.#f.added);
-      return new Response(text, { status: upstream.status, headers });
+      const { added, key } = this.#f;
+      const headers = answerHeaders(upstream.headers, added, key);
+      return new Response(withoutKey(text, key), { status: upstream.status, headers });
     }
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
     const said = {

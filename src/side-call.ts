@@ -8,7 +8,7 @@ import { endpointId, type TenantConfig } from './config/schema.ts';
 import { adapterOf } from './endpoints/registry.ts';
 import { addressOf, type EndpointAddress, targetOf } from './endpoints/target.ts';
 import { errorResponse } from './errors.ts';
-import { answerHeaders, upstreamHeaders } from './headers.ts';
+import { answerHeaders, upstreamHeaders, withoutKey } from './headers.ts';
 import type { AppEnv } from './routes/app-env.ts';
 
 export interface SideCall {
@@ -19,13 +19,14 @@ export interface SideCall {
 
 export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Response> {
   const added = { 'x-request-id': c.get('requestId'), 'x-talaria-backend': call.backend };
-  const address = addressToAsk(c.get('tenant').config, call.backend);
-  const found = address && targetOf(address, { ...c.env });
+  const { config, tenant } = c.get('tenant');
+  const address = addressToAsk(config, call.backend);
+  const found = address && (await targetOf(address, { ...c.env }, tenant));
   if (!address || !found?.ok) {
     const message = 'A secret that the endpoint needs is not set.';
     return errorResponse({ code: 'tenant_misconfigured', message }, added);
   }
-  const { url, auth } = found.target;
+  const { url, auth, key } = found.target;
   const adapter = adapterOf(address.kind);
   const limit = AbortSignal.timeout(address.timeouts.firstByteMs);
   try {
@@ -39,8 +40,11 @@ export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Resp
     const text = await upstream.text();
     const kind = upstream.ok ? 'ok' : adapter.classify(upstream.status, text, false);
     if (kind === 'ok' || kind === 'rejected') {
-      const headers = answerHeaders(upstream.headers, added);
-      return new Response(text, { status: upstream.status, headers });
+      const headers = answerHeaders(upstream.headers, added, key);
+      return new Response(upstream.ok ? text : withoutKey(text, key), {
+        status: upstream.status,
+        headers,
+      });
     }
     if (kind === 'busy') {
       return errorResponse({ code: 'upstream_busy', retryAfterMs: 1_000 }, added);
@@ -58,7 +62,9 @@ export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Resp
 }
 
 function addressToAsk(config: TenantConfig, backend: string): EndpointAddress | undefined {
-  const endpoints = config.backends[backend]?.endpoints ?? [];
+  const endpoints = Object.hasOwn(config.backends, backend)
+    ? (config.backends[backend]?.endpoints ?? [])
+    : [];
   const chosen = endpoints.find((e) => e.coldStart === undefined) ?? endpoints[0];
   return chosen && addressOf(config, backend, endpointId(chosen));
 }

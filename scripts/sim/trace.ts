@@ -73,6 +73,8 @@ export function parseTrace(text: string, file: string): RecordedRun[] {
     if (line.trim() === '') return;
     const where = `${file}:${i + 1}`;
     const parsed = parseRun(line, where);
+    // The first line of an export, which is no run.
+    if (!parsed) return;
     const before = seen.get(parsed.run);
     if (before !== undefined) {
       throw new InputError(`${where}: run: "${parsed.run}" is the run of line ${before} already`);
@@ -84,13 +86,14 @@ export function parseTrace(text: string, file: string): RecordedRun[] {
   return runs;
 }
 
-function parseRun(line: string, where: string): RecordedRun {
+function parseRun(line: string, where: string): RecordedRun | undefined {
   let json: unknown;
   try {
     json = JSON.parse(line);
   } catch {
     throw new InputError(`${where}: not valid JSON`);
   }
+  if (typeof json === 'object' && json !== null && 'talaria_export' in json) return undefined;
   const parsed = run.safeParse(json);
   if (parsed.success) return parsed.data as RecordedRun;
   const issue = parsed.error.issues[0];

@@ -4,9 +4,18 @@ import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
 import { prewarmProblems } from './prewarm-settings.ts';
 import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
 
-export function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<Problem> {
+export interface Rules extends UrlRules {
+  /** An endpoint's key may stand in it as it is: on its way in, never where it is stored. */
+  readonly plainKeys?: boolean;
+}
+
+/** Strings in the Worker's environment that are nobody's key. */
+const NO_KEYS = /^(ADMIN_TOKEN|MASTER_KEY|ENVIRONMENT)(_|$)/;
+
+export function* crossCheck(config: TenantConfig, rules: Rules): Iterable<Problem> {
   yield* prewarmProblems(config);
   yield* checkFallbacks(config);
+  yield* checkKeys(config);
   const backendOfModel = new Map<string, string>();
   for (const [backendName, b] of Object.entries(config.backends)) {
     const at = `backends.${backendName}`;
@@ -34,14 +43,36 @@ export function* crossCheck(config: TenantConfig, rules: UrlRules): Iterable<Pro
   }
 }
 
-function* checkEndpoint(e: EndpointConfig, param: string, rules: UrlRules): Iterable<Problem> {
+function* checkEndpoint(e: EndpointConfig, param: string, rules: Rules): Iterable<Problem> {
   const problem = endpointUrlProblem(e.url, rules);
   if (problem) yield { param: `${param}.url`, message: problem };
   const wrong = e.statusUrl === undefined ? undefined : endpointUrlProblem(e.statusUrl, rules);
   if (wrong) yield { param: `${param}.statusUrl`, message: wrong };
-  if (e.auth?.secret === 'ADMIN_TOKEN') {
-    const message = "the administrator's token is no key of an endpoint";
+  if (!e.auth) return;
+  const { secret, value, sealed } = e.auth;
+  if ([secret, value, sealed].filter((given) => given !== undefined).length !== 1) {
+    const message = 'expected exactly one of "secret", "value" and "sealed"';
+    yield { param: `${param}.auth`, message };
+  }
+  if (secret !== undefined && NO_KEYS.test(secret)) {
+    const message = `"${secret}" is Talaria's own and no key of an endpoint`;
     yield { param: `${param}.auth.secret`, message };
+  }
+  if (value !== undefined && !rules.plainKeys) {
+    const message = 'a key is never stored as it is: put it through the admin API';
+    yield { param: `${param}.auth.value`, message };
+  }
+}
+
+/** Clients' keys are told apart by id and by hash. */
+function* checkKeys({ keys = [] }: TenantConfig): Iterable<Problem> {
+  for (const field of ['id', 'sha256'] as const) {
+    const seen = new Set<string>();
+    for (const [i, key] of keys.entries()) {
+      if (seen.has(key[field]))
+        yield { param: `keys[${i}].${field}`, message: 'it is there twice' };
+      seen.add(key[field]);
+    }
   }
 }
 

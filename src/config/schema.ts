@@ -8,11 +8,17 @@ import { POLICY_NAMES } from '../core/policies/registry.ts';
 import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
 import { prewarm } from './prewarm-settings.ts';
+import { CONFIG_FORMAT } from './upgrade.ts';
 
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"');
 const milliseconds = z.int().min(1).max(86_400_000);
+/** Of the endpoint's own host: two slashes would name another. */
+const hostPath = z
+  .string()
+  .max(2048)
+  .regex(/^\/(?![/\\])[\x21-\x7e]*$/, 'expected a path that begins with one "/"');
 
 export const TENANT_NAME = name;
 
@@ -22,9 +28,9 @@ const coldStart = z.strictObject({
   /** The platform's own idle timeout. */
   idleTimeoutMs: milliseconds.default(60_000),
   /** Path for a POST that wakes it, from the URL's root; without it a one-token completion does. */
-  wakePath: z.string().startsWith('/').optional(),
+  wakePath: hostPath.optional(),
   /** Path for a POST that has it go cold; without it nobody but its platform does. */
-  releasePath: z.string().startsWith('/').optional(),
+  releasePath: hostPath.optional(),
   /** Few calls are let in when it has just woken, then more. */
   slowStart: z.boolean().default(true),
 });
@@ -39,10 +45,24 @@ const endpoint = z.strictObject({
   kind: z.enum(ENDPOINT_KINDS).default('openai-generic'),
   /** Where the platform's management API tells how it stands (Baseten). */
   statusUrl: z.string().max(2048).optional(),
-  /** Name of the Worker secret that holds its key, and how it is sent. */
+  /** Its key and how it is sent: exactly one of `secret`, `value` and `sealed`. */
   auth: z
     .strictObject({
-      secret: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
+      /** Name of the Worker secret that holds it. */
+      secret: z
+        .string()
+        .regex(/^[A-Z][A-Z0-9_]{0,127}$/, 'expected the name of a Worker secret, as in GPU_KEY')
+        .optional(),
+      /** The key itself, in a PUT only: it is stored as `sealed`. */
+      value: z
+        .string()
+        .regex(/^[\x21-\x7e]{1,4096}$/, 'expected 1 to 4096 printable characters without spaces')
+        .optional(),
+      /** The key, encrypted for this tenant, backend and host. */
+      sealed: z
+        .string()
+        .regex(/^v1\.[\w-]{1,16}\.[\w-]{1,8192}$/, 'expected what a GET of the tenant shows')
+        .optional(),
       header: z.enum(['authorization', 'x-api-key', 'api-key']).default('authorization'),
       /** Before the key; empty for the key alone. */
       scheme: z
@@ -104,6 +124,8 @@ const keyHash = z.strictObject({
 });
 
 const tenant = z.strictObject({
+  /** Of which form the configuration is (upgrade.ts). */
+  format: z.literal(CONFIG_FORMAT).optional(),
   backends: z.record(name, backend).refine((b) => Object.keys(b).length > 0, {
     message: 'expected at least one backend',
   }),

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import type { Problem } from '../problem.ts';
 import type { TenantDocument } from '../protocol.ts';
-import { parseTenantConfig } from './parse.ts';
+import { parseStoredConfig } from './parse.ts';
 import type { TenantConfig } from './schema.ts';
 
 /** How long an isolate believes what it read, ms. A revoked key is refused by the object at once. */
@@ -76,20 +76,45 @@ export async function loadTenant(env: Env, tenant: string): Promise<TenantLookup
 }
 
 function check(env: Env, tenant: string, { version, config }: TenantDocument): TenantLookup {
-  const parsed = parseTenantConfig(config, { development: env.ENVIRONMENT === 'development' });
+  const parsed = parseStoredConfig(config, { development: env.ENVIRONMENT === 'development' });
   if (!parsed.ok) return { ok: false, problems: parsed.problems };
   return { ok: true, loaded: { tenant, version, config: parsed.config } };
 }
 
 /** Whose key this is, by its SHA-256 in hex. */
 export async function loadKeyOwner(kv: KVNamespace, sha256: string): Promise<KeyOwner | undefined> {
-  return remember(keys, sha256, async () => {
-    const parsed = keySchema.safeParse(await kv.get(hashKey(sha256), 'json'));
-    return parsed.success ? parsed.data : undefined;
-  });
+  return remember(keys, sha256, () => readKeyOwner(kv, sha256));
 }
 
-/** Distributes a configuration: the tenant's document, its keys, and the end of those it lost. */
+/** The same, without this isolate's memory. */
+export async function readKeyOwner(kv: KVNamespace, sha256: string): Promise<KeyOwner | undefined> {
+  const parsed = keySchema.safeParse(await kv.get(hashKey(sha256), 'json'));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/**
+ * Distributes what the object has. Changes may overtake each other on their way to KV, which keeps
+ * whatever came last: so the object is asked again after each write, until it has nothing newer.
+ */
+export async function distributeNewest(
+  env: Env,
+  tenant: string,
+  document: TenantDocument,
+  before: TenantDocument | undefined,
+): Promise<void> {
+  let last = before;
+  for (let next: TenantDocument | undefined = document; next; ) {
+    await distribute(env.TENANTS, tenant, next, last);
+    last = next;
+    const text: string | undefined = await env.TENANT.getByName(tenant).document();
+    // It was deleted meanwhile: nothing of it may come back.
+    if (text === undefined) return withdraw(env.TENANTS, tenant, last);
+    const newest = parseDocument(text);
+    next = newest.version > last.version ? newest : undefined;
+  }
+}
+
+/** The tenant's document, its keys, and the end of those it lost. */
 export async function distribute(
   kv: KVNamespace,
   tenant: string,

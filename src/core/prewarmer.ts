@@ -153,7 +153,7 @@ export class Prewarmer {
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
       const others = capacity - endpoint.spec.slots;
-      if (!this.#stays(backend, endpoint, others, aheadMs, now, effects)) capacity = others;
+      if (!this.#stays(backend, endpoint, others, now, effects)) capacity = others;
     }
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'cold' || now < endpoint.restsUntil) continue;
@@ -171,13 +171,13 @@ export class Prewarmer {
     backend: Backend,
     endpoint: Endpoint,
     others: number,
-    aheadMs: number,
     now: number,
     effects: Effect[],
   ): boolean {
     // Of a backend that is hardly known no need is foreseen: that is ignorance, not a forecast.
     const releases = backend.speed.calls >= CALLS_TO_KNOW && mayRelease(endpoint, now);
-    const ends = now + aheadMs >= keepWarmAt(endpoint);
+    // Asked by the alarm in time, so the cron need not look ahead here: that would ping each minute.
+    const ends = now >= keepWarmAt(endpoint);
     if (!releases && !ends) return true;
     const decision = this.#ruleOf(backend).hold(this.#askOf(backend, endpoint, others, 0, now));
     if (decision.wake) {

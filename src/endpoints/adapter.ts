@@ -9,6 +9,8 @@ export interface EndpointTarget {
   readonly url: string;
   /** Headers with its key; none where it needs none. */
   readonly auth: Readonly<Record<string, string>>;
+  /** The key alone, which nothing that is told to anybody may have in it. */
+  readonly key?: string;
   /** A model that it serves; absent for a tool. */
   readonly model?: string;
   /** Path for a POST that wakes it; absent where a call does. */
@@ -50,7 +52,7 @@ export interface EndpointAdapter {
 
 /** A path of the endpoint's own host. */
 export function onHost(target: EndpointTarget, path: string): string {
-  return new URL(path, target.url).href;
+  return new URL(new URL(target.url).origin + path).href;
 }
 
 /** One real completion of one token, or a look at a tool: an open port is not a warm model. */

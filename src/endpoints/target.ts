@@ -4,6 +4,7 @@
  * Worker's own copy of the configuration says. The key is added where the call is made.
  */
 import { type EndpointConfig, endpointId, type TenantConfig } from '../config/schema.ts';
+import { unseal } from '../credentials/sealed-key.ts';
 import type { EndpointTarget } from './adapter.ts';
 import type { PriorityStyle } from './engine-priority.ts';
 import type { EndpointKind } from './registry.ts';
@@ -13,6 +14,9 @@ export interface EndpointAddress {
   readonly kind: EndpointKind;
   /** Name of the Worker secret that holds its key, and the header that the key goes into. */
   readonly secret?: string;
+  /** Or the key itself, sealed for the backend. */
+  readonly sealed?: string;
+  readonly backend?: string;
   readonly authHeader?: string;
   readonly authScheme?: string;
   readonly statusUrl?: string;
@@ -52,7 +56,9 @@ export function addressOf(
     ...(found.auth === undefined
       ? {}
       : {
-          secret: found.auth.secret,
+          ...(found.auth.secret === undefined ? {} : { secret: found.auth.secret }),
+          ...(found.auth.sealed === undefined ? {} : { sealed: found.auth.sealed }),
+          backend: backendName,
           authHeader: found.auth.header,
           authScheme: found.auth.scheme,
         }),
@@ -64,14 +70,20 @@ export function addressOf(
   };
 }
 
-/** The endpoint with its key, which is among the Worker's secrets. */
-export function targetOf(
+/** The Worker's environment, among it the secrets that keys are in or sealed with. */
+export type Secrets = Readonly<Record<string, unknown>>;
+
+/** The endpoint with its key. */
+export async function targetOf(
   address: EndpointAddress,
-  secrets: Readonly<Record<string, unknown>>,
-): Target {
-  const { url, secret, model, wakePath, releasePath, statusUrl } = address;
-  const key = secret === undefined ? undefined : secrets[secret];
-  if (secret !== undefined && typeof key !== 'string') return { ok: false, missingSecret: secret };
+  secrets: Secrets,
+  tenant: string,
+): Promise<Target> {
+  const { url, secret, sealed, model, wakePath, releasePath, statusUrl } = address;
+  const key = await keyOf(address, secrets, tenant);
+  if (key === undefined && (secret !== undefined || sealed !== undefined)) {
+    return { ok: false, missingSecret: secret ?? 'MASTER_KEY' };
+  }
   return {
     ok: true,
     target: {
@@ -79,10 +91,29 @@ export function targetOf(
       ...(model === undefined ? {} : { model }),
       ...(wakePath === undefined ? {} : { wakePath }),
       ...(statusUrl === undefined ? {} : { statusUrl }),
-      auth: key === undefined ? {} : authOf(address, String(key)),
+      ...(key === undefined ? { auth: {} } : { auth: authOf(address, key), key }),
       ...(releasePath === undefined ? {} : { releasePath }),
     },
   };
+}
+
+async function keyOf(
+  address: EndpointAddress,
+  secrets: Secrets,
+  tenant: string,
+): Promise<string | undefined> {
+  const { secret, sealed, backend = '', url, statusUrl } = address;
+  const { MASTER_KEY } = secrets;
+  const key =
+    sealed !== undefined && typeof MASTER_KEY === 'string'
+      ? await unseal(MASTER_KEY, sealed, { tenant, backend, url, statusUrl })
+      : secrets[secret ?? ''];
+  // What cannot stand in a header would only fail further on, with the key in the words of the error.
+  return typeof key === 'string' && isHeaderValue(key.trim()) ? key.trim() : undefined;
+}
+
+function isHeaderValue(text: string): boolean {
+  return /^[\x20-\x7e]+$/.test(text);
 }
 
 function authOf(address: EndpointAddress, key: string): Record<string, string> {

@@ -12,14 +12,12 @@ import {
   type PlatformRequest,
 } from './adapter.ts';
 import { adapterOf } from './registry.ts';
-import { addressOf, targetOf, wakePatienceMs } from './target.ts';
+import { addressOf, type Secrets, targetOf, wakePatienceMs } from './target.ts';
 
 export interface WakeResult {
   readonly ok: boolean;
   readonly tookMs: number;
 }
-
-type Secrets = Readonly<Record<string, unknown>>;
 
 const RELEASE_PATIENCE_MS = 30_000;
 const NOT_WOKEN: WakeResult = { ok: false, tookMs: 0 };
@@ -33,8 +31,9 @@ export async function wakeEndpoint(
   config: TenantConfig,
   ping: PingOrder,
   secrets: Secrets,
+  tenant = '',
 ): Promise<WakeResult> {
-  const found = find(config, ping, secrets);
+  const found = await find(config, ping, secrets, tenant);
   if (!found) return NOT_WOKEN;
   const { adapter, target } = found;
   const startedAt = Date.now();
@@ -49,8 +48,9 @@ export async function releaseEndpoint(
   config: TenantConfig,
   ping: PingOrder,
   secrets: Secrets,
+  tenant = '',
 ): Promise<boolean> {
-  const found = find(config, ping, secrets);
+  const found = await find(config, ping, secrets, tenant);
   if (!found) return false;
   const { adapter, target } = found;
   const request: PlatformRequest | undefined =
@@ -99,9 +99,14 @@ async function send(request: PlatformRequest, target: EndpointTarget, signal: Ab
   return { status: response.status, body: (await response.text()).slice(0, MAX_ANSWER_CHARS) };
 }
 
-function find(config: TenantConfig, { backend, endpoint }: PingOrder, secrets: Secrets) {
+async function find(
+  config: TenantConfig,
+  { backend, endpoint }: PingOrder,
+  secrets: Secrets,
+  tenant: string,
+) {
   const address = addressOf(config, backend, endpoint);
-  const found = address && targetOf(address, secrets);
+  const found = address && (await targetOf(address, secrets, tenant));
   if (!address || !found?.ok) return undefined;
   return { target: found.target, adapter: adapterOf(address.kind, found.target) };
 }

@@ -131,6 +131,17 @@ function admin(): Operation[] {
     { ...of('get', '/status', 'What waits and runs'), answer: relayed },
     { ...of('get', '/prewarm', 'The newest wakes'), answer: relayed },
     {
+      ...of('get', '/export', 'Configuration without secrets, and finished runs: JSON Lines'),
+      query: ['part'],
+      answer: { 'application/jsonl': z.string() },
+    },
+    {
+      ...of('post', '/import', 'Takes in an export; what is known already is not counted again'),
+      query: ['config'],
+      request: { 'application/jsonl': z.string() },
+      answer: relayed,
+    },
+    {
       ...of('get', '/runs', 'The newest finished runs'),
       query: ['app'],
       answer: { 'application/jsonl': z.string() },

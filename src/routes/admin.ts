@@ -1,29 +1,24 @@
 /** The administrator's API: tenants, their keys, and what was learned of their applications. */
 import { type Context, Hono } from 'hono';
-import { createMiddleware } from 'hono/factory';
 import type { ViewName } from '../../durable-objects/tenant-view.ts';
-import { authenticateAdmin, newKey, sha256Hex } from '../auth.ts';
-import { parseTenantConfig } from '../config/parse.ts';
-import { TENANT_NAME } from '../config/schema.ts';
-import { distribute, parseDocument, readDocument, withdraw } from '../config/store.ts';
-import { type ApiError, errorBody, errorResponse } from '../errors.ts';
+import {
+  adminAuth,
+  change,
+  documentOf,
+  noTenant,
+  objectOf,
+  refuse,
+  refuseConfig,
+} from '../admin-tenant.ts';
+import { newKey, sha256Hex } from '../auth.ts';
+import { takeIn } from '../config/incoming.ts';
+import { readDocument, withdraw } from '../config/store.ts';
 import { forgetAnswers } from '../idempotency.ts';
 import type { TenantDocument } from '../protocol.ts';
 import { readText } from '../read-body.ts';
 import type { AppEnv } from './app-env.ts';
 
 const MAX_CONFIG_BYTES = 1_000_000;
-
-const adminAuth = createMiddleware<AppEnv>(async (c, next) => {
-  const auth = await authenticateAdmin(c.req.raw.headers, c.env.ADMIN_TOKEN);
-  if (!auth.ok) return refuse(c, auth.error);
-  const tenant = c.req.param('tenant');
-  if (tenant !== undefined && !TENANT_NAME.safeParse(tenant).success) {
-    const message = 'A tenant\'s name has 1 to 64 letters, digits, ".", "_" or "-".';
-    return refuse(c, { code: 'invalid_request_error', param: 'tenant', message });
-  }
-  return next();
-});
 
 export const admin = new Hono<AppEnv>()
   .use('/tenants/:tenant', adminAuth)
@@ -72,35 +67,11 @@ async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Respon
   } catch {
     return refuse(c, { code: 'invalid_request_error', message: 'The body is not valid JSON.' });
   }
-  const parsed = parseTenantConfig(json, { development: c.env.ENVIRONMENT === 'development' });
-  if (!parsed.ok) {
-    const [first] = parsed.problems;
-    const message = parsed.problems.map((p) => `${p.param ?? 'the body'}: ${p.message}`).join('; ');
-    const error: ApiError = {
-      code: 'invalid_request_error',
-      message,
-      ...(first?.param === undefined ? {} : { param: first.param }),
-    };
-    const headers = { 'x-request-id': c.get('requestId') };
-    const answer = { ...errorBody(error), problems: parsed.problems };
-    return Response.json(answer, { status: 400, headers });
-  }
-  const changed = await change(c, (stub) => stub.putConfig(body.text));
+  const taken = await takeIn(json, tenant, c.env);
+  if (!taken.ok) return refuseConfig(c, taken.problems);
+  const changed = await change(c, (stub) => stub.putConfig(taken.text));
   if (!changed) return noTenant(c);
   return c.json({ tenant, ...changed.after }, changed.before ? 200 : 201);
-}
-
-/** The object changes its configuration and obeys it at once; then it is distributed. */
-async function change(
-  c: Context<AppEnv, string>,
-  act: (stub: ReturnType<typeof objectOf>) => Promise<string | undefined>,
-): Promise<{ before: TenantDocument | undefined; after: TenantDocument } | undefined> {
-  const before = await documentOf(c);
-  const text = await act(objectOf(c));
-  if (text === undefined) return undefined;
-  const after = parseDocument(text);
-  await distribute(c.env.TENANTS, c.req.param('tenant') ?? '', after, before);
-  return { before, after };
 }
 
 async function show(
@@ -112,24 +83,7 @@ async function show(
   return view === undefined ? noTenant(c) : c.body(view, 200, { 'content-type': contentType });
 }
 
-async function documentOf(c: Context<AppEnv, string>): Promise<TenantDocument | undefined> {
-  const text = await objectOf(c).document();
-  return text === undefined ? undefined : parseDocument(text);
-}
-
 function keyCount(document: TenantDocument | undefined): number {
   const keys = document?.config.keys;
   return Array.isArray(keys) ? keys.length : 0;
-}
-
-function objectOf(c: Context<AppEnv, string>) {
-  return c.env.TENANT.getByName(c.req.param('tenant') ?? '');
-}
-
-function noTenant(c: Context<AppEnv, string>): Response {
-  return refuse(c, { code: 'tenant_not_found' });
-}
-
-function refuse(c: Context<AppEnv, string>, error: ApiError): Response {
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

@@ -8,5 +8,7 @@ export interface AppEnv {
     requestId: string;
     tenant: LoadedTenant;
     keyId: string;
+    /** SHA-256 of the key that was sent, in hex. */
+    keyHash: string;
   };
 }

@@ -1,9 +1,10 @@
 /** The story of a call: what it was taken for, where it waited, who served it, how it ended. */
 import { Hono } from 'hono';
 import { errorResponse } from '../errors.ts';
+import { liveKey } from '../live-key.ts';
 import type { AppEnv } from './app-env.ts';
 
-export const calls = new Hono<AppEnv>().get('/:id', async (c) => {
+export const calls = new Hono<AppEnv>().get('/:id', liveKey, async (c) => {
   // The object is that of the key's own tenant: nobody sees another's calls.
   const stub = c.env.TENANT.getByName(c.get('tenant').tenant);
   const story = await stub.story(c.req.param('id'));

@@ -1,13 +1,14 @@
 /** Anthropic's messages API, for endpoints that speak it. */
 import { Hono } from 'hono';
 import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { liveKey } from '../live-key.ts';
 import { modelCall, readModelRequest, refuse } from '../model-call.ts';
 import { sideCall } from '../side-call.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const messages = new Hono<AppEnv>()
   .post('/', (c) => modelCall(c, MODEL_APIS.messages))
-  .post('/count_tokens', async (c) => {
+  .post('/count_tokens', liveKey, async (c) => {
     const api = MODEL_APIS.countTokens;
     const found = await readModelRequest(c, api);
     if (!found.ok) return refuse(c, found.error);

@@ -1,6 +1,7 @@
 /** The OpenAI API and what its clients expect beside it: calls by `model`, and the list of models. */
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { liveKey } from '../live-key.ts';
 import { modelCall, refuse } from '../model-call.ts';
 import type { AppEnv } from './app-env.ts';
 
@@ -11,13 +12,13 @@ export const openai = new Hono<AppEnv>()
   .post('/rerank', (c) => modelCall(c, MODEL_APIS.rerank))
   .post('/score', (c) => modelCall(c, MODEL_APIS.score))
   .post('/moderations', (c) => modelCall(c, MODEL_APIS.moderation))
-  .get('/models', (c) => {
+  .get('/models', liveKey, (c) => {
     const data = modelsOf(c);
     if (!c.req.header('anthropic-version')) return c.json({ object: 'list', data });
     const [first_id = null, last_id = null] = [data[0]?.id, data.at(-1)?.id];
     return c.json({ object: 'list', data, has_more: false, first_id, last_id });
   })
-  .get('/models/:model{.+}', (c) => {
+  .get('/models/:model{.+}', liveKey, (c) => {
     const id = c.req.param('model');
     const model = modelsOf(c).find((m) => m.id === id);
     return model ? c.json(model) : refuse(c, { code: 'model_not_found', param: 'model' });

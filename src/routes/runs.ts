@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import { type RunEventBody, runEventSchema } from '../bodies/run-event.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../errors.ts';
+import { liveKey } from '../live-key.ts';
 import { isName } from '../name.ts';
 import { firstProblem } from '../problem.ts';
 import { readText } from '../read-body.ts';
@@ -9,6 +10,7 @@ import type { AppEnv } from './app-env.ts';
 
 const MAX_BODY_BYTES = 16_384;
 export const runs = new Hono<AppEnv>()
+  .use('/:run/*', liveKey)
   .post('/:run/events', async (c) => {
     const refuse = (e: ApiError) => errorResponse(e, { 'x-request-id': c.get('requestId') });
     const runId = c.req.param('run');

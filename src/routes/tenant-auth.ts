@@ -16,5 +16,6 @@ export const tenantAuth = createMiddleware<AppEnv>(async (c, next) => {
   }
   c.set('tenant', found.loaded);
   c.set('keyId', auth.owner.keyId);
+  c.set('keyHash', auth.sha256);
   return next();
 });

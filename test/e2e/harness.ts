@@ -8,6 +8,8 @@ import { admin } from '../../scripts/stack.ts';
 
 export interface Dispatcher {
   readonly workerd: RawWorkerd;
+  /** Where KV and the objects are on disk. */
+  readonly stateDir: string;
   /** A new tenant and its key. */
   tenant(name: string, config: object): Promise<string>;
   /** Kills the process as a crash does and starts it again on the same storage. */
@@ -15,12 +17,16 @@ export interface Dispatcher {
   close(): Promise<void>;
 }
 
-export async function startDispatcher(): Promise<Dispatcher> {
+/** `secrets` are the Worker's beside the administrator's token. */
+export async function startDispatcher(
+  secrets: Readonly<Record<string, string>> = {},
+): Promise<Dispatcher> {
   const dir = await mkdtemp(join(tmpdir(), 'talaria-e2e-'));
   const bundle = await buildBundle(join(dir, 'dist'));
   const state = join(dir, 'state');
-  let workerd = await startRawWorkerd(bundle, state);
+  let workerd = await startRawWorkerd(bundle, state, { secrets });
   return {
+    stateDir: state,
     get workerd() {
       return workerd;
     },
@@ -30,7 +36,7 @@ export async function startDispatcher(): Promise<Dispatcher> {
     },
     crash: async () => {
       await workerd.stop('SIGKILL');
-      workerd = await startRawWorkerd(bundle, state);
+      workerd = await startRawWorkerd(bundle, state, { secrets });
     },
     close: async () => {
       await workerd.stop();

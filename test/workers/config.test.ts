@@ -1,7 +1,6 @@
 /** The configuration: its defaults, and what is refused, by the path of the field that is wrong. */
 import { describe, expect, it } from 'vitest';
 import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
-import { endpointUrlProblem } from '../../src/config/endpoint-url.ts';
 import { parseTenantConfig } from '../../src/config/parse.ts';
 
 const SMALLEST = {
@@ -109,42 +108,5 @@ describe('the configuration', () => {
     [{ ...SMALLEST, keys: [{ id: 'k', sha256: 'abc' }] }, 'keys[0].sha256'],
   ])('refuses %j', (config, param) => {
     expect(problemOf(config)).toBe(param);
-  });
-});
-
-describe('an endpoint URL', () => {
-  it.each([
-    'https://gpu.example.com/v1',
-    'https://api.runpod.ai/v2/abc/openai/v1',
-    'https://gpu.example.com:8443/v1',
-  ])('may be %s', (url) => {
-    expect(endpointUrlProblem(url, { development: false })).toBeUndefined();
-  });
-
-  it.each([
-    'http://gpu.example.com/v1',
-    'http://127.0.0.1:9000/v1',
-    'https://localhost/v1',
-    'https://10.0.0.1/v1',
-    'https://0x7f000001/v1',
-    'https://2130706433/v1',
-    'https://[::1]/v1',
-    'https://[fd00::1]/v1',
-    'https://169.254.169.254/latest',
-    'https://metadata.internal/v1',
-    'https://gpu/v1',
-    'https://user:secret@gpu.example.com/v1',
-    'https://gpu.example.com/v1?x=1',
-    'file:///etc/passwd',
-    'ftp://gpu.example.com',
-  ])('may not be %s', (url) => {
-    expect(endpointUrlProblem(url, { development: false })).toEqual(expect.any(String));
-  });
-
-  it('may be on loopback in development, and nowhere else private', () => {
-    const rules = { development: true };
-    expect(endpointUrlProblem('http://127.0.0.1:9000/v1', rules)).toBeUndefined();
-    expect(endpointUrlProblem('http://localhost:9000/v1', rules)).toBeUndefined();
-    expect(endpointUrlProblem('http://192.168.0.1/v1', rules)).toEqual(expect.any(String));
   });
 });

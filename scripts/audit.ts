@@ -1,0 +1,35 @@
+/**
+ * npm run audit: fails on known advisories of level high or above among the dependencies. Where the
+ * registry cannot be asked (offline, or a mirror without advisories) it says so and does not fail: then
+ * nothing is known, which is no reason to stop a build.
+ */
+import { spawnSync } from 'node:child_process';
+import { z } from 'zod';
+
+const report = z.object({
+  metadata: z.object({
+    vulnerabilities: z.object({
+      moderate: z.number(),
+      high: z.number(),
+      critical: z.number(),
+    }),
+  }),
+});
+
+const { stdout } = spawnSync('npm', ['audit', '--json'], { encoding: 'utf8' });
+const counts = countsIn(stdout);
+if (!counts) {
+  console.error('The registry tells nothing of advisories: dependencies were not audited.');
+} else {
+  const { moderate, high, critical } = counts;
+  console.log(`advisories: ${critical} critical, ${high} high, ${moderate} moderate`);
+  if (high + critical > 0) process.exitCode = 1;
+}
+
+function countsIn(text: string) {
+  try {
+    return report.parse(JSON.parse(text)).metadata.vulnerabilities;
+  } catch {
+    return undefined;
+  }
+}

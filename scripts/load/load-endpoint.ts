@@ -1,0 +1,52 @@
+/** An endpoint for load: answers each call after a fixed time, and counts how many it has at once. */
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+const ANSWER = JSON.stringify({
+  id: 'x',
+  object: 'chat.completion',
+  model: 'm',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'ok' }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 3, completion_tokens: 5, total_tokens: 8 },
+});
+
+export class LoadEndpoint {
+  url = '';
+  maxRunning = 0;
+  #running = 0;
+  readonly #takesMs: number;
+  readonly #server: Server;
+
+  /** `takesMs`: of each call; Infinity holds it until its caller goes. */
+  constructor(takesMs: number) {
+    this.#takesMs = takesMs;
+    this.#server = createServer((req, res) => {
+      req.resume().once('end', () => this.#serve(res));
+    });
+  }
+
+  async start(): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
+    return this;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #serve(res: ServerResponse): void {
+    this.#running += 1;
+    this.maxRunning = Math.max(this.maxRunning, this.#running);
+    const answer = () => {
+      res.writeHead(200, { 'content-type': 'application/json' });
+      res.end(ANSWER);
+    };
+    const timer = Number.isFinite(this.#takesMs) ? setTimeout(answer, this.#takesMs) : undefined;
+    res.once('close', () => {
+      clearTimeout(timer);
+      this.#running -= 1;
+    });
+  }
+}

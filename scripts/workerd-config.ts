@@ -1,0 +1,94 @@
+/** The configuration of bare workerd: the bundle, its bindings, and what stands in for the platform. */
+import { ADMIN_TOKEN } from './stack.ts';
+
+export interface WorkerdSettings {
+  /** Compatibility, as wrangler.toml has it. */
+  readonly date: string;
+  readonly flags: string;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly objectsApart: boolean;
+}
+
+/** Durable Objects: binding, class, and the name that their storage goes by. */
+const OBJECTS = [
+  ['TENANT', 'TenantObject', 'tenant'],
+  ['DIRECTORY', 'TenantDirectory', 'directory'],
+  ['IDEMPOTENCY', 'IdempotencyShard', 'idempotency'],
+  ['ROUND', 'ForecastRound', 'round'],
+] as const;
+
+/** `disk`: folder of the objects' storage. */
+export function workerdConfig(
+  port: number,
+  cronPort: number,
+  disk: string,
+  { date, flags, secrets, objectsApart }: WorkerdSettings,
+): string {
+  const compatibility = `compatibilityDate = "${date}", compatibilityFlags = ${flags}`;
+  const bundle = `modules = [(name = "index.js", esModule = embed "bundle.js")], ${compatibility}`;
+  const home = objectsApart ? 'objects' : 'talaria';
+  const namespace = (className: string) =>
+    objectsApart ? `(className = "${className}", serviceName = "objects")` : `"${className}"`;
+  const bindings = [
+    '(name = "TENANTS", kvNamespace = "kv")',
+    ...OBJECTS.map(([name, c]) => `(name = "${name}", durableObjectNamespace = ${namespace(c)})`),
+    ...Object.entries({ ADMIN_TOKEN, ENVIRONMENT: 'development', ...secrets }).map(
+      ([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`,
+    ),
+  ].join(',\n        ');
+  const objects = OBJECTS.map(
+    ([, c, key]) => `(className = "${c}", uniqueKey = "${key}", enableSql = true)`,
+  ).join(',\n        ');
+  const worker = (name: string) => `(name = "${name}", worker = (
+      ${bundle},
+      bindings = [
+        ${bindings}],
+      ${name === home ? `durableObjectNamespaces = [\n        ${objects}],` : ''}
+      durableObjectStorage = (localDisk = "disk"),
+      globalOutbound = "network"))`;
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "front", worker = (
+      modules = [(name = "front.js", esModule = embed "front.js")], ${compatibility},
+      bindings = [(name = "TALARIA", service = "talaria")])),
+    ${worker('talaria')},
+    ${objectsApart ? `${worker('objects')},` : ''}
+    (name = "kv", worker = (
+      modules = [(name = "kv.js", esModule = embed "kv.js")], ${compatibility},
+      bindings = [(name = "STORE", durableObjectNamespace = "Store")],
+      durableObjectNamespaces = [(className = "Store", uniqueKey = "kv", enableSql = true)],
+      durableObjectStorage = (localDisk = "disk"))),
+    (name = "disk", disk = (path = "${disk}", writable = true)),
+    (name = "network", network = (allow = ["public", "private"])),
+  ],
+  sockets = [
+    (name = "http", address = "127.0.0.1:${port}", http = (), service = "talaria"),
+    (name = "cron", address = "127.0.0.1:${cronPort}", http = (), service = "front")]
+);
+`;
+}
+
+/** KV as the runtime asks for it: GET, PUT and DELETE of a key. */
+export const KV_WORKER = `export class Store {
+  constructor(state) { this.storage = state.storage; }
+  async fetch(request) {
+    // Some requests encode a colon and some do not.
+    const key = decodeURIComponent(new URL(request.url).pathname);
+    if (request.method === 'PUT') { await this.storage.put(key, await request.text()); return new Response(); }
+    if (request.method === 'DELETE') { await this.storage.delete(key); return new Response(); }
+    const value = await this.storage.get(key);
+    return value === undefined ? new Response(null, { status: 404 }) : new Response(value);
+  }
+}
+export default { fetch: (request, env) => env.STORE.get(env.STORE.idFromName('kv')).fetch(request) };
+`;
+
+/** Fires the cron trigger, which bare workerd does not. */
+export const FRONT_WORKER = `export default {
+  async fetch(request, env) {
+    const result = await env.TALARIA.scheduled({ cron: '* * * * *', scheduledTime: new Date() });
+    return Response.json(result);
+  },
+};
+`;

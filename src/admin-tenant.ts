@@ -1,0 +1,63 @@
+/** What the routes of the admin API share: who may, which tenant, and how it is changed. */
+import type { Context } from 'hono';
+import { createMiddleware } from 'hono/factory';
+import { authenticateAdmin } from './auth.ts';
+import { TENANT_NAME } from './config/schema.ts';
+import { distributeNewest, parseDocument } from './config/store.ts';
+import { type ApiError, errorBody, errorResponse } from './errors.ts';
+import type { Problem } from './problem.ts';
+import type { TenantDocument } from './protocol.ts';
+import type { AppEnv } from './routes/app-env.ts';
+
+export const adminAuth = createMiddleware<AppEnv>(async (c, next) => {
+  const auth = await authenticateAdmin(c.req.raw.headers, c.env.ADMIN_TOKEN);
+  if (!auth.ok) return refuse(c, auth.error);
+  const tenant = c.req.param('tenant');
+  if (tenant !== undefined && !TENANT_NAME.safeParse(tenant).success) {
+    const message = 'A tenant\'s name has 1 to 64 letters, digits, ".", "_" or "-".';
+    return refuse(c, { code: 'invalid_request_error', param: 'tenant', message });
+  }
+  return next();
+});
+
+export function refuseConfig(c: Context<AppEnv, string>, problems: readonly Problem[]): Response {
+  const [first] = problems;
+  const message = problems.map((p) => `${p.param ?? 'the body'}: ${p.message}`).join('; ');
+  const error: ApiError = {
+    code: 'invalid_request_error',
+    message,
+    ...(first?.param === undefined ? {} : { param: first.param }),
+  };
+  const headers = { 'x-request-id': c.get('requestId') };
+  return Response.json({ ...errorBody(error), problems }, { status: 400, headers });
+}
+
+/** The object changes its configuration and obeys it at once; then it is distributed. */
+export async function change(
+  c: Context<AppEnv, string>,
+  act: (stub: ReturnType<typeof objectOf>) => Promise<string | undefined>,
+): Promise<{ before: TenantDocument | undefined; after: TenantDocument } | undefined> {
+  const before = await documentOf(c);
+  const text = await act(objectOf(c));
+  if (text === undefined) return undefined;
+  const after = parseDocument(text);
+  await distributeNewest(c.env, c.req.param('tenant') ?? '', after, before);
+  return { before, after };
+}
+
+export async function documentOf(c: Context<AppEnv, string>): Promise<TenantDocument | undefined> {
+  const text = await objectOf(c).document();
+  return text === undefined ? undefined : parseDocument(text);
+}
+
+export function objectOf(c: Context<AppEnv, string>) {
+  return c.env.TENANT.getByName(c.req.param('tenant') ?? '');
+}
+
+export function noTenant(c: Context<AppEnv, string>): Response {
+  return refuse(c, { code: 'tenant_not_found' });
+}
+
+export function refuse(c: Context<AppEnv, string>, error: ApiError): Response {
+  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+}

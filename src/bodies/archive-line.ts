@@ -1,0 +1,78 @@
+/** The lines of an export, as an import reads them: a head, and runs in the trace format. */
+import { z } from 'zod';
+import { CLIENT_BACKEND } from '../core/live-call.ts';
+import { failure, type Outcome } from '../errors.ts';
+import { isName } from '../name.ts';
+import { firstProblem } from '../problem.ts';
+import type { ArchivedRun } from '../protocol.ts';
+
+/** The present form of exports. */
+export const EXPORT_FORMAT = 1;
+
+const MAX_CALLS = 10_000;
+const ms = z.number().min(0).max(1e15);
+const tokens = z.number().min(0).max(1e9);
+const name = z.string().refine(isName, 'expected 1 to 128 printable characters');
+/** A run's name may have got a number to tell it from its namesakes. */
+const runName = z.string().min(1).max(160);
+const backend = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a backend');
+
+const head = z.object({
+  talaria_export: z.literal(EXPORT_FORMAT),
+  /** Epoch ms that the runs' times count from. */
+  start_ms: ms.default(0),
+  config: z.record(z.string(), z.unknown()).optional(),
+});
+
+const call = z.union([
+  z.object({ input_tokens: tokens, output_tokens: tokens }),
+  z.object({ service_ms: ms }),
+]);
+
+const visit = z.object({
+  unit: name,
+  backend: z.union([backend, z.literal(CLIENT_BACKEND)]),
+  gap_ms: ms.optional(),
+  calls: z.array(call).min(1).max(MAX_CALLS),
+});
+
+const run = z.object({
+  run: runName,
+  id: runName.optional(),
+  app: name,
+  arrival_ms: ms,
+  deadline_ms: ms.optional(),
+  finished_ms: ms.optional(),
+  learned: z.boolean().optional(),
+  units: z.array(visit).min(1).max(MAX_CALLS),
+});
+
+export type ArchiveFirstLine = z.infer<typeof head>;
+
+export type ArchiveLine =
+  | { readonly kind: 'head'; readonly head: ArchiveFirstLine }
+  | { readonly kind: 'run'; readonly run: ArchivedRun };
+
+/** Reads a line; what is wrong is named with its number. */
+export function readArchiveLine(line: string, number: number): Outcome<{ line: ArchiveLine }> {
+  const refuse = (param: string | undefined, message: string) =>
+    failure('invalid_request_error', {
+      param: param === undefined ? `line ${number}` : `line ${number}: ${param}`,
+      message: `Line ${number}: ${message}`,
+    });
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    return refuse(undefined, 'not valid JSON.');
+  }
+  const isHead = typeof json === 'object' && json !== null && Object.hasOwn(json, 'talaria_export');
+  const parsed = isHead ? head.safeParse(json) : run.safeParse(json);
+  if (!parsed.success) {
+    const { param, message } = firstProblem(parsed.error);
+    return refuse(param, message);
+  }
+  const { data } = parsed;
+  if ('talaria_export' in data) return { ok: true, line: { kind: 'head', head: data } };
+  return { ok: true, line: { kind: 'run', run: data as ArchivedRun } };
+}

@@ -1,0 +1,78 @@
+/**
+ * Which host names may be called. Names cannot be resolved here, so what is judged is how they look:
+ * no address in any spelling, no name of a private network, of a cloud's metadata service, or of a
+ * service that makes a name for any address one likes. Of a name that merely contains an address
+ * (as cloud machines' do) the address must be a public one.
+ */
+
+/** Endings that are resolved inside somebody's network only. */
+const PRIVATE_ENDINGS = [
+  ...['local', 'localhost', 'localdomain', 'internal', 'intranet', 'private', 'corp', 'home'],
+  ...['lan', 'arpa', 'consul', 'cluster', 'svc', 'onion', 'invalid'],
+];
+
+/** Names of any address: by their labels, or because they all point to loopback. */
+const NAMES_OF_ADDRESSES = [
+  ...['nip.io', 'sslip.io', 'xip.io', 'backname.io', 'traefik.me', 'local-ip.co', 'local-ip.sh'],
+  ...['localtest.me', 'lvh.me', 'vcap.me', 'lacolhost.com', 'localhost.direct', 'localho.st'],
+  ...['1u.ms', 'rbndr.us', 'nip.ru', '127-0-0-1.org.uk', 'yoogle.com', 'lndo.site', 'ddev.site'],
+];
+
+/** First labels by which clouds tell machines about themselves, credentials included. */
+const METADATA_LABELS = ['metadata', 'instance-data'];
+
+const MOST_NAME_CHARS = 253;
+const MOST_LABEL_CHARS = 63;
+
+/** True for this machine itself; the URL parser has brought addresses into one spelling. */
+export function isLoopback(hostname: string): boolean {
+  const host = hostname.replace(/\.$/, '');
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** What is wrong with a host, as a parsed URL has it; undefined where it looks public. */
+export function hostProblem(hostname: string): string | undefined {
+  if (hostname.startsWith('[') || /^\d{1,3}(\.\d{1,3}){3}$/.test(hostname)) {
+    return 'expected a public host name, not an address';
+  }
+  const name = hostname.replace(/\.$/, '');
+  const labels = name.split('.');
+  const isWellFormed = labels.every((l) => l.length <= MOST_LABEL_CHARS && /^[a-z\d_-]+$/.test(l));
+  if (!isWellFormed || name.length > MOST_NAME_CHARS) return 'expected a well-formed host name';
+  const ending = labels.at(-1) ?? '';
+  if (labels.length < 2 || PRIVATE_ENDINGS.includes(ending) || /^\d+$/.test(ending)) {
+    return 'expected a public host name';
+  }
+  if (METADATA_LABELS.includes(labels[0] ?? '')) return "expected no cloud's metadata service";
+  const namesAny = NAMES_OF_ADDRESSES.some((d) => name === d || name.endsWith(`.${d}`));
+  if (namesAny || hasPrivateAddress(labels)) {
+    return 'expected a public host name, not the name of an address';
+  }
+  return undefined;
+}
+
+/** An address in dots or dashes among the labels that no public machine has. */
+function hasPrivateAddress(labels: readonly string[]): boolean {
+  return [labels, ...labels.map((label) => label.split('-'))].some((parts) =>
+    parts.some((_, i) => isPrivateAddress(parts.slice(i, i + 4))),
+  );
+}
+
+function isPrivateAddress(parts: readonly string[]): boolean {
+  if (parts.length < 4 || !parts.every((p) => /^\d{1,3}$/.test(p) && Number(p) <= 255)) {
+    return false;
+  }
+  const [a = 0, b = 0, c = 0] = parts.map(Number);
+  return (
+    a === 0 ||
+    a === 10 ||
+    a === 127 ||
+    a >= 224 ||
+    (a === 100 && b >= 64 && b < 128) ||
+    (a === 169 && b === 254) ||
+    (a === 172 && b >= 16 && b < 32) ||
+    (a === 192 && (b === 168 || (b === 0 && (c === 0 || c === 2)))) ||
+    (a === 198 && (b === 18 || b === 19 || (b === 51 && c === 100))) ||
+    (a === 203 && b === 0 && c === 113)
+  );
+}

@@ -1,0 +1,20 @@
+/**
+ * For requests that are not admitted by the tenant's object: it is asked whether it still knows the
+ * key, since what this Worker read in KV may be a minute old.
+ */
+import type { Context } from 'hono';
+import { createMiddleware } from 'hono/factory';
+import { errorResponse } from './errors.ts';
+import type { AppEnv } from './routes/app-env.ts';
+
+export const liveKey = createMiddleware<AppEnv>(async (c, next) => {
+  return (await revokedKey(c)) ?? next();
+});
+
+/** The refusal of a key that was revoked; undefined where it was not. */
+export async function revokedKey(c: Context<AppEnv>): Promise<Response | undefined> {
+  const { tenant, version } = c.get('tenant');
+  const stub = c.env.TENANT.getByName(tenant);
+  if (!(await stub.isRevoked(c.get('keyId'), version, c.get('keyHash')))) return undefined;
+  return errorResponse({ code: 'invalid_api_key' }, { 'x-request-id': c.get('requestId') });
+}

@@ -1,0 +1,165 @@
+/**
+ * A tenant out and in: `GET …/export` and `POST …/import`. An export is JSON Lines: a head with the
+ * configuration, without keys of any kind, and then the recorded runs in the trace format. An import
+ * takes the same, or any trace; runs that are known already are passed over, so it can be repeated.
+ */
+import { type Context, Hono } from 'hono';
+import { change, documentOf, noTenant, objectOf, refuse, refuseConfig } from '../admin-tenant.ts';
+import {
+  type ArchiveFirstLine,
+  type ArchiveLine,
+  EXPORT_FORMAT,
+  readArchiveLine,
+} from '../bodies/archive-line.ts';
+import { bodyLines } from '../body-lines.ts';
+import { takeIn } from '../config/incoming.ts';
+import { parseDocument } from '../config/store.ts';
+import { withKeysOf, withoutKeys } from '../credentials/seal-config.ts';
+import type { ArchivedRun, ArchiveHead, ImportCount } from '../protocol.ts';
+import type { AppEnv } from './app-env.ts';
+
+const LIMITS = { bodyBytes: 100_000_000, lineChars: 1_200_000 };
+/** Runs that go to the object at once. */
+const BATCH_RUNS = 500;
+const BATCH_CHARS = 4_000_000;
+const TYPE = { 'content-type': 'application/jsonl' };
+
+type Ctx = Context<AppEnv, '/tenants/:tenant'>;
+
+/** Behind the admin routes' own middleware, which lets nobody else in. */
+export const archive = new Hono<AppEnv>()
+  .get('/tenants/:tenant/export', exportTenant)
+  .post('/tenants/:tenant/import', importTenant);
+
+async function exportTenant(c: Ctx): Promise<Response> {
+  const part = c.req.query('part') ?? 'all';
+  if (part !== 'all' && part !== 'runs') {
+    const message = 'Expected "all" or "runs".';
+    return refuse(c, { code: 'invalid_request_error', param: 'part', message });
+  }
+  const stub = objectOf(c);
+  const head = await stub.archive();
+  if (!head) return noTenant(c);
+  const encoder = new TextEncoder();
+  let after: number | undefined = 0;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start: (sink) => {
+        if (part === 'all') sink.enqueue(encoder.encode(firstLine(c.req.param('tenant'), head)));
+      },
+      pull: async (sink) => {
+        if (after === undefined) return sink.close();
+        const { text, next } = await stub.archivePage(head, after);
+        after = next;
+        if (text !== '') sink.enqueue(encoder.encode(text));
+        if (after === undefined) sink.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return c.body(body, 200, TYPE);
+}
+
+function firstLine(tenant: string, { startMs, document }: ArchiveHead): string {
+  const { config } = parseDocument(document);
+  const line = {
+    talaria_export: EXPORT_FORMAT,
+    tenant,
+    start_ms: startMs,
+    config: withoutKeys(config),
+  };
+  return `${JSON.stringify(line)}\n`;
+}
+
+async function importTenant(c: Ctx): Promise<Response> {
+  const wish = c.req.query('config') ?? 'keep';
+  if (wish !== 'keep' && wish !== 'replace') {
+    const message = 'Expected "keep" or "replace".';
+    return refuse(c, { code: 'invalid_request_error', param: 'config', message });
+  }
+  const taking = new Import(c, wish);
+  for await (const read of bodyLines(c.req.raw, LIMITS)) {
+    if (!read.ok) return refuse(c, read.error);
+    const parsed = readArchiveLine(read.text, read.number);
+    if (!parsed.ok) return refuse(c, parsed.error);
+    const refused = await taking.take(parsed.line, read);
+    if (refused) return refused;
+  }
+  return taking.end();
+}
+
+/** An import under way: first the configuration, then the runs, many at a time. */
+class Import {
+  readonly #c: Ctx;
+  readonly #wish: 'keep' | 'replace';
+  readonly #count = { imported: 0, known: 0, no_room: 0 };
+  #config: 'created' | 'kept' | 'replaced' | undefined;
+  #startMs = 0;
+  #runs: ArchivedRun[] = [];
+  #chars = 0;
+
+  constructor(c: Ctx, wish: 'keep' | 'replace') {
+    this.#c = c;
+    this.#wish = wish;
+  }
+
+  /** The answer where the line cannot be taken. */
+  async take(
+    line: ArchiveLine,
+    { text, number }: { text: string; number: number },
+  ): Promise<Response | undefined> {
+    if (line.kind === 'head') {
+      const message = `Line ${number}: the head belongs first.`;
+      if (this.#config) return refuse(this.#c, { code: 'invalid_request_error', message });
+      this.#startMs = line.head.start_ms;
+      return this.#configure(line.head);
+    }
+    const refused = this.#config ? undefined : await this.#configure(undefined);
+    if (refused) return refused;
+    this.#runs.push(line.run);
+    this.#chars += text.length;
+    if (this.#runs.length >= BATCH_RUNS || this.#chars >= BATCH_CHARS) await this.#flush();
+    return undefined;
+  }
+
+  async end(): Promise<Response> {
+    if (!this.#config) {
+      const message = 'Expected an export: JSON Lines.';
+      return refuse(this.#c, { code: 'invalid_request_error', message });
+    }
+    await this.#flush();
+    const tenant = this.#c.req.param('tenant');
+    const answer = { tenant, config: this.#config, runs: this.#count };
+    return this.#c.json(answer, this.#config === 'created' ? 201 : 200);
+  }
+
+  /** A tenant that has a configuration keeps it, unless it is to go. */
+  async #configure(head: ArchiveFirstLine | undefined): Promise<Response | undefined> {
+    const c = this.#c;
+    const present = await documentOf(c);
+    if (present && (this.#wish === 'keep' || !head?.config)) {
+      this.#config = 'kept';
+      return undefined;
+    }
+    if (!head?.config) return noTenant(c);
+    // Clients' keys are the tenant's own: a file that has some brings none.
+    const { keys: _, ...told } = head.config;
+    const config = present ? withKeysOf(told, present.config) : told;
+    const taken = await takeIn(config, c.req.param('tenant'), c.env);
+    if (!taken.ok) return refuseConfig(c, taken.problems);
+    await change(c, (stub) => stub.putConfig(taken.text));
+    this.#config = present ? 'replaced' : 'created';
+    return undefined;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#runs.length === 0) return;
+    const runs = JSON.stringify(this.#runs);
+    this.#runs = [];
+    this.#chars = 0;
+    const done: ImportCount | undefined = await objectOf(this.#c).importRuns(runs, this.#startMs);
+    for (const what of ['imported', 'known', 'no_room'] as const) {
+      this.#count[what] += done?.[what] ?? 0;
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * An endpoint that keeps the books for tests of faults: how many calls it had at a time, which calls
+ * were there twice at once, and how each of them ended. A call is known by its last message.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export class CountingEndpoint {
+  url = '';
+  /** Calls there now, and the most that there ever were. */
+  running = 0;
+  maxRunning = 0;
+  /** Calls that were there twice at the same time. */
+  readonly doubled: string[] = [];
+  /** How often each call was answered in full. */
+  readonly answered = new Map<string, number>();
+  /** Calls whose caller had gone before they were answered. */
+  aborted = 0;
+  /** How long a call takes, ms; Infinity holds it until its caller goes. */
+  takesMs = 20;
+  readonly #there = new Set<string>();
+  readonly #server: Server = createServer((req, res) => void this.#serve(req, res));
+
+  async start(): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
+    return this;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of req) chunks.push(chunk as Buffer);
+    const body = JSON.parse(Buffer.concat(chunks).toString() || '{}');
+    const name = String(body.messages?.at(-1)?.content);
+    if (this.#there.has(name)) this.doubled.push(name);
+    this.#there.add(name);
+    this.running += 1;
+    this.maxRunning = Math.max(this.maxRunning, this.running);
+    const timer = Number.isFinite(this.takesMs)
+      ? setTimeout(() => this.#answer(res, name), this.takesMs)
+      : undefined;
+    res.once('close', () => {
+      clearTimeout(timer);
+      if (!res.writableFinished) this.aborted += 1;
+      this.#there.delete(name);
+      this.running -= 1;
+    });
+  }
+
+  #answer(res: ServerResponse, name: string): void {
+    this.answered.set(name, (this.answered.get(name) ?? 0) + 1);
+    const choices = [
+      { index: 0, message: { role: 'assistant', content: name }, finish_reason: 'stop' },
+    ];
+    const usage = { prompt_tokens: 3, completion_tokens: 5, total_tokens: 8 };
+    res.writeHead(200, { 'content-type': 'application/json' });
+    res.end(JSON.stringify({ id: 'x', object: 'chat.completion', model: 'm', choices, usage }));
+  }
+}
