@@ -171,7 +171,9 @@ export class LeaseWorld {
   jump(ms: number): boolean {
     const { elapsed, failedAt } = this.host;
     if (elapsed < Math.max(this.#mayJumpAt, failedAt + LONGEST_LEASE_MS / 2)) return false;
-    if ([...this.calls.values()].some((c) => c.mute && c.state === 'running')) return false;
+    for (const { mute, endpoint, leavesAt } of this.calls.values()) {
+      if (mute && endpoint !== undefined && leavesAt > elapsed) return false;
+    }
     this.#mayJumpAt = elapsed + LONGEST_LEASE_MS / 2;
     this.host.skewMs += ms;
     this.reference.calmSince = elapsed;
