@@ -199,6 +199,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
       await this.#step([{ type: 'configured', config: none }]);
     }
     this.#dispatcher = undefined;
+    this.#pending.forget();
     this.#desk.forget();
     await this.#settings.forget();
     this.#alarm.rang();
