@@ -180,10 +180,15 @@ export class LeaseWorld {
     return true;
   }
 
-  /** The object hears the Worker no more, or again. Not just after a leap of the clock. */
+  /**
+   * The object hears the Worker no more, or again. Not just after a leap of the clock, nor when its
+   * last renewal may not be stored: a restart would then take its lease for an older one.
+   */
   mute(call: WorkerCall): boolean {
-    if (!call.mute && this.host.elapsed < this.#mayJumpAt) return false;
-    if (call.mute) this.#mayJumpAt = this.host.elapsed + LONGEST_LEASE_MS / 2;
+    const { elapsed, failedAt } = this.host;
+    const since = Math.max(this.#mayJumpAt, failedAt + LONGEST_LEASE_MS / 2);
+    if (!call.mute && elapsed < since) return false;
+    if (call.mute) this.#mayJumpAt = elapsed + LONGEST_LEASE_MS / 2;
     call.mute = !call.mute;
     return true;
   }
