@@ -146,7 +146,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   }
 
   /** Whether a key was revoked, for requests that need nothing else of this object. */
-  async isRevoked(keyId: string, version: number, keyHash: string): Promise<boolean> {
+  async isRevoked(keyId: string, version: number, keyHash?: string): Promise<boolean> {
     await this.#settings.takeOver(version);
     return this.#settings.isRevoked(keyId, version, keyHash);
   }

@@ -44,6 +44,8 @@ export interface RawOptions {
   readonly secrets?: Readonly<Record<string, string>>;
   /** With workerd's inspector, for measurements. */
   readonly inspect?: boolean;
+  /** No file may grow beyond that, as on a full disk; for tests of failing writes. */
+  readonly fileKb?: number;
   /** The objects in an isolate of their own, as on the platform; else they share the Worker's. */
   readonly objectsApart?: boolean;
 }
@@ -52,7 +54,7 @@ export interface RawOptions {
 export async function startRawWorkerd(
   bundle: string,
   stateDir: string,
-  { secrets = {}, inspect = false, objectsApart = false }: RawOptions = {},
+  { secrets = {}, inspect = false, fileKb, objectsApart = false }: RawOptions = {},
 ): Promise<RawWorkerd> {
   const [port, cronPort] = [await freePort(), await freePort()];
   await mkdir(join(stateDir, 'objects'), { recursive: true });
@@ -64,9 +66,12 @@ export async function startRawWorkerd(
   await writeFile(config, workerdConfig(port, cronPort, join(stateDir, 'objects'), settings));
   const inspector = inspect ? `127.0.0.1:${await freePort()}` : undefined;
   const inspecting = inspector ? [`--inspector-addr=${inspector}`] : [];
-  const child = spawn(workerdPath(), ['serve', config, '--experimental', ...inspecting], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const serve = [workerdPath(), 'serve', config, '--experimental', ...inspecting];
+  // A write beyond the limit is to fail, not to end the process.
+  const limited = `trap '' XFSZ; ulimit -f ${(fileKb ?? 0) * 2}; exec "$@"`;
+  const [command = '', ...args] =
+    fileKb === undefined ? serve : ['sh', '-c', limited, '', ...serve];
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const keep = (text: Buffer) => {
     output += text.toString();

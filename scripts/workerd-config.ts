@@ -15,6 +15,7 @@ const OBJECTS = [
   ['DIRECTORY', 'TenantDirectory', 'directory'],
   ['IDEMPOTENCY', 'IdempotencyShard', 'idempotency'],
   ['ROUND', 'ForecastRound', 'round'],
+  ['JOBS', 'JobsObject', 'jobs'],
 ] as const;
 
 /** `disk`: folder of the objects' storage. */

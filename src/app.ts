@@ -2,11 +2,16 @@
 import { Hono } from 'hono';
 import { anthropicForm } from './anthropic-form.ts';
 import { errorResponse } from './errors.ts';
+import { JobsUnreachable } from './jobs/jobs-client.ts';
+import { liveKey } from './live-key.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import { archive } from './routes/archive.ts';
 import { backends } from './routes/backends.ts';
+import { batches } from './routes/batches.ts';
 import { calls } from './routes/calls.ts';
+import { files } from './routes/files.ts';
+import { jobs } from './routes/jobs.ts';
 import { media } from './routes/media.ts';
 import { messages } from './routes/messages.ts';
 import { metrics } from './routes/metrics.ts';
@@ -15,7 +20,7 @@ import { openapi } from './routes/openapi.ts';
 import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
-import { tenantAuth } from './routes/tenant-auth.ts';
+import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
 import { addSecurityHeaders } from './security-headers.ts';
 
 export const app = new Hono<AppEnv>();
@@ -34,6 +39,12 @@ app.route('/', status);
 app.route('/', openapi);
 app.route('/', metrics);
 app.use('/v1/*', anthropicForm, tenantAuth);
+for (const path of ['jobs', 'files', 'batches']) {
+  app.use(`/v1/${path}/*`, clientsOnly, liveKey);
+}
+app.route('/v1/jobs', jobs);
+app.route('/v1/files', files);
+app.route('/v1/batches', batches);
 app.route('/v1/backends', backends);
 app.route('/v1/runs', runs);
 app.route('/v1/calls', calls);
@@ -48,6 +59,10 @@ app.notFound((c) => errorResponse({ code: 'not_found' }, { 'x-request-id': c.get
 
 app.onError((error, c) => {
   const id = c.get('requestId');
+  if (error instanceof JobsUnreachable) {
+    const unavailable = { code: 'dispatcher_unavailable', retryAfterMs: 1_000 } as const;
+    return errorResponse(unavailable, { 'x-request-id': id });
+  }
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
   console.error(JSON.stringify({ event: 'internal_error', request: id, cause }));
   if ((error as { code?: unknown }).code === 'database_too_new') {

@@ -13,6 +13,7 @@ import { type ApiError, errorResponse } from './errors.ts';
 import { explainHeaders, serverTiming } from './explain.ts';
 import { upstreamHeaders } from './headers.ts';
 import type { Identity } from './identity.ts';
+import { ownCaller } from './jobs/own-caller.ts';
 import type { CallFacts, CallRequest, Grant, RefusedCode } from './protocol.ts';
 import { Exchange, type FailedAttempt } from './proxy.ts';
 import { type QueuedStream, queueComments } from './queued-stream.ts';
@@ -116,7 +117,11 @@ class Call {
     const c = this.#c;
     const plan = this.#plan;
     const admission = new Admission(() => c.env.TENANT.getByName(this.#loaded.tenant), {
-      call: await callRequestOf(plan, this.#callId, Date.now()),
+      call: {
+        ...(await callRequestOf(plan, this.#callId, Date.now())),
+        // A job is nobody's to wait for: it is patient, and goes behind.
+        ...(ownCaller(c.req.raw) ? { patient: true, weight: this.#loaded.config.jobs.weight } : {}),
+      },
       keyId: c.get('keyId'),
       keyHash: c.get('keyHash'),
       version: this.#loaded.version,

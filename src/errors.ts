@@ -25,6 +25,10 @@ const FORMS = {
     'invalid_request_error',
     'Responses are relayed and not kept here: send the whole input with each call.',
   ),
+  job_not_found: form(404, 'invalid_request_error', 'There is no job of this id.'),
+  file_not_found: form(404, 'invalid_request_error', 'There is no file of this id.'),
+  batch_not_found: form(404, 'invalid_request_error', 'There is no batch of this id.'),
+  batch_ended: form(409, 'invalid_request_error', 'The batch has ended.'),
   not_found: form(404, 'invalid_request_error', 'There is nothing at this path.'),
   method_not_allowed: form(405, 'invalid_request_error', 'The path does not take this method.'),
   request_too_large: form(413, 'invalid_request_error', 'The body is too large.'),
@@ -148,6 +152,7 @@ export function errorResponse(error: ApiError, headers?: HeadersInit): Response 
 function isWorthRetrying(code: ErrorCode): boolean {
   if (code === 'upstream_timeout' || code === 'tenant_misconfigured') return false;
   if (code === 'idempotency_key_conflict' || code === 'deadline_unmeetable') return false;
+  if (code === 'batch_ended') return false;
   const { status } = FORMS[code];
   return status === 409 || status === 429 || status >= 500;
 }

@@ -30,6 +30,17 @@ const OURS =
 const NOT_THEIRS =
   /^(x-talaria-|cf-|x-forwarded-|forwarded$|set-cookie2?$|clear-site-data$|strict-transport-security$|public-key-pins|expect-ct$|alt-svc$|refresh$|report-to$|reporting-endpoints$|nel$|content-security-policy|x-frame-options$|service-worker-allowed$|www-authenticate$|server-timing$|idempotent-replayed$)/;
 
+/** Not for clients to set on a call that the dispatcher makes for them later, but for their hints. */
+export function isReservedHeader(name: string): boolean {
+  if (HOP_BY_HOP.includes(name) || CREDENTIALS.includes(name)) return true;
+  if (/^(accept-encoding|idempotency-key|x-request-id)$/.test(name)) return true;
+  if (name.startsWith('x-talaria-')) return !HINTS.test(name);
+  return OURS.test(name);
+}
+
+/** What a client tells Talaria of a call. */
+const HINTS = /^x-talaria-(app|run|unit|run-final|deadline-ms|max-wait-ms)$/;
+
 /** Headers for an endpoint. */
 export function upstreamHeaders(client: Headers, auth: Readonly<Record<string, string>>): Headers {
   const headers = new Headers(client);

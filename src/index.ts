@@ -5,7 +5,10 @@ import { runCron } from './cron.ts';
 export { TenantDirectory } from '../durable-objects/directory.ts';
 export { ForecastRound } from '../durable-objects/forecast-round.ts';
 export { IdempotencyShard } from '../durable-objects/idempotency.ts';
+export { JobsObject } from '../durable-objects/jobs.ts';
 export { TenantObject } from '../durable-objects/tenant.ts';
+
+export { JobRunner } from './jobs/job-runner.ts';
 
 export default {
   fetch: app.fetch,

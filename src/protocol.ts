@@ -25,7 +25,7 @@ export interface EnqueueRequest {
   readonly call: CallRequest;
   readonly keyId: string;
   /** SHA-256 of the key, in hex: an id alone may have got another key. */
-  readonly keyHash?: string;
+  readonly keyHash?: string | undefined;
   /** Version of the configuration by which the Worker chose the backend. */
   readonly version: number;
   /** By which the client knows the call. */

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { POLICY_NAMES } from '../core/policies/registry.ts';
 import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
+import { jobSettings } from '../jobs/job-settings.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
 
@@ -155,6 +156,7 @@ const tenant = z.strictObject({
       totalBytes: z.int().min(0).max(10_000_000_000).default(64_000_000),
     })
     .prefault({}),
+  jobs: jobSettings.prefault({}),
   /** Silence after which a run has ended, for applications not known to pause longer. */
   runSilenceMs: milliseconds.default(30_000),
   /** Time that a granted slot lasts without a sign of life from its Worker. */

@@ -170,9 +170,10 @@ export class Backend {
     return coldMs + (slots > 0 ? (ahead * this.speed.meanServiceMs) / slots : 0);
   }
 
-  /** Longest wait of a call, ms: the client's wish, but no longer than configured. */
+  /** Longest wait of a call, ms: the client's wish, but no longer than configured, unless patient. */
   maxWaitMs(call: LiveCall['request']): number {
     const configured = this.isWarm ? this.spec.maxWaitMs : this.spec.maxWaitColdMs;
+    if (call.patient) return call.maxWaitMs ?? configured;
     return Math.min(configured, call.maxWaitMs ?? Infinity);
   }
 

@@ -30,6 +30,10 @@ export interface CallRequest {
   readonly refuseIfLate?: boolean;
   /** Longest time that the call may wait for a slot, in ms. */
   readonly maxWaitMs?: number;
+  /** Nobody holds a connection for it: it may wait for `maxWaitMs`, whatever its backend says. */
+  readonly patient?: boolean;
+  /** Multiplies its application's weight; 1 where absent. */
+  readonly weight?: number;
   /** The run's last call. */
   readonly final: boolean;
   /** The call is a run of its own, which nobody can add to. */

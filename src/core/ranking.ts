@@ -75,7 +75,8 @@ export class Ranking {
     if (this.#policy.key === 'rank') return rank;
     // Own names only: an application may be called "constructor".
     const { weights } = this.#config;
-    const weight = Object.hasOwn(weights, run.app) ? (weights[run.app] ?? 1) : 1;
+    const ofApp = Object.hasOwn(weights, run.app) ? (weights[run.app] ?? 1) : 1;
+    const weight = ofApp * (call.request.weight ?? 1);
     return rank / weight + this.#config.alpha * run.arrivedAt;
   };
 

@@ -54,7 +54,7 @@ function document(): Json {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
-    tags: ['models', 'tools', 'runs', 'admin', 'status'].map((name) => ({ name })),
+    tags: ['models', 'tools', 'runs', 'jobs', 'admin', 'status'].map((name) => ({ name })),
     paths,
     components: {
       securitySchemes: {

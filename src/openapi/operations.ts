@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { MODEL_APIS, type ModelApi, modelName } from '../bodies/model-apis.ts';
 import { runEventSchema } from '../bodies/run-event.ts';
 import { tenantSchema } from '../config/schema.ts';
+import { batchOrderSchema } from '../jobs/batch-order.ts';
+import { jobOrderSchema } from '../jobs/job-order.ts';
 
 export type Method = 'get' | 'put' | 'post' | 'delete' | 'options' | 'head' | 'patch';
 
@@ -13,7 +15,7 @@ export interface Operation {
   readonly method: Method;
   /** With parameters in braces, as OpenAPI has them. */
   readonly path: string;
-  readonly tag: 'models' | 'tools' | 'runs' | 'admin' | 'status';
+  readonly tag: 'models' | 'tools' | 'runs' | 'jobs' | 'admin' | 'status';
   readonly summary: string;
   /** Whose key: a tenant's (for Anthropic's clients also as `x-api-key`), or the administrator's. */
   readonly key?: 'tenant' | 'anthropic' | 'admin';
@@ -97,6 +99,7 @@ export const OPERATIONS: readonly Operation[] = [
     key: 'tenant',
     answer: relayed,
   },
+  ...jobs(),
   ...admin(),
   { ...plain('get', '/healthz', 'status', 'The Worker runs'), answer: relayed },
   {
@@ -108,6 +111,43 @@ export const OPERATIONS: readonly Operation[] = [
   { ...plain('get', '/readyz', 'status', 'The Worker reaches what it needs'), answer: relayed },
   { ...plain('get', '/openapi.json', 'status', 'This description'), answer: relayed },
 ];
+
+function jobs(): Operation[] {
+  const of = (method: Method, path: string, summary: string): Operation => ({
+    ...plain(method, path, 'jobs', summary),
+    key: 'tenant',
+    answer: relayed,
+  });
+  const page = ['after', 'limit'];
+  return [
+    {
+      ...of('post', '/v1/jobs', 'Orders a call that is made when there is room'),
+      request: { [JSON_TYPE]: jobOrderSchema },
+      status: 202,
+    },
+    { ...of('get', '/v1/jobs', 'Jobs, the newest first'), query: [...page, 'status'] },
+    of('get', '/v1/jobs/{id}', 'A job, with its answer once it has one'),
+    of('delete', '/v1/jobs/{id}', 'Ends a job, or forgets one that has ended'),
+    {
+      ...of('post', '/v1/files', "OpenAI's files, for batches"),
+      request: { 'multipart/form-data': z.looseObject({ purpose: z.literal('batch') }) },
+    },
+    { ...of('get', '/v1/files', 'Files'), query: [...page, 'purpose', 'order'] },
+    of('get', '/v1/files/{id}', 'A file'),
+    of('delete', '/v1/files/{id}', 'Deletes a file'),
+    {
+      ...of('get', '/v1/files/{id}/content', 'What is in a file'),
+      answer: { 'application/octet-stream': z.string() },
+    },
+    {
+      ...of('post', '/v1/batches', "OpenAI's batches"),
+      request: { [JSON_TYPE]: batchOrderSchema },
+    },
+    { ...of('get', '/v1/batches', 'Batches, the newest first'), query: page },
+    of('get', '/v1/batches/{id}', 'A batch'),
+    of('post', '/v1/batches/{id}/cancel', 'Ends a batch; what has ended is kept'),
+  ];
+}
 
 function admin(): Operation[] {
   const tenant = '/admin/tenants/{tenant}';

@@ -14,6 +14,7 @@ import { newKey, sha256Hex } from '../auth.ts';
 import { takeIn } from '../config/incoming.ts';
 import { readDocument, withdraw } from '../config/store.ts';
 import { forgetAnswers } from '../idempotency.ts';
+import { forgetJobs } from '../jobs/jobs-client.ts';
 import type { TenantDocument } from '../protocol.ts';
 import { readText } from '../read-body.ts';
 import type { AppEnv } from './app-env.ts';
@@ -35,6 +36,7 @@ export const admin = new Hono<AppEnv>()
     await withdraw(c.env.TENANTS, tenant, last);
     await objectOf(c).destroy();
     await forgetAnswers(c.env, tenant);
+    await forgetJobs(c.env, tenant);
     return c.body(null, 204);
   })
   .post('/tenants/:tenant/keys', async (c) => {

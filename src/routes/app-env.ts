@@ -9,6 +9,7 @@ export interface AppEnv {
     tenant: LoadedTenant;
     keyId: string;
     /** SHA-256 of the key that was sent, in hex. */
-    keyHash: string;
+    /** Absent of a call that the dispatcher makes itself, which is known by its key's id. */
+    keyHash: string | undefined;
   };
 }

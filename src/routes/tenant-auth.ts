@@ -4,11 +4,15 @@ import { speaksAnthropic } from '../anthropic-form.ts';
 import { authenticate } from '../auth.ts';
 import { loadTenant } from '../config/store.ts';
 import { type ApiError, errorResponse } from '../errors.ts';
+import { ownCaller } from '../jobs/own-caller.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const tenantAuth = createMiddleware<AppEnv>(async (c, next) => {
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
-  const auth = await authenticate(c.req.raw.headers, c.env.TENANTS, speaksAnthropic(c));
+  const own = ownCaller(c.req.raw);
+  const auth = own
+    ? { ok: true as const, owner: own, sha256: undefined }
+    : await authenticate(c.req.raw.headers, c.env.TENANTS, speaksAnthropic(c));
   if (!auth.ok) return refuse(auth.error);
   const found = await loadTenant(c.env, auth.owner.tenant);
   if (!found.ok) {
@@ -18,4 +22,10 @@ export const tenantAuth = createMiddleware<AppEnv>(async (c, next) => {
   c.set('keyId', auth.owner.keyId);
   c.set('keyHash', auth.sha256);
   return next();
+});
+
+/** Jobs do not order jobs: what the dispatcher calls itself finds nothing here. */
+export const clientsOnly = createMiddleware<AppEnv>(async (c, next) => {
+  if (!ownCaller(c.req.raw)) return next();
+  return errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') });
 });

@@ -3,7 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildBundle, type RawWorkerd, startRawWorkerd } from '../../scripts/raw-workerd.ts';
+import {
+  buildBundle,
+  type RawOptions,
+  type RawWorkerd,
+  startRawWorkerd,
+} from '../../scripts/raw-workerd.ts';
 import { admin } from '../../scripts/stack.ts';
 
 export interface Dispatcher {
@@ -12,8 +17,8 @@ export interface Dispatcher {
   readonly stateDir: string;
   /** A new tenant and its key. */
   tenant(name: string, config: object): Promise<string>;
-  /** Kills the process as a crash does and starts it again on the same storage. */
-  crash(): Promise<void>;
+  /** Kills the process as a crash does and starts it again on the same storage, perhaps otherwise. */
+  crash(options?: RawOptions): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -34,9 +39,9 @@ export async function startDispatcher(
       await admin(workerd.url, 'PUT', `/tenants/${name}`, config);
       return JSON.parse(await admin(workerd.url, 'POST', `/tenants/${name}/keys`)).key;
     },
-    crash: async () => {
+    crash: async (options = {}) => {
       await workerd.stop('SIGKILL');
-      workerd = await startRawWorkerd(bundle, state, { secrets });
+      workerd = await startRawWorkerd(bundle, state, { secrets, ...options });
     },
     close: async () => {
       await workerd.stop();

@@ -84,6 +84,17 @@ describe('a slot', () => {
     expect(dispatcher.step([next], 5)).toMatchObject([{ type: 'refused', code: 'queue_timeout' }]);
   });
 
+  it('is waited for beyond the limit of its backend by a patient call, but not beyond its own', () => {
+    const dispatcher = start(configOf({ slots: 1, leaseMs: 900_000 }));
+    const patient = submit('patient', { arrivedAt: 0, maxWaitMs: 600_000, patient: true });
+    const usual = submit('usual', { arrivedAt: 0, maxWaitMs: 600_000 });
+    dispatcher.step([submit('a'), patient, usual], 0);
+    const refused = (callId: string) => [{ type: 'refused', callId, code: 'queue_timeout' }];
+    expect(dispatcher.step([{ type: 'tick' }], 300_000)).toMatchObject(refused('usual'));
+    expect(types(dispatcher.step([{ type: 'tick' }], 599_999))).not.toContain('refused');
+    expect(dispatcher.step([{ type: 'tick' }], 600_000)).toMatchObject(refused('patient'));
+  });
+
   it('stays taken after a restart, until the call that had it ends', () => {
     const dispatcher = start(configOf({ slots: 1 }));
     dispatcher.step([submit('a', { runId: 'r' })], 0);

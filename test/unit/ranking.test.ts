@@ -93,6 +93,24 @@ describe('a weight', () => {
     bench.submit('s', 'short');
     expect(bench.drain()).toEqual(['s', 'c']);
   });
+
+  it('of a call multiplies that of its application', () => {
+    const bench = new Bench('gittins', 1, { weights: { long: 2 } });
+    bench.submit('job', 'short', { weight: 0.01 });
+    bench.submit('l', 'long');
+    bench.submit('also a job', 'long', { weight: 0.1 });
+    expect(bench.drain()).toEqual(['l', 'also a job', 'job']);
+  });
+
+  it('bounds how long a call can be passed, however small', () => {
+    const bench = new Bench('gittins', 1, { alpha: 0.5 });
+    bench.submit('job', 'short', { weight: 0.1 });
+    bench.submit('soon', 'short');
+    // 100 ms of work at a tenth of the weight: it is passed by what comes within 1.8 s of it.
+    bench.now += 1_900;
+    bench.submit('late', 'short');
+    expect(bench.drain()).toEqual(['soon', 'job', 'late']);
+  });
 });
 
 describe('a fan-out', () => {

@@ -1,0 +1,271 @@
+/**
+ * What a batch goes through: its input is read and checked as a whole, its lines run as jobs, and
+ * what became of them is written to files. Each step is one transaction of bounded size, and says
+ * where it stands in the batch's row: a restart goes on from there.
+ */
+import { readBatchLine, writeBatchLine } from '../src/jobs/batch-line.ts';
+import {
+  type BatchError,
+  type BatchState,
+  type JobSettings,
+  PIECE_BYTES,
+  randomId,
+} from '../src/jobs/job-protocol.ts';
+import type { BatchRow, BatchStore } from './batch-store.ts';
+import type { ChunkStore } from './chunk-store.ts';
+import type { FileStore } from './file-store.ts';
+import type { JobRow } from './job-row.ts';
+import type { JobStore } from './job-store.ts';
+
+/** Errors that are told of one input file. */
+const MOST_ERRORS = 20;
+/** Lines that are read or written in one step. */
+const LINES_A_STEP = 1_000;
+const NEW_LINE = 10;
+
+export interface BatchStores {
+  readonly batches: BatchStore;
+  readonly jobs: JobStore;
+  readonly files: FileStore;
+  readonly chunks: ChunkStore;
+}
+
+export class BatchWork {
+  readonly #stores: BatchStores;
+  readonly #cancel: (line: JobRow, now: number) => void;
+
+  /** `cancel` ends a line that waits or runs. */
+  constructor(stores: BatchStores, cancel: (line: JobRow, now: number) => void) {
+    this.#stores = stores;
+    this.#cancel = cancel;
+  }
+
+  /** One step of a batch; false where there is nothing to do for it at present. */
+  step(batch: BatchRow, settings: JobSettings, now: number): boolean {
+    switch (batch.state) {
+      case 'validating':
+        this.#read(batch, settings, now);
+        return true;
+      case 'in_progress': {
+        const { total, completed, failed } = batch.counts;
+        if (completed + failed < total) return false;
+        this.#stores.batches.change(batch, 'finalizing', now);
+        return true;
+      }
+      case 'cancelling': {
+        const rest = this.#stores.jobs.unfinishedLines(batch.id);
+        for (const line of rest) this.#cancel(line, now);
+        return rest.length > 0 || this.#write(batch, settings, now);
+      }
+      case 'finalizing':
+        return this.#write(batch, settings, now);
+      default:
+        return false;
+    }
+  }
+
+  #read(batch: BatchRow, settings: JobSettings, now: number): void {
+    const { batches, files, chunks } = this.#stores;
+    if (!files.file(batch.inputFile)) {
+      const message = 'The input file is gone.';
+      return this.#refuse(batch, [{ code: 'file_not_found', message }], settings, now);
+    }
+    const { bytes, ends } = this.#window(batch, settings.bodyBytes);
+    const lines = linesOf(bytes, ends);
+    let { line } = batch;
+    let { total } = batch.counts;
+    let offset = batch.offset;
+    const errors = [...batch.errors];
+    for (const { text, length } of lines) {
+      line += 1;
+      offset += length;
+      if (text.trim() === '') continue;
+      const error = this.#addLine(batch, text, line, total, settings, now);
+      if (!error) total += 1;
+      else errors.push(error);
+      if (errors.length >= MOST_ERRORS) break;
+    }
+    if (lines.length === 0 && !ends) {
+      const message = `Expected lines of ${settings.bodyBytes} bytes at most.`;
+      errors.push({ code: 'line_too_long', message, line: line + 1 });
+    }
+    batches.read(batch.id, offset, line, total);
+    const isOver = offset >= chunks.length(batch.inputFile, 'file');
+    if (isOver && total === 0 && errors.length === 0) {
+      errors.push({ code: 'empty_file', message: 'The input file has no requests.' });
+    }
+    if (errors.length > 0 && (isOver || errors.length >= MOST_ERRORS || lines.length === 0)) {
+      return this.#refuse(batch, errors, settings, now);
+    }
+    if (!isOver) return batches.tell({ ...batch, errors });
+    this.#stores.jobs.releaseLines(batch.id, now);
+    batches.change(batch, 'in_progress', now);
+  }
+
+  /** The next piece of input, and more where no line ends in it; `ends`: it is the last. */
+  #window(batch: BatchRow, lineBytes: number): { bytes: Uint8Array; ends: boolean } {
+    const { chunks } = this.#stores;
+    const rest = chunks.length(batch.inputFile, 'file') - batch.offset;
+    let most = PIECE_BYTES;
+    let bytes = chunks.read(batch.inputFile, 'file', batch.offset, most);
+    while (bytes.length < rest && !bytes.includes(NEW_LINE) && most <= lineBytes) {
+      most += PIECE_BYTES;
+      bytes = chunks.read(batch.inputFile, 'file', batch.offset, most);
+    }
+    return { bytes, ends: bytes.length >= rest };
+  }
+
+  #addLine(
+    batch: BatchRow,
+    text: string,
+    line: number,
+    total: number,
+    settings: JobSettings,
+    now: number,
+  ): BatchError | undefined {
+    const { jobs } = this.#stores;
+    const read = readBatchLine(text, line, batch.endpoint);
+    if (!read.ok) return read.error;
+    const { customId, body } = read;
+    if (jobs.hasLine(batch.id, customId)) {
+      const message = `The custom_id "${customId}" was there before.`;
+      return { code: 'duplicate_custom_id', message, line, param: 'custom_id' };
+    }
+    if (total >= settings.batchLines) {
+      const message = `Expected ${settings.batchLines} requests at most.`;
+      return { code: 'too_many_requests', message, line };
+    }
+    if (jobs.unfinished >= settings.depth) {
+      const message = `Expected ${settings.depth} unfinished jobs of the tenant at most.`;
+      return { code: 'queue_full', message, line };
+    }
+    const bytes = new TextEncoder().encode(body);
+    if (bytes.length > settings.bodyBytes) {
+      const message = `Expected a body of ${settings.bodyBytes} bytes at most.`;
+      return { code: 'request_too_large', message, line, param: 'body' };
+    }
+    if (this.#stores.chunks.total + bytes.length > settings.totalBytes / 2) {
+      const message = 'There is no room for so many requests: delete files that are not needed.';
+      return { code: 'storage_full', message, line };
+    }
+    const app = batch.metadata?.talaria_app;
+    const job = {
+      id: `${batch.id}/${String(line).padStart(8, '0')}`,
+      keyId: batch.keyId,
+      method: 'POST',
+      path: batch.endpoint,
+      headers: {
+        'content-type': 'application/json',
+        ...(app === undefined ? {} : { 'x-talaria-app': app }),
+      },
+      body: bytes,
+      createdAt: now,
+      deadlineAt: batch.deadlineAt,
+      ownDeadline: false,
+    };
+    jobs.insert(job, { batch: batch.id, line, customId });
+    return undefined;
+  }
+
+  #refuse(
+    batch: BatchRow,
+    errors: readonly BatchError[],
+    { retentionMs }: JobSettings,
+    now: number,
+  ): void {
+    const { batches, jobs } = this.#stores;
+    jobs.removeLines(batch.id);
+    batches.change(batch, 'failed', now, { errors });
+    batches.expireAt(batch.id, now + retentionMs);
+  }
+
+  /** Moves ended lines to the files; false while some have not ended. */
+  #write(batch: BatchRow, settings: JobSettings, now: number): boolean {
+    const { batches, jobs, files } = this.#stores;
+    const lines = jobs.lines(batch.id, LINES_A_STEP);
+    if (lines.some((line) => line.endedAt === undefined)) return false;
+    if (lines.length === 0) {
+      this.#close(batch, settings, now);
+      return true;
+    }
+    let at: BatchRow = batch;
+    const usage = { ...batch.usage };
+    let bytes = 0;
+    const texts = { output: [] as string[], error: [] as string[] };
+    for (const line of lines) {
+      const written = this.#lineOf(line);
+      texts[written.good ? 'output' : 'error'].push(written.text);
+      usage.input += written.usage.input;
+      usage.output += written.usage.output;
+      jobs.delete(line.id);
+      bytes += written.text.length;
+      if (bytes >= PIECE_BYTES) break;
+    }
+    if (texts.output.length > 0 && at.outputFile === undefined) {
+      at = { ...at, outputFile: this.#newFile(batch, 'output', now) };
+    }
+    if (texts.error.length > 0 && at.errorFile === undefined) {
+      at = { ...at, errorFile: this.#newFile(batch, 'error', now) };
+    }
+    for (const [id, part] of [
+      [at.outputFile, texts.output],
+      [at.errorFile, texts.error],
+    ] as const) {
+      if (id === undefined || part.length === 0) continue;
+      this.#stores.chunks.append(id, 'file', new TextEncoder().encode(part.join('')));
+      files.keep(id, now + settings.retentionMs);
+    }
+    batches.tell({ ...at, usage });
+    return true;
+  }
+
+  #lineOf(line: JobRow) {
+    const body = new TextDecoder().decode(this.#stores.chunks.read(line.id, 'answer'));
+    return writeBatchLine(randomId('batch_req_'), {
+      customId: line.customId ?? '',
+      requestId: line.answer?.headers['x-request-id'] ?? line.id,
+      ...(line.answer ? { status: line.answer.status, body } : {}),
+      ...(line.error ? { error: line.error } : {}),
+    });
+  }
+
+  #newFile(batch: BatchRow, kind: 'output' | 'error', now: number): string {
+    const id = randomId('file-', now);
+    const filename = `${batch.id}_${kind}.jsonl`;
+    this.#stores.files.begin({ id, purpose: 'batch_output', filename, createdAt: now });
+    return id;
+  }
+
+  #close(batch: BatchRow, { retentionMs }: JobSettings, now: number): void {
+    const { batches, files } = this.#stores;
+    const keptMs = Math.min(retentionMs, batch.outputLifetimeMs ?? Infinity);
+    for (const id of [batch.outputFile, batch.errorFile]) {
+      if (id !== undefined) files.complete(id, now + keptMs);
+    }
+    batches.change(batch, endOf(batch), now);
+    batches.expireAt(batch.id, now + retentionMs);
+  }
+}
+
+function endOf(batch: BatchRow): BatchState {
+  if (batch.state === 'cancelling') return 'cancelled';
+  return batch.expired > 0 ? 'expired' : 'completed';
+}
+
+/** Whole lines, and how many bytes each has with its end; the last may have none at the end. */
+function linesOf(bytes: Uint8Array, ends: boolean): Array<{ text: string; length: number }> {
+  const lines: Array<{ text: string; length: number }> = [];
+  const decoder = new TextDecoder();
+  let at = 0;
+  while (at < bytes.length && lines.length < LINES_A_STEP) {
+    const end = bytes.indexOf(NEW_LINE, at);
+    if (end < 0 && !ends) break;
+    const next = end < 0 ? bytes.length : end + 1;
+    lines.push({
+      text: decoder.decode(bytes.subarray(at, end < 0 ? next : end)),
+      length: next - at,
+    });
+    at = next;
+  }
+  return lines;
+}

@@ -1,0 +1,120 @@
+/**
+ * Bytes of jobs and files in SQLite, in pieces that fit a row, and how many there are in all. All
+ * pieces of an owner but the last are full, so that an offset tells its piece.
+ */
+import { PIECE_BYTES } from '../src/jobs/job-protocol.ts';
+
+export type ChunkKind = 'body' | 'answer' | 'file';
+
+export class ChunkStore {
+  readonly #sql: SqlStorage;
+  #total: number | undefined;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Bytes kept in all. */
+  get total(): number {
+    this.#total ??= Number(
+      this.#sql.exec('SELECT SUM(LENGTH(bytes)) AS n FROM chunks').one().n ?? 0,
+    );
+    return this.#total;
+  }
+
+  /** To be called where a transaction was rolled back, or everything deleted. */
+  recount(): void {
+    this.#total = undefined;
+  }
+
+  /** Writes one piece of a file that comes in pieces. */
+  put(owner: string, kind: ChunkKind, n: number, bytes: Uint8Array): void {
+    if (bytes.length > PIECE_BYTES) throw new RangeError(`A piece of ${bytes.length} bytes`);
+    const known = this.piece(owner, kind, n)?.length ?? 0;
+    const sum = this.total;
+    this.#sql.exec('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)', owner, kind, n, bytes);
+    this.#total = sum + bytes.length - known;
+  }
+
+  /** Adds bytes behind those there are; how many there are then. */
+  append(owner: string, kind: ChunkKind, bytes: Uint8Array): number {
+    const [last] = this.#sql.exec(
+      'SELECT n, bytes FROM chunks WHERE owner = ? AND kind = ? ORDER BY n DESC LIMIT 1',
+      ...[owner, kind],
+    );
+    let n = last ? Number(last.n) : 0;
+    let head = last?.bytes instanceof ArrayBuffer ? new Uint8Array(last.bytes) : new Uint8Array(0);
+    if (head.length === PIECE_BYTES) {
+      n += 1;
+      head = new Uint8Array(0);
+    }
+    let at = 0;
+    let room = PIECE_BYTES - head.length;
+    while (at < bytes.length) {
+      const part = bytes.subarray(at, at + room);
+      const whole = new Uint8Array(head.length + part.length);
+      whole.set(head);
+      whole.set(part, head.length);
+      this.put(owner, kind, n, whole);
+      at += part.length;
+      n += 1;
+      head = new Uint8Array(0);
+      room = PIECE_BYTES;
+    }
+    return this.length(owner, kind);
+  }
+
+  piece(owner: string, kind: ChunkKind, n: number): Uint8Array<ArrayBuffer> | undefined {
+    const [row] = this.#sql.exec(
+      'SELECT bytes FROM chunks WHERE owner = ? AND kind = ? AND n = ?',
+      ...[owner, kind, n],
+    );
+    return row?.bytes instanceof ArrayBuffer ? new Uint8Array(row.bytes) : undefined;
+  }
+
+  /** Bytes of an owner. */
+  length(owner: string, kind: ChunkKind): number {
+    const { n } = this.#sql
+      .exec('SELECT SUM(LENGTH(bytes)) AS n FROM chunks WHERE owner = ? AND kind = ?', owner, kind)
+      .one();
+    return Number(n ?? 0);
+  }
+
+  /** Up to `most` bytes from an offset on; fewer at the end. */
+  read(owner: string, kind: ChunkKind, offset = 0, most = Infinity): Uint8Array<ArrayBuffer> {
+    const length = Math.min(most, Math.max(0, this.length(owner, kind) - offset));
+    const whole = new Uint8Array(length);
+    let at = 0;
+    while (at < length) {
+      const from = offset + at;
+      const piece = this.piece(owner, kind, Math.floor(from / PIECE_BYTES));
+      if (!piece) throw new Error(`A piece of ${owner} is missing`);
+      const part = piece.subarray(from % PIECE_BYTES).subarray(0, length - at);
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+
+  remove(owner: string, kind?: ChunkKind): void {
+    const where = kind === undefined ? 'owner = ?' : 'owner = ? AND kind = ?';
+    this.#remove(where, kind === undefined ? [owner] : [owner, kind]);
+  }
+
+  /** Removes what belongs to any owner whose name begins so. */
+  removeAll(prefix: string, kind?: ChunkKind): void {
+    const range = [prefix, `${prefix}\u{10ffff}`];
+    const where = 'owner >= ? AND owner < ?';
+    if (kind === undefined) this.#remove(where, range);
+    else this.#remove(`${where} AND kind = ?`, [...range, kind]);
+  }
+
+  #remove(where: string, values: string[]): void {
+    const sum = this.total;
+    const { n } = this.#sql
+      .exec(`SELECT SUM(LENGTH(bytes)) AS n FROM chunks WHERE ${where}`, ...values)
+      .one();
+    this.#sql.exec(`DELETE FROM chunks WHERE ${where}`, ...values);
+    this.#total = sum - Number(n ?? 0);
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * Jobs, batches and their files: one object a tenant, beside the one that admits calls. What it has
+ * acknowledged is in SQLite; jobs run from here, through the same door as every client's call, and
+ * one that ran when the object died is started again.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import { loadTenant } from '../src/config/store.ts';
+import { ENDED } from '../src/core/job-rules.ts';
+import type {
+  Batch,
+  Created,
+  FileFilter,
+  Job,
+  JobSettings,
+  JobState,
+  JobsApi,
+  Listed,
+  NewBatch,
+  NewJob,
+  Page,
+  StoredFile,
+} from '../src/jobs/job-protocol.ts';
+import { TenantAlarm } from './alarm.ts';
+import { BatchStore } from './batch-store.ts';
+import { ChunkStore } from './chunk-store.ts';
+import { FileStore } from './file-store.ts';
+import { shownJob } from './job-row.ts';
+import { migrateJobs } from './job-schema.ts';
+import { JobStore } from './job-store.ts';
+import { JobWork } from './job-work.ts';
+
+/** Whoever finds the tenant's jobs full is asked to come back after so long. */
+const FULL_RETRY_MS = 30_000;
+/** Work begins at once; where the object dies before, its alarm goes off after so long. */
+const SOON_MS = 1_000;
+/** Time that a batch has, OpenAI's only completion window. */
+const BATCH_WINDOW_MS = 86_400_000;
+
+export class JobsObject extends DurableObject<Env> implements JobsApi {
+  readonly #alarm: TenantAlarm;
+  readonly #tenant: string;
+  #stores: ReturnType<typeof storesOf>;
+  #work: JobWork;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#alarm = new TenantAlarm(ctx.storage);
+    // Kept beside: an alarm may wake an object that is not told its name.
+    this.#tenant = ctx.id.name ?? ctx.storage.kv.get<string>('tenant') ?? '';
+    if (ctx.storage.kv.get('tenant') === undefined) ctx.storage.kv.put('tenant', this.#tenant);
+    this.#stores = storesOf(ctx.storage);
+    this.#work = this.#newWork();
+    // What was under way when it died goes on, whatever woke it.
+    this.#work.kick();
+  }
+
+  async createJob(job: NewJob): Promise<Created> {
+    const settings = await this.#settings();
+    const { jobs } = this.#stores;
+    const known = jobs.job(job.id);
+    if (known) return { status: 'created', job: shownJob(known) };
+    const ordered = job.once && jobs.ordered(job.keyId, job.once.key);
+    if (ordered) {
+      if (ordered.print !== job.once?.print) return { status: 'conflict' };
+      return { status: 'replay', job: shownJob(ordered) };
+    }
+    if (
+      !settings ||
+      jobs.unfinished >= settings.depth ||
+      !this.#hasRoom(job.body.length, settings)
+    ) {
+      return { status: 'full', retryAfterMs: FULL_RETRY_MS };
+    }
+    this.#transaction(() => jobs.insert(job));
+    await this.#soon();
+    const made = jobs.job(job.id);
+    if (!made) throw new Error('a job is gone that was just made');
+    return { status: 'created', job: shownJob(made) };
+  }
+
+  async job(id: string): Promise<{ job: Job; body: Uint8Array } | undefined> {
+    const row = this.#single(id);
+    if (!row) return undefined;
+    return { job: shownJob(row), body: this.#stores.chunks.read(id, 'answer') };
+  }
+
+  async listJobs(page: Page, state?: JobState): Promise<Listed<Job>> {
+    const { items, more } = this.#stores.jobs.list(page, state);
+    return { items, more };
+  }
+
+  async dropJob(id: string): Promise<{ job: Job; deleted: boolean } | undefined> {
+    const row = this.#single(id);
+    if (!row) return undefined;
+    const deleted = ENDED.has(row.state);
+    this.#transaction(() => {
+      if (deleted) this.#stores.jobs.delete(id);
+      else this.#work.cancel(row, Date.now());
+    });
+    await this.#soon();
+    const left = this.#stores.jobs.job(id) ?? row;
+    return { job: shownJob(left), deleted };
+  }
+
+  async beginFile(file: Omit<StoredFile, 'bytes' | 'expiresAt'>, bytes: number): Promise<boolean> {
+    const settings = await this.#settings();
+    if (this.#stores.files.isBegun(file.id)) return true;
+    if (!settings || !this.#hasRoom(bytes, settings)) return false;
+    this.#stores.files.begin(file);
+    await this.#soon();
+    return true;
+  }
+
+  async putPiece(id: string, n: number, bytes: Uint8Array): Promise<boolean> {
+    if (!this.#stores.files.isBegun(id)) return false;
+    this.#stores.chunks.put(id, 'file', n, bytes);
+    return true;
+  }
+
+  async completeFile(id: string, lifetimeMs?: number): Promise<StoredFile | undefined> {
+    const settings = await this.#settings();
+    const keptMs = Math.min(settings?.retentionMs ?? BATCH_WINDOW_MS, lifetimeMs ?? Infinity);
+    const file = this.#stores.files.complete(id, Date.now() + keptMs);
+    await this.#soon();
+    return file;
+  }
+
+  async file(id: string): Promise<StoredFile | undefined> {
+    return this.#stores.files.file(id);
+  }
+
+  async listFiles(page: Page, filter: FileFilter): Promise<Listed<StoredFile>> {
+    return this.#stores.files.list(page, filter);
+  }
+
+  async deleteFile(id: string): Promise<boolean> {
+    if (!this.#stores.files.file(id)) return false;
+    this.#transaction(() => this.#stores.files.delete(id));
+    await this.#soon();
+    return true;
+  }
+
+  async piece(id: string, n: number): Promise<Uint8Array | undefined> {
+    return this.#stores.files.file(id) && this.#stores.chunks.piece(id, 'file', n);
+  }
+
+  async createBatch(batch: NewBatch): Promise<Batch | undefined> {
+    const { batches, files } = this.#stores;
+    if (!batches.batch(batch.id)) {
+      if (files.file(batch.inputFile)?.purpose !== 'batch') return undefined;
+      const now = Date.now();
+      batches.insert(batch, now, now + BATCH_WINDOW_MS);
+      await this.#soon();
+    }
+    return batches.batch(batch.id);
+  }
+
+  async batch(id: string): Promise<Batch | undefined> {
+    return this.#stores.batches.batch(id);
+  }
+
+  async listBatches(page: Page): Promise<Listed<Batch>> {
+    return this.#stores.batches.list(page);
+  }
+
+  /** Ends what waits and runs of a batch; what has ended already is in its files all the same. */
+  async cancelBatch(id: string): Promise<{ batch: Batch; cancelled: boolean } | undefined> {
+    const { batches } = this.#stores;
+    const batch = batches.batch(id);
+    if (!batch) return undefined;
+    const isUnderWay = batch.state === 'validating' || batch.state === 'in_progress';
+    if (!isUnderWay) return { batch, cancelled: batch.state === 'cancelling' };
+    const changed = batches.change(batch, 'cancelling', Date.now());
+    await this.#soon();
+    return { batch: changed, cancelled: true };
+  }
+
+  /** The tenant is gone, with its jobs and files. */
+  async destroy(): Promise<void> {
+    this.#work.abandon();
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    this.#alarm.rang();
+    this.#stores = storesOf(this.ctx.storage);
+    this.#work = this.#newWork();
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarm.rang();
+    await this.#work.turn();
+  }
+
+  /** A job of its own: lines of batches are shown by their batch. */
+  #single(id: string) {
+    const row = this.#stores.jobs.job(id);
+    return row?.batch === undefined ? row : undefined;
+  }
+
+  /** Half of what may be kept is left to answers: else what waits could not start for what waits. */
+  #hasRoom(bytes: number, { totalBytes }: JobSettings): boolean {
+    return this.#stores.chunks.total + bytes <= totalBytes / 2;
+  }
+
+  /** The alarm is durable with what was written: should the object die now, it goes on from there. */
+  async #soon(): Promise<void> {
+    await this.#alarm.arm(Date.now() + SOON_MS);
+    this.#work.kick();
+  }
+
+  async #settings(): Promise<JobSettings | undefined> {
+    const found = await loadTenant(this.env, this.#tenant);
+    return found.ok ? found.loaded.config.jobs : undefined;
+  }
+
+  #transaction<T>(act: () => T): T {
+    try {
+      return this.ctx.storage.transactionSync(act);
+    } catch (error) {
+      this.#stores.chunks.recount();
+      this.#stores.jobs.recount();
+      throw error;
+    }
+  }
+
+  #newWork(): JobWork {
+    return new JobWork(this.#stores, {
+      tenant: this.#tenant,
+      runner: { fetch: (request) => this.ctx.exports.JobRunner.fetch(request) },
+      env: { ...this.env },
+      settings: () => this.#settings(),
+      transaction: (act) => this.#transaction(act),
+      background: (task) => this.ctx.waitUntil(task),
+      arm: (at) => this.#alarm.arm(at),
+    });
+  }
+}
+
+function storesOf(storage: DurableObjectStorage) {
+  migrateJobs(storage);
+  const { sql } = storage;
+  const chunks = new ChunkStore(sql);
+  return {
+    chunks,
+    jobs: new JobStore(sql, chunks),
+    files: new FileStore(sql, chunks),
+    batches: new BatchStore(sql),
+  };
+}

@@ -1,0 +1,48 @@
+/** A batch as OpenAI's clients order it. */
+import { z } from 'zod';
+import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { failure, type Outcome } from '../errors.ts';
+import { isName } from '../name.ts';
+import { firstProblem } from '../problem.ts';
+import type { NewBatch } from './job-protocol.ts';
+
+const ENDPOINTS = [...new Set(Object.values(MODEL_APIS).map(({ path }) => `/v1${path}`))];
+
+export const batchOrderSchema = z.looseObject({
+  input_file_id: z.string().min(1).max(128),
+  endpoint: z.enum(ENDPOINTS),
+  completion_window: z.literal('24h'),
+  metadata: z
+    .record(z.string().max(64), z.string().max(512))
+    .refine((m) => Object.keys(m).length <= 16, 'expected 16 pairs at most')
+    .refine((m) => isName(m.talaria_app ?? 'absent'), {
+      path: ['talaria_app'],
+      message: 'expected 1 to 128 printable characters',
+    })
+    .nullish(),
+  output_expires_after: z
+    .object({ anchor: z.literal('created_at'), seconds: z.int().min(3_600).max(2_592_000) })
+    .nullish(),
+});
+
+/** Checks an order. */
+export function readBatchOrder(text: string): Outcome<{ order: Omit<NewBatch, 'id' | 'keyId'> }> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
+  }
+  const parsed = batchOrderSchema.safeParse(json);
+  if (!parsed.success) return failure('invalid_request_error', firstProblem(parsed.error));
+  const { input_file_id, endpoint, metadata, output_expires_after } = parsed.data;
+  return {
+    ok: true,
+    order: {
+      endpoint,
+      inputFile: input_file_id,
+      ...(metadata ? { metadata } : {}),
+      ...(output_expires_after ? { outputLifetimeMs: output_expires_after.seconds * 1_000 } : {}),
+    },
+  };
+}

@@ -1,0 +1,172 @@
+/** A job as its client orders it: any request of the data plane, as JSON, and what is to become of it. */
+import { z } from 'zod';
+import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
+import { failure, type Outcome } from '../errors.ts';
+import { isReservedHeader } from '../headers.ts';
+import { firstProblem } from '../problem.ts';
+import type { JobSettings } from './job-settings.ts';
+import { keyOfSecret } from './webhook.ts';
+
+const MAX_HEADERS = 32;
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+const headers = z.record(
+  z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,64}$/, 'expected a name of letters, digits and "-"')
+    .transform((name) => name.toLowerCase())
+    .refine((name) => !isReservedHeader(name), 'expected no header that Talaria sets itself'),
+  z
+    .string()
+    .max(4_096)
+    .regex(/^[\x20-\x7e]*$/, 'expected printable ASCII'),
+);
+
+export const jobOrderSchema = z.strictObject({
+  method: z.enum(METHODS).default('POST'),
+  /** With its query. */
+  path: z.string().max(4_096),
+  headers: headers.refine((h) => Object.keys(h).length <= MAX_HEADERS, 'too many').default({}),
+  /** Any JSON. */
+  body: z.unknown().optional(),
+  /** Bytes instead, with their `content-type` among the headers. */
+  body_base64: z.base64().optional(),
+  /** From now on. */
+  deadline_ms: z.int().min(1).optional(),
+  /** As the header `Idempotency-Key`. */
+  idempotency_key: z
+    .string()
+    .regex(/^[\x20-\x7e]{1,255}$/, 'expected 1 to 255 printable characters')
+    .optional(),
+  webhook: z.strictObject({ url: z.string().max(2_048), secret: z.string().optional() }).optional(),
+});
+
+export interface JobOrder {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  readonly deadlineMs?: number;
+  readonly idempotencyKey?: string;
+  readonly webhook?: { readonly url: string; readonly secret?: string };
+}
+
+export interface OrderRules extends UrlRules {
+  readonly settings: JobSettings;
+  /** The tenant has a secret for webhooks, and it is set. */
+  readonly signs: boolean;
+}
+
+/** Longest order whose body is still short enough, bytes: base64 and what is around it. */
+export function mostOrderBytes({ bodyBytes }: JobSettings): number {
+  return Math.ceil(bodyBytes * 1.4) + 200_000;
+}
+
+/** Checks an order. */
+export function readJobOrder(text: string, rules: OrderRules): Outcome<{ order: JobOrder }> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
+  }
+  const parsed = jobOrderSchema.safeParse(json);
+  if (!parsed.success) return failure('invalid_request_error', firstProblem(parsed.error));
+  const { method, deadline_ms, idempotency_key, webhook } = parsed.data;
+  const { settings } = rules;
+  const path = pathOf(parsed.data.path);
+  if (path === undefined) {
+    return wrong('path', 'expected a path of the data plane, as in "/v1/chat/completions"');
+  }
+  const body = bodyOf(parsed.data, path);
+  if (!body.ok) return body;
+  if (body.bytes.length > settings.bodyBytes) {
+    const message = `The body of a job may have ${settings.bodyBytes} bytes at most.`;
+    return failure('request_too_large', { param: 'body', message });
+  }
+  if (deadline_ms !== undefined && deadline_ms > settings.maxAgeMs) {
+    return wrong('deadline_ms', `expected ${settings.maxAgeMs} at most`);
+  }
+  const unsound = webhook && webhookProblem(webhook, rules);
+  if (unsound) return unsound;
+  const type = parsed.data.body_base64 === undefined ? 'application/json' : undefined;
+  return {
+    ok: true,
+    order: {
+      method,
+      path,
+      headers: {
+        ...(body.bytes.length > 0 ? { 'content-type': type ?? 'application/octet-stream' } : {}),
+        ...parsed.data.headers,
+      },
+      body: body.bytes,
+      ...(deadline_ms === undefined ? {} : { deadlineMs: deadline_ms }),
+      ...(idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key }),
+      ...(webhook
+        ? {
+            webhook: {
+              url: webhook.url,
+              ...(webhook.secret === undefined ? {} : { secret: webhook.secret }),
+            },
+          }
+        : {}),
+    },
+  };
+}
+
+/** A path that calls may have, in the URL parser's own form; jobs do not order jobs. */
+function pathOf(given: string): string | undefined {
+  const base = 'https://talaria.internal';
+  if (!given.startsWith('/v1/') || !URL.canParse(given, base)) return undefined;
+  const url = new URL(given, base);
+  if (url.origin !== base || url.hash !== '') return undefined;
+  if (!url.pathname.startsWith('/v1/') || /^\/v1\/(jobs|files|batches)(\/|$)/.test(url.pathname)) {
+    return undefined;
+  }
+  return url.pathname + url.search;
+}
+
+const MODEL_PATHS: ReadonlySet<string> = new Set(
+  Object.values(MODEL_APIS).map(({ path }) => `/v1${path}`),
+);
+
+function bodyOf(
+  { method, body, body_base64 }: z.infer<typeof jobOrderSchema>,
+  path: string,
+): Outcome<{ bytes: Uint8Array }> {
+  if (body !== undefined && body_base64 !== undefined) {
+    return wrong('body_base64', 'expected either this or "body"');
+  }
+  const bytes =
+    body_base64 === undefined
+      ? new TextEncoder().encode(body === undefined ? '' : JSON.stringify(body))
+      : Uint8Array.from(atob(body_base64), (char) => char.charCodeAt(0));
+  if (bytes.length > 0 && (method === 'GET' || method === 'HEAD')) {
+    return wrong('body', `expected none with ${method}`);
+  }
+  const streams = typeof body === 'object' && body !== null && 'stream' in body && body.stream;
+  if (streams && MODEL_PATHS.has(path.split('?')[0] ?? '')) {
+    return wrong('body.stream', 'expected false: nobody reads along');
+  }
+  return { ok: true, bytes };
+}
+
+function webhookProblem(
+  { url, secret }: { url: string; secret?: string | undefined },
+  rules: OrderRules,
+) {
+  const problem = endpointUrlProblem(url, rules);
+  if (problem) return wrong('webhook.url', problem);
+  if (secret === undefined && !rules.signs) {
+    return wrong('webhook.secret', 'expected one: the tenant has none of its own');
+  }
+  if (secret !== undefined && !keyOfSecret(secret)) {
+    return wrong('webhook.secret', 'expected "whsec_" and 16 to 64 bytes in base64');
+  }
+  return undefined;
+}
+
+function wrong(param: string, message: string) {
+  return failure('invalid_request_error', { param, message: `Field "${param}": ${message}.` });
+}

@@ -1,0 +1,162 @@
+/** What passes between the Worker and a tenant's jobs' object: plain data, and bytes in pieces. */
+import type { JobState } from '../core/job-rules.ts';
+import type { JobSettings } from './job-settings.ts';
+
+/** Header from the object to its runner: for whom the call is made, as JSON. */
+export const RUN_FOR = 'x-talaria-run-for';
+
+/** Rows of SQLite may have 2 MB: bodies, answers and files are kept in pieces of so much. */
+export const PIECE_BYTES = 1_000_000;
+
+export interface JobError {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface NewJob {
+  readonly id: string;
+  readonly keyId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** Epoch ms, as all times here. */
+  readonly createdAt: number;
+  readonly deadlineAt: number;
+  /** The client set the deadline, and not the configuration. */
+  readonly ownDeadline: boolean;
+  /** The client's idempotency key, and a print of what it ordered with it. */
+  readonly once?: { readonly key: string; readonly print: string };
+  readonly webhook?: { readonly url: string; readonly secret?: string };
+}
+
+/** A job as it is shown. */
+export interface Job {
+  readonly id: string;
+  readonly state: JobState;
+  readonly method: string;
+  readonly path: string;
+  readonly attempts: number;
+  readonly createdAt: number;
+  readonly deadlineAt: number;
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  /** When it is forgotten. */
+  readonly expiresAt?: number;
+  /** The last answer, where there was one. */
+  readonly answer?: { readonly status: number; readonly headers: Readonly<Record<string, string>> };
+  readonly error?: JobError;
+  readonly webhook?: { readonly url: string; readonly state: string; readonly tries: number };
+}
+
+export type Created =
+  | { readonly status: 'created' | 'replay'; readonly job: Job }
+  | { readonly status: 'conflict' }
+  /** `depth` jobs are unfinished, or `totalBytes` are kept. */
+  | { readonly status: 'full'; readonly retryAfterMs: number };
+
+export interface Page {
+  /** The last id of the page before; absent for the first. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+export interface Listed<T> {
+  readonly items: readonly T[];
+  readonly more: boolean;
+}
+
+export interface StoredFile {
+  readonly id: string;
+  readonly purpose: 'batch' | 'batch_output';
+  readonly filename: string;
+  readonly bytes: number;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+export type BatchState =
+  | 'validating'
+  | 'failed'
+  | 'in_progress'
+  | 'finalizing'
+  | 'completed'
+  | 'expired'
+  | 'cancelling'
+  | 'cancelled';
+
+export interface BatchError extends JobError {
+  readonly line?: number;
+  readonly param?: string;
+}
+
+export interface NewBatch {
+  readonly id: string;
+  readonly keyId: string;
+  readonly endpoint: string;
+  readonly inputFile: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** How long its output is kept, where the client says so. */
+  readonly outputLifetimeMs?: number;
+}
+
+/** A batch as it is shown; times by the state that began then. */
+export interface Batch extends NewBatch {
+  readonly state: BatchState;
+  readonly createdAt: number;
+  readonly deadlineAt: number;
+  readonly times: Readonly<Partial<Record<BatchState, number>>>;
+  readonly errors: readonly BatchError[];
+  readonly outputFile?: string;
+  readonly errorFile?: string;
+  readonly counts: { readonly total: number; readonly completed: number; readonly failed: number };
+  readonly usage: { readonly input: number; readonly output: number };
+}
+
+export type { JobSettings, JobState };
+
+/**
+ * An id that sorts by time: it serves as a cursor also where what it names is gone. `chance` are
+ * bytes of chance.
+ */
+export function newId(prefix: string, now: number, chance: Uint8Array): string {
+  const time = Math.floor(now).toString(16).padStart(12, '0');
+  return prefix + time + Array.from(chance, (b) => b.toString(16).padStart(2, '0')).join('');
+}
+
+export function randomId(prefix: string, now = Date.now()): string {
+  return newId(prefix, now, crypto.getRandomValues(new Uint8Array(10)));
+}
+
+/** The jobs' object from afar. What creates takes an id, so that asking again does nothing twice. */
+export interface JobsApi {
+  createJob(job: NewJob): Promise<Created>;
+  job(id: string): Promise<{ job: Job; body: Uint8Array } | undefined>;
+  listJobs(page: Page, state?: JobState): Promise<Listed<Job>>;
+  /** Ends a job that has not ended, and forgets one that has. */
+  dropJob(id: string): Promise<{ job: Job; deleted: boolean } | undefined>;
+
+  /** False where there is no room for so many bytes. */
+  beginFile(file: Omit<StoredFile, 'bytes' | 'expiresAt'>, bytes: number): Promise<boolean>;
+  /** False where the file is not, or no longer, being uploaded. */
+  putPiece(id: string, n: number, bytes: Uint8Array): Promise<boolean>;
+  completeFile(id: string, lifetimeMs?: number): Promise<StoredFile | undefined>;
+  file(id: string): Promise<StoredFile | undefined>;
+  listFiles(page: Page, filter: FileFilter): Promise<Listed<StoredFile>>;
+  deleteFile(id: string): Promise<boolean>;
+  piece(id: string, n: number): Promise<Uint8Array | undefined>;
+
+  /** Undefined where there is no such input file. */
+  createBatch(batch: NewBatch): Promise<Batch | undefined>;
+  batch(id: string): Promise<Batch | undefined>;
+  listBatches(page: Page): Promise<Listed<Batch>>;
+  cancelBatch(id: string): Promise<{ batch: Batch; cancelled: boolean } | undefined>;
+
+  destroy(): Promise<void>;
+}
+
+export interface FileFilter {
+  readonly purpose?: string;
+  /** The oldest first. */
+  readonly ascending?: boolean;
+}

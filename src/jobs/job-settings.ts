@@ -1,0 +1,52 @@
+/** The part of a tenant's configuration that is about jobs, batches and their files. */
+import { z } from 'zod';
+
+/** Bodies and answers of running jobs are in the memory of one object, which has 128 MB. */
+const MOST_HELD_BYTES = 100_000_000;
+const DAY_MS = 86_400_000;
+const bytes = (most: number) => z.int().min(1_024).max(most);
+
+export const jobSettings = z
+  .strictObject({
+    /** Divides the rank of a job's call further: below 1 it goes behind what people wait for. */
+    weight: z.number().min(0.001).max(1_000).default(0.1),
+    /** Jobs of the tenant that wait for a slot or run at a time. */
+    concurrency: z.int().min(1).max(1_000).default(16),
+    /** Jobs that may be unfinished, lines of batches included. */
+    depth: z.int().min(1).max(100_000).default(50_000),
+    maxAttempts: z.int().min(1).max(20).default(5),
+    /** Deadline of a job that has none of its own, and the longest that one may have. */
+    maxAgeMs: z
+      .int()
+      .min(1_000)
+      .max(30 * DAY_MS)
+      .default(DAY_MS),
+    /** How long an ended job, its answer, and files are kept. */
+    retentionMs: z
+      .int()
+      .min(1_000)
+      .max(30 * DAY_MS)
+      .default(7 * DAY_MS),
+    /** Longest body of a job. */
+    bodyBytes: bytes(10_000_000).default(1_000_000),
+    /** Longest answer that is kept; a job with a longer one fails. */
+    resultBytes: bytes(10_000_000).default(4_000_000),
+    /** Longest file. */
+    fileBytes: bytes(32_000_000).default(20_000_000),
+    /** Lines of one batch. */
+    batchLines: z.int().min(1).max(50_000).default(10_000),
+    /** Bodies, answers and files of the tenant together; while there is no room no job starts. */
+    totalBytes: bytes(8_000_000_000).default(1_000_000_000),
+    /** Name of the Worker secret that signs webhooks of jobs that give no secret of their own. */
+    webhookSecret: z
+      .string()
+      .regex(/^[A-Z][A-Z0-9_]*$/)
+      .refine((name) => name !== 'ADMIN_TOKEN', "the administrator's token signs nothing")
+      .optional(),
+  })
+  .refine((s) => s.concurrency * (s.bodyBytes + s.resultBytes) <= MOST_HELD_BYTES, {
+    path: ['concurrency'],
+    message: `expected concurrency * (bodyBytes + resultBytes) of ${MOST_HELD_BYTES} at most`,
+  });
+
+export type JobSettings = z.infer<typeof jobSettings>;

@@ -1,0 +1,122 @@
+/** Jobs, files and batches as clients see them; times in epoch seconds, as OpenAI's API has them. */
+import type { Batch, BatchState, Job, StoredFile } from './job-protocol.ts';
+
+type Json = Record<string, unknown>;
+
+/** A job; with its answer's body where that is given. */
+export function jobView(job: Job, body?: Uint8Array): Json {
+  const { answer, webhook } = job;
+  return {
+    id: job.id,
+    object: 'job',
+    status: job.state,
+    method: job.method,
+    path: job.path,
+    attempts: job.attempts,
+    created_at: seconds(job.createdAt),
+    deadline_at: seconds(job.deadlineAt),
+    started_at: seconds(job.startedAt),
+    ended_at: seconds(job.endedAt),
+    expires_at: seconds(job.expiresAt),
+    response: answer
+      ? {
+          status_code: answer.status,
+          headers: answer.headers,
+          ...(body ? bodyView(body, answer.headers['content-type'] ?? '') : {}),
+        }
+      : null,
+    error: job.error ?? null,
+    webhook: webhook ? { url: webhook.url, status: webhook.state, tries: webhook.tries } : null,
+  };
+}
+
+/** JSON as it is, other text as a string, anything else in base64. */
+function bodyView(bytes: Uint8Array, type: string): Json {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return { body_base64: base64(bytes) };
+  }
+  if (/[/+]json\b/i.test(type)) {
+    try {
+      return { body: JSON.parse(text) };
+    } catch {
+      return { body: text };
+    }
+  }
+  return /^(text\/|$)/i.test(type) ? { body: text } : { body_base64: base64(bytes) };
+}
+
+function base64(bytes: Uint8Array): string {
+  // In parts: a function takes only so many arguments. Of three bytes each, so that they join.
+  const PART = 30_000;
+  let text = '';
+  for (let at = 0; at < bytes.length; at += PART) {
+    text += btoa(String.fromCharCode(...bytes.subarray(at, at + PART)));
+  }
+  return text;
+}
+
+export function fileView(file: StoredFile): Json {
+  return {
+    id: file.id,
+    object: 'file',
+    bytes: file.bytes,
+    created_at: seconds(file.createdAt),
+    expires_at: seconds(file.expiresAt),
+    filename: file.filename,
+    purpose: file.purpose,
+    status: 'processed',
+  };
+}
+
+export function batchView(batch: Batch): Json {
+  const { counts, usage, errors } = batch;
+  const at = (state: BatchState) => seconds(batch.times[state]);
+  return {
+    id: batch.id,
+    object: 'batch',
+    endpoint: batch.endpoint,
+    errors:
+      errors.length === 0
+        ? null
+        : {
+            object: 'list',
+            data: errors.map((e) => ({ ...e, line: e.line ?? null, param: e.param ?? null })),
+          },
+    input_file_id: batch.inputFile,
+    completion_window: '24h',
+    status: batch.state,
+    output_file_id: shown(batch, batch.outputFile),
+    error_file_id: shown(batch, batch.errorFile),
+    created_at: seconds(batch.createdAt),
+    in_progress_at: at('in_progress'),
+    expires_at: seconds(batch.deadlineAt),
+    finalizing_at: at('finalizing'),
+    completed_at: at('completed'),
+    failed_at: at('failed'),
+    expired_at: at('expired'),
+    cancelling_at: at('cancelling'),
+    cancelled_at: at('cancelled'),
+    request_counts: counts,
+    usage: {
+      input_tokens: usage.input,
+      input_tokens_details: { cached_tokens: 0 },
+      output_tokens: usage.output,
+      output_tokens_details: { reasoning_tokens: 0 },
+      total_tokens: usage.input + usage.output,
+    },
+    metadata: batch.metadata ?? null,
+  };
+}
+
+/** A file is told of once it is whole. */
+function shown({ state }: Batch, file: string | undefined): string | null {
+  const isWhole = state === 'completed' || state === 'expired' || state === 'cancelled';
+  return isWhole ? (file ?? null) : null;
+}
+
+function seconds(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.floor(ms / 1000);
+}

@@ -1,0 +1,55 @@
+/** OpenAI's Batch API, on top of jobs: each line of a file is one. */
+import { type Context, Hono } from 'hono';
+import { z } from 'zod';
+import { type ApiError, errorResponse } from '../errors.ts';
+import { readBatchOrder } from '../jobs/batch-order.ts';
+import { randomId } from '../jobs/job-protocol.ts';
+import { batchView } from '../jobs/job-view.ts';
+import { askJobs } from '../jobs/jobs-client.ts';
+import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
+import { readText } from '../read-body.ts';
+import type { AppEnv } from './app-env.ts';
+
+const MAX_BODY_BYTES = 65_536;
+
+export const batchListQuery = z.object(pageFields(20, 100));
+
+export const batches = new Hono<AppEnv>()
+  .post('/', async (c) => {
+    const body = await readText(c.req.raw, MAX_BODY_BYTES);
+    if (!body.ok) return refuse(c, body.error);
+    const read = readBatchOrder(body.text);
+    if (!read.ok) return refuse(c, read.error);
+    const batch = { ...read.order, id: randomId('batch_'), keyId: c.get('keyId') };
+    const made = await askJobs(c.env, c.get('tenant').tenant, (o) => o.createBatch(batch));
+    if (made) return c.json(batchView(made));
+    const message = `There is no input file "${batch.inputFile}".`;
+    return refuse(c, { code: 'file_not_found', param: 'input_file_id', message });
+  })
+  .get('/', async (c) => {
+    const read = readQuery(batchListQuery, c.req.query());
+    if (!read.ok) return refuse(c, read.error);
+    const { after, limit } = read.query;
+    const page = { limit, ...(after === undefined ? {} : { after }) };
+    const { items, more } = await askJobs(c.env, c.get('tenant').tenant, (o) =>
+      o.listBatches(page),
+    );
+    return c.json(listView(items.map(batchView), more));
+  })
+  .get('/:id', async (c) => {
+    const id = c.req.param('id');
+    const batch = await askJobs(c.env, c.get('tenant').tenant, (o) => o.batch(id));
+    return batch ? c.json(batchView(batch)) : refuse(c, { code: 'batch_not_found' });
+  })
+  .post('/:id/cancel', async (c) => {
+    const id = c.req.param('id');
+    const told = await askJobs(c.env, c.get('tenant').tenant, (o) => o.cancelBatch(id));
+    if (!told) return refuse(c, { code: 'batch_not_found' });
+    if (told.cancelled) return c.json(batchView(told.batch));
+    const message = `A batch that is ${told.batch.state} cannot be cancelled.`;
+    return refuse(c, { code: 'batch_ended', message });
+  });
+
+function refuse(c: Context<AppEnv>, error: ApiError): Response {
+  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+}

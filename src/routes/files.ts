@@ -1,0 +1,101 @@
+/** Files of OpenAI's Batch API: input that clients upload, output that batches write. */
+import { type Context, Hono } from 'hono';
+import { z } from 'zod';
+import { type ApiError, errorResponse } from '../errors.ts';
+import { readUpload } from '../jobs/file-upload.ts';
+import { type JobsApi, PIECE_BYTES, randomId } from '../jobs/job-protocol.ts';
+import { fileView } from '../jobs/job-view.ts';
+import { askJobs } from '../jobs/jobs-client.ts';
+import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
+import { readBody } from '../read-body.ts';
+import type { AppEnv } from './app-env.ts';
+
+/** What a form has around its file, bytes. */
+const FORM_BYTES = 16_384;
+
+export const fileListQuery = z.object({
+  ...pageFields(1_000, 10_000),
+  purpose: z.string().max(64).optional(),
+  order: z.enum(['asc', 'desc']).default('desc'),
+});
+
+export const files = new Hono<AppEnv>()
+  .post('/', upload)
+  .get('/', async (c) => {
+    const read = readQuery(fileListQuery, c.req.query());
+    if (!read.ok) return refuse(c, read.error);
+    const { after, limit, purpose, order } = read.query;
+    const page = { limit, ...(after === undefined ? {} : { after }) };
+    const filter = { ascending: order === 'asc', ...(purpose === undefined ? {} : { purpose }) };
+    const { items, more } = await ask(c, (object) => object.listFiles(page, filter));
+    return c.json(listView(items.map(fileView), more));
+  })
+  .get('/:id', async (c) => {
+    const file = await ask(c, (object) => object.file(c.req.param('id')));
+    return file ? c.json(fileView(file)) : notFound(c);
+  })
+  .delete('/:id', async (c) => {
+    const id = c.req.param('id');
+    const deleted = await ask(c, (object) => object.deleteFile(id));
+    return deleted ? c.json({ id, object: 'file', deleted }) : notFound(c);
+  })
+  .get('/:id/content', async (c) => {
+    const file = await ask(c, (object) => object.file(c.req.param('id')));
+    if (!file) return notFound(c);
+    const pieces = Math.ceil(file.bytes / PIECE_BYTES);
+    let n = 0;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull: async (sink) => {
+          if (n >= pieces) return sink.close();
+          const piece = await ask(c, (object) => object.piece(file.id, n));
+          // Deleted meanwhile: a body that is too short must not look whole.
+          if (!piece) return sink.error(new Error('the file is gone'));
+          n += 1;
+          sink.enqueue(piece);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return c.body(body, 200, { 'content-type': 'application/octet-stream' });
+  });
+
+async function upload(c: Context<AppEnv>): Promise<Response> {
+  const { fileBytes } = c.get('tenant').config.jobs;
+  const body = await readBody(c.req.raw, fileBytes + FORM_BYTES);
+  if (!body.ok) return refuse(c, body.error);
+  const read = await readUpload(body.bytes, c.req.header('content-type') ?? '');
+  if (!read.ok) return refuse(c, read.error);
+  const { filename, bytes, lifetimeMs } = read.upload;
+  if (bytes.length > fileBytes) {
+    const message = `A file may have ${fileBytes} bytes at most.`;
+    return refuse(c, { code: 'request_too_large', param: 'file', message });
+  }
+  const now = Date.now();
+  const id = randomId('file-', now);
+  const begun = { id, purpose: 'batch' as const, filename, createdAt: now };
+  const hasRoom = await ask(c, (object) => object.beginFile(begun, bytes.length));
+  if (!hasRoom) {
+    const message = 'There is no room for the file: delete files that are not needed.';
+    return refuse(c, { code: 'queue_full', message, retryAfterMs: 60_000 });
+  }
+  for (let n = 0; n * PIECE_BYTES < bytes.length; n += 1) {
+    // A copy of the piece alone: of a view the whole would be sent.
+    const piece = bytes.slice(n * PIECE_BYTES, (n + 1) * PIECE_BYTES);
+    await ask(c, (object) => object.putPiece(id, n, piece));
+  }
+  const file = await ask(c, (object) => object.completeFile(id, lifetimeMs));
+  return file ? c.json(fileView(file)) : notFound(c);
+}
+
+function ask<T>(c: Context<AppEnv>, act: (jobs: JobsApi) => Promise<T>): Promise<T> {
+  return askJobs(c.env, c.get('tenant').tenant, act);
+}
+
+function notFound(c: Context<AppEnv>): Response {
+  return refuse(c, { code: 'file_not_found' });
+}
+
+function refuse(c: Context<AppEnv>, error: ApiError): Response {
+  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+}

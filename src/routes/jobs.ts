@@ -1,0 +1,94 @@
+/** Asynchronous jobs: a call that is ordered now and made when there is room, and its answer later. */
+import { type Context, Hono } from 'hono';
+import { z } from 'zod';
+import { sha256Hex } from '../auth.ts';
+import { type ApiError, errorResponse } from '../errors.ts';
+import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
+import { type NewJob, randomId } from '../jobs/job-protocol.ts';
+import { jobView } from '../jobs/job-view.ts';
+import { askJobs } from '../jobs/jobs-client.ts';
+import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
+import { readText } from '../read-body.ts';
+import type { AppEnv } from './app-env.ts';
+
+const STATES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled', 'expired'] as const;
+
+export const jobListQuery = z.object({
+  ...pageFields(20, 100),
+  status: z.enum(STATES).optional(),
+});
+
+export const jobs = new Hono<AppEnv>()
+  .post('/', order)
+  .get('/', async (c) => {
+    const read = readQuery(jobListQuery, c.req.query());
+    if (!read.ok) return refuse(c, read.error);
+    const { after, limit, status } = read.query;
+    const page = { limit, ...(after === undefined ? {} : { after }) };
+    const { items, more } = await askJobs(c.env, c.get('tenant').tenant, (object) =>
+      object.listJobs(page, status),
+    );
+    return c.json(
+      listView(
+        items.map((job) => jobView(job)),
+        more,
+      ),
+    );
+  })
+  .get('/:id', async (c) => {
+    const id = c.req.param('id');
+    const found = await askJobs(c.env, c.get('tenant').tenant, (object) => object.job(id));
+    return found ? c.json(jobView(found.job, found.body)) : refuse(c, { code: 'job_not_found' });
+  })
+  .delete('/:id', async (c) => {
+    const id = c.req.param('id');
+    const found = await askJobs(c.env, c.get('tenant').tenant, (object) => object.dropJob(id));
+    if (!found) return refuse(c, { code: 'job_not_found' });
+    return c.json({ ...jobView(found.job), deleted: found.deleted });
+  });
+
+async function order(c: Context<AppEnv>): Promise<Response> {
+  const { tenant, config } = c.get('tenant');
+  const settings = config.jobs;
+  const body = await readText(c.req.raw, mostOrderBytes(settings));
+  if (!body.ok) return refuse(c, body.error);
+  const development = c.env.ENVIRONMENT === 'development';
+  const bindings: Record<string, unknown> = { ...c.env };
+  const signs = typeof bindings[settings.webhookSecret ?? ''] === 'string';
+  const read = readJobOrder(body.text, { settings, development, signs });
+  if (!read.ok) return refuse(c, read.error);
+  const { idempotencyKey, deadlineMs, ...call } = read.order;
+  const key = c.req.header('idempotency-key') ?? idempotencyKey;
+  if (key !== undefined && !/^[\x20-\x7e]{1,255}$/.test(key)) {
+    const message = 'Expected 1 to 255 printable characters.';
+    return refuse(c, { code: 'invalid_request_error', param: 'idempotency-key', message });
+  }
+  const now = Date.now();
+  const job: NewJob = {
+    ...call,
+    id: randomId('job_', now),
+    keyId: c.get('keyId'),
+    createdAt: now,
+    deadlineAt: now + (deadlineMs ?? settings.maxAgeMs),
+    ownDeadline: deadlineMs !== undefined,
+    ...(key === undefined ? {} : { once: { key, print: await sha256Hex(body.text) } }),
+  };
+  const created = await askJobs(c.env, tenant, (object) => object.createJob(job));
+  switch (created.status) {
+    case 'conflict':
+      return refuse(c, { code: 'idempotency_key_conflict', param: 'idempotency-key' });
+    case 'full': {
+      const message = 'Too many jobs have not ended, or too much is kept of them.';
+      return refuse(c, { code: 'queue_full', message, retryAfterMs: created.retryAfterMs });
+    }
+    default: {
+      const replayed = created.status === 'replay' ? { 'idempotent-replayed': 'true' } : {};
+      const headers = { location: `/v1/jobs/${created.job.id}`, ...replayed };
+      return c.json(jobView(created.job), 202, headers);
+    }
+  }
+}
+
+function refuse(c: Context<AppEnv>, error: ApiError): Response {
+  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+}

@@ -1,0 +1,102 @@
+/**
+ * A disk on which nothing can be written any more, on bare workerd: files may not grow. Nobody is
+ * served twice, no slot is given out that a restart would forget, callers are told that they may ask
+ * again; and with room on the disk everything is there that was written before.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { admin } from '../../scripts/stack.ts';
+import { CountingEndpoint } from './counting-endpoint.ts';
+import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
+import { patientCall } from './patient-client.ts';
+
+const SLOTS = 4;
+/** Less than the databases have already: what is there can be changed, and nothing added. */
+const FULL_KB = 36;
+
+let dispatcher: Dispatcher;
+let gpu: CountingEndpoint;
+
+beforeAll(async () => {
+  dispatcher = await startDispatcher();
+  gpu = await new CountingEndpoint().start();
+});
+
+afterAll(async () => {
+  await dispatcher.close();
+  await gpu.close();
+});
+
+const url = () => dispatcher.workerd.url;
+
+async function call(key: string, name: string) {
+  const answer = await fetch(`${url()}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'x-talaria-app': 'disk', 'x-talaria-run': name },
+    body: JSON.stringify({
+      model: 'm',
+      messages: [{ role: 'user', content: name }],
+      max_tokens: 5,
+    }),
+  });
+  return {
+    status: answer.status,
+    again: answer.headers.get('x-should-retry'),
+    text: await answer.text(),
+  };
+}
+
+async function knownRuns(): Promise<number> {
+  const graph = JSON.parse(await admin(url(), 'GET', '/tenants/disk/pdgraph'));
+  return graph.applications[0]?.runs ?? 0;
+}
+
+describe('a full disk', () => {
+  it('costs no slot and nothing that was written, and callers may ask again', async () => {
+    const key = await dispatcher.tenant('disk', {
+      leaseMs: 5_000,
+      runSilenceMs: 5_000,
+      backends: { m: { models: ['m'], endpoints: [{ url: gpu.url, slots: SLOTS }] } },
+    });
+    const finish = (run: string) =>
+      fetch(`${url()}/v1/runs/${run}/finish`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}` },
+      });
+    for (let i = 0; i < 20; i += 1) {
+      expect((await call(key, `before-${i}`)).status).toBe(200);
+      await finish(`before-${i}`);
+    }
+    expect(await knownRuns()).toBe(20);
+    // A batch is written after 5 s at the latest; what is known of it after a restart was on the disk.
+    await dispatcher.crash();
+    const before = await knownRuns();
+
+    await dispatcher.crash({ fileKb: FULL_KB });
+    const outcomes = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => call(key, `full-${i}`)),
+    );
+    expect(dispatcher.workerd.log()).toContain('lease_not_saved');
+    const served = outcomes.filter((o) => o.status === 200).length;
+    for (const { status, again } of outcomes) {
+      if (status !== 200) expect([status, again]).toEqual([503, 'true']);
+    }
+    expect(gpu.maxRunning).toBeLessThanOrEqual(SLOTS);
+    expect(gpu.doubled).toEqual([]);
+
+    await dispatcher.crash();
+    expect(await knownRuns()).toBeGreaterThanOrEqual(before);
+    const after = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => patientCall(url, key, `after-${i}`)),
+    );
+    expect(after.every((o) => o.status === 200)).toBe(true);
+    expect(gpu.maxRunning).toBeLessThanOrEqual(SLOTS);
+    const idle = await until(
+      () => statusOf(url(), 'disk'),
+      (s) => s.m?.running === 0 && s.m.waiting === 0,
+    );
+    expect(idle.m).toMatchObject({ running: 0, waiting: 0 });
+    console.log(
+      `with a full disk ${served} of 200 calls were served, the others told to ask again`,
+    );
+  });
+});
