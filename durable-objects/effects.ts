@@ -4,7 +4,7 @@
  */
 import type { TenantConfig } from '../src/config/schema.ts';
 import type { Effect, Granted } from '../src/core/dispatch-events.ts';
-import type { LiveCall } from '../src/core/live-run.ts';
+import type { Lease, LiveCall } from '../src/core/live-run.ts';
 import { addressOf } from '../src/endpoints/target.ts';
 import type { PingOrder } from '../src/protocol.ts';
 import type { FrontDesk } from './front-desk.ts';
@@ -100,10 +100,13 @@ export class Effects {
 
   /** False where the lease's row could not be written: the caller is told to ask again. */
   #makeDurable({ callId, repeated }: Granted): boolean {
-    if (repeated) return true;
     const { store, waiters, pending } = this.#place;
     const call = this.#place.call(callId);
     if (!call?.lease) return true;
+    if (repeated) {
+      this.renewed(callId, call.lease);
+      return true;
+    }
     try {
       pending.deleteLeft(store);
       store.saveLease(call.request, call.lease);
@@ -114,6 +117,16 @@ export class Effects {
     }
     pending.leaseSaved(callId);
     return true;
+  }
+
+  /** Writes down that a lease was renewed. */
+  renewed(callId: string, { expiresAt }: Lease): void {
+    try {
+      this.#place.store.renewLease(callId, expiresAt);
+    } catch (error) {
+      // It is renewed as long as this object lives; the next renewal tries again.
+      console.error(JSON.stringify({ event: 'renewal_not_saved', error: String(error) }));
+    }
   }
 
   /** A row that stays is deleted before the next grant, or with the next batch. */

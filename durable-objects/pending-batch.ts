@@ -91,13 +91,18 @@ export class PendingBatch {
       accounts: accounts.snapshot(now),
       backends: Object.fromEntries([...backends].map(([name, b]) => [name, snapshotOf(b)])),
     };
+    this.forget();
+    return batch;
+  }
+
+  /** Nothing is to be written any more. */
+  forget(): void {
     this.#finished = [];
     this.#endedRuns = [];
     this.#wakes = [];
     this.#leftLeases.clear();
     this.#observations = 0;
     this.dueAt = Infinity;
-    return batch;
   }
 }
 

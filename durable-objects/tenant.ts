@@ -135,13 +135,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   async renew(callId: string): Promise<void> {
     await this.#step([{ type: 'renewed', callId }]);
     const lease = this.#dispatcher?.call(callId)?.lease;
-    if (!lease) return;
-    try {
-      this.#store.renewLease(callId, lease.expiresAt);
-    } catch (error) {
-      // It is renewed as long as this object lives; the next renewal tries again.
-      console.error(JSON.stringify({ event: 'renewal_not_saved', error: String(error) }));
-    }
+    if (lease) this.#effects.renewed(callId, lease);
   }
 
   /** The client left and its Worker says so before the ticket does; idempotent. */
@@ -199,6 +193,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
       await this.#step([{ type: 'configured', config: none }]);
     }
     this.#dispatcher = undefined;
+    this.#pending.forget();
     this.#desk.forget();
     await this.#settings.forget();
     this.#alarm.rang();
@@ -345,7 +340,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     this.#watching = true;
     setTimeout(() => {
       this.#watching = false;
-      this.#waiters.forgetFailures();
+      this.#waiters.forgetUncollected();
       this.ctx.waitUntil(this.#step([{ type: 'tick' }]));
     }, WATCH_MS);
   }

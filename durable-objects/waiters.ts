@@ -17,8 +17,8 @@ interface Waiter {
 
 export class Waiters {
   readonly #waiters = new Map<string, Waiter>();
-  /** Failures that nobody had come for when it was last asked. */
-  readonly #forgotten = new WeakSet<Waiter>();
+  /** Refusals and failures that nobody had come for when it was last asked. */
+  readonly #uncollected = new WeakSet<Waiter>();
 
   /** The caller waits; a second caller of the same call takes its place over. */
   add(callId: string, owner: object): void {
@@ -47,11 +47,12 @@ export class Waiters {
     waiter.reject(failure);
   }
 
-  /** Forgets failures that nobody has come for since this was last called: their callers are gone. */
-  forgetFailures(): void {
+  /** Forgets last words that nobody has come for since this was last called: their callers are gone. */
+  forgetUncollected(): void {
     for (const [callId, waiter] of this.#waiters) {
-      if (waiter.failure && this.#forgotten.has(waiter)) this.#waiters.delete(callId);
-      else if (waiter.failure) this.#forgotten.add(waiter);
+      if (!waiter.failure && waiter.answer?.status !== 'refused') continue;
+      if (this.#uncollected.has(waiter)) this.#waiters.delete(callId);
+      else this.#uncollected.add(waiter);
     }
   }
 

@@ -172,7 +172,8 @@ export class Dispatcher {
       const { endpoints } = this.backends.get(known.request.backend) ?? {};
       const at = endpoints?.get(known.lease.endpoint);
       if (at && at.state !== 'draining') {
-        // The caller lost its answer and asks again: what was granted stays granted.
+        // The caller lost its answer and asks again: what was granted stays granted, from now on.
+        this.#calls.renew(callId, now);
         return this.#emit(
           grantEffect(known, known.lease, { repeated: true, rankMs: 0, coldMs: 0 }),
         );

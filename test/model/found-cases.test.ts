@@ -2,7 +2,7 @@
  * What the model found, as it was shrunk: kept as cases of their own, since some of it takes a
  * random walk half a million steps to come by.
  */
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { inWorld } from './in-world.ts';
 import type { LeaseWorld } from './lease-world.ts';
 import type { WorkerCall } from './worker-call.ts';
@@ -40,6 +40,7 @@ describe('found by the model', () => {
       await world.again(call(world, 0), { endpointFault: true });
       await world.pass(1_000);
       world.check();
+      expect(call(world, 0).state).toBe('running');
     }));
 
   it('what a new configuration ends is written without a further event', () =>
@@ -51,6 +52,16 @@ describe('found by the model', () => {
       await world.configure({ slots: { b: 1 }, leaseMs: 6_000, policy: 'gittins' });
       await world.pass(1);
       await world.restart();
+    }));
+
+  it('a caller that is gone when it is refused is forgotten', () =>
+    inWorld(async (world) => {
+      await submit(world, 1);
+      world.vanish(call(world, 0));
+      world.jump(3_600_000);
+      await world.configure({ slots: { b: 1 }, leaseMs: 6_000, policy: 'gittins' });
+      await submit(world, 1);
+      await world.repeat(call(world, 0), 'again');
     }));
 
   it('a caller that is gone when its grant cannot be stored is forgotten', () =>

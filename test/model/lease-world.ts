@@ -171,17 +171,24 @@ export class LeaseWorld {
   jump(ms: number): boolean {
     const { elapsed, failedAt } = this.host;
     if (elapsed < Math.max(this.#mayJumpAt, failedAt + LONGEST_LEASE_MS / 2)) return false;
-    if ([...this.calls.values()].some((c) => c.mute && c.state === 'running')) return false;
+    for (const { mute, endpoint, leavesAt } of this.calls.values()) {
+      if (mute && endpoint !== undefined && leavesAt > elapsed) return false;
+    }
     this.#mayJumpAt = elapsed + LONGEST_LEASE_MS / 2;
     this.host.skewMs += ms;
     this.reference.calmSince = elapsed;
     return true;
   }
 
-  /** The object hears the Worker no more, or again. Not just after a leap of the clock. */
+  /**
+   * The object hears the Worker no more, or again. Not just after a leap of the clock, nor when its
+   * last renewal may not be stored: a restart would then take its lease for an older one.
+   */
   mute(call: WorkerCall): boolean {
-    if (!call.mute && this.host.elapsed < this.#mayJumpAt) return false;
-    if (call.mute) this.#mayJumpAt = this.host.elapsed + LONGEST_LEASE_MS / 2;
+    const { elapsed, failedAt } = this.host;
+    const since = Math.max(this.#mayJumpAt, failedAt + LONGEST_LEASE_MS / 2);
+    if (!call.mute && elapsed < since) return false;
+    if (call.mute) this.#mayJumpAt = elapsed + LONGEST_LEASE_MS / 2;
     call.mute = !call.mute;
     return true;
   }

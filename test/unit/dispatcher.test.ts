@@ -57,6 +57,16 @@ describe('a slot', () => {
     ).toEqual(['released', 'granted']);
   });
 
+  it('lasts from then on where a caller that lost the answer asks again', () => {
+    const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
+    dispatcher.step([submit('a')], 0);
+    expect(dispatcher.step([submit('a')], 6_000)).toMatchObject([
+      { type: 'granted', repeated: true, expiresAt: 16_000 },
+    ]);
+    expect(dispatcher.step([{ type: 'tick' }], 12_600)).toEqual([]);
+    expect(dispatcher.call('a')?.lease?.doubted).toBe(false);
+  });
+
   it('comes back no later though the clock went back', () => {
     const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
     dispatcher.step([submit('a', { arrivedAt: 3_600_000 })], 3_600_000);

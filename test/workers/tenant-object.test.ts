@@ -196,4 +196,17 @@ describe('keys and configurations', () => {
     expect(holder.status).toBe('granted');
     expect(await stub().enqueue(call('c'))).toMatchObject({ code: 'tenant_unconfigured' });
   });
+
+  it('leave nothing of a deleted tenant to one of the same name', async () => {
+    const { stub, call } = await newTenant(1);
+    using first = await stub().enqueue(call('a'));
+    const config = JSON.parse((await stub().document()) ?? '{}').config;
+    // Learned, and not yet written when the tenant is deleted.
+    await first.ticket?.report(OK);
+    await stub().destroy();
+    await stub().putConfig(JSON.stringify(config));
+    expect(await stub().view('runs')).toBe('');
+    await abortAllDurableObjects();
+    expect(JSON.parse((await stub().view('pdgraph')) ?? '{}')).toEqual({ applications: [] });
+  });
 });
