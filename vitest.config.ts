@@ -4,12 +4,16 @@ import { defineConfig } from 'vitest/config';
 
 const modules = fileURLToPath(new URL('./test/model/workerd-modules.ts', import.meta.url));
 
+/** No test is about time: a busy machine must not fail one. */
+const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000 };
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'node',
+          ...PATIENCE,
           include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'],
         },
       },
@@ -23,6 +27,7 @@ export default defineConfig({
         },
         test: {
           name: 'model',
+          ...PATIENCE,
           include: ['test/model/**/*.test.ts'],
         },
       },
@@ -42,6 +47,7 @@ export default defineConfig({
         ],
         test: {
           name: 'workers',
+          ...PATIENCE,
           include: ['test/workers/**/*.test.ts'],
           deps: { optimizer: { ssr: { enabled: true, include: ['itty-durable'] } } },
         },
@@ -50,8 +56,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...PATIENCE,
           fileParallelism: false,
         },
       },
