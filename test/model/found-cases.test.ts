@@ -89,6 +89,17 @@ describe('found by the model', () => {
       }
     }));
 
+  it('a lease keeps the length that its Worker was told, whatever is configured since', () =>
+    inWorld(async (world) => {
+      await world.configure({ slots: { a: 1 }, leaseMs: 9_000, policy: 'gittins' });
+      await submit(world, 1);
+      await world.configure({ slots: { b: 1 }, leaseMs: 6_000, policy: 'gittins' });
+      await world.pass(7_000);
+      world.mute(call(world, 0));
+      await world.pass(7_000);
+      world.check();
+    }));
+
   it('a batch that fails half way is not written twice', () =>
     inWorld(async (world) => {
       await submit(world, 1);
