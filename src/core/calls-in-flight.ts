@@ -179,7 +179,12 @@ export class CallsInFlight {
     this.#place.prewarmer.askSoon(now);
   }
 
-  #grant({ call, key, urgent }: Taken, backend: Backend, endpoint: Endpoint, now: number): void {
+  #grant(
+    { call, key, promisedKey, urgent }: Taken,
+    backend: Backend,
+    endpoint: Endpoint,
+    now: number,
+  ): void {
     const { ranking, prewarmer } = this.#place;
     endpoint.granted(now);
     call.urgent = urgent;
@@ -194,7 +199,7 @@ export class CallsInFlight {
     call.visit.servingSince ??= now;
     this.#limits.holds(call, lease);
     ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
-    const standing = ranking.standing(call.run, key);
+    const standing = ranking.standing(call.run, key, promisedKey);
     // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
     const coldMs = coldWaitOf(call, endpoint);
     const endpointState = endpoint.state;

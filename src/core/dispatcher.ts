@@ -25,6 +25,9 @@ import type { Random } from './random.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
 
+/** Up to so many finished runs each one may change much of what is known of its application. */
+const HARDLY_KNOWN_RUNS = 8;
+
 export interface DispatcherOptions {
   readonly random: Random;
   /** A policy instead of the configured one: clairvoyant ones need what only a simulator knows. */
@@ -76,6 +79,7 @@ export class Dispatcher {
     this.accounts.elapse(now);
     for (const event of events) this.#apply(event, now);
     const overdue = this.#pass(now);
+    this.#rankAnew(effects);
     for (const backend of this.backends.values()) {
       this.#calls.dispatch(backend, now);
       this.#prewarmer.wakeForDemand(backend, now, effects);
@@ -114,8 +118,10 @@ export class Dispatcher {
 
   /** A waiting call's place in the order; undefined where it does not wait. */
   standing(call: LiveCall): Standing | undefined {
-    const key = this.backends.get(call.request.backend)?.line.keyOf(call.run);
-    return key === undefined ? undefined : this.#ranking.standing(call.run, key);
+    const line = this.backends.get(call.request.backend)?.line;
+    const [key, promisedKey] = [line?.keyOf(call.run), line?.promisedKeyOf(call.run)];
+    if (key === undefined || promisedKey === undefined) return undefined;
+    return this.#ranking.standing(call.run, key, promisedKey);
   }
 
   /** Puts back what was durable; to be called before anything is submitted. */
@@ -124,6 +130,20 @@ export class Dispatcher {
     for (const { request, lease } of leases) this.#calls.restore(request, lease, this.#now);
     // What was written may be of a clock that ran before this one.
     this.#turnBack(this.#now);
+  }
+
+  /**
+   * Whoever came while its application was hardly known is ranked anew when more is known of it, or it
+   * would be overtaken by those that come now. Never behind where it was: that is promised.
+   */
+  #rankAnew(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.type !== 'run-finished' || !effect.learned || !effect.record) continue;
+      const { app } = effect.record;
+      const runs = this.knowledge.model(app)?.graph.runs ?? 0;
+      if (runs > HARDLY_KNOWN_RUNS) continue;
+      for (const backend of this.backends.values()) backend.line.lowerApp(app);
+    }
   }
 
   /** The clock went back: what is due by it must not be late by as much, and no age is below 0. */

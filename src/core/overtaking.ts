@@ -14,15 +14,18 @@ export interface Standing {
   readonly boundMs?: number;
 }
 
+/** `promisedKey`: that by which others were told how far they can overtake it. */
 export function standingOf(
   key: number,
+  promisedKey: number,
   run: { readonly arrivedAt: number },
   policy: Policy,
   { alpha }: Pick<DispatcherConfig, 'alpha'>,
 ): Standing {
   if (policy.key === 'aged') {
     const rankMs = key - alpha * run.arrivedAt;
-    return alpha > 0 ? { rankMs, boundMs: Math.max(0, rankMs / alpha) } : { rankMs };
+    const promisedMs = promisedKey - alpha * run.arrivedAt;
+    return alpha > 0 ? { rankMs, boundMs: Math.max(0, promisedMs / alpha) } : { rankMs };
   }
   // In order of arrival nobody overtakes.
   const inOrder = policy.name === 'fcfs' || policy.name === 'app-fcfs';

@@ -46,8 +46,8 @@ export class Ranking {
   }
 
   /** What a run's key says of its place. */
-  standing(run: LiveRun, key: number): Standing {
-    return standingOf(key, run, this.#policy, this.#config);
+  standing(run: LiveRun, key: number, promisedKey: number): Standing {
+    return standingOf(key, promisedKey, run, this.#policy, this.#config);
   }
 
   /** From when on the call's run is complete in time with a chance of less than 5 %, epoch ms. */

@@ -24,6 +24,8 @@ export interface Taken {
   readonly call: LiveCall;
   /** The key that its run had. */
   readonly key: number;
+  /** The key that its run had at first: it was promised not to be overtaken beyond that. */
+  readonly promisedKey: number;
   /** It went first for its deadline's sake. */
   readonly urgent: boolean;
 }
@@ -31,6 +33,7 @@ export interface Taken {
 interface Party {
   readonly run: LiveRun;
   readonly calls: LiveCall[];
+  promisedKey: number;
 }
 
 export class WaitingLine {
@@ -59,7 +62,7 @@ export class WaitingLine {
   add(call: LiveCall): void {
     let party = this.#parties.get(call.run);
     if (!party) {
-      party = { run: call.run, calls: [] };
+      party = { run: call.run, calls: [], promisedKey: Infinity };
       this.#parties.set(call.run, party);
     }
     const before = (other: LiveCall) =>
@@ -120,6 +123,16 @@ export class WaitingLine {
     for (const party of this.#parties.values()) if (party.run.app === app) this.#key(party);
   }
 
+  /** The same, where the key becomes lower. */
+  lowerApp(app: string): void {
+    for (const party of this.#parties.values()) {
+      const head = party.calls[0];
+      if (party.run.app !== app || !head) continue;
+      const key = this.#keyOf(party.run, head);
+      if (key < (this.#queue.keyOf(party) ?? Infinity)) this.#queue.set(party, key, head.seq);
+    }
+  }
+
   /** The applications of the runs that wait, some of them repeatedly. */
   *apps(): Iterable<string> {
     for (const run of this.#parties.keys()) yield run.app;
@@ -129,6 +142,11 @@ export class WaitingLine {
   keyOf(run: LiveRun): number | undefined {
     const party = this.#parties.get(run);
     return party && this.#queue.keyOf(party);
+  }
+
+  /** The key that tells how far the run can be overtaken: the present one, or a higher one before. */
+  promisedKeyOf(run: LiveRun): number | undefined {
+    return this.#parties.get(run)?.promisedKey;
   }
 
   /** How many runs go before this one; O(n), for people and not for decisions. */
@@ -146,9 +164,10 @@ export class WaitingLine {
     const key = this.#queue.keyOf(party);
     const call = party.calls.shift();
     if (!call || key === undefined) return undefined;
+    const { promisedKey } = party;
     this.#count(call, -1);
     this.#key(party);
-    return { call, key, urgent };
+    return { call, key, promisedKey, urgent };
   }
 
   #count(call: LiveCall, by: 1 | -1): void {
@@ -160,7 +179,8 @@ export class WaitingLine {
     const head = party.calls[0];
     this.keyed(party.run, head);
     if (head) {
-      this.#queue.set(party, this.#keyOf(party.run, head), head.seq);
+      party.promisedKey = this.#keyOf(party.run, head);
+      this.#queue.set(party, party.promisedKey, head.seq);
     } else {
       this.#queue.delete(party);
       this.#parties.delete(party.run);

@@ -282,3 +282,32 @@ describe('vtc', () => {
     expect(bench.drain()).toEqual(['a', 'b', 'c']);
   });
 });
+
+describe('who waits while its application becomes known', () => {
+  it('is not overtaken by what comes later of the same, and keeps its bound', () => {
+    const dispatcher = new Dispatcher(configOf({ slots: 1 }), { random: seededRandom(1) }, 0);
+    const submit = (callId: string, now: number) =>
+      dispatcher.step(
+        [{ type: 'submitted', call: callRequest(callId, { arrivedAt: now, final: true }) }],
+        now,
+      );
+    for (let i = 0; i < 6; i += 1) submit(`early${i}`, i);
+    const waiting = dispatcher.call('early5');
+    const promised = waiting && dispatcher.standing(waiting)?.boundMs;
+    const order: string[] = [];
+    let running = 'early0';
+    for (let i = 0; i < 8; i += 1) {
+      const now = 100 + 10 * i;
+      submit(`late${i}`, now);
+      const ended = { type: 'ended', callId: running, result: okResult(1) } as const;
+      for (const effect of dispatcher.step([ended], now + 5)) {
+        if (effect.type !== 'granted') continue;
+        running = effect.callId;
+        order.push(running);
+        if (running === 'early5') expect(effect.boundMs).toBe(promised);
+      }
+    }
+    const early = ['early1', 'early2', 'early3', 'early4', 'early5'];
+    expect(order).toEqual([...early, 'late0', 'late1', 'late2']);
+  });
+});

@@ -171,13 +171,13 @@ describe('the bound on overtaking', () => {
   const run = { arrivedAt: 1_000 };
 
   it('is rank over alpha where the order ages', () => {
-    const standing = standingOf(500 + 300, run, POLICIES.gittins, { alpha: 0.5 });
+    const standing = standingOf(500 + 300, 500 + 300, run, POLICIES.gittins, { alpha: 0.5 });
     expect(standing).toEqual({ rankMs: 300, boundMs: 600 });
-    expect(standingOf(300, run, POLICIES.gittins, { alpha: 0 })).toEqual({ rankMs: 300 });
+    expect(standingOf(300, 300, run, POLICIES.gittins, { alpha: 0 })).toEqual({ rankMs: 300 });
   });
 
   it('is nothing in order of arrival, and unknown by deadline', () => {
-    expect(standingOf(7, run, POLICIES.fcfs, { alpha: 0.5 }).boundMs).toBe(0);
-    expect(standingOf(7, run, POLICIES.edf, { alpha: 0.5 }).boundMs).toBeUndefined();
+    expect(standingOf(7, 7, run, POLICIES.fcfs, { alpha: 0.5 }).boundMs).toBe(0);
+    expect(standingOf(7, 7, run, POLICIES.edf, { alpha: 0.5 }).boundMs).toBeUndefined();
   });
 });
