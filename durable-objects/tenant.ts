@@ -7,11 +7,8 @@
  * what is learned (pending-batch.ts). In memory only: those who wait.
  */
 import { DurableObject } from 'cloudflare:workers';
-import { toDispatcherConfig } from '../src/config/dispatcher-config.ts';
 import type { KeyHash, TenantConfig } from '../src/config/schema.ts';
-import type { DispatchEvent, Effect } from '../src/core/dispatch-events.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
-import { releaseEndpoint, wakeEndpoint } from '../src/endpoints/wake.ts';
 import type {
   Admission,
   ArchiveHead,
@@ -25,14 +22,14 @@ import type {
   Refusal,
   RunEvent,
 } from '../src/protocol.ts';
-import { TenantAlarm } from './alarm.ts';
 import { FORECAST_PERIOD_MS } from './directory-client.ts';
+import { DispatchLoop } from './dispatch-loop.ts';
 import { Effects } from './effects.ts';
 import { Forecasts } from './forecasts.ts';
 import { FrontDesk } from './front-desk.ts';
 import { PendingBatch } from './pending-batch.ts';
+import { Pings } from './pings.ts';
 import { refusal } from './refusal.ts';
-import { restoreDispatcher } from './restore.ts';
 import { archiveHead, archivePage, importRuns } from './tenant-archive.ts';
 import { TenantSettings } from './tenant-settings.ts';
 import { TenantStore } from './tenant-store.ts';
@@ -40,52 +37,59 @@ import { VIEWS, type ViewName } from './tenant-view.ts';
 import { Ticket, type TicketOffice } from './ticket.ts';
 import { Waiters } from './waiters.ts';
 
-/** After an alarm that failed. */
-const RETRY_MS = 5_000;
-/** While calls wait or run, the object looks at least so often, whatever became of its alarm. */
-const WATCH_MS = 15_000;
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
 const CANCEL_GRACE_MS = 20;
 
 export class TenantObject extends DurableObject<Env> implements TicketOffice {
-  readonly #alarm: TenantAlarm;
   readonly #waiters = new Waiters();
   readonly #pending = new PendingBatch();
   readonly #store: TenantStore;
   readonly #settings: TenantSettings;
   readonly #desk: FrontDesk;
   readonly #effects: Effects;
+  readonly #loop: DispatchLoop;
   readonly #forecasts: Forecasts;
-  /** Endpoints that are being told to go cold: a wake must not overtake that. */
-  readonly #releases = new Map<string, Promise<void>>();
-  #dispatcher: Dispatcher | undefined;
-  #watching = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = new TenantStore(ctx.storage);
-    this.#alarm = new TenantAlarm(ctx.storage);
     this.#desk = new FrontDesk((keyId) => this.#settings.rateLimits(keyId));
-    this.#forecasts = new Forecasts(env.DIRECTORY, ctx.id.name ?? '');
-    this.#effects = new Effects({
-      store: this.#store,
-      waiters: this.#waiters,
-      pending: this.#pending,
-      desk: this.#desk,
-      config: () => this.#settings.config,
-      call: (callId) => this.#dispatcher?.call(callId),
-      wake: (ping) => ctx.waitUntil(this.#ping(ping)),
-      release: (order) => this.#tellToRelease(order),
-    });
-    this.#settings = new TenantSettings({
-      store: this.#store,
+    const tenant = ctx.id.name ?? '';
+    const waitUntil = (promise: Promise<unknown>) => ctx.waitUntil(promise);
+    const config = () => this.#settings.config;
+    this.#forecasts = new Forecasts(env.DIRECTORY, tenant);
+    const pings = new Pings({
       env,
-      tenant: ctx.id.name ?? '',
-      onChange: (config) => this.#configure(config),
+      tenant,
+      config,
+      waitUntil,
+      woken: (...how) => this.woken(...how),
     });
+    const [store, waiters, pending, desk] = [this.#store, this.#waiters, this.#pending, this.#desk];
+    this.#effects = new Effects({
+      store,
+      waiters,
+      pending,
+      desk,
+      config,
+      call: (callId) => this.#dispatcher?.call(callId),
+      wake: (order) => pings.wake(order),
+      release: (order) => pings.release(order),
+    });
+    const effects = this.#effects;
+    this.#loop = new DispatchLoop({
+      storage: ctx.storage,
+      store,
+      effects,
+      pending,
+      waiters,
+      waitUntil,
+    });
+    const onChange = (changed: TenantConfig) => this.#loop.configure(changed);
+    this.#settings = new TenantSettings({ store, env, tenant, onChange });
     this.#settings.restore();
     // Leases that were restored must expire even if nobody ever calls again.
-    ctx.waitUntil(this.#arm(Date.now()));
+    waitUntil(this.#loop.arm());
   }
 
   /** Asks for a slot: answered at once. Who is queued waits at `ticket.granted()`. */
@@ -99,7 +103,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     if (limited) return limited;
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
-    await this.#step([{ type: 'submitted', call }]);
+    await this.#loop.step([{ type: 'submitted', call }]);
     this.ctx.waitUntil(this.#forecasts.announce(dispatcher, Date.now()));
     const answer = this.#answer(call.callId);
     if (answer?.status === 'granted') return { ...answer, ticket };
@@ -114,14 +118,14 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   async settle(callId: string, result: CallResult): Promise<void> {
     this.#waiters.delete(callId);
     this.#desk.ended(callId, result, Date.now());
-    await this.#step([{ type: 'ended', callId, result }]);
+    await this.#loop.step([{ type: 'ended', callId, result }]);
   }
 
   /** An attempt failed before anything reached the client. True where the call waits for another. */
   async again(callId: string, result: CallResult): Promise<boolean> {
     const dispatcher = this.#dispatcher;
     this.#desk.attempted(callId, result);
-    await this.#step([{ type: 'ended', callId, result, again: true }]);
+    await this.#loop.step([{ type: 'ended', callId, result, again: true }]);
     // Of a call that was refused in the same step its caller is told, too; and to ask again where
     // its next grant could not be made durable.
     const told = this.#waiters.answer(callId) ?? this.#waiters.failure(callId);
@@ -133,7 +137,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
 
   /** The caller still lives; without this for `leaseMs` its slot is taken back. */
   async renew(callId: string): Promise<void> {
-    await this.#step([{ type: 'renewed', callId }]);
+    await this.#loop.step([{ type: 'renewed', callId }]);
     const lease = this.#dispatcher?.call(callId)?.lease;
     if (lease) this.#effects.renewed(callId, lease);
   }
@@ -142,7 +146,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   async cancel(callId: string): Promise<void> {
     this.#waiters.delete(callId);
     this.#desk.cancelled(callId, Date.now());
-    await this.#step([{ type: 'cancelled', callId }]);
+    await this.#loop.step([{ type: 'cancelled', callId }]);
   }
 
   /** Whether a key was revoked, for requests that need nothing else of this object. */
@@ -155,7 +159,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   async runEvent(event: RunEvent, version: number, opens = true): Promise<boolean> {
     await this.#settings.takeOver(version);
     const known = this.#dispatcher?.register.runs.has(event.runId) ?? false;
-    if (known || opens) await this.#step([event]);
+    if (known || opens) await this.#loop.step([event]);
     return known;
   }
 
@@ -187,40 +191,34 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
 
   /** Forgets the tenant and all that was learned of it; who waits is refused. */
   async destroy(): Promise<void> {
-    const { config } = this.#settings;
-    if (config) {
-      const none = { ...toDispatcherConfig(config), backends: {} };
-      await this.#step([{ type: 'configured', config: none }]);
-    }
-    this.#dispatcher = undefined;
-    this.#pending.forget();
+    await this.#loop.end(this.#settings.config);
     this.#desk.forget();
     await this.#settings.forget();
-    this.#alarm.rang();
+    this.#loop.forgetAlarm();
   }
 
   /** The cron: pings what the forecast wants warm before it asks again; answers when that is. */
   async forecast(): Promise<ForecastAnswer> {
-    const effects = await this.#step([{ type: 'forecast', aheadMs: FORECAST_PERIOD_MS }]);
+    const effects = await this.#loop.step([{ type: 'forecast', aheadMs: FORECAST_PERIOD_MS }]);
     const pinged = effects.filter((e) => e.type === 'wake' && !e.dryRun).length;
     return { pinged, ...this.#forecasts.next(this.#dispatcher, Date.now()) };
   }
 
   /** How a wake ended. */
   async woken({ backend, endpoint }: PingOrder, ok: boolean, tookMs: number): Promise<void> {
-    await this.#step([{ type: 'woken', backend, endpoint, ok, tookMs }]);
+    await this.#loop.step([{ type: 'woken', backend, endpoint, ok, tookMs }]);
   }
 
   /** What the admin API shows, as text; undefined where the tenant is not configured. */
   async view(name: ViewName, app?: string): Promise<string | undefined> {
     if (!this.#dispatcher) return undefined;
-    this.#flush();
+    this.#loop.flush();
     return VIEWS[name]({ dispatcher: this.#dispatcher, store: this.#store, app, now: Date.now() });
   }
 
   /** What an export begins with; undefined where the tenant is not configured. */
   async archive(): Promise<ArchiveHead | undefined> {
-    this.#flush();
+    this.#loop.flush();
     return archiveHead(this.#store);
   }
 
@@ -232,7 +230,7 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   /** Takes in runs from elsewhere, as JSON text; undefined where the tenant is not configured. */
   async importRuns(runs: string, startMs: number): Promise<ImportCount | undefined> {
     if (!this.#dispatcher) return undefined;
-    this.#flush();
+    this.#loop.flush();
     return importRuns(this.#store, this.#dispatcher, JSON.parse(runs), startMs);
   }
 
@@ -241,15 +239,8 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     return this.#desk.stories.tell(id);
   }
 
-  override async alarm(): Promise<void> {
-    this.#alarm.rang();
-    try {
-      await this.#step([{ type: 'tick' }]);
-    } catch (error) {
-      // After six failures the runtime drops an alarm, and every timeout would end with it.
-      console.error(JSON.stringify({ event: 'alarm_failed', error: String(error) }));
-      await this.#alarm.arm(Date.now() + RETRY_MS);
-    }
+  override alarm(): Promise<void> {
+    return this.#loop.rang();
   }
 
   async waitFor(callId: string): Promise<Grant | Refusal> {
@@ -292,95 +283,11 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
 
   /** After a change of the configuration: what it grants and when it is due may be new. */
   async #changed<T>(document: T): Promise<T> {
-    await this.#step([]);
+    await this.#loop.step([]);
     return document;
   }
 
-  #configure(tenant: TenantConfig): void {
-    const config = toDispatcherConfig(tenant);
-    const now = Date.now();
-    if (this.#dispatcher) this.#act(this.#dispatcher, [{ type: 'configured', config }], now);
-    else this.#dispatcher = restoreDispatcher(config, this.#store, now);
+  get #dispatcher(): Dispatcher | undefined {
+    return this.#loop.dispatcher;
   }
-
-  /** The dispatcher's step and what it wants done; what cannot be made durable is taken back. */
-  #act(dispatcher: Dispatcher, events: readonly DispatchEvent[], now: number): readonly Effect[] {
-    const effects = dispatcher.step(events, now);
-    let undurable = this.#effects.perform(effects);
-    while (undurable.length > 0) {
-      const cancelled = undurable.map((callId) => ({ type: 'cancelled' as const, callId }));
-      const further = dispatcher.step(cancelled, now);
-      undurable = this.#effects.perform(further);
-      effects.push(...further);
-    }
-    if (effects.length > 0 || events.some((e) => e.type !== 'tick')) this.#pending.observed(now);
-    return effects;
-  }
-
-  /** The one way in: events to the dispatcher, its effects done, the alarm armed. */
-  async #step(events: readonly DispatchEvent[]): Promise<readonly Effect[]> {
-    const dispatcher = this.#dispatcher;
-    if (!dispatcher) return [];
-    const now = Date.now();
-    const effects = this.#act(dispatcher, events, now);
-    if (now >= this.#pending.dueAt) this.#flush();
-    await this.#arm(now);
-    return effects;
-  }
-
-  async #arm(now: number): Promise<void> {
-    const due = this.#dispatcher?.dueAt(now) ?? Infinity;
-    if (this.#waiters.size > 0) this.#watch();
-    await this.#alarm.arm(Math.min(due, this.#pending.dueAt));
-  }
-
-  /** An alarm goes by the clock on the wall, and is a write that may fail: waits must end anyhow. */
-  #watch(): void {
-    if (this.#watching) return;
-    this.#watching = true;
-    setTimeout(() => {
-      this.#watching = false;
-      this.#waiters.forgetUncollected();
-      this.ctx.waitUntil(this.#step([{ type: 'tick' }]));
-    }, WATCH_MS);
-  }
-
-  #flush(): void {
-    const dispatcher = this.#dispatcher;
-    if (!dispatcher) return;
-    const now = Date.now();
-    const batch = this.#pending.take(dispatcher, now);
-    try {
-      this.#store.saveBatch(batch);
-    } catch (error) {
-      console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
-      this.#pending.putBack(batch, dispatcher, now);
-    }
-  }
-
-  async #ping(ping: PingOrder): Promise<void> {
-    const { config } = this.#settings;
-    if (!config) return;
-    await this.#releases.get(keyOf(ping));
-    const { ok, tookMs } = await wakeEndpoint(config, ping, { ...this.env }, this.ctx.id.name);
-    await this.woken(ping, ok, tookMs);
-  }
-
-  /** Where it cannot be told, it goes cold by its own timeout: nothing depends on it. */
-  #tellToRelease(order: PingOrder): void {
-    const { config } = this.#settings;
-    if (!config) return;
-    const key = keyOf(order);
-    const told = releaseEndpoint(config, order, { ...this.env }, this.ctx.id.name)
-      .then((ok) => {
-        if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order }));
-      })
-      .finally(() => this.#releases.delete(key));
-    this.#releases.set(key, told);
-    this.ctx.waitUntil(told);
-  }
-}
-
-function keyOf({ backend, endpoint }: PingOrder): string {
-  return JSON.stringify([backend, endpoint]);
 }

@@ -1,0 +1,138 @@
+/**
+ * The one way to the dispatcher in the tenant's object: events in, effects done, what was learned
+ * written, the alarm armed.
+ */
+import { toDispatcherConfig } from '../src/config/dispatcher-config.ts';
+import type { TenantConfig } from '../src/config/schema.ts';
+import type { DispatchEvent, Effect } from '../src/core/dispatch-events.ts';
+import type { Dispatcher } from '../src/core/dispatcher.ts';
+import { TenantAlarm } from './alarm.ts';
+import type { Effects } from './effects.ts';
+import type { PendingBatch } from './pending-batch.ts';
+import { restoreDispatcher } from './restore.ts';
+import type { TenantStore } from './tenant-store.ts';
+import type { Waiters } from './waiters.ts';
+
+/** After an alarm that failed. */
+const RETRY_MS = 5_000;
+/** While calls wait or run, the object looks at least so often, whatever became of its alarm. */
+const WATCH_MS = 15_000;
+
+export interface LoopPlace {
+  readonly storage: DurableObjectStorage;
+  readonly store: TenantStore;
+  readonly effects: Effects;
+  readonly pending: PendingBatch;
+  readonly waiters: Waiters;
+  /** Keeps the object until a promise has settled. */
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+export class DispatchLoop {
+  readonly #place: LoopPlace;
+  readonly #alarm: TenantAlarm;
+  #dispatcher: Dispatcher | undefined;
+  #watching = false;
+
+  constructor(place: LoopPlace) {
+    this.#place = place;
+    this.#alarm = new TenantAlarm(place.storage);
+  }
+
+  /** Undefined while the tenant is not configured. */
+  get dispatcher(): Dispatcher | undefined {
+    return this.#dispatcher;
+  }
+
+  configure(tenant: TenantConfig): void {
+    const config = toDispatcherConfig(tenant);
+    const now = Date.now();
+    if (this.#dispatcher) this.#act(this.#dispatcher, [{ type: 'configured', config }], now);
+    else this.#dispatcher = restoreDispatcher(config, this.#place.store, now);
+  }
+
+  async step(events: readonly DispatchEvent[]): Promise<readonly Effect[]> {
+    const dispatcher = this.#dispatcher;
+    if (!dispatcher) return [];
+    const now = Date.now();
+    const effects = this.#act(dispatcher, events, now);
+    if (now >= this.#place.pending.dueAt) this.flush();
+    await this.arm();
+    return effects;
+  }
+
+  /** Writes what was learned. */
+  flush(): void {
+    const dispatcher = this.#dispatcher;
+    if (!dispatcher) return;
+    const { pending, store } = this.#place;
+    const now = Date.now();
+    const batch = pending.take(dispatcher, now);
+    try {
+      store.saveBatch(batch);
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
+      pending.putBack(batch, dispatcher, now);
+    }
+  }
+
+  /** Makes sure that the object is there when something is due. */
+  async arm(): Promise<void> {
+    const due = this.#dispatcher?.dueAt(Date.now()) ?? Infinity;
+    if (this.#place.waiters.size > 0) this.#watch();
+    await this.#alarm.arm(Math.min(due, this.#place.pending.dueAt));
+  }
+
+  /** The alarm went off. */
+  async rang(): Promise<void> {
+    this.#alarm.rang();
+    try {
+      await this.step([{ type: 'tick' }]);
+    } catch (error) {
+      // After six failures the runtime drops an alarm, and every timeout would end with it.
+      console.error(JSON.stringify({ event: 'alarm_failed', error: String(error) }));
+      await this.#alarm.arm(Date.now() + RETRY_MS);
+    }
+  }
+
+  /** Ends all calls; what was learned and is not written is forgotten. */
+  async end(config: TenantConfig | undefined): Promise<void> {
+    if (config) {
+      const none = { ...toDispatcherConfig(config), backends: {} };
+      await this.step([{ type: 'configured', config: none }]);
+    }
+    this.#dispatcher = undefined;
+    this.#place.pending.forget();
+  }
+
+  /** All of the storage is gone, its alarm too. */
+  forgetAlarm(): void {
+    this.#alarm.rang();
+  }
+
+  /** The dispatcher's step and what it wants done; what cannot be made durable is taken back. */
+  #act(dispatcher: Dispatcher, events: readonly DispatchEvent[], now: number): readonly Effect[] {
+    const { effects: hands, pending } = this.#place;
+    const effects = dispatcher.step(events, now);
+    let undurable = hands.perform(effects);
+    while (undurable.length > 0) {
+      const cancelled = undurable.map((callId) => ({ type: 'cancelled' as const, callId }));
+      const further = dispatcher.step(cancelled, now);
+      undurable = hands.perform(further);
+      effects.push(...further);
+    }
+    if (effects.length > 0 || events.some((e) => e.type !== 'tick')) pending.observed(now);
+    return effects;
+  }
+
+  /** An alarm goes by the clock on the wall, and is a write that may fail: waits must end anyhow. */
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    setTimeout(() => {
+      this.#watching = false;
+      this.#place.waiters.forgetUncollected();
+      this.#place.waitUntil(this.step([{ type: 'tick' }]));
+    }, WATCH_MS);
+  }
+}

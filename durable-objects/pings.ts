@@ -1,0 +1,55 @@
+/** Wakes endpoints, and tells them to go cold, from the tenant's object: within the minute of the cron. */
+import type { TenantConfig } from '../src/config/schema.ts';
+import { releaseEndpoint, wakeEndpoint } from '../src/endpoints/wake.ts';
+import type { PingOrder } from '../src/protocol.ts';
+
+export interface PingsPlace {
+  readonly env: Env;
+  readonly tenant: string;
+  config(): TenantConfig | undefined;
+  /** How a wake ended. */
+  woken(order: PingOrder, ok: boolean, tookMs: number): Promise<void>;
+  /** Keeps the object until a promise has settled. */
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+export class Pings {
+  readonly #place: PingsPlace;
+  /** Endpoints that are being told to go cold: a wake must not overtake that. */
+  readonly #releases = new Map<string, Promise<void>>();
+
+  constructor(place: PingsPlace) {
+    this.#place = place;
+  }
+
+  wake(order: PingOrder): void {
+    this.#place.waitUntil(this.#wake(order));
+  }
+
+  /** Where it cannot be told, it goes cold by its own timeout: nothing depends on it. */
+  release(order: PingOrder): void {
+    const config = this.#place.config();
+    if (!config) return;
+    const key = keyOf(order);
+    const told = releaseEndpoint(config, order, { ...this.#place.env }, this.#place.tenant)
+      .then((ok) => {
+        if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order }));
+      })
+      .finally(() => this.#releases.delete(key));
+    this.#releases.set(key, told);
+    this.#place.waitUntil(told);
+  }
+
+  async #wake(order: PingOrder): Promise<void> {
+    const { env, tenant } = this.#place;
+    const config = this.#place.config();
+    if (!config) return;
+    await this.#releases.get(keyOf(order));
+    const { ok, tookMs } = await wakeEndpoint(config, order, { ...env }, tenant);
+    await this.#place.woken(order, ok, tookMs);
+  }
+}
+
+function keyOf({ backend, endpoint }: PingOrder): string {
+  return JSON.stringify([backend, endpoint]);
+}
