@@ -9,6 +9,7 @@ import type { Speeds } from './demand.ts';
 import type { DispatchEvent, Effect } from './dispatch-events.ts';
 import type { Endpoint, EndpointState, Wake, WakeOutcome } from './endpoint.ts';
 import { forecastNeed } from './forecast.ts';
+import { askAgainAt, keepWarmAt, mayRelease, RELEASE_AFTER_MS } from './holding-times.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
 import { type Forecast, needProbability, type PrewarmDecision } from './prewarm.ts';
@@ -20,14 +21,8 @@ import { type PrewarmAsk, type PrewarmRule, thetaRule } from './prewarm-rule.ts'
 const PERIOD_MS = 1_000;
 /** Between two forecasts at the least, ms, however much happens. */
 const LEAST_PERIOD_MS = 250;
-/** An endpoint that can be released is asked about when it was idle for so long, ms. */
-const RELEASE_AFTER_MS = 15_000;
 /** Calls of a backend before its forecasts are trusted to release an endpoint. */
 const CALLS_TO_KNOW = 20;
-/** And then again in this time, while it is held. */
-const HOLD_PERIOD_MS = 5_000;
-/** An endpoint that goes cold within this share of its idle timeout is asked about. */
-const KEEP_WARM_SHARE = 0.2;
 
 export interface PrewarmerView {
   readonly backends: ReadonlyMap<string, Backend>;
@@ -323,24 +318,4 @@ function wakeEffect(backend: Backend, endpoint: Endpoint, wake: Wake, dryRun: bo
 /** Part of a call's wait in which no endpoint was warm, ms. */
 export function coldWaitOf(call: LiveCall, endpoint: Endpoint): number {
   return call.metCold ? Math.max(0, endpoint.warmSince - call.request.arrivedAt) : 0;
-}
-
-/** True where an endpoint has been idle for long enough, and can be told to go cold. */
-function mayRelease(endpoint: Endpoint, now: number): boolean {
-  if (!endpoint.spec.coldStart?.releasable) return false;
-  return now >= Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
-}
-
-/** When to look at an idle warm endpoint next, epoch ms. */
-function askAgainAt(endpoint: Endpoint, now: number): number {
-  const keepAt = keepWarmAt(endpoint);
-  if (!endpoint.spec.coldStart?.releasable || !Number.isFinite(keepAt)) return keepAt;
-  const releaseAt = Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
-  return Math.min(keepAt, releaseAt > now ? releaseAt : now + HOLD_PERIOD_MS);
-}
-
-/** When to ask whether an idle warm endpoint should stay warm, epoch ms. */
-function keepWarmAt(endpoint: Endpoint): number {
-  if (endpoint.state !== 'warm' || endpoint.inFlight > 0) return Infinity;
-  return endpoint.lastActiveAt + endpoint.idleTimeoutMs * (1 - KEEP_WARM_SHARE);
 }
