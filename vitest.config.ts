@@ -9,6 +9,8 @@ const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   test: {
+    // Most files wait for processes and timers more than they compute.
+    maxWorkers: 2,
     projects: [
       {
         test: {
@@ -57,7 +59,6 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           ...PATIENCE,
-          fileParallelism: false,
         },
       },
     ],
