@@ -3,8 +3,8 @@
  * less the time that it still takes on its critical path. Until then it waits like any other, by its
  * rank; from then on it is urgent. Of the urgent runs those are chosen that can be met together, by
  * Moore and Hodgson's rule (the earliest deadline first; where the work so far does not fit, the
- * largest is given up), and the chosen go before all others, on a share of the slots, by rank. What
- * is given up, or lost anyway, waits by its rank.
+ * largest is given up), and the chosen go before all others, on all slots but one, the lower by rank
+ * and deadline together the earlier. What is given up, or lost anyway, waits by its rank.
  *
  * The paper's rule, least slack first (Hermes-DDL, section 4.2), serves the runs that are furthest
  * behind; under load it spends its slots on deadlines that are missed anyway.
@@ -13,15 +13,13 @@ import type { LiveCall, LiveRun } from './live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
 import { type CallOrder, type KeyOf, type Room, type Taken, WaitingLine } from './waiting-line.ts';
 
-/** Slots that urgent runs may take before the others; the rest is for everybody. */
-const URGENT_SHARE = 0.8;
 /**
- * Share of the slots' time on which the choice counts. Far less than all: work is in the middle of
- * its visits, estimates are means, and one giant run must not push twenty small ones aside.
+ * How much a later deadline counts against a lower key, ms for ms: more while all can be met, less
+ * where some had to be given up. Earliest deadline first is best for slack deadlines, rank for tight
+ * ones under overload.
  */
-const COUNTED_SHARE = 0.15;
-/** And at least so many slots, where there are: with few, hardly a run would fit by itself. */
-const COUNTED_SLOTS = 2;
+const PRICE_IF_ALL_FIT = 0.5;
+const PRICE_IF_NOT = 0.2;
 /** The choice among more runs than this is made anew only so often, ms. */
 const MANY_RUNS = 200;
 const CHOOSE_EVERY_MS = 100;
@@ -46,6 +44,7 @@ export class DeadlineLine extends WaitingLine {
   readonly #timings = new Map<LiveRun, DeadlineTiming>();
   #chosen: LiveRun[] = [];
   #chosenAt = -Infinity;
+  #deadlinePrice = PRICE_IF_ALL_FIT;
 
   constructor(keyOf: KeyOf, order: CallOrder, timingOf: TimingOf) {
     super(keyOf, order);
@@ -72,7 +71,7 @@ export class DeadlineLine extends WaitingLine {
     else this.#timings.delete(run);
   }
 
-  /** Of the chosen runs the one of the lowest rank. */
+  /** Of the chosen runs the one that is lowest by key and deadline. */
   #mostUrgent(room: Room): LiveRun | undefined {
     if (this.#timings.size <= MANY_RUNS || room.now - this.#chosenAt >= CHOOSE_EVERY_MS) {
       this.#chosen = this.#choose(room);
@@ -81,7 +80,8 @@ export class DeadlineLine extends WaitingLine {
     let best: LiveRun | undefined;
     let bestKey = Infinity;
     for (const run of this.#chosen) {
-      const key = this.keyOf(run) ?? Infinity;
+      const deadlineAt = this.#timings.get(run)?.deadlineAt ?? Infinity;
+      const key = (this.keyOf(run) ?? Infinity) + this.#deadlinePrice * deadlineAt;
       if (key < bestKey) [best, bestKey] = [run, key];
     }
     return best;
@@ -92,7 +92,7 @@ export class DeadlineLine extends WaitingLine {
       .filter(([, { latestStartAt, lostAt }]) => latestStartAt <= now && now < lostAt)
       .sort(([, a], [, b]) => a.deadlineAt - b.deadlineAt);
     const chosen = new OrderedQueue<LiveRun>();
-    const counted = Math.min(slots, Math.max(COUNTED_SLOTS, COUNTED_SHARE * slots));
+    const counted = countedSlots(slots);
     let workMs = 0;
     for (const [i, [run, timing]] of urgent.entries()) {
       chosen.set(run, -timing.workMs, i);
@@ -102,11 +102,24 @@ export class DeadlineLine extends WaitingLine {
         chosen.pop();
       }
     }
+    this.#deadlinePrice = chosen.size === urgent.length ? PRICE_IF_ALL_FIT : PRICE_IF_NOT;
     return urgent.flatMap(([run]) => (chosen.keyOf(run) === undefined ? [] : [run]));
   }
 }
 
-/** Of a few slots one is left to the others; a single one goes to whoever is urgent. */
+/**
+ * The slots on whose time the choice counts. Far less than all: work is in the middle of its visits,
+ * estimates are means, and one giant run must not push twenty small ones aside. The fewer slots, the
+ * larger the share, or hardly a run would fit by itself.
+ */
+function countedSlots(slots: number): number {
+  return Math.sqrt(slots);
+}
+
+/**
+ * Slots that urgent runs may take before the others: one is left, so that these never stand still. A
+ * single one goes to whoever is urgent.
+ */
 function urgentSlots(slots: number): number {
-  return Math.max(1, Math.min(URGENT_SHARE * slots, slots - 1));
+  return Math.max(1, slots - 1);
 }

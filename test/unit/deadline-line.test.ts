@@ -4,8 +4,8 @@ import { DeadlineLine, type DeadlineTiming } from '../../src/core/deadline-line.
 import { LiveRun } from '../../src/core/live-run.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
-/** On twenty slots urgent work may fill three slots' time until each deadline. */
-const SLOTS = 20;
+/** On nine slots urgent work may fill three slots' time until each deadline. */
+const SLOTS = 9;
 
 interface Waiting {
   readonly key: number;
@@ -60,13 +60,27 @@ describe('a line with deadlines', () => {
     expect(order(lineOf(runs), 700)).toEqual(['short', 'due']);
   });
 
-  it('goes by rank among those that can be met', () => {
-    const runs = {
-      first: { key: 9, timing: { deadlineAt: 1_000 } },
-      second: { key: 5, timing: { deadlineAt: 2_000 } },
+  it('goes by rank and deadline together among those that can be met', () => {
+    const runs = (laterBy: number) => ({
+      first: { key: 900, timing: { deadlineAt: 1_000 } },
+      second: { key: 500, timing: { deadlineAt: 1_000 + laterBy } },
       other: { key: 1 },
-    };
-    expect(order(lineOf(runs))).toEqual(['second!', 'first!', 'other']);
+    });
+    // Two milliseconds of deadline are worth one of rank.
+    expect(order(lineOf(runs(799)))).toEqual(['second!', 'first!', 'other']);
+    expect(order(lineOf(runs(801)))).toEqual(['first!', 'second!', 'other']);
+  });
+
+  it('heeds the rank more where not all can be met', () => {
+    const runs = (laterBy: number) => ({
+      first: { key: 900, timing: { deadlineAt: 1_000 } },
+      second: { key: 500, timing: { deadlineAt: 1_000 + laterBy } },
+      givenUp: { key: 9_000, timing: { workMs: 3_001 } },
+      other: { key: 1 },
+    });
+    // Five milliseconds of deadline are worth one of rank.
+    expect(order(lineOf(runs(1_999)))).toEqual(['second!', 'first!', 'other', 'givenUp']);
+    expect(order(lineOf(runs(2_001)))).toEqual(['first!', 'second!', 'other', 'givenUp']);
   });
 
   it('gives up the largest where not all can be met', () => {
@@ -103,12 +117,12 @@ describe('a line with deadlines', () => {
     expect(order(lineOf(runs))).toEqual(['other', 'huge']);
   });
 
-  it('leaves a fifth of the slots to others, where others wait', () => {
+  it('leaves a slot to others, where others wait', () => {
     const runs = { short: { key: 1 }, due: { key: 9, timing: {} } };
-    expect(order(lineOf(runs), 0, 15)[0]).toBe('due!');
-    expect(order(lineOf(runs), 0, 16)[0]).toBe('short');
-    // Nobody else waits: the share binds nobody.
-    expect(order(lineOf({ due: { key: 9, timing: {} } }), 0, 16)).toEqual(['due!']);
+    expect(order(lineOf(runs), 0, SLOTS - 2)[0]).toBe('due!');
+    expect(order(lineOf(runs), 0, SLOTS - 1)[0]).toBe('short');
+    // Nobody else waits: it binds nobody.
+    expect(order(lineOf({ due: { key: 9, timing: {} } }), 0, SLOTS - 1)).toEqual(['due!']);
   });
 
   it('serves deadlines with few slots too, and leaves one of them to others', () => {
