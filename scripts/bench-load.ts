@@ -46,7 +46,7 @@ await runCommand(async () => {
     console.error(USAGE);
     return;
   }
-  const held = Math.min(numberOf('held', values.held), mostHeld());
+  const held = numberOf('held', values.held);
   const seconds = numberOf('seconds', values.seconds);
   console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);
   const dir = await mkdtemp(join(tmpdir(), 'talaria-load-'));
@@ -67,12 +67,9 @@ await runCommand(async () => {
 });
 
 /** As many as there are file descriptors for: workerd takes two a connection. */
-function mostHeld(): number {
+function mostConnections(): number {
   const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
-  if (limit === 'unlimited') return Infinity;
-  const most = Math.floor((Number(limit) - 200) / 2);
-  console.log(`At most ${most} callers can be held here: ${limit} open files.`);
-  return most;
+  return limit === 'unlimited' ? Infinity : Math.floor((Number(limit) - 300) / 2);
 }
 
 interface Endpoints {
@@ -98,8 +95,12 @@ async function bench(
   const heldKey = await tenant(url, 'held', hung.url, { slots: 1, depth: held, bytes: 1e9 });
   const callers = new LoadClients(url, heldKey, BODY_BYTES);
   const from = performance.now();
-  const calls = callers.hold(held + 1);
+  const connections = mostConnections();
+  const calls = callers.hold(held + 1, connections, workerd.insideUrl);
   await waiting(url, 'held', (n) => n === held);
+  if (connections < held) {
+    print(['of them from inside the process', String(held + 1 - connections), 'for lack of files']);
+  }
   print(['until all of them wait', `${((performance.now() - from) / 1_000).toFixed(1)} s`, '']);
   const full = await memory(workerd);
   for (const [what, of] of [

@@ -16,6 +16,8 @@ const START_PATIENCE_MS = 30_000;
 
 export interface RawWorkerd {
   readonly url: string;
+  /** Makes `?calls=N` of a request at once inside the process. */
+  readonly insideUrl: string;
   readonly pid: number;
   /** What it wrote to its log so far. */
   log(): string;
@@ -80,14 +82,16 @@ export async function startRawWorkerd(
   child.stderr.on('data', keep);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = `http://127.0.0.1:${port}`;
+  const insideUrl = `http://127.0.0.1:${cronPort}`;
   await ready(url, child, () => output);
   return {
     url,
+    insideUrl,
     pid: child.pid ?? 0,
     log: () => output,
     ...(inspector ? { inspector } : {}),
     cron: async () => {
-      const fired = await fetch(`http://127.0.0.1:${cronPort}/`);
+      const fired = await fetch(insideUrl);
       if (!fired.ok) throw new Error(`cron: ${fired.status} ${await fired.text()}`);
     },
     stop: async (signal = 'SIGTERM') => {

@@ -51,12 +51,15 @@ export class LoadClients {
     return tally;
   }
 
-  hold(count: number): Held {
-    const open = Array.from({ length: count }, () => {
-      const sent = this.#send(() => {});
-      sent.on('error', () => {});
-      return sent;
-    });
+  /** Calls, each on a connection of its own; beyond `connections` those that one makes from inside. */
+  hold(count: number, connections: number, insideUrl: string): Held {
+    const inside = Math.max(0, count - connections);
+    const open = Array.from({ length: count - inside }, () => this.#send(() => {}));
+    if (inside > 0) {
+      const url = new URL(`?calls=${inside}`, insideUrl + new URL(this.#url).pathname);
+      open.push(this.#send(() => {}, url.href));
+    }
+    for (const sent of open) sent.on('error', () => {});
     return {
       leave: () => {
         for (const sent of open) sent.socket?.resetAndDestroy();
@@ -82,13 +85,13 @@ export class LoadClients {
     });
   }
 
-  #send(onAnswer: (answer: IncomingMessage) => void): ClientRequest {
+  #send(onAnswer: (answer: IncomingMessage) => void, url = this.#url): ClientRequest {
     const headers = {
       authorization: `Bearer ${this.#key}`,
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(this.#body),
     };
-    const sent = request(this.#url, { method: 'POST', agent: this.#agent, headers }, onAnswer);
+    const sent = request(url, { method: 'POST', agent: this.#agent, headers }, onAnswer);
     sent.end(this.#body);
     return sent;
   }
