@@ -4,13 +4,9 @@
  */
 import type { Backend } from '../src/core/backend.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
-import type {
-  BackendSnapshot,
-  Batch,
-  FinishedRun,
-  TenantStore,
-  WakeRecord,
-} from './tenant-store.ts';
+import type { WakeRecord } from './prewarm-books.ts';
+import type { FinishedRun } from './recorded-runs.ts';
+import type { BackendSnapshot, Batch, TenantStore } from './tenant-store.ts';
 
 const FLUSH_MS = 5_000;
 const FLUSH_COUNT = 100;

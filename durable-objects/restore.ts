@@ -25,9 +25,9 @@ export function restoreDispatcher(
       backend?.endpoints.get(id)?.restore(endpoint);
     }
   }
-  const accounts = store.accounts();
+  const accounts = store.prewarm.accounts();
   if (accounts) dispatcher.accounts.restore(accounts);
-  for (const { record, finishedAt } of store.recorded({ learnedOnly: true })) {
+  for (const { record, finishedAt } of store.recorded.all({ learnedOnly: true })) {
     dispatcher.knowledge.learn(record, finishedAt, dispatcher.speeds);
   }
   dispatcher.restore(store.running().map(LiveRun.restore), store.leases(config.leaseMs));

@@ -14,7 +14,7 @@ const PAGE_CHARS = 1_000_000;
 /** What an export begins with; undefined where the tenant is not configured. */
 export function archiveHead(store: TenantStore): ArchiveHead | undefined {
   const document = store.document();
-  return document && { ...store.recordedSpan(), document: JSON.stringify(document) };
+  return document && { ...store.recorded.span(), document: JSON.stringify(document) };
 }
 
 /** The runs behind a place, up to where the export began. */
@@ -23,10 +23,10 @@ export function archivePage(
   { startMs, lastSeq }: ArchiveHead,
   after: number,
 ): ArchivePage {
-  const names = new Set(store.recordedNames(after));
+  const names = new Set(store.recorded.names(after));
   let text = '';
   let last = after;
-  for (const { seq, record, finishedAt, learned } of store.recordedBetween(after, lastSeq)) {
+  for (const { seq, record, finishedAt, learned } of store.recorded.between(after, lastSeq)) {
     const run = names.has(record.run) ? `${record.run}#${seq}` : record.run;
     names.add(run);
     const archived: ArchivedRun = {
@@ -51,8 +51,8 @@ export function importRuns(
   runs: readonly ArchivedRun[],
   startMs: number,
 ): ImportCount {
-  const known = new Set([...store.recordedIdentities()].map(identityOf));
-  let room = store.recordedRoom();
+  const known = new Set([...store.recorded.identities()].map(identityOf));
+  let room = store.recorded.room();
   const count = { imported: 0, known: 0, no_room: 0 };
   const taken = runs.flatMap(({ id, finished_ms, learned = true, ...run }) => {
     const arrivedAt = Math.round(startMs + run.arrival_ms);
@@ -68,7 +68,7 @@ export function importRuns(
     return [];
   });
   // First what lasts: what is learned twice after a failure would be counted twice.
-  const saved = store.saveRecorded(taken);
+  const saved = store.recorded.keep(taken);
   for (const { record, learned, finishedAt } of saved) {
     if (learned) dispatcher.knowledge.learn(record, finishedAt, dispatcher.speeds);
   }

@@ -30,7 +30,7 @@ export const VIEWS = {
   /** Finished runs as JSON Lines, in order of arrival, counted from the earliest. */
   runs: ({ store, app }) => {
     const filter = { learnedOnly: false, ...(app === undefined ? {} : { app }) };
-    const runs = [...store.recorded(filter)].map((r) => r.record);
+    const runs = [...store.recorded.all(filter)].map((r) => r.record);
     runs.sort((a, b) => a.arrival_ms - b.arrival_ms);
     const start = runs[0]?.arrival_ms ?? 0;
     return runs
@@ -49,12 +49,12 @@ export const VIEWS = {
   prewarm: ({ dispatcher, store, now }) =>
     JSON.stringify({
       backends: dispatcher.prewarmOutlook(now).map(outlookView),
-      days: store.prewarmDays().map(dayView),
-      wakes: store.wakes(WAKES_SHOWN),
+      days: store.prewarm.days().map(dayView),
+      wakes: store.prewarm.wakes(WAKES_SHOWN),
     }),
 
   /** What endpoints that scale to zero cost and brought, in the text format of Prometheus. */
-  metrics: ({ dispatcher, store }) => prewarmMetrics(dispatcher, store.prewarmTotals()),
+  metrics: ({ dispatcher, store }) => prewarmMetrics(dispatcher, store.prewarm.totals()),
 } as const satisfies Record<string, View>;
 
 export type ViewName = keyof typeof VIEWS;

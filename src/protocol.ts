@@ -4,7 +4,7 @@
  */
 import type { CallResult } from './core/call-result.ts';
 import type { DispatchEvent, RefusalCode } from './core/dispatch-events.ts';
-import type { EndpointState } from './core/endpoint.ts';
+import type { EndpointState } from './core/endpoint-state.ts';
 import type { Gauges } from './core/key-limits.ts';
 import type { CallRequest } from './core/live-run.ts';
 import type { RecordedRun } from './core/recorded-run.ts';

@@ -5,6 +5,7 @@
  */
 import type { Slot } from './admission.ts';
 import type { AnswerKind } from './endpoints/adapter.ts';
+import { beginningOf, engineQueue, failureOf } from './endpoints/answer.ts';
 import { type ApiError, errorResponse } from './errors.ts';
 import { answerHeaders, withoutKey } from './headers.ts';
 import type { CallResult } from './protocol.ts';
@@ -14,9 +15,6 @@ import type { Reading } from './streams/reading.ts';
 import type { Upload } from './upload.ts';
 import { PlainUsage } from './usage.ts';
 import { type CallTimeouts, Watchdog } from './watchdog.ts';
-
-/** How much of an endpoint's error is read and passed on. */
-const MAX_ERROR_CHARS = 65_536;
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
 const CANCEL_GRACE_MS = 20;
@@ -124,7 +122,7 @@ export class Exchange {
 
   async #answer(upstream: Response): Promise<Response | FailedAttempt> {
     this.#watchdog.piece();
-    this.#queuedThere = queuedThere(upstream.headers);
+    this.#queuedThere = engineQueue(upstream.headers);
     const unchanged = upstream.status === 304 && this.#f.reading === 'opaque';
     if (upstream.status >= 300 && !unchanged) return this.#refused(upstream);
     this.#chooseReading(upstream);
@@ -223,7 +221,7 @@ export class Exchange {
       busy: kind === 'busy',
       ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
     };
-    return this.#failed(said, errorOf(kind, upstream.status, said.retryAfterMs));
+    return this.#failed(said, failureOf(kind, upstream.status, said.retryAfterMs));
   }
 
   /** The attempt is over, and its slot not yet given back. */
@@ -268,36 +266,4 @@ export class Exchange {
         : {}),
     });
   }
-}
-
-/** As much of an error as is passed on; an endpoint that breaks may do so without end. */
-async function beginningOf(upstream: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  const reader = upstream.body?.getReader();
-  let text = '';
-  try {
-    while (reader && text.length < MAX_ERROR_CHARS) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      text += decoder.decode(value, { stream: true });
-    }
-    await reader?.cancel();
-  } catch {
-    // What came is all that there is.
-  }
-  return text.slice(0, MAX_ERROR_CHARS);
-}
-
-function errorOf(kind: AnswerKind, status: number, retryAfterMs = 1_000): ApiError {
-  if (kind === 'broken') {
-    return { code: 'upstream_error', message: `The endpoint answered with status ${status}.` };
-  }
-  return { code: kind === 'cold' ? 'backend_warming' : 'upstream_busy', retryAfterMs };
-}
-
-/** What an engine tells of its own queue in the answer's headers, where it was asked to (ORCA). */
-function queuedThere(headers: Headers): number | undefined {
-  const metrics = headers.get('endpoint-load-metrics') ?? '';
-  const found = /"num_requests_waiting"\s*:\s*(\d{1,9})/.exec(metrics)?.[1];
-  return found === undefined ? undefined : Number(found);
 }

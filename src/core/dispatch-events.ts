@@ -4,7 +4,7 @@
  */
 import type { CallResult } from './call-result.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
-import type { EndpointState, Wake, WakeOutcome } from './endpoint.ts';
+import type { EndpointState, Wake, WakeOutcome } from './endpoint-state.ts';
 import type { CallRequest } from './live-run.ts';
 import type { RecordedRun } from './recorded-run.ts';
 

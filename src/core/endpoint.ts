@@ -7,6 +7,7 @@
 import type { CallResult } from './call-result.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { EffectiveSlots } from './effective-slots.ts';
+import type { EndpointSnapshot, EndpointSpec, EndpointState, Wake } from './endpoint-state.ts';
 import { LearnedIdle, MOST_GROWTH } from './learned-idle.ts';
 import { nextOpeningMs, openSlots } from './slow-start.ts';
 
@@ -14,54 +15,6 @@ import { nextOpeningMs, openSlots } from './slow-start.ts';
 const LOADING_PAUSE_MS = 1_000;
 /** After an answer of "overloaded" while no other call of ours ran there, ms. */
 const BUSY_PAUSE_MS = 500;
-
-export interface ColdStartSpec {
-  /** Assumed time from a wake until it answers, in ms, until wakes have been seen. */
-  readonly estimateMs: number;
-  /** Time without calls after which the platform lets it go cold, in ms, until that was seen. */
-  readonly idleTimeoutMs: number;
-  /** It can be told to go cold before that. */
-  readonly releasable?: boolean;
-  /** Few calls are let in when it has just woken, then more (slow-start.ts). */
-  readonly slowStart?: boolean;
-}
-
-export interface EndpointSpec {
-  /** Names the endpoint within its backend. */
-  readonly id: string;
-  /** Calls at a time. */
-  readonly slots: number;
-  /** Absent: it never goes cold. */
-  readonly coldStart?: ColdStartSpec;
-}
-
-export type EndpointState = 'cold' | 'warming' | 'warm' | 'draining';
-
-/** Why an endpoint was woken. */
-export type WakeCause = 'demand' | 'prewarm' | 'keep-warm';
-
-/** How a wake ahead of need turned out. */
-export type WakeOutcome = 'used' | 'late' | 'wasted' | 'failed';
-
-export interface Wake {
-  readonly cause: WakeCause;
-  readonly at: number;
-  /** Why: for people, and for the accounting of forecasts. */
-  readonly reason: string;
-  /** Probability of need that the forecast gave; 1 for demand. */
-  readonly probability: number;
-  /** When the endpoint would have gone cold without it, epoch ms; absent where it was cold. */
-  readonly coldAt?: number;
-}
-
-/** What survives a restart. */
-export interface EndpointSnapshot {
-  readonly state: EndpointState;
-  readonly lastActiveAt: number;
-  readonly coldStartsMs: readonly number[];
-  /** Idle timeout as it was learned, ms; absent until something was seen of it. */
-  readonly idleTimeoutMs?: number;
-}
 
 const COLD_STARTS_KEPT = 20;
 /** A wake that is not answered within so many estimates is given up. */

@@ -4,7 +4,8 @@
  * budgets, the backend's and the tenant's, allow one more ping.
  */
 import type { Backend } from './backend.ts';
-import type { Endpoint, Wake, WakeOutcome } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Wake, WakeOutcome } from './endpoint-state.ts';
 import { type BudgetLimits, type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
 import { PrewarmLedger } from './prewarm-ledger.ts';
 

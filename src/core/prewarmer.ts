@@ -7,7 +7,8 @@
 import type { Backend } from './backend.ts';
 import type { Speeds } from './demand.ts';
 import type { DispatchEvent, Effect } from './dispatch-events.ts';
-import type { Endpoint, EndpointState, Wake, WakeOutcome } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { EndpointState, Wake, WakeOutcome } from './endpoint-state.ts';
 import { forecastNeed } from './forecast.ts';
 import { askAgainAt, keepWarmAt, mayRelease, RELEASE_AFTER_MS } from './holding-times.ts';
 import type { Knowledge } from './knowledge.ts';

@@ -1,6 +1,7 @@
 /** One endpoint's life: cold, warming, warm and cold again, and when it is left alone. */
 import { describe, expect, it } from 'vitest';
-import { Endpoint, type EndpointSpec, type Wake } from '../../src/core/endpoint.ts';
+import { Endpoint } from '../../src/core/endpoint.ts';
+import type { EndpointSpec, Wake } from '../../src/core/endpoint-state.ts';
 
 const SCALING: EndpointSpec = {
   id: 'e1',

@@ -1,6 +1,7 @@
 /** Idle timeouts: configured at first, then as the endpoint shows them, within bounds. */
 import { describe, expect, it } from 'vitest';
-import { Endpoint, type EndpointSpec, type Wake } from '../../src/core/endpoint.ts';
+import { Endpoint } from '../../src/core/endpoint.ts';
+import type { EndpointSpec, Wake } from '../../src/core/endpoint-state.ts';
 import { LearnedIdle } from '../../src/core/learned-idle.ts';
 
 const SPEC: EndpointSpec = {

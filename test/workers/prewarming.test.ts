@@ -237,7 +237,7 @@ describe('the accounts', () => {
       const store = new TenantStore(state.storage);
       const nothing = { finished: [], running: [], endedRuns: [], backends: {}, wakes: [] };
       const none = { ...nothing, leftLeases: [] };
-      const accounts = store.accounts() ?? {
+      const accounts = store.prewarm.accounts() ?? {
         at: 0,
         tenant: { day: 0, spentMs: 0, spentMoney: 0, open: [] },
         backends: {},
@@ -246,8 +246,8 @@ describe('the accounts', () => {
         const entry = { day, backend: 'm', counts: { ...emptyCounts(), ...counts(1_000) } };
         store.saveBatch({ ...none, accounts, days: [entry] });
       }
-      expect(store.prewarmDays().map((d) => d.day)).toEqual(['2026-04-01', '2026-01-02']);
-      expect(store.prewarmTotals()).toMatchObject([{ counts: { warmMs: 3_000 } }]);
+      expect(store.prewarm.days().map((d) => d.day)).toEqual(['2026-04-01', '2026-01-02']);
+      expect(store.prewarm.totals()).toMatchObject([{ counts: { warmMs: 3_000 } }]);
     });
   });
 });

@@ -1,0 +1,127 @@
+/** What waking endpoints cost and brought, as a tenant's object keeps it: wakes, days, and the sum of all. */
+import type { Wake, WakeCause, WakeOutcome } from '../src/core/endpoint-state.ts';
+import type { AccountsSnapshot } from '../src/core/prewarm-accounts.ts';
+import { emptyCounts, LEDGER_FIELDS, type LedgerEntry } from '../src/core/prewarm-ledger.ts';
+
+const WAKES_KEPT = 1_000;
+/** Days of which the cost of warm endpoints is kept, beside the sum of all. */
+const DAYS_KEPT = 90;
+/** In the place of a day: the sum since the beginning. */
+const ALL_DAYS = 'all';
+
+export interface WakeRecord {
+  readonly backend: string;
+  readonly endpoint: string;
+  readonly wake: Omit<Wake, 'cause'> & { readonly cause: WakeCause | 'release' };
+  readonly outcome: WakeOutcome | 'dry-run' | 'over-budget' | 'released';
+  readonly endedAt: number;
+}
+
+/** What came since the books were last written. */
+export interface PrewarmNews {
+  readonly wakes: readonly WakeRecord[];
+  /** What endpoints cost and waking them brought. */
+  readonly days: readonly LedgerEntry[];
+  readonly accounts: AccountsSnapshot;
+}
+
+export class PrewarmBooks {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** The newest wakes, newest first. */
+  wakes(limit: number): WakeRecord[] {
+    const rows = this.#sql.exec('SELECT * FROM wakes ORDER BY seq DESC LIMIT ?', limit);
+    return [...rows].map((row) => ({
+      backend: String(row.backend),
+      endpoint: String(row.endpoint),
+      wake: {
+        cause: String(row.cause) as WakeRecord['wake']['cause'],
+        at: Number(row.at),
+        probability: Number(row.probability),
+        reason: String(row.reason),
+      },
+      outcome: String(row.outcome) as WakeRecord['outcome'],
+      endedAt: Number(row.ended_at),
+    }));
+  }
+
+  accounts(): AccountsSnapshot | undefined {
+    const [row] = this.#sql.exec('SELECT snapshot FROM prewarm_accounts');
+    return row && JSON.parse(String(row.snapshot));
+  }
+
+  /** What warm endpoints cost and brought, by day and backend: the newest day first. */
+  days(): LedgerEntry[] {
+    return this.#days('day <> ?1', ALL_DAYS);
+  }
+
+  /** The same, summed up since the beginning. */
+  totals(): LedgerEntry[] {
+    return this.#days('day = ?1', ALL_DAYS);
+  }
+
+  /** Within a transaction. */
+  add({ wakes, days, accounts }: PrewarmNews): void {
+    for (const wake of wakes) this.#saveWake(wake);
+    for (const entry of days) this.#addDay(entry);
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO prewarm_accounts VALUES (1, ?)',
+      JSON.stringify(accounts),
+    );
+    this.#sql.exec(
+      'DELETE FROM wakes WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM wakes) - ?',
+      WAKES_KEPT,
+    );
+  }
+
+  #saveWake({ backend, endpoint, wake, outcome, endedAt }: WakeRecord): void {
+    this.#sql.exec(
+      `INSERT INTO wakes (backend, endpoint, cause, at, probability, reason, outcome, ended_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      backend,
+      endpoint,
+      wake.cause,
+      wake.at,
+      wake.probability,
+      wake.reason,
+      outcome,
+      endedAt,
+    );
+  }
+
+  #addDay({ day, backend, counts }: LedgerEntry): void {
+    for (const at of [day, ALL_DAYS]) {
+      const [known] = this.#days('day = ?1 AND backend = ?2', at, backend);
+      const sum = emptyCounts();
+      for (const field of LEDGER_FIELDS) sum[field] = (known?.counts[field] ?? 0) + counts[field];
+      this.#sql.exec(
+        'INSERT OR REPLACE INTO prewarm_days VALUES (?, ?, ?)',
+        at,
+        backend,
+        JSON.stringify(sum),
+      );
+    }
+    this.#sql.exec(
+      `DELETE FROM prewarm_days WHERE day <> ?1 AND day <= date(?2, '-${DAYS_KEPT} days')`,
+      ALL_DAYS,
+      day,
+    );
+  }
+
+  #days(where: string, ...values: string[]): LedgerEntry[] {
+    const rows = this.#sql.exec(
+      `SELECT * FROM prewarm_days WHERE ${where} ORDER BY day DESC, backend`,
+      ...values,
+    );
+    return [...rows].map(({ day, backend, counts }) => ({
+      day: String(day),
+      backend: String(backend),
+      // A field that was added later is 0 in what is older.
+      counts: { ...emptyCounts(), ...JSON.parse(String(counts)) },
+    }));
+  }
+}

@@ -1,0 +1,119 @@
+/** Finished runs as a tenant's object keeps them: what a restart learns from, and what is exported. */
+import type { RecordedRun } from '../src/core/recorded-run.ts';
+import { MAX_ROW_CHARS } from './tenant-schema.ts';
+
+/** Finished runs kept of a tenant, the newest; a restart learns from them anew. */
+const RECORDED_KEPT = 5_000;
+
+export interface FinishedRun {
+  readonly record: RecordedRun;
+  readonly finishedAt: number;
+  readonly learned: boolean;
+}
+
+export class RecordedRuns {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: SqlStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+  }
+
+  /** Finished runs, oldest first. */
+  *all(filter: { app?: string; learnedOnly: boolean }): Iterable<FinishedRun> {
+    const rows = this.#sql.exec(
+      `SELECT record, finished_at, learned FROM recorded
+       WHERE (?1 IS NULL OR app = ?1) AND (learned = 1 OR ?2 = 0) ORDER BY seq`,
+      filter.app ?? null,
+      filter.learnedOnly ? 1 : 0,
+    );
+    for (const row of rows) {
+      yield {
+        record: JSON.parse(String(row.record)),
+        finishedAt: Number(row.finished_at),
+        learned: row.learned === 1,
+      };
+    }
+  }
+
+  /** From when recorded runs are, epoch ms, and the last of them. */
+  span(): { startMs: number; lastSeq: number } {
+    const row = this.#sql
+      .exec(
+        `SELECT COALESCE(MIN(json_extract(record, '$.arrival_ms')), 0) AS start,
+           COALESCE(MAX(seq), 0) AS last FROM recorded`,
+      )
+      .one();
+    return { startMs: Number(row.start), lastSeq: Number(row.last) };
+  }
+
+  /** Finished runs of a stretch, in the order in which they ended. */
+  *between(after: number, last: number): Iterable<FinishedRun & { seq: number }> {
+    const rows = this.#sql.exec(
+      'SELECT * FROM recorded WHERE seq > ? AND seq <= ? ORDER BY seq',
+      after,
+      last,
+    );
+    for (const row of rows) {
+      yield {
+        seq: Number(row.seq),
+        record: JSON.parse(String(row.record)),
+        finishedAt: Number(row.finished_at),
+        learned: row.learned === 1,
+      };
+    }
+  }
+
+  /** Names of the runs up to a place. */
+  names(upTo: number): string[] {
+    const rows = this.#sql.exec(
+      "SELECT json_extract(record, '$.run') AS run FROM recorded WHERE seq <= ?",
+      upTo,
+    );
+    return [...rows].map((row) => String(row.run));
+  }
+
+  /** By what recorded runs are told apart: name, application and arrival. */
+  *identities(): Iterable<Pick<RecordedRun, 'run' | 'app' | 'arrival_ms'>> {
+    const rows = this.#sql.exec(
+      `SELECT app, json_extract(record, '$.run') AS run,
+         json_extract(record, '$.arrival_ms') AS arrival FROM recorded`,
+    );
+    for (const { run, app, arrival } of rows) {
+      yield { run: String(run), app: String(app), arrival_ms: Number(arrival) };
+    }
+  }
+
+  /** How many more runs can be kept without others having to go. */
+  room(): number {
+    return RECORDED_KEPT - Number(this.#sql.exec('SELECT COUNT(*) AS n FROM recorded').one().n);
+  }
+
+  /** Keeps finished runs; answers those that it could keep. */
+  keep(runs: readonly FinishedRun[]): FinishedRun[] {
+    return this.#storage.transactionSync(() => runs.filter((run) => this.#save(run)));
+  }
+
+  /** Keeps finished runs, for which the oldest have to go. Within a transaction. */
+  add(runs: readonly FinishedRun[]): void {
+    for (const run of runs) this.#save(run);
+    this.#sql.exec(
+      'DELETE FROM recorded WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM recorded) - ?',
+      RECORDED_KEPT,
+    );
+  }
+
+  #save({ record, finishedAt, learned }: FinishedRun): boolean {
+    const text = JSON.stringify(record);
+    if (text.length > MAX_ROW_CHARS) return false;
+    this.#sql.exec(
+      'INSERT INTO recorded (app, finished_at, learned, record) VALUES (?, ?, ?, ?)',
+      record.app,
+      finishedAt,
+      learned ? 1 : 0,
+      text,
+    );
+    return true;
+  }
+}

@@ -1,0 +1,22 @@
+/** The tables of a tenant's object, as they came to be. */
+
+/** Forward-only, never edited once released: a change is one more entry. */
+export const MIGRATIONS = [
+  `CREATE TABLE document (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER, config TEXT);
+   CREATE TABLE leases (call_id TEXT PRIMARY KEY, endpoint TEXT, granted_at REAL, expires_at REAL,
+     request TEXT) WITHOUT ROWID;
+   CREATE TABLE runs (id TEXT PRIMARY KEY, snapshot TEXT) WITHOUT ROWID;
+   CREATE TABLE recorded (seq INTEGER PRIMARY KEY, app TEXT, finished_at REAL, learned INTEGER,
+     record TEXT);
+   CREATE TABLE backends (name TEXT PRIMARY KEY, snapshot TEXT) WITHOUT ROWID;
+   CREATE TABLE wakes (seq INTEGER PRIMARY KEY, backend TEXT, endpoint TEXT, cause TEXT, at REAL,
+     probability REAL, reason TEXT, outcome TEXT, ended_at REAL);`,
+  `CREATE TABLE prewarm_accounts (id INTEGER PRIMARY KEY CHECK (id = 1), snapshot TEXT);
+   CREATE TABLE prewarm_days (day TEXT, backend TEXT, counts TEXT, PRIMARY KEY (day, backend))
+     WITHOUT ROWID;`,
+  // Absent of leases from before: they last as long as is configured.
+  'ALTER TABLE leases ADD COLUMN length_ms REAL;',
+];
+
+/** Rows may hold 2 MB; a longer record (some 20,000 calls) is not kept. */
+export const MAX_ROW_CHARS = 1_000_000;
