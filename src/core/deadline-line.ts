@@ -14,6 +14,13 @@ import { OrderedQueue } from './ordered-queue.ts';
 import { type CallOrder, type KeyOf, type Room, type Taken, WaitingLine } from './waiting-line.ts';
 
 /**
+ * Share of the slots' time on which the choice counts. Far less than all: work is in the middle of
+ * its visits, estimates are means, and one giant run must not push twenty small ones aside.
+ */
+const COUNTED_SHARE = 0.15;
+/** And at least so many slots, where there are: with few, hardly a run would fit by itself. */
+const COUNTED_SLOTS = 2;
+/**
  * How much a later deadline counts against a lower key, ms for ms: more while all can be met, less
  * where some had to be given up. Earliest deadline first is best for slack deadlines, rank for tight
  * ones under overload.
@@ -92,7 +99,7 @@ export class DeadlineLine extends WaitingLine {
       .filter(([, { latestStartAt, lostAt }]) => latestStartAt <= now && now < lostAt)
       .sort(([, a], [, b]) => a.deadlineAt - b.deadlineAt);
     const chosen = new OrderedQueue<LiveRun>();
-    const counted = countedSlots(slots);
+    const counted = Math.min(slots, Math.max(COUNTED_SLOTS, COUNTED_SHARE * slots));
     let workMs = 0;
     for (const [i, [run, timing]] of urgent.entries()) {
       chosen.set(run, -timing.workMs, i);
@@ -105,15 +112,6 @@ export class DeadlineLine extends WaitingLine {
     this.#deadlinePrice = chosen.size === urgent.length ? PRICE_IF_ALL_FIT : PRICE_IF_NOT;
     return urgent.flatMap(([run]) => (chosen.keyOf(run) === undefined ? [] : [run]));
   }
-}
-
-/**
- * The slots on whose time the choice counts. Far less than all: work is in the middle of its visits,
- * estimates are means, and one giant run must not push twenty small ones aside. The fewer slots, the
- * larger the share, or hardly a run would fit by itself.
- */
-function countedSlots(slots: number): number {
-  return Math.sqrt(slots);
 }
 
 /**

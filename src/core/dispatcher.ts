@@ -82,7 +82,7 @@ export class Dispatcher {
     this.#rankAnew(effects);
     for (const backend of this.backends.values()) {
       this.#calls.dispatch(backend, now);
-      this.#prewarmer.wakeForDemand(backend, now, effects);
+      this.#prewarmer.wakes.forDemand(backend, now, effects);
     }
     // A free slot comes before a limit: only who still waits now has waited too long.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
@@ -99,7 +99,7 @@ export class Dispatcher {
 
   /** What prewarming costs and brings. */
   get accounts(): PrewarmAccounts {
-    return this.#prewarmer.accounts;
+    return this.#prewarmer.wakes.accounts;
   }
 
   /** What would be decided for each backend now, and why. */

@@ -1,22 +1,22 @@
 /**
- * Drives the endpoints' states: wakes them for those that wait, wakes them ahead of need, keeps
- * them warm, and settles how each wake turned out. When to wake is decided in prewarm.ts; here is
- * only when to ask (after a change, once a second while runs are in flight, when an endpoint is
- * about to go cold, and when the cron says so).
+ * Drives the endpoints' states: has them woken ahead of need and kept warm (wakes.ts), and lets those go
+ * that are not needed. Whether to wake is decided in prewarm.ts; here is only when to ask (after a
+ * change, once a second while runs are in flight, when an endpoint is about to go cold, and when the
+ * cron says so).
  */
 import type { Backend } from './backend.ts';
 import type { Speeds } from './demand.ts';
 import type { DispatchEvent, Effect } from './dispatch-events.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { EndpointState, Wake, WakeOutcome } from './endpoint-state.ts';
+import type { EndpointState } from './endpoint-state.ts';
 import { forecastNeed } from './forecast.ts';
 import { askAgainAt, keepWarmAt, mayRelease, RELEASE_AFTER_MS } from './holding-times.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
 import { type Forecast, needProbability, type PrewarmDecision } from './prewarm.ts';
-import { PrewarmAccounts } from './prewarm-accounts.ts';
 import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts';
 import { type PrewarmAsk, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
+import { Wakes } from './wakes.ts';
 
 /** Between two forecasts for runs in flight, ms: needs come with time, not only with events. */
 const PERIOD_MS = 1_000;
@@ -37,18 +37,16 @@ type EndpointEvent = Extract<DispatchEvent, { type: 'woken' | 'gone-cold' | 'for
 export class Prewarmer {
   /** When `act` wants to be called next, epoch ms. */
   dueAt = Infinity;
-  readonly accounts: PrewarmAccounts;
+  readonly wakes: Wakes;
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
-  /** When a wake was last recorded that was not made, by backend. */
-  readonly #notWokenAt = new Map<string, number>();
   #actedAt = -Infinity;
 
   /** `rule`: instead of the configured theta. */
   constructor(view: PrewarmerView, rule?: PrewarmRule) {
     this.#view = view;
     this.#rule = rule;
-    this.accounts = new PrewarmAccounts(view.backends);
+    this.wakes = new Wakes(view.backends);
   }
 
   /** Something happened that a forecast may depend on. */
@@ -61,8 +59,7 @@ export class Prewarmer {
   turnBack(now: number): void {
     this.#actedAt = Math.min(this.#actedAt, now);
     if (Number.isFinite(this.dueAt)) this.dueAt = Math.min(this.dueAt, now + LEAST_PERIOD_MS);
-    this.#notWokenAt.clear();
-    this.accounts.turnBack(now);
+    this.wakes.turnBack(now);
     this.#view.knowledge.turnBack(now);
   }
 
@@ -85,7 +82,7 @@ export class Prewarmer {
     const was = endpoint.state;
     if (event.type === 'woken' && event.ok) {
       endpoint.becameWarm(now, event.tookMs);
-      this.accounts.answered(event.backend, endpoint, now);
+      this.wakes.accounts.answered(event.backend, endpoint, now);
       return;
     }
     if (event.type === 'woken') endpoint.failed(now);
@@ -97,34 +94,19 @@ export class Prewarmer {
   changed(backend: string, id: string, was: EndpointState, now: number, effects: Effect[]): void {
     const endpoint = this.#view.backends.get(backend)?.endpoints.get(id);
     if (endpoint?.state === 'cold') {
-      this.#settle(backend, endpoint, was === 'warming' ? 'failed' : 'wasted', now, effects);
+      this.wakes.settle(backend, endpoint, was === 'warming' ? 'failed' : 'wasted', now, effects);
     }
   }
 
   granted(backend: Backend, endpoint: Endpoint, call: LiveCall, now: number, fx: Effect[]): void {
     const coldMs = coldWaitOf(call, endpoint);
-    this.#settle(backend.name, endpoint, call.metCold ? 'late' : 'used', now, fx, coldMs);
-    if (coldMs > 0) this.accounts.suffered(backend.name, coldMs, now);
+    this.wakes.settle(backend.name, endpoint, call.metCold ? 'late' : 'used', now, fx, coldMs);
+    if (coldMs > 0) this.wakes.accounts.suffered(backend.name, coldMs, now);
     if (endpoint.state === 'cold') {
       // The platform holds the call until it is up: the call itself is the wake.
       const reason = 'a call was sent';
-      this.#begin(backend, endpoint, { cause: 'demand', at: now, reason, probability: 1 });
+      this.wakes.begin(backend, endpoint, { cause: 'demand', at: now, reason, probability: 1 });
     }
-  }
-
-  /** Wakes an endpoint for those that wait now; one wake at a time for an endpoint. */
-  wakeForDemand(backend: Backend, now: number, effects: Effect[]): void {
-    if (backend.spec.whileCold === 'send') return;
-    const endpoint = backend.endpointToWake(now);
-    if (!endpoint) return;
-    const wake = {
-      cause: 'demand' as const,
-      at: now,
-      reason: `waiting=${backend.line.size}`,
-      probability: 1,
-    };
-    this.#begin(backend, endpoint, wake);
-    effects.push(wakeEffect(backend, endpoint, wake, false));
   }
 
   /** Forecasts where it is time to, and wakes what the forecast asks for. */
@@ -156,7 +138,7 @@ export class Prewarmer {
       const ask = this.#askOf(backend, endpoint, capacity, aheadMs, now);
       const decision = this.#ruleOf(backend).wake(ask);
       // The next one would be needed still less.
-      if (!decision.wake || !this.#wake(backend, endpoint, 'prewarm', decision, now, effects))
+      if (!decision.wake || !this.#wakeAhead(backend, endpoint, 'prewarm', decision, now, effects))
         return;
       capacity += endpoint.spec.slots;
     }
@@ -177,12 +159,12 @@ export class Prewarmer {
     if (!releases && !ends) return true;
     const decision = this.#ruleOf(backend).hold(this.#askOf(backend, endpoint, others, 0, now));
     if (decision.wake) {
-      return !ends || this.#wake(backend, endpoint, 'keep-warm', decision, now, effects);
+      return !ends || this.#wakeAhead(backend, endpoint, 'keep-warm', decision, now, effects);
     }
     if (releases && backend.spec.prewarm.mode === 'on') {
-      this.#settle(backend.name, endpoint, 'wasted', now, effects);
+      this.wakes.settle(backend.name, endpoint, 'wasted', now, effects);
       endpoint.becameCold();
-      this.accounts.released(backend.name, now);
+      this.wakes.accounts.released(backend.name, now);
       const { reason, probability } = decision;
       const id = endpoint.spec.id;
       effects.push({
@@ -205,7 +187,7 @@ export class Prewarmer {
         const ask = (endpoint: Endpoint, capacity: number) =>
           this.#askOf(backend, endpoint, capacity, 0, now);
         const rule = this.#ruleOf(backend);
-        return outlookOf(backend, { ask, rule, accounts: this.accounts, now });
+        return outlookOf(backend, { ask, rule, accounts: this.wakes.accounts, now });
       });
   }
 
@@ -245,8 +227,7 @@ export class Prewarmer {
     };
   }
 
-  /** Wakes it, or records that it would have; false where the budget does not allow it. */
-  #wake(
+  #wakeAhead(
     backend: Backend,
     endpoint: Endpoint,
     cause: 'prewarm' | 'keep-warm',
@@ -254,53 +235,11 @@ export class Prewarmer {
     now: number,
     effects: Effect[],
   ): boolean {
-    const dryRun = backend.spec.prewarm.mode === 'dry-run';
-    const allowed = dryRun || this.accounts.allows(backend, endpoint, now);
-    if (dryRun || !allowed) {
-      // The endpoint stays as it is, so the same decision would come each second.
-      const last = this.#notWokenAt.get(backend.name) ?? -Infinity;
-      if (now - last < endpoint.coldStartMs) return allowed;
-      this.#notWokenAt.set(backend.name, now);
-    }
-    const { probability } = decision;
-    const forecast = this.#forecast(backend, endpoint.coldStartMs, now);
-    const grounds = groundsOf(forecast, backend.arrivals.ratePerSec(now));
-    const reason = `${decision.reason} ${grounds}`;
-    const coldAt = cause === 'keep-warm' ? { coldAt: endpoint.changesAt } : {};
-    const wake = { cause, at: now, reason, probability, ...coldAt };
-    if (allowed && !dryRun) {
-      this.#settle(backend.name, endpoint, 'wasted', now, effects);
-      this.#begin(backend, endpoint, wake);
-    }
-    if (!allowed) this.accounts.refused(backend.name, now);
-    effects.push(
-      allowed
-        ? wakeEffect(backend, endpoint, wake, dryRun)
-        : { type: 'over-budget', backend: backend.name, endpoint: endpoint.spec.id, wake },
-    );
-    return allowed;
-  }
-
-  #begin(backend: Backend, endpoint: Endpoint, wake: Wake): void {
-    this.accounts.began(backend, endpoint, wake);
-    endpoint.beginWake(wake);
-  }
-
-  /** The wake that is under way has ended; `coldMs`: the wait of the call that ended it. */
-  #settle(
-    backend: string,
-    endpoint: Endpoint,
-    outcome: WakeOutcome,
-    now: number,
-    effects: Effect[],
-    coldMs = 0,
-  ): void {
-    const { wake } = endpoint;
-    if (!wake) return;
-    endpoint.wake = undefined;
-    this.accounts.ended(backend, endpoint, { wake, outcome, sufferedMs: coldMs }, now);
-    const id = endpoint.spec.id;
-    effects.push({ type: 'wake-ended', backend, endpoint: id, wake, outcome });
+    const grounds = () => {
+      const forecast = this.#forecast(backend, endpoint.coldStartMs, now);
+      return groundsOf(forecast, backend.arrivals.ratePerSec(now));
+    };
+    return this.wakes.ahead(backend, endpoint, cause, decision, grounds, now, effects);
   }
 
   #hasCandidates(): boolean {
@@ -309,11 +248,6 @@ export class Prewarmer {
     }
     return false;
   }
-}
-
-function wakeEffect(backend: Backend, endpoint: Endpoint, wake: Wake, dryRun: boolean): Effect {
-  const { spec, wakePatienceMs: patienceMs } = endpoint;
-  return { type: 'wake', backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };
 }
 
 /** Part of a call's wait in which no endpoint was warm, ms. */

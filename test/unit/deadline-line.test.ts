@@ -4,8 +4,8 @@ import { DeadlineLine, type DeadlineTiming } from '../../src/core/deadline-line.
 import { LiveRun } from '../../src/core/live-run.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
-/** On nine slots urgent work may fill three slots' time until each deadline. */
-const SLOTS = 9;
+/** On twenty slots urgent work may fill three slots' time until each deadline. */
+const SLOTS = 20;
 
 interface Waiting {
   readonly key: number;

@@ -1,0 +1,104 @@
+/**
+ * Wakes as they are begun and settled: for those that wait, ahead of need within the budget, or only
+ * said in a dry run; and how each turned out, with its accounts. Whether to wake is decided in
+ * prewarm.ts, and when that is asked in prewarmer.ts.
+ */
+import type { Backend } from './backend.ts';
+import type { Effect } from './dispatch-events.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Wake, WakeOutcome } from './endpoint-state.ts';
+import type { PrewarmDecision } from './prewarm.ts';
+import { PrewarmAccounts } from './prewarm-accounts.ts';
+
+export class Wakes {
+  readonly accounts: PrewarmAccounts;
+  /** When a wake was last recorded that was not made, by backend. */
+  readonly #notWokenAt = new Map<string, number>();
+
+  constructor(backends: ReadonlyMap<string, Backend>) {
+    this.accounts = new PrewarmAccounts(backends);
+  }
+
+  /** The clock went back. */
+  turnBack(now: number): void {
+    this.#notWokenAt.clear();
+    this.accounts.turnBack(now);
+  }
+
+  /** Wakes an endpoint for those that wait now; one wake at a time for an endpoint. */
+  forDemand(backend: Backend, now: number, effects: Effect[]): void {
+    if (backend.spec.whileCold === 'send') return;
+    const endpoint = backend.endpointToWake(now);
+    if (!endpoint) return;
+    const wake = {
+      cause: 'demand' as const,
+      at: now,
+      reason: `waiting=${backend.line.size}`,
+      probability: 1,
+    };
+    this.begin(backend, endpoint, wake);
+    effects.push(wakeEffect(backend, endpoint, wake, false));
+  }
+
+  /** Wakes it, or records that it would have; false where the budget does not allow it. */
+  ahead(
+    backend: Backend,
+    endpoint: Endpoint,
+    cause: 'prewarm' | 'keep-warm',
+    decision: PrewarmDecision,
+    grounds: () => string,
+    now: number,
+    effects: Effect[],
+  ): boolean {
+    const dryRun = backend.spec.prewarm.mode === 'dry-run';
+    const allowed = dryRun || this.accounts.allows(backend, endpoint, now);
+    if (dryRun || !allowed) {
+      // The endpoint stays as it is, so the same decision would come each second.
+      const last = this.#notWokenAt.get(backend.name) ?? -Infinity;
+      if (now - last < endpoint.coldStartMs) return allowed;
+      this.#notWokenAt.set(backend.name, now);
+    }
+    const { probability } = decision;
+    const reason = `${decision.reason} ${grounds()}`;
+    const coldAt = cause === 'keep-warm' ? { coldAt: endpoint.changesAt } : {};
+    const wake = { cause, at: now, reason, probability, ...coldAt };
+    if (allowed && !dryRun) {
+      this.settle(backend.name, endpoint, 'wasted', now, effects);
+      this.begin(backend, endpoint, wake);
+    }
+    if (!allowed) this.accounts.refused(backend.name, now);
+    effects.push(
+      allowed
+        ? wakeEffect(backend, endpoint, wake, dryRun)
+        : { type: 'over-budget', backend: backend.name, endpoint: endpoint.spec.id, wake },
+    );
+    return allowed;
+  }
+
+  begin(backend: Backend, endpoint: Endpoint, wake: Wake): void {
+    this.accounts.began(backend, endpoint, wake);
+    endpoint.beginWake(wake);
+  }
+
+  /** The wake that is under way has ended; `coldMs`: the wait of the call that ended it. */
+  settle(
+    backend: string,
+    endpoint: Endpoint,
+    outcome: WakeOutcome,
+    now: number,
+    effects: Effect[],
+    coldMs = 0,
+  ): void {
+    const { wake } = endpoint;
+    if (!wake) return;
+    endpoint.wake = undefined;
+    this.accounts.ended(backend, endpoint, { wake, outcome, sufferedMs: coldMs }, now);
+    const id = endpoint.spec.id;
+    effects.push({ type: 'wake-ended', backend, endpoint: id, wake, outcome });
+  }
+}
+
+function wakeEffect(backend: Backend, endpoint: Endpoint, wake: Wake, dryRun: boolean): Effect {
+  const { spec, wakePatienceMs: patienceMs } = endpoint;
+  return { type: 'wake', backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };
+}
