@@ -6,6 +6,7 @@ import { request } from 'node:http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Emulator, startEmulator } from '../../scripts/gpu/emulator.ts';
 import type { EmulatorOptions } from '../../scripts/gpu/exchange.ts';
+import { PATIENT } from '../patience.ts';
 
 const open: Emulator[] = [];
 
@@ -94,10 +95,10 @@ describe('faults', () => {
     const client = new AbortController();
     const headers = { 'x-emulator-fault': 'hang' };
     const answer = chat(emulator, {}, { headers, signal: client.signal });
-    await vi.waitUntil(() => emulator.stats().running === 1);
+    await vi.waitUntil(() => emulator.stats().running === 1, PATIENT);
     client.abort();
     await expect(answer).rejects.toThrow('aborted');
-    await vi.waitUntil(() => emulator.stats().running === 0);
+    await vi.waitUntil(() => emulator.stats().running === 0, PATIENT);
     expect(emulator.stats()).toMatchObject({ aborted: 1, served: 0 });
   });
 
@@ -117,10 +118,10 @@ describe('a client that leaves', () => {
     const client = new AbortController();
     const long = { max_tokens: 100_000 };
     const gone = [1, 2].map(() => chat(emulator, long, { signal: client.signal }));
-    await vi.waitUntil(() => emulator.stats().waiting === 1);
+    await vi.waitUntil(() => emulator.stats().waiting === 1, PATIENT);
     client.abort();
     await Promise.allSettled(gone);
-    await vi.waitUntil(() => emulator.stats().running + emulator.stats().waiting === 0);
+    await vi.waitUntil(() => emulator.stats().running + emulator.stats().waiting === 0, PATIENT);
     expect(emulator.stats()).toMatchObject({
       aborted: 2,
       served: 0,
@@ -149,7 +150,7 @@ describe('a cold endpoint', () => {
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).not.toBeNull();
     expect(await response.text()).toContain('Loading model');
-    await vi.waitUntil(() => emulator.stats().state === 'warm');
+    await vi.waitUntil(() => emulator.stats().state === 'warm', PATIENT);
     expect((await chat(emulator)).status).toBe(200);
   });
 
@@ -174,7 +175,7 @@ describe('what can be read', () => {
     const client = new AbortController();
     const headers = { 'x-emulator-fault': 'hang' };
     const held = [1, 2].map(() => chat(emulator, {}, { headers, signal: client.signal }));
-    await vi.waitUntil(() => emulator.stats().waiting === 1);
+    await vi.waitUntil(() => emulator.stats().waiting === 1, PATIENT);
     const text = await (await fetch(`${emulator.url}/metrics`)).text();
     expect(text).toContain('vllm:num_requests_running{model_name="m"} 1\n');
     expect(text).toContain('vllm:num_requests_waiting{model_name="m"} 1\n');
@@ -190,7 +191,8 @@ describe('what can be read', () => {
 
   it('is the state, as the program that started it sees it', async () => {
     const emulator = await start();
-    await chat(emulator);
+    await (await chat(emulator)).arrayBuffer();
+    await vi.waitUntil(() => emulator.stats().served === 1, PATIENT);
     const response = await fetch(`${emulator.url}/_emulator/state`);
     expect(await response.json()).toEqual(emulator.stats());
   });

@@ -1,6 +1,7 @@
 /** Files and batches inside workerd: what is refused, what a batch puts out, and how it ends. */
 import { abortAllDurableObjects } from 'cloudflare:test';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { PATIENT } from '../patience.ts';
 import { ADMIN, BODY, CHAT, gate, JobsBench, later, line } from './jobs-bench.ts';
 
 // Real pauses before a second attempt, on a machine that may be busy.
@@ -171,7 +172,7 @@ describe('a batch', () => {
     await bench.called(2);
     expect((await bench.fetch('POST', `/v1/batches/${id}/cancel`)).status).toBe(200);
     const batch = await bench.batchOnce(id, 'cancelled');
-    await vi.waitUntil(() => held.aborted() === 1);
+    await vi.waitUntil(() => held.aborted() === 1, PATIENT);
     expect(batch.request_counts).toEqual({ total: 3, completed: 1, failed: 2 });
     expect([...(await bench.lines(batch.output_file_id)).keys()]).toEqual(['a']);
     const errors = await bench.lines(batch.error_file_id);
@@ -223,12 +224,11 @@ describe('a batch', () => {
     const id = await bench.batch(Array.from({ length: 9 }, (_, i) => line(`r${i}`)));
     const putBack = () =>
       bench.count('SELECT COUNT(*) AS n FROM jobs WHERE not_before > created_at');
-    const sure = { timeout: 20_000, interval: 10 };
     const running = () => bench.count(`SELECT COUNT(*) AS n FROM jobs WHERE state = 'in_progress'`);
-    await vi.waitUntil(async () => (await putBack()) >= 2, sure);
+    await vi.waitUntil(async () => (await putBack()) >= 2, PATIENT);
     for (let round = 0; round < 5; round += 1) {
       await bench.alarm();
-      await vi.waitUntil(async () => (await running()) === 0, sure);
+      await vi.waitUntil(async () => (await running()) === 0, PATIENT);
     }
     // One had the rate of a minute; of the others no more asked than were under way by then.
     expect(await putBack()).toBeLessThanOrEqual(3);
@@ -238,7 +238,7 @@ describe('a batch', () => {
     await bench.called(2);
     await vi.waitUntil(
       async () => (await bench.count('SELECT completed AS n FROM batches')) === 2,
-      sure,
+      PATIENT,
     );
     expect((await bench.fetch('GET', `/v1/batches/${id}`)).json.status).toBe('in_progress');
   });

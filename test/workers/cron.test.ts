@@ -19,6 +19,7 @@ import { distribute, parseDocument } from '../../src/config/store.ts';
 import { runCron } from '../../src/cron.ts';
 import worker from '../../src/index.ts';
 import type { CallResult } from '../../src/protocol.ts';
+import { PATIENT } from '../patience.ts';
 
 const MINUTE_MS = 60_000;
 const OK: CallResult = { outcome: 'ok', endpointFault: false, cold: false, serviceMs: 10 };
@@ -56,13 +57,10 @@ function stubOf(tenant: string) {
 
 /** Resolves when the ping has been answered. */
 async function isWarm(tenant: string): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const status = JSON.parse((await stubOf(tenant).view('status')) ?? '{}');
-      expect(status.backends.m.endpoints).toMatchObject([{ endpoint: 'second', state: 'warm' }]);
-    },
-    { timeout: 20_000 },
-  );
+  await vi.waitFor(async () => {
+    const status = JSON.parse((await stubOf(tenant).view('status')) ?? '{}');
+    expect(status.backends.m.endpoints).toMatchObject([{ endpoint: 'second', state: 'warm' }]);
+  }, PATIENT);
 }
 
 /** A tenant whose endpoint is cold and whose arrivals make a need nearly certain. */

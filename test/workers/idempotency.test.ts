@@ -3,6 +3,7 @@ import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Begun, Claim, KeptAnswer } from '../../src/idempotency-protocol.ts';
+import { PATIENT } from '../patience.ts';
 
 const ANSWER: KeptAnswer = {
   status: 200,
@@ -55,7 +56,7 @@ describe('a claim', () => {
     lost.hold[Symbol.dispose]?.();
     expect((await begin(claim())).status).toBe('in-progress');
     again.hold[Symbol.dispose]?.();
-    await vi.waitUntil(async () => (await begin(claim())).status === 'fresh');
+    await vi.waitUntil(async () => (await begin(claim())).status === 'fresh', PATIENT);
   });
 
   it('ends by its expiry where nobody is left to end it', async () => {

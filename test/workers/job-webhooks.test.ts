@@ -1,5 +1,6 @@
 /** Webhooks of jobs: who signed them, that they are sent again, and where they are not sent. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { PATIENT } from '../patience.ts';
 import { JobsBench, later, type Seen } from './jobs-bench.ts';
 
 // Real pauses before a second attempt, on a machine that may be busy.
@@ -32,18 +33,15 @@ async function hmac(key: Uint8Array, text: Uint8Array): Promise<Uint8Array> {
 }
 
 async function delivered(bench: JobsBench, id: string, ...states: string[]) {
-  return vi.waitUntil(
-    async () => {
-      const { webhook } = await bench.job(id);
-      const { status } = webhook as { status: string };
-      return states.includes(status) ? webhook : undefined;
-    },
-    { timeout: 20_000, interval: 10 },
-  );
+  return vi.waitUntil(async () => {
+    const { webhook } = await bench.job(id);
+    const { status } = webhook as { status: string };
+    return states.includes(status) ? webhook : undefined;
+  }, PATIENT);
 }
 
 async function sent(bench: JobsBench, times: number): Promise<void> {
-  await vi.waitUntil(() => bench.webhooks.length >= times, { timeout: 20_000, interval: 5 });
+  await vi.waitUntil(() => bench.webhooks.length >= times, PATIENT);
 }
 
 describe('a webhook', () => {
@@ -89,13 +87,10 @@ describe('a webhook', () => {
     const id = await bench.ordered({ webhook: { url: bench.receiver, secret: SECRET } });
     await sent(bench, 1);
     const pending = (tries: number) =>
-      vi.waitUntil(
-        async () => {
-          const { webhook } = (await bench.job(id)) as { webhook: { tries: number } };
-          return webhook.tries === tries;
-        },
-        { timeout: 20_000, interval: 10 },
-      );
+      vi.waitUntil(async () => {
+        const { webhook } = (await bench.job(id)) as { webhook: { tries: number } };
+        return webhook.tries === tries;
+      }, PATIENT);
     await pending(1);
     later(4_000);
     await bench.alarm();
@@ -122,7 +117,7 @@ describe('a webhook', () => {
     for (let tries = 1; tries <= 6; tries += 1) {
       await vi.waitUntil(
         async () => (await bench.count('SELECT webhook_tries AS n FROM jobs')) === tries,
-        { timeout: 20_000, interval: 10 },
+        PATIENT,
       );
       later(5_000_000);
       await bench.alarm();
@@ -140,7 +135,7 @@ describe('a webhook', () => {
     const id = await bench.ordered({ webhook: { url: bench.receiver, secret: SECRET } });
     await vi.waitUntil(
       async () => (await bench.count('SELECT webhook_tries AS n FROM jobs')) === 1,
-      { timeout: 20_000, interval: 10 },
+      PATIENT,
     );
     expect(bench.webhooks.map((w) => w.url)).toEqual([bench.receiver]);
     expect(await delivered(bench, id, 'pending')).toMatchObject({ tries: 1 });
@@ -152,7 +147,7 @@ describe('a webhook', () => {
     const id = await bench.ordered({ webhook: { url: bench.receiver, secret: SECRET } });
     await vi.waitUntil(
       async () => (await bench.count('SELECT webhook_tries AS n FROM jobs')) === 1,
-      { timeout: 20_000, interval: 10 },
+      PATIENT,
     );
     await bench.evict();
     later(10_000);

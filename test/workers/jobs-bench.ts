@@ -2,6 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { vi } from 'vitest';
+import { PATIENT } from '../patience.ts';
 
 export const ADMIN = { authorization: 'Bearer test-admin' };
 export const CHAT = '/v1/chat/completions';
@@ -128,13 +129,10 @@ export class JobsBench {
 
   /** The job once it is in one of these states. */
   async once(id: string, ...states: string[]): Promise<Told['json']> {
-    return vi.waitUntil(
-      async () => {
-        const job = await this.job(id);
-        return states.includes(String(job.status)) ? job : undefined;
-      },
-      { timeout: 20_000, interval: 10 },
-    );
+    return vi.waitUntil(async () => {
+      const job = await this.job(id);
+      return states.includes(String(job.status)) ? job : undefined;
+    }, PATIENT);
   }
 
   async upload(text: string, fields: Record<string, string> = {}): Promise<Told> {
@@ -166,13 +164,10 @@ export class JobsBench {
   }
 
   async batchOnce(id: string, ...states: string[]): Promise<Told['json']> {
-    return vi.waitUntil(
-      async () => {
-        const { json } = await this.fetch('GET', `/v1/batches/${id}`);
-        return states.includes(String(json.status)) ? json : undefined;
-      },
-      { timeout: 20_000, interval: 10 },
-    );
+    return vi.waitUntil(async () => {
+      const { json } = await this.fetch('GET', `/v1/batches/${id}`);
+      return states.includes(String(json.status)) ? json : undefined;
+    }, PATIENT);
   }
 
   /** The lines of a file, by their custom id. */
@@ -188,7 +183,7 @@ export class JobsBench {
 
   /** Waits until the endpoint was asked so often. */
   async called(times: number): Promise<void> {
-    await vi.waitUntil(() => this.calls.length >= times, { timeout: 20_000, interval: 5 });
+    await vi.waitUntil(() => this.calls.length >= times, PATIENT);
   }
 
   async alarm(): Promise<void> {

@@ -1,6 +1,7 @@
 /** Jobs inside workerd: what may be ordered, which states a job goes through, and how it ends. */
 import { abortAllDurableObjects } from 'cloudflare:test';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { PATIENT } from '../patience.ts';
 import { ADMIN, BODY, CHAT, gate, JobsBench, later } from './jobs-bench.ts';
 
 // Real pauses before a second attempt, on a machine that may be busy.
@@ -222,7 +223,7 @@ describe('an attempt', () => {
     await vi.waitUntil(
       async () =>
         (await bench.count(`SELECT COUNT(*) AS n FROM jobs WHERE not_before > created_at`)) === 1,
-      { timeout: 20_000 },
+      PATIENT,
     );
     expect(await bench.job(second)).toMatchObject({ status: 'queued', attempts: 0 });
     later(120_000);
@@ -265,7 +266,7 @@ describe('the end of a job', () => {
       const job = await bench.once(id, 'expired');
       expect(job).toMatchObject({ response: null, error: { code: 'job_expired' } });
     }
-    await vi.waitUntil(() => held.aborted() === 1);
+    await vi.waitUntil(() => held.aborted() === 1, PATIENT);
     expect(bench.calls).toHaveLength(1);
   });
 
@@ -277,7 +278,7 @@ describe('the end of a job', () => {
     await bench.called(1);
     const told = await bench.fetch('DELETE', `/v1/jobs/${id}`);
     expect(told).toMatchObject({ status: 200, json: { status: 'cancelled', deleted: false } });
-    await vi.waitUntil(() => held.aborted() === 1);
+    await vi.waitUntil(() => held.aborted() === 1, PATIENT);
     expect(await bench.job(id)).toMatchObject({ error: { code: 'job_cancelled' } });
     const again = await bench.fetch('DELETE', `/v1/jobs/${id}`);
     expect(again).toMatchObject({ status: 200, json: { deleted: true } });
@@ -424,7 +425,7 @@ describe('another tenant', () => {
     await bench.upload('x');
     await bench.called(1);
     await bench.fetch('DELETE', `/admin/tenants/${bench.tenant}`, undefined, ADMIN);
-    await vi.waitUntil(() => held.aborted() === 1);
+    await vi.waitUntil(() => held.aborted() === 1, PATIENT);
     const query = (table: string) => bench.count(`SELECT COUNT(*) AS n FROM ${table}`);
     expect(await Promise.all(['jobs', 'files', 'chunks'].map(query))).toEqual([0, 0, 0]);
   });

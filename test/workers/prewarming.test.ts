@@ -7,6 +7,7 @@ import { env, exports } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseDocument } from '../../src/config/store.ts';
 import type { CallResult, EnqueueRequest } from '../../src/protocol.ts';
+import { PATIENT } from '../patience.ts';
 
 const OK: CallResult = { outcome: 'ok', endpointFault: false, cold: false, serviceMs: 10 };
 const ADMIN = { authorization: 'Bearer test-admin' };
@@ -78,7 +79,7 @@ type Tenant = Awaited<ReturnType<typeof newTenant>>;
 
 async function waitFor(tenant: Tenant, state: string): Promise<void> {
   await vi.waitFor(async () => expect(await tenant.endpointState()).toBe(state), {
-    timeout: 20_000,
+    ...PATIENT,
   });
 }
 
@@ -106,8 +107,9 @@ describe('an endpoint that can be told to go cold', () => {
   it('is told once it is idle and not likely to be needed, and that is accounted for', async () => {
     const tenant = await idleTenant();
     await later(tenant, 600_000);
-    await vi.waitFor(() =>
-      expect(sent).toContainEqual({ url: 'https://gpu.example.com/sleep', method: 'POST' }),
+    await vi.waitFor(
+      () => expect(sent).toContainEqual({ url: 'https://gpu.example.com/sleep', method: 'POST' }),
+      PATIENT,
     );
     expect(await tenant.endpointState()).toBe('cold');
     const { wakes, days } = await tenant.prewarming();
@@ -123,7 +125,7 @@ describe('an endpoint that can be told to go cold', () => {
       return Response.json({ choices: [] });
     };
     await later(tenant, 600_000);
-    await vi.waitFor(() => expect(logged.join()).toContain('release_failed'));
+    await vi.waitFor(() => expect(logged.join()).toContain('release_failed'), PATIENT);
     await tenant.serve(`${tenant.name}-again`);
     expect(await tenant.endpointState()).toBe('warm');
   });
@@ -139,7 +141,7 @@ describe('an endpoint that can be told to go cold', () => {
     await later(tenant, 600_000);
     sent.length = 0;
     const served = tenant.serve(`${tenant.name}-again`);
-    await vi.waitFor(async () => expect(await tenant.endpointState()).toBe('warming'));
+    await vi.waitFor(async () => expect(await tenant.endpointState()).toBe('warming'), PATIENT);
     expect(sent).toEqual([]);
     told = true;
     await served;

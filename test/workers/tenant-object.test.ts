@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { sha256Hex } from '../../src/auth.ts';
 import { loadTenant } from '../../src/config/store.ts';
 import type { CallResult, EnqueueRequest } from '../../src/protocol.ts';
+import { PATIENT } from '../patience.ts';
 
 const OK: CallResult = {
   outcome: 'ok',
@@ -147,7 +148,7 @@ describe('the storage', () => {
     await a.ticket?.report(OK);
     b.ticket?.[Symbol.dispose]();
     // The slot of a Worker that is gone comes back when its cancellation has reached the endpoint.
-    await vi.waitFor(async () => expect(await leases()).toEqual([]), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await leases()).toEqual([]), PATIENT);
   });
 });
 
