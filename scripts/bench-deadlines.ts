@@ -10,7 +10,6 @@ import {
   numberOf,
   oneOf,
   POLICIES,
-  readArguments,
   readScenario,
   runCommand,
   SCENARIO_OPTIONS,
@@ -35,12 +34,7 @@ const OPTIONS = {
   draws: { type: 'string', default: '3' },
 } as const;
 
-await runCommand(async () => {
-  const values = readArguments(OPTIONS, USAGE);
-  if (values.help) {
-    console.error(USAGE);
-    return;
-  }
+await runCommand(OPTIONS, USAGE, async (values) => {
   const { trace, cluster, options } = await readScenario(values, USAGE);
   const policies = values.policies.split(',').map((name) => oneOf(POLICIES, 'policies', name));
   const draws = Math.max(1, Math.floor(numberOf('draws', values.draws)));

@@ -12,7 +12,7 @@ import { usedHeapBytes } from './load/heap.ts';
 import { LoadClients, type Tally } from './load/load-clients.ts';
 import { LoadEndpoint } from './load/load-endpoint.ts';
 import { buildBundle, type RawWorkerd, startRawWorkerd } from './raw-workerd.ts';
-import { numberOf, readArguments, runCommand } from './sim/arguments.ts';
+import { numberOf, runCommand } from './sim/arguments.ts';
 import { percentile } from './sim/summary.ts';
 import { admin } from './stack.ts';
 
@@ -40,12 +40,7 @@ const QUIET_PER_SEC = 10;
 const QUIET_MS = 20;
 const QUIET_SECONDS = 20;
 
-await runCommand(async () => {
-  const values = readArguments(OPTIONS, USAGE);
-  if (values.help) {
-    console.error(USAGE);
-    return;
-  }
+await runCommand(OPTIONS, USAGE, async (values) => {
   const held = numberOf('held', values.held);
   const seconds = numberOf('seconds', values.seconds);
   console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);

@@ -5,7 +5,7 @@
  */
 import { seededRandom } from '../src/core/random.ts';
 import type { RecordedRun } from '../src/core/recorded-run.ts';
-import { numberOf, readArguments, required, runCommand } from './sim/arguments.ts';
+import { numberOf, required, runCommand } from './sim/arguments.ts';
 import { type Cluster, readCluster } from './sim/cluster.ts';
 import { meanInterval } from './sim/confidence.ts';
 import { COARSE, type Frontier, frontierOf, type RuleName } from './sim/frontier.ts';
@@ -40,12 +40,7 @@ interface Scenario {
   readonly traceOf: (seed: number) => readonly RecordedRun[];
 }
 
-await runCommand(async () => {
-  const values = readArguments(OPTIONS, USAGE);
-  if (values.help) {
-    console.error(USAGE);
-    return;
-  }
+await runCommand(OPTIONS, USAGE, async (values) => {
   const cluster = await readCluster(required(values.cluster, 'cluster', USAGE));
   const seeds = Math.max(1, Math.floor(numberOf('seeds', values.seeds)));
   const scenarios: Scenario[] = [];

@@ -11,7 +11,6 @@ import {
   numberOf,
   oneOf,
   POLICIES,
-  readArguments,
   readScenario,
   required,
   runCommand,
@@ -44,12 +43,7 @@ const OPTIONS = {
   seeds: { type: 'string', default: '1' },
 } as const;
 
-await runCommand(async () => {
-  const values = readArguments(OPTIONS, USAGE);
-  if (values.help) {
-    console.error(USAGE);
-    return;
-  }
+await runCommand(OPTIONS, USAGE, async (values) => {
   const out = required(values.out, 'out', USAGE);
   const policies = values.policies.split(',').map((name) => oneOf(POLICIES, 'policies', name));
   const seeds = Math.max(1, Math.floor(numberOf('seeds', values.seeds)));

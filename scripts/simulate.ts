@@ -6,7 +6,6 @@ import {
   numberOf,
   oneOf,
   POLICIES,
-  readArguments,
   readScenario,
   required,
   runCommand,
@@ -33,12 +32,7 @@ const OPTIONS = {
   runs: { type: 'boolean', default: false },
 } as const;
 
-await runCommand(async () => {
-  const values = readArguments(OPTIONS, USAGE);
-  if (values.help) {
-    console.error(USAGE);
-    return;
-  }
+await runCommand(OPTIONS, USAGE, async (values) => {
   const { trace, cluster, options } = await readScenario(values, USAGE);
   if (values.compare !== undefined) {
     const policies = values.compare.split(',').map((name) => oneOf(POLICIES, 'compare', name));

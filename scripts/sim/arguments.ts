@@ -46,10 +46,23 @@ export interface Scenario {
   readonly options: Omit<SimOptions, 'policy'>;
 }
 
-/** Runs a command; of wrong input it prints the message and exits with 2. */
-export async function runCommand(main: () => Promise<void>): Promise<void> {
+type Values<T extends ParseArgsOptionsConfig> = ReturnType<
+  typeof parseArgs<{ options: T }>
+>['values'];
+
+/**
+ * Runs a command with the values of its options; asked for help it prints the usage instead. Of wrong
+ * input it prints the message and exits with 2.
+ */
+export async function runCommand<T extends ParseArgsOptionsConfig>(
+  options: T,
+  usage: string,
+  main: (values: Values<T>) => Promise<void>,
+): Promise<void> {
   try {
-    await main();
+    const values = readArguments(options, usage);
+    if ('help' in values && values.help) console.error(usage);
+    else await main(values);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     console.error(error.message);
@@ -57,7 +70,7 @@ export async function runCommand(main: () => Promise<void>): Promise<void> {
   }
 }
 
-export function readArguments<T extends ParseArgsOptionsConfig>(options: T, usage: string) {
+function readArguments<T extends ParseArgsOptionsConfig>(options: T, usage: string): Values<T> {
   try {
     return parseArgs({ options }).values;
   } catch (error) {
