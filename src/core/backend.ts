@@ -88,9 +88,10 @@ export class Backend {
   }
 
   /** True where a call can go on after an attempt that failed: some endpoint has not failed it. */
-  hasOther(avoid: ReadonlySet<string>): boolean {
-    for (const { state, spec } of this.endpoints.values()) {
-      if (state !== 'draining' && !avoid.has(spec.id)) return true;
+  hasOther(avoid: ReadonlySet<string>, now: number): boolean {
+    for (const { state, spec, breaker } of this.endpoints.values()) {
+      if (state === 'draining' || avoid.has(spec.id)) continue;
+      if (breaker.stateAt(now) !== 'open') return true;
     }
     return false;
   }
@@ -110,12 +111,10 @@ export class Backend {
     return slots;
   }
 
-  /** Slots of what is up or coming. */
-  get upSlots(): number {
+  /** Slots of what is up or coming, and trusted. */
+  upSlots(now: number): number {
     let slots = 0;
-    for (const { state, spec } of this.endpoints.values()) {
-      if (state === 'warm' || state === 'warming') slots += spec.slots;
-    }
+    for (const endpoint of this.endpoints.values()) slots += endpoint.upSlots(now);
     return slots;
   }
 
@@ -136,15 +135,19 @@ export class Backend {
     return this.spec.endpoints.some((e) => e.coldStart);
   }
 
-  /** A cold endpoint to wake for those that wait, or undefined where what is up or coming suffices. */
-  endpointToWake(now: number): Endpoint | undefined {
-    let coming = 0;
+  /**
+   * A cold endpoint to wake for those that wait, or undefined where what is up or coming suffices.
+   * `needsOther`: what is up does not, but what is coming does.
+   */
+  endpointToWake(needsOther: boolean, now: number): Endpoint | undefined {
+    let isComing = false;
     let cold: Endpoint | undefined;
     for (const endpoint of this.endpoints.values()) {
-      if (endpoint.state === 'warm' || endpoint.state === 'warming') coming += endpoint.spec.slots;
+      if (endpoint.state === 'warming') isComing = true;
       else if (endpoint.state === 'cold' && now >= endpoint.restsUntil) cold ??= endpoint;
     }
-    return this.line.size > coming ? cold : undefined;
+    const isShort = this.line.size > this.upSlots(now) || (needsOther && !isComing);
+    return isShort ? cold : undefined;
   }
 
   /** The endpoint whose cold start is the shortest: what a forecast has to look ahead. */

@@ -80,12 +80,14 @@ export class CallsInFlight {
   /** An attempt is over; `again`: the call may go back into the line for another. */
   end(callId: string, result: CallResult, again: boolean, now: number): void {
     const call = this.#calls.get(callId);
-    if (!call?.lease) return;
+    if (!call) return;
+    // It waits for another attempt of which its caller never heard: nobody would come for it.
+    if (!call.lease) return again ? undefined : this.cancel(callId, now);
     const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
     endpoint?.heard(result, call.lease.grantedAt, now);
     const backend = this.#backends.get(call.request.backend);
-    if (again && backend && goesOn(call, backend, result, id)) {
+    if (again && backend && goesOn(call, backend, result, now)) {
       call.lease = undefined;
       if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
       return this.#wait(call, backend, now);
@@ -130,25 +132,36 @@ export class CallsInFlight {
     return overdue;
   }
 
-  /** Grants what can be granted at a backend; where none of it can be used, all go elsewhere. */
-  dispatch(backend: Backend, now: number): void {
+  /**
+   * Grants what can be granted at a backend; where none of it can be used, all go elsewhere. True
+   * where a call waits for an endpoint other than those that have a free slot: they failed it.
+   */
+  dispatch(backend: Backend, now: number): boolean {
+    const held: LiveCall[] = [];
     while (backend.line.size > 0) {
       const endpoint = backend.pick(now);
       const { slots, urgentRunning } = backend;
       const next = endpoint && backend.line.take({ now, slots, urgentRunning });
       if (!endpoint || !next) break;
-      const { avoid } = next.call;
-      this.#grant(next, backend, (avoid && backend.pick(now, avoid)) ?? endpoint, now);
+      const { call } = next;
+      const at = call.avoid ? (backend.pick(now, call.avoid) ?? endpoint) : endpoint;
+      if (call.avoid?.has(at.spec.id) && backend.hasOther(call.avoid, now)) held.push(call);
+      else this.#grant(next, backend, at, now);
     }
-    if (!backend.spec.failover || backend.line.size === 0 || !backend.isDown(now)) return;
-    for (const call of [...backend.line.calls()]) {
-      backend.line.remove(call);
-      this.turnAway(call, 'backend_down', 1_000, now);
+    for (const call of held) backend.line.add(call);
+    if (backend.spec.failover && backend.isDown(now)) {
+      for (const call of [...backend.line.calls()]) {
+        backend.line.remove(call);
+        this.turnAway(call, 'backend_down', 1_000, now);
+      }
     }
+    return held.length > 0;
   }
 
   /** The call has waited for as long as it may, or as it makes sense. */
   giveUp(call: LiveCall, now: number): void {
+    // Turned away meanwhile, by the same step.
+    if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
     backend?.line.remove(call);
     const waited = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
@@ -215,7 +228,7 @@ export class CallsInFlight {
     const id = call.lease?.endpoint ?? '';
     const backend = this.#backends.get(call.request.backend);
     const endpoint = backend?.endpoints.get(id);
-    endpoint?.released(now);
+    endpoint?.released(now, call.lease?.grantedAt ?? now);
     if (backend && call.urgent) backend.urgentRunning -= 1;
     if (backend) this.#place.roster.settle(backend, id);
     this.effects.push({ type: 'released', callId: call.request.callId, cause });

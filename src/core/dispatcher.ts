@@ -81,8 +81,8 @@ export class Dispatcher {
     const overdue = this.#pass(now);
     this.#rankAnew(effects);
     for (const backend of this.backends.values()) {
-      this.#calls.dispatch(backend, now);
-      this.#prewarmer.wakes.forDemand(backend, now, effects);
+      const needsOther = this.#calls.dispatch(backend, now);
+      this.#prewarmer.wakes.forDemand(backend, needsOther, now, effects);
     }
     // A free slot comes before a limit: only who still waits now has waited too long.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);

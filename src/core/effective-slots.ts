@@ -7,20 +7,32 @@ const DECREASE = 0.5;
 
 export class EffectiveSlots {
   #limit = Infinity;
+  /** When it was halved last, epoch ms. */
+  #halvedAt = -Infinity;
 
   /** Of so many slots, those to be used now; 1 at the least. */
   of(slots: number): number {
     return Math.min(slots, Math.max(1, Math.floor(this.#limit)));
   }
 
-  /** It was overloaded while so many calls ran there. */
-  overloaded(slots: number, running: number): void {
+  /**
+   * It was overloaded while so many calls ran there, one of them sent at a time. Those that were sent
+   * before it was halved tell of the same overload.
+   */
+  overloaded(slots: number, running: number, sentAt: number, now: number): void {
+    if (sentAt <= this.#halvedAt) return;
+    this.#halvedAt = now;
     this.#limit = Math.max(1, Math.min(this.of(slots), running) * DECREASE);
   }
 
   /** It told that so many of its running calls wait for a place in its batch. */
   queued(slots: number, running: number, waiting: number): void {
     if (waiting > 0) this.#limit = Math.max(1, Math.min(this.of(slots), running - waiting));
+  }
+
+  /** The clock went back. */
+  turnBack(now: number): void {
+    this.#halvedAt = Math.min(this.#halvedAt, now);
   }
 
   succeeded(slots: number): void {

@@ -76,12 +76,18 @@ export class Endpoint {
     this.breaker.sent(now);
   }
 
-  /** A call is over there, however it ended. */
-  released(now: number): void {
+  /** Slots that it has or will soon have for calls; none while it is left alone or on trial. */
+  upSlots(now: number): number {
+    const isUp = this.state === 'warm' || this.state === 'warming';
+    return isUp && this.breaker.stateAt(now) === 'closed' ? this.spec.slots : 0;
+  }
+
+  /** A call is over there that was sent at a time, however it ended. */
+  released(now: number, sentAt: number): void {
     this.inFlight -= 1;
     this.lastActiveAt = now;
     this.lastServedAt = now;
-    this.breaker.over();
+    this.breaker.over(sentAt);
   }
 
   /** What a call's end tells of it. */
@@ -92,7 +98,7 @@ export class Endpoint {
     // Loading, though it is not known to go cold: it is left alone for a moment.
     else if (result.cold) this.breaker.pause(now, result.retryAfterMs ?? LOADING_PAUSE_MS);
     if (result.busy) {
-      this.#effective.overloaded(slots, running);
+      this.#effective.overloaded(slots, running, sentAt, now);
       // With calls of its own still running, their ends make room; without, others fill it.
       if (result.retryAfterMs !== undefined) this.breaker.pause(now, result.retryAfterMs);
       else if (running <= 1) this.breaker.pause(now, BUSY_PAUSE_MS);
@@ -103,7 +109,7 @@ export class Endpoint {
     if (result.outcome === 'ok') {
       this.succeeded(now);
       if (!result.queuedThere) this.#effective.succeeded(slots);
-    } else if (result.endpointFault) this.failed(now);
+    } else if (result.endpointFault) this.failed(now, sentAt);
   }
 
   /** When a slot opens though nothing happens, epoch ms: while it is given few calls. */
@@ -173,9 +179,9 @@ export class Endpoint {
     this.becameCold();
   }
 
-  /** It refused, broke or did not wake. */
-  failed(now: number): void {
-    this.breaker.failed(now);
+  /** It refused, broke or did not wake, asked at a time. */
+  failed(now: number, sentAt = now): void {
+    this.breaker.failed(now, sentAt);
   }
 
   succeeded(now: number): void {
@@ -205,6 +211,7 @@ export class Endpoint {
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
     this.breaker.turnBack(now);
+    this.#effective.turnBack(now);
     if (this.wake) this.wake = { ...this.wake, at: Math.min(this.wake.at, now) };
   }
 

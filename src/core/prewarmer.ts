@@ -127,10 +127,10 @@ export class Prewarmer {
 
   #ask(backend: Backend, aheadMs: number, now: number, effects: Effect[]): void {
     if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) return;
-    let capacity = backend.upSlots;
+    let capacity = backend.upSlots(now);
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
-      const others = capacity - endpoint.spec.slots;
+      const others = capacity - endpoint.upSlots(now);
       if (!this.#stays(backend, endpoint, others, now, effects)) capacity = others;
     }
     for (const endpoint of backend.endpoints.values()) {

@@ -13,17 +13,12 @@ const MOST_FAULTS = 3;
  * What an endpoint turned away (cold, overloaded) was not begun and costs nothing; what broke is
  * retried on an endpoint that has not failed it yet, out of the backend's budget.
  */
-export function goesOn(
-  call: LiveCall,
-  backend: Backend,
-  result: CallResult,
-  endpoint: string,
-): boolean {
+export function goesOn(call: LiveCall, backend: Backend, result: CallResult, now: number): boolean {
   if (backend.removed) return false;
   if (result.cold || result.busy) return true;
   if (!result.endpointFault) return false;
   call.avoid ??= new Set();
-  call.avoid.add(endpoint);
-  if (call.avoid.size >= MOST_FAULTS || !backend.hasOther(call.avoid)) return false;
+  if (call.lease) call.avoid.add(call.lease.endpoint);
+  if (call.avoid.size >= MOST_FAULTS || !backend.hasOther(call.avoid, now)) return false;
   return backend.retries.spend();
 }

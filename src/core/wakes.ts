@@ -25,10 +25,13 @@ export class Wakes {
     this.accounts.turnBack(now);
   }
 
-  /** Wakes an endpoint for those that wait now; one wake at a time for an endpoint. */
-  forDemand(backend: Backend, now: number, effects: Effect[]): void {
+  /**
+   * Wakes an endpoint for those that wait now; one wake at a time for an endpoint. `needsOther`: somebody
+   * waits for another one than those that are up.
+   */
+  forDemand(backend: Backend, needsOther: boolean, now: number, effects: Effect[]): void {
     if (backend.spec.whileCold === 'send') return;
-    const endpoint = backend.endpointToWake(now);
+    const endpoint = backend.endpointToWake(needsOther, now);
     if (!endpoint) return;
     const wake = {
       cause: 'demand' as const,

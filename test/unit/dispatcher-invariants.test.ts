@@ -1,10 +1,11 @@
 /**
  * What holds of the dispatcher for any list of events, failed attempts and overloaded endpoints among
  * them: never more calls than slots, no call lost or granted twice, every wait ends, no attempt where
- * one has failed while another endpoint is free, nobody is overtaken beyond the stated bound.
+ * one has failed while there is another endpoint, nobody is overtaken beyond the stated bound.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { CallResult } from '../../src/core/call-result.ts';
 import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatcher.ts';
 import type { DispatcherConfig } from '../../src/core/dispatcher-config.ts';
@@ -24,9 +25,11 @@ class World {
   readonly holding = new Map<string, string>();
   now = 0;
   #warmSlots = 2;
+  readonly #failover: boolean;
 
-  constructor(policy: PolicyName) {
+  constructor(policy: PolicyName, failover: boolean) {
     this.policy = policy;
+    this.#failover = failover;
     this.dispatcher = new Dispatcher(this.#config(), { random: seededRandom(1) }, 0);
   }
 
@@ -67,16 +70,34 @@ class World {
     this.step({ type: 'configured', config: this.#config() });
   }
 
-  step(event: DispatchEvent): void {
-    const effects = this.dispatcher.step([event], this.now);
-    const again = event.type === 'ended' && event.again ? event.callId : undefined;
+  /** It has ended; one that waits for another attempt is given up with it. */
+  end(n: number, result: CallResult): void {
+    this.waiting.delete(`c${n}`);
+    this.step({ type: 'ended', callId: `c${n}`, result });
+  }
+
+  /** All that runs breaks at once, after a while. */
+  crash(n: number): void {
+    this.now += n * 5_000;
+    const result = okResult(0, { outcome: 'failed', endpointFault: true });
+    const again = n % 2 === 0;
+    const broken = [...this.holding.keys()];
+    this.step(...broken.map((callId) => ({ type: 'ended' as const, callId, result, again })));
+  }
+
+  step(...events: readonly DispatchEvent[]): void {
+    const effects = this.dispatcher.step(events, this.now);
+    const again = new Set(
+      events.flatMap((event) => (event.type === 'ended' && event.again ? [event.callId] : [])),
+    );
     effects.forEach((effect, i) => {
       this.#check(effect);
-      if (effect.type !== 'released' || effect.callId !== again) return;
+      if (effect.type !== 'released' || !again.has(effect.callId)) return;
       // It waits again, or waited for no time.
+      const { callId } = effect;
       const later = effects.slice(i + 1);
-      const goesOn = later.some((e) => 'callId' in e && e.callId === again);
-      if (goesOn || this.dispatcher.call(again)) this.waiting.add(again);
+      const goesOn = later.some((e) => 'callId' in e && e.callId === callId);
+      if (goesOn || this.dispatcher.call(callId)) this.waiting.add(callId);
     });
     for (const [id, { inFlight }] of this.dispatcher.backends.get('llm')?.endpoints ?? []) {
       expect([id, inFlight]).toEqual([id, this.#held(id)]);
@@ -113,9 +134,7 @@ class World {
     const backend = this.dispatcher.backends.get('llm');
     const call = this.dispatcher.call(callId);
     if (!backend || !call) throw new Error(`granted: ${callId} at ${id}`);
-    if (!call.avoid?.has(id)) return;
-    const best = backend.pick(this.now, call.avoid);
-    expect(best && !call.avoid.has(best.spec.id)).toBeFalsy();
+    if (call.avoid?.has(id)) expect(backend.hasOther(call.avoid, this.now)).toBe(false);
   }
 
   #held(endpoint: string): number {
@@ -130,7 +149,8 @@ class World {
       { id: 'spare', slots: SPARE_SLOTS },
     ];
     const prewarm = { mode: 'on' as const, theta: 0.2 };
-    const llm = backendSpec({ endpoints, queueDepth: 10, maxWaitMs: 60_000, prewarm });
+    const failover = this.#failover;
+    const llm = backendSpec({ endpoints, queueDepth: 10, maxWaitMs: 60_000, failover, prewarm });
     return configOf({ policy: this.policy, leaseMs: 30_000, backends: { llm } });
   }
 }
@@ -138,11 +158,12 @@ class World {
 const ACTIONS: Record<string, (world: World, n: number) => void> = {
   submit: (world, n) => world.submit(n),
   cancel: (world, n) => world.cancel(n),
-  end: (world, n) => world.step({ type: 'ended', callId: `c${n}`, result: okResult(n) }),
+  end: (world, n) => world.end(n, okResult(n)),
   fail: (world, n) => {
     const result = okResult(n, { outcome: 'failed', endpointFault: true, cold: n % 2 === 0 });
-    world.step({ type: 'ended', callId: `c${n}`, result });
+    world.end(n, result);
   },
+  crash: (world, n) => world.crash(n),
   again: (world, n) => world.again(n),
   renew: (world, n) => world.step({ type: 'renewed', callId: `c${n}` }),
   finish: (world, n) => world.step({ type: 'run-finished', runId: `r${n % 8}` }),
@@ -173,8 +194,9 @@ describe('the dispatcher, whatever happens', () => {
       fc.property(
         fc.array(action, { minLength: 50, maxLength: 150 }),
         fc.constantFrom(...POLICY_NAMES),
-        (actions, policy) => {
-          const world = new World(policy);
+        fc.boolean(),
+        (actions, policy, failover) => {
+          const world = new World(policy, failover);
           for (const { what, n } of actions) {
             world.now += 7;
             ACTIONS[what]?.(world, n);

@@ -11,12 +11,20 @@ describe('EffectiveSlots', () => {
 
   it('halve with what ran then, and come back by one for each round of successes', () => {
     const slots = new EffectiveSlots();
-    slots.overloaded(16, 12);
+    slots.overloaded(16, 12, 0, 10);
     expect(slots.of(16)).toBe(6);
     for (let i = 0; i < 7; i += 1) slots.succeeded(16);
     expect(slots.of(16)).toBe(7);
     for (let i = 0; i < 200; i += 1) slots.succeeded(16);
     expect(slots.of(16)).toBe(16);
+  });
+
+  it('halve once for all calls that were under way together', () => {
+    const slots = new EffectiveSlots();
+    for (let running = 16; running > 12; running -= 1) slots.overloaded(16, running, 5, 10);
+    expect(slots.of(16)).toBe(8);
+    slots.overloaded(16, 8, 11, 20);
+    expect(slots.of(16)).toBe(4);
   });
 
   it('leave those that the engine has not put back into its own queue', () => {
@@ -37,7 +45,7 @@ describe('EffectiveSlots', () => {
       fc.property(fc.integer({ min: 1, max: 40 }), fc.array(act), (n, acts) => {
         const slots = new EffectiveSlots();
         for (const { kind, running } of acts) {
-          if (kind === 'overloaded') slots.overloaded(n, running);
+          if (kind === 'overloaded') slots.overloaded(n, running, running, 30);
           else if (kind === 'queued') slots.queued(n, running, running % 7);
           else slots.succeeded(n);
           expect(slots.of(n)).toBeGreaterThanOrEqual(1);

@@ -150,21 +150,24 @@ describe('Endpoint', () => {
     endpoint.failed(1_000);
     endpoint.failed(1_000);
     expect(endpoint.isReady(1_000)).toBe(true);
+    let now = 1_000;
     const rests = Array.from({ length: 8 }, () => {
-      endpoint.failed(1_000);
-      return endpoint.restsUntil - 1_000;
+      endpoint.failed(now);
+      const restMs = endpoint.restsUntil - now;
+      expect(endpoint.isReady(endpoint.restsUntil - 1)).toBe(false);
+      expect(endpoint.isReady(endpoint.restsUntil)).toBe(true);
+      now = endpoint.restsUntil;
+      return restMs;
     });
     expect(rests).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
-    expect(endpoint.isReady(30_999)).toBe(false);
-    expect(endpoint.isReady(31_000)).toBe(true);
   });
 
   it('counts failures from the start again after a success', () => {
     const endpoint = new Endpoint(FIXED, 0);
     for (let i = 0; i < 5; i += 1) endpoint.failed(1_000);
-    expect(endpoint.isReady(1_500)).toBe(false);
-    endpoint.succeeded(1_500);
-    expect(endpoint.isReady(1_500)).toBe(true);
+    expect(endpoint.isReady(1_400)).toBe(false);
+    endpoint.succeeded(1_400);
+    expect(endpoint.isReady(1_400)).toBe(true);
     endpoint.failed(2_000);
     endpoint.failed(2_000);
     expect(endpoint.restsUntil).toBe(0);
