@@ -4,7 +4,7 @@
  */
 import type { Effect } from '../src/core/dispatch-events.ts';
 import type { Dispatcher } from '../src/core/dispatcher.ts';
-import { KeyLimits, type RateLimits } from '../src/core/key-limits.ts';
+import { KeyLimits, type RateLimits, type Took } from '../src/core/key-limits.ts';
 import type { LiveCall } from '../src/core/live-run.ts';
 import type { CallResult, EnqueueRequest, Refusal } from '../src/protocol.ts';
 import { CallStories } from './call-stories.ts';
@@ -12,6 +12,8 @@ import { refusal } from './refusal.ts';
 
 /** Assumed of an answer when a call's tokens are charged; put right when it has ended. */
 const OUTPUT_TOKENS = 200;
+
+const NOTHING: Took = { inputTokens: 0, outputTokens: 0 };
 
 export class FrontDesk {
   readonly stories = new CallStories();
@@ -24,11 +26,17 @@ export class FrontDesk {
 
   /** Charges the call to its key's limits; a refusal where they do not let it in. */
   arrive(request: EnqueueRequest, now: number): Refusal | undefined {
-    const { call, keyId } = request;
-    const { callId, inputTokens, maxOutputTokens } = call;
-    const output = Math.min(maxOutputTokens ?? OUTPUT_TOKENS, OUTPUT_TOKENS);
-    const tokens = call.kind === 'llm' ? inputTokens + output : 0;
-    const charged = this.#limits.admit({ callId, keyId, tokens }, this.#limitsOf(keyId), now);
+    const { call, keyId, isCharged = false } = request;
+    const { callId, maxOutputTokens } = call;
+    const isLlm = call.kind === 'llm';
+    const estimate = {
+      callId,
+      keyId,
+      inputTokens: isLlm ? call.inputTokens : 0,
+      outputTokens: isLlm ? Math.min(maxOutputTokens ?? OUTPUT_TOKENS, OUTPUT_TOKENS) : 0,
+      isCharged,
+    };
+    const charged = this.#limits.admit(estimate, this.#limitsOf(keyId), now);
     this.stories.open(request, charged.gauges);
     if (charged.ok) return undefined;
     const { retryAfterMs } = charged;
@@ -63,13 +71,16 @@ export class FrontDesk {
   }
 
   ended(callId: string, result: CallResult, now: number): void {
-    const { inputTokens = 0, outputTokens = 0 } = result;
-    this.#limits.settle(callId, inputTokens + outputTokens, now);
+    const { outcome, inputTokens, outputTokens = 0 } = result;
+    // What refused the call, or broke before the answer began, has read nothing of it.
+    const isUnread = outcome === 'failed' && inputTokens === undefined && outputTokens === 0;
+    this.#limits.settle(callId, isUnread ? NOTHING : { inputTokens, outputTokens }, now);
     this.stories.ended(callId, result);
   }
 
-  cancelled(callId: string, now: number): void {
-    this.#limits.settle(callId, 0, now);
+  /** `ran`: it had a slot, and its endpoint has read it. */
+  cancelled(callId: string, ran: boolean, now: number): void {
+    this.#limits.settle(callId, ran ? { outputTokens: 0 } : NOTHING, now);
     this.stories.cancelled(callId);
   }
 

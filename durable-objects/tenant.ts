@@ -145,7 +145,8 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   /** The client left and its Worker says so before the ticket does; idempotent. */
   async cancel(callId: string): Promise<void> {
     this.#waiters.delete(callId);
-    this.#desk.cancelled(callId, Date.now());
+    const ran = this.#dispatcher?.call(callId)?.lease !== undefined;
+    this.#desk.cancelled(callId, ran, Date.now());
     await this.#loop.step([{ type: 'cancelled', callId }]);
   }
 

@@ -13,12 +13,15 @@ export interface CallDescription {
   readonly content: string | Uint8Array<ArrayBuffer> | undefined;
 }
 
+/** `waitedMs`: what the request has waited already, at backends that could not serve it. */
 export async function callRequestOf(
   plan: CallDescription,
   callId: string,
   arrivedAt: number,
+  waitedMs = 0,
 ): Promise<CallRequest> {
   const { identity, content } = plan;
+  const { deadlineMs, maxWaitMs } = identity;
   return {
     callId,
     runId: identity.runId,
@@ -37,9 +40,9 @@ export async function callRequestOf(
     ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
     ...(identity.turn === undefined ? {} : { turn: identity.turn }),
     ...(plan.maxOutputTokens === undefined ? {} : { maxOutputTokens: plan.maxOutputTokens }),
-    ...(identity.deadlineMs === undefined ? {} : { deadlineAt: arrivedAt + identity.deadlineMs }),
+    ...(deadlineMs === undefined ? {} : { deadlineAt: arrivedAt - waitedMs + deadlineMs }),
     ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
-    ...(identity.maxWaitMs === undefined ? {} : { maxWaitMs: identity.maxWaitMs }),
+    ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.max(0, maxWaitMs - waitedMs) }),
   };
 }
 

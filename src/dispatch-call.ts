@@ -50,6 +50,15 @@ export interface CallPlan {
 interface Dispatched {
   readonly response: Response;
   readonly failed?: ApiError;
+  /** It came to nothing at an endpoint, and counts for its key. */
+  readonly isCharged?: boolean;
+}
+
+/** What a request has behind it when another backend is to try it. */
+interface Before {
+  /** When it came, epoch ms. */
+  readonly arrivedAt: number;
+  readonly isCharged: boolean;
 }
 
 /** Backends tried for one call, the first included. */
@@ -68,13 +77,17 @@ async function tryBackends(
   waiting: QueuedStream | undefined,
 ): Promise<Response> {
   const { backends } = c.get('tenant').config;
+  const before = { arrivedAt: Date.now(), isCharged: false };
   for (let tried = 1, now = plan; ; tried += 1) {
-    const { response, failed } = await new Call(c, now, waiting).run();
+    const { response, failed, isCharged = false } = await new Call(c, now, before, waiting).run();
+    before.isCharged ||= isCharged;
     const fallback = Object.hasOwn(backends, now.backend)
       ? backends[now.backend]?.fallback
       : undefined;
     if (!failed || fallback === undefined || tried >= MOST_BACKENDS) return response;
     if (!FALLS_BACK.has(failed.code) || plan.upload || c.req.raw.signal.aborted) return response;
+    const { maxWaitMs = Infinity } = plan.identity;
+    if (Date.now() - before.arrivedAt >= maxWaitMs) return response;
     await response.body?.cancel();
     now = { ...now, backend: fallback };
   }
@@ -95,6 +108,7 @@ const FALLS_BACK: ReadonlySet<string> = new Set([
 class Call {
   readonly #c: Context<AppEnv>;
   readonly #plan: CallPlan;
+  readonly #before: Before;
   readonly #waiting: QueuedStream | undefined;
   readonly #loaded: LoadedTenant;
   // Never the client's own request id: two calls that shared it would share one slot.
@@ -105,9 +119,15 @@ class Call {
   #exchange: Exchange | undefined;
   #attempts = 0;
 
-  constructor(c: Context<AppEnv>, plan: CallPlan, waiting: QueuedStream | undefined) {
+  constructor(
+    c: Context<AppEnv>,
+    plan: CallPlan,
+    before: Before,
+    waiting: QueuedStream | undefined,
+  ) {
     this.#c = c;
     this.#plan = plan;
+    this.#before = before;
     this.#waiting = waiting;
     this.#loaded = c.get('tenant');
     c.executionCtx.waitUntil(this.#over.promise);
@@ -116,15 +136,18 @@ class Call {
   async run(): Promise<Dispatched> {
     const c = this.#c;
     const plan = this.#plan;
+    const { arrivedAt, isCharged } = this.#before;
+    const now = Date.now();
     const admission = new Admission(() => c.env.TENANT.getByName(this.#loaded.tenant), {
       call: {
-        ...(await callRequestOf(plan, this.#callId, Date.now())),
+        ...(await callRequestOf(plan, this.#callId, now, now - arrivedAt)),
         // A job is nobody's to wait for: it is patient, and goes behind.
         ...(ownCaller(c.req.raw) ? { patient: true, weight: this.#loaded.config.jobs.weight } : {}),
       },
       keyId: c.get('keyId'),
       keyHash: c.get('keyHash'),
       version: this.#loaded.version,
+      ...(isCharged ? { isCharged } : {}),
       requestId: c.get('requestId'),
       why: plan.identity.why,
     });
@@ -140,10 +163,12 @@ class Call {
     let admitted = await admission.admit();
     for (;;) {
       if (admitted.status !== 'granted') return this.#turnedAway(admitted);
+      this.#waiting?.granted(admitted.slot.grant.endpointState);
       const outcome = await this.#attempt(admitted.slot, admission);
       if ('response' in outcome) return outcome;
       // From here on a client that leaves gives up its place in the line.
       this.#exchange = undefined;
+      this.#waiting?.granted(undefined);
       const next = plan.upload
         ? await admitted.slot.report(outcome.result)
         : await admission.again(outcome.result);
@@ -154,7 +179,7 @@ class Call {
         // It was tried again already: the client's own retries would multiply with ours.
         const own = this.#attempts > 1 ? { 'x-should-retry': 'false' } : {};
         const added = { ...this.#headers({ grant: admitted.slot.grant }), ...own };
-        return { response: errorResponse(error, added), failed: error };
+        return { response: errorResponse(error, added), failed: error, isCharged: true };
       }
       admitted = next;
     }

@@ -30,6 +30,8 @@ export interface EnqueueRequest {
   readonly version: number;
   /** By which the client knows the call. */
   readonly requestId?: string;
+  /** Another backend has had a try at the request before: it counts no second time for its key. */
+  readonly isCharged?: boolean;
   /** From what application, run and unit were taken. */
   readonly why?: { readonly app: string; readonly run: string; readonly unit: string };
 }

@@ -186,22 +186,29 @@ export class Exchange {
       return this.#broke(sink, new Error('the endpoint closed the stream before its end'));
     }
     // A fault that the endpoint told of itself has been relayed.
-    if (ended?.state === 'failed') await this.#end('failed', { fault: true });
-    else await this.#end('ok');
+    const isFault = ended?.state === 'failed';
+    // On its way before the client can ask for more; the client does not wait until it is heard.
+    const reported = this.#end(isFault ? 'failed' : 'ok', { fault: isFault });
     sink.close();
+    await reported;
   }
 
   /** The endpoint broke off in mid-answer: the client must not take it for a whole one. */
   async #broke(sink: ReadableStreamDefaultController<Uint8Array>, error: unknown): Promise<void> {
     const timeout = this.#watchdog.expired;
-    if (this.#f.upload?.failure) await this.#end('cancelled');
-    else await this.#end('failed', { fault: true });
-    if (!this.#stream) return sink.error(error);
-    const told: ApiError = timeout
-      ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
-      : { code: 'upstream_error', message: 'The endpoint broke off in the middle of its answer.' };
-    sink.enqueue(this.#stream.fault(told));
-    sink.close();
+    const isClients = this.#f.upload?.failure !== undefined;
+    const reported = this.#end(isClients ? 'cancelled' : 'failed', { fault: !isClients });
+    if (this.#stream) {
+      const told: ApiError = timeout
+        ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
+        : {
+            code: 'upstream_error',
+            message: 'The endpoint broke off in the middle of its answer.',
+          };
+      sink.enqueue(this.#stream.fault(told));
+      sink.close();
+    } else sink.error(error);
+    await reported;
   }
 
   async #refused(upstream: Response): Promise<Response | FailedAttempt> {

@@ -5,6 +5,7 @@
  */
 import type { Context } from 'hono';
 import type { Admission } from './admission.ts';
+import type { EndpointState } from './core/endpoint-state.ts';
 import type { CallPlan } from './dispatch-call.ts';
 import { type ApiError, isErrorCode } from './errors.ts';
 import type { AppEnv } from './routes/app-env.ts';
@@ -27,6 +28,8 @@ export class QueuedStream {
   readonly #requestId: string;
   readonly #left = new AbortController();
   #admission: Admission | undefined;
+  /** It is being served by an endpoint that is up: its answer tells best what becomes of it. */
+  #isServed = false;
 
   constructor(afterMs: number, reading: Reading, requestId: string, client: AbortSignal) {
     this.#afterMs = afterMs;
@@ -46,14 +49,22 @@ export class QueuedStream {
     this.#admission = admission;
   }
 
-  /** The answer itself where it comes soon enough, else a stream that will become it. */
+  /** The call has a slot, at an endpoint that is up or not; undefined while it waits for one. */
+  granted(endpointState: EndpointState | undefined): void {
+    this.#isServed = endpointState === 'warm';
+  }
+
+  /** The answer itself where the call does not wait for long, else a stream that will become it. */
   async orStream(made: Promise<Response>): Promise<Response> {
     const late = Symbol('late');
-    const waited = Promise.withResolvers<typeof late>();
-    const timer = setTimeout(() => waited.resolve(late), this.#afterMs);
-    const first = await Promise.race([made, waited.promise]);
-    clearTimeout(timer);
-    return first === late ? this.#begin(made) : first;
+    for (;;) {
+      const waited = Promise.withResolvers<typeof late>();
+      const timer = setTimeout(() => waited.resolve(late), this.#afterMs);
+      const first = await Promise.race([made, waited.promise]);
+      clearTimeout(timer);
+      if (first !== late) return first;
+      if (!this.#isServed) return this.#begin(made);
+    }
   }
 
   #begin(made: Promise<Response>): Response {

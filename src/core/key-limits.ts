@@ -27,9 +27,27 @@ export type RateAnswer =
 
 type Kind = 'requests' | 'tokens';
 
+/** What a call is expected to take. */
+export interface Estimate {
+  readonly callId: string;
+  readonly keyId: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** The request has been charged already, with a call before this one. */
+  readonly isCharged?: boolean;
+}
+
+/** What a call took: of its input the estimate counts where nobody has told. */
+export interface Took {
+  readonly inputTokens?: number | undefined;
+  readonly outputTokens: number;
+}
+
 interface Charge {
   readonly keyId: string;
   readonly limits: RateLimits;
+  readonly requests: number;
+  readonly inputTokens: number;
   readonly tokens: number;
 }
 
@@ -41,14 +59,12 @@ export class KeyLimits {
   readonly #charges = new Map<string, Charge>();
 
   /** Charges a call once, however often it is submitted; a refused one takes nothing. */
-  admit(
-    call: { callId: string; keyId: string; tokens: number },
-    limits: RateLimits,
-    now: number,
-  ): RateAnswer {
-    const { callId, keyId, tokens } = call;
+  admit(call: Estimate, limits: RateLimits, now: number): RateAnswer {
+    const { callId, keyId, inputTokens, isCharged = false } = call;
+    const tokens = inputTokens + call.outputTokens;
+    const requests = isCharged ? 0 : 1;
     if (this.#charges.has(callId)) return { ok: true, gauges: this.gauges(keyId, limits, now) };
-    const cost = { requests: 1, tokens };
+    const cost = { requests, tokens };
     let refused: { limit: Kind; retryAfterMs: number } | undefined;
     for (const kind of KINDS) {
       const limit = limits[kind];
@@ -57,7 +73,7 @@ export class KeyLimits {
       if (retryAfterMs > (refused?.retryAfterMs ?? 0)) refused = { limit: kind, retryAfterMs };
     }
     if (refused) return { ok: false, gauges: this.gauges(keyId, limits, now), ...refused };
-    const charge = { keyId, limits, tokens };
+    const charge = { keyId, limits, requests, inputTokens, tokens };
     // A key without limits leaves no trace.
     if (KINDS.some((kind) => limits[kind] !== undefined)) this.#charges.set(callId, charge);
     this.#take(charge, cost, now);
@@ -67,13 +83,14 @@ export class KeyLimits {
   /** The call was refused: it takes nothing. */
   refund(callId: string, now: number): void {
     const charge = this.#end(callId);
-    if (charge) this.#take(charge, { requests: -1, tokens: -charge.tokens }, now);
+    if (charge) this.#take(charge, { requests: -charge.requests, tokens: -charge.tokens }, now);
   }
 
-  /** The call has ended with so many tokens; undefined where nobody knows. */
-  settle(callId: string, tokens: number | undefined, now: number): void {
+  /** The call has ended; undefined where nobody knows what it took. */
+  settle(callId: string, took: Took | undefined, now: number): void {
     const charge = this.#end(callId);
-    if (!charge || tokens === undefined) return;
+    if (!charge || !took) return;
+    const tokens = (took.inputTokens ?? charge.inputTokens) + took.outputTokens;
     this.#take(charge, { requests: 0, tokens: tokens - charge.tokens }, now);
   }
 

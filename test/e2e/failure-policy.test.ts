@@ -86,10 +86,13 @@ async function endpoint(): Promise<Endpoint> {
   return started;
 }
 
-async function tenantOf(backends: object): Promise<{ tenant: string; key: string }> {
+async function tenantOf(
+  backends: object,
+  others: object = {},
+): Promise<{ tenant: string; key: string }> {
   tenants += 1;
   const tenant = `policy-${tenants}`;
-  return { tenant, key: await dispatcher.tenant(tenant, { backends }) };
+  return { tenant, key: await dispatcher.tenant(tenant, { backends, ...others }) };
 }
 
 function call(key: string, fields: object = {}, headers: Record<string, string> = {}) {
@@ -232,6 +235,59 @@ describe('a fallback', () => {
     await expectIdle(tenant);
   });
 
+  it('is the same request to the limits of its key, and to its deadline', async () => {
+    const [bad, fine] = [await endpoint(), await endpoint()];
+    bad.always = status(500);
+    const { tenant, key } = await tenantOf(
+      {
+        m: { models: ['m'], endpoints: [{ url: bad.url }], fallback: 'spare' },
+        spare: { endpoints: [{ url: fine.url }] },
+      },
+      { limits: { requestsPerMinute: 100 } },
+    );
+    const left: number[] = [];
+    let callId = '';
+    for (let i = 0; i < 3; i += 1) {
+      const answer = await call(key, {}, { 'x-talaria-deadline-ms': '600000' });
+      expect(answer.status).toBe(200);
+      left.push(Number(answer.headers.get('x-ratelimit-remaining-requests')));
+      callId = answer.headers.get('x-talaria-call') ?? '';
+    }
+    // Some come back while this runs: 100 a minute are 1 in 600 ms.
+    expect(left[2]).toBeGreaterThanOrEqual(97);
+    const story = await fetch(`${url}/v1/calls/${callId}`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    const { arrived_at, request } = (await story.json()) as {
+      arrived_at: number;
+      request: { deadline_at: number };
+    };
+    expect(request.deadline_at - arrived_at).toBeLessThanOrEqual(600_000);
+    await expectIdle(tenant);
+  });
+
+  it('is asked for no longer than its client wants to wait', async () => {
+    const [busy, alsoBusy] = [await endpoint(), await endpoint()];
+    busy.always = silent;
+    alsoBusy.always = silent;
+    const { tenant, key } = await tenantOf({
+      m: { models: ['m'], endpoints: [{ url: busy.url, slots: 1 }], fallback: 'spare' },
+      spare: { models: ['spare'], endpoints: [{ url: alsoBusy.url, slots: 1 }] },
+    });
+    const messages = [{ role: 'user', content: 'Hi' }];
+    const clients = ['m', 'spare'].map((model) => new RawClient(url, key, { model, messages }));
+    await until(
+      () => busy.seen.length + alsoBusy.seen.length,
+      (n) => n === 2,
+    );
+    const answer = await call(key, {}, { 'x-talaria-max-wait-ms': '300' });
+    expect(await answer.json()).toMatchObject({ error: { code: 'queue_timeout' } });
+    // The first backend had the whole of that time.
+    expect(answer.headers.get('x-talaria-backend')).toBe('m');
+    for (const client of clients) client.reset();
+    await expectIdle(tenant);
+  });
+
   it('is not asked for a call that is itself what is wrong', async () => {
     const [strict, fine] = [await endpoint(), await endpoint()];
     strict.always = status(422, '{"error":"odd"}');
@@ -315,6 +371,20 @@ describe('a stream that waits', () => {
     expect(answer.headers.get('x-talaria-position')).toBe('1');
     expect(await answer.text()).toBe(STREAM);
     await expectIdle(tenant);
+  });
+
+  it('is not begun for a call that has its slot: its answer tells what became of it', async () => {
+    const gpu = await endpoint();
+    gpu.always = (res) => {
+      setTimeout(() => status(400, '{"error":{"message":"odd"}}')(res, undefined as never), 500);
+    };
+    const { key } = await tenantOf({
+      m: { models: ['m'], endpoints: [{ url: gpu.url }], queueCommentsAfterMs: AFTER_MS },
+    });
+    const answer = await call(key, { stream: true });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toEqual({ error: { message: 'odd' } });
+    expect(answer.headers.get('x-talaria-backend')).toBe('m');
   });
 
   it.each([

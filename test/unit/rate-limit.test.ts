@@ -46,7 +46,12 @@ describe('a bucket', () => {
 });
 
 describe('the limits of a key', () => {
-  const call = (callId: string, tokens = 10, keyId = 'k') => ({ callId, keyId, tokens });
+  const call = (callId: string, inputTokens = 10, keyId = 'k') => ({
+    callId,
+    keyId,
+    inputTokens,
+    outputTokens: 0,
+  });
 
   it('count requests and tokens, each key by itself', () => {
     const limits = new KeyLimits();
@@ -88,13 +93,38 @@ describe('the limits of a key', () => {
     const limits = new KeyLimits();
     const tokens = { tokens: 100 };
     limits.admit(call('a', 10), tokens, 0);
-    limits.settle('a', 130, 0);
-    limits.settle('a', 130, 0);
+    limits.settle('a', { inputTokens: 100, outputTokens: 30 }, 0);
+    limits.settle('a', { inputTokens: 100, outputTokens: 30 }, 0);
     expect(limits.gauges('k', tokens, 0).tokens).toMatchObject({ remaining: 0, resetMs: 78_000 });
     expect(limits.admit(call('b', 10), tokens, 0)).toMatchObject({ retryAfterMs: 24_000 });
     limits.admit(call('c', 50), tokens, 60_000);
     limits.settle('c', undefined, 60_000);
     expect(limits.gauges('k', tokens, 60_000).tokens?.remaining).toBe(20);
+  });
+
+  it('count the input as it was estimated where nobody tells what it was', () => {
+    const limits = new KeyLimits();
+    const tokens = { tokens: 100 };
+    limits.admit({ ...call('a', 60), outputTokens: 20 }, tokens, 0);
+    limits.settle('a', { outputTokens: 5 }, 0);
+    expect(limits.gauges('k', tokens, 0).tokens?.remaining).toBe(35);
+  });
+
+  it('count a request once that several backends have had a try at', () => {
+    const limits = new KeyLimits();
+    const both = { requests: 2, tokens: 100 };
+    limits.admit(call('a'), both, 0);
+    limits.settle('a', { inputTokens: 0, outputTokens: 0 }, 0);
+    limits.admit({ ...call('b'), isCharged: true }, both, 0);
+    expect(limits.gauges('k', both, 0)).toMatchObject({
+      requests: { remaining: 1 },
+      tokens: { remaining: 90 },
+    });
+    limits.refund('b', 0);
+    expect(limits.gauges('k', both, 0)).toMatchObject({
+      requests: { remaining: 1 },
+      tokens: { remaining: 100 },
+    });
   });
 
   it('are none where none are configured', () => {

@@ -1,0 +1,35 @@
+/** What a call takes of its key's tokens, however it ends. */
+import { describe, expect, it } from 'vitest';
+import { FrontDesk } from '../../durable-objects/front-desk.ts';
+import type { CallResult } from '../../src/protocol.ts';
+import { callRequest, okResult } from '../dispatch-builders.ts';
+
+const LIMIT = 1_000;
+
+/** Tokens left after a call of 300, which may answer with 50. */
+function leftAfter(end: (desk: FrontDesk) => void): number | undefined {
+  const desk = new FrontDesk(() => ({ tokens: LIMIT }));
+  const call = callRequest('a', { inputTokens: 300, maxOutputTokens: 50 });
+  expect(desk.arrive({ call, keyId: 'k', version: 1 }, 0)).toBeUndefined();
+  expect(desk.stories.facts('a')?.gauges?.tokens?.remaining).toBe(LIMIT - 350);
+  end(desk);
+  desk.arrive({ call: callRequest('b', { kind: 'service' }), keyId: 'k', version: 1 }, 0);
+  return desk.stories.facts('b')?.gauges?.tokens?.remaining;
+}
+
+const ended = (result: Partial<CallResult>) => (desk: FrontDesk) =>
+  desk.ended('a', { outcome: 'ok', endpointFault: false, cold: false, serviceMs: 1, ...result }, 0);
+
+describe('a key’s tokens', () => {
+  it.each<[string, (desk: FrontDesk) => void, number]>([
+    ['as the endpoint counts them', (desk) => desk.ended('a', okResult(20), 0), 120],
+    ['the input as estimated where it does not', ended({ outputTokens: 20 }), 320],
+    ['the same of an answer broken off', ended({ outcome: 'failed', outputTokens: 7 }), 307],
+    ['the same of a client that left in mid-stream', ended({ outcome: 'cancelled' }), 300],
+    ['none of a call that nobody has read', ended({ outcome: 'failed', endpointFault: true }), 0],
+    ['none of one that left the line', (desk) => desk.cancelled('a', false, 0), 0],
+    ['the input of one whose Worker died', (desk) => desk.cancelled('a', true, 0), 300],
+  ])('are taken %s', (_, end, took) => {
+    expect(leftAfter(end)).toBe(LIMIT - took);
+  });
+});
