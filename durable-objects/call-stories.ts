@@ -105,7 +105,9 @@ export class CallStories {
       const attempt = story?.attempts.at(-1);
       if (!story || !attempt) return;
       attempt.ended ??= { at: now, how: effect.cause };
-      story.state = effect.cause === 'cancelled' ? 'cancelled' : 'ended';
+      if (effect.cause === 'cancelled') story.state = 'cancelled';
+      // It may wait for another attempt.
+      else story.state = call ? 'waiting' : 'ended';
     }
   }
 

@@ -23,7 +23,9 @@ export class Waiters {
   /** The caller waits; a second caller of the same call takes its place over. */
   add(callId: string, owner: object): void {
     const known = this.#waiters.get(callId);
-    if (known && !known.failure) known.owner = owner;
+    // A last word that nobody came for was another submission's.
+    const isOver = known?.failure !== undefined || known?.answer?.status === 'refused';
+    if (known && !isOver) known.owner = owner;
     else this.#begin(callId, owner);
   }
 

@@ -92,6 +92,7 @@ export class ApplicationModel {
   learn(run: RecordedRun, at: number, speeds: Speeds, random: Random): void {
     if (this.graph.learn(run, speeds)) this.samples.fade(random);
     this.samples.learn(run, at, speeds, random);
+    for (const unit of this.graph.takeForgotten()) this.samples.forget(unit);
     for (const visit of run.units.slice(0, -1)) {
       this.silence.observe(visit.gap_ms ?? 0);
     }

@@ -24,7 +24,7 @@ export interface BackendSpeedSnapshot extends SpeedSnapshot {
 }
 
 export class BackendSpeed {
-  readonly #assumed: Speed;
+  #assumed: Speed;
   readonly #whole: LearnedSpeed;
   readonly #levels = new Map<string, Map<number, LearnedSpeed>>();
   #endpoints: readonly SpeedSlots[];
@@ -72,8 +72,16 @@ export class BackendSpeed {
     this.#value = this.#atFullSlots();
   }
 
-  /** Other endpoints, or other slots: what was learned of those that are gone is forgotten. */
-  configure(endpoints: readonly SpeedSlots[]): void {
+  /**
+   * Another assumption, other endpoints, or other slots: what was learned of those that are gone is
+   * forgotten.
+   */
+  configure(assumed: Speed, endpoints: readonly SpeedSlots[]): void {
+    this.#assumed = assumed;
+    this.#whole.assume(assumed);
+    for (const levels of this.#levels.values()) {
+      for (const speed of levels.values()) speed.assume(assumed);
+    }
     this.#endpoints = endpoints;
     for (const id of this.#levels.keys()) {
       if (!endpoints.some((e) => e.id === id)) this.#levels.delete(id);

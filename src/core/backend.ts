@@ -43,7 +43,7 @@ export class Backend {
   configure(spec: BackendSpec, now: number): void {
     this.spec = spec;
     this.removed = false;
-    this.speed.configure(spec.endpoints);
+    this.speed.configure(spec.speed, spec.endpoints);
     const named = new Map(spec.endpoints.map((e) => [e.id, e]));
     for (const [id, endpoint] of this.endpoints) {
       if (!named.has(id)) this.#drain(id, endpoint);

@@ -61,7 +61,7 @@ export class CallsInFlight {
     this.#calls.set(request.callId, call);
     if (request.refuseIfLate) call.lostAt = ranking.lostAt(call);
     if (call.lostAt <= now) return this.giveUp(call, now);
-    if (call.visit.fanOut === 1) prewarmer.needed(call, now);
+    if (call.run.callCount === 1) prewarmer.needed(call, now);
     ranking.arriving(request.app, backend);
     backend.retries.earn();
     this.#wait(call, backend, now);

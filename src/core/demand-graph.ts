@@ -29,6 +29,9 @@ export interface UnitView {
   readonly next: ReadonlyArray<{ readonly unit: string | null; readonly probability: number }>;
 }
 
+/** Units kept of an application, those that were seen last: a client may name one after the other. */
+const MOST_UNITS = 500;
+
 /** What a change of a unit leaves of its old observations. */
 const FADED_SHARE = 0.2;
 
@@ -74,6 +77,8 @@ class UnitNode {
   readonly gapMs = new Moments();
   readonly next = new Map<string, number>();
   ends = 0;
+  /** Number of the visit that was the last. */
+  seenAt = 0;
   readonly #inputDrift = new DriftDetector();
   readonly #outputDrift = new DriftDetector();
 
@@ -128,6 +133,8 @@ class UnitNode {
 export class DemandGraph {
   readonly #units = new Map<string, UnitNode>();
   #runs = 0;
+  #visits = 0;
+  #forgotten: string[] = [];
 
   /** Finished runs that went in. */
   get runs(): number {
@@ -156,17 +163,24 @@ export class DemandGraph {
     return changed;
   }
 
+  /** Units that had to go since this was last asked. */
+  takeForgotten(): string[] {
+    const forgotten = this.#forgotten;
+    this.#forgotten = [];
+    return forgotten;
+  }
+
   /**
    * Gittins rank at a unit's boundary, in milliseconds of one backend; units on other backends cost
    * this queue nothing. `undefined` where the unit was never seen.
    */
   rankMs(unit: string, backend: string, speeds: Speeds, fanOut: number): number | undefined {
-    const names = [...this.#units.keys()];
-    const start = names.indexOf(unit);
     const node = this.#units.get(unit);
-    if (start < 0 || !node) return undefined;
-    const index = new Map(names.map((name, i) => [name, i]));
-    const states = [...this.#units.values()].map((n): UnitState => {
+    if (!node) return undefined;
+    const index = this.#reachable(unit);
+    const start = index.get(unit) ?? 0;
+    const states = [...index.keys()].map((name): UnitState => {
+      const n = this.#units.get(name) ?? node;
       const departures = n.departures || 1;
       return {
         costMs: n.backend === backend ? workMs(n.demand, speeds(backend)) : 0,
@@ -198,6 +212,18 @@ export class DemandGraph {
     }));
   }
 
+  /** The units that may follow on one, and itself, each with its place among them. */
+  #reachable(unit: string): ReadonlyMap<string, number> {
+    const index = new Map([[unit, 0]]);
+    // A map that grows while it is gone through: each new unit is come to in its turn.
+    for (const name of index.keys()) {
+      for (const next of this.#units.get(name)?.next.keys() ?? []) {
+        if (!index.has(next)) index.set(next, index.size);
+      }
+    }
+    return index;
+  }
+
   /** One observation a run and unit: the calls of a run resemble each other. */
   #noticeChanges(run: RecordedRun, speeds: Speeds): boolean {
     const means = new Map<UnitNode, Mean>();
@@ -224,10 +250,28 @@ export class DemandGraph {
   #node(visit: VisitRecord): UnitNode {
     let node = this.#units.get(visit.unit);
     if (!node) {
+      if (this.#units.size >= MOST_UNITS) this.#forgetOldest();
       node = new UnitNode(visit.backend);
       this.#units.set(visit.unit, node);
     }
+    this.#visits += 1;
+    node.seenAt = this.#visits;
     node.backend = visit.backend;
     return node;
+  }
+
+  /** Where it followed, a run is taken to have ended. */
+  #forgetOldest(): void {
+    let oldest = '';
+    let least = Infinity;
+    for (const [unit, { seenAt }] of this.#units) {
+      if (seenAt < least) [oldest, least] = [unit, seenAt];
+    }
+    this.#units.delete(oldest);
+    this.#forgotten.push(oldest);
+    for (const node of this.#units.values()) {
+      node.ends += node.next.get(oldest) ?? 0;
+      node.next.delete(oldest);
+    }
   }
 }

@@ -35,6 +35,16 @@ export class LearnedSpeed {
     };
   }
 
+  /** What is assumed is another now: it counts where nothing was seen. */
+  assume({ inputMs, outputMs }: Speed): void {
+    const { inputSeen, outputSeen } = this.#state;
+    this.#state = {
+      ...this.#state,
+      ...(inputSeen > 0 ? {} : { inputMs }),
+      ...(outputSeen > 0 ? {} : { outputMs }),
+    };
+  }
+
   /** The present estimate. */
   get value(): Speed {
     return this.#state;

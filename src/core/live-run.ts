@@ -147,6 +147,7 @@ export class LiveRun {
     const visit = this.#nextVisit(unit, CLIENT_BACKEND, now);
     visit.fanOut = 1;
     visit.servingSince = now;
+    this.callCount += 1;
     this.lastActiveAt = now;
   }
 

@@ -33,36 +33,41 @@ export function demandProbability(forecast: Forecast, capacity: number): number 
   if (room < 0) return 1;
   if (room === Infinity) return 0;
   if (room === 0) return 1 - runs.reduce((p, q) => p * (1 - q), 1 - arrivals);
-  // P(exactly k needs), k = 0 to room: one run after the other, then what arrives.
-  const exactly = new Float64Array(room + 1);
+  // P(exactly k of the runs need it): one run after the other. No more need it than there are.
+  const most = Math.min(room, runs.length);
+  const exactly = new Float64Array(most + 1);
   exactly[0] = 1;
   for (const q of runs) {
-    for (let k = room; k >= 0; k -= 1) {
+    for (let k = most; k >= 0; k -= 1) {
       exactly[k] = (exactly[k] ?? 0) * (1 - q) + (k > 0 ? (exactly[k - 1] ?? 0) * q : 0);
     }
   }
-  const counts = arrivalCounts(arrivals, expected, room);
+  const atMost = arrivalsAtMost(arrivals, expected, room);
   let fits = 0;
-  for (let i = 0; i <= room; i += 1) {
-    for (let j = 0; i + j <= room; j += 1) fits += (exactly[i] ?? 0) * (counts[j] ?? 0);
+  for (let i = 0; i <= most; i += 1) {
+    fits += (exactly[i] ?? 0) * (atMost[Math.min(room - i, atMost.length - 1)] ?? 1);
   }
   return Math.max(0, 1 - fits);
 }
 
 /**
- * P(k arrivals), k = 0 to most: none with the forecast's own chance, else Poisson with the mean that
- * is left for those cases.
+ * P(k arrivals or fewer), k = 0 to `room`, or to where nothing is left beyond: none with the forecast's
+ * own chance, else Poisson with the mean that is left for those cases.
  */
-function arrivalCounts(atLeastOne: number, expected: number, most: number): Float64Array {
-  const counts = new Float64Array(most + 1);
-  counts[0] = 1 - atLeastOne;
+function arrivalsAtMost(atLeastOne: number, expected: number, room: number): Float64Array {
   const mean = atLeastOne > 0 ? Math.max(0, expected / atLeastOne - 1) : 0;
-  let poisson = atLeastOne * Math.exp(-mean);
-  for (let k = 1; k <= most; k += 1) {
-    counts[k] = poisson;
-    poisson *= mean / k;
+  const end = Math.min(room, Math.ceil(mean + 10 * Math.sqrt(mean) + 50));
+  const atMost = new Float64Array(end + 1);
+  let sum = 1 - atLeastOne;
+  atMost[0] = sum;
+  // By logarithms: of a large mean the chance of few is too small for a number.
+  let logPoisson = -mean;
+  for (let k = 1; k <= end; k += 1) {
+    sum += atLeastOne * Math.exp(logPoisson);
+    atMost[k] = sum;
+    logPoisson += Math.log(mean / k);
   }
-  return counts;
+  return atMost;
 }
 
 export interface PrewarmDecision {

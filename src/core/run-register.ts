@@ -74,7 +74,9 @@ export class RunRegister {
   }
 
   beginOwnUnit(runId: string, app: string, unit: string, now: number): void {
-    const run = this.#runOf(this.#rootOf.get(runId) ?? runId, app, now);
+    const id = this.#rootOf.get(runId) ?? runId;
+    this.#cut(id);
+    const run = this.#runOf(id, app, now);
     run.beginOwnUnit(unit, now);
     if (run.outstanding === 0) this.#awaitSilence(run);
   }
@@ -127,15 +129,19 @@ export class RunRegister {
 
   /** A run that this call cannot be a part of gives way to another of the same name. */
   #makeRoom(id: string, request: CallRequest, now: number): void {
-    const run = this.runs.get(id);
+    const run = this.#cut(id);
     if (!run) return;
-    if (run.callCount >= MAX_CALLS) {
-      // What still waits or runs of it ends as a part of the old one.
-      this.runs.delete(id);
-      run.final = true;
-    }
     if (run.outstanding > 0 || !begunAnew(run, request)) return;
     this.#replaced.push(this.#finish(run, now));
+  }
+
+  /** Of a run without end a new one begins; what still waits or runs of it is a part of the old one. */
+  #cut(id: string): LiveRun | undefined {
+    const run = this.runs.get(id);
+    if (!run || run.callCount < MAX_CALLS) return run;
+    this.runs.delete(id);
+    run.final = true;
+    return run;
   }
 
   #runOf(id: string, app: string, arrivedAt: number): LiveRun {

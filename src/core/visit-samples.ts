@@ -96,6 +96,11 @@ export class VisitSamples {
     });
   }
 
+  /** The unit is known no more. */
+  forget(unit: string): void {
+    for (let n = 1; n <= MAX_VISIT_NUMBER; n += 1) this.#tables.delete(stateKey(unit, n));
+  }
+
   /** The application has changed: four of five samples are dropped, whichever. */
   fade(random: Random): void {
     for (const table of this.#tables.values()) table.fade(random);

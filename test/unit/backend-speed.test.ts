@@ -39,8 +39,18 @@ describe('BackendSpeed', () => {
     serve(speed, 'fast', 2, 8);
     serve(speed, 'slow', 6, 24);
     expect(speed.value.outputMs).toBeCloseTo((2 * 8 + 6 * 24) / 8, 6);
-    speed.configure([{ id: 'fast', slots: 2 }]);
+    speed.configure(ASSUMED, [{ id: 'fast', slots: 2 }]);
     expect(speed.value.outputMs).toBeCloseTo(8, 6);
+  });
+
+  it('is what is configured anew as long as nothing was seen', () => {
+    const endpoints = [{ id: 'a', slots: 4 }];
+    const speed = new BackendSpeed(ASSUMED, endpoints);
+    speed.configure({ inputMs: 1, outputMs: 100 }, endpoints);
+    expect(speed.value).toMatchObject({ inputMs: 1, outputMs: 100 });
+    serve(speed, 'a', 4, 12);
+    speed.configure({ inputMs: 2, outputMs: 200 }, endpoints);
+    expect(speed.value.outputMs).toBeCloseTo(12, 6);
   });
 
   it('takes the nearest level that is known, and the whole where none is', () => {

@@ -57,6 +57,23 @@ describe('DemandGraph', () => {
     );
   });
 
+  it('keeps the units that were seen last, and all that they lead to adds up', () => {
+    const graph = new DemandGraph();
+    for (let i = 0; i < 600; i += 1) {
+      graph.learn(runOf(llm('first', [10]), llm(`unit-${i}`, [10]), llm('last', [10])), SPEEDS);
+    }
+    const view = graph.view();
+    expect(view).toHaveLength(500);
+    expect(view.map((u) => u.unit)).toEqual(expect.arrayContaining(['first', 'unit-599', 'last']));
+    expect(graph.takeForgotten()).toHaveLength(102);
+    expect(graph.takeForgotten()).toEqual([]);
+    for (const { next } of view) {
+      expect(next.reduce((sum, n) => sum + n.probability, 0)).toBeCloseTo(1, 9);
+      for (const { unit } of next) expect(unit === null || graph.visits(unit)).toBeTruthy();
+    }
+    expect(graph.rankMs('first', 'llm', SPEEDS, 1)).toBeGreaterThan(0);
+  });
+
   it('shows counts, means and deviations', () => {
     const graph = graphOf(
       runOf({ ...llm('plan', [10, 30], 50), gap_ms: 40 }, tool('search', 500)),

@@ -20,6 +20,22 @@ function types(effects: readonly Effect[]): string[] {
   return effects.map((e) => e.type);
 }
 
+describe('an arrival', () => {
+  it('is counted once, however often the run’s first call is sent', () => {
+    const rate = (times: number) => {
+      const dispatcher = start();
+      for (let i = 0; i < times; i += 1) {
+        const callId = `c${i}`;
+        dispatcher.step([submit(callId, { runId: 'r', print: 'p' })], 1_000 * i);
+        const result = okResult(0, { outcome: 'failed' });
+        dispatcher.step([{ type: 'ended', callId, result }], 1_000 * i + 10);
+      }
+      return dispatcher.backends.get('llm')?.arrivals.snapshot();
+    };
+    expect(rate(4)).toEqual(rate(1));
+  });
+});
+
 describe('a slot', () => {
   it('comes back exactly once, however often its end is reported', () => {
     const dispatcher = start(configOf({ slots: 1 }));

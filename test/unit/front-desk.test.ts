@@ -1,8 +1,11 @@
-/** What a call takes of its key's tokens, however it ends. */
+/** What a call takes of its key's tokens, however it ends, and what its story says. */
 import { describe, expect, it } from 'vitest';
 import { FrontDesk } from '../../durable-objects/front-desk.ts';
+import type { DispatchEvent } from '../../src/core/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatcher.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import type { CallResult } from '../../src/protocol.ts';
-import { callRequest, okResult } from '../dispatch-builders.ts';
+import { callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const LIMIT = 1_000;
 
@@ -31,5 +34,29 @@ describe('a key’s tokens', () => {
     ['the input of one whose Worker died', (desk) => desk.cancelled('a', true, 0), 300],
   ])('are taken %s', (_, end, took) => {
     expect(leftAfter(end)).toBe(LIMIT - took);
+  });
+});
+
+describe('the story of a call', () => {
+  it('says that it waits while it waits for another attempt', () => {
+    const desk = new FrontDesk(() => ({}));
+    const dispatcher = new Dispatcher(configOf(), { random: seededRandom(1) }, 0);
+    const state = () => JSON.parse(desk.stories.tell('a') ?? '{}').state;
+    const step = (event: DispatchEvent, now: number) => {
+      for (const effect of dispatcher.step([event], now)) {
+        desk.note(effect, dispatcher.call('a'), now);
+      }
+    };
+    const call = callRequest('a');
+    desk.arrive({ call, keyId: 'k', version: 1 }, 0);
+    step({ type: 'submitted', call }, 0);
+    expect(state()).toBe('running');
+    const busy = okResult(0, { outcome: 'failed', busy: true, retryAfterMs: 5_000 });
+    step({ type: 'ended', callId: 'a', result: busy, again: true }, 10);
+    expect(state()).toBe('waiting');
+    step({ type: 'tick' }, 5_010);
+    expect(state()).toBe('running');
+    step({ type: 'ended', callId: 'a', result: okResult(1) }, 5_020);
+    expect(state()).toBe('ended');
   });
 });

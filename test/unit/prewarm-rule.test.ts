@@ -87,6 +87,17 @@ describe('demandProbability', () => {
     );
   });
 
+  it('holds for as many slots and needs as there may be', () => {
+    const forecast = { runs: [0.1, 0.2], arrivals: 1, expected: 1_000 };
+    expect(demandProbability(forecast, 100_000)).toBeCloseTo(0, 9);
+    expect(demandProbability(forecast, 1_500)).toBeCloseTo(0, 9);
+    expect(demandProbability(forecast, 1_000)).toBeCloseTo(0.5, 1);
+    expect(demandProbability(forecast, 500)).toBeCloseTo(1, 9);
+    const crowd = { runs: new Array<number>(2_000).fill(0.5), arrivals: 0 };
+    expect(demandProbability(crowd, 1_000)).toBeCloseTo(0.49, 2);
+    expect(demandProbability(crowd, 100_000)).toBeCloseTo(0, 9);
+  });
+
   it('is certain where more are there than what is up takes, and nil where nothing can be full', () => {
     expect(demandProbability({ runs: [], arrivals: 0, busy: 4 }, 3)).toBe(1);
     expect(demandProbability({ runs: [], arrivals: 0, busy: 3 }, 3)).toBe(0);

@@ -28,6 +28,20 @@ function newRegister() {
   return { knowledge, register, submit, end };
 }
 
+describe('a run without end', () => {
+  it('is cut, whether of calls or of the client’s own units', () => {
+    const { register } = newRegister();
+    for (let i = 0; i < 25_000; i += 1) {
+      register.beginOwnUnit('r', 'app', 'own', i);
+      register.endOwnUnit('r', 'own', i);
+    }
+    expect(register.runs.get('r')?.visits).toHaveLength(5_000);
+    // The parts that were cut off end as runs of their own.
+    const ended = register.pass(1e9).map((e) => ('record' in e ? e.record?.units.length : 0));
+    expect(ended).toEqual([10_000, 10_000, 5_000]);
+  });
+});
+
 describe('a call that is sent again', () => {
   it('makes good the one that failed, and is no new visit', () => {
     const { submit, end } = newRegister();
