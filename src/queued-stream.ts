@@ -5,8 +5,8 @@
  */
 import type { Context } from 'hono';
 import type { Admission } from './admission.ts';
+import type { CallPlan } from './call-plan.ts';
 import type { EndpointState } from './core/endpoint-state.ts';
-import type { CallPlan } from './dispatch-call.ts';
 import { type ApiError, isErrorCode } from './errors.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import { faultEvent, type Reading } from './streams/reading.ts';

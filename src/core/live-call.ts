@@ -121,6 +121,10 @@ export interface RunSnapshot {
   readonly deadlineAt?: number;
   readonly lastActiveAt: number;
   readonly broken: boolean;
+  /** Absent in what older versions stored, as the next two. */
+  readonly final?: boolean;
+  readonly turn?: number;
+  readonly callCount?: number;
   readonly visits: ReadonlyArray<
     Omit<LiveVisit, 'outstanding' | 'missing' | 'ended' | 'failedPrints'> &
       // Absent in what older versions stored.

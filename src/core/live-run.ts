@@ -54,6 +54,9 @@ export class LiveRun {
     run.deadlineAt = from.deadlineAt;
     run.lastActiveAt = from.lastActiveAt;
     run.broken = from.broken;
+    run.final = from.final ?? false;
+    run.turn = from.turn;
+    run.callCount = from.callCount ?? from.visits.reduce((n, v) => n + v.fanOut, 0);
     for (const v of from.visits) {
       // A unit of the client's own is not submitted again: it goes on, or is over.
       const fanOut = v.backend === CLIENT_BACKEND ? v.fanOut : v.records.length;
@@ -81,6 +84,9 @@ export class LiveRun {
       ...(this.deadlineAt === undefined ? {} : { deadlineAt: this.deadlineAt }),
       lastActiveAt: this.lastActiveAt,
       broken: this.broken,
+      ...(this.final ? { final: true } : {}),
+      ...(this.turn === undefined ? {} : { turn: this.turn }),
+      callCount: this.callCount,
       visits: this.visits.map(({ outstanding: _, missing, ...visit }) => ({
         ...visit,
         records: [...visit.records],

@@ -1,6 +1,7 @@
 /** Tools, searches, smaller models: any method, path and body, to a backend by its name. */
 import { type Context, Hono } from 'hono';
-import { type CallPlan, dispatchCall } from '../dispatch-call.ts';
+import type { CallPlan } from '../call-plan.ts';
+import { dispatchCall } from '../dispatch-call.ts';
 import { errorResponse } from '../errors.ts';
 import { onceOnly } from '../idempotency.ts';
 import { identify } from '../identity.ts';

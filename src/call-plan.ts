@@ -1,0 +1,31 @@
+/** A call as its route describes it, whichever backend serves it. */
+import type { EndpointAddress } from './endpoints/target.ts';
+import type { Identity } from './identity.ts';
+import type { CallRequest } from './protocol.ts';
+import type { Reading } from './streams/reading.ts';
+import type { Upload } from './upload.ts';
+
+/** What is to be sent, and how the answer is to be read. */
+export interface CallPlan {
+  readonly backend: string;
+  readonly kind: CallRequest['kind'];
+  readonly inputTokens: number;
+  readonly maxOutputTokens?: number;
+  readonly identity: Identity;
+  /** The body as the client sent it; absent where it is relayed as it comes, and only once. */
+  readonly content: string | Uint8Array<ArrayBuffer> | undefined;
+  readonly upload?: Upload | undefined;
+  readonly method: string;
+  /** Path and query behind the endpoint's URL. */
+  readonly path: string;
+  /** The body for this endpoint, and whether usage was asked for without the client's wish. */
+  readonly body: (
+    address: EndpointAddress,
+    rankMs: number,
+  ) => { body: BodyInit | null; stripUsage: boolean };
+  readonly reading: Reading;
+  /** Answers asked for in one call, OpenAI's `n`. */
+  readonly choices?: number | undefined;
+  /** The client asked for a stream: it can be told how it stands while it waits. */
+  readonly streams?: boolean;
+}
