@@ -5,6 +5,8 @@ import { announce, FORECAST_PERIOD_MS } from './directory-client.ts';
 
 /** The directory is told again that this tenant wants forecasts, ms. */
 const ANNOUNCE_MS = 300_000;
+/** And so soon where it could not be reached, ms. */
+const AGAIN_MS = 10_000;
 /** Below this chance of a need within an hour the cron need not ask again. */
 const WORTH_ASKING = 0.05;
 const HOUR_MS = 3_600_000;
@@ -27,7 +29,12 @@ export class Forecasts {
     if (now - this.#announcedAt < ANNOUNCE_MS) return;
     if (forecastBackends(dispatcher).length === 0) return;
     this.#announcedAt = now;
-    await announce(this.#directory, this.#tenant, now);
+    try {
+      await announce(this.#directory, this.#tenant, now);
+    } catch (error) {
+      this.#announcedAt = now - ANNOUNCE_MS + AGAIN_MS;
+      console.error(JSON.stringify({ event: 'announce_failed', error: String(error) }));
+    }
   }
 
   /** When the next forecast makes sense; nothing where it does not. */

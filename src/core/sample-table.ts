@@ -93,7 +93,9 @@ export class SampleTable {
       this.#size += 1;
       this.#resize(Math.min(capacity, this.#size * 2));
     } else {
-      if (random() > Math.min(1, HALF_LIFE_SAMPLES / this.#ratePerDay)) return;
+      // One replaced at random per taken sample halves the others' weight in capacity ln 2 of them.
+      const halfLife = Math.max(HALF_LIFE_SAMPLES, this.#ratePerDay);
+      if (random() > (capacity * Math.LN2) / halfLife) return;
       row = Math.floor(random() * capacity);
       this.#count(row, -1);
     }

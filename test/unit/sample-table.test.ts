@@ -57,11 +57,21 @@ describe('SampleTable', () => {
     const outputs = (t: SampleTable) => [...t.remainingMs(t.all(), 0, MILLISECONDS)];
     const full = tableOf(256, (i) => sampleOf([share(i < 256 ? 10 : 20)]));
     expectNear(outputs(full), new Array<number>(256).fill(10));
-    const later = outputs(tableOf(512, (i) => sampleOf([share(i < 256 ? 10 : 20)]), DAY_MS));
-    const old = later.filter((ms) => ms < 15).length;
-    // A share of 1/e of the old ones is left in the mean.
-    expect(old).toBeGreaterThan(256 * 0.28);
-    expect(old).toBeLessThan(256 * 0.46);
+  });
+
+  it('has forgotten half of the old ones after 200 more', () => {
+    const random = seededRandom(3);
+    let old = 0;
+    for (let turn = 0; turn < 50; turn += 1) {
+      const table = new SampleTable(1);
+      for (let i = 0; i < 456; i += 1) {
+        table.add(sampleOf([share(i < 256 ? 10 : 20)]), i * DAY_MS, random);
+      }
+      const left = table.remainingMs(table.all(), 0, MILLISECONDS);
+      old += left.filter((ms) => ms < 15).length / left.length / 50;
+    }
+    expect(old).toBeGreaterThan(0.485);
+    expect(old).toBeLessThan(0.515);
   });
 
   it('forgets by the day and not by the sample where many come in a day', () => {
