@@ -100,7 +100,7 @@ export class Effects {
 
   /** False where the lease's row could not be written: the caller is told to ask again. */
   #makeDurable({ callId, repeated }: Granted): boolean {
-    const { store, waiters, pending } = this.#place;
+    const { store, waiters, pending, desk } = this.#place;
     const call = this.#place.call(callId);
     if (!call?.lease) return true;
     if (repeated) {
@@ -113,6 +113,7 @@ export class Effects {
     } catch (error) {
       console.error(JSON.stringify({ event: 'lease_not_saved', error: String(error) }));
       waiters.fail(callId, new Error('the lease could not be stored'));
+      desk.undone(callId, Date.now());
       return false;
     }
     pending.leaseSaved(callId);

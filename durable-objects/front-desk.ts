@@ -65,6 +65,11 @@ export class FrontDesk {
     }
   }
 
+  /** Its grant could not be made durable: it is charged again when it comes again. */
+  undone(callId: string, now: number): void {
+    this.#limits.refund(callId, now);
+  }
+
   /** One of a call's attempts is over; the call may go on. */
   attempted(callId: string, result: CallResult): void {
     this.stories.attempted(callId, result);

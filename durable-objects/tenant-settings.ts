@@ -39,8 +39,8 @@ export class TenantSettings {
   /** Takes over from KV what the caller knows already and this object does not. */
   async takeOver(version: number): Promise<void> {
     if (version <= this.version) return;
-    const { env, tenant, store } = this.#place;
-    const document = await readDocument(env.TENANTS, tenant);
+    const { store } = this.#place;
+    const document = await this.#read();
     // Only what parses is stored: the last good configuration outlives a restart too.
     if (!document || document.version <= this.version || !this.#adopt(document)) return;
     try {
@@ -48,6 +48,18 @@ export class TenantSettings {
     } catch (error) {
       // It is obeyed all the same, and taken over again after a restart.
       console.error(JSON.stringify({ event: 'configuration_not_saved', error: String(error) }));
+    }
+  }
+
+  /** What KV has; what is in force goes on where it cannot be read. */
+  async #read(): Promise<TenantDocument | undefined> {
+    const { env, tenant } = this.#place;
+    try {
+      return await readDocument(env.TENANTS, tenant);
+    } catch (error) {
+      if (!this.config) throw error;
+      console.error(JSON.stringify({ event: 'configuration_unreadable', error: String(error) }));
+      return undefined;
     }
   }
 

@@ -176,7 +176,9 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
   /** Adds a key's hash; undefined where the tenant is not configured. */
   async addKey(key: KeyHash): Promise<string | undefined> {
     await this.#settings.takeOverUnknown();
-    return this.#changed(this.#settings.changeKeys((keys) => [...keys, key]));
+    return this.#changed(
+      this.#settings.changeKeys((keys) => [...keys.filter((k) => k.id !== key.id), key]),
+    );
   }
 
   async removeKey(id: string): Promise<string | undefined> {

@@ -1,6 +1,8 @@
 /** What the routes of the admin API share: who may, which tenant, and how it is changed. */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
+import type { TenantStub } from './admission.ts';
+import { askTenant } from './ask-object.ts';
 import { authenticateAdmin } from './auth.ts';
 import { TENANT_NAME } from './config/schema.ts';
 import { distributeNewest, parseDocument } from './config/store.ts';
@@ -35,10 +37,10 @@ export function refuseConfig(c: Context<AppEnv, string>, problems: readonly Prob
 /** The object changes its configuration and obeys it at once; then it is distributed. */
 export async function change(
   c: Context<AppEnv, string>,
-  act: (stub: ReturnType<typeof objectOf>) => Promise<string | undefined>,
+  act: (stub: TenantStub) => Promise<string | undefined>,
 ): Promise<{ before: TenantDocument | undefined; after: TenantDocument } | undefined> {
   const before = await documentOf(c);
-  const text = await act(objectOf(c));
+  const text = await ask(c, act);
   if (text === undefined) return undefined;
   const after = parseDocument(text);
   await distributeNewest(c.env, c.req.param('tenant') ?? '', after, before);
@@ -46,12 +48,16 @@ export async function change(
 }
 
 export async function documentOf(c: Context<AppEnv, string>): Promise<TenantDocument | undefined> {
-  const text = await objectOf(c).document();
+  const text = await ask(c, (stub) => stub.document());
   return text === undefined ? undefined : parseDocument(text);
 }
 
-export function objectOf(c: Context<AppEnv, string>) {
-  return c.env.TENANT.getByName(c.req.param('tenant') ?? '');
+/** Asks the object of the tenant that the path names. */
+export function ask<T>(
+  c: Context<AppEnv, string>,
+  question: (stub: TenantStub) => Promise<T>,
+): Promise<T> {
+  return askTenant(c.env, c.req.param('tenant') ?? '', question);
 }
 
 export function noTenant(c: Context<AppEnv, string>): Response {

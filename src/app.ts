@@ -1,8 +1,8 @@
 /** The table of contents: which path is answered where, and what happens when nothing answers. */
 import { Hono } from 'hono';
 import { anthropicForm } from './anthropic-form.ts';
+import { Unreachable } from './ask-object.ts';
 import { errorResponse } from './errors.ts';
-import { JobsUnreachable } from './jobs/jobs-client.ts';
 import { liveKey } from './live-key.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
@@ -59,7 +59,8 @@ app.notFound((c) => errorResponse({ code: 'not_found' }, { 'x-request-id': c.get
 
 app.onError((error, c) => {
   const id = c.get('requestId');
-  if (error instanceof JobsUnreachable) {
+  if (error instanceof Unreachable) {
+    console.error(JSON.stringify({ event: 'unreachable', request: id, cause: error.message }));
     const unavailable = { code: 'dispatcher_unavailable', retryAfterMs: 1_000 } as const;
     return errorResponse(unavailable, { 'x-request-id': id });
   }

@@ -56,7 +56,7 @@ const FORMS = {
   backend_warming: form(503, 'api_error', 'The backend was still warming up.'),
   backend_down: form(503, 'api_error', 'No endpoint of this backend works at present.'),
   tenant_misconfigured: form(503, 'api_error', 'The configuration of this tenant is not valid.'),
-  dispatcher_unavailable: form(503, 'api_error', 'The dispatcher is overloaded.'),
+  dispatcher_unavailable: form(503, 'api_error', 'The dispatcher cannot take this just now.'),
   upstream_busy: form(503, 'api_error', 'The endpoint is busy.'),
   upstream_timeout: form(504, 'api_error', 'The endpoint did not answer in time.'),
 } as const satisfies Record<string, ErrorForm>;

@@ -4,6 +4,8 @@
  */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
+import type { TenantStub } from './admission.ts';
+import { askTenant } from './ask-object.ts';
 import { errorResponse } from './errors.ts';
 import type { AppEnv } from './routes/app-env.ts';
 
@@ -14,7 +16,8 @@ export const liveKey = createMiddleware<AppEnv>(async (c, next) => {
 /** The refusal of a key that was revoked; undefined where it was not. */
 export async function revokedKey(c: Context<AppEnv>): Promise<Response | undefined> {
   const { tenant, version } = c.get('tenant');
-  const stub = c.env.TENANT.getByName(tenant);
-  if (!(await stub.isRevoked(c.get('keyId'), version, c.get('keyHash')))) return undefined;
+  const [keyId, keyHash] = [c.get('keyId'), c.get('keyHash')];
+  const ask = (stub: TenantStub) => stub.isRevoked(keyId, version, keyHash);
+  if (!(await askTenant(c.env, tenant, ask))) return undefined;
   return errorResponse({ code: 'invalid_api_key' }, { 'x-request-id': c.get('requestId') });
 }

@@ -4,6 +4,7 @@
  * not parse never replaces the last good one.
  */
 import { z } from 'zod';
+import { askTenant, Unreachable } from '../ask-object.ts';
 import type { Problem } from '../problem.ts';
 import type { TenantDocument } from '../protocol.ts';
 import { parseStoredConfig } from './parse.ts';
@@ -12,6 +13,10 @@ import type { TenantConfig } from './schema.ts';
 /** How long an isolate believes what it read, ms. A revoked key is refused by the object at once. */
 const BELIEVED_MS = 10_000;
 const MAX_REMEMBERED = 5_000;
+/** And how long where KV cannot be read, ms. */
+const BELIEVED_BLINDLY_MS = 3_600_000;
+/** Then it is not asked again for so long, ms. */
+const BLIND_MS = 1_000;
 
 const documentSchema = z.object({
   version: z.number(),
@@ -34,6 +39,7 @@ export type TenantLookup =
 
 interface Remembered<T> {
   readonly value: T;
+  readonly readAt: number;
   readonly until: number;
 }
 
@@ -63,14 +69,14 @@ export function parseDocument(text: string): TenantDocument {
 
 /** The tenant's configuration, checked and with its defaults. */
 export async function loadTenant(env: Env, tenant: string): Promise<TenantLookup> {
-  return remember(tenants, tenant, async () => {
+  return remember(tenants, tenant, isConfigured, async () => {
     const document = await readDocument(env.TENANTS, tenant);
     if (!document) return { ok: false };
     const stored = check(env, tenant, document);
     if (stored.ok) return stored;
     console.error(JSON.stringify({ event: 'bad_configuration', tenant, ...stored }));
     // What is stored is not valid: its object still has the last that was.
-    const lastGood = await env.TENANT.getByName(tenant).document();
+    const lastGood = await askTenant(env, tenant, (stub) => stub.document());
     return lastGood === undefined ? stored : check(env, tenant, parseDocument(lastGood));
   });
 }
@@ -83,7 +89,7 @@ function check(env: Env, tenant: string, { version, config }: TenantDocument): T
 
 /** Whose key this is, by its SHA-256 in hex. */
 export async function loadKeyOwner(kv: KVNamespace, sha256: string): Promise<KeyOwner | undefined> {
-  return remember(keys, sha256, () => readKeyOwner(kv, sha256));
+  return remember(keys, sha256, isOwned, () => readKeyOwner(kv, sha256));
 }
 
 /** The same, without this isolate's memory. */
@@ -106,7 +112,7 @@ export async function distributeNewest(
   for (let next: TenantDocument | undefined = document; next; ) {
     await distribute(env.TENANTS, tenant, next, last);
     last = next;
-    const text: string | undefined = await env.TENANT.getByName(tenant).document();
+    const text = await askTenant(env, tenant, (stub) => stub.document());
     // It was deleted meanwhile: nothing of it may come back.
     if (text === undefined) return withdraw(env.TENANTS, tenant, last);
     const newest = parseDocument(text);
@@ -161,17 +167,31 @@ function keysOf(document: TenantDocument | undefined): Array<{ id: string; sha25
   return parsed.success ? parsed.data : [];
 }
 
+const isConfigured = (lookup: TenantLookup) => lookup.ok;
+const isOwned = (owner: KeyOwner | undefined) => owner !== undefined;
+
 async function remember<T>(
   memory: Map<string, Remembered<T>>,
   key: string,
+  /** What was not there may be there by now: only what was found is believed blindly. */
+  isFound: (value: T) => boolean,
   load: () => Promise<T>,
 ): Promise<T> {
   const now = Date.now();
   const known = memory.get(key);
   if (known && now < known.until) return known.value;
-  const value = await load();
+  let value: T;
+  try {
+    value = await load();
+  } catch (error) {
+    const isOld = !known || now > known.readAt + BELIEVED_BLINDLY_MS;
+    if (isOld || !isFound(known.value)) throw new Unreachable(String(error));
+    console.error(JSON.stringify({ event: 'configuration_unreadable', error: String(error) }));
+    memory.set(key, { ...known, until: now + BLIND_MS });
+    return known.value;
+  }
   memory.delete(key);
-  memory.set(key, { value, until: now + BELIEVED_MS });
+  memory.set(key, { value, readAt: now, until: now + BELIEVED_MS });
   if (memory.size > MAX_REMEMBERED) {
     const [oldest] = memory.keys();
     if (oldest !== undefined) memory.delete(oldest);

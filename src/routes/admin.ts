@@ -3,10 +3,10 @@ import { type Context, Hono } from 'hono';
 import type { ViewName } from '../../durable-objects/tenant-view.ts';
 import {
   adminAuth,
+  ask,
   change,
   documentOf,
   noTenant,
-  objectOf,
   refuse,
   refuseConfig,
 } from '../admin-tenant.ts';
@@ -34,7 +34,7 @@ export const admin = new Hono<AppEnv>()
     const last = (await documentOf(c)) ?? (await readDocument(c.env.TENANTS, tenant));
     if (!last) return noTenant(c);
     await withdraw(c.env.TENANTS, tenant, last);
-    await objectOf(c).destroy();
+    await ask(c, (stub) => stub.destroy());
     await forgetAnswers(c.env, tenant);
     await forgetJobs(c.env, tenant);
     return c.body(null, 204);
@@ -81,7 +81,7 @@ async function show(
   what: ViewName,
   contentType: string,
 ): Promise<Response> {
-  const view = await objectOf(c).view(what, c.req.query('app'));
+  const view = await ask(c, (stub) => stub.view(what, c.req.query('app')));
   return view === undefined ? noTenant(c) : c.body(view, 200, { 'content-type': contentType });
 }
 

@@ -4,7 +4,8 @@
  * takes the same, or any trace; runs that are known already are passed over, so it can be repeated.
  */
 import { type Context, Hono } from 'hono';
-import { change, documentOf, noTenant, objectOf, refuse, refuseConfig } from '../admin-tenant.ts';
+import { ask, change, documentOf, noTenant, refuse, refuseConfig } from '../admin-tenant.ts';
+import type { TenantStub } from '../admission.ts';
 import {
   type ArchiveFirstLine,
   type ArchiveLine,
@@ -37,8 +38,7 @@ async function exportTenant(c: Ctx): Promise<Response> {
     const message = 'Expected "all" or "runs".';
     return refuse(c, { code: 'invalid_request_error', param: 'part', message });
   }
-  const stub = objectOf(c);
-  const head = await stub.archive();
+  const head = await ask(c, async (stub) => await stub.archive());
   if (!head) return noTenant(c);
   const encoder = new TextEncoder();
   let after: number | undefined = 0;
@@ -49,7 +49,8 @@ async function exportTenant(c: Ctx): Promise<Response> {
       },
       pull: async (sink) => {
         if (after === undefined) return sink.close();
-        const { text, next } = await stub.archivePage(head, after);
+        const from = after;
+        const { text, next } = await ask(c, async (stub) => await stub.archivePage(head, from));
         after = next;
         if (text !== '') sink.enqueue(encoder.encode(text));
         if (after === undefined) sink.close();
@@ -157,7 +158,9 @@ class Import {
     const runs = JSON.stringify(this.#runs);
     this.#runs = [];
     this.#chars = 0;
-    const done: ImportCount | undefined = await objectOf(this.#c).importRuns(runs, this.#startMs);
+    const startMs = this.#startMs;
+    const take = async (stub: TenantStub) => await stub.importRuns(runs, startMs);
+    const done: ImportCount | undefined = await ask(this.#c, take);
     for (const what of ['imported', 'known', 'no_room'] as const) {
       this.#count[what] += done?.[what] ?? 0;
     }

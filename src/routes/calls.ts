@@ -1,13 +1,14 @@
 /** The story of a call: what it was taken for, where it waited, who served it, how it ended. */
 import { Hono } from 'hono';
+import { askTenant } from '../ask-object.ts';
 import { errorResponse } from '../errors.ts';
 import { liveKey } from '../live-key.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const calls = new Hono<AppEnv>().get('/:id', liveKey, async (c) => {
   // The object is that of the key's own tenant: nobody sees another's calls.
-  const stub = c.env.TENANT.getByName(c.get('tenant').tenant);
-  const story = await stub.story(c.req.param('id'));
+  const { tenant } = c.get('tenant');
+  const story = await askTenant(c.env, tenant, (stub) => stub.story(c.req.param('id')));
   const headers = { 'x-request-id': c.get('requestId') };
   if (story === undefined) return errorResponse({ code: 'call_not_found' }, headers);
   return c.body(story, 200, { 'content-type': 'application/json', ...headers });

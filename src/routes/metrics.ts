@@ -5,6 +5,7 @@
  */
 import { Hono } from 'hono';
 import { z } from 'zod';
+import { askTenant } from '../ask-object.ts';
 import { authenticateAdmin } from '../auth.ts';
 import { TENANT_NAME } from '../config/schema.ts';
 import { type ApiError, errorResponse } from '../errors.ts';
@@ -35,7 +36,7 @@ export const metrics = new Hono<AppEnv>().get('/metrics', async (c) => {
   }
   const found = await Promise.all(
     names.map(async (tenant) => {
-      const text = await c.env.TENANT.getByName(tenant).view('metrics');
+      const text = await askTenant(c.env, tenant, (stub) => stub.view('metrics'));
       return text === undefined ? [] : labelled(tenant, tenantMetrics.parse(JSON.parse(text)));
     }),
   );

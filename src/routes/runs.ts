@@ -1,5 +1,6 @@
 /** What a client may tell of its runs: units that it runs itself, and the end. */
 import { Hono } from 'hono';
+import { askTenant } from '../ask-object.ts';
 import { type RunEventBody, runEventSchema } from '../bodies/run-event.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../errors.ts';
 import { liveKey } from '../live-key.ts';
@@ -21,7 +22,6 @@ export const runs = new Hono<AppEnv>()
     if (!parsed.ok) return refuse(parsed.error);
     const { type, unit, app } = parsed.event;
     const { tenant, version } = c.get('tenant');
-    const stub = c.env.TENANT.getByName(tenant);
     const told = app ?? c.req.header('x-talaria-app');
     if (told !== undefined && !isName(told)) {
       return refuse({ code: 'invalid_request_error', param: 'x-talaria-app' });
@@ -30,7 +30,9 @@ export const runs = new Hono<AppEnv>()
       type === 'unit_begin'
         ? { type: 'unit-began' as const, runId, app: told ?? runId, unit }
         : { type: 'unit-ended' as const, runId, unit };
-    const known = await stub.runEvent(event, version, told !== undefined);
+    const known = await askTenant(c.env, tenant, (stub) =>
+      stub.runEvent(event, version, told !== undefined),
+    );
     // A begin may open a run; the end of what never began is a client's mistake.
     if (!known && (type === 'unit_end' || told === undefined)) {
       return refuse({ code: 'run_not_found', message: `There is no run "${runId}" in flight.` });
@@ -40,8 +42,9 @@ export const runs = new Hono<AppEnv>()
   .post('/:run/finish', async (c) => {
     const runId = c.req.param('run');
     const { tenant, version } = c.get('tenant');
-    const stub = c.env.TENANT.getByName(tenant);
-    const known = await stub.runEvent({ type: 'run-finished', runId }, version);
+    const known = await askTenant(c.env, tenant, (stub) =>
+      stub.runEvent({ type: 'run-finished', runId }, version),
+    );
     if (known) return c.json({ run: runId, finished: true });
     const error = {
       code: 'run_not_found',

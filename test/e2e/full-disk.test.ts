@@ -100,3 +100,45 @@ describe('a full disk', () => {
     );
   });
 });
+
+describe('a full disk and jobs', () => {
+  it('loses no job that was accepted, and refuses others as to be asked again', async () => {
+    const key = await dispatcher.tenant('disk-jobs', {
+      leaseMs: 5_000,
+      backends: { m: { models: ['m'], endpoints: [{ url: gpu.url, slots: SLOTS }] } },
+    });
+    const ask = (path: string, order?: object) =>
+      fetch(`${url()}/v1/jobs${path}`, {
+        method: order ? 'POST' : 'GET',
+        headers: { authorization: `Bearer ${key}` },
+        ...(order ? { body: JSON.stringify(order) } : {}),
+      });
+    const order = async (content: string) => {
+      const body = { model: 'm', messages: [{ role: 'user', content }], max_tokens: 5 };
+      const answer = await ask('', { path: '/v1/chat/completions', body });
+      const { id } = (await answer.json()) as { id?: string };
+      return { status: answer.status, again: answer.headers.get('x-should-retry'), id };
+    };
+    const orders = (name: string) =>
+      Promise.all(Array.from({ length: 40 }, (_, i) => order(`${name}-${i}`)));
+
+    const before = await orders('before');
+    expect(before.every((o) => o.status === 202)).toBe(true);
+    await dispatcher.crash({ fileKb: FULL_KB });
+    const full = await orders('full');
+    const refused = full.filter((o) => o.status !== 202);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { status, again } of refused) expect([status, again]).toEqual([503, 'true']);
+
+    await dispatcher.crash();
+    for (const { id } of [...before, ...full]) {
+      if (id === undefined) continue;
+      const job = await until(
+        async () => (await (await ask(`/${id}`)).json()) as { status: string },
+        (j) => j.status !== 'queued' && j.status !== 'in_progress',
+      );
+      expect(job.status).toBe('completed');
+    }
+    expect(gpu.maxRunning).toBeLessThanOrEqual(SLOTS);
+  });
+});

@@ -32,6 +32,7 @@ describe('a key’s tokens', () => {
     ['none of a call that nobody has read', ended({ outcome: 'failed', endpointFault: true }), 0],
     ['none of one that left the line', (desk) => desk.cancelled('a', false, 0), 0],
     ['the input of one whose Worker died', (desk) => desk.cancelled('a', true, 0), 300],
+    ['none of one whose grant could not be stored', (desk) => desk.undone('a', 0), 0],
   ])('are taken %s', (_, end, took) => {
     expect(leftAfter(end)).toBe(LIMIT - took);
   });

@@ -1,6 +1,7 @@
 /** How often the jobs' object is asked, and what is said where it does not answer. */
 import { describe, expect, it } from 'vitest';
-import { askJobs, JobsUnreachable } from '../../src/jobs/jobs-client.ts';
+import { Unreachable } from '../../src/ask-object.ts';
+import { askJobs } from '../../src/jobs/jobs-client.ts';
 
 /** An object that fails with these, one after the other, and then answers. */
 function failing(...errors: readonly object[]) {
@@ -34,20 +35,26 @@ describe("the jobs' object", () => {
   it('is not asked for ever', async () => {
     const reset = { durableObjectReset: true };
     const { ask, stubs } = failing(reset, reset, reset, reset);
-    await expect(ask()).rejects.toBeInstanceOf(JobsUnreachable);
+    await expect(ask()).rejects.toBeInstanceOf(Unreachable);
     expect(stubs()).toBe(3);
   });
 
   it('that has too much to do is left alone', async () => {
     const { ask, stubs } = failing({ overloaded: true, retryable: true });
-    await expect(ask()).rejects.toBeInstanceOf(JobsUnreachable);
+    await expect(ask()).rejects.toBeInstanceOf(Unreachable);
+    expect(stubs()).toBe(1);
+  });
+
+  it('that cannot read its configuration is left alone', async () => {
+    const { ask, stubs } = failing({ remote: true, code: 'unreachable' });
+    await expect(ask()).rejects.toBeInstanceOf(Unreachable);
     expect(stubs()).toBe(1);
   });
 
   it('with a bug shows it', async () => {
     const { ask, stubs } = failing({ remote: true });
     await expect(ask()).rejects.toThrow('it broke');
-    await expect(failing({}).ask()).rejects.not.toBeInstanceOf(JobsUnreachable);
+    await expect(failing({}).ask()).rejects.not.toBeInstanceOf(Unreachable);
     expect(stubs()).toBe(1);
   });
 });

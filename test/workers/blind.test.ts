@@ -1,0 +1,116 @@
+/** What goes on while KV cannot be read, and what is said where nothing is known. */
+import { createExecutionContext, env } from 'cloudflare:test';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TenantSettings } from '../../durable-objects/tenant-settings.ts';
+import type { TenantStore } from '../../durable-objects/tenant-store.ts';
+import { app } from '../../src/app.ts';
+import { Unreachable } from '../../src/ask-object.ts';
+import { loadKeyOwner, loadTenant } from '../../src/config/store.ts';
+import type { TenantDocument } from '../../src/protocol.ts';
+
+const HOUR_MS = 3_600_000;
+const CONFIG = {
+  backends: { m: { models: ['m'], endpoints: [{ url: 'http://127.0.0.1:9/v1', slots: 1 }] } },
+};
+
+/** A KV that can be read while `works`; counts how often it was asked. */
+function kvOf(entries: Readonly<Record<string, unknown>>) {
+  const kv = {
+    works: true,
+    asked: 0,
+    get: async (key: string) => {
+      kv.asked += 1;
+      if (!kv.works) throw new Error('KV GET failed: 500 Internal Server Error');
+      return entries[key] ?? null;
+    },
+  };
+  return kv;
+}
+
+const envOf = (kv: object) => ({ ...env, TENANTS: kv, ENVIRONMENT: 'development' }) as never as Env;
+
+/** Isolates remember by name: one for each test. */
+function names() {
+  const tenant = `t-${crypto.randomUUID()}`;
+  const kv = kvOf({
+    [`tenant:${tenant}`]: { version: 1, config: CONFIG },
+    [`key:${tenant}`]: { tenant, keyId: 'k' },
+  });
+  return { tenant, kv };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe('while KV cannot be read', () => {
+  it('a Worker believes for an hour what it read last, and asks once a second', async () => {
+    const { tenant, kv } = names();
+    const load = () => loadTenant(envOf(kv), tenant);
+    const owner = () => loadKeyOwner(kv as never, tenant);
+    expect(await load()).toMatchObject({ ok: true, loaded: { version: 1 } });
+    expect(await owner()).toEqual({ tenant, keyId: 'k' });
+    kv.works = false;
+    vi.advanceTimersByTime(HOUR_MS);
+    expect(await load()).toMatchObject({ ok: true, loaded: { version: 1 } });
+    expect(await owner()).toEqual({ tenant, keyId: 'k' });
+    const { asked } = kv;
+    await Promise.all([load(), owner()]);
+    expect(kv.asked).toBe(asked);
+    vi.advanceTimersByTime(1_001);
+    await expect(load()).rejects.toBeInstanceOf(Unreachable);
+    await expect(owner()).rejects.toBeInstanceOf(Unreachable);
+    kv.works = true;
+    expect(await load()).toMatchObject({ ok: true });
+  });
+
+  it('a key that was not there is not refused for that', async () => {
+    const kv = kvOf({});
+    const key = crypto.randomUUID();
+    expect(await loadKeyOwner(kv as never, key)).toBeUndefined();
+    expect(await loadTenant(envOf(kv), key)).toEqual({ ok: false });
+    kv.works = false;
+    vi.advanceTimersByTime(10_001);
+    await expect(loadKeyOwner(kv as never, key)).rejects.toBeInstanceOf(Unreachable);
+    await expect(loadTenant(envOf(kv), key)).rejects.toBeInstanceOf(Unreachable);
+  });
+
+  it('clients that nobody knows are told to ask again', async () => {
+    const kv = kvOf({});
+    kv.works = false;
+    const headers = { authorization: `Bearer ${crypto.randomUUID()}` };
+    const request = new Request('https://t/v1/models', { headers });
+    const answer = await app.fetch(request, envOf(kv), createExecutionContext());
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(answer.headers.get('x-should-retry')).toBe('true');
+    expect(await answer.json()).toMatchObject({ error: { code: 'dispatcher_unavailable' } });
+  });
+
+  it('an object goes on with the configuration that it has', async () => {
+    const { tenant, kv } = names();
+    kv.works = false;
+    const settingsWith = (document: TenantDocument | undefined) => {
+      const store = { document: () => document, deletedVersion: () => 0 };
+      const settings = new TenantSettings({
+        store: store as unknown as TenantStore,
+        env: envOf(kv),
+        tenant,
+        onChange: () => {},
+      });
+      settings.restore();
+      return settings;
+    };
+    const settings = settingsWith({ version: 1, config: CONFIG });
+    await settings.takeOver(2);
+    expect(settings.version).toBe(1);
+    expect(settings.config?.backends).toHaveProperty('m');
+    await expect(settingsWith(undefined).takeOver(2)).rejects.toThrow('KV GET failed');
+  });
+});
