@@ -15,6 +15,8 @@ import type { Waiters } from './waiters.ts';
 
 /** After an alarm that failed. */
 const RETRY_MS = 5_000;
+/** What is due sooner than that a timer does, without a write; the alarm only if the object dies. */
+const ALARM_LEAST_MS = 5_000;
 /** While calls wait or run, the object looks at least so often, whatever became of its alarm. */
 const WATCH_MS = 15_000;
 
@@ -33,6 +35,8 @@ export class DispatchLoop {
   readonly #alarm: TenantAlarm;
   #dispatcher: Dispatcher | undefined;
   #watching = false;
+  /** When the earliest timer goes off, epoch ms. */
+  #timerAt = Infinity;
 
   constructor(place: LoopPlace) {
     this.#place = place;
@@ -78,21 +82,17 @@ export class DispatchLoop {
 
   /** Makes sure that the object is there when something is due. */
   async arm(): Promise<void> {
-    const due = this.#dispatcher?.dueAt(Date.now()) ?? Infinity;
+    const now = Date.now();
+    const due = Math.min(this.#dispatcher?.dueAt(now) ?? Infinity, this.#place.pending.dueAt);
     if (this.#place.waiters.size > 0) this.#watch();
-    await this.#alarm.arm(Math.min(due, this.#place.pending.dueAt));
+    if (due < now + ALARM_LEAST_MS) this.#time(due, now);
+    await this.#alarm.arm(Math.max(due, now + ALARM_LEAST_MS));
   }
 
   /** The alarm went off. */
-  async rang(): Promise<void> {
+  rang(): Promise<void> {
     this.#alarm.rang();
-    try {
-      await this.step([{ type: 'tick' }]);
-    } catch (error) {
-      // After six failures the runtime drops an alarm, and every timeout would end with it.
-      console.error(JSON.stringify({ event: 'alarm_failed', error: String(error) }));
-      await this.#alarm.arm(Date.now() + RETRY_MS);
-    }
+    return this.#tick();
   }
 
   /** Ends all calls; what was learned and is not written is forgotten. */
@@ -125,6 +125,29 @@ export class DispatchLoop {
     return effects;
   }
 
+  async #tick(): Promise<void> {
+    try {
+      await this.step([{ type: 'tick' }]);
+    } catch (error) {
+      // After six failures the runtime drops an alarm, and every timeout would end with it.
+      console.error(JSON.stringify({ event: 'alarm_failed', error: String(error) }));
+      await this.#alarm.arm(Date.now() + RETRY_MS);
+    }
+  }
+
+  /** A timer that was set for later goes off all the same, and finds nothing to do. */
+  #time(at: number, now: number): void {
+    if (at >= this.#timerAt) return;
+    this.#timerAt = at;
+    setTimeout(
+      () => {
+        if (this.#timerAt === at) this.#timerAt = Infinity;
+        this.#place.waitUntil(this.#tick());
+      },
+      Math.max(0, at - now),
+    );
+  }
+
   /** An alarm goes by the clock on the wall, and is a write that may fail: waits must end anyhow. */
   #watch(): void {
     if (this.#watching) return;
@@ -132,7 +155,7 @@ export class DispatchLoop {
     setTimeout(() => {
       this.#watching = false;
       this.#place.waiters.forgetUncollected();
-      this.#place.waitUntil(this.step([{ type: 'tick' }]));
+      this.#place.waitUntil(this.#tick());
     }, WATCH_MS);
   }
 }

@@ -1,20 +1,29 @@
-/** One world of the model, in its own time, from its beginning until all that was begun has ended. */
+/** The object in a time of its own. */
 import { vi } from 'vitest';
 import { LeaseWorld } from './lease-world.ts';
+import type { ObjectHost } from './object-host.ts';
 
+/** One world of the model, from its beginning until all that was begun has ended. */
 export async function inWorld(act: (world: LeaseWorld) => Promise<void>): Promise<void> {
   const world = new LeaseWorld();
-  const real = { now: Date.now, setTimeout: globalThis.setTimeout };
-  Date.now = () => world.host.wall;
-  globalThis.setTimeout = world.host.setTimeout as unknown as typeof setTimeout;
-  const complaints = vi.spyOn(console, 'error').mockImplementation(() => {});
-  try {
+  await onHost(world.host, async () => {
     await world.configure(world.reference.settings);
     await act(world);
     await world.rest();
+  });
+}
+
+/** The host's clocks are everybody's meanwhile; complaints are not printed. */
+export async function onHost(host: ObjectHost, act: () => Promise<void>): Promise<void> {
+  const real = { now: Date.now, setTimeout: globalThis.setTimeout };
+  Date.now = () => host.wall;
+  globalThis.setTimeout = host.setTimeout as unknown as typeof setTimeout;
+  const complaints = vi.spyOn(console, 'error').mockImplementation(() => {});
+  try {
+    await act();
   } finally {
     complaints.mockRestore();
-    world.host.close();
+    host.close();
     Date.now = real.now;
     globalThis.setTimeout = real.setTimeout;
   }

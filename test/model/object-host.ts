@@ -28,6 +28,8 @@ export class ObjectHost {
   writesBefore = 0;
   /** When a write last failed, in elapsed ms. */
   failedAt = -Infinity;
+  /** Each is billed as a row that is written. */
+  alarmsSet = 0;
   /** Counts the objects that lived. */
   incarnation = 0;
   readonly #start = 1_800_000_000_000;
@@ -150,6 +152,7 @@ export class ObjectHost {
           this.#exec(query, params),
       },
       setAlarm: async (at: number) => {
+        this.alarmsSet += 1;
         this.#alarmAt = at;
       },
       deleteAlarm: async () => {
