@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { FRONT_WORKER, KV_WORKER, workerdConfig } from './workerd-config.ts';
+import { ABORTABLE_WORKER, FRONT_WORKER, KV_WORKER, workerdConfig } from './workerd-config.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_PATIENCE_MS = 30_000;
@@ -25,6 +25,8 @@ export interface RawWorkerd {
   readonly inspector?: string;
   /** Fires the cron trigger. */
   cron(): Promise<void>;
+  /** Aborts a tenant's object, its Workers living on; where it was started `abortable`. */
+  abort(tenant: string): Promise<void>;
   /** Ends it; with `SIGKILL` as a crash does. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -50,21 +52,30 @@ export interface RawOptions {
   readonly fileKb?: number;
   /** The objects in an isolate of their own, as on the platform; else they share the Worker's. */
   readonly objectsApart?: boolean;
+  /** Tenants' objects can be aborted. */
+  readonly abortable?: boolean;
 }
 
 /** Starts workerd on a bundle; `stateDir` holds KV and the objects, and outlives it. */
 export async function startRawWorkerd(
   bundle: string,
   stateDir: string,
-  { secrets = {}, inspect = false, fileKb, objectsApart = false }: RawOptions = {},
+  {
+    secrets = {},
+    inspect = false,
+    fileKb,
+    objectsApart = false,
+    abortable = false,
+  }: RawOptions = {},
 ): Promise<RawWorkerd> {
   const [port, cronPort] = [await freePort(), await freePort()];
   await mkdir(join(stateDir, 'objects'), { recursive: true });
   await writeFile(join(stateDir, 'bundle.js'), await readFile(bundle));
   await writeFile(join(stateDir, 'kv.js'), KV_WORKER);
   await writeFile(join(stateDir, 'front.js'), FRONT_WORKER);
+  await writeFile(join(stateDir, 'abortable.js'), ABORTABLE_WORKER);
   const config = join(stateDir, 'config.capnp');
-  const settings = { ...(await compatibility()), secrets, objectsApart };
+  const settings = { ...(await compatibility()), secrets, objectsApart, abortable };
   await writeFile(config, workerdConfig(port, cronPort, join(stateDir, 'objects'), settings));
   const inspector = inspect ? `127.0.0.1:${await freePort()}` : undefined;
   const inspecting = inspector ? [`--inspector-addr=${inspector}`] : [];
@@ -93,6 +104,11 @@ export async function startRawWorkerd(
     cron: async () => {
       const fired = await fetch(insideUrl);
       if (!fired.ok) throw new Error(`cron: ${fired.status} ${await fired.text()}`);
+    },
+    abort: async (tenant) => {
+      const told = await fetch(`${insideUrl}/?abort=${tenant}`);
+      const text = await told.text();
+      if (text !== '"died"') throw new Error(`abort: ${told.status} ${text}`);
     },
     stop: async (signal = 'SIGTERM') => {
       child.kill(signal);

@@ -7,6 +7,8 @@ export interface WorkerdSettings {
   readonly flags: string;
   readonly secrets: Readonly<Record<string, string>>;
   readonly objectsApart: boolean;
+  /** Tenants' objects can be aborted from outside; for tests. */
+  readonly abortable: boolean;
 }
 
 /** Durable Objects: binding, class, and the name that their storage goes by. */
@@ -23,10 +25,12 @@ export function workerdConfig(
   port: number,
   cronPort: number,
   disk: string,
-  { date, flags, secrets, objectsApart }: WorkerdSettings,
+  { date, flags, secrets, objectsApart, abortable }: WorkerdSettings,
 ): string {
   const compatibility = `compatibilityDate = "${date}", compatibilityFlags = ${flags}`;
-  const bundle = `modules = [(name = "index.js", esModule = embed "bundle.js")], ${compatibility}`;
+  const entry = abortable ? '(name = "abortable.js", esModule = embed "abortable.js"), ' : '';
+  const modules = `[${entry}(name = "index.js", esModule = embed "bundle.js")]`;
+  const bundle = `modules = ${modules}, ${compatibility}`;
   const home = objectsApart ? 'objects' : 'talaria';
   const namespace = (className: string) =>
     objectsApart ? `(className = "${className}", serviceName = "objects")` : `"${className}"`;
@@ -52,7 +56,9 @@ const config :Workerd.Config = (
   services = [
     (name = "front", worker = (
       modules = [(name = "front.js", esModule = embed "front.js")], ${compatibility},
-      bindings = [(name = "TALARIA", service = "talaria")])),
+      bindings = [
+        (name = "TALARIA", service = "talaria"),
+        (name = "TENANT", durableObjectNamespace = (className = "TenantObject", serviceName = "${home}"))])),
     ${worker('talaria')},
     ${objectsApart ? `${worker('objects')},` : ''}
     (name = "kv", worker = (
@@ -85,13 +91,28 @@ export const KV_WORKER = `export class Store {
 export default { fetch: (request, env) => env.STORE.get(env.STORE.idFromName('kv')).fetch(request) };
 `;
 
+/** The bundle, with tenants' objects that can be made to die as the platform does it, their Workers living on. */
+export const ABORTABLE_WORKER = `import * as talaria from './index.js';
+export * from './index.js';
+export default talaria.default;
+export class TenantObject extends talaria.TenantObject {
+  async die() { this.ctx.abort('on purpose'); }
+}
+`;
+
 /**
- * Fires the cron trigger, which bare workerd does not; and makes `?calls=N` of a request at once, from
- * inside the process: callers beyond the number of connections that the machine allows.
+ * Fires the cron trigger, which bare workerd does not; makes `?calls=N` of a request at once, from
+ * inside the process: callers beyond the number of connections that the machine allows; and aborts the
+ * object of `?abort=TENANT`.
  */
 export const FRONT_WORKER = `export default {
   async fetch(request, env) {
-    const calls = Number(new URL(request.url).searchParams.get('calls'));
+    const { searchParams } = new URL(request.url);
+    if (searchParams.has('abort')) {
+      const object = env.TENANT.getByName(searchParams.get('abort'));
+      return Response.json(await object.die().then(() => 'lives', () => 'died'));
+    }
+    const calls = Number(searchParams.get('calls'));
     if (calls > 0) {
       const body = await request.arrayBuffer();
       const { method, headers } = request;

@@ -50,23 +50,25 @@ export class Admission {
   async again(result: CallResult): Promise<Admitted | undefined> {
     if (this.#over) return undefined;
     const ticket = this.#ticket;
-    let goesOn = false;
+    let goesOn: boolean | undefined;
+    let holds = ticket !== undefined;
     try {
-      goesOn = (await ticket?.again(result)) ?? false;
-      if (!ticket) await this.#settle(result);
+      goesOn = await ticket?.again(result);
     } catch {
       // The object was restarted: whether it heard of the failure is not known, so it is told.
-      await this.#settle(result);
+      holds = false;
     }
-    if (!goesOn || !ticket) {
+    const { callId } = this.#request.call;
+    goesOn ??= await this.#reliably((stub) => stub.again(callId, result));
+    if (!goesOn) {
       this.#over = true;
       this.#dispose();
       return undefined;
     }
-    let first = true;
     return this.#acquire(() => {
-      const granted = first ? ticket.granted() : this.#try();
-      first = false;
+      // Without a ticket it stands in the line, and gets another by asking again.
+      const granted = holds && ticket ? ticket.granted() : this.#try();
+      holds = false;
       return granted;
     });
   }
@@ -147,7 +149,7 @@ export class Admission {
   }
 
   /** Without the ticket: to a fresh stub, since one that threw may stay broken. */
-  async #reliably(act: (stub: TenantStub) => Promise<void>): Promise<void> {
+  async #reliably<T>(act: (stub: TenantStub) => Promise<T>): Promise<T | undefined> {
     for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
       try {
         return await act(this.#stub());
@@ -155,11 +157,12 @@ export class Admission {
         if (attempt === MAX_TRIES || isOverloaded(error)) {
           // The lease's expiry is the last way by which the slot comes back.
           console.error(JSON.stringify({ event: 'report_lost', error: String(error) }));
-          return;
+          return undefined;
         }
         await pause(attempt);
       }
     }
+    return undefined;
   }
 }
 

@@ -22,14 +22,15 @@ export interface Dispatcher {
   close(): Promise<void>;
 }
 
-/** `secrets` are the Worker's beside the administrator's token. */
+/** `secrets` are the Worker's beside the administrator's token; `how` it is started the first time. */
 export async function startDispatcher(
   secrets: Readonly<Record<string, string>> = {},
+  how: RawOptions = {},
 ): Promise<Dispatcher> {
   const dir = await mkdtemp(join(tmpdir(), 'talaria-e2e-'));
   const bundle = await buildBundle(join(dir, 'dist'));
   const state = join(dir, 'state');
-  let workerd = await startRawWorkerd(bundle, state, { secrets });
+  let workerd = await startRawWorkerd(bundle, state, { secrets, ...how });
   return {
     stateDir: state,
     get workerd() {

@@ -2,6 +2,7 @@
  * A tenant's object among Workers that do all that Workers do: ask, wait, run calls at endpoints,
  * renew, report, try again, die with and without a word, lose answers, say things twice and late.
  */
+import type { TenantObject } from '../../durable-objects/tenant.ts';
 import type { Ticket } from '../../durable-objects/ticket.ts';
 import type { CallResult, EnqueueRequest, Grant, Refusal } from '../../src/protocol.ts';
 import { LeaseReference } from './lease-reference.ts';
@@ -89,24 +90,29 @@ export class LeaseWorld {
   async again(call: WorkerCall, fields: Partial<CallResult>): Promise<void> {
     if (call.state !== 'running') return;
     const { ticket, mute } = call;
-    if (!ticket || mute || !this.#isLive(call)) return this.report(call, fields);
+    if (mute) return this.report(call, fields);
     call.leavesAt = this.host.elapsed;
     call.heldUntil = Infinity;
     call.state = 'asking';
     const result = this.#result({ outcome: 'failed', ...fields });
-    const done = await this.#event(() => ticket.again(result));
+    const { callId } = call.request.call;
+    const live = this.#isLive(call) ? ticket : undefined;
+    const told = live && (await this.#event(() => live.again(result)));
+    let goesOn = told?.ok ? told.value : undefined;
+    const holds = goesOn;
+    // Whether the object heard of it is not known where it died.
+    goesOn ??= await this.#asked((object) => object.again(callId, result));
     this.reference.troubledIn = this.host.incarnation;
-    if (!done.ok || !done.value) {
+    if (!goesOn) {
       call.state = 'over';
-      const { callId } = call.request.call;
-      if (!done.ok) await this.#reliably((object) => object.settle(callId, result));
       return;
     }
     call.answer = undefined;
     call.endpoint = undefined;
     call.leavesAt = Infinity;
     call.tries = 1;
-    await this.#wait(call, ticket);
+    if (holds && ticket) await this.#wait(call, ticket);
+    else await this.#ask(call, false);
   }
 
   /** A word that comes late or again, of a call whatever its state. */
@@ -376,8 +382,16 @@ export class LeaseWorld {
   }
 
   async #reliably(act: Parameters<ObjectHost['event']>[0]): Promise<boolean> {
-    for (let i = 0; i < 3; i += 1) if ((await this.#event(act)).ok) return true;
-    return false;
+    return (await this.#asked(async (object) => [await act(object)])) !== undefined;
+  }
+
+  /** Asks until there is an answer; undefined where the object died too often. */
+  async #asked<T>(act: (object: TenantObject) => Promise<T>): Promise<T | undefined> {
+    for (let i = 0; i < 3; i += 1) {
+      const done = await this.#event(act);
+      if (done.ok) return done.value;
+    }
+    return undefined;
   }
 
   #dispose(ticket: Ticket): Promise<unknown> {
