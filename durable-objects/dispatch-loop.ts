@@ -20,6 +20,8 @@ const ALARM_LEAST_MS = 5_000;
 /** While calls wait or run, the object looks at least so often, whatever became of its alarm. */
 const WATCH_MS = 15_000;
 
+type Timer = ReturnType<typeof setTimeout>;
+
 export interface LoopPlace {
   readonly storage: DurableObjectStorage;
   readonly store: TenantStore;
@@ -34,8 +36,9 @@ export class DispatchLoop {
   readonly #place: LoopPlace;
   readonly #alarm: TenantAlarm;
   #dispatcher: Dispatcher | undefined;
-  #watching = false;
-  /** When the earliest timer goes off, epoch ms. */
+  #watch: Timer | null = null;
+  #timer: Timer | null = null;
+  /** When the timer goes off, epoch ms. */
   #timerAt = Infinity;
 
   constructor(place: LoopPlace) {
@@ -84,8 +87,11 @@ export class DispatchLoop {
   async arm(): Promise<void> {
     const now = Date.now();
     const due = Math.min(this.#dispatcher?.dueAt(now) ?? Infinity, this.#place.pending.dueAt);
-    if (this.#place.waiters.size > 0) this.#watch();
+    // A timer that nobody needs would keep the object from its rest.
+    if (this.#place.waiters.size > 0) this.#keepWatch();
+    else this.#endWatch();
     if (due < now + ALARM_LEAST_MS) this.#time(due, now);
+    else this.#untime();
     await this.#alarm.arm(Math.max(due, now + ALARM_LEAST_MS));
   }
 
@@ -135,27 +141,33 @@ export class DispatchLoop {
     }
   }
 
-  /** A timer that was set for later goes off all the same, and finds nothing to do. */
   #time(at: number, now: number): void {
     if (at >= this.#timerAt) return;
+    this.#untime();
     this.#timerAt = at;
-    setTimeout(
-      () => {
-        if (this.#timerAt === at) this.#timerAt = Infinity;
-        this.#place.waitUntil(this.#tick());
-      },
-      Math.max(0, at - now),
-    );
+    const ring = () => {
+      this.#timerAt = Infinity;
+      this.#place.waitUntil(this.#tick());
+    };
+    this.#timer = setTimeout(ring, Math.max(0, at - now));
+  }
+
+  #untime(): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = Infinity;
   }
 
   /** An alarm goes by the clock on the wall, and is a write that may fail: waits must end anyhow. */
-  #watch(): void {
-    if (this.#watching) return;
-    this.#watching = true;
-    setTimeout(() => {
-      this.#watching = false;
+  #keepWatch(): void {
+    this.#watch ??= setTimeout(() => {
+      this.#watch = null;
       this.#place.waiters.forgetUncollected();
       this.#place.waitUntil(this.#tick());
     }, WATCH_MS);
+  }
+
+  #endWatch(): void {
+    clearTimeout(this.#watch);
+    this.#watch = null;
   }
 }

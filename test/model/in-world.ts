@@ -15,16 +15,18 @@ export async function inWorld(act: (world: LeaseWorld) => Promise<void>): Promis
 
 /** The host's clocks are everybody's meanwhile; complaints are not printed. */
 export async function onHost(host: ObjectHost, act: () => Promise<void>): Promise<void> {
-  const real = { now: Date.now, setTimeout: globalThis.setTimeout };
+  const { setTimeout, clearTimeout } = globalThis;
+  const { now } = Date;
   Date.now = () => host.wall;
   globalThis.setTimeout = host.setTimeout as unknown as typeof setTimeout;
+  globalThis.clearTimeout = host.clearTimeout as unknown as typeof clearTimeout;
   const complaints = vi.spyOn(console, 'error').mockImplementation(() => {});
   try {
     await act();
   } finally {
     complaints.mockRestore();
     host.close();
-    Date.now = real.now;
-    globalThis.setTimeout = real.setTimeout;
+    Date.now = now;
+    Object.assign(globalThis, { setTimeout, clearTimeout });
   }
 }

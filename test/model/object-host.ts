@@ -35,7 +35,8 @@ export class ObjectHost {
   readonly #start = 1_800_000_000_000;
   readonly #db = new DatabaseSync(':memory:');
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
-  readonly #timers = new Set<Timer>();
+  readonly #timers = new Map<number, Timer>();
+  #timerId = 0;
   /** Answers of this event, held until its writes are durable. */
   #outbox: Array<() => void> = [];
   #object: TenantObject | undefined;
@@ -97,15 +98,15 @@ export class ObjectHost {
   /** When something of its own happens next, in elapsed ms. */
   get dueAt(): number {
     let due = this.#alarmAt === undefined ? Infinity : this.#alarmAt - this.#start - this.skewMs;
-    for (const timer of this.#timers) due = Math.min(due, timer.at);
+    for (const timer of this.#timers.values()) due = Math.min(due, timer.at);
     return due;
   }
 
   /** Does what is due. */
   async ring(): Promise<void> {
-    for (const timer of this.#timers) {
+    for (const [id, timer] of this.#timers) {
       if (timer.at > this.elapsed) continue;
-      this.#timers.delete(timer);
+      this.#timers.delete(id);
       await this.event(async () => timer.act());
     }
     if (this.#alarmAt === undefined || this.#alarmAt > this.wall) return;
@@ -115,10 +116,15 @@ export class ObjectHost {
     this.#durableAlarmAt = this.#alarmAt;
   }
 
-  /** In place of the global one, for the object. */
+  /** In place of the global ones, for the object. */
   readonly setTimeout = (act: () => void, ms = 0): number => {
-    this.#timers.add({ at: this.elapsed + ms, act });
-    return 0;
+    this.#timerId += 1;
+    this.#timers.set(this.#timerId, { at: this.elapsed + ms, act });
+    return this.#timerId;
+  };
+
+  readonly clearTimeout = (id: number): void => {
+    this.#timers.delete(id);
   };
 
   close(): void {

@@ -1,5 +1,5 @@
 /** The tenant's object inside workerd: tickets, restarts at each step of a call's life, storage. */
-import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
+import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { sha256Hex } from '../../src/auth.ts';
@@ -112,27 +112,34 @@ describe('a restart of the object', () => {
     expect(await status()).toMatchObject({ running: 0, waiting: 0 });
   });
 
-  it('keeps the graph, counts no run twice, and keeps the progress of runs in flight', async () => {
-    const { stub, call } = await newTenant(4);
-    const serve = async (callId: string, runId: string) => {
-      using admitted = await stub().enqueue(call(callId, runId));
-      await admitted.ticket?.report(OK);
-    };
-    await serve('a', 'a');
-    await serve('b1', 'b');
-    const graph = async () => JSON.parse((await stub().view('pdgraph')) ?? '{}').applications;
-    const before = await graph();
-    expect(before).toMatchObject([{ app: 'a', runs: 1 }]);
-    await abortAllDurableObjects();
-    expect(await graph()).toEqual(before);
-    await serve('b2', 'b');
-    await stub().runEvent({ type: 'run-finished', runId: 'b' }, 0);
-    const lines = ((await stub().view('runs')) ?? '').trim().split('\n');
-    expect(lines).toHaveLength(2);
-    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ run: 'b', units: [{}, {}] });
-    await abortAllDurableObjects();
-    expect((await graph())[0].runs).toBe(2);
-  });
+  /** An object that holds a ticket is not put to rest: workerd waits until there is none. */
+  it.each<[string, (object: DurableObjectStub) => Promise<void>]>([
+    ['aborted', () => abortAllDurableObjects()],
+    ['put to rest', (object) => evictDurableObject(object)],
+  ])(
+    'that is %s keeps the graph, counts no run twice, and keeps the progress of runs',
+    async (_, end) => {
+      const { stub, call } = await newTenant(4);
+      const serve = async (callId: string, runId: string) => {
+        using admitted = await stub().enqueue(call(callId, runId));
+        await admitted.ticket?.report(OK);
+      };
+      await serve('a', 'a');
+      await serve('b1', 'b');
+      const graph = async () => JSON.parse((await stub().view('pdgraph')) ?? '{}').applications;
+      const before = await graph();
+      expect(before).toMatchObject([{ app: 'a', runs: 1 }]);
+      await end(stub());
+      expect(await graph()).toEqual(before);
+      await serve('b2', 'b');
+      await stub().runEvent({ type: 'run-finished', runId: 'b' }, 0);
+      const lines = ((await stub().view('runs')) ?? '').trim().split('\n');
+      expect(lines).toHaveLength(2);
+      expect(JSON.parse(lines[1] ?? '')).toMatchObject({ run: 'b', units: [{}, {}] });
+      await end(stub());
+      expect((await graph())[0].runs).toBe(2);
+    },
+  );
 });
 
 describe('the storage', () => {
