@@ -1,0 +1,76 @@
+/** Forecasts of arrivals alone, as they would have been made, and how far off they were. */
+import { Arrivals } from '../../src/core/arrivals.ts';
+import type { Random } from '../../src/core/random.ts';
+import { type ReliabilityBin, reliabilityOf } from '../report/reliability.ts';
+import type { ForecastSample } from './forecast-sampler.ts';
+
+/** Bins of fewer say little. */
+const LEAST_FORECASTS = 200;
+const RESAMPLES = 400;
+/** Forecasts nearer to each other than that are of the same future, and of the same burst. */
+const LEAST_BLOCK_MS = 60_000;
+
+/** Of the later half of what arrived, asked every so often how likely one is within so long. */
+export function forecastArrivals(
+  arrivalsMs: readonly number[],
+  withinMs: number,
+  everyMs: number,
+): ForecastSample[] {
+  const arrivals = new Arrivals(0);
+  const endMs = arrivalsMs.at(-1) ?? 0;
+  const samples: ForecastSample[] = [];
+  let next = 0;
+  for (let atMs = 0; atMs + withinMs <= endMs; atMs += everyMs) {
+    for (; (arrivalsMs[next] ?? Infinity) <= atMs; next += 1) arrivals.need(arrivalsMs[next] ?? 0);
+    if (atMs < endMs / 2) continue;
+    const probability = arrivals.needProbability(atMs, withinMs);
+    const came = (arrivalsMs[next] ?? Infinity) <= atMs + withinMs;
+    samples.push({ backend: '', atMs, withinMs, probability, came });
+  }
+  return samples;
+}
+
+export interface Miscalibration {
+  readonly bin: ReliabilityBin;
+  /** What came true less what was forecast. */
+  readonly difference: number;
+  /** Half the width of its 95 % interval, with whole blocks of time drawn anew (block bootstrap). */
+  readonly error: number;
+}
+
+/** Bins with 200 forecasts or more, and how far off each is. */
+export function miscalibrationOf(
+  samples: readonly ForecastSample[],
+  random: Random,
+): Miscalibration[] {
+  const bins = reliabilityOf(samples).filter((bin) => bin.forecasts >= LEAST_FORECASTS);
+  const blocks = blocksOf(samples);
+  const drawn = Array.from({ length: RESAMPLES }, () => {
+    const pick = () => blocks[Math.floor(random() * blocks.length)] ?? [];
+    return reliabilityOf(blocks.flatMap(pick));
+  });
+  return bins.map((bin) => {
+    const differences = drawn
+      .flatMap((resample) => resample.filter((b) => binOf(b) === binOf(bin)))
+      .map((b) => b.observed - b.predicted)
+      .sort((a, b) => a - b);
+    const at = (share: number) => differences[Math.floor(share * (differences.length - 1))] ?? 0;
+    const error = (at(0.975) - at(0.025)) / 2;
+    return { bin, difference: bin.observed - bin.predicted, error };
+  });
+}
+
+function blocksOf(samples: readonly ForecastSample[]): ForecastSample[][] {
+  const blocks = new Map<number, ForecastSample[]>();
+  for (const sample of samples) {
+    const block = Math.floor(sample.atMs / Math.max(LEAST_BLOCK_MS, 2 * sample.withinMs));
+    const known = blocks.get(block);
+    if (known) known.push(sample);
+    else blocks.set(block, [sample]);
+  }
+  return [...blocks.values()];
+}
+
+function binOf({ predicted }: ReliabilityBin): number {
+  return Math.min(9, Math.floor(predicted * 10));
+}
