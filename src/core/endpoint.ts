@@ -38,6 +38,8 @@ export class Endpoint {
   readonly #effective = new EffectiveSlots();
   #coldStartsMs: number[] = [];
   readonly #idle = new LearnedIdle();
+  /** When a call was last served to its end, epoch ms. */
+  #succeededAt = -Infinity;
   /** Time without calls before the present ones, or before the wake, ms. */
   #idleMs = 0;
   /** It is thought cold only since nothing came for its idle timeout. */
@@ -185,8 +187,14 @@ export class Endpoint {
   }
 
   succeeded(now: number): void {
+    this.#succeededAt = now;
     this.becameWarm(now);
     if (this.#servedSlowly !== undefined) this.#servedSlowly += 1;
+  }
+
+  /** A call was served to its end after a time. */
+  hasServedSince(at: number): boolean {
+    return this.#succeededAt > at;
   }
 
   /** When its state changes by itself, epoch ms; Infinity where it does not. */
@@ -210,6 +218,7 @@ export class Endpoint {
     this.lastActiveAt = Math.min(this.lastActiveAt, now);
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
+    this.#succeededAt = Math.min(this.#succeededAt, now);
     this.breaker.turnBack(now);
     this.#effective.turnBack(now);
     if (this.wake) this.wake = { ...this.wake, at: Math.min(this.wake.at, now) };

@@ -85,7 +85,11 @@ export class Prewarmer {
       this.wakes.accounts.answered(event.backend, endpoint, now);
       return;
     }
-    if (event.type === 'woken') endpoint.failed(now);
+    if (event.type === 'woken') {
+      // A call that was served meanwhile knows better than the ping.
+      if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
+      endpoint.failed(now);
+    }
     endpoint.becameCold();
     this.changed(event.backend, event.endpoint, was, now, effects);
   }

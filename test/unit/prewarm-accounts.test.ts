@@ -108,6 +108,23 @@ describe('the accounts', () => {
     expect(sum()).toMatchObject({ failed: 1, pingMs: 3_000, warmMs: 3_000 });
   });
 
+  it('of a ping that failed while calls were served: these know better', () => {
+    const { dispatcher, step, submit, end, woken, wants } = setUp();
+    const state = () => dispatcher.backends.get('llm')?.endpoints.get('e1')?.state;
+    submit('a', 0);
+    step(10_000, woken);
+    end('a', 12_000);
+    wants.hold = true;
+    step(60_000, { type: 'forecast', aheadMs: 0 });
+    submit('b', 60_100);
+    end('b', 60_500);
+    step(61_000, { ...woken, ok: false, tookMs: 1_000 });
+    expect(state()).toBe('warm');
+    // Of a later ping that fails nothing else is known.
+    step(61_600, { ...woken, ok: false, tookMs: 1_000 });
+    expect(state()).toBe('cold');
+  });
+
   it.each([
     [65_000, {}],
     [100_000, { avoidedWaits: 1, avoidedMs: 10_000 }],
