@@ -39,8 +39,11 @@ export class Forecasts {
 
   /** When the next forecast makes sense; nothing where it does not. */
   next(dispatcher: Dispatcher | undefined, now: number): { nextAt?: number } {
-    const arrivals = forecastBackends(dispatcher).map((b) => b.arrivals);
-    if (arrivals.some((a) => a.needProbability(now, HOUR_MS) >= WORTH_ASKING)) {
+    const backends = forecastBackends(dispatcher);
+    // Of a backend at which calls are there is nothing to be said: it is in use.
+    const need = ({ name }: Backend) => dispatcher?.needProbability(name, HOUR_MS, now) ?? 1;
+    const arrivals = backends.map((b) => b.arrivals);
+    if (backends.some((b) => need(b) >= WORTH_ASKING)) {
       return { nextAt: now + FORECAST_PERIOD_MS };
     }
     // Not now, but perhaps on Monday at nine: a tenant is asked again where its week says so.

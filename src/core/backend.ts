@@ -118,6 +118,15 @@ export class Backend {
     return slots;
   }
 
+  /** Calls that can be sent at once; of an endpoint that has just woken one. */
+  freeNow(now: number): number {
+    let free = 0;
+    for (const endpoint of this.endpoints.values()) {
+      if (this.#accepts(endpoint, now)) free += endpoint.isOpening ? 1 : endpoint.free;
+    }
+    return free;
+  }
+
   /** True where some endpoint answers calls now, whether or not it has a free slot. */
   get isWarm(): boolean {
     for (const endpoint of this.endpoints.values()) if (endpoint.state === 'warm') return true;

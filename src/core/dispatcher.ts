@@ -130,6 +130,7 @@ export class Dispatcher {
     for (const { request, lease } of leases) this.#calls.restore(request, lease, this.#now);
     // What was written may be of a clock that ran before this one.
     this.#turnBack(this.#now);
+    this.#prewarmer.askSoon(this.#now);
   }
 
   /**
@@ -206,7 +207,8 @@ export class Dispatcher {
     if (backend.spec.failover && backend.isDown(now)) {
       return this.#refuse(callId, 'backend_down', 1_000);
     }
-    const goesAtOnce = backend.line.size === 0 && backend.pick(now) !== undefined;
+    // Some that wait may wait for an endpoint that has not failed them, beside free slots.
+    const goesAtOnce = backend.freeNow(now) > backend.line.size;
     if (!goesAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
     }

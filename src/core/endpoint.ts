@@ -78,10 +78,11 @@ export class Endpoint {
     this.breaker.sent(now);
   }
 
-  /** Slots that it has or will soon have for calls; none while it is left alone or on trial. */
+  /** Slots that it has or will soon have for calls, as far as it bears them; none while it is left alone. */
   upSlots(now: number): number {
     const isUp = this.state === 'warm' || this.state === 'warming';
-    return isUp && this.breaker.stateAt(now) === 'closed' ? this.spec.slots : 0;
+    const isTrusted = this.breaker.stateAt(now) === 'closed';
+    return isUp && isTrusted ? this.#effective.of(this.spec.slots) : 0;
   }
 
   /** A call is over there that was sent at a time, however it ended. */
@@ -112,6 +113,11 @@ export class Endpoint {
       this.succeeded(now);
       if (!result.queuedThere) this.#effective.succeeded(slots);
     } else if (result.endpointFault) this.failed(now, sentAt);
+  }
+
+  /** It has just woken and is given few calls. */
+  get isOpening(): boolean {
+    return this.#servedSlowly !== undefined;
   }
 
   /** When a slot opens though nothing happens, epoch ms: while it is given few calls. */

@@ -41,6 +41,8 @@ export class LiveRun {
   callCount = 0;
   /** Messages of its conversation so far; undefined where it is not known by one. */
   turn: number | undefined;
+  /** The same, of calls that are over: after a restart the others come again. */
+  #endedTurn: number | undefined;
 
   constructor(id: string, app: string, arrivedAt: number) {
     this.id = id;
@@ -56,6 +58,7 @@ export class LiveRun {
     run.broken = from.broken;
     run.final = from.final ?? false;
     run.turn = from.turn;
+    run.#endedTurn = from.turn;
     run.callCount = from.callCount ?? from.visits.reduce((n, v) => n + v.fanOut, 0);
     for (const v of from.visits) {
       // A unit of the client's own is not submitted again: it goes on, or is over.
@@ -85,7 +88,7 @@ export class LiveRun {
       lastActiveAt: this.lastActiveAt,
       broken: this.broken,
       ...(this.final ? { final: true } : {}),
-      ...(this.turn === undefined ? {} : { turn: this.turn }),
+      ...(this.#endedTurn === undefined ? {} : { turn: this.#endedTurn }),
       callCount: this.callCount,
       visits: this.visits.map(({ outstanding: _, missing, ...visit }) => ({
         ...visit,
@@ -133,6 +136,8 @@ export class LiveRun {
   /** A call ended; `record` is what it asked for, or undefined where that did not come about. */
   settle(call: LiveCall, record: CallRecord | undefined, demand: Demand, now: number): void {
     const { visit } = call;
+    const { turn } = call.request;
+    if (turn !== undefined) this.#endedTurn = Math.max(this.#endedTurn ?? 0, turn);
     visit.outstanding -= 1;
     visit.endedAt = now;
     this.outstanding -= 1;

@@ -25,7 +25,10 @@ export function standingOf(
   if (policy.key === 'aged') {
     const rankMs = key - alpha * run.arrivedAt;
     const promisedMs = promisedKey - alpha * run.arrivedAt;
-    return alpha > 0 ? { rankMs, boundMs: Math.max(0, promisedMs / alpha) } : { rankMs };
+    // Whose deadline leaves no time goes first, however late it came.
+    return alpha > 0 && !policy.timing
+      ? { rankMs, boundMs: Math.max(0, promisedMs / alpha) }
+      : { rankMs };
   }
   // In order of arrival nobody overtakes.
   const inOrder = policy.name === 'fcfs' || policy.name === 'app-fcfs';
