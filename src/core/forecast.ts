@@ -75,8 +75,7 @@ function needOf(run: LiveRun, inputs: ForecastInputs): NeedChances {
   return model.need({
     state: run.stateIn(visit, speeds),
     backend: backend.name,
-    // A visit of the backend itself that is over: it is the next need that counts.
-    elapsedMs: visit.backend === backend.name ? Math.max(elapsedMs, 1) : elapsedMs,
+    elapsedMs,
     inVisit: visit.outstanding > 0 || run.isInOwnUnit,
     withinMs,
   });

@@ -42,12 +42,10 @@ export class Knowledge {
   arrived(app: string, now: number): void {
     const model = this.#models.get(app);
     if (!model) return;
-    let rate = this.#rates.get(model);
-    if (!rate) {
-      rate = new GammaRate(now);
-      this.#rates.set(model, rate);
-    }
-    rate.need(now);
+    const rate = this.#rates.get(model);
+    // The first one only starts the clock: how often they come is told by the time between.
+    if (rate) rate.need(now);
+    else this.#rates.set(model, new GammaRate(now));
   }
 
   /** The clock went back. */

@@ -30,7 +30,6 @@ export function standingOf(
       ? { rankMs, boundMs: Math.max(0, promisedMs / alpha) }
       : { rankMs };
   }
-  // In order of arrival nobody overtakes.
-  const inOrder = policy.name === 'fcfs' || policy.name === 'app-fcfs';
-  return inOrder ? { rankMs: key, boundMs: 0 } : { rankMs: key };
+  // In order of the runs' arrival none overtakes another.
+  return policy.name === 'app-fcfs' ? { rankMs: key, boundMs: 0 } : { rankMs: key };
 }

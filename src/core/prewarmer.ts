@@ -22,6 +22,8 @@ import { Wakes } from './wakes.ts';
 const PERIOD_MS = 1_000;
 /** Between two forecasts at the least, ms, however much happens. */
 const LEAST_PERIOD_MS = 250;
+/** Between two looks at whether an idle endpoint is still to be held, ms for each run in flight. */
+const HOLD_PERIOD_MS_PER_RUN = 10;
 /** Calls of a backend before its forecasts are trusted to release an endpoint. */
 const CALLS_TO_KNOW = 20;
 
@@ -41,6 +43,8 @@ export class Prewarmer {
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
   #actedAt = -Infinity;
+  /** When an endpoint was last found worth holding, epoch ms. */
+  readonly #heldAt = new WeakMap<Endpoint, number>();
 
   /** `rule`: instead of the configured theta. */
   constructor(view: PrewarmerView, rule?: PrewarmRule) {
@@ -157,12 +161,14 @@ export class Prewarmer {
     effects: Effect[],
   ): boolean {
     // Of a backend that is hardly known no need is foreseen: that is ignorance, not a forecast.
-    const releases = backend.speed.calls >= CALLS_TO_KNOW && mayRelease(endpoint, now);
+    const known = backend.speed.calls >= CALLS_TO_KNOW;
+    const releases = known && mayRelease(endpoint, now) && !this.#wasJustHeld(endpoint, now);
     // Asked by the alarm in time, so the cron need not look ahead here: that would ping each minute.
     const ends = now >= keepWarmAt(endpoint);
     if (!releases && !ends) return true;
     const decision = this.#ruleOf(backend).hold(this.#askOf(backend, endpoint, others, 0, now));
     if (decision.wake) {
+      this.#heldAt.set(endpoint, now);
       return !ends || this.#wakeAhead(backend, endpoint, 'keep-warm', decision, now, effects);
     }
     if (releases && backend.spec.prewarm.mode === 'on') {
@@ -181,6 +187,12 @@ export class Prewarmer {
       });
     }
     return false;
+  }
+
+  /** A forecast takes time for each run in flight: the more there are, the rarer it is asked again. */
+  #wasJustHeld(endpoint: Endpoint, now: number): boolean {
+    const since = now - (this.#heldAt.get(endpoint) ?? -Infinity);
+    return since >= 0 && since < HOLD_PERIOD_MS_PER_RUN * this.#view.runs.size;
   }
 
   /** What would be decided for each backend that can go cold, and why; nothing is done. */

@@ -83,7 +83,9 @@ export class VisitSamples {
         pathMs: endMs - (starts[index] ?? 0),
       };
       const shares = this.#backends.map((backend, b): BackendShare => {
-        const needMs = firstNeedMs(run.units, starts, index, backend);
+        // Of the visit's own backend it is the next need that counts.
+        const after = backend === visit.backend ? index + 1 : index;
+        const needMs = firstNeedMs(run.units, starts, index, backend, after);
         return { remaining: remaining[b] ?? NO_DEMAND, needMs };
       });
       this.#add(stateKey(visit.unit, number), { ...seenHere, shares }, at, random);
@@ -118,7 +120,7 @@ export class VisitSamples {
   prospects(state: VisitState, backend: string, speeds: Speeds): Prospects | undefined {
     const found = this.#nearest(state);
     const b = this.#backends.indexOf(backend);
-    if (!found || b < 0) return undefined;
+    if (!found || b < 0 || found.rows.length === 0) return undefined;
     return {
       workMs: found.table.remainingMs(found.rows, b, speeds(backend)),
       pathMs: found.table.pathMs(found.rows),
@@ -231,8 +233,9 @@ function firstNeedMs(
   starts: readonly number[],
   from: number,
   backend: string,
+  first = from,
 ): number {
-  for (let i = from; i < visits.length; i += 1) {
+  for (let i = first; i < visits.length; i += 1) {
     if (visits[i]?.backend === backend) return (starts[i] ?? 0) - (starts[from] ?? 0);
   }
   return Infinity;

@@ -190,8 +190,14 @@ describe('the bound on overtaking', () => {
     expect(standingOf(300, 300, run, POLICIES.gittins, { alpha: 0 })).toEqual({ rankMs: 300 });
   });
 
-  it('is nothing in order of arrival, and unknown by deadline', () => {
-    expect(standingOf(7, 7, run, POLICIES.fcfs, { alpha: 0.5 }).boundMs).toBe(0);
-    expect(standingOf(7, 7, run, POLICIES.edf, { alpha: 0.5 }).boundMs).toBeUndefined();
+  it('is nothing in order of the runs, and is not told where there is none', () => {
+    const boundOf = (policy: keyof typeof POLICIES) =>
+      standingOf(7, 7, run, POLICIES[policy], { alpha: 0.5 }).boundMs;
+    expect(boundOf('app-fcfs')).toBe(0);
+    // A run's later calls stand behind runs that came after it.
+    expect(boundOf('fcfs')).toBeUndefined();
+    expect(boundOf('edf')).toBeUndefined();
+    // Whose deadline leaves no time goes first, however late it came.
+    expect(boundOf('talaria-ddl')).toBeUndefined();
   });
 });

@@ -149,7 +149,7 @@ describe('VisitSamples', () => {
   it('gives the time until a backend is needed, in a run that never waits', () => {
     // The longest of the calls at once: 100 * 0.1 + 80 * 10 ms, then a gap of 50 ms.
     const samples = samplesOf([runOf(llm('a', [80, 30], 100, 50), llm('b', [9]), tool('c', 5))]);
-    expectNear(samples.needMs(at('a'), 'llm'), [0]);
+    expectNear(samples.needMs(at('a'), 'llm'), [810 + 50]);
     expectNear(samples.needMs(at('a'), 'tool'), [810 + 50 + 100]);
     expectNear(samples.needMs(at('b'), 'tool'), [100]);
     expectNear(samples.needMs(at('c'), 'llm'), [Infinity]);
