@@ -144,7 +144,14 @@ export class JobWork {
   #moveBatches(settings: JobSettings, now: number): boolean {
     let moved = false;
     for (const batch of this.#stores.batches.underWay()) {
-      moved = this.#world.transaction(() => this.#batches.step(batch, settings, now)) || moved;
+      try {
+        moved = this.#world.transaction(() => this.#batches.step(batch, settings, now)) || moved;
+      } catch (error) {
+        // The others go on; it is tried again with the next turn.
+        console.error(
+          JSON.stringify({ event: 'batch_not_moved', batch: batch.id, error: String(error) }),
+        );
+      }
     }
     return moved;
   }

@@ -118,15 +118,21 @@ export class TenantSettings {
   #save(config: Record<string, unknown>): string {
     // Never smaller than before, also not after the tenant was deleted and made anew.
     const document = { version: Math.max(this.version + 1, Date.now()), config };
+    const parsed = this.#parse(document);
+    if (!parsed.ok) throw new Error(`not saved: ${JSON.stringify(parsed.problems)}`);
     this.#place.store.saveDocument(document);
     this.#adopt(document);
     return JSON.stringify(document);
   }
 
+  #parse({ config }: TenantDocument) {
+    const development = this.#place.env.ENVIRONMENT === 'development';
+    return parseStoredConfig(config, { development });
+  }
+
   /** Obeys a configuration from now on; false where it does not parse. */
   #adopt(document: TenantDocument): boolean {
-    const development = this.#place.env.ENVIRONMENT === 'development';
-    const parsed = parseStoredConfig(document.config, { development });
+    const parsed = this.#parse(document);
     if (!parsed.ok) {
       const { problems } = parsed;
       console.error(JSON.stringify({ event: 'bad_configuration', problems }));

@@ -5,6 +5,7 @@
  */
 import type { Context } from 'hono';
 import type { IdempotencyShard } from '../durable-objects/idempotency.ts';
+import { askObject } from './ask-object.ts';
 import { sha256Hex } from './auth.ts';
 import { errorResponse } from './errors.ts';
 import type { Begun, Claim, KeptAnswer } from './idempotency-protocol.ts';
@@ -74,7 +75,8 @@ export async function onceOnly(
 /** Forgets all that is kept of a tenant. */
 export async function forgetAnswers(env: Env, tenant: string): Promise<void> {
   const shards = Array.from({ length: SHARDS }, (_, i) => shardName(tenant, i.toString(16)));
-  await Promise.all(shards.map((name) => env.IDEMPOTENCY.getByName(name).destroy()));
+  const forget = (name: string) => askObject(() => env.IDEMPOTENCY.getByName(name).destroy());
+  await Promise.all(shards.map(forget));
 }
 
 async function claimOf(

@@ -83,6 +83,7 @@ export class Exchange {
   async run(): Promise<Response | FailedAttempt> {
     const upstream = await this.#send();
     if (upstream instanceof Response) return this.#answer(upstream);
+    if (this.#ended !== undefined) return this.#gone();
     const timeout = this.#watchdog.expired;
     const failure = this.#f.upload?.failure;
     if (failure) {
@@ -103,6 +104,12 @@ export class Exchange {
     this.#watchdog.abort();
     this.#ended ??= this.#reportCancelled();
     await this.#ended;
+  }
+
+  /** The client left before there was an answer: that says nothing of the endpoint. */
+  async #gone(): Promise<Response> {
+    await this.#ended;
+    return this.#refuse({ code: 'upstream_error' });
   }
 
   /** The endpoint hears of it a moment later than we do: until then its slot is not free. */
@@ -213,6 +220,7 @@ export class Exchange {
 
   async #refused(upstream: Response): Promise<Response | FailedAttempt> {
     const text = await beginningOf(upstream);
+    if (this.#ended !== undefined) return this.#gone();
     const kind = this.#f.classify(upstream.status, text);
     if (kind === 'rejected') {
       await this.#end('failed');

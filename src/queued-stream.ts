@@ -85,12 +85,20 @@ export class QueuedStream {
     let holdsLock = true;
     writer.closed.catch(() => holdsLock && this.#left.abort());
     const encoder = new TextEncoder();
-    const comment = async () => writer.write(encoder.encode(`: ${await this.#standing()}\n\n`));
+    let isOver = false;
+    const comment = async () => {
+      const text = encoder.encode(`: ${await this.#standing()}\n\n`);
+      // The answer may have come while it was asked how the call stands.
+      if (!isOver) await writer.write(text);
+    };
     const everyMs = Math.min(COMMENT_EVERY_MS, this.#afterMs);
-    const timer = setInterval(() => void comment().catch(() => this.#left.abort()), everyMs);
+    const timer = setInterval(() => {
+      comment().catch(() => !isOver && this.#left.abort());
+    }, everyMs);
     try {
       await comment();
       const answer = await made;
+      isOver = true;
       clearInterval(timer);
       const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream');
       if (answer.ok && isStream && answer.body) {
@@ -102,6 +110,7 @@ export class QueuedStream {
       await writer.write(encoder.encode(faultEvent(this.#reading, await errorIn(answer))));
       await writer.close();
     } finally {
+      isOver = true;
       clearInterval(timer);
     }
   }
@@ -115,8 +124,8 @@ export class QueuedStream {
 
 /** What an answer that is no stream tells of its error. */
 async function errorIn(answer: Response): Promise<ApiError> {
-  const text = await answer.text();
   try {
+    const text = await answer.text();
     const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
     const code = String(error?.code ?? '');
     const message = String(error?.message ?? 'The endpoint answered without a stream.');

@@ -96,6 +96,11 @@ function usageOf(json: string | undefined): Usage | undefined {
   };
 }
 
+/** More than any call can take; what says more is wrong. */
+const MOST_TOKENS = 1e9;
+
 function count(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= MOST_TOKENS
+    ? value
+    : undefined;
 }

@@ -1,6 +1,7 @@
 /** What no single field of a configuration can say: names that are taken, addresses, ways that end. */
 import type { Problem } from '../problem.ts';
 import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
+import { NO_KEYS } from './no-keys.ts';
 import { prewarmProblems } from './prewarm-settings.ts';
 import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
 
@@ -8,9 +9,6 @@ export interface Rules extends UrlRules {
   /** An endpoint's key may stand in it as it is: on its way in, never where it is stored. */
   readonly plainKeys?: boolean;
 }
-
-/** Strings in the Worker's environment that are nobody's key. */
-const NO_KEYS = /^(ADMIN_TOKEN|MASTER_KEY|ENVIRONMENT)(_|$)/;
 
 export function* crossCheck(config: TenantConfig, rules: Rules): Iterable<Problem> {
   yield* prewarmProblems(config);

@@ -11,6 +11,9 @@ import { jobSettings } from '../jobs/job-settings.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
 
+/** Keys of one tenant. */
+export const MAX_KEYS = 1_000;
+
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"');
@@ -162,7 +165,7 @@ const tenant = z.strictObject({
   /** Time that a granted slot lasts without a sign of life from its Worker. */
   leaseMs: z.int().min(5_000).max(3_600_000).default(90_000),
   /** Absent in a PUT: the keys stay as they are. */
-  keys: z.array(keyHash).max(1_000).optional(),
+  keys: z.array(keyHash).max(MAX_KEYS).optional(),
 });
 
 /** As a client writes it. */

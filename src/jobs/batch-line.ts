@@ -1,7 +1,9 @@
 /** A line of a batch's input file, and one of its output: the forms of OpenAI's Batch API. */
+
 import { z } from 'zod';
 import { firstProblem } from '../problem.ts';
 import type { BatchError, JobError } from './job-protocol.ts';
+import { jsonOf } from './json-of.ts';
 
 const lineSchema = z.looseObject({
   custom_id: z.string().min(1).max(512),
@@ -38,7 +40,9 @@ export function readBatchLine(text: string, line: number, endpoint: string): Rea
   if (body.stream === true) {
     return wrong('invalid_request', 'Expected no stream: nobody reads along.', 'body.stream');
   }
-  return { ok: true, customId: custom_id, body: JSON.stringify(body) };
+  const written = jsonOf(body);
+  if (written === undefined) return wrong('invalid_request', 'Nested too deeply.', 'body');
+  return { ok: true, customId: custom_id, body: written };
 }
 
 export interface LineResult {
@@ -68,8 +72,10 @@ export function writeBatchLine(id: string, result: LineResult): WrittenLine {
     response: answered ? { status_code: status, request_id: requestId, body: json ?? body } : null,
     error: answered ? null : (error ?? { code: 'internal_error', message: 'It failed.' }),
   };
+  // An answer that cannot be written as JSON is told as it came.
+  const text = jsonOf(line) ?? JSON.stringify({ ...line, response: { ...line.response, body } });
   return {
-    text: `${JSON.stringify(line)}\n`,
+    text: `${text}\n`,
     good: answered && status < 400,
     usage: usageOf(json),
   };

@@ -1,4 +1,5 @@
 /** A job as its client orders it: any request of the data plane, as JSON, and what is to become of it. */
+
 import { z } from 'zod';
 import { MODEL_APIS } from '../bodies/model-apis.ts';
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
@@ -6,6 +7,7 @@ import { failure, type Outcome } from '../errors.ts';
 import { isReservedHeader } from '../headers.ts';
 import { firstProblem } from '../problem.ts';
 import type { JobSettings } from './job-settings.ts';
+import { jsonOf } from './json-of.ts';
 import { keyOfSecret } from './webhook.ts';
 
 const MAX_HEADERS = 32;
@@ -138,9 +140,11 @@ function bodyOf(
   if (body !== undefined && body_base64 !== undefined) {
     return wrong('body_base64', 'expected either this or "body"');
   }
+  const json = body === undefined ? '' : jsonOf(body);
+  if (json === undefined) return wrong('body', 'expected less depth');
   const bytes =
     body_base64 === undefined
-      ? new TextEncoder().encode(body === undefined ? '' : JSON.stringify(body))
+      ? new TextEncoder().encode(json)
       : Uint8Array.from(atob(body_base64), (char) => char.charCodeAt(0));
   if (bytes.length > 0 && (method === 'GET' || method === 'HEAD')) {
     return wrong('body', `expected none with ${method}`);

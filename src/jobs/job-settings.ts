@@ -1,5 +1,7 @@
 /** The part of a tenant's configuration that is about jobs, batches and their files. */
+
 import { z } from 'zod';
+import { NO_KEYS } from '../config/no-keys.ts';
 
 /** Bodies and answers of running jobs are in the memory of one object, which has 128 MB. */
 const MOST_HELD_BYTES = 100_000_000;
@@ -41,7 +43,7 @@ export const jobSettings = z
     webhookSecret: z
       .string()
       .regex(/^[A-Z][A-Z0-9_]*$/)
-      .refine((name) => name !== 'ADMIN_TOKEN', "the administrator's token signs nothing")
+      .refine((name) => !NO_KEYS.test(name), 'this string of the Worker signs nothing')
       .optional(),
   })
   .refine((s) => s.concurrency * (s.bodyBytes + s.resultBytes) <= MOST_HELD_BYTES, {

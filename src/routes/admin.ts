@@ -12,6 +12,7 @@ import {
 } from '../admin-tenant.ts';
 import { newKey, sha256Hex } from '../auth.ts';
 import { takeIn } from '../config/incoming.ts';
+import { MAX_KEYS } from '../config/schema.ts';
 import { readDocument, withdraw } from '../config/store.ts';
 import { forgetAnswers } from '../idempotency.ts';
 import { forgetJobs } from '../jobs/jobs-client.ts';
@@ -34,12 +35,17 @@ export const admin = new Hono<AppEnv>()
     const last = (await documentOf(c)) ?? (await readDocument(c.env.TENANTS, tenant));
     if (!last) return noTenant(c);
     await withdraw(c.env.TENANTS, tenant, last);
-    await ask(c, (stub) => stub.destroy());
     await forgetAnswers(c.env, tenant);
     await forgetJobs(c.env, tenant);
+    // The last of it knows of the tenant still: where something fails, all can be asked again.
+    await ask(c, (stub) => stub.destroy());
     return c.body(null, 204);
   })
   .post('/tenants/:tenant/keys', async (c) => {
+    if (keyCount(await documentOf(c)) >= MAX_KEYS) {
+      const message = `A tenant has ${MAX_KEYS} keys at most.`;
+      return refuse(c, { code: 'invalid_request_error', param: 'keys', message });
+    }
     const { id, key } = newKey();
     const sha256 = await sha256Hex(key);
     const changed = await change(c, (stub) => stub.addKey({ id, sha256 }));

@@ -43,7 +43,7 @@ describe('a client that leaves', () => {
 
   it('before the first byte frees the slot, and the endpoint is told', async () => {
     const gpu = await endpoint({ prefillMsPerToken: FOREVER_MS, decodeMsPerToken: 1 });
-    const { call, standing } = await tenant('silent', gpu, LEAVING);
+    const { call, standing, storyOf } = await tenant('silent', gpu, LEAVING);
     const clients = Array.from({ length: LEAVING }, call);
     await until(
       () => gpu.stats().running,
@@ -52,6 +52,11 @@ describe('a client that leaves', () => {
     await leave('before the first byte', clients, async () => (await standing()).running === 0);
     await allCancelled(gpu);
     expect(clients.every((client) => client.received === '')).toBe(true);
+    // Whoever leaves says nothing of the endpoint: it is not left alone for it.
+    const story = await storyOf('silent-1');
+    expect(story.result).toMatchObject({ outcome: 'cancelled' });
+    expect(story.attempts).toHaveLength(1);
+    expect(story.result.endpoint_fault).toBe(false);
   });
 
   it('in mid-stream frees the slot, and the endpoint is told', async () => {
@@ -82,13 +87,21 @@ async function tenant(name: string, gpu: Emulator, slots: number) {
   const call = () => {
     sent += 1;
     const messages = [{ role: 'user', content: `call ${sent}` }];
-    return new RawClient(url, key, { model: 'm', stream: true, messages, max_tokens: 10_000 });
+    const body = { model: 'm', stream: true, messages, max_tokens: 10_000 };
+    return new RawClient(url, key, body, [`x-request-id: ${name}-${sent}`]);
   };
   const standing = async () => {
     const { waiting = 0, running = 0 } = (await statusOf(url, name)).m ?? {};
     return { waiting, running };
   };
-  return { call, standing };
+  const storyOf = async (request: string) => {
+    const headers = { authorization: `Bearer ${key}` };
+    return (await (await fetch(`${url}/v1/calls/${request}`, { headers })).json()) as {
+      attempts: unknown[];
+      result: Record<string, unknown>;
+    };
+  };
+  return { call, standing, storyOf };
 }
 
 /** All at once; says how long it took until nothing was left of them. */

@@ -331,15 +331,20 @@ describe('the number of jobs that run', () => {
 
   it('is bounded', async () => {
     const bench = await JobsBench.start({ concurrency: 3 }, 10);
+    const held = gate();
     let [running, most] = [0, 0];
-    bench.answer = async () => {
+    bench.answer = async (seen) => {
       running += 1;
       most = Math.max(most, running);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      const answer = await held.answer(seen);
       running -= 1;
-      return Response.json({ choices: [] });
+      return answer;
     };
     const ids = await Promise.all(Array.from({ length: 12 }, () => bench.ordered()));
+    // All have been ordered, and each order asked for a turn: three run, and no more will.
+    await bench.called(3);
+    await bench.alarm();
+    held.open();
     for (const id of ids) await bench.once(id, 'completed');
     expect(most).toBe(3);
   });

@@ -4,7 +4,7 @@
  */
 import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
-import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseDocument } from '../../src/config/store.ts';
 import type { CallResult, EnqueueRequest } from '../../src/protocol.ts';
 import { PATIENT } from '../patience.ts';
@@ -34,6 +34,10 @@ beforeAll(() => {
 beforeEach(() => {
   sent.length = 0;
   answer = () => Response.json({ choices: [] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 async function newTenant(coldStart: object, prewarm: object, more: object = {}) {
@@ -173,6 +177,8 @@ describe('a budget', () => {
   });
 
   it('counts a ping that was under way when the object died, in full', async () => {
+    // What passes meanwhile would be counted as warm, and the reservation with it.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
     const tenant = await newTenant(COLD, { theta: 0, budgetPerDay: { warmSeconds: 100 } });
     await tenant.serve(`${tenant.name}-1`);
     answer = () => new Promise<Response>(() => {});
