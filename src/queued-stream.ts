@@ -109,6 +109,10 @@ export class QueuedStream {
       }
       await writer.write(encoder.encode(faultEvent(this.#reading, await errorIn(answer))));
       await writer.close();
+    } catch (error) {
+      // Whoever reads along is told that there is no more.
+      if (holdsLock) await writer.abort(error).catch(() => {});
+      throw error;
     } finally {
       isOver = true;
       clearInterval(timer);

@@ -1,7 +1,6 @@
 /**
- * Tenants and key hashes in KV, and each isolate's short memory of them. KV is how a configuration
- * gets to the edges; the tenant's object is where it is changed. A stored configuration that does
- * not parse never replaces the last good one.
+ * Tenants and key hashes as they are read of KV, and each isolate's short memory of them. A stored
+ * configuration that does not parse never replaces the last good one.
  */
 import { z } from 'zod';
 import { askTenant, Unreachable } from '../ask-object.ts';
@@ -22,10 +21,10 @@ const documentSchema = z.object({
   version: z.number(),
   config: z.record(z.string(), z.unknown()),
 });
-const keySchema = z.object({ tenant: z.string(), keyId: z.string() });
+const ownerSchema = z.object({ tenant: z.string(), keyId: z.string() });
 
 /** To whom a key belongs. */
-export type KeyOwner = z.infer<typeof keySchema>;
+export type KeyOwner = z.infer<typeof ownerSchema>;
 
 export interface LoadedTenant {
   readonly tenant: string;
@@ -46,11 +45,11 @@ interface Remembered<T> {
 const tenants = new Map<string, Remembered<TenantLookup>>();
 const keys = new Map<string, Remembered<KeyOwner | undefined>>();
 
-function tenantKey(tenant: string): string {
+export function tenantKey(tenant: string): string {
   return `tenant:${tenant}`;
 }
 
-function hashKey(sha256: string): string {
+export function hashKey(sha256: string): string {
   return `key:${sha256}`;
 }
 
@@ -94,65 +93,8 @@ export async function loadKeyOwner(kv: KVNamespace, sha256: string): Promise<Key
 
 /** The same, without this isolate's memory. */
 export async function readKeyOwner(kv: KVNamespace, sha256: string): Promise<KeyOwner | undefined> {
-  const parsed = keySchema.safeParse(await kv.get(hashKey(sha256), 'json'));
+  const parsed = ownerSchema.safeParse(await kv.get(hashKey(sha256), 'json'));
   return parsed.success ? parsed.data : undefined;
-}
-
-/**
- * Distributes what the object has. Changes may overtake each other on their way to KV, which keeps
- * whatever came last: so the object is asked again after each write, until it has nothing newer.
- */
-export async function distributeNewest(
-  env: Env,
-  tenant: string,
-  document: TenantDocument,
-  before: TenantDocument | undefined,
-): Promise<void> {
-  let last = before;
-  for (let next: TenantDocument | undefined = document; next; ) {
-    await distribute(env.TENANTS, tenant, next, last);
-    last = next;
-    const text = await askTenant(env, tenant, (stub) => stub.document());
-    // It was deleted meanwhile: nothing of it may come back.
-    if (text === undefined) return withdraw(env.TENANTS, tenant, last);
-    const newest = parseDocument(text);
-    next = newest.version > last.version ? newest : undefined;
-  }
-}
-
-/** The tenant's document, its keys, and the end of those it lost. */
-export async function distribute(
-  kv: KVNamespace,
-  tenant: string,
-  document: TenantDocument,
-  before: TenantDocument | undefined,
-): Promise<void> {
-  const present = keysOf(document);
-  const kept = new Set(present.map((k) => k.sha256));
-  // Keys first: a configuration without its keys would turn clients away.
-  for (const key of present) {
-    await kv.put(hashKey(key.sha256), JSON.stringify({ tenant, keyId: key.id }));
-    keys.delete(key.sha256);
-  }
-  await kv.put(tenantKey(tenant), JSON.stringify(document));
-  for (const key of keysOf(before)) {
-    if (!kept.has(key.sha256)) await kv.delete(hashKey(key.sha256));
-    keys.delete(key.sha256);
-  }
-  tenants.delete(tenant);
-}
-
-export async function withdraw(
-  kv: KVNamespace,
-  tenant: string,
-  last: TenantDocument | undefined,
-): Promise<void> {
-  await kv.delete(tenantKey(tenant));
-  for (const key of keysOf(last)) {
-    await kv.delete(hashKey(key.sha256));
-    keys.delete(key.sha256);
-  }
-  tenants.delete(tenant);
 }
 
 /** What this isolate believes of a tenant turned out to be old. */
@@ -160,11 +102,9 @@ export function forgetTenant(tenant: string): void {
   tenants.delete(tenant);
 }
 
-function keysOf(document: TenantDocument | undefined): Array<{ id: string; sha256: string }> {
-  const parsed = z
-    .array(z.object({ id: z.string(), sha256: z.string() }))
-    .safeParse(document?.config.keys);
-  return parsed.success ? parsed.data : [];
+/** The same of a key. */
+export function forgetKey(sha256: string): void {
+  keys.delete(sha256);
 }
 
 const isConfigured = (lookup: TenantLookup) => lookup.ok;

@@ -11,9 +11,10 @@ import {
   refuseConfig,
 } from '../admin-tenant.ts';
 import { newKey, sha256Hex } from '../auth.ts';
+import { withdraw } from '../config/distribution.ts';
 import { takeIn } from '../config/incoming.ts';
 import { MAX_KEYS } from '../config/schema.ts';
-import { readDocument, withdraw } from '../config/store.ts';
+import { readDocument } from '../config/store.ts';
 import { forgetAnswers } from '../idempotency.ts';
 import { forgetJobs } from '../jobs/jobs-client.ts';
 import type { TenantDocument } from '../protocol.ts';

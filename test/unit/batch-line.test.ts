@@ -31,6 +31,23 @@ describe('a line of input', () => {
   });
 });
 
+describe('JSON of a depth that can be read and not written', () => {
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+
+  it('is refused in a line of input', () => {
+    const text = JSON.stringify({ ...LINE, body: { x: 0 } }).replace('"x":0', `"x":${deep}`);
+    const told = read(text);
+    expect(told.ok).toBe(false);
+    if (!told.ok) expect(told.error.line).toBe(7);
+  });
+
+  it('is told as text where an endpoint answered it', () => {
+    const result = { customId: 'a', requestId: 'r', status: 200, body: `{"x":${deep}}` };
+    const { text } = writeBatchLine('batch_req_1', result);
+    expect(JSON.parse(text).response.body).toBe(result.body);
+  });
+});
+
 describe('a line of output', () => {
   const write = (result: object) => {
     const written = writeBatchLine('batch_req_1', { customId: 'a', requestId: 'r', ...result });

@@ -15,7 +15,8 @@ import {
   takeDue,
 } from '../../durable-objects/directory-client.ts';
 import { sha256Hex } from '../../src/auth.ts';
-import { distribute, parseDocument } from '../../src/config/store.ts';
+import { distribute } from '../../src/config/distribution.ts';
+import { parseDocument } from '../../src/config/store.ts';
 import { runCron } from '../../src/cron.ts';
 import worker from '../../src/index.ts';
 import type { CallResult } from '../../src/protocol.ts';

@@ -1,10 +1,16 @@
 /** How a configuration gets to KV when changes overtake each other on their way. */
 import { env } from 'cloudflare:workers';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { sha256Hex } from '../../src/auth.ts';
-import { distributeNewest, parseDocument } from '../../src/config/store.ts';
+import { distribute, distributeNewest } from '../../src/config/distribution.ts';
+import { parseDocument } from '../../src/config/store.ts';
+import { PATIENT } from '../patience.ts';
 
 const CONFIG = { backends: { m: { endpoints: [{ url: 'http://127.0.0.1:9/v1' }] } } };
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 async function newTenant() {
   const name = `t-${crypto.randomUUID()}`;
@@ -65,5 +71,82 @@ describe('a change that was overtaken', () => {
     await distributeNewest(env as Env, name, second, first);
     expect(await env.TENANTS.get(`tenant:${name}`)).toBeNull();
     expect(await env.TENANTS.get(`key:${sha256}`)).toBeNull();
+  });
+});
+
+describe('what is written to KV', () => {
+  /** KV that takes one write of each key before the pause, as the platform does within a second. */
+  function busyKv() {
+    const written: string[] = [];
+    const turnedAway: string[] = [];
+    const busy = new Set<string>();
+    const kv = new Proxy(env.TENANTS, {
+      get: (target, name) => {
+        if (name !== 'put') return Reflect.get(target, name).bind(target);
+        return async (key: string, value: string) => {
+          if (busy.has(key)) {
+            turnedAway.push(key);
+            throw new Error('KV PUT failed: 429 Too Many Requests');
+          }
+          busy.add(key);
+          written.push(key);
+          await target.put(key, value);
+        };
+      },
+    });
+    return { kv, written, turnedAway, rest: () => busy.clear() };
+  }
+
+  const keyOf = async (id: string) => ({ id, sha256: await sha256Hex(`${id} ${Math.random()}`) });
+  const documentOf = (version: number, keys: object[]) => ({
+    version,
+    config: { ...CONFIG, keys },
+  });
+
+  it('waits where a key was written a moment ago', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const name = `t-${crypto.randomUUID()}`;
+    const { kv, turnedAway, rest } = busyKv();
+    const [first, second] = [documentOf(1, []), documentOf(2, [])];
+    await distribute(kv, name, first, undefined);
+    const done = distribute(kv, name, second, first);
+    await vi.waitUntil(() => turnedAway.length === 1, PATIENT);
+    rest();
+    await vi.waitUntil(() => vi.getTimerCount() === 1, PATIENT);
+    vi.advanceTimersByTime(1_100);
+    await done;
+    expect(await env.TENANTS.get(`tenant:${name}`, 'json')).toEqual(second);
+  });
+
+  it('is what has changed, and what an earlier change could not write', async () => {
+    const name = `t-${crypto.randomUUID()}`;
+    const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(keyOf));
+    const { kv, written, rest } = busyKv();
+    const before = documentOf(1, [a as object, b as object]);
+    await distribute(kv, name, before, undefined);
+    await env.TENANTS.delete(`key:${b?.sha256}`);
+    rest();
+    written.length = 0;
+    await distribute(kv, name, documentOf(2, [a, b, c] as object[]), before);
+    expect(written).toEqual([`key:${b?.sha256}`, `key:${c?.sha256}`, `tenant:${name}`]);
+    for (const key of [a, b, c]) {
+      expect(await env.TENANTS.get(`key:${key?.sha256}`, 'json')).toEqual({
+        tenant: name,
+        keyId: key?.id,
+      });
+    }
+  });
+
+  it('is refused where KV fails otherwise', async () => {
+    const broken = new Proxy(env.TENANTS, {
+      get: (target, name) => {
+        if (name !== 'put') return Reflect.get(target, name).bind(target);
+        return async () => {
+          throw new Error('KV PUT failed: 500 Internal Server Error');
+        };
+      },
+    });
+    const document = documentOf(1, []);
+    await expect(distribute(broken, 'broken', document, undefined)).rejects.toThrow('500');
   });
 });

@@ -52,6 +52,11 @@ describe('the usage of a plain answer', () => {
     ],
     ['null', { usage: null }, undefined],
     ['numbers that are none', '{"usage":{"prompt_tokens":-1,"completion_tokens":"a"}}', undefined],
+    [
+      'more than any call can take',
+      '{"usage":{"prompt_tokens":1e300,"completion_tokens":2e9}}',
+      undefined,
+    ],
     ['an object without end', '{"usage":{"prompt_tokens":1', undefined],
   ];
   it.each(cases)('of %s', (_name, answer, wanted) => {
