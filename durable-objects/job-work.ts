@@ -35,6 +35,7 @@ export class JobWork {
   readonly #webhooks: JobWebhooks;
   readonly #running = new Map<string, { isLine: boolean; abort: AbortController }>();
   #keptMs = 0;
+  #singlesInARow = 0;
   /** Attempts that were turned away one after the other, and from when until when none is made. */
   #turnedAway = 0;
   #restsSince = 0;
@@ -164,12 +165,14 @@ export class JobWork {
       const kind = nextToStart({
         places: settings.concurrency,
         linesRunning,
+        singlesInARow: this.#singlesInARow,
         singlesRunning: running.length - linesRunning,
         singlesWaiting: jobs.next('single', now) !== undefined,
         linesWaiting: jobs.next('line', now) !== undefined,
       });
       const job = kind && jobs.next(kind, now);
       if (!job) return;
+      this.#singlesInARow = kind === 'line' ? 0 : this.#singlesInARow + 1;
       // Durable before the call leaves: what the object sends waits for what it wrote.
       jobs.start(job.id, now);
       const abort = new AbortController();

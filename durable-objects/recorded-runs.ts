@@ -37,6 +37,22 @@ export class RecordedRuns {
     }
   }
 
+  /** Where finished runs are, in order of arrival. */
+  byArrival(app: string | undefined): Array<{ seq: number; arrivalMs: number }> {
+    const rows = this.#sql.exec(
+      `SELECT seq, json_extract(record, '$.arrival_ms') AS arrival FROM recorded
+       WHERE ?1 IS NULL OR app = ?1 ORDER BY arrival, seq`,
+      app ?? null,
+    );
+    return [...rows].map(({ seq, arrival }) => ({ seq: Number(seq), arrivalMs: Number(arrival) }));
+  }
+
+  /** The run of a place; undefined where it had to go. */
+  at(seq: number): RecordedRun | undefined {
+    const [row] = this.#sql.exec('SELECT record FROM recorded WHERE seq = ?', seq);
+    return row && JSON.parse(String(row.record));
+  }
+
   /** From when recorded runs are, epoch ms, and the last of them. */
   span(): { startMs: number; lastSeq: number } {
     const row = this.#sql

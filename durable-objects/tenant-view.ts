@@ -1,5 +1,5 @@
 /**
- * What people see of a tenant: its graphs, its recorded runs, its endpoints, its wakes. Views are
+ * What people see of a tenant: its graphs, its endpoints, its wakes. Views are
  * text, made once here and passed on as they are.
  */
 import type { Backend } from '../src/core/backend.ts';
@@ -26,17 +26,6 @@ export const VIEWS = {
         .filter((model) => app === undefined || model.app === app)
         .map((model) => model.view()),
     }),
-
-  /** Finished runs as JSON Lines, in order of arrival, counted from the earliest. */
-  runs: ({ store, app }) => {
-    const filter = { learnedOnly: false, ...(app === undefined ? {} : { app }) };
-    const runs = [...store.recorded.all(filter)].map((r) => r.record);
-    runs.sort((a, b) => a.arrival_ms - b.arrival_ms);
-    const start = runs[0]?.arrival_ms ?? 0;
-    return runs
-      .map((run) => `${JSON.stringify({ ...run, arrival_ms: run.arrival_ms - start })}\n`)
-      .join('');
-  },
 
   /** What waits and runs now. */
   status: ({ dispatcher }) =>

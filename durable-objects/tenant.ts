@@ -30,6 +30,7 @@ import { FrontDesk } from './front-desk.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { Pings } from './pings.ts';
 import { refusal } from './refusal.ts';
+import { runsView } from './runs-view.ts';
 import { archiveHead, archivePage, importRuns } from './tenant-archive.ts';
 import { TenantSettings } from './tenant-settings.ts';
 import { TenantStore } from './tenant-store.ts';
@@ -217,6 +218,13 @@ export class TenantObject extends DurableObject<Env> implements TicketOffice {
     if (!this.#dispatcher) return undefined;
     this.#loop.flush();
     return VIEWS[name]({ dispatcher: this.#dispatcher, store: this.#store, app, now: Date.now() });
+  }
+
+  /** Finished runs as JSON Lines; undefined where the tenant is not configured. */
+  async runs(app?: string): Promise<ReadableStream | undefined> {
+    if (!this.#dispatcher) return undefined;
+    this.#loop.flush();
+    return runsView(this.#store.recorded, app);
   }
 
   /** What an export begins with; undefined where the tenant is not configured. */

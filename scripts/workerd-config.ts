@@ -76,12 +76,16 @@ const config :Workerd.Config = (
 `;
 }
 
-/** KV as the runtime asks for it: GET, PUT and DELETE of a key. */
+/** KV as the runtime asks for it: GET, PUT and DELETE of a key, and GET of many as JSON. */
 export const KV_WORKER = `export class Store {
   constructor(state) { this.storage = state.storage; }
   async fetch(request) {
     // Some requests encode a colon and some do not.
     const key = decodeURIComponent(new URL(request.url).pathname);
+    if (key === '/bulk/get') {
+      const read = async (name) => [name, JSON.parse((await this.storage.get('/' + name)) ?? 'null')];
+      return Response.json(Object.fromEntries(await Promise.all((await request.json()).keys.map(read))));
+    }
     if (request.method === 'PUT') { await this.storage.put(key, await request.text()); return new Response(); }
     if (request.method === 'DELETE') { await this.storage.delete(key); return new Response(); }
     const value = await this.storage.get(key);

@@ -31,6 +31,8 @@ export interface Before {
   /** When it came, epoch ms. */
   readonly arrivedAt: number;
   readonly isCharged: boolean;
+  /** At endpoints of other backends. */
+  readonly attempts: number;
 }
 
 export class BackendCall {
@@ -59,6 +61,11 @@ export class BackendCall {
     this.#waiting = waiting;
     this.#loaded = c.get('tenant');
     c.executionCtx.waitUntil(this.#over.promise);
+  }
+
+  /** Made so far at this backend's endpoints. */
+  get attempts(): number {
+    return this.#attempts;
   }
 
   async run(): Promise<Dispatched> {
@@ -190,7 +197,8 @@ export class BackendCall {
   /** What the answer says of itself; of a refused call what is known. */
   #headers(known: { facts?: CallFacts | undefined; grant?: Grant }): Record<string, string> {
     const { grant } = known;
-    const facts = known.facts ?? grant?.facts ?? ownFacts(this.#plan);
+    const own = known.facts ?? grant?.facts ?? ownFacts(this.#plan);
+    const facts = { ...own, attempts: this.#before.attempts + own.attempts };
     return explainHeaders({
       requestId: this.#c.get('requestId'),
       callId: this.#callId,

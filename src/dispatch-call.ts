@@ -24,14 +24,12 @@ async function tryBackends(
   waiting: QueuedStream | undefined,
 ): Promise<Response> {
   const { backends } = c.get('tenant').config;
-  const before = { arrivedAt: Date.now(), isCharged: false };
+  const before = { arrivedAt: Date.now(), isCharged: false, attempts: 0 };
   for (let tried = 1, now = plan; ; tried += 1) {
-    const {
-      response,
-      failed,
-      isCharged = false,
-    } = await new BackendCall(c, now, before, waiting).run();
+    const call = new BackendCall(c, now, before, waiting);
+    const { response, failed, isCharged = false } = await call.run();
     before.isCharged ||= isCharged;
+    before.attempts += call.attempts;
     const fallback = Object.hasOwn(backends, now.backend)
       ? backends[now.backend]?.fallback
       : undefined;

@@ -39,7 +39,7 @@ export function isReservedHeader(name: string): boolean {
 }
 
 /** What a client tells Talaria of a call. */
-const HINTS = /^x-talaria-(app|run|unit|run-final|deadline-ms|max-wait-ms)$/;
+const HINTS = /^x-talaria-(app|run|unit|run-final|deadline-ms|max-wait-ms|if-late)$/;
 
 /** Headers for an endpoint. */
 export function upstreamHeaders(client: Headers, auth: Readonly<Record<string, string>>): Headers {
@@ -53,6 +53,9 @@ export function upstreamHeaders(client: Headers, auth: Readonly<Record<string, s
   return headers;
 }
 
+/** Encodings that the platform's `fetch` takes off. */
+const DECODED = /^\s*(gzip|br)\s*$/i;
+
 /** Headers for the client; `key` is the endpoint's, which some echo. */
 export function answerHeaders(
   upstream: Headers,
@@ -64,8 +67,8 @@ export function answerHeaders(
   if (key !== undefined) {
     for (const [name, value] of [...headers]) if (value.includes(key)) headers.delete(name);
   }
-  // The body is read and written anew, so it is no longer encoded as it came.
-  headers.delete('content-encoding');
+  // What the platform has decoded in reading is no longer encoded as it came.
+  if (DECODED.test(headers.get('content-encoding') ?? '')) headers.delete('content-encoding');
   for (const name of [...headers.keys()]) if (NOT_THEIRS.test(name)) headers.delete(name);
   if (headers.get('content-type')?.startsWith('text/event-stream')) {
     headers.set('cache-control', 'no-cache');

@@ -5,8 +5,11 @@
 import { z } from 'zod';
 import type { Reading } from '../streams/reading.ts';
 
+/** Means "as many as there are" to engines such as llama.cpp. */
+export const NO_LIMIT = -1;
+
 const required = z.unknown().refine((value) => value !== undefined, 'Required');
-const outputLimit = z.number().min(0).nullish();
+const outputLimit = z.number().min(0).or(z.literal(NO_LIMIT)).nullish();
 const metadata = z.record(z.string(), z.unknown()).nullish();
 const stream = z.boolean().nullish();
 const messages = z.array(z.looseObject({ role: z.string() })).min(1);

@@ -5,7 +5,7 @@
 import { type BodyHints, hintsOf } from '../conversation.ts';
 import { failure, type Outcome } from '../errors.ts';
 import { firstProblem } from '../problem.ts';
-import type { ModelApi, ModelFields } from './model-apis.ts';
+import { type ModelApi, type ModelFields, NO_LIMIT } from './model-apis.ts';
 
 export interface ModelRequest {
   readonly text: string;
@@ -15,6 +15,7 @@ export interface ModelRequest {
   readonly hasPriority: boolean;
   /** The client asked for usage in its stream. */
   readonly wantsUsage: boolean;
+  /** The field is there, if only as null. */
   readonly hasStreamOptions: boolean;
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
@@ -51,7 +52,7 @@ export function parseModelRequest(text: string, api: ModelApi): Outcome<{ reques
   if (!parsed.success) return failure('invalid_request_error', firstProblem(parsed.error));
   const body = parsed.data;
   const { max_completion_tokens, max_output_tokens, max_tokens } = body;
-  const maxOutputTokens = max_completion_tokens ?? max_output_tokens ?? max_tokens ?? undefined;
+  const limit = max_completion_tokens ?? max_output_tokens ?? max_tokens ?? NO_LIMIT;
   return {
     ok: true,
     request: {
@@ -60,9 +61,9 @@ export function parseModelRequest(text: string, api: ModelApi): Outcome<{ reques
       stream: api.streams === true && body.stream === true,
       hasPriority: Object.hasOwn(body, 'priority'),
       wantsUsage: body.stream_options?.include_usage === true,
-      hasStreamOptions: body.stream_options != null,
+      hasStreamOptions: Object.hasOwn(body, 'stream_options'),
       inputTokens: Math.ceil(promptChars(body) / CHARS_PER_TOKEN),
-      ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+      ...(limit === NO_LIMIT ? {} : { maxOutputTokens: limit }),
       choices: choicesOf(body),
       hints: hintsOf(api.name, body),
     },
@@ -77,7 +78,7 @@ export function withUsage(request: ModelRequest): string | undefined {
   const { text } = request;
   if (request.hasStreamOptions) {
     const body: Record<string, unknown> = JSON.parse(text);
-    const options = body.stream_options as Record<string, unknown>;
+    const options = body.stream_options as Record<string, unknown> | null;
     try {
       return JSON.stringify({ ...body, stream_options: { ...options, include_usage: true } });
     } catch {

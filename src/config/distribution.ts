@@ -72,7 +72,7 @@ export async function distribute(
   forgetTenant(tenant);
 }
 
-/** Hashes of keys that KV does not have, or has with another id. */
+/** Hashes of keys that KV does not have, has with another id, or does not tell of. */
 async function missing(
   kv: KVNamespace,
   keys: ReadonlyArray<{ id: string; sha256: string }>,
@@ -80,12 +80,10 @@ async function missing(
   const lost = new Set<string>();
   for (let at = 0; at < keys.length; at += MOST_READ) {
     const part = keys.slice(at, at + MOST_READ);
-    const read = await kv.get<KeyOwner>(
-      part.map((k) => hashKey(k.sha256)),
-      'json',
-    );
+    const names = part.map((k) => hashKey(k.sha256));
+    const read = await kv.get<KeyOwner>(names, 'json').catch(() => undefined);
     for (const { id, sha256 } of part) {
-      if (read.get(hashKey(sha256))?.keyId !== id) lost.add(sha256);
+      if (read?.get(hashKey(sha256))?.keyId !== id) lost.add(sha256);
     }
   }
   return lost;

@@ -74,6 +74,8 @@ export interface Crowd {
   readonly places: number;
   readonly singlesRunning: number;
   readonly linesRunning: number;
+  /** Jobs of their own that have started since a line did. */
+  readonly singlesInARow: number;
   readonly singlesWaiting: boolean;
   readonly linesWaiting: boolean;
 }
@@ -85,9 +87,11 @@ export interface Crowd {
  */
 export function nextToStart(crowd: Crowd): 'single' | 'line' | undefined {
   const { places, singlesRunning, linesRunning, singlesWaiting, linesWaiting } = crowd;
+  // Of one place a quarter is every fourth turn.
+  const hasWaited = crowd.singlesInARow >= 3;
   if (singlesRunning + linesRunning >= places) return undefined;
   const kept = Math.max(1, Math.floor(places / 4));
-  const linesAreDue = linesWaiting && linesRunning < kept && singlesRunning > 0;
+  const linesAreDue = linesWaiting && linesRunning < kept && (singlesRunning > 0 || hasWaited);
   if (singlesWaiting && !linesAreDue) return 'single';
   return linesWaiting ? 'line' : undefined;
 }

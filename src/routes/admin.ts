@@ -64,7 +64,10 @@ export const admin = new Hono<AppEnv>()
   .get('/tenants/:tenant/pdgraph', (c) => show(c, 'pdgraph', 'application/json'))
   .get('/tenants/:tenant/status', (c) => show(c, 'status', 'application/json'))
   .get('/tenants/:tenant/prewarm', (c) => show(c, 'prewarm', 'application/json'))
-  .get('/tenants/:tenant/runs', (c) => show(c, 'runs', 'application/jsonl'));
+  .get('/tenants/:tenant/runs', async (c) => {
+    const runs = await ask(c, (stub) => stub.runs(c.req.query('app')));
+    return runs ? c.body(runs, 200, { 'content-type': 'application/jsonl' }) : noTenant(c);
+  });
 
 async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Response> {
   const tenant = c.req.param('tenant');

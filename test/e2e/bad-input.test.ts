@@ -141,7 +141,7 @@ describe('a model call with a bad body', () => {
     ['a message without a role', CHAT, chat({ messages: [{}] }), invalid('messages[0].role')],
     ['text for stream', CHAT, chat({ stream: 'yes' }), invalid('stream')],
     ['text for max_tokens', CHAT, chat({ max_tokens: '9' }), invalid('max_tokens')],
-    ['max_tokens below 0', CHAT, chat({ max_tokens: -1 }), invalid('max_tokens')],
+    ['max_tokens below 0', CHAT, chat({ max_tokens: -2 }), invalid('max_tokens')],
     ['max_tokens beyond all numbers', CHAT, chatWith('max_tokens', '1e999'), invalid('max_tokens')],
     ['text for stream_options', CHAT, chat({ stream_options: 'x' }), invalid('stream_options')],
     ['a list for metadata', CHAT, chat({ metadata: [] }), invalid('metadata')],

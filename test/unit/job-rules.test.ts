@@ -57,6 +57,7 @@ describe('the job that starts next', () => {
     places: fc.integer({ min: 1, max: 50 }),
     singlesRunning: fc.integer({ min: 0, max: 50 }),
     linesRunning: fc.integer({ min: 0, max: 50 }),
+    singlesInARow: fc.integer({ min: 0, max: 9 }),
     singlesWaiting: fc.boolean(),
     linesWaiting: fc.boolean(),
   });
@@ -81,6 +82,7 @@ describe('the job that starts next', () => {
         places: 16,
         singlesRunning: kinds.single,
         linesRunning: kinds.line,
+        singlesInARow: 0,
         singlesWaiting: true,
         linesWaiting: true,
       });
@@ -88,6 +90,19 @@ describe('the job that starts next', () => {
       kinds[next] += 1;
     }
     expect(kinds).toEqual({ single: 12, line: 4 });
+  });
+
+  it('lets a line have the only place now and then', () => {
+    const crowd = { places: 1, singlesRunning: 0, linesRunning: 0, singlesWaiting: true };
+    const started: string[] = [];
+    for (let singlesInARow = 0; started.length < 8; ) {
+      const next = nextToStart({ ...crowd, linesWaiting: true, singlesInARow });
+      started.push(String(next));
+      singlesInARow = next === 'line' ? 0 : singlesInARow + 1;
+    }
+    const turn = ['single', 'single', 'single', 'line'];
+    expect(started).toEqual([...turn, ...turn]);
+    expect(nextToStart({ ...crowd, linesWaiting: false, singlesInARow: 9 })).toBe('single');
   });
 });
 

@@ -208,7 +208,7 @@ describe('an import', () => {
     const [, text] = await admin('GET', `${tenant}/runs`);
     expect(text.split('\n').filter((l) => l.includes('"agent"'))).toHaveLength(13);
     expect(await graph(tenant)).toContainEqual(expect.objectContaining({ app: 'b', runs: 4_986 }));
-  }, 30_000);
+  });
 
   it('replaces a configuration only where it is told to', async () => {
     const from = await newTenant();

@@ -137,6 +137,19 @@ describe('what is written to KV', () => {
     }
   });
 
+  it('is everything where KV cannot be read', async () => {
+    const name = `t-${crypto.randomUUID()}`;
+    const key = await keyOf('a');
+    const written: string[] = [];
+    const unreadable = {
+      get: () => Promise.reject(new Error('KV GET failed: 500')),
+      put: async (entry: string) => void written.push(entry),
+    };
+    const [before, after] = [documentOf(1, [key]), documentOf(2, [key])];
+    await distribute(unreadable as never, name, after, before);
+    expect(written).toEqual([`key:${key.sha256}`, `tenant:${name}`]);
+  });
+
   it('is refused where KV fails otherwise', async () => {
     const broken = new Proxy(env.TENANTS, {
       get: (target, name) => {

@@ -1,7 +1,7 @@
 /** Which headers pass, in both directions, and what every answer says to browsers. */
 import { exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { answerHeaders, upstreamHeaders } from '../../src/headers.ts';
+import { answerHeaders, isReservedHeader, upstreamHeaders } from '../../src/headers.ts';
 import { OPERATIONS } from '../../src/openapi/operations.ts';
 import { addSecurityHeaders } from '../../src/security-headers.ts';
 
@@ -82,6 +82,22 @@ describe("a client's header", () => {
   });
 });
 
+describe('a job', () => {
+  it.each(['app', 'run', 'unit', 'run-final', 'deadline-ms', 'max-wait-ms', 'if-late'])(
+    'may say x-talaria-%s of its call',
+    (hint) => {
+      expect(isReservedHeader(`x-talaria-${hint}`)).toBe(false);
+    },
+  );
+
+  it.each(['x-talaria-run-for', 'authorization', 'x-request-id', 'host', 'x-forwarded-for'])(
+    'may not say %s',
+    (name) => {
+      expect(isReservedHeader(name)).toBe(true);
+    },
+  );
+});
+
 describe("an endpoint's header", () => {
   const passed = (headers: HeadersInit) =>
     answerHeaders(new Headers(headers), { 'x-talaria-call': 'ours', 'x-request-id': 'ours' });
@@ -89,7 +105,6 @@ describe("an endpoint's header", () => {
   it.each([
     ...CONNECTION,
     'content-length',
-    'content-encoding',
     'set-cookie',
     'set-cookie2',
     'clear-site-data',
@@ -116,6 +131,12 @@ describe("an endpoint's header", () => {
   it('that Connection names does not either', () => {
     const headers = passed({ connection: 'x-hop', 'x-hop': '1', 'x-end': '2' });
     expect([headers.get('x-hop'), headers.get('x-end')]).toEqual([null, '2']);
+  });
+
+  it('says how its body is encoded, unless the platform took that off', () => {
+    const encoding = (name: string) => passed({ 'content-encoding': name }).get('content-encoding');
+    expect(['gzip', 'br', 'BR'].map(encoding)).toEqual([null, null, null]);
+    expect(['zstd', 'deflate', 'gzip, br'].map(encoding)).toEqual(['zstd', 'deflate', 'gzip, br']);
   });
 
   it('is no match for ours', () => {

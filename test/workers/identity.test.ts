@@ -265,6 +265,21 @@ describe('a body', () => {
     });
   });
 
+  it('has no field twice, also where its stream options are null', () => {
+    const text = '{"model":"m","messages":[{"role":"user"}],"stream_options":null}';
+    expect(withUsage(parse(text))?.match(/stream_options/g)).toHaveLength(1);
+    expect(JSON.parse(withUsage(parse(text)) ?? '').stream_options).toEqual({
+      include_usage: true,
+    });
+  });
+
+  it('may ask for as many tokens as there are', () => {
+    const limited = (max_tokens: number) =>
+      parse(JSON.stringify({ model: 'm', messages: [{ role: 'user' }], max_tokens }));
+    expect(limited(7).maxOutputTokens).toBe(7);
+    expect(limited(-1).maxOutputTokens).toBeUndefined();
+  });
+
   it('has its input tokens estimated from the text of all its messages', () => {
     const messages = [
       { role: 'system', content: 'x'.repeat(40) },

@@ -79,7 +79,7 @@ async function play(requests: readonly RecordedRequest[]) {
   setTime(10_000_000);
   await runDurableObjectAlarm(stub);
   const { applications } = JSON.parse((await stub.view('pdgraph')) ?? '{}');
-  const lines = ((await stub.view('runs')) ?? '').trim().split('\n');
+  const lines = (await new Response(await stub.runs()).text()).trim().split('\n');
   return {
     apps: applications as Application[],
     runs: lines.map((line) => JSON.parse(line)) as Array<{ units: Array<{ unit: string }> }>,

@@ -133,7 +133,7 @@ describe('a restart of the object', () => {
       expect(await graph()).toEqual(before);
       await serve('b2', 'b');
       await stub().runEvent({ type: 'run-finished', runId: 'b' }, 0);
-      const lines = ((await stub().view('runs')) ?? '').trim().split('\n');
+      const lines = (await new Response(await stub().runs()).text()).trim().split('\n');
       expect(lines).toHaveLength(2);
       expect(JSON.parse(lines[1] ?? '')).toMatchObject({ run: 'b', units: [{}, {}] });
       await end(stub());
@@ -156,6 +156,41 @@ describe('the storage', () => {
     b.ticket?.[Symbol.dispose]();
     // The slot of a Worker that is gone comes back when its cancellation has reached the endpoint.
     await vi.waitFor(async () => expect(await leases()).toEqual([]), PATIENT);
+  });
+});
+
+describe('finished runs', () => {
+  it('are shown in order of arrival, however many bytes they have', async () => {
+    const { stub } = await newTenant();
+    // More than the 32 MiB that a value may have on its way from an object.
+    const padding = 'x'.repeat(900_000);
+    await runInDurableObject(stub(), (_object, state) => {
+      for (let i = 0; i < 40; i += 1) {
+        const record = {
+          run: `r${i}`,
+          app: i % 4 === 0 ? 'b' : 'a',
+          arrival_ms: 1_000 - i,
+          padding,
+        };
+        state.storage.sql.exec(
+          'INSERT INTO recorded (app, finished_at, learned, record) VALUES (?, ?, 0, ?)',
+          record.app,
+          i,
+          JSON.stringify(record),
+        );
+      }
+    });
+    const shown = async (app?: string) => {
+      const text = await new Response(await stub().runs(app)).text();
+      return text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+    };
+    const all = await shown();
+    expect(all.map((r) => r.run)).toEqual(Array.from({ length: 40 }, (_, i) => `r${39 - i}`));
+    expect([all[0].arrival_ms, all[39].arrival_ms]).toEqual([0, 39]);
+    expect((await shown('b')).map((r) => r.run)).toHaveLength(10);
   });
 });
 
@@ -213,7 +248,7 @@ describe('keys and configurations', () => {
     await first.ticket?.report(OK);
     await stub().destroy();
     await stub().putConfig(JSON.stringify(config));
-    expect(await stub().view('runs')).toBe('');
+    expect(await new Response(await stub().runs()).text()).toBe('');
     await abortAllDurableObjects();
     expect(JSON.parse((await stub().view('pdgraph')) ?? '{}')).toEqual({ applications: [] });
   });
