@@ -111,10 +111,12 @@ export class Backend {
     return slots;
   }
 
-  /** Slots of what is up or coming, and trusted. */
-  upSlots(now: number): number {
+  /** Slots of what is up or coming, and trusted; without those of some endpoints. */
+  upSlots(now: number, without?: ReadonlySet<Endpoint>): number {
     let slots = 0;
-    for (const endpoint of this.endpoints.values()) slots += endpoint.upSlots(now);
+    for (const endpoint of this.endpoints.values()) {
+      if (!without?.has(endpoint)) slots += endpoint.upSlots(now);
+    }
     return slots;
   }
 

@@ -57,19 +57,19 @@ export class CallsInFlight {
   /** A call that is admitted: it waits in its backend's line. */
   admit(request: CallRequest, backend: Backend, now: number): void {
     const { register, ranking, prewarmer } = this.#place;
-    const call = register.submit(request, now, !backend.isWarm);
+    const call = register.submit(request, now);
     this.#calls.set(request.callId, call);
     if (request.refuseIfLate) call.lostAt = ranking.lostAt(call);
     if (call.lostAt <= now) return this.giveUp(call, now);
     if (call.run.callCount === 1) prewarmer.needed(call, now);
-    ranking.arriving(request.app, backend);
+    ranking.arriving(call.run.app, backend);
     backend.retries.earn();
     this.#wait(call, backend, now);
   }
 
   /** A call that was running when the object died. */
   restore(request: CallRequest, lease: Lease, now: number): void {
-    const call = this.#place.register.submit(request, lease.grantedAt, false);
+    const call = this.#place.register.submit(request, lease.grantedAt);
     call.lease = lease;
     call.visit.servingSince ??= lease.grantedAt;
     this.#calls.set(request.callId, call);
@@ -188,6 +188,7 @@ export class CallsInFlight {
     backend.line.add(call);
     // The wait counts from the first submission, so asking again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
+    if (!backend.isWarm) call.coldSince = call.attempts === 0 ? arrivedAt : now;
     this.#limits.waits(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
     this.#place.prewarmer.askSoon(now);
   }
@@ -204,6 +205,8 @@ export class CallsInFlight {
     call.attempts += 1;
     if (urgent) backend.urgentRunning += 1;
     prewarmer.granted(backend, endpoint, call, now, this.effects);
+    call.coldMs += coldWaitOf(call, endpoint);
+    call.coldSince = undefined;
     const lengthMs = this.leaseMs;
     const id = endpoint.spec.id;
     const lease: Lease = { endpoint: id, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
@@ -214,7 +217,7 @@ export class CallsInFlight {
     ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
     const standing = ranking.standing(call.run, key, promisedKey);
     // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
-    const coldMs = coldWaitOf(call, endpoint);
+    const { coldMs } = call;
     const endpointState = endpoint.state;
     this.effects.push(grantEffect(call, lease, { ...standing, coldMs, endpointState }));
   }

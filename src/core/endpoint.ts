@@ -40,6 +40,8 @@ export class Endpoint {
   readonly #idle = new LearnedIdle();
   /** When a call was last served to its end, epoch ms. */
   #succeededAt = -Infinity;
+  /** When its last wake began, epoch ms; of use only while it is warming, also once that wake is settled. */
+  #wokenAt = -Infinity;
   /** Time without calls before the present ones, or before the wake, ms. */
   #idleMs = 0;
   /** It is thought cold only since nothing came for its idle timeout. */
@@ -147,14 +149,20 @@ export class Endpoint {
   /** Since when it answers, or when it is expected to, epoch ms; Infinity for a cold one. */
   get readyAt(): number {
     if (this.state === 'warm') return this.warmSince;
-    if (this.state !== 'warming' || !this.wake) return Infinity;
-    return this.wake.at + this.coldStartMs;
+    return this.state === 'warming' ? this.#wokenAt + this.coldStartMs : Infinity;
+  }
+
+  /** How long a call that is sent there now will wait for the platform to bring it up, ms. */
+  coldWaitMs(now: number): number {
+    if (this.state === 'cold') return this.coldStartMs;
+    return this.state === 'warming' ? Math.max(0, this.readyAt - now) : 0;
   }
 
   beginWake(wake: Wake): void {
     this.#idleMs = wake.at - this.lastActiveAt;
     this.state = this.state === 'cold' ? 'warming' : this.state;
     this.wake = wake;
+    this.#wokenAt = wake.at;
     this.lastActiveAt = wake.at;
   }
 
@@ -180,7 +188,7 @@ export class Endpoint {
   /** It answered a call as a cold one does, which was sent there at a time. */
   answeredCold(sentAt: number): void {
     const { coldStart } = this.spec;
-    const upSince = this.state === 'warm' ? this.warmSince : (this.wake?.at ?? sentAt);
+    const upSince = this.state === 'warm' ? this.warmSince : this.#wokenAt;
     // Of what was before the wake it tells nothing that is not known.
     if (!coldStart || this.state === 'cold' || upSince > sentAt) return;
     if (this.state === 'warm') this.#idle.wasCold(this.#idleMs, coldStart.idleTimeoutMs);
@@ -207,7 +215,7 @@ export class Endpoint {
   get changesAt(): number {
     if (!this.spec.coldStart) return Infinity;
     if (this.state === 'warm' && this.inFlight === 0) return this.lastActiveAt + this.idleTimeoutMs;
-    if (this.state === 'warming') return (this.wake?.at ?? this.lastActiveAt) + this.wakePatienceMs;
+    if (this.state === 'warming') return this.#wokenAt + this.wakePatienceMs;
     return Infinity;
   }
 
@@ -227,6 +235,7 @@ export class Endpoint {
     this.#succeededAt = Math.min(this.#succeededAt, now);
     this.breaker.turnBack(now);
     this.#effective.turnBack(now);
+    this.#wokenAt = Math.min(this.#wokenAt, now);
     if (this.wake) this.wake = { ...this.wake, at: Math.min(this.wake.at, now) };
   }
 

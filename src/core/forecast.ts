@@ -9,8 +9,10 @@ import type { Knowledge } from './knowledge.ts';
 import type { LiveRun } from './live-run.ts';
 import type { Forecast } from './prewarm.ts';
 
-/** Runs looked at in one forecast; with so many in flight a need is sure or absent anyway. */
+/** Runs counted in one forecast: with so many that may come the need is sure. */
 const MAX_RUNS = 500;
+/** Runs looked at in one forecast: many in flight may never come here, and each look takes time. */
+const MAX_LOOKS = 5_000;
 /** Below this chance of no need the rest of the runs cannot change the decision. */
 const CERTAIN = 1e-3;
 const NO_NEED: NeedChances = { within: 0, ever: 0 };
@@ -31,7 +33,7 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
   const probabilities: number[] = [];
   const ever: number[] = [];
   const of: LiveRun[] = [];
-  let none = 1;
+  let [none, looks] = [1, 0];
   // Those that are there already are counted call by call.
   const busy = backend.running + backend.line.size;
   // With one endpoint a call that is there settles the matter.
@@ -40,7 +42,10 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
   for (const run of runs) {
     if (run.visits.at(-1)?.backend === backend.name && run.outstanding > 0) continue;
     if (probabilities.length >= MAX_RUNS || (single && none < CERTAIN)) break;
+    looks += 1;
+    if (looks > MAX_LOOKS) break;
     const q = needOf(run, inputs);
+    if (q.ever === 0) continue;
     probabilities.push(q.within);
     ever.push(q.ever);
     of.push(run);

@@ -86,8 +86,10 @@ export interface LiveCall {
   readonly visit: LiveVisit;
   /** Order of submission, the tie-break of every policy. */
   readonly seq: number;
-  /** No endpoint was warm when the call came. */
-  readonly metCold: boolean;
+  /** Since when it waits with no endpoint warm, epoch ms; undefined where one was when it came into the line. */
+  coldSince: number | undefined;
+  /** How long it has waited in the line for cold starts, over all its attempts, ms. */
+  coldMs: number;
   /** From then on its run is too late, and the client does not want it served, epoch ms. */
   lostAt: number;
   lease: Lease | undefined;

@@ -113,7 +113,7 @@ export class LiveRun {
   }
 
   /** Adds a call: to the open visit of its unit, to the one that it repeats, or as the next visit. */
-  submit(request: CallRequest, seq: number, now: number, metCold: boolean): LiveCall {
+  submit(request: CallRequest, seq: number, now: number): LiveCall {
     const visit =
       this.#repeatedVisit(request) ??
       this.#openVisit(request) ??
@@ -130,7 +130,8 @@ export class LiveRun {
     if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
     const standing = { lease: undefined, urgent: false, concurrency: 1 };
     const tries = { attempts: 0, avoid: undefined, lostAt: Infinity };
-    return { request, run: this, visit, seq, metCold, ...standing, ...tries };
+    const cold = { coldSince: undefined, coldMs: 0 };
+    return { request, run: this, visit, seq, ...standing, ...tries, ...cold };
   }
 
   /** A call ended; `record` is what it asked for, or undefined where that did not come about. */

@@ -91,7 +91,7 @@ function decisionFor(backend: Backend, endpoint: Endpoint, deciders: Deciders): 
   const known = { endpoint: spec.id, state };
   const isIdle = state === 'warm' && endpoint.inFlight === 0 && spec.coldStart !== undefined;
   if (!isIdle && state !== 'cold') return { ...known, decision: 'none' };
-  const asked = ask(endpoint, backend.upSlots(now) - (isIdle ? endpoint.upSlots(now) : 0));
+  const asked = ask(endpoint, backend.upSlots(now, new Set(isIdle ? [endpoint] : [])));
   const { wake, probability, reason } = isIdle ? rule.hold(asked) : rule.wake(asked);
   const why = { ...known, probability, reason };
   if (isIdle) return { ...why, decision: wake ? 'hold' : 'let-go' };

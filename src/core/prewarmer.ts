@@ -107,8 +107,13 @@ export class Prewarmer {
   }
 
   granted(backend: Backend, endpoint: Endpoint, call: LiveCall, now: number, fx: Effect[]): void {
-    const coldMs = coldWaitOf(call, endpoint);
-    this.wakes.settle(backend.name, endpoint, call.metCold ? 'late' : 'used', now, fx, coldMs);
+    // Where calls are sent though it is cold, the platform holds them for the rest.
+    const platformMs = endpoint.coldWaitMs(now);
+    const lineMs = coldWaitOf(call, endpoint);
+    const outcome = call.coldSince !== undefined || platformMs > 0 ? 'late' : 'used';
+    this.wakes.settle(backend.name, endpoint, outcome, now, fx, lineMs + platformMs);
+    // It is an estimate, so it counts once however often the platform turns the call away.
+    const coldMs = lineMs + (call.attempts === 1 ? platformMs : 0);
     if (coldMs > 0) this.wakes.accounts.suffered(backend.name, coldMs, now);
     if (endpoint.state === 'cold') {
       // The platform holds the call until it is up: the call itself is the wake.
@@ -135,12 +140,14 @@ export class Prewarmer {
 
   #ask(backend: Backend, aheadMs: number, now: number, effects: Effect[]): void {
     if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) return;
-    let capacity = backend.upSlots(now);
+    // Slots may be without limit, so those that leave are left out and not subtracted.
+    const leaving = new Set<Endpoint>();
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
-      const others = capacity - endpoint.upSlots(now);
-      if (!this.#stays(backend, endpoint, others, now, effects)) capacity = others;
+      const others = backend.upSlots(now, leaving.add(endpoint));
+      if (this.#stays(backend, endpoint, others, now, effects)) leaving.delete(endpoint);
     }
+    let capacity = backend.upSlots(now, leaving);
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'cold' || now < endpoint.restsUntil) continue;
       const ask = this.#askOf(backend, endpoint, capacity, aheadMs, now);
@@ -266,7 +273,7 @@ export class Prewarmer {
   }
 }
 
-/** Part of a call's wait in which no endpoint was warm, ms. */
+/** Part of a call's wait in the line, since it came there last, in which no endpoint was warm, ms. */
 export function coldWaitOf(call: LiveCall, endpoint: Endpoint): number {
-  return call.metCold ? Math.max(0, endpoint.warmSince - call.request.arrivedAt) : 0;
+  return Math.max(0, endpoint.warmSince - (call.coldSince ?? Infinity));
 }

@@ -51,14 +51,14 @@ export class RunRegister {
   }
 
   /** Adds a call to its run, which begins with it where it is the first. */
-  submit(request: CallRequest, now: number, metCold: boolean): LiveCall {
+  submit(request: CallRequest, now: number): LiveCall {
     const id = this.#idOf(request);
     if (id !== request.runId) this.#rootOf.set(request.runId, id);
     this.#makeRoom(id, request, now);
     const run = this.#runOf(id, request.app, request.arrivedAt);
     this.#silent.delete(run);
     this.#seq += 1;
-    return run.submit(request, this.#seq, now, metCold);
+    return run.submit(request, this.#seq, now);
   }
 
   /** After a call of the run ended: it may have been the last. */

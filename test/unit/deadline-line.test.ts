@@ -25,7 +25,7 @@ function lineOf(runs: Readonly<Record<string, Waiting>>): DeadlineLine {
   );
   Object.keys(runs).forEach((id, seq) => {
     const run = new LiveRun(id, 'app', 0);
-    line.add(run.submit(callRequest(id, { runId: id }), seq, 0, false));
+    line.add(run.submit(callRequest(id, { runId: id }), seq, 0));
   });
   return line;
 }

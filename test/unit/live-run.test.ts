@@ -13,7 +13,7 @@ function submitter(run: LiveRun) {
   let seq = 0;
   return (unit: string, now: number, fields: Partial<CallRequest> = {}): LiveCall => {
     seq += 1;
-    return run.submit(callRequest(`c${seq}`, { runId: run.id, unit, ...fields }), seq, now, false);
+    return run.submit(callRequest(`c${seq}`, { runId: run.id, unit, ...fields }), seq, now);
   };
 }
 

@@ -18,9 +18,10 @@ function ruleOf(wants: { wake: boolean; hold: boolean }): PrewarmRule {
   return { wake: () => decision(wants.wake), hold: () => decision(wants.hold) };
 }
 
-function setUp(releasable = false) {
+function setUp(releasable = false, whileCold: 'hold' | 'send' = 'hold') {
   const coldStart = { estimateMs: 10_000, idleTimeoutMs: 60_000, releasable };
-  const llm = backendSpec({ endpoints: [{ id: 'e1', slots: 2, coldStart }], prewarm: ON });
+  const endpoints = [{ id: 'e1', slots: 2, coldStart }];
+  const llm = backendSpec({ endpoints, prewarm: ON, whileCold });
   const wants = { wake: false, hold: false };
   const dispatcher = new Dispatcher(
     configOf({ backends: { llm } }),
@@ -91,6 +92,47 @@ describe('the accounts', () => {
     submit('a', 4_000);
     step(10_000, woken);
     expect(sum()).toMatchObject({ late: 1, coldWaitMs: 6_000, avoidedMs: 4_000, pingMs: 10_000 });
+  });
+
+  it('of calls that the platform holds until it is up: they wait there', () => {
+    const { step, submit, sum, wants, forecast } = setUp(false, 'send');
+    wants.wake = true;
+    step(0, forecast);
+    wants.wake = false;
+    submit('a', 4_000);
+    expect(sum()).toMatchObject({ late: 1, coldWaits: 1, coldWaitMs: 6_000, avoidedMs: 4_000 });
+    // The wake is settled, and the rest of it is to be waited for all the same.
+    submit('b', 9_000);
+    expect(sum()).toMatchObject({ coldWaits: 1, coldWaitMs: 1_000 });
+    const cold = setUp(false, 'send');
+    cold.submit('a', 4_000);
+    expect(cold.sum()).toMatchObject({ demandWakes: 1, coldWaits: 1, coldWaitMs: 10_000 });
+  });
+
+  it('of a call that is tried again: its wait is counted once', () => {
+    const { step, submit, sum, woken } = setUp();
+    submit('a', 0);
+    step(10_000, woken);
+    expect(sum()).toMatchObject({ coldWaits: 1, coldWaitMs: 10_000 });
+    const result = okResult(0, { outcome: 'failed', busy: true });
+    step(11_000, { type: 'ended', callId: 'a', again: true, result });
+    const effects = step(12_000, { type: 'tick' });
+    expect(effects.map((e) => e.type)).toContain('granted');
+    expect(sum().coldWaits).toBeUndefined();
+  });
+
+  it('of a call that found cold what was thought warm: it waits from then on', () => {
+    const { step, submit, end, sum, woken } = setUp();
+    submit('a', 0);
+    step(10_000, woken);
+    end('a', 20_000);
+    sum();
+    submit('b', 50_000);
+    const result = okResult(0, { outcome: 'failed', cold: true });
+    step(51_000, { type: 'ended', callId: 'b', again: true, result });
+    const granted = step(61_000, woken).find((e) => e.type === 'granted');
+    expect(granted).toMatchObject({ coldMs: 10_000 });
+    expect(sum()).toMatchObject({ demandWakes: 1, coldWaits: 1, coldWaitMs: 10_000 });
   });
 
   it('of a ping that nobody used, and one that failed', () => {

@@ -164,3 +164,42 @@ describe('after a restart', () => {
     expect(dispatcher.knowledge.expectedNeeds('b', HOUR_MS + 10_000, 60_000)).toBeGreaterThan(1);
   });
 });
+
+describe('a forecast', () => {
+  const calls = [{ input_tokens: 100, output_tokens: 1_000 }];
+  const prewarm = { mode: 'on', theta: 0.25 } as const;
+
+  it('is not blind to a run behind a thousand others that never come there', () => {
+    const endpoints = [{ id: 'e', slots: 4, coldStart: COLD }];
+    const backends = { a: backendSpec({ slots: 2_000 }), b: backendSpec({ endpoints, prewarm }) };
+    const dispatcher = dispatcherOf(backends);
+    const first = { unit: 'u1', backend: 'a', calls };
+    for (let i = 0; i < 30; i += 1) {
+      const units = [first, { unit: 'u2', backend: 'b', calls }];
+      dispatcher.knowledge.learn(recorded(units, 'goes-on'), 0, dispatcher.speeds);
+      dispatcher.knowledge.learn(recorded([first], 'stays'), 0, dispatcher.speeds);
+    }
+    const begin = (id: string, app: string): DispatchEvent => {
+      const about = { runId: id, app, unit: 'u1', backend: 'a' } as const;
+      return { type: 'submitted', call: callRequest(id, about) };
+    };
+    const stay = Array.from({ length: 1_000 }, (_, i) => begin(`s${i}`, 'stays'));
+    const wakes = (effects: Effect[]) => effects.filter((e) => e.type === 'wake').length;
+    expect(wakes(dispatcher.step(stay, 0))).toBe(0);
+    expect(wakes(dispatcher.step([begin('g', 'goes-on')], 1_000))).toBe(1);
+  });
+
+  it('is a number where slots are without limit', () => {
+    const endpoints = ['e', 'f'].map((id) => ({ id, slots: Infinity, coldStart: COLD }));
+    const dispatcher = dispatcherOf({ b: backendSpec({ endpoints, prewarm }) });
+    const woken = { type: 'woken', backend: 'b', ok: true, tookMs: 20_000 } as const;
+    for (const endpoint of ['e', 'f']) dispatcher.step([{ ...woken, endpoint }], 0);
+    dispatcher.step([{ type: 'submitted', call: callRequest('c', { backend: 'b' }) }], 1_000);
+    dispatcher.step([{ type: 'ended', callId: 'c', result: okResult(1_000) }], 2_000);
+    const outlook = dispatcher.prewarmOutlook(3_000);
+    const decisions = outlook.flatMap((backend) => backend.endpoints);
+    expect(decisions.map((d) => d.endpoint)).toEqual(['e', 'f']);
+    // Beside one without limit no other is needed; what is hardly known keeps a least chance.
+    for (const { probability } of decisions) expect(probability).toBeLessThan(0.1);
+  });
+});

@@ -18,7 +18,7 @@ function newRegister() {
   const submit = (at: number, fields: Partial<CallRequest> = {}): LiveCall => {
     calls += 1;
     const request = callRequest(`c${calls}`, { runId: 'r', arrivedAt: at, ...fields });
-    return register.submit(request, at, false);
+    return register.submit(request, at);
   };
   const end = (call: LiveCall, at: number, ok = true) => {
     const record = ok ? { input_tokens: 10, output_tokens: 5 } : undefined;

@@ -11,7 +11,7 @@ const ROOM = { now: 0, slots: 1, urgentRunning: 0 };
 const runOf = (id: string) => new LiveRun(id, 'app', 0);
 
 function callOf(run: LiveRun, seq: number, fields: Partial<CallRequest> = {}): LiveCall {
-  return run.submit(callRequest(`${run.id}-${seq}`, { runId: run.id, ...fields }), seq, 0, false);
+  return run.submit(callRequest(`${run.id}-${seq}`, { runId: run.id, ...fields }), seq, 0);
 }
 
 /** Takes all calls out, by their ids. */
