@@ -49,4 +49,6 @@ export interface EndpointSnapshot {
   readonly coldStartsMs: readonly number[];
   /** Idle timeout as it was learned, ms; absent until something was seen of it. */
   readonly idleTimeoutMs?: number;
+  /** Its wake whose outcome was not known. */
+  readonly wake?: Wake;
 }

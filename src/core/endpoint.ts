@@ -246,6 +246,7 @@ export class Endpoint {
       lastActiveAt: this.lastActiveAt,
       coldStartsMs: this.#coldStartsMs,
       ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+      ...(this.wake ? { wake: this.wake } : {}),
     };
   }
 
@@ -255,8 +256,10 @@ export class Endpoint {
     this.lastActiveAt = from.lastActiveAt;
     this.lastServedAt = from.lastActiveAt;
     if (!this.spec.coldStart || this.state === 'draining') return;
-    // A wake that was under way when the object died is not: it would be waited for in vain.
+    // A wake that was under way when the object died is not: it would be waited for in vain. What
+    // became of it is told all the same, by the first call there or the next wake.
     this.state = from.state === 'warm' ? 'warm' : 'cold';
+    this.wake = from.wake;
   }
 
   /** A wake that has not been answered for so long is given up, ms. */

@@ -24,7 +24,8 @@ export interface BudgetSnapshot {
   readonly day: number;
   readonly spentMs: number;
   readonly spentMoney: number;
-  readonly open: readonly Reservation[];
+  /** By what it was reserved for. */
+  readonly open: ReadonlyArray<readonly [string, Reservation]>;
 }
 
 export class PrewarmBudget {
@@ -33,8 +34,6 @@ export class PrewarmBudget {
   #spentMs = 0;
   #spentMoney = 0;
   readonly #open = new Map<string, Reservation>();
-  /** Of pings that were under way when a restart came: nobody can tell how they ended. */
-  #orphans: Reservation[] = [];
 
   /** True where a ping that can cost so much is within what is left of the day. */
   allows(mostMs: number, pricePerMs: number, now: number): boolean {
@@ -75,7 +74,7 @@ export class PrewarmBudget {
   committed(now: number): { warmMs: number; money: number } {
     this.#pass(now);
     let [warmMs, money] = [this.#spentMs, this.#spentMoney];
-    for (const open of [...this.#open.values(), ...this.#orphans]) {
+    for (const open of this.#open.values()) {
       const cost = costOf(open, this.#day, open.until);
       warmMs += cost.warmMs;
       money += cost.money;
@@ -97,7 +96,6 @@ export class PrewarmBudget {
   turnBack(now: number): void {
     this.#day = Math.min(this.#day, Math.floor(now / DAY_MS));
     for (const [key, open] of this.#open) this.#open.set(key, notAfter(open, now));
-    this.#orphans = this.#orphans.map((open) => notAfter(open, now));
   }
 
   snapshot(): BudgetSnapshot {
@@ -105,16 +103,16 @@ export class PrewarmBudget {
       day: this.#day,
       spentMs: this.#spentMs,
       spentMoney: this.#spentMoney,
-      open: [...this.#open.values(), ...this.#orphans],
+      open: [...this.#open],
     };
   }
 
-  /** What was reserved stays reserved in full. */
+  /** What was reserved stays reserved in full until it is settled, or its day is over. */
   restore({ day, spentMs, spentMoney, open }: BudgetSnapshot): void {
     this.#day = day;
     this.#spentMs = spentMs;
     this.#spentMoney = spentMoney;
-    this.#orphans = [...open];
+    for (const [key, reservation] of open) this.#open.set(key, reservation);
   }
 
   #pass(now: number): void {
@@ -123,7 +121,6 @@ export class PrewarmBudget {
     this.#day = day;
     this.#spentMs = 0;
     this.#spentMoney = 0;
-    this.#orphans = this.#orphans.filter((open) => open.until > day * DAY_MS);
   }
 }
 

@@ -102,7 +102,7 @@ export class Prewarmer {
   changed(backend: string, id: string, was: EndpointState, now: number, effects: Effect[]): void {
     const endpoint = this.#view.backends.get(backend)?.endpoints.get(id);
     if (endpoint?.state === 'cold') {
-      this.wakes.settle(backend, endpoint, was === 'warming' ? 'failed' : 'wasted', now, effects);
+      this.wakes.settle(backend, endpoint, was === 'warm' ? 'wasted' : 'failed', now, effects);
     }
   }
 
@@ -118,7 +118,7 @@ export class Prewarmer {
     if (endpoint.state === 'cold') {
       // The platform holds the call until it is up: the call itself is the wake.
       const reason = 'a call was sent';
-      this.wakes.begin(backend, endpoint, { cause: 'demand', at: now, reason, probability: 1 });
+      this.wakes.begin(backend, endpoint, { cause: 'demand', at: now, reason, probability: 1 }, fx);
     }
   }
 

@@ -4,11 +4,13 @@
  * milliseconds of slots instead of weighted tokens, so that tools can be shared as well.
  */
 
-/** Accounts kept; of more the one with the least service is forgotten, which an arrival lifts. */
+import { RecentMap } from './recent-map.ts';
+
+/** Accounts kept, those that were charged or came last; who comes back is lifted like anybody new. */
 const MAX_ACCOUNTS = 1_000;
 
 export class ServiceAccounts {
-  readonly #servedMs = new Map<string, number>();
+  readonly #servedMs = new RecentMap<number>(MAX_ACCOUNTS);
   /** The application that was served last. */
   #last: string | undefined;
 
@@ -17,7 +19,7 @@ export class ServiceAccounts {
   }
 
   charge(app: string, ms: number): void {
-    this.#set(app, this.servedMs(app) + ms);
+    this.#servedMs.set(app, this.servedMs(app) + ms);
     this.#last = app;
   }
 
@@ -30,16 +32,6 @@ export class ServiceAccounts {
     let least = Infinity;
     for (const other of waiting) least = Math.min(least, this.servedMs(other));
     if (least === Infinity && this.#last !== undefined) least = this.servedMs(this.#last);
-    if (least < Infinity) this.#set(app, Math.max(this.servedMs(app), least));
-  }
-
-  #set(app: string, servedMs: number): void {
-    this.#servedMs.set(app, servedMs);
-    if (this.#servedMs.size <= MAX_ACCOUNTS) return;
-    let [poorest, least] = ['', Infinity];
-    for (const [name, ms] of this.#servedMs) {
-      if (ms < least) [poorest, least] = [name, ms];
-    }
-    this.#servedMs.delete(poorest);
+    if (least < Infinity) this.#servedMs.set(app, Math.max(this.servedMs(app), least));
   }
 }

@@ -39,7 +39,7 @@ export class Wakes {
       reason: `waiting=${backend.line.size}`,
       probability: 1,
     };
-    this.begin(backend, endpoint, wake);
+    this.begin(backend, endpoint, wake, effects);
     effects.push(wakeEffect(backend, endpoint, wake, false));
   }
 
@@ -65,10 +65,7 @@ export class Wakes {
     const reason = `${decision.reason} ${grounds()}`;
     const coldAt = cause === 'keep-warm' ? { coldAt: endpoint.changesAt } : {};
     const wake = { cause, at: now, reason, probability, ...coldAt };
-    if (allowed && !dryRun) {
-      this.settle(backend.name, endpoint, 'wasted', now, effects);
-      this.begin(backend, endpoint, wake);
-    }
+    if (allowed && !dryRun) this.begin(backend, endpoint, wake, effects);
     if (!allowed) this.accounts.refused(backend.name, now);
     effects.push(
       allowed
@@ -78,7 +75,10 @@ export class Wakes {
     return allowed;
   }
 
-  begin(backend: Backend, endpoint: Endpoint, wake: Wake): void {
+  /** A wake begins; one before it that nobody used was wasted, or did not bring the endpoint up. */
+  begin(backend: Backend, endpoint: Endpoint, wake: Wake, effects: Effect[]): void {
+    const before = endpoint.state === 'warm' ? 'wasted' : 'failed';
+    this.settle(backend.name, endpoint, before, wake.at, effects);
     this.accounts.began(backend, endpoint, wake);
     endpoint.beginWake(wake);
   }

@@ -238,6 +238,47 @@ describe('the accounts', () => {
   });
 });
 
+describe('a wake that was under way when the object died', () => {
+  /** One ahead of need; a restart; then what became of it. `upAt`: answered before the restart. */
+  function restarted(upAt?: number) {
+    const first = setUp();
+    first.wants.wake = true;
+    first.step(0, first.forecast);
+    if (upAt !== undefined) first.step(upAt, first.woken);
+    first.sum();
+    const second = setUp();
+    const [from, to] = [first.dispatcher, second.dispatcher].map((d) => d.backends.get('llm'));
+    const snapshot = JSON.stringify(from?.endpoints.get('e1')?.snapshot());
+    to?.endpoints.get('e1')?.restore(JSON.parse(snapshot));
+    second.dispatcher.accounts.restore(first.dispatcher.accounts.snapshot(upAt ?? 0));
+    return second;
+  }
+
+  it('is used or wasted where it had been answered', () => {
+    const used = restarted(10_000);
+    used.submit('a', 20_000);
+    expect(used.sum()).toMatchObject({ used: 1, pingMs: 20_000, avoidedMs: 10_000 });
+    const wasted = restarted(10_000);
+    wasted.step(100_000, { type: 'tick' });
+    expect(wasted.sum()).toMatchObject({ wasted: 1 });
+  });
+
+  it('is used where it comes up after all, failed where it does not or another had to be made', () => {
+    const late = restarted();
+    late.submit('a', 8_000);
+    const ends = late.step(10_000, late.woken).filter((e) => e.type === 'wake-ended');
+    expect(late.sum().failed).toBe(1);
+    expect(ends).toMatchObject([{ wake: { cause: 'demand' } }]);
+    const up = restarted();
+    up.step(10_000, up.woken);
+    up.submit('a', 20_000);
+    expect(up.sum()).toMatchObject({ used: 1 });
+    const failed = restarted();
+    failed.step(50_000, { ...failed.woken, ok: false });
+    expect(failed.sum()).toMatchObject({ failed: 1 });
+  });
+});
+
 describe('reasons', () => {
   it('name the rate and the probability against theta', () => {
     const coldStart = { estimateMs: 10_000, idleTimeoutMs: 60_000 };
