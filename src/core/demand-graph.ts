@@ -3,17 +3,10 @@
  * visit of each asks for, and which unit comes next. It ranks a run while there are too few whole
  * samples of its state, and it is what people look at to understand an application.
  */
-import { type Demand, demandOf, type Speed, type Speeds, workMs } from './demand.ts';
-import { DriftDetector } from './drift.ts';
+import { demandOf, type Speed, type Speeds, workMs } from './demand.ts';
 import type { RecordedRun, VisitRecord } from './recorded-run.ts';
 import { type UnitState, unitRank } from './unit-gittins.ts';
-
-/** Count, mean and standard deviation of a quantity. */
-export interface Summary {
-  readonly count: number;
-  readonly mean: number;
-  readonly deviation: number;
-}
+import { type Summary, UnitNode } from './unit-node.ts';
 
 /** One unit as people see it. */
 export interface UnitView {
@@ -31,36 +24,8 @@ export interface UnitView {
 
 /** Units kept of an application, those that were seen last: a client may name one after the other. */
 const MOST_UNITS = 500;
-
-/** What a change of a unit leaves of its old observations. */
-const FADED_SHARE = 0.2;
-
-class Moments {
-  count = 0;
-  mean = 0;
-  #m2 = 0;
-
-  add(value: number): void {
-    this.count += 1;
-    const delta = value - this.mean;
-    this.mean += delta / this.count;
-    this.#m2 += delta * (value - this.mean);
-  }
-
-  /** Old observations count a fifth of what they did. */
-  fade(): void {
-    this.count *= FADED_SHARE;
-    this.#m2 *= FADED_SHARE;
-  }
-
-  view(): Summary {
-    return {
-      count: Math.round(this.count),
-      mean: this.mean,
-      deviation: this.count > 1 ? Math.sqrt(this.#m2 / (this.count - 1)) : 0,
-    };
-  }
-}
+/** Ranks remembered until the next run is learned. */
+const MOST_RANKS = 100;
 
 interface Mean {
   input: number;
@@ -68,73 +33,13 @@ interface Mean {
   calls: number;
 }
 
-class UnitNode {
-  backend: string;
-  tokens = false;
-  readonly fanOut = new Moments();
-  readonly input = new Moments();
-  readonly output = new Moments();
-  readonly gapMs = new Moments();
-  readonly next = new Map<string, number>();
-  ends = 0;
-  /** Number of the visit that was the last. */
-  seenAt = 0;
-  readonly #inputDrift = new DriftDetector();
-  readonly #outputDrift = new DriftDetector();
-
-  constructor(backend: string) {
-    this.backend = backend;
-  }
-
-  get visits(): number {
-    return this.fanOut.count;
-  }
-
-  /** Visits by what followed them; the run that is being learned may not be among them yet. */
-  get departures(): number {
-    let departures = this.ends;
-    for (const count of this.next.values()) departures += count;
-    return departures;
-  }
-
-  /** True when the mean demand of a run's calls shows that the unit has changed. */
-  hasChanged(mean: Demand): boolean {
-    const input = this.#inputDrift.observe(mean.input);
-    const output = this.#outputDrift.observe(mean.output);
-    return input || output;
-  }
-
-  add(visit: VisitRecord, speed: Speed): void {
-    this.fanOut.add(visit.calls.length);
-    for (const call of visit.calls) {
-      const demand = demandOf(call, speed);
-      if (!('service_ms' in call)) this.tokens = true;
-      this.input.add(demand.input);
-      this.output.add(demand.output);
-    }
-  }
-
-  /** What was known of it counts a fifth of what it did. */
-  fade(): void {
-    for (const moments of [this.fanOut, this.input, this.output, this.gapMs]) moments.fade();
-    for (const [unit, count] of this.next) this.next.set(unit, count * FADED_SHARE);
-    this.ends *= FADED_SHARE;
-  }
-
-  /** Mean demand of one visit. */
-  get demand(): Demand {
-    return {
-      input: this.input.mean * this.fanOut.mean,
-      output: this.output.mean * this.fanOut.mean,
-    };
-  }
-}
-
 export class DemandGraph {
   readonly #units = new Map<string, UnitNode>();
   #runs = 0;
   #visits = 0;
   #forgotten: string[] = [];
+  /** Ranks by what was asked: many runs wait before the same unit, and all are ranked at once. */
+  readonly #ranksMs = new Map<string, { readonly speed: Speed; readonly rankMs: number }>();
 
   /** Finished runs that went in. */
   get runs(): number {
@@ -148,6 +53,7 @@ export class DemandGraph {
   /** True when the run shows that one of its units has changed. */
   learn(run: RecordedRun, speeds: Speeds): boolean {
     this.#runs += 1;
+    this.#ranksMs.clear();
     const changed = this.#noticeChanges(run, speeds);
     run.units.forEach((visit, i) => {
       const node = this.#node(visit);
@@ -177,13 +83,24 @@ export class DemandGraph {
   rankMs(unit: string, backend: string, speeds: Speeds, fanOut: number): number | undefined {
     const node = this.#units.get(unit);
     if (!node) return undefined;
+    const speed = speeds(backend);
+    const asked = `${fanOut} ${backend}\n${unit}`;
+    const known = this.#ranksMs.get(asked);
+    if (known?.speed === speed) return known.rankMs;
+    const rankMs = this.#solve(node, unit, backend, speed, fanOut);
+    if (this.#ranksMs.size >= MOST_RANKS) this.#ranksMs.clear();
+    this.#ranksMs.set(asked, { speed, rankMs });
+    return rankMs;
+  }
+
+  #solve(node: UnitNode, unit: string, backend: string, speed: Speed, fanOut: number): number {
     const index = this.#reachable(unit);
     const start = index.get(unit) ?? 0;
     const states = [...index.keys()].map((name): UnitState => {
       const n = this.#units.get(name) ?? node;
       const departures = n.departures || 1;
       return {
-        costMs: n.backend === backend ? workMs(n.demand, speeds(backend)) : 0,
+        costMs: n.backend === backend ? workMs(n.demand, speed) : 0,
         next: [...n.next].map(([name, count]) => ({
           to: index.get(name) ?? 0,
           probability: count / departures,

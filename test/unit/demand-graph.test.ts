@@ -162,6 +162,33 @@ describe('DemandGraph', () => {
     expect(graph.rankMs('c', 'llm', SPEEDS, 1)).toBeCloseTo(2_000, 6);
   });
 
+  it('is the same whether or not it was asked before, at another speed, or knew less', () => {
+    const visit = fc.record({
+      unit: fc.constantFrom('a', 'b', 'c'),
+      outputs: fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 3 }),
+    });
+    const runs = fc.array(fc.array(visit, { minLength: 1, maxLength: 4 }), { minLength: 1 });
+    const held = { inputMs: 1, outputMs: 2 };
+    const slow = { inputMs: 0, outputMs: 30 };
+    const asks = ['a', 'b', 'c'].flatMap((unit) => [1, 3].map((fanOut) => ({ unit, fanOut })));
+    fc.assert(
+      fc.property(runs, (visits) => {
+        const asked = new DemandGraph();
+        const learned = visits.map((of) => runOf(...of.map((v) => llm(v.unit, v.outputs))));
+        for (const [i, run] of learned.entries()) {
+          asked.learn(run, SPEEDS);
+          const speed = i % 4 < 2 ? held : slow;
+          for (const { unit, fanOut } of asks) {
+            const fresh = graphOf(...learned.slice(0, i + 1));
+            const expected = fresh.rankMs(unit, 'llm', () => speed, fanOut);
+            expect(asked.rankMs(unit, 'llm', () => speed, fanOut)).toBe(expected);
+          }
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it('does not rank a unit that it never saw', () => {
     expect(new DemandGraph().rankMs('a', 'llm', SPEEDS, 1)).toBeUndefined();
     expect(graphOf(runOf(llm('a', [1]))).rankMs('b', 'llm', SPEEDS, 1)).toBeUndefined();
