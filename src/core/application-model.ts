@@ -26,7 +26,7 @@ const PRIOR_SERVICE_MS = 2_000;
 /** A deadline nearer than this quantile of the time that is left is lost. */
 const ALL_BUT_LOST = 0.05;
 /** On the longest time that was seen: calls wait a little even if they go first. */
-const LATE_MARGIN = 1.3;
+const LATE_MARGIN = 1.4;
 const NONE = new Float64Array(0);
 
 export interface RankQuery {

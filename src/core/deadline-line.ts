@@ -21,12 +21,12 @@ const COUNTED_SHARE = 0.15;
 /** And at least so many slots, where there are: with few, hardly a run would fit by itself. */
 const COUNTED_SLOTS = 2;
 /**
- * How much a later deadline counts against a lower key, ms for ms: more while all can be met, less
- * where some had to be given up. Earliest deadline first is best for slack deadlines, rank for tight
- * ones under overload.
+ * How much a later deadline counts against a lower key, ms for ms: less where some had to be given up
+ * and nobody without a deadline makes room. Earliest deadline first is best for slack deadlines, rank
+ * for tight ones under overload.
  */
-const PRICE_IF_ALL_FIT = 0.5;
-const PRICE_IF_NOT = 0.2;
+const PRICE = 0.7;
+const PRICE_UNDER_OVERLOAD = 0.2;
 /** The choice among more runs than this is made anew only so often, ms. */
 const MANY_RUNS = 200;
 const CHOOSE_EVERY_MS = 100;
@@ -51,7 +51,7 @@ export class DeadlineLine extends WaitingLine {
   readonly #timings = new Map<LiveRun, DeadlineTiming>();
   #chosen: LiveRun[] = [];
   #chosenAt = -Infinity;
-  #deadlinePrice = PRICE_IF_ALL_FIT;
+  #deadlinePrice = PRICE;
 
   constructor(keyOf: KeyOf, order: CallOrder, timingOf: TimingOf) {
     super(keyOf, order);
@@ -109,7 +109,8 @@ export class DeadlineLine extends WaitingLine {
         chosen.pop();
       }
     }
-    this.#deadlinePrice = chosen.size === urgent.length ? PRICE_IF_ALL_FIT : PRICE_IF_NOT;
+    const overload = chosen.size < urgent.length && !this.hasOthers;
+    this.#deadlinePrice = overload ? PRICE_UNDER_OVERLOAD : PRICE;
     return urgent.flatMap(([run]) => (chosen.keyOf(run) === undefined ? [] : [run]));
   }
 }

@@ -87,6 +87,10 @@ export class Prewarmer {
     if (event.type === 'woken' && event.ok) {
       endpoint.becameWarm(now, event.tookMs);
       this.wakes.accounts.answered(event.backend, endpoint, now);
+      // Calls from before the wake keep it up from here on, as long as they run; it spared them nothing.
+      if (endpoint.inFlight > 0) {
+        this.wakes.settle(event.backend, endpoint, 'used', now, effects, endpoint.coldStartMs);
+      }
       return;
     }
     if (event.type === 'woken') {

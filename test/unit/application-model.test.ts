@@ -187,7 +187,7 @@ describe('the time that a run still takes', () => {
     const model = modelOf(times(10, () => run));
     const { soonMs, lateMs, workMs } = model.timeLeft(queryAt('a', { fanOut: 3 }));
     expect(soonMs).toBeCloseTo(820, 0);
-    expect(lateMs).toBeCloseTo(820 * 1.3, 0);
+    expect(lateMs).toBeCloseTo(820 * 1.4, 0);
     expect(workMs).toBeCloseTo(670, 0);
   });
 
@@ -195,12 +195,12 @@ describe('the time that a run still takes', () => {
     const model = modelOf(times(19, (i) => runOf('app', llm('u', [100 * (i + 1)]))));
     const { soonMs, lateMs } = model.timeLeft(queryAt('u'));
     expect(soonMs).toBeLessThanOrEqual(200);
-    expect(lateMs).toBeCloseTo(1_900 * 1.3, -1);
+    expect(lateMs).toBeCloseTo(1_900 * 1.4, -1);
   });
 
   it('is that of similar units, or the guess, for what was never seen', () => {
     const pool = poolOf(times(30, () => runOf('other', llm('x', [4_000]))));
-    expect(modelOf([], pool).timeLeft(queryAt('u')).lateMs).toBeCloseTo(5_200, -1);
+    expect(modelOf([], pool).timeLeft(queryAt('u')).lateMs).toBeCloseTo(5_600, -1);
     expect(modelOf([]).timeLeft(queryAt('u'))).toEqual({
       soonMs: 0,
       lateMs: GUESS_MS,

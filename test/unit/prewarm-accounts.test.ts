@@ -150,6 +150,22 @@ describe('the accounts', () => {
     expect(sum()).toMatchObject({ failed: 1, pingMs: 3_000, warmMs: 3_000 });
   });
 
+  it('of a ping while a call of before is still there: from its answer on that call keeps it up', () => {
+    const { step, submit, sum, woken, wants, forecast } = setUp();
+    submit('a', 0);
+    step(10_000, woken);
+    // It is thought cold though the call goes on.
+    step(11_000, { ...woken, ok: false });
+    wants.wake = true;
+    step(12_000, forecast);
+    wants.wake = false;
+    sum();
+    step(15_000, woken);
+    const counts = sum();
+    expect(counts).toMatchObject({ used: 1, pingMs: 3_000 });
+    expect(counts.avoidedMs).toBeUndefined();
+  });
+
   it('of a ping that failed while calls were served: these know better', () => {
     const { dispatcher, step, submit, end, woken, wants } = setUp();
     const state = () => dispatcher.backends.get('llm')?.endpoints.get('e1')?.state;

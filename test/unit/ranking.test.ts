@@ -161,7 +161,7 @@ describe('talaria-ddl', () => {
   };
 
   it('lets a run wait as long as it can, then go first, and demotes it when it is late', () => {
-    expect(firstAt('talaria-ddl', 600)).toBe('s0');
+    expect(firstAt('talaria-ddl', 500)).toBe('s0');
     for (const afterMs of [750, 950]) expect(firstAt('talaria-ddl', afterMs)).toBe('due');
     expect(firstAt('talaria-ddl', 1_100)).toBe('s0');
     expect(firstAt('gittins', 950)).toBe('s0');
