@@ -22,7 +22,7 @@ import type {
   Refusal,
   RunEvent,
 } from '../src/protocol.ts';
-import { FORECAST_PERIOD_MS } from './directory-client.ts';
+import { FORECAST_PERIOD_MS } from './directory/directory-client.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { Effects } from './effects.ts';
 import { Forecasts } from './forecasts.ts';

@@ -5,8 +5,8 @@
  * never stops the others; a minute that is skipped or doubled does no harm, since a tenant is taken
  * once a minute, and an object makes one ping at a time for an endpoint.
  */
-import { DIRECTORY_SHARDS } from '../durable-objects/directory-client.ts';
-import type { RoundReport } from '../durable-objects/forecast-round.ts';
+import { DIRECTORY_SHARDS } from '../durable-objects/directory/directory-client.ts';
+import type { RoundReport } from '../durable-objects/directory/forecast-round.ts';
 
 /** Rounds of a shard in a minute: enough for as many tenants as a shard holds. */
 const MAX_ROUNDS = 25;

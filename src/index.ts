@@ -2,8 +2,8 @@
 import { app } from './app.ts';
 import { runCron } from './cron.ts';
 
-export { TenantDirectory } from '../durable-objects/directory.ts';
-export { ForecastRound } from '../durable-objects/forecast-round.ts';
+export { TenantDirectory } from '../durable-objects/directory/directory.ts';
+export { ForecastRound } from '../durable-objects/directory/forecast-round.ts';
 export { IdempotencyShard } from '../durable-objects/idempotency.ts';
 export { JobsObject } from '../durable-objects/jobs.ts';
 export { TenantObject } from '../durable-objects/tenant.ts';

@@ -13,7 +13,7 @@ import {
   reschedule,
   shardOf,
   takeDue,
-} from '../../durable-objects/directory-client.ts';
+} from '../../durable-objects/directory/directory-client.ts';
 import { sha256Hex } from '../../src/auth.ts';
 import { distribute } from '../../src/config/distribution.ts';
 import { parseDocument } from '../../src/config/store.ts';

@@ -10,8 +10,8 @@ import {
   FORECAST_PERIOD_MS,
   reschedule,
   takeDue,
-} from '../../durable-objects/directory-client.ts';
-import { type RoundWorld, runRound } from '../../durable-objects/forecast-round.ts';
+} from '../../durable-objects/directory/directory-client.ts';
+import { type RoundWorld, runRound } from '../../durable-objects/directory/forecast-round.ts';
 import { runCron } from '../../src/cron.ts';
 
 /** What one invocation may call on the smaller of the paid plans' limits. */
