@@ -4,8 +4,8 @@
  * one that ran when the object died is started again.
  */
 import { DurableObject } from 'cloudflare:workers';
-import { loadTenant } from '../src/config/store.ts';
-import { ENDED } from '../src/core/job-rules.ts';
+import { loadTenant } from '../../src/config/store.ts';
+import { ENDED } from '../../src/core/job-rules.ts';
 import type {
   Batch,
   Created,
@@ -19,8 +19,8 @@ import type {
   NewJob,
   Page,
   StoredFile,
-} from '../src/jobs/job-protocol.ts';
-import { TenantAlarm } from './alarm.ts';
+} from '../../src/jobs/job-protocol.ts';
+import { TenantAlarm } from '../alarm.ts';
 import { BatchStore } from './batch-store.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { FileStore } from './file-store.ts';

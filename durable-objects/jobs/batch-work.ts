@@ -3,14 +3,14 @@
  * what became of them is written to files. Each step is one transaction of bounded size, and says
  * where it stands in the batch's row: a restart goes on from there.
  */
-import { readBatchLine, writeBatchLine } from '../src/jobs/batch-line.ts';
+import { readBatchLine, writeBatchLine } from '../../src/jobs/batch-line.ts';
 import {
   type BatchError,
   type BatchState,
   type JobSettings,
   PIECE_BYTES,
   randomId,
-} from '../src/jobs/job-protocol.ts';
+} from '../../src/jobs/job-protocol.ts';
 import type { BatchRow, BatchStore } from './batch-store.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import type { FileStore } from './file-store.ts';
