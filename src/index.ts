@@ -6,7 +6,7 @@ export { TenantDirectory } from '../durable-objects/directory/directory.ts';
 export { ForecastRound } from '../durable-objects/directory/forecast-round.ts';
 export { IdempotencyShard } from '../durable-objects/idempotency.ts';
 export { JobsObject } from '../durable-objects/jobs/jobs.ts';
-export { TenantObject } from '../durable-objects/tenant.ts';
+export { TenantObject } from '../durable-objects/tenant/tenant.ts';
 
 export { JobRunner } from './jobs/job-runner.ts';
 

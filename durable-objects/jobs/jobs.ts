@@ -20,7 +20,7 @@ import type {
   Page,
   StoredFile,
 } from '../../src/jobs/job-protocol.ts';
-import { TenantAlarm } from '../alarm.ts';
+import { TenantAlarm } from '../tenant/alarm.ts';
 import { BatchStore } from './batch-store.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { FileStore } from './file-store.ts';

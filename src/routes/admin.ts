@@ -1,6 +1,6 @@
 /** The administrator's API: tenants, their keys, and what was learned of their applications. */
 import { type Context, Hono } from 'hono';
-import type { ViewName } from '../../durable-objects/tenant-view.ts';
+import type { ViewName } from '../../durable-objects/tenant/tenant-view.ts';
 import {
   adminAuth,
   ask,

@@ -2,8 +2,8 @@
  * A tenant's object among Workers that do all that Workers do: ask, wait, run calls at endpoints,
  * renew, report, try again, die with and without a word, lose answers, say things twice and late.
  */
-import type { TenantObject } from '../../durable-objects/tenant.ts';
-import type { Ticket } from '../../durable-objects/ticket.ts';
+import type { TenantObject } from '../../durable-objects/tenant/tenant.ts';
+import type { Ticket } from '../../durable-objects/tenant/ticket.ts';
 import type { CallResult, EnqueueRequest, Grant, Refusal } from '../../src/protocol.ts';
 import { LeaseReference } from './lease-reference.ts';
 import { ObjectHost } from './object-host.ts';

@@ -4,7 +4,7 @@
  * durable and its answers leave together, or, where the process dies in it, neither does.
  */
 import { DatabaseSync } from 'node:sqlite';
-import { TenantObject } from '../../durable-objects/tenant.ts';
+import { TenantObject } from '../../durable-objects/tenant/tenant.ts';
 
 /** After an alarm that threw. */
 const ALARM_RETRY_MS = 2_000;

@@ -1,5 +1,5 @@
 /** What the model knows of one call's Worker, and how a tenant is configured in it. */
-import type { Ticket } from '../../durable-objects/ticket.ts';
+import type { Ticket } from '../../durable-objects/tenant/ticket.ts';
 import type { EnqueueRequest } from '../../src/protocol.ts';
 
 export interface Settings {

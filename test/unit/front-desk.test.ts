@@ -1,6 +1,6 @@
 /** What a call takes of its key's tokens, however it ends, and what its story says. */
 import { describe, expect, it } from 'vitest';
-import { FrontDesk } from '../../durable-objects/front-desk.ts';
+import { FrontDesk } from '../../durable-objects/tenant/front-desk.ts';
 import type { DispatchEvent } from '../../src/core/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatcher.ts';
 import { seededRandom } from '../../src/core/random.ts';

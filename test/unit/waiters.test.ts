@@ -1,6 +1,6 @@
 /** Who waits for a slot, and who of several that ask for the same call. */
 import { describe, expect, it } from 'vitest';
-import { Waiters } from '../../durable-objects/waiters.ts';
+import { Waiters } from '../../durable-objects/tenant/waiters.ts';
 
 const REFUSED = { status: 'refused', code: 'queue_full', retryAfterMs: 1 } as const;
 

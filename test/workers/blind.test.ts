@@ -1,8 +1,8 @@
 /** What goes on while KV cannot be read, and what is said where nothing is known. */
 import { createExecutionContext, env } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TenantSettings } from '../../durable-objects/tenant-settings.ts';
-import type { TenantStore } from '../../durable-objects/tenant-store.ts';
+import { TenantSettings } from '../../durable-objects/tenant/tenant-settings.ts';
+import type { TenantStore } from '../../durable-objects/tenant/tenant-store.ts';
 import { app } from '../../src/app.ts';
 import { Unreachable } from '../../src/ask-object.ts';
 import { loadKeyOwner, loadTenant } from '../../src/config/store.ts';

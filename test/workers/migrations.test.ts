@@ -3,7 +3,7 @@ import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { migrate } from '../../durable-objects/migrations.ts';
-import { MIGRATIONS } from '../../durable-objects/tenant-schema.ts';
+import { MIGRATIONS } from '../../durable-objects/tenant/tenant-schema.ts';
 import { parseStoredConfig, parseTenantConfig } from '../../src/config/parse.ts';
 import { CONFIG_FORMAT } from '../../src/config/upgrade.ts';
 import first from '../fixtures/databases/tenant-1-first.sql';

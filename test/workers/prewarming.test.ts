@@ -240,7 +240,7 @@ describe('the accounts', () => {
     const tenant = await newTenant({}, {});
     const counts = (warmMs: number) => ({ warmMs });
     await runInDurableObject(tenant.stub(), async (_, state) => {
-      const { TenantStore } = await import('../../durable-objects/tenant-store.ts');
+      const { TenantStore } = await import('../../durable-objects/tenant/tenant-store.ts');
       const { emptyCounts } = await import('../../src/core/prewarm-ledger.ts');
       const store = new TenantStore(state.storage);
       const nothing = { finished: [], running: [], endedRuns: [], backends: {}, wakes: [] };

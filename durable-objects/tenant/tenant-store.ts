@@ -4,12 +4,12 @@
  * the grant durable, and fences an instance that a newer one has replaced. What is learned is
  * written in batches, one transaction each, so that a run is never counted twice.
  */
-import type { ArrivalSnapshot } from '../src/core/arrivals.ts';
-import type { BackendSpeedSnapshot } from '../src/core/backend-speed.ts';
-import type { EndpointSnapshot } from '../src/core/endpoint-state.ts';
-import type { CallRequest, Lease, RunSnapshot } from '../src/core/live-run.ts';
-import type { TenantDocument } from '../src/protocol.ts';
-import { migrate } from './migrations.ts';
+import type { ArrivalSnapshot } from '../../src/core/arrivals.ts';
+import type { BackendSpeedSnapshot } from '../../src/core/backend-speed.ts';
+import type { EndpointSnapshot } from '../../src/core/endpoint-state.ts';
+import type { CallRequest, Lease, RunSnapshot } from '../../src/core/live-run.ts';
+import type { TenantDocument } from '../../src/protocol.ts';
+import { migrate } from '../migrations.ts';
 import { readBackendSnapshot } from './old-snapshots.ts';
 import { PrewarmBooks, type PrewarmNews } from './prewarm-books.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';

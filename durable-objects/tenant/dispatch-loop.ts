@@ -2,10 +2,10 @@
  * The one way to the dispatcher in the tenant's object: events in, effects done, what was learned
  * written, the alarm armed.
  */
-import { toDispatcherConfig } from '../src/config/dispatcher-config.ts';
-import type { TenantConfig } from '../src/config/schema.ts';
-import type { DispatchEvent, Effect } from '../src/core/dispatch-events.ts';
-import type { Dispatcher } from '../src/core/dispatcher.ts';
+import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
+import type { TenantConfig } from '../../src/config/schema.ts';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch-events.ts';
+import type { Dispatcher } from '../../src/core/dispatcher.ts';
 import { TenantAlarm } from './alarm.ts';
 import type { Effects } from './effects.ts';
 import type { PendingBatch } from './pending-batch.ts';

@@ -2,12 +2,12 @@
  * The configuration that a tenant's object obeys: what it stored, what it takes over from KV, what
  * the administrator changes. What does not parse never replaces the last good one.
  */
-import { parseStoredConfig } from '../src/config/parse.ts';
-import type { KeyHash, TenantConfig } from '../src/config/schema.ts';
-import { readDocument } from '../src/config/store.ts';
-import { CONFIG_FORMAT } from '../src/config/upgrade.ts';
-import type { RateLimits } from '../src/core/key-limits.ts';
-import type { TenantDocument } from '../src/protocol.ts';
+import { parseStoredConfig } from '../../src/config/parse.ts';
+import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
+import { readDocument } from '../../src/config/store.ts';
+import { CONFIG_FORMAT } from '../../src/config/upgrade.ts';
+import type { RateLimits } from '../../src/core/key-limits.ts';
+import type { TenantDocument } from '../../src/protocol.ts';
 import type { TenantStore } from './tenant-store.ts';
 
 export interface SettingsPlace {

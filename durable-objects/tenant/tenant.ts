@@ -7,8 +7,8 @@
  * what is learned (pending-batch.ts). In memory only: those who wait.
  */
 import { DurableObject } from 'cloudflare:workers';
-import type { KeyHash, TenantConfig } from '../src/config/schema.ts';
-import type { Dispatcher } from '../src/core/dispatcher.ts';
+import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
+import type { Dispatcher } from '../../src/core/dispatcher.ts';
 import type {
   Admission,
   ArchiveHead,
@@ -21,8 +21,8 @@ import type {
   PingOrder,
   Refusal,
   RunEvent,
-} from '../src/protocol.ts';
-import { FORECAST_PERIOD_MS } from './directory/directory-client.ts';
+} from '../../src/protocol.ts';
+import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { Effects } from './effects.ts';
 import { Forecasts } from './forecasts.ts';

@@ -2,11 +2,11 @@
  * What the dispatcher wants done, done: one exhaustive switch from its effects to answers, rows and
  * wake calls. Nothing is decided here.
  */
-import type { TenantConfig } from '../src/config/schema.ts';
-import type { Effect, Granted } from '../src/core/dispatch-events.ts';
-import type { Lease, LiveCall } from '../src/core/live-run.ts';
-import { addressOf } from '../src/endpoints/target.ts';
-import type { PingOrder } from '../src/protocol.ts';
+import type { TenantConfig } from '../../src/config/schema.ts';
+import type { Effect, Granted } from '../../src/core/dispatch-events.ts';
+import type { Lease, LiveCall } from '../../src/core/live-run.ts';
+import { addressOf } from '../../src/endpoints/target.ts';
+import type { PingOrder } from '../../src/protocol.ts';
 import type { FrontDesk } from './front-desk.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import { refusal } from './refusal.ts';
