@@ -1,6 +1,6 @@
 /** The table of contents: which path is answered where, and what happens when nothing answers. */
 import { Hono } from 'hono';
-import { anthropicForm } from './anthropic-form.ts';
+import { anthropicForm } from './apis/anthropic-form.ts';
 import { Unreachable } from './ask-object.ts';
 import { errorResponse } from './errors.ts';
 import { liveKey } from './live-key.ts';

@@ -3,9 +3,9 @@
  * it dispatched. The same for every API; what differs stands in `bodies/model-apis.ts`.
  */
 import type { Context } from 'hono';
-import type { ModelApi } from './bodies/model-apis.ts';
-import { type ModelRequest, parseModelRequest, withUsage } from './bodies/model-request.ts';
-import { multipartModel } from './bodies/multipart-model.ts';
+import type { ModelApi } from './apis/model-apis.ts';
+import { type ModelRequest, parseModelRequest, withUsage } from './apis/model-request.ts';
+import { multipartModel } from './apis/multipart-model.ts';
 import type { CallPlan } from './call-plan.ts';
 import type { TenantConfig } from './config/schema.ts';
 import { dispatchCall } from './dispatch-call.ts';

@@ -4,6 +4,7 @@
  * leaves), the slot is given back by exactly one report.
  */
 import type { Slot } from './admission.ts';
+import { PlainUsage } from './apis/usage.ts';
 import type { AnswerKind } from './endpoints/adapter.ts';
 import { beginningOf, engineQueue, failureOf } from './endpoints/answer.ts';
 import { type ApiError, errorResponse } from './errors.ts';
@@ -13,7 +14,6 @@ import { fetchSameUrl } from './same-url.ts';
 import { AnswerStream } from './streams/answer-stream.ts';
 import type { Reading } from './streams/reading.ts';
 import type { Upload } from './upload.ts';
-import { PlainUsage } from './usage.ts';
 import { type CallTimeouts, Watchdog } from './watchdog.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */

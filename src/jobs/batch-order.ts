@@ -1,6 +1,6 @@
 /** A batch as OpenAI's clients order it. */
 import { z } from 'zod';
-import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { MODEL_APIS } from '../apis/model-apis.ts';
 import { failure, type Outcome } from '../errors.ts';
 import { isName } from '../name.ts';
 import { firstProblem } from '../problem.ts';

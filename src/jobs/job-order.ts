@@ -1,7 +1,7 @@
 /** A job as its client orders it: any request of the data plane, as JSON, and what is to become of it. */
 
 import { z } from 'zod';
-import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { MODEL_APIS } from '../apis/model-apis.ts';
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
 import { failure, type Outcome } from '../errors.ts';
 import { isReservedHeader } from '../headers.ts';

@@ -3,8 +3,8 @@
  * a test compares this table with the routes, so that neither has what the other lacks.
  */
 import { z } from 'zod';
-import { MODEL_APIS, type ModelApi, modelName } from '../bodies/model-apis.ts';
-import { runEventSchema } from '../bodies/run-event.ts';
+import { MODEL_APIS, type ModelApi, modelName } from '../apis/model-apis.ts';
+import { runEventSchema } from '../apis/run-event.ts';
 import { tenantSchema } from '../config/schema.ts';
 import { batchOrderSchema } from '../jobs/batch-order.ts';
 import { jobOrderSchema } from '../jobs/job-order.ts';

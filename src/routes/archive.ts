@@ -11,7 +11,7 @@ import {
   type ArchiveLine,
   EXPORT_FORMAT,
   readArchiveLine,
-} from '../bodies/archive-line.ts';
+} from '../apis/archive-line.ts';
 import { bodyLines } from '../body-lines.ts';
 import { takeIn } from '../config/incoming.ts';
 import { parseDocument } from '../config/store.ts';

@@ -3,7 +3,7 @@
  * carry is one by its content type.
  */
 import { type Context, Hono } from 'hono';
-import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { MODEL_APIS } from '../apis/model-apis.ts';
 import { formCall, modelCall } from '../model-call.ts';
 import type { AppEnv } from './app-env.ts';
 

@@ -1,6 +1,6 @@
 /** Anthropic's messages API, for endpoints that speak it. */
 import { Hono } from 'hono';
-import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { MODEL_APIS } from '../apis/model-apis.ts';
 import { liveKey } from '../live-key.ts';
 import { modelCall, readModelRequest, refuse } from '../model-call.ts';
 import { sideCall } from '../side-call.ts';

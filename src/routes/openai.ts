@@ -1,6 +1,6 @@
 /** The OpenAI API and what its clients expect beside it: calls by `model`, and the list of models. */
 import { type Context, Hono } from 'hono';
-import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { MODEL_APIS } from '../apis/model-apis.ts';
 import { liveKey } from '../live-key.ts';
 import { modelCall, refuse } from '../model-call.ts';
 import type { AppEnv } from './app-env.ts';

@@ -3,7 +3,7 @@
  * endpoints has one, if any has, Talaria does not know, and says so.
  */
 import { type Context, Hono } from 'hono';
-import { MODEL_APIS } from '../bodies/model-apis.ts';
+import { MODEL_APIS } from '../apis/model-apis.ts';
 import { modelCall, refuse } from '../model-call.ts';
 import type { AppEnv } from './app-env.ts';
 

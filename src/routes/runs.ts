@@ -1,7 +1,7 @@
 /** What a client may tell of its runs: units that it runs itself, and the end. */
 import { Hono } from 'hono';
+import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
 import { askTenant } from '../ask-object.ts';
-import { type RunEventBody, runEventSchema } from '../bodies/run-event.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../errors.ts';
 import { liveKey } from '../live-key.ts';
 import { isName } from '../name.ts';

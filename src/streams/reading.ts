@@ -2,8 +2,9 @@
  * How the answer to a call is read in passing: by which API's words its events tell of usage, of
  * their end and of a fault. `opaque` answers are relayed and not looked at.
  */
+
+import type { Usage } from '../apis/usage.ts';
 import { type ApiError, anthropicErrorBody, errorBody } from '../errors.ts';
-import type { Usage } from '../usage.ts';
 
 export type Reading = 'openai' | 'responses' | 'messages' | 'opaque';
 

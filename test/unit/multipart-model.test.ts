@@ -1,6 +1,6 @@
 /** The model of a form is found in its bytes, wherever it stands and whatever the file holds. */
 import { describe, expect, it } from 'vitest';
-import { multipartModel } from '../../src/bodies/multipart-model.ts';
+import { multipartModel } from '../../src/apis/multipart-model.ts';
 
 const TYPE = 'multipart/form-data; boundary=XYZ';
 

@@ -1,7 +1,7 @@
 /** Which application, run and unit a call belongs to, for clients that say it and for those that do not. */
 import { describe, expect, it } from 'vitest';
-import { MODEL_APIS } from '../../src/bodies/model-apis.ts';
-import { parseModelRequest, withUsage } from '../../src/bodies/model-request.ts';
+import { MODEL_APIS } from '../../src/apis/model-apis.ts';
+import { parseModelRequest, withUsage } from '../../src/apis/model-request.ts';
 import { hintsOf } from '../../src/conversation.ts';
 import { type BodyHints, identify } from '../../src/identity.ts';
 

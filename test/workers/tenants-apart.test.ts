@@ -5,8 +5,8 @@
  */
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { MODEL_APIS } from '../../src/apis/model-apis.ts';
 import { authenticateAdmin, sha256Hex } from '../../src/auth.ts';
-import { MODEL_APIS } from '../../src/bodies/model-apis.ts';
 import { OPERATIONS, type Operation } from '../../src/openapi/operations.ts';
 
 const ADMIN = 'test-admin';

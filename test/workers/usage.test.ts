@@ -1,6 +1,6 @@
 /** Usage is read of every API's answers, and never of what a model wrote. */
 import { describe, expect, it } from 'vitest';
-import { isUsageChunk, PlainUsage, usageIn } from '../../src/usage.ts';
+import { isUsageChunk, PlainUsage, usageIn } from '../../src/apis/usage.ts';
 
 const encoder = new TextEncoder();
 

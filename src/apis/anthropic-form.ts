@@ -4,8 +4,8 @@
  */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { anthropicErrorType } from './errors.ts';
-import type { AppEnv } from './routes/app-env.ts';
+import { anthropicErrorType } from '../errors.ts';
+import type { AppEnv } from '../routes/app-env.ts';
 
 /** The client speaks Anthropic's API: by the path, or by its version where both APIs have one. */
 export function speaksAnthropic(c: Context<AppEnv>): boolean {
