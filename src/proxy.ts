@@ -4,6 +4,8 @@
  * leaves), the slot is given back by exactly one report.
  */
 import type { Slot } from './admission.ts';
+import { AnswerStream } from './apis/streams/answer-stream.ts';
+import type { Reading } from './apis/streams/reading.ts';
 import { PlainUsage } from './apis/usage.ts';
 import type { AnswerKind } from './endpoints/adapter.ts';
 import { beginningOf, engineQueue, failureOf } from './endpoints/answer.ts';
@@ -11,8 +13,6 @@ import { type ApiError, errorResponse } from './errors.ts';
 import { answerHeaders, withoutKey } from './headers.ts';
 import type { CallResult } from './protocol.ts';
 import { fetchSameUrl } from './same-url.ts';
-import { AnswerStream } from './streams/answer-stream.ts';
-import type { Reading } from './streams/reading.ts';
 import type { Upload } from './upload.ts';
 import { type CallTimeouts, Watchdog } from './watchdog.ts';
 

@@ -5,11 +5,11 @@
  */
 import type { Context } from 'hono';
 import type { Admission } from './admission.ts';
+import { faultEvent, type Reading } from './apis/streams/reading.ts';
 import type { CallPlan } from './call-plan.ts';
 import type { EndpointState } from './core/endpoint-state.ts';
 import { type ApiError, isErrorCode } from './errors.ts';
 import type { AppEnv } from './routes/app-env.ts';
-import { faultEvent, type Reading } from './streams/reading.ts';
 
 /** Between two comments, ms; less where the first comes sooner. */
 const COMMENT_EVERY_MS = 5_000;

@@ -3,7 +3,7 @@
  * needs. Everything else in a body passes untouched, so the schemas are loose.
  */
 import { z } from 'zod';
-import type { Reading } from '../streams/reading.ts';
+import type { Reading } from './streams/reading.ts';
 
 /** Means "as many as there are" to engines such as llama.cpp. */
 export const NO_LIMIT = -1;

@@ -4,7 +4,7 @@
  * own end and faults are read in passing, by each API's words.
  */
 import { describe, expect, it } from 'vitest';
-import { AnswerStream, type StreamKind } from '../../src/streams/answer-stream.ts';
+import { AnswerStream, type StreamKind } from '../../src/apis/streams/answer-stream.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

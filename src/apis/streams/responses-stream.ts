@@ -1,5 +1,5 @@
 /** Streams of the Responses API: typed events, the last of which holds the whole response. */
-import { type Usage, usageIn } from '../apis/usage.ts';
+import { type Usage, usageIn } from '../usage.ts';
 import type { StreamReading, StreamState } from './reading.ts';
 
 /** Found by its key, since an event may be too long to be kept whole. */

@@ -1,5 +1,5 @@
 /** Streams of Anthropic's messages: input tokens come first, output tokens with the end. */
-import { type Usage, usageIn } from '../apis/usage.ts';
+import { type Usage, usageIn } from '../usage.ts';
 import type { StreamReading, StreamState } from './reading.ts';
 
 const TYPE = /"type"\s*:\s*"(message_\w+|content_block_\w+|ping|error)"/;

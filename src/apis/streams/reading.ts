@@ -3,8 +3,8 @@
  * their end and of a fault. `opaque` answers are relayed and not looked at.
  */
 
-import type { Usage } from '../apis/usage.ts';
-import { type ApiError, anthropicErrorBody, errorBody } from '../errors.ts';
+import { type ApiError, anthropicErrorBody, errorBody } from '../../errors.ts';
+import type { Usage } from '../usage.ts';
 
 export type Reading = 'openai' | 'responses' | 'messages' | 'opaque';
 

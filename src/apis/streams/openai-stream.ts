@@ -1,5 +1,5 @@
 /** Streams of chat completions and completions: chunks of `choices`, at last `[DONE]`. */
-import { type Usage, usageIn } from '../apis/usage.ts';
+import { type Usage, usageIn } from '../usage.ts';
 import type { StreamReading, StreamState } from './reading.ts';
 
 const FINISH = /"finish_reason"\s*:\s*"/;
