@@ -2,8 +2,8 @@
 import { Hono } from 'hono';
 import { anthropicForm } from './apis/anthropic-form.ts';
 import { Unreachable } from './ask-object.ts';
+import { liveKey } from './auth/live-key.ts';
 import { errorResponse } from './errors.ts';
-import { liveKey } from './live-key.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import { archive } from './routes/archive.ts';

@@ -6,10 +6,10 @@
 import type { Context } from 'hono';
 import type { IdempotencyShard } from '../durable-objects/idempotency.ts';
 import { askObject } from './ask-object.ts';
-import { sha256Hex } from './auth.ts';
+import { sha256Hex } from './auth/auth.ts';
+import { revokedKey } from './auth/live-key.ts';
 import { errorResponse } from './errors.ts';
 import type { Begun, Claim, KeptAnswer } from './idempotency-protocol.ts';
-import { revokedKey } from './live-key.ts';
 import type { AppEnv } from './routes/app-env.ts';
 
 /** Shards of a tenant's keys: one for each hex digit. */

@@ -3,7 +3,7 @@
  * metadata in the body, then what agents and SDKs send anyway, then a fingerprint: clients need not
  * know of Talaria to be told apart (docs/architecture.md, "Identity").
  */
-import { sha256Hex } from './auth.ts';
+import { sha256Hex } from './auth/auth.ts';
 import type { BodyHints } from './conversation.ts';
 import { failure, type Outcome } from './errors.ts';
 import { isName, MAX_NAME_CHARS } from './name.ts';

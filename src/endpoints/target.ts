@@ -3,8 +3,9 @@
  * whoever is granted a slot calls the endpoint as the object that granted it knows it, whatever the
  * Worker's own copy of the configuration says. The key is added where the call is made.
  */
+
+import { unseal } from '../auth/sealed-key.ts';
 import { type EndpointConfig, endpointId, type TenantConfig } from '../config/schema.ts';
-import { unseal } from '../credentials/sealed-key.ts';
 import type { EndpointTarget } from './adapter.ts';
 import type { PriorityStyle } from './engine-priority.ts';
 import type { EndpointKind } from './registry.ts';

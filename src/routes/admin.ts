@@ -9,8 +9,8 @@ import {
   noTenant,
   refuse,
   refuseConfig,
-} from '../admin-tenant.ts';
-import { newKey, sha256Hex } from '../auth.ts';
+} from '../auth/admin-tenant.ts';
+import { newKey, sha256Hex } from '../auth/auth.ts';
 import { withdraw } from '../config/distribution.ts';
 import { takeIn } from '../config/incoming.ts';
 import { MAX_KEYS } from '../config/schema.ts';

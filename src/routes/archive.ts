@@ -4,7 +4,6 @@
  * takes the same, or any trace; runs that are known already are passed over, so it can be repeated.
  */
 import { type Context, Hono } from 'hono';
-import { ask, change, documentOf, noTenant, refuse, refuseConfig } from '../admin-tenant.ts';
 import type { TenantStub } from '../admission.ts';
 import {
   type ArchiveFirstLine,
@@ -12,10 +11,11 @@ import {
   EXPORT_FORMAT,
   readArchiveLine,
 } from '../apis/archive-line.ts';
+import { ask, change, documentOf, noTenant, refuse, refuseConfig } from '../auth/admin-tenant.ts';
+import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
 import { bodyLines } from '../body-lines.ts';
 import { takeIn } from '../config/incoming.ts';
 import { parseDocument } from '../config/store.ts';
-import { withKeysOf, withoutKeys } from '../credentials/seal-config.ts';
 import type { ArchivedRun, ArchiveHead, ImportCount } from '../protocol.ts';
 import type { AppEnv } from './app-env.ts';
 

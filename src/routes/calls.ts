@@ -1,8 +1,8 @@
 /** The story of a call: what it was taken for, where it waited, who served it, how it ended. */
 import { Hono } from 'hono';
 import { askTenant } from '../ask-object.ts';
+import { liveKey } from '../auth/live-key.ts';
 import { errorResponse } from '../errors.ts';
-import { liveKey } from '../live-key.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const calls = new Hono<AppEnv>().get('/:id', liveKey, async (c) => {

@@ -1,7 +1,7 @@
 /** Asynchronous jobs: a call that is ordered now and made when there is room, and its answer later. */
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
-import { sha256Hex } from '../auth.ts';
+import { sha256Hex } from '../auth/auth.ts';
 import { type ApiError, errorResponse } from '../errors.ts';
 import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
 import { type NewJob, randomId } from '../jobs/job-protocol.ts';

@@ -1,7 +1,7 @@
 /** Anthropic's messages API, for endpoints that speak it. */
 import { Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
-import { liveKey } from '../live-key.ts';
+import { liveKey } from '../auth/live-key.ts';
 import { modelCall, readModelRequest, refuse } from '../model-call.ts';
 import { sideCall } from '../side-call.ts';
 import type { AppEnv } from './app-env.ts';

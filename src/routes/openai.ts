@@ -1,7 +1,7 @@
 /** The OpenAI API and what its clients expect beside it: calls by `model`, and the list of models. */
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
-import { liveKey } from '../live-key.ts';
+import { liveKey } from '../auth/live-key.ts';
 import { modelCall, refuse } from '../model-call.ts';
 import type { AppEnv } from './app-env.ts';
 

@@ -2,8 +2,8 @@
 import { Hono } from 'hono';
 import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
 import { askTenant } from '../ask-object.ts';
+import { liveKey } from '../auth/live-key.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../errors.ts';
-import { liveKey } from '../live-key.ts';
 import { isName } from '../name.ts';
 import { firstProblem } from '../problem.ts';
 import { readText } from '../read-body.ts';

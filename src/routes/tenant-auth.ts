@@ -1,7 +1,7 @@
 /** Middleware of the data plane: a valid key, and the configuration of the tenant that it belongs to. */
 import { createMiddleware } from 'hono/factory';
 import { speaksAnthropic } from '../apis/anthropic-form.ts';
-import { authenticate } from '../auth.ts';
+import { authenticate } from '../auth/auth.ts';
 import { loadTenant } from '../config/store.ts';
 import { type ApiError, errorResponse } from '../errors.ts';
 import { ownCaller } from '../jobs/own-caller.ts';

@@ -2,9 +2,9 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type SealedFor, seal, unseal } from '../../src/auth/sealed-key.ts';
 import { takeIn } from '../../src/config/incoming.ts';
 import { parseTenantConfig } from '../../src/config/parse.ts';
-import { type SealedFor, seal, unseal } from '../../src/credentials/sealed-key.ts';
 
 const keyOf = (byte: number) => btoa(String.fromCharCode(...new Uint8Array(32).fill(byte)));
 const [OLD, NEW] = [keyOf(1), keyOf(2)];

@@ -14,7 +14,7 @@ import {
   shardOf,
   takeDue,
 } from '../../durable-objects/directory/directory-client.ts';
-import { sha256Hex } from '../../src/auth.ts';
+import { sha256Hex } from '../../src/auth/auth.ts';
 import { distribute } from '../../src/config/distribution.ts';
 import { parseDocument } from '../../src/config/store.ts';
 import { runCron } from '../../src/cron.ts';

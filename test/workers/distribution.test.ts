@@ -1,7 +1,7 @@
 /** How a configuration gets to KV when changes overtake each other on their way. */
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { sha256Hex } from '../../src/auth.ts';
+import { sha256Hex } from '../../src/auth/auth.ts';
 import { distribute, distributeNewest } from '../../src/config/distribution.ts';
 import { parseDocument } from '../../src/config/store.ts';
 import { PATIENT } from '../patience.ts';

@@ -2,7 +2,7 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { sha256Hex } from '../../src/auth.ts';
+import { sha256Hex } from '../../src/auth/auth.ts';
 import { loadTenant } from '../../src/config/store.ts';
 import type { CallResult, EnqueueRequest } from '../../src/protocol.ts';
 import { PATIENT } from '../patience.ts';

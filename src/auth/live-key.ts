@@ -4,10 +4,10 @@
  */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import type { TenantStub } from './admission.ts';
-import { askTenant } from './ask-object.ts';
-import { errorResponse } from './errors.ts';
-import type { AppEnv } from './routes/app-env.ts';
+import type { TenantStub } from '../admission.ts';
+import { askTenant } from '../ask-object.ts';
+import { errorResponse } from '../errors.ts';
+import type { AppEnv } from '../routes/app-env.ts';
 
 export const liveKey = createMiddleware<AppEnv>(async (c, next) => {
   return (await revokedKey(c)) ?? next();

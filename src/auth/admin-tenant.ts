@@ -1,16 +1,16 @@
 /** What the routes of the admin API share: who may, which tenant, and how it is changed. */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import type { TenantStub } from './admission.ts';
-import { askTenant } from './ask-object.ts';
+import type { TenantStub } from '../admission.ts';
+import { askTenant } from '../ask-object.ts';
+import { distributeNewest } from '../config/distribution.ts';
+import { TENANT_NAME } from '../config/schema.ts';
+import { parseDocument } from '../config/store.ts';
+import { type ApiError, errorBody, errorResponse } from '../errors.ts';
+import type { Problem } from '../problem.ts';
+import type { TenantDocument } from '../protocol.ts';
+import type { AppEnv } from '../routes/app-env.ts';
 import { authenticateAdmin } from './auth.ts';
-import { distributeNewest } from './config/distribution.ts';
-import { TENANT_NAME } from './config/schema.ts';
-import { parseDocument } from './config/store.ts';
-import { type ApiError, errorBody, errorResponse } from './errors.ts';
-import type { Problem } from './problem.ts';
-import type { TenantDocument } from './protocol.ts';
-import type { AppEnv } from './routes/app-env.ts';
 
 export const adminAuth = createMiddleware<AppEnv>(async (c, next) => {
   const auth = await authenticateAdmin(c.req.raw.headers, c.env.ADMIN_TOKEN);
