@@ -7,7 +7,7 @@
  * between, by its expiry.
  */
 import { DurableObject, RpcTarget } from 'cloudflare:workers';
-import type { Begun, Claim, KeptAnswer } from '../src/idempotency-protocol.ts';
+import type { Begun, Claim, KeptAnswer } from '../src/calls/idempotency-protocol.ts';
 import { migrate } from './migrations.ts';
 import { TenantAlarm } from './tenant/alarm.ts';
 

@@ -1,8 +1,8 @@
 /** The table of contents: which path is answered where, and what happens when nothing answers. */
 import { Hono } from 'hono';
 import { anthropicForm } from './apis/anthropic-form.ts';
-import { Unreachable } from './ask-object.ts';
 import { liveKey } from './auth/live-key.ts';
+import { Unreachable } from './calls/ask-object.ts';
 import { errorResponse } from './errors.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';

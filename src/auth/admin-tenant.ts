@@ -1,8 +1,8 @@
 /** What the routes of the admin API share: who may, which tenant, and how it is changed. */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import type { TenantStub } from '../admission.ts';
-import { askTenant } from '../ask-object.ts';
+import type { TenantStub } from '../calls/admission.ts';
+import { askTenant } from '../calls/ask-object.ts';
 import { distributeNewest } from '../config/distribution.ts';
 import { TENANT_NAME } from '../config/schema.ts';
 import { parseDocument } from '../config/store.ts';

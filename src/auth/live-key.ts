@@ -4,8 +4,8 @@
  */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import type { TenantStub } from '../admission.ts';
-import { askTenant } from '../ask-object.ts';
+import type { TenantStub } from '../calls/admission.ts';
+import { askTenant } from '../calls/ask-object.ts';
 import { errorResponse } from '../errors.ts';
 import type { AppEnv } from '../routes/app-env.ts';
 

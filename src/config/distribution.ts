@@ -3,7 +3,7 @@
  * Workers read it. KV takes one write a second of one key.
  */
 import { z } from 'zod';
-import { askTenant } from '../ask-object.ts';
+import { askTenant } from '../calls/ask-object.ts';
 import type { TenantDocument } from '../protocol.ts';
 import {
   forgetKey,

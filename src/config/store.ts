@@ -3,7 +3,7 @@
  * configuration that does not parse never replaces the last good one.
  */
 import { z } from 'zod';
-import { askTenant, Unreachable } from '../ask-object.ts';
+import { askTenant, Unreachable } from '../calls/ask-object.ts';
 import type { Problem } from '../problem.ts';
 import type { TenantDocument } from '../protocol.ts';
 import { parseStoredConfig } from './parse.ts';

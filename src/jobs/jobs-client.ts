@@ -2,7 +2,7 @@
  * The Worker's way to a tenant's jobs' object. What creates has its id from here, so that it can be
  * asked again.
  */
-import { askObject } from '../ask-object.ts';
+import { askObject } from '../calls/ask-object.ts';
 import type { JobsApi } from './job-protocol.ts';
 
 /** Asks the object. Throws Unreachable; any other error is a bug. */

@@ -11,11 +11,11 @@ import {
   refuseConfig,
 } from '../auth/admin-tenant.ts';
 import { newKey, sha256Hex } from '../auth/auth.ts';
+import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
 import { takeIn } from '../config/incoming.ts';
 import { MAX_KEYS } from '../config/schema.ts';
 import { readDocument } from '../config/store.ts';
-import { forgetAnswers } from '../idempotency.ts';
 import { forgetJobs } from '../jobs/jobs-client.ts';
 import type { TenantDocument } from '../protocol.ts';
 import { readText } from '../read-body.ts';

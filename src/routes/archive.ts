@@ -4,7 +4,6 @@
  * takes the same, or any trace; runs that are known already are passed over, so it can be repeated.
  */
 import { type Context, Hono } from 'hono';
-import type { TenantStub } from '../admission.ts';
 import {
   type ArchiveFirstLine,
   type ArchiveLine,
@@ -14,6 +13,7 @@ import {
 import { ask, change, documentOf, noTenant, refuse, refuseConfig } from '../auth/admin-tenant.ts';
 import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
 import { bodyLines } from '../body-lines.ts';
+import type { TenantStub } from '../calls/admission.ts';
 import { takeIn } from '../config/incoming.ts';
 import { parseDocument } from '../config/store.ts';
 import type { ArchivedRun, ArchiveHead, ImportCount } from '../protocol.ts';

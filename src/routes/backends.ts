@@ -1,9 +1,9 @@
 /** Tools, searches, smaller models: any method, path and body, to a backend by its name. */
 import { type Context, Hono } from 'hono';
-import type { CallPlan } from '../call-plan.ts';
-import { dispatchCall } from '../dispatch-call.ts';
+import type { CallPlan } from '../calls/call-plan.ts';
+import { dispatchCall } from '../calls/dispatch-call.ts';
+import { onceOnly } from '../calls/idempotency.ts';
 import { errorResponse } from '../errors.ts';
-import { onceOnly } from '../idempotency.ts';
 import { identify } from '../identity.ts';
 import { readBody } from '../read-body.ts';
 import { uploadOf } from '../upload.ts';

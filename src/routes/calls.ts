@@ -1,7 +1,7 @@
 /** The story of a call: what it was taken for, where it waited, who served it, how it ended. */
 import { Hono } from 'hono';
-import { askTenant } from '../ask-object.ts';
 import { liveKey } from '../auth/live-key.ts';
+import { askTenant } from '../calls/ask-object.ts';
 import { errorResponse } from '../errors.ts';
 import type { AppEnv } from './app-env.ts';
 

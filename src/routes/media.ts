@@ -4,7 +4,7 @@
  */
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
-import { formCall, modelCall } from '../model-call.ts';
+import { formCall, modelCall } from '../calls/model-call.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const media = new Hono<AppEnv>()

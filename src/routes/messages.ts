@@ -2,8 +2,8 @@
 import { Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import { liveKey } from '../auth/live-key.ts';
-import { modelCall, readModelRequest, refuse } from '../model-call.ts';
-import { sideCall } from '../side-call.ts';
+import { modelCall, readModelRequest, refuse } from '../calls/model-call.ts';
+import { sideCall } from '../calls/side-call.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const messages = new Hono<AppEnv>()

@@ -5,8 +5,8 @@
  */
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { askTenant } from '../ask-object.ts';
 import { authenticateAdmin } from '../auth/auth.ts';
+import { askTenant } from '../calls/ask-object.ts';
 import { TENANT_NAME } from '../config/schema.ts';
 import { type ApiError, errorResponse } from '../errors.ts';
 import type { AppEnv } from './app-env.ts';

@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import { liveKey } from '../auth/live-key.ts';
-import { modelCall, refuse } from '../model-call.ts';
+import { modelCall, refuse } from '../calls/model-call.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const openai = new Hono<AppEnv>()

@@ -1,8 +1,8 @@
 /** What a client may tell of its runs: units that it runs itself, and the end. */
 import { Hono } from 'hono';
 import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
-import { askTenant } from '../ask-object.ts';
 import { liveKey } from '../auth/live-key.ts';
+import { askTenant } from '../calls/ask-object.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../errors.ts';
 import { isName } from '../name.ts';
 import { firstProblem } from '../problem.ts';

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TenantSettings } from '../../durable-objects/tenant/tenant-settings.ts';
 import type { TenantStore } from '../../durable-objects/tenant/tenant-store.ts';
 import { app } from '../../src/app.ts';
-import { Unreachable } from '../../src/ask-object.ts';
+import { Unreachable } from '../../src/calls/ask-object.ts';
 import { loadKeyOwner, loadTenant } from '../../src/config/store.ts';
 import type { TenantDocument } from '../../src/protocol.ts';
 

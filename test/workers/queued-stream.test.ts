@@ -1,7 +1,7 @@
 /** A stream that was begun before its answer is there: what it becomes, whatever comes when. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Admission } from '../../src/admission.ts';
-import { QueuedStream } from '../../src/queued-stream.ts';
+import type { Admission } from '../../src/calls/admission.ts';
+import { QueuedStream } from '../../src/calls/queued-stream.ts';
 
 const AFTER_MS = 1_000;
 

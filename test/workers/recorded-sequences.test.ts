@@ -7,7 +7,7 @@ import { runDurableObjectAlarm } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { sha256Hex } from '../../src/auth/auth.ts';
-import { callRequestOf } from '../../src/call-request.ts';
+import { callRequestOf } from '../../src/calls/call-request.ts';
 import { hintsOf } from '../../src/conversation.ts';
 import { identify } from '../../src/identity.ts';
 import type { CallResult } from '../../src/protocol.ts';

@@ -3,10 +3,10 @@
  * the one that it falls back on. Shared by model calls and by tools; what differs is in the plan.
  */
 import type { Context } from 'hono';
+import type { AppEnv } from '../routes/app-env.ts';
 import { BackendCall } from './backend-call.ts';
 import type { CallPlan } from './call-plan.ts';
 import { type QueuedStream, queueComments } from './queued-stream.ts';
-import type { AppEnv } from './routes/app-env.ts';
 
 /** Backends tried for one call, the first included. */
 const MOST_BACKENDS = 4;

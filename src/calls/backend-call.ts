@@ -3,20 +3,20 @@
  * before the client has had a byte, another one.
  */
 import type { Context } from 'hono';
+import { forgetTenant, type LoadedTenant } from '../config/store.ts';
+import { adapterOf } from '../endpoints/registry.ts';
+import { targetOf } from '../endpoints/target.ts';
+import { type ApiError, errorResponse } from '../errors.ts';
+import { upstreamHeaders } from '../headers.ts';
+import { ownCaller } from '../jobs/own-caller.ts';
+import type { CallFacts, Grant, RefusedCode } from '../protocol.ts';
+import type { AppEnv } from '../routes/app-env.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
 import type { CallPlan } from './call-plan.ts';
 import { callRequestOf, ownFacts } from './call-request.ts';
-import { forgetTenant, type LoadedTenant } from './config/store.ts';
-import { adapterOf } from './endpoints/registry.ts';
-import { targetOf } from './endpoints/target.ts';
-import { type ApiError, errorResponse } from './errors.ts';
 import { explainHeaders, serverTiming } from './explain.ts';
-import { upstreamHeaders } from './headers.ts';
-import { ownCaller } from './jobs/own-caller.ts';
-import type { CallFacts, Grant, RefusedCode } from './protocol.ts';
 import { Exchange, type FailedAttempt } from './proxy.ts';
 import type { QueuedStream } from './queued-stream.ts';
-import type { AppEnv } from './routes/app-env.ts';
 
 /** The answer to a call; of one that came to nothing, whether another backend may try it. */
 export interface Dispatched {

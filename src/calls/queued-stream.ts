@@ -4,12 +4,12 @@
  * to is then told inside the stream, a refusal as its last event.
  */
 import type { Context } from 'hono';
+import { faultEvent, type Reading } from '../apis/streams/reading.ts';
+import type { EndpointState } from '../core/endpoint-state.ts';
+import { type ApiError, isErrorCode } from '../errors.ts';
+import type { AppEnv } from '../routes/app-env.ts';
 import type { Admission } from './admission.ts';
-import { faultEvent, type Reading } from './apis/streams/reading.ts';
 import type { CallPlan } from './call-plan.ts';
-import type { EndpointState } from './core/endpoint-state.ts';
-import { type ApiError, isErrorCode } from './errors.ts';
-import type { AppEnv } from './routes/app-env.ts';
 
 /** Between two comments, ms; less where the first comes sooner. */
 const COMMENT_EVERY_MS = 5_000;

@@ -3,8 +3,8 @@
  * object can be restarted at any time: then the wait is cut, and the call is submitted again with
  * the same id and arrival, so it keeps its place and is never granted twice.
  */
-import type { TenantObject } from '../durable-objects/tenant/tenant.ts';
-import type { CallResult, EnqueueRequest, Grant, Refusal, TicketMethods } from './protocol.ts';
+import type { TenantObject } from '../../durable-objects/tenant/tenant.ts';
+import type { CallResult, EnqueueRequest, Grant, Refusal, TicketMethods } from '../protocol.ts';
 
 const MAX_TRIES = 6;
 const FIRST_PAUSE_MS = 50;

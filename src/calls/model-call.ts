@@ -3,18 +3,18 @@
  * it dispatched. The same for every API; what differs stands in `bodies/model-apis.ts`.
  */
 import type { Context } from 'hono';
-import type { ModelApi } from './apis/model-apis.ts';
-import { type ModelRequest, parseModelRequest, withUsage } from './apis/model-request.ts';
-import { multipartModel } from './apis/multipart-model.ts';
+import type { ModelApi } from '../apis/model-apis.ts';
+import { type ModelRequest, parseModelRequest, withUsage } from '../apis/model-request.ts';
+import { multipartModel } from '../apis/multipart-model.ts';
+import type { TenantConfig } from '../config/schema.ts';
+import { priorityOf, withPriority } from '../endpoints/engine-priority.ts';
+import { type ApiError, errorResponse, failure, type Outcome } from '../errors.ts';
+import { identify } from '../identity.ts';
+import { readBody, readText } from '../read-body.ts';
+import type { AppEnv } from '../routes/app-env.ts';
 import type { CallPlan } from './call-plan.ts';
-import type { TenantConfig } from './config/schema.ts';
 import { dispatchCall } from './dispatch-call.ts';
-import { priorityOf, withPriority } from './endpoints/engine-priority.ts';
-import { type ApiError, errorResponse, failure, type Outcome } from './errors.ts';
 import { onceOnly } from './idempotency.ts';
-import { identify } from './identity.ts';
-import { readBody, readText } from './read-body.ts';
-import type { AppEnv } from './routes/app-env.ts';
 
 /** A call with a JSON body. */
 export async function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {

@@ -4,13 +4,13 @@
  * a client which tries again gets a real try. Nothing of this is on the way of calls without a key.
  */
 import type { Context } from 'hono';
-import type { IdempotencyShard } from '../durable-objects/idempotency.ts';
+import type { IdempotencyShard } from '../../durable-objects/idempotency.ts';
+import { sha256Hex } from '../auth/auth.ts';
+import { revokedKey } from '../auth/live-key.ts';
+import { errorResponse } from '../errors.ts';
+import type { AppEnv } from '../routes/app-env.ts';
 import { askObject } from './ask-object.ts';
-import { sha256Hex } from './auth/auth.ts';
-import { revokedKey } from './auth/live-key.ts';
-import { errorResponse } from './errors.ts';
 import type { Begun, Claim, KeptAnswer } from './idempotency-protocol.ts';
-import type { AppEnv } from './routes/app-env.ts';
 
 /** Shards of a tenant's keys: one for each hex digit. */
 const SHARDS = 16;

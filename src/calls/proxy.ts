@@ -3,17 +3,18 @@
  * unchanged; counts are read in passing. However it ends (answer, fault, time limit, a client that
  * leaves), the slot is given back by exactly one report.
  */
+
+import { AnswerStream } from '../apis/streams/answer-stream.ts';
+import type { Reading } from '../apis/streams/reading.ts';
+import { PlainUsage } from '../apis/usage.ts';
+import type { AnswerKind } from '../endpoints/adapter.ts';
+import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
+import { type ApiError, errorResponse } from '../errors.ts';
+import { answerHeaders, withoutKey } from '../headers.ts';
+import type { CallResult } from '../protocol.ts';
+import { fetchSameUrl } from '../same-url.ts';
+import type { Upload } from '../upload.ts';
 import type { Slot } from './admission.ts';
-import { AnswerStream } from './apis/streams/answer-stream.ts';
-import type { Reading } from './apis/streams/reading.ts';
-import { PlainUsage } from './apis/usage.ts';
-import type { AnswerKind } from './endpoints/adapter.ts';
-import { beginningOf, engineQueue, failureOf } from './endpoints/answer.ts';
-import { type ApiError, errorResponse } from './errors.ts';
-import { answerHeaders, withoutKey } from './headers.ts';
-import type { CallResult } from './protocol.ts';
-import { fetchSameUrl } from './same-url.ts';
-import type { Upload } from './upload.ts';
 import { type CallTimeouts, Watchdog } from './watchdog.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
