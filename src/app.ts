@@ -3,7 +3,8 @@ import { Hono } from 'hono';
 import { anthropicForm } from './apis/anthropic-form.ts';
 import { liveKey } from './auth/live-key.ts';
 import { Unreachable } from './calls/ask-object.ts';
-import { errorResponse } from './errors.ts';
+import { errorResponse } from './http/errors.ts';
+import { addSecurityHeaders } from './http/security-headers.ts';
 import { admin } from './routes/admin.ts';
 import type { AppEnv } from './routes/app-env.ts';
 import { archive } from './routes/archive.ts';
@@ -21,7 +22,6 @@ import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
 import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
-import { addSecurityHeaders } from './security-headers.ts';
 
 export const app = new Hono<AppEnv>();
 

@@ -5,7 +5,7 @@
  */
 import { sha256Hex } from './auth/auth.ts';
 import type { BodyHints } from './conversation.ts';
-import { failure, type Outcome } from './errors.ts';
+import { failure, type Outcome } from './http/errors.ts';
 import { isName, MAX_NAME_CHARS } from './name.ts';
 
 export type { BodyHints };

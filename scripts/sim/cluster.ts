@@ -1,7 +1,7 @@
 /** Reads a cluster: its backends, how fast they are, whether they go cold. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { pathText } from '../../src/problem.ts';
+import { pathText } from '../../src/http/problem.ts';
 import type { BackendModel } from '../gpu/service-model.ts';
 import { InputError } from './trace.ts';
 

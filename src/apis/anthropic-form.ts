@@ -4,7 +4,7 @@
  */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { anthropicErrorType } from '../errors.ts';
+import { anthropicErrorType } from '../http/errors.ts';
 import type { AppEnv } from '../routes/app-env.ts';
 
 /** The client speaks Anthropic's API: by the path, or by its version where both APIs have one. */

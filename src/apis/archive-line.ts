@@ -1,9 +1,9 @@
 /** The lines of an export, as an import reads them: a head, and runs in the trace format. */
 import { z } from 'zod';
 import { CLIENT_BACKEND } from '../core/live-call.ts';
-import { failure, type Outcome } from '../errors.ts';
+import { failure, type Outcome } from '../http/errors.ts';
+import { firstProblem } from '../http/problem.ts';
 import { isName } from '../name.ts';
-import { firstProblem } from '../problem.ts';
 import type { ArchivedRun } from '../protocol.ts';
 
 /** The present form of exports. */

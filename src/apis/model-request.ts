@@ -3,8 +3,8 @@
  * writing it again would lose digits of numbers and the order of keys.
  */
 import { type BodyHints, hintsOf } from '../conversation.ts';
-import { failure, type Outcome } from '../errors.ts';
-import { firstProblem } from '../problem.ts';
+import { failure, type Outcome } from '../http/errors.ts';
+import { firstProblem } from '../http/problem.ts';
 import { type ModelApi, type ModelFields, NO_LIMIT } from './model-apis.ts';
 
 export interface ModelRequest {

@@ -2,7 +2,7 @@
  * The `model` field of a multipart form, found in the bytes as they are: the form is neither decoded
  * nor copied, since it is mostly a recording or a picture, and passes as it came.
  */
-import { failure, type Outcome } from '../errors.ts';
+import { failure, type Outcome } from '../http/errors.ts';
 import { modelName } from './model-apis.ts';
 
 const CR = 13;

@@ -1,6 +1,6 @@
 /** Who calls: a tenant's key, or the administrator's token. Keys are known by their hash only. */
 import { type KeyOwner, loadKeyOwner } from '../config/store.ts';
-import { failure, type Outcome } from '../errors.ts';
+import { failure, type Outcome } from '../http/errors.ts';
 
 /** Longer than any key that was ever issued; not worth hashing. */
 const MAX_KEY_CHARS = 256;

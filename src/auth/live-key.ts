@@ -6,7 +6,7 @@ import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { TenantStub } from '../calls/admission.ts';
 import { askTenant } from '../calls/ask-object.ts';
-import { errorResponse } from '../errors.ts';
+import { errorResponse } from '../http/errors.ts';
 import type { AppEnv } from '../routes/app-env.ts';
 
 export const liveKey = createMiddleware<AppEnv>(async (c, next) => {

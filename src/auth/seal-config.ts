@@ -3,7 +3,7 @@
  * must open for its place, and is sealed anew where an older master key did it. Nothing that leaves
  * this file has a key in it that can be read.
  */
-import type { Problem } from '../problem.ts';
+import type { Problem } from '../http/problem.ts';
 import { isSealedAnew, type SealedFor, seal, unseal } from './sealed-key.ts';
 
 type Json = Record<string, unknown>;

@@ -7,7 +7,7 @@ import type { Context } from 'hono';
 import type { IdempotencyShard } from '../../durable-objects/idempotency.ts';
 import { sha256Hex } from '../auth/auth.ts';
 import { revokedKey } from '../auth/live-key.ts';
-import { errorResponse } from '../errors.ts';
+import { errorResponse } from '../http/errors.ts';
 import type { AppEnv } from '../routes/app-env.ts';
 import { askObject } from './ask-object.ts';
 import type { Begun, Claim, KeptAnswer } from './idempotency-protocol.ts';

@@ -8,9 +8,9 @@ import { type ModelRequest, parseModelRequest, withUsage } from '../apis/model-r
 import { multipartModel } from '../apis/multipart-model.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import { priorityOf, withPriority } from '../endpoints/engine-priority.ts';
-import { type ApiError, errorResponse, failure, type Outcome } from '../errors.ts';
+import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
+import { readBody, readText } from '../http/read-body.ts';
 import { identify } from '../identity.ts';
-import { readBody, readText } from '../read-body.ts';
 import type { AppEnv } from '../routes/app-env.ts';
 import type { CallPlan } from './call-plan.ts';
 import { dispatchCall } from './dispatch-call.ts';

@@ -9,11 +9,11 @@ import type { Reading } from '../apis/streams/reading.ts';
 import { PlainUsage } from '../apis/usage.ts';
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
-import { type ApiError, errorResponse } from '../errors.ts';
-import { answerHeaders, withoutKey } from '../headers.ts';
+import { type ApiError, errorResponse } from '../http/errors.ts';
+import { answerHeaders, withoutKey } from '../http/headers.ts';
+import { fetchSameUrl } from '../http/same-url.ts';
+import type { Upload } from '../http/upload.ts';
 import type { CallResult } from '../protocol.ts';
-import { fetchSameUrl } from '../same-url.ts';
-import type { Upload } from '../upload.ts';
 import type { Slot } from './admission.ts';
 import { type CallTimeouts, Watchdog } from './watchdog.ts';
 

@@ -6,7 +6,7 @@
 import type { Context } from 'hono';
 import { faultEvent, type Reading } from '../apis/streams/reading.ts';
 import type { EndpointState } from '../core/endpoint-state.ts';
-import { type ApiError, isErrorCode } from '../errors.ts';
+import { type ApiError, isErrorCode } from '../http/errors.ts';
 import type { AppEnv } from '../routes/app-env.ts';
 import type { Admission } from './admission.ts';
 import type { CallPlan } from './call-plan.ts';

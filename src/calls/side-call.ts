@@ -7,8 +7,8 @@ import type { Context } from 'hono';
 import { endpointId, type TenantConfig } from '../config/schema.ts';
 import { adapterOf } from '../endpoints/registry.ts';
 import { addressOf, type EndpointAddress, targetOf } from '../endpoints/target.ts';
-import { errorResponse } from '../errors.ts';
-import { answerHeaders, upstreamHeaders, withoutKey } from '../headers.ts';
+import { errorResponse } from '../http/errors.ts';
+import { answerHeaders, upstreamHeaders, withoutKey } from '../http/headers.ts';
 import type { AppEnv } from '../routes/app-env.ts';
 
 export interface SideCall {

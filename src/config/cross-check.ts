@@ -1,5 +1,5 @@
 /** What no single field of a configuration can say: names that are taken, addresses, ways that end. */
-import type { Problem } from '../problem.ts';
+import type { Problem } from '../http/problem.ts';
 import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
 import { NO_KEYS } from './no-keys.ts';
 import { prewarmProblems } from './prewarm-settings.ts';

@@ -1,6 +1,6 @@
 /** A configuration on its way in, by a PUT or an import: checked, and its keys sealed. */
 import { sealKeys } from '../auth/seal-config.ts';
-import type { Problem } from '../problem.ts';
+import type { Problem } from '../http/problem.ts';
 import { parseStoredConfig, parseTenantConfig } from './parse.ts';
 import type { KeyHash } from './schema.ts';
 import { readKeyOwner } from './store.ts';

@@ -1,5 +1,5 @@
 /** A tenant's configuration, checked: behind this parse nothing asks whether it is sound. */
-import { type Problem, pathText, problemsOf } from '../problem.ts';
+import { type Problem, pathText, problemsOf } from '../http/problem.ts';
 import { crossCheck, type Rules } from './cross-check.ts';
 import { type TenantConfig, tenantSchema } from './schema.ts';
 import { upgradeConfig } from './upgrade.ts';

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { PrewarmSpec } from '../core/dispatcher-config.ts';
 import type { BudgetLimits } from '../core/prewarm-budget.ts';
-import type { Problem } from '../problem.ts';
+import type { Problem } from '../http/problem.ts';
 
 const DEFAULT_MODE = 'on';
 const DEFAULT_THETA = 0.25;

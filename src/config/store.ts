@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { askTenant, Unreachable } from '../calls/ask-object.ts';
-import type { Problem } from '../problem.ts';
+import type { Problem } from '../http/problem.ts';
 import type { TenantDocument } from '../protocol.ts';
 import { parseStoredConfig } from './parse.ts';
 import type { TenantConfig } from './schema.ts';

@@ -3,7 +3,7 @@
  * each form, in order, forward only. What is stored is left as it is; every reader upgrades. A form
  * that is newer than this code is refused, so that nothing of it is lost unseen.
  */
-import type { Problem } from '../problem.ts';
+import type { Problem } from '../http/problem.ts';
 
 /** What was stored before configurations had a `format`. */
 const OLDEST_FORMAT = 1;

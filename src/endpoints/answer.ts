@@ -1,5 +1,5 @@
 /** What is read of an endpoint's answer where it is no success, and of its headers. */
-import type { ApiError } from '../errors.ts';
+import type { ApiError } from '../http/errors.ts';
 import type { AnswerKind } from './adapter.ts';
 
 /** How much of an endpoint's error is read and passed on. */

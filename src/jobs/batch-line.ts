@@ -1,7 +1,7 @@
 /** A line of a batch's input file, and one of its output: the forms of OpenAI's Batch API. */
 
 import { z } from 'zod';
-import { firstProblem } from '../problem.ts';
+import { firstProblem } from '../http/problem.ts';
 import type { BatchError, JobError } from './job-protocol.ts';
 import { jsonOf } from './json-of.ts';
 

@@ -1,6 +1,6 @@
 /** A file as OpenAI's clients upload it: a form with `purpose`, `file` and perhaps `expires_after`. */
 import { z } from 'zod';
-import { failure, type Outcome } from '../errors.ts';
+import { failure, type Outcome } from '../http/errors.ts';
 
 const MAX_NAME_CHARS = 255;
 const seconds = z

@@ -1,7 +1,7 @@
 /** The query of a list: how many, and from where on. */
 import { z } from 'zod';
-import { failure, type Outcome } from '../errors.ts';
-import { firstProblem } from '../problem.ts';
+import { failure, type Outcome } from '../http/errors.ts';
+import { firstProblem } from '../http/problem.ts';
 
 const ID = /^[A-Za-z0-9_/-]{1,128}$/;
 

@@ -1,6 +1,6 @@
 /** The description of the API in OpenAPI 3.1, made from the table of operations and their schemas. */
 import { z } from 'zod';
-import { ERROR_CODES } from '../errors.ts';
+import { ERROR_CODES } from '../http/errors.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 
 type Json = Readonly<Record<string, unknown>>;

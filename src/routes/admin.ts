@@ -16,9 +16,9 @@ import { withdraw } from '../config/distribution.ts';
 import { takeIn } from '../config/incoming.ts';
 import { MAX_KEYS } from '../config/schema.ts';
 import { readDocument } from '../config/store.ts';
+import { readText } from '../http/read-body.ts';
 import { forgetJobs } from '../jobs/jobs-client.ts';
 import type { TenantDocument } from '../protocol.ts';
-import { readText } from '../read-body.ts';
 import type { AppEnv } from './app-env.ts';
 
 const MAX_CONFIG_BYTES = 1_000_000;

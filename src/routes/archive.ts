@@ -12,10 +12,10 @@ import {
 } from '../apis/archive-line.ts';
 import { ask, change, documentOf, noTenant, refuse, refuseConfig } from '../auth/admin-tenant.ts';
 import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
-import { bodyLines } from '../body-lines.ts';
 import type { TenantStub } from '../calls/admission.ts';
 import { takeIn } from '../config/incoming.ts';
 import { parseDocument } from '../config/store.ts';
+import { bodyLines } from '../http/body-lines.ts';
 import type { ArchivedRun, ArchiveHead, ImportCount } from '../protocol.ts';
 import type { AppEnv } from './app-env.ts';
 

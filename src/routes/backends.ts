@@ -3,10 +3,10 @@ import { type Context, Hono } from 'hono';
 import type { CallPlan } from '../calls/call-plan.ts';
 import { dispatchCall } from '../calls/dispatch-call.ts';
 import { onceOnly } from '../calls/idempotency.ts';
-import { errorResponse } from '../errors.ts';
+import { errorResponse } from '../http/errors.ts';
+import { readBody } from '../http/read-body.ts';
+import { uploadOf } from '../http/upload.ts';
 import { identify } from '../identity.ts';
-import { readBody } from '../read-body.ts';
-import { uploadOf } from '../upload.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const backends = new Hono<AppEnv>()

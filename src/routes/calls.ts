@@ -2,7 +2,7 @@
 import { Hono } from 'hono';
 import { liveKey } from '../auth/live-key.ts';
 import { askTenant } from '../calls/ask-object.ts';
-import { errorResponse } from '../errors.ts';
+import { errorResponse } from '../http/errors.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const calls = new Hono<AppEnv>().get('/:id', liveKey, async (c) => {

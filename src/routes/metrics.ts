@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { authenticateAdmin } from '../auth/auth.ts';
 import { askTenant } from '../calls/ask-object.ts';
 import { TENANT_NAME } from '../config/schema.ts';
-import { type ApiError, errorResponse } from '../errors.ts';
+import { type ApiError, errorResponse } from '../http/errors.ts';
 import type { AppEnv } from './app-env.ts';
 
 const MAX_TENANTS = 20;

@@ -3,10 +3,10 @@ import { Hono } from 'hono';
 import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
 import { liveKey } from '../auth/live-key.ts';
 import { askTenant } from '../calls/ask-object.ts';
-import { type ApiError, errorResponse, failure, type Outcome } from '../errors.ts';
+import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
+import { firstProblem } from '../http/problem.ts';
+import { readText } from '../http/read-body.ts';
 import { isName } from '../name.ts';
-import { firstProblem } from '../problem.ts';
-import { readText } from '../read-body.ts';
 import type { AppEnv } from './app-env.ts';
 
 const MAX_BODY_BYTES = 16_384;

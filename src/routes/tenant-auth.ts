@@ -3,7 +3,7 @@ import { createMiddleware } from 'hono/factory';
 import { speaksAnthropic } from '../apis/anthropic-form.ts';
 import { authenticate } from '../auth/auth.ts';
 import { loadTenant } from '../config/store.ts';
-import { type ApiError, errorResponse } from '../errors.ts';
+import { type ApiError, errorResponse } from '../http/errors.ts';
 import { ownCaller } from '../jobs/own-caller.ts';
 import type { AppEnv } from './app-env.ts';
 

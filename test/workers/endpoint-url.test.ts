@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { endpointUrlProblem } from '../../src/config/endpoint-url.ts';
 import { parseTenantConfig } from '../../src/config/parse.ts';
 import { onHost } from '../../src/endpoints/adapter.ts';
-import { fetchSameUrl } from '../../src/same-url.ts';
+import { fetchSameUrl } from '../../src/http/same-url.ts';
 
 const REFUSED: Readonly<Record<string, readonly string[]>> = {
   'loopback in every spelling': [

@@ -1,9 +1,9 @@
 /** Which headers pass, in both directions, and what every answer says to browsers. */
 import { exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { answerHeaders, isReservedHeader, upstreamHeaders } from '../../src/headers.ts';
+import { answerHeaders, isReservedHeader, upstreamHeaders } from '../../src/http/headers.ts';
+import { addSecurityHeaders } from '../../src/http/security-headers.ts';
 import { OPERATIONS } from '../../src/openapi/operations.ts';
-import { addSecurityHeaders } from '../../src/security-headers.ts';
 
 const CONNECTION = [
   'connection',

@@ -5,7 +5,7 @@
  * OpenAI's extra chunk of usage is taken out where the client did not ask for it (Talaria did).
  */
 
-import type { ApiError } from '../../errors.ts';
+import type { ApiError } from '../../http/errors.ts';
 import { isUsageChunk, type Usage } from '../usage.ts';
 import { EventSplitter, eventOf } from './event-splitter.ts';
 import { MessagesStream } from './messages-stream.ts';

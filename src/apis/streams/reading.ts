@@ -3,7 +3,7 @@
  * their end and of a fault. `opaque` answers are relayed and not looked at.
  */
 
-import { type ApiError, anthropicErrorBody, errorBody } from '../../errors.ts';
+import { type ApiError, anthropicErrorBody, errorBody } from '../../http/errors.ts';
 import type { Usage } from '../usage.ts';
 
 export type Reading = 'openai' | 'responses' | 'messages' | 'opaque';
