@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { CLIENT_BACKEND } from '../core/live-call.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
-import { isName } from '../name.ts';
+import { isName } from '../identity/name.ts';
 import type { ArchivedRun } from '../protocol.ts';
 
 /** The present form of exports. */

@@ -2,9 +2,10 @@
  * A model call's body as Talaria sees it. The text is kept and forwarded as it came: parsing and
  * writing it again would lose digits of numbers and the order of keys.
  */
-import { type BodyHints, hintsOf } from '../conversation.ts';
+
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
+import { type BodyHints, hintsOf } from '../identity/conversation.ts';
 import { type ModelApi, type ModelFields, NO_LIMIT } from './model-apis.ts';
 
 export interface ModelRequest {

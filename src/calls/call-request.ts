@@ -1,6 +1,6 @@
 /** A call as the tenant's object is told of it: what it is, whose it is, and how large. */
-import type { Identity } from '../identity.ts';
-import { printOf } from '../identity.ts';
+import type { Identity } from '../identity/identity.ts';
+import { printOf } from '../identity/identity.ts';
 import type { CallFacts, CallRequest } from '../protocol.ts';
 
 export interface CallDescription {

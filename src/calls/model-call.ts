@@ -10,7 +10,7 @@ import type { TenantConfig } from '../config/schema.ts';
 import { priorityOf, withPriority } from '../endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import { readBody, readText } from '../http/read-body.ts';
-import { identify } from '../identity.ts';
+import { identify } from '../identity/identity.ts';
 import type { AppEnv } from '../routes/app-env.ts';
 import type { CallPlan } from './call-plan.ts';
 import { dispatchCall } from './dispatch-call.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
-import { isName } from '../name.ts';
+import { isName } from '../identity/name.ts';
 import type { NewBatch } from './job-protocol.ts';
 
 const ENDPOINTS = [...new Set(Object.values(MODEL_APIS).map(({ path }) => `/v1${path}`))];

@@ -6,7 +6,7 @@ import { onceOnly } from '../calls/idempotency.ts';
 import { errorResponse } from '../http/errors.ts';
 import { readBody } from '../http/read-body.ts';
 import { uploadOf } from '../http/upload.ts';
-import { identify } from '../identity.ts';
+import { identify } from '../identity/identity.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const backends = new Hono<AppEnv>()

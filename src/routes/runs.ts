@@ -6,7 +6,7 @@ import { askTenant } from '../calls/ask-object.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { readText } from '../http/read-body.ts';
-import { isName } from '../name.ts';
+import { isName } from '../identity/name.ts';
 import type { AppEnv } from './app-env.ts';
 
 const MAX_BODY_BYTES = 16_384;

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { MODEL_APIS } from '../../src/apis/model-apis.ts';
 import { parseModelRequest, withUsage } from '../../src/apis/model-request.ts';
-import { hintsOf } from '../../src/conversation.ts';
-import { type BodyHints, identify } from '../../src/identity.ts';
+import { hintsOf } from '../../src/identity/conversation.ts';
+import { type BodyHints, identify } from '../../src/identity/identity.ts';
 
 const NO_HINTS: BodyHints = { metadata: {}, shape: 'system prompt and tools' };
 
