@@ -2,8 +2,8 @@
  * Snapshots that earlier versions wrote, as the present code reads them. The schema tells nothing of
  * what is inside them, so each old form is known by what it lacks.
  */
-import type { ArrivalSnapshot } from '../../src/core/arrivals.ts';
-import type { RateSnapshot } from '../../src/core/gamma-rate.ts';
+import type { ArrivalSnapshot } from '../../src/core/arrivals/arrivals.ts';
+import type { RateSnapshot } from '../../src/core/arrivals/gamma-rate.ts';
 import type { BackendSnapshot } from './tenant-store.ts';
 
 /** Arrivals were a rate and nothing else at first. */

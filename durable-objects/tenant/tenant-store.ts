@@ -4,7 +4,7 @@
  * the grant durable, and fences an instance that a newer one has replaced. What is learned is
  * written in batches, one transaction each, so that a run is never counted twice.
  */
-import type { ArrivalSnapshot } from '../../src/core/arrivals.ts';
+import type { ArrivalSnapshot } from '../../src/core/arrivals/arrivals.ts';
 import type { BackendSpeedSnapshot } from '../../src/core/backend-speed.ts';
 import type { EndpointSnapshot } from '../../src/core/endpoint-state.ts';
 import type { CallRequest, Lease, RunSnapshot } from '../../src/core/live-run.ts';

@@ -2,7 +2,7 @@
  * One backend of a tenant: its endpoints, the line before it, its learned speed and its arrivals.
  * It chooses the endpoint of a grant and the endpoint to wake; the dispatcher decides when to ask.
  */
-import { Arrivals } from './arrivals.ts';
+import { Arrivals } from './arrivals/arrivals.ts';
 import { BackendSpeed } from './backend-speed.ts';
 import type { CallResult } from './call-result.ts';
 import type { BackendSpec } from './dispatcher-config.ts';

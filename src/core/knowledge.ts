@@ -3,8 +3,8 @@
  * applications (clients without instrumentation can invent them) the longest unused is forgotten.
  */
 import { ApplicationModel } from './application-model.ts';
+import { GammaRate } from './arrivals/gamma-rate.ts';
 import type { Speeds } from './demand.ts';
-import { GammaRate } from './gamma-rate.ts';
 import type { SilenceBounds } from './learned-silence.ts';
 import { PriorPool } from './prior-pool.ts';
 import type { Random } from './random.ts';

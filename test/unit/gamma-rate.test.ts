@@ -1,7 +1,7 @@
 /** The Gamma-Poisson forecast against its closed form. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GammaRate } from '../../src/core/gamma-rate.ts';
+import { GammaRate } from '../../src/core/arrivals/gamma-rate.ts';
 
 const HOUR = 3_600_000;
 const HALF_LIFE = 2 * HOUR;

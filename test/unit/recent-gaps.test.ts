@@ -1,7 +1,7 @@
 /** Gaps between arrivals as they were seen, against sums over the plain list. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RecentGaps } from '../../src/core/recent-gaps.ts';
+import { RecentGaps } from '../../src/core/arrivals/recent-gaps.ts';
 
 /** Codes are logarithmic: a gap is kept to about one part in a thousand. */
 const EXACT_TO = 0.005;

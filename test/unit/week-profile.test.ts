@@ -1,6 +1,6 @@
 /** The usual level of each hour of the week. */
 import { describe, expect, it } from 'vitest';
-import { WeekProfile } from '../../src/core/week-profile.ts';
+import { WeekProfile } from '../../src/core/arrivals/week-profile.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
