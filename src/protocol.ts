@@ -2,9 +2,10 @@
  * What passes between the Worker and a tenant's object: plain data, and a ticket. During a deploy
  * the two may be of different versions for minutes, so fields are added, never changed.
  */
+
+import type { EndpointState } from './core/backends/endpoint-state.ts';
 import type { CallResult } from './core/call-result.ts';
 import type { DispatchEvent, RefusalCode } from './core/dispatch-events.ts';
-import type { EndpointState } from './core/endpoint-state.ts';
 import type { Gauges } from './core/key-limits.ts';
 import type { CallRequest } from './core/live-run.ts';
 import type { RecordedRun } from './core/recorded-run.ts';

@@ -1,5 +1,5 @@
 /** When the cron is to ask this tenant for a forecast: while there is traffic that may go cold. */
-import type { Backend } from '../../src/core/backend.ts';
+import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatcher.ts';
 import { announce, FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 

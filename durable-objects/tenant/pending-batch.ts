@@ -2,7 +2,7 @@
  * What was learned since the last flush. It goes to storage as one batch every few seconds or
  * hundred observations: a crash loses at most that, and never counts anything twice.
  */
-import type { Backend } from '../../src/core/backend.ts';
+import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatcher.ts';
 import type { WakeRecord } from './prewarm-books.ts';
 import type { FinishedRun } from './recorded-runs.ts';

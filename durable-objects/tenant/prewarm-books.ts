@@ -1,5 +1,5 @@
 /** What waking endpoints cost and brought, as a tenant's object keeps it: wakes, days, and the sum of all. */
-import type { Wake, WakeCause, WakeOutcome } from '../../src/core/endpoint-state.ts';
+import type { Wake, WakeCause, WakeOutcome } from '../../src/core/backends/endpoint-state.ts';
 import type { AccountsSnapshot } from '../../src/core/prewarm-accounts.ts';
 import { emptyCounts, LEDGER_FIELDS, type LedgerEntry } from '../../src/core/prewarm-ledger.ts';
 

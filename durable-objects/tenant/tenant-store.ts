@@ -5,8 +5,8 @@
  * written in batches, one transaction each, so that a run is never counted twice.
  */
 import type { ArrivalSnapshot } from '../../src/core/arrivals/arrivals.ts';
-import type { BackendSpeedSnapshot } from '../../src/core/backend-speed.ts';
-import type { EndpointSnapshot } from '../../src/core/endpoint-state.ts';
+import type { BackendSpeedSnapshot } from '../../src/core/backends/backend-speed.ts';
+import type { EndpointSnapshot } from '../../src/core/backends/endpoint-state.ts';
 import type { CallRequest, Lease, RunSnapshot } from '../../src/core/live-run.ts';
 import type { TenantDocument } from '../../src/protocol.ts';
 import { migrate } from '../migrations.ts';

@@ -2,7 +2,7 @@
  * What people see of a tenant: its graphs, its endpoints, its wakes. Views are
  * text, made once here and passed on as they are.
  */
-import type { Backend } from '../../src/core/backend.ts';
+import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatcher.ts';
 import { dayView, outlookView, prewarmMetrics } from './prewarm-view.ts';
 import type { TenantStore } from './tenant-store.ts';

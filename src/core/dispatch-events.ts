@@ -2,9 +2,10 @@
  * What can happen to the dispatcher, and what it wants done. The tenant's object turns each effect
  * into I/O, the simulator into an event on its heap; neither decides anything.
  */
+
+import type { EndpointState, Wake, WakeOutcome } from './backends/endpoint-state.ts';
 import type { CallResult } from './call-result.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
-import type { EndpointState, Wake, WakeOutcome } from './endpoint-state.ts';
 import type { CallRequest } from './live-run.ts';
 import type { RecordedRun } from './recorded-run.ts';
 

@@ -1,6 +1,7 @@
 /** What the dispatcher must know of a tenant; src/config makes it of the tenant's configuration. */
+
+import type { EndpointSpec } from './backends/endpoint-state.ts';
 import type { Speed } from './demand.ts';
-import type { EndpointSpec } from './endpoint-state.ts';
 import type { PolicyName } from './policies/registry.ts';
 import type { BudgetLimits } from './prewarm-budget.ts';
 

@@ -6,8 +6,8 @@
  * What becomes of a call once it is admitted is in calls-in-flight.ts, with the invariants of slots
  * and leases; which backends there are is in backend-roster.ts.
  */
-import type { Backend } from './backend.ts';
-import { BackendRoster } from './backend-roster.ts';
+import type { Backend } from './backends/backend.ts';
+import { BackendRoster } from './backends/backend-roster.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import { SERVICE_SPEED, type Speeds } from './demand.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';

@@ -3,7 +3,7 @@
  * runs that resembled them did, and whether a run that has not arrived yet will.
  */
 import type { NeedChances } from './application-model.ts';
-import type { Backend } from './backend.ts';
+import type { Backend } from './backends/backend.ts';
 import type { Speeds } from './demand.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LiveRun } from './live-run.ts';

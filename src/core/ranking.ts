@@ -2,7 +2,7 @@
  * How waiting calls are ordered: the policy, what it is told of a call, and the key that its rank
  * becomes. The dispatcher asks for lines; it knows no policy.
  */
-import type { Backend } from './backend.ts';
+import type { Backend } from './backends/backend.ts';
 import { DeadlineLine } from './deadline-line.ts';
 import { type Demand, type Speeds, workMs } from './demand.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';

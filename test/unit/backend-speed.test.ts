@@ -1,6 +1,6 @@
 /** The speed of a backend by endpoint and concurrency. */
 import { describe, expect, it } from 'vitest';
-import { BackendSpeed } from '../../src/core/backend-speed.ts';
+import { BackendSpeed } from '../../src/core/backends/backend-speed.ts';
 import { callRequest, okResult } from '../dispatch-builders.ts';
 
 const ASSUMED = { inputMs: 0.1, outputMs: 25 };

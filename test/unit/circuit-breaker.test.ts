@@ -1,6 +1,6 @@
 /** When an endpoint is trusted with calls. */
 import { describe, expect, it } from 'vitest';
-import { CircuitBreaker } from '../../src/core/circuit-breaker.ts';
+import { CircuitBreaker } from '../../src/core/backends/circuit-breaker.ts';
 
 function failed(times: number, now = 0): CircuitBreaker {
   const breaker = new CircuitBreaker();

@@ -1,7 +1,7 @@
 /** How many slots an endpoint can really serve. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EffectiveSlots } from '../../src/core/effective-slots.ts';
+import { EffectiveSlots } from '../../src/core/backends/effective-slots.ts';
 
 describe('EffectiveSlots', () => {
   it('are all of them until it says that it is overloaded', () => {

@@ -1,7 +1,7 @@
 /** One endpoint's life: cold, warming, warm and cold again, and when it is left alone. */
 import { describe, expect, it } from 'vitest';
-import { Endpoint } from '../../src/core/endpoint.ts';
-import type { EndpointSpec, Wake } from '../../src/core/endpoint-state.ts';
+import { Endpoint } from '../../src/core/backends/endpoint.ts';
+import type { EndpointSpec, Wake } from '../../src/core/backends/endpoint-state.ts';
 
 const SCALING: EndpointSpec = {
   id: 'e1',

@@ -1,8 +1,8 @@
 /** Idle timeouts: configured at first, then as the endpoint shows them, within bounds. */
 import { describe, expect, it } from 'vitest';
-import { Endpoint } from '../../src/core/endpoint.ts';
-import type { EndpointSpec, Wake } from '../../src/core/endpoint-state.ts';
-import { LearnedIdle } from '../../src/core/learned-idle.ts';
+import { Endpoint } from '../../src/core/backends/endpoint.ts';
+import type { EndpointSpec, Wake } from '../../src/core/backends/endpoint-state.ts';
+import { LearnedIdle } from '../../src/core/backends/learned-idle.ts';
 
 const SPEC: EndpointSpec = {
   id: 'e1',

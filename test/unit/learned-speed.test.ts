@@ -1,6 +1,6 @@
 /** The speed of a backend from the calls that it answered. */
 import { describe, expect, it } from 'vitest';
-import { LearnedSpeed } from '../../src/core/learned-speed.ts';
+import { LearnedSpeed } from '../../src/core/backends/learned-speed.ts';
 import { callRequest, okResult } from '../dispatch-builders.ts';
 
 const ASSUMED = { inputMs: 0.1, outputMs: 25 };

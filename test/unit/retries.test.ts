@@ -1,11 +1,11 @@
 /** Attempts of one call, through the dispatcher: who goes on, where, and how often. */
 import { describe, expect, it } from 'vitest';
+import { RetryBudget } from '../../src/core/backends/retry-budget.ts';
 import type { CallResult } from '../../src/core/call-result.ts';
 import type { Effect } from '../../src/core/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatcher.ts';
 import type { BackendSpec } from '../../src/core/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { RetryBudget } from '../../src/core/retry-budget.ts';
 import { callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const FAULT: CallResult = { ...okResult(0), outcome: 'failed', endpointFault: true };

@@ -1,9 +1,9 @@
 /** Slow start: few calls into an endpoint that just woke, then more, and all before long. */
 import { describe, expect, it } from 'vitest';
+import { nextOpeningMs, openSlots } from '../../src/core/backends/slow-start.ts';
 import type { DispatchEvent } from '../../src/core/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatcher.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { nextOpeningMs, openSlots } from '../../src/core/slow-start.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 describe('openSlots', () => {

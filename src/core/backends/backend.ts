@@ -2,15 +2,15 @@
  * One backend of a tenant: its endpoints, the line before it, its learned speed and its arrivals.
  * It chooses the endpoint of a grant and the endpoint to wake; the dispatcher decides when to ask.
  */
-import { Arrivals } from './arrivals/arrivals.ts';
+import { Arrivals } from '../arrivals/arrivals.ts';
+import type { CallResult } from '../call-result.ts';
+import type { BackendSpec } from '../dispatcher-config.ts';
+import type { LiveCall } from '../live-run.ts';
+import { ServiceAccounts } from '../service-accounts.ts';
+import type { WaitingLine } from '../waiting-line.ts';
 import { BackendSpeed } from './backend-speed.ts';
-import type { CallResult } from './call-result.ts';
-import type { BackendSpec } from './dispatcher-config.ts';
 import { Endpoint } from './endpoint.ts';
-import type { LiveCall } from './live-run.ts';
 import { RetryBudget } from './retry-budget.ts';
-import { ServiceAccounts } from './service-accounts.ts';
-import type { WaitingLine } from './waiting-line.ts';
 
 /** More than any preference. */
 const AVOIDED = 10;

@@ -2,12 +2,13 @@
  * Which backends there are: those that are configured, and those that are no more but still have
  * calls. Nothing that runs is forgotten with the configuration that named it.
  */
+
+import { SERVICE_SPEED } from '../demand.ts';
+import type { BackendSpec } from '../dispatcher-config.ts';
+import type { LiveCall } from '../live-call.ts';
+import type { WaitingLine } from '../waiting-line.ts';
 import { Backend } from './backend.ts';
-import { SERVICE_SPEED } from './demand.ts';
-import type { BackendSpec } from './dispatcher-config.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { LiveCall } from './live-call.ts';
-import type { WaitingLine } from './waiting-line.ts';
 
 /** Of a backend that only calls from before a restart are at. */
 const NO_ENDPOINTS: BackendSpec = {
