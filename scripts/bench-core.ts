@@ -5,8 +5,8 @@
 import { cpus } from 'node:os';
 import { ApplicationModel } from '../src/core/application-model.ts';
 import { SERVICE_SPEED } from '../src/core/demand.ts';
-import { Dispatcher } from '../src/core/dispatcher.ts';
-import type { DispatcherConfig } from '../src/core/dispatcher-config.ts';
+import { Dispatcher } from '../src/core/dispatch/dispatcher.ts';
+import type { DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
 import { RankTable } from '../src/core/gittins.ts';
 import type { CallRequest } from '../src/core/live-run.ts';
 import { publishedRank } from '../src/core/policies/gittins-published.ts';

@@ -1,6 +1,6 @@
 /** Calls, results and configurations for tests, with defaults for all that a test does not name. */
 import type { CallResult } from '../src/core/call-result.ts';
-import type { BackendSpec, DispatcherConfig } from '../src/core/dispatcher-config.ts';
+import type { BackendSpec, DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
 import type { CallRequest } from '../src/core/live-run.ts';
 import type { PolicyName } from '../src/core/policies/registry.ts';
 

@@ -3,10 +3,10 @@
  * it was, where it stood when it came, what it was granted, how it ended. A ring in memory, on
  * nobody's way: no row is written for it, and a restart forgets it.
  */
-import type { Effect, Granted } from '../../src/core/dispatch-events.ts';
+import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
+import type { Standing } from '../../src/core/dispatch/overtaking.ts';
 import type { Gauges } from '../../src/core/key-limits.ts';
 import type { LiveCall } from '../../src/core/live-run.ts';
-import type { Standing } from '../../src/core/overtaking.ts';
 import { RecentMap } from '../../src/core/recent-map.ts';
 import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol.ts';
 

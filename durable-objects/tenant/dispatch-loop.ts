@@ -4,8 +4,8 @@
  */
 import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
-import type { DispatchEvent, Effect } from '../../src/core/dispatch-events.ts';
-import type { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { TenantAlarm } from './alarm.ts';
 import type { Effects } from './effects.ts';
 import type { PendingBatch } from './pending-batch.ts';

@@ -3,7 +3,7 @@
  * wake calls. Nothing is decided here.
  */
 import type { TenantConfig } from '../../src/config/schema.ts';
-import type { Effect, Granted } from '../../src/core/dispatch-events.ts';
+import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Lease, LiveCall } from '../../src/core/live-run.ts';
 import { addressOf } from '../../src/endpoints/target.ts';
 import type { PingOrder } from '../../src/protocol.ts';

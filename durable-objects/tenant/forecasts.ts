@@ -1,6 +1,6 @@
 /** When the cron is to ask this tenant for a forecast: while there is traffic that may go cold. */
 import type { Backend } from '../../src/core/backends/backend.ts';
-import type { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { announce, FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 
 /** The directory is told again that this tenant wants forecasts, ms. */

@@ -2,8 +2,8 @@
  * Where a call is written down when it comes, and charged to its key: beside the dispatcher, which
  * knows neither of keys nor of stories. What a call took is given back or put right when it is over.
  */
-import type { Effect } from '../../src/core/dispatch-events.ts';
-import type { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { KeyLimits, type RateLimits, type Took } from '../../src/core/key-limits.ts';
 import type { LiveCall } from '../../src/core/live-run.ts';
 import type { CallResult, EnqueueRequest, Refusal } from '../../src/protocol.ts';

@@ -3,7 +3,7 @@
  * hundred observations: a crash loses at most that, and never counts anything twice.
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
-import type { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { WakeRecord } from './prewarm-books.ts';
 import type { FinishedRun } from './recorded-runs.ts';
 import type { BackendSnapshot, Batch, TenantStore } from './tenant-store.ts';

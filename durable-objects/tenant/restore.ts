@@ -2,8 +2,8 @@
  * A dispatcher as it was when its object died: what was learned, the runs in flight and the leases,
  * all of them before it grants again, so that no endpoint is ever given more calls than slots.
  */
-import { Dispatcher } from '../../src/core/dispatcher.ts';
-import type { DispatcherConfig } from '../../src/core/dispatcher-config.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { LiveRun } from '../../src/core/live-run.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { TenantStore } from './tenant-store.ts';

@@ -3,7 +3,7 @@
  * were learned from, so that whoever takes them in learns the same; and runs from elsewhere, each of
  * them once, however often it is brought.
  */
-import type { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { RecordedRun } from '../../src/core/recorded-run.ts';
 import type { ArchivedRun, ArchiveHead, ArchivePage, ImportCount } from '../../src/protocol.ts';
 import type { TenantStore } from './tenant-store.ts';

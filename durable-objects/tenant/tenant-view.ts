@@ -3,7 +3,7 @@
  * text, made once here and passed on as they are.
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
-import type { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { dayView, outlookView, prewarmMetrics } from './prewarm-view.ts';
 import type { TenantStore } from './tenant-store.ts';
 

@@ -8,7 +8,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
-import type { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type {
   Admission,
   ArchiveHead,

@@ -4,9 +4,9 @@
  * endpoints that serve, wake up and go cold.
  */
 import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../../src/core/demand.ts';
-import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
-import type { BackendSpec, DispatcherConfig } from '../../src/core/dispatcher-config.ts';
+import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { BackendSpec, DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import type { PolicyName } from '../../src/core/policies/registry.ts';
 import { keepAliveRule, type PrewarmRule, paperRule } from '../../src/core/prewarm-rule.ts';
 import { seededRandom } from '../../src/core/random.ts';

@@ -3,7 +3,7 @@
  * from, and what a day may cost. A backend's fields replace the tenant's one by one.
  */
 import { z } from 'zod';
-import type { PrewarmSpec } from '../core/dispatcher-config.ts';
+import type { PrewarmSpec } from '../core/dispatch/dispatcher-config.ts';
 import type { BudgetLimits } from '../core/prewarm-budget.ts';
 import type { Problem } from '../http/problem.ts';
 

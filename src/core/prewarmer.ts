@@ -9,7 +9,7 @@ import type { Endpoint } from './backends/endpoint.ts';
 import type { EndpointState } from './backends/endpoint-state.ts';
 import { askAgainAt, keepWarmAt, mayRelease, RELEASE_AFTER_MS } from './backends/holding-times.ts';
 import type { Speeds } from './demand.ts';
-import type { DispatchEvent, Effect } from './dispatch-events.ts';
+import type { DispatchEvent, Effect } from './dispatch/dispatch-events.ts';
 import { forecastNeed } from './forecast.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';

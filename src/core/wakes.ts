@@ -6,7 +6,7 @@
 import type { Backend } from './backends/backend.ts';
 import type { Endpoint } from './backends/endpoint.ts';
 import type { Wake, WakeOutcome } from './backends/endpoint-state.ts';
-import type { Effect } from './dispatch-events.ts';
+import type { Effect } from './dispatch/dispatch-events.ts';
 import type { PrewarmDecision } from './prewarm.ts';
 import { PrewarmAccounts } from './prewarm-accounts.ts';
 

@@ -1,7 +1,7 @@
 /** What every scheduling policy must do, whatever its order: one contract, tried on each of them. */
 import { describe, expect, it } from 'vitest';
-import type { Granted } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { Granted } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { PolicyName } from '../../src/core/policies/registry.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { callRequest, configOf, okResult } from '../dispatch-builders.ts';

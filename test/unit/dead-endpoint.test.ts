@@ -1,7 +1,7 @@
 /** An endpoint that breaks every call, beside one that is cold and well. */
 import { describe, expect, it } from 'vitest';
-import type { DispatchEvent, Effect } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 

@@ -1,7 +1,7 @@
 /** The ways in which a slot comes back, a run ends, and a cold endpoint is woken. */
 import { describe, expect, it } from 'vitest';
-import type { DispatchEvent, Effect } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { LiveRun } from '../../src/core/live-run.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';

@@ -1,8 +1,8 @@
 /** What a call takes of its key's tokens, however it ends, and what its story says. */
 import { describe, expect, it } from 'vitest';
 import { FrontDesk } from '../../durable-objects/tenant/front-desk.ts';
-import type { DispatchEvent } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { CallResult } from '../../src/protocol.ts';
 import { callRequest, configOf, okResult } from '../dispatch-builders.ts';

@@ -5,8 +5,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DispatchEvent } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { LiveRun } from '../../src/core/live-run.ts';
 import { POLICIES, type PolicyName } from '../../src/core/policies/registry.ts';
 import { seededRandom } from '../../src/core/random.ts';

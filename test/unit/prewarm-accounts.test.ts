@@ -1,8 +1,8 @@
 /** The accounts of prewarming, against runs of events whose costs can be told by hand. */
 import { describe, expect, it } from 'vitest';
-import type { DispatchEvent } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
-import type { PrewarmSpec } from '../../src/core/dispatcher-config.ts';
+import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { PrewarmSpec } from '../../src/core/dispatch/dispatcher-config.ts';
 import type { LedgerCounts } from '../../src/core/prewarm-ledger.ts';
 import { groundsOf } from '../../src/core/prewarm-outlook.ts';
 import type { PrewarmRule } from '../../src/core/prewarm-rule.ts';

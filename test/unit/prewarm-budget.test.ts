@@ -1,8 +1,8 @@
 /** What pings may cost a day: reserved in full, settled by what they took, never exceeded. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DispatchEvent } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { PrewarmBudget } from '../../src/core/prewarm-budget.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';

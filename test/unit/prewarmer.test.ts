@@ -1,8 +1,8 @@
 /** When endpoints are asked about, woken, held and released: endpoint by endpoint, never twice. */
 import { describe, expect, it } from 'vitest';
-import type { DispatchEvent, Effect } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
-import type { BackendSpec } from '../../src/core/dispatcher-config.ts';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { BackendSpec } from '../../src/core/dispatch/dispatcher-config.ts';
 import type { Forecast } from '../../src/core/prewarm.ts';
 import { decidePrewarm } from '../../src/core/prewarm.ts';
 import type { PrewarmAsk, PrewarmRule } from '../../src/core/prewarm-rule.ts';

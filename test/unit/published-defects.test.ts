@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { ApplicationModel } from '../../src/core/application-model.ts';
-import type { Effect, Granted } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { rankOnce } from '../../src/core/gittins.ts';
 import type { CallRequest } from '../../src/core/live-run.ts';
 import { publishedRank } from '../../src/core/policies/gittins-published.ts';

@@ -3,9 +3,9 @@
  * call of a fan-out first. One backend, 1 ms an output token; a call of 100 input tokens adds 10 ms.
  */
 import { describe, expect, it } from 'vitest';
-import type { Effect } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
-import type { DispatcherConfig } from '../../src/core/dispatcher-config.ts';
+import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import type { CallRequest } from '../../src/core/live-run.ts';
 import type { PolicyName } from '../../src/core/policies/registry.ts';
 import { seededRandom } from '../../src/core/random.ts';

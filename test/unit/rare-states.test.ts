@@ -1,8 +1,8 @@
 /** States that a dispatcher seldom gets into: nothing waits in vain there, and nothing is forgotten. */
 import { describe, expect, it } from 'vitest';
-import type { DispatchEvent, Effect } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
-import type { BackendSpec } from '../../src/core/dispatcher-config.ts';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { BackendSpec } from '../../src/core/dispatch/dispatcher-config.ts';
 import { LiveRun } from '../../src/core/live-run.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { RecordedRun } from '../../src/core/recorded-run.ts';

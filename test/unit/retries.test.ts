@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { RetryBudget } from '../../src/core/backends/retry-budget.ts';
 import type { CallResult } from '../../src/core/call-result.ts';
-import type { Effect } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
-import type { BackendSpec } from '../../src/core/dispatcher-config.ts';
+import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { BackendSpec } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { callRequest, configOf, okResult } from '../dispatch-builders.ts';
 

@@ -1,13 +1,13 @@
 /** Which run a call belongs to, and when a run has ended: silence, repeats, sessions of sessions. */
 import { describe, expect, it } from 'vitest';
 import { SERVICE_SPEED } from '../../src/core/demand.ts';
+import { standingOf } from '../../src/core/dispatch/overtaking.ts';
+import { RunRegister } from '../../src/core/dispatch/run-register.ts';
 import { Knowledge } from '../../src/core/knowledge.ts';
 import { LearnedSilence } from '../../src/core/learned-silence.ts';
 import { type CallRequest, type LiveCall, LiveRun } from '../../src/core/live-run.ts';
-import { standingOf } from '../../src/core/overtaking.ts';
 import { POLICIES } from '../../src/core/policies/registry.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { RunRegister } from '../../src/core/run-register.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
 function newRegister() {

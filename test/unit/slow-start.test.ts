@@ -1,8 +1,8 @@
 /** Slow start: few calls into an endpoint that just woke, then more, and all before long. */
 import { describe, expect, it } from 'vitest';
 import { nextOpeningMs, openSlots } from '../../src/core/backends/slow-start.ts';
-import type { DispatchEvent } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 

@@ -1,7 +1,7 @@
 /** Calls whose client would rather be told that their run is too late than have it served. */
 import { describe, expect, it } from 'vitest';
-import type { DispatchEvent, Effect } from '../../src/core/dispatch-events.ts';
-import { Dispatcher } from '../../src/core/dispatcher.ts';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { CallRequest } from '../../src/core/live-run.ts';
 import { POLICY_NAMES, type PolicyName } from '../../src/core/policies/registry.ts';
 import { seededRandom } from '../../src/core/random.ts';

@@ -4,7 +4,7 @@
  */
 
 import { SERVICE_SPEED } from '../demand.ts';
-import type { BackendSpec } from '../dispatcher-config.ts';
+import type { BackendSpec } from '../dispatch/dispatcher-config.ts';
 import type { LiveCall } from '../live-call.ts';
 import type { WaitingLine } from '../waiting-line.ts';
 import { Backend } from './backend.ts';

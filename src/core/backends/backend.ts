@@ -4,7 +4,7 @@
  */
 import { Arrivals } from '../arrivals/arrivals.ts';
 import type { CallResult } from '../call-result.ts';
-import type { BackendSpec } from '../dispatcher-config.ts';
+import type { BackendSpec } from '../dispatch/dispatcher-config.ts';
 import type { LiveCall } from '../live-run.ts';
 import { ServiceAccounts } from '../service-accounts.ts';
 import type { WaitingLine } from '../waiting-line.ts';

@@ -5,21 +5,21 @@
  * Invariants: an endpoint never has more leases than slots; a call has at most one lease at a time;
  * every call is granted, refused or cancelled; every lease ends.
  */
-import type { Backend } from './backends/backend.ts';
-import type { BackendRoster } from './backends/backend-roster.ts';
-import type { Endpoint } from './backends/endpoint.ts';
+import type { Backend } from '../backends/backend.ts';
+import type { BackendRoster } from '../backends/backend-roster.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
+import { type CallResult, recordOf } from '../call-result.ts';
+import { demandOf, NO_DEMAND, type Speeds } from '../demand.ts';
+import type { CallRequest, Lease, LiveCall } from '../live-call.ts';
+import { coldWaitOf, type Prewarmer } from '../prewarmer.ts';
+import type { CallRecord } from '../recorded-run.ts';
+import type { Taken } from '../waiting-line.ts';
 import { CallLimits } from './call-limits.ts';
-import { type CallResult, recordOf } from './call-result.ts';
-import { demandOf, NO_DEMAND, type Speeds } from './demand.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
 import { grantEffect } from './grant-effect.ts';
-import type { CallRequest, Lease, LiveCall } from './live-call.ts';
-import { coldWaitOf, type Prewarmer } from './prewarmer.ts';
 import type { Ranking } from './ranking.ts';
-import type { CallRecord } from './recorded-run.ts';
 import { goesOn } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
-import type { Taken } from './waiting-line.ts';
 
 export interface CallsPlace {
   readonly roster: BackendRoster;

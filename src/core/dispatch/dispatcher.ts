@@ -6,22 +6,22 @@
  * What becomes of a call once it is admitted is in calls-in-flight.ts, with the invariants of slots
  * and leases; which backends there are is in backend-roster.ts.
  */
-import type { Backend } from './backends/backend.ts';
-import { BackendRoster } from './backends/backend-roster.ts';
+import type { Backend } from '../backends/backend.ts';
+import { BackendRoster } from '../backends/backend-roster.ts';
+import { SERVICE_SPEED, type Speeds } from '../demand.ts';
+import { Knowledge } from '../knowledge.ts';
+import type { CallRequest, Lease, LiveCall, LiveRun } from '../live-run.ts';
+import type { Policy } from '../policy.ts';
+import type { PrewarmAccounts } from '../prewarm-accounts.ts';
+import type { BackendOutlook } from '../prewarm-outlook.ts';
+import type { PrewarmRule } from '../prewarm-rule.ts';
+import { Prewarmer } from '../prewarmer.ts';
+import type { Random } from '../random.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
-import { SERVICE_SPEED, type Speeds } from './demand.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { grantEffect } from './grant-effect.ts';
-import { Knowledge } from './knowledge.ts';
-import type { CallRequest, Lease, LiveCall, LiveRun } from './live-run.ts';
 import type { Standing } from './overtaking.ts';
-import type { Policy } from './policy.ts';
-import type { PrewarmAccounts } from './prewarm-accounts.ts';
-import type { BackendOutlook } from './prewarm-outlook.ts';
-import type { PrewarmRule } from './prewarm-rule.ts';
-import { Prewarmer } from './prewarmer.ts';
-import type { Random } from './random.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
 

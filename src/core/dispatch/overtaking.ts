@@ -3,8 +3,9 @@
  * arrival, a run that arrives later goes first only where it arrives within rank / (weight * alpha)
  * of this one: whatever comes after that waits behind it.
  */
+
+import type { Policy } from '../policy.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
-import type { Policy } from './policy.ts';
 
 /** A run's place in the order, in numbers. */
 export interface Standing {

@@ -4,13 +4,13 @@
  * for its application (the published system ends every run after 5 s of silence).
  */
 
-import type { Speeds } from './demand.ts';
+import type { Speeds } from '../demand.ts';
+import type { Knowledge } from '../knowledge.ts';
+import { LONGEST_SILENCE_MS, type SilenceBounds } from '../learned-silence.ts';
+import { type CallRequest, type LiveCall, LiveRun } from '../live-run.ts';
+import { OrderedQueue } from '../ordered-queue.ts';
+import { RecentMap } from '../recent-map.ts';
 import type { Effect } from './dispatch-events.ts';
-import type { Knowledge } from './knowledge.ts';
-import { LONGEST_SILENCE_MS, type SilenceBounds } from './learned-silence.ts';
-import { type CallRequest, type LiveCall, LiveRun } from './live-run.ts';
-import { OrderedQueue } from './ordered-queue.ts';
-import { RecentMap } from './recent-map.ts';
 
 /** A client that runs a unit itself may be silent for so long, ms. */
 const OWN_UNIT_SILENCE_MS = 900_000;

@@ -1,6 +1,7 @@
 /** What a caller is told of its slot. */
+
+import type { Lease, LiveCall } from '../live-call.ts';
 import type { Granted } from './dispatch-events.ts';
-import type { Lease, LiveCall } from './live-call.ts';
 
 export function grantEffect(
   call: LiveCall,

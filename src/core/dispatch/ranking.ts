@@ -2,16 +2,16 @@
  * How waiting calls are ordered: the policy, what it is told of a call, and the key that its rank
  * becomes. The dispatcher asks for lines; it knows no policy.
  */
-import type { Backend } from './backends/backend.ts';
-import { DeadlineLine } from './deadline-line.ts';
-import { type Demand, type Speeds, workMs } from './demand.ts';
+import type { Backend } from '../backends/backend.ts';
+import { DeadlineLine } from '../deadline-line.ts';
+import { type Demand, type Speeds, workMs } from '../demand.ts';
+import type { Knowledge } from '../knowledge.ts';
+import type { LiveCall, LiveRun } from '../live-run.ts';
+import { POLICIES } from '../policies/registry.ts';
+import { type Policy, queryOf, type RankInputs } from '../policy.ts';
+import { WaitingLine } from '../waiting-line.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
-import type { Knowledge } from './knowledge.ts';
-import type { LiveCall, LiveRun } from './live-run.ts';
 import { type Standing, standingOf } from './overtaking.ts';
-import { POLICIES } from './policies/registry.ts';
-import { type Policy, queryOf, type RankInputs } from './policy.ts';
-import { WaitingLine } from './waiting-line.ts';
 
 /** What a ranking sees of its dispatcher. */
 export interface RankingView {

@@ -3,11 +3,11 @@
  * into I/O, the simulator into an event on its heap; neither decides anything.
  */
 
-import type { EndpointState, Wake, WakeOutcome } from './backends/endpoint-state.ts';
-import type { CallResult } from './call-result.ts';
+import type { EndpointState, Wake, WakeOutcome } from '../backends/endpoint-state.ts';
+import type { CallResult } from '../call-result.ts';
+import type { CallRequest } from '../live-run.ts';
+import type { RecordedRun } from '../recorded-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
-import type { CallRequest } from './live-run.ts';
-import type { RecordedRun } from './recorded-run.ts';
 
 export type DispatchEvent =
   | { readonly type: 'submitted'; readonly call: CallRequest }

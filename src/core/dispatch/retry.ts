@@ -2,9 +2,9 @@
  * Whether a call whose attempt failed goes back into the line, with its arrival and so its place. Of
  * its answer nothing has reached the client; how long it may wait bounds how often it can come back.
  */
-import type { Backend } from './backends/backend.ts';
-import type { CallResult } from './call-result.ts';
-import type { LiveCall } from './live-run.ts';
+import type { Backend } from '../backends/backend.ts';
+import type { CallResult } from '../call-result.ts';
+import type { LiveCall } from '../live-run.ts';
 
 /** Endpoints that may break under one call. */
 const MOST_FAULTS = 3;
