@@ -7,7 +7,7 @@ import { ApplicationModel } from '../src/core/application-model.ts';
 import { SERVICE_SPEED } from '../src/core/demand.ts';
 import { Dispatcher } from '../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
-import { RankTable } from '../src/core/gittins.ts';
+import { RankTable } from '../src/core/gittins/gittins.ts';
 import type { CallRequest } from '../src/core/live-run.ts';
 import { publishedRank } from '../src/core/policies/gittins-published.ts';
 import { PriorPool } from '../src/core/prior-pool.ts';

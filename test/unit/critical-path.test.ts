@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ApplicationModel } from '../../src/core/application-model.ts';
-import { pricedRankMs } from '../../src/core/critical-path.ts';
+import { pricedRankMs } from '../../src/core/gittins/critical-path.ts';
 import { PriorPool } from '../../src/core/prior-pool.ts';
 import { llm, queryAt, runOf, teach } from '../run-builders.ts';
 

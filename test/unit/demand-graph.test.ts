@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Speeds } from '../../src/core/demand.ts';
 import { DemandGraph } from '../../src/core/demand-graph.ts';
-import { RankTable } from '../../src/core/gittins.ts';
+import { RankTable } from '../../src/core/gittins/gittins.ts';
 import { PriorPool } from '../../src/core/prior-pool.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { RecordedRun, VisitRecord } from '../../src/core/recorded-run.ts';

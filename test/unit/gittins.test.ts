@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RankTable } from '../../src/core/gittins.ts';
+import { RankTable } from '../../src/core/gittins/gittins.ts';
 
 const LEAST_RANK = 1e-9;
 

@@ -1,7 +1,7 @@
 /** Selection, sample codes and ranks without a table, each against the plain way to do it. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RankTable, rankOnce } from '../../src/core/gittins.ts';
+import { RankTable, rankOnce } from '../../src/core/gittins/gittins.ts';
 import { decode, encode } from '../../src/core/log-code.ts';
 import { nearestRows } from '../../src/core/nearest.ts';
 

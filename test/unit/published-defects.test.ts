@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { ApplicationModel } from '../../src/core/application-model.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import { rankOnce } from '../../src/core/gittins.ts';
+import { rankOnce } from '../../src/core/gittins/gittins.ts';
 import type { CallRequest } from '../../src/core/live-run.ts';
 import { publishedRank } from '../../src/core/policies/gittins-published.ts';
 import type { PolicyName } from '../../src/core/policies/registry.ts';

@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RankTable } from '../../src/core/gittins.ts';
-import { type UnitState, unitRank } from '../../src/core/unit-gittins.ts';
+import { RankTable } from '../../src/core/gittins/gittins.ts';
+import { type UnitState, unitRank } from '../../src/core/gittins/unit-gittins.ts';
 
 const unit = (costMs: number, next: Record<number, number>, endProbability: number): UnitState => ({
   costMs,

@@ -3,7 +3,7 @@
  * whole work, conditioned on nothing but the work attained. Exact index; to compare with.
  */
 import { priorMs } from '../application-model.ts';
-import { rankOnce } from '../gittins.ts';
+import { rankOnce } from '../gittins/gittins.ts';
 import { type Policy, queryOf, type RankInputs } from '../policy.ts';
 
 /** With fewer finished runs there is nothing to rank by. */
