@@ -3,7 +3,7 @@
  * trace of which they have seen what came before. Wrong input: a message with file, line and field;
  * exit 2.
  */
-import { seededRandom } from '../src/core/random.ts';
+import { seededRandom } from '../src/core/learning/random.ts';
 import { numberOf, required, runCommand } from './sim/arguments.ts';
 import { forecastArrivals, miscalibrationOf } from './sim/arrival-forecasts.ts';
 import { InputError, readTrace } from './sim/trace.ts';

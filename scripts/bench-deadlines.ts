@@ -3,7 +3,7 @@
  * without one. Deadlines are a multiple of a run's time on an idle cluster, given to runs at random.
  * Wrong input: a message with file, line and field; exit 2.
  */
-import { seededRandom } from '../src/core/random.ts';
+import { seededRandom } from '../src/core/learning/random.ts';
 import type { RecordedRun } from '../src/core/recorded-run.ts';
 import { isolatedMs } from './report/isolated-time.ts';
 import {

@@ -3,7 +3,7 @@
  * the paper's, on whole traces and on each application alone at several rates, learning as it goes.
  * Wrong input: a message with file, line and field; exit 2.
  */
-import { seededRandom } from '../src/core/random.ts';
+import { seededRandom } from '../src/core/learning/random.ts';
 import type { RecordedRun } from '../src/core/recorded-run.ts';
 import { numberOf, required, runCommand } from './sim/arguments.ts';
 import { type Cluster, readCluster } from './sim/cluster.ts';

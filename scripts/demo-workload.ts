@@ -5,7 +5,7 @@
  * chat: one short answer. agent: a loop of model and sandbox, of very different lengths. report: a
  * wide fan-out and a merge, much longer than all others.
  */
-import { type Random, seededRandom } from '../src/core/random.ts';
+import { type Random, seededRandom } from '../src/core/learning/random.ts';
 import type { RecordedRun, VisitRecord } from '../src/core/recorded-run.ts';
 
 /** The demo's endpoints, as a cluster for the simulator. */

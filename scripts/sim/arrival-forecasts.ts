@@ -1,6 +1,6 @@
 /** Forecasts of arrivals alone, as they would have been made, and how far off they were. */
 import { Arrivals } from '../../src/core/arrivals/arrivals.ts';
-import type { Random } from '../../src/core/random.ts';
+import type { Random } from '../../src/core/learning/random.ts';
 import { type ReliabilityBin, reliabilityOf } from '../report/reliability.ts';
 import type { ForecastSample } from './forecast-sampler.ts';
 

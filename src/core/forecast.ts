@@ -2,10 +2,11 @@
  * The forecast for one backend: which runs in flight will need it within the horizon, by what the
  * runs that resembled them did, and whether a run that has not arrived yet will.
  */
-import type { NeedChances } from './application-model.ts';
+
 import type { Backend } from './backends/backend.ts';
 import type { Speeds } from './demand.ts';
-import type { Knowledge } from './knowledge.ts';
+import type { NeedChances } from './learning/application-model.ts';
+import type { Knowledge } from './learning/knowledge.ts';
 import type { LiveRun } from './live-run.ts';
 import type { Forecast } from './prewarm.ts';
 

@@ -11,6 +11,7 @@ import {
   subtractDemand,
   workMs,
 } from './demand.ts';
+import type { VisitState } from './learning/visit-samples.ts';
 import {
   type CallRequest,
   CLIENT_BACKEND,
@@ -19,7 +20,6 @@ import {
   type RunSnapshot,
 } from './live-call.ts';
 import type { CallRecord, RecordedRun } from './recorded-run.ts';
-import type { VisitState } from './visit-samples.ts';
 
 export type { CallRequest, Lease, LiveCall, LiveVisit, RunSnapshot } from './live-call.ts';
 export { CLIENT_BACKEND } from './live-call.ts';

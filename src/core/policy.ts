@@ -3,9 +3,10 @@
  * pure function of what it is given; it sees no clock, so the order of two calls changes only when
  * something happens to one of their runs.
  */
-import type { ApplicationModel, RankQuery } from './application-model.ts';
+
 import type { DeadlineTiming } from './deadline-line.ts';
 import { type Speeds, workMs } from './demand.ts';
+import type { ApplicationModel, RankQuery } from './learning/application-model.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
 import type { CallOrder } from './waiting-line.ts';
 

@@ -11,7 +11,7 @@ import { askAgainAt, keepWarmAt, mayRelease, RELEASE_AFTER_MS } from './backends
 import type { Speeds } from './demand.ts';
 import type { DispatchEvent, Effect } from './dispatch/dispatch-events.ts';
 import { forecastNeed } from './forecast.ts';
-import type { Knowledge } from './knowledge.ts';
+import type { Knowledge } from './learning/knowledge.ts';
 import type { LiveCall, LiveRun } from './live-run.ts';
 import { type Forecast, needProbability, type PrewarmDecision } from './prewarm.ts';
 import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts';

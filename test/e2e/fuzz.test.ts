@@ -6,7 +6,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Random, seededRandom } from '../../src/core/random.ts';
+import { type Random, seededRandom } from '../../src/core/learning/random.ts';
 import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
 
 const TENANT = 'fuzz';

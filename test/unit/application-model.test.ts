@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ApplicationModel } from '../../src/core/application-model.ts';
-import { PriorPool } from '../../src/core/prior-pool.ts';
+import { ApplicationModel } from '../../src/core/learning/application-model.ts';
+import { PriorPool } from '../../src/core/learning/prior-pool.ts';
 import type { RecordedRun } from '../../src/core/recorded-run.ts';
 import { llm, queryAt, runOf, teach, tool } from '../run-builders.ts';
 

@@ -1,7 +1,7 @@
 /** The measure of forecasts of arrivals: what it asks, and that it tells what is off and how surely. */
 import { describe, expect, it } from 'vitest';
 import { forecastArrivals, miscalibrationOf } from '../../scripts/sim/arrival-forecasts.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 
 /** Arrivals at random, one in ten seconds on average, for ten hours. */
 function atRandom(seed: number): number[] {

@@ -1,7 +1,7 @@
 /** When the next run comes: at random, by a clock, in bursts, after a rise, at its usual hour. */
 import { describe, expect, it } from 'vitest';
 import { Arrivals } from '../../src/core/arrivals/arrivals.ts';
-import { type Random, seededRandom } from '../../src/core/random.ts';
+import { type Random, seededRandom } from '../../src/core/learning/random.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

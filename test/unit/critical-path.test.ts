@@ -1,9 +1,9 @@
 /** Chains go before parallel work of the same size, where there are slots for both. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ApplicationModel } from '../../src/core/application-model.ts';
 import { pricedRankMs } from '../../src/core/gittins/critical-path.ts';
-import { PriorPool } from '../../src/core/prior-pool.ts';
+import { ApplicationModel } from '../../src/core/learning/application-model.ts';
+import { PriorPool } from '../../src/core/learning/prior-pool.ts';
 import { llm, queryAt, runOf, teach } from '../run-builders.ts';
 
 describe('the price of parallel work', () => {

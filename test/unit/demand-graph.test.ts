@@ -2,12 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Speeds } from '../../src/core/demand.ts';
-import { DemandGraph } from '../../src/core/demand-graph.ts';
 import { RankTable } from '../../src/core/gittins/gittins.ts';
-import { PriorPool } from '../../src/core/prior-pool.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { DemandGraph } from '../../src/core/learning/demand-graph.ts';
+import { PriorPool } from '../../src/core/learning/prior-pool.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
+import { VisitSamples } from '../../src/core/learning/visit-samples.ts';
 import type { RecordedRun, VisitRecord } from '../../src/core/recorded-run.ts';
-import { VisitSamples } from '../../src/core/visit-samples.ts';
 
 const SPEEDS: Speeds = (backend) =>
   backend === 'llm' ? { inputMs: 0.1, outputMs: 10 } : { inputMs: 0, outputMs: 1 };

@@ -1,9 +1,9 @@
 /** A unit that changes is noticed, and its old samples no longer outvote the new ones. */
 import { describe, expect, it } from 'vitest';
-import { ApplicationModel } from '../../src/core/application-model.ts';
-import { DriftDetector } from '../../src/core/drift.ts';
-import { PriorPool } from '../../src/core/prior-pool.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { ApplicationModel } from '../../src/core/learning/application-model.ts';
+import { DriftDetector } from '../../src/core/learning/drift.ts';
+import { PriorPool } from '../../src/core/learning/prior-pool.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import { llm, normal, queryAt, runOf, teach } from '../run-builders.ts';
 
 /** Sizes around a median: lognormal. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FrontDesk } from '../../durable-objects/tenant/front-desk.ts';
 import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import type { CallResult } from '../../src/protocol.ts';
 import { callRequest, configOf, okResult } from '../dispatch-builders.ts';
 

@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RankTable, rankOnce } from '../../src/core/gittins/gittins.ts';
-import { decode, encode } from '../../src/core/log-code.ts';
-import { nearestRows } from '../../src/core/nearest.ts';
+import { decode, encode } from '../../src/core/learning/log-code.ts';
+import { nearestRows } from '../../src/core/learning/nearest.ts';
 
 describe('the nearest rows', () => {
   it('are those that a sort by distance would put first, of equal ones the later', () => {

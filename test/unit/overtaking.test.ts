@@ -7,9 +7,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import type { LiveRun } from '../../src/core/live-run.ts';
 import { POLICIES, type PolicyName } from '../../src/core/policies/registry.ts';
-import { seededRandom } from '../../src/core/random.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 /** Policies that promise the bound. */

@@ -3,15 +3,15 @@
  * would fail: by the dispatcher's own order, since that is what the fault would spoil.
  */
 import { describe, expect, it } from 'vitest';
-import { ApplicationModel } from '../../src/core/application-model.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { rankOnce } from '../../src/core/gittins/gittins.ts';
+import { ApplicationModel } from '../../src/core/learning/application-model.ts';
+import { PriorPool } from '../../src/core/learning/prior-pool.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import type { CallRequest } from '../../src/core/live-run.ts';
 import { publishedRank } from '../../src/core/policies/gittins-published.ts';
 import type { PolicyName } from '../../src/core/policies/registry.ts';
-import { PriorPool } from '../../src/core/prior-pool.ts';
-import { seededRandom } from '../../src/core/random.ts';
 import type { RecordedRun } from '../../src/core/recorded-run.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 import { llm, queryAt, runOf, teach } from '../run-builders.ts';

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { BackendSpec } from '../../src/core/dispatch/dispatcher-config.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import { LiveRun } from '../../src/core/live-run.ts';
-import { seededRandom } from '../../src/core/random.ts';
 import type { RecordedRun } from '../../src/core/recorded-run.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 

@@ -15,7 +15,7 @@ import { POLICIES, type Scenario } from '../../scripts/sim/arguments.ts';
 import { parseCluster } from '../../scripts/sim/cluster.ts';
 import { resultOf } from '../../scripts/sim/result.ts';
 import { simulate } from '../../scripts/sim/simulator.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import type { RecordedRun, VisitRecord } from '../../src/core/recorded-run.ts';
 
 /** For machines that are busy: drawing and new processes take their time. */

@@ -5,7 +5,7 @@ import type { CallResult } from '../../src/core/call-result.ts';
 import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { BackendSpec } from '../../src/core/dispatch/dispatcher-config.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import { callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const FAULT: CallResult = { ...okResult(0), outcome: 'failed', endpointFault: true };

@@ -1,7 +1,7 @@
 /** Rises are noticed in a handful of arrivals, and hardly ever where there is none. */
 import { describe, expect, it } from 'vitest';
 import { RisingRate } from '../../src/core/arrivals/rising-rate.ts';
-import { type Random, seededRandom } from '../../src/core/random.ts';
+import { type Random, seededRandom } from '../../src/core/learning/random.ts';
 
 const BASE_PER_MS = 1 / 60_000;
 

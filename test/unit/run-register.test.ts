@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { SERVICE_SPEED } from '../../src/core/demand.ts';
 import { standingOf } from '../../src/core/dispatch/overtaking.ts';
 import { RunRegister } from '../../src/core/dispatch/run-register.ts';
-import { Knowledge } from '../../src/core/knowledge.ts';
-import { LearnedSilence } from '../../src/core/learned-silence.ts';
+import { Knowledge } from '../../src/core/learning/knowledge.ts';
+import { LearnedSilence } from '../../src/core/learning/learned-silence.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import { type CallRequest, type LiveCall, LiveRun } from '../../src/core/live-run.ts';
 import { POLICIES } from '../../src/core/policies/registry.ts';
-import { seededRandom } from '../../src/core/random.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
 function newRegister() {

@@ -1,6 +1,6 @@
 /** The samples of one state: how many it keeps, which it finds near, and what it says of them. */
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/core/random.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import {
   type BackendShare,
   bytesPerSample,
@@ -8,7 +8,7 @@ import {
   SAMPLE_CAPACITY,
   SampleTable,
   type VisitSample,
-} from '../../src/core/sample-table.ts';
+} from '../../src/core/learning/sample-table.ts';
 
 const MILLISECONDS = { inputMs: 0, outputMs: 1 };
 const DAY_MS = 86_400_000;

@@ -4,7 +4,7 @@ import { parseCluster } from '../../scripts/sim/cluster.ts';
 import { resultOf } from '../../scripts/sim/result.ts';
 import { type SimOptions, simulate } from '../../scripts/sim/simulator.ts';
 import { parseTrace } from '../../scripts/sim/trace.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import type { RecordedRun, VisitRecord } from '../../src/core/recorded-run.ts';
 
 const OPTIONS: Omit<SimOptions, 'policy'> = {

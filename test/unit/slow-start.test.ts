@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { nextOpeningMs, openSlots } from '../../src/core/backends/slow-start.ts';
 import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 describe('openSlots', () => {

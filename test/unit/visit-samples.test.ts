@@ -1,10 +1,14 @@
 /** What finished runs did at, before and after each visit: whole runs, with their correlations. */
 import { describe, expect, it } from 'vitest';
 import type { Speeds } from '../../src/core/demand.ts';
-import { PriorPool } from '../../src/core/prior-pool.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { PriorPool } from '../../src/core/learning/prior-pool.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
+import {
+  MAX_VISIT_NUMBER,
+  VisitSamples,
+  type VisitState,
+} from '../../src/core/learning/visit-samples.ts';
 import type { RecordedRun, VisitRecord } from '../../src/core/recorded-run.ts';
-import { MAX_VISIT_NUMBER, VisitSamples, type VisitState } from '../../src/core/visit-samples.ts';
 
 const SPEEDS: Speeds = (backend) =>
   backend === 'llm' ? { inputMs: 0.1, outputMs: 10 } : { inputMs: 0, outputMs: 1 };

@@ -3,7 +3,7 @@
  * than usual another is likely, whatever the mean rate says. So the chance of an arrival is read off
  * the gaps that were at least as long as the present one; the older a gap, the less it counts.
  */
-import { decode, encode } from '../log-code.ts';
+import { decode, encode } from '../learning/log-code.ts';
 
 const CAPACITY = 256;
 /** A gap counts half of one that came so many arrivals later. */

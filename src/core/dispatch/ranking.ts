@@ -5,7 +5,7 @@
 import type { Backend } from '../backends/backend.ts';
 import { DeadlineLine } from '../deadline-line.ts';
 import { type Demand, type Speeds, workMs } from '../demand.ts';
-import type { Knowledge } from '../knowledge.ts';
+import type { Knowledge } from '../learning/knowledge.ts';
 import type { LiveCall, LiveRun } from '../live-run.ts';
 import { POLICIES } from '../policies/registry.ts';
 import { type Policy, queryOf, type RankInputs } from '../policy.ts';

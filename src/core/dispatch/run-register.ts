@@ -5,11 +5,11 @@
  */
 
 import type { Speeds } from '../demand.ts';
-import type { Knowledge } from '../knowledge.ts';
-import { LONGEST_SILENCE_MS, type SilenceBounds } from '../learned-silence.ts';
+import type { Knowledge } from '../learning/knowledge.ts';
+import { LONGEST_SILENCE_MS, type SilenceBounds } from '../learning/learned-silence.ts';
+import { RecentMap } from '../learning/recent-map.ts';
 import { type CallRequest, type LiveCall, LiveRun } from '../live-run.ts';
 import { OrderedQueue } from '../ordered-queue.ts';
-import { RecentMap } from '../recent-map.ts';
 import type { Effect } from './dispatch-events.ts';
 
 /** A client that runs a unit itself may be silent for so long, ms. */

@@ -2,8 +2,9 @@
  * Gittins on total work, as the paper has it (section 4.2): the distribution of an application's
  * whole work, conditioned on nothing but the work attained. Exact index; to compare with.
  */
-import { priorMs } from '../application-model.ts';
+
 import { rankOnce } from '../gittins/gittins.ts';
+import { priorMs } from '../learning/application-model.ts';
 import { type Policy, queryOf, type RankInputs } from '../policy.ts';
 
 /** With fewer finished runs there is nothing to rank by. */

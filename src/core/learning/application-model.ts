@@ -6,14 +6,14 @@
  * unit on the graph below that, and a prior for a unit that was never seen.
  */
 
-import { type Speeds, workMs } from './demand.ts';
+import { type Speeds, workMs } from '../demand.ts';
+import { pricedRankMs } from '../gittins/critical-path.ts';
+import { RankTable, rankOnce } from '../gittins/gittins.ts';
+import type { RecordedRun } from '../recorded-run.ts';
 import { DemandGraph, type UnitView } from './demand-graph.ts';
-import { pricedRankMs } from './gittins/critical-path.ts';
-import { RankTable, rankOnce } from './gittins/gittins.ts';
 import { LearnedSilence } from './learned-silence.ts';
 import { PRIOR_WEIGHT, type PriorPool, type Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
-import type { RecordedRun } from './recorded-run.ts';
 import { VisitSamples, type VisitState } from './visit-samples.ts';
 
 /** With fewer samples of a state than this, the graph ranks. */

@@ -2,13 +2,14 @@
  * What a tenant's dispatcher has learned: a model for each application. Bounded: of more than 1,000
  * applications (clients without instrumentation can invent them) the longest unused is forgotten.
  */
+
+import { GammaRate } from '../arrivals/gamma-rate.ts';
+import type { Speeds } from '../demand.ts';
+import type { RecordedRun } from '../recorded-run.ts';
 import { ApplicationModel } from './application-model.ts';
-import { GammaRate } from './arrivals/gamma-rate.ts';
-import type { Speeds } from './demand.ts';
 import type { SilenceBounds } from './learned-silence.ts';
 import { PriorPool } from './prior-pool.ts';
 import type { Random } from './random.ts';
-import type { RecordedRun } from './recorded-run.ts';
 
 const MAX_APPLICATIONS = 1_000;
 
