@@ -6,7 +6,7 @@
 import type { EndpointState } from './core/backends/endpoint-state.ts';
 import type { CallResult } from './core/call-result.ts';
 import type { DispatchEvent, RefusalCode } from './core/dispatch/dispatch-events.ts';
-import type { Gauges } from './core/key-limits.ts';
+import type { Gauges } from './core/limits/key-limits.ts';
 import type { CallRequest } from './core/live-run.ts';
 import type { RecordedRun } from './core/recorded-run.ts';
 

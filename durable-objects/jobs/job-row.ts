@@ -1,5 +1,5 @@
 /** A job as its row has it, and what of that may be shown. */
-import type { JobState } from '../../src/core/job-rules.ts';
+import type { JobState } from '../../src/core/limits/job-rules.ts';
 import type { Job, JobError } from '../../src/jobs/job-protocol.ts';
 
 type Row = Record<string, SqlStorageValue>;

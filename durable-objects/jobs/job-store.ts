@@ -2,7 +2,7 @@
  * Every SQL statement about jobs: those of their own, and the lines of batches, which are jobs with a
  * batch. Times are epoch ms.
  */
-import type { JobState } from '../../src/core/job-rules.ts';
+import type { JobState } from '../../src/core/limits/job-rules.ts';
 import type { Job, JobError, Listed, NewJob, Page } from '../../src/jobs/job-protocol.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { type JobRow, jobOf } from './job-row.ts';

@@ -5,7 +5,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import { loadTenant } from '../../src/config/store.ts';
-import { ENDED } from '../../src/core/job-rules.ts';
+import { ENDED } from '../../src/core/limits/job-rules.ts';
 import type {
   Batch,
   Created,

@@ -2,7 +2,7 @@
  * What an answer tells of how it came about, in headers: what the call was taken for, where it
  * waited, who served it, how its key's limits stand. On errors too, as far as it is known.
  */
-import type { Gauge } from '../core/rate-limit.ts';
+import type { Gauge } from '../core/limits/rate-limit.ts';
 import type { CallFacts, Grant } from '../protocol.ts';
 
 export interface Explained {

@@ -1,5 +1,5 @@
 /** What passes between the Worker and a tenant's jobs' object: plain data, and bytes in pieces. */
-import type { JobState } from '../core/job-rules.ts';
+import type { JobState } from '../core/limits/job-rules.ts';
 import type { JobSettings } from './job-settings.ts';
 
 /** Header from the object to its runner: for whom the call is made, as JSON. */

@@ -7,7 +7,7 @@ import {
   restMs,
   WEBHOOK_TRIES,
   webhookPauseMs,
-} from '../../src/core/job-rules.ts';
+} from '../../src/core/limits/job-rules.ts';
 
 describe('the end of an attempt', () => {
   const end = { granted: true, attempts: 1, maxAttempts: 3 };

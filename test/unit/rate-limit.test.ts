@@ -1,8 +1,8 @@
 /** Limits a minute: what they let through, what they give back, and what they tell. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { KeyLimits } from '../../src/core/key-limits.ts';
-import { type Bucket, filled, gaugeOf, taken, waitMs } from '../../src/core/rate-limit.ts';
+import { KeyLimits } from '../../src/core/limits/key-limits.ts';
+import { type Bucket, filled, gaugeOf, taken, waitMs } from '../../src/core/limits/rate-limit.ts';
 
 describe('a bucket', () => {
   it('never lets through more than the limit and what came in since', () => {
