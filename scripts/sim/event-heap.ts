@@ -2,7 +2,7 @@
  * The simulation's future: events by time, at one instant by kind, within a kind in the order in
  * which they were created.
  */
-import { OrderedQueue } from '../../src/core/ordered-queue.ts';
+import { OrderedQueue } from '../../src/core/order/ordered-queue.ts';
 
 /** Ends of service come first, then arrivals and visits after a gap, then pings. Dispatch is last. */
 export const KINDS = ['end', 'arrival', 'ping'] as const;

@@ -1,7 +1,7 @@
 /** The indexed heap against a model: an array that is sorted anew for every question. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { OrderedQueue } from '../../src/core/ordered-queue.ts';
+import { OrderedQueue } from '../../src/core/order/ordered-queue.ts';
 
 interface Item {
   readonly id: number;

@@ -1,6 +1,6 @@
 /** How much service each application has had, as a fair share counts it. */
 import { describe, expect, it } from 'vitest';
-import { ServiceAccounts } from '../../src/core/service-accounts.ts';
+import { ServiceAccounts } from '../../src/core/order/service-accounts.ts';
 
 describe('ServiceAccounts', () => {
   it('adds up what each was charged', () => {

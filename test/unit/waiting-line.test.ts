@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CallRequest, LiveCall } from '../../src/core/live-run.ts';
 import { LiveRun } from '../../src/core/live-run.ts';
-import { WaitingLine } from '../../src/core/waiting-line.ts';
+import { WaitingLine } from '../../src/core/order/waiting-line.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
 const ROOM = { now: 0, slots: 1, urgentRunning: 0 };

@@ -6,7 +6,7 @@
 import { SERVICE_SPEED } from '../demand.ts';
 import type { BackendSpec } from '../dispatch/dispatcher-config.ts';
 import type { LiveCall } from '../live-call.ts';
-import type { WaitingLine } from '../waiting-line.ts';
+import type { WaitingLine } from '../order/waiting-line.ts';
 import { Backend } from './backend.ts';
 import type { Endpoint } from './endpoint.ts';
 

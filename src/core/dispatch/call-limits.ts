@@ -4,7 +4,7 @@
  * the object was away.
  */
 import type { Lease, LiveCall } from '../live-call.ts';
-import { OrderedQueue } from '../ordered-queue.ts';
+import { OrderedQueue } from '../order/ordered-queue.ts';
 
 /** Of a lease's length: so long before its end it should have been renewed for the second time. */
 const DOUBTED_BEFORE = 1 / 3;

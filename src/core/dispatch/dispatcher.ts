@@ -12,7 +12,7 @@ import { SERVICE_SPEED, type Speeds } from '../demand.ts';
 import { Knowledge } from '../learning/knowledge.ts';
 import type { Random } from '../learning/random.ts';
 import type { CallRequest, Lease, LiveCall, LiveRun } from '../live-run.ts';
-import type { Policy } from '../policy.ts';
+import type { Policy } from '../order/policy.ts';
 import type { PrewarmAccounts } from '../prewarm-accounts.ts';
 import type { BackendOutlook } from '../prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm-rule.ts';

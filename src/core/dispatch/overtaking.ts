@@ -4,7 +4,7 @@
  * of this one: whatever comes after that waits behind it.
  */
 
-import type { Policy } from '../policy.ts';
+import type { Policy } from '../order/policy.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 
 /** A run's place in the order, in numbers. */

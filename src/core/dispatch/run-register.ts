@@ -9,7 +9,7 @@ import type { Knowledge } from '../learning/knowledge.ts';
 import { LONGEST_SILENCE_MS, type SilenceBounds } from '../learning/learned-silence.ts';
 import { RecentMap } from '../learning/recent-map.ts';
 import { type CallRequest, type LiveCall, LiveRun } from '../live-run.ts';
-import { OrderedQueue } from '../ordered-queue.ts';
+import { OrderedQueue } from '../order/ordered-queue.ts';
 import type { Effect } from './dispatch-events.ts';
 
 /** A client that runs a unit itself may be silent for so long, ms. */

@@ -5,7 +5,7 @@
 
 import { rankOnce } from '../gittins/gittins.ts';
 import { priorMs } from '../learning/application-model.ts';
-import { type Policy, queryOf, type RankInputs } from '../policy.ts';
+import { type Policy, queryOf, type RankInputs } from '../order/policy.ts';
 
 /** With fewer finished runs there is nothing to rank by. */
 const LEAST_RUNS = 3;

@@ -4,7 +4,7 @@
  * milliseconds of slots instead of weighted tokens, so that tools can be shared as well.
  */
 
-import { RecentMap } from './learning/recent-map.ts';
+import { RecentMap } from '../learning/recent-map.ts';
 
 /** Accounts kept, those that were charged or came last; who comes back is lifted like anybody new. */
 const MAX_ACCOUNTS = 1_000;
