@@ -11,7 +11,7 @@ import { ApplicationModel } from '../src/core/learning/application-model.ts';
 import { PriorPool } from '../src/core/learning/prior-pool.ts';
 import { seededRandom } from '../src/core/learning/random.ts';
 import type { CallRequest } from '../src/core/live-run.ts';
-import { publishedRank } from '../src/core/policies/gittins-published.ts';
+import { publishedRank } from '../src/core/order/policies/gittins-published.ts';
 import { demoWorkload } from './demo-workload.ts';
 
 const ROUNDS = 7;

@@ -2,7 +2,7 @@
 import type { CallResult } from '../src/core/call-result.ts';
 import type { BackendSpec, DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
 import type { CallRequest } from '../src/core/live-run.ts';
-import type { PolicyName } from '../src/core/policies/registry.ts';
+import type { PolicyName } from '../src/core/order/policies/registry.ts';
 
 export function callRequest(callId: string, fields: Partial<CallRequest> = {}): CallRequest {
   return {

@@ -3,7 +3,7 @@
  * InputError: a message with file, line and field, and exit 2.
  */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { POLICY_NAMES } from '../../src/core/policies/registry.ts';
+import { POLICY_NAMES } from '../../src/core/order/policies/registry.ts';
 import type { RecordedRun } from '../../src/core/recorded-run.ts';
 import { type Cluster, readCluster } from './cluster.ts';
 import { PREWARM_MODES, type SimOptions } from './simulator.ts';

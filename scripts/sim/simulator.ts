@@ -8,7 +8,7 @@ import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch/dis
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { BackendSpec, DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { PolicyName } from '../../src/core/policies/registry.ts';
+import type { PolicyName } from '../../src/core/order/policies/registry.ts';
 import { keepAliveRule, type PrewarmRule, paperRule } from '../../src/core/prewarm-rule.ts';
 import type { CallRecord, RecordedRun } from '../../src/core/recorded-run.ts';
 import { ColdState } from '../gpu/cold-state.ts';

@@ -4,7 +4,7 @@
  * behind this parse never asks whether a field is set.
  */
 import { z } from 'zod';
-import { POLICY_NAMES } from '../core/policies/registry.ts';
+import { POLICY_NAMES } from '../core/order/policies/registry.ts';
 import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
 import { jobSettings } from '../jobs/job-settings.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import { POLICY_NAMES, type PolicyName } from '../../src/core/policies/registry.ts';
+import { POLICY_NAMES, type PolicyName } from '../../src/core/order/policies/registry.ts';
 import { callRequest, configOf, okResult } from '../dispatch-builders.ts';
 import { policyContract } from './policy-contract.ts';
 

@@ -10,7 +10,7 @@ import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch/dis
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import { POLICY_NAMES, type PolicyName } from '../../src/core/policies/registry.ts';
+import { POLICY_NAMES, type PolicyName } from '../../src/core/order/policies/registry.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const COLD_SLOTS = 2;

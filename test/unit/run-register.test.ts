@@ -7,7 +7,7 @@ import { Knowledge } from '../../src/core/learning/knowledge.ts';
 import { LearnedSilence } from '../../src/core/learning/learned-silence.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
 import { type CallRequest, type LiveCall, LiveRun } from '../../src/core/live-run.ts';
-import { POLICIES } from '../../src/core/policies/registry.ts';
+import { POLICIES } from '../../src/core/order/policies/registry.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
 function newRegister() {

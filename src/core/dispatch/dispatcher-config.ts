@@ -2,7 +2,7 @@
 
 import type { EndpointSpec } from '../backends/endpoint-state.ts';
 import type { Speed } from '../demand.ts';
-import type { PolicyName } from '../policies/registry.ts';
+import type { PolicyName } from '../order/policies/registry.ts';
 import type { BudgetLimits } from '../prewarm-budget.ts';
 
 export interface BackendSpec {

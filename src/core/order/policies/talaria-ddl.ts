@@ -2,7 +2,7 @@
  * Deadlines beside the mean: Gittins, but a run whose deadline leaves no more time to wait goes first
  * (../deadline-line.ts). Deadlines count the critical path, since calls of a fan-out run together.
  */
-import { type Policy, queryOf } from '../order/policy.ts';
+import { type Policy, queryOf } from '../policy.ts';
 import { gittins } from './gittins.ts';
 
 export const talariaDdl: Policy = {

@@ -3,7 +3,7 @@
  * ../service-accounts.ts), its own calls in the order of their submission. A share of one, not a
  * short time for all: to compare with.
  */
-import type { Policy } from '../order/policy.ts';
+import type { Policy } from '../policy.ts';
 
 export const vtc: Policy = {
   name: 'vtc',

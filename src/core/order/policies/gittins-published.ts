@@ -3,7 +3,7 @@
  * work, E[Y | Y <= D] / P(Y <= D), and rank 0, the front of the queue, for a run that is older than
  * every sample. See gittins.ts for what is wrong with it.
  */
-import type { Policy } from '../order/policy.ts';
+import type { Policy } from '../policy.ts';
 import { rankByTotal } from './gittins-total.ts';
 
 const BUCKETS = 10;

@@ -1,5 +1,5 @@
 /** Least attained service: the run that has had the least work so far. Needs no knowledge. */
-import type { Policy } from '../order/policy.ts';
+import type { Policy } from '../policy.ts';
 
 export const las: Policy = {
   name: 'las',

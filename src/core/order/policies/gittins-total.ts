@@ -3,9 +3,9 @@
  * whole work, conditioned on nothing but the work attained. Exact index; to compare with.
  */
 
-import { rankOnce } from '../gittins/gittins.ts';
-import { priorMs } from '../learning/application-model.ts';
-import { type Policy, queryOf, type RankInputs } from '../order/policy.ts';
+import { rankOnce } from '../../gittins/gittins.ts';
+import { priorMs } from '../../learning/application-model.ts';
+import { type Policy, queryOf, type RankInputs } from '../policy.ts';
 
 /** With fewer finished runs there is nothing to rank by. */
 const LEAST_RUNS = 3;

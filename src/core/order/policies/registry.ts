@@ -1,5 +1,5 @@
 /** Every policy by its name. A new policy is one file beside this one and one line here. */
-import type { Policy } from '../order/policy.ts';
+import type { Policy } from '../policy.ts';
 import { appFcfs } from './app-fcfs.ts';
 import { edf } from './edf.ts';
 import { fcfs } from './fcfs.ts';

@@ -3,7 +3,7 @@
  * index instead of its ten buckets, see ../gittins.ts). Optimal for the mean where sizes are known
  * by their distribution only.
  */
-import { type Policy, queryOf } from '../order/policy.ts';
+import { type Policy, queryOf } from '../policy.ts';
 
 export const gittins: Policy = {
   name: 'gittins',

@@ -1,5 +1,5 @@
 /** Shortest mean remaining work first: what one gets who knows means but not distributions. */
-import { type Policy, queryOf } from '../order/policy.ts';
+import { type Policy, queryOf } from '../policy.ts';
 
 export const sjf: Policy = {
   name: 'sjf',

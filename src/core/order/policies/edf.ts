@@ -1,5 +1,5 @@
 /** Earliest deadline first; runs without a deadline come last, in order of arrival. */
-import type { Policy } from '../order/policy.ts';
+import type { Policy } from '../policy.ts';
 
 /** Later than any deadline, and still exact to the millisecond when an arrival is added. */
 const NO_DEADLINE = 1e14;

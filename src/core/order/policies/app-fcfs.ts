@@ -1,5 +1,5 @@
 /** Application first come, first served: every call of a run has the place of the run's arrival. */
-import type { Policy } from '../order/policy.ts';
+import type { Policy } from '../policy.ts';
 
 export const appFcfs: Policy = {
   name: 'app-fcfs',

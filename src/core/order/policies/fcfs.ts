@@ -1,5 +1,5 @@
 /** Request first come, first served: what today's gateways do. Each call by its own submission. */
-import type { Policy } from '../order/policy.ts';
+import type { Policy } from '../policy.ts';
 
 export const fcfs: Policy = {
   name: 'fcfs',
