@@ -3,7 +3,7 @@
  * is taken from a simulation in which nothing is ever cold; where the oracle keeps every cold start
  * away, those are the true times.
  */
-import type { PrewarmRule } from '../../src/core/prewarm-rule.ts';
+import type { PrewarmRule } from '../../src/core/prewarm/prewarm-rule.ts';
 
 /** When calls were served at each backend, ascending, ms. */
 export type Needs = ReadonlyMap<string, readonly number[]>;

@@ -9,7 +9,7 @@ import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { BackendSpec, DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
 import type { PolicyName } from '../../src/core/order/policies/registry.ts';
-import { keepAliveRule, type PrewarmRule, paperRule } from '../../src/core/prewarm-rule.ts';
+import { keepAliveRule, type PrewarmRule, paperRule } from '../../src/core/prewarm/prewarm-rule.ts';
 import type { CallRecord, RecordedRun } from '../../src/core/recorded-run.ts';
 import { ColdState } from '../gpu/cold-state.ts';
 import { serviceMs } from '../gpu/service-model.ts';

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { PrewarmSpec } from '../core/dispatch/dispatcher-config.ts';
-import type { BudgetLimits } from '../core/prewarm-budget.ts';
+import type { BudgetLimits } from '../core/prewarm/prewarm-budget.ts';
 import type { Problem } from '../http/problem.ts';
 
 const DEFAULT_MODE = 'on';

@@ -4,9 +4,9 @@ import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { PrewarmSpec } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { LedgerCounts } from '../../src/core/prewarm-ledger.ts';
-import { groundsOf } from '../../src/core/prewarm-outlook.ts';
-import type { PrewarmRule } from '../../src/core/prewarm-rule.ts';
+import type { LedgerCounts } from '../../src/core/prewarm/prewarm-ledger.ts';
+import { groundsOf } from '../../src/core/prewarm/prewarm-outlook.ts';
+import type { PrewarmRule } from '../../src/core/prewarm/prewarm-rule.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const DAY = 86_400_000;

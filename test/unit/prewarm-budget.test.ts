@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import { PrewarmBudget } from '../../src/core/prewarm-budget.ts';
+import { PrewarmBudget } from '../../src/core/prewarm/prewarm-budget.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const DAY = 86_400_000;

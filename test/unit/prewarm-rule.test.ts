@@ -1,14 +1,14 @@
 /** What waking and holding are worth: the demand beyond what is up, and the index of idling. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { demandProbability, type Forecast } from '../../src/core/prewarm.ts';
+import { demandProbability, type Forecast } from '../../src/core/prewarm/prewarm.ts';
 import {
   holdIndex,
   keepAliveRule,
   type PrewarmAsk,
   paperRule,
   thetaRule,
-} from '../../src/core/prewarm-rule.ts';
+} from '../../src/core/prewarm/prewarm-rule.ts';
 
 function askOf(fields: Partial<PrewarmAsk>): PrewarmAsk {
   return {

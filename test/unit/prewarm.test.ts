@@ -1,7 +1,7 @@
 /** The rule that wakes an endpoint ahead of need, and what the paper's rule would have done. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decidePrewarm, needProbability } from '../../src/core/prewarm.ts';
+import { decidePrewarm, needProbability } from '../../src/core/prewarm/prewarm.ts';
 
 const tenAt40 = Array.from({ length: 10 }, () => 0.4);
 

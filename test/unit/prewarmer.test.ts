@@ -4,9 +4,9 @@ import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-eve
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { BackendSpec } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { Forecast } from '../../src/core/prewarm.ts';
-import { decidePrewarm } from '../../src/core/prewarm.ts';
-import type { PrewarmAsk, PrewarmRule } from '../../src/core/prewarm-rule.ts';
+import type { Forecast } from '../../src/core/prewarm/prewarm.ts';
+import { decidePrewarm } from '../../src/core/prewarm/prewarm.ts';
+import type { PrewarmAsk, PrewarmRule } from '../../src/core/prewarm/prewarm-rule.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const COLD = { estimateMs: 10_000, idleTimeoutMs: 60_000 };

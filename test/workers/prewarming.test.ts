@@ -241,7 +241,7 @@ describe('the accounts', () => {
     const counts = (warmMs: number) => ({ warmMs });
     await runInDurableObject(tenant.stub(), async (_, state) => {
       const { TenantStore } = await import('../../durable-objects/tenant/tenant-store.ts');
-      const { emptyCounts } = await import('../../src/core/prewarm-ledger.ts');
+      const { emptyCounts } = await import('../../src/core/prewarm/prewarm-ledger.ts');
       const store = new TenantStore(state.storage);
       const nothing = { finished: [], running: [], endedRuns: [], backends: {}, wakes: [] };
       const none = { ...nothing, leftLeases: [] };

@@ -12,7 +12,7 @@ import { type CallResult, recordOf } from '../call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../demand.ts';
 import type { CallRequest, Lease, LiveCall } from '../live-call.ts';
 import type { Taken } from '../order/waiting-line.ts';
-import { coldWaitOf, type Prewarmer } from '../prewarmer.ts';
+import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
 import type { CallRecord } from '../recorded-run.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';

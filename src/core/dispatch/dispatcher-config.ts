@@ -3,7 +3,7 @@
 import type { EndpointSpec } from '../backends/endpoint-state.ts';
 import type { Speed } from '../demand.ts';
 import type { PolicyName } from '../order/policies/registry.ts';
-import type { BudgetLimits } from '../prewarm-budget.ts';
+import type { BudgetLimits } from '../prewarm/prewarm-budget.ts';
 
 export interface BackendSpec {
   readonly endpoints: readonly EndpointSpec[];

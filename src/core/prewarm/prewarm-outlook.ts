@@ -1,7 +1,7 @@
 /** What prewarming would decide now, and why: for people, and for the reasons kept with a wake. */
 
-import type { Backend } from './backends/backend.ts';
-import type { Endpoint } from './backends/endpoint.ts';
+import type { Backend } from '../backends/backend.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
 import type { Forecast } from './prewarm.ts';
 import type { PrewarmAccounts } from './prewarm-accounts.ts';
 import type { BudgetLimits } from './prewarm-budget.ts';

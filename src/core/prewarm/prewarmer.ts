@@ -4,15 +4,15 @@
  * change, once a second while runs are in flight, when an endpoint is about to go cold, and when the
  * cron says so).
  */
-import type { Backend } from './backends/backend.ts';
-import type { Endpoint } from './backends/endpoint.ts';
-import type { EndpointState } from './backends/endpoint-state.ts';
-import { askAgainAt, keepWarmAt, mayRelease, RELEASE_AFTER_MS } from './backends/holding-times.ts';
-import type { Speeds } from './demand.ts';
-import type { DispatchEvent, Effect } from './dispatch/dispatch-events.ts';
+import type { Backend } from '../backends/backend.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
+import type { EndpointState } from '../backends/endpoint-state.ts';
+import { askAgainAt, keepWarmAt, mayRelease, RELEASE_AFTER_MS } from '../backends/holding-times.ts';
+import type { Speeds } from '../demand.ts';
+import type { DispatchEvent, Effect } from '../dispatch/dispatch-events.ts';
+import type { Knowledge } from '../learning/knowledge.ts';
+import type { LiveCall, LiveRun } from '../live-run.ts';
 import { forecastNeed } from './forecast.ts';
-import type { Knowledge } from './learning/knowledge.ts';
-import type { LiveCall, LiveRun } from './live-run.ts';
 import { type Forecast, needProbability, type PrewarmDecision } from './prewarm.ts';
 import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts';
 import { type PrewarmAsk, type PrewarmRule, thetaRule } from './prewarm-rule.ts';

@@ -3,10 +3,10 @@
  * said in a dry run; and how each turned out, with its accounts. Whether to wake is decided in
  * prewarm.ts, and when that is asked in prewarmer.ts.
  */
-import type { Backend } from './backends/backend.ts';
-import type { Endpoint } from './backends/endpoint.ts';
-import type { Wake, WakeOutcome } from './backends/endpoint-state.ts';
-import type { Effect } from './dispatch/dispatch-events.ts';
+import type { Backend } from '../backends/backend.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
+import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
+import type { Effect } from '../dispatch/dispatch-events.ts';
 import type { PrewarmDecision } from './prewarm.ts';
 import { PrewarmAccounts } from './prewarm-accounts.ts';
 
