@@ -3,15 +3,15 @@
  * on the same samples. Figures are medians of several rounds.
  */
 import { cpus } from 'node:os';
-import { SERVICE_SPEED } from '../src/core/demand.ts';
 import { Dispatcher } from '../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
 import { RankTable } from '../src/core/gittins/gittins.ts';
 import { ApplicationModel } from '../src/core/learning/application-model.ts';
 import { PriorPool } from '../src/core/learning/prior-pool.ts';
 import { seededRandom } from '../src/core/learning/random.ts';
-import type { CallRequest } from '../src/core/live-run.ts';
 import { publishedRank } from '../src/core/order/policies/gittins-published.ts';
+import { SERVICE_SPEED } from '../src/core/runs/demand.ts';
+import type { CallRequest } from '../src/core/runs/live-run.ts';
 import { demoWorkload } from './demo-workload.ts';
 
 const ROUNDS = 7;

@@ -4,7 +4,7 @@
  * Wrong input: a message with file, line and field; exit 2.
  */
 import { seededRandom } from '../src/core/learning/random.ts';
-import type { RecordedRun } from '../src/core/recorded-run.ts';
+import type { RecordedRun } from '../src/core/runs/recorded-run.ts';
 import { numberOf, required, runCommand } from './sim/arguments.ts';
 import { type Cluster, readCluster } from './sim/cluster.ts';
 import { meanInterval } from './sim/confidence.ts';

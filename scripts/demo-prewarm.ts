@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { RecordedRun } from '../src/core/recorded-run.ts';
+import type { RecordedRun } from '../src/core/runs/recorded-run.ts';
 import { DEMO_CLUSTER, demoWorkload } from './demo-workload.ts';
 import { type Emulator, startEmulator } from './gpu/emulator.ts';
 import { buildBundle, type RawWorkerd, startRawWorkerd } from './raw-workerd.ts';

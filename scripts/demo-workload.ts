@@ -6,7 +6,7 @@
  * wide fan-out and a merge, much longer than all others.
  */
 import { type Random, seededRandom } from '../src/core/learning/random.ts';
-import type { RecordedRun, VisitRecord } from '../src/core/recorded-run.ts';
+import type { RecordedRun, VisitRecord } from '../src/core/runs/recorded-run.ts';
 
 /** The demo's endpoints, as a cluster for the simulator. */
 export const DEMO_CLUSTER = {

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { RecordedRun } from '../src/core/recorded-run.ts';
+import type { RecordedRun } from '../src/core/runs/recorded-run.ts';
 import { demoWorkload } from './demo-workload.ts';
 import { type Emulator, startEmulator } from './gpu/emulator.ts';
 import { freePort } from './raw-workerd.ts';

@@ -1,5 +1,5 @@
 /** Replays recorded runs by real HTTP, as their clients would send them, at a time scale. */
-import type { CallRecord, RecordedRun, VisitRecord } from '../src/core/recorded-run.ts';
+import type { CallRecord, RecordedRun, VisitRecord } from '../src/core/runs/recorded-run.ts';
 
 /** Four characters a token, as dispatcher and emulated endpoint estimate. */
 const TOKEN = 'word';

@@ -1,8 +1,9 @@
 /** Calls, results and configurations for tests, with defaults for all that a test does not name. */
-import type { CallResult } from '../src/core/call-result.ts';
+
 import type { BackendSpec, DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
-import type { CallRequest } from '../src/core/live-run.ts';
 import type { PolicyName } from '../src/core/order/policies/registry.ts';
+import type { CallResult } from '../src/core/runs/call-result.ts';
+import type { CallRequest } from '../src/core/runs/live-run.ts';
 
 export function callRequest(callId: string, fields: Partial<CallRequest> = {}): CallRequest {
   return {

@@ -2,7 +2,7 @@
  * A second simulator, to hold the first one against: written from the rules of the formats alone,
  * with lists and searches where the other has heaps and the dispatcher. Slow, short, and plain.
  */
-import type { CallRecord, RecordedRun } from '../src/core/recorded-run.ts';
+import type { CallRecord, RecordedRun } from '../src/core/runs/recorded-run.ts';
 
 /** The clairvoyant policy and those that need no model. */
 export type ReferencePolicy = 'fcfs' | 'app-fcfs' | 'srpt';

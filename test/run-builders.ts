@@ -1,10 +1,10 @@
 /** Recorded runs and questions to a model for tests: one slot, 1 ms a token, unless they say more. */
 
-import type { Speeds } from '../src/core/demand.ts';
 import type { ApplicationModel, RankQuery } from '../src/core/learning/application-model.ts';
 import { type Random, seededRandom } from '../src/core/learning/random.ts';
 import type { VisitState } from '../src/core/learning/visit-samples.ts';
-import type { RecordedRun, VisitRecord } from '../src/core/recorded-run.ts';
+import type { Speeds } from '../src/core/runs/demand.ts';
+import type { RecordedRun, VisitRecord } from '../src/core/runs/recorded-run.ts';
 
 /** Output tokens are milliseconds, on any backend; input is free. */
 export const PLAIN: Speeds = () => ({ inputMs: 0, outputMs: 1 });

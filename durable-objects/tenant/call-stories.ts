@@ -7,7 +7,7 @@ import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts
 import type { Standing } from '../../src/core/dispatch/overtaking.ts';
 import { RecentMap } from '../../src/core/learning/recent-map.ts';
 import type { Gauges } from '../../src/core/limits/key-limits.ts';
-import type { LiveCall } from '../../src/core/live-run.ts';
+import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol.ts';
 
 const MAX_STORIES = 1_000;

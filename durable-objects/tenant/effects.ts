@@ -4,7 +4,7 @@
  */
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
-import type { Lease, LiveCall } from '../../src/core/live-run.ts';
+import type { Lease, LiveCall } from '../../src/core/runs/live-run.ts';
 import { addressOf } from '../../src/endpoints/target.ts';
 import type { PingOrder } from '../../src/protocol.ts';
 import type { FrontDesk } from './front-desk.ts';

@@ -5,7 +5,7 @@
 import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { KeyLimits, type RateLimits, type Took } from '../../src/core/limits/key-limits.ts';
-import type { LiveCall } from '../../src/core/live-run.ts';
+import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { CallResult, EnqueueRequest, Refusal } from '../../src/protocol.ts';
 import { CallStories } from './call-stories.ts';
 import { refusal } from './refusal.ts';

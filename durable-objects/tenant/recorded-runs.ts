@@ -1,5 +1,5 @@
 /** Finished runs as a tenant's object keeps them: what a restart learns from, and what is exported. */
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { MAX_ROW_CHARS } from './tenant-schema.ts';
 
 /** Finished runs kept of a tenant, the newest; a restart learns from them anew. */

@@ -5,7 +5,7 @@
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import { LiveRun } from '../../src/core/live-run.ts';
+import { LiveRun } from '../../src/core/runs/live-run.ts';
 import type { TenantStore } from './tenant-store.ts';
 
 /** Chance only decides which samples are forgotten; one seed for all makes a restart repeatable. */

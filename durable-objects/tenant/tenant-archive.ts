@@ -4,7 +4,7 @@
  * them once, however often it is brought.
  */
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import type { ArchivedRun, ArchiveHead, ArchivePage, ImportCount } from '../../src/protocol.ts';
 import type { TenantStore } from './tenant-store.ts';
 

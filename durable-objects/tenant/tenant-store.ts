@@ -7,7 +7,7 @@
 import type { ArrivalSnapshot } from '../../src/core/arrivals/arrivals.ts';
 import type { BackendSpeedSnapshot } from '../../src/core/backends/backend-speed.ts';
 import type { EndpointSnapshot } from '../../src/core/backends/endpoint-state.ts';
-import type { CallRequest, Lease, RunSnapshot } from '../../src/core/live-run.ts';
+import type { CallRequest, Lease, RunSnapshot } from '../../src/core/runs/live-run.ts';
 import type { TenantDocument } from '../../src/protocol.ts';
 import { migrate } from '../migrations.ts';
 import { readBackendSnapshot } from './old-snapshots.ts';

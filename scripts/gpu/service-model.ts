@@ -2,7 +2,7 @@
  * How long an endpoint takes for a call: the one model that the emulated endpoint and the simulator
  * share, so that what is measured in one can be compared with the other. Pure.
  */
-import type { CallRecord } from '../../src/core/recorded-run.ts';
+import type { CallRecord } from '../../src/core/runs/recorded-run.ts';
 
 export interface BackendModel {
   /** Calls that run at once; null: no limit. */

@@ -2,7 +2,7 @@
  * How long a run takes when it has an idle cluster to itself and every backend is warm: its critical
  * path. What a policy adds to it is waiting.
  */
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { serviceMs } from '../gpu/service-model.ts';
 import type { Cluster } from '../sim/cluster.ts';
 

@@ -4,7 +4,7 @@
  */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { POLICY_NAMES } from '../../src/core/order/policies/registry.ts';
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { type Cluster, readCluster } from './cluster.ts';
 import { PREWARM_MODES, type SimOptions } from './simulator.ts';
 import { InputError, readTrace } from './trace.ts';

@@ -1,5 +1,5 @@
 /** Several policies on one trace, over several seeds: means with 95 % confidence intervals. */
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import type { Cluster } from './cluster.ts';
 import { meanInterval } from './confidence.ts';
 import { type SimOptions, simulate } from './simulator.ts';

@@ -2,7 +2,7 @@
  * What prewarming costs and what it brings: cold wait against warm time, for each rule over its own
  * parameter, in shares of what waking on demand has.
  */
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import type { Cluster } from './cluster.ts';
 import { type SimOptions, type SimResult, simulate } from './simulator.ts';
 

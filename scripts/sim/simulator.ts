@@ -3,14 +3,15 @@
  * dispatcher that runs at the edge; the simulator is the world around it: clients that submit,
  * endpoints that serve, wake up and go cold.
  */
-import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../../src/core/demand.ts';
+
 import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { BackendSpec, DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
 import type { PolicyName } from '../../src/core/order/policies/registry.ts';
 import { keepAliveRule, type PrewarmRule, paperRule } from '../../src/core/prewarm/prewarm-rule.ts';
-import type { CallRecord, RecordedRun } from '../../src/core/recorded-run.ts';
+import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../../src/core/runs/demand.ts';
+import type { CallRecord, RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { ColdState } from '../gpu/cold-state.ts';
 import { serviceMs } from '../gpu/service-model.ts';
 import type { Cluster, SimBackend } from './cluster.ts';

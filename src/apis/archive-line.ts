@@ -1,6 +1,6 @@
 /** The lines of an export, as an import reads them: a head, and runs in the trace format. */
 import { z } from 'zod';
-import { CLIENT_BACKEND } from '../core/live-call.ts';
+import { CLIENT_BACKEND } from '../core/runs/live-call.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { isName } from '../identity/name.ts';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ApplicationModel } from '../../src/core/learning/application-model.ts';
 import { PriorPool } from '../../src/core/learning/prior-pool.ts';
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { llm, queryAt, runOf, teach, tool } from '../run-builders.ts';
 
 /** The built-in guess at 1 ms an output token. */

@@ -1,7 +1,7 @@
 /** Which runs with a deadline go before the others, and which are given up. */
 import { describe, expect, it } from 'vitest';
-import { LiveRun } from '../../src/core/live-run.ts';
 import { DeadlineLine, type DeadlineTiming } from '../../src/core/order/deadline-line.ts';
+import { LiveRun } from '../../src/core/runs/live-run.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
 /** On twenty slots urgent work may fill three slots' time until each deadline. */

@@ -1,13 +1,13 @@
 /** The demand graph of an application: what it shows, and the rank it gives. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Speeds } from '../../src/core/demand.ts';
 import { RankTable } from '../../src/core/gittins/gittins.ts';
 import { DemandGraph } from '../../src/core/learning/demand-graph.ts';
 import { PriorPool } from '../../src/core/learning/prior-pool.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
 import { VisitSamples } from '../../src/core/learning/visit-samples.ts';
-import type { RecordedRun, VisitRecord } from '../../src/core/recorded-run.ts';
+import type { Speeds } from '../../src/core/runs/demand.ts';
+import type { RecordedRun, VisitRecord } from '../../src/core/runs/recorded-run.ts';
 
 const SPEEDS: Speeds = (backend) =>
   backend === 'llm' ? { inputMs: 0.1, outputMs: 10 } : { inputMs: 0, outputMs: 1 };

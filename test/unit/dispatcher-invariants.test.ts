@@ -5,12 +5,12 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CallResult } from '../../src/core/call-result.ts';
 import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
 import { POLICY_NAMES, type PolicyName } from '../../src/core/order/policies/registry.ts';
+import type { CallResult } from '../../src/core/runs/call-result.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const COLD_SLOTS = 2;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import { LiveRun } from '../../src/core/live-run.ts';
+import { LiveRun } from '../../src/core/runs/live-run.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const COLD = { estimateMs: 1_000, idleTimeoutMs: 5_000 };

@@ -8,8 +8,8 @@ import { describe, expect, it } from 'vitest';
 import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { LiveRun } from '../../src/core/live-run.ts';
 import { POLICIES, type PolicyName } from '../../src/core/order/policies/registry.ts';
+import type { LiveRun } from '../../src/core/runs/live-run.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 /** Policies that promise the bound. */

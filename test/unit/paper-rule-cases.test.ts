@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { type Cluster, parseCluster } from '../../scripts/sim/cluster.ts';
 import { type PrewarmMode, simulate } from '../../scripts/sim/simulator.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 
 const LLM = { slots: 100, prefill_ms_per_token: 0, decode_ms_per_token: 1 };
 const PLAN_MS = 20_000;

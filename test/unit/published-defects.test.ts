@@ -9,10 +9,10 @@ import { rankOnce } from '../../src/core/gittins/gittins.ts';
 import { ApplicationModel } from '../../src/core/learning/application-model.ts';
 import { PriorPool } from '../../src/core/learning/prior-pool.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { CallRequest } from '../../src/core/live-run.ts';
 import { publishedRank } from '../../src/core/order/policies/gittins-published.ts';
 import type { PolicyName } from '../../src/core/order/policies/registry.ts';
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { CallRequest } from '../../src/core/runs/live-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 import { llm, queryAt, runOf, teach } from '../run-builders.ts';
 

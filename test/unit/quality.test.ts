@@ -6,7 +6,7 @@ import { parseCluster } from '../../scripts/sim/cluster.ts';
 import { type SimOptions, simulate } from '../../scripts/sim/simulator.ts';
 import { summarize } from '../../scripts/sim/summary.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { CallRecord, RecordedRun } from '../../src/core/recorded-run.ts';
+import type { CallRecord, RecordedRun } from '../../src/core/runs/recorded-run.ts';
 
 const CLUSTER = parseCluster(
   {

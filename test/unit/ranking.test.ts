@@ -7,8 +7,8 @@ import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { CallRequest } from '../../src/core/live-run.ts';
 import type { PolicyName } from '../../src/core/order/policies/registry.ts';
+import type { CallRequest } from '../../src/core/runs/live-run.ts';
 import { callRequest, configOf, okResult } from '../dispatch-builders.ts';
 import { llm, runOf } from '../run-builders.ts';
 

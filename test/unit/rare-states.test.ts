@@ -4,8 +4,8 @@ import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-eve
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { BackendSpec } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import { LiveRun } from '../../src/core/live-run.ts';
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import { LiveRun } from '../../src/core/runs/live-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const COLD = { estimateMs: 20_000, idleTimeoutMs: 60_000 };

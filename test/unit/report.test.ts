@@ -16,7 +16,7 @@ import { parseCluster } from '../../scripts/sim/cluster.ts';
 import { resultOf } from '../../scripts/sim/result.ts';
 import { simulate } from '../../scripts/sim/simulator.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { RecordedRun, VisitRecord } from '../../src/core/recorded-run.ts';
+import type { RecordedRun, VisitRecord } from '../../src/core/runs/recorded-run.ts';
 
 /** For machines that are busy: drawing and new processes take their time. */
 vi.setConfig({ testTimeout: 120_000 });

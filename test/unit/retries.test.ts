@@ -1,11 +1,11 @@
 /** Attempts of one call, through the dispatcher: who goes on, where, and how often. */
 import { describe, expect, it } from 'vitest';
 import { RetryBudget } from '../../src/core/backends/retry-budget.ts';
-import type { CallResult } from '../../src/core/call-result.ts';
 import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { BackendSpec } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
+import type { CallResult } from '../../src/core/runs/call-result.ts';
 import { callRequest, configOf, okResult } from '../dispatch-builders.ts';
 
 const FAULT: CallResult = { ...okResult(0), outcome: 'failed', endpointFault: true };

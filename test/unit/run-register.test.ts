@@ -1,13 +1,13 @@
 /** Which run a call belongs to, and when a run has ended: silence, repeats, sessions of sessions. */
 import { describe, expect, it } from 'vitest';
-import { SERVICE_SPEED } from '../../src/core/demand.ts';
 import { standingOf } from '../../src/core/dispatch/overtaking.ts';
 import { RunRegister } from '../../src/core/dispatch/run-register.ts';
 import { Knowledge } from '../../src/core/learning/knowledge.ts';
 import { LearnedSilence } from '../../src/core/learning/learned-silence.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import { type CallRequest, type LiveCall, LiveRun } from '../../src/core/live-run.ts';
 import { POLICIES } from '../../src/core/order/policies/registry.ts';
+import { SERVICE_SPEED } from '../../src/core/runs/demand.ts';
+import { type CallRequest, type LiveCall, LiveRun } from '../../src/core/runs/live-run.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
 function newRegister() {

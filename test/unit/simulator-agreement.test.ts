@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCluster } from '../../scripts/sim/cluster.ts';
 import { simulate } from '../../scripts/sim/simulator.ts';
-import type { RecordedRun } from '../../src/core/recorded-run.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import {
   type ReferenceBackend,
   type ReferencePolicy,

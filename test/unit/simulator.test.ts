@@ -5,7 +5,7 @@ import { resultOf } from '../../scripts/sim/result.ts';
 import { type SimOptions, simulate } from '../../scripts/sim/simulator.ts';
 import { parseTrace } from '../../scripts/sim/trace.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { RecordedRun, VisitRecord } from '../../src/core/recorded-run.ts';
+import type { RecordedRun, VisitRecord } from '../../src/core/runs/recorded-run.ts';
 
 const OPTIONS: Omit<SimOptions, 'policy'> = {
   alpha: 0,

@@ -1,9 +1,9 @@
 /** The calls that wait for one backend: runs by key, and within a run by its own order. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CallRequest, LiveCall } from '../../src/core/live-run.ts';
-import { LiveRun } from '../../src/core/live-run.ts';
 import { WaitingLine } from '../../src/core/order/waiting-line.ts';
+import type { CallRequest, LiveCall } from '../../src/core/runs/live-run.ts';
+import { LiveRun } from '../../src/core/runs/live-run.ts';
 import { callRequest } from '../dispatch-builders.ts';
 
 const ROOM = { now: 0, slots: 1, urgentRunning: 0 };

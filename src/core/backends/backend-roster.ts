@@ -3,10 +3,10 @@
  * calls. Nothing that runs is forgotten with the configuration that named it.
  */
 
-import { SERVICE_SPEED } from '../demand.ts';
 import type { BackendSpec } from '../dispatch/dispatcher-config.ts';
-import type { LiveCall } from '../live-call.ts';
 import type { WaitingLine } from '../order/waiting-line.ts';
+import { SERVICE_SPEED } from '../runs/demand.ts';
+import type { LiveCall } from '../runs/live-call.ts';
 import { Backend } from './backend.ts';
 import type { Endpoint } from './endpoint.ts';
 

@@ -4,7 +4,7 @@
  * dispatcher's own count of granted slots is the only load it believes: scraped gauges are late.
  */
 
-import type { CallResult } from '../call-result.ts';
+import type { CallResult } from '../runs/call-result.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { EffectiveSlots } from './effective-slots.ts';
 import type { EndpointSnapshot, EndpointSpec, EndpointState, Wake } from './endpoint-state.ts';

@@ -3,8 +3,9 @@
  * before it ends, and by then a Worker that lives has renewed it, also where only the clock leapt or
  * the object was away.
  */
-import type { Lease, LiveCall } from '../live-call.ts';
+
 import { OrderedQueue } from '../order/ordered-queue.ts';
+import type { Lease, LiveCall } from '../runs/live-call.ts';
 
 /** Of a lease's length: so long before its end it should have been renewed for the second time. */
 const DOUBTED_BEFORE = 1 / 3;

@@ -8,12 +8,12 @@
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
-import { type CallResult, recordOf } from '../call-result.ts';
-import { demandOf, NO_DEMAND, type Speeds } from '../demand.ts';
-import type { CallRequest, Lease, LiveCall } from '../live-call.ts';
 import type { Taken } from '../order/waiting-line.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
-import type { CallRecord } from '../recorded-run.ts';
+import { type CallResult, recordOf } from '../runs/call-result.ts';
+import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
+import type { CallRequest, Lease, LiveCall } from '../runs/live-call.ts';
+import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
 import { grantEffect } from './grant-effect.ts';

@@ -4,9 +4,9 @@
  */
 
 import type { EndpointState, Wake, WakeOutcome } from '../backends/endpoint-state.ts';
-import type { CallResult } from '../call-result.ts';
-import type { CallRequest } from '../live-run.ts';
-import type { RecordedRun } from '../recorded-run.ts';
+import type { CallResult } from '../runs/call-result.ts';
+import type { CallRequest } from '../runs/live-run.ts';
+import type { RecordedRun } from '../runs/recorded-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 
 export type DispatchEvent =

@@ -1,9 +1,9 @@
 /** What the dispatcher must know of a tenant; src/config makes it of the tenant's configuration. */
 
 import type { EndpointSpec } from '../backends/endpoint-state.ts';
-import type { Speed } from '../demand.ts';
 import type { PolicyName } from '../order/policies/registry.ts';
 import type { BudgetLimits } from '../prewarm/prewarm-budget.ts';
+import type { Speed } from '../runs/demand.ts';
 
 export interface BackendSpec {
   readonly endpoints: readonly EndpointSpec[];

@@ -8,15 +8,15 @@
  */
 import type { Backend } from '../backends/backend.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
-import { SERVICE_SPEED, type Speeds } from '../demand.ts';
 import { Knowledge } from '../learning/knowledge.ts';
 import type { Random } from '../learning/random.ts';
-import type { CallRequest, Lease, LiveCall, LiveRun } from '../live-run.ts';
 import type { Policy } from '../order/policy.ts';
 import type { PrewarmAccounts } from '../prewarm/prewarm-accounts.ts';
 import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
+import { SERVICE_SPEED, type Speeds } from '../runs/demand.ts';
+import type { CallRequest, Lease, LiveCall, LiveRun } from '../runs/live-run.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';

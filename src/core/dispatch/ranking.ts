@@ -3,13 +3,13 @@
  * becomes. The dispatcher asks for lines; it knows no policy.
  */
 import type { Backend } from '../backends/backend.ts';
-import { type Demand, type Speeds, workMs } from '../demand.ts';
 import type { Knowledge } from '../learning/knowledge.ts';
-import type { LiveCall, LiveRun } from '../live-run.ts';
 import { DeadlineLine } from '../order/deadline-line.ts';
 import { POLICIES } from '../order/policies/registry.ts';
 import { type Policy, queryOf, type RankInputs } from '../order/policy.ts';
 import { WaitingLine } from '../order/waiting-line.ts';
+import { type Demand, type Speeds, workMs } from '../runs/demand.ts';
+import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { type Standing, standingOf } from './overtaking.ts';
 

@@ -3,8 +3,8 @@
  * its answer nothing has reached the client; how long it may wait bounds how often it can come back.
  */
 import type { Backend } from '../backends/backend.ts';
-import type { CallResult } from '../call-result.ts';
-import type { LiveCall } from '../live-run.ts';
+import type { CallResult } from '../runs/call-result.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 
 /** Endpoints that may break under one call. */
 const MOST_FAULTS = 3;

@@ -4,12 +4,12 @@
  * for its application (the published system ends every run after 5 s of silence).
  */
 
-import type { Speeds } from '../demand.ts';
 import type { Knowledge } from '../learning/knowledge.ts';
 import { LONGEST_SILENCE_MS, type SilenceBounds } from '../learning/learned-silence.ts';
 import { RecentMap } from '../learning/recent-map.ts';
-import { type CallRequest, type LiveCall, LiveRun } from '../live-run.ts';
 import { OrderedQueue } from '../order/ordered-queue.ts';
+import type { Speeds } from '../runs/demand.ts';
+import { type CallRequest, type LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { Effect } from './dispatch-events.ts';
 
 /** A client that runs a unit itself may be silent for so long, ms. */

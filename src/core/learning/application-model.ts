@@ -6,10 +6,10 @@
  * unit on the graph below that, and a prior for a unit that was never seen.
  */
 
-import { type Speeds, workMs } from '../demand.ts';
 import { pricedRankMs } from '../gittins/critical-path.ts';
 import { RankTable, rankOnce } from '../gittins/gittins.ts';
-import type { RecordedRun } from '../recorded-run.ts';
+import { type Speeds, workMs } from '../runs/demand.ts';
+import type { RecordedRun } from '../runs/recorded-run.ts';
 import { DemandGraph, type UnitView } from './demand-graph.ts';
 import { LearnedSilence } from './learned-silence.ts';
 import { PRIOR_WEIGHT, type PriorPool, type Prospects } from './prior-pool.ts';

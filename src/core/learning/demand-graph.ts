@@ -3,9 +3,10 @@
  * visit of each asks for, and which unit comes next. It ranks a run while there are too few whole
  * samples of its state, and it is what people look at to understand an application.
  */
-import { demandOf, type Speed, type Speeds, workMs } from '../demand.ts';
+
 import { type UnitState, unitRank } from '../gittins/unit-gittins.ts';
-import type { RecordedRun, VisitRecord } from '../recorded-run.ts';
+import { demandOf, type Speed, type Speeds, workMs } from '../runs/demand.ts';
+import type { RecordedRun, VisitRecord } from '../runs/recorded-run.ts';
 import { type Summary, UnitNode } from './unit-node.ts';
 
 /** One unit as people see it. */

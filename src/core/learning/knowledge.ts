@@ -4,8 +4,8 @@
  */
 
 import { GammaRate } from '../arrivals/gamma-rate.ts';
-import type { Speeds } from '../demand.ts';
-import type { RecordedRun } from '../recorded-run.ts';
+import type { Speeds } from '../runs/demand.ts';
+import type { RecordedRun } from '../runs/recorded-run.ts';
 import { ApplicationModel } from './application-model.ts';
 import type { SilenceBounds } from './learned-silence.ts';
 import { PriorPool } from './prior-pool.ts';

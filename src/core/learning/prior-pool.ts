@@ -4,7 +4,7 @@
  * or tool), visits of the same kind on any backend, and a built-in guess. The nearest samples of a level
  * count as three of the unit's own, so that a few own samples outweigh them.
  */
-import type { Demand, Speed } from '../demand.ts';
+import type { Demand, Speed } from '../runs/demand.ts';
 import type { Random } from './random.ts';
 import { type Likeness, SampleTable, type VisitSample } from './sample-table.ts';
 

@@ -7,7 +7,7 @@
  * every backend of the application the input and the output that the run still asked of it, this
  * visit included, and the time from this visit's submission until the backend was needed.
  */
-import type { Demand, Speed } from '../demand.ts';
+import type { Demand, Speed } from '../runs/demand.ts';
 import { decode, encode } from './log-code.ts';
 import { nearestRows } from './nearest.ts';
 import type { Random } from './random.ts';

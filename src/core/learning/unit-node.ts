@@ -2,8 +2,8 @@
  * What is known of one unit of a PDGraph: what a visit of it asked for, how often each other unit
  * followed, and whether it has changed.
  */
-import { type Demand, demandOf, type Speed } from '../demand.ts';
-import type { VisitRecord } from '../recorded-run.ts';
+import { type Demand, demandOf, type Speed } from '../runs/demand.ts';
+import type { VisitRecord } from '../runs/recorded-run.ts';
 import { DriftDetector } from './drift.ts';
 
 /** Count, mean and standard deviation of a quantity. */

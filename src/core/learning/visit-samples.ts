@@ -3,8 +3,15 @@
  * each unit. Whole runs are split, never fields drawn apart, so the correlations that independent
  * draws lose (the fan-out of one unit is that of the next) are kept (docs/decisions.md, 3).
  */
-import { addDemand, type Demand, demandOf, NO_DEMAND, type Speeds, workMs } from '../demand.ts';
-import type { RecordedRun, VisitRecord } from '../recorded-run.ts';
+import {
+  addDemand,
+  type Demand,
+  demandOf,
+  NO_DEMAND,
+  type Speeds,
+  workMs,
+} from '../runs/demand.ts';
+import type { RecordedRun, VisitRecord } from '../runs/recorded-run.ts';
 import type { PriorPool, Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
 import {

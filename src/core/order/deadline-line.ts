@@ -9,7 +9,7 @@
  * The paper's rule, least slack first (Hermes-DDL, section 4.2), serves the runs that are furthest
  * behind; under load it spends its slots on deadlines that are missed anyway.
  */
-import type { LiveCall, LiveRun } from '../live-run.ts';
+import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
 import { type CallOrder, type KeyOf, type Room, type Taken, WaitingLine } from './waiting-line.ts';
 

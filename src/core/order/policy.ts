@@ -4,9 +4,9 @@
  * something happens to one of their runs.
  */
 
-import { type Speeds, workMs } from '../demand.ts';
 import type { ApplicationModel, RankQuery } from '../learning/application-model.ts';
-import type { LiveCall, LiveRun } from '../live-run.ts';
+import { type Speeds, workMs } from '../runs/demand.ts';
+import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { DeadlineTiming } from './deadline-line.ts';
 import type { CallOrder } from './waiting-line.ts';
 

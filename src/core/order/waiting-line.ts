@@ -2,7 +2,7 @@
  * The calls that wait for one backend, in the policy's order: a heap of runs, each with its waiting
  * calls. When a call of a run ends, only that run is keyed anew, O(log n); the clock never re-sorts.
  */
-import type { LiveCall, LiveRun } from '../live-run.ts';
+import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
 
 /** Which of a run's own waiting calls goes first. */

@@ -4,10 +4,10 @@
  */
 
 import type { Backend } from '../backends/backend.ts';
-import type { Speeds } from '../demand.ts';
 import type { NeedChances } from '../learning/application-model.ts';
 import type { Knowledge } from '../learning/knowledge.ts';
-import type { LiveRun } from '../live-run.ts';
+import type { Speeds } from '../runs/demand.ts';
+import type { LiveRun } from '../runs/live-run.ts';
 import type { Forecast } from './prewarm.ts';
 
 /** Runs counted in one forecast: with so many that may come the need is sure. */

@@ -3,6 +3,8 @@
  * waits or runs. Calls of one unit that overlap are one visit (a fan-out); a call that comes when
  * none of its unit is open begins the next visit. Plain bookkeeping: no decision is made here.
  */
+
+import type { VisitState } from '../learning/visit-samples.ts';
 import {
   addDemand,
   type Demand,
@@ -11,7 +13,6 @@ import {
   subtractDemand,
   workMs,
 } from './demand.ts';
-import type { VisitState } from './learning/visit-samples.ts';
 import {
   type CallRequest,
   CLIENT_BACKEND,
