@@ -1,0 +1,67 @@
+/** The model of a form is found in its bytes, wherever it stands and whatever the file holds. */
+import { describe, expect, it } from 'vitest';
+import { multipartModel } from '../../../src/apis/multipart-model.ts';
+
+const TYPE = 'multipart/form-data; boundary=XYZ';
+
+function form(...parts: Array<[string, string | Uint8Array]>): Uint8Array {
+  const pieces = parts.flatMap(([header, value]) => [
+    Buffer.from(`--XYZ\r\n${header}\r\n\r\n`),
+    Buffer.from(value),
+    Buffer.from('\r\n'),
+  ]);
+  return Buffer.concat([...pieces, Buffer.from('--XYZ--\r\n')]);
+}
+
+const field = (name: string, value: string): [string, string] => [
+  `Content-Disposition: form-data; name="${name}"`,
+  value,
+];
+const file = (bytes: Uint8Array): [string, Uint8Array] => [
+  'Content-Disposition: form-data; name="file"; filename="a.wav"\r\nContent-Type: audio/wav',
+  bytes,
+];
+/** Bytes that look like parts, headers and delimiters, but do not begin a line. */
+const misleading = Buffer.from('\r\n --XYZ\r\n\r\n--XY\r\nname="model"\r\n\r\n-\n--XYZ\r\n\0\xff');
+
+describe('the model of a form', () => {
+  const modelOf = (bytes: Uint8Array, type = TYPE) => {
+    const found = multipartModel(bytes, type);
+    return found.ok ? found.model : found.error.param;
+  };
+
+  it('is found before, between and behind the other fields', () => {
+    const noise = Uint8Array.from({ length: 70_000 }, (_, i) => (i * 45) % 256);
+    for (const bytes of [noise, misleading, new Uint8Array(0)]) {
+      const others = [file(bytes), field('language', 'model')];
+      for (const at of [0, 1, 2]) {
+        const parts = others.toSpliced(at, 0, field('model', 'whisper/large-v3'));
+        expect(modelOf(form(...parts))).toBe('whisper/large-v3');
+      }
+    }
+  });
+
+  it('may be named and bounded as clients do', () => {
+    const parts = form(['content-disposition:form-data;name=model', 'm']);
+    expect(modelOf(parts, 'Multipart/Form-Data; charset=utf-8; boundary="XYZ"')).toBe('m');
+    const typed = 'Content-Type: text/plain\r\nContent-Disposition: form-data; name="model"';
+    expect(modelOf(form([typed, 'größe'], file(misleading)))).toBe('größe');
+  });
+
+  it.each<[string, Uint8Array, string, string]>([
+    ['no form', Buffer.from('{}'), 'application/json', 'content-type'],
+    ['no boundary', form(field('model', 'm')), 'multipart/form-data', 'content-type'],
+    ['another boundary', form(field('model', 'm')), 'multipart/form-data; boundary=A', 'model'],
+    ['no model', form(file(misleading)), TYPE, 'model'],
+    ['two models', form(field('model', 'a'), field('model', 'b')), TYPE, 'model'],
+    ['an empty model', form(field('model', '')), TYPE, 'model'],
+    ['a long model', form(field('model', 'x'.repeat(2_000))), TYPE, 'model'],
+    ['a model that is a file', form([`${file(misleading)[0]}; name="model"`, 'm']), TYPE, 'model'],
+    ['another name with it', form(field('model_name', 'm')), TYPE, 'model'],
+    ['a form that breaks off', form(field('model', 'm')).slice(0, 60), TYPE, 'model'],
+    ['nothing', new Uint8Array(0), TYPE, 'model'],
+  ])('is refused of %s', (_, bytes, type, param) => {
+    const found = multipartModel(bytes, type);
+    expect(found).toMatchObject({ ok: false, error: { code: 'invalid_request_error', param } });
+  });
+});

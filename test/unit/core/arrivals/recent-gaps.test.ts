@@ -1,0 +1,82 @@
+/** Gaps between arrivals as they were seen, against sums over the plain list. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RecentGaps } from '../../../../src/core/arrivals/recent-gaps.ts';
+
+/** Codes are logarithmic: a gap is kept to about one part in a thousand. */
+const EXACT_TO = 0.005;
+
+function gapsOf(list: readonly number[]): RecentGaps {
+  const gaps = new RecentGaps();
+  for (const gap of list) gaps.add(gap);
+  return gaps;
+}
+
+const weightOf = (age: number) => 0.5 ** (age / 128);
+
+describe('RecentGaps', () => {
+  it('keeps the newest 256, nearly exact', () => {
+    const list = Array.from({ length: 300 }, (_, i) => 10 * 1.03 ** i);
+    const gaps = gapsOf(list);
+    expect(gaps.size).toBe(256);
+    const kept = gaps.snapshot();
+    expect(kept).toHaveLength(256);
+    kept.forEach((gap, i) => {
+      expect(Math.abs(gap / (list[44 + i] ?? 0) - 1)).toBeLessThan(EXACT_TO);
+    });
+  });
+
+  it('counts the gaps that were longer, and those that then ended, by their age', () => {
+    const gap = fc.integer({ min: 1, max: 100 }).map((n) => n * 1_000);
+    fc.assert(
+      fc.property(
+        fc.array(gap, { maxLength: 300 }),
+        fc.integer({ min: 0, max: 100 }),
+        (list, n) => {
+          const elapsed = n * 1_000 + 500;
+          const within = 20_000;
+          let [beyond, ended] = [0, 0];
+          list
+            .slice(-256)
+            .reverse()
+            .forEach((g, age) => {
+              if (g > elapsed) beyond += weightOf(age);
+              if (g > elapsed && g <= elapsed + within) ended += weightOf(age);
+            });
+          const found = gapsOf(list).beyond(elapsed, within);
+          expect(found.beyond).toBeCloseTo(beyond, 9);
+          expect(found.within).toBeCloseTo(ended, 9);
+        },
+      ),
+    );
+  });
+
+  it('says how far arrivals are from random: 0 by a clock, 1 at random, more in bursts', () => {
+    expect(gapsOf([1, 2, 3]).dispersion).toBeUndefined();
+    expect(gapsOf(Array.from({ length: 100 }, () => 5_000)).dispersion).toBeCloseTo(0, 3);
+    // Quantiles of an exponential, in an order that does not matter.
+    const random = Array.from({ length: 250 }, (_, i) => {
+      const u = (((i * 89) % 250) + 0.5) / 250;
+      return -Math.log(1 - u) * 60_000;
+    });
+    expect(gapsOf(random).dispersion).toBeGreaterThan(0.8);
+    expect(gapsOf(random).dispersion).toBeLessThan(1.2);
+    const bursts = Array.from({ length: 200 }, (_, i) => (i % 10 === 0 ? 600_000 : 500));
+    expect(gapsOf(bursts).dispersion).toBeGreaterThan(5);
+  });
+
+  it('counts who shares a wait by the part of it that is left to them', () => {
+    // A pause, then arrivals at 0, 2 and 6 s; the cold start takes 10 s.
+    const list = [600_000, 2_000, 4_000, 600_000, 2_000, 4_000];
+    expect(gapsOf(list).crowd(60_000, 10_000)).toBeCloseTo(1 + 0.8 + 0.4, 2);
+    expect(gapsOf([5, 5]).crowd(60_000, 10_000)).toBe(1);
+    expect(gapsOf([]).crowd(60_000, 10_000)).toBe(1);
+  });
+
+  it('is the same again from its snapshot', () => {
+    const gaps = gapsOf(Array.from({ length: 300 }, (_, i) => 1_000 + 37 * i));
+    const again = gapsOf(gaps.snapshot());
+    expect(again.snapshot()).toEqual(gaps.snapshot());
+    expect(again.beyond(5_000, 1_000)).toEqual(gaps.beyond(5_000, 1_000));
+  });
+});

@@ -1,0 +1,86 @@
+/** The speed of a backend by endpoint and concurrency. */
+import { describe, expect, it } from 'vitest';
+import { BackendSpeed } from '../../../../src/core/backends/backend-speed.ts';
+import { callRequest, okResult } from '../../../dispatch-builders.ts';
+
+const ASSUMED = { inputMs: 0.1, outputMs: 25 };
+const request = callRequest('c');
+
+/** So many calls of 100 tokens at a speed. */
+function serve(speed: BackendSpeed, endpoint: string, concurrency: number, outputMs: number) {
+  for (let i = 0; i < 40; i += 1) {
+    const result = okResult(100, { inputTokens: 0, serviceMs: 100 * outputMs });
+    speed.observe(result, request, endpoint, concurrency);
+  }
+}
+
+describe('BackendSpeed', () => {
+  it('assumes what it is told until calls have ended', () => {
+    const speed = new BackendSpeed(ASSUMED, [{ id: 'a', slots: 8 }]);
+    expect(speed.value).toEqual(ASSUMED);
+    expect(speed.at('a', 3)).toMatchObject(ASSUMED);
+  });
+
+  it('ranks by the speed at full slots, whatever was served last', () => {
+    const speed = new BackendSpeed(ASSUMED, [{ id: 'a', slots: 16 }]);
+    serve(speed, 'a', 16, 40);
+    serve(speed, 'a', 1, 10);
+    expect(speed.value.outputMs).toBeCloseTo(40, 6);
+    expect(speed.at('a', 1).outputMs).toBeCloseTo(10, 6);
+    expect(speed.at('a', 13).outputMs).toBeCloseTo(40, 6);
+  });
+
+  it('weighs endpoints by their slots', () => {
+    const endpoints = [
+      { id: 'fast', slots: 2 },
+      { id: 'slow', slots: 6 },
+    ];
+    const speed = new BackendSpeed(ASSUMED, endpoints);
+    serve(speed, 'fast', 2, 8);
+    serve(speed, 'slow', 6, 24);
+    expect(speed.value.outputMs).toBeCloseTo((2 * 8 + 6 * 24) / 8, 6);
+    speed.configure(ASSUMED, [{ id: 'fast', slots: 2 }]);
+    expect(speed.value.outputMs).toBeCloseTo(8, 6);
+  });
+
+  it('is what is configured anew as long as nothing was seen', () => {
+    const endpoints = [{ id: 'a', slots: 4 }];
+    const speed = new BackendSpeed(ASSUMED, endpoints);
+    speed.configure({ inputMs: 1, outputMs: 100 }, endpoints);
+    expect(speed.value).toMatchObject({ inputMs: 1, outputMs: 100 });
+    serve(speed, 'a', 4, 12);
+    speed.configure({ inputMs: 2, outputMs: 200 }, endpoints);
+    expect(speed.value.outputMs).toBeCloseTo(12, 6);
+  });
+
+  it('takes the nearest level that is known, and the whole where none is', () => {
+    const endpoints = [
+      { id: 'a', slots: 64 },
+      { id: 'b', slots: 64 },
+    ];
+    const speed = new BackendSpeed(ASSUMED, endpoints);
+    serve(speed, 'a', 4, 12);
+    expect(speed.at('a', 64).outputMs).toBeCloseTo(12, 6);
+    expect(speed.at('b', 64).outputMs).toBeCloseTo(12, 6);
+  });
+
+  it('uses the whole where slots have no limit', () => {
+    const speed = new BackendSpeed(ASSUMED, [{ id: 'a', slots: Infinity }]);
+    serve(speed, 'a', 5, 30);
+    expect(speed.value.outputMs).toBeCloseTo(30, 6);
+  });
+
+  it('comes back from its snapshot, also from one of before levels were kept', () => {
+    const speed = new BackendSpeed(ASSUMED, [{ id: 'a', slots: 16 }]);
+    serve(speed, 'a', 16, 40);
+    serve(speed, 'a', 1, 10);
+    const again = new BackendSpeed(ASSUMED, [{ id: 'a', slots: 16 }]);
+    again.restore(JSON.parse(JSON.stringify(speed.snapshot())));
+    expect(again.value).toEqual(speed.value);
+    expect(again.at('a', 1)).toEqual(speed.at('a', 1));
+    const { levels: _, ...old } = speed.snapshot();
+    const oldest = new BackendSpeed(ASSUMED, [{ id: 'a', slots: 16 }]);
+    oldest.restore(old);
+    expect(oldest.value.outputMs).toBeCloseTo(old.outputMs, 6);
+  });
+});

@@ -1,0 +1,199 @@
+/** One endpoint's life: cold, warming, warm and cold again, and when it is left alone. */
+import { describe, expect, it } from 'vitest';
+import { Endpoint } from '../../../../src/core/backends/endpoint.ts';
+import type { EndpointSpec, Wake } from '../../../../src/core/backends/endpoint-state.ts';
+
+const SCALING: EndpointSpec = {
+  id: 'e1',
+  slots: 2,
+  coldStart: { estimateMs: 10_000, idleTimeoutMs: 60_000 },
+};
+const FIXED: EndpointSpec = { id: 'e2', slots: 3 };
+
+const wakeAt = (at: number): Wake => ({ cause: 'demand', at, reason: 'a call', probability: 1 });
+
+/** Has one cold start of each of the given times. */
+function afterColdStarts(times: readonly number[]): Endpoint {
+  const endpoint = new Endpoint(SCALING, 0);
+  for (const ms of times) {
+    endpoint.becameCold();
+    endpoint.beginWake(wakeAt(0));
+    endpoint.becameWarm(ms, ms);
+  }
+  return endpoint;
+}
+
+describe('Endpoint', () => {
+  it('goes from cold over warming to warm, and cold again when idle', () => {
+    const endpoint = new Endpoint(SCALING, 0);
+    expect(endpoint.state).toBe('cold');
+    expect(endpoint.isReady(0)).toBe(false);
+    endpoint.beginWake(wakeAt(1_000));
+    expect(endpoint.state).toBe('warming');
+    expect(endpoint.isReady(1_000)).toBe(false);
+    endpoint.becameWarm(9_000, 8_000);
+    expect(endpoint.state).toBe('warm');
+    expect(endpoint.isReady(9_000)).toBe(true);
+    expect(endpoint.changesAt).toBe(69_000);
+    endpoint.pass(68_999);
+    expect(endpoint.state).toBe('warm');
+    endpoint.pass(69_000);
+    expect(endpoint.state).toBe('cold');
+    expect(endpoint.changesAt).toBe(Infinity);
+  });
+
+  it('is warm for ever where it does not scale to zero', () => {
+    const endpoint = new Endpoint(FIXED, 0);
+    expect(endpoint.state).toBe('warm');
+    expect(endpoint.coldStartMs).toBe(0);
+    expect(endpoint.changesAt).toBe(Infinity);
+    endpoint.pass(1e15);
+    endpoint.becameCold();
+    expect(endpoint.state).toBe('warm');
+  });
+
+  it('does not go cold while a call holds a slot', () => {
+    const endpoint = afterColdStarts([5_000]);
+    endpoint.inFlight = 1;
+    expect(endpoint.changesAt).toBe(Infinity);
+    endpoint.pass(1e9);
+    expect(endpoint.state).toBe('warm');
+    endpoint.inFlight = 0;
+    endpoint.pass(1e9);
+    expect(endpoint.state).toBe('cold');
+  });
+
+  it('stays warm longer by each call that it serves and each wake that keeps it warm', () => {
+    const endpoint = afterColdStarts([5_000]);
+    endpoint.succeeded(50_000);
+    expect(endpoint.changesAt).toBe(110_000);
+    endpoint.beginWake(wakeAt(100_000));
+    expect(endpoint.state).toBe('warm');
+    expect(endpoint.changesAt).toBe(160_000);
+  });
+
+  it('is ready only as long as a slot is free', () => {
+    const endpoint = new Endpoint(FIXED, 0);
+    endpoint.inFlight = 2;
+    expect(endpoint.free).toBe(1);
+    expect(endpoint.isReady(0)).toBe(true);
+    endpoint.inFlight = 3;
+    expect(endpoint.free).toBe(0);
+    expect(endpoint.isReady(0)).toBe(false);
+  });
+
+  it('leaves a draining endpoint draining, whatever happens to it', () => {
+    const endpoint = afterColdStarts([5_000]);
+    endpoint.state = 'draining';
+    expect(endpoint.isReady(10_000)).toBe(false);
+    expect(endpoint.changesAt).toBe(Infinity);
+    const events = [
+      () => endpoint.beginWake(wakeAt(10_000)),
+      () => endpoint.becameWarm(11_000, 1_000),
+      () => endpoint.succeeded(12_000),
+      () => endpoint.becameCold(),
+      () => endpoint.pass(1e9),
+      () => endpoint.restore({ state: 'warm', lastActiveAt: 0, coldStartsMs: [5_000] }),
+    ];
+    for (const event of events) {
+      event();
+      expect(endpoint.state).toBe('draining');
+    }
+    expect(endpoint.coldStartMs).toBe(5_000);
+  });
+
+  it('gives up a wake that is not answered within a minute or four cold starts', () => {
+    const quick = new Endpoint(SCALING, 0);
+    quick.beginWake(wakeAt(1_000));
+    expect(quick.changesAt).toBe(61_000);
+    quick.pass(60_999);
+    expect(quick.state).toBe('warming');
+    quick.pass(61_000);
+    expect(quick.state).toBe('cold');
+
+    const slow = new Endpoint(
+      { ...SCALING, coldStart: { estimateMs: 40_000, idleTimeoutMs: 60_000 } },
+      0,
+    );
+    slow.beginWake(wakeAt(1_000));
+    expect(slow.changesAt).toBe(161_000);
+  });
+
+  it('expects the configured cold start until one was seen, then the P95 of those seen', () => {
+    expect(new Endpoint(SCALING, 0).coldStartMs).toBe(10_000);
+    expect(afterColdStarts([3_000]).coldStartMs).toBe(3_000);
+    expect(afterColdStarts([3_000, 9_000, 6_000]).coldStartMs).toBe(9_000);
+    // Of 20 the 19th in order of time: one that is far off does not count.
+    const twenty = Array.from({ length: 20 }, (_, i) => (i === 7 ? 500_000 : 1_000 + i));
+    expect(afterColdStarts(twenty).coldStartMs).toBe(1_019);
+  });
+
+  it('forgets all but the last 20 cold starts', () => {
+    const slowOnes = Array.from({ length: 20 }, () => 90_000);
+    const quickOnes = Array.from({ length: 19 }, () => 2_000);
+    expect(afterColdStarts([...slowOnes, ...quickOnes]).coldStartMs).toBe(2_000);
+    expect(afterColdStarts([...slowOnes, ...quickOnes.slice(1)]).coldStartMs).toBe(90_000);
+    expect(afterColdStarts([...slowOnes, ...quickOnes]).snapshot().coldStartsMs).toHaveLength(20);
+  });
+
+  it('measures no cold start where the wake was not from cold or not timed', () => {
+    const endpoint = new Endpoint(SCALING, 0);
+    endpoint.beginWake(wakeAt(0));
+    endpoint.becameWarm(7_000);
+    expect(endpoint.coldStartMs).toBe(10_000);
+    endpoint.becameWarm(8_000, 50);
+    expect(endpoint.coldStartMs).toBe(10_000);
+  });
+
+  it('rests after three failures in a row, each time twice as long, up to 30 s', () => {
+    const endpoint = new Endpoint(FIXED, 0);
+    endpoint.failed(1_000);
+    endpoint.failed(1_000);
+    expect(endpoint.isReady(1_000)).toBe(true);
+    let now = 1_000;
+    const rests = Array.from({ length: 8 }, () => {
+      endpoint.failed(now);
+      const restMs = endpoint.restsUntil - now;
+      expect(endpoint.isReady(endpoint.restsUntil - 1)).toBe(false);
+      expect(endpoint.isReady(endpoint.restsUntil)).toBe(true);
+      now = endpoint.restsUntil;
+      return restMs;
+    });
+    expect(rests).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  });
+
+  it('counts failures from the start again after a success', () => {
+    const endpoint = new Endpoint(FIXED, 0);
+    for (let i = 0; i < 5; i += 1) endpoint.failed(1_000);
+    expect(endpoint.isReady(1_400)).toBe(false);
+    endpoint.succeeded(1_400);
+    expect(endpoint.isReady(1_400)).toBe(true);
+    endpoint.failed(2_000);
+    endpoint.failed(2_000);
+    expect(endpoint.restsUntil).toBe(0);
+    endpoint.failed(2_000);
+    expect(endpoint.restsUntil).toBe(2_500);
+  });
+
+  it('survives a restart warm with its cold starts, but a wake under way does not', () => {
+    const warm = afterColdStarts([4_000, 6_000]);
+    const again = new Endpoint(SCALING, 99_000);
+    again.restore(warm.snapshot());
+    expect(again.state).toBe('warm');
+    expect(again.coldStartMs).toBe(6_000);
+    expect(again.changesAt).toBe(66_000);
+
+    const warming = new Endpoint(SCALING, 0);
+    warming.beginWake(wakeAt(1_000));
+    expect(warming.snapshot().state).toBe('warming');
+    again.restore(warming.snapshot());
+    expect(again.state).toBe('cold');
+    expect(again.lastActiveAt).toBe(1_000);
+  });
+
+  it('is warm after a restart where it no longer scales to zero', () => {
+    const endpoint = new Endpoint(FIXED, 0);
+    endpoint.restore({ state: 'cold', lastActiveAt: 5, coldStartsMs: [] });
+    expect(endpoint.state).toBe('warm');
+  });
+});

@@ -1,0 +1,125 @@
+/** Idle timeouts: configured at first, then as the endpoint shows them, within bounds. */
+import { describe, expect, it } from 'vitest';
+import { Endpoint } from '../../../../src/core/backends/endpoint.ts';
+import type { EndpointSpec, Wake } from '../../../../src/core/backends/endpoint-state.ts';
+import { LearnedIdle } from '../../../../src/core/backends/learned-idle.ts';
+
+const SPEC: EndpointSpec = {
+  id: 'e1',
+  slots: 2,
+  coldStart: { estimateMs: 10_000, idleTimeoutMs: 60_000 },
+};
+
+const wakeAt = (at: number): Wake => ({ cause: 'demand', at, reason: 'a call', probability: 1 });
+
+/** Warm since 0, with one cold start of 10 s behind it. */
+function warmEndpoint(): Endpoint {
+  const endpoint = new Endpoint(SPEC, -10_000);
+  endpoint.beginWake(wakeAt(-10_000));
+  endpoint.becameWarm(0, 10_000);
+  return endpoint;
+}
+
+describe('LearnedIdle', () => {
+  it('is what is configured until something was seen', () => {
+    expect(new LearnedIdle().ms(60_000)).toBe(60_000);
+  });
+
+  it('shrinks below the time after which it was seen cold, and never grows by that', () => {
+    const idle = new LearnedIdle();
+    idle.wasCold(30_000, 60_000);
+    expect(idle.ms(60_000)).toBe(27_000);
+    idle.wasCold(50_000, 60_000);
+    expect(idle.ms(60_000)).toBe(27_000);
+  });
+
+  it('takes a cold answer right after a call for a crash', () => {
+    const idle = new LearnedIdle();
+    idle.wasCold(500, 60_000);
+    expect(idle.ms(60_000)).toBe(60_000);
+  });
+
+  it('grows to at most twice by one observation and to four times the configured in all', () => {
+    const idle = new LearnedIdle();
+    idle.wasWarm(1e9, 60_000);
+    expect(idle.ms(60_000)).toBe(120_000);
+    idle.wasWarm(130_000, 60_000);
+    expect(idle.ms(60_000)).toBe(130_000);
+    idle.wasWarm(1e9, 60_000);
+    idle.wasWarm(1e9, 60_000);
+    expect(idle.ms(60_000)).toBe(240_000);
+    expect(idle.isLongest(60_000)).toBe(true);
+  });
+
+  it('recovers from a crash that looked like a timeout', () => {
+    const idle = new LearnedIdle();
+    idle.wasCold(1_100, 60_000);
+    expect(idle.ms(60_000)).toBe(1_000);
+    for (let i = 0; i < 6; i += 1) idle.wasWarm(60_000, 60_000);
+    expect(idle.ms(60_000)).toBe(60_000);
+  });
+});
+
+describe('an endpoint', () => {
+  it('that answers cold while it was thought warm has a shorter timeout', () => {
+    const endpoint = warmEndpoint();
+    endpoint.granted(40_000);
+    endpoint.inFlight -= 1;
+    endpoint.lastActiveAt = 40_010;
+    endpoint.answeredCold(40_000);
+    expect(endpoint.state).toBe('cold');
+    expect(endpoint.idleTimeoutMs).toBe(36_000);
+  });
+
+  it('that answers at once though it was thought cold has a longer one, and no short cold start', () => {
+    const endpoint = warmEndpoint();
+    endpoint.pass(60_000);
+    expect(endpoint.state).toBe('cold');
+    endpoint.beginWake(wakeAt(100_000));
+    endpoint.becameWarm(100_300, 300);
+    expect(endpoint.idleTimeoutMs).toBe(100_000);
+    expect(endpoint.coldStartMs).toBe(10_000);
+  });
+
+  it('that was seen cold and then wakes quickly has a quick cold start', () => {
+    const endpoint = warmEndpoint();
+    endpoint.becameCold();
+    endpoint.beginWake(wakeAt(100_000));
+    endpoint.becameWarm(100_300, 300);
+    expect(endpoint.idleTimeoutMs).toBe(60_000);
+    expect(endpoint.snapshot().coldStartsMs).toEqual([10_000, 300]);
+  });
+
+  it('keeps a quick cold start where no timeout could explain it any more', () => {
+    const endpoint = warmEndpoint();
+    for (let i = 1; i <= 8; i += 1) {
+      endpoint.pass(i * 1_000_000);
+      endpoint.beginWake(wakeAt(i * 1_000_000 + 500_000));
+      endpoint.becameWarm(i * 1_000_000 + 500_300, 300);
+    }
+    expect(endpoint.idleTimeoutMs).toBe(240_000);
+    expect(endpoint.snapshot().coldStartsMs).toContain(300);
+  });
+
+  it('is not cold again by the late answer to a call from before its wake', () => {
+    const endpoint = warmEndpoint();
+    endpoint.granted(40_000);
+    endpoint.answeredCold(40_000);
+    endpoint.beginWake(wakeAt(40_100));
+    endpoint.answeredCold(40_000);
+    expect(endpoint.state).toBe('warming');
+    endpoint.becameWarm(50_000, 9_900);
+    endpoint.answeredCold(40_000);
+    expect(endpoint.state).toBe('warm');
+  });
+
+  it('knows what it learned after a restart', () => {
+    const endpoint = warmEndpoint();
+    endpoint.granted(40_000);
+    endpoint.answeredCold(40_000);
+    const again = new Endpoint(SPEC, 0);
+    again.restore(JSON.parse(JSON.stringify(endpoint.snapshot())));
+    expect(again.idleTimeoutMs).toBe(36_000);
+    expect(again.coldStartMs).toBe(10_000);
+  });
+});

@@ -1,0 +1,83 @@
+/** An endpoint that breaks every call, beside one that is cold and well. */
+import { describe, expect, it } from 'vitest';
+import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
+import { seededRandom } from '../../../../src/core/learning/random.ts';
+import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+
+const COLD_START_MS = 1_000;
+const BROKEN = { outcome: 'failed', endpointFault: true, cold: false, serviceMs: 1 } as const;
+
+/** The dispatcher, and endpoints that answer each call and each wake after a while. */
+class Site {
+  readonly attempts = { bad: 0, burst: 0 };
+  readonly told: string[] = [];
+  wakes = 0;
+  readonly dispatcher: Dispatcher;
+  readonly #due: Array<{ at: number; event: DispatchEvent }> = [];
+  now = 0;
+
+  constructor() {
+    const coldStart = { estimateMs: COLD_START_MS, idleTimeoutMs: 60_000 };
+    const endpoints = [
+      { id: 'bad', slots: 8 },
+      { id: 'burst', slots: 8, coldStart },
+    ];
+    const config = configOf({ backends: { llm: backendSpec({ endpoints }) } });
+    this.dispatcher = new Dispatcher(config, { random: seededRandom(1) }, 0);
+  }
+
+  step(...events: DispatchEvent[]): void {
+    for (const effect of this.dispatcher.step(events, this.now)) this.#do(effect);
+  }
+
+  /** Until nothing is due. */
+  run(): void {
+    for (;;) {
+      this.#due.sort((a, b) => a.at - b.at);
+      const at = Math.min(this.#due[0]?.at ?? Infinity, this.dispatcher.dueAt(this.now));
+      if (at > 300_000) return;
+      this.now = Math.max(this.now, at);
+      const due = this.#due[0];
+      if (due && due.at <= this.now) this.#due.shift();
+      this.step(due && due.at <= this.now ? due.event : { type: 'tick' });
+    }
+  }
+
+  #do(effect: Effect): void {
+    if (effect.type === 'refused') this.told.push(`${effect.callId} ${effect.code}`);
+    if (effect.type === 'wake') {
+      this.wakes += 1;
+      const { backend, endpoint } = effect;
+      const woken = { type: 'woken', backend, endpoint, ok: true, tookMs: COLD_START_MS } as const;
+      this.#due.push({ at: this.now + COLD_START_MS, event: woken });
+    }
+    if (effect.type !== 'granted') return;
+    const { callId } = effect;
+    this.attempts[effect.endpoint === 'bad' ? 'bad' : 'burst'] += 1;
+    const ended: DispatchEvent =
+      effect.endpoint === 'bad'
+        ? { type: 'ended', callId, result: BROKEN, again: true }
+        : { type: 'ended', callId, result: okResult(5) };
+    if (ended.result.outcome === 'ok') this.told.push(`${callId} ok`);
+    this.#due.push({ at: this.now + 10, event: ended });
+  }
+}
+
+describe('a dead endpoint beside a cold one', () => {
+  it.each([1, 5, 9, 40])('does not keep %i calls from being served', (calls) => {
+    const site = new Site();
+    const ids = Array.from({ length: calls }, (_, i) => `c${i}`);
+    site.step(
+      ...ids.map((callId): DispatchEvent => ({ type: 'submitted', call: callRequest(callId) })),
+    );
+    site.run();
+    const served = site.told.filter((words) => words.endsWith(' ok')).length;
+    // Eight at once, and two more before the third fault is known; one may try it later.
+    expect(site.attempts.bad).toBeLessThanOrEqual(Math.min(calls, 8 + 3));
+    // The budget is of ten retries.
+    expect(served).toBe(calls - Math.max(0, site.attempts.bad - 10));
+    expect(site.attempts.burst).toBe(served);
+    expect(site.wakes).toBe(1);
+  });
+});

@@ -1,0 +1,262 @@
+/**
+ * What holds of the dispatcher for any list of events, failed attempts and overloaded endpoints among
+ * them: never more calls than slots, no call lost or granted twice, every wait ends, no attempt where
+ * one has failed while there is another endpoint, nobody is overtaken beyond the stated bound.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type {
+  DispatchEvent,
+  Effect,
+  Granted,
+} from '../../../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
+import type { DispatcherConfig } from '../../../../src/core/dispatch/dispatcher-config.ts';
+import { seededRandom } from '../../../../src/core/learning/random.ts';
+import { POLICY_NAMES, type PolicyName } from '../../../../src/core/order/policies/registry.ts';
+import type { CallResult } from '../../../../src/core/runs/call-result.ts';
+import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+
+const COLD_SLOTS = 2;
+const SPARE_SLOTS = 1;
+
+/** A dispatcher, and beside it what a bystander believes from its effects alone. */
+class World {
+  readonly policy: PolicyName;
+  readonly dispatcher: Dispatcher;
+  readonly waiting = new Set<string>();
+  /** Endpoint of each call that holds a slot. */
+  readonly holding = new Map<string, string>();
+  now = 0;
+  #warmSlots = 2;
+  readonly #failover: boolean;
+
+  constructor(policy: PolicyName, failover: boolean) {
+    this.policy = policy;
+    this.#failover = failover;
+    this.dispatcher = new Dispatcher(this.#config(), { random: seededRandom(1) }, 0);
+  }
+
+  submit(n: number): void {
+    const callId = `c${n}`;
+    if (this.waiting.has(callId) || this.holding.has(callId)) return;
+    this.waiting.add(callId);
+    const fields = { runId: `r${n % 8}`, app: `a${n % 3}`, unit: `u${n % 2}`, arrivedAt: this.now };
+    const deadlines = [
+      { deadlineAt: this.now + 9_000, refuseIfLate: true },
+      { deadlineAt: this.now + 25 },
+      { deadlineAt: this.now + 2_500 },
+    ];
+    const deadline = deadlines[n % 5] ?? {};
+    this.step({ type: 'submitted', call: callRequest(callId, { ...fields, ...deadline }) });
+  }
+
+  /** The attempt failed, in one of the ways in which there may be another. */
+  again(n: number): void {
+    const ways = [
+      { endpointFault: true },
+      { endpointFault: true, busy: true },
+      { endpointFault: true, busy: true, retryAfterMs: 5_000 },
+      { endpointFault: true, cold: true },
+    ];
+    const result = okResult(0, { outcome: 'failed', ...ways[n % ways.length] });
+    this.step({ type: 'ended', callId: `c${n}`, result, again: true });
+  }
+
+  cancel(n: number): void {
+    this.waiting.delete(`c${n}`);
+    this.step({ type: 'cancelled', callId: `c${n}` });
+  }
+
+  /** Fewer slots than are held come into force as calls end, so the bystander waits for that. */
+  setSlots(n: number): void {
+    this.#warmSlots = Math.max(n, this.#held('warm'));
+    this.step({ type: 'configured', config: this.#config() });
+  }
+
+  /** It has ended; one that waits for another attempt is given up with it. */
+  end(n: number, result: CallResult): void {
+    this.waiting.delete(`c${n}`);
+    this.step({ type: 'ended', callId: `c${n}`, result });
+  }
+
+  /** All that runs breaks at once, after a while. */
+  crash(n: number): void {
+    this.now += n * 5_000;
+    const result = okResult(0, { outcome: 'failed', endpointFault: true });
+    const again = n % 2 === 0;
+    const broken = [...this.holding.keys()];
+    this.step(...broken.map((callId) => ({ type: 'ended' as const, callId, result, again })));
+  }
+
+  step(...events: readonly DispatchEvent[]): void {
+    const effects = this.dispatcher.step(events, this.now);
+    const again = new Set(
+      events.flatMap((event) => (event.type === 'ended' && event.again ? [event.callId] : [])),
+    );
+    effects.forEach((effect, i) => {
+      this.#check(effect);
+      if (effect.type !== 'released' || !again.has(effect.callId)) return;
+      // It waits again, or waited for no time.
+      const { callId } = effect;
+      const later = effects.slice(i + 1);
+      const goesOn = later.some((e) => 'callId' in e && e.callId === callId);
+      if (goesOn || this.dispatcher.call(callId)) this.waiting.add(callId);
+    });
+    for (const [id, { inFlight }] of this.dispatcher.backends.get('llm')?.endpoints ?? []) {
+      expect([id, inFlight]).toEqual([id, this.#held(id)]);
+    }
+  }
+
+  /** Left alone, with time passing as it asks for, everything ends. */
+  rest(): void {
+    for (let i = 0; i < 1_000 && this.waiting.size + this.holding.size > 0; i += 1) {
+      const due = Math.min(this.dispatcher.dueAt(this.now), this.now + 600_000);
+      this.now = Math.max(this.now + 1, due);
+      this.step({ type: 'tick' });
+    }
+    expect([...this.waiting, ...this.holding.keys()]).toEqual([]);
+    expect(this.dispatcher.backends.get('llm')?.running).toBe(0);
+    expect(this.dispatcher.backends.get('llm')?.line.size).toBe(0);
+    expect(this.dispatcher.backends.get('llm')?.urgentRunning).toBe(0);
+  }
+
+  #check(effect: Effect): void {
+    if (effect.type === 'refused') expect(this.waiting.delete(effect.callId)).toBe(true);
+    if (effect.type === 'released') expect(this.holding.delete(effect.callId)).toBe(true);
+    if (effect.type !== 'granted') return;
+    expect(this.waiting.delete(effect.callId)).toBe(true);
+    expect(this.holding.has(effect.callId)).toBe(false);
+    this.holding.set(effect.callId, effect.endpoint);
+    const slots = { warm: this.#warmSlots, cold: COLD_SLOTS, spare: SPARE_SLOTS }[effect.endpoint];
+    expect(this.#held(effect.endpoint)).toBeLessThanOrEqual(slots ?? 0);
+    this.#checkPlace(effect);
+  }
+
+  /** Not where the call failed if it can go elsewhere. */
+  #checkPlace({ callId, endpoint: id }: Granted): void {
+    const backend = this.dispatcher.backends.get('llm');
+    const call = this.dispatcher.call(callId);
+    if (!backend || !call) throw new Error(`granted: ${callId} at ${id}`);
+    if (call.avoid?.has(id)) expect(backend.hasOther(call.avoid, this.now)).toBe(false);
+  }
+
+  #held(endpoint: string): number {
+    return [...this.holding.values()].filter((e) => e === endpoint).length;
+  }
+
+  #config(): DispatcherConfig {
+    const coldStart = { estimateMs: 1_000, idleTimeoutMs: 5_000 };
+    const endpoints = [
+      { id: 'warm', slots: this.#warmSlots },
+      { id: 'cold', slots: COLD_SLOTS, coldStart },
+      { id: 'spare', slots: SPARE_SLOTS },
+    ];
+    const prewarm = { mode: 'on' as const, theta: 0.2 };
+    const failover = this.#failover;
+    const llm = backendSpec({ endpoints, queueDepth: 10, maxWaitMs: 60_000, failover, prewarm });
+    return configOf({ policy: this.policy, leaseMs: 30_000, backends: { llm } });
+  }
+}
+
+const ACTIONS: Record<string, (world: World, n: number) => void> = {
+  submit: (world, n) => world.submit(n),
+  cancel: (world, n) => world.cancel(n),
+  end: (world, n) => world.end(n, okResult(n)),
+  fail: (world, n) => {
+    const result = okResult(n, { outcome: 'failed', endpointFault: true, cold: n % 2 === 0 });
+    world.end(n, result);
+  },
+  crash: (world, n) => world.crash(n),
+  again: (world, n) => world.again(n),
+  renew: (world, n) => world.step({ type: 'renewed', callId: `c${n}` }),
+  finish: (world, n) => world.step({ type: 'run-finished', runId: `r${n % 8}` }),
+  wait: (world, n) => {
+    world.now += n * 2_500;
+    world.step({ type: 'tick' });
+  },
+  woken: (world, n) => {
+    const ok = n % 3 > 0;
+    world.step({ type: 'woken', backend: 'llm', endpoint: 'cold', ok, tookMs: 900 });
+  },
+  forecast: (world) => world.step({ type: 'forecast', aheadMs: 60_000 }),
+  slots: (world, n) => world.setSlots(1 + (n % 4)),
+};
+
+const action = fc.record({
+  what: fc.constantFrom(
+    ...['submit', 'submit', 'submit', 'end', 'end', 'again', 'again'],
+    ...Object.keys(ACTIONS),
+  ),
+  // Few calls, so that most of what happens happens to one that is there.
+  n: fc.nat(15),
+});
+
+describe('the dispatcher, whatever happens', () => {
+  it('never exceeds slots, never loses a call or grants it twice, and ends every wait', () => {
+    fc.assert(
+      fc.property(
+        fc.array(action, { minLength: 50, maxLength: 150 }),
+        fc.constantFrom(...POLICY_NAMES),
+        fc.boolean(),
+        (actions, policy, failover) => {
+          const world = new World(policy, failover);
+          for (const { what, n } of actions) {
+            world.now += 7;
+            ACTIONS[what]?.(world, n);
+          }
+          world.rest();
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a wait', () => {
+  it('is overtaken only by runs that arrive within rank / alpha after it', () => {
+    const run = fc.record({
+      gapMs: fc.nat(3_000),
+      app: fc.nat(3),
+      tokens: fc.integer({ min: 1, max: 5_000 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(run, { minLength: 20, maxLength: 80 }),
+        fc.constantFrom(0.1, 0.5, 2),
+        (runs, alpha) => {
+          const config = configOf({ slots: 1, alpha });
+          const dispatcher = new Dispatcher(config, { random: seededRandom(1) }, 0);
+          const bounds = new Map<string, number>();
+          const arrivals = new Map<string, number>();
+          let busy: string | undefined;
+          let now = 0;
+          const apply = (event: DispatchEvent) => {
+            for (const effect of dispatcher.step([event], now)) {
+              if (effect.type !== 'granted') continue;
+              busy = effect.callId;
+              bounds.delete(busy);
+              const arrivedAt = arrivals.get(busy) ?? 0;
+              for (const bound of bounds.values()) expect(arrivedAt).toBeLessThanOrEqual(bound);
+            }
+          };
+          runs.forEach(({ gapMs, app, tokens }, i) => {
+            now += gapMs;
+            const callId = `c${i}`;
+            arrivals.set(callId, now);
+            const fields = { app: `a${app}`, arrivedAt: now, final: true };
+            apply({ type: 'submitted', call: callRequest(callId, fields) });
+            const call = dispatcher.call(callId);
+            const key = call && dispatcher.backends.get('llm')?.line.keyOf(call.run);
+            // The key is rank + alpha * arrival, and no rank of a later arrival is below 0.
+            if (key !== undefined) bounds.set(callId, key / alpha + 1e-6);
+            if (busy && i % 2 === 1) {
+              apply({ type: 'ended', callId: busy, result: okResult(tokens) });
+            }
+          });
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,125 @@
+/** Attempts of one call, through the dispatcher: who goes on, where, and how often. */
+import { describe, expect, it } from 'vitest';
+import { RetryBudget } from '../../../../src/core/backends/retry-budget.ts';
+import type { Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
+import type { BackendSpec } from '../../../../src/core/dispatch/dispatcher-config.ts';
+import { seededRandom } from '../../../../src/core/learning/random.ts';
+import type { CallResult } from '../../../../src/core/runs/call-result.ts';
+import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+
+const FAULT: CallResult = { ...okResult(0), outcome: 'failed', endpointFault: true };
+const BUSY: CallResult = { ...FAULT, endpointFault: false, busy: true };
+const COLD: CallResult = { ...FAULT, endpointFault: false, cold: true };
+
+function dispatcherWith(endpoints: BackendSpec['endpoints'], extra: Partial<BackendSpec> = {}) {
+  const config = configOf({ policy: 'fcfs', slots: 1 });
+  const [name = '', backend] = Object.entries(config.backends)[0] ?? [];
+  if (!backend) throw new Error('no backend');
+  const backends = { [name]: { ...backend, endpoints, ...extra } };
+  return new Dispatcher({ ...config, backends }, { random: seededRandom(1) }, 0);
+}
+
+const TWO = [
+  { id: 'a', slots: 4 },
+  { id: 'b', slots: 4 },
+];
+const grants = (effects: readonly Effect[]) =>
+  effects.flatMap((e) => (e.type === 'granted' ? [`${e.callId}@${e.endpoint}`] : []));
+const submit = (d: Dispatcher, id: string, now: number) =>
+  d.step([{ type: 'submitted', call: callRequest(id, { runId: id, arrivedAt: now }) }], now);
+const again = (d: Dispatcher, callId: string, result: CallResult, now: number) =>
+  d.step([{ type: 'ended', callId, result, again: true }], now);
+
+describe('an attempt that failed', () => {
+  it('is made again on the other endpoint, and each slot is given back once', () => {
+    const d = dispatcherWith(TWO);
+    const [first] = grants(submit(d, 'x', 0));
+    const effects = again(d, 'x', FAULT, 10);
+    expect(effects.filter((e) => e.type === 'released')).toHaveLength(1);
+    expect(grants(effects)).toEqual([first === 'x@a' ? 'x@b' : 'x@a']);
+    d.step([{ type: 'ended', callId: 'x', result: okResult(5) }], 20);
+    for (const backend of d.backends.values()) expect(backend.running).toBe(0);
+  });
+
+  it('is over where each endpoint has failed it, or its Worker does not ask', () => {
+    const d = dispatcherWith(TWO);
+    submit(d, 'x', 0);
+    expect(grants(again(d, 'x', FAULT, 1))).toHaveLength(1);
+    expect(grants(again(d, 'x', FAULT, 2))).toEqual([]);
+    expect(d.call('x')).toBeUndefined();
+    submit(d, 'y', 3);
+    expect(grants(d.step([{ type: 'ended', callId: 'y', result: FAULT }], 4))).toEqual([]);
+    expect(d.call('y')).toBeUndefined();
+  });
+
+  it('keeps its place: it goes before what came after it', () => {
+    const d = dispatcherWith([{ id: 'a', slots: 1 }]);
+    submit(d, 'x', 0);
+    submit(d, 'y', 1);
+    // Overloaded with nothing else of ours: the endpoint is left alone for half a second.
+    expect(grants(again(d, 'x', BUSY, 10))).toEqual([]);
+    expect(d.dueAt(10)).toBe(510);
+    expect(grants(d.step([{ type: 'tick' }], 510))).toEqual(['x@a']);
+  });
+
+  it('that an endpoint turned away costs no budget; what breaks does', () => {
+    const d = dispatcherWith(TWO);
+    let attempts = 0;
+    for (let i = 0; i < 400; i += 1) {
+      const id = `c${i}`;
+      const now = i * 60_000;
+      submit(d, id, now);
+      attempts += 1;
+      attempts += grants(again(d, id, FAULT, now + 1)).length;
+      d.step([{ type: 'cancelled', callId: id }], now + 2);
+    }
+    // Ten were saved up, and each of 400 calls earned a tenth.
+    expect(attempts - 400).toBeLessThanOrEqual(50);
+    expect(attempts - 400).toBeGreaterThanOrEqual(45);
+    const held = dispatcherWith(TWO);
+    submit(held, 'x', 0);
+    for (let i = 1; i < 30; i += 1) {
+      again(held, 'x', COLD, i * 2_000);
+      expect(held.call('x')).toBeDefined();
+    }
+  });
+
+  it('ends with its limit of waiting', () => {
+    const d = dispatcherWith([{ id: 'a', slots: 1 }], { maxWaitMs: 3_000 });
+    submit(d, 'x', 0);
+    again(d, 'x', COLD, 2_500);
+    const effects = d.step([{ type: 'tick' }], 3_000);
+    expect(effects).toMatchObject([{ type: 'refused', callId: 'x', code: 'queue_timeout' }]);
+  });
+});
+
+describe('a backend with another to fall back on', () => {
+  it('refuses at once, and whoever waits, while all its endpoints are left alone', () => {
+    const d = dispatcherWith([{ id: 'a', slots: 1 }], { failover: true });
+    for (const id of ['x', 'y', 'z']) {
+      submit(d, id, 0);
+      d.step([{ type: 'ended', callId: id, result: FAULT }], 0);
+    }
+    const refused = (effects: readonly Effect[]) =>
+      effects.filter((e) => e.type === 'refused').map((e) => e.code);
+    expect(refused(submit(d, 'w', 1))).toEqual(['backend_down']);
+    // Half open: one call tries.
+    expect(grants(submit(d, 'v', 600))).toEqual(['v@a']);
+    expect(refused(submit(d, 'u', 601))).toEqual([]);
+    const down = d.step([{ type: 'ended', callId: 'v', result: FAULT }], 602);
+    expect(refused(down)).toEqual(['backend_down']);
+  });
+});
+
+describe('RetryBudget', () => {
+  it('is a tenth of the calls, and ten at the start', () => {
+    const budget = new RetryBudget();
+    const spent = () => Array.from({ length: 100 }, () => budget.spend()).filter(Boolean).length;
+    expect(spent()).toBe(10);
+    for (let i = 0; i < 31; i += 1) budget.earn();
+    expect(spent()).toBe(3);
+    for (let i = 0; i < 1_000; i += 1) budget.earn();
+    expect(spent()).toBe(10);
+  });
+});

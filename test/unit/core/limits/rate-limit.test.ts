@@ -1,0 +1,142 @@
+/** Limits a minute: what they let through, what they give back, and what they tell. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { KeyLimits } from '../../../../src/core/limits/key-limits.ts';
+import {
+  type Bucket,
+  filled,
+  gaugeOf,
+  taken,
+  waitMs,
+} from '../../../../src/core/limits/rate-limit.ts';
+
+describe('a bucket', () => {
+  it('never lets through more than the limit and what came in since', () => {
+    const steps = fc.array(fc.record({ afterMs: fc.nat(30_000), cost: fc.nat(20) }));
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1_000 }), steps, (limit, list) => {
+        let bucket: Bucket | undefined;
+        let now = 0;
+        let letThrough = 0;
+        for (const { afterMs, cost } of list) {
+          now += afterMs;
+          const present = filled(limit, bucket, now);
+          if (waitMs(limit, present, cost) > 0) continue;
+          bucket = taken(limit, present, cost);
+          letThrough += Math.min(cost, limit);
+        }
+        expect(letThrough).toBeLessThanOrEqual(limit + (limit * now) / 60_000 + 1e-6);
+      }),
+    );
+  });
+
+  it('lets a cost in after exactly the wait that it tells, and not before', () => {
+    const bucket = taken(60, filled(60, undefined, 0), 60);
+    expect(waitMs(60, bucket, 3)).toBe(3_000);
+    expect(waitMs(60, filled(60, bucket, 2_999), 3)).toBe(1);
+    expect(waitMs(60, filled(60, bucket, 3_000), 3)).toBe(0);
+  });
+
+  it('takes a cost beyond its limit when it is full', () => {
+    const full = filled(100, undefined, 0);
+    expect(waitMs(100, full, 5_000)).toBe(0);
+    const after = taken(100, full, 5_000);
+    expect(gaugeOf(100, after)).toEqual({ limit: 100, remaining: 0, resetMs: 3_000_000 });
+  });
+
+  it('does not run backwards with the clock, and holds no more than its limit', () => {
+    const bucket = taken(60, filled(60, undefined, 10_000), 30);
+    expect(filled(60, bucket, 0).level).toBe(30);
+    expect(taken(60, filled(60, bucket, 10_000), -1_000).level).toBe(60);
+  });
+});
+
+describe('the limits of a key', () => {
+  const call = (callId: string, inputTokens = 10, keyId = 'k') => ({
+    callId,
+    keyId,
+    inputTokens,
+    outputTokens: 0,
+  });
+
+  it('count requests and tokens, each key by itself', () => {
+    const limits = new KeyLimits();
+    const both = { requests: 2, tokens: 100 };
+    expect(limits.admit(call('a', 60), both, 0)).toMatchObject({
+      ok: true,
+      gauges: { requests: { remaining: 1 }, tokens: { remaining: 40 } },
+    });
+    const refused = limits.admit(call('b', 60), both, 0);
+    expect(refused).toMatchObject({ ok: false, limit: 'tokens', retryAfterMs: 12_000 });
+    // What was refused took nothing.
+    expect(refused.gauges).toMatchObject({ requests: { remaining: 1 }, tokens: { remaining: 40 } });
+    expect(limits.admit(call('c', 60, 'other'), both, 0).ok).toBe(true);
+    expect(limits.admit(call('d', 40), both, 0).ok).toBe(true);
+    expect(limits.admit(call('e', 0), both, 0)).toMatchObject({ ok: false, limit: 'requests' });
+  });
+
+  it('charge a call once, however often it is submitted', () => {
+    const limits = new KeyLimits();
+    const one = { requests: 1 };
+    expect(limits.admit(call('a'), one, 0).ok).toBe(true);
+    expect(limits.admit(call('a'), one, 0).ok).toBe(true);
+    expect(limits.admit(call('b'), one, 0).ok).toBe(false);
+  });
+
+  it('get back what a refused call took, once', () => {
+    const limits = new KeyLimits();
+    const both = { requests: 2, tokens: 100 };
+    limits.admit(call('a', 100), both, 0);
+    limits.refund('a', 0);
+    limits.refund('a', 0);
+    expect(limits.gauges('k', both, 0)).toEqual({
+      requests: { limit: 2, remaining: 2, resetMs: 0 },
+      tokens: { limit: 100, remaining: 100, resetMs: 0 },
+    });
+  });
+
+  it('are put right by what a call really took, once', () => {
+    const limits = new KeyLimits();
+    const tokens = { tokens: 100 };
+    limits.admit(call('a', 10), tokens, 0);
+    limits.settle('a', { inputTokens: 100, outputTokens: 30 }, 0);
+    limits.settle('a', { inputTokens: 100, outputTokens: 30 }, 0);
+    expect(limits.gauges('k', tokens, 0).tokens).toMatchObject({ remaining: 0, resetMs: 78_000 });
+    expect(limits.admit(call('b', 10), tokens, 0)).toMatchObject({ retryAfterMs: 24_000 });
+    limits.admit(call('c', 50), tokens, 60_000);
+    limits.settle('c', undefined, 60_000);
+    expect(limits.gauges('k', tokens, 60_000).tokens?.remaining).toBe(20);
+  });
+
+  it('count the input as it was estimated where nobody tells what it was', () => {
+    const limits = new KeyLimits();
+    const tokens = { tokens: 100 };
+    limits.admit({ ...call('a', 60), outputTokens: 20 }, tokens, 0);
+    limits.settle('a', { outputTokens: 5 }, 0);
+    expect(limits.gauges('k', tokens, 0).tokens?.remaining).toBe(35);
+  });
+
+  it('count a request once that several backends have had a try at', () => {
+    const limits = new KeyLimits();
+    const both = { requests: 2, tokens: 100 };
+    limits.admit(call('a'), both, 0);
+    limits.settle('a', { inputTokens: 0, outputTokens: 0 }, 0);
+    limits.admit({ ...call('b'), isCharged: true }, both, 0);
+    expect(limits.gauges('k', both, 0)).toMatchObject({
+      requests: { remaining: 1 },
+      tokens: { remaining: 90 },
+    });
+    limits.refund('b', 0);
+    expect(limits.gauges('k', both, 0)).toMatchObject({
+      requests: { remaining: 1 },
+      tokens: { remaining: 100 },
+    });
+  });
+
+  it('are none where none are configured', () => {
+    const limits = new KeyLimits();
+    for (let i = 0; i < 1_000; i += 1) {
+      expect(limits.admit(call(`${i}`, 1e9), {}, 0)).toEqual({ ok: true, gauges: {} });
+    }
+  });
+});

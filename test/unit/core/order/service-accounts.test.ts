@@ -1,0 +1,45 @@
+/** How much service each application has had, as a fair share counts it. */
+import { describe, expect, it } from 'vitest';
+import { ServiceAccounts } from '../../../../src/core/order/service-accounts.ts';
+
+describe('ServiceAccounts', () => {
+  it('adds up what each was charged', () => {
+    const accounts = new ServiceAccounts();
+    accounts.charge('a', 100);
+    accounts.charge('b', 30);
+    accounts.charge('a', 50);
+    expect(['a', 'b', 'c'].map((app) => accounts.servedMs(app))).toEqual([150, 30, 0]);
+  });
+
+  it('lifts one that comes to the least of those that wait, and never lowers one', () => {
+    const accounts = new ServiceAccounts();
+    accounts.charge('a', 500);
+    accounts.charge('b', 300);
+    accounts.lift('c', ['a', 'b', 'a']);
+    expect(accounts.servedMs('c')).toBe(300);
+    accounts.lift('a', ['b']);
+    expect(accounts.servedMs('a')).toBe(500);
+  });
+
+  it('lifts to the one that was served last where nobody waits', () => {
+    const accounts = new ServiceAccounts();
+    accounts.lift('a', []);
+    expect(accounts.servedMs('a')).toBe(0);
+    accounts.charge('a', 500);
+    accounts.charge('b', 300);
+    accounts.lift('c', []);
+    expect(accounts.servedMs('c')).toBe(300);
+  });
+
+  it('forgets who was served longest ago of more than a thousand; who comes is not forgotten again', () => {
+    const accounts = new ServiceAccounts();
+    for (let i = 0; i < 1_000; i += 1) accounts.charge(`app${i}`, 1_000 + i);
+    accounts.lift('new', ['app500', 'app600']);
+    expect(accounts.servedMs('new')).toBe(1_500);
+    accounts.charge('new', 10);
+    expect(accounts.servedMs('new')).toBe(1_510);
+    expect(['app0', 'app1'].map((app) => accounts.servedMs(app))).toEqual([0, 1_001]);
+    accounts.lift('app0', ['app500']);
+    expect(accounts.servedMs('app0')).toBe(1_500);
+  });
+});

@@ -1,0 +1,148 @@
+/** The calls that wait for one backend: runs by key, and within a run by its own order. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { WaitingLine } from '../../../../src/core/order/waiting-line.ts';
+import type { CallRequest, LiveCall } from '../../../../src/core/runs/live-run.ts';
+import { LiveRun } from '../../../../src/core/runs/live-run.ts';
+import { callRequest } from '../../../dispatch-builders.ts';
+
+const ROOM = { now: 0, slots: 1, urgentRunning: 0 };
+
+const runOf = (id: string) => new LiveRun(id, 'app', 0);
+
+function callOf(run: LiveRun, seq: number, fields: Partial<CallRequest> = {}): LiveCall {
+  return run.submit(callRequest(`${run.id}-${seq}`, { runId: run.id, ...fields }), seq, 0);
+}
+
+/** Takes all calls out, by their ids. */
+function drain(line: WaitingLine): string[] {
+  const ids: string[] = [];
+  for (let next = line.take(ROOM); next; next = line.take(ROOM)) ids.push(next.call.request.callId);
+  return ids;
+}
+
+describe('WaitingLine', () => {
+  it('takes the run of the smallest key first, and tells the key', () => {
+    const keys = new Map([
+      ['a', 3],
+      ['b', 1],
+      ['c', 2],
+    ]);
+    const line = new WaitingLine((run) => keys.get(run.id) ?? 0, 'submission');
+    ['a', 'b', 'c'].forEach((id, seq) => {
+      line.add(callOf(runOf(id), seq));
+    });
+    expect(line.size).toBe(3);
+    expect([line.take(ROOM)?.key, line.take(ROOM)?.key, line.take(ROOM)?.key]).toEqual([1, 2, 3]);
+    expect(line.take(ROOM)).toBeUndefined();
+    expect(line.size).toBe(0);
+  });
+
+  it('takes runs of equal keys in the order of submission', () => {
+    const line = new WaitingLine(() => 1, 'submission');
+    const calls = [4, 2, 9, 1].map((seq) => callOf(runOf(`r${seq}`), seq));
+    for (const call of calls) line.add(call);
+    expect(drain(line)).toEqual(['r1-1', 'r2-2', 'r4-4', 'r9-9']);
+  });
+
+  it('takes the calls of a run in the order of submission, though added in another', () => {
+    const line = new WaitingLine(() => 1, 'submission');
+    const run = runOf('a');
+    const first = callOf(run, 1, { inputTokens: 1 });
+    const second = callOf(run, 2, { inputTokens: 500 });
+    line.add(second);
+    line.add(first);
+    expect(drain(line)).toEqual(['a-1', 'a-2']);
+  });
+
+  it('takes the longest call of a run first where it is told so, equal ones as submitted', () => {
+    const line = new WaitingLine(() => 1, 'longest-first');
+    const run = runOf('a');
+    line.add(callOf(run, 1, { inputTokens: 100 }));
+    line.add(callOf(run, 2, { inputTokens: 50, maxOutputTokens: 500 }));
+    line.add(callOf(run, 3, { inputTokens: 300 }));
+    line.add(callOf(run, 4, { inputTokens: 100 }));
+    expect(drain(line)).toEqual(['a-2', 'a-3', 'a-1', 'a-4']);
+  });
+
+  it('is a sort by size and submission whatever order the calls of a run come in', () => {
+    const call = fc.record({ tokens: fc.integer({ min: 0, max: 5 }) });
+    fc.assert(
+      fc.property(fc.array(call, { maxLength: 15 }), fc.boolean(), (calls, longest) => {
+        const line = new WaitingLine(() => 1, longest ? 'longest-first' : 'submission');
+        const run = runOf('a');
+        const waiting = calls.map(({ tokens }, i) =>
+          callOf(run, (i * 7) % 16, { inputTokens: tokens }),
+        );
+        for (const one of waiting) line.add(one);
+        const expected = [...waiting].sort(
+          (a, b) => (longest ? b.request.inputTokens - a.request.inputTokens : 0) || a.seq - b.seq,
+        );
+        expect(drain(line)).toEqual(expected.map((one) => one.request.callId));
+      }),
+    );
+  });
+
+  it('gives the key function the call that would go', () => {
+    const line = new WaitingLine((_, head) => head.request.inputTokens, 'submission');
+    const a = runOf('a');
+    const b = runOf('b');
+    line.add(callOf(a, 1, { inputTokens: 1 }));
+    line.add(callOf(a, 2, { inputTokens: 9 }));
+    line.add(callOf(b, 3, { inputTokens: 5 }));
+    expect(line.keyOf(a)).toBe(1);
+    expect(drain(line)).toEqual(['a-1', 'b-3', 'a-2']);
+  });
+
+  it('orders anew only by keying a run anew', () => {
+    const keys = new Map([
+      ['a', 1],
+      ['b', 2],
+    ]);
+    const line = new WaitingLine((run) => keys.get(run.id) ?? 0, 'submission');
+    const a = runOf('a');
+    const b = runOf('b');
+    line.add(callOf(a, 1));
+    line.add(callOf(b, 2));
+    keys.set('a', 3);
+    expect(line.keyOf(a)).toBe(1);
+    expect(line.position(a)).toBe(1);
+    line.rekey(a);
+    expect(line.keyOf(a)).toBe(3);
+    expect([line.position(a), line.position(b)]).toEqual([2, 1]);
+    line.rekey(runOf('stranger'));
+    expect(drain(line)).toEqual(['b-2', 'a-1']);
+  });
+
+  it('removes a call, and its run with the last one', () => {
+    const line = new WaitingLine((_, head) => head.seq, 'submission');
+    const a = runOf('a');
+    const b = runOf('b');
+    const first = callOf(a, 1);
+    const second = callOf(a, 3);
+    line.add(first);
+    line.add(second);
+    line.add(callOf(b, 2));
+    expect(line.remove(first)).toBe(true);
+    expect(line.remove(first)).toBe(false);
+    expect(line.size).toBe(2);
+    // The second call is the head now, so the run was keyed by it.
+    expect(line.keyOf(a)).toBe(3);
+    expect(line.position(a)).toBe(2);
+    expect(line.remove(second)).toBe(true);
+    expect(line.keyOf(a)).toBeUndefined();
+    expect(line.position(a)).toBe(0);
+    expect(line.remove(callOf(runOf('stranger'), 9))).toBe(false);
+    expect(drain(line)).toEqual(['b-2']);
+  });
+
+  it('lists the calls that wait and no others', () => {
+    const line = new WaitingLine(() => 1, 'submission');
+    const a = runOf('a');
+    const calls = [callOf(a, 1), callOf(a, 2), callOf(runOf('b'), 3)];
+    for (const call of calls) line.add(call);
+    expect(new Set(line.calls())).toEqual(new Set(calls));
+    line.take(ROOM);
+    expect(new Set(line.calls())).toEqual(new Set(calls.slice(1)));
+  });
+});

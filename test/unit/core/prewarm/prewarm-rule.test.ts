@@ -1,0 +1,189 @@
+/** What waking and holding are worth: the demand beyond what is up, and the index of idling. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { demandProbability, type Forecast } from '../../../../src/core/prewarm/prewarm.ts';
+import {
+  holdIndex,
+  keepAliveRule,
+  type PrewarmAsk,
+  paperRule,
+  thetaRule,
+} from '../../../../src/core/prewarm/prewarm-rule.ts';
+
+function askOf(fields: Partial<PrewarmAsk>): PrewarmAsk {
+  return {
+    backend: 'llm',
+    now: 0,
+    forecast: () => ({ runs: [], arrivals: 0 }),
+    coldStartMs: 10_000,
+    aheadMs: 0,
+    capacity: 0,
+    crowd: 1,
+    hardlyKnown: false,
+    idleMs: 0,
+    ...fields,
+  };
+}
+
+/** Arrivals at random. */
+const poisson = (ratePerMs: number) => (withinMs: number) => ({
+  runs: [],
+  arrivals: 1 - Math.exp(-ratePerMs * withinMs),
+  expected: ratePerMs * withinMs,
+});
+
+describe('demandProbability', () => {
+  /** P(more than `capacity` want it), by each outcome of the runs and each number of arrivals. */
+  function bruteForce({ runs, arrivals, expected = 0, busy = 0 }: Forecast, capacity: number) {
+    const mean = arrivals > 0 ? Math.max(0, expected / arrivals - 1) : 0;
+    const arrive = (k: number) => {
+      if (k === 0) return 1 - arrivals;
+      let p = arrivals * Math.exp(-mean);
+      for (let i = 1; i < k; i += 1) p *= mean / i;
+      return p;
+    };
+    let fits = 0;
+    for (let outcome = 0; outcome < 2 ** runs.length; outcome += 1) {
+      const p = runs.reduce((all, q, i) => all * (outcome & (1 << i) ? q : 1 - q), 1);
+      const needs = busy + runs.filter((_, i) => outcome & (1 << i)).length;
+      for (let k = 0; needs + k <= capacity; k += 1) fits += p * arrive(k);
+    }
+    return 1 - fits;
+  }
+
+  const chance = fc.double({ min: 0, max: 1, noNaN: true });
+
+  it('equals the sum over all outcomes', () => {
+    fc.assert(
+      fc.property(
+        fc.array(chance, { maxLength: 7 }),
+        chance,
+        fc.double({ min: 0, max: 5, noNaN: true }),
+        fc.integer({ min: 0, max: 6 }),
+        fc.integer({ min: 0, max: 8 }),
+        (runs, arrivals, more, busy, capacity) => {
+          const forecast = { runs, arrivals, expected: arrivals * (1 + more), busy };
+          expect(demandProbability(forecast, capacity)).toBeCloseTo(
+            bruteForce(forecast, capacity),
+            9,
+          );
+        },
+      ),
+    );
+  });
+
+  it('falls with each slot that is up, and rises with each run', () => {
+    fc.assert(
+      fc.property(fc.array(chance, { maxLength: 20 }), chance, (runs, arrivals) => {
+        const forecast = { runs, arrivals, expected: arrivals };
+        const by = Array.from({ length: 25 }, (_, n) => demandProbability(forecast, n));
+        by.forEach((p, n) => {
+          expect(p).toBeGreaterThanOrEqual(0);
+          expect(p).toBeLessThanOrEqual((by[n - 1] ?? 1) + 1e-9);
+        });
+        const more = { ...forecast, runs: [...runs, 0.5] };
+        expect(demandProbability(more, 3)).toBeGreaterThanOrEqual((by[3] ?? 0) - 1e-9);
+      }),
+    );
+  });
+
+  it('holds for as many slots and needs as there may be', () => {
+    const forecast = { runs: [0.1, 0.2], arrivals: 1, expected: 1_000 };
+    expect(demandProbability(forecast, 100_000)).toBeCloseTo(0, 9);
+    expect(demandProbability(forecast, 1_500)).toBeCloseTo(0, 9);
+    expect(demandProbability(forecast, 1_000)).toBeCloseTo(0.5, 1);
+    expect(demandProbability(forecast, 500)).toBeCloseTo(1, 9);
+    const crowd = { runs: new Array<number>(2_000).fill(0.5), arrivals: 0 };
+    expect(demandProbability(crowd, 1_000)).toBeCloseTo(0.49, 2);
+    expect(demandProbability(crowd, 100_000)).toBeCloseTo(0, 9);
+  });
+
+  it('is certain where more are there than what is up takes, and nil where nothing can be full', () => {
+    expect(demandProbability({ runs: [], arrivals: 0, busy: 4 }, 3)).toBe(1);
+    expect(demandProbability({ runs: [], arrivals: 0, busy: 3 }, 3)).toBe(0);
+    expect(demandProbability({ runs: [1, 1], arrivals: 1 }, Infinity)).toBe(0);
+  });
+});
+
+describe('holdIndex', () => {
+  it('of a steady rate is what comes in a cold start, whatever the rate', () => {
+    for (const perColdStart of [0.01, 0.1, 0.5, 1]) {
+      const ask = askOf({ forecast: poisson(perColdStart / 10_000) });
+      expect(holdIndex(ask) / perColdStart).toBeGreaterThan(0.95);
+      expect(holdIndex(ask) / perColdStart).toBeLessThan(1.1);
+    }
+  });
+
+  it('holds for a need that is certain just beyond the cold start, which waking would not see', () => {
+    const forecast = (withinMs: number): Forecast => ({
+      runs: [withinMs >= 12_000 ? 1 : 0],
+      arrivals: 0,
+    });
+    const ask = askOf({ forecast });
+    expect(thetaRule(0.25).wake(ask).wake).toBe(false);
+    expect(thetaRule(0.25).hold(ask).wake).toBe(true);
+  });
+
+  it('does not hold for what is certain but far, or near but unlikely', () => {
+    const far = (withinMs: number): Forecast => ({
+      runs: [withinMs >= 40_000 ? 1 : 0],
+      arrivals: 0,
+    });
+    expect(thetaRule(0.25).hold(askOf({ forecast: far })).wake).toBe(false);
+    const unlikely = () => ({ runs: [0.02], arrivals: 0 });
+    expect(thetaRule(0.25).hold(askOf({ forecast: unlikely })).wake).toBe(false);
+  });
+
+  it('is without bound where the need is there', () => {
+    expect(holdIndex(askOf({ forecast: () => ({ runs: [1], arrivals: 0 }) }))).toBe(Infinity);
+  });
+});
+
+describe('thetaRule', () => {
+  it('wakes as soon as the need within the cold start, and until the next question, pays', () => {
+    const asked: number[] = [];
+    const forecast = (withinMs: number) => {
+      asked.push(withinMs);
+      return { runs: [0.3], arrivals: 0 };
+    };
+    expect(thetaRule(0.3).wake(askOf({ forecast, aheadMs: 60_000 })).wake).toBe(true);
+    expect(asked).toEqual([70_000]);
+    expect(thetaRule(0.31).wake(askOf({ forecast })).wake).toBe(false);
+  });
+
+  it('counts each run that would share the wait', () => {
+    const forecast = () => ({ runs: [0.15], arrivals: 0 });
+    expect(thetaRule(0.25).wake(askOf({ forecast })).wake).toBe(false);
+    // v counts twice: c / (c + 2 v) = 1/7.
+    expect(thetaRule(0.25).wake(askOf({ forecast, crowd: 2 })).wake).toBe(true);
+  });
+});
+
+describe('rules to compare with', () => {
+  it("the paper's never fires for ten runs at 40 %, nor before a sure need is near", () => {
+    const ten = () => ({ runs: Array(10).fill(0.4), ever: Array(10).fill(0.4), arrivals: 0 });
+    expect(paperRule(0.5).wake(askOf({ forecast: ten })).wake).toBe(false);
+    expect(thetaRule(0.25).wake(askOf({ forecast: ten })).wake).toBe(true);
+    const sure = (within: number) => () => ({ runs: [within], ever: [1], arrivals: 0 });
+    expect(paperRule(0.5).wake(askOf({ forecast: sure(0.4) })).wake).toBe(false);
+    expect(paperRule(0.5).wake(askOf({ forecast: sure(0.5) })).wake).toBe(true);
+  });
+
+  it('keep-alive holds for its time and never wakes ahead', () => {
+    expect(keepAliveRule(5_000).wake(askOf({})).wake).toBe(false);
+    expect(keepAliveRule(5_000).hold(askOf({ idleMs: 4_999 })).wake).toBe(true);
+    expect(keepAliveRule(5_000).hold(askOf({ idleMs: 5_000 })).wake).toBe(false);
+  });
+});
+
+describe('what was in use and is hardly known', () => {
+  const never = () => ({ runs: [], arrivals: 0 });
+
+  it('is held where a need of one in twenty would pay, and never woken for that', () => {
+    const unknown = askOf({ forecast: never, hardlyKnown: true });
+    expect(thetaRule(0.04).hold(unknown).wake).toBe(true);
+    expect(thetaRule(0.06).hold(unknown).wake).toBe(false);
+    expect(thetaRule(0.04).wake(unknown).wake).toBe(false);
+    expect(thetaRule(0.04).hold(askOf({ forecast: never })).wake).toBe(false);
+  });
+});

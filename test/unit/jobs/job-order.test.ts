@@ -1,0 +1,20 @@
+/** What a client may order as a job. */
+import { describe, expect, it } from 'vitest';
+import { readJobOrder } from '../../../src/jobs/job-order.ts';
+import { jobSettings } from '../../../src/jobs/job-settings.ts';
+
+const RULES = { settings: jobSettings.parse({}), development: false, signs: false };
+const read = (text: string) => readJobOrder(text, RULES);
+
+describe('an order', () => {
+  it('has the body as the client wrote it', () => {
+    const told = read('{"path":"/v1/chat/completions","body":{"model":"m"}}');
+    expect(told.ok && new TextDecoder().decode(told.order.body)).toBe('{"model":"m"}');
+  });
+
+  it('whose body is nested so deeply that it can be read and not written is refused', () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const told = read(`{"path":"/v1/chat/completions","body":{"model":"m","x":${deep}}}`);
+    expect(told).toMatchObject({ ok: false, error: { code: 'invalid_request_error' } });
+  });
+});

@@ -1,0 +1,54 @@
+/** The measure of forecasts of arrivals: what it asks, and that it tells what is off and how surely. */
+import { describe, expect, it } from 'vitest';
+import { forecastArrivals, miscalibrationOf } from '../../../../scripts/sim/arrival-forecasts.ts';
+import { seededRandom } from '../../../../src/core/learning/random.ts';
+
+/** Arrivals at random, one in ten seconds on average, for ten hours. */
+function atRandom(seed: number): number[] {
+  const random = seededRandom(seed);
+  const arrivals: number[] = [];
+  for (let at = 0; at < 36_000_000; arrivals.push(at)) at += -Math.log(1 - random()) * 10_000;
+  return arrivals;
+}
+
+describe('forecasts of arrivals', () => {
+  it('are asked over the later half, and know what came until then', () => {
+    const every = Array.from({ length: 101 }, (_, i) => i * 1_000);
+    const samples = forecastArrivals(every, 500, 250);
+    expect(samples[0]?.atMs).toBe(50_000);
+    expect(samples.at(-1)?.atMs).toBe(99_500);
+    // From 500 ms after an arrival on the next one comes within half a second.
+    for (const { atMs, came } of samples) expect(came).toBe(atMs % 1_000 >= 500);
+  });
+
+  it('come true as often as they say where arrivals come at random', () => {
+    const bins = miscalibrationOf(forecastArrivals(atRandom(1), 5_000, 1_000), seededRandom(1));
+    expect(bins.length).toBeGreaterThan(0);
+    for (const { difference, error } of bins) {
+      expect(Math.abs(difference)).toBeLessThan(0.05);
+      expect(error).toBeLessThan(0.05);
+    }
+  });
+
+  it('that say too much are told, and how surely', () => {
+    const samples = forecastArrivals(atRandom(1), 5_000, 1_000).map((s) => ({
+      ...s,
+      probability: Math.min(1, s.probability + 0.3),
+    }));
+    const [worst] = miscalibrationOf(samples, seededRandom(1));
+    expect(worst?.difference).toBeLessThan(-0.25);
+    expect(Math.abs(worst?.difference ?? 0)).toBeGreaterThan(3 * (worst?.error ?? 1));
+  });
+
+  it('that hang together are no better known than the few of them that do not', () => {
+    const samples = forecastArrivals(atRandom(1), 5_000, 1_000);
+    const often = samples.flatMap((s) => Array.from({ length: 4 }, () => s));
+    const errorOf = (of: typeof samples) => miscalibrationOf(of, seededRandom(1))[0]?.error ?? 0;
+    expect(errorOf(often)).toBeGreaterThan(0.8 * errorOf(samples));
+  });
+
+  it('of too few arrivals are not judged', () => {
+    expect(miscalibrationOf(forecastArrivals([0, 1_000], 500, 10), seededRandom(1))).toEqual([]);
+    expect(forecastArrivals([], 500, 10)).toEqual([]);
+  });
+});

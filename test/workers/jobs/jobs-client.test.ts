@@ -1,0 +1,60 @@
+/** How often the jobs' object is asked, and what is said where it does not answer. */
+import { describe, expect, it } from 'vitest';
+import { Unreachable } from '../../../src/calls/ask-object.ts';
+import { askJobs } from '../../../src/jobs/jobs-client.ts';
+
+/** An object that fails with these, one after the other, and then answers. */
+function failing(...errors: readonly object[]) {
+  const left = [...errors];
+  let stubs = 0;
+  const env = {
+    JOBS: {
+      getByName: (name: string) => {
+        stubs += 1;
+        return {
+          file: async () => {
+            const error = left.shift();
+            if (error) throw Object.assign(new Error('it broke'), error);
+            return name;
+          },
+        };
+      },
+    },
+  };
+  const ask = () => askJobs(env as unknown as Env, 'acme', (jobs) => jobs.file('x'));
+  return { ask, stubs: () => stubs };
+}
+
+describe("the jobs' object", () => {
+  it('that was restarted is asked again, by a fresh stub', async () => {
+    const { ask, stubs } = failing({ durableObjectReset: true }, { retryable: true });
+    expect(await ask()).toBe('acme');
+    expect(stubs()).toBe(3);
+  });
+
+  it('is not asked for ever', async () => {
+    const reset = { durableObjectReset: true };
+    const { ask, stubs } = failing(reset, reset, reset, reset);
+    await expect(ask()).rejects.toBeInstanceOf(Unreachable);
+    expect(stubs()).toBe(3);
+  });
+
+  it('that has too much to do is left alone', async () => {
+    const { ask, stubs } = failing({ overloaded: true, retryable: true });
+    await expect(ask()).rejects.toBeInstanceOf(Unreachable);
+    expect(stubs()).toBe(1);
+  });
+
+  it('that cannot read its configuration is left alone', async () => {
+    const { ask, stubs } = failing({ remote: true, code: 'unreachable' });
+    await expect(ask()).rejects.toBeInstanceOf(Unreachable);
+    expect(stubs()).toBe(1);
+  });
+
+  it('with a bug shows it', async () => {
+    const { ask, stubs } = failing({ remote: true });
+    await expect(ask()).rejects.toThrow('it broke');
+    await expect(failing({}).ask()).rejects.not.toBeInstanceOf(Unreachable);
+    expect(stubs()).toBe(1);
+  });
+});
