@@ -7,9 +7,9 @@
  * between, by its expiry.
  */
 import { DurableObject, RpcTarget } from 'cloudflare:workers';
-import type { Begun, Claim, KeptAnswer } from '../src/calls/idempotency-protocol.ts';
+import type { Begun, Claim, KeptAnswer } from '../src/protocol/idempotency.ts';
 import { migrate } from './migrations.ts';
-import { TenantAlarm } from './tenant/alarm.ts';
+import { TenantAlarm } from './alarm.ts';
 
 /** A claim without a sign of life from its Worker. */
 const CLAIM_MS = 30_000;

@@ -8,7 +8,7 @@ export { IdempotencyShard } from '../durable-objects/idempotency.ts';
 export { JobsObject } from '../durable-objects/jobs/jobs.ts';
 export { TenantObject } from '../durable-objects/tenant/tenant.ts';
 
-export { JobRunner } from './jobs/job-runner.ts';
+export { JobRunner } from './job-runner.ts';
 
 export default {
   fetch: app.fetch,

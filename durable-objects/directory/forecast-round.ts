@@ -5,7 +5,7 @@
  * invocation would be ten times the subrequests that it may make. It keeps nothing.
  */
 import { DurableObject } from 'cloudflare:workers';
-import type { ForecastAnswer } from '../../src/protocol.ts';
+import type { ForecastAnswer } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS, reschedule, takeDue } from './directory-client.ts';
 
 /** Tenants asked in a round: with what is told to the directory, half of 1,000 subrequests. */

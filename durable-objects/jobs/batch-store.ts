@@ -2,7 +2,7 @@
  * Every SQL statement about batches. What is only shown is one JSON value; what is asked for or
  * counted has columns of its own.
  */
-import type { Batch, BatchState, Listed, NewBatch, Page } from '../../src/jobs/job-protocol.ts';
+import type { Batch, BatchState, Listed, NewBatch, Page } from '../../src/protocol/jobs.ts';
 
 /** What changes of a batch on its way, as it is stored. */
 type Told = Pick<Batch, 'times' | 'errors' | 'outputFile' | 'errorFile' | 'usage'>;

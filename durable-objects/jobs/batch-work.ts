@@ -10,7 +10,7 @@ import {
   type JobSettings,
   PIECE_BYTES,
   randomId,
-} from '../../src/jobs/job-protocol.ts';
+} from '../../src/protocol/jobs.ts';
 import type { BatchRow, BatchStore } from './batch-store.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import type { FileStore } from './file-store.ts';

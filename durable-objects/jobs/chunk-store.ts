@@ -2,7 +2,7 @@
  * Bytes of jobs and files in SQLite, in pieces that fit a row, and how many there are in all. All
  * pieces of an owner but the last are full, so that an offset tells its piece.
  */
-import { PIECE_BYTES } from '../../src/jobs/job-protocol.ts';
+import { PIECE_BYTES } from '../../src/protocol/jobs.ts';
 
 export type ChunkKind = 'body' | 'answer' | 'file';
 

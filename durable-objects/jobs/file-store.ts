@@ -1,5 +1,5 @@
 /** Every SQL statement about files: input that clients upload, and what batches put out. */
-import type { FileFilter, Listed, Page, StoredFile } from '../../src/jobs/job-protocol.ts';
+import type { FileFilter, Listed, Page, StoredFile } from '../../src/protocol/jobs.ts';
 import type { ChunkStore } from './chunk-store.ts';
 
 /** An upload that was not completed by then is given up, ms. */

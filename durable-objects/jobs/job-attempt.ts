@@ -2,7 +2,7 @@
  * One attempt at a job: its call is made by the runner, in a Worker's context of its own, and what is
  * kept of the answer is read, up to a limit.
  */
-import { RUN_FOR } from '../../src/jobs/job-protocol.ts';
+import { RUN_FOR } from '../../src/protocol/jobs.ts';
 import type { JobRow } from './job-row.ts';
 
 /** Longest time for which one attempt stands in the line, ms; then it comes again. */

@@ -1,6 +1,6 @@
 /** A job as its row has it, and what of that may be shown. */
 import type { JobState } from '../../src/core/limits/job-rules.ts';
-import type { Job, JobError } from '../../src/jobs/job-protocol.ts';
+import type { Job, JobError } from '../../src/protocol/jobs.ts';
 
 type Row = Record<string, SqlStorageValue>;
 

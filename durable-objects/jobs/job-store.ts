@@ -3,7 +3,7 @@
  * batch. Times are epoch ms.
  */
 import type { JobState } from '../../src/core/limits/job-rules.ts';
-import type { Job, JobError, Listed, NewJob, Page } from '../../src/jobs/job-protocol.ts';
+import type { Job, JobError, Listed, NewJob, Page } from '../../src/protocol/jobs.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { type JobRow, jobOf } from './job-row.ts';
 

@@ -19,8 +19,8 @@ import type {
   NewJob,
   Page,
   StoredFile,
-} from '../../src/jobs/job-protocol.ts';
-import { TenantAlarm } from '../tenant/alarm.ts';
+} from '../../src/protocol/jobs.ts';
+import { TenantAlarm } from '../alarm.ts';
 import { BatchStore } from './batch-store.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { FileStore } from './file-store.ts';

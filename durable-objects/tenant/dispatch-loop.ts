@@ -6,7 +6,7 @@ import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import { TenantAlarm } from './alarm.ts';
+import { TenantAlarm } from '../alarm.ts';
 import type { Effects } from './effects.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import { restoreDispatcher } from './restore.ts';

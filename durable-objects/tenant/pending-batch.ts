@@ -4,7 +4,7 @@
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import type { WakeRecord } from './prewarm-books.ts';
+import type { WakeRecord } from './prewarm-store.ts';
 import type { FinishedRun } from './recorded-runs.ts';
 import type { BackendSnapshot, Batch, TenantStore } from './tenant-store.ts';
 

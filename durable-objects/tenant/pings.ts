@@ -1,7 +1,7 @@
 /** Wakes endpoints, and tells them to go cold, from the tenant's object: within the minute of the cron. */
 import type { TenantConfig } from '../../src/config/schema.ts';
 import { releaseEndpoint, wakeEndpoint } from '../../src/endpoints/wake.ts';
-import type { PingOrder } from '../../src/protocol.ts';
+import type { PingOrder } from '../../src/protocol/tenant.ts';
 
 export interface PingsPlace {
   readonly env: Env;

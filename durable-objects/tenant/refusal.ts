@@ -1,5 +1,5 @@
 /** A refusal as the Worker is told of it. */
-import type { CallFacts, Refusal, RefusedCode } from '../../src/protocol.ts';
+import type { CallFacts, Refusal, RefusedCode } from '../../src/protocol/tenant.ts';
 
 export function refusal(code: RefusedCode, retryAfterMs = 0, facts?: CallFacts): Refusal {
   return { status: 'refused', code, retryAfterMs, ...(facts ? { facts } : {}) };

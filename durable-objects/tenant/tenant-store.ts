@@ -8,10 +8,10 @@ import type { ArrivalSnapshot } from '../../src/core/arrivals/arrivals.ts';
 import type { BackendSpeedSnapshot } from '../../src/core/backends/backend-speed.ts';
 import type { EndpointSnapshot } from '../../src/core/backends/endpoint-state.ts';
 import type { CallRequest, Lease, RunSnapshot } from '../../src/core/runs/live-run.ts';
-import type { TenantDocument } from '../../src/protocol.ts';
+import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import { migrate } from '../migrations.ts';
-import { readBackendSnapshot } from './old-snapshots.ts';
-import { PrewarmBooks, type PrewarmNews } from './prewarm-books.ts';
+import { readBackendSnapshot } from './backend-snapshot.ts';
+import { PrewarmBooks, type PrewarmNews } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
 import { MAX_ROW_CHARS, MIGRATIONS } from './tenant-schema.ts';
 

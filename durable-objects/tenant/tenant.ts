@@ -21,12 +21,12 @@ import type {
   PingOrder,
   Refusal,
   RunEvent,
-} from '../../src/protocol.ts';
+} from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { Effects } from './effects.ts';
 import { Forecasts } from './forecasts.ts';
-import { FrontDesk } from './front-desk.ts';
+import { FrontDesk } from './call-accounting.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { Pings } from './pings.ts';
 import { refusal } from './refusal.ts';

@@ -4,7 +4,7 @@
  * plain RPC that waits would run on unnoticed and be granted a slot that nobody uses.
  */
 import { RpcTarget } from 'cloudflare:workers';
-import type { CallResult, Grant, Refusal, TicketMethods } from '../../src/protocol.ts';
+import type { CallResult, Grant, Refusal, TicketMethods } from '../../src/protocol/tenant.ts';
 
 export interface TicketOffice {
   waitFor(callId: string): Promise<Grant | Refusal>;

@@ -2,7 +2,7 @@
  * The callers that wait for a slot, by call id. They exist in memory only: when the object dies,
  * their wait is cut and their Workers submit the call again, with the same id and arrival.
  */
-import type { Grant, Refusal } from '../../src/protocol.ts';
+import type { Grant, Refusal } from '../../src/protocol/tenant.ts';
 
 interface Waiter {
   /** The ticket that holds the place; an older one of the same call no longer does. */

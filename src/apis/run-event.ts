@@ -1,6 +1,6 @@
 /** What a client tells of a unit that it runs itself. */
 import { z } from 'zod';
-import { isName } from '../identity/name.ts';
+import { isName } from '../protocol/name.ts';
 
 const name = z.string().refine(isName, 'expected 1 to 128 printable characters');
 

@@ -2,14 +2,14 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { TenantStub } from '../calls/admission.ts';
-import { askTenant } from '../calls/ask-object.ts';
+import { askTenant } from '../objects/ask-object.ts';
 import { distributeNewest } from '../config/distribution.ts';
 import { TENANT_NAME } from '../config/schema.ts';
 import { parseDocument } from '../config/store.ts';
 import { type ApiError, errorBody, errorResponse } from '../http/errors.ts';
 import type { Problem } from '../http/problem.ts';
-import type { TenantDocument } from '../protocol.ts';
-import type { AppEnv } from '../routes/app-env.ts';
+import type { TenantDocument } from '../protocol/tenant.ts';
+import type { AppEnv } from './app-env.ts';
 import { authenticateAdmin } from './auth.ts';
 
 export const adminAuth = createMiddleware<AppEnv>(async (c, next) => {

@@ -5,9 +5,9 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { TenantStub } from '../calls/admission.ts';
-import { askTenant } from '../calls/ask-object.ts';
+import { askTenant } from '../objects/ask-object.ts';
 import { errorResponse } from '../http/errors.ts';
-import type { AppEnv } from '../routes/app-env.ts';
+import type { AppEnv } from './app-env.ts';
 
 export const liveKey = createMiddleware<AppEnv>(async (c, next) => {
   return (await revokedKey(c)) ?? next();

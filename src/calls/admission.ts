@@ -4,7 +4,7 @@
  * the same id and arrival, so it keeps its place and is never granted twice.
  */
 import type { TenantObject } from '../../durable-objects/tenant/tenant.ts';
-import type { CallResult, EnqueueRequest, Grant, Refusal, TicketMethods } from '../protocol.ts';
+import type { CallResult, EnqueueRequest, Grant, Refusal, TicketMethods } from '../protocol/tenant.ts';
 
 const MAX_TRIES = 6;
 const FIRST_PAUSE_MS = 50;

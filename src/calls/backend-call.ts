@@ -8,14 +8,14 @@ import { adapterOf } from '../endpoints/registry.ts';
 import { targetOf } from '../endpoints/target.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { upstreamHeaders } from '../http/headers.ts';
-import { ownCaller } from '../jobs/own-caller.ts';
-import type { CallFacts, Grant, RefusedCode } from '../protocol.ts';
-import type { AppEnv } from '../routes/app-env.ts';
+import { ownCaller } from '../auth/own-caller.ts';
+import type { CallFacts, Grant, RefusedCode } from '../protocol/tenant.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
 import type { CallPlan } from './call-plan.ts';
 import { callRequestOf, ownFacts } from './call-request.ts';
-import { explainHeaders, serverTiming } from './explain.ts';
-import { Exchange, type FailedAttempt } from './proxy.ts';
+import { explainHeaders, serverTiming } from './answer-headers.ts';
+import { Exchange, type FailedAttempt } from './forward.ts';
 import type { QueuedStream } from './queued-stream.ts';
 
 /** The answer to a call; of one that came to nothing, whether another backend may try it. */

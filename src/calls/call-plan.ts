@@ -4,7 +4,7 @@ import type { Reading } from '../apis/streams/reading.ts';
 import type { EndpointAddress } from '../endpoints/target.ts';
 import type { Upload } from '../http/upload.ts';
 import type { Identity } from '../identity/identity.ts';
-import type { CallRequest } from '../protocol.ts';
+import type { CallRequest } from '../protocol/tenant.ts';
 
 /** What is to be sent, and how the answer is to be read. */
 export interface CallPlan {

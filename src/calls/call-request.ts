@@ -1,7 +1,7 @@
 /** A call as the tenant's object is told of it: what it is, whose it is, and how large. */
 import type { Identity } from '../identity/identity.ts';
 import { printOf } from '../identity/identity.ts';
-import type { CallFacts, CallRequest } from '../protocol.ts';
+import type { CallFacts, CallRequest } from '../protocol/tenant.ts';
 
 export interface CallDescription {
   readonly backend: string;

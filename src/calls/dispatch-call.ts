@@ -3,7 +3,7 @@
  * the one that it falls back on. Shared by model calls and by tools; what differs is in the plan.
  */
 import type { Context } from 'hono';
-import type { AppEnv } from '../routes/app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import { BackendCall } from './backend-call.ts';
 import type { CallPlan } from './call-plan.ts';
 import { type QueuedStream, queueComments } from './queued-stream.ts';

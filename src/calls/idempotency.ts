@@ -8,9 +8,9 @@ import type { IdempotencyShard } from '../../durable-objects/idempotency.ts';
 import { sha256Hex } from '../auth/auth.ts';
 import { revokedKey } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
-import type { AppEnv } from '../routes/app-env.ts';
-import { askObject } from './ask-object.ts';
-import type { Begun, Claim, KeptAnswer } from './idempotency-protocol.ts';
+import type { AppEnv } from '../auth/app-env.ts';
+import { askObject } from '../objects/ask-object.ts';
+import type { Begun, Claim, KeptAnswer } from '../protocol/idempotency.ts';
 
 /** Shards of a tenant's keys: one for each hex digit. */
 const SHARDS = 16;

@@ -11,7 +11,7 @@ import { priorityOf, withPriority } from '../endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import { readBody, readText } from '../http/read-body.ts';
 import { identify } from '../identity/identity.ts';
-import type { AppEnv } from '../routes/app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import type { CallPlan } from './call-plan.ts';
 import { dispatchCall } from './dispatch-call.ts';
 import { onceOnly } from './idempotency.ts';

@@ -9,7 +9,7 @@ import { adapterOf } from '../endpoints/registry.ts';
 import { addressOf, type EndpointAddress, targetOf } from '../endpoints/target.ts';
 import { errorResponse } from '../http/errors.ts';
 import { answerHeaders, upstreamHeaders, withoutKey } from '../http/headers.ts';
-import type { AppEnv } from '../routes/app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 export interface SideCall {
   readonly backend: string;

@@ -3,8 +3,8 @@
  * Workers read it. KV takes one write a second of one key.
  */
 import { z } from 'zod';
-import { askTenant } from '../calls/ask-object.ts';
-import type { TenantDocument } from '../protocol.ts';
+import { askTenant } from '../objects/ask-object.ts';
+import type { TenantDocument } from '../protocol/tenant.ts';
 import {
   forgetKey,
   forgetTenant,

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { POLICY_NAMES } from '../core/order/policies/registry.ts';
 import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
-import { jobSettings } from '../jobs/job-settings.ts';
+import { jobSettings } from './job-settings.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
 

@@ -3,9 +3,9 @@
  * configuration that does not parse never replaces the last good one.
  */
 import { z } from 'zod';
-import { askTenant, Unreachable } from '../calls/ask-object.ts';
+import { askTenant, Unreachable } from '../objects/ask-object.ts';
 import type { Problem } from '../http/problem.ts';
-import type { TenantDocument } from '../protocol.ts';
+import type { TenantDocument } from '../protocol/tenant.ts';
 import { parseStoredConfig } from './parse.ts';
 import type { TenantConfig } from './schema.ts';
 

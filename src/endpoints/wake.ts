@@ -3,7 +3,7 @@
  * cron alike. Whatever a platform says, an endpoint is warm when it has served one real call.
  */
 import type { TenantConfig } from '../config/schema.ts';
-import type { PingOrder } from '../protocol.ts';
+import type { PingOrder } from '../protocol/tenant.ts';
 import {
   type EndpointAdapter,
   type EndpointTarget,

@@ -6,7 +6,7 @@
 import { sha256Hex } from '../auth/auth.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import type { BodyHints } from './conversation.ts';
-import { isName, MAX_NAME_CHARS } from './name.ts';
+import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
 
 export type { BodyHints };
 

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { firstProblem } from '../http/problem.ts';
-import type { BatchError, JobError } from './job-protocol.ts';
+import type { BatchError, JobError } from '../protocol/jobs.ts';
 import { jsonOf } from './json-of.ts';
 
 const lineSchema = z.looseObject({

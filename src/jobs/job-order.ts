@@ -6,7 +6,7 @@ import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { isReservedHeader } from '../http/headers.ts';
 import { firstProblem } from '../http/problem.ts';
-import type { JobSettings } from './job-settings.ts';
+import type { JobSettings } from '../config/job-settings.ts';
 import { jsonOf } from './json-of.ts';
 import { keyOfSecret } from './webhook.ts';
 

@@ -1,5 +1,5 @@
 /** Jobs, files and batches as clients see them; times in epoch seconds, as OpenAI's API has them. */
-import type { Batch, BatchState, Job, StoredFile } from './job-protocol.ts';
+import type { Batch, BatchState, Job, StoredFile } from '../protocol/jobs.ts';
 
 type Json = Record<string, unknown>;
 

@@ -2,8 +2,8 @@
  * The Worker's way to a tenant's jobs' object. What creates has its id from here, so that it can be
  * asked again.
  */
-import { askObject } from '../calls/ask-object.ts';
-import type { JobsApi } from './job-protocol.ts';
+import { askObject } from '../objects/ask-object.ts';
+import type { JobsApi } from '../protocol/jobs.ts';
 
 /** Asks the object. Throws Unreachable; any other error is a bug. */
 export function askJobs<T>(

@@ -13,13 +13,13 @@ import {
 import { newKey, sha256Hex } from '../auth/auth.ts';
 import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
-import { takeIn } from '../config/incoming.ts';
+import { takeIn } from '../auth/incoming-config.ts';
 import { MAX_KEYS } from '../config/schema.ts';
 import { readDocument } from '../config/store.ts';
 import { readText } from '../http/read-body.ts';
 import { forgetJobs } from '../jobs/jobs-client.ts';
-import type { TenantDocument } from '../protocol.ts';
-import type { AppEnv } from './app-env.ts';
+import type { TenantDocument } from '../protocol/tenant.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 const MAX_CONFIG_BYTES = 1_000_000;
 

@@ -13,11 +13,11 @@ import {
 import { ask, change, documentOf, noTenant, refuse, refuseConfig } from '../auth/admin-tenant.ts';
 import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
 import type { TenantStub } from '../calls/admission.ts';
-import { takeIn } from '../config/incoming.ts';
+import { takeIn } from '../auth/incoming-config.ts';
 import { parseDocument } from '../config/store.ts';
 import { bodyLines } from '../http/body-lines.ts';
-import type { ArchivedRun, ArchiveHead, ImportCount } from '../protocol.ts';
-import type { AppEnv } from './app-env.ts';
+import type { ArchivedRun, ArchiveHead, ImportCount } from '../protocol/tenant.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 const LIMITS = { bodyBytes: 100_000_000, lineChars: 1_200_000 };
 /** Runs that go to the object at once. */

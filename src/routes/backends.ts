@@ -7,7 +7,7 @@ import { errorResponse } from '../http/errors.ts';
 import { readBody } from '../http/read-body.ts';
 import { uploadOf } from '../http/upload.ts';
 import { identify } from '../identity/identity.ts';
-import type { AppEnv } from './app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 export const backends = new Hono<AppEnv>()
   .all('/:backend', (c) => toolCall(c))

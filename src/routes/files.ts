@@ -4,11 +4,11 @@ import { z } from 'zod';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { readBody } from '../http/read-body.ts';
 import { readUpload } from '../jobs/file-upload.ts';
-import { type JobsApi, PIECE_BYTES, randomId } from '../jobs/job-protocol.ts';
+import { type JobsApi, PIECE_BYTES, randomId } from '../protocol/jobs.ts';
 import { fileView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
-import type { AppEnv } from './app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 /** What a form has around its file, bytes. */
 const FORM_BYTES = 16_384;

@@ -5,11 +5,11 @@ import { sha256Hex } from '../auth/auth.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { readText } from '../http/read-body.ts';
 import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
-import { type NewJob, randomId } from '../jobs/job-protocol.ts';
+import { type NewJob, randomId } from '../protocol/jobs.ts';
 import { jobView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
-import type { AppEnv } from './app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 const STATES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled', 'expired'] as const;
 

@@ -5,7 +5,7 @@
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import { formCall, modelCall } from '../calls/model-call.ts';
-import type { AppEnv } from './app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 export const media = new Hono<AppEnv>()
   .post('/audio/speech', (c) => modelCall(c, MODEL_APIS.speech))

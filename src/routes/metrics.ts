@@ -6,10 +6,10 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { authenticateAdmin } from '../auth/auth.ts';
-import { askTenant } from '../calls/ask-object.ts';
+import { askTenant } from '../objects/ask-object.ts';
 import { TENANT_NAME } from '../config/schema.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
-import type { AppEnv } from './app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 const MAX_TENANTS = 20;
 

@@ -3,7 +3,7 @@ import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import { liveKey } from '../auth/live-key.ts';
 import { modelCall, refuse } from '../calls/model-call.ts';
-import type { AppEnv } from './app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 export const openai = new Hono<AppEnv>()
   .post('/chat/completions', (c) => modelCall(c, MODEL_APIS.chat))

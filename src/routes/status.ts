@@ -1,6 +1,6 @@
 /** For load balancers: does the Worker run, and can it reach what it needs? No key is asked for. */
 import { Hono } from 'hono';
-import type { AppEnv } from './app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 export const status = new Hono<AppEnv>()
   .get('/healthz', (c) => c.json({ status: 'ok' }))

@@ -1,11 +1,11 @@
 /** Middleware of the data plane: a valid key, and the configuration of the tenant that it belongs to. */
 import { createMiddleware } from 'hono/factory';
-import { speaksAnthropic } from '../apis/anthropic-form.ts';
+import { speaksAnthropic } from './anthropic-form.ts';
 import { authenticate } from '../auth/auth.ts';
 import { loadTenant } from '../config/store.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
-import { ownCaller } from '../jobs/own-caller.ts';
-import type { AppEnv } from './app-env.ts';
+import { ownCaller } from '../auth/own-caller.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 export const tenantAuth = createMiddleware<AppEnv>(async (c, next) => {
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });

@@ -1,6 +1,6 @@
 /** What the model knows of one call's Worker, and how a tenant is configured in it. */
 import type { Ticket } from '../../durable-objects/tenant/ticket.ts';
-import type { EnqueueRequest } from '../../src/protocol.ts';
+import type { EnqueueRequest } from '../../src/protocol/tenant.ts';
 
 export interface Settings {
   readonly slots: Readonly<Record<string, number>>;

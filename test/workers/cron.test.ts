@@ -19,7 +19,7 @@ import { distribute } from '../../src/config/distribution.ts';
 import { parseDocument } from '../../src/config/store.ts';
 import { runCron } from '../../src/cron.ts';
 import worker from '../../src/index.ts';
-import type { CallResult } from '../../src/protocol.ts';
+import type { CallResult } from '../../src/protocol/tenant.ts';
 import { PATIENT } from '../patience.ts';
 
 const MINUTE_MS = 60_000;

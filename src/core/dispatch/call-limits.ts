@@ -5,7 +5,7 @@
  */
 
 import { OrderedQueue } from '../order/ordered-queue.ts';
-import type { Lease, LiveCall } from '../runs/live-call.ts';
+import type { Lease, LiveCall } from '../runs/call-request.ts';
 
 /** Of a lease's length: so long before its end it should have been renewed for the second time. */
 const DOUBTED_BEFORE = 1 / 3;

@@ -12,7 +12,7 @@ import type { Taken } from '../order/waiting-line.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
-import type { CallRequest, Lease, LiveCall } from '../runs/live-call.ts';
+import type { CallRequest, Lease, LiveCall } from '../runs/call-request.ts';
 import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';

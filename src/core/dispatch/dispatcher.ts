@@ -8,7 +8,7 @@
  */
 import type { Backend } from '../backends/backend.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
-import { Knowledge } from '../learning/knowledge.ts';
+import { Knowledge } from '../learning/application-models.ts';
 import type { Random } from '../learning/random.ts';
 import type { Policy } from '../order/policy.ts';
 import type { PrewarmAccounts } from '../prewarm/prewarm-accounts.ts';

@@ -1,6 +1,6 @@
 /** What a caller is told of its slot. */
 
-import type { Lease, LiveCall } from '../runs/live-call.ts';
+import type { Lease, LiveCall } from '../runs/call-request.ts';
 import type { Granted } from './dispatch-events.ts';
 
 export function grantEffect(

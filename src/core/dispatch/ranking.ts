@@ -3,7 +3,7 @@
  * becomes. The dispatcher asks for lines; it knows no policy.
  */
 import type { Backend } from '../backends/backend.ts';
-import type { Knowledge } from '../learning/knowledge.ts';
+import type { Knowledge } from '../learning/application-models.ts';
 import { DeadlineLine } from '../order/deadline-line.ts';
 import { POLICIES } from '../order/policies/registry.ts';
 import { type Policy, queryOf, type RankInputs } from '../order/policy.ts';

@@ -4,7 +4,7 @@
  * for its application (the published system ends every run after 5 s of silence).
  */
 
-import type { Knowledge } from '../learning/knowledge.ts';
+import type { Knowledge } from '../learning/application-models.ts';
 import { LONGEST_SILENCE_MS, type SilenceBounds } from '../learning/learned-silence.ts';
 import { RecentMap } from '../learning/recent-map.ts';
 import { OrderedQueue } from '../order/ordered-queue.ts';

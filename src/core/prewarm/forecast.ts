@@ -5,7 +5,7 @@
 
 import type { Backend } from '../backends/backend.ts';
 import type { NeedChances } from '../learning/application-model.ts';
-import type { Knowledge } from '../learning/knowledge.ts';
+import type { Knowledge } from '../learning/application-models.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveRun } from '../runs/live-run.ts';
 import type { Forecast } from './prewarm.ts';

@@ -9,7 +9,7 @@ import type { Endpoint } from '../backends/endpoint.ts';
 import type { EndpointState } from '../backends/endpoint-state.ts';
 import { askAgainAt, keepWarmAt, mayRelease, RELEASE_AFTER_MS } from '../backends/holding-times.ts';
 import type { DispatchEvent, Effect } from '../dispatch/dispatch-events.ts';
-import type { Knowledge } from '../learning/knowledge.ts';
+import type { Knowledge } from '../learning/application-models.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { forecastNeed } from './forecast.ts';

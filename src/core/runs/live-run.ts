@@ -19,11 +19,11 @@ import {
   type LiveCall,
   type LiveVisit,
   type RunSnapshot,
-} from './live-call.ts';
+} from './call-request.ts';
 import type { CallRecord, RecordedRun } from './recorded-run.ts';
 
-export type { CallRequest, Lease, LiveCall, LiveVisit, RunSnapshot } from './live-call.ts';
-export { CLIENT_BACKEND } from './live-call.ts';
+export type { CallRequest, Lease, LiveCall, LiveVisit, RunSnapshot } from './call-request.ts';
+export { CLIENT_BACKEND } from './call-request.ts';
 
 export class LiveRun {
   readonly id: string;

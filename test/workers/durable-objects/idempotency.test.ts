@@ -2,7 +2,7 @@
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Begun, Claim, KeptAnswer } from '../../../src/calls/idempotency-protocol.ts';
+import type { Begun, Claim, KeptAnswer } from '../../../src/protocol/idempotency.ts';
 import { PATIENT } from '../../patience.ts';
 
 const ANSWER: KeptAnswer = {

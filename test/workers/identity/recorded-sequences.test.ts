@@ -10,7 +10,7 @@ import { sha256Hex } from '../../../src/auth/auth.ts';
 import { callRequestOf } from '../../../src/calls/call-request.ts';
 import { hintsOf } from '../../../src/identity/conversation.ts';
 import { identify } from '../../../src/identity/identity.ts';
-import type { CallResult } from '../../../src/protocol.ts';
+import type { CallResult } from '../../../src/protocol/tenant.ts';
 import codingAgent from '../../fixtures/sequences/coding-agent.json';
 import mapReduceChain from '../../fixtures/sequences/map-reduce-chain.json';
 import oneUserForAll from '../../fixtures/sequences/one-user-for-all.json';

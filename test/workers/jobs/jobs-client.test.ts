@@ -1,6 +1,6 @@
 /** How often the jobs' object is asked, and what is said where it does not answer. */
 import { describe, expect, it } from 'vitest';
-import { Unreachable } from '../../../src/calls/ask-object.ts';
+import { Unreachable } from '../../../src/objects/ask-object.ts';
 import { askJobs } from '../../../src/jobs/jobs-client.ts';
 
 /** An object that fails with these, one after the other, and then answers. */

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { standingOf } from '../../../../src/core/dispatch/overtaking.ts';
 import { RunRegister } from '../../../../src/core/dispatch/run-register.ts';
-import { Knowledge } from '../../../../src/core/learning/knowledge.ts';
+import { Knowledge } from '../../../../src/core/learning/application-models.ts';
 import { LearnedSilence } from '../../../../src/core/learning/learned-silence.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import { POLICIES } from '../../../../src/core/order/policies/registry.ts';

@@ -4,7 +4,7 @@ import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-event
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import type { PrewarmSpec } from '../../../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
-import type { LedgerCounts } from '../../../../src/core/prewarm/prewarm-ledger.ts';
+import type { LedgerCounts } from '../../../../src/core/prewarm/daily-accounts.ts';
 import { groundsOf } from '../../../../src/core/prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../../../../src/core/prewarm/prewarm-rule.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';

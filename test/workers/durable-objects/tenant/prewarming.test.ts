@@ -6,7 +6,7 @@ import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseDocument } from '../../../../src/config/store.ts';
-import type { CallResult, EnqueueRequest } from '../../../../src/protocol.ts';
+import type { CallResult, EnqueueRequest } from '../../../../src/protocol/tenant.ts';
 import { PATIENT } from '../../../patience.ts';
 
 const OK: CallResult = { outcome: 'ok', endpointFault: false, cold: false, serviceMs: 10 };
@@ -241,7 +241,7 @@ describe('the accounts', () => {
     const counts = (warmMs: number) => ({ warmMs });
     await runInDurableObject(tenant.stub(), async (_, state) => {
       const { TenantStore } = await import('../../../../durable-objects/tenant/tenant-store.ts');
-      const { emptyCounts } = await import('../../../../src/core/prewarm/prewarm-ledger.ts');
+      const { emptyCounts } = await import('../../../../src/core/prewarm/daily-accounts.ts');
       const store = new TenantStore(state.storage);
       const nothing = { finished: [], running: [], endedRuns: [], backends: {}, wakes: [] };
       const none = { ...nothing, leftLeases: [] };

@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { sha256Hex } from '../../../../src/auth/auth.ts';
 import { loadTenant } from '../../../../src/config/store.ts';
-import type { CallResult, EnqueueRequest } from '../../../../src/protocol.ts';
+import type { CallResult, EnqueueRequest } from '../../../../src/protocol/tenant.ts';
 import { PATIENT } from '../../../patience.ts';
 
 const OK: CallResult = {

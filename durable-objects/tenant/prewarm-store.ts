@@ -5,7 +5,7 @@ import {
   emptyCounts,
   LEDGER_FIELDS,
   type LedgerEntry,
-} from '../../src/core/prewarm/prewarm-ledger.ts';
+} from '../../src/core/prewarm/daily-accounts.ts';
 
 const WAKES_KEPT = 1_000;
 /** Days of which the cost of warm endpoints is kept, beside the sum of all. */

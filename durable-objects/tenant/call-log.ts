@@ -8,7 +8,7 @@ import type { Standing } from '../../src/core/dispatch/overtaking.ts';
 import { RecentMap } from '../../src/core/learning/recent-map.ts';
 import type { Gauges } from '../../src/core/limits/key-limits.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
-import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol.ts';
+import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol/tenant.ts';
 
 const MAX_STORIES = 1_000;
 /** Attempts told of one call. */

@@ -2,7 +2,7 @@
  * A Worker's questions to an object. All of them can be asked again: an object that was restarted in
  * between does nothing twice. What needs a slot is not asked here but in admission.ts.
  */
-import type { TenantStub } from './admission.ts';
+import type { TenantStub } from '../calls/admission.ts';
 
 const MAX_TRIES = 3;
 const UNREACHABLE = 'unreachable';

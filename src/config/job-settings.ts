@@ -1,7 +1,7 @@
 /** The part of a tenant's configuration that is about jobs, batches and their files. */
 
 import { z } from 'zod';
-import { NO_KEYS } from '../config/no-keys.ts';
+import { NO_KEYS } from './no-keys.ts';
 
 /** Bodies and answers of running jobs are in the memory of one object, which has 128 MB. */
 const MOST_HELD_BYTES = 100_000_000;

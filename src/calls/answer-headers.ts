@@ -3,7 +3,7 @@
  * waited, who served it, how its key's limits stand. On errors too, as far as it is known.
  */
 import type { Gauge } from '../core/limits/rate-limit.ts';
-import type { CallFacts, Grant } from '../protocol.ts';
+import type { CallFacts, Grant } from '../protocol/tenant.ts';
 
 export interface Explained {
   readonly requestId: string;

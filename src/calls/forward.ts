@@ -13,7 +13,7 @@ import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders, withoutKey } from '../http/headers.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
 import type { Upload } from '../http/upload.ts';
-import type { CallResult } from '../protocol.ts';
+import type { CallResult } from '../protocol/tenant.ts';
 import type { Slot } from './admission.ts';
 import { type CallTimeouts, Watchdog } from './watchdog.ts';
 

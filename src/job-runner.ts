@@ -4,9 +4,9 @@
  * lets go of the request, the call is cancelled as one whose client left.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
-import { app } from '../app.ts';
-import { RUN_FOR } from './job-protocol.ts';
-import { actFor } from './own-caller.ts';
+import { app } from './app.ts';
+import { RUN_FOR } from './protocol/jobs.ts';
+import { actFor } from './auth/own-caller.ts';
 
 export class JobRunner extends WorkerEntrypoint<Env> {
   override async fetch(request: Request): Promise<Response> {

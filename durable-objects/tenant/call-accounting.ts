@@ -6,8 +6,8 @@ import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { KeyLimits, type RateLimits, type Took } from '../../src/core/limits/key-limits.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
-import type { CallResult, EnqueueRequest, Refusal } from '../../src/protocol.ts';
-import { CallStories } from './call-stories.ts';
+import type { CallResult, EnqueueRequest, Refusal } from '../../src/protocol/tenant.ts';
+import { CallStories } from './call-log.ts';
 import { refusal } from './refusal.ts';
 
 /** Assumed of an answer when a call's tokens are charged; put right when it has ended. */

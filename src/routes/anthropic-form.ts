@@ -5,7 +5,7 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { anthropicErrorType } from '../http/errors.ts';
-import type { AppEnv } from '../routes/app-env.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 
 /** The client speaks Anthropic's API: by the path, or by its version where both APIs have one. */
 export function speaksAnthropic(c: Context<AppEnv>): boolean {

@@ -1,10 +1,10 @@
 /** What a call takes of its key's tokens, however it ends, and what its story says. */
 import { describe, expect, it } from 'vitest';
-import { FrontDesk } from '../../../../durable-objects/tenant/front-desk.ts';
+import { FrontDesk } from '../../../../durable-objects/tenant/call-accounting.ts';
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
-import type { CallResult } from '../../../../src/protocol.ts';
+import type { CallResult } from '../../../../src/protocol/tenant.ts';
 import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
 const LIMIT = 1_000;
