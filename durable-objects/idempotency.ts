@@ -8,8 +8,8 @@
  */
 import { DurableObject, RpcTarget } from 'cloudflare:workers';
 import type { Begun, Claim, KeptAnswer } from '../src/protocol/idempotency.ts';
-import { migrate } from './migrations.ts';
 import { TenantAlarm } from './alarm.ts';
+import { migrate } from './migrations.ts';
 
 /** A claim without a sign of life from its Worker. */
 const CLAIM_MS = 30_000;

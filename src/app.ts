@@ -1,12 +1,12 @@
 /** The table of contents: which path is answered where, and what happens when nothing answers. */
 import { Hono } from 'hono';
-import { anthropicForm } from './routes/anthropic-form.ts';
+import type { AppEnv } from './auth/app-env.ts';
 import { liveKey } from './auth/live-key.ts';
-import { Unreachable } from './objects/ask-object.ts';
 import { errorResponse } from './http/errors.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
+import { Unreachable } from './objects/ask-object.ts';
 import { admin } from './routes/admin.ts';
-import type { AppEnv } from './auth/app-env.ts';
+import { anthropicForm } from './routes/anthropic-form.ts';
 import { archive } from './routes/archive.ts';
 import { backends } from './routes/backends.ts';
 import { batches } from './routes/batches.ts';

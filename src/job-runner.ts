@@ -5,8 +5,8 @@
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { app } from './app.ts';
-import { RUN_FOR } from './protocol/jobs.ts';
 import { actFor } from './auth/own-caller.ts';
+import { RUN_FOR } from './protocol/jobs.ts';
 
 export class JobRunner extends WorkerEntrypoint<Env> {
   override async fetch(request: Request): Promise<Response> {

@@ -1,6 +1,7 @@
 /** The webhooks of ended jobs: sent in bounded number, again where they were not taken. */
-import { webhookPauseMs } from '../../src/core/limits/job-rules.ts';
+
 import type { JobSettings } from '../../src/config/job-settings.ts';
+import { webhookPauseMs } from '../../src/core/limits/job-rules.ts';
 import { jobView } from '../../src/jobs/job-view.ts';
 import { deliver, keyOfSecret } from '../../src/jobs/webhook.ts';
 import { type JobRow, shownJob } from './job-row.ts';

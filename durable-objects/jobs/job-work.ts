@@ -2,8 +2,9 @@
  * What a tenant's jobs' object does: starts jobs in bounded number, settles what they come to, moves
  * batches on, sends webhooks, forgets what is old. One turn at a time; whatever changes asks for one.
  */
-import { afterAttempt, nextToStart, restMs } from '../../src/core/limits/job-rules.ts';
+
 import type { JobSettings } from '../../src/config/job-settings.ts';
+import { afterAttempt, nextToStart, restMs } from '../../src/core/limits/job-rules.ts';
 import { type BatchStores, BatchWork } from './batch-work.ts';
 import { type Attempted, attemptJob, type Runner } from './job-attempt.ts';
 import type { JobRow } from './job-row.ts';

@@ -4,7 +4,15 @@
  */
 import type { ArrivalSnapshot } from '../../src/core/arrivals/arrivals.ts';
 import type { RateSnapshot } from '../../src/core/arrivals/gamma-rate.ts';
-import type { BackendSnapshot } from './tenant-store.ts';
+import type { BackendSpeedSnapshot } from '../../src/core/backends/backend-speed.ts';
+import type { EndpointSnapshot } from '../../src/core/backends/endpoint-state.ts';
+
+/** What is learned of one backend. */
+export interface BackendSnapshot {
+  readonly speed: BackendSpeedSnapshot;
+  readonly arrivals: ArrivalSnapshot;
+  readonly endpoints: Readonly<Record<string, EndpointSnapshot>>;
+}
 
 /** Arrivals were a rate and nothing else at first. */
 type StoredArrivals = ArrivalSnapshot | RateSnapshot;

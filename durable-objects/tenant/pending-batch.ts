@@ -4,9 +4,10 @@
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { BackendSnapshot } from './backend-snapshot.ts';
 import type { WakeRecord } from './prewarm-store.ts';
 import type { FinishedRun } from './recorded-runs.ts';
-import type { BackendSnapshot, Batch, TenantStore } from './tenant-store.ts';
+import type { Batch, TenantStore } from './tenant-store.ts';
 
 const FLUSH_MS = 5_000;
 const FLUSH_COUNT = 100;

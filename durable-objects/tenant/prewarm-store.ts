@@ -1,11 +1,11 @@
 /** What waking endpoints cost and brought, as a tenant's object keeps it: wakes, days, and the sum of all. */
 import type { Wake, WakeCause, WakeOutcome } from '../../src/core/backends/endpoint-state.ts';
-import type { AccountsSnapshot } from '../../src/core/prewarm/prewarm-accounts.ts';
 import {
   emptyCounts,
   LEDGER_FIELDS,
   type LedgerEntry,
 } from '../../src/core/prewarm/daily-accounts.ts';
+import type { AccountsSnapshot } from '../../src/core/prewarm/prewarm-accounts.ts';
 
 const WAKES_KEPT = 1_000;
 /** Days of which the cost of warm endpoints is kept, beside the sum of all. */

@@ -5,7 +5,12 @@
  */
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
-import type { ArchivedRun, ArchiveHead, ArchivePage, ImportCount } from '../../src/protocol/tenant.ts';
+import type {
+  ArchivedRun,
+  ArchiveHead,
+  ArchivePage,
+  ImportCount,
+} from '../../src/protocol/tenant.ts';
 import type { TenantStore } from './tenant-store.ts';
 
 /** A page as one answer of the object may have it; one run may go beyond. */

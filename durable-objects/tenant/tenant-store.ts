@@ -4,23 +4,13 @@
  * the grant durable, and fences an instance that a newer one has replaced. What is learned is
  * written in batches, one transaction each, so that a run is never counted twice.
  */
-import type { ArrivalSnapshot } from '../../src/core/arrivals/arrivals.ts';
-import type { BackendSpeedSnapshot } from '../../src/core/backends/backend-speed.ts';
-import type { EndpointSnapshot } from '../../src/core/backends/endpoint-state.ts';
 import type { CallRequest, Lease, RunSnapshot } from '../../src/core/runs/live-run.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import { migrate } from '../migrations.ts';
-import { readBackendSnapshot } from './backend-snapshot.ts';
+import { type BackendSnapshot, readBackendSnapshot } from './backend-snapshot.ts';
 import { PrewarmBooks, type PrewarmNews } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
 import { MAX_ROW_CHARS, MIGRATIONS } from './tenant-schema.ts';
-
-/** What is learned of one backend. */
-export interface BackendSnapshot {
-  readonly speed: BackendSpeedSnapshot;
-  readonly arrivals: ArrivalSnapshot;
-  readonly endpoints: Readonly<Record<string, EndpointSnapshot>>;
-}
 
 /** One batch of what is learned. */
 export interface Batch extends PrewarmNews {

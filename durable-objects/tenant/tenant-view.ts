@@ -4,6 +4,7 @@
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { ViewName } from '../../src/protocol/tenant.ts';
 import { dayView, outlookView, prewarmMetrics } from './prewarm-view.ts';
 import type { TenantStore } from './tenant-store.ts';
 
@@ -44,9 +45,7 @@ export const VIEWS = {
 
   /** What endpoints that scale to zero cost and brought, in the text format of Prometheus. */
   metrics: ({ dispatcher, store }) => prewarmMetrics(dispatcher, store.prewarm.totals()),
-} as const satisfies Record<string, View>;
-
-export type ViewName = keyof typeof VIEWS;
+} as const satisfies Record<ViewName, View>;
 
 function statusOf(backend: Backend) {
   return {

@@ -21,12 +21,14 @@ import type {
   PingOrder,
   Refusal,
   RunEvent,
+  TenantApi,
+  ViewName,
 } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
+import { FrontDesk } from './call-accounting.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { Effects } from './effects.ts';
 import { Forecasts } from './forecasts.ts';
-import { FrontDesk } from './call-accounting.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { Pings } from './pings.ts';
 import { refusal } from './refusal.ts';
@@ -34,14 +36,14 @@ import { runsView } from './runs-view.ts';
 import { archiveHead, archivePage, importRuns } from './tenant-archive.ts';
 import { TenantSettings } from './tenant-settings.ts';
 import { TenantStore } from './tenant-store.ts';
-import { VIEWS, type ViewName } from './tenant-view.ts';
+import { VIEWS } from './tenant-view.ts';
 import { Ticket, type TicketOffice } from './ticket.ts';
 import { Waiters } from './waiters.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
 const CANCEL_GRACE_MS = 20;
 
-export class TenantObject extends DurableObject<Env> implements TicketOffice {
+export class TenantObject extends DurableObject<Env> implements TenantApi, TicketOffice {
   readonly #waiters = new Waiters();
   readonly #pending = new PendingBatch();
   readonly #store: TenantStore;

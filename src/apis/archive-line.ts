@@ -1,10 +1,9 @@
 /** The lines of an export, as an import reads them: a head, and runs in the trace format. */
 import { z } from 'zod';
-import { CLIENT_BACKEND } from '../core/runs/call-request.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { isName } from '../protocol/name.ts';
-import type { ArchivedRun } from '../protocol/tenant.ts';
+import { type ArchivedRun, CLIENT_BACKEND } from '../protocol/tenant.ts';
 
 /** The present form of exports. */
 export const EXPORT_FORMAT = 1;

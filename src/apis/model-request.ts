@@ -5,7 +5,6 @@
 
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
-import { type BodyHints, hintsOf } from '../identity/conversation.ts';
 import { type ModelApi, type ModelFields, NO_LIMIT } from './model-apis.ts';
 
 export interface ModelRequest {
@@ -22,7 +21,6 @@ export interface ModelRequest {
   readonly maxOutputTokens?: number;
   /** Answers asked for in one call, OpenAI's `n`. */
   readonly choices: number;
-  readonly hints: BodyHints;
 }
 
 /** English text has about four characters a token; enough to compare calls before usage is known. */
@@ -42,7 +40,11 @@ const PROMPT_FIELDS = [
   'text_2',
 ];
 
-export function parseModelRequest(text: string, api: ModelApi): Outcome<{ request: ModelRequest }> {
+/** `fields` is the parsed body, for those who read more of it; the request itself keeps the text only. */
+export function parseModelRequest(
+  text: string,
+  api: ModelApi,
+): Outcome<{ request: ModelRequest; fields: ModelFields }> {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -56,6 +58,7 @@ export function parseModelRequest(text: string, api: ModelApi): Outcome<{ reques
   const limit = max_completion_tokens ?? max_output_tokens ?? max_tokens ?? NO_LIMIT;
   return {
     ok: true,
+    fields: body,
     request: {
       text,
       model: body.model,
@@ -66,7 +69,6 @@ export function parseModelRequest(text: string, api: ModelApi): Outcome<{ reques
       inputTokens: Math.ceil(promptChars(body) / CHARS_PER_TOKEN),
       ...(limit === NO_LIMIT ? {} : { maxOutputTokens: limit }),
       choices: choicesOf(body),
-      hints: hintsOf(api.name, body),
     },
   };
 }

@@ -1,14 +1,13 @@
 /** What the routes of the admin API share: who may, which tenant, and how it is changed. */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import type { TenantStub } from '../calls/admission.ts';
-import { askTenant } from '../objects/ask-object.ts';
 import { distributeNewest } from '../config/distribution.ts';
 import { TENANT_NAME } from '../config/schema.ts';
 import { parseDocument } from '../config/store.ts';
 import { type ApiError, errorBody, errorResponse } from '../http/errors.ts';
 import type { Problem } from '../http/problem.ts';
-import type { TenantDocument } from '../protocol/tenant.ts';
+import { askTenant } from '../objects/ask-object.ts';
+import type { TenantApi, TenantDocument } from '../protocol/tenant.ts';
 import type { AppEnv } from './app-env.ts';
 import { authenticateAdmin } from './auth.ts';
 
@@ -38,7 +37,7 @@ export function refuseConfig(c: Context<AppEnv, string>, problems: readonly Prob
 /** The object changes its configuration and obeys it at once; then it is distributed. */
 export async function change(
   c: Context<AppEnv, string>,
-  act: (stub: TenantStub) => Promise<string | undefined>,
+  act: (stub: TenantApi) => Promise<string | undefined>,
 ): Promise<{ before: TenantDocument | undefined; after: TenantDocument } | undefined> {
   const before = await documentOf(c);
   const text = await ask(c, act);
@@ -56,7 +55,7 @@ export async function documentOf(c: Context<AppEnv, string>): Promise<TenantDocu
 /** Asks the object of the tenant that the path names. */
 export function ask<T>(
   c: Context<AppEnv, string>,
-  question: (stub: TenantStub) => Promise<T>,
+  question: (stub: TenantApi) => Promise<T>,
 ): Promise<T> {
   return askTenant(c.env, c.req.param('tenant') ?? '', question);
 }

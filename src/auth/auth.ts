@@ -1,6 +1,7 @@
 /** Who calls: a tenant's key, or the administrator's token. Keys are known by their hash only. */
 import { type KeyOwner, loadKeyOwner } from '../config/store.ts';
 import { failure, type Outcome } from '../http/errors.ts';
+import { hex, sha256, sha256Hex } from '../http/sha256.ts';
 
 /** Longer than any key that was ever issued; not worth hashing. */
 const MAX_KEY_CHARS = 256;
@@ -16,9 +17,9 @@ export async function authenticate(
     const or = apiKeyHeader ? ' or "x-api-key: KEY"' : '';
     return failure('invalid_api_key', { message: `Send "Authorization: Bearer KEY"${or}.` });
   }
-  const sha256 = await sha256Hex(key);
-  const owner = await loadKeyOwner(kv, sha256);
-  return owner ? { ok: true, owner, sha256 } : failure('invalid_api_key');
+  const keyHash = await sha256Hex(key);
+  const owner = await loadKeyOwner(kv, keyHash);
+  return owner ? { ok: true, owner, sha256: keyHash } : failure('invalid_api_key');
 }
 
 /**
@@ -32,16 +33,12 @@ export async function authenticateAdmin(
   const token = bearer(headers);
   if (!token) return failure('invalid_api_key');
   const wanted = (adminTokens ?? '').split(',').map((t) => t.trim());
-  const given = await digest(token);
+  const given = await sha256(token);
   // Each is compared, and as a whole: how long it takes tells nothing of any of them.
   const matches = await Promise.all(
-    wanted.map(async (t) => crypto.subtle.timingSafeEqual(given, await digest(t))),
+    wanted.map(async (t) => crypto.subtle.timingSafeEqual(given, await sha256(t))),
   );
   return matches.includes(true) ? { ok: true } : failure('invalid_api_key');
-}
-
-export async function sha256Hex(text: string | Uint8Array<ArrayBuffer>): Promise<string> {
-  return hex(new Uint8Array(await digest(text)));
 }
 
 /** A new key, 160 bits of chance, and the id by which it is spoken of. */
@@ -56,13 +53,4 @@ function bearer(headers: Headers): string | undefined {
 
 function usable(key: string | null | undefined): string | undefined {
   return key && key.length <= MAX_KEY_CHARS ? key : undefined;
-}
-
-function digest(text: string | Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
-  const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
-  return crypto.subtle.digest('SHA-256', bytes);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
 }

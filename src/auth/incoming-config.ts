@@ -1,9 +1,10 @@
 /** A configuration on its way in, by a PUT or an import: checked, and its keys sealed. */
-import { sealKeys } from './seal-config.ts';
-import type { Problem } from '../http/problem.ts';
+
 import { parseStoredConfig, parseTenantConfig } from '../config/parse.ts';
 import type { KeyHash } from '../config/schema.ts';
 import { readKeyOwner } from '../config/store.ts';
+import type { Problem } from '../http/problem.ts';
+import { sealKeys } from './seal-config.ts';
 
 export type Incoming =
   /** As it may be stored: JSON text, keys sealed, defaults not filled in. */

@@ -4,9 +4,9 @@
  */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import type { TenantStub } from '../calls/admission.ts';
-import { askTenant } from '../objects/ask-object.ts';
 import { errorResponse } from '../http/errors.ts';
+import { askTenant } from '../objects/ask-object.ts';
+import type { TenantApi } from '../protocol/tenant.ts';
 import type { AppEnv } from './app-env.ts';
 
 export const liveKey = createMiddleware<AppEnv>(async (c, next) => {
@@ -17,7 +17,7 @@ export const liveKey = createMiddleware<AppEnv>(async (c, next) => {
 export async function revokedKey(c: Context<AppEnv>): Promise<Response | undefined> {
   const { tenant, version } = c.get('tenant');
   const [keyId, keyHash] = [c.get('keyId'), c.get('keyHash')];
-  const ask = (stub: TenantStub) => stub.isRevoked(keyId, version, keyHash);
+  const ask = (stub: TenantApi) => stub.isRevoked(keyId, version, keyHash);
   if (!(await askTenant(c.env, tenant, ask))) return undefined;
   return errorResponse({ code: 'invalid_api_key' }, { 'x-request-id': c.get('requestId') });
 }

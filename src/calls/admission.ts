@@ -3,14 +3,18 @@
  * object can be restarted at any time: then the wait is cut, and the call is submitted again with
  * the same id and arrival, so it keeps its place and is never granted twice.
  */
-import type { TenantObject } from '../../durable-objects/tenant/tenant.ts';
-import type { CallResult, EnqueueRequest, Grant, Refusal, TicketMethods } from '../protocol/tenant.ts';
+import type {
+  CallResult,
+  EnqueueRequest,
+  Grant,
+  Refusal,
+  TenantApi,
+  TicketMethods,
+} from '../protocol/tenant.ts';
 
 const MAX_TRIES = 6;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
-
-export type TenantStub = DurableObjectStub<TenantObject>;
 
 /** A slot, to be given back by exactly one `report` or `abandon`; later ones do nothing. */
 export interface Slot {
@@ -28,12 +32,12 @@ export type Admitted =
 type Ticket = TicketMethods & Partial<Disposable>;
 
 export class Admission {
-  readonly #stub: () => TenantStub;
+  readonly #stub: () => TenantApi;
   readonly #request: EnqueueRequest;
   #ticket: Ticket | undefined;
   #over = false;
 
-  constructor(stub: () => TenantStub, request: EnqueueRequest) {
+  constructor(stub: () => TenantApi, request: EnqueueRequest) {
     this.#stub = stub;
     this.#request = request;
   }
@@ -118,7 +122,7 @@ export class Admission {
 
   async #try(): Promise<Grant | Refusal> {
     const answer = await this.#stub().enqueue(this.#request);
-    this.#ticket = 'ticket' in answer ? (answer.ticket as unknown as Ticket) : undefined;
+    this.#ticket = answer.ticket;
     if (answer.status !== 'queued') return answer;
     if (!this.#ticket) throw new Error('queued without a ticket');
     return this.#ticket.granted();
@@ -149,7 +153,7 @@ export class Admission {
   }
 
   /** Without the ticket: to a fresh stub, since one that threw may stay broken. */
-  async #reliably<T>(act: (stub: TenantStub) => Promise<T>): Promise<T | undefined> {
+  async #reliably<T>(act: (stub: TenantApi) => Promise<T>): Promise<T | undefined> {
     for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
       try {
         return await act(this.#stub());

@@ -2,8 +2,7 @@
  * What an answer tells of how it came about, in headers: what the call was taken for, where it
  * waited, who served it, how its key's limits stand. On errors too, as far as it is known.
  */
-import type { Gauge } from '../core/limits/rate-limit.ts';
-import type { CallFacts, Grant } from '../protocol/tenant.ts';
+import type { CallFacts, Grant, LimitGauge } from '../protocol/tenant.ts';
 
 export interface Explained {
   readonly requestId: string;
@@ -49,7 +48,7 @@ export function serverTiming(grant: Grant | undefined, upstreamMs: number | unde
 
 /** `x-ratelimit-*` in OpenAI's form. */
 export function rateLimitHeaders(gauges: NonNullable<CallFacts['gauges']>): Record<string, string> {
-  const of = (name: string, gauge: Gauge | undefined): Record<string, string> =>
+  const of = (name: string, gauge: LimitGauge | undefined): Record<string, string> =>
     gauge
       ? {
           [`x-ratelimit-limit-${name}`]: String(gauge.limit),

@@ -3,18 +3,19 @@
  * before the client has had a byte, another one.
  */
 import type { Context } from 'hono';
+import type { AppEnv } from '../auth/app-env.ts';
+import { ownCaller } from '../auth/own-caller.ts';
 import { forgetTenant, type LoadedTenant } from '../config/store.ts';
 import { adapterOf } from '../endpoints/registry.ts';
 import { targetOf } from '../endpoints/target.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { upstreamHeaders } from '../http/headers.ts';
-import { ownCaller } from '../auth/own-caller.ts';
+import { tenantStub } from '../objects/ask-object.ts';
 import type { CallFacts, Grant, RefusedCode } from '../protocol/tenant.ts';
-import type { AppEnv } from '../auth/app-env.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
+import { explainHeaders, serverTiming } from './answer-headers.ts';
 import type { CallPlan } from './call-plan.ts';
 import { callRequestOf, ownFacts } from './call-request.ts';
-import { explainHeaders, serverTiming } from './answer-headers.ts';
 import { Exchange, type FailedAttempt } from './forward.ts';
 import type { QueuedStream } from './queued-stream.ts';
 
@@ -73,7 +74,7 @@ export class BackendCall {
     const plan = this.#plan;
     const { arrivedAt, isCharged } = this.#before;
     const now = Date.now();
-    const admission = new Admission(() => c.env.TENANT.getByName(this.#loaded.tenant), {
+    const admission = new Admission(() => tenantStub(c.env, this.#loaded.tenant), {
       call: {
         ...(await callRequestOf(plan, this.#callId, now, now - arrivedAt)),
         // A job is nobody's to wait for: it is patient, and goes behind.

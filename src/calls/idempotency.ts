@@ -4,13 +4,12 @@
  * a client which tries again gets a real try. Nothing of this is on the way of calls without a key.
  */
 import type { Context } from 'hono';
-import type { IdempotencyShard } from '../../durable-objects/idempotency.ts';
-import { sha256Hex } from '../auth/auth.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import { revokedKey } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
-import type { AppEnv } from '../auth/app-env.ts';
+import { sha256Hex } from '../http/sha256.ts';
 import { askObject } from '../objects/ask-object.ts';
-import type { Begun, Claim, KeptAnswer } from '../protocol/idempotency.ts';
+import type { Claim, IdempotencyApi, KeptAnswer } from '../protocol/idempotency.ts';
 
 /** Shards of a tenant's keys: one for each hex digit. */
 const SHARDS = 16;
@@ -20,7 +19,7 @@ const MAX_HEADER_CHARS = 8_192;
 /** Of the call at hand, not of the answer. */
 const NOT_KEPT = /^(x-request-id|request-id|x-ratelimit-.*|server-timing|content-length)$/;
 
-type Shard = DurableObjectStub<IdempotencyShard>;
+type Shard = IdempotencyApi;
 
 export interface IdempotentCall {
   readonly content: string | Uint8Array<ArrayBuffer>;
@@ -44,8 +43,7 @@ export async function onceOnly(
     return errorResponse(error, headers);
   }
   const { claim, shard } = await claimOf(c, given, call.content);
-  // RPC's own types of a union of answers are beyond the compiler.
-  const begun = await attempted(async () => (await shard().begin(claim)) as unknown as Begun);
+  const begun = await attempted(() => shard().begin(claim));
   if (!begun) {
     return errorResponse({ code: 'dispatcher_unavailable', retryAfterMs: 1_000 }, headers);
   }
@@ -75,7 +73,7 @@ export async function onceOnly(
 /** Forgets all that is kept of a tenant. */
 export async function forgetAnswers(env: Env, tenant: string): Promise<void> {
   const shards = Array.from({ length: SHARDS }, (_, i) => shardName(tenant, i.toString(16)));
-  const forget = (name: string) => askObject(() => env.IDEMPOTENCY.getByName(name).destroy());
+  const forget = (name: string) => askObject(() => shardStub(env, name).destroy());
   await Promise.all(shards.map(forget));
 }
 
@@ -97,8 +95,13 @@ async function claimOf(
       shardBytes: Math.floor(totalBytes / SHARDS),
     },
     // A fresh stub each time: one that threw may stay broken.
-    shard: () => c.env.IDEMPOTENCY.getByName(shardName(tenant, key[0] ?? '0')),
+    shard: () => shardStub(c.env, shardName(tenant, key[0] ?? '0')),
   };
+}
+
+/** RPC's generated types cannot express a union of answers; what passes is plain data. */
+function shardStub(env: Env, name: string): Shard {
+  return env.IDEMPOTENCY.getByName(name) as unknown as Shard;
 }
 
 function shardName(tenant: string, digit: string): string {

@@ -3,15 +3,16 @@
  * it dispatched. The same for every API; what differs stands in `bodies/model-apis.ts`.
  */
 import type { Context } from 'hono';
-import type { ModelApi } from '../apis/model-apis.ts';
+import type { ModelApi, ModelFields } from '../apis/model-apis.ts';
 import { type ModelRequest, parseModelRequest, withUsage } from '../apis/model-request.ts';
 import { multipartModel } from '../apis/multipart-model.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import { priorityOf, withPriority } from '../endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import { readBody, readText } from '../http/read-body.ts';
+import { hintsOf } from '../identity/conversation.ts';
 import { identify } from '../identity/identity.ts';
-import type { AppEnv } from '../auth/app-env.ts';
 import type { CallPlan } from './call-plan.ts';
 import { dispatchCall } from './dispatch-call.ts';
 import { onceOnly } from './idempotency.ts';
@@ -21,7 +22,8 @@ export async function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Resp
   const found = await readModelRequest(c, api);
   if (!found.ok) return refuse(c, found.error);
   const { request, backend } = found;
-  const who = await identify(c.req.raw.headers, request.hints, c.get('keyId'));
+  const hints = hintsOf(api.name, found.fields);
+  const who = await identify(c.req.raw.headers, hints, c.get('keyId'));
   if (!who.ok) return refuse(c, who.error);
   // An opaque answer tells no tokens: such a call is measured in time, as a tool's.
   const isOpaque = api.reading === 'opaque';
@@ -80,15 +82,15 @@ export async function formCall(c: Context<AppEnv>, name: string, path: string): 
 export async function readModelRequest(
   c: Context<AppEnv>,
   api: ModelApi,
-): Promise<Outcome<{ request: ModelRequest; backend: string }>> {
+): Promise<Outcome<{ request: ModelRequest; fields: ModelFields; backend: string }>> {
   const { config } = c.get('tenant');
   const body = await readText(c.req.raw, config.limits.bodyBytes);
   if (!body.ok) return body;
   const parsed = parseModelRequest(body.text, api);
   if (!parsed.ok) return parsed;
-  const { request } = parsed;
+  const { request, fields } = parsed;
   const found = backendOf(config, request.model);
-  return found.ok ? { ok: true, request, backend: found.backend } : found;
+  return found.ok ? { ok: true, request, fields, backend: found.backend } : found;
 }
 
 export function refuse(c: Context<AppEnv>, error: ApiError): Response {

@@ -5,9 +5,9 @@
  */
 import type { Context } from 'hono';
 import { faultEvent, type Reading } from '../apis/streams/reading.ts';
-import type { EndpointState } from '../core/backends/endpoint-state.ts';
-import { type ApiError, isErrorCode } from '../http/errors.ts';
 import type { AppEnv } from '../auth/app-env.ts';
+import { type ApiError, isErrorCode } from '../http/errors.ts';
+import type { EndpointState } from '../protocol/tenant.ts';
 import type { Admission } from './admission.ts';
 import type { CallPlan } from './call-plan.ts';
 

@@ -4,12 +4,12 @@
  * always up is asked, or else the first.
  */
 import type { Context } from 'hono';
+import type { AppEnv } from '../auth/app-env.ts';
 import { endpointId, type TenantConfig } from '../config/schema.ts';
 import { adapterOf } from '../endpoints/registry.ts';
 import { addressOf, type EndpointAddress, targetOf } from '../endpoints/target.ts';
 import { errorResponse } from '../http/errors.ts';
 import { answerHeaders, upstreamHeaders, withoutKey } from '../http/headers.ts';
-import type { AppEnv } from '../auth/app-env.ts';
 
 export interface SideCall {
   readonly backend: string;

@@ -3,8 +3,8 @@
  * configuration that does not parse never replaces the last good one.
  */
 import { z } from 'zod';
-import { askTenant, Unreachable } from '../objects/ask-object.ts';
 import type { Problem } from '../http/problem.ts';
+import { askTenant, Unreachable } from '../objects/ask-object.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';
 import { parseStoredConfig } from './parse.ts';
 import type { TenantConfig } from './schema.ts';

@@ -3,10 +3,11 @@
  * metadata in the body, then what agents and SDKs send anyway, then a fingerprint: clients need not
  * know of Talaria to be told apart (docs/architecture.md, "Identity").
  */
-import { sha256Hex } from '../auth/auth.ts';
+
 import { failure, type Outcome } from '../http/errors.ts';
-import type { BodyHints } from './conversation.ts';
+import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
+import type { BodyHints } from './conversation.ts';
 
 export type { BodyHints };
 

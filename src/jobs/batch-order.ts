@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
-import { isName } from '../protocol/name.ts';
 import type { NewBatch } from '../protocol/jobs.ts';
+import { isName } from '../protocol/name.ts';
 
 const ENDPOINTS = [...new Set(Object.values(MODEL_APIS).map(({ path }) => `/v1${path}`))];
 

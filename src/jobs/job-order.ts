@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
+import type { JobSettings } from '../config/job-settings.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { isReservedHeader } from '../http/headers.ts';
 import { firstProblem } from '../http/problem.ts';
-import type { JobSettings } from '../config/job-settings.ts';
 import { jsonOf } from './json-of.ts';
 import { keyOfSecret } from './webhook.ts';
 

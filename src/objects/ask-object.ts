@@ -2,7 +2,7 @@
  * A Worker's questions to an object. All of them can be asked again: an object that was restarted in
  * between does nothing twice. What needs a slot is not asked here but in admission.ts.
  */
-import type { TenantStub } from '../calls/admission.ts';
+import type { TenantApi } from '../protocol/tenant.ts';
 
 const MAX_TRIES = 3;
 const UNREACHABLE = 'unreachable';
@@ -29,14 +29,19 @@ export async function askObject<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
+/** A fresh stub of a tenant's object. RPC's generated types wrap every result; what passes is plain data. */
+export function tenantStub(env: Env, tenant: string): TenantApi {
+  return env.TENANT.getByName(tenant) as unknown as TenantApi;
+}
+
 /** Asks the object of a tenant. */
 export function askTenant<T>(
   env: Env,
   tenant: string,
-  ask: (stub: TenantStub) => Promise<T>,
+  ask: (stub: TenantApi) => Promise<T>,
 ): Promise<T> {
   // A fresh stub each time: one that threw may stay broken.
-  return askObject(() => ask(env.TENANT.getByName(tenant)));
+  return askObject(() => ask(tenantStub(env, tenant)));
 }
 
 /** Whether another try may do better, by what the runtime says of the error. */

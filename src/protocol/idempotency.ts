@@ -26,3 +26,12 @@ export type Begun =
   | { readonly status: 'replay'; readonly answer: KeptAnswer }
   | { readonly status: 'in-progress'; readonly retryAfterMs: number }
   | { readonly status: 'conflict' };
+
+/** The RPC methods of a shard; all are idempotent by the claim's owner. */
+export interface IdempotencyApi {
+  begin(claim: Claim): Promise<Begun>;
+  renew(claim: Claim): Promise<void>;
+  finish(claim: Claim, answer: KeptAnswer): Promise<void>;
+  free(claim: Claim): Promise<void>;
+  destroy(): Promise<void>;
+}

@@ -1,6 +1,7 @@
 /** What passes between the Worker and a tenant's jobs' object: plain data, and bytes in pieces. */
-import type { JobState } from '../core/limits/job-rules.ts';
+
 import type { JobSettings } from '../config/job-settings.ts';
+import type { JobState } from '../core/limits/job-rules.ts';
 
 /** Header from the object to its runner: for whom the call is made, as JSON. */
 export const RUN_FOR = 'x-talaria-run-for';

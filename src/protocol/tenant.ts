@@ -12,7 +12,11 @@ import type { RecordedRun } from '../core/runs/recorded-run.ts';
 
 import type { EndpointAddress } from '../endpoints/target.ts';
 
-export type { CallRequest, CallResult };
+export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
+export type { CallRequest, CallResult, EndpointState, Gauges };
+
+/** How one limit of a key stands. */
+export type LimitGauge = NonNullable<Gauges['requests']>;
 
 /** A tenant's configuration as it is stored and distributed. */
 export interface TenantDocument {
@@ -158,4 +162,43 @@ export interface ForecastAnswer {
   readonly pinged: number;
   /** Epoch ms of the next forecast that makes sense; undefined: not until there is traffic again. */
   readonly nextAt?: number;
+}
+
+/** Views of a tenant for the admin API and the metrics. */
+export type ViewName = 'pdgraph' | 'status' | 'prewarm' | 'metrics';
+
+/** What `enqueue` answers: a grant and a queued call come with a ticket. */
+export type Enqueued = Admission & { readonly ticket?: TicketMethods & Partial<Disposable> };
+
+/**
+ * The RPC methods of a tenant's object, as a Worker calls them. All are idempotent by call id or
+ * document version, so that a call whose answer was lost can be repeated. Names and shapes are part
+ * of the protocol: methods are added, never renamed.
+ */
+export interface TenantApi {
+  /** Asks for a slot; answers at once. A queued call waits at `ticket.granted()`. */
+  enqueue(request: EnqueueRequest): Promise<Enqueued>;
+  /** The report of a Worker that lost its ticket. */
+  settle(callId: string, result: CallResult): Promise<void>;
+  /** Reports a failed attempt; true where the call is queued for another. */
+  again(callId: string, result: CallResult): Promise<boolean>;
+  renew(callId: string): Promise<void>;
+  cancel(callId: string): Promise<void>;
+  isRevoked(keyId: string, version: number, keyHash?: string): Promise<boolean>;
+  /** Answers whether the run was known. */
+  runEvent(event: RunEvent, version: number, opens?: boolean): Promise<boolean>;
+  /** Documents pass as JSON text; undefined where the tenant is not configured, here and below. */
+  putConfig(configJson: string): Promise<string>;
+  addKey(key: { readonly id: string; readonly sha256: string }): Promise<string | undefined>;
+  removeKey(id: string): Promise<string | undefined>;
+  document(): Promise<string | undefined>;
+  destroy(): Promise<void>;
+  forecast(): Promise<ForecastAnswer>;
+  view(name: ViewName, app?: string): Promise<string | undefined>;
+  runs(app?: string): Promise<ReadableStream | undefined>;
+  archive(): Promise<ArchiveHead | undefined>;
+  archivePage(head: ArchiveHead, after: number): Promise<ArchivePage>;
+  importRuns(runs: string, startMs: number): Promise<ImportCount | undefined>;
+  /** The log entry of a call as JSON text, by its id or its request's. */
+  story(id: string): Promise<string | undefined>;
 }

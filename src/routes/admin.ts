@@ -1,6 +1,5 @@
 /** The administrator's API: tenants, their keys, and what was learned of their applications. */
 import { type Context, Hono } from 'hono';
-import type { ViewName } from '../../durable-objects/tenant/tenant-view.ts';
 import {
   adminAuth,
   ask,
@@ -10,16 +9,17 @@ import {
   refuse,
   refuseConfig,
 } from '../auth/admin-tenant.ts';
-import { newKey, sha256Hex } from '../auth/auth.ts';
+import type { AppEnv } from '../auth/app-env.ts';
+import { newKey } from '../auth/auth.ts';
+import { takeIn } from '../auth/incoming-config.ts';
 import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
-import { takeIn } from '../auth/incoming-config.ts';
 import { MAX_KEYS } from '../config/schema.ts';
 import { readDocument } from '../config/store.ts';
 import { readText } from '../http/read-body.ts';
+import { sha256Hex } from '../http/sha256.ts';
 import { forgetJobs } from '../jobs/jobs-client.ts';
-import type { TenantDocument } from '../protocol/tenant.ts';
-import type { AppEnv } from '../auth/app-env.ts';
+import type { TenantDocument, ViewName } from '../protocol/tenant.ts';
 
 const MAX_CONFIG_BYTES = 1_000_000;
 

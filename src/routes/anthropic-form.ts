@@ -4,7 +4,7 @@
  */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { anthropicErrorType } from '../http/errors.ts';
+import { toAnthropicError } from '../apis/anthropic-error.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 
 /** The client speaks Anthropic's API: by the path, or by its version where both APIs have one. */
@@ -19,7 +19,7 @@ export const anthropicForm = createMiddleware<AppEnv>(async (c, next) => {
   const requestId = c.get('requestId');
   const { status, headers } = c.res;
   if (status >= 400 && headers.get('content-type')?.startsWith('application/json')) {
-    const text = inForm(await c.res.text(), status, requestId);
+    const text = toAnthropicError(await c.res.text(), status, requestId);
     const kept = new Headers(headers);
     kept.delete('content-length');
     // Else the old answer's headers would be merged into the new one's.
@@ -28,17 +28,3 @@ export const anthropicForm = createMiddleware<AppEnv>(async (c, next) => {
   }
   c.res.headers.set('request-id', requestId);
 });
-
-/** An error in OpenAI's form becomes one in Anthropic's; any other text stays as it is. */
-function inForm(text: string, status: number, requestId: string): string {
-  let told: { type?: unknown; error?: { message?: unknown } } | null;
-  try {
-    told = JSON.parse(text);
-  } catch {
-    return text;
-  }
-  if (told?.type === 'error' || typeof told?.error !== 'object' || !told.error) return text;
-  const { message } = told.error;
-  const error = { type: anthropicErrorType(status), message: String(message ?? 'It failed.') };
-  return JSON.stringify({ type: 'error', error, request_id: requestId });
-}

@@ -11,13 +11,12 @@ import {
   readArchiveLine,
 } from '../apis/archive-line.ts';
 import { ask, change, documentOf, noTenant, refuse, refuseConfig } from '../auth/admin-tenant.ts';
-import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
-import type { TenantStub } from '../calls/admission.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import { takeIn } from '../auth/incoming-config.ts';
+import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
 import { parseDocument } from '../config/store.ts';
 import { bodyLines } from '../http/body-lines.ts';
-import type { ArchivedRun, ArchiveHead, ImportCount } from '../protocol/tenant.ts';
-import type { AppEnv } from '../auth/app-env.ts';
+import type { ArchivedRun, ArchiveHead, ImportCount, TenantApi } from '../protocol/tenant.ts';
 
 const LIMITS = { bodyBytes: 100_000_000, lineChars: 1_200_000 };
 /** Runs that go to the object at once. */
@@ -159,7 +158,7 @@ class Import {
     this.#runs = [];
     this.#chars = 0;
     const startMs = this.#startMs;
-    const take = async (stub: TenantStub) => await stub.importRuns(runs, startMs);
+    const take = async (stub: TenantApi) => await stub.importRuns(runs, startMs);
     const done: ImportCount | undefined = await ask(this.#c, take);
     for (const what of ['imported', 'known', 'no_room'] as const) {
       this.#count[what] += done?.[what] ?? 0;

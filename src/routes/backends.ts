@@ -1,5 +1,6 @@
 /** Tools, searches, smaller models: any method, path and body, to a backend by its name. */
 import { type Context, Hono } from 'hono';
+import type { AppEnv } from '../auth/app-env.ts';
 import type { CallPlan } from '../calls/call-plan.ts';
 import { dispatchCall } from '../calls/dispatch-call.ts';
 import { onceOnly } from '../calls/idempotency.ts';
@@ -7,7 +8,6 @@ import { errorResponse } from '../http/errors.ts';
 import { readBody } from '../http/read-body.ts';
 import { uploadOf } from '../http/upload.ts';
 import { identify } from '../identity/identity.ts';
-import type { AppEnv } from '../auth/app-env.ts';
 
 export const backends = new Hono<AppEnv>()
   .all('/:backend', (c) => toolCall(c))

@@ -1,14 +1,14 @@
 /** OpenAI's Batch API, on top of jobs: each line of a file is one. */
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
+import type { AppEnv } from '../auth/app-env.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { readText } from '../http/read-body.ts';
 import { readBatchOrder } from '../jobs/batch-order.ts';
-import { randomId } from '../protocol/jobs.ts';
 import { batchView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
-import type { AppEnv } from '../auth/app-env.ts';
+import { randomId } from '../protocol/jobs.ts';
 
 const MAX_BODY_BYTES = 65_536;
 

@@ -1,9 +1,9 @@
 /** The story of a call: what it was taken for, where it waited, who served it, how it ended. */
 import { Hono } from 'hono';
-import { liveKey } from '../auth/live-key.ts';
-import { askTenant } from '../objects/ask-object.ts';
-import { errorResponse } from '../http/errors.ts';
 import type { AppEnv } from '../auth/app-env.ts';
+import { liveKey } from '../auth/live-key.ts';
+import { errorResponse } from '../http/errors.ts';
+import { askTenant } from '../objects/ask-object.ts';
 
 export const calls = new Hono<AppEnv>().get('/:id', liveKey, async (c) => {
   // The object is that of the key's own tenant: nobody sees another's calls.

@@ -1,14 +1,14 @@
 /** Files of OpenAI's Batch API: input that clients upload, output that batches write. */
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
+import type { AppEnv } from '../auth/app-env.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { readBody } from '../http/read-body.ts';
 import { readUpload } from '../jobs/file-upload.ts';
-import { type JobsApi, PIECE_BYTES, randomId } from '../protocol/jobs.ts';
 import { fileView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
-import type { AppEnv } from '../auth/app-env.ts';
+import { type JobsApi, PIECE_BYTES, randomId } from '../protocol/jobs.ts';
 
 /** What a form has around its file, bytes. */
 const FORM_BYTES = 16_384;

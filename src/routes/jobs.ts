@@ -1,15 +1,15 @@
 /** Asynchronous jobs: a call that is ordered now and made when there is room, and its answer later. */
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
-import { sha256Hex } from '../auth/auth.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { readText } from '../http/read-body.ts';
+import { sha256Hex } from '../http/sha256.ts';
 import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
-import { type NewJob, randomId } from '../protocol/jobs.ts';
 import { jobView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
-import type { AppEnv } from '../auth/app-env.ts';
+import { type NewJob, randomId } from '../protocol/jobs.ts';
 
 const STATES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled', 'expired'] as const;
 

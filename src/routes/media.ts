@@ -4,8 +4,8 @@
  */
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
-import { formCall, modelCall } from '../calls/model-call.ts';
 import type { AppEnv } from '../auth/app-env.ts';
+import { formCall, modelCall } from '../calls/model-call.ts';
 
 export const media = new Hono<AppEnv>()
   .post('/audio/speech', (c) => modelCall(c, MODEL_APIS.speech))

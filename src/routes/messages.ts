@@ -1,10 +1,10 @@
 /** Anthropic's messages API, for endpoints that speak it. */
 import { Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import { liveKey } from '../auth/live-key.ts';
 import { modelCall, readModelRequest, refuse } from '../calls/model-call.ts';
 import { sideCall } from '../calls/side-call.ts';
-import type { AppEnv } from '../auth/app-env.ts';
 
 export const messages = new Hono<AppEnv>()
   .post('/', (c) => modelCall(c, MODEL_APIS.messages))

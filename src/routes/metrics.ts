@@ -5,11 +5,11 @@
  */
 import { Hono } from 'hono';
 import { z } from 'zod';
+import type { AppEnv } from '../auth/app-env.ts';
 import { authenticateAdmin } from '../auth/auth.ts';
-import { askTenant } from '../objects/ask-object.ts';
 import { TENANT_NAME } from '../config/schema.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
-import type { AppEnv } from '../auth/app-env.ts';
+import { askTenant } from '../objects/ask-object.ts';
 
 const MAX_TENANTS = 20;
 

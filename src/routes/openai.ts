@@ -1,9 +1,9 @@
 /** The OpenAI API and what its clients expect beside it: calls by `model`, and the list of models. */
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import { liveKey } from '../auth/live-key.ts';
 import { modelCall, refuse } from '../calls/model-call.ts';
-import type { AppEnv } from '../auth/app-env.ts';
 
 export const openai = new Hono<AppEnv>()
   .post('/chat/completions', (c) => modelCall(c, MODEL_APIS.chat))

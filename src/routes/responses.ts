@@ -4,8 +4,8 @@
  */
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
-import { modelCall, refuse } from '../calls/model-call.ts';
 import type { AppEnv } from '../auth/app-env.ts';
+import { modelCall, refuse } from '../calls/model-call.ts';
 
 export const responses = new Hono<AppEnv>()
   .post('/', (c) => modelCall(c, MODEL_APIS.responses))

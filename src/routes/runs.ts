@@ -1,13 +1,13 @@
 /** What a client may tell of its runs: units that it runs itself, and the end. */
 import { Hono } from 'hono';
 import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import { liveKey } from '../auth/live-key.ts';
-import { askTenant } from '../objects/ask-object.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { readText } from '../http/read-body.ts';
+import { askTenant } from '../objects/ask-object.ts';
 import { isName } from '../protocol/name.ts';
-import type { AppEnv } from '../auth/app-env.ts';
 
 const MAX_BODY_BYTES = 16_384;
 export const runs = new Hono<AppEnv>()

@@ -1,11 +1,11 @@
 /** Middleware of the data plane: a valid key, and the configuration of the tenant that it belongs to. */
 import { createMiddleware } from 'hono/factory';
-import { speaksAnthropic } from './anthropic-form.ts';
+import type { AppEnv } from '../auth/app-env.ts';
 import { authenticate } from '../auth/auth.ts';
+import { ownCaller } from '../auth/own-caller.ts';
 import { loadTenant } from '../config/store.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
-import { ownCaller } from '../auth/own-caller.ts';
-import type { AppEnv } from '../auth/app-env.ts';
+import { speaksAnthropic } from './anthropic-form.ts';
 
 export const tenantAuth = createMiddleware<AppEnv>(async (c, next) => {
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });

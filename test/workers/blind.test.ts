@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TenantSettings } from '../../durable-objects/tenant/tenant-settings.ts';
 import type { TenantStore } from '../../durable-objects/tenant/tenant-store.ts';
 import { app } from '../../src/app.ts';
-import { Unreachable } from '../../src/objects/ask-object.ts';
 import { loadKeyOwner, loadTenant } from '../../src/config/store.ts';
+import { Unreachable } from '../../src/objects/ask-object.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 
 const HOUR_MS = 3_600_000;

@@ -14,10 +14,10 @@ import {
   shardOf,
   takeDue,
 } from '../../durable-objects/directory/directory-client.ts';
-import { sha256Hex } from '../../src/auth/auth.ts';
 import { distribute } from '../../src/config/distribution.ts';
 import { parseDocument } from '../../src/config/store.ts';
 import { runCron } from '../../src/cron.ts';
+import { sha256Hex } from '../../src/http/sha256.ts';
 import worker from '../../src/index.ts';
 import type { CallResult } from '../../src/protocol/tenant.ts';
 import { PATIENT } from '../patience.ts';

@@ -6,7 +6,8 @@
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MODEL_APIS } from '../../src/apis/model-apis.ts';
-import { authenticateAdmin, sha256Hex } from '../../src/auth/auth.ts';
+import { authenticateAdmin } from '../../src/auth/auth.ts';
+import { sha256Hex } from '../../src/http/sha256.ts';
 import { OPERATIONS, type Operation } from '../../src/openapi/operations.ts';
 
 const ADMIN = 'test-admin';

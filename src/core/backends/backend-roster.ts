@@ -5,8 +5,8 @@
 
 import type { BackendSpec } from '../dispatch/dispatcher-config.ts';
 import type { WaitingLine } from '../order/waiting-line.ts';
-import { SERVICE_SPEED } from '../runs/demand.ts';
 import type { LiveCall } from '../runs/call-request.ts';
+import { SERVICE_SPEED } from '../runs/demand.ts';
 import { Backend } from './backend.ts';
 import type { Endpoint } from './endpoint.ts';
 

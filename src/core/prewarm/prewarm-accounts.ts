@@ -6,8 +6,8 @@
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
-import { type BudgetLimits, type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
 import { PrewarmLedger } from './daily-accounts.ts';
+import { type BudgetLimits, type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
 
 const DAY_MS = 86_400_000;
 const COUNTED_AS = {

@@ -6,6 +6,13 @@
 
 import type { VisitState } from '../learning/visit-samples.ts';
 import {
+  type CallRequest,
+  CLIENT_BACKEND,
+  type LiveCall,
+  type LiveVisit,
+  type RunSnapshot,
+} from './call-request.ts';
+import {
   addDemand,
   type Demand,
   NO_DEMAND,
@@ -13,13 +20,6 @@ import {
   subtractDemand,
   workMs,
 } from './demand.ts';
-import {
-  type CallRequest,
-  CLIENT_BACKEND,
-  type LiveCall,
-  type LiveVisit,
-  type RunSnapshot,
-} from './call-request.ts';
 import type { CallRecord, RecordedRun } from './recorded-run.ts';
 
 export type { CallRequest, Lease, LiveCall, LiveVisit, RunSnapshot } from './call-request.ts';

@@ -1,7 +1,7 @@
 /** What a client may order as a job. */
 import { describe, expect, it } from 'vitest';
-import { readJobOrder } from '../../../src/jobs/job-order.ts';
 import { jobSettings } from '../../../src/config/job-settings.ts';
+import { readJobOrder } from '../../../src/jobs/job-order.ts';
 
 const RULES = { settings: jobSettings.parse({}), development: false, signs: false };
 const read = (text: string) => readJobOrder(text, RULES);

@@ -2,8 +2,8 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type SealedFor, seal, unseal } from '../../../src/auth/sealed-key.ts';
 import { takeIn } from '../../../src/auth/incoming-config.ts';
+import { type SealedFor, seal, unseal } from '../../../src/auth/sealed-key.ts';
 import { parseTenantConfig } from '../../../src/config/parse.ts';
 
 const keyOf = (byte: number) => btoa(String.fromCharCode(...new Uint8Array(32).fill(byte)));

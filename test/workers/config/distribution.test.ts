@@ -1,9 +1,9 @@
 /** How a configuration gets to KV when changes overtake each other on their way. */
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { sha256Hex } from '../../../src/auth/auth.ts';
 import { distribute, distributeNewest } from '../../../src/config/distribution.ts';
 import { parseDocument } from '../../../src/config/store.ts';
+import { sha256Hex } from '../../../src/http/sha256.ts';
 import { PATIENT } from '../../patience.ts';
 
 const CONFIG = { backends: { m: { endpoints: [{ url: 'http://127.0.0.1:9/v1' }] } } };

@@ -289,6 +289,7 @@ describe('a body', () => {
   });
 
   it('has the same shape whatever the user says', () => {
+    const shape = (text: string) => hintsOf('chat', JSON.parse(text)).shape;
     const body = (user: string) =>
       JSON.stringify({
         model: 'm',
@@ -298,9 +299,7 @@ describe('a body', () => {
         ],
         tools: [{ type: 'function' }],
       });
-    expect(parse(body('a')).hints.shape).toBe(parse(body('b')).hints.shape);
-    expect(parse(body('a')).hints.shape).not.toBe(
-      parse('{"model":"m","messages":[{"role":"user"}]}').hints.shape,
-    );
+    expect(shape(body('a'))).toBe(shape(body('b')));
+    expect(shape(body('a'))).not.toBe(shape('{"model":"m","messages":[{"role":"user"}]}'));
   });
 });

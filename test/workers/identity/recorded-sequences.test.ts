@@ -6,8 +6,8 @@
 import { runDurableObjectAlarm } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { sha256Hex } from '../../../src/auth/auth.ts';
 import { callRequestOf } from '../../../src/calls/call-request.ts';
+import { sha256Hex } from '../../../src/http/sha256.ts';
 import { hintsOf } from '../../../src/identity/conversation.ts';
 import { identify } from '../../../src/identity/identity.ts';
 import type { CallResult } from '../../../src/protocol/tenant.ts';

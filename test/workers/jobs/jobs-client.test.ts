@@ -1,7 +1,7 @@
 /** How often the jobs' object is asked, and what is said where it does not answer. */
 import { describe, expect, it } from 'vitest';
-import { Unreachable } from '../../../src/objects/ask-object.ts';
 import { askJobs } from '../../../src/jobs/jobs-client.ts';
+import { Unreachable } from '../../../src/objects/ask-object.ts';
 
 /** An object that fails with these, one after the other, and then answers. */
 function failing(...errors: readonly object[]) {

@@ -2,7 +2,7 @@
 import { abortAllDurableObjects } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { sha256Hex } from '../../../src/auth/auth.ts';
+import { sha256Hex } from '../../../src/http/sha256.ts';
 
 const ADMIN = { authorization: 'Bearer test-admin' };
 const ENDPOINT = { name: 'gpu', url: 'http://127.0.0.1:9/v1', slots: 4 };

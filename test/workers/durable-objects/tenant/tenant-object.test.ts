@@ -2,8 +2,8 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { sha256Hex } from '../../../../src/auth/auth.ts';
 import { loadTenant } from '../../../../src/config/store.ts';
+import { sha256Hex } from '../../../../src/http/sha256.ts';
 import type { CallResult, EnqueueRequest } from '../../../../src/protocol/tenant.ts';
 import { PATIENT } from '../../../patience.ts';
 

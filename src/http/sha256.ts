@@ -1,0 +1,14 @@
+/** SHA-256 of text or bytes, raw and in lower-case hex. */
+
+export function sha256(content: string | Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  return crypto.subtle.digest('SHA-256', bytes);
+}
+
+export async function sha256Hex(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
+  return hex(new Uint8Array(await sha256(content)));
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+}
