@@ -2,6 +2,7 @@
  * npm run bench:core: what decisions cost, with 10,000 calls waiting, beside the published formula
  * on the same samples. Figures are medians of several rounds.
  */
+
 import { cpus } from 'node:os';
 import { Dispatcher } from '../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
@@ -10,8 +11,8 @@ import { ApplicationModel } from '../src/core/learning/application-model.ts';
 import { PriorPool } from '../src/core/learning/prior-pool.ts';
 import { seededRandom } from '../src/core/learning/random.ts';
 import { publishedRank } from '../src/core/order/policies/gittins-published.ts';
+import type { CallRequest } from '../src/core/runs/call-request.ts';
 import { SERVICE_SPEED } from '../src/core/runs/demand.ts';
-import type { CallRequest } from '../src/core/runs/live-run.ts';
 import { demoWorkload } from './demo-workload.ts';
 
 const ROUNDS = 7;
@@ -63,7 +64,7 @@ function benchDispatch(policy: 'las' | 'gittins'): void {
   const dispatcher = new Dispatcher(config, { random: seededRandom(1) }, 0);
   for (const run of demoWorkload(3)) {
     const units = run.units.filter((u) => u.backend === 'llm');
-    dispatcher.knowledge.learn({ ...run, units }, 0, dispatcher.speeds);
+    dispatcher.models.learn({ ...run, units }, 0, dispatcher.speeds);
   }
   let submitted = 0;
   let now = 0;

@@ -1,9 +1,10 @@
 /** Calls, results and configurations for tests, with defaults for all that a test does not name. */
 
-import type { BackendSpec, DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
+import type { BackendSpec } from '../src/core/backends/backend-spec.ts';
+import type { DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
 import type { PolicyName } from '../src/core/order/policies/registry.ts';
+import type { CallRequest } from '../src/core/runs/call-request.ts';
 import type { CallResult } from '../src/core/runs/call-result.ts';
-import type { CallRequest } from '../src/core/runs/live-run.ts';
 
 export function callRequest(callId: string, fields: Partial<CallRequest> = {}): CallRequest {
   return {

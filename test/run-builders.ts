@@ -2,9 +2,9 @@
 
 import type { ApplicationModel, RankQuery } from '../src/core/learning/application-model.ts';
 import { type Random, seededRandom } from '../src/core/learning/random.ts';
-import type { VisitState } from '../src/core/learning/visit-samples.ts';
 import type { Speeds } from '../src/core/runs/demand.ts';
 import type { RecordedRun, VisitRecord } from '../src/core/runs/recorded-run.ts';
+import type { VisitState } from '../src/core/runs/visit-state.ts';
 
 /** Output tokens are milliseconds, on any backend; input is free. */
 export const PLAIN: Speeds = () => ({ inputMs: 0, outputMs: 1 });

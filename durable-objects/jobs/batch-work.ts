@@ -3,11 +3,11 @@
  * what became of them is written to files. Each step is one transaction of bounded size, and says
  * where it stands in the batch's row: a restart goes on from there.
  */
+import type { JobSettings } from '../../src/config/job-settings.ts';
 import { readBatchLine, writeBatchLine } from '../../src/jobs/batch-line.ts';
 import {
   type BatchError,
   type BatchState,
-  type JobSettings,
   PIECE_BYTES,
   randomId,
 } from '../../src/protocol/jobs.ts';

@@ -4,6 +4,7 @@
  * one that ran when the object died is started again.
  */
 import { DurableObject } from 'cloudflare:workers';
+import type { JobSettings } from '../../src/config/job-settings.ts';
 import { loadTenant } from '../../src/config/store.ts';
 import { ENDED } from '../../src/core/limits/job-rules.ts';
 import type {
@@ -11,7 +12,6 @@ import type {
   Created,
   FileFilter,
   Job,
-  JobSettings,
   JobState,
   JobsApi,
   Listed,

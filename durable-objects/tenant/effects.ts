@@ -2,10 +2,12 @@
  * What the dispatcher wants done, done: one exhaustive switch from its effects to answers, rows and
  * wake calls. Nothing is decided here.
  */
+
+import { addressOf } from '../../src/config/endpoint-address.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
-import type { Lease, LiveCall } from '../../src/core/runs/live-run.ts';
-import { addressOf } from '../../src/endpoints/target.ts';
+import type { Lease } from '../../src/core/runs/lease.ts';
+import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { PingOrder } from '../../src/protocol/tenant.ts';
 import type { FrontDesk } from './call-accounting.ts';
 import type { PendingBatch } from './pending-batch.ts';

@@ -1,4 +1,6 @@
 /** Wakes endpoints, and tells them to go cold, from the tenant's object: within the minute of the cron. */
+
+import { type PingTarget, pingTargetOf } from '../../src/auth/endpoint-target.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import { releaseEndpoint, wakeEndpoint } from '../../src/endpoints/wake.ts';
 import type { PingOrder } from '../../src/protocol/tenant.ts';
@@ -31,7 +33,7 @@ export class Pings {
     const config = this.#place.config();
     if (!config) return;
     const key = keyOf(order);
-    const told = releaseEndpoint(config, order, { ...this.#place.env }, this.#place.tenant)
+    const told = this.#release(config, order)
       .then((ok) => {
         if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order }));
       })
@@ -41,12 +43,23 @@ export class Pings {
   }
 
   async #wake(order: PingOrder): Promise<void> {
-    const { env, tenant } = this.#place;
     const config = this.#place.config();
     if (!config) return;
     await this.#releases.get(keyOf(order));
-    const { ok, tookMs } = await wakeEndpoint(config, order, { ...env }, tenant);
+    const found = await this.#find(config, order);
+    const { ok, tookMs } = found
+      ? await wakeEndpoint(found.adapter, found.target, found.patienceMs)
+      : { ok: false, tookMs: 0 };
     await this.#place.woken(order, ok, tookMs);
+  }
+
+  async #release(config: TenantConfig, order: PingOrder): Promise<boolean> {
+    const found = await this.#find(config, order);
+    return found !== undefined && releaseEndpoint(found.adapter, found.target);
+  }
+
+  #find(config: TenantConfig, order: PingOrder): Promise<PingTarget | undefined> {
+    return pingTargetOf(config, order, { ...this.#place.env }, this.#place.tenant);
   }
 }
 

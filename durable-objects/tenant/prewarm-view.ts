@@ -1,7 +1,7 @@
 /** Prewarming as the admin API and the metrics show it: field names are those of the API. */
+import type { BudgetLimits } from '../../src/core/backends/backend-spec.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { LedgerCounts, LedgerEntry } from '../../src/core/prewarm/daily-accounts.ts';
-import type { BudgetLimits } from '../../src/core/prewarm/prewarm-budget.ts';
 import type { BackendOutlook } from '../../src/core/prewarm/prewarm-outlook.ts';
 
 export function dayView({ day, backend, counts }: LedgerEntry): object {

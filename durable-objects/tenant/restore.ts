@@ -28,7 +28,7 @@ export function restoreDispatcher(
   const accounts = store.prewarm.accounts();
   if (accounts) dispatcher.accounts.restore(accounts);
   for (const { record, finishedAt } of store.recorded.all({ learnedOnly: true })) {
-    dispatcher.knowledge.learn(record, finishedAt, dispatcher.speeds);
+    dispatcher.models.learn(record, finishedAt, dispatcher.speeds);
   }
   dispatcher.restore(store.running().map(LiveRun.restore), store.leases(config.leaseMs));
   return dispatcher;

@@ -75,7 +75,7 @@ export function importRuns(
   // First what lasts: what is learned twice after a failure would be counted twice.
   const saved = store.recorded.keep(taken);
   for (const { record, learned, finishedAt } of saved) {
-    if (learned) dispatcher.knowledge.learn(record, finishedAt, dispatcher.speeds);
+    if (learned) dispatcher.models.learn(record, finishedAt, dispatcher.speeds);
   }
   count.imported = saved.length;
   count.no_room += taken.length - saved.length;

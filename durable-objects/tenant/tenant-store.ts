@@ -4,7 +4,9 @@
  * the grant durable, and fences an instance that a newer one has replaced. What is learned is
  * written in batches, one transaction each, so that a run is never counted twice.
  */
-import type { CallRequest, Lease, RunSnapshot } from '../../src/core/runs/live-run.ts';
+import type { CallRequest } from '../../src/core/runs/call-request.ts';
+import type { Lease } from '../../src/core/runs/lease.ts';
+import type { RunSnapshot } from '../../src/core/runs/live-visit.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import { migrate } from '../migrations.ts';
 import { type BackendSnapshot, readBackendSnapshot } from './backend-snapshot.ts';

@@ -23,7 +23,7 @@ export const VIEWS = {
   /** What was learned of each application. */
   pdgraph: ({ dispatcher, app }) =>
     JSON.stringify({
-      applications: [...dispatcher.knowledge.models()]
+      applications: [...dispatcher.models.all()]
         .filter((model) => app === undefined || model.app === app)
         .map((model) => model.view()),
     }),

@@ -4,9 +4,10 @@
  * endpoints that serve, wake up and go cold.
  */
 
+import type { BackendSpec } from '../../src/core/backends/backend-spec.ts';
 import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import type { BackendSpec, DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
+import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
 import type { PolicyName } from '../../src/core/order/policies/registry.ts';
 import { keepAliveRule, type PrewarmRule, paperRule } from '../../src/core/prewarm/prewarm-rule.ts';
@@ -158,7 +159,7 @@ class Simulation {
       0,
     );
     for (const run of options.history) {
-      this.#dispatcher.knowledge.learn(run, 0, this.#dispatcher.speeds);
+      this.#dispatcher.models.learn(run, 0, this.#dispatcher.speeds);
     }
     this.#samples = new ForecastSampler(cluster, (backend, withinMs, at) =>
       this.#dispatcher.needProbability(backend, withinMs, at),

@@ -4,10 +4,10 @@
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
+import { targetOf } from '../auth/endpoint-target.ts';
 import { ownCaller } from '../auth/own-caller.ts';
 import { forgetTenant, type LoadedTenant } from '../config/store.ts';
 import { adapterOf } from '../endpoints/registry.ts';
-import { targetOf } from '../endpoints/target.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { upstreamHeaders } from '../http/headers.ts';
 import { tenantStub } from '../objects/ask-object.ts';

@@ -1,7 +1,7 @@
 /** A call as its route describes it, whichever backend serves it. */
 
 import type { Reading } from '../apis/streams/reading.ts';
-import type { EndpointAddress } from '../endpoints/target.ts';
+import type { EndpointAddress } from '../endpoints/address.ts';
 import type { Upload } from '../http/upload.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { CallRequest } from '../protocol/tenant.ts';

@@ -8,6 +8,7 @@ import { AnswerStream } from '../apis/streams/answer-stream.ts';
 import type { Reading } from '../apis/streams/reading.ts';
 import { PlainUsage } from '../apis/usage.ts';
 import type { AnswerKind } from '../endpoints/adapter.ts';
+import type { CallTimeouts } from '../endpoints/address.ts';
 import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders, withoutKey } from '../http/headers.ts';
@@ -15,7 +16,7 @@ import { fetchSameUrl } from '../http/same-url.ts';
 import type { Upload } from '../http/upload.ts';
 import type { CallResult } from '../protocol/tenant.ts';
 import type { Slot } from './admission.ts';
-import { type CallTimeouts, Watchdog } from './watchdog.ts';
+import { Watchdog } from './watchdog.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
 const CANCEL_GRACE_MS = 20;

@@ -5,9 +5,11 @@
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
+import { targetOf } from '../auth/endpoint-target.ts';
+import { addressOf } from '../config/endpoint-address.ts';
 import { endpointId, type TenantConfig } from '../config/schema.ts';
+import type { EndpointAddress } from '../endpoints/address.ts';
 import { adapterOf } from '../endpoints/registry.ts';
-import { addressOf, type EndpointAddress, targetOf } from '../endpoints/target.ts';
 import { errorResponse } from '../http/errors.ts';
 import { answerHeaders, upstreamHeaders, withoutKey } from '../http/headers.ts';
 

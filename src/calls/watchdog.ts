@@ -2,12 +2,7 @@
  * The three time limits of a call: until its first byte, between two pieces, and in all. They abort
  * the upstream request; which of them it was is told, so that the client can be.
  */
-
-export interface CallTimeouts {
-  readonly firstByteMs: number;
-  readonly idleMs: number;
-  readonly totalMs: number;
-}
+import type { CallTimeouts } from '../endpoints/address.ts';
 
 export class Watchdog {
   readonly #controller = new AbortController();

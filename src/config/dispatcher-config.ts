@@ -1,6 +1,7 @@
 /** From a tenant's configuration, what the dispatcher has to know of it. */
 
-import type { BackendSpec, DispatcherConfig } from '../core/dispatch/dispatcher-config.ts';
+import type { BackendSpec } from '../core/backends/backend-spec.ts';
+import type { DispatcherConfig } from '../core/dispatch/dispatcher-config.ts';
 import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../core/runs/demand.ts';
 import { ADAPTERS } from '../endpoints/registry.ts';
 import { prewarmOf, tenantBudget } from './prewarm-settings.ts';

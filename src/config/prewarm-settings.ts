@@ -2,9 +2,9 @@
  * The settings of prewarming, a tenant's and a backend's: theta or the two prices that it follows
  * from, and what a day may cost. A backend's fields replace the tenant's one by one.
  */
+
 import { z } from 'zod';
-import type { PrewarmSpec } from '../core/dispatch/dispatcher-config.ts';
-import type { BudgetLimits } from '../core/prewarm/prewarm-budget.ts';
+import type { BudgetLimits, PrewarmSpec } from '../core/backends/backend-spec.ts';
 import type { Problem } from '../http/problem.ts';
 
 const DEFAULT_MODE = 'on';

@@ -2,8 +2,6 @@
  * Wakes an endpoint of a tenant, and sends it to sleep: from the object (alarm, demand) or from the
  * cron alike. Whatever a platform says, an endpoint is warm when it has served one real call.
  */
-import type { TenantConfig } from '../config/schema.ts';
-import type { PingOrder } from '../protocol/tenant.ts';
 import {
   type EndpointAdapter,
   type EndpointTarget,
@@ -11,8 +9,6 @@ import {
   onHost,
   type PlatformRequest,
 } from './adapter.ts';
-import { adapterOf } from './registry.ts';
-import { addressOf, type Secrets, targetOf, wakePatienceMs } from './target.ts';
 
 export interface WakeResult {
   readonly ok: boolean;
@@ -20,7 +16,6 @@ export interface WakeResult {
 }
 
 const RELEASE_PATIENCE_MS = 30_000;
-const NOT_WOKEN: WakeResult = { ok: false, tookMs: 0 };
 /** Between two looks at an endpoint that is not up yet, ms. */
 const LOOK_EVERY_MS = 1_000;
 /** Of an answer, as much as can tell anything. */
@@ -28,16 +23,11 @@ const MAX_ANSWER_CHARS = 4_000;
 
 /** Resolves when the endpoint has served, or when it is clear that it will not. */
 export async function wakeEndpoint(
-  config: TenantConfig,
-  ping: PingOrder,
-  secrets: Secrets,
-  tenant = '',
+  adapter: EndpointAdapter,
+  target: EndpointTarget,
+  patienceMs: number,
 ): Promise<WakeResult> {
-  const found = await find(config, ping, secrets, tenant);
-  if (!found) return NOT_WOKEN;
-  const { adapter, target } = found;
   const startedAt = Date.now();
-  const patienceMs = ping.patienceMs ?? wakePatienceMs(config, ping.backend, ping.endpoint);
   const signal = AbortSignal.timeout(patienceMs);
   const ok = await attempted(() => wakeAndServe(adapter, target, signal));
   return { ok, tookMs: Date.now() - startedAt };
@@ -45,14 +35,9 @@ export async function wakeEndpoint(
 
 /** Has an endpoint go cold; false where it cannot be told to, or did not hear. */
 export async function releaseEndpoint(
-  config: TenantConfig,
-  ping: PingOrder,
-  secrets: Secrets,
-  tenant = '',
+  adapter: EndpointAdapter,
+  target: EndpointTarget,
 ): Promise<boolean> {
-  const found = await find(config, ping, secrets, tenant);
-  if (!found) return false;
-  const { adapter, target } = found;
   const request: PlatformRequest | undefined =
     target.releasePath === undefined
       ? adapter.sleep?.(target)
@@ -97,18 +82,6 @@ async function send(request: PlatformRequest, target: EndpointTarget, signal: Ab
     redirect: 'manual',
   });
   return { status: response.status, body: (await response.text()).slice(0, MAX_ANSWER_CHARS) };
-}
-
-async function find(
-  config: TenantConfig,
-  { backend, endpoint }: PingOrder,
-  secrets: Secrets,
-  tenant: string,
-) {
-  const address = addressOf(config, backend, endpoint);
-  const found = address && (await targetOf(address, secrets, tenant));
-  if (!address || !found?.ok) return undefined;
-  return { target: found.target, adapter: adapterOf(address.kind, found.target) };
 }
 
 /** Refused, reset or out of patience: all the same to whoever waits for it. */

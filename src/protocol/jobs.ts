@@ -1,6 +1,5 @@
 /** What passes between the Worker and a tenant's jobs' object: plain data, and bytes in pieces. */
 
-import type { JobSettings } from '../config/job-settings.ts';
 import type { JobState } from '../core/limits/job-rules.ts';
 
 /** Header from the object to its runner: for whom the call is made, as JSON. */
@@ -114,7 +113,7 @@ export interface Batch extends NewBatch {
   readonly usage: { readonly input: number; readonly output: number };
 }
 
-export type { JobSettings, JobState };
+export type { JobState };
 
 /**
  * An id that sorts by time: it serves as a cursor also where what it names is gone. `chance` are

@@ -6,11 +6,11 @@
 import type { EndpointState } from '../core/backends/endpoint-state.ts';
 import type { DispatchEvent, RefusalCode } from '../core/dispatch/dispatch-events.ts';
 import type { Gauges } from '../core/limits/key-limits.ts';
+import type { CallRequest } from '../core/runs/call-request.ts';
 import type { CallResult } from '../core/runs/call-result.ts';
-import type { CallRequest } from '../core/runs/live-run.ts';
 import type { RecordedRun } from '../core/runs/recorded-run.ts';
 
-import type { EndpointAddress } from '../endpoints/target.ts';
+import type { EndpointAddress } from '../endpoints/address.ts';
 
 export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
 export type { CallRequest, CallResult, EndpointState, Gauges };

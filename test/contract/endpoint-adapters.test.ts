@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import * as behaviours from '../../scripts/gpu/platforms/behaviours.ts';
 import { type Behaviour, Platform } from '../../scripts/gpu/platforms/platform.ts';
+import { pingTargetOf } from '../../src/auth/endpoint-target.ts';
 import { parseTenantConfig } from '../../src/config/parse.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import { ADAPTERS, type EndpointKind } from '../../src/endpoints/registry.ts';
@@ -53,6 +54,22 @@ function configFor(kind: EndpointKind, at: Platform): TenantConfig {
   return parsed.config;
 }
 
+async function found(config: TenantConfig) {
+  const target = await pingTargetOf(config, PING, SECRETS, '');
+  if (!target) throw new Error('the endpoint has no target');
+  return target;
+}
+
+async function wake(config: TenantConfig) {
+  const { adapter, target, patienceMs } = await found(config);
+  return wakeEndpoint(adapter, target, patienceMs);
+}
+
+async function release(config: TenantConfig) {
+  const { adapter, target } = await found(config);
+  return releaseEndpoint(adapter, target);
+}
+
 describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
   const start = async (state: Platform['state'], looks?: number) => {
     platform = await new Platform(PLATFORMS[kind], state, looks).start();
@@ -61,7 +78,7 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
 
   it('wakes a cold endpoint, once, and is done when a real call was served', async () => {
     const { platform, config } = await start('cold', 1);
-    const { ok, tookMs } = await wakeEndpoint(config, PING, SECRETS);
+    const { ok, tookMs } = await wake(config);
     expect(ok).toBe(true);
     expect(tookMs).toBeGreaterThanOrEqual(0);
     expect(platform.starts).toBe(1);
@@ -72,14 +89,14 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
 
   it('finds a warm endpoint warm by one call, and starts nothing', async () => {
     const { platform, config } = await start('up');
-    expect(await wakeEndpoint(config, PING, SECRETS)).toMatchObject({ ok: true });
+    expect(await wake(config)).toMatchObject({ ok: true });
     expect(platform.starts).toBe(0);
     expect(platform.seen.filter((r) => r.endsWith('/chat/completions'))).toHaveLength(1);
   });
 
   it('sends its key with everything', async () => {
     const { platform, config } = await start('cold', 1);
-    await wakeEndpoint(config, PING, SECRETS);
+    await wake(config);
     // A key does not go where a redirect leads but to the same URL.
     expect(new Set(platform.authorizations)).toEqual(new Set(['Bearer secret-key']));
   });
@@ -111,13 +128,13 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
   it('does not wake what refuses connections, nor throw', async () => {
     const { platform: gone, config } = await start('cold');
     await gone.close();
-    expect(await wakeEndpoint(config, PING, SECRETS)).toMatchObject({ ok: false });
+    expect(await wake(config)).toMatchObject({ ok: false });
     platform = undefined;
   });
 
   it('sends to sleep where the platform can be told to, and says so', async () => {
     const { platform, config } = await start('up');
-    const slept = await releaseEndpoint(config, PING, SECRETS);
+    const slept = await release(config);
     expect(slept).toBe('sleep' in ADAPTERS[kind]);
     expect(platform.state).toBe(slept ? 'cold' : 'up');
   });

@@ -3,11 +3,11 @@
  * calls. Nothing that runs is forgotten with the configuration that named it.
  */
 
-import type { BackendSpec } from '../dispatch/dispatcher-config.ts';
 import type { WaitingLine } from '../order/waiting-line.ts';
-import type { LiveCall } from '../runs/call-request.ts';
 import { SERVICE_SPEED } from '../runs/demand.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 import { Backend } from './backend.ts';
+import type { BackendSpec } from './backend-spec.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** Of a backend that only calls from before a restart are at. */

@@ -4,9 +4,9 @@
  * one GPU slower than another. Calls wait only when the slots are full, so a rank counts with the
  * speed at full slots, over the endpoints by their share of the slots.
  */
+import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { Speed } from '../runs/demand.ts';
-import type { CallRequest } from '../runs/live-run.ts';
 import { LearnedSpeed, type SpeedSnapshot } from './learned-speed.ts';
 
 /** Calls at a level before it is believed rather than the backend as a whole. */

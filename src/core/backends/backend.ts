@@ -2,12 +2,13 @@
  * One backend of a tenant: its endpoints, the line before it, its learned speed and its arrivals.
  * It chooses the endpoint of a grant and the endpoint to wake; the dispatcher decides when to ask.
  */
+
 import { Arrivals } from '../arrivals/arrivals.ts';
-import type { BackendSpec } from '../dispatch/dispatcher-config.ts';
 import { ServiceAccounts } from '../order/service-accounts.ts';
 import type { WaitingLine } from '../order/waiting-line.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
+import type { BackendSpec } from './backend-spec.ts';
 import { BackendSpeed } from './backend-speed.ts';
 import { Endpoint } from './endpoint.ts';
 import { RetryBudget } from './retry-budget.ts';

@@ -2,9 +2,9 @@
  * How fast a backend is, learned from its calls: milliseconds for each input and output token, and
  * the mean time of a call. Moving averages, since load and hardware change.
  */
+import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { Speed } from '../runs/demand.ts';
-import type { CallRequest } from '../runs/live-run.ts';
 
 /** Share of a new observation: an average over about the last 50 calls. */
 const SHARE = 0.02;

@@ -5,7 +5,8 @@
  */
 
 import { OrderedQueue } from '../order/ordered-queue.ts';
-import type { Lease, LiveCall } from '../runs/call-request.ts';
+import type { Lease } from '../runs/lease.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 
 /** Of a lease's length: so long before its end it should have been renewed for the second time. */
 const DOUBTED_BEFORE = 1 / 3;

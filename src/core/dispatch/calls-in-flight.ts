@@ -5,14 +5,17 @@
  * Invariants: an endpoint never has more leases than slots; a call has at most one lease at a time;
  * every call is granted, refused or cancelled; every lease ends.
  */
+
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Taken } from '../order/waiting-line.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
-import type { CallRequest, Lease, LiveCall } from '../runs/call-request.ts';
+import type { CallRequest } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
+import type { Lease } from '../runs/lease.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';

@@ -3,9 +3,10 @@
  * into I/O, the simulator into an event on its heap; neither decides anything.
  */
 
-import type { EndpointState, Wake, WakeOutcome } from '../backends/endpoint-state.ts';
+import type { EndpointState } from '../backends/endpoint-state.ts';
+import type { PrewarmEffect, PrewarmEvent } from '../prewarm/prewarm-events.ts';
+import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
-import type { CallRequest } from '../runs/live-run.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 
@@ -28,18 +29,8 @@ export type DispatchEvent =
     }
   | { readonly type: 'unit-ended'; readonly runId: string; readonly unit: string }
   | { readonly type: 'run-finished'; readonly runId: string }
-  | {
-      readonly type: 'woken';
-      readonly backend: string;
-      readonly endpoint: string;
-      readonly ok: boolean;
-      /** Time from the wake call to its answer; absent where nothing was measured. */
-      readonly tookMs?: number;
-    }
-  | { readonly type: 'gone-cold'; readonly backend: string; readonly endpoint: string }
+  | PrewarmEvent
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
-  /** Look ahead beyond each cold start by so many ms; the cron's period. */
-  | { readonly type: 'forecast'; readonly aheadMs: number }
   | { readonly type: 'tick' };
 
 /** Why a call was not admitted. */
@@ -95,39 +86,7 @@ export type Effect =
       readonly callId: string;
       readonly cause: 'ended' | 'cancelled' | 'expired';
     }
-  | {
-      readonly type: 'wake';
-      readonly backend: string;
-      readonly endpoint: string;
-      readonly wake: Wake;
-      /** Only recorded: prewarming is in dry-run. */
-      readonly dryRun: boolean;
-      /** After so long without an answer it is given up, ms. */
-      readonly patienceMs: number;
-    }
-  /** The forecast asks for a wake that the day's budget does not allow: only recorded. */
-  | {
-      readonly type: 'over-budget';
-      readonly backend: string;
-      readonly endpoint: string;
-      readonly wake: Wake;
-    }
-  /** An idle endpoint that can be told so is to go cold. */
-  | {
-      readonly type: 'release';
-      readonly backend: string;
-      readonly endpoint: string;
-      readonly at: number;
-      readonly reason: string;
-      readonly probability: number;
-    }
-  | {
-      readonly type: 'wake-ended';
-      readonly backend: string;
-      readonly endpoint: string;
-      readonly wake: Wake;
-      readonly outcome: WakeOutcome;
-    }
+  | PrewarmEffect
   | {
       readonly type: 'run-finished';
       readonly runId: string;

@@ -6,17 +6,21 @@
  * What becomes of a call once it is admitted is in calls-in-flight.ts, with the invariants of slots
  * and leases; which backends there are is in backend-roster.ts.
  */
+
+import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
-import { Knowledge } from '../learning/application-models.ts';
+import { ApplicationModels } from '../learning/application-models.ts';
 import type { Random } from '../learning/random.ts';
 import type { Policy } from '../order/policy.ts';
 import type { PrewarmAccounts } from '../prewarm/prewarm-accounts.ts';
 import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
+import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds } from '../runs/demand.ts';
-import type { CallRequest, Lease, LiveCall, LiveRun } from '../runs/live-run.ts';
+import type { Lease } from '../runs/lease.ts';
+import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
@@ -38,7 +42,8 @@ export interface DispatcherOptions {
 
 export class Dispatcher {
   readonly backends: ReadonlyMap<string, Backend>;
-  readonly knowledge: Knowledge;
+  readonly models: ApplicationModels;
+  readonly appArrivals: ApplicationArrivals;
   readonly register: RunRegister;
   readonly #roster: BackendRoster;
   readonly #calls: CallsInFlight;
@@ -52,13 +57,14 @@ export class Dispatcher {
   constructor(config: DispatcherConfig, options: DispatcherOptions, now: number) {
     this.#config = config;
     this.#now = now;
-    this.knowledge = new Knowledge(options.random);
-    this.register = new RunRegister(this.knowledge, this.speeds);
+    this.models = new ApplicationModels(options.random);
+    this.appArrivals = new ApplicationArrivals(this.models);
+    this.register = new RunRegister(this.models, this.speeds);
     this.#roster = new BackendRoster(() => this.#ranking.newLine());
     this.backends = this.#roster.all;
     this.#ranking = new Ranking(this, config, options.policy);
-    const { backends, knowledge, speeds, register } = this;
-    const view = { backends, runs: register.runs, knowledge, speeds };
+    const { backends, models, appArrivals, speeds, register } = this;
+    const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
     const place = { roster, register, ranking, prewarmer, speeds };
@@ -141,7 +147,7 @@ export class Dispatcher {
     for (const effect of effects) {
       if (effect.type !== 'run-finished' || !effect.learned || !effect.record) continue;
       const { app } = effect.record;
-      const runs = this.knowledge.model(app)?.graph.runs ?? 0;
+      const runs = this.models.model(app)?.graph.runs ?? 0;
       if (runs > HARDLY_KNOWN_RUNS) continue;
       for (const backend of this.backends.values()) backend.line.lowerApp(app);
     }

@@ -1,6 +1,7 @@
 /** What a caller is told of its slot. */
 
-import type { Lease, LiveCall } from '../runs/call-request.ts';
+import type { Lease } from '../runs/lease.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 import type { Granted } from './dispatch-events.ts';
 
 export function grantEffect(

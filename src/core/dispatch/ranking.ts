@@ -3,7 +3,7 @@
  * becomes. The dispatcher asks for lines; it knows no policy.
  */
 import type { Backend } from '../backends/backend.ts';
-import type { Knowledge } from '../learning/application-models.ts';
+import type { ApplicationModels } from '../learning/application-models.ts';
 import { DeadlineLine } from '../order/deadline-line.ts';
 import { POLICIES } from '../order/policies/registry.ts';
 import { type Policy, queryOf, type RankInputs } from '../order/policy.ts';
@@ -16,7 +16,7 @@ import { type Standing, standingOf } from './overtaking.ts';
 /** What a ranking sees of its dispatcher. */
 export interface RankingView {
   readonly backends: ReadonlyMap<string, Backend>;
-  readonly knowledge: Knowledge;
+  readonly models: ApplicationModels;
   readonly speeds: Speeds;
 }
 
@@ -85,7 +85,7 @@ export class Ranking {
     return {
       run,
       call,
-      model: this.#view.knowledge.modelOrPrior(run.app),
+      model: this.#view.models.modelOrPrior(run.app),
       speeds: this.#view.speeds,
       slots: backend?.slots ?? 1,
       servedMs: backend?.accounts.servedMs(run.app) ?? 0,

@@ -4,12 +4,13 @@
  * for its application (the published system ends every run after 5 s of silence).
  */
 
-import type { Knowledge } from '../learning/application-models.ts';
+import type { ApplicationModels } from '../learning/application-models.ts';
 import { LONGEST_SILENCE_MS, type SilenceBounds } from '../learning/learned-silence.ts';
 import { RecentMap } from '../learning/recent-map.ts';
 import { OrderedQueue } from '../order/ordered-queue.ts';
+import type { CallRequest } from '../runs/call-request.ts';
 import type { Speeds } from '../runs/demand.ts';
-import { type CallRequest, type LiveCall, LiveRun } from '../runs/live-run.ts';
+import { type LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { Effect } from './dispatch-events.ts';
 
 /** A client that runs a unit itself may be silent for so long, ms. */
@@ -30,14 +31,14 @@ export class RunRegister {
   readonly #rootOf = new RecentMap<string>(MAX_REMEMBERED);
   /** When runs that silence has ended were last active: one that goes on shows how long it paused. */
   readonly #ended = new RecentMap<number>(MAX_REMEMBERED);
-  readonly #knowledge: Knowledge;
+  readonly #models: ApplicationModels;
   readonly #speeds: Speeds;
   /** Runs that ended because another began in their place. */
   #replaced: Effect[] = [];
   #seq = 0;
 
-  constructor(knowledge: Knowledge, speeds: Speeds) {
-    this.#knowledge = knowledge;
+  constructor(models: ApplicationModels, speeds: Speeds) {
+    this.#models = models;
     this.#speeds = speeds;
   }
 
@@ -161,13 +162,13 @@ export class RunRegister {
     if (lastActiveAt === undefined) return;
     this.#ended.delete(id);
     const pauseMs = now - lastActiveAt;
-    if (pauseMs <= LONGEST_SILENCE_MS) this.#knowledge.model(app)?.silence.observe(pauseMs);
+    if (pauseMs <= LONGEST_SILENCE_MS) this.#models.model(app)?.silence.observe(pauseMs);
   }
 
   #awaitSilence(run: LiveRun): void {
     const silenceMs = run.isInOwnUnit
       ? OWN_UNIT_SILENCE_MS
-      : this.#knowledge.silenceMs(run.app, this.silence);
+      : this.#models.silenceMs(run.app, this.silence);
     this.#silent.set(run, run.lastActiveAt + silenceMs, 0);
   }
 
@@ -179,7 +180,7 @@ export class RunRegister {
     }
     const record = run.record();
     const learned = record !== undefined && !run.broken;
-    if (learned) this.#knowledge.learn(record, now, this.#speeds);
+    if (learned) this.#models.learn(record, now, this.#speeds);
     return { type: 'run-finished', runId: run.id, ...(record ? { record } : {}), learned };
   }
 }

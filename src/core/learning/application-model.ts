@@ -10,11 +10,12 @@ import { pricedRankMs } from '../gittins/critical-path.ts';
 import { RankTable, rankOnce } from '../gittins/gittins.ts';
 import { type Speeds, workMs } from '../runs/demand.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
+import type { VisitState } from '../runs/visit-state.ts';
 import { DemandGraph, type UnitView } from './demand-graph.ts';
 import { LearnedSilence } from './learned-silence.ts';
 import { PRIOR_WEIGHT, type PriorPool, type Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
-import { VisitSamples, type VisitState } from './visit-samples.ts';
+import { VisitSamples } from './visit-samples.ts';
 
 /** With fewer samples of a state than this, the graph ranks. */
 const SAMPLES_TO_RANK_BY = 20;

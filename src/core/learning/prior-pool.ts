@@ -5,8 +5,9 @@
  * count as three of the unit's own, so that a few own samples outweigh them.
  */
 import type { Demand, Speed } from '../runs/demand.ts';
+import type { Likeness } from '../runs/visit-state.ts';
 import type { Random } from './random.ts';
-import { type Likeness, SampleTable, type VisitSample } from './sample-table.ts';
+import { SampleTable, type VisitSample } from './sample-table.ts';
 
 /** Total weight of the prior, in samples of the unit itself. */
 export const PRIOR_WEIGHT = 3;

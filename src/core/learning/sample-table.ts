@@ -8,6 +8,7 @@
  * visit included, and the time from this visit's submission until the backend was needed.
  */
 import type { Demand, Speed } from '../runs/demand.ts';
+import type { Likeness } from '../runs/visit-state.ts';
 import { decode, encode } from './log-code.ts';
 import { nearestRows } from './nearest.ts';
 import type { Random } from './random.ts';
@@ -39,15 +40,6 @@ export function bytesPerSample(backends: number): number {
 export interface BackendShare {
   readonly remaining: Demand;
   readonly needMs: number;
-}
-
-/** What is known of a run at a state; it chooses the samples that resemble it. */
-export interface Likeness {
-  readonly fanOut: number;
-  readonly fanOutBefore: number;
-  readonly inputTokens: number;
-  /** Work done before this visit, over all backends. */
-  readonly beforeMs: number;
 }
 
 export interface VisitSample extends Likeness {

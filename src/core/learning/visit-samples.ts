@@ -12,12 +12,12 @@ import {
   workMs,
 } from '../runs/demand.ts';
 import type { RecordedRun, VisitRecord } from '../runs/recorded-run.ts';
+import type { VisitState } from '../runs/visit-state.ts';
 import type { PriorPool, Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
 import {
   type BackendShare,
   bytesPerSample,
-  type Likeness,
   SAMPLE_CAPACITY,
   SampleTable,
   type VisitSample,
@@ -32,13 +32,6 @@ const BYTES_OF_AN_APPLICATION = 45_000;
 const LEAST_OF_A_STATE = 32;
 /** The table of whole runs; no state's key begins so. */
 const WHOLE_RUN = 'run';
-
-/** Where a run stands: at the n-th visit of a unit, with what is known of it. */
-export interface VisitState extends Likeness {
-  readonly unit: string;
-  /** 1 for the first visit. */
-  readonly visit: number;
-}
 
 export class VisitSamples {
   readonly #tables = new Map<string, SampleTable>();

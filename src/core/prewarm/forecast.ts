@@ -3,9 +3,10 @@
  * runs that resembled them did, and whether a run that has not arrived yet will.
  */
 
+import type { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { NeedChances } from '../learning/application-model.ts';
-import type { Knowledge } from '../learning/application-models.ts';
+import type { ApplicationModels } from '../learning/application-models.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveRun } from '../runs/live-run.ts';
 import type { Forecast } from './prewarm.ts';
@@ -23,7 +24,8 @@ export interface ForecastInputs {
   /** Backend by name: a run that waits there is delayed by that line. */
   readonly backends: ReadonlyMap<string, Backend>;
   readonly runs: Iterable<LiveRun>;
-  readonly knowledge: Knowledge;
+  readonly models: ApplicationModels;
+  readonly appArrivals: ApplicationArrivals;
   readonly speeds: Speeds;
   readonly now: number;
   readonly withinMs: number;
@@ -53,7 +55,7 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
     none *= 1 - q.within;
   }
   // Runs that begin here, and runs that will begin elsewhere and come here.
-  const later = inputs.knowledge.expectedNeeds(backend.name, now, withinMs);
+  const later = inputs.appArrivals.expectedNeeds(backend.name, now, withinMs);
   const begin = backend.arrivals.needProbability(now, withinMs);
   return {
     runs: probabilities,
@@ -66,9 +68,9 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
 }
 
 function needOf(run: LiveRun, inputs: ForecastInputs): NeedChances {
-  const { backend, backends, knowledge, speeds, now, withinMs } = inputs;
+  const { backend, backends, models, speeds, now, withinMs } = inputs;
   const visit = run.visits.at(-1);
-  const model = knowledge.model(run.app);
+  const model = models.model(run.app);
   if (!visit || !model) return NO_NEED;
   // Samples count from service: a visit that waits begins after its predicted wait, and one that was
   // sent to a cold endpoint when that is up.

@@ -3,11 +3,13 @@
  * ahead of need took and how it ended, who waited for a cold start. It also says whether the day's
  * budgets, the backend's and the tenant's, allow one more ping.
  */
+
 import type { Backend } from '../backends/backend.ts';
+import type { BudgetLimits } from '../backends/backend-spec.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
 import { PrewarmLedger } from './daily-accounts.ts';
-import { type BudgetLimits, type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
+import { type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
 
 const DAY_MS = 86_400_000;
 const COUNTED_AS = {

@@ -4,14 +4,9 @@
  * that a day's pings never cost more than the budget, whatever happens. Days are UTC's; a ping that
  * lasts beyond midnight is charged to each day for its part.
  */
+import type { BudgetLimits } from '../backends/backend-spec.ts';
 
 const DAY_MS = 86_400_000;
-
-/** Without limit where absent. */
-export interface BudgetLimits {
-  readonly warmMs?: number;
-  readonly money?: number;
-}
 
 interface Reservation {
   readonly from: number;

@@ -1,10 +1,10 @@
 /** What prewarming would decide now, and why: for people, and for the reasons kept with a wake. */
 
 import type { Backend } from '../backends/backend.ts';
+import type { BudgetLimits } from '../backends/backend-spec.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Forecast } from './prewarm.ts';
 import type { PrewarmAccounts } from './prewarm-accounts.ts';
-import type { BudgetLimits } from './prewarm-budget.ts';
 import type { PrewarmAsk, PrewarmRule } from './prewarm-rule.ts';
 
 /** Runs named in a reason: those most likely to need the backend. */

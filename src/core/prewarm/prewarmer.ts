@@ -4,16 +4,18 @@
  * change, once a second while runs are in flight, when an endpoint is about to go cold, and when the
  * cron says so).
  */
+
+import type { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { EndpointState } from '../backends/endpoint-state.ts';
 import { askAgainAt, keepWarmAt, mayRelease, RELEASE_AFTER_MS } from '../backends/holding-times.ts';
-import type { DispatchEvent, Effect } from '../dispatch/dispatch-events.ts';
-import type { Knowledge } from '../learning/application-models.ts';
+import type { ApplicationModels } from '../learning/application-models.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { forecastNeed } from './forecast.ts';
 import { type Forecast, needProbability, type PrewarmDecision } from './prewarm.ts';
+import type { PrewarmEffects, PrewarmEvent } from './prewarm-events.ts';
 import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts';
 import { type PrewarmAsk, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
 import { Wakes } from './wakes.ts';
@@ -30,11 +32,10 @@ const CALLS_TO_KNOW = 20;
 export interface PrewarmerView {
   readonly backends: ReadonlyMap<string, Backend>;
   readonly runs: ReadonlyMap<string, LiveRun>;
-  readonly knowledge: Knowledge;
+  readonly models: ApplicationModels;
+  readonly appArrivals: ApplicationArrivals;
   readonly speeds: Speeds;
 }
-
-type EndpointEvent = Extract<DispatchEvent, { type: 'woken' | 'gone-cold' | 'forecast' }>;
 
 export class Prewarmer {
   /** When `act` wants to be called next, epoch ms. */
@@ -64,17 +65,17 @@ export class Prewarmer {
     this.#actedAt = Math.min(this.#actedAt, now);
     if (Number.isFinite(this.dueAt)) this.dueAt = Math.min(this.dueAt, now + LEAST_PERIOD_MS);
     this.wakes.turnBack(now);
-    this.#view.knowledge.turnBack(now);
+    this.#view.appArrivals.turnBack(now);
   }
 
   /** A run's first call counts as an arrival, where it begins and of its application. */
   needed(call: LiveCall, now: number): void {
     if (call.run.visits.length > 1) return;
     this.#view.backends.get(call.request.backend)?.arrivals.need(now);
-    this.#view.knowledge.arrived(call.run.app, now);
+    this.#view.appArrivals.arrived(call.run.app, now);
   }
 
-  apply(event: EndpointEvent, now: number, effects: Effect[]): void {
+  apply(event: PrewarmEvent, now: number, effects: PrewarmEffects): void {
     if (event.type === 'forecast') {
       for (const backend of this.#view.backends.values()) {
         this.#ask(backend, event.aheadMs, now, effects);
@@ -103,14 +104,26 @@ export class Prewarmer {
   }
 
   /** An endpoint went cold: a wake that nobody had used by then was wasted, or had failed. */
-  changed(backend: string, id: string, was: EndpointState, now: number, effects: Effect[]): void {
+  changed(
+    backend: string,
+    id: string,
+    was: EndpointState,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
     const endpoint = this.#view.backends.get(backend)?.endpoints.get(id);
     if (endpoint?.state === 'cold') {
       this.wakes.settle(backend, endpoint, was === 'warm' ? 'wasted' : 'failed', now, effects);
     }
   }
 
-  granted(backend: Backend, endpoint: Endpoint, call: LiveCall, now: number, fx: Effect[]): void {
+  granted(
+    backend: Backend,
+    endpoint: Endpoint,
+    call: LiveCall,
+    now: number,
+    fx: PrewarmEffects,
+  ): void {
     // Where calls are sent though it is cold, the platform holds them for the rest.
     const platformMs = endpoint.coldWaitMs(now);
     const lineMs = coldWaitOf(call, endpoint);
@@ -127,7 +140,7 @@ export class Prewarmer {
   }
 
   /** Forecasts where it is time to, and wakes what the forecast asks for. */
-  act(now: number, effects: Effect[]): void {
+  act(now: number, effects: PrewarmEffects): void {
     if (now < this.dueAt) return;
     this.#actedAt = now;
     this.dueAt = Infinity;
@@ -142,7 +155,7 @@ export class Prewarmer {
     }
   }
 
-  #ask(backend: Backend, aheadMs: number, now: number, effects: Effect[]): void {
+  #ask(backend: Backend, aheadMs: number, now: number, effects: PrewarmEffects): void {
     if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) return;
     // Slots may be without limit, so those that leave are left out and not subtracted.
     const leaving = new Set<Endpoint>();
@@ -169,7 +182,7 @@ export class Prewarmer {
     endpoint: Endpoint,
     others: number,
     now: number,
-    effects: Effect[],
+    effects: PrewarmEffects,
   ): boolean {
     // Of a backend that is hardly known no need is foreseen: that is ignorance, not a forecast.
     const known = backend.speed.calls >= CALLS_TO_KNOW;
@@ -225,9 +238,9 @@ export class Prewarmer {
   }
 
   #forecast(backend: Backend, withinMs: number, now: number): Forecast {
-    const { backends, runs, knowledge, speeds } = this.#view;
+    const { runs, ...known } = this.#view;
     const inFlight = runs.values();
-    return forecastNeed({ backend, backends, runs: inFlight, knowledge, speeds, now, withinMs });
+    return forecastNeed({ ...known, backend, runs: inFlight, now, withinMs });
   }
 
   #ruleOf(backend: Backend): PrewarmRule {
@@ -260,7 +273,7 @@ export class Prewarmer {
     cause: 'prewarm' | 'keep-warm',
     decision: PrewarmDecision,
     now: number,
-    effects: Effect[],
+    effects: PrewarmEffects,
   ): boolean {
     const grounds = () => {
       const forecast = this.#forecast(backend, endpoint.coldStartMs, now);

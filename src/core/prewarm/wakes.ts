@@ -6,9 +6,9 @@
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
-import type { Effect } from '../dispatch/dispatch-events.ts';
 import type { PrewarmDecision } from './prewarm.ts';
 import { PrewarmAccounts } from './prewarm-accounts.ts';
+import type { PrewarmEffect, PrewarmEffects } from './prewarm-events.ts';
 
 export class Wakes {
   readonly accounts: PrewarmAccounts;
@@ -29,7 +29,7 @@ export class Wakes {
    * Wakes an endpoint for those that wait now; one wake at a time for an endpoint. `needsOther`: somebody
    * waits for another one than those that are up.
    */
-  forDemand(backend: Backend, needsOther: boolean, now: number, effects: Effect[]): void {
+  forDemand(backend: Backend, needsOther: boolean, now: number, effects: PrewarmEffects): void {
     if (backend.spec.whileCold === 'send') return;
     const endpoint = backend.endpointToWake(needsOther, now);
     if (!endpoint) return;
@@ -51,7 +51,7 @@ export class Wakes {
     decision: PrewarmDecision,
     grounds: () => string,
     now: number,
-    effects: Effect[],
+    effects: PrewarmEffects,
   ): boolean {
     const dryRun = backend.spec.prewarm.mode === 'dry-run';
     const allowed = dryRun || this.accounts.allows(backend, endpoint, now);
@@ -76,7 +76,7 @@ export class Wakes {
   }
 
   /** A wake begins; one before it that nobody used was wasted, or did not bring the endpoint up. */
-  begin(backend: Backend, endpoint: Endpoint, wake: Wake, effects: Effect[]): void {
+  begin(backend: Backend, endpoint: Endpoint, wake: Wake, effects: PrewarmEffects): void {
     const before = endpoint.state === 'warm' ? 'wasted' : 'failed';
     this.settle(backend.name, endpoint, before, wake.at, effects);
     this.accounts.began(backend, endpoint, wake);
@@ -89,7 +89,7 @@ export class Wakes {
     endpoint: Endpoint,
     outcome: WakeOutcome,
     now: number,
-    effects: Effect[],
+    effects: PrewarmEffects,
     coldMs = 0,
   ): void {
     const { wake } = endpoint;
@@ -101,7 +101,12 @@ export class Wakes {
   }
 }
 
-function wakeEffect(backend: Backend, endpoint: Endpoint, wake: Wake, dryRun: boolean): Effect {
+function wakeEffect(
+  backend: Backend,
+  endpoint: Endpoint,
+  wake: Wake,
+  dryRun: boolean,
+): PrewarmEffect {
   const { spec, wakePatienceMs: patienceMs } = endpoint;
   return { type: 'wake', backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };
 }

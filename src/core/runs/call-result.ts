@@ -1,5 +1,5 @@
 /** How a call that held a slot ended, and what it therefore counts for in the record of its run. */
-import type { CallRequest } from './live-run.ts';
+import type { CallRequest } from './call-request.ts';
 import type { CallRecord } from './recorded-run.ts';
 
 export interface CallResult {

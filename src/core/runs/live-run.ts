@@ -4,14 +4,7 @@
  * none of its unit is open begins the next visit. Plain bookkeeping: no decision is made here.
  */
 
-import type { VisitState } from '../learning/visit-samples.ts';
-import {
-  type CallRequest,
-  CLIENT_BACKEND,
-  type LiveCall,
-  type LiveVisit,
-  type RunSnapshot,
-} from './call-request.ts';
+import { type CallRequest, CLIENT_BACKEND } from './call-request.ts';
 import {
   addDemand,
   type Demand,
@@ -20,10 +13,34 @@ import {
   subtractDemand,
   workMs,
 } from './demand.ts';
+import type { Lease } from './lease.ts';
+import type { LiveVisit, RunSnapshot } from './live-visit.ts';
 import type { CallRecord, RecordedRun } from './recorded-run.ts';
+import type { VisitState } from './visit-state.ts';
 
-export type { CallRequest, Lease, LiveCall, LiveVisit, RunSnapshot } from './call-request.ts';
-export { CLIENT_BACKEND } from './call-request.ts';
+/** A call in flight, the visit of a unit that it belongs to, and the slot that it holds. */
+export interface LiveCall {
+  readonly request: CallRequest;
+  readonly run: LiveRun;
+  readonly visit: LiveVisit;
+  /** Order of submission, the tie-break of every policy. */
+  readonly seq: number;
+  /** Since when it waits with no endpoint warm, epoch ms; undefined where one was when it came into the line. */
+  coldSince: number | undefined;
+  /** How long it has waited in the line for cold starts, over all its attempts, ms. */
+  coldMs: number;
+  /** From then on its run is too late, and the client does not want it served, epoch ms. */
+  lostAt: number;
+  lease: Lease | undefined;
+  /** It was granted before others for its deadline's sake. */
+  urgent: boolean;
+  /** Calls at its endpoint when it was granted, itself included. */
+  concurrency: number;
+  /** Slots that it was granted so far. */
+  attempts: number;
+  /** Endpoints that failed it. */
+  avoid: Set<string> | undefined;
+}
 
 export class LiveRun {
   readonly id: string;

@@ -2,6 +2,7 @@
  * What the published system's code does otherwise than it should, each as a test that its fault
  * would fail: by the dispatcher's own order, since that is what the fault would spoil.
  */
+
 import { describe, expect, it } from 'vitest';
 import type { Effect, Granted } from '../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../src/core/dispatch/dispatcher.ts';
@@ -11,7 +12,7 @@ import { PriorPool } from '../../../src/core/learning/prior-pool.ts';
 import { seededRandom } from '../../../src/core/learning/random.ts';
 import { publishedRank } from '../../../src/core/order/policies/gittins-published.ts';
 import type { PolicyName } from '../../../src/core/order/policies/registry.ts';
-import type { CallRequest } from '../../../src/core/runs/live-run.ts';
+import type { CallRequest } from '../../../src/core/runs/call-request.ts';
 import type { RecordedRun } from '../../../src/core/runs/recorded-run.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../dispatch-builders.ts';
 import { llm, queryAt, runOf, teach } from '../../run-builders.ts';
@@ -28,7 +29,7 @@ class OneSlot {
   constructor(history: readonly RecordedRun[], policy: PolicyName = 'gittins') {
     const config = configOf({ policy, slots: 1, alpha: 0, leaseMs: 1e9 });
     this.dispatcher = new Dispatcher(config, { random: seededRandom(1) }, 0);
-    for (const run of history) this.dispatcher.knowledge.learn(run, 0, this.dispatcher.speeds);
+    for (const run of history) this.dispatcher.models.learn(run, 0, this.dispatcher.speeds);
   }
 
   submit(callId: string, fields: Partial<CallRequest>): void {
@@ -52,7 +53,7 @@ class OneSlot {
 }
 
 describe('the walk that forgets the fan-out', () => {
-  /** A fan-out, a step in between, and a fan-out of as many calls, as of a knowledge base's checks. */
+  /** A fan-out, a step in between, and a fan-out of as many calls, as of a models base's checks. */
   const history = times(200, (i) => {
     const width = (i % 8) + 1;
     return runOf(
@@ -182,7 +183,7 @@ describe('0.06 s a token on every machine', () => {
     for (const backend of ['fast', 'slow']) {
       for (const _ of times(30, (n) => n)) {
         const run = runOf(`on-${backend}`, { ...llm('unit', [100], 0), backend });
-        dispatcher.knowledge.learn(run, 0, dispatcher.speeds);
+        dispatcher.models.learn(run, 0, dispatcher.speeds);
       }
     }
     return (['fast', 'slow'] as const).map((backend) => {

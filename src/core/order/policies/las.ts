@@ -1,4 +1,4 @@
-/** Least attained service: the run that has had the least work so far. Needs no knowledge. */
+/** Least attained service: the run that has had the least work so far. Needs no models. */
 import type { Policy } from '../policy.ts';
 
 export const las: Policy = {

@@ -147,7 +147,7 @@ describe('a run', () => {
     expect(dispatcher.step([{ type: 'tick' }], 30_210)).toMatchObject([
       { type: 'run-finished', runId: 'c', learned: true },
     ]);
-    expect(dispatcher.knowledge.model('app')?.graph.runs).toBe(3);
+    expect(dispatcher.models.model('app')?.graph.runs).toBe(3);
   });
 
   it('that is known to pause is waited for longer than others', () => {
@@ -178,7 +178,7 @@ describe('a run', () => {
     expect(effects).toContainEqual(
       expect.objectContaining({ type: 'run-finished', learned: false }),
     );
-    expect(dispatcher.knowledge.model('app')).toBeUndefined();
+    expect(dispatcher.models.model('app')).toBeUndefined();
   });
 });
 

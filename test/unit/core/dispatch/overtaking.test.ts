@@ -153,7 +153,7 @@ class Street {
       const rank = POLICIES[policy].rank({
         run,
         call,
-        model: this.#dispatcher.knowledge.modelOrPrior(run.app),
+        model: this.#dispatcher.models.modelOrPrior(run.app),
         speeds: this.#dispatcher.speeds,
         slots: backend.slots,
         servedMs: 0,

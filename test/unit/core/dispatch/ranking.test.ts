@@ -2,13 +2,14 @@
  * The order that policies give to a dispatcher's calls: weights, deadlines, fair shares, the longest
  * call of a fan-out first. One backend, 1 ms an output token; a call of 100 input tokens adds 10 ms.
  */
+
 import { describe, expect, it } from 'vitest';
 import type { Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../../../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { PolicyName } from '../../../../src/core/order/policies/registry.ts';
-import type { CallRequest } from '../../../../src/core/runs/live-run.ts';
+import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
 import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 import { llm, runOf } from '../../../run-builders.ts';
 
@@ -35,7 +36,7 @@ class Bench {
     for (const app of ['short', 'long', 'huge']) {
       for (let i = 0; i < 30; i += 1) {
         const run = runOf(app, llm('unit', [TOKENS[app] ?? 0]));
-        this.dispatcher.knowledge.learn(run, i, this.dispatcher.speeds);
+        this.dispatcher.models.learn(run, i, this.dispatcher.speeds);
       }
     }
     for (let i = 0; i < blocked; i += 1) this.submit(`blocker${i}`, 'other');
@@ -134,7 +135,7 @@ describe('a fan-out', () => {
       const learn = (app: string, units: Parameters<typeof llm>[1][]) => {
         for (let i = 0; i < 30; i += 1) {
           const run = runOf(app, ...units.map((outputs) => llm('unit', outputs)));
-          bench.dispatcher.knowledge.learn(run, i, bench.dispatcher.speeds);
+          bench.dispatcher.models.learn(run, i, bench.dispatcher.speeds);
         }
       };
       learn('fan', [[490, 490, 490]]);
@@ -182,7 +183,7 @@ describe('talaria-ddl', () => {
     const bench = new Bench('talaria-ddl', 30);
     for (let i = 0; i < 30; i += 1) {
       const run = runOf('fan', llm('unit', [990, 990, 990, 990]));
-      bench.dispatcher.knowledge.learn(run, i, bench.dispatcher.speeds);
+      bench.dispatcher.models.learn(run, i, bench.dispatcher.speeds);
     }
     bench.submit('s', 'short');
     for (const id of ['f1', 'f2', 'f3', 'f4']) {

@@ -1,8 +1,9 @@
 /** States that a dispatcher seldom gets into: nothing waits in vain there, and nothing is forgotten. */
+
 import { describe, expect, it } from 'vitest';
+import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
-import type { BackendSpec } from '../../../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import { LiveRun } from '../../../../src/core/runs/live-run.ts';
 import type { RecordedRun } from '../../../../src/core/runs/recorded-run.ts';
@@ -29,7 +30,7 @@ describe('a unit whose only sample has faded', () => {
       const learn = (output: number, ...more: RecordedRun['units']) => {
         const call = { input_tokens: 100, output_tokens: output };
         const units = [{ unit: 'main', backend: 'llm', calls: [call] }, ...more];
-        dispatcher.knowledge.learn(recorded(units), 0, dispatcher.speeds);
+        dispatcher.models.learn(recorded(units), 0, dispatcher.speeds);
       };
       learn(100, { unit: 'rare', backend: 'tool', calls: [{ service_ms: 500 }] });
       for (let i = 0; i < 15; i += 1) learn(100 + (i % 3));
@@ -133,7 +134,7 @@ describe('after a restart', () => {
           { unit: 'u1', backend: 'a', gap_ms: 30_000, calls },
           { unit: 'u2', backend: 'b', calls },
         ];
-        dispatcher.knowledge.learn(recorded(units), 0, dispatcher.speeds);
+        dispatcher.models.learn(recorded(units), 0, dispatcher.speeds);
       }
       return dispatcher;
     };
@@ -156,12 +157,12 @@ describe('after a restart', () => {
     const calls = [{ input_tokens: 100, output_tokens: 1_000 }];
     const units = ['a', 'b'].map((backend) => ({ unit: `at-${backend}`, backend, calls }));
     for (let i = 0; i < 30; i += 1) {
-      dispatcher.knowledge.learn(recorded(units), 0, dispatcher.speeds);
+      dispatcher.models.learn(recorded(units), 0, dispatcher.speeds);
     }
-    dispatcher.knowledge.arrived('app', HOUR_MS);
-    expect(dispatcher.knowledge.expectedNeeds('b', HOUR_MS, 60_000)).toBeLessThan(0.2);
-    dispatcher.knowledge.arrived('app', HOUR_MS + 10_000);
-    expect(dispatcher.knowledge.expectedNeeds('b', HOUR_MS + 10_000, 60_000)).toBeGreaterThan(1);
+    dispatcher.appArrivals.arrived('app', HOUR_MS);
+    expect(dispatcher.appArrivals.expectedNeeds('b', HOUR_MS, 60_000)).toBeLessThan(0.2);
+    dispatcher.appArrivals.arrived('app', HOUR_MS + 10_000);
+    expect(dispatcher.appArrivals.expectedNeeds('b', HOUR_MS + 10_000, 60_000)).toBeGreaterThan(1);
   });
 });
 
@@ -176,8 +177,8 @@ describe('a forecast', () => {
     const first = { unit: 'u1', backend: 'a', calls };
     for (let i = 0; i < 30; i += 1) {
       const units = [first, { unit: 'u2', backend: 'b', calls }];
-      dispatcher.knowledge.learn(recorded(units, 'goes-on'), 0, dispatcher.speeds);
-      dispatcher.knowledge.learn(recorded([first], 'stays'), 0, dispatcher.speeds);
+      dispatcher.models.learn(recorded(units, 'goes-on'), 0, dispatcher.speeds);
+      dispatcher.models.learn(recorded([first], 'stays'), 0, dispatcher.speeds);
     }
     const begin = (id: string, app: string): DispatchEvent => {
       const about = { runId: id, app, unit: 'u1', backend: 'a' } as const;

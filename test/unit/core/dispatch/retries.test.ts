@@ -1,9 +1,10 @@
 /** Attempts of one call, through the dispatcher: who goes on, where, and how often. */
+
 import { describe, expect, it } from 'vitest';
+import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
 import { RetryBudget } from '../../../../src/core/backends/retry-budget.ts';
 import type { Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
-import type { BackendSpec } from '../../../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { CallResult } from '../../../../src/core/runs/call-result.ts';
 import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';

@@ -1,18 +1,20 @@
 /** Which run a call belongs to, and when a run has ended: silence, repeats, sessions of sessions. */
+
 import { describe, expect, it } from 'vitest';
 import { standingOf } from '../../../../src/core/dispatch/overtaking.ts';
 import { RunRegister } from '../../../../src/core/dispatch/run-register.ts';
-import { Knowledge } from '../../../../src/core/learning/application-models.ts';
+import { ApplicationModels } from '../../../../src/core/learning/application-models.ts';
 import { LearnedSilence } from '../../../../src/core/learning/learned-silence.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import { POLICIES } from '../../../../src/core/order/policies/registry.ts';
+import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
 import { SERVICE_SPEED } from '../../../../src/core/runs/demand.ts';
-import { type CallRequest, type LiveCall, LiveRun } from '../../../../src/core/runs/live-run.ts';
+import { type LiveCall, LiveRun } from '../../../../src/core/runs/live-run.ts';
 import { callRequest } from '../../../dispatch-builders.ts';
 
 function newRegister() {
-  const knowledge = new Knowledge(seededRandom(1));
-  const register = new RunRegister(knowledge, () => SERVICE_SPEED);
+  const models = new ApplicationModels(seededRandom(1));
+  const register = new RunRegister(models, () => SERVICE_SPEED);
   register.silence = { assumedMs: 30_000, leastMs: 5_000 };
   let calls = 0;
   const submit = (at: number, fields: Partial<CallRequest> = {}): LiveCall => {
@@ -25,7 +27,7 @@ function newRegister() {
     call.run.settle(call, record, { input: ok ? 10 : 0, output: ok ? 5 : 0 }, at);
     return register.settled(call, at);
   };
-  return { knowledge, register, submit, end };
+  return { models, register, submit, end };
 }
 
 describe('a run without end', () => {
@@ -170,14 +172,14 @@ describe('silence', () => {
   });
 
   it('grows where runs turn out to go on after what was taken for their end', () => {
-    const { knowledge, register, submit, end } = newRegister();
+    const { models, register, submit, end } = newRegister();
     // One run is known, so the application is; it paused for no time at all.
     end(submit(0, { runId: 'known', final: true }), 1);
-    expect(knowledge.silenceMs('app', register.silence)).toBe(30_000);
+    expect(models.silenceMs('app', register.silence)).toBe(30_000);
     end(submit(0), 10);
     expect(register.pass(30_010)).toMatchObject([{ type: 'run-finished' }]);
     submit(50_010);
-    expect(knowledge.silenceMs('app', register.silence)).toBe(150_000);
+    expect(models.silenceMs('app', register.silence)).toBe(150_000);
   });
 });
 

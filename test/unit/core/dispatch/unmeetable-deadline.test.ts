@@ -1,10 +1,11 @@
 /** Calls whose client would rather be told that their run is too late than have it served. */
+
 import { describe, expect, it } from 'vitest';
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import { POLICY_NAMES, type PolicyName } from '../../../../src/core/order/policies/registry.ts';
-import type { CallRequest } from '../../../../src/core/runs/live-run.ts';
+import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
 import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
 /** Twenty runs of the application took 1,000 tokens of 1 ms, and 100 of input at 0.1 ms. */

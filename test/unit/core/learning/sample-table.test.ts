@@ -1,14 +1,15 @@
 /** The samples of one state: how many it keeps, which it finds near, and what it says of them. */
+
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import {
   type BackendShare,
   bytesPerSample,
-  type Likeness,
   SAMPLE_CAPACITY,
   SampleTable,
   type VisitSample,
 } from '../../../../src/core/learning/sample-table.ts';
+import type { Likeness } from '../../../../src/core/runs/visit-state.ts';
 
 const MILLISECONDS = { inputMs: 0, outputMs: 1 };
 const DAY_MS = 86_400_000;

@@ -1,14 +1,12 @@
 /** What finished runs did at, before and after each visit: whole runs, with their correlations. */
+
 import { describe, expect, it } from 'vitest';
 import { PriorPool } from '../../../../src/core/learning/prior-pool.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
-import {
-  MAX_VISIT_NUMBER,
-  VisitSamples,
-  type VisitState,
-} from '../../../../src/core/learning/visit-samples.ts';
+import { MAX_VISIT_NUMBER, VisitSamples } from '../../../../src/core/learning/visit-samples.ts';
 import type { Speeds } from '../../../../src/core/runs/demand.ts';
 import type { RecordedRun, VisitRecord } from '../../../../src/core/runs/recorded-run.ts';
+import type { VisitState } from '../../../../src/core/runs/visit-state.ts';
 
 const SPEEDS: Speeds = (backend) =>
   backend === 'llm' ? { inputMs: 0.1, outputMs: 10 } : { inputMs: 0, outputMs: 1 };

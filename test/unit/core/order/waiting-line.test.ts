@@ -1,8 +1,10 @@
 /** The calls that wait for one backend: runs by key, and within a run by its own order. */
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WaitingLine } from '../../../../src/core/order/waiting-line.ts';
-import type { CallRequest, LiveCall } from '../../../../src/core/runs/live-run.ts';
+import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
+import type { LiveCall } from '../../../../src/core/runs/live-run.ts';
 import { LiveRun } from '../../../../src/core/runs/live-run.ts';
 import { callRequest } from '../../../dispatch-builders.ts';
 

@@ -1,8 +1,9 @@
 /** The accounts of prewarming, against runs of events whose costs can be told by hand. */
+
 import { describe, expect, it } from 'vitest';
+import type { PrewarmSpec } from '../../../../src/core/backends/backend-spec.ts';
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
-import type { PrewarmSpec } from '../../../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { LedgerCounts } from '../../../../src/core/prewarm/daily-accounts.ts';
 import { groundsOf } from '../../../../src/core/prewarm/prewarm-outlook.ts';

@@ -1,8 +1,9 @@
 /** When endpoints are asked about, woken, held and released: endpoint by endpoint, never twice. */
+
 import { describe, expect, it } from 'vitest';
+import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
-import type { BackendSpec } from '../../../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { Forecast } from '../../../../src/core/prewarm/prewarm.ts';
 import { decidePrewarm } from '../../../../src/core/prewarm/prewarm.ts';
@@ -205,7 +206,7 @@ describe('a forecast', () => {
         calls: [{ service_ms: 1_000 }],
       });
       const units = [unit('search'), unit('llm')];
-      dispatcher.knowledge.learn(
+      dispatcher.models.learn(
         { run: `h${i}`, app: 'rag', arrival_ms: 0, units },
         0,
         dispatcher.speeds,

@@ -1,8 +1,10 @@
 /** The bookkeeping of a run in flight: visits, fan-outs, own units, and what survives a restart. */
+
 import { describe, expect, it } from 'vitest';
+import { type CallRequest, CLIENT_BACKEND } from '../../../../src/core/runs/call-request.ts';
 import type { Speeds } from '../../../../src/core/runs/demand.ts';
-import type { CallRequest, LiveCall } from '../../../../src/core/runs/live-run.ts';
-import { CLIENT_BACKEND, LiveRun } from '../../../../src/core/runs/live-run.ts';
+import type { LiveCall } from '../../../../src/core/runs/live-run.ts';
+import { LiveRun } from '../../../../src/core/runs/live-run.ts';
 import { callRequest } from '../../../dispatch-builders.ts';
 
 const SPEEDS: Speeds = (backend) =>

@@ -1,0 +1,42 @@
+/**
+ * How often runs of each known application begin, and how many of them will come to a backend that
+ * they do not begin at. Runs that begin at a backend are that backend's own arrivals (arrivals.ts).
+ */
+import type { ApplicationModel } from '../learning/application-model.ts';
+import type { ApplicationModels } from '../learning/application-models.ts';
+import { GammaRate } from './gamma-rate.ts';
+
+export class ApplicationArrivals {
+  readonly #models: ApplicationModels;
+  /** By model, so that a forgotten application takes its rate with it. */
+  readonly #rates = new WeakMap<ApplicationModel, GammaRate>();
+
+  constructor(models: ApplicationModels) {
+    this.#models = models;
+  }
+
+  /** A run of the application has begun. */
+  arrived(app: string, now: number): void {
+    const model = this.#models.model(app);
+    if (!model) return;
+    const rate = this.#rates.get(model);
+    // The first arrival only starts the clock: the rate follows from the time between arrivals.
+    if (rate) rate.need(now);
+    else this.#rates.set(model, new GammaRate(now));
+  }
+
+  /** Mean number of needs of a backend within a time by runs that will begin elsewhere. */
+  expectedNeeds(backend: string, now: number, withinMs: number): number {
+    let expected = 0;
+    for (const model of this.#models.all()) {
+      const perMs = (this.#rates.get(model)?.ratePerSec(now) ?? 0) / 1_000;
+      if (perMs > 0) expected += model.expectedNeeds(backend, perMs, withinMs);
+    }
+    return expected;
+  }
+
+  /** The clock went back. */
+  turnBack(now: number): void {
+    for (const model of this.#models.all()) this.#rates.get(model)?.turnBack(now);
+  }
+}
