@@ -8,7 +8,7 @@ export interface AlarmStorage {
   setAlarm(at: number): Promise<void>;
 }
 
-export class TenantAlarm {
+export class ObjectAlarm {
   readonly #storage: AlarmStorage;
   #armedAt = Infinity;
 
@@ -30,7 +30,7 @@ export class TenantAlarm {
   }
 
   /** It went off: nothing is armed now. */
-  rang(): void {
+  fired(): void {
     this.#armedAt = Infinity;
   }
 }

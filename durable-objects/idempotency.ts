@@ -7,8 +7,8 @@
  * between, by its expiry.
  */
 import { DurableObject, RpcTarget } from 'cloudflare:workers';
-import type { Begun, Claim, KeptAnswer } from '../src/protocol/idempotency.ts';
-import { TenantAlarm } from './alarm.ts';
+import type { Claim, ClaimResult, StoredAnswer } from '../src/protocol/idempotency.ts';
+import { ObjectAlarm } from './alarm.ts';
 import { migrate } from './migrations.ts';
 
 /** A claim without a sign of life from its Worker. */
@@ -28,24 +28,24 @@ const ROW_BYTES = 256;
 interface Row {
   readonly print: string;
   readonly done: boolean;
-  readonly answer: KeptAnswer;
+  readonly answer: StoredAnswer;
 }
 
 export class IdempotencyShard extends DurableObject<Env> {
   readonly #sql: SqlStorage;
-  readonly #alarm: TenantAlarm;
+  readonly #alarm: ObjectAlarm;
   /** Who holds a claim, as long as this object lives; an older hold of a key no longer does. */
   readonly #holds = new Map<string, Hold>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
-    this.#alarm = new TenantAlarm(ctx.storage);
+    this.#alarm = new ObjectAlarm(ctx.storage);
     migrate(this.ctx.storage, MIGRATIONS);
   }
 
   /** Claims a key, or tells what is known of it. */
-  async begin(claim: Claim): Promise<Begun> {
+  async begin(claim: Claim): Promise<ClaimResult> {
     const { key, print, owner } = claim;
     const now = Date.now();
     this.#sql.exec('DELETE FROM answers WHERE key = ? AND expires_at <= ?', key, now);
@@ -75,7 +75,7 @@ export class IdempotencyShard extends DurableObject<Env> {
   }
 
   /** Keeps the answer; durable when this resolves. */
-  async finish(claim: Claim, answer: KeptAnswer): Promise<void> {
+  async finish(claim: Claim, answer: StoredAnswer): Promise<void> {
     const { key, print, owner, lifetimeMs, shardBytes } = claim;
     this.#holds.delete(key);
     const bytes = answer.body.byteLength + ROW_BYTES;
@@ -113,12 +113,12 @@ export class IdempotencyShard extends DurableObject<Env> {
     this.#holds.clear();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
-    this.#alarm.rang();
+    this.#alarm.fired();
     migrate(this.ctx.storage, MIGRATIONS);
   }
 
   override async alarm(): Promise<void> {
-    this.#alarm.rang();
+    this.#alarm.fired();
     this.#sql.exec('DELETE FROM answers WHERE expires_at <= ?', Date.now());
     const next = this.#sql.exec('SELECT MIN(expires_at) AS at FROM answers').one().at;
     if (next !== null) await this.#alarm.arm(Number(next));

@@ -1,7 +1,7 @@
 /** The table of contents: which path is answered where, and what happens when nothing answers. */
 import { Hono } from 'hono';
 import type { AppEnv } from './auth/app-env.ts';
-import { liveKey } from './auth/live-key.ts';
+import { refuseRevokedKey } from './auth/live-key.ts';
 import { errorResponse } from './http/errors.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { Unreachable } from './objects/ask-object.ts';
@@ -40,7 +40,7 @@ app.route('/', openapi);
 app.route('/', metrics);
 app.use('/v1/*', anthropicForm, tenantAuth);
 for (const path of ['jobs', 'files', 'batches']) {
-  app.use(`/v1/${path}/*`, clientsOnly, liveKey);
+  app.use(`/v1/${path}/*`, clientsOnly, refuseRevokedKey);
 }
 app.route('/v1/jobs', jobs);
 app.route('/v1/files', files);

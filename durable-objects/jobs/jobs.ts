@@ -20,7 +20,7 @@ import type {
   Page,
   StoredFile,
 } from '../../src/protocol/jobs.ts';
-import { TenantAlarm } from '../alarm.ts';
+import { ObjectAlarm } from '../alarm.ts';
 import { BatchStore } from './batch-store.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { FileStore } from './file-store.ts';
@@ -37,14 +37,14 @@ const SOON_MS = 1_000;
 const BATCH_WINDOW_MS = 86_400_000;
 
 export class JobsObject extends DurableObject<Env> implements JobsApi {
-  readonly #alarm: TenantAlarm;
+  readonly #alarm: ObjectAlarm;
   readonly #tenant: string;
   #stores: ReturnType<typeof storesOf>;
   #work: JobWork;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#alarm = new TenantAlarm(ctx.storage);
+    this.#alarm = new ObjectAlarm(ctx.storage);
     // Kept beside: an alarm may wake an object that is not told its name.
     this.#tenant = ctx.id.name ?? ctx.storage.kv.get<string>('tenant') ?? '';
     if (ctx.storage.kv.get('tenant') === undefined) ctx.storage.kv.put('tenant', this.#tenant);
@@ -180,13 +180,13 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     this.#work.abandon();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
-    this.#alarm.rang();
+    this.#alarm.fired();
     this.#stores = storesOf(this.ctx.storage);
     this.#work = this.#newWork();
   }
 
   override async alarm(): Promise<void> {
-    this.#alarm.rang();
+    this.#alarm.fired();
     await this.#work.turn();
   }
 

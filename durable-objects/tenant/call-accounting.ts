@@ -7,7 +7,7 @@ import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { KeyLimits, type RateLimits, type Took } from '../../src/core/limits/key-limits.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { CallResult, EnqueueRequest, Refusal } from '../../src/protocol/tenant.ts';
-import { CallStories } from './call-log.ts';
+import { CallLog } from './call-log.ts';
 import { refusal } from './refusal.ts';
 
 /** Assumed of an answer when a call's tokens are charged; put right when it has ended. */
@@ -15,8 +15,8 @@ const OUTPUT_TOKENS = 200;
 
 const NOTHING: Took = { inputTokens: 0, outputTokens: 0 };
 
-export class FrontDesk {
-  readonly stories = new CallStories();
+export class CallAccounting {
+  readonly log = new CallLog();
   readonly #limits = new KeyLimits();
   readonly #limitsOf: (keyId: string) => RateLimits;
 
@@ -25,7 +25,7 @@ export class FrontDesk {
   }
 
   /** Charges the call to its key's limits; a refusal where they do not let it in. */
-  arrive(request: EnqueueRequest, now: number): Refusal | undefined {
+  charge(request: EnqueueRequest, now: number): Refusal | undefined {
     const { call, keyId, isCharged = false } = request;
     const { callId, maxOutputTokens } = call;
     const isLlm = call.kind === 'llm';
@@ -37,27 +37,27 @@ export class FrontDesk {
       isCharged,
     };
     const charged = this.#limits.admit(estimate, this.#limitsOf(keyId), now);
-    this.stories.open(request, charged.gauges);
+    this.log.open(request, charged.gauges);
     if (charged.ok) return undefined;
     const { retryAfterMs } = charged;
-    this.stories.refused(callId, 'rate_limit_exceeded', retryAfterMs);
-    return refusal('rate_limit_exceeded', retryAfterMs, this.stories.facts(callId));
+    this.log.refused(callId, 'rate_limit_exceeded', retryAfterMs);
+    return refusal('rate_limit_exceeded', retryAfterMs, this.log.facts(callId));
   }
 
   /** Where a call stands that waits. */
-  queued(dispatcher: Dispatcher, callId: string): { position: number; etaMs: number } {
+  placeInQueue(dispatcher: Dispatcher, callId: string): { position: number; etaMs: number } {
     const call = dispatcher.call(callId);
     const backend = call && dispatcher.backends.get(call.request.backend);
     if (!backend) return { position: 0, etaMs: 0 };
-    const found = { position: backend.line.position(call.run), etaMs: backend.expectedWaitMs() };
-    const standing = dispatcher.standing(call);
-    this.stories.queued(call, { ...found, ...(standing ? { standing } : {}) });
+    const found = { position: backend.queue.position(call.run), etaMs: backend.expectedWaitMs() };
+    const standing = dispatcher.queueRank(call);
+    this.log.queued(call, { ...found, ...(standing ? { standing } : {}) });
     return found;
   }
 
   /** What the dispatcher wants done with a call. */
-  note(effect: Effect, call: LiveCall | undefined, now: number): void {
-    this.stories.note(effect, call, now);
+  observe(effect: Effect, call: LiveCall | undefined, now: number): void {
+    this.log.observe(effect, call, now);
     // A refused call takes nothing; of one whose Worker is gone nobody knows what it took.
     if (effect.type === 'refused') this.#limits.refund(effect.callId, now);
     else if (effect.type === 'released' && effect.cause === 'expired') {
@@ -66,13 +66,13 @@ export class FrontDesk {
   }
 
   /** Its grant could not be made durable: it is charged again when it comes again. */
-  undone(callId: string, now: number): void {
+  refund(callId: string, now: number): void {
     this.#limits.refund(callId, now);
   }
 
   /** One of a call's attempts is over; the call may go on. */
-  attempted(callId: string, result: CallResult): void {
-    this.stories.attempted(callId, result);
+  attemptEnded(callId: string, result: CallResult): void {
+    this.log.attemptEnded(callId, result);
   }
 
   ended(callId: string, result: CallResult, now: number): void {
@@ -80,16 +80,16 @@ export class FrontDesk {
     // What refused the call, or broke before the answer began, has read nothing of it.
     const isUnread = outcome === 'failed' && inputTokens === undefined && outputTokens === 0;
     this.#limits.settle(callId, isUnread ? NOTHING : { inputTokens, outputTokens }, now);
-    this.stories.ended(callId, result);
+    this.log.ended(callId, result);
   }
 
   /** `ran`: it had a slot, and its endpoint has read it. */
   cancelled(callId: string, ran: boolean, now: number): void {
     this.#limits.settle(callId, ran ? { outputTokens: 0 } : NOTHING, now);
-    this.stories.cancelled(callId);
+    this.log.cancelled(callId);
   }
 
-  forget(): void {
-    this.stories.forget();
+  clear(): void {
+    this.log.clear();
   }
 }

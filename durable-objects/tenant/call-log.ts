@@ -4,13 +4,13 @@
  * nobody's way: no row is written for it, and a restart forgets it.
  */
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
-import type { Standing } from '../../src/core/dispatch/overtaking.ts';
+import type { QueueRank } from '../../src/core/dispatch/queue-rank.ts';
 import { RecentMap } from '../../src/core/learning/recent-map.ts';
 import type { Gauges } from '../../src/core/limits/key-limits.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol/tenant.ts';
 
-const MAX_STORIES = 1_000;
+const MAX_ENTRIES = 1_000;
 /** Attempts told of one call. */
 const MAX_ATTEMPTS = 32;
 
@@ -27,7 +27,7 @@ interface Attempt {
 }
 
 /** Field names are those of the API. Times are epoch ms. */
-interface Story {
+interface CallEntry {
   readonly call: string;
   readonly request_id: string | null;
   state: 'waiting' | 'running' | 'ended' | 'refused' | 'cancelled';
@@ -45,17 +45,17 @@ interface Story {
   result?: object;
 }
 
-export class CallStories {
-  readonly #stories = new RecentMap<Story>(MAX_STORIES);
-  readonly #callOf = new RecentMap<string>(MAX_STORIES);
-  readonly #gauges = new RecentMap<Gauges>(MAX_STORIES);
+export class CallLog {
+  readonly #entries = new RecentMap<CallEntry>(MAX_ENTRIES);
+  readonly #callOf = new RecentMap<string>(MAX_ENTRIES);
+  readonly #gauges = new RecentMap<Gauges>(MAX_ENTRIES);
 
   /** A call came; submitted again it goes on with its story. */
   open({ call, keyId, requestId, why }: EnqueueRequest, gauges: Gauges): void {
     this.#gauges.set(call.callId, gauges);
-    if (this.#stories.get(call.callId)) return;
+    if (this.#entries.get(call.callId)) return;
     if (requestId !== undefined) this.#callOf.set(requestId, call.callId);
-    this.#stories.set(call.callId, {
+    this.#entries.set(call.callId, {
       call: call.callId,
       request_id: requestId ?? null,
       state: 'waiting',
@@ -80,8 +80,8 @@ export class CallStories {
   }
 
   /** The call waits: where it stands, and what was expected of it. */
-  queued(call: LiveCall, found: { position: number; etaMs: number; standing?: Standing }): void {
-    const story = this.#stories.get(call.request.callId);
+  queued(call: LiveCall, found: { position: number; etaMs: number; standing?: QueueRank }): void {
+    const story = this.#entries.get(call.request.callId);
     if (!story || story.arrival) return;
     const { position, etaMs, standing } = found;
     story.position = position;
@@ -91,17 +91,17 @@ export class CallStories {
       rank_ms: standing?.rankMs ?? null,
       bound_ms: standing?.boundMs ?? null,
     };
-    this.#belongsTo(story, call);
+    this.#assignRun(story, call);
   }
 
   /** Of each thing that the dispatcher wants done, what belongs to the story. */
-  note(effect: Effect, call: LiveCall | undefined, now: number): void {
+  observe(effect: Effect, call: LiveCall | undefined, now: number): void {
     if (effect.type === 'granted') this.#granted(effect, call);
     else if (effect.type === 'refused') {
       const { code, retryAfterMs } = effect;
       this.refused(effect.callId, code, retryAfterMs);
     } else if (effect.type === 'released') {
-      const story = this.#stories.get(effect.callId);
+      const story = this.#entries.get(effect.callId);
       const attempt = story?.attempts.at(-1);
       if (!story || !attempt) return;
       attempt.ended ??= { at: now, how: effect.cause };
@@ -112,20 +112,20 @@ export class CallStories {
   }
 
   refused(callId: string, code: string, retryAfterMs: number): void {
-    const story = this.#stories.get(callId);
+    const story = this.#entries.get(callId);
     if (!story) return;
     story.state = 'refused';
     story.refusal = { code, retry_after_ms: Math.round(retryAfterMs) };
   }
 
   /** How an attempt ended that was not the client's last. */
-  attempted(callId: string, result: CallResult): void {
-    const attempt = this.#stories.get(callId)?.attempts.at(-1);
+  attemptEnded(callId: string, result: CallResult): void {
+    const attempt = this.#entries.get(callId)?.attempts.at(-1);
     if (attempt) attempt.ended ??= { at: Date.now(), how: howOf(result) };
   }
 
   ended(callId: string, result: CallResult): void {
-    const story = this.#stories.get(callId);
+    const story = this.#entries.get(callId);
     if (!story) return;
     story.result = {
       outcome: result.outcome,
@@ -139,13 +139,13 @@ export class CallStories {
   }
 
   cancelled(callId: string): void {
-    const story = this.#stories.get(callId);
+    const story = this.#entries.get(callId);
     if (story?.state === 'waiting') story.state = 'cancelled';
   }
 
   /** What the call's answer tells in its headers. */
   facts(callId: string): CallFacts | undefined {
-    const story = this.#stories.get(callId);
+    const story = this.#entries.get(callId);
     if (!story) return undefined;
     const { app, run, unit } = story.identity;
     const gauges = this.#gauges.get(callId);
@@ -160,23 +160,23 @@ export class CallStories {
   }
 
   /** The story as text, by the call's id or by its request's; undefined where it is not known. */
-  tell(id: string): string | undefined {
-    const story = this.#stories.get(this.#callOf.get(id) ?? id);
+  entryJson(id: string): string | undefined {
+    const story = this.#entries.get(this.#callOf.get(id) ?? id);
     return story && JSON.stringify(story);
   }
 
-  forget(): void {
-    for (const { call, request_id: requestId } of [...this.#stories.values()]) {
-      this.#stories.delete(call);
+  clear(): void {
+    for (const { call, request_id: requestId } of [...this.#entries.values()]) {
+      this.#entries.delete(call);
       this.#gauges.delete(call);
       if (requestId !== null) this.#callOf.delete(requestId);
     }
   }
 
   #granted(effect: Granted, call: LiveCall | undefined): void {
-    const story = this.#stories.get(effect.callId);
+    const story = this.#entries.get(effect.callId);
     if (!story) return;
-    if (call) this.#belongsTo(story, call);
+    if (call) this.#assignRun(story, call);
     const last = story.attempts.at(-1);
     // Granted once and asked for again: the lease is the same.
     if (last && !last.ended && last.granted_at === effect.grantedAt) return;
@@ -194,7 +194,7 @@ export class CallStories {
   }
 
   /** The run knows better what it is than any one of its calls. */
-  #belongsTo(story: Story, { run }: LiveCall): void {
+  #assignRun(story: CallEntry, { run }: LiveCall): void {
     story.identity = { ...story.identity, app: run.app, run: run.id };
   }
 }

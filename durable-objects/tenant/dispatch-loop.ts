@@ -6,8 +6,8 @@ import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import { TenantAlarm } from '../alarm.ts';
-import type { Effects } from './effects.ts';
+import { ObjectAlarm } from '../alarm.ts';
+import type { EffectRunner } from './effect-runner.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import { restoreDispatcher } from './restore.ts';
 import type { TenantStore } from './tenant-store.ts';
@@ -22,10 +22,10 @@ const WATCH_MS = 15_000;
 
 type Timer = ReturnType<typeof setTimeout>;
 
-export interface LoopPlace {
+export interface LoopContext {
   readonly storage: DurableObjectStorage;
   readonly store: TenantStore;
-  readonly effects: Effects;
+  readonly effects: EffectRunner;
   readonly pending: PendingBatch;
   readonly waiters: Waiters;
   /** Keeps the object until a promise has settled. */
@@ -33,17 +33,17 @@ export interface LoopPlace {
 }
 
 export class DispatchLoop {
-  readonly #place: LoopPlace;
-  readonly #alarm: TenantAlarm;
+  readonly #context: LoopContext;
+  readonly #alarm: ObjectAlarm;
   #dispatcher: Dispatcher | undefined;
   #watch: Timer | null = null;
   #timer: Timer | null = null;
   /** When the timer goes off, epoch ms. */
   #timerAt = Infinity;
 
-  constructor(place: LoopPlace) {
-    this.#place = place;
-    this.#alarm = new TenantAlarm(place.storage);
+  constructor(place: LoopContext) {
+    this.#context = place;
+    this.#alarm = new ObjectAlarm(place.storage);
   }
 
   /** Undefined while the tenant is not configured. */
@@ -54,16 +54,16 @@ export class DispatchLoop {
   configure(tenant: TenantConfig): void {
     const config = toDispatcherConfig(tenant);
     const now = Date.now();
-    if (this.#dispatcher) this.#act(this.#dispatcher, [{ type: 'configured', config }], now);
-    else this.#dispatcher = restoreDispatcher(config, this.#place.store, now);
+    if (this.#dispatcher) this.#apply(this.#dispatcher, [{ type: 'configured', config }], now);
+    else this.#dispatcher = restoreDispatcher(config, this.#context.store, now);
   }
 
   async step(events: readonly DispatchEvent[]): Promise<readonly Effect[]> {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return [];
     const now = Date.now();
-    const effects = this.#act(dispatcher, events, now);
-    if (now >= this.#place.pending.dueAt) this.flush();
+    const effects = this.#apply(dispatcher, events, now);
+    if (now >= this.#context.pending.dueAt) this.flush();
     await this.arm();
     return effects;
   }
@@ -72,7 +72,7 @@ export class DispatchLoop {
   flush(): void {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return;
-    const { pending, store } = this.#place;
+    const { pending, store } = this.#context;
     const now = Date.now();
     const batch = pending.take(dispatcher, now);
     try {
@@ -86,45 +86,45 @@ export class DispatchLoop {
   /** Makes sure that the object is there when something is due. */
   async arm(): Promise<void> {
     const now = Date.now();
-    const due = Math.min(this.#dispatcher?.dueAt(now) ?? Infinity, this.#place.pending.dueAt);
+    const due = Math.min(this.#dispatcher?.dueAt(now) ?? Infinity, this.#context.pending.dueAt);
     // A timer that nobody needs would keep the object from its rest.
-    if (this.#place.waiters.size > 0) this.#keepWatch();
+    if (this.#context.waiters.size > 0) this.#startWatch();
     else this.#endWatch();
-    if (due < now + ALARM_LEAST_MS) this.#time(due, now);
-    else this.#untime();
+    if (due < now + ALARM_LEAST_MS) this.#setTimer(due, now);
+    else this.#clearTimer();
     await this.#alarm.arm(Math.max(due, now + ALARM_LEAST_MS));
   }
 
   /** The alarm went off. */
-  rang(): Promise<void> {
-    this.#alarm.rang();
+  onAlarm(): Promise<void> {
+    this.#alarm.fired();
     return this.#tick();
   }
 
   /** Ends all calls; what was learned and is not written is forgotten. */
-  async end(config: TenantConfig | undefined): Promise<void> {
+  async shutDown(config: TenantConfig | undefined): Promise<void> {
     if (config) {
       const none = { ...toDispatcherConfig(config), backends: {} };
       await this.step([{ type: 'configured', config: none }]);
     }
     this.#dispatcher = undefined;
-    this.#place.pending.forget();
+    this.#context.pending.clear();
   }
 
   /** All of the storage is gone, its alarm too. */
-  forgetAlarm(): void {
-    this.#alarm.rang();
+  alarmDeleted(): void {
+    this.#alarm.fired();
   }
 
   /** The dispatcher's step and what it wants done; what cannot be made durable is taken back. */
-  #act(dispatcher: Dispatcher, events: readonly DispatchEvent[], now: number): readonly Effect[] {
-    const { effects: hands, pending } = this.#place;
+  #apply(dispatcher: Dispatcher, events: readonly DispatchEvent[], now: number): readonly Effect[] {
+    const { effects: hands, pending } = this.#context;
     const effects = dispatcher.step(events, now);
-    let undurable = hands.perform(effects);
+    let undurable = hands.run(effects);
     while (undurable.length > 0) {
       const cancelled = undurable.map((callId) => ({ type: 'cancelled' as const, callId }));
       const further = dispatcher.step(cancelled, now);
-      undurable = hands.perform(further);
+      undurable = hands.run(further);
       effects.push(...further);
     }
     if (effects.length > 0 || events.some((e) => e.type !== 'tick')) pending.observed(now);
@@ -141,28 +141,28 @@ export class DispatchLoop {
     }
   }
 
-  #time(at: number, now: number): void {
+  #setTimer(at: number, now: number): void {
     if (at >= this.#timerAt) return;
-    this.#untime();
+    this.#clearTimer();
     this.#timerAt = at;
     const ring = () => {
       this.#timerAt = Infinity;
-      this.#place.waitUntil(this.#tick());
+      this.#context.waitUntil(this.#tick());
     };
     this.#timer = setTimeout(ring, Math.max(0, at - now));
   }
 
-  #untime(): void {
+  #clearTimer(): void {
     clearTimeout(this.#timer);
     this.#timerAt = Infinity;
   }
 
   /** An alarm goes by the clock on the wall, and is a write that may fail: waits must end anyhow. */
-  #keepWatch(): void {
+  #startWatch(): void {
     this.#watch ??= setTimeout(() => {
       this.#watch = null;
-      this.#place.waiters.forgetUncollected();
-      this.#place.waitUntil(this.#tick());
+      this.#context.waiters.forgetUncollected();
+      this.#context.waitUntil(this.#tick());
     }, WATCH_MS);
   }
 

@@ -21,7 +21,7 @@ export class PendingBatch {
   #endedRuns: string[] = [];
   #wakes: WakeRecord[] = [];
   /** Calls without a slot whose lease's row could not be deleted. */
-  readonly #leftLeases = new Set<string>();
+  readonly #leftoverLeases = new Set<string>();
   #observations = 0;
   /** When it must be written, epoch ms; Infinity while there is nothing to write. */
   dueAt = Infinity;
@@ -36,25 +36,25 @@ export class PendingBatch {
     if (finished) this.#finished.push(finished);
   }
 
-  wakeEnded(wake: WakeRecord): void {
+  wakeSettled(wake: WakeRecord): void {
     this.#wakes.push(wake);
   }
 
-  leaseLeft(callId: string): void {
-    this.#leftLeases.add(callId);
+  leaseNotDeleted(callId: string): void {
+    this.#leftoverLeases.add(callId);
   }
 
   /** Deletes the rows that were left, as they must be before their slots are granted again. */
-  deleteLeft(store: TenantStore): void {
-    for (const callId of this.#leftLeases) {
+  deleteLeftoverLeases(store: TenantStore): void {
+    for (const callId of this.#leftoverLeases) {
       store.deleteLease(callId);
-      this.#leftLeases.delete(callId);
+      this.#leftoverLeases.delete(callId);
     }
   }
 
   /** The row is one of a new lease now. */
   leaseSaved(callId: string): void {
-    this.#leftLeases.delete(callId);
+    this.#leftoverLeases.delete(callId);
   }
 
   /** Takes back what could not be written, to try it again later. */
@@ -65,8 +65,8 @@ export class PendingBatch {
     for (const { id } of batch.running) {
       if (dispatcher.register.runs.has(id)) dispatcher.register.changed.add(id);
     }
-    for (const callId of batch.leftLeases) this.#leftLeases.add(callId);
-    dispatcher.accounts.ledger.putBack(batch.days);
+    for (const callId of batch.leftoverLeases) this.#leftoverLeases.add(callId);
+    dispatcher.accounts.daily.putBack(batch.days);
     this.dueAt = now + RETRY_MS;
   }
 
@@ -83,21 +83,21 @@ export class PendingBatch {
       running,
       endedRuns: this.#endedRuns.filter((id) => !register.runs.has(id)),
       wakes: this.#wakes,
-      leftLeases: [...this.#leftLeases],
-      days: accounts.ledger.take(),
+      leftoverLeases: [...this.#leftoverLeases],
+      days: accounts.daily.take(),
       accounts: accounts.snapshot(now),
       backends: Object.fromEntries([...backends].map(([name, b]) => [name, snapshotOf(b)])),
     };
-    this.forget();
+    this.clear();
     return batch;
   }
 
   /** Nothing is to be written any more. */
-  forget(): void {
+  clear(): void {
     this.#finished = [];
     this.#endedRuns = [];
     this.#wakes = [];
-    this.#leftLeases.clear();
+    this.#leftoverLeases.clear();
     this.#observations = 0;
     this.dueAt = Infinity;
   }

@@ -5,32 +5,32 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import { releaseEndpoint, wakeEndpoint } from '../../src/endpoints/wake.ts';
 import type { PingOrder } from '../../src/protocol/tenant.ts';
 
-export interface PingsPlace {
+export interface PingContext {
   readonly env: Env;
   readonly tenant: string;
   config(): TenantConfig | undefined;
   /** How a wake ended. */
-  woken(order: PingOrder, ok: boolean, tookMs: number): Promise<void>;
+  wakeAnswered(order: PingOrder, ok: boolean, tookMs: number): Promise<void>;
   /** Keeps the object until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
 
 export class Pings {
-  readonly #place: PingsPlace;
+  readonly #context: PingContext;
   /** Endpoints that are being told to go cold: a wake must not overtake that. */
   readonly #releases = new Map<string, Promise<void>>();
 
-  constructor(place: PingsPlace) {
-    this.#place = place;
+  constructor(place: PingContext) {
+    this.#context = place;
   }
 
   wake(order: PingOrder): void {
-    this.#place.waitUntil(this.#wake(order));
+    this.#context.waitUntil(this.#wake(order));
   }
 
   /** Where it cannot be told, it goes cold by its own timeout: nothing depends on it. */
   release(order: PingOrder): void {
-    const config = this.#place.config();
+    const config = this.#context.config();
     if (!config) return;
     const key = keyOf(order);
     const told = this.#release(config, order)
@@ -39,18 +39,18 @@ export class Pings {
       })
       .finally(() => this.#releases.delete(key));
     this.#releases.set(key, told);
-    this.#place.waitUntil(told);
+    this.#context.waitUntil(told);
   }
 
   async #wake(order: PingOrder): Promise<void> {
-    const config = this.#place.config();
+    const config = this.#context.config();
     if (!config) return;
     await this.#releases.get(keyOf(order));
     const found = await this.#find(config, order);
     const { ok, tookMs } = found
       ? await wakeEndpoint(found.adapter, found.target, found.patienceMs)
       : { ok: false, tookMs: 0 };
-    await this.#place.woken(order, ok, tookMs);
+    await this.#context.wakeAnswered(order, ok, tookMs);
   }
 
   async #release(config: TenantConfig, order: PingOrder): Promise<boolean> {
@@ -59,7 +59,7 @@ export class Pings {
   }
 
   #find(config: TenantConfig, order: PingOrder): Promise<PingTarget | undefined> {
-    return pingTargetOf(config, order, { ...this.#place.env }, this.#place.tenant);
+    return pingTargetOf(config, order, { ...this.#context.env }, this.#context.tenant);
   }
 }
 

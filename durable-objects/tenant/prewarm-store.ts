@@ -1,9 +1,9 @@
 /** What waking endpoints cost and brought, as a tenant's object keeps it: wakes, days, and the sum of all. */
 import type { Wake, WakeCause, WakeOutcome } from '../../src/core/backends/endpoint-state.ts';
 import {
+  DAILY_FIELDS,
+  type DailyAccount,
   emptyCounts,
-  LEDGER_FIELDS,
-  type LedgerEntry,
 } from '../../src/core/prewarm/daily-accounts.ts';
 import type { AccountsSnapshot } from '../../src/core/prewarm/prewarm-accounts.ts';
 
@@ -22,14 +22,14 @@ export interface WakeRecord {
 }
 
 /** What came since the books were last written. */
-export interface PrewarmNews {
+export interface PrewarmBatch {
   readonly wakes: readonly WakeRecord[];
   /** What endpoints cost and waking them brought. */
-  readonly days: readonly LedgerEntry[];
+  readonly days: readonly DailyAccount[];
   readonly accounts: AccountsSnapshot;
 }
 
-export class PrewarmBooks {
+export class PrewarmStore {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
@@ -59,17 +59,17 @@ export class PrewarmBooks {
   }
 
   /** What warm endpoints cost and brought, by day and backend: the newest day first. */
-  days(): LedgerEntry[] {
+  days(): DailyAccount[] {
     return this.#days('day <> ?1', ALL_DAYS);
   }
 
   /** The same, summed up since the beginning. */
-  totals(): LedgerEntry[] {
+  totals(): DailyAccount[] {
     return this.#days('day = ?1', ALL_DAYS);
   }
 
   /** Within a transaction. */
-  add({ wakes, days, accounts }: PrewarmNews): void {
+  add({ wakes, days, accounts }: PrewarmBatch): void {
     for (const wake of wakes) this.#saveWake(wake);
     for (const entry of days) this.#addDay(entry);
     this.#sql.exec(
@@ -97,11 +97,11 @@ export class PrewarmBooks {
     );
   }
 
-  #addDay({ day, backend, counts }: LedgerEntry): void {
+  #addDay({ day, backend, counts }: DailyAccount): void {
     for (const at of [day, ALL_DAYS]) {
       const [known] = this.#days('day = ?1 AND backend = ?2', at, backend);
       const sum = emptyCounts();
-      for (const field of LEDGER_FIELDS) sum[field] = (known?.counts[field] ?? 0) + counts[field];
+      for (const field of DAILY_FIELDS) sum[field] = (known?.counts[field] ?? 0) + counts[field];
       this.#sql.exec(
         'INSERT OR REPLACE INTO prewarm_days VALUES (?, ?, ?)',
         at,
@@ -116,7 +116,7 @@ export class PrewarmBooks {
     );
   }
 
-  #days(where: string, ...values: string[]): LedgerEntry[] {
+  #days(where: string, ...values: string[]): DailyAccount[] {
     const rows = this.#sql.exec(
       `SELECT * FROM prewarm_days WHERE ${where} ORDER BY day DESC, backend`,
       ...values,

@@ -1,10 +1,10 @@
 /** Prewarming as the admin API and the metrics show it: field names are those of the API. */
 import type { BudgetLimits } from '../../src/core/backends/backend-spec.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import type { LedgerCounts, LedgerEntry } from '../../src/core/prewarm/daily-accounts.ts';
+import type { DailyAccount, DailyCounts } from '../../src/core/prewarm/daily-accounts.ts';
 import type { BackendOutlook } from '../../src/core/prewarm/prewarm-outlook.ts';
 
-export function dayView({ day, backend, counts }: LedgerEntry): object {
+export function dayView({ day, backend, counts }: DailyAccount): object {
   return {
     day,
     backend,
@@ -49,7 +49,7 @@ interface Metric {
   readonly type: 'counter' | 'gauge';
   readonly help: string;
   /** Labels beside the backend's, and their value. */
-  readonly of: (counts: LedgerCounts) => ReadonlyArray<readonly [string, number]>;
+  readonly of: (counts: DailyCounts) => ReadonlyArray<readonly [string, number]>;
 }
 
 const COUNTERS: readonly Metric[] = [
@@ -120,7 +120,7 @@ const COUNTERS: readonly Metric[] = [
 ];
 
 /** Samples without the tenant's label; backends that are configured no more are left out. */
-export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly LedgerEntry[]): string {
+export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly DailyAccount[]): string {
   const present = totals.filter(({ backend }) => dispatcher.backends.has(backend));
   return JSON.stringify(
     COUNTERS.map(({ name, type, help, of }) => ({

@@ -10,7 +10,7 @@ import type { RateLimits } from '../../src/core/limits/key-limits.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import type { TenantStore } from './tenant-store.ts';
 
-export interface SettingsPlace {
+export interface SettingsContext {
   readonly store: TenantStore;
   readonly env: Pick<Env, 'TENANTS'> & { readonly ENVIRONMENT?: string };
   readonly tenant: string;
@@ -19,27 +19,27 @@ export interface SettingsPlace {
 }
 
 export class TenantSettings {
-  readonly #place: SettingsPlace;
+  readonly #context: SettingsContext;
   /** Rises with every change; 0 where there is no configuration. */
   version = 0;
   config: TenantConfig | undefined;
 
-  constructor(place: SettingsPlace) {
-    this.#place = place;
+  constructor(place: SettingsContext) {
+    this.#context = place;
   }
 
   /** Takes up what was in force when the object died. */
   restore(): void {
-    const { store } = this.#place;
+    const { store } = this.#context;
     const document = store.document();
     if (document) this.#adopt(document);
     else this.version = store.deletedVersion();
   }
 
   /** Takes over from KV what the caller knows already and this object does not. */
-  async takeOver(version: number): Promise<void> {
+  async adoptFromKv(version: number): Promise<void> {
     if (version <= this.version) return;
-    const { store } = this.#place;
+    const { store } = this.#context;
     const document = await this.#read();
     // Only what parses is stored: the last good configuration outlives a restart too.
     if (!document || document.version <= this.version || !this.#adopt(document)) return;
@@ -53,7 +53,7 @@ export class TenantSettings {
 
   /** What KV has; what is in force goes on where it cannot be read. */
   async #read(): Promise<TenantDocument | undefined> {
-    const { env, tenant } = this.#place;
+    const { env, tenant } = this.#context;
     try {
       return await readDocument(env.TENANTS, tenant);
     } catch (error) {
@@ -64,8 +64,8 @@ export class TenantSettings {
   }
 
   /** Before a change: a tenant that only KV knows yet keeps what it has there. */
-  async takeOverUnknown(): Promise<void> {
-    if (!this.config) await this.takeOver(Infinity);
+  async adoptFromKvIfUnknown(): Promise<void> {
+    if (!this.config) await this.adoptFromKv(Infinity);
   }
 
   /** Stores a checked configuration; one without keys keeps the present ones. Answers the document. */
@@ -76,7 +76,7 @@ export class TenantSettings {
 
   /** Undefined where the tenant is not configured. */
   changeKeys(change: (keys: KeyHash[]) => KeyHash[]): string | undefined {
-    const document = this.#place.store.document();
+    const document = this.#context.store.document();
     if (!document || !this.config) return undefined;
     const present = this.config.keys ?? [];
     const keys = change(present);
@@ -107,12 +107,12 @@ export class TenantSettings {
   }
 
   /** The tenant is deleted: what KV still says of it for a while is not taken over again. */
-  async forget(): Promise<void> {
+  async clear(): Promise<void> {
     const version = Math.max(this.version + 1, Date.now());
     this.config = undefined;
     this.version = version;
-    await this.#place.store.clear();
-    this.#place.store.saveDeleted(version);
+    await this.#context.store.clear();
+    this.#context.store.saveDeleted(version);
   }
 
   #save(config: Record<string, unknown>): string {
@@ -120,13 +120,13 @@ export class TenantSettings {
     const document = { version: Math.max(this.version + 1, Date.now()), config };
     const parsed = this.#parse(document);
     if (!parsed.ok) throw new Error(`not saved: ${JSON.stringify(parsed.problems)}`);
-    this.#place.store.saveDocument(document);
+    this.#context.store.saveDocument(document);
     this.#adopt(document);
     return JSON.stringify(document);
   }
 
   #parse({ config }: TenantDocument) {
-    const development = this.#place.env.ENVIRONMENT === 'development';
+    const development = this.#context.env.ENVIRONMENT === 'development';
     return parseStoredConfig(config, { development });
   }
 
@@ -140,7 +140,7 @@ export class TenantSettings {
     }
     this.version = document.version;
     this.config = parsed.config;
-    this.#place.onChange(parsed.config);
+    this.#context.onChange(parsed.config);
     return true;
   }
 }

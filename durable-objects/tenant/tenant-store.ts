@@ -10,33 +10,33 @@ import type { RunSnapshot } from '../../src/core/runs/live-visit.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import { migrate } from '../migrations.ts';
 import { type BackendSnapshot, readBackendSnapshot } from './backend-snapshot.ts';
-import { PrewarmBooks, type PrewarmNews } from './prewarm-store.ts';
+import { type PrewarmBatch, PrewarmStore } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
 import { MAX_ROW_CHARS, MIGRATIONS } from './tenant-schema.ts';
 
 /** One batch of what is learned. */
-export interface Batch extends PrewarmNews {
+export interface Batch extends PrewarmBatch {
   readonly finished: readonly FinishedRun[];
   /** Runs in flight whose progress changed, and the ids of those that ended. */
   readonly running: readonly RunSnapshot[];
   readonly endedRuns: readonly string[];
   readonly backends: Readonly<Record<string, BackendSnapshot>>;
   /** Calls without a slot whose lease's row could not be deleted when the slot came back. */
-  readonly leftLeases: readonly string[];
+  readonly leftoverLeases: readonly string[];
 }
 
 export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
   readonly recorded: RecordedRuns;
-  readonly prewarm: PrewarmBooks;
+  readonly prewarm: PrewarmStore;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
     migrate(this.#storage, MIGRATIONS);
     this.recorded = new RecordedRuns(storage);
-    this.prewarm = new PrewarmBooks(storage.sql);
+    this.prewarm = new PrewarmStore(storage.sql);
   }
 
   /** Forgets everything, the alarm too; an empty store is left. */
@@ -120,7 +120,7 @@ export class TenantStore {
 
   saveBatch(batch: Batch): void {
     this.#storage.transactionSync(() => {
-      for (const callId of batch.leftLeases) this.deleteLease(callId);
+      for (const callId of batch.leftoverLeases) this.deleteLease(callId);
       for (const run of batch.running) this.#saveRunning(run);
       for (const id of batch.endedRuns) this.#sql.exec('DELETE FROM runs WHERE id = ?', id);
       for (const [name, snapshot] of Object.entries(batch.backends)) {

@@ -49,7 +49,7 @@ export const VIEWS = {
 
 function statusOf(backend: Backend) {
   return {
-    waiting: backend.line.size,
+    waiting: backend.queue.size,
     running: backend.running,
     expected_wait_ms: backend.expectedWaitMs(),
     speed: backend.speed.value,

@@ -25,9 +25,9 @@ import type {
   ViewName,
 } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
-import { FrontDesk } from './call-accounting.ts';
+import { CallAccounting } from './call-accounting.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
-import { Effects } from './effects.ts';
+import { EffectRunner } from './effect-runner.ts';
 import { Forecasts } from './forecasts.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { Pings } from './pings.ts';
@@ -37,26 +37,26 @@ import { archiveHead, archivePage, importRuns } from './tenant-archive.ts';
 import { TenantSettings } from './tenant-settings.ts';
 import { TenantStore } from './tenant-store.ts';
 import { VIEWS } from './tenant-view.ts';
-import { Ticket, type TicketOffice } from './ticket.ts';
+import { Ticket, type TicketHost } from './ticket.ts';
 import { Waiters } from './waiters.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
 const CANCEL_GRACE_MS = 20;
 
-export class TenantObject extends DurableObject<Env> implements TenantApi, TicketOffice {
+export class TenantObject extends DurableObject<Env> implements TenantApi, TicketHost {
   readonly #waiters = new Waiters();
   readonly #pending = new PendingBatch();
   readonly #store: TenantStore;
   readonly #settings: TenantSettings;
-  readonly #desk: FrontDesk;
-  readonly #effects: Effects;
+  readonly #accounting: CallAccounting;
+  readonly #effects: EffectRunner;
   readonly #loop: DispatchLoop;
   readonly #forecasts: Forecasts;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = new TenantStore(ctx.storage);
-    this.#desk = new FrontDesk((keyId) => this.#settings.rateLimits(keyId));
+    this.#accounting = new CallAccounting((keyId) => this.#settings.rateLimits(keyId));
     const tenant = ctx.id.name ?? '';
     const waitUntil = (promise: Promise<unknown>) => ctx.waitUntil(promise);
     const config = () => this.#settings.config;
@@ -66,14 +66,19 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       tenant,
       config,
       waitUntil,
-      woken: (...how) => this.woken(...how),
+      wakeAnswered: (...how) => this.wakeAnswered(...how),
     });
-    const [store, waiters, pending, desk] = [this.#store, this.#waiters, this.#pending, this.#desk];
-    this.#effects = new Effects({
+    const [store, waiters, pending, accounting] = [
+      this.#store,
+      this.#waiters,
+      this.#pending,
+      this.#accounting,
+    ];
+    this.#effects = new EffectRunner({
       store,
       waiters,
       pending,
-      desk,
+      accounting,
       config,
       call: (callId) => this.#dispatcher?.call(callId),
       wake: (order) => pings.wake(order),
@@ -98,11 +103,11 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   /** Asks for a slot: answered at once. Who is queued waits at `ticket.granted()`. */
   async enqueue(request: EnqueueRequest): Promise<Admission & { ticket?: Ticket }> {
     const { call, keyId, keyHash, version } = request;
-    await this.#settings.takeOver(version);
+    await this.#settings.adoptFromKv(version);
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return refusal('tenant_unconfigured');
     if (this.#settings.isRevoked(keyId, version, keyHash)) return refusal('key_revoked');
-    const limited = this.#desk.arrive(request, Date.now());
+    const limited = this.#accounting.charge(request, Date.now());
     if (limited) return limited;
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
@@ -114,27 +119,27 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       this.#waiters.delete(call.callId);
       return answer;
     }
-    return { status: 'queued', ...this.#desk.queued(dispatcher, call.callId), ticket };
+    return { status: 'queued', ...this.#accounting.placeInQueue(dispatcher, call.callId), ticket };
   }
 
   /** The report of a Worker that lost its ticket; idempotent. */
   async settle(callId: string, result: CallResult): Promise<void> {
     this.#waiters.delete(callId);
-    this.#desk.ended(callId, result, Date.now());
+    this.#accounting.ended(callId, result, Date.now());
     await this.#loop.step([{ type: 'ended', callId, result }]);
   }
 
   /** An attempt failed before anything reached the client. True where the call waits for another. */
   async again(callId: string, result: CallResult): Promise<boolean> {
     const dispatcher = this.#dispatcher;
-    this.#desk.attempted(callId, result);
+    this.#accounting.attemptEnded(callId, result);
     await this.#loop.step([{ type: 'ended', callId, result, again: true }]);
     // Of a call that was refused in the same step its caller is told, too; and to ask again where
     // its next grant could not be made durable.
     const told = this.#waiters.answer(callId) ?? this.#waiters.failure(callId);
     if (told || dispatcher?.call(callId)) return true;
     this.#waiters.delete(callId);
-    this.#desk.ended(callId, result, Date.now());
+    this.#accounting.ended(callId, result, Date.now());
     return false;
   }
 
@@ -149,19 +154,19 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   async cancel(callId: string): Promise<void> {
     this.#waiters.delete(callId);
     const ran = this.#dispatcher?.call(callId)?.lease !== undefined;
-    this.#desk.cancelled(callId, ran, Date.now());
+    this.#accounting.cancelled(callId, ran, Date.now());
     await this.#loop.step([{ type: 'cancelled', callId }]);
   }
 
   /** Whether a key was revoked, for requests that need nothing else of this object. */
   async isRevoked(keyId: string, version: number, keyHash?: string): Promise<boolean> {
-    await this.#settings.takeOver(version);
+    await this.#settings.adoptFromKv(version);
     return this.#settings.isRevoked(keyId, version, keyHash);
   }
 
   /** What a client says of its run. Answers whether the run was known. */
   async runEvent(event: RunEvent, version: number, opens = true): Promise<boolean> {
-    await this.#settings.takeOver(version);
+    await this.#settings.adoptFromKv(version);
     const known = this.#dispatcher?.register.runs.has(event.runId) ?? false;
     if (known || opens) await this.#loop.step([event]);
     return known;
@@ -172,20 +177,20 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
    * text, here and below: RPC has no type for "any JSON".
    */
   async putConfig(configJson: string): Promise<string> {
-    await this.#settings.takeOverUnknown();
+    await this.#settings.adoptFromKvIfUnknown();
     return this.#changed(this.#settings.put(JSON.parse(configJson)));
   }
 
   /** Adds a key's hash; undefined where the tenant is not configured. */
   async addKey(key: KeyHash): Promise<string | undefined> {
-    await this.#settings.takeOverUnknown();
+    await this.#settings.adoptFromKvIfUnknown();
     return this.#changed(
       this.#settings.changeKeys((keys) => [...keys.filter((k) => k.id !== key.id), key]),
     );
   }
 
   async removeKey(id: string): Promise<string | undefined> {
-    await this.#settings.takeOverUnknown();
+    await this.#settings.adoptFromKvIfUnknown();
     return this.#changed(this.#settings.changeKeys((keys) => keys.filter((k) => k.id !== id)));
   }
 
@@ -197,10 +202,10 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
 
   /** Forgets the tenant and all that was learned of it; who waits is refused. */
   async destroy(): Promise<void> {
-    await this.#loop.end(this.#settings.config);
-    this.#desk.forget();
-    await this.#settings.forget();
-    this.#loop.forgetAlarm();
+    await this.#loop.shutDown(this.#settings.config);
+    this.#accounting.clear();
+    await this.#settings.clear();
+    this.#loop.alarmDeleted();
   }
 
   /** The cron: pings what the forecast wants warm before it asks again; answers when that is. */
@@ -211,8 +216,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   }
 
   /** How a wake ended. */
-  async woken({ backend, endpoint }: PingOrder, ok: boolean, tookMs: number): Promise<void> {
-    await this.#loop.step([{ type: 'woken', backend, endpoint, ok, tookMs }]);
+  async wakeAnswered({ backend, endpoint }: PingOrder, ok: boolean, tookMs: number): Promise<void> {
+    await this.#loop.step([{ type: 'wake-answered', backend, endpoint, ok, tookMs }]);
   }
 
   /** What the admin API shows, as text; undefined where the tenant is not configured. */
@@ -249,11 +254,11 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
 
   /** The story of a call as text, by its id or by its request's; undefined where it is not known. */
   async story(id: string): Promise<string | undefined> {
-    return this.#desk.stories.tell(id);
+    return this.#accounting.log.entryJson(id);
   }
 
   override alarm(): Promise<void> {
-    return this.#loop.rang();
+    return this.#loop.onAlarm();
   }
 
   async waitFor(callId: string): Promise<Grant | Refusal> {
@@ -270,7 +275,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   where(callId: string): { position: number; etaMs: number } {
     const dispatcher = this.#dispatcher;
     if (!dispatcher || dispatcher.call(callId)?.lease) return { position: 0, etaMs: 0 };
-    return this.#desk.queued(dispatcher, callId);
+    return this.#accounting.placeInQueue(dispatcher, callId);
   }
 
   abandon(callId: string, ticket: Ticket): void {

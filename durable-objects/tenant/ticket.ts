@@ -6,7 +6,7 @@
 import { RpcTarget } from 'cloudflare:workers';
 import type { CallResult, Grant, Refusal, TicketMethods } from '../../src/protocol/tenant.ts';
 
-export interface TicketOffice {
+export interface TicketHost {
   waitFor(callId: string): Promise<Grant | Refusal>;
   settle(callId: string, result: CallResult): Promise<void>;
   again(callId: string, result: CallResult): Promise<boolean>;
@@ -16,36 +16,36 @@ export interface TicketOffice {
 }
 
 export class Ticket extends RpcTarget implements TicketMethods {
-  readonly #office: TicketOffice;
+  readonly #host: TicketHost;
   readonly #callId: string;
 
-  constructor(office: TicketOffice, callId: string) {
+  constructor(office: TicketHost, callId: string) {
     super();
-    this.#office = office;
+    this.#host = office;
     this.#callId = callId;
   }
 
   async granted(): Promise<Grant | Refusal> {
-    return this.#office.waitFor(this.#callId);
+    return this.#host.waitFor(this.#callId);
   }
 
   async where(): Promise<{ position: number; etaMs: number }> {
-    return this.#office.where(this.#callId);
+    return this.#host.where(this.#callId);
   }
 
   async report(result: CallResult): Promise<void> {
-    await this.#office.settle(this.#callId, result);
+    await this.#host.settle(this.#callId, result);
   }
 
   async again(result: CallResult): Promise<boolean> {
-    return this.#office.again(this.#callId, result);
+    return this.#host.again(this.#callId, result);
   }
 
   async renew(): Promise<void> {
-    await this.#office.renew(this.#callId);
+    await this.#host.renew(this.#callId);
   }
 
   [Symbol.dispose](): void {
-    this.#office.abandon(this.#callId, this);
+    this.#host.abandon(this.#callId, this);
   }
 }

@@ -21,7 +21,8 @@ export function forecastArrivals(
   const samples: ForecastSample[] = [];
   let next = 0;
   for (let atMs = 0; atMs + withinMs <= endMs; atMs += everyMs) {
-    for (; (arrivalsMs[next] ?? Infinity) <= atMs; next += 1) arrivals.need(arrivalsMs[next] ?? 0);
+    for (; (arrivalsMs[next] ?? Infinity) <= atMs; next += 1)
+      arrivals.arrived(arrivalsMs[next] ?? 0);
     if (atMs < endMs / 2) continue;
     const probability = arrivals.needProbability(atMs, withinMs);
     const came = (arrivalsMs[next] ?? Infinity) <= atMs + withinMs;

@@ -290,7 +290,7 @@ class Simulation {
 
   #tellWarm(backend: string, at: number): void {
     this.#heap.add(at, 'ping', () => {
-      this.#pending.push({ type: 'woken', backend, endpoint: ENDPOINT, ok: true });
+      this.#pending.push({ type: 'wake-answered', backend, endpoint: ENDPOINT, ok: true });
     });
   }
 

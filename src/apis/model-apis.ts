@@ -3,7 +3,7 @@
  * needs. Everything else in a body passes untouched, so the schemas are loose.
  */
 import { z } from 'zod';
-import type { Reading } from './streams/reading.ts';
+import type { AnswerFormat } from './streams/answer-format.ts';
 
 /** Means "as many as there are" to engines such as llama.cpp. */
 export const NO_LIMIT = -1;
@@ -64,7 +64,7 @@ export interface ModelApi {
   readonly path: string;
   readonly schema: z.ZodType<ModelFields>;
   /** How its answers are read. */
-  readonly reading: Reading;
+  readonly format: AnswerFormat;
   /** Usage has to be asked for in its streams, by `stream_options`. */
   readonly asksForUsage?: boolean;
   readonly streams?: boolean;
@@ -89,15 +89,15 @@ export const MODEL_APIS = {
   chat: api('chat', '/chat/completions', schemas.chat, generates),
   completion: api('completion', '/completions', schemas.completion, generates),
   responses: api('responses', '/responses', schemas.responses, {
-    reading: 'responses',
+    format: 'responses',
     streams: true,
   }),
-  messages: api('messages', '/messages', schemas.messages, { reading: 'messages', streams: true }),
+  messages: api('messages', '/messages', schemas.messages, { format: 'messages', streams: true }),
   countTokens: api('messages', '/messages/count_tokens', schemas.countTokens, opaque),
-  embedding: api('embedding', '/embeddings', schemas.embedding, { reading: 'openai' }),
-  rerank: api('rerank', '/rerank', schemas.rerank, { reading: 'openai' }),
-  score: api('score', '/score', schemas.score, { reading: 'openai' }),
-  moderation: api('moderation', '/moderations', schemas.moderation, { reading: 'openai' }),
+  embedding: api('embedding', '/embeddings', schemas.embedding, { format: 'openai' }),
+  rerank: api('rerank', '/rerank', schemas.rerank, { format: 'openai' }),
+  score: api('score', '/score', schemas.score, { format: 'openai' }),
+  moderation: api('moderation', '/moderations', schemas.moderation, { format: 'openai' }),
   speech: api('speech', '/audio/speech', schemas.speech, opaque),
   image: api('image', '/images/generations', schemas.image, opaque),
   imageEdit: api('image', '/images/edits', schemas.imageEdit, opaque),
@@ -107,7 +107,7 @@ function api(
   name: string,
   path: string,
   schema: z.ZodType<ModelFields>,
-  how: Pick<ModelApi, 'reading' | 'streams' | 'asksForUsage'>,
+  how: Pick<ModelApi, 'format' | 'streams' | 'asksForUsage'>,
 ): ModelApi {
   return { name, path, schema, ...how };
 }

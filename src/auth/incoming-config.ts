@@ -6,13 +6,17 @@ import { readKeyOwner } from '../config/store.ts';
 import type { Problem } from '../http/problem.ts';
 import { sealKeys } from './seal-config.ts';
 
-export type Incoming =
+export type AcceptedConfig =
   /** As it may be stored: JSON text, keys sealed, defaults not filled in. */
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Of the present form, unless its `format` says that it is of an earlier one. */
-export async function takeIn(input: unknown, tenant: string, env: Env): Promise<Incoming> {
+export async function acceptConfig(
+  input: unknown,
+  tenant: string,
+  env: Env,
+): Promise<AcceptedConfig> {
   const rules = { development: env.ENVIRONMENT === 'development', plainKeys: true };
   const hasFormat = typeof input === 'object' && input !== null && Object.hasOwn(input, 'format');
   const parsed = hasFormat ? parseStoredConfig(input, rules) : parseTenantConfig(input, rules);

@@ -9,12 +9,12 @@ import { askTenant } from '../objects/ask-object.ts';
 import type { TenantApi } from '../protocol/tenant.ts';
 import type { AppEnv } from './app-env.ts';
 
-export const liveKey = createMiddleware<AppEnv>(async (c, next) => {
-  return (await revokedKey(c)) ?? next();
+export const refuseRevokedKey = createMiddleware<AppEnv>(async (c, next) => {
+  return (await revokedKeyResponse(c)) ?? next();
 });
 
 /** The refusal of a key that was revoked; undefined where it was not. */
-export async function revokedKey(c: Context<AppEnv>): Promise<Response | undefined> {
+export async function revokedKeyResponse(c: Context<AppEnv>): Promise<Response | undefined> {
   const { tenant, version } = c.get('tenant');
   const [keyId, keyHash] = [c.get('keyId'), c.get('keyHash')];
   const ask = (stub: TenantApi) => stub.isRevoked(keyId, version, keyHash);

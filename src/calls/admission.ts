@@ -51,7 +51,7 @@ export class Admission {
    * Reports an attempt that failed before anything reached the client. Resolves with the next slot,
    * or the refusal of one; undefined where there is no further attempt, and the call is over.
    */
-  async again(result: CallResult): Promise<Admitted | undefined> {
+  async retry(result: CallResult): Promise<Admitted | undefined> {
     if (this.#over) return undefined;
     const ticket = this.#ticket;
     let goesOn: boolean | undefined;
@@ -135,13 +135,13 @@ export class Admission {
       report: async (result) => {
         if (this.#over) return;
         this.#over = true;
-        const told = await attempted(this.#ticket?.report(result));
+        const told = await succeeded(this.#ticket?.report(result));
         if (!told) await this.#settle(result);
         this.#dispose();
       },
       renew: async () => {
         if (this.#over) return;
-        const told = await attempted(this.#ticket?.renew());
+        const told = await succeeded(this.#ticket?.renew());
         if (!told) await this.#reliably((stub) => stub.renew(callId));
       },
     };
@@ -170,7 +170,7 @@ export class Admission {
   }
 }
 
-async function attempted(promise: Promise<void> | undefined): Promise<boolean> {
+async function succeeded(promise: Promise<void> | undefined): Promise<boolean> {
   if (!promise) return false;
   try {
     await promise;

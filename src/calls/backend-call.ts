@@ -16,11 +16,11 @@ import { Admission, type Admitted, type Slot } from './admission.ts';
 import { explainHeaders, serverTiming } from './answer-headers.ts';
 import type { CallPlan } from './call-plan.ts';
 import { callRequestOf, ownFacts } from './call-request.ts';
-import { Exchange, type FailedAttempt } from './forward.ts';
+import { type FailedAttempt, Forwarder } from './forward.ts';
 import type { QueuedStream } from './queued-stream.ts';
 
 /** The answer to a call; of one that came to nothing, whether another backend may try it. */
-export interface Dispatched {
+export interface DispatchResult {
   readonly response: Response;
   readonly failed?: ApiError;
   /** It came to nothing at an endpoint, and counts for its key. */
@@ -28,7 +28,7 @@ export interface Dispatched {
 }
 
 /** What a request has behind it when another backend is to try it. */
-export interface Before {
+export interface PriorAttempts {
   /** When it came, epoch ms. */
   readonly arrivedAt: number;
   readonly isCharged: boolean;
@@ -39,7 +39,7 @@ export interface Before {
 export class BackendCall {
   readonly #c: Context<AppEnv>;
   readonly #plan: CallPlan;
-  readonly #before: Before;
+  readonly #prior: PriorAttempts;
   readonly #waiting: QueuedStream | undefined;
   readonly #loaded: LoadedTenant;
   // Never the client's own request id: two calls that shared it would share one slot.
@@ -47,18 +47,18 @@ export class BackendCall {
   // A Worker whose client has left stops without a word. Registered before the first await, this
   // promise keeps it alive until the slot is given back.
   readonly #over = Promise.withResolvers<void>();
-  #exchange: Exchange | undefined;
+  #forwarder: Forwarder | undefined;
   #attempts = 0;
 
   constructor(
     c: Context<AppEnv>,
     plan: CallPlan,
-    before: Before,
+    before: PriorAttempts,
     waiting: QueuedStream | undefined,
   ) {
     this.#c = c;
     this.#plan = plan;
-    this.#before = before;
+    this.#prior = before;
     this.#waiting = waiting;
     this.#loaded = c.get('tenant');
     c.executionCtx.waitUntil(this.#over.promise);
@@ -69,10 +69,10 @@ export class BackendCall {
     return this.#attempts;
   }
 
-  async run(): Promise<Dispatched> {
+  async run(): Promise<DispatchResult> {
     const c = this.#c;
     const plan = this.#plan;
-    const { arrivedAt, isCharged } = this.#before;
+    const { arrivedAt, isCharged } = this.#prior;
     const now = Date.now();
     const admission = new Admission(() => tenantStub(c.env, this.#loaded.tenant), {
       call: {
@@ -88,7 +88,7 @@ export class BackendCall {
       why: plan.identity.why,
     });
     const leave = () => {
-      const left = this.#exchange ? this.#exchange.leave() : admission.abandon();
+      const left = this.#forwarder ? this.#forwarder.clientLeft() : admission.abandon();
       left.then(this.#over.resolve, this.#over.resolve);
     };
     const client = this.#client;
@@ -96,7 +96,7 @@ export class BackendCall {
     else client.addEventListener('abort', leave);
     this.#waiting?.follow(admission);
     try {
-      return await this.#made(admission);
+      return await this.#attemptUntilDone(admission);
     } catch (error) {
       // A bug of ours must not keep the slot.
       await admission.abandon();
@@ -106,21 +106,21 @@ export class BackendCall {
   }
 
   /** Attempts until one comes to something, or there is no further one. */
-  async #made(admission: Admission): Promise<Dispatched> {
+  async #attemptUntilDone(admission: Admission): Promise<DispatchResult> {
     const plan = this.#plan;
     const client = this.#client;
     let admitted = await admission.admit();
     for (;;) {
-      if (admitted.status !== 'granted') return this.#turnedAway(admitted);
+      if (admitted.status !== 'granted') return this.#refused(admitted);
       this.#waiting?.granted(admitted.slot.grant.endpointState);
       const outcome = await this.#attempt(admitted.slot, admission);
       if ('response' in outcome) return outcome;
       // From here on a client that leaves gives up its place in the line.
-      this.#exchange = undefined;
+      this.#forwarder = undefined;
       this.#waiting?.granted(undefined);
       const next = plan.upload
         ? await admitted.slot.report(outcome.result)
-        : await admission.again(outcome.result);
+        : await admission.retry(outcome.result);
       if (client.aborted) await admission.abandon();
       if (!next) {
         this.#over.resolve();
@@ -139,7 +139,7 @@ export class BackendCall {
     return this.#waiting?.signal ?? this.#c.req.raw.signal;
   }
 
-  async #attempt(slot: Slot, admission: Admission): Promise<Dispatched | FailedAttempt> {
+  async #attempt(slot: Slot, admission: Admission): Promise<DispatchResult | FailedAttempt> {
     const c = this.#c;
     const plan = this.#plan;
     const { address } = slot.grant;
@@ -157,7 +157,7 @@ export class BackendCall {
     const { url, auth, key } = found.target;
     const adapter = adapterOf(address.kind);
     const { body, stripUsage } = plan.body(address, slot.grant.rankMs);
-    this.#exchange = new Exchange({
+    this.#forwarder = new Forwarder({
       slot: { ...slot, report: (r) => slot.report(r).finally(this.#over.resolve) },
       request: (signal) => {
         const headers = upstreamHeaders(c.req.raw.headers, { ...adapter.callHeaders, ...auth });
@@ -166,7 +166,7 @@ export class BackendCall {
         const to = `${url.replace(/\/+$/, '')}${plan.path}`;
         return new Request(to, { method, headers, body, signal, redirect: 'manual' });
       },
-      reading: plan.reading,
+      format: plan.format,
       choices: plan.choices,
       upload: plan.upload,
       stripUsage,
@@ -177,13 +177,13 @@ export class BackendCall {
     });
     this.#attempts += 1;
     const sentAt = Date.now();
-    const answer = await this.#exchange.run();
+    const answer = await this.#forwarder.forward();
     if (!(answer instanceof Response)) return answer;
     answer.headers.set('server-timing', serverTiming(slot.grant, Date.now() - sentAt));
     return { response: answer };
   }
 
-  #turnedAway(admitted: Exclude<Admitted, { status: 'granted' }>): Dispatched {
+  #refused(admitted: Exclude<Admitted, { status: 'granted' }>): DispatchResult {
     this.#over.resolve();
     const { retryAfterMs } = admitted;
     const facts = admitted.status === 'refused' ? admitted.facts : undefined;
@@ -199,7 +199,7 @@ export class BackendCall {
   #headers(known: { facts?: CallFacts | undefined; grant?: Grant }): Record<string, string> {
     const { grant } = known;
     const own = known.facts ?? grant?.facts ?? ownFacts(this.#plan);
-    const facts = { ...own, attempts: this.#before.attempts + own.attempts };
+    const facts = { ...own, attempts: this.#prior.attempts + own.attempts };
     return explainHeaders({
       requestId: this.#c.get('requestId'),
       callId: this.#callId,

@@ -1,6 +1,6 @@
 /** A call as its route describes it, whichever backend serves it. */
 
-import type { Reading } from '../apis/streams/reading.ts';
+import type { AnswerFormat } from '../apis/streams/answer-format.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
 import type { Upload } from '../http/upload.ts';
 import type { Identity } from '../identity/identity.ts';
@@ -24,7 +24,7 @@ export interface CallPlan {
     address: EndpointAddress,
     rankMs: number,
   ) => { body: BodyInit | null; stripUsage: boolean };
-  readonly reading: Reading;
+  readonly format: AnswerFormat;
   /** Answers asked for in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
   /** The client asked for a stream: it can be told how it stands while it waits. */

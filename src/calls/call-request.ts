@@ -1,6 +1,6 @@
 /** A call as the tenant's object is told of it: what it is, whose it is, and how large. */
 import type { Identity } from '../identity/identity.ts';
-import { printOf } from '../identity/identity.ts';
+import { bodyFingerprint } from '../identity/identity.ts';
 import type { CallFacts, CallRequest } from '../protocol/tenant.ts';
 
 export interface CallDescription {
@@ -35,7 +35,7 @@ export async function callRequestOf(
     sole: identity.sole,
     bodyBytes: content?.length ?? 0,
     // Of a run of its own no call can be sent again; of what is not held nothing is known.
-    ...(identity.sole || content === undefined ? {} : { print: await printOf(content) }),
+    ...(identity.sole || content === undefined ? {} : { print: await bodyFingerprint(content) }),
     ...(identity.retry ? { retry: true } : {}),
     ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
     ...(identity.turn === undefined ? {} : { turn: identity.turn }),

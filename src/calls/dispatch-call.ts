@@ -15,7 +15,7 @@ const MOST_BACKENDS = 4;
 export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<Response> {
   const waiting = queueComments(c, plan);
   const made = tryBackends(c, plan, waiting);
-  return waiting ? waiting.orStream(made) : made;
+  return waiting ? waiting.responseOrStream(made) : made;
 }
 
 async function tryBackends(

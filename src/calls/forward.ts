@@ -4,8 +4,8 @@
  * leaves), the slot is given back by exactly one report.
  */
 
+import type { AnswerFormat } from '../apis/streams/answer-format.ts';
 import { AnswerStream } from '../apis/streams/answer-stream.ts';
-import type { Reading } from '../apis/streams/reading.ts';
 import { PlainUsage } from '../apis/usage.ts';
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
@@ -21,12 +21,12 @@ import { Watchdog } from './watchdog.ts';
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
 const CANCEL_GRACE_MS = 20;
 
-export interface Forwarding {
+export interface ForwardOptions {
   readonly slot: Slot;
   /** The upstream request, to be sent once; `signal` cancels it. */
   readonly request: (signal: AbortSignal) => Request;
   /** By which API's words the answer is read; an opaque one is passed as it is. */
-  readonly reading: Reading;
+  readonly format: AnswerFormat;
   /** Talaria asked for usage and the client did not: its chunk is taken out. */
   readonly stripUsage: boolean;
   /** Answers asked for in one call, OpenAI's `n`. */
@@ -49,8 +49,8 @@ export interface FailedAttempt {
   readonly error: ApiError;
 }
 
-export class Exchange {
-  readonly #f: Forwarding;
+export class Forwarder {
+  readonly #f: ForwardOptions;
   readonly #watchdog: Watchdog;
   readonly #startedAt = Date.now();
   readonly #renewal: ReturnType<typeof setInterval>;
@@ -63,7 +63,7 @@ export class Exchange {
   #idle = false;
   #ended: Promise<void> | undefined;
 
-  constructor(forwarding: Forwarding) {
+  constructor(forwarding: ForwardOptions) {
     this.#f = forwarding;
     // Nobody waits for the endpoint while the client does not read: the slot comes back all the same.
     this.#watchdog = new Watchdog(forwarding.timeouts, () => {
@@ -82,7 +82,7 @@ export class Exchange {
    * Sends the call and answers as soon as the endpoint does; the rest is relayed as it comes. A failed
    * attempt is not reported: whoever asked for it says what comes of it.
    */
-  async run(): Promise<Response | FailedAttempt> {
+  async forward(): Promise<Response | FailedAttempt> {
     const upstream = await this.#send();
     if (upstream instanceof Response) return this.#answer(upstream);
     if (this.#ended !== undefined) return this.#gone();
@@ -102,7 +102,7 @@ export class Exchange {
   }
 
   /** The client left: upstream is cancelled and the slot given back. */
-  async leave(): Promise<void> {
+  async clientLeft(): Promise<void> {
     this.#watchdog.abort();
     this.#ended ??= this.#reportCancelled();
     await this.#ended;
@@ -132,9 +132,9 @@ export class Exchange {
   async #answer(upstream: Response): Promise<Response | FailedAttempt> {
     this.#watchdog.piece();
     this.#queuedThere = engineQueue(upstream.headers);
-    const unchanged = upstream.status === 304 && this.#f.reading === 'opaque';
+    const unchanged = upstream.status === 304 && this.#f.format === 'opaque';
     if (upstream.status >= 300 && !unchanged) return this.#refused(upstream);
-    this.#chooseReading(upstream);
+    this.#chooseReader(upstream);
     const headers = answerHeaders(upstream.headers, this.#f.added, this.#f.key);
     if (!upstream.body) {
       await this.#end('ok');
@@ -150,7 +150,7 @@ export class Exchange {
           this.#idle = true;
         },
         cancel: async () => {
-          await this.leave();
+          await this.clientLeft();
         },
       },
       // Nothing is read ahead of the client.
@@ -160,11 +160,11 @@ export class Exchange {
   }
 
   /** By what came, not by what was asked for: some servers answer in one piece all the same. */
-  #chooseReading(upstream: Response): void {
-    const { reading, stripUsage, choices } = this.#f;
-    if (reading === 'opaque') return;
+  #chooseReader(upstream: Response): void {
+    const { format, stripUsage, choices } = this.#f;
+    if (format === 'opaque') return;
     const isStream = upstream.headers.get('content-type')?.startsWith('text/event-stream');
-    if (isStream) this.#stream = new AnswerStream({ reading, stripUsage, choices });
+    if (isStream) this.#stream = new AnswerStream({ format, stripUsage, choices });
     else this.#plain = new PlainUsage();
   }
 

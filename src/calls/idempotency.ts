@@ -5,11 +5,11 @@
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
-import { revokedKey } from '../auth/live-key.ts';
+import { revokedKeyResponse } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { askObject } from '../objects/ask-object.ts';
-import type { Claim, IdempotencyApi, KeptAnswer } from '../protocol/idempotency.ts';
+import type { Claim, IdempotencyApi, StoredAnswer } from '../protocol/idempotency.ts';
 
 /** Shards of a tenant's keys: one for each hex digit. */
 const SHARDS = 16;
@@ -28,7 +28,7 @@ export interface IdempotentCall {
 }
 
 /** Makes the call, unless its key says that it was made or is being made. */
-export async function onceOnly(
+export async function runIdempotent(
   c: Context<AppEnv>,
   call: IdempotentCall,
   act: () => Promise<Response>,
@@ -59,7 +59,7 @@ export async function onceOnly(
       return errorResponse({ code: 'idempotency_key_in_progress', param, retryAfterMs }, headers);
     }
     case 'replay':
-      return (await revokedKey(c)) ?? replayed(begun.answer, headers);
+      return (await revokedKeyResponse(c)) ?? replayed(begun.answer, headers);
     default: {
       const { answerBytes } = c.get('tenant').config.idempotency;
       const held = new HeldKey(shard, claim, begun.hold);
@@ -179,7 +179,7 @@ class HeldKey {
     return new Response(relayed, response);
   }
 
-  async #end(answer: KeptAnswer | undefined): Promise<void> {
+  async #end(answer: StoredAnswer | undefined): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
     clearInterval(this.#renewal);
@@ -195,14 +195,14 @@ class HeldKey {
   }
 }
 
-function answerOf(response: Response, body: Uint8Array<ArrayBuffer>): KeptAnswer {
+function answerOf(response: Response, body: Uint8Array<ArrayBuffer>): StoredAnswer {
   const headers = [...response.headers].filter(([name]) => !NOT_KEPT.test(name));
   const short = JSON.stringify(headers).length <= MAX_HEADER_CHARS;
   const type = headers.filter(([name]) => name === 'content-type');
   return { status: response.status, headers: short ? headers : type, body };
 }
 
-function replayed(answer: KeptAnswer, own: Record<string, string>): Response {
+function replayed(answer: StoredAnswer, own: Record<string, string>): Response {
   const headers = new Headers(answer.headers.map(([name, value]) => [name, value]));
   for (const [name, value] of Object.entries(own)) headers.set(name, value);
   headers.set('idempotent-replayed', 'true');

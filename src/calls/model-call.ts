@@ -15,7 +15,7 @@ import { hintsOf } from '../identity/conversation.ts';
 import { identify } from '../identity/identity.ts';
 import type { CallPlan } from './call-plan.ts';
 import { dispatchCall } from './dispatch-call.ts';
-import { onceOnly } from './idempotency.ts';
+import { runIdempotent } from './idempotency.ts';
 
 /** A call with a JSON body. */
 export async function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {
@@ -26,7 +26,7 @@ export async function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Resp
   const who = await identify(c.req.raw.headers, hints, c.get('keyId'));
   if (!who.ok) return refuse(c, who.error);
   // An opaque answer tells no tokens: such a call is measured in time, as a tool's.
-  const isOpaque = api.reading === 'opaque';
+  const isOpaque = api.format === 'opaque';
   const plan: CallPlan = {
     backend,
     kind: isOpaque ? 'service' : 'llm',
@@ -44,12 +44,12 @@ export async function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Resp
         priority && !request.hasPriority ? withPriority(text, priorityOf(rankMs, priority)) : text;
       return { body: ranked, stripUsage: asking !== undefined };
     },
-    reading: api.reading,
+    format: api.format,
     choices: request.choices,
     streams: request.stream,
   };
   const call = { content: request.text, streams: request.stream };
-  return onceOnly(c, call, () => dispatchCall(c, plan));
+  return runIdempotent(c, call, () => dispatchCall(c, plan));
 }
 
 /** A call whose body is a form; it passes as the bytes that came. */
@@ -73,9 +73,9 @@ export async function formCall(c: Context<AppEnv>, name: string, path: string): 
     method: 'POST',
     path: path + new URL(c.req.url).search,
     body: () => ({ body: bytes, stripUsage: false }),
-    reading: 'opaque',
+    format: 'opaque',
   };
-  return onceOnly(c, { content: bytes, streams: false }, () => dispatchCall(c, plan));
+  return runIdempotent(c, { content: bytes, streams: false }, () => dispatchCall(c, plan));
 }
 
 /** The body of a call, checked, and the backend that has its model. */

@@ -4,7 +4,7 @@
  * to is then told inside the stream, a refusal as its last event.
  */
 import type { Context } from 'hono';
-import { faultEvent, type Reading } from '../apis/streams/reading.ts';
+import { type AnswerFormat, faultEvent } from '../apis/streams/answer-format.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { type ApiError, isErrorCode } from '../http/errors.ts';
 import type { EndpointState } from '../protocol/tenant.ts';
@@ -19,21 +19,21 @@ export function queueComments(c: Context<AppEnv>, plan: CallPlan): QueuedStream 
   if (!plan.streams || c.req.header('x-talaria-queue-comments') === 'off') return undefined;
   const afterMs = c.get('tenant').config.backends[plan.backend]?.queueCommentsAfterMs;
   if (afterMs === undefined) return undefined;
-  return new QueuedStream(afterMs, plan.reading, c.get('requestId'), c.req.raw.signal);
+  return new QueuedStream(afterMs, plan.format, c.get('requestId'), c.req.raw.signal);
 }
 
 export class QueuedStream {
   readonly #afterMs: number;
-  readonly #reading: Reading;
+  readonly #format: AnswerFormat;
   readonly #requestId: string;
   readonly #left = new AbortController();
   #admission: Admission | undefined;
   /** It is being served by an endpoint that is up: its answer tells best what becomes of it. */
   #isServed = false;
 
-  constructor(afterMs: number, reading: Reading, requestId: string, client: AbortSignal) {
+  constructor(afterMs: number, reading: AnswerFormat, requestId: string, client: AbortSignal) {
     this.#afterMs = afterMs;
-    this.#reading = reading;
+    this.#format = reading;
     this.#requestId = requestId;
     if (client.aborted) this.#left.abort();
     else client.addEventListener('abort', () => this.#left.abort());
@@ -55,7 +55,7 @@ export class QueuedStream {
   }
 
   /** The answer itself where the call does not wait for long, else a stream that will become it. */
-  async orStream(made: Promise<Response>): Promise<Response> {
+  async responseOrStream(made: Promise<Response>): Promise<Response> {
     const late = Symbol('late');
     for (;;) {
       const waited = Promise.withResolvers<typeof late>();
@@ -87,7 +87,7 @@ export class QueuedStream {
     const encoder = new TextEncoder();
     let isOver = false;
     const comment = async () => {
-      const text = encoder.encode(`: ${await this.#standing()}\n\n`);
+      const text = encoder.encode(`: ${await this.#status()}\n\n`);
       // The answer may have come while it was asked how the call stands.
       if (!isOver) await writer.write(text);
     };
@@ -107,7 +107,7 @@ export class QueuedStream {
         await answer.body.pipeTo(writable);
         return;
       }
-      await writer.write(encoder.encode(faultEvent(this.#reading, await errorIn(answer))));
+      await writer.write(encoder.encode(faultEvent(this.#format, await errorIn(answer))));
       await writer.close();
     } catch (error) {
       // Whoever reads along is told that there is no more.
@@ -119,7 +119,7 @@ export class QueuedStream {
     }
   }
 
-  async #standing(): Promise<string> {
+  async #status(): Promise<string> {
     const where = await this.#admission?.where();
     if (!where || where.position === 0) return 'waiting for the endpoint';
     return `queued position=${where.position} eta_ms=${Math.round(where.etaMs)}`;

@@ -59,14 +59,16 @@ export async function distribute(
   // Keys first: a configuration without its keys would turn clients away.
   for (const key of present) {
     if (!known.has(key.sha256) || lost.has(key.sha256)) {
-      await insist(() => kv.put(hashKey(key.sha256), JSON.stringify({ tenant, keyId: key.id })));
+      await retryWhileBusy(() =>
+        kv.put(hashKey(key.sha256), JSON.stringify({ tenant, keyId: key.id })),
+      );
     }
     forgetKey(key.sha256);
   }
-  await insist(() => kv.put(tenantKey(tenant), JSON.stringify(document)));
+  await retryWhileBusy(() => kv.put(tenantKey(tenant), JSON.stringify(document)));
   const kept = new Set(present.map((k) => k.sha256));
   for (const key of keysOf(before)) {
-    if (!kept.has(key.sha256)) await insist(() => kv.delete(hashKey(key.sha256)));
+    if (!kept.has(key.sha256)) await retryWhileBusy(() => kv.delete(hashKey(key.sha256)));
     forgetKey(key.sha256);
   }
   forgetTenant(tenant);
@@ -90,7 +92,7 @@ async function missing(
 }
 
 /** A write that KV has not the time for is made a little later. */
-async function insist(write: () => Promise<void>): Promise<void> {
+async function retryWhileBusy(write: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await write();
@@ -106,9 +108,9 @@ export async function withdraw(
   tenant: string,
   last: TenantDocument | undefined,
 ): Promise<void> {
-  await insist(() => kv.delete(tenantKey(tenant)));
+  await retryWhileBusy(() => kv.delete(tenantKey(tenant)));
   for (const key of keysOf(last)) {
-    await insist(() => kv.delete(hashKey(key.sha256)));
+    await retryWhileBusy(() => kv.delete(hashKey(key.sha256)));
     forgetKey(key.sha256);
   }
   forgetTenant(tenant);

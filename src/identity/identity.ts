@@ -57,7 +57,7 @@ export async function identify(
   hints: BodyHints,
   keyId: string,
 ): Promise<Outcome<{ identity: Identity }>> {
-  const told = (name: string) => toldOf(headers, hints, name);
+  const told = (name: string) => explicitValue(headers, hints, name);
   const wrong = ['app', 'run', 'unit'].find((name) => !isName(told(name)?.value ?? 'absent'));
   if (wrong !== undefined) {
     const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
@@ -99,12 +99,12 @@ export async function identify(
 }
 
 /** Tells the bodies of calls apart, so that one that is sent again is known. */
-export async function printOf(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
+export async function bodyFingerprint(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
   return (await sha256Hex(content)).slice(0, 2 * FINGERPRINT_CHARS);
 }
 
 /** What the client says to Talaria itself: a header, or the same as metadata. */
-function toldOf(headers: Headers, hints: BodyHints, name: string): Named | undefined {
+function explicitValue(headers: Headers, hints: BodyHints, name: string): Named | undefined {
   const header = headers.get(`x-talaria-${name}`);
   if (header !== null) return { value: header, why: `x-talaria-${name}` };
   const field = `talaria_${name.replaceAll('-', '_')}`;

@@ -14,24 +14,24 @@ export interface Claim {
   readonly shardBytes: number;
 }
 
-export interface KeptAnswer {
+export interface StoredAnswer {
   readonly status: number;
   readonly headers: ReadonlyArray<readonly [string, string]>;
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-export type Begun =
+export type ClaimResult =
   /** The call is to be made; the key is held until the hold's owner ends. */
   | { readonly status: 'fresh'; readonly hold: Partial<Disposable> }
-  | { readonly status: 'replay'; readonly answer: KeptAnswer }
+  | { readonly status: 'replay'; readonly answer: StoredAnswer }
   | { readonly status: 'in-progress'; readonly retryAfterMs: number }
   | { readonly status: 'conflict' };
 
 /** The RPC methods of a shard; all are idempotent by the claim's owner. */
 export interface IdempotencyApi {
-  begin(claim: Claim): Promise<Begun>;
+  begin(claim: Claim): Promise<ClaimResult>;
   renew(claim: Claim): Promise<void>;
-  finish(claim: Claim, answer: KeptAnswer): Promise<void>;
+  finish(claim: Claim, answer: StoredAnswer): Promise<void>;
   free(claim: Claim): Promise<void>;
   destroy(): Promise<void>;
 }

@@ -11,7 +11,7 @@ import {
 } from '../auth/admin-tenant.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { newKey } from '../auth/auth.ts';
-import { takeIn } from '../auth/incoming-config.ts';
+import { acceptConfig } from '../auth/incoming-config.ts';
 import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
 import { MAX_KEYS } from '../config/schema.ts';
@@ -79,7 +79,7 @@ async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Respon
   } catch {
     return refuse(c, { code: 'invalid_request_error', message: 'The body is not valid JSON.' });
   }
-  const taken = await takeIn(json, tenant, c.env);
+  const taken = await acceptConfig(json, tenant, c.env);
   if (!taken.ok) return refuseConfig(c, taken.problems);
   const changed = await change(c, (stub) => stub.putConfig(taken.text));
   if (!changed) return noTenant(c);

@@ -12,7 +12,7 @@ import {
 } from '../apis/archive-line.ts';
 import { ask, change, documentOf, noTenant, refuse, refuseConfig } from '../auth/admin-tenant.ts';
 import type { AppEnv } from '../auth/app-env.ts';
-import { takeIn } from '../auth/incoming-config.ts';
+import { acceptConfig } from '../auth/incoming-config.ts';
 import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
 import { parseDocument } from '../config/store.ts';
 import { bodyLines } from '../http/body-lines.ts';
@@ -145,7 +145,7 @@ class Import {
     // Clients' keys are the tenant's own: a file that has some brings none.
     const { keys: _, ...told } = head.config;
     const config = present ? withKeysOf(told, present.config) : told;
-    const taken = await takeIn(config, c.req.param('tenant'), c.env);
+    const taken = await acceptConfig(config, c.req.param('tenant'), c.env);
     if (!taken.ok) return refuseConfig(c, taken.problems);
     await change(c, (stub) => stub.putConfig(taken.text));
     this.#config = present ? 'replaced' : 'created';

@@ -3,7 +3,7 @@ import { type Context, Hono } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import type { CallPlan } from '../calls/call-plan.ts';
 import { dispatchCall } from '../calls/dispatch-call.ts';
-import { onceOnly } from '../calls/idempotency.ts';
+import { runIdempotent } from '../calls/idempotency.ts';
 import { errorResponse } from '../http/errors.ts';
 import { readBody } from '../http/read-body.ts';
 import { uploadOf } from '../http/upload.ts';
@@ -45,9 +45,9 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
       body: hasBody ? (upload?.body ?? bytes ?? null) : null,
       stripUsage: false,
     }),
-    reading: 'opaque',
+    format: 'opaque',
   };
   if (bytes === undefined) return dispatchCall(c, plan);
   const call = { content: bytes, streams: false };
-  return onceOnly(c, call, () => dispatchCall(c, plan));
+  return runIdempotent(c, call, () => dispatchCall(c, plan));
 }

@@ -1,11 +1,11 @@
 /** The story of a call: what it was taken for, where it waited, who served it, how it ended. */
 import { Hono } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
-import { liveKey } from '../auth/live-key.ts';
+import { refuseRevokedKey } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
 import { askTenant } from '../objects/ask-object.ts';
 
-export const calls = new Hono<AppEnv>().get('/:id', liveKey, async (c) => {
+export const calls = new Hono<AppEnv>().get('/:id', refuseRevokedKey, async (c) => {
   // The object is that of the key's own tenant: nobody sees another's calls.
   const { tenant } = c.get('tenant');
   const story = await askTenant(c.env, tenant, (stub) => stub.story(c.req.param('id')));

@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
-import { liveKey } from '../auth/live-key.ts';
+import { refuseRevokedKey } from '../auth/live-key.ts';
 import { modelCall, refuse } from '../calls/model-call.ts';
 
 export const openai = new Hono<AppEnv>()
@@ -12,13 +12,13 @@ export const openai = new Hono<AppEnv>()
   .post('/rerank', (c) => modelCall(c, MODEL_APIS.rerank))
   .post('/score', (c) => modelCall(c, MODEL_APIS.score))
   .post('/moderations', (c) => modelCall(c, MODEL_APIS.moderation))
-  .get('/models', liveKey, (c) => {
+  .get('/models', refuseRevokedKey, (c) => {
     const data = modelsOf(c);
     if (!c.req.header('anthropic-version')) return c.json({ object: 'list', data });
     const [first_id = null, last_id = null] = [data[0]?.id, data.at(-1)?.id];
     return c.json({ object: 'list', data, has_more: false, first_id, last_id });
   })
-  .get('/models/:model{.+}', liveKey, (c) => {
+  .get('/models/:model{.+}', refuseRevokedKey, (c) => {
     const id = c.req.param('model');
     const model = modelsOf(c).find((m) => m.id === id);
     return model ? c.json(model) : refuse(c, { code: 'model_not_found', param: 'model' });

@@ -2,7 +2,7 @@
 import { Hono } from 'hono';
 import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
 import type { AppEnv } from '../auth/app-env.ts';
-import { liveKey } from '../auth/live-key.ts';
+import { refuseRevokedKey } from '../auth/live-key.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { readText } from '../http/read-body.ts';
@@ -11,7 +11,7 @@ import { isName } from '../protocol/name.ts';
 
 const MAX_BODY_BYTES = 16_384;
 export const runs = new Hono<AppEnv>()
-  .use('/:run/*', liveKey)
+  .use('/:run/*', refuseRevokedKey)
   .post('/:run/events', async (c) => {
     const refuse = (e: ApiError) => errorResponse(e, { 'x-request-id': c.get('requestId') });
     const runId = c.req.param('run');

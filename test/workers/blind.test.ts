@@ -108,9 +108,9 @@ describe('while KV cannot be read', () => {
       return settings;
     };
     const settings = settingsWith({ version: 1, config: CONFIG });
-    await settings.takeOver(2);
+    await settings.adoptFromKv(2);
     expect(settings.version).toBe(1);
     expect(settings.config?.backends).toHaveProperty('m');
-    await expect(settingsWith(undefined).takeOver(2)).rejects.toThrow('KV GET failed');
+    await expect(settingsWith(undefined).adoptFromKv(2)).rejects.toThrow('KV GET failed');
   });
 });

@@ -97,7 +97,7 @@ async function busyTenant(host: string): Promise<string> {
       final: true,
     };
     using admitted = await stub.enqueue({ keyId: 'k', version: first.version, call });
-    await stub.woken({ backend: 'm', endpoint: 'first' }, true, 1);
+    await stub.wakeAnswered({ backend: 'm', endpoint: 'first' }, true, 1);
     await admitted.ticket?.granted();
     await admitted.ticket?.report(OK);
   }

@@ -7,10 +7,15 @@
 
 import type { ApiError } from '../../http/errors.ts';
 import { isUsageChunk, type Usage } from '../usage.ts';
+import {
+  type AnswerFormat,
+  faultEvent,
+  type StreamReader,
+  type StreamState,
+} from './answer-format.ts';
 import { EventSplitter, eventOf } from './event-splitter.ts';
 import { MessagesStream } from './messages-stream.ts';
 import { OpenAiStream } from './openai-stream.ts';
-import { faultEvent, type Reading, type StreamReading, type StreamState } from './reading.ts';
 import { ResponsesStream } from './responses-stream.ts';
 
 /** An event longer than this is content: it is passed on without waiting for its end. */
@@ -20,7 +25,7 @@ const HEAD_CHARS = 1_024;
 const TAIL_CHARS = 16_384;
 
 export interface StreamKind {
-  readonly reading: Exclude<Reading, 'opaque'>;
+  readonly format: Exclude<AnswerFormat, 'opaque'>;
   /** Talaria asked for usage and the client did not: its chunk is taken out. */
   readonly stripUsage: boolean;
   /** Answers asked for in one call, OpenAI's `n`. */
@@ -30,7 +35,7 @@ export interface StreamKind {
 export class AnswerStream {
   readonly #kind: StreamKind;
   readonly #splitter = new EventSplitter();
-  readonly #reading: StreamReading;
+  readonly #reader: StreamReader;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   /** In the middle of an event that was too long to hold. */
@@ -39,15 +44,15 @@ export class AnswerStream {
 
   constructor(kind: StreamKind) {
     this.#kind = kind;
-    this.#reading = readingOf(kind);
+    this.#reader = readerFor(kind);
   }
 
   get usage(): Usage | undefined {
-    return this.#reading.usage;
+    return this.#reader.usage;
   }
 
   get pieces(): number {
-    return this.#reading.pieces;
+    return this.#reader.pieces;
   }
 
   /** What may be passed on now. */
@@ -68,14 +73,14 @@ export class AnswerStream {
   /** The connection has ended: how the stream stands, and what is left to be passed on. */
   end(): { state: StreamState; rest: Uint8Array } {
     const rest = joined(this.#endEvent(new Uint8Array(0)));
-    const { state } = this.#reading;
+    const { state } = this.#reader;
     // Half an event is of use to nobody once another has to follow it.
     return { state, rest: state === 'open' ? new Uint8Array(0) : rest };
   }
 
   /** What tells the client that the stream broke off, wherever it did. */
   fault(error: ApiError): Uint8Array {
-    const event = faultEvent(this.#kind.reading, error, this.#reading.sequence);
+    const event = faultEvent(this.#kind.format, error, this.#reader.sequence);
     return new TextEncoder().encode(`\n\n${event}`);
   }
 
@@ -98,7 +103,7 @@ export class AnswerStream {
 
   #read(text: string): string | undefined {
     const { name, data } = eventOf(text);
-    if (data !== undefined) this.#reading.read(name, data);
+    if (data !== undefined) this.#reader.read(name, data);
     return data;
   }
 
@@ -139,8 +144,8 @@ class LongEvent {
   }
 }
 
-function readingOf({ reading, choices }: StreamKind): StreamReading {
-  switch (reading) {
+function readerFor({ format, choices }: StreamKind): StreamReader {
+  switch (format) {
     case 'responses':
       return new ResponsesStream();
     case 'messages':

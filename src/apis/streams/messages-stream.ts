@@ -1,11 +1,11 @@
 /** Streams of Anthropic's messages: input tokens come first, output tokens with the end. */
 import { type Usage, usageIn } from '../usage.ts';
-import type { StreamReading, StreamState } from './reading.ts';
+import type { StreamReader, StreamState } from './answer-format.ts';
 
 const TYPE = /"type"\s*:\s*"(message_\w+|content_block_\w+|ping|error)"/;
 const STOP = /"stop_reason"\s*:\s*"/;
 
-export class MessagesStream implements StreamReading {
+export class MessagesStream implements StreamReader {
   state: StreamState = 'open';
   usage: Usage | undefined;
   pieces = 0;

@@ -1,10 +1,10 @@
 /** Streams of chat completions and completions: chunks of `choices`, at last `[DONE]`. */
 import { type Usage, usageIn } from '../usage.ts';
-import type { StreamReading, StreamState } from './reading.ts';
+import type { StreamReader, StreamState } from './answer-format.ts';
 
 const FINISH = /"finish_reason"\s*:\s*"/;
 
-export class OpenAiStream implements StreamReading {
+export class OpenAiStream implements StreamReader {
   readonly #choices: number;
   readonly #finished = new Set<number>();
   #done = false;

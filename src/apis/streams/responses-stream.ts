@@ -1,12 +1,12 @@
 /** Streams of the Responses API: typed events, the last of which holds the whole response. */
 import { type Usage, usageIn } from '../usage.ts';
-import type { StreamReading, StreamState } from './reading.ts';
+import type { StreamReader, StreamState } from './answer-format.ts';
 
 /** Found by its key, since an event may be too long to be kept whole. */
 const TYPE = /"type"\s*:\s*"(response\.[\w.]+|error)"/;
 const SEQUENCE = /"sequence_number"\s*:\s*(\d+)/;
 
-export class ResponsesStream implements StreamReading {
+export class ResponsesStream implements StreamReader {
   state: StreamState = 'open';
   usage: Usage | undefined;
   pieces = 0;

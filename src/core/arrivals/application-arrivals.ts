@@ -36,7 +36,7 @@ export class ApplicationArrivals {
   }
 
   /** The clock went back. */
-  turnBack(now: number): void {
-    for (const model of this.#models.all()) this.#rates.get(model)?.turnBack(now);
+  clockWentBack(now: number): void {
+    for (const model of this.#models.all()) this.#rates.get(model)?.clockWentBack(now);
   }
 }

@@ -43,7 +43,7 @@ export class Arrivals {
     this.#lastAt = now;
   }
 
-  need(now: number): void {
+  arrived(now: number): void {
     const gapMs = Math.max(0, now - this.#lastAt);
     const basePerMs = this.#rate.ratePerSec(this.#lastAt) / 1_000;
     this.#gaps.add(gapMs);
@@ -83,10 +83,10 @@ export class Arrivals {
   }
 
   /** The clock went back. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     this.#lastAt = Math.min(this.#lastAt, now);
-    this.#rate.turnBack(now);
-    this.#week.turnBack(now);
+    this.#rate.clockWentBack(now);
+    this.#week.clockWentBack(now);
   }
 
   snapshot(): ArrivalSnapshot {
@@ -117,7 +117,7 @@ export class Arrivals {
   }
 
   #byRate(now: number, elapsedMs: number, withinMs: number): number {
-    this.#week.pass(now);
+    this.#week.elapse(now);
     const usual = this.#week.ratePerSec(now + withinMs / 2) ?? 0;
     const byHour = 1 - Math.exp((-usual * withinMs) / 1_000);
     if (elapsedMs === 0) return Math.max(byHour, this.#rate.needProbability(now, withinMs));

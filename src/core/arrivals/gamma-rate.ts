@@ -27,31 +27,31 @@ export class GammaRate {
 
   /** One more came. */
   need(now: number): void {
-    this.#pass(now);
+    this.#decay(now);
     this.#needs += 1;
   }
 
   /** The rate has changed: only these arrivals, in the time up to now, tell of it. */
   restart(now: number, needs: number, seconds: number): void {
-    this.#pass(now);
+    this.#decay(now);
     this.#needs = PRIOR_NEEDS + needs;
     this.#seconds = PRIOR_SECONDS + seconds;
   }
 
   /** Probability that at least one need comes within `withinMs`. */
   needProbability(now: number, withinMs: number): number {
-    this.#pass(now);
+    this.#decay(now);
     return 1 - (this.#seconds / (this.#seconds + withinMs / 1000)) ** this.#needs;
   }
 
   /** Expected needs in a second. */
   ratePerSec(now: number): number {
-    this.#pass(now);
+    this.#decay(now);
     return this.#needs / this.#seconds;
   }
 
   /** The clock went back. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     this.#at = Math.min(this.#at, now);
   }
 
@@ -65,7 +65,7 @@ export class GammaRate {
     this.#at = from.at;
   }
 
-  #pass(now: number): void {
+  #decay(now: number): void {
     const elapsedMs = Math.max(0, now - this.#at);
     if (elapsedMs === 0) return;
     const keep = 0.5 ** (elapsedMs / HALF_LIFE_MS);

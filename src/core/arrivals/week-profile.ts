@@ -27,7 +27,7 @@ export class WeekProfile {
   }
 
   arrived(now: number): void {
-    this.pass(now);
+    this.elapse(now);
     const bin = binOf(now);
     this.#counts[bin] = (this.#counts[bin] ?? 0) + 1;
   }
@@ -40,7 +40,7 @@ export class WeekProfile {
   }
 
   /** Time passes, with or without arrivals. */
-  pass(now: number): void {
+  elapse(now: number): void {
     // Of a silence of weeks only the last counts: every bin would get the same again.
     let at = Math.max(this.#at, now - HOURS_OF_A_WEEK * HOUR_MS);
     while (at < now) {
@@ -57,7 +57,7 @@ export class WeekProfile {
   }
 
   /** The clock went back. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     this.#at = Math.min(this.#at, now);
   }
 

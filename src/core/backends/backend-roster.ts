@@ -3,7 +3,7 @@
  * calls. Nothing that runs is forgotten with the configuration that named it.
  */
 
-import type { WaitingLine } from '../order/waiting-line.ts';
+import type { WaitingQueue } from '../order/waiting-queue.ts';
 import { SERVICE_SPEED } from '../runs/demand.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import { Backend } from './backend.ts';
@@ -23,11 +23,11 @@ const NO_ENDPOINTS: BackendSpec = {
 
 export class BackendRoster {
   readonly all = new Map<string, Backend>();
-  readonly #newLine: () => WaitingLine;
+  readonly #newQueue: () => WaitingQueue;
 
   /** `newLine`: in the order of the policy that is in force. */
-  constructor(newLine: () => WaitingLine) {
-    this.#newLine = newLine;
+  constructor(newLine: () => WaitingQueue) {
+    this.#newQueue = newLine;
   }
 
   /** Takes over a configuration. Answers the calls that wait at backends that are gone. */
@@ -44,7 +44,7 @@ export class BackendRoster {
   holder(name: string, endpoint: string, now: number): Endpoint {
     let backend = this.all.get(name);
     if (!backend) {
-      backend = new Backend(name, NO_ENDPOINTS, this.#newLine(), now);
+      backend = new Backend(name, NO_ENDPOINTS, this.#newQueue(), now);
       backend.removed = true;
       this.all.set(name, backend);
     }
@@ -52,29 +52,29 @@ export class BackendRoster {
   }
 
   /** A call is over at an endpoint, and with the last one what is configured no more. */
-  settle(backend: Backend, endpoint: string): void {
-    backend.settle(endpoint);
+  forgetIfDrained(backend: Backend, endpoint: string): void {
+    backend.forgetIfDrained(endpoint);
     if (backend.removed && backend.endpoints.size === 0) this.all.delete(backend.name);
   }
 
   #adopt(name: string, spec: BackendSpec, now: number): void {
-    const line = this.#newLine();
+    const queue = this.#newQueue();
     const known = this.all.get(name);
     if (!known) {
-      this.all.set(name, new Backend(name, spec, line, now));
+      this.all.set(name, new Backend(name, spec, queue, now));
       return;
     }
     known.configure(spec, now);
     // The order may be another policy's now: everybody who waits joins a new line.
-    const waiting = [...known.line.calls()].sort((a, b) => a.seq - b.seq);
-    known.line = line;
-    for (const call of waiting) line.add(call);
+    const waiting = [...known.queue.calls()].sort((a, b) => a.seq - b.seq);
+    known.queue = queue;
+    for (const call of waiting) queue.add(call);
   }
 
   /** A backend that is configured no more: its running calls end, its waiting ones are turned away. */
   #retire(backend: Backend): LiveCall[] {
-    const waiting = [...backend.line.calls()];
-    for (const call of waiting) backend.line.remove(call);
+    const waiting = [...backend.queue.calls()];
+    for (const call of waiting) backend.queue.remove(call);
     backend.remove();
     if (backend.endpoints.size === 0) this.all.delete(backend.name);
     return waiting;

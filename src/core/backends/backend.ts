@@ -5,7 +5,7 @@
 
 import { Arrivals } from '../arrivals/arrivals.ts';
 import { ServiceAccounts } from '../order/service-accounts.ts';
-import type { WaitingLine } from '../order/waiting-line.ts';
+import type { WaitingQueue } from '../order/waiting-queue.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { BackendSpec } from './backend-spec.ts';
@@ -24,17 +24,17 @@ export class Backend {
   readonly retries = new RetryBudget();
   /** Kept where the policy shares by application. */
   readonly accounts = new ServiceAccounts();
-  line: WaitingLine;
+  queue: WaitingQueue;
   /** Slots held by calls that went first for a deadline's sake. */
   urgentRunning = 0;
   spec: BackendSpec;
   /** The configuration no longer names it; it stays until its last call has ended. */
   removed = false;
 
-  constructor(name: string, spec: BackendSpec, line: WaitingLine, now: number) {
+  constructor(name: string, spec: BackendSpec, queue: WaitingQueue, now: number) {
     this.name = name;
     this.spec = spec;
-    this.line = line;
+    this.queue = queue;
     this.arrivals = new Arrivals(now);
     this.speed = new BackendSpeed(spec.speed, spec.endpoints);
     this.configure(spec, now);
@@ -89,7 +89,7 @@ export class Backend {
   }
 
   /** True where a call can go on after an attempt that failed: some endpoint has not failed it. */
-  hasOther(avoid: ReadonlySet<string>, now: number): boolean {
+  hasOtherEndpoint(avoid: ReadonlySet<string>, now: number): boolean {
     for (const { state, spec, breaker } of this.endpoints.values()) {
       if (state === 'draining' || avoid.has(spec.id)) continue;
       if (breaker.stateAt(now) !== 'open') return true;
@@ -122,7 +122,7 @@ export class Backend {
   }
 
   /** Calls that can be sent at once; of an endpoint that has just woken one. */
-  freeNow(now: number): number {
+  freeSlots(now: number): number {
     let free = 0;
     for (const endpoint of this.endpoints.values()) {
       if (this.#accepts(endpoint, now)) free += endpoint.isOpening ? 1 : endpoint.free;
@@ -156,9 +156,9 @@ export class Backend {
     let cold: Endpoint | undefined;
     for (const endpoint of this.endpoints.values()) {
       if (endpoint.state === 'warming') isComing = true;
-      else if (endpoint.state === 'cold' && now >= endpoint.restsUntil) cold ??= endpoint;
+      else if (endpoint.state === 'cold' && now >= endpoint.unavailableUntil) cold ??= endpoint;
     }
-    const isShort = this.line.size > this.upSlots(now) || (needsOther && !isComing);
+    const isShort = this.queue.size > this.upSlots(now) || (needsOther && !isComing);
     return isShort ? cold : undefined;
   }
 
@@ -174,14 +174,14 @@ export class Backend {
   /** True where the call may not wait here: too many do, or their bodies are too large together. */
   isFullFor({ bodyBytes = 0 }: LiveCall['request']): boolean {
     const { queueDepth, queueBytes = Infinity } = this.spec;
-    return this.line.size >= queueDepth || this.line.bytes + bodyBytes > queueBytes;
+    return this.queue.size >= queueDepth || this.queue.bytes + bodyBytes > queueBytes;
   }
 
   /** Expected wait of a call that joins the line now, ms. */
   expectedWaitMs(): number {
     const { slots } = this;
     const coldMs = this.isWarm ? 0 : this.coldStartMs;
-    const ahead = Math.max(0, this.line.size + this.running - slots + 1);
+    const ahead = Math.max(0, this.queue.size + this.running - slots + 1);
     return coldMs + (slots > 0 ? (ahead * this.speed.meanServiceMs) / slots : 0);
   }
 
@@ -202,15 +202,15 @@ export class Backend {
     let due = Infinity;
     for (const endpoint of this.endpoints.values()) {
       due = Math.min(due, endpoint.changesAt);
-      if (this.line.size === 0) continue;
-      if (endpoint.restsUntil > now) due = Math.min(due, endpoint.restsUntil);
+      if (this.queue.size === 0) continue;
+      if (endpoint.unavailableUntil > now) due = Math.min(due, endpoint.unavailableUntil);
       due = Math.min(due, endpoint.opensAt(now));
     }
     return due;
   }
 
   /** Forgets an endpoint that drains once its last call has ended. */
-  settle(id: string): void {
+  forgetIfDrained(id: string): void {
     const endpoint = this.endpoints.get(id);
     if (endpoint?.state === 'draining' && endpoint.inFlight === 0) this.endpoints.delete(id);
   }
@@ -224,9 +224,9 @@ export class Backend {
   }
 
   /** The clock went back. */
-  turnBack(now: number): void {
-    this.arrivals.turnBack(now);
-    for (const endpoint of this.endpoints.values()) endpoint.turnBack(now);
+  clockWentBack(now: number): void {
+    this.arrivals.clockWentBack(now);
+    for (const endpoint of this.endpoints.values()) endpoint.clockWentBack(now);
   }
 
   #accepts(endpoint: Endpoint, now: number): boolean {

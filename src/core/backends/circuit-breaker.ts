@@ -68,7 +68,7 @@ export class CircuitBreaker {
   }
 
   /** The clock went back: no pause is longer than the longest. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     this.#openedAt = Math.min(this.#openedAt, now);
     this.#brokenUntil = Math.min(this.#brokenUntil, now + LONGEST_PAUSE_MS);
     this.#pausedUntil = Math.min(this.#pausedUntil, now + LONGEST_PAUSE_MS);

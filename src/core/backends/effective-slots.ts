@@ -31,7 +31,7 @@ export class EffectiveSlots {
   }
 
   /** The clock went back. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     this.#halvedAt = Math.min(this.#halvedAt, now);
   }
 

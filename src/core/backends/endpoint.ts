@@ -67,7 +67,7 @@ export class Endpoint {
   }
 
   /** Not to be used before this time, epoch ms: it failed several times in a row. */
-  get restsUntil(): number {
+  get unavailableUntil(): number {
     return this.breaker.openUntil;
   }
 
@@ -96,7 +96,7 @@ export class Endpoint {
   }
 
   /** What a call's end tells of it. */
-  heard(result: CallResult, sentAt: number, now: number): void {
+  observe(result: CallResult, sentAt: number, now: number): void {
     const { slots } = this.spec;
     const running = this.inFlight + 1;
     if (result.cold && this.spec.coldStart) this.answeredCold(sentAt);
@@ -220,7 +220,7 @@ export class Endpoint {
   }
 
   /** Lets time act: warm goes cold when idle too long, a wake without an answer is given up. */
-  pass(now: number): void {
+  elapse(now: number): void {
     if (now < this.changesAt) return;
     const presumed = this.state === 'warm';
     this.becameCold();
@@ -228,13 +228,13 @@ export class Endpoint {
   }
 
   /** The clock went back: nothing has been later than now. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     this.lastActiveAt = Math.min(this.lastActiveAt, now);
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
     this.#succeededAt = Math.min(this.#succeededAt, now);
-    this.breaker.turnBack(now);
-    this.#effective.turnBack(now);
+    this.breaker.clockWentBack(now);
+    this.#effective.clockWentBack(now);
     this.#wokenAt = Math.min(this.#wokenAt, now);
     if (this.wake) this.wake = { ...this.wake, at: Math.min(this.wake.at, now) };
   }

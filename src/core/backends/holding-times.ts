@@ -15,7 +15,7 @@ export function mayRelease(endpoint: Endpoint, now: number): boolean {
 }
 
 /** When to look at an idle warm endpoint next, epoch ms. */
-export function askAgainAt(endpoint: Endpoint, now: number): number {
+export function nextCheckAt(endpoint: Endpoint, now: number): number {
   const keepAt = keepWarmAt(endpoint);
   if (!endpoint.spec.coldStart?.releasable || !Number.isFinite(keepAt)) return keepAt;
   const releaseAt = Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;

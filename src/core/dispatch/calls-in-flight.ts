@@ -9,7 +9,7 @@
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
-import type { Taken } from '../order/waiting-line.ts';
+import type { NextCall } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
@@ -17,14 +17,14 @@ import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { CallRecord } from '../runs/recorded-run.ts';
-import { CallLimits } from './call-limits.ts';
+import { CallTimers } from './call-timers.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
 import { grantEffect } from './grant-effect.ts';
 import type { Ranking } from './ranking.ts';
-import { goesOn } from './retry.ts';
+import { mayRetry } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
 
-export interface CallsPlace {
+export interface CallsContext {
   readonly roster: BackendRoster;
   readonly register: RunRegister;
   readonly ranking: Ranking;
@@ -37,13 +37,13 @@ export class CallsInFlight {
   effects: Effect[] = [];
   /** Of leases that are granted from now on. */
   leaseMs: number;
-  readonly #place: CallsPlace;
+  readonly #context: CallsContext;
   readonly #backends: ReadonlyMap<string, Backend>;
   readonly #calls = new Map<string, LiveCall>();
-  readonly #limits = new CallLimits();
+  readonly #limits = new CallTimers();
 
-  constructor(place: CallsPlace, leaseMs: number) {
-    this.#place = place;
+  constructor(place: CallsContext, leaseMs: number) {
+    this.#context = place;
     this.#backends = place.roster.all;
     this.leaseMs = leaseMs;
   }
@@ -59,25 +59,25 @@ export class CallsInFlight {
 
   /** A call that is admitted: it waits in its backend's line. */
   admit(request: CallRequest, backend: Backend, now: number): void {
-    const { register, ranking, prewarmer } = this.#place;
+    const { register, ranking, prewarmer } = this.#context;
     const call = register.submit(request, now);
     this.#calls.set(request.callId, call);
     if (request.refuseIfLate) call.lostAt = ranking.lostAt(call);
     if (call.lostAt <= now) return this.giveUp(call, now);
-    if (call.run.callCount === 1) prewarmer.needed(call, now);
-    ranking.arriving(call.run.app, backend);
+    if (call.run.callCount === 1) prewarmer.arrived(call, now);
+    ranking.callArriving(call.run.app, backend);
     backend.retries.earn();
     this.#wait(call, backend, now);
   }
 
   /** A call that was running when the object died. */
   restore(request: CallRequest, lease: Lease, now: number): void {
-    const call = this.#place.register.submit(request, lease.grantedAt);
+    const call = this.#context.register.submit(request, lease.grantedAt);
     call.lease = lease;
     call.visit.servingSince ??= lease.grantedAt;
     this.#calls.set(request.callId, call);
-    this.#limits.holds(call, lease);
-    this.#place.roster.holder(request.backend, lease.endpoint, now).inFlight += 1;
+    this.#limits.setLease(call, lease);
+    this.#context.roster.holder(request.backend, lease.endpoint, now).inFlight += 1;
   }
 
   /** An attempt is over; `again`: the call may go back into the line for another. */
@@ -88,9 +88,9 @@ export class CallsInFlight {
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
     const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
-    endpoint?.heard(result, call.lease.grantedAt, now);
+    endpoint?.observe(result, call.lease.grantedAt, now);
     const backend = this.#backends.get(call.request.backend);
-    if (again && backend && goesOn(call, backend, result, now)) {
+    if (again && backend && mayRetry(call, backend, result, now)) {
       call.lease = undefined;
       if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
       return this.#wait(call, backend, now);
@@ -101,7 +101,7 @@ export class CallsInFlight {
     const record = recordOf(call.request, result);
     if (backend && record) {
       const { output } = demandOf(record, backend.speed.value);
-      this.#place.ranking.served(call.run.app, backend, { input: 0, output });
+      this.#context.ranking.served(call.run.app, backend, { input: 0, output });
     }
     this.#settle(call, record, now);
   }
@@ -110,7 +110,7 @@ export class CallsInFlight {
     const call = this.#calls.get(callId);
     if (!call) return;
     if (call.lease) this.#release(call, 'cancelled', now);
-    else this.#backends.get(call.request.backend)?.line.remove(call);
+    else this.#backends.get(call.request.backend)?.queue.remove(call);
     this.#settle(call, undefined, now);
   }
 
@@ -118,13 +118,13 @@ export class CallsInFlight {
     const call = this.#calls.get(callId);
     if (!call?.lease) return;
     call.lease.expiresAt = now + call.lease.lengthMs;
-    this.#limits.holds(call, call.lease);
+    this.#limits.setLease(call, call.lease);
   }
 
   /** Leases run out. Returns the calls that wait beyond their limit. */
-  pass(now: number): LiveCall[] {
+  expire(now: number): LiveCall[] {
     const overdue: LiveCall[] = [];
-    for (let call = this.#limits.next(now); call; call = this.#limits.next(now)) {
+    for (let call = this.#limits.nextExpired(now); call; call = this.#limits.nextExpired(now)) {
       if (!call.lease) {
         overdue.push(call);
         continue;
@@ -141,21 +141,21 @@ export class CallsInFlight {
    */
   dispatch(backend: Backend, now: number): boolean {
     const held: LiveCall[] = [];
-    while (backend.line.size > 0) {
+    while (backend.queue.size > 0) {
       const endpoint = backend.pick(now);
       const { slots, urgentRunning } = backend;
-      const next = endpoint && backend.line.take({ now, slots, urgentRunning });
+      const next = endpoint && backend.queue.take({ now, slots, urgentRunning });
       if (!endpoint || !next) break;
       const { call } = next;
       const at = call.avoid ? (backend.pick(now, call.avoid) ?? endpoint) : endpoint;
-      if (call.avoid?.has(at.spec.id) && backend.hasOther(call.avoid, now)) held.push(call);
+      if (call.avoid?.has(at.spec.id) && backend.hasOtherEndpoint(call.avoid, now)) held.push(call);
       else this.#grant(next, backend, at, now);
     }
-    for (const call of held) backend.line.add(call);
+    for (const call of held) backend.queue.add(call);
     if (backend.spec.failover && backend.isDown(now)) {
-      for (const call of [...backend.line.calls()]) {
-        backend.line.remove(call);
-        this.turnAway(call, 'backend_down', 1_000, now);
+      for (const call of [...backend.queue.calls()]) {
+        backend.queue.remove(call);
+        this.refuse(call, 'backend_down', 1_000, now);
       }
     }
     return held.length > 0;
@@ -166,43 +166,43 @@ export class CallsInFlight {
     // Turned away meanwhile, by the same step.
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
-    backend?.line.remove(call);
+    backend?.queue.remove(call);
     const waited = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waited;
-    this.turnAway(call, code, backend?.expectedWaitMs() ?? 0, now);
+    this.refuse(call, code, backend?.expectedWaitMs() ?? 0, now);
   }
 
   /** A call that waits in no line any more is told that it is in vain. */
-  turnAway(call: LiveCall, code: RefusalCode, retryAfterMs: number, now: number): void {
+  refuse(call: LiveCall, code: RefusalCode, retryAfterMs: number, now: number): void {
     this.effects.push({ type: 'refused', callId: call.request.callId, code, retryAfterMs });
     this.#settle(call, undefined, now);
   }
 
   /** The clock went back: what is due by it must not be late by as much. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     for (const call of this.#calls.values()) {
       const longestMs = this.#backends.get(call.request.backend)?.maxWaitMs(call.request) ?? 0;
-      this.#limits.turnBack(call, longestMs, now);
+      this.#limits.clockWentBack(call, longestMs, now);
     }
   }
 
   #wait(call: LiveCall, backend: Backend, now: number): void {
     const { request } = call;
-    backend.line.add(call);
+    backend.queue.add(call);
     // The wait counts from the first submission, so asking again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
     if (!backend.isWarm) call.coldSince = call.attempts === 0 ? arrivedAt : now;
-    this.#limits.waits(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
-    this.#place.prewarmer.askSoon(now);
+    this.#limits.setWait(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
+    this.#context.prewarmer.scheduleCheck(now);
   }
 
   #grant(
-    { call, key, promisedKey, urgent }: Taken,
+    { call, key, promisedKey, urgent }: NextCall,
     backend: Backend,
     endpoint: Endpoint,
     now: number,
   ): void {
-    const { ranking, prewarmer } = this.#place;
+    const { ranking, prewarmer } = this.#context;
     endpoint.granted(now);
     call.urgent = urgent;
     call.attempts += 1;
@@ -216,9 +216,9 @@ export class CallsInFlight {
     call.lease = lease;
     call.concurrency = endpoint.inFlight;
     call.visit.servingSince ??= now;
-    this.#limits.holds(call, lease);
+    this.#limits.setLease(call, lease);
     ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
-    const standing = ranking.standing(call.run, key, promisedKey);
+    const standing = ranking.queueRank(call.run, key, promisedKey);
     // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
     const { coldMs } = call;
     const endpointState = endpoint.state;
@@ -236,22 +236,22 @@ export class CallsInFlight {
     const endpoint = backend?.endpoints.get(id);
     endpoint?.released(now, call.lease?.grantedAt ?? now);
     if (backend && call.urgent) backend.urgentRunning -= 1;
-    if (backend) this.#place.roster.settle(backend, id);
+    if (backend) this.#context.roster.forgetIfDrained(backend, id);
     this.effects.push({ type: 'released', callId: call.request.callId, cause });
     return endpoint;
   }
 
   /** A call is over, whatever the way: its run is keyed anew, or has ended. */
   #settle(call: LiveCall, record: CallRecord | undefined, now: number): void {
-    const { register, prewarmer, speeds } = this.#place;
+    const { register, prewarmer, speeds } = this.#context;
     const { run } = call;
     this.#calls.delete(call.request.callId);
-    this.#limits.forget(call);
+    this.#limits.clear(call);
     const demand = record ? demandOf(record, speeds(call.request.backend)) : NO_DEMAND;
     run.settle(call, record, demand, now);
-    for (const backend of this.#backends.values()) backend.line.rekey(run);
+    for (const backend of this.#backends.values()) backend.queue.rekey(run);
     const ended = register.settled(call, now);
     if (ended) this.effects.push(ended);
-    prewarmer.askSoon(now);
+    prewarmer.scheduleCheck(now);
   }
 }

@@ -25,12 +25,12 @@ import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { grantEffect } from './grant-effect.ts';
-import type { Standing } from './overtaking.ts';
+import type { QueueRank } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
 
 /** Up to so many finished runs each one may change much of what is known of its application. */
-const HARDLY_KNOWN_RUNS = 8;
+const NEW_APPLICATION_RUNS = 8;
 
 export interface DispatcherOptions {
   readonly random: Random;
@@ -60,7 +60,7 @@ export class Dispatcher {
     this.models = new ApplicationModels(options.random);
     this.appArrivals = new ApplicationArrivals(this.models);
     this.register = new RunRegister(this.models, this.speeds);
-    this.#roster = new BackendRoster(() => this.#ranking.newLine());
+    this.#roster = new BackendRoster(() => this.#ranking.newQueue());
     this.backends = this.#roster.all;
     this.#ranking = new Ranking(this, config, options.policy);
     const { backends, models, appArrivals, speeds, register } = this;
@@ -80,19 +80,19 @@ export class Dispatcher {
     const effects: Effect[] = [];
     this.#effects = effects;
     this.#calls.effects = effects;
-    if (now < this.#now) this.#turnBack(now);
+    if (now < this.#now) this.#clockWentBack(now);
     this.#now = now;
     this.accounts.elapse(now);
     for (const event of events) this.#apply(event, now);
-    const overdue = this.#pass(now);
-    this.#rankAnew(effects);
+    const overdue = this.#elapse(now);
+    this.#rerankNewApplications(effects);
     for (const backend of this.backends.values()) {
       const needsOther = this.#calls.dispatch(backend, now);
-      this.#prewarmer.wakes.forDemand(backend, needsOther, now, effects);
+      this.#prewarmer.wakes.wakeForDemand(backend, needsOther, now, effects);
     }
     // A free slot comes before a limit: only who still waits now has waited too long.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
-    this.#prewarmer.act(now, effects);
+    this.#prewarmer.check(now, effects);
     return effects;
   }
 
@@ -123,11 +123,11 @@ export class Dispatcher {
   }
 
   /** A waiting call's place in the order; undefined where it does not wait. */
-  standing(call: LiveCall): Standing | undefined {
-    const line = this.backends.get(call.request.backend)?.line;
+  queueRank(call: LiveCall): QueueRank | undefined {
+    const line = this.backends.get(call.request.backend)?.queue;
     const [key, promisedKey] = [line?.keyOf(call.run), line?.promisedKeyOf(call.run)];
     if (key === undefined || promisedKey === undefined) return undefined;
-    return this.#ranking.standing(call.run, key, promisedKey);
+    return this.#ranking.queueRank(call.run, key, promisedKey);
   }
 
   /** Puts back what was durable; to be called before anything is submitted. */
@@ -135,30 +135,30 @@ export class Dispatcher {
     for (const run of runs) this.register.restore(run);
     for (const { request, lease } of leases) this.#calls.restore(request, lease, this.#now);
     // What was written may be of a clock that ran before this one.
-    this.#turnBack(this.#now);
-    this.#prewarmer.askSoon(this.#now);
+    this.#clockWentBack(this.#now);
+    this.#prewarmer.scheduleCheck(this.#now);
   }
 
   /**
    * Whoever came while its application was hardly known is ranked anew when more is known of it, or it
    * would be overtaken by those that come now. Never behind where it was: that is promised.
    */
-  #rankAnew(effects: readonly Effect[]): void {
+  #rerankNewApplications(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.type !== 'run-finished' || !effect.learned || !effect.record) continue;
       const { app } = effect.record;
       const runs = this.models.model(app)?.graph.runs ?? 0;
-      if (runs > HARDLY_KNOWN_RUNS) continue;
-      for (const backend of this.backends.values()) backend.line.lowerApp(app);
+      if (runs > NEW_APPLICATION_RUNS) continue;
+      for (const backend of this.backends.values()) backend.queue.lowerApp(app);
     }
   }
 
   /** The clock went back: what is due by it must not be late by as much, and no age is below 0. */
-  #turnBack(now: number): void {
-    this.#calls.turnBack(now);
-    for (const backend of this.backends.values()) backend.turnBack(now);
-    this.register.turnBack(now);
-    this.#prewarmer.turnBack(now);
+  #clockWentBack(now: number): void {
+    this.#calls.clockWentBack(now);
+    for (const backend of this.backends.values()) backend.clockWentBack(now);
+    this.register.clockWentBack(now);
+    this.#prewarmer.clockWentBack(now);
   }
 
   #apply(event: DispatchEvent, now: number): void {
@@ -173,14 +173,14 @@ export class Dispatcher {
         return this.#calls.renew(event.callId, now);
       case 'unit-began':
         this.register.beginOwnUnit(event.runId, event.app, event.unit, now);
-        return this.#prewarmer.askSoon(now);
+        return this.#prewarmer.scheduleCheck(now);
       case 'unit-ended':
         return this.register.endOwnUnit(event.runId, event.unit, now);
       case 'run-finished':
         return this.#emit(this.register.finish(event.runId, now));
       case 'configured':
         return this.#configure(event.config, now);
-      case 'woken':
+      case 'wake-answered':
       case 'gone-cold':
       case 'forecast':
         return this.#prewarmer.apply(event, now, this.#effects);
@@ -214,7 +214,7 @@ export class Dispatcher {
       return this.#refuse(callId, 'backend_down', 1_000);
     }
     // Some that wait may wait for an endpoint that has not failed them, beside free slots.
-    const goesAtOnce = backend.freeNow(now) > backend.line.size;
+    const goesAtOnce = backend.freeSlots(now) > backend.queue.size;
     if (!goesAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
     }
@@ -226,18 +226,18 @@ export class Dispatcher {
   }
 
   /** What time alone does; returns the calls that wait beyond their limit. */
-  #pass(now: number): LiveCall[] {
+  #elapse(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
       for (const [id, endpoint] of backend.endpoints) {
         const was = endpoint.state;
-        endpoint.pass(now);
+        endpoint.elapse(now);
         if (endpoint.state !== was) {
-          this.#prewarmer.changed(backend.name, id, was, now, this.#effects);
+          this.#prewarmer.stateChanged(backend.name, id, was, now, this.#effects);
         }
       }
     }
-    const overdue = this.#calls.pass(now);
-    for (const effect of this.register.pass(now)) this.#emit(effect);
+    const overdue = this.#calls.expire(now);
+    for (const effect of this.register.endSilentRuns(now)) this.#emit(effect);
     return overdue;
   }
 
@@ -256,7 +256,7 @@ export class Dispatcher {
     this.register.silence = { assumedMs: runSilenceMs, leastMs: leastSilenceMs };
     this.#calls.leaseMs = config.leaseMs;
     for (const call of this.#roster.configure(config.backends, now)) {
-      this.#calls.turnAway(call, 'backend_removed', 0, now);
+      this.#calls.refuse(call, 'backend_removed', 0, now);
     }
     this.accounts.configure(config.prewarmBudget ?? {}, now);
   }

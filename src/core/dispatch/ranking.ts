@@ -4,14 +4,14 @@
  */
 import type { Backend } from '../backends/backend.ts';
 import type { ApplicationModels } from '../learning/application-models.ts';
-import { DeadlineLine } from '../order/deadline-line.ts';
+import { DeadlineQueue } from '../order/deadline-queue.ts';
 import { POLICIES } from '../order/policies/registry.ts';
 import { type Policy, queryOf, type RankInputs } from '../order/policy.ts';
-import { WaitingLine } from '../order/waiting-line.ts';
+import { WaitingQueue } from '../order/waiting-queue.ts';
 import { type Demand, type Speeds, workMs } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
-import { type Standing, standingOf } from './overtaking.ts';
+import { type QueueRank, queueRankOf } from './queue-rank.ts';
 
 /** What a ranking sees of its dispatcher. */
 export interface RankingView {
@@ -39,15 +39,17 @@ export class Ranking {
     this.#policy = this.#fixed ?? POLICIES[config.policy];
   }
 
-  newLine(): WaitingLine {
+  newQueue(): WaitingQueue {
     const { callOrder, timing } = this.#policy;
-    if (!timing) return new WaitingLine(this.#keyOf, callOrder);
-    return new DeadlineLine(this.#keyOf, callOrder, (run, call) => timing(this.#inputs(run, call)));
+    if (!timing) return new WaitingQueue(this.#keyOf, callOrder);
+    return new DeadlineQueue(this.#keyOf, callOrder, (run, call) =>
+      timing(this.#inputs(run, call)),
+    );
   }
 
   /** What a run's key says of its place. */
-  standing(run: LiveRun, key: number, promisedKey: number): Standing {
-    return standingOf(key, promisedKey, run, this.#policy, this.#config);
+  queueRank(run: LiveRun, key: number, promisedKey: number): QueueRank {
+    return queueRankOf(key, promisedKey, run, this.#policy, this.#config);
   }
 
   /** From when on the call's run is complete in time with a chance of less than 5 %, epoch ms. */
@@ -59,15 +61,15 @@ export class Ranking {
   }
 
   /** A call is about to wait at a backend. */
-  arriving(app: string, backend: Backend): void {
-    if (this.#policy.sharesByApp) backend.accounts.lift(app, backend.line.apps());
+  callArriving(app: string, backend: Backend): void {
+    if (this.#policy.sharesByApp) backend.accounts.lift(app, backend.queue.apps());
   }
 
   /** An application has had service of a backend. */
   served(app: string, backend: Backend, demand: Demand): void {
     if (!this.#policy.sharesByApp) return;
     backend.accounts.charge(app, workMs(demand, backend.speed.value));
-    backend.line.rekeyApp(app);
+    backend.queue.rekeyApp(app);
   }
 
   readonly #keyOf = (run: LiveRun, call: LiveCall): number => {

@@ -55,7 +55,7 @@ export class RunRegister {
   submit(request: CallRequest, now: number): LiveCall {
     const id = this.#idOf(request);
     if (id !== request.runId) this.#rootOf.set(request.runId, id);
-    this.#makeRoom(id, request, now);
+    this.#endReplacedRun(id, request, now);
     const run = this.#runOf(id, request.app, request.arrivedAt);
     this.#silent.delete(run);
     this.#seq += 1;
@@ -76,7 +76,7 @@ export class RunRegister {
 
   beginOwnUnit(runId: string, app: string, unit: string, now: number): void {
     const id = this.#rootOf.get(runId) ?? runId;
-    this.#cut(id);
+    this.#cutLongRun(id);
     const run = this.#runOf(id, app, now);
     run.beginOwnUnit(unit, now);
     if (run.outstanding === 0) this.#awaitSilence(run);
@@ -98,7 +98,7 @@ export class RunRegister {
   }
 
   /** Ends the runs that have been silent for too long. */
-  pass(now: number): Effect[] {
+  endSilentRuns(now: number): Effect[] {
     const effects = this.#replaced;
     this.#replaced = [];
     while (this.#silent.peekKey() <= now) {
@@ -111,9 +111,9 @@ export class RunRegister {
   }
 
   /** The clock went back: no run was active later than now. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     for (const run of this.runs.values()) {
-      run.turnBack(now);
+      run.clockWentBack(now);
       if (this.#silent.has(run)) this.#awaitSilence(run);
     }
   }
@@ -129,15 +129,15 @@ export class RunRegister {
   }
 
   /** A run that this call cannot be a part of gives way to another of the same name. */
-  #makeRoom(id: string, request: CallRequest, now: number): void {
-    const run = this.#cut(id);
+  #endReplacedRun(id: string, request: CallRequest, now: number): void {
+    const run = this.#cutLongRun(id);
     if (!run) return;
-    if (run.outstanding > 0 || !begunAnew(run, request)) return;
+    if (run.outstanding > 0 || !isNewConversation(run, request)) return;
     this.#replaced.push(this.#finish(run, now));
   }
 
   /** Of a run without end a new one begins; what still waits or runs of it is a part of the old one. */
-  #cut(id: string): LiveRun | undefined {
+  #cutLongRun(id: string): LiveRun | undefined {
     const run = this.runs.get(id);
     if (!run || run.callCount < MAX_CALLS) return run;
     this.runs.delete(id);
@@ -186,7 +186,7 @@ export class RunRegister {
 }
 
 /** A conversation that is no longer than before is another one with the same beginning. */
-function begunAnew(run: LiveRun, { turn, retry, print }: CallRequest): boolean {
+function isNewConversation(run: LiveRun, { turn, retry, print }: CallRequest): boolean {
   if (turn === undefined || run.turn === undefined || turn > run.turn || retry) return false;
   return !run.visits.some((v) => print !== undefined && v.failedPrints.includes(print));
 }

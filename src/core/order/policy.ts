@@ -7,8 +7,8 @@
 import type { ApplicationModel, RankQuery } from '../learning/application-model.ts';
 import { type Speeds, workMs } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import type { DeadlineTiming } from './deadline-line.ts';
-import type { CallOrder } from './waiting-line.ts';
+import type { DeadlineTiming } from './deadline-queue.ts';
+import type { CallOrder } from './waiting-queue.ts';
 
 export interface RankInputs {
   readonly run: LiveRun;

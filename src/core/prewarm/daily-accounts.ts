@@ -5,7 +5,7 @@
 
 const DAY_MS = 86_400_000;
 
-export const LEDGER_FIELDS = [
+export const DAILY_FIELDS = [
   /** Time that endpoints were warm or warming, ms, and its price where one is configured. */
   'warmMs',
   'money',
@@ -32,31 +32,31 @@ export const LEDGER_FIELDS = [
   'avoidedMs',
 ] as const;
 
-export type LedgerField = (typeof LEDGER_FIELDS)[number];
-export type LedgerCounts = Readonly<Record<LedgerField, number>>;
+export type DailyField = (typeof DAILY_FIELDS)[number];
+export type DailyCounts = Readonly<Record<DailyField, number>>;
 
-export interface LedgerEntry {
+export interface DailyAccount {
   /** As in 2026-11-23. */
   readonly day: string;
   readonly backend: string;
-  readonly counts: LedgerCounts;
+  readonly counts: DailyCounts;
 }
 
-export class PrewarmLedger {
-  readonly #entries = new Map<string, { readonly entry: LedgerEntry; readonly counts: Counts }>();
+export class DailyAccounts {
+  readonly #entries = new Map<string, { readonly entry: DailyAccount; readonly counts: Counts }>();
 
-  add(backend: string, at: number, counts: Partial<LedgerCounts>): void {
+  add(backend: string, at: number, counts: Partial<DailyCounts>): void {
     this.#add(backend, Math.floor(at / DAY_MS), counts);
   }
 
   /** Takes back what was taken out and could not be stored. */
-  putBack(entries: readonly LedgerEntry[]): void {
+  putBack(entries: readonly DailyAccount[]): void {
     for (const { backend, day, counts } of entries) {
       this.#add(backend, Math.floor(Date.parse(day) / DAY_MS), counts);
     }
   }
 
-  #add(backend: string, day: number, counts: Partial<LedgerCounts>): void {
+  #add(backend: string, day: number, counts: Partial<DailyCounts>): void {
     const key = `${day} ${backend}`;
     let known = this.#entries.get(key);
     if (!known) {
@@ -64,21 +64,21 @@ export class PrewarmLedger {
       known = { entry: { day: dayOf(day * DAY_MS), backend, counts: total }, counts: total };
       this.#entries.set(key, known);
     }
-    for (const field of LEDGER_FIELDS) known.counts[field] += counts[field] ?? 0;
+    for (const field of DAILY_FIELDS) known.counts[field] += counts[field] ?? 0;
   }
 
   /** Everything since it was last asked, the oldest first. */
-  take(): LedgerEntry[] {
+  take(): DailyAccount[] {
     const entries = [...this.#entries.values()].map(({ entry }) => entry);
     this.#entries.clear();
     return entries;
   }
 }
 
-type Counts = Record<LedgerField, number>;
+type Counts = Record<DailyField, number>;
 
 export function emptyCounts(): Counts {
-  return Object.fromEntries(LEDGER_FIELDS.map((field) => [field, 0])) as Counts;
+  return Object.fromEntries(DAILY_FIELDS.map((field) => [field, 0])) as Counts;
 }
 
 /** The UTC day of a time, as in 2026-11-23. */

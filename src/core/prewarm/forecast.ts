@@ -38,7 +38,7 @@ export function forecastNeed(inputs: ForecastInputs): Forecast {
   const of: LiveRun[] = [];
   let [none, looks] = [1, 0];
   // Those that are there already are counted call by call.
-  const busy = backend.running + backend.line.size;
+  const busy = backend.running + backend.queue.size;
   // With one endpoint a call that is there settles the matter.
   const single = backend.spec.endpoints.length === 1;
   if (single && busy > 0) return { runs: [], ever: [], arrivals: 0, busy };

@@ -8,7 +8,7 @@ import type { Backend } from '../backends/backend.ts';
 import type { BudgetLimits } from '../backends/backend-spec.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
-import { PrewarmLedger } from './daily-accounts.ts';
+import { DailyAccounts } from './daily-accounts.ts';
 import { type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
 
 const DAY_MS = 86_400_000;
@@ -27,7 +27,7 @@ export interface AccountsSnapshot {
 }
 
 export class PrewarmAccounts {
-  readonly ledger = new PrewarmLedger();
+  readonly daily = new DailyAccounts();
   readonly #backends: ReadonlyMap<string, Backend>;
   readonly #tenant = new PrewarmBudget();
   readonly #budgets = new Map<string, PrewarmBudget>();
@@ -55,10 +55,10 @@ export class PrewarmAccounts {
   }
 
   /** The clock went back. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     if (this.#at !== undefined) this.#at = Math.min(this.#at, now);
-    this.#tenant.turnBack(now);
-    for (const budget of this.#budgets.values()) budget.turnBack(now);
+    this.#tenant.clockWentBack(now);
+    for (const budget of this.#budgets.values()) budget.clockWentBack(now);
   }
 
   /** Time passed in which endpoints stayed what they were; to be called before they change. */
@@ -82,7 +82,7 @@ export class PrewarmAccounts {
     for (let at = from; at < until; ) {
       const end = Math.min(until, (Math.floor(at / DAY_MS) + 1) * DAY_MS);
       const warmMs = end - at;
-      this.ledger.add(name, at, { warmMs, money: warmMs * priceOf(backend) });
+      this.daily.add(name, at, { warmMs, money: warmMs * priceOf(backend) });
       at = end;
     }
   }
@@ -97,7 +97,7 @@ export class PrewarmAccounts {
 
   /** A wake begins. */
   began(backend: Backend, endpoint: Endpoint, wake: Wake): void {
-    this.ledger.add(backend.name, wake.at, { [COUNTED_AS[wake.cause]]: 1 });
+    this.daily.add(backend.name, wake.at, { [COUNTED_AS[wake.cause]]: 1 });
     if (wake.cause === 'demand') return;
     const key = keyOf(backend.name, endpoint);
     for (const budget of [this.#tenant, this.#budgetOf(backend.name)]) {
@@ -128,20 +128,20 @@ export class PrewarmAccounts {
     const served = (outcome === 'used' || outcome === 'late') && now >= (wake.coldAt ?? 0);
     const avoidedMs = served ? Math.max(0, endpoint.coldStartMs - sufferedMs) : 0;
     const avoidedWaits = avoidedMs > 0 ? 1 : 0;
-    this.ledger.add(backend, now, { pingMs, [outcome]: 1, avoidedWaits, avoidedMs });
+    this.daily.add(backend, now, { pingMs, [outcome]: 1, avoidedWaits, avoidedMs });
   }
 
   /** A call waited while no endpoint was warm. */
   suffered(backend: string, coldWaitMs: number, now: number): void {
-    this.ledger.add(backend, now, { coldWaits: 1, coldWaitMs });
+    this.daily.add(backend, now, { coldWaits: 1, coldWaitMs });
   }
 
   released(backend: string, now: number): void {
-    this.ledger.add(backend, now, { releases: 1 });
+    this.daily.add(backend, now, { releases: 1 });
   }
 
   refused(backend: string, now: number): void {
-    this.ledger.add(backend, now, { overBudget: 1 });
+    this.daily.add(backend, now, { overBudget: 1 });
   }
 
   /** What pings may still cost today, of the backend's budget and of the tenant's. */

@@ -52,7 +52,7 @@ export class PrewarmBudget {
   settle(key: string, now: number): number {
     const open = this.#open.get(key);
     if (!open) return 0;
-    this.#pass(now);
+    this.#startDay(now);
     this.#open.delete(key);
     const today = costOf(open, this.#day, now);
     this.#spentMs += today.warmMs;
@@ -67,7 +67,7 @@ export class PrewarmBudget {
 
   /** Spent today and still reserved. */
   committed(now: number): { warmMs: number; money: number } {
-    this.#pass(now);
+    this.#startDay(now);
     let [warmMs, money] = [this.#spentMs, this.#spentMoney];
     for (const open of this.#open.values()) {
       const cost = costOf(open, this.#day, open.until);
@@ -88,7 +88,7 @@ export class PrewarmBudget {
   }
 
   /** The clock went back: what was spent stays spent, of the day that it is now. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     this.#day = Math.min(this.#day, Math.floor(now / DAY_MS));
     for (const [key, open] of this.#open) this.#open.set(key, notAfter(open, now));
   }
@@ -110,7 +110,7 @@ export class PrewarmBudget {
     for (const [key, reservation] of open) this.#open.set(key, reservation);
   }
 
-  #pass(now: number): void {
+  #startDay(now: number): void {
     const day = Math.floor(now / DAY_MS);
     if (day <= this.#day) return;
     this.#day = day;

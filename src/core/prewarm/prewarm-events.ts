@@ -3,7 +3,7 @@ import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
 
 export type PrewarmEvent =
   | {
-      readonly type: 'woken';
+      readonly type: 'wake-answered';
       readonly backend: string;
       readonly endpoint: string;
       readonly ok: boolean;
@@ -42,7 +42,7 @@ export type PrewarmEffect =
       readonly probability: number;
     }
   | {
-      readonly type: 'wake-ended';
+      readonly type: 'wake-settled';
       readonly backend: string;
       readonly endpoint: string;
       readonly wake: Wake;

@@ -5,7 +5,7 @@ import type { BudgetLimits } from '../backends/backend-spec.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Forecast } from './prewarm.ts';
 import type { PrewarmAccounts } from './prewarm-accounts.ts';
-import type { PrewarmAsk, PrewarmRule } from './prewarm-rule.ts';
+import type { PrewarmQuery, PrewarmRule } from './prewarm-rule.ts';
 
 /** Runs named in a reason: those most likely to need the backend. */
 const RUNS_NAMED = 3;
@@ -59,7 +59,7 @@ export function groundsOf(forecast: Forecast, ratePerSec: number): string {
 }
 
 interface Deciders {
-  readonly ask: (endpoint: Endpoint, capacity: number) => PrewarmAsk;
+  readonly ask: (endpoint: Endpoint, capacity: number) => PrewarmQuery;
   readonly rule: PrewarmRule;
   readonly accounts: PrewarmAccounts;
   readonly now: number;

@@ -9,7 +9,7 @@ import {
   type PrewarmDecision,
 } from './prewarm.ts';
 
-export interface PrewarmAsk {
+export interface PrewarmQuery {
   readonly backend: string;
   /** Epoch ms. */
   readonly now: number;
@@ -31,9 +31,9 @@ export interface PrewarmAsk {
 
 export interface PrewarmRule {
   /** Of a cold endpoint: to be woken now? */
-  wake(ask: PrewarmAsk): PrewarmDecision;
+  wake(ask: PrewarmQuery): PrewarmDecision;
   /** Of a warm one that is idle and would go cold: to be kept? */
-  hold(ask: PrewarmAsk): PrewarmDecision;
+  hold(ask: PrewarmQuery): PrewarmDecision;
 }
 
 /**
@@ -42,7 +42,7 @@ export interface PrewarmRule {
  * wait, v counts for each of them. Hold by the same price, see `holdIndex`.
  */
 export function thetaRule(theta: number): PrewarmRule {
-  const paying = (ask: PrewarmAsk) => theta / (theta + (1 - theta) * ask.crowd);
+  const paying = (ask: PrewarmQuery) => theta / (theta + (1 - theta) * ask.crowd);
   return {
     wake: (ask) =>
       decidePrewarm(ask.forecast(ask.coldStartMs + ask.aheadMs), paying(ask), ask.capacity),
@@ -67,7 +67,7 @@ const HOLD_HORIZONS = [0.25, 0.5, 1, 1.5, 2, 3];
  * need it saves a cold start, warm seconds and waiting both. It is the Gittins index of idling. With
  * a steady rate it is the same at each h, and 1 - exp(-index) is the chance of a need in a cold start.
  */
-export function holdIndex({ forecast, coldStartMs, capacity }: PrewarmAsk): number {
+export function holdIndex({ forecast, coldStartMs, capacity }: PrewarmQuery): number {
   let best = 0;
   let costMs = 0;
   let [lastMs, lastP] = [0, 0];

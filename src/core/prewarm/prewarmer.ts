@@ -9,7 +9,12 @@ import type { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { EndpointState } from '../backends/endpoint-state.ts';
-import { askAgainAt, keepWarmAt, mayRelease, RELEASE_AFTER_MS } from '../backends/holding-times.ts';
+import {
+  keepWarmAt,
+  mayRelease,
+  nextCheckAt,
+  RELEASE_AFTER_MS,
+} from '../backends/holding-times.ts';
 import type { ApplicationModels } from '../learning/application-models.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
@@ -17,7 +22,7 @@ import { forecastNeed } from './forecast.ts';
 import { type Forecast, needProbability, type PrewarmDecision } from './prewarm.ts';
 import type { PrewarmEffects, PrewarmEvent } from './prewarm-events.ts';
 import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts';
-import { type PrewarmAsk, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
+import { type PrewarmQuery, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
 import { Wakes } from './wakes.ts';
 
 /** Between two forecasts for runs in flight, ms: needs come with time, not only with events. */
@@ -43,7 +48,7 @@ export class Prewarmer {
   readonly wakes: Wakes;
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
-  #actedAt = -Infinity;
+  #checkedAt = -Infinity;
   /** When an endpoint was last found worth holding, epoch ms. */
   readonly #heldAt = new WeakMap<Endpoint, number>();
 
@@ -55,37 +60,37 @@ export class Prewarmer {
   }
 
   /** Something happened that a forecast may depend on. */
-  askSoon(now: number): void {
+  scheduleCheck(now: number): void {
     if (!this.#hasCandidates()) return;
-    this.dueAt = Math.min(this.dueAt, Math.max(now, this.#actedAt + LEAST_PERIOD_MS));
+    this.dueAt = Math.min(this.dueAt, Math.max(now, this.#checkedAt + LEAST_PERIOD_MS));
   }
 
   /** The clock went back. */
-  turnBack(now: number): void {
-    this.#actedAt = Math.min(this.#actedAt, now);
+  clockWentBack(now: number): void {
+    this.#checkedAt = Math.min(this.#checkedAt, now);
     if (Number.isFinite(this.dueAt)) this.dueAt = Math.min(this.dueAt, now + LEAST_PERIOD_MS);
-    this.wakes.turnBack(now);
-    this.#view.appArrivals.turnBack(now);
+    this.wakes.clockWentBack(now);
+    this.#view.appArrivals.clockWentBack(now);
   }
 
   /** A run's first call counts as an arrival, where it begins and of its application. */
-  needed(call: LiveCall, now: number): void {
+  arrived(call: LiveCall, now: number): void {
     if (call.run.visits.length > 1) return;
-    this.#view.backends.get(call.request.backend)?.arrivals.need(now);
+    this.#view.backends.get(call.request.backend)?.arrivals.arrived(now);
     this.#view.appArrivals.arrived(call.run.app, now);
   }
 
   apply(event: PrewarmEvent, now: number, effects: PrewarmEffects): void {
     if (event.type === 'forecast') {
       for (const backend of this.#view.backends.values()) {
-        this.#ask(backend, event.aheadMs, now, effects);
+        this.#checkBackend(backend, event.aheadMs, now, effects);
       }
       return;
     }
     const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
     const was = endpoint.state;
-    if (event.type === 'woken' && event.ok) {
+    if (event.type === 'wake-answered' && event.ok) {
       endpoint.becameWarm(now, event.tookMs);
       this.wakes.accounts.answered(event.backend, endpoint, now);
       // Calls from before the wake keep it up from here on, as long as they run; it spared them nothing.
@@ -94,17 +99,17 @@ export class Prewarmer {
       }
       return;
     }
-    if (event.type === 'woken') {
+    if (event.type === 'wake-answered') {
       // A call that was served meanwhile knows better than the ping.
       if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
       endpoint.failed(now);
     }
     endpoint.becameCold();
-    this.changed(event.backend, event.endpoint, was, now, effects);
+    this.stateChanged(event.backend, event.endpoint, was, now, effects);
   }
 
   /** An endpoint went cold: a wake that nobody had used by then was wasted, or had failed. */
-  changed(
+  stateChanged(
     backend: string,
     id: string,
     was: EndpointState,
@@ -140,34 +145,35 @@ export class Prewarmer {
   }
 
   /** Forecasts where it is time to, and wakes what the forecast asks for. */
-  act(now: number, effects: PrewarmEffects): void {
+  check(now: number, effects: PrewarmEffects): void {
     if (now < this.dueAt) return;
-    this.#actedAt = now;
+    this.#checkedAt = now;
     this.dueAt = Infinity;
-    for (const backend of this.#view.backends.values()) this.#ask(backend, 0, now, effects);
+    for (const backend of this.#view.backends.values())
+      this.#checkBackend(backend, 0, now, effects);
     if (this.#view.runs.size > 0 && this.#hasCandidates()) this.dueAt = now + PERIOD_MS;
     for (const backend of this.#view.backends.values()) {
       if (backend.spec.prewarm.mode === 'off') continue;
       for (const endpoint of backend.endpoints.values()) {
-        const at = askAgainAt(endpoint, now);
+        const at = nextCheckAt(endpoint, now);
         if (at > now) this.dueAt = Math.min(this.dueAt, at);
       }
     }
   }
 
-  #ask(backend: Backend, aheadMs: number, now: number, effects: PrewarmEffects): void {
+  #checkBackend(backend: Backend, aheadMs: number, now: number, effects: PrewarmEffects): void {
     if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) return;
     // Slots may be without limit, so those that leave are left out and not subtracted.
     const leaving = new Set<Endpoint>();
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
       const others = backend.upSlots(now, leaving.add(endpoint));
-      if (this.#stays(backend, endpoint, others, now, effects)) leaving.delete(endpoint);
+      if (this.#keepsWarm(backend, endpoint, others, now, effects)) leaving.delete(endpoint);
     }
     let capacity = backend.upSlots(now, leaving);
     for (const endpoint of backend.endpoints.values()) {
-      if (endpoint.state !== 'cold' || now < endpoint.restsUntil) continue;
-      const ask = this.#askOf(backend, endpoint, capacity, aheadMs, now);
+      if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil) continue;
+      const ask = this.#queryFor(backend, endpoint, capacity, aheadMs, now);
       const decision = this.#ruleOf(backend).wake(ask);
       // The next one would be needed still less.
       if (!decision.wake || !this.#wakeAhead(backend, endpoint, 'prewarm', decision, now, effects))
@@ -177,7 +183,7 @@ export class Prewarmer {
   }
 
   /** Of a warm endpoint that is idle: whether it stays warm, and what is done about it. */
-  #stays(
+  #keepsWarm(
     backend: Backend,
     endpoint: Endpoint,
     others: number,
@@ -190,7 +196,7 @@ export class Prewarmer {
     // Asked by the alarm in time, so the cron need not look ahead here: that would ping each minute.
     const ends = now >= keepWarmAt(endpoint);
     if (!releases && !ends) return true;
-    const decision = this.#ruleOf(backend).hold(this.#askOf(backend, endpoint, others, 0, now));
+    const decision = this.#ruleOf(backend).hold(this.#queryFor(backend, endpoint, others, 0, now));
     if (decision.wake) {
       this.#heldAt.set(endpoint, now);
       return !ends || this.#wakeAhead(backend, endpoint, 'keep-warm', decision, now, effects);
@@ -225,7 +231,7 @@ export class Prewarmer {
       .filter((backend) => backend.canGoCold && !backend.removed)
       .map((backend) => {
         const ask = (endpoint: Endpoint, capacity: number) =>
-          this.#askOf(backend, endpoint, capacity, 0, now);
+          this.#queryFor(backend, endpoint, capacity, 0, now);
         const rule = this.#ruleOf(backend);
         return outlookOf(backend, { ask, rule, accounts: this.wakes.accounts, now });
       });
@@ -233,7 +239,7 @@ export class Prewarmer {
 
   needProbability(name: string, withinMs: number, now: number): number | undefined {
     const backend = this.#view.backends.get(name);
-    if (!backend || backend.running + backend.line.size > 0) return undefined;
+    if (!backend || backend.running + backend.queue.size > 0) return undefined;
     return needProbability(this.#forecast(backend, withinMs, now));
   }
 
@@ -247,13 +253,13 @@ export class Prewarmer {
     return this.#rule ?? thetaRule(backend.spec.prewarm.theta);
   }
 
-  #askOf(
+  #queryFor(
     backend: Backend,
     endpoint: Endpoint,
     capacity: number,
     aheadMs: number,
     now: number,
-  ): PrewarmAsk {
+  ): PrewarmQuery {
     return {
       backend: backend.name,
       now,
@@ -279,7 +285,7 @@ export class Prewarmer {
       const forecast = this.#forecast(backend, endpoint.coldStartMs, now);
       return groundsOf(forecast, backend.arrivals.ratePerSec(now));
     };
-    return this.wakes.ahead(backend, endpoint, cause, decision, grounds, now, effects);
+    return this.wakes.wakeAhead(backend, endpoint, cause, decision, grounds, now, effects);
   }
 
   #hasCandidates(): boolean {

@@ -20,23 +20,23 @@ export class Wakes {
   }
 
   /** The clock went back. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     this.#notWokenAt.clear();
-    this.accounts.turnBack(now);
+    this.accounts.clockWentBack(now);
   }
 
   /**
    * Wakes an endpoint for those that wait now; one wake at a time for an endpoint. `needsOther`: somebody
    * waits for another one than those that are up.
    */
-  forDemand(backend: Backend, needsOther: boolean, now: number, effects: PrewarmEffects): void {
+  wakeForDemand(backend: Backend, needsOther: boolean, now: number, effects: PrewarmEffects): void {
     if (backend.spec.whileCold === 'send') return;
     const endpoint = backend.endpointToWake(needsOther, now);
     if (!endpoint) return;
     const wake = {
       cause: 'demand' as const,
       at: now,
-      reason: `waiting=${backend.line.size}`,
+      reason: `waiting=${backend.queue.size}`,
       probability: 1,
     };
     this.begin(backend, endpoint, wake, effects);
@@ -44,7 +44,7 @@ export class Wakes {
   }
 
   /** Wakes it, or records that it would have; false where the budget does not allow it. */
-  ahead(
+  wakeAhead(
     backend: Backend,
     endpoint: Endpoint,
     cause: 'prewarm' | 'keep-warm',
@@ -97,7 +97,7 @@ export class Wakes {
     endpoint.wake = undefined;
     this.accounts.ended(backend, endpoint, { wake, outcome, sufferedMs: coldMs }, now);
     const id = endpoint.spec.id;
-    effects.push({ type: 'wake-ended', backend, endpoint: id, wake, outcome });
+    effects.push({ type: 'wake-settled', backend, endpoint: id, wake, outcome });
   }
 }
 

@@ -119,7 +119,7 @@ export class LiveRun {
   }
 
   /** The clock went back: nothing of the run was later than now. */
-  turnBack(now: number): void {
+  clockWentBack(now: number): void {
     this.lastActiveAt = Math.min(this.lastActiveAt, now);
     for (const visit of this.visits) {
       visit.startedAt = Math.min(visit.startedAt, now);

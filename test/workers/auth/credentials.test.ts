@@ -2,7 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { takeIn } from '../../../src/auth/incoming-config.ts';
+import { acceptConfig } from '../../../src/auth/incoming-config.ts';
 import { type SealedFor, seal, unseal } from '../../../src/auth/sealed-key.ts';
 import { parseTenantConfig } from '../../../src/config/parse.ts';
 
@@ -57,11 +57,11 @@ describe('a sealed key', () => {
     expect(await unseal(`${NEW}, ${OLD}`, sealed, PLACE)).toBe(CANARY);
     const endpoints = [{ url: PLACE.url, auth: { sealed } }];
     const both = { ...env, MASTER_KEY: `${NEW},${OLD}` };
-    const taken = await takeIn({ backends: { m: { endpoints } } }, 'acme', both);
+    const taken = await acceptConfig({ backends: { m: { endpoints } } }, 'acme', both);
     const fresh = taken.ok ? JSON.parse(taken.text).backends.m.endpoints[0].auth.sealed : '';
     expect(await unseal(NEW, fresh, PLACE)).toBe(CANARY);
     expect(await unseal(OLD, fresh, PLACE)).toBeUndefined();
-    const again = await takeIn(JSON.parse(taken.ok ? taken.text : ''), 'acme', both);
+    const again = await acceptConfig(JSON.parse(taken.ok ? taken.text : ''), 'acme', both);
     // What the newest key sealed stays as it is.
     expect(again).toEqual(taken);
   });
@@ -209,7 +209,7 @@ describe('a configuration with a key in it', () => {
 
   it('is refused where there is no master key, and where it is read from storage', async () => {
     const { MASTER_KEY: _, ...rest } = env as Env;
-    const taken = await takeIn(withAuth({ value: CANARY }), 'acme', rest);
+    const taken = await acceptConfig(withAuth({ value: CANARY }), 'acme', rest);
     expect(taken).toMatchObject({
       ok: false,
       problems: [{ param: 'backends.m.endpoints[0].auth.value' }],

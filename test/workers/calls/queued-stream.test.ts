@@ -23,7 +23,7 @@ async function begun() {
     return told.promise;
   };
   stream.follow({ where } as unknown as Admission);
-  const response = stream.orStream(made.promise);
+  const response = stream.responseOrStream(made.promise);
   await vi.advanceTimersByTimeAsync(AFTER_MS);
   const reader = ((await response).body as ReadableStream<Uint8Array>).getReader();
   const read = async () => new TextDecoder().decode((await reader.read()).value);

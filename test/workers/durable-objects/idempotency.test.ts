@@ -2,10 +2,10 @@
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Begun, Claim, KeptAnswer } from '../../../src/protocol/idempotency.ts';
+import type { Claim, ClaimResult, StoredAnswer } from '../../../src/protocol/idempotency.ts';
 import { PATIENT } from '../../patience.ts';
 
-const ANSWER: KeptAnswer = {
+const ANSWER: StoredAnswer = {
   status: 200,
   headers: [],
   body: Uint8Array.from(new TextEncoder().encode('{"n":1}')),
@@ -26,7 +26,7 @@ function newShard() {
       ...fields,
     };
   };
-  const begin = async (c: Claim) => (await shard().begin(c)) as unknown as Begun;
+  const begin = async (c: Claim) => (await shard().begin(c)) as unknown as ClaimResult;
   const rows = () =>
     runInDurableObject(shard(), (_object, state) =>
       Number(state.storage.sql.exec('SELECT COUNT(*) AS n FROM answers').one().n),

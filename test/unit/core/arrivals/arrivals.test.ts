@@ -16,7 +16,7 @@ function afterGaps(gaps: Iterable<number>): { arrivals: Arrivals; at: number } {
   let at = 0;
   for (const gap of gaps) {
     at += gap;
-    arrivals.need(at);
+    arrivals.arrived(at);
   }
   return { arrivals, at };
 }
@@ -55,7 +55,7 @@ function reliability(random: Random): Array<{ n: number; chance: number; came: n
   const arrivals = new Arrivals(0);
   let next = exponential(random, MINUTE);
   for (let at = 0; at < 200 * HOUR; at += 17_000) {
-    for (; next <= at; next += exponential(random, MINUTE)) arrivals.need(next);
+    for (; next <= at; next += exponential(random, MINUTE)) arrivals.arrived(next);
     if (at < 100 * HOUR) continue;
     const p = arrivals.needProbability(at, 30_000);
     const bin = bins[Math.min(9, Math.floor(p * 10))];
@@ -96,7 +96,7 @@ describe('a rising rate', () => {
     let now = at;
     for (let i = 0; i < 25; i += 1) {
       now += exponential(random, MINUTE);
-      arrivals.need(now);
+      arrivals.arrived(now);
     }
     expect(arrivals.ratePerSec(now) / before).toBeGreaterThan(2.5);
   });
@@ -107,7 +107,7 @@ describe('silence', () => {
     const arrivals = new Arrivals(0);
     const WEEK = 7 * 24 * HOUR;
     for (let week = 0; week < 3; week += 1) {
-      for (let i = 0; i < 60; i += 1) arrivals.need(week * WEEK + 9 * HOUR + i * MINUTE);
+      for (let i = 0; i < 60; i += 1) arrivals.arrived(week * WEEK + 9 * HOUR + i * MINUTE);
     }
     const last = 2 * WEEK + 10 * HOUR;
     expect(arrivals.needProbability(last + HOUR, 30_000)).toBeLessThan(0.1);

@@ -12,16 +12,16 @@ function afterWeeks(weeks: number): WeekProfile {
   for (let week = 0; week < weeks; week += 1) {
     for (let i = 0; i < 60; i += 1) profile.arrived(week * WEEK + 9 * HOUR + 30_000 + i * 60_000);
   }
-  profile.pass(weeks * WEEK);
+  profile.elapse(weeks * WEEK);
   return profile;
 }
 
 describe('WeekProfile', () => {
   it('says nothing of an hour that it has not seen for half an hour', () => {
     const profile = new WeekProfile(0);
-    profile.pass(HOUR / 2 - 1);
+    profile.elapse(HOUR / 2 - 1);
     expect(profile.ratePerSec(0)).toBeUndefined();
-    profile.pass(HOUR / 2);
+    profile.elapse(HOUR / 2);
     expect(profile.ratePerSec(0)).toBe(0);
     expect(profile.ratePerSec(HOUR)).toBeUndefined();
   });
@@ -37,7 +37,7 @@ describe('WeekProfile', () => {
 
   it('follows a new level: half of the old is forgotten in four weeks', () => {
     const profile = afterWeeks(50);
-    for (let week = 51; week <= 54; week += 1) profile.pass(week * WEEK);
+    for (let week = 51; week <= 54; week += 1) profile.elapse(week * WEEK);
     const rate = profile.ratePerSec(54 * WEEK + 9.5 * HOUR) ?? 0;
     expect(rate * 60).toBeGreaterThan(0.4);
     expect(rate * 60).toBeLessThan(0.6);
@@ -47,14 +47,14 @@ describe('WeekProfile', () => {
     const often = new WeekProfile(0);
     const seldom = new WeekProfile(0);
     for (let at = 0; at < 3 * DAY; at += 600_000) {
-      often.pass(at);
+      often.elapse(at);
       if (at % (5 * HOUR) === 0) {
         often.arrived(at);
         seldom.arrived(at);
       }
     }
-    often.pass(3 * DAY);
-    seldom.pass(3 * DAY);
+    often.elapse(3 * DAY);
+    seldom.elapse(3 * DAY);
     for (let hour = 0; hour < 72; hour += 1) {
       expect(often.ratePerSec(hour * HOUR)).toBeCloseTo(seldom.ratePerSec(hour * HOUR) ?? -1, 9);
     }
@@ -65,8 +65,8 @@ describe('WeekProfile', () => {
     const again = new WeekProfile(0);
     again.restore(JSON.parse(JSON.stringify(profile.snapshot())));
     expect(again.ratePerSec(2 * WEEK + 9.5 * HOUR)).toBeCloseTo(1 / 60, 4);
-    again.pass(2 * WEEK + HOUR);
-    profile.pass(2 * WEEK + HOUR);
+    again.elapse(2 * WEEK + HOUR);
+    profile.elapse(2 * WEEK + HOUR);
     expect(again.snapshot().seconds[0]).toBeCloseTo(profile.snapshot().seconds[0] ?? -1, 1);
   });
 });

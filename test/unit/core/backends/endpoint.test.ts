@@ -35,9 +35,9 @@ describe('Endpoint', () => {
     expect(endpoint.state).toBe('warm');
     expect(endpoint.isReady(9_000)).toBe(true);
     expect(endpoint.changesAt).toBe(69_000);
-    endpoint.pass(68_999);
+    endpoint.elapse(68_999);
     expect(endpoint.state).toBe('warm');
-    endpoint.pass(69_000);
+    endpoint.elapse(69_000);
     expect(endpoint.state).toBe('cold');
     expect(endpoint.changesAt).toBe(Infinity);
   });
@@ -47,7 +47,7 @@ describe('Endpoint', () => {
     expect(endpoint.state).toBe('warm');
     expect(endpoint.coldStartMs).toBe(0);
     expect(endpoint.changesAt).toBe(Infinity);
-    endpoint.pass(1e15);
+    endpoint.elapse(1e15);
     endpoint.becameCold();
     expect(endpoint.state).toBe('warm');
   });
@@ -56,10 +56,10 @@ describe('Endpoint', () => {
     const endpoint = afterColdStarts([5_000]);
     endpoint.inFlight = 1;
     expect(endpoint.changesAt).toBe(Infinity);
-    endpoint.pass(1e9);
+    endpoint.elapse(1e9);
     expect(endpoint.state).toBe('warm');
     endpoint.inFlight = 0;
-    endpoint.pass(1e9);
+    endpoint.elapse(1e9);
     expect(endpoint.state).toBe('cold');
   });
 
@@ -92,7 +92,7 @@ describe('Endpoint', () => {
       () => endpoint.becameWarm(11_000, 1_000),
       () => endpoint.succeeded(12_000),
       () => endpoint.becameCold(),
-      () => endpoint.pass(1e9),
+      () => endpoint.elapse(1e9),
       () => endpoint.restore({ state: 'warm', lastActiveAt: 0, coldStartsMs: [5_000] }),
     ];
     for (const event of events) {
@@ -106,9 +106,9 @@ describe('Endpoint', () => {
     const quick = new Endpoint(SCALING, 0);
     quick.beginWake(wakeAt(1_000));
     expect(quick.changesAt).toBe(61_000);
-    quick.pass(60_999);
+    quick.elapse(60_999);
     expect(quick.state).toBe('warming');
-    quick.pass(61_000);
+    quick.elapse(61_000);
     expect(quick.state).toBe('cold');
 
     const slow = new Endpoint(
@@ -153,10 +153,10 @@ describe('Endpoint', () => {
     let now = 1_000;
     const rests = Array.from({ length: 8 }, () => {
       endpoint.failed(now);
-      const restMs = endpoint.restsUntil - now;
-      expect(endpoint.isReady(endpoint.restsUntil - 1)).toBe(false);
-      expect(endpoint.isReady(endpoint.restsUntil)).toBe(true);
-      now = endpoint.restsUntil;
+      const restMs = endpoint.unavailableUntil - now;
+      expect(endpoint.isReady(endpoint.unavailableUntil - 1)).toBe(false);
+      expect(endpoint.isReady(endpoint.unavailableUntil)).toBe(true);
+      now = endpoint.unavailableUntil;
       return restMs;
     });
     expect(rests).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
@@ -170,9 +170,9 @@ describe('Endpoint', () => {
     expect(endpoint.isReady(1_400)).toBe(true);
     endpoint.failed(2_000);
     endpoint.failed(2_000);
-    expect(endpoint.restsUntil).toBe(0);
+    expect(endpoint.unavailableUntil).toBe(0);
     endpoint.failed(2_000);
-    expect(endpoint.restsUntil).toBe(2_500);
+    expect(endpoint.unavailableUntil).toBe(2_500);
   });
 
   it('survives a restart warm with its cold starts, but a wake under way does not', () => {

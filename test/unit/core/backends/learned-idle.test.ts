@@ -73,7 +73,7 @@ describe('an endpoint', () => {
 
   it('that answers at once though it was thought cold has a longer one, and no short cold start', () => {
     const endpoint = warmEndpoint();
-    endpoint.pass(60_000);
+    endpoint.elapse(60_000);
     expect(endpoint.state).toBe('cold');
     endpoint.beginWake(wakeAt(100_000));
     endpoint.becameWarm(100_300, 300);
@@ -93,7 +93,7 @@ describe('an endpoint', () => {
   it('keeps a quick cold start where no timeout could explain it any more', () => {
     const endpoint = warmEndpoint();
     for (let i = 1; i <= 8; i += 1) {
-      endpoint.pass(i * 1_000_000);
+      endpoint.elapse(i * 1_000_000);
       endpoint.beginWake(wakeAt(i * 1_000_000 + 500_000));
       endpoint.becameWarm(i * 1_000_000 + 500_300, 300);
     }

@@ -40,7 +40,7 @@ describe('an endpoint that just woke', () => {
     }));
     dispatcher.step(calls, 0);
     dispatcher.step(
-      [{ type: 'woken', backend: 'llm', endpoint: 'e1', ok: true, tookMs: 1_000 }],
+      [{ type: 'wake-answered', backend: 'llm', endpoint: 'e1', ok: true, tookMs: 1_000 }],
       1_000,
     );
     return dispatcher;

@@ -49,7 +49,13 @@ class Site {
     if (effect.type === 'wake') {
       this.wakes += 1;
       const { backend, endpoint } = effect;
-      const woken = { type: 'woken', backend, endpoint, ok: true, tookMs: COLD_START_MS } as const;
+      const woken = {
+        type: 'wake-answered',
+        backend,
+        endpoint,
+        ok: true,
+        tookMs: COLD_START_MS,
+      } as const;
       this.#due.push({ at: this.now + COLD_START_MS, event: woken });
     }
     if (effect.type !== 'granted') return;

@@ -117,7 +117,7 @@ class World {
     }
     expect([...this.waiting, ...this.holding.keys()]).toEqual([]);
     expect(this.dispatcher.backends.get('llm')?.running).toBe(0);
-    expect(this.dispatcher.backends.get('llm')?.line.size).toBe(0);
+    expect(this.dispatcher.backends.get('llm')?.queue.size).toBe(0);
     expect(this.dispatcher.backends.get('llm')?.urgentRunning).toBe(0);
   }
 
@@ -138,7 +138,7 @@ class World {
     const backend = this.dispatcher.backends.get('llm');
     const call = this.dispatcher.call(callId);
     if (!backend || !call) throw new Error(`granted: ${callId} at ${id}`);
-    if (call.avoid?.has(id)) expect(backend.hasOther(call.avoid, this.now)).toBe(false);
+    if (call.avoid?.has(id)) expect(backend.hasOtherEndpoint(call.avoid, this.now)).toBe(false);
   }
 
   #held(endpoint: string): number {
@@ -177,7 +177,7 @@ const ACTIONS: Record<string, (world: World, n: number) => void> = {
   },
   woken: (world, n) => {
     const ok = n % 3 > 0;
-    world.step({ type: 'woken', backend: 'llm', endpoint: 'cold', ok, tookMs: 900 });
+    world.step({ type: 'wake-answered', backend: 'llm', endpoint: 'cold', ok, tookMs: 900 });
   },
   forecast: (world) => world.step({ type: 'forecast', aheadMs: 60_000 }),
   slots: (world, n) => world.setSlots(1 + (n % 4)),
@@ -247,7 +247,7 @@ describe('a wait', () => {
             const fields = { app: `a${app}`, arrivedAt: now, final: true };
             apply({ type: 'submitted', call: callRequest(callId, fields) });
             const call = dispatcher.call(callId);
-            const key = call && dispatcher.backends.get('llm')?.line.keyOf(call.run);
+            const key = call && dispatcher.backends.get('llm')?.queue.keyOf(call.run);
             // The key is rank + alpha * arrival, and no rank of a later arrival is below 0.
             if (key !== undefined) bounds.set(callId, key / alpha + 1e-6);
             if (busy && i % 2 === 1) {

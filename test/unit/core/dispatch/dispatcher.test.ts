@@ -200,9 +200,15 @@ describe('a cold endpoint', () => {
     const first = dispatcher.step([submit('a'), submit('b'), submit('c')], 0);
     expect(first).toMatchObject([{ type: 'wake', wake: { cause: 'demand' } }]);
     expect(dispatcher.step([submit('d')], 500)).toEqual([]);
-    const woken = { type: 'woken', backend: 'llm', endpoint: 'e1', ok: true, tookMs: 900 } as const;
+    const woken = {
+      type: 'wake-answered',
+      backend: 'llm',
+      endpoint: 'e1',
+      ok: true,
+      tookMs: 900,
+    } as const;
     const effects = dispatcher.step([woken], 900);
-    expect(types(effects)).toEqual(['wake-ended', 'granted', 'granted']);
+    expect(types(effects)).toEqual(['wake-settled', 'granted', 'granted']);
     expect(effects[0]).toMatchObject({ outcome: 'late' });
     expect(effects[1]).toMatchObject({ callId: 'a', waitedMs: 900, coldMs: 900 });
   });
@@ -227,13 +233,13 @@ describe('a cold endpoint', () => {
       }),
     );
     dispatcher.step(
-      [{ type: 'woken', backend: 'llm', endpoint: 'e1', ok: true, tookMs: 900 }],
+      [{ type: 'wake-answered', backend: 'llm', endpoint: 'e1', ok: true, tookMs: 900 }],
       1_900,
     );
     dispatcher.step([{ type: 'cancelled', callId: 't' }], 2_000);
     const effects = dispatcher.step([{ type: 'tick' }], 40_000);
     expect(effects).toContainEqual(
-      expect.objectContaining({ type: 'wake-ended', outcome: 'wasted' }),
+      expect.objectContaining({ type: 'wake-settled', outcome: 'wasted' }),
     );
   });
 
@@ -262,7 +268,7 @@ describe('a cold endpoint', () => {
       const result = okResult(0, { serviceMs: 200 });
       dispatcher.step([{ type: 'ended', callId: `${runId}t`, result }], now + 200);
       dispatcher.step([submit(`${runId}m`, { runId, final: true, arrivedAt: now })], now + 200);
-      const woken = { type: 'woken', backend: 'llm', endpoint: 'e1', ok: true } as const;
+      const woken = { type: 'wake-answered', backend: 'llm', endpoint: 'e1', ok: true } as const;
       dispatcher.step([woken], now + 210);
       dispatcher.step([{ type: 'ended', callId: `${runId}m`, result: okResult(5) }], now + 220);
     }

@@ -294,7 +294,7 @@ describe('who waits while its application becomes known', () => {
       );
     for (let i = 0; i < 6; i += 1) submit(`early${i}`, i);
     const waiting = dispatcher.call('early5');
-    const promised = waiting && dispatcher.standing(waiting)?.boundMs;
+    const promised = waiting && dispatcher.queueRank(waiting)?.boundMs;
     const order: string[] = [];
     let running = 'early0';
     for (let i = 0; i < 8; i += 1) {

@@ -59,7 +59,7 @@ describe('beside a call that waits for another endpoint', () => {
     dispatcher.step([{ type: 'submitted', call: callRequest('x') }], 0);
     const failed = okResult(0, { outcome: 'failed', endpointFault: true });
     dispatcher.step([{ type: 'ended', callId: 'x', again: true, result: failed }], 10);
-    expect(dispatcher.backends.get('llm')?.line.size).toBe(1);
+    expect(dispatcher.backends.get('llm')?.queue.size).toBe(1);
     for (let i = 0; i < 7; i += 1) {
       const call = callRequest(`y${i}`, { arrivedAt: 20 });
       expect(typesOf(dispatcher.step([{ type: 'submitted', call }], 20))).toEqual(['granted']);
@@ -89,7 +89,7 @@ describe('an endpoint that says that it is overloaded', () => {
         effects.push(...dispatcher.step([{ type: 'ended', callId, again: true, result }], now));
       }
     }
-    expect(dispatcher.backends.get('llm')?.line.size).toBeGreaterThan(0);
+    expect(dispatcher.backends.get('llm')?.queue.size).toBeGreaterThan(0);
     expect(typesOf(effects)).toContain('wake');
   });
 });
@@ -193,7 +193,7 @@ describe('a forecast', () => {
   it('is a number where slots are without limit', () => {
     const endpoints = ['e', 'f'].map((id) => ({ id, slots: Infinity, coldStart: COLD }));
     const dispatcher = dispatcherOf({ b: backendSpec({ endpoints, prewarm }) });
-    const woken = { type: 'woken', backend: 'b', ok: true, tookMs: 20_000 } as const;
+    const woken = { type: 'wake-answered', backend: 'b', ok: true, tookMs: 20_000 } as const;
     for (const endpoint of ['e', 'f']) dispatcher.step([{ ...woken, endpoint }], 0);
     dispatcher.step([{ type: 'submitted', call: callRequest('c', { backend: 'b' }) }], 1_000);
     dispatcher.step([{ type: 'ended', callId: 'c', result: okResult(1_000) }], 2_000);

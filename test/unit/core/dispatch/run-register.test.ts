@@ -1,7 +1,7 @@
 /** Which run a call belongs to, and when a run has ended: silence, repeats, sessions of sessions. */
 
 import { describe, expect, it } from 'vitest';
-import { standingOf } from '../../../../src/core/dispatch/overtaking.ts';
+import { queueRankOf } from '../../../../src/core/dispatch/queue-rank.ts';
 import { RunRegister } from '../../../../src/core/dispatch/run-register.ts';
 import { ApplicationModels } from '../../../../src/core/learning/application-models.ts';
 import { LearnedSilence } from '../../../../src/core/learning/learned-silence.ts';
@@ -39,7 +39,9 @@ describe('a run without end', () => {
     }
     expect(register.runs.get('r')?.visits).toHaveLength(5_000);
     // The parts that were cut off end as runs of their own.
-    const ended = register.pass(1e9).map((e) => ('record' in e ? e.record?.units.length : 0));
+    const ended = register
+      .endSilentRuns(1e9)
+      .map((e) => ('record' in e ? e.record?.units.length : 0));
     expect(ended).toEqual([10_000, 10_000, 5_000]);
   });
 });
@@ -120,7 +122,7 @@ describe('a conversation', () => {
     end(second, 30);
     const other = submit(40, { turn: 2 });
     expect(other.run).not.toBe(first.run);
-    expect(register.pass(40)).toMatchObject([{ type: 'run-finished', learned: true }]);
+    expect(register.endSilentRuns(40)).toMatchObject([{ type: 'run-finished', learned: true }]);
   });
 
   it('goes on where its call is sent again', () => {
@@ -177,7 +179,7 @@ describe('silence', () => {
     end(submit(0, { runId: 'known', final: true }), 1);
     expect(models.silenceMs('app', register.silence)).toBe(30_000);
     end(submit(0), 10);
-    expect(register.pass(30_010)).toMatchObject([{ type: 'run-finished' }]);
+    expect(register.endSilentRuns(30_010)).toMatchObject([{ type: 'run-finished' }]);
     submit(50_010);
     expect(models.silenceMs('app', register.silence)).toBe(150_000);
   });
@@ -187,14 +189,14 @@ describe('the bound on overtaking', () => {
   const run = { arrivedAt: 1_000 };
 
   it('is rank over alpha where the order ages', () => {
-    const standing = standingOf(500 + 300, 500 + 300, run, POLICIES.gittins, { alpha: 0.5 });
+    const standing = queueRankOf(500 + 300, 500 + 300, run, POLICIES.gittins, { alpha: 0.5 });
     expect(standing).toEqual({ rankMs: 300, boundMs: 600 });
-    expect(standingOf(300, 300, run, POLICIES.gittins, { alpha: 0 })).toEqual({ rankMs: 300 });
+    expect(queueRankOf(300, 300, run, POLICIES.gittins, { alpha: 0 })).toEqual({ rankMs: 300 });
   });
 
   it('is nothing in order of the runs, and is not told where there is none', () => {
     const boundOf = (policy: keyof typeof POLICIES) =>
-      standingOf(7, 7, run, POLICIES[policy], { alpha: 0.5 }).boundMs;
+      queueRankOf(7, 7, run, POLICIES[policy], { alpha: 0.5 }).boundMs;
     expect(boundOf('app-fcfs')).toBe(0);
     // A run's later calls stand behind runs that came after it.
     expect(boundOf('fcfs')).toBeUndefined();

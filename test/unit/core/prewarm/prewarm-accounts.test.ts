@@ -5,7 +5,7 @@ import type { PrewarmSpec } from '../../../../src/core/backends/backend-spec.ts'
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
-import type { LedgerCounts } from '../../../../src/core/prewarm/daily-accounts.ts';
+import type { DailyCounts } from '../../../../src/core/prewarm/daily-accounts.ts';
 import { groundsOf } from '../../../../src/core/prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../../../../src/core/prewarm/prewarm-rule.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
@@ -32,7 +32,7 @@ function setUp(releasable = false, whileCold: 'hold' | 'send' = 'hold') {
   const step = (now: number, ...events: DispatchEvent[]) => dispatcher.step(events, now);
   const forecast = { type: 'forecast', aheadMs: 0 } as const;
   const woken = {
-    type: 'woken',
+    type: 'wake-answered',
     backend: 'llm',
     endpoint: 'e1',
     ok: true,
@@ -42,9 +42,9 @@ function setUp(releasable = false, whileCold: 'hold' | 'send' = 'hold') {
     step(now, { type: 'submitted', call: callRequest(id, { arrivedAt: now, final: true }) });
   const end = (callId: string, now: number) =>
     step(now, { type: 'ended', callId, result: okResult(10) });
-  const sum = (day?: string): Partial<LedgerCounts> => {
+  const sum = (day?: string): Partial<DailyCounts> => {
     const total: Record<string, number> = {};
-    for (const entry of dispatcher.accounts.ledger.take()) {
+    for (const entry of dispatcher.accounts.daily.take()) {
       if (day !== undefined && entry.day !== day) continue;
       for (const [field, n] of Object.entries(entry.counts)) {
         if (n !== 0) total[field] = (total[field] ?? 0) + n;
@@ -231,7 +231,7 @@ describe('the accounts', () => {
     step(DAY, woken);
     end('a', DAY + 5_000);
     step(DAY + 65_000, { type: 'tick' });
-    const days = dispatcher.accounts.ledger.take().map(({ day, counts }) => [day, counts.warmMs]);
+    const days = dispatcher.accounts.daily.take().map(({ day, counts }) => [day, counts.warmMs]);
     expect(days).toEqual([
       ['1970-01-01', 10_000],
       ['1970-01-02', 65_000],
@@ -283,7 +283,7 @@ describe('a wake that was under way when the object died', () => {
   it('is used where it comes up after all, failed where it does not or another had to be made', () => {
     const late = restarted();
     late.submit('a', 8_000);
-    const ends = late.step(10_000, late.woken).filter((e) => e.type === 'wake-ended');
+    const ends = late.step(10_000, late.woken).filter((e) => e.type === 'wake-settled');
     expect(late.sum().failed).toBe(1);
     expect(ends).toMatchObject([{ wake: { cause: 'demand' } }]);
     const up = restarted();

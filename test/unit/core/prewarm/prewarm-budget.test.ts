@@ -81,7 +81,7 @@ class Meter {
           at: now,
           backend: effect.backend,
         });
-      } else if (effect.type === 'wake-ended' && effect.wake.cause !== 'demand') {
+      } else if (effect.type === 'wake-settled' && effect.wake.cause !== 'demand') {
         this.end(`${effect.backend} ${effect.endpoint}`, now);
       }
     }
@@ -133,7 +133,7 @@ describe('a budget a day', () => {
   type Move =
     | { readonly type: 'call' | 'end' | 'cancel'; readonly backend: 'a' | 'b' }
     | {
-        readonly type: 'woken' | 'gone-cold';
+        readonly type: 'wake-answered' | 'gone-cold';
         readonly backend: 'a' | 'b';
         readonly endpoint: 'e1' | 'e2';
         readonly ok: boolean;
@@ -148,7 +148,7 @@ describe('a budget a day', () => {
       backend,
     }),
     fc.record({
-      type: fc.constantFrom('woken' as const, 'gone-cold' as const),
+      type: fc.constantFrom('wake-answered' as const, 'gone-cold' as const),
       backend,
       endpoint: fc.constantFrom('e1' as const, 'e2' as const),
       ok: fc.boolean(),
@@ -188,7 +188,7 @@ describe('a budget a day', () => {
           ? ({ type: 'ended', callId, result: okResult(10) } satisfies DispatchEvent)
           : ({ type: 'cancelled', callId } satisfies DispatchEvent);
       }
-      case 'woken':
+      case 'wake-answered':
       case 'gone-cold':
         return move satisfies DispatchEvent;
       case 'forecast':

@@ -5,12 +5,12 @@ import { demandProbability, type Forecast } from '../../../../src/core/prewarm/p
 import {
   holdIndex,
   keepAliveRule,
-  type PrewarmAsk,
+  type PrewarmQuery,
   paperRule,
   thetaRule,
 } from '../../../../src/core/prewarm/prewarm-rule.ts';
 
-function askOf(fields: Partial<PrewarmAsk>): PrewarmAsk {
+function askOf(fields: Partial<PrewarmQuery>): PrewarmQuery {
   return {
     backend: 'llm',
     now: 0,

@@ -7,14 +7,14 @@ import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { Forecast } from '../../../../src/core/prewarm/prewarm.ts';
 import { decidePrewarm } from '../../../../src/core/prewarm/prewarm.ts';
-import type { PrewarmAsk, PrewarmRule } from '../../../../src/core/prewarm/prewarm-rule.ts';
+import type { PrewarmQuery, PrewarmRule } from '../../../../src/core/prewarm/prewarm-rule.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
 const COLD = { estimateMs: 10_000, idleTimeoutMs: 60_000 };
 const FORECAST: DispatchEvent = { type: 'forecast', aheadMs: 60_000 };
 
 function woken(endpoint: string): DispatchEvent {
-  return { type: 'woken', backend: 'llm', endpoint, ok: true, tookMs: 10_000 };
+  return { type: 'wake-answered', backend: 'llm', endpoint, ok: true, tookMs: 10_000 };
 }
 
 function threeEndpoints(fields: Partial<BackendSpec> = {}): BackendSpec {
@@ -25,14 +25,14 @@ function threeEndpoints(fields: Partial<BackendSpec> = {}): BackendSpec {
 /** The theta rule on a forecast that the test gives. */
 class Told implements PrewarmRule {
   forecast: Forecast = { runs: [], arrivals: 0 };
-  readonly asks: PrewarmAsk[] = [];
+  readonly asks: PrewarmQuery[] = [];
 
-  wake(ask: PrewarmAsk) {
+  wake(ask: PrewarmQuery) {
     this.asks.push(ask);
     return decidePrewarm(this.forecast, 0.25, ask.capacity);
   }
 
-  hold(ask: PrewarmAsk) {
+  hold(ask: PrewarmQuery) {
     this.asks.push(ask);
     return decidePrewarm(this.forecast, 0.25, ask.capacity);
   }

@@ -1,6 +1,6 @@
 /** What a call takes of its key's tokens, however it ends, and what its story says. */
 import { describe, expect, it } from 'vitest';
-import { FrontDesk } from '../../../../durable-objects/tenant/call-accounting.ts';
+import { CallAccounting } from '../../../../durable-objects/tenant/call-accounting.ts';
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
@@ -10,21 +10,21 @@ import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 const LIMIT = 1_000;
 
 /** Tokens left after a call of 300, which may answer with 50. */
-function leftAfter(end: (desk: FrontDesk) => void): number | undefined {
-  const desk = new FrontDesk(() => ({ tokens: LIMIT }));
+function leftAfter(end: (desk: CallAccounting) => void): number | undefined {
+  const desk = new CallAccounting(() => ({ tokens: LIMIT }));
   const call = callRequest('a', { inputTokens: 300, maxOutputTokens: 50 });
-  expect(desk.arrive({ call, keyId: 'k', version: 1 }, 0)).toBeUndefined();
-  expect(desk.stories.facts('a')?.gauges?.tokens?.remaining).toBe(LIMIT - 350);
+  expect(desk.charge({ call, keyId: 'k', version: 1 }, 0)).toBeUndefined();
+  expect(desk.log.facts('a')?.gauges?.tokens?.remaining).toBe(LIMIT - 350);
   end(desk);
-  desk.arrive({ call: callRequest('b', { kind: 'service' }), keyId: 'k', version: 1 }, 0);
-  return desk.stories.facts('b')?.gauges?.tokens?.remaining;
+  desk.charge({ call: callRequest('b', { kind: 'service' }), keyId: 'k', version: 1 }, 0);
+  return desk.log.facts('b')?.gauges?.tokens?.remaining;
 }
 
-const ended = (result: Partial<CallResult>) => (desk: FrontDesk) =>
+const ended = (result: Partial<CallResult>) => (desk: CallAccounting) =>
   desk.ended('a', { outcome: 'ok', endpointFault: false, cold: false, serviceMs: 1, ...result }, 0);
 
 describe('a key’s tokens', () => {
-  it.each<[string, (desk: FrontDesk) => void, number]>([
+  it.each<[string, (desk: CallAccounting) => void, number]>([
     ['as the endpoint counts them', (desk) => desk.ended('a', okResult(20), 0), 120],
     ['the input as estimated where it does not', ended({ outputTokens: 20 }), 320],
     ['the same of an answer broken off', ended({ outcome: 'failed', outputTokens: 7 }), 307],
@@ -32,7 +32,7 @@ describe('a key’s tokens', () => {
     ['none of a call that nobody has read', ended({ outcome: 'failed', endpointFault: true }), 0],
     ['none of one that left the line', (desk) => desk.cancelled('a', false, 0), 0],
     ['the input of one whose Worker died', (desk) => desk.cancelled('a', true, 0), 300],
-    ['none of one whose grant could not be stored', (desk) => desk.undone('a', 0), 0],
+    ['none of one whose grant could not be stored', (desk) => desk.refund('a', 0), 0],
   ])('are taken %s', (_, end, took) => {
     expect(leftAfter(end)).toBe(LIMIT - took);
   });
@@ -40,16 +40,16 @@ describe('a key’s tokens', () => {
 
 describe('the story of a call', () => {
   it('says that it waits while it waits for another attempt', () => {
-    const desk = new FrontDesk(() => ({}));
+    const desk = new CallAccounting(() => ({}));
     const dispatcher = new Dispatcher(configOf(), { random: seededRandom(1) }, 0);
-    const state = () => JSON.parse(desk.stories.tell('a') ?? '{}').state;
+    const state = () => JSON.parse(desk.log.entryJson('a') ?? '{}').state;
     const step = (event: DispatchEvent, now: number) => {
       for (const effect of dispatcher.step([event], now)) {
-        desk.note(effect, dispatcher.call('a'), now);
+        desk.observe(effect, dispatcher.call('a'), now);
       }
     };
     const call = callRequest('a');
-    desk.arrive({ call, keyId: 'k', version: 1 }, 0);
+    desk.charge({ call, keyId: 'k', version: 1 }, 0);
     step({ type: 'submitted', call }, 0);
     expect(state()).toBe('running');
     const busy = okResult(0, { outcome: 'failed', busy: true, retryAfterMs: 5_000 });

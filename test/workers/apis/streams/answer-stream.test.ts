@@ -39,8 +39,8 @@ const STOPPED =
   'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":7}}\n\n' +
   'event: message_stop\ndata: {"type":"message_stop"}\n\n';
 
-const OPENAI: StreamKind = { reading: 'openai', stripUsage: false };
-const STRIP: StreamKind = { reading: 'openai', stripUsage: true };
+const OPENAI: StreamKind = { format: 'openai', stripUsage: false };
+const STRIP: StreamKind = { format: 'openai', stripUsage: true };
 const LINE_ENDS = [
   ['LF', '\n'],
   ['CRLF', '\r\n'],
@@ -67,8 +67,8 @@ describe.each(LINE_ENDS)('a stream whose lines end with %s', (_name, end) => {
 
   const apis: Array<[string, StreamKind, Uint8Array]> = [
     ['chat', OPENAI, text(...CONTENT, FINISH, USAGE, DONE)],
-    ['Responses', { reading: 'responses', stripUsage: false }, text(...RESPONSES, COMPLETED)],
-    ['messages', { reading: 'messages', stripUsage: false }, text(...MESSAGES, STOPPED)],
+    ['Responses', { format: 'responses', stripUsage: false }, text(...RESPONSES, COMPLETED)],
+    ['messages', { format: 'messages', stripUsage: false }, text(...MESSAGES, STOPPED)],
   ];
   it.each(apis)('of %s passes unchanged and is read, cut anywhere', (_api, kind, whole) => {
     const ways = Array.from({ length: whole.length + 1 }, (_, at) => halves(whole, at));
@@ -106,8 +106,8 @@ describe.each(LINE_ENDS)('a stream whose lines end with %s', (_name, end) => {
 describe('how a stream ended', () => {
   const stateOf = (kind: StreamKind, ...events: string[]) =>
     passed(kind, [encoder.encode(events.join(''))]).state;
-  const responses: StreamKind = { reading: 'responses', stripUsage: false };
-  const messages: StreamKind = { reading: 'messages', stripUsage: false };
+  const responses: StreamKind = { format: 'responses', stripUsage: false };
+  const messages: StreamKind = { format: 'messages', stripUsage: false };
 
   it('is known of a chat by [DONE], or by a reason for each choice', () => {
     expect(stateOf(OPENAI, ...CONTENT)).toBe('open');
@@ -179,7 +179,7 @@ describe('a long event', () => {
     for (const size of [1_000, 65_537, whole.length]) {
       const pieces = [];
       for (let at = 0; at < whole.length; at += size) pieces.push(whole.slice(at, at + size));
-      const { stream, state, bytes } = passed({ reading: 'responses', stripUsage: false }, pieces);
+      const { stream, state, bytes } = passed({ format: 'responses', stripUsage: false }, pieces);
       expect(bytes.length).toBe(whole.length);
       expect(state).toBe('complete');
       expect(stream.usage).toEqual({ inputTokens: 12, outputTokens: 7 });
@@ -192,8 +192,8 @@ describe('output where no usage came', () => {
     ['openai', CONTENT, 3],
     ['responses', RESPONSES, 2],
     ['messages', MESSAGES, 1],
-  ] as const)('of %s is estimated by the events with content', (reading, events, pieces) => {
-    const { stream } = passed({ reading, stripUsage: false }, [encoder.encode(events.join(''))]);
+  ] as const)('of %s is estimated by the events with content', (format, events, pieces) => {
+    const { stream } = passed({ format, stripUsage: false }, [encoder.encode(events.join(''))]);
     expect(stream.pieces).toBe(pieces);
   });
 });

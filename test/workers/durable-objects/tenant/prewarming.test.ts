@@ -160,7 +160,7 @@ describe('a budget', () => {
     const tenant = await newTenant(COLD, { theta: 0, budgetPerDay: { warmSeconds: 30 } });
     await tenant.serve(`${tenant.name}-1`);
     // A ping may take a minute's patience and two idle timeouts: more than there is.
-    await tenant.stub().woken({ backend: 'm', endpoint: 'e' }, false, 0);
+    await tenant.stub().wakeAnswered({ backend: 'm', endpoint: 'e' }, false, 0);
     await tenant.stub().forecast();
     const { wakes, days, backends } = await tenant.prewarming();
     expect(wakes.map((w: { outcome: string }) => w.outcome)).toContain('over-budget');
@@ -182,7 +182,7 @@ describe('a budget', () => {
     const tenant = await newTenant(COLD, { theta: 0, budgetPerDay: { warmSeconds: 100 } });
     await tenant.serve(`${tenant.name}-1`);
     answer = () => new Promise<Response>(() => {});
-    await tenant.stub().woken({ backend: 'm', endpoint: 'e' }, false, 0);
+    await tenant.stub().wakeAnswered({ backend: 'm', endpoint: 'e' }, false, 0);
     await tenant.stub().forecast();
     expect(await tenant.endpointState()).toBe('warming');
     await abortAllDurableObjects();
@@ -244,7 +244,7 @@ describe('the accounts', () => {
       const { emptyCounts } = await import('../../../../src/core/prewarm/daily-accounts.ts');
       const store = new TenantStore(state.storage);
       const nothing = { finished: [], running: [], endedRuns: [], backends: {}, wakes: [] };
-      const none = { ...nothing, leftLeases: [] };
+      const none = { ...nothing, leftoverLeases: [] };
       const accounts = store.prewarm.accounts() ?? {
         at: 0,
         tenant: { day: 0, spentMs: 0, spentMoney: 0, open: [] },

@@ -11,7 +11,13 @@
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
-import { type CallOrder, type KeyOf, type Room, type Taken, WaitingLine } from './waiting-line.ts';
+import {
+  type CallOrder,
+  type KeyOf,
+  type NextCall,
+  type QueueState,
+  WaitingQueue,
+} from './waiting-queue.ts';
 
 /**
  * Share of the slots' time on which the choice counts. Far less than all: work is in the middle of
@@ -45,7 +51,7 @@ export interface DeadlineTiming {
 
 export type TimingOf = (run: LiveRun, head: LiveCall) => DeadlineTiming | undefined;
 
-export class DeadlineLine extends WaitingLine {
+export class DeadlineQueue extends WaitingQueue {
   readonly #timingOf: TimingOf;
   /** Of the runs that wait here and have a deadline. */
   readonly #timings = new Map<LiveRun, DeadlineTiming>();
@@ -58,7 +64,7 @@ export class DeadlineLine extends WaitingLine {
     this.#timingOf = timingOf;
   }
 
-  override take(room: Room): Taken | undefined {
+  override take(room: QueueState): NextCall | undefined {
     const limited = room.urgentRunning >= urgentSlots(room.slots);
     // The share is for others' sake: where nobody else waits, it binds nobody.
     if (this.#timings.size > 0 && !(limited && this.hasOthers)) {
@@ -79,7 +85,7 @@ export class DeadlineLine extends WaitingLine {
   }
 
   /** Of the chosen runs the one that is lowest by key and deadline. */
-  #mostUrgent(room: Room): LiveRun | undefined {
+  #mostUrgent(room: QueueState): LiveRun | undefined {
     if (this.#timings.size <= MANY_RUNS || room.now - this.#chosenAt >= CHOOSE_EVERY_MS) {
       this.#chosen = this.#choose(room);
       this.#chosenAt = room.now;
@@ -94,7 +100,7 @@ export class DeadlineLine extends WaitingLine {
     return best;
   }
 
-  #choose({ now, slots }: Room): LiveRun[] {
+  #choose({ now, slots }: QueueState): LiveRun[] {
     const urgent = [...this.#timings]
       .filter(([, { latestStartAt, lostAt }]) => latestStartAt <= now && now < lostAt)
       .sort(([, a], [, b]) => a.deadlineAt - b.deadlineAt);

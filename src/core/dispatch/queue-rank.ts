@@ -8,7 +8,7 @@ import type { Policy } from '../order/policy.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 
 /** A run's place in the order, in numbers. */
-export interface Standing {
+export interface QueueRank {
   /** The rank over the weight; of a policy that does not age, its key as it is. */
   readonly rankMs: number;
   /** Runs that arrive later than this after the run do not overtake it, ms; absent: no bound. */
@@ -16,13 +16,13 @@ export interface Standing {
 }
 
 /** `promisedKey`: that by which others were told how far they can overtake it. */
-export function standingOf(
+export function queueRankOf(
   key: number,
   promisedKey: number,
   run: { readonly arrivedAt: number },
   policy: Policy,
   { alpha }: Pick<DispatcherConfig, 'alpha'>,
-): Standing {
+): QueueRank {
   if (policy.key === 'aged') {
     const rankMs = key - alpha * run.arrivedAt;
     const promisedMs = promisedKey - alpha * run.arrivedAt;

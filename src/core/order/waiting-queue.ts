@@ -12,7 +12,7 @@ export type CallOrder = 'submission' | 'longest-first';
 export type KeyOf = (run: LiveRun, head: LiveCall) => number;
 
 /** What a line is told when it is asked for the next call. */
-export interface Room {
+export interface QueueState {
   readonly now: number;
   /** Slots of the backend in all; Infinity for no limit. */
   readonly slots: number;
@@ -20,7 +20,7 @@ export interface Room {
   readonly urgentRunning: number;
 }
 
-export interface Taken {
+export interface NextCall {
   readonly call: LiveCall;
   /** The key that its run had. */
   readonly key: number;
@@ -30,15 +30,15 @@ export interface Taken {
   readonly urgent: boolean;
 }
 
-interface Party {
+interface RunEntry {
   readonly run: LiveRun;
   readonly calls: LiveCall[];
   promisedKey: number;
 }
 
-export class WaitingLine {
-  readonly #parties = new Map<LiveRun, Party>();
-  readonly #queue = new OrderedQueue<Party>();
+export class WaitingQueue {
+  readonly #entries = new Map<LiveRun, RunEntry>();
+  readonly #queue = new OrderedQueue<RunEntry>();
   readonly #keyOf: KeyOf;
   readonly #order: CallOrder;
   #size = 0;
@@ -60,10 +60,10 @@ export class WaitingLine {
   }
 
   add(call: LiveCall): void {
-    let party = this.#parties.get(call.run);
+    let party = this.#entries.get(call.run);
     if (!party) {
       party = { run: call.run, calls: [], promisedKey: Infinity };
-      this.#parties.set(call.run, party);
+      this.#entries.set(call.run, party);
     }
     const before = (other: LiveCall) =>
       this.#order === 'longest-first'
@@ -83,18 +83,18 @@ export class WaitingLine {
 
   /** Number of runs with a waiting call. */
   get runs(): number {
-    return this.#parties.size;
+    return this.#entries.size;
   }
 
   /** Takes the call that goes next out of the line. */
-  take(_room: Room): Taken | undefined {
+  take(_room: QueueState): NextCall | undefined {
     const party = this.#queue.peek();
     return party && this.#takeFrom(party, false);
   }
 
   /** Takes the next call of a given run. */
-  protected takeOf(run: LiveRun, urgent: boolean): Taken | undefined {
-    const party = this.#parties.get(run);
+  protected takeOf(run: LiveRun, urgent: boolean): NextCall | undefined {
+    const party = this.#entries.get(run);
     return party && this.#takeFrom(party, urgent);
   }
 
@@ -103,7 +103,7 @@ export class WaitingLine {
 
   /** Takes a given call out; false where it does not wait here. */
   remove(call: LiveCall): boolean {
-    const party = this.#parties.get(call.run);
+    const party = this.#entries.get(call.run);
     const at = party?.calls.indexOf(call) ?? -1;
     if (!party || at < 0) return false;
     party.calls.splice(at, 1);
@@ -114,18 +114,18 @@ export class WaitingLine {
 
   /** Computes a run's key anew, after one of its calls ended somewhere. */
   rekey(run: LiveRun): void {
-    const party = this.#parties.get(run);
+    const party = this.#entries.get(run);
     if (party) this.#key(party);
   }
 
   /** Computes the keys of all runs of an application anew; O(runs that wait). */
   rekeyApp(app: string): void {
-    for (const party of this.#parties.values()) if (party.run.app === app) this.#key(party);
+    for (const party of this.#entries.values()) if (party.run.app === app) this.#key(party);
   }
 
   /** The same, where the key becomes lower. */
   lowerApp(app: string): void {
-    for (const party of this.#parties.values()) {
+    for (const party of this.#entries.values()) {
       const head = party.calls[0];
       if (party.run.app !== app || !head) continue;
       const key = this.#keyOf(party.run, head);
@@ -135,32 +135,32 @@ export class WaitingLine {
 
   /** The applications of the runs that wait, some of them repeatedly. */
   *apps(): Iterable<string> {
-    for (const run of this.#parties.keys()) yield run.app;
+    for (const run of this.#entries.keys()) yield run.app;
   }
 
   /** The run's present key; undefined where none of its calls waits here. */
   keyOf(run: LiveRun): number | undefined {
-    const party = this.#parties.get(run);
+    const party = this.#entries.get(run);
     return party && this.#queue.keyOf(party);
   }
 
   /** The key that tells how far the run can be overtaken: the present one, or a higher one before. */
   promisedKeyOf(run: LiveRun): number | undefined {
-    return this.#parties.get(run)?.promisedKey;
+    return this.#entries.get(run)?.promisedKey;
   }
 
   /** How many runs go before this one; O(n), for people and not for decisions. */
   position(run: LiveRun): number {
-    const party = this.#parties.get(run);
+    const party = this.#entries.get(run);
     return party ? this.#queue.countBefore(party) + 1 : 0;
   }
 
   /** All waiting calls, in no order. */
   *calls(): Iterable<LiveCall> {
-    for (const party of this.#parties.values()) yield* party.calls;
+    for (const party of this.#entries.values()) yield* party.calls;
   }
 
-  #takeFrom(party: Party, urgent: boolean): Taken | undefined {
+  #takeFrom(party: RunEntry, urgent: boolean): NextCall | undefined {
     const key = this.#queue.keyOf(party);
     const call = party.calls.shift();
     if (!call || key === undefined) return undefined;
@@ -175,7 +175,7 @@ export class WaitingLine {
     this.#bytes += by * (call.request.bodyBytes ?? 0);
   }
 
-  #key(party: Party): void {
+  #key(party: RunEntry): void {
     const head = party.calls[0];
     this.keyed(party.run, head);
     if (head) {
@@ -183,7 +183,7 @@ export class WaitingLine {
       this.#queue.set(party, party.promisedKey, head.seq);
     } else {
       this.#queue.delete(party);
-      this.#parties.delete(party.run);
+      this.#entries.delete(party.run);
     }
   }
 }

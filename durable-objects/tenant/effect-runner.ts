@@ -9,17 +9,17 @@ import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts
 import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { PingOrder } from '../../src/protocol/tenant.ts';
-import type { FrontDesk } from './call-accounting.ts';
+import type { CallAccounting } from './call-accounting.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import { refusal } from './refusal.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { Waiters } from './waiters.ts';
 
-export interface EffectPlace {
+export interface EffectContext {
   readonly store: TenantStore;
   readonly waiters: Waiters;
   readonly pending: PendingBatch;
-  readonly desk: FrontDesk;
+  readonly accounting: CallAccounting;
   /** The configuration in force. */
   readonly config: () => TenantConfig | undefined;
   readonly call: (callId: string) => LiveCall | undefined;
@@ -28,36 +28,36 @@ export interface EffectPlace {
   readonly release: (order: PingOrder) => void;
 }
 
-export class Effects {
-  readonly #place: EffectPlace;
+export class EffectRunner {
+  readonly #context: EffectContext;
 
-  constructor(place: EffectPlace) {
-    this.#place = place;
+  constructor(place: EffectContext) {
+    this.#context = place;
   }
 
   /** Answers the calls whose grant could not be made durable: they must not run, and end at once. */
-  perform(effects: readonly Effect[]): string[] {
+  run(effects: readonly Effect[]): string[] {
     const undurable: string[] = [];
     for (const effect of effects) {
       if ('callId' in effect) {
-        this.#place.desk.note(effect, this.#place.call(effect.callId), Date.now());
+        this.#context.accounting.observe(effect, this.#context.call(effect.callId), Date.now());
       }
       const durable = effect.type !== 'granted' || this.#makeDurable(effect);
-      if (durable) this.#do(effect);
+      if (durable) this.#run(effect);
       else undurable.push(effect.callId);
     }
     return undurable;
   }
 
-  #do(effect: Effect): void {
-    const { waiters, pending, desk } = this.#place;
+  #run(effect: Effect): void {
+    const { waiters, pending, accounting } = this.#context;
     switch (effect.type) {
       case 'granted':
         return this.#grant(effect);
       case 'refused':
         return waiters.resolve(
           effect.callId,
-          refusal(effect.code, effect.retryAfterMs, desk.stories.facts(effect.callId)),
+          refusal(effect.code, effect.retryAfterMs, accounting.log.facts(effect.callId)),
         );
       case 'released':
         if (effect.cause === 'expired') waiters.delete(effect.callId);
@@ -67,11 +67,11 @@ export class Effects {
       case 'wake':
         return this.#wake(effect);
       case 'over-budget':
-        return pending.wakeEnded({ ...effect, outcome: 'over-budget', endedAt: effect.wake.at });
+        return pending.wakeSettled({ ...effect, outcome: 'over-budget', endedAt: effect.wake.at });
       case 'release':
         return this.#release(effect);
-      case 'wake-ended':
-        return pending.wakeEnded({ ...effect, endedAt: Date.now() });
+      case 'wake-settled':
+        return pending.wakeSettled({ ...effect, endedAt: Date.now() });
       case 'run-finished': {
         const { record, learned } = effect;
         const finished = record && { record, learned, finishedAt: Date.now() };
@@ -83,10 +83,10 @@ export class Effects {
   }
 
   #wake(effect: Extract<Effect, { type: 'wake' }>): void {
-    const { pending, wake } = this.#place;
+    const { pending, wake } = this.#context;
     const { backend, endpoint, patienceMs } = effect;
     if (effect.dryRun) {
-      return pending.wakeEnded({ ...effect, outcome: 'dry-run', endedAt: effect.wake.at });
+      return pending.wakeSettled({ ...effect, outcome: 'dry-run', endedAt: effect.wake.at });
     }
     // What it may cost is stored before it is made: a restart must not spend a budget twice.
     if (effect.wake.cause !== 'demand') pending.dueAt = effect.wake.at;
@@ -96,26 +96,32 @@ export class Effects {
   #release(effect: Extract<Effect, { type: 'release' }>): void {
     const { backend, endpoint, at, reason, probability } = effect;
     const wake = { cause: 'release' as const, at, reason, probability };
-    this.#place.pending.wakeEnded({ backend, endpoint, wake, outcome: 'released', endedAt: at });
-    this.#place.release({ backend, endpoint });
+    this.#context.pending.wakeSettled({
+      backend,
+      endpoint,
+      wake,
+      outcome: 'released',
+      endedAt: at,
+    });
+    this.#context.release({ backend, endpoint });
   }
 
   /** False where the lease's row could not be written: the caller is told to ask again. */
   #makeDurable({ callId, repeated }: Granted): boolean {
-    const { store, waiters, pending, desk } = this.#place;
-    const call = this.#place.call(callId);
+    const { store, waiters, pending, accounting } = this.#context;
+    const call = this.#context.call(callId);
     if (!call?.lease) return true;
     if (repeated) {
       this.renewed(callId, call.lease);
       return true;
     }
     try {
-      pending.deleteLeft(store);
+      pending.deleteLeftoverLeases(store);
       store.saveLease(call.request, call.lease);
     } catch (error) {
       console.error(JSON.stringify({ event: 'lease_not_saved', error: String(error) }));
       waiters.fail(callId, new Error('the lease could not be stored'));
-      desk.undone(callId, Date.now());
+      accounting.refund(callId, Date.now());
       return false;
     }
     pending.leaseSaved(callId);
@@ -125,7 +131,7 @@ export class Effects {
   /** Writes down that a lease was renewed. */
   renewed(callId: string, { expiresAt }: Lease): void {
     try {
-      this.#place.store.renewLease(callId, expiresAt);
+      this.#context.store.renewLease(callId, expiresAt);
     } catch (error) {
       // It is renewed as long as this object lives; the next renewal tries again.
       console.error(JSON.stringify({ event: 'renewal_not_saved', error: String(error) }));
@@ -135,20 +141,20 @@ export class Effects {
   /** A row that stays is deleted before the next grant, or with the next batch. */
   #deleteLease(callId: string): void {
     try {
-      this.#place.store.deleteLease(callId);
+      this.#context.store.deleteLease(callId);
     } catch (error) {
       console.error(JSON.stringify({ event: 'lease_not_deleted', error: String(error) }));
-      this.#place.pending.leaseLeft(callId);
+      this.#context.pending.leaseNotDeleted(callId);
     }
   }
 
   #grant(granted: Granted): void {
-    const { waiters, desk } = this.#place;
+    const { waiters, accounting } = this.#context;
     const { callId, backend, endpoint } = granted;
-    const config = this.#place.config();
+    const config = this.#context.config();
     const address = config && addressOf(config, backend, endpoint);
     if (!address) return;
-    const facts = desk.stories.facts(callId);
+    const facts = accounting.log.facts(callId);
     const { expiresAt, leaseMs, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
     waiters.resolve(callId, {
       status: 'granted',

@@ -1,6 +1,6 @@
 /** Which runs with a deadline go before the others, and which are given up. */
 import { describe, expect, it } from 'vitest';
-import { DeadlineLine, type DeadlineTiming } from '../../../../src/core/order/deadline-line.ts';
+import { DeadlineQueue, type DeadlineTiming } from '../../../../src/core/order/deadline-queue.ts';
 import { LiveRun } from '../../../../src/core/runs/live-run.ts';
 import { callRequest } from '../../../dispatch-builders.ts';
 
@@ -13,9 +13,9 @@ interface Waiting {
 }
 
 /** A line of runs by their names; the time is 0, and timings are urgent unless they say otherwise. */
-function lineOf(runs: Readonly<Record<string, Waiting>>): DeadlineLine {
+function lineOf(runs: Readonly<Record<string, Waiting>>): DeadlineQueue {
   const usual = { deadlineAt: 1_000, latestStartAt: 0, lostAt: 900, workMs: 100 };
-  const line = new DeadlineLine(
+  const line = new DeadlineQueue(
     (run) => runs[run.id]?.key ?? 0,
     'submission',
     (run) => {
@@ -31,7 +31,7 @@ function lineOf(runs: Readonly<Record<string, Waiting>>): DeadlineLine {
 }
 
 /** All calls in the order in which they go; those that went for a deadline with a mark. */
-function order(line: DeadlineLine, now = 0, urgentRunning = 0, slots = SLOTS): string[] {
+function order(line: DeadlineQueue, now = 0, urgentRunning = 0, slots = SLOTS): string[] {
   const ids: string[] = [];
   const room = { now, slots, urgentRunning };
   for (let next = line.take(room); next; next = line.take(room)) {

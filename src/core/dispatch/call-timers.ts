@@ -13,7 +13,7 @@ const DOUBTED_BEFORE = 1 / 3;
 /** Of a lease's length: from when it is doubted until it is taken back. */
 const DOUBT_LASTS = 1 / 2;
 
-export class CallLimits {
+export class CallTimers {
   readonly #queue = new OrderedQueue<LiveCall>();
 
   /** When the next limit is reached, epoch ms; Infinity for never. */
@@ -22,23 +22,23 @@ export class CallLimits {
   }
 
   /** The call waits, until a time at the most. */
-  waits(call: LiveCall, until: number): void {
+  setWait(call: LiveCall, until: number): void {
     this.#queue.set(call, until, call.seq);
   }
 
   /** The call has a lease that is granted or renewed now. */
-  holds(call: LiveCall, lease: Lease): void {
+  setLease(call: LiveCall, lease: Lease): void {
     lease.doubted = false;
     this.#queue.set(call, doubtedAt(lease), call.seq);
   }
 
   /** The call is over. */
-  forget(call: LiveCall): void {
+  clear(call: LiveCall): void {
     this.#queue.delete(call);
   }
 
   /** A call that is beyond its limit, waiting or holding; it is forgotten. Undefined where none is. */
-  next(now: number): LiveCall | undefined {
+  nextExpired(now: number): LiveCall | undefined {
     while (this.#queue.peekKey() <= now) {
       const call = this.#queue.pop();
       if (!call?.lease || call.lease.doubted) return call;
@@ -49,7 +49,7 @@ export class CallLimits {
   }
 
   /** The clock went back: no limit is farther than it can be. `longestMs`: of a wait. */
-  turnBack(call: LiveCall, longestMs: number, now: number): void {
+  clockWentBack(call: LiveCall, longestMs: number, now: number): void {
     const { lease } = call;
     const lastsMs = lease ? lease.lengthMs : longestMs;
     if (lease) lease.expiresAt = Math.min(lease.expiresAt, now + lastsMs);

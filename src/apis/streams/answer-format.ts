@@ -6,13 +6,13 @@
 import { type ApiError, anthropicErrorBody, errorBody } from '../../http/errors.ts';
 import type { Usage } from '../usage.ts';
 
-export type Reading = 'openai' | 'responses' | 'messages' | 'opaque';
+export type AnswerFormat = 'openai' | 'responses' | 'messages' | 'opaque';
 
 /** How a stream stands: `failed` where the endpoint itself told of a fault. */
 export type StreamState = 'open' | 'complete' | 'failed';
 
 /** Reads the events of one stream. */
-export interface StreamReading {
+export interface StreamReader {
   /** An event: its name where it has one, and its data. */
   read(name: string | undefined, data: string): void;
   readonly state: StreamState;
@@ -27,7 +27,7 @@ export interface StreamReading {
  * A fault as an event, in the words of the stream's API, for a stream that has begun. Without
  * `[DONE]`, without `message_stop`: no client can take the stream for a whole one.
  */
-export function faultEvent(reading: Reading, error: ApiError, sequence?: number): string {
+export function faultEvent(reading: AnswerFormat, error: ApiError, sequence?: number): string {
   switch (reading) {
     case 'messages':
       return `event: error\ndata: ${JSON.stringify(anthropicErrorBody(error))}\n\n`;

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WaitingLine } from '../../../../src/core/order/waiting-line.ts';
+import { WaitingQueue } from '../../../../src/core/order/waiting-queue.ts';
 import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
 import type { LiveCall } from '../../../../src/core/runs/live-run.ts';
 import { LiveRun } from '../../../../src/core/runs/live-run.ts';
@@ -17,7 +17,7 @@ function callOf(run: LiveRun, seq: number, fields: Partial<CallRequest> = {}): L
 }
 
 /** Takes all calls out, by their ids. */
-function drain(line: WaitingLine): string[] {
+function drain(line: WaitingQueue): string[] {
   const ids: string[] = [];
   for (let next = line.take(ROOM); next; next = line.take(ROOM)) ids.push(next.call.request.callId);
   return ids;
@@ -30,7 +30,7 @@ describe('WaitingLine', () => {
       ['b', 1],
       ['c', 2],
     ]);
-    const line = new WaitingLine((run) => keys.get(run.id) ?? 0, 'submission');
+    const line = new WaitingQueue((run) => keys.get(run.id) ?? 0, 'submission');
     ['a', 'b', 'c'].forEach((id, seq) => {
       line.add(callOf(runOf(id), seq));
     });
@@ -41,14 +41,14 @@ describe('WaitingLine', () => {
   });
 
   it('takes runs of equal keys in the order of submission', () => {
-    const line = new WaitingLine(() => 1, 'submission');
+    const line = new WaitingQueue(() => 1, 'submission');
     const calls = [4, 2, 9, 1].map((seq) => callOf(runOf(`r${seq}`), seq));
     for (const call of calls) line.add(call);
     expect(drain(line)).toEqual(['r1-1', 'r2-2', 'r4-4', 'r9-9']);
   });
 
   it('takes the calls of a run in the order of submission, though added in another', () => {
-    const line = new WaitingLine(() => 1, 'submission');
+    const line = new WaitingQueue(() => 1, 'submission');
     const run = runOf('a');
     const first = callOf(run, 1, { inputTokens: 1 });
     const second = callOf(run, 2, { inputTokens: 500 });
@@ -58,7 +58,7 @@ describe('WaitingLine', () => {
   });
 
   it('takes the longest call of a run first where it is told so, equal ones as submitted', () => {
-    const line = new WaitingLine(() => 1, 'longest-first');
+    const line = new WaitingQueue(() => 1, 'longest-first');
     const run = runOf('a');
     line.add(callOf(run, 1, { inputTokens: 100 }));
     line.add(callOf(run, 2, { inputTokens: 50, maxOutputTokens: 500 }));
@@ -71,7 +71,7 @@ describe('WaitingLine', () => {
     const call = fc.record({ tokens: fc.integer({ min: 0, max: 5 }) });
     fc.assert(
       fc.property(fc.array(call, { maxLength: 15 }), fc.boolean(), (calls, longest) => {
-        const line = new WaitingLine(() => 1, longest ? 'longest-first' : 'submission');
+        const line = new WaitingQueue(() => 1, longest ? 'longest-first' : 'submission');
         const run = runOf('a');
         const waiting = calls.map(({ tokens }, i) =>
           callOf(run, (i * 7) % 16, { inputTokens: tokens }),
@@ -86,7 +86,7 @@ describe('WaitingLine', () => {
   });
 
   it('gives the key function the call that would go', () => {
-    const line = new WaitingLine((_, head) => head.request.inputTokens, 'submission');
+    const line = new WaitingQueue((_, head) => head.request.inputTokens, 'submission');
     const a = runOf('a');
     const b = runOf('b');
     line.add(callOf(a, 1, { inputTokens: 1 }));
@@ -101,7 +101,7 @@ describe('WaitingLine', () => {
       ['a', 1],
       ['b', 2],
     ]);
-    const line = new WaitingLine((run) => keys.get(run.id) ?? 0, 'submission');
+    const line = new WaitingQueue((run) => keys.get(run.id) ?? 0, 'submission');
     const a = runOf('a');
     const b = runOf('b');
     line.add(callOf(a, 1));
@@ -117,7 +117,7 @@ describe('WaitingLine', () => {
   });
 
   it('removes a call, and its run with the last one', () => {
-    const line = new WaitingLine((_, head) => head.seq, 'submission');
+    const line = new WaitingQueue((_, head) => head.seq, 'submission');
     const a = runOf('a');
     const b = runOf('b');
     const first = callOf(a, 1);
@@ -139,7 +139,7 @@ describe('WaitingLine', () => {
   });
 
   it('lists the calls that wait and no others', () => {
-    const line = new WaitingLine(() => 1, 'submission');
+    const line = new WaitingQueue(() => 1, 'submission');
     const a = runOf('a');
     const calls = [callOf(a, 1), callOf(a, 2), callOf(runOf('b'), 3)];
     for (const call of calls) line.add(call);
