@@ -81,8 +81,8 @@ export interface ModelFields {
   readonly max_output_tokens?: number | null | undefined;
 }
 
-const generates = { reading: 'openai', streams: true, asksForUsage: true } as const;
-const opaque = { reading: 'opaque' } as const;
+const generates = { format: 'openai', streams: true, asksForUsage: true } as const;
+const opaque = { format: 'opaque' } as const;
 
 /** Those with a JSON body. */
 export const MODEL_APIS = {
