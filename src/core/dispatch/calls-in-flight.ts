@@ -1,6 +1,7 @@
 /**
- * The calls that wait or hold a slot, from their submission to their end: the only place where slots
- * are given and taken back, each exactly once. What is done with a call is told as an effect.
+ * The calls that wait or hold a slot, from submission to end: the only place that grants and takes
+ * back slots, each exactly once. Reports what it does with a call as effects. Timers are in
+ * call-timers.ts, the order of waiting calls in ranking.ts.
  *
  * Invariants: an endpoint never has more leases than slots; a call has at most one lease at a time;
  * every call is granted, refused or cancelled; every lease ends.
@@ -24,6 +25,7 @@ import type { Ranking } from './ranking.ts';
 import { mayRetry } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
 
+/** The parts of the dispatcher that calls in flight work with. */
 export interface CallsContext {
   readonly roster: BackendRoster;
   readonly register: RunRegister;
@@ -33,18 +35,18 @@ export interface CallsContext {
 }
 
 export class CallsInFlight {
-  /** Where what is done is told; the dispatcher's, for each step anew. */
+  /** Receives the effects; the dispatcher replaces it at each step. */
   effects: Effect[] = [];
-  /** Of leases that are granted from now on. */
+  /** Length of the leases that are granted from now on, ms. */
   leaseMs: number;
   readonly #context: CallsContext;
   readonly #backends: ReadonlyMap<string, Backend>;
   readonly #calls = new Map<string, LiveCall>();
-  readonly #limits = new CallTimers();
+  readonly #timers = new CallTimers();
 
-  constructor(place: CallsContext, leaseMs: number) {
-    this.#context = place;
-    this.#backends = place.roster.all;
+  constructor(context: CallsContext, leaseMs: number) {
+    this.#context = context;
+    this.#backends = context.roster.all;
     this.leaseMs = leaseMs;
   }
 
@@ -52,12 +54,12 @@ export class CallsInFlight {
     return this.#calls.get(callId);
   }
 
-  /** When a wait or a lease ends, epoch ms; Infinity for never. */
+  /** When the next wait or lease is due, epoch ms; Infinity for never. */
   get dueAt(): number {
-    return this.#limits.dueAt;
+    return this.#timers.dueAt;
   }
 
-  /** A call that is admitted: it waits in its backend's line. */
+  /** Admits a call to its backend's queue, or refuses it where its deadline cannot be met. */
   admit(request: CallRequest, backend: Backend, now: number): void {
     const { register, ranking, prewarmer } = this.#context;
     const call = register.submit(request, now);
@@ -70,23 +72,24 @@ export class CallsInFlight {
     this.#wait(call, backend, now);
   }
 
-  /** A call that was running when the object died. */
+  /** Restores a call that held a slot when the tenant's object stopped. */
   restore(request: CallRequest, lease: Lease, now: number): void {
     const call = this.#context.register.submit(request, lease.grantedAt);
     call.lease = lease;
     call.visit.servingSince ??= lease.grantedAt;
     this.#calls.set(request.callId, call);
-    this.#limits.setLease(call, lease);
+    this.#timers.setLease(call, lease);
     this.#context.roster.holder(request.backend, lease.endpoint, now).inFlight += 1;
   }
 
-  /** An attempt is over; `again`: the call may go back into the line for another. */
+  /** Ends an attempt; `again`: the call may return to the queue for another attempt. */
   end(callId: string, result: CallResult, again: boolean, now: number): void {
     const call = this.#calls.get(callId);
     if (!call) return;
-    // It waits for another attempt of which its caller never heard: nobody would come for it.
+    // The call is queued for a retry. A caller that does not ask for one never heard of it and would
+    // not use its grant.
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
-    const { endpoint: id } = call.lease;
+    const { endpoint: endpointId } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
     endpoint?.observe(result, call.lease.grantedAt, now);
     const backend = this.#backends.get(call.request.backend);
@@ -95,9 +98,9 @@ export class CallsInFlight {
       if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
       return this.#wait(call, backend, now);
     }
-    // Its slot is free again, and counted for it.
-    const atEnd = (endpoint?.inFlight ?? 0) + 1;
-    backend?.observe(result, call, id, (call.concurrency + atEnd) / 2);
+    // The slot is already free, but this call still counts for the concurrency at its end.
+    const concurrencyAtEnd = (endpoint?.inFlight ?? 0) + 1;
+    backend?.observe(result, call, endpointId, (call.concurrency + concurrencyAtEnd) / 2);
     const record = recordOf(call.request, result);
     if (backend && record) {
       const { output } = demandOf(record, backend.speed.value);
@@ -118,13 +121,13 @@ export class CallsInFlight {
     const call = this.#calls.get(callId);
     if (!call?.lease) return;
     call.lease.expiresAt = now + call.lease.lengthMs;
-    this.#limits.setLease(call, call.lease);
+    this.#timers.setLease(call, call.lease);
   }
 
-  /** Leases run out. Returns the calls that wait beyond their limit. */
+  /** Takes back the slots of expired leases. Returns the calls whose longest wait is over. */
   expire(now: number): LiveCall[] {
     const overdue: LiveCall[] = [];
-    for (let call = this.#limits.nextExpired(now); call; call = this.#limits.nextExpired(now)) {
+    for (let call = this.#timers.nextExpired(now); call; call = this.#timers.nextExpired(now)) {
       if (!call.lease) {
         overdue.push(call);
         continue;
@@ -136,8 +139,9 @@ export class CallsInFlight {
   }
 
   /**
-   * Grants what can be granted at a backend; where none of it can be used, all go elsewhere. True
-   * where a call waits for an endpoint other than those that have a free slot: they failed it.
+   * Grants the backend's free slots. If the backend is down and has a fallback, refuses all its waiting
+   * calls so that they go there. Returns true where a call waits beside a free slot, because the
+   * endpoints that have one failed it.
    */
   dispatch(backend: Backend, now: number): boolean {
     const held: LiveCall[] = [];
@@ -147,9 +151,10 @@ export class CallsInFlight {
       const next = endpoint && backend.queue.take({ now, slots, urgentRunning });
       if (!endpoint || !next) break;
       const { call } = next;
-      const at = call.avoid ? (backend.pick(now, call.avoid) ?? endpoint) : endpoint;
-      if (call.avoid?.has(at.spec.id) && backend.hasOtherEndpoint(call.avoid, now)) held.push(call);
-      else this.#grant(next, backend, at, now);
+      const best = call.avoid ? (backend.pick(now, call.avoid) ?? endpoint) : endpoint;
+      if (call.avoid?.has(best.spec.id) && backend.hasOtherEndpoint(call.avoid, now))
+        held.push(call);
+      else this.#grant(next, backend, best, now);
     }
     for (const call of held) backend.queue.add(call);
     if (backend.spec.failover && backend.isDown(now)) {
@@ -161,38 +166,38 @@ export class CallsInFlight {
     return held.length > 0;
   }
 
-  /** The call has waited for as long as it may, or as it makes sense. */
+  /** Refuses a call whose longest wait is over or whose deadline cannot be met any more. */
   giveUp(call: LiveCall, now: number): void {
-    // Turned away meanwhile, by the same step.
+    // The same step may have refused the call already.
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
     backend?.queue.remove(call);
-    const waited = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
-    const code = call.lostAt <= now ? 'deadline_unmeetable' : waited;
+    const timeoutCode = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
+    const code = call.lostAt <= now ? 'deadline_unmeetable' : timeoutCode;
     this.refuse(call, code, backend?.expectedWaitMs() ?? 0, now);
   }
 
-  /** A call that waits in no line any more is told that it is in vain. */
+  /** Refuses a call; the caller must have removed it from its queue. */
   refuse(call: LiveCall, code: RefusalCode, retryAfterMs: number, now: number): void {
     this.effects.push({ type: 'refused', callId: call.request.callId, code, retryAfterMs });
     this.#settle(call, undefined, now);
   }
 
-  /** The clock went back: what is due by it must not be late by as much. */
+  /** Handles a clock that jumps back: timers must not fire late by the size of the jump. */
   clockWentBack(now: number): void {
     for (const call of this.#calls.values()) {
       const longestMs = this.#backends.get(call.request.backend)?.maxWaitMs(call.request) ?? 0;
-      this.#limits.clockWentBack(call, longestMs, now);
+      this.#timers.clockWentBack(call, longestMs, now);
     }
   }
 
   #wait(call: LiveCall, backend: Backend, now: number): void {
     const { request } = call;
     backend.queue.add(call);
-    // The wait counts from the first submission, so asking again does not prolong it.
+    // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
     if (!backend.isWarm) call.coldSince = call.attempts === 0 ? arrivedAt : now;
-    this.#limits.setWait(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
+    this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
     this.#context.prewarmer.scheduleCheck(now);
   }
 
@@ -216,16 +221,16 @@ export class CallsInFlight {
     call.lease = lease;
     call.concurrency = endpoint.inFlight;
     call.visit.servingSince ??= now;
-    this.#limits.setLease(call, lease);
+    this.#timers.setLease(call, lease);
     ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
-    const standing = ranking.queueRank(call.run, key, promisedKey);
-    // An endpoint that is sent calls while it is cold is waited for beyond the grant, unseen.
+    const queueRank = ranking.queueRank(call.run, key, promisedKey);
+    // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the grant.
     const { coldMs } = call;
     const endpointState = endpoint.state;
-    this.effects.push(grantEffect(call, lease, { ...standing, coldMs, endpointState }));
+    this.effects.push(grantEffect(call, lease, { ...queueRank, coldMs, endpointState }));
   }
 
-  /** Gives the slot back; the only place that does. */
+  /** Takes the call's slot back; the only place that does. Undefined if its endpoint is gone. */
   #release(
     call: LiveCall,
     cause: 'ended' | 'cancelled' | 'expired',
@@ -241,12 +246,12 @@ export class CallsInFlight {
     return endpoint;
   }
 
-  /** A call is over, whatever the way: its run is keyed anew, or has ended. */
+  /** Completes a call, however it ended: its run is re-keyed in all queues, or ends. */
   #settle(call: LiveCall, record: CallRecord | undefined, now: number): void {
     const { register, prewarmer, speeds } = this.#context;
     const { run } = call;
     this.#calls.delete(call.request.callId);
-    this.#limits.clear(call);
+    this.#timers.clear(call);
     const demand = record ? demandOf(record, speeds(call.request.backend)) : NO_DEMAND;
     run.settle(call, record, demand, now);
     for (const backend of this.#backends.values()) backend.queue.rekey(run);

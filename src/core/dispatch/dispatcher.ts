@@ -1,10 +1,10 @@
 /**
- * The heart: a state machine, (state, events, now) -> effects. It admits calls in the policy's
- * order, takes back every slot exactly once, learns from finished runs and says which endpoints to
- * wake. It has no clock, no randomness and no I/O; the tenant's object and the simulator drive it.
+ * The scheduler's state machine: (state, events, now) -> effects. It admits calls in the policy's
+ * order, takes back every slot exactly once, learns from finished runs and decides which endpoints
+ * to wake. It has no clock, no randomness and no I/O: the tenant's object and the simulator drive it.
  *
- * What becomes of a call once it is admitted is in calls-in-flight.ts, with the invariants of slots
- * and leases; which backends there are is in backend-roster.ts.
+ * Calls after their admission, with the invariants of slots and leases, are in calls-in-flight.ts;
+ * the set of backends is in backend-roster.ts.
  */
 
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
@@ -29,14 +29,14 @@ import type { QueueRank } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
 
-/** Up to so many finished runs each one may change much of what is known of its application. */
+/** Finished runs up to which each further one may change its application's model much. */
 const NEW_APPLICATION_RUNS = 8;
 
 export interface DispatcherOptions {
   readonly random: Random;
-  /** A policy instead of the configured one: clairvoyant ones need what only a simulator knows. */
+  /** Replaces the configured policy: clairvoyant policies need what only a simulator knows. */
   readonly policy?: Policy;
-  /** A rule instead of the configured theta, to compare with. */
+  /** Replaces the rule of the configured theta, for comparisons. */
   readonly prewarmRule?: PrewarmRule;
 }
 
@@ -51,7 +51,7 @@ export class Dispatcher {
   readonly #ranking: Ranking;
   #config: DispatcherConfig;
   #effects: Effect[] = [];
-  /** The latest that the clock has shown. */
+  /** The time of the last step, epoch ms. */
   #now: number;
 
   constructor(config: DispatcherConfig, options: DispatcherOptions, now: number) {
@@ -67,15 +67,18 @@ export class Dispatcher {
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
-    const place = { roster, register, ranking, prewarmer, speeds };
-    this.#calls = new CallsInFlight(place, config.leaseMs);
+    const context = { roster, register, ranking, prewarmer, speeds };
+    this.#calls = new CallsInFlight(context, config.leaseMs);
     this.#configure(config, now);
   }
 
-  /** Speed of each backend, in ms a token. */
+  /** Speed of each backend, in ms per token; the speed of a service for an unknown backend. */
   readonly speeds: Speeds = (name) => this.backends.get(name)?.speed.value ?? SERVICE_SPEED;
 
-  /** Applies events that happen at one instant, lets time act, then grants what can be granted. */
+  /**
+   * Applies events of one instant, then what is due by time (leases, waits, silent runs), then grants
+   * the slots that are free. Returns the effects in the order in which they took place.
+   */
   step(events: readonly DispatchEvent[], now: number): Effect[] {
     const effects: Effect[] = [];
     this.#effects = effects;
@@ -90,30 +93,30 @@ export class Dispatcher {
       const needsOther = this.#calls.dispatch(backend, now);
       this.#prewarmer.wakes.wakeForDemand(backend, needsOther, now, effects);
     }
-    // A free slot comes before a limit: only who still waits now has waited too long.
+    // After the grants: a call that gets a slot in this very step is served although it is overdue.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
     this.#prewarmer.check(now, effects);
     return effects;
   }
 
-  /** When `step` must be called again though nothing happens, epoch ms; Infinity for never. */
+  /** When `step` must be called even if no event comes, epoch ms; Infinity for never. */
   dueAt(now: number): number {
     let due = Math.min(this.#calls.dueAt, this.register.dueAt, this.#prewarmer.dueAt);
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
   }
 
-  /** What prewarming costs and brings. */
+  /** Costs and benefits of prewarming. */
   get accounts(): PrewarmAccounts {
     return this.#prewarmer.wakes.accounts;
   }
 
-  /** What would be decided for each backend now, and why. */
+  /** The prewarming decision for each backend at this time, and its reasons. */
   prewarmOutlook(now: number): BackendOutlook[] {
     return this.#prewarmer.outlook(now);
   }
 
-  /** P(a call needs a backend within a time), of one at which none waits or runs now. */
+  /** P(a call needs the backend within `withinMs`), for a backend without waiting or running calls. */
   needProbability(backend: string, withinMs: number, now: number): number | undefined {
     return this.#prewarmer.needProbability(backend, withinMs, now);
   }
@@ -122,26 +125,27 @@ export class Dispatcher {
     return this.#calls.get(callId);
   }
 
-  /** A waiting call's place in the order; undefined where it does not wait. */
+  /** A waiting call's rank and overtaking bound; undefined where it does not wait. */
   queueRank(call: LiveCall): QueueRank | undefined {
-    const line = this.backends.get(call.request.backend)?.queue;
-    const [key, promisedKey] = [line?.keyOf(call.run), line?.promisedKeyOf(call.run)];
+    const queue = this.backends.get(call.request.backend)?.queue;
+    const [key, promisedKey] = [queue?.keyOf(call.run), queue?.promisedKeyOf(call.run)];
     if (key === undefined || promisedKey === undefined) return undefined;
     return this.#ranking.queueRank(call.run, key, promisedKey);
   }
 
-  /** Puts back what was durable; to be called before anything is submitted. */
+  /** Restores the stored runs and leases; must be called before anything is submitted. */
   restore(runs: Iterable<LiveRun>, leases: Iterable<{ request: CallRequest; lease: Lease }>): void {
     for (const run of runs) this.register.restore(run);
     for (const { request, lease } of leases) this.#calls.restore(request, lease, this.#now);
-    // What was written may be of a clock that ran before this one.
+    // Stored times may lie ahead of this machine's clock.
     this.#clockWentBack(this.#now);
     this.#prewarmer.scheduleCheck(this.#now);
   }
 
   /**
-   * Whoever came while its application was hardly known is ranked anew when more is known of it, or it
-   * would be overtaken by those that come now. Never behind where it was: that is promised.
+   * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run changes
+   * its model much; otherwise newer runs with better-informed ranks overtake them. A re-rank only
+   * lowers a key: the overtaking bound that the client was told must hold.
    */
   #rerankNewApplications(effects: readonly Effect[]): void {
     for (const effect of effects) {
@@ -153,7 +157,10 @@ export class Dispatcher {
     }
   }
 
-  /** The clock went back: what is due by it must not be late by as much, and no age is below 0. */
+  /**
+   * Handles a clock that jumps back: timers do not fire late by the size of the jump, and no age
+   * becomes negative.
+   */
   #clockWentBack(now: number): void {
     this.#calls.clockWentBack(now);
     for (const backend of this.backends.values()) backend.clockWentBack(now);
@@ -193,19 +200,19 @@ export class Dispatcher {
 
   #submit(request: CallRequest, now: number): void {
     const { callId } = request;
-    const known = this.#calls.get(callId);
-    if (known) {
-      if (!known.lease) return;
-      const { endpoints } = this.backends.get(known.request.backend) ?? {};
-      const at = endpoints?.get(known.lease.endpoint);
-      if (at && at.state !== 'draining') {
-        // The caller lost its answer and asks again: what was granted stays granted, from now on.
+    const existing = this.#calls.get(callId);
+    if (existing) {
+      if (!existing.lease) return;
+      const { endpoints } = this.backends.get(existing.request.backend) ?? {};
+      const endpoint = endpoints?.get(existing.lease.endpoint);
+      if (endpoint && endpoint.state !== 'draining') {
+        // The caller lost the grant and asks again. It counts the lease from this repeated grant.
         this.#calls.renew(callId, now);
         return this.#emit(
-          grantEffect(known, known.lease, { repeated: true, rankMs: 0, coldMs: 0 }),
+          grantEffect(existing, existing.lease, { repeated: true, rankMs: 0, coldMs: 0 }),
         );
       }
-      // It never went to its endpoint, and cannot any more: it stands in line again.
+      // The call never reached its endpoint, which takes no calls any more: it is queued again.
       this.#calls.cancel(callId, now);
     }
     const backend = this.backends.get(request.backend);
@@ -213,9 +220,9 @@ export class Dispatcher {
     if (backend.spec.failover && backend.isDown(now)) {
       return this.#refuse(callId, 'backend_down', 1_000);
     }
-    // Some that wait may wait for an endpoint that has not failed them, beside free slots.
-    const goesAtOnce = backend.freeSlots(now) > backend.queue.size;
-    if (!goesAtOnce && backend.isFullFor(request)) {
+    // Calls can wait beside free slots: for an endpoint that has not failed them.
+    const startsAtOnce = backend.freeSlots(now) > backend.queue.size;
+    if (!startsAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
     }
     const outstanding = this.register.find(request)?.outstanding ?? 0;
@@ -225,14 +232,14 @@ export class Dispatcher {
     this.#calls.admit(request, backend, now);
   }
 
-  /** What time alone does; returns the calls that wait beyond their limit. */
+  /** Applies what is due by time alone; returns the calls whose longest wait is over. */
   #elapse(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
       for (const [id, endpoint] of backend.endpoints) {
-        const was = endpoint.state;
+        const before = endpoint.state;
         endpoint.elapse(now);
-        if (endpoint.state !== was) {
-          this.#prewarmer.stateChanged(backend.name, id, was, now, this.#effects);
+        if (endpoint.state !== before) {
+          this.#prewarmer.stateChanged(backend.name, id, before, now, this.#effects);
         }
       }
     }

@@ -1,7 +1,8 @@
 /**
- * The runs in flight: which there are, when one has ended, and what is learned of it then. A run
- * ends when its client says so, when its last call was marked as such, or by silence that is long
- * for its application (the published system ends every run after 5 s of silence).
+ * The register of the runs in flight: begins them, ends them and has the models learn from them. A
+ * run ends when its client says so, when a call that was marked as its last ends, or after a silence
+ * that is long for its application (the published system ends every run after 5 s of silence). The
+ * bookkeeping inside one run is in live-run.ts.
  */
 
 import type { ApplicationModels } from '../learning/application-models.ts';
@@ -13,27 +14,30 @@ import type { Speeds } from '../runs/demand.ts';
 import { type LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { Effect } from './dispatch-events.ts';
 
-/** A client that runs a unit itself may be silent for so long, ms. */
+/** Silence after which a run ends while its client executes a unit itself, ms. */
 const OWN_UNIT_SILENCE_MS = 900_000;
-/** Sessions that belong to another's run, and runs that silence has ended. */
+/** Child sessions remembered, and as many runs that ended by silence. */
 const MAX_REMEMBERED = 1_000;
-/** A run without end, as of a name that all traffic shares, is cut: it would cost ever more. */
+/**
+ * Calls after which a run is split: a run that never ends, such as one under a run id that all traffic
+ * shares, would cost ever more.
+ */
 const MAX_CALLS = 10_000;
 
 export class RunRegister {
   readonly runs = new Map<string, LiveRun>();
-  /** Runs whose progress changed since this was last emptied: the shell writes them in batches. */
+  /** Ids of changed runs; the tenant's object empties it when it stores them in batches. */
   readonly changed = new Set<string>();
   silence: SilenceBounds = { assumedMs: OWN_UNIT_SILENCE_MS, leastMs: OWN_UNIT_SILENCE_MS };
-  /** Runs that hold nothing, by the time at which their silence means that they have ended. */
+  /** Runs without waiting or running calls, by the time at which their silence ends them, epoch ms. */
   readonly #silent = new OrderedQueue<LiveRun>();
-  /** The run of a session that another session began. */
+  /** Run id by the id of a child session, one that another session began. */
   readonly #rootOf = new RecentMap<string>(MAX_REMEMBERED);
-  /** When runs that silence has ended were last active: one that goes on shows how long it paused. */
-  readonly #ended = new RecentMap<number>(MAX_REMEMBERED);
+  /** When each run that ended by silence was last active: if it continues, its pause is learned. */
+  readonly #endedBySilence = new RecentMap<number>(MAX_REMEMBERED);
   readonly #models: ApplicationModels;
   readonly #speeds: Speeds;
-  /** Runs that ended because another began in their place. */
+  /** Effects of runs that ended because a new run took over their id; the next step emits them. */
   #replaced: Effect[] = [];
   #seq = 0;
 
@@ -42,6 +46,7 @@ export class RunRegister {
     this.#speeds = speeds;
   }
 
+  /** When the next run ends by silence, epoch ms; Infinity for never. */
   get dueAt(): number {
     return this.#silent.peekKey();
   }
@@ -51,7 +56,7 @@ export class RunRegister {
     return this.runs.get(this.#idOf(request));
   }
 
-  /** Adds a call to its run, which begins with it where it is the first. */
+  /** Adds a call to its run; the first call begins the run. */
   submit(request: CallRequest, now: number): LiveCall {
     const id = this.#idOf(request);
     if (id !== request.runId) this.#rootOf.set(request.runId, id);
@@ -62,12 +67,13 @@ export class RunRegister {
     return run.submit(request, this.#seq, now);
   }
 
-  /** After a call of the run ended: it may have been the last. */
+  /** To be called after a call of a run ended; returns the run's end if that was its last call. */
   settled(call: LiveCall, now: number): Effect | undefined {
     const { run } = call;
     this.changed.add(run.id);
     if (run.outstanding > 0) return undefined;
-    // A last call that failed may be sent again; of a call on its own nobody could know.
+    // The client may send a failed last call again. For a call that is a run of its own, no later call
+    // can be matched to the run.
     if (run.broken && call.request.final && !call.request.sole) run.final = false;
     if (run.final) return this.#finish(run, now);
     this.#awaitSilence(run);
@@ -89,7 +95,7 @@ export class RunRegister {
     if (run.outstanding === 0) this.#awaitSilence(run);
   }
 
-  /** The client says that the run is over; calls that still wait or run are let end. */
+  /** Ends a run because its client says so, once its waiting and running calls have ended. */
   finish(runId: string, now: number): Effect | undefined {
     const run = this.runs.get(runId);
     if (!run) return undefined;
@@ -97,20 +103,20 @@ export class RunRegister {
     return run.outstanding === 0 ? this.#finish(run, now) : undefined;
   }
 
-  /** Ends the runs that have been silent for too long. */
+  /** Ends the runs that have been silent for too long; also returns the ends of replaced runs. */
   endSilentRuns(now: number): Effect[] {
     const effects = this.#replaced;
     this.#replaced = [];
     while (this.#silent.peekKey() <= now) {
       const run = this.#silent.pop();
       if (!run) break;
-      this.#ended.set(run.id, run.lastActiveAt);
+      this.#endedBySilence.set(run.id, run.lastActiveAt);
       effects.push(this.#finish(run, now));
     }
     return effects;
   }
 
-  /** The clock went back: no run was active later than now. */
+  /** Handles a clock that jumps back: no run was active later than now. */
   clockWentBack(now: number): void {
     for (const run of this.runs.values()) {
       run.clockWentBack(now);
@@ -123,12 +129,13 @@ export class RunRegister {
     this.#awaitSilence(run);
   }
 
+  /** A child session belongs to the run of the session that began it. */
   #idOf({ runId, parentRunId }: CallRequest): string {
     if (parentRunId !== undefined) return this.#rootOf.get(parentRunId) ?? parentRunId;
     return this.#rootOf.get(runId) ?? runId;
   }
 
-  /** A run that this call cannot be a part of gives way to another of the same name. */
+  /** Ends the run of this id if the call cannot be part of it; a new run then takes over the id. */
   #endReplacedRun(id: string, request: CallRequest, now: number): void {
     const run = this.#cutLongRun(id);
     if (!run) return;
@@ -136,7 +143,10 @@ export class RunRegister {
     this.#replaced.push(this.#finish(run, now));
   }
 
-  /** Of a run without end a new one begins; what still waits or runs of it is a part of the old one. */
+  /**
+   * Splits a run that has too many calls: the next call begins a new run, while calls that wait or run
+   * stay with the old one. Returns the old run, or undefined where there is none.
+   */
   #cutLongRun(id: string): LiveRun | undefined {
     const run = this.runs.get(id);
     if (!run || run.callCount < MAX_CALLS) return run;
@@ -156,11 +166,11 @@ export class RunRegister {
     return run;
   }
 
-  /** A run whose silence was taken for its end goes on: its application pauses so long. */
+  /** Learns the pause of a run that continues although its silence was taken for its end. */
   #learnPause(id: string, app: string, now: number): void {
-    const lastActiveAt = this.#ended.get(id);
+    const lastActiveAt = this.#endedBySilence.get(id);
     if (lastActiveAt === undefined) return;
-    this.#ended.delete(id);
+    this.#endedBySilence.delete(id);
     const pauseMs = now - lastActiveAt;
     if (pauseMs <= LONGEST_SILENCE_MS) this.#models.model(app)?.silence.observe(pauseMs);
   }
@@ -185,7 +195,10 @@ export class RunRegister {
   }
 }
 
-/** A conversation that is no longer than before is another one with the same beginning. */
+/**
+ * True where the call begins another conversation with the same beginning: its conversation is no
+ * longer than the run's, and the call is neither a declared retry nor the repetition of a failed call.
+ */
 function isNewConversation(run: LiveRun, { turn, retry, print }: CallRequest): boolean {
   if (turn === undefined || run.turn === undefined || turn > run.turn || retry) return false;
   return !run.visits.some((v) => print !== undefined && v.failedPrints.includes(print));

@@ -1,7 +1,8 @@
 /**
- * What prewarming costs and brings, kept while it happens: how long endpoints are up, what each ping
- * ahead of need took and how it ended, who waited for a cold start. It also says whether the day's
- * budgets, the backend's and the tenant's, allow one more ping.
+ * The running accounts of prewarming: how long endpoints are up, what each ping ahead of need took
+ * and how it ended, and which calls waited for a cold start. It also says whether the day's budgets,
+ * the backend's and the tenant's, allow one more ping. The totals by day are in daily-accounts.ts,
+ * one budget is in prewarm-budget.ts.
  */
 
 import type { Backend } from '../backends/backend.ts';
@@ -20,7 +21,7 @@ const COUNTED_AS = {
 
 /** What survives a restart. */
 export interface AccountsSnapshot {
-  /** Until when warm time is counted, epoch ms. */
+  /** Time up to which warm time has been counted, epoch ms. */
   readonly at: number;
   readonly tenant: BudgetSnapshot;
   readonly backends: Readonly<Record<string, BudgetSnapshot>>;
@@ -31,13 +32,17 @@ export class PrewarmAccounts {
   readonly #backends: ReadonlyMap<string, Backend>;
   readonly #tenant = new PrewarmBudget();
   readonly #budgets = new Map<string, PrewarmBudget>();
-  #at: number | undefined;
+  /** Time up to which warm time has been counted, epoch ms; undefined before the first count. */
+  #countedUntil: number | undefined;
 
   constructor(backends: ReadonlyMap<string, Backend>) {
     this.#backends = backends;
   }
 
-  /** New budgets are in force; endpoints may be gone. */
+  /**
+   * Applies new budgets. The pings of endpoints that are no longer configured are settled, or their
+   * reservations would stay open.
+   */
   configure(tenant: BudgetLimits, now: number): void {
     this.#tenant.limits = tenant;
     for (const name of this.#budgets.keys()) {
@@ -54,31 +59,34 @@ export class PrewarmAccounts {
     for (const budget of this.#budgets.values()) budget.settleWhere(isGone, now);
   }
 
-  /** The clock went back. */
+  /** Handles a clock that jumps back: warm time is counted from `now` on, reservations begin by then. */
   clockWentBack(now: number): void {
-    if (this.#at !== undefined) this.#at = Math.min(this.#at, now);
+    if (this.#countedUntil !== undefined) this.#countedUntil = Math.min(this.#countedUntil, now);
     this.#tenant.clockWentBack(now);
     for (const budget of this.#budgets.values()) budget.clockWentBack(now);
   }
 
-  /** Time passed in which endpoints stayed what they were; to be called before they change. */
+  /**
+   * Counts the warm time since the last call. Must be called before endpoints change state, because
+   * it assumes that they kept their state for all that time.
+   */
   elapse(now: number): void {
-    const from = this.#at ?? now;
-    if (this.#at !== undefined && now <= from) return;
-    this.#at = now;
+    const from = this.#countedUntil ?? now;
+    if (this.#countedUntil !== undefined && now <= from) return;
+    this.#countedUntil = now;
     for (const [name, backend] of this.#backends) {
       if (!backend.canGoCold) continue;
       for (const endpoint of backend.endpoints.values()) {
-        const up = endpoint.state === 'warm' || endpoint.state === 'warming';
-        if (!up || !endpoint.spec.coldStart) continue;
-        // It went cold when it was due to, also where nobody looked at that moment.
-        this.#warm(name, backend, from, Math.min(now, endpoint.changesAt));
+        const isUp = endpoint.state === 'warm' || endpoint.state === 'warming';
+        if (!isUp || !endpoint.spec.coldStart) continue;
+        // An endpoint goes cold when its idle timeout ends, also if no step ran at that moment.
+        this.#addWarmTime(name, backend, from, Math.min(now, endpoint.changesAt));
       }
     }
   }
 
-  /** An endpoint was up for a time: each day has its part. */
-  #warm(name: string, backend: Backend, from: number, until: number): void {
+  /** Adds warm time to the days that it falls in, epoch ms. */
+  #addWarmTime(name: string, backend: Backend, from: number, until: number): void {
     for (let at = from; at < until; ) {
       const end = Math.min(until, (Math.floor(at / DAY_MS) + 1) * DAY_MS);
       const warmMs = end - at;
@@ -87,15 +95,15 @@ export class PrewarmAccounts {
     }
   }
 
-  /** True where the budgets allow a ping ahead of need. */
+  /** True where both budgets allow a ping ahead of need, at the most that it can cost. */
   allows(backend: Backend, endpoint: Endpoint, now: number): boolean {
-    const mostMs = endpoint.longestPingMs;
+    const maxMs = endpoint.longestPingMs;
     return [this.#tenant, this.#budgetOf(backend.name)].every((budget) =>
-      budget.allows(mostMs, priceOf(backend), now),
+      budget.allows(maxMs, priceOf(backend), now),
     );
   }
 
-  /** A wake begins. */
+  /** Counts a wake that begins, and reserves its budget unless calls asked for it. */
   began(backend: Backend, endpoint: Endpoint, wake: Wake): void {
     this.daily.add(backend.name, wake.at, { [COUNTED_AS[wake.cause]]: 1 });
     if (wake.cause === 'demand') return;
@@ -105,7 +113,7 @@ export class PrewarmAccounts {
     }
   }
 
-  /** The ping was answered: from now on only its idle timeout is left to it. */
+  /** The wake was answered: without calls the endpoint stays up for its idle timeout at most. */
   answered(backend: string, endpoint: Endpoint, now: number): void {
     const key = keyOf(backend, endpoint);
     for (const budget of [this.#tenant, this.#budgetOf(backend)]) {
@@ -113,7 +121,10 @@ export class PrewarmAccounts {
     }
   }
 
-  /** A wake ended; `sufferedMs`: how long the first call after it had to wait for it, ms. */
+  /**
+   * Settles a wake ahead of need. `sufferedMs` is how long the first call after it still waited for
+   * the cold start, ms.
+   */
   ended(
     backend: string,
     endpoint: Endpoint,
@@ -124,27 +135,29 @@ export class PrewarmAccounts {
     const key = keyOf(backend, endpoint);
     this.#tenant.settle(key, now);
     const pingMs = this.#budgetOf(backend).settle(key, now);
-    // Kept warm and used before it would have gone cold, it avoided nothing.
-    const served = (outcome === 'used' || outcome === 'late') && now >= (wake.coldAt ?? 0);
-    const avoidedMs = served ? Math.max(0, endpoint.coldStartMs - sufferedMs) : 0;
+    // A keep-warm ping avoids nothing if a call comes before the endpoint would have gone cold.
+    const avoidedColdStart = (outcome === 'used' || outcome === 'late') && now >= (wake.coldAt ?? 0);
+    const avoidedMs = avoidedColdStart ? Math.max(0, endpoint.coldStartMs - sufferedMs) : 0;
     const avoidedWaits = avoidedMs > 0 ? 1 : 0;
     this.daily.add(backend, now, { pingMs, [outcome]: 1, avoidedWaits, avoidedMs });
   }
 
-  /** A call waited while no endpoint was warm. */
+  /** Counts the time that a call waited while no endpoint was warm, ms. */
   suffered(backend: string, coldWaitMs: number, now: number): void {
     this.daily.add(backend, now, { coldWaits: 1, coldWaitMs });
   }
 
+  /** Counts an endpoint that was told to go cold. */
   released(backend: string, now: number): void {
     this.daily.add(backend, now, { releases: 1 });
   }
 
+  /** Counts a ping that the budgets did not allow. */
   refused(backend: string, now: number): void {
     this.daily.add(backend, now, { overBudget: 1 });
   }
 
-  /** What pings may still cost today, of the backend's budget and of the tenant's. */
+  /** What is left today of the backend's budget and of the tenant's. */
   left(backend: string, now: number): { backend: BudgetLimits; tenant: BudgetLimits } {
     return { backend: this.#budgetOf(backend).left(now), tenant: this.#tenant.left(now) };
   }
@@ -152,14 +165,14 @@ export class PrewarmAccounts {
   snapshot(now: number): AccountsSnapshot {
     const backends = [...this.#budgets].map(([name, budget]) => [name, budget.snapshot()]);
     return {
-      at: this.#at ?? now,
+      at: this.#countedUntil ?? now,
       tenant: this.#tenant.snapshot(),
       backends: Object.fromEntries(backends),
     };
   }
 
   restore(from: AccountsSnapshot): void {
-    this.#at = from.at;
+    this.#countedUntil = from.at;
     this.#tenant.restore(from.tenant);
     for (const [name, budget] of Object.entries(from.backends)) {
       if (this.#backends.has(name)) this.#budgetOf(name).restore(budget);
@@ -176,7 +189,7 @@ export class PrewarmAccounts {
   }
 }
 
-/** Price of a warm ms; 0 where none is configured. */
+/** Price of a warm millisecond, in money; 0 where none is configured. */
 function priceOf(backend: Backend): number {
   return (backend.spec.prewarm.pricePerWarmSecond ?? 0) / 1_000;
 }

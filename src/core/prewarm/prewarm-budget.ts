@@ -1,25 +1,27 @@
 /**
- * What pings ahead of need may cost a day, in warm time and in money. A ping reserves the longest
- * that it can keep an endpoint up before somebody needs it, and gives back what it did not use, so
- * that a day's pings never cost more than the budget, whatever happens. Days are UTC's; a ping that
- * lasts beyond midnight is charged to each day for its part.
+ * The daily budget of pings ahead of need, in warm time and in money. A ping reserves the longest
+ * time that it can keep an endpoint up before a call needs it, and returns what it did not use, so
+ * a day's pings never cost more than the budget. Days are UTC days; a ping that lasts beyond midnight
+ * is charged to each day for its part. What was spent by day is recorded in daily-accounts.ts.
  */
 import type { BudgetLimits } from '../backends/backend-spec.ts';
 
 const DAY_MS = 86_400_000;
 
 interface Reservation {
+  /** Epoch ms. */
   readonly from: number;
-  /** By then the ping has been used, or the endpoint is cold again. */
+  /** Time by which the ping has been used or the endpoint is cold again, epoch ms. */
   readonly until: number;
   readonly pricePerMs: number;
 }
 
 export interface BudgetSnapshot {
+  /** Days since the epoch, UTC. */
   readonly day: number;
   readonly spentMs: number;
   readonly spentMoney: number;
-  /** By what it was reserved for. */
+  /** Reservations that are not settled yet, by key. */
   readonly open: ReadonlyArray<readonly [string, Reservation]>;
 }
 
@@ -28,69 +30,73 @@ export class PrewarmBudget {
   #day = -1;
   #spentMs = 0;
   #spentMoney = 0;
-  readonly #open = new Map<string, Reservation>();
+  readonly #reservations = new Map<string, Reservation>();
 
-  /** True where a ping that can cost so much is within what is left of the day. */
-  allows(mostMs: number, pricePerMs: number, now: number): boolean {
+  /** True where a ping of at most `maxMs` warm time fits in what is left of the day. */
+  allows(maxMs: number, pricePerMs: number, now: number): boolean {
     const { warmMs, money } = this.committed(now);
-    const { warmMs: limitMs = Infinity, money: limit = Infinity } = this.limits;
-    return warmMs + mostMs <= limitMs && money + mostMs * pricePerMs <= limit;
+    const { warmMs: maxWarmMs = Infinity, money: maxMoney = Infinity } = this.limits;
+    return warmMs + maxMs <= maxWarmMs && money + maxMs * pricePerMs <= maxMoney;
   }
 
-  reserve(key: string, mostMs: number, pricePerMs: number, now: number): void {
+  /** Reserves the budget of a ping; an open reservation of the same key is settled first. */
+  reserve(key: string, maxMs: number, pricePerMs: number, now: number): void {
     this.settle(key, now);
-    this.#open.set(key, { from: now, until: now + mostMs, pricePerMs });
+    this.#reservations.set(key, { from: now, until: now + maxMs, pricePerMs });
   }
 
-  /** The ping can keep its endpoint up for no longer than until a time, epoch ms. */
+  /** Shortens a reservation: the ping keeps its endpoint up until `until` at most, epoch ms. */
   narrow(key: string, until: number): void {
-    const open = this.#open.get(key);
-    if (open && until < open.until) this.#open.set(key, { ...open, until });
+    const reservation = this.#reservations.get(key);
+    if (reservation && until < reservation.until) this.#reservations.set(key, { ...open, until });
   }
 
-  /** The ping was used, or is over: what it took is spent. Answers the time charged in all, ms. */
+  /**
+   * Settles a ping that was used or is over: the time that it took is spent. Returns the time
+   * charged in all, over all its days, ms.
+   */
   settle(key: string, now: number): number {
-    const open = this.#open.get(key);
-    if (!open) return 0;
+    const reservation = this.#reservations.get(key);
+    if (!reservation) return 0;
     this.#startDay(now);
-    this.#open.delete(key);
-    const today = costOf(open, this.#day, now);
+    this.#reservations.delete(key);
+    const today = costOf(reservation, this.#day, now);
     this.#spentMs += today.warmMs;
     this.#spentMoney += today.money;
-    return Math.max(0, Math.min(now, open.until) - open.from);
+    return Math.max(0, Math.min(now, reservation.until) - reservation.from);
   }
 
-  /** Settles the pings that `ends` names: of endpoints that are there no more. */
-  settleWhere(ends: (key: string) => boolean, now: number): void {
-    for (const key of [...this.#open.keys()]) if (ends(key)) this.settle(key, now);
+  /** Settles the pings whose keys `isOver` accepts, as those of endpoints that no longer exist. */
+  settleWhere(isOver: (key: string) => boolean, now: number): void {
+    for (const key of [...this.#reservations.keys()]) if (isOver(key)) this.settle(key, now);
   }
 
-  /** Spent today and still reserved. */
+  /** What is spent or reserved today. */
   committed(now: number): { warmMs: number; money: number } {
     this.#startDay(now);
     let [warmMs, money] = [this.#spentMs, this.#spentMoney];
-    for (const open of this.#open.values()) {
-      const cost = costOf(open, this.#day, open.until);
+    for (const reservation of this.#reservations.values()) {
+      const cost = costOf(reservation, this.#day, reservation.until);
       warmMs += cost.warmMs;
       money += cost.money;
     }
     return { warmMs, money };
   }
 
-  /** What is left of the day, field by field of the limits. */
+  /** What is left of the day, for each limit that is set. */
   left(now: number): BudgetLimits {
     const { warmMs, money } = this.committed(now);
-    const { warmMs: mostMs, money: most } = this.limits;
+    const { warmMs: maxMs, money: maxMoney } = this.limits;
     return {
-      ...(mostMs === undefined ? {} : { warmMs: Math.max(0, mostMs - warmMs) }),
-      ...(most === undefined ? {} : { money: Math.max(0, most - money) }),
+      ...(maxMs === undefined ? {} : { warmMs: Math.max(0, maxMs - warmMs) }),
+      ...(maxMoney === undefined ? {} : { money: Math.max(0, maxMoney - money) }),
     };
   }
 
-  /** The clock went back: what was spent stays spent, of the day that it is now. */
+  /** Handles a clock that jumps back: what was spent stays spent, on the day of `now`. */
   clockWentBack(now: number): void {
     this.#day = Math.min(this.#day, Math.floor(now / DAY_MS));
-    for (const [key, open] of this.#open) this.#open.set(key, notAfter(open, now));
+    for (const [key, reservation] of this.#reservations) this.#reservations.set(key, notAfter(reservation, now));
   }
 
   snapshot(): BudgetSnapshot {
@@ -98,16 +104,16 @@ export class PrewarmBudget {
       day: this.#day,
       spentMs: this.#spentMs,
       spentMoney: this.#spentMoney,
-      open: [...this.#open],
+      open: [...this.#reservations],
     };
   }
 
-  /** What was reserved stays reserved in full until it is settled, or its day is over. */
+  /** Restored reservations count in full until they are settled or their day is over. */
   restore({ day, spentMs, spentMoney, open }: BudgetSnapshot): void {
     this.#day = day;
     this.#spentMs = spentMs;
     this.#spentMoney = spentMoney;
-    for (const [key, reservation] of open) this.#open.set(key, reservation);
+    for (const [key, reservation] of open) this.#reservations.set(key, reservation);
   }
 
   #startDay(now: number): void {
@@ -119,15 +125,15 @@ export class PrewarmBudget {
   }
 }
 
-/** The same reservation, begun at a time at the latest. */
-function notAfter(open: Reservation, now: number): Reservation {
-  const from = Math.min(open.from, now);
-  return { ...open, from, until: open.until - (open.from - from) };
+/** The same reservation, moved back to begin at `now` if it begins later. */
+function notAfter(reservation: Reservation, now: number): Reservation {
+  const from = Math.min(reservation.from, now);
+  return { ...open, from, until: reservation.until - (reservation.from - from) };
 }
 
-/** What a reservation costs from the beginning of a day until a time. */
-function costOf(open: Reservation, day: number, at: number): { warmMs: number; money: number } {
-  const from = Math.max(open.from, day * DAY_MS);
-  const warmMs = Math.max(0, Math.min(at, open.until) - from);
-  return { warmMs, money: warmMs * open.pricePerMs };
+/** What a reservation costs from the beginning of `day` until `at`. */
+function costOf(reservation: Reservation, day: number, at: number): { warmMs: number; money: number } {
+  const from = Math.max(reservation.from, day * DAY_MS);
+  const warmMs = Math.max(0, Math.min(at, reservation.until) - from);
+  return { warmMs, money: warmMs * reservation.pricePerMs };
 }

@@ -1,4 +1,7 @@
-/** What prewarming would decide now, and why: for people, and for the reasons kept with a wake. */
+/**
+ * What prewarming would decide now, and why, as shown to people; also the text of the reasons that are
+ * kept with a wake. It decides nothing itself: see prewarm-rule.ts.
+ */
 
 import type { Backend } from '../backends/backend.ts';
 import type { BudgetLimits } from '../backends/backend-spec.ts';
@@ -9,8 +12,10 @@ import type { PrewarmQuery, PrewarmRule } from './prewarm-rule.ts';
 
 /** Runs named in a reason: those most likely to need the backend. */
 const RUNS_NAMED = 3;
+/** Runs listed in an outlook. */
 const RUNS_SHOWN = 20;
 
+/** The probability that a run needs a backend within the forecast's horizon. */
 export interface RunNeed {
   readonly run: string;
   readonly app: string;
@@ -20,7 +25,7 @@ export interface RunNeed {
 export interface EndpointOutlook {
   readonly endpoint: string;
   readonly state: string;
-  /** `none`: there is nothing to decide while it wakes, serves, or cannot go cold. */
+  /** `none`: the endpoint is warming, serves calls, or cannot go cold. */
   readonly decision: 'wake' | 'stay-cold' | 'hold' | 'let-go' | 'over-budget' | 'none';
   readonly probability?: number;
   readonly reason?: string;
@@ -31,25 +36,27 @@ export interface BackendOutlook {
   readonly mode: 'off' | 'dry-run' | 'on';
   readonly theta: number;
   readonly coldStartMs: number;
-  /** Within a cold start from now: the chance that a run that has not arrived yet needs it. */
+  /** Probability that a run that has not arrived yet needs the backend within a cold start. */
   readonly arrivals: number;
+  /** Expected arrivals per second, by the recent rate. */
   readonly ratePerSec: number;
-  /** Runs in flight that may need it within a cold start, the likeliest first. */
+  /** Runs in flight that may need it within a cold start, the most likely first. */
   readonly runs: readonly RunNeed[];
   readonly endpoints: readonly EndpointOutlook[];
+  /** What is left of the day's budgets. */
   readonly left: { readonly backend: BudgetLimits; readonly tenant: BudgetLimits };
 }
 
-/** Runs in flight that may need the backend, the likeliest first. */
-export function likelyRuns({ runs, of = [] }: Forecast, most = RUNS_SHOWN): RunNeed[] {
+/** Runs in flight that may need the backend, the most likely first, at most `most`. */
+export function likelyRuns({ runs, of = [] }: Forecast, limit = RUNS_SHOWN): RunNeed[] {
   return runs
     .map((probability, i) => ({ run: of[i]?.id ?? '', app: of[i]?.app ?? '', probability }))
     .filter((need) => need.probability > 0)
     .sort((a, b) => b.probability - a.probability)
-    .slice(0, most);
+    .slice(0, limit);
 }
 
-/** On what a forecast rests: the rate of arrivals and the likeliest runs. */
+/** The basis of a forecast as text: the rate of arrivals and the most likely runs. */
 export function groundsOf(forecast: Forecast, ratePerSec: number): string {
   const named = likelyRuns(forecast, RUNS_NAMED).map(
     ({ app, run, probability }) => `${app}/${run}:${probability.toFixed(2)}`,
@@ -58,15 +65,15 @@ export function groundsOf(forecast: Forecast, ratePerSec: number): string {
   return named.length > 0 ? `${rate} by ${named.join(' ')}` : rate;
 }
 
-interface Deciders {
+interface OutlookInputs {
   readonly ask: (endpoint: Endpoint, capacity: number) => PrewarmQuery;
   readonly rule: PrewarmRule;
   readonly accounts: PrewarmAccounts;
   readonly now: number;
 }
 
-export function outlookOf(backend: Backend, deciders: Deciders): BackendOutlook {
-  const { now, accounts, ask } = deciders;
+export function outlookOf(backend: Backend, inputs: OutlookInputs): BackendOutlook {
+  const { now, accounts, ask } = inputs;
   const { mode, theta } = backend.spec.prewarm;
   const { coldStartMs } = backend;
   const endpoints = [...backend.endpoints.values()];
@@ -80,22 +87,22 @@ export function outlookOf(backend: Backend, deciders: Deciders): BackendOutlook 
     arrivals: forecast?.arrivals ?? 0,
     ratePerSec: backend.arrivals.ratePerSec(now),
     runs: forecast ? likelyRuns(forecast) : [],
-    endpoints: endpoints.map((endpoint) => decisionFor(backend, endpoint, deciders)),
+    endpoints: endpoints.map((endpoint) => decisionFor(backend, endpoint, inputs)),
     left: accounts.left(backend.name, now),
   };
 }
 
-function decisionFor(backend: Backend, endpoint: Endpoint, deciders: Deciders): EndpointOutlook {
-  const { ask, rule, accounts, now } = deciders;
+function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs): EndpointOutlook {
+  const { ask, rule, accounts, now } = inputs;
   const { state, spec } = endpoint;
-  const known = { endpoint: spec.id, state };
+  const base = { endpoint: spec.id, state };
   const isIdle = state === 'warm' && endpoint.inFlight === 0 && spec.coldStart !== undefined;
   if (!isIdle && state !== 'cold') return { ...known, decision: 'none' };
-  const asked = ask(endpoint, backend.upSlots(now, new Set(isIdle ? [endpoint] : [])));
-  const { wake, probability, reason } = isIdle ? rule.hold(asked) : rule.wake(asked);
-  const why = { ...known, probability, reason };
+  const query = ask(endpoint, backend.upSlots(now, new Set(isIdle ? [endpoint] : [])));
+  const { wake, probability, reason } = isIdle ? rule.hold(query) : rule.wake(query);
+  const explained = { ...known, probability, reason };
   if (isIdle) return { ...why, decision: wake ? 'hold' : 'let-go' };
   if (!wake) return { ...why, decision: 'stay-cold' };
-  const allowed = accounts.allows(backend, endpoint, now);
-  return { ...why, decision: allowed ? 'wake' : 'over-budget' };
+  const isAllowed = accounts.allows(backend, endpoint, now);
+  return { ...why, decision: isAllowed ? 'wake' : 'over-budget' };
 }

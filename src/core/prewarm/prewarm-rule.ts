@@ -1,6 +1,7 @@
 /**
- * Rules of prewarming: when a cold endpoint is woken ahead of need, and whether a warm one that is
- * idle is kept. One contract; the theta rule is Talaria's, the others are there to compare with.
+ * The rules of prewarming: when a cold endpoint is woken ahead of need, and whether an idle warm one
+ * is kept warm. All rules have one interface; the theta rule is Talaria's, the others serve for
+ * comparison. When a rule is asked is decided in prewarmer.ts.
  */
 import {
   decidePrewarm,
@@ -9,63 +10,66 @@ import {
   type PrewarmDecision,
 } from './prewarm.ts';
 
+/** What a rule is asked about one endpoint. */
 export interface PrewarmQuery {
   readonly backend: string;
   /** Epoch ms. */
   readonly now: number;
-  /** What is expected of the backend within a time from now, ms. */
+  /** The backend's expected demand within `withinMs` from now. */
   readonly forecast: (withinMs: number) => Forecast;
-  /** Time that a wake takes, ms. */
+  /** Time that a wake takes to bring the endpoint up, ms. */
   readonly coldStartMs: number;
-  /** How long it will be before the question is asked again, ms: the cron's period, or 0. */
+  /** Time until the question is asked again, ms: the cron's period, or 0. */
   readonly aheadMs: number;
-  /** Calls that the backend's other endpoints take, warm or warming. */
+  /** Slots of the backend's other endpoints that are warm or warming. */
   readonly capacity: number;
   /** Runs that would share the wait for a cold start; 1 for one alone. */
   readonly crowd: number;
-  /** So few calls came there that a forecast says little. */
+  /** The backend has served too few calls for a usable forecast. */
   readonly hardlyKnown: boolean;
   /** Time since a call was last served there, ms. */
   readonly idleMs: number;
 }
 
 export interface PrewarmRule {
-  /** Of a cold endpoint: to be woken now? */
+  /** Decides whether a cold endpoint is woken now. */
   wake(ask: PrewarmQuery): PrewarmDecision;
-  /** Of a warm one that is idle and would go cold: to be kept? */
+  /** Decides whether an idle warm endpoint that would go cold is kept warm; `wake` means keep. */
   hold(ask: PrewarmQuery): PrewarmDecision;
 }
 
 /**
- * Wake as soon as a need within the cold start is as likely as it pays: theta = c / (c + v), with the
- * price of a warm second c and the value of a second of one run's time v. Where several runs would
- * wait, v counts for each of them. Hold by the same price, see `holdIndex`.
+ * Wakes as soon as the probability of a need within the cold start reaches the level from which
+ * warming pays: theta = c / (c + v), where c is the price of a warm second and v the value of a second
+ * of one run's time. Where several runs would wait, v counts for each of them. Holding uses the same
+ * threshold, see `holdIndex`.
  */
 export function thetaRule(theta: number): PrewarmRule {
-  const paying = (ask: PrewarmQuery) => theta / (theta + (1 - theta) * ask.crowd);
+  const thresholdFor = (query: PrewarmQuery) => theta / (theta + (1 - theta) * query.crowd);
   return {
-    wake: (ask) =>
-      decidePrewarm(ask.forecast(ask.coldStartMs + ask.aheadMs), paying(ask), ask.capacity),
-    hold: (ask) => {
-      const forecast = 1 - Math.exp(-holdIndex(ask));
-      const probability = Math.max(forecast, ask.hardlyKnown ? UNKNOWN_NEED : 0);
-      const least = paying(ask);
-      const reason = `hold=${probability.toFixed(3)} theta=${least.toFixed(3)}`;
-      return { wake: probability >= least, probability, reason };
+    wake: (query) =>
+      decidePrewarm(query.forecast(query.coldStartMs + query.aheadMs), thresholdFor(query), query.capacity),
+    hold: (query) => {
+      const forecast = 1 - Math.exp(-holdIndex(query));
+      const probability = Math.max(forecast, query.hardlyKnown ? UNKNOWN_NEED : 0);
+      const threshold = thresholdFor(query);
+      const reason = `hold=${probability.toFixed(3)} theta=${threshold.toFixed(3)}`;
+      return { wake: probability >= threshold, probability, reason };
     },
   };
 }
 
-/** Chance of a need within a cold start that is assumed of what was in use and is hardly known. */
+/** Probability of a need within a cold start, assumed of a backend that has served too few calls. */
 const UNKNOWN_NEED = 0.05;
-/** Horizons at which holding is looked at, in cold starts. */
+/** Horizons at which the hold index is evaluated, in cold starts. */
 const HOLD_HORIZONS = [0.25, 0.5, 1, 1.5, 2, 3];
 
 /**
- * What holding is worth: the most, over horizons h, of coldStart * P(need within h) / E[min(T, h)],
- * T the time until the need. Holding for h costs E[min(T, h)] warm seconds; with the chance of the
- * need it saves a cold start, warm seconds and waiting both. It is the Gittins index of idling. With
- * a steady rate it is the same at each h, and 1 - exp(-index) is the chance of a need in a cold start.
+ * The value of holding an endpoint warm: the maximum, over horizons h, of
+ * coldStart * P(need within h) / E[min(T, h)], where T is the time until the need. Holding for h costs
+ * E[min(T, h)] warm seconds; if the need comes, it saves a cold start, both its warm seconds and the
+ * wait. This is the Gittins index of idling. With a steady rate it is the same at each h, and
+ * 1 - exp(-index) is the probability of a need within a cold start.
  */
 export function holdIndex({ forecast, coldStartMs, capacity }: PrewarmQuery): number {
   let best = 0;
@@ -82,10 +86,10 @@ export function holdIndex({ forecast, coldStartMs, capacity }: PrewarmQuery): nu
   return best;
 }
 
-/** What platforms offer: wake on demand, and stay warm for a fixed time after the last call. */
+/** The usual rule of platforms: wake on demand, and stay warm for a fixed time after the last call. */
 export function keepAliveRule(durationMs: number): PrewarmRule {
   return {
-    wake: () => no('keep-alive never wakes ahead'),
+    wake: () => decline('keep-alive never wakes ahead'),
     hold: ({ idleMs }) => ({
       wake: idleMs < durationMs,
       probability: 0,
@@ -96,22 +100,22 @@ export function keepAliveRule(durationMs: number): PrewarmRule {
 
 /**
  * The paper's rule (section 4.3): wake when, for a single run, p * P(need comes later than a cold
- * start from now) has fallen to K. A branch with p <= K never falls to it, and the surer the need,
- * the later it fires.
+ * start from now) has fallen to K. It never fires for a branch with p <= K, and it fires later the
+ * more certain the need is.
  */
 export function paperRule(k: number): PrewarmRule {
   return {
     wake: ({ forecast, coldStartMs }) => {
       const { runs, ever = [] } = forecast(coldStartMs);
-      const at = ever.findIndex((p, i) => p > k && p - (runs[i] ?? 0) <= k);
-      if (at < 0) return no(`no run of ${runs.length} has fallen to K=${k}`);
-      const probability = runs[at] ?? 0;
+      const index = ever.findIndex((p, i) => p > k && p - (runs[i] ?? 0) <= k);
+      if (index < 0) return decline(`decline run of ${runs.length} has fallen to K=${k}`);
+      const probability = runs[index] ?? 0;
       return { wake: true, probability, reason: `one run: P(need)=${probability.toFixed(3)}` };
     },
-    hold: () => no('the platform decides'),
+    hold: () => decline('the platform decides'),
   };
 }
 
-function no(reason: string): PrewarmDecision {
+function decline(reason: string): PrewarmDecision {
   return { wake: false, probability: 0, reason };
 }

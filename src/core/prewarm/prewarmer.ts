@@ -1,8 +1,8 @@
 /**
- * Drives the endpoints' states: has them woken ahead of need and kept warm (wakes.ts), and lets those go
- * that are not needed. Whether to wake is decided in prewarm.ts; here is only when to ask (after a
- * change, once a second while runs are in flight, when an endpoint is about to go cold, and when the
- * cron says so).
+ * The driver of prewarming: it decides when to check the endpoints, and has them woken ahead of need,
+ * kept warm or released. The decision itself is in prewarm-rule.ts and prewarm.ts; starting and
+ * settling a wake is in wakes.ts. Checks run after a change, once a second while runs are in flight,
+ * shortly before an endpoint goes cold, and on each forecast event of the cron.
  */
 
 import type { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
@@ -25,15 +25,19 @@ import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts'
 import { type PrewarmQuery, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
 import { Wakes } from './wakes.ts';
 
-/** Between two forecasts for runs in flight, ms: needs come with time, not only with events. */
+/**
+ * Time between two checks while runs are in flight, ms: the probability of a need changes with time,
+ * not only with events.
+ */
 const PERIOD_MS = 1_000;
-/** Between two forecasts at the least, ms, however much happens. */
-const LEAST_PERIOD_MS = 250;
-/** Between two looks at whether an idle endpoint is still to be held, ms for each run in flight. */
+/** Minimum time between two checks, ms, however many events occur. */
+const MIN_PERIOD_MS = 250;
+/** Time between two checks whether an idle endpoint is kept warm, ms for each run in flight. */
 const HOLD_PERIOD_MS_PER_RUN = 10;
-/** Calls of a backend before its forecasts are trusted to release an endpoint. */
-const CALLS_TO_KNOW = 20;
+/** Completed calls of a backend before its forecasts may release an endpoint. */
+const MIN_CALLS_FOR_FORECAST = 20;
 
+/** What the prewarmer reads of the dispatcher. */
 export interface PrewarmerView {
   readonly backends: ReadonlyMap<string, Backend>;
   readonly runs: ReadonlyMap<string, LiveRun>;
@@ -43,43 +47,44 @@ export interface PrewarmerView {
 }
 
 export class Prewarmer {
-  /** When `act` wants to be called next, epoch ms. */
+  /** When `check` is due next, epoch ms; Infinity for never. */
   dueAt = Infinity;
   readonly wakes: Wakes;
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
   #checkedAt = -Infinity;
-  /** When an endpoint was last found worth holding, epoch ms. */
+  /** When a check last decided to keep an endpoint warm, epoch ms. */
   readonly #heldAt = new WeakMap<Endpoint, number>();
 
-  /** `rule`: instead of the configured theta. */
+  /** `rule` replaces the theta rule that each backend's configuration gives. */
   constructor(view: PrewarmerView, rule?: PrewarmRule) {
     this.#view = view;
     this.#rule = rule;
     this.wakes = new Wakes(view.backends);
   }
 
-  /** Something happened that a forecast may depend on. */
+  /** Schedules a check after an event that a forecast may depend on. */
   scheduleCheck(now: number): void {
     if (!this.#hasCandidates()) return;
-    this.dueAt = Math.min(this.dueAt, Math.max(now, this.#checkedAt + LEAST_PERIOD_MS));
+    this.dueAt = Math.min(this.dueAt, Math.max(now, this.#checkedAt + MIN_PERIOD_MS));
   }
 
-  /** The clock went back. */
+  /** Handles a clock that jumps back: no check runs late by the size of the jump. */
   clockWentBack(now: number): void {
     this.#checkedAt = Math.min(this.#checkedAt, now);
-    if (Number.isFinite(this.dueAt)) this.dueAt = Math.min(this.dueAt, now + LEAST_PERIOD_MS);
+    if (Number.isFinite(this.dueAt)) this.dueAt = Math.min(this.dueAt, now + MIN_PERIOD_MS);
     this.wakes.clockWentBack(now);
     this.#view.appArrivals.clockWentBack(now);
   }
 
-  /** A run's first call counts as an arrival, where it begins and of its application. */
+  /** Counts the arrival of a run, given its first call: at that call's backend and of its application. */
   arrived(call: LiveCall, now: number): void {
     if (call.run.visits.length > 1) return;
     this.#view.backends.get(call.request.backend)?.arrivals.arrived(now);
     this.#view.appArrivals.arrived(call.run.app, now);
   }
 
+  /** Applies an event; one of an endpoint that no longer exists is ignored. */
   apply(event: PrewarmEvent, now: number, effects: PrewarmEffects): void {
     if (event.type === 'forecast') {
       for (const backend of this.#view.backends.values()) {
@@ -89,26 +94,30 @@ export class Prewarmer {
     }
     const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
-    const was = endpoint.state;
+    const previous = endpoint.state;
     if (event.type === 'wake-answered' && event.ok) {
       endpoint.becameWarm(now, event.tookMs);
       this.wakes.accounts.answered(event.backend, endpoint, now);
-      // Calls from before the wake keep it up from here on, as long as they run; it spared them nothing.
+      // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
+      // spared them no wait, so the whole cold start counts as waited for.
       if (endpoint.inFlight > 0) {
         this.wakes.settle(event.backend, endpoint, 'used', now, effects, endpoint.coldStartMs);
       }
       return;
     }
     if (event.type === 'wake-answered') {
-      // A call that was served meanwhile knows better than the ping.
+      // A call that was served since the wake began proves that the endpoint is up.
       if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
       endpoint.failed(now);
     }
     endpoint.becameCold();
-    this.stateChanged(event.backend, event.endpoint, was, now, effects);
+    this.stateChanged(event.backend, event.endpoint, previous, now, effects);
   }
 
-  /** An endpoint went cold: a wake that nobody had used by then was wasted, or had failed. */
+  /**
+   * Settles the wake of an endpoint that went cold: a wake that no call had used is wasted if the
+   * endpoint had been warm, and failed otherwise.
+   */
   stateChanged(
     backend: string,
     id: string,
@@ -122,29 +131,30 @@ export class Prewarmer {
     }
   }
 
+  /** Accounts for a call that an endpoint was granted to, and for its cold wait. */
   granted(
     backend: Backend,
     endpoint: Endpoint,
     call: LiveCall,
     now: number,
-    fx: PrewarmEffects,
+    effects: PrewarmEffects,
   ): void {
-    // Where calls are sent though it is cold, the platform holds them for the rest.
+    // With `whileCold: 'send'` the call waits in the platform's queue for the rest of the cold start.
     const platformMs = endpoint.coldWaitMs(now);
-    const lineMs = coldWaitOf(call, endpoint);
+    const queueMs = coldWaitOf(call, endpoint);
     const outcome = call.coldSince !== undefined || platformMs > 0 ? 'late' : 'used';
-    this.wakes.settle(backend.name, endpoint, outcome, now, fx, lineMs + platformMs);
-    // It is an estimate, so it counts once however often the platform turns the call away.
-    const coldMs = lineMs + (call.attempts === 1 ? platformMs : 0);
+    this.wakes.settle(backend.name, endpoint, outcome, now, effects, queueMs + platformMs);
+    // The platform's part is an estimate, so it counts once however often the platform refuses the call.
+    const coldMs = queueMs + (call.attempts === 1 ? platformMs : 0);
     if (coldMs > 0) this.wakes.accounts.suffered(backend.name, coldMs, now);
     if (endpoint.state === 'cold') {
-      // The platform holds the call until it is up: the call itself is the wake.
+      // The platform holds the call until the endpoint is up, so the call itself is the wake.
       const reason = 'a call was sent';
-      this.wakes.begin(backend, endpoint, { cause: 'demand', at: now, reason, probability: 1 }, fx);
+      this.wakes.begin(backend, endpoint, { cause: 'demand', at: now, reason, probability: 1 }, effects);
     }
   }
 
-  /** Forecasts where it is time to, and wakes what the forecast asks for. */
+  /** Checks all backends where a check is due, and wakes, keeps warm or releases their endpoints. */
   check(now: number, effects: PrewarmEffects): void {
     if (now < this.dueAt) return;
     this.#checkedAt = now;
@@ -163,26 +173,29 @@ export class Prewarmer {
 
   #checkBackend(backend: Backend, aheadMs: number, now: number, effects: PrewarmEffects): void {
     if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) return;
-    // Slots may be without limit, so those that leave are left out and not subtracted.
-    const leaving = new Set<Endpoint>();
+    // Slots may be Infinity, so endpoints that are not kept are left out of the sum, not subtracted.
+    const notKept = new Set<Endpoint>();
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
-      const others = backend.upSlots(now, leaving.add(endpoint));
-      if (this.#keepsWarm(backend, endpoint, others, now, effects)) leaving.delete(endpoint);
+      const others = backend.upSlots(now, notKept.add(endpoint));
+      if (this.#keepsWarm(backend, endpoint, others, now, effects)) notKept.delete(endpoint);
     }
-    let capacity = backend.upSlots(now, leaving);
+    let capacity = backend.upSlots(now, notKept);
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil) continue;
-      const ask = this.#queryFor(backend, endpoint, capacity, aheadMs, now);
-      const decision = this.#ruleOf(backend).wake(ask);
-      // The next one would be needed still less.
+      const query = this.#queryFor(backend, endpoint, capacity, aheadMs, now);
+      const decision = this.#ruleOf(backend).wake(query);
+      // Another endpoint would be needed even less.
       if (!decision.wake || !this.#wakeAhead(backend, endpoint, 'prewarm', decision, now, effects))
         return;
       capacity += endpoint.spec.slots;
     }
   }
 
-  /** Of a warm endpoint that is idle: whether it stays warm, and what is done about it. */
+  /**
+   * Keeps an idle warm endpoint up, or releases it if that is possible. False where it is released or
+   * left to its idle timeout.
+   */
   #keepsWarm(
     backend: Backend,
     endpoint: Endpoint,
@@ -190,18 +203,19 @@ export class Prewarmer {
     now: number,
     effects: PrewarmEffects,
   ): boolean {
-    // Of a backend that is hardly known no need is foreseen: that is ignorance, not a forecast.
-    const known = backend.speed.calls >= CALLS_TO_KNOW;
-    const releases = known && mayRelease(endpoint, now) && !this.#wasJustHeld(endpoint, now);
-    // Asked by the alarm in time, so the cron need not look ahead here: that would ping each minute.
-    const ends = now >= keepWarmAt(endpoint);
-    if (!releases && !ends) return true;
+    // With few calls a forecast predicts no need for want of data, which is no reason to release.
+    const hasHistory = backend.speed.calls >= MIN_CALLS_FOR_FORECAST;
+    const canRelease = hasHistory && mayRelease(endpoint, now) && !this.#wasJustHeld(endpoint, now);
+    // The alarm checks in time before the idle timeout ends. So the cron does not look ahead here: if
+    // it did, it would ping every minute.
+    const isExpiring = now >= keepWarmAt(endpoint);
+    if (!canRelease && !isExpiring) return true;
     const decision = this.#ruleOf(backend).hold(this.#queryFor(backend, endpoint, others, 0, now));
     if (decision.wake) {
       this.#heldAt.set(endpoint, now);
-      return !ends || this.#wakeAhead(backend, endpoint, 'keep-warm', decision, now, effects);
+      return !isExpiring || this.#wakeAhead(backend, endpoint, 'keep-warm', decision, now, effects);
     }
-    if (releases && backend.spec.prewarm.mode === 'on') {
+    if (canRelease && backend.spec.prewarm.mode === 'on') {
       this.wakes.settle(backend.name, endpoint, 'wasted', now, effects);
       endpoint.becameCold();
       this.wakes.accounts.released(backend.name, now);
@@ -219,24 +233,28 @@ export class Prewarmer {
     return false;
   }
 
-  /** A forecast takes time for each run in flight: the more there are, the rarer it is asked again. */
+  /** A forecast takes time for each run in flight: the more runs, the longer the time between checks. */
   #wasJustHeld(endpoint: Endpoint, now: number): boolean {
     const since = now - (this.#heldAt.get(endpoint) ?? -Infinity);
     return since >= 0 && since < HOLD_PERIOD_MS_PER_RUN * this.#view.runs.size;
   }
 
-  /** What would be decided for each backend that can go cold, and why; nothing is done. */
+  /** What a check would decide now for each backend that can go cold, and why. Changes nothing. */
   outlook(now: number): BackendOutlook[] {
     return [...this.#view.backends.values()]
       .filter((backend) => backend.canGoCold && !backend.removed)
       .map((backend) => {
-        const ask = (endpoint: Endpoint, capacity: number) =>
+        const queryFor = (endpoint: Endpoint, capacity: number) =>
           this.#queryFor(backend, endpoint, capacity, 0, now);
         const rule = this.#ruleOf(backend);
-        return outlookOf(backend, { ask, rule, accounts: this.wakes.accounts, now });
+        return outlookOf(backend, { queryFor, rule, accounts: this.wakes.accounts, now });
       });
   }
 
+  /**
+   * P(at least one call needs the backend within `withinMs`); undefined for an unknown backend, and
+   * where calls wait or run already.
+   */
   needProbability(name: string, withinMs: number, now: number): number | undefined {
     const backend = this.#view.backends.get(name);
     if (!backend || backend.running + backend.queue.size > 0) return undefined;
@@ -244,9 +262,9 @@ export class Prewarmer {
   }
 
   #forecast(backend: Backend, withinMs: number, now: number): Forecast {
-    const { runs, ...known } = this.#view;
+    const { runs, ...view } = this.#view;
     const inFlight = runs.values();
-    return forecastNeed({ ...known, backend, runs: inFlight, now, withinMs });
+    return forecastNeed({ ...view, backend, runs: inFlight, now, withinMs });
   }
 
   #ruleOf(backend: Backend): PrewarmRule {
@@ -267,12 +285,13 @@ export class Prewarmer {
       coldStartMs: endpoint.coldStartMs,
       capacity,
       aheadMs,
-      hardlyKnown: backend.speed.calls < CALLS_TO_KNOW,
+      hardlyKnown: backend.speed.calls < MIN_CALLS_FOR_FORECAST,
       crowd: backend.arrivals.crowd(RELEASE_AFTER_MS, endpoint.coldStartMs),
       idleMs: now - endpoint.lastServedAt,
     };
   }
 
+  /** False where the budget does not allow the wake. */
   #wakeAhead(
     backend: Backend,
     endpoint: Endpoint,
@@ -281,11 +300,11 @@ export class Prewarmer {
     now: number,
     effects: PrewarmEffects,
   ): boolean {
-    const grounds = () => {
+    const describeForecast = () => {
       const forecast = this.#forecast(backend, endpoint.coldStartMs, now);
       return groundsOf(forecast, backend.arrivals.ratePerSec(now));
     };
-    return this.wakes.wakeAhead(backend, endpoint, cause, decision, grounds, now, effects);
+    return this.wakes.wakeAhead(backend, endpoint, cause, decision, describeForecast, now, effects);
   }
 
   #hasCandidates(): boolean {
@@ -296,7 +315,7 @@ export class Prewarmer {
   }
 }
 
-/** Part of a call's wait in the line, since it came there last, in which no endpoint was warm, ms. */
+/** Part of a call's wait since it last joined the queue in which no endpoint was warm, ms. */
 export function coldWaitOf(call: LiveCall, endpoint: Endpoint): number {
   return Math.max(0, endpoint.warmSince - (call.coldSince ?? Infinity));
 }

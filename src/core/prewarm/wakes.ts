@@ -1,7 +1,7 @@
 /**
- * Wakes as they are begun and settled: for those that wait, ahead of need within the budget, or only
- * said in a dry run; and how each turned out, with its accounts. Whether to wake is decided in
- * prewarm.ts, and when that is asked in prewarmer.ts.
+ * Starts and settles wakes: for calls that wait, ahead of need within the budget, or only recorded in
+ * a dry run; and records how each wake turned out. Whether to wake is decided in prewarm-rule.ts and
+ * prewarm.ts, and when to check that in prewarmer.ts.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
@@ -12,22 +12,22 @@ import type { PrewarmEffect, PrewarmEffects } from './prewarm-events.ts';
 
 export class Wakes {
   readonly accounts: PrewarmAccounts;
-  /** When a wake was last recorded that was not made, by backend. */
-  readonly #notWokenAt = new Map<string, number>();
+  /** When a wake was last recorded without being made, by backend, epoch ms. */
+  readonly #recordedOnlyAt = new Map<string, number>();
 
   constructor(backends: ReadonlyMap<string, Backend>) {
     this.accounts = new PrewarmAccounts(backends);
   }
 
-  /** The clock went back. */
+  /** Handles a clock that jumps back: the next wake that is not made is recorded at once. */
   clockWentBack(now: number): void {
-    this.#notWokenAt.clear();
+    this.#recordedOnlyAt.clear();
     this.accounts.clockWentBack(now);
   }
 
   /**
-   * Wakes an endpoint for those that wait now; one wake at a time for an endpoint. `needsOther`: somebody
-   * waits for another one than those that are up.
+   * Wakes an endpoint for calls that wait now; one wake at a time for an endpoint. `needsOther`: a call
+   * waits for another endpoint than those that are up.
    */
   wakeForDemand(backend: Backend, needsOther: boolean, now: number, effects: PrewarmEffects): void {
     if (backend.spec.whileCold === 'send') return;
@@ -43,26 +43,26 @@ export class Wakes {
     effects.push(wakeEffect(backend, endpoint, wake, false));
   }
 
-  /** Wakes it, or records that it would have; false where the budget does not allow it. */
+  /** Wakes an endpoint, or records the wake in a dry run. False where the budget does not allow it. */
   wakeAhead(
     backend: Backend,
     endpoint: Endpoint,
     cause: 'prewarm' | 'keep-warm',
     decision: PrewarmDecision,
-    grounds: () => string,
+    describeForecast: () => string,
     now: number,
     effects: PrewarmEffects,
   ): boolean {
     const dryRun = backend.spec.prewarm.mode === 'dry-run';
     const allowed = dryRun || this.accounts.allows(backend, endpoint, now);
     if (dryRun || !allowed) {
-      // The endpoint stays as it is, so the same decision would come each second.
-      const last = this.#notWokenAt.get(backend.name) ?? -Infinity;
-      if (now - last < endpoint.coldStartMs) return allowed;
-      this.#notWokenAt.set(backend.name, now);
+      // The endpoint keeps its state, so the same decision would be recorded each second.
+      const lastAt = this.#recordedOnlyAt.get(backend.name) ?? -Infinity;
+      if (now - lastAt < endpoint.coldStartMs) return allowed;
+      this.#recordedOnlyAt.set(backend.name, now);
     }
     const { probability } = decision;
-    const reason = `${decision.reason} ${grounds()}`;
+    const reason = `${decision.reason} ${describeForecast()}`;
     const coldAt = cause === 'keep-warm' ? { coldAt: endpoint.changesAt } : {};
     const wake = { cause, at: now, reason, probability, ...coldAt };
     if (allowed && !dryRun) this.begin(backend, endpoint, wake, effects);
@@ -75,15 +75,18 @@ export class Wakes {
     return allowed;
   }
 
-  /** A wake begins; one before it that nobody used was wasted, or did not bring the endpoint up. */
+  /**
+   * Begins a wake. An earlier wake that no call has used is settled: as wasted where the endpoint is
+   * warm, as failed otherwise.
+   */
   begin(backend: Backend, endpoint: Endpoint, wake: Wake, effects: PrewarmEffects): void {
-    const before = endpoint.state === 'warm' ? 'wasted' : 'failed';
-    this.settle(backend.name, endpoint, before, wake.at, effects);
+    const previousOutcome = endpoint.state === 'warm' ? 'wasted' : 'failed';
+    this.settle(backend.name, endpoint, previousOutcome, wake.at, effects);
     this.accounts.began(backend, endpoint, wake);
     endpoint.beginWake(wake);
   }
 
-  /** The wake that is under way has ended; `coldMs`: the wait of the call that ended it. */
+  /** Settles the endpoint's open wake, if any. `coldMs`: the cold wait of the call that used it, ms. */
   settle(
     backend: string,
     endpoint: Endpoint,
