@@ -10,7 +10,7 @@ const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000 };
 export default defineConfig({
   test: {
     // Most files wait for processes and timers more than they compute.
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
       {
         test: {
@@ -57,6 +57,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          globalSetup: ['test/e2e/global-setup.ts'],
           include: ['test/e2e/**/*.test.ts'],
           ...PATIENCE,
         },

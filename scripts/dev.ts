@@ -1,11 +1,13 @@
 /**
- * `npm start`: the dispatcher and two emulated GPU endpoints on loopback, a tenant `demo`, and how to
- * call it. Runs until interrupted; leaves no process behind.
+ * `npm start`: the dispatcher on loopback and a tenant `demo`, in front of two emulated GPU endpoints or
+ * of the server that `UPSTREAM` names, and how to call it. Runs until interrupted; leaves no process
+ * behind.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { type Emulator, startEmulator } from './gpu/emulator.ts';
-import { ADMIN_TOKEN, admin, isPortFree, startStack } from './stack.ts';
+import { startEmulator } from './gpu/emulator.ts';
+import { ADMIN_TOKEN, admin, isPortFree, startStack, untilReady } from './stack.ts';
+import { findUpstream, KEY_BINDING, type Upstream, upstreamBackends } from './upstream.ts';
 
 const API_KEY = 'talaria-demo-key';
 const DEFAULT_PORT = 8787;
@@ -20,6 +22,9 @@ if (!Number.isInteger(port) || port < 1 || port > 65_535) {
 if (!(await isPortFree(port))) {
   fail(`Port ${port} is taken. Choose another: PORT=${port + 1} npm start`);
 }
+
+const found = await findUpstream(process.env);
+if (found && !found.ok) fail(found.problem);
 
 const stops: Array<() => Promise<void>> = [];
 let stopping = false;
@@ -38,78 +43,102 @@ setInterval(() => {
 }, 1_000).unref();
 
 try {
-  const [gpu, tools] = await startEndpoints();
+  const served = found ? ofUpstream(found.upstream) : await ofEmulators();
   console.log('Starting the dispatcher ...');
+  const key = found?.upstream.key;
   const stack = await startStack({
     port,
     cronMs: CRON_MS,
+    bindings: {
+      // What an earlier start configured names endpoints that are gone.
+      ...{ READY_TENANT: 'demo', READY_VERSION: String(Date.now()) },
+      ...(key === undefined ? {} : { [KEY_BINDING]: key }),
+    },
     onExit: (output) => {
       console.error(`The dispatcher ended:\n${output}`);
       stop(1);
     },
   });
   stops.push(stack.stop);
-  await admin(stack.url, 'PUT', '/tenants/demo', demoTenant(gpu, tools));
-  console.log(welcome(stack.url, gpu, tools));
+  const keys = [{ id: 'demo', sha256: createHash('sha256').update(API_KEY).digest('hex') }];
+  await admin(stack.url, 'PUT', '/tenants/demo', { backends: served.backends, keys });
+  await untilReady(stack.url);
+  console.log(welcome(stack.url, served));
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   stop(1);
 }
 
-async function startEndpoints(): Promise<[Emulator, Emulator]> {
-  const cold = { coldStartMs: COLD_START_MS, idleTimeoutMs: IDLE_TIMEOUT_MS };
-  const gpu = await startEmulator({
-    models: ['demo-llm', 'demo-embed'],
-    slots: 8,
-    prefillMsPerToken: 0.1,
-    decodeMsPerToken: 20,
-    ...cold,
-  });
-  stops.push(gpu.close);
-  const tools = await startEmulator({
-    models: [],
-    slots: 16,
-    prefillMsPerToken: 0,
-    decodeMsPerToken: 0,
-  });
-  stops.push(tools.close);
-  return [gpu, tools];
+/** What the tenant is served by, and how that is told. */
+interface Served {
+  readonly backends: object;
+  readonly model: string;
+  readonly endpoints: readonly string[];
+  /** Said of the first call. */
+  readonly note: string;
 }
 
-function demoTenant(gpu: Emulator, tools: Emulator): object {
+function ofUpstream(upstream: Upstream): Served {
+  const { url, models, slots, slotsFrom } = upstream;
+  const names = models.slice(0, 3).join(', ') + (models.length > 3 ? ', …' : '');
+  const from =
+    slotsFrom === 'the default'
+      ? 'assumed: set UPSTREAM_SLOTS to what the server runs at once'
+      : `by ${slotsFrom}`;
+  return {
+    backends: upstreamBackends(upstream),
+    model: models[0] ?? '',
+    endpoints: [`${url} (${models.length} models: ${names})`, `${slots} calls at a time (${from})`],
+    note: '',
+  };
+}
+
+async function ofEmulators(): Promise<Served> {
+  const cold = { coldStartMs: COLD_START_MS, idleTimeoutMs: IDLE_TIMEOUT_MS };
+  const models = ['demo-llm', 'demo-embed'];
+  const speed = { prefillMsPerToken: 0.1, decodeMsPerToken: 20 };
+  const gpu = await startEmulator({ models, slots: 8, ...speed, ...cold });
+  stops.push(gpu.close);
+  const instant = { prefillMsPerToken: 0, decodeMsPerToken: 0 };
+  const tools = await startEmulator({ models: [], slots: 16, ...instant });
+  stops.push(tools.close);
   const coldStart = { estimateMs: COLD_START_MS, idleTimeoutMs: IDLE_TIMEOUT_MS };
   return {
     backends: {
       llm: {
-        models: ['demo-llm', 'demo-embed'],
+        models,
         endpoints: [{ name: 'gpu-1', url: `${gpu.url}/v1`, slots: 8, coldStart }],
       },
       tools: { endpoints: [{ name: 'tools-1', url: `${tools.url}/tools`, slots: 16 }] },
     },
-    keys: [{ id: 'demo', sha256: createHash('sha256').update(API_KEY).digest('hex') }],
+    model: 'demo-llm',
+    endpoints: [
+      `${gpu.url}/v1 (models ${models.join(', ')}; 8 slots; cold, wakes in ${COLD_START_MS / 1000} s)`,
+      `${tools.url}/tools (backend "tools")`,
+    ],
+    note: ' (the first call wakes the endpoint)',
   };
 }
 
-function welcome(url: string, gpu: Emulator, tools: Emulator): string {
+function welcome(url: string, { model, endpoints, note }: Served): string {
   return `
 Talaria listens at ${url}
 
   tenant       demo
   API key      ${API_KEY}
   admin token  ${ADMIN_TOKEN}
-  endpoints    ${gpu.url}/v1 (models demo-llm, demo-embed; 8 slots; cold, wakes in ${COLD_START_MS / 1000} s)
-               ${tools.url}/tools (backend "tools")
+  endpoints    ${endpoints.join('\n               ')}
 
-Try it (the first call wakes the endpoint):
+Try it${note}:
 
 curl ${url}/v1/chat/completions \\
   -H 'authorization: Bearer ${API_KEY}' -H 'content-type: application/json' \\
-  -d '{"model":"demo-llm","messages":[{"role":"user","content":"Hello"}],"max_tokens":20}'
+  -d '{"model":${JSON.stringify(model)},"messages":[{"role":"user","content":"Hello"}],"max_tokens":20}'
 
 import OpenAI from 'openai';
 const client = new OpenAI({ baseURL: '${url}/v1', apiKey: '${API_KEY}' });
 const answer = await client.chat.completions.create({
-  model: 'demo-llm',
+  model: ${JSON.stringify(model)},
   messages: [{ role: 'user', content: 'Hello' }],
 });
 console.log(answer.choices[0].message.content);

@@ -3,7 +3,10 @@
  * does not do that by itself), and everything ended together. Local development only.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ADMIN_TOKEN = 'talaria-demo-admin';
@@ -21,6 +24,8 @@ export interface StackOptions {
   readonly cronMs: number;
   /** Where KV and the objects' storage live; absent: the project's own, kept between starts. */
   readonly persistTo?: string;
+  /** Bindings of the Worker beside its own; they are not seen in the list of processes. */
+  readonly bindings?: Readonly<Record<string, string>>;
   /** Called when the dispatcher ended without having been asked to, and could not be restarted. */
   readonly onExit: (output: string) => void;
 }
@@ -49,8 +54,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     if (!stopping) onExit(error instanceof Error ? error.message : String(error));
   };
   const watch = setInterval(() => {
-    void isReady(url).then(async (ready) => {
-      misses = ready ? 0 : misses + 1;
+    void isUp(url).then(async (up) => {
+      misses = up ? 0 : misses + 1;
       if (misses < MISSES_TO_RESTART || stopping) return;
       // wrangler restarts a runtime that was killed, but does not always find its way back to it.
       misses = Number.NEGATIVE_INFINITY;
@@ -74,12 +79,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
 /** Starts wrangler dev and resolves when it answers; rejects with its output where it does not. */
 async function launch(
-  { port, persistTo }: StackOptions,
+  { port, persistTo, bindings = {} }: StackOptions,
   url: string,
 ): Promise<{ stop(): Promise<void> }> {
   const wrangler = fileURLToPath(
     new URL('../node_modules/wrangler/bin/wrangler.js', import.meta.url),
   );
+  const envFile = writeEnvFile(bindings);
   const args = [
     wrangler,
     'dev',
@@ -87,6 +93,7 @@ async function launch(
     ...['--var', `ADMIN_TOKEN:${ADMIN_TOKEN}`, '--var', 'ENVIRONMENT:development'],
     ...['--show-interactive-dev-session', 'false', '--log-level', 'warn'],
     ...(persistTo === undefined ? [] : ['--persist-to', persistTo]),
+    ...['--env-file', envFile.path],
   ];
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
@@ -110,10 +117,11 @@ async function launch(
     clearTimeout(late);
     // wrangler may be gone before its own children are.
     signalGroup(child, 'SIGKILL');
+    envFile.remove();
   };
   const until = Date.now() + START_PATIENCE_MS;
   while (Date.now() < until && child.exitCode === null) {
-    if (await isReady(url)) return { stop };
+    if (await isUp(url)) return { stop };
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await stop();
@@ -125,8 +133,26 @@ async function fireCron(url: string): Promise<void> {
   await fetch(`${url}${CRON_PATH}`).catch(() => {});
 }
 
-function isReady(url: string): Promise<boolean> {
-  return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(WATCH_MS) }).then(
+/** Bindings in a file that only this user can read: arguments are shown to everybody. */
+function writeEnvFile(bindings: Readonly<Record<string, string>>) {
+  const dir = mkdtempSync(join(tmpdir(), 'talaria-env-'));
+  const path = join(dir, 'bindings.env');
+  const lines = Object.entries(bindings).map(([name, value]) => `${name}='${value}'\n`);
+  writeFileSync(path, lines.join(''), { mode: 0o600 });
+  return { path, remove: () => rmSync(dir, { recursive: true, force: true }) };
+}
+
+/** Resolves when the dispatcher says that it is ready: its tenant is configured. */
+export async function untilReady(url: string): Promise<void> {
+  while (!(await answers(`${url}/readyz`))) await new Promise((r) => setTimeout(r, 50));
+}
+
+function isUp(url: string): Promise<boolean> {
+  return answers(`${url}/healthz`);
+}
+
+function answers(url: string): Promise<boolean> {
+  return fetch(url, { signal: AbortSignal.timeout(WATCH_MS) }).then(
     (r) => r.ok,
     () => false,
   );

@@ -9,4 +9,7 @@ interface Env {
   readonly MASTER_KEY?: string;
   /** `development` allows endpoints on loopback; anything else does not. */
   readonly ENVIRONMENT?: string;
+  /** `GET /readyz` answers 503 until this tenant is configured, at least in version READY_VERSION. */
+  readonly READY_TENANT?: string;
+  readonly READY_VERSION?: string;
 }

@@ -1,15 +1,28 @@
 /** For load balancers: does the Worker run, and can it reach what it needs? No key is asked for. */
 import { Hono } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
+import { readDocument } from '../config/store.ts';
 
 export const status = new Hono<AppEnv>()
   .get('/healthz', (c) => c.json({ status: 'ok' }))
   .get('/readyz', async (c) => {
     try {
-      await c.env.TENANTS.get('readyz');
-      return c.json({ status: 'ready' });
+      const missing = await missingTenant(c.env);
+      if (missing === undefined) return c.json({ status: 'ready' });
+      return c.json({ status: 'not ready', cause: `tenant ${missing}` }, 503);
     } catch (error) {
       console.error(JSON.stringify({ event: 'not_ready', error: String(error) }));
       return c.json({ status: 'not ready', cause: 'configuration store' }, 503);
     }
   });
+
+/**
+ * The tenant that has to be configured before the Worker is ready (`READY_TENANT`, and at least in
+ * version `READY_VERSION`), where it is not yet; `npm start` sets both. Throws where KV cannot be read.
+ */
+async function missingTenant(env: Env): Promise<string | undefined> {
+  const tenant = env.READY_TENANT;
+  const document = await readDocument(env.TENANTS, tenant ?? '');
+  if (!tenant) return undefined;
+  return (document?.version ?? -1) >= Number(env.READY_VERSION ?? 0) ? undefined : tenant;
+}

@@ -3,12 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  buildBundle,
-  type RawOptions,
-  type RawWorkerd,
-  startRawWorkerd,
-} from '../../scripts/raw-workerd.ts';
+import { inject } from 'vitest';
+import { type RawOptions, type RawWorkerd, startRawWorkerd } from '../../scripts/raw-workerd.ts';
 import { admin } from '../../scripts/stack.ts';
 
 export interface Dispatcher {
@@ -28,7 +24,7 @@ export async function startDispatcher(
   how: RawOptions = {},
 ): Promise<Dispatcher> {
   const dir = await mkdtemp(join(tmpdir(), 'talaria-e2e-'));
-  const bundle = await buildBundle(join(dir, 'dist'));
+  const bundle = inject('bundle');
   const state = join(dir, 'state');
   let workerd = await startRawWorkerd(bundle, state, { secrets, ...how });
   return {

@@ -1,0 +1,149 @@
+/**
+ * `UPSTREAM` of `npm start`: a server that the user runs already, which speaks the OpenAI API. It is
+ * asked for its models before anything starts; what is wrong with it is one sentence.
+ */
+
+const PATIENCE_MS = 5_000;
+const DEFAULT_SLOTS = 4;
+const MAX_SLOTS = 100_000;
+/** Name of the Worker's binding that holds the server's key. */
+export const KEY_BINDING = 'UPSTREAM_KEY';
+
+export interface Upstream {
+  readonly url: string;
+  readonly models: readonly string[];
+  /** Calls that it serves at a time. */
+  readonly slots: number;
+  /** Where the slots are from, for people. */
+  readonly slotsFrom: 'UPSTREAM_SLOTS' | 'the server' | 'the default';
+  readonly key?: string;
+}
+
+export type FoundUpstream =
+  | { readonly ok: true; readonly upstream: Upstream }
+  | { readonly ok: false; readonly problem: string };
+
+type Answer =
+  | { readonly ok: true; readonly models: readonly string[] }
+  | { readonly ok: false; readonly why: string };
+
+type Settings = Readonly<Record<string, string | undefined>>;
+
+/** Undefined where no upstream is named. */
+export async function findUpstream(settings: Settings): Promise<FoundUpstream | undefined> {
+  const given = settings.UPSTREAM?.trim();
+  if (!given) return undefined;
+  const wrongUrl = urlProblem(given);
+  if (wrongUrl) return { ok: false, problem: `UPSTREAM: ${wrongUrl}, got "${given}"` };
+  const url = given.replace(/\/+$/, '');
+  const wanted = settings.UPSTREAM_SLOTS?.trim();
+  const slots = Number(wanted || Number.NaN);
+  if (wanted && !(Number.isInteger(slots) && slots >= 1 && slots <= MAX_SLOTS)) {
+    return { ok: false, problem: `UPSTREAM_SLOTS: expected 1 to ${MAX_SLOTS}, got "${wanted}"` };
+  }
+  const key = settings[KEY_BINDING]?.trim();
+  const answer = await modelsOf(url, key);
+  if (!answer.ok) {
+    return { ok: false, problem: `UPSTREAM: ${answer.why}${await hint(url, key)}` };
+  }
+  const own = wanted ? undefined : await ownSlots(url, key);
+  return {
+    ok: true,
+    upstream: {
+      url,
+      models: answer.models,
+      slots: wanted ? slots : (own ?? DEFAULT_SLOTS),
+      slotsFrom: wanted ? 'UPSTREAM_SLOTS' : own ? 'the server' : 'the default',
+      ...(key ? { key } : {}),
+    },
+  };
+}
+
+/** The backends of a tenant that is served by it. */
+export function upstreamBackends({ url, models, slots, key }: Upstream): object {
+  const auth = key === undefined ? {} : { auth: { secret: KEY_BINDING } };
+  return { llm: { models, endpoints: [{ name: 'upstream', url, slots, ...auth }] } };
+}
+
+function urlProblem(text: string): string | undefined {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) {
+    return 'expected a URL with its scheme, as in http://127.0.0.1:11434/v1';
+  }
+  const { protocol, hostname, search, hash, username, password } = new URL(text);
+  if (username || password) return `expected no credentials: put the key into ${KEY_BINDING}`;
+  if (search || hash) return 'expected a URL without query and fragment';
+  const isLoopback = /^(localhost|\[::1\]|127(\.\d{1,3}){3})$/.test(hostname);
+  if (protocol === 'http:' && !isLoopback) {
+    return 'expected https, or http on this machine (for another one: ssh -L PORT:127.0.0.1:PORT)';
+  }
+  return undefined;
+}
+
+async function modelsOf(url: string, key: string | undefined): Promise<Answer> {
+  const asked = `${url}/models`;
+  let response: Response;
+  let text: string;
+  try {
+    response = await ask(asked, key);
+    text = await response.text();
+  } catch (error) {
+    const late = error instanceof Error && error.name === 'TimeoutError';
+    const why = late ? `no answer from ${asked} within ${PATIENCE_MS} ms` : `nothing at ${asked}`;
+    return { ok: false, why };
+  }
+  if (response.status === 401 || response.status === 403) {
+    return {
+      ok: false,
+      why: `${asked} answered ${response.status}: set ${KEY_BINDING} to its key`,
+    };
+  }
+  if (!response.ok) return { ok: false, why: `${asked} answered ${response.status}` };
+  const models = modelIds(text);
+  if (!models) {
+    return { ok: false, why: `${asked} did not answer as the OpenAI API does, with {"data":[…]}` };
+  }
+  if (models.length === 0) return { ok: false, why: `${asked} lists no models: load one first` };
+  return { ok: true, models };
+}
+
+/** Where the same server answers under `/v1`, which is easily forgotten. */
+async function hint(url: string, key: string | undefined): Promise<string> {
+  if (/\/v1$/.test(url)) return '';
+  const below = await modelsOf(`${url}/v1`, key);
+  return below.ok ? `; did you mean UPSTREAM=${url}/v1 ?` : '';
+}
+
+function modelIds(text: string): string[] | undefined {
+  try {
+    const { object, data } = JSON.parse(text) as { object?: unknown; data?: unknown };
+    // Ollama without a model.
+    if (object === 'list' && data === null) return [];
+    if (!Array.isArray(data)) return undefined;
+    const ids = data.map((model: unknown) =>
+      typeof model === 'object' && model !== null && 'id' in model ? model.id : undefined,
+    );
+    const usable = ids.filter((id) => typeof id === 'string' && id !== '' && id.length <= 256);
+    return data.length > 0 && usable.length === 0 ? undefined : [...new Set(usable as string[])];
+  } catch {
+    return undefined;
+  }
+}
+
+/** llama.cpp tells how many sequences it serves at once; of others nothing is known. */
+async function ownSlots(url: string, key: string | undefined): Promise<number | undefined> {
+  try {
+    const response = await ask(new URL('/props', url).href, key);
+    const { total_slots } = (await response.json()) as { total_slots?: unknown };
+    const isCount = typeof total_slots === 'number' && Number.isInteger(total_slots);
+    return isCount && total_slots > 0 ? total_slots : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function ask(url: string, key: string | undefined): Promise<Response> {
+  return fetch(url, {
+    headers: key ? { authorization: `Bearer ${key}` } : {},
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+}
