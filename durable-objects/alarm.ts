@@ -1,9 +1,10 @@
 /**
- * The object's single alarm. Each setAlarm is billed as a row written, so it is set only when the
- * new time is earlier than the one armed; an alarm that comes too early finds nothing to do.
+ * The single alarm of a Durable Object. Each `setAlarm` is billed as a row written, so it is called
+ * only for a time that is earlier than the one set. An alarm that fires too early finds nothing to
+ * do.
  */
 
-/** Part of the storage that the alarm needs. */
+/** The part of the storage that the alarm needs. */
 export interface AlarmStorage {
   setAlarm(at: number): Promise<void>;
 }
@@ -16,20 +17,20 @@ export class ObjectAlarm {
     this.#storage = storage;
   }
 
-  /** Makes sure that the alarm goes off at `at` (epoch ms) or before. */
+  /** Makes sure that the alarm fires at `at` (epoch ms) or before. Never throws. */
   async arm(at: number): Promise<void> {
     if (at >= this.#armedAt || !Number.isFinite(at)) return;
     this.#armedAt = at;
     try {
       await this.#storage.setAlarm(at);
     } catch (error) {
-      // It is not armed: the next event tries again.
+      // No alarm is set: the next event tries again.
       this.#armedAt = Infinity;
       console.error(JSON.stringify({ event: 'alarm_not_set', error: String(error) }));
     }
   }
 
-  /** It went off: nothing is armed now. */
+  /** To be called when the alarm has fired or was deleted: none is set from then on. */
   fired(): void {
     this.#armedAt = Infinity;
   }

@@ -1,9 +1,10 @@
 /**
- * Answers kept for calls with an `Idempotency-Key`: one shard of a tenant's. A key is claimed before
- * its call is made and belongs to it until the answer is kept or the call has come to nothing. An
- * object of its own, so that no answer passes through the one that all calls of a tenant ask.
+ * The Durable Object that keeps the answers to calls with an `Idempotency-Key`; a tenant has
+ * several as shards. A key is claimed before its call is made. It belongs to that call until the
+ * answer is stored or the call has failed without one. These are objects of their own, so that no
+ * answer passes through the tenant's object, which admits all of its calls.
  *
- * A claim ends with its Worker: by the disposal of its hold, or, where this object was restarted in
+ * A claim ends with its Worker: by the disposal of its hold or, where this object was restarted in
  * between, by its expiry.
  */
 import { DurableObject, RpcTarget } from 'cloudflare:workers';
@@ -11,18 +12,21 @@ import type { Claim, ClaimResult, StoredAnswer } from '../src/protocol/idempoten
 import { ObjectAlarm } from './alarm.ts';
 import { migrate } from './migrations.ts';
 
-/** A claim without a sign of life from its Worker. */
+/** Time after which a claim expires that its Worker does not renew, ms. */
 const CLAIM_MS = 30_000;
-/** The client of a call that still runs is asked to come back after so long. */
+/** Retry time for a client whose call still runs, ms. */
 const IN_PROGRESS_RETRY_MS = 1_000;
-/** Forward-only, never edited once released. The first shards had no number: they have the table. */
+/**
+ * Forward-only: a released entry is never edited. The first shards stored no version, but have the
+ * table already, hence `IF NOT EXISTS`.
+ */
 const MIGRATIONS = [
   // `status` is null while the call runs.
   `CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, print TEXT, owner TEXT,
      expires_at REAL, bytes INTEGER, status INTEGER, headers TEXT, body BLOB);
    CREATE INDEX IF NOT EXISTS answers_by_expiry ON answers (expires_at, bytes)`,
 ];
-/** A kept answer's row besides its body. */
+/** Bytes that are counted for a row beside the answer's body. */
 const ROW_BYTES = 256;
 
 interface Row {
@@ -34,7 +38,7 @@ interface Row {
 export class IdempotencyShard extends DurableObject<Env> {
   readonly #sql: SqlStorage;
   readonly #alarm: ObjectAlarm;
-  /** Who holds a claim, as long as this object lives; an older hold of a key no longer does. */
+  /** The current hold on each key, in memory only; an older hold on a key has no effect. */
   readonly #holds = new Map<string, Hold>();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -44,7 +48,7 @@ export class IdempotencyShard extends DurableObject<Env> {
     migrate(this.ctx.storage, MIGRATIONS);
   }
 
-  /** Claims a key, or tells what is known of it. */
+  /** Claims a key, or answers what is known of it. Idempotent by the claim's owner. */
   async begin(claim: Claim): Promise<ClaimResult> {
     const { key, print, owner } = claim;
     const now = Date.now();
@@ -66,7 +70,7 @@ export class IdempotencyShard extends DurableObject<Env> {
     return { status: 'fresh', hold };
   }
 
-  /** The Worker that holds the claim still lives. */
+  /** Extends a claim whose Worker still lives. */
   async renew({ key, owner }: Claim): Promise<void> {
     this.#sql.exec(
       'UPDATE answers SET expires_at = ? WHERE key = ? AND owner = ? AND status IS NULL',
@@ -74,7 +78,10 @@ export class IdempotencyShard extends DurableObject<Env> {
     );
   }
 
-  /** Keeps the answer; durable when this resolves. */
+  /**
+   * Stores the answer, which is durable when this resolves. The key of an answer that is larger
+   * than a shard may hold is freed instead.
+   */
   async finish(claim: Claim, answer: StoredAnswer): Promise<void> {
     const { key, print, owner, lifetimeMs, shardBytes } = claim;
     this.#holds.delete(key);
@@ -94,7 +101,7 @@ export class IdempotencyShard extends DurableObject<Env> {
     await this.#alarm.arm(expiresAt);
   }
 
-  /** The call came to nothing that could be replayed: the key is free again. */
+  /** Frees a key whose call gave no answer that could be replayed. */
   async free({ key, owner }: Claim): Promise<void> {
     this.#holds.delete(key);
     this.#sql.exec(
@@ -103,12 +110,12 @@ export class IdempotencyShard extends DurableObject<Env> {
     );
   }
 
-  /** A hold's Worker has ended. */
+  /** Frees the key of a hold whose Worker has ended. */
   async abandon(claim: Claim, hold: Hold): Promise<void> {
     if (this.#holds.get(claim.key) === hold) await this.free(claim);
   }
 
-  /** The tenant is gone, and its answers with it. */
+  /** Deletes all answers, because the tenant was deleted. */
   async destroy(): Promise<void> {
     this.#holds.clear();
     await this.ctx.storage.deleteAlarm();
@@ -141,23 +148,23 @@ export class IdempotencyShard extends DurableObject<Env> {
     return row && String(row.owner);
   }
 
-  /** Forgets the oldest answers until what is left has at most so many bytes. */
+  /** Deletes the answers that expire first, until the rest has at most `allowedBytes`. */
   #makeRoom(allowedBytes: number): void {
-    const held = Number(this.#sql.exec('SELECT SUM(bytes) AS n FROM answers').one().n ?? 0);
-    let over = held - allowedBytes;
-    if (over <= 0) return;
+    const keptBytes = Number(this.#sql.exec('SELECT SUM(bytes) AS n FROM answers').one().n ?? 0);
+    let excess = keptBytes - allowedBytes;
+    if (excess <= 0) return;
     const rows = this.#sql.exec(
       'SELECT key, bytes FROM answers WHERE status IS NOT NULL ORDER BY expires_at',
     );
     for (const row of [...rows]) {
-      if (over <= 0) return;
+      if (excess <= 0) return;
       this.#sql.exec('DELETE FROM answers WHERE key = ?', String(row.key));
-      over -= Number(row.bytes);
+      excess -= Number(row.bytes);
     }
   }
 }
 
-/** A Worker's hold on a key. When its context ends, the runtime disposes of it and the key is free. */
+/** A Worker's hold on a key. The runtime disposes of it when the Worker's context ends. */
 class Hold extends RpcTarget {
   readonly #shard: IdempotencyShard;
   readonly #claim: Claim;

@@ -1,16 +1,20 @@
 /**
- * Brings an object's database to the present schema: forward only, each step in a transaction of its
- * own, so that one that fails leaves what was there. A database that a newer Talaria has written is
- * refused before anything is touched: to go back to an older version is to restore an older database.
+ * Brings an object's database to the present schema. Migrations only go forward, each in a
+ * transaction of its own, so that one that fails changes nothing. A database that a newer version
+ * has written is refused before anything is changed: to go back to an older version, restore an
+ * older database.
  */
 
-/** The code is older than the database; told to callers by its `code`, which passes RPC. */
+/** The code is older than the database. Callers recognize it by its `code`, which passes RPC. */
 export class DatabaseTooNew extends Error {
   override readonly name = 'DatabaseTooNew';
   readonly code = 'database_too_new';
 }
 
-/** `steps`: the SQL from each version to the next, in order; never edited once released. */
+/**
+ * Applies the steps that the database lacks. `steps` is the SQL from each version to the next, in
+ * order; a released step is never edited. Throws DatabaseTooNew.
+ */
 export function migrate(storage: DurableObjectStorage, steps: readonly string[]): void {
   const { sql } = storage;
   sql.exec('CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY)');

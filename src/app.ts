@@ -1,4 +1,7 @@
-/** The table of contents: which path is answered where, and what happens when nothing answers. */
+/**
+ * The HTTP application: which router answers which path, and the answers where none does or one
+ * fails. The routes themselves are in routes/.
+ */
 import { Hono } from 'hono';
 import type { AppEnv } from './auth/app-env.ts';
 import { refuseRevokedKey } from './auth/live-key.ts';
@@ -28,7 +31,7 @@ export const app = new Hono<AppEnv>();
 app.use(async (c, next) => {
   const id = requestId(c.req.header('x-request-id'));
   c.set('requestId', id);
-  // A Host header that makes no URL: whoever asks for the path further on would fail over it.
+  // A Host header that gives no valid URL would make every later access to the path throw.
   if (URL.canParse(c.req.url)) await next();
   else c.res = errorResponse({ code: 'invalid_request_error', param: 'host' });
   if (!c.res.headers.has('x-request-id')) c.res.headers.set('x-request-id', id);
@@ -73,7 +76,7 @@ app.onError((error, c) => {
   return errorResponse({ code: 'internal_error' }, { 'x-request-id': id });
 });
 
-/** The client's own id where it is usable in a header. */
-function requestId(given: string | undefined): string {
-  return given !== undefined && /^[\w.:-]{8,128}$/.test(given) ? given : crypto.randomUUID();
+/** The client's own request id where it is valid in a header, else a new one. */
+function requestId(header: string | undefined): string {
+  return header !== undefined && /^[\w.:-]{8,128}$/.test(header) ? header : crypto.randomUUID();
 }

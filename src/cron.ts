@@ -1,14 +1,14 @@
 /**
- * The cron trigger, each minute: one round after the other through each shard of the directory
- * (durable-objects/forecast-round.ts), until nobody is due any more. What a forecast asks for is
- * pinged by the tenant's own object, so a slow cold start holds up nobody here. A shard that fails
- * never stops the others; a minute that is skipped or doubled does no harm, since a tenant is taken
- * once a minute, and an object makes one ping at a time for an endpoint.
+ * The cron trigger, once a minute: runs rounds through each shard of the directory
+ * (durable-objects/directory/forecast-round.ts) until no tenant is due. A tenant's own object sends
+ * the wakes that its forecast asks for, so a slow cold start delays nothing here. A shard that
+ * fails never stops the others. A minute that is skipped or doubled does no harm: a tenant is taken
+ * once a minute, and an object has one wake at a time in progress for an endpoint.
  */
 import { DIRECTORY_SHARDS } from '../durable-objects/directory/directory-client.ts';
 import type { RoundReport } from '../durable-objects/directory/forecast-round.ts';
 
-/** Rounds of a shard in a minute: enough for as many tenants as a shard holds. */
+/** Most rounds of a shard in a minute: enough for all tenants that a shard can hold. */
 const MAX_ROUNDS = 25;
 
 export interface CronReport {
@@ -18,6 +18,7 @@ export interface CronReport {
   readonly failed: number;
 }
 
+/** Runs all shards at the same time; a failed shard is only logged. */
 export async function runCron(env: Env, now: number): Promise<CronReport> {
   const shards = Array.from({ length: DIRECTORY_SHARDS }, (_, i) => i);
   const reports = (await Promise.all(shards.map((shard) => roundsOf(env, shard, now)))).flat();

@@ -1,4 +1,7 @@
-/** Composition root: the Worker's entry points and the object classes. */
+/**
+ * The entry points of the Worker (requests, cron, the job runner) and its Durable Object classes.
+ * Requests are routed in app.ts.
+ */
 import { app } from './app.ts';
 import { runCron } from './cron.ts';
 

@@ -1,7 +1,7 @@
 /**
- * Makes a job's call: the jobs' object asks this entrypoint, and the call goes the way of every other
- * through the app, in a Worker's context of its own. No route leads here from outside. When the object
- * lets go of the request, the call is cancelled as one whose client left.
+ * The Worker entrypoint that makes the calls of jobs: the jobs object asks it, and the call goes
+ * through the app like every other, in a Worker's context of its own. No route from outside leads
+ * here. When the object drops the request, the call is cancelled like one whose client left.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { app } from './app.ts';

@@ -1,13 +1,16 @@
-/** Bindings that wrangler.toml does not name: secrets, and what is set in development only. */
+/**
+ * Types of the bindings that wrangler.toml does not name: secrets, and settings for development
+ * only.
+ */
 interface Env {
   /**
-   * Secret: the administrator's bearer token, or several with commas between. Without it the admin
-   * API refuses everybody.
+   * Secret: the administrator's bearer token, or several, separated by commas. Without it the admin
+   * API refuses every request.
    */
   readonly ADMIN_TOKEN?: string;
-  /** Secret: what endpoints' keys are sealed with (credentials/sealed-key.ts). */
+  /** Secret: the key that encrypts the API keys of endpoints (auth/sealed-key.ts). */
   readonly MASTER_KEY?: string;
-  /** `development` allows endpoints on loopback; anything else does not. */
+  /** `development` allows endpoints on loopback addresses; any other value does not. */
   readonly ENVIRONMENT?: string;
   /** `GET /readyz` answers 503 until this tenant is configured, at least in version READY_VERSION. */
   readonly READY_TENANT?: string;

@@ -1,12 +1,13 @@
 /**
- * The directory of tenants that want a forecast, and when. It is written a few times an hour for a
- * tenant and read once a minute by the cron, so itty-durable's whole-value persistence fits. No
- * alarms here (itty-durable's would run on unloaded state), no secrets, nothing on a call's path; if
- * it is lost, the tenants' next calls fill it again.
+ * A shard of the directory: which tenants want a forecast, and when. It is written a few times an
+ * hour for a tenant and read once a minute by the cron, so itty-durable's whole-value persistence
+ * fits. It has no alarm (itty-durable would run it on unloaded state) and no secrets, and no call
+ * depends on it. If it is lost, the tenants' next calls fill it again. Callers use
+ * directory-client.ts.
  */
 import { createDurable } from 'itty-durable';
 
-/** Tenants of one shard; its whole state is one stored value, which may hold 2 MB. */
+/** Most tenants of a shard: its whole state is one stored value, which may hold 2 MB. */
 const MAX_TENANTS = 10_000;
 
 export interface DueTenant {
@@ -15,22 +16,22 @@ export interface DueTenant {
 }
 
 export class TenantDirectory extends createDurable({ autoPersist: true }) {
-  /** Epoch ms of the next forecast, by tenant. Public, since itty-durable stores public fields. */
+  /** Epoch ms of the next forecast, by tenant. Public because itty-durable stores public fields. */
   dueAtByTenant: Record<string, number> = {};
 
-  /** The tenant wants a forecast at this time, or sooner if it had said so. */
+  /** Schedules a tenant for `dueAt` (epoch ms), unless it is already due earlier. */
   announce(tenant: string, dueAt: number): DueTenant {
-    const known = Object.hasOwn(this.dueAtByTenant, tenant)
+    const scheduled = Object.hasOwn(this.dueAtByTenant, tenant)
       ? this.dueAtByTenant[tenant]
       : undefined;
-    const next = known === undefined ? dueAt : Math.min(known, dueAt);
-    if (known !== undefined || Object.keys(this.dueAtByTenant).length < MAX_TENANTS) {
+    const next = scheduled === undefined ? dueAt : Math.min(scheduled, dueAt);
+    if (scheduled !== undefined || Object.keys(this.dueAtByTenant).length < MAX_TENANTS) {
       this.dueAtByTenant[tenant] = next;
     }
     return { tenant, dueAt: next };
   }
 
-  /** When tenants want their next forecast, or none: they are asked again when they say so. */
+  /** Sets the next forecast of scheduled tenants; null removes one until it announces itself. */
   reschedule(next: ReadonlyArray<readonly [string, number | null]>): number {
     for (const [tenant, dueAt] of next) {
       if (dueAt === null) delete this.dueAtByTenant[tenant];
@@ -39,7 +40,7 @@ export class TenantDirectory extends createDurable({ autoPersist: true }) {
     return next.length;
   }
 
-  /** Tenants whose forecast is due, `most` at a time; they are due again at `againAt`. */
+  /** Takes at most `most` tenants whose forecast is due; they are due again at `againAt`. */
   take(now: number, againAt: number, most: number): { tenants: string[]; more: boolean } {
     const due = Object.keys(this.dueAtByTenant).filter(
       (tenant) => (this.dueAtByTenant[tenant] ?? Infinity) <= now,

@@ -1,20 +1,21 @@
 /**
  * One round of the cron through one shard of the directory: takes the tenants that are due, asks
- * their objects for a forecast, and tells the directory when to ask each again. It is an object only
- * so that each round is an invocation of its own, with its own limits: 10,000 tenants in one cron
- * invocation would be ten times the subrequests that it may make. It keeps nothing.
+ * their objects for a forecast, and tells the directory when each is due again. It is a Durable
+ * Object only so that each round is an invocation with limits of its own: 10,000 tenants in one
+ * cron invocation would need ten times the subrequests that it may make. It stores nothing. The
+ * cron is src/cron.ts.
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { ForecastAnswer } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS, reschedule, takeDue } from './directory-client.ts';
 
-/** Tenants asked in a round: with what is told to the directory, half of 1,000 subrequests. */
+/** Tenants of a round: with the calls to the directory, half of 1,000 subrequests. */
 export const TENANTS_A_ROUND = 450;
-/** Tenants told to the directory in a call: its arguments travel in a header. */
+/** Tenants in one call to the directory: its arguments travel in a header. */
 export const TENANTS_A_CALL = 50;
-/** Objects asked at a time; where connections are fewer, the runtime queues. */
+/** Objects asked at a time; where fewer connections are allowed, the runtime queues requests. */
 const CONCURRENCY = 50;
-/** A tenant that has not answered by then does not hold up the round. */
+/** Time after which a round no longer waits for a tenant, ms. */
 const PATIENCE_MS = 20_000;
 
 export interface RoundReport {
@@ -25,11 +26,11 @@ export interface RoundReport {
   readonly more: boolean;
 }
 
-/** What a round calls. */
+/** The calls of a round to the directory and to tenants. */
 export interface RoundWorld {
   take(most: number): Promise<{ tenants: readonly string[]; more: boolean }>;
   forecast(tenant: string): Promise<ForecastAnswer>;
-  /** When each is to be asked next, epoch ms; null: not until it says so. */
+  /** When each tenant is due again, epoch ms; null: not until it announces itself. */
   reschedule(next: ReadonlyArray<readonly [string, number | null]>): Promise<void>;
 }
 
@@ -44,6 +45,7 @@ export class ForecastRound extends DurableObject<Env> {
   }
 }
 
+/** Runs one round; never rejects because of a single tenant. */
 export async function runRound(now: number, world: RoundWorld): Promise<RoundReport> {
   const { tenants, more } = await world.take(TENANTS_A_ROUND);
   const queue = [...tenants];
@@ -54,7 +56,7 @@ export async function runRound(now: number, world: RoundWorld): Promise<RoundRep
       const answer = await answerOf(tenant, world);
       pinged += answer?.pinged ?? 0;
       failed += answer ? 0 : 1;
-      // Who is to be asked in the next minute is down for it since it was taken; so is who failed.
+      // A tenant that was taken is already due again in the next minute, also where it has failed.
       if (!answer || soon(answer.nextAt, now)) continue;
       next.push([tenant, answer.nextAt ?? null]);
     }
@@ -66,14 +68,14 @@ export async function runRound(now: number, world: RoundWorld): Promise<RoundRep
   return { asked: tenants.length, pinged, failed, more };
 }
 
-/** A tenant that fails, or does not answer, never stops the others. */
+/** A tenant's answer; undefined where it fails or is late, so that it never stops the others. */
 async function answerOf(tenant: string, world: RoundWorld): Promise<ForecastAnswer | undefined> {
   let timer: ReturnType<typeof setTimeout> | null = null;
-  const late = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error('no answer')), PATIENCE_MS);
   });
   try {
-    return await Promise.race([world.forecast(tenant), late]);
+    return await Promise.race([world.forecast(tenant), timeout]);
   } catch (error) {
     console.error(JSON.stringify({ event: 'forecast_failed', tenant, error: String(error) }));
     return undefined;
@@ -82,6 +84,7 @@ async function answerOf(tenant: string, world: RoundWorld): Promise<ForecastAnsw
   }
 }
 
+/** Whether a time is no later than the next minute. */
 function soon(at: number | undefined, now: number): boolean {
   return at !== undefined && at < now + 2 * FORECAST_PERIOD_MS;
 }

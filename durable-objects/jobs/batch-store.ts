@@ -1,22 +1,23 @@
 /**
- * Every SQL statement about batches. What is only shown is one JSON value; what is asked for or
- * counted has columns of its own.
+ * All SQL statements about batches; their lines are jobs (job-store.ts). What is only shown is
+ * stored as JSON, and what is queried or counted has columns of its own.
  */
 import type { Batch, BatchState, Listed, NewBatch, Page } from '../../src/protocol/jobs.ts';
 
-/** What changes of a batch on its way, as it is stored. */
-type Told = Pick<Batch, 'times' | 'errors' | 'outputFile' | 'errorFile' | 'usage'>;
+/** The part of a batch that changes and is only shown: the JSON of the column `told`. */
+type Progress = Pick<Batch, 'times' | 'errors' | 'outputFile' | 'errorFile' | 'usage'>;
 
-/** A batch with where its work stands. */
+/** A batch and the progress of its work. */
 export interface BatchRow extends Batch {
-  /** Bytes of the input file that were read. */
+  /** Bytes of the input file that have been read. */
   readonly offset: number;
-  /** Lines that were read. */
+  /** Lines of the input file that have been read, empty ones included. */
   readonly line: number;
+  /** Those of the failed lines that have expired. */
   readonly expired: number;
 }
 
-const UNDER_WAY = `state IN ('validating', 'in_progress', 'cancelling', 'finalizing')`;
+const IN_PROGRESS = `state IN ('validating', 'in_progress', 'cancelling', 'finalizing')`;
 
 export class BatchStore {
   readonly #sql: SqlStorage;
@@ -26,11 +27,15 @@ export class BatchStore {
   }
 
   insert(batch: NewBatch, now: number, deadlineAt: number): void {
-    const told: Told = { times: { validating: now }, errors: [], usage: { input: 0, output: 0 } };
+    const progress: Progress = {
+      times: { validating: now },
+      errors: [],
+      usage: { input: 0, output: 0 },
+    };
     this.#sql.exec(
       `INSERT INTO batches (id, state, ordered, told, created_at, deadline_at)
        VALUES (?, 'validating', ?, ?, ?, ?)`,
-      ...[batch.id, JSON.stringify(batch), JSON.stringify(told), now, deadlineAt],
+      ...[batch.id, JSON.stringify(batch), JSON.stringify(progress), now, deadlineAt],
     );
   }
 
@@ -40,26 +45,31 @@ export class BatchStore {
   }
 
   list({ after, limit }: Page): Listed<Batch> {
-    const found = this.#sql
+    const rows = this.#sql
       .exec(
         'SELECT * FROM batches WHERE id < ? ORDER BY id DESC LIMIT ?',
         ...[after ?? '~', limit + 1],
       )
       .toArray()
       .map(batchOf);
-    return { items: found.slice(0, limit), more: found.length > limit };
+    return { items: rows.slice(0, limit), more: rows.length > limit };
   }
 
-  /** Batches that are under way. */
+  /** Batches that have not ended. */
   underWay(): BatchRow[] {
     return this.#sql
-      .exec(`SELECT * FROM batches WHERE ${UNDER_WAY} ORDER BY id`)
+      .exec(`SELECT * FROM batches WHERE ${IN_PROGRESS} ORDER BY id`)
       .toArray()
       .map(batchOf);
   }
 
-  /** The batch changes over to a state; `fields` is what else is told from then on. */
-  change(batch: BatchRow, state: BatchState, now: number, fields: Partial<Told> = {}): BatchRow {
+  /** Moves a batch to a state and stores `fields` with it; returns the changed batch. */
+  change(
+    batch: BatchRow,
+    state: BatchState,
+    now: number,
+    fields: Partial<Progress> = {},
+  ): BatchRow {
     const times = { ...batch.times, [state]: batch.times[state] ?? now };
     const changed = { ...batch, ...fields, state, times };
     this.#sql.exec('UPDATE batches SET state = ? WHERE id = ?', state, batch.id);
@@ -67,18 +77,19 @@ export class BatchStore {
     return changed;
   }
 
+  /** Stores the part of a batch that is only shown. */
   tell({ id, times, errors, outputFile, errorFile, usage }: BatchRow): void {
-    const told: Told = {
+    const progress: Progress = {
       times,
       errors,
       usage,
       ...(outputFile === undefined ? {} : { outputFile }),
       ...(errorFile === undefined ? {} : { errorFile }),
     };
-    this.#sql.exec('UPDATE batches SET told = ? WHERE id = ?', JSON.stringify(told), id);
+    this.#sql.exec('UPDATE batches SET told = ? WHERE id = ?', JSON.stringify(progress), id);
   }
 
-  /** How much of its input was read, and how many requests there were in it. */
+  /** Stores how many bytes and lines of the input have been read, and the requests in them. */
   read(id: string, offset: number, line: number, total: number): void {
     this.#sql.exec(
       'UPDATE batches SET read_bytes = ?, line = ?, total = ? WHERE id = ?',
@@ -86,22 +97,24 @@ export class BatchStore {
     );
   }
 
-  /** A line of the batch has ended. */
+  /** Counts a line that has ended; an expired one also counts as failed. */
   count(id: string, as: 'completed' | 'failed' | 'expired'): void {
     const expired = as === 'expired' ? ', expired = expired + 1' : '';
     const column = as === 'completed' ? 'completed' : 'failed';
     this.#sql.exec(`UPDATE batches SET ${column} = ${column} + 1${expired} WHERE id = ?`, ...[id]);
   }
 
-  /** The batch is over, and will be forgotten. */
+  /** Sets when an ended batch is deleted, epoch ms. */
   expireAt(id: string, at: number): void {
     this.#sql.exec('UPDATE batches SET expires_at = ? WHERE id = ?', at, id);
   }
 
+  /** Deletes batches whose retention time is over. */
   forget(now: number): void {
     this.#sql.exec('DELETE FROM batches WHERE expires_at <= ?', now);
   }
 
+  /** When the next batch is to be deleted, epoch ms; Infinity for never. */
   get dueAt(): number {
     const { at } = this.#sql
       .exec('SELECT MIN(expires_at) AS at FROM batches WHERE expires_at IS NOT NULL')
@@ -112,10 +125,10 @@ export class BatchStore {
 
 function batchOf(row: Record<string, SqlStorageValue>): BatchRow {
   const ordered = JSON.parse(String(row.ordered)) as NewBatch;
-  const told = JSON.parse(String(row.told)) as Told;
+  const progress = JSON.parse(String(row.told)) as Progress;
   return {
     ...ordered,
-    ...told,
+    ...progress,
     state: String(row.state) as BatchState,
     createdAt: Number(row.created_at),
     deadlineAt: Number(row.deadline_at),

@@ -1,7 +1,8 @@
 /**
- * What a batch goes through: its input is read and checked as a whole, its lines run as jobs, and
- * what became of them is written to files. Each step is one transaction of bounded size, and says
- * where it stands in the batch's row: a restart goes on from there.
+ * The life of a batch: its input is read and checked as a whole, its lines run as jobs
+ * (job-work.ts), and their results are written to files. Each step is one transaction of bounded
+ * size that stores its progress in the batch's row (batch-store.ts), so that a restart goes on from
+ * there.
  */
 import type { JobSettings } from '../../src/config/job-settings.ts';
 import { readBatchLine, writeBatchLine } from '../../src/jobs/batch-line.ts';
@@ -17,10 +18,11 @@ import type { FileStore } from './file-store.ts';
 import type { JobRow } from './job-row.ts';
 import type { JobStore } from './job-store.ts';
 
-/** Errors that are told of one input file. */
-const MOST_ERRORS = 20;
-/** Lines that are read or written in one step. */
+/** Most errors that are reported of one input file. */
+const MAX_ERRORS = 20;
+/** Most lines that are read or written in one step. */
 const LINES_A_STEP = 1_000;
+/** The byte of a line feed. */
 const NEW_LINE = 10;
 
 export interface BatchStores {
@@ -40,7 +42,7 @@ export class BatchWork {
     this.#cancel = cancel;
   }
 
-  /** One step of a batch; false where there is nothing to do for it at present. */
+  /** Makes one step of a batch; false where there is nothing to do for it at present. */
   step(batch: BatchRow, settings: JobSettings, now: number): boolean {
     switch (batch.state) {
       case 'validating':
@@ -53,9 +55,9 @@ export class BatchWork {
         return true;
       }
       case 'cancelling': {
-        const rest = this.#stores.jobs.unfinishedLines(batch.id);
-        for (const line of rest) this.#cancel(line, now);
-        return rest.length > 0 || this.#write(batch, settings, now);
+        const unfinished = this.#stores.jobs.unfinishedLines(batch.id);
+        for (const line of unfinished) this.#cancel(line, now);
+        return unfinished.length > 0 || this.#write(batch, settings, now);
       }
       case 'finalizing':
         return this.#write(batch, settings, now);
@@ -83,7 +85,7 @@ export class BatchWork {
       const error = this.#addLine(batch, text, line, total, settings, now);
       if (!error) total += 1;
       else errors.push(error);
-      if (errors.length >= MOST_ERRORS) break;
+      if (errors.length >= MAX_ERRORS) break;
     }
     if (lines.length === 0 && !ends) {
       const message = `Expected lines of ${settings.bodyBytes} bytes at most.`;
@@ -94,7 +96,7 @@ export class BatchWork {
     if (isOver && total === 0 && errors.length === 0) {
       errors.push({ code: 'empty_file', message: 'The input file has no requests.' });
     }
-    if (errors.length > 0 && (isOver || errors.length >= MOST_ERRORS || lines.length === 0)) {
+    if (errors.length > 0 && (isOver || errors.length >= MAX_ERRORS || lines.length === 0)) {
       return this.#refuse(batch, errors, settings, now);
     }
     if (!isOver) return batches.tell({ ...batch, errors });
@@ -102,19 +104,23 @@ export class BatchWork {
     batches.change(batch, 'in_progress', now);
   }
 
-  /** The next piece of input, and more where no line ends in it; `ends`: it is the last. */
+  /**
+   * The next piece of input, extended up to the longest allowed line where no line ends in it.
+   * `ends`: the input ends with it.
+   */
   #window(batch: BatchRow, lineBytes: number): { bytes: Uint8Array; ends: boolean } {
     const { chunks } = this.#stores;
     const rest = chunks.length(batch.inputFile, 'file') - batch.offset;
-    let most = PIECE_BYTES;
-    let bytes = chunks.read(batch.inputFile, 'file', batch.offset, most);
-    while (bytes.length < rest && !bytes.includes(NEW_LINE) && most <= lineBytes) {
-      most += PIECE_BYTES;
-      bytes = chunks.read(batch.inputFile, 'file', batch.offset, most);
+    let maxBytes = PIECE_BYTES;
+    let bytes = chunks.read(batch.inputFile, 'file', batch.offset, maxBytes);
+    while (bytes.length < rest && !bytes.includes(NEW_LINE) && maxBytes <= lineBytes) {
+      maxBytes += PIECE_BYTES;
+      bytes = chunks.read(batch.inputFile, 'file', batch.offset, maxBytes);
     }
     return { bytes, ends: bytes.length >= rest };
   }
 
+  /** Stores a line as a job; returns the error of a line that is not valid. */
   #addLine(
     batch: BatchRow,
     text: string,
@@ -167,6 +173,7 @@ export class BatchWork {
     return undefined;
   }
 
+  /** Fails a batch whose input is not valid, and deletes its lines. */
   #refuse(
     batch: BatchRow,
     errors: readonly BatchError[],
@@ -179,16 +186,16 @@ export class BatchWork {
     batches.expireAt(batch.id, now + retentionMs);
   }
 
-  /** Moves ended lines to the files; false while some have not ended. */
+  /** Moves ended lines to the output files; false while the first lines have not all ended. */
   #write(batch: BatchRow, settings: JobSettings, now: number): boolean {
     const { batches, jobs, files } = this.#stores;
     const lines = jobs.lines(batch.id, LINES_A_STEP);
     if (lines.some((line) => line.endedAt === undefined)) return false;
     if (lines.length === 0) {
-      this.#close(batch, settings, now);
+      this.#finish(batch, settings, now);
       return true;
     }
-    let at: BatchRow = batch;
+    let updated: BatchRow = batch;
     const usage = { ...batch.usage };
     let bytes = 0;
     const texts = { output: [] as string[], error: [] as string[] };
@@ -201,21 +208,21 @@ export class BatchWork {
       bytes += written.text.length;
       if (bytes >= PIECE_BYTES) break;
     }
-    if (texts.output.length > 0 && at.outputFile === undefined) {
-      at = { ...at, outputFile: this.#newFile(batch, 'output', now) };
+    if (texts.output.length > 0 && updated.outputFile === undefined) {
+      updated = { ...updated, outputFile: this.#newFile(batch, 'output', now) };
     }
-    if (texts.error.length > 0 && at.errorFile === undefined) {
-      at = { ...at, errorFile: this.#newFile(batch, 'error', now) };
+    if (texts.error.length > 0 && updated.errorFile === undefined) {
+      updated = { ...updated, errorFile: this.#newFile(batch, 'error', now) };
     }
     for (const [id, part] of [
-      [at.outputFile, texts.output],
-      [at.errorFile, texts.error],
+      [updated.outputFile, texts.output],
+      [updated.errorFile, texts.error],
     ] as const) {
       if (id === undefined || part.length === 0) continue;
       this.#stores.chunks.append(id, 'file', new TextEncoder().encode(part.join('')));
       files.keep(id, now + settings.retentionMs);
     }
-    batches.tell({ ...at, usage });
+    batches.tell({ ...updated, usage });
     return true;
   }
 
@@ -236,7 +243,7 @@ export class BatchWork {
     return id;
   }
 
-  #close(batch: BatchRow, { retentionMs }: JobSettings, now: number): void {
+  #finish(batch: BatchRow, { retentionMs }: JobSettings, now: number): void {
     const { batches, files } = this.#stores;
     const keptMs = Math.min(retentionMs, batch.outputLifetimeMs ?? Infinity);
     for (const id of [batch.outputFile, batch.errorFile]) {
@@ -252,7 +259,9 @@ function endOf(batch: BatchRow): BatchState {
   return batch.expired > 0 ? 'expired' : 'completed';
 }
 
-/** Whole lines, and how many bytes each has with its end; the last may have none at the end. */
+/**
+ * Whole lines, and the bytes of each with its line feed. With `ends`, the last line may lack one.
+ */
 function linesOf(bytes: Uint8Array, ends: boolean): Array<{ text: string; length: number }> {
   const lines: Array<{ text: string; length: number }> = [];
   const decoder = new TextDecoder();

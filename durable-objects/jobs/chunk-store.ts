@@ -1,6 +1,7 @@
 /**
- * Bytes of jobs and files in SQLite, in pieces that fit a row, and how many there are in all. All
- * pieces of an owner but the last are full, so that an offset tells its piece.
+ * The bytes of jobs and files in SQLite, in pieces that fit a row, and their sum. All pieces of an
+ * owner but the last are full, so that an offset determines its piece. An owner is the id of a job
+ * or file.
  */
 import { PIECE_BYTES } from '../../src/protocol/jobs.ts';
 
@@ -14,7 +15,7 @@ export class ChunkStore {
     this.#sql = sql;
   }
 
-  /** Bytes kept in all. */
+  /** Bytes that are kept in all. */
   get total(): number {
     this.#total ??= Number(
       this.#sql.exec('SELECT SUM(LENGTH(bytes)) AS n FROM chunks').one().n ?? 0,
@@ -22,21 +23,21 @@ export class ChunkStore {
     return this.#total;
   }
 
-  /** To be called where a transaction was rolled back, or everything deleted. */
+  /** To be called after a transaction was rolled back, or everything was deleted. */
   recount(): void {
     this.#total = undefined;
   }
 
-  /** Writes one piece of a file that comes in pieces. */
+  /** Writes or replaces the piece with the index `n`. Throws RangeError where it is too long. */
   put(owner: string, kind: ChunkKind, n: number, bytes: Uint8Array): void {
     if (bytes.length > PIECE_BYTES) throw new RangeError(`A piece of ${bytes.length} bytes`);
-    const known = this.piece(owner, kind, n)?.length ?? 0;
+    const replaced = this.piece(owner, kind, n)?.length ?? 0;
     const sum = this.total;
     this.#sql.exec('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)', owner, kind, n, bytes);
-    this.#total = sum + bytes.length - known;
+    this.#total = sum + bytes.length - replaced;
   }
 
-  /** Adds bytes behind those there are; how many there are then. */
+  /** Appends bytes; returns how many there are then. */
   append(owner: string, kind: ChunkKind, bytes: Uint8Array): number {
     const [last] = this.#sql.exec(
       'SELECT n, bytes FROM chunks WHERE owner = ? AND kind = ? ORDER BY n DESC LIMIT 1',
@@ -72,7 +73,7 @@ export class ChunkStore {
     return row?.bytes instanceof ArrayBuffer ? new Uint8Array(row.bytes) : undefined;
   }
 
-  /** Bytes of an owner. */
+  /** Number of bytes of an owner. */
   length(owner: string, kind: ChunkKind): number {
     const { n } = this.#sql
       .exec('SELECT SUM(LENGTH(bytes)) AS n FROM chunks WHERE owner = ? AND kind = ?', owner, kind)
@@ -80,7 +81,7 @@ export class ChunkStore {
     return Number(n ?? 0);
   }
 
-  /** Up to `most` bytes from an offset on; fewer at the end. */
+  /** Up to `most` bytes from an offset on, fewer at the end. Throws where a piece is missing. */
   read(owner: string, kind: ChunkKind, offset = 0, most = Infinity): Uint8Array<ArrayBuffer> {
     const length = Math.min(most, Math.max(0, this.length(owner, kind) - offset));
     const whole = new Uint8Array(length);
@@ -101,7 +102,7 @@ export class ChunkStore {
     this.#remove(where, kind === undefined ? [owner] : [owner, kind]);
   }
 
-  /** Removes what belongs to any owner whose name begins so. */
+  /** Removes the pieces of all owners whose id begins with a prefix. */
   removeAll(prefix: string, kind?: ChunkKind): void {
     const range = [prefix, `${prefix}\u{10ffff}`];
     const where = 'owner >= ? AND owner < ?';

@@ -1,8 +1,11 @@
-/** Every SQL statement about files: input that clients upload, and what batches put out. */
+/**
+ * All SQL statements about files: input that clients upload, and the output of batches. Their bytes
+ * are in chunk-store.ts.
+ */
 import type { FileFilter, Listed, Page, StoredFile } from '../../src/protocol/jobs.ts';
 import type { ChunkStore } from './chunk-store.ts';
 
-/** An upload that was not completed by then is given up, ms. */
+/** Time after which an incomplete upload is deleted, ms. */
 const UPLOAD_MS = 3_600_000;
 
 export class FileStore {
@@ -14,7 +17,7 @@ export class FileStore {
     this.#chunks = chunks;
   }
 
-  /** A file that is there once it is complete. */
+  /** Begins a file, which is not visible before it is complete. */
   begin({ id, purpose, filename, createdAt }: Omit<StoredFile, 'bytes' | 'expiresAt'>): void {
     this.#sql.exec(
       'INSERT INTO files VALUES (?, ?, ?, 0, ?, ?, 0)',
@@ -22,18 +25,19 @@ export class FileStore {
     );
   }
 
-  /** True where it was begun, and has not been given up since. */
+  /** True for a file that is neither complete nor deleted. */
   isBegun(id: string): boolean {
     return (
       this.#sql.exec('SELECT 1 FROM files WHERE id = ? AND complete = 0', id).toArray().length > 0
     );
   }
 
-  /** So that what a batch still writes is not given up. */
+  /** Keeps a file that a batch still writes from being deleted before `until`, epoch ms. */
   keep(id: string, until: number): void {
     this.#sql.exec('UPDATE files SET expires_at = ? WHERE id = ?', until, id);
   }
 
+  /** Completes a file and keeps it until `expiresAt`; undefined where it was deleted. */
   complete(id: string, expiresAt: number): StoredFile | undefined {
     const bytes = this.#chunks.length(id, 'file');
     this.#sql.exec(
@@ -49,16 +53,16 @@ export class FileStore {
   }
 
   list({ after, limit }: Page, { purpose, ascending }: FileFilter): Listed<StoredFile> {
-    const beyond = ascending ? 'id > ?' : 'id < ?';
-    const found = this.#sql
+    const cursor = ascending ? 'id > ?' : 'id < ?';
+    const rows = this.#sql
       .exec(
-        `SELECT * FROM files WHERE complete = 1 AND ${beyond} AND purpose = COALESCE(?, purpose)
+        `SELECT * FROM files WHERE complete = 1 AND ${cursor} AND purpose = COALESCE(?, purpose)
          ORDER BY id ${ascending ? 'ASC' : 'DESC'} LIMIT ?`,
         ...[after ?? (ascending ? '' : '~'), purpose ?? null, limit + 1],
       )
       .toArray()
       .map(fileOf);
-    return { items: found.slice(0, limit), more: found.length > limit };
+    return { items: rows.slice(0, limit), more: rows.length > limit };
   }
 
   delete(id: string): void {
@@ -66,12 +70,13 @@ export class FileStore {
     this.#sql.exec('DELETE FROM files WHERE id = ?', id);
   }
 
-  /** Forgets what was kept for as long as it was to be. */
+  /** Deletes files whose retention time is over, a few at a time. */
   forget(now: number): void {
     const rows = this.#sql.exec('SELECT id FROM files WHERE expires_at <= ? LIMIT 20', now);
     for (const { id } of rows.toArray()) this.delete(String(id));
   }
 
+  /** When the next file is to be deleted, epoch ms; Infinity for never. */
   get dueAt(): number {
     const { at } = this.#sql.exec('SELECT MIN(expires_at) AS at FROM files').one();
     return Number(at ?? Infinity);

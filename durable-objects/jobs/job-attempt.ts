@@ -1,15 +1,17 @@
 /**
- * One attempt at a job: its call is made by the runner, in a Worker's context of its own, and what is
- * kept of the answer is read, up to a limit.
+ * One attempt at a job: the runner (src/job-runner.ts) makes its call in a Worker's context of its
+ * own, and the answer is read up to a limit. What an outcome means for the job is in
+ * src/core/limits/job-rules.ts.
  */
 import { RUN_FOR } from '../../src/protocol/jobs.ts';
 import type { JobRow } from './job-row.ts';
 
-/** Longest time for which one attempt stands in the line, ms; then it comes again. */
+/** Longest time for which one attempt waits in the queue, ms; the job is then tried again. */
 const LONGEST_WAIT_MS = 900_000;
 const MAX_HEADER_CHARS = 8_192;
+/** Headers of the answer that are kept. */
 const KEPT = /^(content-type|retry-after|request-id|x-request-id|server-timing|x-talaria-.*)$/;
-/** Of the request only what the object says, whatever the job's own headers are. */
+/** Request headers: a job's own wait limit may only be shorter, its own deadline is kept. */
 const MAX_WAIT = 'x-talaria-max-wait-ms';
 const DEADLINE = 'x-talaria-deadline-ms';
 
@@ -23,13 +25,13 @@ export type Attempted =
       readonly status: number;
       readonly headers: Readonly<Record<string, string>>;
       readonly body: Uint8Array<ArrayBuffer>;
-      /** It had a slot. */
+      /** The call had a slot. */
       readonly granted: boolean;
       readonly retryAfterMs?: number;
     }
-  /** The answer was longer than is kept; the call is to be aborted. */
+  /** The answer is longer than may be kept; the call has to be aborted. */
   | { readonly type: 'too-long'; readonly status: number }
-  /** There was no whole answer. */
+  /** There was no complete answer. */
   | { readonly type: 'broken'; readonly cause: string };
 
 export interface AttemptOf {
@@ -41,7 +43,7 @@ export interface AttemptOf {
   readonly signal: AbortSignal;
 }
 
-/** Makes the call of a job. Never throws; who has aborted it does not care for the outcome. */
+/** Makes the call of a job. Never throws; an aborted attempt is `broken`. */
 export async function attemptJob(runner: Runner, attempt: AttemptOf): Promise<Attempted> {
   try {
     const response = await runner.fetch(requestOf(attempt));
@@ -95,9 +97,10 @@ async function read(response: Response, maxBytes: number): Promise<Attempted> {
   };
 }
 
+/** The headers to keep; if they are too long together, only the answer's type and request id. */
 function keptOf(headers: Headers): Record<string, string> {
   const kept = [...headers].filter(([name]) => KEPT.test(name));
   const isShort = JSON.stringify(kept).length <= MAX_HEADER_CHARS;
-  const type = kept.filter(([name]) => name === 'content-type' || name === 'x-request-id');
-  return Object.fromEntries(isShort ? kept : type);
+  const essential = kept.filter(([name]) => name === 'content-type' || name === 'x-request-id');
+  return Object.fromEntries(isShort ? kept : essential);
 }

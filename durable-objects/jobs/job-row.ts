@@ -1,10 +1,13 @@
-/** A job as its row has it, and what of that may be shown. */
+/**
+ * A job as its row is read, and the part of it that may be shown. The statements are in
+ * job-store.ts.
+ */
 import type { JobState } from '../../src/core/limits/job-rules.ts';
 import type { Job, JobError } from '../../src/protocol/jobs.ts';
 
 type Row = Record<string, SqlStorageValue>;
 
-/** A job with what only the object needs to know. */
+/** A job with the fields that only its object needs. */
 export interface JobRow extends Job {
   readonly keyId: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -15,13 +18,13 @@ export interface JobRow extends Job {
   readonly webhookSecret?: string;
 }
 
-/** What may be shown of a job. */
+/** The part of a job that may be shown. */
 export function shownJob(row: JobRow): Job {
   const { keyId, headers, ownDeadline, batch, customId, print, webhookSecret, ...job } = row;
   return job;
 }
 
-/** Reads a row. */
+/** Reads a row of the table `jobs`. */
 export function jobOf(row: Row): JobRow {
   const error = row.error === null ? undefined : (JSON.parse(String(row.error)) as JobError);
   const status = row.status === null ? undefined : Number(row.status);

@@ -1,6 +1,6 @@
-/** The tables of the jobs' object. */
+/** The SQL tables of the jobs object, and their migration. */
 
-/** Forward-only, never edited once released: a change is one more entry. */
+/** Forward-only: a released entry is never edited; a change is a new entry. */
 const MIGRATIONS = [
   `CREATE TABLE chunks (owner TEXT, kind TEXT, n INTEGER, bytes BLOB,
      PRIMARY KEY (owner, kind, n));
@@ -32,7 +32,7 @@ const MIGRATIONS = [
      WHERE expires_at IS NOT NULL`,
 ];
 
-/** Brings the tables to what this version needs. */
+/** Applies the migrations that the database lacks, each in a transaction of its own. */
 export function migrateJobs(storage: DurableObjectStorage): void {
   const { sql } = storage;
   sql.exec('CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY)');

@@ -1,14 +1,15 @@
 /**
- * Every SQL statement about jobs: those of their own, and the lines of batches, which are jobs with a
- * batch. Times are epoch ms.
+ * All SQL statements about jobs. A line of a batch is a job too, with its batch; a job without one
+ * is a single job. Times are epoch ms. Batches themselves are in batch-store.ts, bodies and answers
+ * in chunk-store.ts.
  */
 import type { JobState } from '../../src/core/limits/job-rules.ts';
 import type { Job, JobError, Listed, NewJob, Page } from '../../src/protocol/jobs.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { type JobRow, jobOf } from './job-row.ts';
 
-/** Forgotten, or expired, in one go. */
-const AT_ONCE = 500;
+/** Most rows that are deleted, expired or returned at a time. */
+const MAX_ROWS = 500;
 
 /** How a job ended. */
 export interface JobEnd {
@@ -18,6 +19,7 @@ export interface JobEnd {
   readonly error?: JobError;
 }
 
+/** A job's line in its batch. */
 export interface JobLine {
   readonly batch: string;
   readonly line: number;
@@ -42,12 +44,12 @@ export class JobStore {
     return this.#unfinished;
   }
 
-  /** To be called where a transaction was rolled back, or everything deleted. */
+  /** To be called after a transaction was rolled back, or everything was deleted. */
   recount(): void {
     this.#unfinished = undefined;
   }
 
-  /** A line of a batch is `held` until the whole of its batch is known to be sound. */
+  /** Stores a new job. A line of a batch is `held` until its whole batch has been checked. */
   insert(job: NewJob, of?: JobLine): void {
     const { once, webhook } = job;
     this.#unfinished = this.unfinished + 1;
@@ -79,9 +81,9 @@ export class JobStore {
     return row && jobOf(row);
   }
 
-  /** Jobs of their own, the newest first. */
+  /** Single jobs, the newest first. */
   list({ after, limit }: Page, state: JobState | undefined): Listed<Job> {
-    const found = this.#sql
+    const rows = this.#sql
       .exec(
         `SELECT * FROM jobs WHERE id >= 'job_' AND id < ? AND state = COALESCE(?, state)
          ORDER BY id DESC LIMIT ?`,
@@ -89,10 +91,10 @@ export class JobStore {
       )
       .toArray()
       .map(jobOf);
-    return { items: found.slice(0, limit), more: found.length > limit };
+    return { items: rows.slice(0, limit), more: rows.length > limit };
   }
 
-  /** The one of a kind that waits longest and may start now. */
+  /** The job of a kind that has waited longest and may start now. */
   next(kind: 'single' | 'line', now: number): JobRow | undefined {
     const [row] = this.#sql.exec(
       `SELECT * FROM jobs WHERE state = 'queued' AND (batch IS NULL) = ? AND not_before <= ?
@@ -102,6 +104,7 @@ export class JobStore {
     return row && jobOf(row);
   }
 
+  /** Stores that an attempt begins. */
   start(id: string, now: number): void {
     this.#sql.exec(
       `UPDATE jobs SET state = 'in_progress', attempts = attempts + 1,
@@ -110,7 +113,10 @@ export class JobStore {
     );
   }
 
-  /** Waits for another attempt; one that was turned away does not count. */
+  /**
+   * Queues a job for another attempt. `counts`: the last attempt is one of those that a job may
+   * have; a refused one is not.
+   */
   putBack(id: string, notBefore: number, counts: boolean): void {
     this.#sql.exec(
       `UPDATE jobs SET state = 'queued', not_before = ?, attempts = attempts - ? WHERE id = ?`,
@@ -118,7 +124,10 @@ export class JobStore {
     );
   }
 
-  /** Ends a job; its body is needed no more. The answer of a line stays until its batch's file. */
+  /**
+   * Ends a job and deletes its body. The answer of a single job is kept for `keptMs`, that of a
+   * line until it is written to its batch's file.
+   */
   end(id: string, { state, answer, body, error }: JobEnd, now: number, keptMs: number): void {
     this.#unfinished = this.unfinished - 1;
     this.#chunks.remove(id);
@@ -132,33 +141,33 @@ export class JobStore {
     );
   }
 
-  /** Unfinished jobs whose deadline has passed, so many at a time. */
+  /** Unfinished jobs whose deadline has passed, MAX_ROWS at most. */
   overdue(now: number): JobRow[] {
     return this.#sql
       .exec(
         `SELECT * FROM jobs WHERE ended_at IS NULL AND state <> 'held' AND deadline_at <= ?
          LIMIT ?`,
-        ...[now, AT_ONCE],
+        ...[now, MAX_ROWS],
       )
       .toArray()
       .map(jobOf);
   }
 
-  /** Jobs that ran when the object died: they start again, unless they have too often. */
+  /** Jobs that are stored as running: those of an object that died, and those that do run. */
   interrupted(): JobRow[] {
     return this.#sql.exec(`SELECT * FROM jobs WHERE state = 'in_progress'`).toArray().map(jobOf);
   }
 
-  /** Forgets a job that has ended. */
+  /** Deletes a job that has ended. */
   delete(id: string): void {
     this.#chunks.remove(id);
     this.#sql.exec('DELETE FROM jobs WHERE id = ?', id);
   }
 
-  /** Forgets what was kept for as long as it was to be. */
+  /** Deletes jobs whose retention time is over, MAX_ROWS at most. */
   forget(now: number): void {
     const rows = this.#sql
-      .exec('SELECT id FROM jobs WHERE expires_at <= ? LIMIT ?', now, AT_ONCE)
+      .exec('SELECT id FROM jobs WHERE expires_at <= ? LIMIT ?', now, MAX_ROWS)
       .toArray();
     for (const { id } of rows) this.delete(String(id));
   }
@@ -170,12 +179,15 @@ export class JobStore {
       .map(jobOf);
   }
 
-  /** A try is made; should nobody live to tell how it ended, it is made again at `until`. */
+  /**
+   * Stores that a delivery begins. If the object dies before it has ended, it is made again at
+   * `until`.
+   */
   webhookStarted(id: string, until: number): void {
     this.#sql.exec('UPDATE jobs SET webhook_at = ? WHERE id = ?', until, id);
   }
 
-  /** One more try was made; `nextAt` is absent where there is no further one. */
+  /** Stores how a delivery ended; `nextAt` is absent where there is no further one. */
   webhookTried(id: string, state: 'pending' | 'delivered' | 'failed', nextAt?: number): void {
     this.#sql.exec(
       `UPDATE jobs SET webhook_state = ?, webhook_tries = webhook_tries + 1, webhook_at = ?
@@ -184,7 +196,7 @@ export class JobStore {
     );
   }
 
-  /** The lines of a batch may start. */
+  /** Allows the lines of a batch to start. */
   releaseLines(batch: string, now: number): void {
     this.#sql.exec(
       `UPDATE jobs SET state = 'queued', not_before = ? WHERE batch = ? AND state = 'held'`,
@@ -193,22 +205,22 @@ export class JobStore {
   }
 
   hasLine(batch: string, customId: string): boolean {
-    const found = this.#sql.exec(
+    const rows = this.#sql.exec(
       'SELECT 1 FROM jobs WHERE batch = ? AND custom_id = ?',
       ...[batch, customId],
     );
-    return found.toArray().length > 0;
+    return rows.toArray().length > 0;
   }
 
-  /** Lines of a batch that have not ended, with those that run; so many of them. */
+  /** Lines of a batch that have not ended, running ones included, MAX_ROWS at most. */
   unfinishedLines(batch: string): JobRow[] {
     return this.#sql
-      .exec('SELECT * FROM jobs WHERE batch = ? AND ended_at IS NULL LIMIT ?', batch, AT_ONCE)
+      .exec('SELECT * FROM jobs WHERE batch = ? AND ended_at IS NULL LIMIT ?', batch, MAX_ROWS)
       .toArray()
       .map(jobOf);
   }
 
-  /** Lines of a batch in their order. */
+  /** The first lines of a batch, in the order of its input. */
   lines(batch: string, most: number): JobRow[] {
     return this.#sql
       .exec('SELECT * FROM jobs WHERE batch = ? ORDER BY line LIMIT ?', batch, most)
@@ -234,7 +246,7 @@ export class JobStore {
     );
   }
 
-  /** When a deadline passes or something is to be forgotten, epoch ms; Infinity for never. */
+  /** When the next deadline or retention time ends, epoch ms; Infinity for never. */
   get dueAt(): number {
     return Math.min(
       this.#first(

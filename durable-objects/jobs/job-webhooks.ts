@@ -1,4 +1,7 @@
-/** The webhooks of ended jobs: sent in bounded number, again where they were not taken. */
+/**
+ * Sends the webhooks of ended jobs, a bounded number at a time, and repeats deliveries that failed.
+ * The format and a single delivery are in src/jobs/webhook.ts.
+ */
 
 import type { JobSettings } from '../../src/config/job-settings.ts';
 import { webhookPauseMs } from '../../src/core/limits/job-rules.ts';
@@ -7,8 +10,9 @@ import { deliver, keyOfSecret } from '../../src/jobs/webhook.ts';
 import { type JobRow, shownJob } from './job-row.ts';
 import type { JobStore } from './job-store.ts';
 
-const AT_ONCE = 4;
-/** Longer than one delivery can take: a try that nobody lives to report is made again. */
+/** Most deliveries at a time. */
+const MAX_SENDING = 4;
+/** Longer than one delivery can take, ms: then one that was cut off by a restart is made again. */
 const LEASE_MS = 60_000;
 
 export class JobWebhooks {
@@ -21,14 +25,14 @@ export class JobWebhooks {
     this.#env = env;
   }
 
-  /** When the next is to be sent, epoch ms; Infinity for never, or not until one has ended. */
+  /** When the next delivery is due, epoch ms; Infinity for none, or while no more may be sent. */
   get dueAt(): number {
-    return this.#sending < AT_ONCE ? this.#jobs.webhookDueAt : Infinity;
+    return this.#sending < MAX_SENDING ? this.#jobs.webhookDueAt : Infinity;
   }
 
-  /** Sends what is due; one promise each, which never rejects. */
+  /** Starts due deliveries; returns one promise for each, which never rejects. */
   send(settings: JobSettings, now: number): Array<Promise<void>> {
-    return this.#jobs.dueWebhooks(now, AT_ONCE - this.#sending).map((job) => {
+    return this.#jobs.dueWebhooks(now, MAX_SENDING - this.#sending).map((job) => {
       this.#sending += 1;
       this.#jobs.webhookStarted(job.id, now + LEASE_MS);
       return this.#send(job, settings, now);
@@ -36,8 +40,8 @@ export class JobWebhooks {
   }
 
   async #send(job: JobRow, { webhookSecret }: JobSettings, now: number): Promise<void> {
-    const ofTenant = webhookSecret === undefined ? undefined : this.#env[webhookSecret];
-    const secret = keyOfSecret(job.webhookSecret ?? String(ofTenant ?? ''));
+    const tenantSecret = webhookSecret === undefined ? undefined : this.#env[webhookSecret];
+    const secret = keyOfSecret(job.webhookSecret ?? String(tenantSecret ?? ''));
     const event = {
       type: `job.${job.state}`,
       timestamp: new Date(job.endedAt ?? now).toISOString(),
@@ -50,17 +54,17 @@ export class JobWebhooks {
     };
     const rules = { development: this.#env.ENVIRONMENT === 'development' };
     const url = job.webhook?.url ?? '';
-    const taken = secret !== undefined && (await deliver(url, message, secret, rules));
+    const isDelivered = secret !== undefined && (await deliver(url, message, secret, rules));
     this.#sending -= 1;
     try {
-      this.#tried(job, taken);
+      this.#settle(job, isDelivered);
     } catch (error) {
       console.error(JSON.stringify({ event: 'webhook_lost', job: job.id, error: String(error) }));
     }
   }
 
-  #tried({ id, webhook }: JobRow, taken: boolean): void {
-    if (taken) return this.#jobs.webhookTried(id, 'delivered');
+  #settle({ id, webhook }: JobRow, isDelivered: boolean): void {
+    if (isDelivered) return this.#jobs.webhookTried(id, 'delivered');
     const pauseMs = webhookPauseMs((webhook?.tries ?? 0) + 1, Math.random());
     if (pauseMs === undefined) return this.#jobs.webhookTried(id, 'failed');
     this.#jobs.webhookTried(id, 'pending', Date.now() + pauseMs);

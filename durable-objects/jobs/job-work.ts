@@ -1,6 +1,7 @@
 /**
- * What a tenant's jobs' object does: starts jobs in bounded number, settles what they come to, moves
- * batches on, sends webhooks, forgets what is old. One turn at a time; whatever changes asks for one.
+ * The work of a tenant's jobs object (jobs.ts has its RPC methods): it starts a bounded number of
+ * jobs, settles their outcomes, moves batches on, sends webhooks and deletes what has expired.
+ * Turns run one at a time, and every change asks for one. A single attempt is in job-attempt.ts.
  */
 
 import type { JobSettings } from '../../src/config/job-settings.ts';
@@ -11,10 +12,10 @@ import type { JobRow } from './job-row.ts';
 import type { JobEnd } from './job-store.ts';
 import { JobWebhooks } from './job-webhooks.ts';
 
-/** A sign of life while jobs run: keeps the object awake, and wakes one that has died. */
+/** Alarm interval while jobs run, ms: keeps the object awake, and restarts one that has died. */
 const HEARTBEAT_MS = 30_000;
-/** Between two looks for room, or for a configuration. */
-const LOOK_MS = 30_000;
+/** Interval at which a lack of room or of a configuration is checked again, ms. */
+const RECHECK_MS = 30_000;
 
 /** What the work needs of its object. */
 export interface JobWorld {
@@ -24,8 +25,9 @@ export interface JobWorld {
   /** Undefined where the tenant has no valid configuration. */
   settings(): Promise<JobSettings | undefined>;
   transaction<T>(act: () => T): T;
-  /** Keeps the object alive meanwhile. */
+  /** Keeps the object alive until the task has ended. */
   background(task: Promise<void>): void;
+  /** Makes sure that the alarm fires at `at` (epoch ms) or before. */
   arm(at: number): Promise<void>;
 }
 
@@ -35,14 +37,14 @@ export class JobWork {
   readonly #batches: BatchWork;
   readonly #webhooks: JobWebhooks;
   readonly #running = new Map<string, { isLine: boolean; abort: AbortController }>();
-  #keptMs = 0;
+  #retentionMs = 0;
   #singlesInARow = 0;
-  /** Attempts that were turned away one after the other, and from when until when none is made. */
-  #turnedAway = 0;
-  #restsSince = 0;
-  #restsUntil = 0;
-  #turning = false;
-  #wanted = false;
+  /** Attempts refused in a row, and the pause that they caused: no job starts in it. Epoch ms. */
+  #refusedInARow = 0;
+  #pausedSince = 0;
+  #pausedUntil = 0;
+  #isTurning = false;
+  #isTurnWanted = false;
 
   constructor(stores: BatchStores, world: JobWorld) {
     this.#stores = stores;
@@ -51,105 +53,106 @@ export class JobWork {
     this.#webhooks = new JobWebhooks(stores.jobs, world.env);
   }
 
-  /** Asks for a turn. */
+  /** Asks for a turn, and returns at once. */
   kick(): void {
     this.#world.background(this.turn());
   }
 
-  /** Does what is due, and arms the alarm for what will be. Never throws. */
+  /** Does what is due, and sets the alarm for what will be. Never throws. */
   async turn(): Promise<void> {
-    this.#wanted = true;
-    if (this.#turning) return;
-    this.#turning = true;
+    this.#isTurnWanted = true;
+    if (this.#isTurning) return;
+    this.#isTurning = true;
     try {
-      while (this.#wanted) {
-        this.#wanted = false;
-        await this.#once();
+      while (this.#isTurnWanted) {
+        this.#isTurnWanted = false;
+        await this.#runTurn();
       }
     } catch (error) {
       console.error(JSON.stringify({ event: 'jobs_failed', error: String(error) }));
-      await this.#world.arm(Date.now() + LOOK_MS).catch(() => {});
+      await this.#world.arm(Date.now() + RECHECK_MS).catch(() => {});
     } finally {
-      this.#turning = false;
+      this.#isTurning = false;
     }
   }
 
-  /** Ends a job that waits or runs, at its client's wish. */
+  /** Ends a job that waits or runs, at its client's request. */
   cancel(job: JobRow, now: number): void {
     this.#stop(job, { state: 'cancelled', error: errorOf(job, 'cancelled') }, now);
   }
 
-  /** Stops whatever runs: the tenant is gone. */
+  /** Stops all running jobs, because the tenant was deleted. */
   abandon(): void {
     for (const { abort } of this.#running.values()) abort.abort();
     this.#running.clear();
   }
 
-  async #once(): Promise<void> {
+  async #runTurn(): Promise<void> {
     const { jobs, files, batches } = this.#stores;
     const settings = await this.#world.settings();
-    if (!settings) return this.#lookAgain();
+    if (!settings) return this.#recheckLater();
     const now = Date.now();
-    this.#keptMs = settings.retentionMs;
+    this.#retentionMs = settings.retentionMs;
     this.#world.transaction(() => {
       jobs.forget(now);
       files.forget(now);
       batches.forget(now);
-      this.#reclaim(settings, now);
+      this.#restartInterrupted(settings, now);
       for (const job of jobs.overdue(now)) {
         this.#stop(job, { state: 'expired', error: errorOf(job, 'expired') }, now);
       }
     });
     if (this.#moveBatches(settings, now)) {
-      this.#wanted = true;
-      // Whoever asks something of the object gets in between.
+      this.#isTurnWanted = true;
+      // Lets requests to the object run between two steps.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     const isFull = this.#stores.chunks.total >= settings.totalBytes;
-    if (!isFull && now >= this.#restsUntil) this.#startJobs(settings, now);
-    for (const sent of this.#webhooks.send(settings, now)) {
-      this.#world.background(sent.then(() => this.turn()));
+    if (!isFull && now >= this.#pausedUntil) this.#startJobs(settings, now);
+    for (const delivery of this.#webhooks.send(settings, now)) {
+      this.#world.background(delivery.then(() => this.turn()));
     }
     const canStart = !isFull && this.#running.size < settings.concurrency;
     await this.#world.arm(
       Math.min(
-        canStart ? Math.max(jobs.startDueAt, this.#restsUntil) : Infinity,
+        canStart ? Math.max(jobs.startDueAt, this.#pausedUntil) : Infinity,
         jobs.dueAt,
         files.dueAt,
         batches.dueAt,
         this.#webhooks.dueAt,
         this.#running.size > 0 ? now + HEARTBEAT_MS : Infinity,
-        isFull ? now + LOOK_MS : Infinity,
+        isFull ? now + RECHECK_MS : Infinity,
       ),
     );
   }
 
-  /** Without a configuration nothing is done; of a tenant that is gone nothing is there to do. */
-  async #lookAgain(): Promise<void> {
+  /** Without a configuration nothing is done; the alarm is set only where there is work left. */
+  async #recheckLater(): Promise<void> {
     const { jobs, files, batches } = this.#stores;
     const dueAt = Math.min(jobs.startDueAt, jobs.dueAt, files.dueAt, batches.dueAt);
     if (dueAt < Infinity || batches.underWay().length > 0) {
-      await this.#world.arm(Date.now() + LOOK_MS);
+      await this.#world.arm(Date.now() + RECHECK_MS);
     }
   }
 
-  /** Jobs that are down as running but do not: the object died meanwhile. */
-  #reclaim({ maxAttempts }: JobSettings, now: number): void {
+  /** Puts back jobs that are stored as running but do not run, because the object has died. */
+  #restartInterrupted({ maxAttempts }: JobSettings, now: number): void {
     const { jobs } = this.#stores;
     for (const job of jobs.interrupted()) {
       if (this.#running.has(job.id)) continue;
       if (job.attempts < maxAttempts) jobs.putBack(job.id, now, true);
-      else this.#end(job, { state: 'failed', error: BROKEN_OFF }, now);
+      else this.#end(job, { state: 'failed', error: BROKEN_OFF_ERROR }, now);
     }
   }
 
+  /** One step of each batch in progress; true where any of them did something. */
   #moveBatches(settings: JobSettings, now: number): boolean {
     let moved = false;
     for (const batch of this.#stores.batches.underWay()) {
       try {
         moved = this.#world.transaction(() => this.#batches.step(batch, settings, now)) || moved;
       } catch (error) {
-        // The others go on; it is tried again with the next turn.
+        // The other batches go on; the next turn tries this one again.
         console.error(
           JSON.stringify({ event: 'batch_not_moved', batch: batch.id, error: String(error) }),
         );
@@ -174,7 +177,7 @@ export class JobWork {
       const job = kind && jobs.next(kind, now);
       if (!job) return;
       this.#singlesInARow = kind === 'line' ? 0 : this.#singlesInARow + 1;
-      // Durable before the call leaves: what the object sends waits for what it wrote.
+      // Durable before the call leaves: the runtime holds back requests until writes are stored.
       jobs.start(job.id, now);
       const abort = new AbortController();
       this.#running.set(job.id, { isLine: kind === 'line', abort });
@@ -196,9 +199,9 @@ export class JobWork {
       now,
       signal: abort.signal,
     });
-    // Nobody reads the rest: the call is cancelled, and its slot given back.
+    // Nobody reads the rest of the answer: cancelling the call gives its slot back.
     if (attempted.type === 'too-long') abort.abort();
-    // Cancelled or expired meanwhile: what it came to counts no more.
+    // The job was cancelled or has expired meanwhile: its outcome no longer counts.
     if (this.#running.get(job.id)?.abort !== abort) return;
     this.#running.delete(job.id);
     const row = this.#stores.jobs.job(job.id);
@@ -207,7 +210,7 @@ export class JobWork {
         this.#world.transaction(() => this.#settle(row, attempted, settings, now));
       }
     } catch (error) {
-      // It is down as running still: the next turn finds it and starts it again.
+      // It is still stored as running: the next turn finds it and starts it again.
       console.error(
         JSON.stringify({ event: 'job_not_settled', job: job.id, error: String(error) }),
       );
@@ -232,22 +235,25 @@ export class JobWork {
       },
       Math.random(),
     );
-    this.#rest(outcome.type === 'again' && !outcome.counts, startedAt, now);
+    this.#pauseIfRefused(outcome.type === 'again' && !outcome.counts, startedAt, now);
     if (outcome.type === 'again') {
       return this.#stores.jobs.putBack(job.id, now + outcome.pauseMs, outcome.counts);
     }
     const { state } = outcome;
-    if (!answered) return this.#end(job, { state, error: BROKEN_OFF }, now);
+    if (!answered) return this.#end(job, { state, error: BROKEN_OFF_ERROR }, now);
     const { status, headers, body } = answered;
     this.#end(job, { state, answer: { status, headers }, body }, now);
   }
 
-  /** Those that were under way already when the pause began tell nothing of what came after. */
-  #rest(wasTurnedAway: boolean, startedAt: number, now: number): void {
-    if (startedAt <= this.#restsSince) return;
-    this.#turnedAway = wasTurnedAway ? this.#turnedAway + 1 : 0;
-    this.#restsUntil = now + restMs(this.#turnedAway);
-    if (wasTurnedAway) this.#restsSince = now;
+  /**
+   * Pauses the start of jobs after refusals. Attempts that had started when the pause began do not
+   * count: they say nothing of the time after it.
+   */
+  #pauseIfRefused(wasRefused: boolean, startedAt: number, now: number): void {
+    if (startedAt <= this.#pausedSince) return;
+    this.#refusedInARow = wasRefused ? this.#refusedInARow + 1 : 0;
+    this.#pausedUntil = now + restMs(this.#refusedInARow);
+    if (wasRefused) this.#pausedSince = now;
   }
 
   #stop(job: JobRow, end: JobEnd, now: number): void {
@@ -258,15 +264,15 @@ export class JobWork {
   }
 
   #end(job: JobRow, end: JobEnd, now: number): void {
-    this.#stores.jobs.end(job.id, end, now, this.#keptMs);
+    this.#stores.jobs.end(job.id, end, now, this.#retentionMs);
     if (job.batch === undefined) return;
     const { state } = end;
-    const as = state === 'completed' || state === 'expired' ? state : 'failed';
-    this.#stores.batches.count(job.batch, as);
+    const outcome = state === 'completed' || state === 'expired' ? state : 'failed';
+    this.#stores.batches.count(job.batch, outcome);
   }
 }
 
-const BROKEN_OFF = { code: 'upstream_error', message: 'The last attempt broke off.' };
+const BROKEN_OFF_ERROR = { code: 'upstream_error', message: 'The last attempt broke off.' };
 
 function errorOf(job: JobRow, state: 'cancelled' | 'expired'): { code: string; message: string } {
   const what = job.batch === undefined ? 'job' : 'batch';

@@ -1,7 +1,7 @@
 /**
- * Jobs, batches and their files: one object a tenant, beside the one that admits calls. What it has
- * acknowledged is in SQLite; jobs run from here, through the same door as every client's call, and
- * one that ran when the object died is started again.
+ * The Durable Object of a tenant's jobs, batches and files, beside the one that admits calls
+ * (tenant.ts). What it has acknowledged is in SQLite. job-work.ts runs the jobs: their calls take
+ * the same way as every client's call, and a job that ran when the object died is started again.
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { JobSettings } from '../../src/config/job-settings.ts';
@@ -29,11 +29,11 @@ import { migrateJobs } from './job-schema.ts';
 import { JobStore } from './job-store.ts';
 import { JobWork } from './job-work.ts';
 
-/** Whoever finds the tenant's jobs full is asked to come back after so long. */
+/** Retry time for clients when there is no room for another job, ms. */
 const FULL_RETRY_MS = 30_000;
-/** Work begins at once; where the object dies before, its alarm goes off after so long. */
+/** Delay of the alarm that starts new work if the object dies first, ms; else it starts at once. */
 const SOON_MS = 1_000;
-/** Time that a batch has, OpenAI's only completion window. */
+/** Deadline of a batch, ms: OpenAI's only completion window. */
 const BATCH_WINDOW_MS = 86_400_000;
 
 export class JobsObject extends DurableObject<Env> implements JobsApi {
@@ -45,20 +45,20 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#alarm = new ObjectAlarm(ctx.storage);
-    // Kept beside: an alarm may wake an object that is not told its name.
+    // The name is also stored: an object that is woken by an alarm may not know it.
     this.#tenant = ctx.id.name ?? ctx.storage.kv.get<string>('tenant') ?? '';
     if (ctx.storage.kv.get('tenant') === undefined) ctx.storage.kv.put('tenant', this.#tenant);
     this.#stores = storesOf(ctx.storage);
     this.#work = this.#newWork();
-    // What was under way when it died goes on, whatever woke it.
+    // What was in progress when the object died goes on, whatever has woken it.
     this.#work.kick();
   }
 
   async createJob(job: NewJob): Promise<Created> {
     const settings = await this.#settings();
     const { jobs } = this.#stores;
-    const known = jobs.job(job.id);
-    if (known) return { status: 'created', job: shownJob(known) };
+    const existing = jobs.job(job.id);
+    if (existing) return { status: 'created', job: shownJob(existing) };
     const ordered = job.once && jobs.ordered(job.keyId, job.once.key);
     if (ordered) {
       if (ordered.print !== job.once?.print) return { status: 'conflict' };
@@ -73,9 +73,9 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     }
     this.#transaction(() => jobs.insert(job));
     await this.#soon();
-    const made = jobs.job(job.id);
-    if (!made) throw new Error('a job is gone that was just made');
-    return { status: 'created', job: shownJob(made) };
+    const created = jobs.job(job.id);
+    if (!created) throw new Error('a job is gone that was just made');
+    return { status: 'created', job: shownJob(created) };
   }
 
   async job(id: string): Promise<{ job: Job; body: Uint8Array } | undefined> {
@@ -98,8 +98,8 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
       else this.#work.cancel(row, Date.now());
     });
     await this.#soon();
-    const left = this.#stores.jobs.job(id) ?? row;
-    return { job: shownJob(left), deleted };
+    const remaining = this.#stores.jobs.job(id) ?? row;
+    return { job: shownJob(remaining), deleted };
   }
 
   async beginFile(file: Omit<StoredFile, 'bytes' | 'expiresAt'>, bytes: number): Promise<boolean> {
@@ -163,7 +163,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     return this.#stores.batches.list(page);
   }
 
-  /** Ends what waits and runs of a batch; what has ended already is in its files all the same. */
+  /** Ends the unfinished lines of a batch; those that have ended are in its files all the same. */
   async cancelBatch(id: string): Promise<{ batch: Batch; cancelled: boolean } | undefined> {
     const { batches } = this.#stores;
     const batch = batches.batch(id);
@@ -175,7 +175,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     return { batch: changed, cancelled: true };
   }
 
-  /** The tenant is gone, with its jobs and files. */
+  /** Deletes all jobs, batches and files, because the tenant was deleted. */
   async destroy(): Promise<void> {
     this.#work.abandon();
     await this.ctx.storage.deleteAlarm();
@@ -190,26 +190,26 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     await this.#work.turn();
   }
 
-  /** A job of its own: lines of batches are shown by their batch. */
+  /** The row of a single job; lines of batches are shown by their batch only. */
   #single(id: string) {
     const row = this.#stores.jobs.job(id);
     return row?.batch === undefined ? row : undefined;
   }
 
-  /** Half of what may be kept is left to answers: else what waits could not start for what waits. */
+  /** Input may fill half of the storage: jobs start only where there is room for their answers. */
   #hasRoom(bytes: number, { totalBytes }: JobSettings): boolean {
     return this.#stores.chunks.total + bytes <= totalBytes / 2;
   }
 
-  /** The alarm is durable with what was written: should the object die now, it goes on from there. */
+  /** Starts new work. The alarm is stored with it, so that the work goes on if the object dies. */
   async #soon(): Promise<void> {
     await this.#alarm.arm(Date.now() + SOON_MS);
     this.#work.kick();
   }
 
   async #settings(): Promise<JobSettings | undefined> {
-    const found = await loadTenant(this.env, this.#tenant);
-    return found.ok ? found.loaded.config.jobs : undefined;
+    const tenant = await loadTenant(this.env, this.#tenant);
+    return tenant.ok ? tenant.loaded.config.jobs : undefined;
   }
 
   #transaction<T>(act: () => T): T {

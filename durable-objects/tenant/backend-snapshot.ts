@@ -1,6 +1,6 @@
 /**
- * Snapshots that earlier versions wrote, as the present code reads them. The schema tells nothing of
- * what is inside them, so each old form is known by what it lacks.
+ * What is stored of a backend, and how snapshots of earlier versions are read. Their content has no
+ * version of its own, so each old form is recognized by the fields that it lacks.
  */
 import type { ArrivalSnapshot } from '../../src/core/arrivals/arrivals.ts';
 import type { RateSnapshot } from '../../src/core/arrivals/gamma-rate.ts';
@@ -14,7 +14,7 @@ export interface BackendSnapshot {
   readonly endpoints: Readonly<Record<string, EndpointSnapshot>>;
 }
 
-/** Arrivals were a rate and nothing else at first. */
+/** The first versions stored nothing but a rate. */
 type StoredArrivals = ArrivalSnapshot | RateSnapshot;
 
 export function readBackendSnapshot(text: string): BackendSnapshot {

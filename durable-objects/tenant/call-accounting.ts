@@ -1,6 +1,7 @@
 /**
- * Where a call is written down when it comes, and charged to its key: beside the dispatcher, which
- * knows neither of keys nor of stories. What a call took is given back or put right when it is over.
+ * Charges calls to the rate limits of their API keys, and keeps the call log. It stands beside the
+ * dispatcher, which knows neither API keys nor the log. The charge is an estimate on arrival, and
+ * is refunded or corrected when the call is over. The buckets are in src/core/limits/key-limits.ts.
  */
 import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
@@ -10,10 +11,10 @@ import type { CallResult, EnqueueRequest, Refusal } from '../../src/protocol/ten
 import { CallLog } from './call-log.ts';
 import { refusal } from './refusal.ts';
 
-/** Assumed of an answer when a call's tokens are charged; put right when it has ended. */
-const OUTPUT_TOKENS = 200;
+/** Output tokens that are charged at most on arrival; corrected when the call has ended. */
+const ESTIMATED_OUTPUT_TOKENS = 200;
 
-const NOTHING: Took = { inputTokens: 0, outputTokens: 0 };
+const NO_TOKENS: Took = { inputTokens: 0, outputTokens: 0 };
 
 export class CallAccounting {
   readonly log = new CallLog();
@@ -24,7 +25,7 @@ export class CallAccounting {
     this.#limitsOf = limitsOf;
   }
 
-  /** Charges the call to its key's limits; a refusal where they do not let it in. */
+  /** Opens the call's log entry and charges its API key; a refusal where a limit is exceeded. */
   charge(request: EnqueueRequest, now: number): Refusal | undefined {
     const { call, keyId, isCharged = false } = request;
     const { callId, maxOutputTokens } = call;
@@ -33,7 +34,9 @@ export class CallAccounting {
       callId,
       keyId,
       inputTokens: isLlm ? call.inputTokens : 0,
-      outputTokens: isLlm ? Math.min(maxOutputTokens ?? OUTPUT_TOKENS, OUTPUT_TOKENS) : 0,
+      outputTokens: isLlm
+        ? Math.min(maxOutputTokens ?? ESTIMATED_OUTPUT_TOKENS, ESTIMATED_OUTPUT_TOKENS)
+        : 0,
       isCharged,
     };
     const charged = this.#limits.admit(estimate, this.#limitsOf(keyId), now);
@@ -44,48 +47,50 @@ export class CallAccounting {
     return refusal('rate_limit_exceeded', retryAfterMs, this.log.facts(callId));
   }
 
-  /** Where a call stands that waits. */
+  /** Position and expected wait of a queued call, which are also recorded in its log entry. */
   placeInQueue(dispatcher: Dispatcher, callId: string): { position: number; etaMs: number } {
     const call = dispatcher.call(callId);
     const backend = call && dispatcher.backends.get(call.request.backend);
     if (!backend) return { position: 0, etaMs: 0 };
-    const found = { position: backend.queue.position(call.run), etaMs: backend.expectedWaitMs() };
-    const standing = dispatcher.queueRank(call);
-    this.log.queued(call, { ...found, ...(standing ? { standing } : {}) });
-    return found;
+    const place = { position: backend.queue.position(call.run), etaMs: backend.expectedWaitMs() };
+    const rank = dispatcher.queueRank(call);
+    this.log.queued(call, { ...place, ...(rank ? { standing: rank } : {}) });
+    return place;
   }
 
-  /** What the dispatcher wants done with a call. */
+  /** Records an effect in the log, and settles the charge of a call that it ends. */
   observe(effect: Effect, call: LiveCall | undefined, now: number): void {
     this.log.observe(effect, call, now);
-    // A refused call takes nothing; of one whose Worker is gone nobody knows what it took.
+    // A refused call is refunded. For a call whose Worker is gone the usage is unknown, so the
+    // estimate stays charged.
     if (effect.type === 'refused') this.#limits.refund(effect.callId, now);
     else if (effect.type === 'released' && effect.cause === 'expired') {
       this.#limits.settle(effect.callId, undefined, now);
     }
   }
 
-  /** Its grant could not be made durable: it is charged again when it comes again. */
+  /** Refunds a call whose grant could not be stored: submitted again, it is charged again. */
   refund(callId: string, now: number): void {
     this.#limits.refund(callId, now);
   }
 
-  /** One of a call's attempts is over; the call may go on. */
+  /** Records the end of an attempt, after which the call may go on. */
   attemptEnded(callId: string, result: CallResult): void {
     this.log.attemptEnded(callId, result);
   }
 
+  /** Settles the charge of a call that has ended. */
   ended(callId: string, result: CallResult, now: number): void {
     const { outcome, inputTokens, outputTokens = 0 } = result;
-    // What refused the call, or broke before the answer began, has read nothing of it.
+    // An endpoint that refused the call, or failed before it answered, has read none of the input.
     const isUnread = outcome === 'failed' && inputTokens === undefined && outputTokens === 0;
-    this.#limits.settle(callId, isUnread ? NOTHING : { inputTokens, outputTokens }, now);
+    this.#limits.settle(callId, isUnread ? NO_TOKENS : { inputTokens, outputTokens }, now);
     this.log.ended(callId, result);
   }
 
-  /** `ran`: it had a slot, and its endpoint has read it. */
-  cancelled(callId: string, ran: boolean, now: number): void {
-    this.#limits.settle(callId, ran ? { outputTokens: 0 } : NOTHING, now);
+  /** `hadSlot`: its endpoint has read the input, which stays charged. */
+  cancelled(callId: string, hadSlot: boolean, now: number): void {
+    this.#limits.settle(callId, hadSlot ? { outputTokens: 0 } : NO_TOKENS, now);
     this.log.cancelled(callId);
   }
 

@@ -1,7 +1,8 @@
 /**
- * What became of the newest calls of a tenant, for `GET /v1/calls/:id`: why each was taken for what
- * it was, where it stood when it came, what it was granted, how it ended. A ring in memory, on
- * nobody's way: no row is written for it, and a restart forgets it.
+ * The log of a tenant's newest calls, for `GET /v1/calls/:id`: how application, run and unit of
+ * each were identified, its position in the queue on arrival, what it was granted and how it ended.
+ * A ring in memory: it costs a call no write, and a restart empties it. Charges are in
+ * call-accounting.ts.
  */
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { QueueRank } from '../../src/core/dispatch/queue-rank.ts';
@@ -11,7 +12,7 @@ import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol/tenant.ts';
 
 const MAX_ENTRIES = 1_000;
-/** Attempts told of one call. */
+/** Attempts that are kept of one call, the newest. */
 const MAX_ATTEMPTS = 32;
 
 interface Attempt {
@@ -35,10 +36,11 @@ interface CallEntry {
   readonly arrived_at: number;
   readonly backend: string;
   identity: { app: string; run: string; unit: string; why: EnqueueRequest['why'] | null };
-  /** As it was known when the call came. */
+  /** As it was known when the call arrived. */
   readonly request: object;
+  /** Null where the call was never queued. */
   arrival: object | null;
-  /** 0: it went at once. */
+  /** Position in the queue on arrival; 0: the call was granted at once. */
   position: number;
   readonly attempts: Attempt[];
   refusal?: { readonly code: string; readonly retry_after_ms: number };
@@ -50,7 +52,7 @@ export class CallLog {
   readonly #callOf = new RecentMap<string>(MAX_ENTRIES);
   readonly #gauges = new RecentMap<Gauges>(MAX_ENTRIES);
 
-  /** A call came; submitted again it goes on with its story. */
+  /** Opens the entry of a call; a call that is submitted again keeps its entry. */
   open({ call, keyId, requestId, why }: EnqueueRequest, gauges: Gauges): void {
     this.#gauges.set(call.callId, gauges);
     if (this.#entries.get(call.callId)) return;
@@ -79,55 +81,55 @@ export class CallLog {
     });
   }
 
-  /** The call waits: where it stands, and what was expected of it. */
-  queued(call: LiveCall, found: { position: number; etaMs: number; standing?: QueueRank }): void {
-    const story = this.#entries.get(call.request.callId);
-    if (!story || story.arrival) return;
-    const { position, etaMs, standing } = found;
-    story.position = position;
-    story.arrival = {
+  /** Records the position and the expected wait of a queued call on arrival. */
+  queued(call: LiveCall, place: { position: number; etaMs: number; standing?: QueueRank }): void {
+    const entry = this.#entries.get(call.request.callId);
+    if (!entry || entry.arrival) return;
+    const { position, etaMs, standing: rank } = place;
+    entry.position = position;
+    entry.arrival = {
       position,
       expected_wait_ms: Math.round(etaMs),
-      rank_ms: standing?.rankMs ?? null,
-      bound_ms: standing?.boundMs ?? null,
+      rank_ms: rank?.rankMs ?? null,
+      bound_ms: rank?.boundMs ?? null,
     };
-    this.#assignRun(story, call);
+    this.#assignRun(entry, call);
   }
 
-  /** Of each thing that the dispatcher wants done, what belongs to the story. */
+  /** Records an effect of the dispatcher; `call` is undefined where the call has ended. */
   observe(effect: Effect, call: LiveCall | undefined, now: number): void {
     if (effect.type === 'granted') this.#granted(effect, call);
     else if (effect.type === 'refused') {
       const { code, retryAfterMs } = effect;
       this.refused(effect.callId, code, retryAfterMs);
     } else if (effect.type === 'released') {
-      const story = this.#entries.get(effect.callId);
-      const attempt = story?.attempts.at(-1);
-      if (!story || !attempt) return;
+      const entry = this.#entries.get(effect.callId);
+      const attempt = entry?.attempts.at(-1);
+      if (!entry || !attempt) return;
       attempt.ended ??= { at: now, how: effect.cause };
-      if (effect.cause === 'cancelled') story.state = 'cancelled';
-      // It may wait for another attempt.
-      else story.state = call ? 'waiting' : 'ended';
+      if (effect.cause === 'cancelled') entry.state = 'cancelled';
+      // A call that the dispatcher still has waits for another attempt.
+      else entry.state = call ? 'waiting' : 'ended';
     }
   }
 
   refused(callId: string, code: string, retryAfterMs: number): void {
-    const story = this.#entries.get(callId);
-    if (!story) return;
-    story.state = 'refused';
-    story.refusal = { code, retry_after_ms: Math.round(retryAfterMs) };
+    const entry = this.#entries.get(callId);
+    if (!entry) return;
+    entry.state = 'refused';
+    entry.refusal = { code, retry_after_ms: Math.round(retryAfterMs) };
   }
 
-  /** How an attempt ended that was not the client's last. */
+  /** Records how an attempt ended after which the client wants another. */
   attemptEnded(callId: string, result: CallResult): void {
     const attempt = this.#entries.get(callId)?.attempts.at(-1);
     if (attempt) attempt.ended ??= { at: Date.now(), how: howOf(result) };
   }
 
   ended(callId: string, result: CallResult): void {
-    const story = this.#entries.get(callId);
-    if (!story) return;
-    story.result = {
+    const entry = this.#entries.get(callId);
+    if (!entry) return;
+    entry.result = {
       outcome: result.outcome,
       endpoint_fault: result.endpointFault,
       cold: result.cold,
@@ -139,30 +141,30 @@ export class CallLog {
   }
 
   cancelled(callId: string): void {
-    const story = this.#entries.get(callId);
-    if (story?.state === 'waiting') story.state = 'cancelled';
+    const entry = this.#entries.get(callId);
+    if (entry?.state === 'waiting') entry.state = 'cancelled';
   }
 
-  /** What the call's answer tells in its headers. */
+  /** What the headers of the call's answer report. */
   facts(callId: string): CallFacts | undefined {
-    const story = this.#entries.get(callId);
-    if (!story) return undefined;
-    const { app, run, unit } = story.identity;
+    const entry = this.#entries.get(callId);
+    if (!entry) return undefined;
+    const { app, run, unit } = entry.identity;
     const gauges = this.#gauges.get(callId);
     return {
       app,
       runId: run,
       unit,
-      position: story.position,
-      attempts: story.attempts.length,
+      position: entry.position,
+      attempts: entry.attempts.length,
       ...(gauges ? { gauges } : {}),
     };
   }
 
-  /** The story as text, by the call's id or by its request's; undefined where it is not known. */
+  /** The entry as JSON text, by the call's id or its request's; undefined if unknown. */
   entryJson(id: string): string | undefined {
-    const story = this.#entries.get(this.#callOf.get(id) ?? id);
-    return story && JSON.stringify(story);
+    const entry = this.#entries.get(this.#callOf.get(id) ?? id);
+    return entry && JSON.stringify(entry);
   }
 
   clear(): void {
@@ -174,15 +176,15 @@ export class CallLog {
   }
 
   #granted(effect: Granted, call: LiveCall | undefined): void {
-    const story = this.#entries.get(effect.callId);
-    if (!story) return;
-    if (call) this.#assignRun(story, call);
-    const last = story.attempts.at(-1);
-    // Granted once and asked for again: the lease is the same.
+    const entry = this.#entries.get(effect.callId);
+    if (!entry) return;
+    if (call) this.#assignRun(entry, call);
+    const last = entry.attempts.at(-1);
+    // A repeated grant has the same lease, and is no new attempt.
     if (last && !last.ended && last.granted_at === effect.grantedAt) return;
-    story.state = 'running';
-    if (story.attempts.length >= MAX_ATTEMPTS) story.attempts.shift();
-    story.attempts.push({
+    entry.state = 'running';
+    if (entry.attempts.length >= MAX_ATTEMPTS) entry.attempts.shift();
+    entry.attempts.push({
       endpoint: effect.endpoint,
       endpoint_state: effect.endpointState ?? 'unknown',
       granted_at: effect.grantedAt,
@@ -193,9 +195,9 @@ export class CallLog {
     });
   }
 
-  /** The run knows better what it is than any one of its calls. */
-  #assignRun(story: CallEntry, { run }: LiveCall): void {
-    story.identity = { ...story.identity, app: run.app, run: run.id };
+  /** Takes application and run from the run, which identifies them better than one of its calls. */
+  #assignRun(entry: CallEntry, { run }: LiveCall): void {
+    entry.identity = { ...entry.identity, app: run.app, run: run.id };
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * The one way to the dispatcher in the tenant's object: events in, effects done, what was learned
- * written, the alarm armed.
+ * The driver of the dispatcher in a tenant's object: every event passes through here. It carries
+ * out the effects, writes what was learned, and sets the timer and the alarm. It decides nothing
+ * about calls; that is src/core/dispatch/dispatcher.ts.
  */
 import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
@@ -13,11 +14,14 @@ import { restoreDispatcher } from './restore.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { Waiters } from './waiters.ts';
 
-/** After an alarm that failed. */
+/** Delay of the next alarm after one that failed, ms. */
 const RETRY_MS = 5_000;
-/** What is due sooner than that a timer does, without a write; the alarm only if the object dies. */
-const ALARM_LEAST_MS = 5_000;
-/** While calls wait or run, the object looks at least so often, whatever became of its alarm. */
+/**
+ * Work that is due sooner than this, ms, is started by a timer, which costs no write. The alarm is
+ * never set closer than this: it then matters only if the object dies.
+ */
+const MIN_ALARM_DELAY_MS = 5_000;
+/** While calls wait or run, the dispatcher ticks at least this often, ms, even without an alarm. */
 const WATCH_MS = 15_000;
 
 type Timer = ReturnType<typeof setTimeout>;
@@ -28,7 +32,7 @@ export interface LoopContext {
   readonly effects: EffectRunner;
   readonly pending: PendingBatch;
   readonly waiters: Waiters;
-  /** Keeps the object until a promise has settled. */
+  /** Keeps the object in memory until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
 
@@ -38,12 +42,12 @@ export class DispatchLoop {
   #dispatcher: Dispatcher | undefined;
   #watch: Timer | null = null;
   #timer: Timer | null = null;
-  /** When the timer goes off, epoch ms. */
+  /** When the timer fires, epoch ms. */
   #timerAt = Infinity;
 
-  constructor(place: LoopContext) {
-    this.#context = place;
-    this.#alarm = new ObjectAlarm(place.storage);
+  constructor(context: LoopContext) {
+    this.#context = context;
+    this.#alarm = new ObjectAlarm(context.storage);
   }
 
   /** Undefined while the tenant is not configured. */
@@ -51,6 +55,7 @@ export class DispatchLoop {
     return this.#dispatcher;
   }
 
+  /** Applies a configuration; the first one restores the dispatcher from storage. */
   configure(tenant: TenantConfig): void {
     const config = toDispatcherConfig(tenant);
     const now = Date.now();
@@ -58,6 +63,7 @@ export class DispatchLoop {
     else this.#dispatcher = restoreDispatcher(config, this.#context.store, now);
   }
 
+  /** Applies events and carries out their effects; does nothing before there is a configuration. */
   async step(events: readonly DispatchEvent[]): Promise<readonly Effect[]> {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return [];
@@ -68,7 +74,7 @@ export class DispatchLoop {
     return effects;
   }
 
-  /** Writes what was learned. */
+  /** Writes what was learned; what cannot be written is kept for another try. */
   flush(): void {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return;
@@ -83,49 +89,52 @@ export class DispatchLoop {
     }
   }
 
-  /** Makes sure that the object is there when something is due. */
+  /** Sets the timer and the alarm, so that the object is in memory when something is due. */
   async arm(): Promise<void> {
     const now = Date.now();
     const due = Math.min(this.#dispatcher?.dueAt(now) ?? Infinity, this.#context.pending.dueAt);
-    // A timer that nobody needs would keep the object from its rest.
+    // A timer keeps the object from hibernating, so it runs only while it is needed.
     if (this.#context.waiters.size > 0) this.#startWatch();
     else this.#endWatch();
-    if (due < now + ALARM_LEAST_MS) this.#setTimer(due, now);
+    if (due < now + MIN_ALARM_DELAY_MS) this.#setTimer(due, now);
     else this.#clearTimer();
-    await this.#alarm.arm(Math.max(due, now + ALARM_LEAST_MS));
+    await this.#alarm.arm(Math.max(due, now + MIN_ALARM_DELAY_MS));
   }
 
-  /** The alarm went off. */
+  /** Called when the alarm fires. */
   onAlarm(): Promise<void> {
     this.#alarm.fired();
     return this.#tick();
   }
 
-  /** Ends all calls; what was learned and is not written is forgotten. */
+  /** Ends all calls; what was learned and is not written yet is dropped. */
   async shutDown(config: TenantConfig | undefined): Promise<void> {
     if (config) {
-      const none = { ...toDispatcherConfig(config), backends: {} };
-      await this.step([{ type: 'configured', config: none }]);
+      const noBackends = { ...toDispatcherConfig(config), backends: {} };
+      await this.step([{ type: 'configured', config: noBackends }]);
     }
     this.#dispatcher = undefined;
     this.#context.pending.clear();
   }
 
-  /** All of the storage is gone, its alarm too. */
+  /** Called after all of the storage was deleted, the alarm included. */
   alarmDeleted(): void {
     this.#alarm.fired();
   }
 
-  /** The dispatcher's step and what it wants done; what cannot be made durable is taken back. */
+  /**
+   * Applies events and carries out the effects. A grant that could not be stored is taken back by
+   * cancelling its call, which may grant the slot to another.
+   */
   #apply(dispatcher: Dispatcher, events: readonly DispatchEvent[], now: number): readonly Effect[] {
-    const { effects: hands, pending } = this.#context;
+    const { effects: runner, pending } = this.#context;
     const effects = dispatcher.step(events, now);
-    let undurable = hands.run(effects);
-    while (undurable.length > 0) {
-      const cancelled = undurable.map((callId) => ({ type: 'cancelled' as const, callId }));
-      const further = dispatcher.step(cancelled, now);
-      undurable = hands.run(further);
-      effects.push(...further);
+    let unsaved = runner.run(effects);
+    while (unsaved.length > 0) {
+      const cancelled = unsaved.map((callId) => ({ type: 'cancelled' as const, callId }));
+      const more = dispatcher.step(cancelled, now);
+      unsaved = runner.run(more);
+      effects.push(...more);
     }
     if (effects.length > 0 || events.some((e) => e.type !== 'tick')) pending.observed(now);
     return effects;
@@ -135,7 +144,7 @@ export class DispatchLoop {
     try {
       await this.step([{ type: 'tick' }]);
     } catch (error) {
-      // After six failures the runtime drops an alarm, and every timeout would end with it.
+      // Not thrown: after six failures the runtime drops an alarm, and no timeout would fire again.
       console.error(JSON.stringify({ event: 'alarm_failed', error: String(error) }));
       await this.#alarm.arm(Date.now() + RETRY_MS);
     }
@@ -145,11 +154,11 @@ export class DispatchLoop {
     if (at >= this.#timerAt) return;
     this.#clearTimer();
     this.#timerAt = at;
-    const ring = () => {
+    const onTimer = () => {
       this.#timerAt = Infinity;
       this.#context.waitUntil(this.#tick());
     };
-    this.#timer = setTimeout(ring, Math.max(0, at - now));
+    this.#timer = setTimeout(onTimer, Math.max(0, at - now));
   }
 
   #clearTimer(): void {
@@ -157,7 +166,10 @@ export class DispatchLoop {
     this.#timerAt = Infinity;
   }
 
-  /** An alarm goes by the clock on the wall, and is a write that may fail: waits must end anyhow. */
+  /**
+   * A second timer, since waits must end even where the alarm does not fire in time: an alarm
+   * follows the wall clock, and setting it is a write that may fail.
+   */
   #startWatch(): void {
     this.#watch ??= setTimeout(() => {
       this.#watch = null;

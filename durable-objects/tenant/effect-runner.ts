@@ -1,6 +1,6 @@
 /**
- * What the dispatcher wants done, done: one exhaustive switch from its effects to answers, rows and
- * wake calls. Nothing is decided here.
+ * Carries out the dispatcher's effects: one exhaustive switch that turns them into answers, rows
+ * and wake requests. It decides nothing; dispatch-loop.ts calls it after each step.
  */
 
 import { addressOf } from '../../src/config/endpoint-address.ts';
@@ -23,7 +23,7 @@ export interface EffectContext {
   /** The configuration in force. */
   readonly config: () => TenantConfig | undefined;
   readonly call: (callId: string) => LiveCall | undefined;
-  /** Wakes an endpoint, or has it go cold, once what led to it is stored. */
+  /** Wakes or releases an endpoint; the request leaves only after what led to it is stored. */
   readonly wake: (ping: PingOrder) => void;
   readonly release: (order: PingOrder) => void;
 }
@@ -31,22 +31,22 @@ export interface EffectContext {
 export class EffectRunner {
   readonly #context: EffectContext;
 
-  constructor(place: EffectContext) {
-    this.#context = place;
+  constructor(context: EffectContext) {
+    this.#context = context;
   }
 
-  /** Answers the calls whose grant could not be made durable: they must not run, and end at once. */
+  /** Returns the calls whose grant could not be stored: they must not run, and end at once. */
   run(effects: readonly Effect[]): string[] {
-    const undurable: string[] = [];
+    const unsaved: string[] = [];
     for (const effect of effects) {
       if ('callId' in effect) {
         this.#context.accounting.observe(effect, this.#context.call(effect.callId), Date.now());
       }
-      const durable = effect.type !== 'granted' || this.#makeDurable(effect);
-      if (durable) this.#run(effect);
-      else undurable.push(effect.callId);
+      const isSaved = effect.type !== 'granted' || this.#saveLease(effect);
+      if (isSaved) this.#run(effect);
+      else unsaved.push(effect.callId);
     }
-    return undurable;
+    return unsaved;
   }
 
   #run(effect: Effect): void {
@@ -61,7 +61,7 @@ export class EffectRunner {
         );
       case 'released':
         if (effect.cause === 'expired') waiters.delete(effect.callId);
-        // Whoever asked again meanwhile must not be told of the grant that is over.
+        // A caller that asked again meanwhile must not get the grant that has ended.
         else waiters.forgetAnswer(effect.callId);
         return this.#deleteLease(effect.callId);
       case 'wake':
@@ -88,7 +88,7 @@ export class EffectRunner {
     if (effect.dryRun) {
       return pending.wakeSettled({ ...effect, outcome: 'dry-run', endedAt: effect.wake.at });
     }
-    // What it may cost is stored before it is made: a restart must not spend a budget twice.
+    // The wake's cost is stored before it is made: a restart must not spend a budget twice.
     if (effect.wake.cause !== 'demand') pending.dueAt = effect.wake.at;
     wake({ backend, endpoint, patienceMs });
   }
@@ -106,8 +106,8 @@ export class EffectRunner {
     this.#context.release({ backend, endpoint });
   }
 
-  /** False where the lease's row could not be written: the caller is told to ask again. */
-  #makeDurable({ callId, repeated }: Granted): boolean {
+  /** Stores a lease. False where its row could not be written: the caller is told to ask again. */
+  #saveLease({ callId, repeated }: Granted): boolean {
     const { store, waiters, pending, accounting } = this.#context;
     const call = this.#context.call(callId);
     if (!call?.lease) return true;
@@ -128,17 +128,17 @@ export class EffectRunner {
     return true;
   }
 
-  /** Writes down that a lease was renewed. */
+  /** Stores that a lease was renewed. */
   renewed(callId: string, { expiresAt }: Lease): void {
     try {
       this.#context.store.renewLease(callId, expiresAt);
     } catch (error) {
-      // It is renewed as long as this object lives; the next renewal tries again.
+      // The lease is renewed in memory all the same; the next renewal tries to store it again.
       console.error(JSON.stringify({ event: 'renewal_not_saved', error: String(error) }));
     }
   }
 
-  /** A row that stays is deleted before the next grant, or with the next batch. */
+  /** A row that cannot be deleted now is deleted before the next grant, or with the next batch. */
   #deleteLease(callId: string): void {
     try {
       this.#context.store.deleteLease(callId);

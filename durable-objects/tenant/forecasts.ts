@@ -1,18 +1,22 @@
-/** When the cron is to ask this tenant for a forecast: while there is traffic that may go cold. */
+/**
+ * When the cron asks this tenant for its next forecast: as long as there is traffic to backends
+ * that may go cold. The forecast itself is in src/core/prewarm, the tenants' due times in
+ * ../directory/directory.ts.
+ */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { announce, FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 
-/** The directory is told again that this tenant wants forecasts, ms. */
+/** How often the directory is told that this tenant wants forecasts, ms. */
 const ANNOUNCE_MS = 300_000;
-/** And so soon where it could not be reached, ms. */
-const AGAIN_MS = 10_000;
-/** Below this chance of a need within an hour the cron need not ask again. */
-const WORTH_ASKING = 0.05;
+/** Delay after the directory could not be reached, ms. */
+const RETRY_MS = 10_000;
+/** Probability of a need within an hour below which no forecast is made. */
+const MIN_PROBABILITY = 0.05;
 const HOUR_MS = 3_600_000;
 const HOURS_OF_A_WEEK = 168;
-/** So long before an hour that is usually busy, for cold starts. */
-const BEFORE_MS = 300_000;
+/** Time before a usually busy hour at which forecasts start again, ms: enough for a cold start. */
+const LEAD_MS = 300_000;
 
 export class Forecasts {
   readonly #directory: DurableObjectNamespace;
@@ -24,7 +28,7 @@ export class Forecasts {
     this.#tenant = tenant;
   }
 
-  /** Has the cron ask for forecasts while there is traffic to backends that go cold. */
+  /** Asks the directory for forecasts, if any backend may go cold. A failure is only logged. */
   async announce(dispatcher: Dispatcher, now: number): Promise<void> {
     if (now - this.#announcedAt < ANNOUNCE_MS) return;
     if (forecastBackends(dispatcher).length === 0) return;
@@ -32,34 +36,36 @@ export class Forecasts {
     try {
       await announce(this.#directory, this.#tenant, now);
     } catch (error) {
-      this.#announcedAt = now - ANNOUNCE_MS + AGAIN_MS;
+      this.#announcedAt = now - ANNOUNCE_MS + RETRY_MS;
       console.error(JSON.stringify({ event: 'announce_failed', error: String(error) }));
     }
   }
 
-  /** When the next forecast makes sense; nothing where it does not. */
+  /** When to make the next forecast, epoch ms; `nextAt` is absent until there is traffic again. */
   next(dispatcher: Dispatcher | undefined, now: number): { nextAt?: number } {
     const backends = forecastBackends(dispatcher);
-    // Of a backend at which calls are there is nothing to be said: it is in use.
+    // The probability is undefined for a backend with calls: it is in use.
     const need = ({ name }: Backend) => dispatcher?.needProbability(name, HOUR_MS, now) ?? 1;
     const arrivals = backends.map((b) => b.arrivals);
-    if (backends.some((b) => need(b) >= WORTH_ASKING)) {
+    if (backends.some((b) => need(b) >= MIN_PROBABILITY)) {
       return { nextAt: now + FORECAST_PERIOD_MS };
     }
-    // Not now, but perhaps on Monday at nine: a tenant is asked again where its week says so.
+    // Nothing is expected now, but perhaps on Monday at nine: the next hour of the week that is
+    // usually busy decides.
     const hour = Math.floor(now / HOUR_MS);
     for (let ahead = 1; ahead <= HOURS_OF_A_WEEK; ahead += 1) {
       const at = (hour + ahead) * HOUR_MS;
-      if (arrivals.some((a) => a.usualProbability(at, HOUR_MS) >= WORTH_ASKING)) {
-        return { nextAt: at - BEFORE_MS };
+      if (arrivals.some((a) => a.usualProbability(at, HOUR_MS) >= MIN_PROBABILITY)) {
+        return { nextAt: at - LEAD_MS };
       }
     }
-    // It is told again with the next call.
+    // The next call announces the tenant again.
     this.#announcedAt = 0;
     return {};
   }
 }
 
+/** Backends that may go cold and that prewarming is not switched off for. */
 function forecastBackends(dispatcher: Dispatcher | undefined): Backend[] {
   const backends = [...(dispatcher?.backends.values() ?? [])];
   return backends.filter((b) => b.canGoCold && b.spec.prewarm.mode !== 'off');

@@ -1,6 +1,7 @@
 /**
- * What was learned since the last flush. It goes to storage as one batch every few seconds or
- * hundred observations: a crash loses at most that, and never counts anything twice.
+ * What was learned since the last flush, in memory. It is written as one batch (tenant-store.ts)
+ * every few seconds or hundred observations: a crash loses at most that much, and nothing is ever
+ * counted twice.
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
@@ -11,21 +12,22 @@ import type { Batch, TenantStore } from './tenant-store.ts';
 
 const FLUSH_MS = 5_000;
 const FLUSH_COUNT = 100;
-/** After a batch that could not be written. */
+/** Delay after a batch that could not be written, ms. */
 const RETRY_MS = 5_000;
-/** Runs that are kept in memory while nothing can be written, the newest. */
+/** Finished runs, and wakes, that are kept while nothing can be written, the newest. */
 const MAX_KEPT = 1_000;
 
 export class PendingBatch {
   #finished: FinishedRun[] = [];
   #endedRuns: string[] = [];
   #wakes: WakeRecord[] = [];
-  /** Calls without a slot whose lease's row could not be deleted. */
+  /** Calls that have given back their slot, but whose lease's row could not be deleted. */
   readonly #leftoverLeases = new Set<string>();
   #observations = 0;
-  /** When it must be written, epoch ms; Infinity while there is nothing to write. */
+  /** When the batch must be written, epoch ms; Infinity while there is nothing to write. */
   dueAt = Infinity;
 
+  /** Counts an observation, and makes the batch due accordingly. */
   observed(now: number): void {
     this.#observations += 1;
     this.dueAt = this.#observations >= FLUSH_COUNT ? now : Math.min(this.dueAt, now + FLUSH_MS);
@@ -44,7 +46,7 @@ export class PendingBatch {
     this.#leftoverLeases.add(callId);
   }
 
-  /** Deletes the rows that were left, as they must be before their slots are granted again. */
+  /** Deletes leftover rows. To be called before their slots are granted again. */
   deleteLeftoverLeases(store: TenantStore): void {
     for (const callId of this.#leftoverLeases) {
       store.deleteLease(callId);
@@ -52,12 +54,12 @@ export class PendingBatch {
     }
   }
 
-  /** The row is one of a new lease now. */
+  /** The call has a new lease: its row must not be deleted. */
   leaseSaved(callId: string): void {
     this.#leftoverLeases.delete(callId);
   }
 
-  /** Takes back what could not be written, to try it again later. */
+  /** Puts back a batch that could not be written, for another try later. */
   putBack(batch: Batch, dispatcher: Dispatcher, now: number): void {
     this.#finished = [...batch.finished, ...this.#finished].slice(-MAX_KEPT);
     this.#endedRuns = [...batch.endedRuns, ...this.#endedRuns];
@@ -70,7 +72,7 @@ export class PendingBatch {
     this.dueAt = now + RETRY_MS;
   }
 
-  /** Empties it into what is to be written. */
+  /** Returns everything as a batch, and starts an empty one. */
   take(dispatcher: Dispatcher, now: number): Batch {
     const { register, backends, accounts } = dispatcher;
     const running = [...register.changed].flatMap((id) => {
@@ -92,7 +94,7 @@ export class PendingBatch {
     return batch;
   }
 
-  /** Nothing is to be written any more. */
+  /** Drops everything. */
   clear(): void {
     this.#finished = [];
     this.#endedRuns = [];

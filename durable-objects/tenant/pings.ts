@@ -1,4 +1,8 @@
-/** Wakes endpoints, and tells them to go cold, from the tenant's object: within the minute of the cron. */
+/**
+ * Sends wake and release requests from the tenant's object to its endpoints, at once: a forecast's
+ * wakes go out within the minute of the cron. Which endpoints to wake or release is decided in
+ * src/core/prewarm.
+ */
 
 import { type PingTarget, pingTargetOf } from '../../src/auth/endpoint-target.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
@@ -9,56 +13,56 @@ export interface PingContext {
   readonly env: Env;
   readonly tenant: string;
   config(): TenantConfig | undefined;
-  /** How a wake ended. */
+  /** Called when a wake has ended. */
   wakeAnswered(order: PingOrder, ok: boolean, tookMs: number): Promise<void>;
-  /** Keeps the object until a promise has settled. */
+  /** Keeps the object in memory until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
 
 export class Pings {
   readonly #context: PingContext;
-  /** Endpoints that are being told to go cold: a wake must not overtake that. */
+  /** Releases in progress, by endpoint: a wake must not overtake one. */
   readonly #releases = new Map<string, Promise<void>>();
 
-  constructor(place: PingContext) {
-    this.#context = place;
+  constructor(context: PingContext) {
+    this.#context = context;
   }
 
   wake(order: PingOrder): void {
     this.#context.waitUntil(this.#wake(order));
   }
 
-  /** Where it cannot be told, it goes cold by its own timeout: nothing depends on it. */
+  /** Tells an endpoint to go cold. Where that fails, it goes cold by its own idle timeout. */
   release(order: PingOrder): void {
     const config = this.#context.config();
     if (!config) return;
     const key = keyOf(order);
-    const told = this.#release(config, order)
+    const released = this.#release(config, order)
       .then((ok) => {
         if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order }));
       })
       .finally(() => this.#releases.delete(key));
-    this.#releases.set(key, told);
-    this.#context.waitUntil(told);
+    this.#releases.set(key, released);
+    this.#context.waitUntil(released);
   }
 
   async #wake(order: PingOrder): Promise<void> {
     const config = this.#context.config();
     if (!config) return;
     await this.#releases.get(keyOf(order));
-    const found = await this.#find(config, order);
-    const { ok, tookMs } = found
-      ? await wakeEndpoint(found.adapter, found.target, found.patienceMs)
+    const ping = await this.#target(config, order);
+    const { ok, tookMs } = ping
+      ? await wakeEndpoint(ping.adapter, ping.target, ping.patienceMs)
       : { ok: false, tookMs: 0 };
     await this.#context.wakeAnswered(order, ok, tookMs);
   }
 
   async #release(config: TenantConfig, order: PingOrder): Promise<boolean> {
-    const found = await this.#find(config, order);
-    return found !== undefined && releaseEndpoint(found.adapter, found.target);
+    const ping = await this.#target(config, order);
+    return ping !== undefined && releaseEndpoint(ping.adapter, ping.target);
   }
 
-  #find(config: TenantConfig, order: PingOrder): Promise<PingTarget | undefined> {
+  #target(config: TenantConfig, order: PingOrder): Promise<PingTarget | undefined> {
     return pingTargetOf(config, order, { ...this.#context.env }, this.#context.tenant);
   }
 }

@@ -1,4 +1,8 @@
-/** What waking endpoints cost and brought, as a tenant's object keeps it: wakes, days, and the sum of all. */
+/**
+ * The tables of what waking endpoints cost and brought: the newest wakes, an account of each day
+ * and backend, and the sum over all days. The accounting itself is in
+ * src/core/prewarm/prewarm-accounts.ts.
+ */
 import type { Wake, WakeCause, WakeOutcome } from '../../src/core/backends/endpoint-state.ts';
 import {
   DAILY_FIELDS,
@@ -8,11 +12,12 @@ import {
 import type { AccountsSnapshot } from '../../src/core/prewarm/prewarm-accounts.ts';
 
 const WAKES_KEPT = 1_000;
-/** Days of which the cost of warm endpoints is kept, beside the sum of all. */
+/** Days whose accounts are kept, beside the sum over all days. */
 const DAYS_KEPT = 90;
-/** In the place of a day: the sum since the beginning. */
+/** Value of the `day` column for the sum over all days. */
 const ALL_DAYS = 'all';
 
+/** A wake or a release, and how it ended; times are epoch ms. */
 export interface WakeRecord {
   readonly backend: string;
   readonly endpoint: string;
@@ -21,10 +26,10 @@ export interface WakeRecord {
   readonly endedAt: number;
 }
 
-/** What came since the books were last written. */
+/** What happened since the accounts were last written. */
 export interface PrewarmBatch {
   readonly wakes: readonly WakeRecord[];
-  /** What endpoints cost and waking them brought. */
+  /** What endpoints cost and what waking them brought, to be added to the stored days. */
   readonly days: readonly DailyAccount[];
   readonly accounts: AccountsSnapshot;
 }
@@ -58,17 +63,17 @@ export class PrewarmStore {
     return row && JSON.parse(String(row.snapshot));
   }
 
-  /** What warm endpoints cost and brought, by day and backend: the newest day first. */
+  /** What warm endpoints cost and brought, by day and backend, the newest day first. */
   days(): DailyAccount[] {
     return this.#days('day <> ?1', ALL_DAYS);
   }
 
-  /** The same, summed up since the beginning. */
+  /** The same, summed over all days. */
   totals(): DailyAccount[] {
     return this.#days('day = ?1', ALL_DAYS);
   }
 
-  /** Within a transaction. */
+  /** Stores what happened. To be called within a transaction. */
   add({ wakes, days, accounts }: PrewarmBatch): void {
     for (const wake of wakes) this.#saveWake(wake);
     for (const entry of days) this.#addDay(entry);
@@ -99,9 +104,9 @@ export class PrewarmStore {
 
   #addDay({ day, backend, counts }: DailyAccount): void {
     for (const at of [day, ALL_DAYS]) {
-      const [known] = this.#days('day = ?1 AND backend = ?2', at, backend);
+      const [stored] = this.#days('day = ?1 AND backend = ?2', at, backend);
       const sum = emptyCounts();
-      for (const field of DAILY_FIELDS) sum[field] = (known?.counts[field] ?? 0) + counts[field];
+      for (const field of DAILY_FIELDS) sum[field] = (stored?.counts[field] ?? 0) + counts[field];
       this.#sql.exec(
         'INSERT OR REPLACE INTO prewarm_days VALUES (?, ?, ?)',
         at,
@@ -124,7 +129,7 @@ export class PrewarmStore {
     return [...rows].map(({ day, backend, counts }) => ({
       day: String(day),
       backend: String(backend),
-      // A field that was added later is 0 in what is older.
+      // A field that a later version added is 0 in older rows.
       counts: { ...emptyCounts(), ...JSON.parse(String(counts)) },
     }));
   }

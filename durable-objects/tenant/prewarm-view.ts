@@ -1,9 +1,13 @@
-/** Prewarming as the admin API and the metrics show it: field names are those of the API. */
+/**
+ * Prewarming as the admin API and the metrics show it; field names are those of the API. Only
+ * formatting: decisions and accounts are in src/core/prewarm, stored accounts in prewarm-store.ts.
+ */
 import type { BudgetLimits } from '../../src/core/backends/backend-spec.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { DailyAccount, DailyCounts } from '../../src/core/prewarm/daily-accounts.ts';
 import type { BackendOutlook } from '../../src/core/prewarm/prewarm-outlook.ts';
 
+/** What one backend's warm endpoints cost and brought on one day. */
 export function dayView({ day, backend, counts }: DailyAccount): object {
   return {
     day,
@@ -29,6 +33,7 @@ export function dayView({ day, backend, counts }: DailyAccount): object {
   };
 }
 
+/** What prewarming would decide for a backend now, why, and what its budgets still allow. */
 export function outlookView(outlook: BackendOutlook): object {
   const { coldStartMs, arrivals, ratePerSec, left, ...rest } = outlook;
   return {
@@ -48,7 +53,7 @@ interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
-  /** Labels beside the backend's, and their value. */
+  /** Values, each with its label beside the backend's, or '' for none. */
   readonly of: (counts: DailyCounts) => ReadonlyArray<readonly [string, number]>;
 }
 
@@ -119,7 +124,10 @@ const COUNTERS: readonly Metric[] = [
   },
 ];
 
-/** Samples without the tenant's label; backends that are configured no more are left out. */
+/**
+ * The metrics as JSON text, without the tenant's label. Backends that are no longer configured are
+ * left out.
+ */
 export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly DailyAccount[]): string {
   const present = totals.filter(({ backend }) => dispatcher.backends.has(backend));
   return JSON.stringify(

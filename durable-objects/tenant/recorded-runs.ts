@@ -1,13 +1,18 @@
-/** Finished runs as a tenant's object keeps them: what a restart learns from, and what is exported. */
+/**
+ * The table of a tenant's finished runs: a restarted object learns from them, and they are
+ * exported. Their sequence numbers (`seq`) rise in the order in which the runs ended. Export and
+ * import are in tenant-archive.ts.
+ */
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { MAX_ROW_CHARS } from './tenant-schema.ts';
 
-/** Finished runs kept of a tenant, the newest; a restart learns from them anew. */
+/** Finished runs that are kept of a tenant, the newest. */
 const RECORDED_KEPT = 5_000;
 
 export interface FinishedRun {
   readonly record: RecordedRun;
   readonly finishedAt: number;
+  /** False for a run that is kept for people to see, but not learned from. */
   readonly learned: boolean;
 }
 
@@ -37,7 +42,7 @@ export class RecordedRuns {
     }
   }
 
-  /** Where finished runs are, in order of arrival. */
+  /** Sequence numbers and arrivals (epoch ms) of finished runs, in order of arrival. */
   byArrival(app: string | undefined): Array<{ seq: number; arrivalMs: number }> {
     const rows = this.#sql.exec(
       `SELECT seq, json_extract(record, '$.arrival_ms') AS arrival FROM recorded
@@ -47,13 +52,13 @@ export class RecordedRuns {
     return [...rows].map(({ seq, arrival }) => ({ seq: Number(seq), arrivalMs: Number(arrival) }));
   }
 
-  /** The run of a place; undefined where it had to go. */
+  /** The run with a sequence number; undefined where it was deleted to make room. */
   at(seq: number): RecordedRun | undefined {
     const [row] = this.#sql.exec('SELECT record FROM recorded WHERE seq = ?', seq);
     return row && JSON.parse(String(row.record));
   }
 
-  /** From when recorded runs are, epoch ms, and the last of them. */
+  /** The earliest arrival (epoch ms) and the highest sequence number; both 0 without runs. */
   span(): { startMs: number; lastSeq: number } {
     const row = this.#sql
       .exec(
@@ -64,7 +69,7 @@ export class RecordedRuns {
     return { startMs: Number(row.start), lastSeq: Number(row.last) };
   }
 
-  /** Finished runs of a stretch, in the order in which they ended. */
+  /** Finished runs with `after` < seq <= `last`, in the order in which they ended. */
   *between(after: number, last: number): Iterable<FinishedRun & { seq: number }> {
     const rows = this.#sql.exec(
       'SELECT * FROM recorded WHERE seq > ? AND seq <= ? ORDER BY seq',
@@ -81,7 +86,7 @@ export class RecordedRuns {
     }
   }
 
-  /** Names of the runs up to a place. */
+  /** Names of the runs with seq <= `upTo`. */
   names(upTo: number): string[] {
     const rows = this.#sql.exec(
       "SELECT json_extract(record, '$.run') AS run FROM recorded WHERE seq <= ?",
@@ -90,7 +95,7 @@ export class RecordedRuns {
     return [...rows].map((row) => String(row.run));
   }
 
-  /** By what recorded runs are told apart: name, application and arrival. */
+  /** What identifies each recorded run: name, application and arrival (epoch ms). */
   *identities(): Iterable<Pick<RecordedRun, 'run' | 'app' | 'arrival_ms'>> {
     const rows = this.#sql.exec(
       `SELECT app, json_extract(record, '$.run') AS run,
@@ -101,17 +106,17 @@ export class RecordedRuns {
     }
   }
 
-  /** How many more runs can be kept without others having to go. */
+  /** How many more runs can be kept before the oldest are deleted. */
   room(): number {
     return RECORDED_KEPT - Number(this.#sql.exec('SELECT COUNT(*) AS n FROM recorded').one().n);
   }
 
-  /** Keeps finished runs; answers those that it could keep. */
+  /** Keeps finished runs, and returns those that were kept: a run that is too long is not. */
   keep(runs: readonly FinishedRun[]): FinishedRun[] {
     return this.#storage.transactionSync(() => runs.filter((run) => this.#save(run)));
   }
 
-  /** Keeps finished runs, for which the oldest have to go. Within a transaction. */
+  /** Keeps finished runs and deletes the oldest. To be called within a transaction. */
   add(runs: readonly FinishedRun[]): void {
     for (const run of runs) this.#save(run);
     this.#sql.exec(

@@ -1,4 +1,4 @@
-/** A refusal as the Worker is told of it. */
+/** Builds the refusal that the tenant's object answers to a Worker. */
 import type { CallFacts, Refusal, RefusedCode } from '../../src/protocol/tenant.ts';
 
 export function refusal(code: RefusedCode, retryAfterMs = 0, facts?: CallFacts): Refusal {

@@ -1,6 +1,7 @@
 /**
- * A dispatcher as it was when its object died: what was learned, the runs in flight and the leases,
- * all of them before it grants again, so that no endpoint is ever given more calls than slots.
+ * Rebuilds the dispatcher after its object died: what was learned, the runs in flight and the
+ * leases. All of that is restored before anything is granted, so that no endpoint ever gets more
+ * calls than it has slots.
  */
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
@@ -8,7 +9,7 @@ import { seededRandom } from '../../src/core/learning/random.ts';
 import { LiveRun } from '../../src/core/runs/live-run.ts';
 import type { TenantStore } from './tenant-store.ts';
 
-/** Chance only decides which samples are forgotten; one seed for all makes a restart repeatable. */
+/** Randomness only decides which samples are dropped; a fixed seed makes a restart repeatable. */
 const SEED = 1;
 
 export function restoreDispatcher(

@@ -1,9 +1,13 @@
-/** Finished runs for whoever looks at them, in order of arrival, counted from the earliest. */
+/**
+ * A tenant's finished runs for display, as JSON Lines in order of arrival; times count from the
+ * earliest arrival. The export that can be imported again is in tenant-archive.ts.
+ */
 import type { RecordedRuns } from './recorded-runs.ts';
 
+/** Length of a piece, in characters; its last run may exceed it. */
 const PIECE_CHARS = 256_000;
 
-/** JSON Lines, a piece at a time: all runs together may be more than one answer of an object can be. */
+/** Streams in pieces, since all runs together may exceed what one RPC answer can hold. */
 export function runsView(recorded: RecordedRuns, app: string | undefined): ReadableStream {
   const order = recorded.byArrival(app);
   const startMs = order[0]?.arrivalMs ?? 0;
@@ -21,7 +25,7 @@ export function runsView(recorded: RecordedRuns, app: string | undefined): Reada
       if (text !== '') sink.enqueue(encoder.encode(text));
       if (at >= order.length) {
         sink.close();
-        // A reader that waits with a buffer of its own is told so, too.
+        // A reader with a buffer of its own (BYOB) learns of the end only by this.
         sink.byobRequest?.respond(0);
       }
     },

@@ -1,7 +1,7 @@
 /**
- * A tenant's recorded runs on their way out and in: pages of JSON Lines in the order in which they
- * were learned from, so that whoever takes them in learns the same; and runs from elsewhere, each of
- * them once, however often it is brought.
+ * Export and import of a tenant's recorded runs. An export is pages of JSON Lines in the order in
+ * which runs were learned from, so that a tenant that imports them learns the same. An import adds
+ * each run once, however often it is repeated. Runs for display are in runs-view.ts.
  */
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
@@ -13,16 +13,16 @@ import type {
 } from '../../src/protocol/tenant.ts';
 import type { TenantStore } from './tenant-store.ts';
 
-/** A page as one answer of the object may have it; one run may go beyond. */
+/** Length of a page, which is one RPC answer, in characters; its last run may exceed it. */
 const PAGE_CHARS = 1_000_000;
 
-/** What an export begins with; undefined where the tenant is not configured. */
+/** The head of an export; undefined where the tenant is not configured. */
 export function archiveHead(store: TenantStore): ArchiveHead | undefined {
   const document = store.document();
   return document && { ...store.recorded.span(), document: JSON.stringify(document) };
 }
 
-/** The runs behind a place, up to where the export began. */
+/** The page after the sequence number `after`, without runs that ended after the head was made. */
 export function archivePage(
   store: TenantStore,
   { startMs, lastSeq }: ArchiveHead,
@@ -32,6 +32,7 @@ export function archivePage(
   let text = '';
   let last = after;
   for (const { seq, record, finishedAt, learned } of store.recorded.between(after, lastSeq)) {
+    // Names are made unique within the export; `id` keeps the original one.
     const run = names.has(record.run) ? `${record.run}#${seq}` : record.run;
     names.add(run);
     const archived: ArchivedRun = {
@@ -49,40 +50,44 @@ export function archivePage(
   return { text };
 }
 
-/** Keeps runs from elsewhere that are not known yet, and learns from them as if they had ended here. */
+/**
+ * Keeps runs that are not recorded yet, and learns from them as if they had ended here. Their times
+ * count from `startMs` (epoch ms).
+ */
 export function importRuns(
   store: TenantStore,
   dispatcher: Dispatcher,
   runs: readonly ArchivedRun[],
   startMs: number,
 ): ImportCount {
-  const known = new Set([...store.recorded.identities()].map(identityOf));
+  const identities = new Set([...store.recorded.identities()].map(identityOf));
   let room = store.recorded.room();
   const count = { imported: 0, known: 0, no_room: 0 };
-  const taken = runs.flatMap(({ id, finished_ms, learned = true, ...run }) => {
+  const accepted = runs.flatMap(({ id, finished_ms, learned = true, ...run }) => {
     const arrivedAt = Math.round(startMs + run.arrival_ms);
     const record: RecordedRun = { ...run, run: id ?? run.run, arrival_ms: arrivedAt };
     const identity = identityOf(record);
-    if (known.has(identity)) count.known += 1;
+    if (identities.has(identity)) count.known += 1;
     else if (room <= 0) count.no_room += 1;
     else {
-      known.add(identity);
+      identities.add(identity);
       room -= 1;
       return [{ record, learned, finishedAt: startMs + (finished_ms ?? run.arrival_ms) }];
     }
     return [];
   });
-  // First what lasts: what is learned twice after a failure would be counted twice.
-  const saved = store.recorded.keep(taken);
+  // Stored before it is learned: if storing failed after learning, a repeated import would count
+  // the runs twice.
+  const saved = store.recorded.keep(accepted);
   for (const { record, learned, finishedAt } of saved) {
     if (learned) dispatcher.models.learn(record, finishedAt, dispatcher.speeds);
   }
   count.imported = saved.length;
-  count.no_room += taken.length - saved.length;
+  count.no_room += accepted.length - saved.length;
   return count;
 }
 
-/** A run that is brought a second time has the same. */
+/** Equal for a run that is imported a second time. */
 function identityOf({ run, app, arrival_ms }: Pick<RecordedRun, 'run' | 'app' | 'arrival_ms'>) {
   return JSON.stringify([run, app, Math.round(arrival_ms)]);
 }

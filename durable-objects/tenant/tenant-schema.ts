@@ -1,6 +1,6 @@
-/** The tables of a tenant's object, as they came to be. */
+/** The SQL tables of a tenant's object, as a list of migrations; ../migrations.ts applies it. */
 
-/** Forward-only, never edited once released: a change is one more entry. */
+/** Forward-only: a released entry is never edited; a change is a new entry. */
 export const MIGRATIONS = [
   `CREATE TABLE document (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER, config TEXT);
    CREATE TABLE leases (call_id TEXT PRIMARY KEY, endpoint TEXT, granted_at REAL, expires_at REAL,
@@ -14,9 +14,12 @@ export const MIGRATIONS = [
   `CREATE TABLE prewarm_accounts (id INTEGER PRIMARY KEY CHECK (id = 1), snapshot TEXT);
    CREATE TABLE prewarm_days (day TEXT, backend TEXT, counts TEXT, PRIMARY KEY (day, backend))
      WITHOUT ROWID;`,
-  // Absent of leases from before: they last as long as is configured.
+  // NULL in older leases: they last as long as is configured.
   'ALTER TABLE leases ADD COLUMN length_ms REAL;',
 ];
 
-/** Rows may hold 2 MB; a longer record (some 20,000 calls) is not kept. */
+/**
+ * Longest JSON text stored in a row, in characters. Rows may hold 2 MB; a longer record (a run of
+ * some 20,000 calls) is not kept.
+ */
 export const MAX_ROW_CHARS = 1_000_000;

@@ -1,6 +1,7 @@
 /**
- * The configuration that a tenant's object obeys: what it stored, what it takes over from KV, what
- * the administrator changes. What does not parse never replaces the last good one.
+ * The configuration in force in a tenant's object: restored from storage, adopted from KV where
+ * that is newer, or changed by the administrator. A configuration that does not parse never
+ * replaces the last good one. The schema and its checks are in src/config.
  */
 import { parseStoredConfig } from '../../src/config/parse.ts';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
@@ -14,21 +15,21 @@ export interface SettingsContext {
   readonly store: TenantStore;
   readonly env: Pick<Env, 'TENANTS'> & { readonly ENVIRONMENT?: string };
   readonly tenant: string;
-  /** A configuration came into force. */
+  /** Called when a configuration comes into force. */
   readonly onChange: (config: TenantConfig) => void;
 }
 
 export class TenantSettings {
   readonly #context: SettingsContext;
-  /** Rises with every change; 0 where there is no configuration. */
+  /** Rises with every change, deletion included; 0 where there never was a configuration. */
   version = 0;
   config: TenantConfig | undefined;
 
-  constructor(place: SettingsContext) {
-    this.#context = place;
+  constructor(context: SettingsContext) {
+    this.#context = context;
   }
 
-  /** Takes up what was in force when the object died. */
+  /** Restores the configuration that was in force when the object died. */
   restore(): void {
     const { store } = this.#context;
     const document = store.document();
@@ -36,22 +37,22 @@ export class TenantSettings {
     else this.version = store.deletedVersion();
   }
 
-  /** Takes over from KV what the caller knows already and this object does not. */
+  /** Adopts the configuration from KV where the caller knows a newer one than this object. */
   async adoptFromKv(version: number): Promise<void> {
     if (version <= this.version) return;
     const { store } = this.#context;
     const document = await this.#read();
-    // Only what parses is stored: the last good configuration outlives a restart too.
+    // Only what parses is stored, so that the last good configuration also survives a restart.
     if (!document || document.version <= this.version || !this.#adopt(document)) return;
     try {
       store.saveDocument(document);
     } catch (error) {
-      // It is obeyed all the same, and taken over again after a restart.
+      // It is in force all the same, and is adopted again after a restart.
       console.error(JSON.stringify({ event: 'configuration_not_saved', error: String(error) }));
     }
   }
 
-  /** What KV has; what is in force goes on where it cannot be read. */
+  /** The document in KV. Where KV cannot be read, the configuration in force stays, if any. */
   async #read(): Promise<TenantDocument | undefined> {
     const { env, tenant } = this.#context;
     try {
@@ -63,50 +64,59 @@ export class TenantSettings {
     }
   }
 
-  /** Before a change: a tenant that only KV knows yet keeps what it has there. */
+  /** To be called before a change, so that the keys of a tenant that only KV knows are kept. */
   async adoptFromKvIfUnknown(): Promise<void> {
     if (!this.config) await this.adoptFromKv(Infinity);
   }
 
-  /** Stores a checked configuration; one without keys keeps the present ones. Answers the document. */
+  /**
+   * Stores a checked configuration and returns the document as JSON text. A configuration without
+   * keys keeps the present ones.
+   */
   put(config: Record<string, unknown>): string {
     const { format = CONFIG_FORMAT, keys = this.config?.keys ?? [] } = config;
     return this.#save({ ...config, format, keys });
   }
 
-  /** Undefined where the tenant is not configured. */
+  /** Returns the document as JSON text; undefined where the tenant is not configured. */
   changeKeys(change: (keys: KeyHash[]) => KeyHash[]): string | undefined {
     const document = this.#context.store.document();
     if (!document || !this.config) return undefined;
     const present = this.config.keys ?? [];
     const keys = change(present);
-    // Nothing changed: nothing is to be distributed.
+    // As many keys as before: the request is a repeated one, and there is nothing to distribute.
     if (keys.length === present.length) return JSON.stringify(document);
     return this.#save({ ...document.config, keys });
   }
 
-  /** True where the key was revoked, as far as a caller who knows `version` can be told. */
+  /**
+   * True where the API key was revoked. `version` is that of the configuration in which the caller
+   * found it; `keyHash` tells two keys with the same id apart.
+   */
   isRevoked(keyId: string, version: number, keyHash?: string): boolean {
-    // A key that is newer than this object's configuration cannot have been revoked by it.
+    // A configuration cannot have revoked a key that is newer than itself.
     if (version > this.version) return false;
     return !this.config?.keys?.some(
       (k) => k.id === keyId && (keyHash === undefined || k.sha256 === keyHash),
     );
   }
 
-  /** What a key may ask for in a minute: its own limits, else the tenant's. */
+  /** Limits of an API key per minute: its own, else the tenant's. */
   rateLimits(keyId: string): RateLimits {
-    const { limits: common, keys } = this.config ?? {};
-    const own = keys?.find((k) => k.id === keyId)?.limits;
-    const requests = own?.requestsPerMinute ?? common?.requestsPerMinute;
-    const tokens = own?.tokensPerMinute ?? common?.tokensPerMinute;
+    const { limits: tenantLimits, keys } = this.config ?? {};
+    const keyLimits = keys?.find((k) => k.id === keyId)?.limits;
+    const requests = keyLimits?.requestsPerMinute ?? tenantLimits?.requestsPerMinute;
+    const tokens = keyLimits?.tokensPerMinute ?? tenantLimits?.tokensPerMinute;
     return {
       ...(requests === undefined ? {} : { requests }),
       ...(tokens === undefined ? {} : { tokens }),
     };
   }
 
-  /** The tenant is deleted: what KV still says of it for a while is not taken over again. */
+  /**
+   * Deletes the tenant. The version is kept, so that the document that KV still returns for a while
+   * is not adopted again.
+   */
   async clear(): Promise<void> {
     const version = Math.max(this.version + 1, Date.now());
     this.config = undefined;
@@ -116,7 +126,7 @@ export class TenantSettings {
   }
 
   #save(config: Record<string, unknown>): string {
-    // Never smaller than before, also not after the tenant was deleted and made anew.
+    // Never lower than before, even after the tenant was deleted and created again.
     const document = { version: Math.max(this.version + 1, Date.now()), config };
     const parsed = this.#parse(document);
     if (!parsed.ok) throw new Error(`not saved: ${JSON.stringify(parsed.problems)}`);
@@ -130,7 +140,7 @@ export class TenantSettings {
     return parseStoredConfig(config, { development });
   }
 
-  /** Obeys a configuration from now on; false where it does not parse. */
+  /** Puts a configuration into force; false where it does not parse. */
   #adopt(document: TenantDocument): boolean {
     const parsed = this.#parse(document);
     if (!parsed.ok) {

@@ -1,8 +1,10 @@
 /**
- * What a tenant's object stores: its document, leases, runs in flight and what is learned of backends; the
- * rest in recorded-runs.ts and prewarm-books.ts. Leases are written when they are granted: the row makes
- * the grant durable, and fences an instance that a newer one has replaced. What is learned is
- * written in batches, one transaction each, so that a run is never counted twice.
+ * The storage of a tenant's object: its document, leases, runs in flight and what is learned of
+ * backends. Finished runs are in recorded-runs.ts, wakes and their costs in prewarm-store.ts.
+ *
+ * A lease is written when it is granted: the row makes the grant durable, and fences off an
+ * instance that a newer one has replaced. What is learned is written in batches, one transaction
+ * each, so that a run is never counted twice.
  */
 import type { CallRequest } from '../../src/core/runs/call-request.ts';
 import type { Lease } from '../../src/core/runs/lease.ts';
@@ -14,14 +16,14 @@ import { type PrewarmBatch, PrewarmStore } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
 import { MAX_ROW_CHARS, MIGRATIONS } from './tenant-schema.ts';
 
-/** One batch of what is learned. */
+/** What was learned since the previous batch. */
 export interface Batch extends PrewarmBatch {
   readonly finished: readonly FinishedRun[];
   /** Runs in flight whose progress changed, and the ids of those that ended. */
   readonly running: readonly RunSnapshot[];
   readonly endedRuns: readonly string[];
   readonly backends: Readonly<Record<string, BackendSnapshot>>;
-  /** Calls without a slot whose lease's row could not be deleted when the slot came back. */
+  /** Calls that have given back their slot, but whose lease's row could not be deleted then. */
   readonly leftoverLeases: readonly string[];
 }
 
@@ -39,7 +41,7 @@ export class TenantStore {
     this.prewarm = new PrewarmStore(storage.sql);
   }
 
-  /** Forgets everything, the alarm too; an empty store is left. */
+  /** Deletes everything, the alarm included, and leaves an empty store. */
   async clear(): Promise<void> {
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
@@ -51,7 +53,7 @@ export class TenantStore {
     return row && { version: Number(row.version), config: JSON.parse(String(row.config)) };
   }
 
-  /** Version up to which no configuration counts any more: that at which the tenant was deleted. */
+  /** Version at which the tenant was deleted: no configuration up to it is valid. 0 for none. */
   deletedVersion(): number {
     const [row] = this.#sql.exec('SELECT version FROM document WHERE config IS NULL');
     return Number(row?.version ?? 0);
@@ -90,7 +92,7 @@ export class TenantStore {
     this.#sql.exec('DELETE FROM leases WHERE call_id = ?', callId);
   }
 
-  /** `leaseMs`: of leases whose own length is not known. */
+  /** The stored leases; `leaseMs` is the length of those that were stored without one. */
   leases(leaseMs: number): Array<{ request: CallRequest; lease: Lease }> {
     return [...this.#sql.exec('SELECT * FROM leases')].map((row) => ({
       request: JSON.parse(String(row.request)),
@@ -103,6 +105,7 @@ export class TenantStore {
     }));
   }
 
+  /** The runs in flight. */
   running(): RunSnapshot[] {
     return [...this.#sql.exec('SELECT snapshot FROM runs')].map((row) =>
       JSON.parse(String(row.snapshot)),
@@ -118,6 +121,7 @@ export class TenantStore {
     );
   }
 
+  /** Writes a batch in one transaction. */
   saveBatch(batch: Batch): void {
     this.#storage.transactionSync(() => {
       for (const callId of batch.leftoverLeases) this.deleteLease(callId);

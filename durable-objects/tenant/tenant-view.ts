@@ -1,6 +1,6 @@
 /**
- * What people see of a tenant: its graphs, its endpoints, its wakes. Views are
- * text, made once here and passed on as they are.
+ * The views of a tenant for the admin API and the metrics: application graphs, status, prewarming.
+ * Each is text that is made here and passed on unchanged. Finished runs are in runs-view.ts.
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
@@ -10,6 +10,7 @@ import type { TenantStore } from './tenant-store.ts';
 
 const WAKES_SHOWN = 200;
 
+/** What a view is made from. */
 interface Viewed {
   readonly dispatcher: Dispatcher;
   readonly store: TenantStore;

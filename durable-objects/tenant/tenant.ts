@@ -1,10 +1,11 @@
 /**
- * The object of one tenant: RPC in, dispatcher, effects out, one alarm. It decides nothing (that is
- * src/core) and knows no SQL (that is tenant-store.ts); effects.ts does what the dispatcher wants
- * done, tenant-settings.ts is the configuration that it obeys.
+ * The Durable Object of one tenant: it turns RPC calls into events of the dispatcher, and is the
+ * host of the tickets. It makes no scheduling decision (src/core does) and contains no SQL
+ * (tenant-store.ts does). effect-runner.ts carries out the dispatcher's effects, dispatch-loop.ts
+ * drives it and sets the alarm, tenant-settings.ts holds the configuration.
  *
- * Durable before it is acknowledged: leases and the configuration. A few seconds behind at most:
- * what is learned (pending-batch.ts). In memory only: those who wait.
+ * Leases and the configuration are stored before they are acknowledged. What is learned is stored a
+ * few seconds later at most (pending-batch.ts). Waiting callers exist in memory only.
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
@@ -40,7 +41,10 @@ import { VIEWS } from './tenant-view.ts';
 import { Ticket, type TicketHost } from './ticket.ts';
 import { Waiters } from './waiters.ts';
 
-/** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
+/**
+ * Time that a cancellation takes to reach the endpoint, ms. The slot is kept for so long, because a
+ * new call must not reach the endpoint first.
+ */
 const CANCEL_GRACE_MS = 20;
 
 export class TenantObject extends DurableObject<Env> implements TenantApi, TicketHost {
@@ -96,11 +100,11 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     const onChange = (changed: TenantConfig) => this.#loop.configure(changed);
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
     this.#settings.restore();
-    // Leases that were restored must expire even if nobody ever calls again.
+    // Restored leases must expire even if no request ever comes again.
     waitUntil(this.#loop.arm());
   }
 
-  /** Asks for a slot: answered at once. Who is queued waits at `ticket.granted()`. */
+  /** Asks for a slot; answers at once. A queued caller then waits at `ticket.granted()`. */
   async enqueue(request: EnqueueRequest): Promise<Admission & { ticket?: Ticket }> {
     const { call, keyId, keyHash, version } = request;
     await this.#settings.adoptFromKv(version);
@@ -122,66 +126,72 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return { status: 'queued', ...this.#accounting.placeInQueue(dispatcher, call.callId), ticket };
   }
 
-  /** The report of a Worker that lost its ticket; idempotent. */
+  /** Takes the report of a Worker that lost its ticket. Idempotent. */
   async settle(callId: string, result: CallResult): Promise<void> {
     this.#waiters.delete(callId);
     this.#accounting.ended(callId, result, Date.now());
     await this.#loop.step([{ type: 'ended', callId, result }]);
   }
 
-  /** An attempt failed before anything reached the client. True where the call waits for another. */
+  /**
+   * Takes the report of an attempt that failed before anything reached the client. Answers true
+   * where `waitFor` gives the next answer, a grant or a refusal.
+   */
   async again(callId: string, result: CallResult): Promise<boolean> {
     const dispatcher = this.#dispatcher;
     this.#accounting.attemptEnded(callId, result);
     await this.#loop.step([{ type: 'ended', callId, result, again: true }]);
-    // Of a call that was refused in the same step its caller is told, too; and to ask again where
-    // its next grant could not be made durable.
-    const told = this.#waiters.answer(callId) ?? this.#waiters.failure(callId);
-    if (told || dispatcher?.call(callId)) return true;
+    // The caller must still collect a refusal from the same step, or the failure that makes it ask
+    // again where its next grant could not be stored.
+    const hasAnswer = this.#waiters.answer(callId) ?? this.#waiters.failure(callId);
+    if (hasAnswer || dispatcher?.call(callId)) return true;
     this.#waiters.delete(callId);
     this.#accounting.ended(callId, result, Date.now());
     return false;
   }
 
-  /** The caller still lives; without this for `leaseMs` its slot is taken back. */
+  /** Renews the lease of a live caller. Without a renewal for `leaseMs` the slot is taken back. */
   async renew(callId: string): Promise<void> {
     await this.#loop.step([{ type: 'renewed', callId }]);
     const lease = this.#dispatcher?.call(callId)?.lease;
     if (lease) this.#effects.renewed(callId, lease);
   }
 
-  /** The client left and its Worker says so before the ticket does; idempotent. */
+  /** Ends a call whose client left. A Worker may report that before the ticket does. Idempotent. */
   async cancel(callId: string): Promise<void> {
     this.#waiters.delete(callId);
-    const ran = this.#dispatcher?.call(callId)?.lease !== undefined;
-    this.#accounting.cancelled(callId, ran, Date.now());
+    const hadSlot = this.#dispatcher?.call(callId)?.lease !== undefined;
+    this.#accounting.cancelled(callId, hadSlot, Date.now());
     await this.#loop.step([{ type: 'cancelled', callId }]);
   }
 
-  /** Whether a key was revoked, for requests that need nothing else of this object. */
+  /** Whether an API key was revoked, for requests that need nothing else of this object. */
   async isRevoked(keyId: string, version: number, keyHash?: string): Promise<boolean> {
     await this.#settings.adoptFromKv(version);
     return this.#settings.isRevoked(keyId, version, keyHash);
   }
 
-  /** What a client says of its run. Answers whether the run was known. */
+  /**
+   * Applies what a client reports of its run. Answers whether the run was known; an unknown run is
+   * opened unless `opens` is false.
+   */
   async runEvent(event: RunEvent, version: number, opens = true): Promise<boolean> {
     await this.#settings.adoptFromKv(version);
-    const known = this.#dispatcher?.register.runs.has(event.runId) ?? false;
-    if (known || opens) await this.#loop.step([event]);
-    return known;
+    const isKnown = this.#dispatcher?.register.runs.has(event.runId) ?? false;
+    if (isKnown || opens) await this.#loop.step([event]);
+    return isKnown;
   }
 
   /**
-   * Stores a checked configuration; one without keys keeps the present ones. Documents pass as JSON
-   * text, here and below: RPC has no type for "any JSON".
+   * Stores a checked configuration and answers the document; one without keys keeps the present
+   * ones. Documents pass as JSON text, here and below, since RPC has no type for "any JSON".
    */
   async putConfig(configJson: string): Promise<string> {
     await this.#settings.adoptFromKvIfUnknown();
     return this.#changed(this.#settings.put(JSON.parse(configJson)));
   }
 
-  /** Adds a key's hash; undefined where the tenant is not configured. */
+  /** Adds an API key's hash; undefined where the tenant is not configured. */
   async addKey(key: KeyHash): Promise<string | undefined> {
     await this.#settings.adoptFromKvIfUnknown();
     return this.#changed(
@@ -194,13 +204,13 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return this.#changed(this.#settings.changeKeys((keys) => keys.filter((k) => k.id !== id)));
   }
 
-  /** The tenant's document as it was put; undefined where there is none. */
+  /** The tenant's document as it was stored; undefined where there is none. */
   async document(): Promise<string | undefined> {
     const document = this.#store.document();
     return document && JSON.stringify(document);
   }
 
-  /** Forgets the tenant and all that was learned of it; who waits is refused. */
+  /** Deletes the tenant and all that was learned of it; waiting calls are refused. */
   async destroy(): Promise<void> {
     await this.#loop.shutDown(this.#settings.config);
     this.#accounting.clear();
@@ -208,19 +218,22 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     this.#loop.alarmDeleted();
   }
 
-  /** The cron: pings what the forecast wants warm before it asks again; answers when that is. */
+  /**
+   * The cron's request: wakes what the forecast wants warm before the cron asks again. Answers the
+   * number of wakes and when the next forecast is due.
+   */
   async forecast(): Promise<ForecastAnswer> {
     const effects = await this.#loop.step([{ type: 'forecast', aheadMs: FORECAST_PERIOD_MS }]);
     const pinged = effects.filter((e) => e.type === 'wake' && !e.dryRun).length;
     return { pinged, ...this.#forecasts.next(this.#dispatcher, Date.now()) };
   }
 
-  /** How a wake ended. */
+  /** Tells the dispatcher how a wake ended. */
   async wakeAnswered({ backend, endpoint }: PingOrder, ok: boolean, tookMs: number): Promise<void> {
     await this.#loop.step([{ type: 'wake-answered', backend, endpoint, ok, tookMs }]);
   }
 
-  /** What the admin API shows, as text; undefined where the tenant is not configured. */
+  /** A view for the admin API, as text; undefined where the tenant is not configured. */
   async view(name: ViewName, app?: string): Promise<string | undefined> {
     if (!this.#dispatcher) return undefined;
     this.#loop.flush();
@@ -234,25 +247,28 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return runsView(this.#store.recorded, app);
   }
 
-  /** What an export begins with; undefined where the tenant is not configured. */
+  /** The head of an export; undefined where the tenant is not configured. */
   async archive(): Promise<ArchiveHead | undefined> {
     this.#loop.flush();
     return archiveHead(this.#store);
   }
 
-  /** A page of an export, from behind a place on. */
+  /** The page of an export that follows the run with the sequence number `after`. */
   async archivePage(head: ArchiveHead, after: number): Promise<ArchivePage> {
     return archivePage(this.#store, head, after);
   }
 
-  /** Takes in runs from elsewhere, as JSON text; undefined where the tenant is not configured. */
+  /**
+   * Imports runs that were recorded elsewhere, as JSON text; their times count from `startMs`
+   * (epoch ms). Undefined where the tenant is not configured.
+   */
   async importRuns(runs: string, startMs: number): Promise<ImportCount | undefined> {
     if (!this.#dispatcher) return undefined;
     this.#loop.flush();
     return importRuns(this.#store, this.#dispatcher, JSON.parse(runs), startMs);
   }
 
-  /** The story of a call as text, by its id or by its request's; undefined where it is not known. */
+  /** The log entry of a call as JSON text, by its id or its request's; undefined if unknown. */
   async story(id: string): Promise<string | undefined> {
     return this.#accounting.log.entryJson(id);
   }
@@ -284,14 +300,20 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     this.ctx.waitUntil(runs ? this.#cancelSoon(callId, ticket) : this.cancel(callId));
   }
 
-  /** The endpoint hears of the Worker's end a moment later than we do: until then it has the call. */
+  /**
+   * Cancels a running call after a short delay: the endpoint learns of the Worker's end later than
+   * this object does, and is busy until then.
+   */
   async #cancelSoon(callId: string, ticket: Ticket): Promise<void> {
     await new Promise<void>((resolve) => setTimeout(resolve, CANCEL_GRACE_MS));
-    // Asked again meanwhile, the call is another ticket's.
+    // A call that was submitted again meanwhile belongs to another ticket.
     if (this.#waiters.owns(callId, ticket)) await this.cancel(callId);
   }
 
-  /** What the call got at once. Throws where that could not be made durable: it is to ask again. */
+  /**
+   * The immediate answer to a submitted call; undefined while it waits. Throws where a grant could
+   * not be stored, so that the Worker asks again.
+   */
   #answer(callId: string): Grant | Refusal | undefined {
     const failure = this.#waiters.failure(callId);
     if (!failure) return this.#waiters.answer(callId);
@@ -299,7 +321,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     throw failure;
   }
 
-  /** After a change of the configuration: what it grants and when it is due may be new. */
+  /** Runs the dispatcher after a change of the configuration: grants and due times may be new. */
   async #changed<T>(document: T): Promise<T> {
     await this.#loop.step([]);
     return document;

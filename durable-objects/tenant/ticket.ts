@@ -1,17 +1,22 @@
 /**
- * What a Worker holds of a call while it waits and runs. When the Worker's context ends, however it
- * ends, the runtime disposes of the ticket within milliseconds, and place or slot are given up. A
- * plain RPC that waits would run on unnoticed and be granted a slot that nobody uses.
+ * A Worker's hold on a call while the call waits and runs. When the Worker's context ends, for
+ * whatever reason, the runtime disposes of the ticket within milliseconds, and the place in the
+ * queue or the slot is given up. A plain RPC that waits would run on unnoticed, and be granted a
+ * slot that nobody uses. The callers that wait are in waiters.ts.
  */
 import { RpcTarget } from 'cloudflare:workers';
 import type { CallResult, Grant, Refusal, TicketMethods } from '../../src/protocol/tenant.ts';
 
+/** What a ticket needs of the tenant's object. */
 export interface TicketHost {
+  /** The answer to a call once there is one; rejects where the caller has to ask again. */
   waitFor(callId: string): Promise<Grant | Refusal>;
   settle(callId: string, result: CallResult): Promise<void>;
   again(callId: string, result: CallResult): Promise<boolean>;
   renew(callId: string): Promise<void>;
+  /** Called when the ticket was disposed of; does nothing where another ticket holds the call. */
   abandon(callId: string, ticket: Ticket): void;
+  /** Position (0: the call has a slot) and expected wait, ms. */
   where(callId: string): { position: number; etaMs: number };
 }
 
@@ -19,9 +24,9 @@ export class Ticket extends RpcTarget implements TicketMethods {
   readonly #host: TicketHost;
   readonly #callId: string;
 
-  constructor(office: TicketHost, callId: string) {
+  constructor(host: TicketHost, callId: string) {
     super();
-    this.#host = office;
+    this.#host = host;
     this.#callId = callId;
   }
 

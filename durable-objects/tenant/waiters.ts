@@ -1,14 +1,15 @@
 /**
- * The callers that wait for a slot, by call id. They exist in memory only: when the object dies,
- * their wait is cut and their Workers submit the call again, with the same id and arrival.
+ * The callers that wait for a slot, by call id, and the answers they get; the order in which they
+ * get slots is the dispatcher's. Waiters exist in memory only: when the object dies, their wait is
+ * cut off, and their Workers submit the call again with the same id and arrival.
  */
 import type { Grant, Refusal } from '../../src/protocol/tenant.ts';
 
 interface Waiter {
-  /** The ticket that holds the place; an older one of the same call no longer does. */
+  /** The ticket that holds the place; an older ticket of the same call holds it no longer. */
   owner: object;
   answer: Grant | Refusal | undefined;
-  /** There will be no answer: the caller has to ask again. */
+  /** Set where there will be no answer: the caller has to ask again. */
   failure: Error | undefined;
   readonly promise: Promise<Grant | Refusal>;
   readonly resolve: (answer: Grant | Refusal) => void;
@@ -17,31 +18,31 @@ interface Waiter {
 
 export class Waiters {
   readonly #waiters = new Map<string, Waiter>();
-  /** Refusals and failures that nobody had come for when it was last asked. */
+  /** Waiters whose refusal or failure nobody had collected at the last check. */
   readonly #uncollected = new WeakSet<Waiter>();
 
-  /** The caller waits; a second caller of the same call takes its place over. */
+  /** Adds a caller. A second caller of the same call takes over its place. */
   add(callId: string, owner: object): void {
-    const known = this.#waiters.get(callId);
-    // A last word that nobody came for was another submission's.
-    const isOver = known?.failure !== undefined || known?.answer?.status === 'refused';
-    if (known && !isOver) known.owner = owner;
+    const waiter = this.#waiters.get(callId);
+    // A refusal or failure that nobody collected belongs to an earlier submission.
+    const isOver = waiter?.failure !== undefined || waiter?.answer?.status === 'refused';
+    if (waiter && !isOver) waiter.owner = owner;
     else this.#begin(callId, owner);
   }
 
-  /** The slot of its answer is gone, and the call waits again. */
+  /** Drops an answer whose slot is gone: the call waits again. */
   forgetAnswer(callId: string): void {
-    const known = this.#waiters.get(callId);
-    if (known?.answer) this.#begin(callId, known.owner);
+    const waiter = this.#waiters.get(callId);
+    if (waiter?.answer) this.#begin(callId, waiter.owner);
   }
 
   get size(): number {
     return this.#waiters.size;
   }
 
-  /** The caller's wait is cut, as by a restart: it asks again. */
+  /** Rejects the caller's wait, as a restart of the object does: the caller asks again. */
   fail(callId: string, failure: Error): void {
-    // An answer that it had counts no more.
+    // An answer that the call already has is no longer valid.
     this.forgetAnswer(callId);
     const waiter = this.#waiters.get(callId);
     if (!waiter) return;
@@ -49,7 +50,10 @@ export class Waiters {
     waiter.reject(failure);
   }
 
-  /** Forgets last words that nobody has come for since this was last called: their callers are gone. */
+  /**
+   * Deletes refusals and failures that nobody has collected since the previous call of this method:
+   * their callers are gone.
+   */
   forgetUncollected(): void {
     for (const [callId, waiter] of this.#waiters) {
       if (!waiter.failure && waiter.answer?.status !== 'refused') continue;
@@ -74,11 +78,12 @@ export class Waiters {
     waiter.resolve(answer);
   }
 
-  /** The answer, where it is known already. */
+  /** The answer, where there is one already. */
   answer(callId: string): Grant | Refusal | undefined {
     return this.#waiters.get(callId)?.answer;
   }
 
+  /** Resolves with the answer, or rejects with the failure; undefined where nobody waits. */
   wait(callId: string): Promise<Grant | Refusal> | undefined {
     return this.#waiters.get(callId)?.promise;
   }
@@ -89,9 +94,9 @@ export class Waiters {
 
   #begin(callId: string, owner: object): void {
     const { promise, resolve, reject } = Promise.withResolvers<Grant | Refusal>();
-    // Perhaps nobody waits for it yet.
+    // It may be rejected before anybody waits for it.
     promise.catch(() => {});
-    const nothing = { answer: undefined, failure: undefined };
-    this.#waiters.set(callId, { owner, ...nothing, promise, resolve, reject });
+    const unanswered = { answer: undefined, failure: undefined };
+    this.#waiters.set(callId, { owner, ...unanswered, promise, resolve, reject });
   }
 }

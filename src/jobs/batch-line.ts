@@ -1,5 +1,7 @@
-/** A line of a batch's input file, and one of its output: the forms of OpenAI's Batch API. */
-
+/**
+ * The lines of a batch's input file and of its output files, in the format of OpenAI's Batch API.
+ * The order that creates a batch is in batch-order.ts.
+ */
 import { z } from 'zod';
 import { firstProblem } from '../http/problem.ts';
 import type { BatchError, JobError } from '../protocol/jobs.ts';
@@ -16,7 +18,7 @@ export type ReadLine =
   | { readonly ok: true; readonly customId: string; readonly body: string }
   | { readonly ok: false; readonly error: BatchError };
 
-/** Reads a line of a batch for an endpoint; `line` counts from 1. */
+/** Reads and checks an input line; `line` counts from 1, `endpoint` is the one of the batch. */
 export function readBatchLine(text: string, line: number, endpoint: string): ReadLine {
   const wrong = (code: string, message: string, param?: string): ReadLine => ({
     ok: false,
@@ -40,43 +42,47 @@ export function readBatchLine(text: string, line: number, endpoint: string): Rea
   if (body.stream === true) {
     return wrong('invalid_request', 'Expected no stream: nobody reads along.', 'body.stream');
   }
-  const written = jsonOf(body);
-  if (written === undefined) return wrong('invalid_request', 'Nested too deeply.', 'body');
-  return { ok: true, customId: custom_id, body: written };
+  const bodyText = jsonOf(body);
+  if (bodyText === undefined) return wrong('invalid_request', 'Nested too deeply.', 'body');
+  return { ok: true, customId: custom_id, body: bodyText };
 }
 
+/** The result of one line; without `status` there was no answer. */
 export interface LineResult {
   readonly customId: string;
   readonly requestId: string;
   readonly status?: number;
-  /** The answer's body as it came. */
+  /** The answer's body as it was received. */
   readonly body?: string;
   readonly error?: JobError;
 }
 
 export interface WrittenLine {
   readonly text: string;
-  /** Whether it goes to the output, and not to the errors. */
+  /** True for the output file, false for the error file. */
   readonly good: boolean;
+  /** Tokens that the answer reports; 0 where it does not. */
   readonly usage: { readonly input: number; readonly output: number };
 }
 
-/** The line of an output or error file that tells what became of a request. */
+/** Writes the line of the output or error file for a result; `id` is the id of the line itself. */
 export function writeBatchLine(id: string, result: LineResult): WrittenLine {
   const { customId, requestId, status, body = '', error } = result;
-  const answered = status !== undefined;
-  const json = answered ? parsed(body) : undefined;
+  const isAnswered = status !== undefined;
+  const json = isAnswered ? parsed(body) : undefined;
   const line = {
     id,
     custom_id: customId,
-    response: answered ? { status_code: status, request_id: requestId, body: json ?? body } : null,
-    error: answered ? null : (error ?? { code: 'internal_error', message: 'It failed.' }),
+    response: isAnswered
+      ? { status_code: status, request_id: requestId, body: json ?? body }
+      : null,
+    error: isAnswered ? null : (error ?? { code: 'internal_error', message: 'It failed.' }),
   };
-  // An answer that cannot be written as JSON is told as it came.
+  // An answer that is nested too deeply to be written as JSON is written as a string.
   const text = jsonOf(line) ?? JSON.stringify({ ...line, response: { ...line.response, body } });
   return {
     text: `${text}\n`,
-    good: answered && status < 400,
+    good: isAnswered && status < 400,
     usage: usageOf(json),
   };
 }
@@ -91,9 +97,9 @@ const usageSchema = z.object({
 });
 
 function usageOf(json: unknown): WrittenLine['usage'] {
-  const found = usageSchema.safeParse(json);
-  if (!found.success) return { input: 0, output: 0 };
-  const { usage } = found.data;
+  const result = usageSchema.safeParse(json);
+  if (!result.success) return { input: 0, output: 0 };
+  const { usage } = result.data;
   return {
     input: usage.prompt_tokens ?? usage.input_tokens ?? 0,
     output: usage.completion_tokens ?? usage.output_tokens ?? 0,

@@ -1,4 +1,7 @@
-/** A batch as OpenAI's clients order it. */
+/**
+ * The request that creates a batch, in the format of OpenAI's Batch API; the lines of its file are
+ * in batch-line.ts.
+ */
 import { z } from 'zod';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import { failure, type Outcome } from '../http/errors.ts';
@@ -25,7 +28,7 @@ export const batchOrderSchema = z.looseObject({
     .nullish(),
 });
 
-/** Checks an order. */
+/** Parses and checks the request body. */
 export function readBatchOrder(text: string): Outcome<{ order: Omit<NewBatch, 'id' | 'keyId'> }> {
   let json: unknown;
   try {

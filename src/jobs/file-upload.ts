@@ -1,4 +1,7 @@
-/** A file as OpenAI's clients upload it: a form with `purpose`, `file` and perhaps `expires_after`. */
+/**
+ * The upload of a file in the format of OpenAI's Files API: a form with `purpose`, `file` and
+ * optionally `expires_after`.
+ */
 import { z } from 'zod';
 import { failure, type Outcome } from '../http/errors.ts';
 
@@ -15,7 +18,7 @@ export interface Upload {
   readonly lifetimeMs?: number;
 }
 
-/** Reads the form from the bytes of a request. */
+/** Reads the form from the body of a request; only the purpose "batch" is allowed. */
 export async function readUpload(
   body: Uint8Array<ArrayBuffer>,
   contentType: string,
@@ -47,12 +50,12 @@ export async function readUpload(
 }
 
 function lifetimeOf(form: FormData): Outcome<{ ms: number | undefined }> {
-  const given = form.get('expires_after[seconds]');
-  if (given === null) return { ok: true, ms: undefined };
+  const text = form.get('expires_after[seconds]');
+  if (text === null) return { ok: true, ms: undefined };
   if (form.get('expires_after[anchor]') !== 'created_at') {
     return wrong('expires_after[anchor]', 'expected "created_at"');
   }
-  const parsed = seconds.safeParse(given);
+  const parsed = seconds.safeParse(text);
   if (!parsed.success) return wrong('expires_after[seconds]', 'expected 3600 to 2592000');
   return { ok: true, ms: parsed.data * 1_000 };
 }

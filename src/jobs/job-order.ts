@@ -1,5 +1,7 @@
-/** A job as its client orders it: any request of the data plane, as JSON, and what is to become of it. */
-
+/**
+ * The request that creates a job: any request of the data plane, as JSON, with an optional
+ * deadline, idempotency key and webhook. How a job is shown is in job-view.ts.
+ */
 import { z } from 'zod';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
@@ -27,16 +29,16 @@ const headers = z.record(
 
 export const jobOrderSchema = z.strictObject({
   method: z.enum(METHODS).default('POST'),
-  /** With its query. */
+  /** Path and query. */
   path: z.string().max(4_096),
   headers: headers.refine((h) => Object.keys(h).length <= MAX_HEADERS, 'too many').default({}),
   /** Any JSON. */
   body: z.unknown().optional(),
-  /** Bytes instead, with their `content-type` among the headers. */
+  /** Bytes instead of JSON; their `content-type` is among the headers. */
   body_base64: z.base64().optional(),
-  /** From now on. */
+  /** Counts from the arrival of this request. */
   deadline_ms: z.int().min(1).optional(),
-  /** As the header `Idempotency-Key`. */
+  /** Has the effect of the header `Idempotency-Key`. */
   idempotency_key: z
     .string()
     .regex(/^[\x20-\x7e]{1,255}$/, 'expected 1 to 255 printable characters')
@@ -54,18 +56,19 @@ export interface JobOrder {
   readonly webhook?: { readonly url: string; readonly secret?: string };
 }
 
+/** What an order is checked against. */
 export interface OrderRules extends UrlRules {
   readonly settings: JobSettings;
-  /** The tenant has a secret for webhooks, and it is set. */
+  /** The tenant has a webhook secret of its own, and it is set. */
   readonly signs: boolean;
 }
 
-/** Longest order whose body is still short enough, bytes: base64 and what is around it. */
+/** Longest order that can have an allowed body, bytes: adds base64 and the other fields. */
 export function mostOrderBytes({ bodyBytes }: JobSettings): number {
   return Math.ceil(bodyBytes * 1.4) + 200_000;
 }
 
-/** Checks an order. */
+/** Parses and checks an order. */
 export function readJobOrder(text: string, rules: OrderRules): Outcome<{ order: JobOrder }> {
   let json: unknown;
   try {
@@ -90,8 +93,8 @@ export function readJobOrder(text: string, rules: OrderRules): Outcome<{ order: 
   if (deadline_ms !== undefined && deadline_ms > settings.maxAgeMs) {
     return wrong('deadline_ms', `expected ${settings.maxAgeMs} at most`);
   }
-  const unsound = webhook && webhookProblem(webhook, rules);
-  if (unsound) return unsound;
+  const webhookFailure = webhook && webhookProblem(webhook, rules);
+  if (webhookFailure) return webhookFailure;
   const type = parsed.data.body_base64 === undefined ? 'application/json' : undefined;
   return {
     ok: true,
@@ -117,7 +120,10 @@ export function readJobOrder(text: string, rules: OrderRules): Outcome<{ order: 
   };
 }
 
-/** A path that calls may have, in the URL parser's own form; jobs do not order jobs. */
+/**
+ * The normalized path and query of a call; undefined for a path that jobs may not call, such as
+ * those of jobs, files and batches.
+ */
 function pathOf(given: string): string | undefined {
   const base = 'https://talaria.internal';
   if (!given.startsWith('/v1/') || !URL.canParse(given, base)) return undefined;
@@ -149,8 +155,8 @@ function bodyOf(
   if (bytes.length > 0 && (method === 'GET' || method === 'HEAD')) {
     return wrong('body', `expected none with ${method}`);
   }
-  const streams = typeof body === 'object' && body !== null && 'stream' in body && body.stream;
-  if (streams && MODEL_PATHS.has(path.split('?')[0] ?? '')) {
+  const isStream = typeof body === 'object' && body !== null && 'stream' in body && body.stream;
+  if (isStream && MODEL_PATHS.has(path.split('?')[0] ?? '')) {
     return wrong('body.stream', 'expected false: nobody reads along');
   }
   return { ok: true, bytes };

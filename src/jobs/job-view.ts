@@ -1,9 +1,12 @@
-/** Jobs, files and batches as clients see them; times in epoch seconds, as OpenAI's API has them. */
+/**
+ * Jobs, files and batches as clients see them. Field names are those of the API; times are epoch
+ * seconds, as in OpenAI's API.
+ */
 import type { Batch, BatchState, Job, StoredFile } from '../protocol/jobs.ts';
 
 type Json = Record<string, unknown>;
 
-/** A job; with its answer's body where that is given. */
+/** A job, with the body of its answer if given. */
 export function jobView(job: Job, body?: Uint8Array): Json {
   const { answer, webhook } = job;
   return {
@@ -49,7 +52,7 @@ function bodyView(bytes: Uint8Array, type: string): Json {
 }
 
 function base64(bytes: Uint8Array): string {
-  // In parts: a function takes only so many arguments. Of three bytes each, so that they join.
+  // In parts, because the number of arguments is limited; a multiple of 3 bytes has no padding.
   const PART = 30_000;
   let text = '';
   for (let at = 0; at < bytes.length; at += PART) {
@@ -111,10 +114,10 @@ export function batchView(batch: Batch): Json {
   };
 }
 
-/** A file is told of once it is whole. */
+/** The id of an output file once it is complete, else null. */
 function shown({ state }: Batch, file: string | undefined): string | null {
-  const isWhole = state === 'completed' || state === 'expired' || state === 'cancelled';
-  return isWhole ? (file ?? null) : null;
+  const isComplete = state === 'completed' || state === 'expired' || state === 'cancelled';
+  return isComplete ? (file ?? null) : null;
 }
 
 function seconds(ms: number | undefined): number | null {

@@ -1,4 +1,4 @@
-/** A value as JSON; undefined where it is nested so deeply that it cannot be written. */
+/** A value as JSON text; undefined where it is nested too deeply to be written. */
 export function jsonOf(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);

@@ -1,11 +1,11 @@
-/** The query of a list: how many, and from where on. */
+/** The query of a list (cursor and page length), and the list in the format of OpenAI's API. */
 import { z } from 'zod';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 
 const ID = /^[A-Za-z0-9_/-]{1,128}$/;
 
-/** Fields that every list has; `most` is the longest page. */
+/** Query fields of every list; `usual` is the default page length, `most` the longest. */
 export function pageFields(usual: number, most: number) {
   return {
     after: z.string().regex(ID, 'expected an id').optional(),
@@ -18,7 +18,7 @@ export function pageFields(usual: number, most: number) {
   };
 }
 
-/** Checks a query; fields that are not known are let pass. */
+/** Checks a query; unknown fields are ignored. */
 export function readQuery<T extends z.ZodObject>(
   schema: T,
   query: Record<string, string>,
@@ -28,7 +28,7 @@ export function readQuery<T extends z.ZodObject>(
   return failure('invalid_request_error', firstProblem(parsed.error));
 }
 
-/** A page in OpenAI's form. */
+/** A page in the format of OpenAI's API; `more`: there is another page. */
 export function listView(items: ReadonlyArray<Record<string, unknown>>, more: boolean) {
   const [first_id = null, last_id = null] = [items[0]?.id, items.at(-1)?.id];
   return { object: 'list', data: items, has_more: more, first_id, last_id };

@@ -1,9 +1,11 @@
 /**
- * Webhooks as Standard Webhooks has them: an id that stays the same over all tries, a timestamp, and
- * an HMAC-SHA256 over both and the body.
+ * Webhooks in the format of Standard Webhooks: an id that is the same for all deliveries of an
+ * event, a timestamp, and an HMAC-SHA256 over both and the body. When to deliver is decided in
+ * durable-objects/jobs/job-webhooks.ts.
  */
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
 
+/** Time after which a delivery is aborted, ms. */
 const PATIENCE_MS = 10_000;
 const PREFIX = 'whsec_';
 const MIN_SECRET_BYTES = 16;
@@ -11,12 +13,12 @@ const MAX_SECRET_BYTES = 64;
 
 export interface Message {
   readonly id: string;
-  /** Epoch seconds, of this try. */
+  /** Epoch seconds of this delivery. */
   readonly timestamp: number;
   readonly body: string;
 }
 
-/** The key that a secret (base64, with or without `whsec_`) stands for; undefined where it is none. */
+/** The key in a secret (base64, with or without `whsec_`); undefined where it is not valid. */
 export function keyOfSecret(secret: string): Uint8Array<ArrayBuffer> | undefined {
   const text = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : secret;
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined;
@@ -30,6 +32,7 @@ export function keyOfSecret(secret: string): Uint8Array<ArrayBuffer> | undefined
   return key.length >= MIN_SECRET_BYTES && key.length <= MAX_SECRET_BYTES ? key : undefined;
 }
 
+/** The headers of a delivery, its signature included. */
 export async function signedHeaders(
   { id, timestamp, body }: Message,
   secret: Uint8Array<ArrayBuffer>,
@@ -46,25 +49,25 @@ export async function signedHeaders(
   };
 }
 
-/** Sends it once; true where it was taken (2xx). Redirects are not followed; never throws. */
+/** Delivers once; true for a 2xx answer. Does not follow redirects, and never throws. */
 export async function deliver(
   url: string,
   message: Message,
   secret: Uint8Array<ArrayBuffer>,
   rules: UrlRules,
 ): Promise<boolean> {
-  // Also here: what was allowed when the job was ordered need not be any more.
+  // Checked again: the rules may have changed since the job was created.
   if (endpointUrlProblem(url, rules) !== undefined) return false;
-  const late = new AbortController();
-  // Cleared afterwards: a timer that still runs would keep the object awake.
-  const timer = setTimeout(() => late.abort(), PATIENCE_MS);
+  const timeout = new AbortController();
+  // Cleared afterwards: a pending timer would keep the object in memory.
+  const timer = setTimeout(() => timeout.abort(), PATIENCE_MS);
   try {
     const response = await fetch(url, {
       method: 'POST',
       headers: await signedHeaders(message, secret),
       body: message.body,
       redirect: 'manual',
-      signal: late.signal,
+      signal: timeout.signal,
     });
     await response.body?.cancel();
     return response.ok;

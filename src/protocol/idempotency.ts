@@ -1,16 +1,18 @@
-/** What passes between the Worker and a shard of kept answers: plain data, and a hold on a key. */
+/**
+ * What passes between the Worker and a shard of stored answers: plain data, and a hold on a key.
+ */
 
-/** A key that a call lays claim to. */
+/** The claim of one call to an idempotency key. */
 export interface Claim {
   /** Hash of the API key's id and the idempotency key. */
   readonly key: string;
-  /** Fingerprint of the request: the same key with another is a mistake of the client. */
+  /** Fingerprint of the request: another one with the same key is the client's mistake. */
   readonly print: string;
-  /** Of this one call. */
+  /** Identifies the call that makes the claim. */
   readonly owner: string;
   /** How long the answer is kept, ms. */
   readonly lifetimeMs: number;
-  /** What the shard may keep in all. */
+  /** Most bytes that the shard may keep in all. */
   readonly shardBytes: number;
 }
 
@@ -21,7 +23,7 @@ export interface StoredAnswer {
 }
 
 export type ClaimResult =
-  /** The call is to be made; the key is held until the hold's owner ends. */
+  /** The call is to be made; the key is held until the Worker that has the hold ends. */
   | { readonly status: 'fresh'; readonly hold: Partial<Disposable> }
   | { readonly status: 'replay'; readonly answer: StoredAnswer }
   | { readonly status: 'in-progress'; readonly retryAfterMs: number }

@@ -1,11 +1,10 @@
-/** What passes between the Worker and a tenant's jobs' object: plain data, and bytes in pieces. */
-
+/** What passes between the Worker and a tenant's jobs object: plain data, and bytes in pieces. */
 import type { JobState } from '../core/limits/job-rules.ts';
 
-/** Header from the object to its runner: for whom the call is made, as JSON. */
+/** Header from the object to its runner (src/job-runner.ts): tenant and API key id, as JSON. */
 export const RUN_FOR = 'x-talaria-run-for';
 
-/** Rows of SQLite may have 2 MB: bodies, answers and files are kept in pieces of so much. */
+/** Size of the pieces of bodies, answers and files: rows of SQLite may have 2 MB. */
 export const PIECE_BYTES = 1_000_000;
 
 export interface JobError {
@@ -23,14 +22,14 @@ export interface NewJob {
   /** Epoch ms, as all times here. */
   readonly createdAt: number;
   readonly deadlineAt: number;
-  /** The client set the deadline, and not the configuration. */
+  /** The deadline is the client's, and not the default of the configuration. */
   readonly ownDeadline: boolean;
-  /** The client's idempotency key, and a print of what it ordered with it. */
+  /** The client's idempotency key, and a fingerprint of the order that came with it. */
   readonly once?: { readonly key: string; readonly print: string };
   readonly webhook?: { readonly url: string; readonly secret?: string };
 }
 
-/** A job as it is shown. */
+/** A job as it is shown to clients. */
 export interface Job {
   readonly id: string;
   readonly state: JobState;
@@ -41,7 +40,7 @@ export interface Job {
   readonly deadlineAt: number;
   readonly startedAt?: number;
   readonly endedAt?: number;
-  /** When it is forgotten. */
+  /** When it is deleted. */
   readonly expiresAt?: number;
   /** The last answer, where there was one. */
   readonly answer?: { readonly status: number; readonly headers: Readonly<Record<string, string>> };
@@ -52,15 +51,16 @@ export interface Job {
 export type Created =
   | { readonly status: 'created' | 'replay'; readonly job: Job }
   | { readonly status: 'conflict' }
-  /** `depth` jobs are unfinished, or `totalBytes` are kept. */
+  /** `depth` jobs are unfinished, or half of `totalBytes` is in use (jobs.ts). */
   | { readonly status: 'full'; readonly retryAfterMs: number };
 
 export interface Page {
-  /** The last id of the page before; absent for the first. */
+  /** The last id of the previous page; absent for the first page. */
   readonly after?: string;
   readonly limit: number;
 }
 
+/** A page of a list; `more`: there is another page after it. */
 export interface Listed<T> {
   readonly items: readonly T[];
   readonly more: boolean;
@@ -96,11 +96,11 @@ export interface NewBatch {
   readonly endpoint: string;
   readonly inputFile: string;
   readonly metadata?: Readonly<Record<string, string>>;
-  /** How long its output is kept, where the client says so. */
+  /** How long its output is kept, ms, where the client has set that. */
   readonly outputLifetimeMs?: number;
 }
 
-/** A batch as it is shown; times by the state that began then. */
+/** A batch as it is shown to clients; `times` has when each state began. */
 export interface Batch extends NewBatch {
   readonly state: BatchState;
   readonly createdAt: number;
@@ -116,8 +116,8 @@ export interface Batch extends NewBatch {
 export type { JobState };
 
 /**
- * An id that sorts by time: it serves as a cursor also where what it names is gone. `chance` are
- * bytes of chance.
+ * An id that sorts by time, so that it is valid as a cursor even after its item was deleted.
+ * `chance` is random bytes.
  */
 export function newId(prefix: string, now: number, chance: Uint8Array): string {
   const time = Math.floor(now).toString(16).padStart(12, '0');
@@ -128,15 +128,15 @@ export function randomId(prefix: string, now = Date.now()): string {
   return newId(prefix, now, crypto.getRandomValues(new Uint8Array(10)));
 }
 
-/** The jobs' object from afar. What creates takes an id, so that asking again does nothing twice. */
+/** The RPC methods of the jobs object. Items are created by id, so that a repeated call is safe. */
 export interface JobsApi {
   createJob(job: NewJob): Promise<Created>;
   job(id: string): Promise<{ job: Job; body: Uint8Array } | undefined>;
   listJobs(page: Page, state?: JobState): Promise<Listed<Job>>;
-  /** Ends a job that has not ended, and forgets one that has. */
+  /** Cancels a job that has not ended, and deletes one that has. */
   dropJob(id: string): Promise<{ job: Job; deleted: boolean } | undefined>;
 
-  /** False where there is no room for so many bytes. */
+  /** False where there is no room for `bytes`. */
   beginFile(file: Omit<StoredFile, 'bytes' | 'expiresAt'>, bytes: number): Promise<boolean>;
   /** False where the file is not, or no longer, being uploaded. */
   putPiece(id: string, n: number, bytes: Uint8Array): Promise<boolean>;
@@ -157,6 +157,6 @@ export interface JobsApi {
 
 export interface FileFilter {
   readonly purpose?: string;
-  /** The oldest first. */
+  /** True for the oldest first. */
   readonly ascending?: boolean;
 }
