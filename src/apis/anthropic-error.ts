@@ -1,16 +1,16 @@
-/** Error bodies of Anthropic's API, made from those of OpenAI's. */
+/** Converts error bodies from OpenAI's form to Anthropic's. The errors are in `http/errors.ts`. */
 import { anthropicErrorType } from '../http/errors.ts';
 
-/** An error in OpenAI's form becomes one in Anthropic's; any other text stays as it is. */
+/** Converts an error in OpenAI's form; returns any other text unchanged. */
 export function toAnthropicError(text: string, status: number, requestId: string): string {
-  let told: { type?: unknown; error?: { message?: unknown } } | null;
+  let parsed: { type?: unknown; error?: { message?: unknown } } | null;
   try {
-    told = JSON.parse(text);
+    parsed = JSON.parse(text);
   } catch {
     return text;
   }
-  if (told?.type === 'error' || typeof told?.error !== 'object' || !told.error) return text;
-  const { message } = told.error;
+  if (parsed?.type === 'error' || typeof parsed?.error !== 'object' || !parsed.error) return text;
+  const { message } = parsed.error;
   const error = { type: anthropicErrorType(status), message: String(message ?? 'It failed.') };
   return JSON.stringify({ type: 'error', error, request_id: requestId });
 }

@@ -1,24 +1,27 @@
-/** The lines of an export, as an import reads them: a head, and runs in the trace format. */
+/**
+ * Reads the lines of an export for an import: a head, and runs in the trace format. The routes are
+ * in `routes/archive.ts`.
+ */
 import { z } from 'zod';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { isName } from '../protocol/name.ts';
 import { type ArchivedRun, CLIENT_BACKEND } from '../protocol/tenant.ts';
 
-/** The present form of exports. */
+/** The current version of the export format. */
 export const EXPORT_FORMAT = 1;
 
 const MAX_CALLS = 10_000;
 const ms = z.number().min(0).max(1e15);
 const tokens = z.number().min(0).max(1e9);
 const name = z.string().refine(isName, 'expected 1 to 128 printable characters');
-/** A run's name may have got a number to tell it from its namesakes. */
+/** A name may have been extended by a number that separates runs of the same name. */
 const runName = z.string().min(1).max(160);
 const backend = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a backend');
 
 const head = z.object({
   talaria_export: z.literal(EXPORT_FORMAT),
-  /** Epoch ms that the runs' times count from. */
+  /** The zero of the runs' times, epoch ms. */
   start_ms: ms.default(0),
   config: z.record(z.string(), z.unknown()).optional(),
 });
@@ -52,7 +55,7 @@ export type ArchiveLine =
   | { readonly kind: 'head'; readonly head: ArchiveFirstLine }
   | { readonly kind: 'run'; readonly run: ArchivedRun };
 
-/** Reads a line; what is wrong is named with its number. */
+/** Reads a line; an error names the number of the line and the field. */
 export function readArchiveLine(line: string, number: number): Outcome<{ line: ArchiveLine }> {
   const refuse = (param: string | undefined, message: string) =>
     failure('invalid_request_error', {

@@ -1,11 +1,12 @@
 /**
- * The APIs whose calls go to the backend of their `model`, and the few fields of each that Talaria
- * needs. Everything else in a body passes untouched, so the schemas are loose.
+ * The APIs whose calls are routed by their `model` field, and the few body fields of each that
+ * Talaria reads. All other fields pass unchanged, so the schemas are loose. Bodies are parsed in
+ * `model-request.ts`.
  */
 import { z } from 'zod';
 import type { AnswerFormat } from './streams/answer-format.ts';
 
-/** Means "as many as there are" to engines such as llama.cpp. */
+/** As an output limit, means "no limit" to engines such as llama.cpp. */
 export const NO_LIMIT = -1;
 
 const required = z.unknown().refine((value) => value !== undefined, 'Required');
@@ -14,7 +15,7 @@ const metadata = z.record(z.string(), z.unknown()).nullish();
 const stream = z.boolean().nullish();
 const messages = z.array(z.looseObject({ role: z.string() })).min(1);
 
-/** Named by the client; the backend that has it serves the call. */
+/** A model, as the client names it; the backend that lists it serves the call. */
 export const modelName = z.string().min(1).max(256);
 const common = { model: modelName, metadata };
 
@@ -58,19 +59,19 @@ const schemas = {
 } as const;
 
 export interface ModelApi {
-  /** Tells calls of two APIs apart, where units are told apart. */
+  /** Part of the fingerprint of a unit: calls of two names never belong to the same unit. */
   readonly name: string;
-  /** Behind `/v1` here, and behind the endpoint's URL. */
+  /** Path after `/v1` here, and after the endpoint's URL. */
   readonly path: string;
   readonly schema: z.ZodType<ModelFields>;
-  /** How its answers are read. */
+  /** The format in which its answers are read. */
   readonly format: AnswerFormat;
-  /** Usage has to be asked for in its streams, by `stream_options`. */
+  /** Its streams report usage only where `stream_options` asks for it. */
   readonly asksForUsage?: boolean;
   readonly streams?: boolean;
 }
 
-/** What the schemas have in common, as far as Talaria reads it. */
+/** The fields that Talaria reads of a body, whatever its schema. */
 export interface ModelFields {
   readonly [field: string]: unknown;
   readonly model: string;
@@ -84,7 +85,7 @@ export interface ModelFields {
 const generates = { format: 'openai', streams: true, asksForUsage: true } as const;
 const opaque = { format: 'opaque' } as const;
 
-/** Those with a JSON body. */
+/** The APIs with a JSON body. */
 export const MODEL_APIS = {
   chat: api('chat', '/chat/completions', schemas.chat, generates),
   completion: api('completion', '/completions', schemas.completion, generates),
@@ -107,7 +108,7 @@ function api(
   name: string,
   path: string,
   schema: z.ZodType<ModelFields>,
-  how: Pick<ModelApi, 'format' | 'streams' | 'asksForUsage'>,
+  traits: Pick<ModelApi, 'format' | 'streams' | 'asksForUsage'>,
 ): ModelApi {
-  return { name, path, schema, ...how };
+  return { name, path, schema, ...traits };
 }

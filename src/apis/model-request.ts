@@ -1,6 +1,7 @@
 /**
- * A model call's body as Talaria sees it. The text is kept and forwarded as it came: parsing and
- * writing it again would lose digits of numbers and the order of keys.
+ * Parses the body of a model call into what dispatch needs of it. The original text is kept and
+ * forwarded: serialising the parsed body again would lose digits of numbers and the order of keys.
+ * The schemas are in `model-apis.ts`.
  */
 
 import { failure, type Outcome } from '../http/errors.ts';
@@ -11,23 +12,23 @@ export interface ModelRequest {
   readonly text: string;
   readonly model: string;
   readonly stream: boolean;
-  /** The client gave a priority of its own. */
+  /** The client set a priority itself. */
   readonly hasPriority: boolean;
   /** The client asked for usage in its stream. */
   readonly wantsUsage: boolean;
-  /** The field is there, if only as null. */
+  /** The body has the field, even if it is null. */
   readonly hasStreamOptions: boolean;
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
-  /** Answers asked for in one call, OpenAI's `n`. */
+  /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices: number;
 }
 
-/** English text has about four characters a token; enough to compare calls before usage is known. */
+/** English text has about 4 characters a token; enough to compare calls before usage is known. */
 const CHARS_PER_TOKEN = 4;
-/** A message, its parts, a tool's result among them, and the parts of that. */
+/** Deepest nesting that is counted: a message, its parts, a tool result, and its parts. */
 const MAX_PROMPT_DEPTH = 8;
-/** Where the text that a model reads stands, of all the APIs. */
+/** The fields of all APIs that hold text for the model. */
 const PROMPT_FIELDS = [
   'system',
   'instructions',
@@ -40,7 +41,10 @@ const PROMPT_FIELDS = [
   'text_2',
 ];
 
-/** `fields` is the parsed body, for those who read more of it; the request itself keeps the text only. */
+/**
+ * `fields` is the parsed body, for callers that read more of it; the request keeps only the text.
+ * The error is `invalid_request_error`.
+ */
 export function parseModelRequest(
   text: string,
   api: ModelApi,
@@ -74,8 +78,9 @@ export function parseModelRequest(
 }
 
 /**
- * The body with usage asked for in the stream; all other characters stay as they came. Undefined
- * where it is nested too deeply to be written again.
+ * The body with usage requested in the stream. All other characters stay unchanged unless the body
+ * has `stream_options` already: it is then serialised again, or undefined where it is nested too
+ * deeply for that.
  */
 export function withUsage(request: ModelRequest): string | undefined {
   const { text } = request;
@@ -92,14 +97,14 @@ export function withUsage(request: ModelRequest): string | undefined {
   return `${text.slice(0, end)},"stream_options":{"include_usage":true}${text.slice(end)}`;
 }
 
-/** A completion of several prompts has `n` answers to each. */
+/** A completion of several prompts has `n` answers to each prompt. */
 function choicesOf({ n, prompt }: ModelFields): number {
-  const each = typeof n === 'number' && n >= 1 ? n : 1;
+  const perPrompt = typeof n === 'number' && n >= 1 ? n : 1;
   const isList = Array.isArray(prompt) && typeof prompt[0] !== 'number';
-  return each * Math.max(1, isList ? prompt.length : 1);
+  return perPrompt * Math.max(1, isList ? prompt.length : 1);
 }
 
-/** Characters of the text that the model will read. */
+/** Number of characters that the model will read. */
 function promptChars(body: ModelFields): number {
   return PROMPT_FIELDS.reduce((n, field) => n + charsOf(body[field], 0), 0);
 }

@@ -1,6 +1,7 @@
 /**
- * The `model` field of a multipart form, found in the bytes as they are: the form is neither decoded
- * nor copied, since it is mostly a recording or a picture, and passes as it came.
+ * Finds the `model` field of a multipart form in its raw bytes. The form is neither decoded nor
+ * copied, since most of it is a recording or a picture, and is forwarded unchanged. Uploads of
+ * files for batches are decoded in `jobs/file-upload.ts`.
  */
 import { failure, type Outcome } from '../http/errors.ts';
 import { modelName } from './model-apis.ts';
@@ -8,11 +9,11 @@ import { modelName } from './model-apis.ts';
 const CR = 13;
 const LF = 10;
 const DASH = 45;
-/** The headers of a part, and a model's name, are short. */
+/** Limits of a part's headers and of the `model` value, bytes: both are short in valid forms. */
 const MAX_PART_HEADER_BYTES = 4_096;
 const MAX_MODEL_BYTES = 1_024;
 
-/** Refuses what is no form, and a form without exactly one usable `model`. */
+/** Refuses a body that is not a form, and a form without exactly one valid `model`. */
 export function multipartModel(bytes: Uint8Array, contentType: string): Outcome<{ model: string }> {
   const boundary = boundaryOf(contentType);
   if (boundary === undefined) {
@@ -38,8 +39,8 @@ function wrongModel(why: string): Outcome<{ model: string }> {
 
 function boundaryOf(contentType: string): string | undefined {
   if (!/^multipart\/form-data\s*;/i.test(contentType)) return undefined;
-  const found = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
-  return found?.[1] ?? found?.[2];
+  const match = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
+  return match?.[1] ?? match?.[2];
 }
 
 function isModelField(header: string): boolean {
@@ -58,21 +59,21 @@ function* partsOf(bytes: Uint8Array, boundary: string): Iterable<Part> {
   let at = delimiterFrom(bytes, delimiter, 0);
   while (at !== undefined) {
     const start = at + delimiter.length;
-    // The last delimiter has two dashes more.
+    // The last delimiter is followed by two dashes.
     if (bytes[start] === DASH && bytes[start + 1] === DASH) return;
     const next = delimiterFrom(bytes, delimiter, start);
     if (next === undefined) return;
     const headerEnd = blankLine(bytes, start, Math.min(next, start + MAX_PART_HEADER_BYTES));
     if (headerEnd !== undefined) {
       const header = new TextDecoder().decode(bytes.subarray(start, headerEnd));
-      // A line's end belongs to the delimiter.
+      // The line end before a delimiter is part of the delimiter.
       yield { header, value: bytes.subarray(headerEnd + 4, Math.max(headerEnd + 4, next - 2)) };
     }
     at = next;
   }
 }
 
-/** Where a delimiter stands at the beginning of a line, from `from` on. */
+/** Index of the first delimiter at the beginning of a line, from `from` on. */
 function delimiterFrom(bytes: Uint8Array, delimiter: Uint8Array, from: number): number | undefined {
   for (let at = bytes.indexOf(DASH, from); at >= 0; at = bytes.indexOf(DASH, at + 1)) {
     const startsLine = at === 0 || (bytes[at - 1] === LF && bytes[at - 2] === CR);

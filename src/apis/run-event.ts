@@ -1,4 +1,4 @@
-/** What a client tells of a unit that it runs itself. */
+/** The event by which a client reports the begin or end of a unit that it runs itself. */
 import { z } from 'zod';
 import { isName } from '../protocol/name.ts';
 
@@ -7,7 +7,7 @@ const name = z.string().refine(isName, 'expected 1 to 128 printable characters')
 export const runEventSchema = z.strictObject({
   type: z.enum(['unit_begin', 'unit_end']),
   unit: name,
-  /** Needed where the event is the run's first sign. */
+  /** Required where the event is the first that is known of its run. */
   app: name.optional(),
 });
 

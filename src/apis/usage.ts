@@ -1,21 +1,22 @@
 /**
- * Token counts as endpoints tell them: in OpenAI's words (chat, completions, embeddings, rerank),
- * in those of Responses, and in Anthropic's. They are looked for by their key and only what stands
- * behind it is parsed, so that a long answer costs no more than a short one.
+ * Reads the token counts that endpoints report: in OpenAI's form (chat, completions, embeddings,
+ * rerank), in that of Responses, and in Anthropic's. The text is searched for the key, and only the
+ * value after it is parsed, so that a long answer costs no more than a short one. The events of
+ * streams are read in `streams/`.
  */
 
-/** What was told; of a stream the two may come apart. */
+/** The reported counts; a stream may report the two separately. */
 export interface Usage {
   readonly inputTokens?: number;
   readonly outputTokens?: number;
 }
 
-/** Usage stands at the end of an answer; of what comes before nothing is kept. */
+/** Usage is at the end of an answer; only this many last characters are kept. */
 const TAIL_CHARS = 16_384;
-/** Longest object that is taken for one of usage. */
+/** Longest object that is read as usage. */
 const MAX_USAGE_CHARS = 8_192;
 
-/** Reads a plain JSON answer by its tail. */
+/** Reads the usage of a plain JSON answer from its tail. */
 export class PlainUsage {
   readonly #decoder = new TextDecoder();
   #tail = '';
@@ -30,19 +31,19 @@ export class PlainUsage {
 }
 
 /**
- * The last usage in JSON text. Within a JSON string the quotes of the key would be escaped, so what
- * a model writes is never taken for it.
+ * The last usage in JSON text. Within a JSON string the quotes of the key would be escaped, so text
+ * that a model writes is never mistaken for it.
  */
 export function usageIn(json: string): Usage | undefined {
   for (let at = json.lastIndexOf('"usage"'); at >= 0; at = json.lastIndexOf('"usage"', at - 1)) {
-    const usage = usageOf(objectBehind(json, at + '"usage"'.length));
+    const usage = usageOf(objectAfter(json, at + '"usage"'.length));
     if (usage) return usage;
     if (at === 0) break;
   }
   return undefined;
 }
 
-/** True for OpenAI's extra chunk that carries usage only. */
+/** True for OpenAI's extra chunk that carries only usage. */
 export function isUsageChunk(data: string): boolean {
   if (!data.includes('"usage"') || !/"choices"\s*:\s*\[\s*\]/.test(data)) return false;
   try {
@@ -54,7 +55,7 @@ export function isUsageChunk(data: string): boolean {
 }
 
 /** The text of the object that is the value of the key before `at`. */
-function objectBehind(json: string, at: number): string | undefined {
+function objectAfter(json: string, at: number): string | undefined {
   const open = /^\s*:\s*\{/.exec(json.slice(at, at + 64))?.[0].length;
   if (open === undefined) return undefined;
   const start = at + open - 1;
@@ -69,34 +70,34 @@ function objectBehind(json: string, at: number): string | undefined {
 
 function usageOf(json: string | undefined): Usage | undefined {
   if (json === undefined) return undefined;
-  let told: Record<string, unknown>;
+  let parsed: Record<string, unknown>;
   try {
-    told = JSON.parse(json);
+    parsed = JSON.parse(json);
   } catch {
     return undefined;
   }
-  const input = count(told.prompt_tokens) ?? count(told.input_tokens);
-  // Anthropic tells apart what was read from its cache; to read it again took time all the same.
-  const cached = [told.cache_creation_input_tokens, told.cache_read_input_tokens].map(count);
+  const input = count(parsed.prompt_tokens) ?? count(parsed.input_tokens);
+  // Anthropic counts tokens written to and read from its cache separately; they took time as well.
+  const cached = [parsed.cache_creation_input_tokens, parsed.cache_read_input_tokens].map(count);
   const inputTokens = input === undefined ? undefined : input + (cached[0] ?? 0) + (cached[1] ?? 0);
-  const outputTokens = count(told.completion_tokens) ?? count(told.output_tokens);
+  const outputTokens = count(parsed.completion_tokens) ?? count(parsed.output_tokens);
   if (inputTokens === undefined && outputTokens === undefined) {
-    // Of a ranking only the sum is told, and it is all input.
-    const total = count(told.total_tokens);
+    // A rerank answer reports only the sum, which is all input.
+    const total = count(parsed.total_tokens);
     return total === undefined ? undefined : { inputTokens: total, outputTokens: 0 };
   }
   return {
     ...(inputTokens === undefined ? {} : { inputTokens }),
-    // An embedding has no output, and says nothing of it.
+    // An embedding has no output and reports none.
     ...(outputTokens === undefined
-      ? told.prompt_tokens === undefined
+      ? parsed.prompt_tokens === undefined
         ? {}
         : { outputTokens: 0 }
       : { outputTokens }),
   };
 }
 
-/** More than any call can take; what says more is wrong. */
+/** More than any call can use; a larger count is ignored. */
 const MOST_TOKENS = 1e9;
 
 function count(value: unknown): number | undefined {

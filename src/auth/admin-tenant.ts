@@ -1,4 +1,7 @@
-/** What the routes of the admin API share: who may, which tenant, and how it is changed. */
+/**
+ * What the routes of the admin API share: authentication, access to the tenant in the path, and
+ * changes of its configuration. The routes are in `routes/admin.ts` and `routes/archive.ts`.
+ */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { distributeNewest } from '../config/distribution.ts';
@@ -11,6 +14,7 @@ import type { TenantApi, TenantDocument } from '../protocol/tenant.ts';
 import type { AppEnv } from './app-env.ts';
 import { authenticateAdmin } from './auth.ts';
 
+/** Middleware that requires the administrator's token and a well-formed tenant name. */
 export const adminAuth = createMiddleware<AppEnv>(async (c, next) => {
   const auth = await authenticateAdmin(c.req.raw.headers, c.env.ADMIN_TOKEN);
   if (!auth.ok) return refuse(c, auth.error);
@@ -22,6 +26,7 @@ export const adminAuth = createMiddleware<AppEnv>(async (c, next) => {
   return next();
 });
 
+/** The response to a configuration that is not valid; it lists every problem. */
 export function refuseConfig(c: Context<AppEnv, string>, problems: readonly Problem[]): Response {
   const [first] = problems;
   const message = problems.map((p) => `${p.param ?? 'the body'}: ${p.message}`).join('; ');
@@ -34,7 +39,10 @@ export function refuseConfig(c: Context<AppEnv, string>, problems: readonly Prob
   return Response.json({ ...errorBody(error), problems }, { status: 400, headers });
 }
 
-/** The object changes its configuration and obeys it at once; then it is distributed. */
+/**
+ * Has the tenant's object change its configuration, which it applies at once, and then distributes
+ * the result. Undefined where `act` finds no tenant.
+ */
 export async function change(
   c: Context<AppEnv, string>,
   act: (stub: TenantApi) => Promise<string | undefined>,
@@ -47,12 +55,13 @@ export async function change(
   return { before, after };
 }
 
+/** The tenant's configuration and its version; undefined where there is no such tenant. */
 export async function documentOf(c: Context<AppEnv, string>): Promise<TenantDocument | undefined> {
   const text = await ask(c, (stub) => stub.document());
   return text === undefined ? undefined : parseDocument(text);
 }
 
-/** Asks the object of the tenant that the path names. */
+/** Calls the object of the tenant that the path names. */
 export function ask<T>(
   c: Context<AppEnv, string>,
   question: (stub: TenantApi) => Promise<T>,

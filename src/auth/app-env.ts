@@ -1,15 +1,19 @@
-/** What the middleware has found out by the time that a route runs. */
+/**
+ * The type of a request's context: the bindings, and the values that middleware sets for routes.
+ */
 import type { LoadedTenant } from '../config/store.ts';
 
 export interface AppEnv {
   Bindings: Env;
   Variables: {
-    /** The client's `x-request-id`, or a new one: for logs and for the client, never an identity. */
+    /** The client's `x-request-id` or a new id: for logs and the client, never an identity. */
     requestId: string;
     tenant: LoadedTenant;
     keyId: string;
-    /** SHA-256 of the key that was sent, in hex. */
-    /** Absent of a call that the dispatcher makes itself, which is known by its key's id. */
+    /**
+     * SHA-256 of the API key that was sent, in hex; undefined for a call that the dispatcher makes
+     * itself, whose key is identified by its id.
+     */
     keyHash: string | undefined;
   };
 }

@@ -1,4 +1,7 @@
-/** An endpoint with its key: the address, and the secret that it names or the sealed key that it holds. */
+/**
+ * Adds its key to an endpoint's address: the Worker secret that the address names, or the sealed
+ * key that it contains. Addresses are built in `config/endpoint-address.ts`, without keys.
+ */
 import { addressOf, wakePatienceMs } from '../config/endpoint-address.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import type { EndpointAdapter, EndpointTarget } from '../endpoints/adapter.ts';
@@ -11,10 +14,10 @@ export type Target =
   | { readonly ok: true; readonly target: EndpointTarget }
   | { readonly ok: false; readonly missingSecret: string };
 
-/** The Worker's environment, among it the secrets that keys are in or sealed with. */
+/** The Worker's environment, with the secrets that contain or seal the keys. */
 export type Secrets = Readonly<Record<string, unknown>>;
 
-/** The endpoint with its key. */
+/** `missingSecret` is the name of the Worker secret without which the key cannot be obtained. */
 export async function targetOf(
   address: EndpointAddress,
   secrets: Secrets,
@@ -49,7 +52,7 @@ async function keyOf(
     sealed !== undefined && typeof MASTER_KEY === 'string'
       ? await unseal(MASTER_KEY, sealed, { tenant, backend, url, statusUrl })
       : secrets[secret ?? ''];
-  // What cannot stand in a header would only fail further on, with the key in the words of the error.
+  // A key that no header can contain would fail later, with the key in the text of the error.
   return typeof key === 'string' && isHeaderValue(key.trim()) ? key.trim() : undefined;
 }
 
@@ -62,15 +65,15 @@ function authOf(address: EndpointAddress, key: string): Record<string, string> {
   return { [authHeader]: authScheme === '' ? key : `${authScheme} ${key}` };
 }
 
-/** An endpoint that a wake or a release is for. */
+/** The endpoint of a wake or a release. */
 export interface PingTarget {
   readonly adapter: EndpointAdapter;
   readonly target: EndpointTarget;
-  /** After so long a wake is given up, ms. */
+  /** Time after which a wake is given up, ms. */
   readonly patienceMs: number;
 }
 
-/** Undefined where the configuration does not name the endpoint, or its key is not there. */
+/** Undefined where the endpoint is not configured or its key is missing. */
 export async function pingTargetOf(
   config: TenantConfig,
   order: PingOrder,
@@ -79,11 +82,11 @@ export async function pingTargetOf(
 ): Promise<PingTarget | undefined> {
   const { backend, endpoint } = order;
   const address = addressOf(config, backend, endpoint);
-  const found = address && (await targetOf(address, secrets, tenant));
-  if (!address || !found?.ok) return undefined;
+  const resolved = address && (await targetOf(address, secrets, tenant));
+  if (!address || !resolved?.ok) return undefined;
   return {
-    target: found.target,
-    adapter: adapterOf(address.kind, found.target),
+    target: resolved.target,
+    adapter: adapterOf(address.kind, resolved.target),
     patienceMs: order.patienceMs ?? wakePatienceMs(config, backend, endpoint),
   };
 }

@@ -1,4 +1,7 @@
-/** A configuration on its way in, by a PUT or an import: checked, and its keys sealed. */
+/**
+ * Checks a configuration that comes from a PUT or an import, and seals its keys. Checks that
+ * concern every configuration, also a stored one, are in `config/parse.ts`.
+ */
 
 import { parseStoredConfig, parseTenantConfig } from '../config/parse.ts';
 import type { KeyHash } from '../config/schema.ts';
@@ -7,11 +10,11 @@ import type { Problem } from '../http/problem.ts';
 import { sealKeys } from './seal-config.ts';
 
 export type AcceptedConfig =
-  /** As it may be stored: JSON text, keys sealed, defaults not filled in. */
+  /** The configuration as it may be stored: JSON text, keys sealed, defaults not filled in. */
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** Of the present form, unless its `format` says that it is of an earlier one. */
+/** The input is of the current format unless its `format` names an earlier one. */
 export async function acceptConfig(
   input: unknown,
   tenant: string,
@@ -22,13 +25,14 @@ export async function acceptConfig(
   const parsed = hasFormat ? parseStoredConfig(input, rules) : parseTenantConfig(input, rules);
   if (!parsed.ok) return parsed;
   const { config, problems } = await sealKeys(input as object, tenant, env.MASTER_KEY);
-  const taken = await othersKeys(parsed.config.keys ?? [], tenant, env.TENANTS);
-  if (problems.length + taken.length > 0) return { ok: false, problems: [...problems, ...taken] };
+  const foreignKeys = await foreignKeyProblems(parsed.config.keys ?? [], tenant, env.TENANTS);
+  if (problems.length + foreignKeys.length > 0)
+    return { ok: false, problems: [...problems, ...foreignKeys] };
   return { ok: true, text: JSON.stringify(config) };
 }
 
-/** Keys that are another tenant's: whoever has one would be let in here instead. */
-async function othersKeys(
+/** Problems for API keys of another tenant: its holders would gain access to this one instead. */
+async function foreignKeyProblems(
   keys: readonly KeyHash[],
   tenant: string,
   kv: KVNamespace,

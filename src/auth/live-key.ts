@@ -1,6 +1,7 @@
 /**
- * For requests that are not admitted by the tenant's object: it is asked whether it still knows the
- * key, since what this Worker read in KV may be a minute old.
+ * Asks the tenant's object whether an API key is still valid, for requests that the object does not
+ * admit anyway: what this Worker read from KV may be a minute old. Authentication by KV is in
+ * `auth.ts`.
  */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
@@ -9,11 +10,12 @@ import { askTenant } from '../objects/ask-object.ts';
 import type { TenantApi } from '../protocol/tenant.ts';
 import type { AppEnv } from './app-env.ts';
 
+/** Middleware that refuses a revoked key. */
 export const refuseRevokedKey = createMiddleware<AppEnv>(async (c, next) => {
   return (await revokedKeyResponse(c)) ?? next();
 });
 
-/** The refusal of a key that was revoked; undefined where it was not. */
+/** The refusal of a revoked key; undefined where the key is valid. */
 export async function revokedKeyResponse(c: Context<AppEnv>): Promise<Response | undefined> {
   const { tenant, version } = c.get('tenant');
   const [keyId, keyHash] = [c.get('keyId'), c.get('keyHash')];

@@ -1,17 +1,18 @@
 /**
- * Calls that the dispatcher makes itself on a tenant's behalf: they have no key, but are known by
- * the request object itself, which no client can forge.
+ * Marks the calls that the dispatcher makes itself on a tenant's behalf (jobs). They carry no API
+ * key but are recognised by the request object itself, which no client can forge. The keys of
+ * clients are checked in `auth.ts`.
  */
 import type { KeyOwner } from '../config/store.ts';
 
-const callers = new WeakMap<Request, KeyOwner>();
+const ownerOf = new WeakMap<Request, KeyOwner>();
 
-/** Makes the request one of its tenant, with the key by which it was ordered. */
+/** Marks the request as a call of the owner's tenant, under the API key that ordered it. */
 export function actFor(request: Request, owner: KeyOwner): void {
-  callers.set(request, owner);
+  ownerOf.set(request, owner);
 }
 
-/** For whom the dispatcher itself makes this call; undefined for a client's. */
+/** The owner for whom the dispatcher makes this call; undefined for a client's own call. */
 export function ownCaller(request: Request): KeyOwner | undefined {
-  return callers.get(request);
+  return ownerOf.get(request);
 }

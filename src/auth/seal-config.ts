@@ -1,7 +1,7 @@
 /**
- * The keys in a configuration on its way in: what stands there as it is becomes sealed, what is sealed
- * must open for its place, and is sealed anew where an older master key did it. Nothing that leaves
- * this file has a key in it that can be read.
+ * Seals the endpoint keys in a configuration that is to be stored. A plain key is sealed; a sealed
+ * key must open for its place, and is sealed again where an older master key was used. Nothing that
+ * leaves this file contains a readable key. The encryption itself is in `sealed-key.ts`.
  */
 import type { Problem } from '../http/problem.ts';
 import { isSealedAnew, type SealedFor, seal, unseal } from './sealed-key.ts';
@@ -13,13 +13,13 @@ export interface SealedConfig {
   readonly problems: readonly Problem[];
 }
 
-/** `config` as it was put, its form checked already. */
+/** `config` is the configuration as it was put, already checked against the schema. */
 export async function sealKeys(
   config: object,
   tenant: string,
   masterKey: string | undefined,
 ): Promise<SealedConfig> {
-  const copy = withOwnAuths(config);
+  const copy = withCopiedAuths(config);
   const problems: Problem[] = [];
   for (const { auth, place, param } of keysIn(copy, tenant)) {
     const { value, sealed } = auth;
@@ -32,22 +32,22 @@ export async function sealKeys(
       continue;
     }
     if (typeof sealed === 'string' && (await isSealedAnew(masterKey, sealed))) continue;
-    const fresh = await seal(masterKey, key, place);
+    const newlySealed = await seal(masterKey, key, place);
     delete auth.value;
-    if (fresh === undefined) {
+    if (newlySealed === undefined) {
       const message = 'expected a Worker secret MASTER_KEY to seal it with, or "secret" instead';
       problems.push({ param: `${param}.value`, message });
-    } else auth.sealed = fresh;
+    } else auth.sealed = newlySealed;
   }
   return { config: copy, problems };
 }
 
-/** Where an exported configuration had a key that was left out. */
+/** The `value` in an exported configuration where a key was left out. */
 export const LEFT_OUT = null;
 
-/** The same configuration for another place: keys that were sealed for this one are left out. */
+/** A configuration for export: endpoint keys, sealed for this place, and API keys are left out. */
 export function withoutKeys(config: Json): Json {
-  const { keys: _, ...rest } = withOwnAuths(config);
+  const { keys: _, ...rest } = withCopiedAuths(config);
   for (const { auth } of keysIn(rest, '')) {
     delete auth.sealed;
     auth.value = LEFT_OUT;
@@ -55,49 +55,50 @@ export function withoutKeys(config: Json): Json {
   return rest;
 }
 
-/** Puts the keys that a tenant has into a configuration that was exported without them. */
+/** Inserts a tenant's present endpoint keys into a configuration that was exported without them. */
 export function withKeysOf(config: Json, present: Json): Json {
-  const copy = withOwnAuths(config);
-  const known = new Map([...keysIn(present, '')].map((k) => [nameOf(k), k.auth.sealed]));
-  for (const found of keysIn(copy, '')) {
-    const sealed = known.get(nameOf(found));
-    if (found.auth.value !== LEFT_OUT || sealed === undefined) continue;
-    delete found.auth.value;
-    found.auth.sealed = sealed;
+  const copy = withCopiedAuths(config);
+  const sealedKeys = new Map([...keysIn(present, '')].map((k) => [nameOf(k), k.auth.sealed]));
+  for (const located of keysIn(copy, '')) {
+    const sealed = sealedKeys.get(nameOf(located));
+    if (located.auth.value !== LEFT_OUT || sealed === undefined) continue;
+    delete located.auth.value;
+    located.auth.sealed = sealed;
   }
   return copy;
 }
 
-function nameOf({ place, endpoint }: Found): string {
+function nameOf({ place, endpoint }: LocatedKey): string {
   return JSON.stringify([place.backend, endpoint]);
 }
 
-interface Found {
+/** A key in a configuration, and where it is used. */
+interface LocatedKey {
   readonly auth: Json;
   readonly place: SealedFor;
-  /** The endpoint's name in its backend. */
+  /** The endpoint's name, or its URL where it has none. */
   readonly endpoint: string;
   readonly param: string;
 }
 
-/** A copy whose `auth`s may be changed. All else is shared: what is deep stays untouched. */
-function withOwnAuths(config: object): Json {
+/** A copy whose `auth` objects may be changed; everything else is shared with the original. */
+function withCopiedAuths(config: object): Json {
   const copy: Json = { ...config };
   const { backends } = copy;
   if (typeof backends !== 'object' || backends === null) return copy;
   const copies = Object.entries(backends).map(([name, b]) => {
     const { endpoints } = asObject(b);
     if (!Array.isArray(endpoints)) return [name, b];
-    const own = endpoints.map((e) => {
+    const endpointCopies = endpoints.map((e) => {
       const { auth } = asObject(e);
       return typeof auth === 'object' && auth !== null ? { ...e, auth: { ...auth } } : e;
     });
-    return [name, { ...b, endpoints: own }];
+    return [name, { ...b, endpoints: endpointCopies }];
   });
   return { ...copy, backends: Object.fromEntries(copies) };
 }
 
-function* keysIn(config: Json, tenant: string): Iterable<Found> {
+function* keysIn(config: Json, tenant: string): Iterable<LocatedKey> {
   for (const [backend, b] of Object.entries(asObject(config.backends))) {
     const { endpoints } = asObject(b);
     if (!Array.isArray(endpoints)) continue;

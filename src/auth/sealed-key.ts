@@ -1,13 +1,15 @@
 /**
- * An endpoint's key as it is stored: encrypted by AES-256-GCM under a master key that is a Worker
- * secret. What it was sealed for (tenant, backend, host) is authenticated with it, so that who can
- * write storage can neither read it nor have it sent elsewhere.
+ * Seals and opens an endpoint's key as it is stored: encrypted with AES-256-GCM under a master key
+ * that is a Worker secret. The place that it is sealed for (tenant, backend, host) is authenticated
+ * with it, so that whoever can write to storage can neither read the key nor have it sent
+ * elsewhere. The keys of a whole configuration are sealed in `seal-config.ts`.
  *
- * `MASTER_KEY` holds one or more keys of 32 bytes in Base64, with commas between: the first seals, each
- * opens. A key is known by the beginning of its SHA-256, so a change of keys needs no numbering.
+ * `MASTER_KEY` contains one or more keys of 32 bytes in Base64, separated by commas: the first
+ * seals, every one opens. The id of a key is the beginning of its SHA-256, so a change of keys
+ * needs no numbering.
  */
 
-/** Where a key is used. */
+/** The place where a key is used; only the origins of the URLs count. */
 export interface SealedFor {
   readonly tenant: string;
   readonly backend: string;
@@ -26,10 +28,10 @@ const KEY_BYTES = 32;
 const MAX_REMEMBERED = 1_000;
 
 const rings = new Map<string, Promise<readonly MasterKey[]>>();
-/** What this isolate has opened: a call must not pay for it each time. */
+/** Keys that this isolate has opened, so that not every call pays for the decryption. */
 const opened = new Map<string, string>();
 
-/** Undefined where there is no usable master key. */
+/** Encrypts a key for a place; undefined where there is no usable master key. */
 export async function seal(
   masterKey: string | undefined,
   key: string,
@@ -45,15 +47,18 @@ export async function seal(
   return `${VERSION}.${master.id}.${toBase64Url(bytes)}`;
 }
 
-/** Undefined where no master key opens it for this place: it was moved, changed, or the key is gone. */
+/**
+ * Decrypts a key; undefined where no master key opens it for this place: it was moved or changed,
+ * or the master key is gone.
+ */
 export async function unseal(
   masterKey: string | undefined,
   sealed: string,
   place: SealedFor,
 ): Promise<string | undefined> {
-  const memory = `${masterKey}\n${new TextDecoder().decode(bound(place))}\n${sealed}`;
-  const known = opened.get(memory);
-  if (known !== undefined) return known;
+  const cacheKey = `${masterKey}\n${new TextDecoder().decode(placeBytes(place))}\n${sealed}`;
+  const cachedKey = opened.get(cacheKey);
+  if (cachedKey !== undefined) return cachedKey;
   const [version, id, text = ''] = sealed.split('.');
   const master = (await keysIn(masterKey)).find((k) => k.id === id);
   const bytes = fromBase64(text.replaceAll('-', '+').replaceAll('_', '/'));
@@ -67,14 +72,14 @@ export async function unseal(
     );
     const key = new TextDecoder().decode(plain);
     if (opened.size >= MAX_REMEMBERED) opened.clear();
-    opened.set(memory, key);
+    opened.set(cacheKey, key);
     return key;
   } catch {
     return undefined;
   }
 }
 
-/** True where it was sealed with the key that seals now. */
+/** True where the key was sealed with the master key that seals now. */
 export async function isSealedAnew(
   masterKey: string | undefined,
   sealed: string,
@@ -114,10 +119,10 @@ async function importKeys(masterKey: string): Promise<readonly MasterKey[]> {
 }
 
 function algorithm(iv: Uint8Array<ArrayBuffer>, place: SealedFor) {
-  return { name: 'AES-GCM', iv, additionalData: bound(place) };
+  return { name: 'AES-GCM', iv, additionalData: placeBytes(place) };
 }
 
-function bound({ tenant, backend, url, statusUrl }: SealedFor): Uint8Array<ArrayBuffer> {
+function placeBytes({ tenant, backend, url, statusUrl }: SealedFor): Uint8Array<ArrayBuffer> {
   const hosts = [url, statusUrl].map((u) => (u === undefined ? '' : new URL(u).origin));
   const text = JSON.stringify([VERSION, tenant, backend, ...hosts]);
   return new Uint8Array(new TextEncoder().encode(text));

@@ -1,7 +1,8 @@
 /**
- * The Worker's side of admission: asks the tenant's object for a slot, waits, renews, reports. An
- * object can be restarted at any time: then the wait is cut, and the call is submitted again with
- * the same id and arrival, so it keeps its place and is never granted twice.
+ * The Worker's side of admission: asks the tenant's object for a slot, waits for the grant, renews
+ * the lease and reports the result. The queue itself is in the object. An object can restart at any
+ * time, which cuts the wait: the call is then submitted again with the same id and arrival, so that
+ * it keeps its place in the queue and is never granted twice.
  */
 import type {
   CallResult,
@@ -16,7 +17,7 @@ const MAX_TRIES = 6;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 
-/** A slot, to be given back by exactly one `report` or `abandon`; later ones do nothing. */
+/** A lease, released by exactly one `report` or `abandon`; later ones have no effect. */
 export interface Slot {
   readonly grant: Grant;
   report(result: CallResult): Promise<void>;
@@ -35,44 +36,44 @@ export class Admission {
   readonly #stub: () => TenantApi;
   readonly #request: EnqueueRequest;
   #ticket: Ticket | undefined;
-  #over = false;
+  #isOver = false;
 
   constructor(stub: () => TenantApi, request: EnqueueRequest) {
     this.#stub = stub;
     this.#request = request;
   }
 
-  /** Resolves when there is a slot, or when it is clear that there will be none. */
+  /** Resolves with a slot, or when it is clear that there will be none. */
   admit(): Promise<Admitted> {
-    return this.#acquire(() => this.#try());
+    return this.#acquire(() => this.#enqueue());
   }
 
   /**
-   * Reports an attempt that failed before anything reached the client. Resolves with the next slot,
-   * or the refusal of one; undefined where there is no further attempt, and the call is over.
+   * Reports an attempt that failed before anything reached the client. Resolves with the next slot
+   * or its refusal; undefined where no further attempt is allowed and the call is over.
    */
   async retry(result: CallResult): Promise<Admitted | undefined> {
-    if (this.#over) return undefined;
+    if (this.#isOver) return undefined;
     const ticket = this.#ticket;
-    let goesOn: boolean | undefined;
-    let holds = ticket !== undefined;
+    let mayRetry: boolean | undefined;
+    let hasTicket = ticket !== undefined;
     try {
-      goesOn = await ticket?.again(result);
+      mayRetry = await ticket?.again(result);
     } catch {
-      // The object was restarted: whether it heard of the failure is not known, so it is told.
-      holds = false;
+      // The object restarted and may not know of the failure, so it is reported once more.
+      hasTicket = false;
     }
     const { callId } = this.#request.call;
-    goesOn ??= await this.#reliably((stub) => stub.again(callId, result));
-    if (!goesOn) {
-      this.#over = true;
+    mayRetry ??= await this.#reliably((stub) => stub.again(callId, result));
+    if (!mayRetry) {
+      this.#isOver = true;
       this.#dispose();
       return undefined;
     }
     return this.#acquire(() => {
-      // Without a ticket it stands in the line, and gets another by asking again.
-      const granted = holds && ticket ? ticket.granted() : this.#try();
-      holds = false;
+      // Without a valid ticket the call is still in the queue: enqueuing again yields a new ticket.
+      const granted = hasTicket && ticket ? ticket.granted() : this.#enqueue();
+      hasTicket = false;
       return granted;
     });
   }
@@ -82,8 +83,8 @@ export class Admission {
       try {
         const answer = await ask();
         if (answer.status === 'refused') return answer;
-        if (this.#over) {
-          // The client left while the object was being asked: it may have heard of that first.
+        if (this.#isOver) {
+          // The client left during the request: the cancellation may have reached the object first.
           this.#dispose();
           await this.#reliably((stub) => stub.cancel(this.#request.call.callId));
           return { status: 'unavailable', retryAfterMs: LONGEST_PAUSE_MS };
@@ -91,7 +92,7 @@ export class Admission {
         return { status: 'granted', slot: this.#slot(answer) };
       } catch (error) {
         this.#dispose();
-        if (this.#over || attempt >= MAX_TRIES || isOverloaded(error)) {
+        if (this.#isOver || attempt >= MAX_TRIES || isOverloaded(error)) {
           return { status: 'unavailable', retryAfterMs: LONGEST_PAUSE_MS };
         }
         await pause(attempt);
@@ -99,7 +100,7 @@ export class Admission {
     }
   }
 
-  /** Where a waiting call stands; undefined where nobody can tell just now. */
+  /** Queue position and estimated wait of a waiting call; undefined where they are not known. */
   async where(): Promise<{ position: number; etaMs: number } | undefined> {
     try {
       return await this.#ticket?.where();
@@ -108,10 +109,10 @@ export class Admission {
     }
   }
 
-  /** The client left: gives up the place or the slot at once. */
+  /** The client left: gives up its place in the queue or its slot at once. */
   async abandon(): Promise<void> {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#dispose();
     await this.#reliably((stub) => stub.cancel(this.#request.call.callId));
   }
@@ -120,7 +121,7 @@ export class Admission {
     return this.#reliably((stub) => stub.settle(this.#request.call.callId, result));
   }
 
-  async #try(): Promise<Grant | Refusal> {
+  async #enqueue(): Promise<Grant | Refusal> {
     const answer = await this.#stub().enqueue(this.#request);
     this.#ticket = answer.ticket;
     if (answer.status !== 'queued') return answer;
@@ -133,16 +134,16 @@ export class Admission {
     return {
       grant,
       report: async (result) => {
-        if (this.#over) return;
-        this.#over = true;
-        const told = await succeeded(this.#ticket?.report(result));
-        if (!told) await this.#settle(result);
+        if (this.#isOver) return;
+        this.#isOver = true;
+        const delivered = await succeeded(this.#ticket?.report(result));
+        if (!delivered) await this.#settle(result);
         this.#dispose();
       },
       renew: async () => {
-        if (this.#over) return;
-        const told = await succeeded(this.#ticket?.renew());
-        if (!told) await this.#reliably((stub) => stub.renew(callId));
+        if (this.#isOver) return;
+        const delivered = await succeeded(this.#ticket?.renew());
+        if (!delivered) await this.#reliably((stub) => stub.renew(callId));
       },
     };
   }
@@ -152,14 +153,14 @@ export class Admission {
     this.#ticket = undefined;
   }
 
-  /** Without the ticket: to a fresh stub, since one that threw may stay broken. */
+  /** Calls the object without the ticket, on a fresh stub, since one that threw may stay broken. */
   async #reliably<T>(act: (stub: TenantApi) => Promise<T>): Promise<T | undefined> {
     for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
       try {
         return await act(this.#stub());
       } catch (error) {
         if (attempt === MAX_TRIES || isOverloaded(error)) {
-          // The lease's expiry is the last way by which the slot comes back.
+          // The expiry of the lease releases the slot as a last resort.
           console.error(JSON.stringify({ event: 'report_lost', error: String(error) }));
           return undefined;
         }
@@ -184,7 +185,7 @@ function isOverloaded(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'overloaded' in error && !!error.overloaded;
 }
 
-/** Full jitter, so that callers cut off together do not come back together. */
+/** Full jitter, so that callers that are cut off together do not retry together. */
 function pause(attempt: number): Promise<void> {
   const ceilingMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
   return new Promise((resolve) => setTimeout(resolve, Math.random() * ceilingMs));

@@ -1,6 +1,7 @@
 /**
- * What an answer tells of how it came about, in headers: what the call was taken for, where it
- * waited, who served it, how its key's limits stand. On errors too, as far as it is known.
+ * Builds the response headers that explain a call: its application, run and unit, its wait, the
+ * endpoint that served it, and the rate limits of its API key. Errors carry them as far as they are
+ * known. The filter for an endpoint's own headers is in `http/headers.ts`.
  */
 import type { CallFacts, Grant, LimitGauge } from '../protocol/tenant.ts';
 
@@ -8,13 +9,13 @@ export interface Explained {
   readonly requestId: string;
   readonly callId: string;
   readonly backend: string;
-  /** What the object knows; what the call itself says where it said nothing. */
+  /** Facts from the tenant's object, or the call's own claims where the object reported none. */
   readonly facts: CallFacts;
-  /** Absent where the call never had a slot. */
+  /** Absent where the call never got a slot. */
   readonly grant?: Grant;
 }
 
-/** Header values are ASCII; an endpoint without a name is named by its URL. */
+/** Header values are ASCII, but an endpoint without a name is identified by its URL. */
 const NOT_PRINTABLE = /[^\x20-\x7e]/g;
 
 export function explainHeaders(explained: Explained): Record<string, string> {
@@ -33,7 +34,9 @@ export function explainHeaders(explained: Explained): Record<string, string> {
   };
 }
 
-/** `Server-Timing`, in ms: the wait for a slot, its part without a warm endpoint, the endpoint. */
+/**
+ * `Server-Timing`, ms: the wait for a slot, the part of it without a warm endpoint, the endpoint.
+ */
 export function serverTiming(grant: Grant | undefined, upstreamMs: number | undefined): string {
   const parts: Array<[string, number | undefined]> = [
     ['queue', grant?.waitedMs],
@@ -48,7 +51,7 @@ export function serverTiming(grant: Grant | undefined, upstreamMs: number | unde
 
 /** `x-ratelimit-*` in OpenAI's form. */
 export function rateLimitHeaders(gauges: NonNullable<CallFacts['gauges']>): Record<string, string> {
-  const of = (name: string, gauge: LimitGauge | undefined): Record<string, string> =>
+  const gaugeHeaders = (name: string, gauge: LimitGauge | undefined): Record<string, string> =>
     gauge
       ? {
           [`x-ratelimit-limit-${name}`]: String(gauge.limit),
@@ -56,10 +59,10 @@ export function rateLimitHeaders(gauges: NonNullable<CallFacts['gauges']>): Reco
           [`x-ratelimit-reset-${name}`]: duration(gauge.resetMs),
         }
       : {};
-  return { ...of('requests', gauges.requests), ...of('tokens', gauges.tokens) };
+  return { ...gaugeHeaders('requests', gauges.requests), ...gaugeHeaders('tokens', gauges.tokens) };
 }
 
-/** As OpenAI writes it: `6m0s`, `1.5s`, `20ms`. */
+/** A duration in OpenAI's notation: `6m0s`, `1.5s`, `20ms`. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.ceil(ms)}ms`;
   const minutes = Math.floor(ms / 60_000);

@@ -1,6 +1,8 @@
 /**
- * One call to one backend: ask for a slot, wait, forward, relay, report; where an attempt comes to nothing
- * before the client has had a byte, another one.
+ * Makes one call at one backend: asks for a slot, waits, forwards the call, relays the answer and
+ * reports the result. An attempt that fails before the client has received a byte is followed by
+ * another one where a retry is allowed. The exchange with the endpoint is in `forward.ts`, the
+ * fallback to another backend in `dispatch-call.ts`.
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -19,20 +21,20 @@ import { callRequestOf, ownFacts } from './call-request.ts';
 import { type FailedAttempt, Forwarder } from './forward.ts';
 import type { QueuedStream } from './queued-stream.ts';
 
-/** The answer to a call; of one that came to nothing, whether another backend may try it. */
+/** The response to a call. `failed` is set where another backend may be tried instead. */
 export interface DispatchResult {
   readonly response: Response;
   readonly failed?: ApiError;
-  /** It came to nothing at an endpoint, and counts for its key. */
+  /** The call failed at an endpoint, so it counts against its API key's rate limits. */
   readonly isCharged?: boolean;
 }
 
-/** What a request has behind it when another backend is to try it. */
+/** What happened to the request at the backends that were tried before this one. */
 export interface PriorAttempts {
-  /** When it came, epoch ms. */
+  /** When the request arrived, epoch ms. */
   readonly arrivedAt: number;
   readonly isCharged: boolean;
-  /** At endpoints of other backends. */
+  /** Attempts at endpoints of other backends. */
   readonly attempts: number;
 }
 
@@ -40,31 +42,31 @@ export class BackendCall {
   readonly #c: Context<AppEnv>;
   readonly #plan: CallPlan;
   readonly #prior: PriorAttempts;
-  readonly #waiting: QueuedStream | undefined;
+  readonly #queuedStream: QueuedStream | undefined;
   readonly #loaded: LoadedTenant;
   // Never the client's own request id: two calls that shared it would share one slot.
   readonly #callId = crypto.randomUUID();
-  // A Worker whose client has left stops without a word. Registered before the first await, this
-  // promise keeps it alive until the slot is given back.
-  readonly #over = Promise.withResolvers<void>();
+  // The runtime stops a Worker whose client has left, without notice. This promise is registered
+  // before the first await and keeps the Worker alive until the slot is released.
+  readonly #finished = Promise.withResolvers<void>();
   #forwarder: Forwarder | undefined;
   #attempts = 0;
 
   constructor(
     c: Context<AppEnv>,
     plan: CallPlan,
-    before: PriorAttempts,
-    waiting: QueuedStream | undefined,
+    prior: PriorAttempts,
+    queuedStream: QueuedStream | undefined,
   ) {
     this.#c = c;
     this.#plan = plan;
-    this.#prior = before;
-    this.#waiting = waiting;
+    this.#prior = prior;
+    this.#queuedStream = queuedStream;
     this.#loaded = c.get('tenant');
-    c.executionCtx.waitUntil(this.#over.promise);
+    c.executionCtx.waitUntil(this.#finished.promise);
   }
 
-  /** Made so far at this backend's endpoints. */
+  /** Attempts made so far at this backend's endpoints. */
   get attempts(): number {
     return this.#attempts;
   }
@@ -77,7 +79,7 @@ export class BackendCall {
     const admission = new Admission(() => tenantStub(c.env, this.#loaded.tenant), {
       call: {
         ...(await callRequestOf(plan, this.#callId, now, now - arrivedAt)),
-        // A job is nobody's to wait for: it is patient, and goes behind.
+        // No client holds a connection for a job: its call may wait longer, and is ranked behind.
         ...(ownCaller(c.req.raw) ? { patient: true, weight: this.#loaded.config.jobs.weight } : {}),
       },
       keyId: c.get('keyId'),
@@ -87,47 +89,47 @@ export class BackendCall {
       requestId: c.get('requestId'),
       why: plan.identity.why,
     });
-    const leave = () => {
-      const left = this.#forwarder ? this.#forwarder.clientLeft() : admission.abandon();
-      left.then(this.#over.resolve, this.#over.resolve);
+    const onClientLeft = () => {
+      const released = this.#forwarder ? this.#forwarder.clientLeft() : admission.abandon();
+      released.then(this.#finished.resolve, this.#finished.resolve);
     };
     const client = this.#client;
-    if (client.aborted) leave();
-    else client.addEventListener('abort', leave);
-    this.#waiting?.follow(admission);
+    if (client.aborted) onClientLeft();
+    else client.addEventListener('abort', onClientLeft);
+    this.#queuedStream?.follow(admission);
     try {
       return await this.#attemptUntilDone(admission);
     } catch (error) {
-      // A bug of ours must not keep the slot.
+      // A bug in Talaria must not keep the slot.
       await admission.abandon();
-      this.#over.resolve();
+      this.#finished.resolve();
       throw error;
     }
   }
 
-  /** Attempts until one comes to something, or there is no further one. */
+  /** Makes attempts until one yields a response, or no further one is allowed. */
   async #attemptUntilDone(admission: Admission): Promise<DispatchResult> {
     const plan = this.#plan;
     const client = this.#client;
     let admitted = await admission.admit();
     for (;;) {
       if (admitted.status !== 'granted') return this.#refused(admitted);
-      this.#waiting?.granted(admitted.slot.grant.endpointState);
+      this.#queuedStream?.granted(admitted.slot.grant.endpointState);
       const outcome = await this.#attempt(admitted.slot, admission);
       if ('response' in outcome) return outcome;
-      // From here on a client that leaves gives up its place in the line.
+      // From here on, a client that leaves gives up its place in the queue.
       this.#forwarder = undefined;
-      this.#waiting?.granted(undefined);
+      this.#queuedStream?.granted(undefined);
       const next = plan.upload
         ? await admitted.slot.report(outcome.result)
         : await admission.retry(outcome.result);
       if (client.aborted) await admission.abandon();
       if (!next) {
-        this.#over.resolve();
+        this.#finished.resolve();
         const { error } = outcome;
-        // It was tried again already: the client's own retries would multiply with ours.
-        const own = this.#attempts > 1 ? { 'x-should-retry': 'false' } : {};
-        const added = { ...this.#headers({ grant: admitted.slot.grant }), ...own };
+        // Talaria has retried already: the client's own retries would multiply with these.
+        const retryHeader = this.#attempts > 1 ? { 'x-should-retry': 'false' } : {};
+        const added = { ...this.#headers({ grant: admitted.slot.grant }), ...retryHeader };
         return { response: errorResponse(error, added), failed: error, isCharged: true };
       }
       admitted = next;
@@ -136,7 +138,7 @@ export class BackendCall {
 
   /** Aborted when the client has left. */
   get #client(): AbortSignal {
-    return this.#waiting?.signal ?? this.#c.req.raw.signal;
+    return this.#queuedStream?.signal ?? this.#c.req.raw.signal;
   }
 
   async #attempt(slot: Slot, admission: Admission): Promise<DispatchResult | FailedAttempt> {
@@ -144,27 +146,27 @@ export class BackendCall {
     const plan = this.#plan;
     const { address } = slot.grant;
     const added = this.#headers({ grant: slot.grant });
-    const found = await targetOf(address, { ...c.env }, this.#loaded.tenant);
-    // It left in between and gave up the slot; nobody reads this answer.
+    const resolved = await targetOf(address, { ...c.env }, this.#loaded.tenant);
+    // The client left in the meantime and released the slot; nobody reads this answer.
     if (this.#client.aborted) return { response: errorResponse({ code: 'upstream_error' }, added) };
-    if (!found.ok) {
+    if (!resolved.ok) {
       await admission.abandon();
-      this.#over.resolve();
-      console.error(JSON.stringify({ event: 'secret_missing', secret: found.missingSecret }));
+      this.#finished.resolve();
+      console.error(JSON.stringify({ event: 'secret_missing', secret: resolved.missingSecret }));
       const message = 'A secret that the endpoint needs is not set.';
       return { response: errorResponse({ code: 'tenant_misconfigured', message }, added) };
     }
-    const { url, auth, key } = found.target;
+    const { url, auth, key } = resolved.target;
     const adapter = adapterOf(address.kind);
     const { body, stripUsage } = plan.body(address, slot.grant.rankMs);
     this.#forwarder = new Forwarder({
-      slot: { ...slot, report: (r) => slot.report(r).finally(this.#over.resolve) },
+      slot: { ...slot, report: (r) => slot.report(r).finally(this.#finished.resolve) },
       request: (signal) => {
         const headers = upstreamHeaders(c.req.raw.headers, { ...adapter.callHeaders, ...auth });
         if (address.loadMetrics) headers.set('endpoint-load-metrics-format', 'JSON');
         const { method } = plan;
-        const to = `${url.replace(/\/+$/, '')}${plan.path}`;
-        return new Request(to, { method, headers, body, signal, redirect: 'manual' });
+        const endpointUrl = `${url.replace(/\/+$/, '')}${plan.path}`;
+        return new Request(endpointUrl, { method, headers, body, signal, redirect: 'manual' });
       },
       format: plan.format,
       choices: plan.choices,
@@ -184,7 +186,7 @@ export class BackendCall {
   }
 
   #refused(admitted: Exclude<Admitted, { status: 'granted' }>): DispatchResult {
-    this.#over.resolve();
+    this.#finished.resolve();
     const { retryAfterMs } = admitted;
     const facts = admitted.status === 'refused' ? admitted.facts : undefined;
     const headers = this.#headers({ facts });
@@ -195,11 +197,11 @@ export class BackendCall {
     return { response: errorResponse(error, headers), failed: error };
   }
 
-  /** What the answer says of itself; of a refused call what is known. */
-  #headers(known: { facts?: CallFacts | undefined; grant?: Grant }): Record<string, string> {
-    const { grant } = known;
-    const own = known.facts ?? grant?.facts ?? ownFacts(this.#plan);
-    const facts = { ...own, attempts: this.#prior.attempts + own.attempts };
+  /** The headers that explain the call; for a refused call, as far as its facts are known. */
+  #headers(source: { facts?: CallFacts | undefined; grant?: Grant }): Record<string, string> {
+    const { grant } = source;
+    const callFacts = source.facts ?? grant?.facts ?? ownFacts(this.#plan);
+    const facts = { ...callFacts, attempts: this.#prior.attempts + callFacts.attempts };
     return explainHeaders({
       requestId: this.#c.get('requestId'),
       callId: this.#callId,

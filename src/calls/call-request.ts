@@ -1,4 +1,7 @@
-/** A call as the tenant's object is told of it: what it is, whose it is, and how large. */
+/**
+ * Builds the request for a slot that the tenant's object receives: what the call is, which run it
+ * belongs to and how large it is. What is sent to the endpoint is in `call-plan.ts`.
+ */
 import type { Identity } from '../identity/identity.ts';
 import { bodyFingerprint } from '../identity/identity.ts';
 import type { CallFacts, CallRequest } from '../protocol/tenant.ts';
@@ -9,11 +12,14 @@ export interface CallDescription {
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
-  /** The body as the client sent it; absent where it is relayed as it comes. */
+  /** The body as the client sent it; undefined where it is relayed as it arrives. */
   readonly content: string | Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** `waitedMs`: what the request has waited already, at backends that could not serve it. */
+/**
+ * `arrivedAt`: arrival at this backend, epoch ms. `waitedMs`: time that the request has already
+ * waited at backends that could not serve it.
+ */
 export async function callRequestOf(
   plan: CallDescription,
   callId: string,
@@ -34,7 +40,8 @@ export async function callRequestOf(
     final: identity.final,
     sole: identity.sole,
     bodyBytes: content?.length ?? 0,
-    // Of a run of its own no call can be sent again; of what is not held nothing is known.
+    // A call that is a run of its own cannot be recognised as a repeat; a body that is not held
+    // has no fingerprint.
     ...(identity.sole || content === undefined ? {} : { print: await bodyFingerprint(content) }),
     ...(identity.retry ? { retry: true } : {}),
     ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
@@ -46,7 +53,7 @@ export async function callRequestOf(
   };
 }
 
-/** What a call says of itself, where the object has not said better. */
+/** The call's own claims, for use where the object has reported nothing. */
 export function ownFacts({ identity }: CallDescription): CallFacts {
   const { app, runId, unit } = identity;
   return { app, runId, unit, position: 0, attempts: 0 };

@@ -1,6 +1,7 @@
 /**
- * The life of a request at the edge: its call is made at one backend, and where that cannot serve it, at
- * the one that it falls back on. Shared by model calls and by tools; what differs is in the plan.
+ * Dispatches a request: makes its call at one backend and, where that backend cannot serve it, at
+ * its fallback. Model calls and tool calls share it; what differs is in the plan. The attempts at
+ * one backend are in `backend-call.ts`.
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -8,41 +9,41 @@ import { BackendCall } from './backend-call.ts';
 import type { CallPlan } from './call-plan.ts';
 import { type QueuedStream, queueComments } from './queued-stream.ts';
 
-/** Backends tried for one call, the first included. */
+/** Most backends tried for one request, including the first. */
 const MOST_BACKENDS = 4;
 
-/** Makes the call; where its backend cannot serve it, the one that it falls back on does. */
+/** Makes the call; where its backend cannot serve it, the fallback of that backend does. */
 export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<Response> {
-  const waiting = queueComments(c, plan);
-  const made = tryBackends(c, plan, waiting);
-  return waiting ? waiting.responseOrStream(made) : made;
+  const queuedStream = queueComments(c, plan);
+  const response = tryBackends(c, plan, queuedStream);
+  return queuedStream ? queuedStream.responseOrStream(response) : response;
 }
 
 async function tryBackends(
   c: Context<AppEnv>,
   plan: CallPlan,
-  waiting: QueuedStream | undefined,
+  queuedStream: QueuedStream | undefined,
 ): Promise<Response> {
   const { backends } = c.get('tenant').config;
-  const before = { arrivedAt: Date.now(), isCharged: false, attempts: 0 };
+  const prior = { arrivedAt: Date.now(), isCharged: false, attempts: 0 };
   for (let tried = 1, now = plan; ; tried += 1) {
-    const call = new BackendCall(c, now, before, waiting);
+    const call = new BackendCall(c, now, prior, queuedStream);
     const { response, failed, isCharged = false } = await call.run();
-    before.isCharged ||= isCharged;
-    before.attempts += call.attempts;
+    prior.isCharged ||= isCharged;
+    prior.attempts += call.attempts;
     const fallback = Object.hasOwn(backends, now.backend)
       ? backends[now.backend]?.fallback
       : undefined;
     if (!failed || fallback === undefined || tried >= MOST_BACKENDS) return response;
     if (!FALLS_BACK.has(failed.code) || plan.upload || c.req.raw.signal.aborted) return response;
     const { maxWaitMs = Infinity } = plan.identity;
-    if (Date.now() - before.arrivedAt >= maxWaitMs) return response;
+    if (Date.now() - prior.arrivedAt >= maxWaitMs) return response;
     await response.body?.cancel();
     now = { ...now, backend: fallback };
   }
 }
 
-/** Failures of a backend, and not of the call. */
+/** Error codes that are failures of the backend and not of the call. */
 const FALLS_BACK: ReadonlySet<string> = new Set([
   'backend_down',
   'backend_warming',

@@ -1,7 +1,8 @@
 /**
- * Forwards an admitted call to its endpoint and relays the answer. Bytes are passed on as they come,
- * unchanged; counts are read in passing. However it ends (answer, fault, time limit, a client that
- * leaves), the slot is given back by exactly one report.
+ * Forwards an admitted call to its endpoint and relays the answer; retries are up to
+ * `backend-call.ts`. Bytes are relayed unchanged as they arrive, and token counts are read on the
+ * way. However the call ends (answer, fault, time limit, client disconnect), its slot is released
+ * by exactly one report.
  */
 
 import type { AnswerFormat } from '../apis/streams/answer-format.ts';
@@ -25,32 +26,32 @@ export interface ForwardOptions {
   readonly slot: Slot;
   /** The upstream request, to be sent once; `signal` cancels it. */
   readonly request: (signal: AbortSignal) => Request;
-  /** By which API's words the answer is read; an opaque one is passed as it is. */
+  /** The API format in which the answer is read; an opaque answer is relayed unread. */
   readonly format: AnswerFormat;
-  /** Talaria asked for usage and the client did not: its chunk is taken out. */
+  /** Talaria asked for usage and the client did not: the usage chunk is removed. */
   readonly stripUsage: boolean;
-  /** Answers asked for in one call, OpenAI's `n`. */
+  /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
   readonly timeouts: CallTimeouts;
-  /** What an answer that is no success says of the endpoint. */
+  /** What an answer without success says about the endpoint. */
   readonly classify: (status: number, body: string) => AnswerKind;
-  /** The request's body where it is relayed as it comes. */
+  /** The request's body where it is relayed as it arrives. */
   readonly upload?: Upload | undefined;
-  /** The endpoint's key: no error that is passed on has it in it. */
+  /** The endpoint's key, which is removed from every error that is passed on. */
   readonly key?: string | undefined;
   /** Headers that Talaria adds to the answer. */
   readonly added: Readonly<Record<string, string>>;
 }
 
-/** An attempt that came to nothing before anything reached the client; its slot is still held. */
+/** An attempt that failed before anything reached the client; its slot is still held. */
 export interface FailedAttempt {
   readonly result: CallResult;
-  /** What the client is told where there is no further attempt. */
+  /** The error for the client where no further attempt is made. */
   readonly error: ApiError;
 }
 
 export class Forwarder {
-  readonly #f: ForwardOptions;
+  readonly #options: ForwardOptions;
   readonly #watchdog: Watchdog;
   readonly #startedAt = Date.now();
   readonly #renewal: ReturnType<typeof setInterval>;
@@ -58,19 +59,20 @@ export class Forwarder {
   #plain: PlainUsage | undefined;
   #firstByteMs: number | undefined;
   /** Calls that waited in the endpoint's engine when it answered. */
-  #queuedThere: number | undefined;
-  /** The answer has begun, and the client does not ask for more of it. */
-  #idle = false;
+  #queuedInEngine: number | undefined;
+  /** The answer has begun, and the client is not reading more of it at the moment. */
+  #clientIdle = false;
   #ended: Promise<void> | undefined;
 
-  constructor(forwarding: ForwardOptions) {
-    this.#f = forwarding;
-    // Nobody waits for the endpoint while the client does not read: the slot comes back all the same.
-    this.#watchdog = new Watchdog(forwarding.timeouts, () => {
-      if (this.#idle) void this.#end('cancelled');
+  constructor(options: ForwardOptions) {
+    this.#options = options;
+    // While the client does not read, no read from the endpoint is pending that would fail on the
+    // time limit and release the slot, so it is released here.
+    this.#watchdog = new Watchdog(options.timeouts, () => {
+      if (this.#clientIdle) void this.#end('cancelled');
     });
-    const { slot, upload } = forwarding;
-    // As long as the client sends, the endpoint is not silent.
+    const { slot, upload } = options;
+    // While the client still sends its body, the wait for the endpoint's first byte restarts.
     if (upload) {
       upload.onPiece = () => this.#watchdog.again();
       upload.onFailure = () => this.#watchdog.abort();
@@ -79,17 +81,17 @@ export class Forwarder {
   }
 
   /**
-   * Sends the call and answers as soon as the endpoint does; the rest is relayed as it comes. A failed
-   * attempt is not reported: whoever asked for it says what comes of it.
+   * Sends the call and resolves as soon as the endpoint answers; the rest of the answer is relayed
+   * as it arrives. A failed attempt is not reported here: the caller decides what follows.
    */
   async forward(): Promise<Response | FailedAttempt> {
     const upstream = await this.#send();
     if (upstream instanceof Response) return this.#answer(upstream);
-    if (this.#ended !== undefined) return this.#gone();
+    if (this.#ended !== undefined) return this.#clientGone();
     const timeout = this.#watchdog.expired;
-    const failure = this.#f.upload?.failure;
+    const failure = this.#options.upload?.failure;
     if (failure) {
-      // The client's doing: it says nothing of the endpoint.
+      // The client caused the failure: it says nothing about the endpoint.
       await this.#end('cancelled');
       return this.#refuse(failure);
     }
@@ -101,20 +103,20 @@ export class Forwarder {
     );
   }
 
-  /** The client left: upstream is cancelled and the slot given back. */
+  /** The client left: cancels the upstream request and releases the slot. */
   async clientLeft(): Promise<void> {
     this.#watchdog.abort();
     this.#ended ??= this.#reportCancelled();
     await this.#ended;
   }
 
-  /** The client left before there was an answer: that says nothing of the endpoint. */
-  async #gone(): Promise<Response> {
+  /** The client left before there was an answer, which says nothing about the endpoint. */
+  async #clientGone(): Promise<Response> {
     await this.#ended;
     return this.#refuse({ code: 'upstream_error' });
   }
 
-  /** The endpoint hears of it a moment later than we do: until then its slot is not free. */
+  /** The endpoint learns of the cancellation a moment later; its slot is not free until then. */
   async #reportCancelled(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, CANCEL_GRACE_MS));
     await this.#report('cancelled', false);
@@ -122,7 +124,7 @@ export class Forwarder {
 
   async #send(): Promise<Response | undefined> {
     try {
-      const request = this.#f.request(this.#watchdog.signal);
+      const request = this.#options.request(this.#watchdog.signal);
       return await fetchSameUrl(request, () => this.#watchdog.again());
     } catch {
       return undefined;
@@ -131,44 +133,44 @@ export class Forwarder {
 
   async #answer(upstream: Response): Promise<Response | FailedAttempt> {
     this.#watchdog.piece();
-    this.#queuedThere = engineQueue(upstream.headers);
-    const unchanged = upstream.status === 304 && this.#f.format === 'opaque';
-    if (upstream.status >= 300 && !unchanged) return this.#refused(upstream);
+    this.#queuedInEngine = engineQueue(upstream.headers);
+    const unchanged = upstream.status === 304 && this.#options.format === 'opaque';
+    if (upstream.status >= 300 && !unchanged) return this.#withoutSuccess(upstream);
     this.#chooseReader(upstream);
-    const headers = answerHeaders(upstream.headers, this.#f.added, this.#f.key);
+    const headers = answerHeaders(upstream.headers, this.#options.added, this.#options.key);
     if (!upstream.body) {
       await this.#end('ok');
       return new Response(null, { status: upstream.status, headers });
     }
     const reader = upstream.body.getReader();
-    this.#idle = true;
+    this.#clientIdle = true;
     const body = new ReadableStream<Uint8Array>(
       {
         pull: async (sink) => {
-          this.#idle = false;
+          this.#clientIdle = false;
           await this.#relay(reader, sink);
-          this.#idle = true;
+          this.#clientIdle = true;
         },
         cancel: async () => {
           await this.clientLeft();
         },
       },
-      // Nothing is read ahead of the client.
+      // No bytes are read before the client asks for them.
       { highWaterMark: 0 },
     );
     return new Response(body, { status: upstream.status, headers });
   }
 
-  /** By what came, not by what was asked for: some servers answer in one piece all the same. */
+  /** Decides by what arrived: some servers answer a request for a stream in one piece. */
   #chooseReader(upstream: Response): void {
-    const { format, stripUsage, choices } = this.#f;
+    const { format, stripUsage, choices } = this.#options;
     if (format === 'opaque') return;
     const isStream = upstream.headers.get('content-type')?.startsWith('text/event-stream');
     if (isStream) this.#stream = new AnswerStream({ format, stripUsage, choices });
     else this.#plain = new PlainUsage();
   }
 
-  /** Relays until something can be passed on, or the answer is over. */
+  /** Reads until there are bytes to pass on, or the answer is over. */
   async #relay(
     reader: ReadableStreamDefaultReader<Uint8Array>,
     sink: ReadableStreamDefaultController<Uint8Array>,
@@ -184,7 +186,7 @@ export class Forwarder {
         if (passed.length > 0) return sink.enqueue(passed);
       }
     } catch (error) {
-      await this.#broke(sink, error);
+      await this.#breakOff(sink, error);
     }
   }
 
@@ -192,61 +194,65 @@ export class Forwarder {
     const ended = this.#stream?.end();
     if (ended && ended.rest.length > 0) sink.enqueue(ended.rest);
     if (ended?.state === 'open') {
-      return this.#broke(sink, new Error('the endpoint closed the stream before its end'));
+      return this.#breakOff(sink, new Error('the endpoint closed the stream before its end'));
     }
-    // A fault that the endpoint told of itself has been relayed.
+    // A fault that the endpoint reported itself has already been relayed.
     const isFault = ended?.state === 'failed';
-    // On its way before the client can ask for more; the client does not wait until it is heard.
+    // The report is sent before the client can make its next call; the client does not wait until
+    // it is received.
     const reported = this.#end(isFault ? 'failed' : 'ok', { fault: isFault });
     sink.close();
     await reported;
   }
 
-  /** The endpoint broke off in mid-answer: the client must not take it for a whole one. */
-  async #broke(sink: ReadableStreamDefaultController<Uint8Array>, error: unknown): Promise<void> {
+  /** The answer broke off in the middle: the client must not take it for a complete one. */
+  async #breakOff(
+    sink: ReadableStreamDefaultController<Uint8Array>,
+    error: unknown,
+  ): Promise<void> {
     const timeout = this.#watchdog.expired;
-    const isClients = this.#f.upload?.failure !== undefined;
-    const reported = this.#end(isClients ? 'cancelled' : 'failed', { fault: !isClients });
+    const isClientFault = this.#options.upload?.failure !== undefined;
+    const reported = this.#end(isClientFault ? 'cancelled' : 'failed', { fault: !isClientFault });
     if (this.#stream) {
-      const told: ApiError = timeout
+      const streamError: ApiError = timeout
         ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
         : {
             code: 'upstream_error',
             message: 'The endpoint broke off in the middle of its answer.',
           };
-      sink.enqueue(this.#stream.fault(told));
+      sink.enqueue(this.#stream.fault(streamError));
       sink.close();
     } else sink.error(error);
     await reported;
   }
 
-  async #refused(upstream: Response): Promise<Response | FailedAttempt> {
+  async #withoutSuccess(upstream: Response): Promise<Response | FailedAttempt> {
     const text = await beginningOf(upstream);
-    if (this.#ended !== undefined) return this.#gone();
-    const kind = this.#f.classify(upstream.status, text);
+    if (this.#ended !== undefined) return this.#clientGone();
+    const kind = this.#options.classify(upstream.status, text);
     if (kind === 'rejected') {
       await this.#end('failed');
-      // What the client asked for is wrong; it gets the endpoint's own words.
-      const { added, key } = this.#f;
+      // The client's request is wrong: it receives the endpoint's own error.
+      const { added, key } = this.#options;
       const headers = answerHeaders(upstream.headers, added, key);
       return new Response(withoutKey(text, key), { status: upstream.status, headers });
     }
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
-    const said = {
+    const details = {
       endpointFault: kind === 'broken',
       cold: kind === 'cold',
       busy: kind === 'busy',
       ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
     };
-    return this.#failed(said, failureOf(kind, upstream.status, said.retryAfterMs));
+    return this.#failed(details, failureOf(kind, upstream.status, details.retryAfterMs));
   }
 
-  /** The attempt is over, and its slot not yet given back. */
-  #failed(said: Partial<CallResult>, error: ApiError): FailedAttempt {
+  /** Ends the attempt without releasing its slot. */
+  #failed(details: Partial<CallResult>, error: ApiError): FailedAttempt {
     this.#ended = Promise.resolve();
     this.#stop();
     const result = { outcome: 'failed' as const, endpointFault: false, cold: false };
-    return { result: { ...result, serviceMs: Date.now() - this.#startedAt, ...said }, error };
+    return { result: { ...result, serviceMs: Date.now() - this.#startedAt, ...details }, error };
   }
 
   #stop(): void {
@@ -255,12 +261,12 @@ export class Forwarder {
   }
 
   #refuse(error: ApiError): Response {
-    return errorResponse(error, this.#f.added);
+    return errorResponse(error, this.#options.added);
   }
 
-  /** Gives the slot back; only the first call has an effect. */
-  #end(outcome: CallResult['outcome'], said: { fault?: boolean } = {}): Promise<void> {
-    this.#ended ??= this.#report(outcome, said.fault ?? false);
+  /** Releases the slot; only the first call has an effect. */
+  #end(outcome: CallResult['outcome'], details: { fault?: boolean } = {}): Promise<void> {
+    this.#ended ??= this.#report(outcome, details.fault ?? false);
     return this.#ended;
   }
 
@@ -269,15 +275,15 @@ export class Forwarder {
     const pieces = this.#stream?.pieces;
     const usage = (this.#stream ?? this.#plain)?.usage;
     const outputTokens = usage?.outputTokens ?? pieces;
-    await this.#f.slot.report({
+    await this.#options.slot.report({
       outcome,
       endpointFault: fault,
       cold: false,
       serviceMs: Date.now() - this.#startedAt,
-      ...(this.#queuedThere === undefined ? {} : { queuedThere: this.#queuedThere }),
+      ...(this.#queuedInEngine === undefined ? {} : { queuedThere: this.#queuedInEngine }),
       ...(usage?.inputTokens === undefined ? {} : { inputTokens: usage.inputTokens }),
       ...(outputTokens === undefined ? {} : { outputTokens }),
-      // Of a plain answer the first byte is the last: it says nothing of the prefill.
+      // A plain answer arrives in one piece: its first byte says nothing about the prefill.
       ...(pieces !== undefined && this.#firstByteMs !== undefined
         ? { firstByteMs: this.#firstByteMs }
         : {}),

@@ -1,7 +1,8 @@
 /**
- * `Idempotency-Key`: a finished plain call is answered again from what was kept, and one call at a
- * time runs under a key. Only an answer of 2xx is kept; after anything else the key is free, so that
- * a client which tries again gets a real try. Nothing of this is on the way of calls without a key.
+ * Implements `Idempotency-Key` in the Worker: replays the stored answer of a finished call that did
+ * not stream, and lets one call at a time run under a key. Only a 2xx answer is stored; after
+ * anything else the key is free, so that a client that retries gets a real attempt. Calls without a
+ * key bypass this file. The storage itself is in `durable-objects/idempotency.ts`.
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -16,34 +17,35 @@ const SHARDS = 16;
 const RENEW_MS = 10_000;
 const MAX_TRIES = 3;
 const MAX_HEADER_CHARS = 8_192;
-/** Of the call at hand, not of the answer. */
+/** Headers that belong to the present call and not to the stored answer. */
 const NOT_KEPT = /^(x-request-id|request-id|x-ratelimit-.*|server-timing|content-length)$/;
 
 type Shard = IdempotencyApi;
 
 export interface IdempotentCall {
   readonly content: string | Uint8Array<ArrayBuffer>;
-  /** A stream is not kept: its key means nothing. */
+  /** A stream is not stored, so its key is ignored. */
   readonly streams: boolean;
 }
 
-/** Makes the call, unless its key says that it was made or is being made. */
+/** Makes the call, unless its key shows that it was made or is being made. */
 export async function runIdempotent(
   c: Context<AppEnv>,
   call: IdempotentCall,
   act: () => Promise<Response>,
 ): Promise<Response> {
-  const given = c.req.header('idempotency-key');
+  const idempotencyKey = c.req.header('idempotency-key');
   const { method } = c.req.raw;
-  if (given === undefined || call.streams || method === 'GET' || method === 'HEAD') return act();
+  if (idempotencyKey === undefined || call.streams || method === 'GET' || method === 'HEAD')
+    return act();
   const headers = { 'x-request-id': c.get('requestId') };
-  if (!/^[\x20-\x7e]{1,255}$/.test(given)) {
+  if (!/^[\x20-\x7e]{1,255}$/.test(idempotencyKey)) {
     const message = 'Expected 1 to 255 printable characters.';
     const error = { code: 'invalid_request_error', param: 'idempotency-key', message } as const;
     return errorResponse(error, headers);
   }
-  const { claim, shard } = await claimOf(c, given, call.content);
-  const begun = await attempted(() => shard().begin(claim));
+  const { claim, shard } = await claimOf(c, idempotencyKey, call.content);
+  const begun = await withRetries(() => shard().begin(claim));
   if (!begun) {
     return errorResponse({ code: 'dispatcher_unavailable', retryAfterMs: 1_000 }, headers);
   }
@@ -63,14 +65,14 @@ export async function runIdempotent(
     default: {
       const { answerBytes } = c.get('tenant').config.idempotency;
       const held = new HeldKey(shard, claim, begun.hold);
-      // The key is given back also where the client leaves.
+      // The key must be released even if the client leaves.
       c.executionCtx.waitUntil(held.over);
       return held.run(act, answerBytes);
     }
   }
 }
 
-/** Forgets all that is kept of a tenant. */
+/** Deletes all stored answers of a tenant. */
 export async function forgetAnswers(env: Env, tenant: string): Promise<void> {
   const shards = Array.from({ length: SHARDS }, (_, i) => shardName(tenant, i.toString(16)));
   const forget = (name: string) => askObject(() => shardStub(env, name).destroy());
@@ -79,13 +81,13 @@ export async function forgetAnswers(env: Env, tenant: string): Promise<void> {
 
 async function claimOf(
   c: Context<AppEnv>,
-  given: string,
+  idempotencyKey: string,
   content: IdempotentCall['content'],
 ): Promise<{ claim: Claim; shard: () => Shard }> {
   const { tenant, config } = c.get('tenant');
   const { lifetimeMs, totalBytes } = config.idempotency;
   const { pathname, search } = new URL(c.req.url);
-  const key = await sha256Hex(JSON.stringify([c.get('keyId'), given]));
+  const key = await sha256Hex(JSON.stringify([c.get('keyId'), idempotencyKey]));
   return {
     claim: {
       key,
@@ -99,7 +101,7 @@ async function claimOf(
   };
 }
 
-/** RPC's generated types cannot express a union of answers; what passes is plain data. */
+/** The cast: RPC's generated types cannot express a union of results; plain data passes. */
 function shardStub(env: Env, name: string): Shard {
   return env.IDEMPOTENCY.getByName(name) as unknown as Shard;
 }
@@ -108,8 +110,9 @@ function shardName(tenant: string, digit: string): string {
   return `${tenant}/${digit}`;
 }
 
-/** A key that this call holds, until its answer is kept or has come to nothing. */
+/** A key that this call holds until its answer is stored or the call has failed. */
 class HeldKey {
+  /** Resolves when the key is released. */
   readonly over: Promise<void>;
   readonly #shard: () => Shard;
   readonly #claim: Claim;
@@ -125,7 +128,7 @@ class HeldKey {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.over = promise;
     this.#resolve = resolve;
-    this.#renewal = setInterval(() => void attempted(() => shard().renew(claim)), RENEW_MS);
+    this.#renewal = setInterval(() => void withRetries(() => shard().renew(claim)), RENEW_MS);
   }
 
   async run(act: () => Promise<Response>, maxBytes: number): Promise<Response> {
@@ -141,13 +144,13 @@ class HeldKey {
       await this.#end(undefined);
       return response;
     }
-    if (response.body) return this.#kept(response, response.body, maxBytes);
+    if (response.body) return this.#relayAndStore(response, response.body, maxBytes);
     await this.#end(answerOf(response, new Uint8Array(0)));
     return response;
   }
 
-  /** Relays the answer and keeps it on the way. */
-  #kept(response: Response, body: ReadableStream<Uint8Array>, maxBytes: number): Response {
+  /** Relays the answer and collects it for storage on the way. */
+  #relayAndStore(response: Response, body: ReadableStream<Uint8Array>, maxBytes: number): Response {
     const reader = body.getReader();
     const parts: Uint8Array[] = [];
     let length = 0;
@@ -157,8 +160,9 @@ class HeldKey {
           try {
             const { done, value } = await reader.read();
             if (done) {
-              // Before the client has the whole of it: asked again, it gets the same.
-              const whole = length <= maxBytes ? joined(parts, length) : undefined;
+              // Stored before the client has the complete answer, so that a repeat gets
+              // the same answer.
+              const whole = length <= maxBytes ? joinedParts(parts, length) : undefined;
               await this.#end(whole && answerOf(response, whole));
               return sink.close();
             }
@@ -184,12 +188,12 @@ class HeldKey {
     this.#ended = true;
     clearInterval(this.#renewal);
     const claim = this.#claim;
-    const told = await attempted(async () => {
+    const isDone = await withRetries(async () => {
       if (answer) await this.#shard().finish(claim, answer);
       else await this.#shard().free(claim);
       return true;
     });
-    if (!told) console.error(JSON.stringify({ event: 'answer_not_kept', key: claim.key }));
+    if (!isDone) console.error(JSON.stringify({ event: 'answer_not_kept', key: claim.key }));
     this.#hold[Symbol.dispose]?.();
     this.#resolve();
   }
@@ -202,15 +206,15 @@ function answerOf(response: Response, body: Uint8Array<ArrayBuffer>): StoredAnsw
   return { status: response.status, headers: short ? headers : type, body };
 }
 
-function replayed(answer: StoredAnswer, own: Record<string, string>): Response {
+function replayed(answer: StoredAnswer, added: Record<string, string>): Response {
   const headers = new Headers(answer.headers.map(([name, value]) => [name, value]));
-  for (const [name, value] of Object.entries(own)) headers.set(name, value);
+  for (const [name, value] of Object.entries(added)) headers.set(name, value);
   headers.set('idempotent-replayed', 'true');
   const body = answer.status === 204 || answer.body.length === 0 ? null : answer.body;
   return new Response(body, { status: answer.status, headers });
 }
 
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+function joinedParts(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
@@ -220,7 +224,7 @@ function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayB
   return whole;
 }
 
-async function attempted<T>(act: () => Promise<T>): Promise<T | undefined> {
+async function withRetries<T>(act: () => Promise<T>): Promise<T | undefined> {
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
     try {
       return await act();

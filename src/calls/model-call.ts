@@ -1,6 +1,7 @@
 /**
- * A call to the backend of its model: reads and checks the body, finds out whose call it is, and has
- * it dispatched. The same for every API; what differs stands in `bodies/model-apis.ts`.
+ * Handles a call that names a model: reads and checks the body, finds the backend and the call's
+ * application, run and unit, and dispatches the call. The code is the same for every API; what
+ * differs is in `apis/model-apis.ts`. Calls that name a backend are in `routes/backends.ts`.
  */
 import type { Context } from 'hono';
 import type { ModelApi, ModelFields } from '../apis/model-apis.ts';
@@ -17,32 +18,32 @@ import type { CallPlan } from './call-plan.ts';
 import { dispatchCall } from './dispatch-call.ts';
 import { runIdempotent } from './idempotency.ts';
 
-/** A call with a JSON body. */
+/** Handles a call with a JSON body. */
 export async function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {
-  const found = await readModelRequest(c, api);
-  if (!found.ok) return refuse(c, found.error);
-  const { request, backend } = found;
-  const hints = hintsOf(api.name, found.fields);
-  const who = await identify(c.req.raw.headers, hints, c.get('keyId'));
-  if (!who.ok) return refuse(c, who.error);
-  // An opaque answer tells no tokens: such a call is measured in time, as a tool's.
+  const read = await readModelRequest(c, api);
+  if (!read.ok) return refuse(c, read.error);
+  const { request, backend } = read;
+  const hints = hintsOf(api.name, read.fields);
+  const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
+  if (!identified.ok) return refuse(c, identified.error);
+  // An opaque answer reports no tokens, so the call is measured in time, as a tool's is.
   const isOpaque = api.format === 'opaque';
   const plan: CallPlan = {
     backend,
     kind: isOpaque ? 'service' : 'llm',
     inputTokens: isOpaque ? 0 : request.inputTokens,
     ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
-    identity: who.identity,
+    identity: identified.identity,
     content: request.text,
     method: 'POST',
     path: api.path + new URL(c.req.url).search,
     body: ({ includeUsage, priority }, rankMs) => {
-      const asks = api.asksForUsage && request.stream && !request.wantsUsage && includeUsage;
-      const asking = asks ? withUsage(request) : undefined;
-      const text = asking ?? request.text;
-      const ranked =
+      const addsUsage = api.asksForUsage && request.stream && !request.wantsUsage && includeUsage;
+      const textWithUsage = addsUsage ? withUsage(request) : undefined;
+      const text = textWithUsage ?? request.text;
+      const finalText =
         priority && !request.hasPriority ? withPriority(text, priorityOf(rankMs, priority)) : text;
-      return { body: ranked, stripUsage: asking !== undefined };
+      return { body: finalText, stripUsage: textWithUsage !== undefined };
     },
     format: api.format,
     choices: request.choices,
@@ -52,23 +53,26 @@ export async function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Resp
   return runIdempotent(c, call, () => dispatchCall(c, plan));
 }
 
-/** A call whose body is a form; it passes as the bytes that came. */
+/**
+ * Handles a call whose body is a multipart form, which is forwarded unchanged. `name` labels the
+ * call's unit; `path` follows the endpoint's URL.
+ */
 export async function formCall(c: Context<AppEnv>, name: string, path: string): Promise<Response> {
   const { config } = c.get('tenant');
   const read = await readBody(c.req.raw, config.limits.bodyBytes);
   if (!read.ok) return refuse(c, read.error);
   const { bytes } = read;
   const form = multipartModel(bytes, c.req.header('content-type') ?? '');
-  const found = form.ok ? backendOf(config, form.model) : form;
-  if (!found.ok) return refuse(c, found.error);
+  const resolved = form.ok ? backendOf(config, form.model) : form;
+  if (!resolved.ok) return refuse(c, resolved.error);
   const hints = { metadata: {}, shape: name, unit: name };
-  const who = await identify(c.req.raw.headers, hints, c.get('keyId'));
-  if (!who.ok) return refuse(c, who.error);
+  const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
+  if (!identified.ok) return refuse(c, identified.error);
   const plan: CallPlan = {
-    backend: found.backend,
+    backend: resolved.backend,
     kind: 'service',
     inputTokens: 0,
-    identity: who.identity,
+    identity: identified.identity,
     content: bytes,
     method: 'POST',
     path: path + new URL(c.req.url).search,
@@ -78,7 +82,7 @@ export async function formCall(c: Context<AppEnv>, name: string, path: string): 
   return runIdempotent(c, { content: bytes, streams: false }, () => dispatchCall(c, plan));
 }
 
-/** The body of a call, checked, and the backend that has its model. */
+/** Reads and checks the body of a call, and finds the backend that serves its model. */
 export async function readModelRequest(
   c: Context<AppEnv>,
   api: ModelApi,
@@ -93,6 +97,7 @@ export async function readModelRequest(
   return found.ok ? { ok: true, request, fields, backend: found.backend } : found;
 }
 
+/** The error response, with the request's id. */
 export function refuse(c: Context<AppEnv>, error: ApiError): Response {
   return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

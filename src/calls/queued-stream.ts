@@ -1,7 +1,8 @@
 /**
- * A stream that waits long for its slot is begun before there is anything to stream, and kept alive
- * with comments that say how it stands: proxies cut what is silent for some 100 s. What the call comes
- * to is then told inside the stream, a refusal as its last event.
+ * Begins the response of a streaming call that waits long for its slot, and keeps the connection
+ * alive with comments that report its queue position: proxies cut a connection that is silent for
+ * about 100 s. The call's outcome then follows inside the stream; a refusal is its last event. The
+ * endpoint's own stream is relayed in `forward.ts`.
  */
 import type { Context } from 'hono';
 import { type AnswerFormat, faultEvent } from '../apis/streams/answer-format.ts';
@@ -11,10 +12,13 @@ import type { EndpointState } from '../protocol/tenant.ts';
 import type { Admission } from './admission.ts';
 import type { CallPlan } from './call-plan.ts';
 
-/** Between two comments, ms; less where the first comes sooner. */
+/** Time between two comments, ms; shorter where the first comment is due sooner than that. */
 const COMMENT_EVERY_MS = 5_000;
 
-/** For a call that streams, unless its client does not want to be told. */
+/**
+ * Undefined where the call does not stream, its client has switched the comments off, or its
+ * backend is not configured.
+ */
 export function queueComments(c: Context<AppEnv>, plan: CallPlan): QueuedStream | undefined {
   if (!plan.streams || c.req.header('x-talaria-queue-comments') === 'off') return undefined;
   const afterMs = c.get('tenant').config.backends[plan.backend]?.queueCommentsAfterMs;
@@ -26,50 +30,50 @@ export class QueuedStream {
   readonly #afterMs: number;
   readonly #format: AnswerFormat;
   readonly #requestId: string;
-  readonly #left = new AbortController();
+  readonly #clientLeft = new AbortController();
   #admission: Admission | undefined;
-  /** It is being served by an endpoint that is up: its answer tells best what becomes of it. */
-  #isServed = false;
+  /** A warm endpoint serves the call: its answer is awaited, and no stream is begun before it. */
+  #isServedWarm = false;
 
-  constructor(afterMs: number, reading: AnswerFormat, requestId: string, client: AbortSignal) {
+  constructor(afterMs: number, format: AnswerFormat, requestId: string, client: AbortSignal) {
     this.#afterMs = afterMs;
-    this.#format = reading;
+    this.#format = format;
     this.#requestId = requestId;
-    if (client.aborted) this.#left.abort();
-    else client.addEventListener('abort', () => this.#left.abort());
+    if (client.aborted) this.#clientLeft.abort();
+    else client.addEventListener('abort', () => this.#clientLeft.abort());
   }
 
-  /** The client left, before or after its stream was begun. */
+  /** Aborted when the client leaves, before or after its stream has begun. */
   get signal(): AbortSignal {
-    return this.#left.signal;
+    return this.#clientLeft.signal;
   }
 
-  /** Where the comments look up how the call stands. */
+  /** Sets the admission that the comments read the queue position from. */
   follow(admission: Admission): void {
     this.#admission = admission;
   }
 
-  /** The call has a slot, at an endpoint that is up or not; undefined while it waits for one. */
+  /** Sets the state of the endpoint that granted a slot; undefined while the call waits for one. */
   granted(endpointState: EndpointState | undefined): void {
-    this.#isServed = endpointState === 'warm';
+    this.#isServedWarm = endpointState === 'warm';
   }
 
-  /** The answer itself where the call does not wait for long, else a stream that will become it. */
-  async responseOrStream(made: Promise<Response>): Promise<Response> {
+  /** The answer itself where the call does not wait long, else a stream that will carry it. */
+  async responseOrStream(answering: Promise<Response>): Promise<Response> {
     const late = Symbol('late');
     for (;;) {
       const waited = Promise.withResolvers<typeof late>();
       const timer = setTimeout(() => waited.resolve(late), this.#afterMs);
-      const first = await Promise.race([made, waited.promise]);
+      const first = await Promise.race([answering, waited.promise]);
       clearTimeout(timer);
       if (first !== late) return first;
-      if (!this.#isServed) return this.#begin(made);
+      if (!this.#isServedWarm) return this.#beginStream(answering);
     }
   }
 
-  #begin(made: Promise<Response>): Response {
+  #beginStream(answering: Promise<Response>): Response {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-    void this.#write(made, writable).catch(() => this.#left.abort());
+    void this.#write(answering, writable).catch(() => this.#clientLeft.abort());
     return new Response(readable, {
       headers: {
         'content-type': 'text/event-stream',
@@ -79,25 +83,25 @@ export class QueuedStream {
     });
   }
 
-  async #write(made: Promise<Response>, writable: WritableStream<Uint8Array>): Promise<void> {
+  async #write(answering: Promise<Response>, writable: WritableStream<Uint8Array>): Promise<void> {
     const writer = writable.getWriter();
-    // Letting go of the lock rejects `closed` too; that is no client leaving.
+    // Releasing the lock rejects `closed` too, which does not mean that the client left.
     let holdsLock = true;
-    writer.closed.catch(() => holdsLock && this.#left.abort());
+    writer.closed.catch(() => holdsLock && this.#clientLeft.abort());
     const encoder = new TextEncoder();
     let isOver = false;
     const comment = async () => {
       const text = encoder.encode(`: ${await this.#status()}\n\n`);
-      // The answer may have come while it was asked how the call stands.
+      // The answer may have arrived while the queue position was looked up.
       if (!isOver) await writer.write(text);
     };
     const everyMs = Math.min(COMMENT_EVERY_MS, this.#afterMs);
     const timer = setInterval(() => {
-      comment().catch(() => !isOver && this.#left.abort());
+      comment().catch(() => !isOver && this.#clientLeft.abort());
     }, everyMs);
     try {
       await comment();
-      const answer = await made;
+      const answer = await answering;
       isOver = true;
       clearInterval(timer);
       const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream');
@@ -110,7 +114,7 @@ export class QueuedStream {
       await writer.write(encoder.encode(faultEvent(this.#format, await errorIn(answer))));
       await writer.close();
     } catch (error) {
-      // Whoever reads along is told that there is no more.
+      // A reader of the stream must learn that no more follows.
       if (holdsLock) await writer.abort(error).catch(() => {});
       throw error;
     } finally {
@@ -126,14 +130,14 @@ export class QueuedStream {
   }
 }
 
-/** What an answer that is no stream tells of its error. */
+/** The error in an answer that is not a stream. */
 async function errorIn(answer: Response): Promise<ApiError> {
   try {
     const text = await answer.text();
     const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
     const code = String(error?.code ?? '');
     const message = String(error?.message ?? 'The endpoint answered without a stream.');
-    // An endpoint's own refusal has codes of its own; its words are passed on.
+    // An endpoint's own refusal has codes of its own; its message is passed on.
     return { code: isErrorCode(code) ? code : 'upstream_error', message };
   } catch {
     return { code: 'upstream_error', message: 'The endpoint answered without a stream.' };

@@ -1,7 +1,8 @@
 /**
- * A question to an endpoint that no GPU has to answer, such as how many tokens a prompt has. It takes
- * no slot, so it neither waits behind calls that do nor is learned from. The first endpoint that is
- * always up is asked, or else the first.
+ * Sends a request that needs no GPU, such as a token count, to an endpoint without admission. The
+ * request takes no slot, so it does not wait behind calls that do, and nothing is learned from it.
+ * It goes to the backend's first endpoint without cold starts, or else to its first endpoint. Calls
+ * that need a slot are in `backend-call.ts`.
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -22,22 +23,22 @@ export interface SideCall {
 export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Response> {
   const added = { 'x-request-id': c.get('requestId'), 'x-talaria-backend': call.backend };
   const { config, tenant } = c.get('tenant');
-  const address = addressToAsk(config, call.backend);
-  const found = address && (await targetOf(address, { ...c.env }, tenant));
-  if (!address || !found?.ok) {
+  const address = sideCallAddress(config, call.backend);
+  const resolved = address && (await targetOf(address, { ...c.env }, tenant));
+  if (!address || !resolved?.ok) {
     const message = 'A secret that the endpoint needs is not set.';
     return errorResponse({ code: 'tenant_misconfigured', message }, added);
   }
-  const { url, auth, key } = found.target;
+  const { url, auth, key } = resolved.target;
   const adapter = adapterOf(address.kind);
-  const limit = AbortSignal.timeout(address.timeouts.firstByteMs);
+  const timeout = AbortSignal.timeout(address.timeouts.firstByteMs);
   try {
     const upstream = await fetch(`${url.replace(/\/+$/, '')}${call.path}`, {
       method: 'POST',
       headers: upstreamHeaders(c.req.raw.headers, auth),
       body: call.body,
       redirect: 'manual',
-      signal: AbortSignal.any([limit, c.req.raw.signal]),
+      signal: AbortSignal.any([timeout, c.req.raw.signal]),
     });
     const text = await upstream.text();
     const kind = upstream.ok ? 'ok' : adapter.classify(upstream.status, text, false);
@@ -57,13 +58,13 @@ export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Resp
     const message = `The endpoint answered with status ${upstream.status}.`;
     return errorResponse({ code: 'upstream_error', message }, added);
   } catch {
-    if (limit.aborted) return errorResponse({ code: 'upstream_timeout' }, added);
+    if (timeout.aborted) return errorResponse({ code: 'upstream_timeout' }, added);
     const message = 'The endpoint could not be reached.';
     return errorResponse({ code: 'upstream_error', message }, added);
   }
 }
 
-function addressToAsk(config: TenantConfig, backend: string): EndpointAddress | undefined {
+function sideCallAddress(config: TenantConfig, backend: string): EndpointAddress | undefined {
   const endpoints = Object.hasOwn(config.backends, backend)
     ? (config.backends[backend]?.endpoints ?? [])
     : [];

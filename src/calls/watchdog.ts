@@ -1,17 +1,18 @@
 /**
- * The three time limits of a call: until its first byte, between two pieces, and in all. They abort
- * the upstream request; which of them it was is told, so that the client can be.
+ * Enforces the three time limits of a call: until the first byte, between two pieces of the answer,
+ * and in total. An expired limit aborts the upstream request, and `expired` names it for the
+ * client. The wait for a slot has its own limits in the tenant's object.
  */
 import type { CallTimeouts } from '../endpoints/address.ts';
 
 export class Watchdog {
   readonly #controller = new AbortController();
   readonly #timeouts: CallTimeouts;
-  readonly #total: ReturnType<typeof setTimeout>;
-  #piece: ReturnType<typeof setTimeout>;
-  /** The answer has begun, or all is over. */
+  readonly #totalTimer: ReturnType<typeof setTimeout>;
+  #pieceTimer: ReturnType<typeof setTimeout>;
+  /** The answer has begun, or the call is over. */
   #begun = false;
-  /** What ran out; undefined while nothing has. */
+  /** The limit that expired, in words for the client; undefined while none has. */
   expired: string | undefined;
 
   readonly #onExpired: () => void;
@@ -20,40 +21,41 @@ export class Watchdog {
     this.#timeouts = timeouts;
     this.#onExpired = onExpired;
     const { firstByteMs, totalMs } = timeouts;
-    this.#total = this.#arm(totalMs, `it took longer than ${totalMs} ms`);
-    this.#piece = this.#arm(firstByteMs, `no answer within ${firstByteMs} ms`);
+    this.#totalTimer = this.#arm(totalMs, `it took longer than ${totalMs} ms`);
+    this.#pieceTimer = this.#arm(firstByteMs, `no answer within ${firstByteMs} ms`);
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** The wait for the first byte begins anew; no matter once the answer has begun. */
+  /** Restarts the wait for the first byte; has no effect once the answer has begun. */
   again(): void {
     if (this.#begun) return;
-    clearTimeout(this.#piece);
+    clearTimeout(this.#pieceTimer);
     const { firstByteMs } = this.#timeouts;
-    this.#piece = this.#arm(firstByteMs, `no answer within ${firstByteMs} ms`);
+    this.#pieceTimer = this.#arm(firstByteMs, `no answer within ${firstByteMs} ms`);
   }
 
-  /** A piece of the answer came. */
+  /** Called for each piece of the answer: restarts the limit between two pieces. */
   piece(): void {
     this.#begun = true;
-    clearTimeout(this.#piece);
+    clearTimeout(this.#pieceTimer);
     const { idleMs } = this.#timeouts;
-    this.#piece = this.#arm(idleMs, `silent for ${idleMs} ms in the middle of its answer`);
+    this.#pieceTimer = this.#arm(idleMs, `silent for ${idleMs} ms in the middle of its answer`);
   }
 
-  /** Cancels upstream for another reason. */
+  /** Cancels the upstream request, for whatever reason. */
   abort(): void {
     this.stop();
     this.#controller.abort();
   }
 
+  /** Stops all timers without cancelling the upstream request. */
   stop(): void {
     this.#begun = true;
-    clearTimeout(this.#total);
-    clearTimeout(this.#piece);
+    clearTimeout(this.#totalTimer);
+    clearTimeout(this.#pieceTimer);
   }
 
   #arm(ms: number, why: string): ReturnType<typeof setTimeout> {

@@ -1,4 +1,7 @@
-/** What no single field of a configuration can say: names that are taken, addresses, ways that end. */
+/**
+ * Checks that concern several fields of a configuration or need more than a schema: duplicate and
+ * reserved names, URLs, and fallbacks that form a cycle. The schema is in `schema.ts`.
+ */
 import type { Problem } from '../http/problem.ts';
 import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
 import { NO_KEYS } from './no-keys.ts';
@@ -6,7 +9,7 @@ import { prewarmProblems } from './prewarm-settings.ts';
 import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
 
 export interface Rules extends UrlRules {
-  /** An endpoint's key may stand in it as it is: on its way in, never where it is stored. */
+  /** Plain endpoint keys are allowed: in a configuration that is put, never in a stored one. */
   readonly plainKeys?: boolean;
 }
 
@@ -44,8 +47,9 @@ export function* crossCheck(config: TenantConfig, rules: Rules): Iterable<Proble
 function* checkEndpoint(e: EndpointConfig, param: string, rules: Rules): Iterable<Problem> {
   const problem = endpointUrlProblem(e.url, rules);
   if (problem) yield { param: `${param}.url`, message: problem };
-  const wrong = e.statusUrl === undefined ? undefined : endpointUrlProblem(e.statusUrl, rules);
-  if (wrong) yield { param: `${param}.statusUrl`, message: wrong };
+  const statusProblem =
+    e.statusUrl === undefined ? undefined : endpointUrlProblem(e.statusUrl, rules);
+  if (statusProblem) yield { param: `${param}.statusUrl`, message: statusProblem };
   if (!e.auth) return;
   const { secret, value, sealed } = e.auth;
   if ([secret, value, sealed].filter((given) => given !== undefined).length !== 1) {
@@ -62,7 +66,7 @@ function* checkEndpoint(e: EndpointConfig, param: string, rules: Rules): Iterabl
   }
 }
 
-/** Clients' keys are told apart by id and by hash. */
+/** API keys need distinct ids and distinct hashes. */
 function* checkKeys({ keys = [] }: TenantConfig): Iterable<Problem> {
   for (const field of ['id', 'sha256'] as const) {
     const seen = new Set<string>();
@@ -74,7 +78,7 @@ function* checkKeys({ keys = [] }: TenantConfig): Iterable<Problem> {
   }
 }
 
-/** Each backend's way of falling back, which must end. */
+/** Following fallbacks from any backend must end. */
 function* checkFallbacks({ backends }: TenantConfig): Iterable<Problem> {
   for (const [start, { fallback }] of Object.entries(backends)) {
     if (fallback === undefined) continue;
@@ -83,10 +87,10 @@ function* checkFallbacks({ backends }: TenantConfig): Iterable<Problem> {
       yield { param, message: `there is no backend "${fallback}"` };
       continue;
     }
-    const passed = new Set([start]);
+    const visited = new Set([start]);
     let at: string | undefined = fallback;
-    while (at !== undefined && !passed.has(at)) {
-      passed.add(at);
+    while (at !== undefined && !visited.has(at)) {
+      visited.add(at);
       at = backends[at]?.fallback;
     }
     if (at !== undefined) yield { param, message: `it leads back to "${at}"` };

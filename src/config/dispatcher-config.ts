@@ -1,4 +1,7 @@
-/** From a tenant's configuration, what the dispatcher has to know of it. */
+/**
+ * Derives the dispatcher's configuration from a tenant's. Addresses of endpoints are not part of
+ * it; they are in `endpoint-address.ts`.
+ */
 
 import type { BackendSpec } from '../core/backends/backend-spec.ts';
 import type { DispatcherConfig } from '../core/dispatch/dispatcher-config.ts';
@@ -7,7 +10,7 @@ import { ADAPTERS } from '../endpoints/registry.ts';
 import { prewarmOf, tenantBudget } from './prewarm-settings.ts';
 import { type BackendConfig, endpointId, type TenantConfig } from './schema.ts';
 
-/** What is learned of an application's pauses never ends a run sooner, ms. */
+/** Shortest silence that ends a run, whatever is learned of the application's pauses, ms. */
 const LEAST_SILENCE_MS = 5_000;
 
 export function toDispatcherConfig(config: TenantConfig): DispatcherConfig {
@@ -49,7 +52,7 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
     maxWaitMs: backend.queue.maxWaitMs,
     maxWaitColdMs: backend.queue.maxWaitColdMs,
     whileCold: backend.whileCold,
-    // A tool's calls are measured in milliseconds as they are.
+    // The calls of a tool are measured in milliseconds, not in tokens.
     speed: backend.speed ?? (backend.models.length > 0 ? ASSUMED_LLM_SPEED : SERVICE_SPEED),
     prewarm: prewarmOf(config.prewarm, backend.prewarm),
     failover: backend.fallback !== undefined,

@@ -1,6 +1,7 @@
 /**
- * How a configuration gets to the edges: the tenant's object is where it is changed, KV is where the
- * Workers read it. KV takes one write a second of one key.
+ * Distributes a tenant's configuration: it is changed in the tenant's object and written to KV,
+ * where the Workers read it. KV accepts one write a second for each KV key. The readers are in
+ * `store.ts`.
  */
 import { z } from 'zod';
 import { askTenant } from '../objects/ask-object.ts';
@@ -14,15 +15,19 @@ import {
   tenantKey,
 } from './store.ts';
 
-/** Keys that KV reads at once. */
+/** Most KV keys of one bulk read. */
 const MOST_READ = 100;
-/** Writes of one key, while KV says that it is written too often (429), and the pause between them. */
+/**
+ * Attempts to write a KV key that KV refuses as written too often (429), and the unit of the pause,
+ * ms.
+ */
 const MOST_TRIES = 4;
 const BUSY_MS = 1_100;
 
 /**
- * Distributes what the object has. Changes may overtake each other on their way to KV, which keeps
- * whatever came last: so the object is asked again after each write, until it has nothing newer.
+ * Distributes the newest document of the tenant's object. Changes may overtake each other on their
+ * way to KV, which keeps the last one written, so the object is asked again after each write until
+ * it has nothing newer.
  */
 export async function distributeNewest(
   env: Env,
@@ -35,14 +40,17 @@ export async function distributeNewest(
     await distribute(env.TENANTS, tenant, next, last);
     last = next;
     const text = await askTenant(env, tenant, (stub) => stub.document());
-    // It was deleted meanwhile: nothing of it may come back.
+    // The tenant was deleted in the meantime: nothing of it may remain in KV.
     if (text === undefined) return withdraw(env.TENANTS, tenant, last);
     const newest = parseDocument(text);
     next = newest.version > last.version ? newest : undefined;
   }
 }
 
-/** The tenant's document, its keys, and the end of those it lost. */
+/**
+ * Writes the tenant's document and its API keys, and deletes the keys that `before` had and it has
+ * not.
+ */
 export async function distribute(
   kv: KVNamespace,
   tenant: string,
@@ -50,15 +58,15 @@ export async function distribute(
   before: TenantDocument | undefined,
 ): Promise<void> {
   const present = keysOf(document);
-  const known = new Set(keysOf(before).map((k) => k.sha256));
-  // What an earlier change could not write is written now; what is there costs no write.
-  const lost = await missing(
+  const writtenBefore = new Set(keysOf(before).map((k) => k.sha256));
+  // Keys that an earlier change failed to write are written now; keys in KV cost no write.
+  const missingKeys = await missing(
     kv,
-    present.filter((k) => known.has(k.sha256)),
+    present.filter((k) => writtenBefore.has(k.sha256)),
   );
-  // Keys first: a configuration without its keys would turn clients away.
+  // API keys come first: with a configuration but without its keys, clients would be refused.
   for (const key of present) {
-    if (!known.has(key.sha256) || lost.has(key.sha256)) {
+    if (!writtenBefore.has(key.sha256) || missingKeys.has(key.sha256)) {
       await retryWhileBusy(() =>
         kv.put(hashKey(key.sha256), JSON.stringify({ tenant, keyId: key.id })),
       );
@@ -74,35 +82,36 @@ export async function distribute(
   forgetTenant(tenant);
 }
 
-/** Hashes of keys that KV does not have, has with another id, or does not tell of. */
+/** Hashes of keys that KV does not have, has with another id, or cannot read. */
 async function missing(
   kv: KVNamespace,
   keys: ReadonlyArray<{ id: string; sha256: string }>,
 ): Promise<Set<string>> {
-  const lost = new Set<string>();
+  const missingKeys = new Set<string>();
   for (let at = 0; at < keys.length; at += MOST_READ) {
     const part = keys.slice(at, at + MOST_READ);
     const names = part.map((k) => hashKey(k.sha256));
     const read = await kv.get<KeyOwner>(names, 'json').catch(() => undefined);
     for (const { id, sha256 } of part) {
-      if (read?.get(hashKey(sha256))?.keyId !== id) lost.add(sha256);
+      if (read?.get(hashKey(sha256))?.keyId !== id) missingKeys.add(sha256);
     }
   }
-  return lost;
+  return missingKeys;
 }
 
-/** A write that KV has not the time for is made a little later. */
+/** Retries a write that KV refuses as too frequent. */
 async function retryWhileBusy(write: () => Promise<void>): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       return await write();
     } catch (error) {
-      if (tries >= MOST_TRIES || !String(error).includes('429')) throw error;
-      await new Promise((resolve) => setTimeout(resolve, tries * BUSY_MS));
+      if (attempt >= MOST_TRIES || !String(error).includes('429')) throw error;
+      await new Promise((resolve) => setTimeout(resolve, attempt * BUSY_MS));
     }
   }
 }
 
+/** Deletes the tenant's document and the API keys of its last version from KV. */
 export async function withdraw(
   kv: KVNamespace,
   tenant: string,

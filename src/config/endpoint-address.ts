@@ -1,47 +1,54 @@
-/** From a tenant's configuration, how one of its endpoints is called and how long a wake may take. */
+/**
+ * Derives from a tenant's configuration how an endpoint is called and how long a wake may take. The
+ * key is added in `auth/endpoint-target.ts`.
+ */
 import type { EndpointAddress } from '../endpoints/address.ts';
 import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
 
-/** `undefined` where the configuration does not name the endpoint (any more). */
+/** Undefined where the endpoint is not, or no longer, configured. */
 export function addressOf(
   config: TenantConfig,
   backendName: string,
   endpoint: string,
 ): EndpointAddress | undefined {
-  const found = endpointOf(config, backendName, endpoint);
+  const configured = endpointOf(config, backendName, endpoint);
   const backend = config.backends[backendName];
-  if (!found || !backend) return undefined;
+  if (!configured || !backend) return undefined;
   const model = backend.models[0];
   return {
-    url: found.url,
-    kind: found.kind,
-    ...(found.priority === undefined ? {} : { priority: found.priority }),
-    ...(found.statusUrl === undefined ? {} : { statusUrl: found.statusUrl }),
-    includeUsage: found.includeUsage,
+    url: configured.url,
+    kind: configured.kind,
+    ...(configured.priority === undefined ? {} : { priority: configured.priority }),
+    ...(configured.statusUrl === undefined ? {} : { statusUrl: configured.statusUrl }),
+    includeUsage: configured.includeUsage,
     timeouts: backend.timeouts,
-    ...(found.loadMetrics ? { loadMetrics: true } : {}),
-    ...(found.auth === undefined
+    ...(configured.loadMetrics ? { loadMetrics: true } : {}),
+    ...(configured.auth === undefined
       ? {}
       : {
-          ...(found.auth.secret === undefined ? {} : { secret: found.auth.secret }),
-          ...(found.auth.sealed === undefined ? {} : { sealed: found.auth.sealed }),
+          ...(configured.auth.secret === undefined ? {} : { secret: configured.auth.secret }),
+          ...(configured.auth.sealed === undefined ? {} : { sealed: configured.auth.sealed }),
           backend: backendName,
-          authHeader: found.auth.header,
-          authScheme: found.auth.scheme,
+          authHeader: configured.auth.header,
+          authScheme: configured.auth.scheme,
         }),
     ...(model === undefined ? {} : { model }),
-    ...(found.coldStart?.wakePath === undefined ? {} : { wakePath: found.coldStart.wakePath }),
-    ...(found.coldStart?.releasePath === undefined
+    ...(configured.coldStart?.wakePath === undefined
       ? {}
-      : { releasePath: found.coldStart.releasePath }),
+      : { wakePath: configured.coldStart.wakePath }),
+    ...(configured.coldStart?.releasePath === undefined
+      ? {}
+      : { releasePath: configured.coldStart.releasePath }),
   };
 }
 
-/** Times the assumed cold start after which a wake is given up, and the least patience, ms. */
+/**
+ * A wake is given up after this multiple of the assumed cold start, but not before this many ms.
+ */
 const PATIENCE = 4;
 const LEAST_PATIENCE_MS = 60_000;
 
-/** How long a wake of an endpoint may take, ms. */
+/** Time after which a wake of an endpoint is given up, ms. */
 export function wakePatienceMs(config: TenantConfig, backend: string, endpoint: string): number {
   const coldStart = endpointOf(config, backend, endpoint)?.coldStart;
   return Math.max(LEAST_PATIENCE_MS, PATIENCE * (coldStart?.estimateMs ?? 0));

@@ -1,7 +1,8 @@
 /**
- * Which URLs Talaria may be told to call. A tenant's configuration must not turn the dispatcher into
- * a way into somebody's private network: https to public names only, or loopback in development.
- * Every URL that comes from outside is asked about here.
+ * Decides which URLs Talaria may call. A tenant's configuration must not turn the dispatcher into a
+ * way into a private network, so only https to public names is allowed, and loopback in
+ * development. Every URL that comes from outside is checked here. Host names are judged in
+ * `public-host.ts`.
  */
 import { hostProblem, isLoopback } from './public-host.ts';
 
@@ -10,7 +11,7 @@ export interface UrlRules {
   readonly development: boolean;
 }
 
-/** What is wrong with a URL, in words for the one who configured it; undefined where nothing is. */
+/** What is wrong with a URL, in words for its author; undefined where nothing is. */
 export function endpointUrlProblem(text: string, rules: UrlRules): string | undefined {
   if (!URL.canParse(text)) return 'expected an absolute URL';
   const url = new URL(text);

@@ -1,29 +1,35 @@
-/** The part of a tenant's configuration that is about jobs, batches and their files. */
+/**
+ * The schema of a tenant's settings for jobs, batches and their files. The rest of the
+ * configuration is in `schema.ts`.
+ */
 
 import { z } from 'zod';
 import { NO_KEYS } from './no-keys.ts';
 
-/** Bodies and answers of running jobs are in the memory of one object, which has 128 MB. */
+/** Limit for bodies and answers of running jobs, which one object with 128 MB of memory holds. */
 const MOST_HELD_BYTES = 100_000_000;
 const DAY_MS = 86_400_000;
 const bytes = (most: number) => z.int().min(1_024).max(most);
 
 export const jobSettings = z
   .strictObject({
-    /** Divides the rank of a job's call further: below 1 it goes behind what people wait for. */
+    /**
+     * Also divides the rank of a job's call: below 1 it is ranked behind calls that people wait
+     * for.
+     */
     weight: z.number().min(0.001).max(1_000).default(0.1),
-    /** Jobs of the tenant that wait for a slot or run at a time. */
+    /** Most jobs of the tenant that wait for a slot or run at the same time. */
     concurrency: z.int().min(1).max(1_000).default(16),
-    /** Jobs that may be unfinished, lines of batches included. */
+    /** Most unfinished jobs, including lines of batches. */
     depth: z.int().min(1).max(100_000).default(50_000),
     maxAttempts: z.int().min(1).max(20).default(5),
-    /** Deadline of a job that has none of its own, and the longest that one may have. */
+    /** Deadline of a job without its own, and the longest deadline that a job may have. */
     maxAgeMs: z
       .int()
       .min(1_000)
       .max(30 * DAY_MS)
       .default(DAY_MS),
-    /** How long an ended job, its answer, and files are kept. */
+    /** How long ended jobs, their answers, and files are kept. */
     retentionMs: z
       .int()
       .min(1_000)
@@ -35,11 +41,11 @@ export const jobSettings = z
     resultBytes: bytes(10_000_000).default(4_000_000),
     /** Longest file. */
     fileBytes: bytes(32_000_000).default(20_000_000),
-    /** Lines of one batch. */
+    /** Most lines of one batch. */
     batchLines: z.int().min(1).max(50_000).default(10_000),
-    /** Bodies, answers and files of the tenant together; while there is no room no job starts. */
+    /** Bodies, answers and files of the tenant together; no job starts while they are full. */
     totalBytes: bytes(8_000_000_000).default(1_000_000_000),
-    /** Name of the Worker secret that signs webhooks of jobs that give no secret of their own. */
+    /** Name of the Worker secret that signs webhooks of jobs without a secret of their own. */
     webhookSecret: z
       .string()
       .regex(/^[A-Z][A-Z0-9_]*$/)

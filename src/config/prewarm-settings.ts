@@ -1,6 +1,7 @@
 /**
- * The settings of prewarming, a tenant's and a backend's: theta or the two prices that it follows
- * from, and what a day may cost. A backend's fields replace the tenant's one by one.
+ * The settings of prewarming, for a tenant and for a backend: theta or the two prices that it
+ * follows from, and the budget of a day. A backend's fields replace the tenant's one by one. The
+ * rule that uses them is in `core/prewarm`.
  */
 
 import { z } from 'zod';
@@ -14,11 +15,11 @@ const price = z.number().min(0.000_000_001).max(1_000_000_000);
 
 export const prewarm = z.strictObject({
   mode: z.enum(['off', 'dry-run', 'on']).optional(),
-  /** Probability of need from which warming pays; or else both prices. */
+  /** Probability of need from which a prewarm pays; both prices may be set instead. */
   theta: z.number().min(0).max(1).optional(),
   /** c: what a second of a warm endpoint costs, in any currency. */
   pricePerWarmSecond: price.optional(),
-  /** v: what a second of a run's time is worth, in the same. */
+  /** v: what a second of a run's time is worth, in the same currency. */
   valuePerSecond: price.optional(),
   /** What pings ahead of need may cost in a UTC day. */
   budgetPerDay: z
@@ -41,7 +42,7 @@ interface Configured {
   readonly backends: Readonly<Record<string, ConfiguredBackend>>;
 }
 
-/** What holds for a backend. */
+/** The settings that hold for a backend. */
 export function prewarmOf(tenant: PrewarmSettings, own: PrewarmSettings = {}): PrewarmSpec {
   const merged = { ...tenant, ...own };
   const c = merged.pricePerWarmSecond;
@@ -57,7 +58,7 @@ export function prewarmOf(tenant: PrewarmSettings, own: PrewarmSettings = {}): P
   };
 }
 
-/** What holds for all backends of a tenant together. */
+/** The budget for all backends of a tenant together. */
 export function tenantBudget({ budgetPerDay = {} }: PrewarmSettings): BudgetLimits {
   const { warmSeconds, money } = budgetPerDay;
   return {
@@ -66,7 +67,7 @@ export function tenantBudget({ budgetPerDay = {} }: PrewarmSettings): BudgetLimi
   };
 }
 
-/** What is wrong with them beyond the form of each. */
+/** Problems that the schema of the single fields cannot find. */
 export function* prewarmProblems({ prewarm: tenant, backends }: Configured): Iterable<Problem> {
   yield* problemsOf(tenant, tenant, 'prewarm');
   for (const [name, { prewarm: own }] of Object.entries(backends)) {
@@ -89,7 +90,7 @@ function* problemsOf(own: PrewarmSettings, merged: PrewarmSettings, at: string):
   if (own.valuePerSecond !== undefined && merged.pricePerWarmSecond === undefined) {
     yield { param: `${at}.pricePerWarmSecond`, message: 'expected beside valuePerSecond' };
   }
-  // Of a tenant's money each backend must know its own price, which is looked at by the caller.
+  // A tenant's budget in money needs a price for every backend, which the caller checks.
   const isBackend = own !== merged;
   if (
     isBackend &&
@@ -100,7 +101,9 @@ function* problemsOf(own: PrewarmSettings, merged: PrewarmSettings, at: string):
   }
 }
 
-/** c / (c + v) where the prices are given, the nearer setting first. */
+/**
+ * theta, or c / (c + v) from the prices; a backend's setting takes precedence over the tenant's.
+ */
 function thetaOf(tenant: PrewarmSettings, own: PrewarmSettings): number {
   if (own.theta !== undefined) return own.theta;
   const { pricePerWarmSecond: c, valuePerSecond: v } = { ...tenant, ...own };

@@ -1,36 +1,37 @@
 /**
- * Which host names may be called. Names cannot be resolved here, so what is judged is how they look:
- * no address in any spelling, no name of a private network, of a cloud's metadata service, or of a
- * service that makes a name for any address one likes. Of a name that merely contains an address
- * (as cloud machines' do) the address must be a public one.
+ * Decides which host names may be called. Names cannot be resolved here, so they are judged by
+ * their form: no address in any notation, no name of a private network, of a cloud's metadata
+ * service, or of a service that provides a name for any address. An address within a name (as in
+ * the names of cloud machines) must be a public one. The rest of a URL is checked in
+ * `endpoint-url.ts`.
  */
 
-/** Endings that are resolved inside somebody's network only. */
+/** Last labels that are resolved only within a private network. */
 const PRIVATE_ENDINGS = [
   ...['local', 'localhost', 'localdomain', 'internal', 'intranet', 'private', 'corp', 'home'],
   ...['lan', 'arpa', 'consul', 'cluster', 'svc', 'onion', 'invalid'],
 ];
 
-/** Names of any address: by their labels, or because they all point to loopback. */
+/** Domains whose names resolve to an address in their labels, or always to loopback. */
 const NAMES_OF_ADDRESSES = [
   ...['nip.io', 'sslip.io', 'xip.io', 'backname.io', 'traefik.me', 'local-ip.co', 'local-ip.sh'],
   ...['localtest.me', 'lvh.me', 'vcap.me', 'lacolhost.com', 'localhost.direct', 'localho.st'],
   ...['1u.ms', 'rbndr.us', 'nip.ru', '127-0-0-1.org.uk', 'yoogle.com', 'lndo.site', 'ddev.site'],
 ];
 
-/** First labels by which clouds tell machines about themselves, credentials included. */
+/** First labels of the services that tell cloud machines about themselves, with credentials. */
 const METADATA_LABELS = ['metadata', 'instance-data'];
 
 const MOST_NAME_CHARS = 253;
 const MOST_LABEL_CHARS = 63;
 
-/** True for this machine itself; the URL parser has brought addresses into one spelling. */
+/** True for the machine itself; expects a host as the URL parser normalises it. */
 export function isLoopback(hostname: string): boolean {
   const host = hostname.replace(/\.$/, '');
   return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** What is wrong with a host, as a parsed URL has it; undefined where it looks public. */
+/** What is wrong with the host of a parsed URL; undefined where it looks public. */
 export function hostProblem(hostname: string): string | undefined {
   if (hostname.startsWith('[') || /^\d{1,3}(\.\d{1,3}){3}$/.test(hostname)) {
     return 'expected a public host name, not an address';
@@ -44,14 +45,14 @@ export function hostProblem(hostname: string): string | undefined {
     return 'expected a public host name';
   }
   if (METADATA_LABELS.includes(labels[0] ?? '')) return "expected no cloud's metadata service";
-  const namesAny = NAMES_OF_ADDRESSES.some((d) => name === d || name.endsWith(`.${d}`));
-  if (namesAny || hasPrivateAddress(labels)) {
+  const namesAnyAddress = NAMES_OF_ADDRESSES.some((d) => name === d || name.endsWith(`.${d}`));
+  if (namesAnyAddress || hasPrivateAddress(labels)) {
     return 'expected a public host name, not the name of an address';
   }
   return undefined;
 }
 
-/** An address in dots or dashes among the labels that no public machine has. */
+/** True where the labels contain, with dots or dashes, an address that no public machine has. */
 function hasPrivateAddress(labels: readonly string[]): boolean {
   return [labels, ...labels.map((label) => label.split('-'))].some((parts) =>
     parts.some((_, i) => isPrivateAddress(parts.slice(i, i + 4))),

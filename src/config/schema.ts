@@ -1,7 +1,8 @@
 /**
- * A tenant's configuration: its shape, all its defaults, and nothing else. Everything has a default
- * but the backends; unknown keys are refused, so that a misspelt one is not silently ignored. Code
- * behind this parse never asks whether a field is set.
+ * The schema of a tenant's configuration, with all its defaults. Everything but the backends has a
+ * default; unknown fields are refused, so that a misspelt one is not silently ignored. Code that
+ * has a parsed configuration never checks for missing defaults. Checks across fields are in
+ * `cross-check.ts`.
  */
 import { z } from 'zod';
 import { POLICY_NAMES } from '../core/order/policies/registry.ts';
@@ -11,14 +12,14 @@ import { jobSettings } from './job-settings.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
 
-/** Keys of one tenant. */
+/** Most API keys of one tenant. */
 export const MAX_KEYS = 1_000;
 
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"');
 const milliseconds = z.int().min(1).max(86_400_000);
-/** Of the endpoint's own host: two slashes would name another. */
+/** A path on the endpoint's own host: two slashes would name another host. */
 const hostPath = z
   .string()
   .max(2048)
@@ -27,32 +28,32 @@ const hostPath = z
 export const TENANT_NAME = name;
 
 const coldStart = z.strictObject({
-  /** Assumed time from wake to answer until wakes have been seen. */
+  /** Assumed time from a wake to the answer, until wakes have been observed. */
   estimateMs: milliseconds.default(30_000),
   /** The platform's own idle timeout. */
   idleTimeoutMs: milliseconds.default(60_000),
-  /** Path for a POST that wakes it, from the URL's root; without it a one-token completion does. */
+  /** Path of a POST that wakes it, from the URL's root; absent: a one-token completion does. */
   wakePath: hostPath.optional(),
-  /** Path for a POST that has it go cold; without it nobody but its platform does. */
+  /** Path of a POST that releases it; absent: only its platform lets it go cold. */
   releasePath: hostPath.optional(),
-  /** Few calls are let in when it has just woken, then more. */
+  /** Few calls are admitted right after a wake, then more. */
   slowStart: z.boolean().default(true),
 });
 
 const endpoint = z.strictObject({
-  /** Names it in headers and reports; its URL where absent. */
+  /** Its name in headers and reports; the URL where absent. */
   name: name.optional(),
   url: z.string().max(2048),
-  /** Calls at a time. */
+  /** Calls that it serves at a time. */
   slots: z.int().min(1).max(100_000).default(8),
   /** The platform that it runs on. */
   kind: z.enum(ENDPOINT_KINDS).default('openai-generic'),
-  /** Where the platform's management API tells how it stands (Baseten). */
+  /** Where the platform's management API reports its state (Baseten). */
   statusUrl: z.string().max(2048).optional(),
-  /** Its key and how it is sent: exactly one of `secret`, `value` and `sealed`. */
+  /** Its key, in exactly one of `secret`, `value` and `sealed`, and how the key is sent. */
   auth: z
     .strictObject({
-      /** Name of the Worker secret that holds it. */
+      /** Name of the Worker secret that contains the key. */
       secret: z
         .string()
         .regex(/^[A-Z][A-Z0-9_]{0,127}$/, 'expected the name of a Worker secret, as in GPU_KEY')
@@ -68,25 +69,25 @@ const endpoint = z.strictObject({
         .regex(/^v1\.[\w-]{1,16}\.[\w-]{1,8192}$/, 'expected what a GET of the tenant shows')
         .optional(),
       header: z.enum(['authorization', 'x-api-key', 'api-key']).default('authorization'),
-      /** Before the key; empty for the key alone. */
+      /** Text before the key; empty for the key alone. */
       scheme: z
         .string()
         .regex(/^[A-Za-z-]{0,32}$/)
         .default('Bearer'),
     })
     .optional(),
-  /** Pass the rank on as the engine's own priority; an engine that is not told so refuses it. */
+  /** Pass the rank on as the engine's own priority; engines refuse it unless started for it. */
   priority: z.enum(PRIORITY_STYLES).optional(),
   coldStart: coldStart.optional(),
-  /** Ask for usage in streams where the client did not. Off for servers that refuse the field. */
+  /** Request usage in streams where the client did not; off for servers that refuse the field. */
   includeUsage: z.boolean().default(true),
-  /** It is a vLLM that tells of its own queue in a header when it is asked to. */
+  /** It is a vLLM server that reports its own queue in a header on request. */
   loadMetrics: z.boolean().default(false),
 });
 
 const queue = z.strictObject({
   depth: z.int().min(0).max(100_000).default(1_000),
-  /** Bytes of bodies that may wait at a time: their Workers hold them in memory. */
+  /** Most bytes of bodies that wait at a time; their Workers hold them in memory. */
   bytes: z.int().min(0).max(10_000_000_000).default(1_000_000_000),
   maxWaitMs: milliseconds.default(300_000),
   maxWaitColdMs: milliseconds.default(600_000),
@@ -99,44 +100,46 @@ const timeouts = z.strictObject({
 });
 
 const backend = z.strictObject({
-  /** Models that it serves, as clients name them. */
+  /** Models that it serves, by the names that clients use. */
   models: z.array(z.string().min(1).max(256)).default([]),
   endpoints: z.array(endpoint).min(1).max(64),
   queue: queue.prefault({}),
   whileCold: z.enum(['hold', 'send']).default('hold'),
   timeouts: timeouts.prefault({}),
-  /** Speed assumed until calls have told, in ms a token; usual for one GPU where absent. */
+  /** Speed assumed until calls are measured, ms a token; absent: that of a usual GPU. */
   speed: z.strictObject({ inputMs: z.number().min(0), outputMs: z.number().min(0.001) }).optional(),
-  /** Instead of the tenant's, field by field; the budget is beside the tenant's. */
+  /**
+   * Replaces the tenant's settings field by field; the budget holds in addition to the tenant's.
+   */
   prewarm: prewarm.optional(),
-  /** The backend that serves its calls while it cannot. */
+  /** The backend that serves its calls where it cannot. */
   fallback: name.optional(),
-  /** A stream that waits for so long is begun, and kept alive with comments. */
+  /** Wait after which a stream is begun and kept alive with comments. */
   queueCommentsAfterMs: milliseconds.default(10_000),
 });
 
-/** A minute, for one key; without limit where absent. */
+/** Limit for one API key in a minute; absent: no limit. */
 const rate = z.int().min(1).max(1_000_000_000).optional();
 const rateLimits = { requestsPerMinute: rate, tokensPerMinute: rate };
 
 const keyHash = z.strictObject({
   id: name,
-  /** SHA-256 of the key, in hex. The key itself is never stored. */
+  /** SHA-256 of the API key, in hex. The key itself is never stored. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits'),
-  /** Instead of the tenant's, field by field. */
+  /** Replaces the tenant's limits field by field. */
   limits: z.strictObject(rateLimits).optional(),
 });
 
 const tenant = z.strictObject({
-  /** Of which form the configuration is (upgrade.ts). */
+  /** Version of the configuration's format (`upgrade.ts`). */
   format: z.literal(CONFIG_FORMAT).optional(),
   backends: z.record(name, backend).refine((b) => Object.keys(b).length > 0, {
     message: 'expected at least one backend',
   }),
   policy: z.enum(POLICY_NAMES).default('gittins'),
-  /** Weight of arrival in the order: more bounds waits more tightly, 0 is the pure policy. */
+  /** Weight of the arrival in the order: more bounds waits more tightly, 0 is the pure policy. */
   alpha: z.number().min(0).max(100).default(0.5),
-  /** By application. */
+  /** Settings by application. */
   applications: z
     .record(z.string(), z.strictObject({ weight: z.number().min(0.001).max(1_000).default(1) }))
     .default({}),
@@ -144,7 +147,7 @@ const tenant = z.strictObject({
   limits: z
     .strictObject({
       bodyBytes: z.int().min(1_024).max(100_000_000).default(10_000_000),
-      /** Calls of one run that may wait or run at a time. */
+      /** Most calls of one run that wait or run at a time. */
       runCalls: z.int().min(1).max(100_000).default(1_000),
       ...rateLimits,
     })
@@ -152,23 +155,23 @@ const tenant = z.strictObject({
   /** Answers kept for calls with an `Idempotency-Key`. */
   idempotency: z
     .strictObject({
-      /** Longest answer that is kept. */
+      /** Longest answer that is kept, bytes. */
       answerBytes: z.int().min(0).max(1_000_000).default(262_144),
       lifetimeMs: milliseconds.default(86_400_000),
-      /** All answers of the tenant together; the oldest make room. */
+      /** All answers of the tenant together, bytes; the oldest are dropped first. */
       totalBytes: z.int().min(0).max(10_000_000_000).default(64_000_000),
     })
     .prefault({}),
   jobs: jobSettings.prefault({}),
-  /** Silence after which a run has ended, for applications not known to pause longer. */
+  /** Silence that ends a run, unless the application is known to pause longer. */
   runSilenceMs: milliseconds.default(30_000),
-  /** Time that a granted slot lasts without a sign of life from its Worker. */
+  /** Time after which a lease expires unless its Worker renews it. */
   leaseMs: z.int().min(5_000).max(3_600_000).default(90_000),
-  /** Absent in a PUT: the keys stay as they are. */
+  /** Absent in a PUT: the API keys stay as they are. */
   keys: z.array(keyHash).max(MAX_KEYS).optional(),
 });
 
-/** As a client writes it. */
+/** Parses a configuration as a client writes it. */
 export const tenantSchema = tenant;
 
 export type TenantConfig = z.infer<typeof tenant>;
@@ -176,7 +179,7 @@ export type KeyHash = z.infer<typeof keyHash>;
 export type BackendConfig = TenantConfig['backends'][string];
 export type EndpointConfig = BackendConfig['endpoints'][number];
 
-/** An endpoint's name within its backend. */
+/** The id of an endpoint within its backend: its name, or its URL. */
 export function endpointId(config: EndpointConfig): string {
   return config.name ?? config.url;
 }

@@ -1,6 +1,7 @@
 /**
- * Tenants and key hashes as they are read of KV, and each isolate's short memory of them. A stored
- * configuration that does not parse never replaces the last good one.
+ * Reads tenants and API key hashes from KV through a short-lived cache in each isolate. A stored
+ * configuration that does not parse never replaces the last valid one. KV is written in
+ * `distribution.ts`.
  */
 import { z } from 'zod';
 import type { Problem } from '../http/problem.ts';
@@ -9,13 +10,14 @@ import type { TenantDocument } from '../protocol/tenant.ts';
 import { parseStoredConfig } from './parse.ts';
 import type { TenantConfig } from './schema.ts';
 
-/** How long an isolate believes what it read, ms. A revoked key is refused by the object at once. */
-const BELIEVED_MS = 10_000;
-const MAX_REMEMBERED = 5_000;
-/** And how long where KV cannot be read, ms. */
-const BELIEVED_BLINDLY_MS = 3_600_000;
-/** Then it is not asked again for so long, ms. */
-const BLIND_MS = 1_000;
+/** Lifetime of a cached value, ms. A revoked key is refused by the tenant's object at once. */
+const CACHE_MS = 10_000;
+/** Most entries of each cache; the oldest is evicted. */
+const MAX_CACHED = 5_000;
+/** Age up to which a cached value is used while KV cannot be read, ms. */
+const MAX_STALE_MS = 3_600_000;
+/** Time without another read after KV could not be read, ms. */
+const UNREADABLE_PAUSE_MS = 1_000;
 
 const documentSchema = z.object({
   version: z.number(),
@@ -23,7 +25,7 @@ const documentSchema = z.object({
 });
 const ownerSchema = z.object({ tenant: z.string(), keyId: z.string() });
 
-/** To whom a key belongs. */
+/** The tenant that an API key belongs to, and the id of the key. */
 export type KeyOwner = z.infer<typeof ownerSchema>;
 
 export interface LoadedTenant {
@@ -36,23 +38,26 @@ export type TenantLookup =
   | { readonly ok: true; readonly loaded: LoadedTenant }
   | { readonly ok: false; readonly problems?: readonly Problem[] };
 
-interface Remembered<T> {
+interface CacheEntry<T> {
   readonly value: T;
   readonly readAt: number;
   readonly until: number;
 }
 
-const tenants = new Map<string, Remembered<TenantLookup>>();
-const keys = new Map<string, Remembered<KeyOwner | undefined>>();
+const tenants = new Map<string, CacheEntry<TenantLookup>>();
+const keys = new Map<string, CacheEntry<KeyOwner | undefined>>();
 
+/** The KV key of a tenant's document. */
 export function tenantKey(tenant: string): string {
   return `tenant:${tenant}`;
 }
 
+/** The KV key of an API key's owner, by the SHA-256 of the API key in hex. */
 export function hashKey(sha256: string): string {
   return `key:${sha256}`;
 }
 
+/** The stored document, without the cache; undefined where it is absent or malformed. */
 export async function readDocument(
   kv: KVNamespace,
   tenant: string,
@@ -61,48 +66,53 @@ export async function readDocument(
   return parsed.success ? parsed.data : undefined;
 }
 
-/** A document that came from the tenant's object as text. */
+/** Parses a document that the tenant's object returned as text; throws where it is malformed. */
 export function parseDocument(text: string): TenantDocument {
   return documentSchema.parse(JSON.parse(text));
 }
 
-/** The tenant's configuration, checked and with its defaults. */
+/**
+ * The tenant's configuration, checked and with its defaults, from the cache or from KV. Without
+ * `problems`, a failed lookup means that there is no such tenant. Throws `Unreachable`.
+ */
 export async function loadTenant(env: Env, tenant: string): Promise<TenantLookup> {
-  return remember(tenants, tenant, isConfigured, async () => {
+  return readThrough(tenants, tenant, isConfigured, async () => {
     const document = await readDocument(env.TENANTS, tenant);
     if (!document) return { ok: false };
-    const stored = check(env, tenant, document);
+    const stored = parseLoaded(env, tenant, document);
     if (stored.ok) return stored;
     console.error(JSON.stringify({ event: 'bad_configuration', tenant, ...stored }));
-    // What is stored is not valid: its object still has the last that was.
+    // The stored configuration is not valid, but the tenant's object still has the last valid one.
     const lastGood = await askTenant(env, tenant, (stub) => stub.document());
-    return lastGood === undefined ? stored : check(env, tenant, parseDocument(lastGood));
+    return lastGood === undefined ? stored : parseLoaded(env, tenant, parseDocument(lastGood));
   });
 }
 
-function check(env: Env, tenant: string, { version, config }: TenantDocument): TenantLookup {
+function parseLoaded(env: Env, tenant: string, { version, config }: TenantDocument): TenantLookup {
   const parsed = parseStoredConfig(config, { development: env.ENVIRONMENT === 'development' });
   if (!parsed.ok) return { ok: false, problems: parsed.problems };
   return { ok: true, loaded: { tenant, version, config: parsed.config } };
 }
 
-/** Whose key this is, by its SHA-256 in hex. */
+/**
+ * The owner of an API key, by its SHA-256 in hex, from the cache or from KV. Throws `Unreachable`.
+ */
 export async function loadKeyOwner(kv: KVNamespace, sha256: string): Promise<KeyOwner | undefined> {
-  return remember(keys, sha256, isOwned, () => readKeyOwner(kv, sha256));
+  return readThrough(keys, sha256, isOwned, () => readKeyOwner(kv, sha256));
 }
 
-/** The same, without this isolate's memory. */
+/** The owner of an API key, read without the cache. */
 export async function readKeyOwner(kv: KVNamespace, sha256: string): Promise<KeyOwner | undefined> {
   const parsed = ownerSchema.safeParse(await kv.get(hashKey(sha256), 'json'));
   return parsed.success ? parsed.data : undefined;
 }
 
-/** What this isolate believes of a tenant turned out to be old. */
+/** Removes a tenant from this isolate's cache, because the entry is outdated. */
 export function forgetTenant(tenant: string): void {
   tenants.delete(tenant);
 }
 
-/** The same of a key. */
+/** Removes an API key from this isolate's cache, because the entry is outdated. */
 export function forgetKey(sha256: string): void {
   keys.delete(sha256);
 }
@@ -110,31 +120,31 @@ export function forgetKey(sha256: string): void {
 const isConfigured = (lookup: TenantLookup) => lookup.ok;
 const isOwned = (owner: KeyOwner | undefined) => owner !== undefined;
 
-async function remember<T>(
-  memory: Map<string, Remembered<T>>,
+async function readThrough<T>(
+  cache: Map<string, CacheEntry<T>>,
   key: string,
-  /** What was not there may be there by now: only what was found is believed blindly. */
+  /** False for a lookup that found nothing: it is not used while KV cannot be read. */
   isFound: (value: T) => boolean,
   load: () => Promise<T>,
 ): Promise<T> {
   const now = Date.now();
-  const known = memory.get(key);
-  if (known && now < known.until) return known.value;
+  const cached = cache.get(key);
+  if (cached && now < cached.until) return cached.value;
   let value: T;
   try {
     value = await load();
   } catch (error) {
-    const isOld = !known || now > known.readAt + BELIEVED_BLINDLY_MS;
-    if (isOld || !isFound(known.value)) throw new Unreachable(String(error));
+    const isTooOld = !cached || now > cached.readAt + MAX_STALE_MS;
+    if (isTooOld || !isFound(cached.value)) throw new Unreachable(String(error));
     console.error(JSON.stringify({ event: 'configuration_unreadable', error: String(error) }));
-    memory.set(key, { ...known, until: now + BLIND_MS });
-    return known.value;
+    cache.set(key, { ...cached, until: now + UNREADABLE_PAUSE_MS });
+    return cached.value;
   }
-  memory.delete(key);
-  memory.set(key, { value, readAt: now, until: now + BELIEVED_MS });
-  if (memory.size > MAX_REMEMBERED) {
-    const [oldest] = memory.keys();
-    if (oldest !== undefined) memory.delete(oldest);
+  cache.delete(key);
+  cache.set(key, { value, readAt: now, until: now + CACHE_MS });
+  if (cache.size > MAX_CACHED) {
+    const [oldest] = cache.keys();
+    if (oldest !== undefined) cache.delete(oldest);
   }
   return value;
 }

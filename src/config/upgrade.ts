@@ -1,26 +1,27 @@
 /**
- * Configurations that an earlier version of Talaria stored, brought to the present form: one step for
- * each form, in order, forward only. What is stored is left as it is; every reader upgrades. A form
- * that is newer than this code is refused, so that nothing of it is lost unseen.
+ * Upgrades configurations that an earlier version of Talaria stored to the current format: one step
+ * a format, in order, forward only. The stored text stays unchanged; every reader upgrades it. A
+ * newer format than this code knows is refused, so that no part of it is lost unnoticed. Migrations
+ * of the objects' storage are in `durable-objects/migrations.ts`.
  */
 import type { Problem } from '../http/problem.ts';
 
-/** What was stored before configurations had a `format`. */
+/** The format of configurations that were stored before they had a `format` field. */
 const OLDEST_FORMAT = 1;
-/** The present form; a change that old configurations would not survive is one more step. */
+/** The current format; a change that breaks older configurations needs another upgrade step. */
 export const CONFIG_FORMAT = 2;
 
 type Json = Readonly<Record<string, unknown>>;
 type Upgrade = (config: Json) => Json;
 
-/** From the form at the index + 1 to the next; never edited once released. */
-const UPGRADES: readonly Upgrade[] = [fromFirst];
+/** Index i upgrades format i + 1 to the next. A step is never edited once released. */
+const UPGRADES: readonly Upgrade[] = [fromFormat1];
 
 export type Upgraded =
   | { readonly ok: true; readonly config: unknown }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** `input` as it was stored; without a `format` it is of the oldest. */
+/** `input` is a stored configuration; without a `format` field it has the oldest format. */
 export function upgradeConfig(input: unknown): Upgraded {
   if (!isObject(input)) return { ok: true, config: input };
   const { format = OLDEST_FORMAT } = input;
@@ -28,7 +29,7 @@ export function upgradeConfig(input: unknown): Upgraded {
     const message = `of a newer Talaria: this one knows formats up to ${CONFIG_FORMAT}`;
     return { ok: false, problems: [{ param: 'format', message: `${format} is ${message}` }] };
   }
-  // Any other nonsense is the schema's to refuse.
+  // The schema refuses any other invalid format.
   if (typeof format !== 'number' || !Number.isInteger(format) || format < OLDEST_FORMAT) {
     return { ok: true, config: input };
   }
@@ -38,17 +39,21 @@ export function upgradeConfig(input: unknown): Upgraded {
 }
 
 /**
- * A backend's `prewarm` replaced the tenant's as a whole, what it left out had the default; and a token
- * could take no time.
+ * In format 1 a backend's `prewarm` replaced the tenant's as a whole, with defaults for missing
+ * fields, and `speed.outputMs` could be 0. This step writes the defaults out and replaces 0 by the
+ * least value.
  */
-function fromFirst(config: Json): Json {
+function fromFormat1(config: Json): Json {
   const { backends } = config;
   if (!isObject(backends)) return config;
-  const upgraded = Object.entries(backends).map(([name, backend]) => [name, ofFirst(backend)]);
+  const upgraded = Object.entries(backends).map(([name, backend]) => [
+    name,
+    backendFromFormat1(backend),
+  ]);
   return { ...config, backends: Object.fromEntries(upgraded) };
 }
 
-function ofFirst(backend: unknown): unknown {
+function backendFromFormat1(backend: unknown): unknown {
   if (!isObject(backend)) return backend;
   const { prewarm, speed } = backend;
   const hasPrices = isObject(prewarm) && 'valuePerSecond' in prewarm;

@@ -1,11 +1,14 @@
-/** What is read of an endpoint's answer where it is no success, and of its headers. */
+/**
+ * Reads an endpoint's error answers, and the load that it reports in headers. The classification of
+ * answers is in the adapters.
+ */
 import type { ApiError } from '../http/errors.ts';
 import type { AnswerKind } from './adapter.ts';
 
-/** How much of an endpoint's error is read and passed on. */
+/** Most characters of an endpoint's error that are read and passed on. */
 const MAX_ERROR_CHARS = 65_536;
 
-/** As much of an error as is passed on; an endpoint that breaks may do so without end. */
+/** Reads the part of an error that is passed on; the error of a broken endpoint may be endless. */
 export async function beginningOf(upstream: Response): Promise<string> {
   const decoder = new TextDecoder();
   const reader = upstream.body?.getReader();
@@ -18,12 +21,12 @@ export async function beginningOf(upstream: Response): Promise<string> {
     }
     await reader?.cancel();
   } catch {
-    // What came is all that there is.
+    // The part that arrived before the connection broke is used.
   }
   return text.slice(0, MAX_ERROR_CHARS);
 }
 
-/** What the client is told of an answer that is the endpoint's fault, and not the client's. */
+/** The client's error for an answer that is the endpoint's fault and not the client's. */
 export function failureOf(kind: AnswerKind, status: number, retryAfterMs = 1_000): ApiError {
   if (kind === 'broken') {
     return { code: 'upstream_error', message: `The endpoint answered with status ${status}.` };
@@ -31,9 +34,12 @@ export function failureOf(kind: AnswerKind, status: number, retryAfterMs = 1_000
   return { code: kind === 'cold' ? 'backend_warming' : 'upstream_busy', retryAfterMs };
 }
 
-/** What an engine tells of its own queue in the answer's headers, where it was asked to (ORCA). */
+/**
+ * Calls that wait in the engine's own queue, from the load report in the answer's headers (ORCA);
+ * undefined where there is none.
+ */
 export function engineQueue(headers: Headers): number | undefined {
   const metrics = headers.get('endpoint-load-metrics') ?? '';
-  const found = /"num_requests_waiting"\s*:\s*(\d{1,9})/.exec(metrics)?.[1];
-  return found === undefined ? undefined : Number(found);
+  const waiting = /"num_requests_waiting"\s*:\s*(\d{1,9})/.exec(metrics)?.[1];
+  return waiting === undefined ? undefined : Number(waiting);
 }

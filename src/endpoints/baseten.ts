@@ -1,6 +1,6 @@
 /**
- * Baseten: `POST …/wake` on the deployment's host wakes it; the management API (`statusUrl`) tells
- * its status: SCALED_TO_ZERO, WAKING_UP, LOADING_MODEL, ACTIVE and others.
+ * Adapter for Baseten: `POST …/wake` on the deployment's host wakes it; the management API
+ * (`statusUrl`) reports its status: SCALED_TO_ZERO, WAKING_UP, LOADING_MODEL, ACTIVE and others.
  */
 import { type EndpointAdapter, onHost, type Readiness } from './adapter.ts';
 import { classifyGeneric } from './openai-generic.ts';
@@ -20,7 +20,7 @@ export const baseten: EndpointAdapter = {
     method: 'POST',
     url: onHost(target, target.wakePath ?? '/production/wake'),
   }),
-  // Its gateway answers 504 or 502 while the model is still loaded.
+  // Its gateway answers 504 or 502 while the model is still loading.
   classify: (status, body, isTool) =>
     status === 504 || status === 502 ? 'cold' : classifyGeneric(status, body, isTool),
 };

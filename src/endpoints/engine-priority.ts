@@ -1,29 +1,32 @@
 /**
- * The rank as an engine's own priority: while its slots are full an engine still orders what it has
- * taken in. Sixteen levels, since engines compare whole numbers and a tie goes by arrival.
+ * Converts a rank into an engine's own priority, since a full engine orders the calls that it has
+ * accepted by itself. There are 16 levels, since engines compare whole numbers and break ties by
+ * arrival. The ranks come from `core/order`.
  */
 
-/** vLLM: the lower goes first (`--scheduling-policy priority`). SGLang: the higher does. */
+/** vLLM (`--scheduling-policy priority`) serves lower numbers first, SGLang higher ones. */
 export const PRIORITY_STYLES = ['vllm', 'sglang'] as const;
 export type PriorityStyle = (typeof PRIORITY_STYLES)[number];
 
 const LEVELS = 16;
-/** Ranks up to this many ms are the first level; each further level is twice as long. */
+/** Ranks up to this many ms are level 0; the upper bound doubles with each further level. */
 const FIRST_LEVEL_MS = 250;
 
-/** Level of a rank in ms: 0 goes first, 15 last; any rank has one. */
+/** Level of a rank in ms: 0 is served first, 15 last. Defined for every number, NaN included. */
 export function levelOf(rankMs: number): number {
   if (!(rankMs > FIRST_LEVEL_MS)) return 0;
   return Math.min(LEVELS - 1, Math.ceil(Math.log2(rankMs / FIRST_LEVEL_MS)));
 }
 
-/** The number for the engine's `priority`. */
+/** The number for the engine's `priority` field. */
 export function priorityOf(rankMs: number, style: PriorityStyle): number {
   const level = levelOf(rankMs);
   return style === 'vllm' ? level : LEVELS - 1 - level;
 }
 
-/** A JSON body with the priority added; as it is where the client gave one of its own. */
+/**
+ * The text of a JSON object with the field `priority` added at its end; unchanged where it is none.
+ */
 export function withPriority(text: string, priority: number): string {
   const end = text.lastIndexOf('}');
   return end < 0 ? text : `${text.slice(0, end)},"priority":${priority}${text.slice(end)}`;

@@ -1,7 +1,8 @@
 /**
- * Hugging Face Inference Endpoints: 503 while scaled to zero, and any request starts a replica; with
- * `X-Scale-Up-Timeout: S` the proxy holds the request for so many seconds instead. Calls here are held
- * by Talaria, so the header goes with the look at `/health` only, which wakes and returns at once.
+ * Adapter for Hugging Face Inference Endpoints: they answer 503 while scaled to zero, and any
+ * request starts a replica; with `X-Scale-Up-Timeout: S` the proxy holds the request for S seconds
+ * instead. Talaria holds calls itself, so only the request to `/health`, which wakes and returns
+ * at once, has the header.
  */
 import { type EndpointAdapter, onHost, type Readiness } from './adapter.ts';
 import { classifyGeneric } from './openai-generic.ts';
@@ -17,7 +18,7 @@ export const huggingFace: EndpointAdapter = {
     if (status < 300) return 'ready';
     return status === 503 || status === 502 ? 'waking' : 'broken';
   },
-  // 502 while a replica starts.
+  // The proxy answers 502 while a replica starts.
   classify: (status, body, isTool) =>
     status === 502 ? 'cold' : classifyGeneric(status, body, isTool),
 };

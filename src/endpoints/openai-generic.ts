@@ -1,4 +1,7 @@
-/** Anything that speaks the OpenAI API, or plain HTTP for tools: vLLM, SGLang, TGI, llama.cpp. */
+/**
+ * Adapter for any server with the OpenAI API (vLLM, SGLang, TGI, llama.cpp), or with plain HTTP for
+ * tools. vLLM with sleep mode has its own adapter in `vllm.ts`.
+ */
 import { type AnswerKind, type EndpointAdapter, onHost } from './adapter.ts';
 
 export const openaiGeneric: EndpointAdapter = {
@@ -7,21 +10,22 @@ export const openaiGeneric: EndpointAdapter = {
   classify: classifyGeneric,
 };
 
-/** With a path for it, a POST wakes the endpoint. */
+/** The same adapter for endpoints with a configured path that a POST wakes them by. */
 export const openaiWithWakePath: EndpointAdapter = {
   ...openaiGeneric,
   wake: (target) => ({ method: 'POST', url: onHost(target, target.wakePath ?? '/') }),
 };
 
 /**
- * A full queue is told as 503 by SGLang and as `overloaded` by TGI; any other 503 is a model that
- * loads (llama.cpp) or a platform that starts it.
+ * Classifies an answer. SGLang reports a full queue by 503 and TGI by `overloaded`; any other 503
+ * means that the model is loading (llama.cpp) or that the platform is starting it.
  */
 export function classifyGeneric(status: number, body: string, isTool: boolean): AnswerKind {
   if (status < 300) return 'ok';
   if (status === 429) return 'busy';
   if (status === 503) return /overloaded|queue|busy|too many/i.test(body) ? 'busy' : 'cold';
-  // What a tool says of the one who asks is its answer; of a model it means that the key is wrong.
+  // A tool may refuse its caller as its own answer; from a model it means that the endpoint's key
+  // is wrong.
   if (status === 401 || status === 403) return isTool ? 'rejected' : 'broken';
   if (status >= 500 || status < 400) return 'broken';
   return 'rejected';

@@ -1,4 +1,4 @@
-/** Every adapter by its kind. A new platform is one file beside this one and one line here. */
+/** All adapters by their kind. A new platform needs one file in this folder and one entry here. */
 import type { EndpointAdapter, EndpointTarget } from './adapter.ts';
 import { baseten } from './baseten.ts';
 import { huggingFace } from './hugging-face.ts';
@@ -21,6 +21,7 @@ export type EndpointKind = keyof typeof ADAPTERS;
 
 export const ENDPOINT_KINDS = Object.keys(ADAPTERS) as [EndpointKind, ...EndpointKind[]];
 
+/** The adapter of a kind; with `target`, the variant that uses its `wakePath` where it has one. */
 export function adapterOf(kind: EndpointKind, target?: Pick<EndpointTarget, 'wakePath'>) {
   const adapter: EndpointAdapter = ADAPTERS[kind];
   return adapter === openaiGeneric && target?.wakePath ? openaiWithWakePath : adapter;

@@ -1,7 +1,8 @@
 /**
- * RunPod serverless. A queue endpoint (`…/v2/ID/openai/v1`) tells of its workers and jobs at
- * `/v2/ID/health`; any job wakes it. A load-balancing endpoint answers `/ping` itself: 200 ready, 204
- * while a worker initialises, and the platform holds or refuses while there is none.
+ * Adapters for RunPod serverless. A queue endpoint (`…/v2/ID/openai/v1`) reports its workers and
+ * jobs at `/v2/ID/health`; any job wakes it. A load-balancing endpoint answers `/ping` itself: 200
+ * when ready, 204 while a worker initialises; while there is no worker, the platform holds or
+ * refuses the request.
  */
 import { type EndpointAdapter, onHost, type Readiness } from './adapter.ts';
 import { classifyGeneric } from './openai-generic.ts';
@@ -29,7 +30,7 @@ export const runpodLoadBalancer: EndpointAdapter = {
     if (status < 300) return 'ready';
     return status >= 500 || status === 400 ? 'cold' : 'broken';
   },
-  // Asking is waking: a request starts a worker.
+  // Any request starts a worker.
   wake: (target) => ({ method: 'GET', url: onHost(target, '/ping') }),
   classify(status, body, isTool) {
     if (/no workers available/i.test(body)) return 'cold';
@@ -48,7 +49,7 @@ function countsIn(body: string): Record<WorkerCount, number> {
       if (count > 0) counts[name] = count;
     }
   } catch {
-    // Nothing is known of its workers then.
+    // Without a valid report no workers are counted.
   }
   return counts;
 }

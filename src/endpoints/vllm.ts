@@ -1,7 +1,8 @@
 /**
- * vLLM with sleep mode (`--enable-sleep-mode`, VLLM_SERVER_DEV_MODE=1): weights leave the GPU on
- * POST /sleep and are back on POST /wake_up; GET /is_sleeping tells. While it sleeps it would take a
- * call and hang, so it is asked first.
+ * Adapter for vLLM with sleep mode (`--enable-sleep-mode`, VLLM_SERVER_DEV_MODE=1): weights leave
+ * the GPU on POST /sleep and return on POST /wake_up; GET /is_sleeping reports the state. A
+ * sleeping server would accept a call and hang, so it is probed first. Other vLLM servers use
+ * `openai-generic.ts`.
  */
 import { type EndpointAdapter, onHost, type Readiness } from './adapter.ts';
 import { classifyGeneric } from './openai-generic.ts';

@@ -1,6 +1,7 @@
 /**
- * Wakes an endpoint of a tenant, and sends it to sleep: from the object (alarm, demand) or from the
- * cron alike. Whatever a platform says, an endpoint is warm when it has served one real call.
+ * Wakes and releases endpoints, for the tenant's object (alarm, demand) and for the cron alike.
+ * Whatever a platform reports, an endpoint counts as warm only once it has served a real call. When
+ * to wake is decided in `core/prewarm`.
  */
 import {
   type EndpointAdapter,
@@ -16,12 +17,12 @@ export interface WakeResult {
 }
 
 const RELEASE_PATIENCE_MS = 30_000;
-/** Between two looks at an endpoint that is not up yet, ms. */
+/** Pause between two calls to an endpoint that is not warm yet, ms. */
 const LOOK_EVERY_MS = 1_000;
-/** Of an answer, as much as can tell anything. */
+/** Most characters of an answer that are used. */
 const MAX_ANSWER_CHARS = 4_000;
 
-/** Resolves when the endpoint has served, or when it is clear that it will not. */
+/** Resolves once the endpoint has served a call, is found broken, or `patienceMs` have passed. */
 export async function wakeEndpoint(
   adapter: EndpointAdapter,
   target: EndpointTarget,
@@ -33,7 +34,7 @@ export async function wakeEndpoint(
   return { ok, tookMs: Date.now() - startedAt };
 }
 
-/** Has an endpoint go cold; false where it cannot be told to, or did not hear. */
+/** Releases an endpoint; false where there is no way to, or the request failed. */
 export async function releaseEndpoint(
   adapter: EndpointAdapter,
   target: EndpointTarget,
@@ -53,9 +54,9 @@ async function wakeAndServe(
   signal: AbortSignal,
 ): Promise<boolean> {
   const isTool = target.model === undefined;
-  const sleeps = adapter.probe ? await readiness(adapter, target, signal) : 'cold';
-  // One wake is enough: platforms take it as done, however often they are asked.
-  if (sleeps !== 'ready' && adapter.wake) await send(adapter.wake(target), target, signal);
+  const state = adapter.probe ? await readiness(adapter, target, signal) : 'cold';
+  // One wake request is enough: repeating it has no further effect on any platform.
+  if (state !== 'ready' && adapter.wake) await send(adapter.wake(target), target, signal);
   while (!signal.aborted) {
     const { status, body } = await send(firstCall(target), target, signal);
     const kind = status < 300 ? 'ok' : adapter.classify(status, body, isTool);
@@ -84,7 +85,7 @@ async function send(request: PlatformRequest, target: EndpointTarget, signal: Ab
   return { status: response.status, body: (await response.text()).slice(0, MAX_ANSWER_CHARS) };
 }
 
-/** Refused, reset or out of patience: all the same to whoever waits for it. */
+/** Refused, reset or timed out: every failure is the same to the caller. */
 async function attempted(act: () => Promise<boolean>): Promise<boolean> {
   try {
     return await act();

@@ -1,13 +1,13 @@
-/** The lines of a body as they come: a file may be longer than what is held of it at a time. */
+/** Reads the lines of a body as they arrive, so that a long file is never held as a whole. */
 import { failure, type Outcome } from './errors.ts';
 
-/** Yields each line that is not blank, with its number; what is wrong with the body ends it. */
+/** Yields each line that is not blank, with its number from 1; an error of the body is the last. */
 export async function* bodyLines(
   request: Request,
   limits: { readonly bodyBytes: number; readonly lineChars: number },
 ): AsyncGenerator<Outcome<{ text: string; number: number }>> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-  let open = '';
+  let partialLine = '';
   let bytes = 0;
   let number = 0;
   for await (const piece of request.body ?? []) {
@@ -17,20 +17,20 @@ export async function* bodyLines(
       return yield failure('request_too_large', { message });
     }
     try {
-      open += decoder.decode(piece, { stream: true });
+      partialLine += decoder.decode(piece, { stream: true });
     } catch {
       return yield failure('invalid_request_error', { message: 'The body is not valid UTF-8.' });
     }
-    const lines = open.split('\n');
-    open = lines.pop() ?? '';
+    const lines = partialLine.split('\n');
+    partialLine = lines.pop() ?? '';
     for (const text of lines) {
       number += 1;
       if (text.trim() !== '') yield { ok: true, text, number };
     }
-    if (open.length > limits.lineChars) {
+    if (partialLine.length > limits.lineChars) {
       const message = `Line ${number + 1} is longer than ${limits.lineChars} characters.`;
       return yield failure('request_too_large', { message });
     }
   }
-  if (open.trim() !== '') yield { ok: true, text: open, number: number + 1 };
+  if (partialLine.trim() !== '') yield { ok: true, text: partialLine, number: number + 1 };
 }

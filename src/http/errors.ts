@@ -1,6 +1,7 @@
 /**
- * The only table from what went wrong to what the client is told: status, type, code, and how long
- * to wait. Bodies have OpenAI's form, so that every SDK can read them.
+ * The only table that maps a failure to what the client receives: status, type, code and message;
+ * the retry delay is part of each `ApiError`. Bodies have OpenAI's form, so that every SDK can
+ * read them; `apis/anthropic-error.ts` converts them for Anthropic's clients.
  */
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
@@ -82,9 +83,9 @@ export const ERROR_CODES = Object.keys(FORMS) as ErrorCode[];
 /** An expected failure, as a value. */
 export interface ApiError {
   readonly code: ErrorCode;
-  /** Instead of the code's own message. */
+  /** Replaces the code's own message. */
   readonly message?: string;
-  /** Path of the field that is wrong. */
+  /** Path of the wrong field, or the name of the wrong header. */
   readonly param?: string;
   readonly retryAfterMs?: number;
 }
@@ -100,7 +101,7 @@ export function failure(
   return { ok: false, error: { code, ...details } };
 }
 
-/** The error as it stands in a body, or in a stream that has begun already. */
+/** The body of an error, also for a stream that has begun already. */
 export function errorBody(error: ApiError): { error: Record<string, string | null> } {
   const { type, message } = FORMS[error.code];
   return {
@@ -113,7 +114,7 @@ export function errorBody(error: ApiError): { error: Record<string, string | nul
   };
 }
 
-/** The same in Anthropic's form, for its API. */
+/** The body of an error in Anthropic's form. */
 export function anthropicErrorBody(error: ApiError): {
   type: 'error';
   error: { type: string; message: string };
@@ -123,11 +124,12 @@ export function anthropicErrorBody(error: ApiError): {
   return { type: 'error', error: { type, message: error.message ?? message } };
 }
 
-/** Anthropic's name for an error of this status. */
+/** Anthropic's error type for a status. */
 export function anthropicErrorType(status: number): string {
   return ANTHROPIC_TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
 }
 
+/** The response for an error, with `x-should-retry` and the retry delay. */
 export function errorResponse(error: ApiError, headers?: HeadersInit): Response {
   const response = Response.json(errorBody(error), {
     status: FORMS[error.code].status,
@@ -138,7 +140,7 @@ export function errorResponse(error: ApiError, headers?: HeadersInit): Response 
   }
   if (error.retryAfterMs !== undefined) {
     const ms = Math.max(0, Math.round(error.retryAfterMs));
-    // Whole seconds, and never 0: SDKs sleep exactly as long as they are told.
+    // Whole seconds, and never 0: SDKs sleep for exactly this time.
     response.headers.set('retry-after', String(Math.max(1, Math.ceil(ms / 1000))));
     response.headers.set('retry-after-ms', String(Math.max(100, ms)));
   }
@@ -146,8 +148,8 @@ export function errorResponse(error: ApiError, headers?: HeadersInit): Response 
 }
 
 /**
- * Whether the same call may fare better later. Not where it is itself what is wrong, and not where an
- * endpoint was silent for too long: it may be at work on it.
+ * True where the same call may succeed later. False where the call itself is wrong, and where an
+ * endpoint was silent for too long, since it may still be working on the call.
  */
 function isWorthRetrying(code: ErrorCode): boolean {
   if (code === 'upstream_timeout' || code === 'tenant_misconfigured') return false;

@@ -1,9 +1,9 @@
-/** What is wrong with an input, by the path of the field as people write it. */
+/** Turns schema errors into problems that name the field by its path, as people write it. */
 import type { z } from 'zod';
 
-/** One thing that is wrong. */
+/** One error in an input. */
 export interface Problem {
-  /** Path of the field, as in `backends.m.endpoints[0].url`; absent where it is the whole input. */
+  /** Path of the field, as in `backends.m.endpoints[0].url`; absent for the whole input. */
   readonly param?: string;
   readonly message: string;
 }
@@ -16,7 +16,7 @@ export function problemsOf(error: z.ZodError): Problem[] {
   });
 }
 
-/** The first problem as a sentence, with the path where there is one. */
+/** The first problem, its message as a sentence that names the field where there is one. */
 export function firstProblem(error: z.ZodError): Problem {
   const [first] = problemsOf(error);
   const message = first?.message ?? 'wrong';
@@ -24,7 +24,7 @@ export function firstProblem(error: z.ZodError): Problem {
   return { param: first.param, message: `Field "${first.param}": ${message}.` };
 }
 
-/** A path as people write it: `a.b[0].c`. */
+/** A path in the notation `a.b[0].c`. */
 export function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;

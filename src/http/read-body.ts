@@ -1,6 +1,10 @@
-/** Reads a request's body up to a limit; what is longer is refused before it is held in memory. */
+/**
+ * Reads a request's body into memory up to a limit; a longer one is refused before it is held.
+ * Bodies that are relayed instead are in `upload.ts`, bodies read line by line in `body-lines.ts`.
+ */
 import { failure, type Outcome } from './errors.ts';
 
+/** Errors: `request_too_large`, and `invalid_request_error` where the client broke off. */
 export async function readBody(
   request: Request,
   maxBytes: number,
@@ -18,7 +22,7 @@ export async function readBody(
   }
   for (;;) {
     const piece = await reader.read().catch(() => undefined);
-    // The client left in the middle of its upload; nobody will read this answer.
+    // The client left during its upload; nobody will read this answer.
     if (!piece) return failure('invalid_request_error', { message: 'The body broke off.' });
     const { done, value } = piece;
     if (done) break;
@@ -38,14 +42,14 @@ export async function readBody(
   return { ok: true, bytes };
 }
 
-/** Most that is taken from a client only to tell it that it was too much, bytes. */
+/** Most bytes that are read and dropped from a body that is too large. */
 const MAX_DISCARDED_BYTES = 100_000_000;
-/** Without a sign of more, it is told at once, ms. */
+/** Silence of the client after which the error is sent at once, ms. */
 const LINGER_MS = 300;
 
 /**
- * Takes what is on its way and forgets it: a client that still sends would find its connection
- * closed, and never read the answer.
+ * Reads and drops the rest of a body: a client that still sends would find its connection closed
+ * and never read the answer.
  */
 async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
   let length = 0;

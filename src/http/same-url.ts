@@ -1,13 +1,13 @@
 /**
- * Redirects are not followed: they would take a key to wherever an endpoint says. The one exception
- * is a 303 to the very same URL with another query, by which a platform keeps a long call going
- * (Modal, after 150 s).
+ * Sends a request without following redirects, which would send a key to wherever an endpoint says.
+ * The one exception is a 303 to the same URL with another query, by which a platform keeps a long
+ * call going (Modal, after 150 s).
  */
 
-/** A platform that sends a call round more often than this has lost it. */
+/** Most redirects that are followed; a platform that sends more has lost the call. */
 const MAX_ROUNDS = 20;
 
-/** Sends the request, and asks again for its answer as long as it is told to. */
+/** Sends the request and follows redirects to the same URL; `onRound` is called for each. */
 export async function fetchSameUrl(request: Request, onRound: () => void): Promise<Response> {
   const { headers, signal, url } = request;
   let answer = await fetch(request);
@@ -16,9 +16,9 @@ export async function fetchSameUrl(request: Request, onRound: () => void): Promi
     if (next === undefined) return answer;
     await answer.body?.cancel();
     onRound();
-    const asking = new Headers(headers);
-    for (const name of ['content-type', 'content-length']) asking.delete(name);
-    answer = await fetch(next, { headers: asking, signal, redirect: 'manual' });
+    const nextHeaders = new Headers(headers);
+    for (const name of ['content-type', 'content-length']) nextHeaders.delete(name);
+    answer = await fetch(next, { headers: nextHeaders, signal, redirect: 'manual' });
   }
   return answer;
 }

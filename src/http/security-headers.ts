@@ -1,9 +1,10 @@
 /**
- * What every answer tells browsers, a page of ours, an error and an endpoint's answer alike: to take
- * it for nothing but what it says it is, to run nothing in it, and to keep no copy. A route that
- * serves a page sets its own policy, and it stays; what endpoints say of these matters is taken out
- * before (headers.ts), since their answers stand under our name.
+ * Adds the security headers of every response, be it a page, an error or an endpoint's answer:
+ * browsers take it only for its declared type, run nothing in it and keep no copy. A route that
+ * serves a page sets its own policy, which stays. The headers that endpoints set for this purpose
+ * are removed before (`headers.ts`), since their answers appear under Talaria's host name.
  */
+
 const POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 const EVERYWHERE: Readonly<Record<string, string>> = {
@@ -12,14 +13,14 @@ const EVERYWHERE: Readonly<Record<string, string>> = {
   'cross-origin-resource-policy': 'same-origin',
 };
 
-/** Where the answer itself has said nothing else. */
+/** Set where the response does not have the header yet. */
 const UNLESS_SET: Readonly<Record<string, string>> = {
   'content-security-policy': `${POLICY}; sandbox`,
   'x-frame-options': 'DENY',
   'cache-control': 'no-store',
 };
 
-/** Adds them to an answer that is ready to go. */
+/** Adds the headers, in place, to a response that is otherwise complete. */
 export function addSecurityHeaders(headers: Headers): void {
   for (const [name, value] of Object.entries(EVERYWHERE)) headers.set(name, value);
   for (const [name, value] of Object.entries(UNLESS_SET)) {

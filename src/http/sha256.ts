@@ -9,6 +9,7 @@ export async function sha256Hex(content: string | Uint8Array<ArrayBuffer>): Prom
   return hex(new Uint8Array(await sha256(content)));
 }
 
+/** Bytes as lower-case hex digits. */
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
 }

@@ -1,23 +1,24 @@
 /**
- * A request's body that is relayed as it comes, instead of being held until there is a slot: for
- * tools, whose bodies may be long, or come piece by piece while the answer does. It can be sent once
- * only, so such a call is neither repeated nor replayed.
+ * A request body that is relayed as it arrives instead of being held until there is a slot: for
+ * tools, whose bodies may be long, or arrive piece by piece while the answer does. It can be sent
+ * only once, so such a call is neither retried nor replayed. Bodies that are held are read in
+ * `read-body.ts`; uploads of files are in `jobs/file-upload.ts`.
  */
 import type { ApiError } from './errors.ts';
 
-/** A body of known length up to this is held, bytes. */
+/** Largest body of known length that is held instead, bytes. */
 const MAX_HELD_BYTES = 1_000_000;
 
 export class Upload {
   readonly body: ReadableStream<Uint8Array>;
-  /** Why it came to no good end: the client's doing, not the endpoint's. */
+  /** Why the body failed; the client is at fault, not the endpoint. */
   failure: ApiError | undefined;
-  /** Called for each piece that passes. */
+  /** Called for each piece that is relayed. */
   onPiece: () => void = () => {};
-  /** Called once it has failed: the request has to be aborted. */
+  /** Called once the body has failed: the request must be aborted. */
   onFailure: () => void = () => {};
 
-  /** `length` where it is known; what is longer than `maxBytes` breaks off. */
+  /** `length` in bytes where it is known. A body longer than `maxBytes` fails. */
   constructor(body: ReadableStream<Uint8Array>, length: number | undefined, maxBytes: number) {
     const reader = body.getReader();
     let passed = 0;
@@ -36,11 +37,11 @@ export class Upload {
       },
       { highWaterMark: 0 },
     );
-    // With its length known, the endpoint is told it, as the client told it us.
+    // A known length is passed on to the endpoint, as the client stated it.
     this.body = length === undefined ? relayed : relayed.pipeThrough(new FixedLengthStream(length));
   }
 
-  /** Never resolves: of a stream that fails the runtime makes a body that looks whole. */
+  /** Never resolves: the runtime would turn a stream that fails into a body that looks complete. */
   #fail(code: ApiError['code'], message: string): Promise<never> {
     this.failure = { code, message };
     this.onFailure();
@@ -48,14 +49,17 @@ export class Upload {
   }
 }
 
-/** The body to be relayed; undefined where it is short, absent, too long or has to be known. */
+/**
+ * The body to relay; undefined where it is short, absent or too long, or where the whole must be
+ * known for an idempotency key.
+ */
 export function uploadOf(request: Request, maxBytes: number): Upload | undefined {
   const { body, headers, method } = request;
   if (!body || method === 'GET' || method === 'HEAD' || headers.has('idempotency-key')) {
     return undefined;
   }
-  const told = headers.get('content-length');
-  const length = told === null ? undefined : Number(told);
+  const contentLength = headers.get('content-length');
+  const length = contentLength === null ? undefined : Number(contentLength);
   if (length !== undefined && (length <= MAX_HELD_BYTES || length > maxBytes)) return undefined;
   return new Upload(body, length, maxBytes);
 }

@@ -1,40 +1,42 @@
 /**
- * What the body of a model call says of who sends it: names that it gives, its system prompt and its
- * tools, and where it stands in a conversation. The same for chat completions, Responses, Anthropic's
- * messages, completions and embeddings. Only what stays the same from call to call of one unit goes
- * into the shape: prompts carry dates, paths and retrieved text further down.
+ * Reads the hints about its caller from the body of a model call: names, system prompt and tools,
+ * and the position in a conversation. It works for chat completions, Responses, Anthropic's
+ * messages, completions and embeddings. Only what stays the same from call to call of one unit
+ * enters the shape: prompts contain dates, paths and retrieved text further down. The identity is
+ * derived from the hints in `identity.ts`.
  */
 
-/** The parts of a request that tell callers apart. */
+/** The parts of a request by which callers are told apart. */
 export interface BodyHints {
   readonly metadata: Readonly<Record<string, string>>;
-  /** Kind of call, beginning of the system prompt, names of the tools: as text. */
+  /** Kind of call, beginning of the system prompt and names of the tools, as JSON text. */
   readonly shape: string;
-  /** A session by the client's own word: `session_id`, or the `conversation` of Responses. */
+  /** A session that the client names: `session_id`, or the `conversation` of Responses. */
   readonly session?: string;
-  /** `prompt_cache_key` or `user`: may well be the same for many runs. */
+  /** `prompt_cache_key` or `user`, which may be the same for many runs. */
   readonly loose?: { readonly field: string; readonly id: string };
-  /** Absent where the body is no conversation, or one whose beginning it does not hold. */
+  /** Absent where the body is no conversation, or does not contain its beginning. */
   readonly conversation?: Conversation;
-  /** The unit's name where a client gives none: a tool's backend. */
+  /** The unit's name where the client sets none, as the backend of a tool call. */
   readonly unit?: string;
 }
 
 export interface Conversation {
-  /** What the user said first: the same for all calls of an agent's loop. */
+  /** The user's first message: the same for all calls of an agent's loop. */
   readonly start: string;
-  /** Messages so far; rises from call to call. */
+  /** Number of messages so far; rises from call to call. */
   readonly turns: number;
-  /** With tools a conversation usually goes on; without, a call is usually all there is. */
+  /** A conversation with tools usually goes on; one without is usually a single call. */
   readonly hasTools: boolean;
 }
 
-/** Of a system prompt, so much tells units apart; what follows is often retrieved or of today. */
+/** Length of the masked system prompt that tells units apart; later text often changes. */
 const SYSTEM_CHARS = 200;
-/** Searched for them, before what changes is masked. */
+/** Length of the system prompt that is read before changing parts are masked. */
 const SYSTEM_READ_CHARS = 1_000;
+/** Length of the user's first message that identifies a conversation. */
 const START_CHARS = 4_000;
-/** Dates, times, paths, ids and long numbers: they differ from run to run of one unit. */
+/** Dates, times, paths, ids and long numbers, which differ between the runs of one unit. */
 const CHANGING = new RegExp(
   [
     String.raw`\d{4}-\d{2}-\d{2}`,
@@ -46,13 +48,13 @@ const CHANGING = new RegExp(
   ].join('|'),
   'gi',
 );
-/** APIs whose calls are turns of a conversation. */
+/** Kinds of calls that are turns of a conversation. */
 const CONVERSATIONS = new Set(['chat', 'responses', 'messages']);
 const SYSTEM_ROLES = new Set(['system', 'developer']);
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** `kind` names the API: calls of two kinds are never one unit. */
+/** `kind` is the name of the API: calls of two kinds never belong to one unit. */
 export function hintsOf(kind: string, body: Fields): BodyHints {
   const messages = listOf(body.messages ?? body.input).filter(isFields);
   const system = [
@@ -77,7 +79,7 @@ function looseOf(body: Fields, metadata: Fields): BodyHints['loose'] {
   const fields: Array<[string, unknown]> = [
     ['prompt_cache_key', body.prompt_cache_key],
     ['user', body.user],
-    // Anthropic's place for the same.
+    // Anthropic's field for the same purpose.
     ['metadata.user_id', metadata.user_id],
   ];
   for (const [field, value] of fields) {
@@ -94,7 +96,7 @@ function conversationOf(
   hasTools: boolean,
 ): Conversation | undefined {
   if (!CONVERSATIONS.has(kind)) return undefined;
-  // The server holds what came before: this body has no beginning.
+  // The server holds the earlier messages: this body does not contain the beginning.
   if (body.previous_response_id != null || body.conversation != null) return undefined;
   if (typeof body.input === 'string') return { start: body.input, turns: 1, hasTools };
   const first = messages.find((m) => m.role === 'user');
@@ -106,7 +108,7 @@ function isSystem(message: Fields): boolean {
   return typeof message.role === 'string' && SYSTEM_ROLES.has(message.role);
 }
 
-/** Text of a message's content, whatever its form: a string, or parts with text. */
+/** The text of a message's content, which is a string or a list of parts. */
 function textOf(content: unknown): string {
   if (typeof content === 'string') return content;
   return listOf(content)
@@ -119,7 +121,7 @@ function staticPart(system: string): string {
   return masked.trim().slice(0, SYSTEM_CHARS);
 }
 
-/** Sorted: a set has no order, and clients do not always keep theirs. */
+/** Sorted, since tools are a set, which clients do not always send in the same order. */
 function toolNames(tools: unknown): string[] {
   return listOf(tools)
     .filter(isFields)

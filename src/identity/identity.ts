@@ -1,7 +1,8 @@
 /**
- * Which application, run and unit a call belongs to. Explicit headers come first, then the same as
- * metadata in the body, then what agents and SDKs send anyway, then a fingerprint: clients need not
- * know of Talaria to be told apart (docs/architecture.md, "Identity").
+ * Determines the application, run and unit of a call. Explicit headers come first, then the same
+ * names as metadata in the body, then what agents and SDKs send anyway, then a fingerprint, so that
+ * clients need not know of Talaria (docs/architecture.md, "Identity"). The body is read in
+ * `conversation.ts`.
  */
 
 import { failure, type Outcome } from '../http/errors.ts';
@@ -15,26 +16,26 @@ export interface Identity {
   readonly app: string;
   readonly runId: string;
   readonly unit: string;
-  /** The session that began this one: both are one run. */
+  /** The session that began this one; both belong to one run. */
   readonly parentRunId?: string;
-  /** The run's last call; a run of one call is its own last. */
+  /** The call is the run's last; true for a run of one call. */
   readonly final: boolean;
-  /** Nothing names a run: the call is one of its own. */
+  /** Nothing identifies a run, so the call is a run of its own. */
   readonly sole: boolean;
-  /** Messages of the conversation so far, where the run was told by the conversation's beginning. */
+  /** Messages of the conversation so far, where its beginning identified the run. */
   readonly turn?: number;
-  /** The client says that it sends this call again. */
+  /** The client states that the call is a retry. */
   readonly retry: boolean;
   readonly deadlineMs?: number;
-  /** What becomes of a call whose run has hardly a chance within its deadline; absent: it runs. */
+  /** Refuse a call whose run can hardly meet its deadline; absent: the call runs all the same. */
   readonly refuseIfLate?: true;
   readonly maxWaitMs?: number;
-  /** From what each was taken, for people. */
+  /** What each name was taken from, in words for people. */
   readonly why: { readonly app: string; readonly run: string; readonly unit: string };
 }
 
 const FINGERPRINT_CHARS = 12;
-/** Headers by which agents name their session, in the order in which they are believed. */
+/** Headers by which agents name their session, in order of precedence. */
 const SESSION_HEADERS = [
   'x-dynamo-session-id',
   'x-claude-code-session-id',
@@ -44,7 +45,7 @@ const SESSION_HEADERS = [
 ];
 const FINGERPRINT = 'fingerprint of system prompt and tools';
 
-/** A name, and from what it was taken; of a run also what else that tells. */
+/** A name and what it was taken from; for a run also its parent session and its turn. */
 interface Named {
   readonly value: string;
   readonly why: string;
@@ -52,33 +53,42 @@ interface Named {
   readonly turn?: number;
 }
 
+/**
+ * `keyId` is the id of the API key, which is part of fingerprints. The error is
+ * `invalid_request_error`, for an explicit header or metadata field that is not valid.
+ */
 export async function identify(
   headers: Headers,
   hints: BodyHints,
   keyId: string,
 ): Promise<Outcome<{ identity: Identity }>> {
-  const told = (name: string) => explicitValue(headers, hints, name);
-  const wrong = ['app', 'run', 'unit'].find((name) => !isName(told(name)?.value ?? 'absent'));
-  if (wrong !== undefined) {
+  const explicit = (name: string) => explicitValue(headers, hints, name);
+  const invalidName = ['app', 'run', 'unit'].find(
+    (name) => !isName(explicit(name)?.value ?? 'absent'),
+  );
+  if (invalidName !== undefined) {
     const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
-    return failure('invalid_request_error', { param: `x-talaria-${wrong}`, message });
+    return failure('invalid_request_error', { param: `x-talaria-${invalidName}`, message });
   }
-  const app = told('app') ?? {
+  const app = explicit('app') ?? {
     value: `app-${await fingerprint(keyId, hints.shape)}`,
     why: FINGERPRINT,
   };
-  const unit = told('unit') ?? (await unitOf(headers, hints));
-  const run = told('run') ?? sessionOf(headers) ?? (await bodyRunOf(hints, keyId, app.value));
-  // An SDK's time limit is that of one call: a deadline only where the call is the whole run.
-  const ownLimit = run === undefined ? stainlessTimeoutMs(headers) : undefined;
-  const limits = limitsOf(told('deadline-ms')?.value ?? ownLimit, told('max-wait-ms')?.value);
+  const unit = explicit('unit') ?? (await unitOf(headers, hints));
+  const run = explicit('run') ?? sessionOf(headers) ?? (await bodyRunOf(hints, keyId, app.value));
+  // An SDK's timeout is that of one call, so it is a deadline only where the call is the whole run.
+  const sdkTimeoutMs = run === undefined ? stainlessTimeoutMs(headers) : undefined;
+  const limits = limitsOf(
+    explicit('deadline-ms')?.value ?? sdkTimeoutMs,
+    explicit('max-wait-ms')?.value,
+  );
   if (!limits.ok) return limits;
-  const ifLate = told('if-late')?.value ?? 'run';
+  const ifLate = explicit('if-late')?.value ?? 'run';
   if (ifLate !== 'run' && ifLate !== 'refuse') {
     const message = 'Expected "run" or "refuse".';
     return failure('invalid_request_error', { param: 'x-talaria-if-late', message });
   }
-  // The end of a session that another began is not the end of the run.
+  // The end of a session that another session began is not the end of the run.
   const sessionEnds = headers.get('x-dynamo-session-final') === 'true' && !run?.parent;
   return {
     ok: true,
@@ -87,7 +97,7 @@ export async function identify(
       runId: run?.value ?? crypto.randomUUID(),
       unit: unit.value,
       ...(run?.parent === undefined ? {} : { parentRunId: run.parent }),
-      final: run === undefined || told('run-final')?.value === 'true' || sessionEnds,
+      final: run === undefined || explicit('run-final')?.value === 'true' || sessionEnds,
       sole: run === undefined,
       ...(run?.turn === undefined ? {} : { turn: run.turn }),
       retry: Number(headers.get('x-stainless-retry-count') ?? 0) > 0,
@@ -98,12 +108,12 @@ export async function identify(
   };
 }
 
-/** Tells the bodies of calls apart, so that one that is sent again is known. */
+/** Fingerprint of a call's body, by which a repeated call is recognised. */
 export async function bodyFingerprint(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
   return (await sha256Hex(content)).slice(0, 2 * FINGERPRINT_CHARS);
 }
 
-/** What the client says to Talaria itself: a header, or the same as metadata. */
+/** A value that the client sets for Talaria: in a header, or else in the metadata. */
 function explicitValue(headers: Headers, hints: BodyHints, name: string): Named | undefined {
   const header = headers.get(`x-talaria-${name}`);
   if (header !== null) return { value: header, why: `x-talaria-${name}` };
@@ -114,12 +124,12 @@ function explicitValue(headers: Headers, hints: BodyHints, name: string): Named 
 
 async function unitOf(headers: Headers, hints: BodyHints): Promise<Named> {
   if (hints.unit !== undefined) return { value: hints.unit, why: 'its backend' };
-  // A sub-agent may have its main agent's prompt and tools, and is another unit all the same.
-  const part = headers.has('x-claude-code-agent-id') ? 'sub-agent' : '';
-  return { value: `unit-${await fingerprint(part, hints.shape)}`, why: FINGERPRINT };
+  // A sub-agent is a unit of its own, even with the prompt and tools of its main agent.
+  const agent = headers.has('x-claude-code-agent-id') ? 'sub-agent' : '';
+  return { value: `unit-${await fingerprint(agent, hints.shape)}`, why: FINGERPRINT };
 }
 
-/** What agents and tracing put into headers: one execution, whoever calls for it. */
+/** The run from the headers of agents and of tracing: one execution, whatever key it uses. */
 function sessionOf(headers: Headers): Named | undefined {
   for (const name of SESSION_HEADERS) {
     const value = headers.get(name);
@@ -133,9 +143,9 @@ function sessionOf(headers: Headers): Named | undefined {
 }
 
 /**
- * What the body tells of its run. A session is the key's. `prompt_cache_key` and `user` may stand
- * for all traffic of a program, so they name a run only within key, application and conversation.
- * An agent's loop is known by its beginning even where nothing is named.
+ * The run from the body. A session id is unique within its API key. `prompt_cache_key` and `user`
+ * may be the same for all traffic of a program, so they identify a run only together with key,
+ * application and conversation. An agent's loop is identified by its beginning even without a name.
  */
 async function bodyRunOf(hints: BodyHints, keyId: string, app: string): Promise<Named | undefined> {
   const { session, loose, conversation } = hints;
@@ -154,7 +164,7 @@ async function fingerprint(...parts: readonly string[]): Promise<string> {
   return (await sha256Hex(JSON.stringify(parts))).slice(0, FINGERPRINT_CHARS);
 }
 
-/** The OpenAI SDK tells its own time limit, in seconds. */
+/** The timeout that the OpenAI SDK states in seconds, as text in ms. */
 function stainlessTimeoutMs(headers: Headers): string | undefined {
   const seconds = Number(headers.get('x-stainless-timeout') ?? Number.NaN);
   return seconds > 0 && Number.isFinite(seconds * 1000) ? String(seconds * 1000) : undefined;

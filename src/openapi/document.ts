@@ -1,11 +1,11 @@
-/** The description of the API in OpenAPI 3.1, made from the table of operations and their schemas. */
+/** Builds the OpenAPI 3.1 description of the API from the table in `operations.ts`. */
 import { z } from 'zod';
 import { ERROR_CODES } from '../http/errors.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Headers of calls that are dispatched, and what they are for. */
+/** Request headers of dispatched calls, with their descriptions. */
 const CALL_HEADERS: Readonly<Record<string, string>> = {
   'x-talaria-app': 'The application: 1 to 128 printable characters',
   'x-talaria-run': 'The run: the same for all calls of one execution',
@@ -32,12 +32,12 @@ const anthropicError = z.object({
   request_id: z.string(),
 });
 
-let made: Json | undefined;
+let built: Json | undefined;
 
-/** Made once; it is the same for everybody. */
+/** The description, built once, since it is the same for everybody. */
 export function openApiDocument(): Json {
-  made ??= document();
-  return made;
+  built ??= document();
+  return built;
 }
 
 function document(): Json {
@@ -89,7 +89,7 @@ const REQUEST_ID = {
 function described(operation: Operation): Json {
   const { method, path, request, answer, status, summary, tag } = operation;
   const speaksAnthropic = path.startsWith('/v1/messages');
-  const told = {
+  const success = {
     description: status === 404 ? 'Never there' : 'Done',
     headers: REQUEST_ID,
     ...(answer ? { content: contentOf(answer) } : {}),
@@ -105,7 +105,7 @@ function described(operation: Operation): Json {
     parameters: parametersOf(operation),
     ...(request ? { requestBody: { required: true, content: contentOf(request) } } : {}),
     responses: {
-      [status]: status === 404 ? { $ref: '#/components/responses/Error' } : told,
+      [status]: status === 404 ? { $ref: '#/components/responses/Error' } : success,
       default: { $ref: `#/components/responses/${speaksAnthropic ? 'AnthropicError' : 'Error'}` },
     },
   };
@@ -143,7 +143,7 @@ function contentOf(byType: Readonly<Record<string, z.ZodType>>): Json {
   );
 }
 
-/** As a client writes it: what has a default may be left out. */
+/** JSON Schema of the input as a client writes it: fields with a default may be left out. */
 function schemaOf(schema: z.ZodType): Json {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
   return rest;

@@ -1,6 +1,7 @@
 /**
- * Every operation of the API, for its description. Bodies are the schemas that the code parses with;
- * a test compares this table with the routes, so that neither has what the other lacks.
+ * The table of all operations of the API, from which `document.ts` builds its description. Bodies
+ * are the schemas that the code parses with; a test compares the table with the routes, so that
+ * neither has an operation that the other lacks.
  */
 import { z } from 'zod';
 import { MODEL_APIS, type ModelApi, modelName } from '../apis/model-apis.ts';
@@ -13,20 +14,22 @@ export type Method = 'get' | 'put' | 'post' | 'delete' | 'options' | 'head' | 'p
 
 export interface Operation {
   readonly method: Method;
-  /** With parameters in braces, as OpenAPI has them. */
+  /** Path with parameters in braces, in OpenAPI's notation. */
   readonly path: string;
   readonly tag: 'models' | 'tools' | 'runs' | 'jobs' | 'admin' | 'status';
   readonly summary: string;
-  /** Whose key: a tenant's (for Anthropic's clients also as `x-api-key`), or the administrator's. */
+  /**
+   * The key that it needs: a tenant's (`anthropic`: also as `x-api-key`), or the administrator's.
+   */
   readonly key?: 'tenant' | 'anthropic' | 'admin';
-  /** It waits for a slot: it takes the headers that say whose it is, and explains itself. */
+  /** It waits for a slot: it accepts the headers that identify a call. */
   readonly dispatched?: boolean;
-  /** By content type. */
+  /** Schemas of the request's body by content type. */
   readonly request?: Readonly<Record<string, z.ZodType>>;
-  /** Fields of the query. */
+  /** Names of the query parameters. */
   readonly query?: readonly string[];
   readonly status: number;
-  /** By content type; absent where there is no body. */
+  /** Schemas of the answer by content type; absent where it has no body. */
   readonly answer?: Readonly<Record<string, z.ZodType>>;
 }
 

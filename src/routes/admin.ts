@@ -1,4 +1,7 @@
-/** The administrator's API: tenants, their keys, and what was learned of their applications. */
+/**
+ * The administrator's API: tenants, their API keys, and what was learned of their applications.
+ * Export and import are in `archive.ts`, metrics in `metrics.ts`.
+ */
 import { type Context, Hono } from 'hono';
 import {
   adminAuth,
@@ -38,7 +41,8 @@ export const admin = new Hono<AppEnv>()
     await withdraw(c.env.TENANTS, tenant, last);
     await forgetAnswers(c.env, tenant);
     await forgetJobs(c.env, tenant);
-    // The last of it knows of the tenant still: where something fails, all can be asked again.
+    // The object knows the tenant and is destroyed last: after a failure the DELETE can be
+    // repeated.
     await ask(c, (stub) => stub.destroy());
     return c.body(null, 204);
   })
@@ -79,9 +83,9 @@ async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Respon
   } catch {
     return refuse(c, { code: 'invalid_request_error', message: 'The body is not valid JSON.' });
   }
-  const taken = await acceptConfig(json, tenant, c.env);
-  if (!taken.ok) return refuseConfig(c, taken.problems);
-  const changed = await change(c, (stub) => stub.putConfig(taken.text));
+  const accepted = await acceptConfig(json, tenant, c.env);
+  if (!accepted.ok) return refuseConfig(c, accepted.problems);
+  const changed = await change(c, (stub) => stub.putConfig(accepted.text));
   if (!changed) return noTenant(c);
   return c.json({ tenant, ...changed.after }, changed.before ? 200 : 201);
 }

@@ -1,13 +1,16 @@
 /**
- * Anthropic's API differs in its forms only. Whatever goes wrong on its paths, here or at an
- * endpoint, is told in its form, and every answer has a `request-id`.
+ * Middleware for the paths of Anthropic's API: errors, of Talaria or of an endpoint, are converted
+ * to Anthropic's form, and every response gets a `request-id`. The conversion is in
+ * `apis/anthropic-error.ts`.
  */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { toAnthropicError } from '../apis/anthropic-error.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 
-/** The client speaks Anthropic's API: by the path, or by its version where both APIs have one. */
+/**
+ * True for Anthropic's API: by the path, or by the version header where both APIs have the path.
+ */
 export function speaksAnthropic(c: Context<AppEnv>): boolean {
   if (/^\/v1\/messages(\/|$)/.test(c.req.path)) return true;
   return /^\/v1\/models(\/|$)/.test(c.req.path) && c.req.header('anthropic-version') !== undefined;
@@ -22,7 +25,7 @@ export const anthropicForm = createMiddleware<AppEnv>(async (c, next) => {
     const text = toAnthropicError(await c.res.text(), status, requestId);
     const kept = new Headers(headers);
     kept.delete('content-length');
-    // Else the old answer's headers would be merged into the new one's.
+    // Without this, the headers of the old response would be merged into the new one.
     c.res = undefined;
     c.res = new Response(text, { status, headers: kept });
   }

@@ -1,7 +1,8 @@
 /**
- * A tenant out and in: `GET …/export` and `POST …/import`. An export is JSON Lines: a head with the
- * configuration, without keys of any kind, and then the recorded runs in the trace format. An import
- * takes the same, or any trace; runs that are known already are passed over, so it can be repeated.
+ * Export and import of a tenant: `GET …/export` and `POST …/import`. An export is JSON Lines: a
+ * head with the configuration, without keys of any kind, and then the recorded runs in the trace
+ * format. An import accepts the same, or any trace; runs that exist already are skipped, so it can
+ * be repeated. The lines are read in `apis/archive-line.ts`.
  */
 import { type Context, Hono } from 'hono';
 import {
@@ -19,14 +20,14 @@ import { bodyLines } from '../http/body-lines.ts';
 import type { ArchivedRun, ArchiveHead, ImportCount, TenantApi } from '../protocol/tenant.ts';
 
 const LIMITS = { bodyBytes: 100_000_000, lineChars: 1_200_000 };
-/** Runs that go to the object at once. */
+/** Most runs, and most characters of them, that go to the tenant's object at once. */
 const BATCH_RUNS = 500;
 const BATCH_CHARS = 4_000_000;
 const TYPE = { 'content-type': 'application/jsonl' };
 
 type Ctx = Context<AppEnv, '/tenants/:tenant'>;
 
-/** Behind the admin routes' own middleware, which lets nobody else in. */
+/** Mount it after the middleware of the admin routes, which authenticates the administrator. */
 export const archive = new Hono<AppEnv>()
   .get('/tenants/:tenant/export', exportTenant)
   .post('/tenants/:tenant/import', importTenant);
@@ -72,38 +73,38 @@ function firstLine(tenant: string, { startMs, document }: ArchiveHead): string {
 }
 
 async function importTenant(c: Ctx): Promise<Response> {
-  const wish = c.req.query('config') ?? 'keep';
-  if (wish !== 'keep' && wish !== 'replace') {
+  const configMode = c.req.query('config') ?? 'keep';
+  if (configMode !== 'keep' && configMode !== 'replace') {
     const message = 'Expected "keep" or "replace".';
     return refuse(c, { code: 'invalid_request_error', param: 'config', message });
   }
-  const taking = new Import(c, wish);
+  const tenantImport = new Import(c, configMode);
   for await (const read of bodyLines(c.req.raw, LIMITS)) {
     if (!read.ok) return refuse(c, read.error);
     const parsed = readArchiveLine(read.text, read.number);
     if (!parsed.ok) return refuse(c, parsed.error);
-    const refused = await taking.take(parsed.line, read);
+    const refused = await tenantImport.take(parsed.line, read);
     if (refused) return refused;
   }
-  return taking.end();
+  return tenantImport.end();
 }
 
-/** An import under way: first the configuration, then the runs, many at a time. */
+/** An import in progress: first the configuration, then the runs, in batches. */
 class Import {
   readonly #c: Ctx;
-  readonly #wish: 'keep' | 'replace';
+  readonly #configMode: 'keep' | 'replace';
   readonly #count = { imported: 0, known: 0, no_room: 0 };
   #config: 'created' | 'kept' | 'replaced' | undefined;
   #startMs = 0;
   #runs: ArchivedRun[] = [];
   #chars = 0;
 
-  constructor(c: Ctx, wish: 'keep' | 'replace') {
+  constructor(c: Ctx, configMode: 'keep' | 'replace') {
     this.#c = c;
-    this.#wish = wish;
+    this.#configMode = configMode;
   }
 
-  /** The answer where the line cannot be taken. */
+  /** Takes the next line; returns the error response where it cannot be imported. */
   async take(
     line: ArchiveLine,
     { text, number }: { text: string; number: number },
@@ -122,6 +123,7 @@ class Import {
     return undefined;
   }
 
+  /** Sends the last batch and returns the response to the import. */
   async end(): Promise<Response> {
     if (!this.#config) {
       const message = 'Expected an export: JSON Lines.';
@@ -133,21 +135,21 @@ class Import {
     return this.#c.json(answer, this.#config === 'created' ? 201 : 200);
   }
 
-  /** A tenant that has a configuration keeps it, unless it is to go. */
+  /** A tenant that has a configuration keeps it, unless the client asked to replace it. */
   async #configure(head: ArchiveFirstLine | undefined): Promise<Response | undefined> {
     const c = this.#c;
     const present = await documentOf(c);
-    if (present && (this.#wish === 'keep' || !head?.config)) {
+    if (present && (this.#configMode === 'keep' || !head?.config)) {
       this.#config = 'kept';
       return undefined;
     }
     if (!head?.config) return noTenant(c);
-    // Clients' keys are the tenant's own: a file that has some brings none.
-    const { keys: _, ...told } = head.config;
-    const config = present ? withKeysOf(told, present.config) : told;
-    const taken = await acceptConfig(config, c.req.param('tenant'), c.env);
-    if (!taken.ok) return refuseConfig(c, taken.problems);
-    await change(c, (stub) => stub.putConfig(taken.text));
+    // API keys belong to the tenant: those in a file are not imported.
+    const { keys: _, ...headConfig } = head.config;
+    const config = present ? withKeysOf(headConfig, present.config) : headConfig;
+    const accepted = await acceptConfig(config, c.req.param('tenant'), c.env);
+    if (!accepted.ok) return refuseConfig(c, accepted.problems);
+    await change(c, (stub) => stub.putConfig(accepted.text));
     this.#config = present ? 'replaced' : 'created';
     return undefined;
   }

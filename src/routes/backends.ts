@@ -1,4 +1,7 @@
-/** Tools, searches, smaller models: any method, path and body, to a backend by its name. */
+/**
+ * Calls to a backend by its name, such as tools, searches or small models: any method, path and
+ * body. Calls by `model` are in `openai.ts`.
+ */
 import { type Context, Hono } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import type { CallPlan } from '../calls/call-plan.ts';
@@ -23,8 +26,8 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
   }
   const { method } = c.req.raw;
   const hints = { metadata: {}, shape: backend, unit: backend };
-  const who = await identify(c.req.raw.headers, hints, c.get('keyId'));
-  if (!who.ok) return errorResponse(who.error, headers);
+  const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
+  if (!identified.ok) return errorResponse(identified.error, headers);
   const upload = uploadOf(c.req.raw, config.limits.bodyBytes);
   const held = upload ? undefined : await readBody(c.req.raw, config.limits.bodyBytes);
   if (held && !held.ok) return errorResponse(held.error, headers);
@@ -36,7 +39,7 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
     backend,
     kind: 'service',
     inputTokens: 0,
-    identity: who.identity,
+    identity: identified.identity,
     content: bytes,
     upload,
     method,

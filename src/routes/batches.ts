@@ -1,4 +1,7 @@
-/** OpenAI's Batch API, on top of jobs: each line of a file is one. */
+/**
+ * OpenAI's Batch API, on top of jobs: each line of an input file is a job. Files are in `files.ts`,
+ * single jobs in `jobs.ts`.
+ */
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -21,8 +24,8 @@ export const batches = new Hono<AppEnv>()
     const read = readBatchOrder(body.text);
     if (!read.ok) return refuse(c, read.error);
     const batch = { ...read.order, id: randomId('batch_'), keyId: c.get('keyId') };
-    const made = await askJobs(c.env, c.get('tenant').tenant, (o) => o.createBatch(batch));
-    if (made) return c.json(batchView(made));
+    const created = await askJobs(c.env, c.get('tenant').tenant, (o) => o.createBatch(batch));
+    if (created) return c.json(batchView(created));
     const message = `There is no input file "${batch.inputFile}".`;
     return refuse(c, { code: 'file_not_found', param: 'input_file_id', message });
   })
@@ -43,10 +46,10 @@ export const batches = new Hono<AppEnv>()
   })
   .post('/:id/cancel', async (c) => {
     const id = c.req.param('id');
-    const told = await askJobs(c.env, c.get('tenant').tenant, (o) => o.cancelBatch(id));
-    if (!told) return refuse(c, { code: 'batch_not_found' });
-    if (told.cancelled) return c.json(batchView(told.batch));
-    const message = `A batch that is ${told.batch.state} cannot be cancelled.`;
+    const result = await askJobs(c.env, c.get('tenant').tenant, (o) => o.cancelBatch(id));
+    if (!result) return refuse(c, { code: 'batch_not_found' });
+    if (result.cancelled) return c.json(batchView(result.batch));
+    const message = `A batch that is ${result.batch.state} cannot be cancelled.`;
     return refuse(c, { code: 'batch_ended', message });
   });
 

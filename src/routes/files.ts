@@ -1,4 +1,7 @@
-/** Files of OpenAI's Batch API: input that clients upload, output that batches write. */
+/**
+ * Files of OpenAI's Batch API: input that clients upload, output that batches write. Batches are in
+ * `batches.ts`.
+ */
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -10,7 +13,7 @@ import { askJobs } from '../jobs/jobs-client.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
 import { type JobsApi, PIECE_BYTES, randomId } from '../protocol/jobs.ts';
 
-/** What a form has around its file, bytes. */
+/** Allowance for what a form contains around its file, bytes. */
 const FORM_BYTES = 16_384;
 
 export const fileListQuery = z.object({
@@ -49,7 +52,7 @@ export const files = new Hono<AppEnv>()
         pull: async (sink) => {
           if (n >= pieces) return sink.close();
           const piece = await ask(c, (object) => object.piece(file.id, n));
-          // Deleted meanwhile: a body that is too short must not look whole.
+          // The file was deleted in the meantime: a truncated body must not look complete.
           if (!piece) return sink.error(new Error('the file is gone'));
           n += 1;
           sink.enqueue(piece);
@@ -80,7 +83,7 @@ async function upload(c: Context<AppEnv>): Promise<Response> {
     return refuse(c, { code: 'queue_full', message, retryAfterMs: 60_000 });
   }
   for (let n = 0; n * PIECE_BYTES < bytes.length; n += 1) {
-    // A copy of the piece alone: of a view the whole would be sent.
+    // A copy, since sending a view would send the whole buffer.
     const piece = bytes.slice(n * PIECE_BYTES, (n + 1) * PIECE_BYTES);
     await ask(c, (object) => object.putPiece(id, n, piece));
   }

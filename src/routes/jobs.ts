@@ -1,4 +1,7 @@
-/** Asynchronous jobs: a call that is ordered now and made when there is room, and its answer later. */
+/**
+ * Asynchronous jobs: a call that is ordered now and made when a slot is free; its answer is fetched
+ * later. Batches of jobs are in `batches.ts`.
+ */
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { AppEnv } from '../auth/app-env.ts';

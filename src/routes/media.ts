@@ -1,6 +1,6 @@
 /**
- * Sound and pictures, to the backend of their model, as the bytes that came. A call that a form may
- * carry is one by its content type.
+ * Calls for sound and pictures, to the backend of their model; forms are forwarded as unchanged
+ * bytes. Where a call may be a form or JSON, its content type decides.
  */
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';

@@ -1,4 +1,7 @@
-/** Anthropic's messages API, for endpoints that speak it. */
+/**
+ * Anthropic's messages API, for endpoints that support it. The form of its errors is in
+ * `anthropic-form.ts`.
+ */
 import { Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -10,9 +13,9 @@ export const messages = new Hono<AppEnv>()
   .post('/', (c) => modelCall(c, MODEL_APIS.messages))
   .post('/count_tokens', refuseRevokedKey, async (c) => {
     const api = MODEL_APIS.countTokens;
-    const found = await readModelRequest(c, api);
-    if (!found.ok) return refuse(c, found.error);
-    const { backend, request } = found;
+    const read = await readModelRequest(c, api);
+    if (!read.ok) return refuse(c, read.error);
+    const { backend, request } = read;
     const path = api.path + new URL(c.req.url).search;
     return sideCall(c, { backend, path, body: request.text });
   });

@@ -1,7 +1,7 @@
 /**
- * `GET /metrics?tenant=NAME`: what prewarming costs and brings, in the text format of Prometheus,
+ * `GET /metrics?tenant=NAME`: costs and benefits of prewarming in the text format of Prometheus,
  * with the administrator's token. Tenants are named (`tenant` may be repeated), since asking all of
- * them would wake them all. Labels are bounded: the tenants asked for and their configured backends.
+ * them would start all their objects. Labels are bounded: the requested tenants and their backends.
  */
 import { Hono } from 'hono';
 import { z } from 'zod';
@@ -34,17 +34,19 @@ export const metrics = new Hono<AppEnv>().get('/metrics', async (c) => {
     const message = `Expected ?tenant=NAME, at most ${MAX_TENANTS} times.`;
     return refuse({ code: 'invalid_request_error', param: 'tenant', message });
   }
-  const found = await Promise.all(
+  const metricsOfTenants = await Promise.all(
     names.map(async (tenant) => {
       const text = await askTenant(c.env, tenant, (stub) => stub.view('metrics'));
       return text === undefined ? [] : labelled(tenant, tenantMetrics.parse(JSON.parse(text)));
     }),
   );
-  return c.body(exposition(found.flat()), 200, { 'content-type': 'text/plain; version=0.0.4' });
+  return c.body(exposition(metricsOfTenants.flat()), 200, {
+    'content-type': 'text/plain; version=0.0.4',
+  });
 });
 
-function labelled(tenant: string, found: TenantMetrics): TenantMetrics {
-  return found.map((metric) => ({
+function labelled(tenant: string, metricsOfTenants: TenantMetrics): TenantMetrics {
+  return metricsOfTenants.map((metric) => ({
     ...metric,
     samples: metric.samples.map(({ labels, value }) => ({
       labels: [`tenant="${tenant}"`, ...labels],
@@ -53,9 +55,9 @@ function labelled(tenant: string, found: TenantMetrics): TenantMetrics {
   }));
 }
 
-/** All samples of a metric together, below its help and its type. */
-function exposition(found: TenantMetrics): string {
-  const byName = Map.groupBy(found, (metric) => metric.name);
+/** The text format: all samples of a metric together, after its help and its type. */
+function exposition(metricsOfTenants: TenantMetrics): string {
+  const byName = Map.groupBy(metricsOfTenants, (metric) => metric.name);
   return [...byName]
     .map(([name, metrics]) => {
       const samples = metrics.flatMap((metric) => metric.samples);

@@ -1,4 +1,7 @@
-/** The OpenAI API and what its clients expect beside it: calls by `model`, and the list of models. */
+/**
+ * The OpenAI API and related routes: calls by `model`, and the list of models. Responses,
+ * Anthropic's messages, and sound and pictures are in `responses.ts`, `messages.ts` and `media.ts`.
+ */
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -24,7 +27,7 @@ export const openai = new Hono<AppEnv>()
     return model ? c.json(model) : refuse(c, { code: 'model_not_found', param: 'model' });
   });
 
-/** In OpenAI's form; for a client of Anthropic's API with its fields, too. */
+/** The models in OpenAI's form; for clients of Anthropic's API with its fields as well. */
 function modelsOf(c: Context<AppEnv>) {
   const anthropic = c.req.header('anthropic-version') !== undefined;
   return Object.entries(c.get('tenant').config.backends).flatMap(([backend, { models }]) =>

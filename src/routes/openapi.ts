@@ -1,4 +1,4 @@
-/** The description of the API, for people's tools. No key is asked for. */
+/** Serves the OpenAPI description, without a key. It is built in `openapi/document.ts`. */
 import { Hono } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { openApiDocument } from '../openapi/document.ts';

@@ -1,6 +1,7 @@
 /**
- * OpenAI's Responses API, for endpoints that speak it. Responses are relayed, not kept: which of its
- * endpoints has one, if any has, Talaria does not know, and says so.
+ * OpenAI's Responses API, for endpoints that support it. Responses are relayed and not kept:
+ * Talaria does not know which endpoint has one, if any has, so requests for a kept response get
+ * `response_not_found`.
  */
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';

@@ -1,4 +1,4 @@
-/** What a client may tell of its runs: units that it runs itself, and the end. */
+/** What a client reports about its runs: units that it runs itself, and the end of a run. */
 import { Hono } from 'hono';
 import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -10,6 +10,7 @@ import { askTenant } from '../objects/ask-object.ts';
 import { isName } from '../protocol/name.ts';
 
 const MAX_BODY_BYTES = 16_384;
+
 export const runs = new Hono<AppEnv>()
   .use('/:run/*', refuseRevokedKey)
   .post('/:run/events', async (c) => {
@@ -22,19 +23,20 @@ export const runs = new Hono<AppEnv>()
     if (!parsed.ok) return refuse(parsed.error);
     const { type, unit, app } = parsed.event;
     const { tenant, version } = c.get('tenant');
-    const told = app ?? c.req.header('x-talaria-app');
-    if (told !== undefined && !isName(told)) {
+    const namedApp = app ?? c.req.header('x-talaria-app');
+    if (namedApp !== undefined && !isName(namedApp)) {
       return refuse({ code: 'invalid_request_error', param: 'x-talaria-app' });
     }
     const event =
       type === 'unit_begin'
-        ? { type: 'unit-began' as const, runId, app: told ?? runId, unit }
+        ? { type: 'unit-began' as const, runId, app: namedApp ?? runId, unit }
         : { type: 'unit-ended' as const, runId, unit };
-    const known = await askTenant(c.env, tenant, (stub) =>
-      stub.runEvent(event, version, told !== undefined),
+    const isKnown = await askTenant(c.env, tenant, (stub) =>
+      stub.runEvent(event, version, namedApp !== undefined),
     );
-    // A begin may open a run; the end of what never began is a client's mistake.
-    if (!known && (type === 'unit_end' || told === undefined)) {
+    // The begin of a unit may open a run where it names the application; the end of a unit of an
+    // unknown run is the client's mistake.
+    if (!isKnown && (type === 'unit_end' || namedApp === undefined)) {
       return refuse({ code: 'run_not_found', message: `There is no run "${runId}" in flight.` });
     }
     return c.json({ run: runId, accepted: true }, 202);
@@ -42,10 +44,10 @@ export const runs = new Hono<AppEnv>()
   .post('/:run/finish', async (c) => {
     const runId = c.req.param('run');
     const { tenant, version } = c.get('tenant');
-    const known = await askTenant(c.env, tenant, (stub) =>
+    const isKnown = await askTenant(c.env, tenant, (stub) =>
       stub.runEvent({ type: 'run-finished', runId }, version),
     );
-    if (known) return c.json({ run: runId, finished: true });
+    if (isKnown) return c.json({ run: runId, finished: true });
     const error = {
       code: 'run_not_found',
       message: `There is no run "${runId}" in flight.`,

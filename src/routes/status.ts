@@ -1,4 +1,7 @@
-/** For load balancers: does the Worker run, and can it reach what it needs? No key is asked for. */
+/**
+ * Health checks for load balancers, without a key: whether the Worker runs, whether it reaches its
+ * configuration store, and whether the tenant that it has to wait for is configured.
+ */
 import { Hono } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { readDocument } from '../config/store.ts';
@@ -17,8 +20,9 @@ export const status = new Hono<AppEnv>()
   });
 
 /**
- * The tenant that has to be configured before the Worker is ready (`READY_TENANT`, and at least in
- * version `READY_VERSION`), where it is not yet; `npm start` sets both. Throws where KV cannot be read.
+ * The tenant that must be configured before the Worker is ready (`READY_TENANT`, in `READY_VERSION`
+ * or later; `npm start` sets both), if it is not yet; undefined otherwise. Throws where KV cannot
+ * be read.
  */
 async function missingTenant(env: Env): Promise<string | undefined> {
   const tenant = env.READY_TENANT;

@@ -1,4 +1,7 @@
-/** Middleware of the data plane: a valid key, and the configuration of the tenant that it belongs to. */
+/**
+ * Middleware of the data plane: authenticates the API key and loads the configuration of its
+ * tenant. The check itself is in `auth/auth.ts`.
+ */
 import { createMiddleware } from 'hono/factory';
 import type { AppEnv } from '../auth/app-env.ts';
 import { authenticate } from '../auth/auth.ts';
@@ -7,24 +10,28 @@ import { loadTenant } from '../config/store.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { speaksAnthropic } from './anthropic-form.ts';
 
+/**
+ * Sets `tenant`, `keyId` and `keyHash`; refuses a wrong key and a tenant without a valid
+ * configuration.
+ */
 export const tenantAuth = createMiddleware<AppEnv>(async (c, next) => {
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
-  const own = ownCaller(c.req.raw);
-  const auth = own
-    ? { ok: true as const, owner: own, sha256: undefined }
+  const jobOwner = ownCaller(c.req.raw);
+  const auth = jobOwner
+    ? { ok: true as const, owner: jobOwner, sha256: undefined }
     : await authenticate(c.req.raw.headers, c.env.TENANTS, speaksAnthropic(c));
   if (!auth.ok) return refuse(auth.error);
-  const found = await loadTenant(c.env, auth.owner.tenant);
-  if (!found.ok) {
-    return refuse({ code: found.problems ? 'tenant_misconfigured' : 'invalid_api_key' });
+  const lookup = await loadTenant(c.env, auth.owner.tenant);
+  if (!lookup.ok) {
+    return refuse({ code: lookup.problems ? 'tenant_misconfigured' : 'invalid_api_key' });
   }
-  c.set('tenant', found.loaded);
+  c.set('tenant', lookup.loaded);
   c.set('keyId', auth.owner.keyId);
   c.set('keyHash', auth.sha256);
   return next();
 });
 
-/** Jobs do not order jobs: what the dispatcher calls itself finds nothing here. */
+/** Hides a route from calls that the dispatcher makes itself, since jobs must not create jobs. */
 export const clientsOnly = createMiddleware<AppEnv>(async (c, next) => {
   if (!ownCaller(c.req.raw)) return next();
   return errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') });

@@ -1,6 +1,7 @@
 /**
- * How the answer to a call is read in passing: by which API's words its events tell of usage, of
- * their end and of a fault. `opaque` answers are relayed and not looked at.
+ * The formats in which the answer to a call is read while it is relayed: in each, events report
+ * usage, the end and a fault differently. `opaque` answers are relayed unread. The readers are in
+ * the files named `*-stream.ts`.
  */
 
 import { type ApiError, anthropicErrorBody, errorBody } from '../../http/errors.ts';
@@ -8,35 +9,36 @@ import type { Usage } from '../usage.ts';
 
 export type AnswerFormat = 'openai' | 'responses' | 'messages' | 'opaque';
 
-/** How a stream stands: `failed` where the endpoint itself told of a fault. */
+/** State of a stream: `failed` where the endpoint itself reported a fault. */
 export type StreamState = 'open' | 'complete' | 'failed';
 
 /** Reads the events of one stream. */
 export interface StreamReader {
-  /** An event: its name where it has one, and its data. */
+  /** Reads one event: its name where it has one, and its data. */
   read(name: string | undefined, data: string): void;
   readonly state: StreamState;
   readonly usage: Usage | undefined;
-  /** Events that carried content: an estimate of the output tokens where no usage came. */
+  /** Events with content: an estimate of the output tokens where no usage is reported. */
   readonly pieces: number;
-  /** Of the last event that had one (Responses). */
+  /** `sequence_number` of the last event that had one (Responses). */
   readonly sequence?: number | undefined;
 }
 
 /**
- * A fault as an event, in the words of the stream's API, for a stream that has begun. Without
- * `[DONE]`, without `message_stop`: no client can take the stream for a whole one.
+ * A fault as an event in the form of the stream's API, for a stream that has begun. It comes
+ * without `[DONE]` and `message_stop`, so no client can take the stream for a complete one.
+ * `sequence` is the number of the stream's last event.
  */
-export function faultEvent(reading: AnswerFormat, error: ApiError, sequence?: number): string {
-  switch (reading) {
+export function faultEvent(format: AnswerFormat, error: ApiError, sequence?: number): string {
+  switch (format) {
     case 'messages':
       return `event: error\ndata: ${JSON.stringify(anthropicErrorBody(error))}\n\n`;
     case 'responses': {
-      const told = errorBody(error);
-      const { message, param, code } = told.error;
-      // The documented event, and `error` beside it, by which the SDK knows that it is to throw.
+      const body = errorBody(error);
+      const { message, param, code } = body.error;
+      // The documented event, plus the field `error`, which makes the SDK throw.
       const event = { type: 'error', sequence_number: (sequence ?? -1) + 1, code, message, param };
-      return `event: error\ndata: ${JSON.stringify({ ...event, ...told })}\n\n`;
+      return `event: error\ndata: ${JSON.stringify({ ...event, ...body })}\n\n`;
     }
     default:
       return `data: ${JSON.stringify(errorBody(error))}\n\n`;

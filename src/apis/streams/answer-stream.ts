@@ -1,8 +1,8 @@
 /**
- * A server-sent answer on its way through: whole events pass byte for byte as soon as they are
- * whole, and are read in passing. Only an event that is not complete is held back, which no client
- * could have read: so a stream that breaks off in the middle of one can still tell of it in order.
- * OpenAI's extra chunk of usage is taken out where the client did not ask for it (Talaria did).
+ * Reads a server-sent answer while it is relayed: each event passes byte for byte as soon as it is
+ * complete. Only an incomplete event is held back, which no client could read yet, so that a stream
+ * that breaks off within an event can still report the fault in order. OpenAI's extra usage chunk
+ * is removed where only Talaria asked for it. Events are delimited in `event-splitter.ts`.
  */
 
 import type { ApiError } from '../../http/errors.ts';
@@ -18,17 +18,17 @@ import { MessagesStream } from './messages-stream.ts';
 import { OpenAiStream } from './openai-stream.ts';
 import { ResponsesStream } from './responses-stream.ts';
 
-/** An event longer than this is content: it is passed on without waiting for its end. */
+/** A longer event is content: it is passed on without waiting for its end. */
 const MAX_HELD_BYTES = 65_536;
-/** Of such an event this much of its beginning and its end is read. */
+/** How much of the beginning and of the end of such an event is read. */
 const HEAD_CHARS = 1_024;
 const TAIL_CHARS = 16_384;
 
 export interface StreamKind {
   readonly format: Exclude<AnswerFormat, 'opaque'>;
-  /** Talaria asked for usage and the client did not: its chunk is taken out. */
+  /** Talaria asked for usage and the client did not: the usage chunk is removed. */
   readonly stripUsage: boolean;
-  /** Answers asked for in one call, OpenAI's `n`. */
+  /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
 }
 
@@ -38,8 +38,9 @@ export class AnswerStream {
   readonly #reader: StreamReader;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
-  /** In the middle of an event that was too long to hold. */
+  /** Set in the middle of an event that is too long to hold. */
   #long: LongEvent | undefined;
+  /** The last event was passed on, so the late half of its line end is too. */
   #keptLast = true;
 
   constructor(kind: StreamKind) {
@@ -55,7 +56,7 @@ export class AnswerStream {
     return this.#reader.pieces;
   }
 
-  /** What may be passed on now. */
+  /** Takes the next bytes of the answer and returns those that may be passed on now. */
   push(bytes: Uint8Array): Uint8Array {
     const kept: Uint8Array[] = [];
     const heldBefore = this.#heldBytes;
@@ -70,21 +71,21 @@ export class AnswerStream {
     return joined(kept, heldBefore === 0 ? bytes : undefined);
   }
 
-  /** The connection has ended: how the stream stands, and what is left to be passed on. */
+  /** Call when the connection has ended: the state, and the bytes left to pass on. */
   end(): { state: StreamState; rest: Uint8Array } {
     const rest = joined(this.#endEvent(new Uint8Array(0)));
     const { state } = this.#reader;
-    // Half an event is of use to nobody once another has to follow it.
+    // Half an event is useless where the event of a fault has to follow it.
     return { state, rest: state === 'open' ? new Uint8Array(0) : rest };
   }
 
-  /** What tells the client that the stream broke off, wherever it did. */
+  /** The bytes that report a broken stream to the client, at whatever point it broke off. */
   fault(error: ApiError): Uint8Array {
     const event = faultEvent(this.#kind.format, error, this.#reader.sequence);
     return new TextEncoder().encode(`\n\n${event}`);
   }
 
-  /** The event that ends with `piece`: its bytes that are still here, or none if it is taken out. */
+  /** Ends an event with `piece`: its bytes that are not passed on yet, or none if it is removed. */
   #endEvent(piece: Uint8Array): Uint8Array[] {
     if (this.#long) {
       this.#long.push(piece);
@@ -107,7 +108,7 @@ export class AnswerStream {
     return data;
   }
 
-  /** The beginning of an event: comments before its first field pass, and so does what is long. */
+  /** Holds the beginning of an event; returns comments before its first field, and long events. */
   #hold(piece: Uint8Array): Uint8Array[] {
     if (!this.#splitter.inEvent) return [piece];
     if (this.#long) {
@@ -155,7 +156,7 @@ function readerFor({ format, choices }: StreamKind): StreamReader {
   }
 }
 
-/** One piece of all; `whole`, of which they are parts, where nothing of it is missing. */
+/** The parts in one piece: `whole`, which they are parts of, where none of it is missing. */
 function joined(parts: readonly Uint8Array[], whole?: Uint8Array): Uint8Array {
   const [first] = parts;
   if (parts.length === 1 && first) return first;

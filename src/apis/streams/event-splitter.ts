@@ -1,37 +1,38 @@
 /**
- * Cuts a server-sent stream into its events, byte by byte and by its standard: lines end with LF,
- * CRLF or CR, an event with an empty line. Decides nothing; tells where each event ends.
+ * Finds where the events of a server-sent stream end, byte by byte and by the standard: lines end
+ * with LF, CRLF or CR, an event with an empty line. What is passed on is decided in
+ * `answer-stream.ts`.
  */
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const COLON = 58;
 
-/** Where a piece of the stream ends, and what it is. */
+/** The end of a piece of the stream, and the kind of the piece. */
 export interface Cut {
-  /** Index behind its last byte. */
+  /** Index after its last byte. */
   readonly end: number;
-  /** A whole event; comments before an event's first field; or the late half of a line's end. */
+  /** A complete event; comments before an event's first field; or an LF that follows a CR. */
   readonly what: 'event' | 'comment' | 'line-end';
 }
 
 export class EventSplitter {
-  /** Bytes of the present line so far. */
+  /** Bytes of the current line so far. */
   #lineBytes = 0;
   #isComment = false;
-  /** The present event has a field, or the beginning of one. */
+  /** The current event has a field, or the beginning of one. */
   #hasField = false;
-  /** The last byte was the CR of a line's end: an LF now still belongs to it. */
+  /** The last byte was a CR: an LF that follows belongs to the same line end. */
   #afterReturn = false;
-  /** That line's end was also that of an event. */
+  /** That line end also ended an event. */
   #afterEvent = false;
 
-  /** In the middle of an event that has a field. */
+  /** True within an event that has a field. */
   get inEvent(): boolean {
     return this.#hasField;
   }
 
-  /** The cuts in what came, in their order. */
+  /** Takes the next bytes of the stream and yields the cuts in them, in order. */
   *push(bytes: Uint8Array): Iterable<Cut> {
     for (let i = 0; i < bytes.length; i += 1) {
       const what = this.#next(bytes[i] ?? 0);
@@ -39,7 +40,7 @@ export class EventSplitter {
     }
   }
 
-  /** What ends with this byte, if anything does. */
+  /** The kind of the piece that ends with this byte, if one does. */
   #next(byte: number): Cut['what'] | undefined {
     const wasReturn = this.#afterReturn;
     this.#afterReturn = byte === CARRIAGE_RETURN;
@@ -72,7 +73,7 @@ export class EventSplitter {
   }
 }
 
-/** Name and data of an event, from its text. */
+/** Parses the name and the data of an event from its text. */
 export function eventOf(text: string): { name: string | undefined; data: string | undefined } {
   let name: string | undefined;
   let data: string | undefined;
@@ -87,7 +88,7 @@ export function eventOf(text: string): { name: string | undefined; data: string 
   return { name, data };
 }
 
-/** One space behind the colon is no part of the value. */
+/** One space after the colon is not part of the value. */
 function fieldValue(line: string, at: number): string {
   return line.slice(line[at] === ' ' ? at + 1 : at);
 }

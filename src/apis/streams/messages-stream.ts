@@ -1,4 +1,4 @@
-/** Streams of Anthropic's messages: input tokens come first, output tokens with the end. */
+/** Reads streams of Anthropic's messages: input tokens come first, output tokens at the end. */
 import { type Usage, usageIn } from '../usage.ts';
 import type { StreamReader, StreamState } from './answer-format.ts';
 
@@ -32,11 +32,11 @@ export class MessagesStream implements StreamReader {
     }
   }
 
-  /** The end repeats the input tokens on some servers only, and as 0 on others. */
+  /** At the end some servers repeat the input tokens, some report them as 0, some not at all. */
   #count(data: string): void {
-    const told = usageIn(data);
-    const input = told?.inputTokens || this.usage?.inputTokens;
-    const output = told?.outputTokens ?? this.usage?.outputTokens;
+    const reported = usageIn(data);
+    const input = reported?.inputTokens || this.usage?.inputTokens;
+    const output = reported?.outputTokens ?? this.usage?.outputTokens;
     this.usage = {
       ...(input === undefined ? {} : { inputTokens: input }),
       ...(output === undefined ? {} : { outputTokens: output }),

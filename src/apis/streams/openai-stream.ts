@@ -1,4 +1,4 @@
-/** Streams of chat completions and completions: chunks of `choices`, at last `[DONE]`. */
+/** Reads streams of chat completions and completions: chunks of `choices`, then `[DONE]`. */
 import { type Usage, usageIn } from '../usage.ts';
 import type { StreamReader, StreamState } from './answer-format.ts';
 
@@ -12,12 +12,12 @@ export class OpenAiStream implements StreamReader {
   usage: Usage | undefined;
   pieces = 0;
 
-  /** `choices`: how many answers were asked for. */
+  /** `choices`: number of answers requested. */
   constructor(choices: number) {
     this.#choices = choices;
   }
 
-  /** Some servers never say `[DONE]`: a reason to finish for each choice is an end, too. */
+  /** Some servers never send `[DONE]`: a finish reason for each choice ends the stream as well. */
   get state(): StreamState {
     if (this.#failed) return 'failed';
     return this.#done || this.#finished.size >= this.#choices ? 'complete' : 'open';
@@ -42,7 +42,7 @@ export class OpenAiStream implements StreamReader {
         if (typeof choice?.finish_reason === 'string') this.#finished.add(choice.index ?? 0);
       }
     } catch {
-      // No JSON, or an event too long to keep: it ends nothing.
+      // Not JSON, or an event too long to keep: it finishes no choice.
     }
   }
 }
