@@ -1,8 +1,11 @@
 /**
- * When the next run will come that begins at a backend: by the gaps between those that came, with a
- * Gamma-Poisson rate where the gaps say little, and the usual level of this hour of the week where
- * even that has run dry. Rates alone are far off for real traffic, which comes in bursts: on a
- * production trace of code completions they say 100 % where 40 % is true (docs/benchmarks.md).
+ * The arrival forecast of one backend: the probability that a run that begins there arrives within
+ * a time. Runs that begin elsewhere and come later are in application-arrivals.ts.
+ *
+ * It combines the observed gaps between arrivals, a Gamma-Poisson rate where the gaps say little,
+ * and the usual level of this hour of the week where the rate has decayed. A rate alone is far off
+ * for real traffic, which comes in bursts: on a production trace of code completions it gives 100 %
+ * where 40 % is true (docs/benchmarks.md).
  */
 import { GammaRate, type RateSnapshot } from './gamma-rate.ts';
 import { RecentGaps } from './recent-gaps.ts';
@@ -10,19 +13,24 @@ import { RisingRate } from './rising-rate.ts';
 import { WeekProfile, type WeekSnapshot } from './week-profile.ts';
 
 /**
- * Weight of the rate, in gaps as long as the present one: much where arrivals come at random, since
- * then the rate says all and a hundred gaps are noise; little where they come in bursts, or by a clock.
+ * Weight of the rate, in gaps as long as the present one. It is large where arrivals are random,
+ * because then the rate says all and a hundred gaps are noise, and small where they come in bursts
+ * or at fixed intervals.
  */
-const LEAST_RATE_WEIGHT = 4;
+const MIN_RATE_WEIGHT = 4;
 const RANDOM_RATE_WEIGHT = 100;
-/** Distance of the squared coefficient of variation from 1 at which that is no longer believed. */
-const RANDOM_WITHIN = 0.5;
-/** How often traffic ends for a while, if it comes at random, and if it comes in bursts, ms. */
-const RANDOM_ENDS_EVERY_MS = 12 * 3_600_000;
-const BURSTS_END_EVERY_MS = 3_600_000;
-/** However long it is: what comes at its hour of the week has not ended. */
-const MOST_ENDED = 0.25;
+/** Squared coefficients of variation this far from 1 count as half random. */
+const HALF_RANDOM_AT = 0.5;
+/** Mean time until traffic stops for a while, if it is random and if it comes in bursts, ms. */
+const RANDOM_STOPS_EVERY_MS = 12 * 3_600_000;
+const BURSTS_STOP_EVERY_MS = 3_600_000;
+/**
+ * Maximum weight of the case that the traffic has stopped: after any silence, arrivals that are
+ * usual at this hour of the week must still be expected.
+ */
+const MAX_STOPPED = 0.25;
 
+/** What survives a restart. */
 export interface ArrivalSnapshot {
   readonly rate: RateSnapshot;
   readonly gapsMs: readonly number[];
@@ -35,6 +43,7 @@ export class Arrivals {
   readonly #gaps = new RecentGaps();
   readonly #rising = new RisingRate();
   readonly #week: WeekProfile;
+  /** When the last run arrived, or when observation began, epoch ms. */
   #lastAt: number;
 
   constructor(now: number) {
@@ -43,6 +52,7 @@ export class Arrivals {
     this.#lastAt = now;
   }
 
+  /** A run that begins at the backend has arrived. */
   arrived(now: number): void {
     const gapMs = Math.max(0, now - this.#lastAt);
     const basePerMs = this.#rate.ratePerSec(this.#lastAt) / 1_000;
@@ -50,12 +60,12 @@ export class Arrivals {
     this.#lastAt = Math.max(now, this.#lastAt);
     this.#week.arrived(now);
     const risen = this.#rising.observe(gapMs, basePerMs);
-    // What came before the rise is of another time; this arrival is among the counted ones.
+    // Arrivals before the rise belong to the old rate. The counted gaps include this arrival.
     if (risen) this.#rate.restart(now, risen.gaps, risen.elapsedMs / 1_000);
     else this.#rate.need(now);
   }
 
-  /** Probability that at least one comes within `withinMs`. */
+  /** Probability of at least one arrival within `withinMs`. */
   needProbability(now: number, withinMs: number): number {
     const elapsedMs = Math.max(0, now - this.#lastAt);
     const { beyond, within } = this.#gaps.beyond(elapsedMs, withinMs);
@@ -65,24 +75,25 @@ export class Arrivals {
   }
 
   /**
-   * Runs that share the wait for a cold start of so many ms, counted by the part of it that they
-   * wait for, when one comes after a pause of `pauseMs`; 1 where only that one does.
+   * Mean number of runs that share the wait for a cold start of `coldStartMs` when a run arrives
+   * after a pause of `pauseMs` or more. Each counts by the part of the cold start that it waits; 1
+   * for one run alone.
    */
   crowd(pauseMs: number, coldStartMs: number): number {
     return this.#gaps.crowd(pauseMs, coldStartMs);
   }
 
-  /** Probability of an arrival in so long from a time on, by what is usual at that hour alone. */
+  /** Probability of an arrival within `withinMs` from `at`, by the week profile alone. */
   usualProbability(at: number, withinMs: number): number {
     return 1 - Math.exp((-(this.#week.ratePerSec(at) ?? 0) * withinMs) / 1_000);
   }
 
-  /** Expected arrivals in a second, by the recent rate. */
+  /** Expected arrivals per second, by the recent rate. */
   ratePerSec(now: number): number {
     return this.#rate.ratePerSec(now);
   }
 
-  /** The clock went back. */
+  /** Handles a clock that jumps back: no gap is counted from a time in the future. */
   clockWentBack(now: number): void {
     this.#lastAt = Math.min(this.#lastAt, now);
     this.#rate.clockWentBack(now);
@@ -106,28 +117,30 @@ export class Arrivals {
   }
 
   #rateWeight(): number {
-    return LEAST_RATE_WEIGHT + RANDOM_RATE_WEIGHT * this.#randomness();
+    return MIN_RATE_WEIGHT + RANDOM_RATE_WEIGHT * this.#randomness();
   }
 
-  /** 1 where arrivals come at random, 0 where they come in bursts or by a clock, or are few. */
+  /** 1 where arrivals are random, near 0 where they are bursty, at fixed intervals, or few. */
   #randomness(): number {
     const { dispersion } = this.#gaps;
     if (dispersion === undefined) return 0;
-    return 1 / (1 + ((dispersion - 1) / RANDOM_WITHIN) ** 4);
+    return 1 / (1 + ((dispersion - 1) / HALF_RANDOM_AT) ** 4);
   }
 
+  /** Probability of an arrival by the rate and the week profile, after `elapsedMs` without one. */
   #byRate(now: number, elapsedMs: number, withinMs: number): number {
     this.#week.elapse(now);
-    const usual = this.#week.ratePerSec(now + withinMs / 2) ?? 0;
-    const byHour = 1 - Math.exp((-usual * withinMs) / 1_000);
+    const usualPerSec = this.#week.ratePerSec(now + withinMs / 2) ?? 0;
+    const byHour = 1 - Math.exp((-usualPerSec * withinMs) / 1_000);
     if (elapsedMs === 0) return Math.max(byHour, this.#rate.needProbability(now, withinMs));
-    // Either it is chance, or the traffic has ended: then the silence may well last as long again.
-    const silent = 1 - this.#rate.needProbability(now, elapsedMs);
-    const random = this.#randomness();
-    const endsEveryMs = random * RANDOM_ENDS_EVERY_MS + (1 - random) * BURSTS_END_EVERY_MS;
-    const trust = silent / (silent + Math.min(MOST_ENDED, elapsedMs / endsEveryMs));
-    const lasting = withinMs / (elapsedMs + withinMs);
-    const recent = trust * this.#rate.needProbability(now, withinMs) + (1 - trust) * lasting;
-    return Math.max(byHour * trust, recent);
+    // The silence is either chance or the end of the traffic; then it may last as long again.
+    const pSilence = 1 - this.#rate.needProbability(now, elapsedMs);
+    const randomness = this.#randomness();
+    const stopsEveryMs =
+      randomness * RANDOM_STOPS_EVERY_MS + (1 - randomness) * BURSTS_STOP_EVERY_MS;
+    const pGoesOn = pSilence / (pSilence + Math.min(MAX_STOPPED, elapsedMs / stopsEveryMs));
+    const pIfStopped = withinMs / (elapsedMs + withinMs);
+    const recent = pGoesOn * this.#rate.needProbability(now, withinMs) + (1 - pGoesOn) * pIfStopped;
+    return Math.max(byHour * pGoesOn, recent);
   }
 }

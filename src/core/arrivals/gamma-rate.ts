@@ -1,15 +1,17 @@
 /**
- * How often something comes: a Gamma-Poisson rate with decay. a counts needs, b the seconds in which
- * they came, and both are forgotten alike, so the forecast follows the traffic and knows how little
- * it knows. P(none within t) = (b / (b + t))^a.
+ * A Gamma-Poisson rate with decay: a counts events, b the seconds in which they were observed, and
+ * P(none within t) = (b / (b + t))^a. Both decay alike, so the rate follows the traffic and the
+ * forecast accounts for the uncertainty of few observations. It knows nothing of bursts: see
+ * recent-gaps.ts.
  */
 
-/** Half of what was seen is forgotten in this time. */
+/** Half-life of the observations. */
 const HALF_LIFE_MS = 7_200_000;
-/** A weak prior: one need in ten minutes was seen for six seconds. */
+/** A weak prior: one event in ten minutes, with the weight of six seconds of observation. */
 const PRIOR_NEEDS = 0.01;
 const PRIOR_SECONDS = 6;
 
+/** Events and observed seconds, both decayed up to `at` (epoch ms). */
 export interface RateSnapshot {
   readonly needs: number;
   readonly seconds: number;
@@ -25,32 +27,32 @@ export class GammaRate {
     this.#at = now;
   }
 
-  /** One more came. */
+  /** One event at `now`, epoch ms. */
   need(now: number): void {
     this.#decay(now);
     this.#needs += 1;
   }
 
-  /** The rate has changed: only these arrivals, in the time up to now, tell of it. */
+  /** Starts again after a change of the rate, from the events of the last `seconds` up to `now`. */
   restart(now: number, needs: number, seconds: number): void {
     this.#decay(now);
     this.#needs = PRIOR_NEEDS + needs;
     this.#seconds = PRIOR_SECONDS + seconds;
   }
 
-  /** Probability that at least one need comes within `withinMs`. */
+  /** Probability of at least one event within `withinMs`. */
   needProbability(now: number, withinMs: number): number {
     this.#decay(now);
     return 1 - (this.#seconds / (this.#seconds + withinMs / 1000)) ** this.#needs;
   }
 
-  /** Expected needs in a second. */
+  /** Expected events per second. */
   ratePerSec(now: number): number {
     this.#decay(now);
     return this.#needs / this.#seconds;
   }
 
-  /** The clock went back. */
+  /** Handles a clock that jumps back: observed time is counted from `now` on. */
   clockWentBack(now: number): void {
     this.#at = Math.min(this.#at, now);
   }
@@ -68,10 +70,10 @@ export class GammaRate {
   #decay(now: number): void {
     const elapsedMs = Math.max(0, now - this.#at);
     if (elapsedMs === 0) return;
-    const keep = 0.5 ** (elapsedMs / HALF_LIFE_MS);
-    this.#needs *= keep;
-    // The elapsed time is forgotten while it passes: the integral of the decay, not the time itself.
-    this.#seconds = this.#seconds * keep + ((1 - keep) * HALF_LIFE_MS) / Math.LN2 / 1000;
+    const kept = 0.5 ** (elapsedMs / HALF_LIFE_MS);
+    this.#needs *= kept;
+    // The elapsed time decays while it passes, so its weight is the integral of the decay.
+    this.#seconds = this.#seconds * kept + ((1 - kept) * HALF_LIFE_MS) / Math.LN2 / 1000;
     this.#at = now;
   }
 }

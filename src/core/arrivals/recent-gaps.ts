@@ -1,35 +1,37 @@
 /**
- * The times between arrivals as they were seen. Traffic comes in bursts: after a pause that is longer
- * than usual another is likely, whatever the mean rate says. So the chance of an arrival is read off
- * the gaps that were at least as long as the present one; the older a gap, the less it counts.
+ * The recent gaps between arrivals, as observed: an empirical distribution, not a rate
+ * (gamma-rate.ts). Traffic comes in bursts: after an unusually long gap a longer one is likely,
+ * whatever the mean rate is. So the probability of an arrival follows from the gaps that were at
+ * least as long as the present one. Older gaps have less weight.
  */
 import { decode, encode } from '../learning/log-code.ts';
 
 const CAPACITY = 256;
-/** A gap counts half of one that came so many arrivals later. */
+/** The weight of a gap halves after this many further arrivals. */
 const HALF_LIFE_GAPS = 128;
-/** Gaps of fewer say nothing about how they vary. */
-const LEAST_GAPS = 10;
-/** Weights by age in arrivals. */
+/** With fewer gaps the variation is not estimated. */
+const MIN_GAPS = 10;
+/** Weight of a gap by its age in arrivals. */
 const WEIGHTS = Float64Array.from({ length: CAPACITY }, (_, age) => 0.5 ** (age / HALF_LIFE_GAPS));
 
 export class RecentGaps {
-  /** In logarithmic codes, the newest at `#at - 1`. */
+  /** A ring of gaps in logarithmic codes (log-code.ts), the newest at `#next - 1`. */
   readonly #ring = new Uint16Array(CAPACITY);
   #size = 0;
-  #at = 0;
+  #next = 0;
 
   get size(): number {
     return this.#size;
   }
 
+  /** Adds the newest gap; the oldest is dropped where the ring is full. */
   add(gapMs: number): void {
-    this.#ring[this.#at] = encode(Math.max(0, gapMs));
-    this.#at = (this.#at + 1) % CAPACITY;
+    this.#ring[this.#next] = encode(Math.max(0, gapMs));
+    this.#next = (this.#next + 1) % CAPACITY;
     this.#size = Math.min(CAPACITY, this.#size + 1);
   }
 
-  /** Weight of the gaps longer than `elapsedMs`, and of those of them that ended `withinMs` later. */
+  /** Weight of the gaps longer than `elapsedMs`, and of those that ended within `withinMs` more. */
   beyond(elapsedMs: number, withinMs: number): { beyond: number; within: number } {
     let beyond = 0;
     let within = 0;
@@ -44,11 +46,11 @@ export class RecentGaps {
   }
 
   /**
-   * Squared coefficient of variation: 1 for arrivals at random, more for bursts, less for a clock's;
-   * undefined of too few.
+   * Squared coefficient of variation of the gaps: 1 for random arrivals, more for bursts, less for
+   * fixed intervals; undefined where there are too few gaps.
    */
   get dispersion(): number | undefined {
-    if (this.#size < LEAST_GAPS) return undefined;
+    if (this.#size < MIN_GAPS) return undefined;
     let [weights, mean, m2] = [0, 0, 0];
     for (let age = 0; age < this.#size; age += 1) {
       const weight = WEIGHTS[age] ?? 0;
@@ -62,35 +64,35 @@ export class RecentGaps {
   }
 
   /**
-   * How many arrivals share the wait when one comes after a pause of `pauseMs` or more and service
-   * begins `withinMs` later: the first counts 1, a later one the part that is left of the time.
+   * Mean number of arrivals in the `withinMs` from an arrival that follows a gap of `pauseMs` or
+   * more. The first counts 1, a later one the share of that time that is left.
    */
   crowd(pauseMs: number, withinMs: number): number {
     let weights = 0;
-    let sum = 0;
+    let weightedWaits = 0;
     for (let age = this.#size - 1; age >= 0; age -= 1) {
       if (this.#gapOf(age) < pauseMs) continue;
       const weight = WEIGHTS[age] ?? 0;
       let waits = 1;
       let offsetMs = 0;
-      for (let next = age - 1; next >= 0; next -= 1) {
-        offsetMs += this.#gapOf(next);
+      for (let later = age - 1; later >= 0; later -= 1) {
+        offsetMs += this.#gapOf(later);
         if (offsetMs >= withinMs) break;
         waits += 1 - offsetMs / withinMs;
       }
       weights += weight;
-      sum += weight * waits;
+      weightedWaits += weight * waits;
     }
-    return weights > 0 ? sum / weights : 1;
+    return weights > 0 ? weightedWaits / weights : 1;
   }
 
-  /** Oldest first, ms. */
+  /** The gaps in ms, the oldest first. */
   snapshot(): number[] {
     return Array.from({ length: this.#size }, (_, i) => this.#gapOf(this.#size - 1 - i));
   }
 
-  /** The gap so many arrivals ago; 0 for the newest. */
+  /** The gap `age` arrivals ago, ms; 0 is the newest. */
   #gapOf(age: number): number {
-    return decode(this.#ring[(this.#at - 1 - age + CAPACITY) % CAPACITY] ?? 0);
+    return decode(this.#ring[(this.#next - 1 - age + CAPACITY) % CAPACITY] ?? 0);
   }
 }

@@ -1,14 +1,14 @@
 /**
- * Notices that arrivals come faster than they did: a CUSUM on the gaps for a rate of three times the
- * base. It needs about ten arrivals to notice a rise to four times, where a decayed mean needs half
- * its half-life.
+ * Detects that the rate of arrivals has risen: a CUSUM on the gaps, for a rate of three times the
+ * base. It detects a rise to four times the base after about ten arrivals, while a decayed mean
+ * needs half its half-life. Changes of a unit's demand are detected by learning/drift.ts.
  */
 
-/** The rise that it looks for. */
+/** Factor of the rise that the CUSUM tests for. */
 const RISE = 3;
-/** About one false alarm in so long at the base rate. */
+/** Mean time between false alarms at the base rate, approximately. */
 const FALSE_ALARM_MS = 12 * 3_600_000;
-const LEAST_THRESHOLD = 3;
+const MIN_THRESHOLD = 3;
 
 export class RisingRate {
   #sum = 0;
@@ -16,8 +16,8 @@ export class RisingRate {
   #elapsedMs = 0;
 
   /**
-   * Takes in a gap; when the rate has risen, the arrivals since it began to and the time in which
-   * they came.
+   * Adds a gap. Where it shows that the rate has risen, returns the number of gaps since the rise
+   * began and the time that they cover; the test then starts again.
    */
   observe(gapMs: number, basePerMs: number): { gaps: number; elapsedMs: number } | undefined {
     this.#sum += Math.log(RISE) - (RISE - 1) * basePerMs * gapMs;
@@ -27,11 +27,10 @@ export class RisingRate {
       this.#reset();
       return undefined;
     }
-    if (this.#sum < Math.max(LEAST_THRESHOLD, Math.log(basePerMs * FALSE_ALARM_MS)))
-      return undefined;
-    const since = { gaps: this.#gaps, elapsedMs: this.#elapsedMs };
+    if (this.#sum < Math.max(MIN_THRESHOLD, Math.log(basePerMs * FALSE_ALARM_MS))) return undefined;
+    const rise = { gaps: this.#gaps, elapsedMs: this.#elapsedMs };
     this.#reset();
-    return since;
+    return rise;
   }
 
   #reset(): void {

@@ -1,16 +1,17 @@
 /**
- * How much usually comes at this hour of the week: a count and the time in which it came for each of
- * the 168 hours, forgotten by half in four weeks. It is the base level that a forecast falls back on
- * when nothing has come for a while, so that Monday's first run is not a surprise.
+ * The usual rate of arrivals for each of the 168 hours of the week (UTC): a count and the observed
+ * time, both with a half-life of four weeks. A forecast falls back on it when there were no recent
+ * arrivals, so that it expects Monday's first run. The recent rate is in gamma-rate.ts.
  */
 
 const HOUR_MS = 3_600_000;
 const HOURS_OF_A_WEEK = 168;
-/** What a bin keeps from one week to the next: half in four weeks. */
+/** Share that an hour's bin keeps from one week to the next: half in four weeks. */
 const KEPT_A_WEEK = 0.5 ** 0.25;
-/** A bin that was observed for less than this says nothing. */
-const LEAST_SECONDS = 1_800;
+/** Minimum observed time of a bin, s; a shorter one gives no rate. */
+const MIN_SECONDS = 1_800;
 
+/** Arrivals and observed seconds by hour of the week, up to `at` (epoch ms). */
 export interface WeekSnapshot {
   readonly counts: readonly number[];
   readonly seconds: readonly number[];
@@ -26,22 +27,23 @@ export class WeekProfile {
     this.#at = now;
   }
 
+  /** An arrival at `now`, epoch ms. */
   arrived(now: number): void {
     this.elapse(now);
     const bin = binOf(now);
     this.#counts[bin] = (this.#counts[bin] ?? 0) + 1;
   }
 
-  /** Usual arrivals a second at a time; undefined where that hour was not observed long enough. */
+  /** Usual arrivals per second at `at`; undefined where that hour was not observed long enough. */
   ratePerSec(at: number): number | undefined {
     const seconds = this.#seconds[binOf(at)] ?? 0;
-    if (seconds < LEAST_SECONDS) return undefined;
+    if (seconds < MIN_SECONDS) return undefined;
     return (this.#counts[binOf(at)] ?? 0) / seconds;
   }
 
-  /** Time passes, with or without arrivals. */
+  /** Counts the time up to `now` as observed. Bins decay when their hour begins. */
   elapse(now: number): void {
-    // Of a silence of weeks only the last counts: every bin would get the same again.
+    // After a silence of weeks only the last one is counted: each bin would get the same again.
     let at = Math.max(this.#at, now - HOURS_OF_A_WEEK * HOUR_MS);
     while (at < now) {
       const end = Math.min(now, (Math.floor(at / HOUR_MS) + 1) * HOUR_MS);
@@ -56,7 +58,7 @@ export class WeekProfile {
     this.#at = Math.max(this.#at, now);
   }
 
-  /** The clock went back. */
+  /** Handles a clock that jumps back: time is counted from `now` on. */
   clockWentBack(now: number): void {
     this.#at = Math.min(this.#at, now);
   }
@@ -73,6 +75,7 @@ export class WeekProfile {
   }
 }
 
+/** Hour of the week, 0 to 167, counted from Thursday 00:00 UTC, the weekday of the epoch. */
 function binOf(at: number): number {
   return Math.floor(at / HOUR_MS) % HOURS_OF_A_WEEK;
 }

@@ -1,6 +1,6 @@
 /**
- * Which backends there are: those that are configured, and those that are no more but still have
- * calls. Nothing that runs is forgotten with the configuration that named it.
+ * The backends of a tenant: the configured ones, and removed ones that still have running calls. A
+ * change of the configuration never forgets a running call.
  */
 
 import type { WaitingQueue } from '../order/waiting-queue.ts';
@@ -10,7 +10,7 @@ import { Backend } from './backend.ts';
 import type { BackendSpec } from './backend-spec.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/** Of a backend that only calls from before a restart are at. */
+/** Specification of an unconfigured backend that has calls from before a restart. */
 const NO_ENDPOINTS: BackendSpec = {
   endpoints: [],
   queueDepth: 0,
@@ -25,22 +25,25 @@ export class BackendRoster {
   readonly all = new Map<string, Backend>();
   readonly #newQueue: () => WaitingQueue;
 
-  /** `newLine`: in the order of the policy that is in force. */
-  constructor(newLine: () => WaitingQueue) {
-    this.#newQueue = newLine;
+  /** `newQueue` makes a queue in the order of the configured policy. */
+  constructor(newQueue: () => WaitingQueue) {
+    this.#newQueue = newQueue;
   }
 
-  /** Takes over a configuration. Answers the calls that wait at backends that are gone. */
+  /** Applies a configuration. Returns the waiting calls of removed backends, to be refused. */
   configure(specs: Readonly<Record<string, BackendSpec>>, now: number): LiveCall[] {
-    const inVain: LiveCall[] = [];
+    const refused: LiveCall[] = [];
     for (const [name, backend] of this.all) {
-      if (!Object.hasOwn(specs, name)) inVain.push(...this.#retire(backend));
+      if (!Object.hasOwn(specs, name)) refused.push(...this.#retire(backend));
     }
     for (const [name, spec] of Object.entries(specs)) this.#adopt(name, spec, now);
-    return inVain;
+    return refused;
   }
 
-  /** An endpoint that calls are at; one that is configured no more drains, and counts on. */
+  /**
+   * The endpoint that holds calls from before a restart. One that is no longer configured is added
+   * as draining, so that its calls are still counted.
+   */
   holder(name: string, endpoint: string, now: number): Endpoint {
     let backend = this.all.get(name);
     if (!backend) {
@@ -51,7 +54,7 @@ export class BackendRoster {
     return backend.endpoints.get(endpoint) ?? backend.addDraining(endpoint, now);
   }
 
-  /** A call is over at an endpoint, and with the last one what is configured no more. */
+  /** A call has ended: forgets its endpoint and backend if they are removed and have no calls. */
   forgetIfDrained(backend: Backend, endpoint: string): void {
     backend.forgetIfDrained(endpoint);
     if (backend.removed && backend.endpoints.size === 0) this.all.delete(backend.name);
@@ -59,19 +62,19 @@ export class BackendRoster {
 
   #adopt(name: string, spec: BackendSpec, now: number): void {
     const queue = this.#newQueue();
-    const known = this.all.get(name);
-    if (!known) {
+    const existing = this.all.get(name);
+    if (!existing) {
       this.all.set(name, new Backend(name, spec, queue, now));
       return;
     }
-    known.configure(spec, now);
-    // The order may be another policy's now: everybody who waits joins a new line.
-    const waiting = [...known.queue.calls()].sort((a, b) => a.seq - b.seq);
-    known.queue = queue;
+    existing.configure(spec, now);
+    // The policy may have changed, so all waiting calls join a new queue, in order of submission.
+    const waiting = [...existing.queue.calls()].sort((a, b) => a.seq - b.seq);
+    existing.queue = queue;
     for (const call of waiting) queue.add(call);
   }
 
-  /** A backend that is configured no more: its running calls end, its waiting ones are turned away. */
+  /** Removes an unconfigured backend. Running calls go on; waiting ones are returned. */
   #retire(backend: Backend): LiveCall[] {
     const waiting = [...backend.queue.calls()];
     for (const call of waiting) backend.queue.remove(call);

@@ -1,40 +1,44 @@
-/** What the configuration says of one backend: its endpoints, its queue, its speed and its prewarming. */
+/**
+ * The specification of one backend, as configured: its endpoints, its queue, its speed and its
+ * prewarming. The backend's state is in backend.ts.
+ */
 import type { Speed } from '../runs/demand.ts';
 import type { EndpointSpec } from './endpoint-state.ts';
 
 export interface BackendSpec {
   readonly endpoints: readonly EndpointSpec[];
-  /** Calls that may wait at a time; one more is refused. */
+  /** Maximum number of waiting calls; another one is refused. */
   readonly queueDepth: number;
-  /** Bytes of bodies that may wait at a time; without limit where absent. */
+  /** Maximum bytes of the bodies of waiting calls; no limit where absent. */
   readonly queueBytes?: number;
-  /** Longest wait for a slot, ms, while an endpoint is warm / while all are cold. */
+  /** Longest wait for a slot, ms: while an endpoint is warm, and while none is. */
   readonly maxWaitMs: number;
   readonly maxWaitColdMs: number;
   /**
-   * What happens to calls while every endpoint is cold. `hold`: they wait here, where they can still
-   * be ordered, while one call wakes the endpoint. `send`: they go, and wait in the platform's queue.
+   * What happens to calls while every endpoint is cold. `hold`: calls wait in the queue, where they
+   * can still be ordered, while an endpoint is woken. `send`: calls are sent and wait in the
+   * platform's queue.
    */
   readonly whileCold: 'hold' | 'send';
-  /** Speed assumed until calls have told. */
+  /** Speed assumed until calls have been observed. */
   readonly speed: Speed;
   readonly prewarm: PrewarmSpec;
-  /** There is a backend to fall back on: calls do not wait for endpoints that are all left alone. */
+  /** True where another backend takes over: calls do not wait while every circuit is open. */
   readonly failover?: boolean;
 }
 
 export interface PrewarmSpec {
-  /** `dry-run` decides and records, but does not ping. */
+  /** `dry-run` decides and records, but does not wake or release. */
   readonly mode: 'off' | 'dry-run' | 'on';
-  /** Probability of need from which warming pays: c / (c + v). */
+  /** Probability of a need from which warming pays: c / (c + v), see prewarm.ts. */
   readonly theta: number;
-  /** In money; nothing is counted in money where it is absent. */
+  /** In money; where absent, nothing is counted in money. */
   readonly pricePerWarmSecond?: number;
-  /** What pings ahead of need may cost a day, at this backend. */
+  /** Limit a day for pings ahead of need at this backend. */
   readonly budget?: BudgetLimits;
 }
 
-/** Without limit where absent. */
+/** Limits a UTC day, in warm time (ms) and in money; an absent field is no limit. */
 export interface BudgetLimits {
   readonly warmMs?: number;
   readonly money?: number;

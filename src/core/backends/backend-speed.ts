@@ -1,25 +1,26 @@
 /**
- * How fast a backend serves, as ranks and forecasts need it: learned for each of its endpoints and
- * for each level of concurrency apart, since a batch of sixteen decodes slower than a single call and
- * one GPU slower than another. Calls wait only when the slots are full, so a rank counts with the
- * speed at full slots, over the endpoints by their share of the slots.
+ * The speed of a backend, as ranks and forecasts need it: learned separately for each endpoint and
+ * level of concurrency, because a batch of sixteen decodes slower than a single call, and one GPU
+ * slower than another. One such average is a LearnedSpeed (learned-speed.ts). Calls wait only when
+ * the slots are full, so ranks use the speed at full slots, averaged over the endpoints by their
+ * slots.
  */
 import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { Speed } from '../runs/demand.ts';
 import { LearnedSpeed, type SpeedSnapshot } from './learned-speed.ts';
 
-/** Calls at a level before it is believed rather than the backend as a whole. */
-const ENOUGH_CALLS = 10;
+/** Calls at a level of concurrency before its own speed is used instead of the whole backend's. */
+const MIN_CALLS_OF_LEVEL = 10;
 
-/** An endpoint as far as its speed is concerned. */
+/** The part of an endpoint's specification that its speed depends on. */
 export interface SpeedSlots {
   readonly id: string;
   readonly slots: number;
 }
 
 export interface BackendSpeedSnapshot extends SpeedSnapshot {
-  /** Endpoint, level of concurrency, and what was learned there. */
+  /** Endpoint id, level of concurrency, and what was learned there. */
   readonly levels?: ReadonlyArray<readonly [string, number, SpeedSnapshot]>;
 }
 
@@ -37,30 +38,31 @@ export class BackendSpeed {
     this.#value = assumed;
   }
 
-  /** Milliseconds a token at full slots. */
+  /** Milliseconds per token at full slots. */
   get value(): Speed {
     return this.#value;
   }
 
-  /** Calls that have ended. */
+  /** Number of calls that were served to their end. */
   get calls(): number {
     return this.#whole.snapshot().callsSeen;
   }
 
+  /** Mean service time of a call, ms. */
   get meanServiceMs(): number {
     return this.#whole.meanServiceMs;
   }
 
-  /** Milliseconds a token of one endpoint while so many calls run there. */
+  /** Milliseconds per token of one endpoint at a concurrency; the whole backend's where unknown. */
   at(endpoint: string, concurrency: number): Speed {
     const levels = this.#levels.get(endpoint);
-    // The nearest level that is known: first the busier ones, whose speed is the safer guess.
+    // Of two equally near levels the busier one wins, because its speed is the safer guess.
     const wanted = levelOf(concurrency);
     let best: LearnedSpeed | undefined;
     let bestDistance = Infinity;
     for (const [level, speed] of levels ?? []) {
       const distance = level >= wanted ? level - wanted : wanted - level + 0.5;
-      if (speed.snapshot().callsSeen < ENOUGH_CALLS || distance >= bestDistance) continue;
+      if (speed.snapshot().callsSeen < MIN_CALLS_OF_LEVEL || distance >= bestDistance) continue;
       [best, bestDistance] = [speed, distance];
     }
     return (best ?? this.#whole).value;
@@ -72,10 +74,7 @@ export class BackendSpeed {
     this.#value = this.#atFullSlots();
   }
 
-  /**
-   * Another assumption, other endpoints, or other slots: what was learned of those that are gone is
-   * forgotten.
-   */
+  /** Applies a configuration; forgets what was learned of endpoints that it no longer names. */
   configure(assumed: Speed, endpoints: readonly SpeedSlots[]): void {
     this.#assumed = assumed;
     this.#whole.assume(assumed);
@@ -122,7 +121,7 @@ export class BackendSpeed {
   #atFullSlots(): Speed {
     let [slots, inputMs, outputMs] = [0, 0, 0];
     for (const endpoint of this.#endpoints) {
-      // Without a limit there is no full: the backend as a whole tells its usual speed.
+      // Without a limit the slots are never full, so the mean over all calls is used.
       if (!Number.isFinite(endpoint.slots)) return this.#whole.value;
       const speed = this.at(endpoint.id, endpoint.slots);
       slots += endpoint.slots;
@@ -133,7 +132,7 @@ export class BackendSpeed {
   }
 }
 
-/** 1, 2, 3 to 4, 5 to 8, and so on: 0, 1, 2, 3. */
+/** Level of a concurrency: 0 for 1, 1 for 2, 2 for 3 to 4, 3 for 5 to 8, and so on. */
 function levelOf(concurrency: number): number {
   return Math.ceil(Math.log2(Math.max(1, Math.min(concurrency, 65_536))));
 }

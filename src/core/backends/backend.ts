@@ -1,8 +1,8 @@
 /**
- * One backend of a tenant: its endpoints, the line before it, its learned speed and its arrivals.
- * It chooses the endpoint of a grant and the endpoint to wake; the dispatcher decides when to ask.
+ * One backend of a tenant: its endpoints, queue, learned speed and arrivals. It chooses the
+ * endpoint of a grant or a wake; the dispatcher decides when. Its specification is in
+ * backend-spec.ts.
  */
-
 import { Arrivals } from '../arrivals/arrivals.ts';
 import { ServiceAccounts } from '../order/service-accounts.ts';
 import type { WaitingQueue } from '../order/waiting-queue.ts';
@@ -13,8 +13,8 @@ import { BackendSpeed } from './backend-speed.ts';
 import { Endpoint } from './endpoint.ts';
 import { RetryBudget } from './retry-budget.ts';
 
-/** More than any preference. */
-const AVOIDED = 10;
+/** Score deducted for an endpoint to avoid; larger than any preference. */
+const AVOIDED_PENALTY = 10;
 
 export class Backend {
   readonly name: string;
@@ -22,13 +22,13 @@ export class Backend {
   readonly arrivals: Arrivals;
   readonly speed: BackendSpeed;
   readonly retries = new RetryBudget();
-  /** Kept where the policy shares by application. */
+  /** Service by application; used only by policies that share by application. */
   readonly accounts = new ServiceAccounts();
   queue: WaitingQueue;
-  /** Slots held by calls that went first for a deadline's sake. */
+  /** Slots held by calls that were granted before others because of a deadline. */
   urgentRunning = 0;
   spec: BackendSpec;
-  /** The configuration no longer names it; it stays until its last call has ended. */
+  /** True where the backend is no longer configured; it stays until its last call ends. */
   removed = false;
 
   constructor(name: string, spec: BackendSpec, queue: WaitingQueue, now: number) {
@@ -40,7 +40,7 @@ export class Backend {
     this.configure(spec, now);
   }
 
-  /** Takes over a new description: endpoints that are gone drain, new ones begin cold. */
+  /** Applies a configuration: removed endpoints drain, new ones that can go cold begin cold. */
   configure(spec: BackendSpec, now: number): void {
     this.spec = spec;
     this.removed = false;
@@ -50,13 +50,13 @@ export class Backend {
       if (!named.has(id)) this.#drain(id, endpoint);
     }
     for (const [id, endpointSpec] of named) {
-      const known = this.endpoints.get(id);
-      if (!known) {
+      const existing = this.endpoints.get(id);
+      if (!existing) {
         this.endpoints.set(id, new Endpoint(endpointSpec, now));
         continue;
       }
-      known.spec = endpointSpec;
-      if (known.state === 'draining' || !endpointSpec.coldStart) known.state = 'warm';
+      existing.spec = endpointSpec;
+      if (existing.state === 'draining' || !endpointSpec.coldStart) existing.state = 'warm';
     }
   }
 
@@ -66,21 +66,21 @@ export class Backend {
   }
 
   /**
-   * The endpoint that the next call goes to: the warm one with the largest share of free slots; one
-   * that failed the call before only where no other can take it.
+   * The endpoint for the next call: a warm one before others, then the largest share of free slots.
+   * One of `avoid`, which failed the call before, is chosen only where no other can take the call.
    */
   pick(now: number, avoid?: ReadonlySet<string>): Endpoint | undefined {
     let best: Endpoint | undefined;
     let bestScore = -Infinity;
     for (const endpoint of this.endpoints.values()) {
       if (!this.#accepts(endpoint, now)) continue;
-      const score = preference(endpoint) - (avoid?.has(endpoint.spec.id) ? AVOIDED : 0);
+      const score = preference(endpoint) - (avoid?.has(endpoint.spec.id) ? AVOIDED_PENALTY : 0);
       if (score > bestScore) [best, bestScore] = [endpoint, score];
     }
     return best;
   }
 
-  /** True where no endpoint can be used now or woken: all are left alone after faults. */
+  /** True where no endpoint can be used or woken now: every circuit is open. */
   isDown(now: number): boolean {
     for (const { state, breaker } of this.endpoints.values()) {
       if (state !== 'draining' && breaker.stateAt(now) !== 'open') return false;
@@ -88,7 +88,7 @@ export class Backend {
     return true;
   }
 
-  /** True where a call can go on after an attempt that failed: some endpoint has not failed it. */
+  /** True where a retry has another endpoint: a usable one that has not failed the call. */
   hasOtherEndpoint(avoid: ReadonlySet<string>, now: number): boolean {
     for (const { state, spec, breaker } of this.endpoints.values()) {
       if (state === 'draining' || avoid.has(spec.id)) continue;
@@ -97,13 +97,14 @@ export class Backend {
     return false;
   }
 
+  /** Calls in flight at all endpoints, draining ones included. */
   get running(): number {
     let running = 0;
     for (const endpoint of this.endpoints.values()) running += endpoint.inFlight;
     return running;
   }
 
-  /** Slots of all endpoints that take calls; Infinity for no limit. */
+  /** Slots of all endpoints that are not draining; Infinity for no limit. */
   get slots(): number {
     let slots = 0;
     for (const endpoint of this.endpoints.values()) {
@@ -112,7 +113,7 @@ export class Backend {
     return slots;
   }
 
-  /** Slots of what is up or coming, and trusted; without those of some endpoints. */
+  /** Usable slots of the endpoints that are warm or warming, except those in `without`. */
   upSlots(now: number, without?: ReadonlySet<Endpoint>): number {
     let slots = 0;
     for (const endpoint of this.endpoints.values()) {
@@ -121,7 +122,7 @@ export class Backend {
     return slots;
   }
 
-  /** Calls that can be sent at once; of an endpoint that has just woken one. */
+  /** Calls that can be sent at once; an endpoint in slow start counts as one. */
   freeSlots(now: number): number {
     let free = 0;
     for (const endpoint of this.endpoints.values()) {
@@ -130,13 +131,13 @@ export class Backend {
     return free;
   }
 
-  /** True where some endpoint answers calls now, whether or not it has a free slot. */
+  /** True where some endpoint is warm, whether or not it has a free slot. */
   get isWarm(): boolean {
     for (const endpoint of this.endpoints.values()) if (endpoint.state === 'warm') return true;
     return false;
   }
 
-  /** When a call that was sent at a time began or will begin to be served, as far as is known. */
+  /** When service of a call that was sent at `sentAt` began or is expected to begin, epoch ms. */
   servingFrom(sentAt: number): number {
     let readyAt = Infinity;
     for (const endpoint of this.endpoints.values()) readyAt = Math.min(readyAt, endpoint.readyAt);
@@ -148,36 +149,36 @@ export class Backend {
   }
 
   /**
-   * A cold endpoint to wake for those that wait, or undefined where what is up or coming suffices.
-   * `needsOther`: what is up does not, but what is coming does.
+   * A cold endpoint to wake for calls that wait; undefined where the warm and warming ones suffice.
+   * `needsOther`: the warm ones do not suffice, but a warming one would.
    */
   endpointToWake(needsOther: boolean, now: number): Endpoint | undefined {
-    let isComing = false;
+    let isWarming = false;
     let cold: Endpoint | undefined;
     for (const endpoint of this.endpoints.values()) {
-      if (endpoint.state === 'warming') isComing = true;
+      if (endpoint.state === 'warming') isWarming = true;
       else if (endpoint.state === 'cold' && now >= endpoint.unavailableUntil) cold ??= endpoint;
     }
-    const isShort = this.queue.size > this.upSlots(now) || (needsOther && !isComing);
+    const isShort = this.queue.size > this.upSlots(now) || (needsOther && !isWarming);
     return isShort ? cold : undefined;
   }
 
-  /** The endpoint whose cold start is the shortest: what a forecast has to look ahead. */
+  /** The shortest cold start of its endpoints, ms; 0 where none goes cold. */
   get coldStartMs(): number {
-    let least = Infinity;
+    let shortest = Infinity;
     for (const endpoint of this.endpoints.values()) {
-      if (endpoint.spec.coldStart) least = Math.min(least, endpoint.coldStartMs);
+      if (endpoint.spec.coldStart) shortest = Math.min(shortest, endpoint.coldStartMs);
     }
-    return Number.isFinite(least) ? least : 0;
+    return Number.isFinite(shortest) ? shortest : 0;
   }
 
-  /** True where the call may not wait here: too many do, or their bodies are too large together. */
+  /** True where the queue is full for the call, by number of calls or by bytes of bodies. */
   isFullFor({ bodyBytes = 0 }: LiveCall['request']): boolean {
     const { queueDepth, queueBytes = Infinity } = this.spec;
     return this.queue.size >= queueDepth || this.queue.bytes + bodyBytes > queueBytes;
   }
 
-  /** Expected wait of a call that joins the line now, ms. */
+  /** Expected wait of a call that joins the queue now, ms. */
   expectedWaitMs(): number {
     const { slots } = this;
     const coldMs = this.isWarm ? 0 : this.coldStartMs;
@@ -185,28 +186,28 @@ export class Backend {
     return coldMs + (slots > 0 ? (ahead * this.speed.meanServiceMs) / slots : 0);
   }
 
-  /** Longest wait of a call, ms: the client's wish, but no longer than configured, unless patient. */
+  /** Longest wait, ms: the client's limit, but at most the configured one unless `patient`. */
   maxWaitMs(call: LiveCall['request']): number {
-    const configured = this.isWarm ? this.spec.maxWaitMs : this.spec.maxWaitColdMs;
-    if (call.patient) return call.maxWaitMs ?? configured;
-    return Math.min(configured, call.maxWaitMs ?? Infinity);
+    const configuredMs = this.isWarm ? this.spec.maxWaitMs : this.spec.maxWaitColdMs;
+    if (call.patient) return call.maxWaitMs ?? configuredMs;
+    return Math.min(configuredMs, call.maxWaitMs ?? Infinity);
   }
 
-  /** A call that an endpoint served has ended, beside so many others on the average. */
+  /** Learns the speed from a call's end; `concurrency` is the mean number of calls there. */
   observe(result: CallResult, call: LiveCall, endpoint: string, concurrency: number): void {
     this.speed.observe(result, call.request, endpoint, concurrency);
   }
 
-  /** When an endpoint changes its state by itself or may be tried again, epoch ms. */
+  /** When an endpoint next changes by time alone, may be tried again or opens a slot, epoch ms. */
   dueAt(now: number): number {
-    let due = Infinity;
+    let dueAt = Infinity;
     for (const endpoint of this.endpoints.values()) {
-      due = Math.min(due, endpoint.changesAt);
+      dueAt = Math.min(dueAt, endpoint.changesAt);
       if (this.queue.size === 0) continue;
-      if (endpoint.unavailableUntil > now) due = Math.min(due, endpoint.unavailableUntil);
-      due = Math.min(due, endpoint.opensAt(now));
+      if (endpoint.unavailableUntil > now) dueAt = Math.min(dueAt, endpoint.unavailableUntil);
+      dueAt = Math.min(dueAt, endpoint.opensAt(now));
     }
-    return due;
+    return dueAt;
   }
 
   /** Forgets an endpoint that drains once its last call has ended. */
@@ -215,7 +216,7 @@ export class Backend {
     if (endpoint?.state === 'draining' && endpoint.inFlight === 0) this.endpoints.delete(id);
   }
 
-  /** An endpoint that is not configured, but has calls from before a restart. */
+  /** Adds an endpoint that is not configured but has calls from before a restart. */
   addDraining(id: string, now: number): Endpoint {
     const endpoint = new Endpoint({ id, slots: 0 }, now);
     endpoint.state = 'draining';
@@ -223,7 +224,7 @@ export class Backend {
     return endpoint;
   }
 
-  /** The clock went back. */
+  /** Handles a clock that jumps back. */
   clockWentBack(now: number): void {
     this.arrivals.clockWentBack(now);
     for (const endpoint of this.endpoints.values()) endpoint.clockWentBack(now);
@@ -241,7 +242,7 @@ export class Backend {
   }
 }
 
-/** Warm before cold, then the emptier. Slots may be without limit. */
+/** Warm before warming before cold, then by the share of free slots. Slots may be Infinity. */
 function preference(endpoint: Endpoint): number {
   const used = Number.isFinite(endpoint.spec.slots) ? endpoint.inFlight / endpoint.spec.slots : 0;
   return (endpoint.state === 'warm' ? 2 : endpoint.state === 'warming' ? 1 : 0) + (1 - used) / 2;

@@ -1,8 +1,9 @@
 /**
- * Whether an endpoint is trusted with calls. Closed: it is. Open: after three faults in a row it is
- * left alone, each time twice as long. Half open: when the pause is over, one call tries it; its
- * success closes the circuit, its fault opens it again. What was sent before the circuit opened tells
- * of the same fault, and does not open it further.
+ * The circuit breaker of one endpoint. Closed: calls are sent. Open: after three faults in a row no
+ * call is sent for a pause, which doubles with each further fault. Half open: when the pause is
+ * over, one call probes the endpoint; its success closes the circuit, its fault opens it again. A
+ * fault of a call that was sent before the circuit opened counts as the same fault and does not
+ * extend the pause.
  */
 
 const FAULTS_TO_OPEN = 3;
@@ -11,16 +12,17 @@ const LONGEST_PAUSE_MS = 30_000;
 
 export class CircuitBreaker {
   #faults = 0;
-  #probing = false;
-  /** When it opened last, epoch ms. */
+  /** True while the one call of the half-open state is out. */
+  #isProbing = false;
+  /** When the circuit last opened, epoch ms. */
   #openedAt = -Infinity;
-  /** Left alone after faults, and because it asked for it, until then, epoch ms. */
-  #brokenUntil = 0;
-  #pausedUntil = 0;
+  /** Ends of the pause after faults and of the pause that the endpoint asked for, epoch ms. */
+  #faultPauseUntil = 0;
+  #askedPauseUntil = 0;
 
-  /** Not to be used before this time, epoch ms. */
+  /** No call is sent before this time, epoch ms. */
   get openUntil(): number {
-    return Math.max(this.#brokenUntil, this.#pausedUntil);
+    return Math.max(this.#faultPauseUntil, this.#askedPauseUntil);
   }
 
   stateAt(now: number): 'closed' | 'open' | 'half-open' {
@@ -31,46 +33,47 @@ export class CircuitBreaker {
   /** True where a call may be sent now. */
   admits(now: number): boolean {
     const state = this.stateAt(now);
-    return state === 'closed' || (state === 'half-open' && !this.#probing);
+    return state === 'closed' || (state === 'half-open' && !this.#isProbing);
   }
 
   /** A call is sent. */
   sent(now: number): void {
-    if (this.stateAt(now) === 'half-open') this.#probing = true;
+    if (this.stateAt(now) === 'half-open') this.#isProbing = true;
   }
 
-  /** A call is over that said nothing of the endpoint, sent at a time. */
+  /** A call that was sent at `sentAt` has ended; where it was the probe, another may follow. */
   over(sentAt: number): void {
-    if (sentAt > this.#openedAt) this.#probing = false;
+    if (sentAt > this.#openedAt) this.#isProbing = false;
   }
 
+  /** A call that was sent at `sentAt` failed by the endpoint's fault. */
   failed(now: number, sentAt: number): void {
     if (sentAt <= this.#openedAt) return;
-    this.#probing = false;
+    this.#isProbing = false;
     this.#faults += 1;
-    const beyond = this.#faults - FAULTS_TO_OPEN;
-    if (beyond < 0) return;
+    const extraFaults = this.#faults - FAULTS_TO_OPEN;
+    if (extraFaults < 0) return;
     this.#openedAt = now;
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** beyond);
-    this.#brokenUntil = Math.max(this.#brokenUntil, now + pauseMs);
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** extraFaults);
+    this.#faultPauseUntil = Math.max(this.#faultPauseUntil, now + pauseMs);
   }
 
-  /** It served a call; that it had asked to be left alone still holds. */
+  /** The endpoint served a call: the circuit closes. A pause that it asked for still holds. */
   succeeded(): void {
-    this.#probing = false;
+    this.#isProbing = false;
     this.#faults = 0;
-    this.#brokenUntil = 0;
+    this.#faultPauseUntil = 0;
   }
 
-  /** It asked to be left alone for a while. */
+  /** The endpoint asked for a pause; at most the longest pause is granted. */
   pause(now: number, ms: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, now + Math.min(ms, LONGEST_PAUSE_MS));
+    this.#askedPauseUntil = Math.max(this.#askedPauseUntil, now + Math.min(ms, LONGEST_PAUSE_MS));
   }
 
-  /** The clock went back: no pause is longer than the longest. */
+  /** Handles a clock that jumps back: no pause from `now` is longer than the longest. */
   clockWentBack(now: number): void {
     this.#openedAt = Math.min(this.#openedAt, now);
-    this.#brokenUntil = Math.min(this.#brokenUntil, now + LONGEST_PAUSE_MS);
-    this.#pausedUntil = Math.min(this.#pausedUntil, now + LONGEST_PAUSE_MS);
+    this.#faultPauseUntil = Math.min(this.#faultPauseUntil, now + LONGEST_PAUSE_MS);
+    this.#askedPauseUntil = Math.min(this.#askedPauseUntil, now + LONGEST_PAUSE_MS);
   }
 }

@@ -1,23 +1,26 @@
 /**
- * How many of its slots an endpoint can really serve: halved when it says that it is overloaded,
- * regained by one for each round of successes (additive increase, multiplicative decrease).
+ * The number of slots that an endpoint can really serve, at most the configured number: halved when
+ * the endpoint reports overload, and increased by one for each round of successful calls (additive
+ * increase, multiplicative decrease). The slots of an endpoint that has just woken are in
+ * slow-start.ts.
  */
 
 const DECREASE = 0.5;
 
 export class EffectiveSlots {
+  /** Infinity where no limit below the configured slots applies. */
   #limit = Infinity;
-  /** When it was halved last, epoch ms. */
+  /** When the limit was last halved, epoch ms. */
   #halvedAt = -Infinity;
 
-  /** Of so many slots, those to be used now; 1 at the least. */
+  /** Slots to use now, of the configured number; at least 1. */
   of(slots: number): number {
     return Math.min(slots, Math.max(1, Math.floor(this.#limit)));
   }
 
   /**
-   * It was overloaded while so many calls ran there, one of them sent at a time. Those that were sent
-   * before it was halved tell of the same overload.
+   * A call that was sent at `sentAt` was answered with "overloaded" while `running` calls ran.
+   * Calls that were sent before the last halving report the same overload and do not count again.
    */
   overloaded(slots: number, running: number, sentAt: number, now: number): void {
     if (sentAt <= this.#halvedAt) return;
@@ -25,16 +28,17 @@ export class EffectiveSlots {
     this.#limit = Math.max(1, Math.min(this.of(slots), running) * DECREASE);
   }
 
-  /** It told that so many of its running calls wait for a place in its batch. */
+  /** The endpoint reported that `waiting` of its running calls wait for a place in its batch. */
   queued(slots: number, running: number, waiting: number): void {
     if (waiting > 0) this.#limit = Math.max(1, Math.min(this.of(slots), running - waiting));
   }
 
-  /** The clock went back. */
+  /** Handles a clock that jumps back: an overload after `now` is not mistaken for an older one. */
   clockWentBack(now: number): void {
     this.#halvedAt = Math.min(this.#halvedAt, now);
   }
 
+  /** A call was served to its end: a round of `#limit` calls adds one slot. */
   succeeded(slots: number): void {
     if (this.#limit === Infinity) return;
     this.#limit += 1 / this.#limit;

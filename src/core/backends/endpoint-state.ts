@@ -1,40 +1,41 @@
 /**
- * What is said of an endpoint: what is configured, the state it is in, why it was woken and how that
- * turned out, and what is stored of it.
+ * The data types of an endpoint: its specification, its state, its wakes and their outcomes, and
+ * its snapshot. The behaviour is in endpoint.ts.
  */
 
 export interface ColdStartSpec {
-  /** Assumed time from a wake until it answers, in ms, until wakes have been seen. */
+  /** Time from a wake until the endpoint answers, ms; used until one was measured. */
   readonly estimateMs: number;
-  /** Time without calls after which the platform lets it go cold, in ms, until that was seen. */
+  /** Idle time after which the platform lets it go cold, ms; used until one was learned. */
   readonly idleTimeoutMs: number;
-  /** It can be told to go cold before that. */
+  /** True where the endpoint can be told to go cold before that. */
   readonly releasable?: boolean;
-  /** Few calls are let in when it has just woken, then more (slow-start.ts). */
+  /** True where an endpoint that has just woken gets few calls at first (slow-start.ts). */
   readonly slowStart?: boolean;
 }
 
 export interface EndpointSpec {
-  /** Names the endpoint within its backend. */
+  /** Unique within the backend. */
   readonly id: string;
-  /** Calls at a time. */
+  /** Calls at a time; Infinity for no limit. */
   readonly slots: number;
-  /** Absent: it never goes cold. */
+  /** Absent where the endpoint never goes cold. */
   readonly coldStart?: ColdStartSpec;
 }
 
 export type EndpointState = 'cold' | 'warming' | 'warm' | 'draining';
 
-/** Why an endpoint was woken. */
+/** Why an endpoint is woken: calls wait, a need is forecast, or its idle timeout ends soon. */
 export type WakeCause = 'demand' | 'prewarm' | 'keep-warm';
 
-/** How a wake ahead of need turned out. */
+/** How a wake turned out; `late`: the first call still waited for the cold start. */
 export type WakeOutcome = 'used' | 'late' | 'wasted' | 'failed';
 
 export interface Wake {
   readonly cause: WakeCause;
+  /** When the wake began, epoch ms. */
   readonly at: number;
-  /** Why: for people, and for the accounting of forecasts. */
+  /** Explanation for people, and for the accounting of forecasts. */
   readonly reason: string;
   /** Probability of need that the forecast gave; 1 for demand. */
   readonly probability: number;
@@ -47,8 +48,8 @@ export interface EndpointSnapshot {
   readonly state: EndpointState;
   readonly lastActiveAt: number;
   readonly coldStartsMs: readonly number[];
-  /** Idle timeout as it was learned, ms; absent until something was seen of it. */
+  /** The learned idle timeout, ms; absent before the first observation. */
   readonly idleTimeoutMs?: number;
-  /** Its wake whose outcome was not known. */
+  /** The wake whose outcome was not known yet. */
   readonly wake?: Wake;
 }

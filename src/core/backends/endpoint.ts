@@ -1,7 +1,10 @@
 /**
- * One endpoint of a backend: its slots in use and its state. An endpoint that scales to zero is
- * cold, warming or warm; any endpoint is draining once the configuration no longer names it. The
- * dispatcher's own count of granted slots is the only load it believes: scraped gauges are late.
+ * One endpoint of a backend: its state and its slots in use. Its specification and what is stored
+ * of it are in endpoint-state.ts; the choice between the endpoints of a backend is in backend.ts.
+ *
+ * An endpoint that scales to zero is cold, warming or warm; any endpoint is draining once the
+ * configuration no longer names it. The load is the dispatcher's own count of granted slots,
+ * because scraped gauges lag behind.
  */
 
 import type { CallResult } from '../runs/call-result.ts';
@@ -11,15 +14,15 @@ import type { EndpointSnapshot, EndpointSpec, EndpointState, Wake } from './endp
 import { LearnedIdle, MOST_GROWTH } from './learned-idle.ts';
 import { nextOpeningMs, openSlots } from './slow-start.ts';
 
-/** After an answer of "loading" without a time, ms. */
+/** Pause after a "loading" answer that names no time, ms. */
 const LOADING_PAUSE_MS = 1_000;
-/** After an answer of "overloaded" while no other call of ours ran there, ms. */
-const BUSY_PAUSE_MS = 500;
+/** Pause after an "overloaded" answer while no other call of ours ran there, ms. */
+const OVERLOADED_PAUSE_MS = 500;
 
 const COLD_STARTS_KEPT = 20;
-/** A wake that is not answered within so many estimates is given up. */
-const WAKE_PATIENCE = 4;
-const LEAST_WAKE_PATIENCE_MS = 60_000;
+/** A wake without an answer is given up after this many cold starts, but not before the minimum. */
+const WAKE_PATIENCE_COLD_STARTS = 4;
+const MIN_WAKE_PATIENCE_MS = 60_000;
 /** A wake that is answered within this share of a cold start found the endpoint warm. */
 const NOT_COLD_SHARE = 0.2;
 
@@ -27,27 +30,28 @@ export class Endpoint {
   spec: EndpointSpec;
   state: EndpointState;
   inFlight = 0;
+  /** When a call last began or ended, a wake began or the endpoint became warm, epoch ms. */
   lastActiveAt: number;
-  /** When a call was last there, epoch ms; pings do not count. */
+  /** When a call last began or ended there, epoch ms; pings do not count. */
   lastServedAt: number;
-  /** Since when it answers, epoch ms; of use only while it is warm. */
+  /** Since when the endpoint answers, epoch ms; valid only while it is warm. */
   warmSince: number;
-  /** The wake that is under way, or whose outcome is not known yet. */
+  /** The wake that is in progress, or whose outcome is not known yet. */
   wake: Wake | undefined;
   readonly breaker = new CircuitBreaker();
-  readonly #effective = new EffectiveSlots();
+  readonly #effectiveSlots = new EffectiveSlots();
   #coldStartsMs: number[] = [];
   readonly #idle = new LearnedIdle();
   /** When a call was last served to its end, epoch ms. */
   #succeededAt = -Infinity;
-  /** When its last wake began, epoch ms; of use only while it is warming, also once that wake is settled. */
+  /** When the last wake began, epoch ms, even if it is settled; valid only while warming. */
   #wokenAt = -Infinity;
-  /** Time without calls before the present ones, or before the wake, ms. */
+  /** Idle time before the calls in flight or before the last wake, ms. */
   #idleMs = 0;
-  /** It is thought cold only since nothing came for its idle timeout. */
+  /** True where the endpoint counts as cold only because its idle timeout has passed. */
   #presumedCold = false;
-  /** Calls served since it woke, while it is given few. */
-  #servedSlowly: number | undefined;
+  /** Calls served since the endpoint woke; undefined where slow start is off or over. */
+  #servedInSlowStart: number | undefined;
 
   constructor(spec: EndpointSpec, now: number) {
     this.spec = spec;
@@ -57,21 +61,22 @@ export class Endpoint {
     this.warmSince = now;
   }
 
+  /** Free slots of those that the endpoint can serve now; negative while it has too many calls. */
   get free(): number {
-    return this.#effective.of(this.spec.slots) - this.inFlight;
+    return this.#effectiveSlots.of(this.spec.slots) - this.inFlight;
   }
 
   /** True where a call sent now would be served at once. */
   isReady(now: number): boolean {
-    return this.state === 'warm' && this.#opensAt(now) <= now && this.breaker.admits(now);
+    return this.state === 'warm' && this.#nextSlotAt(now) <= now && this.breaker.admits(now);
   }
 
-  /** Not to be used before this time, epoch ms: it failed several times in a row. */
+  /** No calls are sent before this time, epoch ms: the endpoint failed or asked for a pause. */
   get unavailableUntil(): number {
     return this.breaker.openUntil;
   }
 
-  /** A call is sent to it. */
+  /** A call is sent to the endpoint. */
   granted(now: number): void {
     if (this.inFlight === 0) this.#idleMs = now - this.lastActiveAt;
     this.inFlight += 1;
@@ -80,14 +85,14 @@ export class Endpoint {
     this.breaker.sent(now);
   }
 
-  /** Slots that it has or will soon have for calls, as far as it bears them; none while it is left alone. */
+  /** Slots that the endpoint can serve, or will once it is warm; 0 unless its circuit is closed. */
   upSlots(now: number): number {
     const isUp = this.state === 'warm' || this.state === 'warming';
     const isTrusted = this.breaker.stateAt(now) === 'closed';
-    return isUp && isTrusted ? this.#effective.of(this.spec.slots) : 0;
+    return isUp && isTrusted ? this.#effectiveSlots.of(this.spec.slots) : 0;
   }
 
-  /** A call is over there that was sent at a time, however it ended. */
+  /** A call that was sent at `sentAt` has ended, with any outcome. */
   released(now: number, sentAt: number): void {
     this.inFlight -= 1;
     this.lastActiveAt = now;
@@ -95,69 +100,71 @@ export class Endpoint {
     this.breaker.over(sentAt);
   }
 
-  /** What a call's end tells of it. */
+  /** Updates the state by the result of a call; called after `released`. */
   observe(result: CallResult, sentAt: number, now: number): void {
     const { slots } = this.spec;
     const running = this.inFlight + 1;
     if (result.cold && this.spec.coldStart) this.answeredCold(sentAt);
-    // Loading, though it is not known to go cold: it is left alone for a moment.
+    // An endpoint that is not configured to go cold is loading: it gets no calls for a moment.
     else if (result.cold) this.breaker.pause(now, result.retryAfterMs ?? LOADING_PAUSE_MS);
     if (result.busy) {
-      this.#effective.overloaded(slots, running, sentAt, now);
-      // With calls of its own still running, their ends make room; without, others fill it.
+      this.#effectiveSlots.overloaded(slots, running, sentAt, now);
+      // Calls of ours that still run there make room when they end. If there are none, other
+      // clients use the endpoint, and only waiting helps.
       if (result.retryAfterMs !== undefined) this.breaker.pause(now, result.retryAfterMs);
-      else if (running <= 1) this.breaker.pause(now, BUSY_PAUSE_MS);
+      else if (running <= 1) this.breaker.pause(now, OVERLOADED_PAUSE_MS);
     }
     if (result.queuedThere !== undefined) {
-      this.#effective.queued(slots, running, result.queuedThere);
+      this.#effectiveSlots.queued(slots, running, result.queuedThere);
     }
     if (result.outcome === 'ok') {
       this.succeeded(now);
-      if (!result.queuedThere) this.#effective.succeeded(slots);
+      if (!result.queuedThere) this.#effectiveSlots.succeeded(slots);
     } else if (result.endpointFault) this.failed(now, sentAt);
   }
 
-  /** It has just woken and is given few calls. */
+  /** True during slow start: the endpoint has just woken and gets few calls. */
   get isOpening(): boolean {
-    return this.#servedSlowly !== undefined;
+    return this.#servedInSlowStart !== undefined;
   }
 
-  /** When a slot opens though nothing happens, epoch ms: while it is given few calls. */
+  /** When slow start opens the next slot, epoch ms; Infinity where no slot opens by time alone. */
   opensAt(now: number): number {
-    const at = this.#opensAt(now);
+    const at = this.#nextSlotAt(now);
     return this.state === 'warm' && at > now ? at : Infinity;
   }
 
-  /** Idle timeout that is counted on, ms; Infinity where it never goes cold. */
+  /** The learned or configured idle timeout, ms; Infinity where the endpoint never goes cold. */
   get idleTimeoutMs(): number {
     const configuredMs = this.spec.coldStart?.idleTimeoutMs;
     return configuredMs === undefined ? Infinity : this.#idle.ms(configuredMs);
   }
 
-  /** The longest that a wake ahead of need can keep it up before somebody uses it, ms. */
+  /** Longest time that a wake ahead of need can keep the endpoint up without calls, ms. */
   get longestPingMs(): number {
     return this.wakePatienceMs + MOST_GROWTH * this.idleTimeoutMs;
   }
 
-  /** P95 of the cold starts seen, in ms; the configured estimate before the first. */
+  /** P95 of the measured cold starts, ms; the configured estimate before the first. */
   get coldStartMs(): number {
-    const seen = [...this.#coldStartsMs].sort((a, b) => a - b);
-    const p95 = seen[Math.ceil(seen.length * 0.95) - 1];
+    const sorted = [...this.#coldStartsMs].sort((a, b) => a - b);
+    const p95 = sorted[Math.ceil(sorted.length * 0.95) - 1];
     return p95 ?? this.spec.coldStart?.estimateMs ?? 0;
   }
 
-  /** Since when it answers, or when it is expected to, epoch ms; Infinity for a cold one. */
+  /** Since when the endpoint answers, or is expected to, epoch ms; Infinity where it is cold. */
   get readyAt(): number {
     if (this.state === 'warm') return this.warmSince;
     return this.state === 'warming' ? this.#wokenAt + this.coldStartMs : Infinity;
   }
 
-  /** How long a call that is sent there now will wait for the platform to bring it up, ms. */
+  /** Expected time that a call sent now waits for the platform to bring the endpoint up, ms. */
   coldWaitMs(now: number): number {
     if (this.state === 'cold') return this.coldStartMs;
     return this.state === 'warming' ? Math.max(0, this.readyAt - now) : 0;
   }
 
+  /** A wake begins: a ping, or a call that the platform holds until the endpoint is up. */
   beginWake(wake: Wake): void {
     this.#idleMs = wake.at - this.lastActiveAt;
     this.state = this.state === 'cold' ? 'warming' : this.state;
@@ -166,52 +173,54 @@ export class Endpoint {
     this.lastActiveAt = wake.at;
   }
 
-  /** It answered. `tookMs`: since the wake began, where a wake from cold was measured. */
+  /** The endpoint answered. `tookMs`: time since the wake began, where that was measured, ms. */
   becameWarm(now: number, tookMs?: number): void {
     if (this.state === 'draining') return;
-    if (tookMs !== undefined && this.state === 'warming') this.#wokeIn(tookMs);
+    if (tookMs !== undefined && this.state === 'warming') this.#learnWakeTime(tookMs);
     if (this.state !== 'warm') {
       this.warmSince = now;
-      this.#servedSlowly = this.spec.coldStart?.slowStart ? 0 : undefined;
+      this.#servedInSlowStart = this.spec.coldStart?.slowStart ? 0 : undefined;
     }
     this.state = 'warm';
     this.lastActiveAt = now;
     this.breaker.succeeded();
   }
 
+  /** The endpoint is known to be cold; ignored where it drains or cannot go cold. */
   becameCold(): void {
     if (this.state === 'draining' || !this.spec.coldStart) return;
     this.state = 'cold';
     this.#presumedCold = false;
   }
 
-  /** It answered a call as a cold one does, which was sent there at a time. */
+  /** The endpoint gave the answer of a cold one to a call that was sent at `sentAt`. */
   answeredCold(sentAt: number): void {
     const { coldStart } = this.spec;
     const upSince = this.state === 'warm' ? this.warmSince : this.#wokenAt;
-    // Of what was before the wake it tells nothing that is not known.
+    // A call that was sent before the wake says nothing about the state since.
     if (!coldStart || this.state === 'cold' || upSince > sentAt) return;
     if (this.state === 'warm') this.#idle.wasCold(this.#idleMs, coldStart.idleTimeoutMs);
     this.becameCold();
   }
 
-  /** It refused, broke or did not wake, asked at a time. */
+  /** A call or wake that was sent at `sentAt` was refused, broke off, or got no answer. */
   failed(now: number, sentAt = now): void {
     this.breaker.failed(now, sentAt);
   }
 
+  /** A call was served to its end. */
   succeeded(now: number): void {
     this.#succeededAt = now;
     this.becameWarm(now);
-    if (this.#servedSlowly !== undefined) this.#servedSlowly += 1;
+    if (this.#servedInSlowStart !== undefined) this.#servedInSlowStart += 1;
   }
 
-  /** A call was served to its end after a time. */
+  /** True where a call was served to its end after `at`, epoch ms. */
   hasServedSince(at: number): boolean {
     return this.#succeededAt > at;
   }
 
-  /** When its state changes by itself, epoch ms; Infinity where it does not. */
+  /** When the state changes by time alone, epoch ms; Infinity where it does not. */
   get changesAt(): number {
     if (!this.spec.coldStart) return Infinity;
     if (this.state === 'warm' && this.inFlight === 0) return this.lastActiveAt + this.idleTimeoutMs;
@@ -219,22 +228,22 @@ export class Endpoint {
     return Infinity;
   }
 
-  /** Lets time act: warm goes cold when idle too long, a wake without an answer is given up. */
+  /** Applies the due change: an idle warm endpoint goes cold, an unanswered wake is given up. */
   elapse(now: number): void {
     if (now < this.changesAt) return;
-    const presumed = this.state === 'warm';
+    const timedOut = this.state === 'warm';
     this.becameCold();
-    this.#presumedCold = presumed;
+    this.#presumedCold = timedOut;
   }
 
-  /** The clock went back: nothing has been later than now. */
+  /** Handles a clock that jumps back: no recorded time is later than `now`. */
   clockWentBack(now: number): void {
     this.lastActiveAt = Math.min(this.lastActiveAt, now);
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
     this.#succeededAt = Math.min(this.#succeededAt, now);
     this.breaker.clockWentBack(now);
-    this.#effective.clockWentBack(now);
+    this.#effectiveSlots.clockWentBack(now);
     this.#wokenAt = Math.min(this.#wokenAt, now);
     if (this.wake) this.wake = { ...this.wake, at: Math.min(this.wake.at, now) };
   }
@@ -250,41 +259,43 @@ export class Endpoint {
     };
   }
 
+  /** Restores what was learned, and the state: an endpoint that was warming counts as cold. */
   restore(from: EndpointSnapshot): void {
     this.#coldStartsMs = [...from.coldStartsMs];
     this.#idle.restore(from.idleTimeoutMs);
     this.lastActiveAt = from.lastActiveAt;
     this.lastServedAt = from.lastActiveAt;
     if (!this.spec.coldStart || this.state === 'draining') return;
-    // A wake that was under way when the object died is not: it would be waited for in vain. What
-    // became of it is told all the same, by the first call there or the next wake.
+    // A wake that was in progress when the object died gets no answer any more, so `warming`
+    // becomes `cold`. Its outcome is still settled, by the first call there or by the next wake.
     this.state = from.state === 'warm' ? 'warm' : 'cold';
     this.wake = from.wake;
   }
 
-  /** A wake that has not been answered for so long is given up, ms. */
+  /** Time after which a wake without an answer is given up, ms. */
   get wakePatienceMs(): number {
-    return Math.max(LEAST_WAKE_PATIENCE_MS, WAKE_PATIENCE * this.coldStartMs);
+    return Math.max(MIN_WAKE_PATIENCE_MS, WAKE_PATIENCE_COLD_STARTS * this.coldStartMs);
   }
 
-  /** A wake has told how long a cold start takes, or that there was none. */
-  #wokeIn(tookMs: number): void {
+  /** Learns from a wake how long a cold start takes, or that the endpoint was still warm. */
+  #learnWakeTime(tookMs: number): void {
     const configuredMs = this.spec.coldStart?.idleTimeoutMs ?? Infinity;
-    const quick = this.#coldStartsMs.length > 0 && tookMs < this.coldStartMs * NOT_COLD_SHARE;
-    if (quick && this.#presumedCold && !this.#idle.isLongest(configuredMs)) {
+    const wasQuick = this.#coldStartsMs.length > 0 && tookMs < this.coldStartMs * NOT_COLD_SHARE;
+    if (wasQuick && this.#presumedCold && !this.#idle.isLongest(configuredMs)) {
       this.#idle.wasWarm(this.#idleMs, configuredMs);
       return;
     }
     this.#coldStartsMs = [...this.#coldStartsMs, tookMs].slice(-COLD_STARTS_KEPT);
   }
 
-  #opensAt(now: number): number {
+  /** When the next slot is open, epoch ms; Infinity where only the end of a call frees one. */
+  #nextSlotAt(now: number): number {
     if (this.free <= 0) return Infinity;
-    if (this.#servedSlowly === undefined) return now;
+    if (this.#servedInSlowStart === undefined) return now;
     const { slots } = this.spec;
     const warmMs = now - this.warmSince;
-    const open = openSlots(slots, warmMs, this.#servedSlowly);
-    if (open >= slots) this.#servedSlowly = undefined;
+    const open = openSlots(slots, warmMs, this.#servedInSlowStart);
+    if (open >= slots) this.#servedInSlowStart = undefined;
     return this.inFlight < open ? now : this.warmSince + nextOpeningMs(warmMs);
   }
 }

@@ -1,41 +1,42 @@
 /**
- * How long an endpoint stays warm without calls. What is configured is the start: an endpoint that
- * was thought warm and answers cold has a shorter timeout, one that was thought cold and answers at
- * once a longer one. Bounded, since a crash also looks like a timeout.
+ * The learned idle timeout: how long an endpoint stays warm without calls. It starts from the
+ * configured value. An endpoint that was expected warm but answers cold has a shorter timeout; one
+ * that was expected cold but answers at once has a longer one. The value is bounded, because a
+ * crash also looks like a timeout.
  */
 
-/** A cold answer sooner than this after a call is a crash, no timeout, ms. */
-const LEAST_MS = 1_000;
-/** An endpoint was seen cold after this share of a time: the timeout is taken to be shorter. */
-const SHRINK_TO = 0.9;
-/** By one observation it at most doubles; of the configured value it becomes four times at most. */
+/** A cold answer sooner than this after a call is a crash, not a timeout, ms. */
+const MIN_MS = 1_000;
+/** An endpoint that was cold after an idle time gets this share of that time as its timeout. */
+const SHRINK_SHARE = 0.9;
+/** One observation at most doubles the timeout, up to four times the configured value. */
 export const MOST_GROWTH = 2;
-const MOST_OF_CONFIGURED = 4;
+const MAX_TIMES_CONFIGURED = 4;
 
 export class LearnedIdle {
   #learnedMs: number | undefined;
 
-  /** The timeout to count on, ms. */
+  /** The timeout in use, ms. */
   ms(configuredMs: number): number {
-    return Math.min(this.#learnedMs ?? configuredMs, configuredMs * MOST_OF_CONFIGURED);
+    return Math.min(this.#learnedMs ?? configuredMs, configuredMs * MAX_TIMES_CONFIGURED);
   }
 
-  /** True where no observation can make it longer. */
+  /** True where no observation can lengthen the timeout. */
   isLongest(configuredMs: number): boolean {
-    return this.ms(configuredMs) >= configuredMs * MOST_OF_CONFIGURED;
+    return this.ms(configuredMs) >= configuredMs * MAX_TIMES_CONFIGURED;
   }
 
-  /** It was cold after so long without calls, ms. */
+  /** The endpoint was cold after `idleMs` without calls. */
   wasCold(idleMs: number, configuredMs: number): void {
-    if (idleMs < LEAST_MS) return;
-    const shorter = Math.max(LEAST_MS, idleMs * SHRINK_TO);
-    this.#learnedMs = Math.min(this.ms(configuredMs), shorter);
+    if (idleMs < MIN_MS) return;
+    const shorterMs = Math.max(MIN_MS, idleMs * SHRINK_SHARE);
+    this.#learnedMs = Math.min(this.ms(configuredMs), shorterMs);
   }
 
-  /** It was still warm after so long without calls, ms. */
+  /** The endpoint was still warm after `idleMs` without calls. */
   wasWarm(idleMs: number, configuredMs: number): void {
-    const now = this.ms(configuredMs);
-    if (idleMs > now) this.#learnedMs = Math.min(idleMs, now * MOST_GROWTH);
+    const currentMs = this.ms(configuredMs);
+    if (idleMs > currentMs) this.#learnedMs = Math.min(idleMs, currentMs * MOST_GROWTH);
   }
 
   snapshot(): number | undefined {

@@ -1,18 +1,20 @@
 /**
- * How fast a backend is, learned from its calls: milliseconds for each input and output token, and
- * the mean time of a call. Moving averages, since load and hardware change.
+ * One learned speed: moving averages of milliseconds per input token, per output token and per
+ * call. They follow changes of load and hardware. Which of a backend's speeds applies is decided in
+ * backend-speed.ts.
  */
 import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { Speed } from '../runs/demand.ts';
 
-/** Share of a new observation: an average over about the last 50 calls. */
-const SHARE = 0.02;
-/** Of a shorter prompt the time to the first byte is the network's, not the prefill's. */
-const LEAST_INPUT_TOKENS = 200;
-/** Assumed of a call before any has ended. */
+/** Weight of a new observation: the average covers about the last 50 calls. */
+const MIN_WEIGHT = 0.02;
+/** With a shorter prompt the network dominates the time to the first byte, not the prefill. */
+const MIN_INPUT_TOKENS = 200;
+/** Service time of a call, assumed before any has ended. */
 const ASSUMED_SERVICE_MS = 5_000;
 
+/** The averages, and the number of observations behind each. */
 export interface SpeedSnapshot {
   readonly inputMs: number;
   readonly outputMs: number;
@@ -35,7 +37,7 @@ export class LearnedSpeed {
     };
   }
 
-  /** What is assumed is another now: it counts where nothing was seen. */
+  /** Changes the assumed speed; it applies where nothing was observed yet. */
   assume({ inputMs, outputMs }: Speed): void {
     const { inputSeen, outputSeen } = this.#state;
     this.#state = {
@@ -54,29 +56,30 @@ export class LearnedSpeed {
     return this.#state.meanServiceMs;
   }
 
+  /** Learns from a call that was served to its end; ignores others. */
   observe(result: CallResult, request: CallRequest): void {
     if (result.outcome !== 'ok') return;
-    const s = { ...this.#state };
-    s.meanServiceMs = blend(s.meanServiceMs, result.serviceMs, s.callsSeen);
-    s.callsSeen += 1;
+    const next = { ...this.#state };
+    next.meanServiceMs = blend(next.meanServiceMs, result.serviceMs, next.callsSeen);
+    next.callsSeen += 1;
     const output = result.outputTokens ?? 0;
     const input = result.inputTokens ?? request.inputTokens;
     if (request.kind === 'llm' && output > 0) {
-      // A stream tells prefill and decode apart; of a plain answer only the sum is known.
+      // A stream shows prefill and decode separately; a plain answer shows only their sum.
       const firstMs = output > 1 ? result.firstByteMs : undefined;
       const decodeMs =
         firstMs === undefined
-          ? (result.serviceMs - input * s.inputMs) / output
+          ? (result.serviceMs - input * next.inputMs) / output
           : (result.serviceMs - firstMs) / (output - 1);
-      s.outputMs = blend(s.outputMs, Math.max(0, decodeMs), s.outputSeen);
-      s.outputSeen += 1;
-      if (firstMs !== undefined && input >= LEAST_INPUT_TOKENS) {
-        // Up to the first byte the first token was decoded too.
-        s.inputMs = blend(s.inputMs, Math.max(0, firstMs - decodeMs) / input, s.inputSeen);
-        s.inputSeen += 1;
+      next.outputMs = blend(next.outputMs, Math.max(0, decodeMs), next.outputSeen);
+      next.outputSeen += 1;
+      if (firstMs !== undefined && input >= MIN_INPUT_TOKENS) {
+        // The time to the first byte includes the decoding of the first token.
+        next.inputMs = blend(next.inputMs, Math.max(0, firstMs - decodeMs) / input, next.inputSeen);
+        next.inputSeen += 1;
       }
     }
-    this.#state = s;
+    this.#state = next;
   }
 
   snapshot(): SpeedSnapshot {
@@ -84,7 +87,7 @@ export class LearnedSpeed {
   }
 
   restore(from: SpeedSnapshot): void {
-    // What was only assumed then is not better than what is assumed now.
+    // A stored value without observations is an old assumption: the present one applies instead.
     const { inputMs, outputMs } = this.#state;
     this.#state = {
       ...from,
@@ -94,7 +97,7 @@ export class LearnedSpeed {
   }
 }
 
-/** Early observations count as in a plain mean, so that the assumption is left behind at once. */
-function blend(old: number, value: number, seen: number): number {
-  return old + (value - old) * Math.max(SHARE, 1 / (seen + 1));
+/** Early observations count as in a plain mean, so the first one replaces the assumption. */
+function blend(mean: number, value: number, seen: number): number {
+  return mean + (value - mean) * Math.max(MIN_WEIGHT, 1 / (seen + 1));
 }

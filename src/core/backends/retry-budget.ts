@@ -1,25 +1,26 @@
 /**
- * A budget of retries: each call earns a tenth of one, so that retries are at most 10 % of the traffic
- * and an endpoint that breaks is not buried under what comes again.
+ * The retry budget of a backend: each call earns a tenth of a retry, so retries are at most 10 % of
+ * the traffic and do not overload an endpoint that fails. Whether one call may be retried is
+ * decided in dispatch/retry.ts.
  */
 
-/** Retries that a call earns. */
-const EARNED = 0.1;
-/** Retries saved up at most, and had at the start: a quiet backend can still retry. */
-const MOST = 10;
+/** Retries that each call earns. */
+const EARNED_PER_CALL = 0.1;
+/** Maximum and initial balance in retries: a backend with little traffic can still retry. */
+const MAX_RETRIES = 10;
 
 export class RetryBudget {
-  #left = MOST;
+  #balance = MAX_RETRIES;
 
-  /** A call came for the first time. */
+  /** Credits a call at its submission; its retries earn nothing. */
   earn(): void {
-    this.#left = Math.min(MOST, this.#left + EARNED);
+    this.#balance = Math.min(MAX_RETRIES, this.#balance + EARNED_PER_CALL);
   }
 
-  /** True where a retry may be made; it is paid for then. */
+  /** Charges one retry. False, without a charge, where the balance is below one. */
   spend(): boolean {
-    if (this.#left < 1) return false;
-    this.#left -= 1;
+    if (this.#balance < 1) return false;
+    this.#balance -= 1;
     return true;
   }
 }

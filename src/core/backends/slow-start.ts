@@ -1,19 +1,20 @@
 /**
- * Slow start: an engine that just woke still compiles and fills its caches, so it is given a few
- * calls first, then twice as many every other second, and one more for each that it has served.
+ * Slow start: an engine that has just woken still compiles and fills its caches, so it gets a
+ * quarter of its slots first, twice as many every two seconds, and one more for each call that it
+ * has served. The limit of an endpoint that reports overload is in effective-slots.ts.
  */
 
-/** Part of the slots that is open at once. */
+/** Share of the slots that is open at first. */
 const FIRST_SHARE = 0.25;
-const DOUBLES_MS = 2_000;
+const DOUBLING_MS = 2_000;
 
-/** Slots that are open `warmMs` after the endpoint woke, when it has served so many calls since. */
+/** Slots that are open `warmMs` after the endpoint woke, if it has served `served` calls since. */
 export function openSlots(slots: number, warmMs: number, served: number): number {
-  const doublings = Math.floor(Math.max(0, warmMs) / DOUBLES_MS);
+  const doublings = Math.floor(Math.max(0, warmMs) / DOUBLING_MS);
   return Math.min(slots, Math.ceil(slots * FIRST_SHARE) * 2 ** doublings + served);
 }
 
-/** Time after the endpoint woke when more are open than `warmMs` after it; both ms. */
+/** Time after the wake, in ms, of the next doubling later than `warmMs` after it. */
 export function nextOpeningMs(warmMs: number): number {
-  return (Math.floor(Math.max(0, warmMs) / DOUBLES_MS) + 1) * DOUBLES_MS;
+  return (Math.floor(Math.max(0, warmMs) / DOUBLING_MS) + 1) * DOUBLING_MS;
 }

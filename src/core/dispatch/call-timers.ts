@@ -1,43 +1,51 @@
 /**
- * By when something must happen to each call: its wait ends, or its lease does. A lease is doubted
- * before it ends, and by then a Worker that lives has renewed it, also where only the clock leapt or
- * the object was away.
+ * The timers of calls in flight: when the wait of each queued call ends, or when a lease expires. A
+ * lease expires in two steps: it is doubted before its end and taken back after a further period.
+ * In that period a live Worker renews it, even if only the clock jumped ahead or the tenant's
+ * object was not running. What happens to a call whose timer fires is decided in
+ * calls-in-flight.ts.
  */
 
 import { OrderedQueue } from '../order/ordered-queue.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 
-/** Of a lease's length: so long before its end it should have been renewed for the second time. */
+/**
+ * Share of a lease's length before its end at which it is doubted. By then it should have been
+ * renewed twice, since Workers renew it every third of its length.
+ */
 const DOUBTED_BEFORE = 1 / 3;
-/** Of a lease's length: from when it is doubted until it is taken back. */
+/** Share of a lease's length from the doubt until the slot is taken back. */
 const DOUBT_LASTS = 1 / 2;
 
 export class CallTimers {
   readonly #queue = new OrderedQueue<LiveCall>();
 
-  /** When the next limit is reached, epoch ms; Infinity for never. */
+  /** When the next timer fires, epoch ms; Infinity for never. */
   get dueAt(): number {
     return this.#queue.peekKey();
   }
 
-  /** The call waits, until a time at the most. */
+  /** Starts the timer of a call that may wait until an epoch ms. */
   setWait(call: LiveCall, until: number): void {
     this.#queue.set(call, until, call.seq);
   }
 
-  /** The call has a lease that is granted or renewed now. */
+  /** Starts the timer of a lease that was just granted or renewed. */
   setLease(call: LiveCall, lease: Lease): void {
     lease.doubted = false;
     this.#queue.set(call, doubtedAt(lease), call.seq);
   }
 
-  /** The call is over. */
+  /** Removes the timer of a call that is over. */
   clear(call: LiveCall): void {
     this.#queue.delete(call);
   }
 
-  /** A call that is beyond its limit, waiting or holding; it is forgotten. Undefined where none is. */
+  /**
+   * Removes and returns a call whose wait or lease is over; undefined where none is. On the way it
+   * marks leases as doubted.
+   */
   nextExpired(now: number): LiveCall | undefined {
     while (this.#queue.peekKey() <= now) {
       const call = this.#queue.pop();
@@ -48,13 +56,16 @@ export class CallTimers {
     return undefined;
   }
 
-  /** The clock went back: no limit is farther than it can be. `longestMs`: of a wait. */
+  /**
+   * Handles a clock that jumps back: no wait or lease may end later than its full length from now.
+   * `longestMs`: longest wait of the call.
+   */
   clockWentBack(call: LiveCall, longestMs: number, now: number): void {
     const { lease } = call;
-    const lastsMs = lease ? lease.lengthMs : longestMs;
-    if (lease) lease.expiresAt = Math.min(lease.expiresAt, now + lastsMs);
-    const limit = Math.min(this.#queue.keyOf(call) ?? Infinity, now + lastsMs);
-    this.#queue.set(call, limit, call.seq);
+    const lengthMs = lease ? lease.lengthMs : longestMs;
+    if (lease) lease.expiresAt = Math.min(lease.expiresAt, now + lengthMs);
+    const latestLimit = Math.min(this.#queue.keyOf(call) ?? Infinity, now + lengthMs);
+    this.#queue.set(call, latestLimit, call.seq);
   }
 }
 

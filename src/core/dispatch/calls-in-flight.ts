@@ -86,10 +86,10 @@ export class CallsInFlight {
   end(callId: string, result: CallResult, again: boolean, now: number): void {
     const call = this.#calls.get(callId);
     if (!call) return;
-    // The call is queued for a retry. A caller that does not ask for one never heard of it and would
-    // not use its grant.
+    // The call is queued for a retry. A caller that does not ask for one never heard of it and
+    // would not use its grant.
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
-    const { endpoint: endpointId } = call.lease;
+    const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
     endpoint?.observe(result, call.lease.grantedAt, now);
     const backend = this.#backends.get(call.request.backend);
@@ -99,8 +99,8 @@ export class CallsInFlight {
       return this.#wait(call, backend, now);
     }
     // The slot is already free, but this call still counts for the concurrency at its end.
-    const concurrencyAtEnd = (endpoint?.inFlight ?? 0) + 1;
-    backend?.observe(result, call, endpointId, (call.concurrency + concurrencyAtEnd) / 2);
+    const loadAtEnd = (endpoint?.inFlight ?? 0) + 1;
+    backend?.observe(result, call, id, (call.concurrency + loadAtEnd) / 2);
     const record = recordOf(call.request, result);
     if (backend && record) {
       const { output } = demandOf(record, backend.speed.value);
@@ -139,9 +139,9 @@ export class CallsInFlight {
   }
 
   /**
-   * Grants the backend's free slots. If the backend is down and has a fallback, refuses all its waiting
-   * calls so that they go there. Returns true where a call waits beside a free slot, because the
-   * endpoints that have one failed it.
+   * Grants the backend's free slots. If the backend is down and has a fallback, refuses all its
+   * waiting calls so that they go there. Returns true where a call waits beside a free slot,
+   * because the endpoints that have one failed it.
    */
   dispatch(backend: Backend, now: number): boolean {
     const held: LiveCall[] = [];
@@ -172,8 +172,8 @@ export class CallsInFlight {
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
     backend?.queue.remove(call);
-    const timeoutCode = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
-    const code = call.lostAt <= now ? 'deadline_unmeetable' : timeoutCode;
+    const waitEndCode = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
+    const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
     this.refuse(call, code, backend?.expectedWaitMs() ?? 0, now);
   }
 
@@ -223,11 +223,12 @@ export class CallsInFlight {
     call.visit.servingSince ??= now;
     this.#timers.setLease(call, lease);
     ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
-    const queueRank = ranking.queueRank(call.run, key, promisedKey);
-    // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the grant.
+    const order = ranking.queueRank(call.run, key, promisedKey);
+    // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the
+    // grant.
     const { coldMs } = call;
     const endpointState = endpoint.state;
-    this.effects.push(grantEffect(call, lease, { ...queueRank, coldMs, endpointState }));
+    this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState }));
   }
 
   /** Takes the call's slot back; the only place that does. Undefined if its endpoint is gone. */

@@ -1,6 +1,7 @@
 /**
- * What can happen to the dispatcher, and what it wants done. The tenant's object turns each effect
- * into I/O, the simulator into an event on its heap; neither decides anything.
+ * The dispatcher's events (what happened) and effects (what it wants done). The tenant's object
+ * turns each effect into I/O, the simulator into an event on its heap; neither makes decisions.
+ * Events and effects of prewarming are in prewarm-events.ts.
  */
 
 import type { EndpointState } from '../backends/endpoint-state.ts';
@@ -12,7 +13,7 @@ import type { DispatcherConfig } from './dispatcher-config.ts';
 
 export type DispatchEvent =
   | { readonly type: 'submitted'; readonly call: CallRequest }
-  /** `again`: nothing of an answer has reached the client, who would rather have another attempt. */
+  /** `again`: the client has received nothing of an answer, and another attempt is wanted. */
   | {
       readonly type: 'ended';
       readonly callId: string;
@@ -33,18 +34,19 @@ export type DispatchEvent =
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
   | { readonly type: 'tick' };
 
-/** Why a call was not admitted. */
+/** Why a call gets no slot: refused at its submission or while it waits. */
 export type RefusalCode =
   | 'queue_full'
   | 'run_calls_exceeded'
   | 'queue_timeout'
-  /** The run has hardly a chance to be complete in time, and the client asked to be told. */
+  /** The run meets its deadline with a chance of less than 5 %, and the client asked to be told. */
   | 'deadline_unmeetable'
   | 'backend_warming'
-  /** No endpoint can be used now, and there is another backend to go to. */
+  /** No endpoint can be used now, and a fallback backend is configured. */
   | 'backend_down'
   | 'backend_removed';
 
+/** A call has a slot. */
 export interface Granted {
   readonly type: 'granted';
   readonly callId: string;
@@ -53,23 +55,26 @@ export interface Granted {
   readonly runId: string;
   readonly app: string;
   readonly unit: string;
+  /** Epoch ms, as `expiresAt`. */
   readonly grantedAt: number;
   readonly expiresAt: number;
-  /** Time that it lasts without being renewed. */
+  /** Length of the lease from its grant and from each renewal, ms. */
   readonly leaseMs: number;
-  /** It was granted before, and is said again to a caller that lost the answer. */
+  /** Repeats an earlier grant to a caller that lost the answer. */
   readonly repeated?: boolean;
+  /** Time from the call's first arrival to the grant, ms. */
   readonly waitedMs: number;
   /** Part of the wait in which no endpoint of the backend was warm, ms. */
   readonly coldMs: number;
-  /** Key by which it was chosen, less alpha * arrival where the policy ages: the rank over weight. */
+  /** The run's key, less alpha * arrival for a policy that ages: then it is rank / weight. */
   readonly rankMs: number;
-  /** Runs that arrive later than this after the call's run do not overtake it, ms; absent: no bound. */
+  /** Only runs that arrive within this time after the run can overtake it, ms; absent: any. */
   readonly boundMs?: number;
-  /** Of the endpoint when it was chosen. */
+  /** State of the endpoint at the grant. */
   readonly endpointState?: EndpointState;
 }
 
+/** A call gets no slot. `retryAfterMs`: suggested pause before it is submitted again. */
 export interface Refused {
   readonly type: 'refused';
   readonly callId: string;
@@ -80,7 +85,7 @@ export interface Refused {
 export type Effect =
   | Granted
   | Refused
-  /** A slot came back. `expired`: nobody had said so in time. */
+  /** A slot is free again. `expired`: its lease ended without a report from the Worker. */
   | {
       readonly type: 'released';
       readonly callId: string;
@@ -90,8 +95,8 @@ export type Effect =
   | {
       readonly type: 'run-finished';
       readonly runId: string;
-      /** Absent where none of the run's calls came about. */
+      /** Absent where none of the run's calls succeeded. */
       readonly record?: RecordedRun;
-      /** False for a run that broke off: kept for people, not learned from. */
+      /** False for a run that broke off: its record is kept for people, but not learned from. */
       readonly learned: boolean;
     };

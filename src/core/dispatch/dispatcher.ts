@@ -1,7 +1,8 @@
 /**
  * The scheduler's state machine: (state, events, now) -> effects. It admits calls in the policy's
  * order, takes back every slot exactly once, learns from finished runs and decides which endpoints
- * to wake. It has no clock, no randomness and no I/O: the tenant's object and the simulator drive it.
+ * to wake. It has no clock, no randomness and no I/O: the tenant's object and the simulator drive
+ * it.
  *
  * Calls after their admission, with the invariants of slots and leases, are in calls-in-flight.ts;
  * the set of backends is in backend-roster.ts.
@@ -76,8 +77,8 @@ export class Dispatcher {
   readonly speeds: Speeds = (name) => this.backends.get(name)?.speed.value ?? SERVICE_SPEED;
 
   /**
-   * Applies events of one instant, then what is due by time (leases, waits, silent runs), then grants
-   * the slots that are free. Returns the effects in the order in which they took place.
+   * Applies events of one instant, then what is due by time (leases, waits, silent runs), then
+   * grants the slots that are free. Returns the effects in the order in which they took place.
    */
   step(events: readonly DispatchEvent[], now: number): Effect[] {
     const effects: Effect[] = [];
@@ -116,7 +117,9 @@ export class Dispatcher {
     return this.#prewarmer.outlook(now);
   }
 
-  /** P(a call needs the backend within `withinMs`), for a backend without waiting or running calls. */
+  /**
+   * P(a call needs the backend within `withinMs`), for a backend without waiting or running calls.
+   */
   needProbability(backend: string, withinMs: number, now: number): number | undefined {
     return this.#prewarmer.needProbability(backend, withinMs, now);
   }
@@ -143,9 +146,9 @@ export class Dispatcher {
   }
 
   /**
-   * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run changes
-   * its model much; otherwise newer runs with better-informed ranks overtake them. A re-rank only
-   * lowers a key: the overtaking bound that the client was told must hold.
+   * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run
+   * changes its model much; otherwise newer runs with better-informed ranks overtake them. A
+   * re-rank only lowers a key: the overtaking bound that the client was told must hold.
    */
   #rerankNewApplications(effects: readonly Effect[]): void {
     for (const effect of effects) {
@@ -206,7 +209,7 @@ export class Dispatcher {
       const { endpoints } = this.backends.get(existing.request.backend) ?? {};
       const endpoint = endpoints?.get(existing.lease.endpoint);
       if (endpoint && endpoint.state !== 'draining') {
-        // The caller lost the grant and asks again. It counts the lease from this repeated grant.
+        // The caller lost the grant and asks again; it counts the lease from this repetition.
         this.#calls.renew(callId, now);
         return this.#emit(
           grantEffect(existing, existing.lease, { repeated: true, rankMs: 0, coldMs: 0 }),

@@ -1,4 +1,4 @@
-/** What a caller is told of its slot. */
+/** Builds the effect that tells a caller of its slot; granting itself is in calls-in-flight.ts. */
 
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall } from '../runs/live-run.ts';
@@ -14,7 +14,7 @@ export function grantEffect(
     type: 'granted',
     callId,
     backend,
-    // The run's own, whatever this call was taken for.
+    // Of the run, not of the request: a child session's call belongs to its parent's run.
     runId: call.run.id,
     app: call.run.app,
     unit,

@@ -1,21 +1,21 @@
 /**
- * How long others can still overtake a run in the line. With a key of rank / weight + alpha *
- * arrival, a run that arrives later goes first only where it arrives within rank / (weight * alpha)
- * of this one: whatever comes after that waits behind it.
+ * What clients are told of a waiting run: its rank, and how long later runs can overtake it. With
+ * key = rank / weight + alpha * arrival, a later run goes first only if it arrives within
+ * rank / (weight * alpha) after this one. The key itself is computed in ranking.ts.
  */
 
 import type { Policy } from '../order/policy.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 
-/** A run's place in the order, in numbers. */
+/** A run's rank and overtaking bound. */
 export interface QueueRank {
-  /** The rank over the weight; of a policy that does not age, its key as it is. */
+  /** rank / weight; the key itself for a policy that does not age. */
   readonly rankMs: number;
-  /** Runs that arrive later than this after the run do not overtake it, ms; absent: no bound. */
+  /** Only runs that arrive within this time after the run can overtake it, ms; absent: any. */
   readonly boundMs?: number;
 }
 
-/** `promisedKey`: that by which others were told how far they can overtake it. */
+/** Computes them. `promisedKey`: the key from which the bound that clients were told follows. */
 export function queueRankOf(
   key: number,
   promisedKey: number,
@@ -26,11 +26,11 @@ export function queueRankOf(
   if (policy.key === 'aged') {
     const rankMs = key - alpha * run.arrivedAt;
     const promisedMs = promisedKey - alpha * run.arrivedAt;
-    // Whose deadline leaves no time goes first, however late it came.
+    // No bound where the policy heeds deadlines: an urgent run goes first, however late it arrives.
     return alpha > 0 && !policy.timing
       ? { rankMs, boundMs: Math.max(0, promisedMs / alpha) }
       : { rankMs };
   }
-  // In order of the runs' arrival none overtakes another.
+  // In order of arrival no run overtakes another.
   return policy.name === 'app-fcfs' ? { rankMs: key, boundMs: 0 } : { rankMs: key };
 }

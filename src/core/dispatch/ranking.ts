@@ -1,6 +1,7 @@
 /**
- * How waiting calls are ordered: the policy, what it is told of a call, and the key that its rank
- * becomes. The dispatcher asks for lines; it knows no policy.
+ * Applies the policy to waiting calls: collects the policy's inputs and turns its rank into the key
+ * of the queue, so that the dispatcher knows no policy. The policies' contract is in
+ * order/policy.ts; what clients are told of a key is in queue-rank.ts.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { ApplicationModels } from '../learning/application-models.ts';
@@ -13,7 +14,7 @@ import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { type QueueRank, queueRankOf } from './queue-rank.ts';
 
-/** What a ranking sees of its dispatcher. */
+/** The part of the dispatcher's state that ranking reads. */
 export interface RankingView {
   readonly backends: ReadonlyMap<string, Backend>;
   readonly models: ApplicationModels;
@@ -22,7 +23,7 @@ export interface RankingView {
 
 export class Ranking {
   readonly #view: RankingView;
-  /** Instead of the configured one. */
+  /** Replaces the configured policy. */
   readonly #fixed: Policy | undefined;
   #policy: Policy;
   #config: DispatcherConfig;
@@ -39,6 +40,7 @@ export class Ranking {
     this.#policy = this.#fixed ?? POLICIES[config.policy];
   }
 
+  /** A new queue in the order of the present policy. */
   newQueue(): WaitingQueue {
     const { callOrder, timing } = this.#policy;
     if (!timing) return new WaitingQueue(this.#keyOf, callOrder);
@@ -47,12 +49,12 @@ export class Ranking {
     );
   }
 
-  /** What a run's key says of its place. */
+  /** The rank and overtaking bound that follow from a run's key. */
   queueRank(run: LiveRun, key: number, promisedKey: number): QueueRank {
     return queueRankOf(key, promisedKey, run, this.#policy, this.#config);
   }
 
-  /** From when on the call's run is complete in time with a chance of less than 5 %, epoch ms. */
+  /** When the chance that the call's run meets its deadline falls below 5 %, epoch ms. */
   lostAt(call: LiveCall): number {
     const { deadlineAt } = call.run;
     if (deadlineAt === undefined) return Infinity;
@@ -60,12 +62,12 @@ export class Ranking {
     return deadlineAt - inputs.model.timeLeft(queryOf(inputs)).soonMs;
   }
 
-  /** A call is about to wait at a backend. */
+  /** To be called before a call joins the backend's queue. */
   callArriving(app: string, backend: Backend): void {
     if (this.#policy.sharesByApp) backend.accounts.lift(app, backend.queue.apps());
   }
 
-  /** An application has had service of a backend. */
+  /** Charges service to an application, for policies that share a backend fairly. */
   served(app: string, backend: Backend, demand: Demand): void {
     if (!this.#policy.sharesByApp) return;
     backend.accounts.charge(app, workMs(demand, backend.speed.value));
@@ -75,10 +77,10 @@ export class Ranking {
   readonly #keyOf = (run: LiveRun, call: LiveCall): number => {
     const rank = this.#policy.rank(this.#inputs(run, call));
     if (this.#policy.key === 'rank') return rank;
-    // Own names only: an application may be called "constructor".
+    // Own properties only: an application may be called "constructor".
     const { weights } = this.#config;
-    const ofApp = Object.hasOwn(weights, run.app) ? (weights[run.app] ?? 1) : 1;
-    const weight = ofApp * (call.request.weight ?? 1);
+    const weightOfApp = Object.hasOwn(weights, run.app) ? (weights[run.app] ?? 1) : 1;
+    const weight = weightOfApp * (call.request.weight ?? 1);
     return rank / weight + this.#config.alpha * run.arrivedAt;
   };
 

@@ -1,17 +1,19 @@
 /**
- * Whether a call whose attempt failed goes back into the line, with its arrival and so its place. Of
- * its answer nothing has reached the client; how long it may wait bounds how often it can come back.
+ * Decides whether a call whose attempt failed returns to the queue; it keeps its arrival and so its
+ * key. Applies only while the client has received nothing of an answer. The longest wait of the
+ * call bounds how often it can return. The budget of a backend is in retry-budget.ts.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 
-/** Endpoints that may break under one call. */
+/** Endpoints that may fail a call; after the last of them it is not retried. */
 const MAX_FAULTS = 3;
 
 /**
- * What an endpoint turned away (cold, overloaded) was not begun and costs nothing; what broke is
- * retried on an endpoint that has not failed it yet, out of the backend's budget.
+ * A call that an endpoint refused (cold, overloaded) was not begun, so its retry costs nothing. A
+ * call that an endpoint failed is retried on one that has not failed it, out of the backend's retry
+ * budget. Also records the failed endpoint in the call and spends the budget.
  */
 export function mayRetry(
   call: LiveCall,

@@ -1,8 +1,8 @@
 /**
  * The register of the runs in flight: begins them, ends them and has the models learn from them. A
- * run ends when its client says so, when a call that was marked as its last ends, or after a silence
- * that is long for its application (the published system ends every run after 5 s of silence). The
- * bookkeeping inside one run is in live-run.ts.
+ * run ends when its client says so, when a call that was marked as its last ends, or after a
+ * silence that is long for its application (the published system ends every run after 5 s of
+ * silence). The bookkeeping inside one run is in live-run.ts.
  */
 
 import type { ApplicationModels } from '../learning/application-models.ts';
@@ -19,8 +19,8 @@ const OWN_UNIT_SILENCE_MS = 900_000;
 /** Child sessions remembered, and as many runs that ended by silence. */
 const MAX_REMEMBERED = 1_000;
 /**
- * Calls after which a run is split: a run that never ends, such as one under a run id that all traffic
- * shares, would cost ever more.
+ * Calls after which a run is split: a run that never ends, such as one under a run id that all
+ * traffic shares, would cost ever more.
  */
 const MAX_CALLS = 10_000;
 
@@ -29,7 +29,9 @@ export class RunRegister {
   /** Ids of changed runs; the tenant's object empties it when it stores them in batches. */
   readonly changed = new Set<string>();
   silence: SilenceBounds = { assumedMs: OWN_UNIT_SILENCE_MS, leastMs: OWN_UNIT_SILENCE_MS };
-  /** Runs without waiting or running calls, by the time at which their silence ends them, epoch ms. */
+  /**
+   * Runs without waiting or running calls, by the time at which their silence ends them, epoch ms.
+   */
   readonly #silent = new OrderedQueue<LiveRun>();
   /** Run id by the id of a child session, one that another session began. */
   readonly #rootOf = new RecentMap<string>(MAX_REMEMBERED);
@@ -72,8 +74,8 @@ export class RunRegister {
     const { run } = call;
     this.changed.add(run.id);
     if (run.outstanding > 0) return undefined;
-    // The client may send a failed last call again. For a call that is a run of its own, no later call
-    // can be matched to the run.
+    // The client may send a failed last call again. For a call that is a run of its own, no later
+    // call can be matched to the run.
     if (run.broken && call.request.final && !call.request.sole) run.final = false;
     if (run.final) return this.#finish(run, now);
     this.#awaitSilence(run);
@@ -144,8 +146,9 @@ export class RunRegister {
   }
 
   /**
-   * Splits a run that has too many calls: the next call begins a new run, while calls that wait or run
-   * stay with the old one. Returns the old run, or undefined where there is none.
+   * Splits a run that has too many calls: the next call begins a new run, while calls that wait or
+   * run stay with the old one. Returns the run of that id, split or not; undefined where there is
+   * none.
    */
   #cutLongRun(id: string): LiveRun | undefined {
     const run = this.runs.get(id);
@@ -197,7 +200,8 @@ export class RunRegister {
 
 /**
  * True where the call begins another conversation with the same beginning: its conversation is no
- * longer than the run's, and the call is neither a declared retry nor the repetition of a failed call.
+ * longer than the run's, and the call is neither a declared retry nor the repetition of a failed
+ * call.
  */
 function isNewConversation(run: LiveRun, { turn, retry, print }: CallRequest): boolean {
   if (turn === undefined || run.turn === undefined || turn > run.turn || retry) return false;

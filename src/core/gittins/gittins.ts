@@ -1,5 +1,5 @@
 /**
- * The exact Gittins rank of a job of age a whose size X is known by samples (paper, section 4.2):
+ * The exact Gittins rank of a job of age a whose size X is given by samples (paper, section 4.2):
  *
  *   G(a) = min over d of  E[min(X - a, d) | X > a] / P(X - a <= d | X > a),   lower goes first.
  *
@@ -7,26 +7,28 @@
  * stopping at x_i is (B(a) - B(x_i)) / (R(a) - R(x_i)): the rank is the slope of the tangent from
  * the point of age a to the lower convex hull of the points beyond a. The hulls of all suffixes
  * share one chain of links, built from the right in O(n). The published code takes ten buckets and
- * forgets the price of the tries that fail, which ranks an exponential of mean 1 as 0.62. Exact for
- * the distribution that the samples are; of few random samples the index is itself a low estimate
- * (docs/decisions.md, 14).
+ * omits the cost of the runs that do not finish, which ranks an exponential of mean 1 as 0.62.
+ * Exact for the distribution of the samples; with few random samples the index itself is a low
+ * estimate (docs/decisions.md, 14). Pure mathematics: the policy is order/policies/gittins.ts, and
+ * the index on a graph of units is unit-gittins.ts.
  */
 
-/** No rank is smaller: a job of size 0 still takes its turn, and weights divide ranks. */
+/** Lower bound of ranks: also a job of size 0 has a positive rank, and weights divide ranks. */
 const LEAST_RANK = 1e-9;
 
+/** The ranks of one set of samples, at any age: a query is a binary search and a short walk. */
 export class RankTable {
   /** Number of samples given. */
   readonly size: number;
   /** Weighted mean of the samples, in their unit. */
   readonly mean: number;
-  /** The sizes that have weight, each once, ascending. */
+  /** Distinct sizes of positive weight, ascending. */
   readonly #x: Float64Array;
   readonly #weight: Float64Array;
-  /** R and B at each size. Summed from the right: a light tail must not vanish beside the head. */
+  /** R at each size, as #area is B; summed from the right so that rounding keeps a light tail. */
   readonly #rest: Float64Array;
   readonly #area: Float64Array;
-  /** The next point of the hull that begins at each point; past the last at its end. */
+  /** Index of the next point on the hull that begins at each point; n at the hull's end. */
   readonly #next: Int32Array;
 
   private constructor(size: number, x: Float64Array, weight: Float64Array) {
@@ -55,9 +57,9 @@ export class RankTable {
   }
 
   /**
-   * Builds the table of a set of sizes, in any order, each of weight 1 or of its own weight; a
-   * sample of weight 0 counts for nothing. RangeError on an empty set, on a size or weight that is
-   * negative, infinite or no number, and where no weight is above 0.
+   * Builds the table of a set of sizes, in any order, with weight 1 or a weight each; a sample of
+   * weight 0 does not count. RangeError on an empty set, on another number of weights, on a size or
+   * weight that is negative, infinite or NaN, and where no weight is above 0.
    */
   static of(samples: ArrayLike<number>, weights?: ArrayLike<number>): RankTable {
     const n = samples.length;
@@ -69,7 +71,8 @@ export class RankTable {
       if (weights.length !== n) {
         throw new RangeError(`Expected ${n} weights, got ${weights.length}`);
       }
-      // Finding each place again is several times faster than sorting indices by a comparator.
+      // A binary search for each weight is several times faster than sorting indices by a
+      // comparator.
       for (let i = 0; i < n; i += 1) {
         const at = firstBeyond(x, samples[i] ?? 0) - 1;
         weight[at] = (weight[at] ?? 0) + check(weights[i], 'weight');
@@ -83,16 +86,17 @@ export class RankTable {
   }
 
   /**
-   * The rank at an age, in the samples' unit: finite and positive at any finite age. Samples at or
-   * below the age are over and do not count, those of size 0 at age 0 included.
+   * The rank at an age, in the samples' unit: finite and positive at any finite age; RangeError on
+   * another. Samples at or below the age do not count, including those of size 0 at age 0.
    */
   rankAt(ageMs: number): number {
     if (!Number.isFinite(ageMs)) throw new RangeError(`Expected a finite age, got ${ageMs}`);
     const n = this.#x.length;
     const first = firstBeyond(this.#x, ageMs);
-    // Older than every sample: as if there were one more, of twice the age, so that the age is also
-    // what remains. The published code gives 0, the front of the queue, to exactly those runs that
-    // are worst to serve. (The pseudo-sample's weight of 0.5 cancels: it stands alone.)
+    // A run older than every sample ranks by one pseudo-sample of twice its age, so its remaining
+    // work equals its age. The published code gives rank 0, the front of the queue, to exactly
+    // these runs, which are the worst to serve. (The pseudo-sample's weight of 0.5 cancels: it is
+    // the only one.)
     if (first === n) return Math.max(LEAST_RANK, ageMs);
     const weight = this.#weight[first] ?? 0;
     const area = (weight + (this.#rest[first] ?? 0)) * ((this.#x[first] ?? 0) - ageMs);
@@ -105,7 +109,7 @@ export class RankTable {
     return Math.max(LEAST_RANK, rank);
   }
 
-  /** Links each point to the next of the hull of itself and all points to its right. */
+  /** Links each point to the next one on the hull of itself and all points to its right. */
   #link(): void {
     const n = this.#x.length;
     for (let i = n - 1; i >= 0; i -= 1) {
@@ -119,7 +123,7 @@ export class RankTable {
     }
   }
 
-  /** Infinite where the weight is lost in rounding: such a point is on no hull. */
+  /** Infinite where rounding leaves no weight between the points: such a point is on no hull. */
   #slope(from: number, to: number): number {
     return this.#areaTo(from, to) / this.#weightTo(from, to);
   }
@@ -133,7 +137,7 @@ export class RankTable {
   }
 }
 
-/** Index of the first of some ascending sizes that is above the age. */
+/** Index of the first size above the age, by binary search in ascending sizes; n where none is. */
 function firstBeyond(x: Float64Array, age: number): number {
   let low = 0;
   let high = x.length;
@@ -145,7 +149,7 @@ function firstBeyond(x: Float64Array, age: number): number {
   return low;
 }
 
-/** Merges equal sizes and drops those without weight, in place; how many are left. */
+/** Merges equal sizes and drops sizes without weight, in place; returns how many are left. */
 function compact(x: Float64Array, weight: Float64Array): number {
   let n = 0;
   for (let i = 0; i < x.length; i += 1) {
@@ -171,8 +175,9 @@ function check(value: number | undefined, what: string): number {
 }
 
 /**
- * The same rank for one age only, without a table: where the samples are chosen anew for each query
- * a table would never be used twice. Sorts the sizes in place; they must be finite and not negative.
+ * The same rank for one age, without a table, in O(n log n): for samples that are chosen per query,
+ * so that a table would be used once only. Sorts the sizes in place; they must be finite and not
+ * negative.
  */
 export function rankOnce(sizes: Float64Array, age: number): number {
   sizes.sort();
@@ -185,7 +190,7 @@ export function rankOnce(sizes: Float64Array, age: number): number {
   for (let i = first; i < n; i += 1) {
     const beyond = (sizes[i] ?? 0) - age;
     spent += beyond;
-    // Those that end by now have paid their size, the others the whole distance.
+    // Samples up to this size cost what was left of them, the longer ones the whole distance to it.
     const done = i - first + 1;
     best = Math.min(best, (spent + (alive - done) * beyond) / done);
   }

@@ -1,18 +1,21 @@
 /**
- * The Gittins rank at the boundary between units. Calls do not pre-empt, so decisions fall between
- * units only, and of the unit in progress the exact index needs no more than its mean:
+ * The Gittins rank at the boundary between units, on the graph of units (PDGraph); the rank by
+ * samples is in gittins.ts. Calls do not pre-empt, so decisions fall between units only, and of the
+ * unit in progress the exact index needs only the mean:
  *
  *   V_end(r) = r,   V_s(r) = max(0, -c_s + sum_b p_sb V_b(r)),
  *   rank(s) = min { r : -c_s + sum_b p_sb V_b(r) >= 0 }.
  *
- * Solved by Dinkelbach steps: from an r that is large enough, the best stopping rule for r gives the
- * ratio cost / P(end), the next r; it falls to the fixed point in a few steps. Every r is the ratio
- * of a rule that can be followed, so where loops stop the sweeps short it errs upwards only.
+ * Solved by Dinkelbach steps: from an r that is large enough, the best stopping rule for r gives
+ * the ratio cost / P(end), the next r; it falls to the fixed point in a few steps. Every r is the
+ * ratio of a feasible rule, so where loops exhaust the sweeps the result errs upwards only.
  */
 
+/** A state of the graph: a unit with the transitions from it. */
 export interface UnitState {
   /** Mean cost of one visit, ms, 0 or more. */
   readonly costMs: number;
+  /** Transitions; `to` is an index into the states. */
   readonly next: ReadonlyArray<{ readonly to: number; readonly probability: number }>;
   /** Probability that the run ends with this visit. */
   readonly endProbability: number;
@@ -20,20 +23,20 @@ export interface UnitState {
 
 const MAX_STEPS = 30;
 const MAX_SWEEPS = 200;
-/** Also the least probability that is told from the rounding of a sum of probabilities. */
+/** Also the least probability that differs from the rounding error of a sum of probabilities. */
 const TOLERANCE = 1e-9;
 const LEAST_RANK = 1e-9;
 
-/** Cost until the rule stops, and the probability that the run has ended by then. */
+/** Mean cost until a rule stops, and the probability that the run has ended by then. */
 interface Prospect {
   readonly costMs: number;
   readonly end: number;
 }
 
 /**
- * Rank of a run that is about to visit `start`, in ms; `firstCostMs` is what is known of that visit
- * instead of its mean, and counts once where a loop comes back to `start`. Finite and positive; a
- * start from which no end can be reached ranks as if it ended with its first visit.
+ * Rank, in ms, of a run that is about to visit `start`; finite and positive. `firstCostMs` replaces
+ * the mean cost of that first visit, but not of later visits where a loop returns to `start`. A
+ * start from which no end can be reached ranks as if the run ended with its first visit.
  */
 export function unitRank(
   states: readonly UnitState[],
@@ -43,13 +46,13 @@ export function unitRank(
   const order = childrenFirst(states, start);
   const reaching = reachingEnd(states, order);
   if (!reaching.has(start)) return Math.max(LEAST_RANK, firstCostMs);
-  // Going on as long as an end can be reached: no better rule asks for a larger rank.
+  // The rule that continues while an end can be reached: its ratio is an upper bound of the rank.
   const all = prospectOf(states, order, start, firstCostMs, (s) => reaching.has(s));
   let rank = all.costMs / Math.max(all.end, TOLERANCE);
   for (let step = 0; step < MAX_STEPS; step += 1) {
     const values = valuesAt(states, order, rank);
     const rule = prospectOf(states, order, start, firstCostMs, (s) => (values[s] ?? 0) > 0);
-    // Where the first visit is free, a rule that gives up right after it has no ratio to compare.
+    // A rule that gives up after a first visit without cost or end has no ratio to compare.
     if (rule.end <= TOLERANCE) break;
     const next = rule.costMs / rule.end;
     if (!(next < rank * (1 - TOLERANCE))) break;
@@ -58,7 +61,7 @@ export function unitRank(
   return Math.max(LEAST_RANK, rank);
 }
 
-/** The states that can be reached, each after those it leads to: without loops one sweep will do. */
+/** The reachable states in post-order, successors first: without loops one sweep is enough. */
 function childrenFirst(states: readonly UnitState[], start: number): number[] {
   const order: number[] = [];
   const seen = new Set([start]);
@@ -89,19 +92,19 @@ function reachingEnd(states: readonly UnitState[], order: readonly number[]): Se
   return reaching;
 }
 
-/** Value of going on from each state when finishing is worth `reward`. */
+/** Value of continuing from each state when finishing is worth `reward`. */
 function valuesAt(
   states: readonly UnitState[],
   order: readonly number[],
   reward: number,
 ): Float64Array {
-  // From below: from above, a loop that never ends loses its value only one visit per sweep.
+  // Iterates from below: from above, a loop that never ends loses only one visit's cost per sweep.
   return iterate(states, order, (s, values) =>
     Math.max(0, endOf(states[s]) * reward - (states[s]?.costMs ?? 0) + expected(states[s], values)),
   );
 }
 
-/** What comes of a rule that goes on in some states and gives up in the others. */
+/** Prospect of the rule that continues in the states of `goesOn` and gives up in the others. */
 function prospectOf(
   states: readonly UnitState[],
   order: readonly number[],
@@ -125,14 +128,14 @@ function expected(state: UnitState | undefined, of: Float64Array): number {
   return state?.next.reduce((sum, b) => sum + b.probability * (of[b.to] ?? 0), 0) ?? 0;
 }
 
-/** Probability that is missing among the transitions counts as the end. */
+/** Probability of the end; what the transitions lack to a sum of 1 counts as the end. */
 function endOf(state: UnitState | undefined): number {
   if (!state) return 1;
   const missing = 1 - state.next.reduce((sum, b) => sum + b.probability, 0);
   return Math.max(state.endProbability, missing > TOLERANCE ? missing : 0, 0);
 }
 
-/** Sweeps a map over the states, from 0, until nothing moves; loops need more than one sweep. */
+/** Applies a map to the states, from values of 0, to its fixed point; loops need several sweeps. */
 function iterate(
   states: readonly UnitState[],
   order: readonly number[],
@@ -140,13 +143,13 @@ function iterate(
 ): Float64Array {
   const values = new Float64Array(states.length);
   for (let sweep = 0; sweep < MAX_SWEEPS; sweep += 1) {
-    let moved = 0;
+    let change = 0;
     for (const s of order) {
       const value = map(s, values);
-      moved = Math.max(moved, Math.abs(value - (values[s] ?? 0)));
+      change = Math.max(change, Math.abs(value - (values[s] ?? 0)));
       values[s] = value;
     }
-    if (moved <= TOLERANCE) break;
+    if (change <= TOLERANCE) break;
   }
   return values;
 }

@@ -1,11 +1,11 @@
 /**
- * All that is known of one application, and the one place that turns it into numbers: the rank of a
- * waiting run, its mean remaining work, the chance that it needs a backend soon.
+ * The model of one application: it turns the learned graph and samples into the rank of a waiting
+ * run, its mean remaining work, and the probability that it needs a backend soon. The models of a
+ * tenant are kept in application-models.ts.
  *
  * The rank is exact Gittins on whole-run samples where a state has at least 20 of them, Gittins by
- * unit on the graph below that, and a prior for a unit that was never seen.
+ * unit on the graph below that, and a prior for a unit with fewer than 2 visits.
  */
-
 import { pricedRankMs } from '../gittins/critical-path.ts';
 import { RankTable, rankOnce } from '../gittins/gittins.ts';
 import { type Speeds, workMs } from '../runs/demand.ts';
@@ -17,58 +17,58 @@ import { PRIOR_WEIGHT, type PriorPool, type Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
 import { VisitSamples } from './visit-samples.ts';
 
-/** With fewer samples of a state than this, the graph ranks. */
-const SAMPLES_TO_RANK_BY = 20;
-/** With fewer visits of a unit than this, the prior does. */
-const VISITS_TO_RANK_BY = 2;
-/** What is assumed of a call of which nothing is known. */
+/** With fewer samples of a state, the rank comes from the graph. */
+const MIN_SAMPLES = 20;
+/** With fewer visits of a unit, the rank comes from the prior. */
+const MIN_VISITS = 2;
+/** Assumed for a call of an unknown unit. */
 const PRIOR_OUTPUT_TOKENS = 200;
 const PRIOR_SERVICE_MS = 2_000;
-/** A deadline nearer than this quantile of the time that is left is lost. */
-const ALL_BUT_LOST = 0.05;
-/** On the longest time that was seen: calls wait a little even if they go first. */
+/** Quantile of the time left; a deadline nearer than that is missed with 95 % probability. */
+const SOON_QUANTILE = 0.05;
+/** Factor on the longest observed time: calls wait a little even if they go first. */
 const LATE_MARGIN = 1.4;
-const NONE = new Float64Array(0);
+const EMPTY = new Float64Array(0);
 
 export interface RankQuery {
   readonly state: VisitState;
   readonly backend: string;
-  /** Work that this visit already had from the backend, in ms: the run's age in its state. */
+  /** Work that the backend has done for this visit, slot-ms: the run's age in its state. */
   readonly attainedMs: number;
   readonly speeds: Speeds;
-  /** Slots of the backend in all; Infinity for no limit. */
+  /** Total slots of the backend; Infinity for no limit. */
   readonly slots: number;
 }
 
 export interface NeedQuery {
   readonly state: VisitState;
   readonly backend: string;
-  /** Time since the visit's service began, ms; negative by the wait that is still expected. */
+  /** Time since the visit's service began, ms; minus the expected wait where it has not begun. */
   readonly elapsedMs: number;
-  /** Calls of the visit still wait or run. */
+  /** True where calls of the visit still wait or run. */
   readonly inVisit: boolean;
   readonly withinMs: number;
 }
 
 /** Probabilities of a need. */
 export interface NeedChances {
-  /** Within the time asked for. */
+  /** Within `withinMs` of the query. */
   readonly within: number;
   /** At any time from now on. */
   readonly ever: number;
 }
 
-/** Of the runs that resemble one, from its present visit on. */
+/** What similar runs still took, from the submission of the present visit on. */
 export interface TimeLeft {
-  /** One of twenty was over so soon, ms. */
+  /** 5 % of them ended within this time, ms. */
   readonly soonMs: number;
-  /** All were over by then, with a margin, ms. */
+  /** All of them ended within this time, which includes a margin, ms. */
   readonly lateMs: number;
-  /** Mean work that they asked of the backend, ms. */
+  /** Mean work that the run still asks of the backend, slot-ms. */
   readonly workMs: number;
 }
 
-/** What of the model people see. */
+/** The model as shown to people. */
 export interface ApplicationView {
   readonly app: string;
   readonly runs: number;
@@ -81,7 +81,7 @@ export class ApplicationModel {
   readonly graph = new DemandGraph();
   readonly samples: VisitSamples;
   readonly #pool: PriorPool;
-  /** Pauses inside finished runs: silence well beyond them means that a run has ended. */
+  /** Pauses inside runs: a silence well beyond them means that a run has ended. */
   readonly silence = new LearnedSilence();
 
   constructor(app: string, pool: PriorPool) {
@@ -90,6 +90,7 @@ export class ApplicationModel {
     this.samples = new VisitSamples(pool);
   }
 
+  /** Learns a finished run. `at` is when it ended, epoch ms. */
   learn(run: RecordedRun, at: number, speeds: Speeds, random: Random): void {
     if (this.graph.learn(run, speeds)) this.samples.fade(random);
     this.samples.learn(run, at, speeds, random);
@@ -99,56 +100,62 @@ export class ApplicationModel {
     }
   }
 
-  /** Gittins rank in ms of the backend's slots: finite and positive, lower goes first. */
+  /** Gittins rank in slot-ms of the backend: finite and positive, lower goes first. */
   rankMs(query: RankQuery): number {
     const { state, backend, attainedMs, speeds, slots } = query;
-    const own = this.samples.prospects(state, backend, speeds);
-    if (own && own.workMs.length >= SAMPLES_TO_RANK_BY) {
-      // Before the rank, which sorts the sizes in place.
-      const [workMs, pathMs] = [sum(own.workMs), sum(own.pathMs)];
-      return pricedRankMs(rankOnce(own.workMs, attainedMs), workMs, pathMs, slots);
+    const sampled = this.samples.prospects(state, backend, speeds);
+    if (sampled && sampled.workMs.length >= MIN_SAMPLES) {
+      // The sums come first because the rank sorts the samples in place.
+      const [workMs, pathMs] = [sum(sampled.workMs), sum(sampled.pathMs)];
+      return pricedRankMs(rankOnce(sampled.workMs, attainedMs), workMs, pathMs, slots);
     }
     const prior = this.#pool.prospects(state, backend, speeds(backend));
-    const known = this.graph.visits(state.unit) >= VISITS_TO_RANK_BY;
-    const byGraph = known && this.graph.rankMs(state.unit, backend, speeds, state.fanOut);
-    const like = own ?? prior;
+    const isKnown = this.graph.visits(state.unit) >= MIN_VISITS;
+    const byGraph = isKnown && this.graph.rankMs(state.unit, backend, speeds, state.fanOut);
+    const evidence = sampled ?? prior;
     if (byGraph) {
-      return like ? pricedRankMs(byGraph, sum(like.workMs), sum(like.pathMs), slots) : byGraph;
+      return evidence
+        ? pricedRankMs(byGraph, sum(evidence.workMs), sum(evidence.pathMs), slots)
+        : byGraph;
     }
-    return like ? shrunkRankMs(own, prior, query) : priorMs(query);
+    return evidence ? shrunkRankMs(sampled, prior, query) : priorMs(query);
   }
 
-  /** Work of the backend in whole finished runs, in ms; empty where there are none. */
+  /** Total work of the backend in each finished run, slot-ms; empty where there is none. */
   totalMs(backend: string, speeds: Speeds): Float64Array {
     return this.samples.totalMs(backend, speeds);
   }
 
-  /** Mean work that the run still asks of the backend, in ms. */
+  /** Mean work that the run still asks of the backend, slot-ms. */
   meanRemainingMs(query: RankQuery): number {
     const { state, backend, speeds } = query;
-    const seen = this.samples.prospects(state, backend, speeds);
-    const beyond = seen?.workMs.filter((x) => x > query.attainedMs);
+    const prospects = this.samples.prospects(state, backend, speeds);
+    const beyond = prospects?.workMs.filter((x) => x > query.attainedMs);
     if (!beyond || beyond.length === 0) return this.rankMs(query);
     return sum(beyond) / beyond.length - query.attainedMs;
   }
 
-  /** How long the run still takes from this visit's submission, if it never waits again. */
+  /** Distribution of the time from this visit's submission to the end of a run that never waits. */
   timeLeft(query: RankQuery): TimeLeft {
     const { state, backend, attainedMs, speeds } = query;
-    const seen =
+    const prospects =
       this.samples.prospects(state, backend, speeds) ??
       this.#pool.prospects(state, backend, speeds(backend));
-    if (!seen || seen.pathMs.length === 0) {
-      const guess = priorMs(query);
-      return { soonMs: 0, lateMs: guess, workMs: guess };
+    if (!prospects || prospects.pathMs.length === 0) {
+      const guessMs = priorMs(query);
+      return { soonMs: 0, lateMs: guessMs, workMs: guessMs };
     }
-    const path = seen.pathMs.sort();
-    const at = (share: number) => path[Math.floor(share * (path.length - 1))] ?? 0;
-    const workMs = sum(seen.workMs) / path.length - attainedMs;
-    return { soonMs: at(ALL_BUT_LOST), lateMs: at(1) * LATE_MARGIN, workMs: Math.max(0, workMs) };
+    const path = prospects.pathMs.sort();
+    const quantile = (share: number) => path[Math.floor(share * (path.length - 1))] ?? 0;
+    const workMs = sum(prospects.workMs) / path.length - attainedMs;
+    return {
+      soonMs: quantile(SOON_QUANTILE),
+      lateMs: quantile(1) * LATE_MARGIN,
+      workMs: Math.max(0, workMs),
+    };
   }
 
-  /** How likely the run needs the backend, and how soon. Both 0 where nothing is known. */
+  /** Probability that the run needs the backend, soon and at all; both 0 without samples. */
   need(query: NeedQuery): NeedChances {
     const { state, backend, elapsedMs, inVisit, withinMs } = query;
     let possible = 0;
@@ -157,8 +164,8 @@ export class ApplicationModel {
     for (const need of this.samples.needMs(state, backend)) {
       let inMs = need - elapsedMs;
       if (inMs < 0) {
-        // The need is overdue. A visit that is over led elsewhere; one that still runs takes longer
-        // than it took then, and is expected to go on for as long as it is late.
+        // The need is overdue. If the visit is over, the run went elsewhere. If it still runs, it
+        // takes longer than in the sample, and is expected to go on for as long as it is late.
         if (!inVisit) continue;
         inMs = -inMs;
       }
@@ -166,14 +173,15 @@ export class ApplicationModel {
       if (inMs < Infinity) ever += 1;
       if (inMs <= withinMs) within += 1;
     }
-    // One more that did not, or a few samples that all did would make the need certain.
+    // One sample without a need is added, or a few samples that all had it would make it certain.
     return { within: within / (possible + 1), ever: ever / (possible + 1) };
   }
 
   /**
-   * Needs of a backend, within a time from now, by runs that have not arrived yet: of `perMs` runs
-   * a millisecond those that come to it as soon as earlier ones did. Runs that begin there are not
-   * counted: they are that backend's own arrivals.
+   * Mean number of needs of a backend within `withinMs` from now by runs that have not arrived yet,
+   * if `perMs` runs arrive per millisecond and reach the backend as early as finished runs did.
+   * Runs that begin there are not counted: they are that backend's own arrivals
+   * (arrivals/arrivals.ts).
    */
   expectedNeeds(backend: string, perMs: number, withinMs: number): number {
     const needs = this.samples.firstNeedMs(backend);
@@ -194,16 +202,20 @@ export class ApplicationModel {
 }
 
 /**
- * A unit seen once or never: own samples count 1 each, the prior's 3 in all. Those that others left
- * can only make a run dearer than the built-in guess, not cheaper: among finished runs the short ones
- * come first, and an unknown application that is tried early is soon known.
+ * Rank of a run at a unit that was seen once or never: its own samples count 1 each, the prior's 3
+ * in all. The samples can raise the rank above the built-in guess but not lower it: among finished
+ * runs the short ones come first, and an unknown application that is served early is soon known.
  */
-function shrunkRankMs(own: Prospects | undefined, prior: Prospects | undefined, query: RankQuery) {
-  const sizes = [...(own?.workMs ?? []), ...(prior?.workMs ?? [])];
-  const each = prior ? PRIOR_WEIGHT / prior.workMs.length : 0;
-  const weights = sizes.map((_, i) => (i < (own?.workMs.length ?? 0) ? 1 : each));
+function shrunkRankMs(
+  sampled: Prospects | undefined,
+  prior: Prospects | undefined,
+  query: RankQuery,
+) {
+  const sizes = [...(sampled?.workMs ?? []), ...(prior?.workMs ?? [])];
+  const priorWeight = prior ? PRIOR_WEIGHT / prior.workMs.length : 0;
+  const weights = sizes.map((_, i) => (i < (sampled?.workMs.length ?? 0) ? 1 : priorWeight));
   const rankMs = RankTable.of(sizes, weights).rankAt(query.attainedMs);
-  const paths = sum(own?.pathMs ?? NONE) + sum(prior?.pathMs ?? NONE);
+  const paths = sum(sampled?.pathMs ?? EMPTY) + sum(prior?.pathMs ?? EMPTY);
   return Math.max(priorMs(query), pricedRankMs(rankMs, sum(sizes), paths, query.slots));
 }
 
@@ -213,10 +225,10 @@ function sum(values: ArrayLike<number>): number {
   return total;
 }
 
-/** Work assumed of a visit of an unknown unit: what its calls bring, and a usual answer to each. */
+/** Work assumed for a visit of an unknown unit, slot-ms: its input, and a usual output per call. */
 export function priorMs({ state, backend, speeds }: RankQuery): number {
   const calls = Math.max(1, state.fanOut);
   if (state.inputTokens === 0) return calls * PRIOR_SERVICE_MS;
-  const each = { input: state.inputTokens, output: PRIOR_OUTPUT_TOKENS };
-  return calls * workMs(each, speeds(backend));
+  const perCall = { input: state.inputTokens, output: PRIOR_OUTPUT_TOKENS };
+  return calls * workMs(perCall, speeds(backend));
 }

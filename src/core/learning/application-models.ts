@@ -1,6 +1,7 @@
 /**
- * What a tenant's dispatcher has learned: a model for each application. Bounded: of more than 1,000
- * applications (clients without instrumentation can invent them) the longest unused is forgotten.
+ * The models of a tenant's applications (application-model.ts), and the prior for unknown ones. At
+ * most 1,000 are kept, because clients without instrumentation can invent applications; the least
+ * recently learned one is forgotten first.
  */
 
 import type { Speeds } from '../runs/demand.ts';
@@ -15,7 +16,7 @@ const MAX_APPLICATIONS = 1_000;
 export class ApplicationModels {
   readonly #models = new Map<string, ApplicationModel>();
   readonly #pool = new PriorPool();
-  /** What is known of an application that was never seen: only what others did. */
+  /** The model of an application that was never seen: it has only the tenant's prior. */
   readonly #unknown = new ApplicationModel('', this.#pool);
   readonly #random: Random;
 
@@ -23,11 +24,12 @@ export class ApplicationModels {
     this.#random = random;
   }
 
+  /** The application's model; undefined before its first finished run. */
   model(app: string): ApplicationModel | undefined {
     return this.#models.get(app);
   }
 
-  /** The application's model, or where it has none yet what the tenant's other runs suggest. */
+  /** The application's model, or the prior from the tenant's other runs where it has none yet. */
   modelOrPrior(app: string): ApplicationModel {
     return this.#models.get(app) ?? this.#unknown;
   }
@@ -36,9 +38,10 @@ export class ApplicationModels {
     return this.#models.values();
   }
 
+  /** Learns a finished run. `at` is when it ended, epoch ms. */
   learn(run: RecordedRun, at: number, speeds: Speeds): void {
     const model = this.#models.get(run.app) ?? new ApplicationModel(run.app, this.#pool);
-    // Insertion order is the order of use: the first is the longest unused.
+    // A Map keeps insertion order, so its first entry is the least recently learned.
     this.#models.delete(run.app);
     this.#models.set(run.app, model);
     if (this.#models.size > MAX_APPLICATIONS) {
@@ -48,7 +51,7 @@ export class ApplicationModels {
     model.learn(run, at, speeds, this.#random);
   }
 
-  /** Silence after which a run of the application has ended, ms. */
+  /** Silence after which a run of the application counts as ended, ms. */
   silenceMs(app: string, bounds: SilenceBounds): number {
     const model = this.#models.get(app);
     return model ? model.silence.silenceMs(bounds) : bounds.assumedMs;

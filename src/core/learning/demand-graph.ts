@@ -1,7 +1,8 @@
 /**
- * The PDGraph of one application (Probabilistic Demand Graph; paper, section 4.1): its units, what a
- * visit of each asks for, and which unit comes next. It ranks a run while there are too few whole
- * samples of its state, and it is what people look at to understand an application.
+ * The PDGraph of one application (Probabilistic Demand Graph; paper, section 4.1): its units, the
+ * demand of a visit of each, and the probability of the next unit. It ranks a run while its state
+ * has too few whole-run samples (visit-samples.ts), and it shows people how an application works.
+ * One unit is in unit-node.ts.
  */
 
 import { type UnitState, unitRank } from '../gittins/unit-gittins.ts';
@@ -9,7 +10,7 @@ import { demandOf, type Speed, type Speeds, workMs } from '../runs/demand.ts';
 import type { RecordedRun, VisitRecord } from '../runs/recorded-run.ts';
 import { type Summary, UnitNode } from './unit-node.ts';
 
-/** One unit as people see it. */
+/** One unit as shown to people. */
 export interface UnitView {
   readonly unit: string;
   readonly backend: string;
@@ -23,10 +24,10 @@ export interface UnitView {
   readonly next: ReadonlyArray<{ readonly unit: string | null; readonly probability: number }>;
 }
 
-/** Units kept of an application, those that were seen last: a client may name one after the other. */
-const MOST_UNITS = 500;
-/** Ranks remembered until the next run is learned. */
-const MOST_RANKS = 100;
+/** Units kept per application, the last seen: a client may invent ever new names. */
+const MAX_UNITS = 500;
+/** Ranks cached until the next run is learned. */
+const MAX_RANKS = 100;
 
 interface Mean {
   input: number;
@@ -39,19 +40,20 @@ export class DemandGraph {
   #runs = 0;
   #visits = 0;
   #forgotten: string[] = [];
-  /** Ranks by what was asked: many runs wait before the same unit, and all are ranked at once. */
+  /** Cache of ranks by query: many runs wait at the same unit, and all are ranked at once. */
   readonly #ranksMs = new Map<string, { readonly speed: Speed; readonly rankMs: number }>();
 
-  /** Finished runs that went in. */
+  /** Number of runs learned. */
   get runs(): number {
     return this.#runs;
   }
 
+  /** Visits of a unit; not an integer once old ones have faded. */
   visits(unit: string): number {
     return this.#units.get(unit)?.visits ?? 0;
   }
 
-  /** True when the run shows that one of its units has changed. */
+  /** Learns a finished run. True where the run shows that one of its units has changed. */
   learn(run: RecordedRun, speeds: Speeds): boolean {
     this.#runs += 1;
     this.#ranksMs.clear();
@@ -70,7 +72,7 @@ export class DemandGraph {
     return changed;
   }
 
-  /** Units that had to go since this was last asked. */
+  /** Returns and clears the units that were dropped since the last call. */
   takeForgotten(): string[] {
     const forgotten = this.#forgotten;
     this.#forgotten = [];
@@ -78,19 +80,19 @@ export class DemandGraph {
   }
 
   /**
-   * Gittins rank at a unit's boundary, in milliseconds of one backend; units on other backends cost
-   * this queue nothing. `undefined` where the unit was never seen.
+   * Gittins rank of a run that is about to visit a unit, in slot-ms of one backend; units on other
+   * backends cost its queue nothing. Undefined where the unit is unknown.
    */
   rankMs(unit: string, backend: string, speeds: Speeds, fanOut: number): number | undefined {
     const node = this.#units.get(unit);
     if (!node) return undefined;
     const speed = speeds(backend);
-    const asked = `${fanOut} ${backend}\n${unit}`;
-    const known = this.#ranksMs.get(asked);
-    if (known?.speed === speed) return known.rankMs;
+    const query = `${fanOut} ${backend}\n${unit}`;
+    const cached = this.#ranksMs.get(query);
+    if (cached?.speed === speed) return cached.rankMs;
     const rankMs = this.#solve(node, unit, backend, speed, fanOut);
-    if (this.#ranksMs.size >= MOST_RANKS) this.#ranksMs.clear();
-    this.#ranksMs.set(asked, { speed, rankMs });
+    if (this.#ranksMs.size >= MAX_RANKS) this.#ranksMs.clear();
+    this.#ranksMs.set(query, { speed, rankMs });
     return rankMs;
   }
 
@@ -130,10 +132,10 @@ export class DemandGraph {
     }));
   }
 
-  /** The units that may follow on one, and itself, each with its place among them. */
+  /** A unit and those that can follow it, directly or later, each with its index. */
   #reachable(unit: string): ReadonlyMap<string, number> {
     const index = new Map([[unit, 0]]);
-    // A map that grows while it is gone through: each new unit is come to in its turn.
+    // The loop also visits the units that it adds to the map.
     for (const name of index.keys()) {
       for (const next of this.#units.get(name)?.next.keys() ?? []) {
         if (!index.has(next)) index.set(next, index.size);
@@ -142,7 +144,10 @@ export class DemandGraph {
     return index;
   }
 
-  /** One observation a run and unit: the calls of a run resemble each other. */
+  /**
+   * Tests each unit of a run for a change, with one observation per run and unit, because the calls
+   * of a run resemble each other.
+   */
   #noticeChanges(run: RecordedRun, speeds: Speeds): boolean {
     const means = new Map<UnitNode, Mean>();
     for (const visit of run.units) {
@@ -165,10 +170,11 @@ export class DemandGraph {
     return changed;
   }
 
+  /** The unit's node, created where it is new; records that the unit was seen. */
   #node(visit: VisitRecord): UnitNode {
     let node = this.#units.get(visit.unit);
     if (!node) {
-      if (this.#units.size >= MOST_UNITS) this.#forgetOldest();
+      if (this.#units.size >= MAX_UNITS) this.#forgetOldest();
       node = new UnitNode(visit.backend);
       this.#units.set(visit.unit, node);
     }
@@ -178,12 +184,12 @@ export class DemandGraph {
     return node;
   }
 
-  /** Where it followed, a run is taken to have ended. */
+  /** Drops the unit that was seen least recently. Transitions to it count as ends of the run. */
   #forgetOldest(): void {
     let oldest = '';
-    let least = Infinity;
+    let oldestAt = Infinity;
     for (const [unit, { seenAt }] of this.#units) {
-      if (seenAt < least) [oldest, least] = [unit, seenAt];
+      if (seenAt < oldestAt) [oldest, oldestAt] = [unit, seenAt];
     }
     this.#units.delete(oldest);
     this.#forgotten.push(oldest);

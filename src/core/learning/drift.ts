@@ -1,21 +1,22 @@
 /**
- * Notices that a unit has changed: a two-sided CUSUM on log(actual / expected median), in units of
- * the usual deviation. A prompt that was rewritten or a model that was exchanged shifts every sample;
- * then the old ones must not outvote the new ones for days (docs/decisions.md, 16).
+ * Detects that a unit's demand has changed: a two-sided CUSUM on log(actual / expected median), in
+ * units of the usual deviation. A rewritten prompt or an exchanged model shifts all new samples;
+ * the old ones must not outweigh them for days (docs/decisions.md, 16). A rising rate of arrivals
+ * is detected by arrivals/rising-rate.ts.
  */
 
-/** Deviations below this are noise: half of the usual one. */
+/** Part of each deviation that counts as noise, in usual deviations. */
 const SLACK = 0.5;
-/** Sum of deviations at which a change is certain: about once in 10,000 visits by chance. */
+/** Sum of deviations that counts as a change; reached by chance about once in 10,000 visits. */
 const ALARM = 8;
-/** A single visit says so much at most, in usual deviations: one giant is not a change. */
-const MOST = 3;
-/** Observations before there is a median to speak of. */
+/** Limit of one observation, in usual deviations: a single outlier is not a change. */
+const MAX_DEVIATION = 3;
+/** Observations before the median is used. */
 const WARM_UP = 10;
-/** Share of a new observation in the median and the deviation, once they have settled. */
-const SHARE = 0.02;
-/** Deviation assumed at the least: counts of tokens are never equal. */
-const LEAST_DEVIATION = 0.1;
+/** Minimum weight of a new observation in the median and the deviation. */
+const MIN_WEIGHT = 0.02;
+/** Minimum deviation: token counts always vary a little. */
+const MIN_DEVIATION = 0.1;
 
 export class DriftDetector {
   #median = 0;
@@ -24,15 +25,17 @@ export class DriftDetector {
   #up = 0;
   #down = 0;
 
-  /** Takes in a size (tokens or ms; not negative); true when the sizes have shifted. */
+  /**
+   * Adds a size (tokens or ms, at least 0). True where sizes have shifted; then it starts again.
+   */
   observe(size: number): boolean {
     const x = Math.log1p(size);
     if (this.#seen < WARM_UP) {
-      this.#settle(x, 1 / (this.#seen + 1));
+      this.#update(x, 1 / (this.#seen + 1));
       return false;
     }
-    const scale = Math.max(LEAST_DEVIATION, this.#deviation);
-    const z = Math.max(-MOST, Math.min(MOST, (x - this.#median) / scale));
+    const scale = Math.max(MIN_DEVIATION, this.#deviation);
+    const z = Math.max(-MAX_DEVIATION, Math.min(MAX_DEVIATION, (x - this.#median) / scale));
     this.#up = Math.max(0, this.#up + z - SLACK);
     this.#down = Math.max(0, this.#down - z - SLACK);
     if (this.#up > ALARM || this.#down > ALARM) {
@@ -41,18 +44,21 @@ export class DriftDetector {
       this.#down = 0;
       return true;
     }
-    this.#settle(x, Math.max(SHARE, 1 / (this.#seen + 1)));
+    this.#update(x, Math.max(MIN_WEIGHT, 1 / (this.#seen + 1)));
     return false;
   }
 
-  /** The first ones by their mean; then each moves the median by the sign of its deviation. */
-  #settle(x: number, share: number): void {
-    const first = this.#seen < WARM_UP;
-    const off = x - this.#median;
+  /**
+   * Updates the median and the deviation. The first observations set the median to their mean;
+   * later ones move it a step in their direction.
+   */
+  #update(x: number, weight: number): void {
+    const isWarmUp = this.#seen < WARM_UP;
+    const offset = x - this.#median;
     if (this.#seen === 0) this.#deviation = 0;
-    else this.#deviation += (Math.abs(off) - this.#deviation) * share;
-    if (first) this.#median += off * share;
-    else this.#median += Math.sign(off) * Math.min(Math.abs(off), this.#deviation) * share;
+    else this.#deviation += (Math.abs(offset) - this.#deviation) * weight;
+    if (isWarmUp) this.#median += offset * weight;
+    else this.#median += Math.sign(offset) * Math.min(Math.abs(offset), this.#deviation) * weight;
     this.#seen += 1;
   }
 }

@@ -1,30 +1,33 @@
 /**
- * How long a run of an application is silent before it has ended, learned from the pauses between
- * its calls. Three times their 95th percentile: of a run that goes on, hardly any pause is longer.
- * While few pauses are known, an assumption holds, but never less than three times the longest.
+ * The silence after which a run of an application counts as ended, learned from the pauses between
+ * its calls: three times their 95th percentile, because hardly any pause of a run that goes on is
+ * longer. While few pauses are known, a configured assumption applies, but at least three times the
+ * longest pause.
  */
 
-/** Pauses kept, the newest. */
+/** Number of pauses kept, the newest. */
 const MAX_GAPS = 256;
-const ENOUGH_GAPS = 20;
+const MIN_GAPS = 20;
 const QUANTILE = 0.95;
 const FACTOR = 3;
-/** What goes on after a longer pause counts as another run. */
+/** Upper bound, ms: what follows a longer pause counts as another run. */
 export const LONGEST_SILENCE_MS = 900_000;
 
 export interface SilenceBounds {
-  /** Until enough pauses were seen, ms. */
+  /** Used until enough pauses were observed, ms. */
   readonly assumedMs: number;
-  /** Never less, ms. */
+  /** Lower bound, ms. */
   readonly leastMs: number;
 }
 
 export class LearnedSilence {
+  /** A ring of pauses; `#next` is where the next one goes. */
   readonly #gapsMs: number[] = [];
   #next = 0;
+  /** Cached until the next pause. */
   #typicalMs: number | undefined;
 
-  /** A run paused for so long between two calls, and went on. */
+  /** Adds a pause between two calls of a run. */
   observe(gapMs: number): void {
     if (gapMs <= 0) return;
     this.#gapsMs[this.#next] = gapMs;
@@ -32,17 +35,17 @@ export class LearnedSilence {
     this.#typicalMs = undefined;
   }
 
-  /** Silence after which a run has ended, ms. */
+  /** Silence after which a run counts as ended, ms. */
   silenceMs({ assumedMs, leastMs }: SilenceBounds): number {
     this.#typicalMs ??= typicalOf(this.#gapsMs);
     const learnedMs = Math.min(LONGEST_SILENCE_MS, FACTOR * this.#typicalMs);
-    return Math.max(this.#gapsMs.length < ENOUGH_GAPS ? assumedMs : leastMs, learnedMs);
+    return Math.max(this.#gapsMs.length < MIN_GAPS ? assumedMs : leastMs, learnedMs);
   }
 }
 
-/** The longest of few, the 95th percentile of many. */
+/** The longest pause where there are few, else the 95th percentile, ms. */
 function typicalOf(gapsMs: readonly number[]): number {
   const sorted = [...gapsMs].sort((a, b) => a - b);
-  const share = sorted.length < ENOUGH_GAPS ? 1 : QUANTILE;
+  const share = sorted.length < MIN_GAPS ? 1 : QUANTILE;
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }

@@ -1,12 +1,15 @@
-/** The k nearest of n by distance, in O(n): a sort would cost more than all else that a rank does. */
+/**
+ * Selects the k nearest of n rows by distance, in O(n): sorting would take longer than all other
+ * steps of a rank together. The distances are computed in sample-table.ts.
+ */
 
-/** Memory that is used again by each query: allocating it would take longer than using it. */
+/** Reused by each query: allocating this memory would take longer than using it. */
 const scratch = { values: new Float64Array(0), rows: new Int32Array(0) };
 
 /**
- * Row numbers of the `k` smallest distances, in the order of the rows. Of equal distances the later
- * rows go first: where runs are all alike, rows differ only by age, and the last rows are the newest
- * until a table is full. Valid until the next call.
+ * Row numbers of the `k` smallest distances, in the order of the rows. Of equal distances later
+ * rows are preferred: where all runs are alike, rows differ only by age, and the last rows are the
+ * newest until a table is full. Valid until the next call.
  */
 export function nearestRows(distance: Float64Array, k: number): Int32Array {
   const n = distance.length;
@@ -22,10 +25,10 @@ export function nearestRows(distance: Float64Array, k: number): Int32Array {
   const values = scratch.values.subarray(0, n);
   values.set(distance);
   const bound = kthSmallest(values, k - 1);
-  let upTo = 0;
-  for (let i = 0; i < n; i += 1) if ((distance[i] ?? 0) <= bound) upTo += 1;
-  // Rows at the bound that are too many: the first of them.
-  let surplus = upTo - k;
+  let withinBound = 0;
+  for (let i = 0; i < n; i += 1) if ((distance[i] ?? 0) <= bound) withinBound += 1;
+  // Number of rows at the bound to skip; the first ones are skipped.
+  let surplus = withinBound - k;
   let taken = 0;
   for (let i = 0; i < n && taken < k; i += 1) {
     const d = distance[i] ?? 0;
@@ -40,7 +43,7 @@ export function nearestRows(distance: Float64Array, k: number): Int32Array {
   return rows;
 }
 
-/** Hoare's selection, in place. */
+/** The value at index `k` in ascending order, by Hoare's selection; reorders `values`. */
 function kthSmallest(values: Float64Array, k: number): number {
   let low = 0;
   let high = values.length - 1;
@@ -53,7 +56,10 @@ function kthSmallest(values: Float64Array, k: number): number {
   return values[k] ?? 0;
 }
 
-/** Parts a stretch at the median of three: up to j nothing is above it, from i on nothing below. */
+/**
+ * Partitions `low` to `high` at the median of three: up to j no value is above it, from i on no
+ * value is below it.
+ */
 function partition(values: Float64Array, low: number, high: number): [i: number, j: number] {
   const [a, b, c] = [values[low] ?? 0, values[(low + high) >> 1] ?? 0, values[high] ?? 0];
   const pivot = Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));

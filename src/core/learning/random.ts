@@ -1,12 +1,13 @@
 /**
- * A seeded generator for the few decisions that need chance (reservoirs). Core has no randomness of
- * its own: whoever builds a dispatcher passes the seed, so a simulation repeats to the last digit.
+ * A seeded random generator for the few random decisions of the core (reservoirs). The core has no
+ * other source of randomness: the creator of a dispatcher passes the seed, so a simulation is
+ * exactly repeatable.
  */
 
 /** Returns numbers in [0, 1). */
 export type Random = () => number;
 
-/** Mulberry32: 32 bits of state, good enough to choose which sample to forget. */
+/** Mulberry32: 32 bits of state, sufficient to choose which sample to forget; not for secrets. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return () => {

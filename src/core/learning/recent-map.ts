@@ -1,4 +1,7 @@
-/** A map that keeps so many entries, the ones last set: what clients can invent must be bounded. */
+/**
+ * A map with a maximum number of entries; the least recently set one is dropped. Used for keys that
+ * clients can invent, which must be bounded. Reading an entry does not renew it.
+ */
 export class RecentMap<Value> {
   readonly #entries = new Map<string, Value>();
   readonly #limit: number;
@@ -16,7 +19,7 @@ export class RecentMap<Value> {
   }
 
   set(key: string, value: Value): void {
-    // Insertion order is the order of age.
+    // A Map keeps insertion order, so its first entry is the oldest.
     this.#entries.delete(key);
     this.#entries.set(key, value);
     if (this.#entries.size <= this.#limit) return;

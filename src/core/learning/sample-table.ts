@@ -1,11 +1,12 @@
 /**
- * The samples of one state (a unit at its n-th visit), one row a finished run, in one Uint16Array of
- * logarithmic codes: an application is known in tens of kilobytes, and a query walks memory in order.
+ * The samples of one state (a unit at its n-th visit; all states: visit-samples.ts), a row per
+ * finished run, in one Uint16Array of logarithmic codes: an application takes tens of kilobytes,
+ * and a query reads memory in order.
  *
  * A row: calls of this visit, calls before it, input tokens of its largest call, work before it in
- * ms; the time from this visit's submission to the end of the run, had it never waited; then for
- * every backend of the application the input and the output that the run still asked of it, this
- * visit included, and the time from this visit's submission until the backend was needed.
+ * ms; the time in ms from this visit's submission to the end of a run that never waits; then for
+ * each backend of the application the input and output that the run still asked of it, this visit
+ * included, and the time in ms from this visit's submission until the backend was needed.
  */
 import type { Demand, Speed } from '../runs/demand.ts';
 import type { Likeness } from '../runs/visit-state.ts';
@@ -15,35 +16,35 @@ import type { Random } from './random.ts';
 
 /** Samples kept of one state. */
 export const SAMPLE_CAPACITY = 256;
-/** A sample's weight halves in this many newer ones at the least, and in a day at the least. */
+/** A sample's weight halves with this many newer ones, or in a day if that is longer. */
 const HALF_LIFE_SAMPLES = 200;
 const DAY_MS = 86_400_000;
-/** The nearest samples: at least so many, and at least this share. */
-const LEAST_NEAREST = 20;
-const NEAREST_SHARE = 0.2;
-/** What a change of the application leaves of its old samples. */
+/** Minimum number and minimum share of the nearest samples that a query returns. */
+const MIN_NEAREST = 20;
+const MIN_NEAREST_SHARE = 0.2;
+/** Share of the old samples that is kept when the application has changed. */
 const FADED_SHARE = 0.2;
 const FEATURES = 4;
-/** The features and the critical path. */
-const HEAD = FEATURES + 1;
-const PER_BACKEND = 3;
+/** Columns before the backends': the features and the critical path. */
+const HEAD_COLUMNS = FEATURES + 1;
+const BACKEND_COLUMNS = 3;
 const NEVER = encode(Infinity);
-/** Used again by each query. */
+/** Reused by each query. */
 const scratchDistance = new Float64Array(SAMPLE_CAPACITY);
 
-/** Memory of one sample of an application with so many backends. */
+/** Bytes of one sample of an application with `backends` backends. */
 export function bytesPerSample(backends: number): number {
-  return 2 * (HEAD + backends * PER_BACKEND);
+  return 2 * (HEAD_COLUMNS + backends * BACKEND_COLUMNS);
 }
 
-/** What a finished run still asked of one backend. */
+/** What a run still asked of a backend; `needMs` is from the visit's submission, or Infinity. */
 export interface BackendShare {
   readonly remaining: Demand;
   readonly needMs: number;
 }
 
 export interface VisitSample extends Likeness {
-  /** From the visit's submission to the end of the run on an idle cluster, ms. */
+  /** From the visit's submission to the end of a run that never waits, ms. */
   readonly pathMs: number;
   /** By the application's backend index. */
   readonly shares: readonly BackendShare[];
@@ -73,7 +74,7 @@ export class SampleTable {
   }
 
   /**
-   * A decayed reservoir: a new sample takes the place of a random old one, so that weights fall
+   * Adds a sample to a decayed reservoir: it replaces a random old one, so weights decay
    * geometrically, by half in the larger of 200 samples and a day.
    */
   add(sample: VisitSample, at: number, random: Random, capacity = SAMPLE_CAPACITY): void {
@@ -85,7 +86,7 @@ export class SampleTable {
       this.#size += 1;
       this.#resize(Math.min(capacity, this.#size * 2));
     } else {
-      // One replaced at random per taken sample halves the others' weight in capacity ln 2 of them.
+      // If every sample replaced one, weights would halve within capacity * ln 2 samples.
       const halfLife = Math.max(HALF_LIFE_SAMPLES, this.#ratePerDay);
       if (random() > (capacity * Math.LN2) / halfLife) return;
       row = Math.floor(random() * capacity);
@@ -95,7 +96,7 @@ export class SampleTable {
     this.#count(row, 1);
   }
 
-  /** Old samples lose their weight: each stays with a chance of a fifth. */
+  /** Shrinks the weight of old samples to a fifth: each is kept with that probability. */
   fade(random: Random): void {
     const stride = this.#stride;
     let kept = 0;
@@ -116,12 +117,11 @@ export class SampleTable {
   }
 
   /**
-   * Row numbers of the samples nearest to a waiting run in work so far, fan-out and input tokens:
-   * at least max(20, size/5) of them, or all where there are not so many. Valid until the next
-   * query.
+   * Row numbers of the samples nearest to a run in its work so far, fan-out and input tokens: at
+   * least max(20, size/5), or all if there are fewer. Valid until the next query.
    */
   nearest(like: Likeness): Int32Array {
-    const keep = Math.max(LEAST_NEAREST, Math.ceil(this.#size * NEAREST_SHARE));
+    const keep = Math.max(MIN_NEAREST, Math.ceil(this.#size * MIN_NEAREST_SHARE));
     if (keep >= this.#size) return this.all();
     const distance = scratchDistance.subarray(0, this.#size).fill(0);
     this.#addDistance(distance, 0, like.fanOut);
@@ -131,10 +131,10 @@ export class SampleTable {
     return nearestRows(distance, keep);
   }
 
-  /** Work in milliseconds of one backend, this visit and after it, for each of the rows. */
+  /** Remaining work of one backend, this visit included, for each of the rows, slot-ms. */
   remainingMs(rows: Int32Array, backend: number, speed: Speed): Float64Array {
     const out = new Float64Array(rows.length);
-    // A backend that came after the last sample of this state: none of them asked for it.
+    // The backend is newer than the last sample of this state, so no sample asked for it.
     if (backend >= this.#backends) return out;
     for (let i = 0; i < rows.length; i += 1) {
       const at = this.#offset(rows[i] ?? 0, backend);
@@ -143,7 +143,7 @@ export class SampleTable {
     return out;
   }
 
-  /** Milliseconds from the visit's submission to the end of a run that never waits. */
+  /** Time from the visit's submission to the end of a run that never waits, for each row, ms. */
   pathMs(rows: Int32Array): Float64Array {
     const out = new Float64Array(rows.length);
     for (let i = 0; i < rows.length; i += 1) {
@@ -152,7 +152,7 @@ export class SampleTable {
     return out;
   }
 
-  /** Milliseconds from the visit's submission until a backend was needed, for each of the rows. */
+  /** Time from the visit's submission until a backend was needed, for each row, ms. */
   needMs(rows: Int32Array, backend: number): Float64Array {
     const out = new Float64Array(rows.length).fill(Infinity);
     if (backend >= this.#backends) return out;
@@ -162,13 +162,13 @@ export class SampleTable {
     return out;
   }
 
-  /** Adds the squared distance in one feature, in units of its variance. */
+  /** Adds the squared distance in one feature, divided by the feature's variance. */
   #addDistance(distance: Float64Array, feature: number, target: number): void {
     const n = this.#size;
     const stride = this.#stride;
     const squares = this.#squares[feature] ?? 0;
     const variance = squares / n - ((this.#sums[feature] ?? 0) / n) ** 2;
-    // Equal numbers have a variance of 0 but for the rounding of these sums.
+    // The variance of equal values differs from 0 by the rounding of these sums.
     if (variance <= (1e-9 * squares) / n) return;
     const weight = 1 / variance;
     for (let row = 0, at = feature; row < n; row += 1, at += stride) {
@@ -177,7 +177,7 @@ export class SampleTable {
     }
   }
 
-  /** Takes a row into the sums of its features, or out of them. */
+  /** Adds a row to the sums of the features (1), or subtracts it from them (-1). */
   #count(row: number, sign: 1 | -1): void {
     const head = row * this.#stride;
     for (let f = 0; f < FEATURES; f += 1) {
@@ -187,7 +187,7 @@ export class SampleTable {
     }
   }
 
-  /** The application has more states now: the older samples of this one make room. */
+  /** Drops the first rows: the application has more states now, so each keeps fewer samples. */
   #shrink(capacity: number): void {
     const dropped = this.#size - capacity;
     for (let row = 0; row < dropped; row += 1) this.#count(row, -1);
@@ -215,18 +215,18 @@ export class SampleTable {
   }
 
   get #stride(): number {
-    return HEAD + this.#backends * PER_BACKEND;
+    return HEAD_COLUMNS + this.#backends * BACKEND_COLUMNS;
   }
 
   #offset(row: number, backend: number): number {
-    return row * this.#stride + HEAD + backend * PER_BACKEND;
+    return row * this.#stride + HEAD_COLUMNS + backend * BACKEND_COLUMNS;
   }
 
   #at(index: number): number {
     return decode(this.#rows[index] ?? 0);
   }
 
-  /** Makes room for so many rows, where there is less. */
+  /** Grows the memory to `rows` rows where the present rows do not fit. */
   #resize(rows: number): void {
     if (this.#size * this.#stride <= this.#rows.length) return;
     const bigger = new Uint16Array(rows * this.#stride);
@@ -234,7 +234,7 @@ export class SampleTable {
     this.#rows = bigger;
   }
 
-  /** A backend that the application had not used before: older samples never needed it. */
+  /** Adds columns for new backends of the application: older samples never needed them. */
   #widen(backends: number): void {
     if (backends <= this.#backends) return;
     const old = this.#rows;

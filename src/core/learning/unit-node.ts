@@ -1,6 +1,6 @@
 /**
- * What is known of one unit of a PDGraph: what a visit of it asked for, how often each other unit
- * followed, and whether it has changed.
+ * One unit of a PDGraph (demand-graph.ts): the mean demand of its visits, how often each unit
+ * followed it, and the test whether its demand has changed (drift.ts).
  */
 import { type Demand, demandOf, type Speed } from '../runs/demand.ts';
 import type { VisitRecord } from '../runs/recorded-run.ts';
@@ -13,9 +13,10 @@ export interface Summary {
   readonly deviation: number;
 }
 
-/** What a change of a unit leaves of its old observations. */
+/** Weight that old observations keep when the unit has changed. */
 const FADED_SHARE = 0.2;
 
+/** Running count, mean and variance of a quantity (Welford's algorithm). */
 class Moments {
   count = 0;
   mean = 0;
@@ -28,7 +29,7 @@ class Moments {
     this.#m2 += delta * (value - this.mean);
   }
 
-  /** Old observations count a fifth of what they did. */
+  /** Reduces the weight of old observations to a fifth. */
   fade(): void {
     this.count *= FADED_SHARE;
     this.#m2 *= FADED_SHARE;
@@ -43,17 +44,20 @@ class Moments {
   }
 }
 
-/** Counts are shares of visits once old ones have faded. */
+/** The statistics of one unit. Counts are not integers once old visits have faded. */
 export class UnitNode {
   backend: string;
+  /** True where its calls are measured in tokens, false where in ms of service. */
   tokens = false;
   readonly fanOut = new Moments();
   readonly input = new Moments();
   readonly output = new Moments();
   readonly gapMs = new Moments();
+  /** How often each unit followed. */
   readonly next = new Map<string, number>();
+  /** How often the run ended here. */
   ends = 0;
-  /** Number of the visit that was the last. */
+  /** Number of its last visit, over all visits of the application. */
   seenAt = 0;
   readonly #inputDrift = new DriftDetector();
   readonly #outputDrift = new DriftDetector();
@@ -66,20 +70,21 @@ export class UnitNode {
     return this.fanOut.count;
   }
 
-  /** Visits by what followed them; the run that is being learned may not be among them yet. */
+  /** Visits whose successor or end is counted; those of the run being learned may be missing. */
   get departures(): number {
     let departures = this.ends;
     for (const count of this.next.values()) departures += count;
     return departures;
   }
 
-  /** True when the mean demand of a run's calls shows that the unit has changed. */
+  /** Tests the mean demand of a run's calls. True where it shows that the unit has changed. */
   hasChanged(mean: Demand): boolean {
     const input = this.#inputDrift.observe(mean.input);
     const output = this.#outputDrift.observe(mean.output);
     return input || output;
   }
 
+  /** Adds a visit; what follows it is counted by the graph. */
   add(visit: VisitRecord, speed: Speed): void {
     this.fanOut.add(visit.calls.length);
     for (const call of visit.calls) {
@@ -90,7 +95,7 @@ export class UnitNode {
     }
   }
 
-  /** What was known of it counts a fifth of what it did. */
+  /** Reduces the weight of all that was observed to a fifth. */
   fade(): void {
     for (const moments of [this.fanOut, this.input, this.output, this.gapMs]) moments.fade();
     for (const [unit, count] of this.next) this.next.set(unit, count * FADED_SHARE);

@@ -1,7 +1,8 @@
 /**
- * The visit samples of one application: what finished runs did at, before and after each visit of
- * each unit. Whole runs are split, never fields drawn apart, so the correlations that independent
- * draws lose (the fan-out of one unit is that of the next) are kept (docs/decisions.md, 3).
+ * The visit samples of one application: what finished runs did before, at and after each visit of
+ * each unit, in one table per state (sample-table.ts). A sample keeps the fields of one run
+ * together, so it keeps the correlations that independent draws lose, as where the fan-out of one
+ * unit is that of the next (docs/decisions.md, 3).
  */
 import {
   addDemand,
@@ -23,14 +24,14 @@ import {
   type VisitSample,
 } from './sample-table.ts';
 
-/** Visits of a unit are told apart up to this number; later ones count as this one. */
+/** Visits of a unit have states of their own up to this number; later ones share the last state. */
 export const MAX_VISIT_NUMBER = 6;
-/** A state with fewer samples borrows from an earlier visit of the same unit. */
-const ENOUGH_OF_A_STATE = 3;
-/** Memory that the samples of one application may take, and samples of a state in any case. */
-const BYTES_OF_AN_APPLICATION = 45_000;
-const LEAST_OF_A_STATE = 32;
-/** The table of whole runs; no state's key begins so. */
+/** With fewer samples of a state, those of an earlier visit of the same unit are used. */
+const MIN_SAMPLES_OF_STATE = 3;
+/** Maximum bytes of an application's samples, except that each state keeps this minimum. */
+const MAX_BYTES = 45_000;
+const MIN_CAPACITY = 32;
+/** Key of the table of whole runs; the key of a state begins with a digit. */
 const WHOLE_RUN = 'run';
 
 export class VisitSamples {
@@ -38,11 +39,12 @@ export class VisitSamples {
   readonly #backends: string[] = [];
   readonly #pool: PriorPool;
 
-  /** What is seen of one application goes into the tenant's pool as well. */
+  /** Samples are added to the tenant's pool as well. */
   constructor(pool: PriorPool) {
     this.#pool = pool;
   }
 
+  /** The backends that the application has used, by index. */
   get backends(): readonly string[] {
     return this.#backends;
   }
@@ -59,12 +61,12 @@ export class VisitSamples {
     return bytes;
   }
 
-  /** Takes in a finished run. `speeds` turn tokens into the time until a backend was needed. */
+  /** Learns a finished run. `speeds` convert tokens to the time until a backend was needed. */
   learn(run: RecordedRun, at: number, speeds: Speeds, random: Random): void {
     for (const visit of run.units) {
       if (!this.#backends.includes(visit.backend)) this.#backends.push(visit.backend);
     }
-    const seen = new Map<string, number>();
+    const visitCounts = new Map<string, number>();
     const starts = startTimes(run.units, speeds);
     const endMs = starts.at(-1) ?? 0;
     const remaining = this.#totals(run.units, speeds);
@@ -73,9 +75,9 @@ export class VisitSamples {
     let fanOutBefore = 0;
     let beforeMs = 0;
     run.units.forEach((visit, index) => {
-      const number = (seen.get(visit.unit) ?? 0) + 1;
-      seen.set(visit.unit, number);
-      const seenHere = {
+      const number = (visitCounts.get(visit.unit) ?? 0) + 1;
+      visitCounts.set(visit.unit, number);
+      const features = {
         fanOut: visit.calls.length,
         fanOutBefore,
         inputTokens: largestInput(visit),
@@ -83,32 +85,32 @@ export class VisitSamples {
         pathMs: endMs - (starts[index] ?? 0),
       };
       const shares = this.#backends.map((backend, b): BackendShare => {
-        // Of the visit's own backend it is the next need that counts.
+        // For the visit's own backend the need is the next one after this visit.
         const after = backend === visit.backend ? index + 1 : index;
         const needMs = firstNeedMs(run.units, starts, index, backend, after);
         return { remaining: remaining[b] ?? NO_DEMAND, needMs };
       });
-      this.#add(stateKey(visit.unit, number), { ...seenHere, shares }, at, random);
+      this.#add(stateKey(visit.unit, number), { ...features, shares }, at, random);
       const b = this.#backends.indexOf(visit.backend);
-      const here = demandOfVisit(visit, speeds);
-      this.#pool.learn(visit.backend, seenHere, remaining[b] ?? NO_DEMAND, at, random);
-      remaining[b] = lessDemand(remaining[b] ?? NO_DEMAND, here);
+      const demand = demandOfVisit(visit, speeds);
+      this.#pool.learn(visit.backend, features, remaining[b] ?? NO_DEMAND, at, random);
+      remaining[b] = subtract(remaining[b] ?? NO_DEMAND, demand);
       fanOutBefore += visit.calls.length;
-      beforeMs += workMs(here, speeds(visit.backend));
+      beforeMs += workMs(demand, speeds(visit.backend));
     });
   }
 
-  /** The unit is known no more. */
+  /** Drops the samples of a unit that the graph has forgotten. */
   forget(unit: string): void {
     for (let n = 1; n <= MAX_VISIT_NUMBER; n += 1) this.#tables.delete(stateKey(unit, n));
   }
 
-  /** The application has changed: four of five samples are dropped, whichever. */
+  /** Drops four of five samples at random, because the application has changed. */
   fade(random: Random): void {
     for (const table of this.#tables.values()) table.fade(random);
   }
 
-  /** Whole work of a backend in finished runs, whatever they did: the paper's view of a run. */
+  /** Total work of a backend in each finished run, slot-ms, unconditioned as in the paper. */
   totalMs(backend: string, speeds: Speeds): Float64Array {
     const table = this.#tables.get(WHOLE_RUN);
     const b = this.#backends.indexOf(backend);
@@ -116,28 +118,28 @@ export class VisitSamples {
     return table.remainingMs(table.all(), b, speeds(backend));
   }
 
-  /** What the runs that most resemble this one still did; undefined where there are none. */
+  /** What the runs nearest to this one still did from this state; undefined without samples. */
   prospects(state: VisitState, backend: string, speeds: Speeds): Prospects | undefined {
-    const found = this.#nearest(state);
+    const nearest = this.#nearest(state);
     const b = this.#backends.indexOf(backend);
-    if (!found || b < 0 || found.rows.length === 0) return undefined;
+    if (!nearest || b < 0 || nearest.rows.length === 0) return undefined;
     return {
-      workMs: found.table.remainingMs(found.rows, b, speeds(backend)),
-      pathMs: found.table.pathMs(found.rows),
+      workMs: nearest.table.remainingMs(nearest.rows, b, speeds(backend)),
+      pathMs: nearest.table.pathMs(nearest.rows),
     };
   }
 
-  /** Milliseconds from this visit's submission until a backend was needed; Infinity for never. */
+  /** Time from this visit's submission until a backend was needed, ms; Infinity for never. */
   needMs(state: VisitState, backend: string): Float64Array {
-    const found = this.#nearest(state);
-    if (!found) return new Float64Array(0);
+    const nearest = this.#nearest(state);
+    if (!nearest) return new Float64Array(0);
     const b = this.#backends.indexOf(backend);
     return b < 0
-      ? new Float64Array(found.rows.length).fill(Infinity)
-      : found.table.needMs(found.rows, b);
+      ? new Float64Array(nearest.rows.length).fill(Infinity)
+      : nearest.table.needMs(nearest.rows, b);
   }
 
-  /** Milliseconds from arrival until whole runs first needed a backend; Infinity for never. */
+  /** Time from a run's arrival until it first needed a backend, ms; Infinity for never. */
   firstNeedMs(backend: string): Float64Array {
     const table = this.#tables.get(WHOLE_RUN);
     const b = this.#backends.indexOf(backend);
@@ -152,31 +154,30 @@ export class VisitSamples {
     random: Random,
   ): void {
     const shares = total.map((remaining, b) => ({ remaining, needMs: needs[b] ?? Infinity }));
-    const none = { fanOut: 0, fanOutBefore: 0, inputTokens: 0, beforeMs: 0 };
-    const sample = { ...none, pathMs, shares };
+    const noFeatures = { fanOut: 0, fanOutBefore: 0, inputTokens: 0, beforeMs: 0 };
+    const sample = { ...noFeatures, pathMs, shares };
     this.#add(WHOLE_RUN, sample, at, random);
   }
 
   #nearest(state: VisitState): { table: SampleTable; rows: Int32Array } | undefined {
     for (let visit = Math.min(state.visit, MAX_VISIT_NUMBER); visit >= 1; visit -= 1) {
       const table = this.#tables.get(stateKey(state.unit, visit));
-      if (table && (table.size >= ENOUGH_OF_A_STATE || visit === 1)) {
+      if (table && (table.size >= MIN_SAMPLES_OF_STATE || visit === 1)) {
         return { table, rows: table.nearest(state) };
       }
     }
     return undefined;
   }
 
-  /** An application of many states keeps fewer samples of each, so that it stays in its budget. */
+  /** Adds a sample; with many states each keeps fewer, so the application stays in its memory. */
   #add(key: string, sample: VisitSample, at: number, random: Random): void {
     let table = this.#tables.get(key);
     if (!table) {
       table = new SampleTable(this.#backends.length);
       this.#tables.set(key, table);
     }
-    const each =
-      BYTES_OF_AN_APPLICATION / (this.#tables.size * bytesPerSample(this.#backends.length));
-    const capacity = Math.max(LEAST_OF_A_STATE, Math.min(SAMPLE_CAPACITY, Math.floor(each)));
+    const fitting = MAX_BYTES / (this.#tables.size * bytesPerSample(this.#backends.length));
+    const capacity = Math.max(MIN_CAPACITY, Math.min(SAMPLE_CAPACITY, Math.floor(fitting)));
     table.add(sample, at, random, capacity);
   }
 
@@ -196,8 +197,8 @@ function demandOfVisit(visit: VisitRecord, speeds: Speeds): Demand {
   return visit.calls.reduce((sum, call) => addDemand(sum, demandOf(call, speed)), NO_DEMAND);
 }
 
-/** Rounding must not leave a negative remainder after the last visit. */
-function lessDemand(a: Demand, b: Demand): Demand {
+/** a - b, at least 0: rounding must not leave a negative remainder after the last visit. */
+function subtract(a: Demand, b: Demand): Demand {
   return { input: Math.max(0, a.input - b.input), output: Math.max(0, a.output - b.output) };
 }
 
@@ -213,8 +214,8 @@ function largestInput(visit: VisitRecord): number {
 }
 
 /**
- * When each visit was submitted in a run that never waits, and at last when the run ended: a visit
- * lasts as its longest call.
+ * When each visit is submitted in a run that never waits, ms from its start, and as the last
+ * element when the run ends. A visit lasts as long as its longest call.
  */
 function startTimes(visits: readonly VisitRecord[], speeds: Speeds): number[] {
   const times = [0];

@@ -1,16 +1,17 @@
 /**
- * Requests and tokens a minute, a key. Tokens are estimated when a call arrives and put right when
- * it has ended; a call that is refused gives back what it took. In memory only: an object that was
- * restarted begins with full buckets.
+ * Rate limits of API keys: requests and tokens per minute. Tokens are estimated when a call arrives
+ * and corrected when it has ended; a refused call is refunded. In memory only: a restarted object
+ * begins with full buckets. The bucket itself is rate-limit.ts.
  */
 import { type Bucket, filled, type Gauge, gaugeOf, taken, waitMs } from './rate-limit.ts';
 
-/** A minute; without limit where absent. */
+/** Limits per minute; without limit where absent. */
 export interface RateLimits {
   readonly requests?: number;
   readonly tokens?: number;
 }
 
+/** State of the limits that the API key has. */
 export interface Gauges {
   readonly requests?: Gauge;
   readonly tokens?: Gauge;
@@ -27,22 +28,23 @@ export type RateAnswer =
 
 type Kind = 'requests' | 'tokens';
 
-/** What a call is expected to take. */
+/** The expected usage of a call. */
 export interface Estimate {
   readonly callId: string;
   readonly keyId: string;
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** The request has been charged already, with a call before this one. */
+  /** An earlier call was already charged for the same request, so only tokens are. */
   readonly isCharged?: boolean;
 }
 
-/** What a call took: of its input the estimate counts where nobody has told. */
+/** The usage of a call that has ended; without `inputTokens` the estimate of the input stays. */
 export interface Took {
   readonly inputTokens?: number | undefined;
   readonly outputTokens: number;
 }
 
+/** What a call was charged, under which limits. */
 interface Charge {
   readonly keyId: string;
   readonly limits: RateLimits;
@@ -55,10 +57,10 @@ const KINDS: readonly Kind[] = ['requests', 'tokens'];
 
 export class KeyLimits {
   readonly #buckets = new Map<string, Bucket>();
-  /** What calls that wait or run have taken. */
+  /** Charges of the calls that wait or run, by call id. */
   readonly #charges = new Map<string, Charge>();
 
-  /** Charges a call once, however often it is submitted; a refused one takes nothing. */
+  /** Charges a call once, however often it is submitted; a call beyond a limit is not charged. */
   admit(call: Estimate, limits: RateLimits, now: number): RateAnswer {
     const { callId, keyId, inputTokens, isCharged = false } = call;
     const tokens = inputTokens + call.outputTokens;
@@ -74,19 +76,21 @@ export class KeyLimits {
     }
     if (refused) return { ok: false, gauges: this.gauges(keyId, limits, now), ...refused };
     const charge = { keyId, limits, requests, inputTokens, tokens };
-    // A key without limits leaves no trace.
+    // Charges are kept only for API keys with limits.
     if (KINDS.some((kind) => limits[kind] !== undefined)) this.#charges.set(callId, charge);
     this.#take(charge, cost, now);
     return { ok: true, gauges: this.gauges(keyId, limits, now) };
   }
 
-  /** The call was refused: it takes nothing. */
+  /** Takes back the charge of a call that was refused later on. */
   refund(callId: string, now: number): void {
     const charge = this.#end(callId);
     if (charge) this.#take(charge, { requests: -charge.requests, tokens: -charge.tokens }, now);
   }
 
-  /** The call has ended; undefined where nobody knows what it took. */
+  /**
+   * Corrects the charge of a call that has ended; with unknown usage the estimate stays charged.
+   */
   settle(callId: string, took: Took | undefined, now: number): void {
     const charge = this.#end(callId);
     if (!charge || !took) return;
@@ -94,6 +98,7 @@ export class KeyLimits {
     this.#take(charge, { requests: 0, tokens: tokens - charge.tokens }, now);
   }
 
+  /** Present state of the API key's limits. */
   gauges(keyId: string, limits: RateLimits, now: number): Gauges {
     const of = (kind: Kind) => {
       const limit = limits[kind];

@@ -1,40 +1,41 @@
 /**
- * A limit a minute as a token bucket: full at first, a minute's worth at most, refilled evenly. Pure:
- * a state and a time in, a state out. The level may fall below 0 when a cost turns out higher than
- * it was estimated; what is over is waited for.
+ * A rate limit per minute as a token bucket: full at first, refilled evenly, with the amount of one
+ * minute at most. Pure: state and time in, state out. The level may fall below 0 when a cost turns
+ * out higher than its estimate; later calls wait for the difference. The limits of API keys, which
+ * use it, are in key-limits.ts.
  */
 
 export interface Bucket {
-  /** What may be taken, as of `at`. */
+  /** Amount that may be taken at the time `at`. */
   readonly level: number;
   /** Epoch ms. */
   readonly at: number;
 }
 
-/** How a limit stands, as `x-ratelimit-*` tells it. */
+/** State of a limit, as the `x-ratelimit-*` headers report it. */
 export interface Gauge {
   readonly limit: number;
   readonly remaining: number;
-  /** Time until it is full again, ms. */
+  /** Time until the bucket is full, ms. */
   readonly resetMs: number;
 }
 
 const MINUTE_MS = 60_000;
 
-/** The bucket as it is now; full where there was none. */
+/** The bucket refilled up to now; a full one where there was none. */
 export function filled(limit: number, bucket: Bucket | undefined, now: number): Bucket {
   if (!bucket) return { level: limit, at: now };
   const passedMs = Math.max(0, now - bucket.at);
   return { level: Math.min(limit, bucket.level + (limit * passedMs) / MINUTE_MS), at: now };
 }
 
-/** Time until a cost can be taken, ms; 0 for now. A cost beyond the limit asks for a full bucket. */
+/** Time until a cost can be taken, ms; 0 for now. A cost above the limit needs a full bucket. */
 export function waitMs(limit: number, bucket: Bucket, cost: number): number {
   const missing = Math.min(cost, limit) - bucket.level;
   return missing <= 0 ? 0 : Math.ceil((missing * MINUTE_MS) / limit);
 }
 
-/** Takes a cost, or gives one back where it is below 0. */
+/** The bucket after a cost was taken; a negative cost is a refund. */
 export function taken(limit: number, bucket: Bucket, cost: number): Bucket {
   return { level: Math.min(limit, bucket.level - cost), at: bucket.at };
 }

@@ -1,13 +1,14 @@
 /**
- * A line in which runs with a deadline can go first. Each such run has a latest start: its deadline
- * less the time that it still takes on its critical path. Until then it waits like any other, by its
- * rank; from then on it is urgent. Of the urgent runs those are chosen that can be met together, by
- * Moore and Hodgson's rule (the earliest deadline first; where the work so far does not fit, the
- * largest is given up), and the chosen go before all others, on all slots but one, the lower by rank
- * and deadline together the earlier. What is given up, or lost anyway, waits by its rank.
+ * A queue in which runs with a deadline can go first; the order of all other runs is that of
+ * waiting-queue.ts. Each run with a deadline has a latest start: its deadline less the time that
+ * its critical path still takes. Until then it waits by its rank like any other; from then on it is
+ * urgent. Of the urgent runs, Moore and Hodgson's rule chooses those that can be met together (in
+ * order of their deadlines; where the work so far does not fit, the largest run is dropped). The
+ * chosen runs go before all others, on all slots but one, in order of rank and deadline together. A
+ * run that is dropped, or whose deadline is lost, waits by its rank.
  *
  * The paper's rule, least slack first (Hermes-DDL, section 4.2), serves the runs that are furthest
- * behind; under load it spends its slots on deadlines that are missed anyway.
+ * behind; under load it spends slots on deadlines that are missed anyway.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
@@ -20,41 +21,44 @@ import {
 } from './waiting-queue.ts';
 
 /**
- * Share of the slots' time on which the choice counts. Far less than all: work is in the middle of
- * its visits, estimates are means, and one giant run must not push twenty small ones aside.
+ * Share of the slots' time that the choice may plan with. It is far below 1 because slots are busy
+ * with visits in progress, estimates are means, and one giant run must not displace twenty small
+ * ones.
  */
 const COUNTED_SHARE = 0.15;
-/** And at least so many slots, where there are: with few, hardly a run would fit by itself. */
+/** Least number of slots to plan with, if there are as many: on less, hardly any run would fit. */
 const COUNTED_SLOTS = 2;
 /**
- * How much a later deadline counts against a lower key, ms for ms: less where some had to be given up
- * and nobody without a deadline makes room. Earliest deadline first is best for slack deadlines, rank
- * for tight ones under overload.
+ * Weight of the deadline beside the key among chosen runs, ms for ms. Earliest deadline first is
+ * best for slack deadlines, the rank for tight ones under overload. Overload means that runs were
+ * dropped and that no run without a deadline waits that could make room.
  */
 const PRICE = 0.7;
 const PRICE_UNDER_OVERLOAD = 0.2;
-/** The choice among more runs than this is made anew only so often, ms. */
+/** With more runs with a deadline than this, the choice is renewed only every so many ms. */
 const MANY_RUNS = 200;
 const CHOOSE_EVERY_MS = 100;
 
-/** When a deadline asks for what. */
+/** The times that follow from a run's deadline. */
 export interface DeadlineTiming {
   /** Epoch ms. */
   readonly deadlineAt: number;
-  /** The run must be served from here on without waiting, epoch ms. */
+  /** From then on the run must be served without waiting, epoch ms. */
   readonly latestStartAt: number;
-  /** From here on the deadline is met with a chance of less than 5 %, epoch ms. */
+  /** From then on the deadline is met with a chance of less than 5 %, epoch ms. */
   readonly lostAt: number;
   /** Mean work that the run still asks of the backend, ms. */
   readonly workMs: number;
 }
 
+/** Timing of a run whose next call is `head`; undefined where it has no deadline. */
 export type TimingOf = (run: LiveRun, head: LiveCall) => DeadlineTiming | undefined;
 
 export class DeadlineQueue extends WaitingQueue {
   readonly #timingOf: TimingOf;
-  /** Of the runs that wait here and have a deadline. */
+  /** Timings of the waiting runs that have a deadline. */
   readonly #timings = new Map<LiveRun, DeadlineTiming>();
+  /** The last choice; its runs may have left the queue since. */
   #chosen: LiveRun[] = [];
   #chosenAt = -Infinity;
   #deadlinePrice = PRICE;
@@ -65,15 +69,17 @@ export class DeadlineQueue extends WaitingQueue {
   }
 
   override take(room: QueueState): NextCall | undefined {
-    const limited = room.urgentRunning >= urgentSlots(room.slots);
-    // The share is for others' sake: where nobody else waits, it binds nobody.
-    if (this.#timings.size > 0 && !(limited && this.hasOthers)) {
+    const isLimited = room.urgentRunning >= urgentSlots(room.slots);
+    // The limit on urgent slots protects runs without a deadline; it is void where none of them
+    // waits.
+    if (this.#timings.size > 0 && !(isLimited && this.hasOthers)) {
       const run = this.#mostUrgent(room);
       if (run) return this.takeOf(run, true);
     }
     return super.take(room);
   }
 
+  /** True where runs without a deadline wait. */
   get hasOthers(): boolean {
     return this.runs > this.#timings.size;
   }
@@ -84,7 +90,7 @@ export class DeadlineQueue extends WaitingQueue {
     else this.#timings.delete(run);
   }
 
-  /** Of the chosen runs the one that is lowest by key and deadline. */
+  /** The chosen run that is lowest by key and weighted deadline. */
   #mostUrgent(room: QueueState): LiveRun | undefined {
     if (this.#timings.size <= MANY_RUNS || room.now - this.#chosenAt >= CHOOSE_EVERY_MS) {
       this.#chosen = this.#choose(room);
@@ -100,6 +106,7 @@ export class DeadlineQueue extends WaitingQueue {
     return best;
   }
 
+  /** Moore and Hodgson's rule on the urgent runs whose deadline is not lost. */
   #choose({ now, slots }: QueueState): LiveRun[] {
     const urgent = [...this.#timings]
       .filter(([, { latestStartAt, lostAt }]) => latestStartAt <= now && now < lostAt)
@@ -122,8 +129,8 @@ export class DeadlineQueue extends WaitingQueue {
 }
 
 /**
- * Slots that urgent runs may take before the others: one is left, so that these never stand still. A
- * single one goes to whoever is urgent.
+ * Slots that urgent runs may take before the others: all but one, so that the others always
+ * progress. A single slot goes to the urgent runs.
  */
 function urgentSlots(slots: number): number {
   return Math.max(1, slots - 1);

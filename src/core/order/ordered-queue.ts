@@ -1,12 +1,14 @@
 /**
- * A binary min-heap whose items can be keyed anew: push, re-key and remove in O(log n). Equal keys
- * go by sequence number, smaller first, so the order is total and every run of it the same.
+ * A binary min-heap with re-keying: push, re-key and remove in O(log n). Equal keys go by sequence
+ * number, smaller first, so the order is total and deterministic. A general data structure; the
+ * queue of waiting calls is waiting-queue.ts.
  */
 
 interface Entry<T> {
   readonly item: T;
   key: number;
   seq: number;
+  /** Index in the heap. */
   at: number;
 }
 
@@ -18,15 +20,15 @@ export class OrderedQueue<T extends object> {
     return this.#heap.length;
   }
 
-  /** Puts an item in, or keys it anew. RangeError on a key that is not a number. */
+  /** Adds an item or re-keys it. RangeError on a key of NaN. */
   set(item: T, key: number, seq: number): void {
     if (Number.isNaN(key)) throw new RangeError('Expected a number as key, got NaN');
-    const known = this.#entries.get(item);
-    if (known) {
-      known.key = key;
-      known.seq = seq;
-      this.#up(known);
-      this.#down(known);
+    const existing = this.#entries.get(item);
+    if (existing) {
+      existing.key = key;
+      existing.seq = seq;
+      this.#up(existing);
+      this.#down(existing);
       return;
     }
     const entry = { item, key, seq, at: this.#heap.length };
@@ -35,6 +37,7 @@ export class OrderedQueue<T extends object> {
     this.#up(entry);
   }
 
+  /** The item with the smallest key; undefined where the queue is empty. */
   peek(): T | undefined {
     return this.#heap[0]?.item;
   }
@@ -50,7 +53,7 @@ export class OrderedQueue<T extends object> {
     return first;
   }
 
-  /** False where the item was not in. */
+  /** Removes an item; false where it is not in the queue. */
   delete(item: T): boolean {
     const entry = this.#entries.get(item);
     if (!entry) return false;
@@ -77,7 +80,7 @@ export class OrderedQueue<T extends object> {
     for (const entry of this.#heap) yield entry.item;
   }
 
-  /** How many items go before this one; O(n). */
+  /** Number of items that go before this one, 0 where it is not in the queue; O(n). */
   countBefore(item: T): number {
     const entry = this.#entries.get(item);
     if (!entry) return 0;

@@ -1,7 +1,8 @@
 /**
  * The contract of a scheduling policy: the rank of a run's waiting call, lower first. A policy is a
- * pure function of what it is given; it sees no clock, so the order of two calls changes only when
- * something happens to one of their runs.
+ * pure function of its inputs and sees no clock, so the order of two calls changes only when
+ * something happens to one of their runs. The policies are in policies/; dispatch/ranking.ts
+ * applies them.
  */
 
 import type { ApplicationModel, RankQuery } from '../learning/application-model.ts';
@@ -10,16 +11,19 @@ import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { DeadlineTiming } from './deadline-queue.ts';
 import type { CallOrder } from './waiting-queue.ts';
 
+/** What a policy may use to rank a run at one backend. */
 export interface RankInputs {
   readonly run: LiveRun;
-  /** The call of the run that would go next. */
+  /** The run's call that would go next. */
   readonly call: LiveCall;
-  /** What is known of the application, if only what others did. */
+  /** The application's model, or a prior from the tenant's other applications. */
   readonly model: ApplicationModel;
   readonly speeds: Speeds;
-  /** Slots of the backend in all; Infinity for no limit. */
+  /** Total slots of the backend; Infinity for no limit. */
   readonly slots: number;
-  /** Service that the application has had from the backend, ms; 0 unless the policy shares by it. */
+  /**
+   * Service that the application had from the backend, ms; 0 unless the policy has `sharesByApp`.
+   */
   readonly servedMs: number;
 }
 
@@ -27,20 +31,20 @@ export interface Policy {
   readonly name: string;
   readonly callOrder: CallOrder;
   /**
-   * How the rank becomes the key of the queue. `rank`: as it is (it is a time, or clairvoyant).
-   * `aged`: rank / weight + alpha * arrival, which bounds every wait: a run is overtaken only by
-   * runs that arrive within rank / (weight * alpha) after it.
+   * How the rank becomes the key of the queue. `rank`: the rank is the key (it is a time or a
+   * share, or clairvoyant). `aged`: the key is rank / weight + alpha * arrival, which bounds
+   * overtaking: only runs that arrive within rank / (weight * alpha) after a run can overtake it.
    */
   readonly key: 'rank' | 'aged';
-  /** The rank changes with the service that the application has had: all its runs are keyed anew. */
+  /** The rank depends on the service that the application had; a charge re-keys all its runs. */
   readonly sharesByApp?: boolean;
-  /** How urgent a run's deadline is, where the policy heeds deadlines. */
+  /** Timing of a run's deadline; absent where the policy has no urgent runs. */
   readonly timing?: (inputs: RankInputs) => DeadlineTiming | undefined;
-  /** Finite; milliseconds, of work or of time. */
+  /** Finite; milliseconds of work or of time. */
   rank(inputs: RankInputs): number;
 }
 
-/** What is asked of the application's model: where the run stands, and what it had of its visit. */
+/** The query to the application's model: the run's state and the work attained in its visit. */
 export function queryOf({ run, call, speeds, slots }: RankInputs): RankQuery {
   const { visit } = call;
   const { backend } = visit;

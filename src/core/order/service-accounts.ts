@@ -1,19 +1,20 @@
 /**
- * How much service each application has had from one backend, for policies that share it fairly: the
- * Virtual Token Counter (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024), in
- * milliseconds of slots instead of weighted tokens, so that tools can be shared as well.
+ * The service that each application had from one backend, for the policy of fair shares (vtc.ts):
+ * the Virtual Token Counter (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024),
+ * in slot-milliseconds instead of weighted tokens, so that tools can be shared as well.
  */
 
 import { RecentMap } from '../learning/recent-map.ts';
 
-/** Accounts kept, those that were charged or came last; who comes back is lifted like anybody new. */
+/** Accounts kept, the last used ones; an application that was dropped is lifted like a new one. */
 const MAX_ACCOUNTS = 1_000;
 
 export class ServiceAccounts {
   readonly #servedMs = new RecentMap<number>(MAX_ACCOUNTS);
-  /** The application that was served last. */
+  /** The application that was charged last. */
   #last: string | undefined;
 
+  /** Service that the application had, ms; 0 for an unknown one. */
   servedMs(app: string): number {
     return this.#servedMs.get(app) ?? 0;
   }
@@ -24,9 +25,9 @@ export class ServiceAccounts {
   }
 
   /**
-   * An application that comes back after a pause has no claim to what it did not ask for meanwhile:
-   * it begins at the least account of those that wait, or where nobody waits at that of the
-   * application that was served last.
+   * Lifts the account of an application whose call is about to wait, so that a pause earns no
+   * credit: to the least account of the waiting applications or, where none waits, to the account
+   * of the application that was charged last. Never lowers it.
    */
   lift(app: string, waiting: Iterable<string>): void {
     let least = Infinity;

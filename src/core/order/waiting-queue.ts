@@ -1,38 +1,43 @@
 /**
  * The calls that wait for one backend, in the policy's order: a heap of runs, each with its waiting
- * calls. When a call of a run ends, only that run is keyed anew, O(log n); the clock never re-sorts.
+ * calls. When a call of a run ends, only that run is re-keyed, O(log n); the passing of time
+ * re-sorts nothing. The heap itself is ordered-queue.ts; deadline-queue.ts adds urgent runs.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
 
-/** Which of a run's own waiting calls goes first. */
+/** Order of the waiting calls within a run. */
 export type CallOrder = 'submission' | 'longest-first';
 
-/** A run's key in the line (lower goes first), given the call that would go. */
+/** Key of a run in the queue (lower goes first); `head` is its call that would go next. */
 export type KeyOf = (run: LiveRun, head: LiveCall) => number;
 
-/** What a line is told when it is asked for the next call. */
+/** State of the backend when the next call is taken. */
 export interface QueueState {
+  /** Epoch ms. */
   readonly now: number;
-  /** Slots of the backend in all; Infinity for no limit. */
+  /** Total slots of the backend; Infinity for no limit. */
   readonly slots: number;
   /** Slots that urgent calls hold. */
   readonly urgentRunning: number;
 }
 
+/** A call that was taken out of the queue. */
 export interface NextCall {
   readonly call: LiveCall;
-  /** The key that its run had. */
+  /** Key of its run when it was taken. */
   readonly key: number;
-  /** The key that its run had at first: it was promised not to be overtaken beyond that. */
+  /** Key from which the overtaking bound that the client was told follows; at least `key`. */
   readonly promisedKey: number;
-  /** It went first for its deadline's sake. */
+  /** It was taken ahead of the order because of its deadline. */
   readonly urgent: boolean;
 }
 
+/** A run with its waiting calls, in the order in which they go. */
 interface RunEntry {
   readonly run: LiveRun;
   readonly calls: LiveCall[];
+  /** Key of the last re-key in both directions; `lowerApp` leaves it unchanged. */
   promisedKey: number;
 }
 
@@ -54,31 +59,31 @@ export class WaitingQueue {
     return this.#size;
   }
 
-  /** Bytes of the bodies that their Workers hold while they wait. */
+  /** Bytes of the bodies that Workers hold for the waiting calls. */
   get bytes(): number {
     return this.#bytes;
   }
 
   add(call: LiveCall): void {
-    let party = this.#entries.get(call.run);
-    if (!party) {
-      party = { run: call.run, calls: [], promisedKey: Infinity };
-      this.#entries.set(call.run, party);
+    let entry = this.#entries.get(call.run);
+    if (!entry) {
+      entry = { run: call.run, calls: [], promisedKey: Infinity };
+      this.#entries.set(call.run, entry);
     }
     const before = (other: LiveCall) =>
       this.#order === 'longest-first'
         ? expectedSize(other) > expectedSize(call) ||
           (expectedSize(other) === expectedSize(call) && other.seq < call.seq)
         : other.seq < call.seq;
-    let at = party.calls.length;
+    let at = entry.calls.length;
     while (at > 0) {
-      const other = party.calls[at - 1];
+      const other = entry.calls[at - 1];
       if (!other || before(other)) break;
       at -= 1;
     }
-    party.calls.splice(at, 0, call);
+    entry.calls.splice(at, 0, call);
     this.#count(call, 1);
-    this.#key(party);
+    this.#key(entry);
   }
 
   /** Number of runs with a waiting call. */
@@ -86,87 +91,87 @@ export class WaitingQueue {
     return this.#entries.size;
   }
 
-  /** Takes the call that goes next out of the line. */
+  /** Takes the call that goes next out of the queue. */
   take(_room: QueueState): NextCall | undefined {
-    const party = this.#queue.peek();
-    return party && this.#takeFrom(party, false);
+    const entry = this.#queue.peek();
+    return entry && this.#takeFrom(entry, false);
   }
 
   /** Takes the next call of a given run. */
   protected takeOf(run: LiveRun, urgent: boolean): NextCall | undefined {
-    const party = this.#entries.get(run);
-    return party && this.#takeFrom(party, urgent);
+    const entry = this.#entries.get(run);
+    return entry && this.#takeFrom(entry, urgent);
   }
 
-  /** Told when a run's key was computed, or that none of its calls waits any more. */
+  /** Hook for subclasses: a run is re-keyed, or none of its calls waits any more (no `head`). */
   protected keyed(_run: LiveRun, _head: LiveCall | undefined): void {}
 
-  /** Takes a given call out; false where it does not wait here. */
+  /** Removes a call; false where it does not wait here. */
   remove(call: LiveCall): boolean {
-    const party = this.#entries.get(call.run);
-    const at = party?.calls.indexOf(call) ?? -1;
-    if (!party || at < 0) return false;
-    party.calls.splice(at, 1);
+    const entry = this.#entries.get(call.run);
+    const at = entry?.calls.indexOf(call) ?? -1;
+    if (!entry || at < 0) return false;
+    entry.calls.splice(at, 1);
     this.#count(call, -1);
-    this.#key(party);
+    this.#key(entry);
     return true;
   }
 
-  /** Computes a run's key anew, after one of its calls ended somewhere. */
+  /** Re-keys a run after one of its calls ended, at any backend. */
   rekey(run: LiveRun): void {
-    const party = this.#entries.get(run);
-    if (party) this.#key(party);
+    const entry = this.#entries.get(run);
+    if (entry) this.#key(entry);
   }
 
-  /** Computes the keys of all runs of an application anew; O(runs that wait). */
+  /** Re-keys all waiting runs of an application; O(waiting runs). */
   rekeyApp(app: string): void {
-    for (const party of this.#entries.values()) if (party.run.app === app) this.#key(party);
+    for (const entry of this.#entries.values()) if (entry.run.app === app) this.#key(entry);
   }
 
-  /** The same, where the key becomes lower. */
+  /** Re-keys them only where the key becomes lower; the promised key stays. O(waiting runs). */
   lowerApp(app: string): void {
-    for (const party of this.#entries.values()) {
-      const head = party.calls[0];
-      if (party.run.app !== app || !head) continue;
-      const key = this.#keyOf(party.run, head);
-      if (key < (this.#queue.keyOf(party) ?? Infinity)) this.#queue.set(party, key, head.seq);
+    for (const entry of this.#entries.values()) {
+      const head = entry.calls[0];
+      if (entry.run.app !== app || !head) continue;
+      const key = this.#keyOf(entry.run, head);
+      if (key < (this.#queue.keyOf(entry) ?? Infinity)) this.#queue.set(entry, key, head.seq);
     }
   }
 
-  /** The applications of the runs that wait, some of them repeatedly. */
+  /** Application of each waiting run, with repetitions. */
   *apps(): Iterable<string> {
     for (const run of this.#entries.keys()) yield run.app;
   }
 
-  /** The run's present key; undefined where none of its calls waits here. */
+  /** Present key of a run; undefined where none of its calls waits here. */
   keyOf(run: LiveRun): number | undefined {
-    const party = this.#entries.get(run);
-    return party && this.#queue.keyOf(party);
+    const entry = this.#entries.get(run);
+    return entry && this.#queue.keyOf(entry);
   }
 
-  /** The key that tells how far the run can be overtaken: the present one, or a higher one before. */
+  /** Key for the run's overtaking bound: the present key, or the higher one before `lowerApp`. */
   promisedKeyOf(run: LiveRun): number | undefined {
     return this.#entries.get(run)?.promisedKey;
   }
 
-  /** How many runs go before this one; O(n), for people and not for decisions. */
+  /** Place of a run in the queue, from 1; 0 where none of its calls waits here. O(n). */
   position(run: LiveRun): number {
-    const party = this.#entries.get(run);
-    return party ? this.#queue.countBefore(party) + 1 : 0;
+    const entry = this.#entries.get(run);
+    return entry ? this.#queue.countBefore(entry) + 1 : 0;
   }
 
   /** All waiting calls, in no order. */
   *calls(): Iterable<LiveCall> {
-    for (const party of this.#entries.values()) yield* party.calls;
+    for (const entry of this.#entries.values()) yield* entry.calls;
   }
 
-  #takeFrom(party: RunEntry, urgent: boolean): NextCall | undefined {
-    const key = this.#queue.keyOf(party);
-    const call = party.calls.shift();
+  #takeFrom(entry: RunEntry, urgent: boolean): NextCall | undefined {
+    const key = this.#queue.keyOf(entry);
+    const call = entry.calls.shift();
     if (!call || key === undefined) return undefined;
-    const { promisedKey } = party;
+    const { promisedKey } = entry;
     this.#count(call, -1);
-    this.#key(party);
+    this.#key(entry);
     return { call, key, promisedKey, urgent };
   }
 
@@ -175,20 +180,20 @@ export class WaitingQueue {
     this.#bytes += by * (call.request.bodyBytes ?? 0);
   }
 
-  #key(party: RunEntry): void {
-    const head = party.calls[0];
-    this.keyed(party.run, head);
+  #key(entry: RunEntry): void {
+    const head = entry.calls[0];
+    this.keyed(entry.run, head);
     if (head) {
-      party.promisedKey = this.#keyOf(party.run, head);
-      this.#queue.set(party, party.promisedKey, head.seq);
+      entry.promisedKey = this.#keyOf(entry.run, head);
+      this.#queue.set(entry, entry.promisedKey, head.seq);
     } else {
-      this.#queue.delete(party);
-      this.#entries.delete(party.run);
+      this.#queue.delete(entry);
+      this.#entries.delete(entry.run);
     }
   }
 }
 
-/** The longest call of a fan-out goes first, since the visit ends with its last call. */
+/** Size by which `longest-first` orders a fan-out, tokens: the visit ends with its last call. */
 function expectedSize(call: LiveCall): number {
   return call.request.inputTokens + (call.request.maxOutputTokens ?? 0);
 }

@@ -1,6 +1,7 @@
 /**
- * What endpoints that scale to zero cost and what waking them brought, by backend and UTC day. It
- * holds only what was not taken out yet: whoever stores it adds up.
+ * Counts of what endpoints that scale to zero cost and of what waking them saved, by backend and
+ * UTC day. It holds only the counts since they were last taken: the caller stores them and adds
+ * them up. The running state behind the counts is in prewarm-accounts.ts.
  */
 
 const DAY_MS = 86_400_000;
@@ -9,13 +10,13 @@ export const DAILY_FIELDS = [
   /** Time that endpoints were warm or warming, ms, and its price where one is configured. */
   'warmMs',
   'money',
-  /** The part of it that pings ahead of need caused before anybody used it, ms. */
+  /** The part of the warm time that pings ahead of need caused before a call used it, ms. */
   'pingMs',
   /** Wakes by cause. */
   'demandWakes',
   'prewarms',
   'keepWarms',
-  /** How the pings ahead of need ended. */
+  /** Pings ahead of need by outcome. */
   'used',
   'late',
   'wasted',
@@ -27,7 +28,7 @@ export const DAILY_FIELDS = [
   /** Calls that waited while no endpoint was warm, and for how long, ms. */
   'coldWaits',
   'coldWaitMs',
-  /** Cold starts that a ping took away or shortened for the first call after it, and by how much. */
+  /** Cold starts that a ping avoided or shortened for the first call after it, and the time, ms. */
   'avoidedWaits',
   'avoidedMs',
 ] as const;
@@ -36,7 +37,7 @@ export type DailyField = (typeof DAILY_FIELDS)[number];
 export type DailyCounts = Readonly<Record<DailyField, number>>;
 
 export interface DailyAccount {
-  /** As in 2026-11-23. */
+  /** UTC day, as in 2026-11-23. */
   readonly day: string;
   readonly backend: string;
   readonly counts: DailyCounts;
@@ -45,11 +46,12 @@ export interface DailyAccount {
 export class DailyAccounts {
   readonly #entries = new Map<string, { readonly entry: DailyAccount; readonly counts: Counts }>();
 
+  /** Adds counts to the day of `at`, epoch ms. */
   add(backend: string, at: number, counts: Partial<DailyCounts>): void {
     this.#add(backend, Math.floor(at / DAY_MS), counts);
   }
 
-  /** Takes back what was taken out and could not be stored. */
+  /** Adds accounts back that were taken but could not be stored. */
   putBack(entries: readonly DailyAccount[]): void {
     for (const { backend, day, counts } of entries) {
       this.#add(backend, Math.floor(Date.parse(day) / DAY_MS), counts);
@@ -58,16 +60,16 @@ export class DailyAccounts {
 
   #add(backend: string, day: number, counts: Partial<DailyCounts>): void {
     const key = `${day} ${backend}`;
-    let known = this.#entries.get(key);
-    if (!known) {
+    let existing = this.#entries.get(key);
+    if (!existing) {
       const total = emptyCounts();
-      known = { entry: { day: dayOf(day * DAY_MS), backend, counts: total }, counts: total };
-      this.#entries.set(key, known);
+      existing = { entry: { day: dayOf(day * DAY_MS), backend, counts: total }, counts: total };
+      this.#entries.set(key, existing);
     }
-    for (const field of DAILY_FIELDS) known.counts[field] += counts[field] ?? 0;
+    for (const field of DAILY_FIELDS) existing.counts[field] += counts[field] ?? 0;
   }
 
-  /** Everything since it was last asked, the oldest first. */
+  /** Returns and clears everything since the last call, in the order of first addition. */
   take(): DailyAccount[] {
     const entries = [...this.#entries.values()].map(({ entry }) => entry);
     this.#entries.clear();

@@ -1,8 +1,8 @@
 /**
  * The running accounts of prewarming: how long endpoints are up, what each ping ahead of need took
- * and how it ended, and which calls waited for a cold start. It also says whether the day's budgets,
- * the backend's and the tenant's, allow one more ping. The totals by day are in daily-accounts.ts,
- * one budget is in prewarm-budget.ts.
+ * and how it ended, and which calls waited for a cold start. It also says whether the day's
+ * budgets, the backend's and the tenant's, allow one more ping. The totals by day are in
+ * daily-accounts.ts, one budget is in prewarm-budget.ts.
  */
 
 import type { Backend } from '../backends/backend.ts';
@@ -59,7 +59,7 @@ export class PrewarmAccounts {
     for (const budget of this.#budgets.values()) budget.settleWhere(isGone, now);
   }
 
-  /** Handles a clock that jumps back: warm time is counted from `now` on, reservations begin by then. */
+  /** Handles a clock that jumps back: no count or reservation begins after `now`. */
   clockWentBack(now: number): void {
     if (this.#countedUntil !== undefined) this.#countedUntil = Math.min(this.#countedUntil, now);
     this.#tenant.clockWentBack(now);
@@ -121,10 +121,7 @@ export class PrewarmAccounts {
     }
   }
 
-  /**
-   * Settles a wake ahead of need. `sufferedMs` is how long the first call after it still waited for
-   * the cold start, ms.
-   */
+  /** Settles a wake ahead of need. `sufferedMs`: cold wait that its first call still had, ms. */
   ended(
     backend: string,
     endpoint: Endpoint,
@@ -136,7 +133,8 @@ export class PrewarmAccounts {
     this.#tenant.settle(key, now);
     const pingMs = this.#budgetOf(backend).settle(key, now);
     // A keep-warm ping avoids nothing if a call comes before the endpoint would have gone cold.
-    const avoidedColdStart = (outcome === 'used' || outcome === 'late') && now >= (wake.coldAt ?? 0);
+    const avoidedColdStart =
+      (outcome === 'used' || outcome === 'late') && now >= (wake.coldAt ?? 0);
     const avoidedMs = avoidedColdStart ? Math.max(0, endpoint.coldStartMs - sufferedMs) : 0;
     const avoidedWaits = avoidedMs > 0 ? 1 : 0;
     this.daily.add(backend, now, { pingMs, [outcome]: 1, avoidedWaits, avoidedMs });

@@ -1,8 +1,9 @@
 /**
  * The daily budget of pings ahead of need, in warm time and in money. A ping reserves the longest
  * time that it can keep an endpoint up before a call needs it, and returns what it did not use, so
- * a day's pings never cost more than the budget. Days are UTC days; a ping that lasts beyond midnight
- * is charged to each day for its part. What was spent by day is recorded in daily-accounts.ts.
+ * a day's pings never cost more than the budget. Days are UTC days; a ping that lasts beyond
+ * midnight is charged to each day for its part. What was spent by day is recorded in
+ * daily-accounts.ts.
  */
 import type { BudgetLimits } from '../backends/backend-spec.ts';
 
@@ -48,7 +49,8 @@ export class PrewarmBudget {
   /** Shortens a reservation: the ping keeps its endpoint up until `until` at most, epoch ms. */
   narrow(key: string, until: number): void {
     const reservation = this.#reservations.get(key);
-    if (reservation && until < reservation.until) this.#reservations.set(key, { ...open, until });
+    if (reservation && until < reservation.until)
+      this.#reservations.set(key, { ...reservation, until });
   }
 
   /**
@@ -96,7 +98,8 @@ export class PrewarmBudget {
   /** Handles a clock that jumps back: what was spent stays spent, on the day of `now`. */
   clockWentBack(now: number): void {
     this.#day = Math.min(this.#day, Math.floor(now / DAY_MS));
-    for (const [key, reservation] of this.#reservations) this.#reservations.set(key, notAfter(reservation, now));
+    for (const [key, reservation] of this.#reservations)
+      this.#reservations.set(key, notAfter(reservation, now));
   }
 
   snapshot(): BudgetSnapshot {
@@ -128,11 +131,15 @@ export class PrewarmBudget {
 /** The same reservation, moved back to begin at `now` if it begins later. */
 function notAfter(reservation: Reservation, now: number): Reservation {
   const from = Math.min(reservation.from, now);
-  return { ...open, from, until: reservation.until - (reservation.from - from) };
+  return { ...reservation, from, until: reservation.until - (reservation.from - from) };
 }
 
 /** What a reservation costs from the beginning of `day` until `at`. */
-function costOf(reservation: Reservation, day: number, at: number): { warmMs: number; money: number } {
+function costOf(
+  reservation: Reservation,
+  day: number,
+  at: number,
+): { warmMs: number; money: number } {
   const from = Math.max(reservation.from, day * DAY_MS);
   const warmMs = Math.max(0, Math.min(at, reservation.until) - from);
   return { warmMs, money: warmMs * reservation.pricePerMs };

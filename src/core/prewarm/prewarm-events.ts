@@ -1,4 +1,7 @@
-/** What can happen to endpoints, and what prewarming wants done with them: a part of the dispatcher's events and effects. */
+/**
+ * The events that prewarming reacts to, and the effects that it asks for: plain data, a part of the
+ * dispatcher's events and effects (dispatch-events.ts).
+ */
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
 
 export type PrewarmEvent =
@@ -11,7 +14,7 @@ export type PrewarmEvent =
       readonly tookMs?: number;
     }
   | { readonly type: 'gone-cold'; readonly backend: string; readonly endpoint: string }
-  /** Look ahead beyond each cold start by so many ms; the cron's period. */
+  /** Check all backends, looking ahead by the cold start plus `aheadMs`, the cron's period. */
   | { readonly type: 'forecast'; readonly aheadMs: number };
 
 export type PrewarmEffect =
@@ -20,19 +23,19 @@ export type PrewarmEffect =
       readonly backend: string;
       readonly endpoint: string;
       readonly wake: Wake;
-      /** Only recorded: prewarming is in dry-run. */
+      /** True where the wake is only recorded, since prewarming is in `dry-run` mode. */
       readonly dryRun: boolean;
-      /** After so long without an answer it is given up, ms. */
+      /** Time without an answer after which the wake is given up, ms. */
       readonly patienceMs: number;
     }
-  /** The forecast asks for a wake that the day's budget does not allow: only recorded. */
+  /** The forecast asks for a wake that the day's budget does not allow; it is only recorded. */
   | {
       readonly type: 'over-budget';
       readonly backend: string;
       readonly endpoint: string;
       readonly wake: Wake;
     }
-  /** An idle endpoint that can be told so is to go cold. */
+  /** Tell an idle, releasable endpoint to go cold. */
   | {
       readonly type: 'release';
       readonly backend: string;
@@ -49,7 +52,7 @@ export type PrewarmEffect =
       readonly outcome: WakeOutcome;
     };
 
-/** Where effects are appended; the dispatcher's own list takes them among others. */
+/** A list that effects are appended to; the dispatcher's list also takes other effects. */
 export interface PrewarmEffects {
   push(effect: PrewarmEffect): unknown;
 }

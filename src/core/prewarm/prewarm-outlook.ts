@@ -1,6 +1,6 @@
 /**
- * What prewarming would decide now, and why, as shown to people; also the text of the reasons that are
- * kept with a wake. It decides nothing itself: see prewarm-rule.ts.
+ * What prewarming would decide now, and why, as shown to people; also the text of the reasons that
+ * are kept with a wake. It decides nothing itself: see prewarm-rule.ts.
  */
 
 import type { Backend } from '../backends/backend.ts';
@@ -47,7 +47,7 @@ export interface BackendOutlook {
   readonly left: { readonly backend: BudgetLimits; readonly tenant: BudgetLimits };
 }
 
-/** Runs in flight that may need the backend, the most likely first, at most `most`. */
+/** Runs in flight that may need the backend, the most likely first, at most `limit`. */
 export function likelyRuns({ runs, of = [] }: Forecast, limit = RUNS_SHOWN): RunNeed[] {
   return runs
     .map((probability, i) => ({ run: of[i]?.id ?? '', app: of[i]?.app ?? '', probability }))
@@ -97,12 +97,12 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
   const { state, spec } = endpoint;
   const base = { endpoint: spec.id, state };
   const isIdle = state === 'warm' && endpoint.inFlight === 0 && spec.coldStart !== undefined;
-  if (!isIdle && state !== 'cold') return { ...known, decision: 'none' };
+  if (!isIdle && state !== 'cold') return { ...base, decision: 'none' };
   const query = ask(endpoint, backend.upSlots(now, new Set(isIdle ? [endpoint] : [])));
   const { wake, probability, reason } = isIdle ? rule.hold(query) : rule.wake(query);
-  const explained = { ...known, probability, reason };
-  if (isIdle) return { ...why, decision: wake ? 'hold' : 'let-go' };
-  if (!wake) return { ...why, decision: 'stay-cold' };
+  const explained = { ...base, probability, reason };
+  if (isIdle) return { ...explained, decision: wake ? 'hold' : 'let-go' };
+  if (!wake) return { ...explained, decision: 'stay-cold' };
   const isAllowed = accounts.allows(backend, endpoint, now);
-  return { ...why, decision: isAllowed ? 'wake' : 'over-budget' };
+  return { ...explained, decision: isAllowed ? 'wake' : 'over-budget' };
 }

@@ -1,6 +1,6 @@
 /**
- * The rules of prewarming: when a cold endpoint is woken ahead of need, and whether an idle warm one
- * is kept warm. All rules have one interface; the theta rule is Talaria's, the others serve for
+ * The rules of prewarming: when a cold endpoint is woken ahead of need, and whether an idle warm
+ * one is kept warm. All rules have one interface; the theta rule is Talaria's, the others serve for
  * comparison. When a rule is asked is decided in prewarmer.ts.
  */
 import {
@@ -33,22 +33,26 @@ export interface PrewarmQuery {
 
 export interface PrewarmRule {
   /** Decides whether a cold endpoint is woken now. */
-  wake(ask: PrewarmQuery): PrewarmDecision;
+  wake(query: PrewarmQuery): PrewarmDecision;
   /** Decides whether an idle warm endpoint that would go cold is kept warm; `wake` means keep. */
-  hold(ask: PrewarmQuery): PrewarmDecision;
+  hold(query: PrewarmQuery): PrewarmDecision;
 }
 
 /**
  * Wakes as soon as the probability of a need within the cold start reaches the level from which
- * warming pays: theta = c / (c + v), where c is the price of a warm second and v the value of a second
- * of one run's time. Where several runs would wait, v counts for each of them. Holding uses the same
- * threshold, see `holdIndex`.
+ * warming pays: theta = c / (c + v), where c is the price of a warm second and v the value of a
+ * second of one run's time. Where several runs would wait, v counts for each of them. Holding uses
+ * the same threshold, see `holdIndex`.
  */
 export function thetaRule(theta: number): PrewarmRule {
   const thresholdFor = (query: PrewarmQuery) => theta / (theta + (1 - theta) * query.crowd);
   return {
     wake: (query) =>
-      decidePrewarm(query.forecast(query.coldStartMs + query.aheadMs), thresholdFor(query), query.capacity),
+      decidePrewarm(
+        query.forecast(query.coldStartMs + query.aheadMs),
+        thresholdFor(query),
+        query.capacity,
+      ),
     hold: (query) => {
       const forecast = 1 - Math.exp(-holdIndex(query));
       const probability = Math.max(forecast, query.hardlyKnown ? UNKNOWN_NEED : 0);
@@ -59,17 +63,17 @@ export function thetaRule(theta: number): PrewarmRule {
   };
 }
 
-/** Probability of a need within a cold start, assumed of a backend that has served too few calls. */
+/** Probability of a need within a cold start, assumed where too few calls were served. */
 const UNKNOWN_NEED = 0.05;
 /** Horizons at which the hold index is evaluated, in cold starts. */
 const HOLD_HORIZONS = [0.25, 0.5, 1, 1.5, 2, 3];
 
 /**
- * The value of holding an endpoint warm: the maximum, over horizons h, of
- * coldStart * P(need within h) / E[min(T, h)], where T is the time until the need. Holding for h costs
- * E[min(T, h)] warm seconds; if the need comes, it saves a cold start, both its warm seconds and the
- * wait. This is the Gittins index of idling. With a steady rate it is the same at each h, and
- * 1 - exp(-index) is the probability of a need within a cold start.
+ * The value of holding an endpoint warm: the maximum, over horizons h, of coldStart * P(need within
+ * h) / E[min(T, h)], where T is the time until the need. Holding for h costs E[min(T, h)] warm
+ * seconds; if the need comes, it saves a cold start, both its warm seconds and the wait. This is
+ * the Gittins index of idling. With a steady rate it is the same at each h, and 1 - exp(-index) is
+ * the probability of a need within a cold start.
  */
 export function holdIndex({ forecast, coldStartMs, capacity }: PrewarmQuery): number {
   let best = 0;
@@ -86,7 +90,7 @@ export function holdIndex({ forecast, coldStartMs, capacity }: PrewarmQuery): nu
   return best;
 }
 
-/** The usual rule of platforms: wake on demand, and stay warm for a fixed time after the last call. */
+/** The usual platform rule: wake on demand, stay warm for a fixed time after the last call. */
 export function keepAliveRule(durationMs: number): PrewarmRule {
   return {
     wake: () => decline('keep-alive never wakes ahead'),
@@ -108,7 +112,7 @@ export function paperRule(k: number): PrewarmRule {
     wake: ({ forecast, coldStartMs }) => {
       const { runs, ever = [] } = forecast(coldStartMs);
       const index = ever.findIndex((p, i) => p > k && p - (runs[i] ?? 0) <= k);
-      if (index < 0) return decline(`decline run of ${runs.length} has fallen to K=${k}`);
+      if (index < 0) return decline(`no run of ${runs.length} has fallen to K=${k}`);
       const probability = runs[index] ?? 0;
       return { wake: true, probability, reason: `one run: P(need)=${probability.toFixed(3)}` };
     },

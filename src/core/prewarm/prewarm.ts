@@ -1,23 +1,26 @@
 /**
- * When to wake an endpoint before anybody waits, and when to keep one warm: as soon as the chance
- * that at least one call needs it within its cold start reaches theta = c / (c + v), where c is the
- * price of a warm second and v the value of a second of a run's time. All runs in flight and the
- * arrivals count together: ten runs at 40 % each are a need that is 99.4 % sure, which a rule that
- * looks at one run at a time (paper, section 4.3) never sees.
+ * A forecast of needs, and the decision that follows from it: wake an endpoint, or keep it warm, as
+ * soon as the probability that at least one call needs it within its cold start reaches theta = c /
+ * (c + v), where c is the price of a warm second and v the value of a second of a run's time. The
+ * forecast itself is made in forecast.ts, and the rules that use it are in prewarm-rule.ts.
+ *
+ * All runs in flight and the arrivals count together: ten runs at 40 % each make a need 99.4 %
+ * likely, which a rule that looks at one run at a time (paper, section 4.3) never detects.
  */
 
+/** The expected demand for one backend within a horizon. */
 export interface Forecast {
-  /** For each run in flight that may need the backend: the chance that it does within the horizon. */
+  /** Probability of a need within the horizon, for each run in flight that may have one. */
   readonly runs: readonly number[];
-  /** Which runs they are. */
+  /** The same runs' names, in the same order. */
   readonly of?: ReadonlyArray<{ readonly id: string; readonly app: string }>;
-  /** For the same runs: the chance that they need it at all. */
+  /** For the same runs: the probability that they need the backend at any time. */
   readonly ever?: readonly number[];
-  /** The chance that a run that has not arrived yet does. */
+  /** Probability that a run that has not arrived yet needs the backend within the horizon. */
   readonly arrivals: number;
-  /** Calls that wait or run at the backend now; they are certain. */
+  /** Calls that wait or run at the backend now: needs that are certain. */
   readonly busy?: number;
-  /** Needs by runs that have not arrived yet, in the mean. */
+  /** Mean number of needs within the horizon by runs that have not arrived yet. */
   readonly expected?: number;
 }
 
@@ -26,33 +29,34 @@ export function needProbability(forecast: Forecast): number {
   return demandProbability(forecast, 0);
 }
 
-/** P(more than so many calls want the backend within the horizon). */
+/** P(more than `capacity` calls need the backend within the horizon). */
 export function demandProbability(forecast: Forecast, capacity: number): number {
   const { runs, arrivals, busy = 0, expected = 0 } = forecast;
   const room = Math.floor(capacity) - busy;
   if (room < 0) return 1;
   if (room === Infinity) return 0;
   if (room === 0) return 1 - runs.reduce((p, q) => p * (1 - q), 1 - arrivals);
-  // P(exactly k of the runs need it): one run after the other. No more need it than there are.
-  const most = Math.min(room, runs.length);
-  const exactly = new Float64Array(most + 1);
+  // P(exactly k of the runs need the backend), updated for one run at a time.
+  const maxRuns = Math.min(room, runs.length);
+  const exactly = new Float64Array(maxRuns + 1);
   exactly[0] = 1;
   for (const q of runs) {
-    for (let k = most; k >= 0; k -= 1) {
+    for (let k = maxRuns; k >= 0; k -= 1) {
       exactly[k] = (exactly[k] ?? 0) * (1 - q) + (k > 0 ? (exactly[k - 1] ?? 0) * q : 0);
     }
   }
   const atMost = arrivalsAtMost(arrivals, expected, room);
-  let fits = 0;
-  for (let i = 0; i <= most; i += 1) {
-    fits += (exactly[i] ?? 0) * (atMost[Math.min(room - i, atMost.length - 1)] ?? 1);
+  let pFits = 0;
+  for (let i = 0; i <= maxRuns; i += 1) {
+    pFits += (exactly[i] ?? 0) * (atMost[Math.min(room - i, atMost.length - 1)] ?? 1);
   }
-  return Math.max(0, 1 - fits);
+  return Math.max(0, 1 - pFits);
 }
 
 /**
- * P(k arrivals or fewer), k = 0 to `room`, or to where nothing is left beyond: none with the forecast's
- * own chance, else Poisson with the mean that is left for those cases.
+ * P(at most k arrivals) for k = 0 to `room`, or up to the k beyond which the probability is
+ * negligible. There are no arrivals with probability 1 - `atLeastOne`; otherwise their number is
+ * one plus a Poisson number, with the mean that gives `expected` arrivals in all.
  */
 function arrivalsAtMost(atLeastOne: number, expected: number, room: number): Float64Array {
   const mean = atLeastOne > 0 ? Math.max(0, expected / atLeastOne - 1) : 0;
@@ -60,7 +64,7 @@ function arrivalsAtMost(atLeastOne: number, expected: number, room: number): Flo
   const atMost = new Float64Array(end + 1);
   let sum = 1 - atLeastOne;
   atMost[0] = sum;
-  // By logarithms: of a large mean the chance of few is too small for a number.
+  // In logarithms: with a large mean, the probability of few arrivals underflows.
   let logPoisson = -mean;
   for (let k = 1; k <= end; k += 1) {
     sum += atLeastOne * Math.exp(logPoisson);
@@ -70,13 +74,14 @@ function arrivalsAtMost(atLeastOne: number, expected: number, room: number): Flo
   return atMost;
 }
 
+/** `probability` and `reason` explain the decision, for people and for the accounts. */
 export interface PrewarmDecision {
   readonly wake: boolean;
   readonly probability: number;
   readonly reason: string;
 }
 
-/** Decides for one more endpoint, beside others that take so many calls: 0 where there are none. */
+/** Decides whether one more endpoint is needed beside others that take `capacity` calls in all. */
 export function decidePrewarm(forecast: Forecast, theta: number, capacity = 0): PrewarmDecision {
   const probability = demandProbability(forecast, capacity);
   const likely = forecast.runs.filter((q) => q > 0).length;

@@ -1,8 +1,8 @@
 /**
- * The driver of prewarming: it decides when to check the endpoints, and has them woken ahead of need,
- * kept warm or released. The decision itself is in prewarm-rule.ts and prewarm.ts; starting and
- * settling a wake is in wakes.ts. Checks run after a change, once a second while runs are in flight,
- * shortly before an endpoint goes cold, and on each forecast event of the cron.
+ * The driver of prewarming: it decides when to check the endpoints, and has them woken ahead of
+ * need, kept warm or released. The decision itself is in prewarm-rule.ts and prewarm.ts; starting
+ * and settling a wake is in wakes.ts. Checks run after a change, once a second while runs are in
+ * flight, shortly before an endpoint goes cold, and on each forecast event of the cron.
  */
 
 import type { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
@@ -25,10 +25,7 @@ import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts'
 import { type PrewarmQuery, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
 import { Wakes } from './wakes.ts';
 
-/**
- * Time between two checks while runs are in flight, ms: the probability of a need changes with time,
- * not only with events.
- */
+/** Time between checks while runs are in flight, ms: needs change with time, not only by events. */
 const PERIOD_MS = 1_000;
 /** Minimum time between two checks, ms, however many events occur. */
 const MIN_PERIOD_MS = 250;
@@ -77,7 +74,7 @@ export class Prewarmer {
     this.#view.appArrivals.clockWentBack(now);
   }
 
-  /** Counts the arrival of a run, given its first call: at that call's backend and of its application. */
+  /** Counts a run's first call as an arrival at its backend and of its application. */
   arrived(call: LiveCall, now: number): void {
     if (call.run.visits.length > 1) return;
     this.#view.backends.get(call.request.backend)?.arrivals.arrived(now);
@@ -121,13 +118,13 @@ export class Prewarmer {
   stateChanged(
     backend: string,
     id: string,
-    was: EndpointState,
+    previous: EndpointState,
     now: number,
     effects: PrewarmEffects,
   ): void {
     const endpoint = this.#view.backends.get(backend)?.endpoints.get(id);
     if (endpoint?.state === 'cold') {
-      this.wakes.settle(backend, endpoint, was === 'warm' ? 'wasted' : 'failed', now, effects);
+      this.wakes.settle(backend, endpoint, previous === 'warm' ? 'wasted' : 'failed', now, effects);
     }
   }
 
@@ -139,22 +136,27 @@ export class Prewarmer {
     now: number,
     effects: PrewarmEffects,
   ): void {
-    // With `whileCold: 'send'` the call waits in the platform's queue for the rest of the cold start.
+    // With `whileCold: 'send'` the call waits at the platform for the rest of the cold start.
     const platformMs = endpoint.coldWaitMs(now);
     const queueMs = coldWaitOf(call, endpoint);
     const outcome = call.coldSince !== undefined || platformMs > 0 ? 'late' : 'used';
     this.wakes.settle(backend.name, endpoint, outcome, now, effects, queueMs + platformMs);
-    // The platform's part is an estimate, so it counts once however often the platform refuses the call.
+    // The platform's part is an estimate, so it counts once however often the call is sent again.
     const coldMs = queueMs + (call.attempts === 1 ? platformMs : 0);
     if (coldMs > 0) this.wakes.accounts.suffered(backend.name, coldMs, now);
     if (endpoint.state === 'cold') {
       // The platform holds the call until the endpoint is up, so the call itself is the wake.
       const reason = 'a call was sent';
-      this.wakes.begin(backend, endpoint, { cause: 'demand', at: now, reason, probability: 1 }, effects);
+      this.wakes.begin(
+        backend,
+        endpoint,
+        { cause: 'demand', at: now, reason, probability: 1 },
+        effects,
+      );
     }
   }
 
-  /** Checks all backends where a check is due, and wakes, keeps warm or releases their endpoints. */
+  /** If a check is due, wakes, keeps warm or releases the endpoints of all backends. */
   check(now: number, effects: PrewarmEffects): void {
     if (now < this.dueAt) return;
     this.#checkedAt = now;
@@ -173,7 +175,7 @@ export class Prewarmer {
 
   #checkBackend(backend: Backend, aheadMs: number, now: number, effects: PrewarmEffects): void {
     if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) return;
-    // Slots may be Infinity, so endpoints that are not kept are left out of the sum, not subtracted.
+    // Slots may be Infinity, so endpoints that are not kept are excluded, not subtracted.
     const notKept = new Set<Endpoint>();
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
@@ -193,8 +195,8 @@ export class Prewarmer {
   }
 
   /**
-   * Keeps an idle warm endpoint up, or releases it if that is possible. False where it is released or
-   * left to its idle timeout.
+   * Keeps an idle warm endpoint up, or releases it if that is possible. False where it is released
+   * or left to its idle timeout.
    */
   #keepsWarm(
     backend: Backend,
@@ -206,8 +208,8 @@ export class Prewarmer {
     // With few calls a forecast predicts no need for want of data, which is no reason to release.
     const hasHistory = backend.speed.calls >= MIN_CALLS_FOR_FORECAST;
     const canRelease = hasHistory && mayRelease(endpoint, now) && !this.#wasJustHeld(endpoint, now);
-    // The alarm checks in time before the idle timeout ends. So the cron does not look ahead here: if
-    // it did, it would ping every minute.
+    // The alarm checks in time before the idle timeout ends. So the cron does not look ahead here:
+    // if it did, it would ping every minute.
     const isExpiring = now >= keepWarmAt(endpoint);
     if (!canRelease && !isExpiring) return true;
     const decision = this.#ruleOf(backend).hold(this.#queryFor(backend, endpoint, others, 0, now));
@@ -233,7 +235,7 @@ export class Prewarmer {
     return false;
   }
 
-  /** A forecast takes time for each run in flight: the more runs, the longer the time between checks. */
+  /** A forecast takes time for each run in flight, so more runs mean fewer checks. */
   #wasJustHeld(endpoint: Endpoint, now: number): boolean {
     const since = now - (this.#heldAt.get(endpoint) ?? -Infinity);
     return since >= 0 && since < HOLD_PERIOD_MS_PER_RUN * this.#view.runs.size;
@@ -247,7 +249,7 @@ export class Prewarmer {
         const queryFor = (endpoint: Endpoint, capacity: number) =>
           this.#queryFor(backend, endpoint, capacity, 0, now);
         const rule = this.#ruleOf(backend);
-        return outlookOf(backend, { queryFor, rule, accounts: this.wakes.accounts, now });
+        return outlookOf(backend, { ask: queryFor, rule, accounts: this.wakes.accounts, now });
       });
   }
 

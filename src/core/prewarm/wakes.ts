@@ -1,7 +1,7 @@
 /**
- * Starts and settles wakes: for calls that wait, ahead of need within the budget, or only recorded in
- * a dry run; and records how each wake turned out. Whether to wake is decided in prewarm-rule.ts and
- * prewarm.ts, and when to check that in prewarmer.ts.
+ * Starts and settles wakes: for calls that wait, ahead of need within the budget, or only recorded
+ * in a dry run; and records how each wake turned out. Whether to wake is decided in prewarm-rule.ts
+ * and prewarm.ts, and when to check that in prewarmer.ts.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
@@ -26,8 +26,8 @@ export class Wakes {
   }
 
   /**
-   * Wakes an endpoint for calls that wait now; one wake at a time for an endpoint. `needsOther`: a call
-   * waits for another endpoint than those that are up.
+   * Wakes an endpoint for calls that wait now; one wake at a time for an endpoint. `needsOther`: a
+   * call waits for another endpoint than those that are up.
    */
   wakeForDemand(backend: Backend, needsOther: boolean, now: number, effects: PrewarmEffects): void {
     if (backend.spec.whileCold === 'send') return;
@@ -43,7 +43,7 @@ export class Wakes {
     effects.push(wakeEffect(backend, endpoint, wake, false));
   }
 
-  /** Wakes an endpoint, or records the wake in a dry run. False where the budget does not allow it. */
+  /** Wakes an endpoint, or records that in a dry run. False where the budget does not allow it. */
   wakeAhead(
     backend: Backend,
     endpoint: Endpoint,
@@ -76,8 +76,8 @@ export class Wakes {
   }
 
   /**
-   * Begins a wake. An earlier wake that no call has used is settled: as wasted where the endpoint is
-   * warm, as failed otherwise.
+   * Begins a wake. An earlier wake that no call has used is settled: as wasted where the endpoint
+   * is warm, as failed otherwise.
    */
   begin(backend: Backend, endpoint: Endpoint, wake: Wake, effects: PrewarmEffects): void {
     const previousOutcome = endpoint.state === 'warm' ? 'wasted' : 'failed';
@@ -86,7 +86,7 @@ export class Wakes {
     endpoint.beginWake(wake);
   }
 
-  /** Settles the endpoint's open wake, if any. `coldMs`: the cold wait of the call that used it, ms. */
+  /** Settles the endpoint's open wake, if any. `coldMs`: cold wait of the call that used it, ms. */
   settle(
     backend: string,
     endpoint: Endpoint,

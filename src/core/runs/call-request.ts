@@ -1,9 +1,12 @@
-/** A call as it is submitted: what the edge, or the simulator, knows of it then. */
+/**
+ * A call as it is submitted, by the Worker or the simulator. A call in flight (LiveCall) is in
+ * live-run.ts; how a call ended is in call-result.ts.
+ */
 
-/** Where units run that the client runs itself; no call is ever sent there. */
+/** Backend name of units that the client executes itself; no call is ever sent there. */
 export const CLIENT_BACKEND = 'client';
 
-/** What the edge, or the simulator, knows of a call when it is submitted. */
+/** What is known of a call at its submission. */
 export interface CallRequest {
   readonly callId: string;
   readonly runId: string;
@@ -12,34 +15,34 @@ export interface CallRequest {
   readonly backend: string;
   /** `llm` is measured in tokens, `service` in milliseconds. */
   readonly kind: 'llm' | 'service';
-  /** Estimate from the request's text; 0 for a call that is not a model call. */
+  /** Estimated from the request's text; 0 for a call that is not a model call. */
   readonly inputTokens: number;
-  /** The client's own limit of output tokens, where it set one. */
+  /** The client's limit of output tokens; absent where it set none. */
   readonly maxOutputTokens?: number;
-  /** Epoch ms at which the call first arrived; a call that is submitted again keeps it. */
+  /** Epoch ms of the call's first arrival; kept when the call is submitted again. */
   readonly arrivedAt: number;
   /** Epoch ms by which the run should be complete. */
   readonly deadlineAt?: number;
-  /** The client would rather be refused than served when its run has hardly a chance in time. */
+  /** Refuse the call when its run meets its deadline with a chance of less than 5 %. */
   readonly refuseIfLate?: boolean;
-  /** Longest time that the call may wait for a slot, in ms. */
+  /** Longest wait for a slot that the client accepts, ms. */
   readonly maxWaitMs?: number;
-  /** Nobody holds a connection for it: it may wait for `maxWaitMs`, whatever its backend says. */
+  /** No client connection is open for it: `maxWaitMs` applies even beyond its backend's limit. */
   readonly patient?: boolean;
-  /** Multiplies its application's weight; 1 where absent. */
+  /** Multiplies the weight of its application; 1 where absent. */
   readonly weight?: number;
-  /** The run's last call. */
+  /** The client marked it as the run's last call. */
   readonly final: boolean;
-  /** The call is a run of its own, which nobody can add to. */
+  /** The call is a run by itself, to which no other call can belong. */
   readonly sole?: boolean;
-  /** The session that began this one: both are one run. */
+  /** Id of the session that began this one; both sessions are one run. */
   readonly parentRunId?: string;
-  /** Messages of the conversation so far, where the run is known by the conversation's beginning. */
+  /** Messages of the conversation so far, where the conversation's beginning identifies the run. */
   readonly turn?: number;
-  /** Fingerprint of the body: a call that is sent again has the same. */
+  /** Fingerprint of the body; a repeated call has the same. */
   readonly print?: string;
-  /** The client says that it sends this call again. */
+  /** The client declares that it sends this call again. */
   readonly retry?: boolean;
-  /** Length of the body, which its Worker holds while the call waits. */
+  /** Length of the body that the Worker holds while the call waits, bytes. */
   readonly bodyBytes?: number;
 }

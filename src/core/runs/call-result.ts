@@ -1,30 +1,33 @@
-/** How a call that held a slot ended, and what it therefore counts for in the record of its run. */
+/**
+ * How a call that held a slot ended, and the record of it that its run keeps. The call as submitted
+ * is in call-request.ts.
+ */
 import type { CallRequest } from './call-request.ts';
 import type { CallRecord } from './recorded-run.ts';
 
 export interface CallResult {
-  /** `failed`: the endpoint's fault; `cancelled`: the client left or the call was given up. */
+  /** `failed`: the endpoint did not serve it; `cancelled`: the client left or gave it up. */
   readonly outcome: 'ok' | 'failed' | 'cancelled';
-  /** The endpoint refused, broke or said nothing; it counts against it. */
+  /** The endpoint refused, broke or did not answer; counts as its fault. */
   readonly endpointFault: boolean;
-  /** The endpoint said that it is not up yet. */
+  /** The endpoint reported that it is not up yet. */
   readonly cold: boolean;
-  /** The endpoint said that it is overloaded. */
+  /** The endpoint reported that it is overloaded. */
   readonly busy?: boolean;
-  /** And how long it wants to be left alone, ms. */
+  /** Pause that the endpoint asked for, ms. */
   readonly retryAfterMs?: number;
-  /** Calls that wait inside the endpoint's engine, where it tells. */
+  /** Calls that wait inside the endpoint's engine; absent where it does not report them. */
   readonly queuedThere?: number;
-  /** Counts that the endpoint gave; absent where it gave none. */
+  /** Token counts that the endpoint reported; absent where it reported none. */
   readonly inputTokens?: number;
   readonly outputTokens?: number;
   /** Time from the request to the endpoint until its last byte, ms. */
   readonly serviceMs: number;
-  /** Time until its first byte, ms; absent where the answer came in one piece. */
+  /** Time from the request to its first byte, ms; absent where the answer came in one piece. */
   readonly firstByteMs?: number;
 }
 
-/** What a call asked of its backend; undefined where it did not come to its end. */
+/** What a call asked of its backend; undefined where it did not succeed. */
 export function recordOf(request: CallRequest, result: CallResult): CallRecord | undefined {
   if (result.outcome !== 'ok') return undefined;
   if (request.kind === 'service') return { service_ms: result.serviceMs };

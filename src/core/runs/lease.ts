@@ -1,13 +1,14 @@
-/** The slot that a call holds, until it ends or its lease does. */
+/** A granted slot with its expiry, as data; call-timers.ts in dispatch/ decides when it ends. */
 
-/** A granted slot. */
+/** Times are epoch ms. */
 export interface Lease {
+  /** Id of the endpoint within the call's backend. */
   readonly endpoint: string;
   readonly grantedAt: number;
-  /** How long it lasts from its grant and from each renewal, as its Worker was told, ms. */
+  /** Its length from the grant and from each renewal, as its Worker was told, ms. */
   readonly lengthMs: number;
-  /** Epoch ms up to which its Worker counts on it; it is taken back a little later. */
+  /** End on which its Worker counts; the slot is taken back a little later. */
   expiresAt: number;
-  /** It was not renewed when it should have been; the next time that it is due, it ends. */
+  /** Its renewal is overdue: it ends if it is not renewed until its timer fires again. */
   doubted?: boolean;
 }

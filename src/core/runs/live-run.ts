@@ -1,7 +1,8 @@
 /**
- * A run in flight and its calls: which units it visited, what it asked of each backend, what still
- * waits or runs. Calls of one unit that overlap are one visit (a fan-out); a call that comes when
- * none of its unit is open begins the next visit. Plain bookkeeping: no decision is made here.
+ * A run in flight and its calls: the units it visited, the work it took from each backend, the
+ * calls that wait or run. Overlapping calls of one unit are one visit (a fan-out); a call of a unit
+ * without an open visit begins the next visit. Bookkeeping only: decisions are made in dispatch/.
+ * The set of runs is in dispatch/run-register.ts, a finished run in recorded-run.ts.
  */
 
 import { type CallRequest, CLIENT_BACKEND } from './call-request.ts';
@@ -18,27 +19,30 @@ import type { LiveVisit, RunSnapshot } from './live-visit.ts';
 import type { CallRecord, RecordedRun } from './recorded-run.ts';
 import type { VisitState } from './visit-state.ts';
 
-/** A call in flight, the visit of a unit that it belongs to, and the slot that it holds. */
+/** A call in flight, the visit that it belongs to, and the lease that it holds. */
 export interface LiveCall {
   readonly request: CallRequest;
   readonly run: LiveRun;
   readonly visit: LiveVisit;
   /** Order of submission, the tie-break of every policy. */
   readonly seq: number;
-  /** Since when it waits with no endpoint warm, epoch ms; undefined where one was when it came into the line. */
+  /**
+   * Since when it waits in the queue for a cold start, epoch ms; undefined where an endpoint was
+   * warm when it was queued.
+   */
   coldSince: number | undefined;
-  /** How long it has waited in the line for cold starts, over all its attempts, ms. */
+  /** Time that it waited in the queue for cold starts, over all its attempts, ms. */
   coldMs: number;
-  /** From then on its run is too late, and the client does not want it served, epoch ms. */
+  /** When it is refused because its run's deadline cannot be met, epoch ms; Infinity for never. */
   lostAt: number;
   lease: Lease | undefined;
-  /** It was granted before others for its deadline's sake. */
+  /** It was granted ahead of the queue's order because of its deadline. */
   urgent: boolean;
-  /** Calls at its endpoint when it was granted, itself included. */
+  /** Calls at its endpoint at the grant, itself included. */
   concurrency: number;
-  /** Slots that it was granted so far. */
+  /** Number of grants so far. */
   attempts: number;
-  /** Endpoints that failed it. */
+  /** Ids of the endpoints that failed it. */
   avoid: Set<string> | undefined;
 }
 
@@ -50,16 +54,16 @@ export class LiveRun {
   lastActiveAt: number;
   /** Calls that wait or run. */
   outstanding = 0;
-  /** The client said that no further call comes. */
+  /** No further call is expected: the client said so, or the run was split. */
   final = false;
-  /** Its last call failed or was given up: what is recorded is not all that the run wanted. */
+  /** The call that ended last failed or was cancelled: the record is not the run's whole demand. */
   broken = false;
   readonly visits: LiveVisit[] = [];
-  /** Calls that were ever submitted. */
+  /** Calls submitted so far, client units included. */
   callCount = 0;
-  /** Messages of its conversation so far; undefined where it is not known by one. */
+  /** Messages of its conversation so far; undefined where no conversation identifies the run. */
   turn: number | undefined;
-  /** The same, of calls that are over: after a restart the others come again. */
+  /** The same, of ended calls only: after a restart the others are submitted again. */
   #endedTurn: number | undefined;
 
   constructor(id: string, app: string, arrivedAt: number) {
@@ -79,7 +83,7 @@ export class LiveRun {
     run.#endedTurn = from.turn;
     run.callCount = from.callCount ?? from.visits.reduce((n, v) => n + v.fanOut, 0);
     for (const v of from.visits) {
-      // A unit of the client's own is not submitted again: it goes on, or is over.
+      // A client unit is not submitted again: it goes on or has ended.
       const fanOut = v.backend === CLIENT_BACKEND ? v.fanOut : v.records.length;
       const missing = v.fanOut - fanOut;
       run.visits.push({
@@ -118,7 +122,7 @@ export class LiveRun {
     };
   }
 
-  /** The clock went back: nothing of the run was later than now. */
+  /** Handles a clock that jumps back: no time of the run lies in the future. */
   clockWentBack(now: number): void {
     this.lastActiveAt = Math.min(this.lastActiveAt, now);
     for (const visit of this.visits) {
@@ -130,7 +134,9 @@ export class LiveRun {
     }
   }
 
-  /** Adds a call: to the open visit of its unit, to the one that it repeats, or as the next visit. */
+  /**
+   * Adds a call: to the visit that it repeats, to the open visit of its unit, or as the next visit.
+   */
   submit(request: CallRequest, seq: number, now: number): LiveCall {
     const visit =
       this.#repeatedVisit(request) ??
@@ -146,13 +152,13 @@ export class LiveRun {
     if (request.deadlineAt !== undefined) this.deadlineAt = request.deadlineAt;
     if (request.final) this.final = true;
     if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
-    const standing = { lease: undefined, urgent: false, concurrency: 1 };
-    const tries = { attempts: 0, avoid: undefined, lostAt: Infinity };
+    const grant = { lease: undefined, urgent: false, concurrency: 1 };
+    const attempts = { attempts: 0, avoid: undefined, lostAt: Infinity };
     const cold = { coldSince: undefined, coldMs: 0 };
-    return { request, run: this, visit, seq, ...standing, ...tries, ...cold };
+    return { request, run: this, visit, seq, ...grant, ...attempts, ...cold };
   }
 
-  /** A call ended; `record` is what it asked for, or undefined where that did not come about. */
+  /** Ends a call; `record` is what it asked of its backend, undefined where it did not succeed. */
   settle(call: LiveCall, record: CallRecord | undefined, demand: Demand, now: number): void {
     const { visit } = call;
     const { turn } = call.request;
@@ -172,7 +178,7 @@ export class LiveRun {
     this.broken = !record;
   }
 
-  /** The client itself begins a unit: it holds no slot, but the run is in it. */
+  /** Begins a unit that the client executes itself: a visit that holds no slot. */
   beginOwnUnit(unit: string, now: number): void {
     const visit = this.#nextVisit(unit, CLIENT_BACKEND, now);
     visit.fanOut = 1;
@@ -181,7 +187,7 @@ export class LiveRun {
     this.lastActiveAt = now;
   }
 
-  /** The client ends a unit of its own; false where it had begun none of that name. */
+  /** Ends a client unit; false where none of that name is open. */
   endOwnUnit(unit: string, now: number): boolean {
     const visit = this.visits.findLast(
       (v) => v.unit === unit && v.backend === CLIENT_BACKEND && v.records.length === 0,
@@ -196,17 +202,17 @@ export class LiveRun {
     return true;
   }
 
-  /** The client is in a unit of its own, and says nothing until that ends. */
+  /** True while the client executes a unit itself; it sends nothing until that ends. */
   get isInOwnUnit(): boolean {
     return this.visits.some((v) => v.backend === CLIENT_BACKEND && v.records.length === 0);
   }
 
-  /** Work that all ended calls took, in ms. */
+  /** Work of all ended calls, ms. */
   attainedMs(speeds: Speeds): number {
     return this.visits.reduce((sum, v) => sum + workMs(v.done, speeds(v.backend)), 0);
   }
 
-  /** Work that its ended calls took from one backend, in ms. */
+  /** Work of its ended calls at one backend, ms. */
   attainedFromMs(backend: string, speeds: Speeds): number {
     return this.visits.reduce(
       (sum, v) => (v.backend === backend ? sum + workMs(v.done, speeds(backend)) : sum),
@@ -214,20 +220,20 @@ export class LiveRun {
     );
   }
 
-  /** Where the run stands in a visit, as the samples are asked for it. */
+  /** The run's state in a visit, by which samples of earlier runs are looked up. */
   stateIn(visit: LiveVisit, speeds: Speeds): VisitState {
-    const hereMs = workMs(visit.done, speeds(visit.backend));
+    const visitMs = workMs(visit.done, speeds(visit.backend));
     return {
       unit: visit.unit,
       visit: visit.number,
       fanOut: visit.fanOut,
       fanOutBefore: visit.callsBefore,
       inputTokens: visit.largestInput,
-      beforeMs: this.attainedMs(speeds) - hereMs,
+      beforeMs: this.attainedMs(speeds) - visitMs,
     };
   }
 
-  /** The run as it is learned from; undefined where none of its calls came about. */
+  /** The run as it is learned from; undefined where none of its calls succeeded. */
   record(): RecordedRun | undefined {
     const visits = this.visits.filter((v) => v.records.length > 0);
     if (visits.length === 0) return undefined;
@@ -240,7 +246,7 @@ export class LiveRun {
         : { deadline_ms: Math.max(1, this.deadlineAt - this.arrivedAt) }),
       units: visits.map((v, i) => {
         const next = visits[i + 1];
-        // Visits that overlapped are written one after the other: the format has no parallel units.
+        // Overlapping visits are written one after the other: the format has no parallel units.
         const gapMs = next ? Math.max(0, next.startedAt - v.endedAt) : 0;
         return {
           unit: v.unit,
@@ -253,8 +259,9 @@ export class LiveRun {
   }
 
   /**
-   * The visit that had this very call before. One that failed is made good; one that the client had
-   * no joy of, and says so, is done anew and counts once.
+   * The visit that already had this call, by its fingerprint; undefined where none had. If the
+   * earlier call failed, this one takes its place. If it succeeded but the client declares a retry,
+   * its record is removed so that the call counts once.
    */
   #repeatedVisit(request: CallRequest): LiveVisit | undefined {
     const { print, unit, backend } = request;

@@ -1,13 +1,20 @@
-/** A visit of a unit by a run in flight, and how much of a run survives a restart: plain data, kept by live-run.ts. */
+/**
+ * A visit of a unit by a run in flight, and the part of a run that survives a restart: plain data,
+ * kept by live-run.ts. What a rank needs of a visit is in visit-state.ts.
+ */
 import type { Demand } from './demand.ts';
 import type { CallRecord } from './recorded-run.ts';
 
-/** A call of a visit that has ended: what it asked for, to be taken out if it is sent again. */
+/**
+ * A call that succeeded. Its demand is subtracted from the visit if the client retries the call.
+ */
 export interface EndedCall {
+  /** Fingerprint of the body. */
   readonly print: string | undefined;
   readonly demand: Demand;
 }
 
+/** Times are epoch ms. */
 export interface LiveVisit {
   readonly unit: string;
   readonly backend: string;
@@ -16,23 +23,28 @@ export interface LiveVisit {
   startedAt: number;
   /** When its first call got a slot; undefined while all of them wait. */
   servingSince: number | undefined;
+  /** Calls of the run's earlier visits. */
   readonly callsBefore: number;
+  /** Calls of the visit, without those that failed or were cancelled. */
   fanOut: number;
   /** Calls that wait or run. */
   outstanding: number;
-  /** Calls that were outstanding when the object died and may be submitted again. */
+  /** Calls that were outstanding when the tenant's object stopped and may be submitted again. */
   missing: number;
+  /** Largest input of its calls, tokens. */
   largestInput: number;
+  /** Demand of its ended calls. */
   done: Demand;
+  /** When its latest call ended; its start until one has. */
   endedAt: number;
   readonly records: CallRecord[];
-  /** One for each record. */
+  /** One for each record, in the same order. */
   readonly ended: EndedCall[];
-  /** Fingerprints of calls that did not come about: the same again is no new visit. */
+  /** Fingerprints of calls that did not succeed: a repetition of one begins no new visit. */
   readonly failedPrints: string[];
 }
 
-/** How much of a run survives a restart of its object. */
+/** The part of a run that survives a restart of the tenant's object. */
 export interface RunSnapshot {
   readonly id: string;
   readonly app: string;
@@ -40,13 +52,13 @@ export interface RunSnapshot {
   readonly deadlineAt?: number;
   readonly lastActiveAt: number;
   readonly broken: boolean;
-  /** Absent in what older versions stored, as the next two. */
+  /** Absent in snapshots of older versions, as the next two. */
   readonly final?: boolean;
   readonly turn?: number;
   readonly callCount?: number;
   readonly visits: ReadonlyArray<
     Omit<LiveVisit, 'outstanding' | 'missing' | 'ended' | 'failedPrints'> &
-      // Absent in what older versions stored.
+      // Absent in snapshots of older versions.
       Partial<Pick<LiveVisit, 'ended' | 'failedPrints'>>
   >;
 }

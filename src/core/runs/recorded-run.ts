@@ -1,7 +1,7 @@
 /**
- * A finished run as it is learned from, exported and replayed: one line of the JSON Lines format.
- * Field names are snake_case because these objects are that format, byte for byte. Times are
- * milliseconds, tokens are counts.
+ * A finished run as it is learned from, exported and replayed: one line of the JSON Lines format. A
+ * run in flight is in live-run.ts. Field names are snake_case because these objects are that
+ * format, byte for byte. Times are milliseconds, tokens are counts.
  */
 
 /** A call to a language model. */
@@ -17,11 +17,11 @@ export interface ServiceCallRecord {
 
 export type CallRecord = LlmCallRecord | ServiceCallRecord;
 
-/** One visit of a unit: all its calls are submitted together. */
+/** One visit of a unit; all its calls are submitted together. */
 export interface VisitRecord {
   readonly unit: string;
   readonly backend: string;
-  /** Time between the end of this visit and the submission of the next, in which the run holds nothing. */
+  /** Time from the end of this visit to the submission of the next; the run holds no slot in it. */
   readonly gap_ms?: number;
   readonly calls: readonly CallRecord[];
 }
@@ -29,9 +29,9 @@ export interface VisitRecord {
 export interface RecordedRun {
   readonly run: string;
   readonly app: string;
-  /** When the run's first unit was submitted. In an export it counts from the first run's arrival. */
+  /** When the run's first unit was submitted; in an export, relative to the first run's arrival. */
   readonly arrival_ms: number;
-  /** Allowed completion time, counted from arrival. */
+  /** Deadline, relative to the run's arrival. */
   readonly deadline_ms?: number;
   readonly units: readonly VisitRecord[];
 }

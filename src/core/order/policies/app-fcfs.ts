@@ -1,4 +1,4 @@
-/** Application first come, first served: every call of a run has the place of the run's arrival. */
+/** Application first come, first served: all calls of a run rank by the run's arrival. */
 import type { Policy } from '../policy.ts';
 
 export const appFcfs: Policy = {

@@ -1,7 +1,7 @@
-/** Earliest deadline first; runs without a deadline come last, in order of arrival. */
+/** Earliest deadline first; runs without a deadline come last, by arrival. */
 import type { Policy } from '../policy.ts';
 
-/** Later than any deadline, and still exact to the millisecond when an arrival is added. */
+/** Later than any deadline; the sum with an arrival is still exact to the millisecond. */
 const NO_DEADLINE = 1e14;
 
 export const edf: Policy = {

@@ -1,4 +1,4 @@
-/** Request first come, first served: what today's gateways do. Each call by its own submission. */
+/** Request first come, first served, as common gateways do: each call ranks by its own arrival. */
 import type { Policy } from '../policy.ts';
 
 export const fcfs: Policy = {

@@ -1,7 +1,8 @@
 /**
- * The published code's formula, faults and all, to compare with: ten equal buckets of the remaining
- * work, E[Y | Y <= D] / P(Y <= D), and rank 0, the front of the queue, for a run that is older than
- * every sample. See gittins.ts for what is wrong with it.
+ * The formula of the published code with its faults, for comparison: ten equal buckets of the
+ * remaining work, E[Y | Y <= D] / P(Y <= D), and rank 0, the front of the queue, for a run that is
+ * older than every sample. The exact index and what is wrong here are in
+ * src/core/gittins/gittins.ts.
  */
 import type { Policy } from '../policy.ts';
 import { rankByTotal } from './gittins-total.ts';
@@ -15,7 +16,7 @@ export const gittinsPublished: Policy = {
   rank: (inputs) => rankByTotal(inputs, publishedRank),
 };
 
-/** The formula, on samples of the total work and the work attained, in the same unit. */
+/** The published rank; samples of the total work and the work attained are in the same unit. */
 export function publishedRank(totals: ArrayLike<number>, attained: number): number {
   const remaining = Array.from(totals, (x) => x - attained).filter((y) => y > 0);
   if (remaining.length === 0) return 0;

@@ -1,13 +1,14 @@
 /**
- * Gittins on total work, as the paper has it (section 4.2): the distribution of an application's
- * whole work, conditioned on nothing but the work attained. Exact index; to compare with.
+ * Gittins on total work, as the paper describes it (section 4.2), for comparison: the distribution
+ * of an application's whole work, conditioned only on the work attained. It uses the exact index;
+ * gittins-published.ts uses the published one.
  */
 
 import { rankOnce } from '../../gittins/gittins.ts';
 import { priorMs } from '../../learning/application-model.ts';
 import { type Policy, queryOf, type RankInputs } from '../policy.ts';
 
-/** With fewer finished runs there is nothing to rank by. */
+/** With fewer finished runs the prior ranks. */
 const LEAST_RUNS = 3;
 
 export const gittinsTotal: Policy = {
@@ -17,7 +18,7 @@ export const gittinsTotal: Policy = {
   rank: (inputs) => rankByTotal(inputs, rankOnce),
 };
 
-/** Ranks by a formula of whole runs' work and the work attained, both in ms. */
+/** Rank by a formula of the total work of finished runs and the work attained, both in ms. */
 export function rankByTotal(
   inputs: RankInputs,
   formula: (totals: Float64Array, attainedMs: number) => number,

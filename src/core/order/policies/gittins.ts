@@ -1,7 +1,7 @@
 /**
- * Gittins: the run that is likeliest to finish for the least work (paper, section 4.2; the exact
- * index instead of its ten buckets, see ../gittins.ts). Optimal for the mean where sizes are known
- * by their distribution only.
+ * The policy Gittins: the run that is likeliest to finish for the least work goes first (paper,
+ * section 4.2, with the exact index of src/core/gittins/gittins.ts instead of ten buckets). Optimal
+ * for the mean where sizes are known by their distribution only.
  */
 import { type Policy, queryOf } from '../policy.ts';
 

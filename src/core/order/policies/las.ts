@@ -1,4 +1,4 @@
-/** Least attained service: the run that has had the least work so far. Needs no models. */
+/** Least attained service: the run with the least work so far goes first. Needs no models. */
 import type { Policy } from '../policy.ts';
 
 export const las: Policy = {

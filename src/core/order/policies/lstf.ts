@@ -1,6 +1,7 @@
 /**
- * Least slack first (the paper's Hermes-DDL): deadline less the mean work that remains. The present
- * time is the same for all and is left out. Runs without a deadline come last, by arrival.
+ * Least slack time first (the paper's Hermes-DDL): deadline less the mean remaining work. The
+ * present time is the same for all runs and is left out. Runs without a deadline come last, by
+ * arrival.
  */
 import type { Policy } from '../policy.ts';
 import { edf } from './edf.ts';

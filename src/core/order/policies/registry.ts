@@ -1,4 +1,4 @@
-/** Every policy by its name. A new policy is one file beside this one and one line here. */
+/** All policies by name. A new policy is a file in this folder and an entry here. */
 import type { Policy } from '../policy.ts';
 import { appFcfs } from './app-fcfs.ts';
 import { edf } from './edf.ts';

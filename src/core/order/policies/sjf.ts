@@ -1,4 +1,6 @@
-/** Shortest mean remaining work first: what one gets who knows means but not distributions. */
+/**
+ * Shortest mean remaining work first: the best order where means are known but no distributions.
+ */
 import { type Policy, queryOf } from '../policy.ts';
 
 export const sjf: Policy = {

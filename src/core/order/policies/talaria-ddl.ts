@@ -1,6 +1,7 @@
 /**
- * Deadlines beside the mean: Gittins, but a run whose deadline leaves no more time to wait goes first
- * (../deadline-line.ts). Deadlines count the critical path, since calls of a fan-out run together.
+ * Gittins with deadlines: a run whose deadline leaves no more time to wait goes first
+ * (../deadline-queue.ts). Deadlines count the critical path, since calls of a fan-out run in
+ * parallel.
  */
 import { type Policy, queryOf } from '../policy.ts';
 import { gittins } from './gittins.ts';

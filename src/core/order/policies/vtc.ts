@@ -1,7 +1,7 @@
 /**
- * Fair shares: the application that has had the least service goes first (Virtual Token Counter; see
- * ../service-accounts.ts), its own calls in the order of their submission. A share of one, not a
- * short time for all: to compare with.
+ * Fair shares, for comparison: the application that had the least service goes first (Virtual Token
+ * Counter; see ../service-accounts.ts), its calls in order of submission. It equalises shares and
+ * does not minimise mean times.
  */
 import type { Policy } from '../policy.ts';
 
