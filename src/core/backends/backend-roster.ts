@@ -71,13 +71,13 @@ export class BackendRoster {
     // The policy may have changed, so all waiting calls join a new queue, in order of submission.
     const waiting = [...existing.queue.calls()].sort((a, b) => a.seq - b.seq);
     existing.queue = queue;
-    for (const call of waiting) queue.add(call);
+    for (const call of waiting) existing.enqueue(call, now);
   }
 
   /** Removes an unconfigured backend. Running calls go on; waiting ones are returned. */
   #retire(backend: Backend): LiveCall[] {
-    const waiting = [...backend.queue.calls()];
-    for (const call of waiting) backend.queue.remove(call);
+    const waiting = [...backend.waitingCalls()];
+    for (const call of waiting) backend.dequeue(call);
     backend.remove();
     if (backend.endpoints.size === 0) this.all.delete(backend.name);
     return waiting;

@@ -11,6 +11,10 @@ export interface BackendSpec {
   readonly queueDepth: number;
   /** Maximum bytes of the bodies of waiting calls; no limit where absent. */
   readonly queueBytes?: number;
+  /** Share of the queue that calls of one API key may have, 0 to 1; all of it where absent. */
+  readonly keyQueueShare?: number;
+  /** Whether API keys share the slots fairly (order/key-shares.ts); they do where absent. */
+  readonly fairKeys?: boolean;
   /** Longest wait for a slot, ms: while an endpoint is warm, and while none is. */
   readonly maxWaitMs: number;
   readonly maxWaitColdMs: number;

@@ -4,6 +4,8 @@
  * backend-spec.ts.
  */
 import { Arrivals } from '../arrivals/arrivals.ts';
+import { KeyShares } from '../order/key-shares.ts';
+import { OrderedQueue } from '../order/ordered-queue.ts';
 import { ServiceAccounts } from '../order/service-accounts.ts';
 import type { WaitingQueue } from '../order/waiting-queue.ts';
 import type { CallResult } from '../runs/call-result.ts';
@@ -24,7 +26,11 @@ export class Backend {
   readonly retries = new RetryBudget();
   /** Service by application; used only by policies that share by application. */
   readonly accounts = new ServiceAccounts();
+  /** Fair shares of the slots between API keys. */
+  readonly shares = new KeyShares((key) => this.queue.waitingOf(key).calls);
   queue: WaitingQueue;
+  /** Calls that an endpoint refused, by the time at which they are queued again, epoch ms. */
+  readonly #pausing = new OrderedQueue<LiveCall>();
   /** Slots held by calls that were granted before others because of a deadline. */
   urgentRunning = 0;
   spec: BackendSpec;
@@ -44,6 +50,7 @@ export class Backend {
   configure(spec: BackendSpec, now: number): void {
     this.spec = spec;
     this.removed = false;
+    this.shares.enabled = spec.fairKeys ?? true;
     this.speed.configure(spec.speed, spec.endpoints);
     const named = new Map(spec.endpoints.map((e) => [e.id, e]));
     for (const [id, endpoint] of this.endpoints) {
@@ -68,31 +75,40 @@ export class Backend {
   /**
    * The endpoint for the next call: a warm one before others, then the largest share of free slots.
    * One of `avoid`, which failed the call before, is chosen only where no other can take the call.
+   * `key`: the call's API key, which some endpoints may not be trusted with.
    */
-  pick(now: number, avoid?: ReadonlySet<string>): Endpoint | undefined {
+  pick(now: number, avoid?: ReadonlySet<string>, key = ''): Endpoint | undefined {
     let best: Endpoint | undefined;
     let bestScore = -Infinity;
     for (const endpoint of this.endpoints.values()) {
-      if (!this.#accepts(endpoint, now)) continue;
+      if (!this.#accepts(endpoint, now, key)) continue;
       const score = preference(endpoint) - (avoid?.has(endpoint.spec.id) ? AVOIDED_PENALTY : 0);
       if (score > bestScore) [best, bestScore] = [endpoint, score];
     }
     return best;
   }
 
-  /** True where no endpoint can be used or woken now: every circuit is open. */
-  isDown(now: number): boolean {
-    for (const { state, breaker } of this.endpoints.values()) {
-      if (state !== 'draining' && breaker.stateAt(now) !== 'open') return false;
+  /** True where no endpoint can be used or woken for calls of a key: every circuit is open. */
+  isDown(now: number, key = ''): boolean {
+    for (const { state, trust } of this.endpoints.values()) {
+      if (state !== 'draining' && !trust.isOpenFor(key, now)) return false;
+    }
+    return true;
+  }
+
+  /** True where no endpoint takes calls of a key now, even with a free slot. */
+  isBarred(now: number, key: string): boolean {
+    for (const { state, trust } of this.endpoints.values()) {
+      if (state !== 'draining' && trust.admits(key, now)) return false;
     }
     return true;
   }
 
   /** True where a retry has another endpoint: a usable one that has not failed the call. */
-  hasOtherEndpoint(avoid: ReadonlySet<string>, now: number): boolean {
-    for (const { state, spec, breaker } of this.endpoints.values()) {
+  hasOtherEndpoint(avoid: ReadonlySet<string>, now: number, key = ''): boolean {
+    for (const { state, spec, trust } of this.endpoints.values()) {
       if (state === 'draining' || avoid.has(spec.id)) continue;
-      if (breaker.stateAt(now) !== 'open') return true;
+      if (!trust.isOpenFor(key, now)) return true;
     }
     return false;
   }
@@ -123,10 +139,10 @@ export class Backend {
   }
 
   /** Calls that can be sent at once; an endpoint in slow start counts as one. */
-  freeSlots(now: number): number {
+  freeSlots(now: number, key = ''): number {
     let free = 0;
     for (const endpoint of this.endpoints.values()) {
-      if (this.#accepts(endpoint, now)) free += endpoint.isOpening ? 1 : endpoint.free;
+      if (this.#accepts(endpoint, now, key)) free += endpoint.isOpening ? 1 : endpoint.free;
     }
     return free;
   }
@@ -157,9 +173,9 @@ export class Backend {
     let cold: Endpoint | undefined;
     for (const endpoint of this.endpoints.values()) {
       if (endpoint.state === 'warming') isWarming = true;
-      else if (endpoint.state === 'cold' && now >= endpoint.unavailableUntil) cold ??= endpoint;
+      else if (endpoint.state === 'cold' && this.#isWantedBy(endpoint, now)) cold ??= endpoint;
     }
-    const isShort = this.queue.size > this.upSlots(now) || (needsOther && !isWarming);
+    const isShort = this.waiting > this.upSlots(now) || (needsOther && !isWarming);
     return isShort ? cold : undefined;
   }
 
@@ -175,14 +191,56 @@ export class Backend {
   /** True where the queue is full for the call, by number of calls or by bytes of bodies. */
   isFullFor({ bodyBytes = 0 }: LiveCall['request']): boolean {
     const { queueDepth, queueBytes = Infinity } = this.spec;
-    return this.queue.size >= queueDepth || this.queue.bytes + bodyBytes > queueBytes;
+    return this.waiting >= queueDepth || this.queue.bytes + bodyBytes > queueBytes;
+  }
+
+  /** True where the call's API key has as many calls or bytes in the queue as one key may have. */
+  isFullForKey({ bodyBytes = 0, keyId = '' }: LiveCall['request']): boolean {
+    const { queueDepth, queueBytes = Infinity, keyQueueShare = 1 } = this.spec;
+    if (keyQueueShare >= 1) return false;
+    const { calls, bytes } = this.queue.waitingOf(keyId);
+    return (
+      calls >= Math.ceil(queueDepth * keyQueueShare) ||
+      bytes + bodyBytes > queueBytes * keyQueueShare
+    );
+  }
+
+  /** Calls that wait, those that pause after a refusal included. */
+  get waiting(): number {
+    return this.queue.size + this.#pausing.size;
+  }
+
+  /** All waiting calls, in no order. */
+  *waitingCalls(): Iterable<LiveCall> {
+    yield* this.queue.calls();
+    yield* this.#pausing.values();
+  }
+
+  /** Queues a call, now or at a time after a pause, epoch ms. */
+  enqueue(call: LiveCall, now: number, at = now): void {
+    if (at > now) return this.#pausing.set(call, at, call.seq);
+    this.queue.add(call);
+    this.shares.queued(call.request.keyId ?? '', now);
+  }
+
+  /** Queues the calls whose pause is over. */
+  endPauses(now: number, until = now): void {
+    while (this.#pausing.size > 0 && this.#pausing.peekKey() <= until) {
+      const call = this.#pausing.pop();
+      if (call) this.enqueue(call, now);
+    }
+  }
+
+  /** Removes a waiting call. */
+  dequeue(call: LiveCall): void {
+    if (!this.#pausing.delete(call)) this.queue.remove(call);
   }
 
   /** Expected wait of a call that joins the queue now, ms. */
   expectedWaitMs(): number {
     const { slots } = this;
     const coldMs = this.isWarm ? 0 : this.coldStartMs;
-    const ahead = Math.max(0, this.queue.size + this.running - slots + 1);
+    const ahead = Math.max(0, this.waiting + this.running - slots + 1);
     return coldMs + (slots > 0 ? (ahead * this.speed.meanServiceMs) / slots : 0);
   }
 
@@ -200,12 +258,12 @@ export class Backend {
 
   /** When an endpoint next changes by time alone, may be tried again or opens a slot, epoch ms. */
   dueAt(now: number): number {
-    let dueAt = Infinity;
+    let dueAt = this.#pausing.peekKey();
+    if (this.queue.size > 0) dueAt = Math.min(dueAt, this.shares.dueAt(now));
     for (const endpoint of this.endpoints.values()) {
       dueAt = Math.min(dueAt, endpoint.changesAt);
       if (this.queue.size === 0) continue;
-      if (endpoint.unavailableUntil > now) dueAt = Math.min(dueAt, endpoint.unavailableUntil);
-      dueAt = Math.min(dueAt, endpoint.opensAt(now));
+      dueAt = Math.min(dueAt, endpoint.trust.dueAt(now), endpoint.opensAt(now));
     }
     return dueAt;
   }
@@ -227,13 +285,26 @@ export class Backend {
   /** Handles a clock that jumps back. */
   clockWentBack(now: number): void {
     this.arrivals.clockWentBack(now);
+    this.shares.clockWentBack(now);
+    // Calls that pause are queued at once: their pauses count from a time that is not known any more.
+    this.endPauses(now, Infinity);
     for (const endpoint of this.endpoints.values()) endpoint.clockWentBack(now);
   }
 
-  #accepts(endpoint: Endpoint, now: number): boolean {
-    if (endpoint.isReady(now)) return true;
+  #accepts(endpoint: Endpoint, now: number, key: string): boolean {
+    if (endpoint.isReady(now, key)) return true;
     if (this.spec.whileCold === 'hold' || endpoint.state === 'draining') return false;
-    return endpoint.state !== 'warm' && endpoint.free > 0 && endpoint.breaker.admits(now);
+    return endpoint.state !== 'warm' && endpoint.free > 0 && endpoint.trust.admits(key, now);
+  }
+
+  /** True where a waiting key may use the endpoint; without waiting calls the present keys count. */
+  #isWantedBy({ trust }: Endpoint, now: number): boolean {
+    let hasKeys = false;
+    for (const key of this.queue.keys) {
+      if (!trust.isOpenFor(key, now)) return true;
+      hasKeys = true;
+    }
+    return !hasKeys && now >= trust.openUntil(now);
   }
 
   #drain(id: string, endpoint: Endpoint): void {

@@ -25,6 +25,11 @@ export class CircuitBreaker {
     return Math.max(this.#faultPauseUntil, this.#askedPauseUntil);
   }
 
+  /** True where the endpoint asked for a pause since the breaker was made. */
+  get isPaused(): boolean {
+    return this.#askedPauseUntil > 0;
+  }
+
   stateAt(now: number): 'closed' | 'open' | 'half-open' {
     if (now < this.openUntil) return 'open';
     return this.#faults >= FAULTS_TO_OPEN ? 'half-open' : 'closed';

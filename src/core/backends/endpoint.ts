@@ -8,9 +8,10 @@
  */
 
 import type { CallResult } from '../runs/call-result.ts';
-import { CircuitBreaker } from './circuit-breaker.ts';
+import { ColdDoubts } from './cold-doubts.ts';
 import { EffectiveSlots } from './effective-slots.ts';
 import type { EndpointSnapshot, EndpointSpec, EndpointState, Wake } from './endpoint-state.ts';
+import { EndpointTrust, type Scope } from './endpoint-trust.ts';
 import { LearnedIdle, MOST_GROWTH } from './learned-idle.ts';
 import { nextOpeningMs, openSlots } from './slow-start.ts';
 
@@ -25,6 +26,19 @@ const WAKE_PATIENCE_COLD_STARTS = 4;
 const MIN_WAKE_PATIENCE_MS = 60_000;
 /** A wake that is answered within this share of a cold start found the endpoint warm. */
 const NOT_COLD_SHARE = 0.2;
+/** A wake after a cold answer that is answered sooner than this found the endpoint warm, ms. */
+const AT_ONCE_MS = 1_000;
+
+/** Whose call it was. */
+export interface Caller {
+  readonly key: string;
+  readonly callId: string;
+}
+
+/** How a refused call goes on. */
+export type AfterRefusal = 'queue' | 'pause';
+
+const NOBODY: Caller = { key: '', callId: '' };
 
 export class Endpoint {
   spec: EndpointSpec;
@@ -38,7 +52,7 @@ export class Endpoint {
   warmSince: number;
   /** The wake that is in progress, or whose outcome is not known yet. */
   wake: Wake | undefined;
-  readonly breaker = new CircuitBreaker();
+  readonly trust = new EndpointTrust();
   readonly #effectiveSlots = new EffectiveSlots();
   #coldStartsMs: number[] = [];
   readonly #idle = new LearnedIdle();
@@ -50,6 +64,11 @@ export class Endpoint {
   #idleMs = 0;
   /** True where the endpoint counts as cold only because its idle timeout has passed. */
   #presumedCold = false;
+  /** True until a call or wake has shown its state: it is new, or its object was restarted. */
+  #isUnknown = true;
+  readonly #coldDoubts = new ColdDoubts();
+  /** The cold answer by which it counts as cold, and its idle time before, until a wake tells. */
+  #coldClaim: { readonly key: string; readonly idleMs: number | undefined } | undefined;
   /** Calls served since the endpoint woke; undefined where slow start is off or over. */
   #servedInSlowStart: number | undefined;
 
@@ -67,60 +86,72 @@ export class Endpoint {
   }
 
   /** True where a call sent now would be served at once. */
-  isReady(now: number): boolean {
-    return this.state === 'warm' && this.#nextSlotAt(now) <= now && this.breaker.admits(now);
+  isReady(now: number, key = ''): boolean {
+    return this.state === 'warm' && this.#nextSlotAt(now) <= now && this.trust.admits(key, now);
   }
 
   /** No calls are sent before this time, epoch ms: the endpoint failed or asked for a pause. */
-  get unavailableUntil(): number {
-    return this.breaker.openUntil;
+  unavailableUntil(now: number): number {
+    return this.trust.openUntil(now);
   }
 
   /** A call is sent to the endpoint. */
-  granted(now: number): void {
+  granted(now: number, key = ''): void {
     if (this.inFlight === 0) this.#idleMs = now - this.lastActiveAt;
     this.inFlight += 1;
     this.lastActiveAt = now;
     this.lastServedAt = now;
-    this.breaker.sent(now);
+    this.trust.sent(key, now);
   }
 
   /** Slots that the endpoint can serve, or will once it is warm; 0 unless its circuit is closed. */
   upSlots(now: number): number {
     const isUp = this.state === 'warm' || this.state === 'warming';
-    const isTrusted = this.breaker.stateAt(now) === 'closed';
+    const isTrusted = this.trust.stateAt(now) === 'closed';
     return isUp && isTrusted ? this.#effectiveSlots.of(this.spec.slots) : 0;
   }
 
   /** A call that was sent at `sentAt` has ended, with any outcome. */
-  released(now: number, sentAt: number): void {
+  released(now: number, sentAt: number, key = ''): void {
     this.inFlight -= 1;
     this.lastActiveAt = now;
     this.lastServedAt = now;
-    this.breaker.over(sentAt);
+    this.trust.over(key, sentAt);
   }
 
-  /** Updates the state by the result of a call; called after `released`. */
-  observe(result: CallResult, sentAt: number, now: number): void {
+  /**
+   * Updates the state by the result of a call; called after `released`. Answers how a call that was
+   * refused goes on: `queue` where the endpoint counts as cold from now on and is woken, `pause` where
+   * the refusal concerns the call or its key.
+   */
+  observe(result: CallResult, sentAt: number, now: number, by: Caller = NOBODY): AfterRefusal {
     const { slots } = this.spec;
     const running = this.inFlight + 1;
-    if (result.cold && this.spec.coldStart) this.answeredCold(sentAt);
-    // An endpoint that is not configured to go cold is loading: it gets no calls for a moment.
-    else if (result.cold) this.breaker.pause(now, result.retryAfterMs ?? LOADING_PAUSE_MS);
+    let after: AfterRefusal = 'pause';
+    if (result.cold && this.spec.coldStart) {
+      if (this.answeredCold(sentAt, now, by.key)) after = 'queue';
+    } else if (result.cold) {
+      // An endpoint that is not configured to go cold is loading.
+      this.trust.refused({ ...by, pauseMs: result.retryAfterMs ?? LOADING_PAUSE_MS }, now);
+    }
     if (result.busy) {
-      this.#effectiveSlots.overloaded(slots, running, sentAt, now);
       // Calls of ours that still run there make room when they end. If there are none, other
       // clients use the endpoint, and only waiting helps.
-      if (result.retryAfterMs !== undefined) this.breaker.pause(now, result.retryAfterMs);
-      else if (running <= 1) this.breaker.pause(now, OVERLOADED_PAUSE_MS);
+      const pauseMs = result.retryAfterMs ?? (running <= 1 ? OVERLOADED_PAUSE_MS : 0);
+      const scope = this.trust.refused({ ...by, pauseMs }, now);
+      if (this.#isOverload(scope, by.key, now)) {
+        this.#effectiveSlots.overloaded(slots, running, sentAt, now);
+      }
     }
     if (result.queuedThere !== undefined) {
       this.#effectiveSlots.queued(slots, running, result.queuedThere);
     }
     if (result.outcome === 'ok') {
-      this.succeeded(now);
+      this.succeeded(now, by.key);
       if (!result.queuedThere) this.#effectiveSlots.succeeded(slots);
-    } else if (result.endpointFault) this.failed(now, sentAt);
+    } else if (result.endpointFault) this.trust.failed(now, sentAt, by.key);
+    else if (result.forbidden) this.trust.forbidden(now, sentAt, by.key);
+    return after;
   }
 
   /** True during slow start: the endpoint has just woken and gets few calls. */
@@ -173,17 +204,12 @@ export class Endpoint {
     this.lastActiveAt = wake.at;
   }
 
-  /** The endpoint answered. `tookMs`: time since the wake began, where that was measured, ms. */
+  /** A wake was answered. `tookMs`: time since it began, where that was measured, ms. */
   becameWarm(now: number, tookMs?: number): void {
     if (this.state === 'draining') return;
-    if (tookMs !== undefined && this.state === 'warming') this.#learnWakeTime(tookMs);
-    if (this.state !== 'warm') {
-      this.warmSince = now;
-      this.#servedInSlowStart = this.spec.coldStart?.slowStart ? 0 : undefined;
-    }
-    this.state = 'warm';
-    this.lastActiveAt = now;
-    this.breaker.succeeded();
+    if (tookMs !== undefined && this.state === 'warming') this.#learnFromWake(tookMs, now);
+    this.#warmed(now);
+    this.trust.succeeded();
   }
 
   /** The endpoint is known to be cold; ignored where it drains or cannot go cold. */
@@ -191,27 +217,37 @@ export class Endpoint {
     if (this.state === 'draining' || !this.spec.coldStart) return;
     this.state = 'cold';
     this.#presumedCold = false;
+    this.#isUnknown = false;
   }
 
-  /** The endpoint gave the answer of a cold one to a call that was sent at `sentAt`. */
-  answeredCold(sentAt: number): void {
+  /**
+   * The endpoint gave the answer of a cold one to a call that was sent at `sentAt`. True where it
+   * counts as cold or waking; false where the answer concerns the call alone: other calls run or were
+   * served there since, or the key's word was wrong lately.
+   */
+  answeredCold(sentAt: number, now: number, key = ''): boolean {
     const { coldStart } = this.spec;
+    if (!coldStart) return false;
     const upSince = this.state === 'warm' ? this.warmSince : this.#wokenAt;
     // A call that was sent before the wake says nothing about the state since.
-    if (!coldStart || this.state === 'cold' || upSince > sentAt) return;
-    if (this.state === 'warm') this.#idle.wasCold(this.#idleMs, coldStart.idleTimeoutMs);
+    if (this.state === 'cold' || upSince > sentAt) return true;
+    const servesOthers = this.inFlight > 0 || this.#succeededAt > sentAt;
+    if (servesOthers || this.#coldDoubts.isDoubted(key, now)) return false;
+    this.#coldClaim = { key, idleMs: this.state === 'warm' ? this.#idleMs : undefined };
     this.becameCold();
+    return true;
   }
 
-  /** A call or wake that was sent at `sentAt` was refused, broke off, or got no answer. */
+  /** A wake that was sent at `sentAt` was refused, broke off, or got no answer. */
   failed(now: number, sentAt = now): void {
-    this.breaker.failed(now, sentAt);
+    this.trust.failed(now, sentAt);
   }
 
   /** A call was served to its end. */
-  succeeded(now: number): void {
+  succeeded(now: number, key = ''): void {
     this.#succeededAt = now;
-    this.becameWarm(now);
+    this.#warmed(now);
+    this.trust.succeeded(key);
     if (this.#servedInSlowStart !== undefined) this.#servedInSlowStart += 1;
   }
 
@@ -242,8 +278,9 @@ export class Endpoint {
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
     this.#succeededAt = Math.min(this.#succeededAt, now);
-    this.breaker.clockWentBack(now);
+    this.trust.clockWentBack(now);
     this.#effectiveSlots.clockWentBack(now);
+    this.#coldDoubts.clockWentBack(now);
     this.#wokenAt = Math.min(this.#wokenAt, now);
     if (this.wake) this.wake = { ...this.wake, at: Math.min(this.wake.at, now) };
   }
@@ -277,9 +314,36 @@ export class Endpoint {
     return Math.max(MIN_WAKE_PATIENCE_MS, WAKE_PATIENCE_COLD_STARTS * this.coldStartMs);
   }
 
-  /** Learns from a wake how long a cold start takes, or that the endpoint was still warm. */
-  #learnWakeTime(tookMs: number): void {
+  /** Many refusals at once are one overload; those of one key count while no other key is there. */
+  #isOverload(scope: Scope, key: string, now: number): boolean {
+    return scope === 'endpoint' || (scope === 'key' && this.trust.isOnlyKey(key, now));
+  }
+
+  #warmed(now: number): void {
+    if (this.state === 'draining') return;
+    if (this.state !== 'warm') {
+      this.warmSince = now;
+      this.#servedInSlowStart = this.spec.coldStart?.slowStart ? 0 : undefined;
+    }
+    this.state = 'warm';
+    this.lastActiveAt = now;
+    this.#coldClaim = undefined;
+    this.#isUnknown = false;
+  }
+
+  /** Learns how long a cold start takes, that the endpoint was still warm, or that it was not cold. */
+  #learnFromWake(tookMs: number, now: number): void {
     const configuredMs = this.spec.coldStart?.idleTimeoutMs ?? Infinity;
+    const claim = this.#coldClaim;
+    const assumedMs = Math.max(this.coldStartMs, this.spec.coldStart?.estimateMs ?? 0);
+    const wasAtOnce = tookMs < Math.min(AT_ONCE_MS, assumedMs * NOT_COLD_SHARE);
+    if (claim && wasAtOnce) return this.#coldDoubts.wasWrong(claim.key, now);
+    // Nothing was known of its state: it was up.
+    if (this.#isUnknown && wasAtOnce) return;
+    if (claim) {
+      this.#coldDoubts.wasRight(claim.key);
+      if (claim.idleMs !== undefined) this.#idle.wasCold(claim.idleMs, configuredMs);
+    }
     const wasQuick = this.#coldStartsMs.length > 0 && tookMs < this.coldStartMs * NOT_COLD_SHARE;
     if (wasQuick && this.#presumedCold && !this.#idle.isLongest(configuredMs)) {
       this.#idle.wasWarm(this.#idleMs, configuredMs);

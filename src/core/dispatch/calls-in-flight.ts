@@ -22,7 +22,7 @@ import { CallTimers } from './call-timers.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
 import { grantEffect } from './grant-effect.ts';
 import type { Ranking } from './ranking.ts';
-import { mayRetry } from './retry.ts';
+import { retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
 
 /** The parts of the dispatcher that calls in flight work with. */
@@ -80,6 +80,7 @@ export class CallsInFlight {
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
     this.#context.roster.holder(request.backend, lease.endpoint, now).inFlight += 1;
+    this.#backends.get(request.backend)?.shares.granted(keyOf(call), lease.grantedAt);
   }
 
   /** Ends an attempt; `again`: the call may return to the queue for another attempt. */
@@ -91,12 +92,14 @@ export class CallsInFlight {
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
     const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
-    endpoint?.observe(result, call.lease.grantedAt, now);
+    const caller = { key: keyOf(call), callId };
+    const after = endpoint?.observe(result, call.lease.grantedAt, now, caller) ?? 'pause';
     const backend = this.#backends.get(call.request.backend);
-    if (again && backend && mayRetry(call, backend, result, now)) {
+    const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
+    if (retry && backend) {
       call.lease = undefined;
       if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
-      return this.#wait(call, backend, now);
+      return this.#wait(call, backend, now, retry.pauseMs);
     }
     // The slot is already free, but this call still counts for the concurrency at its end.
     const loadAtEnd = (endpoint?.inFlight ?? 0) + 1;
@@ -113,7 +116,7 @@ export class CallsInFlight {
     const call = this.#calls.get(callId);
     if (!call) return;
     if (call.lease) this.#release(call, 'cancelled', now);
-    else this.#backends.get(call.request.backend)?.queue.remove(call);
+    else this.#backends.get(call.request.backend)?.dequeue(call);
     this.#settle(call, undefined, now);
   }
 
@@ -145,25 +148,38 @@ export class CallsInFlight {
    */
   dispatch(backend: Backend, now: number): boolean {
     const held: LiveCall[] = [];
+    backend.endPauses(now);
     while (backend.queue.size > 0) {
-      const endpoint = backend.pick(now);
       const { slots, urgentRunning } = backend;
-      const next = endpoint && backend.queue.take({ now, slots, urgentRunning });
-      if (!endpoint || !next) break;
+      const next = backend.queue.take({
+        now,
+        slots,
+        urgentRunning,
+        mayTake: mayTake(backend, now),
+      });
+      if (!next) break;
       const { call } = next;
-      const best = call.avoid ? (backend.pick(now, call.avoid) ?? endpoint) : endpoint;
-      if (call.avoid?.has(best.spec.id) && backend.hasOtherEndpoint(call.avoid, now))
+      const key = keyOf(call);
+      const best = backend.pick(now, call.avoid, key);
+      const isAvoided = best && call.avoid?.has(best.spec.id);
+      if (!best || (isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, key)))
         held.push(call);
       else this.#grant(next, backend, best, now);
     }
     for (const call of held) backend.queue.add(call);
-    if (backend.spec.failover && backend.isDown(now)) {
-      for (const call of [...backend.queue.calls()]) {
-        backend.queue.remove(call);
-        this.refuse(call, 'backend_down', 1_000, now);
-      }
-    }
+    if (backend.spec.failover) this.#refuseWhereDown(backend, now);
     return held.length > 0;
+  }
+
+  /** Where the backend is down for a key, its calls go to the fallback. */
+  #refuseWhereDown(backend: Backend, now: number): void {
+    const keys = [...backend.queue.keys].filter((key) => backend.isDown(now, key));
+    if (keys.length === 0) return;
+    for (const call of [...backend.queue.calls()]) {
+      if (!keys.includes(keyOf(call))) continue;
+      backend.dequeue(call);
+      this.refuse(call, 'backend_down', 1_000, now);
+    }
   }
 
   /** Refuses a call whose longest wait is over or whose deadline cannot be met any more. */
@@ -171,7 +187,7 @@ export class CallsInFlight {
     // The same step may have refused the call already.
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
-    backend?.queue.remove(call);
+    backend?.dequeue(call);
     const waitEndCode = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
     this.refuse(call, code, backend?.expectedWaitMs() ?? 0, now);
@@ -191,9 +207,9 @@ export class CallsInFlight {
     }
   }
 
-  #wait(call: LiveCall, backend: Backend, now: number): void {
+  #wait(call: LiveCall, backend: Backend, now: number, pauseMs = 0): void {
     const { request } = call;
-    backend.queue.add(call);
+    backend.enqueue(call, now, now + pauseMs);
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
     if (!backend.isWarm) call.coldSince = call.attempts === 0 ? arrivedAt : now;
@@ -208,7 +224,8 @@ export class CallsInFlight {
     now: number,
   ): void {
     const { ranking, prewarmer } = this.#context;
-    endpoint.granted(now);
+    endpoint.granted(now, keyOf(call));
+    backend.shares.granted(keyOf(call), now);
     call.urgent = urgent;
     call.attempts += 1;
     if (urgent) backend.urgentRunning += 1;
@@ -240,7 +257,9 @@ export class CallsInFlight {
     const id = call.lease?.endpoint ?? '';
     const backend = this.#backends.get(call.request.backend);
     const endpoint = backend?.endpoints.get(id);
-    endpoint?.released(now, call.lease?.grantedAt ?? now);
+    const grantedAt = call.lease?.grantedAt ?? now;
+    endpoint?.released(now, grantedAt, keyOf(call));
+    backend?.shares.released(keyOf(call), grantedAt, now);
     if (backend && call.urgent) backend.urgentRunning -= 1;
     if (backend) this.#context.roster.forgetIfDrained(backend, id);
     this.effects.push({ type: 'released', callId: call.request.callId, cause });
@@ -260,4 +279,23 @@ export class CallsInFlight {
     if (ended) this.effects.push(ended);
     prewarmer.scheduleCheck(now);
   }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function keyOf(call: LiveCall): string {
+  return call.request.keyId ?? '';
+}
+
+/** Which keys may take a free slot: those that some endpoint accepts, within their fair share. */
+function mayTake(backend: Backend, now: number): (key: string) => boolean {
+  const isBarred = (key: string) => backend.isBarred(now, key);
+  const slots = backend.shares.isShared(now, isBarred) ? backend.upSlots(now) : Infinity;
+  const accepts = (key: string) => backend.pick(now, undefined, key) !== undefined;
+  return (key) => {
+    if (!accepts(key)) return false;
+    if (slots === Infinity) return true;
+    const free = backend.freeSlots(now, key);
+    return backend.shares.mayTake(key, now, { slots, free, accepts });
+  };
 }

@@ -80,6 +80,8 @@ export interface Refused {
   readonly callId: string;
   readonly code: RefusalCode;
   readonly retryAfterMs: number;
+  /** `key`: the limit that was reached is the API key's, not the backend's. */
+  readonly limit?: 'key';
 }
 
 export type Effect =

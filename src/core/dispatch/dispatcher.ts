@@ -220,13 +220,16 @@ export class Dispatcher {
     }
     const backend = this.backends.get(request.backend);
     if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
-    if (backend.spec.failover && backend.isDown(now)) {
+    if (backend.spec.failover && backend.isDown(now, request.keyId)) {
       return this.#refuse(callId, 'backend_down', 1_000);
     }
     // Calls can wait beside free slots: for an endpoint that has not failed them.
-    const startsAtOnce = backend.freeSlots(now) > backend.queue.size;
+    const startsAtOnce = backend.freeSlots(now, request.keyId) > backend.queue.size;
     if (!startsAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
+    }
+    if (!startsAtOnce && backend.isFullForKey(request)) {
+      return this.#refuse(callId, 'queue_full', backend.expectedWaitMs(), 'key');
     }
     const outstanding = this.register.find(request)?.outstanding ?? 0;
     if (outstanding >= (this.#config.runCalls ?? Infinity)) {
@@ -251,8 +254,9 @@ export class Dispatcher {
     return overdue;
   }
 
-  #refuse(callId: string, code: RefusalCode, retryAfterMs: number): void {
-    this.#emit({ type: 'refused', callId, code, retryAfterMs });
+  #refuse(callId: string, code: RefusalCode, retryAfterMs: number, limit?: 'key'): void {
+    const named = limit === undefined ? {} : { limit };
+    this.#emit({ type: 'refused', callId, code, retryAfterMs, ...named });
   }
 
   #emit(effect: Effect | undefined): void {

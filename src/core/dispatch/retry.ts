@@ -1,31 +1,78 @@
 /**
- * Decides whether a call whose attempt failed returns to the queue; it keeps its arrival and so its
- * key. Applies only while the client has received nothing of an answer. The longest wait of the
- * call bounds how often it can return. The budget of a backend is in retry-budget.ts.
+ * Decides whether a call whose attempt failed returns to the queue, and after which pause; it keeps
+ * its arrival and so its key. Applies only while the client has received nothing of an answer. The
+ * budget of a backend is in retry-budget.ts.
  */
 import type { Backend } from '../backends/backend.ts';
+import type { AfterRefusal } from '../backends/endpoint.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 
 /** Endpoints that may fail a call; after the last of them it is not retried. */
 const MAX_FAULTS = 3;
+/** Pause of a call after each refusal that names no time, ms; then the call gets the answer. */
+const PAUSES_MS: Readonly<Record<'busy' | 'cold', readonly number[]>> = {
+  busy: [500, 2_000, 8_000],
+  cold: [1_000, 5_000, 20_000],
+};
+/** Refusals after which a call is still retried. */
+export const MAX_REFUSALS = 3;
+/** An endpoint that asks for a longer pause is not waited for, ms. */
+const LONGEST_PAUSE_MS = 30_000;
+
+/** A retry, with the time that the call pauses first, ms. */
+export interface Retry {
+  readonly pauseMs: number;
+}
 
 /**
- * A call that an endpoint refused (cold, overloaded) was not begun, so its retry costs nothing. A
- * call that an endpoint failed is retried on one that has not failed it, out of the backend's retry
- * budget. Also records the failed endpoint in the call and spends the budget.
+ * A call that an endpoint refused (cold, overloaded) is retried three times: where the endpoint turned
+ * out cold, with its wake; where another endpoint can take it, there; else after a pause of the call
+ * itself. A call that an endpoint failed is retried on one that has not failed it, out of the
+ * backend's retry budget. Undefined: no retry. Records the refusal or the failed endpoint in the call.
  */
-export function mayRetry(
+export function retryOf(
   call: LiveCall,
   backend: Backend,
   result: CallResult,
+  after: AfterRefusal,
   now: number,
-): boolean {
-  if (backend.removed) return false;
-  if (result.cold || result.busy) return true;
-  if (!result.endpointFault) return false;
+): Retry | undefined {
+  if (backend.removed) return undefined;
+  if (result.cold || result.busy) return afterRefusal(call, backend, result, after, now);
+  if (!result.endpointFault) return undefined;
+  const avoid = avoiding(call);
+  const hasOther = backend.hasOtherEndpoint(avoid, now, call.request.keyId);
+  if (avoid.size >= MAX_FAULTS || !hasOther) return undefined;
+  return backend.retries.spend() ? { pauseMs: 0 } : undefined;
+}
+
+function afterRefusal(
+  call: LiveCall,
+  backend: Backend,
+  result: CallResult,
+  after: AfterRefusal,
+  now: number,
+): Retry | undefined {
+  const pauses = PAUSES_MS[result.busy ? 'busy' : 'cold'];
+  const pauseMs = Math.max(result.retryAfterMs ?? 0, pauses[call.refusals] ?? 0);
+  call.refusals += 1;
+  if (call.refusals > MAX_REFUSALS) return undefined;
+  if (after === 'queue') return { pauseMs: 0 };
+  const refusedBy = new Set(call.avoid).add(call.lease?.endpoint ?? '');
+  const other = backend.pick(now, refusedBy, call.request.keyId);
+  if (other && !refusedBy.has(other.spec.id)) {
+    avoiding(call);
+    return { pauseMs: 0 };
+  }
+  const waitEndsAt = Math.min(call.request.arrivedAt, now) + backend.maxWaitMs(call.request);
+  if (pauseMs > LONGEST_PAUSE_MS || now + pauseMs >= waitEndsAt) return undefined;
+  return { pauseMs };
+}
+
+/** Endpoints that the call is to avoid, the present one from now on included. */
+function avoiding(call: LiveCall): Set<string> {
   call.avoid ??= new Set();
   if (call.lease) call.avoid.add(call.lease.endpoint);
-  if (call.avoid.size >= MAX_FAULTS || !backend.hasOtherEndpoint(call.avoid, now)) return false;
-  return backend.retries.spend();
+  return call.avoid;
 }

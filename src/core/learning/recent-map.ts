@@ -31,6 +31,10 @@ export class RecentMap<Value> {
     this.#entries.delete(key);
   }
 
+  entries(): Iterable<[string, Value]> {
+    return this.#entries.entries();
+  }
+
   values(): Iterable<Value> {
     return this.#entries.values();
   }

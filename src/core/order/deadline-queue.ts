@@ -92,13 +92,19 @@ export class DeadlineQueue extends WaitingQueue {
 
   /** The chosen run that is lowest by key and weighted deadline. */
   #mostUrgent(room: QueueState): LiveRun | undefined {
-    if (this.#timings.size <= MANY_RUNS || room.now - this.#chosenAt >= CHOOSE_EVERY_MS) {
+    if (
+      this.#timings.size <= MANY_RUNS ||
+      room.now - this.#chosenAt >= CHOOSE_EVERY_MS ||
+      room.now < this.#chosenAt
+    ) {
       this.#chosen = this.#choose(room);
       this.#chosenAt = room.now;
     }
     let best: LiveRun | undefined;
     let bestKey = Infinity;
     for (const run of this.#chosen) {
+      const lane = this.laneOf(run);
+      if (lane === undefined || !(room.mayTake?.(lane) ?? true)) continue;
       const deadlineAt = this.#timings.get(run)?.deadlineAt ?? Infinity;
       const key = (this.keyOf(run) ?? Infinity) + this.#deadlinePrice * deadlineAt;
       if (key < bestKey) [best, bestKey] = [run, key];

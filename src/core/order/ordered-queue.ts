@@ -80,11 +80,9 @@ export class OrderedQueue<T extends object> {
     for (const entry of this.#heap) yield entry.item;
   }
 
-  /** Number of items that go before this one, 0 where it is not in the queue; O(n). */
-  countBefore(item: T): number {
-    const entry = this.#entries.get(item);
-    if (!entry) return 0;
-    return this.#heap.reduce((n, other) => (precedes(other, entry) ? n + 1 : n), 0);
+  /** Number of items that go before an item of this key and sequence number; O(n). */
+  countBefore(key: number, seq: number): number {
+    return this.#heap.reduce((n, other) => (precedes(other, { key, seq }) ? n + 1 : n), 0);
   }
 
   #up(entry: Entry<T>): void {
@@ -117,6 +115,11 @@ export class OrderedQueue<T extends object> {
   }
 }
 
-function precedes<T>(a: Entry<T>, b: Entry<T>): boolean {
+interface Place {
+  readonly key: number;
+  readonly seq: number;
+}
+
+function precedes(a: Place, b: Place): boolean {
   return a.key < b.key || (a.key === b.key && a.seq < b.seq);
 }

@@ -1,7 +1,8 @@
 /**
- * The calls that wait for one backend, in the policy's order: a heap of runs, each with its waiting
- * calls. When a call of a run ends, only that run is re-keyed, O(log n); the passing of time
- * re-sorts nothing. The heap itself is ordered-queue.ts; deadline-queue.ts adds urgent runs.
+ * The calls that wait for one backend, in the policy's order: a heap of runs for each API key, each
+ * run with its waiting calls. When a call of a run ends, only that run is re-keyed, O(log n); the
+ * passing of time re-sorts nothing. The heap itself is ordered-queue.ts; deadline-queue.ts adds
+ * urgent runs; which key may take a slot is decided by key-shares.ts.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
@@ -20,6 +21,14 @@ export interface QueueState {
   readonly slots: number;
   /** Slots that urgent calls hold. */
   readonly urgentRunning: number;
+  /** Whether calls of an API key may take a slot now; absent: those of any key may. */
+  readonly mayTake?: (key: string) => boolean;
+}
+
+/** Calls and bodies of one API key that wait. */
+export interface WaitingOfKey {
+  calls: number;
+  bytes: number;
 }
 
 /** A call that was taken out of the queue. */
@@ -37,13 +46,17 @@ export interface NextCall {
 interface RunEntry {
   readonly run: LiveRun;
   readonly calls: LiveCall[];
+  /** API key of its next call, whose heap the run is in. */
+  lane: string;
   /** Key of the last re-key in both directions; `lowerApp` leaves it unchanged. */
   promisedKey: number;
 }
 
 export class WaitingQueue {
   readonly #entries = new Map<LiveRun, RunEntry>();
-  readonly #queue = new OrderedQueue<RunEntry>();
+  /** By API key; calls without one are in the lane of the empty name. */
+  readonly #lanes = new Map<string, OrderedQueue<RunEntry>>();
+  readonly #waiting = new Map<string, WaitingOfKey>();
   readonly #keyOf: KeyOf;
   readonly #order: CallOrder;
   #size = 0;
@@ -67,7 +80,7 @@ export class WaitingQueue {
   add(call: LiveCall): void {
     let entry = this.#entries.get(call.run);
     if (!entry) {
-      entry = { run: call.run, calls: [], promisedKey: Infinity };
+      entry = { run: call.run, calls: [], lane: keyOfCall(call), promisedKey: Infinity };
       this.#entries.set(call.run, entry);
     }
     const before = (other: LiveCall) =>
@@ -92,9 +105,28 @@ export class WaitingQueue {
   }
 
   /** Takes the call that goes next out of the queue. */
-  take(_room: QueueState): NextCall | undefined {
-    const entry = this.#queue.peek();
-    return entry && this.#takeFrom(entry, false);
+  take(room: QueueState): NextCall | undefined {
+    let best: RunEntry | undefined;
+    let bestKey = Infinity;
+    for (const [lane, queue] of this.#lanes) {
+      const entry = queue.peek();
+      const key = queue.peekKey();
+      if (!entry || key > bestKey || (best && key === bestKey && seqOf(best) < seqOf(entry))) {
+        continue;
+      }
+      if (room.mayTake?.(lane) ?? true) [best, bestKey] = [entry, key];
+    }
+    return best && this.#takeFrom(best, false);
+  }
+
+  /** Calls of an API key that wait, and bytes of their bodies. */
+  waitingOf(key: string): Readonly<WaitingOfKey> {
+    return this.#waiting.get(key) ?? NOTHING_WAITS;
+  }
+
+  /** API keys with waiting calls. */
+  get keys(): Iterable<string> {
+    return this.#waiting.keys();
   }
 
   /** Takes the next call of a given run. */
@@ -133,8 +165,10 @@ export class WaitingQueue {
     for (const entry of this.#entries.values()) {
       const head = entry.calls[0];
       if (entry.run.app !== app || !head) continue;
+      this.keyed(entry.run, head);
       const key = this.#keyOf(entry.run, head);
-      if (key < (this.#queue.keyOf(entry) ?? Infinity)) this.#queue.set(entry, key, head.seq);
+      const queue = this.#lane(entry.lane);
+      if (key < (queue.keyOf(entry) ?? Infinity)) queue.set(entry, key, head.seq);
     }
   }
 
@@ -146,7 +180,12 @@ export class WaitingQueue {
   /** Present key of a run; undefined where none of its calls waits here. */
   keyOf(run: LiveRun): number | undefined {
     const entry = this.#entries.get(run);
-    return entry && this.#queue.keyOf(entry);
+    return entry && this.#lanes.get(entry.lane)?.keyOf(entry);
+  }
+
+  /** API key of a run's next call; undefined where none of its calls waits here. */
+  protected laneOf(run: LiveRun): string | undefined {
+    return this.#entries.get(run)?.lane;
   }
 
   /** Key for the run's overtaking bound: the present key, or the higher one before `lowerApp`. */
@@ -157,7 +196,11 @@ export class WaitingQueue {
   /** Place of a run in the queue, from 1; 0 where none of its calls waits here. O(n). */
   position(run: LiveRun): number {
     const entry = this.#entries.get(run);
-    return entry ? this.#queue.countBefore(entry) + 1 : 0;
+    const key = entry && this.#lanes.get(entry.lane)?.keyOf(entry);
+    if (!entry || key === undefined) return 0;
+    let before = 0;
+    for (const queue of this.#lanes.values()) before += queue.countBefore(key, seqOf(entry));
+    return before + 1;
   }
 
   /** All waiting calls, in no order. */
@@ -166,7 +209,7 @@ export class WaitingQueue {
   }
 
   #takeFrom(entry: RunEntry, urgent: boolean): NextCall | undefined {
-    const key = this.#queue.keyOf(entry);
+    const key = this.#lanes.get(entry.lane)?.keyOf(entry);
     const call = entry.calls.shift();
     if (!call || key === undefined) return undefined;
     const { promisedKey } = entry;
@@ -177,20 +220,56 @@ export class WaitingQueue {
 
   #count(call: LiveCall, by: 1 | -1): void {
     this.#size += by;
-    this.#bytes += by * (call.request.bodyBytes ?? 0);
+    const bytes = by * (call.request.bodyBytes ?? 0);
+    this.#bytes += bytes;
+    const key = keyOfCall(call);
+    const waiting = this.#waiting.get(key) ?? { calls: 0, bytes: 0 };
+    waiting.calls += by;
+    waiting.bytes += bytes;
+    if (waiting.calls > 0) this.#waiting.set(key, waiting);
+    else this.#waiting.delete(key);
+  }
+
+  #lane(key: string): OrderedQueue<RunEntry> {
+    let lane = this.#lanes.get(key);
+    if (!lane) {
+      lane = new OrderedQueue();
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+
+  #leaveLane(entry: RunEntry): void {
+    const lane = this.#lanes.get(entry.lane);
+    lane?.delete(entry);
+    if (lane?.size === 0) this.#lanes.delete(entry.lane);
   }
 
   #key(entry: RunEntry): void {
     const head = entry.calls[0];
     this.keyed(entry.run, head);
     if (head) {
+      const lane = keyOfCall(head);
+      if (lane !== entry.lane) this.#leaveLane(entry);
+      entry.lane = lane;
       entry.promisedKey = this.#keyOf(entry.run, head);
-      this.#queue.set(entry, entry.promisedKey, head.seq);
+      this.#lane(lane).set(entry, entry.promisedKey, head.seq);
     } else {
-      this.#queue.delete(entry);
+      this.#leaveLane(entry);
       this.#entries.delete(entry.run);
     }
   }
+}
+
+const NOTHING_WAITS: Readonly<WaitingOfKey> = { calls: 0, bytes: 0 };
+
+function keyOfCall(call: LiveCall): string {
+  return call.request.keyId ?? '';
+}
+
+/** Submission number of the run's next call, the tie-break of equal keys. */
+function seqOf(entry: RunEntry): number {
+  return entry.calls[0]?.seq ?? Infinity;
 }
 
 /** Size by which `longest-first` orders a fan-out, tokens: the visit ends with its last call. */

@@ -184,7 +184,7 @@ export class Prewarmer {
     }
     let capacity = backend.upSlots(now, notKept);
     for (const endpoint of backend.endpoints.values()) {
-      if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil) continue;
+      if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil(now)) continue;
       const query = this.#queryFor(backend, endpoint, capacity, aheadMs, now);
       const decision = this.#ruleOf(backend).wake(query);
       // Another endpoint would be needed even less.

@@ -14,6 +14,8 @@ export interface CallResult {
   readonly cold: boolean;
   /** The endpoint reported that it is overloaded. */
   readonly busy?: boolean;
+  /** The endpoint answered 403: usually the call's own matter, not the endpoint's. */
+  readonly forbidden?: boolean;
   /** Pause that the endpoint asked for, ms. */
   readonly retryAfterMs?: number;
   /** Calls that wait inside the endpoint's engine; absent where it does not report them. */

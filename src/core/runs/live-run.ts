@@ -44,6 +44,8 @@ export interface LiveCall {
   attempts: number;
   /** Ids of the endpoints that failed it. */
   avoid: Set<string> | undefined;
+  /** How often an endpoint refused it (overloaded, cold). */
+  refusals: number;
 }
 
 export class LiveRun {
@@ -153,7 +155,7 @@ export class LiveRun {
     if (request.final) this.final = true;
     if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
     const grant = { lease: undefined, urgent: false, concurrency: 1 };
-    const attempts = { attempts: 0, avoid: undefined, lostAt: Infinity };
+    const attempts = { attempts: 0, avoid: undefined, refusals: 0, lostAt: Infinity };
     const cold = { coldSince: undefined, coldMs: 0 };
     return { request, run: this, visit, seq, ...grant, ...attempts, ...cold };
   }

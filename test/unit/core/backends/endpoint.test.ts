@@ -153,10 +153,10 @@ describe('Endpoint', () => {
     let now = 1_000;
     const rests = Array.from({ length: 8 }, () => {
       endpoint.failed(now);
-      const restMs = endpoint.unavailableUntil - now;
-      expect(endpoint.isReady(endpoint.unavailableUntil - 1)).toBe(false);
-      expect(endpoint.isReady(endpoint.unavailableUntil)).toBe(true);
-      now = endpoint.unavailableUntil;
+      const restMs = endpoint.unavailableUntil(now) - now;
+      expect(endpoint.isReady(now + restMs - 1)).toBe(false);
+      expect(endpoint.isReady(now + restMs)).toBe(true);
+      now += restMs;
       return restMs;
     });
     expect(rests).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
@@ -170,9 +170,9 @@ describe('Endpoint', () => {
     expect(endpoint.isReady(1_400)).toBe(true);
     endpoint.failed(2_000);
     endpoint.failed(2_000);
-    expect(endpoint.unavailableUntil).toBe(0);
+    expect(endpoint.unavailableUntil(2_000)).toBe(0);
     endpoint.failed(2_000);
-    expect(endpoint.unavailableUntil).toBe(2_500);
+    expect(endpoint.unavailableUntil(2_000)).toBe(2_500);
   });
 
   it('survives a restart warm with its cold starts, but a wake under way does not', () => {

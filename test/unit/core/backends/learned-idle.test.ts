@@ -66,9 +66,44 @@ describe('an endpoint', () => {
     endpoint.granted(40_000);
     endpoint.inFlight -= 1;
     endpoint.lastActiveAt = 40_010;
-    endpoint.answeredCold(40_000);
+    endpoint.answeredCold(40_000, 40_010);
     expect(endpoint.state).toBe('cold');
+    // Nothing is learned before the wake has shown that it was cold.
+    expect(endpoint.idleTimeoutMs).toBe(60_000);
+    endpoint.beginWake(wakeAt(40_020));
+    endpoint.becameWarm(50_020, 10_000);
     expect(endpoint.idleTimeoutMs).toBe(36_000);
+  });
+
+  it('whose wake is answered at once was not cold, which teaches nothing and is doubted next time', () => {
+    const endpoint = warmEndpoint();
+    endpoint.granted(40_000, 'a');
+    endpoint.released(40_010, 40_000, 'a');
+    expect(endpoint.answeredCold(40_000, 40_010, 'a')).toBe(true);
+    endpoint.beginWake(wakeAt(40_020));
+    endpoint.becameWarm(40_023, 3);
+    expect(endpoint.idleTimeoutMs).toBe(60_000);
+    expect(endpoint.coldStartMs).toBe(10_000);
+    // The same key again, and another's word.
+    endpoint.granted(41_000, 'a');
+    endpoint.released(41_010, 41_000, 'a');
+    expect(endpoint.answeredCold(41_000, 41_010, 'a')).toBe(false);
+    expect(endpoint.state).toBe('warm');
+    endpoint.granted(42_000, 'b');
+    endpoint.released(42_010, 42_000, 'b');
+    expect(endpoint.answeredCold(42_000, 42_010, 'b')).toBe(true);
+  });
+
+  it('is not cold by the answer to one call while others run or were served since', () => {
+    const endpoint = warmEndpoint();
+    endpoint.granted(40_000);
+    endpoint.granted(40_000);
+    endpoint.released(40_010, 40_000);
+    expect(endpoint.answeredCold(40_000, 40_010)).toBe(false);
+    endpoint.released(40_020, 40_000);
+    endpoint.succeeded(40_020);
+    expect(endpoint.answeredCold(40_000, 40_030)).toBe(false);
+    expect(endpoint.state).toBe('warm');
   });
 
   it('that answers at once though it was thought cold has a longer one, and no short cold start', () => {
@@ -104,19 +139,23 @@ describe('an endpoint', () => {
   it('is not cold again by the late answer to a call from before its wake', () => {
     const endpoint = warmEndpoint();
     endpoint.granted(40_000);
-    endpoint.answeredCold(40_000);
+    endpoint.released(40_010, 40_000);
+    endpoint.answeredCold(40_000, 40_010);
     endpoint.beginWake(wakeAt(40_100));
-    endpoint.answeredCold(40_000);
+    endpoint.answeredCold(40_000, 40_200);
     expect(endpoint.state).toBe('warming');
     endpoint.becameWarm(50_000, 9_900);
-    endpoint.answeredCold(40_000);
+    endpoint.answeredCold(40_000, 50_010);
     expect(endpoint.state).toBe('warm');
   });
 
   it('knows what it learned after a restart', () => {
     const endpoint = warmEndpoint();
     endpoint.granted(40_000);
-    endpoint.answeredCold(40_000);
+    endpoint.released(40_010, 40_000);
+    endpoint.answeredCold(40_000, 40_010);
+    endpoint.beginWake(wakeAt(40_020));
+    endpoint.becameWarm(50_020, 10_000);
     const again = new Endpoint(SPEC, 0);
     again.restore(JSON.parse(JSON.stringify(endpoint.snapshot())));
     expect(again.idleTimeoutMs).toBe(36_000);

@@ -89,7 +89,7 @@ describe('an endpoint that says that it is overloaded', () => {
         effects.push(...dispatcher.step([{ type: 'ended', callId, again: true, result }], now));
       }
     }
-    expect(dispatcher.backends.get('llm')?.queue.size).toBeGreaterThan(0);
+    expect(dispatcher.backends.get('llm')?.waiting).toBeGreaterThan(0);
     expect(typesOf(effects)).toContain('wake');
   });
 });

@@ -54,17 +54,48 @@ describe('an attempt that failed', () => {
     expect(d.call('y')).toBeUndefined();
   });
 
-  it('keeps its place: it goes before what came after it', () => {
+  it('pauses after a refusal, and nobody else does; then it goes before what came after it', () => {
     const d = dispatcherWith([{ id: 'a', slots: 1 }]);
     submit(d, 'x', 0);
-    submit(d, 'y', 1);
-    // Overloaded with nothing else of ours: the endpoint is left alone for half a second.
-    expect(grants(again(d, 'x', BUSY, 10))).toEqual([]);
-    expect(d.dueAt(10)).toBe(510);
-    expect(grants(d.step([{ type: 'tick' }], 510))).toEqual(['x@a']);
+    for (const id of ['y', 'z']) submit(d, id, 1);
+    expect(grants(again(d, 'x', { ...BUSY, retryAfterMs: 600 }, 10))).toEqual(['y@a']);
+    expect(d.dueAt(10)).toBe(610);
+    expect(grants(d.step([{ type: 'tick' }], 610))).toEqual([]);
+    expect(grants(d.step([{ type: 'ended', callId: 'y', result: okResult(5) }], 620))).toEqual([
+      'x@a',
+    ]);
   });
 
-  it('that an endpoint turned away costs no budget; what breaks does', () => {
+  it.each([BUSY, COLD, { ...BUSY, retryAfterMs: 30_000 }])(
+    'that is refused each time is made four times, and then has its answer: %o',
+    (result) => {
+      const d = dispatcherWith([{ id: 'a', slots: 4 }]);
+      submit(d, 'x', 0);
+      let attempts = 1;
+      let now = 0;
+      while (d.call('x') && attempts < 50) {
+        again(d, 'x', result, now + 1);
+        now = Math.min(now + 60_000, d.dueAt(now + 1));
+        if (d.call('x')) attempts += grants(d.step([{ type: 'tick' }], now)).length;
+      }
+      expect(attempts).toBe(4);
+    },
+  );
+
+  it('has its answer at once where the endpoint asks for more than half a minute', () => {
+    const d = dispatcherWith([{ id: 'a', slots: 4 }]);
+    submit(d, 'x', 0);
+    again(d, 'x', { ...BUSY, retryAfterMs: 31_000 }, 1);
+    expect(d.call('x')).toBeUndefined();
+  });
+
+  it('that was refused goes at once to another endpoint that can take it', () => {
+    const d = dispatcherWith(TWO);
+    const [first] = grants(submit(d, 'x', 0));
+    expect(grants(again(d, 'x', BUSY, 1))).toEqual([first === 'x@a' ? 'x@b' : 'x@a']);
+  });
+
+  it('costs budget where it broke', () => {
     const d = dispatcherWith(TWO);
     let attempts = 0;
     for (let i = 0; i < 400; i += 1) {
@@ -78,20 +109,16 @@ describe('an attempt that failed', () => {
     // Ten were saved up, and each of 400 calls earned a tenth.
     expect(attempts - 400).toBeLessThanOrEqual(50);
     expect(attempts - 400).toBeGreaterThanOrEqual(45);
-    const held = dispatcherWith(TWO);
-    submit(held, 'x', 0);
-    for (let i = 1; i < 30; i += 1) {
-      again(held, 'x', COLD, i * 2_000);
-      expect(held.call('x')).toBeDefined();
-    }
   });
 
-  it('ends with its limit of waiting', () => {
+  it('has its answer where its pause would last beyond its limit of waiting', () => {
     const d = dispatcherWith([{ id: 'a', slots: 1 }], { maxWaitMs: 3_000 });
     submit(d, 'x', 0);
+    again(d, 'x', COLD, 1_000);
+    expect(d.call('x')).toBeDefined();
+    d.step([{ type: 'tick' }], 2_000);
     again(d, 'x', COLD, 2_500);
-    const effects = d.step([{ type: 'tick' }], 3_000);
-    expect(effects).toMatchObject([{ type: 'refused', callId: 'x', code: 'queue_timeout' }]);
+    expect(d.call('x')).toBeUndefined();
   });
 });
 
