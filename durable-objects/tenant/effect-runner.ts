@@ -57,7 +57,12 @@ export class EffectRunner {
       case 'refused':
         return waiters.resolve(
           effect.callId,
-          refusal(effect.code, effect.retryAfterMs, accounting.log.facts(effect.callId)),
+          refusal(
+            effect.code,
+            effect.retryAfterMs,
+            accounting.log.facts(effect.callId),
+            effect.limit,
+          ),
         );
       case 'released':
         if (effect.cause === 'expired') waiters.delete(effect.callId);

@@ -1,6 +1,15 @@
 /** Builds the refusal that the tenant's object answers to a Worker. */
 import type { CallFacts, Refusal, RefusedCode } from '../../src/protocol/tenant.ts';
 
-export function refusal(code: RefusedCode, retryAfterMs = 0, facts?: CallFacts): Refusal {
-  return { status: 'refused', code, retryAfterMs, ...(facts ? { facts } : {}) };
+export function refusal(
+  code: RefusedCode,
+  retryAfterMs = 0,
+  facts?: CallFacts,
+  limit?: 'key',
+): Refusal {
+  return {
+    ...{ status: 'refused', code, retryAfterMs },
+    ...(limit === undefined ? {} : { limit }),
+    ...(facts ? { facts } : {}),
+  };
 }

@@ -50,7 +50,10 @@ export const VIEWS = {
 
 function statusOf(backend: Backend) {
   return {
-    waiting: backend.queue.size,
+    waiting: backend.waiting,
+    waiting_by_key: Object.fromEntries(
+      [...backend.queue.keys].map((key) => [key, backend.queue.waitingOf(key)]),
+    ),
     running: backend.running,
     expected_wait_ms: backend.expectedWaitMs(),
     speed: backend.speed.value,

@@ -115,7 +115,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     if (limited) return limited;
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
-    await this.#loop.step([{ type: 'submitted', call }]);
+    await this.#loop.step([{ type: 'submitted', call: { ...call, keyId } }]);
     this.ctx.waitUntil(this.#forecasts.announce(dispatcher, Date.now()));
     const answer = this.#answer(call.callId);
     if (answer?.status === 'granted') return { ...answer, ticket };

@@ -13,7 +13,7 @@ import { adapterOf } from '../endpoints/registry.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { upstreamHeaders } from '../http/headers.ts';
 import { tenantStub } from '../objects/ask-object.ts';
-import type { CallFacts, Grant, RefusedCode } from '../protocol/tenant.ts';
+import type { CallFacts, Grant, Refusal } from '../protocol/tenant.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
 import { explainHeaders, serverTiming } from './answer-headers.ts';
 import type { CallPlan } from './call-plan.ts';
@@ -213,7 +213,7 @@ export class BackendCall {
 }
 
 function refusalOf(
-  { code, retryAfterMs }: { code: RefusedCode; retryAfterMs: number },
+  { code, retryAfterMs, limit }: Pick<Refusal, 'code' | 'retryAfterMs' | 'limit'>,
   loaded: LoadedTenant,
   plan: CallPlan,
 ): ApiError {
@@ -229,6 +229,12 @@ function refusalOf(
     }
     case 'deadline_unmeetable':
       return { code };
+    case 'queue_full': {
+      if (limit !== 'key') return { code, retryAfterMs };
+      const share = Math.round(100 * loaded.config.limits.keyQueueShare);
+      const message = `This key's calls fill their ${share} % of the queue of backend "${plan.backend}".`;
+      return { code, retryAfterMs, message };
+    }
     default:
       return { code, retryAfterMs };
   }

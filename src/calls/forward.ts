@@ -50,6 +50,12 @@ export interface FailedAttempt {
   readonly error: ApiError;
 }
 
+/** What an end says of the endpoint beside its outcome. */
+interface EndDetails {
+  readonly fault?: boolean;
+  readonly forbidden?: boolean;
+}
+
 export class Forwarder {
   readonly #options: ForwardOptions;
   readonly #watchdog: Watchdog;
@@ -119,7 +125,7 @@ export class Forwarder {
   /** The endpoint learns of the cancellation a moment later; its slot is not free until then. */
   async #reportCancelled(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, CANCEL_GRACE_MS));
-    await this.#report('cancelled', false);
+    await this.#report('cancelled');
   }
 
   async #send(): Promise<Response | undefined> {
@@ -230,8 +236,8 @@ export class Forwarder {
     const text = await beginningOf(upstream);
     if (this.#ended !== undefined) return this.#clientGone();
     const kind = this.#options.classify(upstream.status, text);
-    if (kind === 'rejected') {
-      await this.#end('failed');
+    if (kind === 'rejected' || kind === 'forbidden') {
+      await this.#end('failed', { forbidden: kind === 'forbidden' });
       // The client's request is wrong: it receives the endpoint's own error.
       const { added, key } = this.#options;
       const headers = answerHeaders(upstream.headers, added, key);
@@ -265,19 +271,20 @@ export class Forwarder {
   }
 
   /** Releases the slot; only the first call has an effect. */
-  #end(outcome: CallResult['outcome'], details: { fault?: boolean } = {}): Promise<void> {
-    this.#ended ??= this.#report(outcome, details.fault ?? false);
+  #end(outcome: CallResult['outcome'], details: EndDetails = {}): Promise<void> {
+    this.#ended ??= this.#report(outcome, details);
     return this.#ended;
   }
 
-  async #report(outcome: CallResult['outcome'], fault: boolean): Promise<void> {
+  async #report(outcome: CallResult['outcome'], details: EndDetails = {}): Promise<void> {
     this.#stop();
     const pieces = this.#stream?.pieces;
     const usage = (this.#stream ?? this.#plain)?.usage;
     const outputTokens = usage?.outputTokens ?? pieces;
     await this.#options.slot.report({
       outcome,
-      endpointFault: fault,
+      endpointFault: details.fault ?? false,
+      ...(details.forbidden ? { forbidden: true } : {}),
       cold: false,
       serviceMs: Date.now() - this.#startedAt,
       ...(this.#queuedInEngine === undefined ? {} : { queuedThere: this.#queuedInEngine }),

@@ -42,7 +42,7 @@ export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Resp
     });
     const text = await upstream.text();
     const kind = upstream.ok ? 'ok' : adapter.classify(upstream.status, text, false);
-    if (kind === 'ok' || kind === 'rejected') {
+    if (kind === 'ok' || kind === 'rejected' || kind === 'forbidden') {
       const headers = answerHeaders(upstream.headers, added, key);
       return new Response(upstream.ok ? text : withoutKey(text, key), {
         status: upstream.status,

@@ -49,6 +49,8 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
     })),
     queueDepth: backend.queue.depth,
     queueBytes: backend.queue.bytes,
+    keyQueueShare: (config.keys?.length ?? 0) > 1 ? config.limits.keyQueueShare : 1,
+    fairKeys: config.limits.fairKeys,
     maxWaitMs: backend.queue.maxWaitMs,
     maxWaitColdMs: backend.queue.maxWaitColdMs,
     whileCold: backend.whileCold,

@@ -149,6 +149,10 @@ const tenant = z.strictObject({
       bodyBytes: z.int().min(1_024).max(100_000_000).default(10_000_000),
       /** Most calls of one run that wait or run at a time. */
       runCalls: z.int().min(1).max(100_000).default(1_000),
+      /** Whether API keys share each backend's slots fairly. */
+      fairKeys: z.boolean().default(true),
+      /** Share of a backend's queue that one API key may fill, where the tenant has several. */
+      keyQueueShare: z.number().min(0.01).max(1).default(0.75),
       ...rateLimits,
     })
     .prefault({}),

@@ -33,7 +33,7 @@ export interface PlatformRequest {
 export type Readiness = 'ready' | 'waking' | 'cold' | 'broken';
 
 /** What an endpoint's answer says about the endpoint. */
-export type AnswerKind = 'ok' | 'rejected' | 'busy' | 'cold' | 'broken';
+export type AnswerKind = 'ok' | 'rejected' | 'forbidden' | 'busy' | 'cold' | 'broken';
 
 export interface EndpointAdapter {
   readonly kind: string;

@@ -22,11 +22,13 @@ export const openaiWithWakePath: EndpointAdapter = {
  */
 export function classifyGeneric(status: number, body: string, isTool: boolean): AnswerKind {
   if (status < 300) return 'ok';
-  if (status === 429) return 'busy';
+  // 529 is what Anthropic's API answers while it is overloaded.
+  if (status === 429 || status === 529) return 'busy';
   if (status === 503) return /overloaded|queue|busy|too many/i.test(body) ? 'busy' : 'cold';
-  // A tool may refuse its caller as its own answer; from a model it means that the endpoint's key
-  // is wrong.
-  if (status === 401 || status === 403) return isTool ? 'rejected' : 'broken';
+  // A tool may refuse its caller as its own answer; from a model 401 means that the endpoint's key is
+  // wrong, and 403 that, or that a filter refuses the prompt.
+  if (status === 401) return isTool ? 'rejected' : 'broken';
+  if (status === 403) return isTool ? 'rejected' : 'forbidden';
   if (status >= 500 || status < 400) return 'broken';
   return 'rejected';
 }

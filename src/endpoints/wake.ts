@@ -61,7 +61,7 @@ async function wakeAndServe(
     const { status, body } = await send(firstCall(target), target, signal);
     const kind = status < 300 ? 'ok' : adapter.classify(status, body, isTool);
     if (kind === 'ok' || kind === 'rejected') return true;
-    if (kind === 'broken') return false;
+    if (kind === 'broken' || kind === 'forbidden') return false;
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
   return false;

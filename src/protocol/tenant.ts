@@ -85,6 +85,8 @@ export interface Refusal {
   readonly status: 'refused';
   readonly code: RefusedCode;
   readonly retryAfterMs: number;
+  /** `key`: the limit that was reached is the API key's own share. */
+  readonly limit?: 'key';
   readonly facts?: CallFacts;
 }
 

@@ -118,7 +118,9 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
     expect(classify(503, '{"error_type":"overloaded"}', false)).toBe('busy');
     expect(classify(503, 'The request queue is full.', false)).toBe('busy');
     expect(classify(500, 'CUDA error', false)).toBe('broken');
+    expect(classify(529, '{"type":"error"}', false)).toBe('busy');
     expect(classify(401, '', false)).toBe('broken');
+    expect(classify(403, '', false)).toBe('forbidden');
     expect(classify(401, '', true)).toBe('rejected');
     expect(classify(403, '', true)).toBe('rejected');
     expect(classify(422, 'no such field', false)).toBe('rejected');
