@@ -125,7 +125,7 @@ describe('a cold endpoint', () => {
 
   it('is woken by the cron where arrivals make a need likely', async () => {
     const gpu = await coldGpu();
-    const config = { prewarm: { theta: 0.01 }, backends: { m: llm(gpu, 4) } };
+    const config = { prewarm: { theta: 0.0001 }, backends: { m: llm(gpu, 4) } };
     const key = await dispatcher.tenant('arriving', config);
     for (let i = 0; i < 5; i += 1) await (await chat(key)).text();
     gpu.reset();
