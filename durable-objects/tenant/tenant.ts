@@ -268,9 +268,12 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return importRuns(this.#store, this.#dispatcher, JSON.parse(runs), startMs);
   }
 
-  /** The log entry of a call as JSON text, by its id or its request's; undefined if unknown. */
-  async story(id: string): Promise<string | undefined> {
-    return this.#accounting.log.entryJson(id);
+  /**
+   * The log entry of a call as JSON text, by its id or its request's; undefined if unknown. `keyId`:
+   * the key that asks, whose own request ids come first.
+   */
+  async story(id: string, keyId?: string): Promise<string | undefined> {
+    return this.#accounting.log.entryJson(id, keyId);
   }
 
   override alarm(): Promise<void> {

@@ -204,6 +204,6 @@ export interface TenantApi {
   archive(): Promise<ArchiveHead | undefined>;
   archivePage(head: ArchiveHead, after: number): Promise<ArchivePage>;
   importRuns(runs: string, startMs: number): Promise<ImportCount | undefined>;
-  /** The log entry of a call as JSON text, by its id or its request's. */
-  story(id: string): Promise<string | undefined>;
+  /** The log entry of a call as JSON text, by its id or its request's, of `keyId` first. */
+  story(id: string, keyId?: string): Promise<string | undefined>;
 }
