@@ -13,7 +13,7 @@ import { adapterOf } from '../endpoints/registry.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { upstreamHeaders } from '../http/headers.ts';
 import { tenantStub } from '../objects/ask-object.ts';
-import type { CallFacts, Grant, RefusedCode } from '../protocol/tenant.ts';
+import type { CallFacts, Grant, Refusal } from '../protocol/tenant.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
 import { explainHeaders, serverTiming } from './answer-headers.ts';
 import type { CallPlan } from './call-plan.ts';
@@ -86,6 +86,7 @@ export class BackendCall {
       keyHash: c.get('keyHash'),
       version: this.#loaded.version,
       ...(isCharged ? { isCharged } : {}),
+      ...(plan.choices === undefined ? {} : { choices: plan.choices }),
       requestId: c.get('requestId'),
       why: plan.identity.why,
     });
@@ -213,10 +214,11 @@ export class BackendCall {
 }
 
 function refusalOf(
-  { code, retryAfterMs }: { code: RefusedCode; retryAfterMs: number },
+  { code, retryAfterMs, detail }: Refusal,
   loaded: LoadedTenant,
   plan: CallPlan,
 ): ApiError {
+  const message = detail === undefined ? {} : { message: detail };
   switch (code) {
     case 'key_revoked':
       return { code: 'invalid_api_key' };
@@ -229,7 +231,10 @@ function refusalOf(
     }
     case 'deadline_unmeetable':
       return { code };
+    case 'request_too_large':
+    case 'permission_denied':
+      return { code, ...message };
     default:
-      return { code, retryAfterMs };
+      return { code, retryAfterMs, ...message };
   }
 }

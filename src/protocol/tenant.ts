@@ -33,6 +33,8 @@ export interface EnqueueRequest {
   readonly version: number;
   /** The id by which the client knows the call. */
   readonly requestId?: string;
+  /** Number of answers requested in one call; 1 where absent. */
+  readonly choices?: number;
   /** The request was charged before, for another backend: it must not count twice for its key. */
   readonly isCharged?: boolean;
   /** How application, run and unit were each identified. */
@@ -79,13 +81,19 @@ export type RefusedCode =
   | RefusalCode
   | 'key_revoked'
   | 'tenant_unconfigured'
-  | 'rate_limit_exceeded';
+  | 'rate_limit_exceeded'
+  /** The call may take more tokens than its key has in a minute. */
+  | 'request_too_large'
+  /** The API key may not use the application. */
+  | 'permission_denied';
 
 export interface Refusal {
   readonly status: 'refused';
   readonly code: RefusedCode;
   readonly retryAfterMs: number;
   readonly facts?: CallFacts;
+  /** What was exceeded and how much is allowed, in words for the client. */
+  readonly detail?: string;
 }
 
 export interface Queued {
