@@ -9,6 +9,8 @@ export const CLIENT_BACKEND = 'client';
 /** What is known of a call at its submission. */
 export interface CallRequest {
   readonly callId: string;
+  /** API key that the call is charged to; absent in a simulation. */
+  readonly keyId?: string;
   readonly runId: string;
   readonly app: string;
   readonly unit: string;
