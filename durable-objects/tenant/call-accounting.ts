@@ -5,14 +5,23 @@
  */
 import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import { KeyLimits, type RateLimits, type Took } from '../../src/core/limits/key-limits.ts';
+import {
+  type Gauges,
+  KeyLimits,
+  type RateAnswer,
+  type RateLimits,
+  type RequestCharge,
+  type Took,
+} from '../../src/core/limits/key-limits.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
-import type { CallResult, EnqueueRequest, Refusal } from '../../src/protocol/tenant.ts';
+import type {
+  CallResult,
+  EnqueueRequest,
+  Refusal,
+  RefusedCode,
+} from '../../src/protocol/tenant.ts';
 import { CallLog } from './call-log.ts';
 import { refusal } from './refusal.ts';
-
-/** Output tokens that are charged at most on arrival; corrected when the call has ended. */
-const ESTIMATED_OUTPUT_TOKENS = 200;
 
 const NO_TOKENS: Took = { inputTokens: 0, outputTokens: 0 };
 
@@ -28,23 +37,24 @@ export class CallAccounting {
   /** Opens the call's log entry and charges its API key; a refusal where a limit is exceeded. */
   charge(request: EnqueueRequest, now: number): Refusal | undefined {
     const { call, keyId, isCharged = false } = request;
-    const { callId, maxOutputTokens } = call;
-    const isLlm = call.kind === 'llm';
-    const estimate = {
-      callId,
-      keyId,
-      inputTokens: isLlm ? call.inputTokens : 0,
-      outputTokens: isLlm
-        ? Math.min(maxOutputTokens ?? ESTIMATED_OUTPUT_TOKENS, ESTIMATED_OUTPUT_TOKENS)
-        : 0,
-      isCharged,
-    };
+    const { callId } = call;
+    const estimate = { callId, keyId, isCharged, ...tokensOf(request) };
     const charged = this.#limits.admit(estimate, this.#limitsOf(keyId), now);
     this.log.open(request, charged.gauges);
     if (charged.ok) return undefined;
-    const { retryAfterMs } = charged;
-    this.log.refused(callId, 'rate_limit_exceeded', retryAfterMs);
-    return refusal('rate_limit_exceeded', retryAfterMs, this.log.facts(callId));
+    const { code, retryAfterMs, detail } = limitRefusal(charged, this.#limitsOf(keyId));
+    this.log.refused(callId, code, retryAfterMs);
+    return { ...refusal(code, retryAfterMs, this.log.facts(callId)), detail };
+  }
+
+  /** Charges requests of an API key that are no calls. */
+  chargeRequests(keyId: string, count: number, now: number): RequestCharge {
+    return this.#limits.charge(keyId, count, this.#limitsOf(keyId), now);
+  }
+
+  /** State of the limits of an API key. */
+  gauges(keyId: string, now: number): Gauges {
+    return this.#limits.gauges(keyId, this.#limitsOf(keyId), now);
   }
 
   /** Position and expected wait of a queued call, which are also recorded in its log entry. */
@@ -97,4 +107,30 @@ export class CallAccounting {
   clear(): void {
     this.log.clear();
   }
+}
+
+/** What a call may take; a call that is measured in time takes no tokens. */
+function tokensOf({ call, choices = 1 }: EnqueueRequest): {
+  inputTokens: number;
+  outputTokens?: number;
+} {
+  if (call.kind !== 'llm') return { inputTokens: 0, outputTokens: 0 };
+  const { inputTokens, maxOutputTokens } = call;
+  if (maxOutputTokens === undefined) return { inputTokens };
+  return { inputTokens, outputTokens: maxOutputTokens * choices };
+}
+
+function limitRefusal(
+  charged: RateAnswer & { ok: false },
+  limits: RateLimits,
+): { code: RefusedCode; retryAfterMs: number; detail: string } {
+  if (charged.limit === 'too-large') {
+    const { cost, most } = charged;
+    const may = `The call may take ${cost} tokens (its input and all output that it may have)`;
+    const detail = `${may}, and this key has ${most} a minute: lower the output limit or the input.`;
+    return { code: 'request_too_large', retryAfterMs: 0, detail };
+  }
+  const { limit, retryAfterMs } = charged;
+  const detail = `This key has ${limits[limit]} ${limit} a minute, and too few are left for now.`;
+  return { code: 'rate_limit_exceeded', retryAfterMs, detail };
 }

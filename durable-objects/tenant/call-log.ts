@@ -49,14 +49,20 @@ interface CallEntry {
 
 export class CallLog {
   readonly #entries = new RecentMap<CallEntry>(MAX_ENTRIES);
+  /** Call id by API key and request id: a request id is its client's choice, and may be any text. */
   readonly #callOf = new RecentMap<string>(MAX_ENTRIES);
+  /** The newest call of any key with a request id. */
+  readonly #newestOf = new RecentMap<string>(MAX_ENTRIES);
   readonly #gauges = new RecentMap<Gauges>(MAX_ENTRIES);
 
   /** Opens the entry of a call; a call that is submitted again keeps its entry. */
   open({ call, keyId, requestId, why }: EnqueueRequest, gauges: Gauges): void {
     this.#gauges.set(call.callId, gauges);
     if (this.#entries.get(call.callId)) return;
-    if (requestId !== undefined) this.#callOf.set(requestId, call.callId);
+    if (requestId !== undefined) {
+      this.#callOf.set(ownRequest(keyId, requestId), call.callId);
+      this.#newestOf.set(requestId, call.callId);
+    }
     this.#entries.set(call.callId, {
       call: call.callId,
       request_id: requestId ?? null,
@@ -161,17 +167,24 @@ export class CallLog {
     };
   }
 
-  /** The entry as JSON text, by the call's id or its request's; undefined if unknown. */
-  entryJson(id: string): string | undefined {
-    const entry = this.#entries.get(this.#callOf.get(id) ?? id);
+  /**
+   * The entry as JSON text; undefined if unknown. `id` is the call's id or else its request's, of
+   * the key that asks before that of any other key: no key hides the calls of another by its choice
+   * of request ids.
+   */
+  entryJson(id: string, keyId = ''): string | undefined {
+    const callId = this.#callOf.get(ownRequest(keyId, id)) ?? this.#newestOf.get(id) ?? '';
+    const entry = this.#entries.get(id) ?? this.#entries.get(callId);
     return entry && JSON.stringify(entry);
   }
 
   clear(): void {
-    for (const { call, request_id: requestId } of [...this.#entries.values()]) {
+    for (const { call, key, request_id: requestId } of [...this.#entries.values()]) {
       this.#entries.delete(call);
       this.#gauges.delete(call);
-      if (requestId !== null) this.#callOf.delete(requestId);
+      if (requestId === null) continue;
+      this.#callOf.delete(ownRequest(key, requestId));
+      this.#newestOf.delete(requestId);
     }
   }
 
@@ -199,6 +212,11 @@ export class CallLog {
   #assignRun(entry: CallEntry, { run }: LiveCall): void {
     entry.identity = { ...entry.identity, app: run.app, run: run.id };
   }
+}
+
+/** Request ids contain no blank, so no two pairs have the same text. */
+function ownRequest(keyId: string, requestId: string): string {
+  return `${keyId} ${requestId}`;
 }
 
 function howOf({ cold, busy, outcome }: CallResult): string {

@@ -125,24 +125,22 @@ const COUNTERS: readonly Metric[] = [
 ];
 
 /**
- * The metrics as JSON text, without the tenant's label. Backends that are no longer configured are
+ * The metrics, without the tenant's label. Backends that are no longer configured are
  * left out.
  */
-export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly DailyAccount[]): string {
+export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly DailyAccount[]): object[] {
   const present = totals.filter(({ backend }) => dispatcher.backends.has(backend));
-  return JSON.stringify(
-    COUNTERS.map(({ name, type, help, of }) => ({
-      name,
-      type,
-      help,
-      samples: present.flatMap(({ backend, counts }) =>
-        of(counts).map(([label, value]) => ({
-          labels: [`backend="${backend}"`, ...(label === '' ? [] : [label])],
-          value,
-        })),
-      ),
-    })),
-  );
+  return COUNTERS.map(({ name, type, help, of }) => ({
+    name,
+    type,
+    help,
+    samples: present.flatMap(({ backend, counts }) =>
+      of(counts).map(([label, value]) => ({
+        labels: [`backend="${backend}"`, ...(label === '' ? [] : [label])],
+        value,
+      })),
+    ),
+  }));
 }
 
 function seconds(ms: number): number {

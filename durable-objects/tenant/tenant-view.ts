@@ -5,7 +5,9 @@
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ViewName } from '../../src/protocol/tenant.ts';
+import { keyMetrics, keysView } from './keys-view.ts';
 import { dayView, outlookView, prewarmMetrics } from './prewarm-view.ts';
+import type { SideCalls } from './side-calls.ts';
 import type { TenantStore } from './tenant-store.ts';
 
 const WAKES_SHOWN = 200;
@@ -14,6 +16,7 @@ const WAKES_SHOWN = 200;
 interface Viewed {
   readonly dispatcher: Dispatcher;
   readonly store: TenantStore;
+  readonly sideCalls: SideCalls;
   readonly app: string | undefined;
   readonly now: number;
 }
@@ -30,9 +33,10 @@ export const VIEWS = {
     }),
 
   /** What waits and runs now. */
-  status: ({ dispatcher }) =>
+  status: ({ dispatcher, sideCalls }) =>
     JSON.stringify({
       runs_in_flight: dispatcher.register.runs.size,
+      keys: keysView(dispatcher, sideCalls),
       backends: Object.fromEntries([...dispatcher.backends].map(([n, b]) => [n, statusOf(b)])),
     }),
 
@@ -44,8 +48,12 @@ export const VIEWS = {
       wakes: store.prewarm.wakes(WAKES_SHOWN),
     }),
 
-  /** What endpoints that scale to zero cost and brought, in the text format of Prometheus. */
-  metrics: ({ dispatcher, store }) => prewarmMetrics(dispatcher, store.prewarm.totals()),
+  /** What endpoints that scale to zero cost and brought, and what each API key holds. */
+  metrics: ({ dispatcher, store, sideCalls }) =>
+    JSON.stringify([
+      ...prewarmMetrics(dispatcher, store.prewarm.totals()),
+      ...keyMetrics(dispatcher, sideCalls),
+    ]),
 } as const satisfies Record<ViewName, View>;
 
 function statusOf(backend: Backend) {

@@ -22,6 +22,10 @@ import type {
   PingOrder,
   Refusal,
   RunEvent,
+  RunReport,
+  RunReportAnswer,
+  SideCallAnswer,
+  SideCallRequest,
   TenantApi,
   ViewName,
 } from '../../src/protocol/tenant.ts';
@@ -30,7 +34,9 @@ import { CallAccounting } from './call-accounting.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { Forecasts } from './forecasts.ts';
+import { KeyRequests } from './key-requests.ts';
 import { PendingBatch } from './pending-batch.ts';
+import { permitted } from './permitted-call.ts';
 import { Pings } from './pings.ts';
 import { refusal } from './refusal.ts';
 import { runsView } from './runs-view.ts';
@@ -56,6 +62,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   readonly #effects: EffectRunner;
   readonly #loop: DispatchLoop;
   readonly #forecasts: Forecasts;
+  readonly #keyRequests: KeyRequests;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -99,6 +106,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     });
     const onChange = (changed: TenantConfig) => this.#loop.configure(changed);
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
+    const [settings, loop] = [this.#settings, this.#loop];
+    this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
     this.#settings.restore();
     // Restored leases must expire even if no request ever comes again.
     waitUntil(this.#loop.arm());
@@ -106,12 +115,16 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
 
   /** Asks for a slot; answers at once. A queued caller then waits at `ticket.granted()`. */
   async enqueue(request: EnqueueRequest): Promise<Admission & { ticket?: Ticket }> {
-    const { call, keyId, keyHash, version } = request;
+    const { keyId, keyHash, version } = request;
     await this.#settings.adoptFromKv(version);
     const dispatcher = this.#dispatcher;
-    if (!dispatcher) return refusal('tenant_unconfigured');
+    const { config } = this.#settings;
+    if (!dispatcher || !config) return refusal('tenant_unconfigured');
     if (this.#settings.isRevoked(keyId, version, keyHash)) return refusal('key_revoked');
-    const limited = this.#accounting.charge(request, Date.now());
+    const permission = permitted(request, config, dispatcher.register);
+    if ('status' in permission) return permission;
+    const { call } = permission;
+    const limited = this.#accounting.charge({ ...request, call }, Date.now());
     if (limited) return limited;
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
@@ -182,6 +195,16 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return isKnown;
   }
 
+  /** Applies what a client reports of its run, and charges it to its API key. */
+  reportRun(report: RunReport): Promise<RunReportAnswer> {
+    return this.#keyRequests.reportRun(report);
+  }
+
+  /** Chooses an endpoint for a request without a slot; answers at once, and wakes nothing. */
+  beginSideCall(request: SideCallRequest): Promise<SideCallAnswer> {
+    return this.#keyRequests.beginSideCall(request);
+  }
+
   /**
    * Stores a checked configuration and answers the document; one without keys keeps the present
    * ones. Documents pass as JSON text, here and below, since RPC has no type for "any JSON".
@@ -237,7 +260,9 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   async view(name: ViewName, app?: string): Promise<string | undefined> {
     if (!this.#dispatcher) return undefined;
     this.#loop.flush();
-    return VIEWS[name]({ dispatcher: this.#dispatcher, store: this.#store, app, now: Date.now() });
+    const { sideCalls } = this.#keyRequests;
+    const [dispatcher, store] = [this.#dispatcher, this.#store];
+    return VIEWS[name]({ dispatcher, store, sideCalls, app, now: Date.now() });
   }
 
   /** Finished runs as JSON Lines; undefined where the tenant is not configured. */
@@ -268,9 +293,12 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return importRuns(this.#store, this.#dispatcher, JSON.parse(runs), startMs);
   }
 
-  /** The log entry of a call as JSON text, by its id or its request's; undefined if unknown. */
-  async story(id: string): Promise<string | undefined> {
-    return this.#accounting.log.entryJson(id);
+  /**
+   * The log entry of a call as JSON text, by its id or its request's; undefined if unknown. `keyId`:
+   * the key that asks, whose own request ids come first.
+   */
+  async story(id: string, keyId?: string): Promise<string | undefined> {
+    return this.#accounting.log.entryJson(id, keyId);
   }
 
   override alarm(): Promise<void> {

@@ -1,9 +1,13 @@
 /**
  * Reads the token counts that endpoints report: in OpenAI's form (chat, completions, embeddings,
  * rerank), in that of Responses, and in Anthropic's. The text is searched for the key, and only the
- * value after it is parsed, so that a long answer costs no more than a short one. The events of
- * streams are read in `streams/`.
+ * value after it is parsed, so that a long answer costs no more than a short one. Whatever the text
+ * is, the work is linear in its length: few values are tried, each of a bounded length. The events
+ * of streams are read in `streams/`.
  */
+import { TextTail } from './text-tail.ts';
+
+const KEY = '"usage"';
 
 /** The reported counts; a stream may report the two separately. */
 export interface Usage {
@@ -15,18 +19,22 @@ export interface Usage {
 const TAIL_CHARS = 16_384;
 /** Longest object that is read as usage. */
 const MAX_USAGE_CHARS = 8_192;
+/** Longest blank between the key and its value. */
+const MAX_GAP_CHARS = 64;
+/** Values of the key that are tried, from the last one back; answers have one or two. */
+const MAX_TRIED = 8;
 
 /** Reads the usage of a plain JSON answer from its tail. */
 export class PlainUsage {
   readonly #decoder = new TextDecoder();
-  #tail = '';
+  readonly #tail = new TextTail(TAIL_CHARS);
 
   push(bytes: Uint8Array): void {
-    this.#tail = (this.#tail + this.#decoder.decode(bytes, { stream: true })).slice(-TAIL_CHARS);
+    this.#tail.push(this.#decoder.decode(bytes, { stream: true }));
   }
 
   get usage(): Usage | undefined {
-    return usageIn(this.#tail);
+    return usageIn(this.#tail.text);
   }
 }
 
@@ -35,12 +43,21 @@ export class PlainUsage {
  * that a model writes is never mistaken for it.
  */
 export function usageIn(json: string): Usage | undefined {
-  for (let at = json.lastIndexOf('"usage"'); at >= 0; at = json.lastIndexOf('"usage"', at - 1)) {
-    const usage = usageOf(objectAfter(json, at + '"usage"'.length));
-    if (usage) return usage;
-    if (at === 0) break;
+  return findUsage(json).usage;
+}
+
+/** The same, with the number of characters examined after the key: at most 8 times the text's. */
+export function findUsage(json: string): { usage: Usage | undefined; examined: number } {
+  let examined = 0;
+  let at = json.lastIndexOf(KEY);
+  for (let tried = 0; at >= 0 && tried < MAX_TRIED; tried += 1) {
+    const value = objectAfter(json, at + KEY.length);
+    examined += value.examined;
+    const usage = usageOf(value.text);
+    if (usage) return { usage, examined };
+    at = at === 0 ? -1 : json.lastIndexOf(KEY, at - 1);
   }
-  return undefined;
+  return { usage: undefined, examined };
 }
 
 /** True for OpenAI's extra chunk that carries only usage. */
@@ -54,18 +71,19 @@ export function isUsageChunk(data: string): boolean {
   }
 }
 
-/** The text of the object that is the value of the key before `at`. */
-function objectAfter(json: string, at: number): string | undefined {
-  const open = /^\s*:\s*\{/.exec(json.slice(at, at + 64))?.[0].length;
-  if (open === undefined) return undefined;
+/** The text of the object that is the value of the key before `at`, if one is. */
+function objectAfter(json: string, at: number): { text: string | undefined; examined: number } {
+  const open = /^\s*:\s*\{/.exec(json.slice(at, at + MAX_GAP_CHARS))?.[0].length;
+  if (open === undefined) return { text: undefined, examined: 0 };
   const start = at + open - 1;
   let depth = 0;
-  for (let i = start; i < json.length && i - start < MAX_USAGE_CHARS; i += 1) {
+  let i = start;
+  for (; i < json.length && i - start < MAX_USAGE_CHARS; i += 1) {
     if (json[i] === '{') depth += 1;
     if (json[i] === '}') depth -= 1;
-    if (depth === 0) return json.slice(start, i + 1);
+    if (depth === 0) return { text: json.slice(start, i + 1), examined: i + 1 - start };
   }
-  return undefined;
+  return { text: undefined, examined: i - start };
 }
 
 function usageOf(json: string | undefined): Usage | undefined {

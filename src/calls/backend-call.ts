@@ -10,7 +10,7 @@ import { targetOf } from '../auth/endpoint-target.ts';
 import { ownCaller } from '../auth/own-caller.ts';
 import { forgetTenant, type LoadedTenant } from '../config/store.ts';
 import { adapterOf } from '../endpoints/registry.ts';
-import { type ApiError, errorResponse } from '../http/errors.ts';
+import { type ApiError, errorResponse, isErrorCode } from '../http/errors.ts';
 import { upstreamHeaders } from '../http/headers.ts';
 import { tenantStub } from '../objects/ask-object.ts';
 import type { CallFacts, Grant, Refusal } from '../protocol/tenant.ts';
@@ -86,8 +86,10 @@ export class BackendCall {
       keyHash: c.get('keyHash'),
       version: this.#loaded.version,
       ...(isCharged ? { isCharged } : {}),
+      ...(plan.choices === undefined ? {} : { choices: plan.choices }),
       requestId: c.get('requestId'),
       why: plan.identity.why,
+      ...(plan.identity.ownApp ? { ownApp: true } : {}),
     });
     const onClientLeft = () => {
       const released = this.#forwarder ? this.#forwarder.clientLeft() : admission.abandon();
@@ -213,10 +215,11 @@ export class BackendCall {
 }
 
 function refusalOf(
-  { code, retryAfterMs, limit }: Pick<Refusal, 'code' | 'retryAfterMs' | 'limit'>,
+  { code, retryAfterMs, detail, limit }: Refusal,
   loaded: LoadedTenant,
   plan: CallPlan,
 ): ApiError {
+  const message = detail === undefined ? {} : { message: detail };
   switch (code) {
     case 'key_revoked':
       return { code: 'invalid_api_key' };
@@ -227,6 +230,11 @@ function refusalOf(
       const message = `Backend "${plan.backend}" is no longer configured.`;
       return { code: 'backend_not_found', message };
     }
+    case 'open_runs_exceeded': {
+      const { openRuns } = loaded.config.limits;
+      const message = `${openRuns} runs of this key are open and have calls; it may have no more.`;
+      return { code, message, retryAfterMs };
+    }
     case 'deadline_unmeetable':
       return { code };
     case 'queue_full': {
@@ -235,7 +243,12 @@ function refusalOf(
       const message = `This key's calls fill their ${share} % of the queue of backend "${plan.backend}".`;
       return { code, retryAfterMs, message };
     }
+    case 'request_too_large':
+    case 'permission_denied':
+      return { code, ...message };
     default:
-      return { code, retryAfterMs };
+      // During a deploy the object may know a code that this Worker does not.
+      if (!isErrorCode(code)) return { code: 'dispatcher_unavailable', retryAfterMs };
+      return { code, retryAfterMs, ...message };
   }
 }

@@ -8,12 +8,15 @@ import type { Context } from 'hono';
 import { type AnswerFormat, faultEvent } from '../apis/streams/answer-format.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { type ApiError, isErrorCode } from '../http/errors.ts';
+import { readBeginning } from '../http/read-answer.ts';
 import type { EndpointState } from '../protocol/tenant.ts';
 import type { Admission } from './admission.ts';
 import type { CallPlan } from './call-plan.ts';
 
 /** Time between two comments, ms; shorter where the first comment is due sooner than that. */
 const COMMENT_EVERY_MS = 5_000;
+/** Most bytes that are read of an answer that is not a stream. */
+const MAX_ERROR_BYTES = 262_144;
 
 /**
  * Undefined where the call does not stream, its client has switched the comments off, or its
@@ -133,7 +136,8 @@ export class QueuedStream {
 /** The error in an answer that is not a stream. */
 async function errorIn(answer: Response): Promise<ApiError> {
   try {
-    const text = await answer.text();
+    // An endpoint may answer with a body of any length instead of a stream.
+    const { text } = await readBeginning(answer, MAX_ERROR_BYTES);
     const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
     const code = String(error?.code ?? '');
     const message = String(error?.message ?? 'The endpoint answered without a stream.');

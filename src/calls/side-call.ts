@@ -1,18 +1,27 @@
 /**
- * Sends a request that needs no GPU, such as a token count, to an endpoint without admission. The
- * request takes no slot, so it does not wait behind calls that do, and nothing is learned from it.
- * It goes to the backend's first endpoint without cold starts, or else to its first endpoint. Calls
- * that need a slot are in `backend-call.ts`.
+ * Sends a request that needs no GPU, such as a token count, to an endpoint without a slot: it does not
+ * wait behind calls that have one, and nothing is learned from it. The tenant's object charges it to
+ * its API key, bounds how many run, and chooses an endpoint that is warm, since such a request wakes
+ * none. Calls that need a slot are in `backend-call.ts`.
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { targetOf } from '../auth/endpoint-target.ts';
-import { addressOf } from '../config/endpoint-address.ts';
-import { endpointId, type TenantConfig } from '../config/schema.ts';
-import type { EndpointAddress } from '../endpoints/address.ts';
+import { forgetTenant } from '../config/store.ts';
+import { failureOf } from '../endpoints/answer.ts';
 import { adapterOf } from '../endpoints/registry.ts';
 import { errorResponse } from '../http/errors.ts';
 import { answerHeaders, upstreamHeaders, withoutKey } from '../http/headers.ts';
+import { readBeginning } from '../http/read-answer.ts';
+import { askTenant } from '../objects/ask-object.ts';
+import type { SideCallEnd, SideCallGrant } from '../protocol/tenant.ts';
+import { rateLimitHeaders } from './answer-headers.ts';
+import { refusedResponse } from './plain-refusal.ts';
+
+/** Longest answer that is passed on, bytes: a count is a line. */
+const MAX_ANSWER_BYTES = 65_536;
+/** Longest pause that an endpoint's answer passes on to the client, ms. */
+const LONGEST_RETRY_MS = 3_600_000;
 
 export interface SideCall {
   readonly backend: string;
@@ -21,13 +30,49 @@ export interface SideCall {
 }
 
 export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Response> {
-  const added = { 'x-request-id': c.get('requestId'), 'x-talaria-backend': call.backend };
-  const { config, tenant } = c.get('tenant');
-  const address = sideCallAddress(config, call.backend);
-  const resolved = address && (await targetOf(address, { ...c.env }, tenant));
-  if (!address || !resolved?.ok) {
+  const { tenant, version } = c.get('tenant');
+  const [keyId, keyHash] = [c.get('keyId'), c.get('keyHash')];
+  const { backend } = call;
+  const answer = await askTenant(c.env, tenant, (stub) =>
+    stub.beginSideCall({ backend, keyId, keyHash, version }),
+  );
+  const added = {
+    'x-request-id': c.get('requestId'),
+    'x-talaria-backend': backend,
+    ...rateLimitHeaders(answer.gauges ?? {}),
+  };
+  if (answer.status === 'refused') {
+    if (answer.code === 'backend_not_found') forgetTenant(tenant);
+    return refusedResponse(answer, added);
+  }
+  const { ticket } = answer;
+  let end: SideCallEnd = {};
+  try {
+    const sent = await send(c, call, answer, added);
+    end = sent.end;
+    return sent.response;
+  } finally {
+    // The place is given up after the answer is on its way; without a report, by the disposal.
+    const reported = ticket.report(end).catch(() => {});
+    c.executionCtx.waitUntil(reported.finally(() => ticket[Symbol.dispose]?.()));
+  }
+}
+
+async function send(
+  c: Context<AppEnv>,
+  call: SideCall,
+  { address, endpoint }: SideCallGrant,
+  headers: Readonly<Record<string, string>>,
+): Promise<{ response: Response; end: SideCallEnd }> {
+  const added = { ...headers, 'x-talaria-endpoint': endpoint.replace(/[^\x20-\x7e]/g, '?') };
+  const failed = (error: Parameters<typeof errorResponse>[0], end: SideCallEnd = {}) => ({
+    response: errorResponse(error, added),
+    end,
+  });
+  const resolved = await targetOf(address, { ...c.env }, c.get('tenant').tenant);
+  if (!resolved.ok) {
     const message = 'A secret that the endpoint needs is not set.';
-    return errorResponse({ code: 'tenant_misconfigured', message }, added);
+    return failed({ code: 'tenant_misconfigured', message });
   }
   const { url, auth, key } = resolved.target;
   const adapter = adapterOf(address.kind);
@@ -35,39 +80,39 @@ export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Resp
   try {
     const upstream = await fetch(`${url.replace(/\/+$/, '')}${call.path}`, {
       method: 'POST',
-      headers: upstreamHeaders(c.req.raw.headers, auth),
+      headers: upstreamHeaders(c.req.raw.headers, { ...adapter.callHeaders, ...auth }),
       body: call.body,
       redirect: 'manual',
       signal: AbortSignal.any([timeout, c.req.raw.signal]),
     });
-    const text = await upstream.text();
-    const kind = upstream.ok ? 'ok' : adapter.classify(upstream.status, text, false);
-    if (kind === 'ok' || kind === 'rejected' || kind === 'forbidden') {
-      const headers = answerHeaders(upstream.headers, added, key);
-      return new Response(upstream.ok ? text : withoutKey(text, key), {
-        status: upstream.status,
-        headers,
+    const { text, isWhole } = await readBeginning(upstream, MAX_ANSWER_BYTES);
+    const { status, ok } = upstream;
+    const kind = ok ? 'ok' : adapter.classify(status, text, address.model === undefined);
+    const goesToClient = kind === 'ok' || kind === 'rejected' || kind === 'forbidden';
+    if (goesToClient && !isWhole) {
+      const message = `The endpoint's answer is longer than ${MAX_ANSWER_BYTES} bytes.`;
+      return failed({ code: 'upstream_error', message });
+    }
+    if (goesToClient) {
+      const body = ok ? text : withoutKey(text, key);
+      const response = new Response(NO_BODY.has(status) ? null : body, {
+        status,
+        headers: answerHeaders(upstream.headers, added, key),
       });
+      return { response, end: {} };
     }
-    if (kind === 'busy') {
-      return errorResponse({ code: 'upstream_busy', retryAfterMs: 1_000 }, added);
-    }
-    if (kind === 'cold') {
-      return errorResponse({ code: 'backend_warming', retryAfterMs: 1_000 }, added);
-    }
-    const message = `The endpoint answered with status ${upstream.status}.`;
-    return errorResponse({ code: 'upstream_error', message }, added);
+    const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
+    const retryAfterMs = seconds > 0 ? Math.min(seconds * 1_000, LONGEST_RETRY_MS) : undefined;
+    const turnedAway = kind === 'busy' || kind === 'cold';
+    return failed(failureOf(kind, status, retryAfterMs), {
+      turnedAway,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
   } catch {
-    if (timeout.aborted) return errorResponse({ code: 'upstream_timeout' }, added);
-    const message = 'The endpoint could not be reached.';
-    return errorResponse({ code: 'upstream_error', message }, added);
+    if (timeout.aborted) return failed({ code: 'upstream_timeout' });
+    return failed({ code: 'upstream_error', message: 'The endpoint could not be reached.' });
   }
 }
 
-function sideCallAddress(config: TenantConfig, backend: string): EndpointAddress | undefined {
-  const endpoints = Object.hasOwn(config.backends, backend)
-    ? (config.backends[backend]?.endpoints ?? [])
-    : [];
-  const chosen = endpoints.find((e) => e.coldStart === undefined) ?? endpoints[0];
-  return chosen && addressOf(config, backend, endpointId(chosen));
-}
+/** Statuses of success whose answers have no body. */
+const NO_BODY: ReadonlySet<number> = new Set([204, 205]);

@@ -21,6 +21,7 @@ export function toDispatcherConfig(config: TenantConfig): DispatcherConfig {
     runSilenceMs: config.runSilenceMs,
     leastSilenceMs: Math.min(LEAST_SILENCE_MS, config.runSilenceMs),
     runCalls: config.limits.runCalls,
+    openRuns: config.limits.openRuns,
     prewarmBudget: tenantBudget(config.prewarm),
     weights: Object.fromEntries(
       Object.entries(config.applications).map(([app, { weight }]) => [app, weight]),

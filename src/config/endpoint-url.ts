@@ -11,9 +11,16 @@ export interface UrlRules {
   readonly development: boolean;
 }
 
+/** Blanks, line ends, control and invisible characters, and backslashes, at any place. */
+const REPAIRED = /[\s\p{C}\\]/u;
+
 /** What is wrong with a URL, in words for its author; undefined where nothing is. */
 export function endpointUrlProblem(text: string, rules: UrlRules): string | undefined {
-  if (!URL.canParse(text)) return 'expected an absolute URL';
+  // The parser would drop or rewrite these, and the text itself is what requests are built from.
+  if (REPAIRED.test(text)) return 'expected a URL without spaces, control characters and "\\"';
+  if (!/^https?:\/\/[^/]/i.test(text) || !URL.canParse(text)) {
+    return 'expected an absolute URL that begins with "https://"';
+  }
   const url = new URL(text);
   if (url.username || url.password) {
     return 'credentials belong into a secret or "auth.value", not into the URL';

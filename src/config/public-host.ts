@@ -6,10 +6,22 @@
  * `endpoint-url.ts`.
  */
 
-/** Last labels that are resolved only within a private network. */
+/** Last labels that are reserved, or resolved only within a private network. */
 const PRIVATE_ENDINGS = [
   ...['local', 'localhost', 'localdomain', 'internal', 'intranet', 'private', 'corp', 'home'],
-  ...['lan', 'arpa', 'consul', 'cluster', 'svc', 'onion', 'invalid'],
+  ...['lan', 'arpa', 'consul', 'cluster', 'svc', 'onion', 'invalid', 'test', 'example', 'alt'],
+  ...['domain', 'workgroup', 'dhcp', 'vm', 'vpn', 'docker', 'kubernetes', 'nomad'],
+  ...['router', 'gateway', 'modem', 'hub', 'nas', 'repeater', 'powerline', 'wlan', 'ip', 'mdns'],
+];
+
+/** Domains that a router or an operating system resolves to a machine of its own network. */
+const LOCAL_DOMAINS = [
+  ...['fritz.box', 'myfritz.box', 'speedport.ip', 'easy.box', 'o2.box', 'kabel.box', 'giga.cube'],
+  ...['routerlogin.net', 'routerlogin.com', 'mywifiext.net', 'mywifiext.com', 'orbilogin.net'],
+  ...['orbilogin.com', 'tplinkwifi.net', 'tplinklogin.net', 'tplinkmodem.net', 'tplinkap.net'],
+  ...['tplinkrepeater.net', 'tplinkextender.net', 'asusrouter.com', 'router.asus.com'],
+  ...['repeater.asus.com', 'linksyssmartwifi.com', 'miwifi.com', 'amplifi.com'],
+  ...['mafreebox.freebox.fr'],
 ];
 
 /** Domains whose names resolve to an address in their labels, or always to loopback. */
@@ -17,6 +29,9 @@ const NAMES_OF_ADDRESSES = [
   ...['nip.io', 'sslip.io', 'xip.io', 'backname.io', 'traefik.me', 'local-ip.co', 'local-ip.sh'],
   ...['localtest.me', 'lvh.me', 'vcap.me', 'lacolhost.com', 'localhost.direct', 'localho.st'],
   ...['1u.ms', 'rbndr.us', 'nip.ru', '127-0-0-1.org.uk', 'yoogle.com', 'lndo.site', 'ddev.site'],
+  ...['local.gd', 'local-ip.dev', 'local-ip.medicmobile.org', 'localh.st', 'lcl.host', 'fuf.me'],
+  ...['ulh.us', 'ipq.co', 'xip.name', 'plex.direct', 'ip.hlidskjalf.cloud', 'smackaho.st'],
+  ...['42foo.com', 'spoofed.burpcollaborator.net', 'rbnd.gl0.eu', 'lock.cmpxchg8b.com'],
 ];
 
 /** First labels of the services that tell cloud machines about themselves, with credentials. */
@@ -45,7 +60,9 @@ export function hostProblem(hostname: string): string | undefined {
     return 'expected a public host name';
   }
   if (METADATA_LABELS.includes(labels[0] ?? '')) return "expected no cloud's metadata service";
-  const namesAnyAddress = NAMES_OF_ADDRESSES.some((d) => name === d || name.endsWith(`.${d}`));
+  const isWithin = (domain: string) => name === domain || name.endsWith(`.${domain}`);
+  if (LOCAL_DOMAINS.some(isWithin)) return 'expected a public host name, not one of a home network';
+  const namesAnyAddress = NAMES_OF_ADDRESSES.some(isWithin);
   if (namesAnyAddress || hasPrivateAddress(labels)) {
     return 'expected a public host name, not the name of an address';
   }

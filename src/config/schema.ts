@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { POLICY_NAMES } from '../core/order/policies/registry.ts';
 import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
+import { isName } from '../protocol/name.ts';
 import { jobSettings } from './job-settings.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
@@ -116,11 +117,16 @@ const backend = z.strictObject({
   fallback: name.optional(),
   /** Wait after which a stream is begun and kept alive with comments. */
   queueCommentsAfterMs: milliseconds.default(10_000),
+  /** Most requests without a slot (token counts) that run at one endpoint at a time. */
+  sideCalls: z.int().min(1).max(100_000).default(128),
 });
 
 /** Limit for one API key in a minute; absent: no limit. */
 const rate = z.int().min(1).max(1_000_000_000).optional();
 const rateLimits = { requestsPerMinute: rate, tokensPerMinute: rate };
+
+/** A name, perhaps with a `*` for any end of it. */
+const applicationName = z.string().refine(isName, 'expected 1 to 128 printable characters');
 
 const keyHash = z.strictObject({
   id: name,
@@ -128,6 +134,26 @@ const keyHash = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits'),
   /** Replaces the tenant's limits field by field. */
   limits: z.strictObject(rateLimits).optional(),
+  /**
+   * Applications that the key may name, each by its name or by its beginning and a `*`; absent: any.
+   */
+  applications: z.array(applicationName).min(1).max(100).optional(),
+});
+
+/** Whether and how deadlines of clients order their runs. */
+const deadlines = {
+  /** False: deadlines neither order nor refuse. */
+  allowed: z.boolean(),
+  /** A shorter deadline counts as one of this length, ms. */
+  shortestMs: milliseconds,
+};
+
+const application = z.strictObject({
+  weight: z.number().min(0.001).max(1_000).default(1),
+  /** Ids of the API keys that may name the application; absent: any. */
+  keys: z.array(name).min(1).max(MAX_KEYS).optional(),
+  /** Replaces the tenant's settings field by field. */
+  deadlines: z.strictObject(deadlines).partial().optional(),
 });
 
 const tenant = z.strictObject({
@@ -140,9 +166,13 @@ const tenant = z.strictObject({
   /** Weight of the arrival in the order: more bounds waits more tightly, 0 is the pure policy. */
   alpha: z.number().min(0).max(100).default(0.5),
   /** Settings by application. */
-  applications: z
-    .record(z.string(), z.strictObject({ weight: z.number().min(0.001).max(1_000).default(1) }))
-    .default({}),
+  applications: z.record(z.string(), application).default({}),
+  deadlines: z
+    .strictObject({
+      allowed: deadlines.allowed.default(true),
+      shortestMs: deadlines.shortestMs.default(1_000),
+    })
+    .prefault({}),
   prewarm: prewarm.prefault({}),
   limits: z
     .strictObject({
@@ -153,6 +183,10 @@ const tenant = z.strictObject({
       fairKeys: z.boolean().default(true),
       /** Share of a backend's queue that one API key may fill, where the tenant has several. */
       keyQueueShare: z.number().min(0.01).max(1).default(0.75),
+      /** Most open runs of one API key; where it has as many, its longest idle one ends. */
+      openRuns: z.int().min(1).max(100_000).default(5_000),
+      /** Most requests without a slot (token counts) of one API key that run at a time. */
+      sideCalls: z.int().min(1).max(10_000).default(32),
       ...rateLimits,
     })
     .prefault({}),

@@ -3,6 +3,7 @@
  * Whatever a platform reports, an endpoint counts as warm only once it has served a real call. When
  * to wake is decided in `core/prewarm`.
  */
+import { readBeginning } from '../http/read-answer.ts';
 import {
   type EndpointAdapter,
   type EndpointTarget,
@@ -19,8 +20,8 @@ export interface WakeResult {
 const RELEASE_PATIENCE_MS = 30_000;
 /** Pause between two calls to an endpoint that is not warm yet, ms. */
 const LOOK_EVERY_MS = 1_000;
-/** Most characters of an answer that are used. */
-const MAX_ANSWER_CHARS = 4_000;
+/** Most bytes of an answer that are read; the rest is cancelled. */
+const MAX_ANSWER_BYTES = 16_384;
 
 /** Resolves once the endpoint has served a call, is found broken, or `patienceMs` have passed. */
 export async function wakeEndpoint(
@@ -82,7 +83,8 @@ async function send(request: PlatformRequest, target: EndpointTarget, signal: Ab
     signal,
     redirect: 'manual',
   });
-  return { status: response.status, body: (await response.text()).slice(0, MAX_ANSWER_CHARS) };
+  const { text } = await readBeginning(response, MAX_ANSWER_BYTES);
+  return { status: response.status, body: text };
 }
 
 /** Refused, reset or timed out: every failure is the same to the caller. */

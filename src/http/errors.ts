@@ -45,6 +45,7 @@ const FORMS = {
   ),
   rate_limit_exceeded: form(429, 'rate_limit_error', 'This key has no rate left for now.'),
   run_calls_exceeded: form(429, 'rate_limit_error', 'Too many calls of this run wait or run.'),
+  open_runs_exceeded: form(429, 'rate_limit_error', 'Too many runs of this key are open.'),
   queue_full: form(429, 'rate_limit_error', 'The queue of this backend is full.'),
   deadline_unmeetable: form(
     429,

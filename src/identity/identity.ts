@@ -14,6 +14,8 @@ export type { BodyHints };
 
 export interface Identity {
   readonly app: string;
+  /** The client named no application: it is a fingerprint of the API key and the call's shape. */
+  readonly ownApp?: true;
   readonly runId: string;
   readonly unit: string;
   /** The session that began this one; both belong to one run. */
@@ -70,7 +72,8 @@ export async function identify(
     const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
     return failure('invalid_request_error', { param: `x-talaria-${invalidName}`, message });
   }
-  const app = explicit('app') ?? {
+  const namedApp = explicit('app');
+  const app = namedApp ?? {
     value: `app-${await fingerprint(keyId, hints.shape)}`,
     why: FINGERPRINT,
   };
@@ -94,6 +97,7 @@ export async function identify(
     ok: true,
     identity: {
       app: app.value,
+      ...(namedApp ? {} : { ownApp: true }),
       runId: run?.value ?? crypto.randomUUID(),
       unit: unit.value,
       ...(run?.parent === undefined ? {} : { parentRunId: run.parent }),

@@ -33,8 +33,12 @@ export interface EnqueueRequest {
   readonly version: number;
   /** The id by which the client knows the call. */
   readonly requestId?: string;
+  /** Number of answers requested in one call; 1 where absent. */
+  readonly choices?: number;
   /** The request was charged before, for another backend: it must not count twice for its key. */
   readonly isCharged?: boolean;
+  /** The client named no application: `call.app` is the API key's own. */
+  readonly ownApp?: boolean;
   /** How application, run and unit were each identified. */
   readonly why?: { readonly app: string; readonly run: string; readonly unit: string };
 }
@@ -79,7 +83,11 @@ export type RefusedCode =
   | RefusalCode
   | 'key_revoked'
   | 'tenant_unconfigured'
-  | 'rate_limit_exceeded';
+  | 'rate_limit_exceeded'
+  /** The call may take more tokens than its key has in a minute. */
+  | 'request_too_large'
+  /** The API key may not use the application. */
+  | 'permission_denied';
 
 export interface Refusal {
   readonly status: 'refused';
@@ -88,6 +96,8 @@ export interface Refusal {
   /** `key`: the limit that was reached is the API key's own share. */
   readonly limit?: 'key';
   readonly facts?: CallFacts;
+  /** What was exceeded and how much is allowed, in words for the client. */
+  readonly detail?: string;
 }
 
 export interface Queued {
@@ -121,6 +131,73 @@ export type RunEvent = Extract<
   DispatchEvent,
   { type: 'unit-began' | 'unit-ended' | 'run-finished' }
 >;
+
+/** A report of a client on its run. */
+export interface RunReport {
+  readonly event: RunEvent;
+  readonly keyId: string;
+  readonly keyHash?: string | undefined;
+  /** Version of the configuration in which the Worker found the key. */
+  readonly version: number;
+  /** The event opens its run where that is not known. */
+  readonly opens: boolean;
+}
+
+/** `isKnown`: the run was in flight, or was opened by the event. */
+export type RunReportAnswer =
+  | { readonly status: 'accepted'; readonly isKnown: boolean }
+  | PlainRefusal;
+
+/** The refusal of a request that is no call; `code` is that of the client's error. */
+export interface PlainRefusal {
+  readonly status: 'refused';
+  readonly code:
+    | 'invalid_api_key'
+    | 'tenant_misconfigured'
+    | 'permission_denied'
+    | 'rate_limit_exceeded'
+    | 'open_runs_exceeded'
+    | 'backend_not_found'
+    | 'backend_warming'
+    | 'queue_full'
+    | 'upstream_busy';
+  readonly retryAfterMs?: number;
+  /** What was exceeded and how much is allowed, in words for the client. */
+  readonly detail?: string;
+  readonly gauges?: Gauges;
+}
+
+/** A request that needs no slot, such as a token count. */
+export interface SideCallRequest {
+  readonly backend: string;
+  readonly keyId: string;
+  readonly keyHash?: string | undefined;
+  readonly version: number;
+}
+
+export interface SideCallGrant {
+  readonly status: 'granted';
+  readonly endpoint: string;
+  readonly address: EndpointAddress;
+  readonly gauges: Gauges;
+}
+
+/** What the endpoint of a side call answered, as far as others have to know. */
+export interface SideCallEnd {
+  /** It was overloaded or cold. */
+  readonly turnedAway?: boolean;
+  /** Pause that it asked for, ms. */
+  readonly retryAfterMs?: number;
+}
+
+/** The hold on one of the places for side calls; its disposal gives it up. */
+export interface SideTicketMethods {
+  report(end: SideCallEnd): Promise<void>;
+}
+
+export type SideCallAnswer =
+  | (SideCallGrant & { readonly ticket: SideTicketMethods & Partial<Disposable> })
+  | PlainRefusal;
 
 /** An endpoint that is to be woken or released. */
 export interface PingOrder {
@@ -194,6 +271,10 @@ export interface TenantApi {
   isRevoked(keyId: string, version: number, keyHash?: string): Promise<boolean>;
   /** Answers whether the run was known; an unknown one is opened unless `opens` is false. */
   runEvent(event: RunEvent, version: number, opens?: boolean): Promise<boolean>;
+  /** Applies what a client reports of its run, and charges it to its API key. */
+  reportRun(report: RunReport): Promise<RunReportAnswer>;
+  /** Asks for an endpoint for a request without a slot; answers at once, and wakes nothing. */
+  beginSideCall(request: SideCallRequest): Promise<SideCallAnswer>;
   /** Documents pass as JSON text; undefined where the tenant is not configured, here and below. */
   putConfig(configJson: string): Promise<string>;
   addKey(key: { readonly id: string; readonly sha256: string }): Promise<string | undefined>;
@@ -206,6 +287,6 @@ export interface TenantApi {
   archive(): Promise<ArchiveHead | undefined>;
   archivePage(head: ArchiveHead, after: number): Promise<ArchivePage>;
   importRuns(runs: string, startMs: number): Promise<ImportCount | undefined>;
-  /** The log entry of a call as JSON text, by its id or its request's. */
-  story(id: string): Promise<string | undefined>;
+  /** The log entry of a call as JSON text, by its id or its request's, of `keyId` first. */
+  story(id: string, keyId?: string): Promise<string | undefined>;
 }

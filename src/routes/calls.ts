@@ -11,7 +11,9 @@ import { askTenant } from '../objects/ask-object.ts';
 export const calls = new Hono<AppEnv>().get('/:id', refuseRevokedKey, async (c) => {
   // The object is that of the API key's tenant: nobody sees the calls of another tenant.
   const { tenant } = c.get('tenant');
-  const entry = await askTenant(c.env, tenant, (stub) => stub.story(c.req.param('id')));
+  const entry = await askTenant(c.env, tenant, (stub) =>
+    stub.story(c.req.param('id'), c.get('keyId')),
+  );
   const headers = { 'x-request-id': c.get('requestId') };
   if (entry === undefined) return errorResponse({ code: 'call_not_found' }, headers);
   return c.body(entry, 200, { 'content-type': 'application/json', ...headers });

@@ -1,18 +1,18 @@
 /** What a client reports about its runs: units that it runs itself, and the end of a run. */
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
 import type { AppEnv } from '../auth/app-env.ts';
-import { refuseRevokedKey } from '../auth/live-key.ts';
+import { refusedResponse } from '../calls/plain-refusal.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { readText } from '../http/read-body.ts';
 import { askTenant } from '../objects/ask-object.ts';
 import { isName } from '../protocol/name.ts';
+import type { RunEvent } from '../protocol/tenant.ts';
 
 const MAX_BODY_BYTES = 16_384;
 
 export const runs = new Hono<AppEnv>()
-  .use('/:run/*', refuseRevokedKey)
   .post('/:run/events', async (c) => {
     const refuse = (e: ApiError) => errorResponse(e, { 'x-request-id': c.get('requestId') });
     const runId = c.req.param('run');
@@ -22,38 +22,42 @@ export const runs = new Hono<AppEnv>()
     const parsed = parseEvent(body.text);
     if (!parsed.ok) return refuse(parsed.error);
     const { type, unit, app } = parsed.event;
-    const { tenant, version } = c.get('tenant');
     const namedApp = app ?? c.req.header('x-talaria-app');
     if (namedApp !== undefined && !isName(namedApp)) {
       return refuse({ code: 'invalid_request_error', param: 'x-talaria-app' });
     }
+    // The begin of a unit may open a run where it names the application; the end of a unit of an
+    // unknown run is the client's mistake.
     const event =
       type === 'unit_begin'
         ? { type: 'unit-began' as const, runId, app: namedApp ?? runId, unit }
         : { type: 'unit-ended' as const, runId, unit };
-    const isKnown = await askTenant(c.env, tenant, (stub) =>
-      stub.runEvent(event, version, namedApp !== undefined),
-    );
-    // The begin of a unit may open a run where it names the application; the end of a unit of an
-    // unknown run is the client's mistake.
-    if (!isKnown && (type === 'unit_end' || namedApp === undefined)) {
-      return refuse({ code: 'run_not_found', message: `There is no run "${runId}" in flight.` });
-    }
-    return c.json({ run: runId, accepted: true }, 202);
+    const refused = await report(c, event, type === 'unit_begin' && namedApp !== undefined);
+    return refused ?? c.json({ run: runId, accepted: true }, 202);
   })
   .post('/:run/finish', async (c) => {
     const runId = c.req.param('run');
-    const { tenant, version } = c.get('tenant');
-    const isKnown = await askTenant(c.env, tenant, (stub) =>
-      stub.runEvent({ type: 'run-finished', runId }, version),
-    );
-    if (isKnown) return c.json({ run: runId, finished: true });
-    const error = {
-      code: 'run_not_found',
-      message: `There is no run "${runId}" in flight.`,
-    } as const;
-    return errorResponse(error, { 'x-request-id': c.get('requestId') });
+    const refused = await report(c, { type: 'run-finished', runId }, false);
+    return refused ?? c.json({ run: runId, finished: true });
   });
+
+/** Reports an event to the tenant's object; the response where it is refused. */
+async function report(
+  c: Context<AppEnv>,
+  event: RunEvent,
+  opens: boolean,
+): Promise<Response | undefined> {
+  const { tenant, version } = c.get('tenant');
+  const [keyId, keyHash] = [c.get('keyId'), c.get('keyHash')];
+  const answer = await askTenant(c.env, tenant, (stub) =>
+    stub.reportRun({ event, opens, keyId, keyHash, version }),
+  );
+  const headers = { 'x-request-id': c.get('requestId') };
+  if (answer.status === 'refused') return refusedResponse(answer, headers);
+  if (answer.isKnown) return undefined;
+  const message = `There is no run "${event.runId}" in flight.`;
+  return errorResponse({ code: 'run_not_found', message }, headers);
+}
 
 function parseEvent(text: string): Outcome<{ event: RunEventBody }> {
   let json: unknown;

@@ -6,6 +6,7 @@
  */
 
 import type { ApiError } from '../../http/errors.ts';
+import { TextTail } from '../text-tail.ts';
 import { isUsageChunk, type Usage } from '../usage.ts';
 import {
   type AnswerFormat,
@@ -24,6 +25,10 @@ const MAX_HELD_BYTES = 65_536;
 const HEAD_CHARS = 1_024;
 const TAIL_CHARS = 16_384;
 
+const EMPTY = new Uint8Array(0);
+/** For whole events, each decoded by itself. */
+const DECODER = new TextDecoder();
+
 export interface StreamKind {
   readonly format: Exclude<AnswerFormat, 'opaque'>;
   /** Talaria asked for usage and the client did not: the usage chunk is removed. */
@@ -36,8 +41,8 @@ export class AnswerStream {
   readonly #kind: StreamKind;
   readonly #splitter = new EventSplitter();
   readonly #reader: StreamReader;
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
+  /** The beginning of an event whose end has not arrived. */
+  readonly #held = new HeldBytes();
   /** Set in the middle of an event that is too long to hold. */
   #long: LongEvent | undefined;
   /** The last event was passed on, so the late half of its line end is too. */
@@ -58,25 +63,32 @@ export class AnswerStream {
 
   /** Takes the next bytes of the answer and returns those that may be passed on now. */
   push(bytes: Uint8Array): Uint8Array {
-    const kept: Uint8Array[] = [];
-    const heldBefore = this.#heldBytes;
-    let start = 0;
-    for (const { end, what } of this.#splitter.push(bytes)) {
-      const piece = bytes.subarray(start, end);
-      start = end;
-      if (what === 'event') kept.push(...this.#endEvent(piece));
-      else if (what === 'comment' || this.#keptLast) kept.push(piece);
+    const splitter = this.#splitter;
+    const passed: Uint8Array[] = [];
+    /** All bytes before it are passed on or left out. */
+    let from = 0;
+    splitter.begin();
+    for (let cut = splitter.next(bytes, 0); cut; cut = splitter.next(bytes, cut.end)) {
+      const held =
+        cut.what === 'event' ? this.#endEvent(bytes.subarray(cut.start, cut.end)) : EMPTY;
+      if (held.length > 0) passed.push(held);
+      if (this.#keptLast) continue;
+      if (cut.start > from) passed.push(bytes.subarray(from, cut.start));
+      from = cut.end;
     }
-    if (start < bytes.length) kept.push(...this.#hold(bytes.subarray(start)));
-    return joined(kept, heldBefore === 0 ? bytes : undefined);
+    const end = splitter.inEvent ? Math.max(from, splitter.eventStart) : bytes.length;
+    if (from === 0 && end === bytes.length && passed.length === 0) return bytes;
+    if (end > from) passed.push(bytes.subarray(from, end));
+    if (end < bytes.length) passed.push(...this.#hold(bytes.subarray(end)));
+    return joined(passed);
   }
 
   /** Call when the connection has ended: the state, and the bytes left to pass on. */
   end(): { state: StreamState; rest: Uint8Array } {
-    const rest = joined(this.#endEvent(new Uint8Array(0)));
+    const rest = this.#endEvent(EMPTY);
     const { state } = this.#reader;
     // Half an event is useless where the event of a fault has to follow it.
-    return { state, rest: state === 'open' ? new Uint8Array(0) : rest };
+    return { state, rest: state === 'open' ? EMPTY : rest };
   }
 
   /** The bytes that report a broken stream to the client, at whatever point it broke off. */
@@ -85,21 +97,22 @@ export class AnswerStream {
     return new TextEncoder().encode(`\n\n${event}`);
   }
 
-  /** Ends an event with `piece`: its bytes that are not passed on yet, or none if it is removed. */
-  #endEvent(piece: Uint8Array): Uint8Array[] {
+  /**
+   * Ends an event with `piece`, and decides whether it is passed on. Returns its beginning that was
+   * held until now, if that is to be passed on.
+   */
+  #endEvent(piece: Uint8Array): Uint8Array {
+    this.#keptLast = true;
     if (this.#long) {
       this.#long.push(piece);
       this.#read(this.#long.text);
       this.#long = undefined;
-      this.#keptLast = true;
-      return [piece];
+      return EMPTY;
     }
-    const parts = [...this.#held, piece];
-    this.#held = [];
-    this.#heldBytes = 0;
-    const data = this.#read(new TextDecoder().decode(joined(parts)));
+    const held = this.#held.take();
+    const data = this.#read(DECODER.decode(joined([held, piece])));
     this.#keptLast = !(this.#kind.stripUsage && data !== undefined && isUsageChunk(data));
-    return this.#keptLast ? parts : [];
+    return this.#keptLast ? held : EMPTY;
   }
 
   #read(text: string): string | undefined {
@@ -108,22 +121,45 @@ export class AnswerStream {
     return data;
   }
 
-  /** Holds the beginning of an event; returns comments before its first field, and long events. */
+  /** Holds the beginning of an event; returns the bytes of one that is too long for that. */
   #hold(piece: Uint8Array): Uint8Array[] {
-    if (!this.#splitter.inEvent) return [piece];
     if (this.#long) {
       this.#long.push(piece);
       return [piece];
     }
-    this.#held.push(piece);
-    this.#heldBytes += piece.length;
-    if (this.#heldBytes <= MAX_HELD_BYTES) return [];
-    const passed = this.#held;
+    if (this.#held.length + piece.length <= MAX_HELD_BYTES) {
+      this.#held.push(piece);
+      return [];
+    }
     this.#long = new LongEvent();
-    for (const part of passed) this.#long.push(part);
-    this.#held = [];
-    this.#heldBytes = 0;
-    return passed;
+    const parts = [this.#held.take(), piece];
+    for (const part of parts) this.#long.push(part);
+    return parts;
+  }
+}
+
+/** Bytes that arrived in pieces, in one buffer, since pieces may be single bytes. */
+class HeldBytes {
+  #buffer: Uint8Array = EMPTY;
+  length = 0;
+
+  push(piece: Uint8Array): void {
+    const length = this.length + piece.length;
+    if (length > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(length, 2 * this.#buffer.length));
+      grown.set(this.#buffer.subarray(0, this.length));
+      this.#buffer = grown;
+    }
+    this.#buffer.set(piece, this.length);
+    this.length = length;
+  }
+
+  /** Returns all bytes, and holds none any more. */
+  take(): Uint8Array {
+    const bytes = this.#buffer.subarray(0, this.length);
+    this.#buffer = EMPTY;
+    this.length = 0;
+    return bytes;
   }
 }
 
@@ -131,17 +167,17 @@ export class AnswerStream {
 class LongEvent {
   readonly #decoder = new TextDecoder();
   #head = '';
-  #tail = '';
+  readonly #tail = new TextTail(TAIL_CHARS);
 
   push(bytes: Uint8Array): void {
     const text = this.#decoder.decode(bytes, { stream: true });
-    const room = HEAD_CHARS - this.#head.length;
-    this.#head += text.slice(0, room);
-    this.#tail = (this.#tail + text.slice(Math.max(0, room))).slice(-TAIL_CHARS);
+    const room = Math.max(0, HEAD_CHARS - this.#head.length);
+    if (room > 0) this.#head += text.slice(0, room);
+    this.#tail.push(text.slice(room));
   }
 
   get text(): string {
-    return this.#head + this.#tail;
+    return this.#head + this.#tail.text;
   }
 }
 
@@ -156,15 +192,12 @@ function readerFor({ format, choices }: StreamKind): StreamReader {
   }
 }
 
-/** The parts in one piece: `whole`, which they are parts of, where none of it is missing. */
-function joined(parts: readonly Uint8Array[], whole?: Uint8Array): Uint8Array {
-  const [first] = parts;
-  if (parts.length === 1 && first) return first;
-  const length = parts.reduce((n, part) => n + part.length, 0);
-  if (length === whole?.length) return whole;
-  const all = new Uint8Array(length);
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const full = parts.filter((part) => part.length > 0);
+  if (full.length <= 1) return full[0] ?? EMPTY;
+  const all = new Uint8Array(full.reduce((n, part) => n + part.length, 0));
   let at = 0;
-  for (const part of parts) {
+  for (const part of full) {
     all.set(part, at);
     at += part.length;
   }

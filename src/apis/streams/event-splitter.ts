@@ -1,75 +1,78 @@
 /**
- * Finds where the events of a server-sent stream end, byte by byte and by the standard: lines end
- * with LF, CRLF or CR, an event with an empty line. What is passed on is decided in
- * `answer-stream.ts`.
+ * Finds where the events of a server-sent stream begin and end, byte by byte and by the standard:
+ * lines end with LF, CRLF or CR, an event with an empty line. Empty lines and comments outside of an
+ * event are no events. What is passed on is decided in `answer-stream.ts`.
  */
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const COLON = 58;
 
-/** The end of a piece of the stream, and the kind of the piece. */
+/** A part of the bytes that may have to be left out. */
 export interface Cut {
+  /** Index of its first byte; 0 for an event that began in earlier bytes. */
+  readonly start: number;
   /** Index after its last byte. */
   readonly end: number;
-  /** A complete event; comments before an event's first field; or an LF that follows a CR. */
-  readonly what: 'event' | 'comment' | 'line-end';
+  /** The end of an event with a field; or the LF of a CRLF whose CR ended an event. */
+  readonly what: 'event' | 'line-end';
 }
 
 export class EventSplitter {
-  /** Bytes of the current line so far. */
-  #lineBytes = 0;
-  #isComment = false;
-  /** The current event has a field, or the beginning of one. */
-  #hasField = false;
+  #isLineEmpty = true;
+  #inEvent = false;
+  #eventStart = 0;
   /** The last byte was a CR: an LF that follows belongs to the same line end. */
   #afterReturn = false;
   /** That line end also ended an event. */
   #afterEvent = false;
 
-  /** True within an event that has a field. */
+  /** True within an event that has a field, or the beginning of one. */
   get inEvent(): boolean {
-    return this.#hasField;
+    return this.#inEvent;
   }
 
-  /** Takes the next bytes of the stream and yields the cuts in them, in order. */
-  *push(bytes: Uint8Array): Iterable<Cut> {
-    for (let i = 0; i < bytes.length; i += 1) {
-      const what = this.#next(bytes[i] ?? 0);
-      if (what) yield { end: i + 1, what };
+  /** Index at which the current event begins in the present bytes. */
+  get eventStart(): number {
+    return this.#eventStart;
+  }
+
+  /** Must be called before the first `next` of further bytes. */
+  begin(): void {
+    this.#eventStart = 0;
+  }
+
+  /** The next cut from this index on; undefined where the rest of the bytes has none. */
+  next(bytes: Uint8Array, from: number): Cut | undefined {
+    for (let i = from; i < bytes.length; i += 1) {
+      const byte = bytes[i];
+      if (byte === LINE_FEED && this.#afterReturn) {
+        this.#afterReturn = false;
+        if (!this.#afterEvent) continue;
+        this.#afterEvent = false;
+        return { start: i, end: i + 1, what: 'line-end' };
+      }
+      this.#afterReturn = byte === CARRIAGE_RETURN;
+      if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) this.#beginLine(byte !== COLON, i);
+      else if (this.#endLine()) return { start: this.#eventStart, end: i + 1, what: 'event' };
     }
-  }
-
-  /** The kind of the piece that ends with this byte, if one does. */
-  #next(byte: number): Cut['what'] | undefined {
-    const wasReturn = this.#afterReturn;
-    this.#afterReturn = byte === CARRIAGE_RETURN;
-    if (wasReturn && byte === LINE_FEED) return this.#afterEvent ? 'line-end' : this.#comment();
-    if (byte === LINE_FEED || byte === CARRIAGE_RETURN) return this.#endLine();
-    if (this.#lineBytes === 0) this.#beginLine(byte === COLON);
-    this.#lineBytes += 1;
     return undefined;
   }
 
-  #beginLine(isComment: boolean): void {
-    this.#isComment = isComment;
-    this.#afterEvent = false;
-    if (!isComment) this.#hasField = true;
+  #beginLine(isField: boolean, at: number): void {
+    if (!this.#isLineEmpty) return;
+    this.#isLineEmpty = false;
+    if (!isField || this.#inEvent) return;
+    this.#inEvent = true;
+    this.#eventStart = at;
   }
 
-  #endLine(): Cut['what'] | undefined {
-    this.#afterEvent = this.#lineBytes === 0;
-    if (this.#afterEvent) {
-      this.#hasField = false;
-      this.#isComment = false;
-      return 'event';
-    }
-    this.#lineBytes = 0;
-    return this.#comment();
-  }
-
-  #comment(): 'comment' | undefined {
-    return this.#isComment && !this.#hasField ? 'comment' : undefined;
+  /** True where this line end also ends an event. */
+  #endLine(): boolean {
+    this.#afterEvent = this.#isLineEmpty && this.#inEvent;
+    this.#isLineEmpty = true;
+    if (this.#afterEvent) this.#inEvent = false;
+    return this.#afterEvent;
   }
 }
 
@@ -77,18 +80,28 @@ export class EventSplitter {
 export function eventOf(text: string): { name: string | undefined; data: string | undefined } {
   let name: string | undefined;
   let data: string | undefined;
-  for (const line of text.split(/\r\n|\n|\r/)) {
-    if (line.startsWith('data:')) {
-      const value = fieldValue(line, 'data:'.length);
+  for (let at = 0, feed = -1, back = -1; at < text.length; ) {
+    // Each search goes on where the last one ended, so that the text is searched once.
+    if (feed < at) feed = indexOrEnd(text, '\n', at);
+    if (back < at) back = indexOrEnd(text, '\r', at);
+    const end = Math.min(feed, back);
+    if (text.startsWith('data:', at)) {
+      const value = fieldValue(text, at + 'data:'.length, end);
       data = data === undefined ? value : `${data}\n${value}`;
-    } else if (line.startsWith('event:')) {
-      name = fieldValue(line, 'event:'.length);
+    } else if (text.startsWith('event:', at)) {
+      name = fieldValue(text, at + 'event:'.length, end);
     }
+    at = end + 1;
   }
   return { name, data };
 }
 
+function indexOrEnd(text: string, char: string, from: number): number {
+  const at = text.indexOf(char, from);
+  return at < 0 ? text.length : at;
+}
+
 /** One space after the colon is not part of the value. */
-function fieldValue(line: string, at: number): string {
-  return line.slice(line[at] === ' ' ? at + 1 : at);
+function fieldValue(text: string, at: number, end: number): string {
+  return text.slice(text[at] === ' ' ? at + 1 : at, end);
 }

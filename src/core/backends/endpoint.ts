@@ -272,6 +272,11 @@ export class Endpoint {
     this.#presumedCold = timedOut;
   }
 
+  /** The endpoint answers a request that is no call: its platform counts that as use. */
+  keptUp(now: number): void {
+    if (this.state === 'warm') this.lastActiveAt = now;
+  }
+
   /** Handles a clock that jumps back: no recorded time is later than `now`. */
   clockWentBack(now: number): void {
     this.lastActiveAt = Math.min(this.lastActiveAt, now);

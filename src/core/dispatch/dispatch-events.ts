@@ -27,9 +27,13 @@ export type DispatchEvent =
       readonly runId: string;
       readonly app: string;
       readonly unit: string;
+      /** API key that opens the run, where it is not open. */
+      readonly keyId?: string;
     }
   | { readonly type: 'unit-ended'; readonly runId: string; readonly unit: string }
   | { readonly type: 'run-finished'; readonly runId: string }
+  /** A request that needs no slot begins or ends at an endpoint, and keeps it up. */
+  | { readonly type: 'side-call'; readonly backend: string; readonly endpoint: string }
   | PrewarmEvent
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
   | { readonly type: 'tick' };
@@ -38,6 +42,7 @@ export type DispatchEvent =
 export type RefusalCode =
   | 'queue_full'
   | 'run_calls_exceeded'
+  | 'open_runs_exceeded'
   | 'queue_timeout'
   /** The run meets its deadline with a chance of less than 5 %, and the client asked to be told. */
   | 'deadline_unmeetable'

@@ -24,4 +24,6 @@ export interface DispatcherConfig {
   readonly leastSilenceMs?: number;
   /** Calls of one run that may wait or run at the same time; without limit where absent. */
   readonly runCalls?: number;
+  /** Most open runs of one API key; no limit where absent. */
+  readonly openRuns?: number;
 }

@@ -182,12 +182,14 @@ export class Dispatcher {
       case 'renewed':
         return this.#calls.renew(event.callId, now);
       case 'unit-began':
-        this.register.beginOwnUnit(event.runId, event.app, event.unit, now);
+        this.register.beginOwnUnit(event.runId, event.app, event.unit, now, event.keyId);
         return this.#prewarmer.scheduleCheck(now);
       case 'unit-ended':
         return this.register.endOwnUnit(event.runId, event.unit, now);
       case 'run-finished':
         return this.#emit(this.register.finish(event.runId, now));
+      case 'side-call':
+        return this.backends.get(event.backend)?.endpoints.get(event.endpoint)?.keptUp(now);
       case 'configured':
         return this.#configure(event.config, now);
       case 'wake-answered':
@@ -231,7 +233,11 @@ export class Dispatcher {
     if (!startsAtOnce && backend.isFullForKey(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs(), 'key');
     }
-    const outstanding = this.register.find(request)?.outstanding ?? 0;
+    const run = this.register.find(request);
+    if (!this.register.hasRoom(run, request.keyId)) {
+      return this.#refuse(callId, 'open_runs_exceeded', backend.speed.meanServiceMs);
+    }
+    const outstanding = run?.outstanding ?? 0;
     if (outstanding >= (this.#config.runCalls ?? Infinity)) {
       return this.#refuse(callId, 'run_calls_exceeded', backend.speed.meanServiceMs);
     }
@@ -268,6 +274,7 @@ export class Dispatcher {
     this.#ranking.configure(config);
     const { runSilenceMs, leastSilenceMs = runSilenceMs } = config;
     this.register.silence = { assumedMs: runSilenceMs, leastMs: leastSilenceMs };
+    this.register.openRuns.limit = config.openRuns ?? Infinity;
     this.#calls.leaseMs = config.leaseMs;
     for (const call of this.#roster.configure(config.backends, now)) {
       this.#calls.refuse(call, 'backend_removed', 0, now);

@@ -13,6 +13,7 @@ import type { CallRequest } from '../runs/call-request.ts';
 import type { Speeds } from '../runs/demand.ts';
 import { type LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { Effect } from './dispatch-events.ts';
+import { OpenRuns } from './open-runs.ts';
 
 /** Silence after which a run ends while its client executes a unit itself, ms. */
 const OWN_UNIT_SILENCE_MS = 900_000;
@@ -28,6 +29,7 @@ export class RunRegister {
   readonly runs = new Map<string, LiveRun>();
   /** Ids of changed runs; the tenant's object empties it when it stores them in batches. */
   readonly changed = new Set<string>();
+  readonly openRuns = new OpenRuns();
   silence: SilenceBounds = { assumedMs: OWN_UNIT_SILENCE_MS, leastMs: OWN_UNIT_SILENCE_MS };
   /**
    * Runs without waiting or running calls, by the time at which their silence ends them, epoch ms.
@@ -39,7 +41,7 @@ export class RunRegister {
   readonly #endedBySilence = new RecentMap<number>(MAX_REMEMBERED);
   readonly #models: ApplicationModels;
   readonly #speeds: Speeds;
-  /** Effects of runs that ended because a new run took over their id; the next step emits them. */
+  /** Effects of runs that ended because a new run took over their id or their place; the next step emits them. */
   #replaced: Effect[] = [];
   #seq = 0;
 
@@ -58,13 +60,24 @@ export class RunRegister {
     return this.runs.get(this.#idOf(request));
   }
 
+  /** The run in flight of this id, which may be that of a child session. */
+  named(runId: string): LiveRun | undefined {
+    return this.runs.get(this.#rootOf.get(runId) ?? runId);
+  }
+
+  /** True where the call or unit belongs to an open run, or its key may open one more. */
+  hasRoom(run: LiveRun | undefined, keyId = ''): boolean {
+    return run !== undefined || this.openRuns.hasRoom(keyId);
+  }
+
   /** Adds a call to its run; the first call begins the run. */
   submit(request: CallRequest, now: number): LiveCall {
     const id = this.#idOf(request);
     if (id !== request.runId) this.#rootOf.set(request.runId, id);
     this.#endReplacedRun(id, request, now);
-    const run = this.#runOf(id, request.app, request.arrivedAt);
+    const run = this.#runOf(id, request.app, request.arrivedAt, request.keyId);
     this.#silent.delete(run);
+    this.openRuns.busy(run);
     this.#seq += 1;
     return run.submit(request, this.#seq, now);
   }
@@ -82,16 +95,16 @@ export class RunRegister {
     return undefined;
   }
 
-  beginOwnUnit(runId: string, app: string, unit: string, now: number): void {
+  beginOwnUnit(runId: string, app: string, unit: string, now: number, keyId?: string): void {
     const id = this.#rootOf.get(runId) ?? runId;
     this.#cutLongRun(id);
-    const run = this.#runOf(id, app, now);
+    const run = this.#runOf(id, app, now, keyId);
     run.beginOwnUnit(unit, now);
     if (run.outstanding === 0) this.#awaitSilence(run);
   }
 
   endOwnUnit(runId: string, unit: string, now: number): void {
-    const run = this.runs.get(this.#rootOf.get(runId) ?? runId);
+    const run = this.named(runId);
     if (!run?.endOwnUnit(unit, now)) return;
     this.changed.add(run.id);
     if (run.outstanding === 0) this.#awaitSilence(run);
@@ -128,6 +141,7 @@ export class RunRegister {
 
   restore(run: LiveRun): void {
     this.runs.set(run.id, run);
+    this.openRuns.opened(run);
     this.#awaitSilence(run);
   }
 
@@ -158,15 +172,25 @@ export class RunRegister {
     return run;
   }
 
-  #runOf(id: string, app: string, arrivedAt: number): LiveRun {
+  #runOf(id: string, app: string, arrivedAt: number, keyId = ''): LiveRun {
     let run = this.runs.get(id);
     if (!run) {
-      run = new LiveRun(id, app, arrivedAt);
+      this.#makeRoom(keyId, arrivedAt);
+      run = new LiveRun(id, app, arrivedAt, keyId);
       this.runs.set(id, run);
+      this.openRuns.opened(run);
       this.#learnPause(id, app, arrivedAt);
     }
     this.changed.add(id);
     return run;
+  }
+
+  /** Ends the idle runs that are beyond the bound of their key; what they teach is not all. */
+  #makeRoom(keyId: string, now: number): void {
+    for (let run = this.openRuns.toEnd(keyId); run; run = this.openRuns.toEnd(keyId)) {
+      run.broken = true;
+      this.#replaced.push(this.#finish(run, now));
+    }
   }
 
   /** Learns the pause of a run that continues although its silence was taken for its end. */
@@ -183,10 +207,12 @@ export class RunRegister {
       ? OWN_UNIT_SILENCE_MS
       : this.#models.silenceMs(run.app, this.silence);
     this.#silent.set(run, run.lastActiveAt + silenceMs, 0);
+    this.openRuns.idle(run);
   }
 
   #finish(run: LiveRun, now: number): Effect {
     this.#silent.delete(run);
+    this.openRuns.closed(run);
     if (this.runs.get(run.id) === run) {
       this.runs.delete(run.id);
       this.changed.delete(run.id);

@@ -1,6 +1,7 @@
 /**
- * Rate limits of API keys: requests and tokens per minute. Tokens are estimated when a call arrives
- * and corrected when it has ended; a refused call is refunded. In memory only: a restarted object
+ * Rate limits of API keys: requests and tokens per minute. Tokens are estimated when a call arrives,
+ * by what it may take at most, and corrected when it has ended; a refused call is refunded. A call
+ * that may take more than a minute's worth is refused for good. In memory only: a restarted object
  * begins with full buckets. The bucket itself is rate-limit.ts.
  */
 import { type Bucket, filled, type Gauge, gaugeOf, taken, waitMs } from './rate-limit.ts';
@@ -24,7 +25,20 @@ export type RateAnswer =
       readonly gauges: Gauges;
       readonly limit: 'requests' | 'tokens';
       readonly retryAfterMs: number;
+    }
+  /** The call never fits: it may take `cost` tokens, and the key has `most` a minute. */
+  | {
+      readonly ok: false;
+      readonly gauges: Gauges;
+      readonly limit: 'too-large';
+      readonly cost: number;
+      readonly most: number;
     };
+
+/** The answer to a charge of requests; `limit` is that of a minute. */
+export type RequestCharge =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly limit: number; readonly retryAfterMs: number };
 
 type Kind = 'requests' | 'tokens';
 
@@ -33,7 +47,8 @@ export interface Estimate {
   readonly callId: string;
   readonly keyId: string;
   readonly inputTokens: number;
-  readonly outputTokens: number;
+  /** Most output that it may have; absent where it set no limit: what the key's calls usually have. */
+  readonly outputTokens?: number;
   /** An earlier call was already charged for the same request, so only tokens are. */
   readonly isCharged?: boolean;
 }
@@ -54,18 +69,31 @@ interface Charge {
 }
 
 const KINDS: readonly Kind[] = ['requests', 'tokens'];
+/** Output that a call without a limit is expected to have at least. */
+const LEAST_OUTPUT_TOKENS = 200;
+/** Weight of a new call in the mean output of its key's calls. */
+const MEAN_WEIGHT = 0.1;
 
 export class KeyLimits {
   readonly #buckets = new Map<string, Bucket>();
   /** Charges of the calls that wait or run, by call id. */
   readonly #charges = new Map<string, Charge>();
+  /** Mean output of the ended calls of an API key, tokens. */
+  readonly #meanOutput = new Map<string, number>();
 
   /** Charges a call once, however often it is submitted; a call beyond a limit is not charged. */
   admit(call: Estimate, limits: RateLimits, now: number): RateAnswer {
     const { callId, keyId, inputTokens, isCharged = false } = call;
-    const tokens = inputTokens + call.outputTokens;
-    const requests = isCharged ? 0 : 1;
     if (this.#charges.has(callId)) return { ok: true, gauges: this.gauges(keyId, limits, now) };
+    const most = limits.tokens ?? Infinity;
+    const certain = inputTokens + (call.outputTokens ?? 0);
+    if (certain > most) {
+      const gauges = this.gauges(keyId, limits, now);
+      return { ok: false, gauges, limit: 'too-large', cost: certain, most };
+    }
+    const expected = inputTokens + (call.outputTokens ?? this.#usualOutput(keyId));
+    const tokens = Math.min(expected, most);
+    const requests = isCharged ? 0 : 1;
     const cost = { requests, tokens };
     let refused: { limit: Kind; retryAfterMs: number } | undefined;
     for (const kind of KINDS) {
@@ -82,6 +110,17 @@ export class KeyLimits {
     return { ok: true, gauges: this.gauges(keyId, limits, now) };
   }
 
+  /** Charges requests that are no calls, such as orders of jobs; a refused charge takes nothing. */
+  charge(keyId: string, requests: number, limits: RateLimits, now: number): RequestCharge {
+    const limit = limits.requests;
+    if (limit === undefined) return { ok: true };
+    const retryAfterMs = waitMs(limit, this.#bucket('requests', keyId, limit, now), requests);
+    if (retryAfterMs > 0) return { ok: false, limit, retryAfterMs };
+    const charge = { keyId, limits, requests, inputTokens: 0, tokens: 0 };
+    this.#take(charge, { requests, tokens: 0 }, now);
+    return { ok: true };
+  }
+
   /** Takes back the charge of a call that was refused later on. */
   refund(callId: string, now: number): void {
     const charge = this.#end(callId);
@@ -94,6 +133,7 @@ export class KeyLimits {
   settle(callId: string, took: Took | undefined, now: number): void {
     const charge = this.#end(callId);
     if (!charge || !took) return;
+    if (took.outputTokens > 0) this.#observeOutput(charge.keyId, took.outputTokens);
     const tokens = (took.inputTokens ?? charge.inputTokens) + took.outputTokens;
     this.#take(charge, { requests: 0, tokens: tokens - charge.tokens }, now);
   }
@@ -107,6 +147,15 @@ export class KeyLimits {
         : { [kind]: gaugeOf(limit, this.#bucket(kind, keyId, limit, now)) };
     };
     return { ...of('requests'), ...of('tokens') };
+  }
+
+  #usualOutput(keyId: string): number {
+    return Math.max(LEAST_OUTPUT_TOKENS, this.#meanOutput.get(keyId) ?? 0);
+  }
+
+  #observeOutput(keyId: string, tokens: number): void {
+    const mean = this.#meanOutput.get(keyId) ?? tokens;
+    this.#meanOutput.set(keyId, mean + (tokens - mean) * MEAN_WEIGHT);
   }
 
   #end(callId: string): Charge | undefined {

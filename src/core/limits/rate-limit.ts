@@ -1,8 +1,8 @@
 /**
  * A rate limit per minute as a token bucket: full at first, refilled evenly, with the amount of one
  * minute at most. Pure: state and time in, state out. The level may fall below 0 when a cost turns
- * out higher than its estimate; later calls wait for the difference. The limits of API keys, which
- * use it, are in key-limits.ts.
+ * out higher than its estimate; later calls wait for the difference, one minute for it at most. The
+ * limits of API keys, which use it, are in key-limits.ts.
  */
 
 export interface Bucket {
@@ -26,7 +26,9 @@ const MINUTE_MS = 60_000;
 export function filled(limit: number, bucket: Bucket | undefined, now: number): Bucket {
   if (!bucket) return { level: limit, at: now };
   const passedMs = Math.max(0, now - bucket.at);
-  return { level: Math.min(limit, bucket.level + (limit * passedMs) / MINUTE_MS), at: now };
+  // The debt may be that of a higher limit.
+  const level = Math.max(-limit, bucket.level) + (limit * passedMs) / MINUTE_MS;
+  return { level: Math.min(limit, level), at: now };
 }
 
 /** Time until a cost can be taken, ms; 0 for now. A cost above the limit needs a full bucket. */
@@ -35,9 +37,9 @@ export function waitMs(limit: number, bucket: Bucket, cost: number): number {
   return missing <= 0 ? 0 : Math.ceil((missing * MINUTE_MS) / limit);
 }
 
-/** The bucket after a cost was taken; a negative cost is a refund. */
+/** The bucket after a cost was taken, in debt by one limit at most; a negative cost is a refund. */
 export function taken(limit: number, bucket: Bucket, cost: number): Bucket {
-  return { level: Math.min(limit, bucket.level - cost), at: bucket.at };
+  return { level: Math.max(-limit, Math.min(limit, bucket.level - cost)), at: bucket.at };
 }
 
 export function gaugeOf(limit: number, bucket: Bucket): Gauge {

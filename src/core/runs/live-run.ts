@@ -51,6 +51,8 @@ export interface LiveCall {
 export class LiveRun {
   readonly id: string;
   readonly app: string;
+  /** API key that opened the run; empty in a simulation. */
+  readonly keyId: string;
   readonly arrivedAt: number;
   deadlineAt: number | undefined;
   lastActiveAt: number;
@@ -68,15 +70,16 @@ export class LiveRun {
   /** The same, of ended calls only: after a restart the others are submitted again. */
   #endedTurn: number | undefined;
 
-  constructor(id: string, app: string, arrivedAt: number) {
+  constructor(id: string, app: string, arrivedAt: number, keyId = '') {
     this.id = id;
     this.app = app;
+    this.keyId = keyId;
     this.arrivedAt = arrivedAt;
     this.lastActiveAt = arrivedAt;
   }
 
   static restore(from: RunSnapshot): LiveRun {
-    const run = new LiveRun(from.id, from.app, from.arrivedAt);
+    const run = new LiveRun(from.id, from.app, from.arrivedAt, from.keyId);
     run.deadlineAt = from.deadlineAt;
     run.lastActiveAt = from.lastActiveAt;
     run.broken = from.broken;
@@ -107,6 +110,7 @@ export class LiveRun {
     return {
       id: this.id,
       app: this.app,
+      ...(this.keyId === '' ? {} : { keyId: this.keyId }),
       arrivedAt: this.arrivedAt,
       ...(this.deadlineAt === undefined ? {} : { deadlineAt: this.deadlineAt }),
       lastActiveAt: this.lastActiveAt,

@@ -48,6 +48,8 @@ export interface LiveVisit {
 export interface RunSnapshot {
   readonly id: string;
   readonly app: string;
+  /** API key that opened the run; absent in snapshots of older versions. */
+  readonly keyId?: string;
   readonly arrivedAt: number;
   readonly deadlineAt?: number;
   readonly lastActiveAt: number;

@@ -37,11 +37,14 @@ describe('a bucket', () => {
     expect(waitMs(60, filled(60, bucket, 3_000), 3)).toBe(0);
   });
 
-  it('takes a cost beyond its limit when it is full', () => {
+  it('takes a cost beyond its limit when it is full, and is in debt by one limit at most', () => {
     const full = filled(100, undefined, 0);
     expect(waitMs(100, full, 5_000)).toBe(0);
-    const after = taken(100, full, 5_000);
-    expect(gaugeOf(100, after)).toEqual({ limit: 100, remaining: 0, resetMs: 3_000_000 });
+    const after = taken(100, taken(100, full, 5_000), 5_000);
+    expect(gaugeOf(100, after)).toEqual({ limit: 100, remaining: 0, resetMs: 120_000 });
+    expect(filled(100, after, 60_000).level).toBe(0);
+    // A limit that was lowered meanwhile bounds the debt of the higher one.
+    expect(filled(10, after, 60_000).level).toBe(0);
   });
 
   it('does not run backwards with the clock, and holds no more than its limit', () => {
@@ -138,5 +141,79 @@ describe('the limits of a key', () => {
     for (let i = 0; i < 1_000; i += 1) {
       expect(limits.admit(call(`${i}`, 1e9), {}, 0)).toEqual({ ok: true, gauges: {} });
     }
+  });
+
+  it('let no burst take more than a minute has, where outputs stay within their limits', () => {
+    const step = fc.record({
+      afterMs: fc.nat(20_000),
+      input: fc.nat(100),
+      most: fc.nat(3_000),
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+      endsAfter: fc.nat(3),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const limits = new KeyLimits();
+        const tokens = { tokens: 2_000 };
+        const running: Array<{ id: string; input: number; output: number; left: number }> = [];
+        let [now, taken] = [0, 0];
+        steps.forEach(({ afterMs, input, most, share, endsAfter }, i) => {
+          now += afterMs;
+          const estimate = { ...call(`${i}`, input), outputTokens: most };
+          const answer = limits.admit(estimate, tokens, now);
+          expect(!answer.ok && answer.limit === 'too-large').toBe(input + most > 2_000);
+          if (answer.ok) {
+            running.push({ id: `${i}`, input, output: Math.floor(most * share), left: endsAfter });
+          }
+          for (const run of running.filter((r) => r.left-- === 0)) {
+            taken += run.input + run.output;
+            limits.settle(run.id, { inputTokens: run.input, outputTokens: run.output }, now);
+          }
+        });
+        expect(taken).toBeLessThanOrEqual(2_000 + (2_000 * now) / 60_000 + 1e-6);
+      }),
+    );
+  });
+
+  it('refuse for good what never fits, and say so', () => {
+    const limits = new KeyLimits();
+    const tokens = { tokens: 2_000 };
+    const refused = limits.admit({ ...call('a'), outputTokens: 32_000 }, tokens, 0);
+    expect(refused).toMatchObject({ ok: false, limit: 'too-large', cost: 32_010, most: 2_000 });
+    expect(limits.admit(call('b', 2_001), tokens, 0)).toMatchObject({ limit: 'too-large' });
+    expect(limits.admit({ ...call('c'), outputTokens: 1e300 }, tokens, 0).ok).toBe(false);
+    // What was refused took nothing, and what just fits gets in.
+    expect(limits.admit({ ...call('d'), outputTokens: 1_990 }, tokens, 0).ok).toBe(true);
+  });
+
+  it('expect of a call without a limit of its own what the calls of its key usually have', () => {
+    const limits = new KeyLimits();
+    const tokens = { tokens: 2_000 };
+    const unlimited = (callId: string) => ({ callId, keyId: 'k', inputTokens: 0 });
+    let now = 0;
+    const admitted = () => {
+      now += 120_000;
+      let n = 0;
+      while (limits.admit(unlimited(`${now}-${n}`), tokens, now).ok) n += 1;
+      for (let i = 0; i < n; i += 1) limits.settle(`${now}-${i}`, { outputTokens: 1_000 }, now);
+      return n;
+    };
+    expect(admitted()).toBe(10);
+    expect(admitted()).toBe(2);
+    // A debt of any size is waited for a minute, and no longer.
+    expect(limits.gauges('k', tokens, now).tokens?.resetMs).toBeLessThanOrEqual(120_000);
+    expect(limits.gauges('other', tokens, now).tokens?.remaining).toBe(2_000);
+  });
+
+  it('charge requests that are no calls', () => {
+    const limits = new KeyLimits();
+    const both = { requests: 3, tokens: 100 };
+    expect(limits.charge('k', 2, both, 0)).toEqual({ ok: true });
+    expect(limits.charge('k', 2, both, 0)).toEqual({ ok: false, limit: 3, retryAfterMs: 20_000 });
+    expect(limits.gauges('k', both, 0)).toMatchObject({
+      requests: { remaining: 1 },
+      tokens: { remaining: 100 },
+    });
+    expect(limits.charge('k', 1_000, { tokens: 100 }, 0)).toEqual({ ok: true });
   });
 });

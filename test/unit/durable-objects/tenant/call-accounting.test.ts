@@ -38,6 +38,42 @@ describe('a key’s tokens', () => {
   });
 });
 
+describe('a call that its key has too few tokens for', () => {
+  const charge = (desk: CallAccounting, callId: string, fields: object, choices?: number) =>
+    desk.charge(
+      {
+        call: callRequest(callId, { inputTokens: 300, ...fields }),
+        keyId: 'k',
+        version: 1,
+        ...(choices === undefined ? {} : { choices }),
+      },
+      0,
+    );
+
+  it('now is told how many it has, and when to ask again', () => {
+    const desk = new CallAccounting(() => ({ tokens: LIMIT }));
+    expect(charge(desk, 'a', { maxOutputTokens: 500 })).toBeUndefined();
+    const refused = charge(desk, 'b', { maxOutputTokens: 500 });
+    expect(refused).toMatchObject({ code: 'rate_limit_exceeded', retryAfterMs: 36_000 });
+    expect(refused?.detail).toContain('1000 tokens a minute');
+  });
+
+  it('ever is refused for good, by all the answers that it asks for', () => {
+    const desk = new CallAccounting(() => ({ tokens: LIMIT }));
+    const refused = charge(desk, 'a', { maxOutputTokens: 5_000 });
+    expect(refused).toMatchObject({ code: 'request_too_large', retryAfterMs: 0 });
+    expect(refused?.detail).toMatch(/5300 tokens.*1000 a minute/);
+    expect(charge(desk, 'b', { maxOutputTokens: 100 }, 8)?.code).toBe('request_too_large');
+    expect(charge(desk, 'c', { maxOutputTokens: 100 }, 7)).toBeUndefined();
+    expect(desk.gauges('k', 0).tokens?.remaining).toBe(0);
+  });
+
+  it('is none where it is measured in time', () => {
+    const desk = new CallAccounting(() => ({ tokens: 1 }));
+    expect(charge(desk, 'a', { kind: 'service', maxOutputTokens: 100 })).toBeUndefined();
+  });
+});
+
 describe('the story of a call', () => {
   it('says that it waits while it waits for another attempt', () => {
     const desk = new CallAccounting(() => ({}));

@@ -1,0 +1,168 @@
+/**
+ * Answers that an endpoint, or a client that can choose its answers, makes as costly as it can: the
+ * work is linear in their bytes, which is counted here in characters examined, parsed and decoded,
+ * and what is kept of them is bounded.
+ */
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { AnswerFormat } from '../../../../src/apis/streams/answer-format.ts';
+import { AnswerStream } from '../../../../src/apis/streams/answer-stream.ts';
+import { eventOf } from '../../../../src/apis/streams/event-splitter.ts';
+import { TextTail } from '../../../../src/apis/text-tail.ts';
+import { findUsage, PlainUsage, usageIn } from '../../../../src/apis/usage.ts';
+
+const encoder = new TextEncoder();
+const FORMATS: ReadonlyArray<Exclude<AnswerFormat, 'opaque'>> = ['openai', 'responses', 'messages'];
+const USAGE = '{"prompt_tokens":5,"completion_tokens":6}';
+/** Usage within usage, each a whole object without a count. */
+const nested = (depth: number) => `${'{"usage":'.repeat(depth)}{}${'}'.repeat(depth)}`;
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Characters that were parsed as JSON and bytes that were decoded while `act` ran. */
+function workOf(act: () => void): number {
+  let work = 0;
+  const parse = JSON.parse;
+  vi.spyOn(JSON, 'parse').mockImplementation((text, reviver) => {
+    work += String(text).length;
+    return parse(text, reviver);
+  });
+  const decode = TextDecoder.prototype.decode;
+  vi.spyOn(TextDecoder.prototype, 'decode').mockImplementation(function (
+    this: TextDecoder,
+    ...args: Parameters<TextDecoder['decode']>
+  ) {
+    work += (args[0] as Uint8Array | undefined)?.byteLength ?? 0;
+    return decode.apply(this, args);
+  });
+  act();
+  vi.restoreAllMocks();
+  return work;
+}
+
+describe('a search for usage', () => {
+  it.each([
+    ['the key without end', '"usage":{'],
+    ['the key with blanks', '"usage"                 '],
+    ['the key alone', '"usage"'],
+    ['small objects', '"usage":{"a":1},'],
+    ['open braces', '{'],
+    ['closed braces', '"usage":{}}}}}}'],
+  ])('examines few characters of %s', (_what, unit) => {
+    for (const length of [100, 1_000, 65_536, 1_000_000]) {
+      const text = unit.repeat(Math.ceil(length / unit.length));
+      expect(findUsage(text).examined).toBeLessThanOrEqual(8 * Math.min(text.length, 8_192));
+      expect(findUsage(text).usage).toBeUndefined();
+    }
+  });
+
+  it('parses no object again and again that holds others', () => {
+    const text = nested(5_000);
+    expect(workOf(() => usageIn(text))).toBeLessThanOrEqual(8 * 8_192);
+  });
+
+  it('finds the usage behind and before what only looks like it', () => {
+    const wanted = { inputTokens: 5, outputTokens: 6 };
+    expect(usageIn(`${'"usage":{'.repeat(7_000)} "usage":${USAGE}`)).toEqual(wanted);
+    expect(usageIn(`"usage":${USAGE}, ${'"usage":{},'.repeat(7)}`)).toEqual(wanted);
+  });
+});
+
+describe('a hostile stream', () => {
+  const units: Array<[string, string]> = [
+    ['usage without end in small events', `data: ${'"usage":{'.repeat(20)}\n\n`],
+    ['usage without end in large events', `data: ${'"usage":{'.repeat(7_000)}\n\n`],
+    ['usage within usage', `data: ${nested(3_000)}\n\n`],
+    [
+      'usage within usage in the last event',
+      `event: response.completed\ndata: ${nested(3_000)}\n\n`,
+    ],
+    ['usage within usage at the end', `event: message_delta\ndata: ${nested(3_000)}\n\n`],
+    ['finish reasons', `data: ${'{"choices":[{"index":1,"finish_reason":"stop"}]}'}\n\n`],
+    ['usage chunks', `data: {"choices":[],"usage":${USAGE}}\n\n`],
+    ['lines of data', 'data:\n'.repeat(10_000).concat('\n')],
+    ['empty events', '\n'],
+    ['empty events with CRLF', '\r\n'],
+    ['comments', ':\n'],
+    ['events of one character', 'data:x\n\n'],
+    ['an event without end', 'data: x'],
+  ];
+
+  it.each(units)('of %s costs work in proportion to its bytes', (_what, unit) => {
+    for (const format of FORMATS) {
+      const [once, twice] = [150_000, 300_000].map((length) => {
+        const bytes = encoder.encode(unit.repeat(Math.ceil(length / unit.length)));
+        let passed = 0;
+        const work = workOf(() => {
+          const stream = new AnswerStream({ format, stripUsage: false, choices: 2 });
+          for (let at = 0; at < bytes.length; at += 4_096) {
+            passed += stream.push(bytes.subarray(at, at + 4_096)).length;
+          }
+          passed += stream.end().rest.length;
+        });
+        expect(bytes.length - passed).toBeLessThanOrEqual(65_536);
+        expect(work).toBeLessThanOrEqual(12 * bytes.length + 100_000);
+        return work;
+      });
+      expect(twice).toBeLessThanOrEqual(2.5 * (once ?? 0) + 100_000);
+    }
+  });
+
+  it('in single bytes passes unchanged, whatever the length of its event', () => {
+    const bytes = encoder.encode(`data: ${'x'.repeat(65_000)}\n\n`);
+    const stream = new AnswerStream({ format: 'openai', stripUsage: false });
+    const passed = [...bytes].map((_, i) => stream.push(bytes.subarray(i, i + 1)));
+    expect(passed.filter((part) => part.length > 0)).toHaveLength(1);
+    expect(passed.reduce((n, part) => n + part.length, 0)).toBe(bytes.length);
+  });
+
+  it('with a million empty events and comments passes in one piece', () => {
+    const bytes = encoder.encode('\n: c\r\n\r\n'.repeat(100_000));
+    const stream = new AnswerStream({ format: 'openai', stripUsage: true });
+    expect(stream.push(bytes)).toBe(bytes);
+  });
+
+  it('with any number of choices keeps a bounded number of them', () => {
+    const stream = new AnswerStream({ format: 'openai', stripUsage: false, choices: 5_000 });
+    for (let index = 0; index < 5_000; index += 1) {
+      const event = `data: {"choices":[{"index":${index},"finish_reason":"stop"}]}\n\n`;
+      stream.push(encoder.encode(event));
+    }
+    for (const index of ['"a"', '-1.5', '{}', 'null']) {
+      stream.push(encoder.encode(`data: {"choices":[{"index":${index},"finish_reason":"x"}]}\n\n`));
+    }
+    expect(stream.end().state).toBe('open');
+    stream.push(encoder.encode('data: [DONE]\n\n'));
+    expect(stream.end().state).toBe('complete');
+  });
+});
+
+describe('the end of a text', () => {
+  it('is kept, whatever pieces it comes in', () => {
+    const text = Array.from({ length: 3_000 }, (_, i) => String(i % 10)).join('');
+    for (const size of [1, 3, 99, 100, 101, 3_000]) {
+      const tail = new TextTail(100);
+      for (let at = 0; at < text.length; at += size) tail.push(text.slice(at, at + size));
+      expect(tail.text).toBe(text.slice(-100));
+    }
+  });
+
+  it('of an answer is read where it comes in single bytes', () => {
+    const bytes = encoder.encode(`${'x'.repeat(50_000)},"usage":${USAGE}}`);
+    const usage = new PlainUsage();
+    for (let i = 0; i < bytes.length; i += 1) usage.push(bytes.subarray(i, i + 1));
+    expect(usage.usage).toEqual({ inputTokens: 5, outputTokens: 6 });
+  });
+});
+
+describe('the fields of an event', () => {
+  it.each([
+    ['data: a\n\n', undefined, 'a'],
+    ['data:a\r\ndata: b\r\revent: e\r\n\r\n', 'e', 'a\nb'],
+    ['event:e', 'e', undefined],
+    [': c\nid: 1\n\n', undefined, undefined],
+    ['data:\rdata\ndata: \n\n', undefined, '\n'],
+    ['', undefined, undefined],
+  ])('of %j are read', (text, name, data) => {
+    expect(eventOf(text)).toEqual({ name, data });
+  });
+});
