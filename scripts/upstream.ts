@@ -88,7 +88,9 @@ async function modelsOf(url: string, key: string | undefined): Promise<Answer> {
     text = await response.text();
   } catch (error) {
     const late = error instanceof Error && error.name === 'TimeoutError';
-    const why = late ? `no answer from ${asked} within ${PATIENCE_MS} ms` : `nothing answers at ${asked}`;
+    const why = late
+      ? `no answer from ${asked} within ${PATIENCE_MS} ms`
+      : `nothing answers at ${asked}`;
     return { ok: false, why };
   }
   if (response.status === 401 || response.status === 403) {

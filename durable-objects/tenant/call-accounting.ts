@@ -5,7 +5,12 @@
  */
 import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import { KeyLimits, type RateLimits, type Took } from '../../src/core/limits/key-limits.ts';
+import {
+  KeyLimits,
+  type RateLimits,
+  type RequestCharge,
+  type Took,
+} from '../../src/core/limits/key-limits.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { CallResult, EnqueueRequest, Refusal } from '../../src/protocol/tenant.ts';
 import { CallLog } from './call-log.ts';
@@ -45,6 +50,11 @@ export class CallAccounting {
     const { retryAfterMs } = charged;
     this.log.refused(callId, 'rate_limit_exceeded', retryAfterMs);
     return refusal('rate_limit_exceeded', retryAfterMs, this.log.facts(callId));
+  }
+
+  /** Charges requests of an API key that are no calls. */
+  chargeRequests(keyId: string, count: number, now: number): RequestCharge {
+    return this.#limits.charge(keyId, count, this.#limitsOf(keyId), now);
   }
 
   /** Position and expected wait of a queued call, which are also recorded in its log entry. */

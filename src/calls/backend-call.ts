@@ -7,6 +7,7 @@
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { targetOf } from '../auth/endpoint-target.ts';
+import { revokedKeyError } from '../auth/live-key.ts';
 import { ownCaller } from '../auth/own-caller.ts';
 import { forgetTenant, type LoadedTenant } from '../config/store.ts';
 import { adapterOf } from '../endpoints/registry.ts';
@@ -192,7 +193,7 @@ export class BackendCall {
     const headers = this.#headers({ facts });
     const error: ApiError =
       admitted.status === 'refused'
-        ? refusalOf(admitted, this.#loaded, this.#plan)
+        ? refusalOf(admitted, this.#c, this.#plan)
         : { code: 'dispatcher_unavailable', retryAfterMs };
     return { response: errorResponse(error, headers), failed: error };
   }
@@ -214,16 +215,16 @@ export class BackendCall {
 
 function refusalOf(
   { code, retryAfterMs }: { code: RefusedCode; retryAfterMs: number },
-  loaded: LoadedTenant,
+  c: Context<AppEnv>,
   plan: CallPlan,
 ): ApiError {
   switch (code) {
     case 'key_revoked':
-      return { code: 'invalid_api_key' };
+      return revokedKeyError(c);
     case 'tenant_unconfigured':
       return { code: 'tenant_misconfigured', retryAfterMs: 1_000 };
     case 'backend_removed': {
-      forgetTenant(loaded.tenant);
+      forgetTenant(c.get('tenant').tenant);
       const message = `Backend "${plan.backend}" is no longer configured.`;
       return { code: 'backend_not_found', message };
     }

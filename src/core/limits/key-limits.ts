@@ -26,6 +26,11 @@ export type RateAnswer =
       readonly retryAfterMs: number;
     };
 
+/** The answer to a charge of requests; `limit` is that of a minute. */
+export type RequestCharge =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly limit: number; readonly retryAfterMs: number };
+
 type Kind = 'requests' | 'tokens';
 
 /** The expected usage of a call. */
@@ -80,6 +85,17 @@ export class KeyLimits {
     if (KINDS.some((kind) => limits[kind] !== undefined)) this.#charges.set(callId, charge);
     this.#take(charge, cost, now);
     return { ok: true, gauges: this.gauges(keyId, limits, now) };
+  }
+
+  /** Charges requests that are no calls, such as orders of jobs; a refused charge takes nothing. */
+  charge(keyId: string, requests: number, limits: RateLimits, now: number): RequestCharge {
+    const limit = limits.requests;
+    if (limit === undefined) return { ok: true };
+    const retryAfterMs = waitMs(limit, this.#bucket('requests', keyId, limit, now), requests);
+    if (retryAfterMs > 0) return { ok: false, limit, retryAfterMs };
+    const charge = { keyId, limits, requests, inputTokens: 0, tokens: 0 };
+    this.#take(charge, { requests, tokens: 0 }, now);
+    return { ok: true };
   }
 
   /** Takes back the charge of a call that was refused later on. */
