@@ -14,7 +14,7 @@ type Bound = readonly [Exceeded['what'], Exceeded['of'], number, number];
  * may fill half of the storage: jobs start only where there is room for their answers.
  */
 export function exceededBound(
-  accounts: Pick<KeyAccounts, 'of' | 'total'>,
+  accounts: Pick<KeyAccounts, 'of' | 'all' | 'total'>,
   keyHash: string,
   more: Partial<Account>,
   settings: JobSettings,
@@ -34,13 +34,21 @@ export function exceededBound(
     ...(keyHash === UNKNOWN_KEY ? [] : ofKey),
     ...(keyHash === UNKNOWN_KEY || keyShare === 1 ? [] : shares),
     ['jobs', 'tenant', accounts.total.jobs, depth],
-    ['bytes', 'tenant', accounts.total.bytes, inputBytes],
+    ['bytes', 'tenant', accounts.total.bytes, totalBytes],
   ];
   for (const [what, of, present, most] of bounds) {
     const added = more[what] ?? 0;
     if (added > 0 && present + added > most) return { what, of, most };
   }
-  return undefined;
+  const { bytes = 0 } = more;
+  // A key whose answers take more than its share of the input takes none of the others' with them.
+  if (accounts.total.bytes + bytes <= inputBytes) return undefined;
+  const others = accounts
+    .all()
+    .filter((account) => account.keyHash !== keyHash)
+    .reduce((sum, account) => sum + Math.min(account.bytes, inputBytes * keyShare), 0);
+  if (own.bytes + others + bytes <= inputBytes) return undefined;
+  return { what: 'bytes', of: 'tenant', most: inputBytes };
 }
 
 /** True while a key has filled its share of the storage: its jobs do not start. */

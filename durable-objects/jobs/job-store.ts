@@ -5,7 +5,7 @@
  */
 import type { JobState } from '../../src/core/limits/job-rules.ts';
 import type { Job, JobError, Listed, NewJob, Page } from '../../src/protocol/jobs.ts';
-import { textBytes } from '../stored-size.ts';
+import { contentBytes, textBytes } from '../stored-size.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { type JobRow, jobOf } from './job-row.ts';
 import { type KeyAccounts, UNKNOWN_KEY } from './key-accounts.ts';
@@ -16,6 +16,9 @@ const MAX_ROWS = 500;
 
 /** A job of its own, or a line of a batch. */
 export type JobKind = 'single' | 'line';
+
+/** Longest entry of an index that shares a page with others, bytes. */
+const SHORT_ENTRY = 400;
 
 /** How a job ended. */
 export interface JobEnd {
@@ -323,8 +326,9 @@ export function jobBytes(job: NewJob, of?: JobLine): number {
   return jobRowBytes(textsOf(job, of)) + piecesBytes(job.body.length);
 }
 
-/** Bytes of a new job's texts; those that an index repeats count twice. */
+/** Bytes of a new job's texts; those that an index repeats count again, as its entries take them. */
 function textsOf({ path, headers, once, webhook }: NewJob, of?: JobLine): number {
   const indexed = textBytes(once?.key, of?.customId);
-  return textBytes(path, JSON.stringify(headers), webhook?.url, webhook?.secret) + 2 * indexed;
+  const texts = textBytes(path, JSON.stringify(headers), webhook?.url, webhook?.secret);
+  return texts + indexed + contentBytes(indexed, SHORT_ENTRY);
 }
