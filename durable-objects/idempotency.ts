@@ -11,6 +11,7 @@ import { DurableObject, RpcTarget } from 'cloudflare:workers';
 import type { Claim, ClaimResult, StoredAnswer } from '../src/protocol/idempotency.ts';
 import { ObjectAlarm } from './alarm.ts';
 import { migrate } from './migrations.ts';
+import { contentBytes, textBytes } from './stored-size.ts';
 
 /** Time after which a claim expires that its Worker does not renew, ms. */
 const CLAIM_MS = 30_000;
@@ -25,12 +26,19 @@ const MIGRATIONS = [
   `CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, print TEXT, owner TEXT,
      expires_at REAL, bytes INTEGER, status INTEGER, headers TEXT, body BLOB);
    CREATE INDEX IF NOT EXISTS answers_by_expiry ON answers (expires_at, bytes)`,
+  // Null for answers from before hashes were stored, which count for any key of their id.
+  `ALTER TABLE answers ADD COLUMN key_hash TEXT;
+   CREATE INDEX answers_by_key ON answers (key_hash, status IS NULL, expires_at, bytes)`,
 ];
-/** Bytes that are counted for a row beside the answer's body. */
+/** What a row counts for beside its texts and its body, bytes. */
 const ROW_BYTES = 256;
+/** Longest content of a row that shares a page with other rows. */
+const SHORT_ROW = 1_800;
 
 interface Row {
   readonly print: string;
+  /** Undefined for rows from before hashes were stored. */
+  readonly keyHash: string | undefined;
   readonly done: boolean;
   readonly answer: StoredAnswer;
 }
@@ -50,10 +58,12 @@ export class IdempotencyShard extends DurableObject<Env> {
 
   /** Claims a key, or answers what is known of it. Idempotent by the claim's owner. */
   async begin(claim: Claim): Promise<ClaimResult> {
-    const { key, print, owner } = claim;
+    const { key, keyHash, print, owner } = claim;
     const now = Date.now();
     this.#sql.exec('DELETE FROM answers WHERE key = ? AND expires_at <= ?', key, now);
-    const row = this.#row(key);
+    const stored = this.#row(key);
+    // The row of an API key that this one has replaced under its id is replaced, too.
+    const row = isOfAnother(stored?.keyHash, keyHash) ? undefined : stored;
     if (row && row.print !== print) return { status: 'conflict' };
     if (row?.done) return { status: 'replay', answer: row.answer };
     if (row && this.#owner(key) !== owner) {
@@ -61,8 +71,9 @@ export class IdempotencyShard extends DurableObject<Env> {
     }
     const expiresAt = now + CLAIM_MS;
     this.#sql.exec(
-      'INSERT OR REPLACE INTO answers (key, print, owner, expires_at, bytes) VALUES (?, ?, ?, ?, 0)',
-      ...[key, print, owner, expiresAt],
+      `INSERT OR REPLACE INTO answers (key, print, owner, expires_at, bytes, key_hash)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+      ...[key, print, owner, expiresAt, rowBytes(claim), keyHash ?? null],
     );
     const hold = new Hold(this, claim);
     this.#holds.set(key, hold);
@@ -83,19 +94,21 @@ export class IdempotencyShard extends DurableObject<Env> {
    * than a shard may hold is freed instead.
    */
   async finish(claim: Claim, answer: StoredAnswer): Promise<void> {
-    const { key, print, owner, lifetimeMs, shardBytes } = claim;
+    const { key, keyHash = null, print, owner, lifetimeMs, shardBytes } = claim;
     this.#holds.delete(key);
-    const bytes = answer.body.byteLength + ROW_BYTES;
+    const headers = JSON.stringify(answer.headers);
+    const bytes = rowBytes(claim, headers, answer.body.byteLength);
     if (bytes > shardBytes) return this.free(claim);
     const expiresAt = Date.now() + lifetimeMs;
     this.ctx.storage.transactionSync(() => {
       if (this.#owner(key) !== owner) return;
-      this.#makeRoom(shardBytes - bytes);
+      this.#sql.exec('DELETE FROM answers WHERE key = ?', key);
+      this.#makeRoom(shardBytes, keyHash, bytes);
       this.#sql.exec(
-        `INSERT OR REPLACE INTO answers (key, print, owner, expires_at, bytes, status, headers, body)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO answers (key, print, owner, expires_at, bytes, status, headers, body, key_hash)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         ...[key, print, owner, expiresAt, bytes],
-        ...[answer.status, JSON.stringify(answer.headers), answer.body],
+        ...[answer.status, headers, answer.body, keyHash],
       );
     });
     await this.#alarm.arm(expiresAt);
@@ -140,7 +153,8 @@ export class IdempotencyShard extends DurableObject<Env> {
       headers: done ? JSON.parse(String(row.headers)) : [],
       body: row.body instanceof ArrayBuffer ? new Uint8Array(row.body) : new Uint8Array(0),
     };
-    return { print: String(row.print), done, answer };
+    const keyHash = row.key_hash === null ? undefined : String(row.key_hash);
+    return { print: String(row.print), keyHash, done, answer };
   }
 
   #owner(key: string): string | undefined {
@@ -148,20 +162,49 @@ export class IdempotencyShard extends DurableObject<Env> {
     return row && String(row.owner);
   }
 
-  /** Deletes the answers that expire first, until the rest has at most `allowedBytes`. */
-  #makeRoom(allowedBytes: number): void {
-    const keptBytes = Number(this.#sql.exec('SELECT SUM(bytes) AS n FROM answers').one().n ?? 0);
-    let excess = keptBytes - allowedBytes;
+  /**
+   * Makes room for `bytes` of a key: of the key that has most, this one included, the answer that
+   * expires first is deleted, until the shard has room. So no key's answers push out another's.
+   */
+  #makeRoom(shardBytes: number, keyHash: string | null, bytes: number): void {
+    const present = Number(this.#sql.exec('SELECT SUM(bytes) AS n FROM answers').one().n ?? 0);
+    let excess = present + bytes - shardBytes;
     if (excess <= 0) return;
-    const rows = this.#sql.exec(
-      'SELECT key, bytes FROM answers WHERE status IS NOT NULL ORDER BY expires_at',
-    );
-    for (const row of [...rows]) {
-      if (excess <= 0) return;
-      this.#sql.exec('DELETE FROM answers WHERE key = ?', String(row.key));
-      excess -= Number(row.bytes);
+    const kept = new Map<string | null, number>([[keyHash, bytes]]);
+    for (const row of this.#sql
+      .exec(
+        `SELECT key_hash, SUM(bytes) AS n FROM answers WHERE (status IS NULL) = 0 GROUP BY key_hash`,
+      )
+      .toArray()) {
+      const key = row.key_hash === null ? null : String(row.key_hash);
+      kept.set(key, (kept.get(key) ?? 0) + Number(row.n));
+    }
+    while (excess > 0 && kept.size > 0) {
+      const [most, keptBytes] = [...kept].reduce((a, b) => (b[1] > a[1] ? b : a));
+      const [row] = this.#sql.exec(
+        `SELECT key, bytes FROM answers WHERE key_hash IS ? AND (status IS NULL) = 0
+         ORDER BY expires_at LIMIT 1`,
+        most,
+      );
+      if (row) {
+        this.#sql.exec('DELETE FROM answers WHERE key = ?', String(row.key));
+        excess -= Number(row.bytes);
+        kept.set(most, keptBytes - Number(row.bytes));
+      } else {
+        kept.delete(most);
+      }
     }
   }
+}
+
+/** What a claim, or its answer, counts for as it is stored. */
+function rowBytes({ key, keyHash, print, owner }: Claim, headers = '', bodyBytes = 0): number {
+  const bytes = textBytes(key, keyHash, print, owner, headers) + bodyBytes;
+  return ROW_BYTES + contentBytes(bytes, SHORT_ROW);
+}
+
+function isOfAnother(stored: string | undefined, keyHash: string | undefined): boolean {
+  return stored !== undefined && keyHash !== undefined && stored !== keyHash;
 }
 
 /** A Worker's hold on a key. The runtime disposes of it when the Worker's context ends. */

@@ -4,7 +4,6 @@
  */
 import { Hono } from 'hono';
 import type { AppEnv } from './auth/app-env.ts';
-import { refuseRevokedKey } from './auth/live-key.ts';
 import { errorResponse } from './http/errors.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { Unreachable } from './objects/ask-object.ts';
@@ -42,9 +41,7 @@ app.route('/', status);
 app.route('/', openapi);
 app.route('/', metrics);
 app.use('/v1/*', anthropicForm, tenantAuth);
-for (const path of ['jobs', 'files', 'batches']) {
-  app.use(`/v1/${path}/*`, clientsOnly, refuseRevokedKey);
-}
+for (const path of ['jobs', 'files', 'batches']) app.use(`/v1/${path}/*`, clientsOnly);
 app.route('/v1/jobs', jobs);
 app.route('/v1/files', files);
 app.route('/v1/batches', batches);

@@ -3,12 +3,16 @@
  * stored as JSON, and what is queried or counted has columns of its own.
  */
 import type { Batch, BatchState, Listed, NewBatch, Page } from '../../src/protocol/jobs.ts';
+import { textBytes } from '../stored-size.ts';
+import { type KeyAccounts, UNKNOWN_KEY } from './key-accounts.ts';
+import { batchRowBytes } from './row-sizes.ts';
 
 /** The part of a batch that changes and is only shown: the JSON of the column `told`. */
 type Progress = Pick<Batch, 'times' | 'errors' | 'outputFile' | 'errorFile' | 'usage'>;
 
 /** A batch and the progress of its work. */
 export interface BatchRow extends Batch {
+  readonly keyHash: string;
   /** Bytes of the input file that have been read. */
   readonly offset: number;
   /** Lines of the input file that have been read, empty ones included. */
@@ -17,25 +21,35 @@ export interface BatchRow extends Batch {
   readonly expired: number;
 }
 
+/** Most batches that are deleted at a time. */
+const MAX_FORGOTTEN = 500;
+
 const IN_PROGRESS = `state IN ('validating', 'in_progress', 'cancelling', 'finalizing')`;
+const ENDED: ReadonlySet<BatchState> = new Set(['failed', 'completed', 'expired', 'cancelled']);
 
 export class BatchStore {
   readonly #sql: SqlStorage;
+  readonly #accounts: KeyAccounts;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, accounts: KeyAccounts) {
     this.#sql = sql;
+    this.#accounts = accounts;
   }
 
   insert(batch: NewBatch, now: number, deadlineAt: number): void {
+    const { id, keyId, keyHash = UNKNOWN_KEY } = batch;
     const progress: Progress = {
       times: { validating: now },
       errors: [],
       usage: { input: 0, output: 0 },
     };
+    const [ordered, told] = [JSON.stringify(batch), JSON.stringify(progress)];
+    const stored = batchRowBytes(textBytes(ordered, told));
+    this.#accounts.add(keyHash, { bytes: stored, batches: 1 }, keyId);
     this.#sql.exec(
-      `INSERT INTO batches (id, state, ordered, told, created_at, deadline_at)
-       VALUES (?, 'validating', ?, ?, ?, ?)`,
-      ...[batch.id, JSON.stringify(batch), JSON.stringify(progress), now, deadlineAt],
+      `INSERT INTO batches (id, state, ordered, told, created_at, deadline_at, key_hash, stored)
+       VALUES (?, 'validating', ?, ?, ?, ?, ?, ?)`,
+      ...[id, ordered, told, now, deadlineAt, keyHash, stored],
     );
   }
 
@@ -55,12 +69,29 @@ export class BatchStore {
     return { items: rows.slice(0, limit), more: rows.length > limit };
   }
 
-  /** Batches that have not ended. */
-  underWay(): BatchRow[] {
-    return this.#sql
-      .exec(`SELECT * FROM batches WHERE ${IN_PROGRESS} ORDER BY id`)
-      .toArray()
-      .map(batchOf);
+  /** True while there are batches that have not ended. */
+  get areUnderWay(): boolean {
+    return (
+      this.#sql.exec(`SELECT 1 FROM batches WHERE ${IN_PROGRESS} LIMIT 1`).toArray().length > 0
+    );
+  }
+
+  /**
+   * The ids of batches that may have a step to make, by the hash of their key and from the oldest
+   * on. Batches whose lines still wait or run have none.
+   */
+  moving(): Map<string, string[]> {
+    const rows = this.#sql.exec(
+      `SELECT id, key_hash FROM batches WHERE ${IN_PROGRESS}
+       AND (state <> 'in_progress' OR completed + failed >= total) ORDER BY id`,
+    );
+    const ids = new Map<string, string[]>();
+    for (const { id, key_hash } of rows.toArray()) {
+      const ofKey = ids.get(String(key_hash)) ?? [];
+      ofKey.push(String(id));
+      ids.set(String(key_hash), ofKey);
+    }
+    return ids;
   }
 
   /** Moves a batch to a state and stores `fields` with it; returns the changed batch. */
@@ -73,6 +104,9 @@ export class BatchStore {
     const times = { ...batch.times, [state]: batch.times[state] ?? now };
     const changed = { ...batch, ...fields, state, times };
     this.#sql.exec('UPDATE batches SET state = ? WHERE id = ?', state, batch.id);
+    if (ENDED.has(state) && !ENDED.has(batch.state)) {
+      this.#accounts.add(batch.keyHash, { batches: -1 });
+    }
     this.tell(changed);
     return changed;
   }
@@ -86,7 +120,12 @@ export class BatchStore {
       ...(outputFile === undefined ? {} : { outputFile }),
       ...(errorFile === undefined ? {} : { errorFile }),
     };
-    this.#sql.exec('UPDATE batches SET told = ? WHERE id = ?', JSON.stringify(progress), id);
+    const told = JSON.stringify(progress);
+    const [row] = this.#sql.exec('SELECT key_hash, ordered, stored FROM batches WHERE id = ?', id);
+    if (!row) return;
+    const stored = batchRowBytes(textBytes(String(row.ordered), told));
+    this.#accounts.add(String(row.key_hash), { bytes: stored - Number(row.stored) });
+    this.#sql.exec('UPDATE batches SET told = ?, stored = ? WHERE id = ?', told, stored, id);
   }
 
   /** Stores how many bytes and lines of the input have been read, and the requests in them. */
@@ -109,9 +148,16 @@ export class BatchStore {
     this.#sql.exec('UPDATE batches SET expires_at = ? WHERE id = ?', at, id);
   }
 
-  /** Deletes batches whose retention time is over. */
+  /** Deletes batches whose retention time is over, a few at a time. */
   forget(now: number): void {
-    this.#sql.exec('DELETE FROM batches WHERE expires_at <= ?', now);
+    const rows = this.#sql.exec(
+      'SELECT id, key_hash, stored FROM batches WHERE expires_at <= ? LIMIT ?',
+      ...[now, MAX_FORGOTTEN],
+    );
+    for (const { id, key_hash, stored } of rows.toArray()) {
+      this.#accounts.add(String(key_hash), { bytes: -Number(stored) });
+      this.#sql.exec('DELETE FROM batches WHERE id = ?', id);
+    }
   }
 
   /** When the next batch is to be deleted, epoch ms; Infinity for never. */
@@ -123,12 +169,18 @@ export class BatchStore {
   }
 }
 
+/** Bytes that a new batch counts for as it is stored. */
+export function newBatchBytes(batch: NewBatch): number {
+  return batchRowBytes(textBytes(JSON.stringify(batch)));
+}
+
 function batchOf(row: Record<string, SqlStorageValue>): BatchRow {
   const ordered = JSON.parse(String(row.ordered)) as NewBatch;
   const progress = JSON.parse(String(row.told)) as Progress;
   return {
     ...ordered,
     ...progress,
+    keyHash: String(row.key_hash),
     state: String(row.state) as BatchState,
     createdAt: Number(row.created_at),
     deadlineAt: Number(row.deadline_at),

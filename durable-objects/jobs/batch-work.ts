@@ -15,8 +15,10 @@ import {
 import type { BatchRow, BatchStore } from './batch-store.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import type { FileStore } from './file-store.ts';
+import { boundText, exceededBound } from './job-bounds.ts';
 import type { JobRow } from './job-row.ts';
-import type { JobStore } from './job-store.ts';
+import { type JobStore, jobBytes } from './job-store.ts';
+import type { KeyAccounts } from './key-accounts.ts';
 
 /** Most errors that are reported of one input file. */
 const MAX_ERRORS = 20;
@@ -30,6 +32,7 @@ export interface BatchStores {
   readonly jobs: JobStore;
   readonly files: FileStore;
   readonly chunks: ChunkStore;
+  readonly accounts: KeyAccounts;
 }
 
 export class BatchWork {
@@ -141,23 +144,16 @@ export class BatchWork {
       const message = `Expected ${settings.batchLines} requests at most.`;
       return { code: 'too_many_requests', message, line };
     }
-    if (jobs.unfinished >= settings.depth) {
-      const message = `Expected ${settings.depth} unfinished jobs of the tenant at most.`;
-      return { code: 'queue_full', message, line };
-    }
     const bytes = new TextEncoder().encode(body);
     if (bytes.length > settings.bodyBytes) {
       const message = `Expected a body of ${settings.bodyBytes} bytes at most.`;
       return { code: 'request_too_large', message, line, param: 'body' };
     }
-    if (this.#stores.chunks.total + bytes.length > settings.totalBytes / 2) {
-      const message = 'There is no room for so many requests: delete files that are not needed.';
-      return { code: 'storage_full', message, line };
-    }
     const app = batch.metadata?.talaria_app;
     const job = {
       id: `${batch.id}/${String(line).padStart(8, '0')}`,
       keyId: batch.keyId,
+      keyHash: batch.keyHash,
       method: 'POST',
       path: batch.endpoint,
       headers: {
@@ -169,7 +165,14 @@ export class BatchWork {
       deadlineAt: batch.deadlineAt,
       ownDeadline: false,
     };
-    jobs.insert(job, { batch: batch.id, line, customId });
+    const of = { batch: batch.id, line, customId };
+    const more = { jobs: 1, bytes: jobBytes(job, of) };
+    const exceeded = exceededBound(this.#stores.accounts, batch.keyHash, more, settings);
+    if (exceeded) {
+      const code = exceeded.what === 'bytes' ? 'storage_full' : 'queue_full';
+      return { code, message: boundText(exceeded), line };
+    }
+    jobs.insert(job, of);
     return undefined;
   }
 
@@ -198,28 +201,29 @@ export class BatchWork {
     let updated: BatchRow = batch;
     const usage = { ...batch.usage };
     let bytes = 0;
-    const texts = { output: [] as string[], error: [] as string[] };
+    const parts = { output: [] as Uint8Array[], error: [] as Uint8Array[] };
     for (const line of lines) {
       const written = this.#lineOf(line);
-      texts[written.good ? 'output' : 'error'].push(written.text);
+      const encoded = new TextEncoder().encode(written.text);
+      parts[written.good ? 'output' : 'error'].push(encoded);
       usage.input += written.usage.input;
       usage.output += written.usage.output;
       jobs.delete(line.id);
-      bytes += written.text.length;
+      bytes += encoded.length;
       if (bytes >= PIECE_BYTES) break;
     }
-    if (texts.output.length > 0 && updated.outputFile === undefined) {
+    if (parts.output.length > 0 && updated.outputFile === undefined) {
       updated = { ...updated, outputFile: this.#newFile(batch, 'output', now) };
     }
-    if (texts.error.length > 0 && updated.errorFile === undefined) {
+    if (parts.error.length > 0 && updated.errorFile === undefined) {
       updated = { ...updated, errorFile: this.#newFile(batch, 'error', now) };
     }
     for (const [id, part] of [
-      [updated.outputFile, texts.output],
-      [updated.errorFile, texts.error],
+      [updated.outputFile, parts.output],
+      [updated.errorFile, parts.error],
     ] as const) {
       if (id === undefined || part.length === 0) continue;
-      this.#stores.chunks.append(id, 'file', new TextEncoder().encode(part.join('')));
+      files.append(id, joined(part));
       files.keep(id, now + settings.retentionMs);
     }
     batches.tell({ ...updated, usage });
@@ -239,7 +243,9 @@ export class BatchWork {
   #newFile(batch: BatchRow, kind: 'output' | 'error', now: number): string {
     const id = randomId('file-', now);
     const filename = `${batch.id}_${kind}.jsonl`;
-    this.#stores.files.begin({ id, purpose: 'batch_output', filename, createdAt: now });
+    const { keyId, keyHash } = batch;
+    const file = { id, purpose: 'batch_output' as const, filename, createdAt: now };
+    this.#stores.files.begin(file, 0, { keyId, keyHash });
     return id;
   }
 
@@ -252,6 +258,16 @@ export class BatchWork {
     batches.change(batch, endOf(batch), now);
     batches.expireAt(batch.id, now + retentionMs);
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function endOf(batch: BatchRow): BatchState {

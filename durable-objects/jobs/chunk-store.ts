@@ -1,5 +1,5 @@
 /**
- * The bytes of jobs and files in SQLite, in pieces that fit a row, and their sum. All pieces of an
+ * The bytes of jobs and files in SQLite, in pieces that fit a row. All pieces of an
  * owner but the last are full, so that an offset determines its piece. An owner is the id of a job
  * or file.
  */
@@ -9,32 +9,15 @@ export type ChunkKind = 'body' | 'answer' | 'file';
 
 export class ChunkStore {
   readonly #sql: SqlStorage;
-  #total: number | undefined;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
   }
 
-  /** Bytes that are kept in all. */
-  get total(): number {
-    this.#total ??= Number(
-      this.#sql.exec('SELECT SUM(LENGTH(bytes)) AS n FROM chunks').one().n ?? 0,
-    );
-    return this.#total;
-  }
-
-  /** To be called after a transaction was rolled back, or everything was deleted. */
-  recount(): void {
-    this.#total = undefined;
-  }
-
   /** Writes or replaces the piece with the index `n`. Throws RangeError where it is too long. */
   put(owner: string, kind: ChunkKind, n: number, bytes: Uint8Array): void {
     if (bytes.length > PIECE_BYTES) throw new RangeError(`A piece of ${bytes.length} bytes`);
-    const replaced = this.piece(owner, kind, n)?.length ?? 0;
-    const sum = this.total;
     this.#sql.exec('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)', owner, kind, n, bytes);
-    this.#total = sum + bytes.length - replaced;
   }
 
   /** Appends bytes; returns how many there are then. */
@@ -97,25 +80,15 @@ export class ChunkStore {
     return whole;
   }
 
-  remove(owner: string, kind?: ChunkKind): void {
-    const where = kind === undefined ? 'owner = ?' : 'owner = ? AND kind = ?';
-    this.#remove(where, kind === undefined ? [owner] : [owner, kind]);
+  remove(owner: string): void {
+    this.#sql.exec('DELETE FROM chunks WHERE owner = ?', owner);
   }
 
   /** Removes the pieces of all owners whose id begins with a prefix. */
-  removeAll(prefix: string, kind?: ChunkKind): void {
-    const range = [prefix, `${prefix}\u{10ffff}`];
-    const where = 'owner >= ? AND owner < ?';
-    if (kind === undefined) this.#remove(where, range);
-    else this.#remove(`${where} AND kind = ?`, [...range, kind]);
-  }
-
-  #remove(where: string, values: string[]): void {
-    const sum = this.total;
-    const { n } = this.#sql
-      .exec(`SELECT SUM(LENGTH(bytes)) AS n FROM chunks WHERE ${where}`, ...values)
-      .one();
-    this.#sql.exec(`DELETE FROM chunks WHERE ${where}`, ...values);
-    this.#total = sum - Number(n ?? 0);
+  removeAll(prefix: string): void {
+    this.#sql.exec(
+      'DELETE FROM chunks WHERE owner >= ? AND owner < ?',
+      ...[prefix, `${prefix}\u{10ffff}`],
+    );
   }
 }

@@ -3,7 +3,10 @@
  * are in chunk-store.ts.
  */
 import type { FileFilter, Listed, Page, StoredFile } from '../../src/protocol/jobs.ts';
+import { textBytes } from '../stored-size.ts';
 import type { ChunkStore } from './chunk-store.ts';
+import type { KeyAccounts, KeyOwner } from './key-accounts.ts';
+import { fileRowBytes, piecesBytes } from './row-sizes.ts';
 
 /** Time after which an incomplete upload is deleted, ms. */
 const UPLOAD_MS = 3_600_000;
@@ -11,18 +14,33 @@ const UPLOAD_MS = 3_600_000;
 export class FileStore {
   readonly #sql: SqlStorage;
   readonly #chunks: ChunkStore;
+  readonly #accounts: KeyAccounts;
 
-  constructor(sql: SqlStorage, chunks: ChunkStore) {
+  constructor(sql: SqlStorage, chunks: ChunkStore, accounts: KeyAccounts) {
     this.#sql = sql;
     this.#chunks = chunks;
+    this.#accounts = accounts;
   }
 
-  /** Begins a file, which is not visible before it is complete. */
-  begin({ id, purpose, filename, createdAt }: Omit<StoredFile, 'bytes' | 'expiresAt'>): void {
+  /**
+   * Begins a file, which is not visible before it is complete. It counts for `length` bytes from
+   * now on, so that uploads at the same time do not exceed a limit together.
+   */
+  begin(file: Omit<StoredFile, 'bytes' | 'expiresAt'>, length: number, owner: KeyOwner): void {
+    const { id, purpose, filename, createdAt } = file;
+    const stored = newFileBytes(filename, length);
+    this.#accounts.add(owner.keyHash, { bytes: stored, files: 1 }, owner.keyId);
     this.#sql.exec(
-      'INSERT INTO files VALUES (?, ?, ?, 0, ?, ?, 0)',
-      ...[id, purpose, filename, createdAt, createdAt + UPLOAD_MS],
+      `INSERT INTO files (id, purpose, filename, bytes, created_at, expires_at, complete, key_hash,
+         stored) VALUES (?, ?, ?, 0, ?, ?, 0, ?, ?)`,
+      ...[id, purpose, filename, createdAt, createdAt + UPLOAD_MS, owner.keyHash, stored],
     );
+  }
+
+  /** Appends to a file that a batch writes. */
+  append(id: string, bytes: Uint8Array): void {
+    this.#chunks.append(id, 'file', bytes);
+    this.#count(id);
   }
 
   /** True for a file that is neither complete nor deleted. */
@@ -39,6 +57,7 @@ export class FileStore {
 
   /** Completes a file and keeps it until `expiresAt`; undefined where it was deleted. */
   complete(id: string, expiresAt: number): StoredFile | undefined {
+    this.#count(id);
     const bytes = this.#chunks.length(id, 'file');
     this.#sql.exec(
       'UPDATE files SET complete = 1, bytes = ?, expires_at = ? WHERE id = ?',
@@ -66,6 +85,8 @@ export class FileStore {
   }
 
   delete(id: string): void {
+    const [row] = this.#sql.exec('SELECT key_hash, stored FROM files WHERE id = ?', id);
+    if (row) this.#accounts.add(String(row.key_hash), { bytes: -Number(row.stored), files: -1 });
     this.#chunks.remove(id);
     this.#sql.exec('DELETE FROM files WHERE id = ?', id);
   }
@@ -76,11 +97,26 @@ export class FileStore {
     for (const { id } of rows.toArray()) this.delete(String(id));
   }
 
+  /** Counts a file for the pieces that it has. */
+  #count(id: string): void {
+    const [row] = this.#sql.exec('SELECT key_hash, filename, stored FROM files WHERE id = ?', id);
+    if (!row) return;
+    const length = this.#chunks.length(id, 'file');
+    const stored = newFileBytes(String(row.filename), length);
+    this.#accounts.add(String(row.key_hash), { bytes: stored - Number(row.stored) });
+    this.#sql.exec('UPDATE files SET stored = ? WHERE id = ?', stored, id);
+  }
+
   /** When the next file is to be deleted, epoch ms; Infinity for never. */
   get dueAt(): number {
     const { at } = this.#sql.exec('SELECT MIN(expires_at) AS at FROM files').one();
     return Number(at ?? Infinity);
   }
+}
+
+/** Bytes that a file of so many bytes counts for as it is stored. */
+export function newFileBytes(filename: string, length: number): number {
+  return fileRowBytes(textBytes(filename)) + piecesBytes(length);
 }
 
 function fileOf(row: Record<string, SqlStorageValue>): StoredFile {

@@ -5,13 +5,14 @@
  */
 import { RUN_FOR } from '../../src/protocol/jobs.ts';
 import type { JobRow } from './job-row.ts';
+import { UNKNOWN_KEY } from './key-accounts.ts';
 
 /** Longest time for which one attempt waits in the queue, ms; the job is then tried again. */
 const LONGEST_WAIT_MS = 900_000;
 const MAX_HEADER_CHARS = 8_192;
 /** Headers of the answer that are kept. */
 const KEPT = /^(content-type|retry-after|request-id|x-request-id|server-timing|x-talaria-.*)$/;
-/** Request headers: a job's own wait limit may only be shorter, its own deadline is kept. */
+/** Request headers: a job's own wait limit and deadline may only be shorter than the job's rest. */
 const MAX_WAIT = 'x-talaria-max-wait-ms';
 const DEADLINE = 'x-talaria-deadline-ms';
 
@@ -59,16 +60,27 @@ function requestOf({ job, tenant, body, now, signal }: AttemptOf): Request {
   const ownWaitMs = Number(headers.get(MAX_WAIT) ?? Infinity);
   const maxWaitMs = Math.min(restMs, LONGEST_WAIT_MS, ownWaitMs > 0 ? ownWaitMs : Infinity);
   headers.set(MAX_WAIT, String(Math.ceil(maxWaitMs)));
-  if (job.ownDeadline && !headers.has(DEADLINE)) headers.set(DEADLINE, String(restMs));
+  const ownDeadlineMs = Number(headers.get(DEADLINE) ?? (job.ownDeadline ? Infinity : Number.NaN));
+  // What is no number stays as it is: the call is answered that it is wrong.
+  if (ownDeadlineMs > restMs) headers.set(DEADLINE, String(restMs));
   headers.set('x-talaria-queue-comments', 'off');
   headers.set('x-request-id', job.id.replace('/', ':'));
-  headers.set(RUN_FOR, JSON.stringify({ tenant, keyId: job.keyId }));
+  headers.set(RUN_FOR, JSON.stringify(ownerOf(job, tenant)));
   return new Request(`https://talaria.internal${job.path}`, {
     method: job.method,
     headers,
     signal,
     ...(body.length > 0 ? { body } : {}),
   });
+}
+
+/**
+ * For whom the call is made. The order of a single job was charged to its key; that counts for the
+ * first attempt, and so does it where that was refused. Lines of batches are charged as they run.
+ */
+function ownerOf({ keyId, keyHash, batch, attempts }: JobRow, tenant: string) {
+  if (keyHash === UNKNOWN_KEY) return { tenant, keyId };
+  return { tenant, keyId, keyHash, isCharged: batch === undefined && attempts === 0 };
 }
 
 async function read(response: Response, maxBytes: number): Promise<Attempted> {

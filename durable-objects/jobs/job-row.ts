@@ -10,6 +10,10 @@ type Row = Record<string, SqlStorageValue>;
 /** A job with the fields that only its object needs. */
 export interface JobRow extends Job {
   readonly keyId: string;
+  readonly keyHash: string;
+  /** Bytes that it counts for as it is stored, and bytes of its texts. */
+  readonly bytes: number;
+  readonly textBytes: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly ownDeadline: boolean;
   readonly batch?: string;
@@ -20,7 +24,8 @@ export interface JobRow extends Job {
 
 /** The part of a job that may be shown. */
 export function shownJob(row: JobRow): Job {
-  const { keyId, headers, ownDeadline, batch, customId, print, webhookSecret, ...job } = row;
+  const { keyId, keyHash, bytes, textBytes, headers, ownDeadline, ...more } = row;
+  const { batch, customId, print, webhookSecret, ...job } = more;
   return job;
 }
 
@@ -53,6 +58,9 @@ export function jobOf(row: Row): JobRow {
           },
         }),
     keyId: String(row.key_id),
+    keyHash: String(row.key_hash),
+    bytes: Number(row.bytes),
+    textBytes: Number(row.text_bytes),
     headers: JSON.parse(String(row.headers)),
     ownDeadline: row.own_deadline === 1,
     ...(row.batch === null ? {} : { batch: String(row.batch) }),

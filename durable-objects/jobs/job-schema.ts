@@ -1,7 +1,7 @@
-/** The SQL tables of the jobs object, and their migration. */
+/** The SQL tables of the jobs object: the steps from each version of its database to the next. */
 
 /** Forward-only: a released entry is never edited; a change is a new entry. */
-const MIGRATIONS = [
+export const JOB_MIGRATIONS = [
   `CREATE TABLE chunks (owner TEXT, kind TEXT, n INTEGER, bytes BLOB,
      PRIMARY KEY (owner, kind, n));
    CREATE TABLE jobs (id TEXT PRIMARY KEY, batch TEXT, line INTEGER,
@@ -30,17 +30,40 @@ const MIGRATIONS = [
    CREATE INDEX batches_by_state ON batches (state);
    CREATE INDEX batches_expiry ON batches (expires_at)
      WHERE expires_at IS NOT NULL`,
+  // Each row has the hash of its key and the bytes that it counts for, and each key an account. What
+  // is from before has no hash, and counts generously: whole pages for each row and piece.
+  `ALTER TABLE jobs ADD COLUMN key_hash TEXT NOT NULL DEFAULT '';
+   ALTER TABLE jobs ADD COLUMN text_bytes INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE jobs ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE files ADD COLUMN key_hash TEXT NOT NULL DEFAULT '';
+   ALTER TABLE files ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE batches ADD COLUMN key_hash TEXT NOT NULL DEFAULT '';
+   ALTER TABLE batches ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;
+   CREATE TABLE accounts (key_hash TEXT PRIMARY KEY, key_id TEXT, bytes INTEGER, jobs INTEGER,
+     batches INTEGER, files INTEGER) WITHOUT ROWID;
+   UPDATE jobs SET text_bytes = LENGTH(CAST(path || headers AS BLOB)) +
+     LENGTH(CAST(COALESCE(custom_id, '') || COALESCE(once_key, '') AS BLOB)) * 2 +
+     LENGTH(CAST(COALESCE(webhook_url, '') || COALESCE(webhook_secret, '') AS BLOB)) +
+     LENGTH(CAST(COALESCE(answer_headers, '') || COALESCE(error, '') AS BLOB));
+   UPDATE jobs SET bytes = 5632 + text_bytes + COALESCE(
+     (SELECT SUM(LENGTH(c.bytes) + 4224) FROM chunks c WHERE c.owner = jobs.id), 0);
+   UPDATE files SET stored = 4608 + COALESCE(
+     (SELECT SUM(LENGTH(c.bytes) + 4224) FROM chunks c WHERE c.owner = files.id), 0);
+   UPDATE batches SET stored = 5120 + LENGTH(CAST(ordered || told AS BLOB));
+   INSERT INTO accounts SELECT '', '',
+     (SELECT COALESCE(SUM(bytes), 0) FROM jobs) + (SELECT COALESCE(SUM(stored), 0) FROM files) +
+       (SELECT COALESCE(SUM(stored), 0) FROM batches),
+     (SELECT COUNT(*) FROM jobs WHERE ended_at IS NULL),
+     (SELECT COUNT(*) FROM batches
+       WHERE state IN ('validating', 'in_progress', 'cancelling', 'finalizing')),
+     (SELECT COUNT(*) FROM files)
+     WHERE EXISTS (SELECT 1 FROM jobs) OR EXISTS (SELECT 1 FROM files)
+       OR EXISTS (SELECT 1 FROM batches);
+   DROP INDEX jobs_waiting;
+   CREATE INDEX jobs_waiting ON jobs (state, batch IS NULL, key_hash, not_before);
+   DROP INDEX jobs_once;
+   CREATE UNIQUE INDEX jobs_once ON jobs (key_id, once_key, key_hash)
+     WHERE once_key IS NOT NULL;
+   DROP INDEX webhooks_due;
+   CREATE INDEX webhooks_due ON jobs (key_hash, webhook_at) WHERE webhook_at IS NOT NULL`,
 ];
-
-/** Applies the migrations that the database lacks, each in a transaction of its own. */
-export function migrateJobs(storage: DurableObjectStorage): void {
-  const { sql } = storage;
-  sql.exec('CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY)');
-  const done = Number(sql.exec('SELECT COUNT(*) AS n FROM migrations').one().n);
-  MIGRATIONS.slice(done).forEach((migration, i) => {
-    storage.transactionSync(() => {
-      sql.exec(migration);
-      sql.exec('INSERT INTO migrations VALUES (?)', done + i + 1);
-    });
-  });
-}

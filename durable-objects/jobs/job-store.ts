@@ -5,11 +5,20 @@
  */
 import type { JobState } from '../../src/core/limits/job-rules.ts';
 import type { Job, JobError, Listed, NewJob, Page } from '../../src/protocol/jobs.ts';
+import { contentBytes, textBytes } from '../stored-size.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { type JobRow, jobOf } from './job-row.ts';
+import { type KeyAccounts, UNKNOWN_KEY } from './key-accounts.ts';
+import { jobRowBytes, piecesBytes } from './row-sizes.ts';
 
 /** Most rows that are deleted, expired or returned at a time. */
 const MAX_ROWS = 500;
+
+/** A job of its own, or a line of a batch. */
+export type JobKind = 'single' | 'line';
+
+/** Longest entry of an index that shares a page with others, bytes. */
+const SHORT_ENTRY = 400;
 
 /** How a job ended. */
 export interface JobEnd {
@@ -29,40 +38,32 @@ export interface JobLine {
 export class JobStore {
   readonly #sql: SqlStorage;
   readonly #chunks: ChunkStore;
-  #unfinished: number | undefined;
+  readonly #accounts: KeyAccounts;
 
-  constructor(sql: SqlStorage, chunks: ChunkStore) {
+  constructor(sql: SqlStorage, chunks: ChunkStore, accounts: KeyAccounts) {
     this.#sql = sql;
     this.#chunks = chunks;
-  }
-
-  /** Jobs that have not ended, lines of batches included. */
-  get unfinished(): number {
-    this.#unfinished ??= Number(
-      this.#sql.exec('SELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL').one().n,
-    );
-    return this.#unfinished;
-  }
-
-  /** To be called after a transaction was rolled back, or everything was deleted. */
-  recount(): void {
-    this.#unfinished = undefined;
+    this.#accounts = accounts;
   }
 
   /** Stores a new job. A line of a batch is `held` until its whole batch has been checked. */
   insert(job: NewJob, of?: JobLine): void {
-    const { once, webhook } = job;
-    this.#unfinished = this.unfinished + 1;
+    const { once, webhook, keyHash = UNKNOWN_KEY } = job;
+    const headers = JSON.stringify(job.headers);
+    const texts = textsOf(job, of);
+    const bytes = jobRowBytes(texts) + piecesBytes(job.body.length);
+    this.#accounts.add(keyHash, { bytes, jobs: 1 }, job.keyId);
     this.#sql.exec(
-      `INSERT INTO jobs (id, batch, line, custom_id, state, key_id, method, path, headers,
+      `INSERT INTO jobs (id, batch, line, custom_id, state, key_id, key_hash, method, path, headers,
          created_at, deadline_at, own_deadline, not_before, once_key, print,
-         webhook_url, webhook_secret, webhook_state, webhook_tries)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+         webhook_url, webhook_secret, webhook_state, webhook_tries, text_bytes, bytes)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
       ...[job.id, of?.batch ?? null, of?.line ?? null, of?.customId ?? null],
-      ...[of ? 'held' : 'queued', job.keyId, job.method, job.path, JSON.stringify(job.headers)],
+      ...[of ? 'held' : 'queued', job.keyId, keyHash, job.method, job.path, headers],
       ...[job.createdAt, job.deadlineAt, Number(job.ownDeadline), job.createdAt],
       ...[once?.key ?? null, once?.print ?? null],
       ...[webhook?.url ?? null, webhook?.secret ?? null, webhook ? 'pending' : null],
+      ...[texts, bytes],
     );
     if (job.body.length > 0) this.#chunks.append(job.id, 'body', job.body);
   }
@@ -72,11 +73,14 @@ export class JobStore {
     return row && jobOf(row);
   }
 
-  /** The job that was ordered with an idempotency key. */
-  ordered(keyId: string, key: string): JobRow | undefined {
+  /**
+   * The job that was ordered with an idempotency key; orders of another API key that had the same
+   * id do not count.
+   */
+  ordered(keyId: string, keyHash: string, key: string): JobRow | undefined {
     const [row] = this.#sql.exec(
-      'SELECT * FROM jobs WHERE key_id = ? AND once_key = ?',
-      ...[keyId, key],
+      'SELECT * FROM jobs WHERE key_id = ? AND once_key = ? AND key_hash IN (?, ?)',
+      ...[keyId, key, keyHash, UNKNOWN_KEY],
     );
     return row && jobOf(row);
   }
@@ -94,12 +98,38 @@ export class JobStore {
     return { items: rows.slice(0, limit), more: rows.length > limit };
   }
 
-  /** The job of a kind that has waited longest and may start now. */
-  next(kind: 'single' | 'line', now: number): JobRow | undefined {
+  /** When the first job of each key may start that has jobs of a kind in the queue, epoch ms. */
+  waiting(kind: JobKind): Map<string, number> {
+    const queued = `state = 'queued' AND (batch IS NULL) = ${Number(kind === 'single')}`;
+    // One search in the index for each key, however many jobs it has.
+    const rows = this.#sql.exec(
+      `WITH RECURSIVE keys (k) AS (
+         SELECT MIN(key_hash) FROM jobs WHERE ${queued}
+         UNION ALL
+         SELECT (SELECT MIN(key_hash) FROM jobs WHERE ${queued} AND key_hash > k)
+           FROM keys WHERE k IS NOT NULL)
+       SELECT k, (SELECT MIN(not_before) FROM jobs WHERE ${queued} AND key_hash = k) AS at
+         FROM keys WHERE k IS NOT NULL`,
+    );
+    return new Map(rows.toArray().map(({ k, at }) => [String(k), Number(at)]));
+  }
+
+  /** When the first queued job of a key and a kind may start, epoch ms; undefined for none. */
+  firstOf(kind: JobKind, keyHash: string): number | undefined {
     const [row] = this.#sql.exec(
-      `SELECT * FROM jobs WHERE state = 'queued' AND (batch IS NULL) = ? AND not_before <= ?
-       ORDER BY not_before, id LIMIT 1`,
-      ...[Number(kind === 'single'), now],
+      `SELECT not_before FROM jobs WHERE state = 'queued' AND (batch IS NULL) = ? AND key_hash = ?
+       ORDER BY not_before LIMIT 1`,
+      ...[Number(kind === 'single'), keyHash],
+    );
+    return row && Number(row.not_before);
+  }
+
+  /** The job of a key and a kind that has waited longest and may start now. */
+  next(kind: JobKind, keyHash: string, now: number): JobRow | undefined {
+    const [row] = this.#sql.exec(
+      `SELECT * FROM jobs WHERE state = 'queued' AND (batch IS NULL) = ? AND key_hash = ?
+         AND not_before <= ? ORDER BY not_before, id LIMIT 1`,
+      ...[Number(kind === 'single'), keyHash, now],
     );
     return row && jobOf(row);
   }
@@ -128,16 +158,21 @@ export class JobStore {
    * Ends a job and deletes its body. The answer of a single job is kept for `keptMs`, that of a
    * line until it is written to its batch's file.
    */
-  end(id: string, { state, answer, body, error }: JobEnd, now: number, keptMs: number): void {
-    this.#unfinished = this.unfinished - 1;
+  end(job: JobRow, { state, answer, body, error }: JobEnd, now: number, keptMs: number): void {
+    const { id, keyHash } = job;
+    const headers = answer ? JSON.stringify(answer.headers) : null;
+    const errorText = error ? JSON.stringify(error) : null;
+    const texts = job.textBytes + textBytes(headers, errorText);
+    const bytes = jobRowBytes(texts) + piecesBytes(body?.length ?? 0);
+    this.#accounts.add(keyHash, { bytes: bytes - job.bytes, jobs: -1 });
     this.#chunks.remove(id);
     if (body && body.length > 0) this.#chunks.append(id, 'answer', body);
     this.#sql.exec(
       `UPDATE jobs SET state = ?, ended_at = ?, status = ?, answer_headers = ?, error = ?,
-         expires_at = CASE WHEN batch IS NULL THEN ? END,
+         text_bytes = ?, bytes = ?, expires_at = CASE WHEN batch IS NULL THEN ? END,
          webhook_at = CASE WHEN webhook_url IS NOT NULL THEN ? END WHERE id = ?`,
-      ...[state, now, answer?.status ?? null, answer ? JSON.stringify(answer.headers) : null],
-      ...[error ? JSON.stringify(error) : null, now + keptMs, now, id],
+      ...[state, now, answer?.status ?? null, headers, errorText, texts, bytes],
+      ...[now + keptMs, now, id],
     );
   }
 
@@ -160,6 +195,8 @@ export class JobStore {
 
   /** Deletes a job that has ended. */
   delete(id: string): void {
+    const [row] = this.#sql.exec('SELECT key_hash, bytes FROM jobs WHERE id = ?', id);
+    if (row) this.#accounts.add(String(row.key_hash), { bytes: -Number(row.bytes) });
     this.#chunks.remove(id);
     this.#sql.exec('DELETE FROM jobs WHERE id = ?', id);
   }
@@ -172,11 +209,35 @@ export class JobStore {
     for (const { id } of rows) this.delete(String(id));
   }
 
-  dueWebhooks(now: number, most: number): JobRow[] {
+  /** When the first webhook of each key that has any is due, epoch ms. */
+  webhooksWaiting(): Map<string, number> {
+    const rows = this.#sql.exec(
+      `WITH RECURSIVE keys (k) AS (
+         SELECT MIN(key_hash) FROM jobs WHERE webhook_at IS NOT NULL
+         UNION ALL
+         SELECT (SELECT MIN(key_hash) FROM jobs WHERE webhook_at IS NOT NULL AND key_hash > k)
+           FROM keys WHERE k IS NOT NULL)
+       SELECT k, (SELECT MIN(webhook_at) FROM jobs WHERE webhook_at IS NOT NULL AND key_hash = k)
+         AS at FROM keys WHERE k IS NOT NULL`,
+    );
+    return new Map(rows.toArray().map(({ k, at }) => [String(k), Number(at)]));
+  }
+
+  /** The jobs of a key whose webhooks are due, those that are due longest first. */
+  dueWebhooks(keyHash: string, now: number, most: number): JobRow[] {
     return this.#sql
-      .exec('SELECT * FROM jobs WHERE webhook_at <= ? ORDER BY webhook_at LIMIT ?', now, most)
+      .exec(
+        'SELECT * FROM jobs WHERE key_hash = ? AND webhook_at <= ? ORDER BY webhook_at LIMIT ?',
+        ...[keyHash, now, most],
+      )
       .toArray()
       .map(jobOf);
+  }
+
+  /** Webhooks of a key that are to be sent, or sent again. */
+  webhooksOf(keyHash: string): number {
+    const query = 'SELECT COUNT(*) AS n FROM jobs WHERE key_hash = ? AND webhook_at IS NOT NULL';
+    return Number(this.#sql.exec(query, keyHash).one().n);
   }
 
   /**
@@ -229,21 +290,16 @@ export class JobStore {
   }
 
   removeLines(batch: string): void {
-    this.#unfinished = undefined;
+    const rows = this.#sql.exec(
+      `SELECT key_hash, SUM(bytes) AS bytes, SUM(ended_at IS NULL) AS jobs FROM jobs
+       WHERE batch = ? GROUP BY key_hash`,
+      batch,
+    );
+    for (const { key_hash, bytes, jobs } of rows.toArray()) {
+      this.#accounts.add(String(key_hash), { bytes: -Number(bytes), jobs: -Number(jobs) });
+    }
     this.#chunks.removeAll(`${batch}/`);
     this.#sql.exec('DELETE FROM jobs WHERE batch = ?', batch);
-  }
-
-  /** When the next job may start, epoch ms; Infinity for never. */
-  get startDueAt(): number {
-    return Math.min(
-      ...[0, 1].map((single) =>
-        this.#first(
-          `SELECT not_before AS at FROM jobs WHERE state = 'queued' AND (batch IS NULL) = ${single}
-           ORDER BY not_before LIMIT 1`,
-        ),
-      ),
-    );
   }
 
   /** When the next deadline or retention time ends, epoch ms; Infinity for never. */
@@ -259,14 +315,20 @@ export class JobStore {
     );
   }
 
-  get webhookDueAt(): number {
-    return this.#first(
-      'SELECT webhook_at AS at FROM jobs WHERE webhook_at IS NOT NULL ORDER BY webhook_at LIMIT 1',
-    );
-  }
-
   #first(query: string): number {
     const [row] = this.#sql.exec(query);
     return Number(row?.at ?? Infinity);
   }
+}
+
+/** Bytes that a new job counts for as it is stored. */
+export function jobBytes(job: NewJob, of?: JobLine): number {
+  return jobRowBytes(textsOf(job, of)) + piecesBytes(job.body.length);
+}
+
+/** Bytes of a new job's texts; those that an index repeats count again, as its entries take them. */
+function textsOf({ path, headers, once, webhook }: NewJob, of?: JobLine): number {
+  const indexed = textBytes(once?.key, of?.customId);
+  const texts = textBytes(path, JSON.stringify(headers), webhook?.url, webhook?.secret);
+  return texts + indexed + contentBytes(indexed, SHORT_ENTRY);
 }

@@ -5,10 +5,11 @@
  */
 
 import type { JobSettings } from '../../src/config/job-settings.ts';
-import { afterAttempt, nextToStart, restMs } from '../../src/core/limits/job-rules.ts';
+import { afterAttempt } from '../../src/core/limits/job-rules.ts';
 import { type BatchStores, BatchWork } from './batch-work.ts';
 import { type Attempted, attemptJob, type Runner } from './job-attempt.ts';
 import type { JobRow } from './job-row.ts';
+import { JobStarts, type RunningJob } from './job-starts.ts';
 import type { JobEnd } from './job-store.ts';
 import { JobWebhooks } from './job-webhooks.ts';
 
@@ -36,21 +37,20 @@ export class JobWork {
   readonly #world: JobWorld;
   readonly #batches: BatchWork;
   readonly #webhooks: JobWebhooks;
-  readonly #running = new Map<string, { isLine: boolean; abort: AbortController }>();
+  readonly #starts: JobStarts;
+  readonly #running = new Map<string, RunningJob & { readonly abort: AbortController }>();
   #retentionMs = 0;
-  #singlesInARow = 0;
-  /** Attempts refused in a row, and the pause that they caused: no job starts in it. Epoch ms. */
-  #refusedInARow = 0;
-  #pausedSince = 0;
-  #pausedUntil = 0;
   #isTurning = false;
   #isTurnWanted = false;
+  /** The tenant was deleted: another work may have begun on the same tables. */
+  #isAbandoned = false;
 
   constructor(stores: BatchStores, world: JobWorld) {
     this.#stores = stores;
     this.#world = world;
     this.#batches = new BatchWork(stores, (line, now) => this.cancel(line, now));
     this.#webhooks = new JobWebhooks(stores.jobs, world.env);
+    this.#starts = new JobStarts(stores.jobs, stores.accounts);
   }
 
   /** Asks for a turn, and returns at once. */
@@ -64,16 +64,22 @@ export class JobWork {
     if (this.#isTurning) return;
     this.#isTurning = true;
     try {
-      while (this.#isTurnWanted) {
+      while (this.#isTurnWanted && !this.#isAbandoned) {
         this.#isTurnWanted = false;
         await this.#runTurn();
       }
     } catch (error) {
       console.error(JSON.stringify({ event: 'jobs_failed', error: String(error) }));
+      if (this.#isAbandoned) return;
       await this.#world.arm(Date.now() + RECHECK_MS).catch(() => {});
     } finally {
       this.#isTurning = false;
     }
+  }
+
+  /** Jobs whose calls wait for a slot or run. */
+  get running(): Iterable<RunningJob> {
+    return this.#running.values();
   }
 
   /** Ends a job that waits or runs, at its client's request. */
@@ -81,8 +87,9 @@ export class JobWork {
     this.#stop(job, { state: 'cancelled', error: errorOf(job, 'cancelled') }, now);
   }
 
-  /** Stops all running jobs, because the tenant was deleted. */
+  /** Stops all running jobs and every further turn, because the tenant was deleted. */
   abandon(): void {
+    this.#isAbandoned = true;
     for (const { abort } of this.#running.values()) abort.abort();
     this.#running.clear();
   }
@@ -90,6 +97,7 @@ export class JobWork {
   async #runTurn(): Promise<void> {
     const { jobs, files, batches } = this.#stores;
     const settings = await this.#world.settings();
+    if (this.#isAbandoned) return;
     if (!settings) return this.#recheckLater();
     const now = Date.now();
     this.#retentionMs = settings.retentionMs;
@@ -102,35 +110,35 @@ export class JobWork {
         this.#stop(job, { state: 'expired', error: errorOf(job, 'expired') }, now);
       }
     });
-    if (this.#moveBatches(settings, now)) {
-      this.#isTurnWanted = true;
-      // Lets requests to the object run between two steps.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
-    const isFull = this.#stores.chunks.total >= settings.totalBytes;
-    if (!isFull && now >= this.#pausedUntil) this.#startJobs(settings, now);
+    if (await this.#moveBatches(settings, now)) this.#isTurnWanted = true;
+    if (this.#isAbandoned) return;
+    const startAt = this.#starts.startAll(this.#running, settings, now, (job, kind) => {
+      // Durable before the call leaves: the runtime holds back requests until writes are stored.
+      jobs.start(job.id, now);
+      const abort = new AbortController();
+      this.#running.set(job.id, { kind, keyHash: job.keyHash, abort });
+      this.#world.background(this.#run(job, abort, settings, now));
+    });
     for (const delivery of this.#webhooks.send(settings, now)) {
       this.#world.background(delivery.then(() => this.turn()));
     }
-    const canStart = !isFull && this.#running.size < settings.concurrency;
     await this.#world.arm(
       Math.min(
-        canStart ? Math.max(jobs.startDueAt, this.#pausedUntil) : Infinity,
+        startAt,
         jobs.dueAt,
         files.dueAt,
         batches.dueAt,
-        this.#webhooks.dueAt,
+        this.#webhooks.dueAt(settings, now),
         this.#running.size > 0 ? now + HEARTBEAT_MS : Infinity,
-        isFull ? now + RECHECK_MS : Infinity,
       ),
     );
   }
 
   /** Without a configuration nothing is done; the alarm is set only where there is work left. */
   async #recheckLater(): Promise<void> {
-    const { jobs, files, batches } = this.#stores;
-    const dueAt = Math.min(jobs.startDueAt, jobs.dueAt, files.dueAt, batches.dueAt);
-    if (dueAt < Infinity || batches.underWay().length > 0) {
+    const { jobs, files, batches, accounts } = this.#stores;
+    const dueAt = Math.min(jobs.dueAt, files.dueAt, batches.dueAt);
+    if (dueAt < Infinity || accounts.total.jobs > 0 || batches.areUnderWay) {
       await this.#world.arm(Date.now() + RECHECK_MS);
     }
   }
@@ -145,43 +153,31 @@ export class JobWork {
     }
   }
 
-  /** One step of each batch in progress; true where any of them did something. */
-  #moveBatches(settings: JobSettings, now: number): boolean {
+  /**
+   * One step for each key that has batches to move, of its oldest batch that has one to make; true
+   * where any made one. Requests to the object run between two steps.
+   */
+  async #moveBatches(settings: JobSettings, now: number): Promise<boolean> {
     let moved = false;
-    for (const batch of this.#stores.batches.underWay()) {
-      try {
-        moved = this.#world.transaction(() => this.#batches.step(batch, settings, now)) || moved;
-      } catch (error) {
-        // The other batches go on; the next turn tries this one again.
-        console.error(
-          JSON.stringify({ event: 'batch_not_moved', batch: batch.id, error: String(error) }),
-        );
-      }
+    for (const ids of this.#stores.batches.moving().values()) {
+      if (!ids.some((id) => this.#moveBatch(id, settings, now))) continue;
+      moved = true;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      if (this.#isAbandoned) break;
     }
     return moved;
   }
 
-  #startJobs(settings: JobSettings, now: number): void {
-    const { jobs } = this.#stores;
-    for (;;) {
-      const running = [...this.#running.values()];
-      const linesRunning = running.filter((r) => r.isLine).length;
-      const kind = nextToStart({
-        places: settings.concurrency,
-        linesRunning,
-        singlesInARow: this.#singlesInARow,
-        singlesRunning: running.length - linesRunning,
-        singlesWaiting: jobs.next('single', now) !== undefined,
-        linesWaiting: jobs.next('line', now) !== undefined,
+  #moveBatch(id: string, settings: JobSettings, now: number): boolean {
+    try {
+      return this.#world.transaction(() => {
+        const batch = this.#stores.batches.batch(id);
+        return batch !== undefined && this.#batches.step(batch, settings, now);
       });
-      const job = kind && jobs.next(kind, now);
-      if (!job) return;
-      this.#singlesInARow = kind === 'line' ? 0 : this.#singlesInARow + 1;
-      // Durable before the call leaves: the runtime holds back requests until writes are stored.
-      jobs.start(job.id, now);
-      const abort = new AbortController();
-      this.#running.set(job.id, { isLine: kind === 'line', abort });
-      this.#world.background(this.#run(job, abort, settings, now));
+    } catch (error) {
+      // The other batches go on; the next turn tries this one again.
+      console.error(JSON.stringify({ event: 'batch_not_moved', batch: id, error: String(error) }));
+      return false;
     }
   }
 
@@ -235,7 +231,8 @@ export class JobWork {
       },
       Math.random(),
     );
-    this.#pauseIfRefused(outcome.type === 'again' && !outcome.counts, startedAt, now);
+    const wasRefused = outcome.type === 'again' && !outcome.counts;
+    this.#starts.ended(job.keyHash, wasRefused, startedAt, now);
     if (outcome.type === 'again') {
       return this.#stores.jobs.putBack(job.id, now + outcome.pauseMs, outcome.counts);
     }
@@ -243,17 +240,6 @@ export class JobWork {
     if (!answered) return this.#end(job, { state, error: BROKEN_OFF_ERROR }, now);
     const { status, headers, body } = answered;
     this.#end(job, { state, answer: { status, headers }, body }, now);
-  }
-
-  /**
-   * Pauses the start of jobs after refusals. Attempts that had started when the pause began do not
-   * count: they say nothing of the time after it.
-   */
-  #pauseIfRefused(wasRefused: boolean, startedAt: number, now: number): void {
-    if (startedAt <= this.#pausedSince) return;
-    this.#refusedInARow = wasRefused ? this.#refusedInARow + 1 : 0;
-    this.#pausedUntil = now + restMs(this.#refusedInARow);
-    if (wasRefused) this.#pausedSince = now;
   }
 
   #stop(job: JobRow, end: JobEnd, now: number): void {
@@ -264,7 +250,7 @@ export class JobWork {
   }
 
   #end(job: JobRow, end: JobEnd, now: number): void {
-    this.#stores.jobs.end(job.id, end, now, this.#retentionMs);
+    this.#stores.jobs.end(job, end, now, this.#retentionMs);
     if (job.batch === undefined) return;
     const { state } = end;
     const outcome = state === 'completed' || state === 'expired' ? state : 'failed';

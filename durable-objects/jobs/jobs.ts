@@ -9,25 +9,32 @@ import { loadTenant } from '../../src/config/store.ts';
 import { ENDED } from '../../src/core/limits/job-rules.ts';
 import type {
   Batch,
+  BatchOrdered,
   Created,
   FileFilter,
+  FileOpened,
   Job,
   JobState,
   JobsApi,
+  KeyUsage,
   Listed,
   NewBatch,
+  NewFile,
   NewJob,
   Page,
   StoredFile,
 } from '../../src/protocol/jobs.ts';
 import { ObjectAlarm } from '../alarm.ts';
-import { BatchStore } from './batch-store.ts';
+import { migrate } from '../migrations.ts';
+import { BatchStore, newBatchBytes } from './batch-store.ts';
 import { ChunkStore } from './chunk-store.ts';
-import { FileStore } from './file-store.ts';
+import { FileStore, newFileBytes } from './file-store.ts';
+import { exceededBound } from './job-bounds.ts';
 import { shownJob } from './job-row.ts';
-import { migrateJobs } from './job-schema.ts';
-import { JobStore } from './job-store.ts';
+import { JOB_MIGRATIONS } from './job-schema.ts';
+import { JobStore, jobBytes } from './job-store.ts';
 import { JobWork } from './job-work.ts';
+import { KeyAccounts, UNKNOWN_KEY } from './key-accounts.ts';
 
 /** Retry time for clients when there is no room for another job, ms. */
 const FULL_RETRY_MS = 30_000;
@@ -59,18 +66,16 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     const { jobs } = this.#stores;
     const existing = jobs.job(job.id);
     if (existing) return { status: 'created', job: shownJob(existing) };
-    const ordered = job.once && jobs.ordered(job.keyId, job.once.key);
+    const { keyId, keyHash = UNKNOWN_KEY, once } = job;
+    const ordered = once && jobs.ordered(keyId, keyHash, once.key);
     if (ordered) {
-      if (ordered.print !== job.once?.print) return { status: 'conflict' };
+      if (ordered.print !== once.print) return { status: 'conflict' };
       return { status: 'replay', job: shownJob(ordered) };
     }
-    if (
-      !settings ||
-      jobs.unfinished >= settings.depth ||
-      !this.#hasRoom(job.body.length, settings)
-    ) {
-      return { status: 'full', retryAfterMs: FULL_RETRY_MS };
-    }
+    if (!settings) return { status: 'full', retryAfterMs: FULL_RETRY_MS };
+    const more = { jobs: 1, bytes: jobBytes(job) };
+    const exceeded = exceededBound(this.#stores.accounts, keyHash, more, settings);
+    if (exceeded) return { status: 'full', retryAfterMs: FULL_RETRY_MS, exceeded };
     this.#transaction(() => jobs.insert(job));
     await this.#soon();
     const created = jobs.job(job.id);
@@ -102,13 +107,22 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     return { job: shownJob(remaining), deleted };
   }
 
-  async beginFile(file: Omit<StoredFile, 'bytes' | 'expiresAt'>, bytes: number): Promise<boolean> {
+  async openFile(file: NewFile, bytes: number): Promise<FileOpened> {
     const settings = await this.#settings();
-    if (this.#stores.files.isBegun(file.id)) return true;
-    if (!settings || !this.#hasRoom(bytes, settings)) return false;
-    this.#stores.files.begin(file);
+    const { files, accounts } = this.#stores;
+    if (files.isBegun(file.id)) return { status: 'opened' };
+    if (!settings) return { status: 'full' };
+    const { keyId = '', keyHash = UNKNOWN_KEY } = file;
+    const more = { files: 1, bytes: newFileBytes(file.filename, bytes) };
+    const exceeded = exceededBound(accounts, keyHash, more, settings);
+    if (exceeded) return { status: 'full', exceeded };
+    this.#transaction(() => files.begin(file, bytes, { keyId, keyHash }));
     await this.#soon();
-    return true;
+    return { status: 'opened' };
+  }
+
+  async beginFile(file: NewFile, bytes: number): Promise<boolean> {
+    return (await this.openFile(file, bytes)).status === 'opened';
   }
 
   async putPiece(id: string, n: number, bytes: Uint8Array): Promise<boolean> {
@@ -120,7 +134,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
   async completeFile(id: string, lifetimeMs?: number): Promise<StoredFile | undefined> {
     const settings = await this.#settings();
     const keptMs = Math.min(settings?.retentionMs ?? BATCH_WINDOW_MS, lifetimeMs ?? Infinity);
-    const file = this.#stores.files.complete(id, Date.now() + keptMs);
+    const file = this.#transaction(() => this.#stores.files.complete(id, Date.now() + keptMs));
     await this.#soon();
     return file;
   }
@@ -144,15 +158,26 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     return this.#stores.files.file(id) && this.#stores.chunks.piece(id, 'file', n);
   }
 
-  async createBatch(batch: NewBatch): Promise<Batch | undefined> {
-    const { batches, files } = this.#stores;
+  async orderBatch(batch: NewBatch): Promise<BatchOrdered> {
+    const settings = await this.#settings();
+    const { batches, files, accounts } = this.#stores;
     if (!batches.batch(batch.id)) {
-      if (files.file(batch.inputFile)?.purpose !== 'batch') return undefined;
+      if (files.file(batch.inputFile)?.purpose !== 'batch') return { status: 'no-input' };
+      if (!settings) return { status: 'full' };
+      const more = { batches: 1, bytes: newBatchBytes(batch) };
+      const exceeded = exceededBound(accounts, batch.keyHash ?? UNKNOWN_KEY, more, settings);
+      if (exceeded) return { status: 'full', exceeded };
       const now = Date.now();
-      batches.insert(batch, now, now + BATCH_WINDOW_MS);
+      this.#transaction(() => batches.insert(batch, now, now + BATCH_WINDOW_MS));
       await this.#soon();
     }
-    return batches.batch(batch.id);
+    const ordered = batches.batch(batch.id);
+    return ordered ? { status: 'ordered', batch: ordered } : { status: 'no-input' };
+  }
+
+  async createBatch(batch: NewBatch): Promise<Batch | undefined> {
+    const ordered = await this.orderBatch(batch);
+    return ordered.status === 'ordered' ? ordered.batch : undefined;
   }
 
   async batch(id: string): Promise<Batch | undefined> {
@@ -170,9 +195,18 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     if (!batch) return undefined;
     const isUnderWay = batch.state === 'validating' || batch.state === 'in_progress';
     if (!isUnderWay) return { batch, cancelled: batch.state === 'cancelling' };
-    const changed = batches.change(batch, 'cancelling', Date.now());
+    const changed = this.#transaction(() => batches.change(batch, 'cancelling', Date.now()));
     await this.#soon();
     return { batch: changed, cancelled: true };
+  }
+
+  async usage(): Promise<readonly KeyUsage[]> {
+    const running = [...this.#work.running];
+    return this.#stores.accounts.all().map(({ keyId, keyHash, bytes, jobs, batches, files }) => ({
+      ...{ keyId, keyHash, bytes, jobs, batches, files },
+      running: running.filter((job) => job.keyHash === keyHash).length,
+      webhooks: this.#stores.jobs.webhooksOf(keyHash),
+    }));
   }
 
   /** Deletes all jobs, batches and files, because the tenant was deleted. */
@@ -196,28 +230,33 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     return row?.batch === undefined ? row : undefined;
   }
 
-  /** Input may fill half of the storage: jobs start only where there is room for their answers. */
-  #hasRoom(bytes: number, { totalBytes }: JobSettings): boolean {
-    return this.#stores.chunks.total + bytes <= totalBytes / 2;
-  }
-
   /** Starts new work. The alarm is stored with it, so that the work goes on if the object dies. */
   async #soon(): Promise<void> {
     await this.#alarm.arm(Date.now() + SOON_MS);
     this.#work.kick();
   }
 
+  /** Undefined where the tenant has no valid configuration, or was deleted during the request. */
   async #settings(): Promise<JobSettings | undefined> {
+    const work = this.#work;
     const tenant = await loadTenant(this.env, this.#tenant);
-    return tenant.ok ? tenant.loaded.config.jobs : undefined;
+    if (!tenant.ok || this.#work !== work) return undefined;
+    const { jobs, keys = [] } = tenant.loaded.config;
+    // Nothing is kept from the only key of a tenant.
+    return keys.length > 1 ? jobs : { ...jobs, keyShare: 1 };
   }
 
+  /** Everything that changes what a key has stored is done within a transaction. */
   #transaction<T>(act: () => T): T {
+    const { accounts } = this.#stores;
     try {
-      return this.ctx.storage.transactionSync(act);
+      return this.ctx.storage.transactionSync(() => {
+        const result = act();
+        accounts.save();
+        return result;
+      });
     } catch (error) {
-      this.#stores.chunks.recount();
-      this.#stores.jobs.recount();
+      accounts.reload();
       throw error;
     }
   }
@@ -236,13 +275,15 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
 }
 
 function storesOf(storage: DurableObjectStorage) {
-  migrateJobs(storage);
+  migrate(storage, JOB_MIGRATIONS);
   const { sql } = storage;
   const chunks = new ChunkStore(sql);
+  const accounts = new KeyAccounts(sql);
   return {
     chunks,
-    jobs: new JobStore(sql, chunks),
-    files: new FileStore(sql, chunks),
-    batches: new BatchStore(sql),
+    accounts,
+    jobs: new JobStore(sql, chunks, accounts),
+    files: new FileStore(sql, chunks, accounts),
+    batches: new BatchStore(sql, accounts),
   };
 }

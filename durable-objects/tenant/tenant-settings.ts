@@ -84,8 +84,8 @@ export class TenantSettings {
     if (!document || !this.config) return undefined;
     const present = this.config.keys ?? [];
     const keys = change(present);
-    // As many keys as before: the request is a repeated one, and there is nothing to distribute.
-    if (keys.length === present.length) return JSON.stringify(document);
+    // The same keys as before: the request is a repeated one, and there is nothing to distribute.
+    if (sameKeys(keys, present)) return JSON.stringify(document);
     return this.#save({ ...document.config, keys });
   }
 
@@ -153,4 +153,11 @@ export class TenantSettings {
     this.#context.onChange(parsed.config);
     return true;
   }
+}
+
+function sameKeys(some: readonly KeyHash[], others: readonly KeyHash[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ id, sha256 }, i) => id === others[i]?.id && sha256 === others[i]?.sha256)
+  );
 }

@@ -21,6 +21,7 @@ import type {
   ImportCount,
   PingOrder,
   Refusal,
+  RequestsCharged,
   RunEvent,
   RunReport,
   RunReportAnswer,
@@ -185,6 +186,23 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   }
 
   /**
+   * Charges requests that need no slot, such as orders of jobs, to an API key. Also answers whether
+   * the key was revoked, so that such a request asks this object once.
+   */
+  async chargeRequests(
+    keyId: string,
+    count: number,
+    version: number,
+    keyHash?: string,
+  ): Promise<RequestsCharged> {
+    await this.#settings.adoptFromKv(version);
+    if (this.#settings.isRevoked(keyId, version, keyHash))
+      return { ok: false, code: 'key_revoked' };
+    const charged = this.#accounting.chargeRequests(keyId, count, Date.now());
+    return charged.ok ? charged : { ...charged, code: 'rate_limit_exceeded' };
+  }
+
+  /**
    * Applies what a client reports of its run. Answers whether the run was known; an unknown run is
    * opened unless `opens` is false.
    */
@@ -214,11 +232,17 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return this.#changed(this.#settings.put(JSON.parse(configJson)));
   }
 
-  /** Adds an API key's hash; undefined where the tenant is not configured. */
+  /**
+   * Adds an API key's hash, or replaces that of the key with the same id, which keeps its limits.
+   * Undefined where the tenant is not configured.
+   */
   async addKey(key: KeyHash): Promise<string | undefined> {
     await this.#settings.adoptFromKvIfUnknown();
+    const replaced = (keys: KeyHash[]) => keys.map((k) => (k.id === key.id ? { ...k, ...key } : k));
     return this.#changed(
-      this.#settings.changeKeys((keys) => [...keys.filter((k) => k.id !== key.id), key]),
+      this.#settings.changeKeys((keys) =>
+        keys.some((k) => k.id === key.id) ? replaced(keys) : [...keys, key],
+      ),
     );
   }
 

@@ -11,8 +11,8 @@ export interface AppEnv {
     tenant: LoadedTenant;
     keyId: string;
     /**
-     * SHA-256 of the API key that was sent, in hex; undefined for a call that the dispatcher makes
-     * itself, whose key is identified by its id.
+     * SHA-256 of the API key, in hex: the one that was sent, or that ordered a call that the
+     * dispatcher makes itself. Undefined for an order from before hashes were stored.
      */
     keyHash: string | undefined;
   };

@@ -5,14 +5,22 @@
  */
 import type { KeyOwner } from '../config/store.ts';
 
-const ownerOf = new WeakMap<Request, KeyOwner>();
+/** For whom such a call is made. */
+export interface CallOwner extends KeyOwner {
+  /** SHA-256 of the API key, in hex; absent where it was not stored with the order. */
+  readonly keyHash?: string | undefined;
+  /** The order has been charged the request that this call would take. */
+  readonly isCharged?: boolean;
+}
+
+const ownerOf = new WeakMap<Request, CallOwner>();
 
 /** Marks the request as a call of the owner's tenant, under the API key that ordered it. */
-export function actFor(request: Request, owner: KeyOwner): void {
+export function actFor(request: Request, owner: CallOwner): void {
   ownerOf.set(request, owner);
 }
 
 /** The owner for whom the dispatcher makes this call; undefined for a client's own call. */
-export function ownCaller(request: Request): KeyOwner | undefined {
+export function ownCaller(request: Request): CallOwner | undefined {
   return ownerOf.get(request);
 }

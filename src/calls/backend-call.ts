@@ -7,6 +7,7 @@
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { targetOf } from '../auth/endpoint-target.ts';
+import { revokedKeyError } from '../auth/live-key.ts';
 import { ownCaller } from '../auth/own-caller.ts';
 import { forgetTenant, type LoadedTenant } from '../config/store.ts';
 import { adapterOf } from '../endpoints/registry.ts';
@@ -194,7 +195,7 @@ export class BackendCall {
     const headers = this.#headers({ facts });
     const error: ApiError =
       admitted.status === 'refused'
-        ? refusalOf(admitted, this.#loaded, this.#plan)
+        ? refusalOf(admitted, this.#c, this.#plan)
         : { code: 'dispatcher_unavailable', retryAfterMs };
     return { response: errorResponse(error, headers), failed: error };
   }
@@ -216,22 +217,23 @@ export class BackendCall {
 
 function refusalOf(
   { code, retryAfterMs, detail, limit }: Refusal,
-  loaded: LoadedTenant,
+  c: Context<AppEnv>,
   plan: CallPlan,
 ): ApiError {
+  const { tenant, config } = c.get('tenant');
   const message = detail === undefined ? {} : { message: detail };
   switch (code) {
     case 'key_revoked':
-      return { code: 'invalid_api_key' };
+      return revokedKeyError(c);
     case 'tenant_unconfigured':
       return { code: 'tenant_misconfigured', retryAfterMs: 1_000 };
     case 'backend_removed': {
-      forgetTenant(loaded.tenant);
+      forgetTenant(tenant);
       const message = `Backend "${plan.backend}" is no longer configured.`;
       return { code: 'backend_not_found', message };
     }
     case 'open_runs_exceeded': {
-      const { openRuns } = loaded.config.limits;
+      const { openRuns } = config.limits;
       const message = `${openRuns} runs of this key are open and have calls; it may have no more.`;
       return { code, message, retryAfterMs };
     }
@@ -239,7 +241,7 @@ function refusalOf(
       return { code };
     case 'queue_full': {
       if (limit !== 'key') return { code, retryAfterMs };
-      const share = Math.round(100 * loaded.config.limits.keyQueueShare);
+      const share = Math.round(100 * config.limits.keyQueueShare);
       const message = `This key's calls fill their ${share} % of the queue of backend "${plan.backend}".`;
       return { code, retryAfterMs, message };
     }

@@ -5,6 +5,7 @@
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
+import { ownCaller } from '../auth/own-caller.ts';
 import { BackendCall } from './backend-call.ts';
 import type { CallPlan } from './call-plan.ts';
 import { type QueuedStream, queueComments } from './queued-stream.ts';
@@ -25,7 +26,8 @@ async function tryBackends(
   queuedStream: QueuedStream | undefined,
 ): Promise<Response> {
   const { backends } = c.get('tenant').config;
-  const prior = { arrivedAt: Date.now(), isCharged: false, attempts: 0 };
+  const isCharged = ownCaller(c.req.raw)?.isCharged ?? false;
+  const prior = { arrivedAt: Date.now(), isCharged, attempts: 0 };
   for (let tried = 1, now = plan; ; tried += 1) {
     const call = new BackendCall(c, now, prior, queuedStream);
     const { response, failed, isCharged = false } = await call.run();

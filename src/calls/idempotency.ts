@@ -17,6 +17,8 @@ const SHARDS = 16;
 const RENEW_MS = 10_000;
 const MAX_TRIES = 3;
 const MAX_HEADER_CHARS = 8_192;
+/** Longest method and URL that a claim contains; of a longer one it has the hash. */
+const MAX_TARGET_CHARS = 256;
 /** Headers that belong to the present call and not to the stored answer. */
 const NOT_KEPT = /^(x-request-id|request-id|x-ratelimit-.*|server-timing|content-length)$/;
 
@@ -88,10 +90,13 @@ async function claimOf(
   const { lifetimeMs, totalBytes } = config.idempotency;
   const { pathname, search } = new URL(c.req.url);
   const key = await sha256Hex(JSON.stringify([c.get('keyId'), idempotencyKey]));
+  const target = `${c.req.raw.method} ${pathname}${search}`;
+  const shown = target.length <= MAX_TARGET_CHARS ? target : await sha256Hex(target);
   return {
     claim: {
       key,
-      print: `${c.req.raw.method} ${pathname}${search} ${await sha256Hex(content)}`,
+      keyHash: c.get('keyHash'),
+      print: `${shown} ${await sha256Hex(content)}`,
       owner: crypto.randomUUID(),
       lifetimeMs,
       shardBytes: Math.floor(totalBytes / SHARDS),

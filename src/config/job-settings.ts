@@ -21,7 +21,18 @@ export const jobSettings = z
     /** Most jobs of the tenant that wait for a slot or run at the same time. */
     concurrency: z.int().min(1).max(1_000).default(16),
     /** Most unfinished jobs, including lines of batches. */
-    depth: z.int().min(1).max(100_000).default(50_000),
+    depth: z.int().min(1).max(100_000).default(100_000),
+    /**
+     * The largest share of `depth` and of `totalBytes` that one API key may have, where the tenant
+     * has several; below 1 a key's jobs also leave a place of `concurrency` to other keys.
+     */
+    keyShare: z.number().min(0.001).max(1).default(0.5),
+    /** Most batches of one API key that have not ended. */
+    keyBatches: z.int().min(1).max(10_000).default(100),
+    /** Most files of one API key that are kept; output files count, but are always written. */
+    keyFiles: z.int().min(1).max(1_000_000).default(10_000),
+    /** Most webhooks that are sent for one API key in a minute, evenly; the others wait. */
+    webhooksPerMinute: z.int().min(1).max(100_000).default(600),
     maxAttempts: z.int().min(1).max(20).default(5),
     /** Deadline of a job without its own, and the longest deadline that a job may have. */
     maxAgeMs: z
@@ -43,8 +54,11 @@ export const jobSettings = z
     fileBytes: bytes(32_000_000).default(20_000_000),
     /** Most lines of one batch. */
     batchLines: z.int().min(1).max(50_000).default(10_000),
-    /** Bodies, answers and files of the tenant together; no job starts while they are full. */
-    totalBytes: bytes(8_000_000_000).default(1_000_000_000),
+    /**
+     * Bodies, answers and files of the tenant together, as they are stored: with their rows,
+     * headers, URLs and metadata. No job starts while they are full.
+     */
+    totalBytes: bytes(8_000_000_000).default(2_000_000_000),
     /** Name of the Worker secret that signs webhooks of jobs without a secret of their own. */
     webhookSecret: z
       .string()

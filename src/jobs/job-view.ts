@@ -2,7 +2,7 @@
  * Jobs, files and batches as clients see them. Field names are those of the API; times are epoch
  * seconds, as in OpenAI's API.
  */
-import type { Batch, BatchState, Job, StoredFile } from '../protocol/jobs.ts';
+import type { Batch, BatchState, Job, KeyUsage, StoredFile } from '../protocol/jobs.ts';
 
 type Json = Record<string, unknown>;
 
@@ -111,6 +111,20 @@ export function batchView(batch: Batch): Json {
       total_tokens: usage.input + usage.output,
     },
     metadata: batch.metadata ?? null,
+  };
+}
+
+/** What a key has, for the administrator; `key` has its id, and `sha256` tells replaced ones apart. */
+export function usageView(usage: KeyUsage): Json {
+  return {
+    key: usage.keyId,
+    sha256: usage.keyHash,
+    jobs: usage.jobs,
+    running: usage.running,
+    batches: usage.batches,
+    files: usage.files,
+    stored_bytes: usage.bytes,
+    webhooks_waiting: usage.webhooks,
   };
 }
 

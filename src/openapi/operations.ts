@@ -172,6 +172,7 @@ function admin(): Operation[] {
     { ...of('delete', '/keys/{id}', 'Revokes a key'), status: 204 },
     { ...of('get', '/pdgraph', 'What was learned'), query: ['app'], answer: relayed },
     { ...of('get', '/status', 'What waits and runs'), answer: relayed },
+    { ...of('get', '/jobs', 'What each key has of jobs and storage'), answer: relayed },
     { ...of('get', '/prewarm', 'The newest wakes'), answer: relayed },
     {
       ...of('get', '/export', 'Configuration without secrets, and finished runs: JSON Lines'),

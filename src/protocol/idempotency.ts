@@ -6,6 +6,8 @@
 export interface Claim {
   /** Hash of the API key's id and the idempotency key. */
   readonly key: string;
+  /** SHA-256 of the API key: an answer to another key that had the same id is none for this one. */
+  readonly keyHash?: string | undefined;
   /** Fingerprint of the request: another one with the same key is the client's mistake. */
   readonly print: string;
   /** Identifies the call that makes the claim. */

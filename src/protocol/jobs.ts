@@ -15,6 +15,8 @@ export interface JobError {
 export interface NewJob {
   readonly id: string;
   readonly keyId: string;
+  /** SHA-256 of the API key, in hex: the id alone may be given to another key later. */
+  readonly keyHash?: string | undefined;
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -51,8 +53,40 @@ export interface Job {
 export type Created =
   | { readonly status: 'created' | 'replay'; readonly job: Job }
   | { readonly status: 'conflict' }
-  /** `depth` jobs are unfinished, or half of `totalBytes` is in use (jobs.ts). */
-  | { readonly status: 'full'; readonly retryAfterMs: number };
+  /** There is no room; `exceeded` is absent where the object knows no configuration. */
+  | { readonly status: 'full'; readonly retryAfterMs: number; readonly exceeded?: Exceeded };
+
+/** A bound that an order would exceed: `most` jobs, batches, files or stored bytes. */
+export interface Exceeded {
+  readonly what: 'jobs' | 'batches' | 'files' | 'bytes';
+  readonly of: 'key' | 'tenant';
+  readonly most: number;
+}
+
+export type FileOpened =
+  | { readonly status: 'opened' }
+  | { readonly status: 'full'; readonly exceeded?: Exceeded };
+
+export type BatchOrdered =
+  | { readonly status: 'ordered'; readonly batch: Batch }
+  | { readonly status: 'no-input' }
+  | { readonly status: 'full'; readonly exceeded?: Exceeded };
+
+/** What one API key has of jobs, batches, files and storage. */
+export interface KeyUsage {
+  readonly keyId: string;
+  /** Empty for what is from before hashes were stored. */
+  readonly keyHash: string;
+  /** Jobs and batches that have not ended, and jobs whose calls wait for a slot or run. */
+  readonly jobs: number;
+  readonly batches: number;
+  readonly running: number;
+  readonly files: number;
+  /** As they are stored: rows, bodies, answers and files. */
+  readonly bytes: number;
+  /** Webhooks that are to be sent, or sent again. */
+  readonly webhooks: number;
+}
 
 export interface Page {
   /** The last id of the previous page; absent for the first page. */
@@ -75,6 +109,12 @@ export interface StoredFile {
   readonly expiresAt: number;
 }
 
+/** A file whose upload begins; `keyId` and `keyHash` are those of the API key that uploads it. */
+export interface NewFile extends Omit<StoredFile, 'bytes' | 'expiresAt'> {
+  readonly keyId?: string;
+  readonly keyHash?: string | undefined;
+}
+
 export type BatchState =
   | 'validating'
   | 'failed'
@@ -93,6 +133,7 @@ export interface BatchError extends JobError {
 export interface NewBatch {
   readonly id: string;
   readonly keyId: string;
+  readonly keyHash?: string | undefined;
   readonly endpoint: string;
   readonly inputFile: string;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -136,8 +177,10 @@ export interface JobsApi {
   /** Cancels a job that has not ended, and deletes one that has. */
   dropJob(id: string): Promise<{ job: Job; deleted: boolean } | undefined>;
 
-  /** False where there is no room for `bytes`. */
-  beginFile(file: Omit<StoredFile, 'bytes' | 'expiresAt'>, bytes: number): Promise<boolean>;
+  /** Begins an upload of `bytes`, for which room is kept from then on. */
+  openFile(file: NewFile, bytes: number): Promise<FileOpened>;
+  /** `openFile` for Workers of an earlier version: false where there is no room. */
+  beginFile(file: NewFile, bytes: number): Promise<boolean>;
   /** False where the file is not, or no longer, being uploaded. */
   putPiece(id: string, n: number, bytes: Uint8Array): Promise<boolean>;
   completeFile(id: string, lifetimeMs?: number): Promise<StoredFile | undefined>;
@@ -146,12 +189,15 @@ export interface JobsApi {
   deleteFile(id: string): Promise<boolean>;
   piece(id: string, n: number): Promise<Uint8Array | undefined>;
 
-  /** Undefined where there is no such input file. */
+  orderBatch(batch: NewBatch): Promise<BatchOrdered>;
+  /** `orderBatch` for Workers of an earlier version: undefined where there is no such input file. */
   createBatch(batch: NewBatch): Promise<Batch | undefined>;
   batch(id: string): Promise<Batch | undefined>;
   listBatches(page: Page): Promise<Listed<Batch>>;
   cancelBatch(id: string): Promise<{ batch: Batch; cancelled: boolean } | undefined>;
 
+  /** What each key has; keys that have nothing are left out. */
+  usage(): Promise<readonly KeyUsage[]>;
   destroy(): Promise<void>;
 }
 

@@ -100,6 +100,17 @@ export interface Refusal {
   readonly detail?: string;
 }
 
+/** The answer to a charge of requests without a call; `limit`: requests a minute of the key. */
+export type RequestsCharged =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: 'key_revoked' }
+  | {
+      readonly ok: false;
+      readonly code: 'rate_limit_exceeded';
+      readonly limit: number;
+      readonly retryAfterMs: number;
+    };
+
 export interface Queued {
   readonly status: 'queued';
   /** Runs ahead of this one, plus one. */
@@ -269,6 +280,16 @@ export interface TenantApi {
   renew(callId: string): Promise<void>;
   cancel(callId: string): Promise<void>;
   isRevoked(keyId: string, version: number, keyHash?: string): Promise<boolean>;
+  /**
+   * Charges `count` requests that need no slot to a key; a refused charge takes nothing. Repeated
+   * after a lost answer it charges again.
+   */
+  chargeRequests(
+    keyId: string,
+    count: number,
+    version: number,
+    keyHash?: string,
+  ): Promise<RequestsCharged>;
   /** Answers whether the run was known; an unknown one is opened unless `opens` is false. */
   runEvent(event: RunEvent, version: number, opens?: boolean): Promise<boolean>;
   /** Applies what a client reports of its run, and charges it to its API key. */

@@ -21,7 +21,8 @@ import { MAX_KEYS } from '../config/schema.ts';
 import { readDocument } from '../config/store.ts';
 import { readText } from '../http/read-body.ts';
 import { sha256Hex } from '../http/sha256.ts';
-import { forgetJobs } from '../jobs/jobs-client.ts';
+import { usageView } from '../jobs/job-view.ts';
+import { askJobs, forgetJobs } from '../jobs/jobs-client.ts';
 import type { TenantDocument, ViewName } from '../protocol/tenant.ts';
 
 const MAX_CONFIG_BYTES = 1_000_000;
@@ -67,6 +68,11 @@ export const admin = new Hono<AppEnv>()
   })
   .get('/tenants/:tenant/pdgraph', (c) => show(c, 'pdgraph', 'application/json'))
   .get('/tenants/:tenant/status', (c) => show(c, 'status', 'application/json'))
+  .get('/tenants/:tenant/jobs', async (c) => {
+    if (!(await documentOf(c))) return noTenant(c);
+    const usage = await askJobs(c.env, c.req.param('tenant'), (object) => object.usage());
+    return c.json({ keys: usage.map(usageView) });
+  })
   .get('/tenants/:tenant/prewarm', (c) => show(c, 'prewarm', 'application/json'))
   .get('/tenants/:tenant/runs', async (c) => {
     const runs = await ask(c, (stub) => stub.runs(c.req.query('app')));

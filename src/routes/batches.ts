@@ -5,11 +5,13 @@
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { AppEnv } from '../auth/app-env.ts';
+import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { readText } from '../http/read-body.ts';
 import { readBatchOrder } from '../jobs/batch-order.ts';
 import { batchView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
+import { noRoomError } from '../jobs/no-room.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
 import { randomId } from '../protocol/jobs.ts';
 
@@ -18,17 +20,20 @@ const MAX_BODY_BYTES = 65_536;
 export const batchListQuery = z.object(pageFields(20, 100));
 
 export const batches = new Hono<AppEnv>()
-  .post('/', async (c) => {
+  .post('/', chargeRequest, async (c) => {
     const body = await readText(c.req.raw, MAX_BODY_BYTES);
     if (!body.ok) return refuse(c, body.error);
     const read = readBatchOrder(body.text);
     if (!read.ok) return refuse(c, read.error);
-    const batch = { ...read.order, id: randomId('batch_'), keyId: c.get('keyId') };
-    const created = await askJobs(c.env, c.get('tenant').tenant, (o) => o.createBatch(batch));
-    if (created) return c.json(batchView(created));
+    const owner = { keyId: c.get('keyId'), keyHash: c.get('keyHash') };
+    const batch = { ...read.order, id: randomId('batch_'), ...owner };
+    const ordered = await askJobs(c.env, c.get('tenant').tenant, (o) => o.orderBatch(batch));
+    if (ordered.status === 'ordered') return c.json(batchView(ordered.batch));
+    if (ordered.status === 'full') return refuse(c, noRoomError(ordered.exceeded));
     const message = `There is no input file "${batch.inputFile}".`;
     return refuse(c, { code: 'file_not_found', param: 'input_file_id', message });
   })
+  .use(refuseRevokedKey)
   .get('/', async (c) => {
     const read = readQuery(batchListQuery, c.req.query());
     if (!read.ok) return refuse(c, read.error);

@@ -5,11 +5,13 @@
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { AppEnv } from '../auth/app-env.ts';
+import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { readBody } from '../http/read-body.ts';
 import { readUpload } from '../jobs/file-upload.ts';
 import { fileView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
+import { noRoomError } from '../jobs/no-room.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
 import { type JobsApi, PIECE_BYTES, randomId } from '../protocol/jobs.ts';
 
@@ -23,7 +25,8 @@ export const fileListQuery = z.object({
 });
 
 export const files = new Hono<AppEnv>()
-  .post('/', upload)
+  .post('/', chargeRequest, upload)
+  .use(refuseRevokedKey)
   .get('/', async (c) => {
     const read = readQuery(fileListQuery, c.req.query());
     if (!read.ok) return refuse(c, read.error);
@@ -76,12 +79,10 @@ async function upload(c: Context<AppEnv>): Promise<Response> {
   }
   const now = Date.now();
   const id = randomId('file-', now);
-  const begun = { id, purpose: 'batch' as const, filename, createdAt: now };
-  const hasRoom = await ask(c, (object) => object.beginFile(begun, bytes.length));
-  if (!hasRoom) {
-    const message = 'There is no room for the file: delete files that are not needed.';
-    return refuse(c, { code: 'queue_full', message, retryAfterMs: 60_000 });
-  }
+  const owner = { keyId: c.get('keyId'), keyHash: c.get('keyHash') };
+  const begun = { id, purpose: 'batch' as const, filename, createdAt: now, ...owner };
+  const opened = await ask(c, (object) => object.openFile(begun, bytes.length));
+  if (opened.status === 'full') return refuse(c, noRoomError(opened.exceeded));
   for (let n = 0; n * PIECE_BYTES < bytes.length; n += 1) {
     // A copy, since sending a view would send the whole buffer.
     const piece = bytes.slice(n * PIECE_BYTES, (n + 1) * PIECE_BYTES);

@@ -5,12 +5,14 @@
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { AppEnv } from '../auth/app-env.ts';
+import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { readText } from '../http/read-body.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
 import { jobView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
+import { noRoomError } from '../jobs/no-room.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
 import { type NewJob, randomId } from '../protocol/jobs.ts';
 
@@ -22,7 +24,8 @@ export const jobListQuery = z.object({
 });
 
 export const jobs = new Hono<AppEnv>()
-  .post('/', order)
+  .post('/', chargeRequest, order)
+  .use(refuseRevokedKey)
   .get('/', async (c) => {
     const read = readQuery(jobListQuery, c.req.query());
     if (!read.ok) return refuse(c, read.error);
@@ -71,6 +74,7 @@ async function order(c: Context<AppEnv>): Promise<Response> {
     ...call,
     id: randomId('job_', now),
     keyId: c.get('keyId'),
+    keyHash: c.get('keyHash'),
     createdAt: now,
     deadlineAt: now + (deadlineMs ?? settings.maxAgeMs),
     ownDeadline: deadlineMs !== undefined,
@@ -80,10 +84,8 @@ async function order(c: Context<AppEnv>): Promise<Response> {
   switch (created.status) {
     case 'conflict':
       return refuse(c, { code: 'idempotency_key_conflict', param: 'idempotency-key' });
-    case 'full': {
-      const message = 'Too many jobs have not ended, or too much is kept of them.';
-      return refuse(c, { code: 'queue_full', message, retryAfterMs: created.retryAfterMs });
-    }
+    case 'full':
+      return refuse(c, noRoomError(created.exceeded));
     default: {
       const replayed = created.status === 'replay' ? { 'idempotent-replayed': 'true' } : {};
       const headers = { location: `/v1/jobs/${created.job.id}`, ...replayed };

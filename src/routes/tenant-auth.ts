@@ -18,7 +18,7 @@ export const tenantAuth = createMiddleware<AppEnv>(async (c, next) => {
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
   const jobOwner = ownCaller(c.req.raw);
   const auth = jobOwner
-    ? { ok: true as const, owner: jobOwner, sha256: undefined }
+    ? { ok: true as const, owner: jobOwner, sha256: jobOwner.keyHash }
     : await authenticate(c.req.raw.headers, c.env.TENANTS, speaksAnthropic(c));
   if (!auth.ok) return refuse(auth.error);
   const lookup = await loadTenant(c.env, auth.owner.tenant);

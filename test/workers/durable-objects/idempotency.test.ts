@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Claim, ClaimResult, StoredAnswer } from '../../../src/protocol/idempotency.ts';
 import { PATIENT } from '../../patience.ts';
+import { BODY, CHAT, JobsBench } from './jobs/jobs-bench.ts';
 
 const ANSWER: StoredAnswer = {
   status: 200,
@@ -35,6 +36,7 @@ function newShard() {
 }
 
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -115,5 +117,61 @@ describe('a kept answer', () => {
     }
     expect(await rows()).toBe(2);
     expect((await begin(claim({ key: 'k9' }))).status).toBe('replay');
+  });
+
+  it('of a key makes room for its own newer ones, and not for those of another key', async () => {
+    const { shard, claim, begin } = newShard();
+    const keep = async (key: string, keyHash: string) => {
+      const one = claim({ key, keyHash, shardBytes: 3_000 });
+      await begin(one);
+      await shard().finish(one, { ...ANSWER, body: new Uint8Array(100) });
+    };
+    await keep('B', 'b');
+    for (let i = 0; i < 20; i += 1) await keep(`A${i}`, 'a');
+    const status = async (key: string, keyHash: string) =>
+      (await begin(claim({ key, keyHash }))).status;
+    expect(await status('B', 'b')).toBe('replay');
+    expect([await status('A0', 'a'), await status('A19', 'a')]).toEqual(['fresh', 'replay']);
+  });
+});
+
+describe('a key that was replaced under its id', () => {
+  it('has neither answers nor claims for its successor', async () => {
+    const { shard, claim, begin } = newShard();
+    const old = claim({ keyHash: 'old' });
+    await begin(old);
+    const next = claim({ keyHash: 'new', print: 'other' });
+    expect((await begin(next)).status).toBe('fresh');
+    // What the old one still brings is not kept in the place of the new one.
+    await shard().finish(old, ANSWER);
+    expect((await begin(claim({ keyHash: 'new', print: 'other' }))).status).toBe('in-progress');
+    await shard().finish(next, ANSWER);
+    expect((await begin(claim({ keyHash: 'new', print: 'other' }))).status).toBe('replay');
+    expect((await begin(claim({ keyHash: 'old' }))).status).toBe('fresh');
+  });
+});
+
+describe('a claim of a call with a long URL', () => {
+  it('has its hash, tells other URLs apart, and replays the answer', async () => {
+    const bench = await JobsBench.start();
+    let n = 0;
+    bench.answer = () => {
+      n += 1;
+      return Response.json({ n, choices: [] });
+    };
+    const long = `${CHAT}?x=${'y'.repeat(6_000)}`;
+    const call = (path: string) => bench.fetch('POST', path, BODY, { 'idempotency-key': 'k' });
+    expect([(await call(long)).json.n, (await call(long)).json.n]).toEqual([1, 1]);
+    expect((await call(`${long}z`)).status).toBe(409);
+    const longest = await Promise.all(
+      Array.from({ length: 16 }, (_, i) =>
+        runInDurableObject(
+          env.IDEMPOTENCY.getByName(`${bench.tenant}/${i.toString(16)}`),
+          (_object, { storage }) =>
+            Number(storage.sql.exec('SELECT MAX(LENGTH(print)) AS n FROM answers').one().n ?? 0),
+        ),
+      ),
+    );
+    expect(Math.max(...longest)).toBe(129);
   });
 });

@@ -2,10 +2,13 @@
 import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { JOB_MIGRATIONS } from '../../../durable-objects/jobs/job-schema.ts';
 import { migrate } from '../../../durable-objects/migrations.ts';
 import { MIGRATIONS } from '../../../durable-objects/tenant/tenant-schema.ts';
 import { parseStoredConfig, parseTenantConfig } from '../../../src/config/parse.ts';
 import { CONFIG_FORMAT } from '../../../src/config/upgrade.ts';
+import answers from '../../fixtures/databases/answers-1.sql';
+import jobs from '../../fixtures/databases/jobs-1.sql';
 import first from '../../fixtures/databases/tenant-1-first.sql';
 import last from '../../fixtures/databases/tenant-1-last.sql';
 import second from '../../fixtures/databases/tenant-2.sql';
@@ -193,6 +196,85 @@ describe('a step that fails', () => {
   });
 });
 
+/** A jobs object that finds the database as its own when it starts. */
+async function jobsWith(database: string) {
+  const name = `t-${crypto.randomUUID()}`;
+  const stub = () => env.JOBS.getByName(name);
+  await runInDurableObject(stub(), async (_object, { storage }) => {
+    await storage.deleteAlarm();
+    await storage.deleteAll();
+    storage.sql.exec(database);
+  });
+  await abortAllDurableObjects();
+  return stub;
+}
+
+describe('a database of jobs of schema 1', () => {
+  const [DONE, WAITING] = [
+    'job_01a2165600323c7f4b69aa473b6be02b',
+    'job_01a2165601ad9b11f7ef82d38d39491a',
+  ];
+
+  it('is the only one before the present one', () => {
+    expect(JOB_MIGRATIONS).toHaveLength(2);
+    expect(jobs).toContain('INSERT INTO migrations VALUES (1);');
+    expect(jobs).not.toContain('INSERT INTO migrations VALUES (2);');
+  });
+
+  it('has its jobs, its batch and its file, and what they take', async () => {
+    const stub = await jobsWith(jobs);
+    const done = (await stub().job(DONE)) as unknown as { job: object; body: Uint8Array };
+    expect(done.job).toMatchObject({ state: 'completed', answer: { status: 200 } });
+    expect(JSON.parse(new TextDecoder().decode(done.body))).toMatchObject({ id: 'a' });
+    expect(await stub().listBatches({ limit: 10 })).toMatchObject({
+      items: [{ state: 'in_progress', metadata: { who: 'me' }, counts: { total: 2 } }],
+    });
+    expect(await stub().listFiles({ limit: 10 }, {})).toMatchObject({
+      items: [{ filename: 'input.jsonl', bytes: 255 }],
+    });
+    const [usage, ...more] = await stub().usage();
+    expect(more).toEqual([]);
+    expect(usage).toMatchObject({ keyHash: '', jobs: 4, batches: 1, files: 1 });
+    expect(usage?.bytes).toBeGreaterThan(10_000);
+  });
+
+  it('counts for nothing any more once all of it is deleted', async () => {
+    const stub = await jobsWith(jobs);
+    const { items: files } = await stub().listFiles({ limit: 10 }, {});
+    for (const { id } of files) await stub().deleteFile(id);
+    await stub().dropJob(DONE);
+    // What waits is cancelled first, and then forgotten.
+    for (let i = 0; i < 2; i += 1) await stub().dropJob(WAITING);
+    const left = await runInDurableObject(stub(), (_object, { storage }) => {
+      const one = (query: string) => Number(storage.sql.exec(query).one().n);
+      return {
+        rows: one('SELECT SUM(bytes) AS n FROM jobs') + one('SELECT SUM(stored) AS n FROM batches'),
+        account: one('SELECT bytes AS n FROM accounts'),
+      };
+    });
+    expect(left.account).toBe(left.rows);
+    expect(await stub().usage()).toMatchObject([{ jobs: 3, batches: 1, files: 0 }]);
+  });
+
+  it('of a later version is refused, and not touched', async () => {
+    const name = `t-${crypto.randomUUID()}`;
+    const later = `${jobs}\nINSERT INTO migrations VALUES (99);`;
+    await runInDurableObject(env.JOBS.getByName(name), async (_object, { storage }) => {
+      await storage.deleteAlarm();
+      await storage.deleteAll();
+      storage.sql.exec(later);
+    });
+    await abortAllDurableObjects();
+    let refused: unknown;
+    try {
+      await env.JOBS.getByName(name).usage();
+    } catch (error) {
+      refused = error;
+    }
+    expect(refused).toMatchObject({ code: 'database_too_new' });
+  });
+});
+
 describe('the shards of kept answers', () => {
   it('keep what they had before their schema had a number', async () => {
     const name = `t-${crypto.randomUUID()}/0`;
@@ -211,6 +293,25 @@ describe('the shards of kept answers', () => {
     expect(await stub().begin(claim)).toMatchObject({
       status: 'replay',
       answer: { status: 200, body: new TextEncoder().encode('hi') },
+    });
+  });
+});
+
+describe('a shard of kept answers of schema 1', () => {
+  it('has what it kept, for whichever key has the id', async () => {
+    const name = `t-${crypto.randomUUID()}/0`;
+    const stub = () => env.IDEMPOTENCY.getByName(name);
+    await runInDurableObject(stub(), async (_object, { storage }) => {
+      await storage.deleteAll();
+      storage.sql.exec(answers);
+    });
+    await abortAllDurableObjects();
+    const print =
+      'POST /v1/chat/completions 2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683';
+    const claim = { key: 'k', print, owner: 'other', lifetimeMs: 1_000, shardBytes: 10_000 };
+    expect(await stub().begin({ ...claim, keyHash: 'f'.repeat(64) })).toMatchObject({
+      status: 'replay',
+      answer: { status: 200, body: new TextEncoder().encode('{"n":1}') },
     });
   });
 });

@@ -218,7 +218,8 @@ describe('a batch', () => {
   it('that is turned away does not knock with every line', async () => {
     const bench = await JobsBench.start();
     const backends = { m: { models: ['m'], endpoints: [{ url: bench.endpoint }] } };
-    const config = { limits: { requestsPerMinute: 1 }, jobs: { concurrency: 3 }, backends };
+    const config = { limits: { tokensPerMinute: 300 }, jobs: { concurrency: 3 }, backends };
+    bench.answer = () => Response.json({ choices: [], usage: { completion_tokens: 299 } });
     await bench.fetch('PUT', `/admin/tenants/${bench.tenant}`, config, ADMIN);
     vi.useFakeTimers({ toFake: ['Date'] });
     const id = await bench.batch(Array.from({ length: 9 }, (_, i) => line(`r${i}`)));

@@ -81,6 +81,12 @@ export class JobsBench {
     if (put.status >= 300) throw new Error(JSON.stringify(put.json));
   }
 
+  /** Another key of the tenant: the header that it is sent in, and its id. */
+  async newKey(): Promise<{ id: string; headers: { authorization: string } }> {
+    const made = await this.fetch('POST', `/admin/tenants/${this.tenant}/keys`, undefined, ADMIN);
+    return { id: String(made.json.id), headers: { authorization: `Bearer ${made.json.key}` } };
+  }
+
   get endpoint(): string {
     return `${ENDPOINTS}/${this.tenant}/v1`;
   }

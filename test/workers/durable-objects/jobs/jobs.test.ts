@@ -127,7 +127,7 @@ describe('an order', () => {
   });
 
   it('is refused where too much is kept, until something is deleted', async () => {
-    const bench = await JobsBench.start({ totalBytes: 4_096, bodyBytes: 2_000 });
+    const bench = await JobsBench.start({ totalBytes: 16_384, bodyBytes: 2_000 });
     const body = { ...BODY, padding: 'x'.repeat(1_200) };
     const held = gate();
     bench.answer = held.answer;
@@ -212,12 +212,13 @@ describe('an attempt', () => {
       'PUT',
       `/admin/tenants/${bench.tenant}`,
       {
-        limits: { requestsPerMinute: 1 },
+        limits: { tokensPerMinute: 300 },
         jobs: { maxAttempts: 1 },
         backends: { m: { models: ['m'], endpoints: [{ url: bench.endpoint }] } },
       },
       ADMIN,
     );
+    bench.answer = () => Response.json({ choices: [], usage: { completion_tokens: 299 } });
     await bench.once(await bench.ordered(), 'completed');
     const second = await bench.ordered();
     await vi.waitUntil(

@@ -253,3 +253,44 @@ describe('keys and configurations', () => {
     expect(JSON.parse((await stub().view('pdgraph')) ?? '{}')).toEqual({ applications: [] });
   });
 });
+
+describe('a key that is added', () => {
+  it('under an id that there is replaces that key, and keeps its limits', async () => {
+    const keys = [
+      { id: 'k', sha256: await sha256Hex('old'), limits: { requestsPerMinute: 7 } },
+      { id: 'other', sha256: await sha256Hex('other') },
+    ];
+    const { stub, version } = await newTenant(1, { keys });
+    const sha256 = await sha256Hex('new');
+    const document = JSON.parse((await stub().addKey({ id: 'k', sha256 })) ?? '{}');
+    expect(document.config.keys).toEqual([{ ...keys[0], sha256 }, keys[1]]);
+    expect(document.version).toBeGreaterThan(version);
+    expect(JSON.parse((await stub().document()) ?? '{}')).toEqual(document);
+    expect(await stub().isRevoked('k', version, await sha256Hex('old'))).toBe(true);
+    expect(await stub().isRevoked('k', version, sha256)).toBe(false);
+    // A repeated request changes nothing.
+    expect(JSON.parse((await stub().addKey({ id: 'k', sha256 })) ?? '{}')).toEqual(document);
+  });
+});
+
+describe('requests that are no calls', () => {
+  it('are charged to their key, with its calls, and refused beyond its limit', async () => {
+    const { stub, call, version } = await newTenant(4, { limits: { requestsPerMinute: 3 } });
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const charge = (count: number, id = 'k') => stub().chargeRequests(id, count, version);
+      expect(await charge(2)).toEqual({ ok: true });
+      using first = await stub().enqueue(call('a'));
+      expect(first.status).toBe('granted');
+      const refused = { ok: false, code: 'rate_limit_exceeded', limit: 3, retryAfterMs: 20_000 };
+      expect(await charge(1)).toEqual(refused);
+      using second = await stub().enqueue(call('b'));
+      expect(second).toMatchObject({ status: 'refused', code: 'rate_limit_exceeded' });
+      expect(await charge(1, 'gone')).toEqual({ ok: false, code: 'key_revoked' });
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 20_000 });
+      expect(await charge(1)).toEqual({ ok: true });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});

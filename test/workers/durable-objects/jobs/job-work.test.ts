@@ -1,0 +1,36 @@
+/** The work of a tenant's jobs where the tenant is deleted in the middle of it. */
+import { expect, it } from 'vitest';
+import type { BatchStores } from '../../../../durable-objects/jobs/batch-work.ts';
+import { JobWork, type JobWorld } from '../../../../durable-objects/jobs/job-work.ts';
+import { jobSettings } from '../../../../src/config/job-settings.ts';
+
+it('that waits for its settings when it is abandoned touches nothing any more', async () => {
+  const touched: PropertyKey[] = [];
+  let isAbandoned = false;
+  const stores = new Proxy({} as BatchStores, {
+    get: (_, name) => {
+      if (isAbandoned) touched.push(name);
+      return {};
+    },
+  });
+  const asked = Promise.withResolvers<Awaited<ReturnType<JobWorld['settings']>>>();
+  const armed: number[] = [];
+  const tasks: Array<Promise<void>> = [];
+  const work = new JobWork(stores, {
+    tenant: 't',
+    runner: { fetch: async () => new Response() },
+    env: {},
+    settings: () => asked.promise,
+    transaction: (act) => act(),
+    background: (task) => void tasks.push(task),
+    arm: async (at) => void armed.push(at),
+  });
+  work.kick();
+  work.abandon();
+  isAbandoned = true;
+  asked.resolve(jobSettings.parse({}));
+  await Promise.all(tasks);
+  work.kick();
+  await Promise.all(tasks);
+  expect({ touched, armed }).toEqual({ touched: [], armed: [] });
+});
