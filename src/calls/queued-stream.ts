@@ -77,7 +77,7 @@ export class QueuedStream {
     return new Response(readable, {
       headers: {
         'content-type': 'text/event-stream',
-        'cache-control': 'no-cache',
+        'cache-control': 'no-cache, private',
         'x-request-id': this.#requestId,
       },
     });

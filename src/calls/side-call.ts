@@ -17,7 +17,7 @@ import { answerHeaders, upstreamHeaders, withoutKey } from '../http/headers.ts';
 export interface SideCall {
   readonly backend: string;
   readonly path: string;
-  readonly body: string;
+  readonly body: string | Uint8Array<ArrayBuffer>;
 }
 
 export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Response> {

@@ -6,6 +6,7 @@
  */
 
 import type { ApiError } from '../../http/errors.ts';
+import { hasKey, withoutKey } from '../../http/key-mask.ts';
 import { isUsageChunk, type Usage } from '../usage.ts';
 import {
   type AnswerFormat,
@@ -30,6 +31,8 @@ export interface StreamKind {
   readonly stripUsage: boolean;
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
+  /** The endpoint's key, which is removed from the errors that it reports in its stream. */
+  readonly key?: string | undefined;
 }
 
 export class AnswerStream {
@@ -68,7 +71,9 @@ export class AnswerStream {
       else if (what === 'comment' || this.#keptLast) kept.push(piece);
     }
     if (start < bytes.length) kept.push(...this.#hold(bytes.subarray(start)));
-    return joined(kept, heldBefore === 0 ? bytes : undefined);
+    // The bytes of an error may be others than those that came.
+    const isAsItCame = heldBefore === 0 && this.#reader.state !== 'failed';
+    return joined(kept, isAsItCame ? bytes : undefined);
   }
 
   /** Call when the connection has ended: the state, and the bytes left to pass on. */
@@ -97,9 +102,12 @@ export class AnswerStream {
     const parts = [...this.#held, piece];
     this.#held = [];
     this.#heldBytes = 0;
-    const data = this.#read(new TextDecoder().decode(joined(parts)));
+    const text = new TextDecoder().decode(joined(parts));
+    const data = this.#read(text);
     this.#keptLast = !(this.#kind.stripUsage && data !== undefined && isUsageChunk(data));
-    return this.#keptLast ? parts : [];
+    if (!this.#keptLast) return [];
+    if (this.#reader.state !== 'failed' || !hasKey(text, this.#kind.key)) return parts;
+    return [new TextEncoder().encode(withoutKey(text, this.#kind.key))];
   }
 
   #read(text: string): string | undefined {
