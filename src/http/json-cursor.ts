@@ -96,7 +96,7 @@ export class JsonCursor {
         depth -= 1;
         at += 1;
       } else if (byte === undefined) break;
-      else at = pastPlain(bytes, at);
+      else at = depth > 0 ? pastPlain(bytes, at) : pastScalar(bytes, at);
     } while (depth > 0);
     this.at = at;
   }
@@ -154,6 +154,16 @@ function pastPlain(bytes: Uint8Array, at: number): number {
     const byte = bytes[i] as number;
     if (byte === QUOTE || byte === OPEN_LIST || byte === CLOSE_LIST) break;
     if (byte === OPEN_OBJECT || byte === CLOSE_OBJECT) break;
+  }
+  return i;
+}
+
+/** Index after the number or literal at `at`. */
+function pastScalar(bytes: Uint8Array, at: number): number {
+  let i = at;
+  for (; i < bytes.length; i += 1) {
+    const byte = bytes[i] as number;
+    if (byte <= 0x20 || byte === COMMA || byte === CLOSE_LIST || byte === CLOSE_OBJECT) break;
   }
   return i;
 }

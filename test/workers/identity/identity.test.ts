@@ -245,7 +245,11 @@ describe('the shape of a call', () => {
 
 describe('a body', () => {
   const parse = (text: string) => {
-    const parsed = parseModelRequest(new TextEncoder().encode(text), MODEL_APIS.chat, USUAL_BOUNDS);
+    const parsed = parseModelRequest(
+      Uint8Array.from(new TextEncoder().encode(text)),
+      MODEL_APIS.chat,
+      USUAL_BOUNDS,
+    );
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
     return parsed.request;
   };
