@@ -5,6 +5,7 @@
 import { Hono } from 'hono';
 import type { AppEnv } from './auth/app-env.ts';
 import { errorResponse } from './http/errors.ts';
+import { refusedMethod } from './http/methods.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { Unreachable } from './objects/ask-object.ts';
 import { admin } from './routes/admin.ts';
@@ -37,10 +38,15 @@ app.use(async (c, next) => {
   addSecurityHeaders(c.res.headers);
 });
 
+app.use('/v1/*', anthropicForm);
+app.use((c, next) => {
+  const refused = refusedMethod(c.req.method, { 'x-request-id': c.get('requestId') });
+  return refused ? Promise.resolve(refused) : next();
+});
 app.route('/', status);
 app.route('/', openapi);
 app.route('/', metrics);
-app.use('/v1/*', anthropicForm, tenantAuth);
+app.use('/v1/*', tenantAuth);
 for (const path of ['jobs', 'files', 'batches']) app.use(`/v1/${path}/*`, clientsOnly);
 app.route('/v1/jobs', jobs);
 app.route('/v1/files', files);

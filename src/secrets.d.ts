@@ -15,4 +15,9 @@ interface Env {
   /** `GET /readyz` answers 503 until this tenant is configured, at least in version READY_VERSION. */
   readonly READY_TENANT?: string;
   readonly READY_VERSION?: string;
+  /**
+   * Bytes of clients' bodies that one isolate holds in memory; 96,000,000 where absent, which fits
+   * the platform's 128 MB. A machine of one's own has room for more.
+   */
+  readonly BODY_MEMORY_BYTES?: string;
 }

@@ -1,118 +1,124 @@
 /**
- * Parses the body of a model call into what dispatch needs of it. The original text is kept and
- * forwarded: serialising the parsed body again would lose digits of numbers and the order of keys.
- * The schemas are in `model-apis.ts`.
+ * Reads the body of a model call: what dispatch needs of it. The bytes are kept and forwarded as they
+ * came: serialising a parsed body again would lose digits of numbers and the order of keys. The
+ * schemas are in `model-apis.ts`, what is read at all in `body-sketch.ts`.
  */
 
 import { failure, type Outcome } from '../http/errors.ts';
+import type { JsonBounds, Span } from '../http/json-scan.ts';
 import { firstProblem } from '../http/problem.ts';
+import { sketchBody } from './body-sketch.ts';
 import { type ModelApi, type ModelFields, NO_LIMIT } from './model-apis.ts';
 
 export interface ModelRequest {
-  readonly text: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly model: string;
   readonly stream: boolean;
   /** The client set a priority itself. */
   readonly hasPriority: boolean;
   /** The client asked for usage in its stream. */
   readonly wantsUsage: boolean;
-  /** The body has the field, even if it is null. */
-  readonly hasStreamOptions: boolean;
+  /** The client's stream options and where they are in the body, even if they are null. */
+  readonly streamOptions?: { readonly value: object | null; readonly span: Span };
+  /** Index of the body's last brace. */
+  readonly end: number;
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices: number;
 }
 
+/** What tells the callers of a body apart: its fields, cut, and the length of its conversation. */
+export interface CallerFields {
+  readonly fields: ModelFields;
+  readonly turns: number;
+}
+
 /** English text has about 4 characters a token; enough to compare calls before usage is known. */
 const CHARS_PER_TOKEN = 4;
-/** Deepest nesting that is counted: a message, its parts, a tool result, and its parts. */
-const MAX_PROMPT_DEPTH = 8;
-/** The fields of all APIs that hold text for the model. */
-const PROMPT_FIELDS = [
-  'system',
-  'instructions',
-  'messages',
-  'prompt',
-  'input',
-  'query',
-  'documents',
-  'text_1',
-  'text_2',
-];
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-/**
- * `fields` is the parsed body, for callers that read more of it; the request keeps only the text.
- * The error is `invalid_request_error`.
- */
+/** The error is `invalid_request_error`. */
 export function parseModelRequest(
-  text: string,
+  content: Uint8Array<ArrayBuffer>,
   api: ModelApi,
-): Outcome<{ request: ModelRequest; fields: ModelFields }> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
+  bounds: JsonBounds,
+): Outcome<{ request: ModelRequest; caller: CallerFields }> {
+  // A byte order mark is not forwarded: engines refuse it.
+  const hasMark = BYTE_ORDER_MARK.every((byte, i) => content[i] === byte);
+  const bytes = hasMark ? content.subarray(BYTE_ORDER_MARK.length) : content;
+  const read = sketchBody(bytes, bounds);
+  if (!read.ok) return read;
+  const { sketch } = read;
+  const parsed = api.schema.safeParse(sketch.body);
+  if (!parsed.success) {
+    // Of the messages the sketch has only some: the client counts all of its own.
+    const indexOf = (path: readonly PropertyKey[]) =>
+      path.map((part, i) =>
+        i === 1 && path[0] === 'messages' ? (sketch.messageIndex[Number(part)] ?? part) : part,
+      );
+    return failure('invalid_request_error', firstProblem(parsed.error, indexOf));
   }
-  const parsed = api.schema.safeParse(json);
-  if (!parsed.success) return failure('invalid_request_error', firstProblem(parsed.error));
   const body = parsed.data;
-  const { max_completion_tokens, max_output_tokens, max_tokens } = body;
+  const { max_completion_tokens, max_output_tokens, max_tokens, n, stream_options } = body;
   const limit = max_completion_tokens ?? max_output_tokens ?? max_tokens ?? NO_LIMIT;
+  const { fields, root } = sketch.json;
+  const optionsSpan = fields.get('stream_options');
   return {
     ok: true,
-    fields: body,
+    caller: { fields: body, turns: sketch.turns },
     request: {
-      text,
+      bytes,
       model: body.model,
       stream: api.streams === true && body.stream === true,
-      hasPriority: Object.hasOwn(body, 'priority'),
-      wantsUsage: body.stream_options?.include_usage === true,
-      hasStreamOptions: Object.hasOwn(body, 'stream_options'),
-      inputTokens: Math.ceil(promptChars(body) / CHARS_PER_TOKEN),
+      hasPriority: fields.has('priority'),
+      wantsUsage: stream_options?.include_usage === true,
+      ...(optionsSpan
+        ? { streamOptions: { value: stream_options ?? null, span: optionsSpan } }
+        : {}),
+      end: root.end - 1,
+      inputTokens: Math.ceil(sketch.promptChars / CHARS_PER_TOKEN),
       ...(limit === NO_LIMIT ? {} : { maxOutputTokens: limit }),
-      choices: choicesOf(body),
+      // A completion of several prompts has `n` answers to each prompt.
+      choices: (typeof n === 'number' && n >= 1 ? n : 1) * sketch.prompts,
     },
   };
 }
 
-/**
- * The body with usage requested in the stream. All other characters stay unchanged unless the body
- * has `stream_options` already: it is then serialised again, or undefined where it is nested too
- * deeply for that.
- */
-export function withUsage(request: ModelRequest): string | undefined {
-  const { text } = request;
-  if (request.hasStreamOptions) {
-    const body: Record<string, unknown> = JSON.parse(text);
-    const options = body.stream_options as Record<string, unknown> | null;
-    try {
-      return JSON.stringify({ ...body, stream_options: { ...options, include_usage: true } });
-    } catch {
-      return undefined;
-    }
+/** What Talaria adds to a body; `usage` is asked for in the stream. */
+export interface AddedFields {
+  readonly usage: boolean;
+  readonly priority?: number | undefined;
+}
+
+/** The body with these fields. All other bytes stay as they are. */
+export function withFields(
+  request: ModelRequest,
+  { usage, priority }: AddedFields,
+): Uint8Array<ArrayBuffer> {
+  const { bytes, streamOptions, end } = request;
+  if (!usage && priority === undefined) return bytes;
+  const encoder = new TextEncoder();
+  const options = JSON.stringify({ ...streamOptions?.value, include_usage: true });
+  const parts: Uint8Array[] = [];
+  let from = 0;
+  if (usage && streamOptions) {
+    parts.push(bytes.subarray(0, streamOptions.span.start), encoder.encode(options));
+    from = streamOptions.span.end;
   }
-  const end = text.lastIndexOf('}');
-  return `${text.slice(0, end)},"stream_options":{"include_usage":true}${text.slice(end)}`;
+  const added =
+    (usage && !streamOptions ? `,"stream_options":${options}` : '') +
+    (priority === undefined ? '' : `,"priority":${priority}`);
+  parts.push(bytes.subarray(from, end), encoder.encode(added), bytes.subarray(end));
+  return joined(parts);
 }
 
-/** A completion of several prompts has `n` answers to each prompt. */
-function choicesOf({ n, prompt }: ModelFields): number {
-  const perPrompt = typeof n === 'number' && n >= 1 ? n : 1;
-  const isList = Array.isArray(prompt) && typeof prompt[0] !== 'number';
-  return perPrompt * Math.max(1, isList ? prompt.length : 1);
-}
-
-/** Number of characters that the model will read. */
-function promptChars(body: ModelFields): number {
-  return PROMPT_FIELDS.reduce((n, field) => n + charsOf(body[field], 0), 0);
-}
-
-function charsOf(value: unknown, depth: number): number {
-  if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null || depth > MAX_PROMPT_DEPTH) return 0;
-  if (Array.isArray(value)) return value.reduce<number>((n, v) => n + charsOf(v, depth + 1), 0);
-  const part = value as { content?: unknown; text?: unknown; output?: unknown };
-  return charsOf(part.content ?? part.text ?? part.output, depth + 1);
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

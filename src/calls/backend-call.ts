@@ -19,8 +19,10 @@ import { Admission, type Admitted, type Slot } from './admission.ts';
 import { explainHeaders, serverTiming } from './answer-headers.ts';
 import type { CallPlan } from './call-plan.ts';
 import { callRequestOf, ownFacts } from './call-request.ts';
+import { ownerOf } from './client-body.ts';
 import { type FailedAttempt, Forwarder } from './forward.ts';
 import type { QueuedStream } from './queued-stream.ts';
+import { rememberRefused } from './refused-keys.ts';
 
 /** The response to a call. `failed` is set where another backend may be tried instead. */
 export interface DispatchResult {
@@ -192,6 +194,9 @@ export class BackendCall {
     this.#finished.resolve();
     const { retryAfterMs } = admitted;
     const facts = admitted.status === 'refused' ? admitted.facts : undefined;
+    if (admitted.status === 'refused' && admitted.code === 'rate_limit_exceeded') {
+      rememberRefused(ownerOf(this.#c), retryAfterMs);
+    }
     const headers = this.#headers({ facts });
     const error: ApiError =
       admitted.status === 'refused'

@@ -5,6 +5,7 @@
 
 import type { AnswerFormat } from '../apis/streams/answer-format.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
+import type { Hand } from '../http/in-hand.ts';
 import type { Upload } from '../http/upload.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { CallRequest } from '../protocol/tenant.ts';
@@ -19,6 +20,8 @@ export interface CallPlan {
   /** The body as the client sent it; undefined where it is relayed as it arrives, once only. */
   readonly content: string | Uint8Array<ArrayBuffer> | undefined;
   readonly upload?: Upload | undefined;
+  /** What this isolate counts of the body, as long as the call may still need it. */
+  readonly hand: Hand;
   readonly method: string;
   /** Path and query after the endpoint's URL. */
   readonly path: string;

@@ -17,6 +17,8 @@ const MOST_BACKENDS = 4;
 export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<Response> {
   const queuedStream = queueComments(c, plan);
   const response = tryBackends(c, plan, queuedStream);
+  // A stream that waits is begun before the body is needed.
+  plan.hand.until(response);
   return queuedStream ? queuedStream.responseOrStream(response) : response;
 }
 

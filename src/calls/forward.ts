@@ -12,7 +12,7 @@ import type { AnswerKind } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
-import { answerHeaders, withoutKey } from '../http/headers.ts';
+import { answerHeaders } from '../http/headers.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
 import type { Upload } from '../http/upload.ts';
 import type { CallResult } from '../protocol/tenant.ts';
@@ -42,6 +42,9 @@ export interface ForwardOptions {
   /** Headers that Talaria adds to the answer. */
   readonly added: Readonly<Record<string, string>>;
 }
+
+/** Statuses of answers whose body, if there is one, is not passed on. */
+const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** An attempt that failed before anything reached the client; its slot is still held. */
 export interface FailedAttempt {
@@ -139,12 +142,15 @@ export class Forwarder {
 
   async #answer(upstream: Response): Promise<Response | FailedAttempt> {
     this.#watchdog.piece();
+    this.#options.upload?.answered();
     this.#queuedInEngine = engineQueue(upstream.headers);
+    if (!isRelayable(upstream.status)) return this.#odd(upstream);
     const unchanged = upstream.status === 304 && this.#options.format === 'opaque';
     if (upstream.status >= 300 && !unchanged) return this.#withoutSuccess(upstream);
     this.#chooseReader(upstream);
     const headers = answerHeaders(upstream.headers, this.#options.added, this.#options.key);
-    if (!upstream.body) {
+    if (!upstream.body || HAS_NO_BODY.has(upstream.status)) {
+      await upstream.body?.cancel();
       await this.#end('ok');
       return new Response(null, { status: upstream.status, headers });
     }
@@ -167,12 +173,21 @@ export class Forwarder {
     return new Response(body, { status: upstream.status, headers });
   }
 
+  /** A status that is no answer: interim ones, a change of protocol, numbers that nobody knows. */
+  async #odd(upstream: Response): Promise<Response | FailedAttempt> {
+    upstream.webSocket?.accept();
+    upstream.webSocket?.close();
+    await upstream.body?.cancel().catch(() => {});
+    if (this.#ended !== undefined) return this.#clientGone();
+    return this.#failed({ endpointFault: true }, failureOf('broken', upstream.status));
+  }
+
   /** Decides by what arrived: some servers answer a request for a stream in one piece. */
   #chooseReader(upstream: Response): void {
-    const { format, stripUsage, choices } = this.#options;
+    const { format, stripUsage, choices, key } = this.#options;
     if (format === 'opaque') return;
     const isStream = upstream.headers.get('content-type')?.startsWith('text/event-stream');
-    if (isStream) this.#stream = new AnswerStream({ format, stripUsage, choices });
+    if (isStream) this.#stream = new AnswerStream({ format, stripUsage, choices, key });
     else this.#plain = new PlainUsage();
   }
 
@@ -233,15 +248,15 @@ export class Forwarder {
   }
 
   async #withoutSuccess(upstream: Response): Promise<Response | FailedAttempt> {
-    const text = await beginningOf(upstream);
+    const { added, key } = this.#options;
+    const text = await beginningOf(upstream, key);
     if (this.#ended !== undefined) return this.#clientGone();
     const kind = this.#options.classify(upstream.status, text);
     if (kind === 'rejected' || kind === 'forbidden') {
       await this.#end('failed', { forbidden: kind === 'forbidden' });
       // The client's request is wrong: it receives the endpoint's own error.
-      const { added, key } = this.#options;
       const headers = answerHeaders(upstream.headers, added, key);
-      return new Response(withoutKey(text, key), { status: upstream.status, headers });
+      return new Response(text, { status: upstream.status, headers });
     }
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
     const details = {
@@ -296,4 +311,9 @@ export class Forwarder {
         : {}),
     });
   }
+}
+
+/** Final statuses, which an answer may have. */
+function isRelayable(status: number): boolean {
+  return status >= 200 && status <= 599;
 }

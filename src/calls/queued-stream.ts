@@ -80,7 +80,7 @@ export class QueuedStream {
     return new Response(readable, {
       headers: {
         'content-type': 'text/event-stream',
-        'cache-control': 'no-cache',
+        'cache-control': 'no-cache, private',
         'x-request-id': this.#requestId,
       },
     });

@@ -26,7 +26,7 @@ const LONGEST_RETRY_MS = 3_600_000;
 export interface SideCall {
   readonly backend: string;
   readonly path: string;
-  readonly body: string;
+  readonly body: string | Uint8Array<ArrayBuffer>;
 }
 
 export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Response> {

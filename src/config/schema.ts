@@ -9,6 +9,7 @@ import { POLICY_NAMES } from '../core/order/policies/registry.ts';
 import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
 import { isName } from '../protocol/name.ts';
+import { bodyLimits } from './body-limits.ts';
 import { jobSettings } from './job-settings.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
@@ -176,7 +177,7 @@ const tenant = z.strictObject({
   prewarm: prewarm.prefault({}),
   limits: z
     .strictObject({
-      bodyBytes: z.int().min(1_024).max(100_000_000).default(10_000_000),
+      ...bodyLimits,
       /** Most calls of one run that wait or run at a time. */
       runCalls: z.int().min(1).max(100_000).default(1_000),
       /** Whether API keys share each backend's slots fairly. */

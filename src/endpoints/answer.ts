@@ -3,18 +3,24 @@
  * answers is in the adapters.
  */
 import type { ApiError } from '../http/errors.ts';
+import { keyReach, withoutKey } from '../http/key-mask.ts';
 import type { AnswerKind } from './adapter.ts';
 
 /** Most characters of an endpoint's error that are read and passed on. */
 const MAX_ERROR_CHARS = 65_536;
 
-/** Reads the part of an error that is passed on; the error of a broken endpoint may be endless. */
-export async function beginningOf(upstream: Response): Promise<string> {
+/**
+ * Reads the part of an error that is passed on, without the endpoint's key; the error of a broken
+ * endpoint may be endless.
+ */
+export async function beginningOf(upstream: Response, key: string | undefined): Promise<string> {
+  // What is read beyond that part shows a key that begins in it.
+  const most = MAX_ERROR_CHARS + keyReach(key);
   const decoder = new TextDecoder();
   const reader = upstream.body?.getReader();
   let text = '';
   try {
-    while (reader && text.length < MAX_ERROR_CHARS) {
+    while (reader && text.length < most) {
       const { done, value } = await reader.read();
       if (done) break;
       text += decoder.decode(value, { stream: true });
@@ -23,7 +29,7 @@ export async function beginningOf(upstream: Response): Promise<string> {
   } catch {
     // The part that arrived before the connection broke is used.
   }
-  return text.slice(0, MAX_ERROR_CHARS);
+  return withoutKey(text, key, MAX_ERROR_CHARS);
 }
 
 /** The client's error for an answer that is the endpoint's fault and not the client's. */

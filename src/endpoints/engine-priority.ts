@@ -23,11 +23,3 @@ export function priorityOf(rankMs: number, style: PriorityStyle): number {
   const level = levelOf(rankMs);
   return style === 'vllm' ? level : LEVELS - 1 - level;
 }
-
-/**
- * The text of a JSON object with the field `priority` added at its end; unchanged where it is none.
- */
-export function withPriority(text: string, priority: number): string {
-  const end = text.lastIndexOf('}');
-  return end < 0 ? text : `${text.slice(0, end)},"priority":${priority}${text.slice(end)}`;
-}

@@ -32,6 +32,7 @@ const FORMS = {
   batch_ended: form(409, 'invalid_request_error', 'The batch has ended.'),
   not_found: form(404, 'invalid_request_error', 'There is nothing at this path.'),
   method_not_allowed: form(405, 'invalid_request_error', 'The path does not take this method.'),
+  request_timeout: form(408, 'invalid_request_error', 'The body did not come in time.'),
   request_too_large: form(413, 'invalid_request_error', 'The body is too large.'),
   idempotency_key_conflict: form(
     409,
@@ -157,7 +158,7 @@ function isWorthRetrying(code: ErrorCode): boolean {
   if (code === 'idempotency_key_conflict' || code === 'deadline_unmeetable') return false;
   if (code === 'batch_ended') return false;
   const { status } = FORMS[code];
-  return status === 409 || status === 429 || status >= 500;
+  return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
 function form(status: ContentfulStatusCode, type: string, message: string): ErrorForm {

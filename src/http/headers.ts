@@ -1,4 +1,12 @@
-/** Decides, alone, which headers are forwarded to an endpoint and which are returned to clients. */
+/**
+ * Decides, alone, which headers are forwarded to an endpoint and which are returned to clients. Those
+ * that speak for somebody are listed in `private-headers.ts`, those of caches in `cache-headers.ts`.
+ */
+import { keepPrivate } from './cache-headers.ts';
+import { hasKey } from './key-mask.ts';
+import { isPrivateHeader } from './private-headers.ts';
+
+export { withoutKey } from './key-mask.ts';
 
 /** Headers of one connection (RFC 9110, section 7.6.1), and those that its own layer sets. */
 const HOP_BY_HOP = [
@@ -17,31 +25,22 @@ const HOP_BY_HOP = [
   'content-length',
 ];
 
-/** The client's credentials are for Talaria; the endpoint has its own. */
-const CREDENTIALS = ['authorization', 'cookie', 'cookie2', 'x-api-key', 'api-key'];
-/**
- * Talaria's own headers, and those by which proxies state a request's origin, which prove nothing
- * when a client sends them.
- */
-const NOT_FOR_ENDPOINTS =
-  /^(x-talaria-|cf-|x-forwarded-|x-real-ip$|x-client-ip$|x-cluster-client-ip$|forwarded$|via$|true-client-ip$|fastly-client-ip$|x-original-|x-rewrite-url$|cdn-loop$|mf-)/;
-
 /**
  * Headers that an endpoint must not set under Talaria's host name: cookies, whose scope would be
  * that host; headers that only Talaria or its platform sets; policies of the host for browsers.
  */
 const NOT_FROM_ENDPOINTS =
-  /^(x-talaria-|cf-|x-forwarded-|forwarded$|set-cookie2?$|clear-site-data$|strict-transport-security$|public-key-pins|expect-ct$|alt-svc$|refresh$|report-to$|reporting-endpoints$|nel$|content-security-policy|x-frame-options$|service-worker-allowed$|www-authenticate$|server-timing$|idempotent-replayed$)/;
+  /^(x-talaria-|cf-|x-forwarded|forwarded$|set-cookie2?$|clear-site-data$|strict-transport-security$|public-key-pins|expect-ct$|alt-svc$|refresh$|report-to$|reporting-endpoints$|nel$|content-security-policy|x-content-security-policy|x-webkit-csp|permissions-policy|feature-policy$|document-policy|x-frame-options$|x-permitted-cross-domain-policies$|cross-origin-|origin-agent-cluster$|service-worker|speculation-rules$|supports-loading-mode$|use-as-dictionary$|accept-ch$|critical-ch$|x-dns-prefetch-control$|x-accel-redirect$|x-sendfile|x-lighttpd-send|www-authenticate$|server-timing$|idempotent-replayed$)/;
 
 /**
  * True for headers that a client may not set for a call that the dispatcher makes later (a job).
  * The headers that describe a call to Talaria are allowed.
  */
 export function isReservedHeader(name: string): boolean {
-  if (HOP_BY_HOP.includes(name) || CREDENTIALS.includes(name)) return true;
+  if (HOP_BY_HOP.includes(name)) return true;
   if (/^(accept-encoding|idempotency-key|x-request-id)$/.test(name)) return true;
   if (name.startsWith('x-talaria-')) return !HINTS.test(name);
-  return NOT_FOR_ENDPOINTS.test(name);
+  return isPrivateHeader(name);
 }
 
 /** Headers by which a client describes its call to Talaria. */
@@ -51,8 +50,7 @@ const HINTS = /^x-talaria-(app|run|unit|run-final|deadline-ms|max-wait-ms|if-lat
 export function upstreamHeaders(client: Headers, auth: Readonly<Record<string, string>>): Headers {
   const headers = new Headers(client);
   dropConnection(headers);
-  for (const name of CREDENTIALS) headers.delete(name);
-  for (const name of [...headers.keys()]) if (NOT_FOR_ENDPOINTS.test(name)) headers.delete(name);
+  for (const name of [...headers.keys()]) if (isPrivateHeader(name)) headers.delete(name);
   // Usage is read while the answer is relayed, so the answer must not be compressed.
   headers.set('accept-encoding', 'identity');
   for (const [name, value] of Object.entries(auth)) headers.set(name, value);
@@ -71,21 +69,16 @@ export function answerHeaders(
   const headers = new Headers(upstream);
   dropConnection(headers);
   if (key !== undefined) {
-    for (const [name, value] of [...headers]) if (value.includes(key)) headers.delete(name);
+    for (const [name, value] of [...headers]) {
+      if (hasKey(value, key) || hasKey(name, key)) headers.delete(name);
+    }
   }
   // The platform has decoded the body, so it no longer has this encoding.
   if (DECODED.test(headers.get('content-encoding') ?? '')) headers.delete('content-encoding');
   for (const name of [...headers.keys()]) if (NOT_FROM_ENDPOINTS.test(name)) headers.delete(name);
-  if (headers.get('content-type')?.startsWith('text/event-stream')) {
-    headers.set('cache-control', 'no-cache');
-  }
+  keepPrivate(headers);
   for (const [name, value] of Object.entries(added)) headers.set(name, value);
   return headers;
-}
-
-/** An endpoint's text without its key, which errors often quote. */
-export function withoutKey(text: string, key: string | undefined): string {
-  return key === undefined ? text : text.replaceAll(key, '[key]');
 }
 
 /** Removes the headers of one connection, and those that `connection` names. */

@@ -8,20 +8,33 @@ export interface Problem {
   readonly message: string;
 }
 
+/** Most problems that are reported of one input. */
+const MAX_PROBLEMS = 100;
+
+/** The first problems of an input. */
 export function problemsOf(error: z.ZodError): Problem[] {
-  return error.issues.map((issue) => {
-    const unknownKey = issue.code === 'unrecognized_keys' ? [issue.keys[0] ?? ''] : [];
-    const param = pathText([...issue.path, ...unknownKey]);
-    return { ...(param === '' ? {} : { param }), message: issue.message };
-  });
+  return error.issues.slice(0, MAX_PROBLEMS).map((issue) => problemOf(issue));
 }
 
-/** The first problem, its message as a sentence that names the field where there is one. */
-export function firstProblem(error: z.ZodError): Problem {
-  const [first] = problemsOf(error);
-  const message = first?.message ?? 'wrong';
-  if (first?.param === undefined) return { message: `The body: ${message}.` };
-  return { param: first.param, message: `Field "${first.param}": ${message}.` };
+/**
+ * The first problem, its message as a sentence that names the field where there is one. `pathOf`
+ * gives the path in the client's own input, where another was parsed in its place.
+ */
+export function firstProblem(
+  error: z.ZodError,
+  pathOf: (path: readonly PropertyKey[]) => readonly PropertyKey[] = (path) => path,
+): Problem {
+  const [issue] = error.issues;
+  if (issue === undefined) return { message: 'The body: wrong.' };
+  const { param, message } = problemOf(issue, pathOf(issue.path));
+  if (param === undefined) return { message: `The body: ${message}.` };
+  return { param, message: `Field "${param}": ${message}.` };
+}
+
+function problemOf(issue: z.core.$ZodIssue, path: readonly PropertyKey[] = issue.path): Problem {
+  const unknownKey = issue.code === 'unrecognized_keys' ? [issue.keys[0] ?? ''] : [];
+  const param = pathText([...path, ...unknownKey]);
+  return { ...(param === '' ? {} : { param }), message: issue.message };
 }
 
 /** A path in the notation `a.b[0].c`. */

@@ -5,9 +5,14 @@
  * `read-body.ts`; uploads of files are in `jobs/file-upload.ts`.
  */
 import type { ApiError } from './errors.ts';
+import { type Pace, PacedReader, type Piece } from './paced-reader.ts';
 
 /** Largest body of known length that is held instead, bytes. */
 const MAX_HELD_BYTES = 1_000_000;
+/** Part of a body that must be there before a slot is asked for, bytes. */
+const AHEAD_BYTES = 65_536;
+/** A body without a length may be a conversation: its next piece is awaited for this time, ms. */
+const AHEAD_MS = 200;
 
 export class Upload {
   readonly body: ReadableStream<Uint8Array>;
@@ -17,33 +22,100 @@ export class Upload {
   onPiece: () => void = () => {};
   /** Called once the body has failed: the request must be aborted. */
   onFailure: () => void = () => {};
+  readonly #reader: PacedReader;
+  readonly #length: number | undefined;
+  readonly #maxBytes: number;
+  /** What has arrived and was not relayed yet, in order. */
+  readonly #ahead: Piece[] = [];
+  /** The read that waits for the client. */
+  #reading: Promise<Piece> | undefined;
 
   /** `length` in bytes where it is known. A body longer than `maxBytes` fails. */
-  constructor(body: ReadableStream<Uint8Array>, length: number | undefined, maxBytes: number) {
-    const reader = body.getReader();
-    let passed = 0;
+  constructor(
+    body: ReadableStream<Uint8Array>,
+    rules: { readonly length?: number | undefined; readonly maxBytes: number; readonly pace: Pace },
+  ) {
+    this.#reader = new PacedReader(body, rules.pace);
+    this.#length = rules.length;
+    this.#maxBytes = rules.maxBytes;
     const relayed = new ReadableStream<Uint8Array>(
       {
         pull: async (sink) => {
-          const piece = await reader.read().catch(() => undefined);
-          if (!piece) return this.#fail('invalid_request_error', 'The body broke off.');
-          if (piece.done) return sink.close();
+          const piece = this.#ahead.shift() ?? (await this.#next());
+          this.#reading = undefined;
+          if (piece.status === 'end') return sink.close();
+          if (piece.status === 'failed') return this.#fail(piece.error);
           this.onPiece();
-          passed += piece.value.length;
-          if (passed <= maxBytes) return sink.enqueue(piece.value);
-          return this.#fail('request_too_large', `The body may have ${maxBytes} bytes at most.`);
+          sink.enqueue(piece.bytes);
         },
-        cancel: (reason) => reader.cancel(reason),
+        cancel: (reason) => this.#reader.cancel(reason),
       },
       { highWaterMark: 0 },
     );
     // A known length is passed on to the endpoint, as the client stated it.
-    this.body = length === undefined ? relayed : relayed.pipeThrough(new FixedLengthStream(length));
+    this.body =
+      rules.length === undefined
+        ? relayed
+        : relayed.pipeThrough(new FixedLengthStream(rules.length));
+  }
+
+  /**
+   * Waits until enough has arrived for a slot to be asked for; returns the error where the body has
+   * failed before that.
+   */
+  async begun(): Promise<ApiError | undefined> {
+    while (this.#reader.bytes < AHEAD_BYTES) {
+      const piece = await this.#soon(this.#next());
+      if (piece === undefined) {
+        // Until there is a slot, nobody waits for the client.
+        this.#reader.pause();
+        return undefined;
+      }
+      this.#reading = undefined;
+      if (piece.status === 'failed') return piece.error;
+      this.#ahead.push(piece);
+      if (piece.status === 'end') return undefined;
+    }
+    return undefined;
+  }
+
+  /** The endpoint answers: from now on it says how long the exchange may last. */
+  answered(): void {
+    this.#reader.stop();
+  }
+
+  /** Nobody reads the body any more. */
+  cancel(): void {
+    this.#reader.cancel();
+  }
+
+  /** The next piece, which counts as taken once `#reading` is set back. */
+  #next(): Promise<Piece> {
+    this.#reader.resume();
+    this.#reading ??= this.#read();
+    return this.#reading;
+  }
+
+  async #read(): Promise<Piece> {
+    const piece = await this.#reader.read();
+    if (piece.status !== 'piece' || this.#reader.bytes <= this.#maxBytes) return piece;
+    const message = `The body may have ${this.#maxBytes} bytes at most.`;
+    return { status: 'failed', error: { code: 'request_too_large', message } };
+  }
+
+  /** The next piece; undefined where a body without a length has none yet. */
+  async #soon(next: Promise<Piece>): Promise<Piece | undefined> {
+    if (this.#length !== undefined) return next;
+    const late = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => late.resolve(undefined), AHEAD_MS);
+    const piece = await Promise.race([next, late.promise]);
+    clearTimeout(timer);
+    return piece;
   }
 
   /** Never resolves: the runtime would turn a stream that fails into a body that looks complete. */
-  #fail(code: ApiError['code'], message: string): Promise<never> {
-    this.failure = { code, message };
+  #fail(error: ApiError): Promise<never> {
+    this.failure = error;
     this.onFailure();
     return new Promise(() => {});
   }
@@ -53,13 +125,18 @@ export class Upload {
  * The body to relay; undefined where it is short, absent or too long, or where the whole must be
  * known for an idempotency key.
  */
-export function uploadOf(request: Request, maxBytes: number): Upload | undefined {
+export function uploadOf(
+  request: Request,
+  rules: { readonly maxBytes: number; readonly pace: Pace },
+): Upload | undefined {
   const { body, headers, method } = request;
   if (!body || method === 'GET' || method === 'HEAD' || headers.has('idempotency-key')) {
     return undefined;
   }
   const contentLength = headers.get('content-length');
   const length = contentLength === null ? undefined : Number(contentLength);
-  if (length !== undefined && (length <= MAX_HELD_BYTES || length > maxBytes)) return undefined;
-  return new Upload(body, length, maxBytes);
+  if (length !== undefined && (length <= MAX_HELD_BYTES || length > rules.maxBytes)) {
+    return undefined;
+  }
+  return new Upload(body, { ...rules, length });
 }

@@ -54,8 +54,11 @@ const SYSTEM_ROLES = new Set(['system', 'developer']);
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** `kind` is the name of the API: calls of two kinds never belong to one unit. */
-export function hintsOf(kind: string, body: Fields): BodyHints {
+/**
+ * `kind` is the name of the API: calls of two kinds never belong to one unit. `turns`: messages of
+ * the conversation, where the body has only some of them.
+ */
+export function hintsOf(kind: string, body: Fields, turns?: number): BodyHints {
   const messages = listOf(body.messages ?? body.input).filter(isFields);
   const system = [
     textOf(body.instructions ?? body.system),
@@ -65,7 +68,10 @@ export function hintsOf(kind: string, body: Fields): BodyHints {
   const metadata = isFields(body.metadata) ? body.metadata : {};
   const session = nameOf(body.session_id) ?? nameOf(idOf(body.conversation));
   const loose = looseOf(body, metadata);
-  const conversation = conversationOf(kind, body, messages, tools.length > 0);
+  const conversation = conversationOf(kind, body, messages, {
+    turns: turns ?? messages.length,
+    hasTools: tools.length > 0,
+  });
   return {
     metadata: stringsOf(metadata),
     shape: JSON.stringify([kind, staticPart(system), tools]),
@@ -93,7 +99,7 @@ function conversationOf(
   kind: string,
   body: Fields,
   messages: readonly Fields[],
-  hasTools: boolean,
+  { turns, hasTools }: Omit<Conversation, 'start'>,
 ): Conversation | undefined {
   if (!CONVERSATIONS.has(kind)) return undefined;
   // The server holds the earlier messages: this body does not contain the beginning.
@@ -101,7 +107,7 @@ function conversationOf(
   if (typeof body.input === 'string') return { start: body.input, turns: 1, hasTools };
   const first = messages.find((m) => m.role === 'user');
   if (!first) return undefined;
-  return { start: textOf(first.content).slice(0, START_CHARS), turns: messages.length, hasTools };
+  return { start: textOf(first.content).slice(0, START_CHARS), turns, hasTools };
 }
 
 function isSystem(message: Fields): boolean {

@@ -3,6 +3,9 @@
  * The order that creates a batch is in batch-order.ts.
  */
 import { z } from 'zod';
+import { JsonCursor } from '../http/json-cursor.ts';
+import { FieldNames, type Span, scanJson, USUAL_BOUNDS } from '../http/json-scan.ts';
+import { OPEN_OBJECT } from '../http/json-text.ts';
 import { firstProblem } from '../http/problem.ts';
 import type { BatchError, JobError } from '../protocol/jobs.ts';
 import { jsonOf } from './json-of.ts';
@@ -24,27 +27,57 @@ export function readBatchLine(text: string, line: number, endpoint: string): Rea
     ok: false,
     error: { code, message, line, ...(param === undefined ? {} : { param }) },
   });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return wrong('invalid_json_line', 'This line is not valid JSON.');
+  const bytes = new TextEncoder().encode(text);
+  const scanned = scanJson(bytes, USUAL_BOUNDS, LINE_FIELDS);
+  if (!scanned.ok) {
+    const message = scanned.error.message?.replace('The body', 'This line') ?? '';
+    return wrong('invalid_json_line', message);
   }
-  const parsed = lineSchema.safeParse(json);
+  const { fields, root } = scanned.json;
+  const isObject = bytes[root.start] === OPEN_OBJECT;
+  const parsed = lineSchema.safeParse(isObject ? shortFields(bytes, fields) : null);
   if (!parsed.success) {
     const { message, param } = firstProblem(parsed.error);
     return wrong('invalid_request', message, param);
   }
-  const { custom_id, url, body } = parsed.data;
+  const { custom_id, url } = parsed.data;
   if (url !== endpoint) {
     return wrong('mismatched_url', `Expected the batch's endpoint, "${endpoint}".`, 'url');
   }
-  if (body.stream === true) {
+  const { start, end } = fields.get('body') ?? root;
+  const body = bytes.subarray(start, end);
+  if (streamOf(body) === true) {
     return wrong('invalid_request', 'Expected no stream: nobody reads along.', 'body.stream');
   }
-  const bodyText = jsonOf(body);
-  if (bodyText === undefined) return wrong('invalid_request', 'Nested too deeply.', 'body');
-  return { ok: true, customId: custom_id, body: bodyText };
+  return { ok: true, customId: custom_id, body: new TextDecoder().decode(body) };
+}
+
+const LINE_FIELDS = new FieldNames(['custom_id', 'method', 'url', 'body']);
+const STREAM_FIELD = new FieldNames(['stream']);
+/** Most characters that are read of a line's short fields. */
+const MAX_SHORT_CHARS = 4_096;
+
+/** The fields that a line is checked by; of its body the kind. */
+function shortFields(
+  bytes: Uint8Array,
+  fields: ReadonlyMap<string, Span>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    [...fields].map(([name, { start }]) => {
+      const cursor = new JsonCursor(bytes, start);
+      const kind = cursor.kind();
+      if (kind === 'string') return [name, cursor.text(MAX_SHORT_CHARS)];
+      return [name, kind === 'object' ? {} : null];
+    }),
+  );
+}
+
+function streamOf(body: Uint8Array): unknown {
+  const scanned = scanJson(body, USUAL_BOUNDS, STREAM_FIELD);
+  const span = scanned.ok ? scanned.json.fields.get('stream') : undefined;
+  return span && span.end - span.start <= 'false'.length
+    ? new JsonCursor(body, span.start).parse()
+    : undefined;
 }
 
 /** The result of one line; without `status` there was no answer. */

@@ -4,8 +4,11 @@
  */
 import { z } from 'zod';
 import { failure, type Outcome } from '../http/errors.ts';
+import { formParts, isField, parameter } from '../http/multipart.ts';
 
 const MAX_NAME_CHARS = 255;
+/** Longest value of a field that is no file, bytes. */
+const MAX_FIELD_BYTES = 1_024;
 const seconds = z
   .string()
   .regex(/^\d{1,9}$/, 'expected seconds')
@@ -19,43 +22,44 @@ export interface Upload {
 }
 
 /** Reads the form from the body of a request; only the purpose "batch" is allowed. */
-export async function readUpload(
+export function readUpload(
   body: Uint8Array<ArrayBuffer>,
   contentType: string,
-): Promise<Outcome<{ upload: Upload }>> {
-  if (!/^multipart\/form-data\s*;/i.test(contentType)) {
-    const message = 'Expected multipart/form-data with a boundary.';
-    return failure('invalid_request_error', { param: 'content-type', message });
-  }
-  let form: FormData;
-  try {
-    form = await new Response(body, { headers: { 'content-type': contentType } }).formData();
-  } catch {
-    return failure('invalid_request_error', { message: 'The body is no form.' });
-  }
-  if (form.get('purpose') !== 'batch') return wrong('purpose', 'expected "batch"');
-  const file: unknown = form.get('file');
-  if (!(file instanceof Blob)) return wrong('file', 'expected a file');
-  const lifetime = lifetimeOf(form);
+): Outcome<{ upload: Upload }> {
+  const form = formParts(body, contentType);
+  if (!form.ok) return form;
+  const text = (name: string) => {
+    const field = form.parts.find((part) => isField(part, name));
+    return field && new TextDecoder().decode(field.value.subarray(0, MAX_FIELD_BYTES));
+  };
+  if (text('purpose') !== 'batch') return wrong('purpose', 'expected "batch"');
+  const file = form.parts.find(
+    ({ disposition }) =>
+      parameter(disposition, 'name') === 'file' && /;\s*filename\*?=/i.test(disposition),
+  );
+  if (!file) return wrong('file', 'expected a file');
+  const lifetime = lifetimeOf(text);
   if (!lifetime.ok) return lifetime;
-  const name = 'name' in file && typeof file.name === 'string' ? file.name : '';
+  const name = parameter(file.disposition, 'filename') ?? '';
   return {
     ok: true,
     upload: {
       filename: (name === '' ? 'upload.jsonl' : name).slice(0, MAX_NAME_CHARS),
-      bytes: new Uint8Array(await file.arrayBuffer()),
+      bytes: file.value,
       ...(lifetime.ms === undefined ? {} : { lifetimeMs: lifetime.ms }),
     },
   };
 }
 
-function lifetimeOf(form: FormData): Outcome<{ ms: number | undefined }> {
-  const text = form.get('expires_after[seconds]');
-  if (text === null) return { ok: true, ms: undefined };
-  if (form.get('expires_after[anchor]') !== 'created_at') {
+function lifetimeOf(
+  text: (name: string) => string | undefined,
+): Outcome<{ ms: number | undefined }> {
+  const given = text('expires_after[seconds]');
+  if (given === undefined) return { ok: true, ms: undefined };
+  if (text('expires_after[anchor]') !== 'created_at') {
     return wrong('expires_after[anchor]', 'expected "created_at"');
   }
-  const parsed = seconds.safeParse(text);
+  const parsed = seconds.safeParse(given);
   if (!parsed.success) return wrong('expires_after[seconds]', 'expected 3600 to 2592000');
   return { ok: true, ms: parsed.data * 1_000 };
 }

@@ -8,11 +8,16 @@ import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
 import type { JobSettings } from '../config/job-settings.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { isReservedHeader } from '../http/headers.ts';
+import { JsonCursor } from '../http/json-cursor.ts';
+import { FieldNames, type JsonBounds, type Span, scanJson } from '../http/json-scan.ts';
 import { firstProblem } from '../http/problem.ts';
-import { jsonOf } from './json-of.ts';
 import { keyOfSecret } from './webhook.ts';
 
 const MAX_HEADERS = 32;
+/** Longest order without its body, bytes. */
+const MAX_OTHER_BYTES = 200_000;
+/** Longest value of a body's `stream` that is read, bytes; a longer one is not false. */
+const MAX_STREAM_BYTES = 16;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 const headers = z.record(
@@ -34,7 +39,7 @@ export const jobOrderSchema = z.strictObject({
   headers: headers.refine((h) => Object.keys(h).length <= MAX_HEADERS, 'too many').default({}),
   /** Any JSON. */
   body: z.unknown().optional(),
-  /** Bytes instead of JSON; their `content-type` is among the headers. */
+  /** Bytes instead of JSON, in base64; their `content-type` is among the headers. */
   body_base64: z.base64().optional(),
   /** Counts from the arrival of this request. */
   deadline_ms: z.int().min(1).optional(),
@@ -59,24 +64,31 @@ export interface JobOrder {
 /** What an order is checked against. */
 export interface OrderRules extends UrlRules {
   readonly settings: JobSettings;
+  /** Bounds of its JSON. */
+  readonly bounds: JsonBounds;
   /** The tenant has a webhook secret of its own, and it is set. */
   readonly signs: boolean;
 }
 
 /** Longest order that can have an allowed body, bytes: adds base64 and the other fields. */
 export function mostOrderBytes({ bodyBytes }: JobSettings): number {
-  return Math.ceil(bodyBytes * 1.4) + 200_000;
+  return Math.ceil(bodyBytes * 1.4) + MAX_OTHER_BYTES;
 }
 
-/** Parses and checks an order. */
-export function readJobOrder(text: string, rules: OrderRules): Outcome<{ order: JobOrder }> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
+/** Reads and checks an order. Its body stays as the client wrote it. */
+export function readJobOrder(
+  bytes: Uint8Array<ArrayBuffer>,
+  rules: OrderRules,
+): Outcome<{ order: JobOrder }> {
+  const scanned = scanJson(bytes, rules.bounds, BODY_FIELDS);
+  if (!scanned.ok) return scanned;
+  const { fields } = scanned.json;
+  const spans = [...fields.values()].toSorted((a, b) => a.start - b.start);
+  if (spans.reduce((n, { start, end }) => n - (end - start), bytes.length) > MAX_OTHER_BYTES) {
+    const message = `An order may have ${MAX_OTHER_BYTES} bytes at most beside its body.`;
+    return failure('request_too_large', { message });
   }
-  const parsed = jobOrderSchema.safeParse(json);
+  const parsed = jobOrderSchema.safeParse(JSON.parse(withoutValues(bytes, spans)));
   if (!parsed.success) return failure('invalid_request_error', firstProblem(parsed.error));
   const { method, deadline_ms, idempotency_key, webhook } = parsed.data;
   const { settings } = rules;
@@ -84,7 +96,7 @@ export function readJobOrder(text: string, rules: OrderRules): Outcome<{ order: 
   if (path === undefined) {
     return wrong('path', 'expected a path of the data plane, as in "/v1/chat/completions"');
   }
-  const body = bodyOf(parsed.data, path);
+  const body = bodyOf({ bytes, fields, method, path, bounds: rules.bounds });
   if (!body.ok) return body;
   if (body.bytes.length > settings.bodyBytes) {
     const message = `The body of a job may have ${settings.bodyBytes} bytes at most.`;
@@ -95,7 +107,7 @@ export function readJobOrder(text: string, rules: OrderRules): Outcome<{ order: 
   }
   const webhookFailure = webhook && webhookProblem(webhook, rules);
   if (webhookFailure) return webhookFailure;
-  const type = parsed.data.body_base64 === undefined ? 'application/json' : undefined;
+  const type = fields.has('body_base64') ? undefined : 'application/json';
   return {
     ok: true,
     order: {
@@ -139,27 +151,62 @@ const MODEL_PATHS: ReadonlySet<string> = new Set(
   Object.values(MODEL_APIS).map(({ path }) => `/v1${path}`),
 );
 
-function bodyOf(
-  { method, body, body_base64 }: z.infer<typeof jobOrderSchema>,
-  path: string,
-): Outcome<{ bytes: Uint8Array }> {
-  if (body !== undefined && body_base64 !== undefined) {
-    return wrong('body_base64', 'expected either this or "body"');
-  }
-  const json = body === undefined ? '' : jsonOf(body);
-  if (json === undefined) return wrong('body', 'expected less depth');
-  const bytes =
-    body_base64 === undefined
-      ? new TextEncoder().encode(json)
-      : Uint8Array.from(atob(body_base64), (char) => char.charCodeAt(0));
+const BODY_FIELDS = new FieldNames(['body', 'body_base64']);
+const STREAM_FIELD = new FieldNames(['stream']);
+
+/** The text with an empty string in place of these values, which are in order. */
+function withoutValues(bytes: Uint8Array, spans: readonly Span[]): string {
+  const ends = [0, ...spans.map(({ end }) => end)];
+  const starts = [...spans.map(({ start }) => start), bytes.length];
+  const parts = ends.map((end, i) => new TextDecoder().decode(bytes.subarray(end, starts[i])));
+  return parts.join('""');
+}
+
+interface OrderedBody {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly fields: ReadonlyMap<string, Span>;
+  readonly method: string;
+  readonly path: string;
+  readonly bounds: JsonBounds;
+}
+
+function bodyOf(ordered: OrderedBody): Outcome<{ bytes: Uint8Array<ArrayBuffer> }> {
+  const { bytes: order, fields, method, path, bounds } = ordered;
+  const json = fields.get('body');
+  const base64 = fields.get('body_base64');
+  if (json && base64) return wrong('body_base64', 'expected either this or "body"');
+  const bytes = base64 ? bytesOf(order, base64) : order.slice(json?.start ?? 0, json?.end ?? 0);
+  if (bytes === undefined) return wrong('body_base64', 'expected base64');
   if (bytes.length > 0 && (method === 'GET' || method === 'HEAD')) {
     return wrong('body', `expected none with ${method}`);
   }
-  const isStream = typeof body === 'object' && body !== null && 'stream' in body && body.stream;
-  if (isStream && MODEL_PATHS.has(path.split('?')[0] ?? '')) {
+  if (json && isStream(bytes, bounds) && MODEL_PATHS.has(path.split('?')[0] ?? '')) {
     return wrong('body.stream', 'expected false: nobody reads along');
   }
   return { ok: true, bytes };
+}
+
+/** The bytes of a string in base64; undefined where it is none. */
+function bytesOf(order: Uint8Array, { start }: Span): Uint8Array<ArrayBuffer> | undefined {
+  const cursor = new JsonCursor(order, start);
+  if (cursor.kind() !== 'string') return undefined;
+  let binary: string;
+  try {
+    binary = atob(cursor.text(Infinity));
+  } catch {
+    return undefined;
+  }
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i += 1) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+function isStream(body: Uint8Array, bounds: JsonBounds): boolean {
+  const scanned = scanJson(body, bounds, STREAM_FIELD);
+  const span = scanned.ok ? scanned.json.fields.get('stream') : undefined;
+  if (!span) return false;
+  if (span.end - span.start > MAX_STREAM_BYTES) return true;
+  return Boolean(new JsonCursor(body, span.start).parse());
 }
 
 function webhookProblem(

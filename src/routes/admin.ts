@@ -81,7 +81,7 @@ export const admin = new Hono<AppEnv>()
 
 async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Response> {
   const tenant = c.req.param('tenant');
-  const body = await readText(c.req.raw, MAX_CONFIG_BYTES);
+  const body = await readText(c.req.raw, { maxBytes: MAX_CONFIG_BYTES });
   if (!body.ok) return refuse(c, body.error);
   let json: unknown;
   try {

@@ -1,15 +1,16 @@
 /**
- * Calls to a backend by its name, such as tools, searches or small models: any method, path and
- * body. Calls by `model` are in `openai.ts`.
+ * Calls to a backend by its name, such as tools, searches or small models: any path and body, and
+ * any method but those that `methods.ts` refuses. Calls by `model` are in `openai.ts`.
  */
 import { type Context, Hono } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import type { CallPlan } from '../calls/call-plan.ts';
+import { takeUpload, uploadPaceOf, withBody } from '../calls/client-body.ts';
 import { dispatchCall } from '../calls/dispatch-call.ts';
 import { runIdempotent } from '../calls/idempotency.ts';
-import { errorResponse } from '../http/errors.ts';
-import { readBody } from '../http/read-body.ts';
-import { uploadOf } from '../http/upload.ts';
+import { type ApiError, errorResponse } from '../http/errors.ts';
+import { innerPathProblem } from '../http/inner-path.ts';
+import { type Upload, uploadOf } from '../http/upload.ts';
 import { identify } from '../identity/identity.ts';
 
 export const backends = new Hono<AppEnv>()
@@ -19,38 +20,66 @@ export const backends = new Hono<AppEnv>()
 async function toolCall(c: Context<AppEnv>): Promise<Response> {
   const backend = c.req.param('backend') ?? '';
   const { config } = c.get('tenant');
-  const headers = { 'x-request-id': c.get('requestId') };
   if (!Object.hasOwn(config.backends, backend)) {
     const message = `There is no backend "${backend}".`;
-    return errorResponse({ code: 'backend_not_found', message }, headers);
+    return refuse(c, { code: 'backend_not_found', message });
   }
-  const { method } = c.req.raw;
-  const hints = { metadata: {}, shape: backend, unit: backend };
-  const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
-  if (!identified.ok) return errorResponse(identified.error, headers);
-  const upload = uploadOf(c.req.raw, config.limits.bodyBytes);
-  const held = upload ? undefined : await readBody(c.req.raw, config.limits.bodyBytes);
-  if (held && !held.ok) return errorResponse(held.error, headers);
-  const bytes = held?.bytes;
-  const hasBody = method !== 'GET' && method !== 'HEAD' && bytes?.length !== 0;
   const url = new URL(c.req.url);
   const prefix = url.pathname.split('/').slice(0, 4).join('/');
-  const plan: CallPlan = {
+  const path = url.pathname.slice(prefix.length);
+  const problem = innerPathProblem(path);
+  if (problem !== undefined) {
+    const message = `The path "${path.slice(0, 200)}" after the backend's name: ${problem}.`;
+    return refuse(c, { code: 'invalid_request_error', param: 'path', message });
+  }
+  const hints = { metadata: {}, shape: backend, unit: backend };
+  const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
+  if (!identified.ok) return refuse(c, identified.error);
+  const plan = {
     backend,
     kind: 'service',
     inputTokens: 0,
     identity: identified.identity,
-    content: bytes,
-    upload,
-    method,
-    path: url.pathname.slice(prefix.length) + url.search,
-    body: () => ({
-      body: hasBody ? (upload?.body ?? bytes ?? null) : null,
-      stripUsage: false,
-    }),
+    method: c.req.raw.method,
+    path: path + url.search,
     format: 'opaque',
-  };
-  if (bytes === undefined) return dispatchCall(c, plan);
-  const call = { content: bytes, streams: false };
-  return runIdempotent(c, call, () => dispatchCall(c, plan));
+  } as const;
+  const { bodyBytes: maxBytes } = config.limits;
+  const upload = uploadOf(c.req.raw, { maxBytes, pace: uploadPaceOf(config) });
+  return upload ? relayedCall(c, plan, upload) : heldCall(c, plan, maxBytes);
+}
+
+type ToolPlan = Omit<CallPlan, 'hand' | 'content' | 'body'>;
+
+/** The body is read first, and can be sent again. */
+function heldCall(c: Context<AppEnv>, plan: ToolPlan, maxBytes: number): Promise<Response> {
+  return withBody(c, maxBytes, ({ bytes, hand }) => {
+    const hasBody = plan.method !== 'GET' && plan.method !== 'HEAD' && bytes.length > 0;
+    const body = () => ({ body: hasBody ? bytes : null, stripUsage: false });
+    const whole: CallPlan = { ...plan, content: bytes, hand, body };
+    const call = { content: bytes, streams: false };
+    return runIdempotent(c, call, () => dispatchCall(c, whole));
+  });
+}
+
+/** The body is relayed as it arrives, once its beginning is there. */
+async function relayedCall(c: Context<AppEnv>, plan: ToolPlan, upload: Upload): Promise<Response> {
+  const taken = takeUpload(c);
+  if (!taken.ok) {
+    upload.cancel();
+    return refuse(c, taken.error);
+  }
+  const { hand } = taken;
+  try {
+    const failed = await upload.begun();
+    if (failed) return refuse(c, failed);
+    const body = () => ({ body: upload.body, stripUsage: false });
+    return await dispatchCall(c, { ...plan, content: undefined, upload, hand, body });
+  } finally {
+    hand.release();
+  }
+}
+
+function refuse(c: Context<AppEnv>, error: ApiError): Response {
+  return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

@@ -6,8 +6,8 @@ import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
+import { withBody } from '../calls/client-body.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
-import { readBody } from '../http/read-body.ts';
 import { readUpload } from '../jobs/file-upload.ts';
 import { fileView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
@@ -66,11 +66,14 @@ export const files = new Hono<AppEnv>()
     return c.body(body, 200, { 'content-type': 'application/octet-stream' });
   });
 
-async function upload(c: Context<AppEnv>): Promise<Response> {
+function upload(c: Context<AppEnv>): Promise<Response> {
   const { fileBytes } = c.get('tenant').config.jobs;
-  const body = await readBody(c.req.raw, fileBytes + FORM_BYTES);
-  if (!body.ok) return refuse(c, body.error);
-  const read = await readUpload(body.bytes, c.req.header('content-type') ?? '');
+  return withBody(c, fileBytes + FORM_BYTES, ({ bytes }) => keepFile(c, bytes));
+}
+
+async function keepFile(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Promise<Response> {
+  const { fileBytes } = c.get('tenant').config.jobs;
+  const read = readUpload(body, c.req.header('content-type') ?? '');
   if (!read.ok) return refuse(c, read.error);
   const { filename, bytes, lifetimeMs } = read.upload;
   if (bytes.length > fileBytes) {

@@ -6,8 +6,8 @@ import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
+import { withBody } from '../calls/client-body.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
-import { readText } from '../http/read-body.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
 import { jobView } from '../jobs/job-view.ts';
@@ -53,15 +53,18 @@ export const jobs = new Hono<AppEnv>()
     return c.json({ ...jobView(found.job), deleted: found.deleted });
   });
 
-async function order(c: Context<AppEnv>): Promise<Response> {
+function order(c: Context<AppEnv>): Promise<Response> {
+  const most = mostOrderBytes(c.get('tenant').config.jobs);
+  return withBody(c, most, ({ bytes }) => keepOrder(c, bytes));
+}
+
+async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Promise<Response> {
   const { tenant, config } = c.get('tenant');
   const settings = config.jobs;
-  const body = await readText(c.req.raw, mostOrderBytes(settings));
-  if (!body.ok) return refuse(c, body.error);
   const development = c.env.ENVIRONMENT === 'development';
   const bindings: Record<string, unknown> = { ...c.env };
   const signs = typeof bindings[settings.webhookSecret ?? ''] === 'string';
-  const read = readJobOrder(body.text, { settings, development, signs });
+  const read = readJobOrder(body, { settings, bounds: config.limits.body, development, signs });
   if (!read.ok) return refuse(c, read.error);
   const { idempotencyKey, deadlineMs, ...call } = read.order;
   const key = c.req.header('idempotency-key') ?? idempotencyKey;
@@ -78,7 +81,7 @@ async function order(c: Context<AppEnv>): Promise<Response> {
     createdAt: now,
     deadlineAt: now + (deadlineMs ?? settings.maxAgeMs),
     ownDeadline: deadlineMs !== undefined,
-    ...(key === undefined ? {} : { once: { key, print: await sha256Hex(body.text) } }),
+    ...(key === undefined ? {} : { once: { key, print: await sha256Hex(body) } }),
   };
   const created = await askJobs(c.env, tenant, (object) => object.createJob(job));
   switch (created.status) {

@@ -111,7 +111,7 @@ describe('a stream', () => {
       void inPieces(streaming(res), bytes);
     };
     const answer = await call(path, { stream_options: { include_usage: true } });
-    expect(answer.headers.get('cache-control')).toBe('no-cache');
+    expect(answer.headers.get('cache-control')).toBe('no-cache, private');
     expect(await answer.text()).toBe(text);
   });
 

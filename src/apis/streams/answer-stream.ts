@@ -6,6 +6,7 @@
  */
 
 import type { ApiError } from '../../http/errors.ts';
+import { hasKey, withoutKey } from '../../http/key-mask.ts';
 import { TextTail } from '../text-tail.ts';
 import { isUsageChunk, type Usage } from '../usage.ts';
 import {
@@ -28,6 +29,7 @@ const TAIL_CHARS = 16_384;
 const EMPTY = new Uint8Array(0);
 /** For whole events, each decoded by itself. */
 const DECODER = new TextDecoder();
+const ENCODER = new TextEncoder();
 
 export interface StreamKind {
   readonly format: Exclude<AnswerFormat, 'opaque'>;
@@ -35,6 +37,8 @@ export interface StreamKind {
   readonly stripUsage: boolean;
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
+  /** The endpoint's key, which is removed from the errors that it reports in its stream. */
+  readonly key?: string | undefined;
 }
 
 export class AnswerStream {
@@ -69,12 +73,13 @@ export class AnswerStream {
     let from = 0;
     splitter.begin();
     for (let cut = splitter.next(bytes, 0); cut; cut = splitter.next(bytes, cut.end)) {
-      const held =
+      const instead =
         cut.what === 'event' ? this.#endEvent(bytes.subarray(cut.start, cut.end)) : EMPTY;
-      if (held.length > 0) passed.push(held);
-      if (this.#keptLast) continue;
-      if (cut.start > from) passed.push(bytes.subarray(from, cut.start));
-      from = cut.end;
+      if (!this.#keptLast) {
+        if (cut.start > from) passed.push(bytes.subarray(from, cut.start));
+        from = cut.end;
+      }
+      if (instead.length > 0) passed.push(instead);
     }
     const end = splitter.inEvent ? Math.max(from, splitter.eventStart) : bytes.length;
     if (from === 0 && end === bytes.length && passed.length === 0) return bytes;
@@ -94,12 +99,12 @@ export class AnswerStream {
   /** The bytes that report a broken stream to the client, at whatever point it broke off. */
   fault(error: ApiError): Uint8Array {
     const event = faultEvent(this.#kind.format, error, this.#reader.sequence);
-    return new TextEncoder().encode(`\n\n${event}`);
+    return ENCODER.encode(`\n\n${event}`);
   }
 
   /**
-   * Ends an event with `piece`, and decides whether it is passed on. Returns its beginning that was
-   * held until now, if that is to be passed on.
+   * Ends an event with `piece`, and decides whether it is passed on as it came. Returns its beginning
+   * that was held until now, if so; where the endpoint's key is taken out of it, all that replaces it.
    */
   #endEvent(piece: Uint8Array): Uint8Array {
     this.#keptLast = true;
@@ -110,9 +115,14 @@ export class AnswerStream {
       return EMPTY;
     }
     const held = this.#held.take();
-    const data = this.#read(DECODER.decode(joined([held, piece])));
+    const text = DECODER.decode(joined([held, piece]));
+    const data = this.#read(text);
     this.#keptLast = !(this.#kind.stripUsage && data !== undefined && isUsageChunk(data));
-    return this.#keptLast ? held : EMPTY;
+    if (!this.#keptLast) return EMPTY;
+    if (this.#reader.state !== 'failed' || !hasKey(text, this.#kind.key)) return held;
+    // The event of an error is passed on in other bytes than those that came.
+    this.#keptLast = false;
+    return ENCODER.encode(withoutKey(text, this.#kind.key));
   }
 
   #read(text: string): string | undefined {

@@ -4,13 +4,13 @@ import { multipartModel } from '../../../src/apis/multipart-model.ts';
 
 const TYPE = 'multipart/form-data; boundary=XYZ';
 
-function form(...parts: Array<[string, string | Uint8Array]>): Uint8Array {
+function form(...parts: Array<[string, string | Uint8Array]>): Uint8Array<ArrayBuffer> {
   const pieces = parts.flatMap(([header, value]) => [
     Buffer.from(`--XYZ\r\n${header}\r\n\r\n`),
     Buffer.from(value),
     Buffer.from('\r\n'),
   ]);
-  return Buffer.concat([...pieces, Buffer.from('--XYZ--\r\n')]);
+  return Uint8Array.from(Buffer.concat([...pieces, Buffer.from('--XYZ--\r\n')]));
 }
 
 const field = (name: string, value: string): [string, string] => [
@@ -25,7 +25,7 @@ const file = (bytes: Uint8Array): [string, Uint8Array] => [
 const misleading = Buffer.from('\r\n --XYZ\r\n\r\n--XY\r\nname="model"\r\n\r\n-\n--XYZ\r\n\0\xff');
 
 describe('the model of a form', () => {
-  const modelOf = (bytes: Uint8Array, type = TYPE) => {
+  const modelOf = (bytes: Uint8Array<ArrayBuffer>, type = TYPE) => {
     const found = multipartModel(bytes, type);
     return found.ok ? found.model : found.error.param;
   };
@@ -48,7 +48,7 @@ describe('the model of a form', () => {
     expect(modelOf(form([typed, 'größe'], file(misleading)))).toBe('größe');
   });
 
-  it.each<[string, Uint8Array, string, string]>([
+  it.each<[string, Uint8Array<ArrayBuffer>, string, string]>([
     ['no form', Buffer.from('{}'), 'application/json', 'content-type'],
     ['no boundary', form(field('model', 'm')), 'multipart/form-data', 'content-type'],
     ['another boundary', form(field('model', 'm')), 'multipart/form-data; boundary=A', 'model'],

@@ -1,7 +1,7 @@
 /** The rank as an engine's priority. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { levelOf, priorityOf, withPriority } from '../../../src/endpoints/engine-priority.ts';
+import { levelOf, priorityOf } from '../../../src/endpoints/engine-priority.ts';
 
 const rank = fc.double({ min: 0, max: 1e12, noNaN: true });
 
@@ -29,15 +29,5 @@ describe('engine priority', () => {
     expect(priorityOf(1e12, 'vllm')).toBe(15);
     expect(priorityOf(0, 'sglang')).toBe(15);
     expect(priorityOf(1e12, 'sglang')).toBe(0);
-  });
-
-  it('is added to the text of the body, whatever stands in it', () => {
-    fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (body) => {
-        const value = { model: 'm', ...body };
-        const text = JSON.stringify(value);
-        expect(JSON.parse(withPriority(text, 7))).toEqual({ ...JSON.parse(text), priority: 7 });
-      }),
-    );
   });
 });

@@ -1,10 +1,16 @@
 /** What a client may order as a job. */
 import { describe, expect, it } from 'vitest';
 import { jobSettings } from '../../../src/config/job-settings.ts';
+import { USUAL_BOUNDS } from '../../../src/http/json-scan.ts';
 import { readJobOrder } from '../../../src/jobs/job-order.ts';
 
-const RULES = { settings: jobSettings.parse({}), development: false, signs: false };
-const read = (text: string) => readJobOrder(text, RULES);
+const RULES = {
+  settings: jobSettings.parse({}),
+  bounds: USUAL_BOUNDS,
+  development: false,
+  signs: false,
+};
+const read = (text: string) => readJobOrder(new TextEncoder().encode(text), RULES);
 
 describe('an order', () => {
   it('has the body as the client wrote it', () => {

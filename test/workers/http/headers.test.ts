@@ -215,8 +215,8 @@ describe('every answer', () => {
     expect(answer.headers.get('content-security-policy')).toBe(CSP);
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(answer.headers.get('set-cookie')).toBeNull();
-    // How long an answer is good for, its endpoint knows.
-    expect(answer.headers.get('cache-control')).toBe('max-age=60');
+    // How long an answer is good for its endpoint knows, but not for caches that several share.
+    expect(answer.headers.get('cache-control')).toBe('private, max-age=60');
   });
 
   it('may have a policy of its own where it is a page of ours', () => {

@@ -1,7 +1,8 @@
 /** Which application, run and unit a call belongs to, for clients that say it and for those that do not. */
 import { describe, expect, it } from 'vitest';
 import { MODEL_APIS } from '../../../src/apis/model-apis.ts';
-import { parseModelRequest, withUsage } from '../../../src/apis/model-request.ts';
+import { parseModelRequest, withFields } from '../../../src/apis/model-request.ts';
+import { USUAL_BOUNDS } from '../../../src/http/json-scan.ts';
 import { hintsOf } from '../../../src/identity/conversation.ts';
 import { type BodyHints, identify } from '../../../src/identity/identity.ts';
 
@@ -244,14 +245,20 @@ describe('the shape of a call', () => {
 
 describe('a body', () => {
   const parse = (text: string) => {
-    const parsed = parseModelRequest(text, MODEL_APIS.chat);
+    const parsed = parseModelRequest(
+      Uint8Array.from(new TextEncoder().encode(text)),
+      MODEL_APIS.chat,
+      USUAL_BOUNDS,
+    );
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
     return parsed.request;
   };
+  const withUsage = (text: string) =>
+    new TextDecoder().decode(withFields(parse(text), { usage: true }));
 
   it('keeps every character when usage is asked for', () => {
     const text = '{ "model":"m", "seed": 12345678901234567890, "messages":[{"role":"user"}] } ';
-    expect(withUsage(parse(text))).toBe(
+    expect(withUsage(text)).toBe(
       '{ "model":"m", "seed": 12345678901234567890, "messages":[{"role":"user"}] ' +
         ',"stream_options":{"include_usage":true}} ',
     );
@@ -259,7 +266,7 @@ describe('a body', () => {
 
   it('keeps the other stream options', () => {
     const text = '{"model":"m","messages":[{"role":"user"}],"stream_options":{"x":1}}';
-    expect(JSON.parse(withUsage(parse(text)) ?? '').stream_options).toEqual({
+    expect(JSON.parse(withUsage(text)).stream_options).toEqual({
       x: 1,
       include_usage: true,
     });
@@ -267,8 +274,8 @@ describe('a body', () => {
 
   it('has no field twice, also where its stream options are null', () => {
     const text = '{"model":"m","messages":[{"role":"user"}],"stream_options":null}';
-    expect(withUsage(parse(text))?.match(/stream_options/g)).toHaveLength(1);
-    expect(JSON.parse(withUsage(parse(text)) ?? '').stream_options).toEqual({
+    expect(withUsage(text).match(/stream_options/g)).toHaveLength(1);
+    expect(JSON.parse(withUsage(text)).stream_options).toEqual({
       include_usage: true,
     });
   });

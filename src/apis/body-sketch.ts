@@ -1,0 +1,141 @@
+/**
+ * Reads from the JSON body of a model call what Talaria looks at, into a value that is small however
+ * long the body is: long texts are cut, and of long lists only the items are kept that something is
+ * read from. `model-apis.ts` checks the sketch in place of the body, and `identity/conversation.ts`
+ * tells callers apart by it.
+ */
+import { failure, type Outcome } from '../http/errors.ts';
+import { JsonCursor } from '../http/json-cursor.ts';
+import { FieldNames, type JsonBounds, type ScannedJson, scanJson } from '../http/json-scan.ts';
+import { MessageList } from './message-list.ts';
+import { charsAt, kindOf, textAt } from './prompt-text.ts';
+import { toolsAt } from './tool-names.ts';
+
+export interface BodySketch {
+  /** The body with the fields below alone, cut; a body that is no object is kept as its kind. */
+  readonly body: unknown;
+  /** Index in the body's `messages` of each message that the sketch has. */
+  readonly messageIndex: readonly number[];
+  /** Number of messages, of those in `input` where there are no `messages`. */
+  readonly turns: number;
+  /** Characters that the model will read. */
+  readonly promptChars: number;
+  /** Number of prompts that one call contains. */
+  readonly prompts: number;
+  readonly json: ScannedJson;
+}
+
+/** Fields that are parsed as they are, so they may not be longer than MAX_FIELD_BYTES. */
+const PLAIN_FIELDS = [
+  'model',
+  'metadata',
+  'stream',
+  'stream_options',
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+  'n',
+  'background',
+  'priority',
+  'session_id',
+  'conversation',
+  'prompt_cache_key',
+  'user',
+  'previous_response_id',
+] as const;
+const MAX_FIELD_BYTES = 65_536;
+
+/** Fields with text for the model of which a schema sees the kind only. */
+const TEXT_FIELDS = ['query', 'documents', 'text_1', 'text_2'] as const;
+const SYSTEM_FIELDS = ['system', 'instructions'] as const;
+const TOOL_FIELDS = ['tools', 'functions'] as const;
+const NAMES = new FieldNames([
+  ...PLAIN_FIELDS,
+  ...TEXT_FIELDS,
+  ...SYSTEM_FIELDS,
+  ...TOOL_FIELDS,
+  ...['messages', 'prompt', 'input'],
+]);
+
+/** Most characters that are kept of a system prompt, and of other input. */
+const MAX_SYSTEM_CHARS = 1_000;
+const MAX_INPUT_CHARS = 4_000;
+
+/**
+ * The error is `invalid_request_error`: the body is no JSON, or beyond its bounds, or has a field
+ * that is too long.
+ */
+export function sketchBody(bytes: Uint8Array, bounds: JsonBounds): Outcome<{ sketch: BodySketch }> {
+  const scanned = scanJson(bytes, bounds, NAMES);
+  if (!scanned.ok) return scanned;
+  const { json } = scanned;
+  for (const name of PLAIN_FIELDS) {
+    const span = json.fields.get(name);
+    if (span && span.end - span.start > MAX_FIELD_BYTES) {
+      const message = `Field "${name}": expected ${MAX_FIELD_BYTES} bytes at most.`;
+      return failure('invalid_request_error', { param: name, message });
+    }
+  }
+  return { ok: true, sketch: sketchOf(bytes, json) };
+}
+
+function sketchOf(bytes: Uint8Array, json: ScannedJson): BodySketch {
+  const root = new JsonCursor(bytes, json.root.start);
+  const body: Record<string, unknown> = {};
+  let promptChars = 0;
+  /** Keeps what is read of a field, where the body has it. */
+  const read = (name: string, of: (cursor: JsonCursor) => unknown) => {
+    const span = json.fields.get(name);
+    if (span) body[name] = of(root.fork(span.start));
+  };
+  const counted = (of: (cursor: JsonCursor) => unknown) => (cursor: JsonCursor) => {
+    promptChars += charsAt(cursor.fork(), 0);
+    return of(cursor);
+  };
+  for (const name of PLAIN_FIELDS) read(name, (cursor) => cursor.parse());
+  for (const name of TOOL_FIELDS) read(name, toolsAt);
+  for (const name of TEXT_FIELDS) read(name, counted(kindOf));
+  for (const name of SYSTEM_FIELDS) read(name, counted(systemAt));
+  let prompts = 1;
+  const countPrompts = (cursor: JsonCursor) => {
+    prompts = promptsAt(cursor.fork());
+    return kindOf(cursor);
+  };
+  read('prompt', counted(countPrompts));
+  let list: MessageList | undefined;
+  const messagesAt = (strict: boolean) => (cursor: JsonCursor) => {
+    if (cursor.kind() !== 'list') {
+      return counted((c) => (c.kind() === 'string' ? c.text(MAX_INPUT_CHARS) : kindOf(c)))(cursor);
+    }
+    list = new MessageList(cursor, strict);
+    promptChars += list.chars;
+    return list.kept;
+  };
+  read('input', messagesAt(false));
+  read('messages', messagesAt(true));
+  return {
+    body: root.kind() === 'object' ? body : kindOf(root),
+    messageIndex: list?.index ?? [],
+    turns: list?.turns ?? 0,
+    promptChars,
+    prompts,
+    json,
+  };
+}
+
+function systemAt(cursor: JsonCursor): string | null {
+  return cursor.kind() === 'null' ? null : textAt(cursor, MAX_SYSTEM_CHARS);
+}
+
+/** Number of prompts in the next value. */
+function promptsAt(cursor: JsonCursor): number {
+  if (cursor.kind() !== 'list') return 1;
+  cursor.open();
+  let prompts = 0;
+  for (; cursor.more(); prompts += 1) {
+    // A list of numbers is one prompt, of tokens.
+    if (prompts === 0 && cursor.kind() === 'number') return 1;
+    cursor.skip();
+  }
+  return Math.max(1, prompts);
+}

@@ -1,0 +1,108 @@
+/**
+ * Reads a list of messages in a body, in one pass: all are counted, and the few are kept by which
+ * callers are told apart. The other fields of a body are read in `body-sketch.ts`.
+ */
+import type { JsonCursor } from '../http/json-cursor.ts';
+import { charsAt, fieldChars, firstOf, isPlain, kindOf, NONE, textAt } from './prompt-text.ts';
+
+/** Most characters that are kept of a message, and of all system messages together. */
+const MAX_TEXT_CHARS = 4_000;
+const MAX_SYSTEM_CHARS = 1_000;
+const FIELDS = ['role', 'content', 'text', 'output'] as const;
+
+type Role = 'user' | 'system' | 'developer' | 'other';
+
+export class MessageList {
+  /**
+   * The first message, the first of the user, and those of the system as far as they are read; at
+   * the end the first item that is no message, as far as a schema has to see it.
+   */
+  readonly kept: object[] = [];
+  /** Index in the body of each that is kept. */
+  readonly index: number[] = [];
+  /** Number of objects in the list. */
+  turns = 0;
+  /** Characters that the model will read. */
+  chars = 0;
+  readonly #cursor: JsonCursor;
+  #systemChars = 0;
+  #hasUser = false;
+  /** Of the message that was taken last: its role, and where its content is. */
+  #role: Role = 'other';
+  #contentAt = NONE;
+
+  /** Takes the list that is next; `strict`: it ends at the first item that is no message. */
+  constructor(cursor: JsonCursor, strict: boolean) {
+    this.#cursor = cursor;
+    cursor.open();
+    for (let i = 0; cursor.more(); i += 1) {
+      const isObject = cursor.kind() === 'object';
+      const wrong = isObject ? this.#takeMessage() : kindOf(cursor);
+      if (wrong !== undefined && strict) {
+        this.#keep(wrong as object, i);
+        return;
+      }
+      if (isObject) this.#keepIfRead(i);
+      else if (isPlain(cursor)) cursor.skipPlain();
+      else this.chars += charsAt(cursor, 1);
+    }
+  }
+
+  #keepIfRead(i: number): void {
+    this.turns += 1;
+    const isSystem =
+      (this.#role === 'system' || this.#role === 'developer') &&
+      this.#systemChars < MAX_SYSTEM_CHARS;
+    const isFirstUser = this.#role === 'user' && !this.#hasUser;
+    this.#hasUser ||= isFirstUser;
+    if (!isSystem && !isFirstUser && i > 0) return;
+    const content =
+      this.#contentAt === NONE
+        ? undefined
+        : textAt(this.#cursor.fork(this.#contentAt), MAX_TEXT_CHARS);
+    if (isSystem) this.#systemChars += (content?.length ?? 0) + 1;
+    this.#keep({ role: this.#role, ...(content === undefined ? {} : { content }) }, i);
+  }
+
+  #keep(message: object, i: number): void {
+    this.kept.push(message);
+    this.index.push(i);
+  }
+
+  /**
+   * Takes an object and counts its text. Where its role is no string, returns what is left of it for
+   * a schema.
+   */
+  #takeMessage(): object | undefined {
+    const cursor = this.#cursor;
+    let wrong: object | undefined = {};
+    let content = NONE;
+    let text = NONE;
+    let output = NONE;
+    this.#contentAt = NONE;
+    this.#role = 'other';
+    cursor.open();
+    while (cursor.more()) {
+      const name = cursor.name(FIELDS);
+      if (name === undefined) cursor.skip();
+      else if (name === 'role') {
+        wrong = cursor.kind() === 'string' ? undefined : { role: kindOf(cursor) };
+        this.#role = roleAt(cursor);
+        cursor.skip();
+      } else if (name === 'content') {
+        this.#contentAt = cursor.at;
+        content = fieldChars(cursor, 1);
+      } else if (name === 'text') text = fieldChars(cursor, 1);
+      else output = fieldChars(cursor, 1);
+    }
+    this.chars += firstOf(content, text, output);
+    return wrong;
+  }
+}
+
+/** The role that is next, as far as messages are told apart by it. Does not pass over it. */
+function roleAt(cursor: JsonCursor): Role {
+  if (cursor.is('user')) return 'user';
+  if (cursor.is('system')) return 'system';
+  return cursor.is('developer') ? 'developer' : 'other';
+}

@@ -1,0 +1,90 @@
+/**
+ * Reads the body of a client's request within the limits of its tenant, after the checks that need no
+ * body, and counts it as in hand until nobody needs it. How a body is read is in `http/read-body.ts`.
+ */
+import type { Context } from 'hono';
+import type { AppEnv } from '../auth/app-env.ts';
+import type { TenantConfig } from '../config/schema.ts';
+import { type ApiError, errorResponse, type Outcome } from '../http/errors.ts';
+import { type Hand, type HandLimits, InHand } from '../http/in-hand.ts';
+import type { Pace } from '../http/paced-reader.ts';
+import { readBody } from '../http/read-body.ts';
+import { refusedUntil } from './refused-keys.ts';
+
+/** Bodies that this isolate holds, and those that it relays. */
+const bodies = new InHand('bodies in hand');
+const uploads = new InHand('uploads');
+
+/** Bytes of bodies that one isolate holds; the platform ends an isolate beyond 128 MB. */
+const MOST_BYTES = 96_000_000;
+/** Bodies up to this length are read before the limits of their key are known to be reached. */
+const SHORT_BYTES = 65_536;
+
+/** A body, in hand until it is released. */
+export interface ClientBody {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly hand: Hand;
+}
+
+/**
+ * Reads the body and answers with `use`; the body is in hand until that answer is there, and longer
+ * where `hand.until` says so.
+ */
+export async function withBody(
+  c: Context<AppEnv>,
+  maxBytes: number,
+  use: (body: ClientBody) => Promise<Response>,
+): Promise<Response> {
+  const { config } = c.get('tenant');
+  const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
+  const { bodies: count, bytes } = config.limits.inHand;
+  const taken = takeInHand(c, bodies, { count, bytes });
+  if (!taken.ok) return refuse(taken.error);
+  const { hand } = taken;
+  try {
+    const rules = { maxBytes, pace: config.limits.body, hand };
+    const read = await readBody(c.req.raw, rules);
+    return read.ok ? await use({ bytes: read.bytes, hand }) : refuse(read.error);
+  } finally {
+    hand.release();
+  }
+}
+
+/** Counts a body that is relayed as it arrives. */
+export function takeUpload(c: Context<AppEnv>): Outcome<{ hand: Hand }> {
+  const { count } = c.get('tenant').config.limits.uploads;
+  return takeInHand(c, uploads, { count, bytes: Infinity });
+}
+
+/** How fast a body must arrive that is relayed. */
+export function uploadPaceOf({ limits }: TenantConfig): Pace {
+  const { bytesPerSecond, graceMs } = limits.uploads;
+  return { ...limits.body, bytesPerSecond, graceMs };
+}
+
+/** The name under which this isolate counts what it holds of a key. */
+export function ownerOf(c: Context<AppEnv>): string {
+  return `${c.get('tenant').tenant}/${c.get('keyId')}`;
+}
+
+function takeInHand(c: Context<AppEnv>, kind: InHand, limits: HandLimits): Outcome<{ hand: Hand }> {
+  const owner = ownerOf(c);
+  const request = c.req.raw;
+  const length = Number(request.headers.get('content-length') ?? Infinity);
+  if (request.body && length > SHORT_BYTES) {
+    const refused = refusedUntil(owner);
+    if (refused) return refused;
+  }
+  const room = Number(c.env.BODY_MEMORY_BYTES ?? MOST_BYTES);
+  const expected = Number.isFinite(length) ? length : 0;
+  const taken = kind.take(owner, limits, room, expected);
+  if (!taken.ok) return taken;
+  const { hand } = taken;
+  // The runtime stops a Worker whose client has left without notice: what it held would count for
+  // ever. This keeps it alive until the signal has come.
+  c.executionCtx.waitUntil(hand.released);
+  const drop = () => hand.drop();
+  if (request.signal.aborted) drop();
+  else request.signal.addEventListener('abort', drop);
+  return taken;
+}

@@ -1,0 +1,169 @@
+/**
+ * Reads a body that must arrive at some pace: a client that stops, or sends a byte now and then,
+ * would hold memory or a slot without end. Only the time counts in which a read waits for the client,
+ * so a body that is read slowly is nobody's fault.
+ */
+import { type ApiError, failure } from './errors.ts';
+
+/** How fast a body must arrive. Times in ms. */
+export interface Pace {
+  /** Longest silence. */
+  readonly idleMs: number;
+  /** Longest time for the whole body. */
+  readonly totalMs: number;
+  /** Slowest average after the first `graceMs`; 0: any. */
+  readonly bytesPerSecond: number;
+  readonly graceMs: number;
+}
+
+/** The pace for bodies of paths where no tenant has set one. */
+export const USUAL_PACE: Pace = {
+  idleMs: 20_000,
+  totalMs: 300_000,
+  bytesPerSecond: 1_000,
+  graceMs: 10_000,
+};
+
+/** Most bytes that are read of a body that is refused, and for how long. */
+const MAX_DISCARDED_BYTES = 100_000_000;
+const DISCARDED: Pace = { idleMs: 300, totalMs: 30_000, bytesPerSecond: 0, graceMs: 0 };
+
+export type Piece =
+  | { readonly status: 'piece'; readonly bytes: Uint8Array }
+  | { readonly status: 'end' }
+  /** The client broke off, or is too slow. */
+  | { readonly status: 'failed'; readonly error: ApiError };
+
+export class PacedReader {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #pace: Pace | undefined;
+  /** Bytes that have arrived. */
+  bytes = 0;
+  /** Time that reads have waited before the one that waits now. */
+  #waitedMs = 0;
+  #waitsSince: number | undefined;
+  #isReading = false;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #onLate: (error: ApiError) => void = () => {};
+
+  constructor(body: ReadableStream<Uint8Array>, pace: Pace) {
+    this.#reader = body.getReader();
+    this.#pace = pace;
+  }
+
+  /** The next piece; one read at a time. After `end` and `failed` there is none. */
+  read(): Promise<Piece> {
+    return new Promise((resolve) => {
+      const settle = (piece: Piece) => {
+        this.#isReading = false;
+        this.pause();
+        if (piece.status !== 'piece') this.stop();
+        resolve(piece);
+      };
+      this.#onLate = (error) => {
+        settle({ status: 'failed', error });
+        this.cancel();
+      };
+      this.#isReading = true;
+      this.resume();
+      this.#reader.read().then(
+        ({ done, value }) => {
+          if (done) return settle({ status: 'end' });
+          this.bytes += value.length;
+          settle({ status: 'piece', bytes: value });
+        },
+        () => settle({ status: 'failed', error: BROKEN.error }),
+      );
+    });
+  }
+
+  /** The read that waits, if one does, is in no hurry from now on. */
+  pause(): void {
+    if (this.#waitsSince === undefined) return;
+    this.#waitedMs += Date.now() - this.#waitsSince;
+    this.#waitsSince = undefined;
+  }
+
+  /** The read that waits, if one does, is in a hurry again. */
+  resume(): void {
+    if (!this.#isReading || this.#waitsSince !== undefined) return;
+    this.#waitsSince = Date.now();
+    if (this.#pace && this.#timer === null) this.#arm(this.#pace);
+  }
+
+  /** From now on the body may arrive at any pace. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#pace = undefined;
+  }
+
+  /**
+   * Reads and drops the rest of a body that is refused: a client that still sends would find its
+   * connection closed and never read the answer. Ends soon: with a client that falls silent, or sends
+   * on for too long.
+   */
+  async discard(): Promise<void> {
+    this.stop();
+    this.#pace = DISCARDED;
+    this.#waitedMs = 0;
+    const before = this.bytes;
+    while (this.bytes - before < MAX_DISCARDED_BYTES) {
+      const piece = await this.read();
+      if (piece.status !== 'piece') break;
+    }
+    this.cancel();
+  }
+
+  /** Nobody reads the rest. */
+  cancel(reason?: unknown): void {
+    this.stop();
+    this.#reader.cancel(reason).catch(() => {});
+  }
+
+  /** One timer for the whole body: it looks at the pace when the earliest limit may be reached. */
+  #arm(pace: Pace): void {
+    const idleMs = this.#waitsSince === undefined ? 0 : Date.now() - this.#waitsSince;
+    const waitedMs = this.#waitedMs + idleMs;
+    const leftMs = Math.min(
+      pace.idleMs - idleMs,
+      pace.totalMs - waitedMs,
+      allowedMs(pace, this.bytes) - waitedMs,
+    );
+    // A timer may fire a little early; less than that is not worth another one.
+    this.#timer = setTimeout(() => this.#look(pace), Math.max(1, leftMs));
+  }
+
+  #look(pace: Pace): void {
+    this.#timer = null;
+    if (this.#waitsSince === undefined) return;
+    const idleMs = Date.now() - this.#waitsSince;
+    const waitedMs = this.#waitedMs + idleMs;
+    const message = lateness(pace, { idleMs, waitedMs, bytes: this.bytes });
+    if (message === undefined) this.#arm(pace);
+    else this.#onLate({ code: 'request_timeout', message });
+  }
+}
+
+const BROKEN = failure('invalid_request_error', { message: 'The body broke off.' });
+
+/** How a body is too late, in words for its sender; undefined where it is not. */
+function lateness(
+  pace: Pace,
+  { idleMs, waitedMs, bytes }: { idleMs: number; waitedMs: number; bytes: number },
+): string | undefined {
+  if (idleMs >= pace.idleMs) {
+    return `The body stopped: nothing of it came for ${pace.idleMs} ms, after ${bytes} bytes.`;
+  }
+  if (waitedMs >= pace.totalMs) {
+    return `The body took too long: it may take ${pace.totalMs} ms.`;
+  }
+  if (waitedMs < allowedMs(pace, bytes)) return undefined;
+  const { bytesPerSecond, graceMs } = pace;
+  return `The body is too slow: after ${graceMs} ms, at least ${bytesPerSecond} bytes a second.`;
+}
+
+/** Time that so many bytes may take. */
+function allowedMs({ bytesPerSecond, graceMs }: Pace, bytes: number): number {
+  return bytesPerSecond === 0 ? Infinity : graceMs + (bytes / bytesPerSecond) * 1_000;
+}

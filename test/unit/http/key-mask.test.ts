@@ -1,0 +1,164 @@
+/** An endpoint's key leaves no text that is passed on, in whatever form it was written there. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { beginningOf } from '../../../src/endpoints/answer.ts';
+import { hasKey, withoutKey } from '../../../src/http/key-mask.ts';
+
+const KEY = 'sk-Proj/9+aB=7&"x\\yz:Q_w.E-rT5uI';
+const unicode = (text: string) =>
+  text.replace(/./g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const percent = (text: string) =>
+  text.replace(/./g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+
+const FORMS: Array<[string, (key: string) => string]> = [
+  ['as it is', (key) => key],
+  ['in upper case', (key) => key.toUpperCase()],
+  ['in JSON', (key) => JSON.stringify(key)],
+  ['in JSON with its slashes escaped', (key) => JSON.stringify(key).replaceAll('/', '\\/')],
+  ['in JSON in JSON', (key) => JSON.stringify(JSON.stringify(key).replaceAll('/', '\\/'))],
+  ['by code points', unicode],
+  ['by code points in upper case', (key) => unicode(key).toUpperCase().replaceAll('\\U', '\\u')],
+  ['by code points in JSON', (key) => JSON.stringify(unicode(key))],
+  ['in a URL', (key) => encodeURIComponent(key)],
+  ['in a URL, in lower case', (key) => encodeURIComponent(key).toLowerCase()],
+  ['in a URL in a URL', (key) => encodeURIComponent(encodeURIComponent(key))],
+  ['in a URL in JSON', (key) => JSON.stringify(encodeURIComponent(key))],
+  ['by bytes of a URL', percent],
+  ['by bytes of a URL, twice', (key) => encodeURIComponent(percent(key))],
+  ['in HTML', (key) => key.replaceAll('&', '&amp;').replaceAll('"', '&quot;')],
+  ['in HTML by numbers', (key) => key.replace(/./g, (c) => `&#${c.charCodeAt(0)};`)],
+  ['in HTML by hex', (key) => key.replace(/./g, (c) => `&#x${c.charCodeAt(0).toString(16)};`)],
+  ['in base64', base64],
+  ['in base64 with its scheme', (key) => base64(`Bearer ${key}`)],
+  ['in base64 as Basic', (key) => base64(`user:${key}`)],
+  ['in base64 in a header', (key) => base64(`authorization: Bearer ${key}\r\n`)],
+  ['in base64 for URLs', (key) => Buffer.from(`Bearer ${key}`).toString('base64url')],
+  ['in base64 in JSON', (key) => JSON.stringify(base64(key)).replaceAll('/', '\\/')],
+  ['in base64 in a URL', (key) => encodeURIComponent(base64(`Bearer ${key}`))],
+  ['in hex', (key) => Buffer.from(key).toString('hex')],
+  ['without its last characters', (key) => key.slice(0, -4)],
+  ['without its first characters', (key) => key.slice(4)],
+];
+
+/** The text, and what is left of it after every decoding that a client might try. */
+function readings(text: string): string[] {
+  const decoded = [text];
+  for (let round = 0; round < 4; round += 1) {
+    const last = decoded.at(-1) ?? '';
+    decoded.push(
+      last
+        .replace(/\\u([0-9a-f]{4})/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
+        .replace(/\\(.)/g, '$1')
+        .replace(/%([0-9a-f]{2})/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
+        .replace(/&#x([0-9a-f]+);/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
+        .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
+        .replaceAll('&amp;', '&')
+        .replaceAll('&quot;', '"'),
+    );
+  }
+  const runs = decoded.flatMap((d) => d.match(/[\w+/-]{8,}/g) ?? []);
+  const inside = runs.flatMap((run) => [
+    Buffer.from(run, 'base64').toString('latin1'),
+    Buffer.from(run, 'hex').toString('latin1'),
+  ]);
+  return [...decoded, ...inside].map((reading) => reading.toLowerCase());
+}
+
+describe('a key in a text', () => {
+  it.each(FORMS)('is taken out %s', (_form, write) => {
+    const text = `{"error":"It refused ${write(KEY)} for good reasons"}`;
+    expect(hasKey(text, KEY)).toBe(true);
+    const masked = withoutKey(text, KEY);
+    expect(masked).toContain('[key]');
+    expect(masked).toMatch(/^\{"error":"It refused .* for good reasons"\}$/);
+    for (const reading of readings(masked)) {
+      expect(reading).not.toContain(KEY.slice(0, 16).toLowerCase());
+      expect(reading).not.toContain(KEY.slice(-16).toLowerCase());
+    }
+  });
+
+  it('is found again, whatever it is and whatever is around it', () => {
+    const anyKey = fc.stringMatching(/^[\x21-\x7e]{8,80}$/);
+    const around = fc.string({ maxLength: 20 });
+    fc.assert(
+      fc.property(
+        anyKey,
+        around,
+        around,
+        fc.constantFrom(...FORMS),
+        (key, before, after, [, write]) => {
+          const masked = withoutKey(`${before} ${write(key)} ${after}`, key);
+          const cut = Math.max(8, Math.ceil(key.length / 2));
+          // Only what has more of the key than its half must be gone, and not what else says the same.
+          fc.pre(!before.includes(key.slice(0, 4)) && !after.includes(key.slice(0, 4)));
+          expect(masked).toContain('[key]');
+          expect(masked).not.toContain(key.slice(0, cut));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('leaves all other text as it is', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 200 }), (text) => {
+        expect(withoutKey(text, 'k'.repeat(40))).toBe(text);
+        expect(withoutKey(text, undefined)).toBe(text);
+      }),
+    );
+    const honest = '{"error":"50% of \\"tools\\" \\u00e4 & more /a/b \\\\ c%20d"}';
+    expect(withoutKey(honest, KEY)).toBe(honest);
+  });
+
+  it('is also taken out where it is short, as it is', () => {
+    expect(withoutKey('the key abc1 is wrong', 'abc1')).toBe('the key [key] is wrong');
+  });
+
+  it('is looked for in time, whatever the text is made of', () => {
+    for (const pump of ['\\', '%', '%25', '&#', '\\u005c', KEY.slice(0, 15), 'a', '\\u00']) {
+      const text = pump.repeat(Math.ceil(65_536 / pump.length));
+      expect(withoutKey(text, KEY).length).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('the part of an error that is passed on', () => {
+  const MOST = 65_536;
+  const answer = (...chunks: string[]) =>
+    new Response(
+      new ReadableStream<Uint8Array>({
+        start(sink) {
+          for (const chunk of chunks) sink.enqueue(new TextEncoder().encode(chunk));
+          sink.close();
+        },
+      }),
+    );
+
+  it.each(FORMS)('has no key at its end, %s, wherever it is cut', async (_form, write) => {
+    const form = write(KEY);
+    const cuts = [1, 5, 9, 17, Math.floor(form.length / 2), form.length - 1];
+    for (const before of cuts) {
+      const text = `${'x'.repeat(MOST - before)}${form}${'y'.repeat(500)}`;
+      const read = await beginningOf(answer(text), KEY);
+      const end = read.slice(MOST - before - 1);
+      expect(end).toMatch(/^x"?\\*(\[key\])?\\*"?y*$/);
+    }
+  });
+
+  it.each(FORMS)('has none that came in pieces, %s', async (_form, write) => {
+    const form = write(KEY);
+    const read = await beginningOf(answer('It was ', ...form, ' then.'), KEY);
+    expect(read).toMatch(/^It was .*\[key\].* then\.$/);
+  });
+
+  it('has none that the end of the connection cut', async () => {
+    const read = await beginningOf(answer(`wrong key: ${KEY.slice(0, 9)}`), KEY);
+    expect(read).toBe('wrong key: [key]');
+  });
+
+  it('has its length where there is no key', async () => {
+    expect(await beginningOf(answer('z'.repeat(MOST + 5)), undefined)).toBe('z'.repeat(MOST));
+    expect(await beginningOf(answer('z'.repeat(MOST + 5)), KEY)).toBe('z'.repeat(MOST));
+  });
+});
