@@ -81,16 +81,21 @@ interface Served {
 function ofUpstream(upstream: Upstream): Served {
   const { url, models, slots, slotsFrom } = upstream;
   const names = models.slice(0, 3).join(', ') + (models.length > 3 ? ', …' : '');
-  const from =
-    slotsFrom === 'the default'
-      ? 'assumed: set UPSTREAM_SLOTS to what the server runs at once'
-      : `by ${slotsFrom}`;
+  const isAssumed = slotsFrom === 'the default' || slotsFrom === "Ollama's default";
+  const from = isAssumed
+    ? `${slotsFrom}: set UPSTREAM_SLOTS to what the server runs at once`
+    : `by ${slotsFrom}`;
+  const [count, calls] = [counted(models.length, 'model'), counted(slots, 'call')];
   return {
     backends: upstreamBackends(upstream),
     model: models[0] ?? '',
-    endpoints: [`${url} (${models.length} models: ${names})`, `${slots} calls at a time (${from})`],
+    endpoints: [`${url} (${count}: ${names})`, `${calls} at a time (${from})`],
     note: '',
   };
+}
+
+function counted(count: number, what: string): string {
+  return count === 1 ? `1 ${what}` : `${count} ${what}s`;
 }
 
 async function ofEmulators(): Promise<Served> {

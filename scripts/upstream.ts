@@ -5,6 +5,8 @@
 
 const PATIENCE_MS = 5_000;
 const DEFAULT_SLOTS = 4;
+/** OLLAMA_NUM_PARALLEL, unless it is set. */
+const OLLAMA_SLOTS = 1;
 const MAX_SLOTS = 100_000;
 /** Name of the Worker's binding that holds the server's key. */
 export const KEY_BINDING = 'UPSTREAM_KEY';
@@ -15,7 +17,7 @@ export interface Upstream {
   /** Calls that it serves at a time. */
   readonly slots: number;
   /** Where the slots are from, for people. */
-  readonly slotsFrom: 'UPSTREAM_SLOTS' | 'the server' | 'the default';
+  readonly slotsFrom: 'UPSTREAM_SLOTS' | 'the server' | "Ollama's default" | 'the default';
   readonly key?: string;
 }
 
@@ -35,27 +37,19 @@ export async function findUpstream(settings: Settings): Promise<FoundUpstream | 
   if (!given) return undefined;
   const wrongUrl = urlProblem(given);
   if (wrongUrl) return { ok: false, problem: `UPSTREAM: ${wrongUrl}, got "${given}"` };
-  const url = given.replace(/\/+$/, '');
+  const named = given.replace(/\/+$/, '');
   const wanted = settings.UPSTREAM_SLOTS?.trim();
   const slots = Number(wanted || Number.NaN);
   if (wanted && !(Number.isInteger(slots) && slots >= 1 && slots <= MAX_SLOTS)) {
     return { ok: false, problem: `UPSTREAM_SLOTS: expected 1 to ${MAX_SLOTS}, got "${wanted}"` };
   }
   const key = settings[KEY_BINDING]?.trim();
-  const answer = await modelsOf(url, key);
-  if (!answer.ok) {
-    return { ok: false, problem: `UPSTREAM: ${answer.why}${await hint(url, key)}` };
-  }
-  const own = wanted ? undefined : await ownSlots(url, key);
+  const { url, answer } = await apiOf(named, key);
+  if (!answer.ok) return { ok: false, problem: `UPSTREAM: ${answer.why}` };
+  const found = wanted ? { slots, slotsFrom: 'UPSTREAM_SLOTS' as const } : await slotsOf(url, key);
   return {
     ok: true,
-    upstream: {
-      url,
-      models: answer.models,
-      slots: wanted ? slots : (own ?? DEFAULT_SLOTS),
-      slotsFrom: wanted ? 'UPSTREAM_SLOTS' : own ? 'the server' : 'the default',
-      ...(key ? { key } : {}),
-    },
+    upstream: { url, models: answer.models, ...found, ...(key ? { key } : {}) },
   };
 }
 
@@ -94,10 +88,12 @@ async function modelsOf(url: string, key: string | undefined): Promise<Answer> {
     return { ok: false, why };
   }
   if (response.status === 401 || response.status === 403) {
-    return {
-      ok: false,
-      why: `${asked} answered ${response.status}: set ${KEY_BINDING} to its key`,
-    };
+    const advice =
+      key === undefined ? `set ${KEY_BINDING} to its key` : `${KEY_BINDING} is not its key`;
+    return { ok: false, why: `${asked} answered ${response.status}: ${advice}` };
+  }
+  if (response.status === 503) {
+    return { ok: false, why: `${asked} answered 503: it still loads its model, try again later` };
   }
   if (!response.ok) return { ok: false, why: `${asked} answered ${response.status}` };
   const models = modelIds(text);
@@ -108,11 +104,20 @@ async function modelsOf(url: string, key: string | undefined): Promise<Answer> {
   return { ok: true, models };
 }
 
-/** Where the same server answers under `/v1`, which is easily forgotten. */
-async function hint(url: string, key: string | undefined): Promise<string> {
-  if (/\/v1$/.test(url)) return '';
-  const below = await modelsOf(`${url}/v1`, key);
-  return below.ok ? `; did you mean UPSTREAM=${url}/v1 ?` : '';
+/**
+ * The URL of the API and what it answers. A server may answer some calls without the `/v1` too, in
+ * another form: so the `/v1` goes first.
+ */
+async function apiOf(
+  named: string,
+  key: string | undefined,
+): Promise<{ url: string; answer: Answer }> {
+  if (!/\/v1$/.test(named)) {
+    const url = `${named}/v1`;
+    const answer = await modelsOf(url, key);
+    if (answer.ok) return { url, answer };
+  }
+  return { url: named, answer: await modelsOf(named, key) };
 }
 
 function modelIds(text: string): string[] | undefined {
@@ -131,15 +136,30 @@ function modelIds(text: string): string[] | undefined {
   }
 }
 
-/** llama.cpp tells how many sequences it serves at once; of others nothing is known. */
-async function ownSlots(url: string, key: string | undefined): Promise<number | undefined> {
+/** llama.cpp tells how many sequences it serves at once, and Ollama tells that it is Ollama. */
+async function slotsOf(
+  url: string,
+  key: string | undefined,
+): Promise<Pick<Upstream, 'slots' | 'slotsFrom'>> {
+  const { total_slots } = await jsonOf(new URL('/props', url).href, key);
+  if (typeof total_slots === 'number' && Number.isInteger(total_slots) && total_slots > 0) {
+    return { slots: total_slots, slotsFrom: 'the server' };
+  }
+  const { version } = await jsonOf(new URL('/api/version', url).href, key);
+  const isOllama = typeof version === 'string';
+  return isOllama
+    ? { slots: OLLAMA_SLOTS, slotsFrom: "Ollama's default" }
+    : { slots: DEFAULT_SLOTS, slotsFrom: 'the default' };
+}
+
+/** The fields of a JSON answer; none where there is no such answer. */
+async function jsonOf(url: string, key: string | undefined): Promise<Record<string, unknown>> {
   try {
-    const response = await ask(new URL('/props', url).href, key);
-    const { total_slots } = (await response.json()) as { total_slots?: unknown };
-    const isCount = typeof total_slots === 'number' && Number.isInteger(total_slots);
-    return isCount && total_slots > 0 ? total_slots : undefined;
+    const response = await ask(url, key);
+    const json: unknown = await response.json();
+    return response.ok && typeof json === 'object' ? { ...json } : {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 

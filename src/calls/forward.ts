@@ -265,7 +265,7 @@ export class Forwarder {
       busy: kind === 'busy',
       ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
     };
-    return this.#failed(details, failureOf(kind, upstream.status, details.retryAfterMs));
+    return this.#failed(details, failureOf(kind, upstream.status, { ...details, text }));
   }
 
   /** Ends the attempt without releasing its slot. */

@@ -104,7 +104,7 @@ async function send(
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
     const retryAfterMs = seconds > 0 ? Math.min(seconds * 1_000, LONGEST_RETRY_MS) : undefined;
     const turnedAway = kind === 'busy' || kind === 'cold';
-    return failed(failureOf(kind, status, retryAfterMs), {
+    return failed(failureOf(kind, status, { retryAfterMs, text: withoutKey(text, key) }), {
       turnedAway,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });

@@ -8,6 +8,8 @@ import type { AnswerKind } from './adapter.ts';
 
 /** Most characters of an endpoint's error that are read and passed on. */
 const MAX_ERROR_CHARS = 65_536;
+/** Most characters of an endpoint's reason that a message quotes. */
+const MAX_REASON_CHARS = 500;
 
 /**
  * Reads the part of an error that is passed on, without the endpoint's key; the error of a broken
@@ -32,12 +34,35 @@ export async function beginningOf(upstream: Response, key: string | undefined): 
   return withoutKey(text, key, MAX_ERROR_CHARS);
 }
 
-/** The client's error for an answer that is the endpoint's fault and not the client's. */
-export function failureOf(kind: AnswerKind, status: number, retryAfterMs = 1_000): ApiError {
+/**
+ * The client's error for an answer that is the endpoint's fault and not the client's. Where `text`, the
+ * answer without the endpoint's key, gives a reason, the message quotes it.
+ */
+export function failureOf(
+  kind: AnswerKind,
+  status: number,
+  { retryAfterMs = 1_000, text = '' }: { retryAfterMs?: number | undefined; text?: string } = {},
+): ApiError {
   if (kind === 'broken') {
-    return { code: 'upstream_error', message: `The endpoint answered with status ${status}.` };
+    const reason = reasonOf(text);
+    const quoted = reason === undefined ? '.' : `: ${reason}`;
+    return {
+      code: 'upstream_error',
+      message: `The endpoint answered with status ${status}${quoted}`,
+    };
   }
   return { code: kind === 'cold' ? 'backend_warming' : 'upstream_busy', retryAfterMs };
+}
+
+/** The message of an error in the form of OpenAI's or Anthropic's API, or of common frameworks. */
+function reasonOf(text: string): string | undefined {
+  try {
+    const { error, message, detail } = JSON.parse(text);
+    const reason = error?.message ?? message ?? detail ?? error;
+    return typeof reason === 'string' && reason ? reason.slice(0, MAX_REASON_CHARS) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

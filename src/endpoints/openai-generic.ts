@@ -29,6 +29,8 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
   // wrong, and 403 that, or that a filter refuses the prompt.
   if (status === 401) return isTool ? 'rejected' : 'broken';
   if (status === 403) return isTool ? 'rejected' : 'forbidden';
+  // What the engine cannot do for anybody: llama.cpp and vLLM, to embeddings on a chat model.
+  if (status === 501) return 'rejected';
   if (status >= 500 || status < 400) return 'broken';
   return 'rejected';
 }

@@ -118,6 +118,7 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
     expect(classify(503, '{"error_type":"overloaded"}', false)).toBe('busy');
     expect(classify(503, 'The request queue is full.', false)).toBe('busy');
     expect(classify(500, 'CUDA error', false)).toBe('broken');
+    expect(classify(501, 'This server does not support embeddings.', false)).toBe('rejected');
     expect(classify(529, '{"type":"error"}', false)).toBe('busy');
     expect(classify(401, '', false)).toBe('broken');
     expect(classify(403, '', false)).toBe('forbidden');

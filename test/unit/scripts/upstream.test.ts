@@ -44,6 +44,24 @@ describe('an upstream', () => {
     expect(set).toMatchObject({ upstream: { slots: 16, slotsFrom: 'UPSTREAM_SLOTS' } });
   });
 
+  it('is found under /v1, also where it answers without', async () => {
+    const url = await serve({ '/v1/models': MODELS, '/models': MODELS });
+    const found = await findUpstream({ UPSTREAM: url });
+    expect(found).toMatchObject({ upstream: { url: `${url}/v1` } });
+  });
+
+  it('is found without /v1 where there is none', async () => {
+    const url = await serve({ '/api/models': MODELS });
+    const found = await findUpstream({ UPSTREAM: `${url}/api` });
+    expect(found).toMatchObject({ upstream: { url: `${url}/api` } });
+  });
+
+  it('has one slot where it is Ollama', async () => {
+    const url = await serve({ '/v1/models': MODELS, '/api/version': '{"version":"0.12.6"}' });
+    const found = await findUpstream({ UPSTREAM: `${url}/v1` });
+    expect(found).toMatchObject({ upstream: { slots: 1, slotsFrom: "Ollama's default" } });
+  });
+
   it('is asked with its key, which is a secret of the Worker afterwards', async () => {
     const url = await serve({
       '/v1/models': ({ headers }, response) => {
@@ -84,10 +102,20 @@ describe('a wrong upstream is one sentence', () => {
     expect(found).toEqual({ ok: false, problem: expect.stringMatching(words) });
   });
 
-  it('a URL without its /v1 is answered with the right one', async () => {
-    const url = await serve({ '/v1/models': MODELS });
-    const found = await findUpstream({ UPSTREAM: url });
-    expect(found).toMatchObject({ problem: expect.stringContaining(`UPSTREAM=${url}/v1`) });
+  it.each([
+    [503, undefined, /it still loads its model/],
+    [500, undefined, /answered 500/],
+    [401, undefined, /set UPSTREAM_KEY to its key/],
+    [401, 'wrong', /UPSTREAM_KEY is not its key/],
+  ])('status %i with the key %s', async (status, key, words) => {
+    const url = await serve({
+      '/v1/models': (_request, response) => {
+        response.statusCode = status;
+        response.end('{}');
+      },
+    });
+    const found = await findUpstream({ UPSTREAM: `${url}/v1`, UPSTREAM_KEY: key });
+    expect(found).toEqual({ ok: false, problem: expect.stringMatching(words) });
   });
 
   it.each(['0', '-1', '1.5', 'many', '100001'])('slots %s', async (slots) => {
