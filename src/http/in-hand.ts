@@ -129,6 +129,8 @@ export class Hand {
 
   /** Counts `bytes` more; returns the error where there is no room for them. */
   grow(bytes: number): Refused | undefined {
+    // It has been dropped: its client is gone, and so is what it sends.
+    if (this.#uses <= 0) return undefined;
     const refused = this.#counter.grow(bytes);
     if (!refused) this.#bytes += bytes;
     return refused;

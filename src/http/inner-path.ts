@@ -35,7 +35,7 @@ function problemIn(path: string): string | undefined {
   const slashes = path
     .normalize('NFKC')
     .replaceAll('\\', '/')
-    .replace(/[\u2215\u2044\u29f8]/g, '/');
+    .replace(/[\u2044\u2215\u2216\u29f5\u29f8\u29f9]/g, '/');
   if (slashes.startsWith('//')) return 'expected one slash at its beginning';
   for (const segment of slashes.split('/')) {
     // Behind a semicolon are parameters of the segment.

@@ -87,7 +87,8 @@ export function scanJson(
   }
   return failure('invalid_request_error', {
     message: messageOf(end, bounds),
-    ...(scan.field === undefined ? {} : { param: scan.field }),
+    // Where a text is no JSON, nothing in it is known.
+    ...(scan.field === undefined || end > TOO_DEEP ? {} : { param: scan.field }),
   });
 }
 

@@ -14,6 +14,8 @@ const MIN_PART_CHARS = 8;
 const MIN_TAIL_CHARS = 4;
 /** Most characters that one character of the key takes in any form. */
 const MAX_FORM_CHARS = 12;
+/** Most characters beside an encoded key that are taken with it. */
+const MAX_EDGE = 3;
 /** Most keys whose forms are remembered. */
 const MAX_KEYS = 100;
 
@@ -51,8 +53,8 @@ export function keyReach(key: string | undefined): number {
 interface Forms {
   /** Lower case, as all of them. */
   readonly key: string;
-  /** Its larger half, from its beginning and from its end; the key itself where it is short. */
-  readonly parts: readonly string[];
+  /** Its larger half, of its beginning and of its end, and where in the key each is. */
+  readonly parts: ReadonlyArray<{ readonly text: string; readonly at: number }>;
   /** What stands in hex and in base64 for it, wherever it is in what was encoded. */
   readonly encoded: readonly string[];
 }
@@ -68,7 +70,10 @@ function formsOf(key: string): Forms {
   const inBase64 = [0, 1, 2].map((before) => base64Core(bytes, before));
   const forms = {
     key: lower,
-    parts: key.length < MIN_PART_CHARS ? [lower] : [lower.slice(0, half), lower.slice(-half)],
+    parts: [0, Math.max(0, key.length - half)].map((at) => ({
+      text: lower.slice(at, at + half),
+      at,
+    })),
     encoded: [hex(bytes), ...inBase64].filter((form) => form.length >= MIN_PART_CHARS),
   };
   if (remembered.size >= MAX_KEYS) remembered.clear();
@@ -100,25 +105,14 @@ function placesOf(text: string, key: string): Place[] {
 
 function* placesIn(text: string, { key, parts, encoded }: Forms): Iterable<Place> {
   for (const part of parts) {
-    for (const at of indexesOf(text, part)) {
+    for (const at of indexesOf(text, part.text)) {
       // The rest of the key around the part.
-      const inKey = key.indexOf(part);
-      let [start, end] = [at, at + part.length];
-      while (
-        start > 0 &&
-        inKey - (at - start) > 0 &&
-        text[start - 1] === key[inKey - (at - start) - 1]
-      ) {
-        start -= 1;
-      }
-      while (
-        end < text.length &&
-        inKey + (end - at) < key.length &&
-        text[end] === key[inKey + (end - at)]
-      ) {
-        end += 1;
-      }
-      yield [start, end];
+      const before = sameBefore(text, at, key.slice(0, part.at));
+      const inKey = part.at + part.text.length;
+      yield [
+        at - before,
+        at + part.text.length + sameAfter(text, at + part.text.length, key, inKey),
+      ];
     }
   }
   // The alphabet of base64 for URLs has other signs.
@@ -126,11 +120,28 @@ function* placesIn(text: string, { key, parts, encoded }: Forms): Iterable<Place
   for (const form of encoded) {
     for (const at of indexesOf(plain, form)) {
       let [start, end] = [at, at + form.length];
-      while (isEncoded(plain, start - 1)) start -= 1;
-      while (isEncoded(plain, end)) end += 1;
+      // The characters at both ends have some bits of the key.
+      while (at - start < MAX_EDGE && isEncoded(plain, start - 1)) start -= 1;
+      while (end - at - form.length < MAX_EDGE && isEncoded(plain, end)) end += 1;
       yield [start, end];
     }
   }
+}
+
+/** Length of the end of `of` that is in the text before `at`. */
+function sameBefore(text: string, at: number, of: string): number {
+  let length = 0;
+  while (length < of.length && length < at && text[at - length - 1] === of.at(-length - 1)) {
+    length += 1;
+  }
+  return length;
+}
+
+/** Length of what the text from `at` on has of the key from `inKey` on. */
+function sameAfter(text: string, at: number, key: string, inKey: number): number {
+  let length = 0;
+  while (inKey + length < key.length && text[at + length] === key[inKey + length]) length += 1;
+  return length;
 }
 
 function* indexesOf(text: string, part: string): Iterable<number> {

@@ -15,7 +15,6 @@ const AHEAD_BYTES = 65_536;
 const AHEAD_MS = 200;
 
 export class Upload {
-  readonly body: ReadableStream<Uint8Array>;
   /** Why the body failed; the client is at fault, not the endpoint. */
   failure: ApiError | undefined;
   /** Called for each piece that is relayed. */
@@ -38,11 +37,14 @@ export class Upload {
     this.#reader = new PacedReader(body, rules.pace);
     this.#length = rules.length;
     this.#maxBytes = rules.maxBytes;
+  }
+
+  /** The body to send, once. */
+  relay(): ReadableStream<Uint8Array> {
     const relayed = new ReadableStream<Uint8Array>(
       {
         pull: async (sink) => {
-          const piece = this.#ahead.shift() ?? (await this.#next());
-          this.#reading = undefined;
+          const piece = this.#ahead.shift() ?? (await this.#taken());
           if (piece.status === 'end') return sink.close();
           if (piece.status === 'failed') return this.#fail(piece.error);
           this.onPiece();
@@ -53,10 +55,8 @@ export class Upload {
       { highWaterMark: 0 },
     );
     // A known length is passed on to the endpoint, as the client stated it.
-    this.body =
-      rules.length === undefined
-        ? relayed
-        : relayed.pipeThrough(new FixedLengthStream(rules.length));
+    const length = this.#length;
+    return length === undefined ? relayed : relayed.pipeThrough(new FixedLengthStream(length));
   }
 
   /**
@@ -89,7 +89,13 @@ export class Upload {
     this.#reader.cancel();
   }
 
-  /** The next piece, which counts as taken once `#reading` is set back. */
+  async #taken(): Promise<Piece> {
+    const piece = await this.#next();
+    this.#reading = undefined;
+    return piece;
+  }
+
+  /** The next piece, which is still the next one until `#reading` is set back. */
   #next(): Promise<Piece> {
     this.#reader.resume();
     this.#reading ??= this.#read();

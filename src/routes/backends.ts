@@ -73,7 +73,7 @@ async function relayedCall(c: Context<AppEnv>, plan: ToolPlan, upload: Upload): 
   try {
     const failed = await upload.begun();
     if (failed) return refuse(c, failed);
-    const body = () => ({ body: upload.body, stripUsage: false });
+    const body = () => ({ body: upload.relay(), stripUsage: false });
     return await dispatchCall(c, { ...plan, content: undefined, upload, hand, body });
   } finally {
     hand.release();
