@@ -55,6 +55,7 @@ export class JobStarts {
     start: (job: JobRow, kind: JobKind) => void,
   ): number {
     if (running.size >= settings.concurrency) return Infinity;
+    if (this.#accounts.total.jobs === 0) return Infinity;
     if (this.#accounts.total.bytes >= settings.totalBytes) return now + RECHECK_MS;
     const waiting: Waiting = {
       single: this.#jobs.waiting('single'),

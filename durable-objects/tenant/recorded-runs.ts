@@ -8,6 +8,9 @@ import { MAX_ROW_CHARS } from './tenant-schema.ts';
 
 /** Finished runs that are kept of a tenant, the newest. */
 const RECORDED_KEPT = 5_000;
+/** Bytes of finished runs that are kept of a tenant, and those after which that is looked at. */
+const RECORDED_BYTES = 50_000_000;
+const CHECKED_BYTES = 1_000_000;
 
 export interface FinishedRun {
   readonly record: RecordedRun;
@@ -19,6 +22,8 @@ export interface FinishedRun {
 export class RecordedRuns {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  /** Bytes that were added since the sum of all was last looked at. */
+  #uncheckedBytes = 0;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -123,11 +128,21 @@ export class RecordedRuns {
       'DELETE FROM recorded WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM recorded) - ?',
       RECORDED_KEPT,
     );
+    if (this.#uncheckedBytes < CHECKED_BYTES) return;
+    this.#uncheckedBytes = 0;
+    // Of the newest, those that have room.
+    this.#sql.exec(
+      `DELETE FROM recorded WHERE seq <= (SELECT MAX(seq) FROM (SELECT seq,
+         SUM(octet_length(record)) OVER (ORDER BY seq DESC) AS bytes FROM recorded)
+         WHERE bytes > ?)`,
+      RECORDED_BYTES,
+    );
   }
 
   #save({ record, finishedAt, learned }: FinishedRun): boolean {
     const text = JSON.stringify(record);
     if (text.length > MAX_ROW_CHARS) return false;
+    this.#uncheckedBytes += text.length;
     this.#sql.exec(
       'INSERT INTO recorded (app, finished_at, learned, record) VALUES (?, ?, ?, ?)',
       record.app,
