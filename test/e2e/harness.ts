@@ -75,7 +75,13 @@ export class RawClient {
   #received = '';
   readonly closed: Promise<void>;
 
-  constructor(url: string, key: string, body: object, headers: readonly string[] = []) {
+  constructor(
+    url: string,
+    key: string,
+    body: object,
+    headers: readonly string[] = [],
+    path = '/v1/chat/completions',
+  ) {
     const { hostname, port } = new URL(url);
     const text = JSON.stringify(body);
     this.#socket = connect(Number(port), hostname);
@@ -85,7 +91,7 @@ export class RawClient {
       this.#received += data.toString();
     });
     this.#socket.write(
-      `POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer ${key}\r\n` +
+      `POST ${path} HTTP/1.1\r\nhost: t\r\nauthorization: Bearer ${key}\r\n` +
         headers.map((line) => `${line}\r\n`).join('') +
         `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
     );
