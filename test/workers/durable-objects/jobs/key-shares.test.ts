@@ -143,24 +143,27 @@ describe('the jobs of a key', () => {
       config: { keys: object[] };
     };
     const [first, ...rest] = config.keys;
-    // After one call it has no tokens left for hours.
-    const keys = [{ ...first, limits: { tokensPerMinute: 1 } }, ...rest];
+    // After one call it has no tokens left for two minutes.
+    const keys = [{ ...first, limits: { tokensPerMinute: 300 } }, ...rest];
     await bench.fetch('PUT', tenant, { ...config, keys }, ADMIN);
-    bench.answer = () => Response.json({ choices: [], usage: { completion_tokens: 299 } });
+    bench.answer = () => Response.json({ choices: [], usage: { completion_tokens: 900 } });
     await bench.once(await bench.ordered(), 'completed');
-    for (let i = 0; i < 4; i += 1) await bench.ordered();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    for (let i = 0; i < 40; i += 1) await bench.ordered();
     const where = (what: string) => bench.count(`SELECT COUNT(*) AS n FROM jobs WHERE ${what}`);
-    // The pause grows with each refusal, here to a minute.
-    for (let round = 0; round < 12; round += 1) {
-      later(100_000);
-      await bench.alarm();
-      await vi.waitUntil(
-        async () =>
-          (await where(`state = 'in_progress'`)) === 0 &&
-          (await where(`ended_at IS NULL AND not_before > ${Date.now()}`)) >= 1,
-        PATIENT,
-      );
+    // The pause grows with each refusal, here to 26 s, and the clock stands still in it.
+    for (let [refused, pauseMs] = [0, 50]; pauseMs < 20_000; pauseMs *= 2) {
+      await vi.waitUntil(async () => {
+        await bench.alarm();
+        const now = await where('not_before > created_at');
+        const isMore = now > refused && (await where(`state = 'in_progress'`)) === 0;
+        if (isMore) refused = now;
+        return isMore;
+      }, PATIENT);
+      later(2 * pauseMs);
     }
+    await bench.alarm();
+    await vi.waitUntil(async () => (await where(`state = 'in_progress'`)) === 0, PATIENT);
     const { json } = await bench.order({}, other);
     await bench.once(String(json.id), 'completed');
   });
