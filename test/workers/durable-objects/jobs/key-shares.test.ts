@@ -1,4 +1,4 @@
-/** Two keys of one tenant: what one orders, stores and sends never stops the other. */
+/** Two keys of one tenant: what one creates, stores and sends never stops the other. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PATIENT } from '../../../patience.ts';
 import { ADMIN, BODY, CHAT, gate, JobsBench, later, line } from './jobs-bench.ts';
@@ -143,7 +143,7 @@ describe('the jobs of a key', () => {
       config: { keys: object[] };
     };
     const [first, ...rest] = config.keys;
-    // Its calls need more tokens than a minute brings.
+    // Its calls need more tokens than its limit gives in a minute.
     const keys = [{ ...first, limits: { tokensPerMinute: 300 } }, ...rest];
     await bench.fetch('PUT', tenant, { ...config, keys }, ADMIN);
     bench.answer = () => Response.json({ choices: [], usage: { completion_tokens: 299 } });
@@ -154,7 +154,7 @@ describe('the jobs of a key', () => {
         (await bench.count('SELECT COUNT(*) AS n FROM jobs WHERE not_before > created_at')) >= 1,
       PATIENT,
     );
-    // The time stands still, so a pause of all would never end.
+    // Time does not pass here, so a pause of all keys would never end.
     const { json } = await bench.order({}, other);
     await bench.once(String(json.id), 'completed');
   });
@@ -205,7 +205,7 @@ describe('the webhooks of a key', () => {
     for (let i = 0; i < 4; i += 1) {
       await bench.once(await bench.ordered(slow('two')), 'completed');
     }
-    // Its share of all deliveries at a time is five.
+    // Its share of the concurrent deliveries is five.
     await vi.waitUntil(() => bench.webhooks.length >= 5, PATIENT);
     const webhook = { url: `https://hooks.example.com/${bench.tenant}/quick`, secret: SECRET };
     await bench.order({ webhook }, other);
