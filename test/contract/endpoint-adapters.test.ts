@@ -1,4 +1,4 @@
-/** What every platform's adapter must do, tried on an emulation of each platform. */
+/** The contract of every platform's endpoint adapter, tested on an emulation of each platform. */
 import { afterEach, describe, expect, it } from 'vitest';
 import * as behaviours from '../../scripts/gpu/platforms/behaviours.ts';
 import { type Behaviour, Platform } from '../../scripts/gpu/platforms/platform.ts';
@@ -97,7 +97,7 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
   it('sends its key with everything', async () => {
     const { platform, config } = await start('cold', 1);
     await wake(config);
-    // A key does not go where a redirect leads but to the same URL.
+    // Includes requests after a redirect, which carry the key only to the same URL.
     expect(new Set(platform.authorizations)).toEqual(new Set(['Bearer secret-key']));
   });
 

@@ -1,4 +1,7 @@
-/** What every scheduling policy must do, whatever its order: one contract, tried on each of them. */
+/**
+ * The contract of every scheduling policy, whatever its order: policies.test.ts runs these tests on
+ * each of them.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';

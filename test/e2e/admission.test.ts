@@ -1,6 +1,6 @@
 /**
- * Who is let in, in which order, and what happens to those who wait when the configuration changes
- * under them. What is in order is seen at the endpoint, not in what the dispatcher says of itself.
+ * Admission and the order of calls, and what happens to waiting calls when the tenant's
+ * configuration changes. Order is observed at the endpoint, not in what the dispatcher reports.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -12,7 +12,7 @@ let dispatcher: Dispatcher;
 let url: string;
 let server: Server;
 let endpoint: string;
-/** Calls that the endpoint holds, by their prompt, in the order in which they came. */
+/** Calls that the endpoint holds, by prompt, in the order of arrival. */
 let held: Array<{ prompt: string; res: ServerResponse }> = [];
 let seen: string[] = [];
 let most = 0;
@@ -78,7 +78,7 @@ function codeOf(answer: { text: string }): unknown {
   return JSON.parse(answer.text).error?.code;
 }
 
-/** The endpoint holds a call of this prompt. */
+/** Resolves when the endpoint holds a call with this prompt. */
 function arrived(prompt: string): Promise<unknown> {
   return until(
     () => held.some((c) => c.prompt === prompt),
@@ -93,7 +93,7 @@ function answer(prompt: string): void {
   }
 }
 
-/** Answers what the endpoint gets, until so many calls have been seen. */
+/** Answers calls at the endpoint until it has received this many. */
 async function answerAll(calls: number): Promise<void> {
   await until(
     () => {
@@ -183,7 +183,7 @@ describe('the order of calls', () => {
   });
 
   it('is that of least service under las: a new run goes before one that was served', async () => {
-    // Little weight of arrival, so that the rank alone decides.
+    // Arrival has no weight, so the rank alone decides.
     const key = await dispatcher.tenant('las', config(1, {}, { policy: 'las', alpha: 0 }));
     const old = { 'x-talaria-run': 'old' };
     const before = call(key, 'before', old);
@@ -239,7 +239,7 @@ describe('one request id for several calls', () => {
     await arrived('blocker');
     const stays = call(key, 'stays', id);
     await waiting('leaving-twin', 1);
-    // A reset: bare workerd takes a socket that is only closed for one that still listens.
+    // A reset, because bare workerd treats a client that only closes its socket as still reading.
     const { hostname, port } = new URL(url);
     const body = JSON.stringify({ model: 'm', prompt: 'leaves' });
     const leaving = connect(Number(port), hostname);
@@ -359,7 +359,7 @@ describe('a change of the tenant', () => {
     answer('a');
     expect((await running).status).toBe(200);
     await expect(admin(url, 'GET', '/tenants/gone/status')).rejects.toThrow(/404/);
-    // Made anew it begins with nothing: no key, no call, no run of before.
+    // Created again, the tenant has nothing of the deleted one: no key, no call, no run.
     const again = await dispatcher.tenant('gone', config(1));
     expect(codeOf(await call(key, 'd'))).toBe('invalid_api_key');
     const works = call(again, 'e');

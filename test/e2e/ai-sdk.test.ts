@@ -1,4 +1,4 @@
-/** The Vercel AI SDK, with its provider for whatever speaks OpenAI's API. */
+/** The Vercel AI SDK with its provider for OpenAI-compatible servers, against the dispatcher. */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import {
   APICallError,

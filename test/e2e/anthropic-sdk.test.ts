@@ -1,4 +1,4 @@
-/** Anthropic's official SDK with nothing but baseURL and apiKey changed. */
+/** Anthropic's official SDK with only baseURL and apiKey changed. */
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admin } from '../../scripts/stack.ts';
@@ -136,7 +136,7 @@ describe('errors', () => {
 
   it('are of their own classes and in their own form', async () => {
     const wrongKey = new Anthropic({ baseURL, apiKey: 'wrong', maxRetries: 0 });
-    // The endpoint itself says that no answer is as long as the last.
+    // The endpoint itself refuses max_tokens above its limit.
     const tooLong = { ...request, max_tokens: 200_000 };
     const cases: Array<[() => Promise<unknown>, unknown, string]> = [
       [

@@ -1,6 +1,7 @@
 /**
- * What a client or an administrator can get wrong, or wrong on purpose: each is told what is wrong
- * in OpenAI's form, nothing of it fails inside, and nothing of it holds a slot.
+ * Wrong input of clients and administrators, accidental or deliberate: the error states what is
+ * wrong in OpenAI's form, nothing fails internally, and no slot stays taken. Malformed HTTP is
+ * tested in hostile-bytes.test.ts, random input in fuzz.test.ts.
  */
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -37,7 +38,7 @@ beforeAll(async () => {
   });
 });
 
-/** Whatever was sent: good calls work, no slot is held, and nothing failed inside. */
+/** After all input: valid calls are served, no slot is taken, and no internal error was logged. */
 afterAll(async () => {
   const good = await post(CHAT, chat({}));
   expect(good.status).toBe(200);
@@ -60,7 +61,7 @@ function chat(changes: object): string {
   return JSON.stringify({ model: 'm', messages, max_tokens: 2, ...changes });
 }
 
-/** A chat with a field of JSON that `JSON.stringify` cannot write. */
+/** A chat request with a field in JSON that `JSON.stringify` cannot write. */
 function chatWith(field: string, json: string): string {
   return chat({ [field]: '@' }).replace('"@"', json);
 }
@@ -206,7 +207,7 @@ describe('a model call with a bad body', () => {
     ['an input', '/v1/embeddings', `{"model":"m","input":${nested}}`],
   ];
   it.each(deep)('does not fail inside on endless nesting in %s', async (_what, path, body) => {
-    // It may be refused here or at the endpoint; it is a mistake of the client in either case.
+    // Either the dispatcher or the endpoint may refuse it; in both cases it is the client's error.
     const response = await post(path, body);
     const text = await response.text();
     expect({ status: response.status, text: text.slice(0, 300) }).not.toMatchObject({
@@ -688,7 +689,7 @@ describe('what a client tells of its runs', () => {
   });
 });
 
-/** Sends bytes as they are; what comes back until the connection ends. */
+/** Sends raw bytes; returns what is received until the connection ends. */
 function raw(head: string, parts: readonly string[] = []): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {

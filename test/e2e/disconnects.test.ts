@@ -1,7 +1,7 @@
 /**
- * Several hundred calls in parallel, a good part of whose clients leave while they wait, before the
- * first byte, or in mid-stream. Counted at the endpoint: never more than its slots, and in the end
- * every slot is back.
+ * Several hundred calls in parallel, many of whose clients disconnect: while waiting, before the
+ * first byte, or in mid-stream. Counted at the endpoint: it never has more calls than slots, and in
+ * the end every slot is free.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Emulator, startEmulator } from '../../scripts/gpu/emulator.ts';
@@ -45,7 +45,7 @@ describe('clients that leave', () => {
     });
     const leaving = clients.filter(({ i }) => i % 3 !== 0);
     const staying = clients.filter(({ i }) => i % 3 === 0);
-    // Half of them leave while they wait, the others after a while: some hold a slot by then.
+    // Half of the clients disconnect while they wait, the others later, when some hold a slot.
     await until(
       () => statusOf(url, 'leavers'),
       (s) => (s.m?.waiting ?? 0) > CALLS / 4,

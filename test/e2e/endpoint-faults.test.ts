@@ -1,6 +1,7 @@
 /**
- * Endpoints that refuse, break, hang or never end: the client is told honestly what happened, and
- * the slot comes back. Each tenant has one slot, so a slot that stays away is seen by the next call.
+ * Endpoints that refuse, break, hang or never end: the client gets an error that states what
+ * happened, and the slot is freed. Each tenant has one slot, so the next call fails if a slot is
+ * lost.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,7 +17,7 @@ let url: string;
 let gpu: Emulator;
 let server: Server;
 let serverUrl: string;
-/** What the next request to the server meets; a good answer where nothing is planned. */
+/** The behaviours of the server's next requests; without one it answers correctly. */
 let planned: Behaviour[] = [];
 let redirected = 0;
 let tenants = 0;
@@ -91,7 +92,7 @@ async function expectSlotBack({ tenant }: Client): Promise<void> {
   );
 }
 
-/** The slot is back, and the only one of it serves. */
+/** The only slot is free again and serves a call. */
 async function expectServes(client: Client): Promise<void> {
   await expectSlotBack(client);
   const answer = await client.call();
@@ -100,7 +101,7 @@ async function expectServes(client: Client): Promise<void> {
   await expectSlotBack(client);
 }
 
-/** Events of a stream that ended, without those that are comments. */
+/** The events of a finished stream, without comments. */
 function eventsOf(text: string): string[] {
   return text.split('\n').flatMap((line) => (line.startsWith('data:') ? [line.slice(6)] : []));
 }
@@ -204,7 +205,7 @@ describe('an endpoint that cannot be reached', () => {
     for (let i = 0; i < 3; i += 1) await expectTold(await client.call(), 502, 'upstream_error');
     const answer = await client.call();
     expect(answer.status).toBe(200);
-    // It waited for the end of the rest, and was not sent before.
+    // It waited until the circuit breaker let a call through, and was not sent before.
     expect(Number(answer.headers.get('x-talaria-queue-ms'))).toBeGreaterThan(0);
     await answer.text();
     await expectServes(client);
@@ -311,7 +312,7 @@ describe('an endpoint that talks nonsense', () => {
   it('is never taken for a whole stream', async () => {
     const client = await clientOf(`${gpu.url}/v1`);
     gpu.fault({ kind: 'garbage' });
-    // Either the status says so, or what came can be read neither as a stream nor as JSON.
+    // The status shows the fault, or the answer is valid neither as a stream nor as JSON.
     const answer = await client.call({ stream: true });
     const text = await answer.text();
     expect(text).not.toContain('[DONE]');
@@ -372,7 +373,7 @@ describe('an endpoint that never comes to an end', () => {
     ];
     const answer = await client.call({ stream: true });
     expect(answer.status).toBe(200);
-    // Nothing of the body is read: the connection stays open and full.
+    // The client reads nothing of the body, so the connection stays open with full buffers.
     await expectServes(client);
     expect(sent).toBeGreaterThan(0);
     await answer.body?.cancel();

@@ -1,6 +1,6 @@
 /**
- * What is done about endpoints that fail: another attempt before the client has had a byte, another
- * endpoint, another backend, and streams that are told how they stand while they wait.
+ * The policy for failing endpoints: another attempt before the client has received a byte, another
+ * endpoint, another backend, and streams that receive their queue position while they wait.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,7 @@ import { type Dispatcher, RawClient, startDispatcher, statusOf, until } from './
 
 type Behaviour = (res: ServerResponse, req: IncomingMessage) => void;
 
-/** An endpoint that does what is planned, and serves well when nothing is. */
+/** An endpoint with planned answers; without one it answers correctly. */
 class Endpoint {
   planned: Behaviour[] = [];
   always: Behaviour | undefined;
@@ -118,7 +118,7 @@ describe('an attempt that fails before the client has had a byte', () => {
     [bad, fine] = [await endpoint(), await endpoint()];
   });
 
-  // The emptier endpoint is chosen, and of two empty ones the first.
+  // The endpoint with fewer calls is chosen, and the first one if both have none.
   const backend = (extra: object = {}) => ({
     m: { models: ['m'], endpoints: [{ url: bad.url }, { url: fine.url }], ...extra },
   });
@@ -228,10 +228,10 @@ describe('a fallback', () => {
       const answer = await call(key);
       expect(answer.status).toBe(200);
       expect(answer.headers.get('x-talaria-backend')).toBe('spare');
-      // Those at the broken one count: of a job there are only so many.
+      // Attempts at the broken endpoint count too, because a job has a limited number of attempts.
       if (i === 0) expect(answer.headers.get('x-talaria-attempts')).toBe(`${bad.seen.length + 1}`);
     }
-    // Three faults opened its circuit; from then on nobody waited for it.
+    // Three faults opened its circuit breaker; after that no call waited for it.
     expect(bad.seen.length).toBeLessThanOrEqual(4);
     expect(fine.seen).toHaveLength(6);
     await expectIdle(tenant);
@@ -255,7 +255,7 @@ describe('a fallback', () => {
       left.push(Number(answer.headers.get('x-ratelimit-remaining-requests')));
       callId = answer.headers.get('x-talaria-call') ?? '';
     }
-    // Some come back while this runs: 100 a minute are 1 in 600 ms.
+    // Some requests come back during the test: 100 a minute are one in 600 ms.
     expect(left[2]).toBeGreaterThanOrEqual(97);
     const story = await fetch(`${url}/v1/calls/${callId}`, {
       headers: { authorization: `Bearer ${key}` },
@@ -284,7 +284,7 @@ describe('a fallback', () => {
     );
     const answer = await call(key, {}, { 'x-talaria-max-wait-ms': '300' });
     expect(await answer.json()).toMatchObject({ error: { code: 'queue_timeout' } });
-    // The first backend had the whole of that time.
+    // The whole time was spent at the first backend.
     expect(answer.headers.get('x-talaria-backend')).toBe('m');
     for (const client of clients) client.reset();
     await expectIdle(tenant);

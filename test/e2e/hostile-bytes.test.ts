@@ -1,7 +1,8 @@
 /**
- * Bytes that no honest client sends, on raw sockets: requests that are cut two ways (smuggling),
- * headers that are folded, doubled or broken, bodies that end before their end. Each gets one honest
- * answer or none; what is hidden in a body never becomes a call; nothing holds a slot.
+ * Bytes that no correct client sends, on raw sockets: requests that can be split in two ways
+ * (request smuggling), headers that are folded, duplicated or malformed, bodies that are cut off.
+ * Each gets one correct answer or none, nothing in a body is ever executed as a call, and no slot
+ * stays taken.
  */
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -12,13 +13,16 @@ const TENANT = 'hostile';
 const CHAT = '/v1/chat/completions';
 const BODY = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hello' }] });
 
-/** Tables are made before there is a key: it is put in when the bytes are sent. */
+/** Stands for the API key in the tables of cases, which are built before the key exists. */
 const KEY_PLACE = '@key@';
 
 let dispatcher: Dispatcher;
 let server: Server;
 let key: string;
-/** What reached the endpoint to its end: a tool's body begins to be relayed before it is whole. */
+/**
+ * Calls that the endpoint received completely: the body of a tool call is relayed before its end is
+ * known.
+ */
 let reached: string[] = [];
 
 beforeAll(async () => {
@@ -60,14 +64,17 @@ async function nothingHeld(): Promise<void> {
   );
 }
 
-/** Sends bytes as they are, and how the sending ends; what comes back until the connection ends. */
+/**
+ * Sends raw bytes and ends the sending in one of three ways; returns what is received until the
+ * connection ends.
+ */
 function raw(bytes: string, end: 'wait' | 'half-close' | 'reset' = 'wait'): Promise<string> {
   const { hostname, port } = new URL(dispatcher.workerd.url);
   return new Promise((resolve) => {
     let received = '';
-    // Half open, so that an answer can still be read after our own end.
+    // Half open, so that an answer can be read after the client has ended its side.
     const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
-    // Only who asked for the connection's end can wait for it.
+    // Only a request with `connection: close` makes the server end the connection.
     const patienceMs = bytes.includes('connection: close') ? 60_000 : 3_000;
     socket.setTimeout(patienceMs, () => socket.destroy());
     socket.on('data', (data) => {

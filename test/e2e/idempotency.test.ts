@@ -1,6 +1,6 @@
 /**
  * `Idempotency-Key` on bare workerd: a finished call is answered again without a second call, one
- * call at a time runs under a key, and neither a crash nor a client that leaves locks a key.
+ * call at a time runs under a key, and neither a crash nor a disconnected client blocks a key.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,7 +17,7 @@ let server: Server;
 let key: string;
 let otherKey: string;
 let calls: number;
-/** How the endpoint answers; a good answer at once where nothing else is said. */
+/** How the endpoint answers; by default correctly and at once. */
 let answer: (res: ServerResponse) => void;
 
 const good = (res: ServerResponse) => {
@@ -77,7 +77,7 @@ async function codeOf(response: Response): Promise<[number, string]> {
   return [response.status, JSON.parse(await response.text()).error.code];
 }
 
-/** An endpoint that says nothing until it is told to. */
+/** An endpoint that does not answer until `proceed` is called. */
 function held(): { proceed: () => void; reached: Promise<void> } {
   const reached = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
@@ -144,7 +144,7 @@ describe('a finished call', () => {
     await (await send('long')).text();
     expect(calls).toBe(2);
     answer = (res) => res.end(JSON.stringify({ text: 'x'.repeat(ANSWER_BYTES - 100) }));
-    // Sixteen shards keep 10,000 bytes each: far fewer than these.
+    // The 16 shards keep 10,000 bytes each, far less than these answers.
     for (let i = 0; i < 150; i += 1) await (await send(`many-${i}`)).text();
     expect(calls).toBe(152);
     let kept = 0;

@@ -1,6 +1,6 @@
 /**
- * Limits and explanations on bare workerd: what a key, a run and a queue may have at most, what the
- * client is told in headers, and the story of a call that can be asked for afterwards.
+ * Limits and explanations on bare workerd: the limits of a key, a run and a queue, the headers that
+ * explain an answer, and the log entry of a call, which can be read afterwards.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -49,7 +49,7 @@ function answer(res: ServerResponse): void {
   res.end('{"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":500}}');
 }
 
-/** A tenant of its own, with limits and with so many slots. */
+/** A new tenant with these limits and this many slots. */
 async function tenant(config: object = {}, queue: object = {}, slots = 4) {
   tenants += 1;
   const name = `limits-${tenants}`;
@@ -74,13 +74,13 @@ async function codeOf(response: Response): Promise<[number, string]> {
   return [response.status, JSON.parse(await response.text()).error.code];
 }
 
-/** The backend is configured no more: who waits for it is refused. */
+/** Removes the backend from the configuration, so that calls that wait for it are refused. */
 async function removeBackend(name: string): Promise<void> {
   const backends = { other: { models: ['other'], endpoints: [{ url: endpoint }] } };
   await admin(dispatcher.workerd.url, 'PUT', `/tenants/${name}`, { backends });
 }
 
-/** Lets all answers go that are held back, and those that come. */
+/** Sends all answers that are held back, and no longer holds back later ones. */
 function release(): void {
   holds = false;
   for (const proceed of waiting.splice(0)) proceed();
@@ -121,7 +121,7 @@ describe('tokens a minute', () => {
   it('are estimated when a call comes and put right when it has ended', async () => {
     const { send } = await tenant({ limits: { tokensPerMinute: 1_000 } });
     const first = await send();
-    // 10 tokens of text, and 10 that it may answer.
+    // 10 tokens of text, and 10 that the answer may have.
     expect(first.headers.get('x-ratelimit-remaining-tokens')).toBe('980');
     await first.text();
     const left = await until(
@@ -167,7 +167,7 @@ describe('a full queue', () => {
     const calls = [send({}, large), send({}, large)];
     await until(status, (s) => s?.waiting === 1 && s.running === 1);
     expect(await codeOf(await send({}, large))).toEqual([429, 'queue_full']);
-    // What is small still fits.
+    // A small call still fits.
     calls.push(send());
     await until(status, (s) => s?.waiting === 2);
     await until(
@@ -220,7 +220,7 @@ describe('an answer', () => {
       'x-talaria-cold-ms': '0',
     });
     expect(Number(told['x-talaria-rank-ms'])).toBeGreaterThan(0);
-    // Half a ms of rank for each ms of arrival.
+    // With an alpha of 0.5, the bound is twice the rank.
     const bound = Number(told['x-talaria-bound-ms']);
     expect(Math.abs(bound - 2 * Number(told['x-talaria-rank-ms']))).toBeLessThanOrEqual(1);
     const timing = response.headers.get('server-timing');

@@ -1,4 +1,4 @@
-/** The official SDK with nothing but baseURL and apiKey changed. */
+/** OpenAI's official SDK with only baseURL and apiKey changed. */
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admin } from '../../scripts/stack.ts';
@@ -164,7 +164,7 @@ describe('the other APIs', () => {
     const drawn = await client.images.generate({ model: 'm', prompt: 'a fox' });
     expect(drawn.data?.[0]?.b64_json).toBeDefined();
     const edited = await client.images.edit({ model: 'm', image: file, prompt: 'brown' });
-    // The emulated endpoint sends back what it was sent: the whole form.
+    // The emulated endpoint's image is the whole form that it received.
     const form = Buffer.from(edited.data?.[0]?.b64_json ?? '', 'base64');
     expect(form.includes(Buffer.from(bytes))).toBe(true);
   });
@@ -231,8 +231,8 @@ describe('a client that is turned away, that leaves, or that has no patience', (
   });
 
   it('gives up by its own signal and by its own time limit', async () => {
-    // Long enough to be left, short enough to end by itself: the runtime does not see a client
-    // that closes its connection in good order while nothing is sent.
+    // Long enough to disconnect from, short enough to end by itself, because the runtime does not
+    // notice a client that closes its connection normally while nothing is sent.
     const request = { model: 'm', messages, max_tokens: 1_000 };
     const leave = new AbortController();
     const left = client.chat.completions.create(request, { signal: leave.signal });

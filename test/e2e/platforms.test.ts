@@ -1,4 +1,7 @@
-/** Cold endpoints of platforms behind bare workerd: woken, called, and told their engine's priority. */
+/**
+ * Cold endpoints of emulated platforms behind bare workerd: they are woken and called, and engines
+ * get the rank as their priority.
+ */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** How often the tenant's object sets its alarm, which is billed as a row written each time. */
+/** How often the tenant's object sets its alarm: each time is billed as a written row. */
 import { describe, expect, it } from 'vitest';
 import { onHost } from './in-world.ts';
 import { ObjectHost } from './object-host.ts';

@@ -1,6 +1,6 @@
 /**
- * What the model found, as it was shrunk: kept as cases of their own, since some of it takes a
- * random walk half a million steps to come by.
+ * Failures that lease-protocol.test.ts once found, as the shrunk sequences. They are tests of their
+ * own, because a random walk may need half a million steps to find some of them.
  */
 import { describe, expect, it } from 'vitest';
 import { inWorld } from './in-world.ts';

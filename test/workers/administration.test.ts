@@ -1,4 +1,4 @@
-/** Changes of tenants that cannot be made, or not at once. */
+/** Changes of tenants that are refused, or that do not take effect at once. */
 import { createExecutionContext, env } from 'cloudflare:test';
 import { exports } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';

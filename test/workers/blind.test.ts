@@ -1,4 +1,4 @@
-/** What goes on while KV cannot be read, and what is said where nothing is known. */
+/** What still works while KV cannot be read, and the errors of requests that need it. */
 import { createExecutionContext, env } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TenantSettings } from '../../durable-objects/tenant/tenant-settings.ts';
@@ -13,7 +13,7 @@ const CONFIG = {
   backends: { m: { models: ['m'], endpoints: [{ url: 'http://127.0.0.1:9/v1', slots: 1 }] } },
 };
 
-/** A KV that can be read while `works`; counts how often it was asked. */
+/** A KV that can be read while `works` is true; counts the reads. */
 function kvOf(entries: Readonly<Record<string, unknown>>) {
   const kv = {
     works: true,
@@ -29,7 +29,7 @@ function kvOf(entries: Readonly<Record<string, unknown>>) {
 
 const envOf = (kv: object) => ({ ...env, TENANTS: kv, ENVIRONMENT: 'development' }) as never as Env;
 
-/** Isolates remember by name: one for each test. */
+/** Each test has names of its own, because isolates cache by name. */
 function names() {
   const tenant = `t-${crypto.randomUUID()}`;
   const kv = kvOf({

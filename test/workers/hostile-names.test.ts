@@ -1,5 +1,5 @@
 /**
- * Names of prototypes, and characters that end a header or an event, wherever something from outside
+ * Names of prototype properties, and characters that end a header or an event, wherever input
  * becomes a name: tenants, backends, models, applications, runs, units, calls, keys.
  */
 import { env, exports } from 'cloudflare:workers';
@@ -45,7 +45,7 @@ function chat(more: object = {}, headers: Record<string, string> = {}) {
   return data('/v1/chat/completions', { model: 'm', messages, ...more }, headers);
 }
 
-/** Nothing was added to what every object has. */
+/** Fails if anything was added to Object.prototype. */
 function expectClean(): void {
   const empty: Record<string, unknown> = {};
   for (const name of ['polluted', 'url', 'slots', 'secret', 'weight']) {

@@ -1,4 +1,7 @@
-/** What is read of a body is what a whole parse would give, however long the body is. */
+/**
+ * What the sketch reads of a body equals what a complete parse would give, for bodies of any
+ * length.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sketchBody } from '../../../src/apis/body-sketch.ts';
@@ -15,7 +18,7 @@ const sketchOf = (text: string) => {
   return read.sketch;
 };
 
-/** Characters of a prompt, by the whole of it. */
+/** The number of characters of a prompt, counted on the complete value. */
 function charsOf(value: unknown, depth: number): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null || depth > 8) return 0;
@@ -94,7 +97,8 @@ describe('the sketch of a body', () => {
         const json = JSON.stringify(whole, null, spaces);
         const parsed = JSON.parse(json);
         fc.pre(schema.safeParse(parsed).success);
-        // Where messages are not checked, nothing is read behind one that is none.
+        // In APIs that do not validate messages, the sketch stops reading at the first entry that
+        // is no message.
         const { messages } = parsed;
         const isMessage = (m: unknown) =>
           typeof (m as { role?: unknown } | null)?.role === 'string';

@@ -1,6 +1,6 @@
 /**
- * What the published system's code does otherwise than it should, each as a test that its fault
- * would fail: by the dispatcher's own order, since that is what the fault would spoil.
+ * Known defects of the published system's code, each with a test that the defect would fail. The
+ * tests check the dispatcher's order, because that is what the defects would change.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -20,7 +20,7 @@ import { llm, queryAt, runOf, teach } from '../../run-builders.ts';
 const times = <T>(n: number, make: (i: number) => T): T[] =>
   Array.from({ length: n }, (_, i) => make(i));
 
-/** One slot, held by a blocker; what waits goes in the policy's order. */
+/** A dispatcher with one slot, taken by a blocker; waiting calls go in the policy's order. */
 class OneSlot {
   readonly dispatcher: Dispatcher;
   now = 1_000_000;
@@ -37,7 +37,7 @@ class OneSlot {
     this.#note(this.dispatcher.step([{ type: 'submitted', call }], this.now));
   }
 
-  /** The running call ends after so many tokens; the one that goes next. */
+  /** Ends the running call after this many tokens; returns the call that goes next. */
   end(tokens = 1): string {
     const result = okResult(tokens, { inputTokens: 0, serviceMs: tokens });
     const callId = this.#running;
@@ -53,7 +53,10 @@ class OneSlot {
 }
 
 describe('the walk that forgets the fan-out', () => {
-  /** A fan-out, a step in between, and a fan-out of as many calls, as of a models base's checks. */
+  /**
+   * A fan-out, a step in between, and a fan-out of the same width, as in an application that checks
+   * answers.
+   */
   const history = times(200, (i) => {
     const width = (i % 8) + 1;
     return runOf(
@@ -73,7 +76,8 @@ describe('the walk that forgets the fan-out', () => {
       model.rankMs(
         queryAt('reflect', { fanOutBefore, beforeMs: 100 * fanOutBefore, inputTokens: 0 }),
       );
-    // Drawn apart, the verification would take 4,500 ms after any of them.
+    // If the widths were drawn independently, the verification would take 4,500 ms after any
+    // fan-out.
     expect(atGenerate(1)).toBeLessThan(1_800);
     expect(atGenerate(8)).toBeGreaterThan(7_500);
     expect(atReflect(1)).toBeLessThan(1_800);
@@ -109,7 +113,7 @@ describe('a run taken as finished after 5 s of silence', () => {
       const callId = `c${i}`;
       const call = callRequest(callId, { runId: 'r', unit: `u${i}`, arrivedAt: now });
       effects.push(...dispatcher.step([{ type: 'submitted', call }], now));
-      // In service for longer than any silence: that is none.
+      // In service for longer than any silence timeout, but a run in service is not silent.
       for (const end = now + 40_000; now < end; ) {
         now += 10_000;
         effects.push(...dispatcher.step([{ type: 'renewed', callId }], now));
@@ -150,7 +154,7 @@ describe('rank 0 for a run that is older than every sample', () => {
 
   it.each(['gittins', 'gittins-total'] as const)('is not given by %s: it goes behind', (policy) => {
     const line = new OneSlot(history, policy);
-    // Two calls were usual; of these four, two are over and were long.
+    // Two calls are usual; this run makes four, of which two have ended after a long time.
     for (const id of ['old-0', 'old-1', 'old-2', 'old-3']) {
       line.submit(id, { runId: 'old', app: 'steady', unit: 'unit' });
     }
@@ -178,7 +182,7 @@ describe('0.06 s a token on every machine', () => {
     const config = configOf({ alpha: 0, backends });
     return new Dispatcher(config, { random: seededRandom(1) }, 0);
   };
-  /** Ranks at both backends of an application that makes 100 tokens. */
+  /** The ranks at both backends of applications that generate 100 tokens. */
   const ranks = (dispatcher: Dispatcher) => {
     for (const backend of ['fast', 'slow']) {
       for (const _ of times(30, (n) => n)) {
@@ -219,12 +223,15 @@ describe('0.06 s a token on every machine', () => {
 });
 
 describe('the formula E[Y | Y <= D] / P(Y <= D)', () => {
-  /** Expected order statistics of twenty exponentials: mean 1,000 and, at any age, rank 1,000. */
+  /**
+   * Expected order statistics of twenty exponentials: the mean is 1,000, and the rank is 1,000 at
+   * any age.
+   */
   const exponential = times(20, (i) =>
     times(i + 1, (k) => 1_000 / (20 - k)).reduce((sum, step) => sum + step, 0),
   );
   const history = [
-    // Not ascending: that would be taken for a change.
+    // Shuffled, because ascending sizes would be detected as a change in behaviour.
     ...times(20, (i) => runOf('memoryless', llm('unit', [exponential[(i * 7) % 20] ?? 0], 0))),
     ...times(20, () => runOf('certain', llm('unit', [800], 0))),
   ];

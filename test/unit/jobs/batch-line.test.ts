@@ -1,4 +1,4 @@
-/** Lines of batches: what is read of an input file, and what is written to the output. */
+/** Lines of batches: how an input file is read, and how the output is written. */
 import { describe, expect, it } from 'vitest';
 import { readBatchLine, writeBatchLine } from '../../../src/jobs/batch-line.ts';
 

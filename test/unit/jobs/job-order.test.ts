@@ -1,4 +1,4 @@
-/** What a client may order as a job. */
+/** Which jobs a client may create. */
 import { describe, expect, it } from 'vitest';
 import { jobSettings } from '../../../src/config/job-settings.ts';
 import { USUAL_BOUNDS } from '../../../src/http/json-scan.ts';

@@ -1,4 +1,7 @@
-/** The description is one that tools can read, and its bodies are those that the code parses. */
+/**
+ * The API's description is valid for standard tools, and its request bodies are those that the code
+ * parses.
+ */
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../../src/openapi/document.ts';

@@ -1,4 +1,7 @@
-/** `UPSTREAM` of `npm start`: what is found at a server that runs already, and each way to be wrong. */
+/**
+ * The setting `UPSTREAM` of `npm start`: what is found at a running server, and the message for
+ * each error.
+ */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Keys of endpoints: sealed on their way in, opened where they are used, for their own place only. */
+/**
+ * Endpoints' keys: sealed when they are configured, opened when they are used, each in its own
+ * place only.
+ */
 import { runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -62,7 +65,7 @@ describe('a sealed key', () => {
     expect(await unseal(NEW, fresh, PLACE)).toBe(CANARY);
     expect(await unseal(OLD, fresh, PLACE)).toBeUndefined();
     const again = await acceptConfig(JSON.parse(taken.ok ? taken.text : ''), 'acme', both);
-    // What the newest key sealed stays as it is.
+    // A value sealed with the newest master key stays as it is.
     expect(again).toEqual(taken);
   });
 
@@ -228,7 +231,8 @@ describe('a configuration with a key in it', () => {
     const tenant = `t-${crypto.randomUUID()}`;
     await admin('PUT', tenant, withAuth({ secret: 'GPU_KEY' }));
     const { key } = (await admin('POST', `${tenant}/keys`)).json;
-    // Sealed under a master key that is gone: past the admin API, as one that wrote storage would.
+    // Sealed with a master key that no longer exists, and written past the admin API, as someone
+    // with access to the storage could.
     const sealed = (await seal(OLD, CANARY, { ...PLACE, tenant })) ?? '';
     const stub = env.TENANT.getByName(tenant);
     await stub.putConfig(JSON.stringify(withAuth({ sealed })));

@@ -1,4 +1,4 @@
-/** A stream that was begun before its answer is there: what it becomes, whatever comes when. */
+/** A stream that begins before its answer exists: its content for every kind and time of answer. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Admission } from '../../../src/calls/admission.ts';
 import { QueuedStream } from '../../../src/calls/queued-stream.ts';
@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A call that has waited so long that its stream was begun. */
+/** A call that has waited so long that its stream has begun. */
 async function begun() {
   const stream = new QueuedStream(AFTER_MS, 'openai', 'r', new AbortController().signal);
   const made = Promise.withResolvers<Response>();

@@ -1,4 +1,4 @@
-/** A shard of kept answers inside workerd: who holds a key, and what ends that. */
+/** A shard of stored answers inside workerd: which call holds a key, and what ends that. */
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -142,7 +142,7 @@ describe('a key that was replaced under its id', () => {
     await begin(old);
     const next = claim({ keyHash: 'new', print: 'other' });
     expect((await begin(next)).status).toBe('fresh');
-    // What the old one still brings is not kept in the place of the new one.
+    // A late answer of the old call does not replace the new call's.
     await shard().finish(old, ANSWER);
     expect((await begin(claim({ keyHash: 'new', print: 'other' }))).status).toBe('in-progress');
     await shard().finish(next, ANSWER);

@@ -1,4 +1,4 @@
-/** Databases of every earlier version, opened by the present code; and one of a later version. */
+/** Databases of every earlier version, opened by the present code, and one of a later version. */
 import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -22,7 +22,7 @@ const OK = { outcome: 'ok' as const, endpointFault: false, cold: false, serviceM
 
 type Tenant = ReturnType<typeof env.TENANT.getByName>;
 
-/** An object that finds the database as its own when it starts. */
+/** An object that finds this database as its own when it starts. */
 async function tenantWith(database: string): Promise<() => Tenant> {
   const name = `t-${crypto.randomUUID()}`;
   const stub = () => env.TENANT.getByName(name);
@@ -35,7 +35,7 @@ async function tenantWith(database: string): Promise<() => Tenant> {
   return stub;
 }
 
-/** Every row of every table, as the storage has them. */
+/** Every row of every table, as stored. */
 function dump(stub: Tenant): Promise<Record<string, unknown[]>> {
   return runInDurableObject(stub, (_object, { storage }) => tablesOf(storage.sql));
 }
@@ -90,7 +90,7 @@ describe.each(DATABASES)('a database of %s', (_name, schema, sql) => {
       runs_in_flight: 1,
       backends: { search: { running: 1, waiting: 0 }, m: { running: 0 } },
     });
-    // What calls have told of its speed, and not what is assumed.
+    // The speed that was learned from calls, not the assumed one.
     expect(status.backends.m.speed.outputMs).toBeCloseTo(19.8);
     const { wakes } = await view('prewarm');
     expect(wakes).toContainEqual(expect.objectContaining({ backend: 'm', outcome: 'used' }));
@@ -127,7 +127,7 @@ describe.each(DATABASES)('a database of %s', (_name, schema, sql) => {
     const parsed = parseStoredConfig(config, { development: false });
     expect(parsed).toMatchObject({
       ok: true,
-      // It replaced the tenant's as a whole when it was written.
+      // When it was written, the backend's setting replaced the tenant's as a whole.
       config: { backends: { m: { prewarm: { mode: 'on', theta: 0.1 } } } },
     });
   });
@@ -166,7 +166,7 @@ describe('a database of a later version', () => {
       error: { code: 'dispatcher_unavailable', message: expect.stringContaining('newer version') },
     });
     expect(JSON.stringify(told.mock.calls)).toContain('version 99');
-    // Nor does the cron stumble over it, or a call take it for an empty tenant.
+    // The cron trigger and calls are refused too, and do not take it for an empty tenant.
     for (const ask of [() => stub().forecast(), () => stub().view('status')]) {
       let refused: unknown;
       try {
@@ -196,7 +196,7 @@ describe('a step that fails', () => {
   });
 });
 
-/** A jobs object that finds the database as its own when it starts. */
+/** A jobs object that finds this database as its own when it starts. */
 async function jobsWith(database: string) {
   const name = `t-${crypto.randomUUID()}`;
   const stub = () => env.JOBS.getByName(name);
@@ -243,7 +243,7 @@ describe('a database of jobs of schema 1', () => {
     const { items: files } = await stub().listFiles({ limit: 10 }, {});
     for (const { id } of files) await stub().deleteFile(id);
     await stub().dropJob(DONE);
-    // What waits is cancelled first, and then forgotten.
+    // A waiting job is first cancelled, then deleted.
     for (let i = 0; i < 2; i += 1) await stub().dropJob(WAITING);
     const left = await runInDurableObject(stub(), (_object, { storage }) => {
       const one = (query: string) => Number(storage.sql.exec(query).one().n);

@@ -1,4 +1,4 @@
-/** Which headers pass, in both directions, and what every answer says to browsers. */
+/** Which headers pass in both directions, and the security headers of every answer. */
 import { exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { answerHeaders, isReservedHeader, upstreamHeaders } from '../../../src/http/headers.ts';
@@ -215,7 +215,8 @@ describe('every answer', () => {
     expect(answer.headers.get('content-security-policy')).toBe(CSP);
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(answer.headers.get('set-cookie')).toBeNull();
-    // How long an answer is good for its endpoint knows, but not for caches that several share.
+    // The endpoint decides how long an answer may be cached, but not that shared caches may store
+    // it.
     expect(answer.headers.get('cache-control')).toBe('private, max-age=60');
   });
 

@@ -1,4 +1,6 @@
-/** Which application, run and unit a call belongs to, for clients that say it and for those that do not. */
+/**
+ * The application, run and unit of a call, for clients that name them and for those that do not.
+ */
 import { describe, expect, it } from 'vitest';
 import { MODEL_APIS } from '../../../src/apis/model-apis.ts';
 import { parseModelRequest, withFields } from '../../../src/apis/model-request.ts';
@@ -151,7 +153,7 @@ describe('identity', () => {
     const two = await identityOf({}, { shape: 'two' });
     expect(two.app).not.toBe(one.app);
     expect(two.unit).not.toBe(one.unit);
-    // A unit is one within its application, whatever key calls.
+    // The application depends on the key; the unit, which is part of an application, does not.
     const elsewhere = await identityOf({}, { shape: 'one' }, 'other key');
     expect(elsewhere.app).not.toBe(one.app);
     expect(elsewhere.unit).toBe(one.unit);

@@ -1,9 +1,9 @@
-/** How often the jobs' object is asked, and what is said where it does not answer. */
+/** How often a request to the jobs object is repeated, and the error if it does not answer. */
 import { describe, expect, it } from 'vitest';
 import { askJobs } from '../../../src/jobs/jobs-client.ts';
 import { Unreachable } from '../../../src/objects/ask-object.ts';
 
-/** An object that fails with these, one after the other, and then answers. */
+/** An object that fails with these errors, one after the other, and then answers. */
 function failing(...errors: readonly object[]) {
   const left = [...errors];
   let stubs = 0;

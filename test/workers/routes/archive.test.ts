@@ -1,4 +1,4 @@
-/** A tenant out and in: what an export has and has not, and that nothing is counted twice. */
+/** Export and import of a tenant: what an export contains, and that nothing is counted twice. */
 import { abortAllDurableObjects } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
@@ -25,7 +25,7 @@ async function admin(method: string, path: string, body?: string): Promise<[numb
   return [answer.status, await answer.text()];
 }
 
-/** The runs of an export, without its head. */
+/** The runs of an export, without its first line. */
 function runsOf(text: string): Array<{ run: string; arrival_ms: number }> {
   const lines = text.trim().split('\n');
   return lines.map((line) => JSON.parse(line)).filter((line) => 'run' in line);
@@ -100,7 +100,7 @@ describe('an export', () => {
     expect(trace).toHaveLength(lines.length);
     expect(trace).toHaveLength(14);
     expect(Math.min(...trace.map((r) => r.arrival_ms))).toBe(0);
-    // The run whose name had been there before has another, and its own beside it.
+    // Two runs are named r0: one of them is exported under another name, with r0 as its id.
     expect(trace.filter((r) => r.run === 'r0')).toHaveLength(1);
     expect(text).toMatch(/"run":"r0#\d+".*"id":"r0"/);
     const [, pure] = await admin('GET', `${tenant}/export?part=runs`);
@@ -158,7 +158,7 @@ describe('an import', () => {
     expect(await graph(to)).toEqual(before);
     const [, shown] = await admin('GET', to);
     expect(JSON.parse(shown).config).toMatchObject({ policy: 'sjf', keys: [] });
-    // And out again as it came in.
+    // Exported again, it equals what was imported.
     const [, again] = await admin('GET', `${to}/export`);
     const rest = (text: string) => text.slice(text.indexOf('\n'));
     expect(rest(again)).toBe(rest(exported));
@@ -223,7 +223,7 @@ describe('an import', () => {
     const [status, told] = await admin('POST', `${to}/import?config=replace`, exported);
     expect([status, JSON.parse(told).config]).toEqual([200, 'replaced']);
     expect(await policy()).toBe('sjf');
-    // Clients' keys are the tenant's own.
+    // Imported keys do not replace the tenant's own.
     expect(JSON.parse((await admin('GET', to))[1]).config.keys).toMatchObject([{ id: 'mine' }]);
   });
 

@@ -1,4 +1,4 @@
-/** `GET /readyz` waits for a tenant where it is told to. */
+/** `GET /readyz` waits for a tenant if the Worker's bindings name one. */
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';

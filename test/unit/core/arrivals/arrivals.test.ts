@@ -1,4 +1,7 @@
-/** When the next run comes: at random, by a clock, in bursts, after a rise, at its usual hour. */
+/**
+ * Forecasts of the next arrival: at random, at regular intervals, in bursts, after a rise of the
+ * rate, and at the usual hour of the week.
+ */
 import { describe, expect, it } from 'vitest';
 import { Arrivals } from '../../../../src/core/arrivals/arrivals.ts';
 import { type Random, seededRandom } from '../../../../src/core/learning/random.ts';
@@ -10,7 +13,7 @@ function exponential(random: Random, meanMs: number): number {
   return -Math.log(1 - random()) * meanMs;
 }
 
-/** Takes in gaps; answers the arrivals and the time of the last. */
+/** Arrivals after these gaps, and the time of the last one. */
 function afterGaps(gaps: Iterable<number>): { arrivals: Arrivals; at: number } {
   const arrivals = new Arrivals(0);
   let at = 0;
@@ -40,15 +43,15 @@ describe('arrivals at random', () => {
     const error = bins.reduce((sum, { came, chance }) => sum + Math.abs(came - chance), 0) / all;
     expect(all).toBeGreaterThan(20_000);
     expect(error).toBeLessThan(0.05);
-    // Nearly all forecasts are in the bins about the truth.
+    // Nearly all forecasts are in the two bins next to the true probability.
     const near = (bins[3]?.n ?? 0) + (bins[4]?.n ?? 0);
     expect(near / all).toBeGreaterThan(0.9);
   });
 });
 
 /**
- * Forecasts for 30 s over the second half of 200 hours of one arrival a minute, in bins of a tenth:
- * how many, the sum of the chances given, and how often one came.
+ * Forecasts for 30 s over the second half of 200 hours with one random arrival a minute, in ten
+ * bins: the number of forecasts, the sum of their probabilities, and how many came true.
  */
 function reliability(random: Random): Array<{ n: number; chance: number; came: number }> {
   const bins = Array.from({ length: 10 }, () => ({ n: 0, chance: 0, came: 0 }));
@@ -77,7 +80,7 @@ describe('arrivals by a clock', () => {
 
 describe('arrivals in bursts', () => {
   it('are likely within a burst and not after one, though the rate is the same', () => {
-    // Ten within ten seconds, then ten minutes of nothing.
+    // Ten arrivals within ten seconds, then none for ten minutes.
     const { arrivals, at } = afterGaps(generate(400, (i) => (i % 10 === 0 ? 600_000 : 1_000)));
     const steady = 1 - Math.exp(-30_000 / 60_900);
     expect(arrivals.needProbability(at - 1, 30_000)).toBeGreaterThan(0.8);

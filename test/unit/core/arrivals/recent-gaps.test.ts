@@ -1,9 +1,9 @@
-/** Gaps between arrivals as they were seen, against sums over the plain list. */
+/** The recent gaps between arrivals, against sums over a plain list. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RecentGaps } from '../../../../src/core/arrivals/recent-gaps.ts';
 
-/** Codes are logarithmic: a gap is kept to about one part in a thousand. */
+/** Gaps are stored as logarithmic codes, to about one part in a thousand. */
 const EXACT_TO = 0.005;
 
 function gapsOf(list: readonly number[]): RecentGaps {
@@ -54,7 +54,7 @@ describe('RecentGaps', () => {
   it('says how far arrivals are from random: 0 by a clock, 1 at random, more in bursts', () => {
     expect(gapsOf([1, 2, 3]).dispersion).toBeUndefined();
     expect(gapsOf(Array.from({ length: 100 }, () => 5_000)).dispersion).toBeCloseTo(0, 3);
-    // Quantiles of an exponential, in an order that does not matter.
+    // Quantiles of an exponential distribution, in an arbitrary order.
     const random = Array.from({ length: 250 }, (_, i) => {
       const u = (((i * 89) % 250) + 0.5) / 250;
       return -Math.log(1 - u) * 60_000;

@@ -1,4 +1,4 @@
-/** The usual level of each hour of the week. */
+/** The usual level of arrivals in each hour of the week. */
 import { describe, expect, it } from 'vitest';
 import { WeekProfile } from '../../../../src/core/arrivals/week-profile.ts';
 
@@ -6,7 +6,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const WEEK = 7 * DAY;
 
-/** Weeks in which 60 come in the tenth hour of each first day, evenly, and none else. */
+/** Weeks with 60 evenly spaced arrivals in the tenth hour of the first day and no others. */
 function afterWeeks(weeks: number): WeekProfile {
   const profile = new WeekProfile(0);
   for (let week = 0; week < weeks; week += 1) {

@@ -1,4 +1,4 @@
-/** The speed of a backend by endpoint and concurrency. */
+/** The learned speed of a backend, by endpoint and concurrency. */
 import { describe, expect, it } from 'vitest';
 import { BackendSpeed } from '../../../../src/core/backends/backend-speed.ts';
 import { callRequest, okResult } from '../../../dispatch-builders.ts';
@@ -6,7 +6,7 @@ import { callRequest, okResult } from '../../../dispatch-builders.ts';
 const ASSUMED = { inputMs: 0.1, outputMs: 25 };
 const request = callRequest('c');
 
-/** So many calls of 100 tokens at a speed. */
+/** Observes many calls of 100 tokens at this speed. */
 function serve(speed: BackendSpeed, endpoint: string, concurrency: number, outputMs: number) {
   for (let i = 0; i < 40; i += 1) {
     const result = okResult(100, { inputTokens: 0, serviceMs: 100 * outputMs });

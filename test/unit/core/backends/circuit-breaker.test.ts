@@ -1,4 +1,4 @@
-/** When an endpoint is trusted with calls. */
+/** When a circuit breaker lets calls through to an endpoint. */
 import { describe, expect, it } from 'vitest';
 import { CircuitBreaker } from '../../../../src/core/backends/circuit-breaker.ts';
 
@@ -54,7 +54,7 @@ describe('CircuitBreaker', () => {
     const breaker = failed(3, 100);
     for (let i = 0; i < 13; i += 1) breaker.failed(101, 90);
     expect(breaker.openUntil).toBe(600);
-    // Nor do their ends let a second call try it.
+    // The ends of earlier calls do not let a second trial call through either.
     breaker.sent(600);
     breaker.over(90);
     breaker.failed(601, 90);

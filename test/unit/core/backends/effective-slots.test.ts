@@ -1,4 +1,4 @@
-/** How many slots an endpoint can really serve. */
+/** How many slots an endpoint can actually serve, learned from reports of overload. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EffectiveSlots } from '../../../../src/core/backends/effective-slots.ts';

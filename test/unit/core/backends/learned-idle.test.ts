@@ -1,4 +1,4 @@
-/** Idle timeouts: configured at first, then as the endpoint shows them, within bounds. */
+/** Idle timeouts: the configured one at first, then as observed at the endpoint, within bounds. */
 import { describe, expect, it } from 'vitest';
 import { Endpoint } from '../../../../src/core/backends/endpoint.ts';
 import type { EndpointSpec, Wake } from '../../../../src/core/backends/endpoint-state.ts';
@@ -12,7 +12,7 @@ const SPEC: EndpointSpec = {
 
 const wakeAt = (at: number): Wake => ({ cause: 'demand', at, reason: 'a call', probability: 1 });
 
-/** Warm since 0, with one cold start of 10 s behind it. */
+/** An endpoint that has been warm since 0 and has had one cold start of 10 s. */
 function warmEndpoint(): Endpoint {
   const endpoint = new Endpoint(SPEC, -10_000);
   endpoint.beginWake(wakeAt(-10_000));
@@ -68,7 +68,7 @@ describe('an endpoint', () => {
     endpoint.lastActiveAt = 40_010;
     endpoint.answeredCold(40_000, 40_010);
     expect(endpoint.state).toBe('cold');
-    // Nothing is learned before the wake has shown that it was cold.
+    // Nothing is learned before the wake confirms that the endpoint was cold.
     expect(endpoint.idleTimeoutMs).toBe(60_000);
     endpoint.beginWake(wakeAt(40_020));
     endpoint.becameWarm(50_020, 10_000);
@@ -84,7 +84,7 @@ describe('an endpoint', () => {
     endpoint.becameWarm(40_023, 3);
     expect(endpoint.idleTimeoutMs).toBe(60_000);
     expect(endpoint.coldStartMs).toBe(10_000);
-    // The same key again, and another's word.
+    // The same key is not believed a second time; another key is.
     endpoint.granted(41_000, 'a');
     endpoint.released(41_010, 41_000, 'a');
     expect(endpoint.answeredCold(41_000, 41_010, 'a')).toBe(false);

@@ -1,4 +1,4 @@
-/** The ways in which a slot comes back, a run ends, and a cold endpoint is woken. */
+/** The ways in which a slot is freed, a run ends, and a cold endpoint is woken. */
 import { describe, expect, it } from 'vitest';
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
@@ -50,7 +50,7 @@ describe('a slot', () => {
     const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
     dispatcher.step([submit('a')], 0);
     dispatcher.step([{ type: 'renewed', callId: 'a' }], 6_000);
-    // Doubted when it should have been renewed twice, and ended half its length later.
+    // Doubted when two renewals are overdue, and ended half of the lease's length later.
     const doubtedAt = 6_000 + (10_000 * 2) / 3;
     expect(dispatcher.dueAt(6_000)).toBeCloseTo(doubtedAt);
     expect(dispatcher.step([{ type: 'tick' }], 12_700)).toEqual([]);
@@ -120,7 +120,7 @@ describe('a slot', () => {
     const again = start(configOf({ slots: 1 }));
     again.restore([LiveRun.restore(snapshot)], [{ request: call.request, lease: call.lease }]);
     expect(again.step([submit('b')], 1)).toEqual([]);
-    // Its Worker asks again because its answer was lost: it gets the lease that it has.
+    // Its Worker asks again because its answer was lost: it gets the lease that the call has.
     expect(again.step([submit('a', { runId: 'r' })], 2)).toMatchObject([
       { type: 'granted', callId: 'a', grantedAt: 0 },
     ]);
@@ -170,7 +170,8 @@ describe('a run', () => {
     dispatcher.step([{ type: 'ended', callId: 'a', result: okResult(5) }], 10);
     dispatcher.step([submit('b', { runId: 'r', final: true })], 20);
     const result = okResult(0, { outcome: 'failed', endpointFault: true });
-    // The client may send its last call again: the run waits for that as long as for any other.
+    // The client may send its last call again, so the run waits for that as long as for any other
+    // call.
     expect(types(dispatcher.step([{ type: 'ended', callId: 'b', result }], 30))).toEqual([
       'released',
     ]);
@@ -254,13 +255,13 @@ describe('a cold endpoint', () => {
 
   const TOOL = { backend: 'tool', kind: 'service', unit: 'search', inputTokens: 0 } as const;
 
-  /** A fourth run begins with the tool; forecasts have a least distance, so a moment passes. */
+  /** A fourth run begins with the tool. Forecasts have a minimum interval, so some time passes. */
   function announce(dispatcher: Dispatcher): Effect[] {
     const submitted = submit('t', { ...TOOL, runId: 'x', arrivedAt: 1_000 });
     return [...dispatcher.step([submitted], 1_000), ...dispatcher.step([{ type: 'tick' }], 1_250)];
   }
 
-  /** Three runs of a tool of 200 ms and then the model. */
+  /** Three runs that each call a tool for 200 ms and then the model. */
   function teach(dispatcher: Dispatcher): void {
     for (const [i, runId] of ['r1', 'r2', 'r3'].entries()) {
       const now = i * 300;

@@ -1,4 +1,4 @@
-/** One key may not fill the whole queue where there are others. */
+/** One key may not fill the whole queue if there are other keys. */
 import { expect, it } from 'vitest';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';

@@ -1,4 +1,6 @@
-/** Attempts of one call, through the dispatcher: who goes on, where, and how often. */
+/**
+ * Attempts of one call through the dispatcher: whether there is another one, where, and how many.
+ */
 
 import { describe, expect, it } from 'vitest';
 import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
@@ -106,7 +108,7 @@ describe('an attempt that failed', () => {
       attempts += grants(again(d, id, FAULT, now + 1)).length;
       d.step([{ type: 'cancelled', callId: id }], now + 2);
     }
-    // Ten were saved up, and each of 400 calls earned a tenth.
+    // Ten retries were in the budget, and each of 400 calls adds a tenth.
     expect(attempts - 400).toBeLessThanOrEqual(50);
     expect(attempts - 400).toBeGreaterThanOrEqual(45);
   });
@@ -132,7 +134,7 @@ describe('a backend with another to fall back on', () => {
     const refused = (effects: readonly Effect[]) =>
       effects.filter((e) => e.type === 'refused').map((e) => e.code);
     expect(refused(submit(d, 'w', 1))).toEqual(['backend_down']);
-    // Half open: one call tries.
+    // Half open: one trial call is let through.
     expect(grants(submit(d, 'v', 600))).toEqual(['v@a']);
     expect(refused(submit(d, 'u', 601))).toEqual([]);
     const down = d.step([{ type: 'ended', callId: 'v', result: FAULT }], 602);

@@ -1,4 +1,6 @@
-/** Which run a call belongs to, and when a run has ended: silence, repeats, sessions of sessions. */
+/**
+ * Which run a call belongs to, and when a run has ended: silence, repeated calls, nested sessions.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { queueRankOf } from '../../../../src/core/dispatch/queue-rank.ts';
@@ -38,7 +40,7 @@ describe('a run without end', () => {
       register.endOwnUnit('r', 'own', i);
     }
     expect(register.runs.get('r')?.visits).toHaveLength(5_000);
-    // The parts that were cut off end as runs of their own.
+    // The earlier parts of the long run end as runs of their own.
     const ended = register
       .endSilentRuns(1e9)
       .map((e) => ('record' in e ? e.record?.units.length : 0));
@@ -175,7 +177,7 @@ describe('silence', () => {
 
   it('grows where runs turn out to go on after what was taken for their end', () => {
     const { models, register, submit, end } = newRegister();
-    // One run is known, so the application is; it paused for no time at all.
+    // One known run makes the application known; its gaps had no length.
     end(submit(0, { runId: 'known', final: true }), 1);
     expect(models.silenceMs('app', register.silence)).toBe(30_000);
     end(submit(0), 10);
@@ -198,10 +200,10 @@ describe('the bound on overtaking', () => {
     const boundOf = (policy: keyof typeof POLICIES) =>
       queueRankOf(7, 7, run, POLICIES[policy], { alpha: 0.5 }).boundMs;
     expect(boundOf('app-fcfs')).toBe(0);
-    // A run's later calls stand behind runs that came after it.
+    // In fcfs, a run's later calls come after runs that arrived after it.
     expect(boundOf('fcfs')).toBeUndefined();
     expect(boundOf('edf')).toBeUndefined();
-    // Whose deadline leaves no time goes first, however late it came.
+    // A run whose deadline leaves no spare time goes first, however late it arrives.
     expect(boundOf('talaria-ddl')).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-/** Chains go before parallel work of the same size, where there are slots for both. */
+/** Chains of calls go before parallel work of the same size, where there are slots for both. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pricedRankMs } from '../../../../src/core/gittins/critical-path.ts';

@@ -1,4 +1,4 @@
-/** The demand graph of an application: what it shows, and the rank it gives. */
+/** The demand graph of an application: its view, and the rank that it gives. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RankTable } from '../../../../src/core/gittins/gittins.ts';

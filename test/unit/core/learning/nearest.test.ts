@@ -1,4 +1,6 @@
-/** Selection, sample codes and ranks without a table, each against the plain way to do it. */
+/**
+ * Nearest neighbours, sample codes and ranks without a table, each against a simple implementation.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RankTable, rankOnce } from '../../../../src/core/gittins/gittins.ts';

@@ -1,4 +1,6 @@
-/** What becomes of a job: which starts next, what an attempt's end means, when it is tried again. */
+/**
+ * The rules of jobs: which starts next, what the end of an attempt means, and when it is retried.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

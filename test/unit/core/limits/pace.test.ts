@@ -1,9 +1,9 @@
-/** A limit that is kept evenly: what is taken in any second and in any minute. */
+/** A limit that is spread evenly: how much can be taken in any second and in any minute. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Pace, paceAt, paceTaken, readyAt } from '../../../../src/core/limits/pace.ts';
 
-/** When so many are taken by somebody who takes each as soon as it may be. */
+/** The times at which each unit is taken, if it is taken as soon as it may be. */
 function takenAt(perMinute: number, count: number): number[] {
   const times: number[] = [];
   let [pace, now]: [Pace | undefined, number] = [undefined, 0];

@@ -1,4 +1,4 @@
-/** Limits a minute: what they let through, what they give back, and what they tell. */
+/** Limits a minute: what they admit, what they give back, and what they report. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KeyLimits } from '../../../../src/core/limits/key-limits.ts';
@@ -43,7 +43,7 @@ describe('a bucket', () => {
     const after = taken(100, taken(100, full, 5_000), 5_000);
     expect(gaugeOf(100, after)).toEqual({ limit: 100, remaining: 0, resetMs: 120_000 });
     expect(filled(100, after, 60_000).level).toBe(0);
-    // A limit that was lowered meanwhile bounds the debt of the higher one.
+    // After the limit was lowered, it also bounds the debt that was made under the higher limit.
     expect(filled(10, after, 60_000).level).toBe(0);
   });
 
@@ -71,7 +71,7 @@ describe('the limits of a key', () => {
     });
     const refused = limits.admit(call('b', 60), both, 0);
     expect(refused).toMatchObject({ ok: false, limit: 'tokens', retryAfterMs: 12_000 });
-    // What was refused took nothing.
+    // The refused call took nothing.
     expect(refused.gauges).toMatchObject({ requests: { remaining: 1 }, tokens: { remaining: 40 } });
     expect(limits.admit(call('c', 60, 'other'), both, 0).ok).toBe(true);
     expect(limits.admit(call('d', 40), both, 0).ok).toBe(true);
@@ -182,7 +182,7 @@ describe('the limits of a key', () => {
     expect(refused).toMatchObject({ ok: false, limit: 'too-large', cost: 32_010, most: 2_000 });
     expect(limits.admit(call('b', 2_001), tokens, 0)).toMatchObject({ limit: 'too-large' });
     expect(limits.admit({ ...call('c'), outputTokens: 1e300 }, tokens, 0).ok).toBe(false);
-    // What was refused took nothing, and what just fits gets in.
+    // The refused call took nothing, and a call that just fits is admitted.
     expect(limits.admit({ ...call('d'), outputTokens: 1_990 }, tokens, 0).ok).toBe(true);
   });
 
@@ -200,7 +200,7 @@ describe('the limits of a key', () => {
     };
     expect(admitted()).toBe(10);
     expect(admitted()).toBe(2);
-    // A debt of any size is waited for a minute, and no longer.
+    // A debt of any size ends after one minute.
     expect(limits.gauges('k', tokens, now).tokens?.resetMs).toBeLessThanOrEqual(120_000);
     expect(limits.gauges('other', tokens, now).tokens?.remaining).toBe(2_000);
   });

@@ -1,4 +1,4 @@
-/** The indexed heap against a model: an array that is sorted anew for every question. */
+/** The indexed heap against a model: an array that is sorted for every query. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OrderedQueue } from '../../../../src/core/order/ordered-queue.ts';
@@ -15,7 +15,7 @@ interface Row {
 
 const ITEMS: readonly Item[] = Array.from({ length: 25 }, (_, id) => ({ id }));
 const item = fc.constantFrom(...ITEMS);
-// Few keys, so that many are equal; the infinities are keys too.
+// Few keys, so that many are equal; infinities are keys too.
 const key = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(-Infinity, Infinity));
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('set' as const), item, key }) },
@@ -35,7 +35,7 @@ describe('OrderedQueue', () => {
         const model = new Map<Item, Row>();
         steps.forEach((s, i) => {
           if (s.do === 'set') {
-            // Sequence numbers that do not rise with time, yet are all different.
+            // Distinct sequence numbers that do not rise with time.
             const seq = (i * 7919) % 10_007;
             queue.set(s.item, s.key, seq);
             model.set(s.item, { item: s.item, key: s.key, seq });

@@ -1,4 +1,4 @@
-/** How much service each application has had, as a fair share counts it. */
+/** The service that each application has had, as fair sharing counts it. */
 import { describe, expect, it } from 'vitest';
 import { ServiceAccounts } from '../../../../src/core/order/service-accounts.ts';
 

@@ -1,4 +1,7 @@
-/** What waking and holding are worth: the demand beyond what is up, and the index of idling. */
+/**
+ * The value of waking and holding: the probability of demand beyond the warm capacity, and the
+ * index that decides about holding.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { demandProbability, type Forecast } from '../../../../src/core/prewarm/prewarm.ts';
@@ -33,7 +36,10 @@ const poisson = (ratePerMs: number) => (withinMs: number) => ({
 });
 
 describe('demandProbability', () => {
-  /** P(more than `capacity` want it), by each outcome of the runs and each number of arrivals. */
+  /**
+   * P(demand for more than `capacity`), summed over each outcome of the runs and each number of
+   * arrivals.
+   */
   function bruteForce({ runs, arrivals, expected = 0, busy = 0 }: Forecast, capacity: number) {
     const mean = arrivals > 0 ? Math.max(0, expected / arrivals - 1) : 0;
     const arrive = (k: number) => {

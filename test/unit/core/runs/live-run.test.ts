@@ -1,4 +1,4 @@
-/** The bookkeeping of a run in flight: visits, fan-outs, own units, and what survives a restart. */
+/** The state of a run in flight: visits, fan-outs, the client's own units, and snapshots. */
 
 import { describe, expect, it } from 'vitest';
 import { type CallRequest, CLIENT_BACKEND } from '../../../../src/core/runs/call-request.ts';
@@ -10,7 +10,7 @@ import { callRequest } from '../../../dispatch-builders.ts';
 const SPEEDS: Speeds = (backend) =>
   backend === 'llm' ? { inputMs: 0.5, outputMs: 10 } : { inputMs: 0, outputMs: 1 };
 
-/** Submits calls with rising sequence numbers. */
+/** Returns a function that submits calls with rising sequence numbers. */
 function submitter(run: LiveRun) {
   let seq = 0;
   return (unit: string, now: number, fields: Partial<CallRequest> = {}): LiveCall => {
@@ -208,7 +208,7 @@ describe('LiveRun', () => {
     const visit = again.visits[1];
     expect(again.outstanding).toBe(0);
     expect(visit).toMatchObject({ fanOut: 1, missing: 2, outstanding: 0 });
-    // A second restart before anybody came back loses nothing.
+    // A second restart before any call came back loses nothing.
     expect(again.snapshot()).toEqual(run.snapshot());
 
     const resubmit = submitter(again);

@@ -1,4 +1,4 @@
-/** What a call takes of its key's tokens, however it ends, and what its story says. */
+/** What a call takes of its key's token limit, for each way to end, and what its log entry says. */
 import { describe, expect, it } from 'vitest';
 import { CallAccounting } from '../../../../durable-objects/tenant/call-accounting.ts';
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';
@@ -9,7 +9,7 @@ import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
 const LIMIT = 1_000;
 
-/** Tokens left after a call of 300, which may answer with 50. */
+/** The tokens left after a call of 300 tokens that may answer with 50. */
 function leftAfter(end: (desk: CallAccounting) => void): number | undefined {
   const desk = new CallAccounting(() => ({ tokens: LIMIT }));
   const call = callRequest('a', { inputTokens: 300, maxOutputTokens: 50 });

@@ -1,4 +1,4 @@
-/** Who waits for a slot, and who of several that ask for the same call. */
+/** The callers that wait for a slot, and which of several callers of one call gets the answer. */
 import { describe, expect, it } from 'vitest';
 import { Waiters } from '../../../../durable-objects/tenant/waiters.ts';
 

@@ -1,6 +1,6 @@
 /**
- * How the emulated endpoint fails, starts cold and is watched, over real HTTP on a free loopback
- * port. Time runs a thousand times as fast; nothing here asserts how long things take.
+ * The emulated endpoint's faults, cold starts and statistics, over real HTTP on a free loopback
+ * port. Time runs a thousand times as fast; no test checks how long something takes.
  */
 import { request } from 'node:http';
 import { afterEach, describe, expect, it, vi } from 'vitest';

@@ -1,8 +1,10 @@
-/** The emulated engine through time that the test moves: service times, cold starts, slots. */
+/** The emulated engine in virtual time: service times, cold starts, slots. */
 import { describe, expect, it } from 'vitest';
 import { Engine, type Job, type Timers } from '../../../../scripts/gpu/engine.ts';
 
-/** Time that stands still until it is moved; timers fire at the millisecond they are due. */
+/**
+ * Timers in virtual time, which only the test advances; each fires at the ms at which it is due.
+ */
 class SteppedTimers implements Timers {
   #now = 0;
   #due: Array<{ at: number; act: () => void }> = [];

@@ -1,4 +1,7 @@
-/** Slots of an endpoint: never more in service than slots, first come first served, freed once. */
+/**
+ * The slots of the emulated engine: never more calls in service than slots, in order of arrival,
+ * and each slot is freed once.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SlotBatch } from '../../../../scripts/gpu/slot-batch.ts';

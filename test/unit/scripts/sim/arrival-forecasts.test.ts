@@ -1,9 +1,12 @@
-/** The measure of forecasts of arrivals: what it asks, and that it tells what is off and how surely. */
+/**
+ * The calibration of arrival forecasts: which forecasts are made, and the error with its confidence
+ * interval.
+ */
 import { describe, expect, it } from 'vitest';
 import { forecastArrivals, miscalibrationOf } from '../../../../scripts/sim/arrival-forecasts.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 
-/** Arrivals at random, one in ten seconds on average, for ten hours. */
+/** Ten hours of random arrivals, one in ten seconds on average. */
 function atRandom(seed: number): number[] {
   const random = seededRandom(seed);
   const arrivals: number[] = [];
@@ -17,7 +20,7 @@ describe('forecasts of arrivals', () => {
     const samples = forecastArrivals(every, 500, 250);
     expect(samples[0]?.atMs).toBe(50_000);
     expect(samples.at(-1)?.atMs).toBe(99_500);
-    // From 500 ms after an arrival on the next one comes within half a second.
+    // From 500 ms after an arrival on, the next one comes within half a second.
     for (const { atMs, came } of samples) expect(came).toBe(atMs % 1_000 >= 500);
   });
 

@@ -1,4 +1,4 @@
-/** Frontiers are compared at the same warm time, between settings too. */
+/** Frontiers are compared at the same warm time, also between two settings. */
 import { describe, expect, it } from 'vitest';
 import type { Frontier, FrontierPoint } from '../../../../scripts/sim/frontier.ts';
 import { coldWaitAt, excessOver } from '../../../../scripts/sim/frontier-margin.ts';
@@ -16,7 +16,7 @@ describe('a frontier', () => {
     expect(coldWaitAt(points, 1)).toBe(1);
     expect(coldWaitAt(points, 0.9)).toBeCloseTo(1.25);
     expect(coldWaitAt(points, 1.4)).toBe(0.5);
-    // Half the time on demand, half the time as at 1.4: better than the setting at 1.2.
+    // A mix of half on demand and half the setting at 1.4 is better than the setting at 1.2.
     expect(coldWaitAt(points, 1.2)).toBeCloseTo(0.75);
     expect(coldWaitAt(points, 1.7)).toBeCloseTo(0.45);
   });

@@ -1,4 +1,7 @@
-/** What the order is worth on the demo's workload: the simulator is exact, so these are facts. */
+/**
+ * The benefit of policies and prewarming on the demo's workload. The simulator is exact, so the
+ * results are reproducible.
+ */
 import { describe, expect, it } from 'vitest';
 import { DEMO_CLUSTER, demoWorkload } from '../../../../scripts/demo-workload.ts';
 import { isolatedMs } from '../../../../scripts/report/isolated-time.ts';
@@ -60,7 +63,7 @@ describe('prewarming', () => {
   });
 
   it('takes away more than half of the wait for cold starts, for two fifths more warm time', () => {
-    // Measured: 0.42 at 1.40. Keeping endpoints for a minute longer: 0.56 at the same warm time.
+    // Measured: 0.42 at 1.40. Holding endpoints for a minute longer: 0.56 at the same warm time.
     const { coldWait, warm } = against(run({}));
     expect(coldWait).toBeLessThan(0.45);
     expect(warm).toBeLessThan(1.45);
@@ -77,12 +80,15 @@ describe('prewarming', () => {
   });
 });
 
-/** Workloads to take together: a single one says little to the percent. */
+/**
+ * Results are means over several workloads, because one workload says little about small
+ * differences.
+ */
 const SEEDS = [1, 2, 3, 4, 5, 6];
 /** Two of the four waves are over. */
 const MID_TRACE_MS = 300_000;
 
-/** Mean over all workloads, by what each of them is made into. */
+/** The mean completion time over all workloads, with the trace and the history of each. */
 function pooledMeanMs(
   policy: SimOptions['policy'],
   traceOf: (seed: number) => RecordedRun[],
@@ -120,7 +126,7 @@ describe('what changes in mid-trace', () => {
       app,
       units: run.units.map((unit) => ({ ...unit, calls: unit.calls.map(triple) })),
     });
-    /** The changed runs under the old names, or under names of their own. */
+    /** The changed runs, with the old application names or with new ones. */
     const trace = (suffix: string) => (seed: number) =>
       demoWorkload(seed).map((r) => (r.arrival_ms < MID_TRACE_MS ? r : larger(r, r.app + suffix)));
     const recorded = (seed: number) => demoWorkload(seed + 1);
@@ -134,7 +140,9 @@ describe('what changes in mid-trace', () => {
 });
 
 describe('deadlines', () => {
-  /** A share of the runs with 1.2, 1.5 or 2 times the time that they would take alone. */
+  /**
+   * Gives a share of the runs deadlines of 1.2, 1.5 or 2 times the time that they would take alone.
+   */
   function outcome(policy: SimOptions['policy'], share: number): { met: number; othersMs: number } {
     const all = SEEDS.flatMap((seed) => {
       const random = seededRandom(99);

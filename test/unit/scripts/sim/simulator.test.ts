@@ -1,4 +1,4 @@
-/** The simulator against rules that one can work out by hand, and against queueing theory. */
+/** The simulator against results computed by hand, and against queueing theory. */
 import { describe, expect, it } from 'vitest';
 import { parseCluster } from '../../../../scripts/sim/cluster.ts';
 import { resultOf } from '../../../../scripts/sim/result.ts';
@@ -93,7 +93,7 @@ describe('the simulator', () => {
   });
 });
 
-/** Runs of one call: Poisson arrivals of a rate, service from a distribution. */
+/** Runs of one call: Poisson arrivals at a rate, service times from a distribution. */
 function poisson(n: number, ratePerMs: number, seed: number, service: (u: number) => number) {
   const random = seededRandom(seed);
   let at = 0;
@@ -103,7 +103,7 @@ function poisson(n: number, ratePerMs: number, seed: number, service: (u: number
   });
 }
 
-/** Mean completion time over seeds, and three standard errors of it. */
+/** The mean completion time over seeds, and three standard errors of it. */
 function measured(
   policy: SimOptions['policy'],
   slots: number,

@@ -1,4 +1,4 @@
-/** What the simulator takes for a trace. */
+/** Which trace files the simulator accepts. */
 import { describe, expect, it } from 'vitest';
 import { parseTrace } from '../../../../scripts/sim/trace.ts';
 

@@ -1,7 +1,7 @@
 /**
- * Streams pass byte for byte, whatever the pieces they come in and however their lines end; only
- * OpenAI's extra usage chunk is taken out where the client did not ask for it. Usage, the stream's
- * own end and faults are read in passing, by each API's words.
+ * Streams pass byte for byte, however they are divided into pieces and however their lines end;
+ * only OpenAI's usage chunk is removed, if the client did not ask for it. Usage, the end of the
+ * stream and faults are read as each API writes them.
  */
 import { describe, expect, it } from 'vitest';
 import { AnswerStream, type StreamKind } from '../../../../src/apis/streams/answer-stream.ts';
@@ -47,7 +47,7 @@ const LINE_ENDS = [
   ['CR', '\r'],
 ] as const;
 
-/** What passes when the text comes in these pieces, and the stream that read it. */
+/** The bytes that pass when the text comes in these pieces, and the stream that read it. */
 function passed(kind: StreamKind, pieces: readonly Uint8Array[]) {
   const stream = new AnswerStream(kind);
   const parts = pieces.map((piece) => stream.push(piece));

@@ -1,10 +1,10 @@
-/** Files and batches inside workerd: what is refused, what a batch puts out, and how it ends. */
+/** Files and batches inside workerd: what is refused, a batch's output, and how it ends. */
 import { abortAllDurableObjects } from 'cloudflare:test';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PATIENT } from '../../../patience.ts';
 import { ADMIN, BODY, CHAT, gate, JobsBench, later, line } from './jobs-bench.ts';
 
-// Real pauses before a second attempt, on a machine that may be busy.
+// These tests wait in real time before second attempts, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 
 afterEach(() => {
@@ -95,7 +95,7 @@ describe('a batch', () => {
     });
     const errors = await bench.lines(batch.error_file_id);
     expect(errors.get('b')).toMatchObject({ error: null, response: { status_code: 502 } });
-    // Nothing is left of the lines but what is in the files.
+    // Nothing of the lines is left except what is in the files.
     expect(await bench.count('SELECT COUNT(*) AS n FROM jobs')).toBe(0);
     expect((await bench.fetch('GET', '/v1/jobs')).json.data).toEqual([]);
   });
@@ -231,7 +231,7 @@ describe('a batch', () => {
       await bench.alarm();
       await vi.waitUntil(async () => (await running()) === 0, PATIENT);
     }
-    // One had the rate of a minute; of the others no more asked than were under way by then.
+    // One had its rate limit for a minute; the others stopped asking, except those in progress.
     expect(await putBack()).toBeLessThanOrEqual(3);
     expect(bench.calls).toHaveLength(1);
     later(60_000);

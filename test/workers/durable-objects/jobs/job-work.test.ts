@@ -1,4 +1,4 @@
-/** The work of a tenant's jobs where the tenant is deleted in the middle of it. */
+/** The work on a tenant's jobs when the tenant is deleted during it. */
 import { expect, it } from 'vitest';
 import type { BatchStores } from '../../../../durable-objects/jobs/batch-work.ts';
 import { JobWork, type JobWorld } from '../../../../durable-objects/jobs/job-work.ts';

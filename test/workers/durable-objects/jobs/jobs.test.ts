@@ -1,10 +1,12 @@
-/** Jobs inside workerd: what may be ordered, which states a job goes through, and how it ends. */
+/**
+ * Jobs inside workerd: which may be created, the states that a job goes through, and how it ends.
+ */
 import { abortAllDurableObjects } from 'cloudflare:test';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PATIENT } from '../../../patience.ts';
 import { ADMIN, BODY, CHAT, gate, JobsBench, later } from './jobs-bench.ts';
 
-// Real pauses before a second attempt, on a machine that may be busy.
+// These tests wait in real time before second attempts, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 
 afterEach(() => {
@@ -342,7 +344,7 @@ describe('the number of jobs that run', () => {
       return answer;
     };
     const ids = await Promise.all(Array.from({ length: 12 }, () => bench.ordered()));
-    // All have been ordered, and each order asked for a turn: three run, and no more will.
+    // All jobs were created, and each asked to be started: three run, and no more will.
     await bench.called(3);
     await bench.alarm();
     held.open();

@@ -1,4 +1,7 @@
-/** Orders as requests of their key: they are charged, and belong to the key itself, not to its id. */
+/**
+ * Creating jobs and batches counts as requests of the key, and they belong to the key itself, not
+ * to its id.
+ */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sha256Hex } from '../../../../src/http/sha256.ts';
 import { PATIENT } from '../../../patience.ts';
@@ -63,7 +66,7 @@ describe('an order', () => {
     expect(await bench.fetch('POST', '/v1/batches', order)).toMatchObject(refused);
     expect(await bench.upload('x')).toMatchObject(refused);
     expect(bench.calls).toHaveLength(1);
-    // To ask for what was ordered costs nothing.
+    // Reading jobs and batches costs nothing.
     expect((await bench.fetch('GET', '/v1/batches')).status).toBe(200);
     later(60_000);
     await bench.alarm();

@@ -1,4 +1,4 @@
-/** The tenant's object inside workerd: tickets, restarts at each step of a call's life, storage. */
+/** The tenant's object inside workerd: tickets, restarts at each step of a call, storage. */
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
@@ -112,7 +112,7 @@ describe('a restart of the object', () => {
     expect(await status()).toMatchObject({ running: 0, waiting: 0 });
   });
 
-  /** An object that holds a ticket is not put to rest: workerd waits until there is none. */
+  /** An object that holds a ticket cannot be evicted: workerd waits until it has none. */
   it.each<[string, (object: DurableObjectStub) => Promise<void>]>([
     ['aborted', () => abortAllDurableObjects()],
     ['put to rest', (object) => evictDurableObject(object)],
@@ -154,7 +154,7 @@ describe('the storage', () => {
     expect(await leases()).toEqual([{ call_id: 'a' }, { call_id: 'b' }]);
     await a.ticket?.report(OK);
     b.ticket?.[Symbol.dispose]();
-    // The slot of a Worker that is gone comes back when its cancellation has reached the endpoint.
+    // The slot of a Worker that has died is freed when its cancellation has reached the endpoint.
     await vi.waitFor(async () => expect(await leases()).toEqual([]), PATIENT);
   });
 });
@@ -162,7 +162,7 @@ describe('the storage', () => {
 describe('finished runs', () => {
   it('are shown in order of arrival, however many bytes they have', async () => {
     const { stub } = await newTenant();
-    // More than the 32 MiB that a value may have on its way from an object.
+    // More than the 32 MiB to which an object's return value is limited.
     const padding = 'x'.repeat(900_000);
     await runInDurableObject(stub(), (_object, state) => {
       for (let i = 0; i < 40; i += 1) {
