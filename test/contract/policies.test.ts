@@ -69,7 +69,7 @@ describe('the order of each policy', () => {
     expect(orderUnder('las')).toEqual(['new-long', 'new-short', 'begun-2']);
   });
 
-  it('gittins: what finishes soonest first', () => {
+  it('gittins: the call of the run expected to finish soonest first', () => {
     expect(orderUnder('gittins')[0]).toBe('new-short');
   });
 

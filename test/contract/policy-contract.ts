@@ -42,7 +42,7 @@ export function policyContract(policy: PolicyName): void {
       expect(served).toBe(40);
     });
 
-    it('takes equals in the order in which they were submitted', () => {
+    it('grants equal calls in the order in which they were submitted', () => {
       const dispatcher = start(1);
       const order: string[] = [];
       const note = (effects: readonly { type: string }[]) => {
@@ -59,7 +59,7 @@ export function policyContract(policy: PolicyName): void {
       expect(order).toEqual(['a', 'b', 'c', 'd']);
     });
 
-    it('does the same each time that it is asked the same', () => {
+    it('gives the same order for the same events', () => {
       const play = () => {
         const dispatcher = start(2);
         const log: unknown[] = [];
@@ -83,7 +83,7 @@ export function policyContract(policy: PolicyName): void {
       expect(play()).toEqual(play());
     });
 
-    it('ranks every run with a finite number, also one that is older than all it has seen', () => {
+    it('ranks every run with a finite number, also one that is older than all samples', () => {
       const dispatcher = start(1);
       for (let i = 0; i < 30; i += 1) {
         const call = callRequest(`h${i}`, { runId: `h${i}`, final: true, arrivedAt: i });

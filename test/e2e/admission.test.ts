@@ -141,7 +141,7 @@ describe('a queue', () => {
     await idle('full');
   });
 
-  it('of depth 0 lets in what need not wait, and refuses what would', async () => {
+  it('of depth 0 admits calls that need not wait, and refuses all others', async () => {
     const key = await dispatcher.tenant('no-queue', config(1, { queue: { depth: 0 } }));
     const first = call(key, 'a');
     await Promise.race([arrived('a'), first]);
@@ -151,7 +151,7 @@ describe('a queue', () => {
     await idle('no-queue');
   });
 
-  it('turns a call away that has waited as long as it wished', async () => {
+  it('refuses a call that has waited for its longest wait', async () => {
     const key = await dispatcher.tenant('wait', config(1));
     const first = call(key, 'a');
     await arrived('a');
@@ -200,7 +200,7 @@ describe('the order of calls', () => {
     expect(seen).toEqual(['before', 'blocker', 'new', 'old']);
   });
 
-  it('is not broken by an application that is named as a prototype is', async () => {
+  it('works with an application that is named like a prototype property', async () => {
     const key = await dispatcher.tenant('proto', config(1));
     const calls = [call(key, 'blocker')];
     await arrived('blocker');
@@ -232,7 +232,7 @@ describe('one request id for several calls', () => {
     await idle('twins');
   });
 
-  it('does not make one caller end the call of another', async () => {
+  it('does not let one caller end the call of another', async () => {
     const key = await dispatcher.tenant('leaving-twin', config(1));
     const id = { 'x-request-id': 'the-same-for-two' };
     const blocker = call(key, 'blocker');
@@ -275,7 +275,7 @@ describe('a change of the tenant', () => {
     expect(seen).toEqual(['a', 'c']);
   });
 
-  it('to more slots lets those in who wait', async () => {
+  it('to more slots grants waiting calls', async () => {
     const key = await dispatcher.tenant('wider', config(1));
     const calls = [call(key, 'a')];
     await arrived('a');
@@ -293,7 +293,7 @@ describe('a change of the tenant', () => {
     await idle('wider');
   });
 
-  it('to fewer slots lets those end who run, and then keeps to it', async () => {
+  it('to fewer slots lets running calls end, and then holds', async () => {
     const key = await dispatcher.tenant('narrower', config(2));
     const calls = [call(key, 'a'), call(key, 'b')];
     await until(
@@ -313,7 +313,7 @@ describe('a change of the tenant', () => {
     expect((await Promise.all(calls)).map((c) => c.status)).toEqual([200, 200, 200]);
   });
 
-  it('that takes a backend away refuses those who wait for it, and lets end who run', async () => {
+  it('that removes a backend refuses calls that wait for it, and lets running ones end', async () => {
     const key = await dispatcher.tenant('less', config(1));
     const running = call(key, 'a');
     await arrived('a');
@@ -334,7 +334,7 @@ describe('a change of the tenant', () => {
     expect(left.other).toMatchObject({ running: 0, waiting: 0 });
   });
 
-  it('that renames the endpoint is obeyed by those who wait', async () => {
+  it('that renames the endpoint applies to waiting calls', async () => {
     const key = await dispatcher.tenant('renamed', config(1));
     const running = call(key, 'a');
     await arrived('a');
@@ -346,7 +346,7 @@ describe('a change of the tenant', () => {
     expect([(await running).status, (await waits).status]).toEqual([200, 200]);
   });
 
-  it('that deletes it refuses its key and those who wait', async () => {
+  it('that deletes it refuses its key and its waiting calls', async () => {
     const key = await dispatcher.tenant('gone', config(1));
     const running = call(key, 'a');
     await arrived('a');

@@ -28,8 +28,8 @@ afterAll(async () => {
   await gpu.close();
 });
 
-describe('clients that leave', () => {
-  it('never make an endpoint get more calls than slots, and leave no slot behind', async () => {
+describe('clients that disconnect', () => {
+  it('never cause more calls than slots at an endpoint, and leave no slot taken', async () => {
     const { url } = dispatcher.workerd;
     const key = await dispatcher.tenant('leavers', {
       backends: { m: { models: ['m'], endpoints: [{ url: `${gpu.url}/v1`, slots: SLOTS }] } },

@@ -51,7 +51,7 @@ async function knownRuns(): Promise<number> {
 }
 
 describe('a full disk', () => {
-  it('costs no slot and nothing that was written, and callers may ask again', async () => {
+  it('loses no slot and nothing that was written, and callers may retry', async () => {
     const key = await dispatcher.tenant('disk', {
       leaseMs: 5_000,
       runSilenceMs: 5_000,
@@ -103,7 +103,7 @@ describe('a full disk', () => {
 });
 
 describe('a full disk and jobs', () => {
-  it('loses no job that was accepted, and refuses others as to be asked again', async () => {
+  it('loses no job that was accepted, and refuses others with a retry', async () => {
     const key = await dispatcher.tenant('disk-jobs', {
       leaseMs: 5_000,
       backends: { m: { models: ['m'], endpoints: [{ url: gpu.url, slots: SLOTS }] } },

@@ -172,7 +172,7 @@ describe("the SDK's batches", () => {
     expect(JSON.parse(text).applications).toMatchObject([{ app: 'nightly', runs: 30 }]);
   });
 
-  it('tell what is wrong with their input, and are cancelled', async () => {
+  it('report what is wrong with their input, and can be cancelled', async () => {
     const apiKey = await tenant('sdk-cancel', { concurrency: 2 });
     const client = new OpenAI({ baseURL: `${dispatcher.workerd.url}/v1`, apiKey, maxRetries: 0 });
     const endpoint = '/v1/chat/completions' as const;
@@ -265,7 +265,7 @@ describe('a job', () => {
     );
   });
 
-  it('goes behind a call that somebody waits for', async () => {
+  it('goes behind a call whose client is waiting', async () => {
     const key = await tenant('polite', {}, 1);
     holds = (text) => text === 'holder';
     const interactive = (content: string) =>
@@ -323,7 +323,7 @@ describe('a crash of the whole process', () => {
     expect(finished.sort()).toEqual(jobs.map((_, i) => `job ${i}`).sort());
   });
 
-  it('needs nobody to ask: the alarm goes on with them', async () => {
+  it('needs no request: the alarm continues them', async () => {
     const key = await tenant('unasked', { concurrency: 2 });
     holds = () => true;
     const jobs = [await order(key, 'one'), await order(key, 'two'), await order(key, 'three')];

@@ -24,8 +24,8 @@ afterEach(async () => {
   await Promise.all(emulators.splice(0).map((emulator) => emulator.close()));
 });
 
-describe('a client that leaves', () => {
-  it('while it waits is out of the line, and its call never reaches the endpoint', async () => {
+describe('a client that disconnects', () => {
+  it('while it waits is out of the queue, and its call never reaches the endpoint', async () => {
     const gpu = await endpoint({ prefillMsPerToken: FOREVER_MS, decodeMsPerToken: 1 });
     const { call, standing } = await tenant('queued', gpu, 1);
     const holder = call();
@@ -41,7 +41,7 @@ describe('a client that leaves', () => {
     await until(standing, (s) => s.running === 0);
   });
 
-  it('before the first byte frees the slot, and the endpoint is told', async () => {
+  it("before the first byte frees the slot, and the endpoint's call is cancelled", async () => {
     const gpu = await endpoint({ prefillMsPerToken: FOREVER_MS, decodeMsPerToken: 1 });
     const { call, standing, storyOf } = await tenant('silent', gpu, LEAVING);
     const clients = Array.from({ length: LEAVING }, call);
@@ -59,7 +59,7 @@ describe('a client that leaves', () => {
     expect(story.result.endpoint_fault).toBe(false);
   });
 
-  it('in mid-stream frees the slot, and the endpoint is told', async () => {
+  it("in mid-stream frees the slot, and the endpoint's call is cancelled", async () => {
     const gpu = await endpoint({ prefillMsPerToken: 0, decodeMsPerToken: 200 });
     const { call, standing } = await tenant('streamed', gpu, LEAVING);
     const clients = Array.from({ length: LEAVING }, call);

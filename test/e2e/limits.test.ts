@@ -105,7 +105,7 @@ describe('requests a minute', () => {
     expect(await status()).toMatchObject({ running: 0, waiting: 0 });
   });
 
-  it('of a key go before those of the tenant', async () => {
+  it('of a key override those of the tenant', async () => {
     const { name, send } = await tenant({ limits: { requestsPerMinute: 1 } });
     const { url } = dispatcher.workerd;
     const { config } = JSON.parse(await admin(url, 'GET', `/tenants/${name}`));
@@ -118,7 +118,7 @@ describe('requests a minute', () => {
 });
 
 describe('tokens a minute', () => {
-  it('are estimated when a call comes and put right when it has ended', async () => {
+  it('are estimated when a call arrives and corrected when it has ended', async () => {
     const { send } = await tenant({ limits: { tokensPerMinute: 1_000 } });
     const first = await send();
     // 10 tokens of text, and 10 that the answer may have.
@@ -137,7 +137,7 @@ describe('tokens a minute', () => {
 });
 
 describe('a full queue', () => {
-  it('refuses by count, and what it refuses takes nothing from the key', async () => {
+  it("refuses by count, and a refused call takes nothing from the key's limits", async () => {
     holds = true;
     const limits = { requestsPerMinute: 1_000 };
     const { send, status } = await tenant({ limits }, { depth: 1 }, 1);
@@ -160,7 +160,7 @@ describe('a full queue', () => {
     }
   });
 
-  it('refuses by the bytes of what waits', async () => {
+  it('refuses by the bytes of the waiting calls', async () => {
     holds = true;
     const { send, status } = await tenant({}, { bytes: 10_000 }, 1);
     const large = { user: 'x'.repeat(6_000) };
@@ -180,7 +180,7 @@ describe('a full queue', () => {
 });
 
 describe('calls of one run at a time', () => {
-  it('are limited, without a word to other runs', async () => {
+  it('are limited, without an effect on other runs', async () => {
     holds = true;
     const { send, status } = await tenant({ limits: { runCalls: 2 } });
     const calls = [send({ 'x-talaria-run': 'r' }), send({ 'x-talaria-run': 'r' })];
@@ -227,7 +227,7 @@ describe('an answer', () => {
     expect(timing).toMatch(/^queue;dur=\d+, cold;dur=0, upstream;dur=\d+$/);
   });
 
-  it("names the run's application, whatever the call itself would be taken for", async () => {
+  it("names the run's application, whatever the call alone would be identified as", async () => {
     const { send } = await tenant();
     const run = { 'x-talaria-run': 'r' };
     await (await send({ ...run, 'x-talaria-app': 'first' })).text();
@@ -254,8 +254,8 @@ describe('an answer', () => {
   });
 });
 
-describe('the story of a call', () => {
-  it('tells arrival, identity, attempts and result, by either id', async () => {
+describe('the log entry of a call', () => {
+  it('has arrival, identity, attempts and result, by either id', async () => {
     const { send, story } = await tenant();
     const response = await send({ 'x-request-id': 'story-0001', 'x-talaria-run': 'r' });
     const call = response.headers.get('x-talaria-call') ?? '';
@@ -277,7 +277,7 @@ describe('the story of a call', () => {
     expect(JSON.parse(await (await story(call)).text())).toEqual(told);
   });
 
-  it('tells of a wait, of what was predicted, and of a refusal', async () => {
+  it('has the wait, the predictions, and a refusal', async () => {
     holds = true;
     const { name, send, story, status } = await tenant({}, {}, 1);
     const first = send();
@@ -300,7 +300,7 @@ describe('the story of a call', () => {
     await (await first).text();
   });
 
-  it("is nobody's but the tenant's own, and is forgotten", async () => {
+  it('is visible to its own tenant only, and is dropped after 1,000 newer ones', async () => {
     const { send, story } = await tenant();
     const other = await tenant();
     await (await send({ 'x-request-id': 'mine-0001' })).text();

@@ -172,7 +172,7 @@ describe('a stream', () => {
     expect(await (await call('/chat/completions')).text()).toBe(CHAT.join(''));
   });
 
-  it("with the endpoint's own fault passes as it is, and no other follows", async () => {
+  it("with the endpoint's own error passes as it is, and no other error follows", async () => {
     const told = 'data: {"error":{"message":"of its own"}}\n\n';
     behave = (res) => void streaming(res).end(CHAT[0] + told);
     expect(await (await call('/chat/completions')).text()).toBe(CHAT[0] + told);
@@ -194,7 +194,7 @@ function faultIn(api: string, rest: string): { code?: string; type: string } {
 describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) => {
   const whole = events.slice(0, 2).join('');
 
-  it('is told in its own words when the endpoint breaks off, also within an event', async () => {
+  it('is reported in the form of the API when the endpoint breaks off, also within an event', async () => {
     for (const half of ['', 'event: x\nda', end.slice(0, 9)]) {
       behave = (res) => {
         streaming(res).write(whole + half, () => res.destroy());
@@ -208,7 +208,7 @@ describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) =
     }
   });
 
-  it('is told when the endpoint falls silent, before and after its first byte', async () => {
+  it('is reported when the endpoint goes silent, before and after its first byte', async () => {
     const own = await keyOf(`hasty-${name}`, { firstByteMs: 1_500, idleMs: 1_500 });
     behave = (res) => void streaming(res).write(whole);
     const text = await (await call(path, {}, own)).text();
@@ -224,7 +224,7 @@ describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) =
     );
   });
 
-  it('is told when it takes longer than any call may', async () => {
+  it('is reported when it takes longer than any call may', async () => {
     const own = await keyOf(`endless-${name}`, { totalMs: 2_500, idleMs: 2_000 });
     behave = (res) => {
       streaming(res).write(events[0]);
@@ -343,7 +343,7 @@ describe('the body of a tool call', () => {
 });
 
 describe('a redirect', () => {
-  it('to the same URL is how a long call goes on', async () => {
+  it('to the same URL continues a long call', async () => {
     const seen: string[] = [];
     behave = (res, req) => {
       req.resume();

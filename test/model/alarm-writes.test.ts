@@ -6,7 +6,7 @@ import { ObjectHost } from './object-host.ts';
 const SECONDS = 60;
 
 describe('the alarm', () => {
-  it('is set some few times a minute, however much happens and is to be forecast', async () => {
+  it('is set only a few times a minute, however many events and forecasts there are', async () => {
     const host = new ObjectHost();
     await onHost(host, async () => {
       const coldStart = { estimateMs: 8_000, idleTimeoutMs: 60_000 };

@@ -86,7 +86,7 @@ function inputsFor(source: string): string[] {
   return inputs;
 }
 
-it('finds them', () => {
+it('the search finds the expressions', () => {
   const sources = FOUND.map((f) => f.source);
   expect(FOUND.length).toBeGreaterThan(40);
   // One of each kind: anchored, a class with a slash, a look-ahead, in pieces.
@@ -96,7 +96,7 @@ it('finds them', () => {
   expect(sources).toContain('(?:~|[A-Za-z]:)?(?:[\\\\/][\\w.@+-]+){2,}');
 });
 
-it('would notice one that backtracks without end', () => {
+it('the test detects one that backtracks exponentially', () => {
   const careless = { file: '', source: '^(a+)+$', flags: '' };
   const context = createContext({ source: careless.source, inputs: inputsFor(careless.source) });
   const code = 'const re = new RegExp(source); for (const input of inputs) re.test(input);';
@@ -105,7 +105,7 @@ it('would notice one that backtracks without end', () => {
 
 describe('a regular expression', () => {
   it.each(FOUND)(
-    'comes to its end: $source ($file)',
+    'ends in time: $source ($file)',
     (found) => {
       attack(found);
     },

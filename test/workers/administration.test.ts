@@ -37,9 +37,9 @@ describe('a key more than a tenant may have', () => {
   });
 });
 
-describe('a tenant whose deletion breaks off', () => {
+describe('a tenant whose deletion fails midway', () => {
   it.each(['IDEMPOTENCY', 'JOBS', 'TENANT'] as const)(
-    'at %s is there to be deleted again',
+    'at %s can be deleted again',
     async (broken) => {
       const name = `t-${crypto.randomUUID()}`;
       expect((await ask('PUT', name, { backends: BACKENDS })).status).toBe(201);

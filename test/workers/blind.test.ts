@@ -50,7 +50,7 @@ afterEach(() => {
 });
 
 describe('while KV cannot be read', () => {
-  it('a Worker believes for an hour what it read last, and asks once a second', async () => {
+  it('a Worker uses for an hour what it read last, and reads at most once a second', async () => {
     const { tenant, kv } = names();
     const load = () => loadTenant(envOf(kv), tenant);
     const owner = () => loadKeyOwner(kv as never, tenant);
@@ -70,7 +70,7 @@ describe('while KV cannot be read', () => {
     expect(await load()).toMatchObject({ ok: true });
   });
 
-  it('a key that was not there is not refused for that', async () => {
+  it('a key that could not be found before is not refused', async () => {
     const kv = kvOf({});
     const key = crypto.randomUUID();
     expect(await loadKeyOwner(kv as never, key)).toBeUndefined();
@@ -81,7 +81,7 @@ describe('while KV cannot be read', () => {
     await expect(loadTenant(envOf(kv), key)).rejects.toBeInstanceOf(Unreachable);
   });
 
-  it('clients that nobody knows are told to ask again', async () => {
+  it('clients with unknown keys get an error with a retry', async () => {
     const kv = kvOf({});
     kv.works = false;
     const headers = { authorization: `Bearer ${crypto.randomUUID()}` };
@@ -93,7 +93,7 @@ describe('while KV cannot be read', () => {
     expect(await answer.json()).toMatchObject({ error: { code: 'dispatcher_unavailable' } });
   });
 
-  it('an object goes on with the configuration that it has', async () => {
+  it('an object continues with the configuration that it has', async () => {
     const { tenant, kv } = names();
     kv.works = false;
     const settingsWith = (document: TenantDocument | undefined) => {

@@ -110,7 +110,7 @@ async function busyTenant(host: string): Promise<string> {
 }
 
 describe('the directory', () => {
-  it('tells who is due, keeps the sooner announcement, and forgets whom it is told to', async () => {
+  it('lists due tenants, keeps the earlier of two times, and forgets a tenant on request', async () => {
     const [a, b] = [`a-${crypto.randomUUID()}`, `b-${crypto.randomUUID()}`];
     await announce(env.DIRECTORY, a, 0);
     await announce(env.DIRECTORY, b, 10 * MINUTE_MS);
@@ -124,7 +124,7 @@ describe('the directory', () => {
     expect(later).toContain(b);
   });
 
-  it('gives a tenant out once a minute, so many at a time, and again in the next', async () => {
+  it('lists a tenant once a minute, a limited number at a time, and again in the next minute', async () => {
     const name = `d-${crypto.randomUUID()}`;
     const shard = shardOf(name);
     await announce(env.DIRECTORY, name, 0);
@@ -146,7 +146,7 @@ describe('the directory', () => {
 });
 
 describe('the cron', () => {
-  it('has what the forecast wants warm pinged, once, however often it fires', async () => {
+  it('pings an endpoint that the forecast needs warm once, however often it fires', async () => {
     const tenant = await busyTenant('used.example.com');
     pinged.length = 0;
     const later = Date.now() + 2 * MINUTE_MS;
@@ -160,7 +160,7 @@ describe('the cron', () => {
     expect(pinged).toEqual(['https://used.example.com/v1/chat/completions']);
   });
 
-  it('serves the others where one endpoint, one tenant or one shard fails', async () => {
+  it('serves all others if one endpoint, one tenant or one shard fails', async () => {
     answer = (url) => {
       if (url.includes('broken')) throw new Error('no route');
       return Response.json({ choices: [] });

@@ -136,7 +136,7 @@ const OF_TENANTS = WITH_KEY.filter((o) => o.key !== 'admin');
 const OF_ADMIN = WITH_KEY.filter((o) => o.key === 'admin');
 const OPEN = OPERATIONS.filter((o) => o.key === undefined);
 
-it('is tried on what there is: every route under /v1 and /admin wants a key', () => {
+it('covers all routes: every one under /v1 and /admin needs a key', () => {
   expect(OPEN.map((o) => o.path).sort()).toEqual(['/healthz', '/openapi.json', '/readyz']);
   expect(OF_TENANTS.length).toBeGreaterThan(30);
   expect(OF_ADMIN.length).toBeGreaterThan(10);
@@ -217,7 +217,7 @@ describe('a key that was revoked', () => {
     expect(await stateOfMine()).toBe(before);
   });
 
-  it('gets no answer that was kept for it', async () => {
+  it('gets no answer that was stored for it', async () => {
     const key = await newKey(MINE);
     const once = () =>
       call(`/v1${MODEL_APIS.chat.path}`, {
@@ -239,7 +239,7 @@ describe('a key that was revoked', () => {
     expect([after.status, after.headers.get('idempotent-replayed')]).toEqual([401, null]);
   });
 
-  it('is refused also where its id has got another key', async () => {
+  it('is refused also if its id has a new key', async () => {
     const key = await newKey(MINE);
     const stub = env.TENANT.getByName(MINE);
     const { config } = JSON.parse((await stub.document()) ?? '{}');
@@ -278,7 +278,7 @@ describe("a client's key", () => {
 describe("the administrator's tokens", () => {
   const get = (token: string) => call(`/admin/tenants/${MINE}`, { headers: bearer(token) });
 
-  it('are nobody where there is none', async () => {
+  it('give no access if none is configured', async () => {
     for (const none of [undefined, '', ' , ']) {
       for (const token of ['', ' ', ',', 'undefined', 'null']) {
         const headers = new Headers(bearer(token));
@@ -299,12 +299,12 @@ describe("the administrator's tokens", () => {
     ',',
     'test-admin-nex',
     'undefined',
-  ])('are each a whole: not %j', async (token) => {
+  ])('must match completely: not %j', async (token) => {
     expect((await get(token)).status).toBe(401);
   });
 });
 
-describe('what is without a key', () => {
+describe('a route that needs no key', () => {
   it.each(OPEN)('shows nothing of a tenant: $path', async (operation) => {
     const { status, text } = await ask(operation, {});
     expect(status).toBe(200);

@@ -52,7 +52,7 @@ class OneSlot {
   }
 }
 
-describe('the walk that forgets the fan-out', () => {
+describe('a random walk that ignores the fan-out', () => {
   /**
    * A fan-out, a step in between, and a fan-out of the same width, as in an application that checks
    * answers.
@@ -84,7 +84,7 @@ describe('the walk that forgets the fan-out', () => {
     expect(atReflect(8)).toBeGreaterThan(7_000);
   });
 
-  it('does not spoil the order: the narrow run goes first though it came later', () => {
+  it('does not affect the order: the narrow run goes first although it came later', () => {
     const line = new OneSlot(history);
     line.submit('wide-0', { runId: 'wide', app: 'checks', unit: 'generate' });
     for (const i of times(7, (n) => n + 1)) {
@@ -124,7 +124,7 @@ describe('a run taken as finished after 5 s of silence', () => {
     return effects.filter((e) => e.type === 'run-finished');
   };
 
-  it('is not: it goes on after a pause, and is recorded and learned from as one', () => {
+  it('does not happen: it continues after a pause, and is recorded and learned from as one', () => {
     const finished = steps(5_001, 12_000, 29_000);
     expect(finished).toHaveLength(1);
     expect(finished[0]?.record?.units.map((u) => [u.unit, u.gap_ms])).toEqual([
@@ -135,7 +135,7 @@ describe('a run taken as finished after 5 s of silence', () => {
     ]);
   });
 
-  it('is not while its client is at work itself', () => {
+  it('does not happen while its client runs a unit of its own', () => {
     const dispatcher = new Dispatcher(configOf(), { random: seededRandom(1) }, 0);
     const began = { type: 'unit-began', runId: 'r', app: 'app', unit: 'think' } as const;
     dispatcher.step([began], 0);
@@ -204,7 +204,7 @@ describe('0.06 s a token on every machine', () => {
     expect(slow / 8_000).toBeCloseTo(1, 2);
   });
 
-  it('is unlearned where it was configured', () => {
+  it('is corrected by observed speeds where it was configured', () => {
     const dispatcher = start({ fast: 60, slow: 60 });
     for (const backend of ['fast', 'slow'] as const) {
       for (const i of times(40, (n) => n)) {

@@ -155,7 +155,7 @@ describe('a scan', () => {
 describe('the fields of a text', () => {
   const anyValue = fc.jsonValue({ maxDepth: 4 });
 
-  it('are found where JSON.parse finds them, the last of a name', () => {
+  it('are found as JSON.parse finds them: the last one of a name', () => {
     const names = ['model', 'm', 'messages', 'stream', 'mess'];
     const entries = fc.array(fc.tuple(fc.constantFrom(...names, 'x', 'modelx', ''), anyValue));
     fc.assert(
@@ -212,7 +212,7 @@ describe('a cursor', () => {
     );
   });
 
-  it('walks through any value and comes to its end', () => {
+  it('passes over any value to its end', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), fc.nat(3), (value, spaces) => {
         const json = JSON.stringify(value, null, spaces);

@@ -28,7 +28,7 @@ describe('the description', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('has the bodies that are parsed, with what is needed and room for more', () => {
+  it('has the bodies that the code parses, with their required fields, and allows further fields', () => {
     const { paths, components } = openApiDocument() as unknown as Described;
     const chat = paths['/v1/chat/completions']?.post?.requestBody?.content['application/json'];
     expect(chat).toMatchObject({

@@ -26,7 +26,7 @@ async function serve(answers: Readonly<Record<string, string | RequestListener>>
 const MODELS = JSON.stringify({ object: 'list', data: [{ id: 'a' }, { id: 'b' }, { id: 'a' }] });
 
 describe('an upstream', () => {
-  it('is none where nothing is named', async () => {
+  it('is none if the settings name none', async () => {
     expect(await findUpstream({})).toBeUndefined();
     expect(await findUpstream({ UPSTREAM: ' ' })).toBeUndefined();
   });

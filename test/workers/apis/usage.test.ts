@@ -65,13 +65,13 @@ describe('the usage of a plain answer', () => {
   });
 });
 
-describe('the extra chunk of usage', () => {
+describe('the usage chunk', () => {
   it('is one that has usage and no choices', () => {
     expect(isUsageChunk('{"choices":[],"usage":{"prompt_tokens":1}}')).toBe(true);
     expect(isUsageChunk('{\n "choices" : [ ],\n "usage": {"prompt_tokens":1} }')).toBe(true);
   });
 
-  it('is none where anything is in it that the client would have got anyway', () => {
+  it('is not one that contains anything the client would have got anyway', () => {
     // Results of a prompt filter come in such a chunk, before all others.
     expect(isUsageChunk('{"choices":[],"usage":null,"prompt_filter_results":[]}')).toBe(false);
     expect(isUsageChunk('{"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}')).toBe(false);

@@ -18,7 +18,7 @@ const ADMIN = { authorization: 'Bearer test-admin' };
 afterEach(() => vi.restoreAllMocks());
 
 describe('a sealed key', () => {
-  it('opens where it was sealed for, and is another each time', async () => {
+  it('opens in the place for which it was sealed, and is different each time', async () => {
     const one = await seal(OLD, CANARY, PLACE);
     const two = await seal(OLD, CANARY, PLACE);
     expect(one).not.toBe(two);
@@ -147,7 +147,7 @@ describe('a configuration with a key in it', () => {
     expect(sent.map((r) => r.headers.get('authorization'))).toEqual([null, null]);
   });
 
-  it('may be put as it was got; its key does not follow it to another host', async () => {
+  it('may be stored as it was read; its key does not follow it to another host', async () => {
     const tenant = `t-${crypto.randomUUID()}`;
     await admin('PUT', tenant, withAuth({ value: CANARY }));
     const { config } = (await admin('GET', tenant)).json;
@@ -225,7 +225,7 @@ describe('a configuration with a key in it', () => {
     expect(JSON.stringify([taken, stored])).not.toContain(CANARY);
   });
 
-  it('whose key cannot be opened is answered as misconfigured, not called without', async () => {
+  it('whose key cannot be opened gives a configuration error, and no call without the key', async () => {
     const told = vi.spyOn(console, 'error').mockImplementation(() => {});
     const called = vi.spyOn(globalThis, 'fetch');
     const tenant = `t-${crypto.randomUUID()}`;

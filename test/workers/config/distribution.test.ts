@@ -63,7 +63,7 @@ describe('a change that was overtaken', () => {
     expect(await env.TENANTS.get(`key:${sha256}`)).toBeNull();
   });
 
-  it('brings nothing back of a tenant that was deleted meanwhile', async () => {
+  it('restores nothing of a tenant that was deleted meanwhile', async () => {
     const { name, stub, first } = await newTenant();
     const sha256 = await sha256Hex(`key of ${name}`);
     const second = parseDocument((await stub.addKey({ id: 'k', sha256 })) ?? '');
@@ -120,7 +120,7 @@ describe('what is written to KV', () => {
     expect(await env.TENANTS.get(`tenant:${name}`, 'json')).toEqual(second);
   });
 
-  it('is what has changed, and what an earlier change could not write', async () => {
+  it('is what has changed, and what an earlier change failed to write', async () => {
     const name = `t-${crypto.randomUUID()}`;
     const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(keyOf));
     const { kv, written, rest } = busyKv();

@@ -96,7 +96,7 @@ describe.each(DATABASES)('a database of %s', (_name, schema, sql) => {
     expect(wakes).toContainEqual(expect.objectContaining({ backend: 'm', outcome: 'used' }));
   });
 
-  it('goes on: the call in flight ends, and its run is learned once', async () => {
+  it('is used: the call in flight ends, and its run is learned once', async () => {
     const stub = await tenantWith(sql);
     await stub().settle('live-find', OK);
     await stub().runEvent({ type: 'run-finished', runId: 'live' }, 0);
@@ -121,7 +121,7 @@ describe.each(DATABASES)('a database of %s', (_name, schema, sql) => {
     expect((await dump(stub())).migrations).toEqual(migrations);
   });
 
-  it('has a configuration that means what it meant', async () => {
+  it('has a configuration with its original meaning', async () => {
     const stub = await tenantWith(sql);
     const { config } = JSON.parse((await stub().document()) ?? '{}');
     const parsed = parseStoredConfig(config, { development: false });
@@ -140,7 +140,7 @@ describe('a database of a later version', () => {
     CREATE TABLE of_the_future (id INTEGER PRIMARY KEY, what TEXT);
     INSERT INTO of_the_future VALUES (1, 'kept');`;
 
-  it('is refused with a word on what to do, and not touched', async () => {
+  it('is refused with a message on what to do, and not changed', async () => {
     const told = vi.spyOn(console, 'error').mockImplementation(() => {});
     const name = `t-${crypto.randomUUID()}`;
     const stub = () => env.TENANT.getByName(name);
@@ -238,7 +238,7 @@ describe('a database of jobs of schema 1', () => {
     expect(usage?.bytes).toBeGreaterThan(10_000);
   });
 
-  it('counts for nothing any more once all of it is deleted', async () => {
+  it('counts as zero once all of it is deleted', async () => {
     const stub = await jobsWith(jobs);
     const { items: files } = await stub().listFiles({ limit: 10 }, {});
     for (const { id } of files) await stub().deleteFile(id);
@@ -256,7 +256,7 @@ describe('a database of jobs of schema 1', () => {
     expect(await stub().usage()).toMatchObject([{ jobs: 3, batches: 1, files: 0 }]);
   });
 
-  it('of a later version is refused, and not touched', async () => {
+  it('of a later version is refused, and not changed', async () => {
     const name = `t-${crypto.randomUUID()}`;
     const later = `${jobs}\nINSERT INTO migrations VALUES (99);`;
     await runInDurableObject(env.JOBS.getByName(name), async (_object, { storage }) => {
@@ -275,8 +275,8 @@ describe('a database of jobs of schema 1', () => {
   });
 });
 
-describe('the shards of kept answers', () => {
-  it('keep what they had before their schema had a number', async () => {
+describe('the shards of stored answers', () => {
+  it('keep the answers from before their schema had a number', async () => {
     const name = `t-${crypto.randomUUID()}/0`;
     const stub = () => env.IDEMPOTENCY.getByName(name);
     await runInDurableObject(stub(), async (_object, { storage }) => {
@@ -297,8 +297,8 @@ describe('the shards of kept answers', () => {
   });
 });
 
-describe('a shard of kept answers of schema 1', () => {
-  it('has what it kept, for whichever key has the id', async () => {
+describe('a shard of stored answers of schema 1', () => {
+  it('has its answers, for whichever key has the id', async () => {
     const name = `t-${crypto.randomUUID()}/0`;
     const stub = () => env.IDEMPOTENCY.getByName(name);
     await runInDurableObject(stub(), async (_object, { storage }) => {
@@ -320,7 +320,7 @@ describe('a configuration', () => {
   const endpoints = [{ url: 'https://gpu.example.com/v1' }];
   const rules = { development: false };
 
-  it('of the oldest form means what it meant', () => {
+  it('of the oldest form has its original meaning', () => {
     const oldest = {
       prewarm: { mode: 'off', theta: 0.9 },
       backends: {
@@ -356,7 +356,7 @@ describe('a configuration', () => {
     [0, ''],
     ['2', ''],
     [1.5, ''],
-  ])('of form %j is refused by name', (format, said) => {
+  ])('of form %j is refused with the form in the message', (format, said) => {
     const parsed = parseStoredConfig({ format, backends: { a: { endpoints } } }, rules);
     expect(parsed).toMatchObject({
       ok: false,

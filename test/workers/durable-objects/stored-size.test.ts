@@ -148,7 +148,7 @@ describe('what is counted is at least what is stored', () => {
 });
 
 describe('an account', () => {
-  it('is nothing once what was made is gone, whichever way it went', async () => {
+  it('is zero once all rows are gone, in whichever way', async () => {
     const stub = env.JOBS.getByName(`t-${crypto.randomUUID()}`);
     await runInDurableObject(stub, (_object, { storage }) => {
       const { sql } = storage;
@@ -180,9 +180,9 @@ describe('an account', () => {
   });
 });
 
-describe('a shard of kept answers', () => {
+describe('a shard of stored answers', () => {
   it.each([0, 1_500, 20_000])(
-    'keeps no more than it may, of answers of %i bytes and claims',
+    'stores no more than its limit, with answers of %i bytes and claims',
     async (length) => {
       const shardBytes = 400_000;
       const stub = env.IDEMPOTENCY.getByName(`t-${crypto.randomUUID()}/0`);

@@ -141,7 +141,7 @@ function graphOf(app: Application | undefined) {
 }
 
 describe('a coding agent', () => {
-  it('is one application: a title, a loop, a search agent; what was sent again counts once', async () => {
+  it('is one application: a title, a loop, a search agent; a retried call counts once', async () => {
     const { apps, runs } = await play(codingAgent.requests);
     expect(apps).toHaveLength(1);
     expect(apps[0]).toMatchObject({ runs: 2 });
@@ -172,7 +172,7 @@ describe('a coding agent', () => {
     expect(end).toBeCloseTo(1 / 3);
   });
 
-  it('that names nothing is a run for each task, also for one that is given again', async () => {
+  it('that sends no names is a run for each task, also for a repeated one', async () => {
     const { apps, runs } = await play(unnamedAgent.requests);
     expect(apps).toMatchObject([
       { runs: 3, units: [{ visits: 10, calls_per_visit: { mean: 1 } }] },

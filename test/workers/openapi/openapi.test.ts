@@ -63,23 +63,26 @@ describe('the description', () => {
   // Operations that delete the tenant come last.
   const last = OPERATIONS.filter((o) => o.method === 'delete' && o.key === 'admin').reverse();
   const inOrder = [...OPERATIONS.filter((o) => !last.includes(o)), ...last];
-  it.each(inOrder)('of $method $path is of something', async ({ method, path, request }) => {
-    vi.spyOn(globalThis, 'fetch').mockImplementation(async () => Response.json({ ok: true }));
-    const filled = path
-      .replace('{tenant}', 'described')
-      .replace(/\{(model|backend)\}/, 'm')
-      .replace(/\{\w+\}/g, 'x');
-    const isAdmin = path.startsWith('/admin');
-    const answer = await call(filled, {
-      method: method.toUpperCase(),
-      headers: isAdmin ? ADMIN : { authorization: `Bearer ${key}` },
-      ...(request ? { body: '{}' } : {}),
-    });
-    const text = new TextDecoder().decode(await answer.arrayBuffer());
-    // Some items cannot exist here, but then the error says which.
-    if (answer.status === 404) expect(JSON.parse(text).error.code).not.toBe('not_found');
-    expect(answer.status).not.toBe(405);
-    expect(answer.headers.get('x-request-id')).toBeTruthy();
-    expect(answer.status).toBeLessThan(500);
-  });
+  it.each(inOrder)(
+    'of $method $path is of an existing route',
+    async ({ method, path, request }) => {
+      vi.spyOn(globalThis, 'fetch').mockImplementation(async () => Response.json({ ok: true }));
+      const filled = path
+        .replace('{tenant}', 'described')
+        .replace(/\{(model|backend)\}/, 'm')
+        .replace(/\{\w+\}/g, 'x');
+      const isAdmin = path.startsWith('/admin');
+      const answer = await call(filled, {
+        method: method.toUpperCase(),
+        headers: isAdmin ? ADMIN : { authorization: `Bearer ${key}` },
+        ...(request ? { body: '{}' } : {}),
+      });
+      const text = new TextDecoder().decode(await answer.arrayBuffer());
+      // Some items cannot exist here, but then the error says which.
+      if (answer.status === 404) expect(JSON.parse(text).error.code).not.toBe('not_found');
+      expect(answer.status).not.toBe(405);
+      expect(answer.headers.get('x-request-id')).toBeTruthy();
+      expect(answer.status).toBeLessThan(500);
+    },
+  );
 });

@@ -85,7 +85,7 @@ async function graph(tenant: string): Promise<unknown> {
 }
 
 describe('an export', () => {
-  it('has a head with the configuration, and runs whose names are their own', async () => {
+  it('has a first line with the configuration, and runs with unique names', async () => {
     const tenant = await newTenant();
     await live(tenant);
     const [status, text] = await admin('GET', `${tenant}/export`);
@@ -107,7 +107,7 @@ describe('an export', () => {
     expect(pure).toBe(`${lines.join('\n')}\n`);
   });
 
-  it('of a tenant that ran nothing is its configuration; of none it is not found', async () => {
+  it('of a tenant without runs is its configuration; of a missing tenant it is not found', async () => {
     const tenant = await newTenant();
     const [, text] = await admin('GET', `${tenant}/export`);
     expect(text.trim().split('\n')).toHaveLength(1);
@@ -191,7 +191,7 @@ describe('an import', () => {
     expect(await graph(to)).toEqual(before);
   });
 
-  it('pushes out nothing that the tenant has: what has no room is told', async () => {
+  it('replaces no run that the tenant has, and reports what has no room', async () => {
     const tenant = await newTenant();
     await live(tenant);
     const line = (i: number) =>
@@ -248,7 +248,7 @@ describe('an import', () => {
     expect([status, text]).toEqual([400, expect.stringContaining(said)]);
   });
 
-  it.each([100_000, 250_000])('refuses what is nested %i deep', async (depth) => {
+  it.each([100_000, 250_000])('refuses JSON that is nested %i deep', async (depth) => {
     const tenant = await newTenant();
     const nested = `${'['.repeat(depth)}${']'.repeat(depth)}`;
     for (const config of [`{"backends":${nested}}`, `{"backends":{"m":{"endpoints":${nested}}}}`]) {
@@ -259,7 +259,7 @@ describe('an import', () => {
     expect((await admin('POST', `${tenant}/import`, deepRun))[0]).toBe(400);
   });
 
-  it('into a tenant that is not there needs a configuration', async () => {
+  it('into a tenant that does not exist needs a configuration', async () => {
     const name = `t-${crypto.randomUUID()}`;
     const line = JSON.stringify({ ...run, units });
     expect((await admin('POST', `${name}/import`, line))[0]).toBe(404);

@@ -37,7 +37,7 @@ describe('arrivals at random', () => {
     expect(Math.abs(arrivals.needProbability(at + 45_000, 30_000) - expected)).toBeLessThan(0.1);
   });
 
-  it('come as often as forecast: the mean distance over ten bins is below 0.05', () => {
+  it('come as often as forecast: the mean error over ten bins is below 0.05', () => {
     const bins = reliability(seededRandom(2));
     const all = bins.reduce((sum, bin) => sum + bin.n, 0);
     const error = bins.reduce((sum, { came, chance }) => sum + Math.abs(came - chance), 0) / all;
@@ -70,7 +70,7 @@ function reliability(random: Random): Array<{ n: number; chance: number; came: n
   return bins;
 }
 
-describe('arrivals by a clock', () => {
+describe('arrivals at regular intervals', () => {
   it('are unlikely after one and likely when the next is due', () => {
     const { arrivals, at } = afterGaps(generate(300, () => MINUTE));
     expect(arrivals.needProbability(at + 1_000, 20_000)).toBeLessThan(0.1);
@@ -90,7 +90,7 @@ describe('arrivals in bursts', () => {
 });
 
 describe('a rising rate', () => {
-  it('is believed long before half of what was seen is forgotten', () => {
+  it('takes effect long before half of the older arrivals is forgotten', () => {
     const random = seededRandom(3);
     const { arrivals, at } = afterGaps(generate(600, () => exponential(random, 4 * MINUTE)));
     const before = arrivals.ratePerSec(at);
@@ -106,7 +106,7 @@ describe('a rising rate', () => {
 });
 
 describe('silence', () => {
-  it('is believed in the end, and what comes at this hour of each week all the same', () => {
+  it('lowers the forecast in the end, but not for arrivals usual at this hour of the week', () => {
     const arrivals = new Arrivals(0);
     const WEEK = 7 * 24 * HOUR;
     for (let week = 0; week < 3; week += 1) {

@@ -18,7 +18,7 @@ function arrivalsToNotice(random: Random, times: number): number {
 }
 
 describe('RisingRate', () => {
-  it('notices a rise to four times in about ten arrivals', () => {
+  it('detects a rise to four times the rate within about ten arrivals', () => {
     const random = seededRandom(1);
     const counts = Array.from({ length: 500 }, () => arrivalsToNotice(random, 4)).sort(
       (a, b) => a - b,

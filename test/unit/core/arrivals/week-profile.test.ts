@@ -17,7 +17,7 @@ function afterWeeks(weeks: number): WeekProfile {
 }
 
 describe('WeekProfile', () => {
-  it('says nothing of an hour that it has not seen for half an hour', () => {
+  it('gives no level for an hour of which it has observed less than half an hour', () => {
     const profile = new WeekProfile(0);
     profile.elapse(HOUR / 2 - 1);
     expect(profile.ratePerSec(0)).toBeUndefined();
@@ -60,7 +60,7 @@ describe('WeekProfile', () => {
     }
   });
 
-  it('is the same again from its snapshot, and goes on', () => {
+  it('is the same after a restore from its snapshot, and continues', () => {
     const profile = afterWeeks(2);
     const again = new WeekProfile(0);
     again.restore(JSON.parse(JSON.stringify(profile.snapshot())));

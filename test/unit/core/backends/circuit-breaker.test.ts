@@ -43,14 +43,14 @@ describe('CircuitBreaker', () => {
     }
   });
 
-  it('lets another call try where the first said nothing of the endpoint', () => {
+  it('lets another trial call through if the first gave no information about the endpoint', () => {
     const breaker = failed(3);
     breaker.sent(500);
     breaker.over(500);
     expect(breaker.admits(500)).toBe(true);
   });
 
-  it('opens once for the faults of all calls that were under way together', () => {
+  it('opens once for the faults of all calls that ran at the same time', () => {
     const breaker = failed(3, 100);
     for (let i = 0; i < 13; i += 1) breaker.failed(101, 90);
     expect(breaker.openUntil).toBe(600);
@@ -71,7 +71,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.stateAt(20_000)).toBe('closed');
   });
 
-  it('leaves it alone for as long as it asks, 30 s at most, without a fault', () => {
+  it('stays open for as long as the endpoint asks, 30 s at most, without counting a fault', () => {
     const breaker = new CircuitBreaker();
     breaker.pause(100, 2_000);
     expect(breaker.stateAt(2_099)).toBe('open');

@@ -145,7 +145,7 @@ describe('Endpoint', () => {
     expect(endpoint.coldStartMs).toBe(10_000);
   });
 
-  it('rests after three failures in a row, each time twice as long, up to 30 s', () => {
+  it('gets no calls after three failures in a row, each time twice as long, up to 30 s', () => {
     const endpoint = new Endpoint(FIXED, 0);
     endpoint.failed(1_000);
     endpoint.failed(1_000);

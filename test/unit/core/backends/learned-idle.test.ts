@@ -33,7 +33,7 @@ describe('LearnedIdle', () => {
     expect(idle.ms(60_000)).toBe(27_000);
   });
 
-  it('takes a cold answer right after a call for a crash', () => {
+  it('treats a cold answer right after a call as a crash', () => {
     const idle = new LearnedIdle();
     idle.wasCold(500, 60_000);
     expect(idle.ms(60_000)).toBe(60_000);
@@ -75,7 +75,7 @@ describe('an endpoint', () => {
     expect(endpoint.idleTimeoutMs).toBe(36_000);
   });
 
-  it('whose wake is answered at once was not cold, which teaches nothing and is doubted next time', () => {
+  it('whose wake is answered at once was not cold: nothing is learned, and the key is doubted', () => {
     const endpoint = warmEndpoint();
     endpoint.granted(40_000, 'a');
     endpoint.released(40_010, 40_000, 'a');
@@ -106,7 +106,7 @@ describe('an endpoint', () => {
     expect(endpoint.state).toBe('warm');
   });
 
-  it('that answers at once though it was thought cold has a longer one, and no short cold start', () => {
+  it('that answers at once although it was considered cold has a longer timeout, and no short cold start', () => {
     const endpoint = warmEndpoint();
     endpoint.elapse(60_000);
     expect(endpoint.state).toBe('cold');
@@ -125,7 +125,7 @@ describe('an endpoint', () => {
     expect(endpoint.snapshot().coldStartsMs).toEqual([10_000, 300]);
   });
 
-  it('keeps a quick cold start where no timeout could explain it any more', () => {
+  it('keeps a quick cold start if no timeout could explain it', () => {
     const endpoint = warmEndpoint();
     for (let i = 1; i <= 8; i += 1) {
       endpoint.elapse(i * 1_000_000);

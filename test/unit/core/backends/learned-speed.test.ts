@@ -21,7 +21,7 @@ describe('LearnedSpeed', () => {
     expect(speed.meanServiceMs).toBe(5_000);
   });
 
-  it('tells prefill from decode by the first byte of a stream, from the first call on', () => {
+  it('separates prefill from decode by the first byte of a stream, from the first call on', () => {
     const speed = new LearnedSpeed(ASSUMED);
     speed.observe(streamed(1_000, 50, 0.4, 8), callRequest('c1'));
     expect(speed.value.inputMs).toBeCloseTo(0.4, 9);
@@ -60,7 +60,7 @@ describe('LearnedSpeed', () => {
     expect(speed.value.outputMs).toBeCloseTo((300 - 100) / 10, 9);
   });
 
-  it('never takes a token for less than no time', () => {
+  it('never learns a negative time for a token', () => {
     const speed = new LearnedSpeed(ASSUMED);
     speed.observe(okResult(10, { inputTokens: 10_000, serviceMs: 5 }), callRequest('c1'));
     expect(speed.value.outputMs).toBe(0);

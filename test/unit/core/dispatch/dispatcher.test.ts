@@ -61,7 +61,7 @@ describe('a slot', () => {
     ]);
   });
 
-  it('stays taken where only the clock leapt, and its Worker renews it then', () => {
+  it('stays taken after a jump of the clock, if its Worker then renews it', () => {
     const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
     dispatcher.step([submit('a')], 0);
     const wait = submit('b', { arrivedAt: 3_600_000 });
@@ -73,7 +73,7 @@ describe('a slot', () => {
     ).toEqual(['released', 'granted']);
   });
 
-  it('lasts from then on where a caller that lost the answer asks again', () => {
+  it('has a lease from the new request on if a caller that lost the answer asks again', () => {
     const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
     dispatcher.step([submit('a')], 0);
     expect(dispatcher.step([submit('a')], 6_000)).toMatchObject([
@@ -92,7 +92,7 @@ describe('a slot', () => {
     expect(types(dispatcher.step([{ type: 'tick' }], 15_000))).toContain('granted');
   });
 
-  it('that is free goes to a call whose limit of waiting has passed on the way', () => {
+  it('is granted if it is free, also to a call whose longest wait has already passed', () => {
     const dispatcher = start(configOf({ slots: 1 }));
     const late = submit('late', { arrivedAt: 0, maxWaitMs: 1 });
     expect(types(dispatcher.step([late], 5))).toEqual(['granted']);
@@ -100,7 +100,7 @@ describe('a slot', () => {
     expect(dispatcher.step([next], 5)).toMatchObject([{ type: 'refused', code: 'queue_timeout' }]);
   });
 
-  it('is waited for beyond the limit of its backend by a patient call, but not beyond its own', () => {
+  it("is waited for longer than the backend's limit by a call with a longer limit of its own", () => {
     const dispatcher = start(configOf({ slots: 1, leaseMs: 900_000 }));
     const patient = submit('patient', { arrivedAt: 0, maxWaitMs: 600_000, patient: true });
     const usual = submit('usual', { arrivedAt: 0, maxWaitMs: 600_000 });
@@ -131,7 +131,7 @@ describe('a slot', () => {
 });
 
 describe('a run', () => {
-  it('ends by its final call, by word of its client, or by silence, and is learned from', () => {
+  it("ends by its final call, by its client's request, or by silence, and is learned from", () => {
     const dispatcher = start();
     const serve = (callId: string, fields: Parameters<typeof callRequest>[1], now: number) => [
       ...dispatcher.step([submit(callId, { ...fields, arrivedAt: now })], now),
@@ -150,7 +150,7 @@ describe('a run', () => {
     expect(dispatcher.models.model('app')?.graph.runs).toBe(3);
   });
 
-  it('that is known to pause is waited for longer than others', () => {
+  it('is kept open longer if its application is known to pause', () => {
     const dispatcher = start();
     const call = (id: string, now: number) => {
       dispatcher.step([submit(id, { runId: 'slow', arrivedAt: now })], now);
@@ -244,7 +244,7 @@ describe('a cold endpoint', () => {
     );
   });
 
-  it('is only spoken of in dry-run', () => {
+  it('is not woken in dry-run, only recorded', () => {
     const dispatcher = start(config('dry-run'));
     teach(dispatcher);
     dispatcher.step([{ type: 'gone-cold', backend: 'llm', endpoint: 'e1' }], 1_000);

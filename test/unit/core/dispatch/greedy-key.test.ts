@@ -46,7 +46,7 @@ function aloneAt(at: Setting) {
 }
 
 describe('a greedy key', () => {
-  it('leaves another its half, and its waits', () => {
+  it('leaves another key half of the capacity and bounded waits', () => {
     fc.assert(
       fc.property(behaviour, setting, (a, at) => {
         const own = aloneAt(at);

@@ -215,7 +215,7 @@ describe('a wait', () => {
     expect(overtakings).toBeGreaterThan(1_000);
   });
 
-  it('has a bound that is told by the rank at its grant, where it was one call', () => {
+  it('has the bound of its rank at the grant, if the run is one call', () => {
     const run = fc.record({
       gapMs: fc.nat(2_000),
       app: fc.nat(3),
@@ -268,7 +268,7 @@ describe('a wait', () => {
     );
   });
 
-  it('is without bound at alpha 0: a giant waits for all that is short', () => {
+  it('has no bound at alpha 0: a large run waits for all short ones', () => {
     const dispatcher = new Dispatcher(
       configOf({ slots: 1, alpha: 0 }),
       { random: seededRandom(1) },

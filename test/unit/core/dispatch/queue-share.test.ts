@@ -32,7 +32,7 @@ it('counts bytes as calls', () => {
   expect(submit(dispatcher, 'b0', 'b', 400)).toEqual([]);
 });
 
-it('is all of the queue where a key is alone', () => {
+it('is the whole queue if there is only one key', () => {
   const dispatcher = dispatcherWith(1);
   for (let i = 0; i < 9; i += 1) submit(dispatcher, `a${i}`, 'a');
   expect(submit(dispatcher, 'a9', 'a')).toMatchObject([{ code: 'queue_full' }]);

@@ -116,7 +116,7 @@ describe('a weight', () => {
 });
 
 describe('a fan-out', () => {
-  it('has its longest call first, as far as one can tell, in policies that rank by size', () => {
+  it('has the call with the longest prompt first in policies that rank by size', () => {
     const order = (policy: PolicyName) => {
       const bench = new Bench(policy, 1);
       for (const [id, inputTokens] of Object.entries({ a: 100, b: 900, c: 500 })) {
@@ -183,7 +183,7 @@ describe('talaria-ddl', () => {
     expect(order('talaria-ddl')).toEqual(order('gittins'));
   });
 
-  it('holds the longest call of a visit against a deadline, not the sum', () => {
+  it('compares the longest call of a visit with a deadline, not the sum', () => {
     const bench = new Bench('talaria-ddl', 30);
     for (let i = 0; i < 30; i += 1) {
       const run = runOf('fan', llm('unit', [990, 990, 990, 990]));
@@ -215,7 +215,7 @@ describe('talaria-ddl', () => {
     expect(bench.granted.indexOf('patient')).toBe(9);
   });
 
-  it('takes back its share with each slot, whatever the way it ends', () => {
+  it('frees its share of slots with each slot, however the call ends', () => {
     const bench = new Bench('talaria-ddl', 10);
     const backend = bench.dispatcher.backends.get('llm');
     bench.submit('s', 'short');
@@ -263,7 +263,7 @@ describe('vtc', () => {
     expect([longs >= 1, longs <= 3]).toEqual([true, true]);
   });
 
-  it('gives no credit either where the one that comes finds nobody waiting', () => {
+  it('gives a newcomer no credit if no other application waits', () => {
     const bench = new Bench('vtc', 1, {}, 0);
     // One call at a time, so none of them ever waits.
     for (let i = 0; i < 20; i += 1) {
@@ -288,8 +288,8 @@ describe('vtc', () => {
   });
 });
 
-describe('who waits while its application becomes known', () => {
-  it('is not overtaken by what comes later of the same, and keeps its bound', () => {
+describe('a run that waits while its application becomes known', () => {
+  it('is not overtaken by later runs of the same application, and keeps its bound', () => {
     const dispatcher = new Dispatcher(configOf({ slots: 1 }), { random: seededRandom(1) }, 0);
     const submit = (callId: string, now: number) =>
       dispatcher.step(

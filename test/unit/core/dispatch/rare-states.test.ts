@@ -23,7 +23,7 @@ function recorded(units: RecordedRun['units'], app = 'app'): RecordedRun {
 const typesOf = (effects: readonly Effect[]) => effects.map((e) => e.type);
 
 describe('a unit whose only sample has faded', () => {
-  it('is ranked all the same, whichever sample was lost', () => {
+  it('still has a rank, whichever sample was lost', () => {
     for (let seed = 1; seed <= 8; seed += 1) {
       const tool = backendSpec({ slots: 1 });
       const dispatcher = dispatcherOf({ llm: backendSpec({ slots: 4 }), tool }, 0, seed);
@@ -68,7 +68,7 @@ describe('beside a call that waits for another endpoint', () => {
 });
 
 describe('an endpoint that says that it is overloaded', () => {
-  it('counts as what it bears: another is woken for those that wait', () => {
+  it('counts with its reduced slots: another endpoint is woken for the calls that wait', () => {
     const endpoints = [
       { id: 'a', slots: 64 },
       { id: 'b', slots: 64, coldStart: COLD },
@@ -152,7 +152,7 @@ describe('after a restart', () => {
     expect(typesOf(effects)).toContain('wake');
   });
 
-  it('the first run of an application tells nothing of how often they come', () => {
+  it('the first run of an application says nothing about the rate of its runs', () => {
     const dispatcher = dispatcherOf({ a: backendSpec({ slots: 4 }), b: backendSpec({ slots: 4 }) });
     const calls = [{ input_tokens: 100, output_tokens: 1_000 }];
     const units = ['a', 'b'].map((backend) => ({ unit: `at-${backend}`, backend, calls }));
@@ -170,7 +170,7 @@ describe('a forecast', () => {
   const calls = [{ input_tokens: 100, output_tokens: 1_000 }];
   const prewarm = { mode: 'on', theta: 0.25 } as const;
 
-  it('is not blind to a run behind a thousand others that never come there', () => {
+  it('includes a run behind a thousand others that never use the backend', () => {
     const endpoints = [{ id: 'e', slots: 4, coldStart: COLD }];
     const backends = { a: backendSpec({ slots: 2_000 }), b: backendSpec({ endpoints, prewarm }) };
     const dispatcher = dispatcherOf(backends);

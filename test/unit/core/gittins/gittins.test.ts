@@ -84,7 +84,7 @@ describe('RankTable', () => {
     );
   });
 
-  it('takes equal weights as none, and a whole weight as repetition', () => {
+  it('treats equal weights as none, and an integer weight as repetition', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(size, fc.integer({ min: 1, max: 4 })), { minLength: 1, maxLength: 20 }),
@@ -130,7 +130,7 @@ describe('RankTable', () => {
     );
   });
 
-  it('keeps the tail where the head outweighs it beyond the precision of a double', () => {
+  it('keeps the tail if the rest outweighs it beyond the precision of a double', () => {
     expect(RankTable.of([1, 2], [1e20, 1]).rankAt(1)).toBe(1);
     expect(RankTable.of([1, 2, 3], [1e-300, 1, 1e-300]).rankAt(2)).toBe(1);
   });
@@ -209,7 +209,7 @@ describe('RankTable', () => {
     expect(table.size).toBe(3);
   });
 
-  it('names the value that it does not take', () => {
+  it('names the invalid value in its error', () => {
     expect(() => RankTable.of([])).toThrow(RangeError);
     expect(() => RankTable.of([1, Number.NaN])).toThrow('NaN');
     expect(() => RankTable.of([1, -3])).toThrow('-3');

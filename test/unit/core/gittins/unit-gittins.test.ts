@@ -69,13 +69,13 @@ function expectClose(actual: number, expected: number): void {
 describe('unitRank', () => {
   const branching = [unit(2, { 1: 0.8, 2: 0.2 }, 0), last(5), last(200)];
 
-  it('gives up on the dear branch', () => {
+  it('stops at the expensive branch', () => {
     expect(unitRank(branching, 0)).toBeCloseTo((2 + 0.8 * 5) / 0.8, 9);
     expect(unitRank(branching, 1)).toBe(5);
     expect(unitRank(branching, 2)).toBe(200);
   });
 
-  it('takes what is known of the first visit instead of its mean', () => {
+  it('uses the known cost of the first visit instead of its mean', () => {
     expect(unitRank(branching, 0, 10)).toBeCloseTo((10 + 0.8 * 5) / 0.8, 9);
     expect(unitRank(branching, 0, 0)).toBeCloseTo(5, 9);
     expect(unitRank(branching, 2, 30)).toBe(30);
@@ -148,7 +148,7 @@ describe('unitRank', () => {
     );
   });
 
-  it('goes round loops', () => {
+  it('handles loops', () => {
     expect(unitRank([unit(2, { 0: 0.9 }, 0.1)], 0)).toBeCloseTo(20, 6);
     expect(unitRank([unit(3, { 0: 0.75 }, 0.25)], 0)).toBeCloseTo(12, 6);
     expect(unitRank([unit(1, { 0: 0.999 }, 0.001)], 0)).toBeCloseTo(1000, 6);

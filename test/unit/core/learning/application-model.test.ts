@@ -122,7 +122,7 @@ describe('an application that was seen once', () => {
     );
   });
 
-  it('leaves the prior behind within a few runs', () => {
+  it('no longer depends on the prior after a few runs', () => {
     const model = modelOf(
       times(3, () => runOf('app', llm('u', [1_000]))),
       pool(),
@@ -192,7 +192,7 @@ describe('the time that a run still takes', () => {
     expect(workMs).toBeCloseTo(670, 0);
   });
 
-  it('is one in twenty of the shortest for what is lost, and the longest for what is late', () => {
+  it('is taken from the shortest samples for lost deadlines, and from the longest for late ones', () => {
     const model = modelOf(times(19, (i) => runOf('app', llm('u', [100 * (i + 1)]))));
     const { soonMs, lateMs } = model.timeLeft(queryAt('u'));
     expect(soonMs).toBeLessThanOrEqual(200);
@@ -223,13 +223,13 @@ describe('the need of a backend', () => {
       withinMs,
     });
 
-  it('is the share of like runs that reached it, and of one more that did not', () => {
+  it('is the share of similar runs that reached it, with one added that did not', () => {
     expect(need(0, 500)).toEqual({ within: 0, ever: 5 / 21 });
     expect(need(600, 500)).toEqual({ within: 5 / 21, ever: 5 / 21 });
     expect(need(-500, 1_400)).toEqual({ within: 0, ever: 5 / 21 });
   });
 
-  it('is over once the visit is, and not before', () => {
+  it('ends with the visit, and not before', () => {
     expect(need(1_100, 500, false)).toEqual({ within: 0, ever: 0 });
     expect(need(1_100, 500, true)).toEqual({ within: 5 / 21, ever: 5 / 21 });
   });

@@ -37,7 +37,7 @@ describe('the detector', () => {
     }
   });
 
-  it('takes one giant as a giant', () => {
+  it('treats one very large size as an outlier', () => {
     const detector = new DriftDetector();
     const before = alarms(detector, sizes(100, 500, 0.3, 1));
     expect([before, detector.observe(1e9), detector.observe(500)]).toEqual([0, false, false]);
@@ -103,7 +103,7 @@ describe('an application that changes', () => {
     expect(Math.abs(rank / (NEW + 50) - 1)).toBeLessThan(0.15);
   });
 
-  it('is seen as one where a fan-out brings many calls alike', () => {
+  it('counts a fan-out of many equal calls as one observation', () => {
     const model = new ApplicationModel('app', new PriorPool());
     const random = seededRandom(3);
     const runs = Array.from({ length: 200 }, () => {

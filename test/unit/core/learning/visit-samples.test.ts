@@ -170,7 +170,7 @@ describe('VisitSamples', () => {
     expectNear(workOf(samples, at('a'), 'llm', SPEEDS), [110, 110, 110]);
   });
 
-  it('tells the visits of a unit apart, and borrows from an earlier one while it knows few', () => {
+  it('separates the visits of a unit, and uses an earlier one while it has few samples', () => {
     const loop = (n: number) => runOf(...Array.from({ length: n }, () => llm('a', [10], 0)));
     const samples = samplesOf([loop(1), loop(1), loop(3), loop(3)]);
     expect([1, 2, 3, 4].map((visit) => samples.size('a', visit))).toEqual([4, 2, 2, 0]);

@@ -21,7 +21,7 @@ function taken(places: number, keys: number): number[] {
 }
 
 describe('a place', () => {
-  it('is left by one key to another, unless it is the only one', () => {
+  it('is left free for another key, unless it is the only place', () => {
     expect([1, 2, 3, 4, 8, 16].map((places) => taken(places, 1)[0])).toEqual([1, 1, 2, 3, 6, 12]);
   });
 

@@ -21,13 +21,13 @@ function takenAt(perMinute: number, count: number): number[] {
 }
 
 describe('a pace', () => {
-  it('lets a second’s worth go at once, and waits a second for the next', () => {
+  it('admits the amount of one second at once, and the next after a second', () => {
     expect(takenAt(120, 6)).toEqual([0, 0, 1_000, 1_000, 2_000, 2_000]);
     expect(takenAt(1, 3)).toEqual([0, 60_000, 120_000]);
     expect(takenAt(30, 3)).toEqual([0, 2_000, 4_000]);
   });
 
-  it('is never more than its limit in a minute, and a second’s worth', () => {
+  it('never admits more in a minute than its limit plus the amount of one second', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), (perMinute) => {
         const times = takenAt(perMinute, 300);

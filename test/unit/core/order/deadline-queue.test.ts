@@ -74,7 +74,7 @@ describe('a line with deadlines', () => {
     expect(order(lineOf(runs(572)))).toEqual(['first!', 'second!', 'other']);
   });
 
-  it('heeds the rank more where not all can be met and nobody else makes room', () => {
+  it('gives the rank more weight if not all can be met and no other run waits', () => {
     const runs = (laterBy: number) => ({
       first: { key: 900, timing: { deadlineAt: 1_000 } },
       second: { key: 500, timing: { deadlineAt: 1_000 + laterBy } },
@@ -99,7 +99,7 @@ describe('a line with deadlines', () => {
     expect(order(lineOf(runs)).slice(2)).toEqual(['giant!', 'other']);
   });
 
-  it('gives up what is in the way of an earlier deadline, and keeps what fits later', () => {
+  it('gives up runs that prevent an earlier deadline, and keeps those that fit later', () => {
     const runs = {
       soon: { key: 5, timing: { deadlineAt: 100, lostAt: 90, workMs: 100 } },
       alsoSoon: { key: 6, timing: { deadlineAt: 110, lostAt: 90, workMs: 120 } },
@@ -115,7 +115,7 @@ describe('a line with deadlines', () => {
     expect(order(lineOf(runs))).toHaveLength(4);
   });
 
-  it('never chooses what cannot be met by itself', () => {
+  it('never chooses a run that cannot meet its deadline even alone', () => {
     const runs = { huge: { key: 9, timing: { workMs: 3_001 } }, other: { key: 1 } };
     expect(order(lineOf(runs))).toEqual(['other', 'huge']);
   });

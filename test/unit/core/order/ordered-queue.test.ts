@@ -28,7 +28,7 @@ function sorted(rows: Iterable<Row>): Row[] {
 }
 
 describe('OrderedQueue', () => {
-  it('does as a sorted array under any sequence of steps', () => {
+  it('behaves like a sorted array under any sequence of steps', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
         const queue = new OrderedQueue<Item>();
@@ -75,7 +75,7 @@ describe('OrderedQueue', () => {
     expect(ITEMS.map(() => queue.pop())).toEqual(ITEMS);
   });
 
-  it('keys an item anew without a second copy', () => {
+  it('changes the key of an item without a second copy', () => {
     const queue = new OrderedQueue<Item>();
     const a = { id: 1 };
     const b = { id: 2 };
@@ -103,7 +103,7 @@ describe('OrderedQueue', () => {
     ]);
   });
 
-  it('is empty to begin with, and does not know strangers', () => {
+  it('is empty at first, and does not contain items that were never added', () => {
     const queue = new OrderedQueue<Item>();
     expect(queue.size).toBe(0);
     expect(queue.peek()).toBeUndefined();
@@ -114,7 +114,7 @@ describe('OrderedQueue', () => {
     expect(queue.countBefore(1, 1)).toBe(0);
   });
 
-  it('refuses a key that is not a number, and stays as it was', () => {
+  it('refuses a key that is not a number, and stays unchanged', () => {
     const queue = new OrderedQueue<Item>();
     const a = { id: 1 };
     queue.set(a, 5, 1);

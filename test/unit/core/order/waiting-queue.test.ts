@@ -60,7 +60,7 @@ describe('WaitingLine', () => {
     expect(drain(line)).toEqual(['a-1', 'a-2']);
   });
 
-  it('takes the longest call of a run first where it is told so, equal ones as submitted', () => {
+  it('takes the longest call of a run first if configured so, equal ones as submitted', () => {
     const line = new WaitingQueue(() => 1, 'longest-first');
     const run = runOf('a');
     line.add(callOf(run, 1, { inputTokens: 100 }));
@@ -99,7 +99,7 @@ describe('WaitingLine', () => {
     expect(drain(line)).toEqual(['a-1', 'b-3', 'a-2']);
   });
 
-  it('orders anew only by keying a run anew', () => {
+  it('changes the order only when a run gets a new key', () => {
     const keys = new Map([
       ['a', 1],
       ['b', 2],

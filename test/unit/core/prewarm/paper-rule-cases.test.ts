@@ -46,7 +46,7 @@ const TOOL_GOES_COLD = parseCluster(
   'test',
 );
 
-describe("needs that the paper's rule does not see coming", () => {
+describe("needs that the paper's rule does not forecast", () => {
   it('a branch that two of five runs take', () => {
     const trace = Array.from({ length: 150 }, (_, i) => planned(`r${i}`, i * APART_MS, i % 5 > 2));
     const { off, paper, talaria } = outcomes(trace, TOOL_GOES_COLD);
@@ -83,7 +83,7 @@ describe("needs that the paper's rule does not see coming", () => {
     expect(talaria.coldWaitMs / off.coldWaitMs).toBeLessThan(0.5);
   });
 
-  it('a need that is certain, and sooner or later: it fires when half of them are late', () => {
+  it("a certain need at an uncertain time: the paper's rule is too late for half of them", () => {
     const random = seededRandom(5);
     const trace = Array.from({ length: 150 }, (_, i) =>
       planned(`r${i}`, i * APART_MS, true, 10_000 + 20_000 * random()),

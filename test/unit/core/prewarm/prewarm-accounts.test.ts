@@ -56,7 +56,7 @@ function setUp(releasable = false, whileCold: 'hold' | 'send' = 'hold') {
 }
 
 describe('the accounts', () => {
-  it('of a wake on demand: warm until cold, and a wait that was suffered', () => {
+  it('of a wake on demand: warm time until cold, and a cold wait', () => {
     const { step, submit, end, sum, woken } = setUp();
     submit('a', 0);
     step(10_000, woken);
@@ -72,7 +72,7 @@ describe('the accounts', () => {
     });
   });
 
-  it('of a ping that is used: what it took, and the wait that it spared', () => {
+  it('of a used ping: what it took, and the wait that it avoided', () => {
     const { step, submit, sum, woken, wants, forecast } = setUp();
     wants.wake = true;
     step(0, forecast);
@@ -85,7 +85,7 @@ describe('the accounts', () => {
     expect(counts.coldWaits).toBeUndefined();
   });
 
-  it('of a ping that comes late: the rest of the wait is suffered', () => {
+  it('of a late ping: the rest of the wait counts as cold wait', () => {
     const { step, submit, sum, woken, wants, forecast } = setUp();
     wants.wake = true;
     step(0, forecast);
@@ -122,7 +122,7 @@ describe('the accounts', () => {
     expect(sum().coldWaits).toBeUndefined();
   });
 
-  it('of a call that found cold what was thought warm: it waits from then on', () => {
+  it('of a call that finds an endpoint cold that was considered warm: it waits from then on', () => {
     const { step, submit, end, sum, woken } = setUp();
     submit('a', 0);
     step(10_000, woken);
@@ -151,7 +151,7 @@ describe('the accounts', () => {
     expect(sum()).toMatchObject({ failed: 1, pingMs: 3_000, warmMs: 3_000 });
   });
 
-  it('of a ping while a call of before is still there: from its answer on that call keeps it up', () => {
+  it('of a ping while an earlier call still runs: after its answer that call keeps the endpoint warm', () => {
     const { step, submit, sum, woken, wants, forecast } = setUp();
     submit('a', 0);
     step(10_000, woken);
@@ -167,7 +167,7 @@ describe('the accounts', () => {
     expect(counts.avoidedMs).toBeUndefined();
   });
 
-  it('of a ping that failed while calls were served: these know better', () => {
+  it('of a ping that failed while calls were served: the calls show that it is warm', () => {
     const { dispatcher, step, submit, end, woken, wants } = setUp();
     const state = () => dispatcher.backends.get('llm')?.endpoints.get('e1')?.state;
     submit('a', 0);
@@ -188,7 +188,7 @@ describe('the accounts', () => {
     [65_000, {}],
     [100_000, { avoidedWaits: 1, avoidedMs: 10_000 }],
   ])(
-    'of keeping warm: used at %i, it spared what would have been cold by then',
+    'of keeping warm: used at %i, it avoided the wait if it would have been cold by then',
     (usedAt, spared) => {
       const { step, submit, end, sum, woken, wants } = setUp();
       submit('a', 0);
@@ -238,7 +238,7 @@ describe('the accounts', () => {
     ]);
   });
 
-  it('go on after a restart from where they were', () => {
+  it('continue after a restart', () => {
     const first = setUp();
     first.submit('a', 0);
     first.step(10_000, first.woken);
@@ -283,7 +283,7 @@ describe('a wake that was under way when the object died', () => {
     expect(wasted.sum()).toMatchObject({ wasted: 1 });
   });
 
-  it('is used where it comes up after all, failed where it does not or another had to be made', () => {
+  it('is used if the endpoint comes up later, failed if it does not or is woken again', () => {
     const late = restarted();
     late.submit('a', 8_000);
     const ends = late.step(10_000, late.woken).filter((e) => e.type === 'wake-settled');

@@ -49,7 +49,7 @@ describe('PrewarmBudget', () => {
     expect(budget.allows(3_501, 0.002, 0)).toBe(false);
   });
 
-  it('begins anew at midnight UTC, with the part that is left of a ping under way', () => {
+  it('starts again at midnight UTC, charged with the rest of a ping in progress', () => {
     const budget = budgetOf({ warmMs: 100 });
     budget.reserve('a', 100, 0, DAY - 40);
     expect(budget.left(DAY - 1)).toEqual({ warmMs: 0 });
@@ -58,7 +58,7 @@ describe('PrewarmBudget', () => {
     expect(budget.left(DAY + 10)).toEqual({ warmMs: 90 });
   });
 
-  it('counts pings that were under way at a restart in full, on each of their days', () => {
+  it('counts pings in progress at a restart in full, on each of their days', () => {
     const before = budgetOf({ warmMs: 100 });
     before.reserve('a', 30, 0, DAY - 50);
     before.settle('a', DAY - 40);

@@ -71,7 +71,7 @@ describe('several endpoints of a backend', () => {
     }
   });
 
-  it('are never woken twice, by whatever clock', () => {
+  it('are never woken twice, whichever event asks', () => {
     const { rule, dispatcher, step } = setUp(threeEndpoints());
     rule.forecast = { runs: Array(3).fill(1), arrivals: 0 };
     const wakes = wakesOf(step(0, FORECAST, FORECAST));
@@ -85,7 +85,7 @@ describe('several endpoints of a backend', () => {
     ).toEqual(['warming', 'warming', 'cold']);
   });
 
-  it('count what the others take when one that is idle is asked about', () => {
+  it('are considered one by one, with the demand that the others can serve taken off', () => {
     const { rule, dispatcher, step } = setUp(threeEndpoints());
     rule.forecast = { runs: Array(5).fill(1), arrivals: 0 };
     step(0, FORECAST);
@@ -181,7 +181,7 @@ describe('a release', () => {
 });
 
 describe('a forecast', () => {
-  it('counts those that are at a backend of several endpoints, call by call', () => {
+  it('counts the running calls at a backend of several endpoints one by one', () => {
     const { rule, step } = setUp(threeEndpoints());
     step(
       0,

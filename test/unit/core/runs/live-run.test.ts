@@ -78,7 +78,7 @@ describe('LiveRun', () => {
     expect([run.deadlineAt, run.final, run.lastActiveAt]).toEqual([8_000, true, 1_600]);
   });
 
-  it('does not count a call that did not come about, and is broken until the next one does', () => {
+  it('does not count a call that failed, and is broken until a later call succeeds', () => {
     const run = newRun();
     const submit = submitter(run);
     const good = submit('a', 1_000);
@@ -169,7 +169,7 @@ describe('LiveRun', () => {
     ]);
   });
 
-  it('leaves visits out in which nothing came about, and a run of nothing but those', () => {
+  it('leaves out visits without a successful call, and runs that have no other visits', () => {
     const run = newRun();
     const submit = submitter(run);
     run.settle(submit('a', 1_000), undefined, { input: 0, output: 0 }, 1_100);
@@ -178,13 +178,13 @@ describe('LiveRun', () => {
     expect(run.record()?.units.map((u) => u.unit)).toEqual(['b']);
   });
 
-  it('gives a deadline that had passed on arrival as the least there is', () => {
+  it('records a deadline that had passed on arrival as the smallest one allowed', () => {
     const run = newRun();
     settle(submitter(run)('a', 1_000, { deadlineAt: 400 }), 1_100);
     expect(run.record()?.deadline_ms).toBe(1);
   });
 
-  it('survives a restart whole, by way of JSON', () => {
+  it('is complete after a restart, through JSON', () => {
     const run = newRun();
     const submit = submitter(run);
     settle(submit('a', 1_000, { deadlineAt: 9_000 }), 1_100);

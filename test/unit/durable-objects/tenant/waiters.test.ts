@@ -15,7 +15,7 @@ describe('a call that is submitted again', () => {
     expect(await answer).toBe(REFUSED);
   });
 
-  it('begins anew after a refusal that nobody came for', () => {
+  it('starts again after a refusal that was never collected', () => {
     const waiters = new Waiters();
     waiters.add('a', {});
     waiters.resolve('a', REFUSED);

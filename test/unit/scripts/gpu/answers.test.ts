@@ -197,7 +197,7 @@ describe('refusals', () => {
     expect(answer.error.code).toBe('model_not_found');
   });
 
-  it('meet whoever lacks the key', async () => {
+  it('are the answer to requests without the key', async () => {
     const emulator = await start({ apiKey: 'secret' });
     expect((await chat(emulator)).status).toBe(401);
     const headers = { authorization: 'Bearer secret' };

@@ -154,7 +154,7 @@ describe('a cold endpoint', () => {
     expect((await chat(emulator)).status).toBe(200);
   });
 
-  it('is woken by POST /wake, not by looking at it, and is cold after a reset', async () => {
+  it('is woken by POST /wake, not by reading its state, and is cold after a reset', async () => {
     const emulator = await start({ ...cold, timeScale: 1 });
     for (const path of ['/health', '/metrics', '/v1/models', '/_emulator/state']) {
       await (await fetch(`${emulator.url}${path}`)).arrayBuffer();

@@ -64,7 +64,7 @@ describe('a batch', () => {
     expect([batch.running, batch.waiting]).toEqual([1_000, 0]);
   });
 
-  it('keeps its promises through any order of entering and leaving', () => {
+  it('keeps its invariants in any order of entering and leaving', () => {
     const steps = fc.array(fc.option(fc.nat(30), { nil: undefined }), { maxLength: 80 });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 4 }), steps, (slots, moves) => {

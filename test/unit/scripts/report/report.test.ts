@@ -225,7 +225,7 @@ describe('the page', () => {
     }
   });
 
-  it('is there for one run that never waits, too, and for one that does nothing', async () => {
+  it('is also drawn for one run that never waits, and for one without work', async () => {
     const one = scenario([run('a', 5, [visit('tool', [10])])]);
     const page = await pageOf(measure(one, ['fcfs'], 1), sources);
     expect(textOf(page, 'queue')).toContain('No call waited');
@@ -247,7 +247,7 @@ describe('the page', () => {
   });
 });
 
-describe('looks', () => {
+describe('the palette', () => {
   it('no two policies look alike, and each stands out from the page, light and dark', async () => {
     const looks = POLICIES.map((policy) => LOOKS[policy]);
     expect(new Set(looks.map((l) => JSON.stringify(l))).size).toBe(POLICIES.length);
@@ -299,7 +299,7 @@ describe('npm run report', () => {
 
   afterAll(() => rm(folder, { recursive: true }));
 
-  it('writes a page that needs nothing but itself, and the results', async () => {
+  it('writes a page that is complete in one file, and the results', async () => {
     const out = file('made/by/the/report');
     const { code, stdout, stderr } = await report([...given(), '--out', out, '--alpha', '0']);
     expect({ code, stdout, stderr }).toEqual({

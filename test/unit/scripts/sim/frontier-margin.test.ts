@@ -21,14 +21,14 @@ describe('a frontier', () => {
     expect(coldWaitAt(points, 1.7)).toBeCloseTo(0.45);
   });
 
-  it('ends where there is nothing cheaper, and goes on where nothing is better', () => {
+  it('is undefined below its least warm time, and constant beyond its best setting', () => {
     expect(coldWaitAt(points, 0.7)).toBeUndefined();
     expect(coldWaitAt(points, 5)).toBe(0.4);
     expect(coldWaitAt([], 0.99)).toBeUndefined();
     expect(coldWaitAt([], 1)).toBe(1);
   });
 
-  it('is held against another where that can be had', () => {
+  it('is compared with another at warm times that the other can reach', () => {
     const talaria = [at(1.2, 0.2)];
     const curves = new Map([
       ['talaria', talaria],

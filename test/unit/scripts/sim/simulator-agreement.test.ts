@@ -93,11 +93,11 @@ function traceOf(ms: fc.Arbitrary<number>): fc.Arbitrary<RecordedRun[]> {
 }
 
 describe('the simulator agrees with the reference', () => {
-  it('where almost everything happens at the same instants', () => {
+  it('if almost all events have equal times', () => {
     fc.assert(fc.property(traceOf(tied), backendsOf(tied), expectAgreement), { numRuns: 250 });
   });
 
-  it('where hardly anything does', () => {
+  it('if hardly any events have equal times', () => {
     const ms = eighths(1_000);
     fc.assert(fc.property(traceOf(ms), backendsOf(ms), expectAgreement), { numRuns: 120 });
   });

@@ -51,7 +51,7 @@ describe('the simulator', () => {
     expect(completions(runs, 'app-fcfs')).toEqual({ a: 20, b: 30, c: 40 });
   });
 
-  it('srpt: what has least left, in truth, goes first', () => {
+  it('srpt: the run with the least actual work left goes first', () => {
     const runs = [run('a', 0, [[10], [50]]), run('b', 1, [[30]]), run('c', 2, [[5]])];
     expect(completions(runs, 'srpt')).toEqual({ c: 15, b: 45, a: 95 });
   });

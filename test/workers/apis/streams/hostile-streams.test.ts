@@ -55,12 +55,12 @@ describe('a search for usage', () => {
     }
   });
 
-  it('parses no object again and again that holds others', () => {
+  it('parses no nested object repeatedly', () => {
     const text = nested(5_000);
     expect(workOf(() => usageIn(text))).toBeLessThanOrEqual(8 * 8_192);
   });
 
-  it('finds the usage behind and before what only looks like it', () => {
+  it('finds the usage before and after text that only looks like it', () => {
     const wanted = { inputTokens: 5, outputTokens: 6 };
     expect(usageIn(`${'"usage":{'.repeat(7_000)} "usage":${USAGE}`)).toEqual(wanted);
     expect(usageIn(`"usage":${USAGE}, ${'"usage":{},'.repeat(7)}`)).toEqual(wanted);

@@ -85,7 +85,7 @@ describe('a webhook', () => {
     expect(told).toMatchObject({ status: 400, json: { error: { param: 'webhook.secret' } } });
   });
 
-  it('is sent again until it is taken, later each time, with the same id', async () => {
+  it('is sent again until it is accepted, after longer pauses, with the same id', async () => {
     const bench = await JobsBench.start();
     bench.webhook = () => new Response(null, { status: bench.webhooks.length < 3 ? 500 : 204 });
     const id = await bench.ordered({ webhook: { url: bench.receiver, secret: SECRET } });
@@ -159,7 +159,7 @@ describe('a webhook', () => {
     expect(await delivered(bench, id, 'delivered')).toMatchObject({ tries: 2 });
   });
 
-  it('tells of jobs that were cancelled or came too late, too', async () => {
+  it('is also sent for jobs that were cancelled or expired', async () => {
     const bench = await JobsBench.start({ concurrency: 1 });
     bench.answer = () => new Promise<Response>(() => {});
     const webhook = { url: bench.receiver, secret: SECRET };

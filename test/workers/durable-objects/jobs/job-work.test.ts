@@ -4,7 +4,7 @@ import type { BatchStores } from '../../../../durable-objects/jobs/batch-work.ts
 import { JobWork, type JobWorld } from '../../../../durable-objects/jobs/job-work.ts';
 import { jobSettings } from '../../../../src/config/job-settings.ts';
 
-it('that waits for its settings when it is abandoned touches nothing any more', async () => {
+it('work that is abandoned while it waits for its settings changes nothing afterwards', async () => {
   const touched: PropertyKey[] = [];
   let isAbandoned = false;
   const stores = new Proxy({} as BatchStores, {

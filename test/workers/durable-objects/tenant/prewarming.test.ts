@@ -111,7 +111,7 @@ describe('an endpoint that can be told to go cold', () => {
     }
   }
 
-  it('is told once it is idle and not likely to be needed, and that is accounted for', async () => {
+  it('is told so when it is idle and unlikely to be needed, and the accounts record it', async () => {
     const tenant = await idleTenant();
     await later(tenant, 600_000);
     await vi.waitFor(
@@ -159,7 +159,7 @@ describe('an endpoint that can be told to go cold', () => {
 describe('a budget', () => {
   const COLD = { estimateMs: 10_000, idleTimeoutMs: 10_000 };
 
-  it('refuses pings ahead of need, not wakes on demand, and says so', async () => {
+  it('refuses prewarm pings but not wakes on demand, and reports it', async () => {
     const tenant = await newTenant(COLD, { theta: 0, budgetPerDay: { warmSeconds: 30 } });
     await tenant.serve(`${tenant.name}-1`);
     // A ping may take a minute and two idle timeouts, which is more than is left.
@@ -179,7 +179,7 @@ describe('a budget', () => {
     expect(await tenant.endpointState()).toBe('warm');
   });
 
-  it('counts a ping that was under way when the object died, in full', async () => {
+  it('counts a ping in full that was in progress when the object died', async () => {
     // Time that passes meanwhile would count as warm, and so would the reservation.
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
     const tenant = await newTenant(COLD, { theta: 0, budgetPerDay: { warmSeconds: 100 } });

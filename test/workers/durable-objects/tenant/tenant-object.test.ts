@@ -79,7 +79,7 @@ describe('a ticket', () => {
     expect(await status()).toMatchObject({ waiting: 0, running: 0 });
   });
 
-  it('that is older than another of the same call gives up nothing', async () => {
+  it('that is older than another of the same call frees nothing', async () => {
     const { stub, call, status } = await newTenant();
     const request = call('a');
     const lost = await stub().enqueue(request);
@@ -93,7 +93,7 @@ describe('a ticket', () => {
 });
 
 describe('a restart of the object', () => {
-  it('cuts the wait; asked again, the call keeps its place and nothing is over-admitted', async () => {
+  it('cuts the wait off; asked again, the call keeps its place and no slot is granted twice', async () => {
     const { stub, call, status } = await newTenant();
     const holder = call('a');
     await stub().enqueue(holder);
@@ -205,7 +205,7 @@ describe('keys and configurations', () => {
     expect(version).toBeGreaterThan(0);
   });
 
-  it('are taken over from KV where the caller knows a newer one', async () => {
+  it('are read from KV if the caller knows a newer version', async () => {
     const { name, stub, call, version } = await newTenant(1);
     using first = await stub().enqueue(call('a'));
     expect(first.status).toBe('granted');
@@ -229,7 +229,7 @@ describe('keys and configurations', () => {
     expect(await loadTenant(env, name)).toMatchObject({ ok: true, loaded: { version } });
   });
 
-  it('refuse those who wait when the tenant is deleted', async () => {
+  it('refuse waiting calls when the tenant is deleted', async () => {
     const { stub, call } = await newTenant(1);
     using holder = await stub().enqueue(call('a'));
     using waiter = await stub().enqueue(call('b'));
@@ -255,7 +255,7 @@ describe('keys and configurations', () => {
 });
 
 describe('a key that is added', () => {
-  it('under an id that there is replaces that key, and keeps its limits', async () => {
+  it('under an existing id replaces that key, and keeps its limits', async () => {
     const keys = [
       { id: 'k', sha256: await sha256Hex('old'), limits: { requestsPerMinute: 7 } },
       { id: 'other', sha256: await sha256Hex('other') },
@@ -273,8 +273,8 @@ describe('a key that is added', () => {
   });
 });
 
-describe('requests that are no calls', () => {
-  it('are charged to their key, with its calls, and refused beyond its limit', async () => {
+describe('requests that are not model calls', () => {
+  it('count towards the limits of their key like its calls, and are refused beyond them', async () => {
     const { stub, call, version } = await newTenant(4, { limits: { requestsPerMinute: 3 } });
     vi.useFakeTimers({ toFake: ['Date'] });
     try {
