@@ -1,7 +1,7 @@
 /**
- * npm run audit: fails on known advisories of level high or above among the dependencies. Where the
- * registry cannot be asked (offline, or a mirror without advisories) it says so and does not fail: then
- * nothing is known, which is no reason to stop a build.
+ * `npm run audit`: fails if a dependency has a known advisory of level high or above. If the
+ * registry cannot be queried (offline, or a mirror without advisories), it prints that and does not
+ * fail: an unavailable registry is no reason to stop a build.
  */
 import { spawnSync } from 'node:child_process';
 import { z } from 'zod';

@@ -1,7 +1,7 @@
 /**
- * npm run bench:arrivals: whether the forecasts of arrivals alone come true, on the later half of a
- * trace of which they have seen what came before. Wrong input: a message with file, line and field;
- * exit 2.
+ * `npm run bench:arrivals`: measures how well forecasts of arrivals are calibrated. They are made
+ * over the later half of a trace, each from the arrivals before it. Wrong input prints a message
+ * with file, line and field and exits with 2.
  */
 import { seededRandom } from '../src/core/learning/random.ts';
 import { numberOf, required, runCommand } from './sim/arguments.ts';

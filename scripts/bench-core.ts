@@ -1,6 +1,7 @@
 /**
- * npm run bench:core: what decisions cost, with 10,000 calls waiting, beside the published formula
- * on the same samples. Figures are medians of several rounds.
+ * `npm run bench:core`: measures the time and memory that the scheduler's decisions take with
+ * 10,000 waiting calls, and the published Gittins formula on the same samples for comparison. Times
+ * are medians of several rounds.
  */
 
 import { cpus } from 'node:os';
@@ -127,7 +128,7 @@ function benchMemory(): void {
   }
 }
 
-/** Median over rounds of the mean time of one call, in ms. */
+/** Mean time of one call of `act` in ms, as the median over the rounds. */
 function median(times: number, act: () => unknown): number {
   const rounds = Array.from({ length: ROUNDS }, () => {
     const startedAt = performance.now();

@@ -1,7 +1,8 @@
 /**
- * npm run bench:deadlines: which share of the deadlines each policy meets, and what that costs the runs
- * without one. Deadlines are a multiple of a run's time on an idle cluster, given to runs at random.
- * Wrong input: a message with file, line and field; exit 2.
+ * `npm run bench:deadlines`: measures the share of deadlines that each policy meets, and how much
+ * longer the runs without a deadline take for it. Deadlines are a multiple of a run's time on an
+ * idle cluster and are given to random runs. Wrong input prints a message with file, line and field
+ * and exits with 2.
  */
 import { seededRandom } from '../src/core/learning/random.ts';
 import type { RecordedRun } from '../src/core/runs/recorded-run.ts';
@@ -70,7 +71,9 @@ function withDeadlines(
   });
 }
 
-/** Share of the deadlines met, and the mean completion time of runs without one, where there are such. */
+/**
+ * The share of deadlines met, and the mean completion time of runs without one, if there are any.
+ */
 function outcomeOf(
   traces: ReadonlyArray<readonly RecordedRun[]>,
   cluster: Cluster,

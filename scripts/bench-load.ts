@@ -1,8 +1,8 @@
 /**
- * npm run bench:load: the built bundle on bare workerd under more than it can serve. 10,000 callers
- * held on one tenant, and what they cost in memory; five times the capacity for a minute, and what
- * becomes of it; a second tenant beside both, and what it notices. Everything on loopback, by real
- * HTTP; clients, endpoint and dispatcher share the machine, so latencies are upper bounds.
+ * `npm run bench:load`: load tests of the built bundle on bare workerd. It measures the memory that
+ * 10,000 waiting calls of one tenant take, what happens to calls at five times the capacity for a
+ * minute, and the latency of a second tenant meanwhile. All requests are real HTTP on loopback;
+ * clients, endpoint and dispatcher share the machine, so latencies are upper bounds.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -28,14 +28,14 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const;
 
-/** Of the flooded tenant: 10 calls of 200 ms at a time are 50 a second. */
+/** Settings of the overloaded tenant: 10 calls at a time of 200 ms each are 50 calls a second. */
 const SLOTS = 10;
 const CALL_MS = 200;
 const OVERLOAD = 5;
 const QUEUE_DEPTH = 200;
 const BODY_BYTES = 2_000;
 const QUEUE_BYTES = 300_000;
-/** The other tenant's calls: ten a second, of 20 ms. */
+/** Settings of the second tenant: ten calls a second of 20 ms each. */
 const QUIET_PER_SEC = 10;
 const QUIET_MS = 20;
 const QUIET_SECONDS = 20;
@@ -61,7 +61,7 @@ await runCommand(OPTIONS, USAGE, async (values) => {
   }
 });
 
-/** As many as there are file descriptors for: workerd takes two a connection. */
+/** The most connections that the limit of file descriptors allows: workerd uses two for each. */
 function mostConnections(): number {
   const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
   return limit === 'unlimited' ? Infinity : Math.floor((Number(limit) - 300) / 2);
@@ -195,9 +195,9 @@ async function waiting(url: string, name: string, is: (n: number) => boolean): P
 }
 
 interface Memory {
-  /** Of the process, as the system counts it. */
+  /** Resident memory of the process, as the system reports it. */
   readonly residentKb: number;
-  /** Of the isolate of the objects, which the platform gives 128 MB, and of that of the Worker. */
+  /** Heap of the objects' isolate, to which the platform gives 128 MB. */
   readonly objectKb: number;
   readonly workerKb: number;
 }

@@ -1,7 +1,8 @@
 /**
- * npm run bench:prewarm: the frontier of cold wait against warm time, Talaria's beside keep-alive's and
- * the paper's, on whole traces and on each application alone at several rates, learning as it goes.
- * Wrong input: a message with file, line and field; exit 2.
+ * `npm run bench:prewarm`: compares the frontiers of cold wait against warm time of Talaria's
+ * prewarm rule, of keep-alive and of the paper's rule: on whole traces, and on each application
+ * alone at several rates. Each simulation learns while it runs. Wrong input prints a message with
+ * file, line and field and exits with 2.
  */
 import { seededRandom } from '../src/core/learning/random.ts';
 import type { RecordedRun } from '../src/core/runs/recorded-run.ts';
@@ -31,7 +32,7 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const;
 
-/** Warm times at which frontiers are compared, in shares of waking on demand. */
+/** Warm times at which frontiers are compared, as shares of the warm time of waking on demand. */
 const WARM_SHARES = Array.from({ length: 13 }, (_, i) => 0.8 + i / 10);
 const SHOWN_SHARES = [1, 1.2, 1.5];
 
@@ -58,7 +59,7 @@ await runCommand(OPTIONS, USAGE, async (values) => {
   for (const scenario of scenarios) row(scenario, cluster, seeds);
 });
 
-/** Each application by itself, arriving at random. */
+/** Scenarios of one application each, with random arrivals at each of the rates. */
 function alone(recorded: readonly RecordedRun[], rates: readonly number[], count: number) {
   const apps = [...new Set(recorded.map((run) => run.app))];
   return apps.flatMap((app) => {
@@ -119,7 +120,7 @@ function shareText(frontiers: readonly Frontier[], rule: RuleName, warmShare: nu
   return waits.length === frontiers.length ? meanInterval(waits).mean.toFixed(2) : '-';
 }
 
-/** At the warm time where the other rule comes closest, or is better. */
+/** Talaria's excess over the other rule, at the warm time where the excess is largest. */
 function worst(frontiers: readonly Frontier[], other: RuleName): string {
   const excesses = WARM_SHARES.flatMap((share) => {
     const values = frontiers.flatMap((frontier) => excessOver(frontier, other, share) ?? []);

@@ -1,8 +1,9 @@
 /**
- * `npm run demo:prewarm`: what waking ahead of need brings, by real HTTP on bare workerd with
- * emulated endpoints that scale to zero, beside what the simulator says of the same runs. Both do as
- * the simulator's rules have it: calls are sent to cold endpoints, and nobody fires the cron.
- * Options: --trace FILE --cluster FILE --runs N --time-scale N --theta N --keep-alive S --seed N.
+ * `npm run demo:prewarm`: measures the effect of prewarming by real HTTP on bare workerd, with
+ * emulated endpoints that scale to zero, next to the simulator's results for the same runs. Both
+ * follow the simulator's rules: calls are sent to cold endpoints, and the cron trigger is never
+ * fired. Options: --trace FILE --cluster FILE --runs N --time-scale N --theta N --keep-alive S
+ * --seed N.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +21,7 @@ import { InputError, readTrace } from './sim/trace.ts';
 import { admin } from './stack.ts';
 
 const MODEL = 'demo-llm';
-/** Slots of a backend without limit: more than ever run at a time. */
+/** Slots of a backend without a limit: more than the calls that ever run at once. */
 const UNLIMITED = 10_000;
 
 interface Figures {
@@ -33,7 +34,7 @@ interface Figures {
 interface Setting {
   readonly name: string;
   readonly prewarm: 'off' | 'on';
-  /** Time that endpoints stay warm beyond their own idle timeout, model ms. */
+  /** Time in model ms for which endpoints stay warm beyond their own idle timeout. */
   readonly keepAliveMs: number;
 }
 
@@ -89,7 +90,9 @@ async function startDispatcher(): Promise<RawWorkerd> {
   return workerd;
 }
 
-/** The cluster with idle timeouts that are so much longer: what platforms call keep-alive. */
+/**
+ * The cluster with idle timeouts that are `keepAliveMs` longer, as platforms implement keep-alive.
+ */
 function longer(cluster: Cluster, keepAliveMs: number): Cluster {
   return new Map(
     [...cluster].map(([name, backend]) => [
@@ -137,10 +140,10 @@ async function measure(
     const stats = emulator.stats();
     const idleMs = backendOf(cluster, name).idleTimeoutMs;
     coldWaitMs += stats.coldWaitMs;
-    // Each is paid for until it has gone cold after its last call.
+    // An endpoint is also paid for from its last call until it goes cold.
     if (idleMs !== undefined) warmMs += stats.warmMs + (stats.state === 'cold' ? 0 : idleMs);
   }
-  // Nothing of this setting is to be pinged while the next is measured.
+  // Deleted, so that nothing of this setting sends pings while the next one is measured.
   await admin(workerd.url, 'DELETE', `/tenants/${tenant}`);
   await Promise.all([...emulators.values()].map((emulator) => emulator.close()));
   const completions = result.runs.flatMap((run) => run.completionMs ?? []);
@@ -160,7 +163,8 @@ async function startBackend(backend: SimBackend): Promise<Emulator> {
     prefillMsPerToken,
     decodeMsPerToken,
     timeScale: options.timeScale,
-    // The dispatcher's own wakes are no work: without a model call a probe is a tool's answer.
+    // Wakes by the dispatcher must take no service time: at a backend without a model, a probe is
+    // answered as a tool call.
     toolServiceMs: 0,
     ...(coldStartMs === undefined ? {} : { coldStartMs }),
     ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),

@@ -1,14 +1,14 @@
 /**
- * The demo's own workload: three applications that share one model's endpoint, arriving in waves
- * between which endpoints go cold. Made from a seed, the same each time.
+ * The workload of the demos: three applications that share one model's endpoint. Runs arrive in
+ * waves, and endpoints go cold between waves. The same seed always gives the same runs.
  *
- * chat: one short answer. agent: a loop of model and sandbox, of very different lengths. report: a
- * wide fan-out and a merge, much longer than all others.
+ * chat: one short answer. agent: a loop of model and sandbox with widely varying lengths. report: a
+ * wide fan-out and a merge, much longer than the others.
  */
 import { type Random, seededRandom } from '../src/core/learning/random.ts';
 import type { RecordedRun, VisitRecord } from '../src/core/runs/recorded-run.ts';
 
-/** The demo's endpoints, as a cluster for the simulator. */
+/** The demos' endpoints, as a cluster for the simulator. */
 export const DEMO_CLUSTER = {
   backends: {
     llm: {
@@ -79,7 +79,7 @@ function llm(unit: string, calls: ReadonlyArray<readonly [number, number]>): Vis
   };
 }
 
-/** Around a mean, from half to one and a half times it. */
+/** A random value from half to one and a half times the mean. */
 function spread(random: Random, mean: number): number {
   return mean * (0.5 + random());
 }

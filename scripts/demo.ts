@@ -1,7 +1,8 @@
 /**
- * `npm run demo`: the same recorded runs twice through the running dispatcher by real HTTP, first as
- * today's gateways do it (order of arrival, waking on demand), then as Talaria does, learning as it
- * goes. Options: --trace FILE, --time-scale N, --slots N, --seed N.
+ * `npm run demo`: replays the same recorded runs twice through the dispatcher by real HTTP: first
+ * in order of arrival and waking on demand, as today's gateways do, then with Talaria's policy and
+ * prewarming, which learn while the runs are replayed. Options: --trace FILE, --time-scale N,
+ * --slots N, --seed N.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -113,7 +114,7 @@ async function measure(stack: Stack, setting: Setting, runs: readonly RecordedRu
   };
 }
 
-/** The model's backend is named `llm` in recorded runs; all others are tools. */
+/** Recorded runs name the model's backend `llm`; all other backends are tools. */
 async function startBackend(name: string): Promise<Emulator> {
   const { timeScale } = options;
   const emulator = await startEmulator(
@@ -144,7 +145,8 @@ function backendsOf(emulators: ReadonlyMap<string, Emulator>): object {
         coldStart: {
           estimateMs: scaled(coldStartMs),
           idleTimeoutMs: scaled(IDLE_TIMEOUT_MS),
-          // Emulated engines serve in full at once; its steps are no shorter where time is.
+          // Emulated engines serve at full speed at once, and the time scale does not shorten the
+          // steps of slow start.
           slowStart: false,
         },
       };

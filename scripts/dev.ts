@@ -1,7 +1,7 @@
 /**
- * `npm start`: the dispatcher on loopback and a tenant `demo`, in front of two emulated GPU endpoints or
- * of the server that `UPSTREAM` names, and how to call it. Runs until interrupted; leaves no process
- * behind.
+ * `npm start`: starts the dispatcher on loopback with a tenant `demo`, in front of two emulated GPU
+ * endpoints or of the server that `UPSTREAM` names, and prints how to call it. It runs until it is
+ * interrupted and leaves no process behind.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -36,7 +36,8 @@ const stop = (code: number) => {
 process.on('SIGINT', () => stop(0));
 process.on('SIGTERM', () => stop(0));
 process.on('SIGHUP', () => stop(0));
-// npm and the shell that it starts may be killed without a word to us: then we end as well.
+// npm and the shell that it starts may be killed without a signal to this process, so it watches
+// them and ends when they do.
 const launchers = process.env.npm_lifecycle_event === undefined ? [] : launchersOf(process.ppid);
 setInterval(() => {
   if (!launchers.every(isAlive)) stop(0);
@@ -50,7 +51,8 @@ try {
     port,
     cronMs: CRON_MS,
     bindings: {
-      // What an earlier start configured names endpoints that are gone.
+      // An earlier start configured endpoints that no longer exist, so only this start's version is
+      // ready.
       ...{ READY_TENANT: 'demo', READY_VERSION: String(Date.now()) },
       ...(key === undefined ? {} : { [KEY_BINDING]: key }),
     },
@@ -69,12 +71,12 @@ try {
   stop(1);
 }
 
-/** What the tenant is served by, and how that is told. */
+/** The backends of the tenant, and the text that describes them. */
 interface Served {
   readonly backends: object;
   readonly model: string;
   readonly endpoints: readonly string[];
-  /** Said of the first call. */
+  /** Text that is printed with the first example call. */
   readonly note: string;
 }
 
@@ -155,7 +157,7 @@ curl ${url}/admin/tenants/demo/pdgraph -H 'authorization: Bearer ${ADMIN_TOKEN}'
 Ctrl-C ends it.`;
 }
 
-/** The parent and, where it can be found out, its parent. */
+/** The parent process and, if it can be determined, the parent's parent. */
 function launchersOf(parent: number): number[] {
   try {
     const shown = execFileSync('ps', ['-o', 'ppid=', '-p', String(parent)], { encoding: 'utf8' });
@@ -170,7 +172,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // It lives where it may only not be signalled.
+    // EPERM: the process exists but may not be signalled.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The built bundle on bare workerd, as production runs it. wrangler dev puts a proxy in front that
- * hides clients which leave; tests of cancellation and of crashes, and measurements, run here.
+ * Runs the built bundle on bare workerd, as production does. wrangler dev (stack.ts) has a proxy in
+ * front that hides disconnects of clients, so measurements and tests of cancellation and crashes
+ * use this.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -16,22 +17,22 @@ const START_PATIENCE_MS = 30_000;
 
 export interface RawWorkerd {
   readonly url: string;
-  /** Makes `?calls=N` of a request at once inside the process. */
+  /** Address at which one request with `?calls=N` makes N calls at once from inside the process. */
   readonly insideUrl: string;
   readonly pid: number;
-  /** What it wrote to its log so far. */
+  /** The log that it has written so far. */
   log(): string;
-  /** Address of the inspector; only where it was asked for. */
+  /** Address of the inspector, if it was started with `inspect`. */
   readonly inspector?: string;
   /** Fires the cron trigger. */
   cron(): Promise<void>;
-  /** Aborts a tenant's object, its Workers living on; where it was started `abortable`. */
+  /** Aborts a tenant's object while its Workers keep running. Needs the option `abortable`. */
   abort(tenant: string): Promise<void>;
-  /** Ends it; with `SIGKILL` as a crash does. */
+  /** Ends the process; the signal `SIGKILL` is like a crash. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Builds the Worker as a deployment would; returns the bundle's path. */
+/** Builds the Worker as a deployment does; returns the bundle's path. */
 export async function buildBundle(outDir: string): Promise<string> {
   const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
   await promisify(execFile)(
@@ -44,19 +45,22 @@ export async function buildBundle(outDir: string): Promise<string> {
 
 /** How workerd is started. */
 export interface RawOptions {
-  /** Of the Worker, beside the administrator's token. */
+  /** Secrets of the Worker, besides the administrator's token. */
   readonly secrets?: Readonly<Record<string, string>>;
-  /** With workerd's inspector, for measurements. */
+  /** Opens workerd's inspector, for measurements. */
   readonly inspect?: boolean;
-  /** No file may grow beyond that, as on a full disk; for tests of failing writes. */
+  /** The size that no file may exceed, as on a full disk; for tests of failing writes. */
   readonly fileKb?: number;
-  /** The objects in an isolate of their own, as on the platform; else they share the Worker's. */
+  /** Gives the objects an isolate of their own, as the platform does, instead of the Worker's. */
   readonly objectsApart?: boolean;
-  /** Tenants' objects can be aborted. */
+  /** Lets tenants' objects be aborted. */
   readonly abortable?: boolean;
 }
 
-/** Starts workerd on a bundle; `stateDir` holds KV and the objects, and outlives it. */
+/**
+ * Starts workerd on a bundle. `stateDir` holds KV and the objects' storage, and remains after the
+ * process has ended.
+ */
 export async function startRawWorkerd(
   bundle: string,
   stateDir: string,
@@ -80,7 +84,7 @@ export async function startRawWorkerd(
   const inspector = inspect ? `127.0.0.1:${await freePort()}` : undefined;
   const inspecting = inspector ? [`--inspector-addr=${inspector}`] : [];
   const serve = [workerdPath(), 'serve', config, '--experimental', ...inspecting];
-  // A write beyond the limit is to fail, not to end the process.
+  // SIGXFSZ is ignored, so that a write beyond the limit fails and does not end the process.
   const limited = `trap '' XFSZ; ulimit -f ${(fileKb ?? 0) * 2}; exec "$@"`;
   const [command = '', ...args] =
     fileKb === undefined ? serve : ['sh', '-c', limited, '', ...serve];
@@ -117,7 +121,7 @@ export async function startRawWorkerd(
   };
 }
 
-/** A port that nobody listens on. */
+/** A port that no process listens on. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
@@ -148,7 +152,7 @@ async function ready(url: string, child: ChildProcess, output: () => string): Pr
   throw new Error(`workerd did not start:\n${output()}`);
 }
 
-/** Compatibility as wrangler.toml has it, so that tests run what is deployed. */
+/** The compatibility settings of wrangler.toml, so that tests run what is deployed. */
 async function compatibility(): Promise<{ date: string; flags: string }> {
   const toml = await readFile(join(ROOT, 'wrangler.toml'), 'utf8');
   const date = /^compatibility_date = "(.*)"/m.exec(toml)?.[1];

@@ -1,27 +1,27 @@
 /** Replays recorded runs by real HTTP, as their clients would send them, at a time scale. */
 import type { CallRecord, RecordedRun, VisitRecord } from '../src/core/runs/recorded-run.ts';
 
-/** Four characters a token, as dispatcher and emulated endpoint estimate. */
+/** Four characters a token: the estimate of the dispatcher and of the emulated endpoint. */
 const TOKEN = 'word';
 
 export interface ReplayOptions {
   readonly url: string;
   readonly apiKey: string;
   readonly model: string;
-  /** Backends that serve model calls; all others are called by name. */
+  /** Model ms that pass in one real ms. */
   readonly timeScale: number;
   readonly onProgress: (finished: number, failed: number) => void;
 }
 
 export interface ReplayedRun {
   readonly run: RecordedRun;
-  /** Model ms from arrival to the end of its last call; undefined where it failed. */
+  /** Model ms from arrival to the end of the last call; undefined if the run failed. */
   readonly completionMs: number | undefined;
 }
 
 export interface ReplayResult {
   readonly runs: readonly ReplayedRun[];
-  /** Calls that waited while no endpoint of their backend was warm, and for how long in all. */
+  /** Calls that waited while no endpoint of their backend was warm, and the sum of those waits. */
   readonly coldCalls: number;
   readonly coldWaitMs: number;
 }
@@ -58,7 +58,7 @@ class ReplayClient {
     this.#options = options;
   }
 
-  /** All visits in order; false where a call failed. */
+  /** Sends all visits in order; false if a call failed. */
   async run(run: RecordedRun): Promise<boolean> {
     const { url, timeScale } = this.#options;
     for (const visit of run.units) {

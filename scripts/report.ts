@@ -1,6 +1,7 @@
 /**
- * npm run report -- --trace F --cluster F --out DIR: a page of charts that compare policies on recorded
- * runs, and the results as JSON beside it. Wrong input: a message with file, line and field; exit 2.
+ * `npm run report -- --trace F --cluster F --out DIR`: writes a page of charts that compare
+ * policies on recorded runs, with the results as JSON. Wrong input prints a message with file, line
+ * and field and exits with 2.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -48,7 +49,7 @@ await runCommand(OPTIONS, USAGE, async (values) => {
   const policies = values.policies.split(',').map((name) => oneOf(POLICIES, 'policies', name));
   const seeds = Math.max(1, Math.floor(numberOf('seeds', values.seeds)));
   const scenario = await readScenario(values, USAGE);
-  // Before the simulations, which take a while.
+  // Created first, so that a wrong path fails before the long simulations.
   await makeFolder(out);
   const measured = measure(scenario, [...new Set(policies)], seeds);
   const sources = {

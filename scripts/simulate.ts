@@ -1,6 +1,7 @@
 /**
- * npm run -s simulate -- --trace F --cluster F --policy P: simulates recorded runs and prints the
- * result as JSON, or with --compare a table. Wrong input: a message with file, line and field; exit 2.
+ * `npm run -s simulate -- --trace F --cluster F --policy P`: simulates recorded runs and prints the
+ * result as JSON, or a table with `--compare`. Wrong input prints a message with file, line and
+ * field and exits with 2.
  */
 import {
   numberOf,

@@ -1,6 +1,7 @@
 /**
- * The dispatcher on this machine: wrangler dev as a child, its cron fired each minute (wrangler dev
- * does not do that by itself), and everything ended together. Local development only.
+ * Runs the dispatcher on this machine for local development: wrangler dev as a child process, with
+ * its cron trigger fired each minute, which wrangler dev does not do itself. Tests and measurements
+ * use raw-workerd.ts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,10 @@ import { fileURLToPath } from 'node:url';
 export const ADMIN_TOKEN = 'talaria-demo-admin';
 const START_PATIENCE_MS = 60_000;
 const STOP_PATIENCE_MS = 5_000;
-/** Between two looks at whether it answers, and misses in a row after which it is restarted. */
+/**
+ * The time between two checks whether it answers, and the failed checks in a row after which it is
+ * restarted.
+ */
 const WATCH_MS = 3_000;
 const MISSES_TO_RESTART = 4;
 const CRON_PATH = '/cdn-cgi/handler/scheduled';
@@ -20,13 +24,15 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 export interface StackOptions {
   readonly port: number;
-  /** Between two firings of the cron, real ms; 0: never. */
+  /** The time between two firings of the cron trigger in real ms; 0 means never. */
   readonly cronMs: number;
-  /** Where KV and the objects' storage live; absent: the project's own, kept between starts. */
+  /**
+   * Folder of KV and the objects' storage; absent: the project's own, which is kept between starts.
+   */
   readonly persistTo?: string;
-  /** Bindings of the Worker beside its own; they are not seen in the list of processes. */
+  /** Bindings of the Worker besides its own; they do not appear in the process list. */
   readonly bindings?: Readonly<Record<string, string>>;
-  /** Called when the dispatcher ended without having been asked to, and could not be restarted. */
+  /** Called when the dispatcher ended without `stop` and could not be restarted. */
   readonly onExit: (output: string) => void;
 }
 
@@ -35,7 +41,7 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-/** True where nobody listens on the port yet. */
+/** True if no process listens on the port. */
 export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
@@ -57,7 +63,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     void isUp(url).then(async (up) => {
       misses = up ? 0 : misses + 1;
       if (misses < MISSES_TO_RESTART || stopping) return;
-      // wrangler restarts a runtime that was killed, but does not always find its way back to it.
+      // wrangler restarts a runtime that was killed, but sometimes fails to reconnect to it.
       misses = Number.NEGATIVE_INFINITY;
       console.error('The dispatcher does not answer; it is being restarted.');
       await dev.stop();
@@ -77,7 +83,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
 }
 
-/** Starts wrangler dev and resolves when it answers; rejects with its output where it does not. */
+/** Starts wrangler dev and resolves when it answers; rejects with its output if it does not. */
 async function launch(
   { port, persistTo, bindings = {} }: StackOptions,
   url: string,
@@ -98,7 +104,7 @@ async function launch(
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own: wrangler has children, and all of them are to end with us.
+    // A process group of its own, so that wrangler's children can be ended with it.
     detached: true,
     env: { ...process.env, WRANGLER_SEND_METRICS: 'false', NO_COLOR: '1', CI: '1' },
   });
@@ -115,7 +121,7 @@ async function launch(
     const late = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_PATIENCE_MS);
     await exited;
     clearTimeout(late);
-    // wrangler may be gone before its own children are.
+    // wrangler may end before its own children do.
     signalGroup(child, 'SIGKILL');
     envFile.remove();
   };
@@ -129,11 +135,11 @@ async function launch(
 }
 
 async function fireCron(url: string): Promise<void> {
-  // A minute that is missed is made up for by the next.
+  // A failed firing is ignored: the next minute's firing does the missed work.
   await fetch(`${url}${CRON_PATH}`).catch(() => {});
 }
 
-/** Bindings in a file that only this user can read: arguments are shown to everybody. */
+/** Writes bindings to a file that only this user can read, because all users can see arguments. */
 function writeEnvFile(bindings: Readonly<Record<string, string>>) {
   const dir = mkdtempSync(join(tmpdir(), 'talaria-env-'));
   const path = join(dir, 'bindings.env');
@@ -142,7 +148,9 @@ function writeEnvFile(bindings: Readonly<Record<string, string>>) {
   return { path, remove: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
-/** Resolves when the dispatcher says that it is ready: its tenant is configured. */
+/**
+ * Resolves when the dispatcher reports that it is ready, which means that its tenant is configured.
+ */
 export async function untilReady(url: string): Promise<void> {
   while (!(await answers(`${url}/readyz`))) await new Promise((r) => setTimeout(r, 50));
 }
@@ -158,7 +166,7 @@ function answers(url: string): Promise<boolean> {
   );
 }
 
-/** A request to the admin API; throws with the answer's text where it is refused. */
+/** Sends a request to the admin API; throws with the answer's text if it is refused. */
 export async function admin(
   url: string,
   method: string,
@@ -180,6 +188,6 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // The group has ended already.
+    // The process group has already ended.
   }
 }

@@ -1,11 +1,11 @@
 /**
- * `UPSTREAM` of `npm start`: a server that the user runs already, which speaks the OpenAI API. It is
- * asked for its models before anything starts; what is wrong with it is one sentence.
+ * The setting `UPSTREAM` of `npm start`: an OpenAI-compatible server that the user already runs. It
+ * is asked for its models before anything else starts; any problem is reported in one sentence.
  */
 
 const PATIENCE_MS = 5_000;
 const DEFAULT_SLOTS = 4;
-/** OLLAMA_NUM_PARALLEL, unless it is set. */
+/** Ollama's default of OLLAMA_NUM_PARALLEL. */
 const OLLAMA_SLOTS = 1;
 const MAX_SLOTS = 100_000;
 /** Name of the Worker's binding that holds the server's key. */
@@ -14,9 +14,9 @@ export const KEY_BINDING = 'UPSTREAM_KEY';
 export interface Upstream {
   readonly url: string;
   readonly models: readonly string[];
-  /** Calls that it serves at a time. */
+  /** Calls that the server runs at a time. */
   readonly slots: number;
-  /** Where the slots are from, for people. */
+  /** The source of the number of slots, for display. */
   readonly slotsFrom: 'UPSTREAM_SLOTS' | 'the server' | "Ollama's default" | 'the default';
   readonly key?: string;
 }
@@ -31,7 +31,7 @@ type Answer =
 
 type Settings = Readonly<Record<string, string | undefined>>;
 
-/** Undefined where no upstream is named. */
+/** Finds and checks the server; undefined if the settings name none. */
 export async function findUpstream(settings: Settings): Promise<FoundUpstream | undefined> {
   const given = settings.UPSTREAM?.trim();
   if (!given) return undefined;
@@ -53,7 +53,7 @@ export async function findUpstream(settings: Settings): Promise<FoundUpstream | 
   };
 }
 
-/** The backends of a tenant that is served by it. */
+/** The backends of a tenant that the server serves. */
 export function upstreamBackends({ url, models, slots, key }: Upstream): object {
   const auth = key === undefined ? {} : { auth: { secret: KEY_BINDING } };
   return { llm: { models, endpoints: [{ name: 'upstream', url, slots, ...auth }] } };
@@ -105,8 +105,8 @@ async function modelsOf(url: string, key: string | undefined): Promise<Answer> {
 }
 
 /**
- * The URL of the API and what it answers. A server may answer some calls without the `/v1` too, in
- * another form: so the `/v1` goes first.
+ * Finds the URL of the API, and what it answers. The URL with `/v1` is tried first, because a
+ * server may answer some calls without `/v1` too, in another form.
  */
 async function apiOf(
   named: string,
@@ -123,7 +123,7 @@ async function apiOf(
 function modelIds(text: string): string[] | undefined {
   try {
     const { object, data } = JSON.parse(text) as { object?: unknown; data?: unknown };
-    // Ollama without a model.
+    // Ollama answers with null if it has no model.
     if (object === 'list' && data === null) return [];
     if (!Array.isArray(data)) return undefined;
     const ids = data.map((model: unknown) =>
@@ -136,7 +136,7 @@ function modelIds(text: string): string[] | undefined {
   }
 }
 
-/** llama.cpp tells how many sequences it serves at once, and Ollama tells that it is Ollama. */
+/** llama.cpp reports how many sequences it serves at once; Ollama reports only its version. */
 async function slotsOf(
   url: string,
   key: string | undefined,
@@ -152,7 +152,7 @@ async function slotsOf(
     : { slots: DEFAULT_SLOTS, slotsFrom: 'the default' };
 }
 
-/** The fields of a JSON answer; none where there is no such answer. */
+/** The fields of a JSON answer; empty if there is no such answer. */
 async function jsonOf(url: string, key: string | undefined): Promise<Record<string, unknown>> {
   try {
     const response = await ask(url, key);

@@ -1,17 +1,20 @@
-/** The configuration of bare workerd: the bundle, its bindings, and what stands in for the platform. */
+/**
+ * The configuration of bare workerd: the bundle, its bindings, and Workers that replace parts of
+ * the platform. raw-workerd.ts starts it.
+ */
 import { ADMIN_TOKEN } from './stack.ts';
 
 export interface WorkerdSettings {
-  /** Compatibility, as wrangler.toml has it. */
+  /** Compatibility date and flags, as in wrangler.toml. */
   readonly date: string;
   readonly flags: string;
   readonly secrets: Readonly<Record<string, string>>;
   readonly objectsApart: boolean;
-  /** Tenants' objects can be aborted from outside; for tests. */
+  /** Lets tenants' objects be aborted from outside; for tests. */
   readonly abortable: boolean;
 }
 
-/** Durable Objects: binding, class, and the name that their storage goes by. */
+/** Durable Objects: binding, class, and the name of their storage. */
 const OBJECTS = [
   ['TENANT', 'TenantObject', 'tenant'],
   ['DIRECTORY', 'TenantDirectory', 'directory'],
@@ -76,7 +79,7 @@ const config :Workerd.Config = (
 `;
 }
 
-/** KV as the runtime asks for it: GET, PUT and DELETE of a key, and GET of many as JSON. */
+/** KV with the runtime's protocol: GET, PUT and DELETE of a key, and GET of many keys as JSON. */
 export const KV_WORKER = `export class Store {
   constructor(state) { this.storage = state.storage; }
   async fetch(request) {
@@ -95,7 +98,10 @@ export const KV_WORKER = `export class Store {
 export default { fetch: (request, env) => env.STORE.get(env.STORE.idFromName('kv')).fetch(request) };
 `;
 
-/** The bundle, with tenants' objects that can be made to die as the platform does it, their Workers living on. */
+/**
+ * The bundle with a tenant's object that can be aborted, as the platform does it, while its Workers
+ * keep running.
+ */
 export const ABORTABLE_WORKER = `import * as talaria from './index.js';
 export * from './index.js';
 export default talaria.default;
@@ -105,9 +111,9 @@ export class TenantObject extends talaria.TenantObject {
 `;
 
 /**
- * Fires the cron trigger, which bare workerd does not; makes `?calls=N` of a request at once, from
- * inside the process: callers beyond the number of connections that the machine allows; and aborts the
- * object of `?abort=TENANT`.
+ * Fires the cron trigger, which bare workerd does not do; makes N calls at once from inside the
+ * process for a request with `?calls=N`, because the machine limits the number of connections; and
+ * aborts the object of `?abort=TENANT`.
  */
 export const FRONT_WORKER = `export default {
   async fetch(request, env) {

@@ -1,4 +1,7 @@
-/** Calls, results and configurations for tests, with defaults for all that a test does not name. */
+/**
+ * Builders of calls, results and dispatcher configurations for tests, with defaults for all that a
+ * test does not set.
+ */
 
 import type { BackendSpec } from '../src/core/backends/backend-spec.ts';
 import type { DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
@@ -21,7 +24,7 @@ export function callRequest(callId: string, fields: Partial<CallRequest> = {}): 
   };
 }
 
-/** A call that ended well after so many output tokens. */
+/** The result of a successful call with this many output tokens. */
 export function okResult(outputTokens: number, fields: Partial<CallResult> = {}): CallResult {
   return {
     outcome: 'ok',

@@ -1,13 +1,14 @@
 /**
- * A second simulator, to hold the first one against: written from the rules of the formats alone,
- * with lists and searches where the other has heaps and the dispatcher. Slow, short, and plain.
+ * A second simulator to check the first one against. It is written from the rules of the formats
+ * alone, with lists and linear searches where scripts/sim has heaps and the dispatcher: slow, short
+ * and simple.
  */
 import type { CallRecord, RecordedRun } from '../src/core/runs/recorded-run.ts';
 
 /** The clairvoyant policy and those that need no model. */
 export type ReferencePolicy = 'fcfs' | 'app-fcfs' | 'srpt';
 
-/** A backend as the cluster's JSON has it. */
+/** A backend as in the cluster's JSON. */
 export interface ReferenceBackend {
   readonly slots: number | null;
   readonly prefill_ms_per_token?: number;
@@ -19,7 +20,7 @@ export interface ReferenceBackend {
 interface Progress {
   readonly run: RecordedRun;
   visit: number;
-  /** Calls of the present visit that have not ended. */
+  /** Calls of the current visit that have not ended. */
   open: number;
   remainingMs: number;
   completedMs: number;
@@ -37,9 +38,9 @@ interface Place {
   readonly spec: ReferenceBackend;
   used: number;
   waiting: Call[];
-  /** When it is, or was, warm; undefined while it is cold. */
+  /** When it is or was warm; undefined while it is cold. */
   warmAt: number | undefined;
-  /** Since when no call has been in service. */
+  /** The time since which no call has been in service. */
   idleSince: number;
 }
 
@@ -49,7 +50,7 @@ interface Timed<T> {
   readonly what: T;
 }
 
-/** When each run completes, ms, in the order of the trace. */
+/** The completion time of each run in ms, in the order of the trace. */
 export function referenceCompletions(
   trace: readonly RecordedRun[],
   backends: Readonly<Record<string, ReferenceBackend>>,
@@ -143,7 +144,7 @@ function serviceOf(call: CallRecord, spec: ReferenceBackend): number {
   );
 }
 
-/** A call is dispatched: when its service begins. */
+/** Dispatches a call; returns the time at which its service begins. */
 function beginOn(place: Place, now: number): number {
   const { cold_start_ms: coldStartMs, idle_timeout_ms: idleMs } = place.spec;
   if (coldStartMs === undefined) return now;
@@ -152,7 +153,7 @@ function beginOn(place: Place, now: number): number {
   return Math.max(now, place.warmAt);
 }
 
-/** Takes out what happens at an instant, the first created first. */
+/** Removes and returns an entry of this time, the one created first. */
 function takeAt<T>(list: Timed<T>[], now: number): T | undefined {
   let at = -1;
   list.forEach((one, i) => {

@@ -1,4 +1,7 @@
-/** Recorded runs and questions to a model for tests: one slot, 1 ms a token, unless they say more. */
+/**
+ * Builders of recorded runs and of queries to an application's model. By default: one slot, 1 ms a
+ * token.
+ */
 
 import type { ApplicationModel, RankQuery } from '../src/core/learning/application-model.ts';
 import { type Random, seededRandom } from '../src/core/learning/random.ts';
@@ -6,7 +9,7 @@ import type { Speeds } from '../src/core/runs/demand.ts';
 import type { RecordedRun, VisitRecord } from '../src/core/runs/recorded-run.ts';
 import type { VisitState } from '../src/core/runs/visit-state.ts';
 
-/** Output tokens are milliseconds, on any backend; input is free. */
+/** Output tokens take 1 ms each on any backend; input tokens take no time. */
 export const PLAIN: Speeds = () => ({ inputMs: 0, outputMs: 1 });
 
 export function llm(unit: string, outputs: readonly number[], input = 100): VisitRecord {
@@ -22,7 +25,7 @@ export function runOf(app: string, ...units: VisitRecord[]): RecordedRun {
   return { run: 'r', app, arrival_ms: 0, units };
 }
 
-/** Where a run stands at the first visit of a unit, with nothing before it. */
+/** The state of a run at its first visit to a unit, with nothing before it. */
 export function stateAt(unit: string, fields: Partial<VisitState> = {}): VisitState {
   return { unit, visit: 1, fanOut: 1, fanOutBefore: 0, inputTokens: 100, beforeMs: 0, ...fields };
 }
@@ -36,7 +39,7 @@ export function queryAt(
   return { ...base, ...query, state: stateAt(unit, state) };
 }
 
-/** Teaches a model finished runs, a second apart. */
+/** Teaches a model finished runs, one second apart. */
 export function teach(model: ApplicationModel, runs: readonly RecordedRun[], seed = 1): void {
   const random = seededRandom(seed);
   runs.forEach((run, i) => {
@@ -44,7 +47,7 @@ export function teach(model: ApplicationModel, runs: readonly RecordedRun[], see
   });
 }
 
-/** From a standard normal distribution. */
+/** A random value of the standard normal distribution. */
 export function normal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

@@ -1,7 +1,7 @@
 /**
- * An endpoint that scales to zero: cold until a call or a ping reaches it, warm a cold start later,
- * cold again once nothing has been in service and no ping has come for its idle timeout. Pure, and
- * evaluated when looked at, so it needs no timers.
+ * The cold state of an emulated endpoint that scales to zero. It starts warming at a call or a
+ * ping, is warm a cold start later, and goes cold when no call has been in service and no ping has
+ * come for its idle timeout. Pure: the state is computed when it is read, so it needs no timers.
  */
 
 export type ColdStateName = 'cold' | 'warming' | 'warm';
@@ -17,15 +17,17 @@ export class ColdState {
   #lastActiveAt = 0;
   #inService = 0;
   #warmMs = 0;
-  /** Times that it was woken from cold. */
+  /** The number of cold starts. */
   starts = 0;
 
-  /** Without settings it is always warm. */
+  /** Without settings the endpoint is always warm. */
   constructor(settings: ColdSettings | undefined) {
     this.#settings = settings;
   }
 
-  /** A call was dispatched to it, or a ping reached it; returns when it is (or was) warm. */
+  /**
+   * Records a dispatched call or a ping; returns the time from which the endpoint is (or was) warm.
+   */
   touch(now: number): number {
     if (!this.#settings) return now;
     this.#pass(now);
@@ -38,7 +40,7 @@ export class ColdState {
     return Math.max(now, warmAt);
   }
 
-  /** It is told to go cold; ignored while a call is in service. */
+  /** Makes the endpoint go cold; ignored while a call is in service. */
   release(now: number): void {
     this.#pass(now);
     if (this.#wokenAt === undefined || this.#inService > 0) return;
@@ -63,7 +65,7 @@ export class ColdState {
     return now < this.#wokenAt + this.#settings.coldStartMs ? 'warming' : 'warm';
   }
 
-  /** How long it was warm or warming so far, ms: what is paid for. */
+  /** Time that the endpoint has been warming or warm so far, in ms: the time that is paid for. */
   warmMsUntil(now: number): number {
     this.#pass(now);
     return this.#warmMs + (this.#wokenAt === undefined ? 0 : now - this.#wokenAt);

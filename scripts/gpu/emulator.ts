@@ -1,6 +1,6 @@
 /**
- * The emulated GPU endpoint: the OpenAI API, tools, health, metrics and failures on demand over
- * HTTP, in front of the engine. Good enough to develop against; never used in production.
+ * The emulated GPU endpoint: serves the OpenAI API, tools, health, metrics and planned faults over
+ * HTTP, with the timing of engine.ts. For development and tests only, never for production.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -19,13 +19,13 @@ export interface Emulator {
   close(): Promise<void>;
 }
 
-/** Starts an endpoint on loopback; rejects where the port is taken. */
+/** Starts an endpoint on loopback; rejects if the port is taken. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const engine = new Engine(options, options.timeScale ?? 1, REAL_TIMERS);
   const faults = new Faults();
   const server = createServer((req, res) => {
     handle(req, res, engine, faults, options).catch((error: unknown) => {
-      // One odd request must not end the endpoint for all others.
+      // A malformed request must not end the endpoint for all other requests.
       if (res.headersSent) return void res.destroy();
       sendJson(res, 500, errorBody(String(error), 'server_error', 500));
     });
@@ -108,7 +108,9 @@ async function handle(
   return answerTool(exchange, fault === 'cut');
 }
 
-/** What an endpoint answers without waking up and without a slot. */
+/**
+ * Answers requests that neither wake the endpoint nor take a slot; false if this is none of them.
+ */
 function answerStatus(exchange: Exchange, faults: Faults): boolean {
   const { req, res, url, body, engine, options } = exchange;
   switch (`${req.method} ${url.pathname}`) {

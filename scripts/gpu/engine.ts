@@ -1,15 +1,15 @@
 /**
- * The emulated engine: slots, cold start and service time of each call. Times are in model
- * milliseconds; `timeScale` of them pass in a real one. Knows nothing of HTTP.
+ * The emulated engine: slots, cold start and service time of each call. Times are in model ms, of
+ * which `timeScale` pass in one real ms. It has no HTTP; that is in emulator.ts.
  */
 import { ColdState } from './cold-state.ts';
 import { type BackendModel, serviceMs } from './service-model.ts';
 import { SlotBatch } from './slot-batch.ts';
 
 export interface Timers {
-  /** Real milliseconds. */
+  /** The time in real ms. */
   now(): number;
-  /** Calls back after real milliseconds; returns what cancels it. */
+  /** Calls `act` after `ms` real ms; returns a function that cancels it. */
   after(ms: number, act: () => void): () => void;
 }
 
@@ -33,7 +33,7 @@ export interface EngineStats {
   readonly served: number;
   readonly aborted: number;
   readonly coldStarts: number;
-  /** Sum over calls of the time from arrival until the endpoint was warm, model ms. */
+  /** Sum over calls of the time from arrival until the endpoint was warm, in model ms. */
   readonly coldWaitMs: number;
   readonly warmMs: number;
   readonly pings: number;
@@ -42,16 +42,21 @@ export interface EngineStats {
 export interface Job {
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** Instead of tokens, model ms. */
+  /** Service time in model ms, in place of one computed from tokens. */
   readonly serviceMs?: number;
-  /** So many output tokens have been made. */
+  /** Called with the number of output tokens that have been generated. */
   readonly onProgress?: (tokens: number) => void;
   readonly onDone: () => void;
 }
 
-/** Between two pieces of output, real ms at the least: high time scales stay cheap. */
+/**
+ * The shortest time between two pieces of output in real ms, so that high time scales need few
+ * timers.
+ */
 const LEAST_PIECE_MS = 10;
-/** Node fires a longer timer after 1 ms instead; who waits longer looks again when this is over. */
+/**
+ * Node fires a longer timer after 1 ms instead, so longer waits are checked again after this time.
+ */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Engine {
@@ -79,13 +84,16 @@ export class Engine {
     return this.#cold.stateAt(this.#now()) === 'warm';
   }
 
-  /** Starts it if it is cold; takes no slot. */
+  /** Starts the endpoint if it is cold; takes no slot. */
   ping(): void {
     this.#pings += 1;
     this.#cold.touch(this.#now());
   }
 
-  /** Runs a job; returns what aborts it and frees its slot, and does nothing once it is done. */
+  /**
+   * Runs a job. Returns a function that aborts it and frees its slot; it does nothing once the job
+   * is done.
+   */
   run(job: Job): () => void {
     let cancelTimer: (() => void) | undefined;
     let over = false;
@@ -108,7 +116,7 @@ export class Engine {
     const totalMs = serviceMs(record, this.#model);
     const prefillMs = job.serviceMs ?? job.inputTokens * this.#model.prefillMsPerToken;
     const serve = (startedAt: number) => {
-      // Against the time at which service began, so that late timers do not add up.
+      // Measured from the start of service, so that the delays of late timers do not add up.
       const endAt = startedAt + totalMs;
       const step = () => {
         const now = this.#now();
@@ -124,7 +132,7 @@ export class Engine {
       step();
     };
     const begin = (startedAt: number) => {
-      // A reset replaces the cold state: the service ends on the one on which it began.
+      // A reset replaces the cold state: the service ends on the state on which it began.
       inService = this.#cold;
       inService.serviceStarted(startedAt);
       serve(startedAt);
@@ -133,7 +141,7 @@ export class Engine {
       const grantedAt = this.#now();
       const warmAt = this.#cold.touch(grantedAt);
       this.#coldWaitMs += warmAt - grantedAt;
-      // A timer takes a real millisecond at least, which is much at a high time scale.
+      // A timer takes at least one real ms, which is long at a high time scale.
       if (warmAt <= grantedAt) begin(grantedAt);
       else cancelTimer = this.#after(warmAt, () => begin(warmAt));
     });
@@ -141,7 +149,7 @@ export class Engine {
     return () => finish(false);
   }
 
-  /** Cold and counting from zero; calls that are in it stay, with their slots. */
+  /** Sets the endpoint to cold and its counters to zero; calls that it has keep their slots. */
   reset(): void {
     this.#cold = this.#newColdState();
     this.#batch.resetMarks();
@@ -174,7 +182,7 @@ export class Engine {
     return new ColdState({ coldStartMs, idleTimeoutMs: idleTimeoutMs ?? Infinity });
   }
 
-  /** Model time. */
+  /** The time in model ms. */
   #now(): number {
     return (this.#timers.now() - this.#startedAt) * this.#scale;
   }

@@ -1,19 +1,22 @@
-/** What a route of the emulated endpoint has to work with, and the ways in which it answers. */
+/**
+ * The request that a route of the emulated endpoint answers, with the engine and the options, and
+ * helpers that send answers.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Engine } from './engine.ts';
 import type { BackendModel } from './service-model.ts';
 
 export interface EmulatorOptions extends BackendModel {
-  /** 0 or absent: any free port. */
+  /** Any free port if 0 or absent. */
   readonly port?: number;
   readonly models: readonly string[];
-  /** So many model ms pass in a real one. */
+  /** Model ms that pass in one real ms. */
   readonly timeScale?: number;
-  /** Service of a tool call that names none, model ms. */
+  /** Service time in model ms of a tool call that names none. */
   readonly toolServiceMs?: number;
-  /** Asked for as a bearer token. */
+  /** The bearer token that requests must carry. */
   readonly apiKey?: string;
-  /** What a cold endpoint does with a call: holds it until warm, or answers 503 and warms up. */
+  /** What a cold endpoint does with a call: hold it until warm, or answer 503 and start warming. */
   readonly coldAnswer?: 'hold' | '503';
 }
 

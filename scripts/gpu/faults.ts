@@ -1,4 +1,7 @@
-/** Failures on demand: a list of what shall go wrong next, and for how many requests. */
+/**
+ * Planned faults of the emulated endpoint: a list of which faults come next, and for how many
+ * requests each.
+ */
 import { z } from 'zod';
 
 export const FAULT_KINDS = ['500', '429', '503', 'cut', 'hang', 'garbage'] as const;
@@ -6,9 +9,9 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export const faultSchema = z.strictObject({
   kind: z.enum(FAULT_KINDS),
-  /** Requests that it hits. */
+  /** The number of requests that fail this way. */
   count: z.int().min(1).default(1),
-  /** Only requests whose path begins so. */
+  /** Only requests whose path starts with this fail. */
   path: z.string().default('/'),
 });
 
@@ -25,7 +28,10 @@ export class Faults {
     this.#planned = [];
   }
 
-  /** The fault that this request meets: its own, by header, or the next that was planned. */
+  /**
+   * The fault of this request: the one that its header names, else the next planned one for its
+   * path.
+   */
   take(path: string, header: string | undefined): FaultKind | undefined {
     const own = FAULT_KINDS.find((kind) => kind === header);
     if (own) return own;

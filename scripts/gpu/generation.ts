@@ -1,10 +1,13 @@
-/** What the emulated model says to a request, whichever API asks: words, a tool call, or JSON. */
+/**
+ * The content that the emulated model generates for a request of any of its APIs: words, a tool
+ * call, or JSON. The APIs' answer forms are in the `*-answers.ts` files.
+ */
 import { z } from 'zod';
 import { sampleOf } from './schema-sample.ts';
 import { estimateTokens } from './service-model.ts';
 
 const USUAL_OUTPUT_TOKENS = 64;
-/** A real engine refuses what is beyond its context, too. */
+/** A real engine also refuses more tokens than its context holds. */
 const MAX_OUTPUT_TOKENS = 131_072;
 const WORDS = ['the', 'quick', 'brown', 'fox', 'jumps', 'over', 'a', 'lazy', 'dog', 'and', 'runs'];
 
@@ -12,9 +15,9 @@ export interface Generation {
   readonly model: string;
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** Ended because of the client's limit. */
+  /** True if the client's limit ended the output. */
   readonly limited: boolean;
-  /** Instead of words. */
+  /** A tool call in place of words. */
   readonly tool?: { readonly name: string; readonly args: string };
   readonly json?: string;
 }
@@ -22,7 +25,7 @@ export interface Generation {
 const outputLimit = z.int().min(1).max(MAX_OUTPUT_TOKENS).nullish();
 const fields = z.looseObject({});
 
-/** The union of what the APIs ask with; every field is optional but the model. */
+/** The union of the request fields of all APIs; every field but the model is optional. */
 export const bodySchema = z.looseObject({
   model: z.string(),
   stream: z.boolean().nullish(),
@@ -78,13 +81,15 @@ export function contentOf(g: Generation): string {
   return g.json ?? Array.from({ length: g.outputTokens }, (_, i) => wordAt(i)).join('');
 }
 
-/** As a stream brings it: more than one piece. */
+/** Splits text into the pieces of a stream: more than one, as a real stream has. */
 export function piecesOf(text: string): string[] {
   const middle = Math.ceil(text.length / 2);
   return [text.slice(0, middle), text.slice(middle)].filter((piece) => piece !== '');
 }
 
-/** A tool is called where the last turn speaks of one, or where the client insists. */
+/**
+ * The tool call to make, if the last turn contains the word "tool" or the client requires a call.
+ */
 function toolOf(body: Body, last: string): Generation['tool'] {
   const tools = (body.tools ?? []).map((tool) => {
     const told = (tool.function ?? tool) as Record<string, unknown>;
@@ -99,7 +104,7 @@ function toolOf(body: Body, last: string): Generation['tool'] {
   return { name: tool.name, args: JSON.stringify(sampleOf(tool.schema) ?? {}) };
 }
 
-/** The tool that has to be called; '' where any does. */
+/** The name of the required tool; '' if any tool satisfies the request. */
 function wantedOf(choice: unknown): string | undefined {
   if (choice === 'required') return '';
   if (typeof choice !== 'object' || choice === null) return undefined;
@@ -118,7 +123,7 @@ function jsonOf(body: Body): string | undefined {
   return schema === undefined ? '{"ok":true}' : JSON.stringify(sampleOf(schema));
 }
 
-/** Text of a turn or of its content, whatever its form. */
+/** The text of a turn or of its content, in any of the APIs' forms. */
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value)) return value.map(textOf).join('');

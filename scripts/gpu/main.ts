@@ -1,4 +1,6 @@
-/** The emulated endpoint as a program: node scripts/gpu/main.ts --port 9000 --models m --slots 8 */
+/**
+ * The emulated endpoint as a program: `node scripts/gpu/main.ts --port 9000 --models m --slots 8`
+ */
 import { parseArgs } from 'node:util';
 import { startEmulator } from './emulator.ts';
 
@@ -20,7 +22,7 @@ function numberOf(name: string, text: string): number {
   process.exit(2);
 }
 
-/** A number within bounds; anything else ends the program with a message. */
+/** A number within bounds; any other text ends the program with a message. */
 function boundedOf(name: string, text: string, least: number, most: number): number {
   const value = numberOf(name, text);
   if (value >= least && value <= most) return value;

@@ -1,4 +1,7 @@
-/** Sound and pictures of the emulated endpoint: bytes that tell what it was sent. */
+/**
+ * The emulated endpoint's answers to audio and image requests: bytes from which a test can tell
+ * what was sent.
+ */
 import { createHash } from 'node:crypto';
 import { type Exchange, parseJson, sendJson } from './exchange.ts';
 import { errorBody } from './openai-answers.ts';
@@ -10,7 +13,10 @@ export function isMedia(path: string): boolean {
   return MEDIA.test(path);
 }
 
-/** Speech is every byte from 0 to 255, over and over; the rest tells the hash of what came. */
+/**
+ * Speech is a repetition of the bytes 0 to 255, images contain the request's body, and all other
+ * answers contain its hash.
+ */
 export function answerMedia(exchange: Exchange): void {
   const { req, res, url, body, engine } = exchange;
   const contentType = req.headers['content-type'] ?? '';

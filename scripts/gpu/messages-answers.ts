@@ -1,4 +1,4 @@
-/** The emulated endpoint's answers in the forms of Anthropic's messages API. */
+/** The emulated endpoint's answers in the forms of Anthropic's Messages API. */
 import { contentOf, type Generation, piecesOf } from './generation.ts';
 import type { StreamForm } from './openai-answers.ts';
 

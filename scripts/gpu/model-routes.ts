@@ -1,6 +1,6 @@
 /**
- * The model calls of the emulated endpoint: chat, completions, Responses, messages, embeddings,
- * rankings, plain and streamed; sound and pictures as bytes.
+ * The model calls of the emulated endpoint: chat, completions, Responses, Messages, embeddings and
+ * rerank, plain and streamed, and audio and images as bytes.
  */
 import { cutShort, type Exchange, parseJson, sendJson } from './exchange.ts';
 import { type Body, bodySchema, type Generation, generationOf, wordAt } from './generation.ts';
@@ -18,7 +18,7 @@ import {
 import { responseAnswer, responseStream } from './responses-answers.ts';
 import { estimateTokens } from './service-model.ts';
 
-/** Pieces of content before a stream that is to be cut breaks off. */
+/** Pieces of content that are sent before a planned `cut` fault breaks the stream. */
 const PIECES_BEFORE_CUT = 2;
 
 interface GeneratingApi {
@@ -90,7 +90,8 @@ function stream({ res, engine }: Exchange, form: StreamForm, g: Generation, cut:
     pieces += 1;
   };
   let broken = false;
-  // A write that is under way is lost when its connection is destroyed: the last piece goes first.
+  // Destroying a connection loses a write that is in progress, so it is destroyed when the last
+  // write is done.
   const breakOff = () => {
     broken = true;
     res.write(': cut\n\n', () => res.destroy());
@@ -114,11 +115,11 @@ function stream({ res, engine }: Exchange, form: StreamForm, g: Generation, cut:
   res.on('close', leave);
 }
 
-/** Answers without a generation: they have input only. */
+/** Answers the calls that generate no output: they have input only. */
 function answerOther(exchange: Exchange, body: Body): void {
   const { res, url, engine } = exchange;
   if (url.pathname === '/v1/messages/count_tokens') {
-    // No GPU has to count.
+    // Counting tokens needs no GPU, so this takes no slot.
     return sendJson(res, 200, { input_tokens: generationOf(body).inputTokens });
   }
   const inputs = (Array.isArray(body.input) ? body.input : [body.input]).map(String);

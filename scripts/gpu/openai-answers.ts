@@ -1,12 +1,15 @@
-/** The bodies that the emulated endpoint answers with, in the forms of OpenAI's older APIs. */
+/**
+ * The emulated endpoint's answers in the forms of OpenAI's older APIs: chat, completions,
+ * embeddings.
+ */
 import { contentOf, type Generation, piecesOf } from './generation.ts';
 import { estimateTokens } from './service-model.ts';
 
-/** How an API writes a stream: text of events, for each of its moments. */
+/** How an API writes a stream: the text of the events at each point of it. */
 export interface StreamForm {
   begin(): string;
   word(text: string): string;
-  /** Instead of words: the tool call, or JSON. */
+  /** The tool call or the JSON, in place of words. */
   whole(): string;
   end(): string;
 }
@@ -117,7 +120,7 @@ function dataOf(event: object): string {
   return `data: ${JSON.stringify(event)}\n\n`;
 }
 
-/** Eight numbers that depend on the text only. */
+/** An embedding of eight numbers that depend on the text only. */
 function vectorOf(text: string): number[] {
   const vector = new Array<number>(8).fill(0);
   for (let i = 0; i < text.length; i += 1) {

@@ -1,8 +1,11 @@
-/** A value that fits a JSON schema: what the emulated model says where its answer has to have a form. */
+/**
+ * Makes a value that fits a JSON schema: the emulated model's output where a request demands a
+ * form.
+ */
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** Schemas may refer to themselves; deeper than this nothing is made up any more. */
+/** Schemas may be recursive; below this depth every value is null. */
 const MAX_DEPTH = 8;
 
 export function sampleOf(schema: unknown, root: unknown = schema, depth = 0): unknown {
@@ -37,7 +40,7 @@ function objectOf(schema: Schema, root: unknown, depth: number): object {
   );
 }
 
-/** `#/a/b` within the whole schema. */
+/** The schema at a path such as `#/a/b` within the root schema. */
 function refer(path: string, root: unknown): unknown {
   return path
     .split('/')

@@ -1,14 +1,14 @@
 /**
- * Continuous batching: at most `slots` calls in service, the others wait inside the endpoint in
- * order of arrival, as in a real engine. A well-behaved dispatcher never makes one wait here, so
- * `maxInFlight` shows whether it over-admits.
+ * Continuous batching of the emulated engine: at most `slots` calls are in service, and others wait
+ * in order of arrival, as in a real engine. The dispatcher should never make a call wait here:
+ * `maxInFlight` above `slots` shows that it admitted too many.
  */
 
 export class SlotBatch {
   readonly #slots: number;
   readonly #waiting: Array<() => void> = [];
   running = 0;
-  /** High-water marks of calls in service, and of calls in service or waiting. */
+  /** Peaks of the calls in service, and of the calls in service or waiting. */
   maxRunning = 0;
   maxInFlight = 0;
 
@@ -20,13 +20,15 @@ export class SlotBatch {
     return this.#waiting.length;
   }
 
-  /** The high-water marks begin anew from what is here now. */
+  /** Restarts the peaks from the present numbers. */
   resetMarks(): void {
     this.maxRunning = this.running;
     this.maxInFlight = this.running + this.#waiting.length;
   }
 
-  /** Starts the call when there is a slot; returns what takes it out again, once. */
+  /**
+   * Starts the call when a slot is free; returns a function that removes it, which acts only once.
+   */
   enter(start: () => void): () => void {
     let state: 'waiting' | 'running' | 'out' = 'waiting';
     const begin = () => {

@@ -1,14 +1,19 @@
-/** What the isolate of a Worker holds on its heap, asked of workerd's inspector after a collection. */
+/**
+ * Measures the heap of a Worker's isolate through workerd's inspector, after a garbage collection.
+ */
 
 const PATIENCE_MS = 60_000;
 
 interface HeapUsage {
   readonly usedSize: number;
-  /** Of array buffers, which lie beside the heap. */
+  /** The size of array buffers, which are not part of the heap. */
   readonly backingStorageSize: number;
 }
 
-/** Used bytes of the heap of a service. `poke` has it do something: an idle isolate answers nobody. */
+/**
+ * Used bytes of a service's heap. An idle isolate does not answer the inspector, so `poke` must
+ * send it a request.
+ */
 export async function usedHeapBytes(
   inspector: string,
   service: string,

@@ -1,31 +1,34 @@
-/** Clients for load: so many calls a second, whatever becomes of the ones before; or calls that stay. */
+/**
+ * Clients for load tests. They send calls at a fixed rate without waiting for earlier answers, or
+ * hold many calls open.
+ */
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 
-/** What became of calls. */
+/** Counts of how calls ended. */
 export interface Tally {
   readonly count: number;
-  /** By status; 0 where there was no answer. */
+  /** Calls by status; 0 if there was no answer. */
   readonly statuses: ReadonlyMap<number, number>;
   readonly latenciesMs: ReadonlyMap<number, readonly number[]>;
-  /** Codes of errors by status. */
+  /** Error codes by status. */
   readonly codes: ReadonlyMap<number, ReadonlySet<string>>;
   readonly withoutRetryAfter: number;
 }
 
-/** Calls that wait. */
+/** Calls that are waiting for an answer. */
 export interface Held {
-  /** All of them, at once, by a TCP reset. */
+  /** Disconnects all of them at once with a TCP reset. */
   leave(): void;
 }
 
-/** Calls are sent in batches of so many ms: timers are no finer under load. */
+/** Calls are sent in batches this often in ms, because timers are no finer under load. */
 const BATCH_MS = 20;
 
 export class LoadClients {
   readonly #url: string;
   readonly #key: string;
   readonly #body: string;
-  /** One connection a call: a client that leaves must not take others with it. */
+  /** One connection for each call: a client that disconnects must not end other clients' calls. */
   readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity });
 
   constructor(url: string, key: string, bodyBytes: number) {
@@ -51,7 +54,10 @@ export class LoadClients {
     return tally;
   }
 
-  /** Calls, each on a connection of its own; beyond `connections` those that one makes from inside. */
+  /**
+   * Opens `count` calls. Up to `connections` of them have a connection each; one further request
+   * makes the rest from inside the process.
+   */
   hold(count: number, connections: number, insideUrl: string): Held {
     const inside = Math.max(0, count - connections);
     const open = Array.from({ length: count - inside }, () => this.#send(() => {}));

@@ -1,4 +1,7 @@
-/** An endpoint for load: answers each call after a fixed time, and counts how many it has at once. */
+/**
+ * An endpoint for load tests: it answers each call after a fixed time, and records the most calls
+ * that it had at once.
+ */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -17,7 +20,7 @@ export class LoadEndpoint {
   readonly #takesMs: number;
   readonly #server: Server;
 
-  /** `takesMs`: of each call; Infinity holds it until its caller goes. */
+  /** `takesMs`: service time of each call; Infinity holds a call until its caller disconnects. */
   constructor(takesMs: number) {
     this.#takesMs = takesMs;
     this.#server = createServer((req, res) => {

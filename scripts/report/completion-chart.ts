@@ -1,4 +1,6 @@
-/** Completion times of all runs, as cumulative distributions over a logarithmic time axis. */
+/**
+ * The chart of completion times: cumulative distributions of all runs over a logarithmic time axis.
+ */
 import { axisX, axisY, gridX, gridY, line } from '@observablehq/plot';
 import { type CdfPoint, cdf } from './distribution.ts';
 import { drawing, type Figure, legend, type Width } from './figure.ts';
@@ -7,15 +9,15 @@ import { logTicks } from './log-ticks.ts';
 import { completionsOf, type Measured, type PolicyChoice } from './measure.ts';
 import { strokeOf } from './palette.ts';
 
-/** Of the share axis: a third of a pixel's line. */
+/** Share of the axis between two points of a curve: a third of a line's width. */
 const RESOLUTION = 0.004;
-/** A run of no work at all has no place on a logarithmic axis; it stands at 1 ms. */
+/** A logarithmic axis cannot show 0, so a run without work is drawn at 1 ms. */
 const LEAST_MS = 1;
 
 interface Curve {
   readonly policy: PolicyChoice;
   readonly label: string;
-  /** Seconds and shares. */
+  /** Points with seconds as the value. */
   readonly points: readonly CdfPoint[];
 }
 
@@ -27,7 +29,7 @@ export function completionFigure({ policies, seeds }: Measured): Figure {
     return {
       policy: measure.policy,
       label: `${measure.policy}: all runs done within ${secondsText(worst)} s`,
-      // From none at the first, or the curve would begin in mid-air.
+      // The curve starts at share 0 of its first value, so that it rises from the axis.
       points: [{ value: points[0]?.value ?? 0, share: 0 }, ...points].map(({ value, share }) => ({
         value: Math.max(LEAST_MS, value) / 1000,
         share,

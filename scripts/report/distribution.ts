@@ -1,4 +1,7 @@
-/** Distributions as they are drawn: cumulative shares, thinned without bending them; spans. */
+/**
+ * Distributions as the charts draw them: cumulative distributions with few points, and medians with
+ * 95th percentiles.
+ */
 import { percentile } from '../sim/summary.ts';
 
 export interface CdfPoint {
@@ -7,20 +10,22 @@ export interface CdfPoint {
   readonly share: number;
 }
 
-/** Values of the tail that are kept one by one, since a share of them says little. */
+/**
+ * The number of largest values that are all kept: with so few, a difference in share says little.
+ */
 const TAIL = 25;
 
 /**
- * The cumulative distribution of the values (sorted). Each point is one of the exact curve; left out
- * are those less than `resolution` above the last, and none of the tail: drawn as steps, the curve
- * is nowhere off by more than that.
+ * The cumulative distribution of sorted values. Each point lies on the exact curve. Points less
+ * than `resolution` above the previous one are left out, except in the tail, so the curve drawn in
+ * steps is nowhere off by more than `resolution`.
  */
 export function cdf(sorted: readonly number[], resolution: number): CdfPoint[] {
   const n = sorted.length;
   const points: CdfPoint[] = [];
   let drawn = Number.NEGATIVE_INFINITY;
   sorted.forEach((value, i) => {
-    // Of equal values the last has the share of them all.
+    // Of equal values, the last one has the share of all of them.
     if (sorted[i + 1] === value) return;
     const share = (i + 1) / n;
     if (i < n - TAIL && share - drawn < resolution) return;

@@ -1,4 +1,6 @@
-/** A chart as it stands in the page: drawn once for wide and once for narrow screens, with a legend. */
+/**
+ * A chart as it stands in the page, with a legend: drawn once for wide and once for narrow screens.
+ */
 import { type PlotOptions, plot } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { escapeHtml } from './html.ts';
@@ -7,22 +9,30 @@ import { colourOf, type Drawn, LOOKS } from './palette.ts';
 export interface Figure {
   readonly id: string;
   readonly title: string;
-  /** How to read it, HTML. */
+  /** An explanation of how to read the chart, as HTML. */
   readonly caption: string;
-  /** HTML. */
+  /** The drawings and the legend, as HTML. */
   readonly body: string;
 }
 
-/** In CSS pixels, before it fits its screen: a narrow one has a drawing of its own, or text were tiny. */
+/**
+ * Widths of the drawings in CSS pixels. Narrow screens get a drawing of their own, because text in
+ * a scaled-down wide drawing would be too small to read.
+ */
 export const WIDTHS = { wide: 760, narrow: 340 } as const;
 export type Width = keyof typeof WIDTHS;
 
-/** A number's digits beyond the tenth of a pixel: nobody sees them, and they are half of a page. */
+/**
+ * A number's digits after tenths of a pixel: they are invisible, and would be half of the page's
+ * size.
+ */
 const TENTHS = /(\.\d)\d+/g;
 
 const { document } = parseHTML('<!doctype html><html></html>');
 
-/** Both drawings; the style sheet shows one. `label` says what is seen to those who cannot see it. */
+/**
+ * Both drawings; the style sheet shows one of them. `label` describes the chart for screen readers.
+ */
 export function drawing(label: string, options: (width: Width) => PlotOptions): string {
   return (['wide', 'narrow'] as const)
     .map((width) => {

@@ -1,4 +1,7 @@
-/** Cold wait against warm time: what each rule of prewarming costs and brings, over its parameter. */
+/**
+ * The prewarming chart: cold wait against warm time for each prewarm rule, over the rule's
+ * parameter.
+ */
 import { axisX, axisY, dot, gridX, gridY, line, ruleX, ruleY } from '@observablehq/plot';
 import type { FrontierPoint, RuleName } from '../sim/frontier.ts';
 import { drawing, type Figure, legend, type Width } from './figure.ts';
@@ -6,7 +9,7 @@ import { numberText } from './html.ts';
 import type { Measured } from './measure.ts';
 import { colourOf, strokeOf } from './palette.ts';
 
-/** Beyond twice the warm time of waking on demand nobody looks. */
+/** The right end of the axis: settings with more warm time than this are of no interest. */
 const MOST_SHARE = 2.2;
 
 interface Curve {

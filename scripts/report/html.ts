@@ -1,4 +1,4 @@
-/** Text into HTML, and numbers into text. */
+/** Formats text and numbers as HTML text. */
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -20,29 +20,29 @@ const hundredthsAtMost = digits(0, 2);
 const significant = new Intl.NumberFormat('en', { maximumSignificantDigits: 6 });
 
 /**
- * Milliseconds as seconds, to the tenth, 1,234.5, and below one second to the millisecond; an error to
- * as many digits as its value.
+ * Milliseconds as seconds: with one decimal from one second on (1,234.5), with three below. An
+ * error gets as many digits as its value, which is `ofValueMs`.
  */
 export function secondsText(ms: number, ofValueMs = ms): string {
   return (ofValueMs > 0 && ofValueMs < 1000 ? thousandths : tenths).format(ms / 1000);
 }
 
-/** To the hundredth at most, thousands apart: 1,234 or 0.05 */
+/** A number with at most two decimals and thousands separators: 1,234 or 0.05. */
 export function numberText(value: number): string {
   return hundredthsAtMost.format(value);
 }
 
-/** A label of an axis: a round number, however small. */
+/** A label of an axis: a round number of any size. */
 export function tickText(value: number): string {
   return significant.format(value);
 }
 
-/** 1 slot, 2 slots */
+/** A count with its noun: 1 slot, 2 slots. */
 export function countText(count: number, noun: string): string {
   return `${numberText(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** By how much a value is above (+) or below (−) another, in per cent of that one. */
+/** By how many per cent of `base` a value is above (+) or below (−) it. */
 export function changeText(value: number, base: number): string {
   if (!(base > 0)) return '';
   const percent = Math.round((value / base - 1) * 100);

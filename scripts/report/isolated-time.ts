@@ -1,14 +1,15 @@
 /**
- * How long a run takes when it has an idle cluster to itself and every backend is warm: its critical
- * path. What a policy adds to it is waiting.
+ * The time that a run takes alone on a cluster with idle and warm backends: its critical path. All
+ * time above it is waiting.
  */
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { serviceMs } from '../gpu/service-model.ts';
 import type { Cluster } from '../sim/cluster.ts';
 
 /**
- * Sum over visits of the longest call, and of the gaps between visits, ms. Slots do not count: a
- * fan-out wider than its backend is still as long as its longest call, so no run is ever faster.
+ * The sum over visits of the longest call and the gap that follows, in ms. It ignores slots: even
+ * where a fan-out has more calls than its backend has slots, only the longest call counts, so no
+ * run can be faster than this.
  */
 export function isolatedMs(run: RecordedRun, cluster: Cluster): number {
   let total = 0;

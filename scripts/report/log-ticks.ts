@@ -1,6 +1,6 @@
-/** Where a logarithmic axis is labelled. */
+/** Chooses the labelled values of a logarithmic axis. */
 
-/** Leading digits, the finest set first. */
+/** Sets of leading digits, the finest set first. */
 const LADDERS = [[1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 7], [1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]];
 
 /** Round numbers from `low` to `high`, at most `most` of them. */
@@ -12,7 +12,7 @@ export function logTicks(low: number, high: number, most: number): number[] {
   );
   const inside = (tick: number) => tick >= low && tick <= high;
   for (const digits of LADDERS) {
-    // Not 3 * 0.1, which is more than 0.3.
+    // Rounded, because 3 * 0.1 is slightly more than 0.3.
     const ticks = decades
       .flatMap((d) => digits.map((digit) => Number((digit * d).toPrecision(3))))
       .filter(inside);

@@ -1,4 +1,4 @@
-/** Simulates each policy and keeps what the charts and the table are made of. */
+/** Simulates each policy and collects the data of the charts and the table. */
 
 import type { Scenario } from '../sim/arguments.ts';
 import type { Cluster } from '../sim/cluster.ts';
@@ -9,16 +9,16 @@ import { type SimOptions, type SimResult, type SimRun, simulate } from '../sim/s
 import { isolatedMs } from './isolated-time.ts';
 import { QueueRecorder, type QueueStep } from './queue-length.ts';
 
-/** Between two looks at a forecast, for its calibration. */
+/** The time between two forecasts that are recorded for the calibration chart. */
 const FORECAST_EVERY_MS = 5_000;
 
 export type PolicyChoice = SimOptions['policy'];
 
 export interface PolicyMeasure {
   readonly policy: PolicyChoice;
-  /** One for each seed. */
+  /** One result for each seed. */
   readonly results: readonly SimResult[];
-  /** Calls that wait, by backend, with the first seed. */
+  /** The number of waiting calls by backend, with the first seed. */
   readonly queue: ReadonlyMap<string, readonly QueueStep[]>;
 }
 
@@ -26,7 +26,7 @@ export interface Measured {
   readonly scenario: Scenario;
   readonly seeds: number;
   readonly policies: readonly PolicyMeasure[];
-  /** Where a backend can go cold, and calls waited for that. */
+  /** Present if a backend can go cold and calls waited for cold starts. */
   readonly frontier?: Frontier;
   readonly forecasts?: readonly ForecastSample[];
 }
@@ -71,12 +71,15 @@ export function completionMs({ run, completedMs }: SimRun): number {
   return completedMs - run.arrival_ms;
 }
 
-/** Completion times of all seeds, sorted. */
+/** Completion times of the runs of all seeds, sorted. */
 export function completionsOf({ results }: PolicyMeasure): number[] {
   return results.flatMap(({ runs }) => runs.map(completionMs)).sort((a, b) => a - b);
 }
 
-/** By application: completion time over isolated time, of all seeds. Runs of no work have none. */
+/**
+ * Completion time divided by isolated time, by application, over all seeds. Runs without work are
+ * left out.
+ */
 export function slowdownsOf({ results }: PolicyMeasure, cluster: Cluster): Map<string, number[]> {
   const byApp = new Map<string, number[]>();
   for (const simRun of results.flatMap((r) => r.runs)) {

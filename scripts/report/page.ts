@@ -1,4 +1,7 @@
-/** The page: one HTML file with its style and its drawings, which asks nothing of any network. */
+/**
+ * The report page: one HTML file that contains its style and drawings and makes no network
+ * requests.
+ */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Scenario } from '../sim/arguments.ts';
@@ -13,7 +16,7 @@ import { reliabilityFigure } from './reliability-chart.ts';
 import { slowdownFigure } from './slowdown-chart.ts';
 import { summaryFigure } from './summary-table.ts';
 
-/** In the order of the page. A further chart is a file beside these and one line here. */
+/** The charts in the order of the page. To add one, write a file in this folder and a line here. */
 const FIGURES: ReadonlyArray<(measured: Measured) => Figure | undefined> = [
   summaryFigure,
   completionFigure,
@@ -23,7 +26,7 @@ const FIGURES: ReadonlyArray<(measured: Measured) => Figure | undefined> = [
   reliabilityFigure,
 ];
 
-/** The browser itself sees to it that nothing is fetched or run. */
+/** With this policy the browser itself blocks all requests and scripts. */
 const NOTHING_FROM_OUTSIDE = "default-src 'none'; style-src 'unsafe-inline'";
 
 export interface Sources {

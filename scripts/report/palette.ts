@@ -1,19 +1,20 @@
 /**
- * How a policy looks, in every chart alike. The hues stay apart in every kind of colour vision (chosen
- * by distance in OKLab as protanopes, deuteranopes and tritanopes see them) and have a contrast of 3:1
- * at least with the page, light or dark; policies that share a hue differ by dashes. The clairvoyant
- * bound is ink, dashed: no policy can be it.
+ * The colour and dashes of each policy, the same in all charts. The hues are distinguishable in
+ * every kind of colour vision (chosen by distance in OKLab as seen in protanopia, deuteranopia and
+ * tritanopia), and their contrast with the page is at least 3:1 in light and dark mode. Policies
+ * with the same hue differ by dashes. The clairvoyant bound is drawn in the text colour and dashed,
+ * because no real policy can reach it.
  */
 import type { RuleName } from '../sim/frontier.ts';
 import type { PolicyChoice } from './measure.ts';
 
-/** What has a look: policies, and rules of prewarming. */
+/** Policies and prewarm rules: everything that has a colour. */
 export type Drawn = PolicyChoice | RuleName;
 
 interface Look {
   readonly light: string;
   readonly dark: string;
-  /** As in SVG's stroke-dasharray; absent: solid. */
+  /** The value of SVG's stroke-dasharray; absent means solid. */
   readonly dash?: string;
 }
 
@@ -46,7 +47,7 @@ export const LOOKS: Readonly<Record<Drawn, Look>> = {
   oracle: INK,
 };
 
-/** The colour of a policy as CSS; `customProperties` says what it is in each scheme. */
+/** The colour of a policy as a CSS value; `customProperties` defines it for each colour scheme. */
 export function colourOf(policy: Drawn): string {
   return `var(--policy-${policy})`;
 }
@@ -57,7 +58,7 @@ export function customProperties(scheme: 'light' | 'dark'): string {
     .join(' ');
 }
 
-/** The options of a line, for a mark of Plot. */
+/** The options of a line for a mark of Plot. */
 export function strokeOf(policy: Drawn) {
   const { dash } = LOOKS[policy];
   return { stroke: colourOf(policy), ...(dash === undefined ? {} : { strokeDasharray: dash }) };

@@ -1,4 +1,7 @@
-/** Calls that wait over time: one drawing for each backend at which calls waited. */
+/**
+ * The queue chart: the number of waiting calls over time, one drawing for each backend at which
+ * calls waited.
+ */
 import { axisX, axisY, gridX, gridY, line, ruleY } from '@observablehq/plot';
 import type { Cluster } from '../sim/cluster.ts';
 import { drawing, type Figure, legend, type Width } from './figure.ts';
@@ -8,12 +11,12 @@ import { strokeOf } from './palette.ts';
 import { longest, meanByBin, type QueueStep } from './queue-length.ts';
 
 const BINS = 240;
-/** Backends with the longest queues; more would be a page of their own. */
+/** The number of backends drawn: those with the longest queues. */
 const MOST_BACKENDS = 6;
 
 interface Curve {
   readonly policy: PolicyChoice;
-  /** `atMs` counts from the first arrival. */
+  /** `atMs` is measured from the first arrival. */
   readonly steps: readonly QueueStep[];
   readonly longest: number;
 }
@@ -115,7 +118,10 @@ function options(curves: readonly Curve[], unit: TimeUnit, width: Width) {
   };
 }
 
-/** Without the steps that change nothing, except the last: a drawing in steps is the same. */
+/**
+ * The steps that change the number, and the last one: drawn as steps, they look the same as all
+ * steps.
+ */
 function changesOf(steps: readonly QueueStep[]): QueueStep[] {
   return steps.filter(
     (step, i) => i === steps.length - 1 || step.waiting !== steps[i - 1]?.waiting,

@@ -1,13 +1,13 @@
-/** How many calls wait at each backend, as a simulation goes. */
+/** Records how many calls wait at each backend during a simulation. */
 import type { Observer } from '../sim/simulator.ts';
 
-/** From this time on, so many calls wait. */
+/** The number of waiting calls from this time on. */
 export interface QueueStep {
   readonly atMs: number;
   readonly waiting: number;
 }
 
-/** Listens to a simulation. A call waits from its submission until it is granted a slot. */
+/** Observes a simulation. A call waits from its submission until it is granted a slot. */
 export class QueueRecorder {
   readonly #steps = new Map<string, QueueStep[]>();
 
@@ -19,7 +19,7 @@ export class QueueRecorder {
     for (const [backend, n] of change) if (n !== 0) this.#step(backend, atMs, n);
   };
 
-  /** By backend, in order of time. A backend at which no call ever waited is left out. */
+  /** Steps by backend, in order of time. A backend at which no call ever waited is left out. */
   get series(): ReadonlyMap<string, readonly QueueStep[]> {
     return this.#steps;
   }
@@ -28,14 +28,17 @@ export class QueueRecorder {
     const steps = this.#steps.get(backend) ?? [];
     const last = steps.at(-1);
     const step = { atMs, waiting: (last?.waiting ?? 0) + change };
-    // An instant may take several steps: what holds is the last.
+    // The dispatcher may take several steps at one time; only the number after the last one counts.
     if (last?.atMs === atMs) steps[steps.length - 1] = step;
     else steps.push(step);
     this.#steps.set(backend, steps);
   }
 }
 
-/** The mean over time of each of `bins` equal parts of [fromMs, toMs); `atMs` is where one begins. */
+/**
+ * The mean over time in each of `bins` equal parts of [fromMs, toMs); `atMs` is the start of the
+ * part.
+ */
 export function meanByBin(
   steps: readonly QueueStep[],
   fromMs: number,

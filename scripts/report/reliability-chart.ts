@@ -1,4 +1,7 @@
-/** Forecasts of need against what came: on the diagonal a forecast means what it says. */
+/**
+ * The calibration chart: forecast probabilities of need against how often need came. A calibrated
+ * forecast lies on the diagonal.
+ */
 import { axisX, axisY, dot, gridX, gridY, line, text } from '@observablehq/plot';
 import { drawing, type Figure, type Width } from './figure.ts';
 import { numberText } from './html.ts';
@@ -6,7 +9,7 @@ import type { Measured } from './measure.ts';
 import { colourOf } from './palette.ts';
 import { type ReliabilityBin, reliabilityOf } from './reliability.ts';
 
-/** Bins with fewer forecasts are drawn hollow: they show chance more than calibration. */
+/** Bins with fewer forecasts are drawn hollow: chance has more effect on them than calibration. */
 const ENOUGH = 200;
 
 export function reliabilityFigure({ forecasts, scenario }: Measured): Figure | undefined {

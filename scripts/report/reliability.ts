@@ -1,9 +1,9 @@
-/** How often what was forecast came true, by forecast: ten bins of probability. */
+/** Computes how often forecasts came true, in ten bins of forecast probability. */
 import type { ForecastSample } from '../sim/forecast-sampler.ts';
 
 export interface ReliabilityBin {
   readonly forecasts: number;
-  /** Mean probability that was forecast, and share that came true. */
+  /** The mean forecast probability; `observed` is the share that came true. */
   readonly predicted: number;
   readonly observed: number;
 }

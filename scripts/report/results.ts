@@ -1,8 +1,11 @@
-/** The results beside the page: an array of a simulation's results with their runs, as JSON. */
+/** The JSON file beside the report page: an array of simulation results with their runs. */
 import { resultOf } from '../sim/result.ts';
 import type { Measured } from './measure.ts';
 
-/** One result for each policy and seed, a line each; with several seeds each says its own. */
+/**
+ * One result for each policy and seed, one a line; with several seeds, each result contains its
+ * seed.
+ */
 export function resultsOf({ scenario, policies, seeds }: Measured): string {
   const results = policies.flatMap(({ policy, results: bySeed }) =>
     bySeed.map((result, i) => ({

@@ -1,4 +1,4 @@
-/** How many times longer than alone: the slowdown of each application's runs, by policy. */
+/** The slowdown chart: by application and policy, how many times longer runs take than alone. */
 import { axisX, dot, gridX, ruleX, ruleY, text, tickX } from '@observablehq/plot';
 import { type Span, spanOf } from './distribution.ts';
 import { drawing, type Figure, legend, type Width } from './figure.ts';
@@ -8,11 +8,11 @@ import { type Measured, type PolicyChoice, slowdownsOf } from './measure.ts';
 import { colourOf, strokeOf } from './palette.ts';
 
 const ROW_PX = 13;
-/** Rows above an application's first, for its name. */
+/** Rows above an application's first row, for its name. */
 const HEAD = ['head 1', 'head 2'];
-/** Letters of an application's name. */
+/** The number of letters of an application's name that are shown. */
 const LONGEST_NAME = { wide: 90, narrow: 28 } as const;
-/** Room for the axis. */
+/** Height of the axis. */
 const AXIS_PX = 52;
 
 interface Row extends Span {

@@ -1,4 +1,7 @@
-/** The figures of each policy, and what they are against the first to come, first served. */
+/**
+ * The table of results: the figures of each policy, and their change against first come, first
+ * served.
+ */
 import { meanInterval } from '../sim/confidence.ts';
 import type { SimResult } from '../sim/simulator.ts';
 import { type CompletionSummary, summarize } from '../sim/summary.ts';
@@ -9,9 +12,9 @@ import { completionMs, type Measured, type PolicyChoice, type PolicyMeasure } fr
 interface Column {
   readonly title: string;
   readonly of: (result: SimResult) => number;
-  /** Of a value, or of the error of a value. */
+  /** Formats a value, or the error of a value `ofValue`. */
   readonly text: (value: number, ofValue?: number) => string;
-  /** Of values to be compared with those of the base. */
+  /** Set for columns that also show the change against the base policy. */
   readonly relative?: true;
 }
 
@@ -24,7 +27,10 @@ const TIMES: ReadonlyArray<[title: string, field: keyof CompletionSummary]> = [
 
 const percent = (share: number) => `${numberText(Math.round(share * 1000) / 10)} %`;
 
-/** Policies under which every run takes the same time: of their curves one sees the last only. */
+/**
+ * Names policies with equal completion times of every run: only the last of their curves is
+ * visible.
+ */
 function twins(policies: readonly PolicyMeasure[]): string {
   const groups = Map.groupBy(policies, ({ results }) =>
     JSON.stringify(results.map(({ runs }) => runs.map(completionMs))),

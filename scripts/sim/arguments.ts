@@ -1,6 +1,6 @@
 /**
- * Command lines of what simulates: the options that all share, read and checked. Wrong input is an
- * InputError: a message with file, line and field, and exit 2.
+ * Command-line options that all simulation commands share, read and checked. Wrong input is an
+ * InputError: it prints a message with file, line and field and exits with 2.
  */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { POLICY_NAMES } from '../../src/core/order/policies/registry.ts';
@@ -9,7 +9,7 @@ import { type Cluster, readCluster } from './cluster.ts';
 import { PREWARM_MODES, type SimOptions } from './simulator.ts';
 import { InputError, readTrace } from './trace.ts';
 
-/** Every policy, with the clairvoyant one that exists in simulation only. */
+/** All policies, with the clairvoyant one that exists only in simulations. */
 export const POLICIES = [...POLICY_NAMES, 'srpt'] as const;
 
 export const SCENARIO_OPTIONS = {
@@ -39,7 +39,7 @@ interface ScenarioValues {
   readonly seed: string;
 }
 
-/** What is simulated: recorded runs on a cluster, and how. */
+/** The input of a simulation: recorded runs, a cluster, and options. */
 export interface Scenario {
   readonly trace: readonly RecordedRun[];
   readonly cluster: Cluster;
@@ -51,8 +51,8 @@ type Values<T extends ParseArgsOptionsConfig> = ReturnType<
 >['values'];
 
 /**
- * Runs a command with the values of its options; asked for help it prints the usage instead. Of wrong
- * input it prints the message and exits with 2.
+ * Runs a command with the values of its options, or prints its usage for `--help`. Wrong input
+ * prints the message and exits with 2.
  */
 export async function runCommand<T extends ParseArgsOptionsConfig>(
   options: T,

@@ -1,16 +1,25 @@
-/** Forecasts of arrivals alone, as they would have been made, and how far off they were. */
+/**
+ * Makes forecasts of recorded arrivals, each from the arrivals before it, and measures their
+ * errors.
+ */
 import { Arrivals } from '../../src/core/arrivals/arrivals.ts';
 import type { Random } from '../../src/core/learning/random.ts';
 import { type ReliabilityBin, reliabilityOf } from '../report/reliability.ts';
 import type { ForecastSample } from './forecast-sampler.ts';
 
-/** Bins of fewer say little. */
+/** Bins with fewer forecasts say little about calibration. */
 const LEAST_FORECASTS = 200;
 const RESAMPLES = 400;
-/** Forecasts nearer to each other than that are of the same future, and of the same burst. */
+/**
+ * Forecasts closer together than this predict the same future and see the same burst, so they are
+ * not independent.
+ */
 const LEAST_BLOCK_MS = 60_000;
 
-/** Of the later half of what arrived, asked every so often how likely one is within so long. */
+/**
+ * Forecasts over the later half of the arrivals, one every `everyMs`: the probability of an arrival
+ * within `withinMs`.
+ */
 export function forecastArrivals(
   arrivalsMs: readonly number[],
   withinMs: number,
@@ -33,13 +42,13 @@ export function forecastArrivals(
 
 export interface Miscalibration {
   readonly bin: ReliabilityBin;
-  /** What came true less what was forecast. */
+  /** The share that came true minus the mean forecast probability. */
   readonly difference: number;
-  /** Half the width of its 95 % interval, with whole blocks of time drawn anew (block bootstrap). */
+  /** Half the width of its 95 % interval, from a bootstrap over whole blocks of time. */
   readonly error: number;
 }
 
-/** Bins with 200 forecasts or more, and how far off each is. */
+/** The error of each bin that has 200 forecasts or more. */
 export function miscalibrationOf(
   samples: readonly ForecastSample[],
   random: Random,

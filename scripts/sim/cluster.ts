@@ -1,4 +1,4 @@
-/** Reads a cluster: its backends, how fast they are, whether they go cold. */
+/** Reads a cluster file: the backends, their speed, and their cold starts and idle timeouts. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { pathText } from '../../src/http/problem.ts';
@@ -7,7 +7,7 @@ import { InputError } from './trace.ts';
 
 const ms = z.number().min(0);
 
-/** Without an idle timeout a backend that is warm once stays so. */
+/** Without an idle timeout, a backend that has been warm once stays warm. */
 const backend = z.strictObject({
   slots: z.int().min(1).nullable(),
   prefill_ms_per_token: ms.optional(),
@@ -18,7 +18,9 @@ const backend = z.strictObject({
 
 const cluster = z.strictObject({ backends: z.record(z.string(), backend) });
 
-/** A backend of a simulation; one without token times serves calls of given service time only. */
+/**
+ * A backend of a simulation. One without token times serves only calls with a given service time.
+ */
 export interface SimBackend extends BackendModel {
   readonly measuresTokens: boolean;
 }

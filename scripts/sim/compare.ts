@@ -1,4 +1,6 @@
-/** Several policies on one trace, over several seeds: means with 95 % confidence intervals. */
+/**
+ * Compares several policies on one trace over several seeds: means with 95 % confidence intervals.
+ */
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import type { Cluster } from './cluster.ts';
 import { meanInterval } from './confidence.ts';

@@ -1,4 +1,4 @@
-/** The mean of a few repetitions, and how sure it is. */
+/** The mean of a few repetitions, with its 95 % confidence interval. */
 
 /** Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom. */
 const T_95 = [12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23];

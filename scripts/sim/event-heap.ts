@@ -1,10 +1,13 @@
 /**
- * The simulation's future: events by time, at one instant by kind, within a kind in the order in
- * which they were created.
+ * The future events of a simulation, ordered by time; at the same time by kind, and within a kind
+ * in the order in which they were created.
  */
 import { OrderedQueue } from '../../src/core/order/ordered-queue.ts';
 
-/** Ends of service come first, then arrivals and visits after a gap, then pings. Dispatch is last. */
+/**
+ * Ends of service come first, then arrivals and visits after a gap, then pings. The simulator
+ * dispatches after all of them.
+ */
 export const KINDS = ['end', 'arrival', 'ping'] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -14,7 +17,7 @@ export interface SimEvent {
   readonly act: () => void;
 }
 
-/** Above the number of events of one simulation: kinds do not mix. */
+/** Larger than the number of events of any simulation, so that kinds stay separate. */
 const KIND_STRIDE = 2 ** 40;
 
 export class EventHeap {

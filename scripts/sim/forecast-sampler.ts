@@ -1,4 +1,4 @@
-/** Asks for forecasts as a simulation goes, and notes afterwards what came true. */
+/** Records forecasts during a simulation, and determines afterwards whether each came true. */
 import type { Cluster } from './cluster.ts';
 
 export interface ForecastSample {
@@ -6,7 +6,7 @@ export interface ForecastSample {
   readonly atMs: number;
   readonly withinMs: number;
   readonly probability: number;
-  /** A call needed the backend within that time. */
+  /** True if a call needed the backend within that time. */
   readonly came: boolean;
 }
 
@@ -18,7 +18,7 @@ export class ForecastSampler {
   readonly #needs = new Map<string, number[]>();
   readonly #asked: Omit<ForecastSample, 'came'>[] = [];
 
-  /** Of each backend that can go cold, a cold start ahead. */
+  /** Samples the backends that can go cold, each over the length of its cold start. */
   constructor(cluster: Cluster, ask: Ask) {
     this.#ask = ask;
     for (const [name, { coldStartMs }] of cluster) {
@@ -39,7 +39,7 @@ export class ForecastSampler {
     else this.#needs.set(backend, [atMs]);
   }
 
-  /** Those whose time was over before the trace was. */
+  /** The samples whose time had passed at `lastMs`, the end of the trace. */
   samples(lastMs: number): ForecastSample[] {
     return this.#asked
       .filter(({ atMs, withinMs }) => atMs + withinMs <= lastMs)

@@ -1,7 +1,7 @@
 /**
- * Frontiers compared at the same warm time. Between two settings of a rule lies what comes of using
- * the one for a part of the time and the other for the rest, so a frontier is the lower hull of its
- * points; waking on demand, at (1, 1), is a setting of every rule.
+ * Compares frontiers at the same warm time. A mix of two settings of a rule, each for a part of the
+ * time, lies on the line between their points, so a frontier is the lower hull of its points.
+ * Waking on demand, at (1, 1), is a setting of every rule.
  */
 import type { Frontier, FrontierPoint, RuleName } from './frontier.ts';
 
@@ -9,7 +9,10 @@ type Point = Pick<FrontierPoint, 'warmShare' | 'coldWaitShare'>;
 
 const ON_DEMAND: Point = { warmShare: 1, coldWaitShare: 1 };
 
-/** The least wait for cold starts that a rule has for a warm time; undefined below its least. */
+/**
+ * The least cold wait of a rule at a warm time; undefined below the least warm time of its
+ * settings.
+ */
 export function coldWaitAt(points: readonly Point[], warmShare: number): number | undefined {
   const hull = lowerHull([...points, ON_DEMAND]);
   let before: Point | undefined;
@@ -25,9 +28,9 @@ export function coldWaitAt(points: readonly Point[], warmShare: number): number 
 }
 
 /**
- * How much more wait Talaria has than another rule at a warm time, in shares of waking on demand;
- * negative where it is better, infinite where it cannot be had for so little. Undefined where the
- * other rule cannot.
+ * Talaria's cold wait minus another rule's at the same warm time, in shares of waking on demand:
+ * negative if Talaria is better, infinite if Talaria has no setting with so little warm time.
+ * Undefined if the other rule has none.
  */
 export function excessOver(
   frontier: Frontier,
@@ -39,7 +42,7 @@ export function excessOver(
   return theirs === undefined ? undefined : own - theirs;
 }
 
-/** The points on the lower left, by ascending warm time and descending wait. */
+/** The lower left hull of the points, by ascending warm time and descending cold wait. */
 function lowerHull(points: readonly Point[]): Point[] {
   const hull: Point[] = [];
   const inOrder = [...points].sort(
@@ -56,7 +59,7 @@ function lowerHull(points: readonly Point[]): Point[] {
   return hull;
 }
 
-/** True where `b` lies on or above the line from `a` to `c`. */
+/** True if `b` lies on or above the line from `a` to `c`. */
 function isAbove(b: Point, a: Point, c: Point): boolean {
   const along = (b.warmShare - a.warmShare) / (c.warmShare - a.warmShare);
   return b.coldWaitShare >= a.coldWaitShare + along * (c.coldWaitShare - a.coldWaitShare);

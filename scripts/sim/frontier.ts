@@ -1,6 +1,6 @@
 /**
- * What prewarming costs and what it brings: cold wait against warm time, for each rule over its own
- * parameter, in shares of what waking on demand has.
+ * The cost and benefit of prewarming: cold wait against warm time for each rule over its parameter,
+ * both as shares of what waking on demand has.
  */
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import type { Cluster } from './cluster.ts';
@@ -9,21 +9,21 @@ import { type SimOptions, type SimResult, simulate } from './simulator.ts';
 export type RuleName = 'keep-alive' | 'paper' | 'talaria' | 'oracle';
 
 export interface FrontierPoint {
-  /** Of the rule's parameter: seconds of keep-alive, K, theta. */
+  /** The value of the rule's parameter: seconds of keep-alive, K or theta. */
   readonly parameter: number;
-  /** Warm time, and wait for cold starts, as shares of waking on demand. */
+  /** Warm time and cold wait, as shares of waking on demand. */
   readonly warmShare: number;
   readonly coldWaitShare: number;
 }
 
 export interface Frontier {
-  /** Of waking on demand, ms. */
+  /** Warm time and cold wait of waking on demand, in ms. */
   readonly warmMs: number;
   readonly coldWaitMs: number;
   readonly curves: ReadonlyMap<RuleName, readonly FrontierPoint[]>;
 }
 
-/** The parameters over which each rule is drawn. */
+/** The parameter values at which each rule is simulated. */
 export interface Grid {
   readonly keepAliveS: readonly number[];
   readonly k: readonly number[];
@@ -38,7 +38,7 @@ const THETAS = [
 ];
 
 const FINE: Grid = { keepAliveS: KEEP_ALIVE_S, k: PAPER_K, thetas: THETAS };
-/** For many traces. */
+/** A coarser grid, for comparisons over many traces. */
 export const COARSE: Grid = {
   keepAliveS: [15, 30, 45, 60, 90, 120, 240, 480, 960],
   k: [0.1, 0.3, 0.5, 0.7, 0.9],

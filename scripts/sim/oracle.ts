@@ -1,16 +1,16 @@
 /**
- * A rule of prewarming that knows the trace: the bound to compare with. When each backend is needed
- * is taken from a simulation in which nothing is ever cold; where the oracle keeps every cold start
- * away, those are the true times.
+ * A prewarm rule that knows the trace: the bound that real rules are compared with. The times at
+ * which each backend is needed come from a simulation in which nothing is ever cold. If the oracle
+ * avoids all cold starts, these are the actual times.
  */
 import type { PrewarmRule } from '../../src/core/prewarm/prewarm-rule.ts';
 
-/** When calls were served at each backend, ascending, ms. */
+/** The times at which calls were served at each backend, ascending, in ms. */
 export type Needs = ReadonlyMap<string, readonly number[]>;
 
 /**
- * Wakes an endpoint when the next need is a cold start away, and holds it while the next need comes
- * so soon that a cold start would cost as much.
+ * Wakes an endpoint when the next need is at most a cold start away, and holds it while the next
+ * need comes so soon that waking it again would take as much warm time.
  */
 export function oracleRule(needs: Needs): PrewarmRule {
   const next = (backend: string, now: number) => firstAtOrAfter(needs.get(backend) ?? [], now);
@@ -20,7 +20,10 @@ export function oracleRule(needs: Needs): PrewarmRule {
   };
 }
 
-/** When the oracle must be asked, so that an endpoint is warm at the need and no earlier, ms. */
+/**
+ * The times in ms at which to ask the oracle, so that an endpoint is warm at the need and no
+ * earlier.
+ */
 export function wakeTimes(needs: readonly number[], coldStartMs: number): number[] {
   return needs.map((at) => Math.max(0, at - coldStartMs));
 }

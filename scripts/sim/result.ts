@@ -1,4 +1,6 @@
-/** A simulation's result in the shared JSON format; fields that do not apply are left out. */
+/**
+ * Converts a simulation's result to the shared JSON format; fields that do not apply are left out.
+ */
 import type { SimResult } from './simulator.ts';
 import { summarize } from './summary.ts';
 

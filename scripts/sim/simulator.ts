@@ -1,7 +1,7 @@
 /**
- * A discrete-event simulation of recorded runs on a cluster. All decisions are made by the very
- * dispatcher that runs at the edge; the simulator is the world around it: clients that submit,
- * endpoints that serve, wake up and go cold.
+ * A discrete-event simulation of recorded runs on a cluster. All decisions are made by the
+ * dispatcher of src/core, the same code as in production. The simulator does the rest: clients
+ * submit calls, endpoints serve them, wake and go cold.
  */
 
 import type { BackendSpec } from '../../src/core/backends/backend-spec.ts';
@@ -29,13 +29,15 @@ export interface SimOptions {
   readonly prewarm: PrewarmMode;
   readonly k?: number;
   readonly keepAliveMs?: number;
-  /** Idle backends can be told to go cold before their idle timeout. */
+  /** Lets the dispatcher make idle backends go cold before their idle timeout. */
   readonly release?: boolean;
-  /** Asks so often how likely each idle backend is needed, ms; for the calibration of forecasts. */
+  /** The time in ms between forecasts of the need for each idle backend, for calibration. */
   readonly forecastEveryMs?: number;
   /** Finished runs to learn from before the first arrival. */
   readonly history: readonly RecordedRun[];
-  /** Told of each step: what the dispatcher heard and what it decided, at an instant. */
+  /**
+   * Called for each step with the events that the dispatcher got and the effects that it returned.
+   */
   readonly observe?: Observer;
 }
 
@@ -51,19 +53,19 @@ export interface SimRun {
 }
 
 export interface SimResult {
-  /** In the order of the trace. */
+  /** Runs in the order of the trace. */
   readonly runs: readonly SimRun[];
   readonly coldStarts: number;
   readonly coldWaitMs: number;
   readonly coldWaitByBackend: ReadonlyMap<string, number>;
-  /** By backend that can go cold. */
+  /** By backend; only backends that can go cold. */
   readonly warmMs: ReadonlyMap<string, number>;
   readonly pings: number;
   readonly forecasts: readonly ForecastSample[];
 }
 
 /**
- * `talaria` wakes by `theta`, `paper` by `k`; `keep-alive` holds for `keepAliveMs` after a call;
+ * `talaria` wakes by `theta` and `paper` by `k`; `keep-alive` holds for `keepAliveMs` after a call;
  * `oracle` knows the trace.
  */
 export const PREWARM_MODES = ['off', 'keep-alive', 'paper', 'talaria', 'oracle'] as const;
@@ -101,7 +103,7 @@ export function simulate(
   return new Simulation(trace, cluster, options, needs).run();
 }
 
-/** When each backend is used if nothing is ever cold. */
+/** The times at which each backend is used if nothing is ever cold. */
 function needsOf(trace: readonly RecordedRun[], cluster: Cluster, options: SimOptions): Needs {
   const warm = new Map(
     [...cluster].map(([name, { coldStartMs: _, idleTimeoutMs: __, ...rest }]) => [name, rest]),
@@ -209,7 +211,7 @@ class Simulation {
       warmMs: new Map(
         [...this.#cluster]
           .filter(([, b]) => b.coldStartMs !== undefined)
-          // Each is paid for until it has gone cold after its last call.
+          // An endpoint is also paid for from its last call until it goes cold.
           .map(([name, b]) => {
             const end = this.#now + (b.idleTimeoutMs ?? 0);
             return [name, this.#cold.get(name)?.warmMsUntil(end) ?? 0];
@@ -220,7 +222,7 @@ class Simulation {
     };
   }
 
-  /** The world's next event, or the dispatcher's own next look at the clock while runs are left. */
+  /** The time of the next event, or of the dispatcher's own next step while runs are left. */
   #nextAt(): number {
     const world = this.#heap.nextAt;
     if (!Number.isFinite(world)) return world;
@@ -325,7 +327,8 @@ class Simulation {
       running.completedMs = this.#now;
       return;
     }
-    // Without a gap the next visit is submitted with the end itself, before arrivals of this instant.
+    // Without a gap, the next visit is submitted together with the end of this one, before other
+    // arrivals at this time.
     if (gapMs === 0) return this.#submitVisit(running);
     this.#heap.add(this.#now + gapMs, 'arrival', () => this.#submitVisit(running));
   }
@@ -384,7 +387,7 @@ function configOf(cluster: Cluster, options: SimOptions): DispatcherConfig {
     queueDepth: Infinity,
     maxWaitMs: NEVER_MS,
     maxWaitColdMs: NEVER_MS,
-    // A slot never idles while a call waits: cold endpoints are sent calls too.
+    // Cold endpoints are sent calls too, so that a slot is never idle while a call waits.
     whileCold: 'send',
     speed: speedOf(b),
     prewarm: { mode: options.prewarm === 'off' ? 'off' : 'on', theta: options.theta },
@@ -402,7 +405,7 @@ function configOf(cluster: Cluster, options: SimOptions): DispatcherConfig {
 function speedOf(backend: SimBackend) {
   if (!backend.measuresTokens) return SERVICE_SPEED;
   const { prefillMsPerToken, decodeMsPerToken } = backend;
-  // A backend that makes tokens in no time at all is not one that a rank in ms can tell apart.
+  // If tokens take no time, ranks in ms could not tell runs apart, so an assumed speed is used.
   return decodeMsPerToken > 0
     ? { inputMs: prefillMsPerToken, outputMs: decodeMsPerToken }
     : ASSUMED_LLM_SPEED;

@@ -1,4 +1,4 @@
-/** Completion times in figures: mean and percentiles. */
+/** Summarises completion times: mean and percentiles. */
 
 export interface CompletionSummary {
   readonly runs: number;
@@ -19,7 +19,7 @@ export function summarize(completionsMs: readonly number[]): CompletionSummary {
   };
 }
 
-/** The smallest value with at least that share of the values at or below it. */
+/** The smallest value with at least `share` of the values at or below it. */
 export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
 }

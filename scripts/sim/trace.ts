@@ -1,6 +1,6 @@
 /**
- * Reads recorded runs (JSON Lines, one run a line), or arrivals alone (CSV). A line that is wrong is named with its number
- * and the field, and nothing is guessed.
+ * Reads recorded runs (JSON Lines, one run a line) or arrivals alone (CSV). A wrong line is an
+ * error with its number and the field; no value is guessed.
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
@@ -32,7 +32,7 @@ const run = z.object({
     .min(1),
 });
 
-/** What is wrong with an input file, in words for the one who gave it. */
+/** An error in an input file, with a message for the user who supplied it. */
 export class InputError extends Error {}
 
 export async function readTrace(file: string): Promise<RecordedRun[]> {
@@ -45,7 +45,9 @@ export async function readTrace(file: string): Promise<RecordedRun[]> {
   return file.endsWith('.csv') ? parseArrivals(text, file) : parseTrace(text, file);
 }
 
-/** An arrival trace: `timestamp_ms,input_tokens,output_tokens`, each row a run of one call to `llm`. */
+/**
+ * An arrival trace: `timestamp_ms,input_tokens,output_tokens`, each row a run of one call to `llm`.
+ */
 export function parseArrivals(text: string, file: string): RecordedRun[] {
   const [head, ...rows] = text.trimEnd().split('\n');
   const columns = ['timestamp_ms', 'input_tokens', 'output_tokens'];
@@ -73,7 +75,7 @@ export function parseTrace(text: string, file: string): RecordedRun[] {
     if (line.trim() === '') return;
     const where = `${file}:${i + 1}`;
     const parsed = parseRun(line, where);
-    // The first line of an export, which is no run.
+    // The first line of an export is not a run.
     if (!parsed) return;
     const before = seen.get(parsed.run);
     if (before !== undefined) {

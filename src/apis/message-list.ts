@@ -10,6 +10,8 @@ const MAX_TEXT_CHARS = 4_000;
 const MAX_SYSTEM_CHARS = 1_000;
 const FIELDS = ['role', 'content', 'text', 'output'] as const;
 
+const NO_OBJECT = {};
+
 type Role = 'user' | 'system' | 'developer' | 'other';
 
 export class MessageList {
@@ -17,7 +19,7 @@ export class MessageList {
    * The first message, the first of the user, and those of the system as far as they are read; at
    * the end the first item that is no message, as far as a schema has to see it.
    */
-  readonly kept: object[] = [];
+  readonly kept: unknown[] = [];
   /** Index in the body of each that is kept. */
   readonly index: number[] = [];
   /** Number of objects in the list. */
@@ -37,9 +39,9 @@ export class MessageList {
     cursor.open();
     for (let i = 0; cursor.more(); i += 1) {
       const isObject = cursor.kind() === 'object';
-      const wrong = isObject ? this.#takeMessage() : kindOf(cursor);
-      if (wrong !== undefined && strict) {
-        this.#keep(wrong as object, i);
+      const wrong = isObject ? this.#takeMessage() : NO_OBJECT;
+      if (strict && wrong !== undefined) {
+        this.#keep(isObject ? wrong : kindOf(cursor), i);
         return;
       }
       if (isObject) this.#keepIfRead(i);
@@ -64,7 +66,7 @@ export class MessageList {
     this.#keep({ role: this.#role, ...(content === undefined ? {} : { content }) }, i);
   }
 
-  #keep(message: object, i: number): void {
+  #keep(message: unknown, i: number): void {
     this.kept.push(message);
     this.index.push(i);
   }

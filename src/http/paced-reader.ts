@@ -29,13 +29,13 @@ const MAX_DISCARDED_BYTES = 100_000_000;
 const DISCARDED: Pace = { idleMs: 300, totalMs: 30_000, bytesPerSecond: 0, graceMs: 0 };
 
 export type Piece =
-  | { readonly status: 'piece'; readonly bytes: Uint8Array }
+  | { readonly status: 'piece'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly status: 'end' }
   /** The client broke off, or is too slow. */
   | { readonly status: 'failed'; readonly error: ApiError };
 
 export class PacedReader {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #source: Source;
   #pace: Pace | undefined;
   /** Bytes that have arrived. */
   bytes = 0;
@@ -47,12 +47,20 @@ export class PacedReader {
   #onLate: (error: ApiError) => void = () => {};
 
   constructor(body: ReadableStream<Uint8Array>, pace: Pace) {
-    this.#reader = body.getReader();
+    this.#source = sourceOf(body);
     this.#pace = pace;
   }
 
-  /** The next piece; one read at a time. After `end` and `failed` there is none. */
-  read(): Promise<Piece> {
+  /** True where a body can be read into a buffer of its reader's. */
+  get fillsBuffers(): boolean {
+    return this.#source.fillsBuffers;
+  }
+
+  /**
+   * The next piece; one read at a time. After `end` and `failed` there is none. Where `buffer` is
+   * given and can be filled, the piece is its beginning, and the buffer itself can no longer be used.
+   */
+  read(buffer?: Uint8Array<ArrayBuffer>): Promise<Piece> {
     return new Promise((resolve) => {
       const settle = (piece: Piece) => {
         this.#isReading = false;
@@ -66,9 +74,9 @@ export class PacedReader {
       };
       this.#isReading = true;
       this.resume();
-      this.#reader.read().then(
+      this.#source.read(buffer).then(
         ({ done, value }) => {
-          if (done) return settle({ status: 'end' });
+          if (done || value === undefined) return settle({ status: 'end' });
           this.bytes += value.length;
           settle({ status: 'piece', bytes: value });
         },
@@ -118,7 +126,7 @@ export class PacedReader {
   /** Nobody reads the rest. */
   cancel(reason?: unknown): void {
     this.stop();
-    this.#reader.cancel(reason).catch(() => {});
+    this.#source.cancel(reason).catch(() => {});
   }
 
   /** One timer for the whole body: it looks at the pace when the earliest limit may be reached. */
@@ -143,6 +151,48 @@ export class PacedReader {
     if (message === undefined) this.#arm(pace);
     else this.#onLate({ code: 'request_timeout', message });
   }
+}
+
+/** Sizes of the buffers that a body is read into, bytes: they grow with it. */
+const FIRST_BUFFER_BYTES = 4_096;
+const MOST_BUFFER_BYTES = 131_072;
+
+interface Source {
+  readonly fillsBuffers: boolean;
+  read(buffer?: Uint8Array<ArrayBuffer>): Promise<{
+    readonly done: boolean;
+    readonly value?: Uint8Array<ArrayBuffer> | undefined;
+  }>;
+  cancel(reason?: unknown): Promise<void>;
+}
+
+/** Reads a body in few and large pieces, where it can be read into buffers. */
+function sourceOf(body: ReadableStream<Uint8Array>): Source {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: 'byob' });
+  } catch {
+    const plain = body.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+    return {
+      fillsBuffers: false,
+      read: () => plain.read(),
+      cancel: (reason) => plain.cancel(reason),
+    };
+  }
+  let size = FIRST_BUFFER_BYTES;
+  return {
+    fillsBuffers: true,
+    read: async (buffer) => {
+      const given = buffer?.length ?? size;
+      const { done, value } = await reader.read(buffer ?? new Uint8Array(given));
+      if (done || value === undefined) return { done: true };
+      if (buffer) return { done, value };
+      if (value.length === given) size = Math.min(2 * size, MOST_BUFFER_BYTES);
+      // A few bytes must not hold a large buffer.
+      return { done, value: value.length < given / 2 ? value.slice() : value };
+    },
+    cancel: (reason) => reader.cancel(reason),
+  };
 }
 
 const BROKEN = failure('invalid_request_error', { message: 'The body broke off.' });

@@ -24,36 +24,89 @@ export async function readBody(
 ): Promise<Outcome<{ bytes: Uint8Array<ArrayBuffer> }>> {
   const tooLarge = () =>
     failure('request_too_large', { message: `The body may have ${maxBytes} bytes at most.` });
-  const isTooLong = Number(request.headers.get('content-length') ?? 0) > maxBytes;
-  if (!request.body) return isTooLong ? tooLarge() : { ok: true, bytes: new Uint8Array(0) };
+  const length = Number(request.headers.get('content-length') ?? 0);
+  if (!request.body) {
+    return length > maxBytes ? tooLarge() : { ok: true, bytes: new Uint8Array(0) };
+  }
   const reader = new PacedReader(request.body, pace);
-  if (isTooLong) {
+  const refuse = async (refused: ReturnType<typeof failure>) => {
     await reader.discard();
-    return tooLarge();
-  }
-  const parts: Uint8Array[] = [];
+    return refused;
+  };
+  if (length > maxBytes) return refuse(tooLarge());
+  const held = new HeldBytes(reader.fillsBuffers ? length : 0);
   for (;;) {
-    const piece = await reader.read();
+    const noRoom = hand?.grow(held.enlarge());
+    if (noRoom) return refuse(noRoom);
+    const piece = await reader.read(held.free);
     if (piece.status === 'failed') return { ok: false, error: piece.error };
-    if (piece.status === 'end') break;
-    const noRoom = reader.bytes > maxBytes ? tooLarge() : hand?.grow(piece.bytes.length);
-    if (noRoom) {
-      await reader.discard();
-      return noRoom;
-    }
-    parts.push(piece.bytes);
+    if (piece.status === 'end') return { ok: true, bytes: held.whole() };
+    if (reader.bytes > maxBytes) return refuse(tooLarge());
+    held.add(piece.bytes);
   }
-  return { ok: true, bytes: joined(parts, reader.bytes) };
 }
 
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
+/** A body of known length is read into one buffer once this part of it has arrived. */
+const ARRIVED_PART = 1 / 8;
+
+/**
+ * Bytes that arrive: in pieces, and in one buffer once enough of a known length is there. So memory
+ * is taken for what arrives and not for what is announced, and most of it only once.
+ */
+class HeldBytes {
+  readonly #length: number;
+  #pieces: Uint8Array[] = [];
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+  #at = 0;
+  /** Bytes that were counted already. */
+  #counted = 0;
+
+  /** `length`: of the whole, 0 where it is not known. */
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  /** Takes the buffer where it is time to; returns the bytes that are held since the last call. */
+  enlarge(): number {
+    const isDue = this.#length > 0 && this.#at >= this.#length * ARRIVED_PART;
+    if (isDue && !this.#buffer && this.#at < this.#length) {
+      this.#buffer = new Uint8Array(this.#length);
+      joinInto(this.#buffer, this.#pieces);
+      this.#pieces = [];
+    }
+    const held = this.#buffer ? this.#length : this.#at;
+    const more = held - this.#counted;
+    this.#counted = held;
+    return more;
+  }
+
+  /** The part of the buffer that is to be filled next. */
+  get free(): Uint8Array<ArrayBuffer> | undefined {
+    const free = this.#buffer?.subarray(this.#at);
+    return free && free.length > 0 ? free : undefined;
+  }
+
+  add(piece: Uint8Array<ArrayBuffer>): void {
+    if (this.#buffer && this.#at < this.#length) this.#buffer = new Uint8Array(piece.buffer);
+    else this.#pieces.push(piece);
+    this.#at += piece.length;
+  }
+
+  whole(): Uint8Array<ArrayBuffer> {
+    const inBuffer = this.#buffer?.subarray(0, this.#at);
+    if (inBuffer && this.#pieces.length === 0) return inBuffer;
+    const whole = new Uint8Array(this.#at);
+    joinInto(whole, inBuffer ? [inBuffer, ...this.#pieces] : this.#pieces);
+    return whole;
+  }
+}
+
+function joinInto(whole: Uint8Array, parts: readonly Uint8Array[]): void {
   let at = 0;
   for (const part of parts) {
-    bytes.set(part, at);
+    whole.set(part, at);
     at += part.length;
   }
-  return bytes;
 }
 
 /** Reads a body that must be UTF-8 text. */

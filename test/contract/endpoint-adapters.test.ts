@@ -1,4 +1,4 @@
-/** What every platform's adapter must do, tried on an emulation of each platform. */
+/** The contract of every platform's endpoint adapter, tested on an emulation of each platform. */
 import { afterEach, describe, expect, it } from 'vitest';
 import * as behaviours from '../../scripts/gpu/platforms/behaviours.ts';
 import { type Behaviour, Platform } from '../../scripts/gpu/platforms/platform.ts';
@@ -76,7 +76,7 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
     return { platform, config: configFor(kind, platform) };
   };
 
-  it('wakes a cold endpoint, once, and is done when a real call was served', async () => {
+  it('wakes a cold endpoint once, and is done when a real call was served', async () => {
     const { platform, config } = await start('cold', 1);
     const { ok, tookMs } = await wake(config);
     expect(ok).toBe(true);
@@ -97,11 +97,11 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
   it('sends its key with everything', async () => {
     const { platform, config } = await start('cold', 1);
     await wake(config);
-    // A key does not go where a redirect leads but to the same URL.
+    // Includes requests after a redirect, which carry the key only to the same URL.
     expect(new Set(platform.authorizations)).toEqual(new Set(['Bearer secret-key']));
   });
 
-  it('takes what a cold endpoint answers to a call for cold, not for broken or the client’s fault', async () => {
+  it('classifies the answer of a cold endpoint as cold, not as a fault or the client’s error', async () => {
     const { platform } = await start('cold');
     const behaviour = PLATFORMS[kind];
     const request = { method: 'POST', path: '/v1/chat/completions' };
@@ -128,14 +128,14 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
     expect(classify(404, '', false)).toBe('rejected');
   });
 
-  it('does not wake what refuses connections, nor throw', async () => {
+  it('neither wakes nor throws for an endpoint that refuses connections', async () => {
     const { platform: gone, config } = await start('cold');
     await gone.close();
     expect(await wake(config)).toMatchObject({ ok: false });
     platform = undefined;
   });
 
-  it('sends to sleep where the platform can be told to, and says so', async () => {
+  it('puts the endpoint to sleep where the platform has a request for it, and reports that', async () => {
     const { platform, config } = await start('up');
     const slept = await release(config);
     expect(slept).toBe('sleep' in ADAPTERS[kind]);

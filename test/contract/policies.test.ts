@@ -1,4 +1,7 @@
-/** Each policy of the registry keeps the contract, and has the order that its name promises. */
+/**
+ * Every policy of the registry satisfies the contract of policy-contract.ts, and has the order of
+ * its name.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
@@ -10,8 +13,9 @@ import { policyContract } from './policy-contract.ts';
 for (const policy of POLICY_NAMES) policyContract(policy);
 
 /**
- * One slot. Learned: `short` takes 10 tokens, `long` 1,000. Then, while the slot is busy: a long
- * run that has one unit behind it, a long new one, a short new one, in this order of submission.
+ * The order of three calls under a policy, with one slot. The dispatcher has learned that `short`
+ * takes 10 tokens and `long` 1,000. While the slot is busy, three calls are submitted in this
+ * order: of a long run that has finished one unit, of a new long run, of a new short run.
  */
 function orderUnder(policy: PolicyName, weights: Record<string, number> = {}): string[] {
   const config = configOf({ policy, slots: 1, alpha: 0, weights });
@@ -65,7 +69,7 @@ describe('the order of each policy', () => {
     expect(orderUnder('las')).toEqual(['new-long', 'new-short', 'begun-2']);
   });
 
-  it('gittins: what finishes soonest first', () => {
+  it('gittins: the call of the run expected to finish soonest first', () => {
     expect(orderUnder('gittins')[0]).toBe('new-short');
   });
 

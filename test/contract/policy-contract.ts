@@ -1,4 +1,7 @@
-/** What every scheduling policy must do, whatever its order: one contract, tried on each of them. */
+/**
+ * The contract of every scheduling policy, whatever its order: policies.test.ts runs these tests on
+ * each of them.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
@@ -39,7 +42,7 @@ export function policyContract(policy: PolicyName): void {
       expect(served).toBe(40);
     });
 
-    it('takes equals in the order in which they were submitted', () => {
+    it('grants equal calls in the order in which they were submitted', () => {
       const dispatcher = start(1);
       const order: string[] = [];
       const note = (effects: readonly { type: string }[]) => {
@@ -56,7 +59,7 @@ export function policyContract(policy: PolicyName): void {
       expect(order).toEqual(['a', 'b', 'c', 'd']);
     });
 
-    it('does the same each time that it is asked the same', () => {
+    it('gives the same order for the same events', () => {
       const play = () => {
         const dispatcher = start(2);
         const log: unknown[] = [];
@@ -80,7 +83,7 @@ export function policyContract(policy: PolicyName): void {
       expect(play()).toEqual(play());
     });
 
-    it('ranks every run with a finite number, also one that is older than all it has seen', () => {
+    it('ranks every run with a finite number, also one that is older than all samples', () => {
       const dispatcher = start(1);
       for (let i = 0; i < 30; i += 1) {
         const call = callRequest(`h${i}`, { runId: `h${i}`, final: true, arrivedAt: i });

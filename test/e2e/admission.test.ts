@@ -1,6 +1,6 @@
 /**
- * Who is let in, in which order, and what happens to those who wait when the configuration changes
- * under them. What is in order is seen at the endpoint, not in what the dispatcher says of itself.
+ * Admission and the order of calls, and what happens to waiting calls when the tenant's
+ * configuration changes. Order is observed at the endpoint, not in what the dispatcher reports.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -12,7 +12,7 @@ let dispatcher: Dispatcher;
 let url: string;
 let server: Server;
 let endpoint: string;
-/** Calls that the endpoint holds, by their prompt, in the order in which they came. */
+/** Calls that the endpoint holds, by prompt, in the order of arrival. */
 let held: Array<{ prompt: string; res: ServerResponse }> = [];
 let seen: string[] = [];
 let most = 0;
@@ -78,7 +78,7 @@ function codeOf(answer: { text: string }): unknown {
   return JSON.parse(answer.text).error?.code;
 }
 
-/** The endpoint holds a call of this prompt. */
+/** Resolves when the endpoint holds a call with this prompt. */
 function arrived(prompt: string): Promise<unknown> {
   return until(
     () => held.some((c) => c.prompt === prompt),
@@ -93,7 +93,7 @@ function answer(prompt: string): void {
   }
 }
 
-/** Answers what the endpoint gets, until so many calls have been seen. */
+/** Answers calls at the endpoint until it has received this many. */
 async function answerAll(calls: number): Promise<void> {
   await until(
     () => {
@@ -141,7 +141,7 @@ describe('a queue', () => {
     await idle('full');
   });
 
-  it('of depth 0 lets in what need not wait, and refuses what would', async () => {
+  it('of depth 0 admits calls that need not wait, and refuses all others', async () => {
     const key = await dispatcher.tenant('no-queue', config(1, { queue: { depth: 0 } }));
     const first = call(key, 'a');
     await Promise.race([arrived('a'), first]);
@@ -151,7 +151,7 @@ describe('a queue', () => {
     await idle('no-queue');
   });
 
-  it('turns a call away that has waited as long as it wished', async () => {
+  it('refuses a call that has waited for its longest wait', async () => {
     const key = await dispatcher.tenant('wait', config(1));
     const first = call(key, 'a');
     await arrived('a');
@@ -183,7 +183,7 @@ describe('the order of calls', () => {
   });
 
   it('is that of least service under las: a new run goes before one that was served', async () => {
-    // Little weight of arrival, so that the rank alone decides.
+    // Arrival has no weight, so the rank alone decides.
     const key = await dispatcher.tenant('las', config(1, {}, { policy: 'las', alpha: 0 }));
     const old = { 'x-talaria-run': 'old' };
     const before = call(key, 'before', old);
@@ -200,7 +200,7 @@ describe('the order of calls', () => {
     expect(seen).toEqual(['before', 'blocker', 'new', 'old']);
   });
 
-  it('is not broken by an application that is named as a prototype is', async () => {
+  it('works with an application that is named like a prototype property', async () => {
     const key = await dispatcher.tenant('proto', config(1));
     const calls = [call(key, 'blocker')];
     await arrived('blocker');
@@ -232,14 +232,14 @@ describe('one request id for several calls', () => {
     await idle('twins');
   });
 
-  it('does not make one caller end the call of another', async () => {
+  it('does not let one caller end the call of another', async () => {
     const key = await dispatcher.tenant('leaving-twin', config(1));
     const id = { 'x-request-id': 'the-same-for-two' };
     const blocker = call(key, 'blocker');
     await arrived('blocker');
     const stays = call(key, 'stays', id);
     await waiting('leaving-twin', 1);
-    // A reset: bare workerd takes a socket that is only closed for one that still listens.
+    // A reset, because bare workerd treats a client that only closes its socket as still reading.
     const { hostname, port } = new URL(url);
     const body = JSON.stringify({ model: 'm', prompt: 'leaves' });
     const leaving = connect(Number(port), hostname);
@@ -275,7 +275,7 @@ describe('a change of the tenant', () => {
     expect(seen).toEqual(['a', 'c']);
   });
 
-  it('to more slots lets those in who wait', async () => {
+  it('to more slots grants waiting calls', async () => {
     const key = await dispatcher.tenant('wider', config(1));
     const calls = [call(key, 'a')];
     await arrived('a');
@@ -293,7 +293,7 @@ describe('a change of the tenant', () => {
     await idle('wider');
   });
 
-  it('to fewer slots lets those end who run, and then keeps to it', async () => {
+  it('to fewer slots lets running calls end, and then holds', async () => {
     const key = await dispatcher.tenant('narrower', config(2));
     const calls = [call(key, 'a'), call(key, 'b')];
     await until(
@@ -313,7 +313,7 @@ describe('a change of the tenant', () => {
     expect((await Promise.all(calls)).map((c) => c.status)).toEqual([200, 200, 200]);
   });
 
-  it('that takes a backend away refuses those who wait for it, and lets end who run', async () => {
+  it('that removes a backend refuses calls that wait for it, and lets running ones end', async () => {
     const key = await dispatcher.tenant('less', config(1));
     const running = call(key, 'a');
     await arrived('a');
@@ -334,7 +334,7 @@ describe('a change of the tenant', () => {
     expect(left.other).toMatchObject({ running: 0, waiting: 0 });
   });
 
-  it('that renames the endpoint is obeyed by those who wait', async () => {
+  it('that renames the endpoint applies to waiting calls', async () => {
     const key = await dispatcher.tenant('renamed', config(1));
     const running = call(key, 'a');
     await arrived('a');
@@ -346,7 +346,7 @@ describe('a change of the tenant', () => {
     expect([(await running).status, (await waits).status]).toEqual([200, 200]);
   });
 
-  it('that deletes it refuses its key and those who wait', async () => {
+  it('that deletes it refuses its key and its waiting calls', async () => {
     const key = await dispatcher.tenant('gone', config(1));
     const running = call(key, 'a');
     await arrived('a');
@@ -359,7 +359,7 @@ describe('a change of the tenant', () => {
     answer('a');
     expect((await running).status).toBe(200);
     await expect(admin(url, 'GET', '/tenants/gone/status')).rejects.toThrow(/404/);
-    // Made anew it begins with nothing: no key, no call, no run of before.
+    // Created again, the tenant has nothing of the deleted one: no key, no call, no run.
     const again = await dispatcher.tenant('gone', config(1));
     expect(codeOf(await call(key, 'd'))).toBe('invalid_api_key');
     const works = call(again, 'e');

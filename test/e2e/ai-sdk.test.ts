@@ -1,4 +1,4 @@
-/** The Vercel AI SDK, with its provider for whatever speaks OpenAI's API. */
+/** The Vercel AI SDK with its provider for OpenAI-compatible servers, against the dispatcher. */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import {
   APICallError,
@@ -104,7 +104,7 @@ describe('the AI SDK', () => {
     expect(embeddings.map((e) => e.length)).toEqual([8, 8]);
   });
 
-  it('sees errors as its own, with what they say', async () => {
+  it('throws its own errors, with the message of the answer', async () => {
     const unknown = generateText({ model: provider('none'), prompt: 'Hello', maxRetries: 0 });
     const error = await unknown.then(
       () => undefined,
@@ -130,7 +130,7 @@ describe('the AI SDK', () => {
     expect(JSON.stringify(errors[0], Object.getOwnPropertyNames(errors[0]))).toContain('broke off');
   });
 
-  it('tries again by itself and is served', async () => {
+  it('retries by itself and is served', async () => {
     const { apiKey, fetch, statuses } = await bench.busyOnce();
     const answer = await generateText({
       model: providerOf(apiKey, fetch)('m'),
@@ -141,7 +141,7 @@ describe('the AI SDK', () => {
     expect(statuses).toEqual([429, 200]);
   });
 
-  it('aborts the endpoint, too, when it leaves a stream, and gives up in time', async () => {
+  it('aborts the call at the endpoint when it disconnects from a stream, and times out', async () => {
     const aborted = bench.aborts();
     const leave = new AbortController();
     const streamed = streamText({

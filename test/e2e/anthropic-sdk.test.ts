@@ -1,4 +1,4 @@
-/** Anthropic's official SDK with nothing but baseURL and apiKey changed. */
+/** Anthropic's official SDK with only baseURL and apiKey changed. */
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admin } from '../../scripts/stack.ts';
@@ -134,9 +134,9 @@ describe('errors', () => {
     return error;
   };
 
-  it('are of their own classes and in their own form', async () => {
+  it('have the error classes of the SDK and the form of the API', async () => {
     const wrongKey = new Anthropic({ baseURL, apiKey: 'wrong', maxRetries: 0 });
-    // The endpoint itself says that no answer is as long as the last.
+    // The endpoint itself refuses max_tokens above its limit.
     const tooLong = { ...request, max_tokens: 200_000 };
     const cases: Array<[() => Promise<unknown>, unknown, string]> = [
       [
@@ -169,14 +169,14 @@ describe('errors', () => {
     }
   });
 
-  it('of an endpoint that fails to count are told, too', async () => {
+  it('of an endpoint that fails to count tokens have it as well', async () => {
     bench.gpu.fault({ kind: '500' });
     const error = await errorOf(client.messages.countTokens({ model: 'm', messages }));
     expect(error.status).toBe(502);
     expect(error.error).toMatchObject({ error: { type: 'api_error' } });
   });
 
-  it('meet the key of these paths elsewhere', async () => {
+  it('are the answer to the header x-api-key on paths of other APIs', async () => {
     const answer = await fetch(`${baseURL}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'x-api-key': bench.apiKey },
@@ -186,7 +186,7 @@ describe('errors', () => {
     expect(await answer.json()).toMatchObject({ error: { code: 'invalid_api_key' } });
   });
 
-  it('of a body that is too large are told, too', async () => {
+  it('of a body that is too large have it as well', async () => {
     const huge = [{ role: 'user' as const, content: 'x'.repeat(10_100_000) }];
     const error = await errorOf(client.messages.create({ ...request, messages: huge }));
     expect(error.status).toBe(413);
@@ -201,8 +201,8 @@ describe('errors', () => {
   });
 });
 
-describe('a client that is turned away, that leaves, or that has no patience', () => {
-  it('tries again by itself and is served', async () => {
+describe('a client that is refused, that disconnects, or that times out', () => {
+  it('retries by itself and is served', async () => {
     const { apiKey, fetch, statuses } = await bench.busyOnce();
     const patient = new Anthropic({ baseURL, apiKey, fetch });
     const answer = await patient.messages.create(request);
@@ -210,7 +210,7 @@ describe('a client that is turned away, that leaves, or that has no patience', (
     expect(statuses).toEqual([429, 200]);
   });
 
-  it('aborts the endpoint, too, when it leaves a stream', async () => {
+  it('aborts the call at the endpoint when it disconnects from a stream', async () => {
     const aborted = bench.aborts();
     const stream = await client.messages.create({ ...request, max_tokens: 100_000, stream: true });
     for await (const event of stream) if (event.type === 'content_block_delta') break;

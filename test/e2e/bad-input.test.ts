@@ -1,6 +1,7 @@
 /**
- * What a client or an administrator can get wrong, or wrong on purpose: each is told what is wrong
- * in OpenAI's form, nothing of it fails inside, and nothing of it holds a slot.
+ * Wrong input of clients and administrators, accidental or deliberate: the error states what is
+ * wrong in OpenAI's form, nothing fails internally, and no slot stays taken. Malformed HTTP is
+ * tested in hostile-bytes.test.ts, random input in fuzz.test.ts.
  */
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -37,7 +38,7 @@ beforeAll(async () => {
   });
 });
 
-/** Whatever was sent: good calls work, no slot is held, and nothing failed inside. */
+/** After all input: valid calls are served, no slot is taken, and no internal error was logged. */
 afterAll(async () => {
   const good = await post(CHAT, chat({}));
   expect(good.status).toBe(200);
@@ -60,7 +61,7 @@ function chat(changes: object): string {
   return JSON.stringify({ model: 'm', messages, max_tokens: 2, ...changes });
 }
 
-/** A chat with a field of JSON that `JSON.stringify` cannot write. */
+/** A chat request with a field in JSON that `JSON.stringify` cannot write. */
 function chatWith(field: string, json: string): string {
   return chat({ [field]: '@' }).replace('"@"', json);
 }
@@ -182,7 +183,7 @@ describe('a model call with a bad body', () => {
     ['no form', '/v1/audio/transcriptions', '{}', invalid('content-type')],
     ['no form', '/v1/images/variations', '', invalid('content-type')],
   ];
-  it.each(cases)('is told about %s', async (_what, path, body, told) => {
+  it.each(cases)('gets an error about %s', async (_what, path, body, told) => {
     await expectError(await post(path, body), told);
   });
 
@@ -205,8 +206,8 @@ describe('a model call with a bad body', () => {
     ['a prompt', '/v1/completions', `{"model":"m","prompt":${nested}}`],
     ['an input', '/v1/embeddings', `{"model":"m","input":${nested}}`],
   ];
-  it.each(deep)('does not fail inside on endless nesting in %s', async (_what, path, body) => {
-    // It may be refused here or at the endpoint; it is a mistake of the client in either case.
+  it.each(deep)('causes no internal error by endless nesting in %s', async (_what, path, body) => {
+    // Either the dispatcher or the endpoint may refuse it; in both cases it is the client's error.
     const response = await post(path, body);
     const text = await response.text();
     expect({ status: response.status, text: text.slice(0, 300) }).not.toMatchObject({
@@ -227,13 +228,16 @@ describe('a model call with a bad body', () => {
     ['text for a limit', JSON.stringify({ model: 'm', messages, max_tokens: '1' })],
     ['a list for metadata', JSON.stringify({ model: 'm', messages, max_tokens: 1, metadata: [] })],
   ];
-  it.each(anthropic)("is told about %s in the words of Anthropic's API", async (_what, body) => {
-    const response = await post('/v1/messages', body, { 'x-request-id': 'messages-01' });
-    expect(response.status).toBe(400);
-    expect(response.headers.get('request-id')).toBe('messages-01');
-    const told = await response.json();
-    expect(told).toMatchObject({ type: 'error', error: { type: 'invalid_request_error' } });
-  });
+  it.each(anthropic)(
+    "gets an error about %s in the form of Anthropic's API",
+    async (_what, body) => {
+      const response = await post('/v1/messages', body, { 'x-request-id': 'messages-01' });
+      expect(response.status).toBe(400);
+      expect(response.headers.get('request-id')).toBe('messages-01');
+      const told = await response.json();
+      expect(told).toMatchObject({ type: 'error', error: { type: 'invalid_request_error' } });
+    },
+  );
 
   it.each([
     ['/v1/responses', `{"model":"m","input":${nested}}`],
@@ -242,7 +246,7 @@ describe('a model call with a bad body', () => {
     ['/v1/messages', chatWith('tools', nestedObject)],
     ['/v1/messages/count_tokens', chatWith('messages', `[{"role":"user","content":${nested}}]`)],
     ['/v1/images/generations', `{"model":"m","prompt":"x","x":${nested}}`],
-  ])('does not fail inside on endless nesting at %s', async (path, body) => {
+  ])('causes no internal error by endless nesting at %s', async (path, body) => {
     const response = await post(path, body);
     await response.text();
     expect(response.status).not.toBe(500);
@@ -288,29 +292,29 @@ describe('a model call with a bad body', () => {
   });
 });
 
-describe('a call to what does not exist', () => {
+describe('a call to something that does not exist', () => {
   const proto = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
 
-  it.each(['none', ...proto])('is told that there is no model %s', async (model) => {
+  it.each(['none', ...proto])('gets the error that there is no model %s', async (model) => {
     const told = { status: 404, code: 'model_not_found', param: 'model' };
     await expectError(await post(CHAT, chat({ model })), told);
     await expectError(await fetch(`${url}/v1/models/${model}`, { headers: bearer(key) }), told);
   });
 
-  it.each(['none', ...proto])('is told that there is no backend %s', async (backend) => {
+  it.each(['none', ...proto])('gets the error that there is no backend %s', async (backend) => {
     const told = { status: 404, code: 'backend_not_found' };
     await expectError(await post(`/v1/backends/${backend}/x`, '{}'), told);
     await expectError(await fetch(`${url}/v1/backends/${backend}`, { headers: bearer(key) }), told);
   });
 
-  it('is told that there is nothing at this path', async () => {
+  it('gets the error that there is nothing at this path', async () => {
     for (const path of ['/', '/v1', '/v1/none', '/v2/models', '/admin', '/admin/tenants']) {
       const response = await fetch(`${url}${path}`, { headers: bearer(key) });
       await expectError(response, { status: 404, code: 'not_found' });
     }
   });
 
-  it('never gets above the path of an endpoint', async () => {
+  it('never reaches a path above that of an endpoint', async () => {
     const paths = ['..', '%2e%2e', '..%2f..%2fsecret', '%5c..%5csecret', '../../../../secret'];
     for (const path of paths) {
       const head = `GET /v1/backends/tool/${path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n`;
@@ -367,12 +371,12 @@ describe('bad headers', () => {
     ['x-talaria-run', 'r'.repeat(129), 'x-talaria-run'],
     ['x-talaria-unit', 'caf\u00e9', 'x-talaria-unit'],
   ];
-  it.each(cases)('%s: %s is told by its name', async (name, value, param) => {
+  it.each(cases)("%s: %s is refused with the header's name", async (name, value, param) => {
     await expectError(await post(CHAT, chat({}), { [name]: value }), invalid(param));
     await expectError(await post('/v1/backends/tool', '', { [name]: value }), invalid(param));
   });
 
-  it.each(['', 'k'.repeat(256), 'caf\u00e9'])('idempotency-key: %j is told', async (value) => {
+  it.each(['', 'k'.repeat(256), 'caf\u00e9'])('idempotency-key: %j is refused', async (value) => {
     for (const path of [CHAT, '/v1/backends/tool']) {
       const response = await post(path, chat({}), { 'idempotency-key': value });
       await expectError(response, invalid('idempotency-key'));
@@ -388,7 +392,7 @@ describe('bad headers', () => {
     },
   );
 
-  it('of an SDK are not held against the client', async () => {
+  it('that an SDK adds are accepted', async () => {
     for (const value of ['Infinity', '1e308', 'abc', '-1']) {
       const response = await post(CHAT, chat({}), { 'x-stainless-timeout': value });
       expect({ value, status: response.status }).toEqual({ value, status: 200 });
@@ -436,7 +440,7 @@ describe('bad headers', () => {
     }
   });
 
-  it('with names of prototypes for application, run and unit are names like others', async () => {
+  it('may name application, run and unit like prototype properties', async () => {
     for (const name of ['__proto__', 'constructor', 'toString', 'valueOf']) {
       const response = await post(CHAT, chat({}), {
         'x-talaria-app': name,
@@ -591,7 +595,7 @@ describe("a tenant's configuration that is not valid", () => {
     await expectError(await put(large), { status: 413, code: 'request_too_large' });
   });
 
-  it('is refused where a backend is named as a prototype is', async () => {
+  it('is refused if a backend is named like a prototype property', async () => {
     const body = `{"backends":{"__proto__":{"endpoints":[{"url":"http://127.0.0.1:9"}]}}}`;
     const response = await asAdmin('PUT', `/tenants/${TENANT}`, body);
     expect(response.status).toBe(400);
@@ -606,7 +610,7 @@ describe("a tenant's configuration that is not valid", () => {
     },
   );
 
-  it('is no question of names that only look odd', async () => {
+  it('is valid with unusual but allowed names', async () => {
     const body = JSON.stringify({
       backends: { toString: { models: ['constructor'], endpoints: [{ url: `${gpu.url}/v1` }] } },
     });
@@ -626,7 +630,7 @@ describe("a tenant's configuration that is not valid", () => {
 });
 
 describe('the admin API', () => {
-  it('knows no tenant that was never made', async () => {
+  it('has no tenant that was never created', async () => {
     const told = { status: 404, code: 'tenant_not_found' };
     for (const path of ['', '/status', '/runs', '/pdgraph', '/prewarm']) {
       await expectError(await asAdmin('GET', `/tenants/none${path}`), told);
@@ -637,7 +641,7 @@ describe('the admin API', () => {
     await expectError(await asAdmin('GET', '/tenants/toString/status'), told);
   });
 
-  it('knows no key that was never made', async () => {
+  it('has no key that was never created', async () => {
     for (const id of ['none', '__proto__', 'constructor', '%zz', '0']) {
       const response = await asAdmin('DELETE', `/tenants/${TENANT}/keys/${id}`);
       await expectError(response, { status: 404, code: 'key_not_found' });
@@ -645,7 +649,7 @@ describe('the admin API', () => {
   });
 });
 
-describe('what a client tells of its runs', () => {
+describe('a run event of a client', () => {
   const event = (changes: object) => JSON.stringify({ type: 'unit_begin', unit: 'u', ...changes });
   const cases: Array<[string, string, string | null]> = [
     ['bad JSON', '{', null],
@@ -688,7 +692,7 @@ describe('what a client tells of its runs', () => {
   });
 });
 
-/** Sends bytes as they are; what comes back until the connection ends. */
+/** Sends raw bytes; returns what is received until the connection ends. */
 function raw(head: string, parts: readonly string[] = []): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 /**
- * Keys of endpoints are planted, one in a Worker secret and one sealed; then everything is done that
- * makes answers, errors, logs, exports and rows, and every byte of them is searched. The disk is read
- * after the process was killed, as whoever has stolen it would find it.
+ * Leaks of endpoints' keys: one key in a Worker secret and one sealed in the configuration. The
+ * tests cause every kind of answer, error, log line, export and row, and search all their bytes for
+ * the keys. Files are read after the process was killed, as a thief of the disk would read them.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ const IN_SECRET = 'sk-canary-in-a-secret-81c2';
 const SEALED = 'sk-canary-sealed-5b7e';
 const MASTER = Buffer.alloc(32, 9).toString('base64');
 const CANARIES = [IN_SECRET, SEALED, MASTER];
-/** Also as others might write them down. */
+/** The keys, and their usual encodings. */
 const FORMS = CANARIES.flatMap((c) => [
   c,
   Buffer.from(c).toString('base64').replace(/=+$/, ''),
@@ -28,14 +28,14 @@ const FORMS = CANARIES.flatMap((c) => [
 let dispatcher: Dispatcher;
 let server: Server;
 let clientKey = '';
-/** How the endpoint answers next. */
+/** The kind of the endpoint's next answer. */
 let mood = 'ok';
-/** Keys that reached it. */
+/** Keys that the endpoint received. */
 const seen = new Set<string>();
-/** All that anybody was told. */
+/** All output of the dispatcher that a client or an administrator received. */
 const told: string[] = [];
 
-/** An endpoint that quotes whoever calls it wherever it can. */
+/** An endpoint that repeats its caller's key wherever it can. */
 function answer(req: IncomingMessage, res: ServerResponse): void {
   const key = String(req.headers.authorization ?? req.headers['x-api-key'] ?? '');
   seen.add(key.replace(/^Bearer /, ''));
@@ -116,7 +116,7 @@ async function filesOf(dir: string): Promise<string[]> {
   return entries.filter((e) => e.isFile()).map((e) => join(e.parentPath, e.name));
 }
 
-/** Where a key can be read, in any of its forms. */
+/** The places of a text that contain a key in any of its forms. */
 function leaksIn(text: string | Buffer): string[] {
   return FORMS.filter((form) => text.includes(form));
 }
@@ -212,7 +212,7 @@ describe('a key of an endpoint', () => {
       if (bytes.includes('"sealed":"v1.')) sealed += 1;
     }
     expect(leaks).toEqual([]);
-    // The search would find what is there: the sealed key is, in KV and in the tenant's object.
+    // The search itself works: it finds the sealed key in KV and in the tenant's object.
     expect(sealed).toBeGreaterThanOrEqual(2);
   });
 

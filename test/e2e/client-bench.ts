@@ -1,19 +1,25 @@
-/** A dispatcher, an emulated endpoint and a key: what the tests with real clients have in common. */
+/**
+ * A dispatcher, an emulated endpoint and an API key: the setup that the tests with client SDKs
+ * share.
+ */
 import { type Emulator, startEmulator } from '../../scripts/gpu/emulator.ts';
 import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
 
 export interface ClientBench {
   readonly dispatcher: Dispatcher;
   readonly gpu: Emulator;
-  /** The dispatcher's, with `/v1`. */
+  /** The dispatcher's URL with `/v1`. */
   readonly baseURL: string;
   readonly apiKey: string;
   /**
-   * A tenant whose only slot is taken and whose queue has no room: the first call is turned away
-   * with 429; then the slot is freed, so that a client that tries again is served.
+   * A tenant whose only slot is taken and whose queue has no room. Its first call is refused with
+   * 429; then the slot is freed, so that a client that retries is served.
    */
   busyOnce(): Promise<{ apiKey: string; fetch: typeof fetch; statuses: number[] }>;
-  /** Waits until the endpoint has seen so many more calls break off than when it was called. */
+  /**
+   * Counts the endpoint's aborted calls now; the returned function waits until `more` have been
+   * added.
+   */
   aborts(): (more: number) => Promise<void>;
   close(): Promise<void>;
 }

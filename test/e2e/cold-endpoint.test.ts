@@ -1,4 +1,7 @@
-/** A cold endpoint: woken by one call at a time, before it is needed where that can be foreseen. */
+/**
+ * A cold endpoint is woken by one call at a time, and before it is needed where the need can be
+ * forecast.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Emulator, startEmulator } from '../../scripts/gpu/emulator.ts';
 import { admin } from '../../scripts/stack.ts';
@@ -71,7 +74,7 @@ describe('a cold endpoint', () => {
     expect(answers.map((a) => a.status)).toEqual(answers.map(() => 200));
     await Promise.all(answers.map((a) => a.text()));
     expect(gpu.stats().coldStarts).toBe(1);
-    // The wake itself is one call more; while cold it alone was let in.
+    // 12 calls and the wake itself, which is the only call that a cold endpoint gets.
     expect(gpu.stats().served).toBe(13);
     expect(gpu.stats().maxInFlight).toBeLessThanOrEqual(4);
     expect((await wakes('cold')).map((w) => w.wake.cause)).toEqual(['demand']);
@@ -99,7 +102,8 @@ describe('a cold endpoint', () => {
       const headers = { 'x-talaria-app': 'a', 'x-talaria-run': run, 'x-talaria-run-final': 'true' };
       await (await chat(key, headers)).text();
     }
-    // As if it had scaled to zero; the dispatcher learns of it by the new configuration.
+    // The emulator is set to cold; the dispatcher treats the newly configured endpoint as cold as
+    // well.
     gpu.reset();
     await admin(dispatcher.workerd.url, 'PUT', '/tenants/announced', {
       backends: { t: { endpoints: [{ url: `${tools.url}/tools` }] } },
@@ -109,7 +113,7 @@ describe('a cold endpoint', () => {
       backends: { m: llm(gpu, 4), t: { endpoints: [{ url: `${tools.url}/tools` }] } },
     });
     const running = tool('r4', 2_000);
-    // The tool still runs, and nobody has called the model yet.
+    // The tool call is still running, and no call of the model has been submitted.
     await until(
       () => gpu.stats().coldStarts,
       (n) => n === 1,
@@ -129,7 +133,8 @@ describe('a cold endpoint', () => {
     const key = await dispatcher.tenant('arriving', config);
     for (let i = 0; i < 5; i += 1) await (await chat(key)).text();
     gpu.reset();
-    // Its arrivals survive the crash; that it was warm does too, so it is made anew below.
+    // Reading the status stores the arrivals. The stored state would also say that the endpoint is
+    // warm, so an endpoint with another name replaces it.
     await admin(dispatcher.workerd.url, 'GET', '/tenants/arriving/status');
     const renamed = {
       ...config,
@@ -162,7 +167,7 @@ describe('a cold endpoint', () => {
     await (await chat(key)).text();
     const [newest] = await wakes('arriving');
     expect(newest).toMatchObject({ wake: { cause: 'prewarm' }, outcome: 'used' });
-    // Nobody ordered a second ping for the endpoint that was being woken.
+    // The wake and the call: no second ping was sent while the endpoint was being woken.
     expect(gpu.stats().served).toBe(2);
   });
 });

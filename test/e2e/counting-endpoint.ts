@@ -1,22 +1,22 @@
 /**
- * An endpoint that keeps the books for tests of faults: how many calls it had at a time, which calls
- * were there twice at once, and how each of them ended. A call is known by its last message.
+ * An endpoint for fault tests that records how many calls it had at once, which calls it had twice
+ * at the same time, and how each call ended. A call is identified by its last message.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export class CountingEndpoint {
   url = '';
-  /** Calls there now, and the most that there ever were. */
+  /** Calls in progress now, and the most at any time. */
   running = 0;
   maxRunning = 0;
-  /** Calls that were there twice at the same time. */
+  /** Calls that were in progress twice at the same time. */
   readonly doubled: string[] = [];
-  /** How often each call was answered in full. */
+  /** The number of complete answers by call. */
   readonly answered = new Map<string, number>();
-  /** Calls whose caller had gone before they were answered. */
+  /** Calls whose caller disconnected before they were answered. */
   aborted = 0;
-  /** How long a call takes, ms; Infinity holds it until its caller goes. */
+  /** Service time of a call in ms; Infinity holds it until its caller disconnects. */
   takesMs = 20;
   readonly #there = new Set<string>();
   readonly #server: Server = createServer((req, res) => void this.#serve(req, res));

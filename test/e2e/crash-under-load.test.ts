@@ -1,7 +1,7 @@
 /**
- * workerd is killed as by kill -9 in the middle of 50 running and 500 waiting calls, and started
- * again on the same storage. Every client gets its answer, no endpoint ever more calls than slots, no
- * call is there twice at once, and no run is learned from twice.
+ * workerd is killed with SIGKILL while 50 calls run and 500 wait, and is started again on the same
+ * storage. Every client gets its answer, the endpoint never has more calls than slots and never one
+ * call twice at once, and no run is learned from twice.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admin } from '../../scripts/stack.ts';
@@ -12,7 +12,7 @@ import { type Outcome, patientCall } from './patient-client.ts';
 const SLOTS = 50;
 const WAITING = 500;
 const LEASE_MS = 5_000;
-/** What is learned is written at the latest after so many events. */
+/** Learned data is written after this many events at the latest. */
 const FLUSH_COUNT = 100;
 
 let dispatcher: Dispatcher;
@@ -53,7 +53,7 @@ describe('kill -9 in the middle of 50 running and 500 waiting calls', () => {
       leaseMs: LEASE_MS,
       backends: { m: { models: ['m'], endpoints: [{ url: gpu.url, slots: SLOTS }] } },
     });
-    // Some history first, so that there is something to count twice.
+    // Finished runs before the crash, which could be counted twice.
     expect((await Promise.all(send(key, 150, 'before'))).every((o) => o.status === 200)).toBe(true);
     gpu.takesMs = Infinity;
     const clients = send(key, SLOTS + WAITING, 'call');
@@ -65,7 +65,8 @@ describe('kill -9 in the middle of 50 running and 500 waiting calls', () => {
     await dispatcher.crash();
     gpu.takesMs = 20;
 
-    // Nobody knows that the calls from before are over, so their slots are theirs until the leases end.
+    // After the restart, calls from before may still be running, so their slots stay taken until
+    // their leases end.
     const outcomes = await Promise.all(clients);
     expect(outcomes.filter((o) => o.status !== 200)).toEqual([]);
     expect(gpu.maxRunning).toBe(SLOTS);
@@ -76,7 +77,7 @@ describe('kill -9 in the middle of 50 running and 500 waiting calls', () => {
     );
     expect(idle.m).toMatchObject({ running: 0, waiting: 0 });
 
-    // All that ended before the last flush is known, and each run once.
+    // All calls that ended before the last flush are known, each run once.
     const total = [...gpu.answered.values()].reduce((sum, n) => sum + n, 0);
     expect(gpu.answered.size).toBe(150 + SLOTS + WAITING);
     const known = await until(

@@ -1,7 +1,7 @@
 /**
- * Several hundred calls in parallel, a good part of whose clients leave while they wait, before the
- * first byte, or in mid-stream. Counted at the endpoint: never more than its slots, and in the end
- * every slot is back.
+ * Several hundred calls in parallel, many of whose clients disconnect: while waiting, before the
+ * first byte, or in mid-stream. Counted at the endpoint: it never has more calls than slots, and in
+ * the end every slot is free.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Emulator, startEmulator } from '../../scripts/gpu/emulator.ts';
@@ -28,8 +28,8 @@ afterAll(async () => {
   await gpu.close();
 });
 
-describe('clients that leave', () => {
-  it('never make an endpoint get more calls than slots, and leave no slot behind', async () => {
+describe('clients that disconnect', () => {
+  it('never cause more calls than slots at an endpoint, and leave no slot taken', async () => {
     const { url } = dispatcher.workerd;
     const key = await dispatcher.tenant('leavers', {
       backends: { m: { models: ['m'], endpoints: [{ url: `${gpu.url}/v1`, slots: SLOTS }] } },
@@ -45,7 +45,7 @@ describe('clients that leave', () => {
     });
     const leaving = clients.filter(({ i }) => i % 3 !== 0);
     const staying = clients.filter(({ i }) => i % 3 === 0);
-    // Half of them leave while they wait, the others after a while: some hold a slot by then.
+    // Half of the clients disconnect while they wait, the others later, when some hold a slot.
     await until(
       () => statusOf(url, 'leavers'),
       (s) => (s.m?.waiting ?? 0) > CALLS / 4,

@@ -1,6 +1,7 @@
 /**
- * Endpoints that refuse, break, hang or never end: the client is told honestly what happened, and
- * the slot comes back. Each tenant has one slot, so a slot that stays away is seen by the next call.
+ * Endpoints that refuse, break, hang or never end: the client gets an error that states what
+ * happened, and the slot is freed. Each tenant has one slot, so the next call fails if a slot is
+ * lost.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,7 +17,7 @@ let url: string;
 let gpu: Emulator;
 let server: Server;
 let serverUrl: string;
-/** What the next request to the server meets; a good answer where nothing is planned. */
+/** The behaviours of the server's next requests; without one it answers correctly. */
 let planned: Behaviour[] = [];
 let redirected = 0;
 let tenants = 0;
@@ -91,7 +92,7 @@ async function expectSlotBack({ tenant }: Client): Promise<void> {
   );
 }
 
-/** The slot is back, and the only one of it serves. */
+/** The only slot is free again and serves a call. */
 async function expectServes(client: Client): Promise<void> {
   await expectSlotBack(client);
   const answer = await client.call();
@@ -100,7 +101,7 @@ async function expectServes(client: Client): Promise<void> {
   await expectSlotBack(client);
 }
 
-/** Events of a stream that ended, without those that are comments. */
+/** The events of a finished stream, without comments. */
 function eventsOf(text: string): string[] {
   return text.split('\n').flatMap((line) => (line.startsWith('data:') ? [line.slice(6)] : []));
 }
@@ -122,7 +123,7 @@ describe('an endpoint that answers with an error', () => {
   });
 
   it.each(['429', '503'] as const)(
-    'of status %s has turned the call away: it goes back into the line and is served',
+    'of status %s refuses the call, which returns to the queue and is served',
     async (kind) => {
       const client = await clientOf(`${gpu.url}/v1`);
       for (const stream of [false, true]) {
@@ -136,7 +137,7 @@ describe('an endpoint that answers with an error', () => {
     },
   );
 
-  it('of its own for the client passes that on in its own words', async () => {
+  it("about the client's request passes it on unchanged", async () => {
     const client = await clientOf(serverUrl);
     planned = [(res) => res.writeHead(422, { 'content-type': 'text/plain' }).end('too odd')];
     const answer = await client.call();
@@ -168,7 +169,7 @@ describe('an endpoint that answers with an error', () => {
     expect(redirected).toBe(0);
   });
 
-  it('that a condition of the client asked for is no fault of a tool', async () => {
+  it("that the client's condition asked for is no fault of a tool", async () => {
     const key = await dispatcher.tenant('conditions', {
       backends: { tool: { endpoints: [{ url: serverUrl, slots: 1 }] } },
     });
@@ -183,7 +184,7 @@ describe('an endpoint that answers with an error', () => {
 });
 
 describe('an endpoint that cannot be reached', () => {
-  it('is told as 502, and its slot comes back', async () => {
+  it('gives 502, and its slot is freed', async () => {
     const client = await clientOf(`http://127.0.0.1:${await freePort()}/v1`);
     await expectTold(await client.call(), 502, 'upstream_error');
     await expectSlotBack(client);
@@ -191,20 +192,20 @@ describe('an endpoint that cannot be reached', () => {
     await expectSlotBack(client);
   });
 
-  it('resets every connection: told as 502', async () => {
+  it('gives 502 if it resets every connection', async () => {
     const client = await clientOf(serverUrl);
     planned = [(res) => void res.socket?.resetAndDestroy()];
     await expectTold(await client.call(), 502, 'upstream_error');
     await expectServes(client);
   });
 
-  it('rests after three failures in a row, and comes back', async () => {
+  it('gets no calls for a while after three failures in a row', async () => {
     const client = await clientOf(`${gpu.url}/v1`);
     gpu.fault({ kind: '500', count: 3 });
     for (let i = 0; i < 3; i += 1) await expectTold(await client.call(), 502, 'upstream_error');
     const answer = await client.call();
     expect(answer.status).toBe(200);
-    // It waited for the end of the rest, and was not sent before.
+    // It waited until the circuit breaker let a call through, and was not sent before.
     expect(Number(answer.headers.get('x-talaria-queue-ms'))).toBeGreaterThan(0);
     await answer.text();
     await expectServes(client);
@@ -212,7 +213,7 @@ describe('an endpoint that cannot be reached', () => {
 });
 
 describe('an endpoint that hangs', () => {
-  it('before its first byte is told as 504, and cancelled', async () => {
+  it('before its first byte gives 504, and is cancelled', async () => {
     const client = await clientOf(`${gpu.url}/v1`, { firstByteMs: 300 });
     for (const stream of [false, true]) {
       const { aborted } = gpu.stats();
@@ -226,7 +227,7 @@ describe('an endpoint that hangs', () => {
     }
   });
 
-  it('in the middle of a stream is told in the stream', async () => {
+  it('in the middle of a stream gives an error in the stream', async () => {
     const client = await clientOf(serverUrl, { idleMs: 300 });
     planned = [
       (res) => {
@@ -253,7 +254,7 @@ describe('an endpoint that hangs', () => {
     await expectServes(client);
   });
 
-  it('after its headers is told in the stream', async () => {
+  it('after its headers gives an error in the stream', async () => {
     const client = await clientOf(serverUrl, { idleMs: 300 });
     planned = [
       (res) => {
@@ -276,7 +277,7 @@ describe('an endpoint that breaks off', () => {
     await expectServes(client);
   });
 
-  it('tells so in a stream, without [DONE]', async () => {
+  it('gives an error in a stream, without [DONE]', async () => {
     const client = await clientOf(`${gpu.url}/v1`);
     gpu.fault({ kind: 'cut' });
     const answer = await client.call({ stream: true, max_tokens: 300 });
@@ -285,7 +286,7 @@ describe('an endpoint that breaks off', () => {
     await expectServes(client);
   });
 
-  it('is not believed when it ends a stream in good order but too early', async () => {
+  it('is a fault also if it ends a stream normally but too early', async () => {
     const client = await clientOf(serverUrl);
     planned = [
       (res) => {
@@ -299,7 +300,7 @@ describe('an endpoint that breaks off', () => {
   });
 });
 
-describe('an endpoint that talks nonsense', () => {
+describe('an endpoint that answers with invalid data', () => {
   it('is relayed as it is where the answer is plain', async () => {
     const client = await clientOf(`${gpu.url}/v1`);
     gpu.fault({ kind: 'garbage' });
@@ -311,7 +312,7 @@ describe('an endpoint that talks nonsense', () => {
   it('is never taken for a whole stream', async () => {
     const client = await clientOf(`${gpu.url}/v1`);
     gpu.fault({ kind: 'garbage' });
-    // Either the status says so, or what came can be read neither as a stream nor as JSON.
+    // The status shows the fault, or the answer is valid neither as a stream nor as JSON.
     const answer = await client.call({ stream: true });
     const text = await answer.text();
     expect(text).not.toContain('[DONE]');
@@ -319,7 +320,7 @@ describe('an endpoint that talks nonsense', () => {
     await expectServes(client);
   });
 
-  it('in usage breaks nothing', async () => {
+  it('in usage is ignored', async () => {
     const client = await clientOf(serverUrl);
     const usages = ['null', '"x"', '[]', '{"prompt_tokens":"a"}', '{"prompt_tokens":-1e308}', '{'];
     for (const usage of usages) {
@@ -329,7 +330,7 @@ describe('an endpoint that talks nonsense', () => {
     await expectServes(client);
   });
 
-  it('does not speak HTTP: told as 502', async () => {
+  it('gives 502 if it does not speak HTTP', async () => {
     const client = await clientOf(serverUrl);
     planned = [(res) => void res.socket?.end('SSH-2.0-OpenSSH_9.9\r\n')];
     await expectTold(await client.call(), 502, 'upstream_error');
@@ -346,7 +347,7 @@ describe('an endpoint that never comes to an end', () => {
     res.once('close', () => clearInterval(more));
   };
 
-  it('is cut by the limit of the whole, and told', async () => {
+  it('is cut by the limit for the whole answer, with an error', async () => {
     const client = await clientOf(serverUrl, { totalMs: 600, idleMs: 400 });
     planned = [trickle('text/event-stream')];
     const answer = await client.call({ stream: true });
@@ -356,7 +357,7 @@ describe('an endpoint that never comes to an end', () => {
     await expectServes(client);
   });
 
-  it('gives its slot back though the client has stopped to read', async () => {
+  it('frees its slot although the client has stopped reading', async () => {
     const client = await clientOf(serverUrl, { totalMs: 1_500, idleMs: 1_000 });
     let sent = 0;
     planned = [
@@ -372,14 +373,14 @@ describe('an endpoint that never comes to an end', () => {
     ];
     const answer = await client.call({ stream: true });
     expect(answer.status).toBe(200);
-    // Nothing of the body is read: the connection stays open and full.
+    // The client reads nothing of the body, so the connection stays open with full buffers.
     await expectServes(client);
     expect(sent).toBeGreaterThan(0);
     await answer.body?.cancel();
   });
 });
 
-describe('a client that leaves an endpoint that hangs', () => {
+describe('a client that disconnects from an endpoint that hangs', () => {
   it('in the middle of a stream gives the slot back at once', async () => {
     const client = await clientOf(serverUrl);
     let closed = false;

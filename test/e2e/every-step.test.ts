@@ -1,7 +1,8 @@
 /**
- * The tenant's object is aborted at every step of a call's life, on bare workerd, with the Worker, its
- * client and the endpoint going on: the client has its whole answer, the endpoint never more calls
- * than slots nor one call twice at once, no slot is left, and every run is learned from once.
+ * The tenant's object is aborted at every step of a call, on bare workerd, while the Worker, its
+ * client and the endpoint keep running. The client gets its whole answer, the endpoint never has
+ * more calls than slots or one call twice at once, no slot stays taken, and every run is learned
+ * from once.
  */
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,7 +10,7 @@ import { admin } from '../../scripts/stack.ts';
 import { type Dispatcher, RawClient, startDispatcher, statusOf, until } from './harness.ts';
 import { type Moment, SteppedEndpoint, WHOLE } from './stepped-endpoint.ts';
 
-/** Calls whose life is struck at each step. */
+/** The number of calls during which the object is aborted, for each step. */
 const LIVES = 20;
 const SLOTS = 2;
 
@@ -27,7 +28,7 @@ afterAll(async () => {
   await gpu.close();
 });
 
-/** A tenant of its own, whose object is aborted by `strike`. */
+/** A tenant of its own, whose object `strike` aborts. */
 async function newTenant(name: string) {
   const { workerd } = dispatcher;
   const backends = { m: { models: ['m'], endpoints: [{ url: gpu.url, slots: SLOTS }] } };
@@ -54,7 +55,9 @@ async function newTenant(name: string) {
     finish: (run: string) =>
       fetch(`${workerd.url}/v1/runs/${run}/finish`, { method: 'POST', headers }),
     standing: async () => (await statusOf(workerd.url, name)).m ?? { waiting: 0, running: 0 },
-    /** Finished runs, with the number of their visits; whoever asks has them written. */
+    /**
+     * The finished runs, each with its number of visits. Reading them also writes them to storage.
+     */
     learned: async () => {
       const text = await admin(workerd.url, 'GET', `/tenants/${name}/runs`);
       const lines = text.trim().split('\n').filter(Boolean);
@@ -94,7 +97,7 @@ describe('an object that is aborted', () => {
       gpu.at = { moment, act: tenant.strike };
       expect(await tenant.call(run)).toEqual([200, WHOLE]);
       if (moment === 'after') {
-        // What was learned so far is written: a crash loses what is not.
+        // Writes what was learned so far, because a crash loses what is not written.
         await tenant.learned();
         await tenant.strike();
       }

@@ -1,6 +1,6 @@
 /**
- * What is done about endpoints that fail: another attempt before the client has had a byte, another
- * endpoint, another backend, and streams that are told how they stand while they wait.
+ * The policy for failing endpoints: another attempt before the client has received a byte, another
+ * endpoint, another backend, and streams that receive their queue position while they wait.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,7 @@ import { type Dispatcher, RawClient, startDispatcher, statusOf, until } from './
 
 type Behaviour = (res: ServerResponse, req: IncomingMessage) => void;
 
-/** An endpoint that does what is planned, and serves well when nothing is. */
+/** An endpoint with planned answers; without one it answers correctly. */
 class Endpoint {
   planned: Behaviour[] = [];
   always: Behaviour | undefined;
@@ -118,7 +118,7 @@ describe('an attempt that fails before the client has had a byte', () => {
     [bad, fine] = [await endpoint(), await endpoint()];
   });
 
-  // The emptier endpoint is chosen, and of two empty ones the first.
+  // The endpoint with fewer calls is chosen, and the first one if both have none.
   const backend = (extra: object = {}) => ({
     m: { models: ['m'], endpoints: [{ url: bad.url }, { url: fine.url }], ...extra },
   });
@@ -139,7 +139,7 @@ describe('an attempt that fails before the client has had a byte', () => {
     await expectIdle(tenant);
   });
 
-  it('goes on where the first is silent for too long, and where nothing listens', async () => {
+  it('goes to another endpoint if the first is silent for too long or refuses connections', async () => {
     bad.always = silent;
     const { tenant, key } = await tenantOf(backend({ timeouts: { firstByteMs: 300 } }));
     expect((await call(key)).headers.get('x-talaria-attempts')).toBe('2');
@@ -153,7 +153,7 @@ describe('an attempt that fails before the client has had a byte', () => {
     await expectIdle(other.tenant);
   });
 
-  it('is not made again after the first byte of content', async () => {
+  it('is not repeated after the first byte of content', async () => {
     bad.always = (res) => {
       res.writeHead(200, { 'content-type': 'text/event-stream' });
       res.write('data: {"choices":[{"delta":{"content":"x"}}]}\n\n');
@@ -168,7 +168,7 @@ describe('an attempt that fails before the client has had a byte', () => {
     await expectIdle(tenant);
   });
 
-  it('ends after as many endpoints as there are, and says that to try again is in vain', async () => {
+  it('ends after as many attempts as there are endpoints, and says that a retry is useless', async () => {
     bad.always = status(500);
     fine.always = status(500);
     const { tenant, key } = await tenantOf(backend());
@@ -179,7 +179,7 @@ describe('an attempt that fails before the client has had a byte', () => {
     await expectIdle(tenant);
   });
 
-  it('is made again at a single endpoint that was loading, as long as the call may wait', async () => {
+  it('is repeated at a single endpoint that was loading, as long as the call may wait', async () => {
     bad.planned = [status(503, 'Loading model'), status(503, 'Loading model')];
     const { tenant, key } = await tenantOf({ m: { models: ['m'], endpoints: [{ url: bad.url }] } });
     const answer = await call(key);
@@ -193,7 +193,7 @@ describe('an attempt that fails before the client has had a byte', () => {
     await expectIdle(tenant);
   });
 
-  it('is not made again with a body that is relayed as it comes', async () => {
+  it('is not repeated with a body that is relayed as it comes', async () => {
     bad.always = status(500);
     const { tenant, key } = await tenantOf({
       tool: { endpoints: [{ url: bad.url }, { url: fine.url }] },
@@ -228,16 +228,16 @@ describe('a fallback', () => {
       const answer = await call(key);
       expect(answer.status).toBe(200);
       expect(answer.headers.get('x-talaria-backend')).toBe('spare');
-      // Those at the broken one count: of a job there are only so many.
+      // Attempts at the broken endpoint count too, because a job has a limited number of attempts.
       if (i === 0) expect(answer.headers.get('x-talaria-attempts')).toBe(`${bad.seen.length + 1}`);
     }
-    // Three faults opened its circuit; from then on nobody waited for it.
+    // Three faults opened its circuit breaker; after that no call waited for it.
     expect(bad.seen.length).toBeLessThanOrEqual(4);
     expect(fine.seen).toHaveLength(6);
     await expectIdle(tenant);
   });
 
-  it('is the same request to the limits of its key, and to its deadline', async () => {
+  it('counts as the same request for the limits of its key and its deadline', async () => {
     const [bad, fine] = [await endpoint(), await endpoint()];
     bad.always = status(500);
     const { tenant, key } = await tenantOf(
@@ -255,7 +255,7 @@ describe('a fallback', () => {
       left.push(Number(answer.headers.get('x-ratelimit-remaining-requests')));
       callId = answer.headers.get('x-talaria-call') ?? '';
     }
-    // Some come back while this runs: 100 a minute are 1 in 600 ms.
+    // Some requests come back during the test: 100 a minute are one in 600 ms.
     expect(left[2]).toBeGreaterThanOrEqual(97);
     const story = await fetch(`${url}/v1/calls/${callId}`, {
       headers: { authorization: `Bearer ${key}` },
@@ -268,7 +268,7 @@ describe('a fallback', () => {
     await expectIdle(tenant);
   });
 
-  it('is asked for no longer than its client wants to wait', async () => {
+  it('is tried for no longer than its client wants to wait', async () => {
     const [busy, alsoBusy] = [await endpoint(), await endpoint()];
     busy.always = silent;
     alsoBusy.always = silent;
@@ -284,13 +284,13 @@ describe('a fallback', () => {
     );
     const answer = await call(key, {}, { 'x-talaria-max-wait-ms': '300' });
     expect(await answer.json()).toMatchObject({ error: { code: 'queue_timeout' } });
-    // The first backend had the whole of that time.
+    // The whole time was spent at the first backend.
     expect(answer.headers.get('x-talaria-backend')).toBe('m');
     for (const client of clients) client.reset();
     await expectIdle(tenant);
   });
 
-  it('is not asked for a call that is itself what is wrong', async () => {
+  it('is not tried for a call that is itself wrong', async () => {
     const [strict, fine] = [await endpoint(), await endpoint()];
     strict.always = status(422, '{"error":"odd"}');
     const { key } = await tenantOf({
@@ -302,8 +302,8 @@ describe('a fallback', () => {
   });
 });
 
-describe('an engine that tells of its own queue', () => {
-  it('is asked to only where it is said to know the header', async () => {
+describe('an engine that reports its own queue', () => {
+  it('is asked for that only if the configuration says that it knows the header', async () => {
     const [asked, not] = [await endpoint(), await endpoint()];
     const header = 'endpoint-load-metrics-format';
     const one = { models: ['m'], endpoints: [{ url: asked.url, loadMetrics: true }] };
@@ -343,7 +343,7 @@ describe('a stream that waits', () => {
     return { gpu, tenant, key, first, free: () => free() };
   }
 
-  it('is told its place, and then gets its answer unchanged', async () => {
+  it('receives its position, and then its answer unchanged', async () => {
     const { tenant, key, first, free } = await busyTenant();
     const answer = await call(key, { stream: true });
     expect(answer.status).toBe(200);
@@ -361,7 +361,7 @@ describe('a stream that waits', () => {
     await expectIdle(tenant);
   });
 
-  it('waits in silence where its client wants that, and where it is no stream', async () => {
+  it('receives nothing while it waits if its client wants that, or if it is no stream', async () => {
     const { tenant, key, free } = await busyTenant();
     const off = call(key, { stream: true }, { 'x-talaria-queue-comments': 'off' });
     await until(
@@ -375,7 +375,7 @@ describe('a stream that waits', () => {
     await expectIdle(tenant);
   });
 
-  it('is not begun for a call that has its slot: its answer tells what became of it', async () => {
+  it('is not begun early for a call that has a slot: its status tells the result', async () => {
     const gpu = await endpoint();
     gpu.always = (res) => {
       setTimeout(() => status(400, '{"error":{"message":"odd"}}')(res, undefined as never), 500);
@@ -392,7 +392,7 @@ describe('a stream that waits', () => {
   it.each([
     ['/v1/chat/completions', /^data: \{"error":.*"code":"queue_timeout"/m],
     ['/v1/messages', /^event: error\ndata: \{"type":"error"/m],
-  ])('of %s is told in the stream that it waited too long', async (path, told) => {
+  ])('of %s gets the error in the stream that it waited too long', async (path, told) => {
     const { tenant, key, free } = await busyTenant();
     const answer = await fetch(`${url}${path}`, {
       method: 'POST',
@@ -412,7 +412,7 @@ describe('a stream that waits', () => {
     await expectIdle(tenant);
   });
 
-  it('gives up its place when its client leaves', async () => {
+  it('gives up its place when its client disconnects', async () => {
     const { gpu, tenant, key, free } = await busyTenant();
     const body = { model: 'm', stream: true, messages: [{ role: 'user', content: 'x' }] };
     const client = new RawClient(url, key, body);

@@ -1,7 +1,7 @@
 /**
- * A disk on which nothing can be written any more, on bare workerd: files may not grow. Nobody is
- * served twice, no slot is given out that a restart would forget, callers are told that they may ask
- * again; and with room on the disk everything is there that was written before.
+ * A full disk, on bare workerd with a limit on file sizes. No call is served twice, no slot is
+ * granted that a restart would forget, and callers get errors that allow a retry. When the disk has
+ * space again, all that was written before is there.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admin } from '../../scripts/stack.ts';
@@ -10,7 +10,7 @@ import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts'
 import { patientCall } from './patient-client.ts';
 
 const SLOTS = 4;
-/** Less than the databases have already: what is there can be changed, and nothing added. */
+/** Less than the databases' present size: existing data can be changed, but none added. */
 const FULL_KB = 36;
 
 let dispatcher: Dispatcher;
@@ -51,7 +51,7 @@ async function knownRuns(): Promise<number> {
 }
 
 describe('a full disk', () => {
-  it('costs no slot and nothing that was written, and callers may ask again', async () => {
+  it('loses no slot and nothing that was written, and callers may retry', async () => {
     const key = await dispatcher.tenant('disk', {
       leaseMs: 5_000,
       runSilenceMs: 5_000,
@@ -67,7 +67,8 @@ describe('a full disk', () => {
       await finish(`before-${i}`);
     }
     expect(await knownRuns()).toBe(20);
-    // A batch is written after 5 s at the latest; what is known of it after a restart was on the disk.
+    // A batch of events is written after 5 s at the latest; after a restart, what is known was on
+    // the disk.
     await dispatcher.crash();
     const before = await knownRuns();
 
@@ -102,7 +103,7 @@ describe('a full disk', () => {
 });
 
 describe('a full disk and jobs', () => {
-  it('loses no job that was accepted, and refuses others as to be asked again', async () => {
+  it('loses no job that was accepted, and refuses others with a retry', async () => {
     const key = await dispatcher.tenant('disk-jobs', {
       leaseMs: 5_000,
       backends: { m: { models: ['m'], endpoints: [{ url: gpu.url, slots: SLOTS }] } },

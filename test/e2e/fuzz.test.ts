@@ -1,7 +1,7 @@
 /**
- * Good requests with something wrong in them, by the hundred, from a seed: each is served or told
- * what is wrong in the API's own form, nothing fails inside, and no slot is lost. The seed and the
- * number of a request that fails the test are in its message; TALARIA_FUZZ_SEED tries another.
+ * Random damage to valid requests, from a seed: each request is served or gets an error in the
+ * API's own form, nothing fails internally, and no slot is lost. The message of a failure has the
+ * seed and the request's number; TALARIA_FUZZ_SEED sets another seed.
  */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -55,7 +55,7 @@ const SYSTEM = { role: 'system', content: 'You are terse.' };
 const USER = { role: 'user', content: [{ type: 'text', text: 'Hello' }] };
 const TOOLS = [{ type: 'function', function: { name: 'look', parameters: { type: 'object' } } }];
 
-/** Requests that are right as they stand. */
+/** Requests that are valid as they are. */
 const GOOD: ReadonlyArray<{ method: string; path: string; body?: object }> = [
   {
     method: 'POST',
@@ -146,7 +146,7 @@ function pick<T>(random: Random, from: readonly T[]): T {
   return from[Math.floor(random() * from.length)] as T;
 }
 
-/** A good request, and up to three things done to it. */
+/** A valid request with up to three random changes. */
 function oddRequest(random: Random): Sent {
   const good = pick(random, GOOD);
   const sent: Sent = {
@@ -167,7 +167,7 @@ const changeField: Change = (sent, random) => {
   const json = parsed(sent.body);
   if (typeof json !== 'object' || json === null) return;
   let place = json as Record<string, unknown>;
-  // One step in three goes deeper.
+  // Descends into nested fields with a probability of 0.4 each time.
   for (;;) {
     const name = pick(random, Object.keys(place));
     const value = name === undefined ? undefined : place[name];
@@ -247,7 +247,7 @@ function parsed(body: Sent['body']): unknown {
   }
 }
 
-/** What is wrong with an answer; undefined where nothing is. */
+/** What is wrong with an answer; undefined if nothing is. */
 async function problemOf(sent: Sent, response: Response): Promise<string | undefined> {
   const text = await response.text();
   if (response.status < 400) return undefined;
@@ -283,7 +283,7 @@ it(`is served or told what is wrong, ${REQUESTS} times (seed ${SEED})`, async ()
     );
   }
   expect(problems).toEqual([]);
-  // The mix is worth something: many were served, and many were told.
+  // The mix is useful: many requests were served, and many were refused.
   expect(seen.get(200) ?? 0).toBeGreaterThan(REQUESTS / 10);
   expect(seen.get(400) ?? 0).toBeGreaterThan(REQUESTS / 10);
   expect(dispatcher.workerd.log()).not.toMatch(/internal_error|report_lost|alarm_failed/);

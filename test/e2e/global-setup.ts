@@ -1,4 +1,4 @@
-/** Builds the Worker once for all end-to-end tests; a test file on its own does the same. */
+/** Builds the Worker once for all end-to-end tests, also if a single test file runs. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** A dispatcher on bare workerd with one tenant, for the tests of this folder. */
+/**
+ * A dispatcher on bare workerd to which tests add tenants, and helpers for the tests of this
+ * folder.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,16 +12,21 @@ import { admin } from '../../scripts/stack.ts';
 
 export interface Dispatcher {
   readonly workerd: RawWorkerd;
-  /** Where KV and the objects are on disk. */
+  /** The folder of KV and the objects' storage. */
   readonly stateDir: string;
-  /** A new tenant and its key. */
+  /** Creates a tenant; returns a key of it. */
   tenant(name: string, config: object): Promise<string>;
-  /** Kills the process as a crash does and starts it again on the same storage, perhaps otherwise. */
+  /**
+   * Kills the process as a crash does and starts it again on the same storage, with these options.
+   */
   crash(options?: RawOptions): Promise<void>;
   close(): Promise<void>;
 }
 
-/** `secrets` are the Worker's beside the administrator's token; `how` it is started the first time. */
+/**
+ * `secrets`: secrets of the Worker besides the administrator's token. `how`: options of the first
+ * start only.
+ */
 export async function startDispatcher(
   secrets: Readonly<Record<string, string>> = {},
   how: RawOptions = {},
@@ -60,7 +68,7 @@ export async function statusOf(
   return JSON.parse(await admin(url, 'GET', `/tenants/${tenant}/status`)).backends;
 }
 
-/** Asks until the answer is as wanted; an answer that never is fails the test by its own limit. */
+/** Repeats `ask` until its result is as wanted; if it never is, the test's own timeout fails it. */
 export async function until<T>(ask: () => Promise<T> | T, wanted: (t: T) => boolean): Promise<T> {
   for (;;) {
     const answer = await ask();
@@ -69,7 +77,7 @@ export async function until<T>(ask: () => Promise<T> | T, wanted: (t: T) => bool
   }
 }
 
-/** A client that can leave without a word, by a TCP reset. */
+/** A client that can disconnect abruptly, by a TCP reset. */
 export class RawClient {
   readonly #socket: Socket;
   #received = '';

@@ -1,7 +1,8 @@
 /**
- * Bytes that no honest client sends, on raw sockets: requests that are cut two ways (smuggling),
- * headers that are folded, doubled or broken, bodies that end before their end. Each gets one honest
- * answer or none; what is hidden in a body never becomes a call; nothing holds a slot.
+ * Bytes that no correct client sends, on raw sockets: requests that can be split in two ways
+ * (request smuggling), headers that are folded, duplicated or malformed, bodies that are cut off.
+ * Each gets one correct answer or none, nothing in a body is ever executed as a call, and no slot
+ * stays taken.
  */
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -12,13 +13,16 @@ const TENANT = 'hostile';
 const CHAT = '/v1/chat/completions';
 const BODY = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hello' }] });
 
-/** Tables are made before there is a key: it is put in when the bytes are sent. */
+/** Stands for the API key in the tables of cases, which are built before the key exists. */
 const KEY_PLACE = '@key@';
 
 let dispatcher: Dispatcher;
 let server: Server;
 let key: string;
-/** What reached the endpoint to its end: a tool's body begins to be relayed before it is whole. */
+/**
+ * Calls that the endpoint received completely: the body of a tool call is relayed before its end is
+ * known.
+ */
 let reached: string[] = [];
 
 beforeAll(async () => {
@@ -60,14 +64,17 @@ async function nothingHeld(): Promise<void> {
   );
 }
 
-/** Sends bytes as they are, and how the sending ends; what comes back until the connection ends. */
+/**
+ * Sends raw bytes and ends the sending in one of three ways; returns what is received until the
+ * connection ends.
+ */
 function raw(bytes: string, end: 'wait' | 'half-close' | 'reset' = 'wait'): Promise<string> {
   const { hostname, port } = new URL(dispatcher.workerd.url);
   return new Promise((resolve) => {
     let received = '';
-    // Half open, so that an answer can still be read after our own end.
+    // Half open, so that an answer can be read after the client has ended its side.
     const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
-    // Only who asked for the connection's end can wait for it.
+    // Only a request with `connection: close` makes the server end the connection.
     const patienceMs = bytes.includes('connection: close') ? 60_000 : 3_000;
     socket.setTimeout(patienceMs, () => socket.destroy());
     socket.on('data', (data) => {
@@ -96,7 +103,7 @@ const SMUGGLED = head('/v1/backends/tool/smuggled', ['content-length: 0']);
 const chunked = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n0\r\n\r\n`;
 const length = (text: string) => `content-length: ${Buffer.byteLength(text)}`;
 
-describe('a request that can be cut two ways', () => {
+describe('a request that can be split in two ways', () => {
   const cases: Array<[string, string]> = [
     [
       'a length and chunks',
@@ -152,16 +159,19 @@ describe('a request that can be cut two ways', () => {
     ['another protocol', `POST ${CHAT} HTTP/9.9\r\nhost: t\r\n\r\n`],
   ];
 
-  it.each(cases)('by %s is one request at most, and the client is told', async (_what, bytes) => {
-    const statuses = statusesIn(await raw(bytes));
-    expect(statuses.length).toBeLessThanOrEqual(1);
-    for (const status of statuses) expect([200, 400, 431]).toContain(status);
-    expect(reached.filter((r) => r.includes('smuggled'))).toEqual([]);
-    expect(reached.length).toBeLessThanOrEqual(1);
-    await nothingHeld();
-  });
+  it.each(cases)(
+    'by %s is one request at most, and the client gets an error',
+    async (_what, bytes) => {
+      const statuses = statusesIn(await raw(bytes));
+      expect(statuses.length).toBeLessThanOrEqual(1);
+      for (const status of statuses) expect([200, 400, 431]).toContain(status);
+      expect(reached.filter((r) => r.includes('smuggled'))).toEqual([]);
+      expect(reached.length).toBeLessThanOrEqual(1);
+      await nothingHeld();
+    },
+  );
 
-  it('is told from two requests on one connection, which are two', async () => {
+  it('is not confused with two valid requests on one connection', async () => {
     const one = head(CHAT, [length(BODY)]) + BODY;
     const last = head('/v1/backends/tool/second', ['content-length: 0', 'connection: close']);
     expect(statusesIn(await raw(one + last))).toEqual([200, 200]);
@@ -181,21 +191,21 @@ describe('a header that is there twice', () => {
     ['x-talaria-max-wait-ms', '5000'],
     ['x-talaria-deadline-ms', '5000'],
     ['accept', 'text/event-stream'],
-  ])('%s is taken or refused, and fails nothing inside', async (name, value) => {
+  ])('%s is accepted or refused, without an internal error', async (name, value) => {
     const lines = [`${name}: ${value}`, `${name}: ${value}2`, length(BODY), 'connection: close'];
     const [status] = statusesIn(await raw(head(CHAT, lines) + BODY));
     expect([200, 400]).toContain(status);
     await nothingHeld();
   });
 
-  it('authorization opens nothing that one alone would not', async () => {
+  it('authorization gives no access that one alone would not', async () => {
     const lines = ['authorization: Bearer wrong', length(BODY), 'connection: close'];
     expect(statusesIn(await raw(head(CHAT, lines) + BODY))).toEqual([401]);
     expect(reached).toEqual([]);
   });
 });
 
-describe('a body that ends before its end', () => {
+describe('a body that is cut off', () => {
   const ways = ['half-close', 'reset'] as const;
   const bodies: Array<[string, string, string[]]> = [
     ['that said its length', BODY.slice(0, 20), [`content-length: ${BODY.length}`]],
@@ -217,7 +227,7 @@ describe('a body that ends before its end', () => {
     await nothingHeld();
   });
 
-  it('that is whole is served also where the client has said its last', async () => {
+  it('that is complete is served also if the client then closes its side', async () => {
     const received = await raw(head(CHAT, [length(BODY)]) + BODY, 'half-close');
     expect(statusesIn(received).filter((s) => s >= 500)).toEqual([]);
     await nothingHeld();

@@ -1,6 +1,6 @@
 /**
  * `Idempotency-Key` on bare workerd: a finished call is answered again without a second call, one
- * call at a time runs under a key, and neither a crash nor a client that leaves locks a key.
+ * call at a time runs under a key, and neither a crash nor a disconnected client blocks a key.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,7 +17,7 @@ let server: Server;
 let key: string;
 let otherKey: string;
 let calls: number;
-/** How the endpoint answers; a good answer at once where nothing else is said. */
+/** How the endpoint answers; by default correctly and at once. */
 let answer: (res: ServerResponse) => void;
 
 const good = (res: ServerResponse) => {
@@ -77,7 +77,7 @@ async function codeOf(response: Response): Promise<[number, string]> {
   return [response.status, JSON.parse(await response.text()).error.code];
 }
 
-/** An endpoint that says nothing until it is told to. */
+/** An endpoint that does not answer until `proceed` is called. */
 function held(): { proceed: () => void; reached: Promise<void> } {
   const reached = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
@@ -104,7 +104,7 @@ describe('a finished call', () => {
     expect(calls).toBe(1);
   });
 
-  it("is another key's where it is another client's", async () => {
+  it('is a different one if another client sends the same key', async () => {
     await (await send('scoped')).text();
     const other = await send('scoped', { as: otherKey });
     expect(other.headers.get('idempotent-replayed')).toBeNull();
@@ -112,7 +112,7 @@ describe('a finished call', () => {
     expect(calls).toBe(2);
   });
 
-  it('is not answered to another request, which should not be tried again', async () => {
+  it('is not returned for a different request, which gets an error without a retry', async () => {
     await (await send('conflict')).text();
     for (const sent of [{ body: { seed: 1 } }, { path: '/v1/backends/tool/x' }]) {
       const other = await send('conflict', sent);
@@ -138,13 +138,13 @@ describe('a finished call', () => {
     expect(calls).toBe(1);
   });
 
-  it('is not kept where its answer is too long, nor where all are too many', async () => {
+  it('is not stored if its answer is too long or the storage is full', async () => {
     answer = (res) => res.end(JSON.stringify({ long: 'x'.repeat(ANSWER_BYTES) }));
     await (await send('long')).text();
     await (await send('long')).text();
     expect(calls).toBe(2);
     answer = (res) => res.end(JSON.stringify({ text: 'x'.repeat(ANSWER_BYTES - 100) }));
-    // Sixteen shards keep 10,000 bytes each: far fewer than these.
+    // The 16 shards keep 10,000 bytes each, far less than these answers.
     for (let i = 0; i < 150; i += 1) await (await send(`many-${i}`)).text();
     expect(calls).toBe(152);
     let kept = 0;
@@ -192,7 +192,7 @@ describe('a call that still runs', () => {
     expect(calls).toBe(1);
   });
 
-  it('gives its key back when its client leaves', async () => {
+  it('frees its key when its client disconnects', async () => {
     held();
     const leaving = new RawClient(dispatcher.workerd.url, key, BODY, ['idempotency-key: left']);
     await until(
@@ -214,7 +214,7 @@ describe('a call that still runs', () => {
   });
 });
 
-describe('a call that came to nothing', () => {
+describe('a call that failed', () => {
   it('can be tried again under the same key', async () => {
     answer = (res) => {
       res.writeHead(400, { 'content-type': 'application/json' });
@@ -230,7 +230,7 @@ describe('a call that came to nothing', () => {
     expect(calls).toBe(2);
   });
 
-  it('is a stream: its key means nothing', async () => {
+  it('ignores its key if it is a stream', async () => {
     answer = (res) => {
       res.writeHead(200, { 'content-type': 'text/event-stream' });
       res.end('data: {"choices":[]}\n\ndata: [DONE]\n\n');
@@ -243,7 +243,7 @@ describe('a call that came to nothing', () => {
 });
 
 describe('a key', () => {
-  it.each(['', 'x'.repeat(256)])('of a wrong form is told: %j', async (bad) => {
+  it.each(['', 'x'.repeat(256)])('of a wrong form is refused: %j', async (bad) => {
     const response = await send(bad);
     expect(await codeOf(response)).toEqual([400, 'invalid_request_error']);
   });

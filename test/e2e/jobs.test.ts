@@ -1,6 +1,6 @@
 /**
- * Jobs on bare workerd: the official SDK's batches with nothing but baseURL and apiKey changed, and
- * what a crash of the whole process does to jobs that wait and run (nothing, in the end).
+ * Jobs on bare workerd: the official SDK's batches with only baseURL and apiKey changed, and
+ * crashes of the whole process, which must not affect waiting and running jobs.
  */
 import { createHmac } from 'node:crypto';
 import {
@@ -17,10 +17,10 @@ import { admin } from '../../scripts/stack.ts';
 import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
 
 interface Call {
-  /** What the user said. */
+  /** The text of the user's message. */
   readonly text: string;
   readonly res: ServerResponse;
-  /** The call broke off before it was answered. */
+  /** The connection closed before the call was answered. */
   aborted: boolean;
 }
 
@@ -28,7 +28,7 @@ let dispatcher: Dispatcher;
 let server: Server;
 let endpointUrl: string;
 let calls: Call[] = [];
-/** Calls whose text begins so are held until they are answered by the test. */
+/** True for the texts whose calls are held until the test answers them. */
 let holds = (_text: string): boolean => false;
 
 function answer({ res, text }: Call): void {
@@ -167,12 +167,12 @@ describe("the SDK's batches", () => {
     expect(files.sort()).toEqual([file.id, batch.output_file_id, batch.error_file_id].sort());
     expect(await client.files.delete(file.id)).toMatchObject({ id: file.id, deleted: true });
     await expect(client.files.retrieve(file.id)).rejects.toBeInstanceOf(OpenAI.NotFoundError);
-    // Its runs were learned from as the application that the batch says.
+    // Its runs were learned from as runs of the application that the batch names.
     const text = await admin(dispatcher.workerd.url, 'GET', '/tenants/sdk/pdgraph?app=nightly');
     expect(JSON.parse(text).applications).toMatchObject([{ app: 'nightly', runs: 30 }]);
   });
 
-  it('tell what is wrong with their input, and are cancelled', async () => {
+  it('report what is wrong with their input, and can be cancelled', async () => {
     const apiKey = await tenant('sdk-cancel', { concurrency: 2 });
     const client = new OpenAI({ baseURL: `${dispatcher.workerd.url}/v1`, apiKey, maxRetries: 0 });
     const endpoint = '/v1/chat/completions' as const;
@@ -265,7 +265,7 @@ describe('a job', () => {
     );
   });
 
-  it('goes behind a call that somebody waits for', async () => {
+  it('goes behind a call whose client is waiting', async () => {
     const key = await tenant('polite', {}, 1);
     holds = (text) => text === 'holder';
     const interactive = (content: string) =>
@@ -301,7 +301,7 @@ describe('a crash of the whole process', () => {
     const key = await tenant('crasher', { concurrency: 6 }, 3);
     holds = () => true;
     const jobs = await Promise.all(Array.from({ length: 12 }, (_, i) => order(key, `job ${i}`)));
-    // Three run, three wait for a slot, six for their turn.
+    // Three jobs run, three wait for a slot, six have not been started.
     await until(
       () => calls.length,
       (n) => n === 3,
@@ -315,7 +315,7 @@ describe('a crash of the whole process', () => {
     for (const [i, job] of done.entries()) {
       expect(job).toMatchObject({ status: 'completed', response: { status_code: 200 } });
       expect(job.response.body.choices[0].message.content).toBe(`heard job ${i}`);
-      // What ran was begun anew, and says so.
+      // Jobs that ran during the crash were started again, and report two attempts.
       if (cut.has(`job ${i}`)) expect(job.attempts).toBe(2);
       else expect(job.attempts).toBeLessThanOrEqual(2);
     }
@@ -323,7 +323,7 @@ describe('a crash of the whole process', () => {
     expect(finished.sort()).toEqual(jobs.map((_, i) => `job ${i}`).sort());
   });
 
-  it('needs nobody to ask: the alarm goes on with them', async () => {
+  it('needs no request: the alarm continues them', async () => {
     const key = await tenant('unasked', { concurrency: 2 });
     holds = () => true;
     const jobs = [await order(key, 'one'), await order(key, 'two'), await order(key, 'three')];
@@ -333,7 +333,7 @@ describe('a crash of the whole process', () => {
     );
     await dispatcher.crash();
     holds = () => false;
-    // Nothing but the endpoint is looked at until all have come.
+    // Observes only the endpoint until all calls have come.
     await until(
       () => new Set(calls.filter((c) => c.res.writableFinished).map((c) => c.text)).size,
       (n) => n === 3,

@@ -72,7 +72,7 @@ describe.each([false, true])('LangChain with useResponsesApi: %s', (useResponses
     await expect(read()).rejects.toThrow(/broke off/);
   });
 
-  it('aborts the endpoint, too, when it leaves a stream', async () => {
+  it('aborts the call at the endpoint when it disconnects from a stream', async () => {
     const aborted = bench.aborts();
     const stream = await chat({ maxTokens: 100_000, useResponsesApi }).stream('Hello');
     for await (const piece of stream) if (piece.text !== '') break;
@@ -81,7 +81,7 @@ describe.each([false, true])('LangChain with useResponsesApi: %s', (useResponses
 });
 
 describe('LangChain', () => {
-  it('gets structure by a tool that it insists on', async () => {
+  it('gets structured output by a required tool call', async () => {
     const model = chat().withStructuredOutput(weather, { method: 'functionCalling' });
     expect(await model.invoke('Hello')).toEqual({ city: 'the quick brown fox' });
   });
@@ -93,14 +93,14 @@ describe('LangChain', () => {
     expect(vectors.map((v) => v.length)).toEqual([8, 8]);
   });
 
-  it('sees errors with their code, and gives up in time', async () => {
+  it('throws errors with their code, and times out', async () => {
     const unknown = chat({ model: 'none' }).invoke('Hello');
     await expect(unknown).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
     const late = chat({ maxTokens: 1_000, timeout: 200 }).invoke('Hello');
     await expect(late).rejects.toThrow(/timed? ?out/i);
   });
 
-  it('tries again by itself and is served', async () => {
+  it('retries by itself and is served', async () => {
     const own = await bench.busyOnce();
     const answer = await chat({ maxTokens: 2, maxRetries: 2 }, own).invoke('Hello');
     expect(answer.text).toBe('the quick');

@@ -1,14 +1,14 @@
 /**
- * A thousand clients that leave by a TCP reset, a third of them while they wait for a slot, a third
- * before the first byte, a third in mid-stream. Counted at the endpoint: each call that had reached it
- * is cancelled there, none of the others ever reaches it, and every slot is back.
+ * A thousand clients disconnect with a TCP reset: a third while they wait for a slot, a third
+ * before the first byte, a third in mid-stream. Counted at the endpoint: each call that had reached
+ * it is cancelled there, no other call ever reaches it, and every slot is free again.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Emulator, startEmulator } from '../../scripts/gpu/emulator.ts';
 import { type Dispatcher, RawClient, startDispatcher, statusOf, until } from './harness.ts';
 
 const LEAVING = 334;
-/** Longer than anybody waits. */
+/** Longer than any call takes. */
 const FOREVER_MS = 3_600_000;
 
 let dispatcher: Dispatcher;
@@ -24,8 +24,8 @@ afterEach(async () => {
   await Promise.all(emulators.splice(0).map((emulator) => emulator.close()));
 });
 
-describe('a client that leaves', () => {
-  it('while it waits is out of the line, and its call never reaches the endpoint', async () => {
+describe('a client that disconnects', () => {
+  it('while it waits is out of the queue, and its call never reaches the endpoint', async () => {
     const gpu = await endpoint({ prefillMsPerToken: FOREVER_MS, decodeMsPerToken: 1 });
     const { call, standing } = await tenant('queued', gpu, 1);
     const holder = call();
@@ -41,7 +41,7 @@ describe('a client that leaves', () => {
     await until(standing, (s) => s.running === 0);
   });
 
-  it('before the first byte frees the slot, and the endpoint is told', async () => {
+  it("before the first byte frees the slot, and the endpoint's call is cancelled", async () => {
     const gpu = await endpoint({ prefillMsPerToken: FOREVER_MS, decodeMsPerToken: 1 });
     const { call, standing, storyOf } = await tenant('silent', gpu, LEAVING);
     const clients = Array.from({ length: LEAVING }, call);
@@ -52,14 +52,14 @@ describe('a client that leaves', () => {
     await leave('before the first byte', clients, async () => (await standing()).running === 0);
     await allCancelled(gpu);
     expect(clients.every((client) => client.received === '')).toBe(true);
-    // Whoever leaves says nothing of the endpoint: it is not left alone for it.
+    // A disconnect is no fault of the endpoint, so its circuit breaker stays closed.
     const story = await storyOf('silent-1');
     expect(story.result).toMatchObject({ outcome: 'cancelled' });
     expect(story.attempts).toHaveLength(1);
     expect(story.result.endpoint_fault).toBe(false);
   });
 
-  it('in mid-stream frees the slot, and the endpoint is told', async () => {
+  it("in mid-stream frees the slot, and the endpoint's call is cancelled", async () => {
     const gpu = await endpoint({ prefillMsPerToken: 0, decodeMsPerToken: 200 });
     const { call, standing } = await tenant('streamed', gpu, LEAVING);
     const clients = Array.from({ length: LEAVING }, call);
@@ -104,7 +104,7 @@ async function tenant(name: string, gpu: Emulator, slots: number) {
   return { call, standing, storyOf };
 }
 
-/** All at once; says how long it took until nothing was left of them. */
+/** Disconnects all clients at once; returns the time until no call of theirs was left. */
 async function leave(
   when: string,
   clients: readonly RawClient[],

@@ -1,6 +1,6 @@
 /**
- * Limits and explanations on bare workerd: what a key, a run and a queue may have at most, what the
- * client is told in headers, and the story of a call that can be asked for afterwards.
+ * Limits and explanations on bare workerd: the limits of a key, a run and a queue, the headers that
+ * explain an answer, and the log entry of a call, which can be read afterwards.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -49,7 +49,7 @@ function answer(res: ServerResponse): void {
   res.end('{"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":500}}');
 }
 
-/** A tenant of its own, with limits and with so many slots. */
+/** A new tenant with these limits and this many slots. */
 async function tenant(config: object = {}, queue: object = {}, slots = 4) {
   tenants += 1;
   const name = `limits-${tenants}`;
@@ -74,13 +74,13 @@ async function codeOf(response: Response): Promise<[number, string]> {
   return [response.status, JSON.parse(await response.text()).error.code];
 }
 
-/** The backend is configured no more: who waits for it is refused. */
+/** Removes the backend from the configuration, so that calls that wait for it are refused. */
 async function removeBackend(name: string): Promise<void> {
   const backends = { other: { models: ['other'], endpoints: [{ url: endpoint }] } };
   await admin(dispatcher.workerd.url, 'PUT', `/tenants/${name}`, { backends });
 }
 
-/** Lets all answers go that are held back, and those that come. */
+/** Sends all answers that are held back, and no longer holds back later ones. */
 function release(): void {
   holds = false;
   for (const proceed of waiting.splice(0)) proceed();
@@ -105,7 +105,7 @@ describe('requests a minute', () => {
     expect(await status()).toMatchObject({ running: 0, waiting: 0 });
   });
 
-  it('of a key go before those of the tenant', async () => {
+  it('of a key override those of the tenant', async () => {
     const { name, send } = await tenant({ limits: { requestsPerMinute: 1 } });
     const { url } = dispatcher.workerd;
     const { config } = JSON.parse(await admin(url, 'GET', `/tenants/${name}`));
@@ -118,10 +118,10 @@ describe('requests a minute', () => {
 });
 
 describe('tokens a minute', () => {
-  it('are estimated when a call comes and put right when it has ended', async () => {
+  it('are estimated when a call arrives and corrected when it has ended', async () => {
     const { send } = await tenant({ limits: { tokensPerMinute: 1_000 } });
     const first = await send();
-    // 10 tokens of text, and 10 that it may answer.
+    // 10 tokens of text, and 10 that the answer may have.
     expect(first.headers.get('x-ratelimit-remaining-tokens')).toBe('980');
     await first.text();
     const left = await until(
@@ -137,7 +137,7 @@ describe('tokens a minute', () => {
 });
 
 describe('a full queue', () => {
-  it('refuses by count, and what it refuses takes nothing from the key', async () => {
+  it("refuses by count, and a refused call takes nothing from the key's limits", async () => {
     holds = true;
     const limits = { requestsPerMinute: 1_000 };
     const { send, status } = await tenant({ limits }, { depth: 1 }, 1);
@@ -160,14 +160,14 @@ describe('a full queue', () => {
     }
   });
 
-  it('refuses by the bytes of what waits', async () => {
+  it('refuses by the bytes of the waiting calls', async () => {
     holds = true;
     const { send, status } = await tenant({}, { bytes: 10_000 }, 1);
     const large = { user: 'x'.repeat(6_000) };
     const calls = [send({}, large), send({}, large)];
     await until(status, (s) => s?.waiting === 1 && s.running === 1);
     expect(await codeOf(await send({}, large))).toEqual([429, 'queue_full']);
-    // What is small still fits.
+    // A small call still fits.
     calls.push(send());
     await until(status, (s) => s?.waiting === 2);
     await until(
@@ -180,7 +180,7 @@ describe('a full queue', () => {
 });
 
 describe('calls of one run at a time', () => {
-  it('are limited, without a word to other runs', async () => {
+  it('are limited, without an effect on other runs', async () => {
     holds = true;
     const { send, status } = await tenant({ limits: { runCalls: 2 } });
     const calls = [send({ 'x-talaria-run': 'r' }), send({ 'x-talaria-run': 'r' })];
@@ -220,14 +220,14 @@ describe('an answer', () => {
       'x-talaria-cold-ms': '0',
     });
     expect(Number(told['x-talaria-rank-ms'])).toBeGreaterThan(0);
-    // Half a ms of rank for each ms of arrival.
+    // With an alpha of 0.5, the bound is twice the rank.
     const bound = Number(told['x-talaria-bound-ms']);
     expect(Math.abs(bound - 2 * Number(told['x-talaria-rank-ms']))).toBeLessThanOrEqual(1);
     const timing = response.headers.get('server-timing');
     expect(timing).toMatch(/^queue;dur=\d+, cold;dur=0, upstream;dur=\d+$/);
   });
 
-  it("names the run's application, whatever the call itself would be taken for", async () => {
+  it("names the run's application, whatever the call alone would be identified as", async () => {
     const { send } = await tenant();
     const run = { 'x-talaria-run': 'r' };
     await (await send({ ...run, 'x-talaria-app': 'first' })).text();
@@ -254,8 +254,8 @@ describe('an answer', () => {
   });
 });
 
-describe('the story of a call', () => {
-  it('tells arrival, identity, attempts and result, by either id', async () => {
+describe('the log entry of a call', () => {
+  it('has arrival, identity, attempts and result, by either id', async () => {
     const { send, story } = await tenant();
     const response = await send({ 'x-request-id': 'story-0001', 'x-talaria-run': 'r' });
     const call = response.headers.get('x-talaria-call') ?? '';
@@ -277,7 +277,7 @@ describe('the story of a call', () => {
     expect(JSON.parse(await (await story(call)).text())).toEqual(told);
   });
 
-  it('tells of a wait, of what was predicted, and of a refusal', async () => {
+  it('has the wait, the predictions, and a refusal', async () => {
     holds = true;
     const { name, send, story, status } = await tenant({}, {}, 1);
     const first = send();
@@ -300,7 +300,7 @@ describe('the story of a call', () => {
     await (await first).text();
   });
 
-  it("is nobody's but the tenant's own, and is forgotten", async () => {
+  it('is visible to its own tenant only, and is dropped after 1,000 newer ones', async () => {
     const { send, story } = await tenant();
     const other = await tenant();
     await (await send({ 'x-request-id': 'mine-0001' })).text();

@@ -1,4 +1,4 @@
-/** The official SDK with nothing but baseURL and apiKey changed. */
+/** OpenAI's official SDK with only baseURL and apiKey changed. */
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admin } from '../../scripts/stack.ts';
@@ -118,7 +118,7 @@ describe('responses', () => {
     expect(parsed.output_parsed).toEqual(filled);
   });
 
-  it('that break off are told so in the stream', async () => {
+  it('that break off end with an error in the stream', async () => {
     bench.gpu.fault({ kind: 'cut' });
     const stream = await client.responses.create({
       model: 'm',
@@ -129,7 +129,7 @@ describe('responses', () => {
     await expect(all(stream)).rejects.toMatchObject({ code: 'upstream_error' });
   });
 
-  it('are not kept, and it says so', async () => {
+  it('cannot be stored, and the error says so', async () => {
     const kept = client.responses.retrieve('resp_1');
     await expect(kept).rejects.toBeInstanceOf(OpenAI.NotFoundError);
     await expect(kept).rejects.toMatchObject({ code: 'response_not_found' });
@@ -164,12 +164,12 @@ describe('the other APIs', () => {
     const drawn = await client.images.generate({ model: 'm', prompt: 'a fox' });
     expect(drawn.data?.[0]?.b64_json).toBeDefined();
     const edited = await client.images.edit({ model: 'm', image: file, prompt: 'brown' });
-    // The emulated endpoint sends back what it was sent: the whole form.
+    // The emulated endpoint's image is the whole form that it received.
     const form = Buffer.from(edited.data?.[0]?.b64_json ?? '', 'base64');
     expect(form.includes(Buffer.from(bytes))).toBe(true);
   });
 
-  it('name a model that does not exist in a form, too', async () => {
+  it('name a model that does not exist, also in a multipart form', async () => {
     const file = await toFile(Uint8Array.of(1), 'a.bin');
     const unknown = client.audio.transcriptions.create({ file, model: 'none' });
     await expect(unknown).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
@@ -177,7 +177,7 @@ describe('the other APIs', () => {
 });
 
 describe('errors', () => {
-  it('are of their own classes', async () => {
+  it('have the error classes of the SDK', async () => {
     const unknown = client.chat.completions.create({ model: 'none', messages });
     await expect(unknown).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
     await expect(unknown).rejects.toBeInstanceOf(OpenAI.NotFoundError);
@@ -206,8 +206,8 @@ describe('errors', () => {
   });
 });
 
-describe('a client that is turned away, that leaves, or that has no patience', () => {
-  it('tries again by itself and is served', async () => {
+describe('a client that is refused, that disconnects, or that times out', () => {
+  it('retries by itself and is served', async () => {
     const { apiKey, fetch, statuses } = await bench.busyOnce();
     const patient = new OpenAI({ baseURL: bench.baseURL, apiKey, fetch });
     const answer = await patient.chat.completions.create({ model: 'm', messages, max_tokens: 2 });
@@ -215,7 +215,7 @@ describe('a client that is turned away, that leaves, or that has no patience', (
     expect(statuses).toEqual([429, 200]);
   });
 
-  it('aborts the endpoint, too, when it leaves a stream', async () => {
+  it('aborts the call at the endpoint when it disconnects from a stream', async () => {
     const aborted = bench.aborts();
     const request = { model: 'm', messages, max_tokens: 100_000, stream: true } as const;
     for await (const _ of await client.chat.completions.create(request)) break;
@@ -231,8 +231,8 @@ describe('a client that is turned away, that leaves, or that has no patience', (
   });
 
   it('gives up by its own signal and by its own time limit', async () => {
-    // Long enough to be left, short enough to end by itself: the runtime does not see a client
-    // that closes its connection in good order while nothing is sent.
+    // Long enough to disconnect from, short enough to end by itself, because the runtime does not
+    // notice a client that closes its connection normally while nothing is sent.
     const request = { model: 'm', messages, max_tokens: 1_000 };
     const leave = new AbortController();
     const left = client.chat.completions.create(request, { signal: leave.signal });
@@ -243,8 +243,8 @@ describe('a client that is turned away, that leaves, or that has no patience', (
   });
 });
 
-describe('what a client tells of itself', () => {
-  it('comes by headers or in the body', async () => {
+describe('the identity that a client sends', () => {
+  it('is taken from headers or from the body', async () => {
     const tell = (unit: string) => ({
       headers: { 'x-talaria-app': 'sdk-app', 'x-talaria-run': 'sdk-run', 'x-talaria-unit': unit },
     });

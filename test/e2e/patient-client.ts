@@ -1,17 +1,22 @@
-/** A client as SDKs are: it asks again where the connection broke or the answer says that it may. */
+/**
+ * A client that retries as SDKs do: when the connection broke, or when the answer allows a retry.
+ */
 
 export interface Outcome {
   readonly status: number;
   readonly text: string;
   readonly tries: number;
-  /** Codes of the refusals on the way; `network` where there was no answer. */
+  /** Error codes of the refusals before the result; `network` if there was no answer. */
   readonly refusals: readonly string[];
 }
 
 const MOST_TRIES = 60;
 const PAUSE_MS = 250;
 
-/** `baseUrl` is asked for before each try: a dispatcher that was started again may have moved. */
+/**
+ * `baseUrl` is called before each attempt, because a dispatcher that was started again has a new
+ * port.
+ */
 export async function patientCall(
   baseUrl: () => string,
   key: string,

@@ -1,4 +1,7 @@
-/** Cold endpoints of platforms behind bare workerd: woken, called, and told their engine's priority. */
+/**
+ * Cold endpoints of emulated platforms behind bare workerd: they are woken and called, and engines
+ * get the rank as their priority.
+ */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,23 +34,26 @@ describe('a call to a cold endpoint', () => {
     ['vllm', behaviours.vllm, 'POST /wake_up'],
     ['baseten', behaviours.baseten, 'POST /production/wake'],
     ['hf', behaviours.huggingFace, 'GET /health'],
-  ] as const)('of %s wakes it by its own way and is served', async (kind, behaviour, wake) => {
-    const platform = await new Platform(behaviour, 'cold', 1).start();
-    closing.push(() => platform.close());
-    const tenant = `cold-${kind}`;
-    const statusUrl = kind === 'baseten' ? { statusUrl: `${platform.origin}/v1/models/m/d` } : {};
-    const endpoint = { name: 'gpu', url: platform.url, kind, coldStart: {}, ...statusUrl };
-    const key = await dispatcher.tenant(tenant, {
-      backends: { b: { models: ['m'], endpoints: [endpoint] } },
-    });
-    const answer = await call(key);
-    expect(answer.status).toBe(200);
-    expect(await answer.json()).toHaveProperty('choices');
-    expect(platform.starts).toBe(1);
-    expect(platform.seen).toContain(wake);
-    const { b } = await statusOf(dispatcher.workerd.url, tenant);
-    expect(b?.endpoints[0]?.state).toBe('warm');
-  });
+  ] as const)(
+    'of %s wakes it as the platform requires and is served',
+    async (kind, behaviour, wake) => {
+      const platform = await new Platform(behaviour, 'cold', 1).start();
+      closing.push(() => platform.close());
+      const tenant = `cold-${kind}`;
+      const statusUrl = kind === 'baseten' ? { statusUrl: `${platform.origin}/v1/models/m/d` } : {};
+      const endpoint = { name: 'gpu', url: platform.url, kind, coldStart: {}, ...statusUrl };
+      const key = await dispatcher.tenant(tenant, {
+        backends: { b: { models: ['m'], endpoints: [endpoint] } },
+      });
+      const answer = await call(key);
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toHaveProperty('choices');
+      expect(platform.starts).toBe(1);
+      expect(platform.seen).toContain(wake);
+      const { b } = await statusOf(dispatcher.workerd.url, tenant);
+      expect(b?.endpoints[0]?.state).toBe('warm');
+    },
+  );
 });
 
 describe('engine priority', () => {
@@ -86,7 +92,7 @@ describe('engine priority', () => {
     return bodies[0] ?? {};
   };
 
-  it('goes to an engine that is said to take it, and to no other', async () => {
+  it('is sent to an engine that is configured for it, and to no other', async () => {
     expect(await sent('priority-off', {})).not.toHaveProperty('priority');
     expect((await sent('priority-vllm', { priority: 'vllm' })).priority).toBeGreaterThanOrEqual(0);
     const low = (await sent('priority-vllm-2', { priority: 'vllm' })).priority as number;
@@ -94,7 +100,7 @@ describe('engine priority', () => {
     expect(low + high).toBe(15);
   });
 
-  it('leaves the client’s own as it is', async () => {
+  it('does not replace the client’s own', async () => {
     expect((await sent('priority-own', { priority: 'vllm' }, { priority: -3 })).priority).toBe(-3);
   });
 });

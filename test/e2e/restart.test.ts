@@ -1,4 +1,4 @@
-/** What a crash of the whole process takes and what it does not. */
+/** What a crash of the whole process loses, and what it does not. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Emulator, startEmulator } from '../../scripts/gpu/emulator.ts';
 import { admin } from '../../scripts/stack.ts';

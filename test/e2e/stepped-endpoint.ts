@@ -1,6 +1,6 @@
 /**
- * An endpoint that streams in three steps, and at the one that a test names waits for what the test
- * does then. A call is known by its last message.
+ * An endpoint that streams in three steps and, at the step that a test chooses, waits until the
+ * test's action is done. A call is identified by its last message.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,7 +9,7 @@ const chunk = (choice: object) => `data: ${JSON.stringify({ choices: [choice] })
 const WORD = chunk({ index: 0, delta: { content: 'Hi' } });
 const END = `${chunk({ index: 0, delta: {}, finish_reason: 'stop' })}data: [DONE]\n\n`;
 
-/** What a client gets. */
+/** The complete stream that a client gets. */
 export const WHOLE = WORD + WORD + END;
 
 export type Moment = 'read' | 'refused' | 'first' | 'middle' | 'last';
@@ -23,13 +23,15 @@ export class SteppedEndpoint {
   url = '';
   running = 0;
   maxRunning = 0;
-  /** Calls that were there twice at the same time. */
+  /** Calls that were in progress twice at the same time. */
   doubled: string[] = [];
-  /** How often each call came. */
+  /** The number of times that each call came. */
   attempts = new Map<string, number>();
-  /** What is to be done at which moment, once; at `refused` the call is turned away then. */
+  /**
+   * The action to perform once, and its moment; with the moment `refused` the call is then refused.
+   */
   at: Step | undefined;
-  /** Whether a call is held until `goOn`. */
+  /** Whether a call is held until `goOn` is called with its response. */
   hold = (_res: ServerResponse): boolean => false;
   readonly #there = new Set<string>();
   readonly #held = new Map<ServerResponse, () => void>();

@@ -1,6 +1,7 @@
 /**
- * What passes between an endpoint and a client, on bare workerd: unchanged, at once, and with its
- * faults told in the words of each API. The endpoint is a server that does as each test says.
+ * Data between an endpoint and a client, on bare workerd: it passes unchanged and without delay,
+ * and faults are reported in the form of each API. Each test sets the behaviour of the endpoint's
+ * server.
  */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
@@ -25,7 +26,9 @@ beforeAll(async () => {
   key = await keyOf('streams');
 });
 
-/** A tenant of its own, where a test is about faults: an endpoint that fails rests for a while. */
+/**
+ * A tenant of its own for tests of faults, because a failing endpoint gets no calls for a while.
+ */
 function keyOf(tenant: string, timeouts: object = {}): Promise<string> {
   const endpoints = [{ url: `${serverUrl}/v1`, slots: 1 }];
   return dispatcher.tenant(tenant, {
@@ -41,7 +44,7 @@ afterAll(async () => {
   server.close();
 });
 
-/** One slot: that the next call is served shows that the last gave its own back. */
+/** There is one slot, so a served call shows that the previous call freed it. */
 function call(path: string, changes: object = {}, own = key): Promise<Response> {
   const messages = [{ role: 'user', content: 'Hello' }];
   const body = { model: 'm', stream: true, messages, max_tokens: 9, input: 'Hello', ...changes };
@@ -57,7 +60,9 @@ function streaming(res: ServerResponse): ServerResponse {
   return res;
 }
 
-/** Waits until what is written has gone out, so that what follows is a piece of its own. */
+/**
+ * Writes pieces one by one, each after the previous one was sent, so that they arrive separately.
+ */
 async function inPieces(res: ServerResponse, pieces: readonly Buffer[]): Promise<void> {
   for (const piece of pieces) {
     await new Promise((resolve) => res.write(piece, resolve));
@@ -167,14 +172,14 @@ describe('a stream', () => {
     expect(await (await call('/chat/completions')).text()).toBe(CHAT.join(''));
   });
 
-  it("with the endpoint's own fault passes as it is, and no other follows", async () => {
+  it("with the endpoint's own error passes as it is, and no other error follows", async () => {
     const told = 'data: {"error":{"message":"of its own"}}\n\n';
     behave = (res) => void streaming(res).end(CHAT[0] + told);
     expect(await (await call('/chat/completions')).text()).toBe(CHAT[0] + told);
   });
 });
 
-/** The fault that ends a stream, of each API. */
+/** The fault that ends a stream, in the form of each API. */
 function faultIn(api: string, rest: string): { code?: string; type: string } {
   const event = rest.replace(/^\n\n/, '');
   expect(event).not.toContain('[DONE]');
@@ -189,7 +194,7 @@ function faultIn(api: string, rest: string): { code?: string; type: string } {
 describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) => {
   const whole = events.slice(0, 2).join('');
 
-  it('is told in its own words when the endpoint breaks off, also within an event', async () => {
+  it('is reported in the form of the API when the endpoint breaks off, also within an event', async () => {
     for (const half of ['', 'event: x\nda', end.slice(0, 9)]) {
       behave = (res) => {
         streaming(res).write(whole + half, () => res.destroy());
@@ -203,7 +208,7 @@ describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) =
     }
   });
 
-  it('is told when the endpoint falls silent, before and after its first byte', async () => {
+  it('is reported when the endpoint goes silent, before and after its first byte', async () => {
     const own = await keyOf(`hasty-${name}`, { firstByteMs: 1_500, idleMs: 1_500 });
     behave = (res) => void streaming(res).write(whole);
     const text = await (await call(path, {}, own)).text();
@@ -219,7 +224,7 @@ describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) =
     );
   });
 
-  it('is told when it takes longer than any call may', async () => {
+  it('is reported when it takes longer than any call may', async () => {
     const own = await keyOf(`endless-${name}`, { totalMs: 2_500, idleMs: 2_000 });
     behave = (res) => {
       streaming(res).write(events[0]);
@@ -236,7 +241,7 @@ describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) =
   });
 });
 
-/** A call of a tool whose body is sent piece by piece. */
+/** A tool call whose body is sent piece by piece. */
 function uploading(headers: Record<string, string | number>, own = key) {
   const req = request(`${url}/v1/backends/m/up`, {
     method: 'PUT',
@@ -338,7 +343,7 @@ describe('the body of a tool call', () => {
 });
 
 describe('a redirect', () => {
-  it('to the same URL is how a long call goes on', async () => {
+  it('to the same URL continues a long call', async () => {
     const seen: string[] = [];
     behave = (res, req) => {
       req.resume();

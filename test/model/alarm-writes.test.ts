@@ -1,4 +1,4 @@
-/** How often the tenant's object sets its alarm, which is billed as a row written each time. */
+/** How often the tenant's object sets its alarm: each time is billed as a written row. */
 import { describe, expect, it } from 'vitest';
 import { onHost } from './in-world.ts';
 import { ObjectHost } from './object-host.ts';
@@ -6,7 +6,7 @@ import { ObjectHost } from './object-host.ts';
 const SECONDS = 60;
 
 describe('the alarm', () => {
-  it('is set some few times a minute, however much happens and is to be forecast', async () => {
+  it('is set only a few times a minute, however many events and forecasts there are', async () => {
     const host = new ObjectHost();
     await onHost(host, async () => {
       const coldStart = { estimateMs: 8_000, idleTimeoutMs: 60_000 };

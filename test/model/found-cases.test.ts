@@ -1,6 +1,6 @@
 /**
- * What the model found, as it was shrunk: kept as cases of their own, since some of it takes a
- * random walk half a million steps to come by.
+ * Failures that lease-protocol.test.ts once found, as the shrunk sequences. They are tests of their
+ * own, because a random walk may need half a million steps to find some of them.
  */
 import { describe, expect, it } from 'vitest';
 import { inWorld } from './in-world.ts';
@@ -22,7 +22,7 @@ async function submit(world: LeaseWorld, count: number): Promise<void> {
 }
 
 describe('found by the model', () => {
-  it('a caller that asks again for its slot while nothing can be written waits in a line', () =>
+  it('a caller that asks again for its slot while writes fail waits in the queue', () =>
     inWorld(async (world) => {
       world.dyingNext = true;
       await submit(world, 1);
@@ -54,7 +54,7 @@ describe('found by the model', () => {
       await world.restart();
     }));
 
-  it('a caller that is gone when it is refused is forgotten', () =>
+  it('a caller that has gone when it is refused is removed', () =>
     inWorld(async (world) => {
       await submit(world, 1);
       world.vanish(call(world, 0));
@@ -64,7 +64,7 @@ describe('found by the model', () => {
       await world.repeat(call(world, 0), 'again');
     }));
 
-  it('a caller that is gone when its grant cannot be stored is forgotten', () =>
+  it('a caller that has gone when its grant cannot be stored is removed', () =>
     inWorld(async (world) => {
       await world.configure({ slots: { a: 1, b: 1 }, leaseMs: 6_000, policy: 'gittins' });
       await submit(world, 1);
@@ -73,7 +73,7 @@ describe('found by the model', () => {
       await world.repeat(call(world, 0), 'again');
     }));
 
-  it('a slot is not granted anew before the row of its last lease is gone', () =>
+  it('a slot is not granted again before the row of its last lease is deleted', () =>
     inWorld(async (world) => {
       await submit(world, 2);
       world.failWrites(1, 2);

@@ -1,9 +1,9 @@
-/** The object in a time of its own. */
+/** Runs the tenant's object in virtual time. */
 import { vi } from 'vitest';
 import { LeaseWorld } from './lease-world.ts';
 import type { ObjectHost } from './object-host.ts';
 
-/** One world of the model, from its beginning until all that was begun has ended. */
+/** Runs one world of the model, from its start until all that was started has ended. */
 export async function inWorld(act: (world: LeaseWorld) => Promise<void>): Promise<void> {
   const world = new LeaseWorld();
   await onHost(world.host, async () => {
@@ -13,7 +13,10 @@ export async function inWorld(act: (world: LeaseWorld) => Promise<void>): Promis
   });
 }
 
-/** The host's clocks are everybody's meanwhile; complaints are not printed. */
+/**
+ * Replaces the global clock and timers by the host's meanwhile, and hides the object's error
+ * output.
+ */
 export async function onHost(host: ObjectHost, act: () => Promise<void>): Promise<void> {
   const { setTimeout, clearTimeout } = globalThis;
   const { now } = Date;

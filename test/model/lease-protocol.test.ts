@@ -1,7 +1,8 @@
 /**
- * The lease protocol against a reference, in any order of what Workers, the runtime, the operator
- * and the machine can do. `TALARIA_MODEL_STEPS` runs longer, `TALARIA_MODEL_SEED` another way; what
- * fails is shrunk to the fewest steps, which are printed with the seed.
+ * A model-based test of the lease protocol: random sequences of what Workers, the runtime, the
+ * operator and the machine can do, checked against a reference after each step.
+ * `TALARIA_MODEL_STEPS` sets the number of steps and `TALARIA_MODEL_SEED` the seed. A failing
+ * sequence is shrunk to the fewest steps and printed with its seed.
  */
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -11,13 +12,13 @@ import { type Settings, WITHOUT_BACKEND, type WorkerCall } from './worker-call.t
 
 const STEPS = Number(process.env.TALARIA_MODEL_STEPS ?? 100_000);
 const SEED = Number(process.env.TALARIA_MODEL_SEED ?? 20_261_123);
-/** Commands of one world at the most, and worlds of one seed. */
+/** The most commands of one world; below, the worlds of one seed. */
 const LENGTH = 120;
 const WORLDS = 100;
 const MOST_CALLS = 14;
 
 type Command = fc.AsyncCommand<object, LeaseWorld>;
-/** False where there was nothing to do: that is no step. */
+/** False if the command did nothing, which does not count as a step. */
 type Done = Promise<unknown> | boolean;
 
 let steps = 0;
@@ -40,7 +41,7 @@ function command<T>(
   }));
 }
 
-/** A command on one of the calls in certain states. */
+/** A command on one of the calls in these states. */
 function onCall<T>(
   name: string,
   states: ReadonlyArray<WorkerCall['state']>,

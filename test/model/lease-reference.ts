@@ -1,6 +1,7 @@
 /**
- * What must hold whatever happens, by the reference's own books: who is at which endpoint, counted
- * there and not in the object; what was told of how calls ended; and the rows in storage.
+ * The invariants of the lease protocol, checked on the reference's own records: which calls are at
+ * which endpoint, counted at the endpoint and not in the object; how calls were reported to have
+ * ended; and the rows in storage.
  */
 import { expect } from 'vitest';
 import type { ObjectHost } from './object-host.ts';
@@ -8,23 +9,25 @@ import type { Settings, WorkerCall } from './worker-call.ts';
 
 const FLUSH_MS = 5_000;
 
-/** As `expect`, which costs more than all the rest of a step. */
+/** Like `expect`, but cheap: `expect` takes longer than the rest of a step. */
 function mustHold(fact: boolean, otherwise: () => string): void {
   if (!fact) throw new Error(otherwise());
 }
 
 export class LeaseReference {
-  /** In force, as far as the operator knows. */
+  /** The configuration in force, as far as the operator knows. */
   settings: Settings = { slots: { a: 2 }, leaseMs: 6_000, policy: 'gittins' };
-  /** When reports told of how a call ended, by the number of tokens, which is the call's own. */
+  /**
+   * The time of each report of a call's end, by the number of tokens, which is unique to the call.
+   */
   readonly told = new Map<number, number>();
-  /** Since when the clock did not leap, in elapsed ms. */
+  /** The time of the last jump of the clock, in elapsed ms. */
   calmSince = 0;
-  /** The life of the object in which an endpoint last failed or turned away a call. */
+  /** The incarnation of the object in which an endpoint last failed or refused a call. */
   troubledIn = -1;
   readonly #host: ObjectHost;
   readonly #calls: ReadonlyMap<string, WorkerCall>;
-  /** Calls that an endpoint may still have beyond its slots: from before its slots were changed. */
+  /** Calls that an endpoint may have beyond its slots, from before its slots were changed. */
   readonly #limits = new Map<string, number>();
 
   constructor(host: ObjectHost, calls: ReadonlyMap<string, WorkerCall>) {
@@ -32,7 +35,7 @@ export class LeaseReference {
     this.#calls = calls;
   }
 
-  /** A configuration was taken over. */
+  /** Records that the object has accepted a configuration. */
   configured(settings: Settings): void {
     for (const [endpoint, holders] of this.#held(this.#leases())) {
       const now = this.settings.slots[endpoint] ?? 0;
@@ -41,7 +44,7 @@ export class LeaseReference {
     this.settings = settings;
   }
 
-  /** What must hold after each step. */
+  /** Checks what must hold after each step. */
   check(): void {
     const leases = this.#leases();
     this.#checkEndpoints(this.#held(leases));
@@ -66,7 +69,7 @@ export class LeaseReference {
     }
   }
 
-  /** Whoever runs has a lease that a restart finds. */
+  /** Every running call has a lease in storage, where a restart finds it. */
   #checkLeases(leases: ReadonlyMap<string, string>): void {
     for (const { state, endpoint, request } of this.#calls.values()) {
       if (state !== 'running') continue;
@@ -76,7 +79,10 @@ export class LeaseReference {
     }
   }
 
-  /** Nobody waits before a free slot; only where no endpoint is left alone after faults. */
+  /**
+   * No call waits while a slot is free. Not checked after a fault in this incarnation, because a
+   * failing endpoint gets no calls.
+   */
   #checkUse(leases: ReadonlyMap<string, string>): void {
     const { incarnation, failingWrites } = this.#host;
     if (failingWrites > 0 || this.troubledIn === incarnation) return;
@@ -108,7 +114,7 @@ export class LeaseReference {
     mustHold(known.size === stored.length, () => `counted twice: ${stored}`);
     const { elapsed, failedAt } = this.#host;
     const flushedAt = elapsed - FLUSH_MS - 1;
-    // What could not be written is tried again as much later.
+    // A failed write is tried again one flush later.
     if (failedAt >= flushedAt) return;
     for (const [tokens, at] of this.told) {
       if (at <= this.calmSince || at >= flushedAt) continue;
@@ -116,7 +122,7 @@ export class LeaseReference {
     }
   }
 
-  /** When all has ended: nothing waits, runs or is stored of calls and runs in flight. */
+  /** Checks the end: no call waits or runs, and nothing is stored of calls and runs in flight. */
   checkRest(status: unknown, graphs: { applications: ReadonlyArray<{ runs: number }> }): void {
     const idle = { waiting: 0, running: 0 };
     const known = Object.keys(this.settings.slots).length > 0;
@@ -143,7 +149,7 @@ export class LeaseReference {
     return new Map(rows.map((row) => [String(row.call_id), String(row.endpoint)]));
   }
 
-  /** By endpoint, the leases of calls that are there or may still go there. */
+  /** The number of leases by endpoint of calls that are at the endpoint or may still get there. */
   #held(leases: ReadonlyMap<string, string>): Map<string, number> {
     const held = new Map<string, number>();
     for (const [callId, endpoint] of leases) {

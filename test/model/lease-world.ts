@@ -1,6 +1,7 @@
 /**
- * A tenant's object among Workers that do all that Workers do: ask, wait, run calls at endpoints,
- * renew, report, try again, die with and without a word, lose answers, say things twice and late.
+ * The world of the model: a tenant's object and Workers that do all that real Workers do. They ask,
+ * wait, run calls at endpoints, renew, report, retry, die with and without notice, lose answers,
+ * and send messages twice and late.
  */
 import type { TenantObject } from '../../durable-objects/tenant/tenant.ts';
 import type { Ticket } from '../../durable-objects/tenant/ticket.ts';
@@ -9,7 +10,10 @@ import { LeaseReference } from './lease-reference.ts';
 import { ObjectHost } from './object-host.ts';
 import { configOf, newCall, type Settings, type WorkerCall } from './worker-call.ts';
 
-/** A cancellation reaches the endpoint later than the Worker's end is known, but no later than this. */
+/**
+ * A cancellation reaches the endpoint this long after the Worker's end; the Worker reports the
+ * cancelled call only after CANCEL_GRACE_MS.
+ */
 const CANCEL_MS = 19;
 const CANCEL_GRACE_MS = 20;
 const MAX_TRIES = 6;
@@ -24,13 +28,15 @@ export class LeaseWorld {
   readonly host = new ObjectHost();
   readonly calls = new Map<string, WorkerCall>();
   readonly reference = new LeaseReference(this.host, this.calls);
-  /** The next event of the object is its last: it dies before that is durable. */
+  /**
+   * Makes the next event of the object its last: the process dies before its writes are durable.
+   */
   dyingNext = false;
   #plans: Plan[] = [];
   #tokens = 0;
   #mayJumpAt = 0;
 
-  /** The n-th of the calls in one of these states, counted around. */
+  /** The call number n of those in one of these states, counting around. */
   pick(n: number, states: ReadonlyArray<WorkerCall['state']>): WorkerCall | undefined {
     const fitting = [...this.calls.values()].filter((c) => states.includes(c.state));
     return fitting[n % fitting.length];
@@ -42,7 +48,7 @@ export class LeaseWorld {
     if (done.ok) this.reference.configured(settings);
   }
 
-  /** A new call of a Worker of its own. */
+  /** Submits a new call from a Worker of its own. */
   async submit(fields: Partial<EnqueueRequest['call']>): Promise<void> {
     const callId = `c${this.calls.size}`;
     const request: EnqueueRequest = {
@@ -66,27 +72,32 @@ export class LeaseWorld {
     await this.#ask(call, false);
   }
 
-  /** The Worker's wait was cut, and it asks again; or its answer is lost on the way. */
+  /**
+   * The Worker's wait is cut off and it asks again; with `answerLost` that answer is lost as well.
+   */
   async askAgain(call: WorkerCall, answerLost: boolean): Promise<void> {
     if (call.state !== 'asking' && call.state !== 'waiting') return;
     const old = call.ticket;
     const { incarnation } = call;
-    // Whatever comes of the old wait is not heard any more.
+    // The result of the old wait is ignored from here on.
     call.state = 'asking';
     call.ticket = undefined;
     await this.#ask(call, answerLost);
-    // The runtime tells of the old ticket's end when it pleases: here, after the new one was given.
+    // The runtime may report the end of the old ticket at any time: here, after the new one was
+    // given.
     if (old && incarnation === this.host.incarnation) await this.#dispose(old);
   }
 
-  /** The endpoint has answered. */
+  /** The endpoint has answered the call. */
   async report(call: WorkerCall, fields: Partial<CallResult>): Promise<void> {
     if (call.state !== 'running') return;
     call.leavesAt = this.host.elapsed;
     await this.#report(call, fields);
   }
 
-  /** The endpoint turned the call away or broke before the client had a byte of the answer. */
+  /**
+   * The endpoint refused the call, or failed before the client had received a byte of the answer.
+   */
   async again(call: WorkerCall, fields: Partial<CallResult>): Promise<void> {
     if (call.state !== 'running') return;
     const { ticket, mute } = call;
@@ -100,7 +111,7 @@ export class LeaseWorld {
     const told = live && (await this.#event(() => live.again(result)));
     let goesOn = told?.ok ? told.value : undefined;
     const holds = goesOn;
-    // Whether the object heard of it is not known where it died.
+    // If the object died, the Worker does not know whether it received the message.
     goesOn ??= await this.#asked((object) => object.again(callId, result));
     this.reference.troubledIn = this.host.incarnation;
     if (!goesOn) {
@@ -115,11 +126,11 @@ export class LeaseWorld {
     else await this.#ask(call, false);
   }
 
-  /** A word that comes late or again, of a call whatever its state. */
+  /** A message that arrives late or a second time, for a call in any state. */
   async repeat(call: WorkerCall, what: 'report' | 'again' | 'cancel' | 'renew'): Promise<void> {
     const { callId } = call.request.call;
     if (what === 'renew') await this.#event((object) => object.renew(callId));
-    // These are the last words of a call: none comes before its Worker is done with it.
+    // These messages end a call, so none of them is sent before its Worker is done with it.
     if (call.state !== 'over' || call.leavesAt > this.host.elapsed) return;
     const failed = this.#result({ outcome: 'failed', endpointFault: true });
     if (what === 'cancel') await this.#event((object) => object.cancel(callId));
@@ -130,7 +141,7 @@ export class LeaseWorld {
     }
   }
 
-  /** The client leaves, and the Worker says so. */
+  /** The client disconnects, and the Worker reports it. */
   async leave(call: WorkerCall): Promise<void> {
     const { callId } = call.request.call;
     if (call.state === 'over') return;
@@ -156,7 +167,7 @@ export class LeaseWorld {
     if (call.ticket && this.#isLive(call)) await this.#dispose(call.ticket);
   }
 
-  /** The Worker is gone and nobody hears of it. */
+  /** The Worker dies and the object is not told. */
   vanish(call: WorkerCall): void {
     if (call.state === 'over') return;
     call.leavesAt = Math.min(call.leavesAt, this.host.elapsed);
@@ -164,15 +175,16 @@ export class LeaseWorld {
     call.answer ??= 'unavailable';
   }
 
-  /** The object's process dies; Workers live on. */
+  /** The object's process dies, while Workers keep running. */
   async restart(): Promise<void> {
     this.host.die();
     await this.#cutAll();
   }
 
   /**
-   * The clock leaps; once in the time in which each Worker renews its lease, and not while one cannot
-   * or its renewals are not stored: who is not heard just then cannot be told from the dead.
+   * The clock jumps; at most once in the time in which each Worker renews its lease, and not while
+   * a Worker cannot renew or its renewals are not stored, because the object could not tell such a
+   * Worker from a dead one.
    */
   jump(ms: number): boolean {
     const { elapsed, failedAt } = this.host;
@@ -187,8 +199,9 @@ export class LeaseWorld {
   }
 
   /**
-   * The object hears the Worker no more, or again. Not just after a leap of the clock, nor when its
-   * last renewal may not be stored: a restart would then take its lease for an older one.
+   * Stops the Worker's messages from reaching the object, or lets them through again. Not shortly
+   * after a jump of the clock, and not while its last renewal may be unstored: a restart would take
+   * its lease for an older one.
    */
   mute(call: WorkerCall): boolean {
     const { elapsed, failedAt } = this.host;
@@ -199,7 +212,7 @@ export class LeaseWorld {
     return true;
   }
 
-  /** So many writes fail, after some that do not: also one in the middle of a batch. */
+  /** Makes `count` writes fail after `after` successful ones, so also in the middle of a batch. */
   failWrites(count: number, after: number): void {
     this.host.failingWrites = count;
     this.host.writesBefore = after;
@@ -229,7 +242,10 @@ export class LeaseWorld {
     this.reference.check();
   }
 
-  /** Left alone, all ends: every wait has an answer, every lease its end, and storage is even. */
+  /**
+   * Without further commands, everything ends: every wait has an answer, every lease has ended, and
+   * storage agrees with memory.
+   */
   async rest(): Promise<void> {
     this.host.failingWrites = 0;
     this.dyingNext = false;
@@ -239,9 +255,10 @@ export class LeaseWorld {
       this.check();
       if ([...this.calls.values()].every((c) => c.state === 'over') && i > 30) break;
     }
-    // The longest silence that is learned of an application.
+    // Longer than the longest silence that can be learned of an application.
     await this.pass(1_000_000);
-    // Where the clock went back, the alarm that ends silent runs is late by as much: nobody waits.
+    // If the clock went back, the alarm that ends silent runs is late by as much; no call waits for
+    // it.
     for (let i = 0; Number.isFinite(this.host.dueAt); i += 1) {
       if (i > 1_000) throw new Error('the object never rests');
       await this.pass(Math.max(1, this.host.dueAt - this.host.elapsed));
@@ -260,7 +277,7 @@ export class LeaseWorld {
     if (call.state === 'over') return;
     if (!done.ok || answerLost) {
       const ticket = done.ok && 'ticket' in done.value ? done.value.ticket : undefined;
-      // Nobody has the ticket: the runtime disposes of it, sooner or later.
+      // No Worker has the ticket, so the runtime disposes of it some time later.
       if (ticket) this.#plan(30, () => this.#disposeIn(ticket, incarnation));
       return this.#cut(call);
     }
@@ -302,13 +319,13 @@ export class LeaseWorld {
     this.#renewLater(call, answer.leaseMs);
   }
 
-  /** The Worker may count on its slot for so long from now on, and not beyond. */
+  /** The Worker may use its slot for this long from now, and no longer. */
   #keep(call: WorkerCall, leaseMs: number): void {
     const until = this.host.elapsed + leaseMs;
     call.heldUntil = until;
     this.#plan(leaseMs, async () => {
       if (call.state !== 'running' || call.heldUntil !== until) return;
-      // Others may get the slot from now on: what still runs there is cut off.
+      // From now on others may get the slot, so what still runs there is aborted.
       call.leavesAt = this.host.elapsed;
       await this.#report(call, { outcome: 'failed' });
     });
@@ -376,7 +393,7 @@ export class LeaseWorld {
 
   async #cutAll(): Promise<void> {
     this.reference.checkStatistics();
-    // What was learned and lost is lost: only what comes now is asked for again.
+    // Learned data that was not stored is lost now, so only later reports are checked for.
     this.reference.told.clear();
     for (const call of this.calls.values()) if (call.state === 'waiting') this.#cut(call);
   }
@@ -385,7 +402,7 @@ export class LeaseWorld {
     return (await this.#asked(async (object) => [await act(object)])) !== undefined;
   }
 
-  /** Asks until there is an answer; undefined where the object died too often. */
+  /** Repeats the request until there is an answer; undefined if the object died each time. */
   async #asked<T>(act: (object: TenantObject) => Promise<T>): Promise<T | undefined> {
     for (let i = 0; i < 3; i += 1) {
       const done = await this.#event(act);

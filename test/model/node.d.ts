@@ -1,4 +1,4 @@
-/** What the model takes of Node; the rest of the project is typed for workerd. */
+/** Types of what the model uses of Node; the rest of the project is typed for workerd. */
 declare module 'node:sqlite' {
   type Value = string | number | null;
   export class DatabaseSync {

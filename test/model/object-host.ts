@@ -1,12 +1,13 @@
 /**
- * What workerd is to a tenant's object, in one thread of virtual time: storage (a real SQLite in
- * memory), one alarm, timers, and an output gate. Each event is a transaction: its writes become
- * durable and its answers leave together, or, where the process dies in it, neither does.
+ * The host of a tenant's object, in place of workerd, in one thread and virtual time: storage (a
+ * real SQLite database in memory), one alarm, timers, and an output gate. Each event is a
+ * transaction: its writes become durable and its answers are sent together, or neither if the
+ * process dies in it.
  */
 import { DatabaseSync } from 'node:sqlite';
 import { TenantObject } from '../../durable-objects/tenant/tenant.ts';
 
-/** After an alarm that threw. */
+/** The pause after an alarm that threw. */
 const ALARM_RETRY_MS = 2_000;
 
 interface Timer {
@@ -14,48 +15,48 @@ interface Timer {
   readonly act: () => void;
 }
 
-/** `ok` false without an error: the process died in it. */
+/** `ok` is false without an error if the process died in the event. */
 type EventAnswer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error?: unknown };
 
 export class ObjectHost {
-  /** Time that passes, ms; the clock on the wall is `skewMs` beside it. */
+  /** Elapsed time in ms; the object's wall clock differs from it by `skewMs`. */
   elapsed = 0;
   skewMs = 0;
-  /** So many writes fail, after so many that do not. */
+  /** The number of writes that fail, after `writesBefore` that succeed. */
   failingWrites = 0;
   writesBefore = 0;
   /** When a write last failed, in elapsed ms. */
   failedAt = -Infinity;
-  /** Each is billed as a row that is written. */
+  /** The number of times the alarm was set; each is billed as a written row. */
   alarmsSet = 0;
-  /** Counts the objects that lived. */
+  /** The number of objects created so far. */
   incarnation = 0;
   readonly #start = 1_800_000_000_000;
   readonly #db = new DatabaseSync(':memory:');
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   readonly #timers = new Map<number, Timer>();
   #timerId = 0;
-  /** Answers of this event, held until its writes are durable. */
+  /** Answers of this event, held back until its writes are durable. */
   #outbox: Array<() => void> = [];
   #object: TenantObject | undefined;
   #alarmAt: number | undefined;
   #durableAlarmAt: number | undefined;
 
-  /** What Date.now() says. */
+  /** The value of Date.now(). */
   get wall(): number {
     return this.#start + this.elapsed + this.skewMs;
   }
 
-  /** Looks into the storage from outside. */
+  /** Reads the storage from outside the object. */
   rows(sql: string): Array<Record<string, string | number | null>> {
     return this.#prepared(sql).all();
   }
 
   /**
-   * One event of the object: what it answers, or `lost` where the process died in it. The object is
-   * made first where there is none.
+   * Runs one event of the object, which is created first if there is none. Returns its answer, or
+   * that it is lost because the process died.
    */
   async event<T>(act: (object: TenantObject) => Promise<T>, dies = false): Promise<EventAnswer<T>> {
     this.#db.exec('BEGIN');
@@ -73,7 +74,7 @@ export class ObjectHost {
     return done;
   }
 
-  /** The process dies: memory is gone, and what was not durable. */
+  /** The process dies: memory and all writes that are not durable are lost. */
   die(): void {
     if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
     this.#alarmAt = this.#durableAlarmAt;
@@ -83,7 +84,7 @@ export class ObjectHost {
     this.incarnation += 1;
   }
 
-  /** Delivers an answer of the object when its event's writes are durable. */
+  /** Delivers an answer of the object when the writes of its event are durable. */
   deliver<T>(promise: Promise<T>, to: (value: T) => void, cut: () => void): void {
     const { incarnation } = this;
     const send = (act: () => void) => {
@@ -95,14 +96,14 @@ export class ObjectHost {
     );
   }
 
-  /** When something of its own happens next, in elapsed ms. */
+  /** The time of the next timer or alarm, in elapsed ms. */
   get dueAt(): number {
     let due = this.#alarmAt === undefined ? Infinity : this.#alarmAt - this.#start - this.skewMs;
     for (const timer of this.#timers.values()) due = Math.min(due, timer.at);
     return due;
   }
 
-  /** Does what is due. */
+  /** Runs the timers and the alarm that are due. */
   async ring(): Promise<void> {
     for (const [id, timer] of this.#timers) {
       if (timer.at > this.elapsed) continue;
@@ -116,7 +117,7 @@ export class ObjectHost {
     this.#durableAlarmAt = this.#alarmAt;
   }
 
-  /** In place of the global ones, for the object. */
+  /** Replaces the global setTimeout for the object. */
   readonly setTimeout = (act: () => void, ms = 0): number => {
     this.#timerId += 1;
     this.#timers.set(this.#timerId, { at: this.elapsed + ms, act });
@@ -216,7 +217,7 @@ export class ObjectHost {
 const immediate = (globalThis as unknown as { setImmediate: (act: () => void) => void })
   .setImmediate;
 
-/** All that can go on without time passing has. */
+/** Resolves when everything that needs no time to pass has been done. */
 function drained(): Promise<void> {
   return new Promise((resolve) => immediate(resolve));
 }

@@ -1,4 +1,4 @@
-/** What the model knows of one call's Worker, and how a tenant is configured in it. */
+/** The model's record of one call's Worker, and the configurations of the tenant. */
 import type { Ticket } from '../../durable-objects/tenant/ticket.ts';
 import type { EnqueueRequest } from '../../src/protocol/tenant.ts';
 
@@ -12,18 +12,18 @@ export interface WorkerCall {
   readonly request: EnqueueRequest;
   state: 'asking' | 'waiting' | 'running' | 'over';
   ticket: Ticket | undefined;
-  /** In which life of the object the ticket was given. */
+  /** The incarnation of the object that gave the ticket. */
   incarnation: number;
-  /** How often it asked since it last had an answer. */
+  /** How often it has asked since its last answer. */
   tries: number;
-  /** Slots that it was given. */
+  /** The number of slots that it was granted. */
   grants: number;
   endpoint: string | undefined;
-  /** When the endpoint has the call no more, in elapsed ms. */
+  /** The time from which the endpoint no longer has the call, in elapsed ms. */
   leavesAt: number;
-  /** Until when the slot is held as far as the Worker can know. */
+  /** The time until which the slot is held, as far as the Worker can know. */
   heldUntil: number;
-  /** Its words do not reach the object. */
+  /** If true, its messages do not reach the object. */
   mute: boolean;
   /** How its wait ended. */
   answer: 'granted' | 'refused' | 'unavailable' | undefined;
@@ -45,10 +45,10 @@ export function newCall(request: EnqueueRequest): WorkerCall {
   };
 }
 
-/** A backend that is configured no more: another is in its place. */
+/** A configuration without the backend `m`, which has another one in its place. */
 export const WITHOUT_BACKEND: Settings['slots'] = {};
 
-/** The tenant's document, as text. */
+/** The tenant's configuration document, as text. */
 export function configOf({ slots, leaseMs, policy }: Settings): string {
   const endpoints = Object.entries(slots).map(([name, slots]) => ({
     name,

@@ -1,4 +1,7 @@
-/** What the object's files import of workerd, for Node: base classes without behaviour. */
+/**
+ * Replacements in Node for what the object's files import from workerd: base classes without
+ * behaviour.
+ */
 
 export class DurableObject<Env> {
   readonly ctx: unknown;
@@ -12,7 +15,7 @@ export class DurableObject<Env> {
 
 export class RpcTarget {}
 
-/** itty-durable: the directory is not asked here, since no endpoint of the model goes cold. */
+/** Replaces itty-durable. No endpoint of the model goes cold, so the directory is never called. */
 export function proxyDurable(): never {
   throw new Error('the model has no directory');
 }

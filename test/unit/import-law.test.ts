@@ -1,6 +1,6 @@
 /**
- * The import law, tried once for each pair of rooms: a file of each room imports every other room, and
- * the linter names exactly those that the room may not import. biome.json holds the rules.
+ * The import law, tested for each pair of rooms: a file in each room imports every other room, and
+ * the linter must report exactly the imports that are forbidden. The rules are in biome.json.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const core = (...rooms: string[]) => rooms.map((room) => `src/core/${room}`);
 const edge = (...rooms: string[]) => rooms.map((room) => `src/${room}`);
 const ALL_CORE = core(...CORE, 'dispatch');
 
-/** What each room may import, as docs/architecture.md says it; itself is not listed. */
+/** The rooms that each room may import besides itself, as in docs/architecture.md. */
 const LAW: Readonly<Record<string, readonly string[]>> = {
   'src/core/gittins': [],
   'src/core/runs': [],
@@ -75,7 +75,7 @@ const ROOMS = [...ALL_CORE, ...edge(...EDGE, ...TOP), ...OBJECTS];
 const PACKAGES = ['cloudflare:workers', 'hono', 'zod', 'node:fs', 'itty-durable'];
 
 let folder: string;
-/** The imports that the linter refuses, by room. */
+/** The imports that the linter reports, by room. */
 let refused: Map<string, { lines: Set<number>; messages: string[] }>;
 
 beforeAll(() => {
@@ -93,7 +93,9 @@ function write(path: string, text: string): void {
   writeFileSync(join(folder, path), text);
 }
 
-/** One import of each room to a line, by type only: such an import counts as any other. */
+/**
+ * A file with one import of each room a line. They are type imports, which count like all others.
+ */
 function probe(room: string): string {
   const from = (target: string) => {
     const path = relative(room, `${target}/target.ts`);

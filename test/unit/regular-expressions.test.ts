@@ -1,7 +1,7 @@
 /**
- * Every regular expression of the Worker and its objects, found in the source, against inputs that
- * make a careless one backtrack without end. None is listed by hand, so a new one is tried as well.
- * The limit is no measure of speed: a careless one would need years.
+ * All regular expressions of the Worker and its objects, found in the source, on inputs that make
+ * unsafe ones backtrack exponentially. They are found by search, so that new ones are tested too.
+ * The time limit does not measure speed: an unsafe expression would take years.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LENGTH = 20_000;
 const HANGS_MS = 60_000;
 
-/** A literal where an expression may begin; classes may hold slashes. */
+/** A regular expression literal in source code; character classes may contain slashes. */
 const LITERAL =
   /(?<=(?:^|[=(,:[!&|?{;]|=>|\breturn)\s*)\/(?![*/])((?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)\/([dgimsuvy]*)(?=\s*[).,;\]}:?&|\n]|$)/gm;
-/** Pieces that a longer one is joined from. */
+/** The pieces of expressions that are built by `new RegExp`. */
 const RAW = /String\.raw`([^`]*)`/g;
 
 interface Found {
@@ -45,7 +45,7 @@ function expressionsIn(file: string): Found[] {
   return [...literals, ...pieces.map(([, source = '']) => ({ file, source, flags: 'i' }))];
 }
 
-/** The description of the API is made of its own table: nothing from outside is read there. */
+/** The API's description reads no input from outside. */
 const NO_INPUT = /^src\/openapi\//;
 
 const FOUND = ['src', 'durable-objects']
@@ -53,7 +53,7 @@ const FOUND = ['src', 'durable-objects']
   .filter((file) => !NO_INPUT.test(file))
   .flatMap(expressionsIn);
 
-/** What is repeated: each character that the expression knows, and usual ones, alone and in pairs. */
+/** Texts to repeat: each character of the expression and common ones, alone and in pairs. */
 function pumpsFor(source: string): string[] {
   const own = new Set([...source.replace(/\\[dswbxu]|[\\^$*+?()[\]{}|]/g, '')].slice(0, 24));
   const usual = ['a', 'A', '0', ' ', '\t', '/', '.', '-', '_', ';', '"', '\\', '\u00a0', '\u2028'];
@@ -61,7 +61,7 @@ function pumpsFor(source: string): string[] {
   return [...single, 'a-', 'a/', '/a', '0:', '00-', 'a;', '; ', 'a.a', 'aaaaaaaa-', '\r\n', ' a'];
 }
 
-/** What comes before: words of the expression, so that the repeated part is reached. */
+/** Texts that come first, so that the repeated part of the expression is reached. */
 function prefixesFor(source: string): string[] {
   const plain = source.replace(/\\([./"])/g, '$1').replace(/\\[sdbw]\+?\*?/g, ' ');
   const words = plain.match(/[\w"';:/{}. -]{3,}/g) ?? [];
@@ -86,17 +86,17 @@ function inputsFor(source: string): string[] {
   return inputs;
 }
 
-it('finds them', () => {
+it('the search finds the expressions', () => {
   const sources = FOUND.map((f) => f.source);
   expect(FOUND.length).toBeGreaterThan(40);
-  // Of each sort one: anchored, with a class that has a slash, with a look-ahead, in pieces.
+  // One of each kind: anchored, a class with a slash, a look-ahead, in pieces.
   expect(sources).toContain('^Bearer +(\\S+)$');
   expect(sources).toContain('\\/+$');
   expect(sources).toContain('^\\/(?![/\\\\])[\\x21-\\x7e]*$');
   expect(sources).toContain('(?:~|[A-Za-z]:)?(?:[\\\\/][\\w.@+-]+){2,}');
 });
 
-it('would notice one that backtracks without end', () => {
+it('the test detects one that backtracks exponentially', () => {
   const careless = { file: '', source: '^(a+)+$', flags: '' };
   const context = createContext({ source: careless.source, inputs: inputsFor(careless.source) });
   const code = 'const re = new RegExp(source); for (const input of inputs) re.test(input);';
@@ -105,7 +105,7 @@ it('would notice one that backtracks without end', () => {
 
 describe('a regular expression', () => {
   it.each(FOUND)(
-    'comes to its end: $source ($file)',
+    'ends in time: $source ($file)',
     (found) => {
       attack(found);
     },

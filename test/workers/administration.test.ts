@@ -1,4 +1,4 @@
-/** Changes of tenants that cannot be made, or not at once. */
+/** Changes of tenants that are refused, or that do not take effect at once. */
 import { createExecutionContext, env } from 'cloudflare:test';
 import { exports } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
@@ -37,9 +37,9 @@ describe('a key more than a tenant may have', () => {
   });
 });
 
-describe('a tenant whose deletion breaks off', () => {
+describe('a tenant whose deletion fails midway', () => {
   it.each(['IDEMPOTENCY', 'JOBS', 'TENANT'] as const)(
-    'at %s is there to be deleted again',
+    'at %s can be deleted again',
     async (broken) => {
       const name = `t-${crypto.randomUUID()}`;
       expect((await ask('PUT', name, { backends: BACKENDS })).status).toBe(201);

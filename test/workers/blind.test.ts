@@ -1,4 +1,4 @@
-/** What goes on while KV cannot be read, and what is said where nothing is known. */
+/** What still works while KV cannot be read, and the errors of requests that need it. */
 import { createExecutionContext, env } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TenantSettings } from '../../durable-objects/tenant/tenant-settings.ts';
@@ -13,7 +13,7 @@ const CONFIG = {
   backends: { m: { models: ['m'], endpoints: [{ url: 'http://127.0.0.1:9/v1', slots: 1 }] } },
 };
 
-/** A KV that can be read while `works`; counts how often it was asked. */
+/** A KV that can be read while `works` is true; counts the reads. */
 function kvOf(entries: Readonly<Record<string, unknown>>) {
   const kv = {
     works: true,
@@ -29,7 +29,7 @@ function kvOf(entries: Readonly<Record<string, unknown>>) {
 
 const envOf = (kv: object) => ({ ...env, TENANTS: kv, ENVIRONMENT: 'development' }) as never as Env;
 
-/** Isolates remember by name: one for each test. */
+/** Each test has names of its own, because isolates cache by name. */
 function names() {
   const tenant = `t-${crypto.randomUUID()}`;
   const kv = kvOf({
@@ -50,7 +50,7 @@ afterEach(() => {
 });
 
 describe('while KV cannot be read', () => {
-  it('a Worker believes for an hour what it read last, and asks once a second', async () => {
+  it('a Worker uses for an hour what it read last, and reads at most once a second', async () => {
     const { tenant, kv } = names();
     const load = () => loadTenant(envOf(kv), tenant);
     const owner = () => loadKeyOwner(kv as never, tenant);
@@ -70,7 +70,7 @@ describe('while KV cannot be read', () => {
     expect(await load()).toMatchObject({ ok: true });
   });
 
-  it('a key that was not there is not refused for that', async () => {
+  it('a key that could not be found before is not refused', async () => {
     const kv = kvOf({});
     const key = crypto.randomUUID();
     expect(await loadKeyOwner(kv as never, key)).toBeUndefined();
@@ -81,7 +81,7 @@ describe('while KV cannot be read', () => {
     await expect(loadTenant(envOf(kv), key)).rejects.toBeInstanceOf(Unreachable);
   });
 
-  it('clients that nobody knows are told to ask again', async () => {
+  it('clients with unknown keys get an error with a retry', async () => {
     const kv = kvOf({});
     kv.works = false;
     const headers = { authorization: `Bearer ${crypto.randomUUID()}` };
@@ -93,7 +93,7 @@ describe('while KV cannot be read', () => {
     expect(await answer.json()).toMatchObject({ error: { code: 'dispatcher_unavailable' } });
   });
 
-  it('an object goes on with the configuration that it has', async () => {
+  it('an object continues with the configuration that it has', async () => {
     const { tenant, kv } = names();
     kv.works = false;
     const settingsWith = (document: TenantDocument | undefined) => {

@@ -1,4 +1,7 @@
-/** The cron and the directory: who is due is asked, pinged once, and a failure stops nobody else. */
+/**
+ * The cron trigger and the directory: every tenant that is due is asked, an endpoint is pinged
+ * once, and a failure at one tenant stops no other.
+ */
 import {
   abortAllDurableObjects,
   createExecutionContext,
@@ -25,7 +28,7 @@ import { PATIENT } from '../patience.ts';
 const MINUTE_MS = 60_000;
 const OK: CallResult = { outcome: 'ok', endpointFault: false, cold: false, serviceMs: 10 };
 
-/** Never restored: objects go on pinging by their alarms when a test is over. */
+/** Never restored, because objects continue to ping by their alarms after a test has ended. */
 let answer: (url: string) => Response = () => Response.json({ choices: [] });
 const pinged: string[] = [];
 
@@ -107,7 +110,7 @@ async function busyTenant(host: string): Promise<string> {
 }
 
 describe('the directory', () => {
-  it('tells who is due, keeps the sooner announcement, and forgets whom it is told to', async () => {
+  it('lists due tenants, keeps the earlier of two times, and forgets a tenant on request', async () => {
     const [a, b] = [`a-${crypto.randomUUID()}`, `b-${crypto.randomUUID()}`];
     await announce(env.DIRECTORY, a, 0);
     await announce(env.DIRECTORY, b, 10 * MINUTE_MS);
@@ -121,7 +124,7 @@ describe('the directory', () => {
     expect(later).toContain(b);
   });
 
-  it('gives a tenant out once a minute, so many at a time, and again in the next', async () => {
+  it('lists a tenant once a minute, a limited number at a time, and again in the next minute', async () => {
     const name = `d-${crypto.randomUUID()}`;
     const shard = shardOf(name);
     await announce(env.DIRECTORY, name, 0);
@@ -143,21 +146,21 @@ describe('the directory', () => {
 });
 
 describe('the cron', () => {
-  it('has what the forecast wants warm pinged, once, however often it fires', async () => {
+  it('pings an endpoint that the forecast needs warm once, however often it fires', async () => {
     const tenant = await busyTenant('used.example.com');
     pinged.length = 0;
     const later = Date.now() + 2 * MINUTE_MS;
     const reports = await Promise.all([runCron(env, later), runCron(env, later)]);
-    // The object may have asked itself just before.
+    // The object may have forecast by its own alarm just before.
     expect(reports.reduce((sum, r) => sum + r.pings, 0)).toBeLessThanOrEqual(1);
     await isWarm(tenant);
-    // Asked past the directory as well, the object has its ping already.
+    // Asked again without the directory, the object has pinged already.
     await Promise.all([stubOf(tenant).forecast(), stubOf(tenant).forecast()]);
     await fireCron(later);
     expect(pinged).toEqual(['https://used.example.com/v1/chat/completions']);
   });
 
-  it('serves the others where one endpoint, one tenant or one shard fails', async () => {
+  it('serves all others if one endpoint, one tenant or one shard fails', async () => {
     answer = (url) => {
       if (url.includes('broken')) throw new Error('no route');
       return Response.json({ choices: [] });
@@ -184,7 +187,7 @@ describe('the cron', () => {
     const at = Date.now() + 10 * MINUTE_MS;
     const first = await runCron(env, at);
     expect(first.tenants).toBeGreaterThan(0);
-    // Its object has no backends: the directory is told not to ask again.
+    // Its object has no backends, so the directory is told not to ask again.
     expect(await due(at + 60 * MINUTE_MS)).not.toContain(idle);
     expect(await runCron(env, at)).toMatchObject({ tenants: 0, pings: 0 });
   });

@@ -1,5 +1,5 @@
 /**
- * Names of prototypes, and characters that end a header or an event, wherever something from outside
+ * Names of prototype properties, and characters that end a header or an event, wherever input
  * becomes a name: tenants, backends, models, applications, runs, units, calls, keys.
  */
 import { env, exports } from 'cloudflare:workers';
@@ -45,7 +45,7 @@ function chat(more: object = {}, headers: Record<string, string> = {}) {
   return data('/v1/chat/completions', { model: 'm', messages, ...more }, headers);
 }
 
-/** Nothing was added to what every object has. */
+/** Fails if anything was added to Object.prototype. */
 function expectClean(): void {
   const empty: Record<string, unknown> = {};
   for (const name of ['polluted', 'url', 'slots', 'secret', 'weight']) {
@@ -74,7 +74,7 @@ function endpointAnswers(): void {
 }
 
 describe.each(PROTOTYPES)('the name %s', (name) => {
-  it('is that of no backend, model, run, call, key or tenant', async () => {
+  it('belongs to no backend, model, run, call, key or tenant', async () => {
     const notFound = [
       await data(`/v1/backends/${name}/x`),
       await data(`/v1/models/${name}`),
@@ -157,7 +157,7 @@ describe('a configuration', () => {
     },
   );
 
-  it('as an import is no way around that', async () => {
+  it('is refused in an import as well', async () => {
     const config = `{"backends":{"__proto__":${backend},"m":${backend}}}`;
     const answer = await call(`/admin/tenants/t-${crypto.randomUUID()}/import`, {
       method: 'POST',
@@ -178,7 +178,7 @@ describe.each(SPLITTING)('the text %j', (text) => {
     }
   });
 
-  it('may stand in an error, as JSON has it', async () => {
+  it('may appear in an error, escaped as JSON', async () => {
     const answer = await chat({ model: text });
     const body = await answer.text();
     expect(answer.status).toBe(404);

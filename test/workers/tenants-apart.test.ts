@@ -1,7 +1,8 @@
 /**
- * Who may do what, on every route that there is: no key, a wrong one, a revoked one, another tenant's,
- * a key of the data plane on admin routes, the administrator's token on the data plane. The routes are
- * those of the API's description, which has each of the app's (openapi.test.ts).
+ * Access control on every route: without a key, with a wrong one, a revoked one, one of another
+ * tenant, with a client's key on admin routes, and with the administrator's token on routes for
+ * clients. The routes are those of the API's description, which contains all of the app's
+ * (openapi.test.ts).
  */
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -11,7 +12,7 @@ import { sha256Hex } from '../../src/http/sha256.ts';
 import { OPERATIONS, type Operation } from '../../src/openapi/operations.ts';
 
 const ADMIN = 'test-admin';
-/** In everything that is the first tenant's, and in nothing else. */
+/** A text in everything that belongs to the first tenant, and in nothing else. */
 const CANARY = 'canary7f3a';
 const [MINE, OTHERS] = [`t-${CANARY}`, `t-other-${crypto.randomUUID()}`];
 const ENDPOINT_OF = {
@@ -38,7 +39,7 @@ async function newKey(tenant: string): Promise<string> {
   return ((await (await admin('POST', `${tenant}/keys`)).json()) as { key: string }).key;
 }
 
-/** A path of the first tenant's things. */
+/** A path filled with ids of the first tenant. */
 function filled(path: string): string {
   return path
     .replace('{tenant}', MINE)
@@ -49,7 +50,7 @@ function filled(path: string): string {
     .replace(/\{\w+\}/g, 'x');
 }
 
-/** A body that the route would take, of the first tenant's model. */
+/** A body that the route accepts, for the first tenant's model. */
 function bodyFor({ path, request }: Operation): { body?: BodyInit } {
   if (!request) return {};
   if ('multipart/form-data' in request && !('application/json' in request)) {
@@ -81,7 +82,7 @@ async function ask(operation: Operation, headers: Record<string, string>) {
   return { status: answer.status, text: await answer.text(), headers: [...answer.headers] };
 }
 
-/** All that there is of the first tenant. */
+/** The complete state of the first tenant. */
 async function stateOfMine(): Promise<string> {
   const stub = env.TENANT.getByName(MINE);
   const views = (['pdgraph', 'status'] as const).map((v) => stub.view(v));
@@ -94,7 +95,7 @@ beforeAll(async () => {
     const suffix = tenant === MINE ? CANARY : 'other';
     const backend = { models: [`model-${suffix}`], endpoints: [{ name: `gpu-${suffix}`, url }] };
     await admin('PUT', tenant, {
-      // No run ends by itself while the routes are tried.
+      // Long enough that no run ends by itself during the tests.
       runSilenceMs: 3_600_000,
       backends: { [`backend-${suffix}`]: backend },
     });
@@ -135,7 +136,7 @@ const OF_TENANTS = WITH_KEY.filter((o) => o.key !== 'admin');
 const OF_ADMIN = WITH_KEY.filter((o) => o.key === 'admin');
 const OPEN = OPERATIONS.filter((o) => o.key === undefined);
 
-it('is tried on what there is: every route under /v1 and /admin wants a key', () => {
+it('covers all routes: every one under /v1 and /admin needs a key', () => {
   expect(OPEN.map((o) => o.path).sort()).toEqual(['/healthz', '/openapi.json', '/readyz']);
   expect(OF_TENANTS.length).toBeGreaterThan(30);
   expect(OF_ADMIN.length).toBeGreaterThan(10);
@@ -161,7 +162,7 @@ describe.each(WITH_KEY)('$method $path', (operation) => {
     const before = await stateOfMine();
     const { status, text } = await ask(operation, headers());
     expect(status).toBe(401);
-    // A HEAD has no body.
+    // A HEAD answer has no body.
     if (operation.method !== 'head') {
       expect(JSON.parse(text).error.type).toBe('authentication_error');
     }
@@ -177,7 +178,7 @@ describe.each(OF_TENANTS)("$method $path with another tenant's key", (operation)
     const before = await stateOfMine();
     const headers = { ...bearer(keys.others), 'idempotency-key': 'the same for both' };
     const { status, text, headers: answered } = await ask(operation, headers);
-    // What the client itself sent may come back to it, in the words of a refusal only.
+    // What the client itself sent may be in its answer, but only in the message of an error.
     const isError = status >= 400;
     if (isError) expect([400, 404]).toContain(status);
     else expect(text + JSON.stringify(answered)).not.toContain(CANARY);
@@ -190,7 +191,7 @@ describe.each(OF_TENANTS)("$method $path with another tenant's key", (operation)
 
 describe('a key that was revoked', () => {
   beforeAll(async () => {
-    // In the tenant's object only, as while KV still has it and every edge believes it.
+    // Revoked in the tenant's object only, as while KV and the Workers' caches still have the key.
     const stub = env.TENANT.getByName(MINE);
     const hash = await sha256Hex(keys.revoked);
     expect(await call('/v1/models', { headers: bearer(keys.revoked) })).toMatchObject({
@@ -202,7 +203,7 @@ describe('a key that was revoked', () => {
     expect(await env.TENANTS.get(`key:${hash}`)).toContain(id);
   });
 
-  // What is never there is not there for anybody.
+  // Operations that answer 404 to everyone show nothing about access.
   const asking = OF_TENANTS.filter((o) => o.status !== 404);
   it.each(asking)('is refused at once: $method $path', async (operation) => {
     const called = vi.spyOn(globalThis, 'fetch');
@@ -216,7 +217,7 @@ describe('a key that was revoked', () => {
     expect(await stateOfMine()).toBe(before);
   });
 
-  it('gets no answer that was kept for it', async () => {
+  it('gets no answer that was stored for it', async () => {
     const key = await newKey(MINE);
     const once = () =>
       call(`/v1${MODEL_APIS.chat.path}`, {
@@ -238,7 +239,7 @@ describe('a key that was revoked', () => {
     expect([after.status, after.headers.get('idempotent-replayed')]).toEqual([401, null]);
   });
 
-  it('is refused also where its id has got another key', async () => {
+  it('is refused also if its id has a new key', async () => {
     const key = await newKey(MINE);
     const stub = env.TENANT.getByName(MINE);
     const { config } = JSON.parse((await stub.document()) ?? '{}');
@@ -277,7 +278,7 @@ describe("a client's key", () => {
 describe("the administrator's tokens", () => {
   const get = (token: string) => call(`/admin/tenants/${MINE}`, { headers: bearer(token) });
 
-  it('are nobody where there is none', async () => {
+  it('give no access if none is configured', async () => {
     for (const none of [undefined, '', ' , ']) {
       for (const token of ['', ' ', ',', 'undefined', 'null']) {
         const headers = new Headers(bearer(token));
@@ -298,12 +299,12 @@ describe("the administrator's tokens", () => {
     ',',
     'test-admin-nex',
     'undefined',
-  ])('are each a whole: not %j', async (token) => {
+  ])('must match completely: not %j', async (token) => {
     expect((await get(token)).status).toBe(401);
   });
 });
 
-describe('what is without a key', () => {
+describe('a route that needs no key', () => {
   it.each(OPEN)('shows nothing of a tenant: $path', async (operation) => {
     const { status, text } = await ask(operation, {});
     expect(status).toBe(200);

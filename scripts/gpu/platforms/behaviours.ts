@@ -1,6 +1,7 @@
 /**
- * The documented behaviour of each platform (its pages of autumn 2026), as far as an adapter relies on
- * it. A call is a POST to `…/chat/completions`.
+ * The documented behaviour of each platform (its documentation of autumn 2026), as far as an
+ * endpoint adapter relies on it. A call is a POST to `…/chat/completions`. The server is in
+ * platform.ts.
  */
 import { type Behaviour, COMPLETION } from './platform.ts';
 
@@ -9,14 +10,14 @@ const isCall = (request: { method: string; path: string }) =>
 const json = (status: number, value: object) => ({ status, body: JSON.stringify(value) });
 const LOADING = json(503, { error: { message: 'Loading model', code: 503 } });
 
-/** llama.cpp and others behind a platform that starts them: 503 until the model is loaded. */
+/** llama.cpp and other engines on a platform that starts them: 503 until the model is loaded. */
 export const generic: Behaviour = {
   callsAt: '/v1',
   answer: (request, state) => (state === 'up' || !isCall(request) ? COMPLETION : LOADING),
   wakes: isCall,
 };
 
-/** vLLM's sleep mode: asleep it takes calls and fails them. */
+/** vLLM in sleep mode: while it sleeps it accepts calls and fails them. */
 export const vllm: Behaviour = {
   callsAt: '/v1',
   answer(request, state) {
@@ -28,7 +29,10 @@ export const vllm: Behaviour = {
   sleeps: ({ method, path }) => method === 'POST' && path.startsWith('/sleep'),
 };
 
-/** RunPod's queue endpoint: jobs wait for a worker; here the wait is told as 503 until one is up. */
+/**
+ * RunPod's queue endpoint. The real one lets jobs wait for a worker; here a call gets 503 until a
+ * worker is ready.
+ */
 export const runpod: Behaviour = {
   callsAt: '/v2/abc123/openai/v1',
   answer(request, state) {
@@ -47,7 +51,10 @@ export const runpod: Behaviour = {
   wakes: isCall,
 };
 
-/** RunPod's load balancer: `/ping` 204 while a worker initialises, an error without any. */
+/**
+ * RunPod's load balancer: `/ping` answers 204 while a worker initialises, and an error if there is
+ * none.
+ */
 export const runpodLoadBalancer: Behaviour = {
   callsAt: '/v1',
   answer(request, state) {
@@ -57,7 +64,7 @@ export const runpodLoadBalancer: Behaviour = {
   wakes: () => true,
 };
 
-/** Modal: sends a call round by 303 while its container starts. */
+/** Modal: redirects a call with 303 to the same path while its container starts. */
 export const modal: Behaviour = {
   callsAt: '/v1',
   answer: (request, state) =>
@@ -70,7 +77,7 @@ export const modal: Behaviour = {
   wakes: () => true,
 };
 
-/** Baseten: status by the management API, POST …/wake, 504 while the model loads. */
+/** Baseten: status from the management API, `POST …/wake`, and 504 while the model loads. */
 export const baseten: Behaviour = {
   callsAt: '/environments/production/sync/v1',
   answer(request, state) {

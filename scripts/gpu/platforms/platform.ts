@@ -1,7 +1,7 @@
 /**
- * Platforms on loopback, as far as an adapter can see them: each answers by its documented behaviour
- * while it is cold, while it wakes and when it is up. Time is counted in requests, so that tests need
- * no clock: `looks` requests after it was woken a platform is up.
+ * A server on loopback that emulates a platform as far as an endpoint adapter can see it: it
+ * answers by the platform's documented behaviour while cold, waking and up. Time is counted in
+ * requests, so that tests need no clock: a platform is up `looks` requests after it was woken.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,13 +14,13 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What a platform answers in a state; `wakes` where the request starts it. */
+/** What a platform answers in each state; `wakes` is true for a request that starts it. */
 export interface Behaviour {
-  /** Path of calls, behind the host. */
+  /** The path of calls after the host. */
   readonly callsAt: string;
   answer(request: { method: string; path: string }, state: PlatformState): Answer;
   wakes(request: { method: string; path: string; headers: IncomingMessage['headers'] }): boolean;
-  /** A request that sends it to sleep. */
+  /** True for a request that puts it to sleep. */
   sleeps?(request: { method: string; path: string }): boolean;
 }
 
@@ -32,7 +32,7 @@ export const COMPLETION: Answer = {
 
 export class Platform {
   state: PlatformState;
-  /** Everything that came, as "METHOD path". */
+  /** All requests received, as "METHOD path". */
   readonly seen: string[] = [];
   readonly authorizations: (string | undefined)[] = [];
   starts = 0;
@@ -61,7 +61,7 @@ export class Platform {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** As an endpoint's `url`. */
+  /** The `url` to configure for an endpoint. */
   get url(): string {
     return `${this.origin}${this.#behaviour.callsAt}`;
   }

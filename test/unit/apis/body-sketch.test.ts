@@ -1,4 +1,7 @@
-/** What is read of a body is what a whole parse would give, however long the body is. */
+/**
+ * What the sketch reads of a body equals what a complete parse would give, for bodies of any
+ * length.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sketchBody } from '../../../src/apis/body-sketch.ts';
@@ -15,7 +18,7 @@ const sketchOf = (text: string) => {
   return read.sketch;
 };
 
-/** Characters of a prompt, by the whole of it. */
+/** The number of characters of a prompt, counted on the complete value. */
 function charsOf(value: unknown, depth: number): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null || depth > 8) return 0;
@@ -88,13 +91,14 @@ const body = fc.record(
 const APIS: ModelApi[] = Object.values(MODEL_APIS);
 
 describe('the sketch of a body', () => {
-  it('tells callers apart as the whole body does, and counts as much text', () => {
+  it('identifies callers as the whole body does, and counts the same text', () => {
     fc.assert(
       fc.property(body, fc.constantFrom(...APIS), fc.nat(2), (whole, { name, schema }, spaces) => {
         const json = JSON.stringify(whole, null, spaces);
         const parsed = JSON.parse(json);
         fc.pre(schema.safeParse(parsed).success);
-        // Where messages are not checked, nothing is read behind one that is none.
+        // In APIs that do not validate messages, the sketch stops reading at the first entry that
+        // is no message.
         const { messages } = parsed;
         const isMessage = (m: unknown) =>
           typeof (m as { role?: unknown } | null)?.role === 'string';
@@ -108,7 +112,7 @@ describe('the sketch of a body', () => {
     );
   });
 
-  it('is refused where the whole body is, at the same place and in the same words', () => {
+  it('is refused where the whole body is, at the same field and with the same message', () => {
     fc.assert(
       fc.property(body, fc.constantFrom(...APIS), (whole, api) => {
         const parsed = JSON.parse(JSON.stringify(whole));
@@ -148,7 +152,7 @@ describe('a long body', () => {
     expect(later).toMatchObject({ ok: false, error: { param: 'messages[70000]' } });
   });
 
-  it('of more messages than anybody has is refused, and says how many parts it may have', () => {
+  it('of too many messages is refused, with the number of parts that it may have', () => {
     const refused = read(chat(repeated('{}', 3_300_000)));
     expect(refused).toMatchObject({
       ok: false,
@@ -179,12 +183,12 @@ describe('a long body', () => {
     expect(read(json).ok).toBe(true);
   });
 
-  it('may not have a field of any length that is parsed as it is', () => {
+  it('is limited in the length of fields that are parsed completely', () => {
     const json = `{"model":"m","messages":[{"role":"user"}],"metadata":{${repeated('"a":1', 50_000)}}}`;
     expect(read(json)).toMatchObject({ ok: false, error: { param: 'metadata' } });
   });
 
-  it('keeps the conversation that it is', () => {
+  it('keeps the identity of its conversation', () => {
     const turns = repeated('{"role":"assistant","content":"a"}', 5_000);
     const system = '{"role":"system","content":"You plan."}';
     const json = `{"model":"m","tools":[{"name":"t"}],"messages":[${system},{"role":"user","content":"Go"},${turns}]}`;

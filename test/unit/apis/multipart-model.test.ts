@@ -1,4 +1,7 @@
-/** The model of a form is found in its bytes, wherever it stands and whatever the file holds. */
+/**
+ * The model field of a form is found in the form's bytes, in any position and with any bytes in the
+ * file.
+ */
 import { describe, expect, it } from 'vitest';
 import { multipartModel } from '../../../src/apis/multipart-model.ts';
 
@@ -21,7 +24,7 @@ const file = (bytes: Uint8Array): [string, Uint8Array] => [
   'Content-Disposition: form-data; name="file"; filename="a.wav"\r\nContent-Type: audio/wav',
   bytes,
 ];
-/** Bytes that look like parts, headers and delimiters, but do not begin a line. */
+/** Bytes that look like parts, headers and delimiters, but are not at the start of a line. */
 const misleading = Buffer.from('\r\n --XYZ\r\n\r\n--XY\r\nname="model"\r\n\r\n-\n--XYZ\r\n\0\xff');
 
 describe('the model of a form', () => {

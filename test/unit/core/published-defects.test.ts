@@ -1,6 +1,6 @@
 /**
- * What the published system's code does otherwise than it should, each as a test that its fault
- * would fail: by the dispatcher's own order, since that is what the fault would spoil.
+ * Known defects of the published system's code, each with a test that the defect would fail. The
+ * tests check the dispatcher's order, because that is what the defects would change.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -20,7 +20,7 @@ import { llm, queryAt, runOf, teach } from '../../run-builders.ts';
 const times = <T>(n: number, make: (i: number) => T): T[] =>
   Array.from({ length: n }, (_, i) => make(i));
 
-/** One slot, held by a blocker; what waits goes in the policy's order. */
+/** A dispatcher with one slot, taken by a blocker; waiting calls go in the policy's order. */
 class OneSlot {
   readonly dispatcher: Dispatcher;
   now = 1_000_000;
@@ -37,7 +37,7 @@ class OneSlot {
     this.#note(this.dispatcher.step([{ type: 'submitted', call }], this.now));
   }
 
-  /** The running call ends after so many tokens; the one that goes next. */
+  /** Ends the running call after this many tokens; returns the call that goes next. */
   end(tokens = 1): string {
     const result = okResult(tokens, { inputTokens: 0, serviceMs: tokens });
     const callId = this.#running;
@@ -52,8 +52,11 @@ class OneSlot {
   }
 }
 
-describe('the walk that forgets the fan-out', () => {
-  /** A fan-out, a step in between, and a fan-out of as many calls, as of a models base's checks. */
+describe('a random walk that ignores the fan-out', () => {
+  /**
+   * A fan-out, a step in between, and a fan-out of the same width, as in an application that checks
+   * answers.
+   */
   const history = times(200, (i) => {
     const width = (i % 8) + 1;
     return runOf(
@@ -73,14 +76,15 @@ describe('the walk that forgets the fan-out', () => {
       model.rankMs(
         queryAt('reflect', { fanOutBefore, beforeMs: 100 * fanOutBefore, inputTokens: 0 }),
       );
-    // Drawn apart, the verification would take 4,500 ms after any of them.
+    // If the widths were drawn independently, the verification would take 4,500 ms after any
+    // fan-out.
     expect(atGenerate(1)).toBeLessThan(1_800);
     expect(atGenerate(8)).toBeGreaterThan(7_500);
     expect(atReflect(1)).toBeLessThan(1_800);
     expect(atReflect(8)).toBeGreaterThan(7_000);
   });
 
-  it('does not spoil the order: the narrow run goes first though it came later', () => {
+  it('does not affect the order: the narrow run goes first although it came later', () => {
     const line = new OneSlot(history);
     line.submit('wide-0', { runId: 'wide', app: 'checks', unit: 'generate' });
     for (const i of times(7, (n) => n + 1)) {
@@ -109,7 +113,7 @@ describe('a run taken as finished after 5 s of silence', () => {
       const callId = `c${i}`;
       const call = callRequest(callId, { runId: 'r', unit: `u${i}`, arrivedAt: now });
       effects.push(...dispatcher.step([{ type: 'submitted', call }], now));
-      // In service for longer than any silence: that is none.
+      // In service for longer than any silence timeout, but a run in service is not silent.
       for (const end = now + 40_000; now < end; ) {
         now += 10_000;
         effects.push(...dispatcher.step([{ type: 'renewed', callId }], now));
@@ -120,7 +124,7 @@ describe('a run taken as finished after 5 s of silence', () => {
     return effects.filter((e) => e.type === 'run-finished');
   };
 
-  it('is not: it goes on after a pause, and is recorded and learned from as one', () => {
+  it('does not happen: it continues after a pause, and is recorded and learned from as one', () => {
     const finished = steps(5_001, 12_000, 29_000);
     expect(finished).toHaveLength(1);
     expect(finished[0]?.record?.units.map((u) => [u.unit, u.gap_ms])).toEqual([
@@ -131,7 +135,7 @@ describe('a run taken as finished after 5 s of silence', () => {
     ]);
   });
 
-  it('is not while its client is at work itself', () => {
+  it('does not happen while its client runs a unit of its own', () => {
     const dispatcher = new Dispatcher(configOf(), { random: seededRandom(1) }, 0);
     const began = { type: 'unit-began', runId: 'r', app: 'app', unit: 'think' } as const;
     dispatcher.step([began], 0);
@@ -150,7 +154,7 @@ describe('rank 0 for a run that is older than every sample', () => {
 
   it.each(['gittins', 'gittins-total'] as const)('is not given by %s: it goes behind', (policy) => {
     const line = new OneSlot(history, policy);
-    // Two calls were usual; of these four, two are over and were long.
+    // Two calls are usual; this run makes four, of which two have ended after a long time.
     for (const id of ['old-0', 'old-1', 'old-2', 'old-3']) {
       line.submit(id, { runId: 'old', app: 'steady', unit: 'unit' });
     }
@@ -178,7 +182,7 @@ describe('0.06 s a token on every machine', () => {
     const config = configOf({ alpha: 0, backends });
     return new Dispatcher(config, { random: seededRandom(1) }, 0);
   };
-  /** Ranks at both backends of an application that makes 100 tokens. */
+  /** The ranks at both backends of applications that generate 100 tokens. */
   const ranks = (dispatcher: Dispatcher) => {
     for (const backend of ['fast', 'slow']) {
       for (const _ of times(30, (n) => n)) {
@@ -200,7 +204,7 @@ describe('0.06 s a token on every machine', () => {
     expect(slow / 8_000).toBeCloseTo(1, 2);
   });
 
-  it('is unlearned where it was configured', () => {
+  it('is corrected by observed speeds where it was configured', () => {
     const dispatcher = start({ fast: 60, slow: 60 });
     for (const backend of ['fast', 'slow'] as const) {
       for (const i of times(40, (n) => n)) {
@@ -219,12 +223,15 @@ describe('0.06 s a token on every machine', () => {
 });
 
 describe('the formula E[Y | Y <= D] / P(Y <= D)', () => {
-  /** Expected order statistics of twenty exponentials: mean 1,000 and, at any age, rank 1,000. */
+  /**
+   * Expected order statistics of twenty exponentials: the mean is 1,000, and the rank is 1,000 at
+   * any age.
+   */
   const exponential = times(20, (i) =>
     times(i + 1, (k) => 1_000 / (20 - k)).reduce((sum, step) => sum + step, 0),
   );
   const history = [
-    // Not ascending: that would be taken for a change.
+    // Shuffled, because ascending sizes would be detected as a change in behaviour.
     ...times(20, (i) => runOf('memoryless', llm('unit', [exponential[(i * 7) % 20] ?? 0], 0))),
     ...times(20, () => runOf('certain', llm('unit', [800], 0))),
   ];

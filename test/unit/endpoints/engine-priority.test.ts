@@ -1,4 +1,4 @@
-/** The rank as an engine's priority. */
+/** The conversion of a rank to an engine's priority. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { levelOf, priorityOf } from '../../../src/endpoints/engine-priority.ts';

@@ -1,4 +1,4 @@
-/** JSON is checked and read as `JSON.parse` does it, without what that builds. */
+/** The scan accepts and reads JSON as `JSON.parse` does, without building values. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JsonCursor } from '../../../src/http/json-cursor.ts';
@@ -53,7 +53,7 @@ describe('a scan', () => {
       fc.property(damage, ({ text, at, cut, put }) => {
         const i = at % (text.length + 1);
         const damaged = text.slice(0, i) + put + text.slice(i + cut);
-        // Half of a pair is no text that could be sent.
+        // Half of a surrogate pair cannot be sent as UTF-8.
         fc.pre(damaged.isWellFormed());
         expect([damaged, scan(damaged).ok]).toEqual([damaged, isJson(damaged)]);
       }),
@@ -155,7 +155,7 @@ describe('a scan', () => {
 describe('the fields of a text', () => {
   const anyValue = fc.jsonValue({ maxDepth: 4 });
 
-  it('are found where JSON.parse finds them, the last of a name', () => {
+  it('are found as JSON.parse finds them: the last one of a name', () => {
     const names = ['model', 'm', 'messages', 'stream', 'mess'];
     const entries = fc.array(fc.tuple(fc.constantFrom(...names, 'x', 'modelx', ''), anyValue));
     fc.assert(
@@ -212,7 +212,7 @@ describe('a cursor', () => {
     );
   });
 
-  it('walks through any value and comes to its end', () => {
+  it('passes over any value to its end', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), fc.nat(3), (value, spaces) => {
         const json = JSON.stringify(value, null, spaces);

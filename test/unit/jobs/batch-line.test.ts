@@ -1,4 +1,4 @@
-/** Lines of batches: what is read of an input file, and what is written to the output. */
+/** Lines of batches: how an input file is read, and how the output is written. */
 import { describe, expect, it } from 'vitest';
 import { readBatchLine, writeBatchLine } from '../../../src/jobs/batch-line.ts';
 
@@ -31,7 +31,7 @@ describe('a line of input', () => {
   });
 });
 
-describe('JSON of a depth that can be read and not written', () => {
+describe('JSON of a depth that can be parsed but not serialized', () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
 
   it('is refused in a line of input', () => {
@@ -41,7 +41,7 @@ describe('JSON of a depth that can be read and not written', () => {
     if (!told.ok) expect(told.error.line).toBe(7);
   });
 
-  it('is told as text where an endpoint answered it', () => {
+  it('is stored as text if an endpoint answered it', () => {
     const result = { customId: 'a', requestId: 'r', status: 200, body: `{"x":${deep}}` };
     const { text } = writeBatchLine('batch_req_1', result);
     expect(JSON.parse(text).response.body).toBe(result.body);
@@ -77,7 +77,7 @@ describe('a line of output', () => {
     expect(told.text.trimEnd()).not.toContain('\n');
   });
 
-  it('has why there was no answer', () => {
+  it('has the reason why there was no answer', () => {
     const error = { code: 'batch_expired', message: 'Too late.' };
     expect(write({ error }).line).toMatchObject({ response: null, error });
   });

@@ -1,4 +1,4 @@
-/** What a client may order as a job. */
+/** Which jobs a client may create. */
 import { describe, expect, it } from 'vitest';
 import { jobSettings } from '../../../src/config/job-settings.ts';
 import { USUAL_BOUNDS } from '../../../src/http/json-scan.ts';
@@ -18,7 +18,7 @@ describe('an order', () => {
     expect(told.ok && new TextDecoder().decode(told.order.body)).toBe('{"model":"m"}');
   });
 
-  it('whose body is nested so deeply that it can be read and not written is refused', () => {
+  it('whose body is nested so deeply that it can be parsed but not serialized is refused', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     const told = read(`{"path":"/v1/chat/completions","body":{"model":"m","x":${deep}}}`);
     expect(told).toMatchObject({ ok: false, error: { code: 'invalid_request_error' } });

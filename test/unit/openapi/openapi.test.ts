@@ -1,4 +1,7 @@
-/** The description is one that tools can read, and its bodies are those that the code parses. */
+/**
+ * The API's description is valid for standard tools, and its request bodies are those that the code
+ * parses.
+ */
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../../src/openapi/document.ts';
@@ -25,7 +28,7 @@ describe('the description', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('has the bodies that are parsed, with what is needed and room for more', () => {
+  it('has the bodies that the code parses, with their required fields, and allows further fields', () => {
     const { paths, components } = openApiDocument() as unknown as Described;
     const chat = paths['/v1/chat/completions']?.post?.requestBody?.content['application/json'];
     expect(chat).toMatchObject({

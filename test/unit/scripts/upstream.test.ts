@@ -1,4 +1,7 @@
-/** `UPSTREAM` of `npm start`: what is found at a server that runs already, and each way to be wrong. */
+/**
+ * The setting `UPSTREAM` of `npm start`: what is found at a running server, and the message for
+ * each error.
+ */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -23,7 +26,7 @@ async function serve(answers: Readonly<Record<string, string | RequestListener>>
 const MODELS = JSON.stringify({ object: 'list', data: [{ id: 'a' }, { id: 'b' }, { id: 'a' }] });
 
 describe('an upstream', () => {
-  it('is none where nothing is named', async () => {
+  it('is none if the settings name none', async () => {
     expect(await findUpstream({})).toBeUndefined();
     expect(await findUpstream({ UPSTREAM: ' ' })).toBeUndefined();
   });

@@ -1,4 +1,4 @@
-/** Usage is read of every API's answers, and never of what a model wrote. */
+/** Usage is read from every API's answers, and never from text that a model wrote. */
 import { describe, expect, it } from 'vitest';
 import { isUsageChunk, PlainUsage, usageIn } from '../../../src/apis/usage.ts';
 
@@ -65,14 +65,14 @@ describe('the usage of a plain answer', () => {
   });
 });
 
-describe('the extra chunk of usage', () => {
+describe('the usage chunk', () => {
   it('is one that has usage and no choices', () => {
     expect(isUsageChunk('{"choices":[],"usage":{"prompt_tokens":1}}')).toBe(true);
     expect(isUsageChunk('{\n "choices" : [ ],\n "usage": {"prompt_tokens":1} }')).toBe(true);
   });
 
-  it('is none where anything is in it that the client would have got anyway', () => {
-    // Filters of a prompt come so, before all else.
+  it('is not one that contains anything the client would have got anyway', () => {
+    // Results of a prompt filter come in such a chunk, before all others.
     expect(isUsageChunk('{"choices":[],"usage":null,"prompt_filter_results":[]}')).toBe(false);
     expect(isUsageChunk('{"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}')).toBe(false);
     const quoted = JSON.stringify({ content: '"usage" "choices":[]' });

@@ -1,4 +1,7 @@
-/** Keys of endpoints: sealed on their way in, opened where they are used, for their own place only. */
+/**
+ * Endpoints' keys: sealed when they are configured, opened when they are used, each in its own
+ * place only.
+ */
 import { runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -15,7 +18,7 @@ const ADMIN = { authorization: 'Bearer test-admin' };
 afterEach(() => vi.restoreAllMocks());
 
 describe('a sealed key', () => {
-  it('opens where it was sealed for, and is another each time', async () => {
+  it('opens in the place for which it was sealed, and is different each time', async () => {
     const one = await seal(OLD, CANARY, PLACE);
     const two = await seal(OLD, CANARY, PLACE);
     expect(one).not.toBe(two);
@@ -62,7 +65,7 @@ describe('a sealed key', () => {
     expect(await unseal(NEW, fresh, PLACE)).toBe(CANARY);
     expect(await unseal(OLD, fresh, PLACE)).toBeUndefined();
     const again = await acceptConfig(JSON.parse(taken.ok ? taken.text : ''), 'acme', both);
-    // What the newest key sealed stays as it is.
+    // A value sealed with the newest master key stays as it is.
     expect(again).toEqual(taken);
   });
 
@@ -144,7 +147,7 @@ describe('a configuration with a key in it', () => {
     expect(sent.map((r) => r.headers.get('authorization'))).toEqual([null, null]);
   });
 
-  it('may be put as it was got; its key does not follow it to another host', async () => {
+  it('may be stored as it was read; its key does not follow it to another host', async () => {
     const tenant = `t-${crypto.randomUUID()}`;
     await admin('PUT', tenant, withAuth({ value: CANARY }));
     const { config } = (await admin('GET', tenant)).json;
@@ -222,13 +225,14 @@ describe('a configuration with a key in it', () => {
     expect(JSON.stringify([taken, stored])).not.toContain(CANARY);
   });
 
-  it('whose key cannot be opened is answered as misconfigured, not called without', async () => {
+  it('whose key cannot be opened gives a configuration error, and no call without the key', async () => {
     const told = vi.spyOn(console, 'error').mockImplementation(() => {});
     const called = vi.spyOn(globalThis, 'fetch');
     const tenant = `t-${crypto.randomUUID()}`;
     await admin('PUT', tenant, withAuth({ secret: 'GPU_KEY' }));
     const { key } = (await admin('POST', `${tenant}/keys`)).json;
-    // Sealed under a master key that is gone: past the admin API, as one that wrote storage would.
+    // Sealed with a master key that no longer exists, and written past the admin API, as someone
+    // with access to the storage could.
     const sealed = (await seal(OLD, CANARY, { ...PLACE, tenant })) ?? '';
     const stub = env.TENANT.getByName(tenant);
     await stub.putConfig(JSON.stringify(withAuth({ sealed })));

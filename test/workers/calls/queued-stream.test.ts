@@ -1,4 +1,4 @@
-/** A stream that was begun before its answer is there: what it becomes, whatever comes when. */
+/** A stream that begins before its answer exists: its content for every kind and time of answer. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Admission } from '../../../src/calls/admission.ts';
 import { QueuedStream } from '../../../src/calls/queued-stream.ts';
@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A call that has waited so long that its stream was begun. */
+/** A call that has waited so long that its stream has begun. */
 async function begun() {
   const stream = new QueuedStream(AFTER_MS, 'openai', 'r', new AbortController().signal);
   const made = Promise.withResolvers<Response>();
@@ -42,7 +42,7 @@ const answered = () =>
   new Response('data: [DONE]\n\n', { headers: { 'content-type': 'text/event-stream' } });
 
 describe('a stream that was begun early', () => {
-  it('says how it stands until its answer comes', async () => {
+  it('sends its position until its answer comes', async () => {
     const { made, asked, read, rest, stream } = await begun();
     asked[0]?.resolve({ position: 3, etaMs: 41.6 });
     expect(await read()).toBe(': queued position=3 eta_ms=42\n\n');
@@ -54,7 +54,7 @@ describe('a stream that was begun early', () => {
     expect(stream.signal.aborted).toBe(false);
   });
 
-  it('is whole where its answer comes while it is asked how it stands', async () => {
+  it('is complete if its answer comes while its position is being read', async () => {
     const { made, asked, read, rest, stream } = await begun();
     asked[0]?.resolve({ position: 1, etaMs: 1 });
     await read();
@@ -68,7 +68,7 @@ describe('a stream that was begun early', () => {
     expect(stream.signal.aborted).toBe(false);
   });
 
-  it('tells of an answer that breaks, and of one that never comes', async () => {
+  it('reports an answer that breaks off, and one that never comes', async () => {
     const broken = await begun();
     broken.asked[0]?.resolve({ position: 1, etaMs: 1 });
     await broken.read();

@@ -1,4 +1,4 @@
-/** The configuration: its defaults, and what is refused, by the path of the field that is wrong. */
+/** The configuration: its defaults, and what is refused, with the path of the wrong field. */
 import { describe, expect, it } from 'vitest';
 import { toDispatcherConfig } from '../../../src/config/dispatcher-config.ts';
 import { parseTenantConfig } from '../../../src/config/parse.ts';

@@ -1,4 +1,4 @@
-/** How a configuration gets to KV when changes overtake each other on their way. */
+/** The configuration in KV is correct when concurrent changes overtake each other. */
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { distribute, distributeNewest } from '../../../src/config/distribution.ts';
@@ -19,7 +19,7 @@ async function newTenant() {
   return { name, stub, first };
 }
 
-/** KV whose writes of the tenant's document take as long as the test wants. */
+/** KV in which writes of the tenant's document take as long as the test wants. */
 function slowKv(onWrite: (key: string) => Promise<void>): Env {
   const TENANTS = new Proxy(env.TENANTS, {
     get: (kv, name) => {
@@ -41,7 +41,7 @@ describe('a change that was overtaken', () => {
     const third = parseDocument((await stub.removeKey('k')) ?? '');
     expect(third.version).toBeGreaterThan(second.version);
 
-    // The second change waits at KV until the third has come and gone.
+    // The second change waits at KV until the third has been written.
     const overtaken = Promise.withResolvers<void>();
     let isFirst = true;
     const late = distributeNewest(
@@ -63,7 +63,7 @@ describe('a change that was overtaken', () => {
     expect(await env.TENANTS.get(`key:${sha256}`)).toBeNull();
   });
 
-  it('brings nothing back of a tenant that was deleted meanwhile', async () => {
+  it('restores nothing of a tenant that was deleted meanwhile', async () => {
     const { name, stub, first } = await newTenant();
     const sha256 = await sha256Hex(`key of ${name}`);
     const second = parseDocument((await stub.addKey({ id: 'k', sha256 })) ?? '');
@@ -75,7 +75,9 @@ describe('a change that was overtaken', () => {
 });
 
 describe('what is written to KV', () => {
-  /** KV that takes one write of each key before the pause, as the platform does within a second. */
+  /**
+   * KV that accepts one write of each key before the pause, as the platform does within a second.
+   */
   function busyKv() {
     const written: string[] = [];
     const turnedAway: string[] = [];
@@ -118,7 +120,7 @@ describe('what is written to KV', () => {
     expect(await env.TENANTS.get(`tenant:${name}`, 'json')).toEqual(second);
   });
 
-  it('is what has changed, and what an earlier change could not write', async () => {
+  it('is what has changed, and what an earlier change failed to write', async () => {
     const name = `t-${crypto.randomUUID()}`;
     const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(keyOf));
     const { kv, written, rest } = busyKv();

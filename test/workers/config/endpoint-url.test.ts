@@ -1,4 +1,6 @@
-/** Which URLs a configuration may name: addresses in every spelling, names of addresses, schemes. */
+/**
+ * Which URLs a configuration may name: addresses in every spelling, names of addresses, schemes.
+ */
 import { describe, expect, it } from 'vitest';
 import { endpointUrlProblem } from '../../../src/config/endpoint-url.ts';
 import { parseTenantConfig } from '../../../src/config/parse.ts';

@@ -1,4 +1,4 @@
-/** A shard of kept answers inside workerd: who holds a key, and what ends that. */
+/** A shard of stored answers inside workerd: which call holds a key, and what ends that. */
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -41,7 +41,7 @@ afterEach(() => {
 });
 
 describe('a claim', () => {
-  it('is held by one, and asked for again by the same it is fresh', async () => {
+  it('is held by one call, which gets it as fresh again if it asks again', async () => {
     const { claim, begin } = newShard();
     const first = claim();
     expect((await begin(first)).status).toBe('fresh');
@@ -61,7 +61,7 @@ describe('a claim', () => {
     await vi.waitUntil(async () => (await begin(claim())).status === 'fresh', PATIENT);
   });
 
-  it('ends by its expiry where nobody is left to end it', async () => {
+  it('ends by its expiry if no Worker is left to end it', async () => {
     const { claim, begin } = newShard();
     await begin(claim());
     await abortAllDurableObjects();
@@ -85,7 +85,7 @@ describe('a claim', () => {
     expect(new TextDecoder().decode(replay.answer.body)).toBe('{"n":1}');
   });
 
-  it('that another has taken over cannot keep an answer', async () => {
+  it('that another has taken over cannot store an answer', async () => {
     const { shard, claim, begin } = newShard();
     const late = claim();
     await begin(late);
@@ -96,7 +96,7 @@ describe('a claim', () => {
   });
 });
 
-describe('a kept answer', () => {
+describe('a stored answer', () => {
   it('is forgotten after its lifetime, by the alarm', async () => {
     const { shard, claim, begin, rows } = newShard();
     const first = claim({ lifetimeMs: 1_000 });
@@ -142,7 +142,7 @@ describe('a key that was replaced under its id', () => {
     await begin(old);
     const next = claim({ keyHash: 'new', print: 'other' });
     expect((await begin(next)).status).toBe('fresh');
-    // What the old one still brings is not kept in the place of the new one.
+    // A late answer of the old call does not replace the new call's.
     await shard().finish(old, ANSWER);
     expect((await begin(claim({ keyHash: 'new', print: 'other' }))).status).toBe('in-progress');
     await shard().finish(next, ANSWER);

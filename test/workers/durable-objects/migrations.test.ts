@@ -1,4 +1,4 @@
-/** Databases of every earlier version, opened by the present code; and one of a later version. */
+/** Databases of every earlier version, opened by the present code, and one of a later version. */
 import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -22,7 +22,7 @@ const OK = { outcome: 'ok' as const, endpointFault: false, cold: false, serviceM
 
 type Tenant = ReturnType<typeof env.TENANT.getByName>;
 
-/** An object that finds the database as its own when it starts. */
+/** An object that finds this database as its own when it starts. */
 async function tenantWith(database: string): Promise<() => Tenant> {
   const name = `t-${crypto.randomUUID()}`;
   const stub = () => env.TENANT.getByName(name);
@@ -35,7 +35,7 @@ async function tenantWith(database: string): Promise<() => Tenant> {
   return stub;
 }
 
-/** Every row of every table, as the storage has them. */
+/** Every row of every table, as stored. */
 function dump(stub: Tenant): Promise<Record<string, unknown[]>> {
   return runInDurableObject(stub, (_object, { storage }) => tablesOf(storage.sql));
 }
@@ -90,13 +90,13 @@ describe.each(DATABASES)('a database of %s', (_name, schema, sql) => {
       runs_in_flight: 1,
       backends: { search: { running: 1, waiting: 0 }, m: { running: 0 } },
     });
-    // What calls have told of its speed, and not what is assumed.
+    // The speed that was learned from calls, not the assumed one.
     expect(status.backends.m.speed.outputMs).toBeCloseTo(19.8);
     const { wakes } = await view('prewarm');
     expect(wakes).toContainEqual(expect.objectContaining({ backend: 'm', outcome: 'used' }));
   });
 
-  it('goes on: the call in flight ends, and its run is learned once', async () => {
+  it('is used: the call in flight ends, and its run is learned once', async () => {
     const stub = await tenantWith(sql);
     await stub().settle('live-find', OK);
     await stub().runEvent({ type: 'run-finished', runId: 'live' }, 0);
@@ -121,13 +121,13 @@ describe.each(DATABASES)('a database of %s', (_name, schema, sql) => {
     expect((await dump(stub())).migrations).toEqual(migrations);
   });
 
-  it('has a configuration that means what it meant', async () => {
+  it('has a configuration with its original meaning', async () => {
     const stub = await tenantWith(sql);
     const { config } = JSON.parse((await stub().document()) ?? '{}');
     const parsed = parseStoredConfig(config, { development: false });
     expect(parsed).toMatchObject({
       ok: true,
-      // It replaced the tenant's as a whole when it was written.
+      // When it was written, the backend's setting replaced the tenant's as a whole.
       config: { backends: { m: { prewarm: { mode: 'on', theta: 0.1 } } } },
     });
   });
@@ -140,7 +140,7 @@ describe('a database of a later version', () => {
     CREATE TABLE of_the_future (id INTEGER PRIMARY KEY, what TEXT);
     INSERT INTO of_the_future VALUES (1, 'kept');`;
 
-  it('is refused with a word on what to do, and not touched', async () => {
+  it('is refused with a message on what to do, and not changed', async () => {
     const told = vi.spyOn(console, 'error').mockImplementation(() => {});
     const name = `t-${crypto.randomUUID()}`;
     const stub = () => env.TENANT.getByName(name);
@@ -166,7 +166,7 @@ describe('a database of a later version', () => {
       error: { code: 'dispatcher_unavailable', message: expect.stringContaining('newer version') },
     });
     expect(JSON.stringify(told.mock.calls)).toContain('version 99');
-    // Nor does the cron stumble over it, or a call take it for an empty tenant.
+    // The cron trigger and calls are refused too, and do not take it for an empty tenant.
     for (const ask of [() => stub().forecast(), () => stub().view('status')]) {
       let refused: unknown;
       try {
@@ -196,7 +196,7 @@ describe('a step that fails', () => {
   });
 });
 
-/** A jobs object that finds the database as its own when it starts. */
+/** A jobs object that finds this database as its own when it starts. */
 async function jobsWith(database: string) {
   const name = `t-${crypto.randomUUID()}`;
   const stub = () => env.JOBS.getByName(name);
@@ -238,12 +238,12 @@ describe('a database of jobs of schema 1', () => {
     expect(usage?.bytes).toBeGreaterThan(10_000);
   });
 
-  it('counts for nothing any more once all of it is deleted', async () => {
+  it('counts as zero once all of it is deleted', async () => {
     const stub = await jobsWith(jobs);
     const { items: files } = await stub().listFiles({ limit: 10 }, {});
     for (const { id } of files) await stub().deleteFile(id);
     await stub().dropJob(DONE);
-    // What waits is cancelled first, and then forgotten.
+    // A waiting job is first cancelled, then deleted.
     for (let i = 0; i < 2; i += 1) await stub().dropJob(WAITING);
     const left = await runInDurableObject(stub(), (_object, { storage }) => {
       const one = (query: string) => Number(storage.sql.exec(query).one().n);
@@ -256,7 +256,7 @@ describe('a database of jobs of schema 1', () => {
     expect(await stub().usage()).toMatchObject([{ jobs: 3, batches: 1, files: 0 }]);
   });
 
-  it('of a later version is refused, and not touched', async () => {
+  it('of a later version is refused, and not changed', async () => {
     const name = `t-${crypto.randomUUID()}`;
     const later = `${jobs}\nINSERT INTO migrations VALUES (99);`;
     await runInDurableObject(env.JOBS.getByName(name), async (_object, { storage }) => {
@@ -275,8 +275,8 @@ describe('a database of jobs of schema 1', () => {
   });
 });
 
-describe('the shards of kept answers', () => {
-  it('keep what they had before their schema had a number', async () => {
+describe('the shards of stored answers', () => {
+  it('keep the answers from before their schema had a number', async () => {
     const name = `t-${crypto.randomUUID()}/0`;
     const stub = () => env.IDEMPOTENCY.getByName(name);
     await runInDurableObject(stub(), async (_object, { storage }) => {
@@ -297,8 +297,8 @@ describe('the shards of kept answers', () => {
   });
 });
 
-describe('a shard of kept answers of schema 1', () => {
-  it('has what it kept, for whichever key has the id', async () => {
+describe('a shard of stored answers of schema 1', () => {
+  it('has its answers, for whichever key has the id', async () => {
     const name = `t-${crypto.randomUUID()}/0`;
     const stub = () => env.IDEMPOTENCY.getByName(name);
     await runInDurableObject(stub(), async (_object, { storage }) => {
@@ -320,7 +320,7 @@ describe('a configuration', () => {
   const endpoints = [{ url: 'https://gpu.example.com/v1' }];
   const rules = { development: false };
 
-  it('of the oldest form means what it meant', () => {
+  it('of the oldest form has its original meaning', () => {
     const oldest = {
       prewarm: { mode: 'off', theta: 0.9 },
       backends: {
@@ -356,7 +356,7 @@ describe('a configuration', () => {
     [0, ''],
     ['2', ''],
     [1.5, ''],
-  ])('of form %j is refused by name', (format, said) => {
+  ])('of form %j is refused with the form in the message', (format, said) => {
     const parsed = parseStoredConfig({ format, backends: { a: { endpoints } } }, rules);
     expect(parsed).toMatchObject({
       ok: false,

@@ -1,6 +1,6 @@
 /**
- * What is counted as stored against the size of the database itself, for every row that a client can
- * make: many of them, with short and with long texts.
+ * The counted size of every kind of row that a client can create, against the growth of the
+ * database itself: many rows, with short and with long texts.
  */
 import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -19,7 +19,7 @@ const SECRET = `whsec_${btoa('a secret of thirty-two bytes, yes')}`;
 
 type Stores = { jobs: JobStore; files: FileStore; batches: BatchStore };
 
-/** Counted bytes, and bytes by which the database has grown, of rows that `make` makes. */
+/** The counted bytes of the rows that `make` creates, and the bytes by which the database grew. */
 function grown(
   make: (stores: Stores, i: number) => void,
 ): Promise<{ counted: number; size: number }> {
@@ -42,7 +42,7 @@ function grown(
   });
 }
 
-/** A job with a body, and with the longest once it has ended. */
+/** Stores a job with a body; with `ended` it has also ended, with an answer and long headers. */
 function makeJob(jobs: JobStore, i: number, fields: object, body = 0, ended = false): void {
   const now = 1_795_671_064_626 + i;
   const job = {
@@ -78,7 +78,7 @@ describe('what is counted is at least what is stored', () => {
         );
         expect(size).toBeGreaterThan(ROWS * length);
         expect(counted).toBeGreaterThanOrEqual(size);
-        // Nor is much more counted than is stored.
+        // And the count is not much larger than what is stored.
         expect(counted).toBeLessThan(6 * size);
       }
     },
@@ -148,7 +148,7 @@ describe('what is counted is at least what is stored', () => {
 });
 
 describe('an account', () => {
-  it('is nothing once what was made is gone, whichever way it went', async () => {
+  it('is zero once all rows are gone, in whichever way', async () => {
     const stub = env.JOBS.getByName(`t-${crypto.randomUUID()}`);
     await runInDurableObject(stub, (_object, { storage }) => {
       const { sql } = storage;
@@ -180,9 +180,9 @@ describe('an account', () => {
   });
 });
 
-describe('a shard of kept answers', () => {
+describe('a shard of stored answers', () => {
   it.each([0, 1_500, 20_000])(
-    'keeps no more than it may, of answers of %i bytes and claims',
+    'stores no more than its limit, with answers of %i bytes and claims',
     async (length) => {
       const shardBytes = 400_000;
       const stub = env.IDEMPOTENCY.getByName(`t-${crypto.randomUUID()}/0`);

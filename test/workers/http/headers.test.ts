@@ -1,4 +1,4 @@
-/** Which headers pass, in both directions, and what every answer says to browsers. */
+/** Which headers pass in both directions, and the security headers of every answer. */
 import { exports } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { answerHeaders, isReservedHeader, upstreamHeaders } from '../../../src/http/headers.ts';
@@ -52,7 +52,7 @@ describe("a client's header", () => {
     expect(passed({ [name]: 'spoofed' }).has(name)).toBe(false);
   });
 
-  it('that Connection names does not either, whatever its case and spaces', () => {
+  it('that Connection names does not reach the endpoint, whatever its case and spaces', () => {
     const headers = passed({
       connection: 'close, X-Hop ,x-other,,not a name, keep-alive',
       'x-hop': '1',
@@ -63,7 +63,7 @@ describe("a client's header", () => {
     expect(headers.get('x-end')).toBe('3');
   });
 
-  it("cannot take the endpoint's own key away, or put another in its place", () => {
+  it("cannot remove or replace the endpoint's own key", () => {
     const headers = passed({ connection: 'authorization', authorization: 'Bearer of-the-client' });
     expect(headers.get('authorization')).toBe('Bearer of-the-endpoint');
     const none = upstreamHeaders(new Headers({ authorization: 'Bearer of-the-client' }), {});
@@ -84,14 +84,14 @@ describe("a client's header", () => {
 
 describe('a job', () => {
   it.each(['app', 'run', 'unit', 'run-final', 'deadline-ms', 'max-wait-ms', 'if-late'])(
-    'may say x-talaria-%s of its call',
+    'may set x-talaria-%s for its call',
     (hint) => {
       expect(isReservedHeader(`x-talaria-${hint}`)).toBe(false);
     },
   );
 
   it.each(['x-talaria-run-for', 'authorization', 'x-request-id', 'host', 'x-forwarded-for'])(
-    'may not say %s',
+    'may not set %s',
     (name) => {
       expect(isReservedHeader(name)).toBe(true);
     },
@@ -128,18 +128,18 @@ describe("an endpoint's header", () => {
     expect(passed({ [name]: 'spoofed' }).has(name)).toBe(false);
   });
 
-  it('that Connection names does not either', () => {
+  it('that Connection names does not reach the client', () => {
     const headers = passed({ connection: 'x-hop', 'x-hop': '1', 'x-end': '2' });
     expect([headers.get('x-hop'), headers.get('x-end')]).toEqual([null, '2']);
   });
 
-  it('says how its body is encoded, unless the platform took that off', () => {
+  it('gives the encoding of its body, unless the platform has decoded it', () => {
     const encoding = (name: string) => passed({ 'content-encoding': name }).get('content-encoding');
     expect(['gzip', 'br', 'BR'].map(encoding)).toEqual([null, null, null]);
     expect(['zstd', 'deflate', 'gzip, br'].map(encoding)).toEqual(['zstd', 'deflate', 'gzip, br']);
   });
 
-  it('is no match for ours', () => {
+  it('does not replace a header of the dispatcher', () => {
     const headers = passed({ 'x-talaria-call': 'spoofed', 'x-request-id': 'spoofed' });
     expect([headers.get('x-talaria-call'), headers.get('x-request-id')]).toEqual(['ours', 'ours']);
   });
@@ -172,7 +172,7 @@ describe('every answer', () => {
     ({ method, path }) => [method, path.replace(/\{\w+\}/g, 'x')] as const,
   );
   it.each([...asked, ['get', '/nothing/here'], ['get', '/']] as const)(
-    'says how browsers are to take it: %s %s',
+    'has the security headers for browsers: %s %s',
     async (method, path) => {
       const headers = path.startsWith('/v1') ? {} : ADMIN;
       const answer = await call(path, { method: method.toUpperCase(), headers });
@@ -185,7 +185,7 @@ describe('every answer', () => {
     },
   );
 
-  it("does so where it is an endpoint's, a page of its own too", async () => {
+  it("has them also if it is an endpoint's answer, including a page", async () => {
     const tenant = `t-${crypto.randomUUID()}`;
     const endpoints = [{ url: 'http://127.0.0.1:9' }];
     const put = { backends: { tool: { endpoints } } };
@@ -215,11 +215,12 @@ describe('every answer', () => {
     expect(answer.headers.get('content-security-policy')).toBe(CSP);
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(answer.headers.get('set-cookie')).toBeNull();
-    // How long an answer is good for its endpoint knows, but not for caches that several share.
+    // The endpoint decides how long an answer may be cached, but not that shared caches may store
+    // it.
     expect(answer.headers.get('cache-control')).toBe('private, max-age=60');
   });
 
-  it('may have a policy of its own where it is a page of ours', () => {
+  it('may have a policy of its own if it is a page of the dispatcher', () => {
     const own = "default-src 'none'; script-src 'self'";
     const headers = new Headers({
       'content-security-policy': own,

@@ -1,4 +1,6 @@
-/** Which application, run and unit a call belongs to, for clients that say it and for those that do not. */
+/**
+ * The application, run and unit of a call, for clients that name them and for those that do not.
+ */
 import { describe, expect, it } from 'vitest';
 import { MODEL_APIS } from '../../../src/apis/model-apis.ts';
 import { parseModelRequest, withFields } from '../../../src/apis/model-request.ts';
@@ -69,7 +71,7 @@ describe('identity', () => {
     expect(await identityOf(headers, { session: 'body' })).toMatchObject({ runId: 's' });
   });
 
-  it('makes a session that another began a part of its run, which does not end with it', async () => {
+  it('makes a session that another began a part of that run, which does not end with it', async () => {
     const child = {
       'x-dynamo-session-id': 'child',
       'x-dynamo-parent-session-id': 'root',
@@ -126,7 +128,7 @@ describe('identity', () => {
     expect(await identityOf({}, hints)).toMatchObject({ sole: true });
   });
 
-  it("knows an agent's loop by its beginning where nothing is named", async () => {
+  it("recognises an agent's loop by its first messages if the client sends no names", async () => {
     const tools = [{ type: 'function', function: { name: 'bash' } }];
     const first = chat('You code.', 'Fix the test.', { tools });
     const [system, task] = [
@@ -144,20 +146,20 @@ describe('identity', () => {
     expect(await identityOf({}, chat('You code.', 'Fix the test.'))).toMatchObject({ sole: true });
   });
 
-  it('tells applications and units apart by system prompt and tools', async () => {
+  it('distinguishes applications and units by system prompt and tools', async () => {
     const one = await identityOf({}, { shape: 'one' });
     const again = await identityOf({}, { shape: 'one' });
     expect([again.app, again.unit]).toEqual([one.app, one.unit]);
     const two = await identityOf({}, { shape: 'two' });
     expect(two.app).not.toBe(one.app);
     expect(two.unit).not.toBe(one.unit);
-    // A unit is one within its application, whatever key calls.
+    // The application depends on the key; the unit, which is part of an application, does not.
     const elsewhere = await identityOf({}, { shape: 'one' }, 'other key');
     expect(elsewhere.app).not.toBe(one.app);
     expect(elsewhere.unit).toBe(one.unit);
   });
 
-  it('tells a sub-agent from its main agent also where prompt and tools are the same', async () => {
+  it('distinguishes a sub-agent from its main agent also if prompt and tools are the same', async () => {
     const main = await identityOf({ 'x-claude-code-session-id': 's' });
     const sub = await identityOf({
       'x-claude-code-session-id': 's',
@@ -172,7 +174,7 @@ describe('identity', () => {
     ['1', true],
     ['2', true],
     ['x', false],
-  ])('takes x-stainless-retry-count: %s for a retry: %s', async (count, retry) => {
+  ])('treats x-stainless-retry-count: %s as a retry: %s', async (count, retry) => {
     expect(await identityOf({ 'x-stainless-retry-count': count })).toMatchObject({ retry });
   });
 
@@ -221,7 +223,7 @@ describe('the shape of a call', () => {
     expect(tools([a, b])).toBe(tools([{ name: 'bash' }, { type: 'function', name: 'edit' }]));
   });
 
-  it('is not of what changes from run to run', () => {
+  it('does not depend on what changes from run to run', () => {
     const prompt = (date: string, context: string) =>
       shape('chat', {
         messages: [
@@ -231,16 +233,19 @@ describe('the shape of a call', () => {
     expect(prompt('2026-11-05', 'one')).toBe(prompt('2026-12-24', 'another text'));
   });
 
-  it.each([null, 1, 'x', [], [null], [[]], { a: 1 }])('survives %j in any field', (value) => {
-    const body = Object.fromEntries(
-      ['messages', 'input', 'tools', 'functions', 'system', 'instructions', 'metadata', 'user']
-        .concat(['session_id', 'conversation', 'prompt_cache_key', 'previous_response_id'])
-        .map((field) => [field, value]),
-    );
-    for (const kind of ['chat', 'responses', 'messages', 'embedding']) {
-      expect(typeof shape(kind, body)).toBe('string');
-    }
-  });
+  it.each([null, 1, 'x', [], [null], [[]], { a: 1 }])(
+    'accepts %j in any field without failing',
+    (value) => {
+      const body = Object.fromEntries(
+        ['messages', 'input', 'tools', 'functions', 'system', 'instructions', 'metadata', 'user']
+          .concat(['session_id', 'conversation', 'prompt_cache_key', 'previous_response_id'])
+          .map((field) => [field, value]),
+      );
+      for (const kind of ['chat', 'responses', 'messages', 'embedding']) {
+        expect(typeof shape(kind, body)).toBe('string');
+      }
+    },
+  );
 });
 
 describe('a body', () => {

@@ -1,7 +1,7 @@
 /**
- * Clients that know nothing of Talaria, as recorded: their calls come out as the runs, units and
- * edges that a reader of the recording would draw. The whole way from the request's headers and body
- * through the tenant's object to its PDGraph, on a clock of the test's own.
+ * Recorded clients that send no Talaria headers: their calls become the runs, units and edges that
+ * a reader of the recording would expect. Tests the whole way from the request's headers and body
+ * through the tenant's object to its PDGraph, with the test's own clock.
  */
 import { runDurableObjectAlarm } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -18,7 +18,7 @@ import responsesAgent from '../../fixtures/sequences/responses-agent.json';
 import unnamedAgent from '../../fixtures/sequences/unnamed-agent.json';
 
 interface RecordedRequest {
-  /** Ms from the start of the recording. */
+  /** Milliseconds from the start of the recording. */
   readonly at: number;
   readonly end: number;
   readonly api: string;
@@ -41,7 +41,7 @@ interface Application {
   readonly units: Unit[];
 }
 
-/** In the future of any machine: no alarm goes off but by the test. */
+/** Later than the present on any machine, so that only the test fires alarms. */
 const START = Date.UTC(2090, 0, 1);
 const KEY = 'k';
 
@@ -49,7 +49,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Plays a recording to a new tenant; the graphs and the runs that come of it. */
+/** Sends a recording to a new tenant; returns the graphs and runs that result. */
 async function play(requests: readonly RecordedRequest[]) {
   const name = `t-${crypto.randomUUID()}`;
   const stub = env.TENANT.getByName(name);
@@ -75,7 +75,7 @@ async function play(requests: readonly RecordedRequest[]) {
     if (!('ticket' in admitted) || !admitted.ticket) throw new Error(JSON.stringify(admitted));
     tickets.set(request, admitted.ticket);
   }
-  // Long after the last call every run has ended.
+  // Long after the last call, when every run has ended.
   setTime(10_000_000);
   await runDurableObjectAlarm(stub);
   const { applications } = JSON.parse((await stub.view('pdgraph')) ?? '{}');
@@ -123,7 +123,7 @@ function setTime(at: number): void {
   vi.useFakeTimers({ toFake: ['Date'], now: START + at });
 }
 
-/** The unit that a run is in at a step of it. */
+/** The unit that a run is in at one of its steps. */
 function unitAt(runs: Array<{ units: Array<{ unit: string }> }>, run: number, step: number) {
   return runs[run]?.units[step]?.unit ?? 'none';
 }
@@ -141,7 +141,7 @@ function graphOf(app: Application | undefined) {
 }
 
 describe('a coding agent', () => {
-  it('is one application: a title, a loop, a search agent; what was sent again counts once', async () => {
+  it('is one application: a title, a loop, a search agent; a retried call counts once', async () => {
     const { apps, runs } = await play(codingAgent.requests);
     expect(apps).toHaveLength(1);
     expect(apps[0]).toMatchObject({ runs: 2 });
@@ -152,7 +152,7 @@ describe('a coding agent', () => {
       string,
     ];
     const order = [title, main, search, search, main, main, main];
-    // Of another day and in another directory: the same units.
+    // On another day and in another directory: the same units.
     for (const run of runs) expect(run.units.map((u) => u.unit)).toEqual(order);
     const graph = graphOf(apps[0]);
     expect([title, main, search].map(graph.visits)).toEqual([2, 8, 4]);
@@ -172,7 +172,7 @@ describe('a coding agent', () => {
     expect(end).toBeCloseTo(1 / 3);
   });
 
-  it('that names nothing is a run for each task, also for one that is given again', async () => {
+  it('that sends no names is a run for each task, also for a repeated one', async () => {
     const { apps, runs } = await play(unnamedAgent.requests);
     expect(apps).toMatchObject([
       { runs: 3, units: [{ visits: 10, calls_per_visit: { mean: 1 } }] },

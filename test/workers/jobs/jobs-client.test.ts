@@ -1,9 +1,9 @@
-/** How often the jobs' object is asked, and what is said where it does not answer. */
+/** How often a request to the jobs object is repeated, and the error if it does not answer. */
 import { describe, expect, it } from 'vitest';
 import { askJobs } from '../../../src/jobs/jobs-client.ts';
 import { Unreachable } from '../../../src/objects/ask-object.ts';
 
-/** An object that fails with these, one after the other, and then answers. */
+/** An object that fails with these errors, one after the other, and then answers. */
 function failing(...errors: readonly object[]) {
   const left = [...errors];
   let stubs = 0;
@@ -32,26 +32,26 @@ describe("the jobs' object", () => {
     expect(stubs()).toBe(3);
   });
 
-  it('is not asked for ever', async () => {
+  it('is asked only a limited number of times', async () => {
     const reset = { durableObjectReset: true };
     const { ask, stubs } = failing(reset, reset, reset, reset);
     await expect(ask()).rejects.toBeInstanceOf(Unreachable);
     expect(stubs()).toBe(3);
   });
 
-  it('that has too much to do is left alone', async () => {
+  it('that is overloaded is not asked again', async () => {
     const { ask, stubs } = failing({ overloaded: true, retryable: true });
     await expect(ask()).rejects.toBeInstanceOf(Unreachable);
     expect(stubs()).toBe(1);
   });
 
-  it('that cannot read its configuration is left alone', async () => {
+  it('that cannot read its configuration is not asked again', async () => {
     const { ask, stubs } = failing({ remote: true, code: 'unreachable' });
     await expect(ask()).rejects.toBeInstanceOf(Unreachable);
     expect(stubs()).toBe(1);
   });
 
-  it('with a bug shows it', async () => {
+  it('that fails otherwise passes its error on', async () => {
     const { ask, stubs } = failing({ remote: true });
     await expect(ask()).rejects.toThrow('it broke');
     await expect(failing({}).ask()).rejects.not.toBeInstanceOf(Unreachable);

@@ -1,4 +1,7 @@
-/** The description of the API says what there is, and there is what it says. */
+/**
+ * The API's description and the app agree: each lists the routes of the other, and answers are as
+ * described.
+ */
 import { env, exports } from 'cloudflare:workers';
 import { inspectRoutes } from 'hono/dev';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -10,7 +13,7 @@ const ALL_METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch']
 const ADMIN = { authorization: 'Bearer test-admin' };
 let key: string;
 
-/** The routes of the app as the description writes them. */
+/** The routes of the app in the form of the description. */
 function routes(): string[] {
   return inspectRoutes(app)
     .filter((route) => !route.isMiddleware)
@@ -57,26 +60,29 @@ describe('the description', () => {
     expect(env.TENANTS).toBeDefined();
   });
 
-  // What ends the tenant comes last.
+  // Operations that delete the tenant come last.
   const last = OPERATIONS.filter((o) => o.method === 'delete' && o.key === 'admin').reverse();
   const inOrder = [...OPERATIONS.filter((o) => !last.includes(o)), ...last];
-  it.each(inOrder)('of $method $path is of something', async ({ method, path, request }) => {
-    vi.spyOn(globalThis, 'fetch').mockImplementation(async () => Response.json({ ok: true }));
-    const filled = path
-      .replace('{tenant}', 'described')
-      .replace(/\{(model|backend)\}/, 'm')
-      .replace(/\{\w+\}/g, 'x');
-    const isAdmin = path.startsWith('/admin');
-    const answer = await call(filled, {
-      method: method.toUpperCase(),
-      headers: isAdmin ? ADMIN : { authorization: `Bearer ${key}` },
-      ...(request ? { body: '{}' } : {}),
-    });
-    const text = new TextDecoder().decode(await answer.arrayBuffer());
-    // Some things cannot be there: but then it says which.
-    if (answer.status === 404) expect(JSON.parse(text).error.code).not.toBe('not_found');
-    expect(answer.status).not.toBe(405);
-    expect(answer.headers.get('x-request-id')).toBeTruthy();
-    expect(answer.status).toBeLessThan(500);
-  });
+  it.each(inOrder)(
+    'of $method $path is of an existing route',
+    async ({ method, path, request }) => {
+      vi.spyOn(globalThis, 'fetch').mockImplementation(async () => Response.json({ ok: true }));
+      const filled = path
+        .replace('{tenant}', 'described')
+        .replace(/\{(model|backend)\}/, 'm')
+        .replace(/\{\w+\}/g, 'x');
+      const isAdmin = path.startsWith('/admin');
+      const answer = await call(filled, {
+        method: method.toUpperCase(),
+        headers: isAdmin ? ADMIN : { authorization: `Bearer ${key}` },
+        ...(request ? { body: '{}' } : {}),
+      });
+      const text = new TextDecoder().decode(await answer.arrayBuffer());
+      // Some items cannot exist here, but then the error says which.
+      if (answer.status === 404) expect(JSON.parse(text).error.code).not.toBe('not_found');
+      expect(answer.status).not.toBe(405);
+      expect(answer.headers.get('x-request-id')).toBeTruthy();
+      expect(answer.status).toBeLessThan(500);
+    },
+  );
 });

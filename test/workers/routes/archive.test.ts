@@ -1,4 +1,4 @@
-/** A tenant out and in: what an export has and has not, and that nothing is counted twice. */
+/** Export and import of a tenant: what an export contains, and that nothing is counted twice. */
 import { abortAllDurableObjects } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
@@ -25,7 +25,7 @@ async function admin(method: string, path: string, body?: string): Promise<[numb
   return [answer.status, await answer.text()];
 }
 
-/** The runs of an export, without its head. */
+/** The runs of an export, without its first line. */
 function runsOf(text: string): Array<{ run: string; arrival_ms: number }> {
   const lines = text.trim().split('\n');
   return lines.map((line) => JSON.parse(line)).filter((line) => 'run' in line);
@@ -85,7 +85,7 @@ async function graph(tenant: string): Promise<unknown> {
 }
 
 describe('an export', () => {
-  it('has a head with the configuration, and runs whose names are their own', async () => {
+  it('has a first line with the configuration, and runs with unique names', async () => {
     const tenant = await newTenant();
     await live(tenant);
     const [status, text] = await admin('GET', `${tenant}/export`);
@@ -100,14 +100,14 @@ describe('an export', () => {
     expect(trace).toHaveLength(lines.length);
     expect(trace).toHaveLength(14);
     expect(Math.min(...trace.map((r) => r.arrival_ms))).toBe(0);
-    // The run whose name had been there before has another, and its own beside it.
+    // Two runs are named r0: one of them is exported under another name, with r0 as its id.
     expect(trace.filter((r) => r.run === 'r0')).toHaveLength(1);
     expect(text).toMatch(/"run":"r0#\d+".*"id":"r0"/);
     const [, pure] = await admin('GET', `${tenant}/export?part=runs`);
     expect(pure).toBe(`${lines.join('\n')}\n`);
   });
 
-  it('of a tenant that ran nothing is its configuration; of none it is not found', async () => {
+  it('of a tenant without runs is its configuration; of a missing tenant it is not found', async () => {
     const tenant = await newTenant();
     const [, text] = await admin('GET', `${tenant}/export`);
     expect(text.trim().split('\n')).toHaveLength(1);
@@ -158,7 +158,7 @@ describe('an import', () => {
     expect(await graph(to)).toEqual(before);
     const [, shown] = await admin('GET', to);
     expect(JSON.parse(shown).config).toMatchObject({ policy: 'sjf', keys: [] });
-    // And out again as it came in.
+    // Exported again, it equals what was imported.
     const [, again] = await admin('GET', `${to}/export`);
     const rest = (text: string) => text.slice(text.indexOf('\n'));
     expect(rest(again)).toBe(rest(exported));
@@ -191,7 +191,7 @@ describe('an import', () => {
     expect(await graph(to)).toEqual(before);
   });
 
-  it('pushes out nothing that the tenant has: what has no room is told', async () => {
+  it('replaces no run that the tenant has, and reports what has no room', async () => {
     const tenant = await newTenant();
     await live(tenant);
     const line = (i: number) =>
@@ -223,7 +223,7 @@ describe('an import', () => {
     const [status, told] = await admin('POST', `${to}/import?config=replace`, exported);
     expect([status, JSON.parse(told).config]).toEqual([200, 'replaced']);
     expect(await policy()).toBe('sjf');
-    // Clients' keys are the tenant's own.
+    // Imported keys do not replace the tenant's own.
     expect(JSON.parse((await admin('GET', to))[1]).config.keys).toMatchObject([{ id: 'mine' }]);
   });
 
@@ -248,7 +248,7 @@ describe('an import', () => {
     expect([status, text]).toEqual([400, expect.stringContaining(said)]);
   });
 
-  it.each([100_000, 250_000])('refuses what is nested %i deep', async (depth) => {
+  it.each([100_000, 250_000])('refuses JSON that is nested %i deep', async (depth) => {
     const tenant = await newTenant();
     const nested = `${'['.repeat(depth)}${']'.repeat(depth)}`;
     for (const config of [`{"backends":${nested}}`, `{"backends":{"m":{"endpoints":${nested}}}}`]) {
@@ -259,7 +259,7 @@ describe('an import', () => {
     expect((await admin('POST', `${tenant}/import`, deepRun))[0]).toBe(400);
   });
 
-  it('into a tenant that is not there needs a configuration', async () => {
+  it('into a tenant that does not exist needs a configuration', async () => {
     const name = `t-${crypto.randomUUID()}`;
     const line = JSON.stringify({ ...run, units });
     expect((await admin('POST', `${name}/import`, line))[0]).toBe(404);

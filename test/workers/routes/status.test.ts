@@ -1,4 +1,4 @@
-/** `GET /readyz` waits for a tenant where it is told to. */
+/** `GET /readyz` waits for a tenant if the Worker's bindings name one. */
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
@@ -13,11 +13,11 @@ async function ready(bindings: object): Promise<{ status: number; body: unknown 
 const WAITING = { status: 503, body: { status: 'not ready', cause: 'tenant ready-1' } };
 const READY = { status: 200, body: { status: 'ready' } };
 
-it('is ready at once where no tenant is waited for', async () => {
+it('is ready at once if no tenant is named', async () => {
   expect(await ready({})).toEqual(READY);
 });
 
-it('is ready when the tenant is configured, in the version that is waited for', async () => {
+it('is ready when the tenant is configured in the named version', async () => {
   const bindings = { READY_TENANT: 'ready-1', READY_VERSION: '5' };
   expect(await ready(bindings)).toEqual(WAITING);
   const put = (version: number) =>

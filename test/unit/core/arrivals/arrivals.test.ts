@@ -1,4 +1,7 @@
-/** When the next run comes: at random, by a clock, in bursts, after a rise, at its usual hour. */
+/**
+ * Forecasts of the next arrival: at random, at regular intervals, in bursts, after a rise of the
+ * rate, and at the usual hour of the week.
+ */
 import { describe, expect, it } from 'vitest';
 import { Arrivals } from '../../../../src/core/arrivals/arrivals.ts';
 import { type Random, seededRandom } from '../../../../src/core/learning/random.ts';
@@ -10,7 +13,7 @@ function exponential(random: Random, meanMs: number): number {
   return -Math.log(1 - random()) * meanMs;
 }
 
-/** Takes in gaps; answers the arrivals and the time of the last. */
+/** Arrivals after these gaps, and the time of the last one. */
 function afterGaps(gaps: Iterable<number>): { arrivals: Arrivals; at: number } {
   const arrivals = new Arrivals(0);
   let at = 0;
@@ -34,21 +37,21 @@ describe('arrivals at random', () => {
     expect(Math.abs(arrivals.needProbability(at + 45_000, 30_000) - expected)).toBeLessThan(0.1);
   });
 
-  it('come as often as forecast: the mean distance over ten bins is below 0.05', () => {
+  it('come as often as forecast: the mean error over ten bins is below 0.05', () => {
     const bins = reliability(seededRandom(2));
     const all = bins.reduce((sum, bin) => sum + bin.n, 0);
     const error = bins.reduce((sum, { came, chance }) => sum + Math.abs(came - chance), 0) / all;
     expect(all).toBeGreaterThan(20_000);
     expect(error).toBeLessThan(0.05);
-    // Nearly all forecasts are in the bins about the truth.
+    // Nearly all forecasts are in the two bins next to the true probability.
     const near = (bins[3]?.n ?? 0) + (bins[4]?.n ?? 0);
     expect(near / all).toBeGreaterThan(0.9);
   });
 });
 
 /**
- * Forecasts for 30 s over the second half of 200 hours of one arrival a minute, in bins of a tenth:
- * how many, the sum of the chances given, and how often one came.
+ * Forecasts for 30 s over the second half of 200 hours with one random arrival a minute, in ten
+ * bins: the number of forecasts, the sum of their probabilities, and how many came true.
  */
 function reliability(random: Random): Array<{ n: number; chance: number; came: number }> {
   const bins = Array.from({ length: 10 }, () => ({ n: 0, chance: 0, came: 0 }));
@@ -67,7 +70,7 @@ function reliability(random: Random): Array<{ n: number; chance: number; came: n
   return bins;
 }
 
-describe('arrivals by a clock', () => {
+describe('arrivals at regular intervals', () => {
   it('are unlikely after one and likely when the next is due', () => {
     const { arrivals, at } = afterGaps(generate(300, () => MINUTE));
     expect(arrivals.needProbability(at + 1_000, 20_000)).toBeLessThan(0.1);
@@ -77,7 +80,7 @@ describe('arrivals by a clock', () => {
 
 describe('arrivals in bursts', () => {
   it('are likely within a burst and not after one, though the rate is the same', () => {
-    // Ten within ten seconds, then ten minutes of nothing.
+    // Ten arrivals within ten seconds, then none for ten minutes.
     const { arrivals, at } = afterGaps(generate(400, (i) => (i % 10 === 0 ? 600_000 : 1_000)));
     const steady = 1 - Math.exp(-30_000 / 60_900);
     expect(arrivals.needProbability(at - 1, 30_000)).toBeGreaterThan(0.8);
@@ -87,7 +90,7 @@ describe('arrivals in bursts', () => {
 });
 
 describe('a rising rate', () => {
-  it('is believed long before half of what was seen is forgotten', () => {
+  it('takes effect long before half of the older arrivals is forgotten', () => {
     const random = seededRandom(3);
     const { arrivals, at } = afterGaps(generate(600, () => exponential(random, 4 * MINUTE)));
     const before = arrivals.ratePerSec(at);
@@ -103,7 +106,7 @@ describe('a rising rate', () => {
 });
 
 describe('silence', () => {
-  it('is believed in the end, and what comes at this hour of each week all the same', () => {
+  it('lowers the forecast in the end, but not for arrivals usual at this hour of the week', () => {
     const arrivals = new Arrivals(0);
     const WEEK = 7 * 24 * HOUR;
     for (let week = 0; week < 3; week += 1) {

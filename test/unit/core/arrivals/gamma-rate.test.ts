@@ -5,7 +5,7 @@ import { GammaRate } from '../../../../src/core/arrivals/gamma-rate.ts';
 
 const HOUR = 3_600_000;
 const HALF_LIFE = 2 * HOUR;
-/** Seconds that remain of a half-life that is forgotten while it passes. */
+/** The weight in seconds that one half-life of observation has at its end, with forgetting. */
 const SECONDS_OF_A_HALF_LIFE = HALF_LIFE / 2_000 / Math.LN2;
 
 describe('GammaRate', () => {

@@ -1,9 +1,9 @@
-/** Gaps between arrivals as they were seen, against sums over the plain list. */
+/** The recent gaps between arrivals, against sums over a plain list. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RecentGaps } from '../../../../src/core/arrivals/recent-gaps.ts';
 
-/** Codes are logarithmic: a gap is kept to about one part in a thousand. */
+/** Gaps are stored as logarithmic codes, to about one part in a thousand. */
 const EXACT_TO = 0.005;
 
 function gapsOf(list: readonly number[]): RecentGaps {
@@ -51,10 +51,10 @@ describe('RecentGaps', () => {
     );
   });
 
-  it('says how far arrivals are from random: 0 by a clock, 1 at random, more in bursts', () => {
+  it('measures dispersion: 0 at regular intervals, 1 at random, more in bursts', () => {
     expect(gapsOf([1, 2, 3]).dispersion).toBeUndefined();
     expect(gapsOf(Array.from({ length: 100 }, () => 5_000)).dispersion).toBeCloseTo(0, 3);
-    // Quantiles of an exponential, in an order that does not matter.
+    // Quantiles of an exponential distribution, in an arbitrary order.
     const random = Array.from({ length: 250 }, (_, i) => {
       const u = (((i * 89) % 250) + 0.5) / 250;
       return -Math.log(1 - u) * 60_000;
@@ -65,7 +65,7 @@ describe('RecentGaps', () => {
     expect(gapsOf(bursts).dispersion).toBeGreaterThan(5);
   });
 
-  it('counts who shares a wait by the part of it that is left to them', () => {
+  it('counts each arrival during a cold start by the part of the wait that is left for it', () => {
     // A pause, then arrivals at 0, 2 and 6 s; the cold start takes 10 s.
     const list = [600_000, 2_000, 4_000, 600_000, 2_000, 4_000];
     expect(gapsOf(list).crowd(60_000, 10_000)).toBeCloseTo(1 + 0.8 + 0.4, 2);

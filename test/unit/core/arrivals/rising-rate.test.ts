@@ -1,4 +1,4 @@
-/** Rises are noticed in a handful of arrivals, and hardly ever where there is none. */
+/** A rise of the rate is detected within a few arrivals, and hardly ever where there is none. */
 import { describe, expect, it } from 'vitest';
 import { RisingRate } from '../../../../src/core/arrivals/rising-rate.ts';
 import { type Random, seededRandom } from '../../../../src/core/learning/random.ts';
@@ -9,7 +9,7 @@ function gapMs(random: Random, ratePerMs: number): number {
   return -Math.log(1 - random()) / ratePerMs;
 }
 
-/** Arrivals at a multiple of the base until the rise was noticed. */
+/** The number of arrivals at a multiple of the base rate until the rise is detected. */
 function arrivalsToNotice(random: Random, times: number): number {
   const rising = new RisingRate();
   for (let n = 1; ; n += 1) {
@@ -18,7 +18,7 @@ function arrivalsToNotice(random: Random, times: number): number {
 }
 
 describe('RisingRate', () => {
-  it('notices a rise to four times in about ten arrivals', () => {
+  it('detects a rise to four times the rate within about ten arrivals', () => {
     const random = seededRandom(1);
     const counts = Array.from({ length: 500 }, () => arrivalsToNotice(random, 4)).sort(
       (a, b) => a - b,
@@ -52,7 +52,7 @@ describe('RisingRate', () => {
 
   it('tells the arrivals since the rise began, and the time in which they came', () => {
     const rising = new RisingRate();
-    // Long pauses before: they belong to the time before the rise.
+    // Long gaps first, which belong to the time before the rise.
     for (let i = 0; i < 5; i += 1) rising.observe(120_000, BASE_PER_MS);
     let found: { gaps: number; elapsedMs: number } | undefined;
     let n = 0;

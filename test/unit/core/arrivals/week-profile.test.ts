@@ -1,4 +1,4 @@
-/** The usual level of each hour of the week. */
+/** The usual level of arrivals in each hour of the week. */
 import { describe, expect, it } from 'vitest';
 import { WeekProfile } from '../../../../src/core/arrivals/week-profile.ts';
 
@@ -6,7 +6,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const WEEK = 7 * DAY;
 
-/** Weeks in which 60 come in the tenth hour of each first day, evenly, and none else. */
+/** Weeks with 60 evenly spaced arrivals in the tenth hour of the first day and no others. */
 function afterWeeks(weeks: number): WeekProfile {
   const profile = new WeekProfile(0);
   for (let week = 0; week < weeks; week += 1) {
@@ -17,7 +17,7 @@ function afterWeeks(weeks: number): WeekProfile {
 }
 
 describe('WeekProfile', () => {
-  it('says nothing of an hour that it has not seen for half an hour', () => {
+  it('gives no level for an hour of which it has observed less than half an hour', () => {
     const profile = new WeekProfile(0);
     profile.elapse(HOUR / 2 - 1);
     expect(profile.ratePerSec(0)).toBeUndefined();
@@ -60,7 +60,7 @@ describe('WeekProfile', () => {
     }
   });
 
-  it('is the same again from its snapshot, and goes on', () => {
+  it('is the same after a restore from its snapshot, and continues', () => {
     const profile = afterWeeks(2);
     const again = new WeekProfile(0);
     again.restore(JSON.parse(JSON.stringify(profile.snapshot())));

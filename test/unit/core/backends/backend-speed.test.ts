@@ -1,4 +1,4 @@
-/** The speed of a backend by endpoint and concurrency. */
+/** The learned speed of a backend, by endpoint and concurrency. */
 import { describe, expect, it } from 'vitest';
 import { BackendSpeed } from '../../../../src/core/backends/backend-speed.ts';
 import { callRequest, okResult } from '../../../dispatch-builders.ts';
@@ -6,7 +6,7 @@ import { callRequest, okResult } from '../../../dispatch-builders.ts';
 const ASSUMED = { inputMs: 0.1, outputMs: 25 };
 const request = callRequest('c');
 
-/** So many calls of 100 tokens at a speed. */
+/** Observes many calls of 100 tokens at this speed. */
 function serve(speed: BackendSpeed, endpoint: string, concurrency: number, outputMs: number) {
   for (let i = 0; i < 40; i += 1) {
     const result = okResult(100, { inputTokens: 0, serviceMs: 100 * outputMs });
@@ -43,7 +43,7 @@ describe('BackendSpeed', () => {
     expect(speed.value.outputMs).toBeCloseTo(8, 6);
   });
 
-  it('is what is configured anew as long as nothing was seen', () => {
+  it('is the newly configured speed as long as no call has ended', () => {
     const endpoints = [{ id: 'a', slots: 4 }];
     const speed = new BackendSpeed(ASSUMED, endpoints);
     speed.configure({ inputMs: 1, outputMs: 100 }, endpoints);
@@ -53,7 +53,7 @@ describe('BackendSpeed', () => {
     expect(speed.value.outputMs).toBeCloseTo(12, 6);
   });
 
-  it('takes the nearest level that is known, and the whole where none is', () => {
+  it('uses the nearest known level, and the overall speed if none is known', () => {
     const endpoints = [
       { id: 'a', slots: 64 },
       { id: 'b', slots: 64 },
@@ -64,13 +64,13 @@ describe('BackendSpeed', () => {
     expect(speed.at('b', 64).outputMs).toBeCloseTo(12, 6);
   });
 
-  it('uses the whole where slots have no limit', () => {
+  it('uses the overall speed if slots have no limit', () => {
     const speed = new BackendSpeed(ASSUMED, [{ id: 'a', slots: Infinity }]);
     serve(speed, 'a', 5, 30);
     expect(speed.value.outputMs).toBeCloseTo(30, 6);
   });
 
-  it('comes back from its snapshot, also from one of before levels were kept', () => {
+  it('is restored from its snapshot, also from an old one without levels', () => {
     const speed = new BackendSpeed(ASSUMED, [{ id: 'a', slots: 16 }]);
     serve(speed, 'a', 16, 40);
     serve(speed, 'a', 1, 10);

@@ -1,4 +1,4 @@
-/** When an endpoint is trusted with calls. */
+/** When a circuit breaker lets calls through to an endpoint. */
 import { describe, expect, it } from 'vitest';
 import { CircuitBreaker } from '../../../../src/core/backends/circuit-breaker.ts';
 
@@ -43,18 +43,18 @@ describe('CircuitBreaker', () => {
     }
   });
 
-  it('lets another call try where the first said nothing of the endpoint', () => {
+  it('lets another trial call through if the first gave no information about the endpoint', () => {
     const breaker = failed(3);
     breaker.sent(500);
     breaker.over(500);
     expect(breaker.admits(500)).toBe(true);
   });
 
-  it('opens once for the faults of all calls that were under way together', () => {
+  it('opens once for the faults of all calls that ran at the same time', () => {
     const breaker = failed(3, 100);
     for (let i = 0; i < 13; i += 1) breaker.failed(101, 90);
     expect(breaker.openUntil).toBe(600);
-    // Nor do their ends let a second call try it.
+    // The ends of earlier calls do not let a second trial call through either.
     breaker.sent(600);
     breaker.over(90);
     breaker.failed(601, 90);
@@ -71,7 +71,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.stateAt(20_000)).toBe('closed');
   });
 
-  it('leaves it alone for as long as it asks, 30 s at most, without a fault', () => {
+  it('stays open for as long as the endpoint asks, 30 s at most, without counting a fault', () => {
     const breaker = new CircuitBreaker();
     breaker.pause(100, 2_000);
     expect(breaker.stateAt(2_099)).toBe('open');

@@ -1,4 +1,4 @@
-/** How many slots an endpoint can really serve. */
+/** How many slots an endpoint can actually serve, learned from reports of overload. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EffectiveSlots } from '../../../../src/core/backends/effective-slots.ts';
@@ -27,7 +27,7 @@ describe('EffectiveSlots', () => {
     expect(slots.of(16)).toBe(4);
   });
 
-  it('leave those that the engine has not put back into its own queue', () => {
+  it('are reduced to the calls that the engine has not put back into its own queue', () => {
     const slots = new EffectiveSlots();
     slots.queued(16, 16, 5);
     expect(slots.of(16)).toBe(11);

@@ -1,4 +1,4 @@
-/** One endpoint's life: cold, warming, warm and cold again, and when it is left alone. */
+/** The states of an endpoint: cold, warming, warm and cold again, and when it gets no calls. */
 import { describe, expect, it } from 'vitest';
 import { Endpoint } from '../../../../src/core/backends/endpoint.ts';
 import type { EndpointSpec, Wake } from '../../../../src/core/backends/endpoint-state.ts';
@@ -12,7 +12,7 @@ const FIXED: EndpointSpec = { id: 'e2', slots: 3 };
 
 const wakeAt = (at: number): Wake => ({ cause: 'demand', at, reason: 'a call', probability: 1 });
 
-/** Has one cold start of each of the given times. */
+/** An endpoint that has had one cold start of each of these lengths. */
 function afterColdStarts(times: readonly number[]): Endpoint {
   const endpoint = new Endpoint(SCALING, 0);
   for (const ms of times) {
@@ -123,7 +123,7 @@ describe('Endpoint', () => {
     expect(new Endpoint(SCALING, 0).coldStartMs).toBe(10_000);
     expect(afterColdStarts([3_000]).coldStartMs).toBe(3_000);
     expect(afterColdStarts([3_000, 9_000, 6_000]).coldStartMs).toBe(9_000);
-    // Of 20 the 19th in order of time: one that is far off does not count.
+    // The estimate is the 19th of 20 in order of length, so a single outlier does not count.
     const twenty = Array.from({ length: 20 }, (_, i) => (i === 7 ? 500_000 : 1_000 + i));
     expect(afterColdStarts(twenty).coldStartMs).toBe(1_019);
   });
@@ -145,7 +145,7 @@ describe('Endpoint', () => {
     expect(endpoint.coldStartMs).toBe(10_000);
   });
 
-  it('rests after three failures in a row, each time twice as long, up to 30 s', () => {
+  it('gets no calls after three failures in a row, each time twice as long, up to 30 s', () => {
     const endpoint = new Endpoint(FIXED, 0);
     endpoint.failed(1_000);
     endpoint.failed(1_000);

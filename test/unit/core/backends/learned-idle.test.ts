@@ -1,4 +1,4 @@
-/** Idle timeouts: configured at first, then as the endpoint shows them, within bounds. */
+/** Idle timeouts: the configured one at first, then as observed at the endpoint, within bounds. */
 import { describe, expect, it } from 'vitest';
 import { Endpoint } from '../../../../src/core/backends/endpoint.ts';
 import type { EndpointSpec, Wake } from '../../../../src/core/backends/endpoint-state.ts';
@@ -12,7 +12,7 @@ const SPEC: EndpointSpec = {
 
 const wakeAt = (at: number): Wake => ({ cause: 'demand', at, reason: 'a call', probability: 1 });
 
-/** Warm since 0, with one cold start of 10 s behind it. */
+/** An endpoint that has been warm since 0 and has had one cold start of 10 s. */
 function warmEndpoint(): Endpoint {
   const endpoint = new Endpoint(SPEC, -10_000);
   endpoint.beginWake(wakeAt(-10_000));
@@ -33,7 +33,7 @@ describe('LearnedIdle', () => {
     expect(idle.ms(60_000)).toBe(27_000);
   });
 
-  it('takes a cold answer right after a call for a crash', () => {
+  it('treats a cold answer right after a call as a crash', () => {
     const idle = new LearnedIdle();
     idle.wasCold(500, 60_000);
     expect(idle.ms(60_000)).toBe(60_000);
@@ -68,14 +68,14 @@ describe('an endpoint', () => {
     endpoint.lastActiveAt = 40_010;
     endpoint.answeredCold(40_000, 40_010);
     expect(endpoint.state).toBe('cold');
-    // Nothing is learned before the wake has shown that it was cold.
+    // Nothing is learned before the wake confirms that the endpoint was cold.
     expect(endpoint.idleTimeoutMs).toBe(60_000);
     endpoint.beginWake(wakeAt(40_020));
     endpoint.becameWarm(50_020, 10_000);
     expect(endpoint.idleTimeoutMs).toBe(36_000);
   });
 
-  it('whose wake is answered at once was not cold, which teaches nothing and is doubted next time', () => {
+  it('whose wake is answered at once was not cold: nothing is learned, and the key is doubted', () => {
     const endpoint = warmEndpoint();
     endpoint.granted(40_000, 'a');
     endpoint.released(40_010, 40_000, 'a');
@@ -84,7 +84,7 @@ describe('an endpoint', () => {
     endpoint.becameWarm(40_023, 3);
     expect(endpoint.idleTimeoutMs).toBe(60_000);
     expect(endpoint.coldStartMs).toBe(10_000);
-    // The same key again, and another's word.
+    // The same key is not believed a second time; another key is.
     endpoint.granted(41_000, 'a');
     endpoint.released(41_010, 41_000, 'a');
     expect(endpoint.answeredCold(41_000, 41_010, 'a')).toBe(false);
@@ -106,7 +106,7 @@ describe('an endpoint', () => {
     expect(endpoint.state).toBe('warm');
   });
 
-  it('that answers at once though it was thought cold has a longer one, and no short cold start', () => {
+  it('that answers at once although it was considered cold has a longer timeout, and no short cold start', () => {
     const endpoint = warmEndpoint();
     endpoint.elapse(60_000);
     expect(endpoint.state).toBe('cold');
@@ -125,7 +125,7 @@ describe('an endpoint', () => {
     expect(endpoint.snapshot().coldStartsMs).toEqual([10_000, 300]);
   });
 
-  it('keeps a quick cold start where no timeout could explain it any more', () => {
+  it('keeps a quick cold start if no timeout could explain it', () => {
     const endpoint = warmEndpoint();
     for (let i = 1; i <= 8; i += 1) {
       endpoint.elapse(i * 1_000_000);

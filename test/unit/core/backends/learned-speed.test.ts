@@ -1,11 +1,11 @@
-/** The speed of a backend from the calls that it answered. */
+/** The speed of a backend, learned from the calls that it answered. */
 import { describe, expect, it } from 'vitest';
 import { LearnedSpeed } from '../../../../src/core/backends/learned-speed.ts';
 import { callRequest, okResult } from '../../../dispatch-builders.ts';
 
 const ASSUMED = { inputMs: 0.1, outputMs: 25 };
 
-/** A streamed answer: prefill and decode of the given speeds. */
+/** A streamed answer with these prefill and decode times. */
 function streamed(input: number, output: number, inputMs: number, outputMs: number) {
   return okResult(output, {
     inputTokens: input,
@@ -21,7 +21,7 @@ describe('LearnedSpeed', () => {
     expect(speed.meanServiceMs).toBe(5_000);
   });
 
-  it('tells prefill from decode by the first byte of a stream, from the first call on', () => {
+  it('separates prefill from decode by the first byte of a stream, from the first call on', () => {
     const speed = new LearnedSpeed(ASSUMED);
     speed.observe(streamed(1_000, 50, 0.4, 8), callRequest('c1'));
     expect(speed.value.inputMs).toBeCloseTo(0.4, 9);
@@ -60,11 +60,11 @@ describe('LearnedSpeed', () => {
     expect(speed.value.outputMs).toBeCloseTo((300 - 100) / 10, 9);
   });
 
-  it('never takes a token for less than no time', () => {
+  it('never learns a negative time for a token', () => {
     const speed = new LearnedSpeed(ASSUMED);
     speed.observe(okResult(10, { inputTokens: 10_000, serviceMs: 5 }), callRequest('c1'));
     expect(speed.value.outputMs).toBe(0);
-    // The whole answer came at once, long after it was asked for; and next to nothing before it.
+    // An answer that came almost entirely in its first byte would give a negative prefill time.
     const other = new LearnedSpeed(ASSUMED);
     other.observe(
       okResult(2, { inputTokens: 1_000, firstByteMs: 5, serviceMs: 1_000 }),
@@ -107,7 +107,7 @@ describe('LearnedSpeed', () => {
     expect(again.value.inputMs).toBe(0.7);
     expect(again.value.outputMs).toBeCloseTo(20, 9);
     expect(again.meanServiceMs).toBe(900);
-    // One call was seen before the restart, so the next one counts half.
+    // One call was observed before the restart, so the next one counts half.
     again.observe(okResult(10, { inputTokens: 0, serviceMs: 100 }), callRequest('c2'));
     expect(again.value.outputMs).toBeCloseTo(15, 9);
     expect(again.meanServiceMs).toBeCloseTo(500, 9);

@@ -1,4 +1,4 @@
-/** Slow start: few calls into an endpoint that just woke, then more, and all before long. */
+/** Slow start: an endpoint that has just woken gets few calls at first, then more, and soon all. */
 import { describe, expect, it } from 'vitest';
 import { nextOpeningMs, openSlots } from '../../../../src/core/backends/slow-start.ts';
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';

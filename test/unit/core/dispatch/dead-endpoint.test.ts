@@ -1,4 +1,4 @@
-/** An endpoint that breaks every call, beside one that is cold and well. */
+/** An endpoint that breaks every call, next to a cold endpoint that works. */
 import { describe, expect, it } from 'vitest';
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
@@ -8,7 +8,7 @@ import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-
 const COLD_START_MS = 1_000;
 const BROKEN = { outcome: 'failed', endpointFault: true, cold: false, serviceMs: 1 } as const;
 
-/** The dispatcher, and endpoints that answer each call and each wake after a while. */
+/** A dispatcher with endpoints that answer each call and each wake after some time. */
 class Site {
   readonly attempts = { bad: 0, burst: 0 };
   readonly told: string[] = [];
@@ -31,7 +31,7 @@ class Site {
     for (const effect of this.dispatcher.step(events, this.now)) this.#do(effect);
   }
 
-  /** Until nothing is due. */
+  /** Runs until no event is due. */
   run(): void {
     for (;;) {
       this.#due.sort((a, b) => a.at - b.at);
@@ -79,9 +79,9 @@ describe('a dead endpoint beside a cold one', () => {
     );
     site.run();
     const served = site.told.filter((words) => words.endsWith(' ok')).length;
-    // Eight at once, and two more before the third fault is known; one may try it later.
+    // Eight calls at once, and two more before the third fault is known; later one trial call.
     expect(site.attempts.bad).toBeLessThanOrEqual(Math.min(calls, 8 + 3));
-    // The budget is of ten retries.
+    // The retry budget allows ten retries.
     expect(served).toBe(calls - Math.max(0, site.attempts.bad - 10));
     expect(site.attempts.burst).toBe(served);
     expect(site.wakes).toBe(1);

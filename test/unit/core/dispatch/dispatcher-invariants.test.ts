@@ -1,7 +1,8 @@
 /**
- * What holds of the dispatcher for any list of events, failed attempts and overloaded endpoints among
- * them: never more calls than slots, no call lost or granted twice, every wait ends, no attempt where
- * one has failed while there is another endpoint, nobody is overtaken beyond the stated bound.
+ * Invariants of the dispatcher for any list of events, including failed attempts and overloaded
+ * endpoints: never more calls than slots, no call lost or granted twice, every wait ends, no
+ * attempt at an endpoint that has failed the call while there is another one, and no run is
+ * overtaken beyond the stated bound.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -20,12 +21,12 @@ import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-
 const COLD_SLOTS = 2;
 const SPARE_SLOTS = 1;
 
-/** A dispatcher, and beside it what a bystander believes from its effects alone. */
+/** A dispatcher, and a record of calls that is derived from its effects alone. */
 class World {
   readonly policy: PolicyName;
   readonly dispatcher: Dispatcher;
   readonly waiting = new Set<string>();
-  /** Endpoint of each call that holds a slot. */
+  /** The endpoint of each call that holds a slot. */
   readonly holding = new Map<string, string>();
   now = 0;
   #warmSlots = 2;
@@ -51,7 +52,7 @@ class World {
     this.step({ type: 'submitted', call: callRequest(callId, { ...fields, ...deadline }) });
   }
 
-  /** The attempt failed, in one of the ways in which there may be another. */
+  /** The attempt fails in one of the ways that allow another attempt. */
   again(n: number): void {
     const ways = [
       { endpointFault: true },
@@ -68,19 +69,19 @@ class World {
     this.step({ type: 'cancelled', callId: `c${n}` });
   }
 
-  /** Fewer slots than are held come into force as calls end, so the bystander waits for that. */
+  /** A reduction of slots takes effect as calls end, so the record keeps those that are held. */
   setSlots(n: number): void {
     this.#warmSlots = Math.max(n, this.#held('warm'));
     this.step({ type: 'configured', config: this.#config() });
   }
 
-  /** It has ended; one that waits for another attempt is given up with it. */
+  /** The call ends; if it waits for another attempt, that wait ends with it. */
   end(n: number, result: CallResult): void {
     this.waiting.delete(`c${n}`);
     this.step({ type: 'ended', callId: `c${n}`, result });
   }
 
-  /** All that runs breaks at once, after a while. */
+  /** All running calls fail at once, after some time. */
   crash(n: number): void {
     this.now += n * 5_000;
     const result = okResult(0, { outcome: 'failed', endpointFault: true });
@@ -97,7 +98,7 @@ class World {
     effects.forEach((effect, i) => {
       this.#check(effect);
       if (effect.type !== 'released' || !again.has(effect.callId)) return;
-      // It waits again, or waited for no time.
+      // The call waits for another attempt, or has been granted one in the same step.
       const { callId } = effect;
       const later = effects.slice(i + 1);
       const goesOn = later.some((e) => 'callId' in e && e.callId === callId);
@@ -108,7 +109,7 @@ class World {
     }
   }
 
-  /** Left alone, with time passing as it asks for, everything ends. */
+  /** Without further events, and with ticks when the dispatcher asks for them, everything ends. */
   rest(): void {
     for (let i = 0; i < 1_000 && this.waiting.size + this.holding.size > 0; i += 1) {
       const due = Math.min(this.dispatcher.dueAt(this.now), this.now + 600_000);
@@ -133,7 +134,7 @@ class World {
     this.#checkPlace(effect);
   }
 
-  /** Not where the call failed if it can go elsewhere. */
+  /** A call does not go where it has failed if it can go elsewhere. */
   #checkPlace({ callId, endpoint: id }: Granted): void {
     const backend = this.dispatcher.backends.get('llm');
     const call = this.dispatcher.call(callId);
@@ -188,7 +189,7 @@ const action = fc.record({
     ...['submit', 'submit', 'submit', 'end', 'end', 'again', 'again'],
     ...Object.keys(ACTIONS),
   ),
-  // Few calls, so that most of what happens happens to one that is there.
+  // Few calls, so that most events concern a call that exists.
   n: fc.nat(15),
 });
 
@@ -248,7 +249,7 @@ describe('a wait', () => {
             apply({ type: 'submitted', call: callRequest(callId, fields) });
             const call = dispatcher.call(callId);
             const key = call && dispatcher.backends.get('llm')?.queue.keyOf(call.run);
-            // The key is rank + alpha * arrival, and no rank of a later arrival is below 0.
+            // The key is rank + alpha * arrival, and no later arrival has a rank below 0.
             if (key !== undefined) bounds.set(callId, key / alpha + 1e-6);
             if (busy && i % 2 === 1) {
               apply({ type: 'ended', callId: busy, result: okResult(tokens) });

@@ -1,4 +1,4 @@
-/** The ways in which a slot comes back, a run ends, and a cold endpoint is woken. */
+/** The ways in which a slot is freed, a run ends, and a cold endpoint is woken. */
 import { describe, expect, it } from 'vitest';
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
@@ -50,7 +50,7 @@ describe('a slot', () => {
     const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
     dispatcher.step([submit('a')], 0);
     dispatcher.step([{ type: 'renewed', callId: 'a' }], 6_000);
-    // Doubted when it should have been renewed twice, and ended half its length later.
+    // Doubted when two renewals are overdue, and ended half of the lease's length later.
     const doubtedAt = 6_000 + (10_000 * 2) / 3;
     expect(dispatcher.dueAt(6_000)).toBeCloseTo(doubtedAt);
     expect(dispatcher.step([{ type: 'tick' }], 12_700)).toEqual([]);
@@ -61,7 +61,7 @@ describe('a slot', () => {
     ]);
   });
 
-  it('stays taken where only the clock leapt, and its Worker renews it then', () => {
+  it('stays taken after a jump of the clock, if its Worker then renews it', () => {
     const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
     dispatcher.step([submit('a')], 0);
     const wait = submit('b', { arrivedAt: 3_600_000 });
@@ -73,7 +73,7 @@ describe('a slot', () => {
     ).toEqual(['released', 'granted']);
   });
 
-  it('lasts from then on where a caller that lost the answer asks again', () => {
+  it('has a lease from the new request on if a caller that lost the answer asks again', () => {
     const dispatcher = start(configOf({ slots: 1, leaseMs: 10_000 }));
     dispatcher.step([submit('a')], 0);
     expect(dispatcher.step([submit('a')], 6_000)).toMatchObject([
@@ -92,7 +92,7 @@ describe('a slot', () => {
     expect(types(dispatcher.step([{ type: 'tick' }], 15_000))).toContain('granted');
   });
 
-  it('that is free goes to a call whose limit of waiting has passed on the way', () => {
+  it('is granted if it is free, also to a call whose longest wait has already passed', () => {
     const dispatcher = start(configOf({ slots: 1 }));
     const late = submit('late', { arrivedAt: 0, maxWaitMs: 1 });
     expect(types(dispatcher.step([late], 5))).toEqual(['granted']);
@@ -100,7 +100,7 @@ describe('a slot', () => {
     expect(dispatcher.step([next], 5)).toMatchObject([{ type: 'refused', code: 'queue_timeout' }]);
   });
 
-  it('is waited for beyond the limit of its backend by a patient call, but not beyond its own', () => {
+  it("is waited for longer than the backend's limit by a call with a longer limit of its own", () => {
     const dispatcher = start(configOf({ slots: 1, leaseMs: 900_000 }));
     const patient = submit('patient', { arrivedAt: 0, maxWaitMs: 600_000, patient: true });
     const usual = submit('usual', { arrivedAt: 0, maxWaitMs: 600_000 });
@@ -120,7 +120,7 @@ describe('a slot', () => {
     const again = start(configOf({ slots: 1 }));
     again.restore([LiveRun.restore(snapshot)], [{ request: call.request, lease: call.lease }]);
     expect(again.step([submit('b')], 1)).toEqual([]);
-    // Its Worker asks again because its answer was lost: it gets the lease that it has.
+    // Its Worker asks again because its answer was lost: it gets the lease that the call has.
     expect(again.step([submit('a', { runId: 'r' })], 2)).toMatchObject([
       { type: 'granted', callId: 'a', grantedAt: 0 },
     ]);
@@ -131,7 +131,7 @@ describe('a slot', () => {
 });
 
 describe('a run', () => {
-  it('ends by its final call, by word of its client, or by silence, and is learned from', () => {
+  it("ends by its final call, by its client's request, or by silence, and is learned from", () => {
     const dispatcher = start();
     const serve = (callId: string, fields: Parameters<typeof callRequest>[1], now: number) => [
       ...dispatcher.step([submit(callId, { ...fields, arrivedAt: now })], now),
@@ -150,7 +150,7 @@ describe('a run', () => {
     expect(dispatcher.models.model('app')?.graph.runs).toBe(3);
   });
 
-  it('that is known to pause is waited for longer than others', () => {
+  it('is kept open longer if its application is known to pause', () => {
     const dispatcher = start();
     const call = (id: string, now: number) => {
       dispatcher.step([submit(id, { runId: 'slow', arrivedAt: now })], now);
@@ -170,7 +170,8 @@ describe('a run', () => {
     dispatcher.step([{ type: 'ended', callId: 'a', result: okResult(5) }], 10);
     dispatcher.step([submit('b', { runId: 'r', final: true })], 20);
     const result = okResult(0, { outcome: 'failed', endpointFault: true });
-    // The client may send its last call again: the run waits for that as long as for any other.
+    // The client may send its last call again, so the run waits for that as long as for any other
+    // call.
     expect(types(dispatcher.step([{ type: 'ended', callId: 'b', result }], 30))).toEqual([
       'released',
     ]);
@@ -243,7 +244,7 @@ describe('a cold endpoint', () => {
     );
   });
 
-  it('is only spoken of in dry-run', () => {
+  it('is not woken in dry-run, only recorded', () => {
     const dispatcher = start(config('dry-run'));
     teach(dispatcher);
     dispatcher.step([{ type: 'gone-cold', backend: 'llm', endpoint: 'e1' }], 1_000);
@@ -254,13 +255,13 @@ describe('a cold endpoint', () => {
 
   const TOOL = { backend: 'tool', kind: 'service', unit: 'search', inputTokens: 0 } as const;
 
-  /** A fourth run begins with the tool; forecasts have a least distance, so a moment passes. */
+  /** A fourth run begins with the tool. Forecasts have a minimum interval, so some time passes. */
   function announce(dispatcher: Dispatcher): Effect[] {
     const submitted = submit('t', { ...TOOL, runId: 'x', arrivedAt: 1_000 });
     return [...dispatcher.step([submitted], 1_000), ...dispatcher.step([{ type: 'tick' }], 1_250)];
   }
 
-  /** Three runs of a tool of 200 ms and then the model. */
+  /** Three runs that each call a tool for 200 ms and then the model. */
   function teach(dispatcher: Dispatcher): void {
     for (const [i, runId] of ['r1', 'r2', 'r3'].entries()) {
       const now = i * 300;

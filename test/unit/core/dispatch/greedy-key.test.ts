@@ -1,7 +1,7 @@
 /**
- * No key can hurt another: whatever key A does and however its calls are answered, key B is served with
- * at least half of the backend's capacity, and waits no longer than twice what it waits alone plus one
- * service time. TALARIA_GREEDY_LISTS draws more behaviours than CI does.
+ * Fairness between API keys: whatever key A does and however its calls are answered, key B gets at
+ * least half of the backend's capacity, and waits at most twice as long as it does alone plus one
+ * service time. TALARIA_GREEDY_LISTS sets the number of random behaviours.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -32,7 +32,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   callersB: fc.constantFrom(1, 2, 4),
 });
 
-/** Alone, B's figures depend on slots and callers only. */
+/** B's results without A, which depend on slots, callers and cold starts only. */
 const alone = new Map<string, ReturnType<typeof beside>>();
 
 function aloneAt(at: Setting) {
@@ -46,17 +46,18 @@ function aloneAt(at: Setting) {
 }
 
 describe('a greedy key', () => {
-  it('leaves another its half, and its waits', () => {
+  it('leaves another key half of the capacity and bounded waits', () => {
     fc.assert(
       fc.property(behaviour, setting, (a, at) => {
         const own = aloneAt(at);
         const outcome = beside(a, at);
         const longestMs = Math.max(SERVICE_B_MS, ...a.serviceMs);
         expect(outcome.refused).toBe(0);
-        // B's share, less half of a call of A in each slot at the ends of the time that is measured.
+        // B's share, less half of a call of A in each slot at both ends of the measured time.
         const edge = at.slots * (1 + longestMs / SERVICE_B_MS / 2);
         expect(outcome.answered).toBeGreaterThanOrEqual(0.5 * own.answered - edge);
-        // Calls do not pre-empt: by chance some of A's longest calls come one after the other.
+        // Calls do not pre-empt, so by chance some of A's longest calls come directly one after the
+        // other.
         expect(outcome.p95Ms).toBeLessThanOrEqual(1.2 * (2 * own.p95Ms + longestMs));
         expect(outcome.mostAttempts).toBeLessThanOrEqual(4);
       }),

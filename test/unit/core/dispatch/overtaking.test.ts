@@ -1,7 +1,8 @@
 /**
  * Bounded waiting: a run is overtaken only by runs that arrive within rank / (weight * alpha) after
- * it. The rank is the one that the run had while it waited, computed here anew by the policy and not
- * read from the line; it changes only when one of the run's own calls is submitted, granted or ends.
+ * it. The rank is the one that the run had while it waited, computed here again by the policy
+ * instead of read from the queue. It changes only when one of the run's own calls is submitted,
+ * granted or ends.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +13,7 @@ import { POLICIES, type PolicyName } from '../../../../src/core/order/policies/r
 import type { LiveRun } from '../../../../src/core/runs/live-run.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
-/** Policies that promise the bound. */
+/** The policies that promise the bound. */
 const AGED = Object.values(POLICIES).filter((policy) => policy.key === 'aged');
 const BACKENDS = ['llm', 'tool'] as const;
 
@@ -35,10 +36,10 @@ interface Setting {
   readonly policy: PolicyName;
 }
 
-/** What a bystander knows of a run at a backend at which it has calls that wait. */
+/** What the test knows of a run at a backend where calls of it wait. */
 interface Waiter {
   readonly arrivedAt: number;
-  /** Of its waiting calls; those that were granted are gone. */
+  /** Its waiting calls, without those that were granted. */
   readonly calls: Set<string>;
   boundMs: number;
 }
@@ -49,7 +50,7 @@ class Street {
   readonly #plans: readonly Planned[];
   /** By backend, then by run. */
   readonly #waiters = new Map<string, Map<string, Waiter>>();
-  /** Tokens of each call, and when it ends once it runs. */
+  /** The tokens of each call; `#ends` is the time at which a running call ends. */
   readonly #tokens = new Map<string, number>();
   readonly #ends = new Map<string, number>();
   readonly #arrivedAt = new Map<string, number>();
@@ -76,7 +77,7 @@ class Street {
     this.#until(Infinity);
   }
 
-  /** Lets calls end that end by then. */
+  /** Ends the calls that are due by this time. */
   #until(time: number): void {
     for (;;) {
       const next = [...this.#ends].reduce((a, b) => (b[1] < a[1] ? b : a), ['', Infinity]);
@@ -118,7 +119,7 @@ class Street {
     this.#submitVisit(Number(runId.slice(1)));
   }
 
-  /** One event, of one run: only that run's ranks may change by it. */
+  /** Steps with one event of one run: only that run's ranks may change. */
   #step(event: DispatchEvent, runId: string, submitted?: string): void {
     if (event.type === 'ended') this.#tokens.delete(event.callId);
     const run = () => this.#dispatcher.register.runs.get(runId);
@@ -127,7 +128,7 @@ class Street {
       const waiter = waiters?.get(runId) ?? {
         arrivedAt: this.#arrivedAt.get(runId) ?? 0,
         calls: new Set<string>(),
-        // Until it waits, and its rank is known, it is bound to nothing.
+        // It has no bound before it waits, when its rank is known.
         boundMs: Infinity,
       };
       waiter.calls.add(submitted);
@@ -140,7 +141,7 @@ class Street {
     }
   }
 
-  /** The run's rank by the policy itself, as of now, wherever it has calls that wait. */
+  /** Computes the run's rank again by the policy, at each backend where calls of it wait. */
   #rebind(run: LiveRun | undefined): void {
     if (!run) return;
     const { alpha, weight, policy } = this.#setting;
@@ -173,7 +174,7 @@ class Street {
     for (const [id, waiter] of waiters ?? []) {
       if (id === runId || arrivedAt <= waiter.arrivedAt) continue;
       this.overtakings += 1;
-      // Times are added to ranks: what is lost in rounding is far less than this.
+      // The error of adding times to ranks is far smaller than this.
       expect(arrivedAt - waiter.arrivedAt).toBeLessThanOrEqual(waiter.boundMs + 1e-6);
     }
   }
@@ -210,11 +211,11 @@ describe('a wait', () => {
       }),
       { numRuns: 80 },
     );
-    // Or nothing was tried.
+    // Otherwise the test would have checked nothing.
     expect(overtakings).toBeGreaterThan(1_000);
   });
 
-  it('has a bound that is told by the rank at its grant, where it was one call', () => {
+  it('has the bound of its rank at the grant, if the run is one call', () => {
     const run = fc.record({
       gapMs: fc.nat(2_000),
       app: fc.nat(3),
@@ -227,7 +228,10 @@ describe('a wait', () => {
         const overtakenBy = new Map<string, number>();
         let running = '';
         let now = 0;
-        /** All that still wait are overtaken by one that came then, unless they came later. */
+        /**
+         * Records that every waiting run that came earlier is overtaken by one that came at this
+         * time.
+         */
         const note = (cameAt: number) => {
           for (const id of arrivedAt.keys()) {
             overtakenBy.set(id, Math.max(cameAt, overtakenBy.get(id) ?? 0));
@@ -264,7 +268,7 @@ describe('a wait', () => {
     );
   });
 
-  it('is without bound at alpha 0: a giant waits for all that is short', () => {
+  it('has no bound at alpha 0: a large run waits for all short ones', () => {
     const dispatcher = new Dispatcher(
       configOf({ slots: 1, alpha: 0 }),
       { random: seededRandom(1) },
@@ -276,7 +280,7 @@ describe('a wait', () => {
       return dispatcher.step([{ type: 'submitted', call }], now);
     };
     submit('first', 1, 0);
-    // A rank of 2,200 ms: at alpha 0.5 nobody would pass it who comes 4,400 ms later.
+    // A rank of 2,200 ms: with an alpha of 0.5, no run that comes 4,400 ms later would overtake it.
     submit('giant', 20_000, 0);
     let running = 'first';
     for (let i = 0; i < 50; i += 1) {

@@ -1,4 +1,4 @@
-/** One key may not fill the whole queue where there are others. */
+/** One key may not fill the whole queue if there are other keys. */
 import { expect, it } from 'vitest';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
@@ -32,7 +32,7 @@ it('counts bytes as calls', () => {
   expect(submit(dispatcher, 'b0', 'b', 400)).toEqual([]);
 });
 
-it('is all of the queue where a key is alone', () => {
+it('is the whole queue if there is only one key', () => {
   const dispatcher = dispatcherWith(1);
   for (let i = 0; i < 9; i += 1) submit(dispatcher, `a${i}`, 'a');
   expect(submit(dispatcher, 'a9', 'a')).toMatchObject([{ code: 'queue_full' }]);

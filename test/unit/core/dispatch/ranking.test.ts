@@ -1,6 +1,7 @@
 /**
- * The order that policies give to a dispatcher's calls: weights, deadlines, fair shares, the longest
- * call of a fan-out first. One backend, 1 ms an output token; a call of 100 input tokens adds 10 ms.
+ * The order in which policies rank a dispatcher's calls: weights, deadlines, fair shares, and the
+ * longest call of a fan-out first. One backend takes 1 ms for an output token; 100 input tokens
+ * take 10 ms.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -15,13 +16,13 @@ import { llm, runOf } from '../../../run-builders.ts';
 
 const TOKENS: Record<string, number> = { short: 90, long: 990, huge: 9_990, other: 40 };
 
-/** A dispatcher whose slots are all taken, and what it grants as they come free. */
+/** A dispatcher whose slots are all taken, and the calls that it grants as slots are freed. */
 class Bench {
   readonly dispatcher: Dispatcher;
   readonly running: string[] = [];
-  /** In the order of granting. */
+  /** Call ids in the order of their grants. */
   readonly granted: string[] = [];
-  /** Milliseconds that each application had of the slots. */
+  /** Slot time in ms that each application had. */
   readonly servedMs: Record<string, number> = {};
   now = 10_000;
 
@@ -48,7 +49,7 @@ class Bench {
     this.#note(this.dispatcher.step([{ type: 'submitted', call }], this.now));
   }
 
-  /** The call that runs longest ends, as long as its application says. */
+  /** Ends the call that has run longest, with its application's usual output. */
   end(): void {
     const callId = this.running.shift() ?? '';
     const app = this.dispatcher.call(callId)?.request.app ?? '';
@@ -58,7 +59,7 @@ class Bench {
     this.#note(this.dispatcher.step([{ type: 'ended', callId, result }], this.now));
   }
 
-  /** All that waits, in its order. */
+  /** Grants all waiting calls; returns their ids in order. */
   drain(): string[] {
     while (this.running.length > 0) this.end();
     return this.granted;
@@ -107,7 +108,7 @@ describe('a weight', () => {
     const bench = new Bench('gittins', 1, { alpha: 0.5 });
     bench.submit('job', 'short', { weight: 0.1 });
     bench.submit('soon', 'short');
-    // 100 ms of work at a tenth of the weight: it is passed by what comes within 1.8 s of it.
+    // 100 ms of work at a tenth of the weight: calls that come within 1.8 s may overtake it.
     bench.now += 1_900;
     bench.submit('late', 'short');
     expect(bench.drain()).toEqual(['soon', 'job', 'late']);
@@ -115,7 +116,7 @@ describe('a weight', () => {
 });
 
 describe('a fan-out', () => {
-  it('has its longest call first, as far as one can tell, in policies that rank by size', () => {
+  it('has the call with the longest prompt first in policies that rank by size', () => {
     const order = (policy: PolicyName) => {
       const bench = new Bench(policy, 1);
       for (const [id, inputTokens] of Object.entries({ a: 100, b: 900, c: 500 })) {
@@ -151,7 +152,10 @@ describe('a fan-out', () => {
 });
 
 describe('talaria-ddl', () => {
-  /** A run of 1,000 ms with a deadline 2,000 ms after the start, and short ones without. */
+  /**
+   * The call granted first after `afterMs`, of a run of 1,000 ms with a deadline 2,000 ms after the
+   * start, and short runs without a deadline.
+   */
   const firstAt = (policy: PolicyName, afterMs: number) => {
     const bench = new Bench(policy, 10);
     for (let i = 0; i < 3; i += 1) bench.submit(`s${i}`, 'short');
@@ -179,7 +183,7 @@ describe('talaria-ddl', () => {
     expect(order('talaria-ddl')).toEqual(order('gittins'));
   });
 
-  it('holds the longest call of a visit against a deadline, not the sum', () => {
+  it('compares the longest call of a visit with a deadline, not the sum', () => {
     const bench = new Bench('talaria-ddl', 30);
     for (let i = 0; i < 30; i += 1) {
       const run = runOf('fan', llm('unit', [990, 990, 990, 990]));
@@ -189,7 +193,7 @@ describe('talaria-ddl', () => {
     for (const id of ['f1', 'f2', 'f3', 'f4']) {
       bench.submit(id, 'fan', { runId: 'fan', deadlineAt: bench.now + 4_000, final: id === 'f4' });
     }
-    // By the sum of its calls, 4,000 ms, it would be lost from the start.
+    // If the sum of its calls counted, 4,000 ms, it would have no chance from the start.
     bench.now += 2_800;
     bench.end();
     expect(bench.granted[0]).toBe('f1');
@@ -207,11 +211,11 @@ describe('talaria-ddl', () => {
       bench.end();
       arrive(i);
     }
-    // Nine of ten slots, and then the one that waits.
+    // Urgent calls get nine of ten slots, then the waiting call is granted.
     expect(bench.granted.indexOf('patient')).toBe(9);
   });
 
-  it('takes back its share with each slot, whatever the way it ends', () => {
+  it('frees its share of slots with each slot, however the call ends', () => {
     const bench = new Bench('talaria-ddl', 10);
     const backend = bench.dispatcher.backends.get('llm');
     bench.submit('s', 'short');
@@ -226,7 +230,7 @@ describe('talaria-ddl', () => {
     bench.dispatcher.step([{ type: 'cancelled', callId: 'due0' }], bench.now);
     expect(backend?.urgentRunning).toBe(2);
     bench.dispatcher.step([{ type: 'ended', callId: 'due1', result: okResult(990) }], bench.now);
-    // Doubted first, then taken back.
+    // First the leases are doubted, then they expire.
     bench.dispatcher.step([{ type: 'tick' }], bench.now + 100_000);
     bench.dispatcher.step([{ type: 'tick' }], bench.now + 200_000);
     expect(backend?.urgentRunning).toBe(0);
@@ -251,7 +255,7 @@ describe('vtc', () => {
     const bench = new Bench('vtc', 1);
     for (let i = 0; i < 60; i += 1) bench.submit(`s${i}`, 'short');
     for (let i = 0; i < 20; i += 1) bench.end();
-    // 2,000 ms later the other comes, which has had nothing.
+    // 2,000 ms later another application comes, which has had no service.
     for (let i = 0; i < 5; i += 1) bench.submit(`l${i}`, 'long');
     for (let i = 0; i < 24; i += 1) bench.end();
     const later = bench.granted.slice(20);
@@ -259,9 +263,9 @@ describe('vtc', () => {
     expect([longs >= 1, longs <= 3]).toEqual([true, true]);
   });
 
-  it('gives no credit either where the one that comes finds nobody waiting', () => {
+  it('gives a newcomer no credit if no other application waits', () => {
     const bench = new Bench('vtc', 1, {}, 0);
-    // One at a time: none of its calls ever waits.
+    // One call at a time, so none of them ever waits.
     for (let i = 0; i < 20; i += 1) {
       bench.submit(`before${i}`, 'short');
       bench.end();
@@ -272,7 +276,7 @@ describe('vtc', () => {
     bench.granted.length = 0;
     for (let i = 0; i < 12; i += 1) bench.end();
     const shorts = bench.granted.filter((id) => id.startsWith('s')).length;
-    // Calls of 50 ms and of 100 ms: eight to four.
+    // Calls of 50 ms against calls of 100 ms: eight to four.
     expect(Math.abs(shorts - 4)).toBeLessThanOrEqual(1);
   });
 
@@ -284,8 +288,8 @@ describe('vtc', () => {
   });
 });
 
-describe('who waits while its application becomes known', () => {
-  it('is not overtaken by what comes later of the same, and keeps its bound', () => {
+describe('a run that waits while its application becomes known', () => {
+  it('is not overtaken by later runs of the same application, and keeps its bound', () => {
     const dispatcher = new Dispatcher(configOf({ slots: 1 }), { random: seededRandom(1) }, 0);
     const submit = (callId: string, now: number) =>
       dispatcher.step(

@@ -1,4 +1,4 @@
-/** States that a dispatcher seldom gets into: nothing waits in vain there, and nothing is forgotten. */
+/** Rare states of the dispatcher: no call waits without end in them, and nothing is lost. */
 
 import { describe, expect, it } from 'vitest';
 import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
@@ -23,7 +23,7 @@ function recorded(units: RecordedRun['units'], app = 'app'): RecordedRun {
 const typesOf = (effects: readonly Effect[]) => effects.map((e) => e.type);
 
 describe('a unit whose only sample has faded', () => {
-  it('is ranked all the same, whichever sample was lost', () => {
+  it('still has a rank, whichever sample was lost', () => {
     for (let seed = 1; seed <= 8; seed += 1) {
       const tool = backendSpec({ slots: 1 });
       const dispatcher = dispatcherOf({ llm: backendSpec({ slots: 4 }), tool }, 0, seed);
@@ -34,7 +34,7 @@ describe('a unit whose only sample has faded', () => {
       };
       learn(100, { unit: 'rare', backend: 'tool', calls: [{ service_ms: 500 }] });
       for (let i = 0; i < 15; i += 1) learn(100 + (i % 3));
-      // The model was exchanged: what was known of the application fades.
+      // The behaviour changes, as if the model were replaced, so older samples fade.
       for (let i = 0; i < 6; i += 1) learn(2_000);
       const submit = (id: string, now: number) => {
         const about = { runId: id, app: 'app', unit: 'rare', backend: 'tool' } as const;
@@ -68,7 +68,7 @@ describe('beside a call that waits for another endpoint', () => {
 });
 
 describe('an endpoint that says that it is overloaded', () => {
-  it('counts as what it bears: another is woken for those that wait', () => {
+  it('counts with its reduced slots: another endpoint is woken for the calls that wait', () => {
     const endpoints = [
       { id: 'a', slots: 64 },
       { id: 'b', slots: 64, coldStart: COLD },
@@ -112,7 +112,7 @@ describe('after a restart', () => {
       expect(typesOf(effects)).toEqual(['granted']);
       after.step([{ type: 'ended', callId: 'c2', result: okResult(60) }], 3_000);
       expect([...after.register.runs.values()].map((r) => r.visits.length)).toEqual([2]);
-      // A shorter one is another, as before.
+      // A call with a shorter prompt begins another run, as before the restart.
       const next = after.step([{ type: 'submitted', call: call('c3', 2, 4_000) }], 4_000);
       expect(typesOf(next)).toContain('run-finished');
     }
@@ -152,7 +152,7 @@ describe('after a restart', () => {
     expect(typesOf(effects)).toContain('wake');
   });
 
-  it('the first run of an application tells nothing of how often they come', () => {
+  it('the first run of an application says nothing about the rate of its runs', () => {
     const dispatcher = dispatcherOf({ a: backendSpec({ slots: 4 }), b: backendSpec({ slots: 4 }) });
     const calls = [{ input_tokens: 100, output_tokens: 1_000 }];
     const units = ['a', 'b'].map((backend) => ({ unit: `at-${backend}`, backend, calls }));
@@ -170,7 +170,7 @@ describe('a forecast', () => {
   const calls = [{ input_tokens: 100, output_tokens: 1_000 }];
   const prewarm = { mode: 'on', theta: 0.25 } as const;
 
-  it('is not blind to a run behind a thousand others that never come there', () => {
+  it('includes a run behind a thousand others that never use the backend', () => {
     const endpoints = [{ id: 'e', slots: 4, coldStart: COLD }];
     const backends = { a: backendSpec({ slots: 2_000 }), b: backendSpec({ endpoints, prewarm }) };
     const dispatcher = dispatcherOf(backends);
@@ -200,7 +200,8 @@ describe('a forecast', () => {
     const outlook = dispatcher.prewarmOutlook(3_000);
     const decisions = outlook.flatMap((backend) => backend.endpoints);
     expect(decisions.map((d) => d.endpoint)).toEqual(['e', 'f']);
-    // Beside one without limit no other is needed; what is hardly known keeps a least chance.
+    // The other endpoint without a limit suffices. The probability is small but not 0, because the
+    // application is hardly known.
     for (const { probability } of decisions) expect(probability).toBeLessThan(0.1);
   });
 });

@@ -1,4 +1,6 @@
-/** Attempts of one call, through the dispatcher: who goes on, where, and how often. */
+/**
+ * Attempts of one call through the dispatcher: whether there is another one, where, and how many.
+ */
 
 import { describe, expect, it } from 'vitest';
 import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
@@ -54,7 +56,7 @@ describe('an attempt that failed', () => {
     expect(d.call('y')).toBeUndefined();
   });
 
-  it('pauses after a refusal, and nobody else does; then it goes before what came after it', () => {
+  it('pauses after a refusal, alone; then it goes before calls that came after it', () => {
     const d = dispatcherWith([{ id: 'a', slots: 1 }]);
     submit(d, 'x', 0);
     for (const id of ['y', 'z']) submit(d, id, 1);
@@ -67,7 +69,7 @@ describe('an attempt that failed', () => {
   });
 
   it.each([BUSY, COLD, { ...BUSY, retryAfterMs: 30_000 }])(
-    'that is refused each time is made four times, and then has its answer: %o',
+    'that is refused each time is made four times, then the refusal is final: %o',
     (result) => {
       const d = dispatcherWith([{ id: 'a', slots: 4 }]);
       submit(d, 'x', 0);
@@ -82,7 +84,7 @@ describe('an attempt that failed', () => {
     },
   );
 
-  it('has its answer at once where the endpoint asks for more than half a minute', () => {
+  it('is final at once if the endpoint asks for a pause of more than half a minute', () => {
     const d = dispatcherWith([{ id: 'a', slots: 4 }]);
     submit(d, 'x', 0);
     again(d, 'x', { ...BUSY, retryAfterMs: 31_000 }, 1);
@@ -95,7 +97,7 @@ describe('an attempt that failed', () => {
     expect(grants(again(d, 'x', BUSY, 1))).toEqual([first === 'x@a' ? 'x@b' : 'x@a']);
   });
 
-  it('costs budget where it broke', () => {
+  it('takes from the retry budget after a fault', () => {
     const d = dispatcherWith(TWO);
     let attempts = 0;
     for (let i = 0; i < 400; i += 1) {
@@ -106,12 +108,12 @@ describe('an attempt that failed', () => {
       attempts += grants(again(d, id, FAULT, now + 1)).length;
       d.step([{ type: 'cancelled', callId: id }], now + 2);
     }
-    // Ten were saved up, and each of 400 calls earned a tenth.
+    // Ten retries were in the budget, and each of 400 calls adds a tenth.
     expect(attempts - 400).toBeLessThanOrEqual(50);
     expect(attempts - 400).toBeGreaterThanOrEqual(45);
   });
 
-  it('has its answer where its pause would last beyond its limit of waiting', () => {
+  it('is final if its pause would exceed its longest wait', () => {
     const d = dispatcherWith([{ id: 'a', slots: 1 }], { maxWaitMs: 3_000 });
     submit(d, 'x', 0);
     again(d, 'x', COLD, 1_000);
@@ -123,7 +125,7 @@ describe('an attempt that failed', () => {
 });
 
 describe('a backend with another to fall back on', () => {
-  it('refuses at once, and whoever waits, while all its endpoints are left alone', () => {
+  it('refuses new and waiting calls at once while the circuit breakers of all its endpoints are open', () => {
     const d = dispatcherWith([{ id: 'a', slots: 1 }], { failover: true });
     for (const id of ['x', 'y', 'z']) {
       submit(d, id, 0);
@@ -132,7 +134,7 @@ describe('a backend with another to fall back on', () => {
     const refused = (effects: readonly Effect[]) =>
       effects.filter((e) => e.type === 'refused').map((e) => e.code);
     expect(refused(submit(d, 'w', 1))).toEqual(['backend_down']);
-    // Half open: one call tries.
+    // Half open: one trial call is let through.
     expect(grants(submit(d, 'v', 600))).toEqual(['v@a']);
     expect(refused(submit(d, 'u', 601))).toEqual([]);
     const down = d.step([{ type: 'ended', callId: 'v', result: FAULT }], 602);

@@ -1,4 +1,6 @@
-/** Which run a call belongs to, and when a run has ended: silence, repeats, sessions of sessions. */
+/**
+ * Which run a call belongs to, and when a run has ended: silence, repeated calls, nested sessions.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { queueRankOf } from '../../../../src/core/dispatch/queue-rank.ts';
@@ -38,7 +40,7 @@ describe('a run without end', () => {
       register.endOwnUnit('r', 'own', i);
     }
     expect(register.runs.get('r')?.visits).toHaveLength(5_000);
-    // The parts that were cut off end as runs of their own.
+    // The earlier parts of the long run end as runs of their own.
     const ended = register
       .endSilentRuns(1e9)
       .map((e) => ('record' in e ? e.record?.units.length : 0));
@@ -47,7 +49,7 @@ describe('a run without end', () => {
 });
 
 describe('a call that is sent again', () => {
-  it('makes good the one that failed, and is no new visit', () => {
+  it('replaces the one that failed, and is no new visit', () => {
     const { submit, end } = newRegister();
     end(submit(0, { print: 'p' }), 10, false);
     const again = submit(20, { print: 'p' });
@@ -66,7 +68,7 @@ describe('a call that is sent again', () => {
     expect(again.run.record()?.units).toMatchObject([{ calls: [{ output_tokens: 5 }] }]);
   });
 
-  it('without a word of it, after one that had ended well, is the next visit', () => {
+  it('is the next visit after a successful call, unless it is marked as a retry', () => {
     const { submit, end } = newRegister();
     end(submit(0, { print: 'p' }), 10);
     expect(submit(20, { print: 'p' }).visit.number).toBe(2);
@@ -82,7 +84,7 @@ describe('a call that is sent again', () => {
     expect(submit(20, { print: 'p' }).visit.number).toBe(1);
   });
 
-  it('as the last of its run still finds that run', () => {
+  it('finds its run also if it is the final call', () => {
     const { register, submit, end } = newRegister();
     end(submit(0), 10);
     expect(end(submit(20, { print: 'p', final: true }), 30, false)).toBeUndefined();
@@ -113,7 +115,7 @@ describe('a session that another began', () => {
 });
 
 describe('a conversation', () => {
-  it('that is no longer than before is another one', () => {
+  it('that is not longer than before is a new one', () => {
     const { register, submit, end } = newRegister();
     const first = submit(0, { turn: 2 });
     end(first, 10);
@@ -173,9 +175,9 @@ describe('silence', () => {
     expect(silence.silenceMs(bounds)).toBe(900_000);
   });
 
-  it('grows where runs turn out to go on after what was taken for their end', () => {
+  it('grows if runs continue after they were considered finished', () => {
     const { models, register, submit, end } = newRegister();
-    // One run is known, so the application is; it paused for no time at all.
+    // One known run makes the application known; its gaps had no length.
     end(submit(0, { runId: 'known', final: true }), 1);
     expect(models.silenceMs('app', register.silence)).toBe(30_000);
     end(submit(0), 10);
@@ -188,20 +190,20 @@ describe('silence', () => {
 describe('the bound on overtaking', () => {
   const run = { arrivedAt: 1_000 };
 
-  it('is rank over alpha where the order ages', () => {
+  it('is rank / alpha in policies whose order ages', () => {
     const standing = queueRankOf(500 + 300, 500 + 300, run, POLICIES.gittins, { alpha: 0.5 });
     expect(standing).toEqual({ rankMs: 300, boundMs: 600 });
     expect(queueRankOf(300, 300, run, POLICIES.gittins, { alpha: 0 })).toEqual({ rankMs: 300 });
   });
 
-  it('is nothing in order of the runs, and is not told where there is none', () => {
+  it('is 0 in order of the runs, and absent in policies without a bound', () => {
     const boundOf = (policy: keyof typeof POLICIES) =>
       queueRankOf(7, 7, run, POLICIES[policy], { alpha: 0.5 }).boundMs;
     expect(boundOf('app-fcfs')).toBe(0);
-    // A run's later calls stand behind runs that came after it.
+    // In fcfs, a run's later calls come after runs that arrived after it.
     expect(boundOf('fcfs')).toBeUndefined();
     expect(boundOf('edf')).toBeUndefined();
-    // Whose deadline leaves no time goes first, however late it came.
+    // A run whose deadline leaves no spare time goes first, however late it arrives.
     expect(boundOf('talaria-ddl')).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 /**
- * A small world for fairness between API keys: key B calls an endpoint that serves it well, in a closed
- * loop; key A does whatever its behaviour says, the endpoint's answers to it included. Virtual time.
+ * A simulation in virtual time of two API keys at one endpoint. Key B calls it in a closed loop and
+ * is always served; key A behaves, and is answered, as the test says.
  */
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
@@ -13,10 +13,10 @@ import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-
 export type Answer = 'ok' | 'busy' | 'busy-long' | 'cold' | 'fault' | 'forbidden' | 'leaves';
 
 export interface Behaviour {
-  /** Calls that A has outstanding at a time, and its pause after each, ms. */
+  /** The number of A's concurrent callers; `thinkMs` is the pause of each after a call. */
   readonly callers: number;
   readonly thinkMs: number;
-  /** What its calls are answered, drawn with equal chance, and after how long, ms. */
+  /** The answers to its calls, drawn with equal probability; `serviceMs` are their times. */
   readonly answers: readonly Answer[];
   readonly serviceMs: readonly number[];
   readonly inputTokens: number;
@@ -30,7 +30,7 @@ export interface Setting {
   readonly policy: PolicyName;
   readonly slots: number;
   readonly coldStart: boolean;
-  /** B's calls at a time. */
+  /** The number of B's concurrent calls. */
   readonly callersB: number;
 }
 
@@ -39,16 +39,16 @@ export interface Outcome {
   readonly refused: number;
   readonly p95Ms: number;
   readonly wakes: number;
-  /** Grants of each of A's calls, the most. */
+  /** The most grants that one call of A had. */
   readonly mostAttempts: number;
 }
 
 export const SERVICE_B_MS = 100;
-/** B is measured from here on: by then what A had before it came has ended. */
+/** B is measured from this time on, when A's calls from before B's arrival have ended. */
 const MEASURED_FROM_MS = 4_000;
 const UNTIL_MS = 16_000;
 
-/** What becomes of B beside A; alone where A is undefined. */
+/** The results of B next to A, or alone if A is undefined. */
 export function beside(a: Behaviour | undefined, setting: Setting): Outcome {
   return new TwoKeys(a, setting).run();
 }
@@ -168,7 +168,7 @@ class TwoKeys {
     } else if (effect.type === 'wake') {
       this.#wakes += 1;
       const { backend, endpoint } = effect;
-      // The endpoint is up in truth: it answers at once.
+      // The endpoint is in fact up, so it answers at once.
       const took = { ok: true, tookMs: 3 };
       this.#at(this.#now + 3, () =>
         this.#step({ type: 'wake-answered', backend, endpoint, ...took }),

@@ -1,4 +1,4 @@
-/** Calls whose client would rather be told that their run is too late than have it served. */
+/** Calls whose client asked for a refusal when their run cannot meet its deadline. */
 
 import { describe, expect, it } from 'vitest';
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
@@ -8,7 +8,10 @@ import { POLICY_NAMES, type PolicyName } from '../../../../src/core/order/polici
 import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
 import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
-/** Twenty runs of the application took 1,000 tokens of 1 ms, and 100 of input at 0.1 ms. */
+/**
+ * The length of twenty runs of the application: 1,000 tokens of 1 ms, and 100 input tokens of 0.1
+ * ms.
+ */
 const USUAL_MS = 1_010;
 
 function experienced(policy: PolicyName = 'gittins'): Dispatcher {

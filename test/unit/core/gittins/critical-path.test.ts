@@ -1,4 +1,4 @@
-/** Chains go before parallel work of the same size, where there are slots for both. */
+/** Chains of calls go before parallel work of the same size, where there are slots for both. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pricedRankMs } from '../../../../src/core/gittins/critical-path.ts';
@@ -7,14 +7,14 @@ import { PriorPool } from '../../../../src/core/learning/prior-pool.ts';
 import { llm, queryAt, runOf, teach } from '../../../run-builders.ts';
 
 describe('the price of parallel work', () => {
-  it('is none for a chain, and rises with the share that is not on the path', () => {
+  it('is 0 for a chain, and rises with the share of work that is not on the critical path', () => {
     expect(pricedRankMs(100, 1_000, 1_000, Infinity)).toBe(100);
     expect(pricedRankMs(100, 1_000, 5_000, Infinity)).toBe(100);
     expect(pricedRankMs(100, 1_000, 500, Infinity)).toBe(175);
     expect(pricedRankMs(100, 1_000, 0, Infinity)).toBe(250);
   });
 
-  it('counts the path on the slots that there are: none at one slot', () => {
+  it('is computed for the number of slots: 0 at one slot', () => {
     expect(pricedRankMs(100, 1_000, 100, 1)).toBe(100);
     expect(pricedRankMs(100, 1_000, 100, 2)).toBe(175);
     expect(pricedRankMs(100, 1_000, 100, 10)).toBe(pricedRankMs(100, 1_000, 100, 1_000));

@@ -1,6 +1,6 @@
 /**
- * The exact rank against its definition: a brute force over every stopping distance, closed forms
- * that hold for a finite sample, and what must hold at any age.
+ * The exact Gittins rank against its definition: a brute force over every stopping point, closed
+ * forms that hold for finite samples, and properties that hold at any age.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { RankTable } from '../../../../src/core/gittins/gittins.ts';
 
 const LEAST_RANK = 1e-9;
 
-/** The definition: the least ratio over all samples beyond the age as the place to stop. */
+/** The definition: the least ratio over all samples beyond the age as stopping points. */
 function bruteForce(samples: readonly number[], weights: readonly number[], age: number): number {
   const left = samples
     .map((x, i) => ({ remaining: x - age, weight: weights[i] ?? 0 }))
@@ -22,7 +22,7 @@ function bruteForce(samples: readonly number[], weights: readonly number[], age:
   return Math.max(LEAST_RANK, Math.min(...ratios));
 }
 
-/** Expected order statistics of n exponentials of mean 1: the n-th harmonic number's tail sums. */
+/** Expected order statistics of n exponentials of mean 1: partial sums of the harmonic series. */
 function exponential(n: number): number[] {
   let x = 0;
   return Array.from({ length: n }, (_, i) => {
@@ -84,7 +84,7 @@ describe('RankTable', () => {
     );
   });
 
-  it('takes equal weights as none, and a whole weight as repetition', () => {
+  it('treats equal weights as none, and an integer weight as repetition', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(size, fc.integer({ min: 1, max: 4 })), { minLength: 1, maxLength: 20 }),
@@ -130,7 +130,7 @@ describe('RankTable', () => {
     );
   });
 
-  it('keeps the tail where the head outweighs it beyond the precision of a double', () => {
+  it('keeps the tail if the rest outweighs it beyond the precision of a double', () => {
     expect(RankTable.of([1, 2], [1e20, 1]).rankAt(1)).toBe(1);
     expect(RankTable.of([1, 2, 3], [1e-300, 1, 1e-300]).rankAt(2)).toBe(1);
   });
@@ -148,7 +148,7 @@ describe('RankTable', () => {
     const table = RankTable.of(samples);
     expect(table.mean).toBeCloseTo(1, 9);
     for (const age of [0, ...samples.slice(0, -1)]) expect(table.rankAt(age)).toBeCloseTo(1, 9);
-    // The published E[Y | Y <= D] / P(Y <= D) leaves out the tries that outlast D.
+    // The published E[Y | Y <= D] / P(Y <= D) leaves out the cost of jobs longer than D.
     const published = Math.min(
       ...Array.from({ length: 10 }, (_, bucket) => {
         const done = samples.slice(0, (bucket + 1) * 100);
@@ -165,7 +165,7 @@ describe('RankTable', () => {
     for (const age of [0, ...samples.filter((x) => x < 4)]) {
       expect(Math.abs(table.rankAt(age) - 1)).toBeLessThan(0.05);
     }
-    // As the published code does it: ten buckets of equal width up to the largest sample.
+    // As in the published code: ten buckets of equal width up to the largest sample.
     const width = Math.max(...samples) / 10;
     const published = Math.min(
       ...Array.from({ length: 10 }, (_, bucket) => {
@@ -209,7 +209,7 @@ describe('RankTable', () => {
     expect(table.size).toBe(3);
   });
 
-  it('names the value that it does not take', () => {
+  it('names the invalid value in its error', () => {
     expect(() => RankTable.of([])).toThrow(RangeError);
     expect(() => RankTable.of([1, Number.NaN])).toThrow('NaN');
     expect(() => RankTable.of([1, -3])).toThrow('-3');

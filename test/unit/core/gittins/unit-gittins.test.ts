@@ -1,6 +1,6 @@
 /**
- * The rank between units against its definition: a brute force over all sets of states in which to
- * give up, closed forms of loops, and the rank by samples where both must agree.
+ * The rank across units against its definition: a brute force over all sets of states in which to
+ * stop, closed forms of loops, and agreement with the rank from samples where both apply.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ const unit = (costMs: number, next: Record<number, number>, endProbability: numb
 });
 const last = (costMs: number) => unit(costMs, {}, 1);
 
-/** Cost and P(end) from a state on, of the rule that goes on in the states whose bit is set. */
+/** Cost and P(end) from a state on, of the rule that continues in the states whose bit is set. */
 function outcome(states: readonly UnitState[], s: number, rule: number): [number, number] {
   const state = states[s];
   if (!state || !(rule & (1 << s))) return [0, 0];
@@ -69,13 +69,13 @@ function expectClose(actual: number, expected: number): void {
 describe('unitRank', () => {
   const branching = [unit(2, { 1: 0.8, 2: 0.2 }, 0), last(5), last(200)];
 
-  it('gives up on the dear branch', () => {
+  it('stops at the expensive branch', () => {
     expect(unitRank(branching, 0)).toBeCloseTo((2 + 0.8 * 5) / 0.8, 9);
     expect(unitRank(branching, 1)).toBe(5);
     expect(unitRank(branching, 2)).toBe(200);
   });
 
-  it('takes what is known of the first visit instead of its mean', () => {
+  it('uses the known cost of the first visit instead of its mean', () => {
     expect(unitRank(branching, 0, 10)).toBeCloseTo((10 + 0.8 * 5) / 0.8, 9);
     expect(unitRank(branching, 0, 0)).toBeCloseTo(5, 9);
     expect(unitRank(branching, 2, 30)).toBe(30);
@@ -148,7 +148,7 @@ describe('unitRank', () => {
     );
   });
 
-  it('goes round loops', () => {
+  it('handles loops', () => {
     expect(unitRank([unit(2, { 0: 0.9 }, 0.1)], 0)).toBeCloseTo(20, 6);
     expect(unitRank([unit(3, { 0: 0.75 }, 0.25)], 0)).toBeCloseTo(12, 6);
     expect(unitRank([unit(1, { 0: 0.999 }, 0.001)], 0)).toBeCloseTo(1000, 6);
@@ -173,7 +173,7 @@ describe('unitRank', () => {
 
   it('ranks a state from which no end is reached by its first visit', () => {
     expect(unitRank([unit(9, { 1: 1 }, 0), unit(1, { 0: 1 }, 0)], 0)).toBe(9);
-    // The rounding of a sum of probabilities is no way out.
+    // Rounding in a sum of probabilities does not count as a chance to end.
     const tenths = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [i, 0.1]));
     const states = Array.from({ length: 10 }, () => unit(6, tenths, 0));
     expect(unitRank(states, 0)).toBe(6);

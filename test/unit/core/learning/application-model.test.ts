@@ -1,6 +1,6 @@
 /**
- * What an application's rank is made of, by how much is known: nothing, what others did, a sample or
- * two, the graph, whole samples. And what other questions its model answers.
+ * The source of an application's rank, by how much is known of it: a built-in guess, other
+ * applications' runs, one or two samples, the graph, whole samples. And the model's other queries.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -21,7 +21,7 @@ function modelOf(runs: readonly RecordedRun[], pool = new PriorPool()): Applicat
   return model;
 }
 
-/** A pool in which another application left runs. */
+/** A prior pool with runs of another application. */
 function poolOf(runs: readonly RecordedRun[]): PriorPool {
   const pool = new PriorPool();
   modelOf(runs, pool);
@@ -41,7 +41,7 @@ describe('an application that was never seen', () => {
   it('ranks by what others did on its backend, this visit and after it', () => {
     const pool = poolOf(times(30, () => runOf('other', llm('x', [4_000]), llm('y', [6_000]))));
     const rank = modelOf([], pool).rankMs(queryAt('u'));
-    // Half of the visits had 10,000 ms left, the others 6,000.
+    // Half of the visits had 10,000 ms left, the other half 6,000.
     expect(rank).toBeGreaterThan(5_000);
     expect(rank).toBeLessThan(12_100);
   });
@@ -82,7 +82,8 @@ describe('an application that was never seen', () => {
     const on = (backend: string) => model.rankMs(queryAt('u', {}, { backend }));
     expect(on('llm') / 3_000).toBeCloseTo(1, 2);
     expect(on('big') / 50_000).toBeCloseTo(1, 2);
-    // Of these there are too few, and none: all model calls count, and no tool's.
+    // One backend has too few visits, the other none: visits of all model backends count, but not
+    // of tools.
     for (const backend of ['rare', 'new']) {
       expect(on(backend)).toBeGreaterThan(2_900);
       expect(on(backend)).toBeLessThan(100_000);
@@ -96,10 +97,10 @@ describe('an application that was seen once', () => {
   const pool = () => poolOf(times(400, () => runOf('other', llm('x', [20_000]))));
 
   it('has a rank in which its own sample weighs one and the prior three', () => {
-    // Own 10,000 beside three of 20,000: stopping at the last costs (10 + 3 * 20) / 4.
+    // Its own 10,000 and three of 20,000: stopping at the last costs (10 + 3 * 20) / 4.
     const shorter = modelOf([runOf('app', llm('u', [10_000]))], pool());
     expect(shorter.rankMs(queryAt('u')) / 17_500).toBeCloseTo(1, 1);
-    // Own 60,000: stopping at 20,000 costs 4 * 20 for three ends.
+    // Its own 60,000 and three of 20,000: stopping at 20,000 costs 4 * 20 for three ends.
     const longer = modelOf([runOf('app', llm('u', [60_000]))], pool());
     expect(longer.rankMs(queryAt('u')) / 26_667).toBeCloseTo(1, 1);
   });
@@ -121,7 +122,7 @@ describe('an application that was seen once', () => {
     );
   });
 
-  it('leaves the prior behind within a few runs', () => {
+  it('no longer depends on the prior after a few runs', () => {
     const model = modelOf(
       times(3, () => runOf('app', llm('u', [1_000]))),
       pool(),
@@ -131,13 +132,13 @@ describe('an application that was seen once', () => {
 });
 
 describe('the graph and whole samples', () => {
-  /** Always three visits: what is left depends on the number of the visit alone. */
+  /** Always three visits, so what is left depends only on the number of the visit. */
   const threeVisits = () => runOf('app', llm('u', [100]), llm('u', [100]), llm('u', [100]));
   const third = queryAt('u', { visit: 3, fanOutBefore: 2, beforeMs: 200 });
 
   it('ranks by the graph, which has no memory, while a state has few samples', () => {
     const model = modelOf(times(10, threeVisits));
-    // From any visit the graph expects to end with a chance of a third.
+    // In the graph, every visit is the last one with a probability of a third.
     expect(model.rankMs(third)).toBeCloseTo(300, 0);
   });
 
@@ -191,7 +192,7 @@ describe('the time that a run still takes', () => {
     expect(workMs).toBeCloseTo(670, 0);
   });
 
-  it('is one in twenty of the shortest for what is lost, and the longest for what is late', () => {
+  it('is taken from the shortest samples for lost deadlines, and from the longest for late ones', () => {
     const model = modelOf(times(19, (i) => runOf('app', llm('u', [100 * (i + 1)]))));
     const { soonMs, lateMs } = model.timeLeft(queryAt('u'));
     expect(soonMs).toBeLessThanOrEqual(200);
@@ -222,13 +223,13 @@ describe('the need of a backend', () => {
       withinMs,
     });
 
-  it('is the share of like runs that reached it, and of one more that did not', () => {
+  it('is the share of similar runs that reached it, with one added that did not', () => {
     expect(need(0, 500)).toEqual({ within: 0, ever: 5 / 21 });
     expect(need(600, 500)).toEqual({ within: 5 / 21, ever: 5 / 21 });
     expect(need(-500, 1_400)).toEqual({ within: 0, ever: 5 / 21 });
   });
 
-  it('is over once the visit is, and not before', () => {
+  it('ends with the visit, and not before', () => {
     expect(need(1_100, 500, false)).toEqual({ within: 0, ever: 0 });
     expect(need(1_100, 500, true)).toEqual({ within: 5 / 21, ever: 5 / 21 });
   });

@@ -1,4 +1,4 @@
-/** The demand graph of an application: what it shows, and the rank it gives. */
+/** The demand graph of an application: its view, and the rank that it gives. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RankTable } from '../../../../src/core/gittins/gittins.ts';
@@ -57,7 +57,7 @@ describe('DemandGraph', () => {
     );
   });
 
-  it('keeps the units that were seen last, and all that they lead to adds up', () => {
+  it('keeps the units that were seen last, and their probabilities sum to 1', () => {
     const graph = new DemandGraph();
     for (let i = 0; i < 600; i += 1) {
       graph.learn(runOf(llm('first', [10]), llm(`unit-${i}`, [10]), llm('last', [10])), SPEEDS);
@@ -154,7 +154,7 @@ describe('DemandGraph', () => {
     expect(graph.rankMs('a', 'llm', SPEEDS, 0)).toBeCloseTo(100, 6);
   });
 
-  it('gives up on the dear branch', () => {
+  it('stops at the expensive branch', () => {
     const cheap = runOf(llm('a', [2], 0), llm('b', [5], 0));
     const dear = runOf(llm('a', [2], 0), llm('c', [200], 0));
     const graph = graphOf(cheap, cheap, cheap, cheap, dear);
@@ -162,7 +162,7 @@ describe('DemandGraph', () => {
     expect(graph.rankMs('c', 'llm', SPEEDS, 1)).toBeCloseTo(2_000, 6);
   });
 
-  it('is the same whether or not it was asked before, at another speed, or knew less', () => {
+  it('gives the same rank whatever was asked before, at another speed or with fewer runs', () => {
     const visit = fc.record({
       unit: fc.constantFrom('a', 'b', 'c'),
       outputs: fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 3 }),

@@ -1,4 +1,7 @@
-/** A unit that changes is noticed, and its old samples no longer outvote the new ones. */
+/**
+ * A change in a unit's behaviour is detected, and its old samples then weigh less than the new
+ * ones.
+ */
 import { describe, expect, it } from 'vitest';
 import { ApplicationModel } from '../../../../src/core/learning/application-model.ts';
 import { DriftDetector } from '../../../../src/core/learning/drift.ts';
@@ -6,7 +9,7 @@ import { PriorPool } from '../../../../src/core/learning/prior-pool.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import { llm, normal, queryAt, runOf, teach } from '../../../run-builders.ts';
 
-/** Sizes around a median: lognormal. */
+/** Lognormal sizes with this median. */
 function sizes(n: number, median: number, sigma: number, seed: number): number[] {
   const random = seededRandom(seed);
   return Array.from({ length: n }, () => Math.exp(Math.log(median) + sigma * normal(random)));
@@ -34,7 +37,7 @@ describe('the detector', () => {
     }
   });
 
-  it('takes one giant as a giant', () => {
+  it('treats one very large size as an outlier', () => {
     const detector = new DriftDetector();
     const before = alarms(detector, sizes(100, 500, 0.3, 1));
     expect([before, detector.observe(1e9), detector.observe(500)]).toEqual([0, false, false]);
@@ -80,7 +83,7 @@ describe('an application that changes', () => {
     const model = new ApplicationModel('app', new PriorPool());
     teach(model, [...before, ...after]);
     const rank = model.graph.rankMs('u', 'llm', () => ({ inputMs: 0, outputMs: 1 }), 1) ?? 0;
-    // 50 that are left of 250, and 40: without that the mean would be 1,276.
+    // 50 that are left of 250, and 40: without forgetting, the mean would be 1,276.
     expect(rank).toBeGreaterThan(1_700);
   });
 
@@ -95,16 +98,16 @@ describe('an application that changes', () => {
       expect(model.samples.size(unit, 1)).toBeLessThan(100);
       expect(model.samples.size(unit, 1)).toBeGreaterThan(40);
     }
-    // What follows the unit that did not change, has.
+    // The rest of the run after the unchanged unit has changed.
     const rank = model.rankMs(queryAt('same'));
     expect(Math.abs(rank / (NEW + 50) - 1)).toBeLessThan(0.15);
   });
 
-  it('is seen as one where a fan-out brings many calls alike', () => {
+  it('counts a fan-out of many equal calls as one observation', () => {
     const model = new ApplicationModel('app', new PriorPool());
     const random = seededRandom(3);
     const runs = Array.from({ length: 200 }, () => {
-      // The calls of a run resemble each other; the runs do not.
+      // The calls of one run have the same size; sizes differ between runs.
       const mean = Math.exp(6 + 0.5 * normal(random));
       return runOf('app', llm('u', new Array<number>(20).fill(mean)));
     });

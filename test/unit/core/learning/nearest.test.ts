@@ -1,4 +1,6 @@
-/** Selection, sample codes and ranks without a table, each against the plain way to do it. */
+/**
+ * Nearest neighbours, sample codes and ranks without a table, each against a simple implementation.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RankTable, rankOnce } from '../../../../src/core/gittins/gittins.ts';
@@ -6,7 +8,7 @@ import { decode, encode } from '../../../../src/core/learning/log-code.ts';
 import { nearestRows } from '../../../../src/core/learning/nearest.ts';
 
 describe('the nearest rows', () => {
-  it('are those that a sort by distance would put first, of equal ones the later', () => {
+  it('are the first ones in a sort by distance, the later ones among equals', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 80 }),

@@ -1,4 +1,6 @@
-/** The samples of one state: how many it keeps, which it finds near, and what it says of them. */
+/**
+ * The samples of one state: how many it keeps, which it finds near, and the work that they give.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
@@ -22,7 +24,7 @@ function sampleOf(shares: readonly BackendShare[], like: Partial<Likeness> = {})
   return { fanOut: 1, fanOutBefore: 0, inputTokens: 100, beforeMs: 0, pathMs: 0, ...like, shares };
 }
 
-/** A table of as many samples, made in turn. */
+/** A table of `count` samples, made one after the other. */
 function tableOf(count: number, make: (i: number) => VisitSample, everyMs = 1_000): SampleTable {
   const random = seededRandom(7);
   const table = new SampleTable(1);
@@ -30,7 +32,7 @@ function tableOf(count: number, make: (i: number) => VisitSample, everyMs = 1_00
   return table;
 }
 
-/** Sizes are kept to 0.02 %. */
+/** Sizes are stored to 0.02 %. */
 function expectNear(actual: ArrayLike<number>, expected: readonly number[]): void {
   expect(actual.length).toBe(expected.length);
   expected.forEach((value, i) => {
@@ -79,7 +81,7 @@ describe('SampleTable', () => {
     const make = (i: number) => sampleOf([share(i < 10_000 ? 10 : 20)]);
     const table = tableOf(11_000, make, DAY_MS / 100_000);
     const old = [...table.remainingMs(table.all(), 0, MILLISECONDS)].filter((ms) => ms < 15);
-    // Of the last 1,000 only one in fifty takes a place; undamped they would take nearly all.
+    // Of the last 1,000 only one in fifty is kept; without the limit a day nearly all would be.
     expect(old.length).toBeGreaterThan(200);
     expect(old.length).toBeLessThan(256);
   });
@@ -106,7 +108,7 @@ describe('SampleTable', () => {
   it.each(['fanOutBefore', 'inputTokens', 'beforeMs'] as const)(
     'tells samples by %s',
     (feature) => {
-      // The near ones come last: where nothing tells the rows apart the first ones are taken.
+      // The near samples come last, because among equal rows the first ones are taken.
       const table = tableOf(200, (i) => sampleOf([share(1)], { [feature]: i >= 160 ? 10 : 5_000 }));
       const rows = [...table.nearest(sampleOf([], { [feature]: 12 }))];
       expect(rows).toEqual(Array.from({ length: 40 }, (_, i) => 160 + i));
@@ -128,7 +130,8 @@ describe('SampleTable', () => {
   });
 
   it('weighs features by how much they vary', () => {
-    // The tokens differ by thousands as noise; the fan-out by one, and that is rare and telling.
+    // The token counts differ by thousands, but that is noise; the fan-out differs by one, but
+    // rarely.
     const table = tableOf(100, (i) =>
       sampleOf([share(1)], { fanOut: i % 5 === 0 ? 2 : 1, inputTokens: 10_000 + (i % 7) * 1_000 }),
     );
@@ -168,7 +171,7 @@ describe('SampleTable', () => {
     table.add(sampleOf([share(100, 10)], { fanOut: 3 }), 0, random);
     table.add(sampleOf([share(200, 20)], { fanOut: 4 }), 1, random);
     table.add(sampleOf([share(300, 30), share(7, 70)]), 2, random);
-    // One more with only the first: the second was not asked for.
+    // A sample with only the first backend.
     table.add(sampleOf([share(400, 40)]), 3, random);
     const rows = table.all();
     expectNear(table.remainingMs(rows, 0, MILLISECONDS), [100, 200, 300, 400]);

@@ -40,7 +40,7 @@ function samplesOf(runs: readonly RecordedRun[]): VisitSamples {
   return samples;
 }
 
-/** What is left of the backend's work in the runs that resemble one at a state. */
+/** The work that is left at a backend in the runs that are similar to one at this state. */
 function workOf(samples: VisitSamples, state: VisitState, backend: string, speeds: Speeds) {
   return samples.prospects(state, backend, speeds)?.workMs ?? new Float64Array(0);
 }
@@ -104,7 +104,7 @@ describe('VisitSamples', () => {
     });
     const samples = samplesOf(runs);
     for (const fanOut of [1, 4, 10]) {
-      // Of the 40 nearest, the 20 of the same fan-out and 20 of the next ones.
+      // Of the 40 nearest, the 20 with the same fan-out and 20 with the next ones.
       const all = workOf(samples, at('map', { fanOut, inputTokens: 0 }), 'llm', SPEEDS);
       const same = [...all].filter((ms) => Math.abs(ms - 2 * 200 * fanOut) < 1);
       expect(all).toHaveLength(40);
@@ -123,7 +123,7 @@ describe('VisitSamples', () => {
   });
 
   it('chooses by the number of calls before, where all work before was alike', () => {
-    // One call of 80 tokens or eight of 10: the work is the same, what follows is not.
+    // One call of 80 tokens or eight of 10: the work is the same, but what follows differs.
     const runs = Array.from({ length: 100 }, (_, i) => {
       const split = i % 5 === 4;
       const plan = llm('plan', split ? new Array<number>(8).fill(10) : [80], 0);
@@ -149,7 +149,7 @@ describe('VisitSamples', () => {
   });
 
   it('gives the time until a backend is needed, in a run that never waits', () => {
-    // The longest of the calls at once: 100 * 0.1 + 80 * 10 ms, then a gap of 50 ms.
+    // The longest of the parallel calls takes 100 * 0.1 + 80 * 10 ms; a gap of 50 ms follows.
     const samples = samplesOf([runOf(llm('a', [80, 30], 100, 50), llm('b', [9]), tool('c', 5))]);
     expectNear(samples.needMs(at('a'), 'llm'), [810 + 50]);
     expectNear(samples.needMs(at('a'), 'tool'), [810 + 50 + 100]);
@@ -170,7 +170,7 @@ describe('VisitSamples', () => {
     expectNear(workOf(samples, at('a'), 'llm', SPEEDS), [110, 110, 110]);
   });
 
-  it('tells the visits of a unit apart, and borrows from an earlier one while it knows few', () => {
+  it('separates the visits of a unit, and uses an earlier one while it has few samples', () => {
     const loop = (n: number) => runOf(...Array.from({ length: n }, () => llm('a', [10], 0)));
     const samples = samplesOf([loop(1), loop(1), loop(3), loop(3)]);
     expect([1, 2, 3, 4].map((visit) => samples.size('a', visit))).toEqual([4, 2, 2, 0]);

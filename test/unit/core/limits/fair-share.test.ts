@@ -1,9 +1,11 @@
-/** Places that keys share: what one may take while others may come, and who is served next. */
+/**
+ * Places that keys share: how many one key may take while others may come, and which key is next.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { leastServed, mayTakePlace } from '../../../../src/core/limits/fair-share.ts';
 
-/** Places that keys have that take one in turn for as long as they may. */
+/** How many places each key gets if all keys take one in turn for as long as they may. */
 function taken(places: number, keys: number): number[] {
   const own = Array.from({ length: keys }, () => 0);
   for (let isTaken = true; isTaken; ) {
@@ -19,7 +21,7 @@ function taken(places: number, keys: number): number[] {
 }
 
 describe('a place', () => {
-  it('is left by one key to another, unless it is the only one', () => {
+  it('is left free for another key, unless it is the only place', () => {
     expect([1, 2, 3, 4, 8, 16].map((places) => taken(places, 1)[0])).toEqual([1, 1, 2, 3, 6, 12]);
   });
 
@@ -30,7 +32,7 @@ describe('a place', () => {
         const sum = own.reduce((a, b) => a + b, 0);
         expect(sum).toBeLessThanOrEqual(n);
         if (n >= keys) expect(Math.max(...own) - Math.min(...own)).toBeLessThanOrEqual(1);
-        // A key that has none finds one for as long as the others have not taken it first.
+        // A key without a place finds a free one, unless there are too many keys for the places.
         if (keys < n / 4) expect(mayTakePlace(0, n - sum)).toBe(true);
       }),
     );

@@ -1,4 +1,6 @@
-/** What becomes of a job: which starts next, what an attempt's end means, when it is tried again. */
+/**
+ * The rules of jobs: which starts next, what the end of an attempt means, and when it is retried.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -27,7 +29,7 @@ describe('the end of an attempt', () => {
     expect(afterAttempt(last, 0)).toEqual({ type: 'ended', state: 'failed' });
   });
 
-  it('doubles the pause, and spreads it, but never shortens what it was asked to wait', () => {
+  it('doubles the pause with jitter, but never waits less than the endpoint asked', () => {
     const pauses = [1, 2, 3, 4, 15].map((attempts) =>
       afterAttempt({ ...end, status: 500, attempts, maxAttempts: 20 }, 0),
     );
@@ -38,7 +40,7 @@ describe('the end of an attempt', () => {
     expect(afterAttempt(asked, 0.5)).toMatchObject({ pauseMs: 37_500 });
   });
 
-  it('that never had a slot does not count, however often', () => {
+  it('does not count as an attempt if the job had no slot, however often', () => {
     const turnedAway = { ...end, granted: false, status: 429, attempts: 99 };
     expect(afterAttempt(turnedAway, 0)).toEqual({ type: 'again', pauseMs: 1_000, counts: false });
     const asked = { ...turnedAway, retryAfterMs: 3_600_000 };
@@ -46,8 +48,8 @@ describe('the end of an attempt', () => {
   });
 });
 
-describe('the pause of all', () => {
-  it('grows while one after the other is turned away, up to a minute', () => {
+describe('the pause after refusals', () => {
+  it('grows with each refusal in a row, up to a minute', () => {
     expect([0, 1, 2, 3, 99].map(restMs)).toEqual([0, 100, 200, 400, 60_000]);
   });
 });
@@ -62,7 +64,7 @@ describe('the job that starts next', () => {
     linesWaiting: fc.boolean(),
   });
 
-  it('is none where all places are taken, and else one of a kind that waits', () => {
+  it('is none if all places are taken, else one of a kind that is waiting', () => {
     fc.assert(
       fc.property(crowd, (c) => {
         const next = nextToStart(c);
@@ -75,7 +77,7 @@ describe('the job that starts next', () => {
     );
   });
 
-  it('leaves lines a quarter of the places, and the rest to jobs of their own', () => {
+  it('leaves a quarter of the places to lines of batches, and the rest to single jobs', () => {
     const kinds = { single: 0, line: 0 };
     for (;;) {
       const next = nextToStart({
@@ -92,7 +94,7 @@ describe('the job that starts next', () => {
     expect(kinds).toEqual({ single: 12, line: 4 });
   });
 
-  it('lets a line have the only place now and then', () => {
+  it('lets a line of a batch have the only place from time to time', () => {
     const crowd = { places: 1, singlesRunning: 0, linesRunning: 0, singlesWaiting: true };
     const started: string[] = [];
     for (let singlesInARow = 0; started.length < 8; ) {

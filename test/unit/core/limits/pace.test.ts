@@ -1,9 +1,9 @@
-/** A limit that is kept evenly: what is taken in any second and in any minute. */
+/** A limit that is spread evenly: how much can be taken in any second and in any minute. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Pace, paceAt, paceTaken, readyAt } from '../../../../src/core/limits/pace.ts';
 
-/** When so many are taken by somebody who takes each as soon as it may be. */
+/** The times at which each unit is taken, if it is taken as soon as it may be. */
 function takenAt(perMinute: number, count: number): number[] {
   const times: number[] = [];
   let [pace, now]: [Pace | undefined, number] = [undefined, 0];
@@ -21,13 +21,13 @@ function takenAt(perMinute: number, count: number): number[] {
 }
 
 describe('a pace', () => {
-  it('lets a second’s worth go at once, and waits a second for the next', () => {
+  it('admits the amount of one second at once, and the next after a second', () => {
     expect(takenAt(120, 6)).toEqual([0, 0, 1_000, 1_000, 2_000, 2_000]);
     expect(takenAt(1, 3)).toEqual([0, 60_000, 120_000]);
     expect(takenAt(30, 3)).toEqual([0, 2_000, 4_000]);
   });
 
-  it('is never more than its limit in a minute, and a second’s worth', () => {
+  it('never admits more in a minute than its limit plus the amount of one second', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), (perMinute) => {
         const times = takenAt(perMinute, 300);

@@ -1,4 +1,4 @@
-/** Limits a minute: what they let through, what they give back, and what they tell. */
+/** Limits a minute: what they admit, what they give back, and what they report. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KeyLimits } from '../../../../src/core/limits/key-limits.ts';
@@ -11,7 +11,7 @@ import {
 } from '../../../../src/core/limits/rate-limit.ts';
 
 describe('a bucket', () => {
-  it('never lets through more than the limit and what came in since', () => {
+  it('never admits more than the limit plus what was refilled since', () => {
     const steps = fc.array(fc.record({ afterMs: fc.nat(30_000), cost: fc.nat(20) }));
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1_000 }), steps, (limit, list) => {
@@ -30,20 +30,20 @@ describe('a bucket', () => {
     );
   });
 
-  it('lets a cost in after exactly the wait that it tells, and not before', () => {
+  it('admits a cost after exactly the wait that it reports, and not before', () => {
     const bucket = taken(60, filled(60, undefined, 0), 60);
     expect(waitMs(60, bucket, 3)).toBe(3_000);
     expect(waitMs(60, filled(60, bucket, 2_999), 3)).toBe(1);
     expect(waitMs(60, filled(60, bucket, 3_000), 3)).toBe(0);
   });
 
-  it('takes a cost beyond its limit when it is full, and is in debt by one limit at most', () => {
+  it('admits a cost above its limit when it is full, with a debt of at most one limit', () => {
     const full = filled(100, undefined, 0);
     expect(waitMs(100, full, 5_000)).toBe(0);
     const after = taken(100, taken(100, full, 5_000), 5_000);
     expect(gaugeOf(100, after)).toEqual({ limit: 100, remaining: 0, resetMs: 120_000 });
     expect(filled(100, after, 60_000).level).toBe(0);
-    // A limit that was lowered meanwhile bounds the debt of the higher one.
+    // After the limit was lowered, it also bounds the debt that was made under the higher limit.
     expect(filled(10, after, 60_000).level).toBe(0);
   });
 
@@ -71,7 +71,7 @@ describe('the limits of a key', () => {
     });
     const refused = limits.admit(call('b', 60), both, 0);
     expect(refused).toMatchObject({ ok: false, limit: 'tokens', retryAfterMs: 12_000 });
-    // What was refused took nothing.
+    // The refused call took nothing.
     expect(refused.gauges).toMatchObject({ requests: { remaining: 1 }, tokens: { remaining: 40 } });
     expect(limits.admit(call('c', 60, 'other'), both, 0).ok).toBe(true);
     expect(limits.admit(call('d', 40), both, 0).ok).toBe(true);
@@ -86,7 +86,7 @@ describe('the limits of a key', () => {
     expect(limits.admit(call('b'), one, 0).ok).toBe(false);
   });
 
-  it('get back what a refused call took, once', () => {
+  it('get back once what a refused call took', () => {
     const limits = new KeyLimits();
     const both = { requests: 2, tokens: 100 };
     limits.admit(call('a', 100), both, 0);
@@ -98,7 +98,7 @@ describe('the limits of a key', () => {
     });
   });
 
-  it('are put right by what a call really took, once', () => {
+  it('are corrected once by what a call actually took', () => {
     const limits = new KeyLimits();
     const tokens = { tokens: 100 };
     limits.admit(call('a', 10), tokens, 0);
@@ -111,7 +111,7 @@ describe('the limits of a key', () => {
     expect(limits.gauges('k', tokens, 60_000).tokens?.remaining).toBe(20);
   });
 
-  it('count the input as it was estimated where nobody tells what it was', () => {
+  it('count the estimated input where the actual input is unknown', () => {
     const limits = new KeyLimits();
     const tokens = { tokens: 100 };
     limits.admit({ ...call('a', 60), outputTokens: 20 }, tokens, 0);
@@ -119,7 +119,7 @@ describe('the limits of a key', () => {
     expect(limits.gauges('k', tokens, 0).tokens?.remaining).toBe(35);
   });
 
-  it('count a request once that several backends have had a try at', () => {
+  it('count a request once that was tried at several backends', () => {
     const limits = new KeyLimits();
     const both = { requests: 2, tokens: 100 };
     limits.admit(call('a'), both, 0);
@@ -143,7 +143,7 @@ describe('the limits of a key', () => {
     }
   });
 
-  it('let no burst take more than a minute has, where outputs stay within their limits', () => {
+  it('let no burst take more than the limit of a minute, if outputs stay within their limits', () => {
     const step = fc.record({
       afterMs: fc.nat(20_000),
       input: fc.nat(100),
@@ -175,18 +175,18 @@ describe('the limits of a key', () => {
     );
   });
 
-  it('refuse for good what never fits, and say so', () => {
+  it('permanently refuse a call that can never fit, and say so', () => {
     const limits = new KeyLimits();
     const tokens = { tokens: 2_000 };
     const refused = limits.admit({ ...call('a'), outputTokens: 32_000 }, tokens, 0);
     expect(refused).toMatchObject({ ok: false, limit: 'too-large', cost: 32_010, most: 2_000 });
     expect(limits.admit(call('b', 2_001), tokens, 0)).toMatchObject({ limit: 'too-large' });
     expect(limits.admit({ ...call('c'), outputTokens: 1e300 }, tokens, 0).ok).toBe(false);
-    // What was refused took nothing, and what just fits gets in.
+    // The refused call took nothing, and a call that just fits is admitted.
     expect(limits.admit({ ...call('d'), outputTokens: 1_990 }, tokens, 0).ok).toBe(true);
   });
 
-  it('expect of a call without a limit of its own what the calls of its key usually have', () => {
+  it('estimate the output of a call without a limit from the usual output of its key', () => {
     const limits = new KeyLimits();
     const tokens = { tokens: 2_000 };
     const unlimited = (callId: string) => ({ callId, keyId: 'k', inputTokens: 0 });
@@ -200,12 +200,12 @@ describe('the limits of a key', () => {
     };
     expect(admitted()).toBe(10);
     expect(admitted()).toBe(2);
-    // A debt of any size is waited for a minute, and no longer.
+    // A debt of any size ends after one minute.
     expect(limits.gauges('k', tokens, now).tokens?.resetMs).toBeLessThanOrEqual(120_000);
     expect(limits.gauges('other', tokens, now).tokens?.remaining).toBe(2_000);
   });
 
-  it('charge requests that are no calls', () => {
+  it('charge requests that are not model calls', () => {
     const limits = new KeyLimits();
     const both = { requests: 3, tokens: 100 };
     expect(limits.charge('k', 2, both, 0)).toEqual({ ok: true });

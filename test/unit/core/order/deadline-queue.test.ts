@@ -1,10 +1,10 @@
-/** Which runs with a deadline go before the others, and which are given up. */
+/** Which runs with a deadline go before the others, and which deadlines are given up. */
 import { describe, expect, it } from 'vitest';
 import { DeadlineQueue, type DeadlineTiming } from '../../../../src/core/order/deadline-queue.ts';
 import { LiveRun } from '../../../../src/core/runs/live-run.ts';
 import { callRequest } from '../../../dispatch-builders.ts';
 
-/** On twenty slots urgent work may fill three slots' time until each deadline. */
+/** With twenty slots, urgent work may fill the time of three slots until each deadline. */
 const SLOTS = 20;
 
 interface Waiting {
@@ -12,7 +12,7 @@ interface Waiting {
   readonly timing?: Partial<DeadlineTiming>;
 }
 
-/** A line of runs by their names; the time is 0, and timings are urgent unless they say otherwise. */
+/** A queue of runs by their names. The time is 0, and timings are urgent by default. */
 function lineOf(runs: Readonly<Record<string, Waiting>>): DeadlineQueue {
   const usual = { deadlineAt: 1_000, latestStartAt: 0, lostAt: 900, workMs: 100 };
   const line = new DeadlineQueue(
@@ -30,7 +30,10 @@ function lineOf(runs: Readonly<Record<string, Waiting>>): DeadlineQueue {
   return line;
 }
 
-/** All calls in the order in which they go; those that went for a deadline with a mark. */
+/**
+ * All call ids in the order in which they are taken; those taken for a deadline are marked with
+ * `!`.
+ */
 function order(line: DeadlineQueue, now = 0, urgentRunning = 0, slots = SLOTS): string[] {
   const ids: string[] = [];
   const room = { now, slots, urgentRunning };
@@ -66,18 +69,18 @@ describe('a line with deadlines', () => {
       second: { key: 500, timing: { deadlineAt: 1_000 + laterBy } },
       other: { key: 1 },
     });
-    // Ten milliseconds of deadline are worth seven of rank.
+    // Ten ms of deadline weigh as much as seven of rank.
     expect(order(lineOf(runs(571)))).toEqual(['second!', 'first!', 'other']);
     expect(order(lineOf(runs(572)))).toEqual(['first!', 'second!', 'other']);
   });
 
-  it('heeds the rank more where not all can be met and nobody else makes room', () => {
+  it('gives the rank more weight if not all can be met and no other run waits', () => {
     const runs = (laterBy: number) => ({
       first: { key: 900, timing: { deadlineAt: 1_000 } },
       second: { key: 500, timing: { deadlineAt: 1_000 + laterBy } },
       givenUp: { key: 9_000, timing: { workMs: 3_001 } },
     });
-    // Five milliseconds of deadline are worth one of rank.
+    // Five ms of deadline weigh as much as one of rank.
     expect(order(lineOf(runs(1_999)))[0]).toBe('second!');
     expect(order(lineOf(runs(2_001)))[0]).toBe('first!');
     expect(order(lineOf({ ...runs(572), other: { key: 1 } }))[0]).toBe('first!');
@@ -92,11 +95,11 @@ describe('a line with deadlines', () => {
       other: { key: 1 },
     };
     expect(order(lineOf(runs)).slice(0, 2)).toEqual(['middle!', 'small!']);
-    // What is given up waits by its rank, and is tried again when there is room.
+    // A run that is given up waits by its rank, and is tried again when there is room.
     expect(order(lineOf(runs)).slice(2)).toEqual(['giant!', 'other']);
   });
 
-  it('gives up what is in the way of an earlier deadline, and keeps what fits later', () => {
+  it('gives up runs that prevent an earlier deadline, and keeps those that fit later', () => {
     const runs = {
       soon: { key: 5, timing: { deadlineAt: 100, lostAt: 90, workMs: 100 } },
       alsoSoon: { key: 6, timing: { deadlineAt: 110, lostAt: 90, workMs: 120 } },
@@ -112,7 +115,7 @@ describe('a line with deadlines', () => {
     expect(order(lineOf(runs))).toHaveLength(4);
   });
 
-  it('never chooses what cannot be met by itself', () => {
+  it('never chooses a run that cannot meet its deadline even alone', () => {
     const runs = { huge: { key: 9, timing: { workMs: 3_001 } }, other: { key: 1 } };
     expect(order(lineOf(runs))).toEqual(['other', 'huge']);
   });
@@ -121,7 +124,7 @@ describe('a line with deadlines', () => {
     const runs = { short: { key: 1 }, due: { key: 9, timing: {} } };
     expect(order(lineOf(runs), 0, SLOTS - 2)[0]).toBe('due!');
     expect(order(lineOf(runs), 0, SLOTS - 1)[0]).toBe('short');
-    // Nobody else waits: it binds nobody.
+    // The limit does not apply if no other run waits.
     expect(order(lineOf({ due: { key: 9, timing: {} } }), 0, SLOTS - 1)).toEqual(['due!']);
   });
 
@@ -136,7 +139,7 @@ describe('a line with deadlines', () => {
     expect([first(2, 0), first(3, 1), first(4, 2), first(5, 3)]).toEqual(
       new Array<string>(4).fill('due!'),
     );
-    // More than the one slot does until then, less than two do.
+    // More work than one slot does until then, but less than two do.
     const wide = { short: { key: 1 }, due: { key: 9, timing: { workMs: 1_100 } } };
     expect(order(lineOf(wide), 0, 0, 1)[0]).toBe('short');
     expect(order(lineOf(wide), 0, 0, 2)[0]).toBe('due!');

@@ -1,4 +1,4 @@
-/** The indexed heap against a model: an array that is sorted anew for every question. */
+/** The indexed heap against a model: an array that is sorted for every query. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OrderedQueue } from '../../../../src/core/order/ordered-queue.ts';
@@ -15,7 +15,7 @@ interface Row {
 
 const ITEMS: readonly Item[] = Array.from({ length: 25 }, (_, id) => ({ id }));
 const item = fc.constantFrom(...ITEMS);
-// Few keys, so that many are equal; the infinities are keys too.
+// Few keys, so that many are equal; infinities are keys too.
 const key = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(-Infinity, Infinity));
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('set' as const), item, key }) },
@@ -28,14 +28,14 @@ function sorted(rows: Iterable<Row>): Row[] {
 }
 
 describe('OrderedQueue', () => {
-  it('does as a sorted array under any sequence of steps', () => {
+  it('behaves like a sorted array under any sequence of steps', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
         const queue = new OrderedQueue<Item>();
         const model = new Map<Item, Row>();
         steps.forEach((s, i) => {
           if (s.do === 'set') {
-            // Sequence numbers that do not rise with time, yet are all different.
+            // Distinct sequence numbers that do not rise with time.
             const seq = (i * 7919) % 10_007;
             queue.set(s.item, s.key, seq);
             model.set(s.item, { item: s.item, key: s.key, seq });
@@ -75,7 +75,7 @@ describe('OrderedQueue', () => {
     expect(ITEMS.map(() => queue.pop())).toEqual(ITEMS);
   });
 
-  it('keys an item anew without a second copy', () => {
+  it('changes the key of an item without a second copy', () => {
     const queue = new OrderedQueue<Item>();
     const a = { id: 1 };
     const b = { id: 2 };
@@ -103,7 +103,7 @@ describe('OrderedQueue', () => {
     ]);
   });
 
-  it('is empty to begin with, and does not know strangers', () => {
+  it('is empty at first, and does not contain items that were never added', () => {
     const queue = new OrderedQueue<Item>();
     expect(queue.size).toBe(0);
     expect(queue.peek()).toBeUndefined();
@@ -114,7 +114,7 @@ describe('OrderedQueue', () => {
     expect(queue.countBefore(1, 1)).toBe(0);
   });
 
-  it('refuses a key that is not a number, and stays as it was', () => {
+  it('refuses a key that is not a number, and stays unchanged', () => {
     const queue = new OrderedQueue<Item>();
     const a = { id: 1 };
     queue.set(a, 5, 1);

@@ -1,4 +1,4 @@
-/** How much service each application has had, as a fair share counts it. */
+/** The service that each application has had, as fair sharing counts it. */
 import { describe, expect, it } from 'vitest';
 import { ServiceAccounts } from '../../../../src/core/order/service-accounts.ts';
 
@@ -11,7 +11,7 @@ describe('ServiceAccounts', () => {
     expect(['a', 'b', 'c'].map((app) => accounts.servedMs(app))).toEqual([150, 30, 0]);
   });
 
-  it('lifts one that comes to the least of those that wait, and never lowers one', () => {
+  it('raises a newcomer to the least of those that wait, and never lowers any', () => {
     const accounts = new ServiceAccounts();
     accounts.charge('a', 500);
     accounts.charge('b', 300);
@@ -21,7 +21,7 @@ describe('ServiceAccounts', () => {
     expect(accounts.servedMs('a')).toBe(500);
   });
 
-  it('lifts to the one that was served last where nobody waits', () => {
+  it('raises a newcomer to the one that was served last if none waits', () => {
     const accounts = new ServiceAccounts();
     accounts.lift('a', []);
     expect(accounts.servedMs('a')).toBe(0);
@@ -31,7 +31,7 @@ describe('ServiceAccounts', () => {
     expect(accounts.servedMs('c')).toBe(300);
   });
 
-  it('forgets who was served longest ago of more than a thousand; who comes is not forgotten again', () => {
+  it('beyond a thousand it forgets the one served longest ago, but not a newcomer', () => {
     const accounts = new ServiceAccounts();
     for (let i = 0; i < 1_000; i += 1) accounts.charge(`app${i}`, 1_000 + i);
     accounts.lift('new', ['app500', 'app600']);

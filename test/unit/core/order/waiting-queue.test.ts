@@ -1,4 +1,7 @@
-/** The calls that wait for one backend: runs by key, and within a run by its own order. */
+/**
+ * The calls that wait for one backend: runs ordered by key, and calls within a run by its own
+ * order.
+ */
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -16,7 +19,7 @@ function callOf(run: LiveRun, seq: number, fields: Partial<CallRequest> = {}): L
   return run.submit(callRequest(`${run.id}-${seq}`, { runId: run.id, ...fields }), seq, 0);
 }
 
-/** Takes all calls out, by their ids. */
+/** Takes out all calls; returns their ids. */
 function drain(line: WaitingQueue): string[] {
   const ids: string[] = [];
   for (let next = line.take(ROOM); next; next = line.take(ROOM)) ids.push(next.call.request.callId);
@@ -57,7 +60,7 @@ describe('WaitingLine', () => {
     expect(drain(line)).toEqual(['a-1', 'a-2']);
   });
 
-  it('takes the longest call of a run first where it is told so, equal ones as submitted', () => {
+  it('takes the longest call of a run first if configured so, equal ones as submitted', () => {
     const line = new WaitingQueue(() => 1, 'longest-first');
     const run = runOf('a');
     line.add(callOf(run, 1, { inputTokens: 100 }));
@@ -96,7 +99,7 @@ describe('WaitingLine', () => {
     expect(drain(line)).toEqual(['a-1', 'b-3', 'a-2']);
   });
 
-  it('orders anew only by keying a run anew', () => {
+  it('changes the order only when a run gets a new key', () => {
     const keys = new Map([
       ['a', 1],
       ['b', 2],
@@ -128,7 +131,7 @@ describe('WaitingLine', () => {
     expect(line.remove(first)).toBe(true);
     expect(line.remove(first)).toBe(false);
     expect(line.size).toBe(2);
-    // The second call is the head now, so the run was keyed by it.
+    // The second call is now the first of its run, so the run's key is that of the second call.
     expect(line.keyOf(a)).toBe(3);
     expect(line.position(a)).toBe(2);
     expect(line.remove(second)).toBe(true);

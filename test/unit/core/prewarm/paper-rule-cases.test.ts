@@ -1,7 +1,7 @@
 /**
- * Needs that the paper's rule (Hermes, section 4.3) cannot see coming, by its definition, and what is
- * made of them here: a branch taken by fewer than K, several runs each too unlikely alone, and
- * arrivals that become frequent.
+ * Needs that the paper's rule (Hermes, section 4.3) cannot forecast by its definition, and how
+ * Talaria's rule does on them: a branch with a probability below K, several runs that are each too
+ * unlikely alone, and arrivals that become more frequent.
  */
 import { describe, expect, it } from 'vitest';
 import { type Cluster, parseCluster } from '../../../../scripts/sim/cluster.ts';
@@ -33,7 +33,7 @@ function planned(
   return { run, app: 'agent', arrival_ms, units: needsTool ? [plan, tool] : [plan] };
 }
 
-/** So long after each other that the tool is cold again. */
+/** Runs this far apart find the tool cold again. */
 const APART_MS = 120_000;
 
 const TOOL_GOES_COLD = parseCluster(
@@ -46,7 +46,7 @@ const TOOL_GOES_COLD = parseCluster(
   'test',
 );
 
-describe("needs that the paper's rule does not see coming", () => {
+describe("needs that the paper's rule does not forecast", () => {
   it('a branch that two of five runs take', () => {
     const trace = Array.from({ length: 150 }, (_, i) => planned(`r${i}`, i * APART_MS, i % 5 > 2));
     const { off, paper, talaria } = outcomes(trace, TOOL_GOES_COLD);
@@ -63,7 +63,7 @@ describe("needs that the paper's rule does not see coming", () => {
     const { off, paper, talaria } = outcomes(trace, TOOL_GOES_COLD);
     expect(paper).toEqual({ ...off, pings: 0 });
     expect(talaria.coldWaitMs / off.coldWaitMs).toBeLessThan(0.1);
-    // One at a time they are not worth it, and a wake is rare.
+    // A single run is not worth a wake, so wakes are rare.
     const single = trace.filter((_, i) => i % 6 === 0);
     expect(outcomes(single, TOOL_GOES_COLD).talaria.pings).toBeLessThan(15);
   });
@@ -83,7 +83,7 @@ describe("needs that the paper's rule does not see coming", () => {
     expect(talaria.coldWaitMs / off.coldWaitMs).toBeLessThan(0.5);
   });
 
-  it('a need that is certain, and sooner or later: it fires when half of them are late', () => {
+  it("a certain need at an uncertain time: the paper's rule is too late for half of them", () => {
     const random = seededRandom(5);
     const trace = Array.from({ length: 150 }, (_, i) =>
       planned(`r${i}`, i * APART_MS, true, 10_000 + 20_000 * random()),

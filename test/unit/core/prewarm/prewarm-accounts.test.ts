@@ -1,4 +1,4 @@
-/** The accounts of prewarming, against runs of events whose costs can be told by hand. */
+/** The accounts of prewarming, on event sequences whose costs can be computed by hand. */
 
 import { describe, expect, it } from 'vitest';
 import type { PrewarmSpec } from '../../../../src/core/backends/backend-spec.ts';
@@ -13,7 +13,7 @@ import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-
 const DAY = 86_400_000;
 const ON: PrewarmSpec = { mode: 'on', theta: 0.25, pricePerWarmSecond: 2 };
 
-/** Wakes and holds when it is told to. */
+/** A rule that wakes and holds as the test says. */
 function ruleOf(wants: { wake: boolean; hold: boolean }): PrewarmRule {
   const decision = (wake: boolean) => ({ wake, probability: 0.5, reason: 'told' });
   return { wake: () => decision(wants.wake), hold: () => decision(wants.hold) };
@@ -56,7 +56,7 @@ function setUp(releasable = false, whileCold: 'hold' | 'send' = 'hold') {
 }
 
 describe('the accounts', () => {
-  it('of a wake on demand: warm until cold, and a wait that was suffered', () => {
+  it('of a wake on demand: warm time until cold, and a cold wait', () => {
     const { step, submit, end, sum, woken } = setUp();
     submit('a', 0);
     step(10_000, woken);
@@ -72,7 +72,7 @@ describe('the accounts', () => {
     });
   });
 
-  it('of a ping that is used: what it took, and the wait that it spared', () => {
+  it('of a used ping: what it took, and the wait that it avoided', () => {
     const { step, submit, sum, woken, wants, forecast } = setUp();
     wants.wake = true;
     step(0, forecast);
@@ -85,7 +85,7 @@ describe('the accounts', () => {
     expect(counts.coldWaits).toBeUndefined();
   });
 
-  it('of a ping that comes late: the rest of the wait is suffered', () => {
+  it('of a late ping: the rest of the wait counts as cold wait', () => {
     const { step, submit, sum, woken, wants, forecast } = setUp();
     wants.wake = true;
     step(0, forecast);
@@ -102,7 +102,7 @@ describe('the accounts', () => {
     wants.wake = false;
     submit('a', 4_000);
     expect(sum()).toMatchObject({ late: 1, coldWaits: 1, coldWaitMs: 6_000, avoidedMs: 4_000 });
-    // The wake is settled, and the rest of it is to be waited for all the same.
+    // The wake is settled, but a call still waits for the rest of it.
     submit('b', 9_000);
     expect(sum()).toMatchObject({ coldWaits: 1, coldWaitMs: 1_000 });
     const cold = setUp(false, 'send');
@@ -122,7 +122,7 @@ describe('the accounts', () => {
     expect(sum().coldWaits).toBeUndefined();
   });
 
-  it('of a call that found cold what was thought warm: it waits from then on', () => {
+  it('of a call that finds an endpoint cold that was considered warm: it waits from then on', () => {
     const { step, submit, end, sum, woken } = setUp();
     submit('a', 0);
     step(10_000, woken);
@@ -151,11 +151,11 @@ describe('the accounts', () => {
     expect(sum()).toMatchObject({ failed: 1, pingMs: 3_000, warmMs: 3_000 });
   });
 
-  it('of a ping while a call of before is still there: from its answer on that call keeps it up', () => {
+  it('of a ping while an earlier call still runs: after its answer that call keeps the endpoint warm', () => {
     const { step, submit, sum, woken, wants, forecast } = setUp();
     submit('a', 0);
     step(10_000, woken);
-    // It is thought cold though the call goes on.
+    // The endpoint is considered cold although the call is still running.
     step(11_000, { ...woken, ok: false });
     wants.wake = true;
     step(12_000, forecast);
@@ -167,7 +167,7 @@ describe('the accounts', () => {
     expect(counts.avoidedMs).toBeUndefined();
   });
 
-  it('of a ping that failed while calls were served: these know better', () => {
+  it('of a ping that failed while calls were served: the calls show that it is warm', () => {
     const { dispatcher, step, submit, end, woken, wants } = setUp();
     const state = () => dispatcher.backends.get('llm')?.endpoints.get('e1')?.state;
     submit('a', 0);
@@ -179,7 +179,7 @@ describe('the accounts', () => {
     end('b', 60_500);
     step(61_000, { ...woken, ok: false, tookMs: 1_000 });
     expect(state()).toBe('warm');
-    // Of a later ping that fails nothing else is known.
+    // No call was served since, so the second failed ping counts.
     step(61_600, { ...woken, ok: false, tookMs: 1_000 });
     expect(state()).toBe('cold');
   });
@@ -188,14 +188,14 @@ describe('the accounts', () => {
     [65_000, {}],
     [100_000, { avoidedWaits: 1, avoidedMs: 10_000 }],
   ])(
-    'of keeping warm: used at %i, it spared what would have been cold by then',
+    'of keeping warm: used at %i, it avoided the wait if it would have been cold by then',
     (usedAt, spared) => {
       const { step, submit, end, sum, woken, wants } = setUp();
       submit('a', 0);
       step(10_000, woken);
       end('a', 12_000);
       wants.hold = true;
-      // Idle since 12 s, cold at 72 s; the last fifth begins at 60 s.
+      // Idle since 12 s, cold at 72 s; the last fifth of the timeout begins at 60 s.
       step(60_000, { type: 'forecast', aheadMs: 0 });
       wants.hold = false;
       step(60_100, { ...woken, tookMs: 100 });
@@ -238,7 +238,7 @@ describe('the accounts', () => {
     ]);
   });
 
-  it('go on after a restart from where they were', () => {
+  it('continue after a restart', () => {
     const first = setUp();
     first.submit('a', 0);
     first.step(10_000, first.woken);
@@ -250,13 +250,16 @@ describe('the accounts', () => {
     if (snapshot) to?.endpoints.get('e1')?.restore(snapshot);
     second.dispatcher.accounts.restore(first.dispatcher.accounts.snapshot(15_000));
     second.step(400_000, { type: 'tick' });
-    // Warm until its idle timeout had run out, though nobody looked then.
+    // Warm until its idle timeout ended, although there was no event at that time.
     expect(second.sum()).toMatchObject({ warmMs: 60_000 });
   });
 });
 
 describe('a wake that was under way when the object died', () => {
-  /** One ahead of need; a restart; then what became of it. `upAt`: answered before the restart. */
+  /**
+   * A prewarm wake, then a restart. `upAt`: the time of its answer, if that came before the
+   * restart.
+   */
   function restarted(upAt?: number) {
     const first = setUp();
     first.wants.wake = true;
@@ -280,7 +283,7 @@ describe('a wake that was under way when the object died', () => {
     expect(wasted.sum()).toMatchObject({ wasted: 1 });
   });
 
-  it('is used where it comes up after all, failed where it does not or another had to be made', () => {
+  it('is used if the endpoint comes up later, failed if it does not or is woken again', () => {
     const late = restarted();
     late.submit('a', 8_000);
     const ends = late.step(10_000, late.woken).filter((e) => e.type === 'wake-settled');

@@ -1,4 +1,6 @@
-/** What pings may cost a day: reserved in full, settled by what they took, never exceeded. */
+/**
+ * The daily budget of prewarm pings: reserved in full, settled by what they took, never exceeded.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';
@@ -47,7 +49,7 @@ describe('PrewarmBudget', () => {
     expect(budget.allows(3_501, 0.002, 0)).toBe(false);
   });
 
-  it('begins anew at midnight UTC, with the part that is left of a ping under way', () => {
+  it('starts again at midnight UTC, charged with the rest of a ping in progress', () => {
     const budget = budgetOf({ warmMs: 100 });
     budget.reserve('a', 100, 0, DAY - 40);
     expect(budget.left(DAY - 1)).toEqual({ warmMs: 0 });
@@ -56,7 +58,7 @@ describe('PrewarmBudget', () => {
     expect(budget.left(DAY + 10)).toEqual({ warmMs: 90 });
   });
 
-  it('counts pings that were under way at a restart in full, on each of their days', () => {
+  it('counts pings in progress at a restart in full, on each of their days', () => {
     const before = budgetOf({ warmMs: 100 });
     before.reserve('a', 30, 0, DAY - 50);
     before.settle('a', DAY - 40);
@@ -69,7 +71,7 @@ describe('PrewarmBudget', () => {
   });
 });
 
-/** Time that pings ahead of need took, by UTC day, as the effects tell it. */
+/** Measures from the effects how long prewarm pings took, by UTC day. */
 class Meter {
   readonly #open = new Map<string, { at: number; backend: string }>();
   readonly spent = new Map<string, number>();
@@ -106,7 +108,7 @@ class Meter {
   }
 }
 
-/** When an endpoint goes cold by itself, or its wake is given up, epoch ms. */
+/** When an endpoint next goes cold or its wake is given up, in epoch ms. */
 function nextChange({ backends }: Dispatcher): number {
   const endpoints = [...backends.values()].flatMap((b) => [...b.endpoints.values()]);
   return Math.min(...endpoints.map((e) => e.changesAt));
@@ -123,7 +125,7 @@ describe('a budget a day', () => {
           { id: 'e1', slots: 1, coldStart },
           { id: 'e2', slots: 1, coldStart },
         ],
-        // Everything is worth a ping.
+        // With a theta of 0, every endpoint is worth a ping.
         prewarm: { mode: 'on', theta: 0, budget: { warmMs: BACKEND_MS } },
       });
     const backends = { a: spec(), b: spec() };
@@ -216,7 +218,7 @@ describe('a budget a day', () => {
           meter.note(effects, now);
         };
         list.forEach(([move, waitMs], i) => {
-          // As by the object's alarm; not each second, or a day would take too long.
+          // Steps when the object's alarm would; steps each second would make the test too slow.
           const until = now + waitMs;
           for (let at = nextChange(dispatcher); at <= until; at = nextChange(dispatcher)) {
             now = Math.max(now, at);
@@ -233,7 +235,7 @@ describe('a budget a day', () => {
       }),
       { numRuns: 150 },
     );
-    // The budget was tried.
+    // The budget was reached often enough to be tested.
     expect(pinged).toBeGreaterThan(100);
     expect(refused).toBeGreaterThan(100);
   });

@@ -1,4 +1,7 @@
-/** What waking and holding are worth: the demand beyond what is up, and the index of idling. */
+/**
+ * The value of waking and holding: the probability of demand beyond the warm capacity, and the
+ * index that decides about holding.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { demandProbability, type Forecast } from '../../../../src/core/prewarm/prewarm.ts';
@@ -33,7 +36,10 @@ const poisson = (ratePerMs: number) => (withinMs: number) => ({
 });
 
 describe('demandProbability', () => {
-  /** P(more than `capacity` want it), by each outcome of the runs and each number of arrivals. */
+  /**
+   * P(demand for more than `capacity`), summed over each outcome of the runs and each number of
+   * arrivals.
+   */
   function bruteForce({ runs, arrivals, expected = 0, busy = 0 }: Forecast, capacity: number) {
     const mean = arrivals > 0 ? Math.max(0, expected / arrivals - 1) : 0;
     const arrive = (k: number) => {
@@ -87,7 +93,7 @@ describe('demandProbability', () => {
     );
   });
 
-  it('holds for as many slots and needs as there may be', () => {
+  it('is valid for any number of slots and needs', () => {
     const forecast = { runs: [0.1, 0.2], arrivals: 1, expected: 1_000 };
     expect(demandProbability(forecast, 100_000)).toBeCloseTo(0, 9);
     expect(demandProbability(forecast, 1_500)).toBeCloseTo(0, 9);
@@ -98,7 +104,7 @@ describe('demandProbability', () => {
     expect(demandProbability(crowd, 100_000)).toBeCloseTo(0, 9);
   });
 
-  it('is certain where more are there than what is up takes, and nil where nothing can be full', () => {
+  it('is 1 if more calls are there than the warm capacity takes, and 0 if the capacity has no limit', () => {
     expect(demandProbability({ runs: [], arrivals: 0, busy: 4 }, 3)).toBe(1);
     expect(demandProbability({ runs: [], arrivals: 0, busy: 3 }, 3)).toBe(0);
     expect(demandProbability({ runs: [1, 1], arrivals: 1 }, Infinity)).toBe(0);
@@ -106,7 +112,7 @@ describe('demandProbability', () => {
 });
 
 describe('holdIndex', () => {
-  it('of a steady rate is what comes in a cold start, whatever the rate', () => {
+  it('of a steady rate is the expected number of arrivals within a cold start', () => {
     for (const perColdStart of [0.01, 0.1, 0.5, 1]) {
       const ask = askOf({ forecast: poisson(perColdStart / 10_000) });
       expect(holdIndex(ask) / perColdStart).toBeGreaterThan(0.95);
@@ -114,7 +120,7 @@ describe('holdIndex', () => {
     }
   });
 
-  it('holds for a need that is certain just beyond the cold start, which waking would not see', () => {
+  it('holds for a certain need just after the cold start, for which the wake rule would not wake', () => {
     const forecast = (withinMs: number): Forecast => ({
       runs: [withinMs >= 12_000 ? 1 : 0],
       arrivals: 0,
@@ -134,13 +140,13 @@ describe('holdIndex', () => {
     expect(thetaRule(0.25).hold(askOf({ forecast: unlikely })).wake).toBe(false);
   });
 
-  it('is without bound where the need is there', () => {
+  it('is infinite if the need has come', () => {
     expect(holdIndex(askOf({ forecast: () => ({ runs: [1], arrivals: 0 }) }))).toBe(Infinity);
   });
 });
 
 describe('thetaRule', () => {
-  it('wakes as soon as the need within the cold start, and until the next question, pays', () => {
+  it('wakes if the need within a cold start after the next forecast is worth it', () => {
     const asked: number[] = [];
     const forecast = (withinMs: number) => {
       asked.push(withinMs);
@@ -176,10 +182,10 @@ describe('rules to compare with', () => {
   });
 });
 
-describe('what was in use and is hardly known', () => {
+describe('an endpoint that was used and is hardly known', () => {
   const never = () => ({ runs: [], arrivals: 0 });
 
-  it('is held where a need of one in twenty would pay, and never woken for that', () => {
+  it('is held if a need with a probability of 1/20 would be worth it, and never woken for that', () => {
     const unknown = askOf({ forecast: never, hardlyKnown: true });
     expect(thetaRule(0.04).hold(unknown).wake).toBe(true);
     expect(thetaRule(0.06).hold(unknown).wake).toBe(false);

@@ -1,4 +1,4 @@
-/** The rule that wakes an endpoint ahead of need, and what the paper's rule would have done. */
+/** The rule that wakes an endpoint ahead of need, and the paper's rule for comparison. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decidePrewarm, needProbability } from '../../../../src/core/prewarm/prewarm.ts';

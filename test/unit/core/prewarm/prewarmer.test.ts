@@ -1,4 +1,6 @@
-/** When endpoints are asked about, woken, held and released: endpoint by endpoint, never twice. */
+/**
+ * Which endpoints the prewarmer considers, wakes, holds and releases: one by one, never one twice.
+ */
 
 import { describe, expect, it } from 'vitest';
 import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
@@ -22,7 +24,7 @@ function threeEndpoints(fields: Partial<BackendSpec> = {}): BackendSpec {
   return backendSpec({ endpoints, prewarm: { mode: 'on', theta: 0.25 }, ...fields });
 }
 
-/** The theta rule on a forecast that the test gives. */
+/** The theta rule with a forecast that the test sets. */
 class Told implements PrewarmRule {
   forecast: Forecast = { runs: [], arrivals: 0 };
   readonly asks: PrewarmQuery[] = [];
@@ -69,12 +71,12 @@ describe('several endpoints of a backend', () => {
     }
   });
 
-  it('are never woken twice, by whatever clock', () => {
+  it('are never woken twice, whichever event asks', () => {
     const { rule, dispatcher, step } = setUp(threeEndpoints());
     rule.forecast = { runs: Array(3).fill(1), arrivals: 0 };
     const wakes = wakesOf(step(0, FORECAST, FORECAST));
     wakes.push(...wakesOf(step(0, FORECAST)), ...wakesOf(step(1_000, FORECAST)));
-    // Somebody waits now as well: what is coming suffices.
+    // A call waits now as well, but the endpoints that are warming suffice.
     wakes.push(...wakesOf(step(2_000, { type: 'submitted', call: callRequest('a') })));
     wakes.push(...wakesOf(step(3_000, { type: 'tick' }, FORECAST)));
     expect(wakes).toEqual(['prewarm e1', 'prewarm e2']);
@@ -83,12 +85,12 @@ describe('several endpoints of a backend', () => {
     ).toEqual(['warming', 'warming', 'cold']);
   });
 
-  it('count what the others take when one that is idle is asked about', () => {
+  it('are considered one by one, with the demand that the others can serve taken off', () => {
     const { rule, dispatcher, step } = setUp(threeEndpoints());
     rule.forecast = { runs: Array(5).fill(1), arrivals: 0 };
     step(0, FORECAST);
     step(10_000, woken('e1'), woken('e2'), woken('e3'));
-    // Two are needed from now on: the first endpoint suffices for them.
+    // From now on two are needed, for which one endpoint suffices.
     rule.forecast = { runs: [1, 1], arrivals: 0 };
     expect(wakesOf(step(60_000, FORECAST))).toEqual(['keep-warm e3']);
     const states = () =>
@@ -109,7 +111,7 @@ describe('several endpoints of a backend', () => {
     step(10_000, woken('e1'), woken('e2'), woken('e3'));
     serveMany(step, 11_000, 25);
     rule.forecast = { runs: [1], arrivals: 0 };
-    // Idle for less than a quarter of a minute: nobody is asked about.
+    // Idle for less than a quarter of a minute, so none is considered for release.
     const released = (effects: readonly Effect[]) =>
       effects.flatMap((e) => (e.type === 'release' ? [e.endpoint] : []));
     expect(released(step(20_000, FORECAST))).toEqual([]);
@@ -120,7 +122,7 @@ describe('several endpoints of a backend', () => {
   });
 });
 
-/** So many calls, one after the other. */
+/** Serves this many calls one after the other. */
 function serveMany(
   step: (now: number, ...events: DispatchEvent[]) => Effect[],
   at: number,
@@ -179,7 +181,7 @@ describe('a release', () => {
 });
 
 describe('a forecast', () => {
-  it('counts those that are at a backend of several endpoints, call by call', () => {
+  it('counts the running calls at a backend of several endpoints one by one', () => {
     const { rule, step } = setUp(threeEndpoints());
     step(
       0,

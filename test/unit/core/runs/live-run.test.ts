@@ -1,4 +1,4 @@
-/** The bookkeeping of a run in flight: visits, fan-outs, own units, and what survives a restart. */
+/** The state of a run in flight: visits, fan-outs, the client's own units, and snapshots. */
 
 import { describe, expect, it } from 'vitest';
 import { type CallRequest, CLIENT_BACKEND } from '../../../../src/core/runs/call-request.ts';
@@ -10,7 +10,7 @@ import { callRequest } from '../../../dispatch-builders.ts';
 const SPEEDS: Speeds = (backend) =>
   backend === 'llm' ? { inputMs: 0.5, outputMs: 10 } : { inputMs: 0, outputMs: 1 };
 
-/** Submits calls with rising sequence numbers. */
+/** Returns a function that submits calls with rising sequence numbers. */
 function submitter(run: LiveRun) {
   let seq = 0;
   return (unit: string, now: number, fields: Partial<CallRequest> = {}): LiveCall => {
@@ -78,7 +78,7 @@ describe('LiveRun', () => {
     expect([run.deadlineAt, run.final, run.lastActiveAt]).toEqual([8_000, true, 1_600]);
   });
 
-  it('does not count a call that did not come about, and is broken until the next one does', () => {
+  it('does not count a call that failed, and is broken until a later call succeeds', () => {
     const run = newRun();
     const submit = submitter(run);
     const good = submit('a', 1_000);
@@ -169,7 +169,7 @@ describe('LiveRun', () => {
     ]);
   });
 
-  it('leaves visits out in which nothing came about, and a run of nothing but those', () => {
+  it('leaves out visits without a successful call, and runs that have no other visits', () => {
     const run = newRun();
     const submit = submitter(run);
     run.settle(submit('a', 1_000), undefined, { input: 0, output: 0 }, 1_100);
@@ -178,13 +178,13 @@ describe('LiveRun', () => {
     expect(run.record()?.units.map((u) => u.unit)).toEqual(['b']);
   });
 
-  it('gives a deadline that had passed on arrival as the least there is', () => {
+  it('records a deadline that had passed on arrival as the smallest one allowed', () => {
     const run = newRun();
     settle(submitter(run)('a', 1_000, { deadlineAt: 400 }), 1_100);
     expect(run.record()?.deadline_ms).toBe(1);
   });
 
-  it('survives a restart whole, by way of JSON', () => {
+  it('is complete after a restart, through JSON', () => {
     const run = newRun();
     const submit = submitter(run);
     settle(submit('a', 1_000, { deadlineAt: 9_000 }), 1_100);
@@ -208,7 +208,7 @@ describe('LiveRun', () => {
     const visit = again.visits[1];
     expect(again.outstanding).toBe(0);
     expect(visit).toMatchObject({ fanOut: 1, missing: 2, outstanding: 0 });
-    // A second restart before anybody came back loses nothing.
+    // A second restart before any call came back loses nothing.
     expect(again.snapshot()).toEqual(run.snapshot());
 
     const resubmit = submitter(again);

@@ -1,4 +1,4 @@
-/** What a call takes of its key's tokens, however it ends, and what its story says. */
+/** What a call takes of its key's token limit, for each way to end, and what its log entry says. */
 import { describe, expect, it } from 'vitest';
 import { CallAccounting } from '../../../../durable-objects/tenant/call-accounting.ts';
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';
@@ -9,7 +9,7 @@ import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
 const LIMIT = 1_000;
 
-/** Tokens left after a call of 300, which may answer with 50. */
+/** The tokens left after a call of 300 tokens that may answer with 50. */
 function leftAfter(end: (desk: CallAccounting) => void): number | undefined {
   const desk = new CallAccounting(() => ({ tokens: LIMIT }));
   const call = callRequest('a', { inputTokens: 300, maxOutputTokens: 50 });
@@ -50,7 +50,7 @@ describe('a call that its key has too few tokens for', () => {
       0,
     );
 
-  it('now is told how many it has, and when to ask again', () => {
+  it('is refused with the limit and the time to retry, if it fits later', () => {
     const desk = new CallAccounting(() => ({ tokens: LIMIT }));
     expect(charge(desk, 'a', { maxOutputTokens: 500 })).toBeUndefined();
     const refused = charge(desk, 'b', { maxOutputTokens: 500 });
@@ -58,7 +58,7 @@ describe('a call that its key has too few tokens for', () => {
     expect(refused?.detail).toContain('1000 tokens a minute');
   });
 
-  it('ever is refused for good, by all the answers that it asks for', () => {
+  it('is refused permanently if it never fits, with all the answers that it asks for counted', () => {
     const desk = new CallAccounting(() => ({ tokens: LIMIT }));
     const refused = charge(desk, 'a', { maxOutputTokens: 5_000 });
     expect(refused).toMatchObject({ code: 'request_too_large', retryAfterMs: 0 });
@@ -68,13 +68,13 @@ describe('a call that its key has too few tokens for', () => {
     expect(desk.gauges('k', 0).tokens?.remaining).toBe(0);
   });
 
-  it('is none where it is measured in time', () => {
+  it('does not exist if the call is measured in time', () => {
     const desk = new CallAccounting(() => ({ tokens: 1 }));
     expect(charge(desk, 'a', { kind: 'service', maxOutputTokens: 100 })).toBeUndefined();
   });
 });
 
-describe('the story of a call', () => {
+describe('the log entry of a call', () => {
   it('says that it waits while it waits for another attempt', () => {
     const desk = new CallAccounting(() => ({}));
     const dispatcher = new Dispatcher(configOf(), { random: seededRandom(1) }, 0);

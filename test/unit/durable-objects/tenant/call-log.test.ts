@@ -1,4 +1,4 @@
-/** Which entry of the call log an id names, whatever request ids other keys choose for theirs. */
+/** Which entry of the call log an id names, whatever request ids other keys choose. */
 import { describe, expect, it } from 'vitest';
 import { CallLog } from '../../../../durable-objects/tenant/call-log.ts';
 import { callRequest } from '../../../dispatch-builders.ts';
@@ -37,7 +37,7 @@ describe('the entry of a call', () => {
     open('b2', 'b', 'request-1');
     expect(found('request-1', 'b')).toBe('b2');
     expect(found('request-1', 'a')).toBe('a1');
-    // A key without a call of that id asks for the newest.
+    // A key that has no call with this request id gets the newest one.
     expect(found('request-1', 'c')).toBe('b2');
     expect(found('request-1')).toBe('b2');
   });

@@ -1,4 +1,4 @@
-/** Who waits for a slot, and who of several that ask for the same call. */
+/** The callers that wait for a slot, and which of several callers of one call gets the answer. */
 import { describe, expect, it } from 'vitest';
 import { Waiters } from '../../../../durable-objects/tenant/waiters.ts';
 
@@ -15,7 +15,7 @@ describe('a call that is submitted again', () => {
     expect(await answer).toBe(REFUSED);
   });
 
-  it('begins anew after a refusal that nobody came for', () => {
+  it('starts again after a refusal that was never collected', () => {
     const waiters = new Waiters();
     waiters.add('a', {});
     waiters.resolve('a', REFUSED);

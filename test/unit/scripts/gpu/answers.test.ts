@@ -1,6 +1,6 @@
 /**
- * What the emulated endpoint answers over real HTTP on a free loopback port, in the OpenAI forms.
- * Time runs a thousand times as fast; nothing here asserts how long things take.
+ * The emulated endpoint's answers in the OpenAI forms, over real HTTP on a free loopback port. Time
+ * runs a thousand times as fast; no test checks how long something takes.
  */
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -44,7 +44,7 @@ async function jsonOf<T>(response: Response | Promise<Response>): Promise<T> {
   return (await (await response).json()) as T;
 }
 
-/** The chunks of a stream that ended as it should. */
+/** The chunks of a stream, which must end with `[DONE]`. */
 async function chunksOf<T>(response: Response): Promise<T[]> {
   const events = (await response.text()).split('\n\n').filter((e) => e.startsWith('data: '));
   expect(events.at(-1)).toBe('data: [DONE]');
@@ -197,7 +197,7 @@ describe('refusals', () => {
     expect(answer.error.code).toBe('model_not_found');
   });
 
-  it('meet whoever lacks the key', async () => {
+  it('are the answer to requests without the key', async () => {
     const emulator = await start({ apiKey: 'secret' });
     expect((await chat(emulator)).status).toBe(401);
     const headers = { authorization: 'Bearer secret' };

@@ -1,4 +1,6 @@
-/** An endpoint that scales to zero: when it is cold, warming and warm, and what is paid for. */
+/**
+ * When an endpoint that scales to zero is cold, warming and warm, and the time that is paid for.
+ */
 import { describe, expect, it } from 'vitest';
 import { ColdState } from '../../../../scripts/gpu/cold-state.ts';
 

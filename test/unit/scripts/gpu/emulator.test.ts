@@ -1,6 +1,6 @@
 /**
- * How the emulated endpoint fails, starts cold and is watched, over real HTTP on a free loopback
- * port. Time runs a thousand times as fast; nothing here asserts how long things take.
+ * The emulated endpoint's faults, cold starts and statistics, over real HTTP on a free loopback
+ * port. Time runs a thousand times as fast; no test checks how long something takes.
  */
 import { request } from 'node:http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -154,7 +154,7 @@ describe('a cold endpoint', () => {
     expect((await chat(emulator)).status).toBe(200);
   });
 
-  it('is woken by POST /wake, not by looking at it, and is cold after a reset', async () => {
+  it('is woken by POST /wake, not by reading its state, and is cold after a reset', async () => {
     const emulator = await start({ ...cold, timeScale: 1 });
     for (const path of ['/health', '/metrics', '/v1/models', '/_emulator/state']) {
       await (await fetch(`${emulator.url}${path}`)).arrayBuffer();

@@ -1,8 +1,10 @@
-/** The emulated engine through time that the test moves: service times, cold starts, slots. */
+/** The emulated engine in virtual time: service times, cold starts, slots. */
 import { describe, expect, it } from 'vitest';
 import { Engine, type Job, type Timers } from '../../../../scripts/gpu/engine.ts';
 
-/** Time that stands still until it is moved; timers fire at the millisecond they are due. */
+/**
+ * Timers in virtual time, which only the test advances; each fires at the ms at which it is due.
+ */
 class SteppedTimers implements Timers {
   #now = 0;
   #due: Array<{ at: number; act: () => void }> = [];
@@ -82,7 +84,7 @@ describe('service time', () => {
     expect(done).toEqual([['streamed', 120]]);
   });
 
-  it('shows several tokens at a time where they come faster than pieces are worth sending', () => {
+  it('reports several tokens at a time if they come faster than the shortest time between pieces', () => {
     const { timers, done, run } = setUp(LLM, 16);
     const seen: number[] = [];
     run('fast', { outputTokens: 64, onProgress: (tokens) => seen.push(tokens) });
@@ -180,7 +182,7 @@ describe('a cold engine', () => {
     expect(engine.stats()).toMatchObject({ state: 'cold', served: 0, coldStarts: 0, warmMs: 0 });
   });
 
-  it('stays warm for a call after a reset that another call outlived', () => {
+  it('stays warm for a call after a reset during which another call kept running', () => {
     const { timers, engine, run } = setUp({ ...COLD, slots: 1 });
     run('a', { serviceMs: 3_000 });
     timers.moveTo(2_000);

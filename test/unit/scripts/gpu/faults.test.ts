@@ -1,4 +1,4 @@
-/** The list of failures on demand: which request meets which. */
+/** Planned faults of the emulated endpoint: which request gets which fault. */
 import { describe, expect, it } from 'vitest';
 import { Faults, faultSchema } from '../../../../scripts/gpu/faults.ts';
 

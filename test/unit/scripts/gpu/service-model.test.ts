@@ -1,4 +1,4 @@
-/** The service model that the emulated endpoint and the simulator share. */
+/** The model of service times that the emulated endpoint and the simulator share. */
 import { describe, expect, it } from 'vitest';
 import { estimateTokens, serviceMs } from '../../../../scripts/gpu/service-model.ts';
 

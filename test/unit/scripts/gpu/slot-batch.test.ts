@@ -1,4 +1,7 @@
-/** Slots of an endpoint: never more in service than slots, first come first served, freed once. */
+/**
+ * The slots of the emulated engine: never more calls in service than slots, in order of arrival,
+ * and each slot is freed once.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SlotBatch } from '../../../../scripts/gpu/slot-batch.ts';
@@ -61,7 +64,7 @@ describe('a batch', () => {
     expect([batch.running, batch.waiting]).toEqual([1_000, 0]);
   });
 
-  it('keeps its promises through any order of entering and leaving', () => {
+  it('keeps its invariants in any order of entering and leaving', () => {
     const steps = fc.array(fc.option(fc.nat(30), { nil: undefined }), { maxLength: 80 });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 4 }), steps, (slots, moves) => {

@@ -1,4 +1,4 @@
-/** What the report shows is what the simulations gave; the command as one runs it. */
+/** The report shows the simulations' results; also tests the command as users run it. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ import { simulate } from '../../../../scripts/sim/simulator.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { RecordedRun, VisitRecord } from '../../../../src/core/runs/recorded-run.ts';
 
-/** For machines that are busy: drawing and new processes take their time. */
+/** Drawing and new processes are slow on busy machines. */
 vi.setConfig({ testTimeout: 120_000 });
 
 const CLUSTER_JSON = {
@@ -44,7 +44,10 @@ function run(name: string, arrivalMs: number, units: VisitRecord[], app = 'app')
   return { run: name, app, arrival_ms: arrivalMs, units };
 }
 
-/** Three runs that meet at the one slot of `llm`: a serves until 10, then c, b or b, c. */
+/**
+ * Three runs that compete for the one slot of `llm`: a is served until 10, then c and b, or b and
+ * c.
+ */
 const THREE = [
   run('a', 100, [visit('llm', [10])]),
   run('b', 101, [visit('llm', [30])], 'slow & <b>bold</b>'),
@@ -63,7 +66,7 @@ describe('isolated time', () => {
       thought,
       thought,
       visit('tool', [40, 90, 60]),
-      // Wider than its two slots: still its longest call.
+      // Wider than its two slots, but only its longest call counts.
       visit('narrow', [5, 5, 8], 3),
       { ...thought, gap_ms: 1_000, calls: [llm, { input_tokens: 0, output_tokens: 10 }] },
     ];
@@ -100,7 +103,7 @@ describe('a cumulative distribution', () => {
       expect(shareAt(value) - drawn).toBeGreaterThanOrEqual(0);
       expect(shareAt(value) - drawn).toBeLessThan(0.004);
     }
-    // The worst are all there.
+    // All of the largest values are there.
     const worst = [...new Set(sorted.slice(-25))];
     expect(points.slice(-worst.length).map((p) => p.value)).toEqual(worst);
   });
@@ -169,7 +172,7 @@ describe('what is measured', () => {
   });
 });
 
-/** A section of a page as one reads it. */
+/** The text of a section of the page, without markup. */
 function textOf(page: string, id: string): string {
   const [, section = ''] = page.split(`<section id="${id}"`);
   return (section.split('</section>')[0] ?? '')
@@ -222,7 +225,7 @@ describe('the page', () => {
     }
   });
 
-  it('is there for one run that never waits, too, and for one that does nothing', async () => {
+  it('is also drawn for one run that never waits, and for one without work', async () => {
     const one = scenario([run('a', 5, [visit('tool', [10])])]);
     const page = await pageOf(measure(one, ['fcfs'], 1), sources);
     expect(textOf(page, 'queue')).toContain('No call waited');
@@ -244,7 +247,7 @@ describe('the page', () => {
   });
 });
 
-describe('looks', () => {
+describe('the palette', () => {
   it('no two policies look alike, and each stands out from the page, light and dark', async () => {
     const looks = POLICIES.map((policy) => LOOKS[policy]);
     expect(new Set(looks.map((l) => JSON.stringify(l))).size).toBe(POLICIES.length);
@@ -267,7 +270,7 @@ describe('looks', () => {
   });
 });
 
-/** Contrast ratio of two colours, as WCAG defines it. */
+/** The contrast ratio of two colours, as WCAG defines it. */
 function contrast(a: string, b: string): number {
   const [dark = 0, bright = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);
   return (bright + 0.05) / (dark + 0.05);
@@ -296,7 +299,7 @@ describe('npm run report', () => {
 
   afterAll(() => rm(folder, { recursive: true }));
 
-  it('writes a page that needs nothing but itself, and the results', async () => {
+  it('writes a page that is complete in one file, and the results', async () => {
     const out = file('made/by/the/report');
     const { code, stdout, stderr } = await report([...given(), '--out', out, '--alpha', '0']);
     expect({ code, stdout, stderr }).toEqual({

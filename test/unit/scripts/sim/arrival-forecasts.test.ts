@@ -1,9 +1,12 @@
-/** The measure of forecasts of arrivals: what it asks, and that it tells what is off and how surely. */
+/**
+ * The calibration of arrival forecasts: which forecasts are made, and the error with its confidence
+ * interval.
+ */
 import { describe, expect, it } from 'vitest';
 import { forecastArrivals, miscalibrationOf } from '../../../../scripts/sim/arrival-forecasts.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 
-/** Arrivals at random, one in ten seconds on average, for ten hours. */
+/** Ten hours of random arrivals, one in ten seconds on average. */
 function atRandom(seed: number): number[] {
   const random = seededRandom(seed);
   const arrivals: number[] = [];
@@ -12,12 +15,12 @@ function atRandom(seed: number): number[] {
 }
 
 describe('forecasts of arrivals', () => {
-  it('are asked over the later half, and know what came until then', () => {
+  it('are made over the later half, from all arrivals until then', () => {
     const every = Array.from({ length: 101 }, (_, i) => i * 1_000);
     const samples = forecastArrivals(every, 500, 250);
     expect(samples[0]?.atMs).toBe(50_000);
     expect(samples.at(-1)?.atMs).toBe(99_500);
-    // From 500 ms after an arrival on the next one comes within half a second.
+    // From 500 ms after an arrival on, the next one comes within half a second.
     for (const { atMs, came } of samples) expect(came).toBe(atMs % 1_000 >= 500);
   });
 
@@ -30,7 +33,7 @@ describe('forecasts of arrivals', () => {
     }
   });
 
-  it('that say too much are told, and how surely', () => {
+  it('that are too high are reported, with their error', () => {
     const samples = forecastArrivals(atRandom(1), 5_000, 1_000).map((s) => ({
       ...s,
       probability: Math.min(1, s.probability + 0.3),
@@ -40,14 +43,14 @@ describe('forecasts of arrivals', () => {
     expect(Math.abs(worst?.difference ?? 0)).toBeGreaterThan(3 * (worst?.error ?? 1));
   });
 
-  it('that hang together are no better known than the few of them that do not', () => {
+  it('that depend on each other are as uncertain as the few independent ones', () => {
     const samples = forecastArrivals(atRandom(1), 5_000, 1_000);
     const often = samples.flatMap((s) => Array.from({ length: 4 }, () => s));
     const errorOf = (of: typeof samples) => miscalibrationOf(of, seededRandom(1))[0]?.error ?? 0;
     expect(errorOf(often)).toBeGreaterThan(0.8 * errorOf(samples));
   });
 
-  it('of too few arrivals are not judged', () => {
+  it('that are too few are not evaluated', () => {
     expect(miscalibrationOf(forecastArrivals([0, 1_000], 500, 10), seededRandom(1))).toEqual([]);
     expect(forecastArrivals([], 500, 10)).toEqual([]);
   });

@@ -1,4 +1,4 @@
-/** Frontiers are compared at the same warm time, between settings too. */
+/** Frontiers are compared at the same warm time, also between two settings. */
 import { describe, expect, it } from 'vitest';
 import type { Frontier, FrontierPoint } from '../../../../scripts/sim/frontier.ts';
 import { coldWaitAt, excessOver } from '../../../../scripts/sim/frontier-margin.ts';
@@ -16,19 +16,19 @@ describe('a frontier', () => {
     expect(coldWaitAt(points, 1)).toBe(1);
     expect(coldWaitAt(points, 0.9)).toBeCloseTo(1.25);
     expect(coldWaitAt(points, 1.4)).toBe(0.5);
-    // Half the time on demand, half the time as at 1.4: better than the setting at 1.2.
+    // A mix of half on demand and half the setting at 1.4 is better than the setting at 1.2.
     expect(coldWaitAt(points, 1.2)).toBeCloseTo(0.75);
     expect(coldWaitAt(points, 1.7)).toBeCloseTo(0.45);
   });
 
-  it('ends where there is nothing cheaper, and goes on where nothing is better', () => {
+  it('is undefined below its least warm time, and constant beyond its best setting', () => {
     expect(coldWaitAt(points, 0.7)).toBeUndefined();
     expect(coldWaitAt(points, 5)).toBe(0.4);
     expect(coldWaitAt([], 0.99)).toBeUndefined();
     expect(coldWaitAt([], 1)).toBe(1);
   });
 
-  it('is held against another where that can be had', () => {
+  it('is compared with another at warm times that the other can reach', () => {
     const talaria = [at(1.2, 0.2)];
     const curves = new Map([
       ['talaria', talaria],

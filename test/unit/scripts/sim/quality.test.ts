@@ -1,4 +1,7 @@
-/** What the order is worth on the demo's workload: the simulator is exact, so these are facts. */
+/**
+ * The benefit of policies and prewarming on the demo's workload. The simulator is exact, so the
+ * results are reproducible.
+ */
 import { describe, expect, it } from 'vitest';
 import { DEMO_CLUSTER, demoWorkload } from '../../../../scripts/demo-workload.ts';
 import { isolatedMs } from '../../../../scripts/report/isolated-time.ts';
@@ -29,19 +32,19 @@ function meanMs(policy: SimOptions['policy'], options: Partial<SimOptions> = {})
 describe('the order', () => {
   const history = demoWorkload(2);
 
-  it('is close to that of one who knows the future', () => {
+  it('is close to that of the clairvoyant policy', () => {
     expect(meanMs('gittins', { history }) / meanMs('srpt')).toBeLessThan(1.1);
   });
 
-  it('is learned on the way almost as well', () => {
+  it('is learned during the trace almost as well', () => {
     expect(meanMs('gittins') / meanMs('srpt')).toBeLessThan(1.2);
   });
 
-  it('is worth a good part of the time that arrival order takes', () => {
+  it('saves a large part of the time that arrival order takes', () => {
     expect(meanMs('gittins', { history }) / meanMs('fcfs')).toBeLessThan(0.7);
   });
 
-  it('costs next to nothing for bounded waits', () => {
+  it('costs almost nothing for bounded waits', () => {
     const bounded = meanMs('gittins', { history, alpha: 0.5 });
     expect(bounded / meanMs('gittins', { history, alpha: 0 })).toBeLessThan(1.05);
   });
@@ -60,7 +63,7 @@ describe('prewarming', () => {
   });
 
   it('takes away more than half of the wait for cold starts, for two fifths more warm time', () => {
-    // Measured: 0.42 at 1.40. Keeping endpoints for a minute longer: 0.56 at the same warm time.
+    // Measured: 0.42 at 1.40. Holding endpoints for a minute longer: 0.56 at the same warm time.
     const { coldWait, warm } = against(run({}));
     expect(coldWait).toBeLessThan(0.45);
     expect(warm).toBeLessThan(1.45);
@@ -69,7 +72,7 @@ describe('prewarming', () => {
     expect(kept.warm).toBeGreaterThan(warm - 0.02);
   });
 
-  it('takes away three quarters where a second of a run is worth more', () => {
+  it('takes away three quarters if a second of waiting has a higher price', () => {
     // Measured: 0.26 at 1.45.
     const { coldWait, warm } = against(run({ theta: 0.1 }));
     expect(coldWait).toBeLessThan(0.3);
@@ -77,12 +80,15 @@ describe('prewarming', () => {
   });
 });
 
-/** Workloads to take together: a single one says little to the percent. */
+/**
+ * Results are means over several workloads, because one workload says little about small
+ * differences.
+ */
 const SEEDS = [1, 2, 3, 4, 5, 6];
 /** Two of the four waves are over. */
 const MID_TRACE_MS = 300_000;
 
-/** Mean over all workloads, by what each of them is made into. */
+/** The mean completion time over all workloads, with the trace and the history of each. */
 function pooledMeanMs(
   policy: SimOptions['policy'],
   traceOf: (seed: number) => RecordedRun[],
@@ -101,16 +107,20 @@ function completed(policy: SimOptions['policy'], trace: RecordedRun[], history: 
 }
 
 describe('what changes in mid-trace', () => {
-  it.each(['chat', 'agent', 'report'])('is learned on the way: %s, which was unknown', (app) => {
-    const trace = (seed: number) =>
-      demoWorkload(seed).filter((r) => r.app !== app || r.arrival_ms >= MID_TRACE_MS);
-    const knew = (seed: number) => demoWorkload(seed + 1);
-    const knewOthers = (seed: number) => knew(seed).filter((r) => r.app !== app);
-    const ratio = pooledMeanMs('gittins', trace, knewOthers) / pooledMeanMs('gittins', trace, knew);
-    expect(ratio).toBeLessThan(1.1);
-  });
+  it.each(['chat', 'agent', 'report'])(
+    'is learned during the trace: %s, which was unknown',
+    (app) => {
+      const trace = (seed: number) =>
+        demoWorkload(seed).filter((r) => r.app !== app || r.arrival_ms >= MID_TRACE_MS);
+      const knew = (seed: number) => demoWorkload(seed + 1);
+      const knewOthers = (seed: number) => knew(seed).filter((r) => r.app !== app);
+      const ratio =
+        pooledMeanMs('gittins', trace, knewOthers) / pooledMeanMs('gittins', trace, knew);
+      expect(ratio).toBeLessThan(1.1);
+    },
+  );
 
-  it('is learned on the way: three times as many tokens', () => {
+  it('is learned during the trace: three times as many tokens', () => {
     const triple = (call: CallRecord): CallRecord =>
       'service_ms' in call
         ? call
@@ -120,7 +130,7 @@ describe('what changes in mid-trace', () => {
       app,
       units: run.units.map((unit) => ({ ...unit, calls: unit.calls.map(triple) })),
     });
-    /** The changed runs under the old names, or under names of their own. */
+    /** The changed runs, with the old application names or with new ones. */
     const trace = (suffix: string) => (seed: number) =>
       demoWorkload(seed).map((r) => (r.arrival_ms < MID_TRACE_MS ? r : larger(r, r.app + suffix)));
     const recorded = (seed: number) => demoWorkload(seed + 1);
@@ -134,7 +144,9 @@ describe('what changes in mid-trace', () => {
 });
 
 describe('deadlines', () => {
-  /** A share of the runs with 1.2, 1.5 or 2 times the time that they would take alone. */
+  /**
+   * Gives a share of the runs deadlines of 1.2, 1.5 or 2 times the time that they would take alone.
+   */
   function outcome(policy: SimOptions['policy'], share: number): { met: number; othersMs: number } {
     const all = SEEDS.flatMap((seed) => {
       const random = seededRandom(99);

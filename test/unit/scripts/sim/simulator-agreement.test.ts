@@ -1,7 +1,8 @@
 /**
- * The simulator, and with it the dispatcher, against a second one that shares no line with it: the
- * completion time of every run, on random traces with loops, fan-outs, gaps, ties, calls of no
- * length, several backends with slots or without, and backends that go cold.
+ * The simulator, which contains the dispatcher, against reference-simulator.ts, which shares no
+ * code with it: the completion time of every run, on random traces with loops, fan-outs, gaps,
+ * equal times, calls of length 0, several backends with and without slot limits, and backends that
+ * go cold.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -36,11 +37,11 @@ function expectAgreement(runs: readonly RecordedRun[], backends: Backends): void
 }
 
 /**
- * Eighths of a millisecond: sums of them are exact, so that an instant is the same instant and equal
- * work is equal however it was added up.
+ * Eighths of a ms: their sums are exact in floating point, so equal times and equal work compare
+ * equal in whatever order they were added.
  */
 const eighths = (max: number) => fc.nat(max * 8).map((n) => n / 8);
-/** Few values, so that most of them meet; 0 among them. */
+/** Few values including 0, so that many of them are equal. */
 const tied = fc.constantFrom(0, 0, 1, 2, 2, 3, 5, 10);
 const slots = fc.constantFrom(null, 1, 1, 2, 3);
 
@@ -62,7 +63,7 @@ function backendsOf(ms: fc.Arbitrary<number>): fc.Arbitrary<Backends> {
 function traceOf(ms: fc.Arbitrary<number>): fc.Arbitrary<RecordedRun[]> {
   const tokens = fc.record({ input_tokens: fc.nat(4), output_tokens: fc.nat(4) });
   const timed = fc.record({ service_ms: ms });
-  // Few names, so that units come again: loops.
+  // Few names, so that units are visited again: loops.
   const unit = fc.record({
     unit: fc.constantFrom('plan', 'act'),
     backend: fc.constantFrom('llm', 'llm', 'tool', 'gpu'),
@@ -74,7 +75,7 @@ function traceOf(ms: fc.Arbitrary<number>): fc.Arbitrary<RecordedRun[]> {
     units: fc.array(unit, { minLength: 1, maxLength: 5 }),
   });
   return fc.array(run, { minLength: 1, maxLength: 14 }).map((runs) =>
-    // In the order of the file, which need not be that of arrival.
+    // In the order of the file, which can differ from the order of arrival.
     runs.map(({ arrival_ms, units }, i) => ({
       run: `r${i}`,
       app: `app${i % 2}`,
@@ -92,11 +93,11 @@ function traceOf(ms: fc.Arbitrary<number>): fc.Arbitrary<RecordedRun[]> {
 }
 
 describe('the simulator agrees with the reference', () => {
-  it('where almost everything happens at the same instants', () => {
+  it('if almost all events have equal times', () => {
     fc.assert(fc.property(traceOf(tied), backendsOf(tied), expectAgreement), { numRuns: 250 });
   });
 
-  it('where hardly anything does', () => {
+  it('if hardly any events have equal times', () => {
     const ms = eighths(1_000);
     fc.assert(fc.property(traceOf(ms), backendsOf(ms), expectAgreement), { numRuns: 120 });
   });

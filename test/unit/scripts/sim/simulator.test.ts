@@ -1,4 +1,4 @@
-/** The simulator against rules that one can work out by hand, and against queueing theory. */
+/** The simulator against results computed by hand, and against queueing theory. */
 import { describe, expect, it } from 'vitest';
 import { parseCluster } from '../../../../scripts/sim/cluster.ts';
 import { resultOf } from '../../../../scripts/sim/result.ts';
@@ -51,7 +51,7 @@ describe('the simulator', () => {
     expect(completions(runs, 'app-fcfs')).toEqual({ a: 20, b: 30, c: 40 });
   });
 
-  it('srpt: what has least left, in truth, goes first', () => {
+  it('srpt: the run with the least actual work left goes first', () => {
     const runs = [run('a', 0, [[10], [50]]), run('b', 1, [[30]]), run('c', 2, [[5]])];
     expect(completions(runs, 'srpt')).toEqual({ c: 15, b: 45, a: 95 });
   });
@@ -93,7 +93,7 @@ describe('the simulator', () => {
   });
 });
 
-/** Runs of one call: Poisson arrivals of a rate, service from a distribution. */
+/** Runs of one call: Poisson arrivals at a rate, service times from a distribution. */
 function poisson(n: number, ratePerMs: number, seed: number, service: (u: number) => number) {
   const random = seededRandom(seed);
   let at = 0;
@@ -103,7 +103,7 @@ function poisson(n: number, ratePerMs: number, seed: number, service: (u: number
   });
 }
 
-/** Mean completion time over seeds, and three standard errors of it. */
+/** The mean completion time over seeds, and three standard errors of it. */
 function measured(
   policy: SimOptions['policy'],
   slots: number,

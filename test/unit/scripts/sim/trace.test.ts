@@ -1,4 +1,4 @@
-/** What the simulator takes for a trace. */
+/** Which trace files the simulator accepts. */
 import { describe, expect, it } from 'vitest';
 import { parseTrace } from '../../../../scripts/sim/trace.ts';
 
@@ -14,7 +14,7 @@ const run = {
 };
 
 describe('a trace', () => {
-  it('may be an export: its head is passed over, and what only an import needs', () => {
+  it('may be an export: its first line, and fields that only an import needs, are ignored', () => {
     const text = `${JSON.stringify(head)}\n${JSON.stringify(run)}\n`;
     const { run: name, app, arrival_ms, units } = run;
     expect(parseTrace(text, 'export.jsonl')).toEqual([{ run: name, app, arrival_ms, units }]);

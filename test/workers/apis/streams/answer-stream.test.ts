@@ -1,7 +1,7 @@
 /**
- * Streams pass byte for byte, whatever the pieces they come in and however their lines end; only
- * OpenAI's extra usage chunk is taken out where the client did not ask for it. Usage, the stream's
- * own end and faults are read in passing, by each API's words.
+ * Streams pass byte for byte, however they are divided into pieces and however their lines end;
+ * only OpenAI's usage chunk is removed, if the client did not ask for it. Usage, the end of the
+ * stream and faults are read as each API writes them.
  */
 import { describe, expect, it } from 'vitest';
 import { AnswerStream, type StreamKind } from '../../../../src/apis/streams/answer-stream.ts';
@@ -47,7 +47,7 @@ const LINE_ENDS = [
   ['CR', '\r'],
 ] as const;
 
-/** What passes when the text comes in these pieces, and the stream that read it. */
+/** The bytes that pass when the text comes in these pieces, and the stream that read it. */
 function passed(kind: StreamKind, pieces: readonly Uint8Array[]) {
   const stream = new AnswerStream(kind);
   const parts = pieces.map((piece) => stream.push(piece));
@@ -109,7 +109,7 @@ describe('how a stream ended', () => {
   const responses: StreamKind = { format: 'responses', stripUsage: false };
   const messages: StreamKind = { format: 'messages', stripUsage: false };
 
-  it('is known of a chat by [DONE], or by a reason for each choice', () => {
+  it('is recognised in a chat by [DONE], or by a finish reason for each choice', () => {
     expect(stateOf(OPENAI, ...CONTENT)).toBe('open');
     expect(stateOf(OPENAI, ...CONTENT, DONE)).toBe('complete');
     expect(stateOf(OPENAI, ...CONTENT, 'data: [DONE]')).toBe('complete');
@@ -124,7 +124,7 @@ describe('how a stream ended', () => {
     expect(stateOf(OPENAI, `data: {"choices":[{"delta":${quoted}}]}\n\n`)).toBe('open');
   });
 
-  it('is known of Responses and of messages by their last events', () => {
+  it('is recognised in Responses and Messages by their last events', () => {
     expect(stateOf(responses, ...RESPONSES)).toBe('open');
     expect(stateOf(responses, ...RESPONSES, COMPLETED)).toBe('complete');
     const incomplete = COMPLETED.replaceAll('response.completed', 'response.incomplete');
@@ -144,7 +144,7 @@ describe('how a stream ended', () => {
     expect(stateOf(messages, `event: error\ndata: ${overloaded}\n\n`)).toBe('failed');
   });
 
-  it('is a fault in the words of the API otherwise, and half an event is dropped', () => {
+  it('is otherwise a fault in the form of the API, and an incomplete event is dropped', () => {
     const fault = (kind: StreamKind, ...events: string[]) => {
       const { stream, bytes } = passed(kind, [encoder.encode(events.join(''))]);
       const told = decoder.decode(stream.fault({ code: 'upstream_error', message: 'It broke.' }));

@@ -1,7 +1,7 @@
 /**
- * Answers that an endpoint, or a client that can choose its answers, makes as costly as it can: the
- * work is linear in their bytes, which is counted here in characters examined, parsed and decoded,
- * and what is kept of them is bounded.
+ * Answers that a hostile endpoint or client makes as expensive as possible. The work is linear in
+ * their bytes, counted here in characters examined, parsed and decoded, and what is stored of them
+ * is bounded.
  */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { AnswerFormat } from '../../../../src/apis/streams/answer-format.ts';
@@ -13,12 +13,12 @@ import { findUsage, PlainUsage, usageIn } from '../../../../src/apis/usage.ts';
 const encoder = new TextEncoder();
 const FORMATS: ReadonlyArray<Exclude<AnswerFormat, 'opaque'>> = ['openai', 'responses', 'messages'];
 const USAGE = '{"prompt_tokens":5,"completion_tokens":6}';
-/** Usage within usage, each a whole object without a count. */
+/** Usage objects nested in usage objects, each complete but without counts. */
 const nested = (depth: number) => `${'{"usage":'.repeat(depth)}{}${'}'.repeat(depth)}`;
 
 afterEach(() => vi.restoreAllMocks());
 
-/** Characters that were parsed as JSON and bytes that were decoded while `act` ran. */
+/** The number of characters parsed as JSON and bytes decoded while `act` ran. */
 function workOf(act: () => void): number {
   let work = 0;
   const parse = JSON.parse;
@@ -55,12 +55,12 @@ describe('a search for usage', () => {
     }
   });
 
-  it('parses no object again and again that holds others', () => {
+  it('parses no nested object repeatedly', () => {
     const text = nested(5_000);
     expect(workOf(() => usageIn(text))).toBeLessThanOrEqual(8 * 8_192);
   });
 
-  it('finds the usage behind and before what only looks like it', () => {
+  it('finds the usage before and after text that only looks like it', () => {
     const wanted = { inputTokens: 5, outputTokens: 6 };
     expect(usageIn(`${'"usage":{'.repeat(7_000)} "usage":${USAGE}`)).toEqual(wanted);
     expect(usageIn(`"usage":${USAGE}, ${'"usage":{},'.repeat(7)}`)).toEqual(wanted);

@@ -1,6 +1,7 @@
 /**
- * The cron at 10,000 tenants: that no invocation comes near the platform's limits, however many are
- * due, and what a minute costs where few are. Counts are asserted; times are only printed.
+ * The cron trigger with 10,000 tenants: no invocation comes near the platform's limits, however
+ * many tenants are due, and a minute is cheap if few are. Counts are asserted; times are only
+ * printed.
  */
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -14,7 +15,7 @@ import {
 import { type RoundWorld, runRound } from '../../../../durable-objects/directory/forecast-round.ts';
 import { runCron } from '../../../../src/cron.ts';
 
-/** What one invocation may call on the smaller of the paid plans' limits. */
+/** Calls that one invocation may make, on the paid plan with the smaller limit. */
 const SUBREQUESTS = 1_000;
 const TENANTS = 10_000;
 const DUE = 200;
@@ -32,7 +33,7 @@ async function inParallel(count: number, act: (i: number) => Promise<unknown>): 
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
 }
 
-/** Counts what a round calls. */
+/** Counts the calls that a round makes. */
 function counted(world: RoundWorld, calls: { n: number }): RoundWorld {
   const count =
     <A extends unknown[], R>(act: (...args: A) => Promise<R>) =>
@@ -50,9 +51,9 @@ function counted(world: RoundWorld, calls: { n: number }): RoundWorld {
 describe('with 10,000 registered tenants', () => {
   const soon = 1_000 * FORECAST_PERIOD_MS;
 
-  it('asks those that are due, in as many calls as those are', { timeout: 300_000 }, async () => {
+  it('asks only the tenants that are due, with one call each', { timeout: 300_000 }, async () => {
     const startedAt = Date.now();
-    // Who announces itself at `at` is due a minute later.
+    // A tenant that registers at `at` is due a minute later.
     await inParallel(TENANTS, (i) =>
       announce(env.DIRECTORY, `tenant-${i}`, i < DUE ? 0 : 10 * soon),
     );
@@ -64,7 +65,7 @@ describe('with 10,000 registered tenants', () => {
       `${TENANTS} tenants registered in ${registeredAt - startedAt} ms, ${DUE} of them due: ` +
         `${report.rounds} calls of the cron and ${DUE + 2 * DIRECTORY_SHARDS} of the rounds, ${tookMs} ms`,
     );
-    // None of them has a backend: nobody is asked again.
+    // None of them has a backend, so none is asked again.
     expect(await runCron(env, 2 * soon)).toMatchObject({ tenants: 0 });
   });
 
@@ -79,7 +80,7 @@ describe('with 10,000 registered tenants', () => {
         const calls = { n: 0 };
         const world: RoundWorld = {
           take: (n) => takeDue(env.DIRECTORY, shard, later, n),
-          // The worst case for the directory: each is to be asked at a time of its own.
+          // The worst case for the directory: each tenant is next due at a time of its own.
           forecast: async () => ({ pinged: 1, nextAt: later + 600_000 }),
           reschedule: (next) => reschedule(env.DIRECTORY, shard, next),
         };

@@ -1,4 +1,4 @@
-/** One step of a batch: how much it does, and which batches have one to make. */
+/** One step of a batch: how much work it does, and which batches have a step to do. */
 import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
@@ -13,7 +13,7 @@ import { jobSettings } from '../../../../src/config/job-settings.ts';
 const KEY = { keyId: 'k', keyHash: 'a' };
 const SETTINGS = jobSettings.parse({});
 
-/** The stores of an object of their own. */
+/** The stores of an object of the test's own. */
 function withStores<T>(act: (stores: ReturnType<typeof storesOf>) => T): Promise<T> {
   const stub = env.JOBS.getByName(`t-${crypto.randomUUID()}`);
   return runInDurableObject(stub, (_object, { storage }) => act(storesOf(storage.sql)));
@@ -51,7 +51,7 @@ it('writes a piece of output at a time, in bytes and not in characters', async (
       const of = { batch: 'batch_1', line, customId: `${line}` };
       jobs.insert({ id, ...KEY, ...call, ...times, body: new Uint8Array(0) }, of);
       const job = jobs.job(id);
-      // 600 kB each, of characters of three bytes.
+      // 600 kB each, in characters of three bytes.
       const body = new TextEncoder().encode(JSON.stringify('€'.repeat(200_000)));
       if (job) jobs.end(job, { state: 'completed', answer, body }, 0, 1_000);
     }

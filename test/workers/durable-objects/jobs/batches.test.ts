@@ -1,10 +1,10 @@
-/** Files and batches inside workerd: what is refused, what a batch puts out, and how it ends. */
+/** Files and batches inside workerd: what is refused, a batch's output, and how it ends. */
 import { abortAllDurableObjects } from 'cloudflare:test';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PATIENT } from '../../../patience.ts';
 import { ADMIN, BODY, CHAT, gate, JobsBench, later, line } from './jobs-bench.ts';
 
-// Real pauses before a second attempt, on a machine that may be busy.
+// These tests wait in real time before second attempts, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 
 afterEach(() => {
@@ -69,7 +69,7 @@ describe('a file', () => {
 });
 
 describe('a batch', () => {
-  it('puts out the answers and the errors of its lines, in their order', async () => {
+  it('outputs the answers and the errors of its lines, in their order', async () => {
     const bench = await JobsBench.start({ maxAttempts: 1 });
     bench.answer = ({ text }) =>
       JSON.parse(text).messages[0].content === 'break'
@@ -95,7 +95,7 @@ describe('a batch', () => {
     });
     const errors = await bench.lines(batch.error_file_id);
     expect(errors.get('b')).toMatchObject({ error: null, response: { status_code: 502 } });
-    // Nothing is left of the lines but what is in the files.
+    // Nothing of the lines is left except what is in the files.
     expect(await bench.count('SELECT COUNT(*) AS n FROM jobs')).toBe(0);
     expect((await bench.fetch('GET', '/v1/jobs')).json.data).toEqual([]);
   });
@@ -147,7 +147,7 @@ describe('a batch', () => {
     expect(told).toMatchObject({ status: 400, json: { error: { param } } });
   });
 
-  it('of a file that there is not is refused', async () => {
+  it('of a file that does not exist is refused', async () => {
     const bench = await JobsBench.start();
     const order = { endpoint: CHAT, completion_window: '24h', input_file_id: 'file-x' };
     expect(await bench.fetch('POST', '/v1/batches', order)).toMatchObject({
@@ -163,7 +163,7 @@ describe('a batch', () => {
     }
   });
 
-  it('that is cancelled keeps what has ended, and says so of the rest', async () => {
+  it('that is cancelled keeps the lines that have ended, and marks the rest as cancelled', async () => {
     const bench = await JobsBench.start({ concurrency: 1 });
     const held = gate();
     const id = await bench.batch([line('a'), line('b'), line('c')]);
@@ -197,7 +197,7 @@ describe('a batch', () => {
     expect(errors.get('b')).toMatchObject({ response: null, error: { code: 'batch_expired' } });
   });
 
-  it('leaves a place to jobs of their own, and they leave one to it', async () => {
+  it('leaves a place to single jobs, and they leave one to it', async () => {
     const bench = await JobsBench.start({ concurrency: 4 }, 10);
     const held = gate();
     bench.answer = held.answer;
@@ -215,7 +215,7 @@ describe('a batch', () => {
     second.open();
   });
 
-  it('that is turned away does not knock with every line', async () => {
+  it('that is refused does not retry with every line', async () => {
     const bench = await JobsBench.start();
     const backends = { m: { models: ['m'], endpoints: [{ url: bench.endpoint }] } };
     const config = { limits: { tokensPerMinute: 300 }, jobs: { concurrency: 3 }, backends };
@@ -231,7 +231,7 @@ describe('a batch', () => {
       await bench.alarm();
       await vi.waitUntil(async () => (await running()) === 0, PATIENT);
     }
-    // One had the rate of a minute; of the others no more asked than were under way by then.
+    // One had its rate limit for a minute; the others stopped asking, except those in progress.
     expect(await putBack()).toBeLessThanOrEqual(3);
     expect(bench.calls).toHaveLength(1);
     later(60_000);

@@ -1,11 +1,11 @@
-/** What the call of a job says of itself: deadline and longest wait never outlast the job. */
+/** The headers of a job's call: its deadline and longest wait never exceed the job's. */
 import { describe, expect, it } from 'vitest';
 import { attemptJob } from '../../../../durable-objects/jobs/job-attempt.ts';
 import type { JobRow } from '../../../../durable-objects/jobs/job-row.ts';
 
 const NOW = 1_000_000;
 
-/** The headers of the call of a job whose deadline is a minute off. */
+/** The headers of the call of a job whose deadline is in a minute. */
 async function callOf(headers: Record<string, string>, fields: Partial<JobRow> = {}) {
   const job = {
     id: 'job_1',

@@ -1,9 +1,9 @@
-/** Webhooks of jobs: who signed them, that they are sent again, and where they are not sent. */
+/** Webhooks of jobs: their signature, retries, and the addresses to which they are not sent. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PATIENT } from '../../../patience.ts';
 import { JobsBench, later, type Seen } from './jobs-bench.ts';
 
-// Real pauses before a second attempt, on a machine that may be busy.
+// These tests wait in real time before second attempts, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 
 afterEach(() => {
@@ -14,7 +14,10 @@ afterEach(() => {
 const RAW = 'a secret of thirty-two bytes, yes';
 const SECRET = `whsec_${btoa(RAW)}`;
 
-/** As a receiver checks it: with another implementation of HMAC, and from the headers alone. */
+/**
+ * Checks the signature as a receiver does: with another implementation of HMAC, from the headers
+ * alone.
+ */
 async function isSigned(seen: Seen | undefined, raw: string): Promise<boolean> {
   const header = (name: string) => seen?.headers.get(`webhook-${name}`);
   const signed = `${header('id')}.${header('timestamp')}.${seen?.text}`;
@@ -22,7 +25,7 @@ async function isSigned(seen: Seen | undefined, raw: string): Promise<boolean> {
   return header('signature') === `v1,${btoa(String.fromCharCode(...mac))}`;
 }
 
-/** HMAC-SHA256 by its definition (RFC 2104), of keys of up to 64 bytes. */
+/** HMAC-SHA256 by its definition (RFC 2104), for keys of up to 64 bytes. */
 async function hmac(key: Uint8Array, text: Uint8Array): Promise<Uint8Array> {
   const padded = (pad: number) => Uint8Array.from({ length: 64 }, (_, i) => (key[i] ?? 0) ^ pad);
   const sha256 = async (...parts: Uint8Array[]) =>
@@ -71,7 +74,7 @@ describe('a webhook', () => {
   });
 
   it('is signed with the secret of the tenant where its job gives none', async () => {
-    // The one secret that this test's Worker has: its name may not be used for that.
+    // No binding of this test's Worker may be used as a webhook secret.
     const bench = await JobsBench.start();
     for (const name of ['ADMIN_TOKEN', 'MASTER_KEY', 'MASTER_KEY_OLD', 'ENVIRONMENT']) {
       const configured = bench.configure({ webhookSecret: name });
@@ -82,7 +85,7 @@ describe('a webhook', () => {
     expect(told).toMatchObject({ status: 400, json: { error: { param: 'webhook.secret' } } });
   });
 
-  it('is sent again until it is taken, later each time, with the same id', async () => {
+  it('is sent again until it is accepted, after longer pauses, with the same id', async () => {
     const bench = await JobsBench.start();
     bench.webhook = () => new Response(null, { status: bench.webhooks.length < 3 ? 500 : 204 });
     const id = await bench.ordered({ webhook: { url: bench.receiver, secret: SECRET } });
@@ -156,7 +159,7 @@ describe('a webhook', () => {
     expect(await delivered(bench, id, 'delivered')).toMatchObject({ tries: 2 });
   });
 
-  it('tells of jobs that were cancelled or came too late, too', async () => {
+  it('is also sent for jobs that were cancelled or expired', async () => {
     const bench = await JobsBench.start({ concurrency: 1 });
     bench.answer = () => new Promise<Response>(() => {});
     const webhook = { url: bench.receiver, secret: SECRET };

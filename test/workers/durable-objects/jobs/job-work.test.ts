@@ -1,10 +1,10 @@
-/** The work of a tenant's jobs where the tenant is deleted in the middle of it. */
+/** The work on a tenant's jobs when the tenant is deleted during it. */
 import { expect, it } from 'vitest';
 import type { BatchStores } from '../../../../durable-objects/jobs/batch-work.ts';
 import { JobWork, type JobWorld } from '../../../../durable-objects/jobs/job-work.ts';
 import { jobSettings } from '../../../../src/config/job-settings.ts';
 
-it('that waits for its settings when it is abandoned touches nothing any more', async () => {
+it('work that is abandoned while it waits for its settings changes nothing afterwards', async () => {
   const touched: PropertyKey[] = [];
   let isAbandoned = false;
   const stores = new Proxy({} as BatchStores, {

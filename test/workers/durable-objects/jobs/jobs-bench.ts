@@ -1,4 +1,7 @@
-/** A tenant, its key, and an endpoint that a test answers for: what the tests of jobs have in common. */
+/**
+ * A tenant, its key and an endpoint whose answers the test gives: the setup that tests of jobs
+ * share.
+ */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { vi } from 'vitest';
@@ -26,7 +29,7 @@ export interface Told {
   readonly json: Json & { error?: Json; data?: Json[]; response?: Json };
 }
 
-/** Where endpoints and receivers of webhooks are, each behind its tenant's name. */
+/** Base URLs of endpoints and webhook receivers; the tenant's name follows. */
 const ENDPOINTS = 'http://127.0.0.1:9';
 const RECEIVERS = 'https://hooks.example.com';
 
@@ -35,7 +38,7 @@ let tenants = 0;
 export class JobsBench {
   readonly tenant: string;
   key = '';
-  /** Calls that reached the endpoint, and webhooks that were sent. */
+  /** Calls that reached the endpoint; below, webhooks that were sent. */
   readonly calls: Seen[] = [];
   readonly webhooks: Seen[] = [];
   answer: Answer = () => Response.json({ id: 'a', choices: [], usage: { prompt_tokens: 1 } });
@@ -55,7 +58,7 @@ export class JobsBench {
       const request = new Request(input as Request, init);
       const { url, method, headers, signal } = request;
       const seen = { url, method, headers, text: await request.text(), signal };
-      // What an earlier test left behind is not this one's.
+      // A request that an earlier test left behind.
       if (!url.includes(`/${bench.tenant}/`)) return Response.json({ choices: [] });
       const isCall = url.startsWith(ENDPOINTS);
       (isCall ? bench.calls : bench.webhooks).push(seen);
@@ -81,7 +84,7 @@ export class JobsBench {
     if (put.status >= 300) throw new Error(JSON.stringify(put.json));
   }
 
-  /** Another key of the tenant: the header that it is sent in, and its id. */
+  /** Creates another key of the tenant; returns its id and its header. */
   async newKey(): Promise<{ id: string; headers: { authorization: string } }> {
     const made = await this.fetch('POST', `/admin/tenants/${this.tenant}/keys`, undefined, ADMIN);
     return { id: String(made.json.id), headers: { authorization: `Bearer ${made.json.key}` } };
@@ -91,12 +94,12 @@ export class JobsBench {
     return `${ENDPOINTS}/${this.tenant}/v1`;
   }
 
-  /** Where the tenant's webhooks go. */
+  /** The URL of the tenant's webhooks. */
   get receiver(): string {
     return `${RECEIVERS}/${this.tenant}/hook`;
   }
 
-  /** A request with the tenant's key; a string goes as it is. */
+  /** Sends a request with the tenant's key; a string body is sent as it is. */
   async fetch(
     method: string,
     path: string,
@@ -122,7 +125,7 @@ export class JobsBench {
     return this.fetch('POST', '/v1/jobs', { path: CHAT, body: BODY, ...fields }, headers);
   }
 
-  /** Orders a job; its id. */
+  /** Creates a job; returns its id. */
   async ordered(fields: Json = {}): Promise<string> {
     const { status, json } = await this.order(fields);
     if (status !== 202) throw new Error(JSON.stringify(json));
@@ -133,7 +136,7 @@ export class JobsBench {
     return (await this.fetch('GET', `/v1/jobs/${id}`)).json;
   }
 
-  /** The job once it is in one of these states. */
+  /** Waits until the job is in one of these states; returns it. */
   async once(id: string, ...states: string[]): Promise<Told['json']> {
     return vi.waitUntil(async () => {
       const job = await this.job(id);
@@ -156,7 +159,7 @@ export class JobsBench {
     return { status: response.status, headers: response.headers, json: await response.json() };
   }
 
-  /** Uploads lines and orders a batch of them; its id. */
+  /** Uploads lines and creates a batch of them; returns its id. */
   async batch(lines: readonly object[], fields: Json = {}): Promise<string> {
     const file = await this.upload(lines.map((l) => JSON.stringify(l)).join('\n'));
     const made = await this.fetch('POST', '/v1/batches', {
@@ -187,7 +190,7 @@ export class JobsBench {
     return env.JOBS.getByName(this.tenant);
   }
 
-  /** Waits until the endpoint was asked so often. */
+  /** Waits until the endpoint has had this many calls. */
   async called(times: number): Promise<void> {
     await vi.waitUntil(() => this.calls.length >= times, PATIENT);
   }
@@ -200,7 +203,7 @@ export class JobsBench {
     await evictDurableObject(this.object);
   }
 
-  /** A figure out of the object's storage. */
+  /** A number from the object's storage. */
   count(query: string): Promise<number> {
     return runInDurableObject(this.object, (_object, state) =>
       Number(state.storage.sql.exec(query).one().n),
@@ -208,7 +211,7 @@ export class JobsBench {
   }
 }
 
-/** So much later, for whoever asks for the time. */
+/** Moves Date.now() forward by this time. */
 export function later(ms: number): void {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
 }
@@ -218,7 +221,7 @@ export function line(customId: string, fields: Json = {}): Json {
   return { custom_id: customId, method: 'POST', url: CHAT, body: BODY, ...fields };
 }
 
-/** An answer that is given when the test says so. */
+/** An answer that is given when the test calls `open`. */
 export function gate(): { answer: Answer; open: () => void; aborted: () => number } {
   const { promise, resolve } = Promise.withResolvers<void>();
   let aborted = 0;

@@ -1,10 +1,12 @@
-/** Jobs inside workerd: what may be ordered, which states a job goes through, and how it ends. */
+/**
+ * Jobs inside workerd: which may be created, the states that a job goes through, and how it ends.
+ */
 import { abortAllDurableObjects } from 'cloudflare:test';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PATIENT } from '../../../patience.ts';
 import { ADMIN, BODY, CHAT, gate, JobsBench, later } from './jobs-bench.ts';
 
-// Real pauses before a second attempt, on a machine that may be busy.
+// These tests wait in real time before second attempts, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 
 afterEach(() => {
@@ -14,8 +16,8 @@ afterEach(() => {
 
 const broken = () => new Response('{"error":{"message":"it broke"}}', { status: 500 });
 
-describe('an order', () => {
-  it('is answered 202, made as any call, and shown with its answer', async () => {
+describe('a request for a job', () => {
+  it('is answered with 202, runs as any call, and is shown with its answer', async () => {
     const bench = await JobsBench.start();
     const made = await bench.order({ headers: { 'X-Talaria-App': 'nightly', 'x-own': '1' } });
     expect(made.status).toBe(202);
@@ -97,7 +99,7 @@ describe('an order', () => {
   });
 
   it.each(['/v1/%6aobs', '/v1//jobs', '/v1/./jobs', '/v1/JOBS'])(
-    'of a job in disguise, %s, orders none',
+    'with the path of jobs in another spelling, %s, creates none',
     async (path) => {
       const bench = await JobsBench.start();
       const told = await bench.order({ path, body: { path: CHAT, body: BODY } });
@@ -112,7 +114,7 @@ describe('an order', () => {
     },
   );
 
-  it('is refused where body, or jobs, are too many', async () => {
+  it('is refused if its body is too large or there are too many jobs', async () => {
     const bench = await JobsBench.start({ bodyBytes: 1_024, depth: 2, concurrency: 1 });
     const long = { ...BODY, padding: 'x'.repeat(1_024) };
     expect(await bench.order({ body: long })).toMatchObject({ status: 413 });
@@ -126,7 +128,7 @@ describe('an order', () => {
     held.open();
   });
 
-  it('is refused where too much is kept, until something is deleted', async () => {
+  it('is refused if too much is stored, until something is deleted', async () => {
     const bench = await JobsBench.start({ totalBytes: 16_384, bodyBytes: 2_000 });
     const body = { ...BODY, padding: 'x'.repeat(1_200) };
     const held = gate();
@@ -140,7 +142,7 @@ describe('an order', () => {
 });
 
 describe('an idempotency key', () => {
-  it('orders one job, and is refused for another', async () => {
+  it('creates one job, and is refused for another', async () => {
     const bench = await JobsBench.start();
     const header = { 'idempotency-key': 'k-1' };
     const first = await bench.order({}, header);
@@ -206,7 +208,7 @@ describe('an attempt', () => {
     expect(bench.calls).toHaveLength(0);
   });
 
-  it('that was turned away without a slot does not count', async () => {
+  it('that was refused without a slot does not count', async () => {
     const bench = await JobsBench.start({ maxAttempts: 1 });
     await bench.fetch(
       'PUT',
@@ -303,7 +305,7 @@ describe('the end of a job', () => {
     expect(await bench.count('SELECT COUNT(*) AS n FROM chunks')).toBe(0);
   });
 
-  it('is told by its key: one that was revoked meanwhile is not served', async () => {
+  it('comes if its key was revoked meanwhile: its call is not served', async () => {
     const bench = await JobsBench.start({ concurrency: 1 });
     const made = await bench.fetch('POST', `/admin/tenants/${bench.tenant}/keys`, undefined, ADMIN);
     const held = gate();
@@ -342,7 +344,7 @@ describe('the number of jobs that run', () => {
       return answer;
     };
     const ids = await Promise.all(Array.from({ length: 12 }, () => bench.ordered()));
-    // All have been ordered, and each order asked for a turn: three run, and no more will.
+    // All jobs were created, and each asked to be started: three run, and no more will.
     await bench.called(3);
     await bench.alarm();
     held.open();
@@ -352,7 +354,7 @@ describe('the number of jobs that run', () => {
 });
 
 describe('the list', () => {
-  it('goes on by a cursor, also where what it names is gone', async () => {
+  it('continues by a cursor, also if the job that it names is deleted', async () => {
     const bench = await JobsBench.start();
     const ids: string[] = [];
     for (let i = 0; i < 5; i += 1) {
@@ -413,7 +415,7 @@ describe('another tenant', () => {
     expect((await bench.fetch('GET', `/v1/jobs/${job}`)).status).toBe(200);
   });
 
-  it('cannot pretend to be the runner of jobs', async () => {
+  it('cannot impersonate the runner of jobs', async () => {
     const bench = await JobsBench.start();
     const owner = JSON.stringify({ tenant: bench.tenant, keyId: 'key_x' });
     const told = await bench.fetch('POST', CHAT, BODY, {
@@ -452,7 +454,7 @@ describe('a restart of the object', () => {
     expect(jobs.map((j) => j.attempts)).toEqual([2, 2, 1]);
   });
 
-  it('gives a job up that ran at each of them', async () => {
+  it('fails a job whose every attempt is cut off by a restart', async () => {
     const bench = await JobsBench.start({ maxAttempts: 2 });
     const held = gate();
     bench.answer = held.answer;
@@ -469,7 +471,7 @@ describe('a restart of the object', () => {
     held.open();
   });
 
-  it('of an object that rests changes nothing', async () => {
+  it('of an idle object changes nothing', async () => {
     const bench = await JobsBench.start();
     const id = await bench.ordered({ idempotency_key: 'k' });
     const before = await bench.once(id, 'completed');

@@ -1,4 +1,7 @@
-/** Orders as requests of their key: they are charged, and belong to the key itself, not to its id. */
+/**
+ * Creating jobs and batches counts as requests of the key, and they belong to the key itself, not
+ * to its id.
+ */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sha256Hex } from '../../../../src/http/sha256.ts';
 import { PATIENT } from '../../../patience.ts';
@@ -11,7 +14,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('an order', () => {
+describe('a request', () => {
   let bench: JobsBench;
 
   beforeEach(async () => {
@@ -24,7 +27,7 @@ describe('an order', () => {
 
   const refused = { status: 429, json: { error: { code: 'rate_limit_exceeded' } } };
 
-  it('of a job takes a request of its key, which its call does not take again', async () => {
+  it("for a job counts towards its key's requests, and its call does not count again", async () => {
     for (let i = 0; i < 3; i += 1) await bench.once(await bench.ordered(), 'completed');
     expect(bench.calls).toHaveLength(3);
     const told = await bench.order();
@@ -36,7 +39,7 @@ describe('an order', () => {
     expect((await bench.order()).status).toBe(202);
   });
 
-  it('of a job that is tried again takes one for each further attempt', async () => {
+  it('for a job that is retried counts once for each further attempt', async () => {
     bench.answer = () => new Response('{}', { status: 500 });
     const id = await bench.ordered();
     const attempts = (n: number) =>
@@ -53,7 +56,7 @@ describe('an order', () => {
     await bench.fetch('DELETE', `/v1/jobs/${id}`);
   });
 
-  it('of a batch or a file takes one, and a line of a batch takes one as it runs', async () => {
+  it('for a batch or a file counts once, and each line of a batch counts as it runs', async () => {
     const file = await bench.upload(
       [line('a'), line('b')].map((l) => JSON.stringify(l)).join('\n'),
     );
@@ -63,7 +66,7 @@ describe('an order', () => {
     expect(await bench.fetch('POST', '/v1/batches', order)).toMatchObject(refused);
     expect(await bench.upload('x')).toMatchObject(refused);
     expect(bench.calls).toHaveLength(1);
-    // To ask for what was ordered costs nothing.
+    // Reading jobs and batches costs nothing.
     expect((await bench.fetch('GET', '/v1/batches')).status).toBe(200);
     later(60_000);
     await bench.alarm();
@@ -99,7 +102,7 @@ describe('a key that was replaced under its id', () => {
     return { bench, replace };
   }
 
-  it('has no jobs that run: what it ordered fails and says why', async () => {
+  it('has no running jobs: those that it created fail with the reason', async () => {
     const { bench, replace } = await withKey();
     const held = gate();
     bench.answer = held.answer;
@@ -127,7 +130,7 @@ describe('a key that was replaced under its id', () => {
     expect(bench.calls).toHaveLength(1);
   });
 
-  it('gives its successor neither its jobs by an idempotency key nor its share', async () => {
+  it('gives its successor neither its jobs by idempotency key nor its share', async () => {
     const { bench, replace } = await withKey();
     const first = await bench.order({ idempotency_key: 'same' });
     await bench.once(String(first.json.id), 'completed');

@@ -20,7 +20,7 @@ async function twoKeys(jobs: Record<string, unknown> = {}, slots = 50) {
 }
 
 describe('the share of a key', () => {
-  it('of unfinished jobs leaves room for another key, and is all of it for an only key', async () => {
+  it('of unfinished jobs leaves room for another key, and is everything for a single key', async () => {
     const { bench, other } = await twoKeys({ depth: 4, concurrency: 1 });
     const held = gate();
     bench.answer = held.answer;
@@ -98,7 +98,7 @@ describe('the share of a key', () => {
     held.open();
   });
 
-  it('is kept for an upload from its beginning, so that many at once do not exceed it', async () => {
+  it('is reserved for an upload from its start, so that concurrent ones do not exceed it', async () => {
     const { bench } = await twoKeys({ totalBytes: 400_000, fileBytes: 60_000 });
     const text = 'x'.repeat(50_000);
     const made = await Promise.all(Array.from({ length: 6 }, () => bench.upload(text)));
@@ -136,7 +136,7 @@ describe('the jobs of a key', () => {
     expect(order.slice(0, 2)).toEqual(['A0', 'B']);
   });
 
-  it('that are refused pause alone', async () => {
+  it('that are refused pause without those of other keys', async () => {
     const { bench, other } = await twoKeys({ concurrency: 4 });
     const tenant = `/admin/tenants/${bench.tenant}`;
     const { config } = (await bench.fetch('GET', tenant, undefined, ADMIN)).json as {
@@ -229,7 +229,7 @@ describe('the webhooks of a key', () => {
 });
 
 describe('what each key has', () => {
-  it('is shown to the administrator, and is nothing once all is deleted', async () => {
+  it('is shown to the administrator, and is zero once all is deleted', async () => {
     const { bench, other } = await twoKeys({ concurrency: 1 });
     const held = gate();
     bench.answer = held.answer;

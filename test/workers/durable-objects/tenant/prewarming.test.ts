@@ -1,6 +1,6 @@
 /**
- * Prewarming at the edge: a released endpoint is told so, what a ping may cost outlives a restart,
- * and the accounts are what the calls were.
+ * Prewarming in the tenant's object: a released endpoint is told to sleep, the budget of pings
+ * survives a restart, and the accounts match the calls.
  */
 import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
@@ -90,7 +90,10 @@ async function waitFor(tenant: Tenant, state: string): Promise<void> {
 describe('an endpoint that can be told to go cold', () => {
   const COLD = { estimateMs: 1_000, idleTimeoutMs: 3_600_000, releasePath: '/sleep' };
 
-  /** Serves enough that a need is not foreseen out of ignorance, then waits until it is idle. */
+  /**
+   * Serves enough calls that a need is not forecast for lack of knowledge, then waits until the
+   * endpoint is idle.
+   */
   async function idleTenant(): Promise<Tenant> {
     const tenant = await newTenant(COLD, { theta: 0.9 });
     for (let i = 0; i < 22; i += 1) await tenant.serve(`${tenant.name}-${i}`);
@@ -98,7 +101,7 @@ describe('an endpoint that can be told to go cold', () => {
     return tenant;
   }
 
-  /** Has the object look at the clock a while later. */
+  /** Runs the object's forecast some time later. */
   async function later(tenant: Tenant, ms: number): Promise<void> {
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() + ms);
     try {
@@ -108,7 +111,7 @@ describe('an endpoint that can be told to go cold', () => {
     }
   }
 
-  it('is told once it is idle and not likely to be needed, and that is accounted for', async () => {
+  it('is told so when it is idle and unlikely to be needed, and the accounts record it', async () => {
     const tenant = await idleTenant();
     await later(tenant, 600_000);
     await vi.waitFor(
@@ -138,7 +141,7 @@ describe('an endpoint that can be told to go cold', () => {
     const tenant = await idleTenant();
     let told = false;
     answer = async (url) => {
-      // A promise of the test's own would belong to another object's context.
+      // Polled, because a promise that the test resolves would belong to another object's context.
       while (url.endsWith('/sleep') && !told) await new Promise((r) => setTimeout(r, 5));
       return Response.json({ choices: [] });
     };
@@ -156,10 +159,10 @@ describe('an endpoint that can be told to go cold', () => {
 describe('a budget', () => {
   const COLD = { estimateMs: 10_000, idleTimeoutMs: 10_000 };
 
-  it('refuses pings ahead of need, not wakes on demand, and says so', async () => {
+  it('refuses prewarm pings but not wakes on demand, and reports it', async () => {
     const tenant = await newTenant(COLD, { theta: 0, budgetPerDay: { warmSeconds: 30 } });
     await tenant.serve(`${tenant.name}-1`);
-    // A ping may take a minute's patience and two idle timeouts: more than there is.
+    // A ping may take a minute and two idle timeouts, which is more than is left.
     await tenant.stub().wakeAnswered({ backend: 'm', endpoint: 'e' }, false, 0);
     await tenant.stub().forecast();
     const { wakes, days, backends } = await tenant.prewarming();
@@ -176,8 +179,8 @@ describe('a budget', () => {
     expect(await tenant.endpointState()).toBe('warm');
   });
 
-  it('counts a ping that was under way when the object died, in full', async () => {
-    // What passes meanwhile would be counted as warm, and the reservation with it.
+  it('counts a ping in full that was in progress when the object died', async () => {
+    // Time that passes meanwhile would count as warm, and so would the reservation.
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
     const tenant = await newTenant(COLD, { theta: 0, budgetPerDay: { warmSeconds: 100 } });
     await tenant.serve(`${tenant.name}-1`);
@@ -187,7 +190,7 @@ describe('a budget', () => {
     expect(await tenant.endpointState()).toBe('warming');
     await abortAllDurableObjects();
     const { backends } = await tenant.prewarming();
-    // 60 s of patience and twice 10 s of idling were reserved.
+    // 60 s for the ping's answer and twice 10 s of idling were reserved.
     expect(backends[0].budget_left.backend.warm_seconds).toBe(20);
   });
 });

@@ -1,4 +1,4 @@
-/** The tenant's object inside workerd: tickets, restarts at each step of a call's life, storage. */
+/** The tenant's object inside workerd: tickets, restarts at each step of a call, storage. */
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
@@ -79,7 +79,7 @@ describe('a ticket', () => {
     expect(await status()).toMatchObject({ waiting: 0, running: 0 });
   });
 
-  it('that is older than another of the same call gives up nothing', async () => {
+  it('that is older than another of the same call frees nothing', async () => {
     const { stub, call, status } = await newTenant();
     const request = call('a');
     const lost = await stub().enqueue(request);
@@ -93,7 +93,7 @@ describe('a ticket', () => {
 });
 
 describe('a restart of the object', () => {
-  it('cuts the wait; asked again, the call keeps its place and nothing is over-admitted', async () => {
+  it('cuts the wait off; asked again, the call keeps its place and no slot is granted twice', async () => {
     const { stub, call, status } = await newTenant();
     const holder = call('a');
     await stub().enqueue(holder);
@@ -112,7 +112,7 @@ describe('a restart of the object', () => {
     expect(await status()).toMatchObject({ running: 0, waiting: 0 });
   });
 
-  /** An object that holds a ticket is not put to rest: workerd waits until there is none. */
+  /** An object that holds a ticket cannot be evicted: workerd waits until it has none. */
   it.each<[string, (object: DurableObjectStub) => Promise<void>]>([
     ['aborted', () => abortAllDurableObjects()],
     ['put to rest', (object) => evictDurableObject(object)],
@@ -154,7 +154,7 @@ describe('the storage', () => {
     expect(await leases()).toEqual([{ call_id: 'a' }, { call_id: 'b' }]);
     await a.ticket?.report(OK);
     b.ticket?.[Symbol.dispose]();
-    // The slot of a Worker that is gone comes back when its cancellation has reached the endpoint.
+    // The slot of a Worker that has died is freed when its cancellation has reached the endpoint.
     await vi.waitFor(async () => expect(await leases()).toEqual([]), PATIENT);
   });
 });
@@ -162,7 +162,7 @@ describe('the storage', () => {
 describe('finished runs', () => {
   it('are shown in order of arrival, however many bytes they have', async () => {
     const { stub } = await newTenant();
-    // More than the 32 MiB that a value may have on its way from an object.
+    // More than the 32 MiB to which an object's return value is limited.
     const padding = 'x'.repeat(900_000);
     await runInDurableObject(stub(), (_object, state) => {
       for (let i = 0; i < 40; i += 1) {
@@ -205,7 +205,7 @@ describe('keys and configurations', () => {
     expect(version).toBeGreaterThan(0);
   });
 
-  it('are taken over from KV where the caller knows a newer one', async () => {
+  it('are read from KV if the caller knows a newer version', async () => {
     const { name, stub, call, version } = await newTenant(1);
     using first = await stub().enqueue(call('a'));
     expect(first.status).toBe('granted');
@@ -229,7 +229,7 @@ describe('keys and configurations', () => {
     expect(await loadTenant(env, name)).toMatchObject({ ok: true, loaded: { version } });
   });
 
-  it('refuse those who wait when the tenant is deleted', async () => {
+  it('refuse waiting calls when the tenant is deleted', async () => {
     const { stub, call } = await newTenant(1);
     using holder = await stub().enqueue(call('a'));
     using waiter = await stub().enqueue(call('b'));
@@ -255,7 +255,7 @@ describe('keys and configurations', () => {
 });
 
 describe('a key that is added', () => {
-  it('under an id that there is replaces that key, and keeps its limits', async () => {
+  it('under an existing id replaces that key, and keeps its limits', async () => {
     const keys = [
       { id: 'k', sha256: await sha256Hex('old'), limits: { requestsPerMinute: 7 } },
       { id: 'other', sha256: await sha256Hex('other') },
@@ -273,8 +273,8 @@ describe('a key that is added', () => {
   });
 });
 
-describe('requests that are no calls', () => {
-  it('are charged to their key, with its calls, and refused beyond its limit', async () => {
+describe('requests that are not model calls', () => {
+  it('count towards the limits of their key like its calls, and are refused beyond them', async () => {
     const { stub, call, version } = await newTenant(4, { limits: { requestsPerMinute: 3 } });
     vi.useFakeTimers({ toFake: ['Date'] });
     try {

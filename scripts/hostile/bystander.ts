@@ -1,0 +1,67 @@
+/** Another caller: one small call after the other at a steady rate, whatever becomes of those before. */
+import { Agent, request } from 'node:http';
+
+const EVERY_MS = 50;
+const PATIENCE_MS = 60_000;
+const BODY = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hello' }] });
+
+/** How calls went. */
+export interface Waits {
+  readonly latenciesMs: readonly number[];
+  /** Calls that were not answered 200. */
+  readonly failed: number;
+}
+
+export class Bystander {
+  readonly #url: string;
+  readonly #key: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity });
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #open = new Set<number>();
+  #latenciesMs: number[] = [];
+  #failed = 0;
+
+  constructor(url: string, key: string) {
+    this.#url = `${url}/v1/chat/completions`;
+    this.#key = key;
+    this.#timer = setInterval(() => this.#call(), EVERY_MS);
+  }
+
+  /** What was answered since the last time that it was asked, and how long the others wait by now. */
+  take(): Waits {
+    const now = performance.now();
+    const waits = {
+      latenciesMs: [...this.#latenciesMs, ...[...this.#open].map((from) => now - from)],
+      failed: this.#failed,
+    };
+    this.#latenciesMs = [];
+    this.#failed = 0;
+    return waits;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#agent.destroy();
+  }
+
+  #call(): void {
+    const from = performance.now();
+    this.#open.add(from);
+    const over = (isGood: boolean) => {
+      if (!this.#open.delete(from)) return;
+      this.#latenciesMs.push(performance.now() - from);
+      if (!isGood) this.#failed += 1;
+    };
+    const headers = {
+      authorization: `Bearer ${this.#key}`,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(BODY),
+    };
+    const options = { method: 'POST', agent: this.#agent, headers, timeout: PATIENCE_MS };
+    const sent = request(this.#url, options, (answer) => {
+      answer.resume().once('close', () => over(answer.statusCode === 200));
+    });
+    sent.once('error', () => over(false));
+    sent.end(BODY);
+  }
+}
