@@ -37,9 +37,8 @@ function problemIn(path: string): string | undefined {
     .replaceAll('\\', '/')
     .replace(/[\u2044\u2215\u2216\u29f5\u29f8\u29f9]/g, '/');
   if (slashes.startsWith('//')) return 'expected one slash at its beginning';
-  for (const segment of slashes.split('/')) {
-    // Behind a semicolon are parameters of the segment.
-    const [name = ''] = segment.split(';');
+  // Behind a semicolon are parameters of the segment, which some servers cut off, and some do not.
+  for (const name of slashes.split(/[/;]/)) {
     if (DOTS.test(name)) return 'expected no segments of dots';
   }
   return undefined;

@@ -21,6 +21,7 @@ const LEADING_OUT = [
   `/${Array.from({ length: 9 }).reduce<string>((t) => encodeURIComponent(t), '../x')}`,
   '/..;/admin',
   '/..;a=b/admin',
+  '/;..;../admin',
   '/..%3b/admin',
   '/..%3ba=b%2fadmin',
   '/.;/admin',
