@@ -21,6 +21,7 @@ const OBJECTS = [
   ['IDEMPOTENCY', 'IdempotencyShard', 'idempotency'],
   ['ROUND', 'ForecastRound', 'round'],
   ['JOBS', 'JobsObject', 'jobs'],
+  ['KEYS', 'KeyRegister', 'keys'],
 ] as const;
 
 /** `disk`: folder of the objects' storage. */

@@ -9,6 +9,7 @@ export { TenantDirectory } from '../durable-objects/directory/directory.ts';
 export { ForecastRound } from '../durable-objects/directory/forecast-round.ts';
 export { IdempotencyShard } from '../durable-objects/idempotency.ts';
 export { JobsObject } from '../durable-objects/jobs/jobs.ts';
+export { KeyRegister } from '../durable-objects/key-register.ts';
 export { TenantObject } from '../durable-objects/tenant/tenant.ts';
 
 export { JobRunner } from './job-runner.ts';

@@ -3,6 +3,7 @@
  * concern every configuration, also a stored one, are in `config/parse.ts`.
  */
 
+import { claimKeys } from '../config/key-claims.ts';
 import { parseStoredConfig, parseTenantConfig } from '../config/parse.ts';
 import type { KeyHash } from '../config/schema.ts';
 import { readKeyOwner } from '../config/store.ts';
@@ -25,22 +26,38 @@ export async function acceptConfig(
   const parsed = hasFormat ? parseStoredConfig(input, rules) : parseTenantConfig(input, rules);
   if (!parsed.ok) return parsed;
   const { config, problems } = await sealKeys(input as object, tenant, env.MASTER_KEY);
-  const foreignKeys = await foreignKeyProblems(parsed.config.keys ?? [], tenant, env.TENANTS);
-  if (problems.length + foreignKeys.length > 0)
-    return { ok: false, problems: [...problems, ...foreignKeys] };
+  const { keys = [] } = parsed.config;
+  const foreignKeys = foreignKeyProblems(keys, await keysOfOthers(keys, tenant, env.TENANTS));
+  const found = [...problems, ...foreignKeys];
+  if (found.length > 0) return { ok: false, problems: found };
+  // Of two tenants that put the same key at once, one gets here.
+  const lost = await claimKeys(
+    env,
+    tenant,
+    keys.map((k) => k.sha256),
+  );
+  if (lost.length > 0) return { ok: false, problems: foreignKeyProblems(keys, lost) };
   return { ok: true, text: JSON.stringify(config) };
 }
 
-/** Problems for API keys of another tenant: its holders would gain access to this one instead. */
-async function foreignKeyProblems(
+/** The hashes that KV has of another tenant. */
+async function keysOfOthers(
   keys: readonly KeyHash[],
   tenant: string,
   kv: KVNamespace,
-): Promise<Problem[]> {
+): Promise<string[]> {
   const owners = await Promise.all(keys.map((key) => readKeyOwner(kv, key.sha256)));
-  return owners.flatMap((owner, i) =>
-    owner === undefined || owner.tenant === tenant
-      ? []
-      : [{ param: `keys[${i}].sha256`, message: 'it is the key of another tenant' }],
+  return keys.flatMap(({ sha256 }, i) => {
+    const owner = owners[i];
+    return owner === undefined || owner.tenant === tenant ? [] : [sha256];
+  });
+}
+
+/** Problems for API keys of another tenant: its holders would gain access to this one instead. */
+function foreignKeyProblems(keys: readonly KeyHash[], foreign: readonly string[]): Problem[] {
+  return keys.flatMap(({ sha256 }, i) =>
+    foreign.includes(sha256)
+      ? [{ param: `keys[${i}].sha256`, message: 'it is the key of another tenant' }]
+      : [],
   );
 }

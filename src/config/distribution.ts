@@ -3,15 +3,17 @@
  * where the Workers read it. KV accepts one write a second for each KV key. The readers are in
  * `store.ts`.
  */
-import { z } from 'zod';
 import { askTenant } from '../objects/ask-object.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';
+import { releaseKeys } from './key-claims.ts';
 import {
   forgetKey,
   forgetTenant,
   hashKey,
   type KeyOwner,
+  keysOf,
   parseDocument,
+  readKeyOwner,
   tenantKey,
 } from './store.ts';
 
@@ -38,10 +40,17 @@ export async function distributeNewest(
   let last = before;
   for (let next: TenantDocument | undefined = document; next; ) {
     await distribute(env.TENANTS, tenant, next, last);
+    const present = new Set(keysOf(next).map((k) => k.sha256));
+    const gone = keysOf(last).map((k) => k.sha256);
+    await releaseKeys(
+      env,
+      tenant,
+      gone.filter((sha256) => !present.has(sha256)),
+    );
     last = next;
     const text = await askTenant(env, tenant, (stub) => stub.document());
     // The tenant was deleted in the meantime: nothing of it may remain in KV.
-    if (text === undefined) return withdraw(env.TENANTS, tenant, last);
+    if (text === undefined) return withdraw(env, tenant, last);
     const newest = parseDocument(text);
     next = newest.version > last.version ? newest : undefined;
   }
@@ -62,6 +71,7 @@ export async function distribute(
   // Keys that an earlier change failed to write are written now; keys in KV cost no write.
   const missingKeys = await missing(
     kv,
+    tenant,
     present.filter((k) => writtenBefore.has(k.sha256)),
   );
   // API keys come first: with a configuration but without its keys, clients would be refused.
@@ -76,7 +86,7 @@ export async function distribute(
   await retryWhileBusy(() => kv.put(tenantKey(tenant), JSON.stringify(document)));
   const kept = new Set(present.map((k) => k.sha256));
   for (const key of keysOf(before)) {
-    if (!kept.has(key.sha256)) await retryWhileBusy(() => kv.delete(hashKey(key.sha256)));
+    if (!kept.has(key.sha256)) await deleteOwn(kv, tenant, key.sha256);
     forgetKey(key.sha256);
   }
   forgetTenant(tenant);
@@ -85,6 +95,7 @@ export async function distribute(
 /** Hashes of keys that KV does not have, has with another id, or cannot read. */
 async function missing(
   kv: KVNamespace,
+  tenant: string,
   keys: ReadonlyArray<{ id: string; sha256: string }>,
 ): Promise<Set<string>> {
   const missingKeys = new Set<string>();
@@ -93,7 +104,11 @@ async function missing(
     const names = part.map((k) => hashKey(k.sha256));
     const read = await kv.get<KeyOwner>(names, 'json').catch(() => undefined);
     for (const { id, sha256 } of part) {
-      if (read?.get(hashKey(sha256))?.keyId !== id) missingKeys.add(sha256);
+      const owner = read?.get(hashKey(sha256));
+      if (owner && owner.tenant !== tenant) {
+        // Two tenants got the key before there was a register: the one that KV has keeps it.
+        console.error(JSON.stringify({ event: 'key_of_another_tenant', tenant, key: id }));
+      } else if (owner?.keyId !== id) missingKeys.add(sha256);
     }
   }
   return missingKeys;
@@ -113,21 +128,25 @@ async function retryWhileBusy(write: () => Promise<void>): Promise<void> {
 
 /** Deletes the tenant's document and the API keys of its last version from KV. */
 export async function withdraw(
-  kv: KVNamespace,
+  env: Env,
   tenant: string,
   last: TenantDocument | undefined,
 ): Promise<void> {
+  const kv = env.TENANTS;
+  const sha256s = keysOf(last).map((k) => k.sha256);
   await retryWhileBusy(() => kv.delete(tenantKey(tenant)));
-  for (const key of keysOf(last)) {
-    await retryWhileBusy(() => kv.delete(hashKey(key.sha256)));
-    forgetKey(key.sha256);
+  for (const sha256 of sha256s) {
+    await deleteOwn(kv, tenant, sha256);
+    forgetKey(sha256);
   }
+  await releaseKeys(env, tenant, sha256s);
   forgetTenant(tenant);
 }
 
-function keysOf(document: TenantDocument | undefined): Array<{ id: string; sha256: string }> {
-  const parsed = z
-    .array(z.object({ id: z.string(), sha256: z.string() }))
-    .safeParse(document?.config.keys);
-  return parsed.success ? parsed.data : [];
+/** Deletes a key's owner from KV, unless that is another tenant. */
+async function deleteOwn(kv: KVNamespace, tenant: string, sha256: string): Promise<void> {
+  // Where KV cannot be read the key is deleted: a revoked key must not live on.
+  const owner = await readKeyOwner(kv, sha256).catch(() => undefined);
+  if (owner && owner.tenant !== tenant) return;
+  await retryWhileBusy(() => kv.delete(hashKey(sha256)));
 }

@@ -88,6 +88,16 @@ export async function loadTenant(env: Env, tenant: string): Promise<TenantLookup
   });
 }
 
+/** Ids and hashes of the API keys that a document has. */
+export function keysOf(
+  document: TenantDocument | undefined,
+): Array<{ id: string; sha256: string }> {
+  const parsed = z
+    .array(z.object({ id: z.string(), sha256: z.string() }))
+    .safeParse(document?.config.keys);
+  return parsed.success ? parsed.data : [];
+}
+
 function parseLoaded(env: Env, tenant: string, { version, config }: TenantDocument): TenantLookup {
   const parsed = parseStoredConfig(config, { development: env.ENVIRONMENT === 'development' });
   if (!parsed.ok) return { ok: false, problems: parsed.problems };

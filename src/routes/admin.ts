@@ -17,6 +17,7 @@ import { newKey } from '../auth/auth.ts';
 import { acceptConfig } from '../auth/incoming-config.ts';
 import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
+import { claimKeys } from '../config/key-claims.ts';
 import { MAX_KEYS } from '../config/schema.ts';
 import { readDocument } from '../config/store.ts';
 import { readText } from '../http/read-body.ts';
@@ -39,7 +40,7 @@ export const admin = new Hono<AppEnv>()
     const tenant = c.req.param('tenant');
     const last = (await documentOf(c)) ?? (await readDocument(c.env.TENANTS, tenant));
     if (!last) return noTenant(c);
-    await withdraw(c.env.TENANTS, tenant, last);
+    await withdraw(c.env, tenant, last);
     await forgetAnswers(c.env, tenant);
     await forgetJobs(c.env, tenant);
     // The object knows the tenant and is destroyed last: after a failure the DELETE can be
@@ -54,6 +55,7 @@ export const admin = new Hono<AppEnv>()
     }
     const { id, key } = newKey();
     const sha256 = await sha256Hex(key);
+    await claimKeys(c.env, c.req.param('tenant'), [sha256]);
     const changed = await change(c, (stub) => stub.addKey({ id, sha256 }));
     return changed ? c.json({ id, key }, 201) : noTenant(c);
   })
