@@ -1,4 +1,6 @@
-/** What one isolate holds for its callers: each has a share, and all of it comes back. */
+/**
+ * What one isolate holds in memory for its callers: each has a share, and all of it is released.
+ */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Hand, InHand } from '../../../src/http/in-hand.ts';
@@ -24,7 +26,7 @@ function must<T>(outcome: ({ ok: true } & T) | { ok: false; error: object }): T 
   return outcome;
 }
 
-/** Holds as much of an owner as there is room for, in pieces. */
+/** Holds as many bytes for an owner as there is room for, piece by piece. */
 function fill(inHand: InHand, owner: string, piece = 1_000): Hand {
   const { hand } = must(inHand.take(owner, LIMITS, ROOM));
   while (!hand.grow(piece));

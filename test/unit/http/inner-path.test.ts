@@ -1,4 +1,4 @@
-/** A tool's path never leads out of its prefix, however often those behind it decode. */
+/** A tool's path never leaves its prefix, however often servers behind it decode the path. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { innerPathProblem } from '../../../src/http/inner-path.ts';

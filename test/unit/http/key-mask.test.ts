@@ -1,4 +1,6 @@
-/** An endpoint's key leaves no text that is passed on, in whatever form it was written there. */
+/**
+ * An endpoint's key never remains in text that is passed on, in whatever form it is written there.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { beginningOf } from '../../../src/endpoints/answer.ts';
@@ -41,7 +43,7 @@ const FORMS: Array<[string, (key: string) => string]> = [
   ['without its first characters', (key) => key.slice(4)],
 ];
 
-/** The text, and what is left of it after every decoding that a client might try. */
+/** The text, and its results after each decoding that a client might apply. */
 function readings(text: string): string[] {
   const decoded = [text];
   for (let round = 0; round < 4; round += 1) {
@@ -90,7 +92,8 @@ describe('a key in a text', () => {
         (key, before, after, [, write]) => {
           const masked = withoutKey(`${before} ${write(key)} ${after}`, key);
           const cut = Math.max(8, Math.ceil(key.length / 2));
-          // Only what has more of the key than its half must be gone, and not what else says the same.
+          // Only what has more than half of the key must be removed, so text around it that starts
+          // like the key is excluded.
           fc.pre(!before.includes(key.slice(0, 4)) && !after.includes(key.slice(0, 4)));
           expect(masked).toContain('[key]');
           expect(masked).not.toContain(key.slice(0, cut));

@@ -1,4 +1,4 @@
-/** A body must arrive at some pace; only the time counts in which its reader waits for it. */
+/** A body must arrive at a minimum pace; only the time in which its reader waits for it counts. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Pace, PacedReader, type Piece } from '../../../src/http/paced-reader.ts';
 
@@ -32,7 +32,7 @@ function body() {
   };
 }
 
-/** Reads to the end, or to what is wrong. */
+/** Reads to the end or to the first error. */
 async function readAll(reader: PacedReader): Promise<Piece> {
   for (;;) {
     const piece = await reader.read();

@@ -1,4 +1,4 @@
-/** What a key may name, and how far a client's deadline counts. */
+/** What a key may name, and when a client's deadline counts. */
 import { describe, expect, it } from 'vitest';
 import { parseTenantConfig } from '../../../src/config/parse.ts';
 import {
@@ -85,7 +85,7 @@ describe('a deadline', () => {
     for (const app of ['b', 'c', 'constructor']) {
       const permitted = withPermittedDeadline(configOf(more), app, call(1_600_000));
       expect(permitted).not.toHaveProperty('deadlineAt');
-      // A deadline that does not count refuses nothing either.
+      // A deadline that does not count causes no refusal either.
       expect(permitted).not.toHaveProperty('refuseIfLate');
     }
     expect(deadlineOf({ applications: { a: { deadlines: { shortestMs: 9 } } } }, 1_000_001)).toBe(

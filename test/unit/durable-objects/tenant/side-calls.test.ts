@@ -1,4 +1,7 @@
-/** Requests without a slot: how many run, where they go, and what an endpoint's refusal is good for. */
+/**
+ * Requests that take no slot: how many run at once, which endpoint they go to, and the effect of a
+ * refusal.
+ */
 import { describe, expect, it } from 'vitest';
 import { SideCalls } from '../../../../durable-objects/tenant/side-calls.ts';
 import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
@@ -96,7 +99,7 @@ describe('the endpoint for a request without a slot', () => {
     expect(endpoint?.lastServedAt).toBe(servedAt);
     dispatcher.step([{ type: 'tick' }], 110_000);
     expect(endpoint?.state).toBe('cold');
-    // It wakes nothing, and what is gone is no mistake.
+    // It wakes nothing, and a backend that no longer exists is no error.
     used(120_000);
     expect(endpoint?.state).toBe('cold');
     dispatcher.step([{ type: 'side-call', backend: 'gone', endpoint: 'e1' }], 130_000);

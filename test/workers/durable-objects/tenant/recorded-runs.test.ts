@@ -1,4 +1,4 @@
-/** The table of finished runs: it is bounded by bytes, too, and the newest are kept. */
+/** The table of finished runs is also bounded by bytes, and keeps the newest. */
 import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
