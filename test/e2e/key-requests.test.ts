@@ -103,7 +103,7 @@ async function ok(response: Response): Promise<void> {
 }
 
 describe('a token count', () => {
-  it('is a request to the limits of its key', async () => {
+  it('counts as a request for the limits of its key', async () => {
     const { a, b, count } = await tenant({ limits: { requestsPerMinute: 2 } });
     const first = await count(a);
     expect(first.headers.get('x-ratelimit-remaining-requests')).toBe('1');
@@ -255,7 +255,7 @@ describe('the runs of a key', () => {
 });
 
 describe('an application that is bound to a key', () => {
-  it('is refused to every other key, in calls, in events and by way of its runs', async () => {
+  it('is refused to every other key, in calls, in run events and through its runs', async () => {
     const { a, b, chat, event, finish, config, put } = await tenant({
       applications: { urgent: { weight: 100 } },
     });

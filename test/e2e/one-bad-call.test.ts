@@ -90,7 +90,7 @@ async function allFree(tenant: string): Promise<void> {
   );
 }
 
-describe('one call that its endpoint turns away', () => {
+describe('one call that its endpoint refuses', () => {
   const turnedAway: ReadonlyArray<[Answer, string]> = [
     ['429 0', 'upstream_busy'],
     ['503 0', 'backend_warming'],
@@ -143,7 +143,7 @@ describe('one call that its endpoint turns away', () => {
     refused.catch(() => {});
   });
 
-  it('as a job, does so too', async () => {
+  it('as a job, delays only itself as well', async () => {
     const { endpoint, good, tenant } = await scene();
     const { url } = dispatcher.workerd;
     const key = JSON.parse(await admin(url, 'POST', `/tenants/${tenant}/keys`)).key;
@@ -171,7 +171,7 @@ describe('one call that its endpoint turns away', () => {
 describe('one call that is answered as if its endpoint were cold', () => {
   const coldStart = { estimateMs: 20_000, idleTimeoutMs: 600_000 };
 
-  it('wakes it once, teaches nothing, and gets its answer', async () => {
+  it('wakes it once, changes nothing learned, and gets its answer', async () => {
     const { endpoint, bad, good, tenant } = await scene({ coldStart });
     // The first wake is for a call that is served, so the endpoint is warm.
     expect(await good(8)).toEqual(served(8));
@@ -192,7 +192,7 @@ describe('one call that is answered as if its endpoint were cold', () => {
     await expectNothingLearned(tenant);
   });
 
-  it('does so also where it is alone', async () => {
+  it('wakes it at most twice if there are no other calls', async () => {
     const { endpoint, bad, tenant } = await scene({ coldStart });
     const response = await bad('503 0', { 'x-talaria-max-wait-ms': '3000' });
     expect(response.status).toBe(503);
@@ -203,7 +203,7 @@ describe('one call that is answered as if its endpoint were cold', () => {
     await expectNothingLearned(tenant);
   });
 
-  it('by the dozen, again and again, wakes it no more often than a few times', async () => {
+  it('a dozen at a time and repeatedly, wakes it only a few times', async () => {
     const { endpoint, bad, good, tenant } = await scene({ coldStart });
     expect(await good(8)).toEqual(served(8));
     const wakesBefore = endpoint.wakes;
@@ -228,7 +228,7 @@ describe('one call that is answered as if its endpoint were cold', () => {
 });
 
 describe('prompts that a filter answers 403', () => {
-  it('get that answer, and close the backend for nobody', async () => {
+  it('get that answer, and make the backend unavailable to no other call', async () => {
     const { endpoint, bad, good, tenant } = await scene({}, 'chat');
     let isOver = false;
     const seen = new Set<number>();

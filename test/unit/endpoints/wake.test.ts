@@ -81,7 +81,7 @@ describe('the beginning of an answer', () => {
     expect(await readBeginning(new Response(null), most)).toEqual({ text: '', isWhole: true });
   });
 
-  it('rejects where the answer breaks off before', async () => {
+  it('rejects if the answer breaks off before', async () => {
     const body = new ReadableStream({ pull: (sink) => sink.error(new Error('reset')) });
     await expect(readBeginning(new Response(body), 10)).rejects.toThrow('reset');
   });

@@ -18,7 +18,7 @@ function configOf(more: object) {
 }
 
 describe('an application', () => {
-  it('may be named by every key where nothing is said', () => {
+  it('may be named by every key by default', () => {
     const config = configOf({ keys: [{ id: 'k', sha256: SHA }] });
     for (const app of ['a', 'constructor', '*', 'app-0123']) {
       expect(mayName(config, 'k', app)).toBe(true);
@@ -69,7 +69,7 @@ describe('a deadline', () => {
   const deadlineOf = (more: object, deadlineAt?: number, app = 'a') =>
     withPermittedDeadline(configOf(more), app, call(deadlineAt)).deadlineAt;
 
-  it('that is shorter than a second orders as one of a second', () => {
+  it('that is shorter than a second ranks like one of a second', () => {
     expect(deadlineOf({}, 1_000_000.001)).toBe(1_001_000);
     expect(deadlineOf({}, 1_001_000)).toBe(1_001_000);
     expect(deadlineOf({}, 1_600_000)).toBe(1_600_000);

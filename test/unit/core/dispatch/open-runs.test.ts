@@ -66,7 +66,7 @@ describe('a key with as many open runs as it may have', () => {
     expect(open()).toContain('b0');
   });
 
-  it('has room again when a run ends, by whatever', () => {
+  it('has room again when a run ends, in whichever way', () => {
     const { begin, step, dispatcher } = newDispatcher();
     const count = () => dispatcher.register.openRuns.counts();
     begin('r0');
@@ -77,7 +77,7 @@ describe('a key with as many open runs as it may have', () => {
     expect(count()).toEqual([]);
   });
 
-  it('counts what was restored, and ends what a lower bound leaves no room for', () => {
+  it('counts restored runs, and ends those for which a lower limit leaves no room', () => {
     const { begin, dispatcher } = newDispatcher();
     for (let i = 0; i < LIMIT; i += 1) begin(`r${i}`);
     const snapshots = [...dispatcher.register.runs.values()].map((run) =>

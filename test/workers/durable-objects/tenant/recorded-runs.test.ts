@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
 import { RecordedRuns } from '../../../../durable-objects/tenant/recorded-runs.ts';
 
-it('keeps the newest runs that have room, however long they are', async () => {
+it('keeps the newest runs for which there is room, however long they are', async () => {
   const stub = env.TENANT.getByName(`t-${crypto.randomUUID()}`);
   const kept = await runInDurableObject(stub, (_object, { storage }) => {
     const recorded = new RecordedRuns(storage);
