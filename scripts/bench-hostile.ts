@@ -1,7 +1,8 @@
 /**
- * npm run bench:hostile: what a hostile client with an ordinary key costs on bare workerd, input by
- * input, and what another key of its tenant and another tenant notice of it. Prints a table in Markdown
- * (docs/reliability.md). Client, endpoint and dispatcher share the machine, so waits are upper bounds.
+ * `npm run bench:hostile`: measures what a hostile client with an ordinary key costs on bare
+ * workerd, one kind of input at a time, and how it affects another key of its tenant and another
+ * tenant. Prints a table in Markdown (docs/reliability.md). Client, endpoint and dispatcher share
+ * the machine, so latencies are upper bounds.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -32,9 +33,9 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const;
 
-/** Before the input, the other callers alone. */
+/** The time in ms for which the other callers are measured alone before each input. */
 const ALONE_MS = 1_000;
-/** Nothing of an input is measured longer. */
+/** The longest time in ms for which an input is measured. */
 const MOST_MS = 20_000;
 const SLOTS = 8;
 
@@ -47,7 +48,7 @@ interface Row {
   readonly beside: Others;
 }
 
-/** The other key of the tenant, and the other tenant. */
+/** Measurements of the tenant's other key, and of the other tenant. */
 interface Others {
   readonly key: Waits;
   readonly tenant: Waits;
@@ -72,7 +73,7 @@ await runCommand(OPTIONS, USAGE, async ({ only, ms, list }) => {
   }
 });
 
-/** Each input meets a process that has seen nothing else. */
+/** Measures an input on a new process, so that earlier inputs have no effect. */
 async function measured(name: string, bundle: string, dir: string, forMs: number): Promise<Row> {
   const workerd = await startRawWorkerd(bundle, dir, { objectsApart: true });
   const endpoint = await new HostileEndpoint().start();
@@ -109,7 +110,7 @@ async function measured(name: string, bundle: string, dir: string, forMs: number
   }
 }
 
-/** Undefined where it came to no end. */
+/** Runs the attack; undefined if it did not end in time. */
 function attack(data: Attack): Promise<Attacked | undefined> {
   const thread = new Worker(new URL('./hostile/attacker.ts', import.meta.url), {
     workerData: data,

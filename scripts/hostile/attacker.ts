@@ -1,14 +1,17 @@
-/** The hostile client in a thread of its own, so that what it does costs the other callers' no time. */
+/**
+ * Runs the hostile client in a thread of its own, so that its work does not delay the other
+ * callers.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { HostileClient } from './hostile-client.ts';
 import { INPUTS } from './inputs.ts';
 
-/** What the thread is told, and what it tells. */
+/** The input of the thread; `Attacked` is its output. */
 export interface Attack {
   readonly name: string;
   readonly url: string;
   readonly key: string;
-  /** Rounds are begun for so long, ms; one at least. */
+  /** The time in ms during which rounds are started; at least one is. */
   readonly forMs: number;
 }
 

@@ -1,9 +1,9 @@
-/** Bodies of ten megabytes that are small to send and may be large to read. */
+/** Request bodies of ten megabytes that are cheap to send and may be expensive to read. */
 
-/** Just below the default limit, bytes. */
+/** Just below the default limit, in bytes. */
 const BYTES = 9_900_000;
 
-/** `text` again and again, to the length of a whole body. */
+/** A body of full length that repeats `text`. */
 function filled(begin: string, text: string, end: string): string {
   const room = BYTES - begin.length - end.length;
   return begin + text.repeat(Math.floor(room / text.length)).replace(/,$/, '') + end;

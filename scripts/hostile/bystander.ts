@@ -1,14 +1,17 @@
-/** Another caller: one small call after the other at a steady rate, whatever becomes of those before. */
+/**
+ * Another caller during an attack: it sends small calls at a steady rate without waiting for
+ * earlier answers.
+ */
 import { Agent, request } from 'node:http';
 
 const EVERY_MS = 50;
 const PATIENCE_MS = 60_000;
 const BODY = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hello' }] });
 
-/** How calls went. */
+/** Latencies and failures of calls. */
 export interface Waits {
   readonly latenciesMs: readonly number[];
-  /** Calls that were not answered 200. */
+  /** Calls whose status was not 200. */
   readonly failed: number;
 }
 
@@ -27,7 +30,9 @@ export class Bystander {
     this.#timer = setInterval(() => this.#call(), EVERY_MS);
   }
 
-  /** What was answered since the last time that it was asked, and how long the others wait by now. */
+  /**
+   * The latencies since the previous call of this method, and the waits of unanswered calls so far.
+   */
   take(): Waits {
     const now = performance.now();
     const waits = {

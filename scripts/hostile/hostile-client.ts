@@ -1,8 +1,10 @@
-/** A client with an ordinary key that does what it should not, over connections that it can drop. */
+/**
+ * A client with an ordinary key that sends hostile requests, over connections that it can reset.
+ */
 import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 
-/** A request; a POST of `body` where nothing else is said. */
+/** A request; by default a POST of `body`. */
 export interface Hostile {
   readonly method?: string;
   readonly path: string;
@@ -13,7 +15,7 @@ export interface Hostile {
 export class HostileClient {
   requests = 0;
   bytes = 0;
-  /** How often each status came; 0: no answer. */
+  /** The number of answers by status; 0 if there was no answer. */
   readonly statuses = new Map<number, number>();
   readonly #url: string;
   readonly #key: string;
@@ -25,7 +27,7 @@ export class HostileClient {
     this.#key = key;
   }
 
-  /** Sends it and reads the answer to its end. */
+  /** Sends a request and reads the answer to its end. */
   send({ method = 'POST', path, body = '', headers = {} }: Hostile): Promise<string> {
     this.requests += 1;
     this.bytes += Buffer.byteLength(body);
@@ -56,7 +58,7 @@ export class HostileClient {
     });
   }
 
-  /** So many at a time, all of them to their end. */
+  /** Sends `count` requests, `atATime` of them at once, each to its end. */
   async flood(count: number, atATime: number, what: (i: number) => Hostile): Promise<void> {
     let next = 0;
     const loop = async () => {
@@ -68,7 +70,7 @@ export class HostileClient {
     await Promise.all(Array.from({ length: atATime }, loop));
   }
 
-  /** The beginning of a body of `length` bytes, and then `trickle` every 200 ms, or nothing more. */
+  /** Sends the start of a body of `length` bytes, then `trickle` every 200 ms, or nothing more. */
   hold({ path, body = '', headers = {} }: Hostile, length: number, trickle = ''): Socket {
     this.requests += 1;
     this.bytes += Buffer.byteLength(body);
@@ -90,7 +92,7 @@ export class HostileClient {
     return socket;
   }
 
-  /** Drops all connections, by resets. */
+  /** Resets all connections. */
   leave(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }

@@ -1,6 +1,7 @@
 /**
- * An endpoint whose answers a client chooses by the header `x-answer`: long ones, endless ones, streams
- * that cost their reader much, refusals. Without the header it answers well after a few ms.
+ * An endpoint whose answers a client chooses by the header `x-answer`: long ones, endless ones,
+ * streams that are expensive to read, refusals. Without the header it answers correctly after a few
+ * ms.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,7 +18,7 @@ const PIECE_BYTES = 65_536;
 const LAST =
   'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
 
-/** One piece after the other, each so often as its bytes add up to the whole. */
+/** An answer that repeats a piece until it has this many bytes. */
 interface LongAnswer {
   readonly type: string;
   readonly status?: number;
@@ -50,7 +51,7 @@ export type LongName = keyof typeof LONG_ANSWERS;
 
 export class HostileEndpoint {
   url = '';
-  /** What a wake is answered; empty: well. */
+  /** The answer to a wake; a normal one if empty. */
   wakeAnswer = '';
   readonly #server: Server = createServer((req, res) => this.#serve(req, res));
 

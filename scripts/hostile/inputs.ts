@@ -1,18 +1,18 @@
 /**
- * What a hostile client does: by name, one round of it. Rounds follow each other for as long as is
- * measured, so each is the same again and takes a few seconds at most.
+ * The hostile inputs by name, each as one round. Rounds are repeated for the measured time, so each
+ * starts from the same state and takes a few seconds at most.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { BODIES } from './bodies.ts';
 import type { Hostile, HostileClient } from './hostile-client.ts';
 import { LONG_ANSWERS, type LongName } from './hostile-endpoint.ts';
 
-/** How long connections are held, ms. */
+/** The time in ms for which connections are held. */
 const HELD_MS = 3_000;
 
 export interface HostileInput {
   readonly round: (client: HostileClient) => Promise<void>;
-  /** The endpoint scales to zero, and a wake is answered so. */
+  /** If set, the endpoint scales to zero, and wakes get this answer. */
   readonly wakeAnswer?: LongName;
 }
 
@@ -63,7 +63,7 @@ function answers(): Record<string, HostileInput> {
   return Object.fromEntries(inputs);
 }
 
-/** Many calls that are each answered so, for three seconds. */
+/** Many calls for three seconds that all get this answer. */
 function turnedAway(answer: string): HostileInput {
   return {
     round: async (client) => {

@@ -1,4 +1,4 @@
-/** What a process has used so far: its CPU time, and the most memory since the meter was reset. */
+/** Measures a process: its CPU time so far, and its peak memory since the meter was reset. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -14,20 +14,20 @@ export class ProcessMeter {
     this.reset();
   }
 
-  /** Measures from here on. */
+  /** Starts the measurement of memory again. */
   reset(): void {
-    // Has the kernel forget the peak so far.
+    // Makes the kernel reset the peak.
     writeFileSync(`/proc/${this.#pid}/clear_refs`, '5');
     this.#idleKb = this.#status('VmRSS');
     this.#cpuMs = this.#cpu();
   }
 
-  /** CPU time of all threads, ms. */
+  /** CPU time of all threads, in ms. */
   get cpuMs(): number {
     return this.#cpu() - this.#cpuMs;
   }
 
-  /** Resident memory at its peak, less what was resident at the start, MB. */
+  /** Peak resident memory minus that at the start, in MB. */
   get peakMb(): number {
     return (this.#status('VmHWM') - this.#idleKb) / 1_024;
   }

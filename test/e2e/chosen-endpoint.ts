@@ -1,12 +1,12 @@
 /**
- * An endpoint that answers each call as its header `x-answer` asks, as tools do whose answers a
- * client can choose, and that counts whose calls it got in which order. A request without `x-who` is
- * the dispatcher's own: a wake.
+ * An endpoint that answers each call as its header `x-answer` says, as tools do whose answers a
+ * client can choose, and that records whose calls came in which order. A request without `x-who` is
+ * a wake by the dispatcher.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a call can ask for: what, after how many ms, and with which Retry-After in seconds. */
+/** An answer that a call can choose: its kind, its delay in ms, and its Retry-After in seconds. */
 export type Answer =
   | `${'ok' | 'stream' | 'cut' | 'garbage' | number} ${number}`
   | `${number} ${number} ${number}`;
@@ -24,14 +24,14 @@ const LAST =
 
 export class ChosenEndpoint {
   url = '';
-  /** Calls that hold a slot, by their `x-who`, in the order of their arrival. */
+  /** The `x-who` of calls that take a slot, in the order of arrival. */
   readonly arrivals: string[] = [];
-  /** How often each call (`x-call`) came. */
+  /** The number of times that each call (`x-call`) came. */
   readonly attempts = new Map<string, number>();
   wakes = 0;
   running = 0;
   maxRunning = 0;
-  /** Answers every call well and at once, whatever it asks for. */
+  /** If true, every call is answered correctly and at once, whatever its header says. */
   isKind = false;
   readonly #counts = new Map<string, number>();
   readonly #server: Server = createServer((req, res) => this.#serve(req, res));
@@ -47,7 +47,7 @@ export class ChosenEndpoint {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  /** How many calls came of this caller. */
+  /** The number of calls of this caller. */
   of(who: string): number {
     return this.#counts.get(who) ?? 0;
   }

@@ -1,6 +1,6 @@
 /**
- * Answers of 300 MB to requests that want a few words: they are read up to a bound and cancelled,
- * whoever asked. Counted at the endpoint, in bytes that it could send.
+ * Answers of 300 MB to requests that need a few words: they are read up to a limit and cancelled,
+ * for every kind of request. Measured at the endpoint, in bytes that it could send.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Dispatcher, startDispatcher, until } from './harness.ts';
 
 const WHOLE_BYTES = 300_000_000;
-/** What sockets, pipes and the bound of a read may take together. */
+/** The most bytes that sockets, pipes and the limit of a read can take together. */
 const MOST_BYTES = 20_000_000;
 const PIECE = Buffer.alloc(65_536, 'x');
 
@@ -22,7 +22,7 @@ let dispatcher: Dispatcher;
 let server: Server;
 let url: string;
 let sent: Sent[] = [];
-/** Held requests, until they may be answered. */
+/** Requests that are held back; each function answers one. */
 let held: Array<() => void> = [];
 let holds = false;
 

@@ -1,7 +1,7 @@
 /**
- * A hostile client with an ordinary key: what it does is drawn from a seed, and it does that with so
- * many callers at a time until it is told to stop. Statuses that it sees are kept; what it gets is
- * nobody's business.
+ * A hostile client with an ordinary key. Its behaviour is drawn from a seed, and several concurrent
+ * callers follow it until the client is stopped. It records the statuses of its answers; their
+ * content is ignored.
  */
 import { Agent, type ClientRequest, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -13,14 +13,17 @@ const ANSWERS: readonly Answer[] = [
   ...(['429 10', '429 10 1', '429 10 30', '503 10', '503 10 30', '529 10'] as const),
   ...(['500 10', '502 10', '403 10', '404 10', '302 10', '400 10'] as const),
 ];
-/** Names of applications, runs and units: its own, the other key's, and what breaks programs. */
+/**
+ * Names of applications, runs and units: its own, the other key's, and ones that often cause
+ * errors.
+ */
 const NAMES = ['a', 'b', 'b-run', 'c', 'd', '__proto__', 'constructor', 'x'.repeat(128), 'ü', ''];
 const DEADLINES = ['1', '100', '1000', '60000', '86400000', '1e400', '-1'];
 
 export interface Behaviour {
   readonly actions: readonly ActionName[];
   readonly callers: number;
-  /** Between two calls of a caller. */
+  /** The pause of a caller between two calls, in ms. */
   readonly pauseMs: number;
   readonly answers: readonly Answer[];
   readonly names: 'own' | 'any';
@@ -66,7 +69,7 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TR
 
 export type ActionName = keyof typeof ACTIONS;
 
-/** Actions that hold or ask for slots: each behaviour has one of them. */
+/** Actions that take or wait for slots: each behaviour has one of them. */
 const GRASPING: readonly ActionName[] = [
   ...(['chat', 'message', 'tool', 'upload', 'leaving call', 'job', 'idempotent call'] as const),
 ];
@@ -92,9 +95,9 @@ function pickOf(random: Random) {
 
 export class GreedyClient {
   readonly pick: <T>(from: readonly T[]) => T;
-  /** How often each status was seen; 0: no answer. */
+  /** The number of answers by status; 0 if there was no answer. */
   readonly statuses = new Map<number, number>();
-  /** Answers of 500, which nobody should ever get. */
+  /** Answers with status 500, which must never occur. */
   readonly crashes: string[] = [];
   readonly #url: string;
   readonly #key: string;
@@ -119,7 +122,7 @@ export class GreedyClient {
     this.#loops = Array.from({ length: this.#behaviour.callers }, () => this.#loop());
   }
 
-  /** Leaves everything where it is, by TCP resets, and takes its jobs back. */
+  /** Resets all connections and deletes its jobs. */
   async stop(): Promise<void> {
     this.#isOver = true;
     for (const socket of this.#sockets) socket.resetAndDestroy();
@@ -161,7 +164,7 @@ export class GreedyClient {
     });
   }
 
-  /** A call whose client goes after a few ms, by a reset. */
+  /** A call whose client disconnects after a few ms, by a reset. */
   leavingCall(): Promise<string> {
     const body = this.body();
     const afterMs = this.#random() * 30;
@@ -170,7 +173,7 @@ export class GreedyClient {
     );
   }
 
-  /** A call whose body stops half-way, and whose client then waits. */
+  /** A call whose body stops half-way while the client stays connected. */
   stoppingBody(): Promise<string> {
     const path = this.pick(['/v1/chat/completions', '/v1/files', '/v1/jobs']);
     return this.#raw(this.#head(path, 80_000) + 'x'.repeat(40_000), () => {});

@@ -1,6 +1,7 @@
 /**
- * Jobs of two keys of one tenant on bare workerd: one key orders as much as it may, for endpoints and
- * receivers that never answer, and the other's one job runs and is told of.
+ * Jobs of two keys of one tenant on bare workerd: one key creates as many as it may, for endpoints
+ * and webhook receivers that never answer; the other key's one job still runs, and its webhook is
+ * sent.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +14,7 @@ const SECRET = `whsec_${Buffer.from('a secret of thirty-two bytes, yes').toStrin
 let dispatcher: Dispatcher;
 let server: Server;
 let url: string;
-/** Requests that are held open, by the path that they came to. */
+/** Requests that are held open, by path. */
 const held: Array<{ readonly path: string; readonly res: ServerResponse }> = [];
 const told: string[] = [];
 
@@ -72,7 +73,7 @@ it('one key’s jobs, bytes and webhooks leave room for another key’s', async 
     () => held.filter(({ path }) => path === '/slow').length,
     (n) => n >= 4,
   );
-  // Then as many as it may that never end.
+  // Then as many jobs that never end as it may have.
   let status = 202;
   for (let i = 0; i < 200 && status === 202; i += 1) {
     ({ status } = await order(greedy, 'greedy', '/slow'));

@@ -1,7 +1,7 @@
 /**
- * Requests of a key that are no calls, on bare workerd: token counts and reports on runs are charged
- * to the key, bounded, and refused with a reason; none of them wakes an endpoint, and no key takes
- * the room of another.
+ * Requests of a key that are not model calls, on bare workerd: token counts and run events count
+ * towards the key's limits, are bounded, and are refused with a reason. None of them wakes an
+ * endpoint, and no key takes the room of another.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -21,7 +21,7 @@ let reached: string[] = [];
 /** Answers that are held back, oldest first. */
 let held: Array<() => void> = [];
 let holds = false;
-/** What the endpoint answers, and with which headers. */
+/** Status and headers of the endpoint's answers. */
 let status = 200;
 let headers: Record<string, string> = {};
 
@@ -103,7 +103,7 @@ async function ok(response: Response): Promise<void> {
 }
 
 describe('a token count', () => {
-  it('is a request to the limits of its key', async () => {
+  it('counts as a request for the limits of its key', async () => {
     const { a, b, count } = await tenant({ limits: { requestsPerMinute: 2 } });
     const first = await count(a);
     expect(first.headers.get('x-ratelimit-remaining-requests')).toBe('1');
@@ -146,7 +146,7 @@ describe('a token count', () => {
     release();
     for (const call of calls) await ok(await call);
     await until(keys, (k) => k.length === 0);
-    // A body that is not valid takes no place.
+    // An invalid body takes no place.
     expect((await post(a, path, {})).status).toBe(400);
     expect(await keys()).toEqual([]);
   });
@@ -197,7 +197,7 @@ describe('a token count', () => {
     expect(Number(second.headers.get('retry-after'))).toBeGreaterThan(1);
     await second.text();
     expect(reached).toHaveLength(1);
-    // What it told one key stops neither another key nor calls.
+    // A refusal to one key stops neither another key nor model calls.
     await ok(await count(b));
     await ok(await chat(a));
   });
@@ -233,7 +233,7 @@ describe('the runs of a key', () => {
     expect((await finish(a, 'r0')).status).toBe(404);
     expect((await finish(a, 'r19')).status).toBe(200);
     expect((await finish(b, 'of-b')).status).toBe(200);
-    // Where all of them have calls, one more is refused, and says why.
+    // If all of its open runs have calls, one more is refused with the reason.
     holds = true;
     const calls = ['x', 'y', 'z'].map((run) => chat(a, { 'x-talaria-run': run }));
     await until(
@@ -246,7 +246,7 @@ describe('the runs of a key', () => {
     const refused = await chat(a, { 'x-talaria-run': 'one-more' });
     expect(refused.headers.get('retry-after')).not.toBeNull();
     expect(await refusal(refused)).toMatchObject({ status: 429, code: 'open_runs_exceeded' });
-    // Its runs go on, and so does the other key.
+    // Its runs continue, and so does the other key.
     expect((await event(a, 'x', 'unit_begin')).status).toBe(202);
     expect((await event(b, 'other', 'unit_begin', 'app')).status).toBe(202);
     release();
@@ -255,7 +255,7 @@ describe('the runs of a key', () => {
 });
 
 describe('an application that is bound to a key', () => {
-  it('is refused to every other key, in calls, in events and by way of its runs', async () => {
+  it('is refused to every other key, in calls, in run events and through its runs', async () => {
     const { a, b, chat, event, finish, config, put } = await tenant({
       applications: { urgent: { weight: 100 } },
     });
@@ -277,7 +277,8 @@ describe('an application that is bound to a key', () => {
       expect(told).toMatchObject({ status: 403, code: 'permission_denied' });
       expect(told.message).toContain(`application "${app}"; it may use "chat", "batch-*"`);
     }
-    // A call without a name is of the key's own application; one of a run is of the run's.
+    // A call without a name belongs to the key's own application; one of a run belongs to the
+    // run's.
     await ok(await chat(a));
     expect((await chat(a, named('chat', 'run-of-b'))).status).toBe(403);
     expect((await event(a, 'mine', 'unit_begin', 'urgent')).status).toBe(403);

@@ -1,7 +1,7 @@
 /**
- * One caller's call that its endpoint turns away, finds cold or forbids, beside another key's good
- * calls at the same backend: it is tried a few times at most, it wakes nothing twice, and every call of
- * the other key is served.
+ * One key's call that its endpoint refuses, answers as cold or forbids, next to another key's
+ * normal calls at the same backend: it is tried a few times at most, it wakes nothing twice, and
+ * every call of the other key is served.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { admin } from '../../scripts/stack.ts';
@@ -10,7 +10,7 @@ import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts'
 
 const SLOTS = 4;
 const GOOD_CALLS = 60;
-/** A call is sent so often: once, and three times more after a refusal. */
+/** The most attempts of a call: the first one, and three after refusals. */
 const MOST_ATTEMPTS = 4;
 
 let dispatcher: Dispatcher;
@@ -33,9 +33,9 @@ afterEach(async () => {
 interface Scene {
   readonly tenant: string;
   readonly endpoint: ChosenEndpoint;
-  /** A call of key A that is answered so. */
+  /** A call of key A that gets this answer. */
   bad(answer: Answer, headers?: Record<string, string>): Promise<Response>;
-  /** Calls of key B, eight at a time; the statuses of their answers. */
+  /** Calls of key B, eight at a time; returns the statuses of their answers. */
   good(count?: number): Promise<number[]>;
 }
 
@@ -90,7 +90,7 @@ async function allFree(tenant: string): Promise<void> {
   );
 }
 
-describe('one call that its endpoint turns away', () => {
+describe('one call that its endpoint refuses', () => {
   const turnedAway: ReadonlyArray<[Answer, string]> = [
     ['429 0', 'upstream_busy'],
     ['503 0', 'backend_warming'],
@@ -103,13 +103,13 @@ describe('one call that its endpoint turns away', () => {
     'with %s, is tried four times at most, and no other call waits for it',
     async (answer, code) => {
       const { endpoint, bad, good, tenant } = await scene();
-      // So that its pauses come to an end within the test.
+      // A short longest wait, so that its pauses end within the test.
       const refused = bad(answer, { 'x-talaria-max-wait-ms': '4000' });
       await until(
         () => endpoint.of('a'),
         (n) => n > 0,
       );
-      // More calls of the other key, until the bad one has had its last word.
+      // More calls of the other key, until the bad call has its final answer.
       let statuses: number[] = [];
       let isOver = false;
       const over = refused.then(() => {
@@ -137,13 +137,13 @@ describe('one call that its endpoint turns away', () => {
       (n) => n > 0,
     );
     const statuses = await good();
-    // It pauses still: it was sent once, and all others were served meanwhile.
+    // It is still in its pause: it was sent once, and all others were served meanwhile.
     expect(endpoint.of('a')).toBe(1);
     expect(statuses).toEqual(served());
     refused.catch(() => {});
   });
 
-  it('as a job, does so too', async () => {
+  it('as a job, delays only itself as well', async () => {
     const { endpoint, good, tenant } = await scene();
     const { url } = dispatcher.workerd;
     const key = JSON.parse(await admin(url, 'POST', `/tenants/${tenant}/keys`)).key;
@@ -171,9 +171,9 @@ describe('one call that its endpoint turns away', () => {
 describe('one call that is answered as if its endpoint were cold', () => {
   const coldStart = { estimateMs: 20_000, idleTimeoutMs: 600_000 };
 
-  it('wakes it once, teaches nothing, and gets its answer', async () => {
+  it('wakes it once, changes nothing learned, and gets its answer', async () => {
     const { endpoint, bad, good, tenant } = await scene({ coldStart });
-    // The first wake is of a call that is served: the endpoint is warm.
+    // The first wake is for a call that is served, so the endpoint is warm.
     expect(await good(8)).toEqual(served(8));
     const wakesBefore = endpoint.wakes;
     const refused = bad('503 0', { 'x-talaria-max-wait-ms': '4000' });
@@ -192,18 +192,18 @@ describe('one call that is answered as if its endpoint were cold', () => {
     await expectNothingLearned(tenant);
   });
 
-  it('does so also where it is alone', async () => {
+  it('wakes it at most twice if there are no other calls', async () => {
     const { endpoint, bad, tenant } = await scene({ coldStart });
     const response = await bad('503 0', { 'x-talaria-max-wait-ms': '3000' });
     expect(response.status).toBe(503);
     expect(endpoint.of('a')).toBeLessThanOrEqual(MOST_ATTEMPTS);
     expect(Number(response.headers.get('x-talaria-attempts'))).toBe(endpoint.of('a'));
-    // One for the call that came to a cold endpoint, and one for its answer.
+    // One wake for the call that came to a cold endpoint, and one for its answer.
     expect(endpoint.wakes).toBeLessThanOrEqual(2);
     await expectNothingLearned(tenant);
   });
 
-  it('by the dozen, again and again, wakes it no more often than a few times', async () => {
+  it('a dozen at a time and repeatedly, wakes it only a few times', async () => {
     const { endpoint, bad, good, tenant } = await scene({ coldStart });
     expect(await good(8)).toEqual(served(8));
     const wakesBefore = endpoint.wakes;
@@ -219,7 +219,7 @@ describe('one call that is answered as if its endpoint were cold', () => {
     await expectNothingLearned(tenant);
   });
 
-  /** A wake that is answered at once says nothing of how long a cold start takes. */
+  /** A wake that is answered at once must not change the learned length of a cold start. */
   async function expectNothingLearned(tenant: string): Promise<void> {
     const { url } = dispatcher.workerd;
     const status = JSON.parse(await admin(url, 'GET', `/tenants/${tenant}/status`));
@@ -228,7 +228,7 @@ describe('one call that is answered as if its endpoint were cold', () => {
 });
 
 describe('prompts that a filter answers 403', () => {
-  it('get that answer, and close the backend for nobody', async () => {
+  it('get that answer, and make the backend unavailable to no other call', async () => {
     const { endpoint, bad, good, tenant } = await scene({}, 'chat');
     let isOver = false;
     const seen = new Set<number>();
@@ -243,7 +243,7 @@ describe('prompts that a filter answers 403', () => {
     isOver = true;
     await Promise.all(flagged);
     expect(statuses).toEqual(served());
-    // The filter's own word each time, and never that the backend was down.
+    // The status of the filter each time, and never that the backend is unavailable.
     expect([...seen]).toEqual([403]);
     expect(endpoint.maxRunning).toBeLessThanOrEqual(SLOTS);
     await allFree(tenant);

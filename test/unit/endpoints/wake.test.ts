@@ -1,4 +1,4 @@
-/** What wakes, probes and releases read of an answer, however long it is. */
+/** How much of an answer wakes, probes and releases read, however long it is. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ADAPTERS } from '../../../src/endpoints/registry.ts';
 import { releaseEndpoint, wakeEndpoint } from '../../../src/endpoints/wake.ts';
@@ -8,10 +8,13 @@ afterEach(() => vi.restoreAllMocks());
 
 const TARGET = { url: 'http://127.0.0.1/v1', auth: {} };
 
-/** Where an answer ends all the same, so that a reader without a bound fails and does not hang. */
+/**
+ * The length at which an answer ends after all, so that an unbounded reader fails instead of
+ * hanging.
+ */
 const END_BYTES = 10_000_000;
 
-/** An answer without end, and how much was read of it. */
+/** An endless answer, and a count of how much of it was read. */
 function endless(beginning = '') {
   const read = { bytes: 0, cancelled: false };
   const pieces = [new TextEncoder().encode(beginning)];
@@ -32,7 +35,7 @@ function endless(beginning = '') {
   return { read, body };
 }
 
-/** All answers of the endpoint are without end; `beginning` by the end of the path. */
+/** Makes all answers of the endpoint endless; `beginning` by the end of the path. */
 function answering(beginning: Readonly<Record<string, string>> = {}) {
   const answers: Array<{ path: string; read: { bytes: number; cancelled: boolean } }> = [];
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
@@ -78,7 +81,7 @@ describe('the beginning of an answer', () => {
     expect(await readBeginning(new Response(null), most)).toEqual({ text: '', isWhole: true });
   });
 
-  it('rejects where the answer breaks off before', async () => {
+  it('rejects if the answer breaks off before', async () => {
     const body = new ReadableStream({ pull: (sink) => sink.error(new Error('reset')) });
     await expect(readBeginning(new Response(body), 10)).rejects.toThrow('reset');
   });

@@ -1,4 +1,6 @@
-/** What one isolate holds for its callers: each has a share, and all of it comes back. */
+/**
+ * What one isolate holds in memory for its callers: each has a share, and all of it is released.
+ */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Hand, InHand } from '../../../src/http/in-hand.ts';
@@ -24,7 +26,7 @@ function must<T>(outcome: ({ ok: true } & T) | { ok: false; error: object }): T 
   return outcome;
 }
 
-/** Holds as much of an owner as there is room for, in pieces. */
+/** Holds as many bytes for an owner as there is room for, piece by piece. */
 function fill(inHand: InHand, owner: string, piece = 1_000): Hand {
   const { hand } = must(inHand.take(owner, LIMITS, ROOM));
   while (!hand.grow(piece));
@@ -41,8 +43,8 @@ function expectWithin(inHand: InHand, limits: { count: number; bytes: number }):
   }
 }
 
-describe('what is in hand', () => {
-  it('is half of the room of one owner, and leaves room for whoever comes', () => {
+describe('what is held in memory', () => {
+  it('is at most half of the room for one owner, and leaves room for others', () => {
     const inHand = new InHand('things');
     fill(inHand, 'a');
     expect(inHand.of('a').bytes).toBe(45_000);
@@ -72,7 +74,7 @@ describe('what is in hand', () => {
     expect(inHand.take('a', limits, ROOM, 2_000)).toMatchObject({ ok: true });
   });
 
-  it("is refused where there is no room for it, which is nobody's fault", () => {
+  it('is refused if there is no room for it, as an overload of the service', () => {
     const inHand = new InHand('things');
     fill(inHand, 'a');
     expect(inHand.take('a', LIMITS, ROOM, 10)).toMatchObject({
@@ -82,7 +84,7 @@ describe('what is in hand', () => {
     expect(inHand.take('b', LIMITS, ROOM, 10_000)).toMatchObject({ ok: true });
   });
 
-  it('comes back once, whoever releases it and how often', () => {
+  it('is released once, however often it is asked for', () => {
     const inHand = new InHand('things');
     const hand = taken(inHand, 'a', 500);
     hand.release();
@@ -92,7 +94,7 @@ describe('what is in hand', () => {
     expect([inHand.bytes, inHand.of('a')]).toEqual([0, { count: 0, bytes: 0 }]);
   });
 
-  it('stays as long as a promise needs it, and comes back at once when its client has left', async () => {
+  it('is held as long as a promise needs it, and released at once when its client disconnects', async () => {
     const inHand = new InHand('things');
     const used = Promise.withResolvers<void>();
     const hand = taken(inHand, 'a', 500);
@@ -109,7 +111,7 @@ describe('what is in hand', () => {
     expect(inHand.bytes).toBe(0);
   });
 
-  it('adds up whatever happens to it', () => {
+  it('has a consistent sum after any sequence of events', () => {
     const step = fc.record({
       owner: fc.constantFrom('a', 'b', 'c'),
       what: fc.constantFrom('take', 'grow', 'release', 'drop'),

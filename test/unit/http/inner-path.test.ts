@@ -1,4 +1,4 @@
-/** A tool's path never leads out of its prefix, however often those behind it decode. */
+/** A tool's path never leaves its prefix, however often servers behind it decode the path. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { innerPathProblem } from '../../../src/http/inner-path.ts';
@@ -82,12 +82,12 @@ const HONEST = [
   '/%F0%9F%98%80',
 ];
 
-describe('a path behind its prefix', () => {
-  it.each(LEADING_OUT)('is refused where it may lead out: %s', (path) => {
+describe('a path after its prefix', () => {
+  it.each(LEADING_OUT)('is refused if it may leave the prefix: %s', (path) => {
     expect(innerPathProblem(path)).toBeTypeOf('string');
   });
 
-  it.each(HONEST)('is taken where it stays inside: %s', (path) => {
+  it.each(HONEST)('is accepted if it stays inside: %s', (path) => {
     expect(innerPathProblem(path)).toBeUndefined();
   });
 

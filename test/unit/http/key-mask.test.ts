@@ -1,4 +1,6 @@
-/** An endpoint's key leaves no text that is passed on, in whatever form it was written there. */
+/**
+ * An endpoint's key never remains in text that is passed on, in whatever form it is written there.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { beginningOf } from '../../../src/endpoints/answer.ts';
@@ -41,7 +43,7 @@ const FORMS: Array<[string, (key: string) => string]> = [
   ['without its first characters', (key) => key.slice(4)],
 ];
 
-/** The text, and what is left of it after every decoding that a client might try. */
+/** The text, and its results after each decoding that a client might apply. */
 function readings(text: string): string[] {
   const decoded = [text];
   for (let round = 0; round < 4; round += 1) {
@@ -78,7 +80,7 @@ describe('a key in a text', () => {
     }
   });
 
-  it('is found again, whatever it is and whatever is around it', () => {
+  it('is found in any form, whatever text is around it', () => {
     const anyKey = fc.stringMatching(/^[\x21-\x7e]{16,80}$/);
     const around = fc.string({ maxLength: 20 });
     fc.assert(
@@ -90,7 +92,8 @@ describe('a key in a text', () => {
         (key, before, after, [, write]) => {
           const masked = withoutKey(`${before} ${write(key)} ${after}`, key);
           const cut = Math.max(8, Math.ceil(key.length / 2));
-          // Only what has more of the key than its half must be gone, and not what else says the same.
+          // Only what has more than half of the key must be removed, so text around it that starts
+          // like the key is excluded.
           fc.pre(!before.includes(key.slice(0, 4)) && !after.includes(key.slice(0, 4)));
           expect(masked).toContain('[key]');
           expect(masked).not.toContain(key.slice(0, cut));
@@ -111,11 +114,11 @@ describe('a key in a text', () => {
     expect(withoutKey(honest, KEY)).toBe(honest);
   });
 
-  it('is also taken out where it is short, as it is', () => {
+  it('is also taken out unencoded if it is short', () => {
     expect(withoutKey('the key abc1 is wrong', 'abc1')).toBe('the key [key] is wrong');
   });
 
-  it('is looked for in time, whatever the text is made of', () => {
+  it('is searched in linear time in any text', () => {
     for (const pump of ['\\', '%', '%25', '&#', '\\u005c', KEY.slice(0, 15), 'a', '\\u00']) {
       const text = pump.repeat(Math.ceil(65_536 / pump.length));
       expect(withoutKey(text, KEY).length).toBeGreaterThan(0);
@@ -149,18 +152,18 @@ describe('the part of an error that is passed on', () => {
     }
   });
 
-  it.each(FORMS)('has none that came in pieces, %s', async (_form, write) => {
+  it.each(FORMS)('has no key that came in pieces, %s', async (_form, write) => {
     const form = write(KEY);
     const read = await beginningOf(answer('It was ', ...form, ' then.'), KEY);
     expect(read).toMatch(/^It was .*\[key\].* then\.$/);
   });
 
-  it('has none that the end of the connection cut', async () => {
+  it('has no key that the end of the connection cut off', async () => {
     const read = await beginningOf(answer(`wrong key: ${KEY.slice(0, 9)}`), KEY);
     expect(read).toBe('wrong key: [key]');
   });
 
-  it('has its length where there is no key', async () => {
+  it('keeps its full length if there is no key', async () => {
     expect(await beginningOf(answer('z'.repeat(MOST + 5)), undefined)).toBe('z'.repeat(MOST));
     expect(await beginningOf(answer('z'.repeat(MOST + 5)), KEY)).toBe('z'.repeat(MOST));
   });

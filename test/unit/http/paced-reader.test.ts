@@ -1,4 +1,4 @@
-/** A body must arrive at some pace; only the time counts in which its reader waits for it. */
+/** A body must arrive at a minimum pace; only the time in which its reader waits for it counts. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Pace, PacedReader, type Piece } from '../../../src/http/paced-reader.ts';
 
@@ -32,7 +32,7 @@ function body() {
   };
 }
 
-/** Reads to the end, or to what is wrong. */
+/** Reads to the end or to the first error. */
 async function readAll(reader: PacedReader): Promise<Piece> {
   for (;;) {
     const piece = await reader.read();
@@ -73,7 +73,7 @@ describe('a body', () => {
     expect(await read).toMatchObject({ status: 'failed', error: { code: 'request_timeout' } });
   });
 
-  it('of a byte now and then is ended after the grace that all have', async () => {
+  it('of occasional single bytes is ended after the initial grace period', async () => {
     const sent = body();
     const read = readAll(new PacedReader(sent.stream, PACE));
     let seconds = 0;
@@ -104,7 +104,7 @@ describe('a body', () => {
     expect(JSON.stringify(await read)).toContain('300000 ms');
   });
 
-  it('that breaks off is no matter of time', async () => {
+  it('that breaks off is not reported as too slow', async () => {
     const sent = body();
     const read = readAll(new PacedReader(sent.stream, PACE));
     sent.send(5);
@@ -116,7 +116,7 @@ describe('a body', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('that is read slowly is in no hurry', async () => {
+  it('that is read slowly is not ended', async () => {
     const sent = body();
     const reader = new PacedReader(sent.stream, PACE);
     for (let i = 0; i < 20; i += 1) {
@@ -128,7 +128,7 @@ describe('a body', () => {
     expect(await reader.read()).toEqual({ status: 'end' });
   });
 
-  it('is in no hurry while its reader pauses, and in the same one again afterwards', async () => {
+  it('needs no pace while its reader pauses, and the same pace afterwards', async () => {
     const sent = body();
     const reader = new PacedReader(sent.stream, PACE);
     const read = reader.read();
@@ -147,7 +147,7 @@ describe('a body', () => {
     expect(told).toMatchObject({ status: 'failed', error: { code: 'request_timeout' } });
   });
 
-  it('is in no hurry once nobody minds', async () => {
+  it('needs no pace after the check is switched off', async () => {
     const sent = body();
     const reader = new PacedReader(sent.stream, PACE);
     const read = reader.read();
@@ -157,7 +157,7 @@ describe('a body', () => {
     expect(await read).toMatchObject({ status: 'piece' });
   });
 
-  it('that is refused is dropped to its end, but not for ever', async () => {
+  it('that is refused is read and discarded to its end, but only for a limited time', async () => {
     const sent = body();
     const reader = new PacedReader(sent.stream, PACE);
     const dropped = reader.discard();

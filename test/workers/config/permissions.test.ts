@@ -1,4 +1,4 @@
-/** What a key may name, and how far a client's deadline counts. */
+/** What a key may name, and when a client's deadline counts. */
 import { describe, expect, it } from 'vitest';
 import { parseTenantConfig } from '../../../src/config/parse.ts';
 import {
@@ -18,7 +18,7 @@ function configOf(more: object) {
 }
 
 describe('an application', () => {
-  it('may be named by every key where nothing is said', () => {
+  it('may be named by every key by default', () => {
     const config = configOf({ keys: [{ id: 'k', sha256: SHA }] });
     for (const app of ['a', 'constructor', '*', 'app-0123']) {
       expect(mayName(config, 'k', app)).toBe(true);
@@ -69,7 +69,7 @@ describe('a deadline', () => {
   const deadlineOf = (more: object, deadlineAt?: number, app = 'a') =>
     withPermittedDeadline(configOf(more), app, call(deadlineAt)).deadlineAt;
 
-  it('that is shorter than a second orders as one of a second', () => {
+  it('that is shorter than a second ranks like one of a second', () => {
     expect(deadlineOf({}, 1_000_000.001)).toBe(1_001_000);
     expect(deadlineOf({}, 1_001_000)).toBe(1_001_000);
     expect(deadlineOf({}, 1_600_000)).toBe(1_600_000);
@@ -85,7 +85,7 @@ describe('a deadline', () => {
     for (const app of ['b', 'c', 'constructor']) {
       const permitted = withPermittedDeadline(configOf(more), app, call(1_600_000));
       expect(permitted).not.toHaveProperty('deadlineAt');
-      // A deadline that does not count refuses nothing either.
+      // A deadline that does not count causes no refusal either.
       expect(permitted).not.toHaveProperty('refuseIfLate');
     }
     expect(deadlineOf({ applications: { a: { deadlines: { shortestMs: 9 } } } }, 1_000_001)).toBe(

@@ -1,4 +1,7 @@
-/** The open runs of a key are bounded: its longest idle one makes room, and no other key's does. */
+/**
+ * The open runs of a key are limited: its own longest idle run is closed to make room, and never
+ * another key's.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
@@ -44,7 +47,7 @@ describe('a key with as many open runs as it may have', () => {
     for (let i = 0; i < LIMIT; i += 1) submit(`c${i}`, `r${i}`);
     const refused = { type: 'refused', code: 'open_runs_exceeded' };
     expect(submit('c5', 'r5')).toMatchObject([refused]);
-    // More calls of the runs that are there get in.
+    // Further calls of existing runs are accepted.
     expect(submit('c6', 'r0')).toMatchObject([{ type: 'granted' }]);
     end('c1');
     expect(submit('c7', 'r7')).toMatchObject([
@@ -63,7 +66,7 @@ describe('a key with as many open runs as it may have', () => {
     expect(open()).toContain('b0');
   });
 
-  it('has room again when a run ends, by whatever', () => {
+  it('has room again when a run ends, in whichever way', () => {
     const { begin, step, dispatcher } = newDispatcher();
     const count = () => dispatcher.register.openRuns.counts();
     begin('r0');
@@ -74,7 +77,7 @@ describe('a key with as many open runs as it may have', () => {
     expect(count()).toEqual([]);
   });
 
-  it('counts what was restored, and ends what a lower bound leaves no room for', () => {
+  it('counts restored runs, and ends those for which a lower limit leaves no room', () => {
     const { begin, dispatcher } = newDispatcher();
     for (let i = 0; i < LIMIT; i += 1) begin(`r${i}`);
     const snapshots = [...dispatcher.register.runs.values()].map((run) =>
@@ -100,7 +103,7 @@ it('no order of events of one key opens more than its bound, or ends a run of th
       const { register } = dispatcher;
       const calls: string[] = [];
       const act = {
-        // The object asks before it begins a unit.
+        // The object checks for room before it begins a unit.
         begin: (runId: string, key: string) =>
           register.hasRoom(register.named(runId), key) && begin(runId, key),
         'unit-end': (runId: string) => step({ type: 'unit-ended', runId, unit: 'u' }),

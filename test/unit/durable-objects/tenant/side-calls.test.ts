@@ -1,4 +1,7 @@
-/** Requests without a slot: how many run, where they go, and what an endpoint's refusal is good for. */
+/**
+ * Requests that take no slot: how many run at once, which endpoint they go to, and the effect of a
+ * refusal.
+ */
 import { describe, expect, it } from 'vitest';
 import { SideCalls } from '../../../../durable-objects/tenant/side-calls.ts';
 import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
@@ -50,7 +53,7 @@ describe('places for requests without a slot', () => {
     expect(choose('d')).toMatchObject({ detail: expect.stringContaining('3 requests') });
   });
 
-  it('come back by themselves where nobody gives them up', () => {
+  it('are freed after a time if they are not given up', () => {
     const { sideCalls, choose, begin } = newBackend();
     begin('a');
     const second = begin('a', 500);
@@ -64,7 +67,7 @@ describe('places for requests without a slot', () => {
 });
 
 describe('the endpoint for a request without a slot', () => {
-  it('is one that never goes cold, before one that would be kept up', () => {
+  it('is rather one that never goes cold than one that the request would keep warm', () => {
     const { wake, choose } = newBackend([
       { id: 'cold', slots: 1, coldStart: COLD },
       { id: 'always', slots: 1 },
@@ -83,7 +86,7 @@ describe('the endpoint for a request without a slot', () => {
     expect(choose('a', 60_002)).toMatchObject({ code: 'backend_warming' });
   });
 
-  it('is kept up by it, as the platform sees it, and not as one that serves', () => {
+  it('stays warm by it, as on the platform, but does not count as serving', () => {
     const { dispatcher, backend, wake } = newBackend([{ id: 'e1', slots: 1, coldStart: COLD }]);
     wake('e1', 0);
     const endpoint = backend.endpoints.get('e1');
@@ -96,13 +99,13 @@ describe('the endpoint for a request without a slot', () => {
     expect(endpoint?.lastServedAt).toBe(servedAt);
     dispatcher.step([{ type: 'tick' }], 110_000);
     expect(endpoint?.state).toBe('cold');
-    // It wakes nothing, and what is gone is no mistake.
+    // It wakes nothing, and a backend that no longer exists is no error.
     used(120_000);
     expect(endpoint?.state).toBe('cold');
     dispatcher.step([{ type: 'side-call', backend: 'gone', endpoint: 'e1' }], 130_000);
   });
 
-  it('that turned a key away is left alone by that key, and by all after two keys', () => {
+  it('that refused a key gets no more requests of that key, and of no key after refusing two', () => {
     const { choose, begin } = newBackend();
     begin('a')({ turnedAway: true, retryAfterMs: 5_000 }, 0);
     expect(choose('a')).toMatchObject({ code: 'upstream_busy', retryAfterMs: 5_000 });

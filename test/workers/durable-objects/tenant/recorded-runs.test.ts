@@ -1,10 +1,10 @@
-/** The table of finished runs: it is bounded by bytes, too, and the newest are kept. */
+/** The table of finished runs is also bounded by bytes, and keeps the newest. */
 import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
 import { RecordedRuns } from '../../../../durable-objects/tenant/recorded-runs.ts';
 
-it('keeps the newest runs that have room, however long they are', async () => {
+it('keeps the newest runs for which there is room, however long they are', async () => {
   const stub = env.TENANT.getByName(`t-${crypto.randomUUID()}`);
   const kept = await runInDurableObject(stub, (_object, { storage }) => {
     const recorded = new RecordedRuns(storage);
