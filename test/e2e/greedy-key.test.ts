@@ -51,7 +51,6 @@ async function behave(n: number): Promise<void> {
   const { url } = dispatcher.workerd;
   const random = seededRandom(SEED * 1_000 + n);
   const behaviour = drawBehaviour(random);
- console.log(JSON.stringify(behaviour));
   const slots = [1, 2, 4][n % 3] ?? 1;
   const endpoint = await new ChosenEndpoint().start();
   const tenant = `greedy-${n}`;
@@ -107,7 +106,6 @@ async function behave(n: number): Promise<void> {
   // None of A's calls is shorter than B's, so of equal shares of time B has as many as A, or more.
   expect(aAfter - aBefore, what).toBeLessThanOrEqual(2 * (bAfter - bBefore) + 2 * slots);
   // So a call is passed by about as many of A's as of its own key's that are ahead of it.
-  console.log(aAfter - aBefore, bAfter - bBefore, slots, callers, [...greedy.statuses]);
   const sorted = passed.sort((x, y) => x - y);
   const p95 = sorted[Math.ceil(sorted.length * 0.95) - 1] ?? Infinity;
   expect(p95, what).toBeLessThanOrEqual(2 * callers + 2 * slots);
@@ -115,20 +113,14 @@ async function behave(n: number): Promise<void> {
   const leaves = behaviour.actions.includes('leaving call');
   if (!leaves) expect(endpoint.maxRunning, what).toBeLessThanOrEqual(slots);
   expect(greedy.crashes, what).toEqual([]);
-  const tt=setInterval(async()=>{console.log('STUCK',n,JSON.stringify(await statusOf(url,tenant)), endpoint.running, [...endpoint.attempts].slice(-5))},5000);
   await until(
     () => statusOf(url, tenant),
     (s) => s.m?.running === 0 && s.m.waiting === 0,
   );
-  clearInterval(tt);
   await endpoint.close();
 }
 
 it(`leaves another key its share, ${BEHAVIOURS} behaviours of seed ${SEED}`, async () => {
-  for (let n = 0; n < BEHAVIOURS; n += 1) {
-    const t0 = performance.now();
-    await behave(n);
-    console.log(n, Math.round(performance.now() - t0));
-  }
+  for (let n = 0; n < BEHAVIOURS; n += 1) await behave(n);
   expect(dispatcher.workerd.log()).not.toMatch(/internal_error|report_lost|alarm_failed/);
 }, 3_600_000);
