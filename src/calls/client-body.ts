@@ -8,7 +8,7 @@ import type { TenantConfig } from '../config/schema.ts';
 import { type ApiError, errorResponse, type Outcome } from '../http/errors.ts';
 import { type Hand, type HandLimits, InHand } from '../http/in-hand.ts';
 import type { Pace } from '../http/paced-reader.ts';
-import { readBody } from '../http/read-body.ts';
+import { discardBody, readBody } from '../http/read-body.ts';
 import { refusedUntil } from './refused-keys.ts';
 
 /** Bodies that this isolate holds, and those that it relays. */
@@ -39,7 +39,10 @@ export async function withBody(
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
   const { bodies: count, bytes } = config.limits.inHand;
   const taken = takeInHand(c, bodies, { count, bytes });
-  if (!taken.ok) return refuse(taken.error);
+  if (!taken.ok) {
+    await discardBody(c.req.raw);
+    return refuse(taken.error);
+  }
   const { hand } = taken;
   try {
     const rules = { maxBytes, pace: config.limits.body, hand };

@@ -43,7 +43,7 @@ export class PacedReader {
   #waitedMs = 0;
   #waitsSince: number | undefined;
   #isReading = false;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #onLate: (error: ApiError) => void = () => {};
 
   constructor(body: ReadableStream<Uint8Array>, pace: Pace) {
@@ -96,13 +96,13 @@ export class PacedReader {
   resume(): void {
     if (!this.#isReading || this.#waitsSince !== undefined) return;
     this.#waitsSince = Date.now();
-    if (this.#pace && this.#timer === null) this.#arm(this.#pace);
+    if (this.#pace && this.#timer === undefined) this.#arm(this.#pace);
   }
 
   /** From now on the body may arrive at any pace. */
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = null;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#pace = undefined;
   }
 
@@ -143,7 +143,7 @@ export class PacedReader {
   }
 
   #look(pace: Pace): void {
-    this.#timer = null;
+    this.#timer = undefined;
     if (this.#waitsSince === undefined) return;
     const idleMs = Date.now() - this.#waitsSince;
     const waitedMs = this.#waitedMs + idleMs;

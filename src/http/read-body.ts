@@ -46,6 +46,14 @@ export async function readBody(
   }
 }
 
+/**
+ * Reads and drops a body that is refused before any of it is needed: a client that still sends would
+ * find its connection closed and never read the answer.
+ */
+export async function discardBody({ body }: Request): Promise<void> {
+  if (body) await new PacedReader(body, USUAL_PACE).discard();
+}
+
 /** A body of known length is read into one buffer once this part of it has arrived. */
 const ARRIVED_PART = 1 / 8;
 

@@ -84,9 +84,9 @@ export class Upload {
     this.#reader.stop();
   }
 
-  /** Nobody reads the body any more. */
-  cancel(): void {
-    this.#reader.cancel();
+  /** Drops the body, which is refused. */
+  discard(): Promise<void> {
+    return this.#reader.discard();
   }
 
   async #taken(): Promise<Piece> {

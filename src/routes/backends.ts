@@ -66,7 +66,7 @@ function heldCall(c: Context<AppEnv>, plan: ToolPlan, maxBytes: number): Promise
 async function relayedCall(c: Context<AppEnv>, plan: ToolPlan, upload: Upload): Promise<Response> {
   const taken = takeUpload(c);
   if (!taken.ok) {
-    upload.cancel();
+    await upload.discard();
     return refuse(c, taken.error);
   }
   const { hand } = taken;

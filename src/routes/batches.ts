@@ -21,7 +21,10 @@ export const batchListQuery = z.object(pageFields(20, 100));
 
 export const batches = new Hono<AppEnv>()
   .post('/', chargeRequest, async (c) => {
-    const body = await readText(c.req.raw, { maxBytes: MAX_BODY_BYTES });
+    const body = await readText(c.req.raw, {
+      maxBytes: MAX_BODY_BYTES,
+      pace: c.get('tenant').config.limits.body,
+    });
     if (!body.ok) return refuse(c, body.error);
     const read = readBatchOrder(body.text);
     if (!read.ok) return refuse(c, read.error);

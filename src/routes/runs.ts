@@ -17,7 +17,10 @@ export const runs = new Hono<AppEnv>()
     const refuse = (e: ApiError) => errorResponse(e, { 'x-request-id': c.get('requestId') });
     const runId = c.req.param('run');
     if (!isName(runId)) return refuse({ code: 'invalid_request_error', param: 'run' });
-    const body = await readText(c.req.raw, { maxBytes: MAX_BODY_BYTES });
+    const body = await readText(c.req.raw, {
+      maxBytes: MAX_BODY_BYTES,
+      pace: c.get('tenant').config.limits.body,
+    });
     if (!body.ok) return refuse(body.error);
     const parsed = parseEvent(body.text);
     if (!parsed.ok) return refuse(parsed.error);

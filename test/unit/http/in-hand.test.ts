@@ -3,6 +3,7 @@
  */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Outcome } from '../../../src/http/errors.ts';
 import { type Hand, InHand } from '../../../src/http/in-hand.ts';
 
 const LIMITS = { count: 1_000, bytes: 1_000_000 };
@@ -21,7 +22,7 @@ function taken(inHand: InHand, owner: string, bytes = 0): Hand {
   return hand;
 }
 
-function must<T>(outcome: ({ ok: true } & T) | { ok: false; error: object }): T {
+function must<T>(outcome: Outcome<T>): T {
   if (!outcome.ok) throw new Error(JSON.stringify(outcome.error));
   return outcome;
 }
