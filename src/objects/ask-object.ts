@@ -53,7 +53,7 @@ function retryOf(error: unknown): 'now' | 'later' | 'no' {
   if (typeof error !== 'object' || error === null) return 'no';
   if ('overloaded' in error && error.overloaded) return 'later';
   // During a deploy the object may be of an older version than its caller.
-  if (/does not implement the method/.test(String(error))) return 'later';
+  if (/RPC receiver does not implement/.test(String(error))) return 'later';
   if ('code' in error && error.code === UNREACHABLE) return 'later';
   const isTransient =
     ('retryable' in error && error.retryable) ||
