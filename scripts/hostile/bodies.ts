@@ -48,7 +48,7 @@ export const BODIES: Readonly<Record<string, HostileBody>> = {
     const fields = Array.from({ length: 700_000 }, (_, i) => `"k${i}":0,`).join('');
     return `${CHAT}${ONE},${fields.slice(0, BYTES - 200)}"z":0}`;
   }),
-  'one field many times': chat(() => filled(`${CHAT}${ONE},`, '"model":"m",', '"z":0}')),
+  'one field many times': chat(() => filled(`${CHAT}${ONE},`, '"model":"m",', ',"z":0}')),
   'tools of `{}`': chat(() => filled(`${CHAT}${ONE},"tools":[`, '{},', ']}')),
   'numbers to embed': {
     path: '/v1/embeddings',

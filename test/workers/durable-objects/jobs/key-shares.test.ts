@@ -149,7 +149,7 @@ describe('the jobs of a key', () => {
     bench.answer = () => Response.json({ choices: [], usage: { completion_tokens: 900 } });
     await bench.once(await bench.ordered(), 'completed');
     vi.useFakeTimers({ toFake: ['Date'] });
-    for (let i = 0; i < 40; i += 1) await bench.ordered();
+    await bench.batch(Array.from({ length: 300 }, (_, i) => line(`r${i}`)));
     const where = (what: string) => bench.count(`SELECT COUNT(*) AS n FROM jobs WHERE ${what}`);
     // The pause grows with each refusal, here to 26 s, and the clock stands still in it.
     for (let [refused, pauseMs] = [0, 50]; pauseMs < 20_000; pauseMs *= 2) {
