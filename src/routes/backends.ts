@@ -25,11 +25,12 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
     return refuse(c, { code: 'backend_not_found', message });
   }
   const url = new URL(c.req.url);
-  const prefix = url.pathname.split('/').slice(0, 4).join('/');
-  const path = url.pathname.slice(prefix.length);
-  const problem = innerPathProblem(path);
+  const path = behindBackend(url.pathname);
+  // As it was written, too: a URL has no segments of dots any more.
+  const written = behindBackend(/^\w+:\/\/[^/?#]*([^?#]*)/.exec(c.req.url)?.[1] ?? '');
+  const problem = innerPathProblem(written) ?? innerPathProblem(path);
   if (problem !== undefined) {
-    const message = `The path "${path.slice(0, 200)}" after the backend's name: ${problem}.`;
+    const message = `The path "${written.slice(0, 200)}" after the backend's name: ${problem}.`;
     return refuse(c, { code: 'invalid_request_error', param: 'path', message });
   }
   const hints = { metadata: {}, shape: backend, unit: backend };
@@ -47,6 +48,11 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
   const { bodyBytes: maxBytes } = config.limits;
   const upload = uploadOf(c.req.raw, { maxBytes, pace: uploadPaceOf(config) });
   return upload ? relayedCall(c, plan, upload) : heldCall(c, plan, maxBytes);
+}
+
+/** What follows `/v1/backends/NAME` in a path. */
+function behindBackend(path: string): string {
+  return path.slice(path.split('/').slice(0, 4).join('/').length);
 }
 
 type ToolPlan = Omit<CallPlan, 'hand' | 'content' | 'body'>;

@@ -48,6 +48,153 @@ describe("a client's header", () => {
     'x-original-url',
     'x-rewrite-url',
     'mf-loopback',
+    ...[
+      'x-forwarded',
+      'x-forwarded-by',
+      'x-forwarded-client-cert',
+      'x-forward-for',
+      'forwarded-for',
+    ],
+    ...['client-ip', 'x-clientip', 'x-cluster-client-ip', 'x-proxyuser-ip', 'real-ip', 'x-true-ip'],
+    ...[
+      'x-remote-addr',
+      'x-remote-ip',
+      'x-remote-user',
+      'remote-user',
+      'remote-groups',
+      'x-source-ip',
+    ],
+    ...[
+      'x-originating-ip',
+      'x-custom-ip-authorization',
+      'x-host',
+      'x-http-host-override',
+      'x-host-override',
+    ],
+    ...[
+      'x-original-host',
+      'x-original-uri',
+      'x-override-url',
+      'x-http-method',
+      'x-http-method-override',
+    ],
+    ...[
+      'x-method-override',
+      'x-envoy-external-address',
+      'x-envoy-original-path',
+      'x-scheme',
+      'x-url-scheme',
+    ],
+    ...[
+      'front-end-https',
+      'x-ssl-client-cert',
+      'ssl-client-verify',
+      'client-cert',
+      'x-client-cert',
+      'proxy',
+    ],
+    ...[
+      'x-azure-clientip',
+      'x-azure-socketip',
+      'x-arr-clientcert',
+      'x-ms-client-principal',
+      'fly-client-ip',
+    ],
+    ...[
+      'x-ms-client-principal-name',
+      'x-ms-token-aad-access-token',
+      'x-amzn-oidc-identity',
+      'x-amzn-oidc-data',
+    ],
+    ...[
+      'x-goog-iap-jwt-assertion',
+      'x-goog-authenticated-user-email',
+      'x-appengine-user-ip',
+      'x-nf-client-connection-ip',
+    ],
+    ...[
+      'x-vercel-forwarded-for',
+      'x-vercel-protection-bypass',
+      'fastly-client-ip',
+      'akamai-origin-hop',
+      'cloudfront-viewer-address',
+    ],
+    ...[
+      'x-auth-request-user',
+      'x-auth-request-email',
+      'x-authenticated-user',
+      'x-authentik-username',
+      'x-webauth-user',
+    ],
+    ...[
+      'x-consumer-id',
+      'x-consumer-username',
+      'x-credential-identifier',
+      'x-user',
+      'x-user-id',
+      'x-user-email',
+      'x-groups',
+    ],
+    ...[
+      'x-pomerium-jwt-assertion',
+      'tailscale-user-login',
+      'oidc_claim_sub',
+      'shib-identity-provider',
+      'sm_user',
+      'iv-user',
+    ],
+    ...[
+      'x-middleware-subrequest',
+      'x-nextjs-data',
+      'x-accel-redirect',
+      'x-sendfile',
+      'destination',
+      'max-forwards',
+      'expect',
+    ],
+    ...[
+      'l5d-dst-override',
+      'x-istio-attributes',
+      'x-kong-request-id',
+      'x-jwt-payload',
+      'x-id-token',
+      'x-spiffe-id',
+    ],
+    ...[
+      'x-portkey-api-key',
+      'x-portkey-config',
+      'x-litellm-api-key',
+      'x-litellm-key',
+      'helicone-auth',
+      'Helicone-Property-App',
+    ],
+    ...[
+      'x-goog-api-key',
+      'x-bf-vk',
+      'ocp-apim-subscription-key',
+      'x-functions-key',
+      'x-rapidapi-key',
+      'x-vault-token',
+    ],
+    ...[
+      'private-token',
+      'x-access-token',
+      'x-auth-token',
+      'x-authorization',
+      'apikey',
+      'x-apikey',
+      'x-amz-security-token',
+      'dpop',
+    ],
+    // Servers that hand headers on as variables take these for each other.
+    ...[
+      'x_forwarded_for',
+      'X_Forwarded-For',
+      'x_remote_user',
+      'api_key',
+      'x.forwarded.for',
+      'x_http_method_override',
+    ],
   ])('does not reach the endpoint: %s', (name) => {
     expect(passed({ [name]: 'spoofed' }).has(name)).toBe(false);
   });
@@ -77,6 +224,37 @@ describe("a client's header", () => {
     'traceparent',
     'x-request-id',
     'accept',
+    ...[
+      'http-referer',
+      'x-title',
+      'x-client-request-id',
+      'openai-organization',
+      'x-stainless-lang',
+    ],
+    ...[
+      'anthropic-beta',
+      'baggage',
+      'tracestate',
+      'x-b3-traceid',
+      'user-agent',
+      'x-session-id',
+      'if-none-match',
+    ],
+    ...[
+      'range',
+      'accept-language',
+      'x-scope-orgid',
+      'x-amzn-bedrock-guardrailidentifier',
+      'x-custom',
+      'origin',
+    ],
+    ...[
+      'x-dynamo-request-priority',
+      'x-claude-code-session-id',
+      'x-trace',
+      'x-hostname-hint',
+      'x-viaduct',
+    ],
   ])('passes otherwise: %s', (name) => {
     expect(passed({ [name]: 'x' }).get(name)).toBe('x');
   });
@@ -124,6 +302,51 @@ describe("an endpoint's header", () => {
     'server-timing',
     'idempotent-replayed',
     'service-worker-allowed',
+    ...[
+      'permissions-policy',
+      'speculation-rules',
+      'origin-agent-cluster',
+      'accept-ch',
+      'use-as-dictionary',
+    ],
+    ...[
+      'x-accel-redirect',
+      'x-sendfile',
+      'cross-origin-opener-policy',
+      'x-permitted-cross-domain-policies',
+    ],
+    ...[
+      'cdn-cache-control',
+      'cloudflare-cdn-cache-control',
+      'netlify-cdn-cache-control',
+      'surrogate-control',
+    ],
+    ...[
+      'vercel-cdn-cache-control',
+      'surrogate-key',
+      'cache-tag',
+      'cache-tags',
+      'edge-control',
+      'edge-cache-tag',
+    ],
+    ...[
+      'x-accel-expires',
+      'x-litespeed-cache-control',
+      'x-cache',
+      'x-cache-hits',
+      'xkey',
+      'no-vary-search',
+    ],
+    ...[
+      'expires',
+      'age',
+      'pragma',
+      'warning',
+      'vary',
+      'cache-control',
+      'akamai-cache-status',
+      'fastly-debug',
+    ],
   ])('does not reach the client: %s', (name) => {
     expect(passed({ [name]: 'spoofed' }).has(name)).toBe(false);
   });
@@ -137,6 +360,59 @@ describe("an endpoint's header", () => {
     const encoding = (name: string) => passed({ 'content-encoding': name }).get('content-encoding');
     expect(['gzip', 'br', 'BR'].map(encoding)).toEqual([null, null, null]);
     expect(['zstd', 'deflate', 'gzip, br'].map(encoding)).toEqual(['zstd', 'deflate', 'gzip, br']);
+  });
+
+  it.each([
+    ['max-age=60', 'private, max-age=60'],
+    ['public, max-age=60', 'private, max-age=60'],
+    ['s-maxage=600, max-age=60, proxy-revalidate', 'private, max-age=60'],
+    ['PUBLIC, Max-Age="60", immutable', 'private, max-age=60, immutable'],
+    ['private="set-cookie", max-age=60', 'private, max-age=60'],
+    ['no-cache="x-y", max-age=5', 'private, no-cache, max-age=5'],
+    ['no-cache', 'private, no-cache'],
+    [
+      'max-age=60, must-revalidate, stale-while-revalidate=9',
+      'private, max-age=60, must-revalidate, stale-while-revalidate=9',
+    ],
+    ['max-age=60, max-age=60', 'private, max-age=60'],
+    ['no-store', null],
+    ['public, no-store, max-age=60', null],
+    ['public', null],
+    ['s-maxage=600', null],
+    ['max-age', null],
+    ['max-age=-1', null],
+    ['max-age=1e9', null],
+    ['max-age=60;public', null],
+    ['', null],
+  ])('of caching is for the client alone: %s', (given, expected) => {
+    const headers = passed({ 'cache-control': given });
+    expect(headers.get('cache-control')).toBe(expected);
+    expect(headers.has('vary')).toBe(expected !== null);
+  });
+
+  it('of caching tells answers to several keys apart', () => {
+    const vary = (given: string) =>
+      passed({ 'cache-control': 'max-age=1', vary: given }).get('vary');
+    expect(vary('Accept, AUTHORIZATION')).toBe('authorization, x-api-key, accept');
+    expect(vary('*')).toBe('authorization, x-api-key, *');
+    expect(vary('not a name, x')).toBe('authorization, x-api-key, x');
+  });
+
+  it("that has the endpoint's key, in any form, is dropped", () => {
+    const key = 'sk-of-the-endpoint/123';
+    const headers = answerHeaders(
+      new Headers({
+        'x-plain': `Bearer ${key}`,
+        'x-url': `?key=${encodeURIComponent(key)}`,
+        'x-base64': btoa(`user:${key}`),
+        location: `/x?${encodeURIComponent(`token=${key}`)}`,
+        [`x-${key.replace('/', '-')}`]: '1',
+        'x-other': 'sk-of-somebody-else/123',
+      }),
+      {},
+      key,
+    );
+    expect([...headers.keys()]).toEqual(['x-other']);
   });
 
   it('does not replace a header of the dispatcher', () => {
