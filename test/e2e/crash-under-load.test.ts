@@ -11,7 +11,8 @@ import { type Outcome, patientCall } from './patient-client.ts';
 
 const SLOTS = 50;
 const WAITING = 500;
-const LEASE_MS = 5_000;
+/** Long enough that a busy machine renews it in time. */
+const LEASE_MS = 15_000;
 /** Learned data is written after this many events at the latest. */
 const FLUSH_COUNT = 100;
 

@@ -224,7 +224,8 @@ describe('an answer of an endpoint', () => {
     async ({ call, line }) => {
       answer = () => line;
       // Of its own, since an endpoint that has failed rests.
-      const own = await dispatcher.tenant(`odd-${(tenants += 1)}`, config);
+      tenants += 1;
+      const own = await dispatcher.tenant(`odd-${tenants}`, config);
       expect(statusIn(await call([`authorization: Bearer ${own}`]))).toBe(502);
     },
   );
