@@ -118,6 +118,11 @@ const backend = z.strictObject({
   fallback: name.optional(),
   /** Wait after which a stream is begun and kept alive with comments. */
   queueCommentsAfterMs: milliseconds.default(10_000),
+  /**
+   * Wait after which any model call's answer is begun and kept alive, so that a client that has
+   * closed its connection is noticed; absent: a plain answer begins with its result.
+   */
+  keepAliveAfterMs: milliseconds.optional(),
   /** Most requests without a slot (token counts) that run at one endpoint at a time. */
   sideCalls: z.int().min(1).max(100_000).default(128),
 });
