@@ -14,6 +14,8 @@ import { jobSettings } from './job-settings.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
 
+/** Longest configuration that is put or imported, bytes of JSON. */
+export const MAX_CONFIG_BYTES = 1_000_000;
 /** Most API keys of one tenant. */
 export const MAX_KEYS = 1_000;
 

@@ -43,6 +43,8 @@ export class PacedReader {
   #waitedMs = 0;
   #waitsSince: number | undefined;
   #isReading = false;
+  /** The body has ended or failed, or nobody reads the rest. */
+  #isOver = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #onLate: (error: ApiError) => void = () => {};
 
@@ -65,7 +67,10 @@ export class PacedReader {
       const settle = (piece: Piece) => {
         this.#isReading = false;
         this.pause();
-        if (piece.status !== 'piece') this.stop();
+        if (piece.status !== 'piece') {
+          this.#isOver = true;
+          this.stop();
+        }
         resolve(piece);
       };
       this.#onLate = (error) => {
@@ -112,19 +117,25 @@ export class PacedReader {
    * on for too long.
    */
   async discard(): Promise<void> {
+    if (this.#isOver) return;
     this.stop();
     this.#pace = DISCARDED;
     this.#waitedMs = 0;
     const before = this.bytes;
+    // One buffer for all of it: nobody keeps what is read.
+    let buffer: Uint8Array<ArrayBuffer> | undefined;
+    if (this.fillsBuffers) buffer = new Uint8Array(MOST_BUFFER_BYTES);
     while (this.bytes - before < MAX_DISCARDED_BYTES) {
-      const piece = await this.read();
+      const piece = await this.read(buffer);
       if (piece.status !== 'piece') break;
+      if (buffer) buffer = new Uint8Array(piece.bytes.buffer);
     }
     this.cancel();
   }
 
   /** Nobody reads the rest. */
   cancel(reason?: unknown): void {
+    this.#isOver = true;
     this.stop();
     this.#source.cancel(reason).catch(() => {});
   }

@@ -52,11 +52,15 @@ function answerAll(status = 200, text = GOOD): void {
   }
 }
 
-async function tenantOf(name: string, slots: number) {
+async function tenantOf(
+  name: string,
+  slots: number,
+  waits: object = { keepAliveAfterMs: KEEP_ALIVE_MS },
+) {
   const { url } = dispatcher.workerd;
   const endpoints = [{ url: endpoint, slots }];
   const key = await dispatcher.tenant(name, {
-    backends: { m: { models: ['m'], endpoints, keepAliveAfterMs: KEEP_ALIVE_MS } },
+    backends: { m: { models: ['m'], endpoints, ...waits } },
   });
   const standing = async () => (await statusOf(url, name)).m ?? { waiting: 0, running: 0 };
   const call = (more: object = {}) =>
@@ -148,6 +152,22 @@ describe.each([
       (n) => n === CLIENTS,
     );
   });
+});
+
+it('streams that wait and are sent comments leave the queue when their clients close', async () => {
+  const comments = { queueCommentsAfterMs: KEEP_ALIVE_MS };
+  const { standing, call, client } = await tenantOf('comments', 1, comments);
+  const first = call();
+  await until(
+    () => held.size,
+    (n) => n === 1,
+  );
+  const clients = Array.from({ length: CLIENTS }, () => client({ stream: true }));
+  await until(standing, (s) => s.waiting === CLIENTS);
+  for (const one of clients) one.close();
+  await until(standing, (s) => s.waiting === 0);
+  answerAll();
+  await (await first).text();
 });
 
 it('a client that sends no more but reads has its answer', async () => {
