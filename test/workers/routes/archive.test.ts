@@ -283,12 +283,13 @@ describe('an import', () => {
     const tenant = await newTenant();
     const stub = env.TENANT.getByName(tenant);
     const sums = { imported: 0, no_room: 0 };
-    for (let i = 0; i < 60; i += 1) {
-      const long = [{ ...units[0], unit: 'é'.repeat(450_000) }];
-      const one = { ...run, run: `r${i}`, units: long, learned: false };
-      const done = await stub.importRuns(JSON.stringify([one]), 0);
-      sums.imported += done.imported;
-      sums.no_room += done.no_room;
+    const long = [{ ...units[0], unit: 'é'.repeat(450_000) }];
+    for (let i = 0; i < 6; i += 1) {
+      const some = Array.from({ length: 10 }, (_, k) => `r${10 * i + k}`);
+      const runs = some.map((name) => ({ ...run, run: name, units: long, learned: false }));
+      const done = await stub.importRuns(JSON.stringify(runs), 0);
+      sums.imported += done?.imported ?? 0;
+      sums.no_room += done?.no_room ?? 0;
     }
     // 50 MB, as UTF-8.
     expect(sums).toEqual({ imported: 55, no_room: 5 });
