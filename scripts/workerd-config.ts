@@ -131,7 +131,7 @@ export const FRONT_WORKER = `export default {
       const call = async () => (await env.TALARIA.fetch(url, { method, headers, body })).text();
       return Response.json(await Promise.all(Array.from({ length: calls }, call)));
     }
-    const scheduledTime = new Date(Date.now() + Number(searchParams.get('in') ?? 0));
+    const scheduledTime = Date.now() + Number(searchParams.get('in') ?? 0);
     const result = await env.TALARIA.scheduled({ cron: '* * * * *', scheduledTime });
     return Response.json(result);
   },
