@@ -47,10 +47,21 @@ export async function withBody(
   try {
     const rules = { maxBytes, pace: config.limits.body, hand };
     const read = await readBody(c.req.raw, rules);
-    return read.ok ? await use({ bytes: read.bytes, hand }) : refuse(read.error);
+    if (!read.ok) return refuse(read.error);
+    const { bytes } = read;
+    hand.onUnused(() => freeMemory(bytes));
+    return await use({ bytes, hand });
   } finally {
     hand.release();
   }
+}
+
+/**
+ * Gives back the memory of bytes that nobody needs any longer. The collector sees only how much there
+ * is of JavaScript's own objects, and comes late for a few long bodies.
+ */
+function freeMemory({ buffer }: Uint8Array<ArrayBuffer>): void {
+  buffer.transfer(0);
 }
 
 /** Counts a body that is relayed as it arrives. */

@@ -119,6 +119,7 @@ export class Hand {
   readonly #resolve: () => void;
   #bytes = 0;
   #uses = 1;
+  #onUnused: () => void = () => {};
 
   constructor(counter: Counter) {
     this.#counter = counter;
@@ -143,11 +144,18 @@ export class Hand {
     used.then(release, release);
   }
 
+  /** `act` is called when the last user needs it no longer; not when it is dropped in use. */
+  onUnused(act: () => void): void {
+    this.#onUnused = act;
+  }
+
   /** One of its users needs it no longer. */
   release(): void {
     if (this.#uses <= 0) return;
     this.#uses -= 1;
-    if (this.#uses === 0) this.#end();
+    if (this.#uses > 0) return;
+    this.#end();
+    this.#onUnused();
   }
 
   /** Nobody needs it any longer. */

@@ -28,9 +28,16 @@ beforeAll(async () => {
   server = createServer((req, res) => {
     const hash = createHash('sha256');
     reached.push(`${req.method} ${req.url}`);
-    req.on('data', (part) => hash.update(part));
-    req.once('end', () => {
+    const answersFirst = req.headers['x-answer'] === 'first';
+    if (answersFirst) {
       res.writeHead(200, { 'content-type': 'application/json' });
+      res.write(' ');
+      setTimeout(() => req.resume(), 200);
+    }
+    req.on('data', (part) => hash.update(part));
+    if (answersFirst) req.pause();
+    req.once('end', () => {
+      if (!answersFirst) res.writeHead(200, { 'content-type': 'application/json' });
       res.end(JSON.stringify({ choices: [], sha256: hash.digest('hex') }));
     });
   });
@@ -196,6 +203,18 @@ describe('a long body', () => {
     const sha256 = createHash('sha256').update(body).digest('hex');
     expect(await answer.json()).toMatchObject({ sha256 });
     expect((await peakMb()) - before).toBeLessThan(64);
+  });
+
+  it('is sent whole to an endpoint that answers before it reads', async () => {
+    for (let i = 0; i < 2; i += 1) {
+      const body = chat(String(i).repeat(9 * MB));
+      const answer = await post(CHAT, body, keyA, { 'x-answer': 'first' });
+      expect(answer.status).toBe(200);
+      // What it held of this body is given to others.
+      await (await post(CHAT, chat('x'.repeat(9 * MB)), keyB)).text();
+      const sha256 = createHash('sha256').update(body).digest('hex');
+      expect(await answer.json()).toMatchObject({ sha256 });
+    }
   });
 
   it('with a field that Talaria adds is the same but for that', async () => {
