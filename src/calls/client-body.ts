@@ -76,6 +76,28 @@ export function uploadPaceOf({ limits }: TenantConfig): Pace {
   return { ...limits.body, bytesPerSecond, graceMs };
 }
 
+/** What this isolate holds of one API key. */
+export interface HeldOfKey {
+  readonly key: string;
+  readonly bodies: number;
+  readonly bodyBytes: number;
+  readonly uploads: number;
+}
+
+/** What this isolate holds of a tenant's API keys; those of which it holds nothing are absent. */
+export function heldOfKeys(tenant: string): HeldOfKey[] {
+  const prefix = `${tenant}/`;
+  const owners = [bodies, uploads].flatMap(({ holdings }) => [...holdings].map(([owner]) => owner));
+  return [...new Set(owners)]
+    .filter((owner) => owner.startsWith(prefix))
+    .map((owner) => ({
+      key: owner.slice(prefix.length),
+      bodies: bodies.of(owner).count,
+      bodyBytes: bodies.of(owner).bytes,
+      uploads: uploads.of(owner).count,
+    }));
+}
+
 /** The name under which this isolate counts what it holds of a key. */
 export function ownerOf(c: Context<AppEnv>): string {
   return `${c.get('tenant').tenant}/${c.get('keyId')}`;

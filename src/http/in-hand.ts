@@ -39,6 +39,11 @@ export class InHand {
     return this.#bytes;
   }
 
+  /** What is held, by owner. */
+  get holdings(): Iterable<readonly [owner: string, Readonly<Holding>]> {
+    return this.#holdings;
+  }
+
   /** What is held of an owner. */
   of(owner: string): Readonly<Holding> {
     return this.#holdings.get(owner) ?? { count: 0, bytes: 0 };

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { admin } from '../../scripts/stack.ts';
+import { ADMIN_TOKEN, admin } from '../../scripts/stack.ts';
 import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
 
 const TENANT = 'bodies';
@@ -82,6 +82,12 @@ function post(path: string, body: string | Uint8Array<ArrayBuffer>, key = keyA, 
     body,
     headers: { authorization: `Bearer ${key}`, ...headers },
   });
+}
+
+async function metricsOf(tenant: string): Promise<string> {
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  const answer = await fetch(`${dispatcher.workerd.url}/metrics?tenant=${tenant}`, { headers });
+  return answer.text();
 }
 
 const chat = (content = 'Hello') =>
@@ -284,6 +290,8 @@ describe('a body that stops', () => {
       () => refused,
       (n) => n >= SENDERS - 1,
     );
+    const held = await metricsOf('stopping');
+    expect(held).toMatch(/^talaria_bodies_in_hand\{.*\} 1$/m);
     for (let i = 0; i < 5; i += 1) {
       const answer = await post(CHAT, chat(), modest);
       expect(answer.status).toBe(200);
@@ -408,6 +416,7 @@ describe('an upload to a tool', () => {
       ({ status }) => status === 429,
     );
     expect(refused.text).toContain('it may have 2');
+    expect(await metricsOf('uploading')).toMatch(/^talaria_uploads\{.*\} 2$/m);
     const other = await post('/v1/backends/tool/more', bytes, JSON.parse(made).key);
     expect(other.status).toBe(200);
     await other.text();
