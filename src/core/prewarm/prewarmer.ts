@@ -110,7 +110,9 @@ export class Prewarmer {
       if (!endpoint.isLastWake(event.wakeAt)) return;
       if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
       endpoint.wakeFailed(now);
-    } else endpoint.becameCold(now);
+      return this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
+    }
+    endpoint.becameCold(now);
     this.stateChanged(event.backend, event.endpoint, previous, now, effects);
   }
 
