@@ -90,7 +90,8 @@ export class Arrivals {
    */
   usualProbability(at: number, withinMs: number): number {
     const { goesOn } = this.#silence;
-    return this.#week.probability(at, withinMs, { goesOn, sessionGoesOn: 1, expected: 0 });
+    const outlook = { goesOn, inSession: false, sessionGoesOn: 1, expected: 0 };
+    return this.#week.probability(at, withinMs, outlook);
   }
 
   /** Expected arrivals per second, by the recent rate. */
@@ -149,9 +150,11 @@ export class Arrivals {
     const byRecent = this.#rate.needProbability(now, withinMs);
     const pIfStopped = 1 - elapsedMs / (elapsedMs + withinMs);
     const recent = pContinues * byRecent + (1 - pContinues) * (elapsedMs > 0 ? pIfStopped : 0);
-    const { goesOn, expected, isLastSession } = this.#silence;
+    const { goesOn, inSession, isLastSession } = this.#silence;
     const sessionGoesOn = isLastSession ? pContinues : 1;
-    const outlook = { goesOn, sessionGoesOn, expected: isLastSession ? 0 : expected };
+    // In the last arrival's session the recent gaps are the better evidence.
+    const expected = isLastSession ? 0 : this.#silence.expected;
+    const outlook = { goesOn, inSession, sessionGoesOn, expected };
     return Math.max(this.#week.probability(now, withinMs, outlook), recent);
   }
 }

@@ -29,6 +29,11 @@ export class Silence {
   #inSession = true;
   #isLastSession = true;
 
+  /** True in an hour that has arrivals, usually or now. */
+  get inSession(): boolean {
+    return this.#inSession;
+  }
+
   /** True while the session of the last arrival goes on or is over, and no other has begun. */
   get isLastSession(): boolean {
     return this.#isLastSession;
@@ -57,6 +62,7 @@ export class Silence {
   end(): void {
     this.#missedHours = 0;
     this.#expected = 0;
+    this.#inSession = true;
     this.#isLastSession = true;
   }
 

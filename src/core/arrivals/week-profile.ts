@@ -29,6 +29,8 @@ export interface WeekSnapshot {
 export interface Outlook {
   /** Probability that the traffic goes on. */
   readonly goesOn: number;
+  /** The hour in progress belongs to a session. */
+  readonly inSession: boolean;
   /** Probability that the session in progress goes on, if the traffic does. */
   readonly sessionGoesOn: number;
   /** Arrivals that were expected in that session since the last one. */
@@ -73,14 +75,16 @@ export class WeekProfile {
   /** Probability of an arrival within `withinMs` from `at`, after a silence as given. */
   probability(at: number, withinMs: number, after: Outlook): number {
     const end = at + Math.min(withinMs, WEEK_MS);
-    let { sessionGoesOn, expected } = after;
-    let [pNone, isUsual] = [1, true];
+    let { inSession, sessionGoesOn, expected } = after;
+    let pNone = 1;
     for (let from = at; from < end; ) {
       const bin = binOf(from);
-      const wasUsual = isUsual;
-      isUsual = this.#isUsual(bin);
-      // Another session begins with this hour.
-      if (from > at && !(wasUsual && isUsual)) [sessionGoesOn, expected] = [1, 0];
+      if (from > at) {
+        const isUsual = this.#isUsual(bin);
+        // Another session begins with this hour.
+        if (!inSession || !isUsual) [sessionGoesOn, expected] = [1, 0];
+        inSession = isUsual;
+      }
       const until = Math.min(end, nextHour(from));
       const arrivals = this.#perActiveHour(bin) * ((until - from) / HOUR_MS);
       const pSome = after.goesOn * sessionGoesOn * this.#pActive(bin);
