@@ -9,7 +9,7 @@
 
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
-import type { Endpoint } from '../backends/endpoint.ts';
+import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
 import type { NextCall } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
 import type { CallRequest } from '../runs/call-request.ts';
@@ -93,7 +93,9 @@ export class CallsInFlight {
     const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
     const caller = { key: keyOf(call), callId };
-    const after = endpoint?.observe(result, call.lease.grantedAt, now, caller) ?? 'pause';
+    const after = endpoint
+      ? endpoint.observe(result, call.lease.grantedAt, now, caller)
+      : refusalAtGoneEndpoint(result);
     const backend = this.#backends.get(call.request.backend);
     const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
     if (retry && backend) {
@@ -282,6 +284,10 @@ export class CallsInFlight {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+function refusalAtGoneEndpoint({ cold, busy }: CallResult): AfterRefusal | undefined {
+  return cold || busy ? 'pause' : undefined;
+}
 
 function keyOf(call: LiveCall): string {
   return call.request.keyId ?? '';
