@@ -80,7 +80,9 @@ export class CallsInFlight {
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
     this.#context.roster.holder(request.backend, lease.endpoint, now).inFlight += 1;
-    this.#backends.get(request.backend)?.shares.granted(keyOf(call), lease.grantedAt);
+    const backend = this.#backends.get(request.backend);
+    backend?.granted(call, now);
+    backend?.shares.granted(keyOf(call), lease.grantedAt);
   }
 
   /** Ends an attempt; `again`: the call may return to the queue for another attempt. */
@@ -227,6 +229,7 @@ export class CallsInFlight {
   ): void {
     const { ranking, prewarmer } = this.#context;
     endpoint.granted(now, keyOf(call));
+    backend.granted(call, now);
     backend.shares.granted(keyOf(call), now);
     call.urgent = urgent;
     call.attempts += 1;
@@ -261,6 +264,7 @@ export class CallsInFlight {
     const endpoint = backend?.endpoints.get(id);
     const grantedAt = call.lease?.grantedAt ?? now;
     endpoint?.released(now, grantedAt, keyOf(call));
+    backend?.released(call);
     backend?.shares.released(keyOf(call), grantedAt, now);
     if (backend && call.urgent) backend.urgentRunning -= 1;
     if (backend) this.#context.roster.forgetIfDrained(backend, id);
