@@ -93,6 +93,7 @@ export class Dispatcher {
     const overdue = this.#elapse(now);
     this.#rerankNewApplications(effects);
     for (const backend of this.backends.values()) {
+      this.#prewarmer.wakes.resume(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
       if (backend.waiting === 0) continue;
       const expectedMs = (call: LiveCall) => this.#expectedMs(call, backend);
