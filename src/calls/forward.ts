@@ -17,6 +17,7 @@ import { fetchSameUrl } from '../http/same-url.ts';
 import type { Upload } from '../http/upload.ts';
 import type { CallResult } from '../protocol/tenant.ts';
 import type { Slot } from './admission.ts';
+import { isClientsOwn, refusedResult, UNANSWERED, type UntimedResult } from './attempt-result.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
@@ -105,7 +106,7 @@ export class Forwarder {
       return this.#refuse(failure);
     }
     return this.#failed(
-      { endpointFault: true },
+      UNANSWERED,
       timeout
         ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
         : { code: 'upstream_error', message: 'The endpoint could not be reached.' },
@@ -179,7 +180,7 @@ export class Forwarder {
     upstream.webSocket?.close();
     await upstream.body?.cancel().catch(() => {});
     if (this.#ended !== undefined) return this.#clientGone();
-    return this.#failed({ endpointFault: true }, failureOf('broken', upstream.status));
+    return this.#failed(UNANSWERED, failureOf('broken', upstream.status));
   }
 
   /** Decides by what arrived: some servers answer a request for a stream in one piece. */
@@ -252,28 +253,23 @@ export class Forwarder {
     const text = await beginningOf(upstream, key);
     if (this.#ended !== undefined) return this.#clientGone();
     const kind = this.#options.classify(upstream.status, text);
-    if (kind === 'rejected' || kind === 'forbidden') {
+    if (isClientsOwn(kind)) {
       await this.#end('failed', { forbidden: kind === 'forbidden' });
       // The client's request is wrong: it receives the endpoint's own error.
       const headers = answerHeaders(upstream.headers, added, key);
       return new Response(text, { status: upstream.status, headers });
     }
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
-    const details = {
-      endpointFault: kind === 'broken',
-      cold: kind === 'cold',
-      busy: kind === 'busy',
-      ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
-    };
-    return this.#failed(details, failureOf(kind, upstream.status, { ...details, text }));
+    const retryAfterMs = seconds > 0 ? seconds * 1_000 : undefined;
+    const failure = failureOf(kind, upstream.status, { retryAfterMs, text });
+    return this.#failed(refusedResult(kind, retryAfterMs), failure);
   }
 
   /** Ends the attempt without releasing its slot. */
-  #failed(details: Partial<CallResult>, error: ApiError): FailedAttempt {
+  #failed(result: UntimedResult, error: ApiError): FailedAttempt {
     this.#ended = Promise.resolve();
     this.#stop();
-    const result = { outcome: 'failed' as const, endpointFault: false, cold: false };
-    return { result: { ...result, serviceMs: Date.now() - this.#startedAt, ...details }, error };
+    return { result: { ...result, serviceMs: Date.now() - this.#startedAt }, error };
   }
 
   #stop(): void {

@@ -1,0 +1,30 @@
+/**
+ * What an answer without success means for the attempt that got it: the result that is reported to
+ * the tenant's object, and whether another attempt is wanted. The simulator uses it too, so that a
+ * refused call goes on there as it does at the edge.
+ */
+import type { AnswerKind } from '../endpoints/adapter.ts';
+import type { CallResult } from '../protocol/tenant.ts';
+
+/** The result of an attempt without the time that it took. */
+export type UntimedResult = Omit<CallResult, 'serviceMs'>;
+
+/** The endpoint could not be reached, or did not answer in time. */
+export const UNANSWERED: UntimedResult = { outcome: 'failed', endpointFault: true, cold: false };
+
+/** True where the answer is the client's own: it is passed on, and no other attempt is made. */
+export function isClientsOwn(kind: AnswerKind): boolean {
+  return kind === 'rejected' || kind === 'forbidden';
+}
+
+/** The result of an attempt that was answered without success. */
+export function refusedResult(kind: AnswerKind, retryAfterMs?: number): UntimedResult {
+  return {
+    outcome: 'failed',
+    endpointFault: kind === 'broken',
+    cold: kind === 'cold',
+    ...(kind === 'busy' ? { busy: true } : {}),
+    ...(kind === 'forbidden' ? { forbidden: true } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
