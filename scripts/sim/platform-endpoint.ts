@@ -45,17 +45,17 @@ export class PlatformEndpoint implements SimEndpoint {
   }
 
   submitted(call: SimCall): void {
-    call.notWarmMs = this.platform.notWarmMsUntil(this.#world.now);
+    call.notWarmMs = this.platform.notWarmMsUntil(this.#world.now());
   }
 
   serve(callId: string, call: SimCall): void {
-    const { now } = this.#world;
+    const now = this.#world.now();
     const waitedMs = this.platform.notWarmMsUntil(now) - call.notWarmMs;
     const reply = this.#request(call.serviceMs, true);
     if (reply.type === 'served' && reply.from - now <= FIRST_BYTE_MS) {
       this.coldWaitMs += waitedMs + reply.warmAt - now;
       return this.#world.at(reply.until, 'end', () => {
-        const serviceMs = this.#world.now - now;
+        const serviceMs = this.#world.now() - now;
         const result = { outcome: 'ok', endpointFault: false, cold: false, serviceMs } as const;
         this.#world.ended(callId, { ...result, ...tokensOf(call.record) }, false);
       });
@@ -63,18 +63,19 @@ export class PlatformEndpoint implements SimEndpoint {
     if (reply.type !== 'answered') {
       const at = reply.type === 'refused' ? reply.at : now + FIRST_BYTE_MS;
       return this.#world.at(at, 'end', () => {
-        this.#world.ended(callId, { ...UNANSWERED, serviceMs: this.#world.now - now }, true);
+        this.#world.ended(callId, { ...UNANSWERED, serviceMs: this.#world.now() - now }, true);
       });
     }
     this.#world.at(reply.at, 'end', () => {
       const kind = openaiGeneric.classify(reply.status, reply.body, false);
-      const result = { ...refusedResult(kind), serviceMs: this.#world.now - now };
+      const result = { ...refusedResult(kind), serviceMs: this.#world.now() - now };
       this.#world.ended(callId, result, !isClientsOwn(kind));
     });
   }
 
   wake(order: WakeOrder): void {
-    const { now, wallMs } = this.#world;
+    const now = this.#world.now();
+    const wallMs = this.#world.wallMs();
     if (order.wake.cause !== 'demand') this.pings += 1;
     const loop = { order, beganAt: now, wallMs };
     this.#loop = loop;
@@ -82,7 +83,7 @@ export class PlatformEndpoint implements SimEndpoint {
   }
 
   release(): void {
-    this.platform.release(this.#world.now);
+    this.platform.release(this.#world.now());
   }
 
   warmMsUntil(at: number): number {
@@ -112,7 +113,7 @@ export class PlatformEndpoint implements SimEndpoint {
   #end(loop: WakeLoop, ok: boolean): void {
     if (this.#loop !== loop) return;
     this.#loop = undefined;
-    const { wallMs } = this.#world;
+    const wallMs = this.#world.wallMs();
     this.#world.tell({
       type: 'wake-answered',
       backend: this.#backend,
@@ -123,9 +124,9 @@ export class PlatformEndpoint implements SimEndpoint {
   }
 
   #request(serviceMs: number, isDemand: boolean, isPing = false): PlatformReply {
-    const { starts } = this.platform;
-    const reply = this.platform.request(this.#world.now, serviceMs, isPing);
-    if (isDemand) this.coldStarts += this.platform.starts - starts;
+    const starts = this.platform.starts.length;
+    const reply = this.platform.request(this.#world.now(), serviceMs, isPing);
+    if (isDemand) this.coldStarts += this.platform.starts.length - starts;
     return reply;
   }
 }

@@ -80,14 +80,21 @@ const BODIES: Readonly<Record<string, string>> = {
   '504': '<html><title>504 Gateway Time-out</title></html>',
 };
 
+/** From the start of its loading until it went cold again, ms. */
+export interface PlatformStart {
+  readonly at: number;
+  readonly readyAt: number;
+  coldAt: number;
+}
+
 export class Platform {
-  /** Starts so far. */
-  starts = 0;
+  /** Its starts so far, in order. */
+  readonly starts: PlatformStart[] = [];
   readonly #settings: PlatformSettings;
   /** When the present start began and ends, ms; undefined while it is cold. */
   #startedAt: number | undefined;
   #readyAt = 0;
-  /** When the last request was or will be answered, ms. */
+  /** When the last request was or will be answered, ms: none is in service from then on. */
   #lastActiveAt = 0;
   /** Ends of the requests in service or in the platform's queue, ms. */
   #ends: number[] = [];
@@ -119,7 +126,7 @@ export class Platform {
   /** It is told to go cold; ignored while a request is in service or it loads. */
   release(now: number): void {
     this.#pass(now);
-    if (this.#startedAt !== undefined && now >= Math.max(this.#readyAt, this.#busyUntil)) {
+    if (this.#startedAt !== undefined && now >= Math.max(this.#readyAt, this.#lastActiveAt)) {
       this.#goCold(now);
     }
   }
@@ -145,10 +152,10 @@ export class Platform {
 
   #start(now: number): void {
     const { coldStartsMs } = this.#settings;
-    const lengthMs = coldStartsMs[Math.min(this.starts, coldStartsMs.length - 1)] ?? 0;
-    this.starts += 1;
+    const lengthMs = coldStartsMs[Math.min(this.starts.length, coldStartsMs.length - 1)] ?? 0;
     this.#startedAt = now;
     this.#readyAt = now + lengthMs;
+    this.starts.push({ at: now, readyAt: this.#readyAt, coldAt: Infinity });
     this.#lastActiveAt = this.#readyAt;
   }
 
@@ -190,20 +197,15 @@ export class Platform {
     return slotsOfWorker * Math.min(mostWorkers, started);
   }
 
-  /** No request is in service from this time on, ms; the same as the last activity. */
-  get #busyUntil(): number {
-    return this.#lastActiveAt;
-  }
-
   /** Applies what has happened by time alone. */
   #pass(now: number): void {
     if (this.#startedAt === undefined || now < this.#readyAt) return;
-    let coldAt = this.#busyUntil + this.#settings.idleTimeoutMs;
+    let coldAt = this.#lastActiveAt + this.#settings.idleTimeoutMs;
     const { evictionsMs = [], pauses = [] } = this.#settings;
     while ((evictionsMs[this.#evictions] ?? Infinity) < this.#readyAt) this.#evictions += 1;
-    const takenAt = Math.max(evictionsMs[this.#evictions] ?? Infinity, this.#busyUntil);
+    const takenAt = Math.max(evictionsMs[this.#evictions] ?? Infinity, this.#lastActiveAt);
     const pausedFrom = pauses.find(([from, until]) => from <= now && until > this.#readyAt)?.[0];
-    const pausedAt = Math.max(pausedFrom ?? Infinity, this.#busyUntil);
+    const pausedAt = Math.max(pausedFrom ?? Infinity, this.#lastActiveAt);
     coldAt = Math.min(coldAt, takenAt, pausedAt);
     if (coldAt <= now) this.#goCold(coldAt);
   }
@@ -211,6 +213,8 @@ export class Platform {
   #goCold(at: number): void {
     this.#upMs += at - (this.#startedAt ?? at);
     this.#servingMs += at - this.#readyAt;
+    const start = this.starts.at(-1);
+    if (start) start.coldAt = at;
     this.#startedAt = undefined;
     this.#ends = [];
   }

@@ -27,9 +27,9 @@ export interface SimCall {
 
 /** What an endpoint needs of the simulation. */
 export interface EndpointWorld {
-  readonly now: number;
+  now(): number;
   /** The dispatcher's clock, ms. */
-  readonly wallMs: number;
+  wallMs(): number;
   at(time: number, kind: Kind, act: () => void): void;
   tell(event: DispatchEvent): void;
   /** An attempt has ended. `again`: without success, and another attempt is wanted. */
@@ -79,7 +79,7 @@ export class PlainEndpoint implements SimEndpoint {
   }
 
   serve(callId: string, call: SimCall): void {
-    const { now } = this.#world;
+    const now = this.#world.now();
     const wasCold = this.#cold.stateAt(now) === 'cold';
     const beginsAt = this.#cold.touch(now);
     // In this order of additions, so that sums are the same to the last bit as they ever were.
@@ -90,7 +90,7 @@ export class PlainEndpoint implements SimEndpoint {
     }
     this.#cold.serviceStarted(beginsAt);
     this.#world.at(beginsAt + call.serviceMs, 'end', () => {
-      this.#cold.serviceEnded(this.#world.now);
+      this.#cold.serviceEnded(this.#world.now());
       const { serviceMs, record } = call;
       const result = { outcome: 'ok', endpointFault: false, cold: false, serviceMs } as const;
       this.#world.ended(callId, { ...result, ...tokensOf(record) }, false);
@@ -98,15 +98,15 @@ export class PlainEndpoint implements SimEndpoint {
   }
 
   wake(): void {
-    const { now } = this.#world;
+    const now = this.#world.now();
     this.#world.at(now, 'ping', () => {
       this.pings += 1;
-      this.#tellWarm(this.#cold.touch(this.#world.now));
+      this.#tellWarm(this.#cold.touch(this.#world.now()));
     });
   }
 
   release(): void {
-    this.#cold.release(this.#world.now);
+    this.#cold.release(this.#world.now());
   }
 
   warmMsUntil(at: number): number {

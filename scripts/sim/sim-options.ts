@@ -29,10 +29,14 @@ export interface SimOptions {
   readonly forecastEveryMs?: number;
   /** Time goes on until then, ms, though no run is left; warm time and pings are up to then. */
   readonly untilMs?: number;
+  /** Time without a served call after which runs are given up, ms; a day where absent. */
+  readonly downMs?: number;
   /** Finished runs to learn from before the first arrival. */
   readonly history: readonly RecordedRun[];
   /** Restarts of the dispatcher's process, ascending. */
   readonly restarts?: readonly SimRestart[];
+  /** The dispatcher's clock at the start, epoch ms; 0 where absent. */
+  readonly epochMs?: number;
   /** Leaps of the dispatcher's clock, ascending. */
   readonly clockLeaps?: readonly ClockLeap[];
   /**

@@ -35,6 +35,8 @@ const CLIENT_PAUSE_MS = 500;
 const LONGEST_CLIENT_PAUSE_MS = 8_000;
 /** Times that a client sends a call before it gives up its run. */
 const CLIENT_TRIES = 1_000;
+/** Time in which no call is served after which a platform counts as down for good, ms. */
+const DOWN_MS = 86_400_000;
 
 interface Running {
   readonly run: RecordedRun;
@@ -87,23 +89,28 @@ function needsOf(trace: readonly RecordedRun[], cluster: Cluster, options: SimOp
   return needs;
 }
 
-class Simulation {
+/** One simulation; `simulate` runs it. Checks look at its endpoints and dispatcher while it runs. */
+export class Simulation {
+  readonly endpoints: ReadonlyMap<string, SimEndpoint>;
   readonly #trace: readonly RecordedRun[];
   readonly #cluster: Cluster;
   readonly #options: SimOptions;
   readonly #heap = new EventHeap();
-  readonly #dispatcher: Dispatcher;
+  #dispatcher: Dispatcher;
   readonly #running = new Map<string, Running>();
   readonly #calls = new Map<string, Sent>();
-  readonly #endpoints = new Map<string, SimEndpoint>();
   /** Endpoints that were sent calls, in the order of their first ones. */
   readonly #used = new Map<string, SimEndpoint>();
   #pending: DispatchEvent[] = [];
   /** Calls whose attempt failed in this step: the dispatcher tries again, or their client does. */
   #refused: string[] = [];
   #now = 0;
+  /** Difference between the dispatcher's clock and the simulation's, ms. */
+  #skewMs: number;
   #submitted = 0;
   #unfinished: number;
+  /** When a call was last served, ms. */
+  #progressAt = 0;
   /** Warm time and pings at `untilMs`. */
   #measured: Pick<SimResult, 'warmMs' | 'pings'> | undefined;
   readonly #samples: ForecastSampler;
@@ -118,6 +125,7 @@ class Simulation {
     this.#cluster = cluster;
     this.#options = options;
     this.#unfinished = trace.length;
+    this.#skewMs = options.epochMs ?? 0;
     const clairvoyant = options.policy === 'srpt';
     const policy = srpt((id) => this.#running.get(id)?.remainingMs ?? 0);
     this.#dispatcher = new Dispatcher(
@@ -127,25 +135,31 @@ class Simulation {
         ...(clairvoyant ? { policy } : {}),
         ...ruleOf(options, needs),
       },
-      0,
+      this.#wallMs,
     );
     for (const run of options.history) {
-      this.#dispatcher.models.learn(run, 0, this.#dispatcher.speeds);
+      this.#dispatcher.models.learn(run, this.#wallMs, this.#dispatcher.speeds);
     }
     this.#samples = new ForecastSampler(cluster, (backend, withinMs, at) =>
       this.#dispatcher.needProbability(backend, withinMs, at),
     );
     const world = this.#worldOfEndpoints();
+    const endpoints = new Map<string, SimEndpoint>();
+    this.endpoints = endpoints;
     for (const [name, backend] of cluster) {
       const { platform } = backend;
       const endpoint = platform
         ? new PlatformEndpoint(name, platform, world)
         : new PlainEndpoint(name, backend, world);
-      this.#endpoints.set(name, endpoint);
+      endpoints.set(name, endpoint);
       for (const at of wakeTimes(needs.get(name) ?? [], backend.coldStartMs ?? 0)) {
         this.#heap.add(at, 'ping', () => this.#pending.push({ type: 'forecast', aheadMs: 0 }));
       }
     }
+  }
+
+  get dispatcher(): Dispatcher {
+    return this.#dispatcher;
   }
 
   run(): SimResult {
@@ -161,18 +175,27 @@ class Simulation {
       this.#running.set(run.run, running);
       this.#heap.add(run.arrival_ms, 'arrival', () => this.#submitVisit(running));
     }
-    const { forecastEveryMs, untilMs } = this.#options;
+    const { forecastEveryMs, untilMs, clockLeaps = [] } = this.#options;
+    for (const { atMs, byMs } of clockLeaps) {
+      this.#heap.add(atMs, 'end', () => {
+        this.#skewMs += byMs;
+      });
+    }
     const lastMs = this.#trace.at(-1)?.arrival_ms ?? 0;
     for (let at = 0; forecastEveryMs && at < lastMs; at += forecastEveryMs) {
       this.#heap.add(at, 'ping', () => this.#samples.ask(at));
     }
-    if ([...this.#cluster.values()].some((b) => b.platform)) this.#cronAt(CRON_MS);
     if (untilMs !== undefined) {
       this.#heap.add(untilMs, 'ping', () => {
         this.#measured = { warmMs: this.#warmMsUntil(untilMs), pings: this.#sum('pings') };
       });
     }
+    const hasPlatform = [...this.#cluster.values()].some((b) => b.platform);
+    if (hasPlatform) this.#cronAt(CRON_MS);
+    const { downMs = DOWN_MS } = this.#options;
     for (let at = this.#nextAt(); Number.isFinite(at); at = this.#nextAt()) {
+      // Calls would wait for ever: their runs are not completed.
+      if (hasPlatform && at > Math.max(this.#progressAt, lastMs, untilMs ?? 0) + downMs) break;
       this.#now = at;
       while (this.#heap.nextAt <= at) this.#heap.pop()?.act();
       this.#step();
@@ -196,7 +219,7 @@ class Simulation {
     const refused = this.#refused;
     this.#pending = [];
     this.#refused = [];
-    const effects = this.#dispatcher.step(events, this.#now);
+    const effects = this.#dispatcher.step(events, this.#wallMs);
     this.#options.observe?.(this.#now, events, effects);
     for (const effect of effects) this.#do(effect);
     for (const callId of refused) {
@@ -208,7 +231,13 @@ class Simulation {
   #nextAt(): number {
     const world = this.#heap.nextAt;
     if (!Number.isFinite(world)) return world;
-    return Math.min(world, Math.max(this.#now, this.#dispatcher.dueAt(this.#now)));
+    const dueAt = this.#dispatcher.dueAt(this.#wallMs) - this.#skewMs;
+    return Math.min(world, Math.max(this.#now, dueAt));
+  }
+
+  /** The time by the dispatcher's clock, ms. */
+  get #wallMs(): number {
+    return this.#now + this.#skewMs;
   }
 
   #cronAt(at: number): void {
@@ -226,7 +255,7 @@ class Simulation {
     for (const record of visit.calls) {
       const took = serviceMs(record, this.#backend(visit.backend));
       const call = { backend: visit.backend, record, serviceMs: took, notWarmMs: 0 };
-      this.#endpoints.get(visit.backend)?.submitted(call);
+      this.endpoints.get(visit.backend)?.submitted(call);
       this.#submit({ running, call, tries: 1 });
     }
   }
@@ -248,9 +277,11 @@ class Simulation {
         backend: call.backend,
         kind: isService ? 'service' : 'llm',
         inputTokens: 'service_ms' in call.record ? 0 : call.record.input_tokens,
-        arrivedAt: this.#now,
+        arrivedAt: this.#wallMs,
         final: running.visit === run.units.length - 1,
-        ...(run.deadline_ms === undefined ? {} : { deadlineAt: run.arrival_ms + run.deadline_ms }),
+        ...(run.deadline_ms === undefined
+          ? {}
+          : { deadlineAt: run.arrival_ms + this.#skewMs + run.deadline_ms }),
       },
     });
   }
@@ -259,7 +290,7 @@ class Simulation {
     switch (effect.type) {
       case 'granted': {
         const sent = this.#calls.get(effect.callId);
-        const endpoint = this.#endpoints.get(effect.backend);
+        const endpoint = this.endpoints.get(effect.backend);
         if (!sent || !endpoint) return;
         this.#used.set(effect.backend, endpoint);
         return endpoint.serve(effect.callId, sent.call);
@@ -267,23 +298,18 @@ class Simulation {
       case 'refused':
         return this.#clientIsTold(effect.callId, effect.retryAfterMs);
       case 'release':
-        return this.#endpoints.get(effect.backend)?.release();
+        return this.endpoints.get(effect.backend)?.release();
       case 'wake':
-        return effect.dryRun ? undefined : this.#endpoints.get(effect.backend)?.wake(effect);
+        return effect.dryRun ? undefined : this.endpoints.get(effect.backend)?.wake(effect);
       default:
         return;
     }
   }
 
   #worldOfEndpoints(): EndpointWorld {
-    const now = () => this.#now;
     return {
-      get now() {
-        return now();
-      },
-      get wallMs() {
-        return now();
-      },
+      now: () => this.#now,
+      wallMs: () => this.#wallMs,
       at: (time, kind, act) => this.#heap.add(time, kind, act),
       tell: (event) => this.#pending.push(event),
       ended: (callId, result, again) => this.#ended(callId, result, again),
@@ -300,6 +326,7 @@ class Simulation {
       return;
     }
     this.#calls.delete(callId);
+    this.#progressAt = this.#now;
     const { running } = sent;
     running.remainingMs -= sent.call.serviceMs;
     running.outstanding -= 1;
@@ -358,7 +385,7 @@ class Simulation {
 
   #sum(field: 'coldStarts' | 'pings'): number {
     let sum = 0;
-    for (const endpoint of this.#endpoints.values()) sum += endpoint[field];
+    for (const endpoint of this.endpoints.values()) sum += endpoint[field];
     return sum;
   }
 
@@ -370,7 +397,7 @@ class Simulation {
         .map(([name, b]) => {
           const idleMs = (b.platform ?? b).idleTimeoutMs ?? 0;
           const endMs = this.#now + (b.platform && !Number.isFinite(idleMs) ? 0 : idleMs);
-          return [name, this.#endpoints.get(name)?.warmMsUntil(untilMs ?? endMs) ?? 0];
+          return [name, this.endpoints.get(name)?.warmMsUntil(untilMs ?? endMs) ?? 0];
         }),
     );
   }
