@@ -2,25 +2,39 @@
  * Sends wake and release requests from the tenant's object to its endpoints, at once: a forecast's
  * wakes go out within the minute of the cron. Which endpoints to wake or release is decided in
  * src/core/prewarm.
+ *
+ * An endpoint is asked by one loop at a time. An order that comes meanwhile joins it: the loop then
+ * asks as long as the newest order says, and reports to that one.
  */
 
 import { type PingTarget, pingTargetOf } from '../../src/auth/endpoint-target.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import { releaseEndpoint, wakeEndpoint } from '../../src/endpoints/wake.ts';
-import type { PingOrder } from '../../src/protocol/tenant.ts';
+import type { PingOrder, WakeReport } from '../../src/protocol/tenant.ts';
 
 export interface PingContext {
   readonly env: Env;
   readonly tenant: string;
   config(): TenantConfig | undefined;
   /** Called when a wake has ended. */
-  wakeAnswered(order: PingOrder, ok: boolean, tookMs: number): Promise<void>;
+  wakeAnswered(order: PingOrder, report: WakeReport): Promise<void>;
   /** Keeps the object in memory until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
 
+/** Time for which the endpoint is asked in any case, ms. */
+const LEAST_PATIENCE_MS = 1_000;
+
+/** The requests that wake one endpoint, one after the other. */
+interface WakeLoop {
+  /** The newest order, and when it came, epoch ms. */
+  order: PingOrder;
+  at: number;
+}
+
 export class Pings {
   readonly #context: PingContext;
+  readonly #loops = new Map<string, WakeLoop>();
   /** Releases in progress, by endpoint: a wake must not overtake one. */
   readonly #releases = new Map<string, Promise<void>>();
 
@@ -29,7 +43,15 @@ export class Pings {
   }
 
   wake(order: PingOrder): void {
-    this.#context.waitUntil(this.#wake(order));
+    const key = keyOf(order);
+    const running = this.#loops.get(key);
+    if (running) {
+      Object.assign(running, { order, at: Date.now() });
+      return;
+    }
+    const loop = { order, at: Date.now() };
+    this.#loops.set(key, loop);
+    this.#context.waitUntil(this.#wake(loop, key));
   }
 
   /** Tells an endpoint to go cold. Where that fails, it goes cold by its own idle timeout. */
@@ -46,15 +68,35 @@ export class Pings {
     this.#context.waitUntil(released);
   }
 
-  async #wake(order: PingOrder): Promise<void> {
-    const config = this.#context.config();
-    if (!config) return;
-    await this.#releases.get(keyOf(order));
-    const ping = await this.#target(config, order);
-    const { ok, tookMs } = ping
-      ? await wakeEndpoint(ping.adapter, ping.target, ping.patienceMs)
-      : { ok: false, tookMs: 0 };
-    await this.#context.wakeAnswered(order, ok, tookMs);
+  async #wake(loop: WakeLoop, key: string): Promise<void> {
+    let refusals = 0;
+    let order: PingOrder;
+    let ok: boolean;
+    do {
+      order = loop.order;
+      const result = await this.#ask(loop, key);
+      refusals += result.refusals ?? 0;
+      ok = result.ok;
+      // The patience of the order that the requests began with has ended, not that of a newer one.
+    } while (!ok && loop.order !== order);
+    this.#loops.delete(key);
+    const tookMs = Date.now() - loop.at;
+    await this.#context.wakeAnswered(loop.order, { ok, tookMs, refusals });
+  }
+
+  /** Asks the endpoint until it is up, turns out broken, or the order's patience has ended. */
+  async #ask({ order, at }: WakeLoop, key: string): Promise<Omit<WakeReport, 'tookMs'>> {
+    try {
+      const config = this.#context.config();
+      await this.#releases.get(key);
+      const ping = config && (await this.#target(config, order));
+      if (!ping) return { ok: false };
+      const leftMs = ping.patienceMs - Math.max(0, Date.now() - at);
+      return await wakeEndpoint(ping.adapter, ping.target, Math.max(leftMs, LEAST_PATIENCE_MS));
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'wake_failed', error: String(error) }));
+      return { ok: false };
+    }
   }
 
   async #release(config: TenantConfig, order: PingOrder): Promise<boolean> {

@@ -78,7 +78,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       tenant,
       config,
       waitUntil,
-      wakeAnswered: (...how) => this.wakeAnswered(...how),
+      wakeAnswered: (order, { ok, tookMs, refusals }) =>
+        this.wakeAnswered(order, ok, tookMs, refusals),
     });
     const [store, waiters, pending, accounting] = [
       this.#store,
@@ -276,8 +277,18 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   }
 
   /** Tells the dispatcher how a wake ended. */
-  async wakeAnswered({ backend, endpoint }: PingOrder, ok: boolean, tookMs: number): Promise<void> {
-    await this.#loop.step([{ type: 'wake-answered', backend, endpoint, ok, tookMs }]);
+  async wakeAnswered(
+    order: PingOrder,
+    ok: boolean,
+    tookMs: number,
+    refusals?: number,
+  ): Promise<void> {
+    const { backend, endpoint, wakeAt } = order;
+    const named = wakeAt === undefined ? {} : { wakeAt };
+    const counted = refusals === undefined ? {} : { refusals };
+    await this.#loop.step([
+      { type: 'wake-answered', backend, endpoint, ok, tookMs, ...named, ...counted },
+    ]);
   }
 
   /** A view for the admin API, as text; undefined where the tenant is not configured. */

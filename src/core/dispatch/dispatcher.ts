@@ -91,6 +91,7 @@ export class Dispatcher {
     const overdue = this.#elapse(now);
     this.#rerankNewApplications(effects);
     for (const backend of this.backends.values()) {
+      this.#prewarmer.wakes.resume(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
       this.#prewarmer.wakes.wakeForDemand(backend, needsOther, now, effects);
     }

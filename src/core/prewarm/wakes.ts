@@ -12,8 +12,8 @@ import type { PrewarmEffect, PrewarmEffects } from './prewarm-events.ts';
 
 export class Wakes {
   readonly accounts: PrewarmAccounts;
-  /** When a wake was last recorded without being made, by backend, epoch ms. */
-  readonly #recordedOnlyAt = new Map<string, number>();
+  /** When a wake was last recorded without being made, epoch ms. */
+  #recordedOnlyAt = new WeakMap<Endpoint, number>();
 
   constructor(backends: ReadonlyMap<string, Backend>) {
     this.accounts = new PrewarmAccounts(backends);
@@ -21,7 +21,7 @@ export class Wakes {
 
   /** Handles a clock that jumps back: the next wake that is not made is recorded at once. */
   clockWentBack(now: number): void {
-    this.#recordedOnlyAt.clear();
+    this.#recordedOnlyAt = new WeakMap();
     this.accounts.clockWentBack(now);
   }
 
@@ -43,6 +43,20 @@ export class Wakes {
     effects.push(wakeEffect(backend, endpoint, wake, false));
   }
 
+  /**
+   * Sends the wakes again that were in progress when the object died: their requests died with it.
+   * Where calls are sent to cold endpoints, the call itself is the wake, and its lease goes on.
+   */
+  resume(backend: Backend, now: number, effects: PrewarmEffects): void {
+    for (const endpoint of backend.endpoints.values()) {
+      const wake = endpoint.takeInterruptedWake();
+      if (!wake || (wake.cause === 'demand' && backend.spec.whileCold === 'send')) continue;
+      // What is left of its patience; the endpoint itself gives it up then.
+      const leftMs = Math.max(1, endpoint.changesAt - now);
+      effects.push({ ...wakeEffect(backend, endpoint, wake, false), patienceMs: leftMs });
+    }
+  }
+
   /** Wakes an endpoint, or records that in a dry run. False where the budget does not allow it. */
   wakeAhead(
     backend: Backend,
@@ -57,9 +71,9 @@ export class Wakes {
     const allowed = dryRun || this.accounts.allows(backend, endpoint, now);
     if (dryRun || !allowed) {
       // The endpoint keeps its state, so the same decision would be recorded each second.
-      const lastAt = this.#recordedOnlyAt.get(backend.name) ?? -Infinity;
+      const lastAt = this.#recordedOnlyAt.get(endpoint) ?? -Infinity;
       if (now - lastAt < endpoint.coldStartMs) return allowed;
-      this.#recordedOnlyAt.set(backend.name, now);
+      this.#recordedOnlyAt.set(endpoint, now);
     }
     const { probability } = decision;
     const reason = `${decision.reason} ${describeForecast()}`;
@@ -109,7 +123,7 @@ function wakeEffect(
   endpoint: Endpoint,
   wake: Wake,
   dryRun: boolean,
-): PrewarmEffect {
+): Extract<PrewarmEffect, { type: 'wake' }> {
   const { spec, wakePatienceMs: patienceMs } = endpoint;
   return { type: 'wake', backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };
 }
