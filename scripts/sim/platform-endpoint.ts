@@ -4,7 +4,6 @@
  * and the dispatcher gets the result that the Worker would report.
  */
 import { isClientsOwn, refusedResult, UNANSWERED } from '../../src/calls/attempt-result.ts';
-import type { AnswerKind } from '../../src/endpoints/adapter.ts';
 import { openaiGeneric } from '../../src/endpoints/openai-generic.ts';
 import { Platform, type PlatformReply, type PlatformSettings } from './platform.ts';
 import {
@@ -18,15 +17,16 @@ import {
 
 /** Time after which the Worker gives up an answer that has not begun, ms: the configuration's default. */
 const FIRST_BYTE_MS = 120_000;
-/** Pause of a wake between two requests, ms, as in src/endpoints/wake.ts. */
+/** Time for which an endpoint is asked in any case, ms, as in the tenant's object. */
+const LEAST_PATIENCE_MS = 1_000;
 const LOOK_EVERY_MS = 1_000;
 
-/** A wake in progress. */
+/** The requests that wake the endpoint, one after the other, as in the tenant's object. */
 interface WakeLoop {
-  readonly order: WakeOrder;
-  readonly beganAt: number;
-  /** When it began by the dispatcher's clock, ms. */
-  readonly wallMs: number;
+  /** The newest order, and when it came by the dispatcher's clock, ms. */
+  order: WakeOrder;
+  wallMs: number;
+  refusals: number;
 }
 
 export class PlatformEndpoint implements SimEndpoint {
@@ -74,12 +74,15 @@ export class PlatformEndpoint implements SimEndpoint {
   }
 
   wake(order: WakeOrder): void {
-    const now = this.#world.now();
-    const wallMs = this.#world.wallMs();
     if (order.wake.cause !== 'demand') this.pings += 1;
-    const loop = { order, beganAt: now, wallMs };
+    const wallMs = this.#world.wallMs();
+    if (this.#loop) {
+      Object.assign(this.#loop, { order, wallMs });
+      return;
+    }
+    const loop = { order, wallMs, refusals: 0 };
     this.#loop = loop;
-    this.#world.at(now, 'ping', () => this.#look(loop));
+    this.#world.at(this.#world.now(), 'ping', () => this.#ask(loop));
   }
 
   release(): void {
@@ -94,32 +97,43 @@ export class PlatformEndpoint implements SimEndpoint {
     this.#loop = undefined;
   }
 
-  /** One request of a wake: it ends the wake, or the next one follows after a pause. */
-  #look(loop: WakeLoop): void {
-    if (this.#loop !== loop) return;
-    const reply = this.#request(0, loop.order.wake.cause === 'demand', true);
-    const deadline = loop.beganAt + loop.order.patienceMs;
-    const at = reply.type === 'served' ? reply.until : reply.type === 'hangs' ? Infinity : reply.at;
-    const next = nextLook(kindOf(reply));
-    const nextAt = next === 'again' ? at + LOOK_EVERY_MS : at;
-    if (nextAt > deadline) {
-      return this.#world.at(deadline, 'ping', () => this.#end(loop, false));
-    }
-    this.#world.at(nextAt, 'ping', () =>
-      next === 'again' ? this.#look(loop) : this.#end(loop, next === 'ready'),
-    );
+  /** Asks until it is up or the order's patience has ended; then goes on for a newer order. */
+  #ask(loop: WakeLoop): void {
+    const { order, wallMs } = loop;
+    const leftMs = order.patienceMs - Math.max(0, this.#world.wallMs() - wallMs);
+    const deadline = this.#world.now() + Math.max(leftMs, LEAST_PATIENCE_MS);
+    this.#look(loop, deadline, (ok) => {
+      if (!ok && loop.order !== order) this.#ask(loop);
+      else this.#report(loop, ok);
+    });
   }
 
-  #end(loop: WakeLoop, ok: boolean): void {
+  /** One request of a wake: it ends the asking, or the next one follows after a pause. */
+  #look(loop: WakeLoop, deadline: number, over: (ok: boolean) => void): void {
     if (this.#loop !== loop) return;
+    const reply = this.#request(0, loop.order.wake.cause === 'demand', true);
+    const ok = reply.type === 'served';
+    const at = reply.type === 'served' ? reply.until : reply.type === 'hangs' ? Infinity : reply.at;
+    if (!ok) loop.refusals += 1;
+    const nextAt = ok ? at : at + LOOK_EVERY_MS;
+    this.#world.at(Math.min(nextAt, deadline), 'ping', () => {
+      if (this.#loop !== loop) return;
+      if (nextAt > deadline) over(false);
+      else if (ok) over(true);
+      else this.#look(loop, deadline, over);
+    });
+  }
+
+  #report({ order, wallMs, refusals }: WakeLoop, ok: boolean): void {
     this.#loop = undefined;
-    const wallMs = this.#world.wallMs();
     this.#world.tell({
       type: 'wake-answered',
       backend: this.#backend,
       endpoint: ENDPOINT,
       ok,
-      tookMs: wallMs - loop.wallMs,
+      wakeAt: order.wake.at,
+      tookMs: this.#world.wallMs() - wallMs,
+      refusals,
     });
   }
 
@@ -129,16 +143,4 @@ export class PlatformEndpoint implements SimEndpoint {
     if (isDemand) this.coldStarts += this.platform.starts.length - starts;
     return reply;
   }
-}
-
-function kindOf(reply: PlatformReply): AnswerKind {
-  if (reply.type === 'served') return 'ok';
-  if (reply.type !== 'answered') return 'broken';
-  return openaiGeneric.classify(reply.status, reply.body, false);
-}
-
-/** What an answer to a wake's request means for the wake. */
-function nextLook(kind: AnswerKind): 'ready' | 'again' | 'failed' {
-  if (kind === 'ok' || kind === 'rejected') return 'ready';
-  return kind === 'broken' || kind === 'forbidden' ? 'failed' : 'again';
 }

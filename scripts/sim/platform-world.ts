@@ -6,7 +6,12 @@
 import { seededRandom } from '../../src/core/learning/random.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import type { Cluster } from './cluster.ts';
-import { LOADING_ANSWERS, type PlatformCapacity, type PlatformSettings, type Span } from './platform.ts';
+import {
+  LOADING_ANSWERS,
+  type PlatformCapacity,
+  type PlatformSettings,
+  type Span,
+} from './platform.ts';
 
 export const KNOBS = [
   'estimate',
