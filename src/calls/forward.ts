@@ -11,6 +11,7 @@ import { PlainUsage } from '../apis/usage.ts';
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
+import { type ByteSource, byteSource } from '../http/byte-source.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders } from '../http/headers.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
@@ -155,13 +156,13 @@ export class Forwarder {
       await this.#end('ok');
       return new Response(null, { status: upstream.status, headers });
     }
-    const reader = upstream.body.getReader();
+    const source = byteSource(upstream.body, false);
     this.#clientIdle = true;
     const body = new ReadableStream<Uint8Array>(
       {
         pull: async (sink) => {
           this.#clientIdle = false;
-          await this.#relay(reader, sink);
+          await this.#relay(source, sink);
           this.#clientIdle = true;
         },
         cancel: async () => {
@@ -194,18 +195,23 @@ export class Forwarder {
 
   /** Reads until there are bytes to pass on, or the answer is over. */
   async #relay(
-    reader: ReadableStreamDefaultReader<Uint8Array>,
+    source: ByteSource,
     sink: ReadableStreamDefaultController<Uint8Array>,
   ): Promise<void> {
     try {
       for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return await this.#close(sink);
+        const { done, value } = await source.read();
+        if (done || value === undefined) return await this.#close(sink);
         this.#watchdog.piece();
         this.#firstByteMs ??= Date.now() - this.#startedAt;
         this.#plain?.push(value);
         const passed = this.#stream ? this.#stream.push(value) : value;
-        if (passed.length > 0) return sink.enqueue(passed);
+        if (passed.length > 0) sink.enqueue(passed);
+        if (this.#stream?.isOver) {
+          this.#watchdog.abort();
+          return await this.#close(sink);
+        }
+        if (passed.length > 0) return;
       }
     } catch (error) {
       await this.#breakOff(sink, error);

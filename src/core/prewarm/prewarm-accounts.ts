@@ -25,6 +25,8 @@ export interface AccountsSnapshot {
   readonly at: number;
   readonly tenant: BudgetSnapshot;
   readonly backends: Readonly<Record<string, BudgetSnapshot>>;
+  /** Unused warm time by backend; absent in snapshots of older versions. */
+  readonly unusedMs?: Readonly<Record<string, number>>;
 }
 
 export class PrewarmAccounts {
@@ -32,6 +34,8 @@ export class PrewarmAccounts {
   readonly #backends: ReadonlyMap<string, Backend>;
   readonly #tenant = new PrewarmBudget();
   readonly #budgets = new Map<string, PrewarmBudget>();
+  /** Time that endpoints were up without calls since the backend last got one, ms. */
+  readonly #unusedMs = new Map<string, number>();
   /** Time up to which warm time has been counted, epoch ms; undefined before the first count. */
   #countedUntil: number | undefined;
 
@@ -47,6 +51,9 @@ export class PrewarmAccounts {
     this.#tenant.limits = tenant;
     for (const name of this.#budgets.keys()) {
       if (!this.#backends.has(name)) this.#budgets.delete(name);
+    }
+    for (const name of this.#unusedMs.keys()) {
+      if (!this.#backends.has(name)) this.#unusedMs.delete(name);
     }
     for (const [name, { spec }] of this.#backends) {
       this.#budgetOf(name).limits = spec.prewarm.budget ?? {};
@@ -80,7 +87,11 @@ export class PrewarmAccounts {
         const isUp = endpoint.state === 'warm' || endpoint.state === 'warming';
         if (!isUp || !endpoint.spec.coldStart) continue;
         // An endpoint goes cold when its idle timeout ends, also if no step ran at that moment.
-        this.#addWarmTime(name, backend, from, Math.min(now, endpoint.changesAt));
+        const until = Math.min(now, endpoint.changesAt);
+        this.#addWarmTime(name, backend, from, until);
+        if (endpoint.inFlight === 0 && until > from) {
+          this.#unusedMs.set(name, this.unusedMs(name) + until - from);
+        }
       }
     }
   }
@@ -93,6 +104,16 @@ export class PrewarmAccounts {
       this.daily.add(name, at, { warmMs, money: warmMs * priceOf(backend) });
       at = end;
     }
+  }
+
+  /** Time that the backend's endpoints were up without calls since it last got a call, ms. */
+  unusedMs(backend: string): number {
+    return this.#unusedMs.get(backend) ?? 0;
+  }
+
+  /** A call was sent to the backend. */
+  used(backend: string): void {
+    this.#unusedMs.delete(backend);
   }
 
   /** True where both budgets allow a ping ahead of need, at the most that it can cost. */
@@ -166,6 +187,7 @@ export class PrewarmAccounts {
       at: this.#countedUntil ?? now,
       tenant: this.#tenant.snapshot(),
       backends: Object.fromEntries(backends),
+      unusedMs: Object.fromEntries(this.#unusedMs),
     };
   }
 
@@ -174,6 +196,9 @@ export class PrewarmAccounts {
     this.#tenant.restore(from.tenant);
     for (const [name, budget] of Object.entries(from.backends)) {
       if (this.#backends.has(name)) this.#budgetOf(name).restore(budget);
+    }
+    for (const [name, unusedMs] of Object.entries(from.unusedMs ?? {})) {
+      if (this.#backends.has(name)) this.#unusedMs.set(name, unusedMs);
     }
   }
 

@@ -139,6 +139,7 @@ export class Prewarmer {
     now: number,
     effects: PrewarmEffects,
   ): void {
+    this.wakes.accounts.used(backend.name);
     // With `whileCold: 'send'` the call waits at the platform for the rest of the cold start.
     const platformMs = endpoint.coldWaitMs(now);
     const queueMs = coldWaitOf(call, endpoint);
@@ -293,6 +294,7 @@ export class Prewarmer {
       hardlyKnown: backend.speed.calls < MIN_CALLS_FOR_FORECAST,
       crowd: backend.arrivals.crowd(RELEASE_AFTER_MS, endpoint.coldStartMs),
       idleMs: now - endpoint.lastServedAt,
+      unusedMs: this.wakes.accounts.unusedMs(backend.name),
     };
   }
 
