@@ -325,11 +325,13 @@ export class Endpoint {
     return Infinity;
   }
 
-  /** True once where a wake from before a restart must be sent again. */
-  takeInterruptedWake(): Wake | undefined {
-    const wake = this.#isInterrupted && this.state === 'warming' ? this.wake : undefined;
+  /** The wake from before a restart that must be sent again, once. */
+  takeInterruptedWake(now: number): Wake | undefined {
+    if (!this.#isInterrupted) return undefined;
     this.#isInterrupted = false;
-    return wake;
+    if (this.state !== 'warming' || !this.wake) return undefined;
+    this.#learning.watch.sentAgain(now);
+    return this.wake;
   }
 
   /** Applies the due change: an idle warm endpoint goes cold, an unanswered wake is given up. */
