@@ -52,6 +52,8 @@ export interface FailedAttempt {
   readonly result: CallResult;
   /** The error for the client where no further attempt is made. */
   readonly error: ApiError;
+  /** The endpoint's own error, which the client gets instead of `error`. */
+  readonly answer?: Response;
 }
 
 /** What an end says of the endpoint beside its outcome. */
@@ -106,7 +108,7 @@ export class Forwarder {
       return this.#refuse(failure);
     }
     return this.#failed(
-      { endpointFault: true },
+      { endpointFault: true, ...(timeout ? {} : { mayBeCold: true }) },
       timeout
         ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
         : { code: 'upstream_error', message: 'The endpoint could not be reached.' },
@@ -180,7 +182,10 @@ export class Forwarder {
     upstream.webSocket?.close();
     await upstream.body?.cancel().catch(() => {});
     if (this.#ended !== undefined) return this.#clientGone();
-    return this.#failed({ endpointFault: true }, failureOf('broken', upstream.status));
+    return this.#failed(
+      { endpointFault: true, mayBeCold: true },
+      failureOf('broken', upstream.status),
+    );
   }
 
   /** Decides by what arrived: some servers answer a request for a stream in one piece. */
@@ -258,17 +263,23 @@ export class Forwarder {
     const text = await beginningOf(upstream, key);
     if (this.#ended !== undefined) return this.#clientGone();
     const kind = this.#options.classify(upstream.status, text);
-    if (kind === 'rejected' || kind === 'forbidden') {
-      await this.#end('failed', { forbidden: kind === 'forbidden' });
+    if (kind === 'rejected' || kind === 'forbidden' || kind === 'unready') {
       // The client's request is wrong: it receives the endpoint's own error.
       const headers = answerHeaders(upstream.headers, added, key);
-      return new Response(text, { status: upstream.status, headers });
+      const answer = new Response(text, { status: upstream.status, headers });
+      // Unless the endpoint is not up: that shows in what else is known of it.
+      if (kind === 'unready') {
+        return { ...this.#failed({ mayBeCold: true }, failureOf('cold', upstream.status)), answer };
+      }
+      await this.#end('failed', { forbidden: kind === 'forbidden' });
+      return answer;
     }
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
     const details = {
       endpointFault: kind === 'broken',
       cold: kind === 'cold',
       busy: kind === 'busy',
+      ...(kind === 'broken' ? { mayBeCold: true } : {}),
       ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
     };
     return this.#failed(details, failureOf(kind, upstream.status, { ...details, text }));

@@ -6,6 +6,7 @@
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 import type { PrewarmDecision } from './prewarm.ts';
 import { PrewarmAccounts } from './prewarm-accounts.ts';
 import type { PrewarmEffect, PrewarmEffects } from './prewarm-events.ts';
@@ -26,12 +27,19 @@ export class Wakes {
   }
 
   /**
-   * Wakes an endpoint for calls that wait now; one wake at a time for an endpoint. `needsOther`: a
-   * call waits for another endpoint than those that are up.
+   * Wakes an endpoint for calls that wait now; one wake at a time for an endpoint. Neither the mode
+   * nor a budget of prewarming limits that. `needsOther`: a call waits for another endpoint than those
+   * that are up. `expectedMs`: the service time of a running call, by what is known of its kind.
    */
-  wakeForDemand(backend: Backend, needsOther: boolean, now: number, effects: PrewarmEffects): void {
+  wakeForDemand(
+    backend: Backend,
+    needsOther: boolean,
+    expectedMs: (call: LiveCall) => number,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
     if (backend.spec.whileCold === 'send') return;
-    const endpoint = backend.endpointToWake(needsOther, now);
+    const endpoint = backend.endpointToWake(needsOther, now, expectedMs);
     if (!endpoint) return;
     const wake = {
       cause: 'demand' as const,
