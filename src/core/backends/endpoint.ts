@@ -48,6 +48,8 @@ export class Endpoint {
   warmSince: number;
   /** The wake that is in progress, or whose outcome is not known yet. */
   wake: Wake | undefined;
+  /** Why the last wake failed, and when; undefined once one has succeeded. */
+  lastWakeError: { readonly at: number; readonly reason: string } | undefined;
   readonly trust = new EndpointTrust();
   readonly #effectiveSlots = new EffectiveSlots();
   readonly #learning = new EndpointLearning(() => this.spec.coldStart);
@@ -267,6 +269,7 @@ export class Endpoint {
   /** An earlier wake was answered: that proves the endpoint up, but teaches nothing of the last. */
   provenUp(now: number): void {
     if (this.state === 'draining') return;
+    this.lastWakeError = undefined;
     this.#warmed(now);
     this.trust.succeeded();
   }
@@ -282,8 +285,9 @@ export class Endpoint {
     if (by === 'told') this.#learning.watch.drop();
   }
 
-  /** The last wake was refused, broke off, or got no answer in time. */
-  wakeFailed(now: number): void {
+  /** The last wake was refused, broke off, or got no answer in time, for the `reason` given. */
+  wakeFailed(now: number, reason = 'no answer in time'): void {
+    this.lastWakeError = { at: now, reason };
     this.trust.failed(now, this.#wokenAt);
     this.#learning.watch.giveUp(now);
     this.becameCold(now, 'failed');

@@ -116,7 +116,7 @@ export class Prewarmer {
       // wake began proves that the endpoint is up.
       if (!endpoint.isLastWake(event.wakeAt)) return;
       if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
-      endpoint.wakeFailed(now);
+      endpoint.wakeFailed(now, event.reason);
       return this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
     }
     endpoint.becameCold(now);
