@@ -11,12 +11,20 @@ import { PlainUsage } from '../apis/usage.ts';
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
+import { type ByteSource, byteSource } from '../http/byte-source.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders } from '../http/headers.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
 import type { Upload } from '../http/upload.ts';
 import type { CallResult } from '../protocol/tenant.ts';
 import type { Slot } from './admission.ts';
+import {
+  isClientsOwn,
+  LATE,
+  refusedResult,
+  UNANSWERED,
+  type UntimedResult,
+} from './attempt-result.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
@@ -107,7 +115,7 @@ export class Forwarder {
       return this.#refuse(failure);
     }
     return this.#failed(
-      { endpointFault: true, ...(timeout ? {} : { mayBeCold: true }) },
+      timeout ? LATE : UNANSWERED,
       timeout
         ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
         : { code: 'upstream_error', message: 'The endpoint could not be reached.' },
@@ -156,13 +164,13 @@ export class Forwarder {
       await this.#end('ok');
       return new Response(null, { status: upstream.status, headers });
     }
-    const reader = upstream.body.getReader();
+    const source = byteSource(upstream.body, false);
     this.#clientIdle = true;
     const body = new ReadableStream<Uint8Array>(
       {
         pull: async (sink) => {
           this.#clientIdle = false;
-          await this.#relay(reader, sink);
+          await this.#relay(source, sink);
           this.#clientIdle = true;
         },
         cancel: async () => {
@@ -181,10 +189,7 @@ export class Forwarder {
     upstream.webSocket?.close();
     await upstream.body?.cancel().catch(() => {});
     if (this.#ended !== undefined) return this.#clientGone();
-    return this.#failed(
-      { endpointFault: true, mayBeCold: true },
-      failureOf('broken', upstream.status),
-    );
+    return this.#failed(UNANSWERED, failureOf('broken', upstream.status));
   }
 
   /** Decides by what arrived: some servers answer a request for a stream in one piece. */
@@ -198,18 +203,23 @@ export class Forwarder {
 
   /** Reads until there are bytes to pass on, or the answer is over. */
   async #relay(
-    reader: ReadableStreamDefaultReader<Uint8Array>,
+    source: ByteSource,
     sink: ReadableStreamDefaultController<Uint8Array>,
   ): Promise<void> {
     try {
       for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return await this.#close(sink);
+        const { done, value } = await source.read();
+        if (done || value === undefined) return await this.#close(sink);
         this.#watchdog.piece();
         this.#firstByteMs ??= Date.now() - this.#startedAt;
         this.#plain?.push(value);
         const passed = this.#stream ? this.#stream.push(value) : value;
-        if (passed.length > 0) return sink.enqueue(passed);
+        if (passed.length > 0) sink.enqueue(passed);
+        if (this.#stream?.isOver) {
+          this.#watchdog.abort();
+          return await this.#close(sink);
+        }
+        if (passed.length > 0) return;
       }
     } catch (error) {
       await this.#breakOff(sink, error);
@@ -257,34 +267,28 @@ export class Forwarder {
     const text = await beginningOf(upstream, key);
     if (this.#ended !== undefined) return this.#clientGone();
     const kind = this.#options.classify(upstream.status, text);
-    if (kind === 'rejected' || kind === 'forbidden' || kind === 'unready') {
+    if (isClientsOwn(kind) || kind === 'unready') {
       // The client's request is wrong: it receives the endpoint's own error.
       const headers = answerHeaders(upstream.headers, added, key);
       const answer = new Response(text, { status: upstream.status, headers });
       // Unless the endpoint is not up: that shows in what else is known of it.
       if (kind === 'unready') {
-        return { ...this.#failed({ mayBeCold: true }, failureOf('cold', upstream.status)), answer };
+        return { ...this.#failed(refusedResult(kind), failureOf('cold', upstream.status)), answer };
       }
       await this.#end('failed', { forbidden: kind === 'forbidden' });
       return answer;
     }
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
-    const details = {
-      endpointFault: kind === 'broken',
-      cold: kind === 'cold',
-      busy: kind === 'busy',
-      ...(kind === 'broken' ? { mayBeCold: true } : {}),
-      ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
-    };
-    return this.#failed(details, failureOf(kind, upstream.status, { ...details, text }));
+    const retryAfterMs = seconds > 0 ? seconds * 1_000 : undefined;
+    const failure = failureOf(kind, upstream.status, { retryAfterMs, text });
+    return this.#failed(refusedResult(kind, retryAfterMs), failure);
   }
 
   /** Ends the attempt without releasing its slot. */
-  #failed(details: Partial<CallResult>, error: ApiError): FailedAttempt {
+  #failed(result: UntimedResult, error: ApiError): FailedAttempt {
     this.#ended = Promise.resolve();
     this.#stop();
-    const result = { outcome: 'failed' as const, endpointFault: false, cold: false };
-    return { result: { ...result, serviceMs: Date.now() - this.#startedAt, ...details }, error };
+    return { result: { ...result, serviceMs: Date.now() - this.#startedAt }, error };
   }
 
   #stop(): void {

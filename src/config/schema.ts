@@ -14,6 +14,8 @@ import { jobSettings } from './job-settings.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
 
+/** Longest configuration that is put or imported, bytes of JSON. */
+export const MAX_CONFIG_BYTES = 1_000_000;
 /** Most API keys of one tenant. */
 export const MAX_KEYS = 1_000;
 
@@ -123,6 +125,11 @@ const backend = z.strictObject({
   fallback: name.optional(),
   /** Wait after which a stream is begun and kept alive with comments. */
   queueCommentsAfterMs: milliseconds.default(10_000),
+  /**
+   * Wait after which any model call's answer is begun and kept alive, so that a client that has
+   * closed its connection is noticed; absent: a plain answer begins with its result.
+   */
+  keepAliveAfterMs: milliseconds.optional(),
   /** Most requests without a slot (token counts) that run at one endpoint at a time. */
   sideCalls: z.int().min(1).max(100_000).default(128),
 });

@@ -3,6 +3,7 @@
  * would hold memory or a slot without end. Only the time counts in which a read waits for the client,
  * so a body that is read slowly is nobody's fault.
  */
+import { type ByteSource, byteSource, MOST_BUFFER_BYTES } from './byte-source.ts';
 import { type ApiError, failure } from './errors.ts';
 
 /** How fast a body must arrive. Times in ms. */
@@ -35,7 +36,7 @@ export type Piece =
   | { readonly status: 'failed'; readonly error: ApiError };
 
 export class PacedReader {
-  readonly #source: Source;
+  readonly #source: ByteSource;
   #pace: Pace | undefined;
   /** Bytes that have arrived. */
   bytes = 0;
@@ -43,11 +44,13 @@ export class PacedReader {
   #waitedMs = 0;
   #waitsSince: number | undefined;
   #isReading = false;
+  /** The body has ended or failed, or nobody reads the rest. */
+  #isOver = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #onLate: (error: ApiError) => void = () => {};
 
   constructor(body: ReadableStream<Uint8Array>, pace: Pace) {
-    this.#source = sourceOf(body);
+    this.#source = byteSource(body, true);
     this.#pace = pace;
   }
 
@@ -65,7 +68,10 @@ export class PacedReader {
       const settle = (piece: Piece) => {
         this.#isReading = false;
         this.pause();
-        if (piece.status !== 'piece') this.stop();
+        if (piece.status !== 'piece') {
+          this.#isOver = true;
+          this.stop();
+        }
         resolve(piece);
       };
       this.#onLate = (error) => {
@@ -112,19 +118,25 @@ export class PacedReader {
    * on for too long.
    */
   async discard(): Promise<void> {
+    if (this.#isOver) return;
     this.stop();
     this.#pace = DISCARDED;
     this.#waitedMs = 0;
     const before = this.bytes;
+    // One buffer for all of it: nobody keeps what is read.
+    let buffer: Uint8Array<ArrayBuffer> | undefined;
+    if (this.fillsBuffers) buffer = new Uint8Array(MOST_BUFFER_BYTES);
     while (this.bytes - before < MAX_DISCARDED_BYTES) {
-      const piece = await this.read();
+      const piece = await this.read(buffer);
       if (piece.status !== 'piece') break;
+      if (buffer) buffer = new Uint8Array(piece.bytes.buffer);
     }
     this.cancel();
   }
 
   /** Nobody reads the rest. */
   cancel(reason?: unknown): void {
+    this.#isOver = true;
     this.stop();
     this.#source.cancel(reason).catch(() => {});
   }
@@ -151,48 +163,6 @@ export class PacedReader {
     if (message === undefined) this.#arm(pace);
     else this.#onLate({ code: 'request_timeout', message });
   }
-}
-
-/** Sizes of the buffers that a body is read into, bytes: they grow with it. */
-const FIRST_BUFFER_BYTES = 4_096;
-const MOST_BUFFER_BYTES = 131_072;
-
-interface Source {
-  readonly fillsBuffers: boolean;
-  read(buffer?: Uint8Array<ArrayBuffer>): Promise<{
-    readonly done: boolean;
-    readonly value?: Uint8Array<ArrayBuffer> | undefined;
-  }>;
-  cancel(reason?: unknown): Promise<void>;
-}
-
-/** Reads a body in few and large pieces, where it can be read into buffers. */
-function sourceOf(body: ReadableStream<Uint8Array>): Source {
-  let reader: ReadableStreamBYOBReader;
-  try {
-    reader = body.getReader({ mode: 'byob' });
-  } catch {
-    const plain = body.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-    return {
-      fillsBuffers: false,
-      read: () => plain.read(),
-      cancel: (reason) => plain.cancel(reason),
-    };
-  }
-  let size = FIRST_BUFFER_BYTES;
-  return {
-    fillsBuffers: true,
-    read: async (buffer) => {
-      const given = buffer?.length ?? size;
-      const { done, value } = await reader.read(buffer ?? new Uint8Array(given));
-      if (done || value === undefined) return { done: true };
-      if (buffer) return { done, value };
-      if (value.length === given) size = Math.min(2 * size, MOST_BUFFER_BYTES);
-      // A few bytes must not hold a large buffer.
-      return { done, value: value.length < given / 2 ? value.slice() : value };
-    },
-    cancel: (reason) => reader.cancel(reason),
-  };
 }
 
 const BROKEN = failure('invalid_request_error', { message: 'The body broke off.' });

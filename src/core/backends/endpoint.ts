@@ -19,6 +19,7 @@ import type {
   Wake,
 } from './endpoint-state.ts';
 import { EndpointTrust, type Scope } from './endpoint-trust.ts';
+import { MOST_GROWTH } from './learned-idle.ts';
 import { ReleaseState } from './release-state.ts';
 import { nextOpeningMs, openSlots } from './slow-start.ts';
 import type { WokenFrom } from './start-watch.ts';
@@ -27,9 +28,6 @@ import type { WokenFrom } from './start-watch.ts';
 const LOADING_PAUSE_MS = 1_000;
 /** Pause after an "overloaded" answer while no other call of ours ran there, ms. */
 const OVERLOADED_PAUSE_MS = 500;
-
-/** While a ping is out, what is learned may lengthen the idle timeout by at most this factor. */
-const MOST_GROWTH = 2;
 
 /** Whose call it was. */
 export interface Caller {
@@ -211,7 +209,7 @@ export class Endpoint {
 
   /** Longest time that a wake ahead of need can keep the endpoint up without calls, ms. */
   get longestPingMs(): number {
-    return this.wakePatienceMs + MOST_GROWTH * this.idleTimeoutMs;
+    return this.#learning.patienceMs + MOST_GROWTH * this.idleTimeoutMs;
   }
 
   /** P95 of the measured cold starts, ms; the configured estimate before the first. */

@@ -66,7 +66,7 @@ export class CallsInFlight {
     this.#calls.set(request.callId, call);
     if (request.refuseIfLate) call.lostAt = ranking.lostAt(call);
     if (call.lostAt <= now) return this.giveUp(call, now);
-    if (call.run.callCount === 1) prewarmer.arrived(call, now);
+    prewarmer.submitted(call, now);
     ranking.callArriving(call.run.app, backend);
     backend.retries.earn();
     this.#wait(call, backend, now);

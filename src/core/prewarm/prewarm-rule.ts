@@ -29,6 +29,8 @@ export interface PrewarmQuery {
   readonly hardlyKnown: boolean;
   /** Time since a call was last served there, ms. */
   readonly idleMs: number;
+  /** Time that the backend's endpoints were up without calls since it last got one, ms. */
+  readonly unusedMs?: number;
 }
 
 export interface PrewarmRule {
@@ -47,24 +49,56 @@ export interface PrewarmRule {
 export function thetaRule(theta: number): PrewarmRule {
   const thresholdFor = (query: PrewarmQuery) => theta / (theta + (1 - theta) * query.crowd);
   return {
-    wake: (query) =>
-      decidePrewarm(
-        query.forecast(query.coldStartMs + query.aheadMs),
-        thresholdFor(query),
-        query.capacity,
-      ),
-    hold: (query) => {
-      const forecast = 1 - Math.exp(-holdIndex(query));
-      const probability = Math.max(forecast, query.hardlyKnown ? UNKNOWN_NEED : 0);
+    wake: (query) => {
       const threshold = thresholdFor(query);
+      const forecast = query.forecast(query.coldStartMs + query.aheadMs);
+      // The wake itself takes a cold start, in which no call is served.
+      const exhausted = isExhausted(query, threshold, query.coldStartMs);
+      const trusted = exhausted ? withoutArrivals(forecast) : forecast;
+      return decidePrewarm(trusted, threshold, query.capacity);
+    },
+    hold: (query) => {
+      const threshold = thresholdFor(query);
+      const exhausted = isExhausted(query, threshold);
+      const forecast = (withinMs: number) => withoutArrivals(query.forecast(withinMs));
+      const index = holdIndex(exhausted ? { ...query, forecast } : query);
+      const probability = Math.max(1 - Math.exp(-index), exhausted ? 0 : unknownNeed(query));
       const reason = `hold=${probability.toFixed(3)} theta=${threshold.toFixed(3)}`;
       return { wake: probability >= threshold, probability, reason };
     },
   };
 }
 
+/** Warm time that forecasts of arrivals may always cost before a call comes, ms. */
+const MIN_PATIENCE_MS = 3_600_000;
+
+/**
+ * True where endpoints have been up without calls for longer than a cold start is worth at the
+ * threshold, and for an hour. Whatever made the forecasts wrong, they are then not believed until a
+ * call comes; runs in flight still count.
+ */
+function isExhausted(
+  { unusedMs = 0, coldStartMs }: PrewarmQuery,
+  threshold: number,
+  aheadMs = 0,
+): boolean {
+  const patienceMs = Math.max(MIN_PATIENCE_MS, (coldStartMs * (1 - threshold)) / threshold);
+  return unusedMs + aheadMs > patienceMs;
+}
+
+function withoutArrivals({ expected: _, ...forecast }: Forecast): Forecast {
+  return { ...forecast, arrivals: 0 };
+}
+
 /** Probability of a need within a cold start, assumed where too few calls were served. */
 const UNKNOWN_NEED = 0.05;
+
+/** The assumed probability: what did not come for long is not due within a cold start. */
+function unknownNeed({ hardlyKnown, coldStartMs, idleMs }: PrewarmQuery): number {
+  if (!hardlyKnown) return 0;
+  return Math.min(UNKNOWN_NEED, coldStartMs / (coldStartMs + Math.max(0, idleMs)));
+}
+
 /** Horizons at which the hold index is evaluated, in cold starts. */
 const HOLD_HORIZONS = [0.25, 0.5, 1, 1.5, 2, 3];
 

@@ -87,25 +87,30 @@ export class Wakes {
     const reason = `${decision.reason} ${describeForecast()}`;
     const coldAt = cause === 'keep-warm' ? { coldAt: endpoint.changesAt } : {};
     const wake = { cause, at: now, reason, probability, ...coldAt };
-    if (allowed && !dryRun) this.begin(backend, endpoint, wake, effects);
-    if (!allowed) this.accounts.refused(backend.name, now);
-    effects.push(
-      allowed
-        ? wakeEffect(backend, endpoint, wake, dryRun)
-        : { type: 'over-budget', backend: backend.name, endpoint: endpoint.spec.id, wake },
-    );
-    return allowed;
+    if (!allowed) {
+      this.accounts.refused(backend.name, now);
+      const id = endpoint.spec.id;
+      effects.push({ type: 'over-budget', backend: backend.name, endpoint: id, wake });
+      return false;
+    }
+    if (!dryRun) this.begin(backend, endpoint, wake, effects);
+    effects.push(wakeEffect(backend, endpoint, (!dryRun && endpoint.wake) || wake, dryRun));
+    return true;
   }
 
   /**
-   * Begins a wake. An earlier wake that no call has used is settled: as wasted where the endpoint
-   * is warm, as failed otherwise.
+   * Begins a wake. A ping that keeps an endpoint warm after others continues their chain, which is
+   * used or wasted as a whole. Any other wake that no call has used is settled: as wasted where the
+   * endpoint is warm, as failed otherwise.
    */
   begin(backend: Backend, endpoint: Endpoint, wake: Wake, effects: PrewarmEffects): void {
-    const previousOutcome = endpoint.state === 'warm' ? 'wasted' : 'failed';
-    this.settle(backend.name, endpoint, previousOutcome, wake.at, effects);
+    const chained = chainedWake(endpoint, wake);
+    if (!chained) {
+      const previousOutcome = endpoint.state === 'warm' ? 'wasted' : 'failed';
+      this.settle(backend.name, endpoint, previousOutcome, wake.at, effects);
+    }
     this.accounts.began(backend, endpoint, wake);
-    endpoint.beginWake(wake);
+    endpoint.beginWake(chained ?? wake);
   }
 
   /** Settles the endpoint's open wake, if any. `coldMs`: cold wait of the call that used it, ms. */
@@ -124,6 +129,16 @@ export class Wakes {
     const id = endpoint.spec.id;
     effects.push({ type: 'wake-settled', backend, endpoint: id, wake, outcome });
   }
+}
+
+/** The wake as one of a chain of pings; undefined where it begins none and continues none. */
+function chainedWake({ state, wake: last }: Endpoint, wake: Wake): Wake | undefined {
+  const isChain = state === 'warm' && wake.cause === 'keep-warm' && last && last.cause !== 'demand';
+  if (!isChain) return undefined;
+  const { coldAt: _, ...rest } = wake;
+  const { coldAt, pings = 1, since = last.at } = last;
+  // Without the chain the endpoint would have gone cold when it would have without the first ping.
+  return { ...rest, pings: pings + 1, since, ...(coldAt === undefined ? {} : { coldAt }) };
 }
 
 function wakeEffect(
