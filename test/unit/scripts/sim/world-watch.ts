@@ -39,7 +39,10 @@ export interface Watched {
   readonly tookMs: readonly number[];
 }
 
-export function watch(world: PlatformWorld, more: Partial<SimOptions> & { quietMs: number }): Watched {
+export function watch(
+  world: PlatformWorld,
+  more: Partial<SimOptions> & { quietMs: number },
+): Watched {
   const { quietMs, ...fields } = more;
   const untilMs = world.lastArrivalMs + quietMs;
   const pingsAt: number[] = [];
@@ -57,7 +60,8 @@ export function watch(world: PlatformWorld, more: Partial<SimOptions> & { quietM
         wakes[effect.wake.cause] += 1;
         if (effect.wake.cause !== 'demand') pingsAt.push(at);
       }
-      if (effect.type === 'wake-settled' && effect.wake.cause !== 'demand') outcomes[effect.outcome] += 1;
+      if (effect.type === 'wake-settled' && effect.wake.cause !== 'demand')
+        outcomes[effect.outcome] += 1;
     }
     const answered = events.some((e) => e.type === 'wake-answered' && e.ok);
     const last = endpoint.platform.starts[counted];
@@ -83,11 +87,11 @@ export function watch(world: PlatformWorld, more: Partial<SimOptions> & { quietM
     ...fields,
     observe,
   });
-  const endpoint = simulation.endpoints.get(BACKEND);
-  if (!(endpoint instanceof PlatformEndpoint)) throw new Error('the world has no platform');
+  const endpoint = platformOf(simulation);
   const result = simulation.run();
   simulation.dispatcher.step([], EPOCH_MS + untilMs);
-  for (const { backend, counts } of simulation.dispatcher.accounts.daily.take()) {
+  const days = [...simulation.storage.days, ...simulation.dispatcher.accounts.daily.take()];
+  for (const { backend, counts } of days) {
     if (backend !== BACKEND) continue;
     for (const [field, value] of Object.entries(counts)) books[field] = (books[field] ?? 0) + value;
   }
@@ -103,4 +107,10 @@ export function watch(world: PlatformWorld, more: Partial<SimOptions> & { quietM
     warmAtEnd: result.warmMs.get(BACKEND) ?? Number.NaN,
     tookMs: result.runs.map((r) => r.completedMs - r.run.arrival_ms),
   };
+}
+
+function platformOf(simulation: Simulation): PlatformEndpoint {
+  const endpoint = simulation.endpoints.get(BACKEND);
+  if (endpoint instanceof PlatformEndpoint) return endpoint;
+  throw new Error('the world has no platform');
 }
