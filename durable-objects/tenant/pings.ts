@@ -9,7 +9,8 @@
 
 import { type PingTarget, pingTargetOf } from '../../src/auth/endpoint-target.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
-import { releaseEndpoint, wakeEndpoint } from '../../src/endpoints/wake.ts';
+import { type ReleaseResult, releaseEndpoint } from '../../src/endpoints/release.ts';
+import { wakeEndpoint } from '../../src/endpoints/wake.ts';
 import type { PingOrder, WakeReport } from '../../src/protocol/tenant.ts';
 
 export interface PingContext {
@@ -60,8 +61,8 @@ export class Pings {
     if (!config) return;
     const key = keyOf(order);
     const released = this.#release(config, order)
-      .then((ok) => {
-        if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order }));
+      .then(({ ok, reason }) => {
+        if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order, reason }));
       })
       .finally(() => this.#releases.delete(key));
     this.#releases.set(key, released);
@@ -99,9 +100,10 @@ export class Pings {
     }
   }
 
-  async #release(config: TenantConfig, order: PingOrder): Promise<boolean> {
+  async #release(config: TenantConfig, order: PingOrder): Promise<ReleaseResult> {
     const ping = await this.#target(config, order);
-    return ping !== undefined && releaseEndpoint(ping.adapter, ping.target);
+    if (!ping) return { ok: false, reason: 'its key is missing, or it is not configured' };
+    return releaseEndpoint(ping.adapter, ping.target);
   }
 
   #target(config: TenantConfig, order: PingOrder): Promise<PingTarget | undefined> {

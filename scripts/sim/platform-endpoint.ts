@@ -3,7 +3,7 @@
  * and of a wake is decided by the code that decides it at the edge: the adapter reads the answer,
  * and the dispatcher gets the result that the Worker would report.
  */
-import { isClientsOwn, refusedResult, UNANSWERED } from '../../src/calls/attempt-result.ts';
+import { isClientsOwn, LATE, refusedResult, UNANSWERED } from '../../src/calls/attempt-result.ts';
 import { openaiGeneric } from '../../src/endpoints/openai-generic.ts';
 import { Platform, type PlatformReply, type PlatformSettings } from './platform.ts';
 import {
@@ -61,9 +61,10 @@ export class PlatformEndpoint implements SimEndpoint {
       });
     }
     if (reply.type !== 'answered') {
-      const at = reply.type === 'refused' ? reply.at : now + FIRST_BYTE_MS;
+      const [at, result] =
+        reply.type === 'refused' ? [reply.at, UNANSWERED] : [now + FIRST_BYTE_MS, LATE];
       return this.#world.at(at, 'end', () => {
-        this.#world.ended(callId, { ...UNANSWERED, serviceMs: this.#world.now() - now }, true);
+        this.#world.ended(callId, { ...result, serviceMs: this.#world.now() - now }, true);
       });
     }
     this.#world.at(reply.at, 'end', () => {

@@ -9,10 +9,15 @@ import type { CallResult } from '../protocol/tenant.ts';
 /** The result of an attempt without the time that it took. */
 export type UntimedResult = Omit<CallResult, 'serviceMs'>;
 
-/** The endpoint could not be reached, or did not answer in time. */
-export const UNANSWERED: UntimedResult = { outcome: 'failed', endpointFault: true, cold: false };
+/** The endpoint did not answer in time. */
+export const LATE: UntimedResult = { outcome: 'failed', endpointFault: true, cold: false };
+/** The endpoint could not be reached, or answered what is no answer. */
+export const UNANSWERED: UntimedResult = { ...LATE, mayBeCold: true };
 
-/** True where the answer is the client's own: it is passed on, and no other attempt is made. */
+/**
+ * True where the answer is the client's own: it is passed on, and no other attempt is made. One that
+ * is `unready` is the client's only where the endpoint turns out to be up.
+ */
 export function isClientsOwn(kind: AnswerKind): boolean {
   return kind === 'rejected' || kind === 'forbidden';
 }
@@ -23,6 +28,7 @@ export function refusedResult(kind: AnswerKind, retryAfterMs?: number): UntimedR
     outcome: 'failed',
     endpointFault: kind === 'broken',
     cold: kind === 'cold',
+    ...(kind === 'broken' || kind === 'unready' ? { mayBeCold: true } : {}),
     ...(kind === 'busy' ? { busy: true } : {}),
     ...(kind === 'forbidden' ? { forbidden: true } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),

@@ -18,7 +18,13 @@ import { fetchSameUrl } from '../http/same-url.ts';
 import type { Upload } from '../http/upload.ts';
 import type { CallResult } from '../protocol/tenant.ts';
 import type { Slot } from './admission.ts';
-import { isClientsOwn, refusedResult, UNANSWERED, type UntimedResult } from './attempt-result.ts';
+import {
+  isClientsOwn,
+  LATE,
+  refusedResult,
+  UNANSWERED,
+  type UntimedResult,
+} from './attempt-result.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
@@ -53,6 +59,8 @@ export interface FailedAttempt {
   readonly result: CallResult;
   /** The error for the client where no further attempt is made. */
   readonly error: ApiError;
+  /** The endpoint's own error, which the client gets instead of `error`. */
+  readonly answer?: Response;
 }
 
 /** What an end says of the endpoint beside its outcome. */
@@ -107,7 +115,7 @@ export class Forwarder {
       return this.#refuse(failure);
     }
     return this.#failed(
-      UNANSWERED,
+      timeout ? LATE : UNANSWERED,
       timeout
         ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
         : { code: 'upstream_error', message: 'The endpoint could not be reached.' },
@@ -259,11 +267,16 @@ export class Forwarder {
     const text = await beginningOf(upstream, key);
     if (this.#ended !== undefined) return this.#clientGone();
     const kind = this.#options.classify(upstream.status, text);
-    if (isClientsOwn(kind)) {
-      await this.#end('failed', { forbidden: kind === 'forbidden' });
+    if (isClientsOwn(kind) || kind === 'unready') {
       // The client's request is wrong: it receives the endpoint's own error.
       const headers = answerHeaders(upstream.headers, added, key);
-      return new Response(text, { status: upstream.status, headers });
+      const answer = new Response(text, { status: upstream.status, headers });
+      // Unless the endpoint is not up: that shows in what else is known of it.
+      if (kind === 'unready') {
+        return { ...this.#failed(refusedResult(kind), failureOf('cold', upstream.status)), answer };
+      }
+      await this.#end('failed', { forbidden: kind === 'forbidden' });
+      return answer;
     }
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
     const retryAfterMs = seconds > 0 ? seconds * 1_000 : undefined;

@@ -13,6 +13,7 @@ import { EffectiveSlots } from './effective-slots.ts';
 import { EndpointLearning, type Learned } from './endpoint-learning.ts';
 import type { EndpointSnapshot, EndpointSpec, EndpointState, Wake } from './endpoint-state.ts';
 import { EndpointTrust, type Scope } from './endpoint-trust.ts';
+import { MOST_GROWTH } from './learned-idle.ts';
 import { nextOpeningMs, openSlots } from './slow-start.ts';
 import type { WokenFrom } from './start-watch.ts';
 
@@ -21,14 +22,14 @@ const LOADING_PAUSE_MS = 1_000;
 /** Pause after an "overloaded" answer while no other call of ours ran there, ms. */
 const OVERLOADED_PAUSE_MS = 500;
 
-/** While a ping is out, what is learned may lengthen the idle timeout by at most this factor. */
-const MOST_GROWTH = 2;
-
 /** Whose call it was. */
 export interface Caller {
   readonly key: string;
   readonly callId: string;
 }
+
+/** An endpoint that was proved warm so shortly before a call was sent was warm then, ms. */
+const KNOWN_WARM_MS = 5_000;
 
 /** How a refused call goes on. */
 export type AfterRefusal = 'queue' | 'pause';
@@ -52,6 +53,8 @@ export class Endpoint {
   readonly #learning = new EndpointLearning(() => this.spec.coldStart);
   /** When a call was last served to its end, epoch ms. */
   #succeededAt = -Infinity;
+  /** When a call or wake last proved it warm, epoch ms. */
+  #provenAt = -Infinity;
   /** When the last wake began, epoch ms, even if it is settled; valid only while warming. */
   #wokenAt = -Infinity;
   /** The `at` of the last wake, by which a report names it, whatever the clock does. */
@@ -132,19 +135,19 @@ export class Endpoint {
   /**
    * Updates the state by the result of a call; called after `released`. Answers how a call that was
    * refused goes on: `queue` where the endpoint counts as cold from now on and is woken, `pause` where
-   * the refusal concerns the call or its key.
+   * the refusal concerns the call or its key. Undefined: the call was not refused.
    */
-  observe(result: CallResult, sentAt: number, now: number, by: Caller = NOBODY): AfterRefusal {
+  observe(
+    result: CallResult,
+    sentAt: number,
+    now: number,
+    by: Caller = NOBODY,
+  ): AfterRefusal | undefined {
     const { slots } = this.spec;
     const running = this.inFlight + 1;
-    let after: AfterRefusal = 'pause';
-    if (result.cold || result.endpointFault) this.#usedAt = this.#usedBefore;
-    if (result.cold && this.spec.coldStart) {
-      if (this.answeredCold(sentAt, now, by.key)) after = 'queue';
-    } else if (result.cold) {
-      // An endpoint that is not configured to go cold is loading.
-      this.trust.refused({ ...by, pauseMs: result.retryAfterMs ?? LOADING_PAUSE_MS }, now);
-    }
+    const after = this.#afterRefusal(result, sentAt, now, by);
+    const wasNotServed = result.cold || result.endpointFault || after === 'queue';
+    if (wasNotServed) this.#usedAt = this.#usedBefore;
     if (result.busy) {
       // Calls of ours that still run there make room when they end. If there are none, other
       // clients use the endpoint, and only waiting helps.
@@ -161,9 +164,15 @@ export class Endpoint {
       this.#learnFromCall(result, sentAt, now);
       this.succeeded(now, by.key);
       if (!result.queuedThere) this.#effectiveSlots.succeeded(slots);
-    } else if (result.endpointFault) this.trust.failed(now, sentAt, by.key);
-    else if (result.forbidden) this.trust.forbidden(now, sentAt, by.key);
+    } else if (result.endpointFault && after === undefined) {
+      this.trust.failed(now, sentAt, by.key);
+    } else if (result.forbidden) this.trust.forbidden(now, sentAt, by.key);
     return after;
+  }
+
+  /** True where the endpoint was proved warm shortly before `at`, or since, epoch ms. */
+  isKnownWarm(at: number): boolean {
+    return this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
   }
 
   /** True during slow start: the endpoint has just woken and gets few calls. */
@@ -189,7 +198,7 @@ export class Endpoint {
 
   /** Longest time that a wake ahead of need can keep the endpoint up without calls, ms. */
   get longestPingMs(): number {
-    return this.wakePatienceMs + MOST_GROWTH * this.idleTimeoutMs;
+    return this.#learning.patienceMs + MOST_GROWTH * this.idleTimeoutMs;
   }
 
   /** P95 of the measured cold starts, ms; the configured estimate before the first. */
@@ -358,6 +367,7 @@ export class Endpoint {
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
     this.#succeededAt = Math.min(this.#succeededAt, now);
+    this.#provenAt = Math.min(this.#provenAt, now);
     this.#usedAt = Math.min(this.#usedAt, now);
     this.#usedBefore = Math.min(this.#usedBefore, now);
     this.#stateSince = Math.min(this.#stateSince, now);
@@ -412,6 +422,30 @@ export class Endpoint {
     return scope === 'endpoint' || (scope === 'key' && this.trust.isOnlyKey(key, now));
   }
 
+  /** How a refused call goes on; undefined for one that was not refused. */
+  #afterRefusal(
+    result: CallResult,
+    sentAt: number,
+    now: number,
+    by: Caller,
+  ): AfterRefusal | undefined {
+    const isCold = result.cold || this.#isSuspect(result, sentAt, by.key);
+    if (isCold && this.spec.coldStart) {
+      return this.answeredCold(sentAt, now, by.key) ? 'queue' : 'pause';
+    }
+    if (result.cold) {
+      // An endpoint that is not configured to go cold is loading.
+      this.trust.refused({ ...by, pauseMs: result.retryAfterMs ?? LOADING_PAUSE_MS }, now);
+    }
+    return result.cold || result.busy ? 'pause' : undefined;
+  }
+
+  /** True where a failure shows an endpoint that is not up rather than one that fails the call. */
+  #isSuspect({ mayBeCold }: CallResult, sentAt: number, key: string): boolean {
+    if (!mayBeCold || !this.spec.coldStart || this.isKnownWarm(sentAt)) return false;
+    return !this.#coldDoubts.isDoubted(key, sentAt);
+  }
+
   #enter(state: EndpointState, now: number): void {
     if (this.state !== state) this.#stateSince = now;
     this.state = state;
@@ -424,6 +458,7 @@ export class Endpoint {
       this.#servedInSlowStart = this.spec.coldStart?.slowStart ? 0 : undefined;
     }
     this.#enter('warm', now);
+    this.#provenAt = now;
     this.lastActiveAt = now;
     this.#usedAt = now;
     this.#coldClaim = undefined;
