@@ -112,10 +112,10 @@ export class Clients {
     if (running.outstanding === 0 && !running.failed) this.#leaveVisit(running);
   }
 
-  /** An attempt failed; `again`: the dispatcher may make another one. */
-  attemptFailed(callId: string, again: boolean): void {
+  /** An attempt failed; `isLast`: its client does not ask again where the dispatcher does not. */
+  attemptFailed(callId: string, isLast: boolean): void {
     const sent = this.#calls.get(callId);
-    if (sent) sent.isRejected = !again;
+    if (sent) sent.isRejected = isLast;
   }
 
   /** The client gets an error: it sends the call again after a pause, as API clients do. */

@@ -259,14 +259,14 @@ export class Simulation {
       wallMs: () => this.#wallMs,
       at: (time, kind, act) => this.#heap.add(time, kind, act),
       tell: (event) => this.#pending.push(event),
-      ended: (callId, result, again) => this.#ended(callId, result, again),
+      ended: (callId, result, again, isLast) => this.#ended(callId, result, again, isLast),
     };
   }
 
-  #ended(callId: string, result: CallResult, again: boolean): void {
+  #ended(callId: string, result: CallResult, again: boolean, isLast = !again): void {
     this.#pending.push({ type: 'ended', callId, result, ...(again ? { again } : {}) });
     if (result.outcome === 'ok') return this.#clients.served(callId);
-    this.#clients.attemptFailed(callId, again);
+    this.#clients.attemptFailed(callId, isLast);
     this.#failed.push(callId);
   }
 
