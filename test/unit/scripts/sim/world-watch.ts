@@ -24,6 +24,14 @@ export interface LearnedStart {
   readonly learnedMs: number;
 }
 
+/** A call from its first submission to its service, ms. */
+export interface ServedCall {
+  readonly submittedAt: number;
+  /** When the platform would have been ready for a request of that time. */
+  readonly readyBy: number;
+  readonly servedFrom: number;
+}
+
 export interface WatchOptions extends Partial<SimOptions> {
   /** How long time goes on after the last arrival, ms. */
   readonly quietMs: number;
@@ -31,7 +39,10 @@ export interface WatchOptions extends Partial<SimOptions> {
 
 export class WorldWatch {
   readonly result: SimResult;
-  readonly platform: Platform;
+  get platform(): Platform {
+    return platformOf(this.#simulation);
+  }
+
   /** Times of wakes ahead of need, ms. */
   readonly pingsAt: number[] = [];
   readonly grantsAt: number[] = [];
@@ -43,14 +54,25 @@ export class WorldWatch {
   readonly books: Record<DailyField, number> = { ...emptyCounts() };
   /** The accounts by UTC day. */
   readonly pingMsByDay = new Map<string, number>();
+  /** Calls that were served. */
+  readonly served: ServedCall[] = [];
   /** Time that it was loading or warm, ms. */
   readonly upMs: number;
   readonly untilMs: number;
   readonly #simulation: Simulation;
+  readonly #serviceMs: ReadonlyMap<string, number>;
+  readonly #runs = new Map<string, { submittedAt: number; readyBy: number }>();
+  readonly #runOfCall = new Map<string, string>();
   #seen = 0;
 
   constructor(world: PlatformWorld, { quietMs, ...fields }: WatchOptions) {
     this.untilMs = world.lastArrivalMs + quietMs;
+    this.#serviceMs = new Map(
+      world.trace.map(({ run, units }) => {
+        const call = units.find((u) => u.backend === BACKEND)?.calls[0];
+        return [run, call && 'service_ms' in call ? call.service_ms : 0];
+      }),
+    );
     this.#simulation = new Simulation(world.trace, world.cluster, {
       policy: 'gittins',
       alpha: 0.5,
@@ -65,9 +87,9 @@ export class WorldWatch {
       observe: (at, events, effects) => {
         for (const effect of effects) this.#note(effect, at);
         this.#noteStarts(events, at);
+        for (const event of events) this.#noteCall(event, at);
       },
     });
-    this.platform = platformOf(this.#simulation);
     this.result = this.#simulation.run();
     this.upMs = this.result.warmMs.get(BACKEND) ?? Number.NaN;
     this.#closeBooks();
@@ -102,8 +124,22 @@ export class WorldWatch {
       if (effect.wake.cause !== 'demand') this.pingsAt.push(at);
     }
     if (effect.type === 'wake-settled' && effect.wake.cause !== 'demand') {
-      this.outcomes[effect.outcome] += 1;
+      // A chain of pings is used or wasted as a whole.
+      this.outcomes[effect.outcome] += effect.wake.pings ?? 1;
     }
+  }
+
+  #noteCall(event: DispatchEvent, at: number): void {
+    if (event.type === 'submitted' && event.call.backend === BACKEND) {
+      const { callId, runId } = event.call;
+      this.#runOfCall.set(callId, runId);
+      if (this.#runs.has(runId)) return;
+      this.#runs.set(runId, { submittedAt: at, readyBy: this.platform.readyIfAsked(at) });
+    }
+    if (event.type !== 'ended' || event.result.outcome !== 'ok') return;
+    const runId = this.#runOfCall.get(event.callId) ?? '';
+    const run = this.#runs.get(runId);
+    if (run) this.served.push({ ...run, servedFrom: at - (this.#serviceMs.get(runId) ?? 0) });
   }
 
   /** A start counts as seen when a wake was answered after it. */
