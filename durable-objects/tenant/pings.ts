@@ -14,7 +14,8 @@ import { wakeEndpoint } from '../../src/endpoints/wake.ts';
 import type { PingOrder, WakeReport } from '../../src/protocol/tenant.ts';
 
 export interface PingContext {
-  readonly env: Env;
+  /** The Worker's environment, with the endpoints' keys. */
+  readonly env: object;
   readonly tenant: string;
   config(): TenantConfig | undefined;
   /** Called when a wake has ended. */
@@ -25,6 +26,8 @@ export interface PingContext {
 
 /** Time for which the endpoint is asked in any case, ms. */
 const LEAST_PATIENCE_MS = 1_000;
+
+const NOT_ASKED = { ok: false, tookMs: 0 };
 
 /** The requests that wake one endpoint, one after the other. */
 interface WakeLoop {
@@ -70,33 +73,37 @@ export class Pings {
   }
 
   async #wake(loop: WakeLoop, key: string): Promise<void> {
-    let refusals = 0;
+    let [refusals, askedMs] = [0, 0];
     let order: PingOrder;
-    let ok: boolean;
+    let report: WakeReport;
     do {
       order = loop.order;
-      const result = await this.#ask(loop, key);
-      refusals += result.refusals ?? 0;
-      ok = result.ok;
+      report = await this.#ask(loop, key);
+      refusals += report.refusals ?? 0;
+      askedMs += report.tookMs;
       // The patience of the order that the requests began with has ended, not that of a newer one.
-    } while (!ok && loop.order !== order);
+    } while (!report.ok && loop.order !== order);
     this.#loops.delete(key);
-    const tookMs = Date.now() - loop.at;
-    await this.#context.wakeAnswered(loop.order, { ok, tookMs, refusals });
+    // The requests' own time does not count what the clock has leapt.
+    const sinceMs = Date.now() - loop.at;
+    const tookMs = sinceMs < 0 ? askedMs : Math.min(sinceMs, askedMs);
+    const { ok, reason } = report;
+    if (!ok) console.error(JSON.stringify({ event: 'wake_failed', ...order, tookMs, reason }));
+    await this.#context.wakeAnswered(loop.order, { ...report, tookMs, refusals });
   }
 
   /** Asks the endpoint until it is up, turns out broken, or the order's patience has ended. */
-  async #ask({ order, at }: WakeLoop, key: string): Promise<Omit<WakeReport, 'tookMs'>> {
+  async #ask({ order, at }: WakeLoop, key: string): Promise<WakeReport> {
     try {
       const config = this.#context.config();
       await this.#releases.get(key);
       const ping = config && (await this.#target(config, order));
-      if (!ping) return { ok: false };
+      if (!ping) return { ...NOT_ASKED, reason: 'its key is missing, or it is not configured' };
       const leftMs = ping.patienceMs - Math.max(0, Date.now() - at);
       return await wakeEndpoint(ping.adapter, ping.target, Math.max(leftMs, LEAST_PATIENCE_MS));
     } catch (error) {
-      console.error(JSON.stringify({ event: 'wake_failed', error: String(error) }));
-      return { ok: false };
+      console.error(JSON.stringify({ event: 'wake_not_sent', error: String(error) }));
+      return { ...NOT_ASKED, reason: 'the request could not be made' };
     }
   }
 

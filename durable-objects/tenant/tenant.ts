@@ -29,6 +29,7 @@ import type {
   SideCallRequest,
   TenantApi,
   ViewName,
+  WakeReport,
 } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 import { CallAccounting } from './call-accounting.ts';
@@ -78,8 +79,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       tenant,
       config,
       waitUntil,
-      wakeAnswered: (order, { ok, tookMs, refusals }) =>
-        this.wakeAnswered(order, ok, tookMs, refusals),
+      wakeAnswered: (order, { ok, tookMs, ...more }) => this.wakeAnswered(order, ok, tookMs, more),
     });
     const [store, waiters, pending, accounting] = [
       this.#store,
@@ -281,13 +281,14 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     order: PingOrder,
     ok: boolean,
     tookMs: number,
-    refusals?: number,
+    more: Omit<WakeReport, 'ok' | 'tookMs'> = {},
   ): Promise<void> {
     const { backend, endpoint, wakeAt } = order;
     const named = wakeAt === undefined ? {} : { wakeAt };
-    const counted = refusals === undefined ? {} : { refusals };
+    const { refusals = 0, reason } = more;
+    const told = { refusals, ...(reason === undefined ? {} : { reason }) };
     await this.#loop.step([
-      { type: 'wake-answered', backend, endpoint, ok, tookMs, ...named, ...counted },
+      { type: 'wake-answered', backend, endpoint, ok, tookMs, ...named, ...told },
     ]);
   }
 

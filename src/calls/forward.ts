@@ -11,7 +11,7 @@ import { PlainUsage } from '../apis/usage.ts';
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
-import { type ByteSource, byteSource } from '../http/byte-source.ts';
+import { type ByteSource, byteSource, GrowingBuffer } from '../http/byte-source.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders } from '../http/headers.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
@@ -164,23 +164,9 @@ export class Forwarder {
       await this.#end('ok');
       return new Response(null, { status: upstream.status, headers });
     }
-    const source = byteSource(upstream.body, false);
-    this.#clientIdle = true;
-    const body = new ReadableStream<Uint8Array>(
-      {
-        pull: async (sink) => {
-          this.#clientIdle = false;
-          await this.#relay(source, sink);
-          this.#clientIdle = true;
-        },
-        cancel: async () => {
-          await this.clientLeft();
-        },
-      },
-      // No bytes are read before the client asks for them.
-      { highWaterMark: 0 },
-    );
-    return new Response(body, { status: upstream.status, headers });
+    const { readable, writable } = new IdentityTransformStream();
+    void this.#relay(byteSource(upstream.body), writable.getWriter());
+    return new Response(readable, { status: upstream.status, headers });
   }
 
   /** A status that is no answer: interim ones, a change of protocol, numbers that nobody knows. */
@@ -201,34 +187,44 @@ export class Forwarder {
     else this.#plain = new PlainUsage();
   }
 
-  /** Reads until there are bytes to pass on, or the answer is over. */
-  async #relay(
-    source: ByteSource,
-    sink: ReadableStreamDefaultController<Uint8Array>,
-  ): Promise<void> {
+  /**
+   * Relays the answer, no faster than the client reads. A write ends when its bytes were taken, so
+   * one buffer serves for all of them: a new one for each piece would be garbage faster than it is
+   * collected.
+   */
+  async #relay(source: ByteSource, sink: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+    // Whoever waits for it has left.
+    sink.closed.catch(() => this.clientLeft());
+    const buffers = new GrowingBuffer();
     try {
       for (;;) {
-        const { done, value } = await source.read();
+        const { done, value } = await source.read(buffers.next);
         if (done || value === undefined) return await this.#close(sink);
         this.#watchdog.piece();
         this.#firstByteMs ??= Date.now() - this.#startedAt;
         this.#plain?.push(value);
-        const passed = this.#stream ? this.#stream.push(value) : value;
-        if (passed.length > 0) sink.enqueue(passed);
+        await this.#write(sink, this.#stream ? this.#stream.push(value) : value);
         if (this.#stream?.isOver) {
           this.#watchdog.abort();
           return await this.#close(sink);
         }
-        if (passed.length > 0) return;
+        if (source.fillsBuffers) buffers.reuse(value);
       }
     } catch (error) {
       await this.#breakOff(sink, error);
     }
   }
 
-  async #close(sink: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+  async #write(sink: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
+    this.#clientIdle = true;
+    await sink.write(bytes);
+    this.#clientIdle = false;
+  }
+
+  async #close(sink: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
     const ended = this.#stream?.end();
-    if (ended && ended.rest.length > 0) sink.enqueue(ended.rest);
+    if (ended) await this.#write(sink, ended.rest);
     if (ended?.state === 'open') {
       return this.#breakOff(sink, new Error('the endpoint closed the stream before its end'));
     }
@@ -237,28 +233,29 @@ export class Forwarder {
     // The report is sent before the client can make its next call; the client does not wait until
     // it is received.
     const reported = this.#end(isFault ? 'failed' : 'ok', { fault: isFault });
-    sink.close();
+    await sink.close();
     await reported;
   }
 
   /** The answer broke off in the middle: the client must not take it for a complete one. */
-  async #breakOff(
-    sink: ReadableStreamDefaultController<Uint8Array>,
-    error: unknown,
-  ): Promise<void> {
+  async #breakOff(sink: WritableStreamDefaultWriter<Uint8Array>, error: unknown): Promise<void> {
     const timeout = this.#watchdog.expired;
     const isClientFault = this.#options.upload?.failure !== undefined;
     const reported = this.#end(isClientFault ? 'cancelled' : 'failed', { fault: !isClientFault });
-    if (this.#stream) {
-      const streamError: ApiError = timeout
-        ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
-        : {
-            code: 'upstream_error',
-            message: 'The endpoint broke off in the middle of its answer.',
-          };
-      sink.enqueue(this.#stream.fault(streamError));
-      sink.close();
-    } else sink.error(error);
+    try {
+      if (this.#stream) {
+        const streamError: ApiError = timeout
+          ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
+          : {
+              code: 'upstream_error',
+              message: 'The endpoint broke off in the middle of its answer.',
+            };
+        await sink.write(this.#stream.fault(streamError));
+        await sink.close();
+      } else await sink.abort(error);
+    } catch {
+      // The client has left in the meantime.
+    }
     await reported;
   }
 

@@ -36,6 +36,8 @@ const coldStart = z.strictObject({
   estimateMs: milliseconds.default(30_000),
   /** The platform's own idle timeout. */
   idleTimeoutMs: milliseconds.default(60_000),
+  /** Pings that keep it warm are never closer than this; 6 s where absent. */
+  leastPingMs: milliseconds.optional(),
   /** Path of a POST that wakes it, from the URL's root; absent: a one-token completion does. */
   wakePath: hostPath.optional(),
   /** Path of a POST that releases it; absent: only its platform lets it go cold. */

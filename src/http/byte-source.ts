@@ -3,47 +3,67 @@
  * more than what is in a small piece. How fast a body must arrive is in `paced-reader.ts`.
  */
 
-/** Size of the first buffer, bytes: buffers grow and shrink with what arrives. */
+/** Size of the first buffer, bytes: buffers grow with what arrives. */
 const FIRST_BUFFER_BYTES = 4_096;
 /** The largest buffer. */
 export const MOST_BUFFER_BYTES = 131_072;
 
+type Bytes = Uint8Array<ArrayBuffer>;
+
 export interface ByteSource {
-  /** True where a read can be given a buffer. */
+  /** True where a read fills the buffer that it is given. */
   readonly fillsBuffers: boolean;
-  /** The next piece. A buffer that was given can no longer be used: the piece is its beginning. */
-  read(buffer?: Uint8Array<ArrayBuffer>): Promise<{
-    readonly done: boolean;
-    readonly value?: Uint8Array<ArrayBuffer> | undefined;
-  }>;
+  /** The next piece. A buffer that was filled can no longer be used: the piece is its beginning. */
+  read(buffer: Bytes): Promise<{ readonly done: boolean; readonly value?: Bytes | undefined }>;
   cancel(reason?: unknown): Promise<void>;
 }
 
-/** `isKept`: pieces are collected, so a few bytes must not hold a large buffer. */
-export function byteSource(body: ReadableStream<Uint8Array>, isKept: boolean): ByteSource {
-  let reader: ReadableStreamBYOBReader;
+export function byteSource(body: ReadableStream<Uint8Array>): ByteSource {
   try {
-    reader = body.getReader({ mode: 'byob' });
+    const reader = body.getReader({ mode: 'byob' });
+    return {
+      fillsBuffers: true,
+      read: async (buffer) => {
+        const { done, value } = await reader.read(buffer);
+        return done ? { done } : { done, value };
+      },
+      cancel: (reason) => reader.cancel(reason),
+    };
   } catch {
-    const plain = body.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+    const reader = body.getReader() as ReadableStreamDefaultReader<Bytes>;
     return {
       fillsBuffers: false,
-      read: () => plain.read(),
-      cancel: (reason) => plain.cancel(reason),
+      read: () => reader.read(),
+      cancel: (reason) => reader.cancel(reason),
     };
   }
-  let size = FIRST_BUFFER_BYTES;
-  return {
-    fillsBuffers: true,
-    read: async (buffer) => {
-      const given = buffer?.length ?? size;
-      const { done, value } = await reader.read(buffer ?? new Uint8Array(given));
-      if (done || value === undefined) return { done: true };
-      if (buffer) return { done, value };
-      if (value.length === given) size = Math.min(2 * size, MOST_BUFFER_BYTES);
-      else if (value.length < given / 4) size = Math.max(size / 2, FIRST_BUFFER_BYTES);
-      return { done, value: isKept && value.length < given / 2 ? value.slice() : value };
-    },
-    cancel: (reason) => reader.cancel(reason),
-  };
+}
+
+/** The buffer for the next read. It grows where reads fill it, and is used again where it may be. */
+export class GrowingBuffer {
+  #bytes = FIRST_BUFFER_BYTES;
+  #buffer: Bytes | undefined;
+
+  get next(): Bytes {
+    this.#buffer ??= new Uint8Array(this.#bytes);
+    return this.#buffer;
+  }
+
+  /** The piece that was read into the buffer is kept: the next one needs another. */
+  keep(piece: Bytes): void {
+    this.#grow(piece);
+    this.#buffer = undefined;
+  }
+
+  /** Nobody needs the piece that was read into the buffer any longer. */
+  reuse(piece: Bytes): void {
+    const isSame = !this.#grow(piece);
+    this.#buffer = isSame ? new Uint8Array(piece.buffer) : undefined;
+  }
+
+  #grow({ length }: Bytes): boolean {
+    if (length < this.#bytes || this.#bytes >= MOST_BUFFER_BYTES) return false;
+    this.#bytes = Math.min(2 * this.#bytes, MOST_BUFFER_BYTES);
+    return true;
+  }
 }

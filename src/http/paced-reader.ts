@@ -3,7 +3,7 @@
  * would hold memory or a slot without end. Only the time counts in which a read waits for the client,
  * so a body that is read slowly is nobody's fault.
  */
-import { type ByteSource, byteSource, MOST_BUFFER_BYTES } from './byte-source.ts';
+import { type ByteSource, byteSource, GrowingBuffer } from './byte-source.ts';
 import { type ApiError, failure } from './errors.ts';
 
 /** How fast a body must arrive. Times in ms. */
@@ -37,6 +37,7 @@ export type Piece =
 
 export class PacedReader {
   readonly #source: ByteSource;
+  readonly #buffers = new GrowingBuffer();
   #pace: Pace | undefined;
   /** Bytes that have arrived. */
   bytes = 0;
@@ -50,7 +51,7 @@ export class PacedReader {
   #onLate: (error: ApiError) => void = () => {};
 
   constructor(body: ReadableStream<Uint8Array>, pace: Pace) {
-    this.#source = byteSource(body, true);
+    this.#source = byteSource(body);
     this.#pace = pace;
   }
 
@@ -80,11 +81,11 @@ export class PacedReader {
       };
       this.#isReading = true;
       this.resume();
-      this.#source.read(buffer).then(
+      this.#source.read(buffer ?? this.#buffers.next).then(
         ({ done, value }) => {
           if (done || value === undefined) return settle({ status: 'end' });
           this.bytes += value.length;
-          settle({ status: 'piece', bytes: value });
+          settle({ status: 'piece', bytes: buffer ? value : this.#kept(value) });
         },
         () => settle({ status: 'failed', error: BROKEN.error }),
       );
@@ -124,12 +125,11 @@ export class PacedReader {
     this.#waitedMs = 0;
     const before = this.bytes;
     // One buffer for all of it: nobody keeps what is read.
-    let buffer: Uint8Array<ArrayBuffer> | undefined;
-    if (this.fillsBuffers) buffer = new Uint8Array(MOST_BUFFER_BYTES);
+    const buffers = new GrowingBuffer();
     while (this.bytes - before < MAX_DISCARDED_BYTES) {
-      const piece = await this.read(buffer);
+      const piece = await this.read(buffers.next);
       if (piece.status !== 'piece') break;
-      if (buffer) buffer = new Uint8Array(piece.bytes.buffer);
+      if (this.fillsBuffers) buffers.reuse(piece.bytes);
     }
     this.cancel();
   }
@@ -139,6 +139,18 @@ export class PacedReader {
     this.#isOver = true;
     this.stop();
     this.#source.cancel(reason).catch(() => {});
+  }
+
+  /** A piece that its reader keeps: a few bytes must not hold a large buffer. */
+  #kept(piece: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    if (!this.fillsBuffers) return piece;
+    if (piece.length < piece.buffer.byteLength / 2) {
+      const copy = piece.slice();
+      this.#buffers.reuse(piece);
+      return copy;
+    }
+    this.#buffers.keep(piece);
+    return piece;
   }
 
   /** One timer for the whole body: it looks at the pace when the earliest limit may be reached. */

@@ -153,7 +153,7 @@ export class Arrivals {
     const { goesOn, inSession, isLastSession } = this.#silence;
     const sessionGoesOn = isLastSession ? pContinues : 1;
     // In the last arrival's session the recent gaps are the better evidence.
-    const expected = isLastSession ? 0 : this.#silence.expected;
+    const expected = isLastSession ? undefined : this.#silence.expected;
     const outlook = { goesOn, inSession, sessionGoesOn, expected };
     return Math.max(this.#week.probability(now, withinMs, outlook), recent);
   }

@@ -33,8 +33,8 @@ export interface Outlook {
   readonly inSession: boolean;
   /** Probability that the session in progress goes on, if the traffic does. */
   readonly sessionGoesOn: number;
-  /** Arrivals that were expected in that session since the last one. */
-  readonly expected: number;
+  /** Arrivals that the session expected in vain; undefined where it had some. */
+  readonly expected: number | undefined;
 }
 
 export class WeekProfile {
@@ -88,8 +88,10 @@ export class WeekProfile {
       const until = Math.min(end, nextHour(from));
       const arrivals = this.#perActiveHour(bin) * ((until - from) / HOUR_MS);
       const pSome = after.goesOn * sessionGoesOn * this.#pActive(bin);
-      pNone *= 1 - pSome * (1 - stillSilent(expected, arrivals));
-      expected += arrivals;
+      const pNoneIfActive =
+        expected === undefined ? Math.exp(-arrivals) : stillSilent(expected, arrivals);
+      pNone *= 1 - pSome * (1 - pNoneIfActive);
+      if (expected !== undefined) expected += arrivals;
       from = until;
     }
     return 1 - pNone;

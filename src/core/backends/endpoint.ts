@@ -48,6 +48,8 @@ export class Endpoint {
   warmSince: number;
   /** The wake that is in progress, or whose outcome is not known yet. */
   wake: Wake | undefined;
+  /** Why the last wake failed, and when; undefined once one has succeeded. */
+  lastWakeError: { readonly at: number; readonly reason: string } | undefined;
   readonly trust = new EndpointTrust();
   readonly #effectiveSlots = new EffectiveSlots();
   readonly #learning = new EndpointLearning(() => this.spec.coldStart);
@@ -267,6 +269,7 @@ export class Endpoint {
   /** An earlier wake was answered: that proves the endpoint up, but teaches nothing of the last. */
   provenUp(now: number): void {
     if (this.state === 'draining') return;
+    this.lastWakeError = undefined;
     this.#warmed(now);
     this.trust.succeeded();
   }
@@ -282,8 +285,9 @@ export class Endpoint {
     if (by === 'told') this.#learning.watch.drop();
   }
 
-  /** The last wake was refused, broke off, or got no answer in time. */
-  wakeFailed(now: number): void {
+  /** The last wake was refused, broke off, or got no answer in time, for the `reason` given. */
+  wakeFailed(now: number, reason = 'no answer in time'): void {
+    this.lastWakeError = { at: now, reason };
     this.trust.failed(now, this.#wokenAt);
     this.#learning.watch.giveUp(now);
     this.becameCold(now, 'failed');
@@ -336,11 +340,13 @@ export class Endpoint {
     return Infinity;
   }
 
-  /** True once where a wake from before a restart must be sent again. */
-  takeInterruptedWake(): Wake | undefined {
-    const wake = this.#isInterrupted && this.state === 'warming' ? this.wake : undefined;
+  /** The wake from before a restart that must be sent again, once. */
+  takeInterruptedWake(now: number): Wake | undefined {
+    if (!this.#isInterrupted) return undefined;
     this.#isInterrupted = false;
-    return wake;
+    if (this.state !== 'warming' || !this.wake) return undefined;
+    this.#learning.watch.sentAgain(now);
+    return this.wake;
   }
 
   /** Applies the due change: an idle warm endpoint goes cold, an unanswered wake is given up. */

@@ -81,6 +81,13 @@ export class StartWatch {
     this.#start = { from, at, patienceMs, earlierMs: 0, ...idle };
   }
 
+  /** The newest wake is sent again after a restart: its answer's time counts from then. */
+  sentAgain(now: number): void {
+    if (!this.#start) return;
+    const { at, earlierMs, ...rest } = this.#start;
+    this.#start = { ...rest, at: now, earlierMs: earlierMs + Math.max(0, now - at) };
+  }
+
   /** The newest wake is given up, or failed. */
   giveUp(now: number): void {
     if (!this.#start || this.#start.endedAt !== undefined) return;

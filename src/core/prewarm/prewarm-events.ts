@@ -16,6 +16,8 @@ export type PrewarmEvent =
       readonly tookMs?: number;
       /** Answers of "not ready" before it was ready, or failed; absent where nobody counted. */
       readonly refusals?: number;
+      /** Why it failed, for people. */
+      readonly reason?: string;
     }
   | { readonly type: 'gone-cold'; readonly backend: string; readonly endpoint: string }
   /** Check all backends, looking ahead by the cold start plus `aheadMs`, the cron's period. */

@@ -104,6 +104,10 @@ export class Prewarmer {
         endpoint.becameWarm(now, event.tookMs, event.refusals);
       } else endpoint.provenUp(now);
       this.wakes.accounts.answered(event.backend, endpoint, now);
+      // Without a run in flight nothing else would have it checked before it goes cold.
+      if (this.#view.backends.get(event.backend)?.spec.prewarm.mode !== 'off') {
+        this.dueAt = Math.min(this.dueAt, nextCheckAt(endpoint, now));
+      }
       // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
       // spared them no wait, so the whole cold start counts as waited for.
       if (endpoint.inFlight > 0) {
@@ -116,7 +120,7 @@ export class Prewarmer {
       // wake began proves that the endpoint is up.
       if (!endpoint.isLastWake(event.wakeAt)) return;
       if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
-      endpoint.wakeFailed(now);
+      endpoint.wakeFailed(now, event.reason);
       return this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
     }
     endpoint.becameCold(now);

@@ -144,7 +144,8 @@ export class RunNeeds {
 
   #place(entry: Entry, now: number): void {
     const { visit, index } = entry;
-    const { ms } = (visit && isAsLookedUp(entry, visit) && entry.nearest) || entry.pooled;
+    const isKnown = visit && isAsLookedUp(entry, visit) && isFresh(entry.nearestAt, now);
+    const { ms } = (isKnown && entry.nearest) || entry.pooled;
     if (!visit || ms.length === 0 || !this.#counts(entry.run, visit)) {
       return this.#window.set(index, SERVED, Infinity, -Infinity);
     }
@@ -159,9 +160,8 @@ export class RunNeeds {
   /** The samples of the runs most like it, if the step may look them up; else of all runs. */
   #timesOf(entry: Entry, visit: LiveVisit, lookUps: LookUps, now: number): NeedTimes {
     const isKnown = entry.visit === visit && isAsLookedUp(entry, visit);
-    const age = now - entry.nearestAt;
     const known = isKnown ? entry.nearest : undefined;
-    if (known && age >= 0 && age < LOOK_UP_AGAIN_MS) return known;
+    if (known && isFresh(entry.nearestAt, now)) return known;
     const { run } = entry;
     const model = this.#view.models.model(run.app);
     if (!model || lookUps.left <= 0) return known ?? entry.pooled;
@@ -212,6 +212,11 @@ export class RunNeeds {
 /** True where the visit's features are those that its nearest samples were looked up by. */
 function isAsLookedUp(entry: Entry, { fanOut, largestInput }: LiveVisit): boolean {
   return entry.fanOut === fanOut && entry.largestInput === largestInput;
+}
+
+/** False where samples were looked up too long ago, or the clock went back since. */
+function isFresh(lookedUpAt: number, now: number): boolean {
+  return now >= lookedUpAt && now - lookedUpAt < LOOK_UP_AGAIN_MS;
 }
 
 /** What a forecast needs to know of a backend where runs are. */

@@ -57,7 +57,7 @@ export class Wakes {
    */
   resume(backend: Backend, now: number, effects: PrewarmEffects): void {
     for (const endpoint of backend.endpoints.values()) {
-      const wake = endpoint.takeInterruptedWake();
+      const wake = endpoint.takeInterruptedWake(now);
       if (!wake || (wake.cause === 'demand' && backend.spec.whileCold === 'send')) continue;
       // What is left of its patience; the endpoint itself gives it up then.
       const leftMs = Math.max(1, endpoint.changesAt - now);

@@ -190,9 +190,9 @@ describe('Endpoint', () => {
     expect(again.state).toBe('warming');
     expect(again.lastActiveAt).toBe(1_000);
     expect(again.changesAt).toBe(61_000);
-    expect(again.takeInterruptedWake()).toEqual(wakeAt(1_000));
-    expect(again.takeInterruptedWake()).toBeUndefined();
-    again.becameWarm(31_000, 30_000);
+    expect(again.takeInterruptedWake(11_000)).toEqual(wakeAt(1_000));
+    expect(again.takeInterruptedWake(11_000)).toBeUndefined();
+    again.becameWarm(31_000, 20_000);
     expect(again.coldStartMs).toBe(30_000);
 
     // Earlier versions did not store when the wake began.
@@ -200,7 +200,7 @@ describe('Endpoint', () => {
     const fromOld = new Endpoint(SCALING, 0);
     fromOld.restore(old);
     expect(fromOld.state).toBe('cold');
-    expect(fromOld.takeInterruptedWake()).toBeUndefined();
+    expect(fromOld.takeInterruptedWake(0)).toBeUndefined();
   });
 
   it('is warm after a restart where it no longer scales to zero', () => {
