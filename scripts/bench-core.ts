@@ -14,6 +14,7 @@ import { seededRandom } from '../src/core/learning/random.ts';
 import { publishedRank } from '../src/core/order/policies/gittins-published.ts';
 import type { CallRequest } from '../src/core/runs/call-request.ts';
 import { SERVICE_SPEED } from '../src/core/runs/demand.ts';
+import { forecastCost } from './core/forecast-bench.ts';
 import { demoWorkload } from './demo-workload.ts';
 
 const ROUNDS = 7;
@@ -27,6 +28,7 @@ row('what', 'measured', 'wanted');
 benchTable();
 benchDispatch('las');
 benchDispatch('gittins');
+benchForecast();
 benchMemory();
 
 function benchTable(): void {
@@ -112,6 +114,20 @@ function benchDispatch(policy: 'las' | 'gittins'): void {
   running = [];
 }
 
+function benchForecast(): void {
+  const backends = [
+    ['a cold backend', {}],
+    ['three cold endpoints', { endpoints: 3 }],
+    ['three endpoints, two idle', { endpoints: 3, warm: 2 }],
+  ] as const;
+  for (const [name, options] of backends) {
+    const { medianMs, worstMs } = forecastCost(WAITING, options);
+    const what = `forecast step, ${WAITING} runs in flight, ${name}`;
+    row(what, `${medianMs.toFixed(2)} ms`, '< 2 ms');
+    row('  the longest of 200', `${worstMs.toFixed(2)} ms`, '');
+  }
+}
+
 function benchMemory(): void {
   const models = new Map<string, ApplicationModel>();
   const pool = new PriorPool();
@@ -144,5 +160,5 @@ function us(ms: number): string {
 }
 
 function row(what: string, measured: string, wanted: string): void {
-  console.log(`${what.padEnd(52)}${measured.padStart(12)}${wanted.padStart(12)}`);
+  console.log(`${what.padEnd(64)}${measured.padStart(12)}${wanted.padStart(12)}`);
 }

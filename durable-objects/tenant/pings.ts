@@ -9,21 +9,28 @@
 
 import { type PingTarget, pingTargetOf } from '../../src/auth/endpoint-target.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
-import { releaseEndpoint, wakeEndpoint } from '../../src/endpoints/wake.ts';
+import { type ReleaseResult, releaseEndpoint } from '../../src/endpoints/release.ts';
+import { wakeEndpoint } from '../../src/endpoints/wake.ts';
 import type { PingOrder, WakeReport } from '../../src/protocol/tenant.ts';
 
 export interface PingContext {
-  readonly env: Env;
+  /** The Worker's environment, with the endpoints' keys. */
+  readonly env: object;
   readonly tenant: string;
   config(): TenantConfig | undefined;
   /** Called when a wake has ended. */
   wakeAnswered(order: PingOrder, report: WakeReport): Promise<void>;
+  /** Called when a release has ended. */
+  releaseAnswered(order: PingOrder, result: ReleaseResult): Promise<void>;
   /** Keeps the object in memory until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
 
+const NO_TARGET = 'its key is missing, or it is not configured';
 /** Time for which the endpoint is asked in any case, ms. */
 const LEAST_PATIENCE_MS = 1_000;
+
+const NOT_ASKED = { ok: false, tookMs: 0 };
 
 /** The requests that wake one endpoint, one after the other. */
 interface WakeLoop {
@@ -36,7 +43,7 @@ export class Pings {
   readonly #context: PingContext;
   readonly #loops = new Map<string, WakeLoop>();
   /** Releases in progress, by endpoint: a wake must not overtake one. */
-  readonly #releases = new Map<string, Promise<void>>();
+  readonly #releases = new Map<string, Promise<ReleaseResult>>();
 
   constructor(context: PingContext) {
     this.#context = context;
@@ -54,54 +61,64 @@ export class Pings {
     this.#context.waitUntil(this.#wake(loop, key));
   }
 
-  /** Tells an endpoint to go cold. Where that fails, it goes cold by its own idle timeout. */
+  /** Tells an endpoint to go cold. */
   release(order: PingOrder): void {
-    const config = this.#context.config();
-    if (!config) return;
     const key = keyOf(order);
-    const released = this.#release(config, order)
-      .then((ok) => {
-        if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order }));
-      })
-      .finally(() => this.#releases.delete(key));
+    const released = this.#release(order).then((result) => {
+      this.#releases.delete(key);
+      const { ok, reason } = result;
+      if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order, reason }));
+      return result;
+    });
     this.#releases.set(key, released);
-    this.#context.waitUntil(released);
+    this.#context.waitUntil(released.then((r) => this.#context.releaseAnswered(order, r)));
   }
 
   async #wake(loop: WakeLoop, key: string): Promise<void> {
-    let refusals = 0;
+    let [refusals, askedMs] = [0, 0];
     let order: PingOrder;
-    let ok: boolean;
+    let report: WakeReport;
     do {
       order = loop.order;
-      const result = await this.#ask(loop, key);
-      refusals += result.refusals ?? 0;
-      ok = result.ok;
+      report = await this.#ask(loop, key);
+      refusals += report.refusals ?? 0;
+      askedMs += report.tookMs;
       // The patience of the order that the requests began with has ended, not that of a newer one.
-    } while (!ok && loop.order !== order);
+    } while (!report.ok && loop.order !== order);
     this.#loops.delete(key);
-    const tookMs = Date.now() - loop.at;
-    await this.#context.wakeAnswered(loop.order, { ok, tookMs, refusals });
+    // The requests' own time does not count what the clock has leapt.
+    const sinceMs = Date.now() - loop.at;
+    const tookMs = sinceMs < 0 ? askedMs : Math.min(sinceMs, askedMs);
+    const { ok, reason } = report;
+    if (!ok) console.error(JSON.stringify({ event: 'wake_failed', ...order, tookMs, reason }));
+    await this.#context.wakeAnswered(loop.order, { ...report, tookMs, refusals });
   }
 
   /** Asks the endpoint until it is up, turns out broken, or the order's patience has ended. */
-  async #ask({ order, at }: WakeLoop, key: string): Promise<Omit<WakeReport, 'tookMs'>> {
+  async #ask({ order, at }: WakeLoop, key: string): Promise<WakeReport> {
     try {
       const config = this.#context.config();
       await this.#releases.get(key);
       const ping = config && (await this.#target(config, order));
-      if (!ping) return { ok: false };
+      if (!ping) return { ...NOT_ASKED, reason: NO_TARGET };
       const leftMs = ping.patienceMs - Math.max(0, Date.now() - at);
       return await wakeEndpoint(ping.adapter, ping.target, Math.max(leftMs, LEAST_PATIENCE_MS));
     } catch (error) {
-      console.error(JSON.stringify({ event: 'wake_failed', error: String(error) }));
-      return { ok: false };
+      console.error(JSON.stringify({ event: 'wake_not_sent', error: String(error) }));
+      return { ...NOT_ASKED, reason: 'the requests could not be made' };
     }
   }
 
-  async #release(config: TenantConfig, order: PingOrder): Promise<boolean> {
-    const ping = await this.#target(config, order);
-    return ping !== undefined && releaseEndpoint(ping.adapter, ping.target);
+  async #release(order: PingOrder): Promise<ReleaseResult> {
+    try {
+      const config = this.#context.config();
+      const ping = config && (await this.#target(config, order));
+      if (!ping) return { ok: false, reason: NO_TARGET };
+      return await releaseEndpoint(ping.adapter, ping.target);
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'release_broke', error: String(error) }));
+      return { ok: false, reason: 'the requests could not be made' };
+    }
   }
 
   #target(config: TenantConfig, order: PingOrder): Promise<PingTarget | undefined> {

@@ -131,7 +131,8 @@ export class BackendCall {
       if (client.aborted) await admission.abandon();
       if (!next) {
         this.#finished.resolve();
-        const { error } = outcome;
+        const { error, answer } = outcome;
+        if (answer) return { response: answer };
         // Talaria has retried already: the client's own retries would multiply with these.
         const retryHeader = this.#attempts > 1 ? { 'x-should-retry': 'false' } : {};
         const added = { ...this.#headers({ grant: admitted.slot.grant }), ...retryHeader };

@@ -18,6 +18,13 @@ import { fetchSameUrl } from '../http/same-url.ts';
 import type { Upload } from '../http/upload.ts';
 import type { CallResult } from '../protocol/tenant.ts';
 import type { Slot } from './admission.ts';
+import {
+  isClientsOwn,
+  LATE,
+  refusedResult,
+  UNANSWERED,
+  type UntimedResult,
+} from './attempt-result.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
@@ -52,6 +59,8 @@ export interface FailedAttempt {
   readonly result: CallResult;
   /** The error for the client where no further attempt is made. */
   readonly error: ApiError;
+  /** The endpoint's own error, which the client gets instead of `error`. */
+  readonly answer?: Response;
 }
 
 /** What an end says of the endpoint beside its outcome. */
@@ -106,7 +115,7 @@ export class Forwarder {
       return this.#refuse(failure);
     }
     return this.#failed(
-      { endpointFault: true },
+      timeout ? LATE : UNANSWERED,
       timeout
         ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
         : { code: 'upstream_error', message: 'The endpoint could not be reached.' },
@@ -166,7 +175,7 @@ export class Forwarder {
     upstream.webSocket?.close();
     await upstream.body?.cancel().catch(() => {});
     if (this.#ended !== undefined) return this.#clientGone();
-    return this.#failed({ endpointFault: true }, failureOf('broken', upstream.status));
+    return this.#failed(UNANSWERED, failureOf('broken', upstream.status));
   }
 
   /** Decides by what arrived: some servers answer a request for a stream in one piece. */
@@ -255,28 +264,28 @@ export class Forwarder {
     const text = await beginningOf(upstream, key);
     if (this.#ended !== undefined) return this.#clientGone();
     const kind = this.#options.classify(upstream.status, text);
-    if (kind === 'rejected' || kind === 'forbidden') {
-      await this.#end('failed', { forbidden: kind === 'forbidden' });
+    if (isClientsOwn(kind) || kind === 'unready') {
       // The client's request is wrong: it receives the endpoint's own error.
       const headers = answerHeaders(upstream.headers, added, key);
-      return new Response(text, { status: upstream.status, headers });
+      const answer = new Response(text, { status: upstream.status, headers });
+      // Unless the endpoint is not up: that shows in what else is known of it.
+      if (kind === 'unready') {
+        return { ...this.#failed(refusedResult(kind), failureOf('cold', upstream.status)), answer };
+      }
+      await this.#end('failed', { forbidden: kind === 'forbidden' });
+      return answer;
     }
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
-    const details = {
-      endpointFault: kind === 'broken',
-      cold: kind === 'cold',
-      busy: kind === 'busy',
-      ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
-    };
-    return this.#failed(details, failureOf(kind, upstream.status, { ...details, text }));
+    const retryAfterMs = seconds > 0 ? seconds * 1_000 : undefined;
+    const failure = failureOf(kind, upstream.status, { retryAfterMs, text });
+    return this.#failed(refusedResult(kind, retryAfterMs), failure);
   }
 
   /** Ends the attempt without releasing its slot. */
-  #failed(details: Partial<CallResult>, error: ApiError): FailedAttempt {
+  #failed(result: UntimedResult, error: ApiError): FailedAttempt {
     this.#ended = Promise.resolve();
     this.#stop();
-    const result = { outcome: 'failed' as const, endpointFault: false, cold: false };
-    return { result: { ...result, serviceMs: Date.now() - this.#startedAt, ...details }, error };
+    return { result: { ...result, serviceMs: Date.now() - this.#startedAt }, error };
   }
 
   #stop(): void {

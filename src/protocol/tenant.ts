@@ -227,6 +227,8 @@ export interface WakeReport {
   readonly tookMs: number;
   /** Answers of "not ready" before that; absent where nobody counted. */
   readonly refusals?: number;
+  /** Why it failed, for the operator, without the endpoint's key. */
+  readonly reason?: string;
 }
 
 /** A recorded run in an export: a line of the trace format with what an import needs beside it. */

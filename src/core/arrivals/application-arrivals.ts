@@ -7,10 +7,15 @@ import type { ApplicationModel } from '../learning/application-model.ts';
 import type { ApplicationModels } from '../learning/application-models.ts';
 import { GammaRate } from './gamma-rate.ts';
 
+/** Mean time until the runs of an application stop for a while, ms. */
+const STOPS_EVERY_MS = 12 * 3_600_000;
+/** The means of the gaps and of their squares cover about so many gaps. */
+const GAPS = 64;
+
 export class ApplicationArrivals {
   readonly #models: ApplicationModels;
   /** Keyed by model, so that the rate is forgotten together with its application. */
-  readonly #rates = new WeakMap<ApplicationModel, GammaRate>();
+  readonly #rates = new WeakMap<ApplicationModel, ApplicationRate>();
 
   constructor(models: ApplicationModels) {
     this.#models = models;
@@ -22,15 +27,15 @@ export class ApplicationArrivals {
     if (!model) return;
     const rate = this.#rates.get(model);
     // The first arrival only starts the clock: a rate needs the time between arrivals.
-    if (rate) rate.need(now);
-    else this.#rates.set(model, new GammaRate(now));
+    if (rate) rate.arrived(now);
+    else this.#rates.set(model, new ApplicationRate(now));
   }
 
   /** Mean number of needs of a backend within `withinMs` by runs that will begin elsewhere. */
   expectedNeeds(backend: string, now: number, withinMs: number): number {
     let expected = 0;
     for (const model of this.#models.all()) {
-      const perMs = (this.#rates.get(model)?.ratePerSec(now) ?? 0) / 1_000;
+      const perMs = this.#rates.get(model)?.perMs(now) ?? 0;
       if (perMs > 0) expected += model.expectedNeeds(backend, perMs, withinMs);
     }
     return expected;
@@ -39,5 +44,47 @@ export class ApplicationArrivals {
   /** Handles a clock that jumps back: observed time is counted from `now` on. */
   clockWentBack(now: number): void {
     for (const model of this.#models.all()) this.#rates.get(model)?.clockWentBack(now);
+  }
+}
+
+/** The rate of one application's runs, and whether they have stopped. */
+class ApplicationRate {
+  readonly #rate: GammaRate;
+  #lastAt: number;
+  #gaps = 0;
+  #meanGapMs = 0;
+  #meanSquare = 0;
+
+  constructor(now: number) {
+    this.#rate = new GammaRate(now);
+    this.#lastAt = now;
+  }
+
+  arrived(now: number): void {
+    const gapMs = Math.max(0, now - this.#lastAt);
+    this.#gaps = Math.min(GAPS, this.#gaps + 1);
+    this.#meanGapMs += (gapMs - this.#meanGapMs) / this.#gaps;
+    this.#meanSquare += (gapMs ** 2 - this.#meanSquare) / this.#gaps;
+    this.#lastAt = Math.max(now, this.#lastAt);
+    this.#rate.need(now);
+  }
+
+  /** Expected runs per ms, by the rate and the probability that they have not stopped. */
+  perMs(now: number): number {
+    const elapsedMs = Math.max(0, now - this.#lastAt);
+    const ratePerMs = this.#rate.ratePerSec(now) / 1_000;
+    if (elapsedMs === 0) return ratePerMs;
+    // Runs that come in bursts are no independent evidence: as many count as one as the dispersion
+    // of their gaps says.
+    const square = this.#meanGapMs ** 2;
+    const dispersion = square > 0 ? Math.max(1, this.#meanSquare / square - 1) : 1;
+    const pSilence = this.#rate.silenceProbability(elapsedMs) ** (1 / dispersion);
+    const stopped = Math.min(1, elapsedMs / STOPS_EVERY_MS);
+    return (ratePerMs * pSilence) / (pSilence + stopped);
+  }
+
+  clockWentBack(now: number): void {
+    this.#lastAt = Math.min(this.#lastAt, now);
+    this.#rate.clockWentBack(now);
   }
 }

@@ -3,13 +3,14 @@
  * a time. Runs that begin elsewhere and come later are in application-arrivals.ts.
  *
  * It combines the observed gaps between arrivals, a Gamma-Poisson rate where the gaps say little,
- * and the usual level of this hour of the week where the rate has decayed. A rate alone is far off
- * for real traffic, which comes in bursts: on a production trace of code completions it gives 100 %
- * where 40 % is true (docs/benchmarks.md).
+ * and the usual level of this hour of the week, as far as the silence so far has not shown that the
+ * traffic has ended (silence.ts). A rate alone is far off for real traffic, which comes in bursts:
+ * on a production trace of code completions it gives 100 % where 40 % is true (docs/benchmarks.md).
  */
 import { GammaRate, type RateSnapshot } from './gamma-rate.ts';
 import { RecentGaps } from './recent-gaps.ts';
 import { RisingRate } from './rising-rate.ts';
+import { Silence, type SilenceSnapshot } from './silence.ts';
 import { WeekProfile, type WeekSnapshot } from './week-profile.ts';
 
 /**
@@ -24,10 +25,7 @@ const HALF_RANDOM_AT = 0.5;
 /** Mean time until traffic stops for a while, if it is random and if it comes in bursts, ms. */
 const RANDOM_STOPS_EVERY_MS = 12 * 3_600_000;
 const BURSTS_STOP_EVERY_MS = 3_600_000;
-/**
- * Maximum weight of the case that the traffic has stopped: after any silence, arrivals that are
- * usual at this hour of the week must still be expected.
- */
+/** Maximum weight of the case that the traffic has stopped, against that of chance. */
 const MAX_STOPPED = 0.25;
 
 /** What survives a restart. */
@@ -36,6 +34,8 @@ export interface ArrivalSnapshot {
   readonly gapsMs: readonly number[];
   readonly lastAt: number;
   readonly week: WeekSnapshot;
+  /** Absent in snapshots of older versions. */
+  readonly silence?: SilenceSnapshot;
 }
 
 export class Arrivals {
@@ -43,6 +43,7 @@ export class Arrivals {
   readonly #gaps = new RecentGaps();
   readonly #rising = new RisingRate();
   readonly #week: WeekProfile;
+  readonly #silence = new Silence();
   /** When the last run arrived, or when observation began, epoch ms. */
   #lastAt: number;
 
@@ -58,7 +59,7 @@ export class Arrivals {
     const basePerMs = this.#rate.ratePerSec(this.#lastAt) / 1_000;
     this.#gaps.add(gapMs);
     this.#lastAt = Math.max(now, this.#lastAt);
-    this.#week.arrived(now);
+    this.#week.arrived(now, this.#silence);
     const risen = this.#rising.observe(gapMs, basePerMs);
     // Arrivals before the rise belong to the old rate. The counted gaps include this arrival.
     if (risen) this.#rate.restart(now, risen.gaps, risen.elapsedMs / 1_000);
@@ -83,9 +84,14 @@ export class Arrivals {
     return this.#gaps.crowd(pauseMs, coldStartMs);
   }
 
-  /** Probability of an arrival within `withinMs` from `at`, by the week profile alone. */
+  /**
+   * Probability of an arrival within `withinMs` from a later time `at`, by the week profile alone,
+   * as far as the present silence lets it count.
+   */
   usualProbability(at: number, withinMs: number): number {
-    return 1 - Math.exp((-(this.#week.ratePerSec(at) ?? 0) * withinMs) / 1_000);
+    const { goesOn } = this.#silence;
+    const outlook = { goesOn, inSession: false, sessionGoesOn: 1, expected: 0 };
+    return this.#week.probability(at, withinMs, outlook);
   }
 
   /** Expected arrivals per second, by the recent rate. */
@@ -106,6 +112,7 @@ export class Arrivals {
       gapsMs: this.#gaps.snapshot(),
       lastAt: this.#lastAt,
       week: this.#week.snapshot(),
+      silence: this.#silence.snapshot(),
     };
   }
 
@@ -114,6 +121,9 @@ export class Arrivals {
     for (const gapMs of from.gapsMs) this.#gaps.add(gapMs);
     this.#lastAt = from.lastAt;
     this.#week.restore(from.week);
+    // An older version did not weigh the silence that it stored.
+    if (from.silence) this.#silence.restore(from.silence);
+    else this.#week.weigh(from.lastAt, from.week.at, this.#silence);
   }
 
   #rateWeight(): number {
@@ -129,18 +139,22 @@ export class Arrivals {
 
   /** Probability of an arrival by the rate and the week profile, after `elapsedMs` without one. */
   #byRate(now: number, elapsedMs: number, withinMs: number): number {
-    this.#week.elapse(now);
-    const usualPerSec = this.#week.ratePerSec(now + withinMs / 2) ?? 0;
-    const byHour = 1 - Math.exp((-usualPerSec * withinMs) / 1_000);
-    if (elapsedMs === 0) return Math.max(byHour, this.#rate.needProbability(now, withinMs));
-    // The silence is either chance or the end of the traffic; then it may last as long again.
-    const pSilence = 1 - this.#rate.needProbability(now, elapsedMs);
+    this.#week.elapse(now, this.#silence);
+    // The silence is either chance or the end of the session; then it may last as long again.
+    const pSilence = this.#rate.silenceProbability(elapsedMs);
     const randomness = this.#randomness();
     const stopsEveryMs =
       randomness * RANDOM_STOPS_EVERY_MS + (1 - randomness) * BURSTS_STOP_EVERY_MS;
-    const pGoesOn = pSilence / (pSilence + Math.min(MAX_STOPPED, elapsedMs / stopsEveryMs));
-    const pIfStopped = withinMs / (elapsedMs + withinMs);
-    const recent = pGoesOn * this.#rate.needProbability(now, withinMs) + (1 - pGoesOn) * pIfStopped;
-    return Math.max(byHour * pGoesOn, recent);
+    const stopped = Math.min(MAX_STOPPED, elapsedMs / stopsEveryMs);
+    const pContinues = stopped > 0 ? pSilence / (pSilence + stopped) : 1;
+    const byRecent = this.#rate.needProbability(now, withinMs);
+    const pIfStopped = 1 - elapsedMs / (elapsedMs + withinMs);
+    const recent = pContinues * byRecent + (1 - pContinues) * (elapsedMs > 0 ? pIfStopped : 0);
+    const { goesOn, inSession, isLastSession } = this.#silence;
+    const sessionGoesOn = isLastSession ? pContinues : 1;
+    // In the last arrival's session the recent gaps are the better evidence.
+    const expected = isLastSession ? undefined : this.#silence.expected;
+    const outlook = { goesOn, inSession, sessionGoesOn, expected };
+    return Math.max(this.#week.probability(now, withinMs, outlook), recent);
   }
 }

@@ -16,12 +16,17 @@ export interface RateSnapshot {
   readonly needs: number;
   readonly seconds: number;
   readonly at: number;
+  /** Both at the last event; absent in snapshots of older versions. */
+  readonly atLast?: { readonly needs: number; readonly seconds: number };
 }
 
 export class GammaRate {
   #needs = PRIOR_NEEDS;
   #seconds = PRIOR_SECONDS;
   #at: number;
+  /** Both at the last event: a silence is judged by the rate before it, which does not decay. */
+  #needsAtLast = PRIOR_NEEDS;
+  #secondsAtLast = PRIOR_SECONDS;
 
   constructor(now: number) {
     this.#at = now;
@@ -31,6 +36,7 @@ export class GammaRate {
   need(now: number): void {
     this.#decay(now);
     this.#needs += 1;
+    this.#markLast();
   }
 
   /** Starts again after a change of the rate, from the events of the last `seconds` up to `now`. */
@@ -38,12 +44,19 @@ export class GammaRate {
     this.#decay(now);
     this.#needs = PRIOR_NEEDS + needs;
     this.#seconds = PRIOR_SECONDS + seconds;
+    this.#markLast();
   }
 
   /** Probability of at least one event within `withinMs`. */
   needProbability(now: number, withinMs: number): number {
     this.#decay(now);
     return 1 - (this.#seconds / (this.#seconds + withinMs / 1000)) ** this.#needs;
+  }
+
+  /** Probability of no event within `elapsedMs` of the last one, if the rate is still as it was. */
+  silenceProbability(elapsedMs: number): number {
+    const seconds = this.#secondsAtLast;
+    return (seconds / (seconds + elapsedMs / 1000)) ** this.#needsAtLast;
   }
 
   /** Expected events per second. */
@@ -58,13 +71,22 @@ export class GammaRate {
   }
 
   snapshot(): RateSnapshot {
-    return { needs: this.#needs, seconds: this.#seconds, at: this.#at };
+    const atLast = { needs: this.#needsAtLast, seconds: this.#secondsAtLast };
+    return { needs: this.#needs, seconds: this.#seconds, at: this.#at, atLast };
   }
 
   restore(from: RateSnapshot): void {
     this.#needs = from.needs;
     this.#seconds = from.seconds;
     this.#at = from.at;
+    const { needs, seconds } = from.atLast ?? from;
+    this.#needsAtLast = needs;
+    this.#secondsAtLast = seconds;
+  }
+
+  #markLast(): void {
+    this.#needsAtLast = this.#needs;
+    this.#secondsAtLast = this.#seconds;
   }
 
   #decay(now: number): void {

@@ -19,6 +19,8 @@ export class RecentGaps {
   readonly #ring = new Uint16Array(CAPACITY);
   #size = 0;
   #next = 0;
+  /** The dispersion; NaN where a gap was added since. */
+  #dispersion = Number.NaN;
 
   get size(): number {
     return this.#size;
@@ -29,6 +31,7 @@ export class RecentGaps {
     this.#ring[this.#next] = encode(Math.max(0, gapMs));
     this.#next = (this.#next + 1) % CAPACITY;
     this.#size = Math.min(CAPACITY, this.#size + 1);
+    this.#dispersion = Number.NaN;
   }
 
   /** Weight of the gaps longer than `elapsedMs`, and of those that ended within `withinMs` more. */
@@ -51,16 +54,8 @@ export class RecentGaps {
    */
   get dispersion(): number | undefined {
     if (this.#size < MIN_GAPS) return undefined;
-    let [weights, mean, m2] = [0, 0, 0];
-    for (let age = 0; age < this.#size; age += 1) {
-      const weight = WEIGHTS[age] ?? 0;
-      const gap = this.#gapOf(age);
-      weights += weight;
-      const delta = gap - mean;
-      mean += (delta * weight) / weights;
-      m2 += weight * delta * (gap - mean);
-    }
-    return mean > 0 ? m2 / weights / mean ** 2 : undefined;
+    if (Number.isNaN(this.#dispersion)) this.#dispersion = this.#measureDispersion();
+    return this.#dispersion === Infinity ? undefined : this.#dispersion;
   }
 
   /**
@@ -89,6 +84,20 @@ export class RecentGaps {
   /** The gaps in ms, the oldest first. */
   snapshot(): number[] {
     return Array.from({ length: this.#size }, (_, i) => this.#gapOf(this.#size - 1 - i));
+  }
+
+  /** The squared coefficient of variation; Infinity where all gaps are 0. */
+  #measureDispersion(): number {
+    let [weights, mean, m2] = [0, 0, 0];
+    for (let age = 0; age < this.#size; age += 1) {
+      const weight = WEIGHTS[age] ?? 0;
+      const gap = this.#gapOf(age);
+      weights += weight;
+      const delta = gap - mean;
+      mean += (delta * weight) / weights;
+      m2 += weight * delta * (gap - mean);
+    }
+    return mean > 0 ? m2 / weights / mean ** 2 : Infinity;
   }
 
   /** The gap `age` arrivals ago, ms; 0 is the newest. */

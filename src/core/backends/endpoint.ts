@@ -11,8 +11,16 @@ import type { CallResult } from '../runs/call-result.ts';
 import { ColdDoubts } from './cold-doubts.ts';
 import { EffectiveSlots } from './effective-slots.ts';
 import { EndpointLearning, type Learned } from './endpoint-learning.ts';
-import type { EndpointSnapshot, EndpointSpec, EndpointState, Wake } from './endpoint-state.ts';
+import type {
+  EndpointSnapshot,
+  EndpointSpec,
+  EndpointState,
+  PlatformError,
+  Wake,
+} from './endpoint-state.ts';
 import { EndpointTrust, type Scope } from './endpoint-trust.ts';
+import { MOST_GROWTH } from './learned-idle.ts';
+import { ReleaseState } from './release-state.ts';
 import { nextOpeningMs, openSlots } from './slow-start.ts';
 import type { WokenFrom } from './start-watch.ts';
 
@@ -21,14 +29,14 @@ const LOADING_PAUSE_MS = 1_000;
 /** Pause after an "overloaded" answer while no other call of ours ran there, ms. */
 const OVERLOADED_PAUSE_MS = 500;
 
-/** While a ping is out, what is learned may lengthen the idle timeout by at most this factor. */
-const MOST_GROWTH = 2;
-
 /** Whose call it was. */
 export interface Caller {
   readonly key: string;
   readonly callId: string;
 }
+
+/** An endpoint that was proved warm so shortly before a call was sent was warm then, ms. */
+const KNOWN_WARM_MS = 5_000;
 
 /** How a refused call goes on. */
 export type AfterRefusal = 'queue' | 'pause';
@@ -48,10 +56,16 @@ export class Endpoint {
   /** The wake that is in progress, or whose outcome is not known yet. */
   wake: Wake | undefined;
   readonly trust = new EndpointTrust();
+  readonly #release = new ReleaseState();
+  /** Why its last wake and its last release that failed did. */
+  wakeError: PlatformError | undefined;
+  releaseError: PlatformError | undefined;
   readonly #effectiveSlots = new EffectiveSlots();
   readonly #learning = new EndpointLearning(() => this.spec.coldStart);
   /** When a call was last served to its end, epoch ms. */
   #succeededAt = -Infinity;
+  /** When a call or wake last proved it warm, epoch ms. */
+  #provenAt = -Infinity;
   /** When the last wake began, epoch ms, even if it is settled; valid only while warming. */
   #wokenAt = -Infinity;
   /** The `at` of the last wake, by which a report names it, whatever the clock does. */
@@ -132,19 +146,19 @@ export class Endpoint {
   /**
    * Updates the state by the result of a call; called after `released`. Answers how a call that was
    * refused goes on: `queue` where the endpoint counts as cold from now on and is woken, `pause` where
-   * the refusal concerns the call or its key.
+   * the refusal concerns the call or its key. Undefined: the call was not refused.
    */
-  observe(result: CallResult, sentAt: number, now: number, by: Caller = NOBODY): AfterRefusal {
+  observe(
+    result: CallResult,
+    sentAt: number,
+    now: number,
+    by: Caller = NOBODY,
+  ): AfterRefusal | undefined {
     const { slots } = this.spec;
     const running = this.inFlight + 1;
-    let after: AfterRefusal = 'pause';
-    if (result.cold || result.endpointFault) this.#usedAt = this.#usedBefore;
-    if (result.cold && this.spec.coldStart) {
-      if (this.answeredCold(sentAt, now, by.key)) after = 'queue';
-    } else if (result.cold) {
-      // An endpoint that is not configured to go cold is loading.
-      this.trust.refused({ ...by, pauseMs: result.retryAfterMs ?? LOADING_PAUSE_MS }, now);
-    }
+    const after = this.#afterRefusal(result, sentAt, now, by);
+    const wasNotServed = result.cold || result.endpointFault || after === 'queue';
+    if (wasNotServed) this.#usedAt = this.#usedBefore;
     if (result.busy) {
       // Calls of ours that still run there make room when they end. If there are none, other
       // clients use the endpoint, and only waiting helps.
@@ -161,9 +175,15 @@ export class Endpoint {
       this.#learnFromCall(result, sentAt, now);
       this.succeeded(now, by.key);
       if (!result.queuedThere) this.#effectiveSlots.succeeded(slots);
-    } else if (result.endpointFault) this.trust.failed(now, sentAt, by.key);
-    else if (result.forbidden) this.trust.forbidden(now, sentAt, by.key);
+    } else if (result.endpointFault && after === undefined) {
+      this.trust.failed(now, sentAt, by.key);
+    } else if (result.forbidden) this.trust.forbidden(now, sentAt, by.key);
     return after;
+  }
+
+  /** True where the endpoint was proved warm shortly before `at`, or since, epoch ms. */
+  isKnownWarm(at: number): boolean {
+    return this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
   }
 
   /** True during slow start: the endpoint has just woken and gets few calls. */
@@ -189,7 +209,7 @@ export class Endpoint {
 
   /** Longest time that a wake ahead of need can keep the endpoint up without calls, ms. */
   get longestPingMs(): number {
-    return this.wakePatienceMs + MOST_GROWTH * this.idleTimeoutMs;
+    return this.#learning.patienceMs + MOST_GROWTH * this.idleTimeoutMs;
   }
 
   /** P95 of the measured cold starts, ms; the configured estimate before the first. */
@@ -205,7 +225,7 @@ export class Endpoint {
   /** True where the state is an assumption: no call or wake has shown it since. */
   get presumed(): boolean {
     if (!this.spec.coldStart || this.state === 'draining') return false;
-    if (this.state === 'cold') return this.#coldBy !== 'told';
+    if (this.state === 'cold') return this.#coldBy !== 'told' || this.#release.isOut;
     return this.state === 'warm' && this.#coldBy === 'unknown';
   }
 
@@ -232,6 +252,7 @@ export class Endpoint {
     const isIdle = from === 'warm' || from === 'presumed';
     const idleMs = isIdle ? wake.at - this.#usedAt : this.#coldClaim?.idleMs;
     this.#learning.watch.begin(from, idleMs, wake.at, this.#learning.patienceMs);
+    this.#release.overtaken();
     if (this.state === 'cold') this.#enter('warming', wake.at);
     this.wake = wake;
     this.#wakeId = wake.at;
@@ -258,6 +279,7 @@ export class Endpoint {
   /** An earlier wake was answered: that proves the endpoint up, but teaches nothing of the last. */
   provenUp(now: number): void {
     if (this.state === 'draining') return;
+    this.wakeError = undefined;
     this.#warmed(now);
     this.trust.succeeded();
   }
@@ -273,8 +295,46 @@ export class Endpoint {
     if (by === 'told') this.#learning.watch.drop();
   }
 
+  /**
+   * When it is told to go cold for want of use, epoch ms: one that does not go cold by itself, and is
+   * not known to be. Infinity for never.
+   */
+  get releaseDueAt(): number {
+    const { coldStart } = this.spec;
+    if (!coldStart?.releasable || this.inFlight > 0) return Infinity;
+    const isIdle = this.state === 'warm' || (this.state === 'cold' && this.#coldBy !== 'told');
+    if (!isIdle) return Infinity;
+    return Math.max(this.lastActiveAt + coldStart.idleTimeoutMs, this.#release.notBefore);
+  }
+
+  /** No release is sent before this time, epoch ms. */
+  get releasePausedUntil(): number {
+    return this.#release.notBefore;
+  }
+
+  /** It is told to go cold, and gets no calls from now on. */
+  toldToGoCold(now: number): void {
+    this.becameCold(now, 'told');
+    this.#release.sent(now);
+  }
+
+  /** How the last release ended. One that failed leaves the endpoint up. */
+  releaseAnswered(ok: boolean, reason: string | undefined, now: number): void {
+    if (!this.#release.answered(ok, now)) return;
+    if (ok) {
+      this.releaseError = undefined;
+      return;
+    }
+    this.releaseError = { at: now, reason: reason ?? 'it failed' };
+    if (this.state !== 'cold') return;
+    this.#enter('warm', now);
+    this.warmSince = now;
+    this.#coldBy = 'unknown';
+  }
+
   /** The last wake was refused, broke off, or got no answer in time. */
-  wakeFailed(now: number): void {
+  wakeFailed(now: number, reason = 'no answer in time'): void {
+    this.wakeError = { at: now, reason };
     this.trust.failed(now, this.#wokenAt);
     this.#learning.watch.giveUp(now);
     this.becameCold(now, 'failed');
@@ -322,22 +382,29 @@ export class Endpoint {
   /** When the state changes by time alone, epoch ms; Infinity where it does not. */
   get changesAt(): number {
     if (!this.spec.coldStart) return Infinity;
-    if (this.state === 'warm' && this.inFlight === 0) return this.lastActiveAt + this.idleTimeoutMs;
     if (this.state === 'warming') return this.#wokenAt + this.wakePatienceMs;
+    if (this.spec.coldStart.releasable) return this.releaseDueAt;
+    if (this.state === 'warm' && this.inFlight === 0) return this.lastActiveAt + this.idleTimeoutMs;
     return Infinity;
   }
 
-  /** True once where a wake from before a restart must be sent again. */
-  takeInterruptedWake(): Wake | undefined {
-    const wake = this.#isInterrupted && this.state === 'warming' ? this.wake : undefined;
+  /** The wake from before a restart that must be sent again, once. */
+  takeInterruptedWake(now: number): Wake | undefined {
+    if (!this.#isInterrupted) return undefined;
     this.#isInterrupted = false;
-    return wake;
+    if (this.state !== 'warming' || !this.wake) return undefined;
+    this.#learning.watch.sentAgain(now);
+    return this.wake;
   }
 
-  /** Applies the due change: an idle warm endpoint goes cold, an unanswered wake is given up. */
+  /**
+   * Applies the due change: an idle warm endpoint goes cold, an unanswered wake is given up. One that
+   * has to be told to go cold does not change by itself.
+   */
   elapse(now: number): void {
     this.#learning.elapse(now);
     if (now < this.changesAt) return;
+    if (this.state !== 'warming' && this.spec.coldStart?.releasable) return;
     if (this.state === 'warm') this.becameCold(now, 'presumed');
     else this.wakeFailed(now);
   }
@@ -358,6 +425,7 @@ export class Endpoint {
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
     this.#succeededAt = Math.min(this.#succeededAt, now);
+    this.#provenAt = Math.min(this.#provenAt, now);
     this.#usedAt = Math.min(this.#usedAt, now);
     this.#usedBefore = Math.min(this.#usedBefore, now);
     this.#stateSince = Math.min(this.#stateSince, now);
@@ -367,6 +435,7 @@ export class Endpoint {
     this.trust.clockWentBack(now);
     this.#effectiveSlots.clockWentBack(now);
     this.#coldDoubts.clockWentBack(now);
+    this.#release.clockWentBack(now);
     this.#learning.clockWentBack(now);
   }
 
@@ -376,6 +445,9 @@ export class Endpoint {
       lastActiveAt: this.lastActiveAt,
       ...this.#learning.snapshot(),
       ...(this.wake ? { wake: this.wake } : {}),
+      ...(this.#isReleased ? { released: true } : {}),
+      ...(this.wakeError ? { wakeError: this.wakeError } : {}),
+      ...(this.releaseError ? { releaseError: this.releaseError } : {}),
     };
   }
 
@@ -385,6 +457,8 @@ export class Endpoint {
    */
   restore(from: EndpointSnapshot): void {
     this.#learning.restore(from);
+    this.wakeError = from.wakeError;
+    this.releaseError = from.releaseError;
     this.lastActiveAt = from.lastActiveAt;
     this.lastServedAt = from.lastActiveAt;
     this.#usedAt = from.lastActiveAt;
@@ -397,6 +471,7 @@ export class Endpoint {
       this.#wokenAt = from.start.at;
       this.#isInterrupted = true;
     } else this.state = from.state === 'warm' ? 'warm' : 'cold';
+    if (this.state === 'cold' && from.released) this.#coldBy = 'told';
     this.#stateSince = from.lastActiveAt;
   }
 
@@ -412,6 +487,34 @@ export class Endpoint {
     return scope === 'endpoint' || (scope === 'key' && this.trust.isOnlyKey(key, now));
   }
 
+  /** How a refused call goes on; undefined for one that was not refused. */
+  #afterRefusal(
+    result: CallResult,
+    sentAt: number,
+    now: number,
+    by: Caller,
+  ): AfterRefusal | undefined {
+    const isCold = result.cold || this.#isSuspect(result, sentAt, by.key);
+    if (isCold && this.spec.coldStart) {
+      return this.answeredCold(sentAt, now, by.key) ? 'queue' : 'pause';
+    }
+    if (result.cold) {
+      // An endpoint that is not configured to go cold is loading.
+      this.trust.refused({ ...by, pauseMs: result.retryAfterMs ?? LOADING_PAUSE_MS }, now);
+    }
+    return result.cold || result.busy ? 'pause' : undefined;
+  }
+
+  /** True where a failure shows an endpoint that is not up rather than one that fails the call. */
+  #isSuspect({ mayBeCold }: CallResult, sentAt: number, key: string): boolean {
+    if (!mayBeCold || !this.spec.coldStart || this.isKnownWarm(sentAt)) return false;
+    return !this.#coldDoubts.isDoubted(key, sentAt);
+  }
+
+  get #isReleased(): boolean {
+    return this.state === 'cold' && this.#coldBy === 'told' && !this.#release.isOut;
+  }
+
   #enter(state: EndpointState, now: number): void {
     if (this.state !== state) this.#stateSince = now;
     this.state = state;
@@ -424,6 +527,7 @@ export class Endpoint {
       this.#servedInSlowStart = this.spec.coldStart?.slowStart ? 0 : undefined;
     }
     this.#enter('warm', now);
+    this.#provenAt = now;
     this.lastActiveAt = now;
     this.#usedAt = now;
     this.#coldClaim = undefined;

@@ -26,6 +26,8 @@ const CONFIGURED_WEIGHT = 1.5;
 /** Findings that confirm one another weigh at least this much. */
 const CONFIRMED_WEIGHT = 1.8;
 
+/** One finding lengthens the timeout at most by this factor: a ping's cost is reserved by it. */
+export const MOST_GROWTH = 2;
 /** Within this factor the bracket is narrow enough: its middle is off by at most 1.5. */
 const NARROW = 2.25;
 /** The timeout where only one end of the bracket is known, as a share of that end. */
@@ -80,12 +82,17 @@ export class LearnedIdle {
   #lastAt: number | undefined;
   /** Nothing is tried out before a wake was measured: who cannot measure learns nothing by it. */
   #isProbed = false;
+  /** The timeout for a configured one. */
+  #ms = Number.NaN;
+  #configuredMs = Number.NaN;
 
   /** The timeout in use, ms. */
   ms(configuredMs: number): number {
-    const ms = this.#mostLikelyMs(configuredMs);
-    const { warmMs, coldMs } = this.#bracket;
-    return this.#isReached(ms) && coldMs > NARROW * warmMs ? Math.max(ms, LATER * warmMs) : ms;
+    if (configuredMs !== this.#configuredMs) {
+      this.#configuredMs = configuredMs;
+      this.#ms = this.#mostLikelyMs(configuredMs);
+    }
+    return this.#ms;
   }
 
   /**
@@ -167,6 +174,7 @@ export class LearnedIdle {
     this.#lastAt = lastAt;
     this.#isProbed = probed;
     this.#bracket = this.#leastContradicted();
+    this.#configuredMs = Number.NaN;
   }
 
   /**
@@ -178,6 +186,7 @@ export class LearnedIdle {
     else this.#warm = added([], learnedMs, 'shortest');
     this.#observations = 1;
     this.#bracket = this.#leastContradicted();
+    this.#configuredMs = Number.NaN;
   }
 
   #found(now: number, probed: boolean): void {
@@ -185,6 +194,8 @@ export class LearnedIdle {
     this.#lastAt = now;
     this.#isProbed ||= probed;
     this.#bracket = this.#leastContradicted();
+    if (Number.isNaN(this.#configuredMs)) return;
+    this.#ms = Math.min(this.#mostLikelyMs(this.#configuredMs), MOST_GROWTH * this.#ms);
   }
 
   /** Weight of the findings that contradict a timeout. */
@@ -211,11 +222,18 @@ export class LearnedIdle {
     return { warmMs: Math.max(0, ...below), coldMs: Math.min(Infinity, ...above), cost };
   }
 
-  /** The timeout that the findings and the configured value speak for, ms. */
+  /** The timeout that the findings and the configured value speak for, or more if it may be longer. */
   #mostLikelyMs(configuredMs: number): number {
+    const ms = this.#supportedMs(configuredMs);
+    const { warmMs, coldMs } = this.#bracket;
+    return this.#isReached(ms) && coldMs > NARROW * warmMs ? Math.max(ms, LATER * warmMs) : ms;
+  }
+
+  #supportedMs(configuredMs: number): number {
     const { warmMs, coldMs, cost } = this.#bracket;
     if (this.#against(configuredMs) - cost < CONFIGURED_WEIGHT) return configuredMs;
-    if (coldMs === Infinity) return warmMs * TIMES_WARM;
+    // Longer than configured is longer by what was found; shorter, as little as was found.
+    if (warmMs > configuredMs && coldMs > NARROW * warmMs) return warmMs * TIMES_WARM;
     return Math.max(Math.sqrt(warmMs * coldMs), SHARE_OF_COLD * coldMs);
   }
 

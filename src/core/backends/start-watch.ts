@@ -7,7 +7,7 @@
 
 /** A wake this soon after one that was given up continues its start, ms. */
 const CONTINUES_MS = 60_000;
-/** A start that took longer was an outage, ms. */
+/** A start that took longer was an outage, or the clock jumped, ms. */
 const LONGEST_START_MS = 1_800_000;
 /** A wake that is answered within this time, or share of a cold start, found the endpoint warm. */
 const AT_ONCE_MS = 2_000;
@@ -81,6 +81,13 @@ export class StartWatch {
     this.#start = { from, at, patienceMs, earlierMs: 0, ...idle };
   }
 
+  /** The newest wake is sent again after a restart: its answer's time counts from then. */
+  sentAgain(now: number): void {
+    if (!this.#start) return;
+    const { at, earlierMs, ...rest } = this.#start;
+    this.#start = { ...rest, at: now, earlierMs: earlierMs + Math.max(0, now - at) };
+  }
+
   /** The newest wake is given up, or failed. */
   giveUp(now: number): void {
     if (!this.#start || this.#start.endedAt !== undefined) return;
@@ -113,8 +120,8 @@ export class StartWatch {
   answered(tookMs: number, refusals: number, known: Known): Lesson {
     const start = this.#start;
     this.#start = undefined;
-    // A clock that jumped, or an order that nobody knows any more.
-    if (!start || !(tookMs >= 0 && tookMs <= start.patienceMs + LATE_MS)) return NOTHING;
+    // A negative time is that of a clock that jumped.
+    if (!start || !(tookMs >= 0)) return NOTHING;
     return lessonOf(start, start.earlierMs + tookMs, refusals, known);
   }
 

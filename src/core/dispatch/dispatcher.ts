@@ -32,6 +32,8 @@ import { RunRegister } from './run-register.ts';
 
 /** Finished runs up to which each further one may change its application's model much. */
 const NEW_APPLICATION_RUNS = 8;
+/** Calls of a backend before its mean service time says something of a call. */
+const MIN_CALLS_TO_EXPECT = 20;
 
 export interface DispatcherOptions {
   readonly random: Random;
@@ -93,7 +95,11 @@ export class Dispatcher {
     for (const backend of this.backends.values()) {
       this.#prewarmer.wakes.resume(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
-      this.#prewarmer.wakes.wakeForDemand(backend, needsOther, now, effects);
+      if (backend.waiting > 0) {
+        const expectedMs = (call: LiveCall) => this.#expectedMs(call, backend);
+        this.#prewarmer.wakes.wakeForDemand(backend, needsOther, expectedMs, now, effects);
+      }
+      this.#prewarmer.releaseIdle(backend, now, effects);
     }
     // After the grants: a call that gets a slot in this very step is served although it is overdue.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
@@ -146,6 +152,16 @@ export class Dispatcher {
     this.#prewarmer.scheduleCheck(this.#now);
   }
 
+  /** Expected service time of a running call, ms; Infinity where nothing is known of its kind. */
+  #expectedMs({ request, run }: LiveCall, backend: Backend): number {
+    const ofUnit = this.models
+      .model(run.app)
+      ?.graph.callMs(request.unit, backend.name, this.speeds);
+    if (ofUnit !== undefined) return ofUnit;
+    const { speed } = backend;
+    return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
+  }
+
   /**
    * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run
    * changes its model much; otherwise newer runs with better-informed ranks overtake them. A
@@ -194,6 +210,7 @@ export class Dispatcher {
       case 'configured':
         return this.#configure(event.config, now);
       case 'wake-answered':
+      case 'release-answered':
       case 'gone-cold':
       case 'forecast':
         return this.#prewarmer.apply(event, now, this.#effects);

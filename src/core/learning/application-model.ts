@@ -13,6 +13,7 @@ import type { RecordedRun } from '../runs/recorded-run.ts';
 import type { VisitState } from '../runs/visit-state.ts';
 import { DemandGraph, type UnitView } from './demand-graph.ts';
 import { LearnedSilence } from './learned-silence.ts';
+import { type NeedChances, type NeedQuestion, needChances } from './need-times.ts';
 import { PRIOR_WEIGHT, type PriorPool, type Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
 import { VisitSamples } from './visit-samples.ts';
@@ -40,22 +41,9 @@ export interface RankQuery {
   readonly slots: number;
 }
 
-export interface NeedQuery {
+export interface NeedQuery extends NeedQuestion {
   readonly state: VisitState;
   readonly backend: string;
-  /** Time since the visit's service began, ms; minus the expected wait where it has not begun. */
-  readonly elapsedMs: number;
-  /** True where calls of the visit still wait or run. */
-  readonly inVisit: boolean;
-  readonly withinMs: number;
-}
-
-/** Probabilities of a need. */
-export interface NeedChances {
-  /** Within `withinMs` of the query. */
-  readonly within: number;
-  /** At any time from now on. */
-  readonly ever: number;
 }
 
 /** What similar runs still took, from the submission of the present visit on. */
@@ -157,24 +145,7 @@ export class ApplicationModel {
 
   /** Probability that the run needs the backend, soon and at all; both 0 without samples. */
   need(query: NeedQuery): NeedChances {
-    const { state, backend, elapsedMs, inVisit, withinMs } = query;
-    let possible = 0;
-    let ever = 0;
-    let within = 0;
-    for (const need of this.samples.needMs(state, backend)) {
-      let inMs = need - elapsedMs;
-      if (inMs < 0) {
-        // The need is overdue. If the visit is over, the run went elsewhere. If it still runs, it
-        // takes longer than in the sample, and is expected to go on for as long as it is late.
-        if (!inVisit) continue;
-        inMs = -inMs;
-      }
-      possible += 1;
-      if (inMs < Infinity) ever += 1;
-      if (inMs <= withinMs) within += 1;
-    }
-    // One sample without a need is added, or a few samples that all had it would make it certain.
-    return { within: within / (possible + 1), ever: ever / (possible + 1) };
+    return needChances(this.samples.needTimes(query.state, query.backend), query);
   }
 
   /**
@@ -184,11 +155,14 @@ export class ApplicationModel {
    * (arrivals/arrivals.ts).
    */
   expectedNeeds(backend: string, perMs: number, withinMs: number): number {
-    const needs = this.samples.firstNeedMs(backend);
-    if (needs.length === 0) return 0;
+    const { ms, samples } = this.samples.firstNeedTimes(backend);
     let leftMs = 0;
-    for (const need of needs) if (need > 0 && need < withinMs) leftMs += withinMs - need;
-    return (perMs * leftMs) / needs.length;
+    for (let i = 0; i < ms.length; i += 1) {
+      const need = ms[i] ?? 0;
+      if (need >= withinMs) break;
+      if (need > 0) leftMs += withinMs - need;
+    }
+    return samples > 0 ? (perMs * leftMs) / samples : 0;
   }
 
   view(): ApplicationView {

@@ -12,6 +12,7 @@ import type { Demand, Speed } from '../runs/demand.ts';
 import type { Likeness } from '../runs/visit-state.ts';
 import { decode, encode } from './log-code.ts';
 import { nearestRows } from './nearest.ts';
+import { type NeedTimes, NO_TIMES, needTimes } from './need-times.ts';
 import type { Random } from './random.ts';
 
 /** Samples kept of one state. */
@@ -29,6 +30,8 @@ const FEATURES = 4;
 const HEAD_COLUMNS = FEATURES + 1;
 const BACKEND_COLUMNS = 3;
 const NEVER = encode(Infinity);
+/** The need times of all samples are read again when this share of them has changed. */
+const CHANGED_SHARE = 1 / 16;
 /** Reused by each query. */
 const scratchDistance = new Float64Array(SAMPLE_CAPACITY);
 
@@ -59,6 +62,10 @@ export class SampleTable {
   readonly #squares = new Float64Array(FEATURES);
   #ratePerDay = 0;
   #lastAt = 0;
+  /** Samples written or dropped so far. */
+  #changes = 0;
+  /** By backend: the need times of all samples, and the number of changes up to then. */
+  readonly #pooledNeeds: Array<{ times: NeedTimes; readAt: number } | undefined> = [];
 
   constructor(backends: number) {
     this.#backends = backends;
@@ -162,6 +169,17 @@ export class SampleTable {
     return out;
   }
 
+  /** The need times of all samples, up to a few that are new or gone. */
+  pooledNeeds(backend: number): NeedTimes {
+    if (backend >= this.#backends) return NO_TIMES;
+    const pooled = this.#pooledNeeds[backend];
+    const stale = this.#changes - (pooled?.readAt ?? 0);
+    if (pooled && (stale === 0 || stale < this.#size * CHANGED_SHARE)) return pooled.times;
+    const times = needTimes(this.needMs(this.all(), backend));
+    this.#pooledNeeds[backend] = { times, readAt: this.#changes };
+    return times;
+  }
+
   /** Adds the squared distance in one feature, divided by the feature's variance. */
   #addDistance(distance: Float64Array, feature: number, target: number): void {
     const n = this.#size;
@@ -179,6 +197,7 @@ export class SampleTable {
 
   /** Adds a row to the sums of the features (1), or subtracts it from them (-1). */
   #count(row: number, sign: 1 | -1): void {
+    this.#changes += 1;
     const head = row * this.#stride;
     for (let f = 0; f < FEATURES; f += 1) {
       const v = this.#at(head + f);

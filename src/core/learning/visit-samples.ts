@@ -14,6 +14,7 @@ import {
 } from '../runs/demand.ts';
 import type { RecordedRun, VisitRecord } from '../runs/recorded-run.ts';
 import type { VisitState } from '../runs/visit-state.ts';
+import { type NeedTimes, NO_TIMES, needTimes } from './need-times.ts';
 import type { PriorPool, Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
 import {
@@ -139,11 +140,21 @@ export class VisitSamples {
       : nearest.table.needMs(nearest.rows, b);
   }
 
-  /** Time from a run's arrival until it first needed a backend, ms; Infinity for never. */
-  firstNeedMs(backend: string): Float64Array {
-    const table = this.#tables.get(WHOLE_RUN);
+  /** The same, as samples in order. */
+  needTimes(state: VisitState, backend: string): NeedTimes {
+    return needTimes(this.needMs(state, backend));
+  }
+
+  /** The same of all runs that were in the state, whatever their features. */
+  pooledNeedTimes(unit: string, visit: number, backend: string): NeedTimes {
     const b = this.#backends.indexOf(backend);
-    return table && b >= 0 ? table.needMs(table.all(), b) : new Float64Array(0);
+    return (b >= 0 && this.#tableOf(unit, visit)?.pooledNeeds(b)) || NO_TIMES;
+  }
+
+  /** After what time from their arrival runs first needed a backend. */
+  firstNeedTimes(backend: string): NeedTimes {
+    const b = this.#backends.indexOf(backend);
+    return (b >= 0 && this.#tables.get(WHOLE_RUN)?.pooledNeeds(b)) || NO_TIMES;
   }
 
   #learnWhole(
@@ -160,11 +171,15 @@ export class VisitSamples {
   }
 
   #nearest(state: VisitState): { table: SampleTable; rows: Int32Array } | undefined {
-    for (let visit = Math.min(state.visit, MAX_VISIT_NUMBER); visit >= 1; visit -= 1) {
-      const table = this.#tables.get(stateKey(state.unit, visit));
-      if (table && (table.size >= MIN_SAMPLES_OF_STATE || visit === 1)) {
-        return { table, rows: table.nearest(state) };
-      }
+    const table = this.#tableOf(state.unit, state.visit);
+    return table && { table, rows: table.nearest(state) };
+  }
+
+  /** The samples of a state, or of an earlier visit where it has too few. */
+  #tableOf(unit: string, number: number): SampleTable | undefined {
+    for (let visit = Math.min(number, MAX_VISIT_NUMBER); visit >= 1; visit -= 1) {
+      const table = this.#tables.get(stateKey(unit, visit));
+      if (table && (table.size >= MIN_SAMPLES_OF_STATE || visit === 1)) return table;
     }
     return undefined;
   }

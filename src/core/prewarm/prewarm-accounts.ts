@@ -9,7 +9,7 @@ import type { Backend } from '../backends/backend.ts';
 import type { BudgetLimits } from '../backends/backend-spec.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
-import { DailyAccounts } from './daily-accounts.ts';
+import { DailyAccounts, type DailyCounts } from './daily-accounts.ts';
 import { type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
 
 const DAY_MS = 86_400_000;
@@ -25,6 +25,8 @@ export interface AccountsSnapshot {
   readonly at: number;
   readonly tenant: BudgetSnapshot;
   readonly backends: Readonly<Record<string, BudgetSnapshot>>;
+  /** Unused warm time by backend; absent in snapshots of older versions. */
+  readonly unusedMs?: Readonly<Record<string, number>>;
 }
 
 export class PrewarmAccounts {
@@ -32,6 +34,8 @@ export class PrewarmAccounts {
   readonly #backends: ReadonlyMap<string, Backend>;
   readonly #tenant = new PrewarmBudget();
   readonly #budgets = new Map<string, PrewarmBudget>();
+  /** Time that endpoints were up without calls since the backend last got one, ms. */
+  readonly #unusedMs = new Map<string, number>();
   /** Time up to which warm time has been counted, epoch ms; undefined before the first count. */
   #countedUntil: number | undefined;
 
@@ -47,6 +51,9 @@ export class PrewarmAccounts {
     this.#tenant.limits = tenant;
     for (const name of this.#budgets.keys()) {
       if (!this.#backends.has(name)) this.#budgets.delete(name);
+    }
+    for (const name of this.#unusedMs.keys()) {
+      if (!this.#backends.has(name)) this.#unusedMs.delete(name);
     }
     for (const [name, { spec }] of this.#backends) {
       this.#budgetOf(name).limits = spec.prewarm.budget ?? {};
@@ -80,7 +87,11 @@ export class PrewarmAccounts {
         const isUp = endpoint.state === 'warm' || endpoint.state === 'warming';
         if (!isUp || !endpoint.spec.coldStart) continue;
         // An endpoint goes cold when its idle timeout ends, also if no step ran at that moment.
-        this.#addWarmTime(name, backend, from, Math.min(now, endpoint.changesAt));
+        const until = Math.min(now, endpoint.changesAt);
+        this.#addWarmTime(name, backend, from, until);
+        if (endpoint.inFlight === 0 && until > from) {
+          this.#unusedMs.set(name, this.unusedMs(name) + until - from);
+        }
       }
     }
   }
@@ -95,6 +106,16 @@ export class PrewarmAccounts {
     }
   }
 
+  /** Time that the backend's endpoints were up without calls since it last got a call, ms. */
+  unusedMs(backend: string): number {
+    return this.#unusedMs.get(backend) ?? 0;
+  }
+
+  /** A call was sent to the backend. */
+  used(backend: string): void {
+    this.#unusedMs.delete(backend);
+  }
+
   /** True where both budgets allow a ping ahead of need, at the most that it can cost. */
   allows(backend: Backend, endpoint: Endpoint, now: number): boolean {
     const maxMs = endpoint.longestPingMs;
@@ -103,11 +124,27 @@ export class PrewarmAccounts {
     );
   }
 
+  /**
+   * The most that a ping can cost, where the whole budget of a day does not allow that: then no ping
+   * is ever made.
+   */
+  neverAllowed(backend: Backend, endpoint: Endpoint): BudgetLimits | undefined {
+    const warmMs = endpoint.longestPingMs;
+    const money = warmMs * priceOf(backend);
+    const isEnough = [this.#tenant, this.#budgetOf(backend.name)].every(
+      ({ limits }) => warmMs <= (limits.warmMs ?? Infinity) && money <= (limits.money ?? Infinity),
+    );
+    return isEnough ? undefined : { warmMs, ...(money > 0 ? { money } : {}) };
+  }
+
   /** Counts a wake that begins, and reserves its budget unless calls asked for it. */
   began(backend: Backend, endpoint: Endpoint, wake: Wake): void {
     this.daily.add(backend.name, wake.at, { [COUNTED_AS[wake.cause]]: 1 });
     if (wake.cause === 'demand') return;
     const key = keyOf(backend.name, endpoint);
+    // What an earlier ping of the chain took so far is spent.
+    const pingMs = this.#budgetOf(backend.name).settle(key, wake.at);
+    if (pingMs > 0) this.daily.add(backend.name, wake.at, { pingMs });
     for (const budget of [this.#tenant, this.#budgetOf(backend.name)]) {
       budget.reserve(key, endpoint.longestPingMs, priceOf(backend), wake.at);
     }
@@ -137,7 +174,7 @@ export class PrewarmAccounts {
       (outcome === 'used' || outcome === 'late') && now >= (wake.coldAt ?? 0);
     const avoidedMs = avoidedColdStart ? Math.max(0, endpoint.coldStartMs - sufferedMs) : 0;
     const avoidedWaits = avoidedMs > 0 ? 1 : 0;
-    this.daily.add(backend, now, { pingMs, [outcome]: 1, avoidedWaits, avoidedMs });
+    this.daily.add(backend, now, { pingMs, ...countsOf(outcome, wake), avoidedWaits, avoidedMs });
   }
 
   /** Counts the time that a call waited while no endpoint was warm, ms. */
@@ -166,6 +203,7 @@ export class PrewarmAccounts {
       at: this.#countedUntil ?? now,
       tenant: this.#tenant.snapshot(),
       backends: Object.fromEntries(backends),
+      unusedMs: Object.fromEntries(this.#unusedMs),
     };
   }
 
@@ -174,6 +212,9 @@ export class PrewarmAccounts {
     this.#tenant.restore(from.tenant);
     for (const [name, budget] of Object.entries(from.backends)) {
       if (this.#backends.has(name)) this.#budgetOf(name).restore(budget);
+    }
+    for (const [name, unusedMs] of Object.entries(from.unusedMs ?? {})) {
+      if (this.#backends.has(name)) this.#unusedMs.set(name, unusedMs);
     }
   }
 
@@ -185,6 +226,15 @@ export class PrewarmAccounts {
     }
     return budget;
   }
+}
+
+/**
+ * The pings of a wake by outcome. Of a chain whose last ping failed, those before it kept the endpoint
+ * warm for nothing.
+ */
+function countsOf(outcome: WakeOutcome, { pings = 1 }: Wake): Partial<DailyCounts> {
+  if (outcome !== 'failed' || pings === 1) return { [outcome]: pings };
+  return { failed: 1, wasted: pings - 1 };
 }
 
 /** Price of a warm millisecond, in money; 0 where none is configured. */

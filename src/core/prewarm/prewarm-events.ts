@@ -16,6 +16,17 @@ export type PrewarmEvent =
       readonly tookMs?: number;
       /** Answers of "not ready" before it was ready, or failed; absent where nobody counted. */
       readonly refusals?: number;
+      /** Why the wake failed, for the operator. */
+      readonly reason?: string;
+    }
+  | {
+      readonly type: 'release-answered';
+      readonly backend: string;
+      readonly endpoint: string;
+      /** The endpoint is cold. */
+      readonly ok: boolean;
+      /** Why it is not, for the operator. */
+      readonly reason?: string;
     }
   | { readonly type: 'gone-cold'; readonly backend: string; readonly endpoint: string }
   /** Check all backends, looking ahead by the cold start plus `aheadMs`, the cron's period. */

@@ -3,6 +3,8 @@
  * one is kept warm. All rules have one interface; the theta rule is Talaria's, the others serve for
  * comparison. When a rule is asked is decided in prewarmer.ts.
  */
+
+import { lookAhead } from './look-ahead.ts';
 import {
   decidePrewarm,
   demandProbability,
@@ -29,6 +31,8 @@ export interface PrewarmQuery {
   readonly hardlyKnown: boolean;
   /** Time since a call was last served there, ms. */
   readonly idleMs: number;
+  /** Time that the backend's endpoints were up without calls since it last got one, ms. */
+  readonly unusedMs?: number;
 }
 
 export interface PrewarmRule {
@@ -41,30 +45,70 @@ export interface PrewarmRule {
 /**
  * Wakes as soon as the probability of a need within the cold start reaches the level from which
  * warming pays: theta = c / (c + v), where c is the price of a warm second and v the value of a
- * second of one run's time. Where several runs would wait, v counts for each of them. Holding uses
- * the same threshold, see `holdIndex`.
+ * second of one run's time. Where several runs would wait, v counts for each of them. A need that
+ * comes before the question is asked again is weighed in look-ahead.ts. Holding uses the same
+ * threshold, see `holdIndex`.
  */
 export function thetaRule(theta: number): PrewarmRule {
   const thresholdFor = (query: PrewarmQuery) => theta / (theta + (1 - theta) * query.crowd);
   return {
-    wake: (query) =>
-      decidePrewarm(
-        query.forecast(query.coldStartMs + query.aheadMs),
-        thresholdFor(query),
-        query.capacity,
-      ),
-    hold: (query) => {
-      const forecast = 1 - Math.exp(-holdIndex(query));
-      const probability = Math.max(forecast, query.hardlyKnown ? UNKNOWN_NEED : 0);
+    wake: (query) => {
       const threshold = thresholdFor(query);
+      // The wake itself takes a cold start, in which no call is served.
+      const exhausted = isExhausted(query, threshold, query.coldStartMs);
+      const forecast = (withinMs: number) => {
+        const within = query.forecast(withinMs);
+        return exhausted ? withoutArrivals(within) : within;
+      };
+      const decision = decidePrewarm(forecast(query.coldStartMs), threshold, query.capacity);
+      if (decision.wake || query.aheadMs === 0) return decision;
+      const ahead = lookAhead({ ...query, forecast }, threshold);
+      if (!ahead.pays) return decision;
+      const reason = `${decision.reason} P(later)=${ahead.probability.toFixed(3)}`;
+      return { wake: true, probability: ahead.probability, reason };
+    },
+    hold: (query) => {
+      const threshold = thresholdFor(query);
+      const exhausted = isExhausted(query, threshold);
+      const forecast = (withinMs: number) => withoutArrivals(query.forecast(withinMs));
+      const index = holdIndex(exhausted ? { ...query, forecast } : query);
+      const probability = Math.max(1 - Math.exp(-index), exhausted ? 0 : unknownNeed(query));
       const reason = `hold=${probability.toFixed(3)} theta=${threshold.toFixed(3)}`;
       return { wake: probability >= threshold, probability, reason };
     },
   };
 }
 
+/** Warm time that forecasts of arrivals may always cost before a call comes, ms. */
+const MIN_PATIENCE_MS = 3_600_000;
+
+/**
+ * True where endpoints have been up without calls for longer than a cold start is worth at the
+ * threshold, and for an hour. Whatever made the forecasts wrong, they are then not believed until a
+ * call comes; runs in flight still count.
+ */
+function isExhausted(
+  { unusedMs = 0, coldStartMs }: PrewarmQuery,
+  threshold: number,
+  aheadMs = 0,
+): boolean {
+  const patienceMs = Math.max(MIN_PATIENCE_MS, (coldStartMs * (1 - threshold)) / threshold);
+  return unusedMs + aheadMs > patienceMs;
+}
+
+function withoutArrivals({ expected: _, ...forecast }: Forecast): Forecast {
+  return { ...forecast, arrivals: 0 };
+}
+
 /** Probability of a need within a cold start, assumed where too few calls were served. */
 const UNKNOWN_NEED = 0.05;
+
+/** The assumed probability: what did not come for long is not due within a cold start. */
+function unknownNeed({ hardlyKnown, coldStartMs, idleMs }: PrewarmQuery): number {
+  if (!hardlyKnown) return 0;
+  return Math.min(UNKNOWN_NEED, coldStartMs / (coldStartMs + Math.max(0, idleMs)));
+}
+
 /** Horizons at which the hold index is evaluated, in cold starts. */
 const HOLD_HORIZONS = [0.25, 0.5, 1, 1.5, 2, 3];
 

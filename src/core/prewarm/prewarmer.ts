@@ -18,11 +18,12 @@ import {
 import type { ApplicationModels } from '../learning/application-models.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import { forecastNeed } from './forecast.ts';
-import { type Forecast, needProbability, type PrewarmDecision } from './prewarm.ts';
+import { NeedForecasts } from './forecast.ts';
+import { needProbability, type PrewarmDecision } from './prewarm.ts';
 import type { PrewarmEffects, PrewarmEvent } from './prewarm-events.ts';
 import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts';
 import { type PrewarmQuery, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
+import { LookUps } from './run-needs.ts';
 import { Wakes } from './wakes.ts';
 
 /** Time between checks while runs are in flight, ms: needs change with time, not only by events. */
@@ -43,12 +44,15 @@ export interface PrewarmerView {
   readonly speeds: Speeds;
 }
 
+type ForecastOf = PrewarmQuery['forecast'];
+
 export class Prewarmer {
   /** When `check` is due next, epoch ms; Infinity for never. */
   dueAt = Infinity;
   readonly wakes: Wakes;
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
+  readonly #forecasts: NeedForecasts;
   #checkedAt = -Infinity;
   /** When a check last decided to keep an endpoint warm, epoch ms. */
   readonly #heldAt = new WeakMap<Endpoint, number>();
@@ -57,6 +61,7 @@ export class Prewarmer {
   constructor(view: PrewarmerView, rule?: PrewarmRule) {
     this.#view = view;
     this.#rule = rule;
+    this.#forecasts = new NeedForecasts(view);
     this.wakes = new Wakes(view.backends);
   }
 
@@ -74,9 +79,13 @@ export class Prewarmer {
     this.#view.appArrivals.clockWentBack(now);
   }
 
-  /** Counts a run's first call as an arrival at its backend and of its application. */
-  arrived(call: LiveCall, now: number): void {
-    if (call.run.visits.length > 1) return;
+  /**
+   * A call was submitted: its run may have entered another state. A run's first call counts as an
+   * arrival at its backend and of its application.
+   */
+  submitted(call: LiveCall, now: number): void {
+    this.#forecasts.changed(call.run);
+    if (call.run.callCount > 1 || call.run.visits.length > 1) return;
     this.#view.backends.get(call.request.backend)?.arrivals.arrived(now);
     this.#view.appArrivals.arrived(call.run.app, now);
   }
@@ -84,19 +93,25 @@ export class Prewarmer {
   /** Applies an event; one of an endpoint that no longer exists is ignored. */
   apply(event: PrewarmEvent, now: number, effects: PrewarmEffects): void {
     if (event.type === 'forecast') {
-      for (const backend of this.#view.backends.values()) {
-        this.#checkBackend(backend, event.aheadMs, now, effects);
-      }
+      this.#checkAll(event.aheadMs, now, effects);
       return;
     }
     const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
     const previous = endpoint.state;
+    if (event.type === 'release-answered') {
+      endpoint.releaseAnswered(event.ok, event.reason, now);
+      return this.scheduleCheck(now);
+    }
     if (event.type === 'wake-answered' && event.ok) {
       if (endpoint.isLastWake(event.wakeAt)) {
         endpoint.becameWarm(now, event.tookMs, event.refusals);
       } else endpoint.provenUp(now);
       this.wakes.accounts.answered(event.backend, endpoint, now);
+      // Without a run in flight nothing else would have it checked before it goes cold.
+      if (this.#view.backends.get(event.backend)?.spec.prewarm.mode !== 'off') {
+        this.dueAt = Math.min(this.dueAt, nextCheckAt(endpoint, now));
+      }
       // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
       // spared them no wait, so the whole cold start counts as waited for.
       if (endpoint.inFlight > 0) {
@@ -109,8 +124,10 @@ export class Prewarmer {
       // wake began proves that the endpoint is up.
       if (!endpoint.isLastWake(event.wakeAt)) return;
       if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
-      endpoint.wakeFailed(now);
-    } else endpoint.becameCold(now);
+      endpoint.wakeFailed(now, event.reason);
+      return this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
+    }
+    endpoint.becameCold(now);
     this.stateChanged(event.backend, event.endpoint, previous, now, effects);
   }
 
@@ -139,6 +156,8 @@ export class Prewarmer {
     now: number,
     effects: PrewarmEffects,
   ): void {
+    this.#forecasts.changed(call.run);
+    this.wakes.accounts.used(backend.name);
     // With `whileCold: 'send'` the call waits at the platform for the rest of the cold start.
     const platformMs = endpoint.coldWaitMs(now);
     const queueMs = coldWaitOf(call, endpoint);
@@ -164,8 +183,7 @@ export class Prewarmer {
     if (now < this.dueAt) return;
     this.#checkedAt = now;
     this.dueAt = Infinity;
-    for (const backend of this.#view.backends.values())
-      this.#checkBackend(backend, 0, now, effects);
+    this.#checkAll(0, now, effects);
     if (this.#view.runs.size > 0 && this.#hasCandidates()) this.dueAt = now + PERIOD_MS;
     for (const backend of this.#view.backends.values()) {
       if (backend.spec.prewarm.mode === 'off') continue;
@@ -176,23 +194,40 @@ export class Prewarmer {
     }
   }
 
-  #checkBackend(backend: Backend, aheadMs: number, now: number, effects: PrewarmEffects): void {
-    if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) return;
+  #checkAll(aheadMs: number, now: number, effects: PrewarmEffects): void {
+    const lookUps = new LookUps();
+    const { backends } = this.#view;
+    this.#forecasts.keepOnly((b) => backends.get(b.name) === b && b.spec.prewarm.mode !== 'off');
+    for (const backend of backends.values()) {
+      if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) continue;
+      const forecast = this.#forecasts.of(backend, lookUps, now);
+      this.#checkBackend(backend, forecast, aheadMs, now, effects);
+    }
+  }
+
+  #checkBackend(
+    backend: Backend,
+    forecast: ForecastOf,
+    aheadMs: number,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
     // Slots may be Infinity, so endpoints that are not kept are excluded, not subtracted.
     const notKept = new Set<Endpoint>();
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
       const others = backend.upSlots(now, notKept.add(endpoint));
-      if (this.#keepsWarm(backend, endpoint, others, now, effects)) notKept.delete(endpoint);
+      if (this.#keepsWarm(backend, endpoint, forecast, others, now, effects))
+        notKept.delete(endpoint);
     }
     let capacity = backend.upSlots(now, notKept);
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil(now)) continue;
-      const query = this.#queryFor(backend, endpoint, capacity, aheadMs, now);
+      const query = this.#queryFor(backend, endpoint, forecast, capacity, aheadMs, now);
       const decision = this.#ruleOf(backend).wake(query);
       // Another endpoint would be needed even less.
-      if (!decision.wake || !this.#wakeAhead(backend, endpoint, 'prewarm', decision, now, effects))
-        return;
+      if (!decision.wake) return;
+      if (!this.#wakeAhead(backend, endpoint, 'prewarm', forecast, decision, now, effects)) return;
       capacity += endpoint.spec.slots;
     }
   }
@@ -204,6 +239,7 @@ export class Prewarmer {
   #keepsWarm(
     backend: Backend,
     endpoint: Endpoint,
+    forecast: ForecastOf,
     others: number,
     now: number,
     effects: PrewarmEffects,
@@ -215,27 +251,50 @@ export class Prewarmer {
     // if it did, it would ping every minute.
     const isExpiring = now >= keepWarmAt(endpoint);
     if (!canRelease && !isExpiring) return true;
-    const decision = this.#ruleOf(backend).hold(this.#queryFor(backend, endpoint, others, 0, now));
+    const query = this.#queryFor(backend, endpoint, forecast, others, 0, now);
+    const decision = this.#ruleOf(backend).hold(query);
     if (decision.wake) {
       this.#heldAt.set(endpoint, now);
-      return !isExpiring || this.#wakeAhead(backend, endpoint, 'keep-warm', decision, now, effects);
+      if (!isExpiring) return true;
+      return this.#wakeAhead(backend, endpoint, 'keep-warm', forecast, decision, now, effects);
     }
     if (canRelease && backend.spec.prewarm.mode === 'on') {
-      this.wakes.settle(backend.name, endpoint, 'wasted', now, effects);
-      endpoint.becameCold();
-      this.wakes.accounts.released(backend.name, now);
-      const { reason, probability } = decision;
-      const id = endpoint.spec.id;
-      effects.push({
-        type: 'release',
-        backend: backend.name,
-        endpoint: id,
-        at: now,
-        reason,
-        probability,
-      });
+      this.#release(backend, endpoint, decision, now, effects);
     }
     return false;
+  }
+
+  /**
+   * Releases the idle endpoints that do not go cold by themselves, whatever the mode: their GPU would
+   * be held for ever.
+   */
+  releaseIdle(backend: Backend, now: number, effects: PrewarmEffects): void {
+    for (const endpoint of backend.endpoints.values()) {
+      if (now < endpoint.releaseDueAt) continue;
+      const reason = `idle=${Math.round((now - endpoint.lastActiveAt) / 1_000)} s`;
+      this.#release(backend, endpoint, { reason, probability: 0 }, now, effects);
+    }
+  }
+
+  #release(
+    backend: Backend,
+    endpoint: Endpoint,
+    { reason, probability }: Pick<PrewarmDecision, 'reason' | 'probability'>,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
+    this.wakes.settle(backend.name, endpoint, 'wasted', now, effects);
+    endpoint.toldToGoCold(now);
+    this.wakes.accounts.released(backend.name, now);
+    const id = endpoint.spec.id;
+    effects.push({
+      type: 'release',
+      backend: backend.name,
+      endpoint: id,
+      at: now,
+      reason,
+      probability,
+    });
   }
 
   /** A forecast takes time for each run in flight, so more runs mean fewer checks. */
@@ -246,11 +305,13 @@ export class Prewarmer {
 
   /** What a check would decide now for each backend that can go cold, and why. Changes nothing. */
   outlook(now: number): BackendOutlook[] {
+    const lookUps = new LookUps();
     return [...this.#view.backends.values()]
       .filter((backend) => backend.canGoCold && !backend.removed)
       .map((backend) => {
+        const forecast = this.#forecasts.of(backend, lookUps, now);
         const queryFor = (endpoint: Endpoint, capacity: number) =>
-          this.#queryFor(backend, endpoint, capacity, 0, now);
+          this.#queryFor(backend, endpoint, forecast, capacity, 0, now);
         const rule = this.#ruleOf(backend);
         return outlookOf(backend, { ask: queryFor, rule, accounts: this.wakes.accounts, now });
       });
@@ -263,13 +324,7 @@ export class Prewarmer {
   needProbability(name: string, withinMs: number, now: number): number | undefined {
     const backend = this.#view.backends.get(name);
     if (!backend || backend.running + backend.queue.size > 0) return undefined;
-    return needProbability(this.#forecast(backend, withinMs, now));
-  }
-
-  #forecast(backend: Backend, withinMs: number, now: number): Forecast {
-    const { runs, ...view } = this.#view;
-    const inFlight = runs.values();
-    return forecastNeed({ ...view, backend, runs: inFlight, now, withinMs });
+    return needProbability(this.#forecasts.of(backend, new LookUps(), now)(withinMs));
   }
 
   #ruleOf(backend: Backend): PrewarmRule {
@@ -279,6 +334,7 @@ export class Prewarmer {
   #queryFor(
     backend: Backend,
     endpoint: Endpoint,
+    forecast: ForecastOf,
     capacity: number,
     aheadMs: number,
     now: number,
@@ -286,13 +342,14 @@ export class Prewarmer {
     return {
       backend: backend.name,
       now,
-      forecast: (withinMs) => this.#forecast(backend, withinMs, now),
+      forecast,
       coldStartMs: endpoint.coldStartMs,
       capacity,
       aheadMs,
       hardlyKnown: backend.speed.calls < MIN_CALLS_FOR_FORECAST,
       crowd: backend.arrivals.crowd(RELEASE_AFTER_MS, endpoint.coldStartMs),
       idleMs: now - endpoint.lastServedAt,
+      unusedMs: this.wakes.accounts.unusedMs(backend.name),
     };
   }
 
@@ -301,14 +358,13 @@ export class Prewarmer {
     backend: Backend,
     endpoint: Endpoint,
     cause: 'prewarm' | 'keep-warm',
+    forecast: ForecastOf,
     decision: PrewarmDecision,
     now: number,
     effects: PrewarmEffects,
   ): boolean {
-    const describeForecast = () => {
-      const forecast = this.#forecast(backend, endpoint.coldStartMs, now);
-      return groundsOf(forecast, backend.arrivals.ratePerSec(now));
-    };
+    const describeForecast = () =>
+      groundsOf(forecast(endpoint.coldStartMs), backend.arrivals.ratePerSec(now));
     return this.wakes.wakeAhead(backend, endpoint, cause, decision, describeForecast, now, effects);
   }
 

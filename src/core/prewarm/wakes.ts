@@ -6,6 +6,7 @@
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 import type { PrewarmDecision } from './prewarm.ts';
 import { PrewarmAccounts } from './prewarm-accounts.ts';
 import type { PrewarmEffect, PrewarmEffects } from './prewarm-events.ts';
@@ -26,12 +27,19 @@ export class Wakes {
   }
 
   /**
-   * Wakes an endpoint for calls that wait now; one wake at a time for an endpoint. `needsOther`: a
-   * call waits for another endpoint than those that are up.
+   * Wakes an endpoint for calls that wait now; one wake at a time for an endpoint. Neither the mode
+   * nor a budget of prewarming limits that. `needsOther`: a call waits for another endpoint than those
+   * that are up. `expectedMs`: the service time of a running call, by what is known of its kind.
    */
-  wakeForDemand(backend: Backend, needsOther: boolean, now: number, effects: PrewarmEffects): void {
+  wakeForDemand(
+    backend: Backend,
+    needsOther: boolean,
+    expectedMs: (call: LiveCall) => number,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
     if (backend.spec.whileCold === 'send') return;
-    const endpoint = backend.endpointToWake(needsOther, now);
+    const endpoint = backend.endpointToWake(needsOther, now, expectedMs);
     if (!endpoint) return;
     const wake = {
       cause: 'demand' as const,
@@ -49,7 +57,7 @@ export class Wakes {
    */
   resume(backend: Backend, now: number, effects: PrewarmEffects): void {
     for (const endpoint of backend.endpoints.values()) {
-      const wake = endpoint.takeInterruptedWake();
+      const wake = endpoint.takeInterruptedWake(now);
       if (!wake || (wake.cause === 'demand' && backend.spec.whileCold === 'send')) continue;
       // What is left of its patience; the endpoint itself gives it up then.
       const leftMs = Math.max(1, endpoint.changesAt - now);
@@ -79,25 +87,30 @@ export class Wakes {
     const reason = `${decision.reason} ${describeForecast()}`;
     const coldAt = cause === 'keep-warm' ? { coldAt: endpoint.changesAt } : {};
     const wake = { cause, at: now, reason, probability, ...coldAt };
-    if (allowed && !dryRun) this.begin(backend, endpoint, wake, effects);
-    if (!allowed) this.accounts.refused(backend.name, now);
-    effects.push(
-      allowed
-        ? wakeEffect(backend, endpoint, wake, dryRun)
-        : { type: 'over-budget', backend: backend.name, endpoint: endpoint.spec.id, wake },
-    );
-    return allowed;
+    if (!allowed) {
+      this.accounts.refused(backend.name, now);
+      const id = endpoint.spec.id;
+      effects.push({ type: 'over-budget', backend: backend.name, endpoint: id, wake });
+      return false;
+    }
+    if (!dryRun) this.begin(backend, endpoint, wake, effects);
+    effects.push(wakeEffect(backend, endpoint, (!dryRun && endpoint.wake) || wake, dryRun));
+    return true;
   }
 
   /**
-   * Begins a wake. An earlier wake that no call has used is settled: as wasted where the endpoint
-   * is warm, as failed otherwise.
+   * Begins a wake. A ping that keeps an endpoint warm after others continues their chain, which is
+   * used or wasted as a whole. Any other wake that no call has used is settled: as wasted where the
+   * endpoint is warm, as failed otherwise.
    */
   begin(backend: Backend, endpoint: Endpoint, wake: Wake, effects: PrewarmEffects): void {
-    const previousOutcome = endpoint.state === 'warm' ? 'wasted' : 'failed';
-    this.settle(backend.name, endpoint, previousOutcome, wake.at, effects);
+    const chained = chainedWake(endpoint, wake);
+    if (!chained) {
+      const previousOutcome = endpoint.state === 'warm' ? 'wasted' : 'failed';
+      this.settle(backend.name, endpoint, previousOutcome, wake.at, effects);
+    }
     this.accounts.began(backend, endpoint, wake);
-    endpoint.beginWake(wake);
+    endpoint.beginWake(chained ?? wake);
   }
 
   /** Settles the endpoint's open wake, if any. `coldMs`: cold wait of the call that used it, ms. */
@@ -116,6 +129,16 @@ export class Wakes {
     const id = endpoint.spec.id;
     effects.push({ type: 'wake-settled', backend, endpoint: id, wake, outcome });
   }
+}
+
+/** The wake as one of a chain of pings; undefined where it begins none and continues none. */
+function chainedWake({ state, wake: last }: Endpoint, wake: Wake): Wake | undefined {
+  const isChain = state === 'warm' && wake.cause === 'keep-warm' && last && last.cause !== 'demand';
+  if (!isChain) return undefined;
+  const { coldAt: _, ...rest } = wake;
+  const { coldAt, pings = 1, since = last.at } = last;
+  // Without the chain the endpoint would have gone cold when it would have without the first ping.
+  return { ...rest, pings: pings + 1, since, ...(coldAt === undefined ? {} : { coldAt }) };
 }
 
 function wakeEffect(

@@ -1,0 +1,168 @@
+/**
+ * An endpoint on a platform that behaves as it likes (platform.ts). What becomes of a refused call
+ * and of a wake is decided by the code that decides it at the edge: the adapter reads the answer,
+ * and the dispatcher gets the result that the Worker would report.
+ */
+import { isClientsOwn, LATE, refusedResult, UNANSWERED } from '../../src/calls/attempt-result.ts';
+import type { EndpointTarget } from '../../src/endpoints/adapter.ts';
+import { openaiGeneric } from '../../src/endpoints/openai-generic.ts';
+import type { Sent } from '../../src/endpoints/platform-io.ts';
+import { type StepDone, type WakeSteps, wakeSteps } from '../../src/endpoints/wake.ts';
+import { Platform, type PlatformReply, type PlatformSettings } from './platform.ts';
+import {
+  ENDPOINT,
+  type EndpointWorld,
+  type SimCall,
+  type SimEndpoint,
+  tokensOf,
+  type WakeOrder,
+} from './sim-endpoint.ts';
+
+/** Time after which the Worker gives up an answer that has not begun, ms: the configuration's default. */
+const FIRST_BYTE_MS = 120_000;
+/** Time for which an endpoint is asked in any case, ms, as in the tenant's object. */
+const LEAST_PATIENCE_MS = 1_000;
+const TARGET: EndpointTarget = { url: 'http://endpoint/v1', auth: {}, model: 'model' };
+const COMPLETION = '{"choices":[{"message":{"content":"."}}]}';
+
+/** The requests that wake the endpoint, one after the other, as in the tenant's object. */
+interface WakeLoop {
+  /** The newest order, and when it came by the dispatcher's clock, ms. */
+  order: WakeOrder;
+  wallMs: number;
+  refusals: number;
+}
+
+export class PlatformEndpoint implements SimEndpoint {
+  coldStarts = 0;
+  coldWaitMs = 0;
+  pings = 0;
+  readonly platform: Platform;
+  readonly #backend: string;
+  readonly #world: EndpointWorld;
+  #loop: WakeLoop | undefined;
+
+  constructor(backend: string, settings: PlatformSettings, world: EndpointWorld) {
+    this.#backend = backend;
+    this.platform = new Platform(settings);
+    this.#world = world;
+  }
+
+  submitted(call: SimCall): void {
+    call.notWarmMs = this.platform.notWarmMsUntil(this.#world.now());
+  }
+
+  serve(callId: string, call: SimCall): void {
+    const now = this.#world.now();
+    const waitedMs = this.platform.notWarmMsUntil(now) - call.notWarmMs;
+    const reply = this.#request(call.serviceMs, true);
+    if (reply.type === 'served' && reply.from - now <= FIRST_BYTE_MS) {
+      this.coldWaitMs += waitedMs + reply.warmAt - now;
+      return this.#world.at(reply.until, 'end', () => {
+        const serviceMs = this.#world.now() - now;
+        const result = { outcome: 'ok', endpointFault: false, cold: false, serviceMs } as const;
+        this.#world.ended(callId, { ...result, ...tokensOf(call.record) }, false);
+      });
+    }
+    if (reply.type !== 'answered') {
+      const [at, result] =
+        reply.type === 'refused' ? [reply.at, UNANSWERED] : [now + FIRST_BYTE_MS, LATE];
+      return this.#world.at(at, 'end', () => {
+        this.#world.ended(callId, { ...result, serviceMs: this.#world.now() - now }, true);
+      });
+    }
+    this.#world.at(reply.at, 'end', () => {
+      const kind = openaiGeneric.classify(reply.status, reply.body, false);
+      const result = { ...refusedResult(kind), serviceMs: this.#world.now() - now };
+      this.#world.ended(callId, result, !isClientsOwn(kind), kind === 'unready');
+    });
+  }
+
+  wake(order: WakeOrder): void {
+    if (order.wake.cause !== 'demand') this.pings += 1;
+    const wallMs = this.#world.wallMs();
+    if (this.#loop) {
+      Object.assign(this.#loop, { order, wallMs });
+      return;
+    }
+    const loop = { order, wallMs, refusals: 0 };
+    this.#loop = loop;
+    this.#world.at(this.#world.now(), 'ping', () => this.#ask(loop));
+  }
+
+  release(): void {
+    this.platform.release(this.#world.now());
+  }
+
+  warmMsUntil(at: number): number {
+    return this.platform.upMsUntil(at);
+  }
+
+  restarted(): void {
+    this.#loop = undefined;
+  }
+
+  /** Asks until it is up or the order's patience has ended; then goes on for a newer order. */
+  #ask(loop: WakeLoop): void {
+    const { order, wallMs } = loop;
+    const leftMs = order.patienceMs - Math.max(0, this.#world.wallMs() - wallMs);
+    const now = this.#world.wallMs();
+    const steps = wakeSteps(openaiGeneric, TARGET, Math.max(leftMs, LEAST_PATIENCE_MS), now);
+    this.#goOn(loop, order, steps, { now });
+  }
+
+  /** Carries out the next step of a wake, and goes on when it is done. */
+  #goOn(loop: WakeLoop, order: WakeOrder, steps: WakeSteps, done: StepDone): void {
+    if (this.#loop !== loop) return;
+    const next = steps.next(done);
+    if (next.done) {
+      loop.refusals += next.value.refusals;
+      if (!next.value.ok && loop.order !== order) this.#ask(loop);
+      else this.#report(loop, next.value.ok);
+      return;
+    }
+    const step = next.value;
+    const now = this.#world.now();
+    const { at, sent } =
+      step.type === 'wait'
+        ? { at: now + step.ms, sent: undefined }
+        : this.#send(loop, step.limitMs);
+    this.#world.at(at, 'ping', () =>
+      this.#goOn(loop, order, steps, { now: this.#world.wallMs(), ...(sent ? { sent } : {}) }),
+    );
+  }
+
+  /** One request of a wake: its answer, or none within the limit. */
+  #send(loop: WakeLoop, limitMs: number): { at: number; sent: Sent } {
+    const now = this.#world.now();
+    const reply = this.#request(0, loop.order.wake.cause === 'demand', true);
+    const at = reply.type === 'served' ? reply.until : reply.type === 'hangs' ? Infinity : reply.at;
+    if (at > now + limitMs) return { at: now + limitMs, sent: { kind: 'silent' } };
+    if (reply.type === 'refused') return { at, sent: { kind: 'unreachable' } };
+    const answer =
+      reply.type === 'answered'
+        ? { status: reply.status, body: reply.body, isWhole: true }
+        : { status: 200, body: COMPLETION, isWhole: true };
+    return { at, sent: { kind: 'answered', answer } };
+  }
+
+  #report({ order, wallMs, refusals }: WakeLoop, ok: boolean): void {
+    this.#loop = undefined;
+    this.#world.tell({
+      type: 'wake-answered',
+      backend: this.#backend,
+      endpoint: ENDPOINT,
+      ok,
+      wakeAt: order.wake.at,
+      tookMs: this.#world.wallMs() - wallMs,
+      refusals,
+    });
+  }
+
+  #request(serviceMs: number, isDemand: boolean, isPing = false): PlatformReply {
+    const starts = this.platform.starts.length;
+    const reply = this.platform.request(this.#world.now(), serviceMs, isPing);
+    if (isDemand) this.coldStarts += this.platform.starts.length - starts;
+    return reply;
+  }
+}
