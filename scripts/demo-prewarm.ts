@@ -9,6 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { LEAST_PING_MS } from '../src/core/backends/learned-idle.ts';
 import type { RecordedRun } from '../src/core/runs/recorded-run.ts';
 import { DEMO_CLUSTER, demoWorkload } from './demo-workload.ts';
 import { type Emulator, startEmulator } from './gpu/emulator.ts';
@@ -183,6 +184,7 @@ function backendConfig(name: string, url: string, backend: SimBackend): object {
           coldStart: {
             estimateMs: scaled(coldStartMs),
             idleTimeoutMs: scaled(idleTimeoutMs ?? 0),
+            leastPingMs: scaled(LEAST_PING_MS),
             slowStart: false,
           },
         };

@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { LEAST_PING_MS } from '../src/core/backends/learned-idle.ts';
 import type { RecordedRun } from '../src/core/runs/recorded-run.ts';
 import { demoWorkload } from './demo-workload.ts';
 import { type Emulator, startEmulator } from './gpu/emulator.ts';
@@ -145,6 +146,7 @@ function backendsOf(emulators: ReadonlyMap<string, Emulator>): object {
         coldStart: {
           estimateMs: scaled(coldStartMs),
           idleTimeoutMs: scaled(IDLE_TIMEOUT_MS),
+          leastPingMs: scaled(LEAST_PING_MS),
           // Emulated engines serve at full speed at once, and the time scale does not shorten the
           // steps of slow start.
           slowStart: false,

@@ -24,8 +24,8 @@ export interface RawWorkerd {
   log(): string;
   /** Address of the inspector, if it was started with `inspect`. */
   readonly inspector?: string;
-  /** Fires the cron trigger. */
-  cron(): Promise<void>;
+  /** Fires the cron trigger with the time that it is `inMs` from now: 0 where that is absent. */
+  cron(inMs?: number): Promise<void>;
   /** Aborts a tenant's object while its Workers keep running. Needs the option `abortable`. */
   abort(tenant: string): Promise<void>;
   /** Ends the process; the signal `SIGKILL` is like a crash. */
@@ -105,8 +105,8 @@ export async function startRawWorkerd(
     pid: child.pid ?? 0,
     log: () => output,
     ...(inspector ? { inspector } : {}),
-    cron: async () => {
-      const fired = await fetch(insideUrl);
+    cron: async (inMs = 0) => {
+      const fired = await fetch(`${insideUrl}/?in=${inMs}`);
       if (!fired.ok) throw new Error(`cron: ${fired.status} ${await fired.text()}`);
     },
     abort: async (tenant) => {

@@ -23,6 +23,7 @@ const USAGE = `usage: npm run -s simulate -- --trace FILE --cluster FILE --polic
   --compare A,B,...  instead of --policy: a table of several, over --seeds
 ${SCENARIO_USAGE}
   --seeds N          of a comparison (default 5)
+  --until-ms N       time goes on until then though no run is left; warm_ms and pings are up to then
   --runs             the result with the list of runs`;
 
 const OPTIONS = {
@@ -30,11 +31,17 @@ const OPTIONS = {
   policy: { type: 'string' },
   compare: { type: 'string' },
   seeds: { type: 'string', default: '5' },
+  'until-ms': { type: 'string' },
   runs: { type: 'boolean', default: false },
 } as const;
 
 await runCommand(OPTIONS, USAGE, async (values) => {
-  const { trace, cluster, options } = await readScenario(values, USAGE);
+  const { trace, cluster, options: common } = await readScenario(values, USAGE);
+  const until = values['until-ms'];
+  const options = {
+    ...common,
+    ...(until === undefined ? {} : { untilMs: numberOf('until-ms', until) }),
+  };
   if (values.compare !== undefined) {
     const policies = values.compare.split(',').map((name) => oneOf(POLICIES, 'compare', name));
     console.log(compare(trace, cluster, options, policies, numberOf('seeds', values.seeds)));

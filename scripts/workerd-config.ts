@@ -112,7 +112,7 @@ export class TenantObject extends talaria.TenantObject {
 `;
 
 /**
- * Fires the cron trigger, which bare workerd does not do; makes N calls at once from inside the
+ * Fires the cron trigger, which bare workerd does not do, as if `?in=MS` had passed; makes N calls at once from inside the
  * process for a request with `?calls=N`, because the machine limits the number of connections; and
  * aborts the object of `?abort=TENANT`.
  */
@@ -131,7 +131,8 @@ export const FRONT_WORKER = `export default {
       const call = async () => (await env.TALARIA.fetch(url, { method, headers, body })).text();
       return Response.json(await Promise.all(Array.from({ length: calls }, call)));
     }
-    const result = await env.TALARIA.scheduled({ cron: '* * * * *', scheduledTime: new Date() });
+    const scheduledTime = Date.now() + Number(searchParams.get('in') ?? 0);
+    const result = await env.TALARIA.scheduled({ cron: '* * * * *', scheduledTime });
     return Response.json(result);
   },
 };

@@ -8,7 +8,7 @@ import { leastServed, mayTakePlace } from '../../src/core/limits/fair-share.ts';
 import { webhookPauseMs } from '../../src/core/limits/job-rules.ts';
 import { type Pace, paceAt, paceTaken, readyAt } from '../../src/core/limits/pace.ts';
 import { jobView } from '../../src/jobs/job-view.ts';
-import { deliver, keyOfSecret } from '../../src/jobs/webhook.ts';
+import { DELIVERY_PATIENCE_MS, deliver, keyOfSecret } from '../../src/jobs/webhook.ts';
 import { type JobRow, shownJob } from './job-row.ts';
 import type { JobStore } from './job-store.ts';
 
@@ -17,8 +17,8 @@ const MAX_SENDING = 6;
 const MAX_SENDING_TO_HOST = 4;
 /** Webhooks of a key among which one is looked for whose receiver takes another. */
 const LOOKED_AT = 20;
-/** Longer than one delivery can take, ms: then one that was cut off by a restart is made again. */
-const LEASE_MS = 60_000;
+/** Time after which a delivery that a restart has cut off is made again, ms. */
+const LEASE_MS = DELIVERY_PATIENCE_MS + 5_000;
 /** Most keys whose paces are remembered. */
 const MAX_KEYS = 2_000;
 

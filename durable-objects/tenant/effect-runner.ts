@@ -95,7 +95,7 @@ export class EffectRunner {
     }
     // The wake's cost is stored before it is made: a restart must not spend a budget twice.
     if (effect.wake.cause !== 'demand') pending.dueAt = effect.wake.at;
-    wake({ backend, endpoint, patienceMs });
+    wake({ backend, endpoint, patienceMs, wakeAt: effect.wake.at });
   }
 
   #release(effect: Extract<Effect, { type: 'release' }>): void {

@@ -116,9 +116,19 @@ export class RecordedRuns {
     return RECORDED_KEPT - Number(this.#sql.exec('SELECT COUNT(*) AS n FROM recorded').one().n);
   }
 
-  /** Keeps finished runs, and returns those that were kept: a run that is too long is not. */
+  /**
+   * Keeps finished runs, and returns those that were kept: a run that is too long is not, or one for
+   * which older ones would have to go.
+   */
   keep(runs: readonly FinishedRun[]): FinishedRun[] {
-    return this.#storage.transactionSync(() => runs.filter((run) => this.#save(run)));
+    return this.#storage.transactionSync(() => {
+      let room = RECORDED_BYTES - this.#bytes();
+      return runs.filter((run) => {
+        const bytes = this.#save(run, room);
+        room -= bytes;
+        return bytes > 0;
+      });
+    });
   }
 
   /** Keeps finished runs and deletes the oldest. To be called within a transaction. */
@@ -139,10 +149,18 @@ export class RecordedRuns {
     );
   }
 
-  #save({ record, finishedAt, learned }: FinishedRun): boolean {
+  #bytes(): number {
+    const sum = 'SELECT COALESCE(SUM(octet_length(record)), 0) AS bytes FROM recorded';
+    return Number(this.#sql.exec(sum).one().bytes);
+  }
+
+  /** Returns the bytes that were stored; 0 where the run is too long. */
+  #save({ record, finishedAt, learned }: FinishedRun, room = Infinity): number {
     const text = JSON.stringify(record);
-    if (text.length > MAX_ROW_CHARS) return false;
-    this.#uncheckedBytes += text.length;
+    if (text.length > MAX_ROW_CHARS) return 0;
+    const { length } = new TextEncoder().encode(text);
+    if (length > room) return 0;
+    this.#uncheckedBytes += length;
     this.#sql.exec(
       'INSERT INTO recorded (app, finished_at, learned, record) VALUES (?, ?, ?, ?)',
       record.app,
@@ -150,6 +168,6 @@ export class RecordedRuns {
       learned ? 1 : 0,
       text,
     );
-    return true;
+    return length;
   }
 }

@@ -29,6 +29,7 @@ import type {
   SideCallRequest,
   TenantApi,
   ViewName,
+  WakeReport,
 } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 import { CallAccounting } from './call-accounting.ts';
@@ -78,7 +79,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       tenant,
       config,
       waitUntil,
-      wakeAnswered: (...how) => this.wakeAnswered(...how),
+      wakeAnswered: (order, { ok, tookMs, ...more }) => this.wakeAnswered(order, ok, tookMs, more),
     });
     const [store, waiters, pending, accounting] = [
       this.#store,
@@ -276,8 +277,19 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   }
 
   /** Tells the dispatcher how a wake ended. */
-  async wakeAnswered({ backend, endpoint }: PingOrder, ok: boolean, tookMs: number): Promise<void> {
-    await this.#loop.step([{ type: 'wake-answered', backend, endpoint, ok, tookMs }]);
+  async wakeAnswered(
+    order: PingOrder,
+    ok: boolean,
+    tookMs: number,
+    more: Omit<WakeReport, 'ok' | 'tookMs'> = {},
+  ): Promise<void> {
+    const { backend, endpoint, wakeAt } = order;
+    const named = wakeAt === undefined ? {} : { wakeAt };
+    const { refusals = 0, reason } = more;
+    const told = { refusals, ...(reason === undefined ? {} : { reason }) };
+    await this.#loop.step([
+      { type: 'wake-answered', backend, endpoint, ok, tookMs, ...named, ...told },
+    ]);
   }
 
   /** A view for the admin API, as text; undefined where the tenant is not configured. */

@@ -8,6 +8,9 @@ const EVERY_MS = 50;
 const PATIENCE_MS = 60_000;
 const BODY = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hello' }] });
 
+/** A small call. */
+export const SMALL = { path: '/v1/chat/completions', body: BODY };
+
 /** Latencies and failures of calls. */
 export interface Waits {
   readonly latenciesMs: readonly number[];
@@ -25,7 +28,7 @@ export class Bystander {
   #failed = 0;
 
   constructor(url: string, key: string) {
-    this.#url = `${url}/v1/chat/completions`;
+    this.#url = `${url}${SMALL.path}`;
     this.#key = key;
     this.#timer = setInterval(() => this.#call(), EVERY_MS);
   }

@@ -97,8 +97,11 @@ async function send(res: ServerResponse, long: LongAnswer): Promise<void> {
   for (let sent = 0; sent < bytes && !res.destroyed; sent += part.length) {
     if (res.write(part)) continue;
     await new Promise<void>((resolve) => {
-      res.once('drain', resolve);
-      res.once('close', resolve);
+      const goOn = () => {
+        res.off('drain', goOn).off('close', goOn);
+        resolve();
+      };
+      res.on('drain', goOn).on('close', goOn);
     });
   }
   res.end(last);

@@ -3,18 +3,39 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { pathText } from '../../src/http/problem.ts';
 import type { BackendModel } from '../gpu/service-model.ts';
+import type { PlatformSettings } from './platform.ts';
 import { InputError } from './trace.ts';
 
 const ms = z.number().min(0);
 
-/** Without an idle timeout, a backend that has been warm once stays warm. */
-const backend = z.strictObject({
-  slots: z.int().min(1).nullable(),
-  prefill_ms_per_token: ms.optional(),
-  decode_ms_per_token: ms.optional(),
-  cold_start_ms: ms.optional(),
-  idle_timeout_ms: ms.optional(),
+const span = z.tuple([ms, ms]).refine(([from, until]) => from < until, 'expected [from, until]');
+
+/** How the platform behaves where that is not what the dispatcher is configured with. */
+const platform = z.strictObject({
+  idle_timeout_ms: ms.nullable().optional(),
+  cold_starts_ms: z.array(ms).min(1).optional(),
+  while_loading: z
+    .enum(['hold', '503', '502', '504', '500', '400', '404', 'refused'])
+    .default('hold'),
+  flaps: z.array(span).default([]),
 });
+
+/** Without an idle timeout, a backend that has been warm once stays warm. */
+const backend = z
+  .strictObject({
+    slots: z.int().min(1).nullable(),
+    prefill_ms_per_token: ms.optional(),
+    decode_ms_per_token: ms.optional(),
+    cold_start_ms: ms.optional(),
+    idle_timeout_ms: ms.optional(),
+    platform: platform.optional(),
+  })
+  .refine(({ platform, cold_start_ms }) => !platform || cold_start_ms !== undefined, {
+    path: ['cold_start_ms'],
+    message: "expected beside platform: the dispatcher's estimate of a start",
+  });
+
+type BackendFields = z.infer<typeof backend>;
 
 const cluster = z.strictObject({ backends: z.record(z.string(), backend) });
 
@@ -23,6 +44,8 @@ const cluster = z.strictObject({ backends: z.record(z.string(), backend) });
  */
 export interface SimBackend extends BackendModel {
   readonly measuresTokens: boolean;
+  /** How its platform truly behaves; absent where that is what is configured. */
+  readonly platform?: PlatformSettings;
 }
 
 export type Cluster = ReadonlyMap<string, SimBackend>;
@@ -54,7 +77,21 @@ export function parseCluster(json: unknown, file: string): Cluster {
         decodeMsPerToken: b.decode_ms_per_token ?? 0,
         ...(b.cold_start_ms === undefined ? {} : { coldStartMs: b.cold_start_ms }),
         ...(b.idle_timeout_ms === undefined ? {} : { idleTimeoutMs: b.idle_timeout_ms }),
+        ...(b.platform ? { platform: platformOf(b, b.platform) } : {}),
       },
     ]),
   );
+}
+
+/** What the file does not say of the platform is as configured. */
+function platformOf(
+  { cold_start_ms = 0, idle_timeout_ms = Infinity }: BackendFields,
+  p: NonNullable<BackendFields['platform']>,
+): PlatformSettings {
+  return {
+    idleTimeoutMs: p.idle_timeout_ms === null ? Infinity : (p.idle_timeout_ms ?? idle_timeout_ms),
+    coldStartsMs: p.cold_starts_ms ?? [cold_start_ms],
+    whileLoading: p.while_loading,
+    flaps: p.flaps,
+  };
 }

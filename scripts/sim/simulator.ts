@@ -1,82 +1,42 @@
 /**
  * A discrete-event simulation of recorded runs on a cluster. All decisions are made by the
  * dispatcher of src/core, the same code as in production. The simulator does the rest: clients
- * submit calls, endpoints serve them, wake and go cold.
+ * submit calls here; endpoints serve them, wake and go cold in sim-endpoint.ts and
+ * platform-endpoint.ts.
  */
 
-import type { BackendSpec } from '../../src/core/backends/backend-spec.ts';
-import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import type { PolicyName } from '../../src/core/order/policies/registry.ts';
-import { keepAliveRule, type PrewarmRule, paperRule } from '../../src/core/prewarm/prewarm-rule.ts';
-import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../../src/core/runs/demand.ts';
-import type { CallRecord, RecordedRun } from '../../src/core/runs/recorded-run.ts';
-import { ColdState } from '../gpu/cold-state.ts';
+import type { CallResult } from '../../src/core/runs/call-result.ts';
+import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { serviceMs } from '../gpu/service-model.ts';
 import type { Cluster, SimBackend } from './cluster.ts';
 import { EventHeap } from './event-heap.ts';
-import { type ForecastSample, ForecastSampler } from './forecast-sampler.ts';
-import { type Needs, oracleRule, wakeTimes } from './oracle.ts';
+import { ForecastSampler } from './forecast-sampler.ts';
+import { type Needs, wakeTimes } from './oracle.ts';
+import { PlatformEndpoint } from './platform-endpoint.ts';
+import {
+  type EndpointWorld,
+  PlainEndpoint,
+  type SimCall,
+  type SimEndpoint,
+} from './sim-endpoint.ts';
+import type { Observer, SimOptions, SimResult } from './sim-options.ts';
+import { configOf, ruleOf } from './simulated-config.ts';
 import { srpt } from './srpt.ts';
 
-export interface SimOptions {
-  readonly policy: PolicyName | 'srpt';
-  readonly alpha: number;
-  readonly theta: number;
-  readonly seed: number;
-  readonly prewarm: PrewarmMode;
-  readonly k?: number;
-  readonly keepAliveMs?: number;
-  /** Lets the dispatcher make idle backends go cold before their idle timeout. */
-  readonly release?: boolean;
-  /** The time in ms between forecasts of the need for each idle backend, for calibration. */
-  readonly forecastEveryMs?: number;
-  /** Finished runs to learn from before the first arrival. */
-  readonly history: readonly RecordedRun[];
-  /**
-   * Called for each step with the events that the dispatcher got and the effects that it returned.
-   */
-  readonly observe?: Observer;
-}
+export * from './sim-options.ts';
 
-export type Observer = (
-  atMs: number,
-  events: readonly DispatchEvent[],
-  effects: readonly Effect[],
-) => void;
-
-export interface SimRun {
-  readonly run: RecordedRun;
-  readonly completedMs: number;
-}
-
-export interface SimResult {
-  /** Runs in the order of the trace. */
-  readonly runs: readonly SimRun[];
-  readonly coldStarts: number;
-  readonly coldWaitMs: number;
-  readonly coldWaitByBackend: ReadonlyMap<string, number>;
-  /** By backend; only backends that can go cold. */
-  readonly warmMs: ReadonlyMap<string, number>;
-  readonly pings: number;
-  readonly forecasts: readonly ForecastSample[];
-}
-
-/**
- * `talaria` wakes by `theta` and `paper` by `k`; `keep-alive` holds for `keepAliveMs` after a call;
- * `oracle` knows the trace.
- */
-export const PREWARM_MODES = ['off', 'keep-alive', 'paper', 'talaria', 'oracle'] as const;
-export type PrewarmMode = (typeof PREWARM_MODES)[number];
-/** The paper's K. */
-const PAPER_K = 0.5;
-const KEEP_ALIVE_MS = 300_000;
-
-/** Nothing times out in a simulation. */
-const NEVER_MS = Infinity;
-const ENDPOINT = 'endpoint';
+/** Period of the cron, whose forecast comes where a backend has a platform, ms. */
+const CRON_MS = 60_000;
+/** Pause of a client before it sends a refused call again, ms; it doubles up to the longest. */
+const CLIENT_PAUSE_MS = 500;
+const LONGEST_CLIENT_PAUSE_MS = 8_000;
+/** Times that a client sends a call before it gives up its run. */
+const CLIENT_TRIES = 1_000;
+/** Time in which no call is served after which a platform counts as down for good, ms. */
+const DOWN_MS = 86_400_000;
 
 interface Running {
   readonly run: RecordedRun;
@@ -84,13 +44,18 @@ interface Running {
   outstanding: number;
   remainingMs: number;
   completedMs: number;
+  /** Its client gave it up. */
+  failed: boolean;
 }
 
-interface SimCall {
+/** A call that waits or runs. */
+interface Sent {
   readonly running: Running;
-  readonly record: CallRecord;
-  readonly backend: string;
-  readonly serviceMs: number;
+  readonly call: SimCall;
+  /** Times that the client has sent it. */
+  readonly tries: number;
+  /** The answer was the client's own error, after which it does not send the call again. */
+  isRejected?: boolean;
 }
 
 export function simulate(
@@ -106,7 +71,10 @@ export function simulate(
 /** The times at which each backend is used if nothing is ever cold. */
 function needsOf(trace: readonly RecordedRun[], cluster: Cluster, options: SimOptions): Needs {
   const warm = new Map(
-    [...cluster].map(([name, { coldStartMs: _, idleTimeoutMs: __, ...rest }]) => [name, rest]),
+    [...cluster].map(([name, { coldStartMs: _, idleTimeoutMs: __, platform: ___, ...rest }]) => [
+      name,
+      rest,
+    ]),
   );
   const needs = new Map<string, number[]>();
   const observe: Observer = (at, _events, effects) => {
@@ -121,22 +89,30 @@ function needsOf(trace: readonly RecordedRun[], cluster: Cluster, options: SimOp
   return needs;
 }
 
-class Simulation {
+/** One simulation; `simulate` runs it. Checks look at its endpoints and dispatcher while it runs. */
+export class Simulation {
+  readonly endpoints: ReadonlyMap<string, SimEndpoint>;
   readonly #trace: readonly RecordedRun[];
   readonly #cluster: Cluster;
   readonly #options: SimOptions;
-  readonly #observe: Observer | undefined;
   readonly #heap = new EventHeap();
-  readonly #dispatcher: Dispatcher;
+  #dispatcher: Dispatcher;
   readonly #running = new Map<string, Running>();
-  readonly #calls = new Map<string, SimCall>();
-  readonly #cold = new Map<string, ColdState>();
+  readonly #calls = new Map<string, Sent>();
+  /** Endpoints that were sent calls, in the order of their first ones. */
+  readonly #used = new Map<string, SimEndpoint>();
   #pending: DispatchEvent[] = [];
+  /** Calls whose attempt failed in this step: the dispatcher tries again, or their client does. */
+  #refused: string[] = [];
   #now = 0;
+  /** Difference between the dispatcher's clock and the simulation's, ms. */
+  #skewMs: number;
   #submitted = 0;
-  #coldStarts = 0;
-  readonly #coldWait = new Map<string, number>();
-  #pings = 0;
+  #unfinished: number;
+  /** When a call was last served, ms. */
+  #progressAt = 0;
+  /** Warm time and pings at `untilMs`. */
+  #measured: Pick<SimResult, 'warmMs' | 'pings'> | undefined;
   readonly #samples: ForecastSampler;
 
   constructor(
@@ -148,7 +124,8 @@ class Simulation {
     this.#trace = trace;
     this.#cluster = cluster;
     this.#options = options;
-    this.#observe = options.observe;
+    this.#unfinished = trace.length;
+    this.#skewMs = options.epochMs ?? 0;
     const clairvoyant = options.policy === 'srpt';
     const policy = srpt((id) => this.#running.get(id)?.remainingMs ?? 0);
     this.#dispatcher = new Dispatcher(
@@ -158,20 +135,31 @@ class Simulation {
         ...(clairvoyant ? { policy } : {}),
         ...ruleOf(options, needs),
       },
-      0,
+      this.#wallMs,
     );
     for (const run of options.history) {
-      this.#dispatcher.models.learn(run, 0, this.#dispatcher.speeds);
+      this.#dispatcher.models.learn(run, this.#wallMs, this.#dispatcher.speeds);
     }
     this.#samples = new ForecastSampler(cluster, (backend, withinMs, at) =>
       this.#dispatcher.needProbability(backend, withinMs, at),
     );
+    const world = this.#worldOfEndpoints();
+    const endpoints = new Map<string, SimEndpoint>();
+    this.endpoints = endpoints;
     for (const [name, backend] of cluster) {
-      this.#cold.set(name, coldStateOf(backend));
+      const { platform } = backend;
+      const endpoint = platform
+        ? new PlatformEndpoint(name, platform, world)
+        : new PlainEndpoint(name, backend, world);
+      endpoints.set(name, endpoint);
       for (const at of wakeTimes(needs.get(name) ?? [], backend.coldStartMs ?? 0)) {
         this.#heap.add(at, 'ping', () => this.#pending.push({ type: 'forecast', aheadMs: 0 }));
       }
     }
+  }
+
+  get dispatcher(): Dispatcher {
+    return this.#dispatcher;
   }
 
   run(): SimResult {
@@ -182,142 +170,188 @@ class Simulation {
         outstanding: 0,
         remainingMs: this.#totalMs(run),
         completedMs: Number.NaN,
+        failed: false,
       };
       this.#running.set(run.run, running);
       this.#heap.add(run.arrival_ms, 'arrival', () => this.#submitVisit(running));
     }
-    const { forecastEveryMs } = this.#options;
+    const { forecastEveryMs, untilMs, clockLeaps = [] } = this.#options;
+    for (const { atMs, byMs } of clockLeaps) {
+      this.#heap.add(atMs, 'end', () => {
+        this.#skewMs += byMs;
+      });
+    }
     const lastMs = this.#trace.at(-1)?.arrival_ms ?? 0;
     for (let at = 0; forecastEveryMs && at < lastMs; at += forecastEveryMs) {
       this.#heap.add(at, 'ping', () => this.#samples.ask(at));
     }
+    if (untilMs !== undefined) {
+      this.#heap.add(untilMs, 'ping', () => {
+        this.#measured = { warmMs: this.#warmMsUntil(untilMs), pings: this.#sum('pings') };
+      });
+    }
+    const hasPlatform = [...this.#cluster.values()].some((b) => b.platform);
+    if (hasPlatform) this.#cronAt(CRON_MS);
+    const { downMs = DOWN_MS } = this.#options;
     for (let at = this.#nextAt(); Number.isFinite(at); at = this.#nextAt()) {
+      // Calls would wait for ever: their runs are not completed.
+      if (hasPlatform && at > Math.max(this.#progressAt, lastMs, untilMs ?? 0) + downMs) break;
       this.#now = at;
       while (this.#heap.nextAt <= at) this.#heap.pop()?.act();
-      const events = this.#pending;
-      this.#pending = [];
-      const effects = this.#dispatcher.step(events, at);
-      this.#observe?.(at, events, effects);
-      for (const effect of effects) this.#do(effect);
+      this.#step();
     }
+    const coldWaits = [...this.#used].map(([name, e]) => [name, e.coldWaitMs] as const);
     return {
       runs: this.#trace.map((run) => ({
         run,
         completedMs: this.#running.get(run.run)?.completedMs ?? Number.NaN,
       })),
-      coldStarts: this.#coldStarts,
-      coldWaitMs: [...this.#coldWait.values()].reduce((sum, ms) => sum + ms, 0),
-      coldWaitByBackend: this.#coldWait,
-      warmMs: new Map(
-        [...this.#cluster]
-          .filter(([, b]) => b.coldStartMs !== undefined)
-          // An endpoint is also paid for from its last call until it goes cold.
-          .map(([name, b]) => {
-            const end = this.#now + (b.idleTimeoutMs ?? 0);
-            return [name, this.#cold.get(name)?.warmMsUntil(end) ?? 0];
-          }),
-      ),
-      pings: this.#pings,
+      coldStarts: this.#sum('coldStarts'),
+      coldWaitMs: coldWaits.reduce((sum, [, ms]) => sum + ms, 0),
+      coldWaitByBackend: new Map(coldWaits),
+      ...(this.#measured ?? { warmMs: this.#warmMsUntil(), pings: this.#sum('pings') }),
       forecasts: this.#samples.samples(lastMs),
     };
+  }
+
+  #step(): void {
+    const events = this.#pending;
+    const refused = this.#refused;
+    this.#pending = [];
+    this.#refused = [];
+    const effects = this.#dispatcher.step(events, this.#wallMs);
+    this.#options.observe?.(this.#now, events, effects);
+    for (const effect of effects) this.#do(effect);
+    for (const callId of refused) {
+      if (!this.#dispatcher.call(callId)) this.#clientIsTold(callId, 0);
+    }
   }
 
   /** The time of the next event, or of the dispatcher's own next step while runs are left. */
   #nextAt(): number {
     const world = this.#heap.nextAt;
     if (!Number.isFinite(world)) return world;
-    return Math.min(world, Math.max(this.#now, this.#dispatcher.dueAt(this.#now)));
+    const dueAt = this.#dispatcher.dueAt(this.#wallMs) - this.#skewMs;
+    return Math.min(world, Math.max(this.#now, dueAt));
+  }
+
+  /** The time by the dispatcher's clock, ms. */
+  get #wallMs(): number {
+    return this.#now + this.#skewMs;
+  }
+
+  #cronAt(at: number): void {
+    this.#heap.add(at, 'ping', () => {
+      this.#pending.push({ type: 'forecast', aheadMs: CRON_MS });
+      if (this.#unfinished > 0 || at < (this.#options.untilMs ?? 0)) this.#cronAt(at + CRON_MS);
+    });
   }
 
   #submitVisit(running: Running): void {
-    const { run } = running;
-    const visit = run.units[running.visit];
+    const visit = running.run.units[running.visit];
     if (!visit) return;
     running.outstanding = visit.calls.length;
-    const final = running.visit === run.units.length - 1;
     this.#samples.needed(visit.backend, this.#now);
     for (const record of visit.calls) {
-      this.#submitted += 1;
-      const callId = `c${this.#submitted}`;
       const took = serviceMs(record, this.#backend(visit.backend));
-      this.#calls.set(callId, { running, record, backend: visit.backend, serviceMs: took });
-      this.#pending.push({
-        type: 'submitted',
-        call: {
-          callId,
-          runId: run.run,
-          app: run.app,
-          unit: visit.unit,
-          backend: visit.backend,
-          kind: 'service_ms' in record ? 'service' : 'llm',
-          inputTokens: 'service_ms' in record ? 0 : record.input_tokens,
-          arrivedAt: this.#now,
-          final,
-          ...(run.deadline_ms === undefined
-            ? {}
-            : { deadlineAt: run.arrival_ms + run.deadline_ms }),
-        },
-      });
+      const call = { backend: visit.backend, record, serviceMs: took, notWarmMs: 0 };
+      this.endpoints.get(visit.backend)?.submitted(call);
+      this.#submit({ running, call, tries: 1 });
     }
+  }
+
+  #submit(sent: Sent): void {
+    const { running, call } = sent;
+    const { run } = running;
+    const isService = 'service_ms' in call.record;
+    this.#submitted += 1;
+    const callId = `c${this.#submitted}`;
+    this.#calls.set(callId, sent);
+    this.#pending.push({
+      type: 'submitted',
+      call: {
+        callId,
+        runId: run.run,
+        app: run.app,
+        unit: run.units[running.visit]?.unit ?? '',
+        backend: call.backend,
+        kind: isService ? 'service' : 'llm',
+        inputTokens: 'service_ms' in call.record ? 0 : call.record.input_tokens,
+        arrivedAt: this.#wallMs,
+        final: running.visit === run.units.length - 1,
+        ...(run.deadline_ms === undefined
+          ? {}
+          : { deadlineAt: run.arrival_ms + this.#skewMs + run.deadline_ms }),
+      },
+    });
   }
 
   #do(effect: Effect): void {
-    if (effect.type === 'granted') return this.#serve(effect);
-    if (effect.type === 'release') return this.#cold.get(effect.backend)?.release(this.#now);
-    if (effect.type === 'wake' && !effect.dryRun) {
-      const { backend } = effect;
-      this.#heap.add(this.#now, 'ping', () => this.#ping(backend));
+    switch (effect.type) {
+      case 'granted': {
+        const sent = this.#calls.get(effect.callId);
+        const endpoint = this.endpoints.get(effect.backend);
+        if (!sent || !endpoint) return;
+        this.#used.set(effect.backend, endpoint);
+        return endpoint.serve(effect.callId, sent.call);
+      }
+      case 'refused':
+        return this.#clientIsTold(effect.callId, effect.retryAfterMs);
+      case 'release':
+        return this.endpoints.get(effect.backend)?.release();
+      case 'wake':
+        return effect.dryRun ? undefined : this.endpoints.get(effect.backend)?.wake(effect);
+      default:
+        return;
     }
   }
 
-  #ping(backend: string): void {
-    this.#pings += 1;
-    this.#tellWarm(backend, this.#cold.get(backend)?.touch(this.#now) ?? this.#now);
+  #worldOfEndpoints(): EndpointWorld {
+    return {
+      now: () => this.#now,
+      wallMs: () => this.#wallMs,
+      at: (time, kind, act) => this.#heap.add(time, kind, act),
+      tell: (event) => this.#pending.push(event),
+      ended: (callId, result, again) => this.#ended(callId, result, again),
+    };
   }
 
-  #serve({ callId, backend }: Granted): void {
-    const call = this.#calls.get(callId);
-    const cold = this.#cold.get(backend);
-    if (!call || !cold) return;
-    const wasCold = cold.stateAt(this.#now) === 'cold';
-    const beginsAt = cold.touch(this.#now);
-    this.#coldWait.set(backend, (this.#coldWait.get(backend) ?? 0) + beginsAt - this.#now);
-    if (wasCold) {
-      this.#coldStarts += 1;
-      this.#tellWarm(backend, beginsAt);
+  #ended(callId: string, result: CallResult, again: boolean): void {
+    const sent = this.#calls.get(callId);
+    if (!sent) return;
+    this.#pending.push({ type: 'ended', callId, result, ...(again ? { again } : {}) });
+    if (result.outcome !== 'ok') {
+      sent.isRejected = !again;
+      this.#refused.push(callId);
+      return;
     }
-    cold.serviceStarted(beginsAt);
-    this.#heap.add(beginsAt + call.serviceMs, 'end', () => this.#end(callId, call, cold));
-  }
-
-  #tellWarm(backend: string, at: number): void {
-    this.#heap.add(at, 'ping', () => {
-      this.#pending.push({ type: 'wake-answered', backend, endpoint: ENDPOINT, ok: true });
-    });
-  }
-
-  #end(callId: string, call: SimCall, cold: ColdState): void {
-    const { running, record } = call;
     this.#calls.delete(callId);
-    cold.serviceEnded(this.#now);
-    running.remainingMs -= call.serviceMs;
+    this.#progressAt = this.#now;
+    const { running } = sent;
+    running.remainingMs -= sent.call.serviceMs;
     running.outstanding -= 1;
-    const tokens =
-      'service_ms' in record
-        ? {}
-        : { inputTokens: record.input_tokens, outputTokens: record.output_tokens };
-    this.#pending.push({
-      type: 'ended',
-      callId,
-      result: {
-        outcome: 'ok',
-        endpointFault: false,
-        cold: false,
-        serviceMs: call.serviceMs,
-        ...tokens,
-      },
-    });
-    if (running.outstanding === 0) this.#leaveVisit(running);
+    if (running.outstanding === 0 && !running.failed) this.#leaveVisit(running);
+  }
+
+  /** The client gets an error: it sends the call again after a pause, as API clients do. */
+  #clientIsTold(callId: string, retryAfterMs: number): void {
+    const sent = this.#calls.get(callId);
+    if (!sent) return;
+    this.#calls.delete(callId);
+    const { running, tries } = sent;
+    if (running.failed) return;
+    if (sent.isRejected || tries >= CLIENT_TRIES) {
+      running.failed = true;
+      this.#unfinished -= 1;
+      this.#heap.add(this.#now, 'end', () =>
+        this.#pending.push({ type: 'run-finished', runId: running.run.run }),
+      );
+      return;
+    }
+    const pauseMs = Math.min(LONGEST_CLIENT_PAUSE_MS, CLIENT_PAUSE_MS * 2 ** (tries - 1));
+    const at = this.#now + Math.max(pauseMs, retryAfterMs);
+    const { call } = sent;
+    this.#heap.add(at, 'arrival', () => this.#submit({ running, call, tries: tries + 1 }));
   }
 
   #leaveVisit(running: Running): void {
@@ -325,6 +359,7 @@ class Simulation {
     running.visit += 1;
     if (running.visit === running.run.units.length) {
       running.completedMs = this.#now;
+      this.#unfinished -= 1;
       return;
     }
     // Without a gap, the next visit is submitted together with the end of this one, before other
@@ -347,66 +382,23 @@ class Simulation {
     if (!backend) throw new RangeError(`the cluster has no backend "${name}"`);
     return backend;
   }
-}
 
-function ruleOf(options: SimOptions, needs: Needs): { prewarmRule?: PrewarmRule } {
-  switch (options.prewarm) {
-    case 'keep-alive':
-      return { prewarmRule: keepAliveRule(options.keepAliveMs ?? KEEP_ALIVE_MS) };
-    case 'paper':
-      return { prewarmRule: paperRule(options.k ?? PAPER_K) };
-    case 'oracle':
-      return { prewarmRule: oracleRule(needs) };
-    default:
-      return {};
+  #sum(field: 'coldStarts' | 'pings'): number {
+    let sum = 0;
+    for (const endpoint of this.endpoints.values()) sum += endpoint[field];
+    return sum;
   }
-}
 
-function coldStateOf({ coldStartMs, idleTimeoutMs }: SimBackend): ColdState {
-  if (coldStartMs === undefined) return new ColdState(undefined);
-  return new ColdState({ coldStartMs, idleTimeoutMs: idleTimeoutMs ?? Infinity });
-}
-
-function configOf(cluster: Cluster, options: SimOptions): DispatcherConfig {
-  const specOf = (b: SimBackend): BackendSpec => ({
-    endpoints: [
-      {
-        id: ENDPOINT,
-        slots: b.slots ?? Infinity,
-        ...(b.coldStartMs === undefined
-          ? {}
-          : {
-              coldStart: {
-                estimateMs: b.coldStartMs,
-                idleTimeoutMs: b.idleTimeoutMs ?? NEVER_MS,
-                releasable: options.release ?? false,
-              },
-            }),
-      },
-    ],
-    queueDepth: Infinity,
-    maxWaitMs: NEVER_MS,
-    maxWaitColdMs: NEVER_MS,
-    // Cold endpoints are sent calls too, so that a slot is never idle while a call waits.
-    whileCold: 'send',
-    speed: speedOf(b),
-    prewarm: { mode: options.prewarm === 'off' ? 'off' : 'on', theta: options.theta },
-  });
-  return {
-    policy: options.policy === 'srpt' ? 'fcfs' : options.policy,
-    alpha: options.alpha,
-    backends: Object.fromEntries([...cluster].map(([name, b]) => [name, specOf(b)])),
-    weights: {},
-    leaseMs: NEVER_MS,
-    runSilenceMs: NEVER_MS,
-  };
-}
-
-function speedOf(backend: SimBackend) {
-  if (!backend.measuresTokens) return SERVICE_SPEED;
-  const { prefillMsPerToken, decodeMsPerToken } = backend;
-  // If tokens take no time, ranks in ms could not tell runs apart, so an assumed speed is used.
-  return decodeMsPerToken > 0
-    ? { inputMs: prefillMsPerToken, outputMs: decodeMsPerToken }
-    : ASSUMED_LLM_SPEED;
+  /** By backend, up to a time; without one, until each endpoint has gone cold after its last call. */
+  #warmMsUntil(untilMs?: number): Map<string, number> {
+    return new Map(
+      [...this.#cluster]
+        .filter(([, b]) => b.coldStartMs !== undefined)
+        .map(([name, b]) => {
+          const idleMs = (b.platform ?? b).idleTimeoutMs ?? 0;
+          const endMs = this.#now + (b.platform && !Number.isFinite(idleMs) ? 0 : idleMs);
+          return [name, this.endpoints.get(name)?.warmMsUntil(untilMs ?? endMs) ?? 0];
+        }),
+    );
+  }
 }

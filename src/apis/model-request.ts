@@ -6,6 +6,7 @@
 
 import { failure, type Outcome } from '../http/errors.ts';
 import type { JsonBounds, Span } from '../http/json-scan.ts';
+import { fieldSplice, type Splice, spliced } from '../http/json-splice.ts';
 import { firstProblem } from '../http/problem.ts';
 import { sketchBody } from './body-sketch.ts';
 import { type ModelApi, type ModelFields, NO_LIMIT } from './model-apis.ts';
@@ -18,10 +19,10 @@ export interface ModelRequest {
   readonly hasPriority: boolean;
   /** The client asked for usage in its stream. */
   readonly wantsUsage: boolean;
-  /** The client's stream options and where they are in the body, even if they are null. */
-  readonly streamOptions?: { readonly value: object | null; readonly span: Span };
-  /** Index of the body's last brace. */
-  readonly end: number;
+  /** Where the client's stream options are in the body, and whether they are null. */
+  readonly streamOptions?: { readonly isNull: boolean; readonly span: Span };
+  /** Where the body's object is: blanks may stand around it. */
+  readonly root: Span;
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   /** Number of answers requested in one call, OpenAI's `n`. */
@@ -74,9 +75,9 @@ export function parseModelRequest(
       hasPriority: fields.has('priority'),
       wantsUsage: stream_options?.include_usage === true,
       ...(optionsSpan
-        ? { streamOptions: { value: stream_options ?? null, span: optionsSpan } }
+        ? { streamOptions: { isNull: stream_options === null, span: optionsSpan } }
         : {}),
-      end: root.end - 1,
+      root,
       inputTokens: Math.ceil(sketch.promptChars / CHARS_PER_TOKEN),
       ...(limit === NO_LIMIT ? {} : { maxOutputTokens: limit }),
       // A completion of several prompts has `n` answers to each prompt.
@@ -96,29 +97,21 @@ export function withFields(
   request: ModelRequest,
   { usage, priority }: AddedFields,
 ): Uint8Array<ArrayBuffer> {
-  const { bytes, streamOptions, end } = request;
-  if (!usage && priority === undefined) return bytes;
-  const encoder = new TextEncoder();
-  const options = JSON.stringify({ ...streamOptions?.value, include_usage: true });
-  const parts: Uint8Array[] = [];
-  let from = 0;
-  if (usage && streamOptions) {
-    parts.push(bytes.subarray(0, streamOptions.span.start), encoder.encode(options));
-    from = streamOptions.span.end;
-  }
-  const added =
-    (usage && !streamOptions ? `,"stream_options":${options}` : '') +
-    (priority === undefined ? '' : `,"priority":${priority}`);
-  parts.push(bytes.subarray(from, end), encoder.encode(added), bytes.subarray(end));
-  return joined(parts);
+  const { bytes, root } = request;
+  const splices: Splice[] = [];
+  if (usage) splices.push(usageSplice(request));
+  if (priority !== undefined) splices.push(added(root, `"priority":${priority}`));
+  return splices.length === 0 ? bytes : spliced(bytes, splices);
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+function usageSplice({ bytes, root, streamOptions }: ModelRequest): Splice {
+  const options = '{"include_usage":true}';
+  if (!streamOptions) return added(root, `"stream_options":${options}`);
+  if (streamOptions.isNull) return { span: streamOptions.span, text: options };
+  return fieldSplice(bytes, streamOptions.span, 'include_usage', 'true');
+}
+
+/** A field at the end of the body, which has others. */
+function added({ end }: Span, field: string): Splice {
+  return { span: { start: end - 1, end: end - 1 }, text: `,${field}` };
 }

@@ -5,9 +5,11 @@
  * is, the work is linear in its length: few values are tried, each of a bounded length. The events
  * of streams are read in `streams/`.
  */
-import { TextTail } from './text-tail.ts';
+import { ByteTail } from './byte-tail.ts';
+import { latinText } from './latin-text.ts';
 
 const KEY = '"usage"';
+const OBJECT = /"usage"\s*:\s*\{/;
 
 /** The reported counts; a stream may report the two separately. */
 export interface Usage {
@@ -15,8 +17,8 @@ export interface Usage {
   readonly outputTokens?: number;
 }
 
-/** Usage is at the end of an answer; only this many last characters are kept. */
-const TAIL_CHARS = 16_384;
+/** Usage is at the end of an answer; only this many last bytes are kept. */
+const TAIL_BYTES = 16_384;
 /** Longest object that is read as usage. */
 const MAX_USAGE_CHARS = 8_192;
 /** Longest blank between the key and its value. */
@@ -26,15 +28,38 @@ const MAX_TRIED = 8;
 
 /** Reads the usage of a plain JSON answer from its tail. */
 export class PlainUsage {
-  readonly #decoder = new TextDecoder();
-  readonly #tail = new TextTail(TAIL_CHARS);
+  readonly #tail = new ByteTail(TAIL_BYTES);
 
   push(bytes: Uint8Array): void {
-    this.#tail.push(this.#decoder.decode(bytes, { stream: true }));
+    this.#tail.push(bytes);
   }
 
   get usage(): Usage | undefined {
-    return usageIn(this.#tail.text);
+    return usageIn(latinText(this.#tail.bytes));
+  }
+}
+
+/**
+ * The usage that the events of a stream report: the last one that does counts. Some endpoints report
+ * it in each event, so it is read only when it is asked for.
+ */
+export class StreamUsage {
+  #last: string | undefined;
+  #before: string | undefined;
+
+  /** Takes the data of an event, which is short. */
+  push(data: string): void {
+    if (!data.includes(KEY) || !OBJECT.test(data)) return;
+    this.#before = this.#last;
+    this.#last = data;
+  }
+
+  get usage(): Usage | undefined {
+    return this.#of(this.#last) ?? this.#of(this.#before);
+  }
+
+  #of(data: string | undefined): Usage | undefined {
+    return data === undefined ? undefined : usageIn(data);
   }
 }
 
@@ -62,7 +87,7 @@ export function findUsage(json: string): { usage: Usage | undefined; examined: n
 
 /** True for OpenAI's extra chunk that carries only usage. */
 export function isUsageChunk(data: string): boolean {
-  if (!data.includes('"usage"') || !/"choices"\s*:\s*\[\s*\]/.test(data)) return false;
+  if (!data.includes(KEY) || !/"choices"\s*:\s*\[\s*\]/.test(data)) return false;
   try {
     const { choices, usage } = JSON.parse(data);
     return Array.isArray(choices) && choices.length === 0 && typeof usage === 'object' && !!usage;

@@ -23,9 +23,10 @@ export async function targetOf(
   secrets: Secrets,
   tenant: string,
 ): Promise<Target> {
-  const { url, secret, sealed, model, wakePath, releasePath, statusUrl } = address;
+  const { url, secret, sealed, model, wakePath, releasePath, readyPath, statusUrl } = address;
   const key = await keyOf(address, secrets, tenant);
-  if (key === undefined && (secret !== undefined || sealed !== undefined)) {
+  const sent = key === undefined ? undefined : headersOf(address, key);
+  if (sent === undefined && (secret !== undefined || sealed !== undefined)) {
     return { ok: false, missingSecret: secret ?? 'MASTER_KEY' };
   }
   return {
@@ -35,8 +36,9 @@ export async function targetOf(
       ...(model === undefined ? {} : { model }),
       ...(wakePath === undefined ? {} : { wakePath }),
       ...(statusUrl === undefined ? {} : { statusUrl }),
-      ...(key === undefined ? { auth: {} } : { auth: authOf(address, key), key }),
+      ...(sent ?? { auth: {} }),
       ...(releasePath === undefined ? {} : { releasePath }),
+      ...(readyPath === undefined ? {} : { readyPath }),
     },
   };
 }
@@ -60,9 +62,18 @@ function isHeaderValue(text: string): boolean {
   return /^[\x20-\x7e]+$/.test(text);
 }
 
-function authOf(address: EndpointAddress, key: string): Record<string, string> {
+/** The headers that contain the key, and what of it is secret; undefined for half a key. */
+function headersOf(
+  address: EndpointAddress,
+  key: string,
+): Required<Pick<EndpointTarget, 'auth' | 'key'>> | undefined {
   const { authHeader = 'authorization', authScheme = 'Bearer' } = address;
-  return { [authHeader]: authScheme === '' ? key : `${authScheme} ${key}` };
+  if (authHeader === 'modal-key') {
+    const [, id, secret] = /^(wk-[\w-]+)[.:](ws-[\w-]+)$/.exec(key) ?? [];
+    if (id === undefined || secret === undefined) return undefined;
+    return { auth: { 'modal-key': id, 'modal-secret': secret }, key: secret };
+  }
+  return { auth: { [authHeader]: authScheme === '' ? key : `${authScheme} ${key}` }, key };
 }
 
 /** The endpoint of a wake or a release. */

@@ -20,8 +20,8 @@ import { explainHeaders, serverTiming } from './answer-headers.ts';
 import type { CallPlan } from './call-plan.ts';
 import { callRequestOf, ownFacts } from './call-request.ts';
 import { ownerOf } from './client-body.ts';
+import type { EarlyAnswer } from './early-answer.ts';
 import { type FailedAttempt, Forwarder } from './forward.ts';
-import type { QueuedStream } from './queued-stream.ts';
 import { rememberRefused } from './refused-keys.ts';
 
 /** The response to a call. `failed` is set where another backend may be tried instead. */
@@ -45,7 +45,7 @@ export class BackendCall {
   readonly #c: Context<AppEnv>;
   readonly #plan: CallPlan;
   readonly #prior: PriorAttempts;
-  readonly #queuedStream: QueuedStream | undefined;
+  readonly #early: EarlyAnswer | undefined;
   readonly #loaded: LoadedTenant;
   // Never the client's own request id: two calls that shared it would share one slot.
   readonly #callId = crypto.randomUUID();
@@ -59,12 +59,12 @@ export class BackendCall {
     c: Context<AppEnv>,
     plan: CallPlan,
     prior: PriorAttempts,
-    queuedStream: QueuedStream | undefined,
+    early: EarlyAnswer | undefined,
   ) {
     this.#c = c;
     this.#plan = plan;
     this.#prior = prior;
-    this.#queuedStream = queuedStream;
+    this.#early = early;
     this.#loaded = c.get('tenant');
     c.executionCtx.waitUntil(this.#finished.promise);
   }
@@ -101,7 +101,7 @@ export class BackendCall {
     const client = this.#client;
     if (client.aborted) onClientLeft();
     else client.addEventListener('abort', onClientLeft);
-    this.#queuedStream?.follow(admission);
+    this.#early?.follow(admission);
     try {
       return await this.#attemptUntilDone(admission);
     } catch (error) {
@@ -119,19 +119,20 @@ export class BackendCall {
     let admitted = await admission.admit();
     for (;;) {
       if (admitted.status !== 'granted') return this.#refused(admitted);
-      this.#queuedStream?.granted(admitted.slot.grant.endpointState);
+      this.#early?.granted(admitted.slot.grant.endpointState);
       const outcome = await this.#attempt(admitted.slot, admission);
       if ('response' in outcome) return outcome;
       // From here on, a client that leaves gives up its place in the queue.
       this.#forwarder = undefined;
-      this.#queuedStream?.granted(undefined);
+      this.#early?.granted(undefined);
       const next = plan.upload
         ? await admitted.slot.report(outcome.result)
         : await admission.retry(outcome.result);
       if (client.aborted) await admission.abandon();
       if (!next) {
         this.#finished.resolve();
-        const { error } = outcome;
+        const { error, answer } = outcome;
+        if (answer) return { response: answer };
         // Talaria has retried already: the client's own retries would multiply with these.
         const retryHeader = this.#attempts > 1 ? { 'x-should-retry': 'false' } : {};
         const added = { ...this.#headers({ grant: admitted.slot.grant }), ...retryHeader };
@@ -143,7 +144,7 @@ export class BackendCall {
 
   /** Aborted when the client has left. */
   get #client(): AbortSignal {
-    return this.#queuedStream?.signal ?? this.#c.req.raw.signal;
+    return this.#early?.signal ?? this.#c.req.raw.signal;
   }
 
   async #attempt(slot: Slot, admission: Admission): Promise<DispatchResult | FailedAttempt> {

@@ -8,30 +8,26 @@ import type { AppEnv } from '../auth/app-env.ts';
 import { ownCaller } from '../auth/own-caller.ts';
 import { BackendCall } from './backend-call.ts';
 import type { CallPlan } from './call-plan.ts';
-import { type QueuedStream, queueComments } from './queued-stream.ts';
+import type { EarlyAnswer } from './early-answer.ts';
 
 /** Most backends tried for one request, including the first. */
 const MOST_BACKENDS = 4;
 
-/** Makes the call; where its backend cannot serve it, the fallback of that backend does. */
-export async function dispatchCall(c: Context<AppEnv>, plan: CallPlan): Promise<Response> {
-  const queuedStream = queueComments(c, plan);
-  const response = tryBackends(c, plan, queuedStream);
-  // A stream that waits is begun before the body is needed.
-  plan.hand.until(response);
-  return queuedStream ? queuedStream.responseOrStream(response) : response;
-}
-
-async function tryBackends(
+/**
+ * Makes the call; where its backend cannot serve it, the fallback of that backend does. `early`: the
+ * answer that may begin before the call has a result.
+ */
+export async function dispatchCall(
   c: Context<AppEnv>,
   plan: CallPlan,
-  queuedStream: QueuedStream | undefined,
+  early?: EarlyAnswer,
 ): Promise<Response> {
+  const client = early?.signal ?? c.req.raw.signal;
   const { backends } = c.get('tenant').config;
   const isCharged = ownCaller(c.req.raw)?.isCharged ?? false;
   const prior = { arrivedAt: Date.now(), isCharged, attempts: 0 };
   for (let tried = 1, now = plan; ; tried += 1) {
-    const call = new BackendCall(c, now, prior, queuedStream);
+    const call = new BackendCall(c, now, prior, early);
     const { response, failed, isCharged = false } = await call.run();
     prior.isCharged ||= isCharged;
     prior.attempts += call.attempts;
@@ -39,7 +35,7 @@ async function tryBackends(
       ? backends[now.backend]?.fallback
       : undefined;
     if (!failed || fallback === undefined || tried >= MOST_BACKENDS) return response;
-    if (!FALLS_BACK.has(failed.code) || plan.upload || c.req.raw.signal.aborted) return response;
+    if (!FALLS_BACK.has(failed.code) || plan.upload || client.aborted) return response;
     const { maxWaitMs = Infinity } = plan.identity;
     if (Date.now() - prior.arrivedAt >= maxWaitMs) return response;
     await response.body?.cancel();

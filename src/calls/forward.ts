@@ -11,12 +11,20 @@ import { PlainUsage } from '../apis/usage.ts';
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
+import { type ByteSource, byteSource, GrowingBuffer } from '../http/byte-source.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders } from '../http/headers.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
 import type { Upload } from '../http/upload.ts';
 import type { CallResult } from '../protocol/tenant.ts';
 import type { Slot } from './admission.ts';
+import {
+  isClientsOwn,
+  LATE,
+  refusedResult,
+  UNANSWERED,
+  type UntimedResult,
+} from './attempt-result.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
@@ -51,6 +59,8 @@ export interface FailedAttempt {
   readonly result: CallResult;
   /** The error for the client where no further attempt is made. */
   readonly error: ApiError;
+  /** The endpoint's own error, which the client gets instead of `error`. */
+  readonly answer?: Response;
 }
 
 /** What an end says of the endpoint beside its outcome. */
@@ -105,7 +115,7 @@ export class Forwarder {
       return this.#refuse(failure);
     }
     return this.#failed(
-      { endpointFault: true },
+      timeout ? LATE : UNANSWERED,
       timeout
         ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
         : { code: 'upstream_error', message: 'The endpoint could not be reached.' },
@@ -154,23 +164,9 @@ export class Forwarder {
       await this.#end('ok');
       return new Response(null, { status: upstream.status, headers });
     }
-    const reader = upstream.body.getReader();
-    this.#clientIdle = true;
-    const body = new ReadableStream<Uint8Array>(
-      {
-        pull: async (sink) => {
-          this.#clientIdle = false;
-          await this.#relay(reader, sink);
-          this.#clientIdle = true;
-        },
-        cancel: async () => {
-          await this.clientLeft();
-        },
-      },
-      // No bytes are read before the client asks for them.
-      { highWaterMark: 0 },
-    );
-    return new Response(body, { status: upstream.status, headers });
+    const { readable, writable } = new IdentityTransformStream();
+    void this.#relay(byteSource(upstream.body), writable.getWriter());
+    return new Response(readable, { status: upstream.status, headers });
   }
 
   /** A status that is no answer: interim ones, a change of protocol, numbers that nobody knows. */
@@ -179,7 +175,7 @@ export class Forwarder {
     upstream.webSocket?.close();
     await upstream.body?.cancel().catch(() => {});
     if (this.#ended !== undefined) return this.#clientGone();
-    return this.#failed({ endpointFault: true }, failureOf('broken', upstream.status));
+    return this.#failed(UNANSWERED, failureOf('broken', upstream.status));
   }
 
   /** Decides by what arrived: some servers answer a request for a stream in one piece. */
@@ -191,29 +187,44 @@ export class Forwarder {
     else this.#plain = new PlainUsage();
   }
 
-  /** Reads until there are bytes to pass on, or the answer is over. */
-  async #relay(
-    reader: ReadableStreamDefaultReader<Uint8Array>,
-    sink: ReadableStreamDefaultController<Uint8Array>,
-  ): Promise<void> {
+  /**
+   * Relays the answer, no faster than the client reads. A write ends when its bytes were taken, so
+   * one buffer serves for all of them: a new one for each piece would be garbage faster than it is
+   * collected.
+   */
+  async #relay(source: ByteSource, sink: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+    // Whoever waits for it has left.
+    sink.closed.catch(() => this.clientLeft());
+    const buffers = new GrowingBuffer();
     try {
       for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return await this.#close(sink);
+        const { done, value } = await source.read(buffers.next);
+        if (done || value === undefined) return await this.#close(sink);
         this.#watchdog.piece();
         this.#firstByteMs ??= Date.now() - this.#startedAt;
         this.#plain?.push(value);
-        const passed = this.#stream ? this.#stream.push(value) : value;
-        if (passed.length > 0) return sink.enqueue(passed);
+        await this.#write(sink, this.#stream ? this.#stream.push(value) : value);
+        if (this.#stream?.isOver) {
+          this.#watchdog.abort();
+          return await this.#close(sink);
+        }
+        if (source.fillsBuffers) buffers.reuse(value);
       }
     } catch (error) {
       await this.#breakOff(sink, error);
     }
   }
 
-  async #close(sink: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+  async #write(sink: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
+    this.#clientIdle = true;
+    await sink.write(bytes);
+    this.#clientIdle = false;
+  }
+
+  async #close(sink: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
     const ended = this.#stream?.end();
-    if (ended && ended.rest.length > 0) sink.enqueue(ended.rest);
+    if (ended) await this.#write(sink, ended.rest);
     if (ended?.state === 'open') {
       return this.#breakOff(sink, new Error('the endpoint closed the stream before its end'));
     }
@@ -222,28 +233,29 @@ export class Forwarder {
     // The report is sent before the client can make its next call; the client does not wait until
     // it is received.
     const reported = this.#end(isFault ? 'failed' : 'ok', { fault: isFault });
-    sink.close();
+    await sink.close();
     await reported;
   }
 
   /** The answer broke off in the middle: the client must not take it for a complete one. */
-  async #breakOff(
-    sink: ReadableStreamDefaultController<Uint8Array>,
-    error: unknown,
-  ): Promise<void> {
+  async #breakOff(sink: WritableStreamDefaultWriter<Uint8Array>, error: unknown): Promise<void> {
     const timeout = this.#watchdog.expired;
     const isClientFault = this.#options.upload?.failure !== undefined;
     const reported = this.#end(isClientFault ? 'cancelled' : 'failed', { fault: !isClientFault });
-    if (this.#stream) {
-      const streamError: ApiError = timeout
-        ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
-        : {
-            code: 'upstream_error',
-            message: 'The endpoint broke off in the middle of its answer.',
-          };
-      sink.enqueue(this.#stream.fault(streamError));
-      sink.close();
-    } else sink.error(error);
+    try {
+      if (this.#stream) {
+        const streamError: ApiError = timeout
+          ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
+          : {
+              code: 'upstream_error',
+              message: 'The endpoint broke off in the middle of its answer.',
+            };
+        await sink.write(this.#stream.fault(streamError));
+        await sink.close();
+      } else await sink.abort(error);
+    } catch {
+      // The client has left in the meantime.
+    }
     await reported;
   }
 
@@ -252,28 +264,28 @@ export class Forwarder {
     const text = await beginningOf(upstream, key);
     if (this.#ended !== undefined) return this.#clientGone();
     const kind = this.#options.classify(upstream.status, text);
-    if (kind === 'rejected' || kind === 'forbidden') {
-      await this.#end('failed', { forbidden: kind === 'forbidden' });
+    if (isClientsOwn(kind) || kind === 'unready') {
       // The client's request is wrong: it receives the endpoint's own error.
       const headers = answerHeaders(upstream.headers, added, key);
-      return new Response(text, { status: upstream.status, headers });
+      const answer = new Response(text, { status: upstream.status, headers });
+      // Unless the endpoint is not up: that shows in what else is known of it.
+      if (kind === 'unready') {
+        return { ...this.#failed(refusedResult(kind), failureOf('cold', upstream.status)), answer };
+      }
+      await this.#end('failed', { forbidden: kind === 'forbidden' });
+      return answer;
     }
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
-    const details = {
-      endpointFault: kind === 'broken',
-      cold: kind === 'cold',
-      busy: kind === 'busy',
-      ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
-    };
-    return this.#failed(details, failureOf(kind, upstream.status, { ...details, text }));
+    const retryAfterMs = seconds > 0 ? seconds * 1_000 : undefined;
+    const failure = failureOf(kind, upstream.status, { retryAfterMs, text });
+    return this.#failed(refusedResult(kind, retryAfterMs), failure);
   }
 
   /** Ends the attempt without releasing its slot. */
-  #failed(details: Partial<CallResult>, error: ApiError): FailedAttempt {
+  #failed(result: UntimedResult, error: ApiError): FailedAttempt {
     this.#ended = Promise.resolve();
     this.#stop();
-    const result = { outcome: 'failed' as const, endpointFault: false, cold: false };
-    return { result: { ...result, serviceMs: Date.now() - this.#startedAt, ...details }, error };
+    return { result: { ...result, serviceMs: Date.now() - this.#startedAt }, error };
   }
 
   #stop(): void {

@@ -22,6 +22,7 @@ import { identify } from '../identity/identity.ts';
 import type { CallPlan } from './call-plan.ts';
 import { withBody } from './client-body.ts';
 import { dispatchCall } from './dispatch-call.ts';
+import { answerInTime } from './early-answer.ts';
 import { runIdempotent } from './idempotency.ts';
 
 /** A model call whose body was read and checked. */
@@ -61,7 +62,10 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       streams: request.stream,
     };
     const call = { content: request.bytes, streams: request.stream };
-    return runIdempotent(c, call, () => dispatchCall(c, plan));
+    // What is kept for an idempotency key is the answer alone, and not how it was begun.
+    return answerInTime(c, plan, (early) =>
+      runIdempotent(c, call, () => dispatchCall(c, plan, early)),
+    );
   });
 }
 

@@ -5,24 +5,29 @@
  */
 import type { CallTimeouts } from '../endpoints/address.ts';
 
+type Timer = ReturnType<typeof setTimeout>;
+
 export class Watchdog {
   readonly #controller = new AbortController();
   readonly #timeouts: CallTimeouts;
-  readonly #totalTimer: ReturnType<typeof setTimeout>;
-  #pieceTimer: ReturnType<typeof setTimeout>;
-  /** The answer has begun, or the call is over. */
+  readonly #onExpired: () => void;
+  readonly #totalTimer: Timer;
+  /** Looks at the present wait when it may be too long: a timer for each piece would cost more. */
+  #waitTimer: Timer;
+  #waitsSince = Date.now();
+  /** The answer has begun. */
   #begun = false;
+  #stopped = false;
   /** The limit that expired, in words for the client; undefined while none has. */
   expired: string | undefined;
-
-  readonly #onExpired: () => void;
 
   constructor(timeouts: CallTimeouts, onExpired: () => void) {
     this.#timeouts = timeouts;
     this.#onExpired = onExpired;
-    const { firstByteMs, totalMs } = timeouts;
-    this.#totalTimer = this.#arm(totalMs, `it took longer than ${totalMs} ms`);
-    this.#pieceTimer = this.#arm(firstByteMs, `no answer within ${firstByteMs} ms`);
+    const { totalMs } = timeouts;
+    const onTotal = () => this.#expire(`it took longer than ${totalMs} ms`);
+    this.#totalTimer = setTimeout(onTotal, totalMs);
+    this.#waitTimer = this.#lookAfter(this.#limitMs);
   }
 
   get signal(): AbortSignal {
@@ -31,18 +36,16 @@ export class Watchdog {
 
   /** Restarts the wait for the first byte; has no effect once the answer has begun. */
   again(): void {
-    if (this.#begun) return;
-    clearTimeout(this.#pieceTimer);
-    const { firstByteMs } = this.#timeouts;
-    this.#pieceTimer = this.#arm(firstByteMs, `no answer within ${firstByteMs} ms`);
+    if (!this.#begun) this.#waitsSince = Date.now();
   }
 
   /** Called for each piece of the answer: restarts the limit between two pieces. */
   piece(): void {
+    this.#waitsSince = Date.now();
+    if (this.#begun || this.#stopped) return;
     this.#begun = true;
-    clearTimeout(this.#pieceTimer);
-    const { idleMs } = this.#timeouts;
-    this.#pieceTimer = this.#arm(idleMs, `silent for ${idleMs} ms in the middle of its answer`);
+    clearTimeout(this.#waitTimer);
+    this.#waitTimer = this.#lookAfter(this.#limitMs);
   }
 
   /** Cancels the upstream request, for whatever reason. */
@@ -53,16 +56,29 @@ export class Watchdog {
 
   /** Stops all timers without cancelling the upstream request. */
   stop(): void {
-    this.#begun = true;
+    this.#stopped = true;
     clearTimeout(this.#totalTimer);
-    clearTimeout(this.#pieceTimer);
+    clearTimeout(this.#waitTimer);
   }
 
-  #arm(ms: number, why: string): ReturnType<typeof setTimeout> {
+  /** Longest time of the present wait. */
+  get #limitMs(): number {
+    return this.#begun ? this.#timeouts.idleMs : this.#timeouts.firstByteMs;
+  }
+
+  #lookAfter(ms: number): Timer {
     return setTimeout(() => {
-      this.expired = why;
-      this.abort();
-      this.#onExpired();
+      const limitMs = this.#limitMs;
+      const leftMs = this.#waitsSince + limitMs - Date.now();
+      if (leftMs > 0) this.#waitTimer = this.#lookAfter(leftMs);
+      else if (this.#begun) this.#expire(`silent for ${limitMs} ms in the middle of its answer`);
+      else this.#expire(`no answer within ${limitMs} ms`);
     }, ms);
+  }
+
+  #expire(why: string): void {
+    this.expired = why;
+    this.abort();
+    this.#onExpired();
   }
 }

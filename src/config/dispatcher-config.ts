@@ -42,6 +42,9 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
             coldStart: {
               estimateMs: e.coldStart.estimateMs,
               idleTimeoutMs: e.coldStart.idleTimeoutMs,
+              ...(e.coldStart.leastPingMs === undefined
+                ? {}
+                : { leastPingMs: e.coldStart.leastPingMs }),
               releasable: e.coldStart.releasePath !== undefined || 'sleep' in ADAPTERS[e.kind],
               slowStart: e.coldStart.slowStart,
             },

@@ -39,6 +39,9 @@ export function addressOf(
     ...(configured.coldStart?.releasePath === undefined
       ? {}
       : { releasePath: configured.coldStart.releasePath }),
+    ...(configured.coldStart?.readyPath === undefined
+      ? {}
+      : { readyPath: configured.coldStart.readyPath }),
   };
 }
 

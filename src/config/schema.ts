@@ -14,6 +14,8 @@ import { jobSettings } from './job-settings.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
 
+/** Longest configuration that is put or imported, bytes of JSON. */
+export const MAX_CONFIG_BYTES = 1_000_000;
 /** Most API keys of one tenant. */
 export const MAX_KEYS = 1_000;
 
@@ -34,10 +36,14 @@ const coldStart = z.strictObject({
   estimateMs: milliseconds.default(30_000),
   /** The platform's own idle timeout. */
   idleTimeoutMs: milliseconds.default(60_000),
+  /** Pings that keep it warm are never closer than this; 6 s where absent. */
+  leastPingMs: milliseconds.optional(),
   /** Path of a POST that wakes it, from the URL's root; absent: a one-token completion does. */
   wakePath: hostPath.optional(),
   /** Path of a POST that releases it; absent: only its platform lets it go cold. */
   releasePath: hostPath.optional(),
+  /** Path of a GET that is answered 2xx once it is warm; absent: a completion of one token tells. */
+  readyPath: hostPath.optional(),
   /** Few calls are admitted right after a wake, then more. */
   slowStart: z.boolean().default(true),
 });
@@ -70,7 +76,10 @@ const endpoint = z.strictObject({
         .string()
         .regex(/^v1\.[\w-]{1,16}\.[\w-]{1,8192}$/, 'expected what a GET of the tenant shows')
         .optional(),
-      header: z.enum(['authorization', 'x-api-key', 'api-key']).default('authorization'),
+      /** `modal-key`: the key has two parts, `wk-ID.ws-SECRET`, which are sent in two headers. */
+      header: z
+        .enum(['authorization', 'x-api-key', 'api-key', 'modal-key'])
+        .default('authorization'),
       /** Text before the key; empty for the key alone. */
       scheme: z
         .string()
@@ -118,6 +127,11 @@ const backend = z.strictObject({
   fallback: name.optional(),
   /** Wait after which a stream is begun and kept alive with comments. */
   queueCommentsAfterMs: milliseconds.default(10_000),
+  /**
+   * Wait after which any model call's answer is begun and kept alive, so that a client that has
+   * closed its connection is noticed; absent: a plain answer begins with its result.
+   */
+  keepAliveAfterMs: milliseconds.optional(),
   /** Most requests without a slot (token counts) that run at one endpoint at a time. */
   sideCalls: z.int().min(1).max(100_000).default(128),
 });

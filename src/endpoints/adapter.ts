@@ -19,6 +19,8 @@ export interface EndpointTarget {
   readonly statusUrl?: string;
   /** Path of a POST that releases it. */
   readonly releasePath?: string;
+  /** Path of a GET that is answered 2xx once it is warm, instead of a call. */
+  readonly readyPath?: string;
 }
 
 /** A request to a platform, with an absolute URL. */
@@ -29,11 +31,29 @@ export interface PlatformRequest {
   readonly body?: string;
 }
 
-/** State of an endpoint by a probe; `waking` becomes ready by itself. */
-export type Readiness = 'ready' | 'waking' | 'cold' | 'broken';
+/** State of an endpoint by a probe; `waking` becomes ready by itself, `stopped` only by a person. */
+export type Readiness = 'ready' | 'waking' | 'cold' | 'broken' | 'stopped';
 
-/** What an endpoint's answer says about the endpoint. */
-export type AnswerKind = 'ok' | 'rejected' | 'forbidden' | 'busy' | 'cold' | 'broken';
+/**
+ * What an endpoint's answer says about the endpoint. `unready`: either the endpoint is not up, or the
+ * request asks for what it does not have; core/backends decides by what else is known of it.
+ */
+export type AnswerKind = 'ok' | 'rejected' | 'unready' | 'forbidden' | 'busy' | 'cold' | 'broken';
+
+/** An answer to a request of a wake, as far as it was read. */
+export interface PlatformAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** False where the answer is longer than what was read. */
+  readonly isWhole: boolean;
+}
+
+/**
+ * What the answer to a wake's call says. `waiting`: ask again; `other-form`: the server does not do
+ * what it was asked for, ask in another way; `stopped`: a person has to start it; `denied`: it refuses
+ * the key.
+ */
+export type LookKind = 'warm' | 'waiting' | 'other-form' | 'stopped' | 'denied';
 
 export interface EndpointAdapter {
   readonly kind: string;
@@ -46,6 +66,10 @@ export interface EndpointAdapter {
   wake?(target: EndpointTarget): PlatformRequest;
   /** Releases the endpoint; absent where only its idle timeout does. */
   sleep?(target: EndpointTarget): PlatformRequest;
+  /** A call to a cold endpoint fails or hangs: it is told to wake before the first one. */
+  readonly failsCallsWhileCold?: boolean;
+  /** Reads the answer to a wake's call where the platform has its own way; see `look.ts`. */
+  readLook?(answer: PlatformAnswer, isTool: boolean): LookKind | undefined;
   /** Classifies an answer to a call by its status and the beginning of its body. */
   classify(status: number, body: string, isTool: boolean): AnswerKind;
 }
@@ -53,18 +77,4 @@ export interface EndpointAdapter {
 /** The absolute URL of a path on the endpoint's own host. */
 export function onHost(target: EndpointTarget, path: string): string {
   return new URL(new URL(target.url).origin + path).href;
-}
-
-/**
- * The call that proves an endpoint warm: a real completion of one token, since an open port is not
- * a warm model; for a tool, a GET.
- */
-export function firstCall({ url, model }: EndpointTarget): PlatformRequest {
-  if (model === undefined) return { method: 'GET', url };
-  return {
-    method: 'POST',
-    url: `${url.replace(/\/+$/, '')}/chat/completions`,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model, messages: [{ role: 'user', content: '.' }], max_tokens: 1 }),
-  };
 }

@@ -30,6 +30,7 @@ export interface EndpointAddress {
   readonly model?: string;
   readonly wakePath?: string;
   readonly releasePath?: string;
+  readonly readyPath?: string;
   readonly includeUsage: boolean;
   /** It reports its own queue on request. */
   readonly loadMetrics?: boolean;

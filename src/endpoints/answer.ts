@@ -55,7 +55,7 @@ export function failureOf(
 }
 
 /** The message of an error in the form of OpenAI's or Anthropic's API, or of common frameworks. */
-function reasonOf(text: string): string | undefined {
+export function reasonOf(text: string): string | undefined {
   try {
     const { error, message, detail } = JSON.parse(text);
     const reason = error?.message ?? message ?? detail ?? error;

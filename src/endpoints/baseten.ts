@@ -12,7 +12,8 @@ export const baseten: EndpointAdapter = {
   probe: (target) => ({ method: 'GET', url: target.statusUrl ?? target.url }),
   readProbe(status, body): Readiness {
     if (status >= 300) return 'broken';
-    if (/SCALED_TO_ZERO|INACTIVE/.test(body)) return 'cold';
+    if (/INACTIVE|DEACTIVAT/.test(body)) return 'stopped';
+    if (/SCALED_TO_ZERO/.test(body)) return 'cold';
     if (WAKING.test(body)) return 'waking';
     return /"ACTIVE"|UNHEALTHY/.test(body) ? 'ready' : 'broken';
   },

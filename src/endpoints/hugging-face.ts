@@ -18,7 +18,15 @@ export const huggingFace: EndpointAdapter = {
     if (status < 300) return 'ready';
     return status === 503 || status === 502 ? 'waking' : 'broken';
   },
+  readLook: ({ status, body }) => (isPaused(status, body) ? 'stopped' : undefined),
   // The proxy answers 502 while a replica starts.
-  classify: (status, body, isTool) =>
-    status === 502 ? 'cold' : classifyGeneric(status, body, isTool),
+  classify(status, body, isTool) {
+    if (isPaused(status, body)) return 'unready';
+    return status === 502 ? 'cold' : classifyGeneric(status, body, isTool);
+  },
 };
+
+/** A paused endpoint, which a person has to resume; older answers are "Bad Request: Invalid state". */
+function isPaused(status: number, body: string): boolean {
+  return status === 400 && /endpoint is paused|invalid state/i.test(body);
+}

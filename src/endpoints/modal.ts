@@ -8,6 +8,11 @@ import { classifyGeneric } from './openai-generic.ts';
 
 export const modal: EndpointAdapter = {
   kind: 'modal',
+  // An app that is stopped, a workspace that is disabled or has spent its limit: a person has to act.
+  readLook: ({ status, body }) =>
+    (status === 404 || status === 429) && /is stopped|is disabled|spend limit/i.test(body)
+      ? 'stopped'
+      : undefined,
   classify: (status, body, isTool) =>
     status === 303 ? 'cold' : classifyGeneric(status, body, isTool),
 };

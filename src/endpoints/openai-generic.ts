@@ -3,6 +3,7 @@
  * tools. vLLM with sleep mode has its own adapter in `vllm.ts`.
  */
 import { type AnswerKind, type EndpointAdapter, onHost } from './adapter.ts';
+import { refusalText } from './refusal-text.ts';
 
 export const openaiGeneric: EndpointAdapter = {
   kind: 'openai-generic',
@@ -15,6 +16,9 @@ export const openaiWithWakePath: EndpointAdapter = {
   ...openaiGeneric,
   wake: (target) => ({ method: 'POST', url: onHost(target, target.wakePath ?? '/') }),
 };
+
+/** Cloudflare's own: nothing was sent to the endpoint, which refuses connections or has no address. */
+const NOT_CONNECTED: ReadonlySet<number> = new Set([521, 523, 530]);
 
 /**
  * Classifies an answer. SGLang reports a full queue by 503 and TGI by `overloaded`; any other 503
@@ -29,8 +33,12 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
   // wrong, and 403 that, or that a filter refuses the prompt.
   if (status === 401) return isTool ? 'rejected' : 'broken';
   if (status === 403) return isTool ? 'rejected' : 'forbidden';
+  if (NOT_CONNECTED.has(status)) return 'cold';
   // What the engine cannot do for anybody: llama.cpp and vLLM, to embeddings on a chat model.
   if (status === 501) return 'rejected';
   if (status >= 500 || status < 400) return 'broken';
-  return 'rejected';
+  const text = refusalText(status, body);
+  // A tool's own resources may be missing or deleted without the tool.
+  if (isTool) return text === 'not-ready' ? 'unready' : 'rejected';
+  return text === undefined ? 'rejected' : 'unready';
 }

@@ -9,6 +9,7 @@ import { classifyGeneric } from './openai-generic.ts';
 
 export const vllm: EndpointAdapter = {
   kind: 'vllm',
+  failsCallsWhileCold: true,
   probe: (target) => ({ method: 'GET', url: onHost(target, '/is_sleeping') }),
   readProbe(status, body): Readiness {
     if (status === 404) return 'ready';

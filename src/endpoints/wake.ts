@@ -1,97 +1,208 @@
 /**
- * Wakes and releases endpoints, for the tenant's object (alarm, demand) and for the cron alike.
- * Whatever a platform reports, an endpoint counts as warm only once it has served a real call. When
- * to wake is decided in `core/prewarm`.
+ * Wakes an endpoint, for the tenant's object and the cron alike: asks for one token, again and again
+ * until the endpoint answers it. Whatever a platform reports, an endpoint counts as warm only then.
+ * What an answer says is in `look.ts`; when to wake is decided in `core/prewarm`.
+ *
+ * One request is out at a time: a second one beside a request that the platform holds would be a
+ * second job there. Platforms hold a request until the model is loaded, and some stop loading when it
+ * is cancelled; others lose it. So a request without an answer is given up, but each later one is given
+ * more time.
  */
-import { readBeginning } from '../http/read-answer.ts';
-import {
-  type EndpointAdapter,
-  type EndpointTarget,
-  firstCall,
-  onHost,
-  type PlatformRequest,
-} from './adapter.ts';
+import { withoutKey } from '../http/key-mask.ts';
+import type { EndpointAdapter, EndpointTarget, LookKind, PlatformAnswer } from './adapter.ts';
+import { reasonOf } from './answer.ts';
+import { type LookForm, lookForms, readLook } from './look.ts';
+import { type PlatformIo, platformIo, type Sent } from './platform-io.ts';
 
 export interface WakeResult {
   readonly ok: boolean;
   readonly tookMs: number;
+  /** Answers "not ready", or none, before the end. */
+  readonly refusals: number;
+  /** Why it failed, for the operator, without the endpoint's key. */
+  readonly reason?: string;
 }
 
-const RELEASE_PATIENCE_MS = 30_000;
-/** Pause between two calls to an endpoint that is not warm yet, ms. */
-const LOOK_EVERY_MS = 1_000;
-/** Most bytes of an answer that are read; the rest is cancelled. */
-const MAX_ANSWER_BYTES = 16_384;
+/** Parts of the patience that the first requests without an answer may take; the next takes the rest. */
+const HELD_SHARES = [0.25, 0.25];
+const PROBE_LIMIT_MS = 10_000;
+/** The pause after a refusal is this share of the time so far, within both bounds, ms. */
+const PAUSE_SHARE = 0.03;
+const LEAST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
+/** Most looks of one wake, however patient it is. */
+const MAX_LOOKS = 2_000;
+/** Answers "stopped by a person" in a row that end a wake. */
+const STOPPED_TO_FAIL = 3;
+/** Refusals in a row after which an endpoint that was told to wake is told again. */
+const REFUSALS_TO_WAKE_AGAIN = 10;
+/** Part of the patience after which an answer that only hints at a warm endpoint counts. */
+const HINT_AFTER_SHARE = 0.25;
+const MAX_REASON_CHARS = 200;
+/** A request that took so much longer than it may did not: the clock leapt. */
+const LEAP_MS = 60_000;
 
-/** Resolves once the endpoint has served a call, is found broken, or `patienceMs` have passed. */
-export async function wakeEndpoint(
+interface Look {
+  readonly kind: LookKind;
+  readonly reason?: string;
+}
+
+/** Resolves once the endpoint has served a call, refuses for good, or `patienceMs` have passed. */
+export function wakeEndpoint(
   adapter: EndpointAdapter,
   target: EndpointTarget,
   patienceMs: number,
+  io: PlatformIo = platformIo,
 ): Promise<WakeResult> {
-  const startedAt = Date.now();
-  const signal = AbortSignal.timeout(patienceMs);
-  const ok = await attempted(() => wakeAndServe(adapter, target, signal));
-  return { ok, tookMs: Date.now() - startedAt };
+  return new WakeLoop(adapter, target, patienceMs, io).run();
 }
 
-/** Releases an endpoint; false where there is no way to, or the request failed. */
-export async function releaseEndpoint(
-  adapter: EndpointAdapter,
-  target: EndpointTarget,
-): Promise<boolean> {
-  const request: PlatformRequest | undefined =
-    target.releasePath === undefined
-      ? adapter.sleep?.(target)
-      : { method: 'POST', url: onHost(target, target.releasePath) };
-  if (!request) return false;
-  const signal = AbortSignal.timeout(RELEASE_PATIENCE_MS);
-  return attempted(async () => (await send(request, target, signal)).status < 300);
-}
+class WakeLoop {
+  readonly #adapter: EndpointAdapter;
+  readonly #target: EndpointTarget;
+  readonly #patienceMs: number;
+  readonly #io: PlatformIo;
+  #elapsedMs = 0;
+  #seenAt: number;
+  /** The endpoint was told to wake, or needs no telling. */
+  #isTold = false;
+  #refusalsSinceTold = 0;
+  #silences = 0;
 
-async function wakeAndServe(
-  adapter: EndpointAdapter,
-  target: EndpointTarget,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const isTool = target.model === undefined;
-  const state = adapter.probe ? await readiness(adapter, target, signal) : 'cold';
-  // One wake request is enough: repeating it has no further effect on any platform.
-  if (state !== 'ready' && adapter.wake) await send(adapter.wake(target), target, signal);
-  while (!signal.aborted) {
-    const { status, body } = await send(firstCall(target), target, signal);
-    const kind = status < 300 ? 'ok' : adapter.classify(status, body, isTool);
-    if (kind === 'ok' || kind === 'rejected') return true;
-    if (kind === 'broken' || kind === 'forbidden') return false;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  constructor(
+    adapter: EndpointAdapter,
+    target: EndpointTarget,
+    patienceMs: number,
+    io: PlatformIo,
+  ) {
+    this.#adapter = adapter;
+    this.#target = target;
+    this.#patienceMs = patienceMs;
+    this.#io = io;
+    this.#seenAt = io.now();
   }
-  return false;
-}
 
-async function readiness(adapter: EndpointAdapter, target: EndpointTarget, signal: AbortSignal) {
-  if (!adapter.probe || !adapter.readProbe) return 'cold';
-  const { status, body } = await send(adapter.probe(target), target, signal);
-  return adapter.readProbe(status, body);
-}
+  async run(): Promise<WakeResult> {
+    let refusals = 0;
+    let stopped = 0;
+    let reason: string | undefined;
+    for (let looks = 0; looks < MAX_LOOKS && this.#leftMs > 0; looks += 1) {
+      const look = await this.#tell();
+      const { kind, reason: why } = look ?? (await this.#look());
+      if (kind === 'warm') return { ok: true, tookMs: this.#elapsedMs, refusals };
+      refusals += 1;
+      reason = why ?? reason;
+      stopped = kind === 'stopped' ? stopped + 1 : 0;
+      if (kind === 'denied' || stopped >= STOPPED_TO_FAIL) break;
+      this.#refused();
+      const pauseMs = Math.max(LEAST_PAUSE_MS, this.#elapsedMs * PAUSE_SHARE);
+      await this.#pause(Math.min(pauseMs, LONGEST_PAUSE_MS, this.#leftMs));
+    }
+    const named = reason === undefined ? {} : { reason };
+    return { ok: false, tookMs: this.#elapsedMs, refusals, ...named };
+  }
 
-async function send(request: PlatformRequest, target: EndpointTarget, signal: AbortSignal) {
-  const { url, method, headers, body } = request;
-  const response = await fetch(url, {
-    method,
-    headers: { ...target.auth, ...headers },
-    ...(body === undefined ? {} : { body }),
-    signal,
-    redirect: 'manual',
-  });
-  const { text } = await readBeginning(response, MAX_ANSWER_BYTES);
-  return { status: response.status, body: text };
-}
+  get #leftMs(): number {
+    return this.#patienceMs - this.#elapsedMs;
+  }
 
-/** Refused, reset or timed out: every failure is the same to the caller. */
-async function attempted(act: () => Promise<boolean>): Promise<boolean> {
-  try {
-    return await act();
-  } catch {
-    return false;
+  /** Counts the time that passed; a clock that leaps, forward or back, shows none. */
+  #tick(mostMs: number): void {
+    const now = this.#io.now();
+    const passedMs = now - this.#seenAt;
+    if (passedMs > 0 && passedMs < mostMs + LEAP_MS) this.#elapsedMs += passedMs;
+    this.#seenAt = now;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (ms <= 0) return;
+    await this.#io.wait(ms);
+    this.#tick(ms);
+  }
+
+  async #send(request: Parameters<PlatformIo['send']>[0], limitMs = this.#heldMs): Promise<Sent> {
+    const mostMs = Math.max(1, Math.ceil(Math.min(limitMs, this.#leftMs)));
+    const sent = await this.#io.send(request, this.#target, mostMs);
+    this.#tick(mostMs);
+    if (sent.kind === 'silent') this.#silences += 1;
+    return sent;
+  }
+
+  get #heldMs(): number {
+    return (HELD_SHARES[this.#silences] ?? 1) * this.#patienceMs;
+  }
+
+  /**
+   * Tells the endpoint to wake, where that takes more than a call. Undefined where a call may follow;
+   * else why it has to wait.
+   */
+  async #tell(): Promise<Look | undefined> {
+    const { wake } = this.#adapter;
+    if (this.#isTold || !wake) return undefined;
+    const readiness = await this.#probe();
+    if (readiness === 'stopped') {
+      return { kind: 'stopped', reason: 'its platform reports that it is stopped' };
+    }
+    this.#isTold = true;
+    if (readiness === 'ready' || readiness === 'waking') return undefined;
+    const sent = await this.#send(wake(this.#target));
+    const mustAccept = this.#adapter.failsCallsWhileCold ?? false;
+    this.#isTold = sent.kind === 'answered' && (!mustAccept || sent.answer.status < 500);
+    const isHarmful = mustAccept && readiness === 'cold' && !this.#isTold;
+    return isHarmful ? this.#read(sent, () => 'waiting') : undefined;
+  }
+
+  async #probe() {
+    const { probe, readProbe } = this.#adapter;
+    if (!probe || !readProbe) return 'unknown';
+    const sent = await this.#send(probe(this.#target), PROBE_LIMIT_MS);
+    // A status page that fails says nothing of the endpoint: its key may be for calls only.
+    if (sent.kind !== 'answered') return 'unknown';
+    return readProbe(sent.answer.status, sent.answer.body);
+  }
+
+  /** Some platforms let an endpoint go cold again while it wakes; and others may put it to sleep. */
+  #refused(): void {
+    this.#refusalsSinceTold += 1;
+    if (this.#refusalsSinceTold < REFUSALS_TO_WAKE_AGAIN) return;
+    this.#refusalsSinceTold = 0;
+    this.#isTold = false;
+  }
+
+  /** Asks the endpoint in the first way that it does not turn down. */
+  async #look(): Promise<Look> {
+    let first: Look | undefined;
+    for (const form of lookForms(this.#target)) {
+      const look = this.#asFarAsKnown(form, await this.#ask(form));
+      first ??= look;
+      if (look.kind === 'warm' || look.kind === 'stopped' || look.kind === 'denied') return look;
+      if (look.kind !== 'other-form' || this.#leftMs <= 0) break;
+    }
+    return first?.kind === 'other-form' ? { ...first, kind: 'waiting' } : (first as Look);
+  }
+
+  async #ask(form: LookForm): Promise<Look> {
+    const sent = await this.#send(form.request(this.#target));
+    return this.#read(sent, (answer) => readLook(this.#adapter, form, answer, this.#target));
+  }
+
+  /** A list of models is also shown by a server that still loads them. */
+  #asFarAsKnown(form: LookForm, look: Look): Look {
+    const isEarly = this.#elapsedMs < this.#patienceMs * HINT_AFTER_SHARE;
+    if (look.kind !== 'warm' || !form.isHint || !isEarly) return look;
+    return { kind: 'waiting', reason: 'it lists its model, but answers none of its calls' };
+  }
+
+  #read(sent: Sent, kindOf: (answer: PlatformAnswer) => LookKind): Look {
+    if (sent.kind === 'silent') return { kind: 'waiting', reason: 'no answer in time' };
+    if (sent.kind === 'unreachable') return { kind: 'waiting', reason: 'it could not be reached' };
+    return { kind: kindOf(sent.answer), reason: this.#reasonOf(sent.answer) };
+  }
+
+  #reasonOf({ status, body }: PlatformAnswer): string {
+    const beginning = body.trim().replace(/\s+/g, ' ');
+    const said = reasonOf(body) ?? (beginning.startsWith('<') ? 'a page of HTML' : beginning);
+    const text = said === '' ? 'an empty answer' : said;
+    return `status ${status}: ${withoutKey(text, this.#target.key, MAX_REASON_CHARS)}`;
   }
 }

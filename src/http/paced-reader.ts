@@ -3,6 +3,7 @@
  * would hold memory or a slot without end. Only the time counts in which a read waits for the client,
  * so a body that is read slowly is nobody's fault.
  */
+import { type ByteSource, byteSource, GrowingBuffer } from './byte-source.ts';
 import { type ApiError, failure } from './errors.ts';
 
 /** How fast a body must arrive. Times in ms. */
@@ -35,7 +36,8 @@ export type Piece =
   | { readonly status: 'failed'; readonly error: ApiError };
 
 export class PacedReader {
-  readonly #source: Source;
+  readonly #source: ByteSource;
+  readonly #buffers = new GrowingBuffer();
   #pace: Pace | undefined;
   /** Bytes that have arrived. */
   bytes = 0;
@@ -43,11 +45,13 @@ export class PacedReader {
   #waitedMs = 0;
   #waitsSince: number | undefined;
   #isReading = false;
+  /** The body has ended or failed, or nobody reads the rest. */
+  #isOver = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #onLate: (error: ApiError) => void = () => {};
 
   constructor(body: ReadableStream<Uint8Array>, pace: Pace) {
-    this.#source = sourceOf(body);
+    this.#source = byteSource(body);
     this.#pace = pace;
   }
 
@@ -65,7 +69,10 @@ export class PacedReader {
       const settle = (piece: Piece) => {
         this.#isReading = false;
         this.pause();
-        if (piece.status !== 'piece') this.stop();
+        if (piece.status !== 'piece') {
+          this.#isOver = true;
+          this.stop();
+        }
         resolve(piece);
       };
       this.#onLate = (error) => {
@@ -74,11 +81,11 @@ export class PacedReader {
       };
       this.#isReading = true;
       this.resume();
-      this.#source.read(buffer).then(
+      this.#source.read(buffer ?? this.#buffers.next).then(
         ({ done, value }) => {
           if (done || value === undefined) return settle({ status: 'end' });
           this.bytes += value.length;
-          settle({ status: 'piece', bytes: value });
+          settle({ status: 'piece', bytes: buffer ? value : this.#kept(value) });
         },
         () => settle({ status: 'failed', error: BROKEN.error }),
       );
@@ -112,21 +119,38 @@ export class PacedReader {
    * on for too long.
    */
   async discard(): Promise<void> {
+    if (this.#isOver) return;
     this.stop();
     this.#pace = DISCARDED;
     this.#waitedMs = 0;
     const before = this.bytes;
+    // One buffer for all of it: nobody keeps what is read.
+    const buffers = new GrowingBuffer();
     while (this.bytes - before < MAX_DISCARDED_BYTES) {
-      const piece = await this.read();
+      const piece = await this.read(buffers.next);
       if (piece.status !== 'piece') break;
+      if (this.fillsBuffers) buffers.reuse(piece.bytes);
     }
     this.cancel();
   }
 
   /** Nobody reads the rest. */
   cancel(reason?: unknown): void {
+    this.#isOver = true;
     this.stop();
     this.#source.cancel(reason).catch(() => {});
+  }
+
+  /** A piece that its reader keeps: a few bytes must not hold a large buffer. */
+  #kept(piece: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    if (!this.fillsBuffers) return piece;
+    if (piece.length < piece.buffer.byteLength / 2) {
+      const copy = piece.slice();
+      this.#buffers.reuse(piece);
+      return copy;
+    }
+    this.#buffers.keep(piece);
+    return piece;
   }
 
   /** One timer for the whole body: it looks at the pace when the earliest limit may be reached. */
@@ -151,48 +175,6 @@ export class PacedReader {
     if (message === undefined) this.#arm(pace);
     else this.#onLate({ code: 'request_timeout', message });
   }
-}
-
-/** Sizes of the buffers that a body is read into, bytes: they grow with it. */
-const FIRST_BUFFER_BYTES = 4_096;
-const MOST_BUFFER_BYTES = 131_072;
-
-interface Source {
-  readonly fillsBuffers: boolean;
-  read(buffer?: Uint8Array<ArrayBuffer>): Promise<{
-    readonly done: boolean;
-    readonly value?: Uint8Array<ArrayBuffer> | undefined;
-  }>;
-  cancel(reason?: unknown): Promise<void>;
-}
-
-/** Reads a body in few and large pieces, where it can be read into buffers. */
-function sourceOf(body: ReadableStream<Uint8Array>): Source {
-  let reader: ReadableStreamBYOBReader;
-  try {
-    reader = body.getReader({ mode: 'byob' });
-  } catch {
-    const plain = body.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-    return {
-      fillsBuffers: false,
-      read: () => plain.read(),
-      cancel: (reason) => plain.cancel(reason),
-    };
-  }
-  let size = FIRST_BUFFER_BYTES;
-  return {
-    fillsBuffers: true,
-    read: async (buffer) => {
-      const given = buffer?.length ?? size;
-      const { done, value } = await reader.read(buffer ?? new Uint8Array(given));
-      if (done || value === undefined) return { done: true };
-      if (buffer) return { done, value };
-      if (value.length === given) size = Math.min(2 * size, MOST_BUFFER_BYTES);
-      // A few bytes must not hold a large buffer.
-      return { done, value: value.length < given / 2 ? value.slice() : value };
-    },
-    cancel: (reason) => reader.cancel(reason),
-  };
 }
 
 const BROKEN = failure('invalid_request_error', { message: 'The body broke off.' });

@@ -34,7 +34,7 @@ const FAMILIES = [
   'x-access-token x-token api-token auth-token access-token token x-secret x-session-token x-csrf x-xsrf x-portkey x-litellm litellm helicone x-helicone',
   'x-goog-api-key x-bf x-openrouter-key x-requesty x-gloo x-kong-llm x-bedrock-api-key x-amz-security-token ocp-apim',
   'x-functions-key x-ms-authorization x-rapidapi x-mashape x-vault private-token job-token deploy-token x-gitlab-token',
-  'x-github-token x-openai-api-key x-anthropic-api-key openai-api-key anthropic-api-key dpop x-unify x-martian',
+  'x-github-token x-openai-api-key x-anthropic-api-key openai-api-key anthropic-api-key modal-key modal-secret dpop x-unify x-martian',
   // The platform's own negotiations.
   'expect sec-websocket http2-settings',
 ];

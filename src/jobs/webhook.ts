@@ -6,7 +6,7 @@
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
 
 /** Time after which a delivery is aborted, ms. */
-const PATIENCE_MS = 10_000;
+export const DELIVERY_PATIENCE_MS = 10_000;
 const PREFIX = 'whsec_';
 const MIN_SECRET_BYTES = 16;
 const MAX_SECRET_BYTES = 64;
@@ -60,7 +60,7 @@ export async function deliver(
   if (endpointUrlProblem(url, rules) !== undefined) return false;
   const timeout = new AbortController();
   // Cleared afterwards: a pending timer would keep the object in memory.
-  const timer = setTimeout(() => timeout.abort(), PATIENCE_MS);
+  const timer = setTimeout(() => timeout.abort(), DELIVERY_PATIENCE_MS);
   try {
     const response = await fetch(url, {
       method: 'POST',

@@ -216,6 +216,19 @@ export interface PingOrder {
   readonly endpoint: string;
   /** Time after which the wake is given up, ms. */
   readonly patienceMs?: number;
+  /** The wake that the order is for, by the time at which it began, epoch ms. */
+  readonly wakeAt?: number;
+}
+
+/** How the requests that wake an endpoint ended. */
+export interface WakeReport {
+  readonly ok: boolean;
+  /** Time since the wake of the order began, ms. */
+  readonly tookMs: number;
+  /** Answers of "not ready" before that; absent where nobody counted. */
+  readonly refusals?: number;
+  /** Why it failed, for the operator, without the endpoint's key. */
+  readonly reason?: string;
 }
 
 /** A recorded run in an export: a line of the trace format with what an import needs beside it. */

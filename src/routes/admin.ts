@@ -18,15 +18,13 @@ import { acceptConfig } from '../auth/incoming-config.ts';
 import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
 import { claimKeys } from '../config/key-claims.ts';
-import { MAX_KEYS } from '../config/schema.ts';
+import { MAX_CONFIG_BYTES, MAX_KEYS } from '../config/schema.ts';
 import { readDocument } from '../config/store.ts';
 import { readText } from '../http/read-body.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { usageView } from '../jobs/job-view.ts';
 import { askJobs, forgetJobs } from '../jobs/jobs-client.ts';
 import type { TenantDocument, ViewName } from '../protocol/tenant.ts';
-
-const MAX_CONFIG_BYTES = 1_000_000;
 
 export const admin = new Hono<AppEnv>()
   .use('/tenants/:tenant', adminAuth)

@@ -15,10 +15,12 @@ import { ask, change, documentOf, noTenant, refuse, refuseConfig } from '../auth
 import type { AppEnv } from '../auth/app-env.ts';
 import { acceptConfig } from '../auth/incoming-config.ts';
 import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
+import { MAX_CONFIG_BYTES } from '../config/schema.ts';
 import { parseDocument } from '../config/store.ts';
 import { bodyLines } from '../http/body-lines.ts';
 import type { ArchivedRun, ArchiveHead, ImportCount, TenantApi } from '../protocol/tenant.ts';
 
+/** A line is a run, or the head with a configuration. */
 const LIMITS = { bodyBytes: 100_000_000, lineChars: 1_200_000 };
 /** Most runs, and most characters of them, that go to the tenant's object at once. */
 const BATCH_RUNS = 500;
@@ -146,6 +148,11 @@ class Import {
     if (!head?.config) return noTenant(c);
     // API keys belong to the tenant: those in a file are not imported.
     const { keys: _, ...headConfig } = head.config;
+    const { length } = new TextEncoder().encode(JSON.stringify(headConfig));
+    if (length > MAX_CONFIG_BYTES) {
+      const message = `The configuration may have ${MAX_CONFIG_BYTES} bytes at most.`;
+      return refuse(c, { code: 'request_too_large', param: 'config', message });
+    }
     const config = present ? withKeysOf(headConfig, present.config) : headConfig;
     const accepted = await acceptConfig(config, c.req.param('tenant'), c.env);
     if (!accepted.ok) return refuseConfig(c, accepted.problems);

@@ -6,7 +6,8 @@ import { pingTargetOf } from '../../src/auth/endpoint-target.ts';
 import { parseTenantConfig } from '../../src/config/parse.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import { ADAPTERS, type EndpointKind } from '../../src/endpoints/registry.ts';
-import { releaseEndpoint, wakeEndpoint } from '../../src/endpoints/wake.ts';
+import { releaseEndpoint } from '../../src/endpoints/release.ts';
+import { wakeEndpoint } from '../../src/endpoints/wake.ts';
 
 const PLATFORMS: Readonly<Record<EndpointKind, Behaviour>> = {
   'openai-generic': behaviours.generic,
@@ -60,9 +61,9 @@ async function found(config: TenantConfig) {
   return target;
 }
 
-async function wake(config: TenantConfig) {
+async function wake(config: TenantConfig, mostMs = Infinity) {
   const { adapter, target, patienceMs } = await found(config);
-  return wakeEndpoint(adapter, target, patienceMs);
+  return wakeEndpoint(adapter, target, Math.min(patienceMs, mostMs));
 }
 
 async function release(config: TenantConfig) {
@@ -128,17 +129,33 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
     expect(classify(404, '', false)).toBe('rejected');
   });
 
+  it('leaves open whether an endpoint is not up or is asked for what it does not have', () => {
+    const { classify } = ADAPTERS[kind];
+    const noModel = '{"object":"error","message":"The model `m` does not exist.","code":404}';
+    const notReady = '{"error":"Model m is not ready yet."}';
+    expect(classify(404, noModel, false)).toBe('unready');
+    expect(classify(404, noModel, true)).toBe('rejected');
+    expect(classify(400, notReady, false)).toBe('unready');
+    expect(classify(400, notReady, true)).toBe('unready');
+    expect(classify(400, '{"error":"The endpoint is paused"}', false)).toBe('unready');
+    expect(classify(400, '{"error":{"message":"max_tokens is too large"}}', false)).toBe(
+      'rejected',
+    );
+    expect(classify(422, notReady, false)).toBe('rejected');
+  });
+
   it('neither wakes nor throws for an endpoint that refuses connections', async () => {
     const { platform: gone, config } = await start('cold');
     await gone.close();
-    expect(await wake(config)).toMatchObject({ ok: false });
+    const result = await wake(config, 300);
+    expect(result).toMatchObject({ ok: false, reason: 'it could not be reached' });
     platform = undefined;
   });
 
   it('puts the endpoint to sleep where the platform has a request for it, and reports that', async () => {
     const { platform, config } = await start('up');
-    const slept = await release(config);
-    expect(slept).toBe('sleep' in ADAPTERS[kind]);
-    expect(platform.state).toBe(slept ? 'cold' : 'up');
+    const { ok } = await release(config);
+    expect(ok).toBe('sleep' in ADAPTERS[kind]);
+    expect(platform.state).toBe(ok ? 'cold' : 'up');
   });
 });

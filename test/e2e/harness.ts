@@ -49,7 +49,8 @@ export async function startDispatcher(
       workerd = await startRawWorkerd(bundle, state, { secrets, ...options });
     },
     close: async () => {
-      await workerd.stop();
+      // Nothing of it is needed any longer, and an orderly end waits for calls that still run.
+      await workerd.stop('SIGKILL');
       await rm(dir, { recursive: true, force: true });
     },
   };
@@ -68,11 +69,16 @@ export async function statusOf(
   return JSON.parse(await admin(url, 'GET', `/tenants/${tenant}/status`)).backends;
 }
 
-/** Repeats `ask` until its result is as wanted; if it never is, the test's own timeout fails it. */
+/** Less than a test's own timeout, so that the error names what was seen last. */
+const PATIENCE_MS = 110_000;
+
+/** Repeats `ask` until its result is as wanted; if it never is, the error has the last result. */
 export async function until<T>(ask: () => Promise<T> | T, wanted: (t: T) => boolean): Promise<T> {
+  const giveUpAt = Date.now() + PATIENCE_MS;
   for (;;) {
     const answer = await ask();
     if (wanted(answer)) return answer;
+    if (Date.now() > giveUpAt) throw new Error(`still not as wanted: ${JSON.stringify(answer)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

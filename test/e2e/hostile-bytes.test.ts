@@ -75,7 +75,7 @@ function raw(bytes: string, end: 'wait' | 'half-close' | 'reset' = 'wait'): Prom
     // Half open, so that an answer can be read after the client has ended its side.
     const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
     // Only a request with `connection: close` makes the server end the connection.
-    const patienceMs = bytes.includes('connection: close') ? 60_000 : 3_000;
+    const patienceMs = bytes.includes('connection: close') ? 60_000 : 1_000;
     socket.setTimeout(patienceMs, () => socket.destroy());
     socket.on('data', (data) => {
       received += data.toString();

@@ -3,7 +3,7 @@
  * normal calls at the same backend: it is tried a few times at most, it wakes nothing twice, and
  * every call of the other key is served.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admin } from '../../scripts/stack.ts';
 import { type Answer, ChosenEndpoint } from './chosen-endpoint.ts';
 import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
@@ -24,10 +24,7 @@ beforeAll(async () => {
 afterAll(async () => {
   expect(dispatcher.workerd.log()).not.toMatch(/internal_error|report_lost|alarm_failed/);
   await dispatcher.close();
-});
-
-afterEach(async () => {
-  await Promise.all(endpoints.splice(0).map((endpoint) => endpoint.close()));
+  await Promise.all(endpoints.map((endpoint) => endpoint.close()));
 });
 
 interface Scene {
@@ -90,7 +87,8 @@ async function allFree(tenant: string): Promise<void> {
   );
 }
 
-describe('one call that its endpoint refuses', () => {
+// Most of the time of these is pauses of a call, so they run at once.
+describe.concurrent('one call that its endpoint refuses', () => {
   const turnedAway: ReadonlyArray<[Answer, string]> = [
     ['429 0', 'upstream_busy'],
     ['503 0', 'backend_warming'],

@@ -1,13 +1,14 @@
 /**
  * Reads a server-sent answer while it is relayed: each event passes byte for byte as soon as it is
  * complete. Only an incomplete event is held back, which no client could read yet, so that a stream
- * that breaks off within an event can still report the fault in order. OpenAI's extra usage chunk
- * is removed where only Talaria asked for it. Events are delimited in `event-splitter.ts`.
+ * that breaks off within an event can still report the fault in order. Two things do not pass:
+ * OpenAI's extra usage chunk where only Talaria asked for it, and the endpoint's key in the errors
+ * that it reports. Events are delimited in `event-splitter.ts`.
  */
 
 import type { ApiError } from '../../http/errors.ts';
 import { hasKey, withoutKey } from '../../http/key-mask.ts';
-import { TextTail } from '../text-tail.ts';
+import { latinText } from '../latin-text.ts';
 import { isUsageChunk, type Usage } from '../usage.ts';
 import {
   type AnswerFormat,
@@ -16,18 +17,21 @@ import {
   type StreamState,
 } from './answer-format.ts';
 import { EventSplitter, eventOf } from './event-splitter.ts';
+import { HeldBytes, LongEvent } from './held-bytes.ts';
 import { MessagesStream } from './messages-stream.ts';
 import { OpenAiStream } from './openai-stream.ts';
 import { ResponsesStream } from './responses-stream.ts';
 
 /** A longer event is content: it is passed on without waiting for its end. */
 const MAX_HELD_BYTES = 65_536;
-/** How much of the beginning and of the end of such an event is read. */
-const HEAD_CHARS = 1_024;
-const TAIL_CHARS = 16_384;
+/** Most bytes of events with errors that are searched for the key: a stream of more is ended. */
+const MAX_ERROR_BYTES = 262_144;
+/** Most usage chunks that are removed: endpoints send one, and each has to be parsed. */
+const MAX_REMOVED = 1_000;
+/** An error that is no string in content, where its quotes would be escaped. */
+const ERROR = /"error"\s*:\s*[{"]|"object"\s*:\s*"error"/;
 
-const EMPTY = new Uint8Array(0);
-/** For whole events, each decoded by itself. */
+const EMPTY: Uint8Array = new Uint8Array(0);
 const DECODER = new TextDecoder();
 const ENCODER = new TextEncoder();
 
@@ -51,6 +55,9 @@ export class AnswerStream {
   #long: LongEvent | undefined;
   /** The last event was passed on, so the late half of its line end is too. */
   #keptLast = true;
+  #removed = 0;
+  #errorBytes = 0;
+  #isOver = false;
 
   constructor(kind: StreamKind) {
     this.#kind = kind;
@@ -65,21 +72,35 @@ export class AnswerStream {
     return this.#reader.pieces;
   }
 
+  /** Nothing more is passed on: the endpoint has reported a fault that was too long. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** Takes the next bytes of the answer and returns those that may be passed on now. */
   push(bytes: Uint8Array): Uint8Array {
+    if (this.#isOver) return EMPTY;
     const splitter = this.#splitter;
     const passed: Uint8Array[] = [];
     /** All bytes before it are passed on or left out. */
     let from = 0;
-    splitter.begin();
-    for (let cut = splitter.next(bytes, 0); cut; cut = splitter.next(bytes, cut.end)) {
-      const instead =
-        cut.what === 'event' ? this.#endEvent(bytes.subarray(cut.start, cut.end)) : EMPTY;
+    let text: string | undefined;
+    splitter.begin(bytes);
+    while (splitter.next()) {
+      const { start, end } = splitter;
+      let instead = EMPTY;
+      if (splitter.isEvent) {
+        if (splitter.isSimple) {
+          text ??= latinText(bytes);
+          instead = this.#endSimple(text, bytes);
+        } else instead = this.#endEvent(bytes.subarray(start, end));
+      }
       if (!this.#keptLast) {
-        if (cut.start > from) passed.push(bytes.subarray(from, cut.start));
-        from = cut.end;
+        if (start > from) passed.push(bytes.subarray(from, start));
+        from = end;
       }
       if (instead.length > 0) passed.push(instead);
+      if (this.#isOver) return joined(passed);
     }
     const end = splitter.inEvent ? Math.max(from, splitter.eventStart) : bytes.length;
     if (from === 0 && end === bytes.length && passed.length === 0) return bytes;
@@ -90,8 +111,9 @@ export class AnswerStream {
 
   /** Call when the connection has ended: the state, and the bytes left to pass on. */
   end(): { state: StreamState; rest: Uint8Array } {
+    if (this.#isOver) return { state: 'failed', rest: EMPTY };
     const rest = this.#endEvent(EMPTY);
-    const { state } = this.#reader;
+    const state = this.#isOver ? 'failed' : this.#reader.state;
     // Half an event is useless where the event of a fault has to follow it.
     return { state, rest: state === 'open' ? EMPTY : rest };
   }
@@ -102,6 +124,18 @@ export class AnswerStream {
     return ENCODER.encode(`\n\n${event}`);
   }
 
+  /** Ends an event that the splitter has found as a whole in `bytes`, whose text is given. */
+  #endSimple(text: string, bytes: Uint8Array): Uint8Array {
+    const { data, name, start, end } = this.#splitter;
+    const value = data.start < 0 ? undefined : text.slice(data.start, data.end);
+    this.#keptLast = true;
+    if (value === undefined && this.#reader.state !== 'failed') return EMPTY;
+    const called = name.start < 0 ? undefined : text.slice(name.start, name.end);
+    if (this.#read(called, value)) return this.#remove();
+    if (!this.#mayQuoteKey(value)) return EMPTY;
+    return this.#withoutKey(bytes.subarray(start, end), EMPTY);
+  }
+
   /**
    * Ends an event with `piece`, and decides whether it is passed on as it came. Returns its beginning
    * that was held until now, if so; where the endpoint's key is taken out of it, all that replaces it.
@@ -110,25 +144,54 @@ export class AnswerStream {
     this.#keptLast = true;
     if (this.#long) {
       this.#long.push(piece);
-      this.#read(this.#long.text);
+      const { name, data } = eventOf(this.#long.text);
+      if (data !== undefined) this.#reader.read(name, data);
       this.#long = undefined;
       return EMPTY;
     }
     const held = this.#held.take();
-    const text = DECODER.decode(joined([held, piece]));
-    const data = this.#read(text);
-    this.#keptLast = !(this.#kind.stripUsage && data !== undefined && isUsageChunk(data));
-    if (!this.#keptLast) return EMPTY;
-    if (this.#reader.state !== 'failed' || !hasKey(text, this.#kind.key)) return held;
-    // The event of an error is passed on in other bytes than those that came.
-    this.#keptLast = false;
-    return ENCODER.encode(withoutKey(text, this.#kind.key));
+    const event = joined([held, piece]);
+    const { name, data } = eventOf(withoutMark(latinText(event)));
+    if (this.#read(name, data)) return this.#remove();
+    if (!this.#mayQuoteKey(data)) return held;
+    return this.#withoutKey(event, held);
   }
 
-  #read(text: string): string | undefined {
-    const { name, data } = eventOf(text);
-    if (data !== undefined) this.#reader.read(name, data);
-    return data;
+  /** Reads an event; true where it is to be removed. */
+  #read(name: string | undefined, data: string | undefined): boolean {
+    if (data === undefined) return false;
+    this.#reader.read(name, data);
+    return this.#kind.stripUsage && this.#removed < MAX_REMOVED && isUsageChunk(data);
+  }
+
+  #remove(): Uint8Array {
+    this.#removed += 1;
+    this.#keptLast = false;
+    return EMPTY;
+  }
+
+  #mayQuoteKey(data: string | undefined): boolean {
+    if (this.#kind.key === undefined) return false;
+    return this.#reader.state === 'failed' || (data !== undefined && isError(data));
+  }
+
+  /** The event without the key, in other bytes than those that came; `kept` where it has none. */
+  #withoutKey(event: Uint8Array, kept: Uint8Array): Uint8Array {
+    const { key } = this.#kind;
+    this.#errorBytes += event.length;
+    if (this.#errorBytes > MAX_ERROR_BYTES) return this.#endHere();
+    const text = DECODER.decode(event);
+    if (!hasKey(text, key)) return kept;
+    this.#keptLast = false;
+    return ENCODER.encode(withoutKey(text, key));
+  }
+
+  /** Ends the stream with a fault of its own in place of the present event. */
+  #endHere(): Uint8Array {
+    this.#isOver = true;
+    this.#keptLast = false;
+    const message = 'The endpoint reported a fault that is too long to be passed on.';
+    return this.fault({ code: 'upstream_error', message });
   }
 
   /** Holds the beginning of an event; returns the bytes of one that is too long for that. */
@@ -141,54 +204,23 @@ export class AnswerStream {
       this.#held.push(piece);
       return [];
     }
-    this.#long = new LongEvent();
+    const long = new LongEvent();
     const parts = [this.#held.take(), piece];
-    for (const part of parts) this.#long.push(part);
+    for (const part of parts) long.push(part);
+    // Nothing of an error is passed on before all of it was searched.
+    if (this.#mayQuoteKey(eventOf(withoutMark(long.head)).data)) return [this.#endHere()];
+    this.#long = long;
     return parts;
   }
 }
 
-/** Bytes that arrived in pieces, in one buffer, since pieces may be single bytes. */
-class HeldBytes {
-  #buffer: Uint8Array = EMPTY;
-  length = 0;
-
-  push(piece: Uint8Array): void {
-    const length = this.length + piece.length;
-    if (length > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(length, 2 * this.#buffer.length));
-      grown.set(this.#buffer.subarray(0, this.length));
-      this.#buffer = grown;
-    }
-    this.#buffer.set(piece, this.length);
-    this.length = length;
-  }
-
-  /** Returns all bytes, and holds none any more. */
-  take(): Uint8Array {
-    const bytes = this.#buffer.subarray(0, this.length);
-    this.#buffer = EMPTY;
-    this.length = 0;
-    return bytes;
-  }
+function isError(data: string): boolean {
+  return data.includes('"error"') && ERROR.test(data);
 }
 
-/** The beginning and the end of an event that is not kept whole. */
-class LongEvent {
-  readonly #decoder = new TextDecoder();
-  #head = '';
-  readonly #tail = new TextTail(TAIL_CHARS);
-
-  push(bytes: Uint8Array): void {
-    const text = this.#decoder.decode(bytes, { stream: true });
-    const room = Math.max(0, HEAD_CHARS - this.#head.length);
-    if (room > 0) this.#head += text.slice(0, room);
-    this.#tail.push(text.slice(room));
-  }
-
-  get text(): string {
-    return this.#head + this.#tail.text;
-  }
+/** A byte order mark, as it is in `latinText`, is no part of the first event. */
+function withoutMark(text: string): string {
+  return text.startsWith('\u00ef\u00bb\u00bf') ? text.slice(3) : text;
 }
 
 function readerFor({ format, choices }: StreamKind): StreamReader {

@@ -1,5 +1,5 @@
 /** Reads streams of Anthropic's messages: input tokens come first, output tokens at the end. */
-import { type Usage, usageIn } from '../usage.ts';
+import { StreamUsage, type Usage } from '../usage.ts';
 import type { StreamReader, StreamState } from './answer-format.ts';
 
 const TYPE = /"type"\s*:\s*"(message_\w+|content_block_\w+|ping|error)"/;
@@ -7,8 +7,9 @@ const STOP = /"stop_reason"\s*:\s*"/;
 
 export class MessagesStream implements StreamReader {
   state: StreamState = 'open';
-  usage: Usage | undefined;
   pieces = 0;
+  readonly #atStart = new StreamUsage();
+  readonly #atEnd = new StreamUsage();
 
   read(name: string | undefined, data: string): void {
     switch (name ?? TYPE.exec(data)?.[1]) {
@@ -16,10 +17,10 @@ export class MessagesStream implements StreamReader {
         this.pieces += 1;
         break;
       case 'message_start':
-        this.#count(data);
+        this.#atStart.push(data);
         break;
       case 'message_delta':
-        this.#count(data);
+        this.#atEnd.push(data);
         if (STOP.test(data)) this.#end('complete');
         break;
       case 'message_stop':
@@ -33,11 +34,12 @@ export class MessagesStream implements StreamReader {
   }
 
   /** At the end some servers repeat the input tokens, some report them as 0, some not at all. */
-  #count(data: string): void {
-    const reported = usageIn(data);
-    const input = reported?.inputTokens || this.usage?.inputTokens;
-    const output = reported?.outputTokens ?? this.usage?.outputTokens;
-    this.usage = {
+  get usage(): Usage | undefined {
+    const [first, last] = [this.#atStart.usage, this.#atEnd.usage];
+    if (!first && !last) return undefined;
+    const input = last?.inputTokens || first?.inputTokens;
+    const output = last?.outputTokens ?? first?.outputTokens;
+    return {
       ...(input === undefined ? {} : { inputTokens: input }),
       ...(output === undefined ? {} : { outputTokens: output }),
     };

@@ -1,17 +1,22 @@
 /** Reads streams of chat completions and completions: chunks of `choices`, then `[DONE]`. */
-import { type Usage, usageIn } from '../usage.ts';
+import { StreamUsage, type Usage } from '../usage.ts';
 import type { StreamReader, StreamState } from './answer-format.ts';
 
 const FINISH = /"finish_reason"\s*:\s*"/;
+const ERROR = /^\s*\{\s*"error"\s*:\s*[{"]/;
 /** Most answers of one call whose ends are told apart; a stream of more ends with `[DONE]` only. */
 const MAX_CHOICES = 1_024;
+/** Most events that are parsed for the ends of answers. */
+const MAX_PARSED = 4 * MAX_CHOICES;
+const DONE = '[DONE]';
 
 export class OpenAiStream implements StreamReader {
   readonly #choices: number;
   readonly #finished = new Set<number>();
   #done = false;
   #failed = false;
-  usage: Usage | undefined;
+  #parsed = 0;
+  readonly #usage = new StreamUsage();
   pieces = 0;
 
   /** `choices`: number of answers requested. */
@@ -25,16 +30,23 @@ export class OpenAiStream implements StreamReader {
     return this.#done || this.#isFinished ? 'complete' : 'open';
   }
 
+  get usage(): Usage | undefined {
+    return this.#usage.usage;
+  }
+
   read(_name: string | undefined, data: string): void {
-    const text = data.trim();
-    if (text === '[DONE]') {
+    if (data.includes(DONE) && data.trim() === DONE) {
       this.#done = true;
       return;
     }
     this.pieces += 1;
-    if (/^\{\s*"error"\s*:\s*[{"]/.test(text)) this.#failed = true;
-    if (text.includes('"usage"')) this.usage = usageIn(text) ?? this.usage;
-    if (!this.#isFinished && FINISH.test(text)) this.#finish(text);
+    // Shorter than anything that is looked for.
+    if (data.length < DONE.length) return;
+    if (data.includes('"error"') && ERROR.test(data)) this.#failed = true;
+    this.#usage.push(data);
+    if (this.#isFinished || this.#parsed >= MAX_PARSED || !FINISH.test(data)) return;
+    this.#parsed += 1;
+    this.#finish(data);
   }
 
   get #isFinished(): boolean {

@@ -1,5 +1,5 @@
 /** Reads streams of the Responses API: typed events, the last of which has the whole response. */
-import { type Usage, usageIn } from '../usage.ts';
+import { StreamUsage, type Usage } from '../usage.ts';
 import type { StreamReader, StreamState } from './answer-format.ts';
 
 /** A search for the key, since an event may be too long to be kept whole. */
@@ -8,9 +8,13 @@ const SEQUENCE = /"sequence_number"\s*:\s*(\d+)/;
 
 export class ResponsesStream implements StreamReader {
   state: StreamState = 'open';
-  usage: Usage | undefined;
   pieces = 0;
+  readonly #usage = new StreamUsage();
   #lastEvent = '';
+
+  get usage(): Usage | undefined {
+    return this.#usage.usage;
+  }
 
   get sequence(): number | undefined {
     const reported = SEQUENCE.exec(this.#lastEvent)?.[1];
@@ -34,6 +38,6 @@ export class ResponsesStream implements StreamReader {
       default:
         return;
     }
-    this.usage = usageIn(data) ?? this.usage;
+    this.#usage.push(data);
   }
 }

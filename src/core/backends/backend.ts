@@ -13,8 +13,13 @@ import type { LiveCall } from '../runs/live-run.ts';
 import type { BackendSpec } from './backend-spec.ts';
 import { BackendSpeed } from './backend-speed.ts';
 import { Endpoint } from './endpoint.ts';
+import { isLate, type RunningCall } from './freeing-slots.ts';
 import { RetryBudget } from './retry-budget.ts';
 
+/** Time between two looks at whether the endpoints that are up will serve a waiting call, ms. */
+const LOOK_AGAIN_MS = 1_000;
+/** A queue that did not move for this share of a cold start is not left to the endpoints that are up. */
+const STALLED_SHARE = 0.5;
 /** Score deducted for an endpoint to avoid; larger than any preference. */
 const AVOIDED_PENALTY = 10;
 
@@ -31,6 +36,10 @@ export class Backend {
   queue: WaitingQueue;
   /** Calls that an endpoint refused, by the time at which they are queued again, epoch ms. */
   readonly #pausing = new OrderedQueue<LiveCall>();
+  /** Calls that hold a slot. */
+  readonly #running = new Set<LiveCall>();
+  /** When a waiting call last got a slot, or the first one began to wait, epoch ms. */
+  #movedAt = -Infinity;
   /** Slots held by calls that were granted before others because of a deadline. */
   urgentRunning = 0;
   spec: BackendSpec;
@@ -165,18 +174,58 @@ export class Backend {
   }
 
   /**
-   * A cold endpoint to wake for calls that wait; undefined where the warm and warming ones suffice.
-   * `needsOther`: the warm ones do not suffice, but a warming one would.
+   * The cold endpoint to wake for calls that wait, the one that starts soonest; undefined where those
+   * that are up or coming serve them sooner. `needsOther`: the warm ones do not suffice, but a warming
+   * one would. `expectedMs`: the service time of a running call, by what is known of its kind.
    */
-  endpointToWake(needsOther: boolean, now: number): Endpoint | undefined {
+  endpointToWake(
+    needsOther: boolean,
+    now: number,
+    expectedMs: (call: LiveCall) => number,
+  ): Endpoint | undefined {
     let isWarming = false;
     let cold: Endpoint | undefined;
     for (const endpoint of this.endpoints.values()) {
       if (endpoint.state === 'warming') isWarming = true;
-      else if (endpoint.state === 'cold' && this.#isWantedBy(endpoint, now)) cold ??= endpoint;
+      else if (endpoint.state === 'cold' && this.#isWantedBy(endpoint, now)) {
+        if (!cold || endpoint.coldStartMs < cold.coldStartMs) cold = endpoint;
+      }
     }
+    if (!cold) return undefined;
     const isShort = this.waiting > this.upSlots(now) || (needsOther && !isWarming);
-    return isShort ? cold : undefined;
+    return isShort || this.#servesSooner(cold, now, expectedMs) ? cold : undefined;
+  }
+
+  /** True where a cold endpoint, woken now, may serve a waiting call before those that are up do. */
+  #servesSooner(cold: Endpoint, now: number, expectedMs: (call: LiveCall) => number): boolean {
+    let waiting = this.queue.size;
+    let count = 0;
+    const isStalled = now - this.#movedAt >= cold.coldStartMs * STALLED_SHARE;
+    const up = new Set<string>();
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint === cold || endpoint.upSlots(now) === 0) continue;
+      if (endpoint.state === 'warm') {
+        waiting -= Math.max(0, endpoint.free);
+        count += endpoint.inFlight;
+        up.add(endpoint.spec.id);
+        // One that is later than expected may be as late again.
+      } else if (Math.abs(endpoint.readyAt - now) <= cold.coldStartMs) {
+        waiting -= endpoint.upSlots(now);
+      }
+    }
+    if (waiting > 0 && isStalled) return true;
+    return isLate(waiting, this.#runningAt(up, now, expectedMs), count, cold.coldStartMs);
+  }
+
+  *#runningAt(
+    endpoints: ReadonlySet<string>,
+    now: number,
+    expectedMs: (call: LiveCall) => number,
+  ): Iterable<RunningCall> {
+    for (const call of this.#running) {
+      if (!call.lease || !endpoints.has(call.lease.endpoint)) continue;
+      yield { elapsedMs: now - call.lease.grantedAt, expectedMs: expectedMs(call) };
+    }
   }
 
   /** The shortest cold start of its endpoints, ms; 0 where none goes cold. */
@@ -219,8 +268,20 @@ export class Backend {
   /** Queues a call, now or at a time after a pause, epoch ms. */
   enqueue(call: LiveCall, now: number, at = now): void {
     if (at > now) return this.#pausing.set(call, at, call.seq);
+    if (this.queue.size === 0) this.#movedAt = now;
     this.queue.add(call);
     this.shares.queued(call.request.keyId ?? '', now);
+  }
+
+  /** A call gets a slot. */
+  granted(call: LiveCall, now: number): void {
+    this.#running.add(call);
+    this.#movedAt = now;
+  }
+
+  /** A call's slot is taken back. */
+  released(call: LiveCall): void {
+    this.#running.delete(call);
   }
 
   /** Queues the calls whose pause is over. */
@@ -259,7 +320,10 @@ export class Backend {
   /** When an endpoint next changes by time alone, may be tried again or opens a slot, epoch ms. */
   dueAt(now: number): number {
     let dueAt = this.#pausing.peekKey();
-    if (this.queue.size > 0) dueAt = Math.min(dueAt, this.shares.dueAt(now));
+    if (this.queue.size > 0) {
+      dueAt = Math.min(dueAt, this.shares.dueAt(now));
+      if (this.#hasCold()) dueAt = Math.min(dueAt, now + LOOK_AGAIN_MS);
+    }
     for (const endpoint of this.endpoints.values()) {
       dueAt = Math.min(dueAt, endpoint.changesAt);
       if (this.queue.size === 0) continue;
@@ -286,9 +350,16 @@ export class Backend {
   clockWentBack(now: number): void {
     this.arrivals.clockWentBack(now);
     this.shares.clockWentBack(now);
+    this.#movedAt = Math.min(this.#movedAt, now);
     // Calls that pause are queued at once: their pauses count from a time that is not known any more.
     this.endPauses(now, Infinity);
     for (const endpoint of this.endpoints.values()) endpoint.clockWentBack(now);
+  }
+
+  #hasCold(): boolean {
+    if (this.endpoints.size < 2 || this.spec.whileCold === 'send') return false;
+    for (const { state } of this.endpoints.values()) if (state === 'cold') return true;
+    return false;
   }
 
   #accepts(endpoint: Endpoint, now: number, key: string): boolean {

@@ -2,12 +2,17 @@
  * The data types of an endpoint: its specification, its state, its wakes and their outcomes, and
  * its snapshot. The behaviour is in endpoint.ts.
  */
+import type { IdleSnapshot } from './learned-idle.ts';
+import type { StartSnapshot } from './learned-start.ts';
+import type { WatchedStart } from './start-watch.ts';
 
 export interface ColdStartSpec {
   /** Time from a wake until the endpoint answers, ms; used until one was measured. */
   readonly estimateMs: number;
   /** Idle time after which the platform lets it go cold, ms; used until one was learned. */
   readonly idleTimeoutMs: number;
+  /** Pings that keep it warm are never closer than this, ms; 6 s where absent. */
+  readonly leastPingMs?: number;
   /** True where the endpoint can be told to go cold before that. */
   readonly releasable?: boolean;
   /** True where an endpoint that has just woken gets few calls at first (slow-start.ts). */
@@ -41,15 +46,25 @@ export interface Wake {
   readonly probability: number;
   /** When the endpoint would have gone cold without it, epoch ms; absent where it was cold. */
   readonly coldAt?: number;
+  /** Pings of a chain that kept the endpoint warm without a call between them; 1 where absent. */
+  readonly pings?: number;
+  /** When the first ping of the chain began, epoch ms. */
+  readonly since?: number;
+}
+
+/** What survives a restart of what is learned; fields that earlier versions lack are optional. */
+export interface EndpointLearningSnapshot extends StartSnapshot {
+  /** The learned idle timeout, ms; absent before the first observation. */
+  readonly idleTimeoutMs?: number;
+  readonly idle?: IdleSnapshot;
+  /** The start that is watched. */
+  readonly start?: WatchedStart;
 }
 
 /** What survives a restart. */
-export interface EndpointSnapshot {
+export interface EndpointSnapshot extends EndpointLearningSnapshot {
   readonly state: EndpointState;
   readonly lastActiveAt: number;
-  readonly coldStartsMs: readonly number[];
-  /** The learned idle timeout, ms; absent before the first observation. */
-  readonly idleTimeoutMs?: number;
   /** The wake whose outcome was not known yet. */
   readonly wake?: Wake;
 }

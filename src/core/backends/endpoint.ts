@@ -10,30 +10,26 @@
 import type { CallResult } from '../runs/call-result.ts';
 import { ColdDoubts } from './cold-doubts.ts';
 import { EffectiveSlots } from './effective-slots.ts';
+import { EndpointLearning, type Learned } from './endpoint-learning.ts';
 import type { EndpointSnapshot, EndpointSpec, EndpointState, Wake } from './endpoint-state.ts';
 import { EndpointTrust, type Scope } from './endpoint-trust.ts';
-import { LearnedIdle, MOST_GROWTH } from './learned-idle.ts';
+import { MOST_GROWTH } from './learned-idle.ts';
 import { nextOpeningMs, openSlots } from './slow-start.ts';
+import type { WokenFrom } from './start-watch.ts';
 
 /** Pause after a "loading" answer that names no time, ms. */
 const LOADING_PAUSE_MS = 1_000;
 /** Pause after an "overloaded" answer while no other call of ours ran there, ms. */
 const OVERLOADED_PAUSE_MS = 500;
 
-const COLD_STARTS_KEPT = 20;
-/** A wake without an answer is given up after this many cold starts, but not before the minimum. */
-const WAKE_PATIENCE_COLD_STARTS = 4;
-const MIN_WAKE_PATIENCE_MS = 60_000;
-/** A wake that is answered within this share of a cold start found the endpoint warm. */
-const NOT_COLD_SHARE = 0.2;
-/** A wake after a cold answer that is answered sooner than this found the endpoint warm, ms. */
-const AT_ONCE_MS = 1_000;
-
 /** Whose call it was. */
 export interface Caller {
   readonly key: string;
   readonly callId: string;
 }
+
+/** An endpoint that was proved warm so shortly before a call was sent was warm then, ms. */
+const KNOWN_WARM_MS = 5_000;
 
 /** How a refused call goes on. */
 export type AfterRefusal = 'queue' | 'pause';
@@ -52,25 +48,36 @@ export class Endpoint {
   warmSince: number;
   /** The wake that is in progress, or whose outcome is not known yet. */
   wake: Wake | undefined;
+  /** Why the last wake failed, and when; undefined once one has succeeded. */
+  lastWakeError: { readonly at: number; readonly reason: string } | undefined;
   readonly trust = new EndpointTrust();
   readonly #effectiveSlots = new EffectiveSlots();
-  #coldStartsMs: number[] = [];
-  readonly #idle = new LearnedIdle();
+  readonly #learning = new EndpointLearning(() => this.spec.coldStart);
   /** When a call was last served to its end, epoch ms. */
   #succeededAt = -Infinity;
+  /** When a call or wake last proved it warm, epoch ms. */
+  #provenAt = -Infinity;
   /** When the last wake began, epoch ms, even if it is settled; valid only while warming. */
   #wokenAt = -Infinity;
-  /** Idle time before the calls in flight or before the last wake, ms. */
-  #idleMs = 0;
-  /** True where the endpoint counts as cold only because its idle timeout has passed. */
-  #presumedCold = false;
-  /** True until a call or wake has shown its state: it is new, or its object was restarted. */
-  #isUnknown = true;
+  /** The `at` of the last wake, by which a report names it, whatever the clock does. */
+  #wakeId: number | undefined;
+  /** When the platform was last seen to serve a call or a ping there, epoch ms. */
+  #usedAt: number;
+  /** The same before the last call ended, in case its answer shows that it was not served. */
+  #usedBefore: number;
+  /** The first of the calls in flight, and the idle time before it, ms, where it counted as warm. */
+  #first: { readonly at: number; readonly idleMs: number | undefined } | undefined;
+  /** By what it counts as cold; `unknown` also where it counts as warm without any proof since. */
+  #coldBy: WokenFrom = 'unknown';
   readonly #coldDoubts = new ColdDoubts();
   /** The cold answer by which it counts as cold, and its idle time before, until a wake tells. */
   #coldClaim: { readonly key: string; readonly idleMs: number | undefined } | undefined;
+  /** True where a wake was in progress when the object died: nobody waits for its answer. */
+  #isInterrupted = false;
   /** Calls served since the endpoint woke; undefined where slow start is off or over. */
   #servedInSlowStart: number | undefined;
+  /** Since when it has its state, epoch ms. */
+  #stateSince: number;
 
   constructor(spec: EndpointSpec, now: number) {
     this.spec = spec;
@@ -78,6 +85,9 @@ export class Endpoint {
     this.lastActiveAt = now;
     this.lastServedAt = now;
     this.warmSince = now;
+    this.#usedAt = now;
+    this.#usedBefore = now;
+    this.#stateSince = now;
   }
 
   /** Free slots of those that the endpoint can serve now; negative while it has too many calls. */
@@ -97,7 +107,10 @@ export class Endpoint {
 
   /** A call is sent to the endpoint. */
   granted(now: number, key = ''): void {
-    if (this.inFlight === 0) this.#idleMs = now - this.lastActiveAt;
+    if (this.inFlight === 0) {
+      const idleMs = this.state === 'warm' ? now - this.#usedAt : undefined;
+      this.#first = { at: now, idleMs };
+    }
     this.inFlight += 1;
     this.lastActiveAt = now;
     this.lastServedAt = now;
@@ -116,24 +129,27 @@ export class Endpoint {
     this.inFlight -= 1;
     this.lastActiveAt = now;
     this.lastServedAt = now;
+    this.#usedBefore = this.#usedAt;
+    this.#usedAt = now;
     this.trust.over(key, sentAt);
   }
 
   /**
    * Updates the state by the result of a call; called after `released`. Answers how a call that was
    * refused goes on: `queue` where the endpoint counts as cold from now on and is woken, `pause` where
-   * the refusal concerns the call or its key.
+   * the refusal concerns the call or its key. Undefined: the call was not refused.
    */
-  observe(result: CallResult, sentAt: number, now: number, by: Caller = NOBODY): AfterRefusal {
+  observe(
+    result: CallResult,
+    sentAt: number,
+    now: number,
+    by: Caller = NOBODY,
+  ): AfterRefusal | undefined {
     const { slots } = this.spec;
     const running = this.inFlight + 1;
-    let after: AfterRefusal = 'pause';
-    if (result.cold && this.spec.coldStart) {
-      if (this.answeredCold(sentAt, now, by.key)) after = 'queue';
-    } else if (result.cold) {
-      // An endpoint that is not configured to go cold is loading.
-      this.trust.refused({ ...by, pauseMs: result.retryAfterMs ?? LOADING_PAUSE_MS }, now);
-    }
+    const after = this.#afterRefusal(result, sentAt, now, by);
+    const wasNotServed = result.cold || result.endpointFault || after === 'queue';
+    if (wasNotServed) this.#usedAt = this.#usedBefore;
     if (result.busy) {
       // Calls of ours that still run there make room when they end. If there are none, other
       // clients use the endpoint, and only waiting helps.
@@ -147,11 +163,18 @@ export class Endpoint {
       this.#effectiveSlots.queued(slots, running, result.queuedThere);
     }
     if (result.outcome === 'ok') {
+      this.#learnFromCall(result, sentAt, now);
       this.succeeded(now, by.key);
       if (!result.queuedThere) this.#effectiveSlots.succeeded(slots);
-    } else if (result.endpointFault) this.trust.failed(now, sentAt, by.key);
-    else if (result.forbidden) this.trust.forbidden(now, sentAt, by.key);
+    } else if (result.endpointFault && after === undefined) {
+      this.trust.failed(now, sentAt, by.key);
+    } else if (result.forbidden) this.trust.forbidden(now, sentAt, by.key);
     return after;
+  }
+
+  /** True where the endpoint was proved warm shortly before `at`, or since, epoch ms. */
+  isKnownWarm(at: number): boolean {
+    return this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
   }
 
   /** True during slow start: the endpoint has just woken and gets few calls. */
@@ -167,20 +190,39 @@ export class Endpoint {
 
   /** The learned or configured idle timeout, ms; Infinity where the endpoint never goes cold. */
   get idleTimeoutMs(): number {
-    const configuredMs = this.spec.coldStart?.idleTimeoutMs;
-    return configuredMs === undefined ? Infinity : this.#idle.ms(configuredMs);
+    return this.#learning.idleTimeoutMs;
+  }
+
+  /** Idle time after which a ping keeps it warm, ms; Infinity where no ping does. */
+  get pingAfterMs(): number {
+    return this.#learning.pingAfterMs;
   }
 
   /** Longest time that a wake ahead of need can keep the endpoint up without calls, ms. */
   get longestPingMs(): number {
-    return this.wakePatienceMs + MOST_GROWTH * this.idleTimeoutMs;
+    return this.#learning.patienceMs + MOST_GROWTH * this.idleTimeoutMs;
   }
 
   /** P95 of the measured cold starts, ms; the configured estimate before the first. */
   get coldStartMs(): number {
-    const sorted = [...this.#coldStartsMs].sort((a, b) => a - b);
-    const p95 = sorted[Math.ceil(sorted.length * 0.95) - 1];
-    return p95 ?? this.spec.coldStart?.estimateMs ?? 0;
+    return this.#learning.coldStartMs;
+  }
+
+  /** What was learned, from how much and when; undefined where the endpoint never goes cold. */
+  get learned(): Learned | undefined {
+    return this.#learning.learned;
+  }
+
+  /** True where the state is an assumption: no call or wake has shown it since. */
+  get presumed(): boolean {
+    if (!this.spec.coldStart || this.state === 'draining') return false;
+    if (this.state === 'cold') return this.#coldBy !== 'told';
+    return this.state === 'warm' && this.#coldBy === 'unknown';
+  }
+
+  /** Since when the endpoint has its state, epoch ms. */
+  get stateSince(): number {
+    return this.#stateSince;
   }
 
   /** Since when the endpoint answers, or is expected to, epoch ms; Infinity where it is cold. */
@@ -197,27 +239,58 @@ export class Endpoint {
 
   /** A wake begins: a ping, or a call that the platform holds until the endpoint is up. */
   beginWake(wake: Wake): void {
-    this.#idleMs = wake.at - this.lastActiveAt;
-    this.state = this.state === 'cold' ? 'warming' : this.state;
+    const from = this.state === 'warm' ? 'warm' : this.#coldBy;
+    const isIdle = from === 'warm' || from === 'presumed';
+    const idleMs = isIdle ? wake.at - this.#usedAt : this.#coldClaim?.idleMs;
+    this.#learning.watch.begin(from, idleMs, wake.at, this.#learning.patienceMs);
+    if (this.state === 'cold') this.#enter('warming', wake.at);
     this.wake = wake;
+    this.#wakeId = wake.at;
     this.#wokenAt = wake.at;
     this.lastActiveAt = wake.at;
   }
 
-  /** A wake was answered. `tookMs`: time since it began, where that was measured, ms. */
-  becameWarm(now: number, tookMs?: number): void {
+  /** True where `wakeAt` is the `at` of the last wake; a report that names none is of the last. */
+  isLastWake(wakeAt: number | undefined): boolean {
+    return wakeAt === undefined || wakeAt === this.#wakeId;
+  }
+
+  /**
+   * The last wake was answered. `tookMs`: time since it began, where that was measured, ms;
+   * `refusals`: answers of "not ready" before that.
+   */
+  becameWarm(now: number, tookMs?: number, refusals = 0): void {
     if (this.state === 'draining') return;
-    if (tookMs !== undefined && this.state === 'warming') this.#learnFromWake(tookMs, now);
+    if (tookMs === undefined) this.#learning.watch.drop();
+    else this.#learnFromWake(tookMs, refusals, now);
+    this.provenUp(now);
+  }
+
+  /** An earlier wake was answered: that proves the endpoint up, but teaches nothing of the last. */
+  provenUp(now: number): void {
+    if (this.state === 'draining') return;
+    this.lastWakeError = undefined;
     this.#warmed(now);
     this.trust.succeeded();
   }
 
-  /** The endpoint is known to be cold; ignored where it drains or cannot go cold. */
-  becameCold(): void {
+  /**
+   * The endpoint is cold; ignored where it drains or cannot go cold. `by`: how that is known; `told`:
+   * for certain.
+   */
+  becameCold(now = this.lastActiveAt, by: WokenFrom = 'told'): void {
     if (this.state === 'draining' || !this.spec.coldStart) return;
-    this.state = 'cold';
-    this.#presumedCold = false;
-    this.#isUnknown = false;
+    this.#enter('cold', now);
+    this.#coldBy = by;
+    if (by === 'told') this.#learning.watch.drop();
+  }
+
+  /** The last wake was refused, broke off, or got no answer in time, for the `reason` given. */
+  wakeFailed(now: number, reason = 'no answer in time'): void {
+    this.lastWakeError = { at: now, reason };
+    this.trust.failed(now, this.#wokenAt);
+    this.#learning.watch.giveUp(now);
+    this.becameCold(now, 'failed');
   }
 
   /**
@@ -233,12 +306,15 @@ export class Endpoint {
     if (this.state === 'cold' || upSince > sentAt) return true;
     const servesOthers = this.inFlight > 0 || this.#succeededAt > sentAt;
     if (servesOthers || this.#coldDoubts.isDoubted(key, now)) return false;
-    this.#coldClaim = { key, idleMs: this.state === 'warm' ? this.#idleMs : undefined };
-    this.becameCold();
+    // Idle time counts up to the first of the calls that ran together, unless one was served.
+    const { at = now, idleMs } = this.#first ?? {};
+    const wasIdle = this.state === 'warm' && this.#succeededAt < at;
+    this.#coldClaim = { key, idleMs: wasIdle ? idleMs : undefined };
+    this.becameCold(now, 'claimed');
     return true;
   }
 
-  /** A wake that was sent at `sentAt` was refused, broke off, or got no answer. */
+  /** A call that was sent at `sentAt` failed by the endpoint's fault. */
   failed(now: number, sentAt = now): void {
     this.trust.failed(now, sentAt);
   }
@@ -264,64 +340,121 @@ export class Endpoint {
     return Infinity;
   }
 
+  /** The wake from before a restart that must be sent again, once. */
+  takeInterruptedWake(now: number): Wake | undefined {
+    if (!this.#isInterrupted) return undefined;
+    this.#isInterrupted = false;
+    if (this.state !== 'warming' || !this.wake) return undefined;
+    this.#learning.watch.sentAgain(now);
+    return this.wake;
+  }
+
   /** Applies the due change: an idle warm endpoint goes cold, an unanswered wake is given up. */
   elapse(now: number): void {
+    this.#learning.elapse(now);
     if (now < this.changesAt) return;
-    const timedOut = this.state === 'warm';
-    this.becameCold();
-    this.#presumedCold = timedOut;
+    if (this.state === 'warm') this.becameCold(now, 'presumed');
+    else this.wakeFailed(now);
   }
 
   /** The endpoint answers a request that is no call: its platform counts that as use. */
   keptUp(now: number): void {
-    if (this.state === 'warm') this.lastActiveAt = now;
+    if (this.state !== 'warm') return;
+    this.lastActiveAt = now;
+    this.#usedAt = now;
   }
 
-  /** Handles a clock that jumps back: no recorded time is later than `now`. */
+  /**
+   * Handles a clock that jumps back: no recorded time is later than `now`, but for that of the wake,
+   * by which a report names it.
+   */
   clockWentBack(now: number): void {
     this.lastActiveAt = Math.min(this.lastActiveAt, now);
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
     this.#succeededAt = Math.min(this.#succeededAt, now);
+    this.#provenAt = Math.min(this.#provenAt, now);
+    this.#usedAt = Math.min(this.#usedAt, now);
+    this.#usedBefore = Math.min(this.#usedBefore, now);
+    this.#stateSince = Math.min(this.#stateSince, now);
+    this.#wokenAt = Math.min(this.#wokenAt, now);
+    // The idle time before the calls in flight is not known any more.
+    this.#first = undefined;
     this.trust.clockWentBack(now);
     this.#effectiveSlots.clockWentBack(now);
     this.#coldDoubts.clockWentBack(now);
-    this.#wokenAt = Math.min(this.#wokenAt, now);
-    if (this.wake) this.wake = { ...this.wake, at: Math.min(this.wake.at, now) };
+    this.#learning.clockWentBack(now);
   }
 
   snapshot(): EndpointSnapshot {
-    const idleTimeoutMs = this.#idle.snapshot();
     return {
       state: this.state,
       lastActiveAt: this.lastActiveAt,
-      coldStartsMs: this.#coldStartsMs,
-      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+      ...this.#learning.snapshot(),
       ...(this.wake ? { wake: this.wake } : {}),
     };
   }
 
-  /** Restores what was learned, and the state: an endpoint that was warming counts as cold. */
+  /**
+   * Restores what was learned, and the state. A wake that was in progress goes on, but has to be sent
+   * again. One that an earlier version stored does not: the endpoint counts as cold.
+   */
   restore(from: EndpointSnapshot): void {
-    this.#coldStartsMs = [...from.coldStartsMs];
-    this.#idle.restore(from.idleTimeoutMs);
+    this.#learning.restore(from);
     this.lastActiveAt = from.lastActiveAt;
     this.lastServedAt = from.lastActiveAt;
+    this.#usedAt = from.lastActiveAt;
     if (!this.spec.coldStart || this.state === 'draining') return;
-    // A wake that was in progress when the object died gets no answer any more, so `warming`
-    // becomes `cold`. Its outcome is still settled, by the first call there or by the next wake.
-    this.state = from.state === 'warm' ? 'warm' : 'cold';
     this.wake = from.wake;
+    this.#wakeId = from.wake?.at ?? from.start?.at;
+    this.#coldBy = 'unknown';
+    if (from.state === 'warming' && from.start) {
+      this.state = 'warming';
+      this.#wokenAt = from.start.at;
+      this.#isInterrupted = true;
+    } else this.state = from.state === 'warm' ? 'warm' : 'cold';
+    this.#stateSince = from.lastActiveAt;
   }
 
-  /** Time after which a wake without an answer is given up, ms. */
+  /** Time after which a wake without an answer is given up, ms: the last one, or the next. */
   get wakePatienceMs(): number {
-    return Math.max(MIN_WAKE_PATIENCE_MS, WAKE_PATIENCE_COLD_STARTS * this.coldStartMs);
+    const { start } = this.#learning.watch;
+    const isOpen = start !== undefined && start.endedAt === undefined;
+    return isOpen ? start.patienceMs : this.#learning.patienceMs;
   }
 
   /** Many refusals at once are one overload; those of one key count while no other key is there. */
   #isOverload(scope: Scope, key: string, now: number): boolean {
     return scope === 'endpoint' || (scope === 'key' && this.trust.isOnlyKey(key, now));
+  }
+
+  /** How a refused call goes on; undefined for one that was not refused. */
+  #afterRefusal(
+    result: CallResult,
+    sentAt: number,
+    now: number,
+    by: Caller,
+  ): AfterRefusal | undefined {
+    const isCold = result.cold || this.#isSuspect(result, sentAt, by.key);
+    if (isCold && this.spec.coldStart) {
+      return this.answeredCold(sentAt, now, by.key) ? 'queue' : 'pause';
+    }
+    if (result.cold) {
+      // An endpoint that is not configured to go cold is loading.
+      this.trust.refused({ ...by, pauseMs: result.retryAfterMs ?? LOADING_PAUSE_MS }, now);
+    }
+    return result.cold || result.busy ? 'pause' : undefined;
+  }
+
+  /** True where a failure shows an endpoint that is not up rather than one that fails the call. */
+  #isSuspect({ mayBeCold }: CallResult, sentAt: number, key: string): boolean {
+    if (!mayBeCold || !this.spec.coldStart || this.isKnownWarm(sentAt)) return false;
+    return !this.#coldDoubts.isDoubted(key, sentAt);
+  }
+
+  #enter(state: EndpointState, now: number): void {
+    if (this.state !== state) this.#stateSince = now;
+    this.state = state;
   }
 
   #warmed(now: number): void {
@@ -330,31 +463,29 @@ export class Endpoint {
       this.warmSince = now;
       this.#servedInSlowStart = this.spec.coldStart?.slowStart ? 0 : undefined;
     }
-    this.state = 'warm';
+    this.#enter('warm', now);
+    this.#provenAt = now;
     this.lastActiveAt = now;
+    this.#usedAt = now;
     this.#coldClaim = undefined;
-    this.#isUnknown = false;
+    this.#coldBy = 'told';
   }
 
-  /** Learns how long a cold start takes, that the endpoint was still warm, or that it was not cold. */
-  #learnFromWake(tookMs: number, now: number): void {
-    const configuredMs = this.spec.coldStart?.idleTimeoutMs ?? Infinity;
+  /** Learns how long the start took, or that the endpoint was up. */
+  #learnFromWake(tookMs: number, refusals: number, now: number): void {
     const claim = this.#coldClaim;
-    const assumedMs = Math.max(this.coldStartMs, this.spec.coldStart?.estimateMs ?? 0);
-    const wasAtOnce = tookMs < Math.min(AT_ONCE_MS, assumedMs * NOT_COLD_SHARE);
-    if (claim && wasAtOnce) return this.#coldDoubts.wasWrong(claim.key, now);
-    // Nothing was known of its state: it was up.
-    if (this.#isUnknown && wasAtOnce) return;
-    if (claim) {
-      this.#coldDoubts.wasRight(claim.key);
-      if (claim.idleMs !== undefined) this.#idle.wasCold(claim.idleMs, configuredMs);
-    }
-    const wasQuick = this.#coldStartsMs.length > 0 && tookMs < this.coldStartMs * NOT_COLD_SHARE;
-    if (wasQuick && this.#presumedCold && !this.#idle.isLongest(configuredMs)) {
-      this.#idle.wasWarm(this.#idleMs, configuredMs);
-      return;
-    }
-    this.#coldStartsMs = [...this.#coldStartsMs, tookMs].slice(-COLD_STARTS_KEPT);
+    const { wasUp } = this.#learning.answered(tookMs, refusals, now);
+    if (!claim) return;
+    if (wasUp) this.#coldDoubts.wasWrong(claim.key, now);
+    else this.#coldDoubts.wasRight(claim.key);
+  }
+
+  #learnFromCall(result: CallResult, sentAt: number, now: number): void {
+    if (!this.spec.coldStart) return;
+    if (this.state !== 'warm') return this.#learning.heldCall(result, sentAt, now);
+    const { at, idleMs } = this.#first ?? {};
+    const isFirst = sentAt === at && this.#succeededAt < sentAt;
+    this.#learning.servedCall(result, isFirst ? idleMs : undefined, now);
   }
 
   /** When the next slot is open, epoch ms; Infinity where only the end of a call frees one. */

@@ -8,8 +8,6 @@ import type { Endpoint } from './endpoint.ts';
 export const RELEASE_AFTER_MS = 15_000;
 /** Time until the next check while it is held, ms. */
 const HOLD_PERIOD_MS = 5_000;
-/** An endpoint is checked when this share of its idle timeout is left. */
-const CHECK_AT_SHARE_LEFT = 0.2;
 
 /** True where an endpoint can be told to go cold and has been idle for long enough. */
 export function mayRelease(endpoint: Endpoint, now: number): boolean {
@@ -20,7 +18,8 @@ export function mayRelease(endpoint: Endpoint, now: number): boolean {
 /** When to check an idle warm endpoint next, epoch ms; Infinity for never. */
 export function nextCheckAt(endpoint: Endpoint, now: number): number {
   const keepAt = keepWarmAt(endpoint);
-  if (!endpoint.spec.coldStart?.releasable || !Number.isFinite(keepAt)) return keepAt;
+  const isIdle = endpoint.state === 'warm' && endpoint.inFlight === 0;
+  if (!endpoint.spec.coldStart?.releasable || !isIdle) return keepAt;
   const releaseAt = Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
   return Math.min(keepAt, releaseAt > now ? releaseAt : now + HOLD_PERIOD_MS);
 }
@@ -28,5 +27,5 @@ export function nextCheckAt(endpoint: Endpoint, now: number): number {
 /** When to check whether to keep an endpoint warm, epoch ms; Infinity unless idle and warm. */
 export function keepWarmAt(endpoint: Endpoint): number {
   if (endpoint.state !== 'warm' || endpoint.inFlight > 0) return Infinity;
-  return endpoint.lastActiveAt + endpoint.idleTimeoutMs * (1 - CHECK_AT_SHARE_LEFT);
+  return endpoint.lastActiveAt + endpoint.pingAfterMs;
 }

@@ -1,49 +1,296 @@
 /**
- * The learned idle timeout: how long an endpoint stays warm without calls. It starts from the
- * configured value. An endpoint that was expected warm but answers cold has a shorter timeout; one
- * that was expected cold but answers at once has a longer one. The value is bounded, because a
- * crash also looks like a timeout.
+ * The learned idle timeout of one endpoint: how long it stays warm without calls, as a bracket of
+ * what was found. Warm after some idle time: the timeout is longer than that. Cold after some idle
+ * time: it is shorter. What a wake or a call has found is decided in start-watch.ts.
+ *
+ * Findings contradict each other, since a crash and an eviction look like a timeout, and another
+ * client's call like a longer one; a timeout can also change. So the bracket is where the findings
+ * contradict least, a finding that is contradicted loses weight, and the configured value gives way
+ * only to two findings that agree.
  */
 
-/** A cold answer sooner than this after a call is a crash, not a timeout, ms. */
-const MIN_MS = 1_000;
-/** An endpoint that was cold after an idle time gets this share of that time as its timeout. */
-const SHRINK_SHARE = 0.9;
-/** One observation at most doubles the timeout, up to four times the configured value. */
+/** A shorter idle time teaches nothing, ms. */
+const LEAST_IDLE_MS = 2_000;
+/** Findings whose idle times differ by less than this share are counted together. */
+const SAME_SHARE = 0.1;
+/** Most findings of a kind that are remembered. */
+const MOST_KEPT = 24;
+/** Most weight of one finding, and of all those of a kind that contradict a timeout. */
+const MOST_WEIGHT = 3;
+/** Share of its weight that a finding keeps when a newer one contradicts it. */
+const KEPT_SHARE = 0.4;
+/** A finding with less weight is forgotten. */
+const LEAST_WEIGHT = 0.3;
+/** Weight of the configured value. */
+const CONFIGURED_WEIGHT = 1.5;
+/** Findings that confirm one another weigh at least this much. */
+const CONFIRMED_WEIGHT = 1.8;
+
+/** One finding lengthens the timeout at most by this factor: a ping's cost is reserved by it. */
 export const MOST_GROWTH = 2;
-const MAX_TIMES_CONFIGURED = 4;
+/** Within this factor the bracket is narrow enough: its middle is off by at most 1.5. */
+const NARROW = 2.25;
+/** The timeout where only one end of the bracket is known, as a share of that end. */
+const SHARE_OF_COLD = 0.65;
+const TIMES_WARM = 1.25;
+
+/** Pings that keep an endpoint warm are never closer than this, ms, unless configured otherwise. */
+export const LEAST_PING_MS = 6_000;
+/** Share of the timeout after which an idle endpoint is pinged. */
+const PING_SHARE = 0.8;
+/** An idle time that is this share of another one has as good as reached it. */
+const NEARLY = 0.9;
+/** Share of the timeout after which it is pinged to find out whether the timeout is longer. */
+const LAST_SHARE = 0.97;
+/** Where it was warm to the end, the timeout is assumed to be longer by this factor. */
+const LATER = 1.4;
+/** Findings within this factor of one another confirm each other. */
+const NEAR = 1.5;
+/** How much later each ping is after one that found the endpoint cold far too early. */
+const CLIMB = 4;
+/** How far beyond an unconfirmed cold finding a ping goes to confirm it. */
+const BEYOND = 1.1;
+const LATEST_PING_MS = 6 * 3_600_000;
+
+interface Finding {
+  readonly ms: number;
+  readonly weight: number;
+}
+
+/** The timeout lies between; 0 and Infinity where an end is not known. */
+interface Bracket {
+  readonly warmMs: number;
+  readonly coldMs: number;
+  readonly cost: number;
+}
+
+export interface IdleSnapshot {
+  /** Pairs of an idle time, ms, and a weight. */
+  readonly warm: ReadonlyArray<readonly [number, number]>;
+  readonly cold: ReadonlyArray<readonly [number, number]>;
+  readonly observations: number;
+  readonly lastAt?: number;
+  /** True where a wake was measured. */
+  readonly probed?: boolean;
+}
 
 export class LearnedIdle {
-  #learnedMs: number | undefined;
+  #warm: Finding[] = [];
+  #cold: Finding[] = [];
+  #bracket: Bracket = { warmMs: 0, coldMs: Infinity, cost: 0 };
+  #observations = 0;
+  #lastAt: number | undefined;
+  /** Nothing is tried out before a wake was measured: who cannot measure learns nothing by it. */
+  #isProbed = false;
+  /** The timeout for a configured one. */
+  #ms = Number.NaN;
+  #configuredMs = Number.NaN;
 
   /** The timeout in use, ms. */
   ms(configuredMs: number): number {
-    return Math.min(this.#learnedMs ?? configuredMs, configuredMs * MAX_TIMES_CONFIGURED);
+    if (configuredMs !== this.#configuredMs) {
+      this.#configuredMs = configuredMs;
+      this.#ms = this.#mostLikelyMs(configuredMs);
+    }
+    return this.#ms;
   }
 
-  /** True where no observation can lengthen the timeout. */
-  isLongest(configuredMs: number): boolean {
-    return this.ms(configuredMs) >= configuredMs * MAX_TIMES_CONFIGURED;
+  /**
+   * Idle time after which a ping keeps the endpoint warm, ms; Infinity where pings would have to be
+   * too close. It is also how the bracket gets narrower: later than before while nothing was found
+   * cold, earlier after that.
+   */
+  pingAfterMs(configuredMs: number, leastMs = LEAST_PING_MS): number {
+    if (!this.#isProbed) return this.ms(configuredMs) * PING_SHARE;
+    const ms = this.#probeAfterMs(configuredMs, leastMs);
+    if (ms < leastMs) return Infinity;
+    return Math.min(ms, Math.max(LATEST_PING_MS, configuredMs * PING_SHARE));
   }
 
-  /** The endpoint was cold after `idleMs` without calls. */
-  wasCold(idleMs: number, configuredMs: number): void {
-    if (idleMs < MIN_MS) return;
-    const shorterMs = Math.max(MIN_MS, idleMs * SHRINK_SHARE);
-    this.#learnedMs = Math.min(this.ms(configuredMs), shorterMs);
+  get observations(): number {
+    return this.#observations;
+  }
+
+  /** When something was last found, epoch ms. */
+  get lastAt(): number | undefined {
+    return this.#lastAt;
+  }
+
+  /** Longest idle time after which it was found warm, and shortest after which cold, ms. */
+  get bounds(): { readonly warmMs?: number; readonly coldMs?: number } {
+    const { warmMs, coldMs } = this.#bracket;
+    return {
+      ...(warmMs > 0 ? { warmMs } : {}),
+      ...(coldMs < Infinity ? { coldMs } : {}),
+    };
+  }
+
+  /** The endpoint was cold after `idleMs` without calls. `probed`: a wake's answer told so. */
+  wasCold(idleMs: number, now: number, probed = false): void {
+    if (!(idleMs >= LEAST_IDLE_MS)) return;
+    this.#cold = added(this.#cold, idleMs, 'longest');
+    this.#warm = contradicted(this.#warm, (ms) => ms >= idleMs);
+    this.#found(now, probed);
   }
 
   /** The endpoint was still warm after `idleMs` without calls. */
-  wasWarm(idleMs: number, configuredMs: number): void {
-    const currentMs = this.ms(configuredMs);
-    if (idleMs > currentMs) this.#learnedMs = Math.min(idleMs, currentMs * MOST_GROWTH);
+  wasWarm(idleMs: number, now: number, probed = false): void {
+    if (!(idleMs >= LEAST_IDLE_MS)) return;
+    // Nearly every call of a quiet endpoint says what is known well already.
+    const isKnown = this.#warm.some((f) => isSame(f, idleMs) && f.weight >= MOST_WEIGHT);
+    if (isKnown && (this.#isProbed || !probed) && !this.#cold.some(({ ms }) => ms <= idleMs)) {
+      this.#observations += 1;
+      this.#lastAt = now;
+      return;
+    }
+    this.#warm = added(this.#warm, idleMs, 'shortest');
+    this.#cold = contradicted(this.#cold, (ms) => ms <= idleMs);
+    this.#found(now, probed);
   }
 
-  snapshot(): number | undefined {
-    return this.#learnedMs;
+  clockWentBack(now: number): void {
+    if (this.#lastAt !== undefined) this.#lastAt = Math.min(this.#lastAt, now);
   }
 
-  restore(learnedMs: number | undefined): void {
-    this.#learnedMs = learnedMs;
+  /** Undefined before anything was found. */
+  snapshot(): IdleSnapshot | undefined {
+    if (this.#observations === 0) return undefined;
+    const pairs = (findings: readonly Finding[]) =>
+      findings.map(({ ms, weight }) => [ms, weight] as const);
+    return {
+      warm: pairs(this.#warm),
+      cold: pairs(this.#cold),
+      observations: this.#observations,
+      ...(this.#lastAt === undefined ? {} : { lastAt: this.#lastAt }),
+      ...(this.#isProbed ? { probed: true } : {}),
+    };
   }
+
+  restore({ warm, cold, observations, lastAt, probed = false }: IdleSnapshot): void {
+    const findings = (pairs: IdleSnapshot['warm']) => pairs.map(([ms, weight]) => ({ ms, weight }));
+    this.#warm = findings(warm);
+    this.#cold = findings(cold);
+    this.#observations = observations;
+    this.#lastAt = lastAt;
+    this.#isProbed = probed;
+    this.#bracket = this.#leastContradicted();
+    this.#configuredMs = Number.NaN;
+  }
+
+  /**
+   * Restores what an earlier version had learned: a single number, which counts as one finding,
+   * since it could be as wrong as a single one.
+   */
+  restoreNumber(learnedMs: number, configuredMs: number): void {
+    if (learnedMs < configuredMs) this.#cold = added([], learnedMs, 'longest');
+    else this.#warm = added([], learnedMs, 'shortest');
+    this.#observations = 1;
+    this.#bracket = this.#leastContradicted();
+    this.#configuredMs = Number.NaN;
+  }
+
+  #found(now: number, probed: boolean): void {
+    this.#observations += 1;
+    this.#lastAt = now;
+    this.#isProbed ||= probed;
+    this.#bracket = this.#leastContradicted();
+    if (Number.isNaN(this.#configuredMs)) return;
+    this.#ms = Math.min(this.#mostLikelyMs(this.#configuredMs), MOST_GROWTH * this.#ms);
+  }
+
+  /** Weight of the findings that contradict a timeout. */
+  #against(timeoutMs: number): number {
+    let [warm, cold] = [0, 0];
+    for (const { ms, weight } of this.#warm) if (ms > timeoutMs) warm += weight;
+    for (const { ms, weight } of this.#cold) if (ms < timeoutMs) cold += weight;
+    return Math.min(MOST_WEIGHT, warm) + Math.min(MOST_WEIGHT, cold);
+  }
+
+  /** The bracket that the fewest findings contradict; of equal ones the longest. */
+  #leastContradicted(): Bracket {
+    const ends = [...this.#warm, ...this.#cold].map(({ ms }) => ms).sort((a, b) => a - b);
+    let best: Bracket = { warmMs: 0, coldMs: Infinity, cost: Infinity };
+    for (let i = 0; i <= ends.length; i += 1) {
+      const from = ends[i - 1] ?? 0;
+      const until = ends[i] ?? Infinity;
+      const cost = this.#against(until === Infinity ? from + 1 : (from + until) / 2);
+      if (cost <= best.cost) best = { warmMs: from, coldMs: until, cost };
+    }
+    const { warmMs, coldMs, cost } = best;
+    const below = this.#warm.filter(({ ms }) => ms <= warmMs).map(({ ms }) => ms);
+    const above = this.#cold.filter(({ ms }) => ms >= coldMs).map(({ ms }) => ms);
+    return { warmMs: Math.max(0, ...below), coldMs: Math.min(Infinity, ...above), cost };
+  }
+
+  /** The timeout that the findings and the configured value speak for, or more if it may be longer. */
+  #mostLikelyMs(configuredMs: number): number {
+    const ms = this.#supportedMs(configuredMs);
+    const { warmMs, coldMs } = this.#bracket;
+    return this.#isReached(ms) && coldMs > NARROW * warmMs ? Math.max(ms, LATER * warmMs) : ms;
+  }
+
+  #supportedMs(configuredMs: number): number {
+    const { warmMs, coldMs, cost } = this.#bracket;
+    if (this.#against(configuredMs) - cost < CONFIGURED_WEIGHT) return configuredMs;
+    // Longer than configured is longer by what was found; shorter, as little as was found.
+    if (warmMs > configuredMs && coldMs > NARROW * warmMs) return warmMs * TIMES_WARM;
+    return Math.max(Math.sqrt(warmMs * coldMs), SHARE_OF_COLD * coldMs);
+  }
+
+  /** True where it was warm so long that it has as good as shown that `ms` is too short. */
+  #isReached(ms: number): boolean {
+    const { warmMs } = this.#bracket;
+    if (!this.#isProbed || warmMs < NEARLY * ms) return false;
+    return weightNear(this.#warm, warmMs) >= CONFIRMED_WEIGHT;
+  }
+
+  /** Idle time of the next ping that also tells most; below `leastMs` where none is worth it. */
+  #probeAfterMs(configuredMs: number, leastMs: number): number {
+    const { warmMs, coldMs } = this.#bracket;
+    if (coldMs < configuredMs) return this.#climbAfterMs(leastMs);
+    const ms = this.ms(configuredMs);
+    const isOpen = coldMs > NARROW * warmMs;
+    // Towards the end of the timeout while nothing speaks for its being that short.
+    return ms * (isOpen && this.#isReached(ms * PING_SHARE) ? LAST_SHARE : PING_SHARE);
+  }
+
+  /** It was found cold sooner than configured: from the shortest interval up. */
+  #climbAfterMs(leastMs: number): number {
+    const { warmMs, coldMs } = this.#bracket;
+    const firstMs = leastMs * BEYOND;
+    if (coldMs <= firstMs) return 0;
+    if (warmMs < leastMs) return firstMs;
+    const middleMs = PING_SHARE * Math.sqrt(warmMs * coldMs);
+    if (warmMs < middleMs * NEARLY) return Math.min(warmMs * CLIMB, middleMs);
+    const isConfirmed = weightNear(this.#cold, coldMs) >= CONFIRMED_WEIGHT;
+    return isConfirmed ? middleMs : coldMs * BEYOND;
+  }
+}
+
+/** Adds a finding; of too many, the one that says least is dropped. */
+function added(findings: readonly Finding[], ms: number, drop: 'longest' | 'shortest'): Finding[] {
+  const same = findings.find((f) => isSame(f, ms));
+  const others = findings.filter((f) => f !== same);
+  const weight = Math.min(MOST_WEIGHT, (same?.weight ?? 0) + 1);
+  // The idle time of the first stays, or a row of findings would drift.
+  const sorted = [...others, { ms: same?.ms ?? ms, weight }].sort((a, b) => a.ms - b.ms);
+  if (sorted.length <= MOST_KEPT) return sorted;
+  return drop === 'longest' ? sorted.slice(0, MOST_KEPT) : sorted.slice(-MOST_KEPT);
+}
+
+function isSame(finding: Finding, ms: number): boolean {
+  return Math.abs(Math.log(finding.ms / ms)) < SAME_SHARE;
+}
+
+function contradicted(findings: readonly Finding[], by: (ms: number) => boolean): Finding[] {
+  return findings
+    .map((f) => (by(f.ms) ? { ...f, weight: f.weight * KEPT_SHARE } : f))
+    .filter(({ weight }) => weight >= LEAST_WEIGHT);
+}
+
+/** Weight of the findings about as long as `ms`. */
+function weightNear(findings: readonly Finding[], ms: number): number {
+  let sum = 0;
+  for (const f of findings) if (f.ms >= ms / NEAR && f.ms <= ms * NEAR) sum += f.weight;
+  return sum;
 }

@@ -9,7 +9,7 @@
 
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
-import type { Endpoint } from '../backends/endpoint.ts';
+import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
 import type { NextCall } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
 import type { CallRequest } from '../runs/call-request.ts';
@@ -80,7 +80,9 @@ export class CallsInFlight {
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
     this.#context.roster.holder(request.backend, lease.endpoint, now).inFlight += 1;
-    this.#backends.get(request.backend)?.shares.granted(keyOf(call), lease.grantedAt);
+    const backend = this.#backends.get(request.backend);
+    backend?.granted(call, now);
+    backend?.shares.granted(keyOf(call), lease.grantedAt);
   }
 
   /** Ends an attempt; `again`: the call may return to the queue for another attempt. */
@@ -93,7 +95,9 @@ export class CallsInFlight {
     const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
     const caller = { key: keyOf(call), callId };
-    const after = endpoint?.observe(result, call.lease.grantedAt, now, caller) ?? 'pause';
+    const after = endpoint
+      ? endpoint.observe(result, call.lease.grantedAt, now, caller)
+      : refusalAtGoneEndpoint(result);
     const backend = this.#backends.get(call.request.backend);
     const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
     if (retry && backend) {
@@ -225,6 +229,7 @@ export class CallsInFlight {
   ): void {
     const { ranking, prewarmer } = this.#context;
     endpoint.granted(now, keyOf(call));
+    backend.granted(call, now);
     backend.shares.granted(keyOf(call), now);
     call.urgent = urgent;
     call.attempts += 1;
@@ -259,6 +264,7 @@ export class CallsInFlight {
     const endpoint = backend?.endpoints.get(id);
     const grantedAt = call.lease?.grantedAt ?? now;
     endpoint?.released(now, grantedAt, keyOf(call));
+    backend?.released(call);
     backend?.shares.released(keyOf(call), grantedAt, now);
     if (backend && call.urgent) backend.urgentRunning -= 1;
     if (backend) this.#context.roster.forgetIfDrained(backend, id);
@@ -282,6 +288,10 @@ export class CallsInFlight {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+function refusalAtGoneEndpoint({ cold, busy }: CallResult): AfterRefusal | undefined {
+  return cold || busy ? 'pause' : undefined;
+}
 
 function keyOf(call: LiveCall): string {
   return call.request.keyId ?? '';

@@ -32,6 +32,8 @@ import { RunRegister } from './run-register.ts';
 
 /** Finished runs up to which each further one may change its application's model much. */
 const NEW_APPLICATION_RUNS = 8;
+/** Calls of a backend before its mean service time says something of a call. */
+const MIN_CALLS_TO_EXPECT = 20;
 
 export interface DispatcherOptions {
   readonly random: Random;
@@ -91,8 +93,11 @@ export class Dispatcher {
     const overdue = this.#elapse(now);
     this.#rerankNewApplications(effects);
     for (const backend of this.backends.values()) {
+      this.#prewarmer.wakes.resume(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
-      this.#prewarmer.wakes.wakeForDemand(backend, needsOther, now, effects);
+      if (backend.waiting === 0) continue;
+      const expectedMs = (call: LiveCall) => this.#expectedMs(call, backend);
+      this.#prewarmer.wakes.wakeForDemand(backend, needsOther, expectedMs, now, effects);
     }
     // After the grants: a call that gets a slot in this very step is served although it is overdue.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
@@ -143,6 +148,16 @@ export class Dispatcher {
     // Stored times may lie ahead of this machine's clock.
     this.#clockWentBack(this.#now);
     this.#prewarmer.scheduleCheck(this.#now);
+  }
+
+  /** Expected service time of a running call, ms; Infinity where nothing is known of its kind. */
+  #expectedMs({ request, run }: LiveCall, backend: Backend): number {
+    const ofUnit = this.models
+      .model(run.app)
+      ?.graph.callMs(request.unit, backend.name, this.speeds);
+    if (ofUnit !== undefined) return ofUnit;
+    const { speed } = backend;
+    return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
   }
 
   /**

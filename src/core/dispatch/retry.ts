@@ -35,11 +35,11 @@ export function retryOf(
   call: LiveCall,
   backend: Backend,
   result: CallResult,
-  after: AfterRefusal,
+  after: AfterRefusal | undefined,
   now: number,
 ): Retry | undefined {
   if (backend.removed) return undefined;
-  if (result.cold || result.busy) return afterRefusal(call, backend, result, after, now);
+  if (after !== undefined) return afterRefusal(call, backend, result, after, now);
   if (!result.endpointFault) return undefined;
   const avoid = avoiding(call);
   const hasOther = backend.hasOtherEndpoint(avoid, now, call.request.keyId);
@@ -58,7 +58,8 @@ function afterRefusal(
   const pauseMs = Math.max(result.retryAfterMs ?? 0, pauses[call.refusals] ?? 0);
   call.refusals += 1;
   if (call.refusals > MAX_REFUSALS) return undefined;
-  if (after === 'queue') return { pauseMs: 0 };
+  // Where calls are sent to cold endpoints, no wake is waited for.
+  if (after === 'queue' && backend.spec.whileCold === 'hold') return { pauseMs: 0 };
   const refusedBy = new Set(call.avoid).add(call.lease?.endpoint ?? '');
   const other = backend.pick(now, refusedBy, call.request.keyId);
   if (other && !refusedBy.has(other.spec.id)) {

@@ -35,6 +35,9 @@ interface Mean {
   calls: number;
 }
 
+/** Visits of a unit before its own mean says something of its calls. */
+const MIN_VISITS = 3;
+
 export class DemandGraph {
   readonly #units = new Map<string, UnitNode>();
   #runs = 0;
@@ -51,6 +54,13 @@ export class DemandGraph {
   /** Visits of a unit; not an integer once old ones have faded. */
   visits(unit: string): number {
     return this.#units.get(unit)?.visits ?? 0;
+  }
+
+  /** Mean service time of a unit's calls at its backend, ms; undefined for a unit hardly known. */
+  callMs(unit: string, backend: string, speeds: Speeds): number | undefined {
+    const node = this.#units.get(unit);
+    if (!node || node.backend !== backend || node.visits < MIN_VISITS) return undefined;
+    return workMs(node.callDemand, speeds(backend));
   }
 
   /** Learns a finished run. True where the run shows that one of its units has changed. */

@@ -102,6 +102,11 @@ export class UnitNode {
     this.ends *= FADED_SHARE;
   }
 
+  /** Mean demand of one of its calls. */
+  get callDemand(): Demand {
+    return { input: this.input.mean, output: this.output.mean };
+  }
+
   /** Mean demand of one visit. */
   get demand(): Demand {
     return {

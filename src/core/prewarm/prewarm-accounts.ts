@@ -9,7 +9,7 @@ import type { Backend } from '../backends/backend.ts';
 import type { BudgetLimits } from '../backends/backend-spec.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
-import { DailyAccounts } from './daily-accounts.ts';
+import { DailyAccounts, type DailyCounts } from './daily-accounts.ts';
 import { type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
 
 const DAY_MS = 86_400_000;
@@ -124,11 +124,27 @@ export class PrewarmAccounts {
     );
   }
 
+  /**
+   * The most that a ping can cost, where the whole budget of a day does not allow that: then no ping
+   * is ever made.
+   */
+  neverAllowed(backend: Backend, endpoint: Endpoint): BudgetLimits | undefined {
+    const warmMs = endpoint.longestPingMs;
+    const money = warmMs * priceOf(backend);
+    const isEnough = [this.#tenant, this.#budgetOf(backend.name)].every(
+      ({ limits }) => warmMs <= (limits.warmMs ?? Infinity) && money <= (limits.money ?? Infinity),
+    );
+    return isEnough ? undefined : { warmMs, ...(money > 0 ? { money } : {}) };
+  }
+
   /** Counts a wake that begins, and reserves its budget unless calls asked for it. */
   began(backend: Backend, endpoint: Endpoint, wake: Wake): void {
     this.daily.add(backend.name, wake.at, { [COUNTED_AS[wake.cause]]: 1 });
     if (wake.cause === 'demand') return;
     const key = keyOf(backend.name, endpoint);
+    // What an earlier ping of the chain took so far is spent.
+    const pingMs = this.#budgetOf(backend.name).settle(key, wake.at);
+    if (pingMs > 0) this.daily.add(backend.name, wake.at, { pingMs });
     for (const budget of [this.#tenant, this.#budgetOf(backend.name)]) {
       budget.reserve(key, endpoint.longestPingMs, priceOf(backend), wake.at);
     }
@@ -158,7 +174,7 @@ export class PrewarmAccounts {
       (outcome === 'used' || outcome === 'late') && now >= (wake.coldAt ?? 0);
     const avoidedMs = avoidedColdStart ? Math.max(0, endpoint.coldStartMs - sufferedMs) : 0;
     const avoidedWaits = avoidedMs > 0 ? 1 : 0;
-    this.daily.add(backend, now, { pingMs, [outcome]: 1, avoidedWaits, avoidedMs });
+    this.daily.add(backend, now, { pingMs, ...countsOf(outcome, wake), avoidedWaits, avoidedMs });
   }
 
   /** Counts the time that a call waited while no endpoint was warm, ms. */
@@ -210,6 +226,15 @@ export class PrewarmAccounts {
     }
     return budget;
   }
+}
+
+/**
+ * The pings of a wake by outcome. Of a chain whose last ping failed, those before it kept the endpoint
+ * warm for nothing.
+ */
+function countsOf(outcome: WakeOutcome, { pings = 1 }: Wake): Partial<DailyCounts> {
+  if (outcome !== 'failed' || pings === 1) return { [outcome]: pings };
+  return { failed: 1, wasted: pings - 1 };
 }
 
 /** Price of a warm millisecond, in money; 0 where none is configured. */

@@ -17,11 +17,17 @@ interface Reservation {
   readonly pricePerMs: number;
 }
 
-export interface BudgetSnapshot {
+/** What was spent on a day. */
+interface Spent {
   /** Days since the epoch, UTC. */
   readonly day: number;
   readonly spentMs: number;
   readonly spentMoney: number;
+}
+
+export interface BudgetSnapshot extends Spent {
+  /** The day before; absent in snapshots of earlier versions. */
+  readonly before?: Spent;
   /** Reservations that are not settled yet, by key. */
   readonly open: ReadonlyArray<readonly [string, Reservation]>;
 }
@@ -31,6 +37,8 @@ export class PrewarmBudget {
   #day = -1;
   #spentMs = 0;
   #spentMoney = 0;
+  /** What was spent on the day before: the clock may go back to it. */
+  #before: Spent | undefined;
   readonly #reservations = new Map<string, Reservation>();
 
   /** True where a ping of at most `maxMs` warm time fits in what is left of the day. */
@@ -95,9 +103,20 @@ export class PrewarmBudget {
     };
   }
 
-  /** Handles a clock that jumps back: what was spent stays spent, on the day of `now`. */
+  /**
+   * Handles a clock that jumps back: what was spent stays spent, on the day of `now`, and so does what
+   * was spent on that day before the clock went too far ahead.
+   */
   clockWentBack(now: number): void {
-    this.#day = Math.min(this.#day, Math.floor(now / DAY_MS));
+    const today = Math.floor(now / DAY_MS);
+    if (today < this.#day) {
+      this.#day = today;
+      if (this.#before && this.#before.day >= today) {
+        this.#spentMs += this.#before.spentMs;
+        this.#spentMoney += this.#before.spentMoney;
+        this.#before = undefined;
+      }
+    }
     for (const [key, reservation] of this.#reservations)
       this.#reservations.set(key, notAfter(reservation, now));
   }
@@ -107,13 +126,15 @@ export class PrewarmBudget {
       day: this.#day,
       spentMs: this.#spentMs,
       spentMoney: this.#spentMoney,
+      ...(this.#before ? { before: this.#before } : {}),
       open: [...this.#reservations],
     };
   }
 
   /** Restored reservations count in full until they are settled or their day is over. */
-  restore({ day, spentMs, spentMoney, open }: BudgetSnapshot): void {
+  restore({ day, spentMs, spentMoney, before, open }: BudgetSnapshot): void {
     this.#day = day;
+    this.#before = before;
     this.#spentMs = spentMs;
     this.#spentMoney = spentMoney;
     for (const [key, reservation] of open) this.#reservations.set(key, reservation);
@@ -122,6 +143,9 @@ export class PrewarmBudget {
   #startDay(now: number): void {
     const day = Math.floor(now / DAY_MS);
     if (day <= this.#day) return;
+    if (this.#spentMs > 0 || this.#spentMoney > 0) {
+      this.#before = { day: this.#day, spentMs: this.#spentMs, spentMoney: this.#spentMoney };
+    }
     this.#day = day;
     this.#spentMs = 0;
     this.#spentMoney = 0;

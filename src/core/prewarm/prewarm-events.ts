@@ -10,8 +10,14 @@ export type PrewarmEvent =
       readonly backend: string;
       readonly endpoint: string;
       readonly ok: boolean;
-      /** Time from the wake call to its answer; absent where nothing was measured. */
+      /** The `at` of the wake that is answered; absent: the endpoint's last wake. */
+      readonly wakeAt?: number;
+      /** Time from the beginning of that wake to its answer; absent where nothing was measured. */
       readonly tookMs?: number;
+      /** Answers of "not ready" before it was ready, or failed; absent where nobody counted. */
+      readonly refusals?: number;
+      /** Why it failed, for people. */
+      readonly reason?: string;
     }
   | { readonly type: 'gone-cold'; readonly backend: string; readonly endpoint: string }
   /** Check all backends, looking ahead by the cold start plus `aheadMs`, the cron's period. */

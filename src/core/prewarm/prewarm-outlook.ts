@@ -29,6 +29,8 @@ export interface EndpointOutlook {
   readonly decision: 'wake' | 'stay-cold' | 'hold' | 'let-go' | 'over-budget' | 'none';
   readonly probability?: number;
   readonly reason?: string;
+  /** True where a ping may cost more than the budget of a whole day: none is ever made. */
+  readonly impossible?: true;
 }
 
 export interface BackendOutlook {
@@ -103,6 +105,18 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
   const explained = { ...base, probability, reason };
   if (isIdle) return { ...explained, decision: wake ? 'hold' : 'let-go' };
   if (!wake) return { ...explained, decision: 'stay-cold' };
-  const isAllowed = accounts.allows(backend, endpoint, now);
-  return { ...explained, decision: isAllowed ? 'wake' : 'over-budget' };
+  if (accounts.allows(backend, endpoint, now)) return { ...explained, decision: 'wake' };
+  const most = accounts.neverAllowed(backend, endpoint);
+  if (!most) return { ...explained, decision: 'over-budget' };
+  const needed = `the budget of a day never allows a ping, which may take ${seconds(most.warmMs)} s`;
+  return {
+    ...explained,
+    decision: 'over-budget',
+    reason: `${reason}; ${needed}`,
+    impossible: true,
+  };
+}
+
+function seconds(ms = 0): number {
+  return Math.ceil(ms / 1_000);
 }

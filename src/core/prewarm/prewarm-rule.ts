@@ -3,6 +3,8 @@
  * one is kept warm. All rules have one interface; the theta rule is Talaria's, the others serve for
  * comparison. When a rule is asked is decided in prewarmer.ts.
  */
+
+import { lookAhead } from './look-ahead.ts';
 import {
   decidePrewarm,
   demandProbability,
@@ -43,19 +45,27 @@ export interface PrewarmRule {
 /**
  * Wakes as soon as the probability of a need within the cold start reaches the level from which
  * warming pays: theta = c / (c + v), where c is the price of a warm second and v the value of a
- * second of one run's time. Where several runs would wait, v counts for each of them. Holding uses
- * the same threshold, see `holdIndex`.
+ * second of one run's time. Where several runs would wait, v counts for each of them. A need that
+ * comes before the question is asked again is weighed in look-ahead.ts. Holding uses the same
+ * threshold, see `holdIndex`.
  */
 export function thetaRule(theta: number): PrewarmRule {
   const thresholdFor = (query: PrewarmQuery) => theta / (theta + (1 - theta) * query.crowd);
   return {
     wake: (query) => {
       const threshold = thresholdFor(query);
-      const forecast = query.forecast(query.coldStartMs + query.aheadMs);
       // The wake itself takes a cold start, in which no call is served.
       const exhausted = isExhausted(query, threshold, query.coldStartMs);
-      const trusted = exhausted ? withoutArrivals(forecast) : forecast;
-      return decidePrewarm(trusted, threshold, query.capacity);
+      const forecast = (withinMs: number) => {
+        const within = query.forecast(withinMs);
+        return exhausted ? withoutArrivals(within) : within;
+      };
+      const decision = decidePrewarm(forecast(query.coldStartMs), threshold, query.capacity);
+      if (decision.wake || query.aheadMs === 0) return decision;
+      const ahead = lookAhead({ ...query, forecast }, threshold);
+      if (!ahead.pays) return decision;
+      const reason = `${decision.reason} P(later)=${ahead.probability.toFixed(3)}`;
+      return { wake: true, probability: ahead.probability, reason };
     },
     hold: (query) => {
       const threshold = thresholdFor(query);

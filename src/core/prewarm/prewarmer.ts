@@ -100,8 +100,14 @@ export class Prewarmer {
     if (!endpoint) return;
     const previous = endpoint.state;
     if (event.type === 'wake-answered' && event.ok) {
-      endpoint.becameWarm(now, event.tookMs);
+      if (endpoint.isLastWake(event.wakeAt)) {
+        endpoint.becameWarm(now, event.tookMs, event.refusals);
+      } else endpoint.provenUp(now);
       this.wakes.accounts.answered(event.backend, endpoint, now);
+      // Without a run in flight nothing else would have it checked before it goes cold.
+      if (this.#view.backends.get(event.backend)?.spec.prewarm.mode !== 'off') {
+        this.dueAt = Math.min(this.dueAt, nextCheckAt(endpoint, now));
+      }
       // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
       // spared them no wait, so the whole cold start counts as waited for.
       if (endpoint.inFlight > 0) {
@@ -110,11 +116,14 @@ export class Prewarmer {
       return;
     }
     if (event.type === 'wake-answered') {
-      // A call that was served since the wake began proves that the endpoint is up.
+      // An earlier wake that failed says nothing of the last one. A call that was served since the
+      // wake began proves that the endpoint is up.
+      if (!endpoint.isLastWake(event.wakeAt)) return;
       if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
-      endpoint.failed(now);
+      endpoint.wakeFailed(now, event.reason);
+      return this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
     }
-    endpoint.becameCold();
+    endpoint.becameCold(now);
     this.stateChanged(event.backend, event.endpoint, previous, now, effects);
   }
 

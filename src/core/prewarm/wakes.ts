@@ -6,14 +6,15 @@
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 import type { PrewarmDecision } from './prewarm.ts';
 import { PrewarmAccounts } from './prewarm-accounts.ts';
 import type { PrewarmEffect, PrewarmEffects } from './prewarm-events.ts';
 
 export class Wakes {
   readonly accounts: PrewarmAccounts;
-  /** When a wake was last recorded without being made, by backend, epoch ms. */
-  readonly #recordedOnlyAt = new Map<string, number>();
+  /** When a wake was last recorded without being made, epoch ms. */
+  #recordedOnlyAt = new WeakMap<Endpoint, number>();
 
   constructor(backends: ReadonlyMap<string, Backend>) {
     this.accounts = new PrewarmAccounts(backends);
@@ -21,17 +22,24 @@ export class Wakes {
 
   /** Handles a clock that jumps back: the next wake that is not made is recorded at once. */
   clockWentBack(now: number): void {
-    this.#recordedOnlyAt.clear();
+    this.#recordedOnlyAt = new WeakMap();
     this.accounts.clockWentBack(now);
   }
 
   /**
-   * Wakes an endpoint for calls that wait now; one wake at a time for an endpoint. `needsOther`: a
-   * call waits for another endpoint than those that are up.
+   * Wakes an endpoint for calls that wait now; one wake at a time for an endpoint. Neither the mode
+   * nor a budget of prewarming limits that. `needsOther`: a call waits for another endpoint than those
+   * that are up. `expectedMs`: the service time of a running call, by what is known of its kind.
    */
-  wakeForDemand(backend: Backend, needsOther: boolean, now: number, effects: PrewarmEffects): void {
+  wakeForDemand(
+    backend: Backend,
+    needsOther: boolean,
+    expectedMs: (call: LiveCall) => number,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
     if (backend.spec.whileCold === 'send') return;
-    const endpoint = backend.endpointToWake(needsOther, now);
+    const endpoint = backend.endpointToWake(needsOther, now, expectedMs);
     if (!endpoint) return;
     const wake = {
       cause: 'demand' as const,
@@ -41,6 +49,20 @@ export class Wakes {
     };
     this.begin(backend, endpoint, wake, effects);
     effects.push(wakeEffect(backend, endpoint, wake, false));
+  }
+
+  /**
+   * Sends the wakes again that were in progress when the object died: their requests died with it.
+   * Where calls are sent to cold endpoints, the call itself is the wake, and its lease goes on.
+   */
+  resume(backend: Backend, now: number, effects: PrewarmEffects): void {
+    for (const endpoint of backend.endpoints.values()) {
+      const wake = endpoint.takeInterruptedWake(now);
+      if (!wake || (wake.cause === 'demand' && backend.spec.whileCold === 'send')) continue;
+      // What is left of its patience; the endpoint itself gives it up then.
+      const leftMs = Math.max(1, endpoint.changesAt - now);
+      effects.push({ ...wakeEffect(backend, endpoint, wake, false), patienceMs: leftMs });
+    }
   }
 
   /** Wakes an endpoint, or records that in a dry run. False where the budget does not allow it. */
@@ -57,33 +79,38 @@ export class Wakes {
     const allowed = dryRun || this.accounts.allows(backend, endpoint, now);
     if (dryRun || !allowed) {
       // The endpoint keeps its state, so the same decision would be recorded each second.
-      const lastAt = this.#recordedOnlyAt.get(backend.name) ?? -Infinity;
+      const lastAt = this.#recordedOnlyAt.get(endpoint) ?? -Infinity;
       if (now - lastAt < endpoint.coldStartMs) return allowed;
-      this.#recordedOnlyAt.set(backend.name, now);
+      this.#recordedOnlyAt.set(endpoint, now);
     }
     const { probability } = decision;
     const reason = `${decision.reason} ${describeForecast()}`;
     const coldAt = cause === 'keep-warm' ? { coldAt: endpoint.changesAt } : {};
     const wake = { cause, at: now, reason, probability, ...coldAt };
-    if (allowed && !dryRun) this.begin(backend, endpoint, wake, effects);
-    if (!allowed) this.accounts.refused(backend.name, now);
-    effects.push(
-      allowed
-        ? wakeEffect(backend, endpoint, wake, dryRun)
-        : { type: 'over-budget', backend: backend.name, endpoint: endpoint.spec.id, wake },
-    );
-    return allowed;
+    if (!allowed) {
+      this.accounts.refused(backend.name, now);
+      const id = endpoint.spec.id;
+      effects.push({ type: 'over-budget', backend: backend.name, endpoint: id, wake });
+      return false;
+    }
+    if (!dryRun) this.begin(backend, endpoint, wake, effects);
+    effects.push(wakeEffect(backend, endpoint, (!dryRun && endpoint.wake) || wake, dryRun));
+    return true;
   }
 
   /**
-   * Begins a wake. An earlier wake that no call has used is settled: as wasted where the endpoint
-   * is warm, as failed otherwise.
+   * Begins a wake. A ping that keeps an endpoint warm after others continues their chain, which is
+   * used or wasted as a whole. Any other wake that no call has used is settled: as wasted where the
+   * endpoint is warm, as failed otherwise.
    */
   begin(backend: Backend, endpoint: Endpoint, wake: Wake, effects: PrewarmEffects): void {
-    const previousOutcome = endpoint.state === 'warm' ? 'wasted' : 'failed';
-    this.settle(backend.name, endpoint, previousOutcome, wake.at, effects);
+    const chained = chainedWake(endpoint, wake);
+    if (!chained) {
+      const previousOutcome = endpoint.state === 'warm' ? 'wasted' : 'failed';
+      this.settle(backend.name, endpoint, previousOutcome, wake.at, effects);
+    }
     this.accounts.began(backend, endpoint, wake);
-    endpoint.beginWake(wake);
+    endpoint.beginWake(chained ?? wake);
   }
 
   /** Settles the endpoint's open wake, if any. `coldMs`: cold wait of the call that used it, ms. */
@@ -104,12 +131,22 @@ export class Wakes {
   }
 }
 
+/** The wake as one of a chain of pings; undefined where it begins none and continues none. */
+function chainedWake({ state, wake: last }: Endpoint, wake: Wake): Wake | undefined {
+  const isChain = state === 'warm' && wake.cause === 'keep-warm' && last && last.cause !== 'demand';
+  if (!isChain) return undefined;
+  const { coldAt: _, ...rest } = wake;
+  const { coldAt, pings = 1, since = last.at } = last;
+  // Without the chain the endpoint would have gone cold when it would have without the first ping.
+  return { ...rest, pings: pings + 1, since, ...(coldAt === undefined ? {} : { coldAt }) };
+}
+
 function wakeEffect(
   backend: Backend,
   endpoint: Endpoint,
   wake: Wake,
   dryRun: boolean,
-): PrewarmEffect {
+): Extract<PrewarmEffect, { type: 'wake' }> {
   const { spec, wakePatienceMs: patienceMs } = endpoint;
   return { type: 'wake', backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };
 }

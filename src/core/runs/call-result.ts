@@ -12,6 +12,11 @@ export interface CallResult {
   readonly endpointFault: boolean;
   /** The endpoint reported that it is not up yet. */
   readonly cold: boolean;
+  /**
+   * The failure is also what an endpoint answers that is not up: a model that it does not have, a
+   * fault, no connection. The client has received nothing of it.
+   */
+  readonly mayBeCold?: boolean;
   /** The endpoint reported that it is overloaded. */
   readonly busy?: boolean;
   /** The endpoint answered 403: usually the call's own matter, not the endpoint's. */

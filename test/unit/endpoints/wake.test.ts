@@ -1,7 +1,8 @@
 /** How much of an answer wakes, probes and releases read, however long it is. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ADAPTERS } from '../../../src/endpoints/registry.ts';
-import { releaseEndpoint, wakeEndpoint } from '../../../src/endpoints/wake.ts';
+import { releaseEndpoint } from '../../../src/endpoints/release.ts';
+import { wakeEndpoint } from '../../../src/endpoints/wake.ts';
 import { readBeginning } from '../../../src/http/read-answer.ts';
 
 afterEach(() => vi.restoreAllMocks());
@@ -39,7 +40,7 @@ function endless(beginning = '') {
 function answering(beginning: Readonly<Record<string, string>> = {}) {
   const answers: Array<{ path: string; read: { bytes: number; cancelled: boolean } }> = [];
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
-    const path = new URL(String(input)).pathname;
+    const path = new URL(input instanceof Request ? input.url : String(input)).pathname;
     const { read, body } = endless(beginning[path]);
     answers.push({ path, read });
     return new Response(body);
@@ -49,7 +50,10 @@ function answering(beginning: Readonly<Record<string, string>> = {}) {
 
 describe('an answer without end', () => {
   it('to a probe, a wake and the first call is cancelled', async () => {
-    const answers = answering({ '/is_sleeping': '{"is_sleeping": true, "x": "' });
+    const answers = answering({
+      '/is_sleeping': '{"is_sleeping": true, "x": "',
+      '/v1/chat/completions': '{"choices":[{"message":{"content":"',
+    });
     const woken = await wakeEndpoint(ADAPTERS.vllm, { ...TARGET, model: 'm' }, 60_000);
     expect(woken.ok).toBe(true);
     const paths = ['/is_sleeping', '/wake_up', '/v1/chat/completions'];
@@ -63,7 +67,7 @@ describe('an answer without end', () => {
   it('to a release is cancelled', async () => {
     const answers = answering();
     const target = { ...TARGET, releasePath: '/go-cold' };
-    expect(await releaseEndpoint(ADAPTERS['openai-generic'], target)).toBe(true);
+    expect(await releaseEndpoint(ADAPTERS['openai-generic'], target)).toEqual({ ok: true });
     expect(answers).toMatchObject([{ path: '/go-cold', read: { cancelled: true } }]);
   });
 });

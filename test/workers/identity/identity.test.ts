@@ -277,6 +277,16 @@ describe('a body', () => {
     });
   });
 
+  it('keeps what is in its stream options byte for byte', () => {
+    const text = (usage: string) =>
+      `{"stream_options":{"x":1e400, "x":2,${usage}"y":12345678901234567890},"model":"m","messages":[{"role":"user"}]}`;
+    expect(withUsage(text('"include_usage":false,'))).toBe(text('"include_usage":true,'));
+    const added = text('').replace('890}', '890,"include_usage":true}');
+    expect(withUsage(text(''))).toBe(added);
+    const both = withFields(parse(text('')), { usage: true, priority: 3 });
+    expect(new TextDecoder().decode(both)).toBe(added.replace(/}$/, ',"priority":3}'));
+  });
+
   it('has no field twice, also where its stream options are null', () => {
     const text = '{"model":"m","messages":[{"role":"user"}],"stream_options":null}';
     expect(withUsage(text).match(/stream_options/g)).toHaveLength(1);

@@ -259,6 +259,42 @@ describe('an import', () => {
     expect((await admin('POST', `${tenant}/import`, deepRun))[0]).toBe(400);
   });
 
+  it('refuses a line and a configuration that are too long, and names the limit', async () => {
+    const tenant = await newTenant();
+    const long = JSON.stringify({ ...run, units, x: 'x'.repeat(1_200_000) });
+    for (const body of [long, `${JSON.stringify({ ...run, units })}\n${long}\n`]) {
+      const [status, text] = await admin('POST', `${tenant}/import`, body);
+      const { code, message } = JSON.parse(text).error;
+      expect([status, code]).toEqual([413, 'request_too_large']);
+      expect(message).toMatch(/^Line [12] is longer than 1200000 characters\.$/);
+    }
+    // Bytes count, as in a PUT: the line itself is within its limit.
+    const config = { ...CONFIG, applications: { ['é'.repeat(550_000)]: {} } };
+    const head = JSON.stringify({ talaria_export: 1, config });
+    const [status, text] = await admin('POST', `${tenant}/import?config=replace`, head);
+    expect([status, JSON.parse(text).error]).toMatchObject([
+      413,
+      { code: 'request_too_large', param: 'config' },
+    ]);
+    expect(JSON.parse(text).error.message).toContain('1000000 bytes');
+  });
+
+  it('keeps no more bytes of runs than are kept of those that end here', async () => {
+    const tenant = await newTenant();
+    const stub = env.TENANT.getByName(tenant);
+    const sums = { imported: 0, no_room: 0 };
+    const long = [{ ...units[0], unit: 'é'.repeat(450_000) }];
+    for (let i = 0; i < 6; i += 1) {
+      const some = Array.from({ length: 10 }, (_, k) => `r${10 * i + k}`);
+      const runs = some.map((name) => ({ ...run, run: name, units: long, learned: false }));
+      const done = await stub.importRuns(JSON.stringify(runs), 0);
+      sums.imported += done?.imported ?? 0;
+      sums.no_room += done?.no_room ?? 0;
+    }
+    // 50 MB, as UTF-8.
+    expect(sums).toEqual({ imported: 55, no_room: 5 });
+  });
+
   it('into a tenant that does not exist needs a configuration', async () => {
     const name = `t-${crypto.randomUUID()}`;
     const line = JSON.stringify({ ...run, units });

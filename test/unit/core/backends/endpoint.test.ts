@@ -175,7 +175,7 @@ describe('Endpoint', () => {
     expect(endpoint.unavailableUntil(2_000)).toBe(2_500);
   });
 
-  it('survives a restart warm with its cold starts, but a wake under way does not', () => {
+  it('survives a restart warm with its cold starts, and in the midst of a wake', () => {
     const warm = afterColdStarts([4_000, 6_000]);
     const again = new Endpoint(SCALING, 99_000);
     again.restore(warm.snapshot());
@@ -186,9 +186,21 @@ describe('Endpoint', () => {
     const warming = new Endpoint(SCALING, 0);
     warming.beginWake(wakeAt(1_000));
     expect(warming.snapshot().state).toBe('warming');
-    again.restore(warming.snapshot());
-    expect(again.state).toBe('cold');
+    again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
+    expect(again.state).toBe('warming');
     expect(again.lastActiveAt).toBe(1_000);
+    expect(again.changesAt).toBe(61_000);
+    expect(again.takeInterruptedWake(11_000)).toEqual(wakeAt(1_000));
+    expect(again.takeInterruptedWake(11_000)).toBeUndefined();
+    again.becameWarm(31_000, 20_000);
+    expect(again.coldStartMs).toBe(30_000);
+
+    // Earlier versions did not store when the wake began.
+    const { start: _, ...old } = warming.snapshot();
+    const fromOld = new Endpoint(SCALING, 0);
+    fromOld.restore(old);
+    expect(fromOld.state).toBe('cold');
+    expect(fromOld.takeInterruptedWake(0)).toBeUndefined();
   });
 
   it('is warm after a restart where it no longer scales to zero', () => {

@@ -1,164 +1,182 @@
-/** Idle timeouts: the configured one at first, then as observed at the endpoint, within bounds. */
+/** The learned idle timeout: a bracket of what was found, and the pings that make it narrower. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Endpoint } from '../../../../src/core/backends/endpoint.ts';
-import type { EndpointSpec, Wake } from '../../../../src/core/backends/endpoint-state.ts';
 import { LearnedIdle } from '../../../../src/core/backends/learned-idle.ts';
 
-const SPEC: EndpointSpec = {
-  id: 'e1',
-  slots: 2,
-  coldStart: { estimateMs: 10_000, idleTimeoutMs: 60_000 },
-};
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
 
-const wakeAt = (at: number): Wake => ({ cause: 'demand', at, reason: 'a call', probability: 1 });
+/** A platform that lets an endpoint go cold after `trueMs`, and an endpoint that is pinged. */
+class PingedPlatform {
+  readonly idle = new LearnedIdle();
+  readonly pingsAt: number[] = [];
+  coldFinds = 0;
+  now = 0;
+  readonly #configuredMs: number;
+  trueMs: number;
 
-/** An endpoint that has been warm since 0 and has had one cold start of 10 s. */
-function warmEndpoint(): Endpoint {
-  const endpoint = new Endpoint(SPEC, -10_000);
-  endpoint.beginWake(wakeAt(-10_000));
-  endpoint.becameWarm(0, 10_000);
-  return endpoint;
+  constructor(configuredMs: number, trueMs: number) {
+    this.#configuredMs = configuredMs;
+    this.trueMs = trueMs;
+    // The first wake was measured, and taught nothing of idling.
+    this.idle.wasCold(MINUTE_MS * 600, 0, true);
+  }
+
+  get ms(): number {
+    return this.idle.ms(this.#configuredMs);
+  }
+
+  /** Idles until the next ping, or for an hour where none is due. False where none was. */
+  ping(): boolean {
+    const afterMs = this.idle.pingAfterMs(this.#configuredMs);
+    if (afterMs === Infinity || afterMs > this.ms) {
+      this.now += HOUR_MS;
+      return false;
+    }
+    this.now += afterMs;
+    this.pingsAt.push(this.now);
+    this.find(afterMs);
+    return true;
+  }
+
+  find(idleMs: number): void {
+    if (idleMs < this.trueMs) return this.idle.wasWarm(idleMs, this.now, true);
+    this.coldFinds += 1;
+    this.idle.wasCold(idleMs, this.now, true);
+  }
+
+  get factor(): number {
+    return Math.max(this.ms / this.trueMs, this.trueMs / this.ms);
+  }
 }
 
 describe('LearnedIdle', () => {
-  it('is what is configured until something was seen', () => {
-    expect(new LearnedIdle().ms(60_000)).toBe(60_000);
-  });
-
-  it('shrinks below the time after which it was seen cold, and never grows by that', () => {
+  it('is what is configured until something was found', () => {
     const idle = new LearnedIdle();
-    idle.wasCold(30_000, 60_000);
-    expect(idle.ms(60_000)).toBe(27_000);
-    idle.wasCold(50_000, 60_000);
-    expect(idle.ms(60_000)).toBe(27_000);
+    expect(idle.ms(MINUTE_MS)).toBe(MINUTE_MS);
+    expect(idle.pingAfterMs(MINUTE_MS)).toBe(48_000);
+    expect(idle.bounds).toEqual({});
+    expect(idle.snapshot()).toBeUndefined();
   });
 
-  it('treats a cold answer right after a call as a crash', () => {
+  it('does not give way to one finding', () => {
     const idle = new LearnedIdle();
-    idle.wasCold(500, 60_000);
-    expect(idle.ms(60_000)).toBe(60_000);
+    idle.wasCold(20_000, 1, true);
+    expect(idle.ms(MINUTE_MS)).toBe(MINUTE_MS);
+    const longer = new LearnedIdle();
+    longer.wasWarm(HOUR_MS, 1, true);
+    expect(longer.ms(MINUTE_MS)).toBe(MINUTE_MS);
   });
 
-  it('grows to at most twice by one observation and to four times the configured in all', () => {
+  it('lies between two findings that agree and what speaks against them', () => {
     const idle = new LearnedIdle();
-    idle.wasWarm(1e9, 60_000);
-    expect(idle.ms(60_000)).toBe(120_000);
-    idle.wasWarm(130_000, 60_000);
-    expect(idle.ms(60_000)).toBe(130_000);
-    idle.wasWarm(1e9, 60_000);
-    idle.wasWarm(1e9, 60_000);
-    expect(idle.ms(60_000)).toBe(240_000);
-    expect(idle.isLongest(60_000)).toBe(true);
+    idle.wasWarm(30_000, 1, true);
+    idle.wasCold(48_000, 2, true);
+    idle.wasCold(50_000, 3, true);
+    expect(idle.ms(MINUTE_MS)).toBeGreaterThan(30_000);
+    expect(idle.ms(MINUTE_MS)).toBeLessThan(48_000);
+    expect(idle.bounds).toEqual({ warmMs: 30_000, coldMs: 48_000 });
+    expect([idle.observations, idle.lastAt]).toEqual([3, 3]);
   });
 
-  it('recovers from a crash that looked like a timeout', () => {
+  it('learns nothing of an idle time that is hardly one, or of none', () => {
     const idle = new LearnedIdle();
-    idle.wasCold(1_100, 60_000);
-    expect(idle.ms(60_000)).toBe(1_000);
-    for (let i = 0; i < 6; i += 1) idle.wasWarm(60_000, 60_000);
-    expect(idle.ms(60_000)).toBe(60_000);
-  });
-});
-
-describe('an endpoint', () => {
-  it('that answers cold while it was thought warm has a shorter timeout', () => {
-    const endpoint = warmEndpoint();
-    endpoint.granted(40_000);
-    endpoint.inFlight -= 1;
-    endpoint.lastActiveAt = 40_010;
-    endpoint.answeredCold(40_000, 40_010);
-    expect(endpoint.state).toBe('cold');
-    // Nothing is learned before the wake confirms that the endpoint was cold.
-    expect(endpoint.idleTimeoutMs).toBe(60_000);
-    endpoint.beginWake(wakeAt(40_020));
-    endpoint.becameWarm(50_020, 10_000);
-    expect(endpoint.idleTimeoutMs).toBe(36_000);
-  });
-
-  it('whose wake is answered at once was not cold: nothing is learned, and the key is doubted', () => {
-    const endpoint = warmEndpoint();
-    endpoint.granted(40_000, 'a');
-    endpoint.released(40_010, 40_000, 'a');
-    expect(endpoint.answeredCold(40_000, 40_010, 'a')).toBe(true);
-    endpoint.beginWake(wakeAt(40_020));
-    endpoint.becameWarm(40_023, 3);
-    expect(endpoint.idleTimeoutMs).toBe(60_000);
-    expect(endpoint.coldStartMs).toBe(10_000);
-    // The same key is not believed a second time; another key is.
-    endpoint.granted(41_000, 'a');
-    endpoint.released(41_010, 41_000, 'a');
-    expect(endpoint.answeredCold(41_000, 41_010, 'a')).toBe(false);
-    expect(endpoint.state).toBe('warm');
-    endpoint.granted(42_000, 'b');
-    endpoint.released(42_010, 42_000, 'b');
-    expect(endpoint.answeredCold(42_000, 42_010, 'b')).toBe(true);
-  });
-
-  it('is not cold by the answer to one call while others run or were served since', () => {
-    const endpoint = warmEndpoint();
-    endpoint.granted(40_000);
-    endpoint.granted(40_000);
-    endpoint.released(40_010, 40_000);
-    expect(endpoint.answeredCold(40_000, 40_010)).toBe(false);
-    endpoint.released(40_020, 40_000);
-    endpoint.succeeded(40_020);
-    expect(endpoint.answeredCold(40_000, 40_030)).toBe(false);
-    expect(endpoint.state).toBe('warm');
-  });
-
-  it('that answers at once although it was considered cold has a longer timeout, and no short cold start', () => {
-    const endpoint = warmEndpoint();
-    endpoint.elapse(60_000);
-    expect(endpoint.state).toBe('cold');
-    endpoint.beginWake(wakeAt(100_000));
-    endpoint.becameWarm(100_300, 300);
-    expect(endpoint.idleTimeoutMs).toBe(100_000);
-    expect(endpoint.coldStartMs).toBe(10_000);
-  });
-
-  it('that was seen cold and then wakes quickly has a quick cold start', () => {
-    const endpoint = warmEndpoint();
-    endpoint.becameCold();
-    endpoint.beginWake(wakeAt(100_000));
-    endpoint.becameWarm(100_300, 300);
-    expect(endpoint.idleTimeoutMs).toBe(60_000);
-    expect(endpoint.snapshot().coldStartsMs).toEqual([10_000, 300]);
-  });
-
-  it('keeps a quick cold start if no timeout could explain it', () => {
-    const endpoint = warmEndpoint();
-    for (let i = 1; i <= 8; i += 1) {
-      endpoint.elapse(i * 1_000_000);
-      endpoint.beginWake(wakeAt(i * 1_000_000 + 500_000));
-      endpoint.becameWarm(i * 1_000_000 + 500_300, 300);
+    for (const ms of [-5, 0, 1_999, Number.NaN]) {
+      idle.wasCold(ms, 1, true);
+      idle.wasWarm(ms, 1, true);
     }
-    expect(endpoint.idleTimeoutMs).toBe(240_000);
-    expect(endpoint.snapshot().coldStartsMs).toContain(300);
+    expect(idle.observations).toBe(0);
   });
 
-  it('is not cold again by the late answer to a call from before its wake', () => {
-    const endpoint = warmEndpoint();
-    endpoint.granted(40_000);
-    endpoint.released(40_010, 40_000);
-    endpoint.answeredCold(40_000, 40_010);
-    endpoint.beginWake(wakeAt(40_100));
-    endpoint.answeredCold(40_000, 40_200);
-    expect(endpoint.state).toBe('warming');
-    endpoint.becameWarm(50_000, 9_900);
-    endpoint.answeredCold(40_000, 50_010);
-    expect(endpoint.state).toBe('warm');
+  it('is not moved by a crash now and then', () => {
+    const idle = new LearnedIdle();
+    for (let i = 0; i < 200; i += 1) {
+      idle.wasWarm(240_000, i, true);
+      if (i % 5 === 4) idle.wasCold(10_800 + (i % 7) * 10_000, i, true);
+    }
+    expect(idle.ms(300_000)).toBeGreaterThanOrEqual(300_000);
+    expect(idle.pingAfterMs(300_000)).toBeGreaterThanOrEqual(240_000);
   });
 
-  it('knows what it learned after a restart', () => {
-    const endpoint = warmEndpoint();
-    endpoint.granted(40_000);
-    endpoint.released(40_010, 40_000);
-    endpoint.answeredCold(40_000, 40_010);
-    endpoint.beginWake(wakeAt(40_020));
-    endpoint.becameWarm(50_020, 10_000);
-    const again = new Endpoint(SPEC, 0);
-    again.restore(JSON.parse(JSON.stringify(endpoint.snapshot())));
-    expect(again.idleTimeoutMs).toBe(36_000);
-    expect(again.coldStartMs).toBe(10_000);
+  it.each([
+    [60_000, 40_000],
+    [60_000, 5_000],
+    [60_000, 12_000],
+    [300_000, 20_000],
+    [300_000, HOUR_MS],
+    [3_600_000, 5_000],
+    [3_600_000, 900_000],
+  ])('of %i ms configured is found within 1.5 of the true %i ms', (configuredMs, trueMs) => {
+    const platform = new PingedPlatform(configuredMs, trueMs);
+    for (let i = 0; i < 60 && platform.coldFinds < 3; i += 1) platform.ping();
+    expect(platform.factor).toBeLessThanOrEqual(1.5);
+  });
+
+  it('is found for any platform within three cold findings, by pings that are far apart', () => {
+    const timeout = fc.integer({ min: 5_000, max: HOUR_MS });
+    fc.assert(
+      fc.property(timeout, timeout, (configuredMs, trueMs) => {
+        const platform = new PingedPlatform(configuredMs, trueMs);
+        for (let i = 0; i < 200 && platform.now < 7 * 24 * HOUR_MS; i += 1) {
+          platform.ping();
+          if (platform.coldFinds === 3) expect(platform.factor).toBeLessThanOrEqual(1.5);
+        }
+        expect(platform.coldFinds).toBeLessThanOrEqual(4);
+        const { pingsAt } = platform;
+        const most = Math.max(5_000, trueMs / 5);
+        if (pingsAt.length >= 20) {
+          expect((pingsAt.at(-1) ?? 0) / pingsAt.length).toBeGreaterThanOrEqual(most);
+        }
+        for (let i = 1; i < pingsAt.length; i += 1) {
+          expect((pingsAt[i] ?? 0) - (pingsAt[i - 1] ?? 0)).toBeGreaterThanOrEqual(6_000);
+        }
+      }),
+      { numRuns: 2_000, seed: 16 },
+    );
+  });
+
+  it('follows a platform that is set up anew', () => {
+    const timeout = fc.integer({ min: 10_000, max: HOUR_MS });
+    fc.assert(
+      fc.property(timeout, timeout, timeout, (configuredMs, before, later) => {
+        const platform = new PingedPlatform(configuredMs, before);
+        for (let i = 0; i < 100; i += 1) platform.ping();
+        platform.trueMs = later;
+        // Calls come as well, after any pause.
+        for (let i = 0; i < 100; i += 1) {
+          platform.ping();
+          platform.find(1.2 * later + (i % 3) * 20_000);
+          platform.find(0.8 * later);
+        }
+        expect(platform.factor).toBeLessThanOrEqual(1.6);
+      }),
+      { numRuns: 500, seed: 16 },
+    );
+  });
+
+  it('survives a restart, and counts the number of an earlier version as one finding', () => {
+    const idle = new LearnedIdle();
+    for (let i = 0; i < 3; i += 1) idle.wasCold(40_000, i, true);
+    idle.wasWarm(30_000, 9, true);
+    const again = new LearnedIdle();
+    again.restore(JSON.parse(JSON.stringify(idle.snapshot())));
+    expect(again.ms(MINUTE_MS)).toBe(idle.ms(MINUTE_MS));
+    expect(again.pingAfterMs(MINUTE_MS)).toBe(idle.pingAfterMs(MINUTE_MS));
+    expect([again.observations, again.lastAt]).toEqual([4, 9]);
+    const old = new LearnedIdle();
+    old.restoreNumber(2_700, MINUTE_MS);
+    expect(old.ms(MINUTE_MS)).toBe(MINUTE_MS);
+    old.wasWarm(40_000, 1, true);
+    expect(old.pingAfterMs(MINUTE_MS)).toBe(48_000);
+  });
+
+  it('remembers few findings, however many there are', () => {
+    const idle = new LearnedIdle();
+    for (let i = 1; i < 5_000; i += 1) {
+      idle.wasWarm((i * 7_919) % 500_000, i);
+      idle.wasCold((i * 104_729) % 5_000_000, i);
+    }
+    const { warm = [], cold = [] } = idle.snapshot() ?? {};
+    expect(Math.max(warm.length, cold.length)).toBeLessThanOrEqual(24);
   });
 });

@@ -146,15 +146,12 @@ describe('holdIndex', () => {
 });
 
 describe('thetaRule', () => {
-  it('wakes if the need within a cold start after the next forecast is worth it', () => {
-    const asked: number[] = [];
-    const forecast = (withinMs: number) => {
-      asked.push(withinMs);
-      return { runs: [0.3], arrivals: 0 };
-    };
-    expect(thetaRule(0.3).wake(askOf({ forecast, aheadMs: 60_000 })).wake).toBe(true);
-    expect(asked).toEqual([70_000]);
+  it('wakes if the need within a cold start is worth it, or a later one before the next forecast', () => {
+    const forecast = (withinMs: number) => ({ runs: [withinMs > 12_000 ? 0.9 : 0.3], arrivals: 0 });
+    expect(thetaRule(0.3).wake(askOf({ forecast })).wake).toBe(true);
     expect(thetaRule(0.31).wake(askOf({ forecast })).wake).toBe(false);
+    const ahead = thetaRule(0.31).wake(askOf({ forecast, aheadMs: 60_000 }));
+    expect(ahead).toMatchObject({ wake: true, probability: 0.9 });
   });
 
   it('counts each run that would share the wait', () => {

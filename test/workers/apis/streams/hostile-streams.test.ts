@@ -4,10 +4,10 @@
  * is bounded.
  */
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ByteTail } from '../../../../src/apis/byte-tail.ts';
 import type { AnswerFormat } from '../../../../src/apis/streams/answer-format.ts';
 import { AnswerStream } from '../../../../src/apis/streams/answer-stream.ts';
 import { eventOf } from '../../../../src/apis/streams/event-splitter.ts';
-import { TextTail } from '../../../../src/apis/text-tail.ts';
 import { findUsage, PlainUsage, usageIn } from '../../../../src/apis/usage.ts';
 
 const encoder = new TextEncoder();
@@ -136,13 +136,16 @@ describe('a hostile stream', () => {
   });
 });
 
-describe('the end of a text', () => {
+describe('the end of an answer', () => {
   it('is kept, whatever pieces it comes in', () => {
-    const text = Array.from({ length: 3_000 }, (_, i) => String(i % 10)).join('');
-    for (const size of [1, 3, 99, 100, 101, 3_000]) {
-      const tail = new TextTail(100);
-      for (let at = 0; at < text.length; at += size) tail.push(text.slice(at, at + size));
-      expect(tail.text).toBe(text.slice(-100));
+    const whole = Uint8Array.from({ length: 3_000 }, (_, i) => i);
+    for (const size of [1, 3, 99, 100, 101, 250, 3_000]) {
+      const tail = new ByteTail(100);
+      for (let at = 0; at < whole.length; at += size) {
+        tail.push(whole.subarray(at, at + size));
+        const end = Math.min(at + size, whole.length);
+        expect(tail.bytes).toEqual(whole.subarray(Math.max(0, end - 100), end));
+      }
     }
   });
 

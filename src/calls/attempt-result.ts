@@ -1,0 +1,36 @@
+/**
+ * What an answer without success means for the attempt that got it: the result that is reported to
+ * the tenant's object, and whether another attempt is wanted. The simulator uses it too, so that a
+ * refused call goes on there as it does at the edge.
+ */
+import type { AnswerKind } from '../endpoints/adapter.ts';
+import type { CallResult } from '../protocol/tenant.ts';
+
+/** The result of an attempt without the time that it took. */
+export type UntimedResult = Omit<CallResult, 'serviceMs'>;
+
+/** The endpoint did not answer in time. */
+export const LATE: UntimedResult = { outcome: 'failed', endpointFault: true, cold: false };
+/** The endpoint could not be reached, or answered what is no answer. */
+export const UNANSWERED: UntimedResult = { ...LATE, mayBeCold: true };
+
+/**
+ * True where the answer is the client's own: it is passed on, and no other attempt is made. One that
+ * is `unready` is the client's only where the endpoint turns out to be up.
+ */
+export function isClientsOwn(kind: AnswerKind): boolean {
+  return kind === 'rejected' || kind === 'forbidden';
+}
+
+/** The result of an attempt that was answered without success. */
+export function refusedResult(kind: AnswerKind, retryAfterMs?: number): UntimedResult {
+  return {
+    outcome: 'failed',
+    endpointFault: kind === 'broken',
+    cold: kind === 'cold',
+    ...(kind === 'broken' || kind === 'unready' ? { mayBeCold: true } : {}),
+    ...(kind === 'busy' ? { busy: true } : {}),
+    ...(kind === 'forbidden' ? { forbidden: true } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}

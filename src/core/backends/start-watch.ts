@@ -1,0 +1,178 @@
+/**
+ * Watches one start of an endpoint, from the first wake that may have begun it to the answer or the
+ * call that proves it up, and tells what that teaches. A wake that is given up and begun again
+ * continues the same start: the platform goes on loading. What was learned is kept in
+ * learned-start.ts and learned-idle.ts.
+ */
+
+/** A wake this soon after one that was given up continues its start, ms. */
+const CONTINUES_MS = 60_000;
+/** A start that took longer was an outage, or the clock jumped, ms. */
+const LONGEST_START_MS = 1_800_000;
+/** A wake that is answered within this time, or share of a cold start, found the endpoint warm. */
+const AT_ONCE_MS = 2_000;
+const AT_ONCE_SHARE = 0.2;
+/** An endpoint that refuses and is up within this time, or share of a cold start, only flickers. */
+const FLICKER_MS = 5_000;
+const BREAK_SHARE = 0.2;
+/** Time that an answer may come later than a wake's patience ends, ms. */
+const LATE_MS = 5_000;
+
+/**
+ * How the endpoint came to be woken. `warm`: it counts as warm, and is kept so. `presumed`: its idle
+ * timeout has passed. `claimed`: it gave the answer of a cold one to a call. `told`: it was
+ * released, or is known to be cold. `failed`: an earlier wake failed. `unknown`: nothing is known.
+ */
+export type WokenFrom = 'warm' | 'presumed' | 'claimed' | 'told' | 'failed' | 'unknown';
+
+/** A start that is watched; plain data, so that it survives a restart. */
+export interface WatchedStart {
+  readonly from: WokenFrom;
+  /** Idle time before it, ms; absent where that teaches nothing. */
+  readonly idleMs?: number;
+  /** When its newest wake began, epoch ms, and how long that is waited for, ms. */
+  readonly at: number;
+  readonly patienceMs: number;
+  /** Time from its first wake to its newest, ms. */
+  readonly earlierMs: number;
+  /** When its newest wake was given up, epoch ms. */
+  readonly endedAt?: number;
+}
+
+/** What an answer teaches: the length of a cold start, and the state after some idle time. */
+export interface Lesson {
+  readonly startMs?: number;
+  readonly coldAfterMs?: number;
+  readonly warmAfterMs?: number;
+  /** The endpoint was up, although it had given the answer of a cold one. */
+  readonly wasUp?: boolean;
+}
+
+const NOTHING: Lesson = {};
+
+/** What is known of the endpoint so far, ms. */
+export interface Known {
+  readonly coldStartMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+export class StartWatch {
+  #start: WatchedStart | undefined;
+
+  get start(): WatchedStart | undefined {
+    return this.#start;
+  }
+
+  /** Time since the first wake of a start that is not over, ms, as far as its wakes were given up. */
+  get waitedMs(): number {
+    const { endedAt, at, earlierMs, patienceMs } = this.#start ?? NO_START;
+    return endedAt === undefined ? earlierMs : earlierMs + within(endedAt - at, patienceMs);
+  }
+
+  /** A wake begins. */
+  begin(from: WokenFrom, idleMs: number | undefined, at: number, patienceMs: number): void {
+    const last = this.#start;
+    if (last && isContinued(last, at)) {
+      const { endedAt: _, ...rest } = last;
+      this.#start = { ...rest, at, patienceMs, earlierMs: last.earlierMs + at - last.at };
+      return;
+    }
+    const idle = idleMs === undefined ? {} : { idleMs };
+    this.#start = { from, at, patienceMs, earlierMs: 0, ...idle };
+  }
+
+  /** The newest wake is sent again after a restart: its answer's time counts from then. */
+  sentAgain(now: number): void {
+    if (!this.#start) return;
+    const { at, earlierMs, ...rest } = this.#start;
+    this.#start = { ...rest, at: now, earlierMs: earlierMs + Math.max(0, now - at) };
+  }
+
+  /** The newest wake is given up, or failed. */
+  giveUp(now: number): void {
+    if (!this.#start || this.#start.endedAt !== undefined) return;
+    this.#start = { ...this.#start, endedAt: now };
+  }
+
+  /** The start is over, and teaches nothing. */
+  drop(): void {
+    this.#start = undefined;
+  }
+
+  restore(start: WatchedStart | undefined): void {
+    this.#start = start;
+  }
+
+  /** Handles a clock that jumps back. */
+  clockWentBack(now: number): void {
+    if (!this.#start) return;
+    const { endedAt, at, ...rest } = this.#start;
+    this.#start = {
+      ...rest,
+      at: Math.min(at, now),
+      ...(endedAt === undefined ? {} : { endedAt: Math.min(endedAt, now) }),
+    };
+  }
+
+  /**
+   * The newest wake was answered after `tookMs`, with `refusals` answers of "not ready" before that.
+   */
+  answered(tookMs: number, refusals: number, known: Known): Lesson {
+    const start = this.#start;
+    this.#start = undefined;
+    // A negative time is that of a clock that jumped.
+    if (!start || !(tookMs >= 0)) return NOTHING;
+    return lessonOf(start, start.earlierMs + tookMs, refusals, known);
+  }
+
+  /**
+   * A call that the platform held while it started was served: it was sent `afterMs` after the newest
+   * wake and was held for `heldMs` longer than calls usually take.
+   */
+  held(afterMs: number, heldMs: number, known: Known): Lesson {
+    const start = this.#start;
+    this.#start = undefined;
+    // One that was sent later and served at once only shows that the start was over before.
+    if (!start || (afterMs > 0 && heldMs < atOnceMs(known.coldStartMs))) return NOTHING;
+    const totalMs = start.earlierMs + within(afterMs, start.patienceMs) + heldMs;
+    return lessonOf(start, totalMs, 0, known);
+  }
+}
+
+/** True where a wake at `at` is of the same start; not where the clock has jumped meanwhile. */
+function isContinued({ at: last, patienceMs, endedAt }: WatchedStart, at: number): boolean {
+  const endsAt = Math.min(endedAt ?? Infinity, last + patienceMs + LATE_MS);
+  return at >= last && at <= endsAt + CONTINUES_MS;
+}
+
+function lessonOf(
+  { from, idleMs = Number.NaN }: WatchedStart,
+  totalMs: number,
+  refusals: number,
+  { coldStartMs, idleTimeoutMs }: Known,
+): Lesson {
+  if (totalMs > LONGEST_START_MS) return NOTHING;
+  const isColdByRight = from === 'presumed' || from === 'told';
+  if (refusals === 0 && totalMs < atOnceMs(coldStartMs)) {
+    if (from === 'claimed') return { wasUp: true };
+    if (from === 'told') return { startMs: totalMs };
+    return from === 'warm' || from === 'presumed' ? { warmAfterMs: idleMs } : NOTHING;
+  }
+  const breakMs = BREAK_SHARE * coldStartMs;
+  if (!isColdByRight && totalMs < Math.min(FLICKER_MS, breakMs)) return NOTHING;
+  // A cold answer in the midst of work, and a short break after it, is no start.
+  const isInWork = from === 'claimed' && !(idleMs >= idleTimeoutMs / 2);
+  if (isInWork && totalMs < breakMs) return NOTHING;
+  return { startMs: totalMs, coldAfterMs: idleMs };
+}
+
+const NO_START: WatchedStart = { from: 'unknown', at: 0, patienceMs: 0, earlierMs: 0 };
+
+/** Time within which only an endpoint that was up answers, ms. */
+export function atOnceMs(coldStartMs: number): number {
+  return Math.min(AT_ONCE_MS, AT_ONCE_SHARE * coldStartMs);
+}
+
+function within(ms: number, mostMs: number): number {
+  return Math.min(mostMs, Math.max(0, ms));
+}

@@ -1,0 +1,38 @@
+/**
+ * What the text of a refusal says about an endpoint: that it is not up yet, that it has no such
+ * model, or that a person has stopped it. Platforms give these reasons with any status, so the text
+ * decides where the status does not. It is no proof: a caller can have its own text quoted in an
+ * error, so what follows from a call's answer is decided in core/backends.
+ */
+
+/** KServe: "Model is not ready yet"; TGI and llama.cpp: "loading"; RunPod: "no workers available". */
+const NOT_READY =
+  /\bnot (?:yet |currently )?(?:ready|loaded|started|running|up|available|found yet)\b|\b(?:still|currently|being) (?:loading|loaded|starting|started|initiali[sz]|warming|booting|download|pull|deploy|provision|wak)|\bloading (?:the )?model\b|\bmodel (?:is )?(?:loading|starting|warming)\b|\b(?:warming|waking|starting|spinning|scaling|booting) (?:up|from)\b|\bcold start|\binitiali[sz]ing\b|\bno (?:available |healthy |ready )?(?:workers?|replicas?|instances?|upstreams?|containers?)\b|\bscaled to (?:zero|0)\b|\bmissing request\b/i;
+
+/** vLLM and KServe: "The model `m` does not exist", while it is loaded as well as for a wrong name. */
+const NO_MODEL =
+  /\bmodel\b[\s\S]{0,120}?(?:\bdoes not exist|\bnot exist|\bnot found|\bis unknown|\bnot registered|\bunavailable)|\b(?:unknown|no such) model\b|\bmodel_not_found\b/i;
+
+const THING =
+  '(?:endpoint|app|application|workspace|deployment|function|service|space|instance|server|pod|model)';
+const STOP = '(?:paused|stopped|suspended|disabled|deactivated|deleted|archived|terminated)';
+
+/** Hugging Face: "The endpoint is paused"; Modal: "app … is stopped", "workspace … is disabled". */
+const STOPPED = new RegExp(`\\b${THING}\\b[^.]{0,120}?\\b${STOP}\\b|\\b${STOP} ${THING}\\b`, 'i');
+
+/** Statuses with which a platform or an engine says that it is not up, beside 5xx. */
+const MAY_BE_LOADING: ReadonlySet<number> = new Set([400, 404, 408, 409, 423, 424, 425, 429]);
+
+/** Most characters of an answer that are searched. */
+const SEARCHED_CHARS = 4_096;
+
+export type RefusalText = 'not-ready' | 'no-model' | 'stopped' | undefined;
+
+/** What a refusal's text says; undefined for one that says none of this. */
+export function refusalText(status: number, body: string): RefusalText {
+  if (status < 500 && !MAY_BE_LOADING.has(status)) return undefined;
+  const text = body.slice(0, SEARCHED_CHARS);
+  if (STOPPED.test(text)) return 'stopped';
+  if (NOT_READY.test(text)) return 'not-ready';
+  return NO_MODEL.test(text) ? 'no-model' : undefined;
+}
