@@ -1,8 +1,9 @@
 /**
  * Sends a request that needs no GPU, such as a token count, to an endpoint without a slot: it does not
  * wait behind calls that have one, and nothing is learned from it. The tenant's object charges it to
- * its API key, bounds how many run, and chooses an endpoint that is warm, since such a request wakes
- * none. Calls that need a slot are in `backend-call.ts`.
+ * its API key, bounds how many run, and chooses an endpoint that counts as warm, since such a request
+ * wakes none. One that turns out cold was started by it: that is reported, and the client is told to
+ * come back. Calls that need a slot are in `backend-call.ts`.
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -20,6 +21,11 @@ import { refusedResponse } from './plain-refusal.ts';
 
 /** Longest answer that is passed on, bytes: a count is a line. */
 const MAX_ANSWER_BYTES = 65_536;
+/** A platform that holds a request for longer starts its endpoint, ms: a count takes no time. */
+const HELD_MS = 10_000;
+/** Least and longest pause that a client is told while an endpoint starts, ms. */
+const LEAST_START_MS = 1_000;
+const LONGEST_START_MS = 60_000;
 /** Longest pause that an endpoint's answer passes on to the client, ms. */
 const LONGEST_RETRY_MS = 3_600_000;
 
@@ -61,7 +67,7 @@ export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Resp
 async function send(
   c: Context<AppEnv>,
   call: SideCall,
-  { address, endpoint }: SideCallGrant,
+  { address, endpoint, startMs }: SideCallGrant,
   headers: Readonly<Record<string, string>>,
 ): Promise<{ response: Response; end: SideCallEnd }> {
   const added = { ...headers, 'x-talaria-endpoint': endpoint.replace(/[^\x20-\x7e]/g, '?') };
@@ -69,6 +75,11 @@ async function send(
     response: errorResponse(error, added),
     end,
   });
+  const foundCold = () => {
+    const retryAfterMs = Math.min(LONGEST_START_MS, Math.max(LEAST_START_MS, startMs ?? 0));
+    const message = `Endpoint "${endpoint.slice(0, 200)}" was not up: it is started now.`;
+    return failed({ code: 'backend_warming', message, retryAfterMs }, { foundCold: true });
+  };
   const resolved = await targetOf(address, { ...c.env }, c.get('tenant').tenant);
   if (!resolved.ok) {
     const message = 'A secret that the endpoint needs is not set.';
@@ -76,7 +87,9 @@ async function send(
   }
   const { url, auth, key } = resolved.target;
   const adapter = adapterOf(address.kind);
-  const timeout = AbortSignal.timeout(address.timeouts.firstByteMs);
+  const { firstByteMs } = address.timeouts;
+  const mayBeCold = startMs !== undefined;
+  const timeout = AbortSignal.timeout(mayBeCold ? Math.min(firstByteMs, HELD_MS) : firstByteMs);
   try {
     const upstream = await fetch(`${url.replace(/\/+$/, '')}${call.path}`, {
       method: 'POST',
@@ -88,7 +101,11 @@ async function send(
     const { text, isWhole } = await readBeginning(upstream, MAX_ANSWER_BYTES);
     const { status, ok } = upstream;
     const kind = ok ? 'ok' : adapter.classify(status, text, address.model === undefined);
-    const goesToClient = kind === 'ok' || kind === 'rejected' || kind === 'forbidden';
+    if (mayBeCold && (kind === 'cold' || kind === 'unready' || kind === 'broken')) {
+      return foundCold();
+    }
+    const goesToClient =
+      kind === 'ok' || kind === 'rejected' || kind === 'unready' || kind === 'forbidden';
     if (goesToClient && !isWhole) {
       const message = `The endpoint's answer is longer than ${MAX_ANSWER_BYTES} bytes.`;
       return failed({ code: 'upstream_error', message });
@@ -109,6 +126,7 @@ async function send(
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
   } catch {
+    if (mayBeCold && !c.req.raw.signal.aborted) return foundCold();
     if (timeout.aborted) return failed({ code: 'upstream_timeout' });
     return failed({ code: 'upstream_error', message: 'The endpoint could not be reached.' });
   }
