@@ -35,14 +35,6 @@ export async function beginningOf(upstream: Response, key: string | undefined): 
 }
 
 /**
- * True for an answer that an endpoint gives both while it is not up and when it is: a fault, or a
- * model that it does not have. One that refuses the key is up.
- */
-export function mayBeNotUp(kind: AnswerKind, status: number): boolean {
-  return kind === 'unready' || (kind === 'broken' && status !== 401);
-}
-
-/**
  * The client's error for an answer that is the endpoint's fault and not the client's. Where `text`, the
  * answer without the endpoint's key, gives a reason, the message quotes it.
  */
