@@ -181,9 +181,15 @@ export class Endpoint {
     return after;
   }
 
-  /** True where the endpoint was proved warm shortly before `at`, or since, epoch ms. */
-  isKnownWarm(at: number): boolean {
-    return this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
+  /**
+   * True where a failure of a request that was sent at `at` may show that the endpoint is not up: it
+   * can go cold, was not proved warm shortly before that or since, and the key's word was not wrong
+   * lately.
+   */
+  mayBeCold(at: number, key = ''): boolean {
+    if (!this.spec.coldStart) return false;
+    const isKnownWarm = this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
+    return !isKnownWarm && !this.#coldDoubts.isDoubted(key, at);
   }
 
   /** True during slow start: the endpoint has just woken and gets few calls. */
@@ -494,7 +500,7 @@ export class Endpoint {
     now: number,
     by: Caller,
   ): AfterRefusal | undefined {
-    const isCold = result.cold || this.#isSuspect(result, sentAt, by.key);
+    const isCold = result.cold || (result.mayBeCold && this.mayBeCold(sentAt, by.key));
     if (isCold && this.spec.coldStart) {
       return this.answeredCold(sentAt, now, by.key) ? 'queue' : 'pause';
     }
@@ -503,12 +509,6 @@ export class Endpoint {
       this.trust.refused({ ...by, pauseMs: result.retryAfterMs ?? LOADING_PAUSE_MS }, now);
     }
     return result.cold || result.busy ? 'pause' : undefined;
-  }
-
-  /** True where a failure shows an endpoint that is not up rather than one that fails the call. */
-  #isSuspect({ mayBeCold }: CallResult, sentAt: number, key: string): boolean {
-    if (!mayBeCold || !this.spec.coldStart || this.isKnownWarm(sentAt)) return false;
-    return !this.#coldDoubts.isDoubted(key, sentAt);
   }
 
   get #isReleased(): boolean {
