@@ -266,6 +266,13 @@ export class Endpoint {
     this.lastActiveAt = wake.at;
   }
 
+  /** Until when the answer of the last wake is awaited, epoch ms; -Infinity where none is. */
+  get awaitedUntil(): number {
+    const { start } = this.#learning.watch;
+    if (!start || start.endedAt !== undefined) return -Infinity;
+    return start.at + start.patienceMs;
+  }
+
   /** True where `wakeAt` is the `at` of the last wake; a report that names none is of the last. */
   isLastWake(wakeAt: number | undefined): boolean {
     return wakeAt === undefined || wakeAt === this.#wakeId;
@@ -363,7 +370,9 @@ export class Endpoint {
     const { at = now, idleMs } = this.#first ?? {};
     const wasIdle = this.state === 'warm' && this.#succeededAt < at;
     this.#coldClaim = { key, idleMs: wasIdle ? idleMs : undefined };
-    this.becameCold(now, 'claimed');
+    // A ping that is not answered found it cold before the call did, and its wake goes on.
+    if (this.state === 'warm' && now < this.awaitedUntil) this.#enter('warming', now);
+    else this.becameCold(now, 'claimed');
     return true;
   }
 
@@ -404,14 +413,16 @@ export class Endpoint {
   }
 
   /**
-   * Applies the due change: an idle warm endpoint goes cold, an unanswered wake is given up. One that
-   * has to be told to go cold does not change by itself.
+   * Applies the due change: an idle warm endpoint goes cold, or is waking where a ping is not
+   * answered; an unanswered wake is given up. One that has to be told to go cold does not change by
+   * itself.
    */
   elapse(now: number): void {
     this.#learning.elapse(now);
     if (now < this.changesAt) return;
     if (this.state !== 'warming' && this.spec.coldStart?.releasable) return;
-    if (this.state === 'warm') this.becameCold(now, 'presumed');
+    if (this.state === 'warm' && now < this.awaitedUntil) this.#enter('warming', now);
+    else if (this.state === 'warm') this.becameCold(now, 'presumed');
     else this.wakeFailed(now);
   }
 
@@ -477,6 +488,8 @@ export class Endpoint {
       this.#wokenAt = from.start.at;
       this.#isInterrupted = true;
     } else this.state = from.state === 'warm' ? 'warm' : 'cold';
+    // Nobody waits for the answer of a ping any more.
+    if (this.state === 'warm') this.#learning.watch.drop();
     if (this.state === 'cold' && from.released) this.#coldBy = 'told';
     this.#stateSince = from.lastActiveAt;
   }
