@@ -1,18 +1,10 @@
 /**
- * What is stored of a backend, and how snapshots of earlier versions are read. Their content has no
+ * How stored snapshots of a backend are read, those of earlier versions too. Their content has no
  * version of its own, so each old form is recognized by the fields that it lacks.
  */
 import type { ArrivalSnapshot } from '../../src/core/arrivals/arrivals.ts';
 import type { RateSnapshot } from '../../src/core/arrivals/gamma-rate.ts';
-import type { BackendSpeedSnapshot } from '../../src/core/backends/backend-speed.ts';
-import type { EndpointSnapshot } from '../../src/core/backends/endpoint-state.ts';
-
-/** What is learned of one backend. */
-export interface BackendSnapshot {
-  readonly speed: BackendSpeedSnapshot;
-  readonly arrivals: ArrivalSnapshot;
-  readonly endpoints: Readonly<Record<string, EndpointSnapshot>>;
-}
+import type { BackendSnapshot } from '../../src/core/backends/backend-snapshot.ts';
 
 /** The first versions stored nothing but a rate. */
 type StoredArrivals = ArrivalSnapshot | RateSnapshot;

@@ -3,9 +3,8 @@
  * every few seconds or hundred observations: a crash loses at most that much, and nothing is ever
  * counted twice.
  */
-import type { Backend } from '../../src/core/backends/backend.ts';
+import { snapshotOf } from '../../src/core/backends/backend-snapshot.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import type { BackendSnapshot } from './backend-snapshot.ts';
 import type { WakeRecord } from './prewarm-store.ts';
 import type { FinishedRun } from './recorded-runs.ts';
 import type { Batch, TenantStore } from './tenant-store.ts';
@@ -103,12 +102,4 @@ export class PendingBatch {
     this.#observations = 0;
     this.dueAt = Infinity;
   }
-}
-
-function snapshotOf(backend: Backend): BackendSnapshot {
-  return {
-    speed: backend.speed.snapshot(),
-    arrivals: backend.arrivals.snapshot(),
-    endpoints: Object.fromEntries([...backend.endpoints].map(([id, e]) => [id, e.snapshot()])),
-  };
 }

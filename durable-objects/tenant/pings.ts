@@ -20,10 +20,13 @@ export interface PingContext {
   config(): TenantConfig | undefined;
   /** Called when a wake has ended. */
   wakeAnswered(order: PingOrder, report: WakeReport): Promise<void>;
+  /** Called when a release has ended. */
+  releaseAnswered(order: PingOrder, result: ReleaseResult): Promise<void>;
   /** Keeps the object in memory until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
 
+const NO_TARGET = 'its key is missing, or it is not configured';
 /** Time for which the endpoint is asked in any case, ms. */
 const LEAST_PATIENCE_MS = 1_000;
 
@@ -40,7 +43,7 @@ export class Pings {
   readonly #context: PingContext;
   readonly #loops = new Map<string, WakeLoop>();
   /** Releases in progress, by endpoint: a wake must not overtake one. */
-  readonly #releases = new Map<string, Promise<void>>();
+  readonly #releases = new Map<string, Promise<ReleaseResult>>();
 
   constructor(context: PingContext) {
     this.#context = context;
@@ -58,18 +61,17 @@ export class Pings {
     this.#context.waitUntil(this.#wake(loop, key));
   }
 
-  /** Tells an endpoint to go cold. Where that fails, it goes cold by its own idle timeout. */
+  /** Tells an endpoint to go cold. */
   release(order: PingOrder): void {
-    const config = this.#context.config();
-    if (!config) return;
     const key = keyOf(order);
-    const released = this.#release(config, order)
-      .then(({ ok, reason }) => {
-        if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order, reason }));
-      })
-      .finally(() => this.#releases.delete(key));
+    const released = this.#release(order).then((result) => {
+      this.#releases.delete(key);
+      const { ok, reason } = result;
+      if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order, reason }));
+      return result;
+    });
     this.#releases.set(key, released);
-    this.#context.waitUntil(released);
+    this.#context.waitUntil(released.then((r) => this.#context.releaseAnswered(order, r)));
   }
 
   async #wake(loop: WakeLoop, key: string): Promise<void> {
@@ -98,19 +100,25 @@ export class Pings {
       const config = this.#context.config();
       await this.#releases.get(key);
       const ping = config && (await this.#target(config, order));
-      if (!ping) return { ...NOT_ASKED, reason: 'its key is missing, or it is not configured' };
+      if (!ping) return { ...NOT_ASKED, reason: NO_TARGET };
       const leftMs = ping.patienceMs - Math.max(0, Date.now() - at);
       return await wakeEndpoint(ping.adapter, ping.target, Math.max(leftMs, LEAST_PATIENCE_MS));
     } catch (error) {
       console.error(JSON.stringify({ event: 'wake_not_sent', error: String(error) }));
-      return { ...NOT_ASKED, reason: 'the request could not be made' };
+      return { ...NOT_ASKED, reason: 'the requests could not be made' };
     }
   }
 
-  async #release(config: TenantConfig, order: PingOrder): Promise<ReleaseResult> {
-    const ping = await this.#target(config, order);
-    if (!ping) return { ok: false, reason: 'its key is missing, or it is not configured' };
-    return releaseEndpoint(ping.adapter, ping.target);
+  async #release(order: PingOrder): Promise<ReleaseResult> {
+    try {
+      const config = this.#context.config();
+      const ping = config && (await this.#target(config, order));
+      if (!ping) return { ok: false, reason: NO_TARGET };
+      return await releaseEndpoint(ping.adapter, ping.target);
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'release_broke', error: String(error) }));
+      return { ok: false, reason: 'the requests could not be made' };
+    }
   }
 
   #target(config: TenantConfig, order: PingOrder): Promise<PingTarget | undefined> {

@@ -1,12 +1,8 @@
-/**
- * Rebuilds the dispatcher after its object died: what was learned, the runs in flight and the
- * leases. All of that is restored before anything is granted, so that no endpoint ever gets more
- * calls than it has slots.
- */
-import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+/** Rebuilds the dispatcher after its object died, from what its store holds. */
+import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
+import { restoredDispatcher } from '../../src/core/dispatch/restored-dispatcher.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
-import { LiveRun } from '../../src/core/runs/live-run.ts';
 import type { TenantStore } from './tenant-store.ts';
 
 /** Randomness only decides which samples are dropped; a fixed seed makes a restart repeatable. */
@@ -17,20 +13,12 @@ export function restoreDispatcher(
   store: TenantStore,
   now: number,
 ): Dispatcher {
-  const dispatcher = new Dispatcher(config, { random: seededRandom(SEED) }, now);
-  for (const [name, snapshot] of store.backends()) {
-    const backend = dispatcher.backends.get(name);
-    backend?.speed.restore(snapshot.speed);
-    backend?.arrivals.restore(snapshot.arrivals);
-    for (const [id, endpoint] of Object.entries(snapshot.endpoints)) {
-      backend?.endpoints.get(id)?.restore(endpoint);
-    }
-  }
-  const accounts = store.prewarm.accounts();
-  if (accounts) dispatcher.accounts.restore(accounts);
-  for (const { record, finishedAt } of store.recorded.all({ learnedOnly: true })) {
-    dispatcher.models.learn(record, finishedAt, dispatcher.speeds);
-  }
-  dispatcher.restore(store.running().map(LiveRun.restore), store.leases(config.leaseMs));
-  return dispatcher;
+  const stored = {
+    backends: store.backends(),
+    accounts: store.prewarm.accounts(),
+    finished: store.recorded.all({ learnedOnly: true }),
+    running: store.running(),
+    leases: store.leases(config.leaseMs),
+  };
+  return restoredDispatcher(config, { random: seededRandom(SEED) }, stored, now);
 }

@@ -6,12 +6,14 @@
  * instance that a newer one has replaced. What is learned is written in batches, one transaction
  * each, so that a run is never counted twice.
  */
+
+import type { BackendSnapshot } from '../../src/core/backends/backend-snapshot.ts';
 import type { CallRequest } from '../../src/core/runs/call-request.ts';
 import type { Lease } from '../../src/core/runs/lease.ts';
 import type { RunSnapshot } from '../../src/core/runs/live-visit.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import { migrate } from '../migrations.ts';
-import { type BackendSnapshot, readBackendSnapshot } from './backend-snapshot.ts';
+import { readBackendSnapshot } from './backend-snapshot.ts';
 import { type PrewarmBatch, PrewarmStore } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
 import { MAX_ROW_CHARS, MIGRATIONS } from './tenant-schema.ts';

@@ -10,6 +10,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { ReleaseResult } from '../../src/endpoints/release.ts';
 import type {
   Admission,
   ArchiveHead,
@@ -79,7 +80,9 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       tenant,
       config,
       waitUntil,
-      wakeAnswered: (order, { ok, tookMs, ...more }) => this.wakeAnswered(order, ok, tookMs, more),
+      wakeAnswered: (order, { ok, tookMs, ...details }) =>
+        this.wakeAnswered(order, ok, tookMs, details),
+      releaseAnswered: (order, result) => this.#releaseAnswered(order, result),
     });
     const [store, waiters, pending, accounting] = [
       this.#store,
@@ -276,22 +279,6 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return { pinged, ...this.#forecasts.next(this.#dispatcher, Date.now()) };
   }
 
-  /** Tells the dispatcher how a wake ended. */
-  async wakeAnswered(
-    order: PingOrder,
-    ok: boolean,
-    tookMs: number,
-    more: Omit<WakeReport, 'ok' | 'tookMs'> = {},
-  ): Promise<void> {
-    const { backend, endpoint, wakeAt } = order;
-    const named = wakeAt === undefined ? {} : { wakeAt };
-    const { refusals = 0, reason } = more;
-    const told = { refusals, ...(reason === undefined ? {} : { reason }) };
-    await this.#loop.step([
-      { type: 'wake-answered', backend, endpoint, ok, tookMs, ...named, ...told },
-    ]);
-  }
-
   /** A view for the admin API, as text; undefined where the tenant is not configured. */
   async view(name: ViewName, app?: string): Promise<string | undefined> {
     if (!this.#dispatcher) return undefined;
@@ -362,6 +349,26 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     if (!this.#waiters.owns(callId, ticket)) return;
     const runs = this.#dispatcher?.call(callId)?.lease !== undefined;
     this.ctx.waitUntil(runs ? this.#cancelSoon(callId, ticket) : this.cancel(callId));
+  }
+
+  /** Tells the dispatcher how a wake ended. */
+  async wakeAnswered(
+    order: PingOrder,
+    ok: boolean,
+    tookMs: number,
+    details: Pick<WakeReport, 'refusals' | 'reason'> = {},
+  ): Promise<void> {
+    const { backend, endpoint, wakeAt } = order;
+    const named = wakeAt === undefined ? {} : { wakeAt };
+    await this.#loop.step([
+      { type: 'wake-answered', backend, endpoint, ok, tookMs, ...named, ...details },
+    ]);
+  }
+
+  /** Tells the dispatcher how a release ended. */
+  async #releaseAnswered(order: PingOrder, result: ReleaseResult): Promise<void> {
+    const { backend, endpoint } = order;
+    await this.#loop.step([{ type: 'release-answered', backend, endpoint, ...result }]);
   }
 
   /**

@@ -4,7 +4,10 @@
  * and the dispatcher gets the result that the Worker would report.
  */
 import { isClientsOwn, LATE, refusedResult, UNANSWERED } from '../../src/calls/attempt-result.ts';
+import type { EndpointTarget } from '../../src/endpoints/adapter.ts';
 import { openaiGeneric } from '../../src/endpoints/openai-generic.ts';
+import type { Sent } from '../../src/endpoints/platform-io.ts';
+import { type StepDone, type WakeSteps, wakeSteps } from '../../src/endpoints/wake.ts';
 import { Platform, type PlatformReply, type PlatformSettings } from './platform.ts';
 import {
   ENDPOINT,
@@ -19,7 +22,8 @@ import {
 const FIRST_BYTE_MS = 120_000;
 /** Time for which an endpoint is asked in any case, ms, as in the tenant's object. */
 const LEAST_PATIENCE_MS = 1_000;
-const LOOK_EVERY_MS = 1_000;
+const TARGET: EndpointTarget = { url: 'http://endpoint/v1', auth: {}, model: 'model' };
+const COMPLETION = '{"choices":[{"message":{"content":"."}}]}';
 
 /** The requests that wake the endpoint, one after the other, as in the tenant's object. */
 interface WakeLoop {
@@ -70,7 +74,7 @@ export class PlatformEndpoint implements SimEndpoint {
     this.#world.at(reply.at, 'end', () => {
       const kind = openaiGeneric.classify(reply.status, reply.body, false);
       const result = { ...refusedResult(kind), serviceMs: this.#world.now() - now };
-      this.#world.ended(callId, result, !isClientsOwn(kind));
+      this.#world.ended(callId, result, !isClientsOwn(kind), kind === 'unready');
     });
   }
 
@@ -102,27 +106,44 @@ export class PlatformEndpoint implements SimEndpoint {
   #ask(loop: WakeLoop): void {
     const { order, wallMs } = loop;
     const leftMs = order.patienceMs - Math.max(0, this.#world.wallMs() - wallMs);
-    const deadline = this.#world.now() + Math.max(leftMs, LEAST_PATIENCE_MS);
-    this.#look(loop, deadline, (ok) => {
-      if (!ok && loop.order !== order) this.#ask(loop);
-      else this.#report(loop, ok);
-    });
+    const now = this.#world.wallMs();
+    const steps = wakeSteps(openaiGeneric, TARGET, Math.max(leftMs, LEAST_PATIENCE_MS), now);
+    this.#goOn(loop, order, steps, { now });
   }
 
-  /** One request of a wake: it ends the asking, or the next one follows after a pause. */
-  #look(loop: WakeLoop, deadline: number, over: (ok: boolean) => void): void {
+  /** Carries out the next step of a wake, and goes on when it is done. */
+  #goOn(loop: WakeLoop, order: WakeOrder, steps: WakeSteps, done: StepDone): void {
     if (this.#loop !== loop) return;
+    const next = steps.next(done);
+    if (next.done) {
+      loop.refusals += next.value.refusals;
+      if (!next.value.ok && loop.order !== order) this.#ask(loop);
+      else this.#report(loop, next.value.ok);
+      return;
+    }
+    const step = next.value;
+    const now = this.#world.now();
+    const { at, sent } =
+      step.type === 'wait'
+        ? { at: now + step.ms, sent: undefined }
+        : this.#send(loop, step.limitMs);
+    this.#world.at(at, 'ping', () =>
+      this.#goOn(loop, order, steps, { now: this.#world.wallMs(), ...(sent ? { sent } : {}) }),
+    );
+  }
+
+  /** One request of a wake: its answer, or none within the limit. */
+  #send(loop: WakeLoop, limitMs: number): { at: number; sent: Sent } {
+    const now = this.#world.now();
     const reply = this.#request(0, loop.order.wake.cause === 'demand', true);
-    const ok = reply.type === 'served';
     const at = reply.type === 'served' ? reply.until : reply.type === 'hangs' ? Infinity : reply.at;
-    if (!ok) loop.refusals += 1;
-    const nextAt = ok ? at : at + LOOK_EVERY_MS;
-    this.#world.at(Math.min(nextAt, deadline), 'ping', () => {
-      if (this.#loop !== loop) return;
-      if (nextAt > deadline) over(false);
-      else if (ok) over(true);
-      else this.#look(loop, deadline, over);
-    });
+    if (at > now + limitMs) return { at: now + limitMs, sent: { kind: 'silent' } };
+    if (reply.type === 'refused') return { at, sent: { kind: 'unreachable' } };
+    const answer =
+      reply.type === 'answered'
+        ? { status: reply.status, body: reply.body, isWhole: true }
+        : { status: 200, body: COMPLETION, isWhole: true };
+    return { at, sent: { kind: 'answered', answer } };
   }
 
   #report({ order, wallMs, refusals }: WakeLoop, ok: boolean): void {

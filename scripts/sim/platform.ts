@@ -123,6 +123,14 @@ export class Platform {
     return this.#serve(now, serviceMs);
   }
 
+  /** When it would be ready if a request came now, ms; it changes nothing. */
+  readyIfAsked(now: number): number {
+    this.#pass(now);
+    const pause = this.#settings.pauses?.find(([from, until]) => now >= from && now < until);
+    const asked = pause?.[1] ?? now;
+    return Math.max(now, this.#startedAt === undefined ? asked + this.#nextStartMs : this.#readyAt);
+  }
+
   /** It is told to go cold; ignored while a request is in service or it loads. */
   release(now: number): void {
     this.#pass(now);
@@ -150,11 +158,14 @@ export class Platform {
     return now - this.#servingMs - serving;
   }
 
-  #start(now: number): void {
+  get #nextStartMs(): number {
     const { coldStartsMs } = this.#settings;
-    const lengthMs = coldStartsMs[Math.min(this.starts.length, coldStartsMs.length - 1)] ?? 0;
+    return coldStartsMs[Math.min(this.starts.length, coldStartsMs.length - 1)] ?? 0;
+  }
+
+  #start(now: number): void {
     this.#startedAt = now;
-    this.#readyAt = now + lengthMs;
+    this.#readyAt = now + this.#nextStartMs;
     this.starts.push({ at: now, readyAt: this.#readyAt, coldAt: Infinity });
     this.#lastActiveAt = this.#readyAt;
   }

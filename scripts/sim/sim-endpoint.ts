@@ -32,8 +32,11 @@ export interface EndpointWorld {
   wallMs(): number;
   at(time: number, kind: Kind, act: () => void): void;
   tell(event: DispatchEvent): void;
-  /** An attempt has ended. `again`: without success, and another attempt is wanted. */
-  ended(callId: string, result: CallResult, again: boolean): void;
+  /**
+   * An attempt has ended. `again`: without success, and another attempt is wanted. `isLast`: where
+   * none is made, the client gets the endpoint's own error, after which it does not ask again.
+   */
+  ended(callId: string, result: CallResult, again: boolean, isLast?: boolean): void;
 }
 
 export interface SimEndpoint {

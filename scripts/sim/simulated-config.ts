@@ -14,6 +14,7 @@ const PAPER_K = 0.5;
 const KEEP_ALIVE_MS = 300_000;
 /** Nothing times out in a simulation. */
 const NEVER_MS = Infinity;
+const RUN_SILENCE_MS = 600_000;
 
 export function ruleOf(options: SimOptions, needs: Needs): { prewarmRule?: PrewarmRule } {
   switch (options.prewarm) {
@@ -35,7 +36,8 @@ export function configOf(cluster: Cluster, options: SimOptions): DispatcherConfi
     backends: Object.fromEntries([...cluster].map(([name, b]) => [name, specOf(b, options)])),
     weights: {},
     leaseMs: NEVER_MS,
-    runSilenceMs: NEVER_MS,
+    // A run that ended just before a restart may be in flight after it, until its silence ends it.
+    runSilenceMs: options.restarts ? RUN_SILENCE_MS : NEVER_MS,
   };
 }
 

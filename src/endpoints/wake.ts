@@ -9,7 +9,14 @@
  * more time.
  */
 import { withoutKey } from '../http/key-mask.ts';
-import type { EndpointAdapter, EndpointTarget, LookKind, PlatformAnswer } from './adapter.ts';
+import type {
+  EndpointAdapter,
+  EndpointTarget,
+  LookKind,
+  PlatformAnswer,
+  PlatformRequest,
+  Readiness,
+} from './adapter.ts';
 import { reasonOf } from './answer.ts';
 import { type LookForm, lookForms, readLook } from './look.ts';
 import { type PlatformIo, platformIo, type Sent } from './platform-io.ts';
@@ -39,6 +46,7 @@ const REFUSALS_TO_WAKE_AGAIN = 10;
 /** Part of the patience after which an answer that only hints at a warm endpoint counts. */
 const HINT_AFTER_SHARE = 0.25;
 const MAX_REASON_CHARS = 200;
+const SILENT: Sent = { kind: 'silent' };
 /** A request that took so much longer than it may did not: the clock leapt. */
 const LEAP_MS = 60_000;
 
@@ -47,21 +55,55 @@ interface Look {
   readonly reason?: string;
 }
 
+/** What a wake does next: it sends a request, with a time limit, or waits. */
+export type WakeStep =
+  | { readonly type: 'send'; readonly request: PlatformRequest; readonly limitMs: number }
+  | { readonly type: 'wait'; readonly ms: number };
+
+/** How a step went: the time at its end, epoch ms, and the answer of a request. */
+export interface StepDone {
+  readonly now: number;
+  readonly sent?: Sent;
+}
+
+export type WakeSteps<T = WakeResult> = Generator<WakeStep, T, StepDone>;
+
 /** Resolves once the endpoint has served a call, refuses for good, or `patienceMs` have passed. */
-export function wakeEndpoint(
+export async function wakeEndpoint(
   adapter: EndpointAdapter,
   target: EndpointTarget,
   patienceMs: number,
   io: PlatformIo = platformIo,
 ): Promise<WakeResult> {
-  return new WakeLoop(adapter, target, patienceMs, io).run();
+  const steps = wakeSteps(adapter, target, patienceMs, io.now());
+  let next = steps.next({ now: io.now() });
+  while (!next.done) {
+    const step = next.value;
+    if (step.type === 'wait') {
+      await io.wait(step.ms);
+      next = steps.next({ now: io.now() });
+    } else {
+      const sent = await io.send(step.request, target, step.limitMs);
+      next = steps.next({ now: io.now(), sent });
+    }
+  }
+  return next.value;
+}
+
+/** The steps of a wake, for whoever can carry them out: the decisions of `wakeEndpoint` without I/O. */
+export function wakeSteps(
+  adapter: EndpointAdapter,
+  target: EndpointTarget,
+  patienceMs: number,
+  now: number,
+): WakeSteps {
+  return new WakeLoop(adapter, target, patienceMs, now).run();
 }
 
 class WakeLoop {
   readonly #adapter: EndpointAdapter;
   readonly #target: EndpointTarget;
   readonly #patienceMs: number;
-  readonly #io: PlatformIo;
   #elapsedMs = 0;
   #seenAt: number;
   /** The endpoint was told to wake, or needs no telling. */
@@ -69,26 +111,20 @@ class WakeLoop {
   #refusalsSinceTold = 0;
   #silences = 0;
 
-  constructor(
-    adapter: EndpointAdapter,
-    target: EndpointTarget,
-    patienceMs: number,
-    io: PlatformIo,
-  ) {
+  constructor(adapter: EndpointAdapter, target: EndpointTarget, patienceMs: number, now: number) {
     this.#adapter = adapter;
     this.#target = target;
     this.#patienceMs = patienceMs;
-    this.#io = io;
-    this.#seenAt = io.now();
+    this.#seenAt = now;
   }
 
-  async run(): Promise<WakeResult> {
+  *run(): WakeSteps {
     let refusals = 0;
     let stopped = 0;
     let reason: string | undefined;
     for (let looks = 0; looks < MAX_LOOKS && this.#leftMs > 0; looks += 1) {
-      const look = await this.#tell();
-      const { kind, reason: why } = look ?? (await this.#look());
+      const look = yield* this.#tell();
+      const { kind, reason: why } = look ?? (yield* this.#look());
       if (kind === 'warm') return { ok: true, tookMs: this.#elapsedMs, refusals };
       refusals += 1;
       reason = why ?? reason;
@@ -96,7 +132,7 @@ class WakeLoop {
       if (kind === 'denied' || stopped >= STOPPED_TO_FAIL) break;
       this.#refused();
       const pauseMs = Math.max(LEAST_PAUSE_MS, this.#elapsedMs * PAUSE_SHARE);
-      await this.#pause(Math.min(pauseMs, LONGEST_PAUSE_MS, this.#leftMs));
+      yield* this.#pause(Math.min(pauseMs, LONGEST_PAUSE_MS, this.#leftMs));
     }
     const named = reason === undefined ? {} : { reason };
     return { ok: false, tookMs: this.#elapsedMs, refusals, ...named };
@@ -107,23 +143,22 @@ class WakeLoop {
   }
 
   /** Counts the time that passed; a clock that leaps, forward or back, shows none. */
-  #tick(mostMs: number): void {
-    const now = this.#io.now();
+  #tick(now: number, mostMs: number): void {
     const passedMs = now - this.#seenAt;
     if (passedMs > 0 && passedMs < mostMs + LEAP_MS) this.#elapsedMs += passedMs;
     this.#seenAt = now;
   }
 
-  async #pause(ms: number): Promise<void> {
+  *#pause(ms: number): WakeSteps<void> {
     if (ms <= 0) return;
-    await this.#io.wait(ms);
-    this.#tick(ms);
+    const { now } = yield { type: 'wait', ms };
+    this.#tick(now, ms);
   }
 
-  async #send(request: Parameters<PlatformIo['send']>[0], limitMs = this.#heldMs): Promise<Sent> {
+  *#send(request: PlatformRequest, limitMs = this.#heldMs): WakeSteps<Sent> {
     const mostMs = Math.max(1, Math.ceil(Math.min(limitMs, this.#leftMs)));
-    const sent = await this.#io.send(request, this.#target, mostMs);
-    this.#tick(mostMs);
+    const { now, sent = SILENT } = yield { type: 'send', request, limitMs: mostMs };
+    this.#tick(now, mostMs);
     if (sent.kind === 'silent') this.#silences += 1;
     return sent;
   }
@@ -136,26 +171,26 @@ class WakeLoop {
    * Tells the endpoint to wake, where that takes more than a call. Undefined where a call may follow;
    * else why it has to wait.
    */
-  async #tell(): Promise<Look | undefined> {
+  *#tell(): WakeSteps<Look | undefined> {
     const { wake } = this.#adapter;
     if (this.#isTold || !wake) return undefined;
-    const readiness = await this.#probe();
+    const readiness = yield* this.#probe();
     if (readiness === 'stopped') {
       return { kind: 'stopped', reason: 'its platform reports that it is stopped' };
     }
     this.#isTold = true;
     if (readiness === 'ready' || readiness === 'waking') return undefined;
-    const sent = await this.#send(wake(this.#target));
+    const sent = yield* this.#send(wake(this.#target));
     const mustAccept = this.#adapter.failsCallsWhileCold ?? false;
     this.#isTold = sent.kind === 'answered' && (!mustAccept || sent.answer.status < 500);
     const isHarmful = mustAccept && readiness === 'cold' && !this.#isTold;
     return isHarmful ? this.#read(sent, () => 'waiting') : undefined;
   }
 
-  async #probe() {
+  *#probe(): WakeSteps<Readiness | 'unknown'> {
     const { probe, readProbe } = this.#adapter;
     if (!probe || !readProbe) return 'unknown';
-    const sent = await this.#send(probe(this.#target), PROBE_LIMIT_MS);
+    const sent = yield* this.#send(probe(this.#target), PROBE_LIMIT_MS);
     // A status page that fails says nothing of the endpoint: its key may be for calls only.
     if (sent.kind !== 'answered') return 'unknown';
     return readProbe(sent.answer.status, sent.answer.body);
@@ -170,10 +205,10 @@ class WakeLoop {
   }
 
   /** Asks the endpoint in the first way that it does not turn down. */
-  async #look(): Promise<Look> {
+  *#look(): WakeSteps<Look> {
     let first: Look | undefined;
     for (const form of lookForms(this.#target)) {
-      const look = this.#asFarAsKnown(form, await this.#ask(form));
+      const look = this.#asFarAsKnown(form, yield* this.#ask(form));
       first ??= look;
       if (look.kind === 'warm' || look.kind === 'stopped' || look.kind === 'denied') return look;
       if (look.kind !== 'other-form' || this.#leftMs <= 0) break;
@@ -181,8 +216,8 @@ class WakeLoop {
     return first?.kind === 'other-form' ? { ...first, kind: 'waiting' } : (first as Look);
   }
 
-  async #ask(form: LookForm): Promise<Look> {
-    const sent = await this.#send(form.request(this.#target));
+  *#ask(form: LookForm): WakeSteps<Look> {
+    const sent = yield* this.#send(form.request(this.#target));
     return this.#read(sent, (answer) => readLook(this.#adapter, form, answer, this.#target));
   }
 

@@ -61,10 +61,22 @@ export interface EndpointLearningSnapshot extends StartSnapshot {
   readonly start?: WatchedStart;
 }
 
+/** Why a request to a platform failed, for the operator. */
+export interface PlatformError {
+  /** Epoch ms. */
+  readonly at: number;
+  /** Short, without the endpoint's key. */
+  readonly reason: string;
+}
+
 /** What survives a restart. */
 export interface EndpointSnapshot extends EndpointLearningSnapshot {
   readonly state: EndpointState;
   readonly lastActiveAt: number;
   /** The wake whose outcome was not known yet. */
   readonly wake?: Wake;
+  /** True where it was told to go cold, and did. */
+  readonly released?: boolean;
+  readonly wakeError?: PlatformError;
+  readonly releaseError?: PlatformError;
 }

@@ -11,9 +11,16 @@ import type { CallResult } from '../runs/call-result.ts';
 import { ColdDoubts } from './cold-doubts.ts';
 import { EffectiveSlots } from './effective-slots.ts';
 import { EndpointLearning, type Learned } from './endpoint-learning.ts';
-import type { EndpointSnapshot, EndpointSpec, EndpointState, Wake } from './endpoint-state.ts';
+import type {
+  EndpointSnapshot,
+  EndpointSpec,
+  EndpointState,
+  PlatformError,
+  Wake,
+} from './endpoint-state.ts';
 import { EndpointTrust, type Scope } from './endpoint-trust.ts';
 import { MOST_GROWTH } from './learned-idle.ts';
+import { ReleaseState } from './release-state.ts';
 import { nextOpeningMs, openSlots } from './slow-start.ts';
 import type { WokenFrom } from './start-watch.ts';
 
@@ -48,9 +55,11 @@ export class Endpoint {
   warmSince: number;
   /** The wake that is in progress, or whose outcome is not known yet. */
   wake: Wake | undefined;
-  /** Why the last wake failed, and when; undefined once one has succeeded. */
-  lastWakeError: { readonly at: number; readonly reason: string } | undefined;
   readonly trust = new EndpointTrust();
+  readonly #release = new ReleaseState();
+  /** Why its last wake and its last release that failed did. */
+  wakeError: PlatformError | undefined;
+  releaseError: PlatformError | undefined;
   readonly #effectiveSlots = new EffectiveSlots();
   readonly #learning = new EndpointLearning(() => this.spec.coldStart);
   /** When a call was last served to its end, epoch ms. */
@@ -216,7 +225,7 @@ export class Endpoint {
   /** True where the state is an assumption: no call or wake has shown it since. */
   get presumed(): boolean {
     if (!this.spec.coldStart || this.state === 'draining') return false;
-    if (this.state === 'cold') return this.#coldBy !== 'told';
+    if (this.state === 'cold') return this.#coldBy !== 'told' || this.#release.isOut;
     return this.state === 'warm' && this.#coldBy === 'unknown';
   }
 
@@ -243,6 +252,7 @@ export class Endpoint {
     const isIdle = from === 'warm' || from === 'presumed';
     const idleMs = isIdle ? wake.at - this.#usedAt : this.#coldClaim?.idleMs;
     this.#learning.watch.begin(from, idleMs, wake.at, this.#learning.patienceMs);
+    this.#release.overtaken();
     if (this.state === 'cold') this.#enter('warming', wake.at);
     this.wake = wake;
     this.#wakeId = wake.at;
@@ -269,7 +279,7 @@ export class Endpoint {
   /** An earlier wake was answered: that proves the endpoint up, but teaches nothing of the last. */
   provenUp(now: number): void {
     if (this.state === 'draining') return;
-    this.lastWakeError = undefined;
+    this.wakeError = undefined;
     this.#warmed(now);
     this.trust.succeeded();
   }
@@ -285,9 +295,46 @@ export class Endpoint {
     if (by === 'told') this.#learning.watch.drop();
   }
 
-  /** The last wake was refused, broke off, or got no answer in time, for the `reason` given. */
+  /**
+   * When it is told to go cold for want of use, epoch ms: one that does not go cold by itself, and is
+   * not known to be. Infinity for never.
+   */
+  get releaseDueAt(): number {
+    const { coldStart } = this.spec;
+    if (!coldStart?.releasable || this.inFlight > 0) return Infinity;
+    const isIdle = this.state === 'warm' || (this.state === 'cold' && this.#coldBy !== 'told');
+    if (!isIdle) return Infinity;
+    return Math.max(this.lastActiveAt + coldStart.idleTimeoutMs, this.#release.notBefore);
+  }
+
+  /** No release is sent before this time, epoch ms. */
+  get releasePausedUntil(): number {
+    return this.#release.notBefore;
+  }
+
+  /** It is told to go cold, and gets no calls from now on. */
+  toldToGoCold(now: number): void {
+    this.becameCold(now, 'told');
+    this.#release.sent(now);
+  }
+
+  /** How the last release ended. One that failed leaves the endpoint up. */
+  releaseAnswered(ok: boolean, reason: string | undefined, now: number): void {
+    if (!this.#release.answered(ok, now)) return;
+    if (ok) {
+      this.releaseError = undefined;
+      return;
+    }
+    this.releaseError = { at: now, reason: reason ?? 'it failed' };
+    if (this.state !== 'cold') return;
+    this.#enter('warm', now);
+    this.warmSince = now;
+    this.#coldBy = 'unknown';
+  }
+
+  /** The last wake was refused, broke off, or got no answer in time. */
   wakeFailed(now: number, reason = 'no answer in time'): void {
-    this.lastWakeError = { at: now, reason };
+    this.wakeError = { at: now, reason };
     this.trust.failed(now, this.#wokenAt);
     this.#learning.watch.giveUp(now);
     this.becameCold(now, 'failed');
@@ -335,8 +382,9 @@ export class Endpoint {
   /** When the state changes by time alone, epoch ms; Infinity where it does not. */
   get changesAt(): number {
     if (!this.spec.coldStart) return Infinity;
-    if (this.state === 'warm' && this.inFlight === 0) return this.lastActiveAt + this.idleTimeoutMs;
     if (this.state === 'warming') return this.#wokenAt + this.wakePatienceMs;
+    if (this.spec.coldStart.releasable) return this.releaseDueAt;
+    if (this.state === 'warm' && this.inFlight === 0) return this.lastActiveAt + this.idleTimeoutMs;
     return Infinity;
   }
 
@@ -349,10 +397,14 @@ export class Endpoint {
     return this.wake;
   }
 
-  /** Applies the due change: an idle warm endpoint goes cold, an unanswered wake is given up. */
+  /**
+   * Applies the due change: an idle warm endpoint goes cold, an unanswered wake is given up. One that
+   * has to be told to go cold does not change by itself.
+   */
   elapse(now: number): void {
     this.#learning.elapse(now);
     if (now < this.changesAt) return;
+    if (this.state !== 'warming' && this.spec.coldStart?.releasable) return;
     if (this.state === 'warm') this.becameCold(now, 'presumed');
     else this.wakeFailed(now);
   }
@@ -383,6 +435,7 @@ export class Endpoint {
     this.trust.clockWentBack(now);
     this.#effectiveSlots.clockWentBack(now);
     this.#coldDoubts.clockWentBack(now);
+    this.#release.clockWentBack(now);
     this.#learning.clockWentBack(now);
   }
 
@@ -392,6 +445,9 @@ export class Endpoint {
       lastActiveAt: this.lastActiveAt,
       ...this.#learning.snapshot(),
       ...(this.wake ? { wake: this.wake } : {}),
+      ...(this.#isReleased ? { released: true } : {}),
+      ...(this.wakeError ? { wakeError: this.wakeError } : {}),
+      ...(this.releaseError ? { releaseError: this.releaseError } : {}),
     };
   }
 
@@ -401,6 +457,8 @@ export class Endpoint {
    */
   restore(from: EndpointSnapshot): void {
     this.#learning.restore(from);
+    this.wakeError = from.wakeError;
+    this.releaseError = from.releaseError;
     this.lastActiveAt = from.lastActiveAt;
     this.lastServedAt = from.lastActiveAt;
     this.#usedAt = from.lastActiveAt;
@@ -413,6 +471,7 @@ export class Endpoint {
       this.#wokenAt = from.start.at;
       this.#isInterrupted = true;
     } else this.state = from.state === 'warm' ? 'warm' : 'cold';
+    if (this.state === 'cold' && from.released) this.#coldBy = 'told';
     this.#stateSince = from.lastActiveAt;
   }
 
@@ -450,6 +509,10 @@ export class Endpoint {
   #isSuspect({ mayBeCold }: CallResult, sentAt: number, key: string): boolean {
     if (!mayBeCold || !this.spec.coldStart || this.isKnownWarm(sentAt)) return false;
     return !this.#coldDoubts.isDoubted(key, sentAt);
+  }
+
+  get #isReleased(): boolean {
+    return this.state === 'cold' && this.#coldBy === 'told' && !this.#release.isOut;
   }
 
   #enter(state: EndpointState, now: number): void {

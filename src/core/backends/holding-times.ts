@@ -11,7 +11,7 @@ const HOLD_PERIOD_MS = 5_000;
 
 /** True where an endpoint can be told to go cold and has been idle for long enough. */
 export function mayRelease(endpoint: Endpoint, now: number): boolean {
-  if (!endpoint.spec.coldStart?.releasable) return false;
+  if (!endpoint.spec.coldStart?.releasable || now < endpoint.releasePausedUntil) return false;
   return now >= Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
 }
 
@@ -20,7 +20,8 @@ export function nextCheckAt(endpoint: Endpoint, now: number): number {
   const keepAt = keepWarmAt(endpoint);
   const isIdle = endpoint.state === 'warm' && endpoint.inFlight === 0;
   if (!endpoint.spec.coldStart?.releasable || !isIdle) return keepAt;
-  const releaseAt = Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
+  const idleAt = Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
+  const releaseAt = Math.max(idleAt, endpoint.releasePausedUntil);
   return Math.min(keepAt, releaseAt > now ? releaseAt : now + HOLD_PERIOD_MS);
 }
 

@@ -95,9 +95,11 @@ export class Dispatcher {
     for (const backend of this.backends.values()) {
       this.#prewarmer.wakes.resume(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
-      if (backend.waiting === 0) continue;
-      const expectedMs = (call: LiveCall) => this.#expectedMs(call, backend);
-      this.#prewarmer.wakes.wakeForDemand(backend, needsOther, expectedMs, now, effects);
+      if (backend.waiting > 0) {
+        const expectedMs = (call: LiveCall) => this.#expectedMs(call, backend);
+        this.#prewarmer.wakes.wakeForDemand(backend, needsOther, expectedMs, now, effects);
+      }
+      this.#prewarmer.releaseIdle(backend, now, effects);
     }
     // After the grants: a call that gets a slot in this very step is served although it is overdue.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
@@ -208,6 +210,7 @@ export class Dispatcher {
       case 'configured':
         return this.#configure(event.config, now);
       case 'wake-answered':
+      case 'release-answered':
       case 'gone-cold':
       case 'forecast':
         return this.#prewarmer.apply(event, now, this.#effects);

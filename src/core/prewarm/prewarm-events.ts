@@ -16,7 +16,16 @@ export type PrewarmEvent =
       readonly tookMs?: number;
       /** Answers of "not ready" before it was ready, or failed; absent where nobody counted. */
       readonly refusals?: number;
-      /** Why it failed, for people. */
+      /** Why the wake failed, for the operator. */
+      readonly reason?: string;
+    }
+  | {
+      readonly type: 'release-answered';
+      readonly backend: string;
+      readonly endpoint: string;
+      /** The endpoint is cold. */
+      readonly ok: boolean;
+      /** Why it is not, for the operator. */
       readonly reason?: string;
     }
   | { readonly type: 'gone-cold'; readonly backend: string; readonly endpoint: string }

@@ -99,6 +99,10 @@ export class Prewarmer {
     const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
     const previous = endpoint.state;
+    if (event.type === 'release-answered') {
+      endpoint.releaseAnswered(event.ok, event.reason, now);
+      return this.scheduleCheck(now);
+    }
     if (event.type === 'wake-answered' && event.ok) {
       if (endpoint.isLastWake(event.wakeAt)) {
         endpoint.becameWarm(now, event.tookMs, event.refusals);
@@ -255,21 +259,42 @@ export class Prewarmer {
       return this.#wakeAhead(backend, endpoint, 'keep-warm', forecast, decision, now, effects);
     }
     if (canRelease && backend.spec.prewarm.mode === 'on') {
-      this.wakes.settle(backend.name, endpoint, 'wasted', now, effects);
-      endpoint.becameCold();
-      this.wakes.accounts.released(backend.name, now);
-      const { reason, probability } = decision;
-      const id = endpoint.spec.id;
-      effects.push({
-        type: 'release',
-        backend: backend.name,
-        endpoint: id,
-        at: now,
-        reason,
-        probability,
-      });
+      this.#release(backend, endpoint, decision, now, effects);
     }
     return false;
+  }
+
+  /**
+   * Releases the idle endpoints that do not go cold by themselves, whatever the mode: their GPU would
+   * be held for ever.
+   */
+  releaseIdle(backend: Backend, now: number, effects: PrewarmEffects): void {
+    for (const endpoint of backend.endpoints.values()) {
+      if (now < endpoint.releaseDueAt) continue;
+      const reason = `idle=${Math.round((now - endpoint.lastActiveAt) / 1_000)} s`;
+      this.#release(backend, endpoint, { reason, probability: 0 }, now, effects);
+    }
+  }
+
+  #release(
+    backend: Backend,
+    endpoint: Endpoint,
+    { reason, probability }: Pick<PrewarmDecision, 'reason' | 'probability'>,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
+    this.wakes.settle(backend.name, endpoint, 'wasted', now, effects);
+    endpoint.toldToGoCold(now);
+    this.wakes.accounts.released(backend.name, now);
+    const id = endpoint.spec.id;
+    effects.push({
+      type: 'release',
+      backend: backend.name,
+      endpoint: id,
+      at: now,
+      reason,
+      probability,
+    });
   }
 
   /** A forecast takes time for each run in flight, so more runs mean fewer checks. */

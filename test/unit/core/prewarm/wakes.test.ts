@@ -86,9 +86,9 @@ describe('a report', () => {
     submit('a', 0);
     const failed = { ...answer(false, 0, 1_000), reason: 'status 401' };
     step(1_000, failed);
-    expect(endpointOf().lastWakeError).toEqual({ at: 1_000, reason: 'status 401' });
+    expect(endpointOf().wakeError).toEqual({ at: 1_000, reason: 'status 401' });
     step(20_000, answer(true));
-    expect(endpointOf().lastWakeError).toBeUndefined();
+    expect(endpointOf().wakeError).toBeUndefined();
   });
 
   it('waits longer for a start the longer it was waited for', () => {

@@ -34,6 +34,7 @@ function newPings() {
     wakeAnswered: async (order, report) => {
       reports.push({ order, report, at: Date.now() - beginning });
     },
+    releaseAnswered: async () => {},
     waitUntil: () => {},
   });
   const wake = (endpoint: string, wakeAt: number, patienceMs = 60_000) =>

@@ -1,0 +1,42 @@
+/**
+ * A dispatcher rebuilt from what was stored of an earlier one: what was learned, the runs in flight
+ * and the leases. All of that is restored before anything is granted, so that no endpoint ever gets
+ * more calls than it has slots.
+ */
+import { type BackendSnapshot, restoreBackend } from '../backends/backend-snapshot.ts';
+import type { AccountsSnapshot } from '../prewarm/prewarm-accounts.ts';
+import type { CallRequest } from '../runs/call-request.ts';
+import type { Lease } from '../runs/lease.ts';
+import { LiveRun } from '../runs/live-run.ts';
+import type { RunSnapshot } from '../runs/live-visit.ts';
+import type { RecordedRun } from '../runs/recorded-run.ts';
+import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
+import type { DispatcherConfig } from './dispatcher-config.ts';
+
+export interface StoredDispatcher {
+  readonly backends: Iterable<readonly [string, BackendSnapshot]>;
+  readonly accounts?: AccountsSnapshot | undefined;
+  /** Runs to learn from, the oldest first; `finishedAt` in epoch ms. */
+  readonly finished: Iterable<{ readonly record: RecordedRun; readonly finishedAt: number }>;
+  readonly running: readonly RunSnapshot[];
+  readonly leases: Iterable<{ readonly request: CallRequest; readonly lease: Lease }>;
+}
+
+export function restoredDispatcher(
+  config: DispatcherConfig,
+  options: DispatcherOptions,
+  stored: StoredDispatcher,
+  now: number,
+): Dispatcher {
+  const dispatcher = new Dispatcher(config, options, now);
+  for (const [name, snapshot] of stored.backends) {
+    const backend = dispatcher.backends.get(name);
+    if (backend) restoreBackend(backend, snapshot);
+  }
+  if (stored.accounts) dispatcher.accounts.restore(stored.accounts);
+  for (const { record, finishedAt } of stored.finished) {
+    dispatcher.models.learn(record, finishedAt, dispatcher.speeds);
+  }
+  dispatcher.restore(stored.running.map(LiveRun.restore), stored.leases);
+  return dispatcher;
+}
