@@ -55,6 +55,8 @@ export class Endpoint {
   warmSince: number;
   /** The wake that is in progress, or whose outcome is not known yet. */
   wake: Wake | undefined;
+  /** True where the platform refused a call that was sent there to be held while it starts. */
+  refusesWhileCold = false;
   readonly trust = new EndpointTrust();
   readonly #release = new ReleaseState();
   /** Why its last wake and its last release that failed did. */
@@ -223,6 +225,11 @@ export class Endpoint {
     return this.#learning.coldStartMs;
   }
 
+  /** Mean length of the measured cold starts, ms; the configured estimate before the first. */
+  get meanStartMs(): number {
+    return this.#learning.meanStartMs;
+  }
+
   /** What was learned, from how much and when; undefined where the endpoint never goes cold. */
   get learned(): Learned | undefined {
     return this.#learning.learned;
@@ -366,6 +373,7 @@ export class Endpoint {
     if (this.state === 'cold' || upSince > sentAt) return true;
     const servesOthers = this.inFlight > 0 || this.#succeededAt > sentAt;
     if (servesOthers || this.#coldDoubts.isDoubted(key, now)) return false;
+    if (this.state === 'warming') this.refusesWhileCold = true;
     // Idle time counts up to the first of the calls that ran together, unless one was served.
     const { at = now, idleMs } = this.#first ?? {};
     const wasIdle = this.state === 'warm' && this.#succeededAt < at;
@@ -463,6 +471,7 @@ export class Endpoint {
       ...this.#learning.snapshot(),
       ...(this.wake ? { wake: this.wake } : {}),
       ...(this.#isReleased ? { released: true } : {}),
+      ...(this.refusesWhileCold ? { refusesWhileCold: true } : {}),
       ...(this.wakeError ? { wakeError: this.wakeError } : {}),
       ...(this.releaseError ? { releaseError: this.releaseError } : {}),
     };
@@ -474,6 +483,7 @@ export class Endpoint {
    */
   restore(from: EndpointSnapshot): void {
     this.#learning.restore(from);
+    this.refusesWhileCold = from.refusesWhileCold ?? false;
     this.wakeError = from.wakeError;
     this.releaseError = from.releaseError;
     this.lastActiveAt = from.lastActiveAt;

@@ -269,7 +269,11 @@ export class Prewarmer {
     // if it did, it would ping every minute.
     const isExpiring = now >= keepWarmAt(endpoint);
     if (!canRelease && !isExpiring) return true;
-    const query = this.#queryFor(backend, endpoint, forecast, others, 0, now);
+    // What holding spares is a start of usual length, not one of the longest.
+    const query = {
+      ...this.#queryFor(backend, endpoint, forecast, others, 0, now),
+      coldStartMs: endpoint.meanStartMs,
+    };
     const decision = this.#ruleOf(backend).hold(query);
     if (decision.wake) {
       this.#heldAt.set(endpoint, now);
