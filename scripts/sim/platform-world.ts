@@ -35,6 +35,7 @@ export const KNOBS = [
   'change',
   'sleep',
   'ahead',
+  'budget',
   'seed',
 ] as const;
 export type Knobs = Readonly<Record<(typeof KNOBS)[number], number>>;
@@ -68,6 +69,7 @@ const START_KINDS = [
 const PATTERNS = ['random', 'regular', 'bursts'] as const;
 const CHANGES = ['none', 'doubles', 'halves', 'stops and restarts'] as const;
 const STARTS_DRAWN = 200;
+const LONGEST_USUAL_START_MS = 300 * SECOND_MS;
 
 /** The knobs of a random world. */
 export function drawnKnobs(random: () => number): Knobs {
@@ -127,23 +129,23 @@ function startsOf(
   usualMs: number,
   random: () => number,
 ): readonly number[] {
-  const ms = Math.max(SECOND_MS, usualMs);
+  const ms = Math.min(Math.max(SECOND_MS, usualMs), LONGEST_USUAL_START_MS);
   switch (kind) {
     case 'constant':
       return [ms];
     case 'slow-first':
-      return [ms * (2 + 8 * random()), ms];
+      return [ms * (2 + 3 * random()), ms];
     case 'outlier': {
       const at = 3 + Math.floor(12 * random());
       return Array.from(
         { length: STARTS_DRAWN },
-        (_, i) => ms * (i === at ? 10 : 0.9 + 0.2 * random()),
+        (_, i) => ms * (i === at ? 5 : 0.9 + 0.2 * random()),
       );
     }
     case 'rising':
     case 'falling': {
       const factor = kind === 'rising' ? 1.05 : 1 / 1.05;
-      return Array.from({ length: STARTS_DRAWN }, (_, i) => ms * factor ** Math.min(i, 40));
+      return Array.from({ length: STARTS_DRAWN }, (_, i) => ms * factor ** Math.min(i, 28));
     }
     case 'heavy-tail':
       // Log-normal: the 95th percentile is four times the median.

@@ -183,9 +183,15 @@ export class Endpoint {
     return after;
   }
 
-  /** True where the endpoint was proved warm shortly before `at`, or since, epoch ms. */
-  isKnownWarm(at: number): boolean {
-    return this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
+  /**
+   * True where a failure of a request that was sent at `at` may show that the endpoint is not up: it
+   * can go cold, was not proved warm shortly before that or since, and the key's word was not wrong
+   * lately.
+   */
+  mayBeCold(at: number, key = ''): boolean {
+    if (!this.spec.coldStart) return false;
+    const isKnownWarm = this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
+    return !isKnownWarm && !this.#coldDoubts.isDoubted(key, at);
   }
 
   /** True during slow start: the endpoint has just woken and gets few calls. */
@@ -273,6 +279,13 @@ export class Endpoint {
     this.#wakeId = wake.at;
     this.#wokenAt = wake.at;
     this.lastActiveAt = wake.at;
+  }
+
+  /** Until when the answer of the last wake is awaited, epoch ms; -Infinity where none is. */
+  get awaitedUntil(): number {
+    const { start } = this.#learning.watch;
+    if (!start || start.endedAt !== undefined) return -Infinity;
+    return start.at + start.patienceMs;
   }
 
   /** True where `wakeAt` is the `at` of the last wake; a report that names none is of the last. */
@@ -373,7 +386,9 @@ export class Endpoint {
     const { at = now, idleMs } = this.#first ?? {};
     const wasIdle = this.state === 'warm' && this.#succeededAt < at;
     this.#coldClaim = { key, idleMs: wasIdle ? idleMs : undefined };
-    this.becameCold(now, 'claimed');
+    // A ping that is not answered found it cold before the call did, and its wake goes on.
+    if (this.state === 'warm' && now < this.awaitedUntil) this.#enter('warming', now);
+    else this.becameCold(now, 'claimed');
     return true;
   }
 
@@ -414,14 +429,16 @@ export class Endpoint {
   }
 
   /**
-   * Applies the due change: an idle warm endpoint goes cold, an unanswered wake is given up. One that
-   * has to be told to go cold does not change by itself.
+   * Applies the due change: an idle warm endpoint goes cold, or is waking where a ping is not
+   * answered; an unanswered wake is given up. One that has to be told to go cold does not change by
+   * itself.
    */
   elapse(now: number): void {
     this.#learning.elapse(now);
     if (now < this.changesAt) return;
     if (this.state !== 'warming' && this.spec.coldStart?.releasable) return;
-    if (this.state === 'warm') this.becameCold(now, 'presumed');
+    if (this.state === 'warm' && now < this.awaitedUntil) this.#enter('warming', now);
+    else if (this.state === 'warm') this.becameCold(now, 'presumed');
     else this.wakeFailed(now);
   }
 
@@ -489,6 +506,8 @@ export class Endpoint {
       this.#wokenAt = from.start.at;
       this.#isInterrupted = true;
     } else this.state = from.state === 'warm' ? 'warm' : 'cold';
+    // Nobody waits for the answer of a ping any more.
+    if (this.state === 'warm') this.#learning.watch.drop();
     if (this.state === 'cold' && from.released) this.#coldBy = 'told';
     this.#stateSince = from.lastActiveAt;
   }
@@ -512,7 +531,7 @@ export class Endpoint {
     now: number,
     by: Caller,
   ): AfterRefusal | undefined {
-    const isCold = result.cold || this.#isSuspect(result, sentAt, by.key);
+    const isCold = result.cold || (result.mayBeCold && this.mayBeCold(sentAt, by.key));
     if (isCold && this.spec.coldStart) {
       return this.answeredCold(sentAt, now, by.key) ? 'queue' : 'pause';
     }
@@ -521,12 +540,6 @@ export class Endpoint {
       this.trust.refused({ ...by, pauseMs: result.retryAfterMs ?? LOADING_PAUSE_MS }, now);
     }
     return result.cold || result.busy ? 'pause' : undefined;
-  }
-
-  /** True where a failure shows an endpoint that is not up rather than one that fails the call. */
-  #isSuspect({ mayBeCold }: CallResult, sentAt: number, key: string): boolean {
-    if (!mayBeCold || !this.spec.coldStart || this.isKnownWarm(sentAt)) return false;
-    return !this.#coldDoubts.isDoubted(key, sentAt);
   }
 
   get #isReleased(): boolean {

@@ -25,8 +25,11 @@ export function nextCheckAt(endpoint: Endpoint, now: number): number {
   return Math.min(keepAt, releaseAt > now ? releaseAt : now + HOLD_PERIOD_MS);
 }
 
-/** When to check whether to keep an endpoint warm, epoch ms; Infinity unless idle and warm. */
+/**
+ * When to check whether to keep an endpoint warm, epoch ms; Infinity unless idle and warm. Not before
+ * the last ping is answered: one that is not may have found it cold, and goes on asking.
+ */
 export function keepWarmAt(endpoint: Endpoint): number {
   if (endpoint.state !== 'warm' || endpoint.inFlight > 0) return Infinity;
-  return endpoint.lastActiveAt + endpoint.pingAfterMs;
+  return Math.max(endpoint.lastActiveAt + endpoint.pingAfterMs, endpoint.awaitedUntil);
 }

@@ -132,6 +132,24 @@ export class Prewarmer {
   }
 
   /**
+   * A request without a slot, sent at `sentAt` for an API key, found the endpoint cold, and so has
+   * started it. That is a wake like others: it is waited for and accounted for.
+   */
+  foundCold(
+    backend: Backend,
+    endpoint: Endpoint,
+    sentAt: number,
+    key: string,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
+    const previous = endpoint.state;
+    if (!endpoint.answeredCold(sentAt, now, key) || endpoint.state !== 'cold') return;
+    this.stateChanged(backend.name, endpoint.spec.id, previous, now, effects);
+    this.wakes.wakeOnDemand(backend, endpoint, 'a request without a slot', now, effects);
+  }
+
+  /**
    * Settles the wake of an endpoint that went cold: a wake that no call had used is wasted if the
    * endpoint had been warm, and failed otherwise.
    */

@@ -41,12 +41,18 @@ export class Wakes {
     if (!backend.holdsWhileCold) return;
     const endpoint = backend.endpointToWake(needsOther, now, expectedMs);
     if (!endpoint) return;
-    const wake = {
-      cause: 'demand' as const,
-      at: now,
-      reason: `waiting=${backend.queue.size}`,
-      probability: 1,
-    };
+    this.wakeOnDemand(backend, endpoint, `waiting=${backend.queue.size}`, now, effects);
+  }
+
+  /** Wakes an endpoint that is needed now, within no budget. */
+  wakeOnDemand(
+    backend: Backend,
+    endpoint: Endpoint,
+    reason: string,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
+    const wake = { cause: 'demand' as const, at: now, reason, probability: 1 };
     this.begin(backend, endpoint, wake, effects);
     effects.push(wakeEffect(backend, endpoint, wake, false));
   }
