@@ -157,6 +157,10 @@ export class Endpoint {
     const { slots } = this.spec;
     const running = this.inFlight + 1;
     const after = this.#afterRefusal(result, sentAt, now, by);
+    // Without an answer it may be at work on the call, so that is not queued again; but others are.
+    if (result.timedOut && this.#isSuspect(sentAt, by.key)) {
+      this.answeredCold(sentAt, now, by.key);
+    }
     const wasNotServed = result.cold || result.endpointFault || after === 'queue';
     if (wasNotServed) this.#usedAt = this.#usedBefore;
     if (result.busy) {
@@ -507,7 +511,8 @@ export class Endpoint {
     now: number,
     by: Caller,
   ): AfterRefusal | undefined {
-    const isCold = result.cold || this.#isSuspect(result, sentAt, by.key);
+    const isSuspect = result.mayBeCold && this.#isSuspect(sentAt, by.key);
+    const isCold = result.cold || isSuspect;
     if (isCold && this.spec.coldStart) {
       return this.answeredCold(sentAt, now, by.key) ? 'queue' : 'pause';
     }
@@ -519,8 +524,8 @@ export class Endpoint {
   }
 
   /** True where a failure shows an endpoint that is not up rather than one that fails the call. */
-  #isSuspect({ mayBeCold }: CallResult, sentAt: number, key: string): boolean {
-    if (!mayBeCold || !this.spec.coldStart || this.isKnownWarm(sentAt)) return false;
+  #isSuspect(sentAt: number, key: string): boolean {
+    if (!this.spec.coldStart || this.isKnownWarm(sentAt)) return false;
     return !this.#coldDoubts.isDoubted(key, sentAt);
   }
 

@@ -16,6 +16,7 @@ import {
   booksAgree,
   budgetHolds,
   callsAreServed,
+  nobodyFails,
   pingsAreApart,
   priceIsWorth,
   startIsLearned,
@@ -33,7 +34,8 @@ const HOUR_MS = 3_600_000;
 /** Worlds whose warm time may go on for longer are not watched to its end. */
 const LONGEST_QUIET_MS = 4 * HOUR_MS;
 
-const knob = fc.nat(9_999).map((n) => n / 10_000);
+// Without a bias: at the bounds of many knobs at once a world is none that anybody meets.
+const knob = fc.noBias(fc.nat(9_999)).map((n) => n / 10_000);
 const knobs = fc.record(
   Object.fromEntries(KNOBS.map((name) => [name, knob])) as Record<keyof Knobs, typeof knob>,
 );
@@ -51,7 +53,7 @@ function inWorlds(
     if (wrong.length > 0) throw new Error(`${wrong.join('; ')} in ${textOf(world)}`);
   });
   const numRuns = Math.ceil(count * TIMES);
-  fc.assert(property, { numRuns, seed: SEED, noBias: true, endOnFailure: !SHRINKS });
+  fc.assert(property, { numRuns, seed: SEED, endOnFailure: !SHRINKS });
 }
 
 function textOf({ platform, trace, theta, estimateMs, configuredIdleMs }: PlatformWorld): string {
@@ -79,6 +81,7 @@ describe('in any world', () => {
         startIsLearned(world, seen),
         callsAreServed(world, seen),
         booksAgree(world, seen),
+        nobodyFails(world, seen),
       ];
     });
   });
