@@ -59,18 +59,27 @@ function longestStartMs({ estimateMs }: PlatformWorld, { platform }: WorldWatch)
 }
 
 /** (a) After traffic has ended, warm time ends. Not where calls still wait, or it never goes cold. */
-export function warmTimeEnds(world: PlatformWorld, seen: WorldWatch): string | undefined {
+export function warmTimeEnds(
+  world: PlatformWorld,
+  seen: WorldWatch,
+  moreMs = 0,
+): string | undefined {
   if (!Number.isFinite(world.platform.idleTimeoutMs) || failedRuns(seen) > 0) return undefined;
   const upMs = seen.upBetween(seen.trafficEndsMs, seen.untilMs);
-  const mostMs = upAfterEndMs(world, longestStartMs(world, seen));
+  const mostMs = upAfterEndMs(world, longestStartMs(world, seen)) + moreMs;
   return upMs > mostMs ? `up for ${s(upMs)} after the last run, most ${s(mostMs)}` : undefined;
 }
 
-/** (b) Pings are far enough apart on average. How far is not defined where it never goes cold. */
+/**
+ * (b) Pings are far enough apart on average. How far is not defined where it never goes cold; where it
+ * answers before it is up or loses requests, its answers do not tell its idle timeout.
+ */
 export function pingsAreApart(world: PlatformWorld, seen: WorldWatch): string | undefined {
   const { idleTimeoutMs } = world.platform;
   if (!Number.isFinite(idleTimeoutMs)) return undefined;
-  const leastMs = Math.max(5 * SECOND_MS, idleTimeoutMs / 5);
+  const { earlyMs, whileLoading } = world.platform;
+  const isTold = earlyMs === undefined && whileLoading !== 'hang';
+  const leastMs = Math.max(5 * SECOND_MS, isTold ? idleTimeoutMs / 5 : 0);
   const spanMs = (seen.pingsAt.at(-1) ?? 0) - (seen.pingsAt[0] ?? 0);
   const { evictionsMs = [], pauses = [] } = world.platform;
   const times = 1 + evictionsMs.length + pauses.length;
