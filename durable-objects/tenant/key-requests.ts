@@ -108,16 +108,18 @@ export class KeyRequests {
     const longestMs = address.timeouts.firstByteMs + PLACE_MARGIN_MS;
     const end = this.sideCalls.begin(keyId, backend, endpoint, longestMs, now);
     // Its platform counts the request as use, when it begins and when it ends.
-    const keepsUp = () =>
-      this.#context.loop.step([
-        { type: 'side-call', backend: backend.name, endpoint: endpoint.spec.id },
-      ]);
-    await keepsUp();
+    const event = { type: 'side-call', backend: backend.name, endpoint: endpoint.spec.id } as const;
+    const { loop, accounting } = this.#context;
+    // Read before the request itself counts as use.
+    const startMs = endpoint.mayBeCold(now, keyId) ? { startMs: endpoint.coldStartMs } : {};
+    await loop.step([event]);
     const ticket = new SideTicket((ended) => {
-      if (end(ended, Date.now())) this.#context.waitUntil(keepsUp());
+      if (!end(ended, Date.now())) return;
+      const found = ended?.foundCold ? { foundCold: { sentAt: now, key: keyId } } : {};
+      this.#context.waitUntil(loop.step([{ ...event, ...found }]));
     });
-    const gauges = this.#context.accounting.gauges(keyId, now);
-    return { status: 'granted', endpoint: endpoint.spec.id, address, gauges, ticket };
+    const gauges = accounting.gauges(keyId, now);
+    return { status: 'granted', endpoint: event.endpoint, address, gauges, ticket, ...startMs };
   }
 
   /** The configuration in force and its dispatcher, for a key that is not revoked. */

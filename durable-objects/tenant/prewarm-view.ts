@@ -33,11 +33,15 @@ export function dayView({ day, backend, counts }: DailyAccount): object {
   };
 }
 
-/** What prewarming would decide for a backend now, why, and what its budgets still allow. */
-export function outlookView(outlook: BackendOutlook): object {
-  const { coldStartMs, arrivals, ratePerSec, left, ...rest } = outlook;
+/**
+ * What prewarming would decide for a backend now, why, and what its budgets still allow. `known`: what
+ * is known of an endpoint, by its id.
+ */
+export function outlookView(outlook: BackendOutlook, known: (id: string) => object): object {
+  const { coldStartMs, arrivals, ratePerSec, left, endpoints, ...rest } = outlook;
   return {
     ...rest,
+    endpoints: endpoints.map((endpoint) => ({ ...endpoint, ...known(endpoint.endpoint) })),
     cold_start_ms: coldStartMs,
     arrival_probability: arrivals,
     arrivals_per_second: ratePerSec,

@@ -5,6 +5,7 @@
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ViewName } from '../../src/protocol/tenant.ts';
+import { endpointMetrics, endpointView } from './endpoint-view.ts';
 import { keyMetrics, keysView } from './keys-view.ts';
 import { dayView, outlookView, prewarmMetrics } from './prewarm-view.ts';
 import type { SideCalls } from './side-calls.ts';
@@ -33,30 +34,37 @@ export const VIEWS = {
     }),
 
   /** What waits and runs now. */
-  status: ({ dispatcher, sideCalls }) =>
+  status: ({ dispatcher, sideCalls, now }) =>
     JSON.stringify({
       runs_in_flight: dispatcher.register.runs.size,
       keys: keysView(dispatcher, sideCalls),
-      backends: Object.fromEntries([...dispatcher.backends].map(([n, b]) => [n, statusOf(b)])),
+      backends: Object.fromEntries([...dispatcher.backends].map(([n, b]) => [n, statusOf(b, now)])),
     }),
 
   /** What prewarming would do now and why, what it cost, and how the newest wakes turned out. */
   prewarm: ({ dispatcher, store, now }) =>
     JSON.stringify({
-      backends: dispatcher.prewarmOutlook(now).map(outlookView),
+      backends: dispatcher.prewarmOutlook(now).map((outlook) => {
+        const { endpoints } = dispatcher.backends.get(outlook.backend) ?? {};
+        return outlookView(outlook, (id) => {
+          const endpoint = endpoints?.get(id);
+          return endpoint ? endpointView(endpoint, now) : {};
+        });
+      }),
       days: store.prewarm.days().map(dayView),
       wakes: store.prewarm.wakes(WAKES_SHOWN),
     }),
 
-  /** What endpoints that scale to zero cost and brought, and what each API key holds. */
-  metrics: ({ dispatcher, store, sideCalls }) =>
+  /** What endpoints that scale to zero cost and brought, how they are, and what each API key holds. */
+  metrics: ({ dispatcher, store, sideCalls, now }) =>
     JSON.stringify([
       ...prewarmMetrics(dispatcher, store.prewarm.totals()),
+      ...endpointMetrics(dispatcher, now),
       ...keyMetrics(dispatcher, sideCalls),
     ]),
 } as const satisfies Record<ViewName, View>;
 
-function statusOf(backend: Backend) {
+function statusOf(backend: Backend, now: number) {
   return {
     waiting: backend.waiting,
     waiting_by_key: Object.fromEntries(
@@ -67,7 +75,7 @@ function statusOf(backend: Backend) {
     speed: backend.speed.value,
     endpoints: [...backend.endpoints].map(([endpoint, e]) => ({
       endpoint,
-      state: e.state,
+      ...endpointView(e, now),
       slots: e.spec.slots,
       running: e.inFlight,
       cold_start_ms: e.coldStartMs,

@@ -95,7 +95,7 @@ function configOf(endpoints: number): DispatcherConfig {
   };
 }
 
-/** A run that plans for ten minutes or more, and then in one of five cases uses the tool. */
+/** A run that plans for ten minutes or more, and then in one of 200 cases uses the tool. */
 function recordedRun(i: number, random: () => number): RecordedRun {
   const input_tokens = 100 + Math.floor(random() * 4_000);
   const output_tokens = 30_000 + Math.floor(random() * 30_000);
@@ -105,6 +105,6 @@ function recordedRun(i: number, random: () => number): RecordedRun {
     run: `h${i}`,
     app: `app${i % APPS}`,
     arrival_ms: 0,
-    units: random() < 0.2 ? [plan, tool] : [plan],
+    units: random() < 0.005 ? [plan, tool] : [plan],
   };
 }

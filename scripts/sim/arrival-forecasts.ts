@@ -40,6 +40,66 @@ export function forecastArrivals(
   return samples;
 }
 
+/**
+ * How far the most-off bin of a perfect forecaster is from what comes true, in each of `traces`
+ * traces of the same length: gaps are drawn from the recorded ones, and each forecast is the exact
+ * probability by their distribution. What this shows as error is chance.
+ */
+export function chanceError(
+  arrivalsMs: readonly number[],
+  withinMs: number,
+  everyMs: number,
+  random: Random,
+  traces: number,
+): number[] {
+  const gaps = arrivalsMs.slice(1).map((at, i) => at - (arrivalsMs[i] ?? 0));
+  const sorted = Float64Array.from(gaps).sort();
+  const endMs = arrivalsMs.at(-1) ?? 0;
+  const errors = Array.from({ length: traces }, () => {
+    const drawn: number[] = [];
+    for (let at = 0; at < endMs; at += gaps[Math.floor(random() * gaps.length)] ?? 0)
+      drawn.push(at);
+    const bins = reliabilityOf(exactForecasts(drawn, sorted, withinMs, everyMs));
+    return bins
+      .filter((bin) => bin.forecasts >= LEAST_FORECASTS)
+      .reduce((most, bin) => Math.max(most, Math.abs(bin.observed - bin.predicted)), 0);
+  });
+  return errors.sort((a, b) => a - b);
+}
+
+/** Forecasts over the later half by the distribution that the gaps were drawn from. */
+function exactForecasts(
+  arrivalsMs: readonly number[],
+  sortedGaps: Float64Array,
+  withinMs: number,
+  everyMs: number,
+): ForecastSample[] {
+  const longer = (ms: number) => sortedGaps.length - countUpTo(sortedGaps, ms);
+  const endMs = arrivalsMs.at(-1) ?? 0;
+  const samples: ForecastSample[] = [];
+  let next = 0;
+  for (let atMs = 0; atMs + withinMs <= endMs; atMs += everyMs) {
+    while ((arrivalsMs[next] ?? Infinity) <= atMs) next += 1;
+    if (atMs < endMs / 2) continue;
+    const elapsedMs = atMs - (arrivalsMs[next - 1] ?? 0);
+    const probability = 1 - longer(elapsedMs + withinMs) / Math.max(1, longer(elapsedMs));
+    const came = (arrivalsMs[next] ?? Infinity) <= atMs + withinMs;
+    samples.push({ backend: '', atMs, withinMs, probability, came });
+  }
+  return samples;
+}
+
+/** Number of values up to and including `limit` in an ascending array. */
+function countUpTo(values: Float64Array, limit: number): number {
+  let [low, high] = [0, values.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((values[middle] ?? 0) <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 export interface Miscalibration {
   readonly bin: ReliabilityBin;
   /** The share that came true minus the mean forecast probability. */

@@ -73,7 +73,7 @@ export class PlatformEndpoint implements SimEndpoint {
     }
     this.#world.at(reply.at, 'end', () => {
       const kind = openaiGeneric.classify(reply.status, reply.body, false);
-      const result = { ...refusedResult(kind), serviceMs: this.#world.now() - now };
+      const result = { ...refusedResult(kind, reply.status), serviceMs: this.#world.now() - now };
       this.#world.ended(callId, result, !isClientsOwn(kind), kind === 'unready');
     });
   }

@@ -23,13 +23,25 @@ export function isClientsOwn(kind: AnswerKind): boolean {
   return kind === 'rejected' || kind === 'forbidden';
 }
 
-/** The result of an attempt that was answered without success. */
-export function refusedResult(kind: AnswerKind, retryAfterMs?: number): UntimedResult {
+/**
+ * True for an answer that an endpoint gives both while it is not up and when it is: a fault, or a
+ * model that it does not have. One that refuses the key is up.
+ */
+export function mayBeNotUp(kind: AnswerKind, status: number): boolean {
+  return kind === 'unready' || (kind === 'broken' && status !== 401);
+}
+
+/** The result of an attempt that was answered without success, with this status. */
+export function refusedResult(
+  kind: AnswerKind,
+  status: number,
+  retryAfterMs?: number,
+): UntimedResult {
   return {
     outcome: 'failed',
     endpointFault: kind === 'broken',
     cold: kind === 'cold',
-    ...(kind === 'broken' || kind === 'unready' ? { mayBeCold: true } : {}),
+    ...(mayBeNotUp(kind, status) ? { mayBeCold: true } : {}),
     ...(kind === 'busy' ? { busy: true } : {}),
     ...(kind === 'forbidden' ? { forbidden: true } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),

@@ -47,10 +47,21 @@ export async function withBody(
   try {
     const rules = { maxBytes, pace: config.limits.body, hand };
     const read = await readBody(c.req.raw, rules);
-    return read.ok ? await use({ bytes: read.bytes, hand }) : refuse(read.error);
+    if (!read.ok) return refuse(read.error);
+    const { bytes } = read;
+    hand.onUnused(() => freeMemory(bytes));
+    return await use({ bytes, hand });
   } finally {
     hand.release();
   }
+}
+
+/**
+ * Gives back the memory of bytes that nobody needs any longer. The collector sees only how much there
+ * is of JavaScript's own objects, and comes late for a few long bodies.
+ */
+function freeMemory({ buffer }: Uint8Array<ArrayBuffer>): void {
+  buffer.transfer(0);
 }
 
 /** Counts a body that is relayed as it arrives. */
@@ -63,6 +74,28 @@ export function takeUpload(c: Context<AppEnv>): Outcome<{ hand: Hand }> {
 export function uploadPaceOf({ limits }: TenantConfig): Pace {
   const { bytesPerSecond, graceMs } = limits.uploads;
   return { ...limits.body, bytesPerSecond, graceMs };
+}
+
+/** What this isolate holds of one API key. */
+export interface HeldOfKey {
+  readonly key: string;
+  readonly bodies: number;
+  readonly bodyBytes: number;
+  readonly uploads: number;
+}
+
+/** What this isolate holds of a tenant's API keys; those of which it holds nothing are absent. */
+export function heldOfKeys(tenant: string): HeldOfKey[] {
+  const prefix = `${tenant}/`;
+  const owners = [bodies, uploads].flatMap(({ holdings }) => [...holdings].map(([owner]) => owner));
+  return [...new Set(owners)]
+    .filter((owner) => owner.startsWith(prefix))
+    .map((owner) => ({
+      key: owner.slice(prefix.length),
+      bodies: bodies.of(owner).count,
+      bodyBytes: bodies.of(owner).bytes,
+      uploads: uploads.of(owner).count,
+    }));
 }
 
 /** The name under which this isolate counts what it holds of a key. */

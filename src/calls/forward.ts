@@ -270,7 +270,10 @@ export class Forwarder {
       const answer = new Response(text, { status: upstream.status, headers });
       // Unless the endpoint is not up: that shows in what else is known of it.
       if (kind === 'unready') {
-        return { ...this.#failed(refusedResult(kind), failureOf('cold', upstream.status)), answer };
+        return {
+          ...this.#failed(refusedResult(kind, upstream.status), failureOf('cold', upstream.status)),
+          answer,
+        };
       }
       await this.#end('failed', { forbidden: kind === 'forbidden' });
       return answer;
@@ -278,7 +281,7 @@ export class Forwarder {
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
     const retryAfterMs = seconds > 0 ? seconds * 1_000 : undefined;
     const failure = failureOf(kind, upstream.status, { retryAfterMs, text });
-    return this.#failed(refusedResult(kind, retryAfterMs), failure);
+    return this.#failed(refusedResult(kind, upstream.status, retryAfterMs), failure);
   }
 
   /** Ends the attempt without releasing its slot. */

@@ -1,25 +1,33 @@
 /**
  * Sends a request that needs no GPU, such as a token count, to an endpoint without a slot: it does not
  * wait behind calls that have one, and nothing is learned from it. The tenant's object charges it to
- * its API key, bounds how many run, and chooses an endpoint that is warm, since such a request wakes
- * none. Calls that need a slot are in `backend-call.ts`.
+ * its API key, bounds how many run, and chooses an endpoint that counts as warm, since such a request
+ * wakes none. One that turns out cold was started by it: that is reported, and the client is told to
+ * come back. Calls that need a slot are in `backend-call.ts`.
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { targetOf } from '../auth/endpoint-target.ts';
 import { forgetTenant } from '../config/store.ts';
+import type { AnswerKind } from '../endpoints/adapter.ts';
 import { failureOf } from '../endpoints/answer.ts';
 import { adapterOf } from '../endpoints/registry.ts';
-import { errorResponse } from '../http/errors.ts';
+import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders, upstreamHeaders, withoutKey } from '../http/headers.ts';
-import { readBeginning } from '../http/read-answer.ts';
+import { type Beginning, readBeginning } from '../http/read-answer.ts';
 import { askTenant } from '../objects/ask-object.ts';
 import type { SideCallEnd, SideCallGrant } from '../protocol/tenant.ts';
 import { rateLimitHeaders } from './answer-headers.ts';
+import { mayBeNotUp } from './attempt-result.ts';
 import { refusedResponse } from './plain-refusal.ts';
 
 /** Longest answer that is passed on, bytes: a count is a line. */
 const MAX_ANSWER_BYTES = 65_536;
+/** A platform that holds a request for longer starts its endpoint, ms: a count takes no time. */
+const HELD_MS = 10_000;
+/** Least and longest pause that a client is told while an endpoint starts, ms. */
+const LEAST_START_MS = 1_000;
+const LONGEST_START_MS = 60_000;
 /** Longest pause that an endpoint's answer passes on to the client, ms. */
 const LONGEST_RETRY_MS = 3_600_000;
 
@@ -61,22 +69,21 @@ export async function sideCall(c: Context<AppEnv>, call: SideCall): Promise<Resp
 async function send(
   c: Context<AppEnv>,
   call: SideCall,
-  { address, endpoint }: SideCallGrant,
-  headers: Readonly<Record<string, string>>,
-): Promise<{ response: Response; end: SideCallEnd }> {
+  grant: SideCallGrant,
+  headers: Added,
+): Promise<Sent> {
+  const { address, endpoint, startMs } = grant;
   const added = { ...headers, 'x-talaria-endpoint': endpoint.replace(/[^\x20-\x7e]/g, '?') };
-  const failed = (error: Parameters<typeof errorResponse>[0], end: SideCallEnd = {}) => ({
-    response: errorResponse(error, added),
-    end,
-  });
   const resolved = await targetOf(address, { ...c.env }, c.get('tenant').tenant);
   if (!resolved.ok) {
     const message = 'A secret that the endpoint needs is not set.';
-    return failed({ code: 'tenant_misconfigured', message });
+    return failed({ code: 'tenant_misconfigured', message }, added);
   }
   const { url, auth, key } = resolved.target;
   const adapter = adapterOf(address.kind);
-  const timeout = AbortSignal.timeout(address.timeouts.firstByteMs);
+  const { firstByteMs } = address.timeouts;
+  const limitMs = startMs === undefined ? firstByteMs : Math.min(firstByteMs, HELD_MS);
+  const timeout = AbortSignal.timeout(limitMs);
   try {
     const upstream = await fetch(`${url.replace(/\/+$/, '')}${call.path}`, {
       method: 'POST',
@@ -85,34 +92,68 @@ async function send(
       redirect: 'manual',
       signal: AbortSignal.any([timeout, c.req.raw.signal]),
     });
-    const { text, isWhole } = await readBeginning(upstream, MAX_ANSWER_BYTES);
+    const beginning = await readBeginning(upstream, MAX_ANSWER_BYTES);
     const { status, ok } = upstream;
-    const kind = ok ? 'ok' : adapter.classify(status, text, address.model === undefined);
-    const goesToClient = kind === 'ok' || kind === 'rejected' || kind === 'forbidden';
-    if (goesToClient && !isWhole) {
-      const message = `The endpoint's answer is longer than ${MAX_ANSWER_BYTES} bytes.`;
-      return failed({ code: 'upstream_error', message });
-    }
-    if (goesToClient) {
-      const body = ok ? text : withoutKey(text, key);
-      const response = new Response(NO_BODY.has(status) ? null : body, {
-        status,
-        headers: answerHeaders(upstream.headers, added, key),
-      });
-      return { response, end: {} };
-    }
-    const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
-    const retryAfterMs = seconds > 0 ? Math.min(seconds * 1_000, LONGEST_RETRY_MS) : undefined;
-    const turnedAway = kind === 'busy' || kind === 'cold';
-    return failed(failureOf(kind, status, { retryAfterMs, text: withoutKey(text, key) }), {
-      turnedAway,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    });
+    const isTool = address.model === undefined;
+    const kind = ok ? 'ok' : adapter.classify(status, beginning.text, isTool);
+    const isDown = kind === 'cold' || mayBeNotUp(kind, status);
+    if (startMs !== undefined && isDown) return foundCold(grant, added);
+    return sentOf(upstream, beginning, kind, key, added);
   } catch {
-    if (timeout.aborted) return failed({ code: 'upstream_timeout' });
-    return failed({ code: 'upstream_error', message: 'The endpoint could not be reached.' });
+    if (startMs !== undefined && !c.req.raw.signal.aborted) return foundCold(grant, added);
+    if (timeout.aborted) return failed({ code: 'upstream_timeout' }, added);
+    const message = 'The endpoint could not be reached.';
+    return failed({ code: 'upstream_error', message }, added);
   }
 }
 
+interface Sent {
+  readonly response: Response;
+  readonly end: SideCallEnd;
+}
+
+type Added = Readonly<Record<string, string>>;
+
+function failed(error: ApiError, added: Added, end: SideCallEnd = {}): Sent {
+  return { response: errorResponse(error, added), end };
+}
+
+/** The endpoint was not up: the request has started it. */
+function foundCold({ endpoint, startMs = 0 }: SideCallGrant, added: Added): Sent {
+  const retryAfterMs = Math.min(LONGEST_START_MS, Math.max(LEAST_START_MS, startMs));
+  const message = `Endpoint "${endpoint.slice(0, 200)}" was not up: it is started now.`;
+  return failed({ code: 'backend_warming', message, retryAfterMs }, added, { foundCold: true });
+}
+
+/** What becomes of the endpoint's answer. */
+function sentOf(
+  upstream: Response,
+  { text, isWhole }: Beginning,
+  kind: AnswerKind,
+  key: string | undefined,
+  added: Added,
+): Sent {
+  const { status, ok, headers } = upstream;
+  if (GOES_TO_CLIENT.has(kind)) {
+    if (!isWhole) {
+      const message = `The endpoint's answer is longer than ${MAX_ANSWER_BYTES} bytes.`;
+      return failed({ code: 'upstream_error', message }, added);
+    }
+    const body = ok ? text : withoutKey(text, key);
+    const passed = answerHeaders(headers, added, key);
+    const sent = new Response(NO_BODY.has(status) ? null : body, { status, headers: passed });
+    return { response: sent, end: {} };
+  }
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  const retryAfterMs = seconds > 0 ? Math.min(seconds * 1_000, LONGEST_RETRY_MS) : undefined;
+  const error = failureOf(kind, status, { retryAfterMs, text: withoutKey(text, key) });
+  return failed(error, added, {
+    turnedAway: kind === 'busy' || kind === 'cold',
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+/** Answers that are the client's own matter. */
+const GOES_TO_CLIENT: ReadonlySet<AnswerKind> = new Set(['ok', 'rejected', 'unready', 'forbidden']);
 /** Statuses of success whose answers have no body. */
 const NO_BODY: ReadonlySet<number> = new Set([204, 205]);

@@ -39,6 +39,11 @@ export class InHand {
     return this.#bytes;
   }
 
+  /** What is held, by owner. */
+  get holdings(): Iterable<readonly [owner: string, Readonly<Holding>]> {
+    return this.#holdings;
+  }
+
   /** What is held of an owner. */
   of(owner: string): Readonly<Holding> {
     return this.#holdings.get(owner) ?? { count: 0, bytes: 0 };
@@ -119,6 +124,7 @@ export class Hand {
   readonly #resolve: () => void;
   #bytes = 0;
   #uses = 1;
+  #onUnused: () => void = () => {};
 
   constructor(counter: Counter) {
     this.#counter = counter;
@@ -143,11 +149,18 @@ export class Hand {
     used.then(release, release);
   }
 
+  /** `act` is called when the last user needs it no longer; not when it is dropped in use. */
+  onUnused(act: () => void): void {
+    this.#onUnused = act;
+  }
+
   /** One of its users needs it no longer. */
   release(): void {
     if (this.#uses <= 0) return;
     this.#uses -= 1;
-    if (this.#uses === 0) this.#end();
+    if (this.#uses > 0) return;
+    this.#end();
+    this.#onUnused();
   }
 
   /** Nobody needs it any longer. */

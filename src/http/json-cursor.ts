@@ -14,6 +14,7 @@ import {
   pastCharacter,
   pastSpace,
   pastString,
+  pastText,
   QUOTE,
   SMALL_U,
 } from './json-text.ts';
@@ -117,6 +118,9 @@ export class JsonCursor {
     let i = this.at + 1;
     let count = 0;
     for (;;) {
+      const next = pastText(bytes, i);
+      count += next - i;
+      i = next;
       const byte = bytes[i];
       if (byte === undefined || byte === QUOTE) break;
       if (byte === BACKSLASH) i += bytes[i + 1] === SMALL_U ? 6 : 2;

@@ -38,28 +38,37 @@ export function pastSpace(bytes: Uint8Array, at: number): number {
 /** Index after the string whose opening quote is at `start`, or what is wrong with it. */
 export function checkString(bytes: Uint8Array, start: number): number {
   const { length } = bytes;
-  let i = start + 1;
+  let i = pastText(bytes, start + 1);
   while (i < length) {
     const byte = bytes[i] as number;
     if (byte === QUOTE) return i + 1;
     if (byte < 0x20) return BAD_SYNTAX;
-    let size = 1;
-    if (byte === BACKSLASH) {
-      size = escapeLength(bytes, i);
-      if (size === 0) return BAD_SYNTAX;
-    } else if (byte >= 0x80) {
-      size = utf8Length(bytes, i);
-      if (size === 0) return BAD_UTF8;
-    }
-    i += size;
+    const isEscape = byte === BACKSLASH;
+    const size = isEscape ? escapeLength(bytes, i) : utf8Length(bytes, i);
+    if (size === 0) return isEscape ? BAD_SYNTAX : BAD_UTF8;
+    i = pastText(bytes, i + size);
   }
   return BAD_SYNTAX;
+}
+
+/** 1 for each byte that is a character of a string by itself: ASCII without quotes and controls. */
+const IS_TEXT = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte < 0x80 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
+);
+
+/** Index of the first byte from `at` on that is no character by itself: most of a text are. */
+export function pastText(bytes: Uint8Array, at: number): number {
+  const { length } = bytes;
+  let i = at;
+  while (i < length && IS_TEXT[bytes[i] as number] === 1) i += 1;
+  return i;
 }
 
 /** Index after the string at `start`, of which it is known that it is valid. */
 export function pastString(bytes: Uint8Array, start: number): number {
   let i = start + 1;
   for (;;) {
+    i = pastText(bytes, i);
     const byte = bytes[i];
     if (byte === QUOTE || byte === undefined) return i + 1;
     i += byte === BACKSLASH ? 2 : 1;

@@ -191,12 +191,16 @@ export interface SideCallGrant {
   readonly endpoint: string;
   readonly address: EndpointAddress;
   readonly gauges: Gauges;
+  /** Present where the endpoint may be cold: the time that a start takes, ms. */
+  readonly startMs?: number;
 }
 
 /** What the endpoint of a side call answered, as far as others have to know. */
 export interface SideCallEnd {
   /** It was overloaded or cold. */
   readonly turnedAway?: boolean;
+  /** It was cold, and so the request has started it. */
+  readonly foundCold?: boolean;
   /** Pause that it asked for, ms. */
   readonly retryAfterMs?: number;
 }

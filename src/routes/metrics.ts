@@ -1,12 +1,13 @@
 /**
- * `GET /metrics?tenant=NAME`: costs and benefits of prewarming in the text format of Prometheus,
- * with the administrator's token. Tenants are named (`tenant` may be repeated), since asking all of
+ * `GET /metrics?tenant=NAME`: costs and benefits of prewarming, and what API keys hold, in the
+ * text format of Prometheus, with the administrator's token. Tenants are named (`tenant` may be repeated), since asking all of
  * them would start all their objects. Labels are bounded: the requested tenants and their backends.
  */
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { AppEnv } from '../auth/app-env.ts';
 import { authenticateAdmin } from '../auth/auth.ts';
+import { type HeldOfKey, heldOfKeys } from '../calls/client-body.ts';
 import { TENANT_NAME } from '../config/schema.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { askTenant } from '../objects/ask-object.ts';
@@ -37,13 +38,31 @@ export const metrics = new Hono<AppEnv>().get('/metrics', async (c) => {
   const metricsOfTenants = await Promise.all(
     names.map(async (tenant) => {
       const text = await askTenant(c.env, tenant, (stub) => stub.view('metrics'));
-      return text === undefined ? [] : labelled(tenant, tenantMetrics.parse(JSON.parse(text)));
+      if (text === undefined) return [];
+      const ofObject = tenantMetrics.parse(JSON.parse(text));
+      return labelled(tenant, [...ofObject, ...heldMetrics(tenant)]);
     }),
   );
   return c.body(exposition(metricsOfTenants.flat()), 200, {
     'content-type': 'text/plain; version=0.0.4',
   });
 });
+
+/** What the Worker that answers holds: each counts for itself. */
+function heldMetrics(tenant: string): TenantMetrics {
+  const held = heldOfKeys(tenant);
+  const gauge = (name: string, help: string, of: (key: HeldOfKey) => number) => ({
+    name,
+    type: 'gauge',
+    help,
+    samples: held.map((key) => ({ labels: [`key="${key.key}"`], value: of(key) })),
+  });
+  return [
+    gauge('talaria_bodies_in_hand', 'Bodies that this Worker holds.', (k) => k.bodies),
+    gauge('talaria_body_bytes_in_hand', 'Bytes of these bodies.', (k) => k.bodyBytes),
+    gauge('talaria_uploads', 'Bodies that this Worker relays.', (k) => k.uploads),
+  ];
+}
 
 function labelled(tenant: string, metricsOfTenants: TenantMetrics): TenantMetrics {
   return metricsOfTenants.map((metric) => ({

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { admin } from '../../scripts/stack.ts';
+import { ADMIN_TOKEN, admin } from '../../scripts/stack.ts';
 import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
 
 const TENANT = 'bodies';
@@ -28,9 +28,16 @@ beforeAll(async () => {
   server = createServer((req, res) => {
     const hash = createHash('sha256');
     reached.push(`${req.method} ${req.url}`);
-    req.on('data', (part) => hash.update(part));
-    req.once('end', () => {
+    const answersFirst = req.headers['x-answer'] === 'first';
+    if (answersFirst) {
       res.writeHead(200, { 'content-type': 'application/json' });
+      res.write(' ');
+      setTimeout(() => req.resume(), 200);
+    }
+    req.on('data', (part) => hash.update(part));
+    if (answersFirst) req.pause();
+    req.once('end', () => {
+      if (!answersFirst) res.writeHead(200, { 'content-type': 'application/json' });
       res.end(JSON.stringify({ choices: [], sha256: hash.digest('hex') }));
     });
   });
@@ -75,6 +82,12 @@ function post(path: string, body: string | Uint8Array<ArrayBuffer>, key = keyA, 
     body,
     headers: { authorization: `Bearer ${key}`, ...headers },
   });
+}
+
+async function metricsOf(tenant: string): Promise<string> {
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  const answer = await fetch(`${dispatcher.workerd.url}/metrics?tenant=${tenant}`, { headers });
+  return answer.text();
 }
 
 const chat = (content = 'Hello') =>
@@ -198,6 +211,18 @@ describe('a long body', () => {
     expect((await peakMb()) - before).toBeLessThan(64);
   });
 
+  it('is sent whole to an endpoint that answers before it reads', async () => {
+    for (let i = 0; i < 2; i += 1) {
+      const body = chat(String(i).repeat(9 * MB));
+      const answer = await post(CHAT, body, keyA, { 'x-answer': 'first' });
+      expect(answer.status).toBe(200);
+      // What it held of this body is given to others.
+      await (await post(CHAT, chat('x'.repeat(9 * MB)), keyB)).text();
+      const sha256 = createHash('sha256').update(body).digest('hex');
+      expect(await answer.json()).toMatchObject({ sha256 });
+    }
+  });
+
   it('with a field that Talaria adds is the same but for that', async () => {
     const body = JSON.stringify({
       model: 'm',
@@ -265,6 +290,8 @@ describe('a body that stops', () => {
       () => refused,
       (n) => n >= SENDERS - 1,
     );
+    const held = await metricsOf('stopping');
+    expect(held).toMatch(/^talaria_bodies_in_hand\{.*\} 1$/m);
     for (let i = 0; i < 5; i += 1) {
       const answer = await post(CHAT, chat(), modest);
       expect(answer.status).toBe(200);
@@ -389,6 +416,7 @@ describe('an upload to a tool', () => {
       ({ status }) => status === 429,
     );
     expect(refused.text).toContain('it may have 2');
+    expect(await metricsOf('uploading')).toMatch(/^talaria_uploads\{.*\} 2$/m);
     const other = await post('/v1/backends/tool/more', bytes, JSON.parse(made).key);
     expect(other.status).toBe(200);
     await other.text();

@@ -7,8 +7,8 @@ import type { ApplicationModel } from '../learning/application-model.ts';
 import type { ApplicationModels } from '../learning/application-models.ts';
 import { GammaRate } from './gamma-rate.ts';
 
-/** Mean time until the runs of an application stop for a while, ms. */
-const STOPS_EVERY_MS = 12 * 3_600_000;
+/** Mean time until the runs of an application stop for a while, ms: an event that is rare. */
+const STOPS_EVERY_MS = 7 * 86_400_000;
 /** The means of the gaps and of their squares cover about so many gaps. */
 const GAPS = 64;
 

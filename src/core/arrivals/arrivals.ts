@@ -32,6 +32,8 @@ const MAX_STOPPED = 0.25;
 export interface ArrivalSnapshot {
   readonly rate: RateSnapshot;
   readonly gapsMs: readonly number[];
+  /** Weights of gaps before those, by length; absent in snapshots of older versions. */
+  readonly olderGaps?: readonly number[];
   readonly lastAt: number;
   readonly week: WeekSnapshot;
   /** Absent in snapshots of older versions. */
@@ -110,6 +112,7 @@ export class Arrivals {
     return {
       rate: this.#rate.snapshot(),
       gapsMs: this.#gaps.snapshot(),
+      olderGaps: this.#gaps.olderSnapshot(),
       lastAt: this.#lastAt,
       week: this.#week.snapshot(),
       silence: this.#silence.snapshot(),
@@ -118,7 +121,7 @@ export class Arrivals {
 
   restore(from: ArrivalSnapshot): void {
     this.#rate.restore(from.rate);
-    for (const gapMs of from.gapsMs) this.#gaps.add(gapMs);
+    this.#gaps.restore(from.gapsMs, from.olderGaps);
     this.#lastAt = from.lastAt;
     this.#week.restore(from.week);
     // An older version did not weigh the silence that it stored.

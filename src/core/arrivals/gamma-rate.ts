@@ -53,10 +53,14 @@ export class GammaRate {
     return 1 - (this.#seconds / (this.#seconds + withinMs / 1000)) ** this.#needs;
   }
 
-  /** Probability of no event within `elapsedMs` of the last one, if the rate is still as it was. */
+  /**
+   * Probability that chance alone brings as long a silence as the present one, `elapsedMs`. The rate
+   * counts the silence as observed, but its events do not decay meanwhile: an event that is long ago
+   * is no less certain.
+   */
   silenceProbability(elapsedMs: number): number {
-    const seconds = this.#secondsAtLast;
-    return (seconds / (seconds + elapsedMs / 1000)) ** this.#needsAtLast;
+    const observed = this.#secondsAtLast + elapsedMs / 1000;
+    return (observed / (observed + elapsedMs / 1000)) ** this.#needsAtLast;
   }
 
   /** Expected events per second. */

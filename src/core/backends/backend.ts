@@ -169,6 +169,16 @@ export class Backend {
     return Number.isFinite(readyAt) ? Math.max(sentAt, readyAt) : sentAt;
   }
 
+  /**
+   * True where calls are held here while an endpoint is woken: by the configuration, or because its
+   * platform refuses what it was configured to hold.
+   */
+  get holdsWhileCold(): boolean {
+    if (this.spec.whileCold === 'hold') return true;
+    for (const endpoint of this.endpoints.values()) if (endpoint.refusesWhileCold) return true;
+    return false;
+  }
+
   get canGoCold(): boolean {
     return this.spec.endpoints.some((e) => e.coldStart);
   }
@@ -357,14 +367,15 @@ export class Backend {
   }
 
   #hasCold(): boolean {
-    if (this.endpoints.size < 2 || this.spec.whileCold === 'send') return false;
+    if (this.endpoints.size < 2 || !this.holdsWhileCold) return false;
     for (const { state } of this.endpoints.values()) if (state === 'cold') return true;
     return false;
   }
 
   #accepts(endpoint: Endpoint, now: number, key: string): boolean {
     if (endpoint.isReady(now, key)) return true;
-    if (this.spec.whileCold === 'hold' || endpoint.state === 'draining') return false;
+    if (this.spec.whileCold === 'hold' || endpoint.refusesWhileCold) return false;
+    if (endpoint.state === 'draining') return false;
     return endpoint.state !== 'warm' && endpoint.free > 0 && endpoint.trust.admits(key, now);
   }
 

@@ -55,6 +55,11 @@ export class EndpointLearning {
     return this.#start.ms(this.#spec()?.estimateMs ?? 0);
   }
 
+  /** Mean time of a cold start, ms. */
+  get meanStartMs(): number {
+    return this.#start.meanMs(this.#spec()?.estimateMs ?? 0);
+  }
+
   /** Idle time after which the endpoint goes cold, ms; Infinity where it never does. */
   get idleTimeoutMs(): number {
     const configuredMs = this.#spec()?.idleTimeoutMs;

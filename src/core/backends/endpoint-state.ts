@@ -77,6 +77,8 @@ export interface EndpointSnapshot extends EndpointLearningSnapshot {
   readonly wake?: Wake;
   /** True where it was told to go cold, and did. */
   readonly released?: boolean;
+  /** Absent: not known to refuse. */
+  readonly refusesWhileCold?: boolean;
   readonly wakeError?: PlatformError;
   readonly releaseError?: PlatformError;
 }

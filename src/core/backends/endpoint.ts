@@ -55,6 +55,8 @@ export class Endpoint {
   warmSince: number;
   /** The wake that is in progress, or whose outcome is not known yet. */
   wake: Wake | undefined;
+  /** True where the platform refused a call that was sent there to be held while it starts. */
+  refusesWhileCold = false;
   readonly trust = new EndpointTrust();
   readonly #release = new ReleaseState();
   /** Why its last wake and its last release that failed did. */
@@ -158,7 +160,7 @@ export class Endpoint {
     const running = this.inFlight + 1;
     const after = this.#afterRefusal(result, sentAt, now, by);
     // Without an answer it may be at work on the call, so that is not queued again; but others are.
-    if (result.timedOut && this.#isSuspect(sentAt, by.key)) {
+    if (result.timedOut && this.mayBeCold(sentAt, by.key)) {
       this.answeredCold(sentAt, now, by.key);
     }
     const wasNotServed = result.cold || result.endpointFault || after === 'queue';
@@ -185,9 +187,15 @@ export class Endpoint {
     return after;
   }
 
-  /** True where the endpoint was proved warm shortly before `at`, or since, epoch ms. */
-  isKnownWarm(at: number): boolean {
-    return this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
+  /**
+   * True where a failure of a request that was sent at `at` may show that the endpoint is not up: it
+   * can go cold, was not proved warm shortly before that or since, and the key's word was not wrong
+   * lately.
+   */
+  mayBeCold(at: number, key = ''): boolean {
+    if (!this.spec.coldStart) return false;
+    const isKnownWarm = this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
+    return !isKnownWarm && !this.#coldDoubts.isDoubted(key, at);
   }
 
   /** True during slow start: the endpoint has just woken and gets few calls. */
@@ -219,6 +227,11 @@ export class Endpoint {
   /** P95 of the measured cold starts, ms; the configured estimate before the first. */
   get coldStartMs(): number {
     return this.#learning.coldStartMs;
+  }
+
+  /** Mean length of the measured cold starts, ms; the configured estimate before the first. */
+  get meanStartMs(): number {
+    return this.#learning.meanStartMs;
   }
 
   /** What was learned, from how much and when; undefined where the endpoint never goes cold. */
@@ -364,6 +377,7 @@ export class Endpoint {
     if (this.state === 'cold' || upSince > sentAt) return true;
     const servesOthers = this.inFlight > 0 || this.#succeededAt > sentAt;
     if (servesOthers || this.#coldDoubts.isDoubted(key, now)) return false;
+    if (this.state === 'warming') this.refusesWhileCold = true;
     // Idle time counts up to the first of the calls that ran together, unless one was served.
     const { at = now, idleMs } = this.#first ?? {};
     const wasIdle = this.state === 'warm' && this.#succeededAt < at;
@@ -461,6 +475,7 @@ export class Endpoint {
       ...this.#learning.snapshot(),
       ...(this.wake ? { wake: this.wake } : {}),
       ...(this.#isReleased ? { released: true } : {}),
+      ...(this.refusesWhileCold ? { refusesWhileCold: true } : {}),
       ...(this.wakeError ? { wakeError: this.wakeError } : {}),
       ...(this.releaseError ? { releaseError: this.releaseError } : {}),
     };
@@ -472,6 +487,7 @@ export class Endpoint {
    */
   restore(from: EndpointSnapshot): void {
     this.#learning.restore(from);
+    this.refusesWhileCold = from.refusesWhileCold ?? false;
     this.wakeError = from.wakeError;
     this.releaseError = from.releaseError;
     this.lastActiveAt = from.lastActiveAt;
@@ -511,8 +527,7 @@ export class Endpoint {
     now: number,
     by: Caller,
   ): AfterRefusal | undefined {
-    const isSuspect = result.mayBeCold && this.#isSuspect(sentAt, by.key);
-    const isCold = result.cold || isSuspect;
+    const isCold = result.cold || (result.mayBeCold && this.mayBeCold(sentAt, by.key));
     if (isCold && this.spec.coldStart) {
       return this.answeredCold(sentAt, now, by.key) ? 'queue' : 'pause';
     }
@@ -521,12 +536,6 @@ export class Endpoint {
       this.trust.refused({ ...by, pauseMs: result.retryAfterMs ?? LOADING_PAUSE_MS }, now);
     }
     return result.cold || result.busy ? 'pause' : undefined;
-  }
-
-  /** True where a failure shows an endpoint that is not up rather than one that fails the call. */
-  #isSuspect(sentAt: number, key: string): boolean {
-    if (!this.spec.coldStart || this.isKnownWarm(sentAt)) return false;
-    return !this.#coldDoubts.isDoubted(key, sentAt);
   }
 
   get #isReleased(): boolean {

@@ -85,6 +85,8 @@ export class LearnedIdle {
   /** The timeout for a configured one. */
   #ms = Number.NaN;
   #configuredMs = Number.NaN;
+  /** True where one more finding would lengthen it further. */
+  #isGrowing = false;
 
   /** The timeout in use, ms. */
   ms(configuredMs: number): number {
@@ -137,7 +139,8 @@ export class LearnedIdle {
   wasWarm(idleMs: number, now: number, probed = false): void {
     if (!(idleMs >= LEAST_IDLE_MS)) return;
     // Nearly every call of a quiet endpoint says what is known well already.
-    const isKnown = this.#warm.some((f) => isSame(f, idleMs) && f.weight >= MOST_WEIGHT);
+    const isKnown =
+      !this.#isGrowing && this.#warm.some((f) => isSame(f, idleMs) && f.weight >= MOST_WEIGHT);
     if (isKnown && (this.#isProbed || !probed) && !this.#cold.some(({ ms }) => ms <= idleMs)) {
       this.#observations += 1;
       this.#lastAt = now;
@@ -195,7 +198,9 @@ export class LearnedIdle {
     this.#isProbed ||= probed;
     this.#bracket = this.#leastContradicted();
     if (Number.isNaN(this.#configuredMs)) return;
-    this.#ms = Math.min(this.#mostLikelyMs(this.#configuredMs), MOST_GROWTH * this.#ms);
+    const [ms, mostMs] = [this.#mostLikelyMs(this.#configuredMs), MOST_GROWTH * this.#ms];
+    this.#ms = Math.min(ms, mostMs);
+    this.#isGrowing = ms > mostMs;
   }
 
   /** Weight of the findings that contradict a timeout. */
@@ -263,7 +268,7 @@ export class LearnedIdle {
     const middleMs = PING_SHARE * Math.sqrt(warmMs * coldMs);
     if (warmMs < middleMs * NEARLY) return Math.min(warmMs * CLIMB, middleMs);
     const isConfirmed = weightNear(this.#cold, coldMs) >= CONFIRMED_WEIGHT;
-    return isConfirmed ? middleMs : coldMs * BEYOND;
+    return isConfirmed ? NEARLY * Math.sqrt(warmMs * coldMs) : coldMs * BEYOND;
   }
 }
 

@@ -43,6 +43,15 @@ export class LearnedStart {
     return this.#ms;
   }
 
+  /** Mean time of a start, ms; an unconfirmed one counts as far as it does for the expected time. */
+  meanMs(configuredMs: number): number {
+    const mostMs = this.ms(configuredMs);
+    if (this.#starts.length === 0) return mostMs;
+    let sum = 0;
+    for (const { ms } of this.#starts) sum += Math.min(ms, mostMs);
+    return sum / this.#starts.length;
+  }
+
   /** Number of starts that were measured. */
   get observations(): number {
     return this.#seen;

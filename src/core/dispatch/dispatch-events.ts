@@ -33,7 +33,13 @@ export type DispatchEvent =
   | { readonly type: 'unit-ended'; readonly runId: string; readonly unit: string }
   | { readonly type: 'run-finished'; readonly runId: string }
   /** A request that needs no slot begins or ends at an endpoint, and keeps it up. */
-  | { readonly type: 'side-call'; readonly backend: string; readonly endpoint: string }
+  | {
+      readonly type: 'side-call';
+      readonly backend: string;
+      readonly endpoint: string;
+      /** It was sent at this time, epoch ms, for this API key, and found the endpoint cold. */
+      readonly foundCold?: { readonly sentAt: number; readonly key: string };
+    }
   | PrewarmEvent
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
   | { readonly type: 'tick' };

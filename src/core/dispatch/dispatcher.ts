@@ -206,7 +206,7 @@ export class Dispatcher {
       case 'run-finished':
         return this.#emit(this.register.finish(event.runId, now));
       case 'side-call':
-        return this.backends.get(event.backend)?.endpoints.get(event.endpoint)?.keptUp(now);
+        return this.#sideCall(event, now);
       case 'configured':
         return this.#configure(event.config, now);
       case 'wake-answered':
@@ -219,6 +219,15 @@ export class Dispatcher {
       default:
         return event satisfies never;
     }
+  }
+
+  #sideCall(event: Extract<DispatchEvent, { type: 'side-call' }>, now: number): void {
+    const backend = this.backends.get(event.backend);
+    const endpoint = backend?.endpoints.get(event.endpoint);
+    if (!backend || !endpoint) return;
+    if (!event.foundCold) return endpoint.keptUp(now);
+    const { sentAt, key } = event.foundCold;
+    this.#prewarmer.foundCold(backend, endpoint, sentAt, key, now, this.#effects);
   }
 
   #submit(request: CallRequest, now: number): void {

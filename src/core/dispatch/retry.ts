@@ -59,7 +59,7 @@ function afterRefusal(
   call.refusals += 1;
   if (call.refusals > MAX_REFUSALS) return undefined;
   // Where calls are sent to cold endpoints, no wake is waited for.
-  if (after === 'queue' && backend.spec.whileCold === 'hold') return { pauseMs: 0 };
+  if (after === 'queue' && backend.holdsWhileCold) return { pauseMs: 0 };
   const refusedBy = new Set(call.avoid).add(call.lease?.endpoint ?? '');
   const other = backend.pick(now, refusedBy, call.request.keyId);
   if (other && !refusedBy.has(other.spec.id)) {

@@ -101,7 +101,9 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
   const isIdle = state === 'warm' && endpoint.inFlight === 0 && spec.coldStart !== undefined;
   if (!isIdle && state !== 'cold') return { ...base, decision: 'none' };
   const query = ask(endpoint, backend.upSlots(now, new Set(isIdle ? [endpoint] : [])));
-  const { wake, probability, reason } = isIdle ? rule.hold(query) : rule.wake(query);
+  const { wake, probability, reason } = isIdle
+    ? rule.hold({ ...query, coldStartMs: endpoint.meanStartMs })
+    : rule.wake(query);
   const explained = { ...base, probability, reason };
   if (isIdle) return { ...explained, decision: wake ? 'hold' : 'let-go' };
   if (!wake) return { ...explained, decision: 'stay-cold' };

@@ -132,6 +132,24 @@ export class Prewarmer {
   }
 
   /**
+   * A request without a slot, sent at `sentAt` for an API key, found the endpoint cold, and so has
+   * started it. That is a wake like others: it is waited for and accounted for.
+   */
+  foundCold(
+    backend: Backend,
+    endpoint: Endpoint,
+    sentAt: number,
+    key: string,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
+    const previous = endpoint.state;
+    if (!endpoint.answeredCold(sentAt, now, key) || endpoint.state !== 'cold') return;
+    this.stateChanged(backend.name, endpoint.spec.id, previous, now, effects);
+    this.wakes.wakeOnDemand(backend, endpoint, 'a request without a slot', now, effects);
+  }
+
+  /**
    * Settles the wake of an endpoint that went cold: a wake that no call had used is wasted if the
    * endpoint had been warm, and failed otherwise.
    */
@@ -251,7 +269,11 @@ export class Prewarmer {
     // if it did, it would ping every minute.
     const isExpiring = now >= keepWarmAt(endpoint);
     if (!canRelease && !isExpiring) return true;
-    const query = this.#queryFor(backend, endpoint, forecast, others, 0, now);
+    // What holding spares is a start of usual length, not one of the longest.
+    const query = {
+      ...this.#queryFor(backend, endpoint, forecast, others, 0, now),
+      coldStartMs: endpoint.meanStartMs,
+    };
     const decision = this.#ruleOf(backend).hold(query);
     if (decision.wake) {
       this.#heldAt.set(endpoint, now);

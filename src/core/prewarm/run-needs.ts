@@ -16,8 +16,8 @@ import type { LiveVisit } from '../runs/live-visit.ts';
 import { NeedWindow, SERVED } from './need-window.ts';
 
 /** Runs that are read again in one step, of those that changed and of all in turn. */
-const CHANGED_A_STEP = 1_000;
-const REVIEWED_A_STEP = 500;
+const CHANGED_A_STEP = 500;
+const REVIEWED_A_STEP = 300;
 /** Beyond so many changed runs, all are read again. */
 const MAX_CHANGED = 50_000;
 /** Runs in one step whose nearest samples are looked up. */
@@ -70,7 +70,9 @@ export class RunNeeds {
   #changed: Set<LiveRun> | undefined;
   #reviewed = 0;
   /** Backends where runs wait, by place in the window. */
-  readonly #places: string[] = [''];
+  readonly #placeNames: string[] = [''];
+  /** The present step's, by backend. */
+  readonly #places = new Map<string, Place>();
 
   constructor(backend: string, view: RunsInFlight) {
     this.#backend = backend;
@@ -83,8 +85,9 @@ export class RunNeeds {
     if (this.#changed && this.#changed.size > MAX_CHANGED) this.#changed = undefined;
   }
 
-  /** Reads runs again: those that changed, and some of the others. */
+  /** Begins a step: reads runs again, those that changed and some of the others. */
   review(now: number): void {
+    this.#places.clear();
     this.#changed ??= new Set(this.#view.runs.values());
     const changed = this.#changed;
     let left = CHANGED_A_STEP;
@@ -103,8 +106,7 @@ export class RunNeeds {
 
   /** The runs that are not at the backend and may need it within `withinMs`. */
   *within(withinMs: number, lookUps: LookUps, now: number): Iterable<PossibleNeed> {
-    const places = this.#places.map((name) => placeOf(this.#view.backends.get(name)));
-    const waitsMs = places.map(({ waitMs }) => waitMs);
+    const waitsMs = this.#placeNames.map((name) => this.#placeOf(name).waitMs);
     const window = this.#window;
     for (let i = window.next(0, now, withinMs, waitsMs); i < window.size; ) {
       const entry = this.#entries[i];
@@ -112,7 +114,7 @@ export class RunNeeds {
       if (entry && visit && this.#counts(entry.run, visit)) {
         const { run } = entry;
         const times = this.#timesOf(entry, visit, lookUps, now);
-        const place = placeOf(this.#view.backends.get(visit.backend));
+        const place = this.#placeOf(visit.backend);
         const inVisit = visit.outstanding > 0 || run.isInOwnUnit;
         yield { run, times, elapsedMs: elapsedMs(visit, place, now), inVisit };
       }
@@ -153,7 +155,7 @@ export class RunNeeds {
     if (visit.outstanding > 0 && visit.servingSince === undefined) {
       return this.#window.set(index, this.#placeNumber(visit.backend), first, last);
     }
-    const start = now - elapsedMs(visit, placeOf(this.#view.backends.get(visit.backend)), now);
+    const start = now - elapsedMs(visit, this.#placeOf(visit.backend), now);
     this.#window.set(index, SERVED, start + first, start + last);
   }
 
@@ -202,10 +204,19 @@ export class RunNeeds {
   }
 
   #placeNumber(backend: string): number {
-    const known = this.#places.indexOf(backend);
+    const known = this.#placeNames.indexOf(backend);
     if (known >= 0) return known;
-    this.#places.push(backend);
-    return this.#places.length - 1;
+    this.#placeNames.push(backend);
+    return this.#placeNames.length - 1;
+  }
+
+  #placeOf(name: string): Place {
+    let place = this.#places.get(name);
+    if (!place) {
+      place = placeOf(this.#view.backends.get(name));
+      this.#places.set(name, place);
+    }
+    return place;
   }
 }
 

@@ -38,15 +38,21 @@ export class Wakes {
     now: number,
     effects: PrewarmEffects,
   ): void {
-    if (backend.spec.whileCold === 'send') return;
+    if (!backend.holdsWhileCold) return;
     const endpoint = backend.endpointToWake(needsOther, now, expectedMs);
     if (!endpoint) return;
-    const wake = {
-      cause: 'demand' as const,
-      at: now,
-      reason: `waiting=${backend.queue.size}`,
-      probability: 1,
-    };
+    this.wakeOnDemand(backend, endpoint, `waiting=${backend.queue.size}`, now, effects);
+  }
+
+  /** Wakes an endpoint that is needed now, within no budget. */
+  wakeOnDemand(
+    backend: Backend,
+    endpoint: Endpoint,
+    reason: string,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
+    const wake = { cause: 'demand' as const, at: now, reason, probability: 1 };
     this.begin(backend, endpoint, wake, effects);
     effects.push(wakeEffect(backend, endpoint, wake, false));
   }
@@ -58,7 +64,7 @@ export class Wakes {
   resume(backend: Backend, now: number, effects: PrewarmEffects): void {
     for (const endpoint of backend.endpoints.values()) {
       const wake = endpoint.takeInterruptedWake(now);
-      if (!wake || (wake.cause === 'demand' && backend.spec.whileCold === 'send')) continue;
+      if (!wake || (wake.cause === 'demand' && !backend.holdsWhileCold)) continue;
       // What is left of its patience; the endpoint itself gives it up then.
       const leftMs = Math.max(1, endpoint.changesAt - now);
       effects.push({ ...wakeEffect(backend, endpoint, wake, false), patienceMs: leftMs });

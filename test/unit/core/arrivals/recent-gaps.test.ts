@@ -12,7 +12,9 @@ function gapsOf(list: readonly number[]): RecentGaps {
   return gaps;
 }
 
-const weightOf = (age: number) => 0.5 ** (age / 128);
+/** Half in 128 arrivals, or in five minutes where that is longer. */
+const weightOf = (age: number, ageMs: number) =>
+  Math.max(age < 256 ? 0.5 ** (age / 128) : 0, 0.5 ** (ageMs / 300_000));
 
 describe('RecentGaps', () => {
   it('keeps the newest 256, nearly exact', () => {
@@ -30,25 +32,40 @@ describe('RecentGaps', () => {
     const gap = fc.integer({ min: 1, max: 100 }).map((n) => n * 1_000);
     fc.assert(
       fc.property(
-        fc.array(gap, { maxLength: 300 }),
+        fc.array(gap, { maxLength: 256 }),
         fc.integer({ min: 0, max: 100 }),
         (list, n) => {
           const elapsed = n * 1_000 + 500;
           const within = 20_000;
-          let [beyond, ended] = [0, 0];
-          list
-            .slice(-256)
-            .reverse()
-            .forEach((g, age) => {
-              if (g > elapsed) beyond += weightOf(age);
-              if (g > elapsed && g <= elapsed + within) ended += weightOf(age);
-            });
+          let [beyond, ended, ageMs] = [0, 0, 0];
+          [...list].reverse().forEach((g, age) => {
+            const weight = weightOf(age, ageMs);
+            if (g > elapsed) beyond += weight;
+            if (g > elapsed && g <= elapsed + within) ended += weight;
+            ageMs += g;
+          });
           const found = gapsOf(list).beyond(elapsed, within);
-          expect(found.beyond).toBeCloseTo(beyond, 9);
-          expect(found.within).toBeCloseTo(ended, 9);
+          expect(found.beyond).toBeCloseTo(beyond, 2);
+          expect(found.within).toBeCloseTo(ended, 2);
         },
       ),
     );
+  });
+
+  it('remembers how bursts end, though the newest 256 gaps are all of one burst', () => {
+    const burst = Array.from({ length: 400 }, (_, i) => (i % 40 === 39 ? 20_000 : 50));
+    const within = gapsOf([...burst, ...Array.from({ length: 300 }, () => 50)]);
+    const { beyond, within: ended } = within.beyond(1_000, 60_000);
+    // Ten gaps of 20 s, from up to four minutes ago.
+    expect(beyond).toBeGreaterThan(6);
+    expect(beyond).toBeLessThan(10);
+    expect(ended).toBeCloseTo(beyond, 9);
+    expect(within.dispersion).toBeGreaterThan(5);
+  });
+
+  it('forgets gaps beyond the newest 256 where they are hours old', () => {
+    const list = [...Array.from({ length: 300 }, () => 3_600_000), ...Array(256).fill(60_000)];
+    expect(gapsOf(list).beyond(120_000, 1e9).beyond).toBe(0);
   });
 
   it('measures dispersion: 0 at regular intervals, 1 at random, more in bursts', () => {
@@ -75,8 +92,16 @@ describe('RecentGaps', () => {
 
   it('is the same again from its snapshot', () => {
     const gaps = gapsOf(Array.from({ length: 300 }, (_, i) => 1_000 + 37 * i));
-    const again = gapsOf(gaps.snapshot());
+    const again = new RecentGaps();
+    again.restore(gaps.snapshot(), JSON.parse(JSON.stringify(gaps.olderSnapshot())));
     expect(again.snapshot()).toEqual(gaps.snapshot());
-    expect(again.beyond(5_000, 1_000)).toEqual(gaps.beyond(5_000, 1_000));
+    const [found, expected] = [again.beyond(5_000, 1_000), gaps.beyond(5_000, 1_000)];
+    expect(found.beyond).toBeCloseTo(expected.beyond, 2);
+    expect(found.within).toBeCloseTo(expected.within, 2);
+    // Older versions stored no more than the gaps themselves.
+    const old = new RecentGaps();
+    old.restore(gaps.snapshot());
+    expect(old.snapshot()).toEqual(gaps.snapshot());
+    expect(old.olderSnapshot()).toEqual([]);
   });
 });

@@ -117,7 +117,7 @@ describe('LearnedIdle', () => {
     fc.assert(
       fc.property(timeout, timeout, (configuredMs, trueMs) => {
         const platform = new PingedPlatform(configuredMs, trueMs);
-        for (let i = 0; i < 200 && platform.now < 7 * 24 * HOUR_MS; i += 1) {
+        for (let i = 0; i < 100 && platform.now < 7 * 24 * HOUR_MS; i += 1) {
           platform.ping();
           if (platform.coldFinds === 3) expect(platform.factor).toBeLessThanOrEqual(1.5);
         }
@@ -131,7 +131,7 @@ describe('LearnedIdle', () => {
           expect((pingsAt[i] ?? 0) - (pingsAt[i - 1] ?? 0)).toBeGreaterThanOrEqual(6_000);
         }
       }),
-      { numRuns: 2_000, seed: 16 },
+      { numRuns: 1_000, seed: 16 },
     );
   });
 
@@ -150,7 +150,7 @@ describe('LearnedIdle', () => {
         }
         expect(platform.factor).toBeLessThanOrEqual(1.6);
       }),
-      { numRuns: 500, seed: 16 },
+      { numRuns: 200, seed: 16 },
     );
   });
 
@@ -172,7 +172,7 @@ describe('LearnedIdle', () => {
 
   it('remembers few findings, however many there are', () => {
     const idle = new LearnedIdle();
-    for (let i = 1; i < 5_000; i += 1) {
+    for (let i = 1; i < 2_000; i += 1) {
       idle.wasWarm((i * 7_919) % 500_000, i);
       idle.wasCold((i * 104_729) % 5_000_000, i);
     }

@@ -93,7 +93,13 @@ export class LonePlatform {
   }
 
   at(at: number, act: () => void): void {
-    this.#events.push({ at, act });
+    let [from, until] = [0, this.#events.length];
+    while (from < until) {
+      const middle = (from + until) >> 1;
+      if ((this.#events[middle]?.at ?? 0) <= at) from = middle + 1;
+      else until = middle;
+    }
+    this.#events.splice(from, 0, { at, act });
   }
 
   /** Submits a call; `waits` gets its time until it is served. */
@@ -119,7 +125,6 @@ export class LonePlatform {
 
   run(until: number): void {
     for (;;) {
-      this.#events.sort((a, b) => a.at - b.at);
       const dueAt = this.dispatcher.dueAt(this.objectNow) - EPOCH_MS - this.#skewMs;
       const due = Math.max(this.now, dueAt);
       const next = this.#events[0]?.at ?? Infinity;

@@ -218,3 +218,24 @@ describe('a clock that leaps by an hour', () => {
     },
   );
 });
+
+describe('a platform that refuses the calls that it was configured to hold', () => {
+  it('costs a call no more than the wait for the start', () => {
+    const platform = new LonePlatform({
+      configured: { estimateMs: 20_000, idleTimeoutMs: 60_000 },
+      idleMs: 60_000,
+      startsMs: [120_000],
+      whileLoading: 'refuse',
+      rule: ON_DEMAND,
+      spec: { whileCold: 'send' },
+    });
+    platform.callsEvery(10 * MINUTE_MS, 1_000, HOUR_MS);
+    platform.run(HOUR_MS);
+    expect(platform.refused).toEqual([]);
+    expect(platform.waits).toHaveLength(6);
+    expect(Math.max(...platform.waits)).toBeLessThan(122_000);
+    expect(platform.starts).toBe(6);
+    expect(platform.mostLoops).toBe(1);
+    expect(factor(platform.endpoint.coldStartMs, 120_000)).toBeLessThan(1.05);
+  });
+});

@@ -16,8 +16,10 @@ const PAUSE_SHARE = 0.03;
 const SLACK = {
   /** Of the time that it is up after the end: a last ping, and an estimate that is a fifth off. */
   upAfterEnd: 1.25,
+  /** Of a start, as it is learned. */
+  start: 1.5,
   /** Pings by which an idle timeout is found, and found again after the platform was taken away. */
-  pingsToLearn: 40,
+  pingsToLearn: 60,
   /** Of a start: a request before it and the pause in which its end is not noticed, ms. */
   startMs: 6 * SECOND_MS,
   /** Of a wait, ms: what the issue grants beyond waking on demand, and one refused request. */
@@ -28,7 +30,7 @@ const SLACK = {
 export function upAfterEndMs(world: PlatformWorld, startMs: number): number {
   const { platform, configuredIdleMs } = world;
   const idleMs = Math.max(platform.idleTimeoutMs, configuredIdleMs);
-  return SLACK.upAfterEnd * Math.max(HOUR_MS + 3 * idleMs, paidMs(world, startMs));
+  return SLACK.upAfterEnd * Math.max(HOUR_MS + 3 * idleMs, paidMs(world, SLACK.start * startMs));
 }
 
 /**

@@ -3,10 +3,11 @@
  * their bytes, counted here in characters examined, parsed and decoded, and what is stored of them
  * is bounded.
  */
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ByteTail } from '../../../../src/apis/byte-tail.ts';
 import type { AnswerFormat } from '../../../../src/apis/streams/answer-format.ts';
-import { AnswerStream } from '../../../../src/apis/streams/answer-stream.ts';
+import { AnswerStream, type StreamKind } from '../../../../src/apis/streams/answer-stream.ts';
 import { eventOf } from '../../../../src/apis/streams/event-splitter.ts';
 import { findUsage, PlainUsage, usageIn } from '../../../../src/apis/usage.ts';
 
@@ -133,6 +134,128 @@ describe('a hostile stream', () => {
     expect(stream.end().state).toBe('open');
     stream.push(encoder.encode('data: [DONE]\n\n'));
     expect(stream.end().state).toBe('complete');
+  });
+});
+
+describe('a stream of anything', () => {
+  const ends = fc.constantFrom('\n', '\r\n', '\r');
+  const line = fc.oneof(
+    fc.constantFrom(
+      '',
+      ':',
+      ': c',
+      'data',
+      'data:',
+      'data: ',
+      'id: 7',
+      'event: error',
+      'd',
+      'dat:',
+    ),
+    fc.constantFrom('event: message_start', 'event:message_delta', 'event: response.completed'),
+    fc.constantFrom('data: [DONE]', 'data:[DONE] ', 'data: {"error":{}}', 'data: "grüße 🚀"'),
+    fc.constant(`data: {"choices":[],"usage":${USAGE}}`),
+    fc.constant('data: {"choices":[{"index":0,"finish_reason":"stop"}]}'),
+    fc.constant('data: {"type":"response.output_text.delta","sequence_number":4}'),
+    fc.string().map((text) => `data: ${text.replaceAll(/[\r\n]/g, '')}`.toWellFormed()),
+  );
+  const text = fc
+    .tuple(fc.constantFrom('', '\ufeff'), fc.array(fc.tuple(line, ends), { maxLength: 12 }))
+    .map(([mark, lines]) => mark + lines.flat().join(''));
+  const readIn = (bytes: Uint8Array, size: number, kind: StreamKind) => {
+    const stream = new AnswerStream(kind);
+    const passed: number[] = [];
+    for (let at = 0; at < bytes.length; at += size) {
+      passed.push(...stream.push(bytes.slice(at, at + size)));
+    }
+    const { state, rest } = stream.end();
+    passed.push(...rest);
+    const { usage, pieces } = stream;
+    return { passed, state, usage, pieces };
+  };
+
+  it('is read and passed on the same in whatever pieces it comes', () => {
+    fc.assert(
+      fc.property(
+        text,
+        fc.constantFrom(...FORMATS),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 30 }),
+        (drawn, format, stripUsage, size) => {
+          const bytes = encoder.encode(drawn);
+          const kind = { format, stripUsage };
+          const whole = readIn(bytes, bytes.length + 1, kind);
+          expect(readIn(bytes, size, kind)).toEqual(whole);
+          if (!stripUsage && whole.state !== 'open') expect(whole.passed).toEqual([...bytes]);
+        },
+      ),
+      { numRuns: 1_000, seed: 15 },
+    );
+  });
+});
+
+describe("the endpoint's key in a stream", () => {
+  const KEY = 'sk-0123456789abcdef';
+  const stream = () => new AnswerStream({ format: 'openai', stripUsage: false, key: KEY });
+  const textOf = (...parts: Uint8Array[]) => parts.map((p) => new TextDecoder().decode(p)).join('');
+  const delta = 'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n';
+
+  it.each([
+    ['the whole event', `data: {"error":{"message":"bad key ${KEY}"}}\n\n`],
+    ['an event with other fields', `data: {"id":"x","error":{"message":"${KEY}"}}\n\n`],
+    ['an error as an object', `data: {"object":"error","message":"${KEY}"}\n\n`],
+    ['what follows an error', `data: {"error":{}}\n\nx: ${KEY}\n\n`],
+    ['an event of many lines', `event: error\ndata: {"error":\ndata: {"x":"${KEY}"}}\n\n`],
+  ])('is taken out of %s, in whatever pieces it comes', (_what, event) => {
+    const bytes = encoder.encode(delta + event);
+    for (const size of [1, 7, bytes.length]) {
+      const one = stream();
+      const parts = [];
+      for (let at = 0; at < bytes.length; at += size)
+        parts.push(one.push(bytes.slice(at, at + size)));
+      const text = textOf(...parts, one.end().rest);
+      expect(text.startsWith(delta)).toBe(true);
+      expect(text).toContain('[key]');
+      expect(text).not.toContain(KEY);
+    }
+  });
+
+  it('is not in an error that is too long to be searched: the stream ends before it', () => {
+    const long = `data: {"error":{"message":"${'x'.repeat(70_000)} ${KEY}"}}\n\n`;
+    const bytes = encoder.encode(delta + long + delta);
+    for (const size of [1_000, 5_000]) {
+      const one = stream();
+      const parts = [];
+      for (let at = 0; at < bytes.length; at += size)
+        parts.push(one.push(bytes.slice(at, at + size)));
+      const { state, rest } = one.end();
+      const text = textOf(...parts, rest);
+      expect([one.isOver, state]).toEqual([true, 'failed']);
+      expect(text.startsWith(delta)).toBe(true);
+      expect(text).toMatch(/data: \{"error":\{"message":"The endpoint reported a fault .*\n\n$/);
+      expect(text).not.toContain(KEY);
+      expect(text.length).toBeLessThan(1_000);
+    }
+  });
+
+  it('is not looked for without end: a stream of errors is ended', () => {
+    const one = stream();
+    const event = encoder.encode(`data: {"error":{"message":"${'\\u0041'.repeat(1_000)}"}}\n\n`);
+    let passed = 0;
+    const work = workOf(() => {
+      for (let i = 0; i < 200; i += 1) passed += one.push(event).length;
+    });
+    expect(one.isOver).toBe(true);
+    expect(passed).toBeLessThan(300_000);
+    expect(work).toBeLessThan(2_000_000);
+  });
+
+  it('in content is content', () => {
+    const one = stream();
+    const event = encoder.encode(
+      `data: {"choices":[{"delta":{"content":"\\"error\\": ${KEY}"}}]}\n\n`,
+    );
+    expect(one.push(event)).toBe(event);
   });
 });
 
