@@ -159,6 +159,10 @@ export class Endpoint {
     const { slots } = this.spec;
     const running = this.inFlight + 1;
     const after = this.#afterRefusal(result, sentAt, now, by);
+    // Without an answer it may be at work on the call, so that is not queued again; but others are.
+    if (result.timedOut && this.mayBeCold(sentAt, by.key)) {
+      this.answeredCold(sentAt, now, by.key);
+    }
     const wasNotServed = result.cold || result.endpointFault || after === 'queue';
     if (wasNotServed) this.#usedAt = this.#usedBefore;
     if (result.busy) {
