@@ -230,8 +230,7 @@ export class LearnedIdle {
   /** The timeout that the findings and the configured value speak for, or more if it may be longer. */
   #mostLikelyMs(configuredMs: number): number {
     const ms = this.#supportedMs(configuredMs);
-    const { warmMs, coldMs } = this.#bracket;
-    return this.#isReached(ms) && coldMs > NARROW * warmMs ? Math.max(ms, LATER * warmMs) : ms;
+    return this.#isOpen(ms) ? Math.max(ms, LATER * this.#confirmedWarmMs) : ms;
   }
 
   #supportedMs(configuredMs: number): number {
@@ -242,26 +241,30 @@ export class LearnedIdle {
     return Math.max(Math.sqrt(warmMs * coldMs), SHARE_OF_COLD * coldMs);
   }
 
-  /**
-   * True where it was warm so long that it has as good as shown that `ms` is too short: a single
-   * finding far beyond it and one at its end confirm each other.
-   */
-  #isReached(ms: number): boolean {
-    if (!this.#isProbed) return false;
-    const { warmMs } = this.#bracket;
+  /** True where it was warm for as good as `ms`, and nothing speaks for a timeout about that long. */
+  #isOpen(ms: number): boolean {
+    const warmMs = this.#confirmedWarmMs;
+    return this.#isProbed && warmMs >= NEARLY * ms && this.#bracket.coldMs > NARROW * warmMs;
+  }
+
+  /** Idle time after which more than one finding was warm, ms; 0 for none. */
+  get #confirmedWarmMs(): number {
     let weight = 0;
-    for (const f of this.#warm) if (f.ms >= NEARLY * ms && f.ms <= warmMs) weight += f.weight;
-    return weight >= CONFIRMED_WEIGHT;
+    for (let i = this.#warm.length - 1; i >= 0; i -= 1) {
+      const finding = this.#warm[i];
+      if (!finding || finding.ms > this.#bracket.warmMs) continue;
+      weight += finding.weight;
+      if (weight >= CONFIRMED_WEIGHT) return finding.ms;
+    }
+    return 0;
   }
 
   /** Idle time of the next ping that also tells most; below `leastMs` where none is worth it. */
   #probeAfterMs(configuredMs: number, leastMs: number): number {
-    const { warmMs, coldMs } = this.#bracket;
-    if (coldMs < configuredMs) return this.#climbAfterMs(leastMs);
+    if (this.#bracket.coldMs < configuredMs) return this.#climbAfterMs(leastMs);
     const ms = this.ms(configuredMs);
-    const isOpen = coldMs > NARROW * warmMs;
     // Towards the end of the timeout while nothing speaks for its being that short.
-    return ms * (isOpen && this.#isReached(ms * PING_SHARE) ? LAST_SHARE : PING_SHARE);
+    return ms * (this.#isOpen(ms * PING_SHARE) ? LAST_SHARE : PING_SHARE);
   }
 
   /** It was found cold sooner than configured: from the shortest interval up. */

@@ -135,6 +135,13 @@ describe('LearnedIdle', () => {
     );
   });
 
+  it('is tried out beyond a single much longer finding', () => {
+    const platform = new PingedPlatform(15_000, HOUR_MS);
+    platform.find(104_000);
+    for (let i = 0; i < 40; i += 1) platform.ping();
+    expect(platform.now / platform.pingsAt.length).toBeGreaterThan(HOUR_MS / 5);
+  });
+
   it('follows a platform that is set up anew', () => {
     const timeout = fc.integer({ min: 10_000, max: HOUR_MS });
     fc.assert(
