@@ -9,10 +9,11 @@ import type { CallResult } from '../protocol/tenant.ts';
 /** The result of an attempt without the time that it took. */
 export type UntimedResult = Omit<CallResult, 'serviceMs'>;
 
+const FAULT = { outcome: 'failed', endpointFault: true, cold: false } as const;
 /** The endpoint did not answer in time. */
-export const LATE: UntimedResult = { outcome: 'failed', endpointFault: true, cold: false };
+export const LATE: UntimedResult = { ...FAULT, timedOut: true };
 /** The endpoint could not be reached, or answered what is no answer. */
-export const UNANSWERED: UntimedResult = { ...LATE, mayBeCold: true };
+export const UNANSWERED: UntimedResult = { ...FAULT, mayBeCold: true };
 
 /**
  * True where the answer is the client's own: it is passed on, and no other attempt is made. One that

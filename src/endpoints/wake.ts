@@ -30,8 +30,15 @@ export interface WakeResult {
   readonly reason?: string;
 }
 
-/** Parts of the patience that the first requests without an answer may take; the next takes the rest. */
-const HELD_SHARES = [0.25, 0.25];
+/** Part of the patience that the first request without an answer may take. */
+const FIRST_HELD_SHARE = 0.25;
+/**
+ * After it, requests get only so long, ms: a platform that loses them while it loads may be warm for
+ * some seconds only. In the last part of the patience one gets the rest, as some platforms load no
+ * longer than a request is held.
+ */
+const SHORT_HELD_MS = 5_000;
+const LAST_HELD_SHARE = 0.5;
 const PROBE_LIMIT_MS = 10_000;
 /** The pause after a refusal is this share of the time so far, within both bounds, ms. */
 const PAUSE_SHARE = 0.03;
@@ -164,7 +171,9 @@ class WakeLoop {
   }
 
   get #heldMs(): number {
-    return (HELD_SHARES[this.#silences] ?? 1) * this.#patienceMs;
+    if (this.#silences === 0) return FIRST_HELD_SHARE * this.#patienceMs;
+    const isLast = this.#leftMs <= LAST_HELD_SHARE * this.#patienceMs;
+    return isLast ? this.#leftMs : SHORT_HELD_MS;
   }
 
   /**

@@ -159,6 +159,10 @@ export class Endpoint {
     const { slots } = this.spec;
     const running = this.inFlight + 1;
     const after = this.#afterRefusal(result, sentAt, now, by);
+    // Without an answer it may be at work on the call, so that is not queued again; but others are.
+    if (result.timedOut && this.mayBeCold(sentAt, by.key)) {
+      this.answeredCold(sentAt, now, by.key);
+    }
     const wasNotServed = result.cold || result.endpointFault || after === 'queue';
     if (wasNotServed) this.#usedAt = this.#usedBefore;
     if (result.busy) {
@@ -223,6 +227,14 @@ export class Endpoint {
   /** P95 of the measured cold starts, ms; the configured estimate before the first. */
   get coldStartMs(): number {
     return this.#learning.coldStartMs;
+  }
+
+  /**
+   * How long before a need a wake begins, ms: so that it is late as often as pays, where a second of
+   * warm time costs `theta` and a second of a wait the rest.
+   */
+  leadMs(theta: number): number {
+    return this.#learning.leadMs(theta);
   }
 
   /** Mean length of the measured cold starts, ms; the configured estimate before the first. */

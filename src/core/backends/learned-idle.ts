@@ -242,11 +242,16 @@ export class LearnedIdle {
     return Math.max(Math.sqrt(warmMs * coldMs), SHARE_OF_COLD * coldMs);
   }
 
-  /** True where it was warm so long that it has as good as shown that `ms` is too short. */
+  /**
+   * True where it was warm so long that it has as good as shown that `ms` is too short: a single
+   * finding far beyond it and one at its end confirm each other.
+   */
   #isReached(ms: number): boolean {
+    if (!this.#isProbed) return false;
     const { warmMs } = this.#bracket;
-    if (!this.#isProbed || warmMs < NEARLY * ms) return false;
-    return weightNear(this.#warm, warmMs) >= CONFIRMED_WEIGHT;
+    let weight = 0;
+    for (const f of this.#warm) if (f.ms >= NEARLY * ms && f.ms <= warmMs) weight += f.weight;
+    return weight >= CONFIRMED_WEIGHT;
   }
 
   /** Idle time of the next ping that also tells most; below `leastMs` where none is worth it. */

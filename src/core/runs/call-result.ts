@@ -17,6 +17,11 @@ export interface CallResult {
    * fault, no connection. The client has received nothing of it.
    */
   readonly mayBeCold?: boolean;
+  /**
+   * The endpoint did not begin to answer in time. It may lose what it gets while it is not up; but it
+   * may also be at work on the call, which is not sent again.
+   */
+  readonly timedOut?: boolean;
   /** The endpoint reported that it is overloaded. */
   readonly busy?: boolean;
   /** The endpoint answered 403: usually the call's own matter, not the endpoint's. */

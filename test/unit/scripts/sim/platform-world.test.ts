@@ -16,6 +16,7 @@ import {
   booksAgree,
   budgetHolds,
   callsAreServed,
+  nobodyFails,
   pingsAreApart,
   priceIsWorth,
   startIsLearned,
@@ -33,7 +34,8 @@ const HOUR_MS = 3_600_000;
 /** Worlds whose warm time may go on for longer are not watched to its end. */
 const LONGEST_QUIET_MS = 4 * HOUR_MS;
 
-const knob = fc.nat(9_999).map((n) => n / 10_000);
+// Without a bias: at the bounds of many knobs at once a world is none that anybody meets.
+const knob = fc.noBias(fc.nat(9_999)).map((n) => n / 10_000);
 const knobs = fc.record(
   Object.fromEntries(KNOBS.map((name) => [name, knob])) as Record<keyof Knobs, typeof knob>,
 );
@@ -51,7 +53,7 @@ function inWorlds(
     if (wrong.length > 0) throw new Error(`${wrong.join('; ')} in ${textOf(world)}`);
   });
   const numRuns = Math.ceil(count * TIMES);
-  fc.assert(property, { numRuns, seed: SEED, noBias: true, endOnFailure: !SHRINKS });
+  fc.assert(property, { numRuns, seed: SEED, endOnFailure: !SHRINKS });
 }
 
 function textOf({ platform, trace, theta, estimateMs, configuredIdleMs }: PlatformWorld): string {
@@ -71,7 +73,7 @@ function watched(world: PlatformWorld, options: Partial<SimOptions> = {}): World
 
 describe('in any world', () => {
   it('warm time ends, pings are apart, starts are learned, calls are served, books agree', () => {
-    inWorlds(1_000, 1.5, (world) => {
+    inWorlds(600, 1.5, (world) => {
       const seen = watched(world);
       return [
         warmTimeEnds(world, seen),
@@ -79,26 +81,27 @@ describe('in any world', () => {
         startIsLearned(world, seen),
         callsAreServed(world, seen),
         booksAgree(world, seen),
+        nobodyFails(world, seen),
       ];
     });
   });
 
   it('warm time is worth the waits that it saves, but for a stated regret', () => {
-    inWorlds(300, 1.5, (world) => {
+    inWorlds(200, 1.5, (world) => {
       const onDemand = watched(world, { prewarm: 'off' });
       return [priceIsWorth(world, watched(world), onDemand)];
     });
   });
 
   it('the budget of a day holds', () => {
-    inWorlds(300, 3, (world, { budget }) => {
+    inWorlds(150, 2, (world, { budget }) => {
       const warmMs = 60_000 * (1 + 59 * budget);
       return [budgetHolds(world, watched(world, { budget: { warmMs } }), warmMs)];
     });
   });
 
   it('restarts of the object neither forget nor double a wake', () => {
-    inWorlds(200, 1, (world) => {
+    inWorlds(150, 1, (world) => {
       const restarts = [0.1, 0.3, 0.35, 0.6, 0.9].map((share, i) => ({
         atMs: share * world.lastArrivalMs + 7_000 * i,
         lostMs: 1_000 * i,
@@ -113,14 +116,15 @@ describe('in any world', () => {
   });
 
   it('leaps of the clock by an hour break nothing', () => {
-    inWorlds(200, 1, (world) => {
+    inWorlds(150, 1, (world) => {
       const clockLeaps = [-1, 1, 1, -1].map((sign, i) => ({
         atMs: (0.15 + 0.2 * i) * world.lastArrivalMs,
         byMs: sign * HOUR_MS,
       }));
       const seen = watched(world, { clockLeaps });
       return [
-        warmTimeEnds(world, seen),
+        // The hour that the clock went back is waited through again.
+        warmTimeEnds(world, seen, HOUR_MS),
         pingsAreApart(world, seen),
         startIsLearned(world, seen),
         callsAreServed(world, seen, 6_000),
@@ -136,7 +140,7 @@ describe('in any world', () => {
       hours: 1,
     });
     inWorlds(
-      6,
+      3,
       168,
       (world) => {
         const seen = watched(world);

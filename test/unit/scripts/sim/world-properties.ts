@@ -16,8 +16,10 @@ const PAUSE_SHARE = 0.03;
 const SLACK = {
   /** Of the time that it is up after the end: a last ping, and an estimate that is a fifth off. */
   upAfterEnd: 1.25,
-  /** Pings by which an idle timeout is found that is not what is configured. */
-  pingsToLearn: 40,
+  /** Of a start, as it is learned. */
+  start: 1.5,
+  /** Pings by which an idle timeout is found, and found again after the platform was taken away. */
+  pingsToLearn: 60,
   /** Of a start: a request before it and the pause in which its end is not noticed, ms. */
   startMs: 6 * SECOND_MS,
   /** Of a wait, ms: what the issue grants beyond waking on demand, and one refused request. */
@@ -28,7 +30,7 @@ const SLACK = {
 export function upAfterEndMs(world: PlatformWorld, startMs: number): number {
   const { platform, configuredIdleMs } = world;
   const idleMs = Math.max(platform.idleTimeoutMs, configuredIdleMs);
-  return SLACK.upAfterEnd * Math.max(HOUR_MS + 3 * idleMs, paidMs(world, startMs));
+  return SLACK.upAfterEnd * Math.max(HOUR_MS + 3 * idleMs, paidMs(world, SLACK.start * startMs));
 }
 
 /**
@@ -52,24 +54,38 @@ export function worstStartMs({ platform, estimateMs }: PlatformWorld): number {
 
 /** The longest start that was seen, or expected, ms. */
 function longestStartMs({ estimateMs }: PlatformWorld, { platform }: WorldWatch): number {
-  return platform.starts.reduce((most, { at, readyAt }) => Math.max(most, readyAt - at), estimateMs);
+  return platform.starts.reduce(
+    (most, { at, readyAt }) => Math.max(most, readyAt - at),
+    estimateMs,
+  );
 }
 
 /** (a) After traffic has ended, warm time ends. Not where calls still wait, or it never goes cold. */
-export function warmTimeEnds(world: PlatformWorld, seen: WorldWatch): string | undefined {
+export function warmTimeEnds(
+  world: PlatformWorld,
+  seen: WorldWatch,
+  moreMs = 0,
+): string | undefined {
   if (!Number.isFinite(world.platform.idleTimeoutMs) || failedRuns(seen) > 0) return undefined;
   const upMs = seen.upBetween(seen.trafficEndsMs, seen.untilMs);
-  const mostMs = upAfterEndMs(world, longestStartMs(world, seen));
+  const mostMs = upAfterEndMs(world, longestStartMs(world, seen)) + moreMs;
   return upMs > mostMs ? `up for ${s(upMs)} after the last run, most ${s(mostMs)}` : undefined;
 }
 
-/** (b) Pings are far enough apart on average. How far is not defined where it never goes cold. */
+/**
+ * (b) Pings are far enough apart on average. How far is not defined where it never goes cold; where it
+ * answers before it is up or loses requests, its answers do not tell its idle timeout.
+ */
 export function pingsAreApart(world: PlatformWorld, seen: WorldWatch): string | undefined {
   const { idleTimeoutMs } = world.platform;
   if (!Number.isFinite(idleTimeoutMs)) return undefined;
-  const leastMs = Math.max(5 * SECOND_MS, idleTimeoutMs / 5);
+  const { earlyMs, whileLoading } = world.platform;
+  const isTold = earlyMs === undefined && whileLoading !== 'hang';
+  const leastMs = Math.max(5 * SECOND_MS, isTold ? idleTimeoutMs / 5 : 0);
   const spanMs = (seen.pingsAt.at(-1) ?? 0) - (seen.pingsAt[0] ?? 0);
-  const most = SLACK.pingsToLearn + spanMs / leastMs;
+  const { evictionsMs = [], pauses = [] } = world.platform;
+  const times = 1 + evictionsMs.length + pauses.length;
+  const most = SLACK.pingsToLearn * times + spanMs / leastMs;
   const count = seen.pingsAt.length;
   return count > most ? `${count} pings in ${s(spanMs)}, most ${most.toFixed(0)}` : undefined;
 }
@@ -108,10 +124,9 @@ export function callsAreServed(
 ): string | undefined {
   const slots = world.cluster.get(BACKEND)?.slots ?? null;
   if (!isPlain(world) || world.platform.capacity || slots !== null) return undefined;
+  const pauseMs = PAUSE_SHARE * longestStartMs(world, seen);
+  const noticeMs = Math.min(LONGEST_PAUSE_MS, Math.max(250, pauseMs));
   for (const { submittedAt, readyBy, servedFrom } of seen.served) {
-    const loadMs = readyBy - submittedAt;
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, PAUSE_SHARE * (loadMs + world.estimateMs));
-    const noticeMs = world.platform.whileLoading === 'hold' ? 0 : Math.max(250, pauseMs);
     const lateMs = servedFrom - readyBy - noticeMs - SLACK.waitMs - slackMs;
     if (lateMs > 0)
       return `a call of ${s(submittedAt)} served at ${s(servedFrom)}, not ${s(readyBy)}`;
@@ -189,6 +204,17 @@ export function budgetHolds(
     if (ms > budgetMs + 10 * SECOND_MS) return `pings kept it up for ${s(ms)} of ${s(budgetMs)}`;
   }
   return undefined;
+}
+
+/**
+ * No client gets an error because its endpoint loads. Not where it answers before it is up, is paused
+ * by its owner, or is taken away at a time when it was known to be warm.
+ */
+export function nobodyFails(world: PlatformWorld, seen: WorldWatch): string | undefined {
+  const failed = failedRuns(seen);
+  return isPlain(world) && failed > 0
+    ? `${failed} of ${seen.tookMs.length} runs failed`
+    : undefined;
 }
 
 export function failedRuns(seen: WorldWatch): number {
