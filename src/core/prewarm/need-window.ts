@@ -37,6 +37,10 @@ export class NeedWindow {
     this.#last[index] = last;
   }
 
+  clear(): void {
+    this.#size = 0;
+  }
+
   /** Removes a run; the last one takes its index, which is then the size. */
   remove(index: number): void {
     this.#size -= 1;

@@ -18,8 +18,8 @@ import { NeedWindow, SERVED } from './need-window.ts';
 /** Runs that are read again in one step, of those that changed and of all in turn. */
 const CHANGED_A_STEP = 1_200;
 const REVIEWED_A_STEP = 300;
-/** Beyond so many changed runs, all are read again. */
-const MAX_CHANGED = 50_000;
+/** Runs that may have ended and are still kept here, beside as many as are in flight. */
+const SPARE_RUNS = 1_000;
 /** Runs in one step whose nearest samples are looked up. */
 const LOOK_UPS_A_STEP = 100;
 /** The nearest samples of an unchanged state are looked up again after this time, ms. */
@@ -79,10 +79,18 @@ export class RunNeeds {
     this.#view = view;
   }
 
+  /** Number of runs that are kept here. */
+  get held(): number {
+    return Math.max(this.#entries.length, this.#changed?.size ?? 0);
+  }
+
   /** A call of the run was submitted or granted. */
   changed(run: LiveRun): void {
-    this.#changed?.add(run);
-    if (this.#changed && this.#changed.size > MAX_CHANGED) this.#changed = undefined;
+    if (!this.#changed) return;
+    this.#changed.add(run);
+    // A backend that is always in use asks for no forecast: what has ended must not be kept.
+    const most = this.#view.runs.size + SPARE_RUNS;
+    if (this.#changed.size > most || this.#entries.length > 2 * most) this.#forgetAll();
   }
 
   /** Begins a step: reads runs again, those that changed and some of the others. */
@@ -191,6 +199,13 @@ export class RunNeeds {
     this.#entries.push(entry);
     this.#entryOf.set(run, entry);
     return entry;
+  }
+
+  #forgetAll(): void {
+    this.#changed = undefined;
+    this.#entries.length = 0;
+    this.#entryOf.clear();
+    this.#window.clear();
   }
 
   #forget(entry: Entry | undefined): void {

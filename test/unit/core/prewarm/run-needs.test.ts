@@ -9,6 +9,7 @@ import { needChances } from '../../../../src/core/learning/need-times.ts';
 import { type Random, seededRandom } from '../../../../src/core/learning/random.ts';
 import { VisitSamples } from '../../../../src/core/learning/visit-samples.ts';
 import { RunNeeds } from '../../../../src/core/prewarm/run-needs.ts';
+import { LiveRun } from '../../../../src/core/runs/live-run.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
 const COLD = { estimateMs: 10_000, idleTimeoutMs: 60_000 };
@@ -120,6 +121,25 @@ describe('the needs of runs in flight', () => {
     } finally {
       VisitSamples.prototype.needTimes = needTimes;
     }
+  });
+
+  it('keep no run that has ended, though no forecast asks for them', () => {
+    const dispatcher = setUp(100, seededRandom(4), 1);
+    const { backends, models, speeds } = dispatcher;
+    const runs = new Map<string, LiveRun>();
+    const needs = new RunNeeds('tool', { backends, models, speeds, runs });
+    needs.review(0);
+    let kept = 0;
+    for (let i = 0; i < 5_000; i += 1) {
+      const run = new LiveRun(`r${i}`, 'app', 0);
+      runs.set(run.id, run);
+      runs.delete(`r${i - 10}`);
+      needs.changed(run);
+      kept = Math.max(kept, needs.held);
+    }
+    expect(kept).toBeLessThanOrEqual(1_012);
+    needs.review(1);
+    expect(needs.held).toBe(10);
   });
 
   it('end with the runs', () => {
