@@ -148,7 +148,8 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
     const { platform: gone, config } = await start('cold');
     await gone.close();
     const result = await wake(config, 300);
-    expect(result).toMatchObject({ ok: false, reason: 'it could not be reached' });
+    expect(result.ok).toBe(false);
+    expect(result.reason).toMatch(/^(it could not be reached|no answer in time)$/);
     platform = undefined;
   });
 

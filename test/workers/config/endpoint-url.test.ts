@@ -232,7 +232,7 @@ describe('a configuration', () => {
     '/ wake',
     `/${'a'.repeat(2048)}`,
   ])('has paths of the host itself: not %j', (path) => {
-    for (const field of ['wakePath', 'releasePath']) {
+    for (const field of ['wakePath', 'releasePath', 'readyPath']) {
       const at = `backends.m.endpoints[0].coldStart.${field}`;
       expect(problems({ coldStart: { [field]: path } })).toEqual([at]);
     }
