@@ -68,7 +68,7 @@ await runCommand(OPTIONS, USAGE, async (values) => {
   ]);
   print(Array.from({ length: 8 }, () => '---'));
   const [onDemand = []] = outcomes;
-  RULES.forEach(([name], i) => row(name, outcomes[i] ?? [], onDemand));
+  for (const [i, [name]] of RULES.entries()) row(name, outcomes[i] ?? [], onDemand);
 });
 
 function outcomeOf(world: PlatformWorld, rule: Partial<SimOptions>, quietMs: number): Outcome {
