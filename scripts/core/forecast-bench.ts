@@ -57,10 +57,14 @@ export function forecastCost(
   const times: number[] = [];
   for (let step = -WARM_UP_STEPS; step < steps; step += 1) {
     now += CHECK_MS;
-    const events = Array.from({ length: changes }, (_, i) => [
-      { type: 'cancelled' as const, callId: `c${begun + 1 - inFlight + i}` },
-      begin(),
-    ]).flat();
+    const events = Array.from({ length: changes }, () => {
+      const oldest = begun + 1 - inFlight;
+      return [
+        { type: 'cancelled' as const, callId: `c${oldest}` },
+        { type: 'run-finished' as const, runId: `r${oldest}` },
+        begin(),
+      ];
+    }).flat();
     // The changes are applied a moment before the check, which is then all that the step does.
     dispatcher.step(events, now - 1);
     const startedAt = performance.now();

@@ -25,23 +25,28 @@ export function isClientsOwn(kind: AnswerKind): boolean {
 
 /**
  * True for an answer that an endpoint gives both while it is not up and when it is: a fault, or a
- * model that it does not have. One that refuses the key is up.
+ * model that it does not have. One that refuses the key is up, and so is a tool that failed by itself:
+ * it may have done half of its work, which must not be done again.
  */
-export function mayBeNotUp(kind: AnswerKind, status: number): boolean {
-  return kind === 'unready' || (kind === 'broken' && status !== 401);
+export function mayBeNotUp(kind: AnswerKind, status: number, isTool: boolean): boolean {
+  if (kind !== 'broken') return kind === 'unready';
+  return isTool ? BY_GATEWAYS.has(status) : status !== 401;
 }
+
+/** Answers of what stands in front of a server that is not there. */
+const BY_GATEWAYS: ReadonlySet<number> = new Set([502, 504]);
 
 /** The result of an attempt that was answered without success, with this status. */
 export function refusedResult(
   kind: AnswerKind,
   status: number,
-  retryAfterMs?: number,
+  { isTool = false, retryAfterMs }: { isTool?: boolean; retryAfterMs?: number | undefined } = {},
 ): UntimedResult {
   return {
     outcome: 'failed',
     endpointFault: kind === 'broken',
     cold: kind === 'cold',
-    ...(mayBeNotUp(kind, status) ? { mayBeCold: true } : {}),
+    ...(mayBeNotUp(kind, status, isTool) ? { mayBeCold: true } : {}),
     ...(kind === 'busy' ? { busy: true } : {}),
     ...(kind === 'forbidden' ? { forbidden: true } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),

@@ -164,6 +164,7 @@ export class BackendCall {
     }
     const { url, auth, key } = resolved.target;
     const adapter = adapterOf(address.kind);
+    const isTool = address.model === undefined;
     const { body, stripUsage } = plan.body(address, slot.grant.rankMs);
     this.#forwarder = new Forwarder({
       slot: { ...slot, report: (r) => slot.report(r).finally(this.#finished.resolve) },
@@ -180,7 +181,8 @@ export class BackendCall {
       stripUsage,
       timeouts: address.timeouts,
       key,
-      classify: (status, text) => adapter.classify(status, text, address.model === undefined),
+      isTool,
+      classify: (status, text) => adapter.classify(status, text, isTool),
       added,
     });
     this.#attempts += 1;

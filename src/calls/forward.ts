@@ -41,6 +41,8 @@ export interface ForwardOptions {
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
   readonly timeouts: CallTimeouts;
+  /** The endpoint serves no model. */
+  readonly isTool: boolean;
   /** What an answer without success says about the endpoint. */
   readonly classify: (status: number, body: string) => AnswerKind;
   /** The request's body where it is relayed as it arrives. */
@@ -260,7 +262,7 @@ export class Forwarder {
   }
 
   async #withoutSuccess(upstream: Response): Promise<Response | FailedAttempt> {
-    const { added, key } = this.#options;
+    const { added, key, isTool } = this.#options;
     const text = await beginningOf(upstream, key);
     if (this.#ended !== undefined) return this.#clientGone();
     const kind = this.#options.classify(upstream.status, text);
@@ -281,7 +283,7 @@ export class Forwarder {
     const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
     const retryAfterMs = seconds > 0 ? seconds * 1_000 : undefined;
     const failure = failureOf(kind, upstream.status, { retryAfterMs, text });
-    return this.#failed(refusedResult(kind, upstream.status, retryAfterMs), failure);
+    return this.#failed(refusedResult(kind, upstream.status, { isTool, retryAfterMs }), failure);
   }
 
   /** Ends the attempt without releasing its slot. */

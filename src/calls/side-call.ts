@@ -96,7 +96,7 @@ async function send(
     const { status, ok } = upstream;
     const isTool = address.model === undefined;
     const kind = ok ? 'ok' : adapter.classify(status, beginning.text, isTool);
-    const isDown = kind === 'cold' || mayBeNotUp(kind, status);
+    const isDown = kind === 'cold' || mayBeNotUp(kind, status, isTool);
     if (startMs !== undefined && isDown) return foundCold(grant, added);
     return sentOf(upstream, beginning, kind, key, added);
   } catch {

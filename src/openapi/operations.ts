@@ -171,9 +171,12 @@ function admin(): Operation[] {
     { ...of('post', '/keys', 'A new key'), status: 201, answer: { [JSON_TYPE]: key } },
     { ...of('delete', '/keys/{id}', 'Revokes a key'), status: 204 },
     { ...of('get', '/pdgraph', 'What was learned'), query: ['app'], answer: relayed },
-    { ...of('get', '/status', 'What waits and runs'), answer: relayed },
+    { ...of('get', '/status', 'What waits and runs, and how the endpoints are'), answer: relayed },
     { ...of('get', '/jobs', 'What each key has of jobs and storage'), answer: relayed },
-    { ...of('get', '/prewarm', 'The newest wakes'), answer: relayed },
+    {
+      ...of('get', '/prewarm', 'Decisions, costs, what was learned of endpoints, newest wakes'),
+      answer: relayed,
+    },
     {
       ...of('get', '/export', 'Configuration without secrets, and finished runs: JSON Lines'),
       query: ['part'],

@@ -59,7 +59,7 @@ export async function startDispatcher(
 export interface BackendStatus {
   waiting: number;
   running: number;
-  endpoints: Array<{ state: string; running: number }>;
+  endpoints: Array<{ state: string; running: number; presumed: boolean }>;
 }
 
 export async function statusOf(

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as behaviours from '../../scripts/gpu/platforms/behaviours.ts';
 import { Platform } from '../../scripts/gpu/platforms/platform.ts';
-import { type Dispatcher, startDispatcher, statusOf } from './harness.ts';
+import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
 
 let dispatcher: Dispatcher;
 const closing: Array<() => Promise<void>> = [];
@@ -54,6 +54,31 @@ describe('a call to a cold endpoint', () => {
       expect(b?.endpoints[0]?.state).toBe('warm');
     },
   );
+});
+
+describe('a server in sleep mode', () => {
+  it('is told to sleep after its idle timeout, with prewarming off and after one call', async () => {
+    const platform = await new Platform(behaviours.vllm, 'up').start();
+    closing.push(() => platform.close());
+    const endpoint = {
+      name: 'gpu',
+      url: platform.url,
+      kind: 'vllm',
+      coldStart: { idleTimeoutMs: 500 },
+    };
+    const key = await dispatcher.tenant('sleeper', {
+      prewarm: { mode: 'off' },
+      backends: { b: { models: ['m'], endpoints: [endpoint] } },
+    });
+    await (await call(key)).text();
+    const known = await until(
+      async () => (await statusOf(dispatcher.workerd.url, 'sleeper')).b?.endpoints[0],
+      (e) => e?.state === 'cold' && e.presumed === false,
+    );
+    expect(known).toMatchObject({ goes_cold: 'when-told', last_release_error: null });
+    expect(platform.state).toBe('cold');
+    expect(platform.seen).toContain('POST /sleep?level=1');
+  });
 });
 
 describe('engine priority', () => {

@@ -55,6 +55,11 @@ export class EndpointLearning {
     return this.#start.ms(this.#spec()?.estimateMs ?? 0);
   }
 
+  /** Time that a start takes no longer than with probability 1 - `theta`, ms. */
+  leadMs(theta: number): number {
+    return this.#start.quantileMs(1 - theta, this.#spec()?.estimateMs ?? 0);
+  }
+
   /** Mean time of a cold start, ms. */
   get meanStartMs(): number {
     return this.#start.meanMs(this.#spec()?.estimateMs ?? 0);

@@ -229,6 +229,14 @@ export class Endpoint {
     return this.#learning.coldStartMs;
   }
 
+  /**
+   * How long before a need a wake begins, ms: so that it is late as often as pays, where a second of
+   * warm time costs `theta` and a second of a wait the rest.
+   */
+  leadMs(theta: number): number {
+    return this.#learning.leadMs(theta);
+  }
+
   /** Mean length of the measured cold starts, ms; the configured estimate before the first. */
   get meanStartMs(): number {
     return this.#learning.meanStartMs;

@@ -43,6 +43,14 @@ export class LearnedStart {
     return this.#ms;
   }
 
+  /** Time that this share of the starts took at most, ms, but no more than is expected. */
+  quantileMs(share: number, configuredMs: number): number {
+    const mostMs = this.ms(configuredMs);
+    const at = Math.max(0, Math.ceil(this.#starts.length * share) - 1);
+    const ms = this.#starts.map((start) => start.ms).sort((a, b) => a - b)[at];
+    return Math.min(ms ?? mostMs, mostMs);
+  }
+
   /** Mean time of a start, ms; an unconfirmed one counts as far as it does for the expected time. */
   meanMs(configuredMs: number): number {
     const mostMs = this.ms(configuredMs);

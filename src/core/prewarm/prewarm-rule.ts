@@ -104,9 +104,11 @@ function withoutArrivals({ expected: _, ...forecast }: Forecast): Forecast {
 const UNKNOWN_NEED = 0.05;
 
 /** The assumed probability: what did not come for long is not due within a cold start. */
-function unknownNeed({ hardlyKnown, coldStartMs, idleMs }: PrewarmQuery): number {
+function unknownNeed({ hardlyKnown, coldStartMs, idleMs, unusedMs = 0 }: PrewarmQuery): number {
   if (!hardlyKnown) return 0;
-  return Math.min(UNKNOWN_NEED, coldStartMs / (coldStartMs + Math.max(0, idleMs)));
+  // After a restart the idle time counts from the last ping, the unused time does not.
+  const silentMs = Math.max(0, idleMs, unusedMs);
+  return Math.min(UNKNOWN_NEED, coldStartMs / (coldStartMs + silentMs));
 }
 
 /** Horizons at which the hold index is evaluated, in cold starts. */

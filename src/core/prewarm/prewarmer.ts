@@ -365,7 +365,7 @@ export class Prewarmer {
       backend: backend.name,
       now,
       forecast,
-      coldStartMs: endpoint.coldStartMs,
+      coldStartMs: endpoint.leadMs(backend.spec.prewarm.theta),
       capacity,
       aheadMs,
       hardlyKnown: backend.speed.calls < MIN_CALLS_FOR_FORECAST,

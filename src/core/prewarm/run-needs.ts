@@ -16,7 +16,7 @@ import type { LiveVisit } from '../runs/live-visit.ts';
 import { NeedWindow, SERVED } from './need-window.ts';
 
 /** Runs that are read again in one step, of those that changed and of all in turn. */
-const CHANGED_A_STEP = 500;
+const CHANGED_A_STEP = 1_200;
 const REVIEWED_A_STEP = 300;
 /** Beyond so many changed runs, all are read again. */
 const MAX_CHANGED = 50_000;

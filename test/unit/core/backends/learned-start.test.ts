@@ -119,3 +119,28 @@ describe('LearnedStart', () => {
     expect(learned.ms(15_000)).toBe(12_000);
   });
 });
+
+describe('how long before a need a wake begins', () => {
+  it('is the quantile of the starts at which being late pays, and holding the mean', () => {
+    const learned = new LearnedStart();
+    learned.ms(15_000);
+    for (let i = 1; i <= 20; i += 1) learned.add(i * 1_000, i);
+    expect(learned.ms(15_000)).toBe(19_000);
+    expect(learned.quantileMs(0.75, 15_000)).toBe(15_000);
+    expect(learned.quantileMs(1, 15_000)).toBe(19_000);
+    expect(learned.quantileMs(0, 15_000)).toBe(1_000);
+    expect(learned.meanMs(15_000)).toBe(10_450);
+    const unknown = new LearnedStart();
+    expect([unknown.quantileMs(0.75, 15_000), unknown.meanMs(15_000)]).toEqual([15_000, 15_000]);
+  });
+
+  it('does not follow a single slow start', () => {
+    const learned = new LearnedStart();
+    learned.ms(15_000);
+    learned.add(200_000, 0);
+    learned.elapse(900_000);
+    for (let i = 1; i <= 4; i += 1) learned.add(12_000, 900_000 + i);
+    expect(learned.quantileMs(0.75, 15_000)).toBe(12_000);
+    expect(learned.meanMs(15_000)).toBeLessThan(15_000);
+  });
+});

@@ -300,6 +300,36 @@ describe('a wake that was under way when the object died', () => {
   });
 });
 
+describe('unused warm time', () => {
+  it('counts from the last call on, over wakes, cold times and restarts, until the next', () => {
+    const { dispatcher, wants, step, forecast, woken, submit, end } = setUp();
+    const unusedMs = () => dispatcher.accounts.unusedMs('llm');
+    submit('a', 0);
+    step(10_000, woken);
+    end('a', 15_000);
+    step(20_000, { type: 'tick' });
+    expect(unusedMs()).toBe(5_000);
+    // It goes cold after its idle timeout; what is cold is not up.
+    step(500_000, { type: 'tick' });
+    expect(unusedMs()).toBe(60_000);
+    wants.wake = true;
+    step(500_000, forecast);
+    step(510_000, woken);
+    step(530_000, { type: 'tick' });
+    expect(unusedMs()).toBe(90_000);
+    const again = setUp();
+    again.dispatcher.accounts.restore(
+      JSON.parse(JSON.stringify(dispatcher.accounts.snapshot(530_000))),
+    );
+    expect(again.dispatcher.accounts.unusedMs('llm')).toBe(90_000);
+    submit('b', 540_000);
+    expect(unusedMs()).toBe(0);
+    // While a call runs, its endpoint is in use.
+    step(550_000, { type: 'tick' });
+    expect(unusedMs()).toBe(0);
+  });
+});
+
 describe('reasons', () => {
   it('name the rate and the probability against theta', () => {
     const coldStart = { estimateMs: 10_000, idleTimeoutMs: 60_000 };

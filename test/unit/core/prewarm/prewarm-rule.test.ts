@@ -190,3 +190,42 @@ describe('an endpoint that was used and is hardly known', () => {
     expect(thetaRule(0.04).hold(askOf({ forecast: never })).wake).toBe(false);
   });
 });
+
+describe('unused warm time', () => {
+  const HOUR = 3_600_000;
+  const likely = () => ({ runs: [], arrivals: 0.9, expected: 5 });
+  const rule = thetaRule(0.25);
+  const asks = (fields: Partial<PrewarmQuery>) => {
+    const query = askOf({ forecast: likely, ...fields });
+    return [rule.wake(query).wake, rule.hold(query).wake];
+  };
+
+  it('of an hour ends the belief in forecasts of arrivals, for waking and for holding', () => {
+    expect(asks({})).toEqual([true, true]);
+    expect(asks({ unusedMs: HOUR - 20_000 })).toEqual([true, true]);
+    // A wake takes a cold start of unused time itself.
+    expect(asks({ unusedMs: HOUR - 5_000 })).toEqual([false, true]);
+    expect(asks({ unusedMs: HOUR + 1 })).toEqual([false, false]);
+  });
+
+  it('may be longer where the wait that it spares is worth more', () => {
+    const slow = { coldStartMs: 600_000, crowd: 10 };
+    expect(asks({ ...slow, unusedMs: 4 * HOUR })).toEqual([true, true]);
+    expect(asks({ ...slow, unusedMs: 5 * HOUR + 1 })).toEqual([false, false]);
+  });
+
+  it('says nothing against the needs of runs in flight', () => {
+    const forecast = () => ({ runs: [0.6], arrivals: 0 });
+    expect(asks({ forecast, unusedMs: 100 * HOUR })).toEqual([true, true]);
+  });
+
+  it('has an end also where too few calls were served for a forecast', () => {
+    const forecast = () => ({ runs: [], arrivals: 0 });
+    const hold = (fields: Partial<PrewarmQuery>) =>
+      thetaRule(0.05).hold(askOf({ forecast, hardlyKnown: true, ...fields })).wake;
+    expect(hold({ idleMs: 60_000 })).toBe(true);
+    // After 19 cold starts, the price of one at this theta.
+    expect(hold({ idleMs: 191_000 })).toBe(false);
+    expect(hold({ idleMs: 60_000, unusedMs: 2 * HOUR })).toBe(false);
+  });
+});

@@ -3,7 +3,11 @@
  * interval.
  */
 import { describe, expect, it } from 'vitest';
-import { forecastArrivals, miscalibrationOf } from '../../../../scripts/sim/arrival-forecasts.ts';
+import {
+  chanceError,
+  forecastArrivals,
+  miscalibrationOf,
+} from '../../../../scripts/sim/arrival-forecasts.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 
 /** Ten hours of random arrivals, one in ten seconds on average. */
@@ -53,5 +57,21 @@ describe('forecasts of arrivals', () => {
   it('that are too few are not evaluated', () => {
     expect(miscalibrationOf(forecastArrivals([0, 1_000], 500, 10), seededRandom(1))).toEqual([]);
     expect(forecastArrivals([], 500, 10)).toEqual([]);
+  });
+});
+
+describe('the error of perfect forecasts', () => {
+  it('is small where there are many arrivals, and large where a few pauses decide', () => {
+    const many = chanceError(atRandom(1), 5_000, 1_000, seededRandom(1), 20);
+    expect(many).toHaveLength(20);
+    expect(many[19]).toBeLessThan(0.06);
+    // An hour in bursts: a pause of minutes after each fifty arrivals.
+    const random = seededRandom(2);
+    const bursts: number[] = [];
+    for (let at = 0; at < 3_600_000; bursts.push(at)) {
+      at += bursts.length % 50 === 49 ? -Math.log(1 - random()) * 200_000 : 100;
+    }
+    const few = chanceError(bursts, 60_000, 1_000, seededRandom(1), 20);
+    expect(few[10]).toBeGreaterThan(0.06);
   });
 });
