@@ -17,3 +17,19 @@ export function meanInterval(values: readonly number[]): MeanInterval {
   const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (n - 1);
   return { mean, error: (T_95[n - 2] ?? T_95_MANY) * Math.sqrt(variance / n) };
 }
+
+export interface RatioInterval {
+  readonly ratio: number;
+  /** Half the width of the 95 % confidence interval. */
+  readonly error: number;
+}
+
+/** The ratio of two sums over the same repetitions, with its interval by the delta method. */
+export function ratioInterval(values: readonly number[], others: readonly number[]): RatioInterval {
+  const n = values.length;
+  const sum = (list: readonly number[]) => list.reduce((total, v) => total + v, 0);
+  const ratio = sum(values) / sum(others);
+  const squares = sum(values.map((v, i) => (v - ratio * (others[i] ?? 0)) ** 2));
+  const error = (T_95_MANY * Math.sqrt((squares / Math.max(1, n - 1)) * n)) / sum(others);
+  return { ratio, error };
+}

@@ -73,7 +73,7 @@ function watched(world: PlatformWorld, options: Partial<SimOptions> = {}): World
 
 describe('in any world', () => {
   it('warm time ends, pings are apart, starts are learned, calls are served, books agree', () => {
-    inWorlds(600, 1.5, (world) => {
+    inWorlds(400, 1.5, (world) => {
       const seen = watched(world);
       return [
         warmTimeEnds(world, seen),

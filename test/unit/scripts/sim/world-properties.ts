@@ -17,7 +17,7 @@ const SLACK = {
   /** Of the time that it is up after the end: a last ping, and an estimate that is a fifth off. */
   upAfterEnd: 1.25,
   /** Of a start, as it is learned. */
-  start: 1.5,
+  start: 2,
   /** Pings by which an idle timeout is found, and found again after the platform was taken away. */
   pingsToLearn: 60,
   /** Of a start: a request before it and the pause in which its end is not noticed, ms. */
