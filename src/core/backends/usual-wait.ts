@@ -9,7 +9,10 @@ import type { CallResult } from '../runs/call-result.ts';
 const WEIGHT = 0.1;
 /** Observations from which on the usual wait is known. */
 const LEAST_SEEN = 3;
-/** An answer in one piece shows no first byte: only a service time far beyond the usual one tells. */
+/**
+ * An answer in one piece shows no first byte: only a service time far beyond the usual one, and beyond
+ * what its tokens explain, tells. Without tokens nothing does: a tool's calls may take any time.
+ */
 const SURELY_NOT_HELD = 1.5;
 const SURELY_HELD = 4;
 
@@ -27,10 +30,14 @@ export class UsualWait {
   readonly #firstByteMs = new Average();
   readonly #perTokenMs = new Average();
   readonly #serviceMs = new Average();
+  readonly #perOutputMs = new Average();
 
   /** A call was served by an endpoint that was up. */
-  observe({ firstByteMs, serviceMs, inputTokens = 0 }: CallResult): void {
-    this.#serviceMs.add(serviceMs);
+  observe({ firstByteMs, serviceMs, inputTokens = 0, outputTokens = 0 }: CallResult): void {
+    if (outputTokens > 0) {
+      this.#serviceMs.add(serviceMs);
+      this.#perOutputMs.add(serviceMs / outputTokens);
+    }
     if (firstByteMs === undefined) return;
     this.#firstByteMs.add(firstByteMs);
     if (inputTokens > 0) this.#perTokenMs.add(firstByteMs / inputTokens);
@@ -42,13 +49,15 @@ export class UsualWait {
   }
 
   /** Time that a call was held beyond the usual, ms; undefined where it does not show. */
-  heldMs({ firstByteMs, serviceMs, inputTokens = 0 }: CallResult): number | undefined {
+  heldMs(result: CallResult): number | undefined {
+    const { firstByteMs, serviceMs, inputTokens = 0, outputTokens = 0 } = result;
     if (firstByteMs !== undefined) {
       const perToken = this.#perTokenMs.value * inputTokens;
       return Math.max(0, firstByteMs - Math.max(this.#firstByteMs.value, perToken));
     }
-    const { value: usualMs, seen } = this.#serviceMs;
-    if (seen < LEAST_SEEN) return undefined;
+    const { value, seen } = this.#serviceMs;
+    if (seen < LEAST_SEEN || outputTokens === 0) return undefined;
+    const usualMs = Math.max(value, this.#perOutputMs.value * outputTokens);
     if (serviceMs <= SURELY_NOT_HELD * usualMs) return 0;
     return serviceMs >= SURELY_HELD * usualMs ? serviceMs - usualMs : undefined;
   }
