@@ -10,8 +10,8 @@ const WEIGHT = 0.1;
 /** Observations from which on the usual wait is known. */
 const LEAST_SEEN = 3;
 /**
- * An answer in one piece shows no first byte: only a service time far beyond the usual one, and beyond
- * what its tokens explain, tells. Without tokens nothing does: a tool's calls may take any time.
+ * An answer in one piece shows no first byte: only a service time far beyond what its output takes
+ * tells. Calls without tokens take any time, so that they tell only that they were not held.
  */
 const SURELY_NOT_HELD = 1.5;
 const SURELY_HELD = 4;
@@ -30,14 +30,12 @@ export class UsualWait {
   readonly #firstByteMs = new Average();
   readonly #perTokenMs = new Average();
   readonly #serviceMs = new Average();
-  readonly #perOutputMs = new Average();
+  readonly #perOutputTokenMs = new Average();
 
   /** A call was served by an endpoint that was up. */
   observe({ firstByteMs, serviceMs, inputTokens = 0, outputTokens = 0 }: CallResult): void {
-    if (outputTokens > 0) {
-      this.#serviceMs.add(serviceMs);
-      this.#perOutputMs.add(serviceMs / outputTokens);
-    }
+    this.#serviceMs.add(serviceMs);
+    if (outputTokens > 0) this.#perOutputTokenMs.add(serviceMs / outputTokens);
     if (firstByteMs === undefined) return;
     this.#firstByteMs.add(firstByteMs);
     if (inputTokens > 0) this.#perTokenMs.add(firstByteMs / inputTokens);
@@ -55,10 +53,11 @@ export class UsualWait {
       const perToken = this.#perTokenMs.value * inputTokens;
       return Math.max(0, firstByteMs - Math.max(this.#firstByteMs.value, perToken));
     }
-    const { value, seen } = this.#serviceMs;
-    if (seen < LEAST_SEEN || outputTokens === 0) return undefined;
-    const usualMs = Math.max(value, this.#perOutputMs.value * outputTokens);
+    if (this.#serviceMs.seen < LEAST_SEEN) return undefined;
+    const outputMs = outputTokens * this.#perOutputTokenMs.value;
+    const usualMs = Math.max(this.#serviceMs.value, outputMs);
     if (serviceMs <= SURELY_NOT_HELD * usualMs) return 0;
-    return serviceMs >= SURELY_HELD * usualMs ? serviceMs - usualMs : undefined;
+    const isSlow = outputMs > 0 && serviceMs >= SURELY_HELD * usualMs;
+    return isSlow ? serviceMs - usualMs : undefined;
   }
 }
