@@ -9,7 +9,10 @@ import type { CallResult } from '../runs/call-result.ts';
 const WEIGHT = 0.1;
 /** Observations from which on the usual wait is known. */
 const LEAST_SEEN = 3;
-/** An answer in one piece shows no first byte: only a service time far beyond the usual one tells. */
+/**
+ * An answer in one piece shows no first byte: only a service time far beyond what its output takes
+ * tells. Calls without tokens take any time, so that they tell only that they were not held.
+ */
 const SURELY_NOT_HELD = 1.5;
 const SURELY_HELD = 4;
 
@@ -27,10 +30,12 @@ export class UsualWait {
   readonly #firstByteMs = new Average();
   readonly #perTokenMs = new Average();
   readonly #serviceMs = new Average();
+  readonly #perOutputTokenMs = new Average();
 
   /** A call was served by an endpoint that was up. */
-  observe({ firstByteMs, serviceMs, inputTokens = 0 }: CallResult): void {
+  observe({ firstByteMs, serviceMs, inputTokens = 0, outputTokens = 0 }: CallResult): void {
     this.#serviceMs.add(serviceMs);
+    if (outputTokens > 0) this.#perOutputTokenMs.add(serviceMs / outputTokens);
     if (firstByteMs === undefined) return;
     this.#firstByteMs.add(firstByteMs);
     if (inputTokens > 0) this.#perTokenMs.add(firstByteMs / inputTokens);
@@ -42,14 +47,17 @@ export class UsualWait {
   }
 
   /** Time that a call was held beyond the usual, ms; undefined where it does not show. */
-  heldMs({ firstByteMs, serviceMs, inputTokens = 0 }: CallResult): number | undefined {
+  heldMs(result: CallResult): number | undefined {
+    const { firstByteMs, serviceMs, inputTokens = 0, outputTokens = 0 } = result;
     if (firstByteMs !== undefined) {
       const perToken = this.#perTokenMs.value * inputTokens;
       return Math.max(0, firstByteMs - Math.max(this.#firstByteMs.value, perToken));
     }
-    const { value: usualMs, seen } = this.#serviceMs;
-    if (seen < LEAST_SEEN) return undefined;
+    if (this.#serviceMs.seen < LEAST_SEEN) return undefined;
+    const outputMs = outputTokens * this.#perOutputTokenMs.value;
+    const usualMs = Math.max(this.#serviceMs.value, outputMs);
     if (serviceMs <= SURELY_NOT_HELD * usualMs) return 0;
-    return serviceMs >= SURELY_HELD * usualMs ? serviceMs - usualMs : undefined;
+    const isSlow = outputMs > 0 && serviceMs >= SURELY_HELD * usualMs;
+    return isSlow ? serviceMs - usualMs : undefined;
   }
 }

@@ -17,6 +17,7 @@ import {
   budgetHolds,
   callsAreServed,
   nobodyFails,
+  oneWakeAtATime,
   pingsAreApart,
   priceIsWorth,
   startIsLearned,
@@ -82,6 +83,7 @@ describe('in any world', () => {
         callsAreServed(world, seen),
         booksAgree(world, seen),
         nobodyFails(world, seen),
+        oneWakeAtATime(seen),
       ];
     });
   });

@@ -217,6 +217,11 @@ export function nobodyFails(world: PlatformWorld, seen: WorldWatch): string | un
     : undefined;
 }
 
+/** (g) A wake is ordered only when the one before it was answered or has run out of patience. */
+export function oneWakeAtATime(seen: WorldWatch): string | undefined {
+  return seen.doubled > 0 ? `${seen.doubled} wakes beside another one` : undefined;
+}
+
 export function failedRuns(seen: WorldWatch): number {
   return seen.tookMs.filter((ms) => Number.isNaN(ms)).length;
 }

@@ -50,6 +50,8 @@ export class WorldWatch {
   /** Of wakes ahead of need. */
   readonly outcomes: Record<WakeOutcome, number> = { used: 0, late: 0, wasted: 0, failed: 0 };
   readonly starts: LearnedStart[] = [];
+  /** Wakes that were ordered while an earlier one was neither answered nor out of patience. */
+  doubled = 0;
   /** The accounts of all days together. */
   readonly books: Record<DailyField, number> = { ...emptyCounts() };
   /** The accounts by UTC day. */
@@ -64,6 +66,7 @@ export class WorldWatch {
   readonly #runs = new Map<string, { submittedAt: number; readyBy: number }>();
   readonly #runOfCall = new Map<string, string>();
   #seen = 0;
+  #awaitedUntil = -Infinity;
 
   constructor(world: PlatformWorld, { quietMs, ...fields }: WatchOptions) {
     this.untilMs = world.lastArrivalMs + quietMs;
@@ -85,6 +88,7 @@ export class WorldWatch {
       untilMs: this.untilMs,
       ...fields,
       observe: (at, events, effects) => {
+        if (events.some((e) => e.type === 'wake-answered')) this.#awaitedUntil = -Infinity;
         for (const effect of effects) this.#note(effect, at);
         this.#noteStarts(events, at);
         for (const event of events) this.#noteCall(event, at);
@@ -120,6 +124,9 @@ export class WorldWatch {
   #note(effect: Effect, at: number): void {
     if (effect.type === 'granted' && effect.backend === BACKEND) this.grantsAt.push(at);
     if (effect.type === 'wake') {
+      // Times of the dispatcher are epoch times, whose fractions are rounded.
+      if (at < this.#awaitedUntil - 1) this.doubled += 1;
+      this.#awaitedUntil = at + effect.patienceMs;
       this.wakes[effect.wake.cause] += 1;
       if (effect.wake.cause !== 'demand') this.pingsAt.push(at);
     }
