@@ -12,7 +12,7 @@ const SHARED_MODULES = { isolate: false };
 export default defineConfig({
   test: {
     // Most files wait for processes and timers more than they compute.
-    maxWorkers: 3,
+    maxWorkers: 4,
     projects: [
       {
         test: {
