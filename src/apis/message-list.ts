@@ -45,6 +45,7 @@ export class MessageList {
         return;
       }
       if (isObject) this.#keepIfRead(i);
+      else if (cursor.kind() === 'string') this.chars += cursor.chars();
       else if (isPlain(cursor)) cursor.skipPlain();
       else this.chars += charsAt(cursor, 1);
     }

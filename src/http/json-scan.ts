@@ -131,10 +131,24 @@ class Scan {
     let at = start;
     do {
       const byte = bytes[at];
+      if (byte === QUOTE) {
+        const end = checkString(bytes, at);
+        // Lists of millions of short strings: what follows most of them is the next one.
+        at =
+          bytes[end] === COMMA && bytes[end + 1] === QUOTE && this.#inList
+            ? end + 1
+            : this.#ended(end);
+        continue;
+      }
       const isOpening = byte === OPEN_OBJECT || byte === OPEN_LIST;
       at = isOpening ? this.#opened(at, byte) : this.#ended(scanScalar(bytes, at));
     } while (this.#depth > 0 && at >= 0);
     return at;
+  }
+
+  /** True where the value that is next is an item of a list. */
+  get #inList(): boolean {
+    return this.#closings[this.#depth - 1] === CLOSE_LIST;
   }
 
   /** A list or object begins at `at`. Index of the value that comes next. */
