@@ -82,7 +82,14 @@ export class Endpoint {
   #coldBy: WokenFrom = 'unknown';
   readonly #coldDoubts = new ColdDoubts();
   /** The cold answer by which it counts as cold, and its idle time before, until a wake tells. */
-  #coldClaim: { readonly key: string; readonly idleMs: number | undefined } | undefined;
+  #coldClaim:
+    | {
+        readonly key: string;
+        readonly idleMs: number | undefined;
+        /** When a call was sent that got no answer in time: the start may have begun with it. */
+        readonly unansweredAt?: number;
+      }
+    | undefined;
   /** True where a wake was in progress when the object died: nobody waits for its answer. */
   #isInterrupted = false;
   /** Calls served since the endpoint woke; undefined where slow start is off or over. */
@@ -161,7 +168,10 @@ export class Endpoint {
     const after = this.#afterRefusal(result, sentAt, now, by);
     // Without an answer it may be at work on the call, so that is not queued again; but others are.
     if (result.timedOut && this.mayBeCold(sentAt, by.key)) {
-      this.answeredCold(sentAt, now, by.key);
+      const isCold = this.answeredCold(sentAt, now, by.key);
+      if (isCold && this.#coldClaim) {
+        this.#coldClaim = { unansweredAt: sentAt, ...this.#coldClaim };
+      }
     }
     const wasNotServed = result.cold || result.endpointFault || after === 'queue';
     if (wasNotServed) this.#usedAt = this.#usedBefore;
@@ -276,7 +286,9 @@ export class Endpoint {
     const from = this.state === 'warm' ? 'warm' : this.#coldBy;
     const isIdle = from === 'warm' || from === 'presumed';
     const idleMs = isIdle ? wake.at - this.#usedAt : this.#coldClaim?.idleMs;
-    this.#learning.watch.begin(from, idleMs, wake.at, this.#learning.patienceMs);
+    const unansweredMs = Math.max(0, wake.at - (this.#coldClaim?.unansweredAt ?? wake.at));
+    const { patienceMs } = this.#learning;
+    this.#learning.watch.begin({ from, idleMs, unansweredMs, at: wake.at, patienceMs });
     this.#release.overtaken();
     if (this.state === 'cold') this.#enter('warming', wake.at);
     this.wake = wake;

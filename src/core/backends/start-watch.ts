@@ -37,6 +37,17 @@ export interface WatchedStart {
   readonly earlierMs: number;
   /** When its newest wake was given up, epoch ms. */
   readonly endedAt?: number;
+  /** Time before its first wake for which a call was held without an answer, ms. */
+  readonly unansweredMs?: number;
+}
+
+/** A wake that begins; see `WatchedStart`. */
+export interface BegunWake {
+  readonly from: WokenFrom;
+  readonly idleMs?: number | undefined;
+  readonly unansweredMs?: number;
+  readonly at: number;
+  readonly patienceMs: number;
 }
 
 /** What an answer teaches: the length of a cold start, and the state after some idle time. */
@@ -70,7 +81,7 @@ export class StartWatch {
   }
 
   /** A wake begins. */
-  begin(from: WokenFrom, idleMs: number | undefined, at: number, patienceMs: number): void {
+  begin({ from, idleMs, unansweredMs = 0, at, patienceMs }: BegunWake): void {
     const last = this.#start;
     if (last && isContinued(last, at)) {
       const { endedAt: _, ...rest } = last;
@@ -78,7 +89,8 @@ export class StartWatch {
       return;
     }
     const idle = idleMs === undefined ? {} : { idleMs };
-    this.#start = { from, at, patienceMs, earlierMs: 0, ...idle };
+    const unanswered = unansweredMs > 0 ? { unansweredMs } : {};
+    this.#start = { from, at, patienceMs, earlierMs: 0, ...idle, ...unanswered };
   }
 
   /** The newest wake is sent again after a restart: its answer's time counts from then. */
@@ -122,7 +134,11 @@ export class StartWatch {
     this.#start = undefined;
     // A negative time is that of a clock that jumped.
     if (!start || !(tookMs >= 0)) return NOTHING;
-    return lessonOf(start, start.earlierMs + tookMs, refusals, known);
+    const wokenMs = start.earlierMs + tookMs;
+    // One that answers at once was up when the call got no answer: it was only slow.
+    const wasSlow = refusals === 0 && wokenMs < atOnceMs(known.coldStartMs);
+    const totalMs = wasSlow ? wokenMs : wokenMs + (start.unansweredMs ?? 0);
+    return lessonOf(start, totalMs, refusals, known);
   }
 
   /**
