@@ -10,7 +10,7 @@ import { inWorld } from './in-world.ts';
 import type { LeaseWorld } from './lease-world.ts';
 import { type Settings, WITHOUT_BACKEND, type WorkerCall } from './worker-call.ts';
 
-const STEPS = Number(process.env.TALARIA_MODEL_STEPS ?? 30_000);
+const STEPS = Number(process.env.TALARIA_MODEL_STEPS ?? 20_000);
 const SEED = Number(process.env.TALARIA_MODEL_SEED ?? 20_261_123);
 /** The most commands of one world; below, the worlds of one seed. */
 const LENGTH = 120;
