@@ -3,6 +3,7 @@
  * errors.
  */
 import { Arrivals } from '../../src/core/arrivals/arrivals.ts';
+import { countUpTo } from '../../src/core/gittins/ascending.ts';
 import type { Random } from '../../src/core/learning/random.ts';
 import { type ReliabilityBin, reliabilityOf } from '../report/reliability.ts';
 import type { ForecastSample } from './forecast-sampler.ts';
@@ -87,17 +88,6 @@ function exactForecasts(
     samples.push({ backend: '', atMs, withinMs, probability, came });
   }
   return samples;
-}
-
-/** Number of values up to and including `limit` in an ascending array. */
-function countUpTo(values: Float64Array, limit: number): number {
-  let [low, high] = [0, values.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((values[middle] ?? 0) <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 export interface Miscalibration {

@@ -12,6 +12,7 @@
  * estimate (docs/decisions.md, 14). Pure mathematics: the policy is order/policies/gittins.ts, and
  * the index on a graph of units is unit-gittins.ts.
  */
+import { countUpTo } from './ascending.ts';
 
 /** Lower bound of ranks: also a job of size 0 has a positive rank, and weights divide ranks. */
 const LEAST_RANK = 1e-9;
@@ -74,7 +75,7 @@ export class RankTable {
       // A binary search for each weight is several times faster than sorting indices by a
       // comparator.
       for (let i = 0; i < n; i += 1) {
-        const at = firstBeyond(x, samples[i] ?? 0) - 1;
+        const at = countUpTo(x, samples[i] ?? 0) - 1;
         weight[at] = (weight[at] ?? 0) + check(weights[i], 'weight');
       }
     } else {
@@ -92,7 +93,7 @@ export class RankTable {
   rankAt(ageMs: number): number {
     if (!Number.isFinite(ageMs)) throw new RangeError(`Expected a finite age, got ${ageMs}`);
     const n = this.#x.length;
-    const first = firstBeyond(this.#x, ageMs);
+    const first = countUpTo(this.#x, ageMs);
     // A run older than every sample ranks by one pseudo-sample of twice its age, so its remaining
     // work equals its age. The published code gives rank 0, the front of the queue, to exactly
     // these runs, which are the worst to serve. (The pseudo-sample's weight of 0.5 cancels: it is
@@ -137,18 +138,6 @@ export class RankTable {
   }
 }
 
-/** Index of the first size above the age, by binary search in ascending sizes; n where none is. */
-function firstBeyond(x: Float64Array, age: number): number {
-  let low = 0;
-  let high = x.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((x[middle] ?? 0) > age) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
 /** Merges equal sizes and drops sizes without weight, in place; returns how many are left. */
 function compact(x: Float64Array, weight: Float64Array): number {
   let n = 0;
@@ -182,7 +171,7 @@ function check(value: number | undefined, what: string): number {
 export function rankOnce(sizes: Float64Array, age: number): number {
   sizes.sort();
   const n = sizes.length;
-  const first = firstBeyond(sizes, age);
+  const first = countUpTo(sizes, age);
   if (first === n) return Math.max(LEAST_RANK, age);
   const alive = n - first;
   let spent = 0;

@@ -2,6 +2,7 @@
  * After what time runs needed a backend, as samples, and the probability of a need that follows for
  * a run that has been in its state for some time. Where the samples come from is in sample-table.ts.
  */
+import { countBelow, countUpTo } from '../gittins/ascending.ts';
 
 /** Times from a visit's submission until a backend was needed. */
 export interface NeedTimes {
@@ -47,26 +48,4 @@ export function needChances(times: NeedTimes, question: NeedQuestion): NeedChanc
   // One sample without a need is added, or a few samples that all had it would make it certain.
   const possible = samples - gone + 1;
   return { within: within / possible, ever: (ms.length - gone) / possible };
-}
-
-/** Number of values below `limit` in an ascending array. */
-function countBelow(values: Float64Array, limit: number): number {
-  let [low, high] = [0, values.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((values[middle] ?? 0) < limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Number of values up to and including `limit` in an ascending array. */
-function countUpTo(values: Float64Array, limit: number): number {
-  let [low, high] = [0, values.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((values[middle] ?? 0) <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -56,10 +56,7 @@ export function thetaRule(theta: number): PrewarmRule {
       const threshold = thresholdFor(query);
       // The wake itself takes a cold start, in which no call is served.
       const exhausted = isExhausted(query, threshold, query.coldStartMs);
-      const forecast = (withinMs: number) => {
-        const within = query.forecast(withinMs);
-        return exhausted ? withoutArrivals(within) : within;
-      };
+      const forecast = believed(query, exhausted);
       const decision = decidePrewarm(forecast(query.coldStartMs), threshold, query.capacity);
       if (decision.wake || query.aheadMs === 0) return decision;
       const ahead = lookAhead({ ...query, forecast }, threshold);
@@ -70,8 +67,7 @@ export function thetaRule(theta: number): PrewarmRule {
     hold: (query) => {
       const threshold = thresholdFor(query);
       const exhausted = isExhausted(query, threshold);
-      const forecast = (withinMs: number) => withoutArrivals(query.forecast(withinMs));
-      const index = holdIndex(exhausted ? { ...query, forecast } : query);
+      const index = holdIndex({ ...query, forecast: believed(query, exhausted) });
       const probability = Math.max(1 - Math.exp(-index), exhausted ? 0 : unknownNeed(query));
       const reason = `hold=${probability.toFixed(3)} theta=${threshold.toFixed(3)}`;
       return { wake: probability >= threshold, probability, reason };
@@ -94,6 +90,11 @@ function isExhausted(
 ): boolean {
   const patienceMs = Math.max(MIN_PATIENCE_MS, (coldStartMs * (1 - threshold)) / threshold);
   return unusedMs + aheadMs > patienceMs;
+}
+
+/** The forecast; without arrivals, where those are not believed. */
+function believed({ forecast }: PrewarmQuery, exhausted: boolean): PrewarmQuery['forecast'] {
+  return exhausted ? (withinMs) => withoutArrivals(forecast(withinMs)) : forecast;
 }
 
 function withoutArrivals({ expected: _, ...forecast }: Forecast): Forecast {

@@ -4,20 +4,20 @@ import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispat
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+import { TimedDispatcher } from '../../../timed-dispatcher.ts';
 
 const COLD_START_MS = 1_000;
 const BROKEN = { outcome: 'failed', endpointFault: true, cold: false, serviceMs: 1 } as const;
 
 /** A dispatcher with endpoints that answer each call and each wake after some time. */
-class Site {
+class Site extends TimedDispatcher {
   readonly attempts = { bad: 0, burst: 0 };
   readonly told: string[] = [];
   wakes = 0;
   readonly dispatcher: Dispatcher;
-  readonly #due: Array<{ at: number; event: DispatchEvent }> = [];
-  now = 0;
 
   constructor() {
+    super();
     const coldStart = { estimateMs: COLD_START_MS, idleTimeoutMs: 60_000 };
     const endpoints = [
       { id: 'bad', slots: 8 },
@@ -29,19 +29,6 @@ class Site {
 
   step(...events: DispatchEvent[]): void {
     for (const effect of this.dispatcher.step(events, this.now)) this.#do(effect);
-  }
-
-  /** Runs until no event is due. */
-  run(): void {
-    for (;;) {
-      this.#due.sort((a, b) => a.at - b.at);
-      const at = Math.min(this.#due[0]?.at ?? Infinity, this.dispatcher.dueAt(this.now));
-      if (at > 300_000) return;
-      this.now = Math.max(this.now, at);
-      const due = this.#due[0];
-      if (due && due.at <= this.now) this.#due.shift();
-      this.step(due && due.at <= this.now ? due.event : { type: 'tick' });
-    }
   }
 
   #do(effect: Effect): void {
@@ -56,7 +43,7 @@ class Site {
         ok: true,
         tookMs: COLD_START_MS,
       } as const;
-      this.#due.push({ at: this.now + COLD_START_MS, event: woken });
+      this.later(COLD_START_MS, woken);
     }
     if (effect.type !== 'granted') return;
     const { callId } = effect;
@@ -66,7 +53,7 @@ class Site {
         ? { type: 'ended', callId, result: BROKEN, again: true }
         : { type: 'ended', callId, result: okResult(5) };
     if (ended.result.outcome === 'ok') this.told.push(`${callId} ok`);
-    this.#due.push({ at: this.now + 10, event: ended });
+    this.later(10, ended);
   }
 }
 
@@ -77,7 +64,7 @@ describe('a dead endpoint beside a cold one', () => {
     site.step(
       ...ids.map((callId): DispatchEvent => ({ type: 'submitted', call: callRequest(callId) })),
     );
-    site.run();
+    site.until(300_000);
     const served = site.told.filter((words) => words.endsWith(' ok')).length;
     // Eight calls at once, and two more before the third fault is known; later one trial call.
     expect(site.attempts.bad).toBeLessThanOrEqual(Math.min(calls, 8 + 3));

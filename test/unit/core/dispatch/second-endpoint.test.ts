@@ -6,20 +6,20 @@ import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-event
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+import { TimedDispatcher } from '../../../timed-dispatcher.ts';
 
 const START_MS = 30_000;
 const coldStart = { estimateMs: START_MS, idleTimeoutMs: 3_600_000 };
 
 /** Two endpoints with these slots, which start in 30 s; calls last as long as the test says. */
-class Site {
+class Site extends TimedDispatcher {
   readonly dispatcher: Dispatcher;
   readonly wakes: Array<{ endpoint: string; cause: string; at: number }> = [];
   readonly waitedMs = new Map<string, number>();
-  now = 0;
-  readonly #due: Array<{ at: number; event: DispatchEvent }> = [];
   readonly #serviceMs = new Map<string, number>();
 
   constructor(slots: number, fields: Partial<BackendSpec> = {}, budgetMs?: number) {
+    super();
     const endpoints = ['e1', 'e2'].map((id) => ({ id, slots, coldStart }));
     const config = configOf({
       backends: { llm: backendSpec({ endpoints, ...fields }) },
@@ -43,29 +43,15 @@ class Site {
         const { backend, endpoint, wake } = effect;
         this.wakes.push({ endpoint, cause: wake.cause, at: this.now });
         const woken = { type: 'wake-answered', backend, endpoint, ok: true } as const;
-        this.#due.push({ at: this.now + START_MS, event: { ...woken, tookMs: START_MS } });
+        this.later(START_MS, { ...woken, tookMs: START_MS });
       }
       if (effect.type !== 'granted') continue;
       const { callId } = effect;
       this.waitedMs.set(callId, effect.waitedMs);
       const serviceMs = this.#serviceMs.get(callId) ?? 0;
       const event: DispatchEvent = { type: 'ended', callId, result: okResult(1, { serviceMs }) };
-      this.#due.push({ at: this.now + serviceMs, event });
+      this.later(serviceMs, event);
     }
-  }
-
-  /** Runs what is due until a time. */
-  until(ms: number): void {
-    for (;;) {
-      this.#due.sort((a, b) => a.at - b.at);
-      const at = Math.min(this.#due[0]?.at ?? Infinity, this.dispatcher.dueAt(this.now));
-      if (at > ms) break;
-      this.now = Math.max(this.now, at);
-      const due = this.#due[0];
-      if (due && due.at <= this.now) this.#due.shift();
-      this.step(due && due.at <= this.now ? due.event : { type: 'tick' });
-    }
-    this.now = ms;
   }
 
   /** Serves calls one by one, so that their service time is known. */

@@ -9,6 +9,7 @@ import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-event
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+import { TimedDispatcher } from '../../../timed-dispatcher.ts';
 
 const START_MS = 10_000;
 const IDLE_MS = 3_600_000;
@@ -17,16 +18,15 @@ const coldStart = { estimateMs: START_MS, idleTimeoutMs: IDLE_MS, releasable: tr
 const NAMES = { backend: 'llm', endpoint: 'e1' } as const;
 
 /** A server in sleep mode; the test says what its requests to sleep come to. */
-class Site {
+class Site extends TimedDispatcher {
   readonly dispatcher: Dispatcher;
   readonly releases: number[] = [];
   wakes = 0;
-  now = 0;
   /** How releases end; undefined: their answer is lost with the object. */
   ends: ((nth: number) => boolean) | undefined = () => true;
-  readonly #due: Array<{ at: number; event: DispatchEvent }> = [];
 
   constructor(fields: Partial<BackendSpec> = {}, snapshot?: EndpointSnapshot, now = 0) {
+    super();
     const llm = backendSpec({ endpoints: [{ id: 'e1', slots: 2, coldStart }], ...fields });
     this.now = now;
     this.dispatcher = new Dispatcher(
@@ -49,7 +49,7 @@ class Site {
       if (effect.type === 'wake' && !effect.dryRun) {
         this.wakes += 1;
         const woken = { type: 'wake-answered', ...NAMES, ok: true, tookMs: START_MS } as const;
-        this.#due.push({ at: this.now + START_MS, event: woken });
+        this.later(START_MS, woken);
       }
       if (effect.type === 'release') {
         this.releases.push(this.now);
@@ -57,26 +57,12 @@ class Site {
         if (ok === undefined) continue;
         const reason = ok ? {} : { reason: 'POST /sleep: status 500' };
         const event = { type: 'release-answered', ...NAMES, ok, ...reason } as const;
-        this.#due.push({ at: this.now + 100, event });
+        this.later(100, event);
       }
       if (effect.type !== 'granted') continue;
       const ended = { type: 'ended', callId: effect.callId, result: okResult(1) } as const;
-      this.#due.push({ at: this.now + 500, event: ended });
+      this.later(500, ended);
     }
-  }
-
-  until(ms: number): void {
-    for (let steps = 0; ; steps += 1) {
-      if (steps > 100_000) throw new Error('something is due for ever');
-      this.#due.sort((a, b) => a.at - b.at);
-      const at = Math.min(this.#due[0]?.at ?? Infinity, this.dispatcher.dueAt(this.now));
-      if (at > ms) break;
-      this.now = Math.max(this.now, at);
-      const due = this.#due[0];
-      if (due && due.at <= this.now) this.#due.shift();
-      this.step(due && due.at <= this.now ? due.event : { type: 'tick' });
-    }
-    this.now = ms;
   }
 
   call(callId: string): void {
