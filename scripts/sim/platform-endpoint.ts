@@ -14,9 +14,12 @@ import {
   type WakeSteps,
   wakeSteps,
 } from '../../src/endpoints/wake.ts';
+import type { PrefixCache } from '../gpu/prefix-cache.ts';
+import { prefillMs, serviceMs } from '../gpu/service-model.ts';
 import { Platform, type PlatformReply, type PlatformSettings } from './platform.ts';
 import {
-  ENDPOINT,
+  cacheOf,
+  type EndpointPlace,
   type EndpointWorld,
   type SimCall,
   type SimEndpoint,
@@ -34,30 +37,45 @@ export class PlatformEndpoint implements SimEndpoint {
   coldWaitMs = 0;
   pings = 0;
   readonly platform: Platform;
-  readonly #backend: string;
+  readonly #place: EndpointPlace;
+  readonly #cache: PrefixCache;
+  /** Its starts when the cache was last used. */
+  #startsThen = 0;
   readonly #world: EndpointWorld;
   #wake: JoinedWake<WakeOrder> | undefined;
 
-  constructor(backend: string, settings: PlatformSettings, world: EndpointWorld) {
-    this.#backend = backend;
+  constructor(place: EndpointPlace, settings: PlatformSettings, world: EndpointWorld) {
+    this.#place = place;
     this.platform = new Platform(settings);
+    this.#cache = cacheOf(place.model, place.names);
     this.#world = world;
   }
 
   submitted(call: SimCall): void {
-    call.notWarmMs = this.platform.notWarmMsUntil(this.#world.now());
+    call.notWarmMs.set(this.#place.id, this.platform.notWarmMsUntil(this.#world.now()));
   }
 
   serve(callId: string, call: SimCall): void {
     const now = this.#world.now();
-    const waitedMs = this.platform.notWarmMsUntil(now) - call.notWarmMs;
-    const reply = this.#request(call.serviceMs, true);
+    const { record } = call;
+    const { model, id } = this.#place;
+    const notWarmMs = call.notWarmMs.get(id) ?? 0;
+    const waitedMs = this.platform.notWarmMsUntil(now) - notWarmMs;
+    // An engine that was started since remembers nothing.
+    const isNew = this.platform.starts.length !== this.#startsThen;
+    if (isNew || this.platform.stateAt(now) === 'cold') this.#cache.clear();
+    const hitTokens = this.#cache.hitTokens(record);
+    const reply = this.#request(serviceMs(record, model, hitTokens), true);
+    this.#startsThen = this.platform.starts.length;
     if (reply.type === 'served' && reply.from - now <= FIRST_BYTE_MS) {
       this.coldWaitMs += waitedMs + reply.warmAt - now;
+      this.#cache.touch(record);
+      this.#world.read(call, reply.from + prefillMs(record, model, hitTokens), hitTokens);
       return this.#world.at(reply.until, 'end', () => {
-        const serviceMs = this.#world.now() - now;
-        const result = { outcome: 'ok', endpointFault: false, cold: false, serviceMs } as const;
-        this.#world.ended(callId, { ...result, ...tokensOf(call.record) }, false);
+        this.#cache.touch(record);
+        const tookMs = this.#world.now() - now;
+        const result = { outcome: 'ok', endpointFault: false, cold: false } as const;
+        this.#world.ended(callId, { ...result, serviceMs: tookMs, ...tokensOf(record) }, false);
       });
     }
     if (reply.type !== 'answered') {
@@ -136,7 +154,7 @@ export class PlatformEndpoint implements SimEndpoint {
 
   #report({ wake }: WakeOrder, report: WakeResult): void {
     this.#wake = undefined;
-    const about = { backend: this.#backend, endpoint: ENDPOINT, wakeAt: wake.at };
+    const about = { backend: this.#place.backend, endpoint: this.#place.id, wakeAt: wake.at };
     this.#world.tell({ type: 'wake-answered', ...about, ...report });
   }
 
