@@ -320,7 +320,7 @@ export class Forwarder {
       cold: false,
       serviceMs: Date.now() - this.#startedAt,
       ...(this.#queuedInEngine === undefined ? {} : { queuedThere: this.#queuedInEngine }),
-      ...(usage?.inputTokens === undefined ? {} : { inputTokens: usage.inputTokens }),
+      ...usage,
       ...(outputTokens === undefined ? {} : { outputTokens }),
       // A plain answer arrives in one piece: its first byte says nothing about the prefill.
       ...(pieces !== undefined && this.#firstByteMs !== undefined

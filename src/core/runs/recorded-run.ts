@@ -8,6 +8,8 @@
 export interface LlmCallRecord {
   readonly input_tokens: number;
   readonly output_tokens: number;
+  /** Input tokens that were in the engine's prefix cache; absent where it did not tell. */
+  readonly cached_tokens?: number;
 }
 
 /** Any other call: a tool, a search, a smaller model. */

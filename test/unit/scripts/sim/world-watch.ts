@@ -178,7 +178,7 @@ function lengthOf({ at, readyAt }: PlatformStart): number {
 }
 
 function platformOf(simulation: Simulation): Platform {
-  const endpoint = simulation.endpoints.get(BACKEND);
+  const endpoint = simulation.endpoints.get(BACKEND)?.get(ENDPOINT);
   if (endpoint instanceof PlatformEndpoint) return endpoint.platform;
   throw new Error('the world has no platform');
 }

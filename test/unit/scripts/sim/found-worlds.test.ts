@@ -1,0 +1,32 @@
+/** Worlds in which a property of prewarming once failed, as they were drawn. */
+import { describe, expect, it } from 'vitest';
+import { KNOBS, type Knobs, worldOf } from '../../../../scripts/sim/platform-world.ts';
+import { upAfterEndMs, warmTimeEnds, worstStartMs } from './world-properties.ts';
+import { WorldWatch } from './world-watch.ts';
+
+/** Knobs in the order of `KNOBS`, in ten thousandths. */
+function knobsOf(values: readonly number[]): Knobs {
+  return Object.fromEntries(KNOBS.map((name, i) => [name, (values[i] ?? 0) / 10_000])) as Knobs;
+}
+
+describe('a platform that loses calls and looks while it loads', () => {
+  // Starts of 8 s were learned as 178 s, each from a call that was lost two minutes before its wake.
+  const world = worldOf(
+    knobsOf([
+      102, 2311, 3294, 8092, 7007, 2606, 9078, 9273, 5848, 6148, 4620, 2157, 2722, 6452, 9567, 852,
+      3954, 6274, 664, 5315, 5620, 5396, 774,
+    ]),
+    1.5,
+  );
+  const quietMs = upAfterEndMs(world, worstStartMs(world));
+  const seen = new WorldWatch(world, { quietMs });
+
+  it('is not kept warm for ever', () => {
+    expect(warmTimeEnds(world, seen)).toBeUndefined();
+  });
+
+  it('has starts as long as its first at most', () => {
+    const [first = 0] = world.platform.coldStartsMs;
+    for (const { learnedMs } of seen.starts) expect(learnedMs).toBeLessThan(1.2 * first);
+  });
+});
