@@ -15,6 +15,7 @@ import { fiveSessions } from './clients/five-sessions.ts';
 import { FRAMEWORKS } from './clients/frameworks.ts';
 import { install } from './clients/install.ts';
 import { recordingOf } from './clients/recording.ts';
+import { endSessions } from './clients/session.ts';
 import { startEmulator } from './gpu/emulator.ts';
 import { buildBundle, startRawWorkerd } from './raw-workerd.ts';
 
@@ -52,6 +53,9 @@ const gpu = await startEmulator({
 });
 const stack = values.faults ? undefined : await startStack();
 process.exitCode = 1;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => void stop().then(() => process.exit(1)));
+}
 try {
   for (const cells of stack ? [COLUMNS, COLUMNS.map(() => '---')] : []) console.log(row(cells));
   for (const client of chosen) {
@@ -64,6 +68,11 @@ try {
   }
   process.exitCode = 0;
 } finally {
+  await stop();
+}
+
+async function stop(): Promise<void> {
+  endSessions();
   await stack?.stop();
   await gpu.close();
   await rm(scratch, { recursive: true, force: true });

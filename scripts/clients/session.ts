@@ -12,6 +12,13 @@ const KILL_AFTER_MS = 5_000;
 /** Nothing listens there, so that a client that wants the Internet fails at once. */
 const NOWHERE = 'http://127.0.0.1:9';
 
+/** Ends the sessions that are running; each is a process group of its own. */
+export function endSessions(): void {
+  for (const end of running) end();
+}
+
+const running = new Set<() => void>();
+
 export interface Place {
   /** Where the client is installed. */
   readonly dir: string;
@@ -95,6 +102,8 @@ export async function runSession(
       // The process group has already ended.
     }
   };
+  const end = () => signal('SIGKILL');
+  running.add(end);
   const timers = [setTimeout(() => signal('SIGKILL'), PATIENCE_MS)];
   void interrupt?.then(() => {
     signal('SIGINT');
@@ -109,6 +118,7 @@ export async function runSession(
   });
   timers.forEach(clearTimeout);
   // A client may leave helpers of its own behind.
-  signal('SIGKILL');
+  end();
+  running.delete(end);
   return { code, output, ms: Math.round(performance.now() - startedAt) };
 }
