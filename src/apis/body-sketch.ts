@@ -46,7 +46,10 @@ const PLAIN_FIELDS = [
 const MAX_FIELD_BYTES = 65_536;
 
 /** Fields with text for the model of which a schema sees the kind only. */
-const TEXT_FIELDS = ['query', 'documents', 'text_1', 'text_2'] as const;
+const TEXT_FIELDS = [
+  ...['query', 'queries', 'documents'],
+  ...['text_1', 'text_2', 'data_1', 'data_2'],
+] as const;
 const SYSTEM_FIELDS = ['system', 'instructions'] as const;
 const TOOL_FIELDS = ['tools', 'functions'] as const;
 const NAMES = new FieldNames([
@@ -54,7 +57,7 @@ const NAMES = new FieldNames([
   ...TEXT_FIELDS,
   ...SYSTEM_FIELDS,
   ...TOOL_FIELDS,
-  ...['messages', 'prompt', 'input'],
+  ...['messages', 'prompt', 'prompt_embeds', 'input'],
 ]);
 
 /** Most characters that are kept of a system prompt, and of other input. */
@@ -102,6 +105,7 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson): BodySketch {
     return kindOf(cursor);
   };
   read('prompt', counted(countPrompts));
+  read('prompt_embeds', kindOf);
   let list: MessageList | undefined;
   const messagesAt = (strict: boolean) => (cursor: JsonCursor) => {
     if (cursor.kind() !== 'list') {
