@@ -42,6 +42,8 @@ const KNOWN_WARM_MS = 5_000;
 export type AfterRefusal = 'queue' | 'pause';
 
 const NOBODY: Caller = { key: '', callId: '' };
+/** A wake whose outcome is booked, and whose requests go on. */
+const SETTLED_WAKE = { cause: 'demand', reason: 'it is still waking', probability: 1 } as const;
 
 export class Endpoint {
   spec: EndpointSpec;
@@ -435,13 +437,19 @@ export class Endpoint {
     return Infinity;
   }
 
-  /** The wake from before a restart that must be sent again, once. */
-  takeInterruptedWake(now: number): Wake | undefined {
+  /**
+   * The wake from before a restart that must be sent again, once. `isAsked`: requests of its own are
+   * waited for, also where the wake is settled, since a call came meanwhile that found it cold.
+   */
+  takeInterruptedWake(now: number, isAsked: boolean): Wake | undefined {
     if (!this.#isInterrupted) return undefined;
     this.#isInterrupted = false;
-    if (this.state !== 'warming' || !this.wake) return undefined;
+    if (this.state !== 'warming') return undefined;
+    const settled = isAsked ? { ...SETTLED_WAKE, at: this.#wakeId ?? this.#wokenAt } : undefined;
+    const wake = this.wake ?? settled;
+    if (!wake || (wake.cause === 'demand' && !isAsked)) return undefined;
     this.#learning.watch.sentAgain(now);
-    return this.wake;
+    return wake;
   }
 
   /**

@@ -37,8 +37,10 @@ export interface WatchedStart {
   readonly earlierMs: number;
   /** When its newest wake was given up, epoch ms. */
   readonly endedAt?: number;
-  /** Time up to the end of the wake before, or to its own, in which nobody would have noticed, ms. */
+  /** Time before its newest wake, or its end, in which it may have become ready unnoticed, ms. */
   readonly unnoticedMs?: number;
+  /** Time from its first wake until one was sent again after a restart of the object, ms. */
+  readonly unseenMs?: number;
   /** Time before its first wake for which a call was held without an answer, ms. */
   readonly unansweredMs?: number;
 }
@@ -113,11 +115,9 @@ export class StartWatch {
   /** The newest wake is sent again after a restart: its answer's time counts from then. */
   sentAgain(now: number): void {
     if (!this.#start) return;
-    const { at, earlierMs, unnoticedMs: before = 0, ...rest } = this.#start;
-    const sinceMs = Math.max(0, now - at);
-    // Nobody knows when the object died.
-    const unnoticedMs = sinceMs + before;
-    this.#start = { ...rest, at: now, earlierMs: earlierMs + sinceMs, unnoticedMs };
+    const { at, ...rest } = this.#start;
+    const earlierMs = rest.earlierMs + Math.max(0, now - at);
+    this.#start = { ...rest, at: now, earlierMs, unseenMs: earlierMs };
   }
 
   /**
@@ -168,7 +168,10 @@ export class StartWatch {
     const lesson = lessonOf(start, totalMs, refusals, known);
     // A first request that is answered at once says nothing of the time before the wake.
     const isFound = refusals === 0 && tookMs < atOnceMs(known.coldStartMs);
-    const openMs = isFound ? tookMs + (start.unnoticedMs ?? 0) : unnoticedMs;
+    const { unseenMs = 0, unnoticedMs: beforeMs = 0 } = start;
+    const lastMs = isFound ? tookMs + Math.max(beforeMs, unseenMs) : unnoticedMs;
+    // While nobody asked it may have become ready, and cold again where that took long enough.
+    const openMs = unseenMs > known.idleTimeoutMs ? Math.max(lastMs, unseenMs) : lastMs;
     if (lesson.startMs === undefined || openMs <= AT_ONCE_MS) return lesson;
     // A platform that loses requests while it loads may have lost the call, too.
     return { ...lesson, leastStartMs: Math.max(0, wokenMs - openMs) };

@@ -190,8 +190,8 @@ describe('Endpoint', () => {
     expect(again.state).toBe('warming');
     expect(again.lastActiveAt).toBe(1_000);
     expect(again.changesAt).toBe(61_000);
-    expect(again.takeInterruptedWake(11_000)).toEqual(wakeAt(1_000));
-    expect(again.takeInterruptedWake(11_000)).toBeUndefined();
+    expect(again.takeInterruptedWake(11_000, true)).toEqual(wakeAt(1_000));
+    expect(again.takeInterruptedWake(11_000, true)).toBeUndefined();
     again.becameWarm(31_000, { tookMs: 20_000 });
     expect(again.coldStartMs).toBe(30_000);
 
@@ -200,7 +200,20 @@ describe('Endpoint', () => {
     const fromOld = new Endpoint(SCALING, 0);
     fromOld.restore(old);
     expect(fromOld.state).toBe('cold');
-    expect(fromOld.takeInterruptedWake(0)).toBeUndefined();
+    expect(fromOld.takeInterruptedWake(0, true)).toBeUndefined();
+  });
+
+  it('goes on with a wake after a restart whose outcome is booked already', () => {
+    const warming = new Endpoint(SCALING, 0);
+    warming.beginWake(wakeAt(1_000));
+    warming.wake = undefined;
+    const again = new Endpoint(SCALING, 0);
+    again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
+    expect(again.takeInterruptedWake(11_000, true)).toMatchObject({ cause: 'demand', at: 1_000 });
+    expect(again.isLastWake(1_000)).toBe(true);
+    // Where calls are sent to cold endpoints, a call is the request that is waited for.
+    again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
+    expect(again.takeInterruptedWake(11_000, false)).toBeUndefined();
   });
 
   it('is warm after a restart where it no longer scales to zero', () => {

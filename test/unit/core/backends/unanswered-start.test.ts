@@ -67,13 +67,29 @@ describe('a start whose end nobody saw', () => {
     expect(lesson).not.toHaveProperty('leastStartMs');
   });
 
-  it('is before the death of the object where its wake is then answered at once', () => {
+  /** A wake that is sent again after the object was gone for a while. */
+  function sentAgainAfter(goneMs: number): StartWatch {
     const watch = new StartWatch();
-    watch.begin({ from: 'told', at: 1_000_000, patienceMs: 60_000 });
-    watch.sentAgain(1_050_000);
-    expect(watch.answered({ tookMs: 100 }, KNOWN)).toMatchObject({
-      startMs: 50_100,
-      leastStartMs: 0,
-    });
+    watch.begin({ from: 'told', at: 1_000_000, patienceMs: 600_000 });
+    watch.sentAgain(1_000_000 + goneMs);
+    return watch;
+  }
+
+  it('may lie in the time in which nobody asked', () => {
+    const found = sentAgainAfter(50_000).answered({ tookMs: 100 }, KNOWN);
+    expect(found).toMatchObject({ startMs: 50_100, leastStartMs: 0 });
+  });
+
+  it('is known where it was still loading after that', () => {
+    const times = { tookMs: 30_000, refusals: 20 };
+    const lesson = sentAgainAfter(50_000).answered(times, KNOWN);
+    expect(lesson).toMatchObject({ startMs: 80_000 });
+    expect(lesson).not.toHaveProperty('leastStartMs');
+  });
+
+  it('is not, where it may have become cold again meanwhile', () => {
+    const times = { tookMs: 30_000, refusals: 20 };
+    const lesson = sentAgainAfter(300_000).answered(times, KNOWN);
+    expect(lesson).toMatchObject({ startMs: 330_000, leastStartMs: 30_000 });
   });
 });
