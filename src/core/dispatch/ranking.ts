@@ -14,6 +14,9 @@ import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { type QueueRank, queueRankOf } from './queue-rank.ts';
 
+/** Output assumed of a call of an unknown unit. */
+const USUAL_OUTPUT_TOKENS = 200;
+
 /** The part of the dispatcher's state that ranking reads. */
 export interface RankingView {
   readonly backends: ReadonlyMap<string, Backend>;
@@ -60,6 +63,20 @@ export class Ranking {
     if (deadlineAt === undefined) return Infinity;
     const inputs = this.#inputs(call.run, call);
     return deadlineAt - inputs.model.timeLeft(queryOf(inputs)).soonMs;
+  }
+
+  /** Time that a call is expected to take once it has a slot, ms. */
+  expectedMs({ run, request }: LiveCall, backend: Backend): number {
+    const { speed } = backend;
+    const usual = this.#view.models.model(run.app)?.graph.callDemand(request.unit, backend.name);
+    if (request.kind !== 'llm') {
+      return usual ? workMs(usual, speed.value) : speed.calls > 0 ? speed.meanServiceMs : 0;
+    }
+    const output = Math.min(
+      usual?.output ?? USUAL_OUTPUT_TOKENS,
+      request.maxOutputTokens ?? Infinity,
+    );
+    return workMs({ input: request.inputTokens, output }, speed.value);
   }
 
   /** To be called before a call joins the backend's queue. */
