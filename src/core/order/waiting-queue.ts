@@ -5,13 +5,16 @@
  * urgent runs; which key may take a slot is decided by key-shares.ts.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import { type Ahead, RankedQueue } from './ranked-queue.ts';
+import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
 
 /** Order of the waiting calls within a run. */
 export type CallOrder = 'submission' | 'longest-first';
 
 /** Key of a run in the queue (lower goes first); `head` is its call that would go next. */
 export type KeyOf = (run: LiveRun, head: LiveCall) => number;
+
+/** Work that goes before others once a run with this key is reached, ms. */
+export type WorkOf = (run: LiveRun, head: LiveCall, key: number) => number;
 
 /** State of the backend when the next call is taken. */
 export interface QueueState {
@@ -61,12 +64,15 @@ export class WaitingQueue {
   readonly #waiting = new Map<string, WaitingOfKey>();
   readonly #keyOf: KeyOf;
   readonly #order: CallOrder;
+  readonly #workOf: WorkOf | undefined;
   #size = 0;
   #bytes = 0;
 
-  constructor(keyOf: KeyOf, order: CallOrder) {
+  /** `workOf`: absent where it is the work of the run's waiting calls. */
+  constructor(keyOf: KeyOf, order: CallOrder, workOf?: WorkOf) {
     this.#keyOf = keyOf;
     this.#order = order;
+    this.#workOf = workOf;
   }
 
   /** Number of waiting calls. */
@@ -170,7 +176,8 @@ export class WaitingQueue {
       this.keyed(entry.run, head);
       const key = this.#keyOf(entry.run, head);
       const queue = this.#lane(entry.lane);
-      if (key < (queue.keyOf(entry) ?? Infinity)) queue.set(entry, key, head.seq, loadOf(entry));
+      if (key < (queue.keyOf(entry) ?? Infinity))
+        queue.set(entry, key, head.seq, this.#load(entry, head, key));
     }
   }
 
@@ -267,6 +274,12 @@ export class WaitingQueue {
     else this.#waiting.delete(key);
   }
 
+  /** A run that is reached keeps its place for what it asks next, so that counts as well. */
+  #load({ run, calls, workMs }: RunEntry, head: LiveCall, key: number): Load {
+    const ofRunMs = this.#workOf?.(run, head, key) ?? 0;
+    return { calls: calls.length, workMs: Math.max(0, workMs, ofRunMs) };
+  }
+
   #lane(key: string): RankedQueue<RunEntry> {
     let lane = this.#lanes.get(key);
     if (!lane) {
@@ -290,7 +303,8 @@ export class WaitingQueue {
       if (lane !== entry.lane) this.#leaveLane(entry);
       entry.lane = lane;
       entry.promisedKey = this.#keyOf(entry.run, head);
-      this.#lane(lane).set(entry, entry.promisedKey, head.seq, loadOf(entry));
+      const load = this.#load(entry, head, entry.promisedKey);
+      this.#lane(lane).set(entry, entry.promisedKey, head.seq, load);
     } else {
       this.#leaveLane(entry);
       this.#entries.delete(entry.run);
@@ -302,10 +316,6 @@ const NOTHING_WAITS: Readonly<WaitingOfKey> = { calls: 0, bytes: 0 };
 
 function keyOfCall(call: LiveCall): string {
   return call.request.keyId ?? '';
-}
-
-function loadOf({ calls, workMs }: RunEntry): { calls: number; workMs: number } {
-  return { calls: calls.length, workMs: Math.max(0, workMs) };
 }
 
 /** Submission number of the run's next call, the tie-break of equal keys. */
