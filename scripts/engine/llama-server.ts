@@ -11,10 +11,17 @@ const START_PATIENCE_MS = 60_000;
 const POLL_MS = 20;
 const NICENESS = 10;
 
+/** Servers that still run: none outlives the process that started it. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** How a server is started. */
 export interface EngineOptions {
   readonly binary: string;
-  readonly model: string;
+  /** A model file, or, for a server that loads models by their names, a folder of them. */
+  readonly model: { readonly file: string } | { readonly folder: string };
   readonly port: number;
   /** Calls that it runs at a time; 4 where absent. */
   readonly slots?: number;
@@ -65,8 +72,10 @@ export function startLlamaServer(options: EngineOptions): Engine {
   const address = `http://127.0.0.1:${port}`;
   const size = ['-np', String(slots), '-c', String(slots * slotContext)];
   const place = ['--host', '127.0.0.1', '--port', String(port)];
-  const args = ['-m', model, ...place, ...size, '-t', '1', '--metrics', ...more];
+  const what = 'file' in model ? ['-m', model.file] : ['--models-dir', model.folder];
+  const args = [...what, ...place, ...size, '-t', '1', '--metrics', ...more];
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
   let output = '';
   const keep = (piece: Buffer) => {
     output += piece.toString();
@@ -79,6 +88,8 @@ export function startLlamaServer(options: EngineOptions): Engine {
       output += String(error);
       resolve();
     });
+  }).then(() => {
+    running.delete(child);
   });
   if (child.pid) setPriority(child.pid, NICENESS);
   return {

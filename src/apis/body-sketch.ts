@@ -52,7 +52,10 @@ const CALLER_FIELDS = ['vllm_xargs', 'agent_hint', 'nvext'] as const;
 const MAX_CALLER_BYTES = 16_384;
 
 /** Fields with text for the model of which a schema sees the kind only. */
-const TEXT_FIELDS = ['query', 'documents', 'text_1', 'text_2'] as const;
+const TEXT_FIELDS = [
+  ...['query', 'queries', 'documents'],
+  ...['text_1', 'text_2', 'data_1', 'data_2'],
+] as const;
 const SYSTEM_FIELDS = ['system', 'instructions'] as const;
 const TOOL_FIELDS = ['tools', 'functions'] as const;
 const NAMES = new FieldNames([
@@ -61,7 +64,7 @@ const NAMES = new FieldNames([
   ...TEXT_FIELDS,
   ...SYSTEM_FIELDS,
   ...TOOL_FIELDS,
-  ...['messages', 'prompt', 'input'],
+  ...['messages', 'prompt', 'prompt_embeds', 'input'],
 ]);
 
 /** Most characters that are kept of a system prompt, and of other input. */
@@ -113,6 +116,7 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson): BodySketch {
     return kindOf(cursor);
   };
   read('prompt', counted(countPrompts));
+  read('prompt_embeds', kindOf);
   let list: MessageList | undefined;
   const messagesAt = (strict: boolean) => (cursor: JsonCursor) => {
     if (cursor.kind() !== 'list') {

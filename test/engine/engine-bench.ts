@@ -18,7 +18,8 @@ const OWN_MODEL = 'tiny';
 export interface EngineWish {
   readonly slots?: number;
   readonly slotContext?: number;
-  readonly model?: 'chat' | 'rerank';
+  /** `router`: a server that loads the models `small` and `large` when they are called. */
+  readonly model?: 'chat' | 'rerank' | 'router';
   readonly more?: readonly string[];
   readonly port?: number;
 }
@@ -27,11 +28,14 @@ export interface EngineWish {
 export async function startEngine(wish: EngineWish = {}): Promise<Engine> {
   if (found.kind !== 'program') throw new Error('the engine is not ours to start');
   const { model = 'chat', more = [], port = await freePort(), ...size } = wish;
+  const { binary, chatModel, rerankModel, modelsFolder } = found;
+  const files = { chat: chatModel, rerank: rerankModel };
   return startLlamaServer({
-    binary: found.binary,
-    model: model === 'chat' ? found.chatModel : found.rerankModel,
+    binary,
     port,
-    more: ['--alias', OWN_MODEL, ...more],
+    ...(model === 'router'
+      ? { model: { folder: modelsFolder }, more }
+      : { model: { file: files[model] }, more: ['--alias', OWN_MODEL, ...more] }),
     ...size,
   });
 }
@@ -78,6 +82,10 @@ export interface BackendView {
 export interface BenchWish {
   /** Engines to start, each an endpoint of the one backend; one usual one where absent. */
   readonly engines?: readonly EngineWish[];
+  /** The models of the backend; the engine's one where absent. */
+  readonly models?: readonly string[];
+  /** The key that the engines want. */
+  readonly engineKey?: string;
   /** Slots of each endpoint in the configuration; what the engine has where absent. */
   readonly slots?: number;
   /** Further fields of each endpoint, of the backend, and of the tenant. */
@@ -92,12 +100,17 @@ const TENANT = 'engine';
 
 /** Starts engines and a dispatcher whose only backend they are. */
 export async function startBench(wish: BenchWish = {}): Promise<EngineBench> {
+  const engineKey = found.kind === 'running' ? found.key : wish.engineKey;
+  const keyed = wish.engineKey ? ['--api-key', wish.engineKey] : [];
   const engines = ownsEngines
-    ? await Promise.all((wish.engines ?? [{}]).map((one) => startEngine(one)))
+    ? await Promise.all(
+        (wish.engines ?? [{}]).map((one) =>
+          startEngine({ ...one, more: [...keyed, ...(one.more ?? [])] }),
+        ),
+      )
     : [];
   if (!wish.whileLoading) await Promise.all(engines.map((engine) => engine.ready()));
   const urls = found.kind === 'running' ? [found.url] : engines.map(({ url }) => url);
-  const engineKey = found.kind === 'running' ? found.key : undefined;
   const model = found.kind === 'running' ? await firstModel(found.url, found.key) : OWN_MODEL;
   const dispatcher = await startDispatcher(engineKey ? { ENGINE_KEY: engineKey } : {});
   const auth = engineKey ? { auth: { secret: 'ENGINE_KEY' } } : {};
@@ -109,7 +122,7 @@ export async function startBench(wish: BenchWish = {}): Promise<EngineBench> {
     ...wish.endpoint,
   }));
   const apiKey = await dispatcher.tenant(TENANT, {
-    backends: { llm: { models: [model], endpoints, ...wish.backend } },
+    backends: { llm: { models: wish.models ?? [model], endpoints, ...wish.backend } },
     ...wish.settings,
   });
   const baseURL = `${dispatcher.workerd.url}/v1`;

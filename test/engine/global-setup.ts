@@ -3,12 +3,12 @@
  * `ENGINE` names one that runs; else `LLAMA_SERVER`, or `llama-server` on the PATH, is started with
  * `ENGINE_MODEL` or with a small model of random weights that is made here.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { findLlamaServer } from '../../scripts/engine/llama-server.ts';
-import { writeTinyModel } from '../../scripts/engine/tiny-model.ts';
+import { SMALL_SIZE, writeTinyModel } from '../../scripts/engine/tiny-model.ts';
 import { buildBundle } from '../../scripts/raw-workerd.ts';
 
 /** An engine that somebody else runs, or what is needed to start one. */
@@ -19,6 +19,8 @@ export type FoundEngine =
       readonly binary: string;
       readonly chatModel: string;
       readonly rerankModel: string;
+      /** A folder with a model `large` and a faster one `small`. */
+      readonly modelsFolder: string;
       /** Whether the chat model is the one of random weights. */
       readonly isRandom: boolean;
     };
@@ -54,12 +56,12 @@ async function findEngine(dir: string): Promise<FoundEngine> {
       'No engine: set ENGINE=http://127.0.0.1:8080/v1, or LLAMA_SERVER to the path of llama-server, or put it on the PATH',
     );
   }
-  const rerankModel = join(dir, 'rerank.gguf');
+  const [rerankModel, modelsFolder] = [join(dir, 'rerank.gguf'), join(dir, 'models')];
+  const chatModel = ENGINE_MODEL ?? join(dir, 'chat.gguf');
+  if (!ENGINE_MODEL) await writeTinyModel(chatModel);
   await writeTinyModel(rerankModel, 'rerank');
-  if (ENGINE_MODEL) {
-    return { kind: 'program', binary, chatModel: ENGINE_MODEL, rerankModel, isRandom: false };
-  }
-  const chatModel = join(dir, 'chat.gguf');
-  await writeTinyModel(chatModel);
-  return { kind: 'program', binary, chatModel, rerankModel, isRandom: true };
+  for (const name of ['small', 'large']) await mkdir(join(modelsFolder, name), { recursive: true });
+  await writeTinyModel(join(modelsFolder, 'small', 'small.gguf'), 'chat', SMALL_SIZE);
+  await writeTinyModel(join(modelsFolder, 'large', 'large.gguf'));
+  return { kind: 'program', binary, chatModel, rerankModel, modelsFolder, isRandom: !ENGINE_MODEL };
 }
