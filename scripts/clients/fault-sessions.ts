@@ -7,7 +7,7 @@ import {
   type FaultProxy,
   startFaultProxy,
 } from './fault-proxy.ts';
-import { furnish, makeWork, type Outcome, runSession } from './session.ts';
+import { furnish, leave, makeWork, type Outcome, runSession } from './session.ts';
 
 /** The answer with text that ends the scripted loop of two tool calls. */
 const SPOILED_CALL = 3;
@@ -35,6 +35,7 @@ export async function faultSessions(
       'List the files of this folder.',
       'made-up-key',
     );
+    await leave(client, place);
     results.push({ fault, what: whatHappened(proxy, outcome) });
     await proxy.close();
   }

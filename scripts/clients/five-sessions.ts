@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { admin } from '../stack.ts';
 import { type Client, DEMO_KEY, DEMO_MODEL } from './client.ts';
 import { type Observer, type Seen, startObserver } from './observer.ts';
-import { furnish, makeWork, type Outcome, type Place, runSession } from './session.ts';
+import { furnish, leave, makeWork, type Outcome, type Place, runSession } from './session.ts';
 import { type FinishedRun, type Verdict, verdictOf } from './verdict.ts';
 
 const WHOLE = ['s1', 's2', 'p1', 'p2'];
@@ -48,6 +48,7 @@ export async function fiveSessions(
     await makeWork(place.work);
     await furnish(client, place);
     const outcomes = await runAll(client, place, observer);
+    await leave(client, place);
     const finished = await finishedRuns(stackUrl, client.name, key, observer.seen);
     const calls = observer.seen.flatMap(({ session, answer }) => {
       const run = answer['x-talaria-run'];

@@ -63,20 +63,33 @@ export async function makeWork(work: string): Promise<void> {
 }
 
 /** Runs the client with a prompt. `interrupt`: ends it as Ctrl-C does once that resolves. */
-export async function runSession(
+export function runSession(
   client: Client,
   place: Place,
   prompt: string,
   key: string,
   interrupt?: Promise<unknown>,
 ): Promise<Outcome> {
-  const { dir, home, work, url } = place;
+  return run(client, place, client.args(prompt, key), key, interrupt);
+}
+
+/** Ends what the client has left running in the background. */
+export async function leave(client: Client, place: Place): Promise<void> {
+  if (client.stop) await run(client, place, client.stop, DEMO_KEY);
+}
+
+async function run(
+  client: Client,
+  { dir, home, work, url }: Place,
+  args: readonly string[],
+  key: string,
+  interrupt?: Promise<unknown>,
+): Promise<Outcome> {
   const startedAt = performance.now();
-  const own = client.command
-    ? [join(dir, 'node_modules', '.bin', client.command), ...client.args(prompt, key)]
-    : [process.execPath, join(dir, `${client.name}.mjs`), ...client.args(prompt, key)];
-  const [command = '', ...args] = own;
-  const child = spawn(command, args, {
+  const [command, ...before] = client.command
+    ? [join(dir, 'node_modules', '.bin', client.command)]
+    : [process.execPath, join(dir, `${client.name}.mjs`)];
+  const child = spawn(command, [...before, ...args], {
     cwd: work,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
@@ -104,10 +117,10 @@ export async function runSession(
   };
   const end = () => signal('SIGKILL');
   running.add(end);
-  const timers = [setTimeout(() => signal('SIGKILL'), PATIENCE_MS)];
+  const timers = [setTimeout(end, PATIENCE_MS)];
   void interrupt?.then(() => {
     signal('SIGINT');
-    timers.push(setTimeout(() => signal('SIGKILL'), KILL_AFTER_MS));
+    timers.push(setTimeout(end, KILL_AFTER_MS));
   });
   const code = await new Promise<number | null>((resolve) => {
     child.once('error', (error) => {
