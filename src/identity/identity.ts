@@ -30,6 +30,8 @@ export interface Identity {
   readonly turn?: number;
   /** Ids of earlier answers that the body brings back, the newest first. */
   readonly cameBack?: readonly string[];
+  /** Fingerprints of texts in the body that earlier answers may have had. */
+  readonly texts?: readonly string[];
   /** The application is a fingerprint of a call of an agent's main loop, or of one beside it. */
   readonly guessedApp?: 'main' | 'side';
   /** What people read beside names that are fingerprints. */
@@ -96,6 +98,7 @@ export async function identify(
       runId: run?.value ?? crypto.randomUUID(),
       unit: unit.value,
       ...(run ? placeOf(run) : {}),
+      ...textsOf(hints, run),
       final: run === undefined || explicit('run-final')?.value === 'true' || sessionEnds,
       sole: run === undefined,
       ...(hints.agent?.expectedTokens ? { expectedTokens: hints.agent.expectedTokens } : {}),
@@ -169,6 +172,13 @@ function placeOf({
     ...(turn === undefined ? {} : { turn }),
     ...(cameBack === undefined ? {} : { cameBack }),
   };
+}
+
+/** Texts tell what nothing else does: a call without a name, or with that of its conversation. */
+function textsOf(hints: BodyHints, run: Named | undefined): Pick<Identity, 'texts'> {
+  if (run && run.turn === undefined) return {};
+  const texts = hints.texts?.() ?? [];
+  return texts.length === 0 ? {} : { texts };
 }
 
 /** What the names that are fingerprints are made of, and what people read beside them. */
