@@ -3,6 +3,7 @@
  * parsed as its fingerprint needs (text-print.ts), so that a long answer costs no more than a short
  * one.
  */
+import { latinText } from './latin-text.ts';
 import { PRINT_READ_CHARS, textPrint } from './text-print.ts';
 
 /** Longest event, most events and longest plain answer that are parsed. */
@@ -58,18 +59,31 @@ function wholeIn(answer: unknown): string {
     .join('\n');
 }
 
+/** The byte that each character of `latinText` stands for. */
+const BYTE_OF = new Map(
+  [...latinText(Uint8Array.from({ length: 256 }, (_, i) => i))].map((c, i) => [c, i]),
+);
+const DECODER = new TextDecoder();
+
 /** The JSON value of a text with one character for each byte; undefined where it is none. */
 function parsed(text: string): unknown {
   try {
-    const isAscii = !/[\u0080-\u00ff]/.test(text);
-    const whole = isAscii ? text : decoder.decode(Uint8Array.from(text, (c) => c.charCodeAt(0)));
-    return JSON.parse(whole);
+    return JSON.parse(isAscii(text) ? text : DECODER.decode(bytesOf(text)));
   } catch {
     return undefined;
   }
 }
 
-const decoder = new TextDecoder();
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i += 1) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
+function bytesOf(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i += 1) bytes[i] = BYTE_OF.get(text[i] ?? '') ?? 0;
+  return bytes;
+}
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
