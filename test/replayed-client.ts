@@ -50,7 +50,7 @@ export function callsOf({ requests }: Recording, keyId = 'k'): Promise<Call[]> {
   return Promise.all(
     requests.map(async (recorded, i) => {
       const { api, headers, body, session, at } = recorded;
-      const bytes = new TextEncoder().encode(JSON.stringify(body));
+      const bytes = new Uint8Array(new TextEncoder().encode(JSON.stringify(body)));
       const parsed = parseModelRequest(bytes, MODEL_APIS[api as 'chat'], USUAL_BOUNDS);
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
       const { fields, turns, toolResults, texts } = parsed.caller;

@@ -10,7 +10,7 @@ import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
 import type { BodyHints } from './conversation.ts';
 import { clientName } from './labels.ts';
-import { isSubAgent, type Named, sessionOf } from './sessions.ts';
+import { isSubAgent, type Named, sessionOf, TRACE_HEADER } from './sessions.ts';
 
 export type { BodyHints };
 
@@ -75,7 +75,8 @@ export async function identify(
   };
   const namedUnit = explicit('unit');
   const unit = namedUnit ?? (await unitOf(headers, hints));
-  const run = explicit('run') ?? sessionOf(headers) ?? (await bodyRunOf(hints, keyId, app.value));
+  const session = explicit('run') ?? sessionOf(headers);
+  const run = session ? withResults(session, hints) : await bodyRunOf(hints, keyId, app.value);
   // An SDK's timeout is that of one call, so it is a deadline only where the call is the whole run.
   const sdkTimeoutMs = run === undefined ? stainlessTimeoutMs(headers) : undefined;
   const limits = limitsOf(
@@ -160,6 +161,16 @@ async function bodyRunOf(hints: BodyHints, keyId: string, app: string): Promise<
   const named = loose ? `${loose.field} and ${beginning}` : beginning;
   const why = cameBack.length > 0 ? `${named}, and what earlier answers handed out` : named;
   return { value: `run-${id}`, why, turn: turns, ...back };
+}
+
+/**
+ * Where nothing else begins a trace, instrumentation begins one with each call: ids that come back
+ * tell the run then.
+ */
+function withResults(run: Named, hints: BodyHints): Named {
+  if (run.why !== TRACE_HEADER) return run;
+  const cameBack = hints.toolResults?.() ?? [];
+  return cameBack.length === 0 ? run : { ...run, cameBack };
 }
 
 function placeOf({

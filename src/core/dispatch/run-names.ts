@@ -30,14 +30,15 @@ export class RunNames {
   idOf(request: CallRequest): string {
     const { runId, parentRunId } = request;
     if (request.placed) return runId;
+    const root = this.rootOf(runId);
+    // The first parent counts: a session that named others later would move between runs.
+    const isNamed = request.turn === undefined && !request.sole;
+    if (isNamed && (root !== runId || this.#runs.has(runId))) return root;
     if (request.sole || isConversation(request)) {
       const id = request.sole ? runId : this.#conversations.runIdOf(request);
       return this.#runs.has(id) ? id : (this.#texts.runIdOf(request) ?? id);
     }
-    const root = this.rootOf(runId);
-    // The first parent counts: a session that named others later would move between runs.
-    if (parentRunId === undefined || root !== runId || this.#runs.has(runId)) return root;
-    return this.rootOf(parentRunId);
+    return parentRunId === undefined ? runId : this.rootOf(parentRunId);
   }
 
   /** The id of the run that a session belongs to. */
@@ -52,10 +53,9 @@ export class RunNames {
 
   /** A call was found to belong to the run of this id. */
   placed(request: CallRequest, id: string): void {
-    const { runId, keyId = '', sole } = request;
+    const { runId, keyId = '', sole, turn } = request;
     this.#texts.heard(request);
-    if (sole) return;
-    if (id !== runId && !isConversation(request)) this.#rootOf.set(runId, id, keyId);
+    if (id !== runId && !sole && turn === undefined) this.#rootOf.set(runId, id, keyId);
   }
 
   opened(run: LiveRun): void {
