@@ -49,6 +49,7 @@ export async function callRequestOf(
     ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
     ...(identity.turn === undefined ? {} : { turn: identity.turn }),
     ...(identity.cameBack === undefined ? {} : { cameBack: identity.cameBack }),
+    ...(identity.texts === undefined ? {} : { texts: identity.texts }),
     ...(identity.guessedApp === undefined ? {} : { guessedApp: identity.guessedApp }),
     ...(identity.labels === undefined ? {} : { labels: identity.labels }),
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),

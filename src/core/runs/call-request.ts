@@ -54,6 +54,8 @@ export interface CallRequest {
    * results the body has, and of the response that it continues.
    */
   readonly cameBack?: readonly string[];
+  /** Fingerprints of texts in the body that a model may have written, the newest first. */
+  readonly texts?: readonly string[];
   /** `runId` is that of the call's run: conversations were told apart at its first submission. */
   readonly placed?: true;
   /**
