@@ -33,6 +33,7 @@ export interface ModelRequest {
 export interface CallerFields {
   readonly fields: ModelFields;
   readonly turns: number;
+  readonly toolResults: () => readonly string[];
 }
 
 /** English text has about 4 characters a token; enough to compare calls before usage is known. */
@@ -67,7 +68,7 @@ export function parseModelRequest(
   const optionsSpan = fields.get('stream_options');
   return {
     ok: true,
-    caller: { fields: body, turns: sketch.turns },
+    caller: { fields: body, turns: sketch.turns, toolResults: sketch.toolResults },
     request: {
       bytes,
       model: body.model,

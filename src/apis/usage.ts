@@ -40,7 +40,12 @@ export class PlainUsage {
   }
 
   get usage(): Usage | undefined {
-    return usageIn(latinText(this.#tail.bytes));
+    return usageIn(this.text);
+  }
+
+  /** The end of the answer, as far as it is kept. */
+  get text(): string {
+    return latinText(this.#tail.bytes);
   }
 }
 

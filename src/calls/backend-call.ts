@@ -169,7 +169,8 @@ export class BackendCall {
     this.#forwarder = new Forwarder({
       slot: { ...slot, report: (r) => slot.report(r).finally(this.#finished.resolve) },
       request: (signal) => {
-        const headers = upstreamHeaders(c.req.raw.headers, { ...adapter.callHeaders, ...auth });
+        const given = { ...adapter.callHeaders, ...auth };
+        const headers = upstreamHeaders(c.req.raw.headers, given, plan.keepsEncoding);
         if (address.loadMetrics) headers.set('endpoint-load-metrics-format', 'JSON');
         const { method } = plan;
         const endpointUrl = `${url.replace(/\/+$/, '')}${plan.path}`;

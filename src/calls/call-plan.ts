@@ -30,6 +30,8 @@ export interface CallPlan {
     address: EndpointAddress,
     rankMs: number,
   ) => { body: BodyInit | null; stripUsage: boolean };
+  /** The body is sent in the encoding in which the client sent it, which the headers name. */
+  readonly keepsEncoding?: boolean;
   readonly format: AnswerFormat;
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;

@@ -28,6 +28,8 @@ export async function callRequestOf(
 ): Promise<CallRequest> {
   const { identity, content } = plan;
   const { deadlineMs, maxWaitMs } = identity;
+  // What the client expects is less than what it allows.
+  const maxOutputTokens = plan.maxOutputTokens ?? identity.expectedTokens;
   return {
     callId,
     runId: identity.runId,
@@ -46,7 +48,10 @@ export async function callRequestOf(
     ...(identity.retry ? { retry: true } : {}),
     ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
     ...(identity.turn === undefined ? {} : { turn: identity.turn }),
-    ...(plan.maxOutputTokens === undefined ? {} : { maxOutputTokens: plan.maxOutputTokens }),
+    ...(identity.cameBack === undefined ? {} : { cameBack: identity.cameBack }),
+    ...(identity.guessedApp === undefined ? {} : { guessedApp: identity.guessedApp }),
+    ...(identity.labels === undefined ? {} : { labels: identity.labels }),
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
     ...(deadlineMs === undefined ? {} : { deadlineAt: arrivedAt - waitedMs + deadlineMs }),
     ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.max(0, maxWaitMs - waitedMs) }),

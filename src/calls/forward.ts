@@ -7,6 +7,7 @@
 
 import type { AnswerFormat } from '../apis/streams/answer-format.ts';
 import { AnswerStream } from '../apis/streams/answer-stream.ts';
+import { ToolCalls } from '../apis/tool-calls.ts';
 import { PlainUsage } from '../apis/usage.ts';
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
@@ -308,11 +309,19 @@ export class Forwarder {
     return this.#ended;
   }
 
+  #toolCalls(): ToolCalls {
+    if (this.#stream) return this.#stream.toolCalls;
+    const calls = new ToolCalls(this.#options.format);
+    if (this.#plain) calls.push(this.#plain.text);
+    return calls;
+  }
+
   async #report(outcome: CallResult['outcome'], details: EndDetails = {}): Promise<void> {
     this.#stop();
     const pieces = this.#stream?.pieces;
     const usage = (this.#stream ?? this.#plain)?.usage;
     const outputTokens = usage?.outputTokens ?? pieces;
+    const { ids: toolCalls, responseId } = this.#toolCalls();
     await this.#options.slot.report({
       outcome,
       endpointFault: details.fault ?? false,
@@ -322,6 +331,8 @@ export class Forwarder {
       ...(this.#queuedInEngine === undefined ? {} : { queuedThere: this.#queuedInEngine }),
       ...usage,
       ...(outputTokens === undefined ? {} : { outputTokens }),
+      ...(toolCalls.length === 0 ? {} : { toolCalls }),
+      ...(responseId === undefined ? {} : { responseId }),
       // A plain answer arrives in one piece: its first byte says nothing about the prefill.
       ...(pieces !== undefined && this.#firstByteMs !== undefined
         ? { firstByteMs: this.#firstByteMs }

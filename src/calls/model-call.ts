@@ -17,6 +17,7 @@ import type { TenantConfig } from '../config/schema.ts';
 import { priorityOf } from '../endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import type { Hand } from '../http/in-hand.ts';
+import { hasAgentPriority } from '../identity/agent-context.ts';
 import { hintsOf } from '../identity/conversation.ts';
 import { identify } from '../identity/identity.ts';
 import type { CallPlan } from './call-plan.ts';
@@ -36,12 +37,14 @@ export interface ReadCall {
 /** Handles a call with a JSON body. */
 export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {
   return withModelRequest(c, api, async ({ request, caller, backend, hand }) => {
-    const hints = hintsOf(api.name, caller.fields, caller.turns);
+    const { fields, turns, toolResults } = caller;
+    const hints = { ...hintsOf(api.name, fields, turns), toolResults };
     const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
     if (!identified.ok) return refuse(c, identified.error);
     // An opaque answer reports no tokens, so the call is measured in time, as a tool's is.
     const isOpaque = api.format === 'opaque';
     const { maxOutputTokens } = request;
+    const hasPriority = request.hasPriority || hasAgentPriority(c.req.raw.headers, fields);
     const plan: CallPlan = {
       backend,
       kind: isOpaque ? 'service' : 'llm',
@@ -54,7 +57,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       path: api.path + new URL(c.req.url).search,
       body: ({ includeUsage, priority: style }, rankMs) => {
         const usage = !!api.asksForUsage && request.stream && !request.wantsUsage && includeUsage;
-        const priority = style && !request.hasPriority ? priorityOf(rankMs, style) : undefined;
+        const priority = style && !hasPriority ? priorityOf(rankMs, style) : undefined;
         return { body: withFields(request, { usage, priority }), stripUsage: usage };
       },
       format: api.format,

@@ -231,6 +231,8 @@ export interface WakeReport {
   readonly tookMs: number;
   /** Answers of "not ready" before that; absent where nobody counted. */
   readonly refusals?: number;
+  /** Time before the end in which it may have become ready unnoticed, ms; absent for none. */
+  readonly unnoticedMs?: number;
   /** Why it failed, for the operator, without the endpoint's key. */
   readonly reason?: string;
 }

@@ -5,7 +5,7 @@
 import { type Context, Hono } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import type { CallPlan } from '../calls/call-plan.ts';
-import { takeUpload, uploadPaceOf, withBody } from '../calls/client-body.ts';
+import { type ClientBody, takeUpload, uploadPaceOf, withBody } from '../calls/client-body.ts';
 import { dispatchCall } from '../calls/dispatch-call.ts';
 import { runIdempotent } from '../calls/idempotency.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
@@ -44,6 +44,7 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
     method: c.req.raw.method,
     path: path + url.search,
     format: 'opaque',
+    keepsEncoding: true,
   } as const;
   const { bodyBytes: maxBytes } = config.limits;
   const upload = uploadOf(c.req.raw, { maxBytes, pace: uploadPaceOf(config) });
@@ -59,13 +60,14 @@ type ToolPlan = Omit<CallPlan, 'hand' | 'content' | 'body'>;
 
 /** The body is read first, and can be sent again. */
 function heldCall(c: Context<AppEnv>, plan: ToolPlan, maxBytes: number): Promise<Response> {
-  return withBody(c, maxBytes, ({ bytes, hand }) => {
+  const use = ({ bytes, hand }: ClientBody) => {
     const hasBody = plan.method !== 'GET' && plan.method !== 'HEAD' && bytes.length > 0;
     const body = () => ({ body: hasBody ? bytes : null, stripUsage: false });
     const whole: CallPlan = { ...plan, content: bytes, hand, body };
     const call = { content: bytes, streams: false };
     return runIdempotent(c, call, () => dispatchCall(c, whole));
-  });
+  };
+  return withBody(c, maxBytes, use, { keepsEncoding: true });
 }
 
 /** The body is relayed as it arrives, once its beginning is there. */

@@ -9,6 +9,7 @@
 import type { ApiError } from '../../http/errors.ts';
 import { hasKey, withoutKey } from '../../http/key-mask.ts';
 import { latinText } from '../latin-text.ts';
+import { ToolCalls } from '../tool-calls.ts';
 import { isUsageChunk, type Usage } from '../usage.ts';
 import {
   type AnswerFormat,
@@ -59,8 +60,12 @@ export class AnswerStream {
   #errorBytes = 0;
   #isOver = false;
 
+  /** The tool calls that the answer asks for. */
+  readonly toolCalls: ToolCalls;
+
   constructor(kind: StreamKind) {
     this.#kind = kind;
+    this.toolCalls = new ToolCalls(kind.format);
     this.#reader = readerFor(kind);
   }
 
@@ -145,7 +150,7 @@ export class AnswerStream {
     if (this.#long) {
       this.#long.push(piece);
       const { name, data } = eventOf(this.#long.text);
-      if (data !== undefined) this.#reader.read(name, data);
+      if (data !== undefined) this.#take(name, data);
       this.#long = undefined;
       return EMPTY;
     }
@@ -160,8 +165,13 @@ export class AnswerStream {
   /** Reads an event; true where it is to be removed. */
   #read(name: string | undefined, data: string | undefined): boolean {
     if (data === undefined) return false;
-    this.#reader.read(name, data);
+    this.#take(name, data);
     return this.#kind.stripUsage && this.#removed < MAX_REMOVED && isUsageChunk(data);
+  }
+
+  #take(name: string | undefined, data: string): void {
+    this.#reader.read(name, data);
+    this.toolCalls.push(data);
   }
 
   #remove(): Uint8Array {

@@ -13,6 +13,8 @@ import { type Summary, UnitNode } from './unit-node.ts';
 /** One unit as shown to people. */
 export interface UnitView {
   readonly unit: string;
+  /** What people read beside a name that is a fingerprint. */
+  readonly label?: string;
   readonly backend: string;
   readonly visits: number;
   readonly calls_per_visit: Summary;
@@ -134,6 +136,7 @@ export class DemandGraph {
   view(): UnitView[] {
     return [...this.#units].map(([unit, n]) => ({
       unit,
+      ...(n.label === undefined ? {} : { label: n.label }),
       backend: n.backend,
       visits: Math.round(n.visits),
       calls_per_visit: n.fanOut.view(),
@@ -197,6 +200,7 @@ export class DemandGraph {
     this.#visits += 1;
     node.seenAt = this.#visits;
     node.backend = visit.backend;
+    node.label = visit.label ?? node.label;
     return node;
   }
 

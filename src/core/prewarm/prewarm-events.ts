@@ -16,6 +16,8 @@ export type PrewarmEvent =
       readonly tookMs?: number;
       /** Answers of "not ready" before it was ready, or failed; absent where nobody counted. */
       readonly refusals?: number;
+      /** Time before the answer in which it may have become ready unnoticed, ms. */
+      readonly unnoticedMs?: number;
       /** Why the wake failed, for the operator. */
       readonly reason?: string;
     }
