@@ -10,6 +10,7 @@ import type { AnswerFormat } from '../apis/streams/answer-format.ts';
 import { AnswerStream } from '../apis/streams/answer-stream.ts';
 import { ToolCalls } from '../apis/tool-calls.ts';
 import { PlainUsage } from '../apis/usage.ts';
+import { ofAllAnswers } from '../apis/usage-fields.ts';
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
@@ -330,7 +331,8 @@ export class Forwarder {
   async #report(outcome: CallResult['outcome'], details: EndDetails = {}): Promise<void> {
     this.#stop();
     const pieces = this.#stream?.pieces;
-    const usage = (this.#stream ?? this.#plain)?.usage;
+    const told = (this.#stream ?? this.#plain)?.usage;
+    const usage = told && ofAllAnswers(told, this.#options.choices ?? 1);
     const outputTokens = usage?.outputTokens ?? pieces;
     await this.#options.slot.report({
       outcome,

@@ -54,6 +54,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
     const plan: CallPlan = {
       backend: model.backend,
       kind: isOpaque ? 'service' : 'llm',
+      model: request.model,
       inputTokens: isOpaque ? 0 : request.inputTokens,
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       identity: identified.identity,

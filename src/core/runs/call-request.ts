@@ -22,6 +22,10 @@ export interface CallRequest {
   readonly backend: string;
   /** `llm` is measured in tokens, `service` in milliseconds. */
   readonly kind: 'llm' | 'service';
+  /** The model that it asks for; absent for a call that is not a model call. */
+  readonly model?: string;
+  /** Answers that it asks for at once, each a sequence of its own in the engine; 1 where absent. */
+  readonly sequences?: number;
   /** Estimated from the request's text; 0 for a call that is not a model call. */
   readonly inputTokens: number;
   /** The client's limit of output tokens; absent where it set none. */
