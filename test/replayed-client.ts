@@ -5,6 +5,7 @@
  */
 import { MODEL_APIS } from '../src/apis/model-apis.ts';
 import { parseModelRequest } from '../src/apis/model-request.ts';
+import { textPrint } from '../src/apis/text-print.ts';
 import { callRequestOf } from '../src/calls/call-request.ts';
 import { RunRegister } from '../src/core/dispatch/run-register.ts';
 import { ApplicationModels } from '../src/core/learning/application-models.ts';
@@ -33,6 +34,8 @@ interface RecordedRequest {
   readonly body: object;
   /** Ids of the tool calls that the answer asked for. */
   readonly toolCalls?: readonly string[];
+  /** The text of the answer, where a later request has it. */
+  readonly answer?: string;
   readonly failed?: boolean;
 }
 
@@ -47,11 +50,11 @@ export function callsOf({ requests }: Recording, keyId = 'k'): Promise<Call[]> {
   return Promise.all(
     requests.map(async (recorded, i) => {
       const { api, headers, body, session, at } = recorded;
-      const bytes = new TextEncoder().encode(JSON.stringify(body));
+      const bytes = new Uint8Array(new TextEncoder().encode(JSON.stringify(body)));
       const parsed = parseModelRequest(bytes, MODEL_APIS[api as 'chat'], USUAL_BOUNDS);
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
-      const { fields, turns, toolResults } = parsed.caller;
-      const hints = { ...hintsOf(api, fields, turns), toolResults };
+      const { fields, turns, toolResults, texts } = parsed.caller;
+      const hints = { ...hintsOf(api, fields, turns), toolResults, texts };
       const who = await identify(new Headers(Object.entries(headers)), hints, keyId);
       if (!who.ok) throw new Error(JSON.stringify(who.error));
       const plan = {
@@ -108,9 +111,10 @@ export function replay(steps: readonly Step[]) {
     }
     const begun = live.get(call);
     if (!begun) continue;
-    const { toolCalls = [], failed = false } = call.recorded;
+    const { toolCalls = [], answer = '', failed = false } = call.recorded;
+    const text = textPrint(answer);
     const result = { outcome: 'ok', endpointFault: false, cold: false, serviceMs: 1 } as const;
-    if (!failed) register.answered(begun, { ...result, toolCalls });
+    if (!failed) register.answered(begun, { ...result, toolCalls, ...(text ? { text } : {}) });
     const record = failed ? undefined : { input_tokens: 100, output_tokens: 10 };
     begun.run.settle(begun, record, { input: 100, output: 10 }, at);
     const end = register.settled(begun, at);

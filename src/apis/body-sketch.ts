@@ -9,8 +9,9 @@ import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type JsonBounds, type ScannedJson, scanJson } from '../http/json-scan.ts';
 import { MessageList } from './message-list.ts';
 import { charsAt, kindOf, textAt } from './prompt-text.ts';
+import { textPrint } from './text-print.ts';
 import { toolsAt } from './tool-names.ts';
-import { toolResultsAt } from './tool-results.ts';
+import { textPrintsAt, toolResultsAt } from './tool-results.ts';
 
 export interface BodySketch {
   /** The body with the fields below alone, cut; a body that is no object is kept as its kind. */
@@ -21,6 +22,8 @@ export interface BodySketch {
   readonly turns: number;
   /** Reads the ids of the tool calls whose results the newest messages have, the newest first. */
   readonly toolResults: () => readonly string[];
+  /** Reads the fingerprints of the newest messages' texts, the newest first. */
+  readonly texts: () => readonly string[];
   /** Characters that the model will read. */
   readonly promptChars: number;
   /** Number of prompts that one call contains. */
@@ -133,10 +136,16 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson): BodySketch {
     messageIndex: list?.index ?? [],
     turns: list?.turns ?? 0,
     toolResults: () => toolResultsAt(root, list?.newest ?? []),
+    texts: () => (list ? textPrintsAt(root, list.newest) : inputPrint(body.input)),
     promptChars,
     prompts,
     json,
   };
+}
+
+function inputPrint(input: unknown): string[] {
+  const print = typeof input === 'string' ? textPrint(input) : undefined;
+  return print === undefined ? [] : [print];
 }
 
 function systemAt(cursor: JsonCursor): string | null {

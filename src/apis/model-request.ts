@@ -36,6 +36,7 @@ export interface CallerFields {
   readonly fields: ModelFields;
   readonly turns: number;
   readonly toolResults: () => readonly string[];
+  readonly texts: () => readonly string[];
 }
 
 /** English text has about 4 characters a token; enough to compare calls before usage is known. */
@@ -71,7 +72,12 @@ export function parseModelRequest(
   const optionsSpan = fields.get('stream_options');
   return {
     ok: true,
-    caller: { fields: body, turns: sketch.turns, toolResults: sketch.toolResults },
+    caller: {
+      fields: body,
+      turns: sketch.turns,
+      toolResults: sketch.toolResults,
+      texts: sketch.texts,
+    },
     request: {
       bytes,
       model: body.model,

@@ -42,8 +42,8 @@ export interface ReadCall {
 export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {
   return withModelRequest(c, api, async ({ request, caller, model, hand }) => {
     const { config } = c.get('tenant');
-    const { fields, turns, toolResults } = caller;
-    const hints = { ...hintsOf(api.name, fields, turns), toolResults };
+    const { fields, turns, toolResults, texts } = caller;
+    const hints = { ...hintsOf(api.name, fields, turns), toolResults, texts };
     const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
     if (!identified.ok) return refuse(c, identified.error);
     // An opaque answer reports no tokens, so the call is measured in time, as a tool's is.
@@ -54,6 +54,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
     const plan: CallPlan = {
       backend: model.backend,
       kind: isOpaque ? 'service' : 'llm',
+      model: request.model,
       inputTokens: isOpaque ? 0 : request.inputTokens,
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       identity: identified.identity,

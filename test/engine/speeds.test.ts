@@ -66,10 +66,13 @@ function ownSpeed(timings: readonly Timings[]): { inputMs: number; outputMs: num
   };
 }
 
-function expectNear(learned: number, own: number, what: string): void {
-  const said = `${what}: learned ${learned.toFixed(3)}, the engine's own ${own.toFixed(3)}`;
-  expect(learned / own, said).toBeGreaterThan(1 / TOLERANCE);
-  expect(learned / own, said).toBeLessThan(TOLERANCE);
+/** Expects a figure near the engine's own, or between its two own figures. */
+function expectNear(learned: number, own: number, what: string, ownToo = own): void {
+  const [low, high] = [Math.min(own, ownToo), Math.max(own, ownToo)];
+  const range = low === high ? low.toFixed(3) : `${low.toFixed(3)} to ${high.toFixed(3)}`;
+  const said = `${what}: learned ${learned.toFixed(3)}, the engine's own ${range}`;
+  expect(learned, said).toBeGreaterThan(low / TOLERANCE);
+  expect(learned, said).toBeLessThan(high * TOLERANCE);
 }
 
 it.each([
@@ -78,12 +81,20 @@ it.each([
   ['streams, four at a time', true, 4],
   ['plain answers, four at a time', false, 4],
 ])('are learned from %s', async (_, streams, concurrency) => {
-  bench = await startBench();
-  const timings = await timingsOf(bench, streams, concurrency);
+  const one = await startBench();
+  bench = one;
+  // Beside others the engine's own figure for input holds their prompts, too: what a token takes
+  // lies between that and what it takes alone, which calls past the dispatcher show.
+  const alone: Timings[] = [];
+  for (let index = 0; index < CALLS / 4; index += 1) {
+    const answer = await one.postToEngine('/chat/completions', mixed(1_000 + index));
+    alone.push((await answer.json()).timings);
+  }
+  const timings = await timingsOf(one, streams, concurrency);
   expect(timings.length).toBe(CALLS);
-  const { speed } = await bench.status();
-  const own = ownSpeed(timings);
-  expectNear(speed.inputMs, own.inputMs, 'ms an input token');
+  const { speed } = await one.status();
+  const [own, ownAlone] = [ownSpeed(timings), ownSpeed(alone)];
+  expectNear(speed.inputMs, own.inputMs, 'ms an input token', ownAlone.inputMs);
   expectNear(speed.outputMs, own.outputMs, 'ms an output token');
 });
 

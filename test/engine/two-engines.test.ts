@@ -11,18 +11,21 @@ beforeAll(async () => {
 
 afterAll(() => bench?.close());
 
-const TURNS = 10;
+const TURNS = 12;
+/** Turns whose history the engine had read before; the others may have been sent elsewhere. */
+const LEAST_SHARE = 0.8;
 
 describe.runIf(ownsEngines)('a long conversation beside short calls', () => {
   it.each([
     ['a run that the client names', { 'x-talaria-run': 'one-conversation' }],
     ['its beginning alone', {}],
   ])('is served by the engine that has it in its cache: by %s', async (name, headers) => {
-    const history = [{ role: 'user', content: `${name}: ${words(700)}` }];
-    let cached = 0;
-    let sent = 0;
+    const history = [{ role: 'user', content: `${name}: ${words(60)}` }];
     const endpoints: Array<string | null> = [];
+    let before = 0;
+    let hits = 0;
     for (let turn = 0; turn < TURNS; turn += 1) {
+      // None, one or two other calls are running when the turn comes.
       const others = Array.from({ length: turn % 3 }, (_, n) =>
         bench.post('/chat/completions', {
           messages: [{ role: 'user', content: `${turn} ${n} ${words(20, 'sea')}` }],
@@ -31,22 +34,22 @@ describe.runIf(ownsEngines)('a long conversation beside short calls', () => {
       );
       const response = await bench.post(
         '/chat/completions',
-        { messages: history, max_tokens: 20 },
+        { messages: history, max_tokens: 60 },
         { headers },
       );
       const answer = await response.json();
       expect(response.status).toBe(200);
       endpoints.push(response.headers.get('x-talaria-endpoint'));
-      if (turn > 0) {
-        sent += answer.usage.prompt_tokens;
-        cached += answer.usage.prompt_tokens_details?.cached_tokens ?? 0;
-      }
+      const { prompt_tokens, prompt_tokens_details } = answer.usage;
+      // The last answer is new to the engine as a prompt only by the words around it.
+      if (turn > 0 && (prompt_tokens_details?.cached_tokens ?? 0) >= before - 5) hits += 1;
+      before = prompt_tokens;
       history.push(
         { role: 'assistant', content: answer.choices[0].message.content },
-        { role: 'user', content: `And then? ${words(20)}` },
+        { role: 'user', content: `And then? ${words(50)}` },
       );
       for (const other of others) await (await other).text();
     }
-    expect(cached / sent, endpoints.join(' ')).toBeGreaterThan(0.8);
+    expect(hits / (TURNS - 1), endpoints.join(' ')).toBeGreaterThanOrEqual(LEAST_SHARE);
   });
 });

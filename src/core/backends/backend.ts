@@ -42,6 +42,8 @@ export class Backend {
   readonly #pausing = new OrderedQueue<LiveCall>();
   /** Calls that hold a slot. */
   readonly #running = new Set<LiveCall>();
+  /** The model that was asked for last. */
+  #lastModel: string | undefined;
   readonly waitCorrection = new WaitCorrection();
   #forecast: { readonly at: number; readonly slots: SlotForecast } | undefined;
   /** When a waiting call last got a slot, or the first one began to wait, epoch ms. */
@@ -281,8 +283,14 @@ export class Backend {
     yield* this.#pausing.values();
   }
 
+  /** The model of the call that goes next; of the last one where none waits. */
+  get neededModel(): string | undefined {
+    return this.queue.next?.request.model ?? this.#lastModel;
+  }
+
   /** Queues a call, now or at a time after a pause, epoch ms. */
   enqueue(call: LiveCall, now: number, at = now): void {
+    this.#lastModel = call.request.model ?? this.#lastModel;
     if (at > now) return this.#pausing.set(call, at, call.seq);
     if (this.queue.size === 0) this.#movedAt = now;
     this.queue.add(call);

@@ -112,6 +112,17 @@ export class WaitingQueue {
     return this.#entries.size;
   }
 
+  /** The call that goes next where any may take a slot. */
+  get next(): LiveCall | undefined {
+    let best: RunEntry | undefined;
+    let bestKey = Infinity;
+    for (const queue of this.#lanes.values()) {
+      if (best && queue.peekKey() >= bestKey) continue;
+      [best, bestKey] = [queue.peek(), queue.peekKey()];
+    }
+    return best?.calls[0];
+  }
+
   /** Takes the call that goes next out of the queue. */
   take(room: QueueState): NextCall | undefined {
     let best: RunEntry | undefined;
