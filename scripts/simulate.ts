@@ -14,6 +14,7 @@ import {
   SCENARIO_USAGE,
 } from './sim/arguments.ts';
 import { compare } from './sim/compare.ts';
+import { measuresPrefixes } from './sim/first-tokens.ts';
 import { resultOf } from './sim/result.ts';
 import { simulate } from './sim/simulator.ts';
 
@@ -49,5 +50,6 @@ await runCommand(OPTIONS, USAGE, async (values) => {
   }
   const policy = oneOf(POLICIES, 'policy', required(values.policy, 'policy', USAGE));
   const result = simulate(trace, cluster, { ...options, policy });
-  console.log(JSON.stringify(resultOf(policy, result, values.runs)));
+  const withPrefixes = measuresPrefixes(trace, cluster);
+  console.log(JSON.stringify(resultOf(policy, result, values.runs, withPrefixes)));
 });

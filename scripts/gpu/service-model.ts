@@ -14,10 +14,15 @@ export interface BackendModel {
   readonly idleTimeoutMs?: number;
 }
 
-/** The time that a call is in service, in ms. */
-export function serviceMs(call: CallRecord, model: BackendModel): number {
+/** The time that a call is in service, in ms; `hitTokens` of its input are in a prefix cache. */
+export function serviceMs(call: CallRecord, model: BackendModel, hitTokens = 0): number {
   if ('service_ms' in call) return call.service_ms;
-  return call.input_tokens * model.prefillMsPerToken + call.output_tokens * model.decodeMsPerToken;
+  return prefillMs(call, model, hitTokens) + call.output_tokens * model.decodeMsPerToken;
+}
+
+/** The time until its first token, in ms; 0 for a call that is not to a model. */
+export function prefillMs(call: CallRecord, model: BackendModel, hitTokens = 0): number {
+  return 'service_ms' in call ? 0 : (call.input_tokens - hitTokens) * model.prefillMsPerToken;
 }
 
 /** English text has about four characters a token; the dispatcher uses the same estimate. */

@@ -3,6 +3,7 @@
  * InputError: it prints a message with file, line and field and exits with 2.
  */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { AFFINITIES } from '../../src/core/backends/backend-spec.ts';
 import { POLICY_NAMES } from '../../src/core/order/policies/registry.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { type Cluster, readCluster } from './cluster.ts';
@@ -19,6 +20,7 @@ export const SCENARIO_OPTIONS = {
   alpha: { type: 'string', default: '0.5' },
   theta: { type: 'string', default: '0.25' },
   prewarm: { type: 'string', default: 'off' },
+  affinity: { type: 'string', default: 'hold' },
   seed: { type: 'string', default: '1' },
   help: { type: 'boolean', default: false },
 } as const satisfies ParseArgsOptionsConfig;
@@ -27,6 +29,8 @@ export const SCENARIO_USAGE = `  --history FILE     learn from these finished ru
   --alpha N          weight of arrival in the order (default 0.5)
   --theta N          probability of need from which to prewarm (default 0.25)
   --prewarm MODE     ${PREWARM_MODES.join(', ')} (default off)
+  --affinity MODE    ${AFFINITIES.join(', ')}: whether calls go where their prefix is cached, and wait
+                     for that endpoint (default hold)
   --seed N           default 1`;
 
 interface ScenarioValues {
@@ -36,6 +40,7 @@ interface ScenarioValues {
   readonly alpha: string;
   readonly theta: string;
   readonly prewarm: string;
+  readonly affinity: string;
   readonly seed: string;
 }
 
@@ -90,6 +95,7 @@ export async function readScenario(values: ScenarioValues, usage: string): Promi
     theta: numberOf('theta', values.theta),
     seed: numberOf('seed', values.seed),
     prewarm: oneOf(PREWARM_MODES, 'prewarm', values.prewarm),
+    affinity: oneOf(AFFINITIES, 'affinity', values.affinity),
     history,
   };
   return { trace, cluster, options };

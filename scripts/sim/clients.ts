@@ -3,11 +3,13 @@
  * send a refused call again. Which call is served when is decided by the dispatcher.
  */
 import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
-import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
+import type { CallRecord, RecordedRun } from '../../src/core/runs/recorded-run.ts';
+import type { PrefixCache } from '../gpu/prefix-cache.ts';
+import { PromptNames } from '../gpu/prompt.ts';
 import { serviceMs } from '../gpu/service-model.ts';
 import type { Cluster, SimBackend } from './cluster.ts';
 import type { Kind } from './event-heap.ts';
-import type { SimCall } from './sim-endpoint.ts';
+import { cacheOf, type SimCall } from './sim-endpoint.ts';
 
 /** Pause of a client before it sends a refused call again, ms; it doubles up to the longest. */
 const PAUSE_MS = 500;
@@ -57,6 +59,9 @@ export class Clients {
   readonly #world: ClientWorld;
   readonly #running = new Map<string, Running>();
   readonly #calls = new Map<string, Sent>();
+  /** Service of each call where its run alone has the backend, and a cache without limit, ms. */
+  readonly #aloneMs = new Map<CallRecord, number>();
+  readonly #names = new PromptNames();
   #submitted = 0;
 
   constructor(trace: readonly RecordedRun[], cluster: Cluster, world: ClientWorld) {
@@ -107,7 +112,7 @@ export class Clients {
     this.#calls.delete(callId);
     this.servedAt = this.#world.now();
     const { running, call } = sent;
-    running.remainingMs -= call.serviceMs;
+    running.remainingMs -= this.#aloneMs.get(call.record) ?? 0;
     running.outstanding -= 1;
     if (running.outstanding === 0 && !running.failed) this.#leaveVisit(running);
   }
@@ -144,9 +149,10 @@ export class Clients {
     if (!visit) return;
     running.outstanding = visit.calls.length;
     this.#world.needed(visit.backend);
+    const { backend } = visit;
     for (const record of visit.calls) {
-      const took = serviceMs(record, this.#backend(visit.backend));
-      const call = { backend: visit.backend, record, serviceMs: took, notWarmMs: 0 };
+      const submittedMs = this.#world.now();
+      const call = { backend, record, submittedMs, notWarmMs: new Map<string, number>() };
       this.#world.submitted(call);
       this.#submit({ running, call, tries: 1 });
     }
@@ -196,9 +202,17 @@ export class Clients {
 
   #totalMs(run: RecordedRun): number {
     let total = 0;
+    const caches = new Map<string, PrefixCache>();
     for (const { backend, calls } of run.units) {
       const model = this.#backend(backend);
-      for (const call of calls) total += serviceMs(call, model);
+      const cache = caches.get(backend) ?? cacheOf(model, this.#names, Infinity);
+      caches.set(backend, cache);
+      for (const call of calls) {
+        const tookMs = serviceMs(call, model, cache.hitTokens(call));
+        cache.touch(call);
+        this.#aloneMs.set(call, tookMs);
+        total += tookMs;
+      }
     }
     return total;
   }

@@ -1,7 +1,11 @@
-/** Reads a cluster file: the backends, their speed, and their cold starts and idle timeouts. */
+/**
+ * Reads a cluster file: the backends, their endpoints, speed and prefix caches, and their cold starts
+ * and idle timeouts.
+ */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { pathText } from '../../src/http/problem.ts';
+import type { CacheSettings } from '../gpu/prefix-cache.ts';
 import type { BackendModel } from '../gpu/service-model.ts';
 import type { PlatformSettings } from './platform.ts';
 import { InputError } from './trace.ts';
@@ -20,10 +24,20 @@ const platform = z.strictObject({
   flaps: z.array(span).default([]),
 });
 
+const slots = z.int().min(1).nullable();
+const MOST_ENDPOINTS = 1_000;
+/** Tokens of a block of a prefix cache. */
+const BLOCK_TOKENS = 512;
+
 /** Without an idle timeout, a backend that has been warm once stays warm. */
 const backend = z
   .strictObject({
-    slots: z.int().min(1).nullable(),
+    slots: slots.optional(),
+    endpoints: z
+      .union([z.int().min(1).max(MOST_ENDPOINTS), z.array(slots).min(1).max(MOST_ENDPOINTS)])
+      .optional(),
+    kv_cache_tokens: z.number().min(0).optional(),
+    kv_block_tokens: z.int().min(1).optional(),
     prefill_ms_per_token: ms.optional(),
     decode_ms_per_token: ms.optional(),
     cold_start_ms: ms.optional(),
@@ -33,6 +47,10 @@ const backend = z
   .refine(({ platform, cold_start_ms }) => !platform || cold_start_ms !== undefined, {
     path: ['cold_start_ms'],
     message: "expected beside platform: the dispatcher's estimate of a start",
+  })
+  .refine(({ slots, endpoints }) => slots !== undefined || Array.isArray(endpoints), {
+    path: ['slots'],
+    message: 'expected a number of 1 or more, or null for no limit',
   });
 
 type BackendFields = z.infer<typeof backend>;
@@ -44,6 +62,10 @@ const cluster = z.strictObject({ backends: z.record(z.string(), backend) });
  */
 export interface SimBackend extends BackendModel {
   readonly measuresTokens: boolean;
+  /** Slots of each endpoint, where the file says how many there are; else there is one. */
+  readonly endpointSlots?: ReadonlyArray<number | null>;
+  /** The prefix cache of each endpoint; absent: it holds all that was read. */
+  readonly cache?: CacheSettings;
   /** How its platform truly behaves; absent where that is what is configured. */
   readonly platform?: PlatformSettings;
 }
@@ -71,7 +93,9 @@ export function parseCluster(json: unknown, file: string): Cluster {
     Object.entries(parsed.data.backends).map(([name, b]) => [
       name,
       {
-        slots: b.slots,
+        slots: b.slots ?? null,
+        ...endpointsOf(b),
+        ...cacheOf(b),
         measuresTokens: b.decode_ms_per_token !== undefined,
         prefillMsPerToken: b.prefill_ms_per_token ?? 0,
         decodeMsPerToken: b.decode_ms_per_token ?? 0,
@@ -81,6 +105,16 @@ export function parseCluster(json: unknown, file: string): Cluster {
       },
     ]),
   );
+}
+
+function endpointsOf({ slots = null, endpoints }: BackendFields) {
+  if (endpoints === undefined) return {};
+  if (typeof endpoints !== 'number') return { endpointSlots: endpoints };
+  return { endpointSlots: new Array<number | null>(endpoints).fill(slots) };
+}
+
+function cacheOf({ kv_cache_tokens, kv_block_tokens = BLOCK_TOKENS }: BackendFields) {
+  return { cache: { tokens: kv_cache_tokens ?? Infinity, blockTokens: kv_block_tokens } };
 }
 
 /** What the file does not say of the platform is as configured. */

@@ -4,7 +4,13 @@
 import type { SimResult } from './simulator.ts';
 import { summarize } from './summary.ts';
 
-export function resultOf(policy: string, result: SimResult, withRuns: boolean): object {
+/** `withPrefixes`: with the figures of several endpoints and their caches. */
+export function resultOf(
+  policy: string,
+  result: SimResult,
+  withRuns: boolean,
+  withPrefixes = false,
+): object {
   const { runs, coldStarts, coldWaitMs, warmMs, pings } = result;
   const done = runs.filter((r) => Number.isFinite(r.completedMs));
   const completions = done.map((r) => r.completedMs - r.run.arrival_ms);
@@ -24,6 +30,7 @@ export function resultOf(policy: string, result: SimResult, withRuns: boolean): 
             pings,
           }
         : {}),
+      ...(withPrefixes ? prefixFields(result) : {}),
     },
     ...(withRuns
       ? {
@@ -35,5 +42,16 @@ export function resultOf(policy: string, result: SimResult, withRuns: boolean): 
           })),
         }
       : {}),
+  };
+}
+
+function prefixFields({ prefix, steady, heldMs }: SimResult): object {
+  return {
+    prefix_hit_ratio: prefix.hitRatio,
+    first_token_mean_ms: prefix.firstTokenMeanMs,
+    first_token_p95_ms: prefix.firstTokenP95Ms,
+    steady_first_token_mean_ms: steady.firstTokenMeanMs,
+    steady_first_token_p95_ms: steady.firstTokenP95Ms,
+    held_ms: heldMs,
   };
 }

@@ -7,11 +7,33 @@ import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-eve
 import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { CallRecord } from '../../src/core/runs/recorded-run.ts';
 import { ColdState } from '../gpu/cold-state.ts';
+import { PrefixCache } from '../gpu/prefix-cache.ts';
+import type { PromptNames } from '../gpu/prompt.ts';
+import { prefillMs, serviceMs } from '../gpu/service-model.ts';
 import type { SimBackend } from './cluster.ts';
 import type { Kind } from './event-heap.ts';
 
-/** Id of the one endpoint of each simulated backend. */
+/** Id of the one endpoint of a simulated backend; of several, each has a number behind it. */
 export const ENDPOINT = 'endpoint';
+/** Tokens of a block of a prefix cache whose cluster does not say. */
+const BLOCK_TOKENS = 512;
+
+/** The endpoints of a backend, in order. */
+export function endpointsOf({ slots, endpointSlots }: SimBackend) {
+  if (!endpointSlots || endpointSlots.length === 1) {
+    return [{ id: ENDPOINT, slots: (endpointSlots ? endpointSlots[0] : slots) ?? Infinity }];
+  }
+  return endpointSlots.map((n, i) => ({ id: `${ENDPOINT}-${i + 1}`, slots: n ?? Infinity }));
+}
+
+/** The prefix cache of one of a backend's endpoints; `tokens`: of another size. */
+export function cacheOf(
+  { cache }: SimBackend,
+  names: PromptNames,
+  tokens = cache?.tokens ?? Infinity,
+): PrefixCache {
+  return new PrefixCache({ tokens, blockTokens: cache?.blockTokens ?? BLOCK_TOKENS }, names);
+}
 
 export type WakeOrder = Extract<Effect, { type: 'wake' }>;
 
@@ -19,10 +41,10 @@ export type WakeOrder = Extract<Effect, { type: 'wake' }>;
 export interface SimCall {
   readonly backend: string;
   readonly record: CallRecord;
-  /** Time that it is in service, ms. */
-  readonly serviceMs: number;
-  /** Time up to its submission in which its endpoint could not serve, ms. */
-  notWarmMs: number;
+  /** When it was first submitted, ms. */
+  readonly submittedMs: number;
+  /** By endpoint, the time up to its submission in which that could not serve, ms. */
+  readonly notWarmMs: Map<string, number>;
 }
 
 /** What an endpoint needs of the simulation. */
@@ -32,6 +54,8 @@ export interface EndpointWorld {
   wallMs(): number;
   at(time: number, kind: Kind, act: () => void): void;
   tell(event: DispatchEvent): void;
+  /** The call's input is read at a time, ms; `hitTokens` of it were in the endpoint's cache. */
+  read(call: SimCall, atMs: number, hitTokens: number): void;
   /**
    * An attempt has ended. `again`: without success, and another attempt is wanted. `isLast`: where
    * none is made, the client gets the endpoint's own error, after which it does not ask again.
@@ -63,17 +87,28 @@ export function tokensOf(record: CallRecord): Pick<CallResult, 'inputTokens' | '
   return { inputTokens: record.input_tokens, outputTokens: record.output_tokens };
 }
 
+/** Which endpoint of which backend it is, and how the backend serves. */
+export interface EndpointPlace {
+  readonly backend: string;
+  readonly id: string;
+  readonly model: SimBackend;
+  /** Shared by all caches of the simulation. */
+  readonly names: PromptNames;
+}
+
 export class PlainEndpoint implements SimEndpoint {
   coldStarts = 0;
   coldWaitMs = 0;
   pings = 0;
-  readonly #backend: string;
+  readonly #place: EndpointPlace;
   readonly #cold: ColdState;
+  readonly #cache: PrefixCache;
   readonly #world: EndpointWorld;
 
-  constructor(backend: string, model: SimBackend, world: EndpointWorld) {
-    this.#backend = backend;
-    this.#cold = coldStateOf(model);
+  constructor(place: EndpointPlace, world: EndpointWorld) {
+    this.#place = place;
+    this.#cold = coldStateOf(place.model);
+    this.#cache = cacheOf(place.model, place.names);
     this.#world = world;
   }
 
@@ -89,14 +124,22 @@ export class PlainEndpoint implements SimEndpoint {
     this.coldWaitMs = this.coldWaitMs + beginsAt - now;
     if (wasCold) {
       this.coldStarts += 1;
+      this.#cache.clear();
       this.#tellWarm(beginsAt);
     }
+    const { record } = call;
+    const { model } = this.#place;
+    const hitTokens = this.#cache.hitTokens(record);
+    this.#cache.touch(record);
+    this.#world.read(call, beginsAt + prefillMs(record, model, hitTokens), hitTokens);
     this.#cold.serviceStarted(beginsAt);
-    this.#world.at(beginsAt + call.serviceMs, 'end', () => {
+    const tookMs = serviceMs(record, model, hitTokens);
+    this.#world.at(beginsAt + tookMs, 'end', () => {
       this.#cold.serviceEnded(this.#world.now());
-      const { serviceMs, record } = call;
-      const result = { outcome: 'ok', endpointFault: false, cold: false, serviceMs } as const;
-      this.#world.ended(callId, { ...result, ...tokensOf(record) }, false);
+      this.#cache.touch(record);
+      const result = { outcome: 'ok', endpointFault: false, cold: false } as const;
+      const served = { ...result, serviceMs: tookMs, ...tokensOf(record) };
+      this.#world.ended(callId, served, false);
     });
   }
 
@@ -104,6 +147,7 @@ export class PlainEndpoint implements SimEndpoint {
     const now = this.#world.now();
     this.#world.at(now, 'ping', () => {
       this.pings += 1;
+      if (this.#cold.stateAt(this.#world.now()) === 'cold') this.#cache.clear();
       this.#tellWarm(this.#cold.touch(this.#world.now()));
     });
   }
@@ -121,7 +165,8 @@ export class PlainEndpoint implements SimEndpoint {
   }
 
   #tellWarm(at: number): void {
-    const event = { type: 'wake-answered', backend: this.#backend, endpoint: ENDPOINT } as const;
+    const { backend, id: endpoint } = this.#place;
+    const event = { type: 'wake-answered', backend, endpoint } as const;
     this.#world.at(at, 'ping', () => this.#world.tell({ ...event, ok: true }));
   }
 }

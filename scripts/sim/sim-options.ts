@@ -1,9 +1,10 @@
 /** The options and the result of a simulation (simulator.ts). */
 
-import type { BudgetLimits } from '../../src/core/backends/backend-spec.ts';
+import type { Affinity, BudgetLimits } from '../../src/core/backends/backend-spec.ts';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { PolicyName } from '../../src/core/order/policies/registry.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
+import type { PrefixFigures } from './first-tokens.ts';
 import type { ForecastSample } from './forecast-sampler.ts';
 
 /**
@@ -19,6 +20,8 @@ export interface SimOptions {
   readonly theta: number;
   readonly seed: number;
   readonly prewarm: PrewarmMode;
+  /** How the dispatcher heeds prefix caches; its default where absent. */
+  readonly affinity?: Affinity;
   readonly k?: number;
   readonly keepAliveMs?: number;
   /** Lets the dispatcher make idle backends go cold before their idle timeout. */
@@ -80,4 +83,9 @@ export interface SimResult {
   /** Wakes ahead of need. */
   readonly pings: number;
   readonly forecasts: readonly ForecastSample[];
+  /** Of all model calls, and of those submitted from a fifth of the last arrival on to the last. */
+  readonly prefix: PrefixFigures;
+  readonly steady: PrefixFigures;
+  /** Sum over calls of the time that a slot was free for them and they were held back, ms. */
+  readonly heldMs: number;
 }

@@ -6,7 +6,7 @@ import { keepAliveRule, type PrewarmRule, paperRule } from '../../src/core/prewa
 import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../../src/core/runs/demand.ts';
 import type { Cluster, SimBackend } from './cluster.ts';
 import { type Needs, oracleRule } from './oracle.ts';
-import { ENDPOINT } from './sim-endpoint.ts';
+import { endpointsOf } from './sim-endpoint.ts';
 import type { SimOptions } from './sim-options.ts';
 
 /** The paper's K. */
@@ -50,7 +50,8 @@ function specOf(b: SimBackend, options: SimOptions): BackendSpec {
     },
   };
   return {
-    endpoints: [{ id: ENDPOINT, slots: b.slots ?? Infinity, ...(coldStart || {}) }],
+    endpoints: endpointsOf(b).map((endpoint) => ({ ...endpoint, ...(coldStart || {}) })),
+    ...(options.affinity === undefined ? {} : { affinity: options.affinity }),
     queueDepth: Infinity,
     maxWaitMs: NEVER_MS,
     maxWaitColdMs: NEVER_MS,

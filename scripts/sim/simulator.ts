@@ -11,14 +11,21 @@ import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config
 import { seededRandom } from '../../src/core/learning/random.ts';
 import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
+import { PromptNames } from '../gpu/prompt.ts';
 import { Clients } from './clients.ts';
 import type { Cluster } from './cluster.ts';
 import { EventHeap } from './event-heap.ts';
+import { FirstTokens } from './first-tokens.ts';
 import { ForecastSampler } from './forecast-sampler.ts';
 import { ObjectStorage } from './object-storage.ts';
 import { type Needs, wakeTimes } from './oracle.ts';
 import { PlatformEndpoint } from './platform-endpoint.ts';
-import { type EndpointWorld, PlainEndpoint, type SimEndpoint } from './sim-endpoint.ts';
+import {
+  type EndpointWorld,
+  endpointsOf,
+  PlainEndpoint,
+  type SimEndpoint,
+} from './sim-endpoint.ts';
 import type { Observer, SimOptions, SimResult } from './sim-options.ts';
 import { configOf, ruleOf } from './simulated-config.ts';
 import { srpt } from './srpt.ts';
@@ -61,9 +68,13 @@ function needsOf(trace: readonly RecordedRun[], cluster: Cluster, options: SimOp
   return needs;
 }
 
+/** Share of the last arrival from which on the figures of a steady state count. */
+const STEADY_SHARE = 0.2;
+
 /** One simulation; `simulate` runs it. Checks look at its endpoints and dispatcher while it runs. */
 export class Simulation {
-  readonly endpoints: ReadonlyMap<string, SimEndpoint>;
+  /** By backend and id. */
+  readonly endpoints: ReadonlyMap<string, ReadonlyMap<string, SimEndpoint>>;
   /** What is stored of the dispatcher where it is restarted. */
   readonly storage = new ObjectStorage();
   readonly #trace: readonly RecordedRun[];
@@ -74,8 +85,11 @@ export class Simulation {
   readonly #config: DispatcherConfig;
   readonly #dispatcherOptions: DispatcherOptions;
   #dispatcher: Dispatcher;
-  /** Endpoints that were sent calls, in the order of their first ones. */
-  readonly #used = new Map<string, SimEndpoint>();
+  /** Backends that were sent calls, in the order of their first ones. */
+  readonly #used = new Set<string>();
+  readonly #firstTokens = new FirstTokens();
+  /** Time that calls were held back although a slot was free, ms. */
+  #heldMs = 0;
   #pending: DispatchEvent[] = [];
   /** Calls whose attempt failed in this step: the dispatcher tries again, or their client does. */
   #failed: string[] = [];
@@ -97,12 +111,14 @@ export class Simulation {
     this.#options = options;
     this.#skewMs = options.epochMs ?? 0;
     const world = this.#world();
-    const endpoints = new Map<string, SimEndpoint>();
+    const endpoints = new Map<string, ReadonlyMap<string, SimEndpoint>>();
     this.endpoints = endpoints;
     this.#clients = new Clients(trace, cluster, {
       ...world,
       needed: (backend) => this.#samples.needed(backend, this.#now),
-      submitted: (call) => endpoints.get(call.backend)?.submitted(call),
+      submitted: (call) => {
+        for (const endpoint of this.#endpointsOf(call.backend)) endpoint.submitted(call);
+      },
     });
     this.#config = configOf(cluster, options);
     this.#dispatcherOptions = {
@@ -117,12 +133,17 @@ export class Simulation {
     this.#samples = new ForecastSampler(cluster, (backend, withinMs, at) =>
       this.#dispatcher.needProbability(backend, withinMs, at),
     );
+    const names = new PromptNames();
     for (const [name, backend] of cluster) {
       const { platform } = backend;
-      const endpoint = platform
-        ? new PlatformEndpoint(name, platform, world)
-        : new PlainEndpoint(name, backend, world);
-      endpoints.set(name, endpoint);
+      const ofBackend = endpointsOf(backend).map(({ id }) => {
+        const place = { backend: name, id, model: backend, names };
+        const endpoint = platform
+          ? new PlatformEndpoint(place, platform, world)
+          : new PlainEndpoint(place, world);
+        return [id, endpoint] as const;
+      });
+      endpoints.set(name, new Map(ofBackend));
       for (const at of wakeTimes(needs.get(name) ?? [], backend.coldStartMs ?? 0)) {
         this.#heap.add(at, 'ping', () => this.#pending.push({ type: 'forecast', aheadMs: 0 }));
       }
@@ -147,7 +168,9 @@ export class Simulation {
       while (this.#heap.nextAt <= at) this.#heap.pop()?.act();
       this.#step();
     }
-    const coldWaits = [...this.#used].map(([name, e]) => [name, e.coldWaitMs] as const);
+    const coldWaits = [...this.#used].map(
+      (name) => [name, this.#endpointsOf(name).reduce((sum, e) => sum + e.coldWaitMs, 0)] as const,
+    );
     return {
       runs: this.#trace.map((run) => ({
         run,
@@ -158,6 +181,9 @@ export class Simulation {
       coldWaitByBackend: new Map(coldWaits),
       ...(this.#measured ?? { warmMs: this.#warmMsUntil(), pings: this.#sum('pings') }),
       forecasts: this.#samples.samples(lastMs),
+      prefix: this.#firstTokens.figures(),
+      steady: this.#firstTokens.figures({ fromMs: lastMs * STEADY_SHARE, untilMs: lastMs }),
+      heldMs: this.#heldMs,
     };
   }
 
@@ -229,7 +255,9 @@ export class Simulation {
       this.#wallMs,
     );
     this.#dispatcher = dispatcher;
-    for (const endpoint of this.endpoints.values()) endpoint.restarted();
+    for (const name of this.endpoints.keys()) {
+      for (const endpoint of this.#endpointsOf(name)) endpoint.restarted();
+    }
     for (const call of waiting) this.#pending.push({ type: 'submitted', call });
   }
 
@@ -237,20 +265,29 @@ export class Simulation {
     switch (effect.type) {
       case 'granted': {
         const call = this.#clients.call(effect.callId);
-        const endpoint = this.endpoints.get(effect.backend);
+        const endpoint = this.#endpointOf(effect);
         if (!call || !endpoint) return;
-        this.#used.set(effect.backend, endpoint);
+        this.#used.add(effect.backend);
+        this.#heldMs += effect.heldMs ?? 0;
         return endpoint.serve(effect.callId, call);
       }
       case 'refused':
         return this.#clients.told(effect.callId, effect.retryAfterMs);
       case 'release':
-        return this.endpoints.get(effect.backend)?.release();
+        return this.#endpointOf(effect)?.release();
       case 'wake':
-        return effect.dryRun ? undefined : this.endpoints.get(effect.backend)?.wake(effect);
+        return effect.dryRun ? undefined : this.#endpointOf(effect)?.wake(effect);
       default:
         return;
     }
+  }
+
+  #endpointOf({ backend, endpoint }: { backend: string; endpoint: string }) {
+    return this.endpoints.get(backend)?.get(endpoint);
+  }
+
+  #endpointsOf(backend: string): SimEndpoint[] {
+    return [...(this.endpoints.get(backend)?.values() ?? [])];
   }
 
   #world(): EndpointWorld {
@@ -259,6 +296,7 @@ export class Simulation {
       wallMs: () => this.#wallMs,
       at: (time, kind, act) => this.#heap.add(time, kind, act),
       tell: (event) => this.#pending.push(event),
+      read: (call, atMs, hitTokens) => this.#firstTokens.read(call, atMs, hitTokens),
       ended: (callId, result, again, isLast) => this.#ended(callId, result, again, isLast),
     };
   }
@@ -272,7 +310,9 @@ export class Simulation {
 
   #sum(field: 'coldStarts' | 'pings'): number {
     let sum = 0;
-    for (const endpoint of this.endpoints.values()) sum += endpoint[field];
+    for (const name of this.endpoints.keys()) {
+      for (const endpoint of this.#endpointsOf(name)) sum += endpoint[field];
+    }
     return sum;
   }
 
@@ -284,7 +324,8 @@ export class Simulation {
         .map(([name, b]) => {
           const idleMs = (b.platform ?? b).idleTimeoutMs ?? 0;
           const endMs = this.#now + (b.platform && !Number.isFinite(idleMs) ? 0 : idleMs);
-          return [name, this.endpoints.get(name)?.warmMsUntil(untilMs ?? endMs) ?? 0];
+          const ofBackend = this.#endpointsOf(name);
+          return [name, ofBackend.reduce((sum, e) => sum + e.warmMsUntil(untilMs ?? endMs), 0)];
         }),
     );
   }

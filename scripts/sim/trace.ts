@@ -10,10 +10,20 @@ import { pathText } from '../../src/http/problem.ts';
 const ms = z.number().min(0);
 const tokens = z.number().min(0);
 
-const call = z.union([
-  z.object({ input_tokens: tokens, output_tokens: tokens }),
-  z.object({ service_ms: ms }),
-]);
+const modelCall = z
+  .object({
+    input_tokens: tokens,
+    output_tokens: tokens,
+    cached_tokens: tokens.optional(),
+    prefix: z.array(z.tuple([z.string().min(1), tokens])).optional(),
+  })
+  .refine(
+    ({ prefix, input_tokens }) =>
+      !prefix || prefix.reduce((sum, [, n]) => sum + n, 0) === input_tokens,
+    { path: ['prefix'], message: 'expected parts that add up to input_tokens' },
+  );
+
+const call = z.union([modelCall, z.object({ service_ms: ms })]);
 
 const run = z.object({
   run: z.string().min(1),

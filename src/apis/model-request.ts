@@ -35,6 +35,8 @@ export interface ModelRequest {
 export interface CallerFields {
   readonly fields: ModelFields;
   readonly turns: number;
+  readonly toolResults: () => readonly string[];
+  readonly texts: () => readonly string[];
 }
 
 /** English text has about 4 characters a token; enough to compare calls before usage is known. */
@@ -70,7 +72,12 @@ export function parseModelRequest(
   const optionsSpan = fields.get('stream_options');
   return {
     ok: true,
-    caller: { fields: body, turns: sketch.turns },
+    caller: {
+      fields: body,
+      turns: sketch.turns,
+      toolResults: sketch.toolResults,
+      texts: sketch.texts,
+    },
     request: {
       bytes,
       model: body.model,

@@ -14,6 +14,7 @@ import type { CallRequest } from '../protocol/tenant.ts';
 export interface CallPlan {
   readonly backend: string;
   readonly kind: CallRequest['kind'];
+  readonly model?: string;
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;

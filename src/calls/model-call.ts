@@ -20,6 +20,7 @@ import { priorityOf } from '../endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import type { Hand } from '../http/in-hand.ts';
 import { spliced } from '../http/json-splice.ts';
+import { hasAgentPriority } from '../identity/agent-context.ts';
 import { hintsOf } from '../identity/conversation.ts';
 import { identify } from '../identity/identity.ts';
 import type { CallPlan } from './call-plan.ts';
@@ -41,16 +42,19 @@ export interface ReadCall {
 export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {
   return withModelRequest(c, api, async ({ request, caller, model, hand }) => {
     const { config } = c.get('tenant');
-    const hints = hintsOf(api.name, caller.fields, caller.turns);
+    const { fields, turns, toolResults, texts } = caller;
+    const hints = { ...hintsOf(api.name, fields, turns), toolResults, texts };
     const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
     if (!identified.ok) return refuse(c, identified.error);
     // An opaque answer reports no tokens, so the call is measured in time, as a tool's is.
     const isOpaque = api.format === 'opaque';
     const { maxOutputTokens } = request;
+    const hasPriority = request.hasPriority || hasAgentPriority(c.req.raw.headers, fields);
     let isRenamed = false;
     const plan: CallPlan = {
       backend: model.backend,
       kind: isOpaque ? 'service' : 'llm',
+      model: request.model,
       inputTokens: isOpaque ? 0 : request.inputTokens,
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       identity: identified.identity,
@@ -60,7 +64,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       path: api.path + new URL(c.req.url).search,
       body: ({ includeUsage, priority: style }, rankMs, backend) => {
         const usage = !!api.asksForUsage && request.stream && !request.wantsUsage && includeUsage;
-        const priority = style && !request.hasPriority ? priorityOf(rankMs, style) : undefined;
+        const priority = style && !hasPriority ? priorityOf(rankMs, style) : undefined;
         const upstream = upstreamAt(config, backend, request.model, model);
         isRenamed = upstream !== request.model;
         const body = withFields(request, { usage, priority, model: upstream });

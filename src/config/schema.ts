@@ -191,6 +191,15 @@ const tenant = z.strictObject({
     })
     .prefault({}),
   prewarm: prewarm.prefault({}),
+  identity: z
+    .strictObject({
+      /**
+       * Whether calls of several API keys that name one run are one run; false: a run belongs to the
+       * key that named it, so that no key can join the run of another.
+       */
+      shareRuns: z.boolean().default(true),
+    })
+    .prefault({}),
   limits: z
     .strictObject({
       ...bodyLimits,

@@ -27,9 +27,19 @@ export interface BackendSpec {
   /** Speed assumed until calls have been observed. */
   readonly speed: Speed;
   readonly prewarm: PrewarmSpec;
+  /** Whether calls go where their prefix is cached; absent: `hold` with several endpoints. */
+  readonly affinity?: Affinity;
   /** True where another backend takes over: calls do not wait while every circuit is open. */
   readonly failover?: boolean;
 }
+
+/**
+ * `prefer`: of the endpoints with a free slot, a call takes the one where its prompt is read soonest.
+ * `hold`: it may also wait for a busy endpoint that has its prefix, while that is expected to be
+ * sooner. `off`: the emptiest endpoint takes it.
+ */
+export const AFFINITIES = ['hold', 'prefer', 'off'] as const;
+export type Affinity = (typeof AFFINITIES)[number];
 
 export interface PrewarmSpec {
   /** `dry-run` decides and records, but does not wake or release. */

@@ -16,7 +16,7 @@ import type { CallRequest } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
-import type { LiveCall } from '../runs/live-run.ts';
+import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallTimers } from './call-timers.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
@@ -62,8 +62,10 @@ export class CallsInFlight {
   /** Admits a call to its backend's queue, or refuses it where its deadline cannot be met. */
   admit(request: CallRequest, backend: Backend, now: number): void {
     const { register, ranking, prewarmer } = this.#context;
+    const appBefore = register.find(request)?.app;
     const call = register.submit(request, now);
     this.#calls.set(request.callId, call);
+    if (appBefore !== undefined && appBefore !== call.run.app) this.#rekey(call.run);
     if (request.refuseIfLate) call.lostAt = ranking.lostAt(call);
     if (call.lostAt <= now) return this.giveUp(call, now);
     prewarmer.submitted(call, now);
@@ -76,6 +78,8 @@ export class CallsInFlight {
   restore(request: CallRequest, lease: Lease, now: number): void {
     const call = this.#context.register.submit(request, lease.grantedAt);
     call.lease = lease;
+    const holder = this.#backends.get(request.backend);
+    if (holder) call.expectedMs = this.#context.ranking.expectedMs(call, holder);
     call.visit.servingSince ??= lease.grantedAt;
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
@@ -113,6 +117,7 @@ export class CallsInFlight {
       const { output } = demandOf(record, backend.speed.value);
       this.#context.ranking.served(call.run.app, backend, { input: 0, output });
     }
+    if (record) this.#context.register.answered(call, result);
     this.#settle(call, record, now);
   }
 
@@ -213,6 +218,8 @@ export class CallsInFlight {
 
   #wait(call: LiveCall, backend: Backend, now: number, pauseMs = 0): void {
     const { request } = call;
+    call.expectedMs = this.#context.ranking.expectedMs(call, backend);
+    call.told = undefined;
     backend.enqueue(call, now, now + pauseMs);
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
@@ -272,6 +279,10 @@ export class CallsInFlight {
     return endpoint;
   }
 
+  #rekey(run: LiveRun): void {
+    for (const backend of this.#backends.values()) backend.queue.rekey(run);
+  }
+
   /** Completes a call, however it ended: its run is re-keyed in all queues, or ends. */
   #settle(call: LiveCall, record: CallRecord | undefined, now: number): void {
     const { register, prewarmer, speeds } = this.#context;
@@ -280,7 +291,7 @@ export class CallsInFlight {
     this.#timers.clear(call);
     const demand = record ? demandOf(record, speeds(call.request.backend)) : NO_DEMAND;
     run.settle(call, record, demand, now);
-    for (const backend of this.#backends.values()) backend.queue.rekey(run);
+    this.#rekey(run);
     const ended = register.settled(call, now);
     if (ended) this.effects.push(ended);
     prewarmer.scheduleCheck(now);

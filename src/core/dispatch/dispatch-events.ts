@@ -77,6 +77,8 @@ export interface Granted {
   readonly waitedMs: number;
   /** Part of the wait in which no endpoint of the backend was warm, ms. */
   readonly coldMs: number;
+  /** Part of the wait in which a slot was free and the call was held back for another, ms. */
+  readonly heldMs?: number;
   /** The run's key, less alpha * arrival for a policy that ages: then it is rank / weight. */
   readonly rankMs: number;
   /** Only runs that arrive within this time after the run can overtake it, ms; absent: any. */
