@@ -12,6 +12,7 @@ import { isName } from '../protocol/name.ts';
 import { bodyLimits } from './body-limits.ts';
 import { jobSettings } from './job-settings.ts';
 import { modelEntry } from './model-entry.ts';
+import { corsSettings } from './origins.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
 
@@ -215,6 +216,8 @@ const tenant = z.strictObject({
       ...rateLimits,
     })
     .prefault({}),
+  /** Which pages of browsers may call. */
+  cors: corsSettings.prefault({}),
   /** Answers kept for calls with an `Idempotency-Key`. */
   idempotency: z
     .strictObject({

@@ -15,6 +15,7 @@ const FORMS = {
   invalid_request_error: form(400, 'invalid_request_error', 'The request is not valid.'),
   invalid_api_key: form(401, 'authentication_error', 'The API key is missing or wrong.'),
   permission_denied: form(403, 'permission_error', 'This key may not do that.'),
+  origin_not_allowed: form(403, 'permission_error', 'No tenant allows this origin.'),
   model_not_found: form(404, 'invalid_request_error', 'No backend serves this model.'),
   backend_not_found: form(404, 'invalid_request_error', 'There is no backend of this name.'),
   tenant_not_found: form(404, 'invalid_request_error', 'There is no tenant of this name.'),

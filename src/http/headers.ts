@@ -30,7 +30,7 @@ const HOP_BY_HOP = [
  * that host; headers that only Talaria or its platform sets; policies of the host for browsers.
  */
 const NOT_FROM_ENDPOINTS =
-  /^(x-talaria-|cf-|x-forwarded|forwarded$|set-cookie2?$|clear-site-data$|strict-transport-security$|public-key-pins|expect-ct$|alt-svc$|refresh$|report-to$|reporting-endpoints$|nel$|content-security-policy|x-content-security-policy|x-webkit-csp|permissions-policy|feature-policy$|document-policy|x-frame-options$|x-permitted-cross-domain-policies$|cross-origin-|origin-agent-cluster$|service-worker|speculation-rules$|supports-loading-mode$|use-as-dictionary$|accept-ch$|critical-ch$|x-dns-prefetch-control$|x-accel-redirect$|x-sendfile|x-lighttpd-send|www-authenticate$|server-timing$|idempotent-replayed$)/;
+  /^(x-talaria-|cf-|x-forwarded|forwarded$|set-cookie2?$|clear-site-data$|strict-transport-security$|public-key-pins|expect-ct$|alt-svc$|refresh$|report-to$|reporting-endpoints$|nel$|content-security-policy|x-content-security-policy|x-webkit-csp|permissions-policy|feature-policy$|document-policy|x-frame-options$|x-permitted-cross-domain-policies$|cross-origin-|access-control-|timing-allow-origin$|origin-agent-cluster$|service-worker|speculation-rules$|supports-loading-mode$|use-as-dictionary$|accept-ch$|critical-ch$|x-dns-prefetch-control$|x-accel-redirect$|x-sendfile|x-lighttpd-send|www-authenticate$|server-timing$|idempotent-replayed$)/;
 
 /**
  * True for headers that a client may not set for a call that the dispatcher makes later (a job).
