@@ -99,9 +99,20 @@ export class CallsInFlight {
     const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
     const caller = { key: keyOf(call), callId };
+    const usableBefore = endpoint?.usableSlots;
     const after = endpoint
       ? endpoint.observe(result, call.lease.grantedAt, now, caller)
       : refusalAtGoneEndpoint(result);
+    if (endpoint && usableBefore === endpoint.spec.slots && endpoint.usableSlots < usableBefore) {
+      const { usableSlots: usable, spec } = endpoint;
+      const slots = { configured: spec.slots, usable };
+      this.effects.push({
+        type: 'slots-limited',
+        backend: call.request.backend,
+        endpoint: id,
+        ...slots,
+      });
+    }
     const backend = this.#backends.get(call.request.backend);
     const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
     if (retry && backend) {
