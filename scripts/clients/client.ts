@@ -16,6 +16,8 @@ export interface Client {
   args(prompt: string, key: string): readonly string[];
   /** Environment, besides TALARIA_API_KEY and what all clients get. */
   env?(url: string, key: string): Readonly<Record<string, string>>;
+  /** Arguments that end what the client leaves running in the background. */
+  readonly stop?: readonly string[];
   /** The words by which the scripted model is told to start a sub-agent. */
   readonly subAgent?: string;
 }

@@ -65,6 +65,7 @@ export const CODING_AGENTS: readonly Client[] = [
     packages: ['cline@3.0.65'],
     command: 'cline',
     args: (prompt, key) => ['--json', '-P', 'openai-compatible', '-k', key, prompt],
+    stop: ['hub', 'stop'],
     subAgent: 'spawn_agent with (systemPrompt: You look for files.; task: List the files.)',
   },
 ];

@@ -12,6 +12,13 @@ const KILL_AFTER_MS = 5_000;
 /** Nothing listens there, so that a client that wants the Internet fails at once. */
 const NOWHERE = 'http://127.0.0.1:9';
 
+/** Ends the sessions that are running; each is a process group of its own. */
+export function endSessions(): void {
+  for (const end of running) end();
+}
+
+const running = new Set<() => void>();
+
 export interface Place {
   /** Where the client is installed. */
   readonly dir: string;
@@ -56,20 +63,33 @@ export async function makeWork(work: string): Promise<void> {
 }
 
 /** Runs the client with a prompt. `interrupt`: ends it as Ctrl-C does once that resolves. */
-export async function runSession(
+export function runSession(
   client: Client,
   place: Place,
   prompt: string,
   key: string,
   interrupt?: Promise<unknown>,
 ): Promise<Outcome> {
-  const { dir, home, work, url } = place;
+  return run(client, place, client.args(prompt, key), key, interrupt);
+}
+
+/** Ends what the client has left running in the background. */
+export async function leave(client: Client, place: Place): Promise<void> {
+  if (client.stop) await run(client, place, client.stop, DEMO_KEY);
+}
+
+async function run(
+  client: Client,
+  { dir, home, work, url }: Place,
+  args: readonly string[],
+  key: string,
+  interrupt?: Promise<unknown>,
+): Promise<Outcome> {
   const startedAt = performance.now();
-  const own = client.command
-    ? [join(dir, 'node_modules', '.bin', client.command), ...client.args(prompt, key)]
-    : [process.execPath, join(dir, `${client.name}.mjs`), ...client.args(prompt, key)];
-  const [command = '', ...args] = own;
-  const child = spawn(command, args, {
+  const [command, ...before] = client.command
+    ? [join(dir, 'node_modules', '.bin', client.command)]
+    : [process.execPath, join(dir, `${client.name}.mjs`)];
+  const child = spawn(command, [...before, ...args], {
     cwd: work,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
@@ -95,10 +115,12 @@ export async function runSession(
       // The process group has already ended.
     }
   };
-  const timers = [setTimeout(() => signal('SIGKILL'), PATIENCE_MS)];
+  const end = () => signal('SIGKILL');
+  running.add(end);
+  const timers = [setTimeout(end, PATIENCE_MS)];
   void interrupt?.then(() => {
     signal('SIGINT');
-    timers.push(setTimeout(() => signal('SIGKILL'), KILL_AFTER_MS));
+    timers.push(setTimeout(end, KILL_AFTER_MS));
   });
   const code = await new Promise<number | null>((resolve) => {
     child.once('error', (error) => {
@@ -109,6 +131,7 @@ export async function runSession(
   });
   timers.forEach(clearTimeout);
   // A client may leave helpers of its own behind.
-  signal('SIGKILL');
+  end();
+  running.delete(end);
   return { code, output, ms: Math.round(performance.now() - startedAt) };
 }

@@ -1,8 +1,11 @@
 /**
- * Reads from the messages of a body the ids of the tool calls whose results it has, in the form of
- * any API. The newest messages are read alone: their ids tell which run a call belongs to.
+ * Reads from the messages of a body what earlier answers handed out, in the form of any API: ids of
+ * the tool calls whose results it has, and texts. The newest messages are read alone: they tell which
+ * run a call belongs to.
  */
 import type { JsonCursor } from '../http/json-cursor.ts';
+import { textAt } from './prompt-text.ts';
+import { PRINT_READ_CHARS, textPrint } from './text-print.ts';
 
 /** Most ids, and the longest one that is read as far as this. */
 export const MAX_RESULTS = 16;
@@ -22,6 +25,27 @@ export function toolResultsAt(cursor: JsonCursor, starts: readonly number[]): st
     }
   }
   return [...ids].slice(0, MAX_RESULTS);
+}
+
+/** Most of the newest messages whose texts are read. */
+const MAX_TEXTS = 8;
+
+/** Fingerprints of the texts of the newest messages, the newest first. */
+export function textPrintsAt(cursor: JsonCursor, starts: readonly number[]): string[] {
+  const prints = new Set<string>();
+  for (const start of starts.slice(-MAX_TEXTS).reverse()) {
+    const message = cursor.fork(start);
+    message.open();
+    while (message.more()) {
+      const name = message.name(['content', 'output']);
+      if (name === undefined) message.skip();
+      else {
+        const print = textPrint(textAt(message, PRINT_READ_CHARS));
+        if (print !== undefined) prints.add(print);
+      }
+    }
+  }
+  return [...prints];
 }
 
 /** Takes a list of parts, as of Anthropic's messages. */

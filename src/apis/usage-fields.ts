@@ -89,6 +89,16 @@ export function readUsage(
   return Object.keys(usage).length === 0 ? undefined : usage;
 }
 
+/**
+ * What all answers of a call took. An engine that tells its times tells those of one sequence, and
+ * its usage is that sequence's as well (llama.cpp); others count all answers.
+ */
+export function ofAllAnswers(usage: Usage, answers: number): Usage {
+  const { outputTokens, decodeMs } = usage;
+  if (answers <= 1 || outputTokens === undefined || decodeMs === undefined) return usage;
+  return { ...usage, outputTokens: outputTokens * answers };
+}
+
 function inputOf(told: ReadonlyMap<Meaning, number>): Usage {
   const read = told.get('cached-apart');
   const apart = (read ?? 0) + (told.get('written-apart') ?? 0);

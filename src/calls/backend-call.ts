@@ -165,7 +165,7 @@ export class BackendCall {
     const { url, auth, key } = resolved.target;
     const adapter = adapterOf(address.kind);
     const isTool = address.model === undefined;
-    const { body, stripUsage } = plan.body(address, slot.grant.rankMs);
+    const { body, stripUsage } = plan.body(address, slot.grant.rankMs, plan.backend);
     this.#forwarder = new Forwarder({
       slot: { ...slot, report: (r) => slot.report(r).finally(this.#finished.resolve) },
       request: (signal) => {

@@ -9,6 +9,9 @@ import type { CallFacts, CallRequest } from '../protocol/tenant.ts';
 export interface CallDescription {
   readonly backend: string;
   readonly kind: CallRequest['kind'];
+  readonly model?: string;
+  /** Number of answers requested in one call. */
+  readonly choices?: number | undefined;
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
@@ -37,6 +40,8 @@ export async function callRequestOf(
     unit: identity.unit,
     backend: plan.backend,
     kind: plan.kind,
+    ...(plan.model === undefined ? {} : { model: plan.model }),
+    ...((plan.choices ?? 1) > 1 ? { sequences: plan.choices ?? 1 } : {}),
     inputTokens: plan.inputTokens,
     arrivedAt,
     final: identity.final,
@@ -49,6 +54,7 @@ export async function callRequestOf(
     ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
     ...(identity.turn === undefined ? {} : { turn: identity.turn }),
     ...(identity.cameBack === undefined ? {} : { cameBack: identity.cameBack }),
+    ...(identity.texts === undefined ? {} : { texts: identity.texts }),
     ...(identity.guessedApp === undefined ? {} : { guessedApp: identity.guessedApp }),
     ...(identity.labels === undefined ? {} : { labels: identity.labels }),
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),

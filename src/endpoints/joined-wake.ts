@@ -4,7 +4,7 @@
  * as long as the newest order says, and reports to that one. It decides only; the requests of one
  * asking are in wake.ts.
  */
-import type { WakeResult } from './wake.ts';
+import { AT_ONCE_MS, type WakeResult } from './wake.ts';
 
 /** Time for which the endpoint is asked in any case, ms. */
 const LEAST_PATIENCE_MS = 1_000;
@@ -17,6 +17,7 @@ export class JoinedWake<T> {
   #asked: T;
   #refusals = 0;
   #askedMs = 0;
+  #unnoticedMs = 0;
 
   constructor(order: T, now: number) {
     this.#order = order;
@@ -49,12 +50,22 @@ export class JoinedWake<T> {
   ended(asked: WakeResult, now: number): WakeResult | undefined {
     this.#refusals += asked.refusals;
     this.#askedMs += asked.tookMs;
+    const { unnoticedMs = this.#foundAfterMs(asked) } = asked;
+    // An asking without any answer goes on where the one before ended.
+    this.#unnoticedMs = unnoticedMs < asked.tookMs ? unnoticedMs : unnoticedMs + this.#unnoticedMs;
     const hasJoined = this.#order !== this.#asked;
     this.#asked = this.#order;
     if (!asked.ok && hasJoined) return undefined;
     // The requests' own time does not count what the clock has leapt.
     const sinceMs = now - this.#at;
     const tookMs = sinceMs < 0 ? this.#askedMs : Math.min(sinceMs, this.#askedMs);
-    return { ...asked, tookMs, refusals: this.#refusals };
+    const unnoticed = this.#unnoticedMs > 0 ? { unnoticedMs: this.#unnoticedMs } : {};
+    return { ...asked, tookMs, refusals: this.#refusals, ...unnoticed };
+  }
+
+  /** Its own time, where its first request was answered at once after an asking that lost some. */
+  #foundAfterMs({ ok, refusals, tookMs }: WakeResult): number {
+    const isFound = ok && refusals === 0 && tookMs <= AT_ONCE_MS;
+    return isFound && this.#unnoticedMs > 0 ? tookMs : 0;
   }
 }

@@ -27,7 +27,7 @@ export interface WakeResult {
   /** Answers "not ready", or none, before the end. */
   readonly refusals: number;
   /**
-   * Time before the end in which it may have become ready unnoticed, ms: a request got no answer, and
+   * Time before the end in which it may have become ready unnoticed, ms: requests got no answer, and
    * the next one was answered at once. Absent where it was watched to the end.
    */
   readonly unnoticedMs?: number;
@@ -46,7 +46,7 @@ const SHORT_HELD_MS = 5_000;
 const LAST_HELD_SHARE = 0.5;
 const PROBE_LIMIT_MS = 10_000;
 /** An answer within this time was not held until the endpoint was ready, ms. */
-const AT_ONCE_MS = 2_000;
+export const AT_ONCE_MS = 2_000;
 /** The pause after a refusal is this share of the time so far, within both bounds, ms. */
 const PAUSE_SHARE = 0.03;
 const LEAST_PAUSE_MS = 250;
@@ -124,7 +124,10 @@ class WakeLoop {
   #isTold = false;
   #refusalsSinceTold = 0;
   #silences = 0;
-  /** When the last look began, if it got no answer, by the time of the wake, ms. */
+  /**
+   * When the first look began that got no answer, of those since the last refusal, by the time of the
+   * wake, ms: where requests are lost, it may have become ready between them, and cold again.
+   */
   #unansweredFromMs: number | undefined;
 
   constructor(adapter: EndpointAdapter, target: EndpointTarget, patienceMs: number, now: number) {
@@ -147,7 +150,8 @@ class WakeLoop {
         const unnoticed = isAtOnce ? this.#unnoticed : {};
         return { ok: true, tookMs: this.#elapsedMs, refusals, ...unnoticed };
       }
-      this.#unansweredFromMs = this.#silences > silences ? fromMs : undefined;
+      if (this.#silences === silences) this.#unansweredFromMs = undefined;
+      else this.#unansweredFromMs ??= fromMs;
       refusals += 1;
       reason = why ?? reason;
       stopped = kind === 'stopped' ? stopped + 1 : 0;

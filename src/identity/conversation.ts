@@ -28,6 +28,8 @@ export interface BodyHints {
    * nothing else names the run.
    */
   readonly toolResults?: () => readonly string[];
+  /** Reads fingerprints of texts that an earlier answer may have had, the newest first. */
+  readonly texts?: () => readonly string[];
   /** `prompt_cache_key` or `user`, which may be the same for many runs. */
   readonly loose?: { readonly field: string; readonly id: string };
   /** Absent where the body is no conversation, or does not contain its beginning. */
@@ -78,11 +80,11 @@ type Fields = Readonly<Record<string, unknown>>;
  */
 export function hintsOf(kind: string, body: Fields, turns?: number): BodyHints {
   const messages = listOf(body.messages ?? body.input).filter(isFields);
+  const ownSystem = textOf(body.instructions ?? body.system);
   const system = withoutClientLines(
-    [
-      textOf(body.instructions ?? body.system),
-      ...messages.filter((m) => isSystem(m)).map((m) => textOf(m.content)),
-    ].join('\n'),
+    [ownSystem, ...systemMessages(messages, ownSystem !== '').map((m) => textOf(m.content))].join(
+      '\n',
+    ),
   );
   const tools = toolNames(body.tools ?? body.functions);
   const metadata = isFields(body.metadata) ? body.metadata : {};
@@ -167,6 +169,16 @@ function withoutBlocks(text: string, open: string, close: string): string {
     kept += text.slice(at, start);
     at = end + close.length;
   }
+}
+
+/**
+ * The messages of the system that come before the user's: later ones are news of one conversation,
+ * as Claude Code adds them. Where there is no other system prompt (`hasOther`), the first of all.
+ */
+function systemMessages(messages: readonly Fields[], hasOther: boolean): readonly Fields[] {
+  const user = messages.findIndex((m) => m.role === 'user');
+  const before = messages.slice(0, user < 0 ? messages.length : user).filter((m) => isSystem(m));
+  return before.length > 0 || hasOther ? before : messages.filter((m) => isSystem(m)).slice(0, 1);
 }
 
 function isSystem(message: Fields): boolean {

@@ -10,7 +10,7 @@ import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
 import type { BodyHints } from './conversation.ts';
 import { clientName } from './labels.ts';
-import { isSubAgent, type Named, sessionOf } from './sessions.ts';
+import { isSubAgent, type Named, sessionOf, TRACE_HEADER } from './sessions.ts';
 
 export type { BodyHints };
 
@@ -30,6 +30,8 @@ export interface Identity {
   readonly turn?: number;
   /** Ids of earlier answers that the body brings back, the newest first. */
   readonly cameBack?: readonly string[];
+  /** Fingerprints of texts in the body that earlier answers may have had. */
+  readonly texts?: readonly string[];
   /** The application is a fingerprint of a call of an agent's main loop, or of one beside it. */
   readonly guessedApp?: 'main' | 'side';
   /** What people read beside names that are fingerprints. */
@@ -73,7 +75,8 @@ export async function identify(
   };
   const namedUnit = explicit('unit');
   const unit = namedUnit ?? (await unitOf(headers, hints));
-  const run = explicit('run') ?? sessionOf(headers) ?? (await bodyRunOf(hints, keyId, app.value));
+  const session = explicit('run') ?? sessionOf(headers);
+  const run = session ? withResults(session, hints) : await bodyRunOf(hints, keyId, app.value);
   // An SDK's timeout is that of one call, so it is a deadline only where the call is the whole run.
   const sdkTimeoutMs = run === undefined ? stainlessTimeoutMs(headers) : undefined;
   const limits = limitsOf(
@@ -96,6 +99,7 @@ export async function identify(
       runId: run?.value ?? crypto.randomUUID(),
       unit: unit.value,
       ...(run ? placeOf(run) : {}),
+      ...textsOf(hints, run),
       final: run === undefined || explicit('run-final')?.value === 'true' || sessionEnds,
       sole: run === undefined,
       ...(hints.agent?.expectedTokens ? { expectedTokens: hints.agent.expectedTokens } : {}),
@@ -159,6 +163,16 @@ async function bodyRunOf(hints: BodyHints, keyId: string, app: string): Promise<
   return { value: `run-${id}`, why, turn: turns, ...back };
 }
 
+/**
+ * Where nothing else begins a trace, instrumentation begins one with each call: ids that come back
+ * tell the run then.
+ */
+function withResults(run: Named, hints: BodyHints): Named {
+  if (run.why !== TRACE_HEADER) return run;
+  const cameBack = hints.toolResults?.() ?? [];
+  return cameBack.length === 0 ? run : { ...run, cameBack };
+}
+
 function placeOf({
   parent,
   turn,
@@ -169,6 +183,13 @@ function placeOf({
     ...(turn === undefined ? {} : { turn }),
     ...(cameBack === undefined ? {} : { cameBack }),
   };
+}
+
+/** Texts tell what nothing else does: a call without a name, or with that of its conversation. */
+function textsOf(hints: BodyHints, run: Named | undefined): Pick<Identity, 'texts'> {
+  if (run && run.turn === undefined) return {};
+  const texts = hints.texts?.() ?? [];
+  return texts.length === 0 ? {} : { texts };
 }
 
 /** What the names that are fingerprints are made of, and what people read beside them. */

@@ -17,6 +17,7 @@ export interface Named {
   readonly cameBack?: readonly string[];
 }
 
+export const TRACE_HEADER = 'traceparent';
 /** Longest `baggage` that is read, as its standard has it. */
 const MAX_BAGGAGE_CHARS = 8_192;
 
@@ -75,6 +76,6 @@ function decoded(text: string): string {
 }
 
 function traceOf(headers: Headers): Named | undefined {
-  const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(headers.get('traceparent') ?? '')?.[1];
-  return trace && !/^0+$/.test(trace) ? { value: trace, why: 'traceparent' } : undefined;
+  const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(headers.get(TRACE_HEADER) ?? '')?.[1];
+  return trace && !/^0+$/.test(trace) ? { value: trace, why: TRACE_HEADER } : undefined;
 }

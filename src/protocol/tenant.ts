@@ -220,6 +220,8 @@ export interface PingOrder {
   readonly endpoint: string;
   /** Time after which the wake is given up, ms. */
   readonly patienceMs?: number;
+  /** The model that is needed; the backend's first where absent. */
+  readonly model?: string;
   /** The wake that the order is for, by the time at which it began, epoch ms. */
   readonly wakeAt?: number;
 }

@@ -11,6 +11,7 @@ import { runIdempotent } from '../calls/idempotency.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { innerPathProblem } from '../http/inner-path.ts';
 import { type Upload, uploadOf } from '../http/upload.ts';
+import { behindBackend } from '../http/written-path.ts';
 import { identify } from '../identity/identity.ts';
 
 export const backends = new Hono<AppEnv>()
@@ -49,11 +50,6 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
   const { bodyBytes: maxBytes } = config.limits;
   const upload = uploadOf(c.req.raw, { maxBytes, pace: uploadPaceOf(config) });
   return upload ? relayedCall(c, plan, upload) : heldCall(c, plan, maxBytes);
-}
-
-/** What follows `/v1/backends/NAME` in a path. */
-function behindBackend(path: string): string {
-  return path.slice(path.split('/').slice(0, 4).join('/').length);
 }
 
 type ToolPlan = Omit<CallPlan, 'hand' | 'content' | 'body'>;

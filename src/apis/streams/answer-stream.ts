@@ -8,6 +8,7 @@
 
 import type { ApiError } from '../../http/errors.ts';
 import { hasKey, withoutKey } from '../../http/key-mask.ts';
+import { AnswerText } from '../answer-text.ts';
 import { latinText } from '../latin-text.ts';
 import { ToolCalls } from '../tool-calls.ts';
 import { isUsageChunk, type Usage } from '../usage.ts';
@@ -62,6 +63,8 @@ export class AnswerStream {
 
   /** The tool calls that the answer asks for. */
   readonly toolCalls: ToolCalls;
+  /** The beginning of its text. */
+  readonly text = new AnswerText();
 
   constructor(kind: StreamKind) {
     this.#kind = kind;
@@ -172,6 +175,7 @@ export class AnswerStream {
   #take(name: string | undefined, data: string): void {
     this.#reader.read(name, data);
     this.toolCalls.push(data);
+    this.text.event(data);
   }
 
   #remove(): Uint8Array {

@@ -78,6 +78,8 @@ export class Endpoint {
   #usedAt: number;
   /** The same before the last call ended, in case its answer shows that it was not served. */
   #usedBefore: number;
+  /** True where a call was not served since then: nobody knows whether it was up, or used, since. */
+  #isUseUnknown = false;
   /** The first of the calls in flight, and the idle time before it, ms, where it counted as warm. */
   #first: { readonly at: number; readonly idleMs: number | undefined } | undefined;
   /** By what it counts as cold; `unknown` also where it counts as warm without any proof since. */
@@ -128,7 +130,7 @@ export class Endpoint {
   /** A call is sent to the endpoint. */
   granted(now: number, key = ''): void {
     if (this.inFlight === 0) {
-      const idleMs = this.state === 'warm' ? now - this.#usedAt : undefined;
+      const idleMs = this.state === 'warm' ? this.#idleMs(now) : undefined;
       this.#first = { at: now, idleMs };
     }
     this.inFlight += 1;
@@ -176,7 +178,10 @@ export class Endpoint {
       }
     }
     const wasNotServed = result.cold || result.endpointFault || after === 'queue';
-    if (wasNotServed) this.#usedAt = this.#usedBefore;
+    if (wasNotServed) {
+      this.#usedAt = this.#usedBefore;
+      this.#isUseUnknown = true;
+    }
     if (result.busy) {
       // Calls of ours that still run there make room when they end. If there are none, other
       // clients use the endpoint, and only waiting helps.
@@ -287,7 +292,7 @@ export class Endpoint {
   beginWake(wake: Wake): void {
     const from = this.state === 'warm' ? 'warm' : this.#coldBy;
     const isIdle = from === 'warm' || from === 'presumed';
-    const idleMs = isIdle ? wake.at - this.#usedAt : this.#coldClaim?.idleMs;
+    const idleMs = isIdle ? this.#idleMs(wake.at) : this.#coldClaim?.idleMs;
     const unansweredMs = Math.max(0, wake.at - (this.#coldClaim?.unansweredAt ?? wake.at));
     const { patienceMs } = this.#learning;
     this.#learning.watch.begin({ from, idleMs, unansweredMs, at: wake.at, patienceMs });
@@ -566,6 +571,11 @@ export class Endpoint {
     return result.cold || result.busy ? 'pause' : undefined;
   }
 
+  /** Time since the platform last served something there, ms; undefined where that is not known. */
+  #idleMs(now: number): number | undefined {
+    return this.#isUseUnknown ? undefined : now - this.#usedAt;
+  }
+
   get #isReleased(): boolean {
     return this.state === 'cold' && this.#coldBy === 'told' && !this.#release.isOut;
   }
@@ -585,6 +595,7 @@ export class Endpoint {
     this.#provenAt = now;
     this.lastActiveAt = now;
     this.#usedAt = now;
+    this.#isUseUnknown = false;
     this.#coldClaim = undefined;
     this.#coldBy = 'told';
   }

@@ -111,7 +111,8 @@ export class LearnedSpeed {
 function timingOf(result: CallResult, request: CallRequest): Timing | undefined {
   const { serviceMs, firstByteMs, cachedTokens = 0 } = result;
   if (result.outputTokens === undefined) return undefined;
-  const output = result.outputTokens;
+  // Answers to one call are decoded beside each other.
+  const output = result.outputTokens / (request.sequences ?? 1);
   const input = Math.max(0, (result.inputTokens ?? request.inputTokens) - cachedTokens);
   const call = { input, output, totalMs: serviceMs };
   // Without output all of the time is the input's: an embedding, a ranking.

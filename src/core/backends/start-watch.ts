@@ -126,6 +126,12 @@ export class StartWatch {
    */
   giveUp(now: number, unnoticedMs = 0): void {
     if (!this.#start) return;
+    // One that ends early was refused for good, as where the owner paused it: it does not load.
+    const lastedMs = now - this.#start.at;
+    if (this.#start.endedAt === undefined && lastedMs < this.#start.patienceMs - LATE_MS) {
+      this.#start = undefined;
+      return;
+    }
     const { endedAt = now, unnoticedMs: before = 0, ...rest } = this.#start;
     const wasGivenUp = this.#start.endedAt !== undefined;
     const ms = wasGivenUp ? Math.max(before, unnoticedMs) : unnoticedMs;

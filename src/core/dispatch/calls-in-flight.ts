@@ -78,6 +78,8 @@ export class CallsInFlight {
   restore(request: CallRequest, lease: Lease, now: number): void {
     const call = this.#context.register.submit(request, lease.grantedAt);
     call.lease = lease;
+    const holder = this.#backends.get(request.backend);
+    if (holder) call.expectedMs = this.#context.ranking.expectedMs(call, holder);
     call.visit.servingSince ??= lease.grantedAt;
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
@@ -216,6 +218,8 @@ export class CallsInFlight {
 
   #wait(call: LiveCall, backend: Backend, now: number, pauseMs = 0): void {
     const { request } = call;
+    call.expectedMs = this.#context.ranking.expectedMs(call, backend);
+    call.told = undefined;
     backend.enqueue(call, now, now + pauseMs);
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);

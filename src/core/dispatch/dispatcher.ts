@@ -26,6 +26,7 @@ import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { grantEffect } from './grant-effect.ts';
+import { type QueuePlace, queuePlace } from './queue-place.ts';
 import type { QueueRank } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
@@ -141,6 +142,12 @@ export class Dispatcher {
     const [key, promisedKey] = [queue?.keyOf(call.run), queue?.promisedKeyOf(call.run)];
     if (key === undefined || promisedKey === undefined) return undefined;
     return this.#ranking.queueRank(call.run, key, promisedKey);
+  }
+
+  /** Place and expected wait of a waiting call; undefined where it does not wait. */
+  place(call: LiveCall, now: number): QueuePlace | undefined {
+    const backend = this.backends.get(call.request.backend);
+    return backend && !call.lease ? queuePlace(call, backend, now) : undefined;
   }
 
   /** Restores the stored runs and leases; must be called before anything is submitted. */

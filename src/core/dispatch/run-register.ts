@@ -100,11 +100,21 @@ export class RunRegister {
     this.#silent.delete(run);
     this.openRuns.busy(run);
     this.#seq += 1;
-    // A call that is submitted again, after a restart too, must not be taken for another's.
-    const placed = isConversation(request)
-      ? { ...request, runId: id, placed: true as const }
-      : request;
-    return run.submit(placed, this.#seq, now);
+    return run.submit(this.#placed(request, id), this.#seq, now);
+  }
+
+  /** The call with its run: one that is submitted again, after a restart too, stays there. */
+  #placed(request: CallRequest, id: string): CallRequest {
+    if (!request.sole && !isConversation(request)) return request;
+    const { final } = request;
+    const isLast = request.sole ? final && !this.#names.mayGoOn(request, id) : final;
+    return {
+      ...request,
+      runId: id,
+      placed: true,
+      final: isLast,
+      ...(request.sole ? { sole: isLast } : {}),
+    };
   }
 
   /** A call was answered; what its answer handed out tells later calls of its run. */

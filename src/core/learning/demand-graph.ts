@@ -6,7 +6,7 @@
  */
 
 import { type UnitState, unitRank } from '../gittins/unit-gittins.ts';
-import { demandOf, type Speed, type Speeds, workMs } from '../runs/demand.ts';
+import { type Demand, demandOf, type Speed, type Speeds, workMs } from '../runs/demand.ts';
 import type { RecordedRun, VisitRecord } from '../runs/recorded-run.ts';
 import { type Summary, UnitNode } from './unit-node.ts';
 
@@ -60,9 +60,15 @@ export class DemandGraph {
 
   /** Mean service time of a unit's calls at its backend, ms; undefined for a unit hardly known. */
   callMs(unit: string, backend: string, speeds: Speeds): number | undefined {
+    const demand = this.callDemand(unit, backend);
+    return demand && workMs(demand, speeds(backend));
+  }
+
+  /** Mean demand of a unit's calls at its backend; undefined for a unit hardly known. */
+  callDemand(unit: string, backend: string): Demand | undefined {
     const node = this.#units.get(unit);
     if (!node || node.backend !== backend || node.visits < MIN_VISITS) return undefined;
-    return workMs(node.callDemand, speeds(backend));
+    return node.callDemand;
   }
 
   /** Learns a finished run. True where the run shows that one of its units has changed. */

@@ -1,17 +1,20 @@
 /**
- * The calls that wait for one backend, in the policy's order: a heap of runs for each API key, each
- * run with its waiting calls. When a call of a run ends, only that run is re-keyed, O(log n); the
- * passing of time re-sorts nothing. The heap itself is ordered-queue.ts; deadline-queue.ts adds
+ * The calls that wait for one backend, in the policy's order: a sorted list of runs for each API key,
+ * each run with its waiting calls. When a call of a run ends, only that run is re-keyed, O(log n); the
+ * passing of time re-sorts nothing. The list itself is ranked-queue.ts; deadline-queue.ts adds
  * urgent runs; which key may take a slot is decided by key-shares.ts.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import { OrderedQueue } from './ordered-queue.ts';
+import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
 
 /** Order of the waiting calls within a run. */
 export type CallOrder = 'submission' | 'longest-first';
 
 /** Key of a run in the queue (lower goes first); `head` is its call that would go next. */
 export type KeyOf = (run: LiveRun, head: LiveCall) => number;
+
+/** Work that goes before others once a run with this key is reached, ms. */
+export type WorkOf = (run: LiveRun, head: LiveCall, key: number) => number;
 
 /** State of the backend when the next call is taken. */
 export interface QueueState {
@@ -46,7 +49,9 @@ export interface NextCall {
 interface RunEntry {
   readonly run: LiveRun;
   readonly calls: LiveCall[];
-  /** API key of its next call, whose heap the run is in. */
+  /** Expected time that its calls take, ms. */
+  workMs: number;
+  /** API key of its next call, whose list the run is in. */
   lane: string;
   /** Key of the last re-key in both directions; `lowerApp` leaves it unchanged. */
   promisedKey: number;
@@ -55,16 +60,19 @@ interface RunEntry {
 export class WaitingQueue {
   readonly #entries = new Map<LiveRun, RunEntry>();
   /** By API key; calls without one are in the lane of the empty name. */
-  readonly #lanes = new Map<string, OrderedQueue<RunEntry>>();
+  readonly #lanes = new Map<string, RankedQueue<RunEntry>>();
   readonly #waiting = new Map<string, WaitingOfKey>();
   readonly #keyOf: KeyOf;
   readonly #order: CallOrder;
+  readonly #workOf: WorkOf | undefined;
   #size = 0;
   #bytes = 0;
 
-  constructor(keyOf: KeyOf, order: CallOrder) {
+  /** `workOf`: absent where it is the work of the run's waiting calls. */
+  constructor(keyOf: KeyOf, order: CallOrder, workOf?: WorkOf) {
     this.#keyOf = keyOf;
     this.#order = order;
+    this.#workOf = workOf;
   }
 
   /** Number of waiting calls. */
@@ -80,7 +88,7 @@ export class WaitingQueue {
   add(call: LiveCall): void {
     let entry = this.#entries.get(call.run);
     if (!entry) {
-      entry = { run: call.run, calls: [], lane: keyOfCall(call), promisedKey: Infinity };
+      entry = { run: call.run, calls: [], workMs: 0, lane: keyOfCall(call), promisedKey: Infinity };
       this.#entries.set(call.run, entry);
     }
     const before = (other: LiveCall) =>
@@ -95,13 +103,24 @@ export class WaitingQueue {
       at -= 1;
     }
     entry.calls.splice(at, 0, call);
-    this.#count(call, 1);
+    this.#count(entry, call, 1);
     this.#key(entry);
   }
 
   /** Number of runs with a waiting call. */
   get runs(): number {
     return this.#entries.size;
+  }
+
+  /** The call that goes next where any may take a slot. */
+  get next(): LiveCall | undefined {
+    let best: RunEntry | undefined;
+    let bestKey = Infinity;
+    for (const queue of this.#lanes.values()) {
+      if (best && queue.peekKey() >= bestKey) continue;
+      [best, bestKey] = [queue.peek(), queue.peekKey()];
+    }
+    return best?.calls[0];
   }
 
   /** Takes the call that goes next out of the queue. */
@@ -144,7 +163,7 @@ export class WaitingQueue {
     const at = entry?.calls.indexOf(call) ?? -1;
     if (!entry || at < 0) return false;
     entry.calls.splice(at, 1);
-    this.#count(call, -1);
+    this.#count(entry, call, -1);
     this.#key(entry);
     return true;
   }
@@ -168,7 +187,8 @@ export class WaitingQueue {
       this.keyed(entry.run, head);
       const key = this.#keyOf(entry.run, head);
       const queue = this.#lane(entry.lane);
-      if (key < (queue.keyOf(entry) ?? Infinity)) queue.set(entry, key, head.seq);
+      if (key < (queue.keyOf(entry) ?? Infinity))
+        queue.set(entry, key, head.seq, this.#load(entry, head, key));
     }
   }
 
@@ -193,14 +213,48 @@ export class WaitingQueue {
     return this.#entries.get(run)?.promisedKey;
   }
 
-  /** Place of a run in the queue, from 1; 0 where none of its calls waits here. O(n). */
+  /** Place of a run in the queue, from 1; 0 where none of its calls waits here. */
   position(run: LiveRun): number {
     const entry = this.#entries.get(run);
     const key = entry && this.#lanes.get(entry.lane)?.keyOf(entry);
     if (!entry || key === undefined) return 0;
     let before = 0;
-    for (const queue of this.#lanes.values()) before += queue.countBefore(key, seqOf(entry));
+    for (const queue of this.#lanes.values()) before += queue.before(key, seqOf(entry)).items;
     return before + 1;
+  }
+
+  /**
+   * What goes before a call; undefined where it does not wait here. `isShared`: API keys take turns,
+   * so that of another key's calls about as many go before it as of its own.
+   */
+  ahead(call: LiveCall, isShared: boolean): Ahead | undefined {
+    const entry = this.#entries.get(call.run);
+    const own = entry && this.#lanes.get(entry.lane);
+    const key = entry && own?.keyOf(entry);
+    const at = entry?.calls.indexOf(call) ?? -1;
+    if (!entry || !own || key === undefined || at < 0) return undefined;
+    const before = own.before(key, seqOf(entry));
+    const first = at / entry.calls.length;
+    let { items, calls, workMs } = before;
+    calls += at;
+    workMs += entry.workMs * first;
+    const turns = calls + 1;
+    for (const lane of this.#lanes.values()) {
+      if (lane === own) continue;
+      const { total } = lane;
+      if (isShared) {
+        const share = Math.min(1, turns / total.calls);
+        items += Math.round(lane.size * share);
+        calls += total.calls * share;
+        workMs += total.workMs * share;
+      } else {
+        const other = lane.before(key, seqOf(entry));
+        items += other.items;
+        calls += other.calls;
+        workMs += other.workMs;
+      }
+    }
+    return { items, calls, workMs };
   }
 
   /** All waiting calls, in no order. */
@@ -213,13 +267,14 @@ export class WaitingQueue {
     const call = entry.calls.shift();
     if (!call || key === undefined) return undefined;
     const { promisedKey } = entry;
-    this.#count(call, -1);
+    this.#count(entry, call, -1);
     this.#key(entry);
     return { call, key, promisedKey, urgent };
   }
 
-  #count(call: LiveCall, by: 1 | -1): void {
+  #count(entry: RunEntry, call: LiveCall, by: 1 | -1): void {
     this.#size += by;
+    entry.workMs += by * call.expectedMs;
     const bytes = by * (call.request.bodyBytes ?? 0);
     this.#bytes += bytes;
     const key = keyOfCall(call);
@@ -230,10 +285,16 @@ export class WaitingQueue {
     else this.#waiting.delete(key);
   }
 
-  #lane(key: string): OrderedQueue<RunEntry> {
+  /** A run that is reached keeps its place for what it asks next, so that counts as well. */
+  #load({ run, calls, workMs }: RunEntry, head: LiveCall, key: number): Load {
+    const ofRunMs = this.#workOf?.(run, head, key) ?? 0;
+    return { calls: calls.length, workMs: Math.max(0, workMs, ofRunMs) };
+  }
+
+  #lane(key: string): RankedQueue<RunEntry> {
     let lane = this.#lanes.get(key);
     if (!lane) {
-      lane = new OrderedQueue();
+      lane = new RankedQueue();
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -253,7 +314,8 @@ export class WaitingQueue {
       if (lane !== entry.lane) this.#leaveLane(entry);
       entry.lane = lane;
       entry.promisedKey = this.#keyOf(entry.run, head);
-      this.#lane(lane).set(entry, entry.promisedKey, head.seq);
+      const load = this.#load(entry, head, entry.promisedKey);
+      this.#lane(lane).set(entry, entry.promisedKey, head.seq, load);
     } else {
       this.#leaveLane(entry);
       this.#entries.delete(entry.run);

@@ -44,6 +44,8 @@ export type PrewarmEffect =
       readonly dryRun: boolean;
       /** Time without an answer after which the wake is given up, ms. */
       readonly patienceMs: number;
+      /** The model that is needed, where a call has asked for one. */
+      readonly model?: string;
     }
   /** The forecast asks for a wake that the day's budget does not allow; it is only recorded. */
   | {

@@ -154,5 +154,8 @@ function wakeEffect(
   dryRun: boolean,
 ): Extract<PrewarmEffect, { type: 'wake' }> {
   const { spec, wakePatienceMs: patienceMs } = endpoint;
-  return { type: 'wake', backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };
+  const { neededModel: model } = backend;
+  const named = model === undefined ? {} : { model };
+  const order = { backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };
+  return { type: 'wake', ...order, ...named };
 }

@@ -22,6 +22,10 @@ export interface CallRequest {
   readonly backend: string;
   /** `llm` is measured in tokens, `service` in milliseconds. */
   readonly kind: 'llm' | 'service';
+  /** The model that it asks for; absent for a call that is not a model call. */
+  readonly model?: string;
+  /** Answers that it asks for at once, each a sequence of its own in the engine; 1 where absent. */
+  readonly sequences?: number;
   /** Estimated from the request's text; 0 for a call that is not a model call. */
   readonly inputTokens: number;
   /** The client's limit of output tokens; absent where it set none. */
@@ -54,6 +58,8 @@ export interface CallRequest {
    * results the body has, and of the response that it continues.
    */
   readonly cameBack?: readonly string[];
+  /** Fingerprints of texts in the body that a model may have written, the newest first. */
+  readonly texts?: readonly string[];
   /** `runId` is that of the call's run: conversations were told apart at its first submission. */
   readonly placed?: true;
   /**

@@ -40,6 +40,8 @@ export interface CallResult {
   readonly decodeMs?: number;
   /** Ids of the tool calls with which the answer ended; their results come with a later call. */
   readonly toolCalls?: readonly string[];
+  /** Fingerprint of the text that the answer consists of; absent where it has little. */
+  readonly text?: string;
   /** Id of the answer, by which a later call may continue it (Responses). */
   readonly responseId?: string;
   /** Time from the request to the endpoint until its last byte, ms. */

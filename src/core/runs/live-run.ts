@@ -34,6 +34,10 @@ export interface LiveCall {
   coldSince: number | undefined;
   /** Time that it waited in the queue for cold starts, over all its attempts, ms. */
   coldMs: number;
+  /** Time that it is expected to take once it has a slot, ms. */
+  expectedMs: number;
+  /** What explained its wait when it was first told of it. */
+  told: ExplainedWait | undefined;
   /** When it is refused because its run's deadline cannot be met, epoch ms; Infinity for never. */
   lostAt: number;
   lease: Lease | undefined;
@@ -49,6 +53,14 @@ export interface LiveCall {
   refusals: number;
   /** Tool calls whose results it brings; they are awaited again where it does not succeed. */
   readonly answers: readonly AwaitedTool[];
+}
+
+/** A wait as the calls ahead explain it. */
+export interface ExplainedWait {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly callsAhead: number;
+  readonly explainedMs: number;
 }
 
 export class LiveRun {
@@ -181,7 +193,7 @@ export class LiveRun {
     const answers = this.awaited.take(request.unit, request.cameBack ?? []);
     const grant = { lease: undefined, urgent: false, concurrency: 1 };
     const attempts = { attempts: 0, avoid: undefined, refusals: 0, lostAt: Infinity };
-    const cold = { coldSince: undefined, coldMs: 0 };
+    const cold = { coldSince: undefined, coldMs: 0, expectedMs: 0, told: undefined };
     return { request, run: this, visit, seq, answers, ...grant, ...attempts, ...cold };
   }
 

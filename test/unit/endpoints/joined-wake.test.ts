@@ -43,6 +43,24 @@ describe('a wake that orders join', () => {
     expect(wake.ended(notAsked, 3)).toEqual(notAsked);
   });
 
+  it('tells the time in which nobody watched over several askings', () => {
+    const wake = new JoinedWake('first', 0);
+    const lost = { ok: false, tookMs: 30_000, refusals: 9, unnoticedMs: 20_000 };
+    for (const at of [30_000, 60_000]) {
+      wake.join('next', at - 1);
+      wake.ended(at === 30_000 ? lost : { ...lost, unnoticedMs: 30_000 }, at);
+    }
+    const found = wake.ended({ ok: true, tookMs: 50, refusals: 0 }, 60_050);
+    expect(found?.unnoticedMs).toBe(50_050);
+  });
+
+  it('tells none where the last asking was watched', () => {
+    const wake = new JoinedWake('first', 0);
+    wake.join('next', 29_999);
+    wake.ended({ ok: false, tookMs: 30_000, refusals: 9, unnoticedMs: 20_000 }, 30_000);
+    expect(wake.ended(WARM, 35_000)).not.toHaveProperty('unnoticedMs');
+  });
+
   it.each([3_600_000, -3_600_000])('counts no leap of the clock (%i ms)', (leapMs) => {
     const wake = new JoinedWake('first', 10_000_000);
     wake.ask(60_000, 10_000_000);

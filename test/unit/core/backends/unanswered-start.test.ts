@@ -67,6 +67,15 @@ describe('a start whose end nobody saw', () => {
     expect(lesson).not.toHaveProperty('leastStartMs');
   });
 
+  it('does not go on where a wake was refused for good before its patience ended', () => {
+    const watch = new StartWatch();
+    watch.begin({ from: 'told', at: 1_000_000, patienceMs: 60_000 });
+    watch.giveUp(1_000_800);
+    watch.begin({ from: 'failed', at: 1_030_000, patienceMs: 60_000 });
+    const lesson = watch.answered({ tookMs: 20_000, refusals: 30 }, KNOWN);
+    expect(lesson).toMatchObject({ startMs: 20_000 });
+  });
+
   /** A wake that is sent again after the object was gone for a while. */
   function sentAgainAfter(goneMs: number): StartWatch {
     const watch = new StartWatch();

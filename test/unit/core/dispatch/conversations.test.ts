@@ -202,6 +202,30 @@ describe('a call that brings back an id', () => {
   });
 });
 
+describe('a call that names a trace', () => {
+  const trace = (runId: string, cameBack: string[] = []) =>
+    ({ runId, turn: undefined, ...(cameBack.length > 0 ? { cameBack } : {}) }) as never;
+
+  it('is of the run whose ids it brings back, and so is the rest of its trace', () => {
+    const talks = new Talks();
+    const first = talks.begin(1, trace('t1'));
+    talks.end(first, ID('x'));
+    for (const ids of [[ID('x')], [], [ID('x')]]) {
+      const next = talks.begin(1, trace('t2', ids));
+      talks.end(next);
+      expect(next.run).toBe(first.run);
+    }
+  });
+
+  it('is of the run of its trace where that is open', () => {
+    const talks = new Talks();
+    talks.end(talks.begin(1, trace('t1')), ID('x'));
+    const other = talks.begin(1, trace('t2'));
+    expect(talks.begin(1, trace('t2', [ID('x')])).run).toBe(other.run);
+    expect(talks.begin(1, trace('t3', [ID('stranger')])).run.id).toBe('t3');
+  });
+});
+
 describe('a run whose client executes a tool', () => {
   it('stays open for as long as agents let a command run', () => {
     const talks = new Talks();
