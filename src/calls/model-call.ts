@@ -54,7 +54,8 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
     const plan: CallPlan = {
       backend: model.backend,
       kind: isOpaque ? 'service' : 'llm',
-      model: request.model,
+      // What is learned and woken is the endpoints' own model: clients may choose among many aliases.
+      model: model.upstream,
       inputTokens: isOpaque ? 0 : request.inputTokens,
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       identity: identified.identity,

@@ -5,28 +5,7 @@
  */
 import { z } from 'zod';
 import type { TenantDocument } from '../protocol/tenant.ts';
-
-/** Any origin. */
-const ANY = '*';
-/** As browsers write it: scheme, host in lower case, and the port unless it is the scheme's own. */
-const ORIGIN = /^[a-z][a-z0-9+.-]{0,31}:\/\/[a-z0-9._[\]:-]{1,200}$/;
-
-const origin = z
-  .string()
-  .refine(
-    (text) => text === ANY || (ORIGIN.test(text) && isWrittenSo(text)),
-    'expected an origin as browsers send it, such as "https://app.example.com", or "*"',
-  );
-
-export const corsSettings = z.strictObject({
-  /** Origins whose pages may call with a key; none: browsers are told nothing. */
-  origins: z.array(origin).max(100).default([]),
-});
-
-/** True where the tenant allows the origin. */
-export function allowsOrigin(origins: readonly string[], given: string): boolean {
-  return origins.includes(given) || origins.includes(ANY);
-}
+import { ANY_ORIGIN as ANY, isOrigin } from './cors-settings.ts';
 
 /** Lifetime of what is known of an origin, ms, and most of them that are known. */
 const CACHE_MS = 30_000;
@@ -42,7 +21,7 @@ let lookupsSince = 0;
 
 /** True where any tenant allows the origin. */
 export async function isAnyonesOrigin(kv: KVNamespace, given: string): Promise<boolean> {
-  if (!ORIGIN.test(given)) return false;
+  if (!isOrigin(given)) return false;
   const now = Date.now();
   const cached = known.get(given);
   if (cached && now < cached.until) return cached.isAllowed;
@@ -98,11 +77,4 @@ async function tenantsOf(kv: KVNamespace, of: string): Promise<string[]> {
 
 function originKey(of: string): string {
   return `origin:${of}`;
-}
-
-/** True where a browser would write the origin in the same way. */
-function isWrittenSo(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const url = new URL(text);
-  return url.host !== '' && text === `${url.protocol}//${url.host}`;
 }

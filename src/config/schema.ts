@@ -10,9 +10,9 @@ import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
 import { isName } from '../protocol/name.ts';
 import { bodyLimits } from './body-limits.ts';
+import { corsSettings } from './cors-settings.ts';
 import { jobSettings } from './job-settings.ts';
 import { modelEntry } from './model-entry.ts';
-import { corsSettings } from './origins.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
 

@@ -309,7 +309,7 @@ describe('a WebSocket', () => {
 });
 
 describe('an alias of a model', () => {
-  const events = (...data: ReadonlyArray<{ readonly type?: string }>) =>
+  const events = (...data: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
     data
       .map((d) => `${d.type ? `event: ${d.type}\r\n` : ''}data: ${JSON.stringify(d)}\r\n\r\n`)
       .join('');

@@ -1,6 +1,6 @@
 /** Origins of a tenant: which are taken, and what they allow. */
 import { describe, expect, it } from 'vitest';
-import { allowsOrigin, corsSettings } from '../../../src/config/origins.ts';
+import { allowsOrigin, corsSettings } from '../../../src/config/cors-settings.ts';
 
 describe('an origin', () => {
   it.each([
