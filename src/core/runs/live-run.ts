@@ -46,6 +46,8 @@ export interface LiveCall {
   avoid: Set<string> | undefined;
   /** How often an endpoint refused it (overloaded, cold). */
   refusals: number;
+  /** It was sent once more after its connection was lost. */
+  sentAgain?: boolean;
 }
 
 export class LiveRun {
