@@ -74,6 +74,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       format: api.format,
       choices: request.choices,
       streams: request.stream,
+      ...(api.streams ? { generates: true } : {}),
     };
     const call = { content: request.bytes, streams: request.stream };
     // What is kept for an idempotency key is the answer alone, and not how it was begun.

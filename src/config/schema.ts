@@ -128,7 +128,7 @@ const backend = z.strictObject({
   /** The backend that serves its calls where it cannot. */
   fallback: name.optional(),
   /** Wait after which a stream is begun and kept alive with comments. */
-  queueCommentsAfterMs: milliseconds.default(10_000),
+  queueCommentsAfterMs: milliseconds.default(2_000),
   /**
    * Wait after which any model call's answer is begun and kept alive, so that a client that has
    * closed its connection is noticed; absent: a plain answer begins with its result.

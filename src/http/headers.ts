@@ -4,6 +4,7 @@
  */
 import { keepPrivate } from './cache-headers.ts';
 import { hasKey } from './key-mask.ts';
+import { isDecoded } from './media-type.ts';
 import { isPrivateHeader } from './private-headers.ts';
 
 export { withoutKey } from './key-mask.ts';
@@ -65,9 +66,6 @@ export function upstreamHeaders(
   return headers;
 }
 
-/** Encodings that the platform's `fetch` decodes. */
-const DECODED = /^\s*(gzip|br)\s*$/i;
-
 /** The headers of an answer to a client. `key` is the endpoint's, which some endpoints echo. */
 export function answerHeaders(
   upstream: Headers,
@@ -82,7 +80,7 @@ export function answerHeaders(
     }
   }
   // The platform has decoded the body, so it no longer has this encoding.
-  if (DECODED.test(headers.get('content-encoding') ?? '')) headers.delete('content-encoding');
+  if (isDecoded(headers)) headers.delete('content-encoding');
   for (const name of [...headers.keys()]) if (NOT_FROM_ENDPOINTS.test(name)) headers.delete(name);
   keepPrivate(headers);
   for (const [name, value] of Object.entries(added)) headers.set(name, value);

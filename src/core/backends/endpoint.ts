@@ -219,12 +219,12 @@ export class Endpoint {
   /**
    * True where a failure of a request that was sent at `at` may show that the endpoint is not up: it
    * can go cold, was not proved warm shortly before that or since, and the key's word was not wrong
-   * lately.
+   * lately. `isGone`: it takes no connections, which no earlier proof outweighs.
    */
-  mayBeCold(at: number, key = ''): boolean {
+  mayBeCold(at: number, key = '', isGone = false): boolean {
     if (!this.spec.coldStart) return false;
     const isKnownWarm = this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
-    return !isKnownWarm && !this.#coldDoubts.isDoubted(key, at);
+    return (isGone || !isKnownWarm) && !this.#coldDoubts.isDoubted(key, at);
   }
 
   /** True during slow start: the endpoint has just woken and gets few calls. */
@@ -572,7 +572,8 @@ export class Endpoint {
     now: number,
     by: Caller,
   ): AfterRefusal | undefined {
-    const isCold = result.cold || (result.mayBeCold && this.mayBeCold(sentAt, by.key));
+    const { cold, mayBeCold, connectionLost } = result;
+    const isCold = cold || (mayBeCold && this.mayBeCold(sentAt, by.key, connectionLost));
     if (isCold && this.spec.coldStart) {
       return this.answeredCold(sentAt, now, by.key) ? 'queue' : 'pause';
     }
