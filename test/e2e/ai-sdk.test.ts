@@ -123,9 +123,8 @@ describe('the AI SDK', () => {
       prompt: 'Hello',
       maxOutputTokens: 3_000,
       maxRetries: 0,
-      onError: ({ error }) => void errors.push(error),
     });
-    await streamed.consumeStream();
+    await streamed.consumeStream({ onError: (error) => void errors.push(error) });
     expect(errors).toHaveLength(1);
   });
 
