@@ -24,6 +24,8 @@ export interface EndpointSpec {
   readonly id: string;
   /** Calls at a time; Infinity for no limit. */
   readonly slots: number;
+  /** Tokens that its prefix cache holds; learned where absent. */
+  readonly kvCacheTokens?: number;
   /** Absent where the endpoint never goes cold. */
   readonly coldStart?: ColdStartSpec;
 }

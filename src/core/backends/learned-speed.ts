@@ -63,7 +63,8 @@ export class LearnedSpeed {
     next.meanServiceMs = blend(next.meanServiceMs, result.serviceMs, next.callsSeen);
     next.callsSeen += 1;
     const output = result.outputTokens ?? 0;
-    const input = result.inputTokens ?? request.inputTokens;
+    const whole = result.inputTokens ?? request.inputTokens;
+    const input = Math.max(0, whole - (result.cachedTokens ?? 0));
     if (request.kind === 'llm' && output > 0) {
       // A stream shows prefill and decode separately; a plain answer shows only their sum.
       const firstMs = output > 1 ? result.firstByteMs : undefined;

@@ -16,7 +16,7 @@ import type { CallRequest } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
-import type { LiveCall } from '../runs/live-run.ts';
+import type { ExpectedService, LiveCall } from '../runs/live-run.ts';
 import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallTimers } from './call-timers.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
@@ -32,6 +32,8 @@ export interface CallsContext {
   readonly ranking: Ranking;
   readonly prewarmer: Prewarmer;
   readonly speeds: Speeds;
+  /** What is expected of a call's service on an endpoint. */
+  expected(call: LiveCall, backend: Backend, endpoint: Endpoint): ExpectedService;
 }
 
 export class CallsInFlight {
@@ -79,9 +81,10 @@ export class CallsInFlight {
     call.visit.servingSince ??= lease.grantedAt;
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
-    this.#context.roster.holder(request.backend, lease.endpoint, now).inFlight += 1;
+    const endpoint = this.#context.roster.holder(request.backend, lease.endpoint, now);
+    endpoint.inFlight += 1;
     const backend = this.#backends.get(request.backend);
-    backend?.granted(call, now);
+    backend?.granted(call, endpoint, now);
     backend?.shares.granted(keyOf(call), lease.grantedAt);
   }
 
@@ -120,7 +123,7 @@ export class CallsInFlight {
     const call = this.#calls.get(callId);
     if (!call) return;
     if (call.lease) this.#release(call, 'cancelled', now);
-    else this.#backends.get(call.request.backend)?.dequeue(call);
+    else this.#backends.get(call.request.backend)?.dequeue(call, now);
     this.#settle(call, undefined, now);
   }
 
@@ -151,28 +154,53 @@ export class CallsInFlight {
    * because the endpoints that have one failed it.
    */
   dispatch(backend: Backend, now: number): boolean {
-    const held: LiveCall[] = [];
+    const left: LiveCall[] = [];
     backend.endPauses(now);
+    const { heldBack } = backend;
+    for (let call = heldBack.expired(now); call; call = heldBack.expired(now)) {
+      backend.unhold(call, now);
+    }
+    this.#grantFree(backend, left, now);
+    if (heldBack.size > 0 && backend.hasFree(now)) {
+      // No other call wants the slots that are free: those that are held back are placed anew.
+      for (const call of backend.queue.heldCalls()) backend.unhold(call, now);
+      this.#grantFree(backend, left, now);
+    }
+    if (heldBack.size > 0) heldBack.slotIsFree(backend.hasFree(now), now);
+    for (const call of left) backend.queue.add(call);
+    if (backend.spec.failover) this.#refuseWhereDown(backend, now);
+    return left.length > 0;
+  }
+
+  /** Grants free slots in the queue's order; `left`: calls that no endpoint takes now. */
+  #grantFree(backend: Backend, left: LiveCall[], now: number): void {
     while (backend.queue.size > 0) {
       const { slots, urgentRunning } = backend;
-      const next = backend.queue.take({
-        now,
-        slots,
-        urgentRunning,
-        mayTake: mayTake(backend, now),
-      });
-      if (!next) break;
-      const { call } = next;
-      const key = keyOf(call);
-      const best = backend.pick(now, call.avoid, key);
-      const isAvoided = best && call.avoid?.has(best.spec.id);
-      if (!best || (isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, key)))
-        held.push(call);
-      else this.#grant(next, backend, best, now);
+      const isOpen = (endpoint: string) => backend.isOpen(endpoint, now);
+      const may = mayTake(backend, isOpen, now);
+      const next = backend.queue.take({ now, slots, urgentRunning, mayTake: may, isOpen });
+      if (!next) return;
+      this.#place(next, backend, left, now);
     }
-    for (const call of held) backend.queue.add(call);
-    if (backend.spec.failover) this.#refuseWhereDown(backend, now);
-    return held.length > 0;
+  }
+
+  /** Grants a call that was taken from the queue, holds it back, or leaves it. */
+  #place(next: NextCall, backend: Backend, left: LiveCall[], now: number): void {
+    const { call, key } = next;
+    const { heldBack } = backend;
+    heldBack.release(call, now);
+    const mayHold = !next.urgent && call.attempts === 0 && call.heldUntil > now;
+    const placed = backend.placement.place(call, key, mayHold, now);
+    if (placed?.type === 'hold') {
+      call.heldUntil = Math.min(call.heldUntil, placed.until);
+      return backend.hold(next, placed.endpoint.spec.id, now);
+    }
+    const best = placed?.endpoint;
+    const isAvoided = best && call.avoid?.has(best.spec.id);
+    const hasOther =
+      isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, keyOf(call));
+    if (!best || hasOther) left.push(call);
+    else this.#grant(next, backend, best, now);
   }
 
   /** Where the backend is down for a key, its calls go to the fallback. */
@@ -181,7 +209,7 @@ export class CallsInFlight {
     if (keys.length === 0) return;
     for (const call of [...backend.queue.calls()]) {
       if (!keys.includes(keyOf(call))) continue;
-      backend.dequeue(call);
+      backend.dequeue(call, now);
       this.refuse(call, 'backend_down', 1_000, now);
     }
   }
@@ -191,7 +219,7 @@ export class CallsInFlight {
     // The same step may have refused the call already.
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
-    backend?.dequeue(call);
+    backend?.dequeue(call, now);
     const waitEndCode = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
     this.refuse(call, code, backend?.expectedWaitMs() ?? 0, now);
@@ -229,7 +257,8 @@ export class CallsInFlight {
   ): void {
     const { ranking, prewarmer } = this.#context;
     endpoint.granted(now, keyOf(call));
-    backend.granted(call, now);
+    call.expected = this.#context.expected(call, backend, endpoint);
+    backend.granted(call, endpoint, now);
     backend.shares.granted(keyOf(call), now);
     call.urgent = urgent;
     call.attempts += 1;
@@ -250,7 +279,8 @@ export class CallsInFlight {
     // grant.
     const { coldMs } = call;
     const endpointState = endpoint.state;
-    this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState }));
+    const held = call.heldMs > 0 ? { heldMs: call.heldMs } : {};
+    this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState, ...held }));
   }
 
   /** Takes the call's slot back; the only place that does. Undefined if its endpoint is gone. */
@@ -298,10 +328,15 @@ function keyOf(call: LiveCall): string {
 }
 
 /** Which keys may take a free slot: those that some endpoint accepts, within their fair share. */
-function mayTake(backend: Backend, now: number): (key: string) => boolean {
+function mayTake(
+  backend: Backend,
+  isOpen: (endpoint: string) => boolean,
+  now: number,
+): (key: string) => boolean {
   const isBarred = (key: string) => backend.isBarred(now, key);
   const slots = backend.shares.isShared(now, isBarred) ? backend.upSlots(now) : Infinity;
-  const accepts = (key: string) => backend.pick(now, undefined, key) !== undefined;
+  const accepts = (key: string) =>
+    backend.queue.wantsSlot(key, isOpen) && backend.pick(now, undefined, key) !== undefined;
   return (key) => {
     if (!accepts(key)) return false;
     if (slots === Infinity) return true;

@@ -10,6 +10,7 @@
 
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
 import { ApplicationModels } from '../learning/application-models.ts';
 import type { Random } from '../learning/random.ts';
@@ -21,7 +22,7 @@ import { Prewarmer } from '../prewarm/prewarmer.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
-import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import type { ExpectedService, LiveCall, LiveRun } from '../runs/live-run.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
@@ -70,7 +71,8 @@ export class Dispatcher {
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
-    const context = { roster, register, ranking, prewarmer, speeds };
+    const expected = this.#expectedService;
+    const context = { roster, register, ranking, prewarmer, speeds, expected };
     this.#calls = new CallsInFlight(context, config.leaseMs);
     this.#configure(config, now);
   }
@@ -161,6 +163,20 @@ export class Dispatcher {
     const { speed } = backend;
     return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
   }
+
+  readonly #expectedService = (
+    call: LiveCall,
+    backend: Backend,
+    endpoint: Endpoint,
+  ): ExpectedService => {
+    const { placement, speed } = backend;
+    const demand = this.models.model(call.run.app)?.graph.callDemand(call.request.unit);
+    return {
+      hitTokens: placement.hitTokens(call, endpoint),
+      readMs: placement.readMs(call, endpoint),
+      outputMs: demand ? demand.output * speed.value.outputMs : speed.meanServiceMs,
+    };
+  };
 
   /**
    * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run
@@ -253,7 +269,8 @@ export class Dispatcher {
       return this.#refuse(callId, 'backend_down', 1_000);
     }
     // Calls can wait beside free slots: for an endpoint that has not failed them.
-    const startsAtOnce = backend.freeSlots(now, request.keyId) > backend.queue.size;
+    const inLine = backend.queue.size - backend.heldBack.size;
+    const startsAtOnce = backend.freeSlots(now, request.keyId) > inLine;
     if (!startsAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
     }

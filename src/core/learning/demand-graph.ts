@@ -6,7 +6,7 @@
  */
 
 import { type UnitState, unitRank } from '../gittins/unit-gittins.ts';
-import { demandOf, type Speed, type Speeds, workMs } from '../runs/demand.ts';
+import { type Demand, demandOf, type Speed, type Speeds, workMs } from '../runs/demand.ts';
 import type { RecordedRun, VisitRecord } from '../runs/recorded-run.ts';
 import { type Summary, UnitNode } from './unit-node.ts';
 
@@ -61,6 +61,12 @@ export class DemandGraph {
     const node = this.#units.get(unit);
     if (!node || node.backend !== backend || node.visits < MIN_VISITS) return undefined;
     return workMs(node.callDemand, speeds(backend));
+  }
+
+  /** Mean demand of a unit's calls; undefined for a unit hardly known. */
+  callDemand(unit: string): Demand | undefined {
+    const node = this.#units.get(unit);
+    return node && node.visits >= MIN_VISITS ? node.callDemand : undefined;
   }
 
   /** Learns a finished run. True where the run shows that one of its units has changed. */

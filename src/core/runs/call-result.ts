@@ -33,6 +33,8 @@ export interface CallResult {
   /** Token counts that the endpoint reported; absent where it reported none. */
   readonly inputTokens?: number;
   readonly outputTokens?: number;
+  /** Input tokens that the engine had in its prefix cache; absent where it did not tell. */
+  readonly cachedTokens?: number;
   /** Time from the request to the endpoint until its last byte, ms. */
   readonly serviceMs: number;
   /** Time from the request to its first byte, ms; absent where the answer came in one piece. */
@@ -46,5 +48,6 @@ export function recordOf(request: CallRequest, result: CallResult): CallRecord |
   return {
     input_tokens: result.inputTokens ?? request.inputTokens,
     output_tokens: result.outputTokens ?? 0,
+    ...(result.cachedTokens === undefined ? {} : { cached_tokens: result.cachedTokens }),
   };
 }

@@ -46,6 +46,28 @@ export interface LiveCall {
   avoid: Set<string> | undefined;
   /** How often an endpoint refused it (overloaded, cold). */
   refusals: number;
+  /** Endpoint with its prefix that it is held back for; undefined where it goes to any. */
+  heldFor: string | undefined;
+  /** Until when it may be held back, epoch ms; it is held back no more afterwards. */
+  heldUntil: number;
+  /** When it was last held back, epoch ms; undefined where it never was. */
+  heldTo: number | undefined;
+  /** Time that a slot was free for it while it was held back, ms. */
+  heldMs: number;
+  /** The backend's count of such time when it was last held back, ms. */
+  heldFrom: number;
+  /** What was expected of its service at the grant. */
+  expected: ExpectedService | undefined;
+}
+
+/** What is expected of a call's service at its grant. */
+export interface ExpectedService {
+  /** Tokens of its prompt that are in the endpoint's cache. */
+  readonly hitTokens: number;
+  /** Time that the rest of its prompt takes to be read, ms. */
+  readonly readMs: number;
+  /** Mean time that calls of its kind generate, ms. */
+  readonly outputMs: number;
 }
 
 export class LiveRun {
@@ -161,7 +183,9 @@ export class LiveRun {
     const grant = { lease: undefined, urgent: false, concurrency: 1 };
     const attempts = { attempts: 0, avoid: undefined, refusals: 0, lostAt: Infinity };
     const cold = { coldSince: undefined, coldMs: 0 };
-    return { request, run: this, visit, seq, ...grant, ...attempts, ...cold };
+    const held = { heldFor: undefined, heldUntil: Infinity, heldTo: undefined, heldMs: 0, heldFrom: 0 };
+    const fields = { ...grant, ...attempts, ...cold, ...held, expected: undefined };
+    return { request, run: this, visit, seq, ...fields };
   }
 
   /** Ends a call; `record` is what it asked of its backend, undefined where it did not succeed. */
