@@ -76,7 +76,8 @@ export class CallPlacement {
         if (readMs >= holdMs) continue;
         const ahead = this.#backend.queue.heldFor(endpoint.spec.id, key);
         const waitMs = this.#freeingMs(endpoint, ahead + 1, now);
-        const beta = P['beta'] ?? 1;
+        const behind = this.#backend.queue.size - this.#backend.queue.held;
+        const beta = Math.min(P["bmax"] ?? 40, (P['beta'] ?? 1) + ((P['b1'] ?? 0) * behind) / 32);
         if (waitMs > beta * (bestReadMs - readMs)) continue;
         if (readMs + waitMs / beta < holdMs) {
           [hold, holdMs, until] = [endpoint, readMs + waitMs / beta, now + (P['gamma'] ?? 1) * (bestReadMs - readMs)];
@@ -93,6 +94,17 @@ export class CallPlacement {
     const hit = prefix ? this.memory(endpoint).hitTokens(prefix) : 0;
     const { inputMs } = this.#backend.speed.at(endpoint.spec.id, endpoint.spec.slots);
     return Math.max(0, inputTokens - hit) * inputMs;
+  }
+
+  /** Tokens of the call's prompt that no endpoint has. */
+  uncachedTokens(call: LiveCall): number | undefined {
+    const { inputTokens, prefix } = call.request;
+    if (this.mode === 'off' || !prefix) return undefined;
+    let hit = 0;
+    for (const endpoint of this.#backend.endpoints.values()) {
+      if (endpoint.state === 'warm') hit = Math.max(hit, this.memory(endpoint).hitTokens(prefix));
+    }
+    return Math.max(0, inputTokens - hit);
   }
 
   hitTokens(call: LiveCall, endpoint: Endpoint): number {
