@@ -104,7 +104,7 @@ async function ofEmulators(): Promise<Served> {
   const cold = { coldStartMs: COLD_START_MS, idleTimeoutMs: IDLE_TIMEOUT_MS };
   const models = ['demo-llm', 'demo-embed'];
   const speed = { prefillMsPerToken: 0.1, decodeMsPerToken: 20 };
-  const gpu = await startEmulator({ models, slots: 8, ...speed, ...cold });
+  const gpu = await startEmulator({ models, slots: 8, ordinaryAnswers: true, ...speed, ...cold });
   stops.push(gpu.close);
   const instant = { prefillMsPerToken: 0, decodeMsPerToken: 0 };
   const tools = await startEmulator({ models: [], slots: 16, ...instant });

@@ -3,10 +3,13 @@
  * fails. The routes themselves are in routes/.
  */
 import { Hono } from 'hono';
+import { getPath } from 'hono/utils/url';
+import { MODEL_PATHS } from './apis/model-apis.ts';
 import type { AppEnv } from './auth/app-env.ts';
 import { errorResponse } from './http/errors.ts';
 import { refusedMethod } from './http/methods.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
+import { servedPath } from './http/written-path.ts';
 import { Unreachable } from './objects/ask-object.ts';
 import { admin } from './routes/admin.ts';
 import { anthropicForm } from './routes/anthropic-form.ts';
@@ -25,8 +28,10 @@ import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
 import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
+import { unserved } from './routes/unserved.ts';
+import { refuseWebSockets } from './routes/web-sockets.ts';
 
-export const app = new Hono<AppEnv>();
+export const app = new Hono<AppEnv>({ getPath: (request) => servedPath(getPath(request)) });
 
 app.use(async (c, next) => {
   const id = requestId(c.req.header('x-request-id'));
@@ -39,6 +44,7 @@ app.use(async (c, next) => {
 });
 
 app.use('/v1/*', anthropicForm);
+app.use('/v1/*', refuseWebSockets);
 app.use((c, next) => {
   const refused = refusedMethod(c.req.method, { 'x-request-id': c.get('requestId') });
   return refused ? Promise.resolve(refused) : next();
@@ -58,10 +64,17 @@ app.route('/v1/responses', responses);
 app.route('/v1/messages', messages);
 app.route('/v1', media);
 app.route('/v1', openai);
+app.route('/v1', unserved);
 app.route('/admin', admin);
 app.route('/admin', archive);
 
-app.notFound((c) => errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') }));
+app.notFound((c) => {
+  // A base URL without `/v1` is the usual mistake.
+  const isModelPath = MODEL_PATHS.has(servedPath(`/v1${c.req.path}`));
+  const message = isModelPath ? `Nothing is at "${c.req.path}": the base URL ends with /v1.` : '';
+  const error = { code: 'not_found', ...(isModelPath ? { message } : {}) } as const;
+  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+});
 
 app.onError((error, c) => {
   const id = c.get('requestId');

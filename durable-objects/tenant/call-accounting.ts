@@ -62,7 +62,10 @@ export class CallAccounting {
     const call = dispatcher.call(callId);
     const backend = call && dispatcher.backends.get(call.request.backend);
     if (!backend) return { position: 0, etaMs: 0 };
-    const place = { position: backend.queue.position(call.run), etaMs: backend.expectedWaitMs() };
+    // A call that pauses after a refusal has no place yet.
+    const { position = 0, waitMs = backend.expectedWaitMs() } =
+      dispatcher.place(call, Date.now()) ?? {};
+    const place = { position, etaMs: waitMs };
     const rank = dispatcher.queueRank(call);
     this.log.queued(call, { ...place, ...(rank ? { standing: rank } : {}) });
     return place;

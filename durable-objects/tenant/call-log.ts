@@ -142,6 +142,7 @@ export class CallLog {
       service_ms: Math.round(result.serviceMs),
       first_byte_ms: result.firstByteMs ?? null,
       input_tokens: result.inputTokens ?? null,
+      cached_tokens: result.cachedTokens ?? null,
       output_tokens: result.outputTokens ?? null,
     };
   }

@@ -89,13 +89,14 @@ export class EffectRunner {
 
   #wake(effect: Extract<Effect, { type: 'wake' }>): void {
     const { pending, wake } = this.#context;
-    const { backend, endpoint, patienceMs } = effect;
+    const { backend, endpoint, patienceMs, model } = effect;
     if (effect.dryRun) {
       return pending.wakeSettled({ ...effect, outcome: 'dry-run', endedAt: effect.wake.at });
     }
     // The wake's cost is stored before it is made: a restart must not spend a budget twice.
     if (effect.wake.cause !== 'demand') pending.dueAt = effect.wake.at;
-    wake({ backend, endpoint, patienceMs, wakeAt: effect.wake.at });
+    const needed = model === undefined ? {} : { model };
+    wake({ backend, endpoint, patienceMs, wakeAt: effect.wake.at, ...needed });
   }
 
   #release(effect: Extract<Effect, { type: 'release' }>): void {

@@ -3,7 +3,7 @@
  * one round trip each it checks the key, charges the key's limits and keeps the bounds.
  */
 import { addressOf } from '../../src/config/endpoint-address.ts';
-import { mayName, refusedApplication } from '../../src/config/permissions.ts';
+import { mayName, refusedApplication, runIdFor } from '../../src/config/permissions.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type {
@@ -53,12 +53,13 @@ export class KeyRequests {
   }
 
   /** Applies what a client reports of its run. */
-  async reportRun({ event, opens, ...asked }: RunReport): Promise<RunReportAnswer> {
+  async reportRun({ event: reported, opens, ...asked }: RunReport): Promise<RunReportAnswer> {
     const present = await this.#present(asked);
     if ('status' in present) return present;
     const { config, dispatcher } = present;
     const { keyId } = asked;
     const { register } = dispatcher;
+    const event = { ...reported, runId: runIdFor(config, keyId, reported.runId) };
     const { type, runId } = event;
     // Of a session that another began the end is not the run's.
     const run = type === 'run-finished' ? register.runs.get(runId) : register.named(runId);

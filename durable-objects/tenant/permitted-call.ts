@@ -5,6 +5,7 @@
 import {
   mayName,
   refusedApplication,
+  runIdFor,
   withPermittedDeadline,
 } from '../../src/config/permissions.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
@@ -14,10 +15,11 @@ import { refusal } from './refusal.ts';
 
 /** The call as it may be submitted, with its API key; or why it may not. */
 export function permitted(
-  { call, keyId, ownApp = false }: EnqueueRequest,
+  { call: asked, keyId, ownApp = false }: EnqueueRequest,
   config: TenantConfig,
   register: RunRegister,
 ): { readonly call: CallRequest } | Refusal {
+  const call = { ...withOwnRun(config, keyId, asked), keyId };
   // A run keeps the application of its first call, whatever the later ones claim.
   const run = register.find(call);
   const app = run?.app ?? call.app;
@@ -28,5 +30,16 @@ export function permitted(
       detail: refusedApplication(config, keyId, app),
     };
   }
-  return { call: { ...withPermittedDeadline(config, app, call), keyId } };
+  return { call: withPermittedDeadline(config, app, call) };
+}
+
+/** The call with the ids of its runs as its API key may name them. */
+function withOwnRun(config: TenantConfig, keyId: string, call: CallRequest): CallRequest {
+  if (config.identity.shareRuns || call.sole) return call;
+  const { runId, parentRunId } = call;
+  return {
+    ...call,
+    runId: runIdFor(config, keyId, runId),
+    ...(parentRunId === undefined ? {} : { parentRunId: runIdFor(config, keyId, parentRunId) }),
+  };
 }

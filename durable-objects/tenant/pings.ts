@@ -3,14 +3,14 @@
  * wakes go out within the minute of the cron. Which endpoints to wake or release is decided in
  * src/core/prewarm.
  *
- * An endpoint is asked by one loop at a time. An order that comes meanwhile joins it: the loop then
- * asks as long as the newest order says, and reports to that one.
+ * An endpoint is asked by one loop at a time, which later orders join (endpoints/joined-wake.ts).
  */
 
 import { type PingTarget, pingTargetOf } from '../../src/auth/endpoint-target.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
+import { JoinedWake } from '../../src/endpoints/joined-wake.ts';
 import { type ReleaseResult, releaseEndpoint } from '../../src/endpoints/release.ts';
-import { wakeEndpoint } from '../../src/endpoints/wake.ts';
+import { type WakeResult, wakeEndpoint } from '../../src/endpoints/wake.ts';
 import type { PingOrder, WakeReport } from '../../src/protocol/tenant.ts';
 
 export interface PingContext {
@@ -27,21 +27,11 @@ export interface PingContext {
 }
 
 const NO_TARGET = 'its key is missing, or it is not configured';
-/** Time for which the endpoint is asked in any case, ms. */
-const LEAST_PATIENCE_MS = 1_000;
-
-const NOT_ASKED = { ok: false, tookMs: 0 };
-
-/** The requests that wake one endpoint, one after the other. */
-interface WakeLoop {
-  /** The newest order, and when it came, epoch ms. */
-  order: PingOrder;
-  at: number;
-}
+const NOT_ASKED = { ok: false, tookMs: 0, refusals: 0 };
 
 export class Pings {
   readonly #context: PingContext;
-  readonly #loops = new Map<string, WakeLoop>();
+  readonly #wakes = new Map<string, JoinedWake<PingOrder>>();
   /** Releases in progress, by endpoint: a wake must not overtake one. */
   readonly #releases = new Map<string, Promise<ReleaseResult>>();
 
@@ -51,14 +41,11 @@ export class Pings {
 
   wake(order: PingOrder): void {
     const key = keyOf(order);
-    const running = this.#loops.get(key);
-    if (running) {
-      Object.assign(running, { order, at: Date.now() });
-      return;
-    }
-    const loop = { order, at: Date.now() };
-    this.#loops.set(key, loop);
-    this.#context.waitUntil(this.#wake(loop, key));
+    const running = this.#wakes.get(key);
+    if (running) return running.join(order, Date.now());
+    const wake = new JoinedWake(order, Date.now());
+    this.#wakes.set(key, wake);
+    this.#context.waitUntil(this.#wake(wake, key));
   }
 
   /** Tells an endpoint to go cold. */
@@ -74,35 +61,25 @@ export class Pings {
     this.#context.waitUntil(released.then((r) => this.#context.releaseAnswered(order, r)));
   }
 
-  async #wake(loop: WakeLoop, key: string): Promise<void> {
-    let [refusals, askedMs] = [0, 0];
-    let order: PingOrder;
-    let report: WakeReport;
-    do {
-      order = loop.order;
-      report = await this.#ask(loop, key);
-      refusals += report.refusals ?? 0;
-      askedMs += report.tookMs;
-      // The patience of the order that the requests began with has ended, not that of a newer one.
-    } while (!report.ok && loop.order !== order);
-    this.#loops.delete(key);
-    // The requests' own time does not count what the clock has leapt.
-    const sinceMs = Date.now() - loop.at;
-    const tookMs = sinceMs < 0 ? askedMs : Math.min(sinceMs, askedMs);
-    const { ok, reason } = report;
+  async #wake(wake: JoinedWake<PingOrder>, key: string): Promise<void> {
+    let report: WakeResult | undefined;
+    while (!report) report = wake.ended(await this.#ask(wake, key), Date.now());
+    this.#wakes.delete(key);
+    const { order } = wake;
+    const { ok, tookMs, reason } = report;
     if (!ok) console.error(JSON.stringify({ event: 'wake_failed', ...order, tookMs, reason }));
-    await this.#context.wakeAnswered(loop.order, { ...report, tookMs, refusals });
+    await this.#context.wakeAnswered(order, report);
   }
 
   /** Asks the endpoint until it is up, turns out broken, or the order's patience has ended. */
-  async #ask({ order, at }: WakeLoop, key: string): Promise<WakeReport> {
+  async #ask(wake: JoinedWake<PingOrder>, key: string): Promise<WakeResult> {
     try {
       const config = this.#context.config();
       await this.#releases.get(key);
-      const ping = config && (await this.#target(config, order));
+      const ping = config && (await this.#target(config, wake.order));
       if (!ping) return { ...NOT_ASKED, reason: NO_TARGET };
-      const leftMs = ping.patienceMs - Math.max(0, Date.now() - at);
-      return await wakeEndpoint(ping.adapter, ping.target, Math.max(leftMs, LEAST_PATIENCE_MS));
+      const leftMs = wake.ask(wake.order.patienceMs ?? ping.patienceMs, Date.now());
+      return await wakeEndpoint(ping.adapter, ping.target, leftMs);
     } catch (error) {
       console.error(JSON.stringify({ event: 'wake_not_sent', error: String(error) }));
       return { ...NOT_ASKED, reason: 'the requests could not be made' };

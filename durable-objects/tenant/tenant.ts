@@ -356,7 +356,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     order: PingOrder,
     ok: boolean,
     tookMs: number,
-    details: Pick<WakeReport, 'refusals' | 'reason'> = {},
+    details: Pick<WakeReport, 'refusals' | 'unnoticedMs' | 'reason'> = {},
   ): Promise<void> {
     const { backend, endpoint, wakeAt } = order;
     const named = wakeAt === undefined ? {} : { wakeAt };

@@ -14,6 +14,11 @@ export interface EmulatorOptions extends BackendModel {
   readonly timeScale?: number;
   /** Service time in model ms of a tool call that names none. */
   readonly toolServiceMs?: number;
+  /**
+   * Answers like a model that people talk to: of ordinary length whatever the limit, with a tool loop
+   * where tools are offered. Absent: as many tokens as the limit allows.
+   */
+  readonly ordinaryAnswers?: boolean;
   /** The bearer token that requests must carry. */
   readonly apiKey?: string;
   /** What a cold endpoint does with a call: hold it until warm, or answer 503 and start warming. */

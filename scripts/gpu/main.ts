@@ -13,6 +13,7 @@ const OPTIONS = {
   'cold-start-ms': { type: 'string' },
   'idle-timeout-ms': { type: 'string', default: '60000' },
   'time-scale': { type: 'string', default: '1' },
+  'ordinary-answers': { type: 'boolean', default: false },
 } as const;
 
 function numberOf(name: string, text: string): number {
@@ -50,6 +51,7 @@ try {
     decodeMsPerToken: numberOf('decode-ms', values['decode-ms']),
     idleTimeoutMs: numberOf('idle-timeout-ms', values['idle-timeout-ms']),
     timeScale: boundedOf('time-scale', values['time-scale'], 0.001, 1_000_000),
+    ordinaryAnswers: values['ordinary-answers'],
     ...(cold === undefined ? {} : { coldStartMs: numberOf('cold-start-ms', cold) }),
   });
   console.log(`emulated endpoint at ${emulator.url}/v1, models ${values.models}`);

@@ -5,7 +5,7 @@ import type { StreamForm } from './openai-answers.ts';
 export function messageAnswer(id: string, g: Generation): object {
   return {
     ...messageOf(id, g),
-    content: [blockOf(g, contentOf(g), g.tool ? JSON.parse(g.tool.args) : {})],
+    content: [blockOf(id, g, contentOf(g), g.tool ? JSON.parse(g.tool.args) : {})],
     stop_reason: stopReason(g),
     usage: { input_tokens: g.inputTokens, output_tokens: g.outputTokens },
   };
@@ -24,7 +24,7 @@ export function messageStream(id: string, g: Generation): StreamForm {
   return {
     begin: () =>
       event('message_start', { message: messageOf(id, g) }) +
-      event('content_block_start', { index: 0, content_block: blockOf(g, '', {}) }) +
+      event('content_block_start', { index: 0, content_block: blockOf(id, g, '', {}) }) +
       event('ping', {}),
     word: delta,
     whole: () =>
@@ -58,9 +58,9 @@ function messageOf(id: string, g: Generation): object {
   };
 }
 
-function blockOf(g: Generation, text: string, input: unknown): object {
+function blockOf(id: string, g: Generation, text: string, input: unknown): object {
   if (!g.tool) return { type: 'text', text };
-  return { type: 'tool_use', id: 'toolu_0', name: g.tool.name, input };
+  return { type: 'tool_use', id: `toolu_${id}`, name: g.tool.name, input };
 }
 
 function stopReason(g: Generation): string {

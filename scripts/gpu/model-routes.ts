@@ -2,8 +2,9 @@
  * The model calls of the emulated endpoint: chat, completions, Responses, Messages, embeddings and
  * rerank, plain and streamed, and audio and images as bytes.
  */
+import { randomUUID } from 'node:crypto';
 import { cutShort, type Exchange, parseJson, sendJson } from './exchange.ts';
-import { type Body, bodySchema, type Generation, generationOf, wordAt } from './generation.ts';
+import { type Generation, generationOf, wordAt } from './generation.ts';
 import { answerMedia, isMedia } from './media-answers.ts';
 import { anthropicError, messageAnswer, messageStream } from './messages-answers.ts';
 import {
@@ -15,6 +16,7 @@ import {
   errorBody,
   type StreamForm,
 } from './openai-answers.ts';
+import { type Body, bodySchema } from './request-body.ts';
 import { responseAnswer, responseStream } from './responses-answers.ts';
 import { estimateTokens } from './service-model.ts';
 
@@ -41,8 +43,6 @@ const GENERATING: Readonly<Record<string, GeneratingApi>> = {
   '/v1/messages': { plain: messageAnswer, stream: messageStream },
 };
 
-let answers = 0;
-
 export function answerModelCall(exchange: Exchange, cut: boolean): void {
   const { res, url, options } = exchange;
   if (isMedia(url.pathname)) return answerMedia(exchange);
@@ -57,9 +57,9 @@ export function answerModelCall(exchange: Exchange, cut: boolean): void {
   }
   const api = GENERATING[url.pathname];
   if (!api) return answerOther(exchange, body);
-  const g = generationOf(body);
-  answers += 1;
-  const id = `cmpl-${answers}`;
+  const g = generationOf(body, options.ordinaryAnswers);
+  // Unlike in every other answer of any endpoint: clients and dispatchers tell tool calls by their ids.
+  const id = randomUUID().replaceAll('-', '').slice(0, 24);
   if (body.stream === true) return stream(exchange, api.stream(id, g, body), g, cut);
   const leave = exchange.engine.run({
     ...g,

@@ -25,7 +25,7 @@ export function usageOf(g: Generation) {
 
 export function chatAnswer(id: string, g: Generation): object {
   const message = g.tool
-    ? { role: 'assistant', content: null, tool_calls: [toolCall(g.tool.name, g.tool.args)] }
+    ? { role: 'assistant', content: null, tool_calls: [toolCall(id, g.tool.name, g.tool.args)] }
     : { role: 'assistant', content: contentOf(g) };
   const choice = { index: 0, message, logprobs: null, finish_reason: finishReason(g) };
   return {
@@ -63,7 +63,7 @@ export function chatStream(id: string, g: Generation, includeUsage: boolean): St
       const pieces = piecesOf(tool.args).map((args) =>
         called({ index: 0, function: { arguments: args } }),
       );
-      return [called({ index: 0, ...toolCall(tool.name, '') }), ...pieces].join('');
+      return [called({ index: 0, ...toolCall(id, tool.name, '') }), ...pieces].join('');
     },
     end: () => chunk({}, finishReason(g)) + lastOf(id, g, 'chat.completion.chunk', includeUsage),
   };
@@ -103,8 +103,8 @@ function finishReason(g: Generation): string {
   return g.limited && g.json === undefined ? 'length' : 'stop';
 }
 
-function toolCall(name: string, args: string) {
-  return { id: 'call_0', type: 'function', function: { name, arguments: args } };
+function toolCall(id: string, name: string, args: string) {
+  return { id: `call_${id}`, type: 'function', function: { name, arguments: args } };
 }
 
 function chunkOf(id: string, g: Generation, object: string, choices: readonly object[]): string {

@@ -1,6 +1,7 @@
 /** The emulated endpoint's answers in the forms of OpenAI's Responses API. */
-import { type Body, contentOf, type Generation, piecesOf } from './generation.ts';
+import { contentOf, type Generation, piecesOf } from './generation.ts';
 import type { StreamForm } from './openai-answers.ts';
+import type { Body } from './request-body.ts';
 
 export function responseAnswer(id: string, g: Generation, body: Body): object {
   return responseOf(id, g, body, isIncomplete(g) ? 'incomplete' : 'completed');
@@ -95,9 +96,9 @@ function responseOf(id: string, g: Generation, body: Body, status: string): obje
 
 function itemOf(id: string, g: Generation, text: string): object {
   if (g.tool) {
-    const { name, args } = g.tool;
+    const { name, args, namespace } = g.tool;
     const head = { id: `fc_${id}`, type: 'function_call', status: 'completed' };
-    return { ...head, call_id: 'call_0', name, arguments: args };
+    return { ...head, call_id: `call_${id}`, name, namespace, arguments: args };
   }
   const head = { id: `msg_${id}`, type: 'message', status: 'completed', role: 'assistant' };
   return { ...head, content: [partOf(text)] };

@@ -5,9 +5,15 @@
  */
 import { isClientsOwn, LATE, refusedResult, UNANSWERED } from '../../src/calls/attempt-result.ts';
 import type { EndpointTarget } from '../../src/endpoints/adapter.ts';
+import { JoinedWake } from '../../src/endpoints/joined-wake.ts';
 import { openaiGeneric } from '../../src/endpoints/openai-generic.ts';
 import type { Sent } from '../../src/endpoints/platform-io.ts';
-import { type StepDone, type WakeSteps, wakeSteps } from '../../src/endpoints/wake.ts';
+import {
+  type StepDone,
+  type WakeResult,
+  type WakeSteps,
+  wakeSteps,
+} from '../../src/endpoints/wake.ts';
 import type { PrefixCache } from '../gpu/prefix-cache.ts';
 import { prefillMs, serviceMs } from '../gpu/service-model.ts';
 import { Platform, type PlatformReply, type PlatformSettings } from './platform.ts';
@@ -23,18 +29,8 @@ import {
 
 /** Time after which the Worker gives up an answer that has not begun, ms: the configuration's default. */
 const FIRST_BYTE_MS = 120_000;
-/** Time for which an endpoint is asked in any case, ms, as in the tenant's object. */
-const LEAST_PATIENCE_MS = 1_000;
 const TARGET: EndpointTarget = { url: 'http://endpoint/v1', auth: {}, model: 'model' };
 const COMPLETION = '{"choices":[{"message":{"content":"."}}]}';
-
-/** The requests that wake the endpoint, one after the other, as in the tenant's object. */
-interface WakeLoop {
-  /** The newest order, and when it came by the dispatcher's clock, ms. */
-  order: WakeOrder;
-  wallMs: number;
-  refusals: number;
-}
 
 export class PlatformEndpoint implements SimEndpoint {
   coldStarts = 0;
@@ -46,7 +42,7 @@ export class PlatformEndpoint implements SimEndpoint {
   /** Its starts when the cache was last used. */
   #startsThen = 0;
   readonly #world: EndpointWorld;
-  #loop: WakeLoop | undefined;
+  #wake: JoinedWake<WakeOrder> | undefined;
 
   constructor(place: EndpointPlace, settings: PlatformSettings, world: EndpointWorld) {
     this.#place = place;
@@ -79,7 +75,11 @@ export class PlatformEndpoint implements SimEndpoint {
         this.#cache.touch(record);
         const tookMs = this.#world.now() - now;
         const result = { outcome: 'ok', endpointFault: false, cold: false } as const;
-        this.#world.ended(callId, { ...result, serviceMs: tookMs, ...tokensOf(record, hitTokens) }, false);
+        this.#world.ended(
+          callId,
+          { ...result, serviceMs: tookMs, ...tokensOf(record, hitTokens) },
+          false,
+        );
       });
     }
     if (reply.type !== 'answered') {
@@ -98,14 +98,10 @@ export class PlatformEndpoint implements SimEndpoint {
 
   wake(order: WakeOrder): void {
     if (order.wake.cause !== 'demand') this.pings += 1;
-    const wallMs = this.#world.wallMs();
-    if (this.#loop) {
-      Object.assign(this.#loop, { order, wallMs });
-      return;
-    }
-    const loop = { order, wallMs, refusals: 0 };
-    this.#loop = loop;
-    this.#world.at(this.#world.now(), 'ping', () => this.#ask(loop));
+    if (this.#wake) return this.#wake.join(order, this.#world.wallMs());
+    const wake = new JoinedWake(order, this.#world.wallMs());
+    this.#wake = wake;
+    this.#world.at(this.#world.now(), 'ping', () => this.#ask(wake));
   }
 
   release(): void {
@@ -117,43 +113,39 @@ export class PlatformEndpoint implements SimEndpoint {
   }
 
   restarted(): void {
-    this.#loop = undefined;
+    this.#wake = undefined;
   }
 
   /** Asks until it is up or the order's patience has ended; then goes on for a newer order. */
-  #ask(loop: WakeLoop): void {
-    const { order, wallMs } = loop;
-    const leftMs = order.patienceMs - Math.max(0, this.#world.wallMs() - wallMs);
+  #ask(wake: JoinedWake<WakeOrder>): void {
     const now = this.#world.wallMs();
-    const steps = wakeSteps(openaiGeneric, TARGET, Math.max(leftMs, LEAST_PATIENCE_MS), now);
-    this.#goOn(loop, order, steps, { now });
+    const steps = wakeSteps(openaiGeneric, TARGET, wake.ask(wake.order.patienceMs, now), now);
+    this.#goOn(wake, steps, { now });
   }
 
   /** Carries out the next step of a wake, and goes on when it is done. */
-  #goOn(loop: WakeLoop, order: WakeOrder, steps: WakeSteps, done: StepDone): void {
-    if (this.#loop !== loop) return;
+  #goOn(wake: JoinedWake<WakeOrder>, steps: WakeSteps, done: StepDone): void {
+    if (this.#wake !== wake) return;
     const next = steps.next(done);
     if (next.done) {
-      loop.refusals += next.value.refusals;
-      if (!next.value.ok && loop.order !== order) this.#ask(loop);
-      else this.#report(loop, next.value.ok);
-      return;
+      const report = wake.ended(next.value, this.#world.wallMs());
+      return report ? this.#report(wake.order, report) : this.#ask(wake);
     }
     const step = next.value;
     const now = this.#world.now();
     const { at, sent } =
       step.type === 'wait'
         ? { at: now + step.ms, sent: undefined }
-        : this.#send(loop, step.limitMs);
+        : this.#send(wake.order, step.limitMs);
     this.#world.at(at, 'ping', () =>
-      this.#goOn(loop, order, steps, { now: this.#world.wallMs(), ...(sent ? { sent } : {}) }),
+      this.#goOn(wake, steps, { now: this.#world.wallMs(), ...(sent ? { sent } : {}) }),
     );
   }
 
   /** One request of a wake: its answer, or none within the limit. */
-  #send(loop: WakeLoop, limitMs: number): { at: number; sent: Sent } {
+  #send({ wake }: WakeOrder, limitMs: number): { at: number; sent: Sent } {
     const now = this.#world.now();
-    const reply = this.#request(0, loop.order.wake.cause === 'demand', true);
+    const reply = this.#request(0, wake.cause === 'demand', true);
     const at = reply.type === 'served' ? reply.until : reply.type === 'hangs' ? Infinity : reply.at;
     if (at > now + limitMs) return { at: now + limitMs, sent: { kind: 'silent' } };
     if (reply.type === 'refused') return { at, sent: { kind: 'unreachable' } };
@@ -164,17 +156,10 @@ export class PlatformEndpoint implements SimEndpoint {
     return { at, sent: { kind: 'answered', answer } };
   }
 
-  #report({ order, wallMs, refusals }: WakeLoop, ok: boolean): void {
-    this.#loop = undefined;
-    this.#world.tell({
-      type: 'wake-answered',
-      backend: this.#place.backend,
-      endpoint: this.#place.id,
-      ok,
-      wakeAt: order.wake.at,
-      tookMs: this.#world.wallMs() - wallMs,
-      refusals,
-    });
+  #report({ wake }: WakeOrder, report: WakeResult): void {
+    this.#wake = undefined;
+    const about = { backend: this.#place.backend, endpoint: this.#place.id, wakeAt: wake.at };
+    this.#world.tell({ type: 'wake-answered', ...about, ...report });
   }
 
   #request(serviceMs: number, isDemand: boolean, isPing = false): PlatformReply {

@@ -35,7 +35,8 @@ export class SessionChains {
       cuts.set(name, places);
       const at = places.findIndex((place) => place >= end);
       const before = at < 0 ? places.length : at;
-      for (const place of places.slice(0, before)) links.push({ id: `${name}:${place}`, tokens: place });
+      for (const place of places.slice(0, before))
+        links.push({ id: `${name}:${place}`, tokens: place });
       if (end > start) links.push({ id: `${name}:${end}`, tokens: end });
       if (places[before] !== end) places.splice(before, 0, end);
       start = end;

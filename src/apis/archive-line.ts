@@ -16,7 +16,9 @@ const ms = z.number().min(0).max(1e15);
 const tokens = z.number().min(0).max(1e9);
 const name = z.string().refine(isName, 'expected 1 to 128 printable characters');
 /** A name may have been extended by a number that separates runs of the same name. */
-const runName = z.string().min(1).max(160);
+const runName = z.string().min(1).max(256);
+/** What people read beside a name that is a fingerprint. */
+const label = z.string().min(1).max(128).optional();
 const backend = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a backend');
 
 const head = z.object({
@@ -35,6 +37,7 @@ const visit = z.object({
   unit: name,
   backend: z.union([backend, z.literal(CLIENT_BACKEND)]),
   gap_ms: ms.optional(),
+  label,
   calls: z.array(call).min(1).max(MAX_CALLS),
 });
 
@@ -42,6 +45,7 @@ const run = z.object({
   run: runName,
   id: runName.optional(),
   app: name,
+  label,
   arrival_ms: ms,
   deadline_ms: ms.optional(),
   finished_ms: ms.optional(),

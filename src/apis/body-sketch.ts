@@ -9,7 +9,9 @@ import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type JsonBounds, type ScannedJson, scanJson } from '../http/json-scan.ts';
 import { MessageList } from './message-list.ts';
 import { charsAt, kindOf, textAt } from './prompt-text.ts';
+import { textPrint } from './text-print.ts';
 import { toolsAt } from './tool-names.ts';
+import { textPrintsAt, toolResultsAt } from './tool-results.ts';
 
 export interface BodySketch {
   /** The body with the fields below alone, cut; a body that is no object is kept as its kind. */
@@ -18,6 +20,10 @@ export interface BodySketch {
   readonly messageIndex: readonly number[];
   /** Number of messages, of those in `input` where there are no `messages`. */
   readonly turns: number;
+  /** Reads the ids of the tool calls whose results the newest messages have, the newest first. */
+  readonly toolResults: () => readonly string[];
+  /** Reads the fingerprints of the newest messages' texts, the newest first. */
+  readonly texts: () => readonly string[];
   /** Characters that the model will read. */
   readonly promptChars: number;
   /** Number of prompts that one call contains. */
@@ -44,17 +50,24 @@ const PLAIN_FIELDS = [
   'previous_response_id',
 ] as const;
 const MAX_FIELD_BYTES = 65_536;
+/** Fields that only say something of the caller: one that is longer is not read. */
+const CALLER_FIELDS = ['vllm_xargs', 'agent_hint', 'nvext'] as const;
+const MAX_CALLER_BYTES = 16_384;
 
 /** Fields with text for the model of which a schema sees the kind only. */
-const TEXT_FIELDS = ['query', 'documents', 'text_1', 'text_2'] as const;
+const TEXT_FIELDS = [
+  ...['query', 'queries', 'documents'],
+  ...['text_1', 'text_2', 'data_1', 'data_2'],
+] as const;
 const SYSTEM_FIELDS = ['system', 'instructions'] as const;
 const TOOL_FIELDS = ['tools', 'functions'] as const;
 const NAMES = new FieldNames([
   ...PLAIN_FIELDS,
+  ...CALLER_FIELDS,
   ...TEXT_FIELDS,
   ...SYSTEM_FIELDS,
   ...TOOL_FIELDS,
-  ...['messages', 'prompt', 'input'],
+  ...['messages', 'prompt', 'prompt_embeds', 'input'],
 ]);
 
 /** Most characters that are kept of a system prompt, and of other input. */
@@ -93,6 +106,10 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson): BodySketch {
     return of(cursor);
   };
   for (const name of PLAIN_FIELDS) read(name, (cursor) => cursor.parse());
+  for (const name of CALLER_FIELDS) {
+    const { start = 0, end = 0 } = json.fields.get(name) ?? {};
+    if (end - start <= MAX_CALLER_BYTES) read(name, (cursor) => cursor.parse());
+  }
   for (const name of TOOL_FIELDS) read(name, toolsAt);
   for (const name of TEXT_FIELDS) read(name, counted(kindOf));
   for (const name of SYSTEM_FIELDS) read(name, counted(systemAt));
@@ -102,6 +119,7 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson): BodySketch {
     return kindOf(cursor);
   };
   read('prompt', counted(countPrompts));
+  read('prompt_embeds', kindOf);
   let list: MessageList | undefined;
   const messagesAt = (strict: boolean) => (cursor: JsonCursor) => {
     if (cursor.kind() !== 'list') {
@@ -117,10 +135,17 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson): BodySketch {
     body: root.kind() === 'object' ? body : kindOf(root),
     messageIndex: list?.index ?? [],
     turns: list?.turns ?? 0,
+    toolResults: () => toolResultsAt(root, list?.newest ?? []),
+    texts: () => (list ? textPrintsAt(root, list.newest) : inputPrint(body.input)),
     promptChars,
     prompts,
     json,
   };
+}
+
+function inputPrint(input: unknown): string[] {
+  const print = typeof input === 'string' ? textPrint(input) : undefined;
+  return print === undefined ? [] : [print];
 }
 
 function systemAt(cursor: JsonCursor): string | null {

@@ -7,6 +7,10 @@ import { charsAt, fieldChars, firstOf, isPlain, kindOf, NONE, textAt } from './p
 
 /** Most characters that are kept of a message, and of all system messages together. */
 const MAX_TEXT_CHARS = 4_000;
+/** The same of the first one of the user, which names the conversation: clients write much into it. */
+const MAX_START_CHARS = 32_768;
+/** Newest messages whose places are kept. */
+const MAX_NEWEST = 32;
 const MAX_SYSTEM_CHARS = 1_000;
 const FIELDS = ['role', 'content', 'text', 'output'] as const;
 
@@ -22,6 +26,8 @@ export class MessageList {
   readonly kept: unknown[] = [];
   /** Index in the body of each that is kept. */
   readonly index: number[] = [];
+  /** Where the newest objects of the list begin, the oldest of them first. */
+  newest: number[] = [];
   /** Number of objects in the list. */
   turns = 0;
   /** Characters that the model will read. */
@@ -39,6 +45,7 @@ export class MessageList {
     cursor.open();
     for (let i = 0; cursor.more(); i += 1) {
       const isObject = cursor.kind() === 'object';
+      if (isObject) this.#keepPlace(cursor.at);
       const wrong = isObject ? this.#takeMessage() : NO_OBJECT;
       if (strict && wrong !== undefined) {
         this.#keep(isObject ? wrong : kindOf(cursor), i);
@@ -49,6 +56,11 @@ export class MessageList {
       else if (isPlain(cursor)) cursor.skipPlain();
       else this.chars += charsAt(cursor, 1);
     }
+  }
+
+  #keepPlace(at: number): void {
+    this.newest.push(at);
+    if (this.newest.length >= 2 * MAX_NEWEST) this.newest = this.newest.slice(-MAX_NEWEST);
   }
 
   #keepIfRead(i: number): void {
@@ -62,7 +74,10 @@ export class MessageList {
     const content =
       this.#contentAt === NONE
         ? undefined
-        : textAt(this.#cursor.fork(this.#contentAt), MAX_TEXT_CHARS);
+        : textAt(
+            this.#cursor.fork(this.#contentAt),
+            isFirstUser ? MAX_START_CHARS : MAX_TEXT_CHARS,
+          );
     if (isSystem) this.#systemChars += (content?.length ?? 0) + 1;
     this.#keep({ role: this.#role, ...(content === undefined ? {} : { content }) }, i);
   }

@@ -9,11 +9,24 @@ import type { AnswerFormat } from './streams/answer-format.ts';
 /** As an output limit, means "no limit" to engines such as llama.cpp. */
 export const NO_LIMIT = -1;
 
+/** The body has at least one of these fields. */
+function oneOf<T extends z.ZodType<Readonly<Record<string, unknown>>>>(
+  names: readonly string[],
+  schema: T,
+): T {
+  const has = (body: Readonly<Record<string, unknown>>) =>
+    names.some((name) => body[name] !== undefined);
+  const message = `expected it, or "${names.slice(1).join('", "')}"`;
+  return schema.refine(has, { path: [names[0] ?? ''], message });
+}
+
 const required = z.unknown().refine((value) => value !== undefined, 'Required');
 const outputLimit = z.number().min(0).or(z.literal(NO_LIMIT)).nullish();
 const metadata = z.record(z.string(), z.unknown()).nullish();
 const stream = z.boolean().nullish();
 const messages = z.array(z.looseObject({ role: z.string() })).min(1);
+
+const responsesInput = z.union([z.string(), z.array(z.unknown())]).nullish();
 
 /** A model, as the client names it; the backend that lists it serves the call. */
 export const modelName = z.string().min(1).max(256);
@@ -21,7 +34,12 @@ const common = { model: modelName, metadata };
 
 const streamable = {
   stream,
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  // Some clients write false for none.
+  stream_options: z
+    .union([z.looseObject({ include_usage: z.boolean().nullish() }), z.literal(false)], {
+      error: 'expected an object',
+    })
+    .nullish(),
 };
 
 const schemas = {
@@ -32,25 +50,34 @@ const schemas = {
     max_tokens: outputLimit,
     max_completion_tokens: outputLimit,
   }),
-  completion: z.looseObject({
-    ...common,
-    prompt: required,
-    ...streamable,
-    max_tokens: outputLimit,
-  }),
+  // vLLM takes embeddings of a prompt in its place.
+  completion: oneOf(
+    ['prompt', 'prompt_embeds'],
+    z.looseObject({ ...common, ...streamable, max_tokens: outputLimit }),
+  ),
   responses: z.looseObject({
     ...common,
-    input: z.union([z.string(), z.array(z.unknown())]).nullish(),
+    input: responsesInput,
     stream,
     max_output_tokens: outputLimit,
     background: z
       .literal(false, 'expected false: Talaria keeps no responses that could be asked for later')
       .nullish(),
   }),
+  compaction: z.looseObject({ ...common, input: responsesInput }),
+  inputTokens: z.looseObject({ ...common, input: responsesInput }),
   messages: z.looseObject({ ...common, messages, stream, max_tokens: z.number().min(0) }),
   countTokens: z.looseObject({ ...common, messages }),
-  embedding: z.looseObject({ ...common, input: required }),
-  rerank: z.looseObject({ ...common, query: required, documents: z.array(z.unknown()) }),
+  // vLLM takes a conversation in place of the input, as for its multimodal models.
+  embedding: oneOf(['input', 'messages'], z.looseObject(common)),
+  // vLLM takes several documents as one object with a list of contents, too.
+  rerank: z.looseObject({
+    ...common,
+    query: required,
+    documents: z.union([z.array(z.unknown()), z.looseObject({})], {
+      error: 'expected a list, or an object',
+    }),
+  }),
   score: z.looseObject(common),
   moderation: z.looseObject({ ...common, input: required }),
   speech: z.looseObject({ ...common, input: z.string() }),
@@ -76,7 +103,11 @@ export interface ModelFields {
   readonly [field: string]: unknown;
   readonly model: string;
   readonly stream?: boolean | null | undefined;
-  readonly stream_options?: { include_usage?: boolean | null | undefined } | null | undefined;
+  readonly stream_options?:
+    | { include_usage?: boolean | null | undefined }
+    | false
+    | null
+    | undefined;
   readonly max_tokens?: number | null | undefined;
   readonly max_completion_tokens?: number | null | undefined;
   readonly max_output_tokens?: number | null | undefined;
@@ -93,6 +124,8 @@ export const MODEL_APIS = {
     format: 'responses',
     streams: true,
   }),
+  compaction: api('compaction', '/responses/compact', schemas.compaction, { format: 'openai' }),
+  inputTokens: api('responses', '/responses/input_tokens', schemas.inputTokens, opaque),
   messages: api('messages', '/messages', schemas.messages, { format: 'messages', streams: true }),
   countTokens: api('messages', '/messages/count_tokens', schemas.countTokens, opaque),
   embedding: api('embedding', '/embeddings', schemas.embedding, { format: 'openai' }),
@@ -103,6 +136,11 @@ export const MODEL_APIS = {
   image: api('image', '/images/generations', schemas.image, opaque),
   imageEdit: api('image', '/images/edits', schemas.imageEdit, opaque),
 } as const satisfies Record<string, ModelApi>;
+
+/** The paths of these APIs, as clients call them. */
+export const MODEL_PATHS: ReadonlySet<string> = new Set(
+  Object.values(MODEL_APIS).map(({ path }) => `/v1${path}`),
+);
 
 function api(
   name: string,

@@ -14,13 +14,15 @@ import { type ModelApi, type ModelFields, NO_LIMIT } from './model-apis.ts';
 export interface ModelRequest {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly model: string;
+  /** Where the name of the model is in the body. */
+  readonly modelSpan: Span;
   readonly stream: boolean;
   /** The client set a priority itself. */
   readonly hasPriority: boolean;
   /** The client asked for usage in its stream. */
   readonly wantsUsage: boolean;
-  /** Where the client's stream options are in the body, and whether they are null. */
-  readonly streamOptions?: { readonly isNull: boolean; readonly span: Span };
+  /** Where the client's stream options are in the body, and whether they are null or false. */
+  readonly streamOptions?: { readonly isNone: boolean; readonly span: Span };
   /** Where the body's object is: blanks may stand around it. */
   readonly root: Span;
   readonly inputTokens: number;
@@ -33,6 +35,8 @@ export interface ModelRequest {
 export interface CallerFields {
   readonly fields: ModelFields;
   readonly turns: number;
+  readonly toolResults: () => readonly string[];
+  readonly texts: () => readonly string[];
 }
 
 /** English text has about 4 characters a token; enough to compare calls before usage is known. */
@@ -64,18 +68,25 @@ export function parseModelRequest(
   const { max_completion_tokens, max_output_tokens, max_tokens, n, stream_options } = body;
   const limit = max_completion_tokens ?? max_output_tokens ?? max_tokens ?? NO_LIMIT;
   const { fields, root } = sketch.json;
+  const options = stream_options || undefined;
   const optionsSpan = fields.get('stream_options');
   return {
     ok: true,
-    caller: { fields: body, turns: sketch.turns },
+    caller: {
+      fields: body,
+      turns: sketch.turns,
+      toolResults: sketch.toolResults,
+      texts: sketch.texts,
+    },
     request: {
       bytes,
       model: body.model,
+      modelSpan: fields.get('model') ?? root,
       stream: api.streams === true && body.stream === true,
       hasPriority: fields.has('priority'),
-      wantsUsage: stream_options?.include_usage === true,
+      wantsUsage: options?.include_usage === true,
       ...(optionsSpan
-        ? { streamOptions: { isNull: stream_options === null, span: optionsSpan } }
+        ? { streamOptions: { isNone: options === undefined, span: optionsSpan } }
         : {}),
       root,
       inputTokens: Math.ceil(sketch.promptChars / CHARS_PER_TOKEN),
@@ -86,19 +97,22 @@ export function parseModelRequest(
   };
 }
 
-/** What Talaria adds to a body; `usage` is asked for in the stream. */
+/** What Talaria changes in a body; `usage` is asked for in the stream. */
 export interface AddedFields {
   readonly usage: boolean;
   readonly priority?: number | undefined;
+  /** The name by which the endpoint knows the model. */
+  readonly model?: string | undefined;
 }
 
 /** The body with these fields. All other bytes stay as they are. */
 export function withFields(
   request: ModelRequest,
-  { usage, priority }: AddedFields,
+  { usage, priority, model = request.model }: AddedFields,
 ): Uint8Array<ArrayBuffer> {
-  const { bytes, root } = request;
+  const { bytes, root, modelSpan } = request;
   const splices: Splice[] = [];
+  if (model !== request.model) splices.push({ span: modelSpan, text: JSON.stringify(model) });
   if (usage) splices.push(usageSplice(request));
   if (priority !== undefined) splices.push(added(root, `"priority":${priority}`));
   return splices.length === 0 ? bytes : spliced(bytes, splices);
@@ -107,7 +121,7 @@ export function withFields(
 function usageSplice({ bytes, root, streamOptions }: ModelRequest): Splice {
   const options = '{"include_usage":true}';
   if (!streamOptions) return added(root, `"stream_options":${options}`);
-  if (streamOptions.isNull) return { span: streamOptions.span, text: options };
+  if (streamOptions.isNone) return { span: streamOptions.span, text: options };
   return fieldSplice(bytes, streamOptions.span, 'include_usage', 'true');
 }
 

@@ -1,21 +1,26 @@
 /**
- * Reads the token counts that endpoints report: in OpenAI's form (chat, completions, embeddings,
- * rerank), in that of Responses, and in Anthropic's. The text is searched for the key, and only the
+ * Reads the token counts and times that endpoints report; what each field means is in
+ * usage-fields.ts. The text is searched for the key, and only the
  * value after it is parsed, so that a long answer costs no more than a short one. Whatever the text
  * is, the work is linear in its length: few values are tried, each of a bounded length. The events
  * of streams are read in `streams/`.
  */
 import { ByteTail } from './byte-tail.ts';
 import { latinText } from './latin-text.ts';
+import {
+  readUsage,
+  TIMING_FIELDS,
+  USAGE_FIELDS,
+  type Usage,
+  type UsageField,
+} from './usage-fields.ts';
+
+export type { Usage };
 
 const KEY = '"usage"';
 const OBJECT = /"usage"\s*:\s*\{/;
-
-/** The reported counts; a stream may report the two separately. */
-export interface Usage {
-  readonly inputTokens?: number;
-  readonly outputTokens?: number;
-}
+/** llama.cpp tells the times of a call beside its usage. */
+const TIMINGS_KEY = '"timings"';
 
 /** Usage is at the end of an answer; only this many last bytes are kept. */
 const TAIL_BYTES = 16_384;
@@ -35,7 +40,12 @@ export class PlainUsage {
   }
 
   get usage(): Usage | undefined {
-    return usageIn(latinText(this.#tail.bytes));
+    return usageIn(this.text);
+  }
+
+  /** The end of the answer, as far as it is kept. */
+  get text(): string {
+    return latinText(this.#tail.bytes);
   }
 }
 
@@ -46,20 +56,23 @@ export class PlainUsage {
 export class StreamUsage {
   #last: string | undefined;
   #before: string | undefined;
+  #timings: string | undefined;
 
   /** Takes the data of an event, which is short. */
   push(data: string): void {
+    if (data.includes(TIMINGS_KEY)) this.#timings = data;
     if (!data.includes(KEY) || !OBJECT.test(data)) return;
     this.#before = this.#last;
     this.#last = data;
   }
 
   get usage(): Usage | undefined {
-    return this.#of(this.#last) ?? this.#of(this.#before);
+    const usage = this.#of(this.#last) ?? this.#of(this.#before);
+    return this.#timings === undefined ? usage : joined(usage, timingsIn(this.#timings));
   }
 
   #of(data: string | undefined): Usage | undefined {
-    return data === undefined ? undefined : usageIn(data);
+    return data === undefined ? undefined : findUsage(data).usage;
   }
 }
 
@@ -68,19 +81,31 @@ export class StreamUsage {
  * that a model writes is never mistaken for it.
  */
 export function usageIn(json: string): Usage | undefined {
-  return findUsage(json).usage;
+  return joined(findUsage(json).usage, timingsIn(json));
 }
 
-/** The same, with the number of characters examined after the key: at most 8 times the text's. */
+function timingsIn(json: string): Usage | undefined {
+  return find(json, TIMINGS_KEY, TIMING_FIELDS).usage;
+}
+
+/** The usage, with the number of characters examined after the key: at most 8 times the text's. */
 export function findUsage(json: string): { usage: Usage | undefined; examined: number } {
+  return find(json, KEY, USAGE_FIELDS);
+}
+
+function find(
+  json: string,
+  key: string,
+  fields: readonly UsageField[],
+): { usage: Usage | undefined; examined: number } {
   let examined = 0;
-  let at = json.lastIndexOf(KEY);
+  let at = json.lastIndexOf(key);
   for (let tried = 0; at >= 0 && tried < MAX_TRIED; tried += 1) {
-    const value = objectAfter(json, at + KEY.length);
+    const value = objectAfter(json, at + key.length);
     examined += value.examined;
-    const usage = usageOf(value.text);
+    const usage = usageOf(value.text, fields);
     if (usage) return { usage, examined };
-    at = at === 0 ? -1 : json.lastIndexOf(KEY, at - 1);
+    at = at === 0 ? -1 : json.lastIndexOf(key, at - 1);
   }
   return { usage: undefined, examined };
 }
@@ -111,40 +136,25 @@ function objectAfter(json: string, at: number): { text: string | undefined; exam
   return { text: undefined, examined: i - start };
 }
 
-function usageOf(json: string | undefined): Usage | undefined {
-  if (json === undefined) return undefined;
-  let parsed: Record<string, unknown>;
-  try {
-    parsed = JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-  const input = count(parsed.prompt_tokens) ?? count(parsed.input_tokens);
-  // Anthropic counts tokens written to and read from its cache separately; they took time as well.
-  const cached = [parsed.cache_creation_input_tokens, parsed.cache_read_input_tokens].map(count);
-  const inputTokens = input === undefined ? undefined : input + (cached[0] ?? 0) + (cached[1] ?? 0);
-  const outputTokens = count(parsed.completion_tokens) ?? count(parsed.output_tokens);
-  if (inputTokens === undefined && outputTokens === undefined) {
-    // A rerank answer reports only the sum, which is all input.
-    const total = count(parsed.total_tokens);
-    return total === undefined ? undefined : { inputTokens: total, outputTokens: 0 };
-  }
+/** Joins what the two objects of an answer tell; `usage` counts where both do. */
+function joined(usage: Usage | undefined, timings: Usage | undefined): Usage | undefined {
+  if (!usage || !timings) return usage ?? timings;
+  const inputTokens = usage.inputTokens ?? timings.inputTokens;
+  const cachedTokens = usage.cachedTokens ?? timings.cachedTokens;
   return {
-    ...(inputTokens === undefined ? {} : { inputTokens }),
-    // An embedding has no output and reports none.
-    ...(outputTokens === undefined
-      ? parsed.prompt_tokens === undefined
-        ? {}
-        : { outputTokens: 0 }
-      : { outputTokens }),
+    ...timings,
+    ...usage,
+    ...(inputTokens === undefined || cachedTokens === undefined
+      ? {}
+      : { cachedTokens: Math.min(cachedTokens, inputTokens) }),
   };
 }
 
-/** More than any call can use; a larger count is ignored. */
-const MOST_TOKENS = 1e9;
-
-function count(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= MOST_TOKENS
-    ? value
-    : undefined;
+function usageOf(json: string | undefined, fields: readonly UsageField[]): Usage | undefined {
+  if (json === undefined) return undefined;
+  try {
+    return readUsage(JSON.parse(json), fields);
+  } catch {
+    return undefined;
+  }
 }

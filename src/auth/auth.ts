@@ -9,22 +9,38 @@ import { hex, sha256, sha256Hex } from '../http/sha256.ts';
 /** Longer than any issued key; a longer text is rejected without hashing it. */
 const MAX_KEY_CHARS = 256;
 
-/** `apiKeyHeader`: the key may be in `x-api-key` instead, as Anthropic's clients send it. */
+/** Where clients send an API key, in the order in which they are tried. */
+export const KEY_HEADERS: ReadonlyArray<{
+  readonly header: string;
+  readonly read: (headers: Headers) => string | undefined;
+  readonly source: string;
+}> = [
+  { header: 'authorization', read: bearer, source: "RFC 6750; OpenAI's and most other SDKs" },
+  { header: 'x-api-key', read: keyIn('x-api-key'), source: "Anthropic's SDKs, Claude Code" },
+  { header: 'api-key', read: keyIn('api-key'), source: "Azure OpenAI's SDKs" },
+];
+
+/**
+ * Tries each key that was sent: agents send a stale token of their own beside the one that they were
+ * configured with.
+ */
 export async function authenticate(
   headers: Headers,
   kv: KVNamespace,
-  apiKeyHeader: boolean,
 ): Promise<Outcome<{ owner: KeyOwner; sha256: string }>> {
-  const key = bearer(headers) ?? (apiKeyHeader ? usable(headers.get('x-api-key')) : undefined);
-  if (!key) {
-    const alternative = apiKeyHeader ? ' or "x-api-key: KEY"' : '';
-    return failure('invalid_api_key', {
-      message: `Send "Authorization: Bearer KEY"${alternative}.`,
-    });
+  const keys = new Set(KEY_HEADERS.map(({ read }) => read(headers)));
+  keys.delete(undefined);
+  if (keys.size === 0) {
+    const message =
+      'Send the key in one of "Authorization: Bearer KEY", "x-api-key: KEY" and "api-key: KEY".';
+    return failure('invalid_api_key', { message });
   }
-  const keyHash = await sha256Hex(key);
-  const owner = await loadKeyOwner(kv, keyHash);
-  return owner ? { ok: true, owner, sha256: keyHash } : failure('invalid_api_key');
+  for (const key of keys) {
+    const keyHash = await sha256Hex(key ?? '');
+    const owner = await loadKeyOwner(kv, keyHash);
+    if (owner) return { ok: true, owner, sha256: keyHash };
+  }
+  return failure('invalid_api_key');
 }
 
 /**
@@ -51,6 +67,10 @@ export async function authenticateAdmin(
 export function newKey(): { id: string; key: string } {
   const bytes = crypto.getRandomValues(new Uint8Array(24));
   return { id: `key_${hex(bytes.subarray(0, 4))}`, key: `tal_${hex(bytes.subarray(4))}` };
+}
+
+function keyIn(header: string): (headers: Headers) => string | undefined {
+  return (headers) => usable(headers.get(header));
 }
 
 function bearer(headers: Headers): string | undefined {

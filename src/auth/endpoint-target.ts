@@ -95,9 +95,20 @@ export async function pingTargetOf(
   const address = addressOf(config, backend, endpoint);
   const resolved = address && (await targetOf(address, secrets, tenant));
   if (!address || !resolved?.ok) return undefined;
+  const target = withModel(resolved.target, order.model, config.backends[backend]?.models);
   return {
-    target: resolved.target,
-    adapter: adapterOf(address.kind, resolved.target),
+    target,
+    adapter: adapterOf(address.kind, target),
     patienceMs: order.patienceMs ?? wakePatienceMs(config, backend, endpoint),
   };
+}
+
+/** A router loads what it is asked for: the target with the model that is needed, if it is served. */
+function withModel(
+  target: EndpointTarget,
+  needed: string | undefined,
+  served: readonly string[] = [],
+): EndpointTarget {
+  if (target.model === undefined || needed === undefined || !served.includes(needed)) return target;
+  return { ...target, model: needed };
 }

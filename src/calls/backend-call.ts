@@ -165,11 +165,12 @@ export class BackendCall {
     const { url, auth, key } = resolved.target;
     const adapter = adapterOf(address.kind);
     const isTool = address.model === undefined;
-    const { body, stripUsage } = plan.body(address, slot.grant.rankMs);
+    const { body, stripUsage } = plan.body(address, slot.grant.rankMs, plan.backend);
     this.#forwarder = new Forwarder({
       slot: { ...slot, report: (r) => slot.report(r).finally(this.#finished.resolve) },
       request: (signal) => {
-        const headers = upstreamHeaders(c.req.raw.headers, { ...adapter.callHeaders, ...auth });
+        const given = { ...adapter.callHeaders, ...auth };
+        const headers = upstreamHeaders(c.req.raw.headers, given, plan.keepsEncoding);
         if (address.loadMetrics) headers.set('endpoint-load-metrics-format', 'JSON');
         const { method } = plan;
         const endpointUrl = `${url.replace(/\/+$/, '')}${plan.path}`;

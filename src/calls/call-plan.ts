@@ -14,6 +14,7 @@ import type { CallRequest } from '../protocol/tenant.ts';
 export interface CallPlan {
   readonly backend: string;
   readonly kind: CallRequest['kind'];
+  readonly model?: string;
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
@@ -25,11 +26,14 @@ export interface CallPlan {
   readonly method: string;
   /** Path and query after the endpoint's URL. */
   readonly path: string;
-  /** The body for this endpoint, and whether Talaria asked for usage where the client did not. */
+  /** The body for this endpoint of a backend, and whether Talaria asked for usage where the client did not. */
   readonly body: (
     address: EndpointAddress,
     rankMs: number,
+    backend: string,
   ) => { body: BodyInit | null; stripUsage: boolean };
+  /** The body is sent in the encoding in which the client sent it, which the headers name. */
+  readonly keepsEncoding?: boolean;
   readonly format: AnswerFormat;
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;

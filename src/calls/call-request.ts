@@ -9,6 +9,9 @@ import type { CallFacts, CallRequest } from '../protocol/tenant.ts';
 export interface CallDescription {
   readonly backend: string;
   readonly kind: CallRequest['kind'];
+  readonly model?: string;
+  /** Number of answers requested in one call. */
+  readonly choices?: number | undefined;
   readonly inputTokens: number;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
@@ -28,6 +31,8 @@ export async function callRequestOf(
 ): Promise<CallRequest> {
   const { identity, content } = plan;
   const { deadlineMs, maxWaitMs } = identity;
+  // What the client expects is less than what it allows.
+  const maxOutputTokens = plan.maxOutputTokens ?? identity.expectedTokens;
   return {
     callId,
     runId: identity.runId,
@@ -35,6 +40,8 @@ export async function callRequestOf(
     unit: identity.unit,
     backend: plan.backend,
     kind: plan.kind,
+    ...(plan.model === undefined ? {} : { model: plan.model }),
+    ...((plan.choices ?? 1) > 1 ? { sequences: plan.choices ?? 1 } : {}),
     inputTokens: plan.inputTokens,
     arrivedAt,
     final: identity.final,
@@ -46,7 +53,11 @@ export async function callRequestOf(
     ...(identity.retry ? { retry: true } : {}),
     ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
     ...(identity.turn === undefined ? {} : { turn: identity.turn }),
-    ...(plan.maxOutputTokens === undefined ? {} : { maxOutputTokens: plan.maxOutputTokens }),
+    ...(identity.cameBack === undefined ? {} : { cameBack: identity.cameBack }),
+    ...(identity.texts === undefined ? {} : { texts: identity.texts }),
+    ...(identity.guessedApp === undefined ? {} : { guessedApp: identity.guessedApp }),
+    ...(identity.labels === undefined ? {} : { labels: identity.labels }),
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
     ...(deadlineMs === undefined ? {} : { deadlineAt: arrivedAt - waitedMs + deadlineMs }),
     ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.max(0, maxWaitMs - waitedMs) }),

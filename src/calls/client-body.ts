@@ -28,12 +28,13 @@ export interface ClientBody {
 
 /**
  * Reads the body and answers with `use`; the body is in hand until that answer is there, and longer
- * where `hand.until` says so.
+ * where `hand.until` says so. `keepsEncoding`: the bytes stay in the encoding in which they came.
  */
 export async function withBody(
   c: Context<AppEnv>,
   maxBytes: number,
   use: (body: ClientBody) => Promise<Response>,
+  { keepsEncoding = false } = {},
 ): Promise<Response> {
   const { config } = c.get('tenant');
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
@@ -45,7 +46,7 @@ export async function withBody(
   }
   const { hand } = taken;
   try {
-    const rules = { maxBytes, pace: config.limits.body, hand };
+    const rules = { maxBytes, pace: config.limits.body, hand, keepsEncoding };
     const read = await readBody(c.req.raw, rules);
     if (!read.ok) return refuse(read.error);
     const { bytes } = read;

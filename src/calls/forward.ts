@@ -5,9 +5,12 @@
  * by exactly one report.
  */
 
+import { AnswerText } from '../apis/answer-text.ts';
 import type { AnswerFormat } from '../apis/streams/answer-format.ts';
 import { AnswerStream } from '../apis/streams/answer-stream.ts';
+import { ToolCalls } from '../apis/tool-calls.ts';
 import { PlainUsage } from '../apis/usage.ts';
+import { ofAllAnswers } from '../apis/usage-fields.ts';
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
@@ -308,10 +311,28 @@ export class Forwarder {
     return this.#ended;
   }
 
+  /** By what the answer is recognised where a later call brings it back. */
+  #handedOut(): Pick<CallResult, 'toolCalls' | 'responseId' | 'text'> {
+    const calls = this.#stream?.toolCalls ?? new ToolCalls(this.#options.format);
+    const said = this.#stream?.text ?? new AnswerText();
+    if (this.#plain) {
+      calls.push(this.#plain.text);
+      said.plain(this.#plain.text);
+    }
+    const { ids, responseId } = calls;
+    const text = ids.length > 0 ? undefined : said.print;
+    return {
+      ...(ids.length === 0 ? {} : { toolCalls: ids }),
+      ...(responseId === undefined ? {} : { responseId }),
+      ...(text === undefined ? {} : { text }),
+    };
+  }
+
   async #report(outcome: CallResult['outcome'], details: EndDetails = {}): Promise<void> {
     this.#stop();
     const pieces = this.#stream?.pieces;
-    const usage = (this.#stream ?? this.#plain)?.usage;
+    const told = (this.#stream ?? this.#plain)?.usage;
+    const usage = told && ofAllAnswers(told, this.#options.choices ?? 1);
     const outputTokens = usage?.outputTokens ?? pieces;
     await this.#options.slot.report({
       outcome,
@@ -320,8 +341,9 @@ export class Forwarder {
       cold: false,
       serviceMs: Date.now() - this.#startedAt,
       ...(this.#queuedInEngine === undefined ? {} : { queuedThere: this.#queuedInEngine }),
-      ...(usage?.inputTokens === undefined ? {} : { inputTokens: usage.inputTokens }),
+      ...usage,
       ...(outputTokens === undefined ? {} : { outputTokens }),
+      ...(outcome === 'ok' ? this.#handedOut() : {}),
       // A plain answer arrives in one piece: its first byte says nothing about the prefill.
       ...(pieces !== undefined && this.#firstByteMs !== undefined
         ? { firstByteMs: this.#firstByteMs }

@@ -4,6 +4,7 @@
  * differs is in `apis/model-apis.ts`. Calls that name a backend are in `routes/backends.ts`.
  */
 import type { Context } from 'hono';
+import { withModelName } from '../apis/answer-model.ts';
 import type { ModelApi } from '../apis/model-apis.ts';
 import {
   type CallerFields,
@@ -13,10 +14,13 @@ import {
 } from '../apis/model-request.ts';
 import { multipartModel } from '../apis/multipart-model.ts';
 import type { AppEnv } from '../auth/app-env.ts';
+import { type ServedModel, servedModel, upstreamAt } from '../config/model-names.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import { priorityOf } from '../endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import type { Hand } from '../http/in-hand.ts';
+import { spliced } from '../http/json-splice.ts';
+import { hasAgentPriority } from '../identity/agent-context.ts';
 import { hintsOf } from '../identity/conversation.ts';
 import { identify } from '../identity/identity.ts';
 import type { CallPlan } from './call-plan.ts';
@@ -24,27 +28,33 @@ import { withBody } from './client-body.ts';
 import { dispatchCall } from './dispatch-call.ts';
 import { answerInTime } from './early-answer.ts';
 import { runIdempotent } from './idempotency.ts';
+import { sideCall } from './side-call.ts';
 
 /** A model call whose body was read and checked. */
 export interface ReadCall {
   readonly request: ModelRequest;
   readonly caller: CallerFields;
-  readonly backend: string;
+  readonly model: ServedModel;
   readonly hand: Hand;
 }
 
 /** Handles a call with a JSON body. */
 export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {
-  return withModelRequest(c, api, async ({ request, caller, backend, hand }) => {
-    const hints = hintsOf(api.name, caller.fields, caller.turns);
+  return withModelRequest(c, api, async ({ request, caller, model, hand }) => {
+    const { config } = c.get('tenant');
+    const { fields, turns, toolResults, texts } = caller;
+    const hints = { ...hintsOf(api.name, fields, turns), toolResults, texts };
     const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
     if (!identified.ok) return refuse(c, identified.error);
     // An opaque answer reports no tokens, so the call is measured in time, as a tool's is.
     const isOpaque = api.format === 'opaque';
     const { maxOutputTokens } = request;
+    const hasPriority = request.hasPriority || hasAgentPriority(c.req.raw.headers, fields);
+    let isRenamed = false;
     const plan: CallPlan = {
-      backend,
+      backend: model.backend,
       kind: isOpaque ? 'service' : 'llm',
+      model: request.model,
       inputTokens: isOpaque ? 0 : request.inputTokens,
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       identity: identified.identity,
@@ -52,10 +62,13 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       hand,
       method: 'POST',
       path: api.path + new URL(c.req.url).search,
-      body: ({ includeUsage, priority: style }, rankMs) => {
+      body: ({ includeUsage, priority: style }, rankMs, backend) => {
         const usage = !!api.asksForUsage && request.stream && !request.wantsUsage && includeUsage;
-        const priority = style && !request.hasPriority ? priorityOf(rankMs, style) : undefined;
-        return { body: withFields(request, { usage, priority }), stripUsage: usage };
+        const priority = style && !hasPriority ? priorityOf(rankMs, style) : undefined;
+        const upstream = upstreamAt(config, backend, request.model, model);
+        isRenamed = upstream !== request.model;
+        const body = withFields(request, { usage, priority, model: upstream });
+        return { body, stripUsage: usage };
       },
       format: api.format,
       choices: request.choices,
@@ -64,7 +77,10 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
     const call = { content: request.bytes, streams: request.stream };
     // What is kept for an idempotency key is the answer alone, and not how it was begun.
     return answerInTime(c, plan, (early) =>
-      runIdempotent(c, call, () => dispatchCall(c, plan, early)),
+      runIdempotent(c, call, async () => {
+        const answer = await dispatchCall(c, plan, early);
+        return isRenamed && answer.ok ? withModelName(answer, request.model) : answer;
+      }),
     );
   });
 }
@@ -77,13 +93,15 @@ export function formCall(c: Context<AppEnv>, name: string, path: string): Promis
   const { config } = c.get('tenant');
   return withBody(c, config.limits.bodyBytes, async ({ bytes, hand }) => {
     const form = multipartModel(bytes, c.req.header('content-type') ?? '');
-    const resolved = form.ok ? backendOf(config, form.model) : form;
+    const resolved = form.ok ? modelOf(config, form.model) : form;
     if (!resolved.ok) return refuse(c, resolved.error);
+    if (!form.ok) return refuse(c, form.error);
+    const { served } = resolved;
     const hints = { metadata: {}, shape: name, unit: name };
     const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
     if (!identified.ok) return refuse(c, identified.error);
     const plan: CallPlan = {
-      backend: resolved.backend,
+      backend: served.backend,
       kind: 'service',
       inputTokens: 0,
       identity: identified.identity,
@@ -91,15 +109,29 @@ export function formCall(c: Context<AppEnv>, name: string, path: string): Promis
       hand,
       method: 'POST',
       path: path + new URL(c.req.url).search,
-      body: () => ({ body: bytes, stripUsage: false }),
+      body: (_address, _rankMs, backend) => {
+        const upstream = upstreamAt(config, backend, form.model, served);
+        const isSame = upstream === form.model;
+        const body = isSame ? bytes : spliced(bytes, [{ span: form.span, text: upstream }]);
+        return { body, stripUsage: false };
+      },
       format: 'opaque',
     };
     return runIdempotent(c, { content: bytes, streams: false }, () => dispatchCall(c, plan));
   });
 }
 
+/** Handles a call that only counts tokens: it needs no slot, and its unit is none of the run's. */
+export function countCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {
+  return withModelRequest(c, api, ({ request, model }) => {
+    const path = api.path + new URL(c.req.url).search;
+    const body = withFields(request, { usage: false, model: model.upstream });
+    return sideCall(c, { backend: model.backend, path, body });
+  });
+}
+
 /** Reads and checks the body of a call, finds the backend of its model, and answers with `use`. */
-export function withModelRequest(
+function withModelRequest(
   c: Context<AppEnv>,
   api: ModelApi,
   use: (call: ReadCall) => Promise<Response>,
@@ -110,9 +142,9 @@ export function withModelRequest(
     const parsed = parseModelRequest(bytes, api, bounds);
     if (!parsed.ok) return refuse(c, parsed.error);
     const { request, caller } = parsed;
-    const found = backendOf(config, request.model);
+    const found = modelOf(config, request.model);
     if (!found.ok) return refuse(c, found.error);
-    return use({ request, caller, backend: found.backend, hand });
+    return use({ request, caller, model: found.served, hand });
   });
 }
 
@@ -121,9 +153,9 @@ export function refuse(c: Context<AppEnv>, error: ApiError): Response {
   return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }
 
-function backendOf(config: TenantConfig, model: string): Outcome<{ backend: string }> {
-  const backend = Object.entries(config.backends).find(([, b]) => b.models.includes(model))?.[0];
-  if (backend !== undefined) return { ok: true, backend };
+function modelOf(config: TenantConfig, model: string): Outcome<{ served: ServedModel }> {
+  const served = servedModel(config, model);
+  if (served !== undefined) return { ok: true, served };
   const message = `The model "${model}" does not exist.`;
   return failure('model_not_found', { param: 'model', message });
 }

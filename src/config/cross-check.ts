@@ -4,6 +4,7 @@
  */
 import type { Problem } from '../http/problem.ts';
 import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
+import { modelProblems } from './model-entry.ts';
 import { NO_KEYS } from './no-keys.ts';
 import { prewarmProblems } from './prewarm-settings.ts';
 import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
@@ -17,19 +18,11 @@ export function* crossCheck(config: TenantConfig, rules: Rules): Iterable<Proble
   yield* prewarmProblems(config);
   yield* checkFallbacks(config);
   yield* checkKeys(config);
-  const backendOfModel = new Map<string, string>();
+  yield* modelProblems(config.backends);
   for (const [backendName, b] of Object.entries(config.backends)) {
     const at = `backends.${backendName}`;
     if (backendName === 'client') {
       yield { param: at, message: 'the name "client" is taken: units of the client' };
-    }
-    for (const [i, model] of b.models.entries()) {
-      const other = backendOfModel.get(model);
-      if (other !== undefined) {
-        const message = `model "${model}" is served by backend "${other}" already`;
-        yield { param: `${at}.models[${i}]`, message };
-      }
-      backendOfModel.set(model, backendName);
     }
     const ids = new Set<string>();
     for (const [i, e] of b.endpoints.entries()) {

@@ -3,6 +3,7 @@
  * key is added in `auth/endpoint-target.ts`.
  */
 import type { EndpointAddress } from '../endpoints/address.ts';
+import { upstreamName } from './model-entry.ts';
 import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
 
 /** Undefined where the endpoint is not, or no longer, configured. */
@@ -14,7 +15,8 @@ export function addressOf(
   const configured = endpointOf(config, backendName, endpoint);
   const backend = config.backends[backendName];
   if (!configured || !backend) return undefined;
-  const model = backend.models[0];
+  const [entry] = backend.models;
+  const model = entry === undefined ? undefined : upstreamName(entry);
   return {
     url: configured.url,
     kind: configured.kind,

@@ -16,6 +16,15 @@ export function mayName(config: TenantConfig, keyId: string, app: string): boole
   return keys === undefined || keys.includes(keyId);
 }
 
+/**
+ * The id under which the tenant has a run that the API key names: where runs are not shared it begins
+ * with the key's id, which contains no slash. A client may name the run by either.
+ */
+export function runIdFor(config: TenantConfig, keyId: string, runId: string): string {
+  const own = `${keyId}/`;
+  return config.identity.shareRuns || runId.startsWith(own) ? runId : own + runId;
+}
+
 /** Why the key may not use the application, in words for its client. */
 export function refusedApplication(config: TenantConfig, keyId: string, app: string): string {
   const { applications = [] } = keyOf(config, keyId) ?? {};

@@ -11,6 +11,7 @@ import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
 import { isName } from '../protocol/name.ts';
 import { bodyLimits } from './body-limits.ts';
 import { jobSettings } from './job-settings.ts';
+import { modelEntry } from './model-entry.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
 
@@ -111,8 +112,8 @@ const timeouts = z.strictObject({
 });
 
 const backend = z.strictObject({
-  /** Models that it serves, by the names that clients use. */
-  models: z.array(z.string().min(1).max(256)).default([]),
+  /** Models that it serves, by the names that clients use, and aliases of them. */
+  models: z.array(modelEntry).max(10_000).default([]),
   endpoints: z.array(endpoint).min(1).max(64),
   queue: queue.prefault({}),
   whileCold: z.enum(['hold', 'send']).default('hold'),
@@ -189,6 +190,15 @@ const tenant = z.strictObject({
     })
     .prefault({}),
   prewarm: prewarm.prefault({}),
+  identity: z
+    .strictObject({
+      /**
+       * Whether calls of several API keys that name one run are one run; false: a run belongs to the
+       * key that named it, so that no key can join the run of another.
+       */
+      shareRuns: z.boolean().default(true),
+    })
+    .prefault({}),
   limits: z
     .strictObject({
       ...bodyLimits,

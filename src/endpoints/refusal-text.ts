@@ -7,7 +7,7 @@
 
 /** KServe: "Model is not ready yet"; TGI and llama.cpp: "loading"; RunPod: "no workers available". */
 const NOT_READY =
-  /\bnot (?:yet |currently )?(?:ready|loaded|started|running|up|available|found yet)\b|\b(?:still|currently|being) (?:loading|loaded|starting|started|initiali[sz]|warming|booting|download|pull|deploy|provision|wak)|\bloading (?:the )?model\b|\bmodel (?:is )?(?:loading|starting|warming)\b|\b(?:warming|waking|starting|spinning|scaling|booting) (?:up|from)\b|\bcold start|\binitiali[sz]ing\b|\bno (?:available |healthy |ready )?(?:workers?|replicas?|instances?|upstreams?|containers?)\b|\bscaled to (?:zero|0)\b|\bmissing request\b/i;
+  /\bnot (?:yet |currently )?(?:ready|loaded|started|running|up|available|found yet)\b|\b(?:still|currently|being) (?:loading|loaded|starting|started|initiali[sz]|warming|booting|download|pull|deploy|provision|wak)|\bloading (?:the )?model\b|\bmodel\b[^.]{0,80}?\bunloaded\b|\bmodel (?:is )?(?:loading|starting|warming)\b|\b(?:warming|waking|starting|spinning|scaling|booting) (?:up|from)\b|\bcold start|\binitiali[sz]ing\b|\bno (?:available |healthy |ready )?(?:workers?|replicas?|instances?|upstreams?|containers?)\b|\bscaled to (?:zero|0)\b|\bmissing request\b/i;
 
 /** vLLM and KServe: "The model `m` does not exist", while it is loaded as well as for a wrong name. */
 const NO_MODEL =

@@ -26,6 +26,11 @@ export interface WakeResult {
   readonly tookMs: number;
   /** Answers "not ready", or none, before the end. */
   readonly refusals: number;
+  /**
+   * Time before the end in which it may have become ready unnoticed, ms: requests got no answer, and
+   * the next one was answered at once. Absent where it was watched to the end.
+   */
+  readonly unnoticedMs?: number;
   /** Why it failed, for the operator, without the endpoint's key. */
   readonly reason?: string;
 }
@@ -40,6 +45,8 @@ const FIRST_HELD_SHARE = 0.25;
 const SHORT_HELD_MS = 5_000;
 const LAST_HELD_SHARE = 0.5;
 const PROBE_LIMIT_MS = 10_000;
+/** An answer within this time was not held until the endpoint was ready, ms. */
+export const AT_ONCE_MS = 2_000;
 /** The pause after a refusal is this share of the time so far, within both bounds, ms. */
 const PAUSE_SHARE = 0.03;
 const LEAST_PAUSE_MS = 250;
@@ -117,6 +124,11 @@ class WakeLoop {
   #isTold = false;
   #refusalsSinceTold = 0;
   #silences = 0;
+  /**
+   * When the first look began that got no answer, of those since the last refusal, by the time of the
+   * wake, ms: where requests are lost, it may have become ready between them, and cold again.
+   */
+  #unansweredFromMs: number | undefined;
 
   constructor(adapter: EndpointAdapter, target: EndpointTarget, patienceMs: number, now: number) {
     this.#adapter = adapter;
@@ -130,9 +142,16 @@ class WakeLoop {
     let stopped = 0;
     let reason: string | undefined;
     for (let looks = 0; looks < MAX_LOOKS && this.#leftMs > 0; looks += 1) {
+      const [fromMs, silences] = [this.#elapsedMs, this.#silences];
       const look = yield* this.#tell();
       const { kind, reason: why } = look ?? (yield* this.#look());
-      if (kind === 'warm') return { ok: true, tookMs: this.#elapsedMs, refusals };
+      if (kind === 'warm') {
+        const isAtOnce = this.#elapsedMs - fromMs <= AT_ONCE_MS;
+        const unnoticed = isAtOnce ? this.#unnoticed : {};
+        return { ok: true, tookMs: this.#elapsedMs, refusals, ...unnoticed };
+      }
+      if (this.#silences === silences) this.#unansweredFromMs = undefined;
+      else this.#unansweredFromMs ??= fromMs;
       refusals += 1;
       reason = why ?? reason;
       stopped = kind === 'stopped' ? stopped + 1 : 0;
@@ -142,7 +161,12 @@ class WakeLoop {
       yield* this.#pause(Math.min(pauseMs, LONGEST_PAUSE_MS, this.#leftMs));
     }
     const named = reason === undefined ? {} : { reason };
-    return { ok: false, tookMs: this.#elapsedMs, refusals, ...named };
+    return { ok: false, tookMs: this.#elapsedMs, refusals, ...this.#unnoticed, ...named };
+  }
+
+  get #unnoticed(): Pick<WakeResult, 'unnoticedMs'> {
+    const from = this.#unansweredFromMs;
+    return from === undefined ? {} : { unnoticedMs: this.#elapsedMs - from };
   }
 
   get #leftMs(): number {

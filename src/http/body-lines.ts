@@ -2,6 +2,8 @@
  * Reads the lines of a body as they arrive, so that a long file is never held as a whole. Each
  * character is looked at once, however small the pieces are that it comes in.
  */
+import { codingsOf } from './content-coding.ts';
+import { type BodyReader, DecodedBody } from './decoded-body.ts';
 import { failure, type Outcome } from './errors.ts';
 import { type Pace, PacedReader, USUAL_PACE } from './paced-reader.ts';
 
@@ -20,7 +22,15 @@ export async function* bodyLines(
   limits: LineLimits,
 ): AsyncGenerator<Outcome<{ text: string; number: number }>> {
   if (!request.body) return;
-  const reader = new PacedReader(request.body, PACE);
+  const arriving = new PacedReader(request.body, PACE);
+  const encoded = codingsOf(request.headers);
+  if (!encoded.ok) {
+    await arriving.discard();
+    return yield encoded;
+  }
+  const { codings } = encoded;
+  const reader: BodyReader =
+    codings.length > 0 ? new DecodedBody(arriving, codings, limits.bodyBytes) : arriving;
   const lines = new Lines(limits.lineChars);
   try {
     for (;;) {

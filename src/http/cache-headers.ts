@@ -38,7 +38,7 @@ export function keepPrivate(headers: Headers): void {
   if (!directives.some((directive) => /^(max-age|no-cache)/.test(directive))) return;
   headers.set('cache-control', ['private', ...directives].join(', '));
   // A client may have several keys.
-  const names = ['authorization', 'x-api-key', ...fieldNames(vary ?? '')];
+  const names = ['authorization', 'x-api-key', 'api-key', ...fieldNames(vary ?? '')];
   headers.set('vary', [...new Set(names)].join(', '));
 }
 

@@ -34,6 +34,8 @@ const FORMS = {
   method_not_allowed: form(405, 'invalid_request_error', 'The path does not take this method.'),
   request_timeout: form(408, 'invalid_request_error', 'The body did not come in time.'),
   request_too_large: form(413, 'invalid_request_error', 'The body is too large.'),
+  unsupported_encoding: form(415, 'invalid_request_error', 'The body has an unknown encoding.'),
+  no_websockets: form(426, 'invalid_request_error', 'There are no WebSockets here.'),
   idempotency_key_conflict: form(
     409,
     'invalid_request_error',
@@ -63,6 +65,15 @@ const FORMS = {
   upstream_busy: form(503, 'api_error', 'The endpoint is busy.'),
   upstream_timeout: form(504, 'api_error', 'The endpoint did not answer in time.'),
 } as const satisfies Record<string, ErrorForm>;
+
+/** The names of the content codings that a request may have. */
+export const ACCEPTED_CODINGS = 'gzip, deflate, br, zstd';
+
+/** Headers by which some errors say what would be taken (RFC 9110, sections 15.5.16 and 15.5.22). */
+const FORM_HEADERS: Partial<Record<ErrorCode, Readonly<Record<string, string>>>> = {
+  unsupported_encoding: { 'accept-encoding': ACCEPTED_CODINGS },
+  no_websockets: { upgrade: 'HTTP/1.1' },
+};
 
 const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   401: 'authentication_error',
@@ -139,6 +150,9 @@ export function errorResponse(error: ApiError, headers?: HeadersInit): Response 
   });
   if (!response.headers.has('x-should-retry')) {
     response.headers.set('x-should-retry', String(isWorthRetrying(error.code)));
+  }
+  for (const [name, value] of Object.entries(FORM_HEADERS[error.code] ?? {})) {
+    response.headers.set(name, value);
   }
   if (error.retryAfterMs !== undefined) {
     const ms = Math.max(0, Math.round(error.retryAfterMs));

@@ -46,10 +46,18 @@ export function isReservedHeader(name: string): boolean {
 /** Headers by which a client describes its call to Talaria. */
 const HINTS = /^x-talaria-(app|run|unit|run-final|deadline-ms|max-wait-ms|if-late)$/;
 
-/** The headers of a request to an endpoint; `auth` has the endpoint's key. */
-export function upstreamHeaders(client: Headers, auth: Readonly<Record<string, string>>): Headers {
+/**
+ * The headers of a request to an endpoint; `auth` has the endpoint's key. `keepsEncoding`: the body is
+ * passed on in the encoding in which it came; else it was decoded.
+ */
+export function upstreamHeaders(
+  client: Headers,
+  auth: Readonly<Record<string, string>>,
+  keepsEncoding = false,
+): Headers {
   const headers = new Headers(client);
   dropConnection(headers);
+  if (!keepsEncoding) headers.delete('content-encoding');
   for (const name of [...headers.keys()]) if (isPrivateHeader(name)) headers.delete(name);
   // Usage is read while the answer is relayed, so the answer must not be compressed.
   headers.set('accept-encoding', 'identity');

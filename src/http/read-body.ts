@@ -1,13 +1,17 @@
 /**
  * Reads a request's body into memory up to a limit and at a pace; a longer one is refused before it
- * is held. Bodies that are relayed instead are in `upload.ts`, bodies read line by line in
- * `body-lines.ts`.
+ * is held. A compressed body is decoded, and the limit holds for what it decodes to. Bodies that are
+ * relayed instead are in `upload.ts`, bodies read line by line in `body-lines.ts`.
  */
+import { codingsOf } from './content-coding.ts';
+import { type BodyReader, DecodedBody } from './decoded-body.ts';
 import { failure, type Outcome } from './errors.ts';
 import type { Hand } from './in-hand.ts';
 import { type Pace, PacedReader, USUAL_PACE } from './paced-reader.ts';
 
 export interface ReadRules {
+  /** The body is passed on in the encoding in which it came. */
+  readonly keepsEncoding?: boolean;
   readonly maxBytes: number;
   readonly pace?: Pace;
   /** Counts the bytes that are held; its owner releases it. */
@@ -15,12 +19,12 @@ export interface ReadRules {
 }
 
 /**
- * Errors: `request_too_large`, `request_timeout`, `invalid_request_error` where the client broke off,
- * and those of `hand`.
+ * Errors: `request_too_large`, `request_timeout`, `unsupported_encoding`, `invalid_request_error` where
+ * the client broke off or the body cannot be decoded, and those of `hand`.
  */
 export async function readBody(
   request: Request,
-  { maxBytes, pace = USUAL_PACE, hand }: ReadRules,
+  { maxBytes, pace = USUAL_PACE, hand, keepsEncoding = false }: ReadRules,
 ): Promise<Outcome<{ bytes: Uint8Array<ArrayBuffer> }>> {
   const tooLarge = () =>
     failure('request_too_large', { message: `The body may have ${maxBytes} bytes at most.` });
@@ -28,7 +32,15 @@ export async function readBody(
   if (!request.body) {
     return length > maxBytes ? tooLarge() : { ok: true, bytes: new Uint8Array(0) };
   }
-  const reader = new PacedReader(request.body, pace);
+  const arriving = new PacedReader(request.body, pace);
+  const encoded = keepsEncoding ? undefined : codingsOf(request.headers);
+  if (encoded?.ok === false) {
+    await arriving.discard();
+    return encoded;
+  }
+  const codings = encoded?.codings ?? [];
+  const reader: BodyReader =
+    codings.length > 0 ? new DecodedBody(arriving, codings, maxBytes) : arriving;
   const refuse = async (refused: ReturnType<typeof failure>) => {
     await reader.discard();
     return refused;

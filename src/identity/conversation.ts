@@ -6,13 +6,30 @@
  * derived from the hints in `identity.ts`.
  */
 
+import { type AgentContext, agentContext } from './agent-context.ts';
+import { CLIENT_BLOCKS, CLIENT_LINES } from './known-clients.ts';
+import { unitLabel } from './labels.ts';
+
 /** The parts of a request by which callers are told apart. */
 export interface BodyHints {
   readonly metadata: Readonly<Record<string, string>>;
   /** Kind of call, beginning of the system prompt and names of the tools, as JSON text. */
   readonly shape: string;
+  /** What people read beside the unit's name. */
+  readonly label?: string;
   /** A session that the client names: `session_id`, or the `conversation` of Responses. */
   readonly session?: string;
+  /** What an agent says of its session in fields of engines. */
+  readonly agent?: AgentContext;
+  /** The response that the call continues (Responses). */
+  readonly continues?: string;
+  /**
+   * Reads the ids of the tool calls whose results the body has, the newest first; asked only where
+   * nothing else names the run.
+   */
+  readonly toolResults?: () => readonly string[];
+  /** Reads fingerprints of texts that an earlier answer may have had, the newest first. */
+  readonly texts?: () => readonly string[];
   /** `prompt_cache_key` or `user`, which may be the same for many runs. */
   readonly loose?: { readonly field: string; readonly id: string };
   /** Absent where the body is no conversation, or does not contain its beginning. */
@@ -22,7 +39,10 @@ export interface BodyHints {
 }
 
 export interface Conversation {
-  /** The user's first message: the same for all calls of an agent's loop. */
+  /**
+   * The user's first message, without what the client writes into it: the same for all calls of an
+   * agent's loop.
+   */
   readonly start: string;
   /** Number of messages so far; rises from call to call. */
   readonly turns: number;
@@ -35,7 +55,7 @@ const SYSTEM_CHARS = 200;
 /** Length of the system prompt that is read before changing parts are masked. */
 const SYSTEM_READ_CHARS = 1_000;
 /** Length of the user's first message that identifies a conversation. */
-const START_CHARS = 4_000;
+const START_CHARS = 32_768;
 /** Dates, times, paths, ids and long numbers, which differ between the runs of one unit. */
 const CHANGING = new RegExp(
   [
@@ -60,10 +80,12 @@ type Fields = Readonly<Record<string, unknown>>;
  */
 export function hintsOf(kind: string, body: Fields, turns?: number): BodyHints {
   const messages = listOf(body.messages ?? body.input).filter(isFields);
-  const system = [
-    textOf(body.instructions ?? body.system),
-    ...messages.filter((m) => isSystem(m)).map((m) => textOf(m.content)),
-  ].join('\n');
+  const ownSystem = textOf(body.instructions ?? body.system);
+  const system = withoutClientLines(
+    [ownSystem, ...systemMessages(messages, ownSystem !== '').map((m) => textOf(m.content))].join(
+      '\n',
+    ),
+  );
   const tools = toolNames(body.tools ?? body.functions);
   const metadata = isFields(body.metadata) ? body.metadata : {};
   const session = nameOf(body.session_id) ?? nameOf(idOf(body.conversation));
@@ -72,9 +94,15 @@ export function hintsOf(kind: string, body: Fields, turns?: number): BodyHints {
     turns: turns ?? messages.length,
     hasTools: tools.length > 0,
   });
+  const agent = agentContext(body);
+  const continues = nameOf(body.previous_response_id);
+  const prompt = staticPart(system);
   return {
     metadata: stringsOf(metadata),
-    shape: JSON.stringify([kind, staticPart(system), tools]),
+    shape: JSON.stringify([kind, prompt, tools]),
+    label: unitLabel(firstLine(system), tools, kind),
+    ...(agent === undefined ? {} : { agent }),
+    ...(continues === undefined ? {} : { continues }),
     ...(session === undefined ? {} : { session }),
     ...(loose === undefined ? {} : { loose }),
     ...(conversation === undefined ? {} : { conversation }),
@@ -107,7 +135,50 @@ function conversationOf(
   if (typeof body.input === 'string') return { start: body.input, turns: 1, hasTools };
   const first = messages.find((m) => m.role === 'user');
   if (!first) return undefined;
-  return { start: textOf(first.content).slice(0, START_CHARS), turns, hasTools };
+  const start = withoutClientBlocks(textOf(first.content)).slice(0, START_CHARS);
+  return { start, turns, hasTools };
+}
+
+/** The system prompt without the lines by which a client tells its provider about itself. */
+function withoutClientLines(system: string): string {
+  let text = system.trimStart();
+  for (let found = true; found; ) {
+    const lines = CLIENT_LINES.map(({ line }) => line.exec(text)?.[0] ?? '');
+    const line = lines.find((l) => l !== '') ?? '';
+    text = text.slice(line.length).trimStart();
+    found = line !== '';
+  }
+  return text;
+}
+
+/** A message without the blocks that its client writes; as it is where it has nothing else. */
+function withoutClientBlocks(message: string): string {
+  let text = message;
+  for (const { tag } of CLIENT_BLOCKS) text = withoutBlocks(text, `<${tag}>`, `</${tag}>`);
+  const task = text.trim();
+  return task === '' ? message : task;
+}
+
+function withoutBlocks(text: string, open: string, close: string): string {
+  let kept = '';
+  let at = 0;
+  for (;;) {
+    const start = text.indexOf(open, at);
+    const end = start < 0 ? -1 : text.indexOf(close, start);
+    if (end < 0) return kept + text.slice(at);
+    kept += text.slice(at, start);
+    at = end + close.length;
+  }
+}
+
+/**
+ * The messages of the system that come before the user's: later ones are news of one conversation,
+ * as Claude Code adds them. Where there is no other system prompt (`hasOther`), the first of all.
+ */
+function systemMessages(messages: readonly Fields[], hasOther: boolean): readonly Fields[] {
+  const user = messages.findIndex((m) => m.role === 'user');
+  const before = messages.slice(0, user < 0 ? messages.length : user).filter((m) => isSystem(m));
+  return before.length > 0 || hasOther ? before : messages.filter((m) => isSystem(m)).slice(0, 1);
 }
 
 function isSystem(message: Fields): boolean {
@@ -120,6 +191,10 @@ function textOf(content: unknown): string {
   return listOf(content)
     .map((part) => (isFields(part) && typeof part.text === 'string' ? part.text : ''))
     .join('\n');
+}
+
+function firstLine(system: string): string {
+  return system.slice(0, SYSTEM_READ_CHARS).replace(CHANGING, '…').trim();
 }
 
 function staticPart(system: string): string {

@@ -9,6 +9,8 @@ import { failure, type Outcome } from '../http/errors.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
 import type { BodyHints } from './conversation.ts';
+import { clientName } from './labels.ts';
+import { isSubAgent, type Named, sessionOf, TRACE_HEADER } from './sessions.ts';
 
 export type { BodyHints };
 
@@ -26,6 +28,16 @@ export interface Identity {
   readonly sole: boolean;
   /** Messages of the conversation so far, where its beginning identified the run. */
   readonly turn?: number;
+  /** Ids of earlier answers that the body brings back, the newest first. */
+  readonly cameBack?: readonly string[];
+  /** Fingerprints of texts in the body that earlier answers may have had. */
+  readonly texts?: readonly string[];
+  /** The application is a fingerprint of a call of an agent's main loop, or of one beside it. */
+  readonly guessedApp?: 'main' | 'side';
+  /** What people read beside names that are fingerprints. */
+  readonly labels?: { readonly app?: string; readonly unit?: string };
+  /** Output that the client expects, tokens. */
+  readonly expectedTokens?: number;
   /** The client states that the call is a retry. */
   readonly retry: boolean;
   readonly deadlineMs?: number;
@@ -37,23 +49,7 @@ export interface Identity {
 }
 
 const FINGERPRINT_CHARS = 12;
-/** Headers by which agents name their session, in order of precedence. */
-const SESSION_HEADERS = [
-  'x-dynamo-session-id',
-  'x-claude-code-session-id',
-  'session-id',
-  'thread-id',
-  'x-session-id',
-];
 const FINGERPRINT = 'fingerprint of system prompt and tools';
-
-/** A name and what it was taken from; for a run also its parent session and its turn. */
-interface Named {
-  readonly value: string;
-  readonly why: string;
-  readonly parent?: string;
-  readonly turn?: number;
-}
 
 /**
  * `keyId` is the id of the API key, which is part of fingerprints. The error is
@@ -77,8 +73,10 @@ export async function identify(
     value: `app-${await fingerprint(keyId, hints.shape)}`,
     why: FINGERPRINT,
   };
-  const unit = explicit('unit') ?? (await unitOf(headers, hints));
-  const run = explicit('run') ?? sessionOf(headers) ?? (await bodyRunOf(hints, keyId, app.value));
+  const namedUnit = explicit('unit');
+  const unit = namedUnit ?? (await unitOf(headers, hints));
+  const session = explicit('run') ?? sessionOf(headers);
+  const run = session ? withResults(session, hints) : await bodyRunOf(hints, keyId, app.value);
   // An SDK's timeout is that of one call, so it is a deadline only where the call is the whole run.
   const sdkTimeoutMs = run === undefined ? stainlessTimeoutMs(headers) : undefined;
   const limits = limitsOf(
@@ -97,13 +95,14 @@ export async function identify(
     ok: true,
     identity: {
       app: app.value,
-      ...(namedApp ? {} : { ownApp: true }),
+      ...guessed(headers, hints, { run, namesApp: !!namedApp, namesUnit: !!namedUnit }),
       runId: run?.value ?? crypto.randomUUID(),
       unit: unit.value,
-      ...(run?.parent === undefined ? {} : { parentRunId: run.parent }),
+      ...(run ? placeOf(run) : {}),
+      ...textsOf(hints, run),
       final: run === undefined || explicit('run-final')?.value === 'true' || sessionEnds,
       sole: run === undefined,
-      ...(run?.turn === undefined ? {} : { turn: run.turn }),
+      ...(hints.agent?.expectedTokens ? { expectedTokens: hints.agent.expectedTokens } : {}),
       retry: Number(headers.get('x-stainless-retry-count') ?? 0) > 0,
       ...limits.limits,
       ...(ifLate === 'refuse' ? { refuseIfLate: true } : {}),
@@ -129,21 +128,8 @@ function explicitValue(headers: Headers, hints: BodyHints, name: string): Named 
 async function unitOf(headers: Headers, hints: BodyHints): Promise<Named> {
   if (hints.unit !== undefined) return { value: hints.unit, why: 'its backend' };
   // A sub-agent is a unit of its own, even with the prompt and tools of its main agent.
-  const agent = headers.has('x-claude-code-agent-id') ? 'sub-agent' : '';
+  const agent = isSubAgent(headers) ? 'sub-agent' : '';
   return { value: `unit-${await fingerprint(agent, hints.shape)}`, why: FINGERPRINT };
-}
-
-/** The run from the headers of agents and of tracing: one execution, whatever key it uses. */
-function sessionOf(headers: Headers): Named | undefined {
-  for (const name of SESSION_HEADERS) {
-    const value = headers.get(name);
-    if (!value || !isName(value)) continue;
-    const parent = name === 'x-dynamo-session-id' && headers.get('x-dynamo-parent-session-id');
-    const isChild = parent && isName(parent) && parent !== value;
-    return { value, why: name, ...(isChild ? { parent } : {}) };
-  }
-  const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(headers.get('traceparent') ?? '')?.[1];
-  return trace && !/^0+$/.test(trace) ? { value: trace, why: 'traceparent' } : undefined;
 }
 
 /**
@@ -152,16 +138,84 @@ function sessionOf(headers: Headers): Named | undefined {
  * application and conversation. An agent's loop is identified by its beginning even without a name.
  */
 async function bodyRunOf(hints: BodyHints, keyId: string, app: string): Promise<Named | undefined> {
-  const { session, loose, conversation } = hints;
-  if (session !== undefined) {
-    return { value: `session-${await fingerprint(keyId, session)}`, why: 'session_id' };
+  const { session, agent, loose, conversation, continues } = hints;
+  const own = async (id: string) => `session-${await fingerprint(keyId, id)}`;
+  if (session !== undefined) return { value: await own(session), why: 'session_id' };
+  if (agent?.session !== undefined) {
+    const { session: id, parent } = agent;
+    const began = parent === undefined || parent === id ? {} : { parent: await own(parent) };
+    return { value: await own(id), why: 'the session of its agent', ...began };
   }
-  if (!conversation || (!loose && !conversation.hasTools)) return undefined;
+  const results = hints.toolResults?.() ?? [];
+  const cameBack = continues === undefined ? results : [continues, ...results];
+  const back = cameBack.length > 0 ? { cameBack } : {};
+  if (!conversation) {
+    if (continues === undefined) return undefined;
+    const why = 'the response that it continues';
+    return { value: `run-${await fingerprint(keyId, app, continues)}`, why, ...back };
+  }
+  if (!loose && !conversation.hasTools && cameBack.length === 0) return undefined;
   const { start, turns } = conversation;
   const id = await fingerprint(keyId, app, loose?.id ?? '', start);
   const beginning = 'the beginning of its conversation';
-  const why = loose ? `${loose.field} and ${beginning}` : beginning;
-  return { value: `run-${id}`, why, turn: turns };
+  const named = loose ? `${loose.field} and ${beginning}` : beginning;
+  const why = cameBack.length > 0 ? `${named}, and what earlier answers handed out` : named;
+  return { value: `run-${id}`, why, turn: turns, ...back };
+}
+
+/**
+ * Where nothing else begins a trace, instrumentation begins one with each call: ids that come back
+ * tell the run then.
+ */
+function withResults(run: Named, hints: BodyHints): Named {
+  if (run.why !== TRACE_HEADER) return run;
+  const cameBack = hints.toolResults?.() ?? [];
+  return cameBack.length === 0 ? run : { ...run, cameBack };
+}
+
+function placeOf({
+  parent,
+  turn,
+  cameBack,
+}: Named): Pick<Identity, 'parentRunId' | 'turn' | 'cameBack'> {
+  return {
+    ...(parent === undefined ? {} : { parentRunId: parent }),
+    ...(turn === undefined ? {} : { turn }),
+    ...(cameBack === undefined ? {} : { cameBack }),
+  };
+}
+
+/** Texts tell what nothing else does: a call without a name, or with that of its conversation. */
+function textsOf(hints: BodyHints, run: Named | undefined): Pick<Identity, 'texts'> {
+  if (run && run.turn === undefined) return {};
+  const texts = hints.texts?.() ?? [];
+  return texts.length === 0 ? {} : { texts };
+}
+
+/** What the names that are fingerprints are made of, and what people read beside them. */
+function guessed(
+  headers: Headers,
+  { conversation, label, unit: toolUnit }: BodyHints,
+  given: {
+    readonly run: Named | undefined;
+    readonly namesApp: boolean;
+    readonly namesUnit: boolean;
+  },
+): Pick<Identity, 'ownApp' | 'guessedApp' | 'labels'> {
+  const isChild = isSubAgent(headers) || given.run?.parent !== undefined;
+  const app = given.namesApp ? undefined : (clientName(headers) ?? label ?? toolUnit);
+  const own = isChild && label !== undefined ? `${label} (sub-agent)` : label;
+  const unit = given.namesUnit || toolUnit !== undefined ? undefined : own;
+  const labels = {
+    ...(app === undefined ? {} : { app }),
+    ...(unit === undefined ? {} : { unit }),
+  };
+  return {
+    ...(given.namesApp
+      ? {}
+      : { ownApp: true, guessedApp: conversation?.hasTools && !isChild ? 'main' : 'side' }),
+    ...(app === undefined && unit === undefined ? {} : { labels }),
+  };
 }
 
 async function fingerprint(...parts: readonly string[]): Promise<string> {

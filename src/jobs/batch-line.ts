@@ -7,6 +7,7 @@ import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type Span, scanJson, USUAL_BOUNDS } from '../http/json-scan.ts';
 import { OPEN_OBJECT } from '../http/json-text.ts';
 import { firstProblem } from '../http/problem.ts';
+import { servedPath } from '../http/written-path.ts';
 import type { BatchError, JobError } from '../protocol/jobs.ts';
 import { jsonOf } from './json-of.ts';
 
@@ -41,7 +42,7 @@ export function readBatchLine(text: string, line: number, endpoint: string): Rea
     return wrong('invalid_request', message, param);
   }
   const { custom_id, url } = parsed.data;
-  if (url !== endpoint) {
+  if (servedPath(url) !== endpoint) {
     return wrong('mismatched_url', `Expected the batch's endpoint, "${endpoint}".`, 'url');
   }
   const { start, end } = fields.get('body') ?? root;

@@ -3,7 +3,7 @@
  * deadline, idempotency key and webhook. How a job is shown is in job-view.ts.
  */
 import { z } from 'zod';
-import { MODEL_APIS } from '../apis/model-apis.ts';
+import { MODEL_PATHS } from '../apis/model-apis.ts';
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
 import type { JobSettings } from '../config/job-settings.ts';
 import { failure, type Outcome } from '../http/errors.ts';
@@ -11,6 +11,7 @@ import { isReservedHeader } from '../http/headers.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type JsonBounds, type Span, scanJson } from '../http/json-scan.ts';
 import { firstProblem } from '../http/problem.ts';
+import { servedPath } from '../http/written-path.ts';
 import { keyOfSecret } from './webhook.ts';
 
 const MAX_HEADERS = 32;
@@ -138,18 +139,15 @@ export function readJobOrder(
  */
 function pathOf(given: string): string | undefined {
   const base = 'https://talaria.internal';
-  if (!given.startsWith('/v1/') || !URL.canParse(given, base)) return undefined;
+  if (!given.startsWith('/') || !URL.canParse(given, base)) return undefined;
   const url = new URL(given, base);
   if (url.origin !== base || url.hash !== '') return undefined;
-  if (!url.pathname.startsWith('/v1/') || /^\/v1\/(jobs|files|batches)(\/|$)/.test(url.pathname)) {
+  const path = servedPath(url.pathname);
+  if (!path.startsWith('/v1/') || /^\/v1\/(jobs|files|batches)(\/|$)/.test(path)) {
     return undefined;
   }
-  return url.pathname + url.search;
+  return path + url.search;
 }
-
-const MODEL_PATHS: ReadonlySet<string> = new Set(
-  Object.values(MODEL_APIS).map(({ path }) => `/v1${path}`),
-);
 
 const BODY_FIELDS = new FieldNames(['body', 'body_base64']);
 const STREAM_FIELD = new FieldNames(['stream']);

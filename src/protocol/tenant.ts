@@ -220,6 +220,8 @@ export interface PingOrder {
   readonly endpoint: string;
   /** Time after which the wake is given up, ms. */
   readonly patienceMs?: number;
+  /** The model that is needed; the backend's first where absent. */
+  readonly model?: string;
   /** The wake that the order is for, by the time at which it began, epoch ms. */
   readonly wakeAt?: number;
 }
@@ -231,6 +233,8 @@ export interface WakeReport {
   readonly tookMs: number;
   /** Answers of "not ready" before that; absent where nobody counted. */
   readonly refusals?: number;
+  /** Time before the end in which it may have become ready unnoticed, ms; absent for none. */
+  readonly unnoticedMs?: number;
   /** Why it failed, for the operator, without the endpoint's key. */
   readonly reason?: string;
 }

@@ -7,6 +7,7 @@ import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { toAnthropicError } from '../apis/anthropic-error.ts';
 import type { AppEnv } from '../auth/app-env.ts';
+import { isMediaType } from '../http/media-type.ts';
 
 /**
  * True for Anthropic's API: by the path, or by the version header where both APIs have the path.
@@ -21,7 +22,7 @@ export const anthropicForm = createMiddleware<AppEnv>(async (c, next) => {
   if (!speaksAnthropic(c)) return;
   const requestId = c.get('requestId');
   const { status, headers } = c.res;
-  if (status >= 400 && headers.get('content-type')?.startsWith('application/json')) {
+  if (status >= 400 && isMediaType(headers, 'application/json')) {
     const text = toAnthropicError(await c.res.text(), status, requestId);
     const kept = new Headers(headers);
     kept.delete('content-length');

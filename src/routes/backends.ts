@@ -5,12 +5,13 @@
 import { type Context, Hono } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import type { CallPlan } from '../calls/call-plan.ts';
-import { takeUpload, uploadPaceOf, withBody } from '../calls/client-body.ts';
+import { type ClientBody, takeUpload, uploadPaceOf, withBody } from '../calls/client-body.ts';
 import { dispatchCall } from '../calls/dispatch-call.ts';
 import { runIdempotent } from '../calls/idempotency.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { innerPathProblem } from '../http/inner-path.ts';
 import { type Upload, uploadOf } from '../http/upload.ts';
+import { behindBackend } from '../http/written-path.ts';
 import { identify } from '../identity/identity.ts';
 
 export const backends = new Hono<AppEnv>()
@@ -44,28 +45,25 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
     method: c.req.raw.method,
     path: path + url.search,
     format: 'opaque',
+    keepsEncoding: true,
   } as const;
   const { bodyBytes: maxBytes } = config.limits;
   const upload = uploadOf(c.req.raw, { maxBytes, pace: uploadPaceOf(config) });
   return upload ? relayedCall(c, plan, upload) : heldCall(c, plan, maxBytes);
 }
 
-/** What follows `/v1/backends/NAME` in a path. */
-function behindBackend(path: string): string {
-  return path.slice(path.split('/').slice(0, 4).join('/').length);
-}
-
 type ToolPlan = Omit<CallPlan, 'hand' | 'content' | 'body'>;
 
 /** The body is read first, and can be sent again. */
 function heldCall(c: Context<AppEnv>, plan: ToolPlan, maxBytes: number): Promise<Response> {
-  return withBody(c, maxBytes, ({ bytes, hand }) => {
+  const use = ({ bytes, hand }: ClientBody) => {
     const hasBody = plan.method !== 'GET' && plan.method !== 'HEAD' && bytes.length > 0;
     const body = () => ({ body: hasBody ? bytes : null, stripUsage: false });
     const whole: CallPlan = { ...plan, content: bytes, hand, body };
     const call = { content: bytes, streams: false };
     return runIdempotent(c, call, () => dispatchCall(c, whole));
-  });
+  };
+  return withBody(c, maxBytes, use, { keepsEncoding: true });
 }
 
 /** The body is relayed as it arrives, once its beginning is there. */

@@ -7,6 +7,7 @@ import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refuseRevokedKey } from '../auth/live-key.ts';
 import { modelCall, refuse } from '../calls/model-call.ts';
+import { listedModels, servedModel } from '../config/model-names.ts';
 
 export const openai = new Hono<AppEnv>()
   .post('/chat/completions', (c) => modelCall(c, MODEL_APIS.chat))
@@ -23,20 +24,25 @@ export const openai = new Hono<AppEnv>()
   })
   .get('/models/:model{.+}', refuseRevokedKey, (c) => {
     const id = c.req.param('model');
-    const model = modelsOf(c).find((m) => m.id === id);
-    return model ? c.json(model) : refuse(c, { code: 'model_not_found', param: 'model' });
+    // A name that a pattern stands for is served, though no list has it.
+    const served = servedModel(c.get('tenant').config, id);
+    if (served) return c.json(modelView(c, id, served.backend));
+    return refuse(c, { code: 'model_not_found', param: 'model' });
   });
 
 /** The models in OpenAI's form; for clients of Anthropic's API with its fields as well. */
 function modelsOf(c: Context<AppEnv>) {
+  const models = listedModels(c.get('tenant').config);
+  return models.map(({ id, backend }) => modelView(c, id, backend));
+}
+
+function modelView(c: Context<AppEnv>, id: string, backend: string) {
   const anthropic = c.req.header('anthropic-version') !== undefined;
-  return Object.entries(c.get('tenant').config.backends).flatMap(([backend, { models }]) =>
-    models.map((id) => ({
-      id,
-      object: 'model' as const,
-      created: 0,
-      owned_by: backend,
-      ...(anthropic ? { type: 'model', display_name: id, created_at: '1970-01-01T00:00:00Z' } : {}),
-    })),
-  );
+  return {
+    id,
+    object: 'model' as const,
+    created: 0,
+    owned_by: backend,
+    ...(anthropic ? { type: 'model', display_name: id, created_at: '1970-01-01T00:00:00Z' } : {}),
+  };
 }

@@ -6,10 +6,12 @@
 import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
-import { modelCall, refuse } from '../calls/model-call.ts';
+import { countCall, modelCall, refuse } from '../calls/model-call.ts';
 
 export const responses = new Hono<AppEnv>()
   .post('/', (c) => modelCall(c, MODEL_APIS.responses))
+  .post('/compact', (c) => modelCall(c, MODEL_APIS.compaction))
+  .post('/input_tokens', (c) => countCall(c, MODEL_APIS.inputTokens))
   .get('/:id', notKept)
   .delete('/:id', notKept)
   .post('/:id/cancel', notKept)

@@ -8,7 +8,6 @@ import { authenticate } from '../auth/auth.ts';
 import { ownCaller } from '../auth/own-caller.ts';
 import { loadTenant } from '../config/store.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
-import { speaksAnthropic } from './anthropic-form.ts';
 
 /**
  * Sets `tenant`, `keyId` and `keyHash`; refuses a wrong key and a tenant without a valid
@@ -19,7 +18,7 @@ export const tenantAuth = createMiddleware<AppEnv>(async (c, next) => {
   const jobOwner = ownCaller(c.req.raw);
   const auth = jobOwner
     ? { ok: true as const, owner: jobOwner, sha256: jobOwner.keyHash }
-    : await authenticate(c.req.raw.headers, c.env.TENANTS, speaksAnthropic(c));
+    : await authenticate(c.req.raw.headers, c.env.TENANTS);
   if (!auth.ok) return refuse(auth.error);
   const lookup = await loadTenant(c.env, auth.owner.tenant);
   if (!lookup.ok) {

@@ -176,16 +176,6 @@ describe('errors', () => {
     expect(error.error).toMatchObject({ error: { type: 'api_error' } });
   });
 
-  it('are the answer to the header x-api-key on paths of other APIs', async () => {
-    const answer = await fetch(`${baseURL}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { 'x-api-key': bench.apiKey },
-      body: JSON.stringify(request),
-    });
-    expect(answer.status).toBe(401);
-    expect(await answer.json()).toMatchObject({ error: { code: 'invalid_api_key' } });
-  });
-
   it('of a body that is too large have it as well', async () => {
     const huge = [{ role: 'user' as const, content: 'x'.repeat(10_100_000) }];
     const error = await errorOf(client.messages.create({ ...request, messages: huge }));

@@ -283,7 +283,7 @@ describe('an answer of an endpoint', () => {
       (text) => statusIn(text) !== 503,
     );
     expect(received).toMatch(/\r\ncache-control: private, max-age=60\r\n/i);
-    expect(received).toMatch(/\r\nvary: authorization, x-api-key, accept\r\n/i);
+    expect(received).toMatch(/\r\nvary: authorization, x-api-key, api-key, accept\r\n/i);
     expect(received).not.toMatch(/s-maxage|surrogate|cache-tag|\r\nexpires|\r\nage|cdn-cache/i);
   });
 });

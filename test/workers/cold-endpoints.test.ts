@@ -46,7 +46,7 @@ function later(ms: number): void {
   aheadMs += ms;
 }
 
-async function newTenant(endpoint: object = {}) {
+async function newTenant(endpoint: object = {}, backend: object = {}) {
   const path = `http://t/admin/tenants/t-${crypto.randomUUID()}`;
   const json = async (method: string, at: string, body?: object) => {
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
@@ -55,7 +55,7 @@ async function newTenant(endpoint: object = {}) {
   };
   const coldStart = { estimateMs: 20_000, idleTimeoutMs: 600_000 };
   const gpu = { name: 'gpu', url: 'https://gpu.example.com/v1', coldStart, ...endpoint };
-  await json('PUT', path, { backends: { m: { models: ['m'], endpoints: [gpu] } } });
+  await json('PUT', path, { backends: { m: { models: ['m'], endpoints: [gpu], ...backend } } });
   const { key } = await json('POST', `${path}/keys`);
   const post = (to: string, body: object) =>
     exports.default.fetch(`http://t${to}`, {
@@ -116,6 +116,54 @@ describe('a call to an endpoint that went cold unnoticed', () => {
     answer = () => Response.json({ error: { message: 'no such key' } }, { status: 401 });
     expect((await tenant.chat()).status).toBe(502);
     expect(seen).toHaveLength(1);
+  });
+});
+
+describe('a call that gets no first byte in time', () => {
+  /**
+   * The first request gets no answer, until it is given up. Tells the most tokens that each request
+   * asks for; a wake asks for one.
+   */
+  function hangOnce(): number[] {
+    const tokens: number[] = [];
+    answer = async (request) => {
+      const { signal } = request;
+      tokens.push((await request.json<{ max_tokens: number }>()).max_tokens);
+      if (tokens.length > 1) return Response.json(COMPLETION);
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+    };
+    return tokens;
+  }
+
+  it('has the next one wait for a wake, where the endpoint was idle', async () => {
+    const tenant = await newTenant({}, { timeouts: { firstByteMs: 50 } });
+    await (await tenant.chat()).text();
+    later(60_000);
+    const tokens = hangOnce();
+    const late = await tenant.chat({ max_tokens: 7 });
+    expect([late.status, await late.json()]).toMatchObject([
+      504,
+      { error: { code: 'upstream_timeout' } },
+    ]);
+    expect((await tenant.endpoint()).state).not.toBe('warm');
+    const served = await tenant.chat({ max_tokens: 8 });
+    expect(served.status).toBe(200);
+    await served.text();
+    expect(tokens).toEqual([7, 1, 8]);
+  });
+
+  it('is late by itself where the endpoint was warm a moment ago', async () => {
+    const tenant = await newTenant({}, { timeouts: { firstByteMs: 50 } });
+    await (await tenant.chat()).text();
+    const tokens = hangOnce();
+    const late = await tenant.chat({ max_tokens: 7 });
+    expect(late.status).toBe(504);
+    await late.text();
+    expect((await tenant.endpoint()).state).toBe('warm');
+    await (await tenant.chat({ max_tokens: 8 })).text();
+    expect(tokens).toEqual([7, 8]);
   });
 });
 

@@ -8,7 +8,9 @@
 
 import type { ApiError } from '../../http/errors.ts';
 import { hasKey, withoutKey } from '../../http/key-mask.ts';
+import { AnswerText } from '../answer-text.ts';
 import { latinText } from '../latin-text.ts';
+import { ToolCalls } from '../tool-calls.ts';
 import { isUsageChunk, type Usage } from '../usage.ts';
 import {
   type AnswerFormat,
@@ -59,8 +61,14 @@ export class AnswerStream {
   #errorBytes = 0;
   #isOver = false;
 
+  /** The tool calls that the answer asks for. */
+  readonly toolCalls: ToolCalls;
+  /** The beginning of its text. */
+  readonly text = new AnswerText();
+
   constructor(kind: StreamKind) {
     this.#kind = kind;
+    this.toolCalls = new ToolCalls(kind.format);
     this.#reader = readerFor(kind);
   }
 
@@ -145,7 +153,7 @@ export class AnswerStream {
     if (this.#long) {
       this.#long.push(piece);
       const { name, data } = eventOf(this.#long.text);
-      if (data !== undefined) this.#reader.read(name, data);
+      if (data !== undefined) this.#take(name, data);
       this.#long = undefined;
       return EMPTY;
     }
@@ -160,8 +168,14 @@ export class AnswerStream {
   /** Reads an event; true where it is to be removed. */
   #read(name: string | undefined, data: string | undefined): boolean {
     if (data === undefined) return false;
-    this.#reader.read(name, data);
+    this.#take(name, data);
     return this.#kind.stripUsage && this.#removed < MAX_REMOVED && isUsageChunk(data);
+  }
+
+  #take(name: string | undefined, data: string): void {
+    this.#reader.read(name, data);
+    this.toolCalls.push(data);
+    this.text.event(data);
   }
 
   #remove(): Uint8Array {

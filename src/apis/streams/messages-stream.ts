@@ -33,19 +33,24 @@ export class MessagesStream implements StreamReader {
     }
   }
 
-  /** At the end some servers repeat the input tokens, some report them as 0, some not at all. */
+  /**
+   * At the end some servers repeat the input tokens, some report them as 0, some not at all; some
+   * know the cached part only then. Every count of the input includes all of it, so the largest is
+   * the whole.
+   */
   get usage(): Usage | undefined {
     const [first, last] = [this.#atStart.usage, this.#atEnd.usage];
-    if (!first && !last) return undefined;
-    const input = last?.inputTokens || first?.inputTokens;
-    const output = last?.outputTokens ?? first?.outputTokens;
-    return {
-      ...(input === undefined ? {} : { inputTokens: input }),
-      ...(output === undefined ? {} : { outputTokens: output }),
-    };
+    if (!first || !last) return last ?? first;
+    return { ...first, ...last, ...larger(first, last, 'inputTokens', 'cachedTokens') };
   }
 
   #end(state: StreamState): void {
     if (this.state !== 'failed') this.state = state;
   }
+}
+
+/** The larger value of each field that either tells. */
+function larger(a: Usage, b: Usage, ...fields: ReadonlyArray<keyof Usage>): Usage {
+  const told = fields.filter((field) => a[field] !== undefined || b[field] !== undefined);
+  return Object.fromEntries(told.map((field) => [field, Math.max(a[field] ?? 0, b[field] ?? 0)]));
 }

@@ -26,6 +26,8 @@ export class PrefixIndex {
   /** The prompt that was used last, of those that have the fingerprint. */
   readonly #owners = new Map<string, Prompt>();
   #tokens = 0;
+  /** Tokens of the longest prompt so far. */
+  longest = 0;
   /** Tokens that fit; Infinity where that is not known. */
   capacity = Infinity;
 
@@ -62,6 +64,7 @@ export class PrefixIndex {
     }
     this.#prompts.add(prompt);
     this.#tokens += prompt.until;
+    this.longest = Math.max(this.longest, prompt.until);
     this.#trim();
   }
 

@@ -45,7 +45,7 @@ export class BackendSpeed {
 
   /** Number of calls that were served to their end. */
   get calls(): number {
-    return this.#whole.snapshot().callsSeen;
+    return this.#whole.calls;
   }
 
   /** Mean service time of a call, ms. */
@@ -62,7 +62,7 @@ export class BackendSpeed {
     let bestDistance = Infinity;
     for (const [level, speed] of levels ?? []) {
       const distance = level >= wanted ? level - wanted : wanted - level + 0.5;
-      if (speed.snapshot().callsSeen < MIN_CALLS_OF_LEVEL || distance >= bestDistance) continue;
+      if (speed.calls < MIN_CALLS_OF_LEVEL || distance >= bestDistance) continue;
       [best, bestDistance] = [speed, distance];
     }
     return (best ?? this.#whole).value;

@@ -17,11 +17,15 @@ import { CallPlacement } from './call-placement.ts';
 import { Endpoint } from './endpoint.ts';
 import { isLate, type RunningCall } from './freeing-slots.ts';
 import { RetryBudget } from './retry-budget.ts';
+import { SlotForecast } from './slot-forecast.ts';
+import { WaitCorrection } from './wait-correction.ts';
 
 /** Time between two looks at whether the endpoints that are up will serve a waiting call, ms. */
 const LOOK_AGAIN_MS = 1_000;
 /** A queue that did not move for this share of a cold start is not left to the endpoints that are up. */
 const STALLED_SHARE = 0.5;
+/** A forecast of free slots serves all who ask within this time while no call begins or ends, ms. */
+const FORECAST_KEPT_MS = 100;
 /** Score deducted for an endpoint to avoid; larger than any preference. */
 const AVOIDED_PENALTY = 10;
 
@@ -43,6 +47,10 @@ export class Backend {
   readonly #pausing = new OrderedQueue<LiveCall>();
   /** Calls that hold a slot. */
   readonly #running = new Set<LiveCall>();
+  /** The model that was asked for last. */
+  #lastModel: string | undefined;
+  readonly waitCorrection = new WaitCorrection();
+  #forecast: { readonly at: number; readonly slots: SlotForecast } | undefined;
   /** When a waiting call last got a slot, or the first one began to wait, epoch ms. */
   #movedAt = -Infinity;
   /** Slots held by calls that were granted before others because of a deadline. */
@@ -79,6 +87,7 @@ export class Backend {
       existing.spec = endpointSpec;
       if (existing.state === 'draining' || !endpointSpec.coldStart) existing.state = 'warm';
     }
+    this.placement.configured();
   }
 
   remove(): void {
@@ -296,8 +305,14 @@ export class Backend {
     yield* this.#pausing.values();
   }
 
+  /** The model of the call that goes next; of the last one where none waits. */
+  get neededModel(): string | undefined {
+    return this.queue.next?.request.model ?? this.#lastModel;
+  }
+
   /** Queues a call, now or at a time after a pause, epoch ms. */
   enqueue(call: LiveCall, now: number, at = now): void {
+    this.#lastModel = call.request.model ?? this.#lastModel;
     if (at > now) return this.#pausing.set(call, at, call.seq);
     if (this.queue.size === 0) this.#movedAt = now;
     this.queue.add(call);
@@ -320,6 +335,14 @@ export class Backend {
   /** A call gets a slot of an endpoint. */
   granted(call: LiveCall, endpoint: Endpoint, now: number): void {
     this.#running.add(call);
+    this.#forecast = undefined;
+    if (call.told) {
+      const { at, callsAhead, explainedMs } = call.told;
+      call.told = undefined;
+      if (call.coldSince === undefined) {
+        this.waitCorrection.observe(callsAhead, explainedMs, now - at);
+      }
+    }
     this.#movedAt = now;
     this.placement.granted(call, endpoint);
   }
@@ -327,7 +350,8 @@ export class Backend {
   /** A call's slot is taken back. */
   released(call: LiveCall): void {
     this.#running.delete(call);
-    this.placement.released(call, this.endpoints.get(call.lease?.endpoint ?? ''));
+    this.placement.released(call);
+    this.#forecast = undefined;
   }
 
   /** Queues the calls whose pause is over. */
@@ -353,6 +377,36 @@ export class Backend {
     return coldMs + (slots > 0 ? (ahead * this.speed.meanServiceMs) / slots : 0);
   }
 
+  /** Time until an endpoint is up where none is, ms. */
+  startMs(now: number): number {
+    if (this.isWarm) return 0;
+    let startMs = Infinity;
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.state !== 'draining') startMs = Math.min(startMs, endpoint.coldWaitMs(now));
+    }
+    return Number.isFinite(startMs) ? startMs : 0;
+  }
+
+  /** The wait for a slot that `calls` before it explain, which take `workMs` together, ms. */
+  explainedWaitMs(calls: number, workMs: number, now: number): number {
+    const { slots } = this;
+    if (this.#running.size === 0) {
+      // Nothing runs: all slots are there, or come with the endpoint that starts.
+      return calls < slots ? 0 : ((calls + 1 - slots) / calls) * (workMs / Math.max(1, slots));
+    }
+    if (!this.#forecast || Math.abs(now - this.#forecast.at) >= FORECAST_KEPT_MS) {
+      this.#forecast = { at: now, slots: new SlotForecast(this.#inUse(now), this.#running.size) };
+    }
+    const sinceMs = now - this.#forecast.at;
+    return Math.max(0, this.#forecast.slots.waitMs(calls, workMs, this.freeSlots(now)) - sinceMs);
+  }
+
+  *#inUse(now: number): Iterable<RunningCall> {
+    for (const { lease, expectedMs } of this.#running) {
+      if (lease) yield { elapsedMs: Math.max(0, now - lease.grantedAt), expectedMs };
+    }
+  }
+
   /** Longest wait, ms: the client's limit, but at most the configured one unless `patient`. */
   maxWaitMs(call: LiveCall['request']): number {
     const configuredMs = this.isWarm ? this.spec.maxWaitMs : this.spec.maxWaitColdMs;
@@ -363,6 +417,7 @@ export class Backend {
   /** Learns the speed from a call's end; `concurrency` is the mean number of calls there. */
   observe(result: CallResult, call: LiveCall, endpoint: string, concurrency: number): void {
     this.speed.observe(result, call.request, endpoint, concurrency);
+    this.placement.observe(result, call);
   }
 
   /** When an endpoint next changes by time alone, may be tried again or opens a slot, epoch ms. */
@@ -401,6 +456,12 @@ export class Backend {
     this.#movedAt = Math.min(this.#movedAt, now);
     // Calls that pause are queued at once: their pauses count from a time that is not known any more.
     this.endPauses(now, Infinity);
+    // The same of calls that are held back: they are placed anew.
+    for (const call of this.queue.heldCalls()) {
+      this.unhold(call, now);
+      call.placed.heldUntil = Infinity;
+    }
+    this.heldBack.clockWentBack(now);
     for (const endpoint of this.endpoints.values()) endpoint.clockWentBack(now);
   }
 

@@ -1,14 +1,15 @@
 /**
  * Which endpoint of a backend a call takes, or waits for: the one where its prompt is read soonest,
  * because its beginning is in the cache there. A call may be held back for a busy endpoint while the
- * wait expected there is shorter than the prefill that it would lose elsewhere. Calls without a
- * prefix, retries, and endpoints that are cold or start slowly are placed as backend.ts does.
+ * wait expected there is shorter than what it would lose elsewhere. Calls without a prefix, retries,
+ * and endpoints that are cold or start slowly are placed as backend.ts does.
  */
 import { EndpointMemory } from '../affinity/endpoint-memory.ts';
 import { freeingMs, type RunningCall } from '../affinity/freeing-times.ts';
-import type { LiveCall } from '../runs/live-run.ts';
 import type { WaitingQueue } from '../order/waiting-queue.ts';
-import type { BackendSpec } from './backend-spec.ts';
+import type { CallResult } from '../runs/call-result.ts';
+import type { LiveCall } from '../runs/live-run.ts';
+import type { Affinity, BackendSpec } from './backend-spec.ts';
 import type { BackendSpeed } from './backend-speed.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -17,7 +18,17 @@ export type Placed =
   | { readonly type: 'grant'; readonly endpoint: Endpoint }
   | { readonly type: 'hold'; readonly endpoint: Endpoint; readonly until: number };
 
-const P = (globalThis as { __P?: Record<string, number> }).__P ?? {};
+/**
+ * What a prompt that is read again costs, in times of its prefill: the call waits for it once, and the
+ * calls behind it wait for the slot as long.
+ */
+const COUNTED_LOSS = 2;
+/** The longest time for which a call is held back, in times of the prefill that it would lose. */
+const LONGEST_HOLD = 3;
+/** What a full endpoint counts for against an empty one, ms: its calls slow each other down. */
+const CROWDED_MS = 2_000;
+/** Calls that are held back for one endpoint at most, so that looking at them stays cheap. */
+const MAX_HELD = 64;
 
 /** The part of a backend by which calls are placed. */
 export interface PlacementView {
@@ -31,132 +42,165 @@ export interface PlacementView {
 export class CallPlacement {
   readonly #backend: PlacementView;
   readonly #memories = new Map<string, EndpointMemory>();
+  /** Calls that hold a slot, by endpoint. */
+  readonly #running = new Map<string, Set<LiveCall>>();
 
   constructor(backend: PlacementView) {
     this.#backend = backend;
   }
 
-  /** Calls that are held back for at most so many calls before them. */
-  get mode(): 'hold' | 'prefer' | 'off' {
+  /** Without a choice between endpoints there is nothing to prefer. */
+  get mode(): Affinity {
     const { spec } = this.#backend;
-    if (spec.endpoints.length < 2) return 'off';
-    return spec.affinity ?? 'hold';
+    return spec.endpoints.length < 2 ? 'off' : (spec.affinity ?? 'hold');
   }
 
-  /** The endpoint for a call that is taken out of the queue with a key; undefined where none is. */
+  /**
+   * The endpoint for a call that is taken out of the queue with a key; undefined where none takes it.
+   * `mayHold`: it may be left in the queue for an endpoint that is full.
+   */
   place(call: LiveCall, key: number, mayHold: boolean, now: number): Placed | undefined {
-    const keyId = call.request.keyId ?? '';
-    const usual = this.#backend.pick(now, call.avoid, keyId);
+    const usual = this.#backend.pick(now, call.avoid, call.request.keyId);
     if (!usual) return undefined;
-    const { prefix } = call.request;
-    if (this.mode === 'off' || !prefix || usual.state !== 'warm') {
-      return { type: 'grant', endpoint: usual };
-    }
-    if (call.avoid?.has(usual.spec.id)) return { type: 'grant', endpoint: usual };
-    let best = usual;
-    let bestMs = Infinity;
-    let bestReadMs = 0;
-    const busy: Endpoint[] = [];
-    for (const endpoint of this.#backend.endpoints.values()) {
-      if (endpoint.state !== 'warm' || call.avoid?.has(endpoint.spec.id)) continue;
-      if (endpoint.isReady(now, keyId)) {
-        const readMs = this.readMs(call, endpoint);
-        const ms = readMs + this.#crowdMs(endpoint);
-        if (ms < bestMs) [best, bestMs, bestReadMs] = [endpoint, ms, readMs];
-      } else busy.push(endpoint);
-    }
-    if (this.mode === 'hold' && mayHold) {
-      let hold: Endpoint | undefined;
-      let holdMs = bestReadMs;
-      let until = 0;
-      for (const endpoint of busy) {
-        if (endpoint.isOpening || endpoint.inFlight === 0) continue;
-        if (!endpoint.trust.admits(keyId, now)) continue;
-        const readMs = this.readMs(call, endpoint);
-        if (readMs >= holdMs) continue;
-        const ahead = this.#backend.queue.heldFor(endpoint.spec.id, key);
-        const waitMs = this.#freeingMs(endpoint, ahead + 1, now);
-        const behind = this.#backend.queue.size - this.#backend.queue.held;
-        const beta = Math.min(P["bmax"] ?? 40, (P['beta'] ?? 1) + ((P['b1'] ?? 0) * behind) / 32);
-        if (waitMs > beta * (bestReadMs - readMs)) continue;
-        if (readMs + waitMs / beta < holdMs) {
-          [hold, holdMs, until] = [endpoint, readMs + waitMs / beta, now + (P['gamma'] ?? 1) * (bestReadMs - readMs)];
-        }
-      }
-      if (hold) return { type: 'hold', endpoint: hold, until };
-    }
-    return { type: 'grant', endpoint: best };
+    const isUsual = this.mode === 'off' || !call.request.prefix || usual.state !== 'warm';
+    if (isUsual || call.avoid?.has(usual.spec.id)) return { type: 'grant', endpoint: usual };
+    const { endpoint, readMs } = this.#soonest(call, usual, now);
+    const hold = mayHold && this.mode === 'hold' && this.#worthWaiting(call, key, readMs, now);
+    return hold || { type: 'grant', endpoint };
   }
 
-  /** Expected time that an endpoint reads the call's prompt, ms. */
+  /** The longest time for which the call may yet be held back, ms. */
+  longestHoldMs({ request, attempts, placed }: LiveCall, now: number): number {
+    if (this.mode !== 'hold' || !request.prefix || attempts > 0) return 0;
+    if (placed.heldUntil < Infinity) return Math.max(0, placed.heldUntil - now);
+    return LONGEST_HOLD * request.inputTokens * this.#backend.speed.value.inputMs;
+  }
+
+  /** Tokens of the call's prompt that the endpoint is expected to have. */
+  hitTokens({ request }: LiveCall, endpoint: Endpoint): number {
+    if (this.mode === 'off' || !request.prefix) return 0;
+    return Math.min(request.inputTokens, this.#memory(endpoint).hitTokens(request.prefix));
+  }
+
+  /** Expected time that the endpoint reads the call's prompt, ms. */
   readMs(call: LiveCall, endpoint: Endpoint): number {
-    const { inputTokens, prefix } = call.request;
-    const hit = prefix ? this.memory(endpoint).hitTokens(prefix) : 0;
-    const { inputMs } = this.#backend.speed.at(endpoint.spec.id, endpoint.spec.slots);
-    return Math.max(0, inputTokens - hit) * inputMs;
+    const { id, slots } = endpoint.spec;
+    const unread = call.request.inputTokens - this.hitTokens(call, endpoint);
+    return unread * this.#backend.speed.at(id, slots).inputMs;
   }
 
-  /** Tokens of the call's prompt that no endpoint has. */
+  /** Tokens of the call's prompt that no endpoint has; undefined where that is not known. */
   uncachedTokens(call: LiveCall): number | undefined {
-    const { inputTokens, prefix } = call.request;
-    if (this.mode === 'off' || !prefix) return undefined;
+    if (this.mode === 'off' || !call.request.prefix) return undefined;
     let hit = 0;
     for (const endpoint of this.#backend.endpoints.values()) {
-      if (endpoint.state === 'warm') hit = Math.max(hit, this.memory(endpoint).hitTokens(prefix));
+      if (endpoint.state === 'warm') hit = Math.max(hit, this.hitTokens(call, endpoint));
     }
-    return Math.max(0, inputTokens - hit);
-  }
-
-  hitTokens(call: LiveCall, endpoint: Endpoint): number {
-    const { prefix } = call.request;
-    return prefix ? this.memory(endpoint).hitTokens(prefix) : 0;
+    return call.request.inputTokens - hit;
   }
 
   /** A call gets a slot of an endpoint. */
   granted(call: LiveCall, endpoint: Endpoint): void {
     if (this.mode === 'off') return;
-    const memory = this.memory(endpoint);
-    memory.running.add(call);
-    if (call.request.prefix) memory.use(call.request.prefix);
-  }
-
-  released(call: LiveCall, endpoint: Endpoint | undefined): void {
-    if (this.mode === 'off' || !endpoint) return;
-    const memory = this.memory(endpoint);
-    memory.running.delete(call);
-    if (call.request.prefix) memory.use(call.request.prefix);
-  }
-
-  memory(endpoint: Endpoint): EndpointMemory {
     const { id } = endpoint.spec;
-    let memory = this.#memories.get(id);
+    const running = this.#running.get(id);
+    if (running) running.add(call);
+    else this.#running.set(id, new Set([call]));
+    if (call.request.prefix) this.#memory(endpoint).use(call.request.prefix);
+  }
+
+  /** A call gives its slot back. */
+  released(call: LiveCall): void {
+    const id = call.lease?.endpoint ?? '';
+    const running = this.#running.get(id);
+    if (!running?.delete(call)) return;
+    if (running.size === 0) this.#running.delete(id);
+    if (call.request.prefix) this.#memories.get(id)?.use(call.request.prefix);
+  }
+
+  /** A call has ended: its engine may have told how much of the prompt was cached. */
+  observe({ outcome, cachedTokens }: CallResult, call: LiveCall): void {
+    const { expected } = call.placed;
+    if (outcome !== 'ok' || cachedTokens === undefined || !expected || !call.request.prefix) return;
+    this.#memories.get(call.lease?.endpoint ?? '')?.told(expected.hitTokens, cachedTokens);
+  }
+
+  /** Forgets endpoints that are not configured any more. */
+  configured(): void {
+    for (const id of this.#memories.keys()) {
+      if (!this.#backend.endpoints.has(id)) this.#memories.delete(id);
+    }
+  }
+
+  /** The endpoint with a free slot that reads the prompt soonest; crowded ones count as later. */
+  #soonest(call: LiveCall, usual: Endpoint, now: number): { endpoint: Endpoint; readMs: number } {
+    let best = { endpoint: usual, readMs: this.readMs(call, usual) };
+    let bestMs = best.readMs + this.#crowdedMs(usual);
+    for (const endpoint of this.#backend.endpoints.values()) {
+      if (endpoint === usual || call.avoid?.has(endpoint.spec.id)) continue;
+      if (!endpoint.isReady(now, call.request.keyId)) continue;
+      const readMs = this.readMs(call, endpoint);
+      const ms = readMs + this.#crowdedMs(endpoint);
+      if (ms < bestMs) [best, bestMs] = [{ endpoint, readMs }, ms];
+    }
+    return best;
+  }
+
+  /** A full endpoint for which the call is to be held back; `elsewhereMs`: its prefill elsewhere. */
+  #worthWaiting(call: LiveCall, key: number, elsewhereMs: number, now: number): Placed | undefined {
+    let hold: Endpoint | undefined;
+    let holdMs = elsewhereMs;
+    let lostMs = 0;
+    for (const endpoint of this.#backend.endpoints.values()) {
+      if (call.avoid?.has(endpoint.spec.id)) continue;
+      if (!this.#canBeAwaited(endpoint, call.request.keyId, now)) continue;
+      const readMs = this.readMs(call, endpoint);
+      if (readMs >= holdMs) continue;
+      const ms = readMs + this.#waitMs(endpoint, key, now) / COUNTED_LOSS;
+      if (ms < holdMs) [hold, holdMs, lostMs] = [endpoint, ms, elsewhereMs - readMs];
+    }
+    return hold && { type: 'hold', endpoint: hold, until: now + LONGEST_HOLD * lostMs };
+  }
+
+  /** True for an endpoint that is full and trusted; of those, the queue leaves calls where they are. */
+  #canBeAwaited(endpoint: Endpoint, keyId: string | undefined, now: number): boolean {
+    if (endpoint.state !== 'warm' || endpoint.isOpening || endpoint.inFlight === 0) return false;
+    if (endpoint.upSlots(now) === 0) {
+      // It fails: when it is back, it may have been restarted.
+      this.#memory(endpoint).forget();
+      return false;
+    }
+    if (endpoint.isReady(now) || !endpoint.trust.admits(keyId ?? '', now)) return false;
+    return this.#backend.queue.heldFor(endpoint.spec.id) < MAX_HELD;
+  }
+
+  /** Expected wait for a slot of a full endpoint behind the calls with a lower key, ms. */
+  #waitMs({ spec, inFlight }: Endpoint, key: number, now: number): number {
+    const wanted = this.#backend.queue.heldFor(spec.id, key) + 1;
+    return freeingMs(restOf(this.#running.get(spec.id) ?? [], now), inFlight, wanted);
+  }
+
+  #crowdedMs({ spec, inFlight }: Endpoint): number {
+    if (!Number.isFinite(spec.slots)) return 0;
+    return ((inFlight + this.#backend.queue.heldFor(spec.id)) / spec.slots) * CROWDED_MS;
+  }
+
+  #memory({ spec, warmSince }: Endpoint): EndpointMemory {
+    let memory = this.#memories.get(spec.id);
     if (!memory) {
       memory = new EndpointMemory();
-      this.#memories.set(id, memory);
+      this.#memories.set(spec.id, memory);
     }
-    memory.upSince(endpoint.warmSince, endpoint.spec.kvCacheTokens);
+    memory.upSince(warmSince, spec.address);
+    memory.holds(spec.kvCacheTokens);
     return memory;
-  }
-
-  /** A crowded endpoint is left to those that have their prefix there, ms. */
-  #crowdMs(endpoint: Endpoint): number {
-    const { slots } = endpoint.spec;
-    if (!Number.isFinite(slots)) return 0;
-    const held = this.#backend.queue.heldFor(endpoint.spec.id);
-    return ((endpoint.inFlight + held * (P['heldw'] ?? 1)) / slots) * (P['crowd'] ?? 2000);
-  }
-
-  #freeingMs(endpoint: Endpoint, wanted: number, now: number): number {
-    const { running } = this.memory(endpoint);
-    if (P['swait']) return (this.#backend.speed.meanServiceMs / endpoint.spec.slots) * wanted;
-    return freeingMs(restOf(running, now), endpoint.inFlight, wanted);
   }
 }
 
 function* restOf(running: Iterable<LiveCall>, now: number): Iterable<RunningCall> {
-  for (const { lease, expected } of running) {
-    if (!lease || !expected) continue;
-    const { readMs, outputMs } = expected;
-    yield { elapsedMs: now - lease.grantedAt, readMs, outputMs };
+  for (const { lease, placed } of running) {
+    if (!lease || !placed.expected) continue;
+    const { readMs, outputMs } = placed.expected;
+    yield { elapsedMs: Math.max(0, now - lease.grantedAt), readMs, outputMs };
   }
 }

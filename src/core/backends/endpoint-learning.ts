@@ -7,7 +7,7 @@ import type { CallResult } from '../runs/call-result.ts';
 import type { ColdStartSpec, EndpointLearningSnapshot } from './endpoint-state.ts';
 import { LearnedIdle } from './learned-idle.ts';
 import { LearnedStart } from './learned-start.ts';
-import { atOnceMs, type Known, type Lesson, StartWatch } from './start-watch.ts';
+import { atOnceMs, type Known, type Lesson, StartWatch, type WakeTimes } from './start-watch.ts';
 import { UsualWait } from './usual-wait.ts';
 
 /** A wake without an answer is given up after this many cold starts, but not before the minimum. */
@@ -104,8 +104,8 @@ export class EndpointLearning {
   }
 
   /** The newest wake was answered; tells what was learned by that. */
-  answered(tookMs: number, refusals: number, now: number): Lesson {
-    const lesson = this.watch.answered(tookMs, refusals, this.#known);
+  answered(times: WakeTimes, now: number): Lesson {
+    const lesson = this.watch.answered(times, this.#known);
     this.#learn(lesson, now, true);
     return lesson;
   }
@@ -168,8 +168,12 @@ export class EndpointLearning {
     return { coldStartMs, idleTimeoutMs: this.idleTimeoutMs };
   }
 
-  #learn({ startMs, coldAfterMs, warmAfterMs }: Lesson, now: number, probed: boolean): void {
-    if (startMs !== undefined) this.#start.add(startMs, now);
+  #learn(
+    { startMs, leastStartMs = startMs, coldAfterMs, warmAfterMs }: Lesson,
+    now: number,
+    probed: boolean,
+  ): void {
+    if (startMs !== undefined) this.#start.add(startMs, now, leastStartMs);
     if (coldAfterMs !== undefined) this.#idle.wasCold(coldAfterMs, now, probed);
     if (warmAfterMs !== undefined) this.#idle.wasWarm(warmAfterMs, now, probed);
   }

@@ -22,7 +22,7 @@ import { EndpointTrust, type Scope } from './endpoint-trust.ts';
 import { MOST_GROWTH } from './learned-idle.ts';
 import { ReleaseState } from './release-state.ts';
 import { nextOpeningMs, openSlots } from './slow-start.ts';
-import type { WokenFrom } from './start-watch.ts';
+import type { WakeTimes, WokenFrom } from './start-watch.ts';
 
 /** Pause after a "loading" answer that names no time, ms. */
 const LOADING_PAUSE_MS = 1_000;
@@ -42,6 +42,8 @@ const KNOWN_WARM_MS = 5_000;
 export type AfterRefusal = 'queue' | 'pause';
 
 const NOBODY: Caller = { key: '', callId: '' };
+/** A wake whose outcome is booked, and whose requests go on. */
+const SETTLED_WAKE = { cause: 'demand', reason: 'it is still waking', probability: 1 } as const;
 
 export class Endpoint {
   spec: EndpointSpec;
@@ -76,6 +78,8 @@ export class Endpoint {
   #usedAt: number;
   /** The same before the last call ended, in case its answer shows that it was not served. */
   #usedBefore: number;
+  /** True where a call was not served since then: nobody knows whether it was up, or used, since. */
+  #isUseUnknown = false;
   /** The first of the calls in flight, and the idle time before it, ms, where it counted as warm. */
   #first: { readonly at: number; readonly idleMs: number | undefined } | undefined;
   /** By what it counts as cold; `unknown` also where it counts as warm without any proof since. */
@@ -126,7 +130,7 @@ export class Endpoint {
   /** A call is sent to the endpoint. */
   granted(now: number, key = ''): void {
     if (this.inFlight === 0) {
-      const idleMs = this.state === 'warm' ? now - this.#usedAt : undefined;
+      const idleMs = this.state === 'warm' ? this.#idleMs(now) : undefined;
       this.#first = { at: now, idleMs };
     }
     this.inFlight += 1;
@@ -174,7 +178,10 @@ export class Endpoint {
       }
     }
     const wasNotServed = result.cold || result.endpointFault || after === 'queue';
-    if (wasNotServed) this.#usedAt = this.#usedBefore;
+    if (wasNotServed) {
+      this.#usedAt = this.#usedBefore;
+      this.#isUseUnknown = true;
+    }
     if (result.busy) {
       // Calls of ours that still run there make room when they end. If there are none, other
       // clients use the endpoint, and only waiting helps.
@@ -285,7 +292,7 @@ export class Endpoint {
   beginWake(wake: Wake): void {
     const from = this.state === 'warm' ? 'warm' : this.#coldBy;
     const isIdle = from === 'warm' || from === 'presumed';
-    const idleMs = isIdle ? wake.at - this.#usedAt : this.#coldClaim?.idleMs;
+    const idleMs = isIdle ? this.#idleMs(wake.at) : this.#coldClaim?.idleMs;
     const unansweredMs = Math.max(0, wake.at - (this.#coldClaim?.unansweredAt ?? wake.at));
     const { patienceMs } = this.#learning;
     this.#learning.watch.begin({ from, idleMs, unansweredMs, at: wake.at, patienceMs });
@@ -309,14 +316,11 @@ export class Endpoint {
     return wakeAt === undefined || wakeAt === this.#wakeId;
   }
 
-  /**
-   * The last wake was answered. `tookMs`: time since it began, where that was measured, ms;
-   * `refusals`: answers of "not ready" before that.
-   */
-  becameWarm(now: number, tookMs?: number, refusals = 0): void {
+  /** The last wake was answered; `times`: how it went, where that was measured. */
+  becameWarm(now: number, times: WakeTimes = {}): void {
     if (this.state === 'draining') return;
-    if (tookMs === undefined) this.#learning.watch.drop();
-    else this.#learnFromWake(tookMs, refusals, now);
+    if (times.tookMs === undefined) this.#learning.watch.drop();
+    else this.#learnFromWake(times, now);
     this.provenUp(now);
   }
 
@@ -376,11 +380,14 @@ export class Endpoint {
     this.#coldBy = 'unknown';
   }
 
-  /** The last wake was refused, broke off, or got no answer in time. */
-  wakeFailed(now: number, reason = 'no answer in time'): void {
+  /**
+   * The last wake was refused, broke off, or got no answer in time. `unnoticedMs`: time before that in
+   * which it may have become ready unnoticed.
+   */
+  wakeFailed(now: number, reason = 'no answer in time', unnoticedMs = 0): void {
     this.wakeError = { at: now, reason };
     this.trust.failed(now, this.#wokenAt);
-    this.#learning.watch.giveUp(now);
+    this.#learning.watch.giveUp(now, unnoticedMs);
     this.becameCold(now, 'failed');
   }
 
@@ -435,13 +442,19 @@ export class Endpoint {
     return Infinity;
   }
 
-  /** The wake from before a restart that must be sent again, once. */
-  takeInterruptedWake(now: number): Wake | undefined {
+  /**
+   * The wake from before a restart that must be sent again, once. `isAsked`: requests of its own are
+   * waited for, also where the wake is settled, since a call came meanwhile that found it cold.
+   */
+  takeInterruptedWake(now: number, isAsked: boolean): Wake | undefined {
     if (!this.#isInterrupted) return undefined;
     this.#isInterrupted = false;
-    if (this.state !== 'warming' || !this.wake) return undefined;
+    if (this.state !== 'warming') return undefined;
+    const settled = isAsked ? { ...SETTLED_WAKE, at: this.#wakeId ?? this.#wokenAt } : undefined;
+    const wake = this.wake ?? settled;
+    if (!wake || (wake.cause === 'demand' && !isAsked)) return undefined;
     this.#learning.watch.sentAgain(now);
-    return this.wake;
+    return wake;
   }
 
   /**
@@ -558,6 +571,11 @@ export class Endpoint {
     return result.cold || result.busy ? 'pause' : undefined;
   }
 
+  /** Time since the platform last served something there, ms; undefined where that is not known. */
+  #idleMs(now: number): number | undefined {
+    return this.#isUseUnknown ? undefined : now - this.#usedAt;
+  }
+
   get #isReleased(): boolean {
     return this.state === 'cold' && this.#coldBy === 'told' && !this.#release.isOut;
   }
@@ -577,14 +595,15 @@ export class Endpoint {
     this.#provenAt = now;
     this.lastActiveAt = now;
     this.#usedAt = now;
+    this.#isUseUnknown = false;
     this.#coldClaim = undefined;
     this.#coldBy = 'told';
   }
 
   /** Learns how long the start took, or that the endpoint was up. */
-  #learnFromWake(tookMs: number, refusals: number, now: number): void {
+  #learnFromWake(times: WakeTimes, now: number): void {
     const claim = this.#coldClaim;
-    const { wasUp } = this.#learning.answered(tookMs, refusals, now);
+    const { wasUp } = this.#learning.answered(times, now);
     if (!claim) return;
     if (wasUp) this.#coldDoubts.wasWrong(claim.key, now);
     else this.#coldDoubts.wasRight(claim.key);

@@ -9,18 +9,20 @@
  * only to two findings that agree.
  */
 
+import {
+  added,
+  against,
+  type Bracket,
+  contradicted,
+  type Finding,
+  isSame,
+  leastContradicted,
+  MOST_WEIGHT,
+  weightNear,
+} from './idle-findings.ts';
+
 /** A shorter idle time teaches nothing, ms. */
 const LEAST_IDLE_MS = 2_000;
-/** Findings whose idle times differ by less than this share are counted together. */
-const SAME_SHARE = 0.1;
-/** Most findings of a kind that are remembered. */
-const MOST_KEPT = 24;
-/** Most weight of one finding, and of all those of a kind that contradict a timeout. */
-const MOST_WEIGHT = 3;
-/** Share of its weight that a finding keeps when a newer one contradicts it. */
-const KEPT_SHARE = 0.4;
-/** A finding with less weight is forgotten. */
-const LEAST_WEIGHT = 0.3;
 /** Weight of the configured value. */
 const CONFIGURED_WEIGHT = 1.5;
 /** Findings that confirm one another weigh at least this much. */
@@ -44,25 +46,11 @@ const NEARLY = 0.9;
 const LAST_SHARE = 0.97;
 /** Where it was warm to the end, the timeout is assumed to be longer by this factor. */
 const LATER = 1.4;
-/** Findings within this factor of one another confirm each other. */
-const NEAR = 1.5;
 /** How much later each ping is after one that found the endpoint cold far too early. */
 const CLIMB = 4;
 /** How far beyond an unconfirmed cold finding a ping goes to confirm it. */
 const BEYOND = 1.1;
 const LATEST_PING_MS = 6 * 3_600_000;
-
-interface Finding {
-  readonly ms: number;
-  readonly weight: number;
-}
-
-/** The timeout lies between; 0 and Infinity where an end is not known. */
-interface Bracket {
-  readonly warmMs: number;
-  readonly coldMs: number;
-  readonly cost: number;
-}
 
 export interface IdleSnapshot {
   /** Pairs of an idle time, ms, and a weight. */
@@ -176,7 +164,7 @@ export class LearnedIdle {
     this.#observations = observations;
     this.#lastAt = lastAt;
     this.#isProbed = probed;
-    this.#bracket = this.#leastContradicted();
+    this.#bracket = leastContradicted(this.#warm, this.#cold);
     this.#configuredMs = Number.NaN;
   }
 
@@ -188,7 +176,7 @@ export class LearnedIdle {
     if (learnedMs < configuredMs) this.#cold = added([], learnedMs, 'longest');
     else this.#warm = added([], learnedMs, 'shortest');
     this.#observations = 1;
-    this.#bracket = this.#leastContradicted();
+    this.#bracket = leastContradicted(this.#warm, this.#cold);
     this.#configuredMs = Number.NaN;
   }
 
@@ -196,35 +184,11 @@ export class LearnedIdle {
     this.#observations += 1;
     this.#lastAt = now;
     this.#isProbed ||= probed;
-    this.#bracket = this.#leastContradicted();
+    this.#bracket = leastContradicted(this.#warm, this.#cold);
     if (Number.isNaN(this.#configuredMs)) return;
     const [ms, mostMs] = [this.#mostLikelyMs(this.#configuredMs), MOST_GROWTH * this.#ms];
     this.#ms = Math.min(ms, mostMs);
     this.#isGrowing = ms > mostMs;
-  }
-
-  /** Weight of the findings that contradict a timeout. */
-  #against(timeoutMs: number): number {
-    let [warm, cold] = [0, 0];
-    for (const { ms, weight } of this.#warm) if (ms > timeoutMs) warm += weight;
-    for (const { ms, weight } of this.#cold) if (ms < timeoutMs) cold += weight;
-    return Math.min(MOST_WEIGHT, warm) + Math.min(MOST_WEIGHT, cold);
-  }
-
-  /** The bracket that the fewest findings contradict; of equal ones the longest. */
-  #leastContradicted(): Bracket {
-    const ends = [...this.#warm, ...this.#cold].map(({ ms }) => ms).sort((a, b) => a - b);
-    let best: Bracket = { warmMs: 0, coldMs: Infinity, cost: Infinity };
-    for (let i = 0; i <= ends.length; i += 1) {
-      const from = ends[i - 1] ?? 0;
-      const until = ends[i] ?? Infinity;
-      const cost = this.#against(until === Infinity ? from + 1 : (from + until) / 2);
-      if (cost <= best.cost) best = { warmMs: from, coldMs: until, cost };
-    }
-    const { warmMs, coldMs, cost } = best;
-    const below = this.#warm.filter(({ ms }) => ms <= warmMs).map(({ ms }) => ms);
-    const above = this.#cold.filter(({ ms }) => ms >= coldMs).map(({ ms }) => ms);
-    return { warmMs: Math.max(0, ...below), coldMs: Math.min(Infinity, ...above), cost };
   }
 
   /** The timeout that the findings and the configured value speak for, or more if it may be longer. */
@@ -235,7 +199,8 @@ export class LearnedIdle {
 
   #supportedMs(configuredMs: number): number {
     const { warmMs, coldMs, cost } = this.#bracket;
-    if (this.#against(configuredMs) - cost < CONFIGURED_WEIGHT) return configuredMs;
+    if (against(configuredMs, this.#warm, this.#cold) - cost < CONFIGURED_WEIGHT)
+      return configuredMs;
     // Longer than configured is longer by what was found; shorter, as little as was found.
     if (warmMs > configuredMs && coldMs > NARROW * warmMs) return warmMs * TIMES_WARM;
     return Math.max(Math.sqrt(warmMs * coldMs), SHARE_OF_COLD * coldMs);
@@ -278,32 +243,4 @@ export class LearnedIdle {
     const isConfirmed = weightNear(this.#cold, coldMs) >= CONFIRMED_WEIGHT;
     return isConfirmed ? NEARLY * Math.sqrt(warmMs * coldMs) : coldMs * BEYOND;
   }
-}
-
-/** Adds a finding; of too many, the one that says least is dropped. */
-function added(findings: readonly Finding[], ms: number, drop: 'longest' | 'shortest'): Finding[] {
-  const same = findings.find((f) => isSame(f, ms));
-  const others = findings.filter((f) => f !== same);
-  const weight = Math.min(MOST_WEIGHT, (same?.weight ?? 0) + 1);
-  // The idle time of the first stays, or a row of findings would drift.
-  const sorted = [...others, { ms: same?.ms ?? ms, weight }].sort((a, b) => a.ms - b.ms);
-  if (sorted.length <= MOST_KEPT) return sorted;
-  return drop === 'longest' ? sorted.slice(0, MOST_KEPT) : sorted.slice(-MOST_KEPT);
-}
-
-function isSame(finding: Finding, ms: number): boolean {
-  return Math.abs(Math.log(finding.ms / ms)) < SAME_SHARE;
-}
-
-function contradicted(findings: readonly Finding[], by: (ms: number) => boolean): Finding[] {
-  return findings
-    .map((f) => (by(f.ms) ? { ...f, weight: f.weight * KEPT_SHARE } : f))
-    .filter(({ weight }) => weight >= LEAST_WEIGHT);
-}
-
-/** Weight of the findings about as long as `ms`. */
-function weightNear(findings: readonly Finding[], ms: number): number {
-  let sum = 0;
-  for (const f of findings) if (f.ms >= ms / NEAR && f.ms <= ms * NEAR) sum += f.weight;
-  return sum;
 }

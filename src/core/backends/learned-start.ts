@@ -77,7 +77,14 @@ export class LearnedStart {
     return longest;
   }
 
-  add(ms: number, now: number): void {
+  /**
+   * A start took `ms`, or between `leastMs` and that. One that may have been as long as usual teaches
+   * nothing then: its longest length would be learned as the length of a start.
+   */
+  add(mostMs: number, now: number, leastMs = mostMs): void {
+    const usualMs = this.meanMs(this.#configuredMs);
+    if (leastMs < mostMs && leastMs <= this.#ms && mostMs >= usualMs) return;
+    const ms = mostMs < usualMs ? mostMs : leastMs;
     this.#starts = [...this.#starts, { ms, at: now }].slice(-MOST_KEPT);
     this.#seen += 1;
     this.#settle(this.#configuredMs, now);

@@ -37,6 +37,10 @@ export interface WatchedStart {
   readonly earlierMs: number;
   /** When its newest wake was given up, epoch ms. */
   readonly endedAt?: number;
+  /** Time before its newest wake, or its end, in which it may have become ready unnoticed, ms. */
+  readonly unnoticedMs?: number;
+  /** Time from its first wake until one was sent again after a restart of the object, ms. */
+  readonly unseenMs?: number;
   /** Time before its first wake for which a call was held without an answer, ms. */
   readonly unansweredMs?: number;
 }
@@ -50,9 +54,21 @@ export interface BegunWake {
   readonly patienceMs: number;
 }
 
+/** How a wake went. */
+export interface WakeTimes {
+  /** Time from its beginning to its answer, ms; absent where nothing was measured. */
+  readonly tookMs?: number;
+  /** Answers of "not ready" before that. */
+  readonly refusals?: number;
+  /** Time before the answer in which the endpoint may have become ready unnoticed, ms. */
+  readonly unnoticedMs?: number;
+}
+
 /** What an answer teaches: the length of a cold start, and the state after some idle time. */
 export interface Lesson {
   readonly startMs?: number;
+  /** The start took at least this long, and `startMs` at most; absent where it took `startMs`. */
+  readonly leastStartMs?: number;
   readonly coldAfterMs?: number;
   readonly warmAfterMs?: number;
   /** The endpoint was up, although it had given the answer of a cold one. */
@@ -84,8 +100,11 @@ export class StartWatch {
   begin({ from, idleMs, unansweredMs = 0, at, patienceMs }: BegunWake): void {
     const last = this.#start;
     if (last && isContinued(last, at)) {
-      const { endedAt: _, ...rest } = last;
-      this.#start = { ...rest, at, patienceMs, earlierMs: last.earlierMs + at - last.at };
+      const { endedAt = at, unnoticedMs: before = 0, ...rest } = last;
+      const unnoticedMs = at - endedAt + before;
+      const unnoticed = unnoticedMs > 0 ? { unnoticedMs } : {};
+      const earlierMs = last.earlierMs + at - last.at;
+      this.#start = { ...rest, at, patienceMs, earlierMs, ...unnoticed };
       return;
     }
     const idle = idleMs === undefined ? {} : { idleMs };
@@ -96,14 +115,27 @@ export class StartWatch {
   /** The newest wake is sent again after a restart: its answer's time counts from then. */
   sentAgain(now: number): void {
     if (!this.#start) return;
-    const { at, earlierMs, ...rest } = this.#start;
-    this.#start = { ...rest, at: now, earlierMs: earlierMs + Math.max(0, now - at) };
+    const { at, ...rest } = this.#start;
+    const earlierMs = rest.earlierMs + Math.max(0, now - at);
+    this.#start = { ...rest, at: now, earlierMs, unseenMs: earlierMs };
   }
 
-  /** The newest wake is given up, or failed. */
-  giveUp(now: number): void {
-    if (!this.#start || this.#start.endedAt !== undefined) return;
-    this.#start = { ...this.#start, endedAt: now };
+  /**
+   * The newest wake is given up, or failed. `unnoticedMs`: time before that in which the endpoint may
+   * have become ready unnoticed; its report may come after the wake was given up.
+   */
+  giveUp(now: number, unnoticedMs = 0): void {
+    if (!this.#start) return;
+    // One that ends early was refused for good, as where the owner paused it: it does not load.
+    const lastedMs = now - this.#start.at;
+    if (this.#start.endedAt === undefined && lastedMs < this.#start.patienceMs - LATE_MS) {
+      this.#start = undefined;
+      return;
+    }
+    const { endedAt = now, unnoticedMs: before = 0, ...rest } = this.#start;
+    const wasGivenUp = this.#start.endedAt !== undefined;
+    const ms = wasGivenUp ? Math.max(before, unnoticedMs) : unnoticedMs;
+    this.#start = { ...rest, endedAt, ...(ms > 0 ? { unnoticedMs: ms } : {}) };
   }
 
   /** The start is over, and teaches nothing. */
@@ -126,10 +158,11 @@ export class StartWatch {
     };
   }
 
-  /**
-   * The newest wake was answered after `tookMs`, with `refusals` answers of "not ready" before that.
-   */
-  answered(tookMs: number, refusals: number, known: Known): Lesson {
+  /** The newest wake was answered. */
+  answered(
+    { tookMs = Number.NaN, refusals = 0, unnoticedMs = 0 }: WakeTimes,
+    known: Known,
+  ): Lesson {
     const start = this.#start;
     this.#start = undefined;
     // A negative time is that of a clock that jumped.
@@ -138,7 +171,16 @@ export class StartWatch {
     // One that answers at once was up when the call got no answer: it was only slow.
     const wasSlow = refusals === 0 && wokenMs < atOnceMs(known.coldStartMs);
     const totalMs = wasSlow ? wokenMs : wokenMs + (start.unansweredMs ?? 0);
-    return lessonOf(start, totalMs, refusals, known);
+    const lesson = lessonOf(start, totalMs, refusals, known);
+    // A first request that is answered at once says nothing of the time before the wake.
+    const isFound = refusals === 0 && tookMs < atOnceMs(known.coldStartMs);
+    const { unseenMs = 0, unnoticedMs: beforeMs = 0 } = start;
+    const lastMs = isFound ? tookMs + Math.max(beforeMs, unseenMs) : unnoticedMs;
+    // While nobody asked it may have become ready, and cold again where that took long enough.
+    const openMs = unseenMs > known.idleTimeoutMs ? Math.max(lastMs, unseenMs) : lastMs;
+    if (lesson.startMs === undefined || openMs <= AT_ONCE_MS) return lesson;
+    // A platform that loses requests while it loads may have lost the call, too.
+    return { ...lesson, leastStartMs: Math.max(0, wokenMs - openMs) };
   }
 
   /**

@@ -12,15 +12,17 @@ import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
 import type { NextCall } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
+import type { ExpectedService } from '../runs/call-place.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
-import type { ExpectedService, LiveCall } from '../runs/live-run.ts';
+import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallTimers } from './call-timers.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
 import { grantEffect } from './grant-effect.ts';
+import { withHold } from './queue-rank.ts';
 import type { Ranking } from './ranking.ts';
 import { retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
@@ -64,8 +66,10 @@ export class CallsInFlight {
   /** Admits a call to its backend's queue, or refuses it where its deadline cannot be met. */
   admit(request: CallRequest, backend: Backend, now: number): void {
     const { register, ranking, prewarmer } = this.#context;
+    const appBefore = register.find(request)?.app;
     const call = register.submit(request, now);
     this.#calls.set(request.callId, call);
+    if (appBefore !== undefined && appBefore !== call.run.app) this.#rekey(call.run);
     if (request.refuseIfLate) call.lostAt = ranking.lostAt(call);
     if (call.lostAt <= now) return this.giveUp(call, now);
     prewarmer.submitted(call, now);
@@ -78,6 +82,8 @@ export class CallsInFlight {
   restore(request: CallRequest, lease: Lease, now: number): void {
     const call = this.#context.register.submit(request, lease.grantedAt);
     call.lease = lease;
+    const holder = this.#backends.get(request.backend);
+    if (holder) call.expectedMs = this.#context.ranking.expectedMs(call, holder);
     call.visit.servingSince ??= lease.grantedAt;
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
@@ -116,6 +122,7 @@ export class CallsInFlight {
       const { output } = demandOf(record, backend.speed.value);
       this.#context.ranking.served(call.run.app, backend, { input: 0, output });
     }
+    if (record) this.#context.register.answered(call, result);
     this.#settle(call, record, now);
   }
 
@@ -189,16 +196,15 @@ export class CallsInFlight {
     const { call, key } = next;
     const { heldBack } = backend;
     heldBack.release(call, now);
-    const mayHold = !next.urgent && call.attempts === 0 && call.heldUntil > now;
+    const mayHold = !next.urgent && call.attempts === 0 && call.placed.heldUntil > now;
     const placed = backend.placement.place(call, key, mayHold, now);
     if (placed?.type === 'hold') {
-      call.heldUntil = Math.min(call.heldUntil, placed.until);
+      call.placed.heldUntil = Math.min(call.placed.heldUntil, placed.until);
       return backend.hold(next, placed.endpoint.spec.id, now);
     }
     const best = placed?.endpoint;
     const isAvoided = best && call.avoid?.has(best.spec.id);
-    const hasOther =
-      isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, keyOf(call));
+    const hasOther = isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, keyOf(call));
     if (!best || hasOther) left.push(call);
     else this.#grant(next, backend, best, now);
   }
@@ -241,6 +247,8 @@ export class CallsInFlight {
 
   #wait(call: LiveCall, backend: Backend, now: number, pauseMs = 0): void {
     const { request } = call;
+    call.expectedMs = this.#context.ranking.expectedMs(call, backend);
+    call.told = undefined;
     backend.enqueue(call, now, now + pauseMs);
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
@@ -257,7 +265,7 @@ export class CallsInFlight {
   ): void {
     const { ranking, prewarmer } = this.#context;
     endpoint.granted(now, keyOf(call));
-    call.expected = this.#context.expected(call, backend, endpoint);
+    call.placed.expected = this.#context.expected(call, backend, endpoint);
     backend.granted(call, endpoint, now);
     backend.shares.granted(keyOf(call), now);
     call.urgent = urgent;
@@ -274,12 +282,13 @@ export class CallsInFlight {
     call.visit.servingSince ??= now;
     this.#timers.setLease(call, lease);
     ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
-    const order = ranking.queueRank(call.run, key, promisedKey);
+    const rank = ranking.queueRank(call.run, key, promisedKey);
+    const order = withHold(rank, call.run, call.placed.heldTo);
     // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the
     // grant.
     const { coldMs } = call;
     const endpointState = endpoint.state;
-    const held = call.heldMs > 0 ? { heldMs: call.heldMs } : {};
+    const held = call.placed.heldMs > 0 ? { heldMs: call.placed.heldMs } : {};
     this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState, ...held }));
   }
 
@@ -302,6 +311,10 @@ export class CallsInFlight {
     return endpoint;
   }
 
+  #rekey(run: LiveRun): void {
+    for (const backend of this.#backends.values()) backend.queue.rekey(run);
+  }
+
   /** Completes a call, however it ended: its run is re-keyed in all queues, or ends. */
   #settle(call: LiveCall, record: CallRecord | undefined, now: number): void {
     const { register, prewarmer, speeds } = this.#context;
@@ -310,7 +323,7 @@ export class CallsInFlight {
     this.#timers.clear(call);
     const demand = record ? demandOf(record, speeds(call.request.backend)) : NO_DEMAND;
     run.settle(call, record, demand, now);
-    for (const backend of this.#backends.values()) backend.queue.rekey(run);
+    this.#rekey(run);
     const ended = register.settled(call, now);
     if (ended) this.effects.push(ended);
     prewarmer.scheduleCheck(now);

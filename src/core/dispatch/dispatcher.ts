@@ -10,8 +10,8 @@
 
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
-import type { Endpoint } from '../backends/endpoint.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
 import { ApplicationModels } from '../learning/application-models.ts';
 import type { Random } from '../learning/random.ts';
 import type { Policy } from '../order/policy.ts';
@@ -19,15 +19,17 @@ import type { PrewarmAccounts } from '../prewarm/prewarm-accounts.ts';
 import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
+import type { ExpectedService } from '../runs/call-place.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
-import type { ExpectedService, LiveCall, LiveRun } from '../runs/live-run.ts';
+import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { grantEffect } from './grant-effect.ts';
-import type { QueueRank } from './queue-rank.ts';
+import { type QueuePlace, queuePlace } from './queue-place.ts';
+import { type QueueRank, withHold } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
 
@@ -139,10 +141,18 @@ export class Dispatcher {
 
   /** A waiting call's rank and overtaking bound; undefined where it does not wait. */
   queueRank(call: LiveCall): QueueRank | undefined {
-    const queue = this.backends.get(call.request.backend)?.queue;
+    const { queue, placement } = this.backends.get(call.request.backend) ?? {};
     const [key, promisedKey] = [queue?.keyOf(call.run), queue?.promisedKeyOf(call.run)];
     if (key === undefined || promisedKey === undefined) return undefined;
-    return this.#ranking.queueRank(call.run, key, promisedKey);
+    const rank = this.#ranking.queueRank(call.run, key, promisedKey);
+    const holdMs = placement?.longestHoldMs(call, this.#now) ?? 0;
+    return withHold(rank, call.run, holdMs > 0 ? this.#now + holdMs : call.placed.heldTo);
+  }
+
+  /** Place and expected wait of a waiting call; undefined where it does not wait. */
+  place(call: LiveCall, now: number): QueuePlace | undefined {
+    const backend = this.backends.get(call.request.backend);
+    return backend && !call.lease ? queuePlace(call, backend, now) : undefined;
   }
 
   /** Restores the stored runs and leases; must be called before anything is submitted. */
@@ -170,7 +180,9 @@ export class Dispatcher {
     endpoint: Endpoint,
   ): ExpectedService => {
     const { placement, speed } = backend;
-    const demand = this.models.model(call.run.app)?.graph.callDemand(call.request.unit);
+    const demand = this.models
+      .model(call.run.app)
+      ?.graph.callDemand(call.request.unit, backend.name);
     return {
       hitTokens: placement.hitTokens(call, endpoint),
       readMs: placement.readMs(call, endpoint),

@@ -5,14 +5,17 @@
  */
 import type { Backend } from '../backends/backend.ts';
 import type { ApplicationModels } from '../learning/application-models.ts';
-import { DeadlineQueue } from '../order/deadline-queue.ts';
+import { DeadlineQueue, type TimingOf } from '../order/deadline-queue.ts';
 import { POLICIES } from '../order/policies/registry.ts';
 import { type Policy, queryOf, type RankInputs } from '../order/policy.ts';
-import { WaitingQueue } from '../order/waiting-queue.ts';
+import { WaitingQueue, type WorkOf } from '../order/waiting-queue.ts';
 import { type Demand, type Speeds, workMs } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { type QueueRank, queueRankOf } from './queue-rank.ts';
+
+/** Output assumed of a call of an unknown unit. */
+const USUAL_OUTPUT_TOKENS = 200;
 
 /** The part of the dispatcher's state that ranking reads. */
 export interface RankingView {
@@ -43,10 +46,14 @@ export class Ranking {
   /** A new queue in the order of the present policy. */
   newQueue(): WaitingQueue {
     const { callOrder, timing } = this.#policy;
-    if (!timing) return new WaitingQueue(this.#keyOf, callOrder);
-    return new DeadlineQueue(this.#keyOf, callOrder, (run, call) =>
-      timing(this.#inputs(run, call)),
-    );
+    // A rank that ages is the run's remaining work, as far as it goes before others.
+    const workOf: WorkOf | undefined =
+      this.#policy.key === 'aged'
+        ? (run, call, key) => (key - this.#config.alpha * run.arrivedAt) * this.#weightOf(run, call)
+        : undefined;
+    if (!timing) return new WaitingQueue(this.#keyOf, callOrder, workOf);
+    const timingOf: TimingOf = (run, call) => timing(this.#inputs(run, call));
+    return new DeadlineQueue(this.#keyOf, callOrder, timingOf, workOf);
   }
 
   /** The rank and overtaking bound that follow from a run's key. */
@@ -60,6 +67,20 @@ export class Ranking {
     if (deadlineAt === undefined) return Infinity;
     const inputs = this.#inputs(call.run, call);
     return deadlineAt - inputs.model.timeLeft(queryOf(inputs)).soonMs;
+  }
+
+  /** Time that a call is expected to take once it has a slot, ms. */
+  expectedMs({ run, request }: LiveCall, backend: Backend): number {
+    const { speed } = backend;
+    const usual = this.#view.models.model(run.app)?.graph.callDemand(request.unit, backend.name);
+    if (request.kind !== 'llm') {
+      return usual ? workMs(usual, speed.value) : speed.calls > 0 ? speed.meanServiceMs : 0;
+    }
+    const output = Math.min(
+      usual?.output ?? USUAL_OUTPUT_TOKENS,
+      request.maxOutputTokens ?? Infinity,
+    );
+    return workMs({ input: request.inputTokens, output }, speed.value);
   }
 
   /** To be called before a call joins the backend's queue. */
@@ -77,12 +98,15 @@ export class Ranking {
   readonly #keyOf = (run: LiveRun, call: LiveCall): number => {
     const rank = this.#policy.rank(this.#inputs(run, call));
     if (this.#policy.key === 'rank') return rank;
+    return rank / this.#weightOf(run, call) + this.#config.alpha * run.arrivedAt;
+  };
+
+  #weightOf(run: LiveRun, call: LiveCall): number {
     // Own properties only: an application may be called "constructor".
     const { weights } = this.#config;
     const weightOfApp = Object.hasOwn(weights, run.app) ? (weights[run.app] ?? 1) : 1;
-    const weight = weightOfApp * (call.request.weight ?? 1);
-    return rank / weight + this.#config.alpha * run.arrivedAt;
-  };
+    return weightOfApp * (call.request.weight ?? 1);
+  }
 
   #inputs(run: LiveRun, call: LiveCall): RankInputs {
     const backend = this.#view.backends.get(call.visit.backend);

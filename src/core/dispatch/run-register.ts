@@ -6,24 +6,45 @@
  */
 
 import type { ApplicationModels } from '../learning/application-models.ts';
+import { FairRecentMap } from '../learning/fair-recent-map.ts';
 import { LONGEST_SILENCE_MS, type SilenceBounds } from '../learning/learned-silence.ts';
-import { RecentMap } from '../learning/recent-map.ts';
 import { OrderedQueue } from '../order/ordered-queue.ts';
 import type { CallRequest } from '../runs/call-request.ts';
+import type { CallResult } from '../runs/call-result.ts';
 import type { Speeds } from '../runs/demand.ts';
 import { type LiveCall, LiveRun } from '../runs/live-run.ts';
+import { isConversation } from './conversations.ts';
 import type { Effect } from './dispatch-events.ts';
 import { OpenRuns } from './open-runs.ts';
+import { RunNames } from './run-names.ts';
 
 /** Silence after which a run ends while its client executes a unit itself, ms. */
 const OWN_UNIT_SILENCE_MS = 900_000;
-/** Child sessions remembered, and as many runs that ended by silence. */
+/**
+ * Least silence after which a run ends whose client executes a tool, ms: coding agents let a command
+ * run for up to 10 minutes.
+ */
+const TOOL_SILENCE_MS = 600_000;
+/** Runs that ended by silence and are remembered. */
 const MAX_REMEMBERED = 1_000;
 /**
  * Calls after which a run is split: a run that never ends, such as one under a run id that all
  * traffic shares, would cost ever more.
  */
 const MAX_CALLS = 10_000;
+
+/** The call or the client's own unit that opens a run. */
+type Opener = Pick<CallRequest, 'app'> &
+  Partial<Pick<CallRequest, 'runId' | 'turn' | 'guessedApp' | 'labels'>> & {
+    readonly at: number;
+    readonly keyId?: string | undefined;
+  };
+
+interface Ended {
+  /** Epoch ms. */
+  readonly lastActiveAt: number;
+  readonly turn: number | undefined;
+}
 
 export class RunRegister {
   readonly runs = new Map<string, LiveRun>();
@@ -35,13 +56,12 @@ export class RunRegister {
    * Runs without waiting or running calls, by the time at which their silence ends them, epoch ms.
    */
   readonly #silent = new OrderedQueue<LiveRun>();
-  /** Run id by the id of a child session, one that another session began. */
-  readonly #rootOf = new RecentMap<string>(MAX_REMEMBERED);
-  /** When each run that ended by silence was last active: if it continues, its pause is learned. */
-  readonly #endedBySilence = new RecentMap<number>(MAX_REMEMBERED);
+  readonly #names = new RunNames(this.runs);
+  /** What each run that ended by silence did last: if it continues, its pause is learned. */
+  readonly #endedBySilence = new FairRecentMap<Ended>(MAX_REMEMBERED);
   readonly #models: ApplicationModels;
   readonly #speeds: Speeds;
-  /** Effects of runs that ended because a new run took over their id or their place; the next step emits them. */
+  /** Effects of runs that ended because a new run took their place; the next step emits them. */
   #replaced: Effect[] = [];
   #seq = 0;
 
@@ -57,12 +77,12 @@ export class RunRegister {
 
   /** The run in flight that a call belongs to. */
   find(request: CallRequest): LiveRun | undefined {
-    return this.runs.get(this.#idOf(request));
+    return this.runs.get(this.#names.idOf(request));
   }
 
   /** The run in flight of this id, which may be that of a child session. */
   named(runId: string): LiveRun | undefined {
-    return this.runs.get(this.#rootOf.get(runId) ?? runId);
+    return this.runs.get(this.#names.rootOf(runId));
   }
 
   /** True where the call or unit belongs to an open run, or its key may open one more. */
@@ -72,14 +92,34 @@ export class RunRegister {
 
   /** Adds a call to its run; the first call begins the run. */
   submit(request: CallRequest, now: number): LiveCall {
-    const id = this.#idOf(request);
-    if (id !== request.runId) this.#rootOf.set(request.runId, id);
-    this.#endReplacedRun(id, request, now);
-    const run = this.#runOf(id, request.app, request.arrivedAt, request.keyId);
+    const id = this.#names.idOf(request);
+    this.#names.placed(request, id);
+    this.#cutLongRun(id);
+    const run = this.#runOf(id, { ...request, at: request.arrivedAt });
+    nameByMainLoop(run, request);
     this.#silent.delete(run);
     this.openRuns.busy(run);
     this.#seq += 1;
-    return run.submit(request, this.#seq, now);
+    return run.submit(this.#placed(request, id), this.#seq, now);
+  }
+
+  /** The call with its run: one that is submitted again, after a restart too, stays there. */
+  #placed(request: CallRequest, id: string): CallRequest {
+    if (!request.sole && !isConversation(request)) return request;
+    const { final } = request;
+    const isLast = request.sole ? final && !this.#names.mayGoOn(request, id) : final;
+    return {
+      ...request,
+      runId: id,
+      placed: true,
+      final: isLast,
+      ...(request.sole ? { sole: isLast } : {}),
+    };
+  }
+
+  /** A call was answered; what its answer handed out tells later calls of its run. */
+  answered(call: LiveCall, result: CallResult): void {
+    this.#names.answered(call, result);
   }
 
   /** To be called after a call of a run ended; returns the run's end if that was its last call. */
@@ -96,9 +136,9 @@ export class RunRegister {
   }
 
   beginOwnUnit(runId: string, app: string, unit: string, now: number, keyId?: string): void {
-    const id = this.#rootOf.get(runId) ?? runId;
+    const id = this.#names.rootOf(runId);
     this.#cutLongRun(id);
-    const run = this.#runOf(id, app, now, keyId);
+    const run = this.#runOf(id, { app, at: now, keyId });
     run.beginOwnUnit(unit, now);
     if (run.outstanding === 0) this.#awaitSilence(run);
   }
@@ -125,7 +165,8 @@ export class RunRegister {
     while (this.#silent.peekKey() <= now) {
       const run = this.#silent.pop();
       if (!run) break;
-      this.#endedBySilence.set(run.id, run.lastActiveAt);
+      const { id, lastActiveAt, turn, keyId } = run;
+      this.#endedBySilence.set(id, { lastActiveAt, turn }, keyId);
       effects.push(this.#finish(run, now));
     }
     return effects;
@@ -141,45 +182,36 @@ export class RunRegister {
 
   restore(run: LiveRun): void {
     this.runs.set(run.id, run);
+    this.#names.restored(run);
     this.openRuns.opened(run);
     this.#awaitSilence(run);
   }
 
-  /** A child session belongs to the run of the session that began it. */
-  #idOf({ runId, parentRunId }: CallRequest): string {
-    if (parentRunId !== undefined) return this.#rootOf.get(parentRunId) ?? parentRunId;
-    return this.#rootOf.get(runId) ?? runId;
-  }
-
-  /** Ends the run of this id if the call cannot be part of it; a new run then takes over the id. */
-  #endReplacedRun(id: string, request: CallRequest, now: number): void {
-    const run = this.#cutLongRun(id);
-    if (!run) return;
-    if (run.outstanding > 0 || !isNewConversation(run, request)) return;
-    this.#replaced.push(this.#finish(run, now));
-  }
-
   /**
    * Splits a run that has too many calls: the next call begins a new run, while calls that wait or
-   * run stay with the old one. Returns the run of that id, split or not; undefined where there is
-   * none.
+   * run stay with the old one.
    */
-  #cutLongRun(id: string): LiveRun | undefined {
+  #cutLongRun(id: string): void {
     const run = this.runs.get(id);
-    if (!run || run.callCount < MAX_CALLS) return run;
+    if (!run || run.callCount < MAX_CALLS) return;
     this.runs.delete(id);
+    this.#names.closed(run);
     run.final = true;
-    return run;
   }
 
-  #runOf(id: string, app: string, arrivedAt: number, keyId = ''): LiveRun {
+  #runOf(id: string, opener: Opener): LiveRun {
     let run = this.runs.get(id);
     if (!run) {
-      this.#makeRoom(keyId, arrivedAt);
-      run = new LiveRun(id, app, arrivedAt, keyId);
+      const { app, at, keyId = '' } = opener;
+      this.#makeRoom(keyId, at);
+      run = new LiveRun(id, app, at, keyId);
+      run.guessedApp = opener.guessedApp;
+      run.label = opener.labels?.app;
+      if (opener.turn !== undefined) run.conversation = opener.runId;
       this.runs.set(id, run);
+      this.#names.opened(run);
       this.openRuns.opened(run);
-      this.#learnPause(id, app, arrivedAt);
+      this.#learnPause(id, opener);
     }
     this.changed.add(id);
     return run;
@@ -194,25 +226,27 @@ export class RunRegister {
   }
 
   /** Learns the pause of a run that continues although its silence was taken for its end. */
-  #learnPause(id: string, app: string, now: number): void {
-    const lastActiveAt = this.#endedBySilence.get(id);
-    if (lastActiveAt === undefined) return;
+  #learnPause(id: string, { app, at, turn }: Opener): void {
+    const ended = this.#endedBySilence.get(id);
+    if (!ended) return;
     this.#endedBySilence.delete(id);
-    const pauseMs = now - lastActiveAt;
+    // Another conversation with the same beginning.
+    if (turn !== undefined && turn <= (ended.turn ?? 0)) return;
+    const pauseMs = at - ended.lastActiveAt;
     if (pauseMs <= LONGEST_SILENCE_MS) this.#models.model(app)?.silence.observe(pauseMs);
   }
 
   #awaitSilence(run: LiveRun): void {
-    const silenceMs = run.isInOwnUnit
-      ? OWN_UNIT_SILENCE_MS
-      : this.#models.silenceMs(run.app, this.silence);
-    this.#silent.set(run, run.lastActiveAt + silenceMs, 0);
+    const silenceMs = this.#models.silenceMs(run.app, this.silence);
+    const leastMs = leastSilenceMs(run);
+    this.#silent.set(run, run.lastActiveAt + Math.max(silenceMs, leastMs), 0);
     this.openRuns.idle(run);
   }
 
   #finish(run: LiveRun, now: number): Effect {
     this.#silent.delete(run);
     this.openRuns.closed(run);
+    this.#names.closed(run);
     if (this.runs.get(run.id) === run) {
       this.runs.delete(run.id);
       this.changed.delete(run.id);
@@ -224,12 +258,17 @@ export class RunRegister {
   }
 }
 
-/**
- * True where the call begins another conversation with the same beginning: its conversation is no
- * longer than the run's, and the call is neither a declared retry nor the repetition of a failed
- * call.
- */
-function isNewConversation(run: LiveRun, { turn, retry, print }: CallRequest): boolean {
-  if (turn === undefined || run.turn === undefined || turn > run.turn || retry) return false;
-  return !run.visits.some((v) => print !== undefined && v.failedPrints.includes(print));
+/** Least silence after which a run ends while its client does something that takes long, ms. */
+function leastSilenceMs(run: LiveRun): number {
+  if (run.isInOwnUnit) return OWN_UNIT_SILENCE_MS;
+  // A call that failed or was given up leaves it open whether its client is there at all.
+  return run.awaited.size > 0 && !run.broken ? TOOL_SILENCE_MS : 0;
+}
+
+/** An application without a name is known by an agent's main loop, whichever of its calls is first. */
+function nameByMainLoop(run: LiveRun, { app, guessedApp, keyId = '', labels }: CallRequest): void {
+  if (run.guessedApp !== 'side' || guessedApp !== 'main' || run.keyId !== keyId) return;
+  run.app = app;
+  run.guessedApp = guessedApp;
+  run.label = labels?.app;
 }

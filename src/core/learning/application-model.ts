@@ -63,6 +63,8 @@ export interface TimeLeft {
 /** The model as shown to people. */
 export interface ApplicationView {
   readonly app: string;
+  /** What people read beside a name that is a fingerprint. */
+  readonly label?: string;
   readonly runs: number;
   readonly units: readonly UnitView[];
   readonly sample_bytes: number;
@@ -70,6 +72,8 @@ export interface ApplicationView {
 
 export class ApplicationModel {
   readonly app: string;
+  /** What people read beside its name, where that is a fingerprint. */
+  #label: string | undefined;
   readonly graph = new DemandGraph();
   readonly samples: VisitSamples;
   readonly #pool: PriorPool;
@@ -84,6 +88,7 @@ export class ApplicationModel {
 
   /** Learns a finished run. `at` is when it ended, epoch ms. */
   learn(run: RecordedRun, at: number, speeds: Speeds, random: Random): void {
+    this.#label = run.label ?? this.#label;
     if (this.graph.learn(run, speeds)) this.samples.fade(random);
     this.samples.learn(run, at, speeds, random);
     for (const unit of this.graph.takeForgotten()) this.samples.forget(unit);
@@ -173,6 +178,7 @@ export class ApplicationModel {
   view(): ApplicationView {
     return {
       app: this.app,
+      ...(this.#label === undefined ? {} : { label: this.#label }),
       runs: this.graph.runs,
       units: this.graph.view(),
       sample_bytes: this.samples.byteLength,

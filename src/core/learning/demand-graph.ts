@@ -13,6 +13,8 @@ import { type Summary, UnitNode } from './unit-node.ts';
 /** One unit as shown to people. */
 export interface UnitView {
   readonly unit: string;
+  /** What people read beside a name that is a fingerprint. */
+  readonly label?: string;
   readonly backend: string;
   readonly visits: number;
   readonly calls_per_visit: Summary;
@@ -58,15 +60,15 @@ export class DemandGraph {
 
   /** Mean service time of a unit's calls at its backend, ms; undefined for a unit hardly known. */
   callMs(unit: string, backend: string, speeds: Speeds): number | undefined {
-    const node = this.#units.get(unit);
-    if (!node || node.backend !== backend || node.visits < MIN_VISITS) return undefined;
-    return workMs(node.callDemand, speeds(backend));
+    const demand = this.callDemand(unit, backend);
+    return demand && workMs(demand, speeds(backend));
   }
 
-  /** Mean demand of a unit's calls; undefined for a unit hardly known. */
-  callDemand(unit: string): Demand | undefined {
+  /** Mean demand of a unit's calls at its backend; undefined for a unit hardly known. */
+  callDemand(unit: string, backend: string): Demand | undefined {
     const node = this.#units.get(unit);
-    return node && node.visits >= MIN_VISITS ? node.callDemand : undefined;
+    if (!node || node.backend !== backend || node.visits < MIN_VISITS) return undefined;
+    return node.callDemand;
   }
 
   /** Learns a finished run. True where the run shows that one of its units has changed. */
@@ -134,6 +136,7 @@ export class DemandGraph {
   view(): UnitView[] {
     return [...this.#units].map(([unit, n]) => ({
       unit,
+      ...(n.label === undefined ? {} : { label: n.label }),
       backend: n.backend,
       visits: Math.round(n.visits),
       calls_per_visit: n.fanOut.view(),
@@ -197,6 +200,7 @@ export class DemandGraph {
     this.#visits += 1;
     node.seenAt = this.#visits;
     node.backend = visit.backend;
+    node.label = visit.label ?? node.label;
     return node;
   }
 

@@ -47,6 +47,8 @@ class Moments {
 /** The statistics of one unit. Counts are not integers once old visits have faded. */
 export class UnitNode {
   backend: string;
+  /** What people read beside its name, where that is a fingerprint. */
+  label: string | undefined;
   /** True where its calls are measured in tokens, false where in ms of service. */
   tokens = false;
   readonly fanOut = new Moments();

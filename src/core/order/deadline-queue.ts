@@ -18,6 +18,7 @@ import {
   type NextCall,
   type QueueState,
   WaitingQueue,
+  type WorkOf,
 } from './waiting-queue.ts';
 
 /**
@@ -63,8 +64,8 @@ export class DeadlineQueue extends WaitingQueue {
   #chosenAt = -Infinity;
   #deadlinePrice = PRICE;
 
-  constructor(keyOf: KeyOf, order: CallOrder, timingOf: TimingOf) {
-    super(keyOf, order);
+  constructor(keyOf: KeyOf, order: CallOrder, timingOf: TimingOf, workOf?: WorkOf) {
+    super(keyOf, order, workOf);
     this.#timingOf = timingOf;
   }
 

@@ -24,18 +24,18 @@ export class HeldBack {
 
   hold(call: LiveCall, endpoint: string, now: number): void {
     this.#elapse(now);
-    call.heldFor = endpoint;
-    call.heldFrom = this.#freeMs;
-    this.#until.set(call, call.heldUntil, call.seq);
+    call.placed.heldFor = endpoint;
+    call.placed.heldFrom = this.#freeMs;
+    this.#until.set(call, call.placed.heldUntil, call.seq);
   }
 
   /** The call is not held back any more, or does not wait. */
   release(call: LiveCall, now: number): void {
     if (!this.#until.delete(call)) return;
     this.#elapse(now);
-    call.heldFor = undefined;
-    call.heldTo = now;
-    call.heldMs += this.#freeMs - call.heldFrom;
+    call.placed.heldFor = undefined;
+    call.placed.heldTo = now;
+    call.placed.heldMs += this.#freeMs - call.placed.heldFrom;
   }
 
   /** A call that has been held back for as long as it may; undefined where none has. */
@@ -49,11 +49,8 @@ export class HeldBack {
     this.#freeSince = isFree ? now : undefined;
   }
 
-  /** Handles a clock that jumps back: no call waits longer for it. */
-  clockWentBack(now: number, byMs: number): void {
-    for (const call of this.#until.values()) {
-      call.heldUntil = Math.min(call.heldUntil, now + byMs);
-    }
+  /** Handles a clock that jumps back; the calls must have been released. */
+  clockWentBack(now: number): void {
     if (this.#freeSince !== undefined) this.#freeSince = Math.min(this.#freeSince, now);
   }
 

@@ -87,6 +87,11 @@ export class KeyShares {
     account.longestMs = Math.max(tookMs, account.longestMs * LONGEST_KEPT);
   }
 
+  /** True where keys take turns: more than one waits or runs. */
+  get isDivided(): boolean {
+    return this.enabled && this.#active.size > 1;
+  }
+
   /**
    * True where more than one key waits, runs, or has just ended a call. `isBarred`: no endpoint takes
    * calls of a key, whatever is free; such a key earns no credit for its wait.

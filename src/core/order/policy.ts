@@ -22,7 +22,7 @@ export interface RankInputs {
   /** Total slots of the backend; Infinity for no limit. */
   readonly slots: number;
   /** Input tokens of the call that no endpoint has in its cache; undefined where that is unknown. */
-  readonly uncachedTokens: number | undefined;
+  readonly uncachedTokens?: number | undefined;
   /**
    * Service that the application had from the backend, ms; 0 unless the policy has `sharesByApp`.
    */
@@ -59,6 +59,7 @@ export function queryOf(inputs: RankInputs): RankQuery {
 /** Time by which the call's prompt takes longer to be read than those of its unit usually do, ms. */
 function extraMsOf({ call, model, speeds, uncachedTokens }: RankInputs): number {
   if (uncachedTokens === undefined) return 0;
-  const usual = model.graph.callDemand(call.request.unit)?.input ?? uncachedTokens;
-  return (uncachedTokens - usual) * speeds(call.visit.backend).inputMs;
+  const { backend } = call.visit;
+  const usual = model.graph.callDemand(call.request.unit, backend)?.input ?? uncachedTokens;
+  return (uncachedTokens - usual) * speeds(backend).inputMs;
 }

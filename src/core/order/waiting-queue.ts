@@ -1,18 +1,22 @@
 /**
- * The calls that wait for one backend, in the policy's order: a heap of runs for each API key, each
- * run with its waiting calls. When a call of a run ends, only that run is re-keyed, O(log n); the
- * passing of time re-sorts nothing. Calls that are held back for an endpoint are in heaps of their
- * own, so that they are not looked at while it is full. The heap itself is ordered-queue.ts;
+/**
+ * The calls that wait for one backend, in the policy's order: a sorted list of runs for each API key,
+ * each run with its waiting calls. When a call of a run ends, only that run is re-keyed, O(log n); the
+ * passing of time re-sorts nothing. Calls that are held back for an endpoint are in lists of their
+ * own, so that they are not looked at while it is full. The list itself is ranked-queue.ts;
  * deadline-queue.ts adds urgent runs; which key may take a slot is decided by key-shares.ts.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import { OrderedQueue } from './ordered-queue.ts';
+import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
 
 /** Order of the waiting calls within a run. */
 export type CallOrder = 'submission' | 'longest-first';
 
 /** Key of a run in the queue (lower goes first); `head` is its call that would go next. */
 export type KeyOf = (run: LiveRun, head: LiveCall) => number;
+
+/** Work that goes before others once a run with this key is reached, ms. */
+export type WorkOf = (run: LiveRun, head: LiveCall, key: number) => number;
 
 /** State of the backend when the next call is taken. */
 export interface QueueState {
@@ -49,7 +53,7 @@ export interface NextCall {
 interface Lane {
   readonly key: string;
   readonly place: string;
-  readonly queue: OrderedQueue<RunEntry>;
+  readonly queue: RankedQueue<RunEntry>;
 }
 
 /** A run with its waiting calls of one place, in the order in which they go. */
@@ -57,6 +61,8 @@ interface RunEntry {
   readonly run: LiveRun;
   readonly place: string;
   readonly calls: LiveCall[];
+  /** Expected time that its calls take, ms. */
+  workMs: number;
   /** That of the API key of its next call. */
   lane: Lane | undefined;
   /** Key of the last re-key in both directions; `lowerApp` leaves it unchanged. */
@@ -73,12 +79,15 @@ export class WaitingQueue {
   readonly #waiting = new Map<string, WaitingOfKey>();
   readonly #keyOf: KeyOf;
   readonly #order: CallOrder;
+  readonly #workOf: WorkOf | undefined;
   #size = 0;
   #bytes = 0;
 
-  constructor(keyOf: KeyOf, order: CallOrder) {
+  /** `workOf`: absent where it is the work of the run's waiting calls. */
+  constructor(keyOf: KeyOf, order: CallOrder, workOf?: WorkOf) {
     this.#keyOf = keyOf;
     this.#order = order;
+    this.#workOf = workOf;
   }
 
   /** Number of waiting calls. */
@@ -92,7 +101,7 @@ export class WaitingQueue {
   }
 
   add(call: LiveCall): void {
-    const place = call.heldFor ?? '';
+    const place = call.placed.heldFor ?? '';
     let entries = this.#entriesOf(place);
     if (!entries) {
       entries = new Map();
@@ -100,7 +109,14 @@ export class WaitingQueue {
     }
     let entry = entries.get(call.run);
     if (!entry) {
-      entry = { run: call.run, place, calls: [], lane: undefined, promisedKey: Infinity };
+      entry = {
+        run: call.run,
+        place,
+        calls: [],
+        workMs: 0,
+        lane: undefined,
+        promisedKey: Infinity,
+      };
       entries.set(call.run, entry);
     }
     const before = (other: LiveCall) =>
@@ -115,18 +131,20 @@ export class WaitingQueue {
       at -= 1;
     }
     entry.calls.splice(at, 0, call);
-    this.#count(call, 1);
+    this.#count(entry, call, 1);
     this.#key(entry);
   }
 
   /** Adds a call that was taken, with at most the key that its run had. */
   addBack({ call, key, promisedKey }: NextCall): void {
     this.add(call);
-    const entry = this.#entriesOf(call.heldFor ?? '')?.get(call.run);
+    const entry = this.#entriesOf(call.placed.heldFor ?? '')?.get(call.run);
     const queue = entry?.lane?.queue;
     if (!entry || !queue || entry.calls[0] !== call) return;
     entry.promisedKey = Math.min(entry.promisedKey, promisedKey);
-    if (key < (queue.keyOf(entry) ?? Infinity)) queue.set(entry, key, call.seq);
+    if (key < (queue.keyOf(entry) ?? Infinity)) {
+      queue.set(entry, key, call.seq, this.#load(entry, call, key));
+    }
   }
 
   /** True where calls of an API key wait that are not held back for an endpoint that is full. */
@@ -144,6 +162,17 @@ export class WaitingQueue {
     const runs = new Set(this.#entries.keys());
     for (const entries of this.#held.values()) for (const run of entries.keys()) runs.add(run);
     return runs.size;
+  }
+
+  /** The call that goes next where any may take a slot. */
+  get next(): LiveCall | undefined {
+    let best: RunEntry | undefined;
+    let bestKey = Infinity;
+    for (const { queue } of this.#lanes.values()) {
+      if (best && queue.peekKey() >= bestKey) continue;
+      [best, bestKey] = [queue.peek(), queue.peekKey()];
+    }
+    return best?.calls[0];
   }
 
   /** Takes the call that goes next out of the queue. */
@@ -207,11 +236,11 @@ export class WaitingQueue {
 
   /** Removes a call; false where it does not wait here. */
   remove(call: LiveCall): boolean {
-    const entry = this.#entriesOf(call.heldFor ?? '')?.get(call.run);
+    const entry = this.#entriesOf(call.placed.heldFor ?? '')?.get(call.run);
     const at = entry?.calls.indexOf(call) ?? -1;
     if (!entry || at < 0) return false;
     entry.calls.splice(at, 1);
-    this.#count(call, -1);
+    this.#count(entry, call, -1);
     this.#key(entry);
     return true;
   }
@@ -239,7 +268,9 @@ export class WaitingQueue {
       this.keyed(entry.run, head);
       const key = this.#keyOf(entry.run, head);
       const { lane } = entry;
-      if (lane && key < (lane.queue.keyOf(entry) ?? Infinity)) lane.queue.set(entry, key, head.seq);
+      if (lane && key < (lane.queue.keyOf(entry) ?? Infinity)) {
+        lane.queue.set(entry, key, head.seq, this.#load(entry, head, key));
+      }
     }
   }
 
@@ -264,14 +295,48 @@ export class WaitingQueue {
     return this.#entryOf(run)?.promisedKey;
   }
 
-  /** Place of a run in the queue, from 1; 0 where none of its calls waits here. O(n). */
+  /** Place of a run in the queue, from 1; 0 where none of its calls waits here. */
   position(run: LiveRun): number {
     const entry = this.#entryOf(run);
     const key = entry?.lane?.queue.keyOf(entry);
     if (!entry || key === undefined) return 0;
     let before = 0;
-    for (const { queue } of this.#lanes.values()) before += queue.countBefore(key, seqOf(entry));
+    for (const { queue } of this.#lanes.values()) before += queue.before(key, seqOf(entry)).items;
     return before + 1;
+  }
+
+  /**
+   * What goes before a call; undefined where it does not wait here. `isShared`: API keys take turns,
+   * so that of another key's calls about as many go before it as of its own.
+   */
+  ahead(call: LiveCall, isShared: boolean): Ahead | undefined {
+    const entry = this.#entriesOf(call.placed.heldFor ?? '')?.get(call.run);
+    const own = entry?.lane?.queue;
+    const key = entry && own?.keyOf(entry);
+    const at = entry?.calls.indexOf(call) ?? -1;
+    if (!entry || !own || key === undefined || at < 0) return undefined;
+    const before = own.before(key, seqOf(entry));
+    const first = at / entry.calls.length;
+    let { items, calls, workMs } = before;
+    calls += at;
+    workMs += entry.workMs * first;
+    const turns = calls + 1;
+    for (const { queue: lane, key: laneKey } of this.#lanes.values()) {
+      if (lane === own) continue;
+      const { total } = lane;
+      if (isShared && laneKey !== entry.lane?.key) {
+        const share = Math.min(1, turns / total.calls);
+        items += Math.round(lane.size * share);
+        calls += total.calls * share;
+        workMs += total.workMs * share;
+      } else {
+        const other = lane.before(key, seqOf(entry));
+        items += other.items;
+        calls += other.calls;
+        workMs += other.workMs;
+      }
+    }
+    return { items, calls, workMs };
   }
 
   /** All waiting calls, in no order. */
@@ -304,13 +369,14 @@ export class WaitingQueue {
     const call = entry.calls.shift();
     if (!call || key === undefined) return undefined;
     const { promisedKey } = entry;
-    this.#count(call, -1);
+    this.#count(entry, call, -1);
     this.#key(entry);
     return { call, key, promisedKey, urgent };
   }
 
-  #count(call: LiveCall, by: 1 | -1): void {
+  #count(entry: RunEntry, call: LiveCall, by: 1 | -1): void {
     this.#size += by;
+    entry.workMs += by * call.expectedMs;
     const bytes = by * (call.request.bodyBytes ?? 0);
     this.#bytes += bytes;
     const key = keyOfCall(call);
@@ -321,11 +387,17 @@ export class WaitingQueue {
     else this.#waiting.delete(key);
   }
 
+  /** A run that is reached keeps its place for what it asks next, so that counts as well. */
+  #load({ run, calls, workMs }: RunEntry, head: LiveCall, key: number): Load {
+    const ofRunMs = this.#workOf?.(run, head, key) ?? 0;
+    return { calls: calls.length, workMs: Math.max(0, workMs, ofRunMs) };
+  }
+
   #lane(key: string, place: string): Lane {
     const name = laneName(key, place);
     let lane = this.#lanes.get(name);
     if (!lane) {
-      lane = { key, place, queue: new OrderedQueue() };
+      lane = { key, place, queue: new RankedQueue() };
       this.#lanes.set(name, lane);
     }
     return lane;
@@ -350,7 +422,8 @@ export class WaitingQueue {
         entry.lane = this.#lane(key, place);
       }
       entry.promisedKey = this.#keyOf(run, head);
-      entry.lane.queue.set(entry, entry.promisedKey, head.seq);
+      const load = this.#load(entry, head, entry.promisedKey);
+      entry.lane.queue.set(entry, entry.promisedKey, head.seq, load);
       return;
     }
     this.#leaveLane(entry);

@@ -16,6 +16,8 @@ export type PrewarmEvent =
       readonly tookMs?: number;
       /** Answers of "not ready" before it was ready, or failed; absent where nobody counted. */
       readonly refusals?: number;
+      /** Time before the answer in which it may have become ready unnoticed, ms. */
+      readonly unnoticedMs?: number;
       /** Why the wake failed, for the operator. */
       readonly reason?: string;
     }
@@ -42,6 +44,8 @@ export type PrewarmEffect =
       readonly dryRun: boolean;
       /** Time without an answer after which the wake is given up, ms. */
       readonly patienceMs: number;
+      /** The model that is needed, where a call has asked for one. */
+      readonly model?: string;
     }
   /** The forecast asks for a wake that the day's budget does not allow; it is only recorded. */
   | {

@@ -105,7 +105,7 @@ export class Prewarmer {
     }
     if (event.type === 'wake-answered' && event.ok) {
       if (endpoint.isLastWake(event.wakeAt)) {
-        endpoint.becameWarm(now, event.tookMs, event.refusals);
+        endpoint.becameWarm(now, event);
       } else endpoint.provenUp(now);
       this.wakes.accounts.answered(event.backend, endpoint, now);
       // Without a run in flight nothing else would have it checked before it goes cold.
@@ -124,7 +124,7 @@ export class Prewarmer {
       // wake began proves that the endpoint is up.
       if (!endpoint.isLastWake(event.wakeAt)) return;
       if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
-      endpoint.wakeFailed(now, event.reason);
+      endpoint.wakeFailed(now, event.reason, event.unnoticedMs);
       return this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
     }
     endpoint.becameCold(now);

@@ -63,8 +63,8 @@ export class Wakes {
    */
   resume(backend: Backend, now: number, effects: PrewarmEffects): void {
     for (const endpoint of backend.endpoints.values()) {
-      const wake = endpoint.takeInterruptedWake(now);
-      if (!wake || (wake.cause === 'demand' && !backend.holdsWhileCold)) continue;
+      const wake = endpoint.takeInterruptedWake(now, backend.holdsWhileCold);
+      if (!wake) continue;
       // What is left of its patience; the endpoint itself gives it up then.
       const leftMs = Math.max(1, endpoint.changesAt - now);
       effects.push({ ...wakeEffect(backend, endpoint, wake, false), patienceMs: leftMs });
@@ -154,5 +154,8 @@ function wakeEffect(
   dryRun: boolean,
 ): Extract<PrewarmEffect, { type: 'wake' }> {
   const { spec, wakePatienceMs: patienceMs } = endpoint;
-  return { type: 'wake', backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };
+  const { neededModel: model } = backend;
+  const named = model === undefined ? {} : { model };
+  const order = { backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };
+  return { type: 'wake', ...order, ...named };
 }

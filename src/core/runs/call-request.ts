@@ -8,6 +8,11 @@ import type { PrefixLink } from './prefix.ts';
 /** Backend name of units that the client executes itself; no call is ever sent there. */
 export const CLIENT_BACKEND = 'client';
 
+export interface Labels {
+  readonly app?: string;
+  readonly unit?: string;
+}
+
 /** What is known of a call at its submission. */
 export interface CallRequest {
   readonly callId: string;
@@ -19,6 +24,10 @@ export interface CallRequest {
   readonly backend: string;
   /** `llm` is measured in tokens, `service` in milliseconds. */
   readonly kind: 'llm' | 'service';
+  /** The model that it asks for; absent for a call that is not a model call. */
+  readonly model?: string;
+  /** Answers that it asks for at once, each a sequence of its own in the engine; 1 where absent. */
+  readonly sequences?: number;
   /** Estimated from the request's text; 0 for a call that is not a model call. */
   readonly inputTokens: number;
   /** The client's limit of output tokens; absent where it set none. */
@@ -41,8 +50,27 @@ export interface CallRequest {
   readonly sole?: boolean;
   /** Id of the session that began this one; both sessions are one run. */
   readonly parentRunId?: string;
-  /** Messages of the conversation so far, where the conversation's beginning identifies the run. */
+  /**
+   * Messages of the conversation so far, where its beginning is all that identifies the run: then
+   * several runs may have the name `runId`, and dispatch/conversations.ts tells them apart.
+   */
   readonly turn?: number;
+  /**
+   * Ids by which earlier answers of the run are recognised, the newest first: of tool calls whose
+   * results the body has, and of the response that it continues.
+   */
+  readonly cameBack?: readonly string[];
+  /** Fingerprints of texts in the body that a model may have written, the newest first. */
+  readonly texts?: readonly string[];
+  /** `runId` is that of the call's run: conversations were told apart at its first submission. */
+  readonly placed?: true;
+  /**
+   * The client named no application, so `app` is a fingerprint of this call: one of an agent's main
+   * loop, which names the run's application, or one beside it.
+   */
+  readonly guessedApp?: 'main' | 'side';
+  /** What people read beside a name that is a fingerprint; contains no words of users. */
+  readonly labels?: Labels;
   /** Fingerprint of the body; a repeated call has the same. */
   readonly print?: string;
   /** The client declares that it sends this call again. */

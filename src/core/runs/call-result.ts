@@ -33,8 +33,17 @@ export interface CallResult {
   /** Token counts that the endpoint reported; absent where it reported none. */
   readonly inputTokens?: number;
   readonly outputTokens?: number;
-  /** Input tokens that the engine had in its prefix cache; absent where it did not tell. */
+  /** Input tokens, of `inputTokens`, whose prefill a cache of the endpoint saved. */
   readonly cachedTokens?: number;
+  /** Time that the engine itself reports for prefill and for decoding, ms. */
+  readonly prefillMs?: number;
+  readonly decodeMs?: number;
+  /** Ids of the tool calls with which the answer ended; their results come with a later call. */
+  readonly toolCalls?: readonly string[];
+  /** Fingerprint of the text that the answer consists of; absent where it has little. */
+  readonly text?: string;
+  /** Id of the answer, by which a later call may continue it (Responses). */
+  readonly responseId?: string;
   /** Time from the request to the endpoint until its last byte, ms. */
   readonly serviceMs: number;
   /** Time from the request to its first byte, ms; absent where the answer came in one piece. */

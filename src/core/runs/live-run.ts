@@ -5,6 +5,8 @@
  * The set of runs is in dispatch/run-register.ts, a finished run in recorded-run.ts.
  */
 
+import { type AwaitedTool, AwaitedTools } from './awaited-tools.ts';
+import { type CallPlace, unplaced } from './call-place.ts';
 import { type CallRequest, CLIENT_BACKEND } from './call-request.ts';
 import {
   addDemand,
@@ -33,6 +35,10 @@ export interface LiveCall {
   coldSince: number | undefined;
   /** Time that it waited in the queue for cold starts, over all its attempts, ms. */
   coldMs: number;
+  /** Time that it is expected to take once it has a slot, ms. */
+  expectedMs: number;
+  /** What explained its wait when it was first told of it. */
+  told: ExplainedWait | undefined;
   /** When it is refused because its run's deadline cannot be met, epoch ms; Infinity for never. */
   lostAt: number;
   lease: Lease | undefined;
@@ -46,33 +52,28 @@ export interface LiveCall {
   avoid: Set<string> | undefined;
   /** How often an endpoint refused it (overloaded, cold). */
   refusals: number;
-  /** Endpoint with its prefix that it is held back for; undefined where it goes to any. */
-  heldFor: string | undefined;
-  /** Until when it may be held back, epoch ms; it is held back no more afterwards. */
-  heldUntil: number;
-  /** When it was last held back, epoch ms; undefined where it never was. */
-  heldTo: number | undefined;
-  /** Time that a slot was free for it while it was held back, ms. */
-  heldMs: number;
-  /** The backend's count of such time when it was last held back, ms. */
-  heldFrom: number;
-  /** What was expected of its service at the grant. */
-  expected: ExpectedService | undefined;
+  /** Tool calls whose results it brings; they are awaited again where it does not succeed. */
+  readonly answers: readonly AwaitedTool[];
+  /** Its stay behind a busy endpoint, and what was expected at its grant. */
+  readonly placed: CallPlace;
 }
 
-/** What is expected of a call's service at its grant. */
-export interface ExpectedService {
-  /** Tokens of its prompt that are in the endpoint's cache. */
-  readonly hitTokens: number;
-  /** Time that the rest of its prompt takes to be read, ms. */
-  readonly readMs: number;
-  /** Mean time that calls of its kind generate, ms. */
-  readonly outputMs: number;
+/** A wait as the calls ahead explain it. */
+export interface ExplainedWait {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly callsAhead: number;
+  readonly explainedMs: number;
 }
 
 export class LiveRun {
   readonly id: string;
-  readonly app: string;
+  /** May change once: from the name of a call beside an agent's main loop to that of the loop. */
+  app: string;
+  /** What people read beside the application's name, where that is a fingerprint. */
+  label: string | undefined;
+  /** Of which kind of call the application's name is the fingerprint; undefined for a given name. */
+  guessedApp: CallRequest['guessedApp'];
   /** API key that opened the run; empty in a simulation. */
   readonly keyId: string;
   readonly arrivedAt: number;
@@ -91,6 +92,11 @@ export class LiveRun {
   turn: number | undefined;
   /** The same, of ended calls only: after a restart the others are submitted again. */
   #endedTurn: number | undefined;
+  /** The name of its conversation's beginning, which other runs may share; its id begins with it. */
+  conversation: string | undefined;
+  awaited = new AwaitedTools();
+  /** Calls that wait or run. */
+  readonly #calls = new Set<CallRequest>();
 
   constructor(id: string, app: string, arrivedAt: number, keyId = '') {
     this.id = id;
@@ -108,6 +114,10 @@ export class LiveRun {
     run.final = from.final ?? false;
     run.turn = from.turn;
     run.#endedTurn = from.turn;
+    run.conversation = from.conversation;
+    run.awaited = new AwaitedTools(from.awaited);
+    run.guessedApp = from.guessedApp;
+    run.label = from.label;
     run.callCount = from.callCount ?? from.visits.reduce((n, v) => n + v.fanOut, 0);
     for (const v of from.visits) {
       // A client unit is not submitted again: it goes on or has ended.
@@ -140,6 +150,10 @@ export class LiveRun {
       ...(this.final ? { final: true } : {}),
       ...(this.#endedTurn === undefined ? {} : { turn: this.#endedTurn }),
       callCount: this.callCount,
+      ...(this.conversation === undefined ? {} : { conversation: this.conversation }),
+      ...(this.awaited.size === 0 ? {} : { awaited: this.awaited.list() }),
+      ...(this.guessedApp === undefined ? {} : { guessedApp: this.guessedApp }),
+      ...(this.label === undefined ? {} : { label: this.label }),
       visits: this.visits.map(({ outstanding: _, missing, ...visit }) => ({
         ...visit,
         records: [...visit.records],
@@ -167,9 +181,7 @@ export class LiveRun {
    */
   submit(request: CallRequest, seq: number, now: number): LiveCall {
     const visit =
-      this.#repeatedVisit(request) ??
-      this.#openVisit(request) ??
-      this.#nextVisit(request.unit, request.backend, now);
+      this.#repeatedVisit(request) ?? this.#openVisit(request) ?? this.#nextVisit(request, now);
     visit.fanOut += 1;
     visit.outstanding += 1;
     visit.missing = Math.max(0, visit.missing - 1);
@@ -180,12 +192,13 @@ export class LiveRun {
     if (request.deadlineAt !== undefined) this.deadlineAt = request.deadlineAt;
     if (request.final) this.final = true;
     if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
+    this.#calls.add(request);
+    const answers = this.awaited.take(request.unit, request.cameBack ?? []);
     const grant = { lease: undefined, urgent: false, concurrency: 1 };
     const attempts = { attempts: 0, avoid: undefined, refusals: 0, lostAt: Infinity };
-    const cold = { coldSince: undefined, coldMs: 0 };
-    const held = { heldFor: undefined, heldUntil: Infinity, heldTo: undefined, heldMs: 0, heldFrom: 0 };
-    const fields = { ...grant, ...attempts, ...cold, ...held, expected: undefined };
-    return { request, run: this, visit, seq, ...fields };
+    const cold = { coldSince: undefined, coldMs: 0, expectedMs: 0, told: undefined };
+    const fields = { ...grant, ...attempts, ...cold, placed: unplaced() };
+    return { request, run: this, visit, seq, answers, ...fields };
   }
 
   /** Ends a call; `record` is what it asked of its backend, undefined where it did not succeed. */
@@ -193,6 +206,7 @@ export class LiveRun {
     const { visit } = call;
     const { turn } = call.request;
     if (turn !== undefined) this.#endedTurn = Math.max(this.#endedTurn ?? 0, turn);
+    this.#calls.delete(call.request);
     visit.outstanding -= 1;
     visit.endedAt = now;
     this.outstanding -= 1;
@@ -203,6 +217,7 @@ export class LiveRun {
       visit.done = addDemand(visit.done, demand);
     } else {
       visit.fanOut -= 1;
+      this.awaited.add(call.answers);
       if (call.request.print !== undefined) visit.failedPrints.push(call.request.print);
     }
     this.broken = !record;
@@ -210,7 +225,7 @@ export class LiveRun {
 
   /** Begins a unit that the client executes itself: a visit that holds no slot. */
   beginOwnUnit(unit: string, now: number): void {
-    const visit = this.#nextVisit(unit, CLIENT_BACKEND, now);
+    const visit = this.#nextVisit({ unit, backend: CLIENT_BACKEND }, now);
     visit.fanOut = 1;
     visit.servingSince = now;
     this.callCount += 1;
@@ -235,6 +250,18 @@ export class LiveRun {
   /** True while the client executes a unit itself; it sends nothing until that ends. */
   get isInOwnUnit(): boolean {
     return this.visits.some((v) => v.backend === CLIENT_BACKEND && v.records.length === 0);
+  }
+
+  /** True while a call of the unit waits or runs. */
+  isBusyWith(unit: string): boolean {
+    for (const call of this.#calls) if (call.unit === unit) return true;
+    return false;
+  }
+
+  /** True while a call with this body waits or runs. */
+  isBusyWithPrint(print: string): boolean {
+    for (const call of this.#calls) if (call.print === print) return true;
+    return false;
   }
 
   /** Work of all ended calls, ms. */
@@ -270,6 +297,7 @@ export class LiveRun {
     return {
       run: this.id,
       app: this.app,
+      ...(this.label === undefined ? {} : { label: this.label }),
       arrival_ms: this.arrivedAt,
       ...(this.deadlineAt === undefined
         ? {}
@@ -282,6 +310,7 @@ export class LiveRun {
           unit: v.unit,
           backend: v.backend,
           ...(gapMs > 0 ? { gap_ms: gapMs } : {}),
+          ...(v.label === undefined ? {} : { label: v.label }),
           calls: v.records,
         };
       }),
@@ -320,10 +349,14 @@ export class LiveRun {
     );
   }
 
-  #nextVisit(unit: string, backend: string, now: number): LiveVisit {
+  #nextVisit(
+    { unit, backend, labels }: Pick<CallRequest, 'unit' | 'backend' | 'labels'>,
+    now: number,
+  ): LiveVisit {
     const visit: LiveVisit = {
       unit,
       backend,
+      ...(labels?.unit === undefined ? {} : { label: labels.unit }),
       number: this.visits.filter((v) => v.unit === unit).length + 1,
       startedAt: now,
       servingSince: undefined,

@@ -18,6 +18,8 @@ export interface EndedCall {
 export interface LiveVisit {
   readonly unit: string;
   readonly backend: string;
+  /** What people read beside a unit's name that is a fingerprint. */
+  readonly label?: string;
   /** 1 for the run's first visit of the unit. */
   readonly number: number;
   startedAt: number;
@@ -58,6 +60,12 @@ export interface RunSnapshot {
   readonly final?: boolean;
   readonly turn?: number;
   readonly callCount?: number;
+  /** The name that it may share with other runs; absent for a run with a name of its own. */
+  readonly conversation?: string;
+  /** Tool calls whose results have not come back: id and unit. */
+  readonly awaited?: ReadonlyArray<readonly [id: string, unit: string]>;
+  readonly guessedApp?: 'main' | 'side';
+  readonly label?: string;
   readonly visits: ReadonlyArray<
     Omit<LiveVisit, 'outstanding' | 'missing' | 'ended' | 'failedPrints'> &
       // Absent in snapshots of older versions.

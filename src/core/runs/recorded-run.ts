@@ -25,12 +25,16 @@ export interface VisitRecord {
   readonly backend: string;
   /** Time from the end of this visit to the submission of the next; the run holds no slot in it. */
   readonly gap_ms?: number;
+  /** What people read beside a name that is a fingerprint. */
+  readonly label?: string;
   readonly calls: readonly CallRecord[];
 }
 
 export interface RecordedRun {
   readonly run: string;
   readonly app: string;
+  /** What people read beside an application's name that is a fingerprint. */
+  readonly label?: string;
   /** When the run's first unit was submitted; in an export, relative to the first run's arrival. */
   readonly arrival_ms: number;
   /** Deadline, relative to the run's arrival. */

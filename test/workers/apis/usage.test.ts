@@ -18,7 +18,7 @@ describe('the usage of a plain answer', () => {
     for (const size of [1, 7, 1_000, bytes.length]) {
       const usage = new PlainUsage();
       for (let at = 0; at < bytes.length; at += size) usage.push(bytes.subarray(at, at + size));
-      expect(usage.usage).toEqual({ inputTokens: 5, outputTokens: 6 });
+      expect(usage.usage).toEqual({ inputTokens: 5, cachedTokens: 0, outputTokens: 6 });
     }
   });
 

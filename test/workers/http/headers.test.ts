@@ -393,9 +393,9 @@ describe("an endpoint's header", () => {
   it('of caching tells answers to several keys apart', () => {
     const vary = (given: string) =>
       passed({ 'cache-control': 'max-age=1', vary: given }).get('vary');
-    expect(vary('Accept, AUTHORIZATION')).toBe('authorization, x-api-key, accept');
-    expect(vary('*')).toBe('authorization, x-api-key, *');
-    expect(vary('not a name, x')).toBe('authorization, x-api-key, x');
+    expect(vary('Accept, AUTHORIZATION')).toBe('authorization, x-api-key, api-key, accept');
+    expect(vary('*')).toBe('authorization, x-api-key, api-key, *');
+    expect(vary('not a name, x')).toBe('authorization, x-api-key, api-key, x');
   });
 
   it("that has the endpoint's key, in any form, is dropped", () => {

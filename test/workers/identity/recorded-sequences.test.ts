@@ -6,16 +6,23 @@
 import { runDurableObjectAlarm } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { textPrint } from '../../../src/apis/text-print.ts';
 import { callRequestOf } from '../../../src/calls/call-request.ts';
 import { sha256Hex } from '../../../src/http/sha256.ts';
 import { hintsOf } from '../../../src/identity/conversation.ts';
 import { identify } from '../../../src/identity/identity.ts';
 import type { CallResult } from '../../../src/protocol/tenant.ts';
+import claudeCode from '../../fixtures/sequences/clients/claude-code.json';
+import langgraph from '../../fixtures/sequences/clients/langgraph.json';
+import openCode from '../../fixtures/sequences/clients/opencode.json';
+import pi from '../../fixtures/sequences/clients/pi.json';
+import qwenCode from '../../fixtures/sequences/clients/qwen-code.json';
 import codingAgent from '../../fixtures/sequences/coding-agent.json';
 import mapReduceChain from '../../fixtures/sequences/map-reduce-chain.json';
 import oneUserForAll from '../../fixtures/sequences/one-user-for-all.json';
 import responsesAgent from '../../fixtures/sequences/responses-agent.json';
 import unnamedAgent from '../../fixtures/sequences/unnamed-agent.json';
+import { callsOf } from '../../replayed-client.ts';
 
 interface RecordedRequest {
   /** Milliseconds from the start of the recording. */
@@ -24,6 +31,8 @@ interface RecordedRequest {
   readonly api: string;
   readonly headers: object;
   readonly body: object;
+  readonly toolCalls?: readonly string[];
+  readonly answer?: string;
   readonly usage?: { input_tokens: number; output_tokens: number };
   readonly failed?: boolean;
 }
@@ -95,7 +104,13 @@ function eventsOf(requests: readonly RecordedRequest[]) {
     .sort((a, b) => a.at - b.at);
 }
 
-async function callOf({ api, headers, body }: RecordedRequest, arrivedAt: number) {
+async function callOf(recorded: RecordedRequest, arrivedAt: number) {
+  const { api, headers, body } = recorded;
+  if ('session' in recorded) {
+    const [call] = await callsOf({ about: '', requests: [recorded as never] }, KEY);
+    if (!call) throw new Error('no call');
+    return { ...call.request, backend: 'coder', callId: crypto.randomUUID(), arrivedAt };
+  }
   const fields = body as Record<string, unknown>;
   const who = await identify(new Headers(Object.entries(headers)), hintsOf(api, fields), KEY);
   if (!who.ok) throw new Error(JSON.stringify(who.error));
@@ -109,12 +124,15 @@ async function callOf({ api, headers, body }: RecordedRequest, arrivedAt: number
   return callRequestOf(plan, crypto.randomUUID(), arrivedAt);
 }
 
-function resultOf({ at, end, usage, failed }: RecordedRequest): CallResult {
+function resultOf({ at, end, usage, failed, ...said }: RecordedRequest): CallResult {
+  const text = textPrint(said.answer ?? '');
   return {
     outcome: failed ? 'failed' : 'ok',
     endpointFault: false,
     cold: false,
     serviceMs: end - at,
+    ...(said.toolCalls ? { toolCalls: said.toolCalls } : {}),
+    ...(text ? { text } : {}),
     ...(usage ? { inputTokens: usage.input_tokens, outputTokens: usage.output_tokens } : {}),
   };
 }
@@ -178,6 +196,28 @@ describe('a coding agent', () => {
       { runs: 3, units: [{ visits: 10, calls_per_visit: { mean: 1 } }] },
     ]);
     expect(runs.map((r) => r.units.length).sort()).toEqual([3, 3, 4]);
+  });
+});
+
+describe('a recorded client', () => {
+  it.each([
+    ['Claude Code', claudeCode, 2],
+    ['OpenCode', openCode, 3],
+    ['Qwen Code', qwenCode, 1],
+    ['pi', pi, 1],
+  ])('%s is one application with a label, and each session a run', async (label, client, units) => {
+    const { apps, runs } = await play(client.requests as never);
+    expect(apps).toMatchObject([{ label }]);
+    expect(apps[0]?.units).toHaveLength(units);
+    for (const unit of apps[0]?.units ?? []) expect(unit).toHaveProperty('label');
+    expect(runs).toHaveLength(5);
+    expect(runs.every((run) => 'label' in run && run.label === label)).toBe(true);
+  });
+
+  it('that chains its calls is one run a session, once it was seen', async () => {
+    const { runs } = await play(langgraph.requests as never);
+    const lengths = runs.map((run) => run.units.length).sort();
+    expect(lengths).toEqual([1, 2, 3, 4, 4, 4]);
   });
 });
 

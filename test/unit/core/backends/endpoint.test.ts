@@ -18,7 +18,7 @@ function afterColdStarts(times: readonly number[]): Endpoint {
   for (const ms of times) {
     endpoint.becameCold();
     endpoint.beginWake(wakeAt(0));
-    endpoint.becameWarm(ms, ms);
+    endpoint.becameWarm(ms, { tookMs: ms });
   }
   return endpoint;
 }
@@ -31,7 +31,7 @@ describe('Endpoint', () => {
     endpoint.beginWake(wakeAt(1_000));
     expect(endpoint.state).toBe('warming');
     expect(endpoint.isReady(1_000)).toBe(false);
-    endpoint.becameWarm(9_000, 8_000);
+    endpoint.becameWarm(9_000, { tookMs: 8_000 });
     expect(endpoint.state).toBe('warm');
     expect(endpoint.isReady(9_000)).toBe(true);
     expect(endpoint.changesAt).toBe(69_000);
@@ -89,7 +89,7 @@ describe('Endpoint', () => {
     expect(endpoint.changesAt).toBe(Infinity);
     const events = [
       () => endpoint.beginWake(wakeAt(10_000)),
-      () => endpoint.becameWarm(11_000, 1_000),
+      () => endpoint.becameWarm(11_000, { tookMs: 1_000 }),
       () => endpoint.succeeded(12_000),
       () => endpoint.becameCold(),
       () => endpoint.elapse(1e9),
@@ -141,7 +141,7 @@ describe('Endpoint', () => {
     endpoint.beginWake(wakeAt(0));
     endpoint.becameWarm(7_000);
     expect(endpoint.coldStartMs).toBe(10_000);
-    endpoint.becameWarm(8_000, 50);
+    endpoint.becameWarm(8_000, { tookMs: 50 });
     expect(endpoint.coldStartMs).toBe(10_000);
   });
 
@@ -190,9 +190,9 @@ describe('Endpoint', () => {
     expect(again.state).toBe('warming');
     expect(again.lastActiveAt).toBe(1_000);
     expect(again.changesAt).toBe(61_000);
-    expect(again.takeInterruptedWake(11_000)).toEqual(wakeAt(1_000));
-    expect(again.takeInterruptedWake(11_000)).toBeUndefined();
-    again.becameWarm(31_000, 20_000);
+    expect(again.takeInterruptedWake(11_000, true)).toEqual(wakeAt(1_000));
+    expect(again.takeInterruptedWake(11_000, true)).toBeUndefined();
+    again.becameWarm(31_000, { tookMs: 20_000 });
     expect(again.coldStartMs).toBe(30_000);
 
     // Earlier versions did not store when the wake began.
@@ -200,7 +200,20 @@ describe('Endpoint', () => {
     const fromOld = new Endpoint(SCALING, 0);
     fromOld.restore(old);
     expect(fromOld.state).toBe('cold');
-    expect(fromOld.takeInterruptedWake(0)).toBeUndefined();
+    expect(fromOld.takeInterruptedWake(0, true)).toBeUndefined();
+  });
+
+  it('goes on with a wake after a restart whose outcome is booked already', () => {
+    const warming = new Endpoint(SCALING, 0);
+    warming.beginWake(wakeAt(1_000));
+    warming.wake = undefined;
+    const again = new Endpoint(SCALING, 0);
+    again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
+    expect(again.takeInterruptedWake(11_000, true)).toMatchObject({ cause: 'demand', at: 1_000 });
+    expect(again.isLastWake(1_000)).toBe(true);
+    // Where calls are sent to cold endpoints, a call is the request that is waited for.
+    again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
+    expect(again.takeInterruptedWake(11_000, false)).toBeUndefined();
   });
 
   it('is warm after a restart where it no longer scales to zero', () => {

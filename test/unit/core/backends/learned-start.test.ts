@@ -144,3 +144,33 @@ describe('how long before a need a wake begins', () => {
     expect(learned.meanMs(15_000)).toBeLessThan(15_000);
   });
 });
+
+describe('a start of which only bounds are known', () => {
+  /** Learned 20 s from ten starts, then one between these bounds. */
+  function learnedAfterBounds(leastMs: number, mostMs: number): LearnedStart {
+    const learned = new LearnedStart();
+    learned.ms(15_000);
+    for (let i = 0; i < 10; i += 1) learned.add(i < 9 ? 18_000 : 20_000, i * HOUR_MS);
+    learned.add(mostMs, 10 * HOUR_MS, leastMs);
+    return learned;
+  }
+
+  it.each([
+    [0, 135_000],
+    [19_000, 300_000],
+    [0, 18_500],
+  ])('teaches nothing where it may have been as long as usual (%i to %i ms)', (least, most) => {
+    const learned = learnedAfterBounds(least, most);
+    expect(learned.ms(15_000)).toBe(20_000);
+    expect(learned.observations).toBe(10);
+  });
+
+  it.each([
+    [30_000, 300_000, 30_000],
+    [0, 9_000, 20_000],
+  ])('counts by the end that is nearer to the usual (%i to %i ms)', (least, most, learnedMs) => {
+    const learned = learnedAfterBounds(least, most);
+    expect(learned.ms(15_000)).toBe(learnedMs);
+    expect(learned.observations).toBe(11);
+  });
+});

@@ -13,7 +13,7 @@ function watched(): StartWatch {
 
 describe('a start that began with a call that got no answer in time', () => {
   it('is measured from that call', () => {
-    const lesson = watched().answered(24_000, 0, KNOWN);
+    const lesson = watched().answered({ tookMs: 24_000 }, KNOWN);
     expect(lesson).toMatchObject({ startMs: 144_000, coldAfterMs: 300_000 });
   });
 
@@ -21,10 +21,84 @@ describe('a start that began with a call that got no answer in time', () => {
     const watch = watched();
     watch.giveUp(1_060_000);
     watch.begin({ from: 'failed', at: 1_070_000, patienceMs: 120_000 });
-    expect(watch.answered(10_000, 3, KNOWN)).toMatchObject({ startMs: 200_000 });
+    expect(watch.answered({ tookMs: 10_000, refusals: 3 }, KNOWN)).toMatchObject({
+      startMs: 200_000,
+    });
   });
 
   it('is none where the wake is answered at once: the endpoint was only slow', () => {
-    expect(watched().answered(300, 0, KNOWN)).toEqual({ wasUp: true });
+    expect(watched().answered({ tookMs: 300 }, KNOWN)).toEqual({ wasUp: true });
+  });
+
+  it('has only bounds where the platform also loses the requests of the wake', () => {
+    const lost = { tookMs: 15_300, refusals: 1, unnoticedMs: 15_300 };
+    const lesson = watched().answered(lost, KNOWN);
+    expect(lesson).toMatchObject({ startMs: 135_300, leastStartMs: 0, coldAfterMs: 300_000 });
+  });
+});
+
+describe('a start whose end nobody saw', () => {
+  it('lies between the last sign of loading and the answer', () => {
+    const watch = new StartWatch();
+    watch.begin({ from: 'told', at: 1_000_000, patienceMs: 60_000 });
+    const lesson = watch.answered({ tookMs: 25_000, refusals: 4, unnoticedMs: 6_000 }, KNOWN);
+    expect(lesson).toEqual({ startMs: 25_000, leastStartMs: 19_000, coldAfterMs: Number.NaN });
+  });
+
+  it('lies between two wakes where the second is answered at once', () => {
+    const watch = new StartWatch();
+    watch.begin({ from: 'told', at: 1_000_000, patienceMs: 60_000 });
+    watch.giveUp(1_060_000);
+    watch.giveUp(1_060_050, 30_000);
+    watch.begin({ from: 'failed', at: 1_090_000, patienceMs: 120_000 });
+    expect(watch.answered({ tookMs: 100 }, KNOWN)).toMatchObject({
+      startMs: 90_100,
+      leastStartMs: 30_000,
+    });
+  });
+
+  it('is known where the second wake is refused first', () => {
+    const watch = new StartWatch();
+    watch.begin({ from: 'told', at: 1_000_000, patienceMs: 60_000 });
+    watch.giveUp(1_060_000);
+    watch.begin({ from: 'failed', at: 1_090_000, patienceMs: 120_000 });
+    const lesson = watch.answered({ tookMs: 5_000, refusals: 9 }, KNOWN);
+    expect(lesson).toMatchObject({ startMs: 95_000 });
+    expect(lesson).not.toHaveProperty('leastStartMs');
+  });
+
+  it('does not go on where a wake was refused for good before its patience ended', () => {
+    const watch = new StartWatch();
+    watch.begin({ from: 'told', at: 1_000_000, patienceMs: 60_000 });
+    watch.giveUp(1_000_800);
+    watch.begin({ from: 'failed', at: 1_030_000, patienceMs: 60_000 });
+    const lesson = watch.answered({ tookMs: 20_000, refusals: 30 }, KNOWN);
+    expect(lesson).toMatchObject({ startMs: 20_000 });
+  });
+
+  /** A wake that is sent again after the object was gone for a while. */
+  function sentAgainAfter(goneMs: number): StartWatch {
+    const watch = new StartWatch();
+    watch.begin({ from: 'told', at: 1_000_000, patienceMs: 600_000 });
+    watch.sentAgain(1_000_000 + goneMs);
+    return watch;
+  }
+
+  it('may lie in the time in which nobody asked', () => {
+    const found = sentAgainAfter(50_000).answered({ tookMs: 100 }, KNOWN);
+    expect(found).toMatchObject({ startMs: 50_100, leastStartMs: 0 });
+  });
+
+  it('is known where it was still loading after that', () => {
+    const times = { tookMs: 30_000, refusals: 20 };
+    const lesson = sentAgainAfter(50_000).answered(times, KNOWN);
+    expect(lesson).toMatchObject({ startMs: 80_000 });
+    expect(lesson).not.toHaveProperty('leastStartMs');
+  });
+
+  it('is not, where it may have become cold again meanwhile', () => {
+    const times = { tookMs: 30_000, refusals: 20 };
+    const lesson = sentAgainAfter(300_000).answered(times, KNOWN);
+    expect(lesson).toMatchObject({ startMs: 330_000, leastStartMs: 30_000 });
   });
 });

@@ -18,7 +18,7 @@ const UNREADY: CallResult = { ...BASE, mayBeCold: true };
 /** 500, 502, 504, a refused connection. */
 const FAULT: CallResult = { ...BASE, endpointFault: true, mayBeCold: true };
 /** The endpoint did not answer in time. */
-const TIMEOUT: CallResult = { ...BASE, endpointFault: true };
+const TIMEOUT: CallResult = { ...BASE, endpointFault: true, timedOut: true };
 
 class Site {
   readonly dispatcher: Dispatcher;
@@ -163,9 +163,21 @@ describe.each([
   });
 });
 
-it('no answer in time is no sign of a cold endpoint', () => {
-  const site = new Site().at(60_000);
-  site.submit('a');
-  expect(site.end('a', TIMEOUT)).toBe(false);
-  expect([site.state, site.wakes]).toEqual(['warm', 0]);
+describe('no answer in time', () => {
+  it('ends the call, and has the next one wait for a wake', () => {
+    const site = new Site().at(60_000);
+    site.submit('a');
+    expect(site.end('a', TIMEOUT)).toBe(false);
+    expect(site.state).toBe('cold');
+    site.at(200_000).submit('b');
+    expect([site.state, site.wakes]).toEqual(['warming', 1]);
+    expect(site.granted).toEqual(['a']);
+  });
+
+  it('ends the call alone at an endpoint that was proved warm a moment ago', () => {
+    const site = new Site().at(4_000);
+    site.submit('a');
+    expect(site.end('a', TIMEOUT)).toBe(false);
+    expect([site.state, site.wakes]).toEqual(['warm', 0]);
+  });
 });

@@ -11,6 +11,8 @@ const HOUR_MS = 3_600_000;
 /** Pauses of a wake between two requests, at most; within them a warm endpoint is not noticed. */
 const LONGEST_PAUSE_MS = 5_000;
 const PAUSE_SHARE = 0.03;
+/** A start that is shorter cannot be told from an endpoint that is up. */
+const SHORTEST_START_MS = 2 * SECOND_MS;
 
 /** How much one thing may differ from another before it is wrong. */
 const SLACK = {
@@ -19,7 +21,7 @@ const SLACK = {
   /** Of a start, as it is learned. */
   start: 2,
   /** Pings by which an idle timeout is found, and found again after the platform was taken away. */
-  pingsToLearn: 60,
+  pingsToLearn: 30,
   /** Of a start: a request before it and the pause in which its end is not noticed, ms. */
   startMs: 6 * SECOND_MS,
   /** Of a wait, ms: what the issue grants beyond waking on demand, and one refused request. */
@@ -30,7 +32,7 @@ const SLACK = {
 export function upAfterEndMs(world: PlatformWorld, startMs: number): number {
   const { platform, configuredIdleMs } = world;
   const idleMs = Math.max(platform.idleTimeoutMs, configuredIdleMs);
-  return SLACK.upAfterEnd * Math.max(HOUR_MS + 3 * idleMs, paidMs(world, SLACK.start * startMs));
+  return SLACK.upAfterEnd * Math.max(HOUR_MS + 3 * idleMs, paidMs(world, startMs));
 }
 
 /**
@@ -93,15 +95,15 @@ export function pingsAreApart(world: PlatformWorld, seen: WorldWatch): string | 
 /**
  * (c) After five starts the learned one is near the P95 of the last ones; a single outlier counts or
  * not. Not where the platform's answers say nothing of its start (it answers before it is up, loses
- * requests, has them wait behind others, or goes away), nor of a start so short beside the estimate
- * that it cannot be told from a break.
+ * requests, has them wait behind others, or goes away), nor of one so short, by itself or beside the
+ * estimate, that it cannot be told from a break.
  */
 export function startIsLearned(world: PlatformWorld, seen: WorldWatch): string | undefined {
   const { platform, estimateMs } = world;
   if (!isPlain(world) || platform.capacity) return undefined;
   for (const { lengthsMs, count, learnedMs } of seen.starts) {
     const last = lengthsMs.slice(-20);
-    if (count < 5 || Math.min(...last) < Math.max(5 * SECOND_MS, estimateMs / 5)) continue;
+    if (count < 5 || Math.min(...last) < Math.max(SHORTEST_START_MS, estimateMs / 5)) continue;
     const newest = last.slice(-5);
     const without = [...last].sort((a, b) => a - b).slice(0, -1);
     const most = 2 * Math.max(p95(last), p95(newest)) + SLACK.startMs;
@@ -136,19 +138,22 @@ export function callsAreServed(
 
 /**
  * (e) Warm time beyond that of waking on demand is worth the waits that it saved, but for a regret:
- * the warm time after the end, and as much again while theta's price is not known to be lost. Not
- * where the length of a start depends on how many there were: then the worlds differ.
+ * the price of the warm time after the end. Not where the length of a start depends on how many there
+ * were: then the worlds differ; nor where a lost call costs its client two minutes, or its owner pauses
+ * it, which some calls meet and others do not.
  */
 export function priceIsWorth(
   world: PlatformWorld,
   seen: WorldWatch,
   onDemand: WorldWatch,
 ): string | undefined {
-  const isSame = world.startKind === 'constant' || world.startKind === 'slow-first';
+  const hasSameStarts = world.startKind === 'constant' || world.startKind === 'slow-first';
+  const { whileLoading, pauses } = world.platform;
+  const isSame = hasSameStarts && whileLoading !== 'hang' && !pauses;
   if (!isSame || !Number.isFinite(world.platform.idleTimeoutMs)) return undefined;
   if (failedRuns(seen) !== failedRuns(onDemand)) return undefined;
   const regretMs = regretOf(world, seen, onDemand);
-  const mostMs = 2 * world.theta * upAfterEndMs(world, longestStartMs(world, seen));
+  const mostMs = world.theta * upAfterEndMs(world, longestStartMs(world, seen));
   return regretMs > mostMs ? `regret ${s(regretMs)}, most ${s(mostMs)}` : undefined;
 }
 

@@ -67,6 +67,7 @@ export class WorldWatch {
   readonly #runOfCall = new Map<string, string>();
   #seen = 0;
   #awaitedUntil = -Infinity;
+  #lastStepAt = 0;
 
   constructor(world: PlatformWorld, { quietMs, ...fields }: WatchOptions) {
     this.untilMs = world.lastArrivalMs + quietMs;
@@ -88,6 +89,7 @@ export class WorldWatch {
       untilMs: this.untilMs,
       ...fields,
       observe: (at, events, effects) => {
+        this.#lastStepAt = at;
         if (events.some((e) => e.type === 'wake-answered')) this.#awaitedUntil = -Infinity;
         for (const effect of effects) this.#note(effect, at);
         this.#noteStarts(events, at);
@@ -95,7 +97,8 @@ export class WorldWatch {
       },
     });
     this.result = this.#simulation.run();
-    this.upMs = this.result.warmMs.get(BACKEND) ?? Number.NaN;
+    // Where calls wait for longer, time goes on, and so do the books.
+    this.upMs = this.platform.upMsUntil(Math.max(this.untilMs, this.#lastStepAt));
     this.#closeBooks();
   }
 
