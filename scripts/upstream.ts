@@ -8,6 +8,8 @@ const DEFAULT_SLOTS = 4;
 /** Ollama's default of OLLAMA_NUM_PARALLEL. */
 const OLLAMA_SLOTS = 1;
 const MAX_SLOTS = 100_000;
+/** Characters of a model's name. */
+const MAX_NAME = 256;
 /** Name of the Worker's binding that holds the server's key. */
 export const KEY_BINDING = 'UPSTREAM_KEY';
 
@@ -25,8 +27,17 @@ export type FoundUpstream =
   | { readonly ok: true; readonly upstream: Upstream }
   | { readonly ok: false; readonly problem: string };
 
+/** What the list of models says. */
+interface Listed {
+  readonly models: readonly string[];
+  /** Whether the server is llama.cpp's, which lists its models without a key. */
+  readonly isLlamaServer: boolean;
+  /** Calls that a model of it runs at a time, where it starts a server for each model. */
+  readonly parallel?: number;
+}
+
 type Answer =
-  | { readonly ok: true; readonly models: readonly string[] }
+  | { readonly ok: true; readonly listed: Listed }
   | { readonly ok: false; readonly why: string };
 
 type Settings = Readonly<Record<string, string | undefined>>;
@@ -46,10 +57,15 @@ export async function findUpstream(settings: Settings): Promise<FoundUpstream | 
   const key = settings[KEY_BINDING]?.trim();
   const { url, answer } = await apiOf(named, key);
   if (!answer.ok) return { ok: false, problem: `UPSTREAM: ${answer.why}` };
-  const found = wanted ? { slots, slotsFrom: 'UPSTREAM_SLOTS' as const } : await slotsOf(url, key);
+  const { listed } = answer;
+  const refused = listed.isLlamaServer ? await refusedKey(url, key) : undefined;
+  if (refused) return { ok: false, problem: `UPSTREAM: ${refused}` };
+  const found = wanted
+    ? { slots, slotsFrom: 'UPSTREAM_SLOTS' as const }
+    : await slotsOf(url, key, listed);
   return {
     ok: true,
-    upstream: { url, models: answer.models, ...found, ...(key ? { key } : {}) },
+    upstream: { url, models: listed.models, ...found, ...(key ? { key } : {}) },
   };
 }
 
@@ -87,21 +103,38 @@ async function modelsOf(url: string, key: string | undefined): Promise<Answer> {
       : `nothing answers at ${asked}`;
     return { ok: false, why };
   }
-  if (response.status === 401 || response.status === 403) {
-    const advice =
-      key === undefined ? `set ${KEY_BINDING} to its key` : `${KEY_BINDING} is not its key`;
-    return { ok: false, why: `${asked} answered ${response.status}: ${advice}` };
+  if (isRefusal(response.status)) {
+    return { ok: false, why: `${asked} answered ${response.status}: ${keyAdvice(key)}` };
   }
   if (response.status === 503) {
     return { ok: false, why: `${asked} answered 503: it still loads its model, try again later` };
   }
   if (!response.ok) return { ok: false, why: `${asked} answered ${response.status}` };
-  const models = modelIds(text);
-  if (!models) {
+  const listed = readList(text);
+  if (!listed) {
     return { ok: false, why: `${asked} did not answer as the OpenAI API does, with {"data":[…]}` };
   }
-  if (models.length === 0) return { ok: false, why: `${asked} lists no models: load one first` };
-  return { ok: true, models };
+  if (listed.models.length === 0) {
+    return { ok: false, why: `${asked} lists no models: load one first` };
+  }
+  return { ok: true, listed };
+}
+
+const isRefusal = (status: number): boolean => status === 401 || status === 403;
+
+function keyAdvice(key: string | undefined): string {
+  return key === undefined ? `set ${KEY_BINDING} to its key` : `${KEY_BINDING} is not its key`;
+}
+
+/** What is wrong with the key of a llama-server, which its list of models does not show. */
+async function refusedKey(url: string, key: string | undefined): Promise<string | undefined> {
+  const asked = new URL('/props', url).href;
+  const status = await ask(asked, key).then(
+    (response) => response.status,
+    () => undefined,
+  );
+  if (status === undefined || !isRefusal(status)) return undefined;
+  return `${asked} answered ${status}: ${keyAdvice(key)}`;
 }
 
 /**
@@ -120,27 +153,48 @@ async function apiOf(
   return { url: named, answer: await modelsOf(named, key) };
 }
 
-function modelIds(text: string): string[] | undefined {
+function readList(text: string): Listed | undefined {
   try {
     const { object, data } = JSON.parse(text) as { object?: unknown; data?: unknown };
     // Ollama answers with null if it has no model.
-    if (object === 'list' && data === null) return [];
+    if (object === 'list' && data === null) return { models: [], isLlamaServer: false };
     if (!Array.isArray(data)) return undefined;
-    const ids = data.map((model: unknown) =>
-      typeof model === 'object' && model !== null && 'id' in model ? model.id : undefined,
+    const entries = data.filter(
+      (entry: unknown): entry is Record<string, unknown> =>
+        typeof entry === 'object' && entry !== null,
     );
-    const usable = ids.filter((id) => typeof id === 'string' && id !== '' && id.length <= 256);
-    return data.length > 0 && usable.length === 0 ? undefined : [...new Set(usable as string[])];
+    const usable = entries
+      .map(({ id }) => id)
+      .filter((id) => typeof id === 'string' && id !== '' && id.length <= MAX_NAME);
+    if (data.length > 0 && usable.length === 0) return undefined;
+    const parallel = Math.min(...entries.map(({ status }) => parallelOf(status)));
+    return {
+      models: [...new Set(usable as string[])],
+      isLlamaServer: entries.some(({ owned_by }) => owned_by === 'llamacpp'),
+      ...(Number.isFinite(parallel) ? { parallel } : {}),
+    };
   } catch {
     return undefined;
   }
+}
+
+/** The `--parallel` of a model's own server in the list of llama.cpp's router; else infinity. */
+function parallelOf(status: unknown): number {
+  const args: unknown =
+    typeof status === 'object' && status !== null && 'args' in status ? status.args : undefined;
+  if (!Array.isArray(args)) return Number.POSITIVE_INFINITY;
+  const place = args.indexOf('--parallel');
+  const parallel = place < 0 ? Number.NaN : Number(args[place + 1]);
+  return Number.isInteger(parallel) && parallel > 0 ? parallel : Number.POSITIVE_INFINITY;
 }
 
 /** llama.cpp reports how many sequences it serves at once; Ollama reports only its version. */
 async function slotsOf(
   url: string,
   key: string | undefined,
+  { parallel }: Listed,
 ): Promise<Pick<Upstream, 'slots' | 'slotsFrom'>> {
+  if (parallel !== undefined) return { slots: parallel, slotsFrom: 'the server' };
   const { total_slots } = await jsonOf(new URL('/props', url).href, key);
   if (typeof total_slots === 'number' && Number.isInteger(total_slots) && total_slots > 0) {
     return { slots: total_slots, slotsFrom: 'the server' };

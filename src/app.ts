@@ -17,6 +17,7 @@ import { archive } from './routes/archive.ts';
 import { backends } from './routes/backends.ts';
 import { batches } from './routes/batches.ts';
 import { calls } from './routes/calls.ts';
+import { cors } from './routes/cors.ts';
 import { files } from './routes/files.ts';
 import { jobs } from './routes/jobs.ts';
 import { media } from './routes/media.ts';
@@ -28,7 +29,7 @@ import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
 import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
-import { unserved } from './routes/unserved.ts';
+import { unservedMessage } from './routes/unserved.ts';
 import { refuseWebSockets } from './routes/web-sockets.ts';
 
 export const app = new Hono<AppEnv>({ getPath: (request) => servedPath(getPath(request)) });
@@ -43,6 +44,7 @@ app.use(async (c, next) => {
   addSecurityHeaders(c.res.headers);
 });
 
+app.use('/v1/*', cors);
 app.use('/v1/*', anthropicForm);
 app.use('/v1/*', refuseWebSockets);
 app.use((c, next) => {
@@ -64,15 +66,17 @@ app.route('/v1/responses', responses);
 app.route('/v1/messages', messages);
 app.route('/v1', media);
 app.route('/v1', openai);
-app.route('/v1', unserved);
 app.route('/admin', admin);
 app.route('/admin', archive);
 
 app.notFound((c) => {
+  const { path } = c.req;
   // A base URL without `/v1` is the usual mistake.
-  const isModelPath = MODEL_PATHS.has(servedPath(`/v1${c.req.path}`));
-  const message = isModelPath ? `Nothing is at "${c.req.path}": the base URL ends with /v1.` : '';
-  const error = { code: 'not_found', ...(isModelPath ? { message } : {}) } as const;
+  const isBare = MODEL_PATHS.has(servedPath(`/v1${path}`));
+  const message = isBare
+    ? `Nothing is at "${path}": the base URL ends with /v1.`
+    : unservedMessage(path);
+  const error = { code: 'not_found', ...(message === undefined ? {} : { message }) } as const;
   return errorResponse(error, { 'x-request-id': c.get('requestId') });
 });
 

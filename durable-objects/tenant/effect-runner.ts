@@ -82,6 +82,9 @@ export class EffectRunner {
         const finished = record && { record, learned, finishedAt: Date.now() };
         return pending.runEnded(effect.runId, finished);
       }
+      case 'slots-limited':
+        console.warn(JSON.stringify({ event: 'slots_limited', ...effect }));
+        return;
       default:
         return effect satisfies never;
     }

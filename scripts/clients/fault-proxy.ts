@@ -10,11 +10,15 @@ export const CLIENT_FAULTS = [
   'before: gateway',
   'before: typed',
   'before: provider',
+  'before: gateway, break',
+  'before: provider, break',
   'before: break',
   'before: end',
   'after: gateway',
   'after: typed',
   'after: provider',
+  'after: gateway, break',
+  'after: provider, break',
   'after: break',
   'after: end',
   'no answer',
@@ -117,10 +121,13 @@ function spoil(res: ServerResponse, fault: ClientFault, text: string, form: Form
   res.write(isStream ? ': waiting\n\n' : '\n');
   if (when === 'after') res.write(isStream ? beginningOf(text) : text.slice(0, text.length / 2));
   if (what === 'end') return void res.end();
+  const [words, isBroken] = [what.split(', ')[0] as Words | 'break', what.endsWith('break')];
+  if (words !== 'break') {
+    res.write(isStream ? eventOf(words, form) : JSON.stringify(errorOf(words, form)));
+  }
+  if (!isBroken) return void res.end();
   // The write has to be on its way before the connection breaks.
-  if (what === 'break') return void setTimeout(() => res.destroy(), BREAK_AFTER_MS);
-  const words = what as Words;
-  res.end(isStream ? eventOf(words, form) : JSON.stringify(errorOf(words, form)));
+  setTimeout(() => res.destroy(), BREAK_AFTER_MS);
 }
 
 /** The error's body. Anthropic's own types are `api_error` and `overloaded_error`. */

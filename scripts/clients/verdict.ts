@@ -44,7 +44,11 @@ export function verdictOf(
     ({ run }) => run,
     ({ unit }) => unit,
   );
-  const merged = [...sessionsOf.values()].filter((sessions) => sessions.size > 1);
+  const merged = new Set(
+    [...sessionsOf.values()]
+      .filter((sessions) => sessions.size > 1)
+      .map((sessions) => [...sessions].sort().join(' and ')),
+  );
   const split = [...runsOf].filter(([, runs]) => runs.size > 1);
   const shapes = new Set(
     [...runsOf].flatMap(([session, runs]) =>
@@ -63,7 +67,7 @@ export function verdictOf(
     applications: applications.size,
     units: new Set(finished.flatMap((run) => run.units.map(({ unit }) => unit))).size,
     faults: [
-      ...merged.map((sessions) => `${[...sessions].join(' and ')} are one run`),
+      ...[...merged].map((sessions) => `${sessions} are one run`),
       ...split.map(([session, runs]) => `${session} is ${runs.size} runs`),
       ...(applications.size > 1 ? [`${applications.size} applications`] : []),
       ...(shapes.size > 1 ? ['sessions have different units'] : []),

@@ -20,11 +20,21 @@ export interface Generation {
   /** A tool call in place of words. */
   readonly tool?: ToolCall;
   readonly json?: string;
+  /** Of the words; the texts of two seeds differ, as those of a model's answers do. */
+  readonly seed?: number;
 }
 
-/** The i-th output token. */
-export function wordAt(i: number): string {
-  return `${i === 0 ? '' : ' '}${WORDS[i % WORDS.length] ?? ''}`;
+/** The i-th output token. Without a seed all answers are the same words in the same order. */
+export function wordAt(i: number, seed?: number): string {
+  const at = seed === undefined ? i : mixed(seed + i);
+  return `${i === 0 ? '' : ' '}${WORDS[at % WORDS.length] ?? ''}`;
+}
+
+/** A number that looks random, from 0 to 2^32 - 1 (the mix of MurmurHash3). */
+function mixed(value: number): number {
+  const first = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  const second = Math.imul(first ^ (first >>> 13), 0xc2b2ae35);
+  return (second ^ (second >>> 16)) >>> 0;
 }
 
 /**
@@ -55,7 +65,7 @@ export function generationOf(body: Body, ordinary = false): Generation {
 }
 
 export function contentOf(g: Generation): string {
-  return g.json ?? Array.from({ length: g.outputTokens }, (_, i) => wordAt(i)).join('');
+  return g.json ?? Array.from({ length: g.outputTokens }, (_, i) => wordAt(i, g.seed)).join('');
 }
 
 /** Splits text into the pieces of a stream: more than one, as a real stream has. */

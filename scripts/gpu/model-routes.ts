@@ -57,9 +57,10 @@ export function answerModelCall(exchange: Exchange, cut: boolean): void {
   }
   const api = GENERATING[url.pathname];
   if (!api) return answerOther(exchange, body);
-  const g = generationOf(body, options.ordinaryAnswers);
   // Unlike in every other answer of any endpoint: clients and dispatchers tell tool calls by their ids.
   const id = randomUUID().replaceAll('-', '').slice(0, 24);
+  const words = options.ordinaryAnswers ? { seed: Number.parseInt(id.slice(0, 8), 16) } : {};
+  const g: Generation = { ...generationOf(body, options.ordinaryAnswers), ...words };
   if (body.stream === true) return stream(exchange, api.stream(id, g, body), g, cut);
   const leave = exchange.engine.run({
     ...g,
@@ -84,7 +85,7 @@ function stream({ res, engine }: Exchange, form: StreamForm, g: Generation, cut:
   };
   const sendUpTo = (tokens: number) => {
     begin();
-    const words = Array.from({ length: tokens - sent }, (_, i) => wordAt(sent + i));
+    const words = Array.from({ length: tokens - sent }, (_, i) => wordAt(sent + i, g.seed));
     sent = tokens;
     for (const word of words) res.write(form.word(word));
     pieces += 1;

@@ -15,7 +15,7 @@ import {
   pastText,
   QUOTE,
 } from '../http/json-text.ts';
-import { isMediaType } from '../http/media-type.ts';
+import { isEventStream, isJson } from '../http/media-type.ts';
 
 /**
  * Objects at the top whose own `model` is the answer's: `response` in events of the Responses API,
@@ -33,8 +33,8 @@ export function withModelName(answer: Response, model: string): Response {
   const { body, headers } = answer;
   const encoding = headers.get('content-encoding') ?? 'identity';
   if (!body || encoding !== 'identity') return answer;
-  const isStream = isMediaType(headers, 'text/event-stream');
-  if (!isStream && !isMediaType(headers, 'application/json')) return answer;
+  const isStream = isEventStream(headers);
+  if (!isStream && !isJson(headers)) return answer;
   const names = isStream ? new StreamModelName(model) : new ModelName(model);
   const renamed = new TransformStream<Uint8Array, Uint8Array>({
     transform: (bytes, sink) => sink.enqueue(names.push(bytes)),

@@ -4,7 +4,26 @@
  * so no text that is shown is read this way.
  */
 const DECODER = new TextDecoder('latin1');
+const UTF_8 = new TextDecoder();
 
 export function latinText(bytes: Uint8Array): string {
   return DECODER.decode(bytes);
+}
+
+/** Which byte each character is: the encoding of that name is Windows-1252, by the standard. */
+const BYTES = new Map(
+  Array.from(DECODER.decode(Uint8Array.from({ length: 256 }, (_, byte) => byte)), (char, byte) => [
+    char,
+    byte,
+  ]),
+);
+
+/** The bytes of such a text. */
+export function latinBytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => BYTES.get(char) ?? 0);
+}
+
+/** Such a text as it is meant, where its bytes are UTF-8. */
+export function utf8Text(latin: string): string {
+  return UTF_8.decode(latinBytes(latin));
 }

@@ -110,17 +110,6 @@ function find(
   return { usage: undefined, examined };
 }
 
-/** True for OpenAI's extra chunk that carries only usage. */
-export function isUsageChunk(data: string): boolean {
-  if (!data.includes(KEY) || !/"choices"\s*:\s*\[\s*\]/.test(data)) return false;
-  try {
-    const { choices, usage } = JSON.parse(data);
-    return Array.isArray(choices) && choices.length === 0 && typeof usage === 'object' && !!usage;
-  } catch {
-    return false;
-  }
-}
-
 /** The text of the object that is the value of the key before `at`, if one is. */
 function objectAfter(json: string, at: number): { text: string | undefined; examined: number } {
   const open = /^\s*:\s*\{/.exec(json.slice(at, at + MAX_GAP_CHARS))?.[0].length;

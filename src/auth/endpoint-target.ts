@@ -3,6 +3,7 @@
  * key that it contains. Addresses are built in `config/endpoint-address.ts`, without keys.
  */
 import { addressOf, wakePatienceMs } from '../config/endpoint-address.ts';
+import { upstreamName } from '../config/model-entry.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import type { EndpointAdapter, EndpointTarget } from '../endpoints/adapter.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
@@ -95,7 +96,8 @@ export async function pingTargetOf(
   const address = addressOf(config, backend, endpoint);
   const resolved = address && (await targetOf(address, secrets, tenant));
   if (!address || !resolved?.ok) return undefined;
-  const target = withModel(resolved.target, order.model, config.backends[backend]?.models);
+  const models = config.backends[backend]?.models.map(upstreamName);
+  const target = withModel(resolved.target, order.model, models);
   return {
     target,
     adapter: adapterOf(address.kind, target),

@@ -12,15 +12,19 @@ export type UntimedResult = Omit<CallResult, 'serviceMs'>;
 const FAULT = { outcome: 'failed', endpointFault: true, cold: false } as const;
 /** The endpoint did not answer in time. */
 export const LATE: UntimedResult = { ...FAULT, timedOut: true };
-/** The endpoint could not be reached, or answered what is no answer. */
+/** The endpoint answered what is no answer. */
 export const UNANSWERED: UntimedResult = { ...FAULT, mayBeCold: true };
+/** The endpoint could not be reached, or the connection broke before any byte of an answer. */
+export const LOST: UntimedResult = { ...UNANSWERED, connectionLost: true };
+/** The answer broke off, or ended, before there was anything in it. */
+export const BROKEN_OFF: UntimedResult = FAULT;
 
 /**
  * True where the answer is the client's own: it is passed on, and no other attempt is made. One that
  * is `unready` is the client's only where the endpoint turns out to be up.
  */
 export function isClientsOwn(kind: AnswerKind): boolean {
-  return kind === 'rejected' || kind === 'forbidden';
+  return kind === 'rejected' || kind === 'flagged' || kind === 'forbidden';
 }
 
 /**

@@ -10,6 +10,7 @@ import { targetOf } from '../auth/endpoint-target.ts';
 import { revokedKeyError } from '../auth/live-key.ts';
 import { ownCaller } from '../auth/own-caller.ts';
 import { forgetTenant, type LoadedTenant } from '../config/store.ts';
+import type { CallTimeouts } from '../endpoints/address.ts';
 import { adapterOf } from '../endpoints/registry.ts';
 import { type ApiError, errorResponse, isErrorCode } from '../http/errors.ts';
 import { upstreamHeaders } from '../http/headers.ts';
@@ -167,7 +168,8 @@ export class BackendCall {
     const isTool = address.model === undefined;
     const { body, stripUsage } = plan.body(address, slot.grant.rankMs, plan.backend);
     this.#forwarder = new Forwarder({
-      slot: { ...slot, report: (r) => slot.report(r).finally(this.#finished.resolve) },
+      slot,
+      onOver: this.#finished.resolve,
       request: (signal) => {
         const given = { ...adapter.callHeaders, ...auth };
         const headers = upstreamHeaders(c.req.raw.headers, given, plan.keepsEncoding);
@@ -177,13 +179,16 @@ export class BackendCall {
         return new Request(endpointUrl, { method, headers, body, signal, redirect: 'manual' });
       },
       format: plan.format,
+      streams: plan.streams ?? false,
       choices: plan.choices,
       upload: plan.upload,
       stripUsage,
-      timeouts: address.timeouts,
+      timeouts: timeoutsOf(plan, address.timeouts),
       key,
       isTool,
-      classify: (status, text) => adapter.classify(status, text, isTool),
+      // Of a tool, a request that may have done its work is not made twice.
+      isRepeatable: !plan.upload && (!isTool || IDEMPOTENT.has(plan.method)),
+      adapter,
       added,
     });
     this.#attempts += 1;
@@ -222,6 +227,21 @@ export class BackendCall {
       ...(grant ? { grant } : {}),
     });
   }
+}
+
+/** Methods whose requests have the same effect made twice as made once (RFC 9110, section 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+/** A plain answer may take so many times as long to begin as a stream. */
+const PLAIN_SHARE = 5;
+
+/**
+ * The time limits of a call. A server begins a plain answer when it is complete, so the wait for it
+ * contains the time in which it is written.
+ */
+function timeoutsOf(plan: CallPlan, timeouts: CallTimeouts): CallTimeouts {
+  if (!plan.generates || plan.streams) return timeouts;
+  const { firstByteMs, totalMs } = timeouts;
+  return { ...timeouts, firstByteMs: Math.min(totalMs, PLAIN_SHARE * firstByteMs) };
 }
 
 function refusalOf(

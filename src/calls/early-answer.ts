@@ -11,7 +11,9 @@ import type { Admission } from './admission.ts';
 import type { CallPlan } from './call-plan.ts';
 import { type EarlyForm, jsonForm, streamForm } from './early-forms.ts';
 
-/** Time between two signs of life, ms; shorter where the first one is due sooner than that. */
+/** Most time between two signs of life, ms: a client that has closed its connection is noticed so. */
+const PULSE_MS = 1_000;
+/** Time between two that tell the state of the call, ms; shorter where the first is due sooner. */
 const USUAL_PAUSE_MS = 5_000;
 const SHORTEST_PAUSE_MS = 100;
 
@@ -49,7 +51,9 @@ function earlyAnswer(c: Context<AppEnv>, plan: CallPlan): EarlyAnswer | undefine
   if (!streams && (anyMs === undefined || format === 'opaque')) return undefined;
   const waits = { queuedMs: streams ? settings?.queueCommentsAfterMs : undefined, anyMs };
   const requestId = c.get('requestId');
-  const form = streams ? streamForm(format) : jsonForm(format, requestId);
+  const form = streams
+    ? streamForm(format, plan.identity.maxWaitMs !== undefined)
+    : jsonForm(format, requestId);
   return new EarlyAnswer(waits, form, requestId, c.req.raw.signal);
 }
 
@@ -122,11 +126,14 @@ export class EarlyAnswer {
     const encoder = new TextEncoder();
     let isOver = false;
     let isWriting = false;
+    let pulses = 0;
     const keepAlive = async () => {
       // The client does not read: it has a sign of life to read still.
       if (isWriting) return;
       isWriting = true;
-      const text = await this.#form.keepAlive(() => this.#status());
+      const tells = pulses % this.#pulsesATime === 0;
+      pulses += 1;
+      const text = await this.#form.keepAlive(async () => (tells ? this.#status() : undefined));
       // The answer may have arrived while the queue position was looked up.
       if (!isOver) await writer.write(encoder.encode(text));
       isWriting = false;
@@ -134,7 +141,7 @@ export class EarlyAnswer {
     const lively = () => {
       keepAlive().catch(() => !isOver && this.#clientLeft.abort());
     };
-    const timer = setInterval(lively, this.#pauseMs);
+    const timer = setInterval(lively, Math.min(PULSE_MS, this.#pauseMs));
     try {
       // Not awaited: a client that never reads must not keep the answer from being taken.
       lively();
@@ -147,8 +154,10 @@ export class EarlyAnswer {
         await answer.body.pipeTo(writable);
         return;
       }
-      await writer.write(encoder.encode(await this.#form.failure(answer)));
-      await writer.close();
+      const { text, breaks } = await this.#form.failure(answer);
+      await writer.write(encoder.encode(text));
+      if (breaks) await writer.abort(new Error('the call failed after its answer had begun'));
+      else await writer.close();
     } catch (error) {
       // A reader of the answer must learn that no more follows.
       if (holdsLock) await writer.abort(error).catch(() => {});
@@ -162,6 +171,11 @@ export class EarlyAnswer {
   get #pauseMs(): number {
     const { queuedMs = USUAL_PAUSE_MS, anyMs = USUAL_PAUSE_MS } = this.#waits;
     return Math.max(SHORTEST_PAUSE_MS, Math.min(USUAL_PAUSE_MS, queuedMs, anyMs));
+  }
+
+  /** Of so many signs of life, one tells the state of the call: looking it up costs a request. */
+  get #pulsesATime(): number {
+    return Math.ceil(this.#pauseMs / PULSE_MS);
   }
 
   async #status(): Promise<string> {

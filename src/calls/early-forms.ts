@@ -2,38 +2,68 @@
  * The two forms of an answer that begins before its result is known: a stream with comments, and
  * plain JSON after empty lines. When an answer begins early is decided in `early-answer.ts`.
  */
-import { toAnthropicError } from '../apis/anthropic-error.ts';
-import { type AnswerFormat, faultEvent } from '../apis/streams/answer-format.ts';
-import {
-  type ApiError,
-  anthropicErrorBody,
-  type ErrorCode,
-  errorBody,
-  isErrorCode,
-} from '../http/errors.ts';
+import { anthropicErrorOf, toAnthropicError } from '../apis/anthropic-error.ts';
+import { answerEvents } from '../apis/streams/answer-events.ts';
+import { type AnswerFormat, errorEvent } from '../apis/streams/answer-format.ts';
+import { errorInText, isObject, parsed } from '../http/foreign-error.ts';
+import { isEventStream, isJson, isReadable, mediaType } from '../http/media-type.ts';
 import { readBeginning } from '../http/read-answer.ts';
+import { errorBodyOf } from './answer-error.ts';
 
 /** Most bytes that are read of an answer that cannot follow what was begun. */
 const MAX_ERROR_BYTES = 262_144;
+/** The same of an answer that is turned into events. */
+const MAX_ANSWER_BYTES = 4_194_304;
 
 export interface EarlyForm {
   readonly contentType: string;
   /** What is written while the client waits; `status` looks up the state of its call. */
-  keepAlive(status: () => Promise<string>): Promise<string>;
+  keepAlive(status: () => Promise<string | undefined>): Promise<string>;
   /** True where the answer's body can follow what was written. */
   canFollow(answer: Response): boolean;
   /** What follows instead of an answer whose body cannot. */
-  failure(answer: Response): Promise<string>;
+  failure(answer: Response): Promise<EarlyEnd>;
 }
 
-/** A stream: comments tell the state of the call, and an error is the last event. */
-export function streamForm(format: AnswerFormat): EarlyForm {
+/**
+ * The end of an answer that has begun, under a status that cannot be changed any more. `breaks`: the
+ * connection breaks behind it, which makes clients send the call again.
+ */
+export interface EarlyEnd {
+  readonly text: string;
+  readonly breaks: boolean;
+}
+
+/**
+ * A stream: comments tell the state of the call. An error that concerns the call is the last event, in
+ * the form of the API. Where another attempt may succeed, the connection breaks: an event ends the
+ * sessions of most agents, a break makes all of them try again. `ownWait`: the client said how long it
+ * waits, and is told that it has waited so long.
+ */
+export function streamForm(format: AnswerFormat, ownWait = false): EarlyForm {
   return {
     contentType: 'text/event-stream',
-    keepAlive: async (status) => `: ${await status()}\n\n`,
-    canFollow: (answer) => hasBody(answer) && typeOf(answer).startsWith('text/event-stream'),
-    failure: async (answer) =>
-      faultEvent(format, await errorOf(answer, 'The endpoint answered without a stream.')),
+    keepAlive: async (status) => {
+      const text = await status();
+      return text === undefined ? ':\n\n' : `: ${text}\n\n`;
+    },
+    canFollow: (answer) => hasBody(answer) && isEventStream(answer.headers),
+    failure: async (answer) => {
+      if (!answer.ok) {
+        const error = await textOf(answer);
+        const told = errorOf(error, answer.status, format);
+        const isOwn = ownWait && error !== undefined && codeOf(error) === 'queue_timeout';
+        if (!isOwn && isWorthRetrying(answer.status)) {
+          return { text: commentOf(errorInText(error ?? '').message), breaks: true };
+        }
+        return whole(errorEvent(format, told));
+      }
+      // The endpoint answered a request for a stream in one piece.
+      const text = await textOf(answer, MAX_ANSWER_BYTES);
+      const events = text === undefined ? undefined : answerEvents(format, text);
+      const reason = 'The endpoint answered without a stream.';
+      return whole(events ?? errorEvent(format, errorBodyOf({ message: reason }, 502, format)));
+    },
   };
 }
 
@@ -43,61 +73,74 @@ export function jsonForm(format: AnswerFormat, requestId: string): EarlyForm {
     contentType: 'application/json',
     keepAlive: async () => '\n',
     // An answer without a type is taken for what was asked for.
-    canFollow: (answer) => hasBody(answer) && /^$|\bjson\b/.test(typeOf(answer)),
+    canFollow: (answer) => hasJson(answer.headers) && hasBody(answer),
     failure: async (answer) => {
-      const text = await errorText(answer);
-      const isWhole = text !== undefined && errorIn(text) !== undefined;
-      if (format !== 'messages') {
-        if (isWhole) return text;
-        return JSON.stringify(errorBody(errorFrom(text, 'The endpoint answered without JSON.')));
+      const text = await textOf(answer);
+      if (text === undefined || !isObject(errorField(text))) {
+        return whole(JSON.stringify(errorBodyOf({ message: NO_JSON }, 502, format)));
       }
-      if (isWhole) return toAnthropicError(text, answer.status, requestId);
-      return JSON.stringify(
-        anthropicErrorBody(errorFrom(text, 'The endpoint answered without JSON.')),
-      );
+      const { status } = answer;
+      return whole(format === 'messages' ? toAnthropicError(text, status, requestId) : text);
     },
   };
 }
 
-function typeOf(answer: Response): string {
-  return answer.headers.get('content-type') ?? '';
+/** Most characters of an error that a comment tells. */
+const MAX_COMMENT_CHARS = 500;
+
+function whole(text: string): EarlyEnd {
+  return { text, breaks: false };
+}
+
+function commentOf(message = 'the call failed'): string {
+  return `: ${message.slice(0, MAX_COMMENT_CHARS).replaceAll(/[\r\n]+/g, ' ')}\n\n`;
+}
+
+/** True for limits, overload and faults, which another attempt may avoid. */
+function isWorthRetrying(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
+}
+
+function codeOf(error: string): unknown {
+  return errorInText(error).code;
+}
+
+const NO_JSON = 'The endpoint answered without JSON.';
+
+function hasJson(headers: Headers): boolean {
+  return mediaType(headers) === '' || isJson(headers);
 }
 
 /** True for a success with a body that is written as it is: headers can no longer be sent. */
-function hasBody(answer: Response): boolean {
-  const encoding = answer.headers.get('content-encoding') ?? 'identity';
-  return answer.ok && answer.body !== null && encoding === 'identity';
+function hasBody({ headers, ok, body }: Response): boolean {
+  return ok && body !== null && isReadable(headers);
 }
 
-async function errorOf(answer: Response, instead: string): Promise<ApiError> {
-  return errorFrom(await errorText(answer), instead);
-}
-
-/** The text of a refusal; undefined where the answer is too long, or breaks off. */
-async function errorText(answer: Response): Promise<string | undefined> {
+/** The text of an answer; undefined where it is too long, or breaks off. */
+async function textOf(answer: Response, most = MAX_ERROR_BYTES): Promise<string | undefined> {
   try {
     // An endpoint may answer with a body of any length.
-    const { text, isWhole } = await readBeginning(answer, MAX_ERROR_BYTES);
+    const { text, isWhole } = await readBeginning(answer, most);
     return isWhole ? text : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** The error in a text; `instead`: the message where it has none. */
-function errorFrom(text: string | undefined, instead: string): ApiError {
-  const error = text === undefined ? undefined : errorIn(text);
-  const code = String(error?.code ?? '');
-  // An endpoint's own refusal has codes of its own; its message is passed on.
-  const known: ErrorCode = isErrorCode(code) ? code : 'upstream_error';
-  return { code: known, message: String(error?.message ?? instead) };
+/** The error in a text as the API writes it; all that stands in one of the API's form is kept. */
+function errorOf(text: string | undefined, status: number, format: AnswerFormat): object {
+  const sent = text === undefined ? undefined : parsed(text);
+  const error = errorInText(text ?? '');
+  if (format === 'messages') {
+    const isOwn = isObject(sent) && sent.type === 'error' && isObject(sent.error);
+    return isOwn ? sent : anthropicErrorOf(error, status);
+  }
+  const { error: own } = errorBodyOf(error, status, format) as { error: object };
+  const kept = isObject(sent) && isObject(sent.error) ? sent.error : {};
+  return { error: { ...own, ...kept } };
 }
 
-function errorIn(text: string): { code?: unknown; message?: unknown } | undefined {
-  try {
-    const { error } = JSON.parse(text) as { error?: unknown };
-    return typeof error === 'object' && error !== null ? error : undefined;
-  } catch {
-    return undefined;
-  }
+function errorField(text: string): unknown {
+  const sent = parsed(text);
+  return isObject(sent) ? sent.error : undefined;
 }

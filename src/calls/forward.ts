@@ -1,59 +1,54 @@
 /**
  * Forwards an admitted call to its endpoint and relays the answer; retries are up to
- * `backend-call.ts`. Bytes are relayed unchanged as they arrive, and token counts are read on the
- * way. However the call ends (answer, fault, time limit, client disconnect), its slot is released
- * by exactly one report.
+ * `backend-call.ts`. However the call ends (answer, fault, time limit, client disconnect), its slot is
+ * released by exactly one report. What an answer is, is decided in `endpoints/verdict.ts`; how it is
+ * read and passed on, in `answer-reading.ts` and `relay.ts`.
  */
-
-import { AnswerText } from '../apis/answer-text.ts';
-import type { AnswerFormat } from '../apis/streams/answer-format.ts';
-import { AnswerStream } from '../apis/streams/answer-stream.ts';
-import { ToolCalls } from '../apis/tool-calls.ts';
-import { PlainUsage } from '../apis/usage.ts';
-import { ofAllAnswers } from '../apis/usage-fields.ts';
-import type { AnswerKind } from '../endpoints/adapter.ts';
+import type { EndpointAdapter } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
-import { beginningOf, engineQueue, failureOf } from '../endpoints/answer.ts';
-import { type ByteSource, byteSource, GrowingBuffer } from '../http/byte-source.ts';
+import { engineQueue, errorBodyOf, failureOf } from '../endpoints/answer.ts';
+import { type Verdict, verdictOf, verdictOfError } from '../endpoints/verdict.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
-import { answerHeaders } from '../http/headers.ts';
+import { answerHeaders, withoutKey } from '../http/headers.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
 import type { Upload } from '../http/upload.ts';
 import type { CallResult } from '../protocol/tenant.ts';
 import type { Slot } from './admission.ts';
+import { errorAnswer } from './answer-error.ts';
+import { AnswerReading, type Expected } from './answer-reading.ts';
 import {
+  BROKEN_OFF,
   isClientsOwn,
   LATE,
+  LOST,
   refusedResult,
   UNANSWERED,
   type UntimedResult,
 } from './attempt-result.ts';
+import type { Opening } from './opening.ts';
+import { PieceSource } from './piece-source.ts';
+import { Relay, type RelayEnd } from './relay.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
 const CANCEL_GRACE_MS = 20;
+/** Time for an answer that is over to end by itself, ms: its connection can then be used again. */
+const LET_GO_MS = 250;
 
-export interface ForwardOptions {
+export interface ForwardOptions extends Expected {
   readonly slot: Slot;
   /** The upstream request, to be sent once; `signal` cancels it. */
   readonly request: (signal: AbortSignal) => Request;
-  /** The API format in which the answer is read; an opaque answer is relayed unread. */
-  readonly format: AnswerFormat;
-  /** Talaria asked for usage and the client did not: the usage chunk is removed. */
-  readonly stripUsage: boolean;
-  /** Number of answers requested in one call, OpenAI's `n`. */
-  readonly choices?: number | undefined;
   readonly timeouts: CallTimeouts;
-  /** The endpoint serves no model. */
-  readonly isTool: boolean;
-  /** What an answer without success says about the endpoint. */
-  readonly classify: (status: number, body: string) => AnswerKind;
+  /** A call that may have reached the endpoint may be sent again. */
+  readonly isRepeatable: boolean;
+  readonly adapter: EndpointAdapter;
   /** The request's body where it is relayed as it arrives. */
   readonly upload?: Upload | undefined;
-  /** The endpoint's key, which is removed from every error that is passed on. */
-  readonly key?: string | undefined;
   /** Headers that Talaria adds to the answer. */
   readonly added: Readonly<Record<string, string>>;
+  /** Called when the result was reported and nothing is left of the call. */
+  readonly onOver: () => void;
 }
 
 /** Statuses of answers whose body, if there is one, is not passed on. */
@@ -69,32 +64,30 @@ export interface FailedAttempt {
 }
 
 /** What an end says of the endpoint beside its outcome. */
-interface EndDetails {
-  readonly fault?: boolean;
-  readonly forbidden?: boolean;
-}
+type EndDetails = Partial<Omit<UntimedResult, 'outcome'>>;
 
 export class Forwarder {
   readonly #options: ForwardOptions;
   readonly #watchdog: Watchdog;
   readonly #startedAt = Date.now();
+  readonly #reading: AnswerReading;
   readonly #renewal: ReturnType<typeof setInterval>;
-  #stream: AnswerStream | undefined;
-  #plain: PlainUsage | undefined;
-  #firstByteMs: number | undefined;
+  #relay: Relay | undefined;
   /** Calls that waited in the endpoint's engine when it answered. */
   #queuedInEngine: number | undefined;
-  /** The answer has begun, and the client is not reading more of it at the moment. */
-  #clientIdle = false;
   #ended: Promise<void> | undefined;
+  /** What is left to do with the endpoint's connection when the answer is over. */
+  #letGo: Promise<void> | undefined;
 
   constructor(options: ForwardOptions) {
     this.#options = options;
     // While the client does not read, no read from the endpoint is pending that would fail on the
     // time limit and release the slot, so it is released here.
     this.#watchdog = new Watchdog(options.timeouts, () => {
-      if (this.#clientIdle) void this.#end('cancelled');
+      if (!this.#relay?.isClientIdle) return;
+      void this.#end(this.#reading.isComplete ? 'ok' : 'cancelled');
     });
+    this.#reading = new AnswerReading(options, this.#startedAt, () => this.#watchdog.piece());
     const { slot, upload } = options;
     // While the client still sends its body, the wait for the endpoint's first byte restarts.
     if (upload) {
@@ -105,26 +98,19 @@ export class Forwarder {
   }
 
   /**
-   * Sends the call and resolves as soon as the endpoint answers; the rest of the answer is relayed
+   * Sends the call and resolves as soon as the endpoint's answer has begun; the rest of it is relayed
    * as it arrives. A failed attempt is not reported here: the caller decides what follows.
    */
   async forward(): Promise<Response | FailedAttempt> {
     const upstream = await this.#send();
-    if (upstream instanceof Response) return this.#answer(upstream);
-    if (this.#ended !== undefined) return this.#clientGone();
-    const timeout = this.#watchdog.expired;
-    const failure = this.#options.upload?.failure;
-    if (failure) {
-      // The client caused the failure: it says nothing about the endpoint.
-      await this.#end('cancelled');
-      return this.#refuse(failure);
-    }
-    return this.#failed(
-      timeout ? LATE : UNANSWERED,
-      timeout
-        ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
-        : { code: 'upstream_error', message: 'The endpoint could not be reached.' },
-    );
+    if (upstream === undefined) return this.#unanswered(LOST, 'could not be reached');
+    const { status, headers } = upstream;
+    this.#watchdog.piece();
+    this.#options.upload?.answered();
+    this.#queuedInEngine = engineQueue(headers);
+    if (status < 200 || status > 599) return this.#odd(upstream);
+    const unchanged = status === 304 && this.#options.format === 'opaque';
+    return status >= 300 && !unchanged ? this.#withoutSuccess(upstream) : this.#success(upstream);
   }
 
   /** The client left: cancels the upstream request and releases the slot. */
@@ -155,23 +141,19 @@ export class Forwarder {
     }
   }
 
-  async #answer(upstream: Response): Promise<Response | FailedAttempt> {
-    this.#watchdog.piece();
-    this.#options.upload?.answered();
-    this.#queuedInEngine = engineQueue(upstream.headers);
-    if (!isRelayable(upstream.status)) return this.#odd(upstream);
-    const unchanged = upstream.status === 304 && this.#options.format === 'opaque';
-    if (upstream.status >= 300 && !unchanged) return this.#withoutSuccess(upstream);
-    this.#chooseReader(upstream);
-    const headers = answerHeaders(upstream.headers, this.#options.added, this.#options.key);
-    if (!upstream.body || HAS_NO_BODY.has(upstream.status)) {
-      await upstream.body?.cancel();
-      await this.#end('ok');
-      return new Response(null, { status: upstream.status, headers });
+  /** There is no answer, or none that anything can be done with; `how`: what the endpoint did. */
+  async #unanswered(result: UntimedResult, how: string): Promise<Response | FailedAttempt> {
+    if (this.#ended !== undefined) return this.#clientGone();
+    const { upload, isRepeatable } = this.#options;
+    if (upload?.failure) {
+      // The client caused the failure: it says nothing about the endpoint.
+      await this.#end('cancelled');
+      return this.#refuse(upload.failure);
     }
-    const { readable, writable } = new IdentityTransformStream();
-    void this.#relay(byteSource(upstream.body), writable.getWriter());
-    return new Response(readable, { status: upstream.status, headers });
+    if (this.#watchdog.expired) return this.#failed(LATE, this.#fault());
+    const message = `The endpoint ${how}.`;
+    const known = isRepeatable ? result : { ...result, connectionLost: false };
+    return this.#failed(known, { code: 'upstream_error', message });
   }
 
   /** A status that is no answer: interim ones, a change of protocol, numbers that nobody knows. */
@@ -179,114 +161,121 @@ export class Forwarder {
     upstream.webSocket?.accept();
     upstream.webSocket?.close();
     await upstream.body?.cancel().catch(() => {});
-    if (this.#ended !== undefined) return this.#clientGone();
-    return this.#failed(UNANSWERED, failureOf('broken', upstream.status));
+    return this.#unanswered(UNANSWERED, `answered with status ${upstream.status}`);
   }
 
-  /** Decides by what arrived: some servers answer a request for a stream in one piece. */
-  #chooseReader(upstream: Response): void {
-    const { format, stripUsage, choices, key } = this.#options;
-    if (format === 'opaque') return;
-    const isStream = upstream.headers.get('content-type')?.startsWith('text/event-stream');
-    if (isStream) this.#stream = new AnswerStream({ format, stripUsage, choices, key });
-    else this.#plain = new PlainUsage();
+  async #success(upstream: Response): Promise<Response | FailedAttempt> {
+    const { status, body } = upstream;
+    const headers = answerHeaders(upstream.headers, this.#options.added, this.#options.key);
+    if (!body || HAS_NO_BODY.has(status)) {
+      await body?.cancel();
+      await this.#end('ok');
+      return new Response(null, { status, headers });
+    }
+    const source = new PieceSource(body);
+    let opening: Opening;
+    try {
+      opening = await this.#reading.open(source, upstream.headers);
+    } catch {
+      return this.#unanswered(BROKEN_OFF, 'broke off before its answer');
+    }
+    if (opening.kind === 'error') return this.#failedWithin(opening.text, upstream.headers);
+    if (opening.kind === 'nothing') {
+      return this.#unanswered(BROKEN_OFF, 'ended its answer before it had begun');
+    }
+    if (this.#reading.stream) headers.set('content-type', 'text/event-stream');
+    const { readable, writable } = new IdentityTransformStream();
+    void this.#pass(source, opening, writable.getWriter());
+    return new Response(readable, { status, headers });
   }
 
-  /**
-   * Relays the answer, no faster than the client reads. A write ends when its bytes were taken, so
-   * one buffer serves for all of them: a new one for each piece would be garbage faster than it is
-   * collected.
-   */
-  async #relay(source: ByteSource, sink: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+  async #pass(
+    source: PieceSource,
+    opening: Opening & { kind: 'answer' },
+    sink: WritableStreamDefaultWriter<Uint8Array>,
+  ): Promise<void> {
     // Whoever waits for it has left.
     sink.closed.catch(() => this.clientLeft());
-    const buffers = new GrowingBuffer();
-    try {
-      for (;;) {
-        const { done, value } = await source.read(buffers.next);
-        if (done || value === undefined) return await this.#close(sink);
-        this.#watchdog.piece();
-        this.#firstByteMs ??= Date.now() - this.#startedAt;
-        this.#plain?.push(value);
-        await this.#write(sink, this.#stream ? this.#stream.push(value) : value);
-        if (this.#stream?.isOver) {
-          this.#watchdog.abort();
-          return await this.#close(sink);
-        }
-        if (source.fillsBuffers) buffers.reuse(value);
-      }
-    } catch (error) {
-      await this.#breakOff(sink, error);
-    }
+    const relayed = {
+      source,
+      opening,
+      reading: this.#reading,
+      onEnd: (end: RelayEnd, open: boolean) => {
+        if (open) this.#letGo = this.#drain(source);
+        void this.#relayEnded(end);
+      },
+      onComplete: () => this.#watchdog.complete(),
+      fault: () => this.#fault(),
+    };
+    this.#relay = new Relay(relayed, sink);
+    await this.#relay.run();
   }
 
-  async #write(sink: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<void> {
-    if (bytes.length === 0) return;
-    this.#clientIdle = true;
-    await sink.write(bytes);
-    this.#clientIdle = false;
+  #relayEnded(end: RelayEnd): Promise<void> {
+    if (end === 'whole') return this.#end('ok');
+    if (this.#options.upload?.failure) return this.#end('cancelled');
+    if (end === 'broken') return this.#end('failed', { endpointFault: true });
+    const text = this.#reading.stream?.faultText ?? '';
+    const { kind } = verdictOfError(this.#options.adapter, text, new Headers(), Date.now());
+    const busy = kind === 'busy';
+    return this.#end('failed', {
+      endpointFault: !busy && !isClientsOwn(kind),
+      ...(busy ? { busy } : {}),
+    });
   }
 
-  async #close(sink: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
-    const ended = this.#stream?.end();
-    if (ended) await this.#write(sink, ended.rest);
-    if (ended?.state === 'open') {
-      return this.#breakOff(sink, new Error('the endpoint closed the stream before its end'));
-    }
-    // A fault that the endpoint reported itself has already been relayed.
-    const isFault = ended?.state === 'failed';
-    // The report is sent before the client can make its next call; the client does not wait until
-    // it is received.
-    const reported = this.#end(isFault ? 'failed' : 'ok', { fault: isFault });
-    await sink.close();
-    await reported;
+  /** Waits a moment for the end of an answer that is over, and cancels what does not end. */
+  async #drain(source: PieceSource): Promise<void> {
+    const timer = setTimeout(() => this.#watchdog.abort(), LET_GO_MS);
+    const { done } = await source.next().catch(() => ({ done: true }));
+    clearTimeout(timer);
+    if (!done) this.#watchdog.abort();
   }
 
-  /** The answer broke off in the middle: the client must not take it for a complete one. */
-  async #breakOff(sink: WritableStreamDefaultWriter<Uint8Array>, error: unknown): Promise<void> {
-    const timeout = this.#watchdog.expired;
-    const isClientFault = this.#options.upload?.failure !== undefined;
-    const reported = this.#end(isClientFault ? 'cancelled' : 'failed', { fault: !isClientFault });
-    try {
-      if (this.#stream) {
-        const streamError: ApiError = timeout
-          ? { code: 'upstream_timeout', message: `The endpoint: ${timeout}.` }
-          : {
-              code: 'upstream_error',
-              message: 'The endpoint broke off in the middle of its answer.',
-            };
-        await sink.write(this.#stream.fault(streamError));
-        await sink.close();
-      } else await sink.abort(error);
-    } catch {
-      // The client has left in the meantime.
-    }
-    await reported;
+  /** The error for an answer that broke off, or did not come. */
+  #fault(): ApiError {
+    const late = this.#watchdog.expired;
+    if (late) return { code: 'upstream_timeout', message: `The endpoint: ${late}.` };
+    return {
+      code: 'upstream_error',
+      message: 'The endpoint broke off in the middle of its answer.',
+    };
   }
 
   async #withoutSuccess(upstream: Response): Promise<Response | FailedAttempt> {
-    const { added, key, isTool } = this.#options;
-    const text = await beginningOf(upstream, key);
+    const { adapter, added, key, isTool } = this.#options;
+    const { status, headers } = upstream;
+    const { text, body } = await errorBodyOf(upstream, key);
+    const verdict = verdictOf(adapter, { status, headers, text }, isTool, Date.now());
+    return this.#refused(verdict, () => {
+      return new Response(body, { status, headers: answerHeaders(headers, added, key) });
+    });
+  }
+
+  /** The endpoint answered with success, and then that it failed. */
+  async #failedWithin(text: string, headers: Headers): Promise<Response | FailedAttempt> {
+    const { adapter, added, key, format } = this.#options;
+    const told = withoutKey(text, key);
+    const verdict = verdictOfError(adapter, told, headers, Date.now());
+    const answer = () => errorAnswer(verdict, told, format, answerHeaders(headers, added, key));
+    const refused = await this.#refused(verdict, answer);
+    this.#watchdog.abort();
+    return refused;
+  }
+
+  /** `answer`: the endpoint's own error, which the client gets where its request is wrong. */
+  async #refused(verdict: Verdict, answer: () => Response): Promise<Response | FailedAttempt> {
     if (this.#ended !== undefined) return this.#clientGone();
-    const kind = this.#options.classify(upstream.status, text);
-    if (isClientsOwn(kind) || kind === 'unready') {
-      // The client's request is wrong: it receives the endpoint's own error.
-      const headers = answerHeaders(upstream.headers, added, key);
-      const answer = new Response(text, { status: upstream.status, headers });
-      // Unless the endpoint is not up: that shows in what else is known of it.
-      if (kind === 'unready') {
-        return {
-          ...this.#failed(refusedResult(kind, upstream.status), failureOf('cold', upstream.status)),
-          answer,
-        };
-      }
-      await this.#end('failed', { forbidden: kind === 'forbidden' });
-      return answer;
+    const { kind, status, retryAfterMs } = verdict;
+    const { isTool } = this.#options;
+    if (isClientsOwn(kind)) {
+      await this.#end('failed', kind === 'forbidden' ? { forbidden: true } : {});
+      return answer();
     }
-    const seconds = Number(upstream.headers.get('retry-after') ?? Number.NaN);
-    const retryAfterMs = seconds > 0 ? seconds * 1_000 : undefined;
-    const failure = failureOf(kind, upstream.status, { retryAfterMs, text });
-    return this.#failed(refusedResult(kind, upstream.status, { isTool, retryAfterMs }), failure);
+    const result = refusedResult(kind, status, { isTool, retryAfterMs });
+    if (kind !== 'unready') return this.#failed(result, failureOf(verdict));
+    // The client's own, unless the endpoint is not up: that shows in what else is known of it.
+    return { ...this.#failed(result, failureOf({ ...verdict, kind: 'cold' })), answer: answer() };
   }
 
   /** Ends the attempt without releasing its slot. */
@@ -311,48 +300,23 @@ export class Forwarder {
     return this.#ended;
   }
 
-  /** By what the answer is recognised where a later call brings it back. */
-  #handedOut(): Pick<CallResult, 'toolCalls' | 'responseId' | 'text'> {
-    const calls = this.#stream?.toolCalls ?? new ToolCalls(this.#options.format);
-    const said = this.#stream?.text ?? new AnswerText();
-    if (this.#plain) {
-      calls.push(this.#plain.text);
-      said.plain(this.#plain.text);
-    }
-    const { ids, responseId } = calls;
-    const text = ids.length > 0 ? undefined : said.print;
-    return {
-      ...(ids.length === 0 ? {} : { toolCalls: ids }),
-      ...(responseId === undefined ? {} : { responseId }),
-      ...(text === undefined ? {} : { text }),
-    };
-  }
-
   async #report(outcome: CallResult['outcome'], details: EndDetails = {}): Promise<void> {
     this.#stop();
-    const pieces = this.#stream?.pieces;
-    const told = (this.#stream ?? this.#plain)?.usage;
-    const usage = told && ofAllAnswers(told, this.#options.choices ?? 1);
-    const outputTokens = usage?.outputTokens ?? pieces;
-    await this.#options.slot.report({
-      outcome,
-      endpointFault: details.fault ?? false,
-      ...(details.forbidden ? { forbidden: true } : {}),
-      cold: false,
-      serviceMs: Date.now() - this.#startedAt,
-      ...(this.#queuedInEngine === undefined ? {} : { queuedThere: this.#queuedInEngine }),
-      ...usage,
-      ...(outputTokens === undefined ? {} : { outputTokens }),
-      ...(outcome === 'ok' ? this.#handedOut() : {}),
-      // A plain answer arrives in one piece: its first byte says nothing about the prefill.
-      ...(pieces !== undefined && this.#firstByteMs !== undefined
-        ? { firstByteMs: this.#firstByteMs }
-        : {}),
-    });
+    const queuedThere = this.#queuedInEngine;
+    try {
+      await this.#options.slot.report({
+        outcome,
+        endpointFault: false,
+        cold: false,
+        ...details,
+        serviceMs: Date.now() - this.#startedAt,
+        ...(queuedThere === undefined ? {} : { queuedThere }),
+        ...this.#reading.measured,
+        ...(outcome === 'ok' ? this.#reading.handedOut : {}),
+      });
+      await this.#letGo;
+    } finally {
+      this.#options.onOver();
+    }
   }
-}
-
-/** Final statuses, which an answer may have. */
-function isRelayable(status: number): boolean {
-  return status >= 200 && status <= 599;
 }

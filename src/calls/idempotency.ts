@@ -8,7 +8,7 @@ import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { revokedKeyResponse } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
-import { isMediaType } from '../http/media-type.ts';
+import { isEventStream } from '../http/media-type.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { askObject } from '../objects/ask-object.ts';
 import type { Claim, IdempotencyApi, StoredAnswer } from '../protocol/idempotency.ts';
@@ -39,7 +39,7 @@ export async function runIdempotent(
 ): Promise<Response> {
   const idempotencyKey = c.req.header('idempotency-key');
   const { method } = c.req.raw;
-  if (!idempotencyKey || call.streams || method === 'GET' || method === 'HEAD') return act();
+  if (idempotencyKey === undefined || call.streams || method === 'GET' || method === 'HEAD') return act();
   const headers = { 'x-request-id': c.get('requestId') };
   if (!/^[\x20-\x7e]{1,255}$/.test(idempotencyKey)) {
     const message = 'Expected 1 to 255 printable characters.';
@@ -144,8 +144,7 @@ class HeldKey {
       await this.#end(undefined);
       throw error;
     }
-    const isStream = isMediaType(response.headers, 'text/event-stream');
-    if (!response.ok || isStream) {
+    if (!response.ok || isEventStream(response.headers)) {
       await this.#end(undefined);
       return response;
     }

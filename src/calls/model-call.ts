@@ -54,7 +54,8 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
     const plan: CallPlan = {
       backend: model.backend,
       kind: isOpaque ? 'service' : 'llm',
-      model: request.model,
+      // What is learned and woken is the endpoints' own model: clients may choose among many aliases.
+      model: model.upstream,
       inputTokens: isOpaque ? 0 : request.inputTokens,
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       identity: identified.identity,
@@ -73,6 +74,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       format: api.format,
       choices: request.choices,
       streams: request.stream,
+      ...(api.streams ? { generates: true } : {}),
     };
     const call = { content: request.bytes, streams: request.stream };
     // What is kept for an idempotency key is the answer alone, and not how it was begun.

@@ -9,16 +9,16 @@ import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { targetOf } from '../auth/endpoint-target.ts';
 import { forgetTenant } from '../config/store.ts';
-import type { AnswerKind } from '../endpoints/adapter.ts';
 import { failureOf } from '../endpoints/answer.ts';
 import { adapterOf } from '../endpoints/registry.ts';
+import { statusOfError, type Verdict, verdictOf, verdictOfError } from '../endpoints/verdict.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders, upstreamHeaders, withoutKey } from '../http/headers.ts';
 import { type Beginning, readBeginning } from '../http/read-answer.ts';
 import { askTenant } from '../objects/ask-object.ts';
 import type { SideCallEnd, SideCallGrant } from '../protocol/tenant.ts';
 import { rateLimitHeaders } from './answer-headers.ts';
-import { mayBeNotUp } from './attempt-result.ts';
+import { isClientsOwn, mayBeNotUp } from './attempt-result.ts';
 import { refusedResponse } from './plain-refusal.ts';
 
 /** Longest answer that is passed on, bytes: a count is a line. */
@@ -28,8 +28,6 @@ const HELD_MS = 10_000;
 /** Least and longest pause that a client is told while an endpoint starts, ms. */
 const LEAST_START_MS = 1_000;
 const LONGEST_START_MS = 60_000;
-/** Longest pause that an endpoint's answer passes on to the client, ms. */
-const LONGEST_RETRY_MS = 3_600_000;
 
 export interface SideCall {
   readonly backend: string;
@@ -95,10 +93,17 @@ async function send(
     const beginning = await readBeginning(upstream, MAX_ANSWER_BYTES);
     const { status, ok } = upstream;
     const isTool = address.model === undefined;
-    const kind = ok ? 'ok' : adapter.classify(status, beginning.text, isTool);
-    const isDown = kind === 'cold' || mayBeNotUp(kind, status, isTool);
+    const text = withoutKey(beginning.text, key);
+    const failed = ok && !isTool ? statusOfError(text) : undefined;
+    const { headers } = upstream;
+    const verdict =
+      failed === undefined
+        ? verdictOf(adapter, { status, headers, text }, isTool, Date.now())
+        : verdictOfError(adapter, text, headers, Date.now());
+    const { kind } = verdict;
+    const isDown = kind === 'cold' || mayBeNotUp(kind, verdict.status, isTool);
     if (startMs !== undefined && isDown) return foundCold(grant, added);
-    return sentOf(upstream, beginning, kind, key, added);
+    return sentOf(upstream, { ...beginning, text }, verdict, { key, added });
   } catch {
     if (startMs !== undefined && !c.req.raw.signal.aborted) return foundCold(grant, added);
     if (timeout.aborted) return failed({ code: 'upstream_timeout' }, added);
@@ -127,33 +132,27 @@ function foundCold({ endpoint, startMs = 0 }: SideCallGrant, added: Added): Sent
 
 /** What becomes of the endpoint's answer. */
 function sentOf(
-  upstream: Response,
+  { headers }: Response,
   { text, isWhole }: Beginning,
-  kind: AnswerKind,
-  key: string | undefined,
-  added: Added,
+  verdict: Verdict,
+  { key, added }: { readonly key: string | undefined; readonly added: Added },
 ): Sent {
-  const { status, ok, headers } = upstream;
-  if (GOES_TO_CLIENT.has(kind)) {
+  const { kind, status } = verdict;
+  if (kind === 'ok' || kind === 'unready' || isClientsOwn(kind)) {
     if (!isWhole) {
       const message = `The endpoint's answer is longer than ${MAX_ANSWER_BYTES} bytes.`;
       return failed({ code: 'upstream_error', message }, added);
     }
-    const body = ok ? text : withoutKey(text, key);
     const passed = answerHeaders(headers, added, key);
-    const sent = new Response(NO_BODY.has(status) ? null : body, { status, headers: passed });
+    const sent = new Response(NO_BODY.has(status) ? null : text, { status, headers: passed });
     return { response: sent, end: {} };
   }
-  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
-  const retryAfterMs = seconds > 0 ? Math.min(seconds * 1_000, LONGEST_RETRY_MS) : undefined;
-  const error = failureOf(kind, status, { retryAfterMs, text: withoutKey(text, key) });
-  return failed(error, added, {
+  const { retryAfterMs } = verdict;
+  return failed(failureOf(verdict), added, {
     turnedAway: kind === 'busy' || kind === 'cold',
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }
 
-/** Answers that are the client's own matter. */
-const GOES_TO_CLIENT: ReadonlySet<AnswerKind> = new Set(['ok', 'rejected', 'unready', 'forbidden']);
 /** Statuses of success whose answers have no body. */
 const NO_BODY: ReadonlySet<number> = new Set([204, 205]);

@@ -5,6 +5,9 @@
  */
 import type { CallTimeouts } from '../endpoints/address.ts';
 
+/** Longest time between the end of an answer and its usage, ms: engines send both at once. */
+const AFTER_END_MS = 2_000;
+
 type Timer = ReturnType<typeof setTimeout>;
 
 export class Watchdog {
@@ -17,6 +20,7 @@ export class Watchdog {
   #waitsSince = Date.now();
   /** The answer has begun. */
   #begun = false;
+  #isComplete = false;
   #stopped = false;
   /** The limit that expired, in words for the client; undefined while none has. */
   expired: string | undefined;
@@ -48,6 +52,14 @@ export class Watchdog {
     this.#waitTimer = this.#lookAfter(this.#limitMs);
   }
 
+  /** All of the answer is there: what may still follow has only a short time. */
+  complete(): void {
+    if (this.#isComplete || this.#stopped) return;
+    this.#isComplete = true;
+    clearTimeout(this.#waitTimer);
+    this.#waitTimer = this.#lookAfter(this.#limitMs);
+  }
+
   /** Cancels the upstream request, for whatever reason. */
   abort(): void {
     this.stop();
@@ -63,7 +75,9 @@ export class Watchdog {
 
   /** Longest time of the present wait. */
   get #limitMs(): number {
-    return this.#begun ? this.#timeouts.idleMs : this.#timeouts.firstByteMs;
+    const { idleMs, firstByteMs } = this.#timeouts;
+    if (!this.#begun) return firstByteMs;
+    return this.#isComplete ? Math.min(AFTER_END_MS, idleMs) : idleMs;
   }
 
   #lookAfter(ms: number): Timer {

@@ -6,6 +6,7 @@
 import { askTenant } from '../objects/ask-object.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';
 import { releaseKeys } from './key-claims.ts';
+import { distributeOrigins } from './origins.ts';
 import {
   forgetKey,
   forgetTenant,
@@ -84,6 +85,7 @@ export async function distribute(
     forgetKey(key.sha256);
   }
   await retryWhileBusy(() => kv.put(tenantKey(tenant), JSON.stringify(document)));
+  await distributeOrigins(kv, tenant, document, before, retryWhileBusy);
   const kept = new Set(present.map((k) => k.sha256));
   for (const key of keysOf(before)) {
     if (!kept.has(key.sha256)) await deleteOwn(kv, tenant, key.sha256);
@@ -135,6 +137,7 @@ export async function withdraw(
   const kv = env.TENANTS;
   const sha256s = keysOf(last).map((k) => k.sha256);
   await retryWhileBusy(() => kv.delete(tenantKey(tenant)));
+  await distributeOrigins(kv, tenant, undefined, last, retryWhileBusy);
   for (const sha256 of sha256s) {
     await deleteOwn(kv, tenant, sha256);
     forgetKey(sha256);

@@ -10,6 +10,7 @@ import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
 import { isName } from '../protocol/name.ts';
 import { bodyLimits } from './body-limits.ts';
+import { corsSettings } from './cors-settings.ts';
 import { jobSettings } from './job-settings.ts';
 import { modelEntry } from './model-entry.ts';
 import { prewarm } from './prewarm-settings.ts';
@@ -127,7 +128,7 @@ const backend = z.strictObject({
   /** The backend that serves its calls where it cannot. */
   fallback: name.optional(),
   /** Wait after which a stream is begun and kept alive with comments. */
-  queueCommentsAfterMs: milliseconds.default(10_000),
+  queueCommentsAfterMs: milliseconds.default(2_000),
   /**
    * Wait after which any model call's answer is begun and kept alive, so that a client that has
    * closed its connection is noticed; absent: a plain answer begins with its result.
@@ -215,6 +216,8 @@ const tenant = z.strictObject({
       ...rateLimits,
     })
     .prefault({}),
+  /** Which pages of browsers may call. */
+  cors: corsSettings.prefault({}),
   /** Answers kept for calls with an `Idempotency-Key`. */
   idempotency: z
     .strictObject({

@@ -37,8 +37,17 @@ export type Readiness = 'ready' | 'waking' | 'cold' | 'broken' | 'stopped';
 /**
  * What an endpoint's answer says about the endpoint. `unready`: either the endpoint is not up, or the
  * request asks for what it does not have; core/backends decides by what else is known of it.
+ * `flagged`: a filter refuses what the caller wrote; `forbidden`: that, or the endpoint's key.
  */
-export type AnswerKind = 'ok' | 'rejected' | 'unready' | 'forbidden' | 'busy' | 'cold' | 'broken';
+export type AnswerKind =
+  | 'ok'
+  | 'rejected'
+  | 'unready'
+  | 'flagged'
+  | 'forbidden'
+  | 'busy'
+  | 'cold'
+  | 'broken';
 
 /** An answer to a request of a wake, as far as it was read. */
 export interface PlatformAnswer {
@@ -70,7 +79,10 @@ export interface EndpointAdapter {
   readonly failsCallsWhileCold?: boolean;
   /** Reads the answer to a wake's call where the platform has its own way; see `look.ts`. */
   readLook?(answer: PlatformAnswer, isTool: boolean): LookKind | undefined;
-  /** Classifies an answer to a call by its status and the beginning of its body. */
+  /**
+   * Classifies an answer to a call by its status and the beginning of its body. Asked by
+   * `verdict.ts` only, which everybody else asks.
+   */
   classify(status: number, body: string, isTool: boolean): AnswerKind;
 }
 

@@ -1,68 +1,94 @@
 /**
- * Reads an endpoint's error answers, and the load that it reports in headers. The classification of
- * answers is in the adapters.
+ * Reads an endpoint's error answers, and the load that it reports in headers. What an answer means is
+ * decided in `verdict.ts`.
  */
 import type { ApiError } from '../http/errors.ts';
-import { keyReach, withoutKey } from '../http/key-mask.ts';
-import type { AnswerKind } from './adapter.ts';
+import { errorFrom, parsed } from '../http/foreign-error.ts';
+import { joinedBytes } from '../http/joined-bytes.ts';
+import { hasKey, keyReach, withoutKey } from '../http/key-mask.ts';
+import { isReadable } from '../http/media-type.ts';
+import type { Verdict } from './verdict.ts';
 
 /** Most characters of an endpoint's error that are read and passed on. */
 const MAX_ERROR_CHARS = 65_536;
 /** Most characters of an endpoint's reason that a message quotes. */
 const MAX_REASON_CHARS = 500;
 
-/**
- * Reads the part of an error that is passed on, without the endpoint's key; the error of a broken
- * endpoint may be endless.
- */
-export async function beginningOf(upstream: Response, key: string | undefined): Promise<string> {
+/** The part of an error that is passed on, without the endpoint's key. */
+export interface ErrorBody {
+  /** Empty where the body is no text. */
+  readonly text: string;
+  /** The text, or the bytes as they came where they are none. */
+  readonly body: string | Uint8Array<ArrayBuffer>;
+}
+
+/** Reads the beginning of an error; that of a broken endpoint may be endless. */
+export async function errorBodyOf(upstream: Response, key: string | undefined): Promise<ErrorBody> {
   // What is read beyond that part shows a key that begins in it.
-  const most = MAX_ERROR_CHARS + keyReach(key);
-  const decoder = new TextDecoder();
+  const bytes = await bytesOf(upstream, MAX_ERROR_CHARS + keyReach(key));
+  const read = isReadable(upstream.headers) ? textOf(bytes) : undefined;
+  if (read !== undefined) {
+    const text = withoutKey(read, key, MAX_ERROR_CHARS);
+    return { text, body: text };
+  }
+  const isSafe = !hasKey(new TextDecoder('latin1').decode(bytes), key);
+  return { text: '', body: isSafe ? bytes.slice(0, MAX_ERROR_CHARS) : '' };
+}
+
+/** The text alone. */
+export async function beginningOf(upstream: Response, key: string | undefined): Promise<string> {
+  return (await errorBodyOf(upstream, key)).text;
+}
+
+async function bytesOf(upstream: Response, most: number): Promise<Uint8Array<ArrayBuffer>> {
   const reader = upstream.body?.getReader();
-  let text = '';
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
   try {
-    while (reader && text.length < most) {
+    while (reader && length < most) {
       const { done, value } = await reader.read();
       if (done) break;
-      text += decoder.decode(value, { stream: true });
+      parts.push(value);
+      length += value.length;
     }
     await reader?.cancel();
   } catch {
     // The part that arrived before the connection broke is used.
   }
-  return withoutKey(text, key, MAX_ERROR_CHARS);
+  return joinedBytes(parts);
 }
 
-/**
- * The client's error for an answer that is the endpoint's fault and not the client's. Where `text`, the
- * answer without the endpoint's key, gives a reason, the message quotes it.
- */
-export function failureOf(
-  kind: AnswerKind,
-  status: number,
-  { retryAfterMs = 1_000, text = '' }: { retryAfterMs?: number | undefined; text?: string } = {},
-): ApiError {
-  if (kind === 'broken') {
-    const reason = reasonOf(text);
-    const quoted = reason === undefined ? '.' : `: ${reason}`;
-    return {
-      code: 'upstream_error',
-      message: `The endpoint answered with status ${status}${quoted}`,
-    };
-  }
-  return { code: kind === 'cold' ? 'backend_warming' : 'upstream_busy', retryAfterMs };
-}
-
-/** The message of an error in the form of OpenAI's or Anthropic's API, or of common frameworks. */
-export function reasonOf(text: string): string | undefined {
+/** Undefined where the bytes are no UTF-8; the last character may be cut off. */
+function textOf(bytes: Uint8Array): string | undefined {
   try {
-    const { error, message, detail } = JSON.parse(text);
-    const reason = error?.message ?? message ?? detail ?? error;
-    return typeof reason === 'string' && reason ? reason.slice(0, MAX_REASON_CHARS) : undefined;
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, {
+      stream: true,
+    });
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The client's error for an answer that is the endpoint's fault and not the client's. Where the
+ * endpoint gave a reason, the message quotes it.
+ */
+export function failureOf({ kind, status, retryAfterMs, error }: Verdict): ApiError {
+  const pause = retryAfterMs === undefined ? {} : { retryAfterMs };
+  if (kind === 'broken') {
+    const reason = error?.message?.slice(0, MAX_REASON_CHARS);
+    const quoted = reason === undefined ? '.' : `: ${reason}`;
+    const message = `The endpoint answered with status ${status}${quoted}`;
+    return { code: 'upstream_error', message, ...pause };
+  }
+  const code = kind === 'cold' ? 'backend_warming' : 'upstream_busy';
+  return { code, retryAfterMs: 1_000, ...pause };
+}
+
+/** The message of an error in JSON of whatever form; undefined where it gives none. */
+export function reasonOf(text: string): string | undefined {
+  const value = parsed(text);
+  return value === undefined ? undefined : errorFrom(value).message?.slice(0, MAX_REASON_CHARS);
 }
 
 /**

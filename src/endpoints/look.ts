@@ -12,6 +12,7 @@ import {
   type PlatformRequest,
 } from './adapter.ts';
 import { refusalText } from './refusal-text.ts';
+import { statusOfError, verdictOf } from './verdict.ts';
 
 /** A way to ask an endpoint, and what a real answer to it is. */
 export interface LookForm {
@@ -30,7 +31,7 @@ const CHAT: LookForm = {
     }),
   isReal: ({ body, isWhole }) => {
     const answer = objectIn(body);
-    if (answer) return Array.isArray(answer.choices) && !isError(answer);
+    if (answer) return Array.isArray(answer.choices);
     // A server that streams whatever it is asked for, or an answer that is cut off.
     return (!isWhole || body.startsWith('data:')) && /"choices"\s*:\s*\[/.test(body);
   },
@@ -88,15 +89,30 @@ export function readLook(
   const isTool = target.model === undefined;
   const own = adapter.readLook?.(answer, isTool);
   if (own !== undefined) return own;
-  const { status, body } = answer;
-  if (status >= 200 && status < 300) return form.isReal(answer, target) ? 'warm' : 'waiting';
+  const { body } = answer;
+  const isSuccess = answer.status >= 200 && answer.status < 300;
+  const failed = isSuccess && !isTool ? statusOfError(body) : undefined;
+  if (isSuccess && failed === undefined) return form.isReal(answer, target) ? 'warm' : 'waiting';
+  const status = failed ?? answer.status;
+  return readRefusal(adapter, status, body, isTool);
+}
+
+function readRefusal(
+  adapter: EndpointAdapter,
+  status: number,
+  body: string,
+  isTool: boolean,
+): LookKind {
   const text = refusalText(status, body);
   if (text === 'stopped' && status < 500) return 'stopped';
   if (text === 'not-ready' || status >= 500 || status < 400) {
     return status === 501 && !isTool ? 'other-form' : 'waiting';
   }
   // A tool may answer a GET without arguments in any way: it is the tool that does.
-  if (isTool) return adapter.classify(status, body, true) === 'rejected' ? 'warm' : 'waiting';
+  if (isTool) {
+    const { kind } = verdictOf(adapter, { status, text: body }, true, 0);
+    return kind === 'rejected' ? 'warm' : 'waiting';
+  }
   if (status === 401 || status === 402 || status === 403) return 'denied';
   return text === 'no-model' || status === 429 || status === 408 ? 'waiting' : 'other-form';
 }
@@ -112,11 +128,6 @@ function post(target: EndpointTarget, path: string, body: object): PlatformReque
 
 function withoutSlash(url: string): string {
   return url.replace(/\/+$/, '');
-}
-
-/** RunPod's queue answers an engine's error with 200, as an object "error". */
-function isError(answer: Record<string, unknown>): boolean {
-  return answer.object === 'error' || (answer.error !== undefined && answer.error !== null);
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the text of an endpoint, of which anything is possible.

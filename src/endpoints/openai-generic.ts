@@ -2,6 +2,8 @@
  * Adapter for any server with the OpenAI API (vLLM, SGLang, TGI, llama.cpp), or with plain HTTP for
  * tools. vLLM with sleep mode has its own adapter in `vllm.ts`.
  */
+import { isFlagged } from '../http/error-words.ts';
+import { errorInText } from '../http/foreign-error.ts';
 import { type AnswerKind, type EndpointAdapter, onHost } from './adapter.ts';
 import { refusalText } from './refusal-text.ts';
 
@@ -28,17 +30,28 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
   if (status < 300) return 'ok';
   // 529 is what Anthropic's API answers while it is overloaded.
   if (status === 429 || status === 529) return 'busy';
-  if (status === 503) return /overloaded|queue|busy|too many/i.test(body) ? 'busy' : 'cold';
+  if (status >= 500 || status < 400) return faultKind(status, body);
   // A tool may refuse its caller as its own answer; from a model 401 means that the endpoint's key is
   // wrong, and 403 that, or that a filter refuses the prompt.
   if (status === 401) return isTool ? 'rejected' : 'broken';
-  if (status === 403) return isTool ? 'rejected' : 'forbidden';
-  if (NOT_CONNECTED.has(status)) return 'cold';
-  // What the engine cannot do for anybody: llama.cpp and vLLM, to embeddings on a chat model.
-  if (status === 501) return 'rejected';
-  if (status >= 500 || status < 400) return 'broken';
+  if (status === 403) return isTool ? 'rejected' : isFlagged(body) ? 'flagged' : 'forbidden';
   const text = refusalText(status, body);
   // A tool's own resources may be missing or deleted without the tool.
   if (isTool) return text === 'not-ready' ? 'unready' : 'rejected';
   return text === undefined ? 'rejected' : 'unready';
+}
+
+function faultKind(status: number, body: string): AnswerKind {
+  if (status === 503) return /overloaded|queue|busy|too many/i.test(body) ? 'busy' : 'cold';
+  if (NOT_CONNECTED.has(status)) return 'cold';
+  // What the engine cannot do for anybody: llama.cpp and vLLM, to embeddings on a chat model.
+  if (status === 501) return 'rejected';
+  return isOverload(body) ? 'busy' : 'broken';
+}
+
+/** A proxy reports the overload of what stands behind it with 500, and the right word in the body. */
+function isOverload(body: string): boolean {
+  if (!/overload|rate.?limit|too.?many|exhausted/i.test(body)) return false;
+  const { status } = errorInText(body);
+  return status === 429 || status === 529;
 }

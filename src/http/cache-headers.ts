@@ -4,6 +4,8 @@
  * says. A client's own cache may, for as long as the endpoint allows.
  */
 
+import { isEventStream } from './media-type.ts';
+
 /** Directives for a client's own cache, and whether they have a number. */
 const OWN_CACHE: Readonly<Record<string, boolean>> = {
   'max-age': true,
@@ -29,7 +31,7 @@ export function keepPrivate(headers: Headers): void {
   const given = headers.get('cache-control');
   const vary = headers.get('vary');
   for (const name of [...headers.keys()]) if (SHARED_CACHE.test(name)) headers.delete(name);
-  if (headers.get('content-type')?.startsWith('text/event-stream')) {
+  if (isEventStream(headers)) {
     headers.set('cache-control', 'no-cache, private');
     return;
   }

@@ -15,6 +15,7 @@ const FORMS = {
   invalid_request_error: form(400, 'invalid_request_error', 'The request is not valid.'),
   invalid_api_key: form(401, 'authentication_error', 'The API key is missing or wrong.'),
   permission_denied: form(403, 'permission_error', 'This key may not do that.'),
+  origin_not_allowed: form(403, 'permission_error', 'No tenant allows this origin.'),
   model_not_found: form(404, 'invalid_request_error', 'No backend serves this model.'),
   backend_not_found: form(404, 'invalid_request_error', 'There is no backend of this name.'),
   tenant_not_found: form(404, 'invalid_request_error', 'There is no tenant of this name.'),
@@ -77,12 +78,14 @@ const FORM_HEADERS: Partial<Record<ErrorCode, Readonly<Record<string, string>>>>
 
 const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   401: 'authentication_error',
+  402: 'billing_error',
   403: 'permission_error',
   404: 'not_found_error',
   413: 'request_too_large',
   429: 'rate_limit_error',
   503: 'overloaded_error',
   504: 'timeout_error',
+  529: 'overloaded_error',
 };
 
 export type ErrorCode = keyof typeof FORMS;

@@ -4,6 +4,7 @@
  */
 import { keepPrivate } from './cache-headers.ts';
 import { hasKey } from './key-mask.ts';
+import { isDecoded } from './media-type.ts';
 import { isPrivateHeader } from './private-headers.ts';
 
 export { withoutKey } from './key-mask.ts';
@@ -30,7 +31,7 @@ const HOP_BY_HOP = [
  * that host; headers that only Talaria or its platform sets; policies of the host for browsers.
  */
 const NOT_FROM_ENDPOINTS =
-  /^(x-talaria-|cf-|x-forwarded|forwarded$|set-cookie2?$|clear-site-data$|strict-transport-security$|public-key-pins|expect-ct$|alt-svc$|refresh$|report-to$|reporting-endpoints$|nel$|content-security-policy|x-content-security-policy|x-webkit-csp|permissions-policy|feature-policy$|document-policy|x-frame-options$|x-permitted-cross-domain-policies$|cross-origin-|origin-agent-cluster$|service-worker|speculation-rules$|supports-loading-mode$|use-as-dictionary$|accept-ch$|critical-ch$|x-dns-prefetch-control$|x-accel-redirect$|x-sendfile|x-lighttpd-send|www-authenticate$|server-timing$|idempotent-replayed$)/;
+  /^(x-talaria-|cf-|x-forwarded|forwarded$|set-cookie2?$|clear-site-data$|strict-transport-security$|public-key-pins|expect-ct$|alt-svc$|refresh$|report-to$|reporting-endpoints$|nel$|content-security-policy|x-content-security-policy|x-webkit-csp|permissions-policy|feature-policy$|document-policy|x-frame-options$|x-permitted-cross-domain-policies$|cross-origin-|access-control-|timing-allow-origin$|origin-agent-cluster$|service-worker|speculation-rules$|supports-loading-mode$|use-as-dictionary$|accept-ch$|critical-ch$|x-dns-prefetch-control$|x-accel-redirect$|x-sendfile|x-lighttpd-send|www-authenticate$|server-timing$|idempotent-replayed$)/;
 
 /**
  * True for headers that a client may not set for a call that the dispatcher makes later (a job).
@@ -65,9 +66,6 @@ export function upstreamHeaders(
   return headers;
 }
 
-/** Encodings that the platform's `fetch` decodes. */
-const DECODED = /^\s*(gzip|br)\s*$/i;
-
 /** The headers of an answer to a client. `key` is the endpoint's, which some endpoints echo. */
 export function answerHeaders(
   upstream: Headers,
@@ -82,7 +80,7 @@ export function answerHeaders(
     }
   }
   // The platform has decoded the body, so it no longer has this encoding.
-  if (DECODED.test(headers.get('content-encoding') ?? '')) headers.delete('content-encoding');
+  if (isDecoded(headers)) headers.delete('content-encoding');
   for (const name of [...headers.keys()]) if (NOT_FROM_ENDPOINTS.test(name)) headers.delete(name);
   keepPrivate(headers);
   for (const [name, value] of Object.entries(added)) headers.set(name, value);

@@ -1,14 +1,32 @@
-/** Compares media types as RFC 9110, section 8.3.1, has it: without parameters, in any case. */
+/**
+ * What kind of content a header announces. Media types are compared without case and parameters
+ * (RFC 9110, section 8.3.1).
+ */
 
-/** The media type that the headers name, in lower case; empty where they name none. */
-export function mediaTypeOf(headers: Headers): string {
-  const [type = ''] = (headers.get('content-type') ?? '').split(/[;,]/, 1);
-  return type.trim().toLowerCase();
+/** The media type alone, in lower case; empty where there is none. */
+export function mediaType(headers: Headers): string {
+  return (headers.get('content-type') ?? '').split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** True where the headers name this type; `application/json` is any type that is JSON (RFC 6839). */
-export function isMediaType(headers: Headers, type: string): boolean {
-  const given = mediaTypeOf(headers);
-  if (given === type) return true;
-  return type === 'application/json' && /^[\w.-]+\/[\w.-]+\+json$/.test(given);
+export function isEventStream(headers: Headers): boolean {
+  return mediaType(headers) === 'text/event-stream';
+}
+
+/** `application/json` and all `+json`, such as `application/problem+json`. */
+export function isJson(headers: Headers): boolean {
+  return /^[\w.+-]+\/(?:[\w.-]+\+)?json$/.test(mediaType(headers));
+}
+
+/** Encodings that the platform's `fetch` decodes. */
+const DECODED: ReadonlySet<string> = new Set(['gzip', 'br']);
+
+/** True where the platform has decoded the body, or there was nothing to decode. */
+export function isReadable(headers: Headers): boolean {
+  const encoding = (headers.get('content-encoding') ?? '').trim().toLowerCase();
+  return encoding === '' || encoding === 'identity' || DECODED.has(encoding);
+}
+
+/** True where the platform has decoded the body. */
+export function isDecoded(headers: Headers): boolean {
+  return DECODED.has((headers.get('content-encoding') ?? '').trim().toLowerCase());
 }

@@ -4,7 +4,7 @@
  */
 import { errorResponse } from './errors.ts';
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** The refusal of any other method; undefined where it is taken. */
 export function refusedMethod(

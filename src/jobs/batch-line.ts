@@ -9,7 +9,6 @@ import { OPEN_OBJECT } from '../http/json-text.ts';
 import { firstProblem } from '../http/problem.ts';
 import { servedPath } from '../http/written-path.ts';
 import type { BatchError, JobError } from '../protocol/jobs.ts';
-import { jsonOf } from './json-of.ts';
 
 const lineSchema = z.looseObject({
   custom_id: z.string().min(1).max(512),
@@ -104,21 +103,33 @@ export function writeBatchLine(id: string, result: LineResult): WrittenLine {
   const { customId, requestId, status, body = '', error } = result;
   const isAnswered = status !== undefined;
   const json = isAnswered ? parsed(body) : undefined;
-  const line = {
+  const line = JSON.stringify({
     id,
     custom_id: customId,
-    response: isAnswered
-      ? { status_code: status, request_id: requestId, body: json ?? body }
-      : null,
+    response: isAnswered ? { status_code: status, request_id: requestId, body: null } : null,
     error: isAnswered ? null : (error ?? { code: 'internal_error', message: 'It failed.' }),
-  };
-  // An answer that is nested too deeply to be written as JSON is written as a string.
-  const text = jsonOf(line) ?? JSON.stringify({ ...line, response: { ...line.response, body } });
+  });
   return {
-    text: `${text}\n`,
+    text: `${isAnswered ? withLastNull(line, answerText(body, json)) : line}\n`,
     good: isAnswered && status < 400,
     usage: usageOf(json),
   };
+}
+
+/** An answer that is nested more deeply is written as a string: readers could not parse it. */
+const ANSWER_BOUNDS = { depth: 1_000, parts: Infinity };
+
+/** The answer in a line: its own text where that is JSON, since numbers would lose digits. */
+function answerText(body: string, json: unknown): string {
+  // Line ends within JSON stand between its values.
+  const isJson = json !== undefined && scanJson(new TextEncoder().encode(body), ANSWER_BOUNDS).ok;
+  return !isJson ? JSON.stringify(body) : body.replace(/[\r\n]+/g, ' ').trim();
+}
+
+/** The line with the answer in the place of its body, which is null so far. */
+function withLastNull(line: string, answer: string): string {
+  const end = '"body":null},"error":null}';
+  return `${line.slice(0, -end.length)}"body":${answer}},"error":null}`;
 }
 
 const usageSchema = z.object({

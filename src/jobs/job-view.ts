@@ -6,7 +6,22 @@ import type { Batch, BatchState, Job, KeyUsage, StoredFile } from '../protocol/j
 
 type Json = Record<string, unknown>;
 
-/** A job, with the body of its answer if given. */
+/**
+ * A job with the body of its answer, as text: JSON in the body stays as it came, since numbers would
+ * lose digits.
+ */
+export function jobText(job: Job, body?: Uint8Array): string {
+  const type = job.answer?.headers['content-type'] ?? '';
+  const json = body && JSON_TYPE.test(type) ? jsonTextOf(body) : undefined;
+  if (json === undefined) return JSON.stringify(jobView(job, body));
+  const view = jobView(job);
+  // No answer can have it in its headers.
+  const place = crypto.randomUUID();
+  const response = { ...(view.response as Json), body: place };
+  return JSON.stringify({ ...view, response }).replace(`"${place}"`, () => json);
+}
+
+/** A job, with the body of its answer if given and no JSON. */
 export function jobView(job: Job, body?: Uint8Array): Json {
   const { answer, webhook } = job;
   return {
@@ -33,22 +48,34 @@ export function jobView(job: Job, body?: Uint8Array): Json {
   };
 }
 
-/** JSON as it is, other text as a string, anything else in base64. */
+const JSON_TYPE = /[/+]json\b/i;
+
+/** Text as a string, anything else in base64. */
 function bodyView(bytes: Uint8Array, type: string): Json {
-  let text: string;
+  const text = textOf(bytes);
+  const isText = JSON_TYPE.test(type) || /^(text\/|$)/i.test(type);
+  return isText && text !== undefined ? { body: text } : { body_base64: base64(bytes) };
+}
+
+/** The bytes as text; undefined where they are no JSON. */
+function jsonTextOf(bytes: Uint8Array): string | undefined {
+  const text = textOf(bytes);
+  if (text === undefined) return undefined;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    JSON.parse(text);
+    return text;
   } catch {
-    return { body_base64: base64(bytes) };
+    return undefined;
   }
-  if (/[/+]json\b/i.test(type)) {
-    try {
-      return { body: JSON.parse(text) };
-    } catch {
-      return { body: text };
-    }
+}
+
+/** The bytes as text; undefined where they are no UTF-8. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
   }
-  return /^(text\/|$)/i.test(type) ? { body: text } : { body_base64: base64(bytes) };
 }
 
 function base64(bytes: Uint8Array): string {

@@ -59,6 +59,8 @@ export const OPERATIONS: readonly Operation[] = [
   modelCall(MODEL_APIS.rerank, 'Ranks documents'),
   modelCall(MODEL_APIS.score, 'Scores pairs of texts'),
   modelCall(MODEL_APIS.moderation, "OpenAI's moderations"),
+  modelCall(MODEL_APIS.compaction, 'Compacts a conversation, by an endpoint that does'),
+  modelCall(MODEL_APIS.inputTokens, 'Counts the tokens of an input', { dispatched: false }),
   modelCall(MODEL_APIS.speech, 'Speaks a text', { answer: { 'audio/*': ANY } }),
   formCall('/audio/transcriptions', 'Writes down what is said'),
   formCall('/audio/translations', 'Writes down in English what is said'),

@@ -235,6 +235,10 @@ export interface WakeReport {
   readonly refusals?: number;
   /** Time before the end in which it may have become ready unnoticed, ms; absent for none. */
   readonly unnoticedMs?: number;
+  /** The same where the platform holds requests until it is ready, ms. */
+  readonly unansweredMs?: number;
+  /** The last request was held until it was ready. */
+  readonly wasHeld?: boolean;
   /** Why it failed, for the operator, without the endpoint's key. */
   readonly reason?: string;
 }

@@ -7,7 +7,7 @@ import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { toAnthropicError } from '../apis/anthropic-error.ts';
 import type { AppEnv } from '../auth/app-env.ts';
-import { isMediaType } from '../http/media-type.ts';
+import { isReadable } from '../http/media-type.ts';
 
 /**
  * True for Anthropic's API: by the path, or by the version header where both APIs have the path.
@@ -22,13 +22,26 @@ export const anthropicForm = createMiddleware<AppEnv>(async (c, next) => {
   if (!speaksAnthropic(c)) return;
   const requestId = c.get('requestId');
   const { status, headers } = c.res;
-  if (status >= 400 && isMediaType(headers, 'application/json')) {
-    const text = toAnthropicError(await c.res.text(), status, requestId);
+  // Bytes that nobody could read pass as they are.
+  if (status >= 400 && isReadable(headers)) {
+    const bytes = await c.res.arrayBuffer();
+    const text = textOf(bytes);
     const kept = new Headers(headers);
     kept.delete('content-length');
+    if (text !== undefined) kept.set('content-type', 'application/json');
+    const body = text === undefined ? bytes : toAnthropicError(text, status, requestId);
     // Without this, the headers of the old response would be merged into the new one.
     c.res = undefined;
-    c.res = new Response(text, { status, headers: kept });
+    c.res = new Response(body, { status, headers: kept });
   }
   c.res.headers.set('request-id', requestId);
 });
+
+/** Undefined where the bytes are no text. */
+function textOf(bytes: ArrayBuffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -10,7 +10,7 @@ import { withBody } from '../calls/client-body.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
-import { jobView } from '../jobs/job-view.ts';
+import { jobText, jobView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
 import { noRoomError } from '../jobs/no-room.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
@@ -44,7 +44,9 @@ export const jobs = new Hono<AppEnv>()
   .get('/:id', async (c) => {
     const id = c.req.param('id');
     const found = await askJobs(c.env, c.get('tenant').tenant, (object) => object.job(id));
-    return found ? c.json(jobView(found.job, found.body)) : refuse(c, { code: 'job_not_found' });
+    if (!found) return refuse(c, { code: 'job_not_found' });
+    const text = jobText(found.job, found.body);
+    return c.body(text, 200, { 'content-type': 'application/json' });
   })
   .delete('/:id', async (c) => {
     const id = c.req.param('id');

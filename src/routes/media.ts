@@ -6,7 +6,7 @@ import { type Context, Hono } from 'hono';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { formCall, modelCall } from '../calls/model-call.ts';
-import { mediaTypeOf } from '../http/media-type.ts';
+import { mediaType } from '../http/media-type.ts';
 
 export const media = new Hono<AppEnv>()
   .post('/audio/speech', (c) => modelCall(c, MODEL_APIS.speech))
@@ -19,5 +19,5 @@ export const media = new Hono<AppEnv>()
   .post('/images/variations', (c) => formCall(c, 'image', '/images/variations'));
 
 function isForm(c: Context<AppEnv>): boolean {
-  return mediaTypeOf(c.req.raw.headers).startsWith('multipart/');
+  return mediaType(c.req.raw.headers).startsWith('multipart/');
 }

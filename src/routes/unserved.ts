@@ -2,10 +2,6 @@
  * Paths of OpenAI's and Anthropic's APIs that are known and not served: the answer says so in a
  * sentence, where a client would else look for a mistake in its base URL.
  */
-import { type Context, Hono } from 'hono';
-import type { AppEnv } from '../auth/app-env.ts';
-import { errorResponse } from '../http/errors.ts';
-
 const KEEPS_NOTHING = 'nothing is kept here, so send the whole input with each call';
 
 /** What stands at the beginning of the path after `/v1`, and what the answer says of it. */
@@ -30,9 +26,7 @@ export const UNSERVED: ReadonlyArray<readonly [path: string, what: string]> = [
   ['organization', 'The administration of an organization is not served: see /admin.'],
 ];
 
-export const unserved = new Hono<AppEnv>();
-for (const [path, what] of UNSERVED) {
-  const refuse = (c: Context<AppEnv>) =>
-    errorResponse({ code: 'not_found', message: what }, { 'x-request-id': c.get('requestId') });
-  unserved.all(`/${path}`, refuse).all(`/${path}/*`, refuse);
+/** The sentence for a path that is known and not served; undefined for any other. */
+export function unservedMessage(path: string): string | undefined {
+  return UNSERVED.find(([beginning]) => `${path}/`.startsWith(`/v1/${beginning}/`))?.[1];
 }

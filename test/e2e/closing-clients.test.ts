@@ -170,6 +170,23 @@ it('streams that wait and are sent comments leave the queue when their clients c
   await (await first).text();
 });
 
+it('streams that wait leave the queue without any setting, and never reach the endpoint', async () => {
+  const { standing, call, client } = await tenantOf('unset', 1, {});
+  const first = call();
+  await until(
+    () => held.size,
+    (n) => n === 1,
+  );
+  const clients = Array.from({ length: CLIENTS }, () => client({ stream: true }));
+  await until(standing, (s) => s.waiting === CLIENTS);
+  for (const one of clients) one.close();
+  await until(standing, (s) => s.waiting === 0);
+  answerAll();
+  await (await first).text();
+  await until(standing, (s) => s.running === 0);
+  expect(held.size).toBe(0);
+});
+
 it('a client that sends no more but reads has its answer', async () => {
   const { client } = await tenantOf('half', 1);
   const one = client();

@@ -56,6 +56,20 @@ export async function startDispatcher(
   };
 }
 
+/** What came of an answer before its connection broke; undefined where it ended in order. */
+export async function beforeBreak(answer: Response): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = '';
+  try {
+    for await (const piece of answer.body ?? []) {
+      text += decoder.decode(piece as Uint8Array, { stream: true });
+    }
+  } catch {
+    return text;
+  }
+  return undefined;
+}
+
 export interface BackendStatus {
   waiting: number;
   running: number;

@@ -205,6 +205,77 @@ describe('a path', () => {
   });
 });
 
+describe('a page in a browser', () => {
+  const origin = 'https://app.acme.com';
+  const preflight = (from: string, headers: Record<string, string> = {}) =>
+    fetch(`${url}/v1/chat/completions`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: from,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type,x-stainless-os',
+        ...headers,
+      },
+    });
+  const allowed = (answer: Response) => answer.headers.get('access-control-allow-origin');
+
+  it('is told nothing, and the developer why, until a tenant allows its origin', async () => {
+    const refused = await preflight(origin);
+    expect(refused.status).toBe(403);
+    expect(await refused.text()).toContain('cors.origins');
+    expect(allowed(refused)).toBeNull();
+    // An engine's own headers are none of Talaria's.
+    gpu.answer = (_request, response) => {
+      response.setHeader('access-control-allow-origin', '*');
+      response.end('{}');
+    };
+    const answer = await post('/v1/chat/completions', CHAT, { origin });
+    expect(answer.status).toBe(200);
+    expect(allowed(answer)).toBeNull();
+  });
+
+  it('may call where its tenant allows it, and read errors', async () => {
+    const mine = 'http://localhost:5173';
+    const own = await dispatcher.tenant('browsers', {
+      backends: { b: { models: ['m'], endpoints: [{ url: `${gpu.url}/v1` }] } },
+      cors: { origins: [mine] },
+    });
+    const asked = await preflight(mine);
+    expect(asked.status).toBe(204);
+    expect(allowed(asked)).toBe(mine);
+    expect(asked.headers.get('access-control-allow-headers')).toContain('authorization');
+    expect(asked.headers.get('access-control-allow-methods')).toContain('POST');
+    expect(asked.headers.get('access-control-allow-credentials')).toBeNull();
+    const headers = { origin: mine, authorization: `Bearer ${own}` };
+    const answer = await post('/v1/chat/completions', CHAT, headers);
+    expect(allowed(answer)).toBe(mine);
+    expect(answer.headers.get('access-control-expose-headers')).toBe('*');
+    const wrong = await post('/v1/chat/completions', '{', headers);
+    expect([wrong.status, allowed(wrong)]).toEqual([400, mine]);
+    const noKey = await post('/v1/chat/completions', CHAT, { origin: mine, authorization: '' });
+    expect([noKey.status, allowed(noKey)]).toEqual([401, mine]);
+    // Another tenant does not allow it, and nobody another origin.
+    expect(allowed(await post('/v1/chat/completions', CHAT, { origin: mine }))).toBeNull();
+    for (const other of [
+      'null',
+      'https://localhost:5173',
+      'http://localhost',
+      `${mine}.evil.com`,
+    ]) {
+      expect((await preflight(other)).status).toBe(403);
+      expect(
+        allowed(await post('/v1/chat/completions', CHAT, { ...headers, origin: other })),
+      ).toBeNull();
+    }
+    // Nothing of the administrator's is for pages.
+    const admin = await fetch(`${url}/admin/tenants/browsers`, {
+      method: 'OPTIONS',
+      headers: { origin: mine },
+    });
+    expect(allowed(admin)).toBeNull();
+  });
+});
+
 describe('a WebSocket', () => {
   function upgrade(path: string, protocol: string): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -238,7 +309,7 @@ describe('a WebSocket', () => {
 });
 
 describe('an alias of a model', () => {
-  const events = (...data: ReadonlyArray<{ readonly type?: string }>) =>
+  const events = (...data: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
     data
       .map((d) => `${d.type ? `event: ${d.type}\r\n` : ''}data: ${JSON.stringify(d)}\r\n\r\n`)
       .join('');

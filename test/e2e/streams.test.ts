@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
+import { beforeBreak, type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
 
 type Behaviour = (res: ServerResponse, req: IncomingMessage) => void;
 
@@ -179,42 +179,35 @@ describe('a stream', () => {
   });
 });
 
-/** The fault that ends a stream, in the form of each API. */
-function faultIn(api: string, rest: string): { code?: string; type: string } {
-  const event = rest.replace(/^\n\n/, '');
-  expect(event).not.toContain('[DONE]');
-  const [head, data] = api === 'chat' ? [undefined, event] : event.split(/\n(.*)/s);
-  if (head !== undefined) expect(head).toBe('event: error');
-  const told = JSON.parse((data ?? '').replace(/^data: /, ''));
-  if (api !== 'chat') expect(told.type).toBe('error');
-  if (api === 'Responses') expect(told).toMatchObject({ code: told.error.code, param: null });
-  return told.error;
+/** The stream has passed on `whole`, and nothing but a comment behind it, and breaks off. */
+async function expectBroken(answer: Response, whole: string): Promise<void> {
+  const text = await beforeBreak(answer);
+  expect(text?.replace(/\n\n: upstream_[^\n]+\n\n$/, '')).toBe(whole);
 }
 
 describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) => {
   const whole = events.slice(0, 2).join('');
 
-  it('is reported in the form of the API when the endpoint breaks off, also within an event', async () => {
+  it('breaks it off where the endpoint does, also within an event', async () => {
     for (const half of ['', 'event: x\nda', end.slice(0, 9)]) {
       behave = (res) => {
         streaming(res).write(whole + half, () => res.destroy());
       };
       const own = await keyOf(`cut-${name}-${half.length}`);
-      const text = await (await call(path, {}, own)).text();
-      expect(text.slice(0, whole.length)).toBe(whole);
-      const told = faultIn(name, text.slice(whole.length));
-      if (name === 'messages') expect(told.type).toBe('api_error');
-      else expect(told.code).toBe('upstream_error');
+      await expectBroken(await call(path, {}, own), whole);
     }
   });
 
-  it('is reported when the endpoint goes silent, before and after its first byte', async () => {
+  it('breaks it off where the endpoint ends it in order, but too early', async () => {
+    behave = (res) => void streaming(res).end(whole);
+    const own = await keyOf(`short-${name}`);
+    await expectBroken(await call(path, {}, own), whole);
+  });
+
+  it('is told when the endpoint goes silent, before and after its first byte', async () => {
     const own = await keyOf(`hasty-${name}`, { firstByteMs: 1_500, idleMs: 1_500 });
     behave = (res) => void streaming(res).write(whole);
-    const text = await (await call(path, {}, own)).text();
-    const told = faultIn(name, text.slice(whole.length));
-    if (name === 'messages') expect(told.type).toBe('timeout_error');
-    else expect(told.code).toBe('upstream_timeout');
+    await expectBroken(await call(path, {}, own), whole);
     behave = () => {};
     const never = await call(path, {}, own);
     expect(never.status).toBe(504);
@@ -224,21 +217,63 @@ describe.each(APIS)('a fault in a stream of %s', (name, { path, events, end }) =
     );
   });
 
-  it('is reported when it takes longer than any call may', async () => {
+  it('is told when it takes longer than any call may', async () => {
     const own = await keyOf(`endless-${name}`, { totalMs: 2_500, idleMs: 2_000 });
     behave = (res) => {
       streaming(res).write(events[0]);
       const more = setInterval(() => res.write(events[1]), 50);
       res.once('close', () => clearInterval(more));
     };
-    const text = await (await call(path, {}, own)).text();
-    const told = faultIn(
-      name,
-      text.slice(text.lastIndexOf(events[1] ?? '') + (events[1] ?? '').length),
-    );
-    if (name === 'messages') expect(told.type).toBe('timeout_error');
-    else expect(told.code).toBe('upstream_timeout');
+    expect(await beforeBreak(await call(path, {}, own))).toContain(events[1]);
   });
+
+  it.each(['left open', 'reset'])('is none after its last event: %s', async (how) => {
+    const text = [...events, end].join('');
+    let closed = 0;
+    const tenant = `after-${name}-${how.length}`;
+    const own = await keyOf(tenant);
+    for (let i = 0; i < 4; i += 1) {
+      behave = (res) => {
+        res.once('close', () => {
+          closed += 1;
+        });
+        streaming(res).write(text, () => how === 'reset' && res.socket?.resetAndDestroy());
+      };
+      const answer = await call(path, { stream_options: { include_usage: true } }, own);
+      expect(await answer.text()).toBe(text);
+    }
+    // The endpoint is cancelled, and its slot is free.
+    await until(
+      () => closed,
+      (n) => n === 4,
+    );
+    await until(
+      () => statusOf(url, tenant),
+      (backends) => backends.m?.running === 0,
+    );
+  });
+});
+
+describe('a stream with all reasons to finish', () => {
+  it.each(['left open', 'reset'])('is whole when it is %s before [DONE]', async (how) => {
+    const own = await keyOf(`finished-${how.length}`);
+    behave = (res) => {
+      streaming(res).write(CHAT.join(''), () => how === 'reset' && res.socket?.resetAndDestroy());
+    };
+    for (let i = 0; i < 4; i += 1) {
+      expect(await (await call('/chat/completions', {}, own)).text()).toBe(CHAT.join(''));
+    }
+  });
+
+  it.each(['""', '"null"', '" None "', 'null'])(
+    'is not one whose reasons are %s',
+    async (reason) => {
+      const chunk = `data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":${reason}}]}\n\n`;
+      behave = (res) => void streaming(res).end(chunk);
+      const own = await keyOf(`reasons-${reason.length}`);
+      await expectBroken(await call('/chat/completions', {}, own), chunk);
+    },
+  );
 });
 
 /** A tool call whose body is sent piece by piece. */

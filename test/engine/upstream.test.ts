@@ -30,13 +30,17 @@ describe.runIf(ownsEngines)('UPSTREAM', () => {
   it('needs the key of a server that has one', async () => {
     const one = await start({ more: ['--api-key', 'secret-of-it'] });
     await one.ready();
-    const [without, with_] = [
-      await findUpstream({ UPSTREAM: one.url }),
-      await findUpstream({ UPSTREAM: one.url, UPSTREAM_KEY: 'secret-of-it' }),
-    ];
-    expect(with_).toMatchObject({ ok: true, upstream: { slots: 4, slotsFrom: 'the server' } });
-    // llama-server lists its models without a key, and wants one for its slots.
-    expect(without?.ok === true && without.upstream.slotsFrom).not.toBe('the server');
+    expect(await findUpstream({ UPSTREAM: one.url, UPSTREAM_KEY: 'secret-of-it' })).toMatchObject({
+      ok: true,
+      upstream: { slots: 4, slotsFrom: 'the server' },
+    });
+    // llama-server lists its models without a key, but refuses calls.
+    expect(await findUpstream({ UPSTREAM: one.url })).toMatchObject({
+      problem: expect.stringMatching(/answered 401: set UPSTREAM_KEY to its key$/),
+    });
+    expect(await findUpstream({ UPSTREAM: one.url, UPSTREAM_KEY: 'other' })).toMatchObject({
+      problem: expect.stringMatching(/answered 401: UPSTREAM_KEY is not its key$/),
+    });
   });
 
   it('finds the models and the slots of a server that loads them when they are called', async () => {

@@ -1,40 +1,36 @@
 /**
  * Reads a server-sent answer while it is relayed: each event passes byte for byte as soon as it is
  * complete. Only an incomplete event is held back, which no client could read yet, so that a stream
- * that breaks off within an event can still report the fault in order. Two things do not pass:
- * OpenAI's extra usage chunk where only Talaria asked for it, and the endpoint's key in the errors
- * that it reports. Events are delimited in `event-splitter.ts`.
+ * that breaks off within an event can still report the fault in order. Three things do not pass: what
+ * follows the last event of the API, OpenAI's extra usage chunk where only Talaria asked for
+ * it, and the endpoint's key in the errors that it reports. Events are delimited in `event-splitter.ts`.
  */
 
 import type { ApiError } from '../../http/errors.ts';
-import { hasKey, withoutKey } from '../../http/key-mask.ts';
+import { joinedBytes } from '../../http/joined-bytes.ts';
+import { withoutKey } from '../../http/key-mask.ts';
 import { AnswerText } from '../answer-text.ts';
-import { latinText } from '../latin-text.ts';
+import { latinBytes, latinText, utf8Text } from '../latin-text.ts';
 import { ToolCalls } from '../tool-calls.ts';
-import { isUsageChunk, type Usage } from '../usage.ts';
+import type { Usage } from '../usage.ts';
 import {
   type AnswerFormat,
   faultEvent,
   type StreamReader,
   type StreamState,
 } from './answer-format.ts';
+import { ErrorMask } from './error-mask.ts';
 import { EventSplitter, eventOf } from './event-splitter.ts';
 import { HeldBytes, LongEvent } from './held-bytes.ts';
-import { MessagesStream } from './messages-stream.ts';
-import { OpenAiStream } from './openai-stream.ts';
-import { ResponsesStream } from './responses-stream.ts';
+import { readerOf } from './reader-of.ts';
+import { withoutUsage } from './usage-chunk.ts';
 
 /** A longer event is content: it is passed on without waiting for its end. */
 const MAX_HELD_BYTES = 65_536;
-/** Most bytes of events with errors that are searched for the key: a stream of more is ended. */
-const MAX_ERROR_BYTES = 262_144;
 /** Most usage chunks that are removed: endpoints send one, and each has to be parsed. */
 const MAX_REMOVED = 1_000;
-/** An error that is no string in content, where its quotes would be escaped. */
-const ERROR = /"error"\s*:\s*[{"]|"object"\s*:\s*"error"/;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
-const DECODER = new TextDecoder();
 const ENCODER = new TextEncoder();
 
 export interface StreamKind {
@@ -51,6 +47,7 @@ export class AnswerStream {
   readonly #kind: StreamKind;
   readonly #splitter = new EventSplitter();
   readonly #reader: StreamReader;
+  readonly #mask: ErrorMask;
   /** The beginning of an event whose end has not arrived. */
   readonly #held = new HeldBytes();
   /** Set in the middle of an event that is too long to hold. */
@@ -58,8 +55,10 @@ export class AnswerStream {
   /** The last event was passed on, so the late half of its line end is too. */
   #keptLast = true;
   #removed = 0;
-  #errorBytes = 0;
   #isOver = false;
+  #hasEvents = false;
+  /** The endpoint's own report of its fault, without its key. */
+  #fault = '';
 
   /** The tool calls that the answer asks for. */
   readonly toolCalls: ToolCalls;
@@ -69,7 +68,8 @@ export class AnswerStream {
   constructor(kind: StreamKind) {
     this.#kind = kind;
     this.toolCalls = new ToolCalls(kind.format);
-    this.#reader = readerFor(kind);
+    this.#reader = readerOf(kind.format, kind.choices);
+    this.#mask = new ErrorMask(kind.key);
   }
 
   get usage(): Usage | undefined {
@@ -80,9 +80,28 @@ export class AnswerStream {
     return this.#reader.pieces;
   }
 
-  /** Nothing more is passed on: the endpoint has reported a fault that was too long. */
+  get state(): StreamState {
+    return this.#reader.state;
+  }
+
+  /** An event has come, whatever it says. */
+  get hasEvents(): boolean {
+    return this.#hasEvents;
+  }
+
+  /** There is something that a client would show, or keep. */
+  get hasContent(): boolean {
+    return this.#reader.hasContent;
+  }
+
+  /** Nothing more is passed on: the last event of the API is there, or a fault that is too long. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Data of the event in which the endpoint reported a fault, without its key. */
+  get faultText(): string {
+    return this.#fault;
   }
 
   /** Takes the next bytes of the answer and returns those that may be passed on now. */
@@ -108,18 +127,22 @@ export class AnswerStream {
         from = end;
       }
       if (instead.length > 0) passed.push(instead);
-      if (this.#isOver) return joined(passed);
+      if (this.#isOver || this.#reader.isOver) {
+        passed.push(bytes.subarray(from, end));
+        return this.#last(passed);
+      }
     }
     const end = splitter.inEvent ? Math.max(from, splitter.eventStart) : bytes.length;
     if (from === 0 && end === bytes.length && passed.length === 0) return bytes;
     if (end > from) passed.push(bytes.subarray(from, end));
     if (end < bytes.length) passed.push(...this.#hold(bytes.subarray(end)));
-    return joined(passed);
+    return joinedBytes(passed);
   }
 
   /** Call when the connection has ended: the state, and the bytes left to pass on. */
   end(): { state: StreamState; rest: Uint8Array } {
-    if (this.#isOver) return { state: 'failed', rest: EMPTY };
+    if (this.#isOver)
+      return { state: this.#reader.isOver ? this.#reader.state : 'failed', rest: EMPTY };
     const rest = this.#endEvent(EMPTY);
     const state = this.#isOver ? 'failed' : this.#reader.state;
     // Half an event is useless where the event of a fault has to follow it.
@@ -132,6 +155,13 @@ export class AnswerStream {
     return ENCODER.encode(`\n\n${event}`);
   }
 
+  /** Ends what is passed on with the event that was just read. */
+  #last(passed: Uint8Array[]): Uint8Array {
+    if (this.#keptLast) passed.push(this.#splitter.restOfLineEnd);
+    this.#isOver = true;
+    return joinedBytes(passed);
+  }
+
   /** Ends an event that the splitter has found as a whole in `bytes`, whose text is given. */
   #endSimple(text: string, bytes: Uint8Array): Uint8Array {
     const { data, name, start, end } = this.#splitter;
@@ -139,7 +169,12 @@ export class AnswerStream {
     this.#keptLast = true;
     if (value === undefined && this.#reader.state !== 'failed') return EMPTY;
     const called = name.start < 0 ? undefined : text.slice(name.start, name.end);
-    if (this.#read(called, value)) return this.#remove();
+    const instead = this.#read(called, value);
+    if (instead !== undefined) {
+      if (instead === '') return this.#remove(EMPTY);
+      const parts = [text.slice(start, data.start), instead, text.slice(data.end, end)];
+      return this.#remove(latinBytes(parts.join('')));
+    }
     if (!this.#mayQuoteKey(value)) return EMPTY;
     return this.#withoutKey(bytes.subarray(start, end), EMPTY);
   }
@@ -153,51 +188,56 @@ export class AnswerStream {
     if (this.#long) {
       this.#long.push(piece);
       const { name, data } = eventOf(this.#long.text);
-      if (data !== undefined) this.#take(name, data);
+      if (data !== undefined) this.#readOnly(name, data);
       this.#long = undefined;
       return EMPTY;
     }
     const held = this.#held.take();
-    const event = joined([held, piece]);
+    const event = joinedBytes([held, piece]);
     const { name, data } = eventOf(withoutMark(latinText(event)));
-    if (this.#read(name, data)) return this.#remove();
+    const instead = this.#read(name, data);
+    if (instead !== undefined) {
+      const named = name === undefined ? '' : `event: ${name}\n`;
+      return this.#remove(instead === '' ? EMPTY : latinBytes(`${named}data: ${instead}\n\n`));
+    }
     if (!this.#mayQuoteKey(data)) return held;
     return this.#withoutKey(event, held);
   }
 
-  /** Reads an event; true where it is to be removed. */
-  #read(name: string | undefined, data: string | undefined): boolean {
-    if (data === undefined) return false;
-    this.#take(name, data);
-    return this.#kind.stripUsage && this.#removed < MAX_REMOVED && isUsageChunk(data);
+  /** Reads an event; returns the data to pass on instead of its own, if there is any. */
+  #read(name: string | undefined, data: string | undefined): string | undefined {
+    if (data === undefined) return undefined;
+    this.#readOnly(name, data);
+    return this.#kind.stripUsage && this.#removed < MAX_REMOVED ? withoutUsage(data) : undefined;
   }
 
-  #take(name: string | undefined, data: string): void {
-    this.#reader.read(name, data);
+  #readOnly(name: string | undefined, data: string): void {
+    const reader = this.#reader;
+    this.#hasEvents = true;
+    reader.read(name, data);
     this.toolCalls.push(data);
     this.text.event(data);
+    if (reader.state !== 'failed' || this.#fault !== '') return;
+    this.#fault = withoutKey(utf8Text(data), this.#kind.key);
   }
 
-  #remove(): Uint8Array {
+  #remove(instead: Uint8Array): Uint8Array {
     this.#removed += 1;
     this.#keptLast = false;
-    return EMPTY;
+    return instead;
   }
 
   #mayQuoteKey(data: string | undefined): boolean {
-    if (this.#kind.key === undefined) return false;
-    return this.#reader.state === 'failed' || (data !== undefined && isError(data));
+    return this.#mask.concerns(data, this.#reader.state === 'failed');
   }
 
   /** The event without the key, in other bytes than those that came; `kept` where it has none. */
   #withoutKey(event: Uint8Array, kept: Uint8Array): Uint8Array {
-    const { key } = this.#kind;
-    this.#errorBytes += event.length;
-    if (this.#errorBytes > MAX_ERROR_BYTES) return this.#endHere();
-    const text = DECODER.decode(event);
-    if (!hasKey(text, key)) return kept;
+    const masked = this.#mask.mask(event);
+    if (masked === 'too-long') return this.#endHere();
+    if (masked === 'clean') return kept;
     this.#keptLast = false;
-    return ENCODER.encode(withoutKey(text, key));
+    return masked;
   }
 
   /** Ends the stream with a fault of its own in place of the present event. */
@@ -228,34 +268,7 @@ export class AnswerStream {
   }
 }
 
-function isError(data: string): boolean {
-  return data.includes('"error"') && ERROR.test(data);
-}
-
 /** A byte order mark, as it is in `latinText`, is no part of the first event. */
 function withoutMark(text: string): string {
   return text.startsWith('\u00ef\u00bb\u00bf') ? text.slice(3) : text;
-}
-
-function readerFor({ format, choices }: StreamKind): StreamReader {
-  switch (format) {
-    case 'responses':
-      return new ResponsesStream();
-    case 'messages':
-      return new MessagesStream();
-    default:
-      return new OpenAiStream(choices ?? 1);
-  }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const full = parts.filter((part) => part.length > 0);
-  if (full.length <= 1) return full[0] ?? EMPTY;
-  const all = new Uint8Array(full.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of full) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -11,6 +11,9 @@ const CARRIAGE_RETURN = 13;
 const COLON = 58;
 const SPACE = 32;
 const EMPTY = new Uint8Array(0);
+const LINE_FEEDS = Uint8Array.of(LINE_FEED);
+
+const ERROR_FIELD = new TextEncoder().encode('error:');
 
 /** Where a value is in the present bytes; `start` is -1 where there is none. */
 interface Place {
@@ -43,6 +46,8 @@ export class EventSplitter {
   #afterReturn = false;
   /** That line end also ended an event. */
   #afterEvent = false;
+  /** The line end before the last one was a CRLF. */
+  #hasFeed = false;
   /** A byte order mark may stand before the first event. */
   #isFirst = true;
 
@@ -54,6 +59,11 @@ export class EventSplitter {
   /** Index at which the current event begins in the present bytes. */
   get eventStart(): number {
     return this.#eventStart;
+  }
+
+  /** What is left of the line end of the last event, which has ended with a CR; else empty. */
+  get restOfLineEnd(): Uint8Array {
+    return this.#afterEvent && this.#afterReturn && this.#hasFeed ? LINE_FEEDS : EMPTY;
   }
 
   /** Takes further bytes; all that the last ones have was found. */
@@ -96,6 +106,7 @@ export class EventSplitter {
     const isRest = byte === LINE_FEED && this.#afterReturn;
     this.#afterReturn = byte === CARRIAGE_RETURN;
     if (isRest) {
+      this.#hasFeed = true;
       if (!this.#afterEvent) return false;
       this.#afterEvent = false;
       return this.#found(at - 1, at, false);
@@ -146,6 +157,8 @@ export class EventSplitter {
       this.#dataLines += 1;
       placeValue(this.data, bytes, at + 5, end);
     } else if (bytes[at] === 0x65) {
+      // llama.cpp before 2025 reported faults in a field `error:`, which `eventOf` reads.
+      if (bytes[at + 1] === 0x72 && startsWith(bytes, at, ERROR_FIELD)) this.#dataLines = 2;
       const isName = bytes[at + 1] === 0x76 && bytes[at + 2] === 0x65 && bytes[at + 3] === 0x6e;
       if (!isName || bytes[at + 4] !== 0x74 || bytes[at + 5] !== COLON) return;
       placeValue(this.name, bytes, at + 6, end);
@@ -155,6 +168,10 @@ export class EventSplitter {
 
 function isLineEnd(byte: number): boolean {
   return byte === LINE_FEED || byte === CARRIAGE_RETURN;
+}
+
+function startsWith(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
+  return text.every((byte, i) => bytes[at + i] === byte);
 }
 
 /** One space after the colon is not part of the value. */
@@ -177,6 +194,9 @@ export function eventOf(text: string): { name: string | undefined; data: string 
       data = data === undefined ? value : `${data}\n${value}`;
     } else if (text.startsWith('event:', at)) {
       name = fieldValue(text, at + 'event:'.length, end);
+    } else if (text.startsWith('error:', at)) {
+      name = 'error';
+      data = fieldValue(text, at + 'error:'.length, end);
     }
     at = end + 1;
   }

@@ -1,33 +1,47 @@
 /** Reads streams of Anthropic's messages: input tokens come first, output tokens at the end. */
+import { errorIn, parsed } from '../../http/foreign-error.ts';
 import { StreamUsage, type Usage } from '../usage.ts';
 import type { StreamReader, StreamState } from './answer-format.ts';
+import { MESSAGES_EVENTS, meaningsOf, STOP_REASON } from './stream-words.ts';
 
 const TYPE = /"type"\s*:\s*"(message_\w+|content_block_\w+|ping|error)"/;
-const STOP = /"stop_reason"\s*:\s*"/;
+const MEANING = meaningsOf(MESSAGES_EVENTS);
+/** Most events without a known name that are searched for an error. */
+const MAX_PARSED = 4_096;
 
 export class MessagesStream implements StreamReader {
   state: StreamState = 'open';
+  isOver = false;
+  hasContent = false;
   pieces = 0;
+  #parsed = 0;
   readonly #atStart = new StreamUsage();
   readonly #atEnd = new StreamUsage();
 
   read(name: string | undefined, data: string): void {
-    switch (name ?? TYPE.exec(data)?.[1]) {
-      case 'content_block_delta':
-        this.pieces += 1;
-        break;
-      case 'message_start':
+    if (this.state === 'failed') return;
+    // Proxies may leave the name out, or write one of their own: then the type tells.
+    let meaning = name === undefined ? undefined : MEANING(name);
+    meaning ??= MEANING(TYPE.exec(data)?.[1] ?? '') ?? this.#unnamed(data);
+    switch (meaning) {
+      case 'start':
         this.#atStart.push(data);
         break;
-      case 'message_delta':
+      case 'content':
+        this.hasContent = true;
+        if (data.includes('delta')) this.pieces += 1;
+        break;
+      case 'finish':
+        this.hasContent = true;
         this.#atEnd.push(data);
-        if (STOP.test(data)) this.#end('complete');
+        if (STOP_REASON.test(data)) this.state = 'complete';
         break;
-      case 'message_stop':
-        this.#end('complete');
+      case 'end':
+        this.state = 'complete';
+        this.isOver = true;
         break;
-      case 'error':
-        this.#end('failed');
+      case 'fault':
+        this.state = 'failed';
         break;
       default:
     }
@@ -44,8 +58,11 @@ export class MessagesStream implements StreamReader {
     return { ...first, ...last, ...larger(first, last, 'inputTokens', 'cachedTokens') };
   }
 
-  #end(state: StreamState): void {
-    if (this.state !== 'failed') this.state = state;
+  /** An engine behind this API may report errors in OpenAI's form. */
+  #unnamed(data: string): 'fault' | undefined {
+    if (!data.includes('"error"') || this.#parsed >= MAX_PARSED) return undefined;
+    this.#parsed += 1;
+    return errorIn(parsed(data)) ? 'fault' : undefined;
   }
 }
 

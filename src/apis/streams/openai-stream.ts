@@ -1,22 +1,27 @@
 /** Reads streams of chat completions and completions: chunks of `choices`, then `[DONE]`. */
+import { errorIn, isObject, parsed } from '../../http/foreign-error.ts';
 import { StreamUsage, type Usage } from '../usage.ts';
 import type { StreamReader, StreamState } from './answer-format.ts';
+import { DONE, FINISH_REASON, isReason, meaningsOf, OPENAI_EVENTS } from './stream-words.ts';
 
-const FINISH = /"finish_reason"\s*:\s*"/;
-const ERROR = /^\s*\{\s*"error"\s*:\s*[{"]/;
+const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*[{"]/;
 /** Most answers of one call whose ends are told apart; a stream of more ends with `[DONE]` only. */
 const MAX_CHOICES = 1_024;
-/** Most events that are parsed for the ends of answers. */
+/** Most events that are parsed for the ends of answers, and for errors. */
 const MAX_PARSED = 4 * MAX_CHOICES;
-const DONE = '[DONE]';
+/** Most events before the first content; what comes after so many is taken for content. */
+const MAX_STARTS = 64;
+const MEANING = meaningsOf(OPENAI_EVENTS);
 
 export class OpenAiStream implements StreamReader {
   readonly #choices: number;
   readonly #finished = new Set<number>();
-  #done = false;
+  isOver = false;
   #failed = false;
   #parsed = 0;
+  #starts = 0;
   readonly #usage = new StreamUsage();
+  hasContent = false;
   pieces = 0;
 
   /** `choices`: number of answers requested. */
@@ -24,46 +29,85 @@ export class OpenAiStream implements StreamReader {
     this.#choices = choices;
   }
 
-  /** Some servers never send `[DONE]`: a finish reason for each choice ends the stream as well. */
+  /** Some servers never send `[DONE]`: a finish reason for each choice completes the stream as well. */
   get state(): StreamState {
     if (this.#failed) return 'failed';
-    return this.#done || this.#isFinished ? 'complete' : 'open';
+    return this.isOver || this.#isFinished ? 'complete' : 'open';
   }
 
   get usage(): Usage | undefined {
     return this.#usage.usage;
   }
 
-  read(_name: string | undefined, data: string): void {
+  read(name: string | undefined, data: string): void {
+    if (this.#failed) return;
     if (data.includes(DONE) && data.trim() === DONE) {
-      this.#done = true;
+      this.isOver = true;
       return;
     }
     this.pieces += 1;
+    if (name !== undefined && MEANING(name) === 'fault') {
+      this.#failed = true;
+      return;
+    }
     // Shorter than anything that is looked for.
     if (data.length < DONE.length) return;
-    if (data.includes('"error"') && ERROR.test(data)) this.#failed = true;
     this.#usage.push(data);
-    if (this.#isFinished || this.#parsed >= MAX_PARSED || !FINISH.test(data)) return;
-    this.#parsed += 1;
-    this.#finish(data);
+    const mayFail = data.includes('"error"');
+    const mayFinish = !this.#isFinished && FINISH_REASON.test(data);
+    if (mayFail || mayFinish || !this.hasContent) this.#look(data);
   }
 
   get #isFinished(): boolean {
     return this.#finished.size >= this.#choices;
   }
 
-  #finish(text: string): void {
-    try {
-      const { choices } = JSON.parse(text);
-      for (const choice of Array.isArray(choices) ? choices : []) {
-        if (typeof choice?.finish_reason !== 'string') continue;
-        const index = choice.index ?? 0;
-        // An endpoint may invent any number of indices.
-        if (Number.isInteger(index) && index < MAX_CHOICES) this.#finished.add(index);
-      }
-    } catch {
-      // Not JSON, or an event too long to keep: it finishes no choice.
+  #look(data: string): void {
+    if (this.#parsed >= MAX_PARSED) return;
+    this.#parsed += 1;
+    const chunk = parsed(data);
+    // llama.cpp begins text completions with the event `null`.
+    if (chunk === undefined && data.trim() === 'null') return this.#count(false);
+    if (chunk === undefined) {
+      // Of an event that is too long to be kept, the beginning is there.
+      if (LONG_ERROR.test(data)) this.#failed = true;
+      else this.hasContent = true;
+      return;
+    }
+    if (errorIn(chunk)) {
+      this.#failed = true;
+      return;
+    }
+    if (!isObject(chunk) || !Array.isArray(chunk.choices)) return this.#count(false);
+    for (const choice of chunk.choices) this.#finish(choice);
+    this.#count(chunk.choices.some(isContent));
+  }
+
+  #finish(choice: unknown): void {
+    if (!isObject(choice) || !isReason(choice.finish_reason)) return;
+    this.hasContent = true;
+    const { index = 0 } = choice;
+    // An endpoint may invent any number of indices.
+    if (typeof index === 'number' && Number.isInteger(index) && index < MAX_CHOICES) {
+      this.#finished.add(index);
     }
   }
+
+  #count(isContent: boolean): void {
+    this.#starts += 1;
+    if (isContent || this.#starts > MAX_STARTS) this.hasContent = true;
+  }
+}
+
+/** A delta or a text with anything in it but its role. */
+function isContent(choice: unknown): boolean {
+  if (!isObject(choice)) return false;
+  if (typeof choice.text === 'string' && choice.text !== '') return true;
+  if (!isObject(choice.delta)) return choice.message !== undefined;
+  return Object.entries(choice.delta).some(([name, value]) => name !== 'role' && isFull(value));
+}
+
+function isFull(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  return value !== null && value !== '' && value !== undefined;
 }

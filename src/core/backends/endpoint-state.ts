@@ -63,6 +63,8 @@ export interface EndpointLearningSnapshot extends StartSnapshot {
   readonly idle?: IdleSnapshot;
   /** The start that is watched. */
   readonly start?: WatchedStart;
+  /** True where the platform was seen to hold a request until it was ready. */
+  readonly holds?: boolean;
 }
 
 /** Why a request to a platform failed, for the operator. */

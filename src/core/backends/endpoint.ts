@@ -20,6 +20,7 @@ import type {
 } from './endpoint-state.ts';
 import { EndpointTrust, type Scope } from './endpoint-trust.ts';
 import { MOST_GROWTH } from './learned-idle.ts';
+import { queuedInEngine } from './queued-in-engine.ts';
 import { ReleaseState } from './release-state.ts';
 import { nextOpeningMs, openSlots } from './slow-start.ts';
 import type { WakeTimes, WokenFrom } from './start-watch.ts';
@@ -139,6 +140,11 @@ export class Endpoint {
     this.trust.sent(key, now);
   }
 
+  /** The configured slots, less those that it has shown not to have. */
+  get usableSlots(): number {
+    return this.#effectiveSlots.of(this.spec.slots);
+  }
+
   /** Slots that the endpoint can serve, or will once it is warm; 0 unless its circuit is closed. */
   upSlots(now: number): number {
     const isUp = this.state === 'warm' || this.state === 'warming';
@@ -191,28 +197,34 @@ export class Endpoint {
         this.#effectiveSlots.overloaded(slots, running, sentAt, now);
       }
     }
-    if (result.queuedThere !== undefined) {
-      this.#effectiveSlots.queued(slots, running, result.queuedThere);
-    }
+    this.#observeQueue(result, sentAt, running);
     if (result.outcome === 'ok') {
       this.#learnFromCall(result, sentAt, now);
       this.succeeded(now, by.key);
-      if (!result.queuedThere) this.#effectiveSlots.succeeded(slots);
     } else if (result.endpointFault && after === undefined) {
       this.trust.failed(now, sentAt, by.key);
     } else if (result.forbidden) this.trust.forbidden(now, sentAt, by.key);
     return after;
   }
 
+  /** Learns how many calls the engine serves at once from those that wait there. */
+  #observeQueue(result: CallResult, sentAt: number, running: number): void {
+    const { slots } = this.spec;
+    const wasUp = this.state === 'warm' && sentAt >= this.warmSince;
+    const queuedThere = result.queuedThere ?? (wasUp ? queuedInEngine(result, running) : undefined);
+    if (queuedThere !== undefined) this.#effectiveSlots.queued(slots, running, queuedThere);
+    if (result.outcome === 'ok' && !queuedThere) this.#effectiveSlots.succeeded(slots);
+  }
+
   /**
    * True where a failure of a request that was sent at `at` may show that the endpoint is not up: it
    * can go cold, was not proved warm shortly before that or since, and the key's word was not wrong
-   * lately.
+   * lately. `isGone`: it takes no connections, which no earlier proof outweighs.
    */
-  mayBeCold(at: number, key = ''): boolean {
+  mayBeCold(at: number, key = '', isGone = false): boolean {
     if (!this.spec.coldStart) return false;
     const isKnownWarm = this.state === 'warm' && at - this.#provenAt < KNOWN_WARM_MS;
-    return !isKnownWarm && !this.#coldDoubts.isDoubted(key, at);
+    return (isGone || !isKnownWarm) && !this.#coldDoubts.isDoubted(key, at);
   }
 
   /** True during slow start: the endpoint has just woken and gets few calls. */
@@ -380,14 +392,11 @@ export class Endpoint {
     this.#coldBy = 'unknown';
   }
 
-  /**
-   * The last wake was refused, broke off, or got no answer in time. `unnoticedMs`: time before that in
-   * which it may have become ready unnoticed.
-   */
-  wakeFailed(now: number, reason = 'no answer in time', unnoticedMs = 0): void {
+  /** The last wake was refused, broke off, or got no answer in time; `times`: how it went. */
+  wakeFailed(now: number, reason = 'no answer in time', times: WakeTimes = {}): void {
     this.wakeError = { at: now, reason };
     this.trust.failed(now, this.#wokenAt);
-    this.#learning.watch.giveUp(now, unnoticedMs);
+    this.#learning.gaveUp(times, now);
     this.becameCold(now, 'failed');
   }
 
@@ -560,7 +569,8 @@ export class Endpoint {
     now: number,
     by: Caller,
   ): AfterRefusal | undefined {
-    const isCold = result.cold || (result.mayBeCold && this.mayBeCold(sentAt, by.key));
+    const { cold, mayBeCold, connectionLost } = result;
+    const isCold = cold || (mayBeCold && this.mayBeCold(sentAt, by.key, connectionLost));
     if (isCold && this.spec.coldStart) {
       return this.answeredCold(sentAt, now, by.key) ? 'queue' : 'pause';
     }

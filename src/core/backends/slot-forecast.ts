@@ -12,7 +12,9 @@ export interface SlotInUse {
 }
 
 /** The least rest of a call, as a share of the time that it has run: a late call is a long one. */
-const LATE_SHARE = 0.7;
+const LATE_SHARE = 0.35;
+/** As likely as not, the n-th call has ended once n less this have ended in the mean. */
+const MEDIAN = 0.5;
 /** Points in time at which the number of ended calls is computed, each so much later than the last. */
 const POINTS = 64;
 const FIRST_MS = 5;
@@ -53,8 +55,8 @@ export class SlotForecast {
    */
   waitMs(calls: number, workMs: number, free = 0): number {
     const meanMs = Math.max(1, calls > 0 ? workMs / calls : this.#usualMs);
-    const wanted = calls + 1 - free;
-    if (wanted <= 0) return 0;
+    if (calls < free) return 0;
+    const wanted = calls + 1 - MEDIAN - free;
     let [low, high] = [0, POINTS];
     while (low < high) {
       const middle = (low + high) >> 1;

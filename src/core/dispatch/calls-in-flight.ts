@@ -24,7 +24,7 @@ import type { Effect, RefusalCode } from './dispatch-events.ts';
 import { grantEffect } from './grant-effect.ts';
 import { withHold } from './queue-rank.ts';
 import type { Ranking } from './ranking.ts';
-import { retryOf } from './retry.ts';
+import { isSentAgain, retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
 
 /** The parts of the dispatcher that calls in flight work with. */
@@ -104,16 +104,26 @@ export class CallsInFlight {
     const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
     const caller = { key: keyOf(call), callId };
+    const usableBefore = endpoint?.usableSlots;
+    const backend = this.#backends.get(call.request.backend);
+    if (again && backend && isSentAgain(call, backend, result, now)) {
+      return this.#waitAgain(call, backend, now, 0);
+    }
     const after = endpoint
       ? endpoint.observe(result, call.lease.grantedAt, now, caller)
       : refusalAtGoneEndpoint(result);
-    const backend = this.#backends.get(call.request.backend);
-    const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
-    if (retry && backend) {
-      call.lease = undefined;
-      if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
-      return this.#wait(call, backend, now, retry.pauseMs);
+    if (endpoint && usableBefore === endpoint.spec.slots && endpoint.usableSlots < usableBefore) {
+      const { usableSlots: usable, spec } = endpoint;
+      const slots = { configured: spec.slots, usable };
+      this.effects.push({
+        type: 'slots-limited',
+        backend: call.request.backend,
+        endpoint: id,
+        ...slots,
+      });
     }
+    const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
+    if (retry && backend) return this.#waitAgain(call, backend, now, retry.pauseMs);
     // The slot is already free, but this call still counts for the concurrency at its end.
     const loadAtEnd = (endpoint?.inFlight ?? 0) + 1;
     backend?.observe(result, call, id, (call.concurrency + loadAtEnd) / 2);
@@ -243,6 +253,13 @@ export class CallsInFlight {
       const longestMs = this.#backends.get(call.request.backend)?.maxWaitMs(call.request) ?? 0;
       this.#timers.clockWentBack(call, longestMs, now);
     }
+  }
+
+  /** A call that had a slot returns to the queue. */
+  #waitAgain(call: LiveCall, backend: Backend, now: number, pauseMs: number): void {
+    call.lease = undefined;
+    if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
+    this.#wait(call, backend, now, pauseMs);
   }
 
   #wait(call: LiveCall, backend: Backend, now: number, pauseMs = 0): void {

@@ -106,6 +106,14 @@ export type Effect =
       readonly callId: string;
       readonly cause: 'ended' | 'cancelled' | 'expired';
     }
+  /** An endpoint has shown that it has fewer slots than are configured; for the operator. */
+  | {
+      readonly type: 'slots-limited';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly configured: number;
+      readonly usable: number;
+    }
   | PrewarmEffect
   | {
       readonly type: 'run-finished';

@@ -71,6 +71,26 @@ function afterRefusal(
   return { pauseMs };
 }
 
+/**
+ * True where a call whose connection was lost before any byte of an answer is sent once more to the only
+ * endpoint, out of the backend's retry budget: servers close kept connections just as these are used
+ * again, which says nothing about the endpoint. The second loss does, since it was of a new connection.
+ * Where there is another endpoint, the call goes there, by `retryOf`.
+ */
+export function isSentAgain(
+  call: LiveCall,
+  backend: Backend,
+  result: CallResult,
+  now: number,
+): boolean {
+  if (!result.connectionLost || call.sentAgain || backend.removed) return false;
+  const present = new Set(call.avoid).add(call.lease?.endpoint ?? '');
+  if (backend.hasOtherEndpoint(present, now, call.request.keyId)) return false;
+  if (!backend.retries.spend()) return false;
+  call.sentAgain = true;
+  return true;
+}
+
 /** Endpoints that the call is to avoid, the present one from now on included. */
 function avoiding(call: LiveCall): Set<string> {
   call.avoid ??= new Set();

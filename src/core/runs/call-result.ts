@@ -22,6 +22,11 @@ export interface CallResult {
    * may also be at work on the call, which is not sent again.
    */
   readonly timedOut?: boolean;
+  /**
+   * The connection was refused, or broke before any byte of an answer; the two cannot be told apart.
+   * The call may be sent again.
+   */
+  readonly connectionLost?: boolean;
   /** The endpoint reported that it is overloaded. */
   readonly busy?: boolean;
   /** The endpoint answered 403: usually the call's own matter, not the endpoint's. */

@@ -52,6 +52,8 @@ export interface LiveCall {
   avoid: Set<string> | undefined;
   /** How often an endpoint refused it (overloaded, cold). */
   refusals: number;
+  /** It was sent once more after its connection was lost. */
+  sentAgain?: boolean;
   /** Tool calls whose results it brings; they are awaited again where it does not succeed. */
   readonly answers: readonly AwaitedTool[];
   /** Its stay behind a busy endpoint, and what was expected at its grant. */

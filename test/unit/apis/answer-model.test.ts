@@ -7,7 +7,11 @@ const ASKED = 'claude-"9"';
 const json = JSON.stringify(ASKED);
 
 /** What is written for a text that comes in pieces of this many bytes. */
-function rewritten(text: string, size: number, writer = new ModelName(ASKED)): string {
+function rewritten(
+  text: string,
+  size: number,
+  writer: Pick<ModelName, 'push'> = new ModelName(ASKED),
+): string {
   const bytes = Buffer.from(text);
   const parts = [];
   for (let at = 0; at < bytes.length; at += size) {

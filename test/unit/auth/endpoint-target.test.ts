@@ -1,6 +1,7 @@
 /** How an endpoint's key is sent, and what of it no error may show. */
 import { describe, expect, it } from 'vitest';
-import { targetOf } from '../../../src/auth/endpoint-target.ts';
+import { pingTargetOf, targetOf } from '../../../src/auth/endpoint-target.ts';
+import { type TenantConfig, tenantSchema } from '../../../src/config/schema.ts';
 import type { EndpointAddress } from '../../../src/endpoints/address.ts';
 
 const ADDRESS: EndpointAddress = {
@@ -47,4 +48,28 @@ it.each([
   [{ authHeader: 'x-api-key', authScheme: '' }, { 'x-api-key': 'k-1' }],
 ])('a key is sent as configured (%j)', async (fields, auth) => {
   expect(await resolved('k-1', fields)).toMatchObject({ target: { auth, key: 'k-1' } });
+});
+
+describe('a wake', () => {
+  const { backends } = tenantSchema.pick({ backends: true }).parse({
+    backends: {
+      router: {
+        models: ['large', 'small'],
+        endpoints: [{ name: 'a', url: 'https://r.example.com/v1' }],
+      },
+      tool: { endpoints: [{ name: 'a', url: 'https://t.example.com/' }] },
+    },
+  });
+  const config = { backends } as TenantConfig;
+  it.each([
+    ['router', 'small', 'small'],
+    ['router', undefined, 'large'],
+    // The configuration has changed since, or the name is no model's.
+    ['router', 'gone', 'large'],
+    ['tool', 'small', undefined],
+  ])('of %s for the model %s asks for %s', async (backend, model, asked) => {
+    const needed = model === undefined ? {} : { model };
+    const ping = await pingTargetOf(config, { backend, endpoint: 'a', ...needed }, {}, 't');
+    expect(ping?.target.model).toBe(asked);
+  });
 });

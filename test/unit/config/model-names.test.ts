@@ -77,8 +77,8 @@ describe('a model', () => {
 describe('a list of models', () => {
   it.each([
     [[{ name: 'a' }], 'backends.m.models[0]', /"as"/],
-    [[{ name: 'a', as: 'b', x: 1 }], 'backends.m.models[0]', /expected a name/],
-    [[''], 'backends.m.models[0]', /expected a name/],
+    [[{ name: 'a', as: 'b', x: 1 }], 'backends.m.models[0].x', /"x"/],
+    [[''], 'backends.m.models[0]', />=1 char/],
     [[7], 'backends.m.models[0]', /expected a name/],
     [['claude-*'], 'backends.m.models[0]', /a pattern needs the model/],
     [[alias('a*b*', 'c')], 'backends.m.models[0].name', /one "\*" at most/],

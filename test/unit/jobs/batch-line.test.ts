@@ -70,6 +70,12 @@ describe('a line of output', () => {
     expect(write({ status: 200, body: responses }).usage).toEqual({ input: 5, output: 4 });
   });
 
+  it('has the answer as it came, but for line ends', () => {
+    const answer = '{ "b":12345678901234567890,\n"a":1.0,\r\n"a":"\\n$&", "c":[1e400]}';
+    const { text } = write({ status: 200, body: answer });
+    expect(text).toContain(`"body":${answer.replace(/[\r\n]+/g, ' ')}},"error":null}\n`);
+  });
+
   it('has an error of the endpoint as its answer, and text that is no JSON as text', () => {
     const told = write({ status: 502, body: 'it\nbroke' });
     expect(told).toMatchObject({ good: false, usage: { input: 0, output: 0 } });

@@ -47,6 +47,27 @@ describe('an upstream', () => {
     expect(set).toMatchObject({ upstream: { slots: 16, slotsFrom: 'UPSTREAM_SLOTS' } });
   });
 
+  it('has the slots that a router gives each model, the fewest of several', async () => {
+    const data = [
+      { id: 'a', status: { value: 'unloaded', args: ['llama-server', '--parallel', '8'] } },
+      { id: 'b', status: { value: 'loaded', args: ['llama-server', '--parallel', '2', '-t'] } },
+      { id: 'c', status: null },
+    ];
+    const url = await serve({ '/v1/models': JSON.stringify({ data }), '/props': '{}' });
+    const found = await findUpstream({ UPSTREAM: `${url}/v1` });
+    expect(found).toMatchObject({ upstream: { slots: 2, slotsFrom: 'the server' } });
+  });
+
+  it('has the usual slots where what a router says of them is no number', async () => {
+    for (const args of [['--parallel'], ['--parallel', '-1'], ['4'], 'x', [], undefined]) {
+      const data = [{ id: 'a', status: { args } }];
+      const url = await serve({ '/v1/models': JSON.stringify({ data }) });
+      const found = await findUpstream({ UPSTREAM: `${url}/v1` });
+      expect(found).toMatchObject({ upstream: { slots: 4, slotsFrom: 'the default' } });
+      server?.close();
+    }
+  });
+
   it('is found under /v1, also where it answers without', async () => {
     const url = await serve({ '/v1/models': MODELS, '/models': MODELS });
     const found = await findUpstream({ UPSTREAM: url });
@@ -80,6 +101,16 @@ describe('an upstream', () => {
 });
 
 describe('a wrong upstream is one sentence', () => {
+  it('of llama.cpp, which lists its models without the key that calls need', async () => {
+    const refuse: RequestListener = (_, response) => response.writeHead(401).end('{}');
+    const data = [{ id: 'a', owned_by: 'llamacpp' }];
+    const url = await serve({ '/v1/models': JSON.stringify({ data }), '/props': refuse });
+    expect(await findUpstream({ UPSTREAM: `${url}/v1` })).toEqual({
+      ok: false,
+      problem: `UPSTREAM: ${url}/props answered 401: set UPSTREAM_KEY to its key`,
+    });
+  });
+
   it.each([
     ['127.0.0.1:11434/v1', /expected a URL with its scheme/],
     ['ftp://127.0.0.1/v1', /expected a URL with its scheme/],

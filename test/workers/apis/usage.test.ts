@@ -1,6 +1,6 @@
 /** Usage is read from every API's answers, and never from text that a model wrote. */
 import { describe, expect, it } from 'vitest';
-import { isUsageChunk, PlainUsage, usageIn } from '../../../src/apis/usage.ts';
+import { PlainUsage, usageIn } from '../../../src/apis/usage.ts';
 
 const encoder = new TextEncoder();
 
@@ -62,21 +62,5 @@ describe('the usage of a plain answer', () => {
   it.each(cases)('of %s', (_name, answer, wanted) => {
     const usage = usageIn(typeof answer === 'string' ? answer : JSON.stringify(answer));
     expect(usage && { i: usage.inputTokens, o: usage.outputTokens }).toEqual(wanted);
-  });
-});
-
-describe('the usage chunk', () => {
-  it('is one that has usage and no choices', () => {
-    expect(isUsageChunk('{"choices":[],"usage":{"prompt_tokens":1}}')).toBe(true);
-    expect(isUsageChunk('{\n "choices" : [ ],\n "usage": {"prompt_tokens":1} }')).toBe(true);
-  });
-
-  it('is not one that contains anything the client would have got anyway', () => {
-    // Results of a prompt filter come in such a chunk, before all others.
-    expect(isUsageChunk('{"choices":[],"usage":null,"prompt_filter_results":[]}')).toBe(false);
-    expect(isUsageChunk('{"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}')).toBe(false);
-    const quoted = JSON.stringify({ content: '"usage" "choices":[]' });
-    expect(isUsageChunk(`{"choices":[{"delta":${quoted}}]}`)).toBe(false);
-    expect(isUsageChunk('{"choices":[],"usage":{')).toBe(false);
   });
 });

@@ -153,3 +153,38 @@ describe('RetryBudget', () => {
     expect(spent()).toBe(10);
   });
 });
+
+describe('a call whose connection was lost before any byte', () => {
+  const LOST: CallResult = { ...FAULT, mayBeCold: true, connectionLost: true };
+
+  it('is sent once more to the only endpoint, and then counts', () => {
+    const d = dispatcherWith([{ id: 'a', slots: 1 }]);
+    expect(grants(submit(d, 'x', 0))).toEqual(['x@a']);
+    expect(grants(again(d, 'x', LOST, 1))).toEqual(['x@a']);
+    const effects = again(d, 'x', LOST, 2);
+    expect(grants(effects)).toEqual([]);
+    // The slot is free for the next call.
+    expect(grants(submit(d, 'y', 3))).toEqual(['y@a']);
+  });
+
+  it('is no fault of the endpoint the first time', () => {
+    const d = dispatcherWith([{ id: 'a', slots: 1 }]);
+    for (let i = 0; i < 9; i += 1) {
+      expect(grants(submit(d, `c${i}`, i))).toEqual([`c${i}@a`]);
+      expect(grants(again(d, `c${i}`, LOST, i))).toEqual([`c${i}@a`]);
+      d.step([{ type: 'ended', callId: `c${i}`, result: okResult(1) }], i);
+    }
+  });
+
+  it('is sent again out of the retry budget only', () => {
+    const d = dispatcherWith([{ id: 'a', slots: 100 }]);
+    let sentAgain = 0;
+    for (let i = 0; i < 50; i += 1) {
+      submit(d, `c${i}`, i);
+      const isAgain = grants(again(d, `c${i}`, LOST, i)).length > 0;
+      if (isAgain) sentAgain += 1;
+      d.step([{ type: 'ended', callId: `c${i}`, result: okResult(1) }], i);
+    }
+    expect(sentAgain).toBeLessThanOrEqual(15);
+  });
+});

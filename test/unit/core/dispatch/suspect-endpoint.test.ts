@@ -181,3 +181,26 @@ describe('no answer in time', () => {
     expect([site.state, site.wakes]).toEqual(['warm', 0]);
   });
 });
+
+describe('an endpoint that takes no connections', () => {
+  const LOST: CallResult = { ...FAULT, connectionLost: true };
+
+  it('is cold from the second loss of a call on, also just after it was proved warm', () => {
+    const llm = backendSpec({ endpoints: [{ id: 'e1', slots: 4, coldStart }] });
+    const dispatcher = new Dispatcher(
+      configOf({ backends: { llm } }),
+      { random: seededRandom(1) },
+      0,
+    );
+    dispatcher.step([{ type: 'wake-answered', backend: 'llm', endpoint: 'e1', ok: true }], 1);
+    const lost = (now: number) =>
+      dispatcher.step([{ type: 'ended', callId: 'a', result: LOST, again: true }], now);
+    const call = callRequest('a', { runId: 'a', arrivedAt: 2 });
+    dispatcher.step([{ type: 'submitted', call }], 2);
+    // Sent again at once: the connection may have been an old one.
+    expect(lost(3).map(({ type }) => type)).toContain('granted');
+    const effects = lost(4).map(({ type }) => type);
+    expect(effects).toContain('wake');
+    expect(effects).not.toContain('granted');
+  });
+});

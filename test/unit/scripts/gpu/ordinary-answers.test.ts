@@ -112,6 +112,13 @@ describe('the length of an ordinary answer', () => {
     expect(new Set(lengths).size).toBeGreaterThan(10);
   });
 
+  it('has other words each time, as the answers of a model do', async () => {
+    const emulator = await start();
+    const ask = () => post<Chat>(emulator, 'chat/completions', { messages: [user('Hello')] });
+    const [one, other] = [await ask(), await ask()];
+    expect(one.choices[0]?.message.content).not.toBe(other.choices[0]?.message.content);
+  });
+
   it('ends by itself below the limit', async () => {
     const body = { messages: [user('Hello')], max_tokens: 32_000 };
     const { choices } = await post<Chat>(await start(), 'chat/completions', body);

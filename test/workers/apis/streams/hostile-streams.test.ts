@@ -93,14 +93,17 @@ describe('a hostile stream', () => {
       const [once, twice] = [150_000, 300_000].map((length) => {
         const bytes = encoder.encode(unit.repeat(Math.ceil(length / unit.length)));
         let passed = 0;
+        let isOver = false;
         const work = workOf(() => {
           const stream = new AnswerStream({ format, stripUsage: false, choices: 2 });
           for (let at = 0; at < bytes.length; at += 4_096) {
             passed += stream.push(bytes.subarray(at, at + 4_096)).length;
           }
           passed += stream.end().rest.length;
+          isOver = stream.isOver;
         });
-        expect(bytes.length - passed).toBeLessThanOrEqual(65_536);
+        // Behind the last event of the API nothing is passed on.
+        if (!isOver) expect(bytes.length - passed).toBeLessThanOrEqual(65_536);
         expect(work).toBeLessThanOrEqual(12 * bytes.length + 100_000);
         return work;
       });
@@ -170,8 +173,8 @@ describe('a stream of anything', () => {
     }
     const { state, rest } = stream.end();
     passed.push(...rest);
-    const { usage, pieces } = stream;
-    return { passed, state, usage, pieces };
+    const { usage, pieces, isOver } = stream;
+    return { passed, state, usage, pieces, isOver };
   };
 
   it('is read and passed on the same in whatever pieces it comes', () => {
@@ -186,7 +189,9 @@ describe('a stream of anything', () => {
           const kind = { format, stripUsage };
           const whole = readIn(bytes, bytes.length + 1, kind);
           expect(readIn(bytes, size, kind)).toEqual(whole);
-          if (!stripUsage && whole.state !== 'open') expect(whole.passed).toEqual([...bytes]);
+          // Nothing is passed on behind the last event.
+          const came = whole.isOver ? bytes.slice(0, whole.passed.length) : bytes;
+          if (!stripUsage && whole.state !== 'open') expect(whole.passed).toEqual([...came]);
         },
       ),
       { numRuns: 1_000, seed: 15 },

@@ -1,0 +1,136 @@
+/**
+ * How one answer is read while it is relayed: as a stream of an API, as plain JSON, or not at all. It
+ * is chosen by what arrives, since some servers answer a request for a stream in one piece. The bytes
+ * are relayed by `relay.ts`.
+ */
+import { AnswerText } from '../apis/answer-text.ts';
+import type { AnswerFormat } from '../apis/streams/answer-format.ts';
+import { AnswerStream } from '../apis/streams/answer-stream.ts';
+import { ToolCalls } from '../apis/tool-calls.ts';
+import { PlainUsage } from '../apis/usage.ts';
+import { ofAllAnswers } from '../apis/usage-fields.ts';
+import { isEventStream, isJson, isReadable, mediaType } from '../http/media-type.ts';
+import type { CallResult } from '../protocol/tenant.ts';
+import { NOTHING_HELD, type Opening, openPlain, openStream } from './opening.ts';
+import type { PieceSource } from './piece-source.ts';
+
+export interface Expected {
+  /** The API format in which the answer is read; an opaque answer is relayed unread. */
+  readonly format: AnswerFormat;
+  /** The client asked for a stream. */
+  readonly streams: boolean;
+  /** Talaria asked for usage and the client did not: the usage chunk is removed. */
+  readonly stripUsage: boolean;
+  /** Number of answers requested in one call, OpenAI's `n`. */
+  readonly choices?: number | undefined;
+  /** The endpoint serves no model: what it answers is its own matter. */
+  readonly isTool: boolean;
+  /** The endpoint's key, which is removed from every error that is passed on. */
+  readonly key?: string | undefined;
+}
+
+/** Types under which proxies send a stream whose own type they dropped. */
+const NO_TYPE: ReadonlySet<string> = new Set(['', 'text/plain', 'application/octet-stream']);
+/** How a stream of events begins, behind a byte order mark. */
+const EVENTS = /^(?:\u00ef\u00bb\u00bf)?\s*(?:data|event|id|retry|error)?:/;
+
+export class AnswerReading {
+  readonly #expected: Expected;
+  readonly #startedAt: number;
+  readonly #onPiece: () => void;
+  #stream: AnswerStream | undefined;
+  #plain: PlainUsage | undefined;
+  #firstByteMs: number | undefined;
+
+  /** `startedAt`: when the call was sent, epoch ms; `onPiece` is called for each piece that arrives. */
+  constructor(expected: Expected, startedAt: number, onPiece: () => void) {
+    this.#expected = expected;
+    this.#startedAt = startedAt;
+    this.#onPiece = onPiece;
+  }
+
+  /** Set where the answer is a stream. */
+  get stream(): AnswerStream | undefined {
+    return this.#stream;
+  }
+
+  /** Nothing more is passed on: the stream is over, or the endpoint reported a fault in it. */
+  get isOver(): boolean {
+    const stream = this.#stream;
+    return stream !== undefined && (stream.isOver || stream.state === 'failed');
+  }
+
+  /** All of a stream's answer is there, though usage may follow. */
+  get isComplete(): boolean {
+    return this.#stream?.state === 'complete';
+  }
+
+  /** Chooses the reader, and reads until it is clear what the answer is. */
+  async open(source: PieceSource, headers: Headers): Promise<Opening> {
+    const { format, isTool } = this.#expected;
+    const onPiece = (bytes: Uint8Array) => this.#arrived(bytes);
+    // Bytes that cannot be read pass as they are.
+    if (isTool || !isReadable(headers)) return NOTHING_HELD;
+    if (format === 'opaque') return isJson(headers) ? openPlain(source, onPiece) : NOTHING_HELD;
+    if (await this.#isStream(source, headers)) {
+      this.#stream = new AnswerStream({ ...this.#expected, format });
+      return openStream(source, this.#stream, onPiece);
+    }
+    this.#plain = new PlainUsage();
+    return openPlain(source, onPiece);
+  }
+
+  /** Takes the next piece; returns what of it may be passed on now. */
+  push(bytes: Uint8Array): Uint8Array {
+    this.#arrived(bytes);
+    return this.#stream ? this.#stream.push(bytes) : bytes;
+  }
+
+  /** What the answer showed: token counts, and when it began. */
+  get measured(): Partial<CallResult> {
+    const pieces = this.#stream?.pieces;
+    const told = (this.#stream ?? this.#plain)?.usage;
+    const usage = told && ofAllAnswers(told, this.#expected.choices ?? 1);
+    const outputTokens = usage?.outputTokens ?? pieces;
+    return {
+      ...usage,
+      ...(outputTokens === undefined ? {} : { outputTokens }),
+      // A plain answer arrives in one piece: its first byte says nothing about the prefill.
+      ...(pieces !== undefined && this.#firstByteMs !== undefined
+        ? { firstByteMs: this.#firstByteMs }
+        : {}),
+    };
+  }
+
+  /** By what the answer is recognised where a later call brings it back. */
+  get handedOut(): Pick<CallResult, 'toolCalls' | 'responseId' | 'text'> {
+    const calls = this.#stream?.toolCalls ?? new ToolCalls(this.#expected.format);
+    const said = this.#stream?.text ?? new AnswerText();
+    if (this.#plain) {
+      calls.push(this.#plain.text);
+      said.plain(this.#plain.text);
+    }
+    const { ids, responseId } = calls;
+    const text = ids.length > 0 ? undefined : said.print;
+    return {
+      ...(ids.length === 0 ? {} : { toolCalls: ids }),
+      ...(responseId === undefined ? {} : { responseId }),
+      ...(text === undefined ? {} : { text }),
+    };
+  }
+
+  #arrived(bytes: Uint8Array): void {
+    this.#onPiece();
+    this.#firstByteMs ??= Date.now() - this.#startedAt;
+    this.#plain?.push(bytes);
+  }
+
+  async #isStream(source: PieceSource, headers: Headers): Promise<boolean> {
+    if (isEventStream(headers)) return true;
+    if (!this.#expected.streams || !NO_TYPE.has(mediaType(headers))) return false;
+    const first = await source.next();
+    source.putBack(first);
+    const beginning = first.value?.subarray(0, 64) ?? new Uint8Array(0);
+    return EVENTS.test(new TextDecoder('latin1').decode(beginning));
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * The one place that decides what an endpoint's answer is, from its status, its headers and the
+ * beginning of its body: for calls, side calls and the calls of wakes. What a platform does in its own
+ * way is in its adapter.
+ */
+import { errorIn, errorInText, type ForeignError, parsed } from '../http/foreign-error.ts';
+import { retryAfterOf } from '../http/retry-after.ts';
+import type { AnswerKind, EndpointAdapter } from './adapter.ts';
+
+export interface Verdict {
+  readonly kind: AnswerKind;
+  /** The status, or what it should have been where an error came as a success. */
+  readonly status: number;
+  /** Pause that the endpoint asks for, ms. */
+  readonly retryAfterMs?: number;
+  /** What the endpoint says that went wrong. */
+  readonly error?: ForeignError;
+}
+
+/** An answer as far as it was read. */
+export interface ReadAnswer {
+  readonly status: number;
+  readonly headers?: Headers;
+  /** The beginning of the body, without the endpoint's key. */
+  readonly text: string;
+}
+
+/** Reads an answer that is no success by its status. `now`: epoch ms. */
+export function verdictOf(
+  adapter: Pick<EndpointAdapter, 'classify'>,
+  { status, headers, text }: ReadAnswer,
+  isTool: boolean,
+  now: number,
+): Verdict {
+  const kind = adapter.classify(status, text, isTool);
+  if (kind === 'ok') return { kind, status };
+  const retryAfterMs = headers === undefined ? undefined : retryAfterOf(headers, now);
+  return { kind, status, ...pauseOf(retryAfterMs), error: errorInText(text) };
+}
+
+/**
+ * Reads an error that came as a success: as the body of a 200, or as an event. It counts as the answer
+ * that it should have been, by its own number or words; without any, as a fault.
+ */
+export function verdictOfError(
+  adapter: Pick<EndpointAdapter, 'classify'>,
+  text: string,
+  headers: Headers,
+  now: number,
+): Verdict {
+  const error = errorInText(text);
+  const status = error.status ?? UNNAMED_STATUS;
+  const kind = adapter.classify(status, text, false);
+  // Redirects and successes are not among the statuses of errors.
+  return { kind, status, ...pauseOf(retryAfterOf(headers, now)), error };
+}
+
+/** The status that an error in the body of a success should have had; undefined where it is none. */
+export function statusOfError(body: string): number | undefined {
+  const error = errorIn(parsed(body));
+  return error === undefined ? undefined : (error.status ?? UNNAMED_STATUS);
+}
+
+/** An error without a number or a known word. */
+const UNNAMED_STATUS = 500;
+
+function pauseOf(retryAfterMs: number | undefined): { retryAfterMs?: number } {
+  return retryAfterMs === undefined ? {} : { retryAfterMs };
+}

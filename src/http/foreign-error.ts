@@ -1,0 +1,166 @@
+/**
+ * Reads errors that others write: engines, their frameworks, proxies and platforms, each in a form of
+ * its own. What the words in them mean is in `error-words.ts`, the errors of Talaria in `errors.ts`.
+ */
+import { statusOfWord } from './error-words.ts';
+
+/** What an error says of itself; fields that it does not have are absent. */
+export interface ForeignError {
+  readonly message?: string;
+  readonly type?: string;
+  readonly code?: string | number;
+  readonly param?: string;
+  /** The HTTP status that it stands for, by its own numbers or words. */
+  readonly status?: number;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Most characters of a message that are passed on. */
+const MAX_MESSAGE_CHARS = 8_192;
+/** Most messages of a list that are put together. */
+const MAX_LISTED = 10;
+
+/**
+ * The error in a parsed answer or event that was sent as a success: under `error` at the top or in a
+ * choice, or the object itself. Undefined where there is none: `null`, `""`, `false`, `{}` and `[]`
+ * under the key say that nothing went wrong.
+ */
+export function errorIn(value: unknown): ForeignError | undefined {
+  if (!isObject(value)) return undefined;
+  if (isSaid(value.error) || isAlone(value)) return errorFrom(value);
+  if (value.object === 'error' || value.type === 'error') return errorFrom(value);
+  // RunPod's queue reports a job that failed so, with or without a text.
+  if (value.status === 'FAILED' && value.choices === undefined) return errorFrom(value);
+  if (!Array.isArray(value.choices)) return undefined;
+  for (const choice of value.choices) {
+    // OpenRouter's, in the chunk that ends the stream; vLLM's has the reason alone.
+    if (isObject(choice) && isSaid(choice.error)) return errorFrom(choice);
+    if (isObject(choice) && choice.finish_reason === 'error') return errorFrom(choice);
+  }
+  return undefined;
+}
+
+/** The error in the body of an answer without success, whatever it is: JSON, a page of HTML, text. */
+export function errorInText(text: string): ForeignError {
+  const value = parsed(text);
+  if (value !== undefined) return errorFrom(Array.isArray(value) ? value[0] : value);
+  const trimmed = text.trim();
+  if (trimmed === 'null') return {};
+  return withMessage(trimmed.startsWith('<') ? titleOf(trimmed) : trimmed);
+}
+
+/** The error in a value of which it is known that it is one. */
+export function errorFrom(value: unknown): ForeignError {
+  if (typeof value === 'string') return withMessage(value);
+  if (!isObject(value)) return {};
+  // The event `response.failed` has its error within the response.
+  const within = isObject(value.response) ? value.response.error : undefined;
+  const inner = [value.error, within].find(isSaid);
+  // The numbers beside the error count where it has none itself.
+  const sources: Fields[] = isObject(inner) ? [inner, value] : [value];
+  const own = sources[0] as Fields;
+  const message = typeof inner === 'string' ? inner : messageOf(own);
+  const type = textOf(own.type) ?? textOf(own.error_type);
+  const code = codeOf(own.code) ?? codeOf(own.error_code);
+  const param = textOf(own.param);
+  const status = statusOf(sources);
+  return {
+    ...(message === undefined ? {} : withMessage(message)),
+    ...(type === undefined ? {} : { type }),
+    ...(code === undefined ? {} : { code }),
+    ...(param === undefined ? {} : { param }),
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+/** Parsed JSON; undefined where the text is none. */
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** An empty error that is all there is. */
+function isAlone(value: Fields): boolean {
+  return isObject(value.error) && Object.keys(value).length === 1;
+}
+
+/** True for what says that something went wrong. */
+function isSaid(error: unknown): boolean {
+  if (typeof error === 'string') return error.trim() !== '';
+  return isObject(error) && Object.keys(error).length > 0;
+}
+
+/**
+ * OpenAI's and Anthropic's `message`; FastAPI's `detail`, a text or a list of `msg`; problem+json's
+ * `detail` and `title`; Cloudflare's `errors`; Google's and AWS's `message`.
+ */
+function messageOf(fields: Fields): string | undefined {
+  for (const name of ['message', 'detail', 'msg', 'error_message', 'reason', 'title']) {
+    const said = saidIn(fields[name]);
+    if (said !== undefined) return said;
+  }
+  return saidIn(fields.errors);
+}
+
+function saidIn(value: unknown): string | undefined {
+  if (typeof value === 'string') return value.trim() === '' ? undefined : value;
+  if (Array.isArray(value)) {
+    const said = value.slice(0, MAX_LISTED).map(saidIn);
+    const all = said.filter((text) => text !== undefined);
+    return all.length > 0 ? all.join('; ') : undefined;
+  }
+  if (!isObject(value)) return undefined;
+  const place = Array.isArray(value.loc) ? `${value.loc.slice(0, MAX_LISTED).join('.')}: ` : '';
+  const said = saidIn(value.message) ?? saidIn(value.msg);
+  return said === undefined ? undefined : place + said;
+}
+
+/** By a number where one is given, else by the words. */
+function statusOf(sources: readonly Fields[]): number | undefined {
+  for (const { status, status_code, http_status_code, statusCode, code, error_code } of sources) {
+    for (const number of [status, status_code, http_status_code, statusCode, code, error_code]) {
+      const found = httpStatus(number);
+      if (found !== undefined) return found;
+    }
+  }
+  for (const { code, type, error_type, status, error_code } of sources) {
+    for (const word of [code, type, error_type, status, error_code]) {
+      const found = typeof word === 'string' ? statusOfWord(word) : undefined;
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+/** LiteLLM writes the number as a text. */
+function httpStatus(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d{3}$/.test(value) ? Number(value) : value;
+  const isStatus = typeof number === 'number' && Number.isInteger(number);
+  return isStatus && number >= 400 && number <= 599 ? number : undefined;
+}
+
+function titleOf(html: string): string {
+  const title = /<title[^>]{0,200}>([^<]{1,500})/i.exec(html)?.[1];
+  const heading = /<h1[^>]{0,200}>([^<]{1,500})/i.exec(html)?.[1];
+  return (title ?? heading ?? '').trim();
+}
+
+function withMessage(text: string): ForeignError {
+  return text === '' ? {} : { message: text.slice(0, MAX_MESSAGE_CHARS) };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function codeOf(value: unknown): string | number | undefined {
+  return typeof value === 'number' ? value : textOf(value);
+}

@@ -1,0 +1,207 @@
+/**
+ * The contract that the reader of every streamed API keeps, whatever arrives: each API says in a few
+ * lines what its events are, and the same tests run for all of them. Events pass byte for byte up to
+ * the last one of the API, cut anywhere; faults are seen in each form; what is unknown does no harm.
+ */
+import { describe, expect, it } from 'vitest';
+import { AnswerStream, type StreamKind } from '../../src/apis/streams/answer-stream.ts';
+import {
+  type EventMeaning,
+  MESSAGES_EVENTS,
+  NO_REASONS,
+  OPENAI_EVENTS,
+  RESPONSES_EVENTS,
+} from '../../src/apis/streams/stream-words.ts';
+
+interface Api {
+  readonly format: StreamKind['format'];
+  /** What comes before any content. */
+  readonly starts: readonly string[];
+  readonly content: string;
+  /** All of the answer is there, though more may follow; absent where only the end says so. */
+  readonly finish?: (reason: string) => string;
+  readonly ends: readonly string[];
+  readonly faults: readonly string[];
+}
+
+const named = (type: string, fields: object = {}) =>
+  `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+const chunk = (fields: object) => `data: ${JSON.stringify(fields)}\n\n`;
+const delta = (fields: object) => chunk({ choices: [{ index: 0, delta: fields }] });
+const ERROR = { message: 'x', type: 'server_error', code: 500 };
+
+const APIS: Readonly<Record<string, Api>> = {
+  chat: {
+    format: 'openai',
+    starts: [
+      'data: null\n\n',
+      chunk({ choices: [], prompt_filter_results: [] }),
+      delta({ role: 'assistant', content: '' }),
+      delta({ role: 'assistant', content: null, tool_calls: [] }),
+      delta({}),
+    ],
+    content: delta({ content: 'ü🚀' }),
+    finish: (value) => `data: {"choices":[{"index":0,"delta":{},"finish_reason":${value}}]}\n\n`,
+    ends: ['data: [DONE]\n\n', 'data:[DONE]\n\n', 'data:  [DONE] \n\n'],
+    faults: [
+      chunk({ error: ERROR }),
+      chunk({ error: 'x', error_type: 'generation' }),
+      chunk({ object: 'error', message: 'x', code: 500 }),
+      chunk({ id: '1', choices: [], error: ERROR }),
+      chunk({
+        error: ERROR,
+        choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
+      }),
+      chunk({ choices: [{ index: 0, delta: {}, error: ERROR }] }),
+      'event: error\ndata: it broke\n\n',
+      'error: {"code":500,"message":"x"}\n\n',
+    ],
+  },
+  Responses: {
+    format: 'responses',
+    starts: RESPONSES_EVENTS.filter(is('start')).map(({ word }) => named(word)),
+    content: named('response.output_text.delta', { sequence_number: 1, delta: 'ü🚀' }),
+    ends: RESPONSES_EVENTS.filter(is('end')).map(({ word }) => named(word, { response: {} })),
+    faults: [
+      ...RESPONSES_EVENTS.filter(is('fault')).map(({ word }) => named(word)),
+      chunk({ type: 'error', message: 'x' }),
+      chunk({ error: ERROR }),
+    ],
+  },
+  messages: {
+    format: 'messages',
+    starts: MESSAGES_EVENTS.filter(is('start')).map(({ word }) => named(word)),
+    content: named('content_block_delta', { delta: { text: 'ü🚀' } }),
+    finish: (value) =>
+      `event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":${value}}}\n\n`,
+    ends: MESSAGES_EVENTS.filter(is('end')).map(({ word }) => named(word)),
+    faults: [
+      ...MESSAGES_EVENTS.filter(is('fault')).map(({ word }) => named(word, { error: ERROR })),
+      chunk({ type: 'error', error: ERROR }),
+      chunk({ error: ERROR }),
+    ],
+  },
+};
+
+function is(meaning: EventMeaning) {
+  return ({ means }: { readonly means: EventMeaning }) => means === meaning;
+}
+
+/** What passes of the text in pieces that end at `cuts`, and the stream that read it. */
+function read(format: Api['format'], text: string, cuts: readonly number[] = []) {
+  const bytes = new TextEncoder().encode(text);
+  const stream = new AnswerStream({ format, stripUsage: false });
+  const passed: Uint8Array[] = [];
+  let from = 0;
+  for (const to of [...cuts, bytes.length]) {
+    passed.push(stream.push(bytes.slice(from, to)));
+    from = to;
+  }
+  const wasOver = stream.isOver;
+  const { state, rest } = stream.end();
+  passed.push(rest);
+  const whole = passed.map((part) => Buffer.from(part).toString('latin1')).join('');
+  const sent = Buffer.from(bytes).toString('latin1');
+  return { state, wasOver, hasContent: stream.hasContent, fault: stream.faultText, whole, sent };
+}
+
+describe.each(Object.entries(APIS))('the reader of %s', (_name, api) => {
+  const { format, starts, content, ends, faults, finish } = api;
+  const end = ends[0] ?? '';
+
+  it('knows what comes before any content', () => {
+    expect(read(format, starts.join(''))).toMatchObject({ state: 'open', hasContent: false });
+    expect(read(format, starts.join('') + content)).toMatchObject({ hasContent: true });
+  });
+
+  it.each(ends)('passes nothing on behind the last event: %j', (last) => {
+    for (const after of [...faults, content, ': x\n\n', 'data: {"error":{"message":"x"}}']) {
+      const { state, wasOver, whole } = read(format, content + last + after);
+      expect({ state, wasOver }).toEqual({ state: 'complete', wasOver: true });
+      const text = Buffer.from(whole, 'latin1').toString();
+      expect(text).toBe(content + last);
+    }
+  });
+
+  it.each(['\n', '\r\n', '\r'])('passes all bytes up to there, cut anywhere, with %j', (feed) => {
+    const comments = ': a\n\n: b\nid: 7\nretry: 10\nodd: x\nodd\n';
+    const text = `\ufeff${comments}${starts.join('')}\n\n${content}event: unknown\ndata: {}\n\n${end}`;
+    const sent = text.replaceAll('\n', feed);
+    const { length } = new TextEncoder().encode(sent);
+    for (let at = 0; at <= length; at += 1) {
+      const one = read(format, sent, [at]);
+      expect(one.whole).toBe(one.sent);
+      expect(one.state).toBe('complete');
+    }
+    const bytewise = read(
+      format,
+      sent,
+      Array.from({ length }, (_, at) => at),
+    );
+    expect(bytewise.whole).toBe(bytewise.sent);
+  });
+
+  it('is open where the end does not come, wherever it is cut', () => {
+    const text = starts.join('') + content;
+    const { length } = new TextEncoder().encode(text);
+    for (let at = 0; at <= length; at += 1) {
+      const cut = new TextDecoder().decode(new TextEncoder().encode(text).slice(0, at));
+      expect(read(format, cut).state).toBe('open');
+    }
+  });
+
+  it.each(faults)('sees a fault before and after content, with and without an end: %j', (fault) => {
+    for (const before of ['', starts.join(''), content]) {
+      for (const after of ['', end]) {
+        const seen = read(format, before + fault + after);
+        expect(seen.state).toBe('failed');
+        expect(seen.hasContent).toBe(before === content);
+        expect(seen.fault).not.toBe('');
+        expect(seen.whole).toContain(Buffer.from(fault).toString('latin1'));
+      }
+    }
+  });
+
+  it('sees a fault in several lines of data', () => {
+    const event = 'data: {"error":\r\ndata: {"message":"x"}}\r\n\r\n';
+    expect(read(format, event).state).toBe('failed');
+  });
+
+  it('takes an error in words of the model for what it is', () => {
+    const quoted = JSON.stringify(
+      JSON.stringify({ error: { message: 'x' }, finish_reason: 'stop' }),
+    );
+    expect(read(format, content.replace('"ü🚀"', quoted)).state).toBe('open');
+  });
+
+  it('goes by the type where a proxy names the events itself, or not at all', () => {
+    if (format === 'openai') return;
+    for (const name of ['', 'event: message\n', 'event: data\n']) {
+      const bare = (event: string) => event.replace(/^event: [^\n]*\n/, name);
+      expect(read(format, bare(content) + bare(end)).state).toBe('complete');
+    }
+  });
+
+  it.each(NO_REASONS)('takes $word of $from for no reason to finish', ({ word }) => {
+    if (!finish) return;
+    for (const none of [word, word.toUpperCase(), ` ${word} `]) {
+      expect(read(format, content + finish(JSON.stringify(none))).state).toBe('open');
+    }
+    expect(read(format, content + finish('null')).state).toBe('open');
+    const done = read(format, content + finish('"stop"'));
+    expect(done).toMatchObject({ state: 'complete', wasOver: false });
+  });
+
+  it('bears a million empty events, and an event of any length', () => {
+    const empty = 'data:\n\n'.repeat(100_000);
+    expect(read(format, empty + content + end).state).toBe('complete');
+    const long = content.replace('ü🚀', 'x'.repeat(1_000_000));
+    expect(read(format, long + end).state).toBe('complete');
+  });
+});
+
+it('every event of the tables has one meaning', () => {
+  for (const events of [OPENAI_EVENTS, RESPONSES_EVENTS, MESSAGES_EVENTS]) {
+    expect(new Set(events.map(({ word }) => word)).size).toBe(events.length);
+  }
+});

@@ -1,0 +1,156 @@
+/** What calls of an engine with known speeds teach, whatever their shapes and company. */
+import { describe, expect, it } from 'vitest';
+import { BackendSpeed } from '../../../../src/core/backends/backend-speed.ts';
+import { LearnedSpeed } from '../../../../src/core/backends/learned-speed.ts';
+import { queuedInEngine } from '../../../../src/core/backends/queued-in-engine.ts';
+import { seededRandom } from '../../../../src/core/learning/random.ts';
+import { callRequest, okResult } from '../../../dispatch-builders.ts';
+
+const ASSUMED = { inputMs: 0.1, outputMs: 25 };
+const TRUE = { inputMs: 1.6, outputMs: 20 };
+const SHAPES = [
+  [4_000, 5],
+  [40, 250],
+] as const;
+
+/** Learns from `count` calls; `noise`: relative spread of their times. */
+function learned(
+  count: number,
+  noise: number,
+  result: (input: number, output: number, ms: (input: number, output: number) => number) => object,
+) {
+  const speed = new LearnedSpeed(ASSUMED);
+  const random = seededRandom(7);
+  for (let i = 0; i < count; i += 1) {
+    const [input, output] = SHAPES[i % 2] ?? SHAPES[0];
+    const factor = 1 + noise * (random() - 0.5);
+    const ms = (x: number, y: number) => factor * (x * TRUE.inputMs + y * TRUE.outputMs);
+    speed.observe(
+      okResult(output, { inputTokens: input, ...result(input, output, ms) }),
+      callRequest('c'),
+    );
+  }
+  return speed.value;
+}
+
+function expectNear(value: number, wanted: number): void {
+  expect(value / wanted).toBeGreaterThan(0.75);
+  expect(value / wanted).toBeLessThan(1.33);
+}
+
+describe('plain answers', () => {
+  it.each([0, 0.5])('tell prefill and decoding apart (noise %j)', (noise) => {
+    const value = learned(40, noise, (x, y, ms) => ({ serviceMs: ms(x, y) }));
+    expectNear(value.inputMs, TRUE.inputMs);
+    expectNear(value.outputMs, TRUE.outputMs);
+  });
+
+  it('of one shape leave the prefill as it is assumed', () => {
+    const speed = new LearnedSpeed(ASSUMED);
+    for (let i = 0; i < 40; i += 1) {
+      speed.observe(okResult(100, { inputTokens: 1_000, serviceMs: 2_600 }), callRequest('c'));
+    }
+    expect(speed.value.inputMs).toBeCloseTo(0.1, 6);
+    expect(speed.value.outputMs).toBeCloseTo(25, 6);
+  });
+
+  it('are not misled by a few that stalled', () => {
+    let i = 0;
+    const value = learned(40, 0, (x, y, ms) => {
+      i += 1;
+      return { serviceMs: ms(x, y) * (i % 9 === 0 ? 10 : 1) };
+    });
+    expect(value.inputMs / TRUE.inputMs).toBeLessThan(1.6);
+    expect(value.outputMs / TRUE.outputMs).toBeLessThan(1.6);
+  });
+});
+
+describe('streams beside others', () => {
+  it('wait for the prefills of those, which is no time of their own input', () => {
+    const random = seededRandom(3);
+    const value = learned(50, 0, (x, y, ms) => {
+      const firstByteMs = ms(x, 1) + 8_000 * random();
+      return { firstByteMs, serviceMs: firstByteMs + ms(0, y - 1) };
+    });
+    expectNear(value.inputMs, TRUE.inputMs);
+    expectNear(value.outputMs, TRUE.outputMs);
+    expect(value.callMs).toBeGreaterThan(2_000);
+  });
+});
+
+describe('what the engine tells', () => {
+  it('of its own times counts, and not what the call waited there', () => {
+    const value = learned(20, 0, (x, y, ms) => ({
+      ...{ prefillMs: ms(x, 0), decodeMs: ms(0, y), serviceMs: 5 * ms(x, y) },
+    }));
+    expectNear(value.inputMs, TRUE.inputMs);
+    expectNear(value.outputMs, TRUE.outputMs);
+  });
+
+  it('of cached tokens is taken off the input', () => {
+    const speed = new LearnedSpeed(ASSUMED);
+    for (let i = 0; i < 20; i += 1) {
+      const firstByteMs = 500 * TRUE.inputMs + TRUE.outputMs;
+      speed.observe(
+        okResult(10, {
+          inputTokens: 4_500,
+          cachedTokens: 4_000,
+          firstByteMs,
+          serviceMs: firstByteMs + 9 * TRUE.outputMs,
+        }),
+        callRequest('c'),
+      );
+    }
+    expectNear(speed.value.inputMs, TRUE.inputMs);
+  });
+});
+
+it('calls without output are learned by input', () => {
+  const speed = new LearnedSpeed(ASSUMED);
+  for (let i = 0; i < 30; i += 1) {
+    speed.observe(okResult(0, { inputTokens: 4_090, serviceMs: 2_045 }), callRequest('e'));
+  }
+  expect(speed.value.inputMs).toBeCloseTo(0.5, 6);
+  expect(speed.value.outputMs).toBe(ASSUMED.outputMs);
+});
+
+it('answers to one call are decoded beside each other', () => {
+  const speed = new LearnedSpeed(ASSUMED);
+  const request = callRequest('n', { sequences: 3 });
+  for (let i = 0; i < 20; i += 1) {
+    speed.observe(okResult(300, { inputTokens: 0, serviceMs: 2_000 }), request);
+  }
+  expect(speed.value.outputMs).toBeCloseTo(20, 6);
+});
+
+it('a restart keeps the speeds', () => {
+  const speed = new BackendSpeed(ASSUMED, [{ id: 'a', slots: 4 }]);
+  for (let i = 0; i < 40; i += 1) {
+    const [input, output] = SHAPES[i % 2] ?? SHAPES[0];
+    const serviceMs = input * TRUE.inputMs + output * TRUE.outputMs;
+    speed.observe(okResult(output, { inputTokens: input, serviceMs }), callRequest('c'), 'a', 4);
+  }
+  const again = new BackendSpeed(ASSUMED, [{ id: 'a', slots: 4 }]);
+  again.restore(JSON.parse(JSON.stringify(speed.snapshot())));
+  expect(again.value.inputMs).toBeCloseTo(TRUE.inputMs, 3);
+  expect(again.value.outputMs).toBeCloseTo(TRUE.outputMs, 2);
+});
+
+describe('calls that wait in the engine', () => {
+  const times = { prefillMs: 500, decodeMs: 1_500 };
+  it.each([
+    ['four slots for sixteen calls', { ...times, serviceMs: 8_000 }, 16, 12],
+    ['the same of a stream', { ...times, serviceMs: 9_000, firstByteMs: 6_500 }, 16, 12],
+    [
+      'a stream whose client reads slowly',
+      { ...times, serviceMs: 60_000, firstByteMs: 520 },
+      16,
+      0,
+    ],
+    ['a slow network', { ...times, serviceMs: 2_300 }, 16, 0],
+    ['a call alone', { ...times, serviceMs: 60_000 }, 1, 0],
+    ['an engine that tells nothing', { serviceMs: 60_000 }, 16, undefined],
+  ])('are seen by its own times: %s', (_name, result, running, waiting) => {
+    expect(queuedInEngine(okResult(10, result), running)).toBe(waiting);
+  });
+});

@@ -1,0 +1,108 @@
+/** What a waiting call is told follows the order in force, and counts down. */
+import { describe, expect, it } from 'vitest';
+import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
+import { seededRandom } from '../../../../src/core/learning/random.ts';
+import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
+import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+
+/** Each output token takes a second, so that a call of `maxOutputTokens: 8` takes 8 s. */
+const SPEED = { inputMs: 0, outputMs: 1_000 };
+
+function dispatcherOf(policy: 'fcfs' | 'gittins', fields = {}): Dispatcher {
+  const backends = { llm: backendSpec({ slots: 1, speed: SPEED, ...fields }) };
+  return new Dispatcher(configOf({ policy, backends }), { random: seededRandom(1) }, 0);
+}
+
+function submit(
+  dispatcher: Dispatcher,
+  callId: string,
+  at: number,
+  more: Partial<CallRequest> = {},
+) {
+  const call = callRequest(callId, { arrivedAt: at, maxOutputTokens: 8, ...more });
+  return dispatcher.step([{ type: 'submitted', call }], at);
+}
+
+function placeOf(dispatcher: Dispatcher, callId: string, at: number) {
+  const call = dispatcher.call(callId);
+  return call && dispatcher.place(call, at);
+}
+
+describe('the place of a waiting call', () => {
+  it('is behind the calls that go before it, with their work', () => {
+    const dispatcher = dispatcherOf('fcfs');
+    for (const [at, id] of ['running', 'a', 'b', 'c'].entries()) submit(dispatcher, id, at);
+    const places = ['a', 'b', 'c'].map((id) => placeOf(dispatcher, id, 4));
+    expect(places.map((place) => place?.position)).toEqual([1, 2, 3]);
+    const [first = 0, second = 0, third = 0] = places.map((place) => place?.waitMs ?? 0);
+    expect(first).toBeGreaterThan(4_000);
+    expect(first).toBeLessThan(12_000);
+    for (const more of [second - first, third - second]) {
+      expect(more).toBeGreaterThan(5_000);
+      expect(more).toBeLessThan(11_000);
+    }
+  });
+
+  it('counts down while the call that runs goes on, and as others end', () => {
+    const dispatcher = dispatcherOf('fcfs');
+    submit(dispatcher, 'running', 0);
+    submit(dispatcher, 'a', 0);
+    submit(dispatcher, 'b', 0);
+    const told = [0, 1_500, 3_000, 5_000].map((at) => placeOf(dispatcher, 'b', at)?.waitMs ?? 0);
+    expect(told).toEqual([...told].sort((x, y) => y - x));
+    expect((told[0] ?? 0) - (told[3] ?? 0)).toBeGreaterThan(3_000);
+    const result = okResult(8, { serviceMs: 8_000 });
+    dispatcher.step([{ type: 'ended', callId: 'running', result }], 8_000);
+    expect(placeOf(dispatcher, 'b', 8_000)).toMatchObject({ position: 1 });
+  });
+
+  it('is undefined of a call that has its slot', () => {
+    const dispatcher = dispatcherOf('fcfs');
+    submit(dispatcher, 'running', 0);
+    expect(placeOf(dispatcher, 'running', 1)).toBeUndefined();
+  });
+
+  it('counts what other keys get in turn, whatever the length of their lines', () => {
+    const dispatcher = dispatcherOf('fcfs');
+    submit(dispatcher, 'running', 0, { keyId: 'busy' });
+    for (let i = 0; i < 50; i += 1) submit(dispatcher, `b${i}`, 1, { keyId: 'busy' });
+    submit(dispatcher, 'mine', 2, { keyId: 'other' });
+    expect(placeOf(dispatcher, 'mine', 2)?.position).toBeLessThan(4);
+    expect(placeOf(dispatcher, 'b49', 2)?.position).toBeGreaterThan(49);
+  });
+
+  it('includes the start of an endpoint that is cold', () => {
+    const coldStart = { estimateMs: 30_000, idleTimeoutMs: 60_000 };
+    const endpoints = [{ id: 'e1', slots: 1, coldStart }];
+    const dispatcher = dispatcherOf('fcfs', { endpoints });
+    submit(dispatcher, 'a', 0);
+    const atFirst = placeOf(dispatcher, 'a', 0)?.waitMs ?? 0;
+    expect(atFirst).toBeGreaterThanOrEqual(30_000);
+    expect(placeOf(dispatcher, 'a', 10_000)?.waitMs).toBe(atFirst - 10_000);
+  });
+});
+
+describe('a wake', () => {
+  it('names the model of the call that goes next', () => {
+    const coldStart = { estimateMs: 30_000, idleTimeoutMs: 60_000 };
+    const dispatcher = dispatcherOf('fcfs', { endpoints: [{ id: 'e1', slots: 1, coldStart }] });
+    const effects = submit(dispatcher, 'a', 0, { model: 'small' });
+    expect(effects).toContainEqual(expect.objectContaining({ type: 'wake', model: 'small' }));
+  });
+});
+
+describe('slots that an engine does not have', () => {
+  it('are noticed by its own times and told once', () => {
+    const dispatcher = dispatcherOf('fcfs', { endpoints: [{ id: 'e1', slots: 16 }] });
+    for (let i = 0; i < 40; i += 1) submit(dispatcher, `c${i}`, i);
+    const waited = { prefillMs: 500, decodeMs: 1_500, serviceMs: 8_000 };
+    const told = [];
+    for (let i = 0; i < 10; i += 1) {
+      const event = { type: 'ended' as const, callId: `c${i}`, result: okResult(8, waited) };
+      told.push(...dispatcher.step([event], 8_000 + i).filter((e) => e.type === 'slots-limited'));
+    }
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatchObject({ backend: 'llm', endpoint: 'e1', configured: 16 });
+    expect(dispatcher.backends.get('llm')?.endpoints.get('e1')?.usableSlots).toBeLessThan(9);
+  });
+});

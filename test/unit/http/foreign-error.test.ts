@@ -1,0 +1,135 @@
+/**
+ * Errors in the forms in which engines, frameworks and platforms write them: each is found where it
+ * is, with its words, and stands for a status. Walks the table of words.
+ */
+import { describe, expect, it } from 'vitest';
+import { ERROR_WORDS, isFlagged, statusOfWord } from '../../../src/http/error-words.ts';
+import { errorIn, errorInText } from '../../../src/http/foreign-error.ts';
+import { retryAfterOf } from '../../../src/http/retry-after.ts';
+
+describe('the words of errors', () => {
+  it.each(ERROR_WORDS)('$word of $from stands for $status, in every spelling', (entry) => {
+    const { word, status } = entry;
+    for (const spelt of [word, word.toUpperCase(), word.replaceAll('_', '-'), ` ${word} `]) {
+      expect(statusOfWord(spelt)).toBe(status);
+    }
+    expect(errorInText(JSON.stringify({ error: { message: 'x', type: word } })).status).toBe(
+      status,
+    );
+    expect(errorInText(JSON.stringify({ error: { message: 'x', code: word } })).status).toBe(
+      status,
+    );
+  });
+
+  it('have one meaning each', () => {
+    const spelt = ERROR_WORDS.map(({ word }) => word.toLowerCase().replaceAll(/[_-]/g, ''));
+    expect(new Set(spelt).size).toBe(spelt.length);
+    expect(statusOfWord('something else')).toBeUndefined();
+  });
+});
+
+describe('the words of an error', () => {
+  it.each([
+    ['OpenAI', '{"error":{"message":"W","type":"t","param":"p","code":"c"}}', 'W'],
+    ['Anthropic', '{"type":"error","error":{"type":"t","message":"W"}}', 'W'],
+    [
+      'vLLM, before 2025',
+      '{"object":"error","message":"W","type":"BadRequestError","code":400}',
+      'W',
+    ],
+    ['llama.cpp', '{"error":{"code":400,"message":"W","type":"invalid_request_error"}}', 'W'],
+    ['TGI', '{"error":"W","error_type":"validation"}', 'W'],
+    ['FastAPI', '{"detail":"W"}', 'W'],
+    [
+      'FastAPI, of fields',
+      '{"detail":[{"loc":["body","x"],"msg":"W","type":"missing"}]}',
+      'body.x: W',
+    ],
+    ['problem+json', '{"type":"about:blank","title":"T","status":400,"detail":"W"}', 'W'],
+    ['problem+json without a detail', '{"type":"about:blank","title":"W","status":400}', 'W'],
+    ['Google', '[{"error":{"code":400,"message":"W","status":"INVALID_ARGUMENT"}}]', 'W'],
+    ['Cloudflare', '{"success":false,"errors":[{"code":7003,"message":"W"}]}', 'W'],
+    ['AWS', '{"message":"W"}', 'W'],
+    ['a JSON text', '"W"', 'W'],
+    ['text', 'W\n', 'W'],
+    ['HTML', '<!doctype html><html><head><title>W</title></head></html>', 'W'],
+    [
+      'a response that failed',
+      '{"type":"response.failed","response":{"error":{"message":"W"}}}',
+      'W',
+    ],
+  ])('of %s are found', (_from, text, message) => {
+    expect(errorInText(text).message).toBe(message);
+  });
+
+  it('are absent where it has none', () => {
+    for (const text of ['', '{}', 'null', '<br>', '{"error":{}}', '{"error":null}']) {
+      expect(errorInText(text)).toEqual({});
+    }
+  });
+});
+
+describe('an error in a success', () => {
+  it.each([
+    { error: { message: 'x' } },
+    { error: 'x' },
+    { error: {} },
+    { object: 'error', message: 'x' },
+    { type: 'error', error: { message: 'x' } },
+    { status: 'FAILED', error: 'x' },
+    { id: 'x', choices: [], error: { code: 502 } },
+    { choices: [{ delta: { content: '' }, finish_reason: 'error' }], error: { code: 502 } },
+    { choices: [{ delta: {} }, { error: { message: 'x' } }] },
+  ])('is found: %j', (value) => {
+    expect(errorIn(value)).toBeDefined();
+  });
+
+  it.each([
+    { choices: [], error: null },
+    { choices: [], error: '' },
+    { choices: [], error: {} },
+    { choices: [], error: false },
+    { choices: [{ delta: { content: 'x' }, error: null, finish_reason: 'stop' }] },
+    { status: 'completed', error: null },
+    [{ error: 'x' }],
+    'error',
+    null,
+  ])('is none: %j', (value) => {
+    expect(errorIn(value)).toBeUndefined();
+  });
+});
+
+it('a refusal of a prompt is told from a refusal of a key', () => {
+  for (const text of [
+    '{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["violence"]}}}',
+    '{"error":{"code":"content_filter"}}',
+    '{"innererror":{"code":"ResponsibleAIPolicyViolation"}}',
+    'Blocked by guardrail',
+  ]) {
+    expect(isFlagged(text)).toBe(true);
+  }
+  expect(isFlagged('{"error":{"message":"The API key may not use this model."}}')).toBe(false);
+});
+
+describe('the pause that an answer asks for', () => {
+  const now = Date.parse('2026-11-26T12:00:00Z');
+  it.each([
+    [{ 'retry-after': '7' }, 7_000],
+    [{ 'retry-after': ' 1.5 ' }, 1_500],
+    [{ 'retry-after-ms': '250', 'retry-after': '1' }, 250],
+    [{ 'retry-after': 'Thu, 26 Nov 2026 12:00:20 GMT' }, 20_000],
+    [
+      { 'retry-after': 'Thu, 26 Nov 2026 11:00:20 GMT', date: 'Thu, 26 Nov 2026 11:00:00 GMT' },
+      20_000,
+    ],
+    [{ 'retry-after': '1e9' }, undefined],
+    [{ 'retry-after': '999999999' }, 86_400_000],
+    [{ 'retry-after': 'Thu, 26 Nov 2026 11:00:20 GMT' }, undefined],
+    [{ 'retry-after': '0' }, undefined],
+    [{ 'retry-after': '-1' }, undefined],
+    [{ 'retry-after': 'soon' }, undefined],
+    [{}, undefined],
+  ])('%j is %s ms', (headers: Record<string, string>, ms) => {
+    expect(retryAfterOf(new Headers(headers), now)).toBe(ms);
+  });
+});
