@@ -24,6 +24,10 @@ export interface EndpointSpec {
   readonly id: string;
   /** Calls at a time; Infinity for no limit. */
   readonly slots: number;
+  /** Where it is; another address is another engine with another cache. */
+  readonly address?: string;
+  /** Tokens that its prefix cache holds; learned where absent. */
+  readonly kvCacheTokens?: number;
   /** Absent where the endpoint never goes cold. */
   readonly coldStart?: ColdStartSpec;
 }

@@ -3,6 +3,8 @@
  * live-run.ts; how a call ended is in call-result.ts.
  */
 
+import type { PrefixLink } from './prefix.ts';
+
 /** Backend name of units that the client executes itself; no call is ever sent there. */
 export const CLIENT_BACKEND = 'client';
 
@@ -73,6 +75,8 @@ export interface CallRequest {
   readonly print?: string;
   /** The client declares that it sends this call again. */
   readonly retry?: boolean;
+  /** Fingerprints of its prompt's beginnings, the shortest first; absent where it has none. */
+  readonly prefix?: readonly PrefixLink[];
   /** Length of the body that the Worker holds while the call waits, bytes. */
   readonly bodyBytes?: number;
 }

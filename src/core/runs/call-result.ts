@@ -62,5 +62,6 @@ export function recordOf(request: CallRequest, result: CallResult): CallRecord |
   return {
     input_tokens: result.inputTokens ?? request.inputTokens,
     output_tokens: result.outputTokens ?? 0,
+    ...(result.cachedTokens === undefined ? {} : { cached_tokens: result.cachedTokens }),
   };
 }

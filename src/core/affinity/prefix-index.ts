@@ -1,0 +1,112 @@
+/**
+ * What one endpoint's prefix cache is expected to hold: the prompts that were sent there, the least
+ * recently used first. As in the engines, a prompt's end goes before its beginning, and what prompts
+ * share stays as long as the last of them that was used. Bounded by tokens and by memory.
+ *
+ * Of a part that prompts share, the one that was used last is the owner, so the parts of all prompts
+ * add up to what the cache holds, and each prompt's own part is what the cache frees by dropping it.
+ */
+import type { PrefixLink } from '../runs/prefix.ts';
+
+/** Fingerprints that are remembered of one endpoint; each takes about 100 bytes. */
+const MAX_REMEMBERED = 8_192;
+/** Fingerprints of one prompt, those of earlier cuts included. */
+const MAX_OF_PROMPT = 32;
+
+interface Prompt {
+  /** Its part from `from` to `until` is counted for it, tokens. */
+  from: number;
+  until: number;
+  readonly ids: string[];
+}
+
+export class PrefixIndex {
+  /** The least recently used first. */
+  readonly #prompts = new Set<Prompt>();
+  /** The prompt that was used last, of those that have the fingerprint. */
+  readonly #owners = new Map<string, Prompt>();
+  #tokens = 0;
+  /** Tokens of the longest prompt so far. */
+  longest = 0;
+  /** Tokens that fit; Infinity where that is not known. */
+  capacity = Infinity;
+
+  /** Tokens that the endpoint is expected to hold. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  /** Number of fingerprints. */
+  get size(): number {
+    return this.#owners.size;
+  }
+
+  /** Tokens of a prompt, from its beginning, that the endpoint is expected to hold. */
+  hitTokens(chain: readonly PrefixLink[]): number {
+    for (let i = chain.length - 1; i >= 0; i -= 1) {
+      const link = chain[i];
+      const owner = link && this.#owners.get(link.id);
+      if (owner) return Math.min(link.tokens, owner.until);
+    }
+    return 0;
+  }
+
+  /** The endpoint reads a prompt, or has just used it. */
+  use(chain: readonly PrefixLink[]): void {
+    const last = chain.at(-1);
+    if (!last) return;
+    const prompt: Prompt = { from: 0, until: last.tokens, ids: [] };
+    for (const { id, tokens } of chain) {
+      const owner = this.#owners.get(id);
+      this.#owners.set(id, prompt);
+      prompt.ids.push(id);
+      if (owner && owner !== prompt) this.#give(owner, tokens, prompt);
+    }
+    this.#prompts.add(prompt);
+    this.#tokens += prompt.until;
+    this.longest = Math.max(this.longest, prompt.until);
+    this.#trim();
+  }
+
+  /** The endpoint started anew. */
+  forget(): void {
+    this.#prompts.clear();
+    this.#owners.clear();
+    this.#tokens = 0;
+  }
+
+  /** A prompt's beginning counts for another one; a prompt that has nothing else is part of that. */
+  #give(owner: Prompt, tokens: number, to: Prompt): void {
+    const from = Math.max(owner.from, Math.min(tokens, owner.until));
+    this.#tokens -= from - owner.from;
+    owner.from = from;
+    if (from < owner.until) return;
+    this.#prompts.delete(owner);
+    for (const id of owner.ids) {
+      if (this.#owners.get(id) !== owner) continue;
+      if (to.ids.length < MAX_OF_PROMPT) {
+        this.#owners.set(id, to);
+        to.ids.push(id);
+      } else this.#owners.delete(id);
+    }
+  }
+
+  #trim(): void {
+    for (const prompt of this.#prompts) {
+      const excess = this.#tokens - this.capacity;
+      const isCrowded = this.#owners.size > MAX_REMEMBERED;
+      if (excess <= 0 && !isCrowded) return;
+      const own = prompt.until - prompt.from;
+      if (excess < own && !isCrowded) {
+        prompt.until -= excess;
+        this.#tokens -= excess;
+        return;
+      }
+      this.#prompts.delete(prompt);
+      this.#tokens -= own;
+      for (const id of prompt.ids) {
+        if (this.#owners.get(id) === prompt) this.#owners.delete(id);
+      }
+    }
+  }
+}
