@@ -17,7 +17,7 @@ interface Prompt {
   /** Its part from `from` to `until` is counted for it, tokens. */
   from: number;
   until: number;
-  readonly ids: string[];
+  readonly links: PrefixLink[];
 }
 
 export class PrefixIndex {
@@ -55,12 +55,12 @@ export class PrefixIndex {
   use(chain: readonly PrefixLink[]): void {
     const last = chain.at(-1);
     if (!last) return;
-    const prompt: Prompt = { from: 0, until: last.tokens, ids: [] };
-    for (const { id, tokens } of chain) {
-      const owner = this.#owners.get(id);
-      this.#owners.set(id, prompt);
-      prompt.ids.push(id);
-      if (owner && owner !== prompt) this.#give(owner, tokens, prompt);
+    const prompt: Prompt = { from: 0, until: last.tokens, links: [] };
+    for (const link of chain) {
+      const owner = this.#owners.get(link.id);
+      this.#owners.set(link.id, prompt);
+      prompt.links.push(link);
+      if (owner && owner !== prompt) this.#give(owner, link.tokens, prompt);
     }
     this.#prompts.add(prompt);
     this.#tokens += prompt.until;
@@ -82,12 +82,13 @@ export class PrefixIndex {
     owner.from = from;
     if (from < owner.until) return;
     this.#prompts.delete(owner);
-    for (const id of owner.ids) {
-      if (this.#owners.get(id) !== owner) continue;
-      if (to.ids.length < MAX_OF_PROMPT) {
-        this.#owners.set(id, to);
-        to.ids.push(id);
-      } else this.#owners.delete(id);
+    for (const link of owner.links) {
+      if (this.#owners.get(link.id) !== owner) continue;
+      // Beyond the part that both have, the cut is of a prompt whose end is gone.
+      if (link.tokens <= tokens && to.links.length < MAX_OF_PROMPT) {
+        this.#owners.set(link.id, to);
+        to.links.push(link);
+      } else this.#owners.delete(link.id);
     }
   }
 
@@ -104,7 +105,7 @@ export class PrefixIndex {
       }
       this.#prompts.delete(prompt);
       this.#tokens -= own;
-      for (const id of prompt.ids) {
+      for (const { id } of prompt.links) {
         if (this.#owners.get(id) === prompt) this.#owners.delete(id);
       }
     }

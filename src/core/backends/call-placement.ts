@@ -176,7 +176,7 @@ export class CallPlacement {
 
   /** Expected wait for a slot of a full endpoint behind the calls with a lower key, ms. */
   #waitMs({ spec, inFlight }: Endpoint, key: number, now: number): number {
-    const wanted = this.#backend.queue.heldFor(spec.id, key) + 1;
+    const wanted = this.#backend.queue.heldBefore(spec.id, key) + 1;
     return freeingMs(restOf(this.#running.get(spec.id) ?? [], now), inFlight, wanted);
   }
 
