@@ -21,7 +21,7 @@ const SLACK = {
   /** Of a start, as it is learned. */
   start: 2,
   /** Pings by which an idle timeout is found, and found again after the platform was taken away. */
-  pingsToLearn: 30,
+  pingsToLearn: 45,
   /** Of a start: a request before it and the pause in which its end is not noticed, ms. */
   startMs: 6 * SECOND_MS,
   /** Of a wait, ms: what the issue grants beyond waking on demand, and one refused request. */
