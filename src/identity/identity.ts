@@ -10,6 +10,7 @@ import { failure, type Outcome } from '../http/errors.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
 import type { BodyHints } from './conversation.ts';
+import { TASK_FRAMES } from './known-clients.ts';
 import { clientName } from './labels.ts';
 import { isPlaceholder } from './placeholders.ts';
 import { isSubAgent, type Named, sessionOf, TRACE_HEADER } from './sessions.ts';
@@ -217,8 +218,23 @@ function textsOf(hints: BodyHints, run: Named | undefined): Pick<Identity, 'text
 /** Only a conversation that brings no results back may be at its beginning. */
 function tasksOf({ conversation }: BodyHints, run: Named | undefined): Pick<Identity, 'tasks'> {
   if (!conversation || (run && (run.turn === undefined || run.cameBack))) return {};
-  const tasks = taskPrints(conversation.start);
-  return tasks.length === 0 ? {} : { tasks };
+  const { start } = conversation;
+  const framed = framedTask(start);
+  const tasks = new Set([
+    ...(framed === undefined ? [] : taskPrints(framed).slice(0, 1)),
+    ...taskPrints(start),
+  ]);
+  return tasks.size === 0 ? {} : { tasks: [...tasks] };
+}
+
+/** What a client put its own words around. */
+function framedTask(text: string): string | undefined {
+  for (const { open, close } of TASK_FRAMES) {
+    const at = text.indexOf(open);
+    const end = at < 0 ? -1 : text.indexOf(close, at + open.length);
+    if (end >= 0) return text.slice(at + open.length, end);
+  }
+  return undefined;
 }
 
 /** What the names that are fingerprints are made of, and what people read beside them. */
