@@ -12,8 +12,6 @@ const LEAST_CHARS = 12;
 const LEAST_END_CHARS = 24;
 /** Most ends of a text, from its first and from its last line breaks each. */
 const MAX_ENDS = 8;
-/** A text within one tag, as in `<task>…</task>`. */
-const IN_TAG = /^<([\w-]{1,64})>([\s\S]*)<\/\1>$/;
 
 /** Undefined for a text that is too short. */
 export function taskPrint(text: string): string | undefined {
@@ -22,8 +20,7 @@ export function taskPrint(text: string): string | undefined {
 
 /** The fingerprint of the text, and those of its ends that begin with a line. */
 export function taskPrints(text: string): string[] {
-  const whole = text.trim();
-  const task = (IN_TAG.exec(whole)?.[2] ?? whole).trim();
+  const task = text.trim();
   const lines: number[] = [];
   const from = Math.max(0, task.length - PRINT_CHARS);
   for (let at = task.indexOf('\n', from); at >= 0; at = task.indexOf('\n', at + 1)) {

@@ -13,7 +13,7 @@ export type ToolTask = readonly [print: string, toolCall: string];
 /** Most characters of arguments that are kept of one answer. */
 const MAX_ARGUMENT_CHARS = 32_768;
 /** Most events that are parsed, and the longest one. */
-const MAX_EVENTS = 4_096;
+const MAX_EVENTS = 2_048;
 const MAX_EVENT_CHARS = 40_960;
 /** Most tool calls, texts of one and texts of all. */
 const MAX_CALLS = 16;
@@ -21,8 +21,10 @@ const MAX_TEXTS = 8;
 const MAX_TASKS = 32;
 const MAX_DEPTH = 3;
 const MAX_ID_CHARS = 64;
-/** Stand in the events that have arguments. */
-const MARKS = ['"tool_calls"', '"tool_use"', '"input_json_delta"', '"function_call"'];
+/** Words of which one stands in each event with arguments, looked for first since that is fast. */
+const WORDS = ['tool_', 'input_json', 'function_call'];
+/** Stands in each event with arguments; many endpoints send such fields as null in all others. */
+const MARK = /"tool_calls"\s*:\s*\[|"tool_use"|"input_json_delta"|"type"\s*:\s*"function_call"/;
 
 interface Call {
   id: string;
@@ -50,7 +52,8 @@ export class ToolTasks {
   /** Takes the data of an event, one character for each byte. */
   event(data: string): void {
     if (this.#chars >= MAX_ARGUMENT_CHARS || this.#events >= MAX_EVENTS) return;
-    if (data.length > MAX_EVENT_CHARS || !MARKS.some((mark) => data.includes(mark))) return;
+    if (data.length > MAX_EVENT_CHARS || !WORDS.some((word) => data.includes(word))) return;
+    if (!MARK.test(data)) return;
     this.#events += 1;
     const { choices, index, content_block, delta, type, item, output_index } = fieldsOf(
       latinJson(data),

@@ -109,12 +109,12 @@ export class RunRegister {
     const { final } = request;
     const isLast = request.sole ? final && !this.#names.mayGoOn(request, run.id) : final;
     const { turn, ...rest } = request;
-    // The messages of a sub-agent's conversation are not those of the run's.
-    const ofSubAgent = this.#names.isSubAgent(run, request);
-    const place = turn === undefined ? {} : { turn };
+    // The messages of another conversation, as of a sub-agent, are not those of the run's.
+    const isOwn = run.conversation === request.runId;
     return {
       ...rest,
-      ...(ofSubAgent ? { subAgent: true } : place),
+      ...(turn !== undefined && isOwn ? { turn } : {}),
+      ...(this.#names.isSubAgent(run, request) ? { subAgent: true } : {}),
       runId: run.id,
       placed: true,
       final: isLast,

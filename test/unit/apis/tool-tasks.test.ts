@@ -94,7 +94,7 @@ describe('the tasks of an answer', () => {
 describe('the beginning of a conversation', () => {
   it('meets its task with what clients write around it', () => {
     const before = 'You are a sub-agent.\nWork alone.\n';
-    for (const text of [TASK, `${before}${TASK}\n`, `<task>\n${TASK}\n</task>`]) {
+    for (const text of [TASK, `${before}${TASK}\n`]) {
       expect(taskPrints(text)).toContain(PRINT);
     }
     expect(taskPrints(TASK)[0]).toBe(PRINT);

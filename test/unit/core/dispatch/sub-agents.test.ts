@@ -9,7 +9,7 @@ import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
 import type { ToolTask } from '../../../../src/core/runs/call-result.ts';
 import { SERVICE_SPEED } from '../../../../src/core/runs/demand.ts';
-import type { LiveCall } from '../../../../src/core/runs/live-run.ts';
+import { type LiveCall, LiveRun } from '../../../../src/core/runs/live-run.ts';
 import { callRequest, okResult } from '../../../dispatch-builders.ts';
 
 class Sessions {
@@ -94,6 +94,20 @@ describe('a conversation that begins with the text of a tool call', () => {
     expect(next.run).toBe(run);
     s.end(next);
     expect(s.begin({ ...SUB, turn: 6 }).run).toBe(run);
+  });
+
+  it('goes on after a restart, and its length is not that of the run', () => {
+    const s = new Sessions();
+    const run = s.main('run-a', [TASK]);
+    s.end(s.begin(SUB), [], [ID('tool')]);
+    const snapshot = JSON.parse(JSON.stringify(run.snapshot()));
+    const after = new Sessions();
+    after.register.restore(LiveRun.restore(snapshot));
+    const next = after.begin({ ...SUB, tasks: [], turn: 40, cameBack: [ID('tool')] });
+    after.end(next);
+    expect(next.run.id).toBe(run.id);
+    expect(next.run.turn).toBe(2);
+    expect(after.begin({ runId: 'run-a', unit: 'main', turn: 4 }).run).toBe(next.run);
   });
 
   it('takes one tool call: the next one like it takes another, or none', () => {
