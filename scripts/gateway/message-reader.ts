@@ -39,7 +39,7 @@ export class MessageReader {
   #readHead(): boolean {
     const end = this.#held.indexOf(HEAD_END);
     if (end < 0) return false;
-    const head = this.#held.latin1Slice(0, end);
+    const head = this.#held.toString('latin1', 0, end);
     this.#held = this.#held.subarray(end + HEAD_END.length);
     this.#isChunked = /^transfer-encoding: *chunked/im.test(head);
     this.#missing = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
@@ -61,7 +61,7 @@ export class MessageReader {
       this.#missing = 0;
       const end = this.#held.indexOf('\r\n');
       if (end < 0) return false;
-      const size = Number.parseInt(this.#held.latin1Slice(0, end), 16);
+      const size = Number.parseInt(this.#held.toString('latin1', 0, end), 16);
       if (Number.isNaN(size)) throw new Error('a chunk without a size');
       if (size === 0) {
         if (this.#held.length < end + 4) return false;

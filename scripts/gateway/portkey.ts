@@ -10,6 +10,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const PORTKEY = '@portkey-ai/gateway@1.15.2';
+/** Newer ones, which its range allows, hand it headers that it may not change: streams end in 500. */
+const OVERRIDES = { '@hono/node-server': '1.13.7' };
 const INSTALL_PATIENCE_MS = 300_000;
 
 /** Headers that have Portkey forward to an endpoint. */
@@ -22,7 +24,10 @@ export const portkeyHeaders = (endpoint: string) => ({
 /** Installs Portkey below a folder; returns the file of its build for Node. Rejects without npm. */
 export async function installPortkey(dir: string): Promise<string> {
   await mkdir(dir, { recursive: true });
-  await writeFile(join(dir, 'package.json'), '{"private":true}');
+  await writeFile(
+    join(dir, 'package.json'),
+    JSON.stringify({ private: true, overrides: OVERRIDES }),
+  );
   const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
   const options = { cwd: dir, timeout: INSTALL_PATIENCE_MS };
   await promisify(execFile)('npm', ['install', ...flags, PORTKEY], options);

@@ -4,7 +4,7 @@
  * has a parsed configuration never checks for missing defaults. Checks across fields are in
  * `cross-check.ts`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { POLICY_NAMES } from '../core/order/policies/registry.ts';
 import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
