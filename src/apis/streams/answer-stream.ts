@@ -122,12 +122,8 @@ export class AnswerStream {
           text ??= latinText(bytes);
           instead = this.#endSimple(text, bytes);
         } else instead = this.#endEvent(bytes.subarray(start, end));
-        const released = this.#taken?.released() ?? EMPTY;
-        if (released.length > 0) {
-          passed.push(bytes.subarray(from, start), released);
-          from = start;
-        }
-      } else if (this.#taken?.waits) this.#taken.addLineFeed();
+      }
+      if (this.#taken) from = this.#endWait(this.#taken, passed, bytes, from);
       if (!this.#keptLast) {
         if (start > from) passed.push(bytes.subarray(from, start));
         from = end;
@@ -138,9 +134,8 @@ export class AnswerStream {
         return this.#last(passed);
       }
     }
-    const end = splitter.inEvent ? Math.max(from, splitter.eventStart) : bytes.length;
-    // A comment that has begun cannot be interrupted.
-    if (this.#taken?.waits && hasText(bytes, from, end)) passed.push(this.#taken.release());
+    const end = Math.max(from, splitter.openStart);
+    if (this.#taken?.waits) this.#taken.beforeOthers(passed, bytes.subarray(from, end));
     if (from === 0 && end === bytes.length && passed.length === 0) return bytes;
     if (end > from) passed.push(bytes.subarray(from, end));
     if (end < bytes.length) passed.push(...this.#hold(bytes.subarray(end)));
@@ -172,6 +167,16 @@ export class AnswerStream {
   fault(error: ApiError): Uint8Array {
     const event = faultEvent(this.#kind.format, error, this.#reader.sequence);
     return ENCODER.encode(`\n\n${event}`);
+  }
+
+  /** Passes on what has waited for the present part; returns what is not passed on by then. */
+  #endWait(taken: TakenUsage, passed: Uint8Array[], bytes: Uint8Array, from: number): number {
+    const { isEvent, start } = this.#splitter;
+    if (!isEvent && taken.waits) taken.addLineFeed();
+    const released = taken.released();
+    if (released.length === 0) return from;
+    passed.push(bytes.subarray(from, start), released);
+    return start;
   }
 
   /** Ends what is passed on with the event that was just read. */
@@ -300,12 +305,6 @@ export class AnswerStream {
     this.#long = long;
     return [finish, ...parts];
   }
-}
-
-/** True where there is anything but line ends. */
-function hasText(bytes: Uint8Array, from: number, to: number): boolean {
-  for (let at = from; at < to; at += 1) if (bytes[at] !== 10 && bytes[at] !== 13) return true;
-  return false;
 }
 
 /** A byte order mark, as it is in `latinText`, is no part of the first event. */

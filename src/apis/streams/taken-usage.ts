@@ -71,10 +71,19 @@ export class TakenUsage {
     return released;
   }
 
+  /** Passes on what has waited before a comment: one that has begun cannot be interrupted. */
+  beforeOthers(passed: Uint8Array[], others: Uint8Array): void {
+    if (others.some(isText)) passed.push(this.release());
+  }
+
   /** Ends the wait: what has waited, as it came. */
   release(): Uint8Array {
     const event = this.#event;
     this.#event = EMPTY;
     return event;
   }
+}
+
+function isText(byte: number): boolean {
+  return byte !== 10 && byte !== 13;
 }
