@@ -176,6 +176,25 @@ describe('an error on /v1/messages', () => {
   });
 });
 
+describe('a fault that an engine finds with the request', () => {
+  it('is told as a wrong request, and counts for nothing', async () => {
+    const { call, idle } = await clientOf({ both: true });
+    const message = "Failed to parse tools: Expected 'tools' to be an array";
+    const own = { error: { code: 500, message, type: 'server_error' } };
+    for (const stream of [false, true]) {
+      for (let i = 0; i < 4; i += 1) {
+        behave = json(500, own);
+        const refused = await call({ stream });
+        expect(refused.status).toBe(400);
+        // The endpoint is asked each time, and the other one never.
+        expect(refused.headers.get('x-talaria-attempts')).toBe('1');
+        expect(await refused.json()).toEqual(own);
+      }
+    }
+    await idle();
+  });
+});
+
 describe('an endpoint that is busy', () => {
   it.each([
     ['as a date', () => ({ 'retry-after': new Date(Date.now() + 60_000).toUTCString() })],
