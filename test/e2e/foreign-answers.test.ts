@@ -93,6 +93,7 @@ describe('an error within a success', () => {
   it.each([
     ['an object', false, json(200, { error: ERROR })],
     ['an object of RunPod', false, json(200, { object: 'error', message: 'x', code: 500 })],
+    ['a long object', false, json(200, { error: { ...ERROR, message: 'x'.repeat(200_000) } })],
     ['an event', true, events(`data: ${JSON.stringify({ error: ERROR })}\n\ndata: [DONE]\n\n`)],
     [
       'an event behind the role',
@@ -242,10 +243,13 @@ describe('a stream that has waited', () => {
     await idle();
   });
 
-  it('breaks off where another attempt may succeed', async () => {
+  it('breaks off where another attempt may succeed, as plain JSON does', async () => {
     const { call, idle } = await clientOf(waits);
     behave = later(json(500, { error: ERROR }));
     await expect((await call({ stream: true })).text()).rejects.toThrow();
+    await expect((await call()).text()).rejects.toThrow();
+    behave = later(json(400, { detail: 'W' }));
+    expect(await (await call()).json()).toMatchObject({ error: { message: 'W' } });
     await idle();
   });
 });
