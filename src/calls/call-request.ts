@@ -57,6 +57,7 @@ export async function callRequestOf(
     ...(identity.turn === undefined ? {} : { turn: identity.turn }),
     ...(identity.cameBack === undefined ? {} : { cameBack: identity.cameBack }),
     ...(identity.texts === undefined ? {} : { texts: identity.texts }),
+    ...(identity.tasks === undefined ? {} : { tasks: identity.tasks }),
     ...(identity.guessedApp === undefined ? {} : { guessedApp: identity.guessedApp }),
     ...(identity.labels === undefined ? {} : { labels: identity.labels }),
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),

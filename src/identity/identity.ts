@@ -5,6 +5,7 @@
  * `conversation.ts`.
  */
 
+import { taskPrints } from '../apis/task-print.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
@@ -32,6 +33,8 @@ export interface Identity {
   readonly cameBack?: readonly string[];
   /** Fingerprints of texts in the body that earlier answers may have had. */
   readonly texts?: readonly string[];
+  /** Fingerprints of what begins its conversation, which a tool call may have handed out. */
+  readonly tasks?: readonly string[];
   /** The application is a fingerprint of a call of an agent's main loop, or of one beside it. */
   readonly guessedApp?: 'main' | 'side';
   /** What people read beside names that are fingerprints. */
@@ -100,6 +103,7 @@ export async function identify(
       unit: unit.value,
       ...(run ? placeOf(run) : {}),
       ...textsOf(hints, run),
+      ...tasksOf(hints, run),
       final: run === undefined || explicit('run-final')?.value === 'true' || sessionEnds,
       sole: run === undefined,
       ...(hints.agent?.expectedTokens ? { expectedTokens: hints.agent.expectedTokens } : {}),
@@ -190,6 +194,13 @@ function textsOf(hints: BodyHints, run: Named | undefined): Pick<Identity, 'text
   if (run && run.turn === undefined) return {};
   const texts = hints.texts?.() ?? [];
   return texts.length === 0 ? {} : { texts };
+}
+
+/** Only a conversation that brings no results back may be at its beginning. */
+function tasksOf({ conversation }: BodyHints, run: Named | undefined): Pick<Identity, 'tasks'> {
+  if (!conversation || (run && (run.turn === undefined || run.cameBack))) return {};
+  const tasks = taskPrints(conversation.start);
+  return tasks.length === 0 ? {} : { tasks };
 }
 
 /** What the names that are fingerprints are made of, and what people read beside them. */

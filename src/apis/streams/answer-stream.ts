@@ -12,6 +12,7 @@ import { withoutKey } from '../../http/key-mask.ts';
 import { AnswerText } from '../answer-text.ts';
 import { latinBytes, latinText, utf8Text } from '../latin-text.ts';
 import { ToolCalls } from '../tool-calls.ts';
+import { ToolTasks } from '../tool-tasks.ts';
 import type { Usage } from '../usage.ts';
 import {
   type AnswerFormat,
@@ -62,6 +63,7 @@ export class AnswerStream {
 
   /** The tool calls that the answer asks for. */
   readonly toolCalls: ToolCalls;
+  readonly toolTasks = new ToolTasks();
   /** The beginning of its text. */
   readonly text = new AnswerText();
 
@@ -216,6 +218,7 @@ export class AnswerStream {
     this.#hasEvents = true;
     reader.read(name, data);
     this.toolCalls.push(data);
+    this.toolTasks.event(data);
     this.text.event(data);
     if (reader.state !== 'failed' || this.#fault !== '') return;
     this.#fault = withoutKey(utf8Text(data), this.#kind.key);

@@ -5,6 +5,7 @@
  */
 import type { PrefixLink } from '../runs/prefix.ts';
 import { PrefixIndex } from './prefix-index.ts';
+import type { PrefixOwners } from './prefix-owners.ts';
 
 /** Expected hits below this say little: templates and blocks blur them, tokens. */
 const LEAST_TOLD = 1_024;
@@ -19,12 +20,19 @@ const WEIGHT = 0.1;
 const TRUSTED_SHARE = 0.5;
 
 export class EndpointMemory {
-  readonly #index = new PrefixIndex();
+  readonly number: number;
+  readonly #index: PrefixIndex;
   #upSince: number | undefined;
   #address: string | undefined;
   #givenTokens: number | undefined;
   /** Share of the expected hits that the engine reported. */
   #trueShare = 1;
+
+  /** `owners`: the table of all endpoints of the backend; `number`: its own there. */
+  constructor(owners: PrefixOwners, number: number) {
+    this.number = number;
+    this.#index = new PrefixIndex(owners, number);
+  }
 
   /** The endpoint at an address is up since a time, epoch ms: what it held before that is gone. */
   upSince(at: number, address?: string): void {
@@ -48,10 +56,9 @@ export class EndpointMemory {
     return this.#index.capacity;
   }
 
-  /** Tokens of a prompt that are expected to be in the cache. */
-  hitTokens(chain: readonly PrefixLink[]): number {
-    const hit = this.#index.hitTokens(chain);
-    return this.#trueShare < TRUSTED_SHARE ? hit * this.#trueShare : hit;
+  /** What is believed of an expected hit, tokens. */
+  believed(hitTokens: number): number {
+    return this.#trueShare < TRUSTED_SHARE ? hitTokens * this.#trueShare : hitTokens;
   }
 
   /** The endpoint reads a prompt, or has just used it. */

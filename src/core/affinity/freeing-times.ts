@@ -38,9 +38,9 @@ export function freeingMs(running: Iterable<RunningCall>, count: number, wanted:
   const n = leftMs.length;
   if (n === 0) return 0;
   const all = Math.max(count, n);
-  // Beyond one call for each slot, the calls that come next have to end as well.
-  const rounds = Math.max(0, Math.ceil(wanted / all) - 1);
-  const sought = (wanted - rounds * all) * (1 - EARLIER / all) * (n / all);
+  // A slot that comes free is taken again: beyond half of them, calls that come next end as well.
+  const first = Math.min(wanted, Math.ceil(all / 2));
+  const sought = first * (1 - EARLIER / all) * (n / all);
   let high = Math.max(...leftMs) + Math.max(...scaleMs);
   while (endedBy(high, leftMs, scaleMs) < sought) high *= 2;
   let low = 0;
@@ -49,7 +49,7 @@ export function freeingMs(running: Iterable<RunningCall>, count: number, wanted:
     if (endedBy(middle, leftMs, scaleMs) < sought) low = middle;
     else high = middle;
   }
-  return high + (rounds * totalMs) / n;
+  return high + ((wanted - first) * totalMs) / n / all;
 }
 
 /** Expected number of calls that end within a time. */

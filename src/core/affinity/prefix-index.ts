@@ -7,29 +7,31 @@
  * add up to what the cache holds, and each prompt's own part is what the cache frees by dropping it.
  */
 import type { PrefixLink } from '../runs/prefix.ts';
+import type { PrefixOwners, Prompt } from './prefix-owners.ts';
 
 /** Fingerprints that are remembered of one endpoint; each takes about 100 bytes. */
 const MAX_REMEMBERED = 8_192;
 /** Fingerprints of one prompt, those of earlier cuts included. */
 const MAX_OF_PROMPT = 32;
 
-interface Prompt {
-  /** Its part from `from` to `until` is counted for it, tokens. */
-  from: number;
-  until: number;
-  readonly ids: string[];
-}
-
 export class PrefixIndex {
   /** The least recently used first. */
   readonly #prompts = new Set<Prompt>();
-  /** The prompt that was used last, of those that have the fingerprint. */
-  readonly #owners = new Map<string, Prompt>();
+  readonly #owners: PrefixOwners;
+  readonly #endpoint: number;
+  /** Number of fingerprints of which it is an owner. */
+  #size = 0;
   #tokens = 0;
   /** Tokens of the longest prompt so far. */
   longest = 0;
   /** Tokens that fit; Infinity where that is not known. */
   capacity = Infinity;
+
+  /** `owners`: the table of all endpoints; `endpoint`: its number there. */
+  constructor(owners: PrefixOwners, endpoint: number) {
+    this.#owners = owners;
+    this.#endpoint = endpoint;
+  }
 
   /** Tokens that the endpoint is expected to hold. */
   get tokens(): number {
@@ -38,29 +40,19 @@ export class PrefixIndex {
 
   /** Number of fingerprints. */
   get size(): number {
-    return this.#owners.size;
-  }
-
-  /** Tokens of a prompt, from its beginning, that the endpoint is expected to hold. */
-  hitTokens(chain: readonly PrefixLink[]): number {
-    for (let i = chain.length - 1; i >= 0; i -= 1) {
-      const link = chain[i];
-      const owner = link && this.#owners.get(link.id);
-      if (owner) return Math.min(link.tokens, owner.until);
-    }
-    return 0;
+    return this.#size;
   }
 
   /** The endpoint reads a prompt, or has just used it. */
   use(chain: readonly PrefixLink[]): void {
     const last = chain.at(-1);
     if (!last) return;
-    const prompt: Prompt = { from: 0, until: last.tokens, ids: [] };
-    for (const { id, tokens } of chain) {
-      const owner = this.#owners.get(id);
-      this.#owners.set(id, prompt);
-      prompt.ids.push(id);
-      if (owner && owner !== prompt) this.#give(owner, tokens, prompt);
+    const prompt: Prompt = { from: 0, until: last.tokens, links: [] };
+    for (const link of chain) {
+      const owner = this.#owners.set(link.id, this.#endpoint, prompt);
+      if (!owner) this.#size += 1;
+      prompt.links.push(link);
+      if (owner && owner !== prompt) this.#give(owner, link.tokens, prompt);
     }
     this.#prompts.add(prompt);
     this.#tokens += prompt.until;
@@ -70,8 +62,8 @@ export class PrefixIndex {
 
   /** The endpoint started anew. */
   forget(): void {
+    for (const prompt of this.#prompts) this.#disown(prompt);
     this.#prompts.clear();
-    this.#owners.clear();
     this.#tokens = 0;
   }
 
@@ -82,19 +74,20 @@ export class PrefixIndex {
     owner.from = from;
     if (from < owner.until) return;
     this.#prompts.delete(owner);
-    for (const id of owner.ids) {
-      if (this.#owners.get(id) !== owner) continue;
-      if (to.ids.length < MAX_OF_PROMPT) {
-        this.#owners.set(id, to);
-        to.ids.push(id);
-      } else this.#owners.delete(id);
+    for (const link of owner.links) {
+      // Beyond the part that both have, the cut is of a prompt whose end is gone.
+      if (link.tokens > tokens || to.links.length >= MAX_OF_PROMPT) continue;
+      if (this.#owners.get(link.id, this.#endpoint) !== owner) continue;
+      this.#owners.set(link.id, this.#endpoint, to);
+      to.links.push(link);
     }
+    this.#disown(owner);
   }
 
   #trim(): void {
     for (const prompt of this.#prompts) {
       const excess = this.#tokens - this.capacity;
-      const isCrowded = this.#owners.size > MAX_REMEMBERED;
+      const isCrowded = this.#size > MAX_REMEMBERED;
       if (excess <= 0 && !isCrowded) return;
       const own = prompt.until - prompt.from;
       if (excess < own && !isCrowded) {
@@ -104,9 +97,16 @@ export class PrefixIndex {
       }
       this.#prompts.delete(prompt);
       this.#tokens -= own;
-      for (const id of prompt.ids) {
-        if (this.#owners.get(id) === prompt) this.#owners.delete(id);
-      }
+      this.#disown(prompt);
+    }
+  }
+
+  /** Drops the fingerprints of which the prompt is the owner. */
+  #disown(prompt: Prompt): void {
+    for (const { id } of prompt.links) {
+      if (this.#owners.get(id, this.#endpoint) !== prompt) continue;
+      this.#owners.delete(id, this.#endpoint);
+      this.#size -= 1;
     }
   }
 }

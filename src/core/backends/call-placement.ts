@@ -6,6 +6,7 @@
  */
 import { EndpointMemory } from '../affinity/endpoint-memory.ts';
 import { freeingMs, type RunningCall } from '../affinity/freeing-times.ts';
+import { PrefixOwners } from '../affinity/prefix-owners.ts';
 import type { WaitingQueue } from '../order/waiting-queue.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
@@ -30,6 +31,9 @@ const CROWDED_MS = 2_000;
 /** Calls that are held back for one endpoint at most, so that looking at them stays cheap. */
 const MAX_HELD = 64;
 
+/** The expected time that an endpoint reads a call's prompt, ms. */
+type ReadMs = (endpoint: Endpoint) => number;
+
 /** The part of a backend by which calls are placed. */
 export interface PlacementView {
   readonly spec: BackendSpec;
@@ -41,7 +45,11 @@ export interface PlacementView {
 
 export class CallPlacement {
   readonly #backend: PlacementView;
+  readonly #owners = new PrefixOwners();
   readonly #memories = new Map<string, EndpointMemory>();
+  /** Numbers of endpoints that were given so far; those of endpoints that are gone come again. */
+  #numbers = 0;
+  readonly #freeNumbers: number[] = [];
   /** Calls that hold a slot, by endpoint. */
   readonly #running = new Map<string, Set<LiveCall>>();
 
@@ -64,8 +72,10 @@ export class CallPlacement {
     if (!usual) return undefined;
     const isUsual = this.mode === 'off' || !call.request.prefix || usual.state !== 'warm';
     if (isUsual || call.avoid?.has(usual.spec.id)) return { type: 'grant', endpoint: usual };
-    const { endpoint, readMs } = this.#soonest(call, usual, now);
-    const hold = mayHold && this.mode === 'hold' && this.#worthWaiting(call, key, readMs, now);
+    const readMs = this.#reading(call);
+    const { endpoint, ms } = this.#soonest(call, usual, readMs, now);
+    const waits = mayHold && this.mode === 'hold';
+    const hold = waits && this.#worthWaiting(call, key, { readMs, elsewhereMs: ms }, now);
     return hold || { type: 'grant', endpoint };
   }
 
@@ -77,26 +87,19 @@ export class CallPlacement {
   }
 
   /** Tokens of the call's prompt that the endpoint is expected to have. */
-  hitTokens({ request }: LiveCall, endpoint: Endpoint): number {
-    if (this.mode === 'off' || !request.prefix) return 0;
-    return Math.min(request.inputTokens, this.#memory(endpoint).hitTokens(request.prefix));
+  hitTokens(call: LiveCall, endpoint: Endpoint): number {
+    return this.#hits(call)[this.#memory(endpoint).number] ?? 0;
   }
 
-  /** Expected time that the endpoint reads the call's prompt, ms. */
-  readMs(call: LiveCall, endpoint: Endpoint): number {
-    const { id, slots } = endpoint.spec;
-    const unread = call.request.inputTokens - this.hitTokens(call, endpoint);
-    return unread * this.#backend.speed.at(id, slots).inputMs;
+  /** Expected time that an endpoint reads so many tokens, ms. */
+  readMs({ spec }: Endpoint, tokens: number): number {
+    return tokens * this.#backend.speed.at(spec.id, spec.slots).inputMs;
   }
 
   /** Tokens of the call's prompt that no endpoint has; undefined where that is not known. */
   uncachedTokens(call: LiveCall): number | undefined {
     if (this.mode === 'off' || !call.request.prefix) return undefined;
-    let hit = 0;
-    for (const endpoint of this.#backend.endpoints.values()) {
-      if (endpoint.state === 'warm') hit = Math.max(hit, this.hitTokens(call, endpoint));
-    }
-    return call.request.inputTokens - hit;
+    return call.request.inputTokens - Math.max(0, ...this.#hits(call));
   }
 
   /** A call gets a slot of an endpoint. */
@@ -127,37 +130,65 @@ export class CallPlacement {
 
   /** Forgets endpoints that are not configured any more. */
   configured(): void {
-    for (const id of this.#memories.keys()) {
-      if (!this.#backend.endpoints.has(id)) this.#memories.delete(id);
+    for (const [id, memory] of this.#memories) {
+      if (this.#backend.endpoints.has(id)) continue;
+      memory.forget();
+      this.#memories.delete(id);
+      this.#freeNumbers.push(memory.number);
     }
   }
 
+  /** Tokens of the call's prompt that each endpoint is expected to have, by its number. */
+  #hits({ request }: LiveCall): number[] {
+    if (this.mode === 'off' || !request.prefix) return [];
+    const hits = this.#owners.hits(request.prefix, this.#numbers);
+    for (const endpoint of this.#backend.endpoints.values()) {
+      const memory = this.#memory(endpoint);
+      const hit = endpoint.state === 'warm' ? (hits[memory.number] ?? 0) : 0;
+      hits[memory.number] = memory.believed(Math.min(request.inputTokens, hit));
+    }
+    return hits;
+  }
+
+  /** The expected time that each endpoint reads the call's prompt, ms. */
+  #reading(call: LiveCall): (endpoint: Endpoint) => number {
+    const hits = this.#hits(call);
+    const { inputTokens } = call.request;
+    return (endpoint) =>
+      this.readMs(endpoint, inputTokens - (hits[this.#memory(endpoint).number] ?? 0));
+  }
+
   /** The endpoint with a free slot that reads the prompt soonest; crowded ones count as later. */
-  #soonest(call: LiveCall, usual: Endpoint, now: number): { endpoint: Endpoint; readMs: number } {
-    let best = { endpoint: usual, readMs: this.readMs(call, usual) };
-    let bestMs = best.readMs + this.#crowdedMs(usual);
+  #soonest(call: LiveCall, usual: Endpoint, readMs: ReadMs, now: number) {
+    let best = { endpoint: usual, ms: readMs(usual) };
+    let bestMs = best.ms + this.#crowdedMs(usual);
     for (const endpoint of this.#backend.endpoints.values()) {
       if (endpoint === usual || call.avoid?.has(endpoint.spec.id)) continue;
       if (!endpoint.isReady(now, call.request.keyId)) continue;
-      const readMs = this.readMs(call, endpoint);
-      const ms = readMs + this.#crowdedMs(endpoint);
-      if (ms < bestMs) [best, bestMs] = [{ endpoint, readMs }, ms];
+      const ms = readMs(endpoint);
+      const countedMs = ms + this.#crowdedMs(endpoint);
+      if (countedMs < bestMs) [best, bestMs] = [{ endpoint, ms }, countedMs];
     }
     return best;
   }
 
   /** A full endpoint for which the call is to be held back; `elsewhereMs`: its prefill elsewhere. */
-  #worthWaiting(call: LiveCall, key: number, elsewhereMs: number, now: number): Placed | undefined {
+  #worthWaiting(
+    call: LiveCall,
+    key: number,
+    { readMs, elsewhereMs }: { readMs: ReadMs; elsewhereMs: number },
+    now: number,
+  ): Placed | undefined {
     let hold: Endpoint | undefined;
     let holdMs = elsewhereMs;
     let lostMs = 0;
     for (const endpoint of this.#backend.endpoints.values()) {
       if (call.avoid?.has(endpoint.spec.id)) continue;
       if (!this.#canBeAwaited(endpoint, call.request.keyId, now)) continue;
-      const readMs = this.readMs(call, endpoint);
-      if (readMs >= holdMs) continue;
-      const ms = readMs + this.#waitMs(endpoint, key, now) / COUNTED_LOSS;
-      if (ms < holdMs) [hold, holdMs, lostMs] = [endpoint, ms, elsewhereMs - readMs];
+      const thereMs = readMs(endpoint);
+      if (thereMs >= holdMs) continue;
+      const ms = thereMs + this.#waitMs(endpoint, key, now) / COUNTED_LOSS;
+      if (ms < holdMs) [hold, holdMs, lostMs] = [endpoint, ms, elsewhereMs - thereMs];
     }
     return hold && { type: 'hold', endpoint: hold, until: now + LONGEST_HOLD * lostMs };
   }
@@ -176,7 +207,7 @@ export class CallPlacement {
 
   /** Expected wait for a slot of a full endpoint behind the calls with a lower key, ms. */
   #waitMs({ spec, inFlight }: Endpoint, key: number, now: number): number {
-    const wanted = this.#backend.queue.heldFor(spec.id, key) + 1;
+    const wanted = this.#backend.queue.heldBefore(spec.id, key) + 1;
     return freeingMs(restOf(this.#running.get(spec.id) ?? [], now), inFlight, wanted);
   }
 
@@ -188,7 +219,12 @@ export class CallPlacement {
   #memory({ spec, warmSince }: Endpoint): EndpointMemory {
     let memory = this.#memories.get(spec.id);
     if (!memory) {
-      memory = new EndpointMemory();
+      let number = this.#freeNumbers.pop();
+      if (number === undefined) {
+        number = this.#numbers;
+        this.#numbers += 1;
+      }
+      memory = new EndpointMemory(this.#owners, number);
       this.#memories.set(spec.id, memory);
     }
     memory.upSince(warmSince, spec.address);

@@ -183,9 +183,10 @@ export class Dispatcher {
     const demand = this.models
       .model(call.run.app)
       ?.graph.callDemand(call.request.unit, backend.name);
+    const hitTokens = placement.hitTokens(call, endpoint);
     return {
-      hitTokens: placement.hitTokens(call, endpoint),
-      readMs: placement.readMs(call, endpoint),
+      hitTokens,
+      readMs: placement.readMs(endpoint, call.request.inputTokens - hitTokens),
       outputMs: demand ? demand.output * speed.value.outputMs : speed.meanServiceMs,
     };
   };

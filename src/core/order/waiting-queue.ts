@@ -74,6 +74,7 @@ export class WaitingQueue {
   readonly #entries = new Map<LiveRun, RunEntry>();
   /** Of those that are, by endpoint; without the endpoints that hold none. */
   readonly #held = new Map<string, Map<LiveRun, RunEntry>>();
+  readonly #heldCalls = new Map<string, number>();
   /** By place and API key; calls without a key are in the lane of the empty name. */
   readonly #lanes = new Map<string, Lane>();
   readonly #waiting = new Map<string, WaitingOfKey>();
@@ -191,18 +192,16 @@ export class WaitingQueue {
     return best && this.#takeFrom(best, false);
   }
 
-  /** Number of calls that are held back. */
-  get held(): number {
-    let held = 0;
-    for (const place of this.#held.keys()) held += this.heldFor(place);
-    return held;
+  /** Number of calls that are held back for an endpoint. */
+  heldFor(endpoint: string): number {
+    return this.#heldCalls.get(endpoint) ?? 0;
   }
 
-  /** Number of calls that are held back for an endpoint; `before`: those with a lower key. */
-  heldFor(endpoint: string, before = Infinity): number {
+  /** Number of those whose key is at most this one. */
+  heldBefore(endpoint: string, key: number): number {
     let held = 0;
     for (const entry of this.#held.get(endpoint)?.values() ?? []) {
-      if ((entry.lane?.queue.keyOf(entry) ?? 0) < before) held += entry.calls.length;
+      if ((entry.lane?.queue.keyOf(entry) ?? 0) <= key) held += entry.calls.length;
     }
     return held;
   }
@@ -377,6 +376,8 @@ export class WaitingQueue {
   #count(entry: RunEntry, call: LiveCall, by: 1 | -1): void {
     this.#size += by;
     entry.workMs += by * call.expectedMs;
+    const { place } = entry;
+    if (place !== '') this.#heldCalls.set(place, this.heldFor(place) + by);
     const bytes = by * (call.request.bodyBytes ?? 0);
     this.#bytes += bytes;
     const key = keyOfCall(call);
@@ -429,7 +430,10 @@ export class WaitingQueue {
     this.#leaveLane(entry);
     const entries = this.#entriesOf(place);
     entries?.delete(run);
-    if (place !== '' && entries?.size === 0) this.#held.delete(place);
+    if (place !== '' && entries?.size === 0) {
+      this.#held.delete(place);
+      this.#heldCalls.delete(place);
+    }
     this.keyed(run, this.#entryOf(run)?.calls[0]);
   }
 }

@@ -195,7 +195,10 @@ export class LiveRun {
     if (request.final) this.final = true;
     if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
     this.#calls.add(request);
-    const answers = this.awaited.take(request.unit, request.cameBack ?? []);
+    const { cameBack = [], subAgent } = request;
+    // A sub-agent's beginning answers nothing: others of its kind may wait for their tools.
+    const answers =
+      subAgent && cameBack.length === 0 ? [] : this.awaited.take(request.unit, cameBack);
     const grant = { lease: undefined, urgent: false, concurrency: 1 };
     const attempts = { attempts: 0, avoid: undefined, refusals: 0, lostAt: Infinity };
     const cold = { coldSince: undefined, coldMs: 0, expectedMs: 0, told: undefined };
