@@ -30,16 +30,17 @@ interface Cut {
   readonly chars: number;
 }
 
-interface TurnEnd extends Cut {
+interface TurnEnd {
   /** Counts the ends of turns, from 0. */
   readonly index: number;
+  readonly cut: Cut;
 }
 
 export class PrefixChain {
   readonly digest = new RunningDigest();
   /** After tools and system prompts. */
   readonly #heads: Cut[] = [];
-  #turns: TurnEnd[] = [];
+  readonly #turns: TurnEnd[] = [];
   #turnCount = 0;
   /** Ends of messages since the model's last one, which is the first of them. */
   #newest: Cut[] = [];
@@ -83,7 +84,7 @@ export class PrefixChain {
   links(): readonly PrefixLink[] | undefined {
     const links: PrefixLink[] = [];
     let least = LEAST_TOKENS;
-    for (const { state, chars } of [...this.#heads, ...this.#turns, ...this.#newest]) {
+    for (const { state, chars } of this.#cuts()) {
       const tokens = Math.ceil(chars / CHARS_PER_TOKEN);
       if (tokens < least) continue;
       links.push({ id: digestText(state), tokens });
@@ -92,15 +93,26 @@ export class PrefixChain {
     return links.length === 0 ? undefined : links.slice(0, MAX_LINKS);
   }
 
+  #cuts(): Cut[] {
+    return [...this.#heads, ...this.#turns.map(({ cut }) => cut), ...this.#newest];
+  }
+
   #turnEnded(cut: Cut): void {
-    const before = this.#turns.at(-1)?.chars ?? 0;
+    const turns = this.#turns;
+    const before = turns.at(-1)?.cut.chars ?? 0;
     if (cut.chars < before + LEAST_TOKENS * CHARS_PER_TOKEN) return;
     const index = this.#turnCount;
     this.#turnCount += 1;
-    this.#turns.push({ ...cut, index });
-    this.#turns = this.#turns.filter((turn) => isKept(turn.index, index));
+    let kept = 0;
+    for (const turn of turns) {
+      if (!isKept(turn.index, index)) continue;
+      turns[kept] = turn;
+      kept += 1;
+    }
+    turns.length = kept;
+    turns.push({ index, cut });
     // The first is kept, and the next one goes: what is far back is seldom gone back to.
-    if (this.#turns.length > MAX_TURNS) this.#turns.splice(1, 1);
+    if (turns.length > MAX_TURNS) turns.splice(1, 1);
   }
 }
 
