@@ -4,7 +4,7 @@
  */
 import type { Identity } from '../identity/identity.ts';
 import { bodyFingerprint } from '../identity/identity.ts';
-import type { CallFacts, CallRequest } from '../protocol/tenant.ts';
+import type { CallFacts, CallRequest, PrefixLink } from '../protocol/tenant.ts';
 
 export interface CallDescription {
   readonly backend: string;
@@ -13,6 +13,7 @@ export interface CallDescription {
   /** Number of answers requested in one call. */
   readonly choices?: number | undefined;
   readonly inputTokens: number;
+  readonly prefix?: readonly PrefixLink[];
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
   /** The body as the client sent it; undefined where it is relayed as it arrives. */
@@ -43,6 +44,7 @@ export async function callRequestOf(
     ...(plan.model === undefined ? {} : { model: plan.model }),
     ...((plan.choices ?? 1) > 1 ? { sequences: plan.choices ?? 1 } : {}),
     inputTokens: plan.inputTokens,
+    ...(plan.prefix === undefined ? {} : { prefix: plan.prefix }),
     arrivedAt,
     final: identity.final,
     sole: identity.sole,
