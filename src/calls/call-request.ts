@@ -52,18 +52,26 @@ export async function callRequestOf(
     // A call that is a run of its own cannot be recognised as a repeat; a body that is not held
     // has no fingerprint.
     ...(identity.sole || content === undefined ? {} : { print: await bodyFingerprint(content) }),
-    ...(identity.retry ? { retry: true } : {}),
-    ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
-    ...(identity.turn === undefined ? {} : { turn: identity.turn }),
-    ...(identity.cameBack === undefined ? {} : { cameBack: identity.cameBack }),
-    ...(identity.texts === undefined ? {} : { texts: identity.texts }),
-    ...(identity.tasks === undefined ? {} : { tasks: identity.tasks }),
-    ...(identity.guessedApp === undefined ? {} : { guessedApp: identity.guessedApp }),
-    ...(identity.labels === undefined ? {} : { labels: identity.labels }),
+    ...claimsOf(identity),
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
     ...(deadlineMs === undefined ? {} : { deadlineAt: arrivedAt - waitedMs + deadlineMs }),
     ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.max(0, maxWaitMs - waitedMs) }),
+  };
+}
+
+/** What the client and its conversation tell of the call's run; absent where they tell nothing. */
+function claimsOf(identity: Identity): Partial<CallRequest> {
+  const { parentRunId, turn, cameBack, texts, tasks, guessedApp, labels } = identity;
+  return {
+    ...(identity.retry ? { retry: true } : {}),
+    ...(parentRunId === undefined ? {} : { parentRunId }),
+    ...(turn === undefined ? {} : { turn }),
+    ...(cameBack === undefined ? {} : { cameBack }),
+    ...(texts === undefined ? {} : { texts }),
+    ...(tasks === undefined ? {} : { tasks }),
+    ...(guessedApp === undefined ? {} : { guessedApp }),
+    ...(labels === undefined ? {} : { labels }),
   };
 }
 
