@@ -78,6 +78,7 @@ function statusOf(backend: Backend, now: number) {
       ...endpointView(e, now),
       slots: e.spec.slots,
       running: e.inFlight,
+      slots_in_use: e.concurrency,
       cold_start_ms: e.coldStartMs,
       idle_timeout_ms: Number.isFinite(e.idleTimeoutMs) ? e.idleTimeoutMs : null,
     })),

@@ -6,6 +6,9 @@ import type { Identity } from '../identity/identity.ts';
 import { bodyFingerprint } from '../identity/identity.ts';
 import type { CallFacts, CallRequest } from '../protocol/tenant.ts';
 
+/** More than an engine has slots: such a call takes all of them. */
+const MAX_SEQUENCES = 1_024;
+
 export interface CallDescription {
   readonly backend: string;
   readonly kind: CallRequest['kind'];
@@ -41,7 +44,7 @@ export async function callRequestOf(
     backend: plan.backend,
     kind: plan.kind,
     ...(plan.model === undefined ? {} : { model: plan.model }),
-    ...((plan.choices ?? 1) > 1 ? { sequences: plan.choices ?? 1 } : {}),
+    ...sequencesIn(plan),
     inputTokens: plan.inputTokens,
     arrivedAt,
     final: identity.final,
@@ -62,6 +65,11 @@ export async function callRequestOf(
     ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.max(0, maxWaitMs - waitedMs) }),
   };
+}
+
+/** Answers at once, each of which takes a slot, as far as they are counted. */
+function sequencesIn({ choices = 1 }: CallDescription): Pick<CallRequest, 'sequences'> {
+  return choices > 1 ? { sequences: Math.min(MAX_SEQUENCES, Math.ceil(choices)) } : {};
 }
 
 /** The call's own claims, for use where the object has reported nothing. */

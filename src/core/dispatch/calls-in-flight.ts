@@ -3,8 +3,9 @@
  * back slots, each exactly once. Reports what it does with a call as effects. Timers are in
  * call-timers.ts, the order of waiting calls in ranking.ts.
  *
- * Invariants: an endpoint never has more leases than slots; a call has at most one lease at a time;
- * every call is granted, refused or cancelled; every lease ends.
+ * Invariants: an endpoint never has calls for more sequences than it has slots, but for one call that
+ * asks for more and is alone there; a call has at most one lease at a time; every call is granted,
+ * refused or cancelled; every lease ends.
  */
 
 import type { Backend } from '../backends/backend.ts';
@@ -12,7 +13,7 @@ import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
 import type { NextCall } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
-import type { CallRequest } from '../runs/call-request.ts';
+import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
@@ -24,6 +25,7 @@ import { grantEffect } from './grant-effect.ts';
 import type { Ranking } from './ranking.ts';
 import { isSentAgain, retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
+import { WideCalls } from './wide-calls.ts';
 
 /** The parts of the dispatcher that calls in flight work with. */
 export interface CallsContext {
@@ -83,10 +85,12 @@ export class CallsInFlight {
     call.visit.servingSince ??= lease.grantedAt;
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
-    this.#context.roster.holder(request.backend, lease.endpoint, now).inFlight += 1;
+    const endpoint = this.#context.roster.holder(request.backend, lease.endpoint, now);
+    endpoint.holds(sequencesOf(request));
+    call.slots = slotsOf(call, endpoint);
     const backend = this.#backends.get(request.backend);
     backend?.granted(call, now);
-    backend?.shares.granted(keyOf(call), lease.grantedAt);
+    backend?.shares.granted(keyOf(call), lease.grantedAt, call.slots);
   }
 
   /** Ends an attempt; `again`: the call may return to the queue for another attempt. */
@@ -98,7 +102,7 @@ export class CallsInFlight {
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
     const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
-    const caller = { key: keyOf(call), callId };
+    const caller = { key: keyOf(call), callId, sequences: sequencesOf(call.request) };
     const usableBefore = endpoint?.usableSlots;
     const backend = this.#backends.get(call.request.backend);
     if (again && backend && isSentAgain(call, backend, result, now)) {
@@ -120,7 +124,7 @@ export class CallsInFlight {
     const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
     if (retry && backend) return this.#waitAgain(call, backend, now, retry.pauseMs);
     // The slot is already free, but this call still counts for the concurrency at its end.
-    const loadAtEnd = (endpoint?.inFlight ?? 0) + 1;
+    const loadAtEnd = (endpoint?.concurrency ?? 0) + call.slots;
     backend?.observe(result, call, id, (call.concurrency + loadAtEnd) / 2);
     const record = recordOf(call.request, result);
     if (backend && record) {
@@ -168,6 +172,8 @@ export class CallsInFlight {
   dispatch(backend: Backend, now: number): boolean {
     const held: LiveCall[] = [];
     backend.endPauses(now);
+    backend.beginRound(now);
+    const wide = new WideCalls();
     while (backend.queue.size > 0) {
       const { slots, urgentRunning } = backend;
       const next = backend.queue.take({
@@ -179,15 +185,32 @@ export class CallsInFlight {
       if (!next) break;
       const { call } = next;
       const key = keyOf(call);
-      const best = backend.pick(now, call.avoid, key);
+      if (!wide.letsPass(next)) {
+        backend.queue.addBack(next);
+        break;
+      }
+      const best = backend.pick(now, call.avoid, key, sequencesOf(call.request));
+      if (!best && this.#isTooWide(next, backend, wide, now)) continue;
       const isAvoided = best && call.avoid?.has(best.spec.id);
       if (!best || (isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, key)))
         held.push(call);
       else this.#grant(next, backend, best, now);
     }
     for (const call of held) backend.queue.add(call);
+    wide.putBack(backend.queue);
+    backend.endRound();
     if (backend.spec.failover) this.#refuseWhereDown(backend, now);
     return held.length > 0;
+  }
+
+  /** Holds a call that no endpoint has room for although one has a free slot. */
+  #isTooWide(next: NextCall, backend: Backend, wide: WideCalls, now: number): boolean {
+    const { call, key, promisedKey } = next;
+    const narrow = backend.pick(now, call.avoid, keyOf(call));
+    if (!narrow || call.avoid?.has(narrow.spec.id)) return false;
+    backend.keepFor(call, now);
+    wide.hold(next, this.#context.ranking.queueRank(call.run, key, promisedKey).boundMs);
+    return true;
   }
 
   /** Where the backend is down for a key, its calls go to the fallback. */
@@ -252,12 +275,13 @@ export class CallsInFlight {
     now: number,
   ): void {
     const { ranking, prewarmer } = this.#context;
-    endpoint.granted(now, keyOf(call));
+    endpoint.granted(now, keyOf(call), sequencesOf(call.request));
+    call.slots = slotsOf(call, endpoint);
     backend.granted(call, now);
-    backend.shares.granted(keyOf(call), now);
+    backend.shares.granted(keyOf(call), now, call.slots);
     call.urgent = urgent;
     call.attempts += 1;
-    if (urgent) backend.urgentRunning += 1;
+    if (urgent) backend.urgentRunning += call.slots;
     prewarmer.granted(backend, endpoint, call, now, this.effects);
     call.coldMs += coldWaitOf(call, endpoint);
     call.coldSince = undefined;
@@ -265,7 +289,7 @@ export class CallsInFlight {
     const id = endpoint.spec.id;
     const lease: Lease = { endpoint: id, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
     call.lease = lease;
-    call.concurrency = endpoint.inFlight;
+    call.concurrency = endpoint.concurrency;
     call.visit.servingSince ??= now;
     this.#timers.setLease(call, lease);
     ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
@@ -287,10 +311,10 @@ export class CallsInFlight {
     const backend = this.#backends.get(call.request.backend);
     const endpoint = backend?.endpoints.get(id);
     const grantedAt = call.lease?.grantedAt ?? now;
-    endpoint?.released(now, grantedAt, keyOf(call));
+    endpoint?.released(now, grantedAt, keyOf(call), sequencesOf(call.request));
     backend?.released(call);
-    backend?.shares.released(keyOf(call), grantedAt, now);
-    if (backend && call.urgent) backend.urgentRunning -= 1;
+    backend?.shares.released(keyOf(call), grantedAt, now, call.slots);
+    if (backend && call.urgent) backend.urgentRunning -= call.slots;
     if (backend) this.#context.roster.forgetIfDrained(backend, id);
     this.effects.push({ type: 'released', callId: call.request.callId, cause });
     return endpoint;
@@ -323,6 +347,11 @@ function refusalAtGoneEndpoint({ cold, busy }: CallResult): AfterRefusal | undef
 
 function keyOf(call: LiveCall): string {
   return call.request.keyId ?? '';
+}
+
+/** Slots of an endpoint that a call takes there. */
+function slotsOf({ request }: LiveCall, { spec }: Endpoint): number {
+  return Math.max(1, Math.min(sequencesOf(request), spec.slots));
 }
 
 /** Which keys may take a free slot: those that some endpoint accepts, within their fair share. */

@@ -18,7 +18,7 @@ import type { PrewarmAccounts } from '../prewarm/prewarm-accounts.ts';
 import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
-import type { CallRequest } from '../runs/call-request.ts';
+import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
@@ -260,7 +260,9 @@ export class Dispatcher {
       return this.#refuse(callId, 'backend_down', 1_000);
     }
     // Calls can wait beside free slots: for an endpoint that has not failed them.
-    const startsAtOnce = backend.freeSlots(now, request.keyId) > backend.queue.size;
+    const startsAtOnce =
+      backend.freeSlots(now, request.keyId) > backend.queue.size &&
+      backend.pick(now, undefined, request.keyId, sequencesOf(request)) !== undefined;
     if (!startsAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
     }

@@ -107,6 +107,18 @@ export class WaitingQueue {
     this.#key(entry);
   }
 
+  /** Adds a call that was taken, with at most the key that its run had. */
+  addBack({ call, key, promisedKey }: NextCall): void {
+    this.add(call);
+    const entry = this.#entries.get(call.run);
+    if (entry?.calls[0] !== call) return;
+    const lane = this.#lane(entry.lane);
+    entry.promisedKey = Math.min(entry.promisedKey, promisedKey);
+    if (key < (lane.keyOf(entry) ?? Infinity)) {
+      lane.set(entry, key, call.seq, this.#load(entry, call, key));
+    }
+  }
+
   /** Number of runs with a waiting call. */
   get runs(): number {
     return this.#entries.size;
