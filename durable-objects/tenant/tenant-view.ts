@@ -73,6 +73,7 @@ function statusOf(backend: Backend, now: number) {
     running: backend.running,
     expected_wait_ms: backend.expectedWaitMs(),
     speed: backend.speed.value,
+    speed_by_model: Object.fromEntries(backend.speed.byModel()),
     endpoints: [...backend.endpoints].map(([endpoint, e]) => ({
       endpoint,
       ...endpointView(e, now),

@@ -129,7 +129,7 @@ export class CallsInFlight {
     const record = recordOf(call.request, result);
     if (backend && record) {
       const { output } = demandOf(record, backend.speed.value);
-      this.#context.ranking.served(call.run.app, backend, { input: 0, output });
+      this.#context.ranking.served(call, backend, { input: 0, output });
     }
     if (record) this.#context.register.answered(call, result);
     this.#settle(call, record, now);
@@ -292,7 +292,7 @@ export class CallsInFlight {
     call.concurrency = endpoint.concurrency;
     call.visit.servingSince ??= now;
     this.#timers.setLease(call, lease);
-    ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
+    ranking.served(call, backend, { input: call.request.inputTokens, output: 0 });
     const order = ranking.queueRank(call.run, key, promisedKey);
     // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the
     // grant.

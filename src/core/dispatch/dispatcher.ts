@@ -19,7 +19,7 @@ import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
 import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
-import { SERVICE_SPEED, type Speeds } from '../runs/demand.ts';
+import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
@@ -161,11 +161,10 @@ export class Dispatcher {
 
   /** Expected service time of a running call, ms; Infinity where nothing is known of its kind. */
   #expectedMs({ request, run }: LiveCall, backend: Backend): number {
-    const ofUnit = this.models
-      .model(run.app)
-      ?.graph.callMs(request.unit, backend.name, this.speeds);
-    if (ofUnit !== undefined) return ofUnit;
     const { speed } = backend;
+    const graph = this.models.model(run.app)?.graph;
+    const ofUnit = graph?.callDemand(request.unit, backend.name);
+    if (ofUnit) return workMs(ofUnit, speed.valueOf(request.model));
     return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
   }
 
