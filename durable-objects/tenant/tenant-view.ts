@@ -71,7 +71,7 @@ function statusOf(backend: Backend, now: number) {
       [...backend.queue.keys].map((key) => [key, backend.queue.waitingOf(key)]),
     ),
     running: backend.running,
-    expected_wait_ms: backend.expectedWaitMs(),
+    expected_wait_ms: backend.lastWaitMs(now),
     speed: backend.speed.value,
     speed_by_model: Object.fromEntries(backend.speed.byModel()),
     endpoints: [...backend.endpoints].map(([endpoint, e]) => ({

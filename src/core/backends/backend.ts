@@ -387,7 +387,20 @@ export class Backend {
     if (!this.#pausing.delete(call)) this.queue.remove(call);
   }
 
-  /** Expected wait of a call that joins the queue now, ms. */
+  /**
+   * Expected wait of a call that goes after all that wait now, ms: by what they and the calls that run
+   * are expected to take, and by how far such waits were off lately.
+   */
+  lastWaitMs(now: number): number {
+    if (this.speed.calls === 0) return this.expectedWaitMs();
+    const { load } = this.queue;
+    const calls = load.calls + this.#pausing.size;
+    const workMs = load.workMs + this.#pausing.size * this.speed.meanServiceMs;
+    const explainedMs = this.explainedWaitMs(calls, workMs, now);
+    return this.startMs(now) + explainedMs * this.waitCorrection.of(calls);
+  }
+
+  /** The same by the mean service time alone, for forecasts, ms. */
   expectedWaitMs(): number {
     const { slots } = this;
     const coldMs = this.isWarm ? 0 : this.coldStartMs;
@@ -410,7 +423,9 @@ export class Backend {
     const { slots } = this;
     if (this.#running.size === 0) {
       // Nothing runs: all slots are there, or come with the endpoint that starts.
-      return calls < slots ? 0 : ((calls + 1 - slots) / calls) * (workMs / Math.max(1, slots));
+      return calls < slots || calls === 0
+        ? 0
+        : ((calls + 1 - slots) / calls) * (workMs / Math.max(1, slots));
     }
     if (!this.#forecast || Math.abs(now - this.#forecast.at) >= FORECAST_KEPT_MS) {
       this.#forecast = { at: now, slots: new SlotForecast(this.#inUse(now), this.slotsInUse) };

@@ -232,7 +232,7 @@ export class CallsInFlight {
     backend?.dequeue(call);
     const waitEndCode = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
-    this.refuse(call, code, backend?.expectedWaitMs() ?? 0, now);
+    this.refuse(call, code, backend?.lastWaitMs(now) ?? 0, now);
   }
 
   /** Refuses a call; the caller must have removed it from its queue. */

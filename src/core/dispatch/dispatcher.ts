@@ -263,10 +263,10 @@ export class Dispatcher {
       backend.freeSlots(now, request.keyId) > backend.queue.size &&
       backend.pick(now, undefined, request.keyId, sequencesOf(request)) !== undefined;
     if (!startsAtOnce && backend.isFullFor(request)) {
-      return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
+      return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now));
     }
     if (!startsAtOnce && backend.isFullForKey(request)) {
-      return this.#refuse(callId, 'queue_full', backend.expectedWaitMs(), 'key');
+      return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now), 'key');
     }
     const run = this.register.find(request);
     if (!this.register.hasRoom(run, request.keyId)) {

@@ -269,6 +269,16 @@ export class WaitingQueue {
     return { items, calls, workMs };
   }
 
+  /** What goes before a call that goes after all that wait here. */
+  get load(): Load {
+    let [calls, workMs] = [0, 0];
+    for (const { total } of this.#lanes.values()) {
+      calls += total.calls;
+      workMs += total.workMs;
+    }
+    return { calls, workMs };
+  }
+
   /** All waiting calls, in no order. */
   *calls(): Iterable<LiveCall> {
     for (const entry of this.#entries.values()) yield* entry.calls;
