@@ -8,6 +8,7 @@ import { EndpointMemory } from '../affinity/endpoint-memory.ts';
 import { freeingMs, type RunningCall } from '../affinity/freeing-times.ts';
 import { PrefixOwners } from '../affinity/prefix-owners.ts';
 import type { WaitingQueue } from '../order/waiting-queue.ts';
+import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { Affinity, BackendSpec } from './backend-spec.ts';
@@ -43,7 +44,14 @@ export interface PlacementView {
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   readonly queue: WaitingQueue;
   readonly speed: BackendSpeed;
-  pick(now: number, avoid?: ReadonlySet<string>, key?: string): Endpoint | undefined;
+  /** True where an endpoint is left to a call that needs several of its slots. */
+  isKept(id: string): boolean;
+  pick(
+    now: number,
+    avoid?: ReadonlySet<string>,
+    key?: string,
+    sequences?: number,
+  ): Endpoint | undefined;
 }
 
 export class CallPlacement {
@@ -71,9 +79,12 @@ export class CallPlacement {
    * `mayHold`: it may be left in the queue for an endpoint that is full.
    */
   place(call: LiveCall, key: number, mayHold: boolean, now: number): Placed | undefined {
-    const usual = this.#backend.pick(now, call.avoid, call.request.keyId);
+    const sequences = sequencesOf(call.request);
+    const usual = this.#backend.pick(now, call.avoid, call.request.keyId, sequences);
     if (!usual) return undefined;
-    const isUsual = this.mode === 'off' || !call.request.prefix || usual.state !== 'warm';
+    // A call that takes several slots goes where they are free.
+    const isFree = this.mode !== 'off' && call.request.prefix && sequences === 1;
+    const isUsual = !isFree || usual.state !== 'warm';
     if (isUsual || call.avoid?.has(usual.spec.id)) return { type: 'grant', endpoint: usual };
     const readMs = this.#reading(call);
     const { endpoint, ms } = this.#soonest(call, usual, readMs, now);
@@ -168,6 +179,7 @@ export class CallPlacement {
     for (const endpoint of this.#backend.endpoints.values()) {
       if (endpoint === usual || call.avoid?.has(endpoint.spec.id)) continue;
       if (!endpoint.isReady(now, call.request.keyId)) continue;
+      if (this.#backend.isKept(endpoint.spec.id)) continue;
       const ms = readMs(endpoint);
       const countedMs = ms + this.#crowdedMs(endpoint);
       if (countedMs < bestMs) [best, bestMs] = [{ endpoint, ms }, countedMs];

@@ -80,7 +80,7 @@ export class Ranking {
       usual?.output ?? USUAL_OUTPUT_TOKENS,
       request.maxOutputTokens ?? Infinity,
     );
-    return workMs({ input: request.inputTokens, output }, speed.value);
+    return workMs({ input: request.inputTokens, output }, speed.valueOf(request.model));
   }
 
   /** To be called before a call joins the backend's queue. */
@@ -89,10 +89,10 @@ export class Ranking {
   }
 
   /** Charges service to an application, for policies that share a backend fairly. */
-  served(app: string, backend: Backend, demand: Demand): void {
+  served({ run, request }: LiveCall, backend: Backend, demand: Demand): void {
     if (!this.#policy.sharesByApp) return;
-    backend.accounts.charge(app, workMs(demand, backend.speed.value));
-    backend.queue.rekeyApp(app);
+    backend.accounts.charge(run.app, workMs(demand, backend.speed.valueOf(request.model)));
+    backend.queue.rekeyApp(run.app);
   }
 
   readonly #keyOf = (run: LiveRun, call: LiveCall): number => {
@@ -108,13 +108,21 @@ export class Ranking {
     return weightOfApp * (call.request.weight ?? 1);
   }
 
+  /** What the run yet asks of the call's backend is taken to be asked of the call's model. */
+  #speedsFor({ request }: LiveCall, backend: Backend | undefined): Speeds {
+    const { speeds } = this.#view;
+    const speed = backend?.speed.valueOf(request.model);
+    if (!speed || speed === backend?.speed.value) return speeds;
+    return (name) => (name === backend?.name ? speed : speeds(name));
+  }
+
   #inputs(run: LiveRun, call: LiveCall): RankInputs {
     const backend = this.#view.backends.get(call.visit.backend);
     return {
       run,
       call,
       model: this.#view.models.modelOrPrior(run.app),
-      speeds: this.#view.speeds,
+      speeds: this.#speedsFor(call, backend),
       slots: backend?.slots ?? 1,
       uncachedTokens: backend?.placement.uncachedTokens(call),
       servedMs: backend?.accounts.servedMs(run.app) ?? 0,

@@ -338,6 +338,16 @@ export class WaitingQueue {
     return { items, calls, workMs };
   }
 
+  /** What goes before a call that goes after all that wait here. */
+  get load(): Load {
+    let [calls, workMs] = [0, 0];
+    for (const { queue } of this.#lanes.values()) {
+      calls += queue.total.calls;
+      workMs += queue.total.workMs;
+    }
+    return { calls, workMs };
+  }
+
   /** All waiting calls, in no order. */
   *calls(): Iterable<LiveCall> {
     for (const entry of this.#all()) yield* entry.calls;

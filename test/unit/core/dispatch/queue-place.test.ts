@@ -106,3 +106,39 @@ describe('slots that an engine does not have', () => {
     expect(dispatcher.backends.get('llm')?.endpoints.get('e1')?.usableSlots).toBeLessThan(9);
   });
 });
+
+describe('the expected wait of a backend', () => {
+  function busy(calls: number, policy: 'fcfs' | 'gittins' = 'fcfs') {
+    const dispatcher = dispatcherOf(policy);
+    submit(dispatcher, 'first', 0);
+    const result = okResult(8, { serviceMs: 8_000 });
+    dispatcher.step([{ type: 'ended', callId: 'first', result }], 8_000);
+    for (let i = 0; i < calls; i += 1) submit(dispatcher, `c${i}`, 8_000);
+    return dispatcher;
+  }
+
+  function waitMs(dispatcher: Dispatcher, at: number): number {
+    return dispatcher.backends.get('llm')?.lastWaitMs(at) ?? Number.NaN;
+  }
+
+  it('is that of a call that goes after all that wait', () => {
+    const dispatcher = busy(5);
+    const told = waitMs(dispatcher, 8_000);
+    submit(dispatcher, 'last', 8_000);
+    expect(placeOf(dispatcher, 'last', 8_000)?.waitMs).toBeCloseTo(told, 6);
+    expect(told).toBeGreaterThan(4 * 8_000);
+  });
+
+  it('counts down while the call that runs goes on, in any order', () => {
+    for (const policy of ['fcfs', 'gittins'] as const) {
+      const dispatcher = busy(3, policy);
+      const before = waitMs(dispatcher, 8_000);
+      expect(before - waitMs(dispatcher, 13_000)).toBeGreaterThan(3_000);
+    }
+  });
+
+  it('is 0 while a slot is free', () => {
+    expect(waitMs(busy(0), 8_000)).toBe(0);
+    expect(waitMs(busy(1), 8_000)).toBeGreaterThan(0);
+  });
+});
