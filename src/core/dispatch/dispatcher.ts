@@ -230,7 +230,7 @@ export class Dispatcher {
     endpoint: Endpoint,
   ): ExpectedService => {
     const { placement, speed } = backend;
-    const demand = this.models
+    const demand = this.#models
       .model(call.run.app)
       ?.graph.callDemand(call.request.unit, backend.name);
     const hitTokens = placement.hitTokens(call, endpoint);
