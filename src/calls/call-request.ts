@@ -52,6 +52,17 @@ export async function callRequestOf(
     // A call that is a run of its own cannot be recognised as a repeat; a body that is not held
     // has no fingerprint.
     ...(identity.sole || content === undefined ? {} : { print: await bodyFingerprint(content) }),
+    ...ofIdentity(identity),
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+    ...(deadlineMs === undefined ? {} : { deadlineAt: arrivedAt - waitedMs + deadlineMs }),
+    ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
+    ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.max(0, maxWaitMs - waitedMs) }),
+  };
+}
+
+/** What the identity adds to a request, as far as it is known. */
+function ofIdentity(identity: Identity): Partial<CallRequest> {
+  return {
     ...(identity.retry ? { retry: true } : {}),
     ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
     ...(identity.turn === undefined ? {} : { turn: identity.turn }),
@@ -60,10 +71,6 @@ export async function callRequestOf(
     ...(identity.tasks === undefined ? {} : { tasks: identity.tasks }),
     ...(identity.guessedApp === undefined ? {} : { guessedApp: identity.guessedApp }),
     ...(identity.labels === undefined ? {} : { labels: identity.labels }),
-    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
-    ...(deadlineMs === undefined ? {} : { deadlineAt: arrivedAt - waitedMs + deadlineMs }),
-    ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
-    ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.max(0, maxWaitMs - waitedMs) }),
   };
 }
 
