@@ -5,6 +5,7 @@
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ViewName } from '../../src/protocol/tenant.ts';
+import { affinityMetrics, affinityView } from './affinity-view.ts';
 import { endpointMetrics, endpointView } from './endpoint-view.ts';
 import { keyMetrics, keysView } from './keys-view.ts';
 import { dayView, outlookView, prewarmMetrics } from './prewarm-view.ts';
@@ -60,6 +61,7 @@ export const VIEWS = {
     JSON.stringify([
       ...prewarmMetrics(dispatcher, store.prewarm.totals()),
       ...endpointMetrics(dispatcher, now),
+      ...affinityMetrics(dispatcher),
       ...keyMetrics(dispatcher, sideCalls),
     ]),
 } as const satisfies Record<ViewName, View>;
@@ -74,6 +76,7 @@ function statusOf(backend: Backend, now: number) {
     expected_wait_ms: backend.lastWaitMs(now),
     speed: backend.speed.value,
     speed_by_model: Object.fromEntries(backend.speed.byModel()),
+    affinity: affinityView(backend),
     endpoints: [...backend.endpoints].map(([endpoint, e]) => ({
       endpoint,
       ...endpointView(e, now),

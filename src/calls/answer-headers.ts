@@ -76,6 +76,12 @@ function grantHeaders(grant: Grant): Record<string, string> {
     'x-talaria-endpoint-state': grant.endpointState ?? 'unknown',
     'x-talaria-queue-ms': wholeMs(grant.waitedMs),
     'x-talaria-cold-ms': wholeMs(grant.coldMs),
+    ...(grant.prefixTokens === undefined
+      ? {}
+      : {
+          'x-talaria-prefix-tokens': String(grant.prefixTokens),
+          'x-talaria-held-ms': wholeMs(grant.heldMs ?? 0),
+        }),
     'x-talaria-rank-ms': wholeMs(grant.rankMs),
     'x-talaria-bound-ms': grant.boundMs === undefined ? 'none' : wholeMs(grant.boundMs),
   };

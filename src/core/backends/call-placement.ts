@@ -4,6 +4,7 @@
  * wait expected there is shorter than what it would lose elsewhere. Calls without a prefix, retries,
  * and endpoints that are cold or start slowly are placed as backend.ts does.
  */
+import { AffinityTotals } from '../affinity/affinity-totals.ts';
 import { EndpointMemory } from '../affinity/endpoint-memory.ts';
 import { freeingMs, type RunningCall } from '../affinity/freeing-times.ts';
 import { PrefixOwners } from '../affinity/prefix-owners.ts';
@@ -57,6 +58,8 @@ export interface PlacementView {
 export class CallPlacement {
   readonly #backend: PlacementView;
   readonly #owners = new PrefixOwners();
+  /** What the choice came to, for the operator. */
+  readonly totals = new AffinityTotals();
   readonly #memories = new Map<string, EndpointMemory>();
   /** Numbers of endpoints that were given so far; those of endpoints that are gone come again. */
   #numbers = 0;
@@ -123,7 +126,14 @@ export class CallPlacement {
     const running = this.#running.get(id);
     if (running) running.add(call);
     else this.#running.set(id, new Set([call]));
-    if (call.request.prefix) this.#memory(endpoint).use(call.request.prefix);
+    const { prefix, inputTokens } = call.request;
+    if (!prefix) return;
+    this.#memory(endpoint).use(prefix);
+    const { expected, heldMs } = call.placed;
+    if (!expected) return;
+    this.totals.granted(inputTokens, expected, this.readMs(endpoint, expected.hitTokens));
+    // A call is held back before its first slot only.
+    if (call.attempts === 0) this.totals.held(heldMs);
   }
 
   /** A call gives its slot back. */
@@ -136,9 +146,10 @@ export class CallPlacement {
   }
 
   /** A call has ended: its engine may have told how much of the prompt was cached. */
-  observe({ outcome, cachedTokens }: CallResult, call: LiveCall): void {
+  observe({ outcome, inputTokens, cachedTokens }: CallResult, call: LiveCall): void {
     const { expected } = call.placed;
     if (outcome !== 'ok' || cachedTokens === undefined || !expected || !call.request.prefix) return;
+    this.totals.reported(inputTokens ?? call.request.inputTokens, cachedTokens);
     this.#memories.get(call.lease?.endpoint ?? '')?.told(expected.hitTokens, cachedTokens);
   }
 

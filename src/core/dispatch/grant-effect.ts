@@ -7,9 +7,10 @@ import type { Granted } from './dispatch-events.ts';
 export function grantEffect(
   call: LiveCall,
   lease: Lease,
-  found: Pick<Granted, 'repeated' | 'rankMs' | 'boundMs' | 'coldMs' | 'heldMs' | 'endpointState'>,
+  found: Pick<Granted, 'repeated' | 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
 ): Granted {
   const { callId, backend, unit, arrivedAt } = call.request;
+  const { heldMs, expected } = call.placed;
   return {
     type: 'granted',
     callId,
@@ -23,6 +24,8 @@ export function grantEffect(
     expiresAt: lease.expiresAt,
     leaseMs: lease.lengthMs,
     waitedMs: Math.max(0, lease.grantedAt - arrivedAt),
+    ...(heldMs > 0 ? { heldMs } : {}),
+    ...(expected?.isByPrefix ? { prefixTokens: expected.hitTokens } : {}),
     ...found,
   };
 }

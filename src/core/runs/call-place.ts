@@ -21,6 +21,8 @@ export interface CallPlace {
 export interface ExpectedService {
   /** Tokens of its prompt that are in the endpoint's cache. */
   readonly hitTokens: number;
+  /** The endpoint was chosen by what is cached where. */
+  readonly isByPrefix: boolean;
   /** Time that the rest of its prompt takes to be read, ms. */
   readonly readMs: number;
   /** Mean time that calls of its kind generate, ms. */
