@@ -2,7 +2,7 @@
  * What each streamed API's events are, in a few lines, for the tests that every one of them has to pass:
  * at its reader and end to end. Not a test itself.
  */
-import type { StreamKind } from '../../src/apis/streams/answer-stream.ts';
+import type { StreamKind } from '../../src/apis/streams/stream-reading.ts';
 import {
   type EventMeaning,
   LAST_DATA,
