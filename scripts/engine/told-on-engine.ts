@@ -22,6 +22,8 @@ const APPLICATIONS: ReadonlyArray<readonly [app: string, calls: readonly DrivenC
 /** Runs that arrive together, and the mean of such groups in one time of a group's work. */
 const GROUP = 12;
 const LOAD = 0.9;
+/** Share of the runs that teach the speeds and the applications before waits are compared. */
+const LEARNING_SHARE = 0.25;
 
 /** Makes `runs` runs and compares the waits that were told with those that came. */
 export async function toldOnEngine(
@@ -51,8 +53,11 @@ export async function toldOnEngine(
       backends: { llm: backend },
     },
     engine,
-    (dispatcher, now, events, effects) => told.observe(dispatcher, now, events, effects),
+    (dispatcher, now, events, effects) => {
+      if (made > runs * LEARNING_SHARE) told.observe(dispatcher, now, events, effects);
+    },
   );
+  let made = GROUP;
   const one = () => {
     const [app, calls] = APPLICATIONS[Math.floor(random() * APPLICATIONS.length)] ?? ['', []];
     // Answers of one application differ in length by a factor of up to four.
@@ -67,7 +72,7 @@ export async function toldOnEngine(
   await Promise.all(Array.from({ length: GROUP }, one));
   const groupMs = (Date.now() - startedAt) / LOAD;
   const all: Array<Promise<void>> = [];
-  for (let made = GROUP; made < runs; made += GROUP) {
+  for (; made < runs; made += GROUP) {
     all.push(...Array.from({ length: GROUP }, one));
     await new Promise((resolve) => setTimeout(resolve, -Math.log(1 - random()) * groupMs));
   }

@@ -46,14 +46,24 @@ export class Ranking {
   /** A new queue in the order of the present policy. */
   newQueue(): WaitingQueue {
     const { callOrder, timing } = this.#policy;
-    // A rank that ages is the run's remaining work, as far as it goes before others.
-    const workOf: WorkOf | undefined =
-      this.#policy.key === 'aged'
-        ? (run, call, key) => (key - this.#config.alpha * run.arrivedAt) * this.#weightOf(run, call)
-        : undefined;
+    const workOf = this.#workOf();
     if (!timing) return new WaitingQueue(this.#keyOf, callOrder, workOf);
     const timingOf: TimingOf = (run, call) => timing(this.#inputs(run, call));
     return new DeadlineQueue(this.#keyOf, callOrder, timingOf, workOf);
+  }
+
+  /** Work of a run that goes before others once it is reached; undefined: of its waiting calls. */
+  #workOf(): WorkOf | undefined {
+    // A rank that ages is the run's remaining work, as far as it goes before others.
+    if (this.#policy.key === 'aged') {
+      return (run, call, key) =>
+        (key - this.#config.alpha * run.arrivedAt) * this.#weightOf(run, call);
+    }
+    if (!this.#policy.keepsPlace) return undefined;
+    return (run, call) => {
+      const inputs = this.#inputs(run, call);
+      return inputs.model.meanRemainingMs(queryOf(inputs));
+    };
   }
 
   /** The rank and overtaking bound that follow from a run's key. */

@@ -4,11 +4,12 @@ import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+import { llm, runOf } from '../../../run-builders.ts';
 
 /** Each output token takes a second, so that a call of `maxOutputTokens: 8` takes 8 s. */
 const SPEED = { inputMs: 0, outputMs: 1_000 };
 
-function dispatcherOf(policy: 'fcfs' | 'gittins', fields = {}): Dispatcher {
+function dispatcherOf(policy: 'fcfs' | 'app-fcfs' | 'gittins', fields = {}): Dispatcher {
   const backends = { llm: backendSpec({ slots: 1, speed: SPEED, ...fields }) };
   return new Dispatcher(configOf({ policy, backends }), { random: seededRandom(1) }, 0);
 }
@@ -104,6 +105,23 @@ describe('slots that an engine does not have', () => {
     expect(told).toHaveLength(1);
     expect(told[0]).toMatchObject({ backend: 'llm', endpoint: 'e1', configured: 16 });
     expect(dispatcher.backends.get('llm')?.endpoints.get('e1')?.usableSlots).toBeLessThan(9);
+  });
+});
+
+describe('in an order that a run keeps', () => {
+  it('a wait holds what the runs ahead are yet to ask', () => {
+    const waitOf = (policy: 'app-fcfs' | 'fcfs') => {
+      const dispatcher = dispatcherOf(policy);
+      const unit = llm('unit', [8]);
+      for (let i = 0; i < 30; i += 1) {
+        dispatcher.models.learn(runOf('loop', unit, unit, unit, unit), i, dispatcher.speeds);
+      }
+      submit(dispatcher, 'running', 0);
+      submit(dispatcher, 'ahead', 0, { app: 'loop' });
+      submit(dispatcher, 'last', 1);
+      return placeOf(dispatcher, 'last', 1)?.waitMs ?? 0;
+    };
+    expect(waitOf('app-fcfs') - waitOf('fcfs')).toBeGreaterThan(2 * 8_000);
   });
 });
 
