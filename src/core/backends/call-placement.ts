@@ -20,12 +20,12 @@ export type Placed =
   | { readonly type: 'hold'; readonly endpoint: Endpoint; readonly until: number };
 
 /**
- * What a prompt that is read again costs, in times of its prefill: the call waits for it once, and the
- * calls behind it wait for the slot as long.
+ * What a prompt that is read again costs, in times of its prefill: the call waits for it, the calls
+ * behind it wait for the slot as long, and what it displaces from the cache is read again as well.
  */
-const COUNTED_LOSS = 2;
+const COUNTED_LOSS = 3;
 /** The longest time for which a call is held back, in times of the prefill that it would lose. */
-const LONGEST_HOLD = 3;
+const LONGEST_HOLD = 4;
 /** What a full endpoint counts for against an empty one, ms: its calls slow each other down. */
 const CROWDED_MS = 2_000;
 /** Calls that are held back for one endpoint at most, so that looking at them stays cheap. */
