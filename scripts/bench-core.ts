@@ -1,10 +1,13 @@
 /**
  * `npm run bench:core`: measures the time and memory that the scheduler's decisions take with
  * 10,000 waiting calls, and the published Gittins formula on the same samples for comparison. Times
- * are medians of several rounds.
+ * are medians of several rounds. `--growth` prints instead how a call's cost grows under each
+ * policy, `--policies A,B` of some, and `--chart FILE.svg` draws it.
  */
 
+import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
 import { Dispatcher } from '../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
 import { RankTable } from '../src/core/gittins/gittins.ts';
@@ -12,10 +15,13 @@ import { ApplicationModel } from '../src/core/learning/application-model.ts';
 import { PriorPool } from '../src/core/learning/prior-pool.ts';
 import { seededRandom } from '../src/core/learning/random.ts';
 import { publishedRank } from '../src/core/order/policies/gittins-published.ts';
+import { POLICY_NAMES } from '../src/core/order/policies/registry.ts';
 import type { CallRequest } from '../src/core/runs/call-request.ts';
 import { SERVICE_SPEED } from '../src/core/runs/demand.ts';
 import { MAX_LINKS, type PrefixLink } from '../src/core/runs/prefix.ts';
 import { forecastCost } from './core/forecast-bench.ts';
+import { callCost, DIMENSIONS, type Dimension, type GrowthPoint } from './core/growth-bench.ts';
+import { growthChart } from './core/growth-chart.ts';
 import { demoWorkload } from './demo-workload.ts';
 
 const ROUNDS = 7;
@@ -25,13 +31,45 @@ const LLM_SPEED = { inputMs: 0.1, outputMs: 20 };
 const speeds = (name: string) => (name === 'llm' ? LLM_SPEED : SERVICE_SPEED);
 
 console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);
-row('what', 'measured', 'wanted');
-benchTable();
-benchDispatch('las');
-benchDispatch('gittins');
-benchDispatch('gittins', 8);
-benchForecast();
-benchMemory();
+const { values } = parseArgs({
+  options: {
+    growth: { type: 'boolean', default: false },
+    policies: { type: 'string', default: POLICY_NAMES.join(',') },
+    chart: { type: 'string' },
+  },
+});
+if (values.growth || values.chart !== undefined) await benchGrowth(values.policies, values.chart);
+else {
+  row('what', 'measured', 'wanted');
+  benchTable();
+  benchDispatch('las');
+  benchDispatch('gittins');
+  benchDispatch('gittins', 8);
+  benchForecast();
+  benchMemory();
+}
+
+/** Prints a table in Markdown for each thing that grows. */
+async function benchGrowth(names: string, chart: string | undefined): Promise<void> {
+  const policies = POLICY_NAMES.filter((policy) => names.split(',').includes(policy));
+  const points: GrowthPoint[] = [];
+  for (const dimension of Object.keys(DIMENSIONS) as Dimension[]) {
+    const sizes = DIMENSIONS[dimension];
+    const head = [`us a call, by ${dimension}`, ...sizes.map(String), 'most / least'];
+    for (const cells of [head, head.map(() => '---')]) console.log(`| ${cells.join(' | ')} |`);
+    for (const policy of policies) {
+      const costs = sizes.map((value) => callCost(policy, dimension, value));
+      costs.forEach((us, i) => {
+        points.push({ policy, dimension, value: sizes[i] ?? 0, us });
+      });
+      const ratio = Math.max(...costs) / Math.min(...costs);
+      const cells = [policy, ...costs.map((us) => us.toFixed(1)), ratio.toFixed(1)];
+      console.log(`| ${cells.join(' | ')} |`);
+    }
+    console.log('');
+  }
+  if (chart !== undefined) await writeFile(chart, growthChart(points));
+}
 
 function benchTable(): void {
   const samples = Array.from({ length: 1_000 }, () => 1_000 * -Math.log(1 - random()));

@@ -7,11 +7,13 @@ import type { DispatchEvent, RefusalCode } from '../core/dispatch/dispatch-event
 import type { Gauges } from '../core/limits/key-limits.ts';
 import type { CallRequest } from '../core/runs/call-request.ts';
 import type { CallResult } from '../core/runs/call-result.ts';
+import type { PrefixLink } from '../core/runs/prefix.ts';
 import type { RecordedRun } from '../core/runs/recorded-run.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
 
 export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
-export type { CallRequest, CallResult, EndpointState, Gauges };
+export { MAX_LINKS } from '../core/runs/prefix.ts';
+export type { CallRequest, CallResult, EndpointState, Gauges, PrefixLink };
 
 /** The state of one rate limit of an API key. */
 export type LimitGauge = NonNullable<Gauges['requests']>;

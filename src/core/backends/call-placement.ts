@@ -26,7 +26,10 @@ export type Placed =
 const COUNTED_LOSS = 3;
 /** The longest time for which a call is held back, in times of the prefill that it would lose. */
 const LONGEST_HOLD = 4;
-/** What a full endpoint counts for against an empty one, ms: its calls slow each other down. */
+/**
+ * What a full endpoint counts for against an empty one, ms: its calls slow each other down, by no more
+ * than the time that a call takes.
+ */
 const CROWDED_MS = 2_000;
 /** Calls that are held back for one endpoint at most, so that looking at them stays cheap. */
 const MAX_HELD = 64;
@@ -213,7 +216,8 @@ export class CallPlacement {
 
   #crowdedMs({ spec, inFlight }: Endpoint): number {
     if (!Number.isFinite(spec.slots)) return 0;
-    return ((inFlight + this.#backend.queue.heldFor(spec.id)) / spec.slots) * CROWDED_MS;
+    const fullMs = Math.min(CROWDED_MS, this.#backend.speed.meanServiceMs);
+    return ((inFlight + this.#backend.queue.heldFor(spec.id)) / spec.slots) * fullMs;
   }
 
   #memory({ spec, warmSince }: Endpoint): EndpointMemory {

@@ -62,6 +62,13 @@ export interface CallRequest {
   readonly cameBack?: readonly string[];
   /** Fingerprints of texts in the body that a model may have written, the newest first. */
   readonly texts?: readonly string[];
+  /**
+   * Fingerprints of the text that its conversation begins with, and of what that ends with: where it
+   * is the beginning, a tool call of another conversation may have handed it out.
+   */
+  readonly tasks?: readonly string[];
+  /** It is of the conversation of a sub-agent, which a tool call of the run began. */
+  readonly subAgent?: true;
   /** `runId` is that of the call's run: conversations were told apart at its first submission. */
   readonly placed?: true;
   /**
