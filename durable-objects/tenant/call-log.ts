@@ -21,6 +21,8 @@ interface Attempt {
   readonly granted_at: number;
   readonly queue_ms: number;
   readonly cold_ms: number;
+  readonly held_ms: number;
+  readonly prefix_tokens: number | null;
   readonly rank_ms: number;
   readonly bound_ms: number | null;
   /** Absent while it runs. */
@@ -204,6 +206,8 @@ export class CallLog {
       granted_at: effect.grantedAt,
       queue_ms: effect.waitedMs,
       cold_ms: effect.coldMs,
+      held_ms: effect.heldMs ?? 0,
+      prefix_tokens: effect.prefixTokens ?? null,
       rank_ms: effect.rankMs,
       bound_ms: effect.boundMs ?? null,
     });

@@ -153,6 +153,7 @@ export class EffectRunner {
     if (!address) return;
     const facts = accounting.log.facts(callId);
     const { expiresAt, leaseMs, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
+    const { heldMs, prefixTokens } = granted;
     waiters.resolve(callId, {
       status: 'granted',
       endpoint,
@@ -163,6 +164,8 @@ export class EffectRunner {
       rankMs,
       leaseMs,
       ...(boundMs === undefined ? {} : { boundMs }),
+      ...(heldMs === undefined ? {} : { heldMs }),
+      ...(prefixTokens === undefined ? {} : { prefixTokens }),
       ...(endpointState === undefined ? {} : { endpointState }),
       ...(facts ? { facts } : {}),
     });

@@ -70,6 +70,10 @@ export interface Grant {
   readonly waitedMs: number;
   /** Part of the wait in which no endpoint of the backend was warm, ms. */
   readonly coldMs: number;
+  /** Part of the wait in which a slot was free and the call was held back for another, ms. */
+  readonly heldMs?: number;
+  /** Tokens of its prompt that the endpoint is expected to have cached; absent: not known. */
+  readonly prefixTokens?: number;
   /** The rank by which the call was chosen, over its weight, ms. */
   readonly rankMs: number;
   /** Length of the lease without a renewal, ms. */

@@ -89,9 +89,10 @@ export class CallPlacement {
     return LONGEST_HOLD * request.inputTokens * this.#backend.speed.value.inputMs;
   }
 
-  /** Tokens of the call's prompt that the endpoint is expected to have. */
-  hitTokens(call: LiveCall, endpoint: Endpoint): number {
-    return this.#hits(call)[this.#memory(endpoint).number] ?? 0;
+  /** Tokens of the call's prompt that the endpoint is expected to have; undefined: not known. */
+  hitTokens(call: LiveCall, endpoint: Endpoint): number | undefined {
+    if (this.mode === 'off' || !call.request.prefix) return undefined;
+    return Math.round(this.#hits(call)[this.#memory(endpoint).number] ?? 0);
   }
 
   /** Expected time that an endpoint reads so many tokens, ms. */
@@ -126,9 +127,9 @@ export class CallPlacement {
 
   /** A call has ended: its engine may have told how much of the prompt was cached. */
   observe({ outcome, cachedTokens }: CallResult, call: LiveCall): void {
-    const { expected } = call.placed;
-    if (outcome !== 'ok' || cachedTokens === undefined || !expected || !call.request.prefix) return;
-    this.#memories.get(call.lease?.endpoint ?? '')?.told(expected.hitTokens, cachedTokens);
+    const { hitTokens } = call.placed.expected ?? {};
+    if (outcome !== 'ok' || cachedTokens === undefined || hitTokens === undefined) return;
+    this.#memories.get(call.lease?.endpoint ?? '')?.told(hitTokens, cachedTokens);
   }
 
   /** Forgets endpoints that are not configured any more. */

@@ -305,8 +305,7 @@ export class CallsInFlight {
     // grant.
     const { coldMs } = call;
     const endpointState = endpoint.state;
-    const held = call.placed.heldMs > 0 ? { heldMs: call.placed.heldMs } : {};
-    this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState, ...held }));
+    this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState }));
   }
 
   /** Takes the call's slot back; the only place that does. Undefined if its endpoint is gone. */

@@ -237,7 +237,7 @@ export class Dispatcher {
     const hitTokens = placement.hitTokens(call, endpoint);
     return {
       hitTokens,
-      readMs: placement.readMs(endpoint, call.request.inputTokens - hitTokens),
+      readMs: placement.readMs(endpoint, call.request.inputTokens - (hitTokens ?? 0)),
       outputMs: demand ? demand.output * speed.value.outputMs : speed.meanServiceMs,
     };
   };

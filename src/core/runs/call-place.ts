@@ -19,8 +19,8 @@ export interface CallPlace {
 
 /** What is expected of a call's service. */
 export interface ExpectedService {
-  /** Tokens of its prompt that are in the endpoint's cache. */
-  readonly hitTokens: number;
+  /** Tokens of its prompt that are in the endpoint's cache; undefined where that is not known. */
+  readonly hitTokens: number | undefined;
   /** Time that the rest of its prompt takes to be read, ms. */
   readonly readMs: number;
   /** Mean time that calls of its kind generate, ms. */
