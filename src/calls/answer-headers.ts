@@ -45,7 +45,7 @@ export function serverTiming(grant: Grant | undefined, upstreamMs: number | unde
   ];
   return parts
     .filter(([, ms]) => ms !== undefined)
-    .map(([name, ms]) => `${name};dur=${wholeMs(ms ?? 0)}`)
+    .map(([name, ms]) => `${name};dur=${whole(ms ?? 0)}`)
     .join(', ');
 }
 
@@ -74,19 +74,20 @@ function grantHeaders(grant: Grant): Record<string, string> {
   return {
     'x-talaria-endpoint': grant.endpoint.replace(NOT_PRINTABLE, '?'),
     'x-talaria-endpoint-state': grant.endpointState ?? 'unknown',
-    'x-talaria-queue-ms': wholeMs(grant.waitedMs),
-    'x-talaria-cold-ms': wholeMs(grant.coldMs),
+    'x-talaria-queue-ms': whole(grant.waitedMs),
+    'x-talaria-cold-ms': whole(grant.coldMs),
+    // Without fingerprints a call has no place to be held back for.
     ...(grant.prefixTokens === undefined
       ? {}
       : {
-          'x-talaria-prefix-tokens': String(grant.prefixTokens),
-          'x-talaria-held-ms': wholeMs(grant.heldMs ?? 0),
+          'x-talaria-prefix-tokens': whole(grant.prefixTokens),
+          'x-talaria-held-ms': whole(grant.heldMs ?? 0),
         }),
-    'x-talaria-rank-ms': wholeMs(grant.rankMs),
-    'x-talaria-bound-ms': grant.boundMs === undefined ? 'none' : wholeMs(grant.boundMs),
+    'x-talaria-rank-ms': whole(grant.rankMs),
+    'x-talaria-bound-ms': grant.boundMs === undefined ? 'none' : whole(grant.boundMs),
   };
 }
 
-function wholeMs(ms: number): string {
-  return String(Math.max(0, Math.round(ms)));
+function whole(value: number): string {
+  return String(Math.max(0, Math.round(value)));
 }

@@ -72,7 +72,7 @@ export interface Grant {
   readonly coldMs: number;
   /** Part of the wait in which a slot was free and the call was held back for another, ms. */
   readonly heldMs?: number;
-  /** Tokens of its prompt that the endpoint is expected to have cached; absent: it was not asked. */
+  /** Tokens of its prompt that the endpoint is expected to have cached; absent: not known. */
   readonly prefixTokens?: number;
   /** The rank by which the call was chosen, over its weight, ms. */
   readonly rankMs: number;

@@ -2,8 +2,6 @@
  * What the choice of endpoints by prefixes came to at one backend, since the dispatcher started: how
  * much of the prompts was expected in the caches, and what the engines reported of it.
  */
-import type { ExpectedService } from '../runs/call-place.ts';
-
 export class AffinityTotals {
   /** Calls with a prefix that got a slot, and the tokens of their prompts. */
   calls = 0;
@@ -19,7 +17,7 @@ export class AffinityTotals {
   reportedTokens = 0;
 
   /** A call with a prefix got a slot; `savedMs`: the prefill that its hit saves. */
-  granted(inputTokens: number, { hitTokens }: ExpectedService, savedMs: number): void {
+  granted(inputTokens: number, hitTokens: number, savedMs: number): void {
     this.calls += 1;
     this.inputTokens += inputTokens;
     this.expectedTokens += hitTokens;

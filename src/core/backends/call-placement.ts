@@ -22,12 +22,12 @@ export type Placed =
   | { readonly type: 'hold'; readonly endpoint: Endpoint; readonly until: number };
 
 /**
- * What a prompt that is read again costs, in times of its prefill: the call waits for it once, and the
- * calls behind it wait for the slot as long.
+ * What a prompt that is read again costs, in times of its prefill: the call waits for it, the calls
+ * behind it wait for the slot as long, and what it displaces from the cache is read again as well.
  */
-const COUNTED_LOSS = 2;
+const COUNTED_LOSS = 3;
 /** The longest time for which a call is held back, in times of the prefill that it would lose. */
-const LONGEST_HOLD = 3;
+const LONGEST_HOLD = 4;
 /**
  * What a full endpoint counts for against an empty one, ms: its calls slow each other down, by no more
  * than the time that a call takes.
@@ -103,9 +103,10 @@ export class CallPlacement {
     return LONGEST_HOLD * request.inputTokens * this.#backend.speed.value.inputMs;
   }
 
-  /** Tokens of the call's prompt that the endpoint is expected to have. */
-  hitTokens(call: LiveCall, endpoint: Endpoint): number {
-    return this.#hits(call)[this.#memory(endpoint).number] ?? 0;
+  /** Tokens of the call's prompt that the endpoint is expected to have; undefined: not known. */
+  hitTokens(call: LiveCall, endpoint: Endpoint): number | undefined {
+    if (this.mode === 'off' || !call.request.prefix) return undefined;
+    return Math.round(this.#hits(call)[this.#memory(endpoint).number] ?? 0);
   }
 
   /** Expected time that an endpoint reads so many tokens, ms. */
@@ -130,8 +131,9 @@ export class CallPlacement {
     if (!prefix) return;
     this.#memory(endpoint).use(prefix);
     const { expected, heldMs } = call.placed;
-    if (!expected) return;
-    this.totals.granted(inputTokens, expected, this.readMs(endpoint, expected.hitTokens));
+    const hitTokens = expected?.hitTokens;
+    if (hitTokens === undefined) return;
+    this.totals.granted(inputTokens, hitTokens, this.readMs(endpoint, hitTokens));
     // A call is held back before its first slot only.
     if (call.attempts === 0) this.totals.held(heldMs);
   }
@@ -147,10 +149,10 @@ export class CallPlacement {
 
   /** A call has ended: its engine may have told how much of the prompt was cached. */
   observe({ outcome, inputTokens, cachedTokens }: CallResult, call: LiveCall): void {
-    const { expected } = call.placed;
-    if (outcome !== 'ok' || cachedTokens === undefined || !expected || !call.request.prefix) return;
+    const { hitTokens } = call.placed.expected ?? {};
+    if (outcome !== 'ok' || cachedTokens === undefined || hitTokens === undefined) return;
     this.totals.reported(inputTokens ?? call.request.inputTokens, cachedTokens);
-    this.#memories.get(call.lease?.endpoint ?? '')?.told(expected.hitTokens, cachedTokens);
+    this.#memories.get(call.lease?.endpoint ?? '')?.told(hitTokens, cachedTokens);
   }
 
   /** Forgets endpoints that are not configured any more. */

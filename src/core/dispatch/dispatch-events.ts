@@ -79,7 +79,7 @@ export interface Granted {
   readonly coldMs: number;
   /** Part of the wait in which a slot was free and the call was held back for another, ms. */
   readonly heldMs?: number;
-  /** Tokens of its prompt that the endpoint is expected to have cached; absent: it was not asked. */
+  /** Tokens of its prompt that the endpoint is expected to have cached; absent: not known. */
   readonly prefixTokens?: number;
   /** The run's key, less alpha * arrival for a policy that ages: then it is rank / weight. */
   readonly rankMs: number;

@@ -236,8 +236,7 @@ export class Dispatcher {
     const hitTokens = placement.hitTokens(call, endpoint);
     return {
       hitTokens,
-      isByPrefix: placement.mode !== 'off' && call.request.prefix !== undefined,
-      readMs: placement.readMs(endpoint, call.request.inputTokens - hitTokens),
+      readMs: placement.readMs(endpoint, call.request.inputTokens - (hitTokens ?? 0)),
       outputMs: demand ? demand.output * speed.value.outputMs : speed.meanServiceMs,
     };
   };

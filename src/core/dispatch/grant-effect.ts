@@ -4,13 +4,21 @@ import type { Lease } from '../runs/lease.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { Granted } from './dispatch-events.ts';
 
+/** What the call's prefix had to do with its wait and its endpoint. */
+function placeOf({ placed }: LiveCall): Pick<Granted, 'heldMs' | 'prefixTokens'> {
+  const { heldMs, expected } = placed;
+  return {
+    ...(heldMs > 0 ? { heldMs } : {}),
+    ...(expected?.hitTokens === undefined ? {} : { prefixTokens: expected.hitTokens }),
+  };
+}
+
 export function grantEffect(
   call: LiveCall,
   lease: Lease,
   found: Pick<Granted, 'repeated' | 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
 ): Granted {
   const { callId, backend, unit, arrivedAt } = call.request;
-  const { heldMs, expected } = call.placed;
   return {
     type: 'granted',
     callId,
@@ -24,8 +32,7 @@ export function grantEffect(
     expiresAt: lease.expiresAt,
     leaseMs: lease.lengthMs,
     waitedMs: Math.max(0, lease.grantedAt - arrivedAt),
-    ...(heldMs > 0 ? { heldMs } : {}),
-    ...(expected?.isByPrefix ? { prefixTokens: expected.hitTokens } : {}),
+    ...placeOf(call),
     ...found,
   };
 }

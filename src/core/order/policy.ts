@@ -48,6 +48,9 @@ export interface Policy {
   rank(inputs: RankInputs): number;
 }
 
+/** How often prefill beyond the usual counts in a rank. */
+const COUNTED_UNREAD = 3;
+
 /** The query to the application's model: the run's state and the work attained in its visit. */
 export function queryOf(inputs: RankInputs): RankQuery {
   const { run, call, speeds, slots } = inputs;
@@ -58,10 +61,13 @@ export function queryOf(inputs: RankInputs): RankQuery {
   return { state, backend, attainedMs, speeds, slots, extraMs: extraMsOf(inputs) };
 }
 
-/** Time by which the call's prompt takes longer to be read than those of its unit usually do, ms. */
+/**
+ * Work by which the call's prompt differs from those of its unit, ms. It counts more than once: a
+ * cached prompt is lost while the call waits, and one that is read anew displaces others.
+ */
 function extraMsOf({ call, model, speeds, uncachedTokens }: RankInputs): number {
   if (uncachedTokens === undefined) return 0;
   const { backend } = call.visit;
   const usual = model.graph.callDemand(call.request.unit, backend)?.input ?? uncachedTokens;
-  return (uncachedTokens - usual) * speeds(backend).inputMs;
+  return COUNTED_UNREAD * (uncachedTokens - usual) * speeds(backend).inputMs;
 }

@@ -19,10 +19,8 @@ export interface CallPlace {
 
 /** What is expected of a call's service. */
 export interface ExpectedService {
-  /** Tokens of its prompt that are in the endpoint's cache. */
-  readonly hitTokens: number;
-  /** The endpoint was chosen by what is cached where. */
-  readonly isByPrefix: boolean;
+  /** Tokens of its prompt that are in the endpoint's cache; undefined where that is not known. */
+  readonly hitTokens: number | undefined;
   /** Time that the rest of its prompt takes to be read, ms. */
   readonly readMs: number;
   /** Mean time that calls of its kind generate, ms. */
