@@ -1,11 +1,13 @@
 /**
  * The calls that wait for one backend, in the policy's order: a sorted list of runs for each API key,
  * each run with its waiting calls. When a call of a run ends, only that run is re-keyed, O(log n); the
- * passing of time re-sorts nothing. The list itself is ranked-queue.ts; deadline-queue.ts adds
+ * passing of time re-sorts nothing. The list itself is ranked-queue.ts, or shared-queue.ts where all
+ * runs of an application have one key; deadline-queue.ts adds
  * urgent runs; which key may take a slot is decided by key-shares.ts.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
+import { SharedQueue } from './shared-queue.ts';
 
 /** Order of the waiting calls within a run. */
 export type CallOrder = 'submission' | 'longest-first';
@@ -60,19 +62,24 @@ interface RunEntry {
 export class WaitingQueue {
   readonly #entries = new Map<LiveRun, RunEntry>();
   /** By API key; calls without one are in the lane of the empty name. */
-  readonly #lanes = new Map<string, RankedQueue<RunEntry>>();
+  readonly #lanes = new Map<string, RankedQueue<RunEntry> | SharedQueue<RunEntry>>();
   readonly #waiting = new Map<string, WaitingOfKey>();
   readonly #keyOf: KeyOf;
   readonly #order: CallOrder;
   readonly #workOf: WorkOf | undefined;
+  readonly #sharesByApp: boolean;
   #size = 0;
   #bytes = 0;
 
-  /** `workOf`: absent where it is the work of the run's waiting calls. */
-  constructor(keyOf: KeyOf, order: CallOrder, workOf?: WorkOf) {
+  /**
+   * `workOf`: absent where it is the work of the run's waiting calls. `sharesByApp`: the key is that
+   * of the run's application.
+   */
+  constructor(keyOf: KeyOf, order: CallOrder, workOf?: WorkOf, sharesByApp = false) {
     this.#keyOf = keyOf;
     this.#order = order;
     this.#workOf = workOf;
+    this.#sharesByApp = sharesByApp;
   }
 
   /** Number of waiting calls. */
@@ -174,9 +181,19 @@ export class WaitingQueue {
     if (entry) this.#key(entry);
   }
 
-  /** Re-keys all waiting runs of an application; O(waiting runs). */
+  /** Re-keys all waiting runs of an application, where they have one key. */
   rekeyApp(app: string): void {
-    for (const entry of this.#entries.values()) if (entry.run.app === app) this.#key(entry);
+    for (const lane of this.#lanes.values()) {
+      if (!(lane instanceof SharedQueue)) continue;
+      lane.rekey(app, ({ run, calls: [head] }) => (head ? this.#keyOf(run, head) : Infinity));
+    }
+  }
+
+  /** The smallest key of all runs; Infinity where none waits. */
+  get leastKey(): number {
+    let least = Infinity;
+    for (const lane of this.#lanes.values()) least = Math.min(least, lane.peekKey());
+    return least;
   }
 
   /** Re-keys them only where the key becomes lower; the promised key stays. O(waiting runs). */
@@ -192,11 +209,6 @@ export class WaitingQueue {
     }
   }
 
-  /** Application of each waiting run, with repetitions. */
-  *apps(): Iterable<string> {
-    for (const run of this.#entries.keys()) yield run.app;
-  }
-
   /** Present key of a run; undefined where none of its calls waits here. */
   keyOf(run: LiveRun): number | undefined {
     const entry = this.#entries.get(run);
@@ -210,7 +222,9 @@ export class WaitingQueue {
 
   /** Key for the run's overtaking bound: the present key, or the higher one before `lowerApp`. */
   promisedKeyOf(run: LiveRun): number | undefined {
-    return this.#entries.get(run)?.promisedKey;
+    const entry = this.#entries.get(run);
+    // A key that an application's runs share rises without each of them being looked at.
+    return entry && Math.max(entry.promisedKey, this.keyOf(run) ?? -Infinity);
   }
 
   /** Place of a run in the queue, from 1; 0 where none of its calls waits here. */
@@ -266,7 +280,7 @@ export class WaitingQueue {
     const key = this.#lanes.get(entry.lane)?.keyOf(entry);
     const call = entry.calls.shift();
     if (!call || key === undefined) return undefined;
-    const { promisedKey } = entry;
+    const promisedKey = Math.max(entry.promisedKey, key);
     this.#count(entry, call, -1);
     this.#key(entry);
     return { call, key, promisedKey, urgent };
@@ -291,10 +305,10 @@ export class WaitingQueue {
     return { calls: calls.length, workMs: Math.max(0, workMs, ofRunMs) };
   }
 
-  #lane(key: string): RankedQueue<RunEntry> {
+  #lane(key: string): RankedQueue<RunEntry> | SharedQueue<RunEntry> {
     let lane = this.#lanes.get(key);
     if (!lane) {
-      lane = new RankedQueue();
+      lane = this.#sharesByApp ? new SharedQueue(({ run }) => run.app) : new RankedQueue();
       this.#lanes.set(key, lane);
     }
     return lane;
