@@ -18,6 +18,7 @@ import { publishedRank } from '../src/core/order/policies/gittins-published.ts';
 import { POLICY_NAMES } from '../src/core/order/policies/registry.ts';
 import type { CallRequest } from '../src/core/runs/call-request.ts';
 import { SERVICE_SPEED } from '../src/core/runs/demand.ts';
+import { MAX_LINKS, type PrefixLink } from '../src/core/runs/prefix.ts';
 import { forecastCost } from './core/forecast-bench.ts';
 import { callCost, DIMENSIONS, type Dimension, type GrowthPoint } from './core/growth-bench.ts';
 import { growthChart } from './core/growth-chart.ts';
@@ -43,6 +44,7 @@ else {
   benchTable();
   benchDispatch('las');
   benchDispatch('gittins');
+  benchDispatch('gittins', 8);
   benchForecast();
   benchMemory();
 }
@@ -83,7 +85,8 @@ function benchTable(): void {
   row('published formula, same samples', us(published), '');
 }
 
-function benchDispatch(policy: 'las' | 'gittins'): void {
+/** `endpoints`: so many, between which calls are placed by their prefixes; 1 has no choice. */
+function benchDispatch(policy: 'las' | 'gittins', endpoints = 1): void {
   const config: DispatcherConfig = {
     policy,
     alpha: 0.5,
@@ -92,7 +95,7 @@ function benchDispatch(policy: 'las' | 'gittins'): void {
     runSilenceMs: 1e9,
     backends: {
       llm: {
-        endpoints: [{ id: 'e', slots: 8 }],
+        endpoints: Array.from({ length: endpoints }, (_, i) => ({ id: `e${i}`, slots: 8 })),
         queueDepth: 1e9,
         maxWaitMs: 1e12,
         maxWaitColdMs: 1e12,
@@ -120,7 +123,8 @@ function benchDispatch(policy: 'las' | 'gittins'): void {
       unit,
       backend: 'llm',
       kind: 'llm',
-      inputTokens: 300 + (submitted % 200),
+      inputTokens: (endpoints > 1 ? 40_000 : 300) + (submitted % 200),
+      ...(endpoints > 1 ? { prefix: prefixOf(submitted) } : {}),
       arrivedAt: now,
       final: true,
     };
@@ -148,8 +152,19 @@ function benchDispatch(policy: 'las' | 'gittins'): void {
     step({ type: 'ended', callId, result });
   };
   const took = median(4_000, cycle);
-  row(`submit + grant + end, ${policy}, ${WAITING} waiting`, us(took), '< 20 us');
+  const where = endpoints > 1 ? `, ${endpoints} endpoints` : '';
+  const what = `submit + grant + end, ${policy}, ${WAITING} waiting${where}`;
+  row(what, us(took), endpoints > 1 ? '< 30 us' : '< 20 us');
   running = [];
+}
+
+/** A long conversation of one of 200 sessions, with as many cuts as a chain has. */
+function prefixOf(n: number): PrefixLink[] {
+  const session = n % 200;
+  return Array.from({ length: MAX_LINKS }, (_, i) => ({
+    id: i < 2 ? `tools${i}` : `s${session}-${i}`,
+    tokens: (i + 1) * 2_500,
+  }));
 }
 
 function benchForecast(): void {

@@ -363,7 +363,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     order: PingOrder,
     ok: boolean,
     tookMs: number,
-    details: Pick<WakeReport, 'refusals' | 'unnoticedMs' | 'reason'> = {},
+    details: Omit<WakeReport, 'ok' | 'tookMs'> = {},
   ): Promise<void> {
     const { backend, endpoint, wakeAt } = order;
     const named = wakeAt === undefined ? {} : { wakeAt };

@@ -4,7 +4,7 @@
  */
 import type { Identity } from '../identity/identity.ts';
 import { bodyFingerprint } from '../identity/identity.ts';
-import type { CallFacts, CallRequest } from '../protocol/tenant.ts';
+import type { CallFacts, CallRequest, PrefixLink } from '../protocol/tenant.ts';
 
 export interface CallDescription {
   readonly backend: string;
@@ -13,6 +13,7 @@ export interface CallDescription {
   /** Number of answers requested in one call. */
   readonly choices?: number | undefined;
   readonly inputTokens: number;
+  readonly prefix?: readonly PrefixLink[];
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
   /** The body as the client sent it; undefined where it is relayed as it arrives. */
@@ -43,6 +44,7 @@ export async function callRequestOf(
     ...(plan.model === undefined ? {} : { model: plan.model }),
     ...((plan.choices ?? 1) > 1 ? { sequences: plan.choices ?? 1 } : {}),
     inputTokens: plan.inputTokens,
+    ...(plan.prefix === undefined ? {} : { prefix: plan.prefix }),
     arrivedAt,
     final: identity.final,
     sole: identity.sole,
@@ -50,17 +52,26 @@ export async function callRequestOf(
     // A call that is a run of its own cannot be recognised as a repeat; a body that is not held
     // has no fingerprint.
     ...(identity.sole || content === undefined ? {} : { print: await bodyFingerprint(content) }),
-    ...(identity.retry ? { retry: true } : {}),
-    ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
-    ...(identity.turn === undefined ? {} : { turn: identity.turn }),
-    ...(identity.cameBack === undefined ? {} : { cameBack: identity.cameBack }),
-    ...(identity.texts === undefined ? {} : { texts: identity.texts }),
-    ...(identity.guessedApp === undefined ? {} : { guessedApp: identity.guessedApp }),
-    ...(identity.labels === undefined ? {} : { labels: identity.labels }),
+    ...claimsOf(identity),
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
     ...(deadlineMs === undefined ? {} : { deadlineAt: arrivedAt - waitedMs + deadlineMs }),
     ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.max(0, maxWaitMs - waitedMs) }),
+  };
+}
+
+/** What the client and its conversation tell of the call's run; absent where they tell nothing. */
+function claimsOf(identity: Identity): Partial<CallRequest> {
+  const { parentRunId, turn, cameBack, texts, tasks, guessedApp, labels } = identity;
+  return {
+    ...(identity.retry ? { retry: true } : {}),
+    ...(parentRunId === undefined ? {} : { parentRunId }),
+    ...(turn === undefined ? {} : { turn }),
+    ...(cameBack === undefined ? {} : { cameBack }),
+    ...(texts === undefined ? {} : { texts }),
+    ...(tasks === undefined ? {} : { tasks }),
+    ...(guessedApp === undefined ? {} : { guessedApp }),
+    ...(labels === undefined ? {} : { labels }),
   };
 }
 

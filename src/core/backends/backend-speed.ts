@@ -29,7 +29,8 @@ export class BackendSpeed {
   readonly #whole: LearnedSpeed;
   readonly #levels = new Map<string, Map<number, LearnedSpeed>>();
   #endpoints: readonly SpeedSlots[];
-  #value: Speed;
+  /** Undefined until it is asked for after a change. */
+  #value: Speed | undefined;
 
   constructor(assumed: Speed, endpoints: readonly SpeedSlots[]) {
     this.#assumed = assumed;
@@ -40,6 +41,7 @@ export class BackendSpeed {
 
   /** Milliseconds per token at full slots. */
   get value(): Speed {
+    this.#value ??= this.#atFullSlots();
     return this.#value;
   }
 
@@ -71,7 +73,7 @@ export class BackendSpeed {
   observe(result: CallResult, request: CallRequest, endpoint: string, concurrency: number): void {
     this.#whole.observe(result, request);
     this.#level(endpoint, levelOf(concurrency)).observe(result, request);
-    this.#value = this.#atFullSlots();
+    this.#value = undefined;
   }
 
   /** Applies a configuration; forgets what was learned of endpoints that it no longer names. */
@@ -85,7 +87,7 @@ export class BackendSpeed {
     for (const id of this.#levels.keys()) {
       if (!endpoints.some((e) => e.id === id)) this.#levels.delete(id);
     }
-    this.#value = this.#atFullSlots();
+    this.#value = undefined;
   }
 
   snapshot(): BackendSpeedSnapshot {
@@ -101,7 +103,7 @@ export class BackendSpeed {
     for (const [id, level, snapshot] of levels) {
       if (this.#endpoints.some((e) => e.id === id)) this.#level(id, level).restore(snapshot);
     }
-    this.#value = this.#atFullSlots();
+    this.#value = undefined;
   }
 
   #level(endpoint: string, level: number): LearnedSpeed {

@@ -11,6 +11,7 @@
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
 import { ApplicationModels } from '../learning/application-models.ts';
 import type { Random } from '../learning/random.ts';
 import type { Policy } from '../order/policy.ts';
@@ -18,6 +19,7 @@ import type { PrewarmAccounts } from '../prewarm/prewarm-accounts.ts';
 import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
+import type { ExpectedService } from '../runs/call-place.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
@@ -28,7 +30,7 @@ import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { grantEffect } from './grant-effect.ts';
 import { type QueuePlace, queuePlace } from './queue-place.ts';
-import type { QueueRank } from './queue-rank.ts';
+import { type QueueRank, withHold } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
 
@@ -81,7 +83,8 @@ export class Dispatcher {
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
-    const context = { roster, register, ranking, prewarmer, speeds };
+    const expected = this.#expectedService;
+    const context = { roster, register, ranking, prewarmer, speeds, expected };
     this.#calls = new CallsInFlight(context, config.leaseMs);
     this.#configure(config, now);
   }
@@ -157,10 +160,12 @@ export class Dispatcher {
 
   /** A waiting call's rank and overtaking bound; undefined where it does not wait. */
   queueRank(call: LiveCall): QueueRank | undefined {
-    const queue = this.backends.get(call.request.backend)?.queue;
+    const { queue, placement } = this.backends.get(call.request.backend) ?? {};
     const [key, promisedKey] = [queue?.keyOf(call.run), queue?.promisedKeyOf(call.run)];
     if (key === undefined || promisedKey === undefined) return undefined;
-    return this.#ranking.queueRank(call.run, key, promisedKey);
+    const rank = this.#ranking.queueRank(call.run, key, promisedKey);
+    const holdMs = placement?.longestHoldMs(call, this.#now) ?? 0;
+    return withHold(rank, call.run, holdMs > 0 ? this.#now + holdMs : call.placed.heldTo);
   }
 
   /** Place and expected wait of a waiting call; undefined where it does not wait. */
@@ -219,6 +224,24 @@ export class Dispatcher {
     const { speed } = backend;
     return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
   }
+
+  readonly #expectedService = (
+    call: LiveCall,
+    backend: Backend,
+    endpoint: Endpoint,
+  ): ExpectedService => {
+    const { placement, speed } = backend;
+    // Before stored runs are learned, the backend's mean: a call that is held back learns them.
+    const demand = this.#models
+      .model(call.run.app)
+      ?.graph.callDemand(call.request.unit, backend.name);
+    const hitTokens = placement.hitTokens(call, endpoint);
+    return {
+      hitTokens,
+      readMs: placement.readMs(endpoint, call.request.inputTokens - hitTokens),
+      outputMs: demand ? demand.output * speed.value.outputMs : speed.meanServiceMs,
+    };
+  };
 
   /**
    * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run
@@ -311,7 +334,8 @@ export class Dispatcher {
       return this.#refuse(callId, 'backend_down', 1_000);
     }
     // Calls can wait beside free slots: for an endpoint that has not failed them.
-    const startsAtOnce = backend.freeSlots(now, request.keyId) > backend.queue.size;
+    const inLine = backend.queue.size - backend.heldBack.size;
+    const startsAtOnce = backend.freeSlots(now, request.keyId) > inLine;
     if (!startsAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
     }

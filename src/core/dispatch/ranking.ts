@@ -116,6 +116,7 @@ export class Ranking {
       model: this.#view.models.modelOrPrior(run.app),
       speeds: this.#view.speeds,
       slots: backend?.slots ?? 1,
+      uncachedTokens: backend?.placement.uncachedTokens(call),
       servedMs: backend?.accounts.servedMs(run.app) ?? 0,
     };
   }

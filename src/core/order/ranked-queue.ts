@@ -19,11 +19,11 @@ export interface Ahead extends Load {
   readonly items: number;
 }
 
-interface Entry<T> {
+interface Entry<T> extends Load {
   readonly item: T;
   readonly key: number;
   readonly seq: number;
-  readonly load: Required<Load>;
+  readonly items: number;
 }
 
 interface Block<T> {
@@ -34,6 +34,7 @@ interface Block<T> {
   workMs: number;
 }
 
+const ONE_CALL: Load = { calls: 1, workMs: 0 };
 /** A block of more entries is cut in two. */
 const MAX_BLOCK = 128;
 
@@ -53,20 +54,20 @@ export class RankedQueue<T extends object> {
   }
 
   /** Adds an item or re-keys it. RangeError on a key of NaN. */
-  set(item: T, key: number, seq: number, load: Load = { calls: 1, workMs: 0 }): void {
+  set(item: T, key: number, seq: number, load: Load = ONE_CALL): void {
     if (Number.isNaN(key)) throw new RangeError('Expected a number as key, got NaN');
     this.delete(item);
     const { items = 1, calls } = load;
-    const entry = { item, key, seq, load: { items, calls, workMs: Math.round(load.workMs) } };
+    const entry = { item, key, seq, items, calls, workMs: Math.round(load.workMs) };
     this.#entries.set(item, entry);
     const at = Math.min(this.#blockOf(entry), this.#blocks.length - 1);
     const block = this.#blocks[at];
     if (!block) {
       this.#blocks.push({ entries: [entry], items: 0, calls: 0, workMs: 0 });
-      return this.#count(this.#blocks[0], entry.load, 1);
+      return this.#count(this.#blocks[0], entry, 1);
     }
     block.entries.splice(placeIn(block.entries, entry), 0, entry);
-    this.#count(block, entry.load, 1);
+    this.#count(block, entry, 1);
     if (block.entries.length > MAX_BLOCK) this.#cut(at);
   }
 
@@ -103,7 +104,7 @@ export class RankedQueue<T extends object> {
     const at = this.#blockOf(entry);
     const block = this.#blocks[at];
     block?.entries.splice(placeIn(block.entries, entry), 1);
-    this.#count(block, entry.load, -1);
+    this.#count(block, entry, -1);
     if (block?.entries.length === 0) this.#blocks.splice(at, 1);
     return true;
   }
@@ -126,9 +127,9 @@ export class RankedQueue<T extends object> {
     const entries = this.#blocks[at]?.entries ?? [];
     const end = placeIn(entries, place);
     for (let i = 0; i < end; i += 1) {
-      items += entries[i]?.load.items ?? 0;
-      calls += entries[i]?.load.calls ?? 0;
-      workMs += entries[i]?.load.workMs ?? 0;
+      items += entries[i]?.items ?? 0;
+      calls += entries[i]?.calls ?? 0;
+      workMs += entries[i]?.workMs ?? 0;
     }
     return { items, calls, workMs };
   }
@@ -148,10 +149,10 @@ export class RankedQueue<T extends object> {
     if (!block) return;
     const entries = block.entries.splice(MAX_BLOCK >> 1);
     const moved: Block<T> = { entries, items: 0, calls: 0, workMs: 0 };
-    for (const { load } of moved.entries) {
-      moved.items += load.items;
-      moved.calls += load.calls;
-      moved.workMs += load.workMs;
+    for (const { items, calls, workMs } of moved.entries) {
+      moved.items += items;
+      moved.calls += calls;
+      moved.workMs += workMs;
     }
     block.items -= moved.items;
     block.calls -= moved.calls;

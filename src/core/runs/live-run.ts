@@ -6,6 +6,7 @@
  */
 
 import { type AwaitedTool, AwaitedTools } from './awaited-tools.ts';
+import { type CallPlace, unplaced } from './call-place.ts';
 import { type CallRequest, CLIENT_BACKEND } from './call-request.ts';
 import {
   addDemand,
@@ -55,6 +56,8 @@ export interface LiveCall {
   sentAgain?: boolean;
   /** Tool calls whose results it brings; they are awaited again where it does not succeed. */
   readonly answers: readonly AwaitedTool[];
+  /** Its stay behind a busy endpoint, and what was expected at its grant. */
+  readonly placed: CallPlace;
 }
 
 /** A wait as the calls ahead explain it. */
@@ -201,11 +204,15 @@ export class LiveRun {
     if (request.final) this.final = true;
     if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
     this.#calls.add(request);
-    const answers = this.awaited.take(request.unit, request.cameBack ?? []);
+    const { cameBack = [], subAgent } = request;
+    // A sub-agent's beginning answers nothing: others of its kind may wait for their tools.
+    const answers =
+      subAgent && cameBack.length === 0 ? [] : this.awaited.take(request.unit, cameBack);
     const grant = { lease: undefined, urgent: false, concurrency: 1 };
     const attempts = { attempts: 0, avoid: undefined, refusals: 0, lostAt: Infinity };
     const cold = { coldSince: undefined, coldMs: 0, expectedMs: 0, told: undefined };
-    return { request, run: this, visit, seq, answers, ...grant, ...attempts, ...cold };
+    const fields = { ...grant, ...attempts, ...cold, placed: unplaced() };
+    return { request, run: this, visit, seq, answers, ...fields };
   }
 
   /** Ends a call; `record` is what it asked of its backend, undefined where it did not succeed. */
