@@ -230,6 +230,7 @@ export class Dispatcher {
     endpoint: Endpoint,
   ): ExpectedService => {
     const { placement, speed } = backend;
+    // Before stored runs are learned, the backend's mean: a call that is held back learns them.
     const demand = this.#models
       .model(call.run.app)
       ?.graph.callDemand(call.request.unit, backend.name);

@@ -45,9 +45,9 @@ export class Ranking {
 
   /** A new queue in the order of the present policy. */
   newQueue(): WaitingQueue {
-    const { callOrder, timing } = this.#policy;
+    const { callOrder, timing, sharesByApp } = this.#policy;
     const workOf = this.#workOf();
-    if (!timing) return new WaitingQueue(this.#keyOf, callOrder, workOf);
+    if (!timing) return new WaitingQueue(this.#keyOf, callOrder, workOf, sharesByApp);
     const timingOf: TimingOf = (run, call) => timing(this.#inputs(run, call));
     return new DeadlineQueue(this.#keyOf, callOrder, timingOf, workOf);
   }
@@ -95,7 +95,7 @@ export class Ranking {
 
   /** To be called before a call joins the backend's queue. */
   callArriving(app: string, backend: Backend): void {
-    if (this.#policy.sharesByApp) backend.accounts.lift(app, backend.queue.apps());
+    if (this.#policy.sharesByApp) backend.accounts.lift(app, backend.queue.leastKey);
   }
 
   /** Charges service to an application, for policies that share a backend fairly. */
