@@ -10,8 +10,8 @@ import { type EngineBench, eventData, ownsEngines, startBench, words } from './e
 const TURNS = 12;
 const CALLERS = 4;
 const COMMON_TOKENS = 3_000;
-/** A turn adds about a hundred tokens; now and then a turn is read anew by another engine. */
-const MOST_READ = 300;
+/** A turn adds about a hundred tokens; one in ten may be read anew by another engine in part. */
+const MOST_READ = 125;
 
 /** What a turn cost: time until its first token, and tokens that were not in the cache. */
 interface Cost {
