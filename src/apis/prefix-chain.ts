@@ -17,7 +17,9 @@ export const CHARS_PER_TOKEN = 4;
 const LEAST_TOKENS = 16;
 /** Ends of turns that are kept: so many of the newest, and so many in all. */
 const NEWEST_TURNS = 4;
-const MAX_TURNS = 9;
+const MAX_TURNS = 10;
+/** Tools and system prompts whose ends are kept; more of them are messages in a conversation. */
+const MAX_HEADS = 2;
 /** Ends of the newest messages, besides the place where the model's last one ended. */
 const NEWEST_MESSAGES = 3;
 
@@ -56,7 +58,7 @@ export class PrefixChain {
   /** The tools or the system prompt ended; `chars`: characters of the prompt so far. */
   headEnded(chars: number): void {
     this.#last = { state: this.digest.state, chars };
-    this.#heads.push(this.#last);
+    this.#headWasLast();
   }
 
   /** A message ended, or a piece of a long prompt. */
@@ -64,7 +66,7 @@ export class PrefixChain {
     const { state } = this.digest;
     const cut = { state, chars };
     if (author === 'model' && this.#lastAuthor !== 'model') this.#turnEnded(this.#last);
-    if (author !== 'system' && this.#lastAuthor === 'system') this.#heads.push(this.#last);
+    if (author !== 'system' && this.#lastAuthor === 'system') this.#headWasLast();
     if (author === 'model') this.#newest = [cut];
     else {
       this.#newest.push(cut);
@@ -91,6 +93,10 @@ export class PrefixChain {
       least = tokens + 1;
     }
     return links.length === 0 ? undefined : links.slice(0, MAX_LINKS);
+  }
+
+  #headWasLast(): void {
+    if (this.#heads.length < MAX_HEADS) this.#heads.push(this.#last);
   }
 
   #cuts(): Cut[] {

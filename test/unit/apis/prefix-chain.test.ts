@@ -117,8 +117,15 @@ describe('a conversation that grows', () => {
           (2 * more + 2) * perTurn,
         );
       }),
-      { numRuns: 40 },
+      { numRuns: 40, examples: [[188, 37]] },
     );
+  });
+
+  it('has its newest ends, however many system messages are in it', () => {
+    const noted = turns(20).flatMap((m) => [m, { role: 'system', content: words('Note.') }]);
+    const before = chainOf({ messages: [...noted, user('x')] });
+    const next = chainOf({ messages: [...noted, user('x'), user('y')] });
+    expect(lengthOf(before) - common(next, before)).toBeLessThan(100);
   });
 });
 
