@@ -4,7 +4,7 @@
  * fail: an unavailable registry is no reason to stop a build.
  */
 import { spawnSync } from 'node:child_process';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const report = z.object({
   metadata: z.object({

@@ -1,10 +1,13 @@
 /**
  * `npm run bench:core`: measures the time and memory that the scheduler's decisions take with
  * 10,000 waiting calls, and the published Gittins formula on the same samples for comparison. Times
- * are medians of several rounds.
+ * are medians of several rounds. `--growth` prints instead how a call's cost grows under each
+ * policy, `--policies A,B` of some, and `--chart FILE.svg` draws it.
  */
 
+import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
 import { Dispatcher } from '../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../src/core/dispatch/dispatcher-config.ts';
 import { RankTable } from '../src/core/gittins/gittins.ts';
@@ -12,9 +15,13 @@ import { ApplicationModel } from '../src/core/learning/application-model.ts';
 import { PriorPool } from '../src/core/learning/prior-pool.ts';
 import { seededRandom } from '../src/core/learning/random.ts';
 import { publishedRank } from '../src/core/order/policies/gittins-published.ts';
+import { POLICY_NAMES } from '../src/core/order/policies/registry.ts';
 import type { CallRequest } from '../src/core/runs/call-request.ts';
 import { SERVICE_SPEED } from '../src/core/runs/demand.ts';
+import { MAX_LINKS, type PrefixLink } from '../src/core/runs/prefix.ts';
 import { forecastCost } from './core/forecast-bench.ts';
+import { callCost, DIMENSIONS, type Dimension, type GrowthPoint } from './core/growth-bench.ts';
+import { growthChart } from './core/growth-chart.ts';
 import { demoWorkload } from './demo-workload.ts';
 
 const ROUNDS = 7;
@@ -24,12 +31,45 @@ const LLM_SPEED = { inputMs: 0.1, outputMs: 20 };
 const speeds = (name: string) => (name === 'llm' ? LLM_SPEED : SERVICE_SPEED);
 
 console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);
-row('what', 'measured', 'wanted');
-benchTable();
-benchDispatch('las');
-benchDispatch('gittins');
-benchForecast();
-benchMemory();
+const { values } = parseArgs({
+  options: {
+    growth: { type: 'boolean', default: false },
+    policies: { type: 'string', default: POLICY_NAMES.join(',') },
+    chart: { type: 'string' },
+  },
+});
+if (values.growth || values.chart !== undefined) await benchGrowth(values.policies, values.chart);
+else {
+  row('what', 'measured', 'wanted');
+  benchTable();
+  benchDispatch('las');
+  benchDispatch('gittins');
+  benchDispatch('gittins', 8);
+  benchForecast();
+  benchMemory();
+}
+
+/** Prints a table in Markdown for each thing that grows. */
+async function benchGrowth(names: string, chart: string | undefined): Promise<void> {
+  const policies = POLICY_NAMES.filter((policy) => names.split(',').includes(policy));
+  const points: GrowthPoint[] = [];
+  for (const dimension of Object.keys(DIMENSIONS) as Dimension[]) {
+    const sizes = DIMENSIONS[dimension];
+    const head = [`us a call, by ${dimension}`, ...sizes.map(String), 'most / least'];
+    for (const cells of [head, head.map(() => '---')]) console.log(`| ${cells.join(' | ')} |`);
+    for (const policy of policies) {
+      const costs = sizes.map((value) => callCost(policy, dimension, value));
+      costs.forEach((us, i) => {
+        points.push({ policy, dimension, value: sizes[i] ?? 0, us });
+      });
+      const ratio = Math.max(...costs) / Math.min(...costs);
+      const cells = [policy, ...costs.map((us) => us.toFixed(1)), ratio.toFixed(1)];
+      console.log(`| ${cells.join(' | ')} |`);
+    }
+    console.log('');
+  }
+  if (chart !== undefined) await writeFile(chart, growthChart(points));
+}
 
 function benchTable(): void {
   const samples = Array.from({ length: 1_000 }, () => 1_000 * -Math.log(1 - random()));
@@ -45,7 +85,8 @@ function benchTable(): void {
   row('published formula, same samples', us(published), '');
 }
 
-function benchDispatch(policy: 'las' | 'gittins'): void {
+/** `endpoints`: so many, between which calls are placed by their prefixes; 1 has no choice. */
+function benchDispatch(policy: 'las' | 'gittins', endpoints = 1): void {
   const config: DispatcherConfig = {
     policy,
     alpha: 0.5,
@@ -54,7 +95,7 @@ function benchDispatch(policy: 'las' | 'gittins'): void {
     runSilenceMs: 1e9,
     backends: {
       llm: {
-        endpoints: [{ id: 'e', slots: 8 }],
+        endpoints: Array.from({ length: endpoints }, (_, i) => ({ id: `e${i}`, slots: 8 })),
         queueDepth: 1e9,
         maxWaitMs: 1e12,
         maxWaitColdMs: 1e12,
@@ -82,7 +123,8 @@ function benchDispatch(policy: 'las' | 'gittins'): void {
       unit,
       backend: 'llm',
       kind: 'llm',
-      inputTokens: 300 + (submitted % 200),
+      inputTokens: (endpoints > 1 ? 40_000 : 300) + (submitted % 200),
+      ...(endpoints > 1 ? { prefix: prefixOf(submitted) } : {}),
       arrivedAt: now,
       final: true,
     };
@@ -110,8 +152,19 @@ function benchDispatch(policy: 'las' | 'gittins'): void {
     step({ type: 'ended', callId, result });
   };
   const took = median(4_000, cycle);
-  row(`submit + grant + end, ${policy}, ${WAITING} waiting`, us(took), '< 20 us');
+  const where = endpoints > 1 ? `, ${endpoints} endpoints` : '';
+  const what = `submit + grant + end, ${policy}, ${WAITING} waiting${where}`;
+  row(what, us(took), endpoints > 1 ? '< 30 us' : '< 20 us');
   running = [];
+}
+
+/** A long conversation of one of 200 sessions, with as many cuts as a chain has. */
+function prefixOf(n: number): PrefixLink[] {
+  const session = n % 200;
+  return Array.from({ length: MAX_LINKS }, (_, i) => ({
+    id: i < 2 ? `tools${i}` : `s${session}-${i}`,
+    tokens: (i + 1) * 2_500,
+  }));
 }
 
 function benchForecast(): void {

@@ -133,27 +133,34 @@ export function freePort(): Promise<number> {
   });
 }
 
-function workerdPath(): string {
+/** The workerd that wrangler brings. */
+export function workerdPath(): string {
   const require = createRequire(import.meta.url);
   const { default: path } = require('workerd') as { default: string };
   return path;
 }
 
-async function ready(url: string, child: ChildProcess, output: () => string): Promise<void> {
+/** Resolves when a path answers; rejects where the process ends or takes too long. */
+export async function ready(
+  url: string,
+  child: ChildProcess,
+  output: () => string,
+  path = '/healthz',
+): Promise<void> {
   const until = Date.now() + START_PATIENCE_MS;
   while (Date.now() < until && child.exitCode === null) {
-    const up = await fetch(`${url}/healthz`).then(
+    const up = await fetch(url + path).then(
       (r) => r.ok,
       () => false,
     );
     if (up) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`workerd did not start:\n${output()}`);
+  throw new Error(`The process did not start:\n${output()}`);
 }
 
 /** The compatibility settings of wrangler.toml, so that tests run what is deployed. */
-async function compatibility(): Promise<{ date: string; flags: string }> {
+export async function compatibility(): Promise<{ date: string; flags: string }> {
   const toml = await readFile(join(ROOT, 'wrangler.toml'), 'utf8');
   const date = /^compatibility_date = "(.*)"/m.exec(toml)?.[1];
   const flags = /^compatibility_flags = (\[.*\])/m.exec(toml)?.[1];

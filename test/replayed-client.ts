@@ -6,6 +6,7 @@
 import { MODEL_APIS } from '../src/apis/model-apis.ts';
 import { parseModelRequest } from '../src/apis/model-request.ts';
 import { textPrint } from '../src/apis/text-print.ts';
+import { type ToolTask, ToolTasks } from '../src/apis/tool-tasks.ts';
 import { callRequestOf } from '../src/calls/call-request.ts';
 import { RunRegister } from '../src/core/dispatch/run-register.ts';
 import { ApplicationModels } from '../src/core/learning/application-models.ts';
@@ -34,6 +35,8 @@ interface RecordedRequest {
   readonly body: object;
   /** Ids of the tool calls that the answer asked for. */
   readonly toolCalls?: readonly string[];
+  /** Their arguments, where no later request has them. */
+  readonly arguments?: readonly string[];
   /** The text of the answer, where a later request has it. */
   readonly answer?: string;
   readonly failed?: boolean;
@@ -44,6 +47,8 @@ export interface Call {
   readonly session: string;
   readonly request: CallRequest;
   readonly recorded: RecordedRequest;
+  /** Texts that the tool calls of its answer have as arguments, as far as a later request has them. */
+  readonly tasks: readonly ToolTask[];
 }
 
 export function callsOf({ requests }: Recording, keyId = 'k'): Promise<Call[]> {
@@ -65,9 +70,40 @@ export function callsOf({ requests }: Recording, keyId = 'k'): Promise<Call[]> {
         content: bytes,
       };
       const request = await callRequestOf(plan, `${session}-${i}`, at);
-      return { session, request: { ...request, keyId }, recorded };
+      return {
+        session,
+        request: { ...request, keyId },
+        recorded,
+        tasks: tasksOf(recorded, requests),
+      };
     }),
   );
+}
+
+/** The calls of tools come back in the requests that follow. */
+function tasksOf(
+  { toolCalls = [], arguments: told = [] }: RecordedRequest,
+  all: readonly RecordedRequest[],
+) {
+  const own = told.map((text, i) => ({
+    type: 'function_call',
+    call_id: toolCalls[i],
+    arguments: text,
+  }));
+  const messages = all.flatMap(({ body }) => {
+    const { messages: chat = [], input = [] } = body as { messages?: object[]; input?: object[] };
+    return Array.isArray(input) ? [...chat, ...input] : chat;
+  });
+  const tasks = [...own, ...messages].flatMap((message) => {
+    const read = new ToolTasks();
+    read.plain({
+      choices: [{ message }],
+      ...('content' in message ? { content: message.content } : {}),
+      output: [message],
+    });
+    return read.tasks.filter(([, id]) => toolCalls.includes(id));
+  });
+  return [...new Map(tasks.map((task) => [task.join(), task])).values()];
 }
 
 /** A beginning or an end of a call. */
@@ -112,9 +148,11 @@ export function replay(steps: readonly Step[]) {
     const begun = live.get(call);
     if (!begun) continue;
     const { toolCalls = [], answer = '', failed = false } = call.recorded;
+    const { tasks } = call;
     const text = textPrint(answer);
     const result = { outcome: 'ok', endpointFault: false, cold: false, serviceMs: 1 } as const;
-    if (!failed) register.answered(begun, { ...result, toolCalls, ...(text ? { text } : {}) });
+    if (!failed)
+      register.answered(begun, { ...result, toolCalls, tasks, ...(text ? { text } : {}) });
     const record = failed ? undefined : { input_tokens: 100, output_tokens: 10 };
     begun.run.settle(begun, record, { input: 100, output: 10 }, at);
     const end = register.settled(begun, at);

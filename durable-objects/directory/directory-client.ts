@@ -3,7 +3,7 @@
  * answers. itty-durable's proxies are untyped and must not leave this file: awaiting one hangs.
  */
 import { proxyDurable } from 'itty-durable';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TenantDirectory } from './directory.ts';
 
 /** The period of the cron, ms. */

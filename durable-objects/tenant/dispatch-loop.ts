@@ -24,6 +24,12 @@ const MIN_ALARM_DELAY_MS = 5_000;
 /** While calls wait or run, the dispatcher ticks at least this often, ms, even without an alarm. */
 const WATCH_MS = 15_000;
 
+/**
+ * How often the rows of ended leases are looked at while there are some, ms; those that no grant has
+ * overwritten since the last look are deleted. At 200 calls a second and more hardly any is.
+ */
+const ENDED_ROWS_MS = 5;
+
 type Timer = ReturnType<typeof setTimeout>;
 
 export interface LoopContext {
@@ -42,6 +48,7 @@ export class DispatchLoop {
   #dispatcher: Dispatcher | undefined;
   #watch: Timer | null = null;
   #timer: Timer | null = null;
+  #endedRows: Timer | null = null;
   /** When the timer fires, epoch ms. */
   #timerAt = Infinity;
 
@@ -69,7 +76,9 @@ export class DispatchLoop {
     if (!dispatcher) return [];
     const now = Date.now();
     const effects = this.#apply(dispatcher, events, now);
-    if (now >= this.#context.pending.dueAt) this.flush();
+    const isWriting = effects.some(({ type }) => type === 'granted');
+    if (this.#context.pending.isDue(now, isWriting)) this.flush();
+    if (this.#context.store.leases.hasEnded) this.#deleteEndedSoon();
     await this.arm();
     return effects;
   }
@@ -86,6 +95,17 @@ export class DispatchLoop {
     } catch (error) {
       console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
       pending.putBack(batch, dispatcher, now);
+    }
+  }
+
+  /** Deletes rows of ended leases. False where it cannot: they go with a grant or the next batch. */
+  deleteEndedLeases(which: 'all' | 'old'): boolean {
+    try {
+      this.#context.store.leases.deleteEnded(which);
+      return true;
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'lease_not_deleted', error: String(error) }));
+      return false;
     }
   }
 
@@ -148,6 +168,16 @@ export class DispatchLoop {
       console.error(JSON.stringify({ event: 'alarm_failed', error: String(error) }));
       await this.#alarm.arm(Date.now() + RETRY_MS);
     }
+  }
+
+  /** The timer is not cleared by grants that overwrite the rows: setting it costs more. */
+  #deleteEndedSoon(): void {
+    this.#endedRows ??= setTimeout(() => {
+      this.#endedRows = null;
+      const { leases } = this.#context.store;
+      const isDone = this.deleteEndedLeases('old');
+      if (isDone && leases.hasEnded) this.#deleteEndedSoon();
+    }, ENDED_ROWS_MS);
   }
 
   #setTimer(at: number, now: number): void {

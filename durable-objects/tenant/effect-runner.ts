@@ -68,7 +68,7 @@ export class EffectRunner {
         if (effect.cause === 'expired') waiters.delete(effect.callId);
         // A caller that asked again meanwhile must not get the grant that has ended.
         else waiters.forgetAnswer(effect.callId);
-        return this.#deleteLease(effect.callId);
+        return this.#context.store.leases.end(effect.callId);
       case 'wake':
         return this.#wake(effect);
       case 'over-budget':
@@ -117,7 +117,7 @@ export class EffectRunner {
 
   /** Stores a lease. False where its row could not be written: the caller is told to ask again. */
   #saveLease({ callId, repeated }: Granted): boolean {
-    const { store, waiters, pending, accounting } = this.#context;
+    const { store, waiters, accounting } = this.#context;
     const call = this.#context.call(callId);
     if (!call?.lease) return true;
     if (repeated) {
@@ -125,35 +125,23 @@ export class EffectRunner {
       return true;
     }
     try {
-      pending.deleteLeftoverLeases(store);
-      store.saveLease(call.request, call.lease);
+      store.leases.save(call.request, call.lease);
     } catch (error) {
       console.error(JSON.stringify({ event: 'lease_not_saved', error: String(error) }));
       waiters.fail(callId, new Error('the lease could not be stored'));
       accounting.refund(callId, Date.now());
       return false;
     }
-    pending.leaseSaved(callId);
     return true;
   }
 
   /** Stores that a lease was renewed. */
   renewed(callId: string, { expiresAt }: Lease): void {
     try {
-      this.#context.store.renewLease(callId, expiresAt);
+      this.#context.store.leases.renew(callId, expiresAt);
     } catch (error) {
       // The lease is renewed in memory all the same; the next renewal tries to store it again.
       console.error(JSON.stringify({ event: 'renewal_not_saved', error: String(error) }));
-    }
-  }
-
-  /** A row that cannot be deleted now is deleted before the next grant, or with the next batch. */
-  #deleteLease(callId: string): void {
-    try {
-      this.#context.store.deleteLease(callId);
-    } catch (error) {
-      console.error(JSON.stringify({ event: 'lease_not_deleted', error: String(error) }));
-      this.#context.pending.leaseNotDeleted(callId);
     }
   }
 

@@ -7,10 +7,12 @@ import { snapshotOf } from '../../src/core/backends/backend-snapshot.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { WakeRecord } from './prewarm-store.ts';
 import type { FinishedRun } from './recorded-runs.ts';
-import type { Batch, TenantStore } from './tenant-store.ts';
+import type { Batch } from './tenant-store.ts';
 
 const FLUSH_MS = 5_000;
 const FLUSH_COUNT = 100;
+/** Observations from which a batch is written with a lease, if one is written: one commit less. */
+const RIDE_COUNT = 75;
 /** Delay after a batch that could not be written, ms. */
 const RETRY_MS = 5_000;
 /** Finished runs, and wakes, that are kept while nothing can be written, the newest. */
@@ -20,8 +22,6 @@ export class PendingBatch {
   #finished: FinishedRun[] = [];
   #endedRuns: string[] = [];
   #wakes: WakeRecord[] = [];
-  /** Calls that have given back their slot, but whose lease's row could not be deleted. */
-  readonly #leftoverLeases = new Set<string>();
   #observations = 0;
   /** When the batch must be written, epoch ms; Infinity while there is nothing to write. */
   dueAt = Infinity;
@@ -30,6 +30,11 @@ export class PendingBatch {
   observed(now: number): void {
     this.#observations += 1;
     this.dueAt = this.#observations >= FLUSH_COUNT ? now : Math.min(this.dueAt, now + FLUSH_MS);
+  }
+
+  /** Whether the batch is to be written now; `isWriting`: a lease is written in the same event. */
+  isDue(now: number, isWriting: boolean): boolean {
+    return now >= this.dueAt || (isWriting && this.#observations >= RIDE_COUNT);
   }
 
   runEnded(runId: string, finished: FinishedRun | undefined): void {
@@ -41,23 +46,6 @@ export class PendingBatch {
     this.#wakes.push(wake);
   }
 
-  leaseNotDeleted(callId: string): void {
-    this.#leftoverLeases.add(callId);
-  }
-
-  /** Deletes leftover rows. To be called before their slots are granted again. */
-  deleteLeftoverLeases(store: TenantStore): void {
-    for (const callId of this.#leftoverLeases) {
-      store.deleteLease(callId);
-      this.#leftoverLeases.delete(callId);
-    }
-  }
-
-  /** The call has a new lease: its row must not be deleted. */
-  leaseSaved(callId: string): void {
-    this.#leftoverLeases.delete(callId);
-  }
-
   /** Puts back a batch that could not be written, for another try later. */
   putBack(batch: Batch, dispatcher: Dispatcher, now: number): void {
     this.#finished = [...batch.finished, ...this.#finished].slice(-MAX_KEPT);
@@ -66,7 +54,6 @@ export class PendingBatch {
     for (const { id } of batch.running) {
       if (dispatcher.register.runs.has(id)) dispatcher.register.changed.add(id);
     }
-    for (const callId of batch.leftoverLeases) this.#leftoverLeases.add(callId);
     dispatcher.accounts.daily.putBack(batch.days);
     this.dueAt = now + RETRY_MS;
   }
@@ -84,7 +71,6 @@ export class PendingBatch {
       running,
       endedRuns: this.#endedRuns.filter((id) => !register.runs.has(id)),
       wakes: this.#wakes,
-      leftoverLeases: [...this.#leftoverLeases],
       days: accounts.daily.take(),
       accounts: accounts.snapshot(now),
       backends: Object.fromEntries([...backends].map(([name, b]) => [name, snapshotOf(b)])),
@@ -98,7 +84,6 @@ export class PendingBatch {
     this.#finished = [];
     this.#endedRuns = [];
     this.#wakes = [];
-    this.#leftoverLeases.clear();
     this.#observations = 0;
     this.dueAt = Infinity;
   }

@@ -18,7 +18,7 @@ export function restoreDispatcher(
     accounts: store.prewarm.accounts(),
     finished: store.recorded.all({ learnedOnly: true }),
     running: store.running(),
-    leases: store.leases(config.leaseMs),
+    leases: store.leases.read(config.leaseMs),
   };
   return restoredDispatcher(config, { random: seededRandom(SEED) }, stored, now);
 }

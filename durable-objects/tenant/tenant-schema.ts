@@ -16,6 +16,13 @@ export const MIGRATIONS = [
      WITHOUT ROWID;`,
   // NULL in older leases: they last as long as is configured.
   'ALTER TABLE leases ADD COLUMN length_ms REAL;',
+  // Rows have numbers, so that a lease can be written over one that has ended: one row written.
+  `ALTER TABLE leases RENAME TO leases_by_call;
+   CREATE TABLE leases (number INTEGER PRIMARY KEY, call_id TEXT, endpoint TEXT, granted_at REAL,
+     expires_at REAL, request TEXT, length_ms REAL);
+   INSERT INTO leases (call_id, endpoint, granted_at, expires_at, request, length_ms)
+     SELECT call_id, endpoint, granted_at, expires_at, request, length_ms FROM leases_by_call;
+   DROP TABLE leases_by_call;`,
 ];
 
 /**

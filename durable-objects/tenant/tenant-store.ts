@@ -1,19 +1,16 @@
 /**
- * The storage of a tenant's object: its document, leases, runs in flight and what is learned of
- * backends. Finished runs are in recorded-runs.ts, wakes and their costs in prewarm-store.ts.
- *
- * A lease is written when it is granted: the row makes the grant durable, and fences off an
- * instance that a newer one has replaced. What is learned is written in batches, one transaction
- * each, so that a run is never counted twice.
+ * The storage of a tenant's object: its document, runs in flight and what is learned of backends.
+ * Leases are in lease-rows.ts, finished runs in recorded-runs.ts, wakes and their costs in
+ * prewarm-store.ts. What is learned is written in batches, one transaction each, so that a run is
+ * never counted twice.
  */
 
 import type { BackendSnapshot } from '../../src/core/backends/backend-snapshot.ts';
-import type { CallRequest } from '../../src/core/runs/call-request.ts';
-import type { Lease } from '../../src/core/runs/lease.ts';
 import type { RunSnapshot } from '../../src/core/runs/live-visit.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import { migrate } from '../migrations.ts';
 import { readBackendSnapshot } from './backend-snapshot.ts';
+import { LeaseRows } from './lease-rows.ts';
 import { type PrewarmBatch, PrewarmStore } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
 import { MAX_ROW_CHARS, MIGRATIONS } from './tenant-schema.ts';
@@ -25,13 +22,12 @@ export interface Batch extends PrewarmBatch {
   readonly running: readonly RunSnapshot[];
   readonly endedRuns: readonly string[];
   readonly backends: Readonly<Record<string, BackendSnapshot>>;
-  /** Calls that have given back their slot, but whose lease's row could not be deleted then. */
-  readonly leftoverLeases: readonly string[];
 }
 
 export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  readonly leases: LeaseRows;
   readonly recorded: RecordedRuns;
   readonly prewarm: PrewarmStore;
 
@@ -39,6 +35,7 @@ export class TenantStore {
     this.#storage = storage;
     this.#sql = storage.sql;
     migrate(this.#storage, MIGRATIONS);
+    this.leases = new LeaseRows(storage.sql);
     this.recorded = new RecordedRuns(storage);
     this.prewarm = new PrewarmStore(storage.sql);
   }
@@ -47,6 +44,7 @@ export class TenantStore {
   async clear(): Promise<void> {
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
+    this.leases.clear();
     migrate(this.#storage, MIGRATIONS);
   }
 
@@ -73,40 +71,6 @@ export class TenantStore {
     );
   }
 
-  saveLease(request: CallRequest, lease: Lease): void {
-    this.#sql.exec(
-      `INSERT OR REPLACE INTO leases (call_id, endpoint, granted_at, expires_at, request, length_ms)
-       VALUES (?, ?, ?, ?, ?, ?)`,
-      request.callId,
-      lease.endpoint,
-      lease.grantedAt,
-      lease.expiresAt,
-      JSON.stringify(request),
-      lease.lengthMs,
-    );
-  }
-
-  renewLease(callId: string, expiresAt: number): void {
-    this.#sql.exec('UPDATE leases SET expires_at = ? WHERE call_id = ?', expiresAt, callId);
-  }
-
-  deleteLease(callId: string): void {
-    this.#sql.exec('DELETE FROM leases WHERE call_id = ?', callId);
-  }
-
-  /** The stored leases; `leaseMs` is the length of those that were stored without one. */
-  leases(leaseMs: number): Array<{ request: CallRequest; lease: Lease }> {
-    return [...this.#sql.exec('SELECT * FROM leases')].map((row) => ({
-      request: JSON.parse(String(row.request)),
-      lease: {
-        endpoint: String(row.endpoint),
-        grantedAt: Number(row.granted_at),
-        lengthMs: Number(row.length_ms ?? leaseMs),
-        expiresAt: Number(row.expires_at),
-      },
-    }));
-  }
-
   /** The runs in flight. */
   running(): RunSnapshot[] {
     return [...this.#sql.exec('SELECT snapshot FROM runs')].map((row) =>
@@ -123,10 +87,11 @@ export class TenantStore {
     );
   }
 
-  /** Writes a batch in one transaction. */
+  /** Writes a batch in one transaction, and deletes the rows of ended leases in the same. */
   saveBatch(batch: Batch): void {
+    let deleted: string[] = [];
     this.#storage.transactionSync(() => {
-      for (const callId of batch.leftoverLeases) this.deleteLease(callId);
+      deleted = this.leases.deleteEndedRows();
       for (const run of batch.running) this.#saveRunning(run);
       for (const id of batch.endedRuns) this.#sql.exec('DELETE FROM runs WHERE id = ?', id);
       for (const [name, snapshot] of Object.entries(batch.backends)) {
@@ -136,6 +101,7 @@ export class TenantStore {
       this.recorded.add(batch.finished);
       this.prewarm.add(batch);
     });
+    this.leases.forget(deleted);
   }
 
   #saveRunning(run: RunSnapshot): void {

@@ -144,11 +144,15 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return { status: 'queued', ...this.#accounting.placeInQueue(dispatcher, call.callId), ticket };
   }
 
-  /** Takes the report of a Worker that lost its ticket. Idempotent. */
+  /**
+   * Takes the report of a Worker that lost its ticket. Idempotent. The slot is free at once; the
+   * answer comes when the lease's row is gone, some ms later.
+   */
   async settle(callId: string, result: CallResult): Promise<void> {
     this.#waiters.delete(callId);
     this.#accounting.ended(callId, result, Date.now());
     await this.#loop.step([{ type: 'ended', callId, result }]);
+    await this.#store.leases.over(callId);
   }
 
   /**
@@ -159,6 +163,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     const dispatcher = this.#dispatcher;
     this.#accounting.attemptEnded(callId, result);
     await this.#loop.step([{ type: 'ended', callId, result, again: true }]);
+    // The caller waits for this answer, so it is not held back for a grant that may follow.
+    if (this.#store.leases.hasRowOfEnded(callId)) this.#loop.deleteEndedLeases('all');
     // The caller must still collect a refusal from the same step, or the failure that makes it ask
     // again where its next grant could not be stored.
     const hasAnswer = this.#waiters.answer(callId) ?? this.#waiters.failure(callId);
@@ -181,6 +187,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     const hadSlot = this.#dispatcher?.call(callId)?.lease !== undefined;
     this.#accounting.cancelled(callId, hadSlot, Date.now());
     await this.#loop.step([{ type: 'cancelled', callId }]);
+    await this.#store.leases.over(callId);
   }
 
   /** Whether an API key was revoked, for requests that need nothing else of this object. */
@@ -356,7 +363,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     order: PingOrder,
     ok: boolean,
     tookMs: number,
-    details: Pick<WakeReport, 'refusals' | 'unnoticedMs' | 'reason'> = {},
+    details: Omit<WakeReport, 'ok' | 'tookMs'> = {},
   ): Promise<void> {
     const { backend, endpoint, wakeAt } = order;
     const named = wakeAt === undefined ? {} : { wakeAt };

@@ -2,7 +2,7 @@
  * Planned faults of the emulated endpoint: a list of which faults come next, and for how many
  * requests each.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const FAULT_KINDS = ['500', '429', '503', 'cut', 'hang', 'garbage'] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];

@@ -1,5 +1,5 @@
 /** The requests that the emulated model reads: the fields of all APIs in one schema, and their text. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A real engine also refuses more tokens than its context holds. */
 const MAX_OUTPUT_TOKENS = 131_072;

@@ -9,6 +9,7 @@ import { PromptNames } from '../gpu/prompt.ts';
 import { serviceMs } from '../gpu/service-model.ts';
 import type { Cluster, SimBackend } from './cluster.ts';
 import type { Kind } from './event-heap.ts';
+import { SessionChains } from './session-chains.ts';
 import { cacheOf, type SimCall } from './sim-endpoint.ts';
 
 /** Pause of a client before it sends a refused call again, ms; it doubles up to the longest. */
@@ -62,6 +63,7 @@ export class Clients {
   /** Service of each call where its run alone has the backend, and a cache without limit, ms. */
   readonly #aloneMs = new Map<CallRecord, number>();
   readonly #names = new PromptNames();
+  readonly #chains = new SessionChains();
   #submitted = 0;
 
   constructor(trace: readonly RecordedRun[], cluster: Cluster, world: ClientWorld) {
@@ -167,6 +169,7 @@ export class Clients {
     this.#calls.set(callId, sent);
     const arrivedAt = this.#world.wallMs();
     const skewMs = arrivedAt - this.#world.now();
+    const prefix = this.#chains.chainOf(run.run, call.record);
     this.#world.tell({
       type: 'submitted',
       call: {
@@ -177,6 +180,7 @@ export class Clients {
         backend: call.backend,
         kind: 'service_ms' in call.record ? 'service' : 'llm',
         inputTokens: 'service_ms' in call.record ? 0 : call.record.input_tokens,
+        ...(prefix ? { prefix } : {}),
         arrivedAt,
         final: running.visit === run.units.length - 1,
         ...(run.deadline_ms === undefined
@@ -190,6 +194,7 @@ export class Clients {
     const gapMs = running.run.units[running.visit]?.gap_ms ?? 0;
     running.visit += 1;
     if (running.visit === running.run.units.length) {
+      this.#chains.forget(running.run.run);
       running.completedMs = this.#world.now();
       this.unfinished -= 1;
       return;

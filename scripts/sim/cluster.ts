@@ -3,7 +3,7 @@
  * and idle timeouts.
  */
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { pathText } from '../../src/http/problem.ts';
 import type { CacheSettings } from '../gpu/prefix-cache.ts';
 import type { BackendModel } from '../gpu/service-model.ts';

@@ -75,7 +75,11 @@ export class PlatformEndpoint implements SimEndpoint {
         this.#cache.touch(record);
         const tookMs = this.#world.now() - now;
         const result = { outcome: 'ok', endpointFault: false, cold: false } as const;
-        this.#world.ended(callId, { ...result, serviceMs: tookMs, ...tokensOf(record) }, false);
+        this.#world.ended(
+          callId,
+          { ...result, serviceMs: tookMs, ...tokensOf(record, hitTokens) },
+          false,
+        );
       });
     }
     if (reply.type !== 'answered') {

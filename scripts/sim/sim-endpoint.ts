@@ -8,7 +8,7 @@ import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { CallRecord } from '../../src/core/runs/recorded-run.ts';
 import { ColdState } from '../gpu/cold-state.ts';
 import { PrefixCache } from '../gpu/prefix-cache.ts';
-import type { PromptNames } from '../gpu/prompt.ts';
+import { type PromptNames, promptOf } from '../gpu/prompt.ts';
 import { prefillMs, serviceMs } from '../gpu/service-model.ts';
 import type { SimBackend } from './cluster.ts';
 import type { Kind } from './event-heap.ts';
@@ -19,11 +19,13 @@ export const ENDPOINT = 'endpoint';
 const BLOCK_TOKENS = 512;
 
 /** The endpoints of a backend, in order. */
-export function endpointsOf({ slots, endpointSlots }: SimBackend) {
-  if (!endpointSlots || endpointSlots.length === 1) {
-    return [{ id: ENDPOINT, slots: (endpointSlots ? endpointSlots[0] : slots) ?? Infinity }];
-  }
-  return endpointSlots.map((n, i) => ({ id: `${ENDPOINT}-${i + 1}`, slots: n ?? Infinity }));
+export function endpointsOf({ slots, endpointSlots = [slots], cache }: SimBackend) {
+  const kvCache = cache && Number.isFinite(cache.tokens) ? { kvCacheTokens: cache.tokens } : {};
+  return endpointSlots.map((n, i) => ({
+    id: endpointSlots.length === 1 ? ENDPOINT : `${ENDPOINT}-${i + 1}`,
+    slots: n ?? Infinity,
+    ...kvCache,
+  }));
 }
 
 /** The prefix cache of one of a backend's endpoints; `tokens`: of another size. */
@@ -82,9 +84,15 @@ export interface SimEndpoint {
   restarted(): void;
 }
 
-export function tokensOf(record: CallRecord): Pick<CallResult, 'inputTokens' | 'outputTokens'> {
+/** The counts that the engine reports; of its cache only where the trace says what prompts share. */
+export function tokensOf(
+  record: CallRecord,
+  hitTokens: number,
+): Pick<CallResult, 'inputTokens' | 'outputTokens' | 'cachedTokens'> {
   if ('service_ms' in record) return {};
-  return { inputTokens: record.input_tokens, outputTokens: record.output_tokens };
+  const { input_tokens: inputTokens, output_tokens: outputTokens } = record;
+  const cached = promptOf(record) ? { cachedTokens: hitTokens } : {};
+  return { inputTokens, outputTokens, ...cached };
 }
 
 /** Which endpoint of which backend it is, and how the backend serves. */
@@ -138,7 +146,7 @@ export class PlainEndpoint implements SimEndpoint {
       this.#cold.serviceEnded(this.#world.now());
       this.#cache.touch(record);
       const result = { outcome: 'ok', endpointFault: false, cold: false } as const;
-      const served = { ...result, serviceMs: tookMs, ...tokensOf(record) };
+      const served = { ...result, serviceMs: tookMs, ...tokensOf(record, hitTokens) };
       this.#world.ended(callId, served, false);
     });
   }

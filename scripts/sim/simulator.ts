@@ -30,6 +30,8 @@ import type { Observer, SimOptions, SimResult } from './sim-options.ts';
 import { configOf, ruleOf } from './simulated-config.ts';
 import { srpt } from './srpt.ts';
 
+import { withCachedTokens } from './told-history.ts';
+
 export * from './sim-options.ts';
 
 /** Period of the cron, whose forecast comes where a backend has a platform, ms. */
@@ -127,7 +129,7 @@ export class Simulation {
       ...ruleOf(options, needs),
     };
     this.#dispatcher = new Dispatcher(this.#config, this.#dispatcherOptions, this.#wallMs);
-    for (const run of options.history) {
+    for (const run of withCachedTokens(options.history, cluster)) {
       this.#dispatcher.models.learn(run, this.#wallMs, this.#dispatcher.speeds);
     }
     this.#samples = new ForecastSampler(cluster, (backend, withinMs, at) =>

@@ -3,7 +3,7 @@
  * error with its number and the field; no value is guessed.
  */
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { pathText } from '../../src/http/problem.ts';
 

@@ -16,6 +16,7 @@ import {
   QUOTE,
 } from '../http/json-text.ts';
 import { isEventStream, isJson } from '../http/media-type.ts';
+import { ReplacedBytes } from '../http/replaced-bytes.ts';
 
 /**
  * Objects at the top whose own `model` is the answer's: `response` in events of the Responses API,
@@ -65,7 +66,7 @@ export class ModelName {
 
   /** The bytes to pass on. */
   push(bytes: Uint8Array): Uint8Array {
-    const output = new Output(bytes);
+    const output = new ReplacedBytes(bytes);
     this.feed(bytes, 0, bytes.length, output);
     return output.whole();
   }
@@ -81,7 +82,7 @@ export class ModelName {
   }
 
   /** Reads the bytes from `start` to `end`, and changes the output. */
-  feed(bytes: Uint8Array, start: number, end: number, output: Output): void {
+  feed(bytes: Uint8Array, start: number, end: number, output: ReplacedBytes): void {
     let at = start;
     if (this.#drops) output.skip(start);
     while (at < end) {
@@ -95,7 +96,7 @@ export class ModelName {
   }
 
   /** Index after what there is of the string. */
-  #passString(bytes: Uint8Array, start: number, end: number, output: Output): number {
+  #passString(bytes: Uint8Array, start: number, end: number, output: ReplacedBytes): number {
     let at = start;
     while (at < end) {
       const next = this.#isEscaped ? at : Math.min(end, pastText(bytes, at));
@@ -124,7 +125,7 @@ export class ModelName {
     else this.#key += String.fromCharCode(...bytes.subarray(start, end));
   }
 
-  #read(byte: number, at: number, output: Output): void {
+  #read(byte: number, at: number, output: ReplacedBytes): void {
     switch (byte) {
       case QUOTE:
         this.#inString = true;
@@ -185,7 +186,7 @@ export class StreamModelName {
 
   /** The bytes to pass on. */
   push(bytes: Uint8Array): Uint8Array {
-    const output = new Output(bytes);
+    const output = new ReplacedBytes(bytes);
     let at = 0;
     while (at < bytes.length) {
       const end = lineEnd(bytes, at);
@@ -197,7 +198,7 @@ export class StreamModelName {
   }
 
   /** Reads a part of a line, without its end. */
-  #read(bytes: Uint8Array, start: number, end: number, output: Output): void {
+  #read(bytes: Uint8Array, start: number, end: number, output: ReplacedBytes): void {
     let at = start;
     for (; this.#line === 'begins' && at < end; at += 1) {
       if (bytes[at] !== DATA[this.#matched]) this.#line = 'other';
@@ -223,45 +224,4 @@ function lineEnd(bytes: Uint8Array, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] !== LF && bytes[at] !== CR) at += 1;
   return at;
-}
-
-/** The bytes of a piece with some replaced. */
-class Output {
-  readonly #bytes: Uint8Array;
-  readonly #parts: Uint8Array[] = [];
-  /** Index up to which the bytes are dealt with. */
-  #from = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  /** What begins at `at` is replaced by `instead`, up to where it resumes. */
-  replace(at: number, instead: Uint8Array): void {
-    this.skip(at);
-    this.#parts.push(instead);
-  }
-
-  /** What begins at `at` is left out. */
-  skip(at: number): void {
-    if (at > this.#from) this.#parts.push(this.#bytes.subarray(this.#from, at));
-    this.#from = at;
-  }
-
-  /** What begins at `at` is passed on again. */
-  resume(at: number): void {
-    this.#from = at;
-  }
-
-  whole(): Uint8Array {
-    if (this.#from === 0 && this.#parts.length === 0) return this.#bytes;
-    const parts = [...this.#parts, this.#bytes.subarray(this.#from)];
-    const whole = new Uint8Array(parts.reduce((n, { length }) => n + length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
-  }
 }

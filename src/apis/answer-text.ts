@@ -3,13 +3,13 @@
  * parsed as its fingerprint needs (text-print.ts), so that a long answer costs no more than a short
  * one.
  */
-import { latinText } from './latin-text.ts';
+import { fieldsOf, listOf } from './json-fields.ts';
+import { latinJson } from './latin-text.ts';
 import { PRINT_READ_CHARS, textPrint } from './text-print.ts';
 
-/** Longest event, most events and longest plain answer that are parsed. */
+/** Longest event and most events that are parsed. */
 const MAX_EVENT_CHARS = 8_192;
 const MAX_EVENTS = 1_024;
-const MAX_PLAIN_CHARS = 16_384;
 
 export class AnswerText {
   #text = '';
@@ -25,12 +25,12 @@ export class AnswerText {
     if (this.#text.length >= PRINT_READ_CHARS || this.#events >= MAX_EVENTS) return;
     if (data.length > MAX_EVENT_CHARS || !data.includes('"')) return;
     this.#events += 1;
-    this.#text += deltaIn(parsed(data));
+    this.#text += deltaIn(latinJson(data));
   }
 
-  /** Takes a plain answer, one character for each byte; a long one is not read. */
-  plain(text: string): void {
-    if (text.length < MAX_PLAIN_CHARS) this.#text = wholeIn(parsed(text));
+  /** Takes a plain answer as it was parsed. */
+  plain(answer: unknown): void {
+    this.#text = wholeIn(answer);
   }
 }
 
@@ -57,38 +57,4 @@ function wholeIn(answer: unknown): string {
     .map((part) => fieldsOf(part).text)
     .filter((text) => typeof text === 'string')
     .join('\n');
-}
-
-/** The byte that each character of `latinText` stands for. */
-const BYTE_OF = new Map(
-  [...latinText(Uint8Array.from({ length: 256 }, (_, i) => i))].map((c, i) => [c, i]),
-);
-const DECODER = new TextDecoder();
-
-/** The JSON value of a text with one character for each byte; undefined where it is none. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(isAscii(text) ? text : DECODER.decode(bytesOf(text)));
-  } catch {
-    return undefined;
-  }
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i += 1) if (text.charCodeAt(i) > 0x7f) return false;
-  return true;
-}
-
-function bytesOf(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i += 1) bytes[i] = BYTE_OF.get(text[i] ?? '') ?? 0;
-  return bytes;
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -2,7 +2,7 @@
  * Reads the lines of an export for an import: a head, and runs in the trace format. The routes are
  * in `routes/archive.ts`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { isName } from '../protocol/name.ts';

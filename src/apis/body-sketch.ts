@@ -7,7 +7,10 @@
 import { failure, type Outcome } from '../http/errors.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type JsonBounds, type ScannedJson, scanJson } from '../http/json-scan.ts';
+import type { PrefixLink } from '../protocol/tenant.ts';
 import { MessageList } from './message-list.ts';
+import { PrefixChain } from './prefix-chain.ts';
+import { addPieces, systemChars } from './prefix-pieces.ts';
 import { charsAt, kindOf, textAt } from './prompt-text.ts';
 import { textPrint } from './text-print.ts';
 import { toolsAt } from './tool-names.ts';
@@ -28,6 +31,10 @@ export interface BodySketch {
   readonly promptChars: number;
   /** Number of prompts that one call contains. */
   readonly prompts: number;
+  /** Characters of the tools' descriptions. */
+  readonly toolChars: number;
+  /** Fingerprints of the prompt's beginnings; absent where none are wanted, or it has none. */
+  readonly prefix?: readonly PrefixLink[];
   readonly json: ScannedJson;
 }
 
@@ -61,24 +68,39 @@ const TEXT_FIELDS = [
 ] as const;
 const SYSTEM_FIELDS = ['system', 'instructions'] as const;
 const TOOL_FIELDS = ['tools', 'functions'] as const;
+/** Fields of vLLM and SGLang that keep the caches of calls apart. */
+const CACHE_FIELDS = ['cache_salt', 'extra_key', 'lora_path'] as const;
 const NAMES = new FieldNames([
   ...PLAIN_FIELDS,
   ...CALLER_FIELDS,
   ...TEXT_FIELDS,
   ...SYSTEM_FIELDS,
   ...TOOL_FIELDS,
+  ...CACHE_FIELDS,
   ...['messages', 'prompt', 'prompt_embeds', 'input'],
 ]);
+
+const NOWHERE = { start: 0, end: 0 };
 
 /** Most characters that are kept of a system prompt, and of other input. */
 const MAX_SYSTEM_CHARS = 1_000;
 const MAX_INPUT_CHARS = 4_000;
 
 /**
+ * What calls of a model have to have in common, besides their prompts, to share what an engine has
+ * cached; undefined where nobody asks for the prefixes of its calls.
+ */
+export type PrefixSeed = (model: string) => string | undefined;
+
+/**
  * The error is `invalid_request_error`: the body is no JSON, or beyond its bounds, or has a field
  * that is too long.
  */
-export function sketchBody(bytes: Uint8Array, bounds: JsonBounds): Outcome<{ sketch: BodySketch }> {
+export function sketchBody(
+  bytes: Uint8Array,
+  bounds: JsonBounds,
+  seedOf?: PrefixSeed,
+): Outcome<{ sketch: BodySketch }> {
   const scanned = scanJson(bytes, bounds, NAMES);
   if (!scanned.ok) return scanned;
   const { json } = scanned;
@@ -89,10 +111,10 @@ export function sketchBody(bytes: Uint8Array, bounds: JsonBounds): Outcome<{ ske
       return failure('invalid_request_error', { param: name, message });
     }
   }
-  return { ok: true, sketch: sketchOf(bytes, json) };
+  return { ok: true, sketch: sketchOf(bytes, json, seedOf) };
 }
 
-function sketchOf(bytes: Uint8Array, json: ScannedJson): BodySketch {
+function sketchOf(bytes: Uint8Array, json: ScannedJson, seedOf?: PrefixSeed): BodySketch {
   const root = new JsonCursor(bytes, json.root.start);
   const body: Record<string, unknown> = {};
   let promptChars = 0;
@@ -105,32 +127,59 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson): BodySketch {
     promptChars += charsAt(cursor.fork(), 0);
     return of(cursor);
   };
+  /** The same for a prompt that has no messages. */
+  const countedWhole = (of: (cursor: JsonCursor) => unknown) => (cursor: JsonCursor) => {
+    const counting = cursor.fork();
+    const chars = charsAt(counting, 0);
+    const charsBefore = toolChars + promptChars;
+    const span = { start: cursor.at, end: counting.at };
+    if (chain) addPieces(chain, bytes, span, { chars, charsBefore });
+    promptChars += chars;
+    return of(cursor);
+  };
   for (const name of PLAIN_FIELDS) read(name, (cursor) => cursor.parse());
   for (const name of CALLER_FIELDS) {
     const { start = 0, end = 0 } = json.fields.get(name) ?? {};
     if (end - start <= MAX_CALLER_BYTES) read(name, (cursor) => cursor.parse());
   }
-  for (const name of TOOL_FIELDS) read(name, toolsAt);
+  const chain = chainOf(bytes, json, body, seedOf);
+  let toolChars = 0;
+  for (const name of TOOL_FIELDS) {
+    read(name, toolsAt);
+    const { start, end } = json.fields.get(name) ?? NOWHERE;
+    toolChars += end - start;
+    chain?.digest.add(bytes, start, end);
+    if (end > start) chain?.headEnded(toolChars);
+  }
   for (const name of TEXT_FIELDS) read(name, counted(kindOf));
-  for (const name of SYSTEM_FIELDS) read(name, counted(systemAt));
+  const readSystem = (cursor: JsonCursor) => {
+    promptChars += systemChars(cursor.fork(cursor.at, chain?.digest));
+    chain?.headEnded(toolChars + promptChars);
+    return systemAt(cursor);
+  };
+  for (const name of SYSTEM_FIELDS) read(name, readSystem);
   let prompts = 1;
   const countPrompts = (cursor: JsonCursor) => {
     prompts = promptsAt(cursor.fork());
     return kindOf(cursor);
   };
-  read('prompt', counted(countPrompts));
+  read('prompt', countedWhole(countPrompts));
   read('prompt_embeds', kindOf);
   let list: MessageList | undefined;
   const messagesAt = (strict: boolean) => (cursor: JsonCursor) => {
     if (cursor.kind() !== 'list') {
-      return counted((c) => (c.kind() === 'string' ? c.text(MAX_INPUT_CHARS) : kindOf(c)))(cursor);
+      return countedWhole((c) => (c.kind() === 'string' ? c.text(MAX_INPUT_CHARS) : kindOf(c)))(
+        cursor,
+      );
     }
-    list = new MessageList(cursor, strict);
+    const start = cursor.fork(cursor.at, chain?.digest);
+    list = new MessageList(start, strict, chain, toolChars + promptChars);
     promptChars += list.chars;
     return list.kept;
   };
   read('input', messagesAt(false));
   read('messages', messagesAt(true));
+  const prefix = prompts === 1 ? chain?.links() : undefined;
   return {
     body: root.kind() === 'object' ? body : kindOf(root),
     messageIndex: list?.index ?? [],
@@ -139,8 +188,32 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson): BodySketch {
     texts: () => (list ? textPrintsAt(root, list.newest) : inputPrint(body.input)),
     promptChars,
     prompts,
+    toolChars,
+    ...(prefix === undefined ? {} : { prefix }),
     json,
   };
+}
+
+/**
+ * The chain for the prompt of a body whose plain fields were read. A prompt that continues an answer
+ * which the endpoint keeps has a beginning that is not in the body.
+ */
+function chainOf(
+  bytes: Uint8Array,
+  { fields }: ScannedJson,
+  { model, previous_response_id: previous }: Record<string, unknown>,
+  seedOf: PrefixSeed | undefined,
+): PrefixChain | undefined {
+  if (typeof model !== 'string' || (previous ?? null) !== null) return undefined;
+  if (fields.has('prompt_embeds')) return undefined;
+  const seed = seedOf?.(model);
+  if (seed === undefined) return undefined;
+  const chain = new PrefixChain(seed);
+  for (const name of CACHE_FIELDS) {
+    const { start, end } = fields.get(name) ?? NOWHERE;
+    chain.digest.add(bytes, start, end);
+  }
+  return chain;
 }
 
 function inputPrint(input: unknown): string[] {

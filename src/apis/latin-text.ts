@@ -27,3 +27,17 @@ export function latinBytes(text: string): Uint8Array {
 export function utf8Text(latin: string): string {
   return UTF_8.decode(latinBytes(latin));
 }
+
+/** The JSON value of such a text, where its bytes are UTF-8; undefined where it is none. */
+export function latinJson(latin: string): unknown {
+  try {
+    return JSON.parse(isAscii(latin) ? latin : utf8Text(latin));
+  } catch {
+    return undefined;
+  }
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i += 1) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}

@@ -3,7 +3,17 @@
  * callers are told apart. The other fields of a body are read in `body-sketch.ts`.
  */
 import type { JsonCursor } from '../http/json-cursor.ts';
-import { charsAt, fieldChars, firstOf, isPlain, kindOf, NONE, textAt } from './prompt-text.ts';
+import type { Author, PrefixChain } from './prefix-chain.ts';
+import {
+  CACHE_MARK,
+  charsAt,
+  fieldChars,
+  firstOf,
+  isPlain,
+  kindOf,
+  NONE,
+  textAt,
+} from './prompt-text.ts';
 
 /** Most characters that are kept of a message, and of all system messages together. */
 const MAX_TEXT_CHARS = 4_000;
@@ -12,7 +22,7 @@ const MAX_START_CHARS = 32_768;
 /** Newest messages whose places are kept. */
 const MAX_NEWEST = 32;
 const MAX_SYSTEM_CHARS = 1_000;
-const FIELDS = ['role', 'content', 'text', 'output'] as const;
+const FIELDS = ['role', 'content', 'text', 'output', CACHE_MARK] as const;
 
 const NO_OBJECT = {};
 
@@ -38,9 +48,13 @@ export class MessageList {
   /** Of the message that was taken last: its role, and where its content is. */
   #role: Role = 'other';
   #contentAt = NONE;
+  #author: Author = 'input';
 
-  /** Takes the list that is next; `strict`: it ends at the first item that is no message. */
-  constructor(cursor: JsonCursor, strict: boolean) {
+  /**
+   * Takes the list that is next; `strict`: it ends at the first item that is no message.
+   * `charsBefore`: of the prompt whose `chain` goes on with these messages.
+   */
+  constructor(cursor: JsonCursor, strict: boolean, chain?: PrefixChain, charsBefore = 0) {
     this.#cursor = cursor;
     cursor.open();
     for (let i = 0; cursor.more(); i += 1) {
@@ -51,8 +65,10 @@ export class MessageList {
         this.#keep(isObject ? wrong : kindOf(cursor), i);
         return;
       }
-      if (isObject) this.#keepIfRead(i);
-      else if (cursor.kind() === 'string') this.chars += cursor.chars();
+      if (isObject) {
+        this.#keepIfRead(i);
+        chain?.messageEnded(this.#author, charsBefore + this.chars);
+      } else if (cursor.kind() === 'string') this.chars += cursor.chars();
       else if (isPlain(cursor)) cursor.skipPlain();
       else this.chars += charsAt(cursor, 1);
     }
@@ -99,6 +115,7 @@ export class MessageList {
     let output = NONE;
     this.#contentAt = NONE;
     this.#role = 'other';
+    let isAssistants = false;
     cursor.open();
     while (cursor.more()) {
       const name = cursor.name(FIELDS);
@@ -106,16 +123,26 @@ export class MessageList {
       else if (name === 'role') {
         wrong = cursor.kind() === 'string' ? undefined : { role: kindOf(cursor) };
         this.#role = roleAt(cursor);
+        isAssistants = cursor.is('assistant');
         cursor.skip();
       } else if (name === 'content') {
         this.#contentAt = cursor.at;
         content = fieldChars(cursor, 1);
-      } else if (name === 'text') text = fieldChars(cursor, 1);
+      } else if (name === CACHE_MARK) cursor.ignore();
+      else if (name === 'text') text = fieldChars(cursor, 1);
       else output = fieldChars(cursor, 1);
     }
     this.chars += firstOf(content, text, output);
+    // Of the items of Responses that have no role, the outputs of tools alone are not the model's.
+    const isModels = isAssistants || (wrong !== undefined && output === NONE);
+    this.#author = authorOf(this.#role, isModels);
     return wrong;
   }
+}
+
+function authorOf(role: Role, isModels: boolean): Author {
+  if (role === 'system' || role === 'developer') return 'system';
+  return isModels ? 'model' : 'input';
 }
 
 /** The role that is next, as far as messages are told apart by it. Does not pass over it. */

@@ -3,7 +3,7 @@
  * Talaria reads. All other fields pass unchanged, so the schemas are loose. Bodies are parsed in
  * `model-request.ts`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AnswerFormat } from './streams/answer-format.ts';
 
 /** As an output limit, means "no limit" to engines such as llama.cpp. */

@@ -8,8 +8,10 @@ import { failure, type Outcome } from '../http/errors.ts';
 import type { JsonBounds, Span } from '../http/json-scan.ts';
 import { fieldSplice, type Splice, spliced } from '../http/json-splice.ts';
 import { firstProblem } from '../http/problem.ts';
-import { sketchBody } from './body-sketch.ts';
+import type { PrefixLink } from '../protocol/tenant.ts';
+import { type PrefixSeed, sketchBody } from './body-sketch.ts';
 import { type ModelApi, type ModelFields, NO_LIMIT } from './model-apis.ts';
+import { CHARS_PER_TOKEN } from './prefix-chain.ts';
 
 export interface ModelRequest {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -26,6 +28,8 @@ export interface ModelRequest {
   /** Where the body's object is: blanks may stand around it. */
   readonly root: Span;
   readonly inputTokens: number;
+  /** Fingerprints of the prompt's beginnings, where they were asked for. */
+  readonly prefix?: readonly PrefixLink[];
   readonly maxOutputTokens?: number;
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices: number;
@@ -39,20 +43,22 @@ export interface CallerFields {
   readonly texts: () => readonly string[];
 }
 
-/** English text has about 4 characters a token; enough to compare calls before usage is known. */
-const CHARS_PER_TOKEN = 4;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-/** The error is `invalid_request_error`. */
+/**
+ * The error is `invalid_request_error`. `seedOf`: asked for the prefixes of calls that generate,
+ * which alone are cached by them.
+ */
 export function parseModelRequest(
   content: Uint8Array<ArrayBuffer>,
   api: ModelApi,
   bounds: JsonBounds,
+  seedOf?: PrefixSeed,
 ): Outcome<{ request: ModelRequest; caller: CallerFields }> {
   // A byte order mark is not forwarded: engines refuse it.
   const hasMark = BYTE_ORDER_MARK.every((byte, i) => content[i] === byte);
   const bytes = hasMark ? content.subarray(BYTE_ORDER_MARK.length) : content;
-  const read = sketchBody(bytes, bounds);
+  const read = sketchBody(bytes, bounds, api.streams ? seedOf : undefined);
   if (!read.ok) return read;
   const { sketch } = read;
   const parsed = api.schema.safeParse(sketch.body);
@@ -89,7 +95,8 @@ export function parseModelRequest(
         ? { streamOptions: { isNone: options === undefined, span: optionsSpan } }
         : {}),
       root,
-      inputTokens: Math.ceil(sketch.promptChars / CHARS_PER_TOKEN),
+      inputTokens: Math.ceil((sketch.toolChars + sketch.promptChars) / CHARS_PER_TOKEN),
+      ...(sketch.prefix === undefined ? {} : { prefix: sketch.prefix }),
       ...(limit === NO_LIMIT ? {} : { maxOutputTokens: limit }),
       // A completion of several prompts has `n` answers to each prompt.
       choices: (typeof n === 'number' && n >= 1 ? n : 1) * sketch.prompts,

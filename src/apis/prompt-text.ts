@@ -30,10 +30,23 @@ export function charsAt(cursor: JsonCursor, depth: number): number {
   return objectChars(cursor, depth);
 }
 
-/** The fields of an object that may hold its text. */
-export const TEXT_FIELDS = ['content', 'text', 'output'] as const;
+/** Where Anthropic's clients ask that the prompt up to there be cached. */
+export const CACHE_MARK = 'cache_control';
+const TEXT_TYPES = ['text', 'input_text', 'output_text'] as const;
+/** The fields of an object that may hold its text, and those that `skipMark` knows. */
+const PART_FIELDS = ['content', 'text', 'output', 'type', CACHE_MARK] as const;
 /** The field is absent or null. */
 export const NONE = -1;
+
+/**
+ * Takes the value of a field that says how a part is written: it is part of no digest where the same
+ * prompt may be sent without it. A text may also be written as a string, and the mark of what is to be
+ * cached moves on with each call.
+ */
+function skipMark(cursor: JsonCursor, name: 'type' | typeof CACHE_MARK): void {
+  if (name === CACHE_MARK || TEXT_TYPES.some((type) => cursor.is(type))) cursor.ignore();
+  else cursor.skip();
+}
 
 /** Takes an object: the characters of the first of its text fields that is not null. */
 function objectChars(cursor: JsonCursor, depth: number): number {
@@ -42,8 +55,9 @@ function objectChars(cursor: JsonCursor, depth: number): number {
   let output = NONE;
   cursor.open();
   while (cursor.more()) {
-    const name = cursor.name(TEXT_FIELDS);
+    const name = cursor.name(PART_FIELDS);
     if (name === undefined) cursor.skip();
+    else if (name === 'type' || name === CACHE_MARK) skipMark(cursor, name);
     else if (name === 'content') content = fieldChars(cursor, depth);
     else if (name === 'text') text = fieldChars(cursor, depth);
     else output = fieldChars(cursor, depth);
@@ -89,7 +103,8 @@ export function textAt(cursor: JsonCursor, most: number): string {
   return text.slice(0, most);
 }
 
-function partText(cursor: JsonCursor, most: number): string {
+/** Takes an object: its field `text`, cut. */
+export function partText(cursor: JsonCursor, most: number): string {
   let text = '';
   cursor.open();
   while (cursor.more()) {

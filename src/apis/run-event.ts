@@ -1,5 +1,5 @@
 /** The event by which a client reports the begin or end of a unit that it runs itself. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { isName } from '../protocol/name.ts';
 
 const name = z.string().refine(isName, 'expected 1 to 128 printable characters');

@@ -4,6 +4,8 @@
  * a model writes cannot be mistaken for an id of the answer, since its quotes are escaped there.
  */
 
+import { latinText } from './latin-text.ts';
+
 /** Most ids that are kept of one answer, and the longest one. */
 const MAX_CALLS = 16;
 const MAX_ID_CHARS = 64;
@@ -30,6 +32,8 @@ const FORMS: Readonly<Record<string, Form>> = {
   },
   responses: { mark: '"call_id"', ids: /"call_id"\s*:\s*"([^"\\]{1,512})"/g },
 };
+/** Characters of a piece that are searched again with the next one: an id may be cut in two. */
+const CARRY_CHARS = 1_024;
 const RESPONSE_ID = /"id"\s*:\s*"(resp_[\w-]{1,60})"/;
 
 export class ToolCalls {
@@ -37,6 +41,9 @@ export class ToolCalls {
   readonly #hasResponse: boolean;
   readonly #ids = new Set<string>();
   #responseId: string | undefined;
+  #carried = '';
+  /** The list of tool calls of an answer that comes in pieces has begun. */
+  #isInCalls = false;
 
   constructor(format: string) {
     this.#form = FORMS[format];
@@ -51,12 +58,22 @@ export class ToolCalls {
     return this.#responseId;
   }
 
-  /** Takes the data of an event, or the text of an answer as far as it is kept. */
+  /** Takes a part of an answer that is no stream, of any length. */
+  piece(bytes: Uint8Array): void {
+    if (!this.#form || this.#ids.size >= MAX_CALLS) return;
+    const text = this.#carried + latinText(bytes);
+    this.push(text);
+    this.#isInCalls ||= this.#form.from?.test(text) === true;
+    this.#carried = text.slice(-CARRY_CHARS);
+  }
+
+  /** Takes the data of an event. */
   push(text: string): void {
     if (this.#hasResponse) this.#responseId ??= RESPONSE_ID.exec(text)?.[1];
     const form = this.#form;
-    if (!form || this.#ids.size >= MAX_CALLS || !text.includes(form.mark)) return;
-    const from = form.from ? form.from.exec(text)?.index : 0;
+    if (!form || this.#ids.size >= MAX_CALLS) return;
+    if (!this.#isInCalls && !text.includes(form.mark)) return;
+    const from = this.#isInCalls || !form.from ? 0 : form.from.exec(text)?.index;
     if (from === undefined) return;
     for (const [, before, after] of text.slice(from).matchAll(form.ids)) {
       if (this.#ids.size >= MAX_CALLS) return;

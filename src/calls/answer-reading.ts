@@ -4,9 +4,11 @@
  * are relayed by `relay.ts`.
  */
 import { AnswerText } from '../apis/answer-text.ts';
+import { latinJson } from '../apis/latin-text.ts';
 import type { AnswerFormat } from '../apis/streams/answer-format.ts';
 import { AnswerStream } from '../apis/streams/answer-stream.ts';
 import { ToolCalls } from '../apis/tool-calls.ts';
+import { ToolTasks } from '../apis/tool-tasks.ts';
 import { PlainUsage } from '../apis/usage.ts';
 import { ofAllAnswers } from '../apis/usage-fields.ts';
 import { isEventStream, isJson, isReadable, mediaType } from '../http/media-type.ts';
@@ -29,6 +31,8 @@ export interface Expected {
   readonly key?: string | undefined;
 }
 
+/** Longest plain answer that is parsed. */
+const MAX_PLAIN_CHARS = 16_384;
 /** Types under which proxies send a stream whose own type they dropped. */
 const NO_TYPE: ReadonlySet<string> = new Set(['', 'text/plain', 'application/octet-stream']);
 /** How a stream of events begins, behind a byte order mark. */
@@ -40,11 +44,13 @@ export class AnswerReading {
   readonly #onPiece: () => void;
   #stream: AnswerStream | undefined;
   #plain: PlainUsage | undefined;
+  readonly #plainCalls: ToolCalls;
   #firstByteMs: number | undefined;
 
   /** `startedAt`: when the call was sent, epoch ms; `onPiece` is called for each piece that arrives. */
   constructor(expected: Expected, startedAt: number, onPiece: () => void) {
     this.#expected = expected;
+    this.#plainCalls = new ToolCalls(expected.format);
     this.#startedAt = startedAt;
     this.#onPiece = onPiece;
   }
@@ -103,19 +109,24 @@ export class AnswerReading {
   }
 
   /** By what the answer is recognised where a later call brings it back. */
-  get handedOut(): Pick<CallResult, 'toolCalls' | 'responseId' | 'text'> {
-    const calls = this.#stream?.toolCalls ?? new ToolCalls(this.#expected.format);
+  get handedOut(): Pick<CallResult, 'toolCalls' | 'responseId' | 'text' | 'tasks'> {
+    const calls = this.#stream?.toolCalls ?? this.#plainCalls;
+    const given = this.#stream?.toolTasks ?? new ToolTasks();
     const said = this.#stream?.text ?? new AnswerText();
-    if (this.#plain) {
-      calls.push(this.#plain.text);
-      said.plain(this.#plain.text);
+    const whole = this.#plain?.text ?? '';
+    if (whole !== '' && whole.length < MAX_PLAIN_CHARS) {
+      const answer = latinJson(whole);
+      given.plain(answer);
+      said.plain(answer);
     }
     const { ids, responseId } = calls;
+    const { tasks } = given;
     const text = ids.length > 0 ? undefined : said.print;
     return {
       ...(ids.length === 0 ? {} : { toolCalls: ids }),
       ...(responseId === undefined ? {} : { responseId }),
       ...(text === undefined ? {} : { text }),
+      ...(tasks.length === 0 ? {} : { tasks }),
     };
   }
 
@@ -123,6 +134,7 @@ export class AnswerReading {
     this.#onPiece();
     this.#firstByteMs ??= Date.now() - this.#startedAt;
     this.#plain?.push(bytes);
+    if (this.#plain) this.#plainCalls.piece(bytes);
   }
 
   async #isStream(source: PieceSource, headers: Headers): Promise<boolean> {

@@ -8,7 +8,7 @@ import type { EndpointAddress } from '../endpoints/address.ts';
 import type { Hand } from '../http/in-hand.ts';
 import type { Upload } from '../http/upload.ts';
 import type { Identity } from '../identity/identity.ts';
-import type { CallRequest } from '../protocol/tenant.ts';
+import type { CallRequest, PrefixLink } from '../protocol/tenant.ts';
 
 /** The same for every backend that may serve the call; a fallback replaces only `backend`. */
 export interface CallPlan {
@@ -16,6 +16,8 @@ export interface CallPlan {
   readonly kind: CallRequest['kind'];
   readonly model?: string;
   readonly inputTokens: number;
+  /** Fingerprints of its prompt's beginnings; absent where no backend chooses endpoints by them. */
+  readonly prefix?: readonly PrefixLink[];
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
   /** The body as the client sent it; undefined where it is relayed as it arrives, once only. */

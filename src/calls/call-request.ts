@@ -4,7 +4,7 @@
  */
 import type { Identity } from '../identity/identity.ts';
 import { bodyFingerprint } from '../identity/identity.ts';
-import type { CallFacts, CallRequest } from '../protocol/tenant.ts';
+import type { CallFacts, CallRequest, PrefixLink } from '../protocol/tenant.ts';
 
 /** More than an engine has slots: such a call takes all of them. */
 const MAX_SEQUENCES = 1_024;
@@ -16,6 +16,7 @@ export interface CallDescription {
   /** Number of answers requested in one call. */
   readonly choices?: number | undefined;
   readonly inputTokens: number;
+  readonly prefix?: readonly PrefixLink[];
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
   /** The body as the client sent it; undefined where it is relayed as it arrives. */
@@ -46,6 +47,7 @@ export async function callRequestOf(
     ...(plan.model === undefined ? {} : { model: plan.model }),
     ...sequencesIn(plan),
     inputTokens: plan.inputTokens,
+    ...(plan.prefix === undefined ? {} : { prefix: plan.prefix }),
     arrivedAt,
     final: identity.final,
     sole: identity.sole,
@@ -53,13 +55,7 @@ export async function callRequestOf(
     // A call that is a run of its own cannot be recognised as a repeat; a body that is not held
     // has no fingerprint.
     ...(identity.sole || content === undefined ? {} : { print: await bodyFingerprint(content) }),
-    ...(identity.retry ? { retry: true } : {}),
-    ...(identity.parentRunId === undefined ? {} : { parentRunId: identity.parentRunId }),
-    ...(identity.turn === undefined ? {} : { turn: identity.turn }),
-    ...(identity.cameBack === undefined ? {} : { cameBack: identity.cameBack }),
-    ...(identity.texts === undefined ? {} : { texts: identity.texts }),
-    ...(identity.guessedApp === undefined ? {} : { guessedApp: identity.guessedApp }),
-    ...(identity.labels === undefined ? {} : { labels: identity.labels }),
+    ...claimsOf(identity),
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
     ...(deadlineMs === undefined ? {} : { deadlineAt: arrivedAt - waitedMs + deadlineMs }),
     ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
@@ -70,6 +66,21 @@ export async function callRequestOf(
 /** Answers at once, each of which takes a slot, as far as they are counted. */
 function sequencesIn({ choices = 1 }: CallDescription): Pick<CallRequest, 'sequences'> {
   return choices > 1 ? { sequences: Math.min(MAX_SEQUENCES, Math.ceil(choices)) } : {};
+}
+
+/** What the client and its conversation tell of the call's run; absent where they tell nothing. */
+function claimsOf(identity: Identity): Partial<CallRequest> {
+  const { parentRunId, turn, cameBack, texts, tasks, guessedApp, labels } = identity;
+  return {
+    ...(identity.retry ? { retry: true } : {}),
+    ...(parentRunId === undefined ? {} : { parentRunId }),
+    ...(turn === undefined ? {} : { turn }),
+    ...(cameBack === undefined ? {} : { cameBack }),
+    ...(texts === undefined ? {} : { texts }),
+    ...(tasks === undefined ? {} : { tasks }),
+    ...(guessedApp === undefined ? {} : { guessedApp }),
+    ...(labels === undefined ? {} : { labels }),
+  };
 }
 
 /** The call's own claims, for use where the object has reported nothing. */

@@ -51,9 +51,8 @@ function earlyAnswer(c: Context<AppEnv>, plan: CallPlan): EarlyAnswer | undefine
   if (!streams && (anyMs === undefined || format === 'opaque')) return undefined;
   const waits = { queuedMs: streams ? settings?.queueCommentsAfterMs : undefined, anyMs };
   const requestId = c.get('requestId');
-  const form = streams
-    ? streamForm(format, plan.identity.maxWaitMs !== undefined)
-    : jsonForm(format, requestId);
+  const ownWait = plan.identity.maxWaitMs !== undefined;
+  const form = streams ? streamForm(format, ownWait) : jsonForm(format, requestId, ownWait);
   return new EarlyAnswer(waits, form, requestId, c.req.raw.signal);
 }
 

@@ -52,8 +52,7 @@ export function streamForm(format: AnswerFormat, ownWait = false): EarlyForm {
       if (!answer.ok) {
         const error = await textOf(answer);
         const told = errorOf(error, answer.status, format);
-        const isOwn = ownWait && error !== undefined && codeOf(error) === 'queue_timeout';
-        if (!isOwn && isWorthRetrying(answer.status)) {
+        if (isWorthRetrying(answer.status, error, ownWait)) {
           return { text: commentOf(errorInText(error ?? '').message), breaks: true };
         }
         return whole(errorEvent(format, told));
@@ -67,22 +66,32 @@ export function streamForm(format: AnswerFormat, ownWait = false): EarlyForm {
   };
 }
 
-/** Plain JSON: JSON may begin with blanks, and an error is what it contains. */
-export function jsonForm(format: AnswerFormat, requestId: string): EarlyForm {
+/**
+ * Plain JSON: JSON may begin with blanks, and an error is what it contains. SDKs do not look for one
+ * under a status of success: they hand out an answer without choices. So the connection breaks behind
+ * an error that another attempt may avoid, which is an error to every client, and some try again.
+ */
+export function jsonForm(format: AnswerFormat, requestId: string, ownWait = false): EarlyForm {
   return {
     contentType: 'application/json',
     keepAlive: async () => '\n',
     // An answer without a type is taken for what was asked for.
     canFollow: (answer) => hasJson(answer.headers) && hasBody(answer),
     failure: async (answer) => {
+      const { ok, status } = answer;
       const text = await textOf(answer);
-      if (text === undefined || !isObject(errorField(text))) {
-        return whole(JSON.stringify(errorBodyOf({ message: NO_JSON }, 502, format)));
-      }
-      const { status } = answer;
-      return whole(format === 'messages' ? toAnthropicError(text, status, requestId) : text);
+      const noJson = JSON.stringify(errorBodyOf({ message: NO_JSON }, 502, format));
+      if (ok) return { text: noJson, breaks: true };
+      const told = text === undefined ? noJson : plainError(text, status, format, requestId);
+      return { text: told, breaks: isWorthRetrying(status, text, ownWait) };
     },
   };
+}
+
+/** The error in the form of the API: as it came where that has it. */
+function plainError(text: string, status: number, format: AnswerFormat, requestId: string): string {
+  if (format === 'messages') return toAnthropicError(text, status, requestId);
+  return isObject(errorField(text)) ? text : JSON.stringify(errorOf(text, status, format));
 }
 
 /** Most characters of an error that a comment tells. */
@@ -96,13 +105,13 @@ function commentOf(message = 'the call failed'): string {
   return `: ${message.slice(0, MAX_COMMENT_CHARS).replaceAll(/[\r\n]+/g, ' ')}\n\n`;
 }
 
-/** True for limits, overload and faults, which another attempt may avoid. */
-function isWorthRetrying(status: number): boolean {
+/**
+ * True for limits, overload and faults, which another attempt may avoid; false where the client itself
+ * limited its wait.
+ */
+function isWorthRetrying(status: number, error: string | undefined, ownWait: boolean): boolean {
+  if (ownWait && error !== undefined && errorInText(error).code === 'queue_timeout') return false;
   return status === 408 || status === 429 || status >= 500;
-}
-
-function codeOf(error: string): unknown {
-  return errorInText(error).code;
 }
 
 const NO_JSON = 'The endpoint answered without JSON.';

@@ -248,7 +248,8 @@ export class Forwarder {
     const { text, body } = await errorBodyOf(upstream, key);
     const verdict = verdictOf(adapter, { status, headers, text }, isTool, Date.now());
     return this.#refused(verdict, () => {
-      return new Response(body, { status, headers: answerHeaders(headers, added, key) });
+      const told = answerHeaders(headers, added, key);
+      return new Response(body, { status: verdict.status, headers: told });
     });
   }
 

@@ -39,7 +39,8 @@ export async function runIdempotent(
 ): Promise<Response> {
   const idempotencyKey = c.req.header('idempotency-key');
   const { method } = c.req.raw;
-  if (!idempotencyKey || call.streams || method === 'GET' || method === 'HEAD') return act();
+  if (idempotencyKey === undefined || call.streams || method === 'GET' || method === 'HEAD')
+    return act();
   const headers = { 'x-request-id': c.get('requestId') };
   if (!/^[\x20-\x7e]{1,255}$/.test(idempotencyKey)) {
     const message = 'Expected 1 to 255 printable characters.';

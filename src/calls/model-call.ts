@@ -15,6 +15,7 @@ import {
 import { multipartModel } from '../apis/multipart-model.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { type ServedModel, servedModel, upstreamAt } from '../config/model-names.ts';
+import { prefixSeed } from '../config/prefix-seed.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import { priorityOf } from '../endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
@@ -57,6 +58,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       // What is learned and woken is the endpoints' own model: clients may choose among many aliases.
       model: model.upstream,
       inputTokens: isOpaque ? 0 : request.inputTokens,
+      ...(request.prefix === undefined ? {} : { prefix: request.prefix }),
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       identity: identified.identity,
       content: request.bytes,
@@ -141,7 +143,7 @@ function withModelRequest(
   const { config } = c.get('tenant');
   const { bodyBytes, body: bounds } = config.limits;
   return withBody(c, bodyBytes, async ({ bytes, hand }) => {
-    const parsed = parseModelRequest(bytes, api, bounds);
+    const parsed = parseModelRequest(bytes, api, bounds, prefixSeed(config));
     if (!parsed.ok) return refuse(c, parsed.error);
     const { request, caller } = parsed;
     const found = modelOf(config, request.model);

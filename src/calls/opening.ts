@@ -87,7 +87,9 @@ export async function openPlain(source: PieceSource, onPiece: OnPiece): Promise<
       }
       const { text } = held;
       const mayFail = MAY_BE_ERROR.test(text);
-      if (mayFail && isOnlyError(text)) return { kind: 'error', text };
+      if (mayFail && (isOnlyError(text) || (held.isFull && LONG_ERROR.test(text)))) {
+        return { kind: 'error', text };
+      }
       const isClear = !mayFail && (HAS_CONTENT.test(text) || isNoObject(text));
       if (isEnded || isClear || held.isFull) return answerOf(held, isEnded);
       source.keep();
@@ -99,6 +101,8 @@ export async function openPlain(source: PieceSource, onPiece: OnPiece): Promise<
 
 /** The word in a place where an error may be, and no null behind it. */
 const MAY_BE_ERROR = /"error"\s*(?:[,}]|:\s*(?:["[{]|$))|"FAILED"/;
+/** An answer that begins with its error is nothing else, however long that is. */
+const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*(?:"[^"]|\{\s*")/;
 /** Keys under which answers have what was asked for. */
 const HAS_CONTENT =
   /"(?:choices|content|output|data|results|embeddings?|text|score|images|tokens|input_tokens)"\s*:/;

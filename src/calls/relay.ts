@@ -7,7 +7,14 @@ import { faultComment } from '../apis/streams/answer-format.ts';
 import type { ApiError } from '../http/errors.ts';
 import type { AnswerReading } from './answer-reading.ts';
 import type { Opening } from './opening.ts';
-import type { PieceSource } from './piece-source.ts';
+import type { Piece, PieceSource } from './piece-source.ts';
+
+const EMPTY = new Uint8Array(0);
+/**
+ * Longest time for which the event that finishes an answer waits for the usage behind it, ms: engines
+ * send both at once.
+ */
+const FINISH_WAIT_MS = 100;
 
 type Sink = WritableStreamDefaultWriter<Uint8Array>;
 
@@ -48,7 +55,7 @@ export class Relay {
       let { isEnded } = opening;
       while (!isEnded && !reading.isOver) {
         if (reading.isComplete) onComplete();
-        const { done, value } = await source.next();
+        const { done, value } = await this.#next(source, reading);
         if (done || value === undefined) isEnded = true;
         else await this.#write(reading.push(value));
       }
@@ -56,6 +63,21 @@ export class Relay {
     } catch (error) {
       await this.#breakOff(error);
     }
+  }
+
+  /** The next piece. The event that finishes an answer waits for it, but not long. */
+  async #next(source: PieceSource, { stream }: AnswerReading): Promise<Piece> {
+    if (!stream?.finishWaits) return source.next();
+    const over = Promise.withResolvers<void>();
+    const timer = setTimeout(over.resolve, FINISH_WAIT_MS);
+    try {
+      const piece = await source.nextBefore(over.promise);
+      if (piece) return piece;
+    } finally {
+      clearTimeout(timer);
+    }
+    await this.#write(stream.finish());
+    return source.next();
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
@@ -89,7 +111,10 @@ export class Relay {
     onEnd(isWhole ? 'whole' : 'broken', false);
     const sink = this.#sink;
     try {
-      if (isWhole) return await sink.close();
+      if (isWhole) {
+        await this.#write(reading.stream?.finish() ?? EMPTY);
+        return await sink.close();
+      }
       if (reading.stream) await sink.write(faultComment(fault()));
       await sink.abort(error);
     } catch {

@@ -2,7 +2,7 @@
  * The schema of a tenant's limits for the bodies that its clients send: what may be in them, how fast
  * they must arrive, and how many a Worker holds. The other limits are in `schema.ts`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const milliseconds = z.int().min(1).max(86_400_000);
 const bytesPerSecond = z.int().min(0).max(1_000_000_000);

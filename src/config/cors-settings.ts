@@ -1,5 +1,5 @@
 /** The schema of the origins of browsers that a tenant allows. Who allows one is found in `origins.ts`. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Any origin. */
 export const ANY_ORIGIN = '*';

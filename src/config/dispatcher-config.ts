@@ -37,6 +37,8 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
     endpoints: backend.endpoints.map((e) => ({
       id: endpointId(e),
       slots: e.slots,
+      address: e.url,
+      ...(e.kvCacheTokens === undefined ? {} : { kvCacheTokens: e.kvCacheTokens }),
       ...(e.coldStart
         ? {
             coldStart: {
@@ -61,6 +63,7 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
     // The calls of a tool are measured in milliseconds, not in tokens.
     speed: backend.speed ?? (backend.models.length > 0 ? ASSUMED_LLM_SPEED : SERVICE_SPEED),
     prewarm: prewarmOf(config.prewarm, backend.prewarm),
+    affinity: backend.affinity,
     failover: backend.fallback !== undefined,
   };
 }

@@ -3,7 +3,7 @@
  * configuration is in `schema.ts`.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { NO_KEYS } from './no-keys.ts';
 
 /** Limit for bodies and answers of running jobs, which one object with 128 MB of memory holds. */

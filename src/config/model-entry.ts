@@ -2,7 +2,7 @@
  * A model as a backend lists it: a name that its endpoints know, or an alias: another name, or a
  * pattern of names, for such a one. Who serves a model is found in `model-names.ts`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Problem } from '../http/problem.ts';
 
 const name = z.string().min(1).max(256);

@@ -4,7 +4,7 @@
  * rule that uses them is in `core/prewarm`.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BudgetLimits, PrewarmSpec } from '../core/backends/backend-spec.ts';
 import type { Problem } from '../http/problem.ts';
 

@@ -4,7 +4,8 @@
  * has a parsed configuration never checks for missing defaults. Checks across fields are in
  * `cross-check.ts`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
+import { AFFINITIES } from '../core/backends/backend-spec.ts';
 import { POLICY_NAMES } from '../core/order/policies/registry.ts';
 import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
@@ -94,6 +95,8 @@ const endpoint = z.strictObject({
   coldStart: coldStart.optional(),
   /** Request usage in streams where the client did not; off for servers that refuse the field. */
   includeUsage: z.boolean().default(true),
+  /** Tokens that its prefix cache holds; absent: learned from what its engine reports. */
+  kvCacheTokens: z.int().min(1).max(1_000_000_000).optional(),
   /** It is a vLLM server that reports its own queue in a header on request. */
   loadMetrics: z.boolean().default(false),
 });
@@ -127,6 +130,12 @@ const backend = z.strictObject({
   prewarm: prewarm.optional(),
   /** The backend that serves its calls where it cannot. */
   fallback: name.optional(),
+  /**
+   * `prefer`: of the endpoints with a free slot, a call takes the one that has read most of its prompt
+   * before. `hold`: it also waits for a busy one, while that is expected to be sooner. `off`: the
+   * emptiest endpoint takes it.
+   */
+  affinity: z.enum(AFFINITIES).default('hold'),
   /** Wait after which a stream is begun and kept alive with comments. */
   queueCommentsAfterMs: milliseconds.default(2_000),
   /**

@@ -18,6 +18,7 @@ export class JoinedWake<T> {
   #refusals = 0;
   #askedMs = 0;
   #unnoticedMs = 0;
+  #unansweredMs = 0;
 
   constructor(order: T, now: number) {
     this.#order = order;
@@ -50,7 +51,9 @@ export class JoinedWake<T> {
   ended(asked: WakeResult, now: number): WakeResult | undefined {
     this.#refusals += asked.refusals;
     this.#askedMs += asked.tookMs;
-    const { unnoticedMs = this.#foundAfterMs(asked) } = asked;
+    const foundMs = this.#foundAfterMs(asked);
+    const { unnoticedMs = foundMs, unansweredMs = foundMs && foundMs + this.#unansweredMs } = asked;
+    this.#unansweredMs = unansweredMs;
     // An asking without any answer goes on where the one before ended.
     this.#unnoticedMs = unnoticedMs < asked.tookMs ? unnoticedMs : unnoticedMs + this.#unnoticedMs;
     const hasJoined = this.#order !== this.#asked;
@@ -59,8 +62,9 @@ export class JoinedWake<T> {
     // The requests' own time does not count what the clock has leapt.
     const sinceMs = now - this.#at;
     const tookMs = sinceMs < 0 ? this.#askedMs : Math.min(sinceMs, this.#askedMs);
-    const unnoticed = this.#unnoticedMs > 0 ? { unnoticedMs: this.#unnoticedMs } : {};
-    return { ...asked, tookMs, refusals: this.#refusals, ...unnoticed };
+    const unnoticed = { unnoticedMs: this.#unnoticedMs, unansweredMs: this.#unansweredMs };
+    const report = { ...asked, tookMs, refusals: this.#refusals };
+    return this.#unnoticedMs > 0 ? { ...report, ...unnoticed } : report;
   }
 
   /** Its own time, where its first request was answered at once after an asking that lost some. */

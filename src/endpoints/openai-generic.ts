@@ -2,7 +2,7 @@
  * Adapter for any server with the OpenAI API (vLLM, SGLang, TGI, llama.cpp), or with plain HTTP for
  * tools. vLLM with sleep mode has its own adapter in `vllm.ts`.
  */
-import { isFlagged } from '../http/error-words.ts';
+import { blamesRequest, isFlagged } from '../http/error-words.ts';
 import { errorInText } from '../http/foreign-error.ts';
 import { type AnswerKind, type EndpointAdapter, onHost } from './adapter.ts';
 import { refusalText } from './refusal-text.ts';
@@ -30,7 +30,7 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
   if (status < 300) return 'ok';
   // 529 is what Anthropic's API answers while it is overloaded.
   if (status === 429 || status === 529) return 'busy';
-  if (status >= 500 || status < 400) return faultKind(status, body);
+  if (status >= 500 || status < 400) return faultKind(status, body, isTool);
   // A tool may refuse its caller as its own answer; from a model 401 means that the endpoint's key is
   // wrong, and 403 that, or that a filter refuses the prompt.
   if (status === 401) return isTool ? 'rejected' : 'broken';
@@ -41,12 +41,14 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
   return text === undefined ? 'rejected' : 'unready';
 }
 
-function faultKind(status: number, body: string): AnswerKind {
+function faultKind(status: number, body: string, isTool: boolean): AnswerKind {
   if (status === 503) return /overloaded|queue|busy|too many/i.test(body) ? 'busy' : 'cold';
   if (NOT_CONNECTED.has(status)) return 'cold';
   // What the engine cannot do for anybody: llama.cpp and vLLM, to embeddings on a chat model.
   if (status === 501) return 'rejected';
-  return isOverload(body) ? 'busy' : 'broken';
+  if (isOverload(body)) return 'busy';
+  if (isTool || status < 500 || status > 502) return 'broken';
+  return blamesRequest(errorInText(body).message ?? '') ? 'rejected' : 'broken';
 }
 
 /** A proxy reports the overload of what stands behind it with 500, and the right word in the body. */

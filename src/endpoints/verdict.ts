@@ -9,7 +9,7 @@ import type { AnswerKind, EndpointAdapter } from './adapter.ts';
 
 export interface Verdict {
   readonly kind: AnswerKind;
-  /** The status, or what it should have been where an error came as a success. */
+  /** The status, or what it should have been: of an error that came as a success, or as a fault. */
   readonly status: number;
   /** Pause that the endpoint asks for, ms. */
   readonly retryAfterMs?: number;
@@ -35,7 +35,11 @@ export function verdictOf(
   const kind = adapter.classify(status, text, isTool);
   if (kind === 'ok') return { kind, status };
   const retryAfterMs = headers === undefined ? undefined : retryAfterOf(headers, now);
-  return { kind, status, ...pauseOf(retryAfterMs), error: errorInText(text) };
+  return {
+    ...{ kind, status: statusOf(kind, status) },
+    ...pauseOf(retryAfterMs),
+    error: errorInText(text),
+  };
 }
 
 /**
@@ -52,7 +56,15 @@ export function verdictOfError(
   const status = error.status ?? UNNAMED_STATUS;
   const kind = adapter.classify(status, text, false);
   // Redirects and successes are not among the statuses of errors.
-  return { kind, status, ...pauseOf(retryAfterOf(headers, now)), error };
+  return { kind, status: statusOf(kind, status), ...pauseOf(retryAfterOf(headers, now)), error };
+}
+
+/**
+ * A request that is wrong is told so: clients and jobs send one again that is answered as a fault. What
+ * nobody can have (501) stays.
+ */
+function statusOf(kind: AnswerKind, status: number): number {
+  return kind === 'rejected' && status >= 500 && status !== 501 ? 400 : status;
 }
 
 /** The status that an error in the body of a success should have had; undefined where it is none. */

@@ -31,6 +31,10 @@ export interface WakeResult {
    * the next one was answered at once. Absent where it was watched to the end.
    */
   readonly unnoticedMs?: number;
+  /** The same where the platform holds requests: time since the last of them was given up, ms. */
+  readonly unansweredMs?: number;
+  /** The last request was held until it was ready. */
+  readonly wasHeld?: boolean;
   /** Why it failed, for the operator, without the endpoint's key. */
   readonly reason?: string;
 }
@@ -128,7 +132,9 @@ class WakeLoop {
    * When the first look began that got no answer, of those since the last refusal, by the time of the
    * wake, ms: where requests are lost, it may have become ready between them, and cold again.
    */
-  #unansweredFromMs: number | undefined;
+  #unnoticedFromMs: number | undefined;
+  /** When the last such look was given up. */
+  #unansweredFromMs = 0;
 
   constructor(adapter: EndpointAdapter, target: EndpointTarget, patienceMs: number, now: number) {
     this.#adapter = adapter;
@@ -146,12 +152,16 @@ class WakeLoop {
       const look = yield* this.#tell();
       const { kind, reason: why } = look ?? (yield* this.#look());
       if (kind === 'warm') {
-        const isAtOnce = this.#elapsedMs - fromMs <= AT_ONCE_MS;
-        const unnoticed = isAtOnce ? this.#unnoticed : {};
-        return { ok: true, tookMs: this.#elapsedMs, refusals, ...unnoticed };
+        const heldMs = this.#elapsedMs - fromMs;
+        const unnoticed = heldMs <= AT_ONCE_MS ? this.#unnoticed : {};
+        const held = heldMs > SHORT_HELD_MS ? { wasHeld: true } : {};
+        return { ok: true, tookMs: this.#elapsedMs, refusals, ...unnoticed, ...held };
       }
-      if (this.#silences === silences) this.#unansweredFromMs = undefined;
-      else this.#unansweredFromMs ??= fromMs;
+      if (this.#silences === silences) this.#unnoticedFromMs = undefined;
+      else {
+        this.#unnoticedFromMs ??= fromMs;
+        this.#unansweredFromMs = this.#elapsedMs;
+      }
       refusals += 1;
       reason = why ?? reason;
       stopped = kind === 'stopped' ? stopped + 1 : 0;
@@ -164,9 +174,13 @@ class WakeLoop {
     return { ok: false, tookMs: this.#elapsedMs, refusals, ...this.#unnoticed, ...named };
   }
 
-  get #unnoticed(): Pick<WakeResult, 'unnoticedMs'> {
-    const from = this.#unansweredFromMs;
-    return from === undefined ? {} : { unnoticedMs: this.#elapsedMs - from };
+  get #unnoticed(): Pick<WakeResult, 'unnoticedMs' | 'unansweredMs'> {
+    const from = this.#unnoticedFromMs;
+    if (from === undefined) return {};
+    return {
+      unnoticedMs: this.#elapsedMs - from,
+      unansweredMs: this.#elapsedMs - this.#unansweredFromMs,
+    };
   }
 
   get #leftMs(): number {

@@ -90,6 +90,42 @@ export function statusOfWord(word: string): number | undefined {
 const FLAGGED =
   /\bflagged\b|\bmoderation\b|content[ _-]?(?:filter|policy|management)|responsible_?ai|guardrail|safety[ _-](?:system|filter|policy|settings)|\bpolicy violation\b|prohibited[ _-]content/i;
 
+interface RefusedPart {
+  readonly text: RegExp;
+  /** Who writes it. */
+  readonly from: string;
+}
+
+/**
+ * Texts of a 5xx that find fault with the request, which no endpoint of the kind would serve: engines
+ * throw them while they read it.
+ */
+export const WRONG_REQUESTS: readonly RefusedPart[] = [
+  {
+    text: /\bfailed to parse (?:tools?|tool_choice|messages?|input|prompt|response_format|json_schema|grammar)\b/i,
+    from: 'llama.cpp; Mesh-LLM with 502',
+  },
+  { text: /^(?:unsupported param|invalid tool_choice)\b/i, from: 'llama.cpp' },
+  { text: /^tools param requires\b/i, from: 'llama.cpp without --jinja, llamafile' },
+  { text: /^cannot use (?:both|tools|custom grammar)\b/i, from: 'llama.cpp' },
+  { text: /^json schema conversion failed\b/i, from: 'llama.cpp before December 2025' },
+  {
+    text: /\bjinja exception\b|^unable to generate parser for this template\b/i,
+    from: 'llama.cpp',
+  },
+  {
+    text: /\b(?:does|do) not support (?:tools|tool use|images?|thinking)\b/i,
+    from: 'Ollama and proxies',
+  },
+  { text: /\bunsupported response_format\b|\binvalid json schema\b/i, from: 'Ollama, LiteLLM' },
+];
+
+/** True for the message of an error with which an engine finds fault with the request. */
+export function blamesRequest(message: string): boolean {
+  const beginning = message.trimStart().slice(0, SEARCHED_CHARS);
+  return WRONG_REQUESTS.some(({ text }) => text.test(beginning));
+}
+
 /** Most characters of an answer that are searched. */
 const SEARCHED_CHARS = 4_096;
 

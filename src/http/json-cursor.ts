@@ -18,23 +18,29 @@ import {
   QUOTE,
   SMALL_U,
 } from './json-text.ts';
+import type { RunningDigest } from './running-digest.ts';
 
 export type JsonKind = 'object' | 'list' | 'string' | 'number' | 'boolean' | 'null';
 
 export class JsonCursor {
   readonly #bytes: Uint8Array;
+  readonly #digest: RunningDigest | undefined;
   /** Index of the next value's first byte; behind the value once it was taken. */
   at: number;
 
-  /** `at`: index of the first byte of a value. */
-  constructor(bytes: Uint8Array, at: number) {
+  /**
+   * `at`: index of the first byte of a value. To `digest` is added what is counted or skipped, but not
+   * the names of fields.
+   */
+  constructor(bytes: Uint8Array, at: number, digest?: RunningDigest) {
     this.#bytes = bytes;
+    this.#digest = digest;
     this.at = at;
   }
 
   /** Another cursor in the same text, at `at`. */
-  fork(at = this.at): JsonCursor {
-    return new JsonCursor(this.#bytes, at);
+  fork(at = this.at, digest?: RunningDigest): JsonCursor {
+    return new JsonCursor(this.#bytes, at, digest);
   }
 
   /** Kind of the next value. */
@@ -84,6 +90,13 @@ export class JsonCursor {
 
   /** Passes over the next value. */
   skip(): void {
+    const start = this.at;
+    this.ignore();
+    this.#digest?.add(this.#bytes, start, this.at);
+  }
+
+  /** Passes over the next value, which is not added to the digest. */
+  ignore(): void {
     const bytes = this.#bytes;
     let at = this.at;
     let depth = 0;
@@ -104,7 +117,9 @@ export class JsonCursor {
 
   /** Within a list: passes over items until there is one with text in it, or none. */
   skipPlain(): void {
-    this.at = pastPlain(this.#bytes, this.at);
+    const start = this.at;
+    this.at = pastPlain(this.#bytes, start);
+    this.#digest?.add(this.#bytes, start, this.at);
   }
 
   /** True where the next value is this string. Does not pass over it. */
@@ -115,7 +130,8 @@ export class JsonCursor {
   /** Takes a string: its length in UTF-16 code units, as `length` of a JavaScript string. */
   chars(): number {
     const bytes = this.#bytes;
-    let i = this.at + 1;
+    const start = this.at;
+    let i = start + 1;
     let count = 0;
     for (;;) {
       const next = pastText(bytes, i);
@@ -129,6 +145,7 @@ export class JsonCursor {
       if (byte < 0x80 || byte >= 0xc0) count += byte >= 0xf0 ? 2 : 1;
     }
     this.at = i + 1;
+    this.#digest?.add(bytes, start, this.at);
     return count;
   }
 

@@ -1,5 +1,5 @@
 /** Turns schema errors into problems that name the field by its path, as people write it. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /** One error in an input. */
 export interface Problem {

@@ -4,6 +4,7 @@
  */
 import { isName } from '../protocol/name.ts';
 import { BODY_SESSIONS, DYNAMO_HINTS } from './known-clients.ts';
+import { isPlaceholder } from './placeholders.ts';
 
 export interface AgentContext {
   readonly session?: string;
@@ -61,5 +62,5 @@ function fieldsOf(value: unknown): Fields | undefined {
 
 function nameIn(fields: Fields, name: string): string | undefined {
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
-  return typeof value === 'string' && isName(value) ? value : undefined;
+  return typeof value === 'string' && isName(value) && !isPlaceholder(value) ? value : undefined;
 }

@@ -9,6 +9,7 @@
 import { type AgentContext, agentContext } from './agent-context.ts';
 import { CLIENT_BLOCKS, CLIENT_LINES } from './known-clients.ts';
 import { unitLabel } from './labels.ts';
+import { isPlaceholder } from './placeholders.ts';
 
 /** The parts of a request by which callers are told apart. */
 export interface BodyHints {
@@ -218,7 +219,7 @@ function idOf(conversation: unknown): unknown {
 }
 
 function nameOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  return typeof value === 'string' && !isPlaceholder(value) ? value : undefined;
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -5,11 +5,14 @@
  * `conversation.ts`.
  */
 
+import { taskPrints } from '../apis/task-print.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
 import type { BodyHints } from './conversation.ts';
+import { TASK_FRAMES } from './known-clients.ts';
 import { clientName } from './labels.ts';
+import { isPlaceholder } from './placeholders.ts';
 import { isSubAgent, type Named, sessionOf, TRACE_HEADER } from './sessions.ts';
 
 export type { BodyHints };
@@ -32,6 +35,8 @@ export interface Identity {
   readonly cameBack?: readonly string[];
   /** Fingerprints of texts in the body that earlier answers may have had. */
   readonly texts?: readonly string[];
+  /** Fingerprints of what begins its conversation, which a tool call may have handed out. */
+  readonly tasks?: readonly string[];
   /** The application is a fingerprint of a call of an agent's main loop, or of one beside it. */
   readonly guessedApp?: 'main' | 'side';
   /** What people read beside names that are fingerprints. */
@@ -75,6 +80,7 @@ export async function identify(
   };
   const namedUnit = explicit('unit');
   const unit = namedUnit ?? (await unitOf(headers, hints));
+  const why = (name: string, is: string) => is + placeholderNote(headers, hints, name);
   const session = explicit('run') ?? sessionOf(headers);
   const run = session ? withResults(session, hints) : await bodyRunOf(hints, keyId, app.value);
   // An SDK's timeout is that of one call, so it is a deadline only where the call is the whole run.
@@ -100,13 +106,18 @@ export async function identify(
       unit: unit.value,
       ...(run ? placeOf(run) : {}),
       ...textsOf(hints, run),
+      ...tasksOf(hints, run),
       final: run === undefined || explicit('run-final')?.value === 'true' || sessionEnds,
       sole: run === undefined,
       ...(hints.agent?.expectedTokens ? { expectedTokens: hints.agent.expectedTokens } : {}),
       retry: Number(headers.get('x-stainless-retry-count') ?? 0) > 0,
       ...limits.limits,
       ...(ifLate === 'refuse' ? { refuseIfLate: true } : {}),
-      why: { app: app.why, run: run?.why ?? 'a run of its own', unit: unit.why },
+      why: {
+        app: why('app', app.why),
+        run: why('run', run?.why ?? 'a run of its own'),
+        unit: why('unit', unit.why),
+      },
     },
   };
 }
@@ -118,11 +129,23 @@ export async function bodyFingerprint(content: string | Uint8Array<ArrayBuffer>)
 
 /** A value that the client sets for Talaria: in a header, or else in the metadata. */
 function explicitValue(headers: Headers, hints: BodyHints, name: string): Named | undefined {
+  return setValues(headers, hints, name).find(({ value }) => !isPlaceholder(value));
+}
+
+function setValues(headers: Headers, hints: BodyHints, name: string): Named[] {
   const header = headers.get(`x-talaria-${name}`);
-  if (header !== null) return { value: header, why: `x-talaria-${name}` };
   const field = `talaria_${name.replaceAll('-', '_')}`;
   const value = hints.metadata[field];
-  return value === undefined ? undefined : { value, why: `metadata.${field}` };
+  return [
+    ...(header === null ? [] : [{ value: header, why: `x-talaria-${name}` }]),
+    ...(value === undefined ? [] : [{ value, why: `metadata.${field}` }]),
+  ];
+}
+
+/** What to say where the client set a value that is no name, behind what was taken instead. */
+function placeholderNote(headers: Headers, hints: BodyHints, name: string): string {
+  const [set] = setValues(headers, hints, name);
+  return set && isPlaceholder(set.value) ? ` (${set.why} is a placeholder)` : '';
 }
 
 async function unitOf(headers: Headers, hints: BodyHints): Promise<Named> {
@@ -190,6 +213,28 @@ function textsOf(hints: BodyHints, run: Named | undefined): Pick<Identity, 'text
   if (run && run.turn === undefined) return {};
   const texts = hints.texts?.() ?? [];
   return texts.length === 0 ? {} : { texts };
+}
+
+/** Only a conversation that brings no results back may be at its beginning. */
+function tasksOf({ conversation }: BodyHints, run: Named | undefined): Pick<Identity, 'tasks'> {
+  if (!conversation || (run && (run.turn === undefined || run.cameBack))) return {};
+  const { start } = conversation;
+  const framed = framedTask(start);
+  const tasks = new Set([
+    ...(framed === undefined ? [] : taskPrints(framed).slice(0, 1)),
+    ...taskPrints(start),
+  ]);
+  return tasks.size === 0 ? {} : { tasks: [...tasks] };
+}
+
+/** What a client put its own words around. */
+function framedTask(text: string): string | undefined {
+  for (const { open, close } of TASK_FRAMES) {
+    const at = text.indexOf(open);
+    const end = at < 0 ? -1 : text.indexOf(close, at + open.length);
+    if (end >= 0) return text.slice(at + open.length, end);
+  }
+  return undefined;
 }
 
 /** What the names that are fingerprints are made of, and what people read beside them. */

@@ -109,6 +109,12 @@ export const CLIENT_BLOCKS = [
   { tag: 'env', seen: 'OpenCode 1.18.33' },
 ] as const;
 
+/** Between which texts clients put the task with which a sub-agent's conversation begins. */
+export const TASK_FRAMES = [
+  { open: '<task>', close: '</task>', seen: 'Roo Code and forks of cline, by their source' },
+  { open: '\n---\nTask:\n', close: '\n---\n', seen: 'smolagents, managed agents, by its source' },
+] as const;
+
 /** Clients that are known by a header, for the names that people read. */
 export const CLIENTS = [
   { name: 'Claude Code', header: 'x-claude-code-session-id', value: /./ },

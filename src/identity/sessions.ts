@@ -4,6 +4,7 @@
  */
 import { isName } from '../protocol/name.ts';
 import { BAGGAGE_SESSIONS, SESSION_HEADERS, SUB_AGENT_HEADERS } from './known-clients.ts';
+import { isPlaceholder } from './placeholders.ts';
 
 /** A name and what it was taken from. */
 export interface Named {
@@ -41,12 +42,16 @@ function agentSession(headers: Headers): Named | undefined {
   return undefined;
 }
 
-/** Undefined for a value that is no name: a client may send 8 kB. */
+/** Undefined for a value that names nothing: a client may send 8 kB. */
 function idIn(headers: Headers, header: string, endsAt?: string): string | undefined {
   const value = headers.get(header) ?? '';
   const end = endsAt === undefined ? -1 : value.lastIndexOf(endsAt);
   const id = end > 0 ? value.slice(0, end) : value;
-  return isName(id) ? id : undefined;
+  return namesSession(id) ? id : undefined;
+}
+
+function namesSession(id: string): boolean {
+  return isName(id) && !isPlaceholder(id);
 }
 
 /** OpenTelemetry's `baggage`: members with a name and a value, separated by commas. */
@@ -62,7 +67,7 @@ function baggageSession(headers: Headers): Named | undefined {
   );
   for (const { key } of BAGGAGE_SESSIONS) {
     const value = decoded(members.get(key) ?? '');
-    if (isName(value)) return { value, why: `baggage ${key}` };
+    if (namesSession(value)) return { value, why: `baggage ${key}` };
   }
   return undefined;
 }

@@ -2,7 +2,7 @@
  * The lines of a batch's input file and of its output files, in the format of OpenAI's Batch API.
  * The order that creates a batch is in batch-order.ts.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type Span, scanJson, USUAL_BOUNDS } from '../http/json-scan.ts';
 import { OPEN_OBJECT } from '../http/json-text.ts';

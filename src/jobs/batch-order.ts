@@ -2,7 +2,7 @@
  * The request that creates a batch, in the format of OpenAI's Batch API; the lines of its file are
  * in batch-line.ts.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';

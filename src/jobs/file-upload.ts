@@ -2,7 +2,7 @@
  * The upload of a file in the format of OpenAI's Files API: a form with `purpose`, `file` and
  * optionally `expires_after`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { failure, type Outcome } from '../http/errors.ts';
 import { formParts, isField, parameter } from '../http/multipart.ts';
 

@@ -2,7 +2,7 @@
  * The request that creates a job: any request of the data plane, as JSON, with an optional
  * deadline, idempotency key and webhook. How a job is shown is in job-view.ts.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MODEL_PATHS } from '../apis/model-apis.ts';
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
 import type { JobSettings } from '../config/job-settings.ts';

@@ -1,5 +1,5 @@
 /** The query of a list (cursor and page length), and the list in the format of OpenAI's API. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 

@@ -1,5 +1,5 @@
 /** Builds the OpenAPI 3.1 description of the API from the table in `operations.ts`. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ERROR_CODES } from '../http/errors.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 

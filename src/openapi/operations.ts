@@ -3,7 +3,7 @@
  * are the schemas that the code parses with; a test compares the table with the routes, so that
  * neither has an operation that the other lacks.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MODEL_APIS, type ModelApi, modelName } from '../apis/model-apis.ts';
 import { runEventSchema } from '../apis/run-event.ts';
 import { tenantSchema } from '../config/schema.ts';

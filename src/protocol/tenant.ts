@@ -7,11 +7,13 @@ import type { DispatchEvent, RefusalCode } from '../core/dispatch/dispatch-event
 import type { Gauges } from '../core/limits/key-limits.ts';
 import type { CallRequest } from '../core/runs/call-request.ts';
 import type { CallResult } from '../core/runs/call-result.ts';
+import type { PrefixLink } from '../core/runs/prefix.ts';
 import type { RecordedRun } from '../core/runs/recorded-run.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
 
 export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
-export type { CallRequest, CallResult, EndpointState, Gauges };
+export { MAX_LINKS } from '../core/runs/prefix.ts';
+export type { CallRequest, CallResult, EndpointState, Gauges, PrefixLink };
 
 /** The state of one rate limit of an API key. */
 export type LimitGauge = NonNullable<Gauges['requests']>;
@@ -235,6 +237,10 @@ export interface WakeReport {
   readonly refusals?: number;
   /** Time before the end in which it may have become ready unnoticed, ms; absent for none. */
   readonly unnoticedMs?: number;
+  /** The same where the platform holds requests until it is ready, ms. */
+  readonly unansweredMs?: number;
+  /** The last request was held until it was ready. */
+  readonly wasHeld?: boolean;
   /** Why it failed, for the operator, without the endpoint's key. */
   readonly reason?: string;
 }

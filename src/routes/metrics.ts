@@ -4,7 +4,7 @@
  * them would start all their objects. Labels are bounded: the requested tenants and their backends.
  */
 import { Hono } from 'hono';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AppEnv } from '../auth/app-env.ts';
 import { authenticateAdmin } from '../auth/auth.ts';
 import { type HeldOfKey, heldOfKeys } from '../calls/client-body.ts';

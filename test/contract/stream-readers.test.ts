@@ -6,89 +6,15 @@
 import { describe, expect, it } from 'vitest';
 import { AnswerStream, type StreamKind } from '../../src/apis/streams/answer-stream.ts';
 import {
-  type EventMeaning,
   MESSAGES_EVENTS,
   NO_REASONS,
   OPENAI_EVENTS,
   RESPONSES_EVENTS,
 } from '../../src/apis/streams/stream-words.ts';
-
-interface Api {
-  readonly format: StreamKind['format'];
-  /** What comes before any content. */
-  readonly starts: readonly string[];
-  readonly content: string;
-  /** All of the answer is there, though more may follow; absent where only the end says so. */
-  readonly finish?: (reason: string) => string;
-  readonly ends: readonly string[];
-  readonly faults: readonly string[];
-}
-
-const named = (type: string, fields: object = {}) =>
-  `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
-const chunk = (fields: object) => `data: ${JSON.stringify(fields)}\n\n`;
-const delta = (fields: object) => chunk({ choices: [{ index: 0, delta: fields }] });
-const ERROR = { message: 'x', type: 'server_error', code: 500 };
-
-const APIS: Readonly<Record<string, Api>> = {
-  chat: {
-    format: 'openai',
-    starts: [
-      'data: null\n\n',
-      chunk({ choices: [], prompt_filter_results: [] }),
-      delta({ role: 'assistant', content: '' }),
-      delta({ role: 'assistant', content: null, tool_calls: [] }),
-      delta({}),
-    ],
-    content: delta({ content: 'ü🚀' }),
-    finish: (value) => `data: {"choices":[{"index":0,"delta":{},"finish_reason":${value}}]}\n\n`,
-    ends: ['data: [DONE]\n\n', 'data:[DONE]\n\n', 'data:  [DONE] \n\n'],
-    faults: [
-      chunk({ error: ERROR }),
-      chunk({ error: 'x', error_type: 'generation' }),
-      chunk({ object: 'error', message: 'x', code: 500 }),
-      chunk({ id: '1', choices: [], error: ERROR }),
-      chunk({
-        error: ERROR,
-        choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
-      }),
-      chunk({ choices: [{ index: 0, delta: {}, error: ERROR }] }),
-      'event: error\ndata: it broke\n\n',
-      'error: {"code":500,"message":"x"}\n\n',
-    ],
-  },
-  Responses: {
-    format: 'responses',
-    starts: RESPONSES_EVENTS.filter(is('start')).map(({ word }) => named(word)),
-    content: named('response.output_text.delta', { sequence_number: 1, delta: 'ü🚀' }),
-    ends: RESPONSES_EVENTS.filter(is('end')).map(({ word }) => named(word, { response: {} })),
-    faults: [
-      ...RESPONSES_EVENTS.filter(is('fault')).map(({ word }) => named(word)),
-      chunk({ type: 'error', message: 'x' }),
-      chunk({ error: ERROR }),
-    ],
-  },
-  messages: {
-    format: 'messages',
-    starts: MESSAGES_EVENTS.filter(is('start')).map(({ word }) => named(word)),
-    content: named('content_block_delta', { delta: { text: 'ü🚀' } }),
-    finish: (value) =>
-      `event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":${value}}}\n\n`,
-    ends: MESSAGES_EVENTS.filter(is('end')).map(({ word }) => named(word)),
-    faults: [
-      ...MESSAGES_EVENTS.filter(is('fault')).map(({ word }) => named(word, { error: ERROR })),
-      chunk({ type: 'error', error: ERROR }),
-      chunk({ error: ERROR }),
-    ],
-  },
-};
-
-function is(meaning: EventMeaning) {
-  return ({ means }: { readonly means: EventMeaning }) => means === meaning;
-}
+import { STREAM_APIS } from './stream-apis.ts';
 
 /** What passes of the text in pieces that end at `cuts`, and the stream that read it. */
-function read(format: Api['format'], text: string, cuts: readonly number[] = []) {
+function read(format: StreamKind['format'], text: string, cuts: readonly number[] = []) {
   const bytes = new TextEncoder().encode(text);
   const stream = new AnswerStream({ format, stripUsage: false });
   const passed: Uint8Array[] = [];
@@ -105,7 +31,7 @@ function read(format: Api['format'], text: string, cuts: readonly number[] = [])
   return { state, wasOver, hasContent: stream.hasContent, fault: stream.faultText, whole, sent };
 }
 
-describe.each(Object.entries(APIS))('the reader of %s', (_name, api) => {
+describe.each(Object.entries(STREAM_APIS))('the reader of %s', (_name, api) => {
   const { format, starts, content, ends, faults, finish } = api;
   const end = ends[0] ?? '';
 

@@ -93,6 +93,7 @@ describe('an error within a success', () => {
   it.each([
     ['an object', false, json(200, { error: ERROR })],
     ['an object of RunPod', false, json(200, { object: 'error', message: 'x', code: 500 })],
+    ['a long object', false, json(200, { error: { ...ERROR, message: 'x'.repeat(200_000) } })],
     ['an event', true, events(`data: ${JSON.stringify({ error: ERROR })}\n\ndata: [DONE]\n\n`)],
     [
       'an event behind the role',
@@ -176,6 +177,25 @@ describe('an error on /v1/messages', () => {
   });
 });
 
+describe('a fault that an engine finds with the request', () => {
+  it('is told as a wrong request, and counts for nothing', async () => {
+    const { call, idle } = await clientOf({ both: true });
+    const message = "Failed to parse tools: Expected 'tools' to be an array";
+    const own = { error: { code: 500, message, type: 'server_error' } };
+    for (const stream of [false, true]) {
+      for (let i = 0; i < 4; i += 1) {
+        behave = json(500, own);
+        const refused = await call({ stream });
+        expect(refused.status).toBe(400);
+        // The endpoint is asked each time, and the other one never.
+        expect(refused.headers.get('x-talaria-attempts')).toBe('1');
+        expect(await refused.json()).toEqual(own);
+      }
+    }
+    await idle();
+  });
+});
+
 describe('an endpoint that is busy', () => {
   it.each([
     ['as a date', () => ({ 'retry-after': new Date(Date.now() + 60_000).toUTCString() })],
@@ -223,10 +243,13 @@ describe('a stream that has waited', () => {
     await idle();
   });
 
-  it('breaks off where another attempt may succeed', async () => {
+  it('breaks off where another attempt may succeed, as plain JSON does', async () => {
     const { call, idle } = await clientOf(waits);
     behave = later(json(500, { error: ERROR }));
     await expect((await call({ stream: true })).text()).rejects.toThrow();
+    await expect((await call()).text()).rejects.toThrow();
+    behave = later(json(400, { detail: 'W' }));
+    expect(await (await call()).json()).toMatchObject({ error: { message: 'W' } });
     await idle();
   });
 });

@@ -115,6 +115,52 @@ function ended(key: string, { id }: { id: string }): Promise<Job> {
   );
 }
 
+describe('a 200 whose body is only an error', () => {
+  const error = { message: 'out of memory', type: 'server_error', code: 500 };
+
+  it('completes no job and no line of a batch', async () => {
+    const key = await tenant('only-errors', { maxAttempts: 2 });
+    holds = () => true;
+    const refuse = ({ res }: Call) => {
+      res.writeHead(200, { 'content-type': 'application/json' });
+      res.end(JSON.stringify({ error }));
+    };
+    const refusing = (n: number) =>
+      until(
+        () => {
+          for (const call of calls) if (!call.res.headersSent) refuse(call);
+          return calls.length;
+        },
+        (made) => made >= n,
+      );
+    const job = await order(key, 'x');
+    await refusing(2);
+    const { status, attempts, response } = await ended(key, job);
+    expect({ status, attempts }).toEqual({ status: 'failed', attempts: 2 });
+    expect(response.status_code).toBe(502);
+    expect(JSON.stringify(response.body)).toContain('out of memory');
+
+    calls = [];
+    const client = new OpenAI({ apiKey: key, baseURL: `${dispatcher.workerd.url}/v1` });
+    const line = { custom_id: 'a', method: 'POST', url: '/v1/chat/completions', body: chat('y') };
+    const file = await client.files.create({
+      purpose: 'batch',
+      file: await toFile(Buffer.from(JSON.stringify(line)), 'in.jsonl'),
+    });
+    const batch = await client.batches.create({
+      input_file_id: file.id,
+      endpoint: '/v1/chat/completions',
+      completion_window: '24h',
+    });
+    await refusing(2);
+    const done = await until(
+      () => client.batches.retrieve(batch.id),
+      (b) => b.status === 'completed',
+    );
+    expect(done.request_counts).toEqual({ total: 1, completed: 0, failed: 1 });
+  });
+});
+
 describe("the SDK's batches", () => {
   it('are created, done, listed, and their files read', async () => {
     const apiKey = await tenant('sdk');

@@ -1,5 +1,5 @@
 /**
- * An endpoint that streams in three steps and, at the step that a test chooses, waits until the
+ * An endpoint that streams in four steps and, at the step that a test chooses, waits until the
  * test's action is done. A call is identified by its last message.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -7,10 +7,11 @@ import type { AddressInfo } from 'node:net';
 
 const chunk = (choice: object) => `data: ${JSON.stringify({ choices: [choice] })}\n\n`;
 const WORD = chunk({ index: 0, delta: { content: 'Hi' } });
-const END = `${chunk({ index: 0, delta: {}, finish_reason: 'stop' })}data: [DONE]\n\n`;
+const REASON = chunk({ index: 0, delta: {}, finish_reason: 'stop' });
+const END = 'data: [DONE]\n\n';
 
 /** The complete stream that a client gets. */
-export const WHOLE = WORD + WORD + END;
+export const WHOLE = WORD + WORD + REASON + END;
 
 export type Moment = 'read' | 'refused' | 'first' | 'middle' | 'last';
 
@@ -84,12 +85,12 @@ export class SteppedEndpoint {
     for (const [moment, text] of [
       ['first', WORD],
       ['middle', WORD],
-      ['last', END],
+      ['last', REASON],
     ] as const) {
       res.write(text);
       await this.#reached(moment);
     }
-    res.end();
+    res.end(END);
   }
 
   async #reached(moment: Moment): Promise<boolean> {

@@ -28,19 +28,24 @@ function shapeOf(value: unknown, path = ''): string[] {
 interface Seen {
   readonly status: number;
   readonly contentType: string | null;
-  /** The distinct shapes of its events, or of its body. */
-  readonly shapes: readonly string[];
+  /** The fields of its body, or of all its events: a dispatcher may spread them otherwise. */
+  readonly fields: readonly string[];
+  /** Events whose list of choices is empty, on which clients stumble that did not ask for them. */
+  readonly withoutChoice: number;
 }
 
 async function seenIn(response: Response): Promise<Seen> {
   const contentType = response.headers.get('content-type')?.replace(/;.*/, '') ?? null;
   const text = await response.text();
   const parts = contentType === 'text/event-stream' ? eventData(text) : [text];
-  const shapes = parts.map((part) => (part === '[DONE]' ? part : shape(part)));
-  return { status: response.status, contentType, shapes: [...new Set(shapes)].sort() };
+  const values = parts.map((part) => (part === '[DONE]' ? part : JSON.parse(part)));
+  return {
+    status: response.status,
+    contentType,
+    fields: [...new Set(values.flatMap((value) => shapeOf(value)))].sort(),
+    withoutChoice: values.filter((value) => value?.choices?.length === 0).length,
+  };
 }
-
-const shape = (json: string): string => shapeOf(JSON.parse(json)).sort().join(' ');
 
 const messages = [{ role: 'user', content: 'Tell me about the moon.' }];
 const chat = '/chat/completions';

@@ -113,6 +113,10 @@ const commands = [
     (world, call, what) => world.repeat(call, what),
   ),
   command('finish', fc.nat(6), (world, n) => world.finish(`r${n}`)),
+  command('diesWaiting', nothing, (world) => {
+    world.host.diesWaiting = true;
+    return true;
+  }),
   command('restart', nothing, (world) => world.restart()),
   command('dyingNext', nothing, (world) => {
     world.dyingNext = true;

@@ -249,6 +249,7 @@ export class LeaseWorld {
   async rest(): Promise<void> {
     this.host.failingWrites = 0;
     this.dyingNext = false;
+    this.host.diesWaiting = false;
     for (let i = 0; i < 200; i += 1) {
       for (const call of this.calls.values()) await this.report(call, {});
       await this.pass(1_000);
@@ -426,8 +427,9 @@ export class LeaseWorld {
   async #event<T>(act: Parameters<typeof this.host.event<T>>[0]) {
     const dies = this.dyingNext;
     this.dyingNext = false;
+    const { incarnation } = this.host;
     const done = await this.host.event(act, dies);
-    if (dies) await this.#cutAll();
+    if (incarnation !== this.host.incarnation) await this.#cutAll();
     return done;
   }
 

@@ -5,7 +5,11 @@ declare module 'node:sqlite' {
     constructor(path: string);
     readonly isTransaction: boolean;
     exec(sql: string): void;
-    prepare(sql: string): { all(...params: Value[]): Array<Record<string, Value>> };
+    prepare(sql: string): {
+      all(...params: Value[]): Array<Record<string, Value>>;
+      run(...params: Value[]): { readonly changes: number | bigint };
+    };
+    run(...params: Value[]): { readonly changes: number | bigint };
     close(): void;
   }
 }

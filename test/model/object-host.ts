@@ -31,6 +31,11 @@ export class ObjectHost {
   failedAt = -Infinity;
   /** The number of times the alarm was set; each is billed as a written row. */
   alarmsSet = 0;
+  /** Rows that were written or deleted, and transactions with such, so far. */
+  rowsWritten = 0;
+  commits = 0;
+  /** The process dies as soon as an answer is held back for a timer. */
+  diesWaiting = false;
   /** The number of objects created so far. */
   incarnation = 0;
   readonly #start = 1_800_000_000_000;
@@ -38,6 +43,7 @@ export class ObjectHost {
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   readonly #timers = new Map<number, Timer>();
   #timerId = 0;
+  #hasWritten = false;
   /** Answers of this event, held back until its writes are durable. */
   #outbox: Array<() => void> = [];
   #object: TenantObject | undefined;
@@ -60,23 +66,45 @@ export class ObjectHost {
    */
   async event<T>(act: (object: TenantObject) => Promise<T>, dies = false): Promise<EventAnswer<T>> {
     this.#db.exec('BEGIN');
-    const done = await this.#answerOf(act);
+    const { incarnation } = this;
+    const answer: { is?: EventAnswer<T> } = {};
+    void this.#answerOf(act).then((is) => {
+      answer.is = is;
+    });
     await drained();
     if (dies) {
       this.die();
       return { ok: false };
     }
+    this.#commit();
+    // An answer may wait for a timer; meanwhile the object goes on.
+    while (!answer.is) {
+      if (this.diesWaiting) {
+        this.diesWaiting = false;
+        this.die();
+      }
+      if (incarnation !== this.incarnation) return { ok: false };
+      if (this.dueAt === Infinity) throw new Error('an answer that nothing leads to');
+      this.elapsed = Math.max(this.elapsed, this.dueAt);
+      await this.ring();
+    }
+    return answer.is;
+  }
+
+  #commit(): void {
     this.#db.exec('COMMIT');
+    if (this.#hasWritten) this.commits += 1;
+    this.#hasWritten = false;
     this.#durableAlarmAt = this.#alarmAt;
     const outbox = this.#outbox;
     this.#outbox = [];
     for (const send of outbox) send();
-    return done;
   }
 
   /** The process dies: memory and all writes that are not durable are lost. */
   die(): void {
     if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+    this.#hasWritten = false;
     this.#alarmAt = this.#durableAlarmAt;
     this.#outbox = [];
     this.#timers.clear();
@@ -192,6 +220,12 @@ export class ObjectHost {
     }
     if (query.includes(';')) {
       this.#db.exec(query);
+      return [];
+    }
+    if (/^\s*(INSERT|UPDATE|DELETE)/.test(query)) {
+      const written = Number(this.#prepared(query).run(...params).changes);
+      this.rowsWritten += written;
+      if (written > 0) this.#hasWritten = true;
       return [];
     }
     const rows = this.#prepared(query).all(...params);

@@ -11,7 +11,17 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-const CORE = ['gittins', 'runs', 'limits', 'learning', 'arrivals', 'order', 'backends', 'prewarm'];
+const CORE = [
+  'gittins',
+  'runs',
+  'limits',
+  'affinity',
+  'learning',
+  'arrivals',
+  'order',
+  'backends',
+  'prewarm',
+];
 const EDGE = ['http', 'endpoints', 'protocol', 'objects', 'apis', 'identity', 'config', 'auth'];
 const TOP = ['calls', 'jobs', 'openapi', 'routes'];
 const OBJECTS = ['durable-objects/tenant', 'durable-objects/jobs', 'durable-objects/directory'];
@@ -25,11 +35,12 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
   'src/core/gittins': [],
   'src/core/runs': [],
   'src/core/limits': [],
+  'src/core/affinity': core('runs'),
   'src/core/learning': core('runs', 'gittins'),
   'src/core/arrivals': core('learning', 'runs', 'gittins'),
   'src/core/order': core('learning', 'runs', 'gittins'),
   'src/core/order/policies': core('order', 'learning', 'runs', 'gittins'),
-  'src/core/backends': core('arrivals', 'order', 'learning', 'runs', 'gittins'),
+  'src/core/backends': core('arrivals', 'order', 'affinity', 'learning', 'runs', 'gittins'),
   'src/core/prewarm': core('backends', 'arrivals', 'order', 'learning', 'runs', 'gittins'),
   'src/core/dispatch': core(
     'prewarm',

@@ -17,12 +17,15 @@ const recordingOf = (client: string): Recording =>
 const CLIENTS = {
   'claude-code': { label: 'Claude Code', runs: [[6, 3]] },
   cline: { label: 'Cline', runs: [[3]] },
+  'cline-sub-agents': { label: 'Cline', runs: [[3, 3]] },
   codex: { label: 'Codex', runs: [[3, 2]] },
   continue: { label: 'agent in the Continue CLI', runs: [[3]] },
   mastra: { label: 'Answer questions on a project', runs: [[3]] },
+  'openai-agents': { label: 'Answer questions on a project', runs: [[3, 6]] },
   opencode: { label: 'OpenCode', runs: [[1, 3, 3]] },
   pi: { label: 'pi', runs: [[3]] },
   'qwen-code': { label: 'Qwen Code', runs: [[3]] },
+  'qwen-code-sub-agents': { label: 'Qwen Code', runs: [[6, 3]] },
 } as const;
 
 describe.each(Object.entries(CLIENTS))('%s', (client, expected) => {
@@ -59,14 +62,7 @@ describe.each(CHAINS)('a chain of %s', (client) => {
   });
 });
 
-const ALL = [
-  ...Object.keys(CLIENTS),
-  'agent-kit',
-  'ai-sdk',
-  'genkit',
-  'langgraph',
-  'openai-agents',
-];
+const ALL = [...Object.keys(CLIENTS), 'agent-kit', 'ai-sdk', 'genkit', 'langgraph'];
 
 describe.each(ALL)('any interleaving of sessions of %s', (client) => {
   it('has the runs and units of each session alone', async () => {
@@ -110,7 +106,12 @@ describe.each(ALL)('any interleaving of sessions of %s', (client) => {
 /** The scripted model says the same in all sessions; a real one does not. */
 function withOwnWords({ about, requests }: Recording): Recording {
   const own = requests.map((request) =>
-    JSON.parse(JSON.stringify(request).replaceAll('the quick', `${request.session} the quick`)),
+    JSON.parse(
+      JSON.stringify(request).replaceAll(
+        /the quick|List the files\.(?=["\\])/g,
+        `${request.session} $&`,
+      ),
+    ),
   );
   return { about, requests: own };
 }

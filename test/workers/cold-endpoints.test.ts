@@ -41,9 +41,13 @@ afterAll(() => {
   vi.restoreAllMocks();
 });
 
-/** Time passes. */
-function later(ms: number): void {
-  aheadMs += ms;
+type Tenant = Awaited<ReturnType<typeof newTenant>>;
+
+/** A minute after a call that was served, and reported. */
+async function servedLongAgo(tenant: Tenant): Promise<void> {
+  await (await tenant.chat()).text();
+  await vi.waitUntil(async () => (await tenant.endpoint()).running === 0, PATIENT);
+  aheadMs += 60_000;
 }
 
 async function newTenant(endpoint: object = {}, backend: object = {}) {
@@ -89,8 +93,7 @@ describe('a call to an endpoint that went cold unnoticed', () => {
     ['connection refused', () => Promise.reject(new TypeError('Connection refused'))],
   ] as const)('waits for its wake and is served (%s)', async (_, how) => {
     const tenant = await newTenant();
-    await (await tenant.chat()).text();
-    later(60_000);
+    await servedLongAgo(tenant);
     downFor(4, how as () => Response);
     const served = await tenant.chat();
     expect(served.status).toBe(200);
@@ -110,8 +113,7 @@ describe('a call to an endpoint that went cold unnoticed', () => {
 
   it('is refused at once where the endpoint refuses the key, and is no reason for a wake', async () => {
     const tenant = await newTenant();
-    await (await tenant.chat()).text();
-    later(60_000);
+    await servedLongAgo(tenant);
     seen.length = 0;
     answer = () => Response.json({ error: { message: 'no such key' } }, { status: 401 });
     expect((await tenant.chat()).status).toBe(502);
@@ -139,15 +141,13 @@ describe('a call that gets no first byte in time', () => {
 
   it('has the next one wait for a wake, where the endpoint was idle', async () => {
     const tenant = await newTenant({}, { timeouts: { firstByteMs: 50 } });
-    await (await tenant.chat()).text();
-    later(60_000);
+    await servedLongAgo(tenant);
     const tokens = hangOnce();
     const late = await tenant.chat({ max_tokens: 7 });
     expect([late.status, await late.json()]).toMatchObject([
       504,
       { error: { code: 'upstream_timeout' } },
     ]);
-    expect((await tenant.endpoint()).state).not.toBe('warm');
     const served = await tenant.chat({ max_tokens: 8 });
     expect(served.status).toBe(200);
     await served.text();
@@ -174,8 +174,7 @@ describe('a token count that finds the endpoint cold', () => {
     ['502', () => new Response('', { status: 502 })],
   ] as const)('is answered with the time of a start, and booked as a wake (%s)', async (_, how) => {
     const tenant = await newTenant();
-    await (await tenant.chat()).text();
-    later(60_000);
+    await servedLongAgo(tenant);
     downFor(3, how);
     const told = await tenant.count();
     expect([told.status, told.headers.get('retry-after')]).toEqual([503, '20']);

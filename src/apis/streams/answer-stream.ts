@@ -2,8 +2,9 @@
  * Reads a server-sent answer while it is relayed: each event passes byte for byte as soon as it is
  * complete. Only an incomplete event is held back, which no client could read yet, so that a stream
  * that breaks off within an event can still report the fault in order. Three things do not pass: what
- * follows the last event of the API, OpenAI's extra usage chunk where only Talaria asked for
- * it, and the endpoint's key in the errors that it reports. Events are delimited in `event-splitter.ts`.
+ * follows the last event of the API, OpenAI's extra usage chunk where only Talaria asked for it
+ * (`taken-usage.ts`), and the endpoint's key in the errors that it reports. Events are delimited in
+ * `event-splitter.ts`.
  */
 
 import type { ApiError } from '../../http/errors.ts';
@@ -12,6 +13,7 @@ import { withoutKey } from '../../http/key-mask.ts';
 import { AnswerText } from '../answer-text.ts';
 import { latinBytes, latinText, utf8Text } from '../latin-text.ts';
 import { ToolCalls } from '../tool-calls.ts';
+import { ToolTasks } from '../tool-tasks.ts';
 import type { Usage } from '../usage.ts';
 import {
   type AnswerFormat,
@@ -23,12 +25,10 @@ import { ErrorMask } from './error-mask.ts';
 import { EventSplitter, eventOf } from './event-splitter.ts';
 import { HeldBytes, LongEvent } from './held-bytes.ts';
 import { readerOf } from './reader-of.ts';
-import { withoutUsage } from './usage-chunk.ts';
+import { TakenUsage } from './taken-usage.ts';
 
 /** A longer event is content: it is passed on without waiting for its end. */
 const MAX_HELD_BYTES = 65_536;
-/** Most usage chunks that are removed: endpoints send one, and each has to be parsed. */
-const MAX_REMOVED = 1_000;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 const ENCODER = new TextEncoder();
@@ -54,7 +54,8 @@ export class AnswerStream {
   #long: LongEvent | undefined;
   /** The last event was passed on, so the late half of its line end is too. */
   #keptLast = true;
-  #removed = 0;
+  /** Set where usage chunks are taken out. */
+  readonly #taken: TakenUsage | undefined;
   #isOver = false;
   #hasEvents = false;
   /** The endpoint's own report of its fault, without its key. */
@@ -62,6 +63,7 @@ export class AnswerStream {
 
   /** The tool calls that the answer asks for. */
   readonly toolCalls: ToolCalls;
+  readonly toolTasks = new ToolTasks();
   /** The beginning of its text. */
   readonly text = new AnswerText();
 
@@ -70,6 +72,7 @@ export class AnswerStream {
     this.toolCalls = new ToolCalls(kind.format);
     this.#reader = readerOf(kind.format, kind.choices);
     this.#mask = new ErrorMask(kind.key);
+    this.#taken = kind.stripUsage ? new TakenUsage() : undefined;
   }
 
   get usage(): Usage | undefined {
@@ -122,6 +125,7 @@ export class AnswerStream {
           instead = this.#endSimple(text, bytes);
         } else instead = this.#endEvent(bytes.subarray(start, end));
       }
+      if (this.#taken) from = this.#endWait(this.#taken, passed, bytes, from);
       if (!this.#keptLast) {
         if (start > from) passed.push(bytes.subarray(from, start));
         from = end;
@@ -132,7 +136,8 @@ export class AnswerStream {
         return this.#last(passed);
       }
     }
-    const end = splitter.inEvent ? Math.max(from, splitter.eventStart) : bytes.length;
+    const end = Math.max(from, splitter.openStart);
+    if (this.#taken?.waits) this.#taken.beforeOthers(passed, bytes.subarray(from, end));
     if (from === 0 && end === bytes.length && passed.length === 0) return bytes;
     if (end > from) passed.push(bytes.subarray(from, end));
     if (end < bytes.length) passed.push(...this.#hold(bytes.subarray(end)));
@@ -146,13 +151,34 @@ export class AnswerStream {
     const rest = this.#endEvent(EMPTY);
     const state = this.#isOver ? 'failed' : this.#reader.state;
     // Half an event is useless where the event of a fault has to follow it.
-    return { state, rest: state === 'open' ? EMPTY : rest };
+    return { state, rest: state === 'open' ? EMPTY : joinedBytes([this.finish(), rest]) };
+  }
+
+  /** The event that finishes the answer waits for what follows it. */
+  get finishWaits(): boolean {
+    return this.#taken?.waits ?? false;
+  }
+
+  /** Ends that wait: the event. */
+  finish(): Uint8Array {
+    const taken = this.#taken;
+    return taken ? joinedBytes([taken.released(), taken.release()]) : EMPTY;
   }
 
   /** The bytes that report a broken stream to the client, at whatever point it broke off. */
   fault(error: ApiError): Uint8Array {
     const event = faultEvent(this.#kind.format, error, this.#reader.sequence);
     return ENCODER.encode(`\n\n${event}`);
+  }
+
+  /** Passes on what has waited for the present part; returns what is not passed on by then. */
+  #endWait(taken: TakenUsage, passed: Uint8Array[], bytes: Uint8Array, from: number): number {
+    const { isEvent, start } = this.#splitter;
+    if (!isEvent && taken.waits) taken.addLineFeed();
+    const released = taken.released();
+    if (released.length === 0) return from;
+    passed.push(bytes.subarray(from, start), released);
+    return start;
   }
 
   /** Ends what is passed on with the event that was just read. */
@@ -175,7 +201,10 @@ export class AnswerStream {
       const parts = [text.slice(start, data.start), instead, text.slice(data.end, end)];
       return this.#remove(latinBytes(parts.join('')));
     }
-    if (!this.#mayQuoteKey(value)) return EMPTY;
+    if (!this.#mayQuoteKey(value)) {
+      if (this.#mayWait) this.#wait(bytes.subarray(start, end), value);
+      return EMPTY;
+    }
     return this.#withoutKey(bytes.subarray(start, end), EMPTY);
   }
 
@@ -200,15 +229,17 @@ export class AnswerStream {
       const named = name === undefined ? '' : `event: ${name}\n`;
       return this.#remove(instead === '' ? EMPTY : latinBytes(`${named}data: ${instead}\n\n`));
     }
-    if (!this.#mayQuoteKey(data)) return held;
-    return this.#withoutKey(event, held);
+    if (this.#mayQuoteKey(data)) return this.#withoutKey(event, held);
+    if (!this.#mayWait || data === undefined) return held;
+    this.#wait(event, data);
+    return EMPTY;
   }
 
   /** Reads an event; returns the data to pass on instead of its own, if there is any. */
   #read(name: string | undefined, data: string | undefined): string | undefined {
     if (data === undefined) return undefined;
     this.#readOnly(name, data);
-    return this.#kind.stripUsage && this.#removed < MAX_REMOVED ? withoutUsage(data) : undefined;
+    return this.#taken?.read(data);
   }
 
   #readOnly(name: string | undefined, data: string): void {
@@ -216,15 +247,25 @@ export class AnswerStream {
     this.#hasEvents = true;
     reader.read(name, data);
     this.toolCalls.push(data);
+    this.toolTasks.event(data);
     this.text.event(data);
     if (reader.state !== 'failed' || this.#fault !== '') return;
     this.#fault = withoutKey(utf8Text(data), this.#kind.key);
   }
 
   #remove(instead: Uint8Array): Uint8Array {
-    this.#removed += 1;
     this.#keptLast = false;
     return instead;
+  }
+
+  /** The event may be the last before usage comes, in which there may be more of it. */
+  get #mayWait(): boolean {
+    return this.#taken !== undefined && !this.#reader.isOver && this.#reader.state === 'complete';
+  }
+
+  #wait(event: Uint8Array, data = ''): void {
+    this.#taken?.wait(event, data);
+    this.#keptLast = false;
   }
 
   #mayQuoteKey(data: string | undefined): boolean {
@@ -259,12 +300,13 @@ export class AnswerStream {
       return [];
     }
     const long = new LongEvent();
+    const finish = this.finish();
     const parts = [this.#held.take(), piece];
     for (const part of parts) long.push(part);
     // Nothing of an error is passed on before all of it was searched.
-    if (this.#mayQuoteKey(eventOf(withoutMark(long.head)).data)) return [this.#endHere()];
+    if (this.#mayQuoteKey(eventOf(withoutMark(long.head)).data)) return [finish, this.#endHere()];
     this.#long = long;
-    return parts;
+    return [finish, ...parts];
   }
 }
 

@@ -51,14 +51,9 @@ export class EventSplitter {
   /** A byte order mark may stand before the first event. */
   #isFirst = true;
 
-  /** True within an event that has a field, or the beginning of one. */
-  get inEvent(): boolean {
-    return this.#inEvent;
-  }
-
-  /** Index at which the current event begins in the present bytes. */
-  get eventStart(): number {
-    return this.#eventStart;
+  /** Index in the present bytes where the event begins whose end is still to come; else their end. */
+  get openStart(): number {
+    return this.#inEvent ? this.#eventStart : this.#bytes.length;
   }
 
   /** What is left of the line end of the last event, which has ended with a CR; else empty. */

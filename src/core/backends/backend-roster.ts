@@ -34,7 +34,7 @@ export class BackendRoster {
   configure(specs: Readonly<Record<string, BackendSpec>>, now: number): LiveCall[] {
     const refused: LiveCall[] = [];
     for (const [name, backend] of this.all) {
-      if (!Object.hasOwn(specs, name)) refused.push(...this.#retire(backend));
+      if (!Object.hasOwn(specs, name)) refused.push(...this.#retire(backend, now));
     }
     for (const [name, spec] of Object.entries(specs)) this.#adopt(name, spec, now);
     return refused;
@@ -70,14 +70,15 @@ export class BackendRoster {
     existing.configure(spec, now);
     // The policy may have changed, so all waiting calls join a new queue, in order of submission.
     const waiting = [...existing.queue.calls()].sort((a, b) => a.seq - b.seq);
+    for (const call of waiting) existing.heldBack.release(call, now);
     existing.queue = queue;
     for (const call of waiting) existing.enqueue(call, now);
   }
 
   /** Removes an unconfigured backend. Running calls go on; waiting ones are returned. */
-  #retire(backend: Backend): LiveCall[] {
+  #retire(backend: Backend, now: number): LiveCall[] {
     const waiting = [...backend.waitingCalls()];
-    for (const call of waiting) backend.dequeue(call);
+    for (const call of waiting) backend.dequeue(call, now);
     backend.remove();
     if (backend.endpoints.size === 0) this.all.delete(backend.name);
     return waiting;

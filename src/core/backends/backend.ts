@@ -4,15 +4,17 @@
  * backend-spec.ts.
  */
 import { Arrivals } from '../arrivals/arrivals.ts';
+import { HeldBack } from '../order/held-back.ts';
 import { KeyShares } from '../order/key-shares.ts';
 import { OrderedQueue } from '../order/ordered-queue.ts';
 import { ServiceAccounts } from '../order/service-accounts.ts';
-import type { WaitingQueue } from '../order/waiting-queue.ts';
+import type { NextCall, WaitingQueue } from '../order/waiting-queue.ts';
 import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { BackendSpec } from './backend-spec.ts';
 import { BackendSpeed } from './backend-speed.ts';
+import { CallPlacement } from './call-placement.ts';
 import { Endpoint } from './endpoint.ts';
 import { isLate, type RunningCall } from './freeing-slots.ts';
 import { KeptSlots } from './kept-slots.ts';
@@ -42,6 +44,9 @@ export class Backend {
   queue: WaitingQueue;
   /** Slots that are left to calls that need several. */
   readonly #kept = new KeptSlots();
+  /** Which endpoint a call takes or waits for. */
+  readonly placement = new CallPlacement(this);
+  readonly heldBack = new HeldBack();
   /** Calls that an endpoint refused, by the time at which they are queued again, epoch ms. */
   readonly #pausing = new OrderedQueue<LiveCall>();
   /** Calls that hold a slot. */
@@ -86,6 +91,7 @@ export class Backend {
       existing.spec = endpointSpec;
       if (existing.state === 'draining' || !endpointSpec.coldStart) existing.state = 'warm';
     }
+    this.placement.configured();
   }
 
   remove(): void {
@@ -109,6 +115,14 @@ export class Backend {
       if (score > bestScore) [best, bestScore] = [endpoint, score];
     }
     return best;
+  }
+
+  /** True where an endpoint has the slots that a call needs, and they are not kept for another. */
+  hasRoomFor({ request, avoid }: LiveCall, endpoint: Endpoint, now: number): boolean {
+    const { keyId = '' } = request;
+    const sequences = sequencesOf(request);
+    const wanted = sequences > 1 ? this.#slotsFor(sequences, keyId, avoid, now) : 1;
+    return endpoint.spec.slots >= wanted && this.#accepts(endpoint, now, keyId, wanted);
   }
 
   /** Slots that a call of so many sequences waits for: no more than the largest endpoint has. */
@@ -219,6 +233,24 @@ export class Backend {
       if (this.#accepts(endpoint, now, key)) free += endpoint.isOpening ? 1 : endpoint.free;
     }
     return free;
+  }
+
+  /** True where some endpoint takes a call now, of whatever key. */
+  hasFree(now: number): boolean {
+    for (const [id, endpoint] of this.endpoints) {
+      if (!this.#kept.has(id) && endpoint.isReady(now)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * False where an endpoint, for which calls are held back, is full or kept; true where it has a slot, or is
+   * no longer worth waiting for.
+   */
+  isOpen(id: string, now: number): boolean {
+    const endpoint = this.endpoints.get(id);
+    if (endpoint?.state !== 'warm' || endpoint.upSlots(now) === 0) return true;
+    return !this.#kept.has(id) && endpoint.isReady(now);
   }
 
   /** True where some endpoint is warm, whether or not it has a free slot. */
@@ -354,8 +386,21 @@ export class Backend {
     this.shares.queued(call.request.keyId ?? '', now);
   }
 
-  /** A call gets a slot. */
-  granted(call: LiveCall, now: number): void {
+  /** Holds a call back for an endpoint. */
+  hold(next: NextCall, endpoint: string, now: number): void {
+    this.heldBack.hold(next.call, endpoint, now);
+    this.queue.addBack(next);
+  }
+
+  /** A call that is held back goes to any endpoint from now on. */
+  unhold(call: LiveCall, now: number): void {
+    this.queue.remove(call);
+    this.heldBack.release(call, now);
+    this.queue.add(call);
+  }
+
+  /** A call gets a slot of an endpoint. */
+  granted(call: LiveCall, endpoint: Endpoint, now: number): void {
     this.#running.add(call);
     this.#forecast = undefined;
     if (call.told) {
@@ -366,11 +411,13 @@ export class Backend {
       }
     }
     this.#movedAt = now;
+    this.placement.granted(call, endpoint);
   }
 
   /** A call's slot is taken back. */
   released(call: LiveCall): void {
     this.#running.delete(call);
+    this.placement.released(call);
     this.#forecast = undefined;
   }
 
@@ -383,8 +430,10 @@ export class Backend {
   }
 
   /** Removes a waiting call. */
-  dequeue(call: LiveCall): void {
-    if (!this.#pausing.delete(call)) this.queue.remove(call);
+  dequeue(call: LiveCall, now: number): void {
+    if (this.#pausing.delete(call)) return;
+    this.queue.remove(call);
+    this.heldBack.release(call, now);
   }
 
   /**
@@ -450,11 +499,12 @@ export class Backend {
   /** Learns the speed from a call's end; `concurrency` is the mean number of calls there. */
   observe(result: CallResult, call: LiveCall, endpoint: string, concurrency: number): void {
     this.speed.observe(result, call.request, endpoint, concurrency);
+    this.placement.observe(result, call);
   }
 
   /** When an endpoint next changes by time alone, may be tried again or opens a slot, epoch ms. */
   dueAt(now: number): number {
-    let dueAt = this.#pausing.peekKey();
+    let dueAt = Math.min(this.#pausing.peekKey(), this.heldBack.dueAt);
     if (this.queue.size > 0) {
       dueAt = Math.min(dueAt, this.shares.dueAt(now));
       if (this.#hasCold()) dueAt = Math.min(dueAt, now + LOOK_AGAIN_MS);
@@ -488,6 +538,12 @@ export class Backend {
     this.#movedAt = Math.min(this.#movedAt, now);
     // Calls that pause are queued at once: their pauses count from a time that is not known any more.
     this.endPauses(now, Infinity);
+    // The same of calls that are held back: they are placed anew.
+    for (const call of this.queue.heldCalls()) {
+      this.unhold(call, now);
+      call.placed.heldUntil = Infinity;
+    }
+    this.heldBack.clockWentBack(now);
     for (const endpoint of this.endpoints.values()) endpoint.clockWentBack(now);
   }
 

@@ -44,6 +44,8 @@ export class EndpointLearning {
   readonly #start = new LearnedStart();
   readonly #idle = new LearnedIdle();
   readonly #wait = new UsualWait();
+  /** True where the platform was seen to hold a request until it was ready: it loses none. */
+  #holds = false;
 
   /** `spec`: the present specification; undefined where the endpoint never goes cold. */
   constructor(spec: () => ColdStartSpec | undefined) {
@@ -105,9 +107,21 @@ export class EndpointLearning {
 
   /** The newest wake was answered; tells what was learned by that. */
   answered(times: WakeTimes, now: number): Lesson {
-    const lesson = this.watch.answered(times, this.#known);
+    this.#holds ||= times.wasHeld ?? false;
+    const unnoticedMs = this.#unnoticedMs(times);
+    const lesson = this.watch.answered({ ...times, unnoticedMs }, this.#known);
     this.#learn(lesson, now, true);
     return lesson;
+  }
+
+  /** The newest wake was given up, or failed. */
+  gaveUp(times: WakeTimes, now: number): void {
+    this.watch.giveUp(now, this.#unnoticedMs(times));
+  }
+
+  /** A platform that holds requests was not ready as long as one got no answer. */
+  #unnoticedMs({ unnoticedMs = 0, unansweredMs = unnoticedMs }: WakeTimes): number {
+    return this.#holds ? unansweredMs : unnoticedMs;
   }
 
   /** A call was served that was sent at `sentAt`, when the endpoint was waking. */
@@ -149,12 +163,14 @@ export class EndpointLearning {
       // Earlier versions read the number alone.
       ...(idle && Number.isFinite(idleTimeoutMs) ? { idle, idleTimeoutMs } : {}),
       ...(start ? { start } : {}),
+      ...(this.#holds ? { holds: true } : {}),
     };
   }
 
   restore(from: EndpointLearningSnapshot): void {
     this.#start.restore(from);
     this.watch.restore(from.start);
+    this.#holds = from.holds ?? false;
     const configuredMs = this.#spec()?.idleTimeoutMs;
     if (from.idle) this.#idle.restore(from.idle);
     else if (from.idleTimeoutMs !== undefined && configuredMs !== undefined) {

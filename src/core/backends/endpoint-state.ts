@@ -24,6 +24,10 @@ export interface EndpointSpec {
   readonly id: string;
   /** Calls at a time; Infinity for no limit. */
   readonly slots: number;
+  /** Where it is; another address is another engine with another cache. */
+  readonly address?: string;
+  /** Tokens that its prefix cache holds; learned where absent. */
+  readonly kvCacheTokens?: number;
   /** Absent where the endpoint never goes cold. */
   readonly coldStart?: ColdStartSpec;
 }
@@ -59,6 +63,8 @@ export interface EndpointLearningSnapshot extends StartSnapshot {
   readonly idle?: IdleSnapshot;
   /** The start that is watched. */
   readonly start?: WatchedStart;
+  /** True where the platform was seen to hold a request until it was ready. */
+  readonly holds?: boolean;
 }
 
 /** Why a request to a platform failed, for the operator. */

@@ -427,14 +427,11 @@ export class Endpoint {
     this.#coldBy = 'unknown';
   }
 
-  /**
-   * The last wake was refused, broke off, or got no answer in time. `unnoticedMs`: time before that in
-   * which it may have become ready unnoticed.
-   */
-  wakeFailed(now: number, reason = 'no answer in time', unnoticedMs = 0): void {
+  /** The last wake was refused, broke off, or got no answer in time; `times`: how it went. */
+  wakeFailed(now: number, reason = 'no answer in time', times: WakeTimes = {}): void {
     this.wakeError = { at: now, reason };
     this.trust.failed(now, this.#wokenAt);
-    this.#learning.watch.giveUp(now, unnoticedMs);
+    this.#learning.gaveUp(times, now);
     this.becameCold(now, 'failed');
   }
 

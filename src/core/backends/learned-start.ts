@@ -14,6 +14,8 @@ const MOST_KEPT = 20;
 const UNCONFIRMED_TIMES = 2;
 /** How long an unconfirmed start counts in full, ms. */
 const UNCONFIRMED_MS = 900_000;
+/** A start is as good as measured where its least length is this share of its longest. */
+const MEASURED_SHARE = 0.8;
 
 export interface StartSnapshot {
   /** Lengths of the last starts, ms, the newest last. */
@@ -83,8 +85,9 @@ export class LearnedStart {
    */
   add(mostMs: number, now: number, leastMs = mostMs): void {
     const usualMs = this.meanMs(this.#configuredMs);
-    if (leastMs < mostMs && leastMs <= this.#ms && mostMs >= usualMs) return;
-    const ms = mostMs < usualMs ? mostMs : leastMs;
+    const isMeasured = leastMs >= MEASURED_SHARE * mostMs;
+    if (!isMeasured && leastMs <= this.#ms && mostMs >= usualMs) return;
+    const ms = isMeasured || mostMs < usualMs ? mostMs : leastMs;
     this.#starts = [...this.#starts, { ms, at: now }].slice(-MOST_KEPT);
     this.#seen += 1;
     this.#settle(this.#configuredMs, now);

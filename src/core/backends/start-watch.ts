@@ -62,6 +62,10 @@ export interface WakeTimes {
   readonly refusals?: number;
   /** Time before the answer in which the endpoint may have become ready unnoticed, ms. */
   readonly unnoticedMs?: number;
+  /** The same where the platform holds requests until it is ready, ms. */
+  readonly unansweredMs?: number;
+  /** The last request was held until the endpoint was ready. */
+  readonly wasHeld?: boolean;
 }
 
 /** What an answer teaches: the length of a cold start, and the state after some idle time. */

@@ -13,6 +13,7 @@ import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
 import type { NextCall } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
+import type { ExpectedService } from '../runs/call-place.ts';
 import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
@@ -22,6 +23,7 @@ import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallTimers } from './call-timers.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
 import { grantEffect } from './grant-effect.ts';
+import { withHold } from './queue-rank.ts';
 import type { Ranking } from './ranking.ts';
 import { isSentAgain, retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
@@ -34,6 +36,14 @@ export interface CallsContext {
   readonly ranking: Ranking;
   readonly prewarmer: Prewarmer;
   readonly speeds: Speeds;
+  /** What is expected of a call's service on an endpoint. */
+  expected(call: LiveCall, backend: Backend, endpoint: Endpoint): ExpectedService;
+}
+
+/** Calls of one round of grants that wait on: that no endpoint takes now, or that none has room for. */
+interface Unserved {
+  readonly left: LiveCall[];
+  readonly wide: WideCalls;
 }
 
 export class CallsInFlight {
@@ -89,7 +99,7 @@ export class CallsInFlight {
     endpoint.holds(sequencesOf(request));
     call.slots = slotsOf(call, endpoint);
     const backend = this.#backends.get(request.backend);
-    backend?.granted(call, now);
+    backend?.granted(call, endpoint, now);
     backend?.shares.granted(keyOf(call), lease.grantedAt, call.slots);
   }
 
@@ -139,7 +149,7 @@ export class CallsInFlight {
     const call = this.#calls.get(callId);
     if (!call) return;
     if (call.lease) this.#release(call, 'cancelled', now);
-    else this.#backends.get(call.request.backend)?.dequeue(call);
+    else this.#backends.get(call.request.backend)?.dequeue(call, now);
     this.#settle(call, undefined, now);
   }
 
@@ -170,37 +180,58 @@ export class CallsInFlight {
    * because the endpoints that have one failed it.
    */
   dispatch(backend: Backend, now: number): boolean {
-    const held: LiveCall[] = [];
+    const left: LiveCall[] = [];
     backend.endPauses(now);
     backend.beginRound(now);
     const wide = new WideCalls();
-    while (backend.queue.size > 0) {
-      const { slots, urgentRunning } = backend;
-      const next = backend.queue.take({
-        now,
-        slots,
-        urgentRunning,
-        mayTake: mayTake(backend, now),
-      });
-      if (!next) break;
-      const { call } = next;
-      const key = keyOf(call);
-      if (!wide.letsPass(next)) {
-        backend.queue.addBack(next);
-        break;
-      }
-      const best = backend.pick(now, call.avoid, key, sequencesOf(call.request));
-      if (!best && this.#isTooWide(next, backend, wide, now)) continue;
-      const isAvoided = best && call.avoid?.has(best.spec.id);
-      if (!best || (isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, key)))
-        held.push(call);
-      else this.#grant(next, backend, best, now);
+    const { heldBack } = backend;
+    for (let call = heldBack.expired(now); call; call = heldBack.expired(now)) {
+      backend.unhold(call, now);
     }
-    for (const call of held) backend.queue.add(call);
+    this.#grantFree(backend, { left, wide }, now);
+    if (heldBack.size > 0 && backend.hasFree(now)) {
+      // No other call wants the slots that are free: those that are held back are placed anew.
+      for (const call of backend.queue.heldCalls()) backend.unhold(call, now);
+      this.#grantFree(backend, { left, wide }, now);
+    }
+    if (heldBack.size > 0) heldBack.slotIsFree(backend.hasFree(now), now);
+    for (const call of left) backend.queue.add(call);
     wide.putBack(backend.queue);
     backend.endRound();
     if (backend.spec.failover) this.#refuseWhereDown(backend, now);
-    return held.length > 0;
+    return left.length > 0;
+  }
+
+  /** Grants free slots in the queue's order. */
+  #grantFree(backend: Backend, unserved: Unserved, now: number): void {
+    while (backend.queue.size > 0) {
+      const { slots, urgentRunning } = backend;
+      const isOpen = (endpoint: string) => backend.isOpen(endpoint, now);
+      const may = mayTake(backend, isOpen, now);
+      const next = backend.queue.take({ now, slots, urgentRunning, mayTake: may, isOpen });
+      if (!next) return;
+      if (!unserved.wide.letsPass(next)) return backend.queue.addBack(next);
+      this.#place(next, backend, unserved, now);
+    }
+  }
+
+  /** Grants a call that was taken from the queue, holds it back, or leaves it. */
+  #place(next: NextCall, backend: Backend, { left, wide }: Unserved, now: number): void {
+    const { call, key } = next;
+    const { heldBack } = backend;
+    heldBack.release(call, now);
+    const mayHold = !next.urgent && call.attempts === 0 && call.placed.heldUntil > now;
+    const placed = backend.placement.place(call, key, mayHold, now);
+    if (placed?.type === 'hold') {
+      call.placed.heldUntil = Math.min(call.placed.heldUntil, placed.until);
+      return backend.hold(next, placed.endpoint.spec.id, now);
+    }
+    const best = placed?.endpoint;
+    if (!best && this.#isTooWide(next, backend, wide, now)) return;
+    const isAvoided = best && call.avoid?.has(best.spec.id);
+    const hasOther = isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, keyOf(call));
+    if (!best || hasOther) left.push(call);
+    else this.#grant(next, backend, best, now);
   }
 
   /** Holds a call that no endpoint has room for although one has a free slot. */
@@ -219,7 +250,7 @@ export class CallsInFlight {
     if (keys.length === 0) return;
     for (const call of [...backend.queue.calls()]) {
       if (!keys.includes(keyOf(call))) continue;
-      backend.dequeue(call);
+      backend.dequeue(call, now);
       this.refuse(call, 'backend_down', 1_000, now);
     }
   }
@@ -229,7 +260,7 @@ export class CallsInFlight {
     // The same step may have refused the call already.
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
-    backend?.dequeue(call);
+    backend?.dequeue(call, now);
     const waitEndCode = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
     this.refuse(call, code, backend?.lastWaitMs(now) ?? 0, now);
@@ -277,7 +308,8 @@ export class CallsInFlight {
     const { ranking, prewarmer } = this.#context;
     endpoint.granted(now, keyOf(call), sequencesOf(call.request));
     call.slots = slotsOf(call, endpoint);
-    backend.granted(call, now);
+    call.placed.expected = this.#context.expected(call, backend, endpoint);
+    backend.granted(call, endpoint, now);
     backend.shares.granted(keyOf(call), now, call.slots);
     call.urgent = urgent;
     call.attempts += 1;
@@ -293,12 +325,14 @@ export class CallsInFlight {
     call.visit.servingSince ??= now;
     this.#timers.setLease(call, lease);
     ranking.served(call, backend, { input: call.request.inputTokens, output: 0 });
-    const order = ranking.queueRank(call.run, key, promisedKey);
+    const rank = ranking.queueRank(call.run, key, promisedKey);
+    const order = withHold(rank, call.run, call.placed.heldTo);
     // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the
     // grant.
     const { coldMs } = call;
     const endpointState = endpoint.state;
-    this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState }));
+    const held = call.placed.heldMs > 0 ? { heldMs: call.placed.heldMs } : {};
+    this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState, ...held }));
   }
 
   /** Takes the call's slot back; the only place that does. Undefined if its endpoint is gone. */
@@ -355,10 +389,15 @@ function slotsOf({ request }: LiveCall, { spec }: Endpoint): number {
 }
 
 /** Which keys may take a free slot: those that some endpoint accepts, within their fair share. */
-function mayTake(backend: Backend, now: number): (key: string) => boolean {
+function mayTake(
+  backend: Backend,
+  isOpen: (endpoint: string) => boolean,
+  now: number,
+): (key: string) => boolean {
   const isBarred = (key: string) => backend.isBarred(now, key);
   const slots = backend.shares.isShared(now, isBarred) ? backend.upSlots(now) : Infinity;
-  const accepts = (key: string) => backend.pick(now, undefined, key) !== undefined;
+  const accepts = (key: string) =>
+    backend.queue.wantsSlot(key, isOpen) && backend.pick(now, undefined, key) !== undefined;
   return (key) => {
     if (!accepts(key)) return false;
     if (slots === Infinity) return true;

@@ -1,11 +1,12 @@
 /**
  * Tells conversations apart that begin alike. A client that names no session is known by the
  * beginning of its conversation, which many conversations may share: the same prompt is asked twice
- * at a time, and a conversation forks. Three facts tell them apart:
+ * at a time, and a conversation forks. Four facts tell them apart:
  *
  * - Ids that an answer handed out (of tool calls, of a response) come back with the next call.
  * - A conversation is sequential: while a call of it is under way, a call like it is of another one.
  * - A conversation grows: a call that is no longer than what a run has seen is of another one.
+ * - A sub-agent's conversation begins with the text of a tool call (sub-agents.ts).
  *
  * A call that fits no run begins one, with a name of its own where that of the conversation is taken.
  * In doubt a conversation is split rather than two are merged (docs/decisions.md).
@@ -13,6 +14,7 @@
 import { FairRecentMap } from '../learning/fair-recent-map.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import type { LiveRun } from '../runs/live-run.ts';
+import type { SubAgents } from './sub-agents.ts';
 
 /** Most ids that are remembered, of all API keys together. */
 const MAX_IDS = 65_536;
@@ -20,8 +22,18 @@ const MAX_IDS = 65_536;
 const MAX_ID_CHARS = 64;
 /** Most runs of one beginning that are looked at for a call that brings no known id. */
 const MAX_COMPARED = 1_000;
+/** Most beginnings that are remembered of conversations that are over, of all API keys together. */
+const MAX_OVER = 16_384;
 /** Handed out by several runs, so it names none. */
 const SEVERAL = '';
+
+interface Over {
+  /** Of the run with such a beginning that ended last. */
+  readonly runId: string;
+  readonly turn: number;
+  /** Number in the name of the next run with such a beginning. */
+  readonly next: number;
+}
 
 interface Family {
   readonly runs: Set<LiveRun>;
@@ -34,10 +46,13 @@ export class Conversations {
   readonly #families = new Map<string, Family>();
   /** Id of the run by an id that one of its answers handed out. */
   readonly #ownerOf = new FairRecentMap<string>(MAX_IDS);
+  readonly #over = new FairRecentMap<Over>(MAX_OVER);
   readonly #runs: ReadonlyMap<string, LiveRun>;
+  readonly #subAgents: SubAgents;
 
-  constructor(runs: ReadonlyMap<string, LiveRun>) {
+  constructor(runs: ReadonlyMap<string, LiveRun>, subAgents: SubAgents) {
     this.#runs = runs;
+    this.#subAgents = subAgents;
   }
 
   /** The id of the run that a call belongs to, which may not be open. Changes nothing. */
@@ -54,7 +69,12 @@ export class Conversations {
       other = run;
       break;
     }
-    return this.#similar(request, other)?.id ?? this.#newId(runId);
+    const run =
+      this.#repeated(request) ??
+      this.#subAgents.parentOf(request) ??
+      this.#similar(request, other) ??
+      this.#subAgents.goesOnIn(request, other);
+    return run?.id ?? this.#newId(request);
   }
 
   /** An answer to a call of the run handed out these ids. */
@@ -70,7 +90,8 @@ export class Conversations {
   opened(run: LiveRun): void {
     const { conversation: name } = run;
     if (name === undefined) return;
-    const family = this.#families.get(name) ?? { runs: new Set(), next: 2 };
+    const next = this.#over.get(name)?.next ?? 2;
+    const family = this.#families.get(name) ?? { runs: new Set(), next };
     this.#families.set(name, family);
     family.runs.add(run);
     if (run.id !== name) family.next = Math.max(family.next, 1 + numberIn(run.id, name));
@@ -79,8 +100,27 @@ export class Conversations {
   closed(run: LiveRun): void {
     const name = run.conversation ?? '';
     const family = this.#families.get(name);
-    family?.runs.delete(run);
-    if (family?.runs.size === 0) this.#families.delete(name);
+    if (!family?.runs.delete(run)) return;
+    const { next } = family;
+    this.#over.set(name, { runId: run.id, turn: run.turn ?? 0, next }, run.keyId);
+    if (family.runs.size === 0) this.#families.delete(name);
+  }
+
+  /** The run that made the call before. */
+  #repeated(request: CallRequest): LiveRun | undefined {
+    const { runId, keyId = '' } = request;
+    let compared = 0;
+    for (const run of this.#families.get(runId)?.runs ?? []) {
+      if (run.keyId === keyId && repeats(run, request)) return run;
+      compared += 1;
+      if (compared >= MAX_COMPARED) break;
+    }
+    for (const run of this.#subAgents.runsOf(request)) {
+      if (repeats(run, request)) return run;
+      compared += 1;
+      if (compared >= 2 * MAX_COMPARED) break;
+    }
+    return undefined;
   }
 
   /** The run that a call without a known id may go on with. */
@@ -89,7 +129,6 @@ export class Conversations {
     let compared = 0;
     for (const run of this.#families.get(request.runId)?.runs ?? []) {
       if (run === other || run.keyId !== (request.keyId ?? '')) continue;
-      if (repeats(run, request)) return run;
       if (mayGoOn(run, request) && (!best || isLikelier(run, best, request))) best = run;
       compared += 1;
       if (compared >= MAX_COMPARED) break;
@@ -97,10 +136,13 @@ export class Conversations {
     return best;
   }
 
-  #newId(name: string): string {
-    const family = this.#families.get(name);
-    if (!this.#runs.has(name)) return name;
-    return `${name}~${family?.next ?? 2}`;
+  /** The id of a run that begins, or of one that ended by silence and goes on. */
+  #newId({ runId: name, turn }: CallRequest): string {
+    const over = this.#over.get(name);
+    const goesOn = turn === undefined || (over && turn > over.turn);
+    if (goesOn && over && !this.#runs.has(over.runId)) return over.runId;
+    if (!this.#runs.has(name) && (!over || turn === undefined)) return name;
+    return `${name}~${this.#families.get(name)?.next ?? over?.next ?? 2}`;
   }
 }
 

@@ -11,6 +11,7 @@
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
 import { ApplicationModels } from '../learning/application-models.ts';
 import type { Random } from '../learning/random.ts';
 import type { Policy } from '../order/policy.ts';
@@ -18,18 +19,26 @@ import type { PrewarmAccounts } from '../prewarm/prewarm-accounts.ts';
 import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
+import type { ExpectedService } from '../runs/call-place.ts';
 import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import type { RecordedRun } from '../runs/recorded-run.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { grantEffect } from './grant-effect.ts';
 import { type QueuePlace, queuePlace } from './queue-place.ts';
-import type { QueueRank } from './queue-rank.ts';
+import { type QueueRank, withHold } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
+
+/** A finished run as it is stored; `finishedAt` in epoch ms. */
+export interface StoredRun {
+  readonly record: RecordedRun;
+  readonly finishedAt: number;
+}
 
 /** Finished runs up to which each further one may change its application's model much. */
 const NEW_APPLICATION_RUNS = 8;
@@ -46,32 +55,36 @@ export interface DispatcherOptions {
 
 export class Dispatcher {
   readonly backends: ReadonlyMap<string, Backend>;
-  readonly models: ApplicationModels;
   readonly appArrivals: ApplicationArrivals;
   readonly register: RunRegister;
+  readonly #models: ApplicationModels;
   readonly #roster: BackendRoster;
   readonly #calls: CallsInFlight;
   readonly #prewarmer: Prewarmer;
   readonly #ranking: Ranking;
   #config: DispatcherConfig;
   #effects: Effect[] = [];
+  /** Stored runs that are not learned yet. */
+  #unlearned: Iterable<StoredRun> | undefined;
   /** The time of the last step, epoch ms. */
   #now: number;
 
   constructor(config: DispatcherConfig, options: DispatcherOptions, now: number) {
     this.#config = config;
     this.#now = now;
-    this.models = new ApplicationModels(options.random);
-    this.appArrivals = new ApplicationArrivals(this.models);
-    this.register = new RunRegister(this.models, this.speeds);
+    const models = new ApplicationModels(options.random);
+    this.#models = models;
+    this.appArrivals = new ApplicationArrivals(models);
+    this.register = new RunRegister(models, this.speeds);
     this.#roster = new BackendRoster(() => this.#ranking.newQueue());
     this.backends = this.#roster.all;
-    this.#ranking = new Ranking(this, config, options.policy);
-    const { backends, models, appArrivals, speeds, register } = this;
+    const { backends, appArrivals, speeds, register } = this;
+    this.#ranking = new Ranking({ backends, models, speeds }, config, options.policy);
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
-    const context = { roster, register, ranking, prewarmer, speeds };
+    const expected = this.#expectedService;
+    const context = { roster, register, ranking, prewarmer, speeds, expected };
     this.#calls = new CallsInFlight(context, config.leaseMs);
     this.#configure(config, now);
   }
@@ -90,6 +103,7 @@ export class Dispatcher {
     if (now < this.#now) this.#clockWentBack(now);
     this.#now = now;
     this.accounts.elapse(now);
+    if (this.#unlearned && this.#needsLearned(events, now)) this.#learnStored();
     for (const event of events) this.#apply(event, now);
     const overdue = this.#elapse(now);
     this.#rerankNewApplications(effects);
@@ -97,22 +111,30 @@ export class Dispatcher {
       this.#prewarmer.wakes.resume(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
       if (backend.waiting > 0) {
+        this.#learnStored();
         const expectedMs = (call: LiveCall) => this.#expectedMs(call, backend);
         this.#prewarmer.wakes.wakeForDemand(backend, needsOther, expectedMs, now, effects);
       }
-      this.#prewarmer.releaseIdle(backend, now, effects);
+      if (!this.#unlearned) this.#prewarmer.releaseIdle(backend, now, effects);
     }
     // After the grants: a call that gets a slot in this very step is served although it is overdue.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
-    this.#prewarmer.check(now, effects);
+    if (!this.#unlearned) this.#prewarmer.check(now, effects);
     return effects;
   }
 
   /** When `step` must be called even if no event comes, epoch ms; Infinity for never. */
   dueAt(now: number): number {
+    if (this.#unlearned) return now;
     let due = Math.min(this.#calls.dueAt, this.register.dueAt, this.#prewarmer.dueAt);
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
+  }
+
+  /** What was learned of the applications. */
+  get models(): ApplicationModels {
+    this.#learnStored();
+    return this.#models;
   }
 
   /** Costs and benefits of prewarming. */
@@ -138,10 +160,12 @@ export class Dispatcher {
 
   /** A waiting call's rank and overtaking bound; undefined where it does not wait. */
   queueRank(call: LiveCall): QueueRank | undefined {
-    const queue = this.backends.get(call.request.backend)?.queue;
+    const { queue, placement } = this.backends.get(call.request.backend) ?? {};
     const [key, promisedKey] = [queue?.keyOf(call.run), queue?.promisedKeyOf(call.run)];
     if (key === undefined || promisedKey === undefined) return undefined;
-    return this.#ranking.queueRank(call.run, key, promisedKey);
+    const rank = this.#ranking.queueRank(call.run, key, promisedKey);
+    const holdMs = placement?.longestHoldMs(call, this.#now) ?? 0;
+    return withHold(rank, call.run, holdMs > 0 ? this.#now + holdMs : call.placed.heldTo);
   }
 
   /** Place and expected wait of a waiting call; undefined where it does not wait. */
@@ -150,8 +174,16 @@ export class Dispatcher {
     return backend && !call.lease ? queuePlace(call, backend, now) : undefined;
   }
 
-  /** Restores the stored runs and leases; must be called before anything is submitted. */
-  restore(runs: Iterable<LiveRun>, leases: Iterable<{ request: CallRequest; lease: Lease }>): void {
+  /**
+   * Restores the stored runs and leases; must be called before anything is submitted. The finished
+   * runs, the oldest first, are learned right after the first call, if that needs nothing of them.
+   */
+  restore(
+    runs: Iterable<LiveRun>,
+    leases: Iterable<{ request: CallRequest; lease: Lease }>,
+    finished: Iterable<StoredRun> = [],
+  ): void {
+    this.#unlearned = finished;
     for (const run of runs) this.register.restore(run);
     for (const { request, lease } of leases) this.#calls.restore(request, lease, this.#now);
     // Stored times may lie ahead of this machine's clock.
@@ -159,14 +191,57 @@ export class Dispatcher {
     this.#prewarmer.scheduleCheck(this.#now);
   }
 
+  /**
+   * False for a call that may get a slot at once: only where it has to wait, or has a deadline, does
+   * anything depend on what was learned.
+   */
+  #needsLearned(events: readonly DispatchEvent[], now: number): boolean {
+    const [event, ...more] = events;
+    if (event?.type !== 'submitted' || more.length > 0) return true;
+    const isDue = Math.min(this.#calls.dueAt, this.register.dueAt) <= now;
+    return isDue || event.call.deadlineAt !== undefined;
+  }
+
+  /** Learns the stored runs. Until then no call has waited, and nothing was woken or released. */
+  #learnStored(): void {
+    const stored = this.#unlearned;
+    if (!stored) return;
+    this.#unlearned = undefined;
+    for (const { record, finishedAt } of stored) {
+      this.#models.learn(record, finishedAt, this.speeds);
+    }
+    for (const { queue } of this.backends.values()) {
+      for (const { run } of queue.calls()) queue.rekey(run);
+    }
+  }
+
   /** Expected service time of a running call, ms; Infinity where nothing is known of its kind. */
   #expectedMs({ request, run }: LiveCall, backend: Backend): number {
     const { speed } = backend;
-    const graph = this.models.model(run.app)?.graph;
+    const graph = this.#models.model(run.app)?.graph;
     const ofUnit = graph?.callDemand(request.unit, backend.name);
     if (ofUnit) return workMs(ofUnit, speed.valueOf(request.model));
     return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
   }
+
+  readonly #expectedService = (
+    call: LiveCall,
+    backend: Backend,
+    endpoint: Endpoint,
+  ): ExpectedService => {
+    const { placement, speed } = backend;
+    const demand = this.#models
+      .model(call.run.app)
+      ?.graph.callDemand(call.request.unit, backend.name);
+    const hitTokens = placement.hitTokens(call, endpoint);
+    return {
+      hitTokens,
+      readMs: placement.readMs(endpoint, call.request.inputTokens - hitTokens),
+      outputMs: demand
+        ? demand.output * speed.valueOf(call.request.model).outputMs
+        : speed.meanServiceMs,
+    };
+  };
 
   /**
    * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run
@@ -177,7 +252,7 @@ export class Dispatcher {
     for (const effect of effects) {
       if (effect.type !== 'run-finished' || !effect.learned || !effect.record) continue;
       const { app } = effect.record;
-      const runs = this.models.model(app)?.graph.runs ?? 0;
+      const runs = this.#models.model(app)?.graph.runs ?? 0;
       if (runs > NEW_APPLICATION_RUNS) continue;
       for (const backend of this.backends.values()) backend.queue.lowerApp(app);
     }
@@ -259,8 +334,9 @@ export class Dispatcher {
       return this.#refuse(callId, 'backend_down', 1_000);
     }
     // Calls can wait beside free slots: for an endpoint that has not failed them.
+    const inLine = backend.queue.size - backend.heldBack.size;
     const startsAtOnce =
-      backend.freeSlots(now, request.keyId) > backend.queue.size &&
+      backend.freeSlots(now, request.keyId) > inLine &&
       backend.pick(now, undefined, request.keyId, sequencesOf(request)) !== undefined;
     if (!startsAtOnce && backend.isFullFor(request)) {
       return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now));

@@ -7,7 +7,7 @@ import type { Granted } from './dispatch-events.ts';
 export function grantEffect(
   call: LiveCall,
   lease: Lease,
-  found: Pick<Granted, 'repeated' | 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
+  found: Pick<Granted, 'repeated' | 'rankMs' | 'boundMs' | 'coldMs' | 'heldMs' | 'endpointState'>,
 ): Granted {
   const { callId, backend, unit, arrivedAt } = call.request;
   return {

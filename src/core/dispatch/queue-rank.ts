@@ -15,6 +15,19 @@ export interface QueueRank {
   readonly boundMs?: number;
 }
 
+/**
+ * The same for a call that is held back for an endpoint until a time, epoch ms: meanwhile runs of
+ * whatever arrival take slots that it leaves.
+ */
+export function withHold(
+  rank: QueueRank,
+  run: { readonly arrivedAt: number },
+  heldTo: number | undefined,
+): QueueRank {
+  if (rank.boundMs === undefined || heldTo === undefined) return rank;
+  return { ...rank, boundMs: Math.max(rank.boundMs, heldTo - run.arrivedAt) };
+}
+
 /** Computes them. `promisedKey`: the key from which the bound that clients were told follows. */
 export function queueRankOf(
   key: number,

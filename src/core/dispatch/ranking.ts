@@ -134,6 +134,7 @@ export class Ranking {
       model: this.#view.models.modelOrPrior(run.app),
       speeds: this.#speedsFor(call, backend),
       slots: backend?.slots ?? 1,
+      uncachedTokens: backend?.placement.uncachedTokens(call),
       servedMs: backend?.accounts.servedMs(run.app) ?? 0,
     };
   }

@@ -9,15 +9,14 @@ import type { CallRequest } from '../runs/call-request.ts';
 import type { Lease } from '../runs/lease.ts';
 import { LiveRun } from '../runs/live-run.ts';
 import type { RunSnapshot } from '../runs/live-visit.ts';
-import type { RecordedRun } from '../runs/recorded-run.ts';
-import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
+import { Dispatcher, type DispatcherOptions, type StoredRun } from './dispatcher.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 
 export interface StoredDispatcher {
   readonly backends: Iterable<readonly [string, BackendSnapshot]>;
   readonly accounts?: AccountsSnapshot | undefined;
-  /** Runs to learn from, the oldest first; `finishedAt` in epoch ms. */
-  readonly finished: Iterable<{ readonly record: RecordedRun; readonly finishedAt: number }>;
+  /** Runs to learn from, the oldest first; read when they are first needed. */
+  readonly finished: Iterable<StoredRun>;
   readonly running: readonly RunSnapshot[];
   readonly leases: Iterable<{ readonly request: CallRequest; readonly lease: Lease }>;
 }
@@ -34,9 +33,6 @@ export function restoredDispatcher(
     if (backend) restoreBackend(backend, snapshot);
   }
   if (stored.accounts) dispatcher.accounts.restore(stored.accounts);
-  for (const { record, finishedAt } of stored.finished) {
-    dispatcher.models.learn(record, finishedAt, dispatcher.speeds);
-  }
-  dispatcher.restore(stored.running.map(LiveRun.restore), stored.leases);
+  dispatcher.restore(stored.running.map(LiveRun.restore), stored.leases, stored.finished);
   return dispatcher;
 }

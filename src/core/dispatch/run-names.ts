@@ -9,6 +9,7 @@ import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { Conversations, isConversation } from './conversations.ts';
 import { PassedTexts } from './passed-texts.ts';
+import { SubAgents } from './sub-agents.ts';
 
 /** Child sessions remembered, of all API keys together. */
 const MAX_SESSIONS = 8_192;
@@ -17,12 +18,14 @@ export class RunNames {
   readonly #runs: ReadonlyMap<string, LiveRun>;
   readonly #conversations: Conversations;
   readonly #texts: PassedTexts;
+  readonly #subAgents: SubAgents;
   /** Run id by the id of a child session, one that another session began. */
   readonly #rootOf = new FairRecentMap<string>(MAX_SESSIONS);
 
   constructor(runs: ReadonlyMap<string, LiveRun>) {
     this.#runs = runs;
-    this.#conversations = new Conversations(runs);
+    this.#subAgents = new SubAgents(runs);
+    this.#conversations = new Conversations(runs, this.#subAgents);
     this.#texts = new PassedTexts(runs);
   }
 
@@ -35,7 +38,9 @@ export class RunNames {
     const isNamed = request.turn === undefined && !request.sole;
     if (isNamed && (root !== runId || this.#runs.has(runId))) return root;
     if (request.sole || isConversation(request)) {
-      const id = request.sole ? runId : this.#conversations.runIdOf(request);
+      const id = request.sole
+        ? (this.#subAgents.parentOf(request)?.id ?? runId)
+        : this.#conversations.runIdOf(request);
       return this.#runs.has(id) ? id : (this.#texts.runIdOf(request) ?? id);
     }
     return parentRunId === undefined ? runId : this.rootOf(parentRunId);
@@ -54,8 +59,20 @@ export class RunNames {
   /** A call was found to belong to the run of this id. */
   placed(request: CallRequest, id: string): void {
     const { runId, keyId = '', sole, turn } = request;
+    const run = this.#runs.get(id);
+    if (run && !request.placed) this.#subAgents.joined(run, request);
     this.#texts.heard(request);
     if (id !== runId && !sole && turn === undefined) this.#rootOf.set(runId, id, keyId);
+  }
+
+  /** True where the call is of a sub-agent's conversation within the run. */
+  isSubAgent(run: LiveRun, request: CallRequest): boolean {
+    return this.#subAgents.has(run, request);
+  }
+
+  /** A call did not succeed. */
+  failed(request: CallRequest): void {
+    this.#subAgents.failed(request);
   }
 
   opened(run: LiveRun): void {
@@ -64,11 +81,14 @@ export class RunNames {
 
   closed(run: LiveRun): void {
     this.#conversations.closed(run);
+    this.#subAgents.closed(run);
   }
 
   /** A call was answered: what it handed out will come back with a later call of the run. */
-  answered({ run, request }: LiveCall, { toolCalls = [], responseId, text }: CallResult): void {
+  answered({ run, request }: LiveCall, result: CallResult): void {
+    const { toolCalls = [], responseId, tasks = [], text } = result;
     run.awaited.add(toolCalls.map((id) => [id, request.unit] as const));
+    this.#subAgents.handedOut(run, request, tasks);
     if (text !== undefined) this.#texts.said(run, request, text);
     const ids = responseId === undefined ? toolCalls : [...toolCalls, responseId];
     this.#conversations.handedOut(run, request.keyId ?? '', ids);

@@ -96,21 +96,26 @@ export class RunRegister {
     this.#names.placed(request, id);
     this.#cutLongRun(id);
     const run = this.#runOf(id, { ...request, at: request.arrivedAt });
-    nameByMainLoop(run, request);
+    if (!this.#names.isSubAgent(run, request)) nameByMainLoop(run, request);
     this.#silent.delete(run);
     this.openRuns.busy(run);
     this.#seq += 1;
-    return run.submit(this.#placed(request, id), this.#seq, now);
+    return run.submit(this.#placed(request, run), this.#seq, now);
   }
 
   /** The call with its run: one that is submitted again, after a restart too, stays there. */
-  #placed(request: CallRequest, id: string): CallRequest {
+  #placed(request: CallRequest, run: LiveRun): CallRequest {
     if (!request.sole && !isConversation(request)) return request;
     const { final } = request;
-    const isLast = request.sole ? final && !this.#names.mayGoOn(request, id) : final;
+    const isLast = request.sole ? final && !this.#names.mayGoOn(request, run.id) : final;
+    const { turn, ...rest } = request;
+    // The messages of another conversation, as of a sub-agent, are not those of the run's.
+    const isOwn = run.conversation === request.runId;
     return {
-      ...request,
-      runId: id,
+      ...rest,
+      ...(turn !== undefined && isOwn ? { turn } : {}),
+      ...(this.#names.isSubAgent(run, request) ? { subAgent: true } : {}),
+      runId: run.id,
       placed: true,
       final: isLast,
       ...(request.sole ? { sole: isLast } : {}),
@@ -126,6 +131,7 @@ export class RunRegister {
   settled(call: LiveCall, now: number): Effect | undefined {
     const { run } = call;
     this.changed.add(run.id);
+    if (run.broken) this.#names.failed(call.request);
     if (run.outstanding > 0) return undefined;
     // The client may send a failed last call again. For a call that is a run of its own, no later
     // call can be matched to the run.

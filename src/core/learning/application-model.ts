@@ -29,6 +29,8 @@ const PRIOR_SERVICE_MS = 2_000;
 const SOON_QUANTILE = 0.05;
 /** Factor on the longest observed time: calls wait a little even if they go first. */
 const LATE_MARGIN = 1.4;
+/** What is left, at least, of the work of a sample for a call whose prompt is cached. */
+const LEAST_SHARE = 0.1;
 const EMPTY = new Float64Array(0);
 
 export interface RankQuery {
@@ -39,6 +41,8 @@ export interface RankQuery {
   readonly speeds: Speeds;
   /** Total slots of the backend; Infinity for no limit. */
   readonly slots: number;
+  /** Work of the waiting call beyond that of its unit's usual ones, below 0 for less, slot-ms. */
+  readonly extraMs?: number;
 }
 
 export interface NeedQuery extends NeedQuestion {
@@ -95,8 +99,9 @@ export class ApplicationModel {
 
   /** Gittins rank in slot-ms of the backend: finite and positive, lower goes first. */
   rankMs(query: RankQuery): number {
-    const { state, backend, attainedMs, speeds, slots } = query;
+    const { state, backend, attainedMs, speeds, slots, extraMs = 0 } = query;
     const sampled = this.samples.prospects(state, backend, speeds);
+    if (sampled && extraMs !== 0) addTo(sampled.workMs, extraMs);
     if (sampled && sampled.workMs.length >= MIN_SAMPLES) {
       // The sums come first because the rank sorts the samples in place.
       const [workMs, pathMs] = [sum(sampled.workMs), sum(sampled.pathMs)];
@@ -197,6 +202,14 @@ function shrunkRankMs(
   const rankMs = RankTable.of(sizes, weights).rankAt(query.attainedMs);
   const paths = sum(sampled?.pathMs ?? EMPTY) + sum(prior?.pathMs ?? EMPTY);
   return Math.max(priorMs(query), pricedRankMs(rankMs, sum(sizes), paths, query.slots));
+}
+
+/** Adds to each value; none falls below a share of what it was. */
+function addTo(values: Float64Array, extraMs: number): void {
+  for (let i = 0; i < values.length; i += 1) {
+    const value = values[i] ?? 0;
+    values[i] = Math.max(value * LEAST_SHARE, value + extraMs);
+  }
 }
 
 function sum(values: ArrayLike<number>): number {

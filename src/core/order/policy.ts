@@ -21,6 +21,8 @@ export interface RankInputs {
   readonly speeds: Speeds;
   /** Total slots of the backend; Infinity for no limit. */
   readonly slots: number;
+  /** Input tokens of the call that no endpoint has in its cache; undefined where that is unknown. */
+  readonly uncachedTokens?: number | undefined;
   /**
    * Service that the application had from the backend, ms; 0 unless the policy has `sharesByApp`.
    */
@@ -47,9 +49,19 @@ export interface Policy {
 }
 
 /** The query to the application's model: the run's state and the work attained in its visit. */
-export function queryOf({ run, call, speeds, slots }: RankInputs): RankQuery {
+export function queryOf(inputs: RankInputs): RankQuery {
+  const { run, call, speeds, slots } = inputs;
   const { visit } = call;
   const { backend } = visit;
   const attainedMs = workMs(visit.done, speeds(backend));
-  return { state: run.stateIn(visit, speeds), backend, attainedMs, speeds, slots };
+  const state = run.stateIn(visit, speeds);
+  return { state, backend, attainedMs, speeds, slots, extraMs: extraMsOf(inputs) };
+}
+
+/** Time by which the call's prompt takes longer to be read than those of its unit usually do, ms. */
+function extraMsOf({ call, model, speeds, uncachedTokens }: RankInputs): number {
+  if (uncachedTokens === undefined) return 0;
+  const { backend } = call.visit;
+  const usual = model.graph.callDemand(call.request.unit, backend)?.input ?? uncachedTokens;
+  return (uncachedTokens - usual) * speeds(backend).inputMs;
 }

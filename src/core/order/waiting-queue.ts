@@ -1,8 +1,10 @@
 /**
+/**
  * The calls that wait for one backend, in the policy's order: a sorted list of runs for each API key,
  * each run with its waiting calls. When a call of a run ends, only that run is re-keyed, O(log n); the
- * passing of time re-sorts nothing. The list itself is ranked-queue.ts; deadline-queue.ts adds
- * urgent runs; which key may take a slot is decided by key-shares.ts.
+ * passing of time re-sorts nothing. Calls that are held back for an endpoint are in lists of their
+ * own, so that they are not looked at while it is full. The list itself is ranked-queue.ts;
+ * deadline-queue.ts adds urgent runs; which key may take a slot is decided by key-shares.ts.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
@@ -26,6 +28,8 @@ export interface QueueState {
   readonly urgentRunning: number;
   /** Whether calls of an API key may take a slot now; absent: those of any key may. */
   readonly mayTake?: (key: string) => boolean;
+  /** Whether an endpoint for which calls are held back can take one; absent: each can. */
+  readonly isOpen?: (endpoint: string) => boolean;
 }
 
 /** Calls and bodies of one API key that wait. */
@@ -45,22 +49,34 @@ export interface NextCall {
   readonly urgent: boolean;
 }
 
-/** A run with its waiting calls, in the order in which they go. */
+/** Runs with waiting calls of one API key; `place`: held back for an endpoint, or empty. */
+interface Lane {
+  readonly key: string;
+  readonly place: string;
+  readonly queue: RankedQueue<RunEntry>;
+}
+
+/** A run with its waiting calls of one place, in the order in which they go. */
 interface RunEntry {
   readonly run: LiveRun;
+  readonly place: string;
   readonly calls: LiveCall[];
   /** Expected time that its calls take, ms. */
   workMs: number;
-  /** API key of its next call, whose list the run is in. */
-  lane: string;
+  /** That of the API key of its next call. */
+  lane: Lane | undefined;
   /** Key of the last re-key in both directions; `lowerApp` leaves it unchanged. */
   promisedKey: number;
 }
 
 export class WaitingQueue {
+  /** Of the calls that are not held back. */
   readonly #entries = new Map<LiveRun, RunEntry>();
-  /** By API key; calls without one are in the lane of the empty name. */
-  readonly #lanes = new Map<string, RankedQueue<RunEntry>>();
+  /** Of those that are, by endpoint; without the endpoints that hold none. */
+  readonly #held = new Map<string, Map<LiveRun, RunEntry>>();
+  readonly #heldCalls = new Map<string, number>();
+  /** By place and API key; calls without a key are in the lane of the empty name. */
+  readonly #lanes = new Map<string, Lane>();
   readonly #waiting = new Map<string, WaitingOfKey>();
   readonly #keyOf: KeyOf;
   readonly #order: CallOrder;
@@ -86,10 +102,23 @@ export class WaitingQueue {
   }
 
   add(call: LiveCall): void {
-    let entry = this.#entries.get(call.run);
+    const place = call.placed.heldFor ?? '';
+    let entries = this.#entriesOf(place);
+    if (!entries) {
+      entries = new Map();
+      this.#held.set(place, entries);
+    }
+    let entry = entries.get(call.run);
     if (!entry) {
-      entry = { run: call.run, calls: [], workMs: 0, lane: keyOfCall(call), promisedKey: Infinity };
-      this.#entries.set(call.run, entry);
+      entry = {
+        run: call.run,
+        place,
+        calls: [],
+        workMs: 0,
+        lane: undefined,
+        promisedKey: Infinity,
+      };
+      entries.set(call.run, entry);
     }
     const before = (other: LiveCall) =>
       this.#order === 'longest-first'
@@ -110,25 +139,37 @@ export class WaitingQueue {
   /** Adds a call that was taken, with at most the key that its run had. */
   addBack({ call, key, promisedKey }: NextCall): void {
     this.add(call);
-    const entry = this.#entries.get(call.run);
-    if (entry?.calls[0] !== call) return;
-    const lane = this.#lane(entry.lane);
+    const entry = this.#entriesOf(call.placed.heldFor ?? '')?.get(call.run);
+    const queue = entry?.lane?.queue;
+    if (!entry || !queue || entry.calls[0] !== call) return;
     entry.promisedKey = Math.min(entry.promisedKey, promisedKey);
-    if (key < (lane.keyOf(entry) ?? Infinity)) {
-      lane.set(entry, key, call.seq, this.#load(entry, call, key));
+    if (key < (queue.keyOf(entry) ?? Infinity)) {
+      queue.set(entry, key, call.seq, this.#load(entry, call, key));
     }
+  }
+
+  /** True where calls of an API key wait that are not held back for an endpoint that is full. */
+  wantsSlot(key: string, isOpen: (endpoint: string) => boolean): boolean {
+    if (this.#lanes.has(key)) return true;
+    for (const place of this.#held.keys()) {
+      if (this.#lanes.has(laneName(key, place)) && isOpen(place)) return true;
+    }
+    return false;
   }
 
   /** Number of runs with a waiting call. */
   get runs(): number {
-    return this.#entries.size;
+    if (this.#held.size === 0) return this.#entries.size;
+    const runs = new Set(this.#entries.keys());
+    for (const entries of this.#held.values()) for (const run of entries.keys()) runs.add(run);
+    return runs.size;
   }
 
   /** The call that goes next where any may take a slot. */
   get next(): LiveCall | undefined {
     let best: RunEntry | undefined;
     let bestKey = Infinity;
-    for (const queue of this.#lanes.values()) {
+    for (const { queue } of this.#lanes.values()) {
       if (best && queue.peekKey() >= bestKey) continue;
       [best, bestKey] = [queue.peek(), queue.peekKey()];
     }
@@ -139,15 +180,38 @@ export class WaitingQueue {
   take(room: QueueState): NextCall | undefined {
     let best: RunEntry | undefined;
     let bestKey = Infinity;
-    for (const [lane, queue] of this.#lanes) {
+    for (const { key: lane, place, queue } of this.#lanes.values()) {
       const entry = queue.peek();
       const key = queue.peekKey();
       if (!entry || key > bestKey || (best && key === bestKey && seqOf(best) < seqOf(entry))) {
         continue;
       }
+      if (place !== '' && !(room.isOpen?.(place) ?? true)) continue;
       if (room.mayTake?.(lane) ?? true) [best, bestKey] = [entry, key];
     }
     return best && this.#takeFrom(best, false);
+  }
+
+  /** Number of calls that are held back for an endpoint. */
+  heldFor(endpoint: string): number {
+    return this.#heldCalls.get(endpoint) ?? 0;
+  }
+
+  /** Number of those whose key is at most this one. */
+  heldBefore(endpoint: string, key: number): number {
+    let held = 0;
+    for (const entry of this.#held.get(endpoint)?.values() ?? []) {
+      if ((entry.lane?.queue.keyOf(entry) ?? 0) <= key) held += entry.calls.length;
+    }
+    return held;
+  }
+
+  /** The calls that are held back, in their order. */
+  heldCalls(): LiveCall[] {
+    const entries = [...this.#held.values()].flatMap((e) => [...e.values()]);
+    const keyOf = (entry: RunEntry) => entry.lane?.queue.keyOf(entry) ?? 0;
+    entries.sort((a, b) => keyOf(a) - keyOf(b) || seqOf(a) - seqOf(b));
+    return entries.flatMap(({ calls }) => calls);
   }
 
   /** Calls of an API key that wait, and bytes of their bodies. */
@@ -162,7 +226,7 @@ export class WaitingQueue {
 
   /** Takes the next call of a given run. */
   protected takeOf(run: LiveRun, urgent: boolean): NextCall | undefined {
-    const entry = this.#entries.get(run);
+    const entry = this.#entryOf(run);
     return entry && this.#takeFrom(entry, urgent);
   }
 
@@ -171,7 +235,7 @@ export class WaitingQueue {
 
   /** Removes a call; false where it does not wait here. */
   remove(call: LiveCall): boolean {
-    const entry = this.#entries.get(call.run);
+    const entry = this.#entriesOf(call.placed.heldFor ?? '')?.get(call.run);
     const at = entry?.calls.indexOf(call) ?? -1;
     if (!entry || at < 0) return false;
     entry.calls.splice(at, 1);
@@ -184,54 +248,59 @@ export class WaitingQueue {
   rekey(run: LiveRun): void {
     const entry = this.#entries.get(run);
     if (entry) this.#key(entry);
+    for (const entries of this.#held.values()) {
+      const held = entries.get(run);
+      if (held) this.#key(held);
+    }
   }
 
   /** Re-keys all waiting runs of an application; O(waiting runs). */
   rekeyApp(app: string): void {
-    for (const entry of this.#entries.values()) if (entry.run.app === app) this.#key(entry);
+    for (const entry of this.#all()) if (entry.run.app === app) this.#key(entry);
   }
 
   /** Re-keys them only where the key becomes lower; the promised key stays. O(waiting runs). */
   lowerApp(app: string): void {
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#all()) {
       const head = entry.calls[0];
       if (entry.run.app !== app || !head) continue;
       this.keyed(entry.run, head);
       const key = this.#keyOf(entry.run, head);
-      const queue = this.#lane(entry.lane);
-      if (key < (queue.keyOf(entry) ?? Infinity))
-        queue.set(entry, key, head.seq, this.#load(entry, head, key));
+      const { lane } = entry;
+      if (lane && key < (lane.queue.keyOf(entry) ?? Infinity)) {
+        lane.queue.set(entry, key, head.seq, this.#load(entry, head, key));
+      }
     }
   }
 
   /** Application of each waiting run, with repetitions. */
   *apps(): Iterable<string> {
-    for (const run of this.#entries.keys()) yield run.app;
+    for (const { run } of this.#all()) yield run.app;
   }
 
   /** Present key of a run; undefined where none of its calls waits here. */
   keyOf(run: LiveRun): number | undefined {
-    const entry = this.#entries.get(run);
-    return entry && this.#lanes.get(entry.lane)?.keyOf(entry);
+    const entry = this.#entryOf(run);
+    return entry?.lane?.queue.keyOf(entry);
   }
 
   /** API key of a run's next call; undefined where none of its calls waits here. */
   protected laneOf(run: LiveRun): string | undefined {
-    return this.#entries.get(run)?.lane;
+    return this.#entryOf(run)?.lane?.key;
   }
 
   /** Key for the run's overtaking bound: the present key, or the higher one before `lowerApp`. */
   promisedKeyOf(run: LiveRun): number | undefined {
-    return this.#entries.get(run)?.promisedKey;
+    return this.#entryOf(run)?.promisedKey;
   }
 
   /** Place of a run in the queue, from 1; 0 where none of its calls waits here. */
   position(run: LiveRun): number {
-    const entry = this.#entries.get(run);
-    const key = entry && this.#lanes.get(entry.lane)?.keyOf(entry);
+    const entry = this.#entryOf(run);
+    const key = entry?.lane?.queue.keyOf(entry);
     if (!entry || key === undefined) return 0;
     let before = 0;
-    for (const queue of this.#lanes.values()) before += queue.before(key, seqOf(entry)).items;
+    for (const { queue } of this.#lanes.values()) before += queue.before(key, seqOf(entry)).items;
     return before + 1;
   }
 
@@ -240,8 +309,8 @@ export class WaitingQueue {
    * so that of another key's calls about as many go before it as of its own.
    */
   ahead(call: LiveCall, isShared: boolean): Ahead | undefined {
-    const entry = this.#entries.get(call.run);
-    const own = entry && this.#lanes.get(entry.lane);
+    const entry = this.#entriesOf(call.placed.heldFor ?? '')?.get(call.run);
+    const own = entry?.lane?.queue;
     const key = entry && own?.keyOf(entry);
     const at = entry?.calls.indexOf(call) ?? -1;
     if (!entry || !own || key === undefined || at < 0) return undefined;
@@ -251,10 +320,10 @@ export class WaitingQueue {
     calls += at;
     workMs += entry.workMs * first;
     const turns = calls + 1;
-    for (const lane of this.#lanes.values()) {
+    for (const { queue: lane, key: laneKey } of this.#lanes.values()) {
       if (lane === own) continue;
       const { total } = lane;
-      if (isShared) {
+      if (isShared && laneKey !== entry.lane?.key) {
         const share = Math.min(1, turns / total.calls);
         items += Math.round(lane.size * share);
         calls += total.calls * share;
@@ -272,7 +341,8 @@ export class WaitingQueue {
   /** What goes before a call that goes after all that wait here. */
   get load(): Load {
     let [calls, workMs] = [0, 0];
-    for (const { total } of this.#lanes.values()) {
+    for (const { queue } of this.#lanes.values()) {
+      const { total } = queue;
       calls += total.calls;
       workMs += total.workMs;
     }
@@ -281,11 +351,31 @@ export class WaitingQueue {
 
   /** All waiting calls, in no order. */
   *calls(): Iterable<LiveCall> {
-    for (const entry of this.#entries.values()) yield* entry.calls;
+    for (const entry of this.#all()) yield* entry.calls;
+  }
+
+  *#all(): Iterable<RunEntry> {
+    yield* this.#entries.values();
+    for (const entries of this.#held.values()) yield* entries.values();
+  }
+
+  #entriesOf(place: string): Map<LiveRun, RunEntry> | undefined {
+    return place === '' ? this.#entries : this.#held.get(place);
+  }
+
+  /** The run's calls that are not held back, or else some that are. */
+  #entryOf(run: LiveRun): RunEntry | undefined {
+    const entry = this.#entries.get(run);
+    if (entry || this.#held.size === 0) return entry;
+    for (const entries of this.#held.values()) {
+      const held = entries.get(run);
+      if (held) return held;
+    }
+    return undefined;
   }
 
   #takeFrom(entry: RunEntry, urgent: boolean): NextCall | undefined {
-    const key = this.#lanes.get(entry.lane)?.keyOf(entry);
+    const key = entry.lane?.queue.keyOf(entry);
     const call = entry.calls.shift();
     if (!call || key === undefined) return undefined;
     const { promisedKey } = entry;
@@ -297,6 +387,8 @@ export class WaitingQueue {
   #count(entry: RunEntry, call: LiveCall, by: 1 | -1): void {
     this.#size += by;
     entry.workMs += by * call.expectedMs;
+    const { place } = entry;
+    if (place !== '') this.#heldCalls.set(place, this.heldFor(place) + by);
     const bytes = by * (call.request.bodyBytes ?? 0);
     this.#bytes += bytes;
     const key = keyOfCall(call);
@@ -313,39 +405,55 @@ export class WaitingQueue {
     return { calls: calls.length, workMs: Math.max(0, workMs, ofRunMs) };
   }
 
-  #lane(key: string): RankedQueue<RunEntry> {
-    let lane = this.#lanes.get(key);
+  #lane(key: string, place: string): Lane {
+    const name = laneName(key, place);
+    let lane = this.#lanes.get(name);
     if (!lane) {
-      lane = new RankedQueue();
-      this.#lanes.set(key, lane);
+      lane = { key, place, queue: new RankedQueue() };
+      this.#lanes.set(name, lane);
     }
     return lane;
   }
 
   #leaveLane(entry: RunEntry): void {
-    const lane = this.#lanes.get(entry.lane);
-    lane?.delete(entry);
-    if (lane?.size === 0) this.#lanes.delete(entry.lane);
+    const { lane } = entry;
+    if (!lane) return;
+    lane.queue.delete(entry);
+    if (lane.queue.size > 0) return;
+    this.#lanes.delete(laneName(lane.key, lane.place));
   }
 
   #key(entry: RunEntry): void {
+    const { run, place } = entry;
     const head = entry.calls[0];
-    this.keyed(entry.run, head);
     if (head) {
-      const lane = keyOfCall(head);
-      if (lane !== entry.lane) this.#leaveLane(entry);
-      entry.lane = lane;
-      entry.promisedKey = this.#keyOf(entry.run, head);
+      this.keyed(run, head);
+      const key = keyOfCall(head);
+      if (key !== entry.lane?.key) {
+        this.#leaveLane(entry);
+        entry.lane = this.#lane(key, place);
+      }
+      entry.promisedKey = this.#keyOf(run, head);
       const load = this.#load(entry, head, entry.promisedKey);
-      this.#lane(lane).set(entry, entry.promisedKey, head.seq, load);
-    } else {
-      this.#leaveLane(entry);
-      this.#entries.delete(entry.run);
+      entry.lane.queue.set(entry, entry.promisedKey, head.seq, load);
+      return;
     }
+    this.#leaveLane(entry);
+    const entries = this.#entriesOf(place);
+    entries?.delete(run);
+    if (place !== '' && entries?.size === 0) {
+      this.#held.delete(place);
+      this.#heldCalls.delete(place);
+    }
+    this.keyed(run, this.#entryOf(run)?.calls[0]);
   }
 }
 
 const NOTHING_WAITS: Readonly<WaitingOfKey> = { calls: 0, bytes: 0 };
+
+function laneName(key: string, place: string): string {
+  return place === '' ? key : `${key}\n${place}`;
+}
 
 function keyOfCall(call: LiveCall): string {
   return call.request.keyId ?? '';

@@ -18,6 +18,10 @@ export type PrewarmEvent =
       readonly refusals?: number;
       /** Time before the answer in which it may have become ready unnoticed, ms. */
       readonly unnoticedMs?: number;
+      /** The same where the platform holds requests until it is ready, ms. */
+      readonly unansweredMs?: number;
+      /** The last request was held until it was ready. */
+      readonly wasHeld?: boolean;
       /** Why the wake failed, for the operator. */
       readonly reason?: string;
     }

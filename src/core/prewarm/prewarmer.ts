@@ -124,7 +124,7 @@ export class Prewarmer {
       // wake began proves that the endpoint is up.
       if (!endpoint.isLastWake(event.wakeAt)) return;
       if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
-      endpoint.wakeFailed(now, event.reason, event.unnoticedMs);
+      endpoint.wakeFailed(now, event.reason, event);
       return this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
     }
     endpoint.becameCold(now);

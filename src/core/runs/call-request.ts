@@ -3,6 +3,8 @@
  * live-run.ts; how a call ended is in call-result.ts.
  */
 
+import type { PrefixLink } from './prefix.ts';
+
 /** Backend name of units that the client executes itself; no call is ever sent there. */
 export const CLIENT_BACKEND = 'client';
 
@@ -65,6 +67,13 @@ export interface CallRequest {
   readonly cameBack?: readonly string[];
   /** Fingerprints of texts in the body that a model may have written, the newest first. */
   readonly texts?: readonly string[];
+  /**
+   * Fingerprints of the text that its conversation begins with, and of what that ends with: where it
+   * is the beginning, a tool call of another conversation may have handed it out.
+   */
+  readonly tasks?: readonly string[];
+  /** It is of the conversation of a sub-agent, which a tool call of the run began. */
+  readonly subAgent?: true;
   /** `runId` is that of the call's run: conversations were told apart at its first submission. */
   readonly placed?: true;
   /**
@@ -78,6 +87,8 @@ export interface CallRequest {
   readonly print?: string;
   /** The client declares that it sends this call again. */
   readonly retry?: boolean;
+  /** Fingerprints of its prompt's beginnings, the shortest first; absent where it has none. */
+  readonly prefix?: readonly PrefixLink[];
   /** Length of the body that the Worker holds while the call waits, bytes. */
   readonly bodyBytes?: number;
 }

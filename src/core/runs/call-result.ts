@@ -5,6 +5,9 @@
 import type { CallRequest } from './call-request.ts';
 import type { CallRecord } from './recorded-run.ts';
 
+/** Fingerprint of a text that a tool call has as an argument, and the id of the tool call. */
+export type ToolTask = readonly [print: string, toolCall: string];
+
 export interface CallResult {
   /** `failed`: the endpoint did not serve it; `cancelled`: the client left or gave it up. */
   readonly outcome: 'ok' | 'failed' | 'cancelled';
@@ -45,6 +48,8 @@ export interface CallResult {
   readonly decodeMs?: number;
   /** Ids of the tool calls with which the answer ended; their results come with a later call. */
   readonly toolCalls?: readonly string[];
+  /** Texts that its tool calls have as arguments: a sub-agent may begin with one. */
+  readonly tasks?: readonly ToolTask[];
   /** Fingerprint of the text that the answer consists of; absent where it has little. */
   readonly text?: string;
   /** Id of the answer, by which a later call may continue it (Responses). */
@@ -62,5 +67,6 @@ export function recordOf(request: CallRequest, result: CallResult): CallRecord |
   return {
     input_tokens: result.inputTokens ?? request.inputTokens,
     output_tokens: result.outputTokens ?? 0,
+    ...(result.cachedTokens === undefined ? {} : { cached_tokens: result.cachedTokens }),
   };
 }

@@ -6,7 +6,10 @@
  */
 import type { CallRecord } from './recorded-run.ts';
 
-/** Input and output tokens of model calls; 0 and milliseconds of service for other calls. */
+/**
+ * Input tokens that are computed and output tokens of model calls; 0 and milliseconds of service for
+ * other calls.
+ */
 export interface Demand {
   readonly input: number;
   readonly output: number;
@@ -41,11 +44,14 @@ export function subtractDemand(a: Demand, b: Demand): Demand {
 }
 
 /**
- * Demand of a recorded call at a backend of this speed. A call measured in time counts as the
- * output tokens that the backend generates in that time.
+ * Demand of a recorded call at a backend of this speed: what was in a prefix cache took no time. A
+ * call measured in time counts as the output tokens that the backend generates in that time.
  */
 export function demandOf(call: CallRecord, speed: Speed): Demand {
-  if (!('service_ms' in call)) return { input: call.input_tokens, output: call.output_tokens };
+  if (!('service_ms' in call)) {
+    const { input_tokens: input, output_tokens: output, cached_tokens: cached = 0 } = call;
+    return { input: Math.max(0, input - cached), output };
+  }
   return { input: 0, output: speed.outputMs > 0 ? call.service_ms / speed.outputMs : 0 };
 }
 

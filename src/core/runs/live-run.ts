@@ -6,6 +6,7 @@
  */
 
 import { type AwaitedTool, AwaitedTools } from './awaited-tools.ts';
+import { type CallPlace, unplaced } from './call-place.ts';
 import { type CallRequest, CLIENT_BACKEND } from './call-request.ts';
 import {
   addDemand,
@@ -57,6 +58,8 @@ export interface LiveCall {
   sentAgain?: boolean;
   /** Tool calls whose results it brings; they are awaited again where it does not succeed. */
   readonly answers: readonly AwaitedTool[];
+  /** Its stay behind a busy endpoint, and what was expected at its grant. */
+  readonly placed: CallPlace;
 }
 
 /** A wait as the calls ahead explain it. */
@@ -98,6 +101,11 @@ export class LiveRun {
   awaited = new AwaitedTools();
   /** Calls that wait or run. */
   readonly #calls = new Set<CallRequest>();
+  /** Sums over all visits, so that a call costs the same however many came before it. */
+  readonly #done = new Map<string, Demand>();
+  readonly #visitsOf = new Map<string, number>();
+  #fanOut = 0;
+  #openOwnUnits = 0;
 
   constructor(id: string, app: string, arrivedAt: number, keyId = '') {
     this.id = id;
@@ -124,6 +132,9 @@ export class LiveRun {
       // A client unit is not submitted again: it goes on or has ended.
       const fanOut = v.backend === CLIENT_BACKEND ? v.fanOut : v.records.length;
       const missing = v.fanOut - fanOut;
+      run.#visitAdded(v.unit, fanOut);
+      run.#add(v.backend, v.done);
+      if (v.backend === CLIENT_BACKEND && v.records.length === 0) run.#openOwnUnits += 1;
       run.visits.push({
         ...v,
         records: [...v.records],
@@ -184,6 +195,7 @@ export class LiveRun {
     const visit =
       this.#repeatedVisit(request) ?? this.#openVisit(request) ?? this.#nextVisit(request, now);
     visit.fanOut += 1;
+    this.#fanOut += 1;
     visit.outstanding += 1;
     visit.missing = Math.max(0, visit.missing - 1);
     visit.largestInput = Math.max(visit.largestInput, request.inputTokens);
@@ -194,11 +206,15 @@ export class LiveRun {
     if (request.final) this.final = true;
     if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
     this.#calls.add(request);
-    const answers = this.awaited.take(request.unit, request.cameBack ?? []);
+    const { cameBack = [], subAgent } = request;
+    // A sub-agent's beginning answers nothing: others of its kind may wait for their tools.
+    const answers =
+      subAgent && cameBack.length === 0 ? [] : this.awaited.take(request.unit, cameBack);
     const grant = { lease: undefined, slots: 1, urgent: false, concurrency: 1 };
     const attempts = { attempts: 0, avoid: undefined, refusals: 0, lostAt: Infinity };
     const cold = { coldSince: undefined, coldMs: 0, expectedMs: 0, told: undefined };
-    return { request, run: this, visit, seq, answers, ...grant, ...attempts, ...cold };
+    const fields = { ...grant, ...attempts, ...cold, placed: unplaced() };
+    return { request, run: this, visit, seq, answers, ...fields };
   }
 
   /** Ends a call; `record` is what it asked of its backend, undefined where it did not succeed. */
@@ -215,8 +231,10 @@ export class LiveRun {
       visit.records.push(record);
       visit.ended.push({ print: call.request.print, demand });
       visit.done = addDemand(visit.done, demand);
+      this.#add(visit.backend, demand);
     } else {
       visit.fanOut -= 1;
+      this.#fanOut -= 1;
       this.awaited.add(call.answers);
       if (call.request.print !== undefined) visit.failedPrints.push(call.request.print);
     }
@@ -227,6 +245,8 @@ export class LiveRun {
   beginOwnUnit(unit: string, now: number): void {
     const visit = this.#nextVisit({ unit, backend: CLIENT_BACKEND }, now);
     visit.fanOut = 1;
+    this.#fanOut += 1;
+    this.#openOwnUnits += 1;
     visit.servingSince = now;
     this.callCount += 1;
     this.lastActiveAt = now;
@@ -241,6 +261,8 @@ export class LiveRun {
     const serviceMs = now - visit.startedAt;
     visit.records.push({ service_ms: serviceMs });
     visit.done = { input: 0, output: serviceMs };
+    this.#add(CLIENT_BACKEND, visit.done);
+    this.#openOwnUnits -= 1;
     visit.ended.push({ print: undefined, demand: visit.done });
     visit.endedAt = now;
     this.lastActiveAt = now;
@@ -249,7 +271,7 @@ export class LiveRun {
 
   /** True while the client executes a unit itself; it sends nothing until that ends. */
   get isInOwnUnit(): boolean {
-    return this.visits.some((v) => v.backend === CLIENT_BACKEND && v.records.length === 0);
+    return this.#openOwnUnits > 0;
   }
 
   /** True while a call of the unit waits or runs. */
@@ -266,15 +288,14 @@ export class LiveRun {
 
   /** Work of all ended calls, ms. */
   attainedMs(speeds: Speeds): number {
-    return this.visits.reduce((sum, v) => sum + workMs(v.done, speeds(v.backend)), 0);
+    let sum = 0;
+    for (const [backend, demand] of this.#done) sum += workMs(demand, speeds(backend));
+    return sum;
   }
 
   /** Work of its ended calls at one backend, ms. */
   attainedFromMs(backend: string, speeds: Speeds): number {
-    return this.visits.reduce(
-      (sum, v) => (v.backend === backend ? sum + workMs(v.done, speeds(backend)) : sum),
-      0,
-    );
+    return workMs(this.#doneAt(backend), speeds(backend));
   }
 
   /** The run's state in a visit, by which samples of earlier runs are looked up. */
@@ -338,7 +359,9 @@ export class LiveRun {
     visit.records.splice(at, 1);
     visit.ended.splice(at, 1);
     visit.fanOut -= 1;
+    this.#fanOut -= 1;
     visit.done = subtractDemand(visit.done, ended.demand);
+    this.#done.set(backend, subtractDemand(this.#doneAt(backend), ended.demand));
     return visit;
   }
 
@@ -357,10 +380,10 @@ export class LiveRun {
       unit,
       backend,
       ...(labels?.unit === undefined ? {} : { label: labels.unit }),
-      number: this.visits.filter((v) => v.unit === unit).length + 1,
+      number: (this.#visitsOf.get(unit) ?? 0) + 1,
       startedAt: now,
       servingSince: undefined,
-      callsBefore: this.visits.reduce((n, v) => n + v.fanOut, 0),
+      callsBefore: this.#fanOut,
       fanOut: 0,
       outstanding: 0,
       missing: 0,
@@ -372,6 +395,20 @@ export class LiveRun {
       failedPrints: [],
     };
     this.visits.push(visit);
+    this.#visitAdded(unit, 0);
     return visit;
+  }
+
+  #visitAdded(unit: string, fanOut: number): void {
+    this.#visitsOf.set(unit, (this.#visitsOf.get(unit) ?? 0) + 1);
+    this.#fanOut += fanOut;
+  }
+
+  #add(backend: string, demand: Demand): void {
+    this.#done.set(backend, addDemand(this.#doneAt(backend), demand));
+  }
+
+  #doneAt(backend: string): Demand {
+    return this.#done.get(backend) ?? NO_DEMAND;
   }
 }

@@ -1,7 +1,7 @@
 /** What an answer hands out: ids of tool calls, in streams and plain answers of each API. */
 import { describe, expect, it } from 'vitest';
 import { AnswerText } from '../../../src/apis/answer-text.ts';
-import { latinText } from '../../../src/apis/latin-text.ts';
+import { latinJson, latinText } from '../../../src/apis/latin-text.ts';
 import { AnswerStream } from '../../../src/apis/streams/answer-stream.ts';
 import { textPrint } from '../../../src/apis/text-print.ts';
 import { ToolCalls } from '../../../src/apis/tool-calls.ts';
@@ -85,6 +85,34 @@ describe('the tool calls of an answer', () => {
     expect(plain('opaque', { tool_calls: [call('call_a')] })).toEqual([]);
   });
 
+  it.each([16_384, 1_000, 7])('are read from a long plain answer in pieces of %i bytes', (size) => {
+    const long = JSON.stringify({ id: 'no', text: '"tool_calls":[{"id":"no"}]'.repeat(2_000) });
+    const written = (id: string) => ({ ...call(id), function: { name: 'f', arguments: long } });
+    const answers = {
+      openai: {
+        choices: [
+          { message: { content: long, tool_calls: [written('call_a'), written('call_b')] } },
+        ],
+        id: 'chatcmpl-1',
+      },
+      messages: {
+        content: ['call_a', 'call_b'].map((id) => ({
+          ...{ type: 'tool_use', id, name: 'f' },
+          input: { id: 'no', long },
+        })),
+      },
+      responses: {
+        output: ['call_a', 'call_b'].map((call_id) => ({ arguments: long, call_id, name: 'f' })),
+      },
+    };
+    for (const [format, answer] of Object.entries(answers)) {
+      const calls = new ToolCalls(format);
+      const bytes = new TextEncoder().encode(JSON.stringify(answer));
+      for (let at = 0; at < bytes.length; at += size) calls.piece(bytes.subarray(at, at + size));
+      expect(calls.ids, format).toEqual(['call_a', 'call_b']);
+    }
+  });
+
   it('are few and short, whatever the endpoint invents', () => {
     const many = Array.from({ length: 1_000 }, (_, i) => call(`${'x'.repeat(300)}${i}`));
     const ids = plain('openai', {
@@ -123,7 +151,7 @@ describe('the text of an answer', () => {
     ];
     for (const answer of answers) {
       const said = new AnswerText();
-      said.plain(latinText(new TextEncoder().encode(JSON.stringify(answer))));
+      said.plain(latinJson(latinText(new TextEncoder().encode(JSON.stringify(answer)))));
       expect(said.print).toBe(print);
     }
   });
@@ -131,7 +159,7 @@ describe('the text of an answer', () => {
   it('has none where it says too little, or is no text', () => {
     expect(textPrint('The answer is 42.')).toBeUndefined();
     const said = new AnswerText();
-    for (const odd of ['', 'no json', '[]', '{"choices":7}', 'null']) said.plain(odd);
+    for (const odd of [undefined, 'text', [], { choices: 7 }, null]) said.plain(odd);
     expect(said.print).toBeUndefined();
   });
 });

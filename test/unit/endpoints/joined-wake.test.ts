@@ -45,13 +45,19 @@ describe('a wake that orders join', () => {
 
   it('tells the time in which nobody watched over several askings', () => {
     const wake = new JoinedWake('first', 0);
-    const lost = { ok: false, tookMs: 30_000, refusals: 9, unnoticedMs: 20_000 };
+    const lost = {
+      ok: false,
+      tookMs: 30_000,
+      refusals: 9,
+      unnoticedMs: 20_000,
+      unansweredMs: 10_000,
+    };
     for (const at of [30_000, 60_000]) {
       wake.join('next', at - 1);
       wake.ended(at === 30_000 ? lost : { ...lost, unnoticedMs: 30_000 }, at);
     }
     const found = wake.ended({ ok: true, tookMs: 50, refusals: 0 }, 60_050);
-    expect(found?.unnoticedMs).toBe(50_050);
+    expect(found).toMatchObject({ unnoticedMs: 50_050, unansweredMs: 10_050 });
   });
 
   it('tells none where the last asking was watched', () => {

@@ -20,11 +20,14 @@ describe('the time before an answer that nobody watched', () => {
   });
 
   it('begins with the first of several since the last refusal', async () => {
-    const { tookMs, unnoticedMs = 0 } = await woken(40_000, (ms) =>
-      ms < 8_000 ? { status: 503 } : 'hang',
-    );
+    const {
+      tookMs,
+      unnoticedMs = 0,
+      unansweredMs,
+    } = await woken(40_000, (ms) => (ms < 8_000 ? { status: 503 } : 'hang'));
     expect(tookMs - unnoticedMs).toBeGreaterThanOrEqual(8_000);
     expect(tookMs - unnoticedMs).toBeLessThan(9_000);
+    expect(unansweredMs).toBeLessThan(unnoticedMs);
   });
 
   it('is none where a refusal came after it', async () => {
@@ -37,6 +40,7 @@ describe('the time before an answer that nobody watched', () => {
     const result = await woken(60_000, () => 'hold');
     expect(result).toMatchObject({ ok: true });
     expect(result.refusals).toBeGreaterThan(0);
+    expect(result.wasHeld).toBe(true);
     expect(result).not.toHaveProperty('unnoticedMs');
   });
 

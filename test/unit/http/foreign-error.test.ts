@@ -3,7 +3,12 @@
  * is, with its words, and stands for a status. Walks the table of words.
  */
 import { describe, expect, it } from 'vitest';
-import { ERROR_WORDS, isFlagged, statusOfWord } from '../../../src/http/error-words.ts';
+import {
+  blamesRequest,
+  ERROR_WORDS,
+  isFlagged,
+  statusOfWord,
+} from '../../../src/http/error-words.ts';
 import { errorIn, errorInText } from '../../../src/http/foreign-error.ts';
 import { retryAfterOf } from '../../../src/http/retry-after.ts';
 
@@ -109,6 +114,32 @@ it('a refusal of a prompt is told from a refusal of a key', () => {
     expect(isFlagged(text)).toBe(true);
   }
   expect(isFlagged('{"error":{"message":"The API key may not use this model."}}')).toBe(false);
+});
+
+describe('a fault that an engine finds with the request', () => {
+  it.each([
+    'Failed to parse tools: Expected \'tools\' to be an array; tools = "none"',
+    'Unsupported: failed to apply chat template: Failed to parse tools: Missing tool function',
+    'Unsupported param: tool_choice',
+    'tools param requires --jinja flag',
+    'Cannot use both json_schema and grammar',
+    'JSON schema conversion failed: Unrecognized schema: {"not":{}}',
+    'Unable to generate parser for this template. Error: Jinja Exception: No user query found',
+    'registry.example/library/gemma3:270m does not support tools',
+  ])('is known by its words: %s', (message) => {
+    expect(blamesRequest(message)).toBe(true);
+  });
+
+  it.each([
+    '',
+    'CUDA error: out of memory',
+    'Failed to load the model',
+    'failed to parse the configuration of the model',
+    'Internal Server Error',
+    'the server cannot use the GPU',
+  ])('is none: %s', (message) => {
+    expect(blamesRequest(message)).toBe(false);
+  });
 });
 
 describe('the pause that an answer asks for', () => {

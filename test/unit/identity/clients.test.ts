@@ -1,5 +1,6 @@
 /** What clients say about themselves: sessions and parents in headers and bodies, labels, masks. */
 import { describe, expect, it } from 'vitest';
+import { taskPrint } from '../../../src/apis/task-print.ts';
 import { hintsOf } from '../../../src/identity/conversation.ts';
 import { identify } from '../../../src/identity/identity.ts';
 
@@ -164,5 +165,35 @@ describe('a label', () => {
   it('is absent beside names that the client gave', async () => {
     const headers = { 'x-talaria-app': 'a', 'x-talaria-unit': 'u' };
     expect(await identityOf(headers, chat('You plan.'))).not.toHaveProperty('labels');
+  });
+});
+
+describe('the task with which a conversation may begin', () => {
+  const TASK = 'Find the largest file.\nThen say its name.';
+  const asked = (content: unknown) => ({
+    messages: [{ role: 'user', content }],
+    tools: [{ name: 'f' }],
+  });
+
+  it.each([
+    [TASK],
+    [
+      [
+        { type: 'text', text: '<system-reminder>\nNow.\n</system-reminder>' },
+        { type: 'text', text: TASK },
+      ],
+    ],
+    [`<task>\n${TASK}\n</task>\n<environment_details>\nx\n</environment_details>`],
+    [`New task:\nYou are 'a'.\n---\nTask:\n${TASK}\n---\nYou're helping your manager.`],
+  ])('is read from %j', async (content) => {
+    expect((await identityOf({}, asked(content))).tasks).toContain(taskPrint(TASK));
+  });
+
+  it('is none where a header names the session, or results came back', async () => {
+    expect(await identityOf({ 'x-session-id': 's' }, asked(TASK))).not.toHaveProperty('tasks');
+    const hints = hintsOf('chat', asked(TASK));
+    const found = await identify(new Headers(), { ...hints, toolResults: () => ['call_1'] }, 'key');
+    expect(found).toMatchObject({ ok: true, identity: { cameBack: ['call_1'] } });
+    expect(found.ok && found.identity).not.toHaveProperty('tasks');
   });
 });

@@ -151,36 +151,48 @@ describe('a call that an endpoint serves', () => {
 });
 
 describe('plain JSON that was begun early', () => {
-  const json = async (format: AnswerFormat, answer: Response) => {
-    const call = await begun(jsonForm(format, 'r'), { anyMs: AFTER_MS });
+  /** What comes, and whether the connection breaks behind it. */
+  const json = async (format: AnswerFormat, answer: Response, ownWait = false) => {
+    const call = await begun(jsonForm(format, 'r', ownWait), { anyMs: AFTER_MS });
     expect(call.response.status).toBe(200);
     expect(await call.read()).toBe('\n');
     await vi.advanceTimersByTimeAsync(AFTER_MS);
     call.made.resolve(answer);
-    const text = await call.rest();
+    let text = '';
+    let breaks = false;
+    try {
+      for (let part = await call.read(); part !== ''; part = await call.read()) text += part;
+    } catch {
+      breaks = true;
+    }
     expect(call.asked).toHaveLength(0);
-    return text;
+    return { text: text.trimStart(), breaks };
   };
 
   it('is the answer itself after empty lines', async () => {
     const text = '{"big":12345678901234567890, "x":"é"}';
     for (const type of ['application/json', 'application/problem+json; charset=utf-8']) {
       const answer = new Response(text, { headers: { 'content-type': type } });
-      expect(await json('openai', answer)).toBe(`\n${text}`);
+      expect(await json('openai', answer)).toEqual({ text, breaks: false });
     }
   });
 
   it.each(['openai', 'responses'] as const)("is the error in the form of %s's API", async (api) => {
     const refused = errorResponse({ code: 'queue_timeout', message: 'It waited.' });
     const shown = await refused.clone().text();
-    expect(await json(api, refused)).toBe(`\n${shown}`);
+    expect(await json(api, refused.clone())).toEqual({ text: shown, breaks: true });
+    // The client itself said how long it waits.
+    expect(await json(api, refused, true)).toEqual({ text: shown, breaks: false });
     const ofEndpoint = '{"error":{"message":"too long","param":"messages"}}';
-    expect(await json(api, new Response(ofEndpoint, { status: 400 }))).toBe(`\n${ofEndpoint}`);
+    const answer = new Response(ofEndpoint, { status: 400 });
+    expect(await json(api, answer)).toEqual({ text: ofEndpoint, breaks: false });
   });
 
   it("is the error in the form of Anthropic's API", async () => {
     const refused = errorResponse({ code: 'queue_full', message: 'It is full.' });
-    expect(JSON.parse(await json('messages', refused))).toEqual({
+    const { text, breaks } = await json('messages', refused);
+    expect(breaks).toBe(true);
+    expect(JSON.parse(text)).toEqual({
       type: 'error',
       error: { type: 'rate_limit_error', message: 'It is full.' },
       request_id: 'r',
@@ -188,12 +200,24 @@ describe('plain JSON that was begun early', () => {
   });
 
   it.each([
-    ['no JSON', new Response('<html>', { status: 502 })],
+    ['of FastAPI', '{"detail":"W"}', 'application/json'],
+    ['a page', '<html><title>W</title></html>', 'text/html'],
+    ['a text', 'W', 'text/plain'],
+  ])('keeps the words of an error that is %s', async (_what, body, type) => {
+    for (const format of ['openai', 'messages'] as const) {
+      for (const status of [400, 500]) {
+        const answer = new Response(body, { status, headers: { 'content-type': type } });
+        const { text, breaks } = await json(format, answer);
+        expect(JSON.parse(text).error.message).toBe('W');
+        expect(breaks).toBe(status === 500);
+      }
+    }
+  });
+
+  it.each([
     ['a page', new Response('<html>', { headers: { 'content-type': 'text/html' } })],
     ['a stream', answered()],
     ['nothing', new Response(null, { status: 204 })],
-    ['a list', new Response('[1]', { status: 500 })],
-    ['no object', Response.json({ error: 'odd' }, { status: 500 })],
     ['too much', new Response(`{"error":{"x":"${'x'.repeat(300_000)}"}}`, { status: 500 })],
     [
       'what is encoded',
@@ -203,8 +227,9 @@ describe('plain JSON that was begun early', () => {
     ],
   ])('is an error if the endpoint answers %s', async (_what, answer) => {
     for (const format of ['openai', 'messages'] as const) {
-      const text = await json(format, answer.clone());
+      const { text, breaks } = await json(format, answer.clone());
       expect(JSON.parse(text).error.message).toBe('The endpoint answered without JSON.');
+      expect(breaks).toBe(true);
     }
   });
 });

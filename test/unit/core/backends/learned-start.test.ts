@@ -159,6 +159,7 @@ describe('a start of which only bounds are known', () => {
     [0, 135_000],
     [19_000, 300_000],
     [0, 18_500],
+    [14_000, 19_000],
   ])('teaches nothing where it may have been as long as usual (%i to %i ms)', (least, most) => {
     const learned = learnedAfterBounds(least, most);
     expect(learned.ms(15_000)).toBe(20_000);
@@ -167,6 +168,7 @@ describe('a start of which only bounds are known', () => {
 
   it.each([
     [30_000, 300_000, 30_000],
+    [19_000, 21_000, 21_000],
     [0, 9_000, 20_000],
   ])('counts by the end that is nearer to the usual (%i to %i ms)', (least, most, learnedMs) => {
     const learned = learnedAfterBounds(least, most);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Endpoint } from '../../../../src/core/backends/endpoint.ts';
 import { StartWatch } from '../../../../src/core/backends/start-watch.ts';
 
 const KNOWN = { coldStartMs: 20_000, idleTimeoutMs: 60_000 };
@@ -100,5 +101,31 @@ describe('a start whose end nobody saw', () => {
     const times = { tookMs: 30_000, refusals: 20 };
     const lesson = sentAgainAfter(300_000).answered(times, KNOWN);
     expect(lesson).toMatchObject({ startMs: 330_000, leastStartMs: 30_000 });
+  });
+});
+
+describe('a request that got no answer, before one that was answered at once', () => {
+  /** Starts that were learned when the first look of the second one got no answer. */
+  function learnedOf(wasHeld: boolean): number | undefined {
+    const coldStart = { estimateMs: 10_000, idleTimeoutMs: 60_000 };
+    const endpoint = new Endpoint({ id: 'e', slots: 2, coldStart }, 0);
+    const wake = (at: number) => ({ cause: 'demand' as const, at, reason: '', probability: 1 });
+    endpoint.beginWake(wake(0));
+    endpoint.becameWarm(12_000, { tookMs: 12_000, wasHeld });
+    const again = new Endpoint({ id: 'e', slots: 2, coldStart }, 0);
+    again.restore(JSON.parse(JSON.stringify(endpoint.snapshot())));
+    again.becameCold(100_000);
+    again.beginWake(wake(200_000));
+    const times = { tookMs: 16_000, refusals: 1, unnoticedMs: 16_000, unansweredMs: 1_000 };
+    again.becameWarm(216_000, times);
+    return again.learned?.coldStart.observations;
+  }
+
+  it('shows that it was loading where the platform holds requests', () => {
+    expect(learnedOf(true)).toBe(2);
+  });
+
+  it('may have been lost elsewhere', () => {
+    expect(learnedOf(false)).toBe(1);
   });
 });

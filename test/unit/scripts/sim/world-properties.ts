@@ -13,6 +13,8 @@ const LONGEST_PAUSE_MS = 5_000;
 const PAUSE_SHARE = 0.03;
 /** A start that is shorter cannot be told from an endpoint that is up. */
 const SHORTEST_START_MS = 2 * SECOND_MS;
+/** What takes longer is an outage, and teaches nothing. */
+const LONGEST_START_MS = HOUR_MS / 2;
 
 /** How much one thing may differ from another before it is wrong. */
 const SLACK = {
@@ -21,7 +23,7 @@ const SLACK = {
   /** Of a start, as it is learned. */
   start: 2,
   /** Pings by which an idle timeout is found, and found again after the platform was taken away. */
-  pingsToLearn: 30,
+  pingsToLearn: 45,
   /** Of a start: a request before it and the pause in which its end is not noticed, ms. */
   startMs: 6 * SECOND_MS,
   /** Of a wait, ms: what the issue grants beyond waking on demand, and one refused request. */
@@ -102,8 +104,9 @@ export function startIsLearned(world: PlatformWorld, seen: WorldWatch): string |
   const { platform, estimateMs } = world;
   if (!isPlain(world) || platform.capacity) return undefined;
   for (const { lengthsMs, count, learnedMs } of seen.starts) {
-    const last = lengthsMs.slice(-20);
-    if (count < 5 || Math.min(...last) < Math.max(SHORTEST_START_MS, estimateMs / 5)) continue;
+    const last = lengthsMs.slice(-20).filter((ms) => ms <= LONGEST_START_MS);
+    if (last.length < 5 || Math.min(...last) < Math.max(SHORTEST_START_MS, estimateMs / 5))
+      continue;
     const newest = last.slice(-5);
     const without = [...last].sort((a, b) => a - b).slice(0, -1);
     const most = 2 * Math.max(p95(last), p95(newest)) + SLACK.startMs;

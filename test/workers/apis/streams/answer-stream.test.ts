@@ -18,6 +18,9 @@ const CONTENT = [
 ];
 const FINISH = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n';
 const USAGE = 'data: {"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":7}}\n\n';
+const TIMED =
+  'data: {"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":7},"timings":{"prompt_ms":1.50}}\n\n';
+const TIMED_FINISH = FINISH.replace('}]}', '}],"timings":{"prompt_ms":1.50}}');
 const USAGE_IN_LINES =
   'data:{"choices":\ndata: [],\ndata: "usage":{"prompt_tokens":12,"completion_tokens":7}}\n\n';
 const DONE = 'data: [DONE]\n\n';
@@ -91,9 +94,50 @@ describe.each(LINE_ENDS)('a stream whose lines end with %s', (_name, end) => {
     }
   });
 
+  it('has what else was in the usage chunk in the event with the finish reason', () => {
+    const whole = text(...CONTENT, FINISH, TIMED, DONE);
+    const wanted = decoder.decode(text(...CONTENT, TIMED_FINISH, DONE));
+    const ways = Array.from({ length: whole.length + 1 }, (_, at) => halves(whole, at));
+    for (const pieces of [...ways, bytewise(whole)]) {
+      expect(decoder.decode(passed(STRIP, pieces).bytes)).toBe(wanted);
+    }
+  });
+
+  it('interrupts no comment between the two', () => {
+    const whole = text(FINISH, ': c\n\n', TIMED, DONE);
+    const whatever = (event: string) => [text(event, ': c\n\n'), text(': c\n\n', event)];
+    const wanted = [TIMED_FINISH, FINISH].flatMap(whatever).map((bytes) => decoder.decode(bytes));
+    const ways = Array.from({ length: whole.length + 1 }, (_, at) => halves(whole, at));
+    for (const pieces of [...ways, bytewise(whole)]) {
+      const read = decoder.decode(passed(STRIP, pieces).bytes);
+      expect(wanted.some((beginning) => read.startsWith(beginning))).toBe(true);
+    }
+  });
+
+  it('lets the event with the finish reason wait for the next one, or until it is asked for', () => {
+    const waiting = (kind = STRIP) => {
+      const stream = new AnswerStream(kind);
+      const first = stream.push(text(FINISH));
+      return { stream, first };
+    };
+    for (const next of [DONE, FINISH, 'data: {"error":{"message":"x"}}\n\n']) {
+      const { stream, first } = waiting();
+      expect(first.length).toBe(0);
+      expect(stream.finishWaits).toBe(true);
+      const bytes = [...stream.push(text(next)), ...stream.end().rest];
+      expect(decoder.decode(Uint8Array.from(bytes))).toBe(decoder.decode(text(FINISH, next)));
+    }
+    const { stream } = waiting();
+    expect(stream.finish()).toEqual(text(FINISH));
+    expect(stream.finishWaits).toBe(false);
+    // It has passed: what else is in the usage chunk comes beside an empty choice.
+    expect(decoder.decode(stream.push(text(TIMED)))).toContain('"finish_reason":null');
+    expect(waiting(OPENAI).first).toEqual(text(FINISH));
+  });
+
   it('passes each event as soon as it is whole, and comments at once', () => {
     const stream = new AnswerStream(STRIP);
-    for (const event of [...CONTENT, FINISH]) {
+    for (const event of CONTENT) {
       const bytes = text(event);
       expect(stream.push(bytes)).toEqual(bytes);
     }

@@ -1,6 +1,11 @@
 /** OpenAI's extra usage chunk, which is taken out where only Talaria asked for it. */
 import { describe, expect, it } from 'vitest';
-import { withoutUsage } from '../../../../src/apis/streams/usage-chunk.ts';
+import {
+  chunkOf,
+  type Leftover,
+  leftoverOf,
+  mergedInto,
+} from '../../../../src/apis/streams/usage-chunk.ts';
 
 describe('the usage chunk', () => {
   it.each([
@@ -10,7 +15,7 @@ describe('the usage chunk', () => {
     '{"id":"1","object":"chat.completion.chunk","usage":{"prompt_tokens":1}}',
     '{"choices":[],"usage":{"prompt_tokens":1},"system_fingerprint":"x","kv_transfer_params":null}',
   ])('goes where it says nothing else: %s', (data) => {
-    expect(withoutUsage(data)).toBe('');
+    expect(leftoverOf(data)?.isEmpty).toBe(true);
   });
 
   it.each([
@@ -22,16 +27,29 @@ describe('the usage chunk', () => {
     '[DONE]',
     '"usage"',
   ])('is not one that the client would have got anyway: %s', (data) => {
-    expect(withoutUsage(data)).toBeUndefined();
+    expect(leftoverOf(data)).toBeUndefined();
   });
 
   it('leaves what else stands in it, byte for byte, beside an empty choice', () => {
     const timings = '"timings":{"prompt_ms":12.50,"predicted_n":12345678901234567890}';
-    const left = withoutUsage(`{"choices":[],"id":"a","usage":{"prompt_tokens":1}, ${timings}}`);
-    expect(left).toBe(
+    const left = leftoverOf(`{"choices":[],"id":"a","usage":{"prompt_tokens":1}, ${timings}}`);
+    expect(left && chunkOf(left)).toBe(
       `{"choices":[{"index":0,"delta":{},"finish_reason":null}],"id":"a",${timings}}`,
     );
     const text = `{"object":"text_completion","choices":[],"usage":{"prompt_tokens":1},${timings}}`;
-    expect(withoutUsage(text)).toContain('"choices":[{"index":0,"text":"","finish_reason":null}]');
+    expect(chunkOf(leftoverOf(text) as Leftover)).toContain(
+      '"choices":[{"index":0,"text":"","finish_reason":null}]',
+    );
+  });
+
+  it('is put into another chunk, which says what it says itself', () => {
+    const timings = '"timings":{"prompt_ms":12.50}';
+    const data = `{"id":"b","choices":[],"usage":{},${timings},"a\\"b":[1]}`;
+    const left = leftoverOf(data) as Leftover;
+    expect(mergedInto('{"id":"a","choices":[{}]}', left)).toBe(
+      `{"id":"a","choices":[{}],${timings},"a\\"b":[1]}`,
+    );
+    expect(mergedInto('{"timings":1}', left)).toBe('{"timings":1,"a\\"b":[1]}');
+    expect(mergedInto('[DONE]', left)).toBeUndefined();
   });
 });

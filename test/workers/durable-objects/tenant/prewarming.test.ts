@@ -247,7 +247,6 @@ describe('the accounts', () => {
       const { emptyCounts } = await import('../../../../src/core/prewarm/daily-accounts.ts');
       const store = new TenantStore(state.storage);
       const nothing = { finished: [], running: [], endedRuns: [], backends: {}, wakes: [] };
-      const none = { ...nothing, leftoverLeases: [] };
       const accounts = store.prewarm.accounts() ?? {
         at: 0,
         tenant: { day: 0, spentMs: 0, spentMoney: 0, open: [] },
@@ -255,7 +254,7 @@ describe('the accounts', () => {
       };
       for (const day of ['2026-01-01', '2026-01-02', '2026-04-01']) {
         const entry = { day, backend: 'm', counts: { ...emptyCounts(), ...counts(1_000) } };
-        store.saveBatch({ ...none, accounts, days: [entry] });
+        store.saveBatch({ ...nothing, accounts, days: [entry] });
       }
       expect(store.prewarm.days().map((d) => d.day)).toEqual(['2026-04-01', '2026-01-02']);
       expect(store.prewarm.totals()).toMatchObject([{ counts: { warmMs: 3_000 } }]);

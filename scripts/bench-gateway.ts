@@ -1,0 +1,230 @@
+/**
+ * `npm run bench:gateway`: what a call costs, beside a Worker that only forwards, a Worker that also
+ * makes two RPCs to an object, and Portkey's gateway on workerd and on Node. All forward to the same
+ * endpoint, which answers at once; rounds of all of them are interleaved. Each answer is checked in
+ * full, and the endpoint counts its calls. Prints tables in Markdown (docs/benchmarks.md). Client and
+ * endpoint have processes of their own but share the machine's cores, so run it on an idle one.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Counts } from './gateway/endpoint.ts';
+import { Forked } from './gateway/forked.ts';
+import { BARE, type Measured, median, tables, talariaOn, twoRpc } from './gateway/gateway-table.ts';
+import type { Load, LoadResult } from './gateway/load-client.ts';
+import { installPortkey } from './gateway/portkey.ts';
+import {
+  FEW_SLOTS,
+  portkeyOnNode,
+  portkeyOnWorkerd,
+  type Subject,
+  smallWorker,
+  talaria,
+} from './gateway/subjects.ts';
+import { ProcessMeter } from './hostile/process-meter.ts';
+import { buildBundle } from './raw-workerd.ts';
+import { numberOf, runCommand } from './sim/arguments.ts';
+
+const USAGE = `usage: npm run bench:gateway -- [options]
+
+  --seconds N   of each measurement (default 2)
+  --rounds N    of all measurements (default 5)
+  --only TEXT   subjects whose name contains it, or one of several with commas between
+  --at LIST     connections (default 1,16,64)
+  --half        also at half of the rate that 16 connections reach
+  --kinds LIST  plain, streamed (default both)
+  --help`;
+
+const OPTIONS = {
+  seconds: { type: 'string', default: '2' },
+  rounds: { type: 'string', default: '5' },
+  only: { type: 'string', default: '' },
+  at: { type: 'string', default: '1,16,64' },
+  half: { type: 'boolean', default: false },
+  kinds: { type: 'string', default: 'plain,streamed' },
+  help: { type: 'boolean', default: false },
+} as const;
+
+/** Storage in memory, on Linux. */
+const MEMORY = '/dev/shm';
+const WARM_SECONDS = 2;
+/** Connections whose rate is halved for `--half`, and those that then share the calls. */
+const HALF_OF = 16;
+const HALF_CONNECTIONS = 64;
+
+interface Bench {
+  readonly endpoint: Forked<string, Counts>;
+  readonly client: Forked<Load, LoadResult>;
+  /** Numbers the measurements, so that no two have the same runs. */
+  number: number;
+}
+
+await runCommand(OPTIONS, USAGE, async (values) => {
+  const [seconds, rounds] = [
+    numberOf('seconds', values.seconds),
+    numberOf('rounds', values.rounds),
+  ];
+  const loads: Array<Measured['load']> = values.at.split(',').map((n) => numberOf('at', n));
+  if (values.half) loads.push('half');
+  const kinds = values.kinds.split(',').map((kind) => kind === 'streamed');
+  console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);
+  const places = existsSync(MEMORY)
+    ? { 'on disk': tmpdir(), 'in memory': MEMORY }
+    : { 'on disk': tmpdir() };
+  const dirs = new Map<string, string>();
+  for (const [name, parent] of Object.entries(places)) {
+    dirs.set(name, await mkdtemp(join(parent, 'talaria-gateway-')));
+  }
+  const bench: Bench = {
+    endpoint: new Forked('./endpoint.ts'),
+    client: new Forked('./load-client.ts'),
+    number: 0,
+  };
+  const stops: Array<() => Promise<void>> = [];
+  try {
+    const { port } = await bench.endpoint.next<{ port: number }>();
+    const subjects = await start(`http://127.0.0.1:${port}`, dirs, values.only, stops, bench);
+    const measured = await measureAll(bench, subjects, { kinds, loads, rounds, seconds });
+    const place = (one: Measured) => subjects.findIndex(({ name }) => name === one.subject);
+    console.log(tables(measured.sort((a, b) => place(a) - place(b))));
+  } finally {
+    for (const stop of stops) await stop();
+    bench.client.stop();
+    bench.endpoint.stop();
+    for (const dir of dirs.values()) await rm(dir, { recursive: true, force: true });
+  }
+});
+
+interface Plan {
+  /** Whether calls are streamed: once for each kind. */
+  readonly kinds: readonly boolean[];
+  readonly loads: ReadonlyArray<Measured['load']>;
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+/** Measures in interleaved rounds. Each begins with another subject: none always follows the same. */
+async function measureAll(
+  bench: Bench,
+  subjects: readonly Subject[],
+  { kinds, loads, rounds, seconds }: Plan,
+): Promise<Measured[]> {
+  for (const subject of subjects) {
+    for (const isStreamed of kinds) await measure(bench, subject, isStreamed, 16, WARM_SECONDS);
+  }
+  const measured: Measured[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const from = round % Math.max(1, subjects.length);
+    const order = [...subjects.slice(from), ...subjects.slice(0, from)];
+    for (const isStreamed of kinds) {
+      for (const load of loads) {
+        for (const subject of order) {
+          const perSec = load === 'half' ? halfRate(measured, subject, isStreamed) : undefined;
+          measured.push(await measure(bench, subject, isStreamed, load, seconds, perSec));
+        }
+      }
+    }
+    console.error(`round ${round + 1} of ${rounds}`);
+  }
+  return measured;
+}
+
+/** Starts what is wanted; what cannot be had is left out with a word. */
+async function start(
+  endpoint: string,
+  dirs: ReadonlyMap<string, string>,
+  only: string,
+  stops: Array<() => Promise<void>>,
+  bench: Bench,
+): Promise<Subject[]> {
+  const subjects: Subject[] = [];
+  const add = (subject: Subject) => {
+    subjects.push(subject);
+    stops.push(() => subject.stop());
+  };
+  const isWanted = (name: string) => only.split(',').some((text) => name.includes(text));
+  const scratch = dirs.get('on disk') ?? tmpdir();
+  if (isWanted(BARE)) add(await smallWorker(BARE, endpoint, join(scratch, 'bare'), false));
+  for (const [place, dir] of dirs) {
+    if (!isWanted(twoRpc(place))) continue;
+    add(await smallWorker(twoRpc(place), endpoint, join(dir, 'two-rpc'), true));
+  }
+  if (isWanted('Portkey')) {
+    const dir = join(scratch, 'portkey');
+    await installPortkey(dir).then(
+      async (build) => {
+        const v1 = `${endpoint}/v1`;
+        if (isWanted('Portkey on workerd')) add(await portkeyOnWorkerd(build, v1, join(dir, 'w')));
+        if (isWanted('Portkey on Node')) add(await portkeyOnNode(build, v1));
+      },
+      (error) => console.log(`Portkey is left out, since npm cannot install it: ${error}\n`),
+    );
+  }
+  const wanted = [...dirs].filter(([place]) => isWanted(talariaOn(place)));
+  if (wanted.length === 0) return subjects;
+  const bundle = await buildBundle(join(scratch, 'dist'));
+  for (const [place, dir] of wanted) {
+    await mkdir(dir, { recursive: true });
+    const started = await talaria(talariaOn(place), bundle, endpoint, join(dir, 'talaria'));
+    add(started.measured);
+    await countSlots(bench, started.few);
+  }
+  return subjects;
+}
+
+/** Sixteen callers of few slots: the endpoint must never have more calls at a time than slots. */
+async function countSlots(bench: Bench, subject: Subject): Promise<void> {
+  for (const isStreamed of [false, true]) {
+    const { most } = await run(bench, subject, isStreamed, HALF_OF, 1);
+    const kind = isStreamed ? 'streamed' : 'plain';
+    console.log(`${subject.name}: ${most} ${kind} calls at a time on ${FEW_SLOTS} slots\n`);
+    if (most > FEW_SLOTS) throw new Error(`${most} calls at a time on ${FEW_SLOTS} slots`);
+  }
+}
+
+async function measure(
+  bench: Bench,
+  subject: Subject,
+  isStreamed: boolean,
+  load: Measured['load'],
+  seconds: number,
+  perSec?: number,
+): Promise<Measured> {
+  const concurrency = load === 'half' ? HALF_CONNECTIONS : load;
+  const { result, cpuMs } = await run(bench, subject, isStreamed, concurrency, seconds, perSec);
+  const cpuUs = (cpuMs * 1_000) / result.answers;
+  return { ...result, subject: subject.name, isStreamed, load, cpuUs };
+}
+
+/** Throws where an answer was wrong, or the endpoint had more or fewer calls than were answered. */
+async function run(
+  bench: Bench,
+  subject: Subject,
+  isStreamed: boolean,
+  concurrency: number,
+  seconds: number,
+  perSec?: number,
+): Promise<{ result: LoadResult; cpuMs: number; most: number }> {
+  bench.number += 1;
+  const { port, headers, isTalaria, pid, name } = subject;
+  const runs = isTalaria ? `r${bench.number}` : undefined;
+  const meter = new ProcessMeter(pid);
+  await bench.endpoint.ask('count');
+  const path = '/v1/chat/completions';
+  const load = { port, path, headers, isStreamed, concurrency, seconds, perSec, runs };
+  const result = await bench.client.ask(load);
+  const { cpuMs } = meter;
+  const { calls, most } = await bench.endpoint.ask('count');
+  if (result.faults.length > 0) throw new Error(`${name}: ${result.faults.join('\n')}`);
+  if (calls !== result.answers) throw new Error(`${name}: ${calls} calls for ${result.answers}`);
+  return { result, cpuMs, most };
+}
+
+function halfRate(measured: readonly Measured[], subject: Subject, isStreamed: boolean): number {
+  const rates = measured.filter(
+    (one) => one.subject === subject.name && one.load === HALF_OF && one.isStreamed === isStreamed,
+  );
+  if (rates.length === 0) throw new Error('--half needs 16 among --at');
+  return median(rates.map((one) => one.perSec)) / 2;
+}

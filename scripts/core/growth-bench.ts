@@ -1,0 +1,181 @@
+/**
+ * Times a call in the dispatcher (its submission, its place in the queue, its grant, its end) while
+ * one thing grows at a time: calls that wait, applications, runs in flight, calls of a run. Part of
+ * `npm run bench:core`.
+ */
+
+import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
+import { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
+import { seededRandom } from '../../src/core/learning/random.ts';
+import type { PolicyName } from '../../src/core/order/policies/registry.ts';
+import type { CallRequest } from '../../src/core/runs/call-request.ts';
+
+/** What grows, and the values that it is measured at. */
+export const DIMENSIONS = {
+  waiting: [10, 100, 1_000, 10_000],
+  applications: [1, 10, 100, 1_000],
+  'runs in flight': [10, 100, 1_000, 10_000],
+  'calls a run': [10, 100, 1_000],
+} as const satisfies Record<string, readonly number[]>;
+
+export type Dimension = keyof typeof DIMENSIONS;
+
+export interface GrowthPoint {
+  readonly policy: PolicyName;
+  readonly dimension: Dimension;
+  readonly value: number;
+  readonly us: number;
+}
+
+const BASE: Record<Dimension, number> = {
+  waiting: 64,
+  applications: 10,
+  'runs in flight': 10,
+  'calls a run': 0,
+};
+const SLOTS = 8;
+const LONG_RUNS = 96;
+const ROUNDS = 7;
+const ROUND_MS = 25;
+const WARM_UP_MS = 60;
+const RUNS_LEARNED = 5;
+
+/** Time of a call, us: the median of several rounds. */
+export function callCost(policy: PolicyName, dimension: Dimension, value: number): number {
+  const world = new GrowthWorld(policy, { ...BASE, [dimension]: value });
+  world.during(WARM_UP_MS);
+  const rounds = Array.from({ length: ROUNDS }, () => world.during(ROUND_MS));
+  rounds.sort((a, b) => a - b);
+  return rounds[ROUNDS >> 1] ?? 0;
+}
+
+class GrowthWorld {
+  readonly #dispatcher: Dispatcher;
+  readonly #sizes: Record<Dimension, number>;
+  /** Runs of many calls that have none in flight; empty where each call is a run by itself. */
+  readonly #free: string[] = [];
+  readonly #running: Array<{ callId: string; runId: string }> = [];
+  readonly #runs = new Map<string, string>();
+  #now = 0;
+  #calls = 0;
+
+  constructor(policy: PolicyName, sizes: Record<Dimension, number>) {
+    this.#sizes = sizes;
+    this.#dispatcher = new Dispatcher(configOf(policy), { random: seededRandom(1) }, 0);
+    this.#learn();
+    for (let i = 0; i < sizes['runs in flight']; i += 1) this.#submit(`open${i}`, 'other', false);
+    if (sizes['calls a run'] > 0) this.#makeLongRuns();
+    for (let i = 0; i < SLOTS + sizes.waiting; i += 1) this.#next();
+  }
+
+  /** Makes calls for some ms; returns the mean time of one, us. */
+  during(ms: number): number {
+    const from = performance.now();
+    let calls = 0;
+    for (; performance.now() - from < ms; calls += 1) this.#cycle();
+    return ((performance.now() - from) * 1_000) / calls;
+  }
+
+  #cycle(): void {
+    this.#now += 1;
+    const call = this.#dispatcher.call(this.#next());
+    if (call) this.#dispatcher.place(call, this.#now);
+    const first = this.#running.shift();
+    if (first) this.#end(first);
+  }
+
+  #next(): string {
+    const run = this.#free.shift();
+    return this.#submit(run ?? `r${this.#calls}`, 'llm', run === undefined);
+  }
+
+  #end({ callId, runId }: { callId: string; runId: string }): void {
+    const result = {
+      outcome: 'ok' as const,
+      endpointFault: false,
+      cold: false,
+      inputTokens: 300,
+      outputTokens: 100,
+      serviceMs: 2_030,
+    };
+    this.#runs.delete(callId);
+    this.#step({ type: 'ended', callId, result });
+    if (this.#sizes['calls a run'] > 0) this.#free.push(runId);
+  }
+
+  #submit(runId: string, backend: string, final: boolean): string {
+    this.#calls += 1;
+    const callId = `c${this.#calls}`;
+    const number = Number(runId.replace(/\D/g, ''));
+    const call: CallRequest = {
+      callId,
+      runId,
+      app: `app${number % this.#sizes.applications}`,
+      unit: 'unit',
+      backend,
+      kind: 'llm',
+      inputTokens: 300 + (this.#calls % 200),
+      arrivedAt: this.#now,
+      final,
+    };
+    if (backend === 'llm') this.#runs.set(callId, runId);
+    this.#step({ type: 'submitted', call });
+    return callId;
+  }
+
+  #step(event: DispatchEvent): void {
+    for (const effect of this.#dispatcher.step([event], this.#now)) {
+      const runId = effect.type === 'granted' ? this.#runs.get(effect.callId) : undefined;
+      if (effect.type === 'granted' && runId) this.#running.push({ callId: effect.callId, runId });
+    }
+  }
+
+  #makeLongRuns(): void {
+    for (let i = 0; i < LONG_RUNS; i += 1) {
+      const runId = `long${i}`;
+      for (let made = 0; made < this.#sizes['calls a run']; made += 1) {
+        const callId = this.#submit(runId, 'llm', false);
+        this.#running.length = 0;
+        this.#end({ callId, runId });
+        this.#free.length = 0;
+      }
+    }
+    this.#free.push(...Array.from({ length: LONG_RUNS }, (_, i) => `long${i}`));
+  }
+
+  #learn(): void {
+    for (let i = 0; i < this.#sizes.applications * RUNS_LEARNED; i += 1) {
+      const calls = [{ input_tokens: 300, output_tokens: 50 + (i % 100) }];
+      const units = [{ unit: 'unit', backend: 'llm', calls }];
+      const app = `app${i % this.#sizes.applications}`;
+      this.#dispatcher.models.learn(
+        { run: `h${i}`, app, arrival_ms: 0, units },
+        0,
+        this.#dispatcher.speeds,
+      );
+    }
+  }
+}
+
+function configOf(policy: PolicyName): DispatcherConfig {
+  const backend = {
+    queueDepth: 1e9,
+    maxWaitMs: 1e12,
+    maxWaitColdMs: 1e12,
+    whileCold: 'hold' as const,
+    speed: { inputMs: 0.1, outputMs: 20 },
+    prewarm: { mode: 'off' as const, theta: 0.25 },
+  };
+  return {
+    policy,
+    alpha: 0.5,
+    weights: {},
+    leaseMs: 1e12,
+    runSilenceMs: 1e9,
+    backends: {
+      llm: { ...backend, endpoints: [{ id: 'e', slots: SLOTS }] },
+      other: { ...backend, endpoints: [{ id: 'o', slots: 1_000_000 }] },
+    },
+  };
+}

@@ -1,0 +1,255 @@
+/**
+ * Which endpoint of a backend a call takes, or waits for: the one where its prompt is read soonest,
+ * because its beginning is in the cache there. A call may be held back for a busy endpoint while the
+ * wait expected there is shorter than what it would lose elsewhere. Calls without a prefix, retries,
+ * and endpoints that are cold or start slowly are placed as backend.ts does.
+ */
+import { EndpointMemory } from '../affinity/endpoint-memory.ts';
+import { freeingMs, type RunningCall } from '../affinity/freeing-times.ts';
+import { PrefixOwners } from '../affinity/prefix-owners.ts';
+import type { WaitingQueue } from '../order/waiting-queue.ts';
+import { sequencesOf } from '../runs/call-request.ts';
+import type { CallResult } from '../runs/call-result.ts';
+import type { LiveCall } from '../runs/live-run.ts';
+import type { Affinity, BackendSpec } from './backend-spec.ts';
+import type { BackendSpeed } from './backend-speed.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** An endpoint for a call, or one that it is held back for until a time, epoch ms. */
+export type Placed =
+  | { readonly type: 'grant'; readonly endpoint: Endpoint }
+  | { readonly type: 'hold'; readonly endpoint: Endpoint; readonly until: number };
+
+/**
+ * What a prompt that is read again costs, in times of its prefill: the call waits for it once, and the
+ * calls behind it wait for the slot as long.
+ */
+const COUNTED_LOSS = 2;
+/** The longest time for which a call is held back, in times of the prefill that it would lose. */
+const LONGEST_HOLD = 3;
+/**
+ * What a full endpoint counts for against an empty one, ms: its calls slow each other down, by no more
+ * than the time that a call takes.
+ */
+const CROWDED_MS = 2_000;
+/** Calls that are held back for one endpoint at most, so that looking at them stays cheap. */
+const MAX_HELD = 64;
+
+/** The expected time that an endpoint reads a call's prompt, ms. */
+type ReadMs = (endpoint: Endpoint) => number;
+
+/** The part of a backend by which calls are placed. */
+export interface PlacementView {
+  readonly spec: BackendSpec;
+  readonly endpoints: ReadonlyMap<string, Endpoint>;
+  readonly queue: WaitingQueue;
+  readonly speed: BackendSpeed;
+  pick(
+    now: number,
+    avoid?: ReadonlySet<string>,
+    key?: string,
+    sequences?: number,
+  ): Endpoint | undefined;
+  hasRoomFor(call: LiveCall, endpoint: Endpoint, now: number): boolean;
+}
+
+export class CallPlacement {
+  readonly #backend: PlacementView;
+  readonly #owners = new PrefixOwners();
+  readonly #memories = new Map<string, EndpointMemory>();
+  /** Numbers of endpoints that were given so far; those of endpoints that are gone come again. */
+  #numbers = 0;
+  readonly #freeNumbers: number[] = [];
+  /** Calls that hold a slot, by endpoint. */
+  readonly #running = new Map<string, Set<LiveCall>>();
+
+  constructor(backend: PlacementView) {
+    this.#backend = backend;
+  }
+
+  /** Without a choice between endpoints there is nothing to prefer. */
+  get mode(): Affinity {
+    const { spec } = this.#backend;
+    return spec.endpoints.length < 2 ? 'off' : (spec.affinity ?? 'hold');
+  }
+
+  /**
+   * The endpoint for a call that is taken out of the queue with a key; undefined where none takes it.
+   * `mayHold`: it may be left in the queue for an endpoint that is full.
+   */
+  place(call: LiveCall, key: number, mayHold: boolean, now: number): Placed | undefined {
+    const sequences = sequencesOf(call.request);
+    const usual = this.#backend.pick(now, call.avoid, call.request.keyId, sequences);
+    if (!usual) return undefined;
+    const isUsual = this.mode === 'off' || !call.request.prefix || usual.state !== 'warm';
+    if (isUsual || call.avoid?.has(usual.spec.id)) return { type: 'grant', endpoint: usual };
+    const readMs = this.#reading(call);
+    const { endpoint, ms } = this.#soonest(call, usual, readMs, now);
+    // What is held back takes the next slot, and a call of several needs more than that.
+    const waits = mayHold && this.mode === 'hold' && sequences === 1;
+    const hold = waits && this.#worthWaiting(call, key, { readMs, elsewhereMs: ms }, now);
+    return hold || { type: 'grant', endpoint };
+  }
+
+  /** The longest time for which the call may yet be held back, ms. */
+  longestHoldMs({ request, attempts, placed }: LiveCall, now: number): number {
+    if (this.mode !== 'hold' || !request.prefix || attempts > 0) return 0;
+    if (placed.heldUntil < Infinity) return Math.max(0, placed.heldUntil - now);
+    return LONGEST_HOLD * request.inputTokens * this.#backend.speed.value.inputMs;
+  }
+
+  /** Tokens of the call's prompt that the endpoint is expected to have. */
+  hitTokens(call: LiveCall, endpoint: Endpoint): number {
+    return this.#hits(call)[this.#memory(endpoint).number] ?? 0;
+  }
+
+  /** Expected time that an endpoint reads so many tokens, ms. */
+  readMs({ spec }: Endpoint, tokens: number): number {
+    return tokens * this.#backend.speed.at(spec.id, spec.slots).inputMs;
+  }
+
+  /** Tokens of the call's prompt that no endpoint has; undefined where that is not known. */
+  uncachedTokens(call: LiveCall): number | undefined {
+    if (this.mode === 'off' || !call.request.prefix) return undefined;
+    return call.request.inputTokens - Math.max(0, ...this.#hits(call));
+  }
+
+  /** A call gets a slot of an endpoint. */
+  granted(call: LiveCall, endpoint: Endpoint): void {
+    if (this.mode === 'off') return;
+    const { id } = endpoint.spec;
+    const running = this.#running.get(id);
+    if (running) running.add(call);
+    else this.#running.set(id, new Set([call]));
+    if (call.request.prefix) this.#memory(endpoint).use(call.request.prefix);
+  }
+
+  /** A call gives its slot back. */
+  released(call: LiveCall): void {
+    const id = call.lease?.endpoint ?? '';
+    const running = this.#running.get(id);
+    if (!running?.delete(call)) return;
+    if (running.size === 0) this.#running.delete(id);
+    if (call.request.prefix) this.#memories.get(id)?.use(call.request.prefix);
+  }
+
+  /** A call has ended: its engine may have told how much of the prompt was cached. */
+  observe({ outcome, cachedTokens }: CallResult, call: LiveCall): void {
+    const { expected } = call.placed;
+    if (outcome !== 'ok' || cachedTokens === undefined || !expected || !call.request.prefix) return;
+    this.#memories.get(call.lease?.endpoint ?? '')?.told(expected.hitTokens, cachedTokens);
+  }
+
+  /** Forgets endpoints that are not configured any more. */
+  configured(): void {
+    for (const [id, memory] of this.#memories) {
+      if (this.#backend.endpoints.has(id)) continue;
+      memory.forget();
+      this.#memories.delete(id);
+      this.#freeNumbers.push(memory.number);
+    }
+  }
+
+  /** Tokens of the call's prompt that each endpoint is expected to have, by its number. */
+  #hits({ request }: LiveCall): number[] {
+    if (this.mode === 'off' || !request.prefix) return [];
+    const hits = this.#owners.hits(request.prefix, this.#numbers);
+    for (const endpoint of this.#backend.endpoints.values()) {
+      const memory = this.#memory(endpoint);
+      const hit = endpoint.state === 'warm' ? (hits[memory.number] ?? 0) : 0;
+      hits[memory.number] = memory.believed(Math.min(request.inputTokens, hit));
+    }
+    return hits;
+  }
+
+  /** The expected time that each endpoint reads the call's prompt, ms. */
+  #reading(call: LiveCall): (endpoint: Endpoint) => number {
+    const hits = this.#hits(call);
+    const { inputTokens } = call.request;
+    return (endpoint) =>
+      this.readMs(endpoint, inputTokens - (hits[this.#memory(endpoint).number] ?? 0));
+  }
+
+  /** The endpoint with a free slot that reads the prompt soonest; crowded ones count as later. */
+  #soonest(call: LiveCall, usual: Endpoint, readMs: ReadMs, now: number) {
+    let best = { endpoint: usual, ms: readMs(usual) };
+    let bestMs = best.ms + this.#crowdedMs(usual);
+    for (const endpoint of this.#backend.endpoints.values()) {
+      if (endpoint === usual || call.avoid?.has(endpoint.spec.id)) continue;
+      if (endpoint.state !== 'warm' || !this.#backend.hasRoomFor(call, endpoint, now)) continue;
+      const ms = readMs(endpoint);
+      const countedMs = ms + this.#crowdedMs(endpoint);
+      if (countedMs < bestMs) [best, bestMs] = [{ endpoint, ms }, countedMs];
+    }
+    return best;
+  }
+
+  /** A full endpoint for which the call is to be held back; `elsewhereMs`: its prefill elsewhere. */
+  #worthWaiting(
+    call: LiveCall,
+    key: number,
+    { readMs, elsewhereMs }: { readMs: ReadMs; elsewhereMs: number },
+    now: number,
+  ): Placed | undefined {
+    let hold: Endpoint | undefined;
+    let holdMs = elsewhereMs;
+    let lostMs = 0;
+    for (const endpoint of this.#backend.endpoints.values()) {
+      if (call.avoid?.has(endpoint.spec.id)) continue;
+      if (!this.#canBeAwaited(endpoint, call.request.keyId, now)) continue;
+      const thereMs = readMs(endpoint);
+      if (thereMs >= holdMs) continue;
+      const ms = thereMs + this.#waitMs(endpoint, key, now) / COUNTED_LOSS;
+      if (ms < holdMs) [hold, holdMs, lostMs] = [endpoint, ms, elsewhereMs - thereMs];
+    }
+    return hold && { type: 'hold', endpoint: hold, until: now + LONGEST_HOLD * lostMs };
+  }
+
+  /** True for an endpoint that is full and trusted; of those, the queue leaves calls where they are. */
+  #canBeAwaited(endpoint: Endpoint, keyId: string | undefined, now: number): boolean {
+    if (endpoint.state !== 'warm' || endpoint.isOpening || endpoint.inFlight === 0) return false;
+    if (endpoint.upSlots(now) === 0) {
+      // It fails: when it is back, it may have been restarted.
+      this.#memory(endpoint).forget();
+      return false;
+    }
+    if (endpoint.isReady(now) || !endpoint.trust.admits(keyId ?? '', now)) return false;
+    return this.#backend.queue.heldFor(endpoint.spec.id) < MAX_HELD;
+  }
+
+  /** Expected wait for a slot of a full endpoint behind the calls with a lower key, ms. */
+  #waitMs({ spec, inFlight }: Endpoint, key: number, now: number): number {
+    const wanted = this.#backend.queue.heldBefore(spec.id, key) + 1;
+    return freeingMs(restOf(this.#running.get(spec.id) ?? [], now), inFlight, wanted);
+  }
+
+  #crowdedMs({ spec, concurrency }: Endpoint): number {
+    if (!Number.isFinite(spec.slots)) return 0;
+    const fullMs = Math.min(CROWDED_MS, this.#backend.speed.meanServiceMs);
+    return ((concurrency + this.#backend.queue.heldFor(spec.id)) / spec.slots) * fullMs;
+  }
+
+  #memory({ spec, warmSince }: Endpoint): EndpointMemory {
+    let memory = this.#memories.get(spec.id);
+    if (!memory) {
+      let number = this.#freeNumbers.pop();
+      if (number === undefined) {
+        number = this.#numbers;
+        this.#numbers += 1;
+      }
+      memory = new EndpointMemory(this.#owners, number);
+      this.#memories.set(spec.id, memory);
+    }
+    memory.upSince(warmSince, spec.address);
+    memory.holds(spec.kvCacheTokens);
+    return memory;
+  }
+}
+
+function* restOf(running: Iterable<LiveCall>, now: number): Iterable<RunningCall> {
+  for (const { lease, placed } of running) {
+    if (!lease || !placed.expected) continue;
+    const { readMs, outputMs } = placed.expected;
+    yield { elapsedMs: Math.max(0, now - lease.grantedAt), readMs, outputMs };
+  }
+}

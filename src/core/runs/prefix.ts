@@ -1,0 +1,15 @@
+/**
+ * The prefix of a prompt, as far as the dispatcher needs it to find calls that begin alike: a chain of
+ * fingerprints at the cuts of the request (tools, system, messages). It holds no content.
+ */
+
+/** One cut of a prompt: everything from its beginning up to there. */
+export interface PrefixLink {
+  /** Fingerprint of all that comes before the cut. */
+  readonly id: string;
+  /** Estimated tokens before the cut; they grow along the chain. */
+  readonly tokens: number;
+}
+
+/** Most links of a chain; a longer one is cut where it is read. */
+export const MAX_LINKS = 16;

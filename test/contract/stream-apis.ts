@@ -1,0 +1,89 @@
+/**
+ * What each streamed API's events are, in a few lines, for the tests that every one of them has to pass:
+ * at its reader and end to end. Not a test itself.
+ */
+import type { StreamKind } from '../../src/apis/streams/answer-stream.ts';
+import {
+  type EventMeaning,
+  MESSAGES_EVENTS,
+  RESPONSES_EVENTS,
+} from '../../src/apis/streams/stream-words.ts';
+
+export interface StreamApi {
+  readonly format: StreamKind['format'];
+  readonly path: string;
+  /** What comes before any content. */
+  readonly starts: readonly string[];
+  readonly content: string;
+  /** All of the answer is there, though more may follow; absent where only the end says so. */
+  readonly finish?: (reason: string) => string;
+  readonly ends: readonly string[];
+  readonly faults: readonly string[];
+}
+
+const named = (type: string, fields: object = {}) =>
+  `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+const chunk = (fields: object) => `data: ${JSON.stringify(fields)}\n\n`;
+const delta = (fields: object) => chunk({ choices: [{ index: 0, delta: fields }] });
+/** What the faults report. */
+const ERROR = { message: 'x', type: 'server_error', code: 500 };
+
+export const STREAM_APIS: Readonly<Record<string, StreamApi>> = {
+  chat: {
+    format: 'openai',
+    path: '/chat/completions',
+    starts: [
+      'data: null\n\n',
+      chunk({ choices: [], prompt_filter_results: [] }),
+      delta({ role: 'assistant', content: '' }),
+      delta({ role: 'assistant', content: null, tool_calls: [] }),
+      delta({}),
+    ],
+    content: delta({ content: 'ü🚀' }),
+    finish: (value) => `data: {"choices":[{"index":0,"delta":{},"finish_reason":${value}}]}\n\n`,
+    ends: ['data: [DONE]\n\n', 'data:[DONE]\n\n', 'data:  [DONE] \n\n'],
+    faults: [
+      chunk({ error: ERROR }),
+      chunk({ error: 'x', error_type: 'generation' }),
+      chunk({ object: 'error', message: 'x', code: 500 }),
+      chunk({ id: '1', choices: [], error: ERROR }),
+      chunk({
+        error: ERROR,
+        choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
+      }),
+      chunk({ choices: [{ index: 0, delta: {}, error: ERROR }] }),
+      'event: error\ndata: it broke\n\n',
+      'error: {"code":500,"message":"x"}\n\n',
+    ],
+  },
+  Responses: {
+    format: 'responses',
+    path: '/responses',
+    starts: RESPONSES_EVENTS.filter(is('start')).map(({ word }) => named(word)),
+    content: named('response.output_text.delta', { sequence_number: 1, delta: 'ü🚀' }),
+    ends: RESPONSES_EVENTS.filter(is('end')).map(({ word }) => named(word, { response: {} })),
+    faults: [
+      ...RESPONSES_EVENTS.filter(is('fault')).map(({ word }) => named(word)),
+      chunk({ type: 'error', message: 'x' }),
+      chunk({ error: ERROR }),
+    ],
+  },
+  messages: {
+    format: 'messages',
+    path: '/messages',
+    starts: MESSAGES_EVENTS.filter(is('start')).map(({ word }) => named(word)),
+    content: named('content_block_delta', { delta: { text: 'ü🚀' } }),
+    finish: (value) =>
+      `event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":${value}}}\n\n`,
+    ends: MESSAGES_EVENTS.filter(is('end')).map(({ word }) => named(word)),
+    faults: [
+      ...MESSAGES_EVENTS.filter(is('fault')).map(({ word }) => named(word, { error: ERROR })),
+      chunk({ type: 'error', error: ERROR }),
+      chunk({ error: ERROR }),
+    ],
+  },
+};
+
+function is(meaning: EventMeaning) {
+  return ({ means }: { readonly means: EventMeaning }) => means === meaning;
+}
