@@ -1,8 +1,19 @@
 /**
  * `npm run -s bench:eta -- --trace F --cluster F`: how close the waits that callers are told are to
- * those that come, over recorded runs in the simulator.
+ * those that come, over recorded runs in the simulator; with `--engine`, at a real engine.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededRandom } from '../src/core/learning/random.ts';
+import { POLICY_NAMES } from '../src/core/order/policies/registry.ts';
+import type { EngineAddress } from './engine/driven-dispatcher.ts';
+import { findLlamaServer, startLlamaServer } from './engine/llama-server.ts';
+import { writeTinyModel } from './engine/tiny-model.ts';
+import { toldOnEngine } from './engine/told-on-engine.ts';
+import { freePort } from './raw-workerd.ts';
 import {
+  numberOf,
   oneOf,
   POLICIES,
   readScenario,
@@ -14,18 +25,32 @@ import { Simulation } from './sim/simulator.ts';
 import { ToldWaits, type WaitReport } from './sim/told-waits.ts';
 
 const USAGE = `usage: npm run -s bench:eta -- --trace FILE --cluster FILE [options]
+       npm run -s bench:eta -- --engine [--slots N] [--runs N]
 
+  --engine           at the engine of ENGINE=URL, or at a llama-server that is started: LLAMA_SERVER, or
+                     on the PATH, with ENGINE_MODEL or a small model of random weights
+  --slots N          slots of the engine (default 4)
+  --runs N           runs to make (default 240)
   --policies A,B,...  default gittins,app-fcfs,fcfs
 ${SCENARIO_USAGE}`;
 
+const HEAD = 'policy     told      waits  within 30 %  median of told / come';
+
 const OPTIONS = {
   ...SCENARIO_OPTIONS,
+  engine: { type: 'boolean', default: false },
+  slots: { type: 'string', default: '4' },
+  runs: { type: 'string', default: '240' },
   policies: { type: 'string', default: 'gittins,app-fcfs,fcfs' },
 } as const;
 
 await runCommand(OPTIONS, USAGE, async (values) => {
+  if (values.engine) {
+    const [slots, runs] = [numberOf('slots', values.slots), numberOf('runs', values.runs)];
+    return atEngine(values.policies.split(','), slots, runs);
+  }
   const { trace, cluster, options } = await readScenario(values, USAGE);
-  console.log(`policy     told      waits  within 30 %  median of told / come`);
+  console.log(HEAD);
   for (const name of values.policies.split(',')) {
     const policy = oneOf(POLICIES, 'policies', name);
     const told = new ToldWaits();
@@ -35,11 +60,52 @@ await runCommand(OPTIONS, USAGE, async (values) => {
       observe: (at, events, effects) => told.observe(simulation.dispatcher, at, events, effects),
     });
     simulation.run();
-    const { joining, later } = told.report();
-    console.log(line(policy, 'joining', joining));
-    console.log(line(policy, 'later', later));
+    print(policy, told);
   }
 });
+
+async function atEngine(names: readonly string[], slots: number, runs: number): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'talaria-eta-'));
+  const { engine, stop } = await engineOf(dir, slots);
+  try {
+    console.log(HEAD);
+    for (const name of names) {
+      const policy = oneOf(POLICY_NAMES, 'policies', name);
+      print(policy, await toldOnEngine(engine, policy, slots, runs, seededRandom(1)));
+    }
+  } finally {
+    await stop();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** The engine that ENGINE names, or one that is started. */
+async function engineOf(
+  dir: string,
+  slots: number,
+): Promise<{ engine: EngineAddress; stop(): Promise<void> }> {
+  const { ENGINE, ENGINE_KEY: key, ENGINE_MODEL } = process.env;
+  const keyed = key ? { key } : {};
+  if (ENGINE) {
+    const url = ENGINE.replace(/\/+$/, '');
+    const headers = { authorization: `Bearer ${key ?? 'none'}` };
+    const { data } = await (await fetch(`${url}/models`, { headers })).json();
+    return { engine: { url, model: data[0].id, ...keyed }, stop: async () => {} };
+  }
+  const binary = findLlamaServer(process.env);
+  if (!binary) throw new Error('No engine: set ENGINE=http://127.0.0.1:8080/v1, or LLAMA_SERVER');
+  const file = ENGINE_MODEL ?? join(dir, 'chat.gguf');
+  if (!ENGINE_MODEL) await writeTinyModel(file);
+  const started = startLlamaServer({ binary, model: { file }, port: await freePort(), slots });
+  await started.ready();
+  return { engine: { url: started.url, model: 'model' }, stop: () => started.stop() };
+}
+
+function print(policy: string, told: ToldWaits): void {
+  const { joining, later } = told.report();
+  console.log(line(policy, 'joining', joining));
+  console.log(line(policy, 'later', later));
+}
 
 function line(policy: string, when: string, { waits, close, median }: WaitReport): string {
   const share = Number.isNaN(close) ? '-' : `${(100 * close).toFixed(1)} %`;

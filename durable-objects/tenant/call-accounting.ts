@@ -63,8 +63,8 @@ export class CallAccounting {
     const backend = call && dispatcher.backends.get(call.request.backend);
     if (!backend) return { position: 0, etaMs: 0 };
     // A call that pauses after a refusal has no place yet.
-    const { position = 0, waitMs = backend.expectedWaitMs() } =
-      dispatcher.place(call, Date.now()) ?? {};
+    const now = Date.now();
+    const { position = 0, waitMs = backend.lastWaitMs(now) } = dispatcher.place(call, now) ?? {};
     const place = { position, etaMs: waitMs };
     const rank = dispatcher.queueRank(call);
     this.log.queued(call, { ...place, ...(rank ? { standing: rank } : {}) });

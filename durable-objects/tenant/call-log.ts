@@ -22,6 +22,7 @@ interface Attempt {
   readonly queue_ms: number;
   readonly cold_ms: number;
   readonly held_ms: number;
+  /** Expected in the endpoint's cache; null where endpoints are not chosen by it. */
   readonly prefix_tokens: number | null;
   readonly rank_ms: number;
   readonly bound_ms: number | null;

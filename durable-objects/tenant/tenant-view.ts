@@ -5,6 +5,7 @@
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ViewName } from '../../src/protocol/tenant.ts';
+import { affinityMetrics, affinityView } from './affinity-view.ts';
 import { endpointMetrics, endpointView } from './endpoint-view.ts';
 import { keyMetrics, keysView } from './keys-view.ts';
 import { dayView, outlookView, prewarmMetrics } from './prewarm-view.ts';
@@ -60,6 +61,7 @@ export const VIEWS = {
     JSON.stringify([
       ...prewarmMetrics(dispatcher, store.prewarm.totals()),
       ...endpointMetrics(dispatcher, now),
+      ...affinityMetrics(dispatcher),
       ...keyMetrics(dispatcher, sideCalls),
     ]),
 } as const satisfies Record<ViewName, View>;
@@ -71,13 +73,16 @@ function statusOf(backend: Backend, now: number) {
       [...backend.queue.keys].map((key) => [key, backend.queue.waitingOf(key)]),
     ),
     running: backend.running,
-    expected_wait_ms: backend.expectedWaitMs(),
+    expected_wait_ms: backend.lastWaitMs(now),
     speed: backend.speed.value,
+    speed_by_model: Object.fromEntries(backend.speed.byModel()),
+    affinity: affinityView(backend),
     endpoints: [...backend.endpoints].map(([endpoint, e]) => ({
       endpoint,
       ...endpointView(e, now),
       slots: e.spec.slots,
       running: e.inFlight,
+      slots_in_use: e.concurrency,
       cold_start_ms: e.coldStartMs,
       idle_timeout_ms: Number.isFinite(e.idleTimeoutMs) ? e.idleTimeoutMs : null,
     })),

@@ -2,8 +2,9 @@
  * The emulated engine: slots, cold start and service time of each call. Times are in model ms, of
  * which `timeScale` pass in one real ms. It has no HTTP; that is in emulator.ts.
  */
+import { BlockCache } from './block-cache.ts';
 import { ColdState } from './cold-state.ts';
-import { type BackendModel, serviceMs } from './service-model.ts';
+import { type BackendModel, KV_BLOCK_TOKENS, serviceMs } from './service-model.ts';
 import { SlotBatch } from './slot-batch.ts';
 
 export interface Timers {
@@ -44,6 +45,10 @@ export interface Job {
   readonly outputTokens: number;
   /** Service time in model ms, in place of one computed from tokens. */
   readonly serviceMs?: number;
+  /** Keys of the prompt's full blocks, where it may be in the prefix cache. */
+  readonly blocks?: readonly string[];
+  /** Called at the start of service with the input tokens that the prefix cache has. */
+  readonly onBegin?: (cachedTokens: number) => void;
   /** Called with the number of output tokens that have been generated. */
   readonly onProgress?: (tokens: number) => void;
   readonly onDone: () => void;
@@ -65,6 +70,7 @@ export class Engine {
   readonly #timers: Timers;
   readonly #startedAt: number;
   readonly #batch: SlotBatch;
+  readonly #cache: BlockCache<string> | undefined;
   #cold: ColdState;
   #served = 0;
   #aborted = 0;
@@ -77,6 +83,10 @@ export class Engine {
     this.#timers = timers;
     this.#startedAt = timers.now();
     this.#batch = new SlotBatch(model.slots ?? Infinity);
+    const { kvCacheTokens } = model;
+    if (kvCacheTokens !== undefined) {
+      this.#cache = new BlockCache(Math.floor(kvCacheTokens / KV_BLOCK_TOKENS));
+    }
     this.#cold = this.#newColdState();
   }
 
@@ -105,6 +115,7 @@ export class Engine {
       cancelTimer?.();
       inService?.serviceEnded(this.#now());
       leave?.();
+      if (inService && job.blocks) this.#cache?.touch(job.blocks);
       if (done) this.#served += 1;
       else this.#aborted += 1;
       if (done) job.onDone();
@@ -113,9 +124,12 @@ export class Engine {
       job.serviceMs === undefined
         ? { input_tokens: job.inputTokens, output_tokens: job.outputTokens }
         : { service_ms: job.serviceMs };
-    const totalMs = serviceMs(record, this.#model);
-    const prefillMs = job.serviceMs ?? job.inputTokens * this.#model.prefillMsPerToken;
     const serve = (startedAt: number) => {
+      const cachedTokens = this.#cachedTokens(job);
+      job.onBegin?.(cachedTokens);
+      const totalMs = serviceMs(record, this.#model, cachedTokens);
+      const unread = job.inputTokens - cachedTokens;
+      const prefillMs = job.serviceMs ?? unread * this.#model.prefillMsPerToken;
       // Measured from the start of service, so that the delays of late timers do not add up.
       const endAt = startedAt + totalMs;
       const step = () => {
@@ -149,9 +163,10 @@ export class Engine {
     return () => finish(false);
   }
 
-  /** Sets the endpoint to cold and its counters to zero; calls that it has keep their slots. */
+  /** Sets the endpoint to cold, its cache empty and its counters to zero; calls that it has keep their slots. */
   reset(): void {
     this.#cold = this.#newColdState();
+    this.#cache?.clear();
     this.#batch.resetMarks();
     this.#served = 0;
     this.#aborted = 0;
@@ -174,6 +189,15 @@ export class Engine {
       warmMs: this.#cold.warmMsUntil(now),
       pings: this.#pings,
     };
+  }
+
+  /** Input tokens that need no prefill; the last one always does. The prompt is read from now on. */
+  #cachedTokens({ blocks, inputTokens }: Job): number {
+    if (!this.#cache || !blocks) return 0;
+    const most = Math.floor((inputTokens - 1) / KV_BLOCK_TOKENS);
+    const hit = this.#cache.hit(blocks, most) * KV_BLOCK_TOKENS;
+    this.#cache.touch(blocks);
+    return hit;
   }
 
   #newColdState(): ColdState {

@@ -14,6 +14,10 @@ const WORDS = ['the', 'quick', 'brown', 'fox', 'jumps', 'over', 'a', 'lazy', 'do
 export interface Generation {
   readonly model: string;
   readonly inputTokens: number;
+  /** The prompt's text, as far as it is cached. */
+  readonly prompt: string;
+  /** Input tokens that were in the prefix cache; absent where there is none, or before the service. */
+  cachedTokens?: number;
   readonly outputTokens: number;
   /** True if the client's limit ended the output. */
   readonly limited: boolean;
@@ -57,6 +61,7 @@ export function generationOf(body: Body, ordinary = false): Generation {
   return {
     model: body.model,
     inputTokens: estimateTokens(text),
+    prompt: text,
     outputTokens,
     limited: limit != null && outputTokens >= limit,
     ...(tool ? { tool } : {}),

@@ -12,6 +12,7 @@ const OPTIONS = {
   'decode-ms': { type: 'string', default: '20' },
   'cold-start-ms': { type: 'string' },
   'idle-timeout-ms': { type: 'string', default: '60000' },
+  'kv-cache-tokens': { type: 'string' },
   'time-scale': { type: 'string', default: '1' },
   'ordinary-answers': { type: 'boolean', default: false },
 } as const;
@@ -42,6 +43,7 @@ function readOptions() {
 
 const values = readOptions();
 const cold = values['cold-start-ms'];
+const cache = values['kv-cache-tokens'];
 try {
   const emulator = await startEmulator({
     port: boundedOf('port', values.port, 0, 65_535),
@@ -52,6 +54,7 @@ try {
     idleTimeoutMs: numberOf('idle-timeout-ms', values['idle-timeout-ms']),
     timeScale: boundedOf('time-scale', values['time-scale'], 0.001, 1_000_000),
     ordinaryAnswers: values['ordinary-answers'],
+    ...(cache === undefined ? {} : { kvCacheTokens: numberOf('kv-cache-tokens', cache) }),
     ...(cold === undefined ? {} : { coldStartMs: numberOf('cold-start-ms', cold) }),
   });
   console.log(`emulated endpoint at ${emulator.url}/v1, models ${values.models}`);

@@ -7,7 +7,7 @@ export function messageAnswer(id: string, g: Generation): object {
     ...messageOf(id, g),
     content: [blockOf(id, g, contentOf(g), g.tool ? JSON.parse(g.tool.args) : {})],
     stop_reason: stopReason(g),
-    usage: { input_tokens: g.inputTokens, output_tokens: g.outputTokens },
+    usage: usageOf(g, g.outputTokens),
   };
 }
 
@@ -54,7 +54,16 @@ function messageOf(id: string, g: Generation): object {
     content: [],
     stop_reason: null,
     stop_sequence: null,
-    usage: { input_tokens: g.inputTokens, output_tokens: 1 },
+    usage: usageOf(g, 1),
+  };
+}
+
+/** Anthropic counts what was read from the cache beside the input, not in it. */
+function usageOf({ inputTokens, cachedTokens }: Generation, outputTokens: number): object {
+  return {
+    input_tokens: inputTokens - (cachedTokens ?? 0),
+    ...(cachedTokens === undefined ? {} : { cache_read_input_tokens: cachedTokens }),
+    output_tokens: outputTokens,
   };
 }
 

@@ -3,6 +3,8 @@
  * rerank, plain and streamed, and audio and images as bytes.
  */
 import { randomUUID } from 'node:crypto';
+import { blocksOf } from './block-cache.ts';
+import type { Job } from './engine.ts';
 import { cutShort, type Exchange, parseJson, sendJson } from './exchange.ts';
 import { type Generation, generationOf, wordAt } from './generation.ts';
 import { answerMedia, isMedia } from './media-answers.ts';
@@ -18,7 +20,7 @@ import {
 } from './openai-answers.ts';
 import { type Body, bodySchema } from './request-body.ts';
 import { responseAnswer, responseStream } from './responses-answers.ts';
-import { estimateTokens } from './service-model.ts';
+import { CHARS_PER_TOKEN, estimateTokens, KV_BLOCK_TOKENS } from './service-model.ts';
 
 /** Pieces of content that are sent before a planned `cut` fault breaks the stream. */
 const PIECES_BEFORE_CUT = 2;
@@ -64,6 +66,7 @@ export function answerModelCall(exchange: Exchange, cut: boolean): void {
   if (body.stream === true) return stream(exchange, api.stream(id, g, body), g, cut);
   const leave = exchange.engine.run({
     ...g,
+    ...cachedBy(g, options.kvCacheTokens),
     onDone: () => {
       const answer = JSON.stringify(api.plain(id, g, body));
       if (cut) return cutShort(res, answer.slice(0, answer.length / 2));
@@ -74,7 +77,12 @@ export function answerModelCall(exchange: Exchange, cut: boolean): void {
   res.on('close', leave);
 }
 
-function stream({ res, engine }: Exchange, form: StreamForm, g: Generation, cut: boolean): void {
+function stream(
+  { res, engine, options }: Exchange,
+  form: StreamForm,
+  g: Generation,
+  cut: boolean,
+): void {
   let sent = 0;
   let pieces = 0;
   const inWords = !g.tool && g.json === undefined;
@@ -99,6 +107,7 @@ function stream({ res, engine }: Exchange, form: StreamForm, g: Generation, cut:
   };
   const leave = engine.run({
     ...g,
+    ...cachedBy(g, options.kvCacheTokens),
     onProgress: (tokens) => {
       if (broken || !inWords || tokens <= sent) return;
       sendUpTo(tokens);
@@ -114,6 +123,18 @@ function stream({ res, engine }: Exchange, form: StreamForm, g: Generation, cut:
     },
   });
   res.on('close', leave);
+}
+
+/** What the engine asks of its prefix cache for a generation, and tells of it. */
+function cachedBy(g: Generation, kvCacheTokens: number | undefined): Partial<Job> {
+  if (kvCacheTokens === undefined) return {};
+  return {
+    // Models share no blocks.
+    blocks: blocksOf(`${g.model} ${g.prompt}`, KV_BLOCK_TOKENS * CHARS_PER_TOKEN),
+    onBegin: (tokens) => {
+      g.cachedTokens = tokens;
+    },
+  };
 }
 
 /** Answers the calls that generate no output: they have input only. */

@@ -20,6 +20,9 @@ export function usageOf(g: Generation) {
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,
     total_tokens: inputTokens + outputTokens,
+    ...(g.cachedTokens === undefined
+      ? {}
+      : { prompt_tokens_details: { cached_tokens: g.cachedTokens } }),
   };
 }
 

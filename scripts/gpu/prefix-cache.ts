@@ -1,10 +1,10 @@
 /**
- * The prefix cache of an emulated engine, as vLLM and SGLang keep theirs: prompts in blocks of equal
- * length, of which each is known by its tokens and all tokens before it. The least recently used
- * blocks go first; of a prompt its end goes before its beginning. Which call shares what is said by
- * the trace (prompt.ts).
+ * The prefix cache of an engine in a simulation: prompts in blocks of equal length, of which each is
+ * known by its tokens and all tokens before it. Which call shares what is said by the trace
+ * (prompt.ts).
  */
 import type { CallRecord } from '../../src/core/runs/recorded-run.ts';
+import { BlockCache } from './block-cache.ts';
 import { PromptNames, promptOf } from './prompt.ts';
 
 export interface CacheSettings {
@@ -18,39 +18,26 @@ const MOST_BLOCKS = 2 ** 24;
 
 export class PrefixCache {
   readonly #blockTokens: number;
-  readonly #capacity: number;
   readonly #names: PromptNames;
-  /** Keys of the blocks that it holds, the least recently used first. */
-  readonly #blocks = new Set<number>();
+  readonly #blocks: BlockCache<number>;
 
   /** Caches with the same `names` know the same prompts. */
   constructor({ tokens, blockTokens }: CacheSettings, names = new PromptNames()) {
     this.#blockTokens = blockTokens;
-    this.#capacity = Math.floor(tokens / blockTokens);
+    this.#blocks = new BlockCache(Math.floor(tokens / blockTokens));
     this.#names = names;
   }
 
   /** Tokens of the prompt that need no prefill; at least the last one always does. */
   hitTokens(call: CallRecord): number {
     if ('service_ms' in call) return 0;
-    const keys = this.#keysOf(call);
     const most = Math.floor((call.input_tokens - 1) / this.#blockTokens);
-    let hit = 0;
-    while (hit < most && hit < keys.length && this.#blocks.has(keys[hit] ?? -1)) hit += 1;
-    return hit * this.#blockTokens;
+    return this.#blocks.hit(this.#keysOf(call), most) * this.#blockTokens;
   }
 
   /** The prompt is read or was used: its full blocks are kept, others may go. */
   touch(call: CallRecord): void {
-    for (const key of this.#keysOf(call).reverse()) {
-      this.#blocks.delete(key);
-      this.#blocks.add(key);
-    }
-    if (this.#blocks.size <= this.#capacity) return;
-    for (const key of this.#blocks) {
-      this.#blocks.delete(key);
-      if (this.#blocks.size <= this.#capacity) break;
-    }
+    this.#blocks.touch(this.#keysOf(call));
   }
 
   /** The engine was started anew. */

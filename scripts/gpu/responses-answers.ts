@@ -68,7 +68,7 @@ function responseOf(id: string, g: Generation, body: Body, status: string): obje
   const over = status !== 'in_progress';
   const usage = {
     input_tokens: g.inputTokens,
-    input_tokens_details: { cached_tokens: 0 },
+    input_tokens_details: { cached_tokens: g.cachedTokens ?? 0 },
     output_tokens: g.outputTokens,
     output_tokens_details: { reasoning_tokens: 0 },
     total_tokens: g.inputTokens + g.outputTokens,

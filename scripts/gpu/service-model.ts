@@ -12,6 +12,8 @@ export interface BackendModel {
   /** Absent if the backend is always warm. */
   readonly coldStartMs?: number;
   readonly idleTimeoutMs?: number;
+  /** Tokens that the prefix cache of an emulated endpoint holds; absent: it has none. */
+  readonly kvCacheTokens?: number;
 }
 
 /** The time that a call is in service, in ms; `hitTokens` of its input are in a prefix cache. */
@@ -25,7 +27,12 @@ export function prefillMs(call: CallRecord, model: BackendModel, hitTokens = 0):
   return 'service_ms' in call ? 0 : (call.input_tokens - hitTokens) * model.prefillMsPerToken;
 }
 
+/** Tokens of a block of the emulated endpoint's prefix cache, as vLLM's. */
+export const KV_BLOCK_TOKENS = 16;
+
 /** English text has about four characters a token; the dispatcher uses the same estimate. */
+export const CHARS_PER_TOKEN = 4;
+
 export function estimateTokens(text: string): number {
-  return Math.ceil(text.length / 4);
+  return Math.ceil(text.length / CHARS_PER_TOKEN);
 }

@@ -15,7 +15,7 @@ import {
   pastText,
   QUOTE,
 } from '../http/json-text.ts';
-import { isEventStream, isJson } from '../http/media-type.ts';
+import { isDecoded, isEventStream, isJson, isReadable } from '../http/media-type.ts';
 import { ReplacedBytes } from '../http/replaced-bytes.ts';
 
 /**
@@ -32,8 +32,8 @@ const DATA = new TextEncoder().encode('data:');
 /** The answer with the model's name as the client knows it; one that is no JSON stays as it is. */
 export function withModelName(answer: Response, model: string): Response {
   const { body, headers } = answer;
-  const encoding = headers.get('content-encoding') ?? 'identity';
-  if (!body || encoding !== 'identity') return answer;
+  // What the platform has decoded has no encoding any more.
+  if (!body || !isReadable(headers) || isDecoded(headers)) return answer;
   const isStream = isEventStream(headers);
   if (!isStream && !isJson(headers)) return answer;
   const names = isStream ? new StreamModelName(model) : new ModelName(model);

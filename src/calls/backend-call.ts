@@ -7,22 +7,23 @@
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { targetOf } from '../auth/endpoint-target.ts';
-import { revokedKeyError } from '../auth/live-key.ts';
 import { ownCaller } from '../auth/own-caller.ts';
-import { forgetTenant, type LoadedTenant } from '../config/store.ts';
+import type { LoadedTenant } from '../config/store.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import { adapterOf } from '../endpoints/registry.ts';
-import { type ApiError, errorResponse, isErrorCode } from '../http/errors.ts';
+import { type ApiError, errorResponse } from '../http/errors.ts';
 import { upstreamHeaders } from '../http/headers.ts';
 import { tenantStub } from '../objects/ask-object.ts';
-import type { CallFacts, Grant, Refusal } from '../protocol/tenant.ts';
+import type { CallFacts, Grant } from '../protocol/tenant.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
 import { explainHeaders, serverTiming } from './answer-headers.ts';
 import type { CallPlan } from './call-plan.ts';
 import { callRequestOf, ownFacts } from './call-request.ts';
 import { ownerOf } from './client-body.ts';
 import type { EarlyAnswer } from './early-answer.ts';
-import { type FailedAttempt, Forwarder } from './forward.ts';
+import { Forwarder } from './forward.ts';
+import type { FailedAttempt } from './forward-options.ts';
+import { refusalOf } from './refusal-error.ts';
 import { rememberRefused } from './refused-keys.ts';
 
 /** The response to a call. `failed` is set where another backend may be tried instead. */
@@ -242,44 +243,4 @@ function timeoutsOf(plan: CallPlan, timeouts: CallTimeouts): CallTimeouts {
   if (!plan.generates || plan.streams) return timeouts;
   const { firstByteMs, totalMs } = timeouts;
   return { ...timeouts, firstByteMs: Math.min(totalMs, PLAIN_SHARE * firstByteMs) };
-}
-
-function refusalOf(
-  { code, retryAfterMs, detail, limit }: Refusal,
-  c: Context<AppEnv>,
-  plan: CallPlan,
-): ApiError {
-  const { tenant, config } = c.get('tenant');
-  const message = detail === undefined ? {} : { message: detail };
-  switch (code) {
-    case 'key_revoked':
-      return revokedKeyError(c);
-    case 'tenant_unconfigured':
-      return { code: 'tenant_misconfigured', retryAfterMs: 1_000 };
-    case 'backend_removed': {
-      forgetTenant(tenant);
-      const message = `Backend "${plan.backend}" is no longer configured.`;
-      return { code: 'backend_not_found', message };
-    }
-    case 'open_runs_exceeded': {
-      const { openRuns } = config.limits;
-      const message = `${openRuns} runs of this key are open and have calls; it may have no more.`;
-      return { code, message, retryAfterMs };
-    }
-    case 'deadline_unmeetable':
-      return { code };
-    case 'queue_full': {
-      if (limit !== 'key') return { code, retryAfterMs };
-      const share = Math.round(100 * config.limits.keyQueueShare);
-      const message = `This key's calls fill their ${share} % of the queue of backend "${plan.backend}".`;
-      return { code, retryAfterMs, message };
-    }
-    case 'request_too_large':
-    case 'permission_denied':
-      return { code, ...message };
-    default:
-      // During a deploy the object may know a code that this Worker does not.
-      if (!isErrorCode(code)) return { code: 'dispatcher_unavailable', retryAfterMs };
-      return { code, retryAfterMs, ...message };
-  }
 }

@@ -6,6 +6,9 @@ import type { Identity } from '../identity/identity.ts';
 import { bodyFingerprint } from '../identity/identity.ts';
 import type { CallFacts, CallRequest, PrefixLink } from '../protocol/tenant.ts';
 
+/** More than an engine has slots: such a call takes all of them. */
+const MAX_SEQUENCES = 1_024;
+
 export interface CallDescription {
   readonly backend: string;
   readonly kind: CallRequest['kind'];
@@ -42,7 +45,7 @@ export async function callRequestOf(
     backend: plan.backend,
     kind: plan.kind,
     ...(plan.model === undefined ? {} : { model: plan.model }),
-    ...((plan.choices ?? 1) > 1 ? { sequences: plan.choices ?? 1 } : {}),
+    ...sequencesIn(plan),
     inputTokens: plan.inputTokens,
     ...(plan.prefix === undefined ? {} : { prefix: plan.prefix }),
     arrivedAt,
@@ -73,6 +76,11 @@ function claimsOf(identity: Identity): Partial<CallRequest> {
     ...(guessedApp === undefined ? {} : { guessedApp }),
     ...(labels === undefined ? {} : { labels }),
   };
+}
+
+/** Answers at once, each of which takes a slot, as far as they are counted. */
+function sequencesIn({ choices = 1 }: CallDescription): Pick<CallRequest, 'sequences'> {
+  return choices > 1 ? { sequences: Math.min(MAX_SEQUENCES, Math.ceil(choices)) } : {};
 }
 
 /** The call's own claims, for use where the object has reported nothing. */

@@ -1,21 +1,11 @@
-/**
- * Forwards an admitted call to its endpoint and relays the answer; retries are up to
- * `backend-call.ts`. However the call ends (answer, fault, time limit, client disconnect), its slot is
- * released by exactly one report. What an answer is, is decided in `endpoints/verdict.ts`; how it is
- * read and passed on, in `answer-reading.ts` and `relay.ts`.
- */
-import type { EndpointAdapter } from '../endpoints/adapter.ts';
-import type { CallTimeouts } from '../endpoints/address.ts';
 import { engineQueue, errorBodyOf, failureOf } from '../endpoints/answer.ts';
 import { type Verdict, verdictOf, verdictOfError } from '../endpoints/verdict.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders, withoutKey } from '../http/headers.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
-import type { Upload } from '../http/upload.ts';
-import type { CallResult } from '../protocol/tenant.ts';
-import type { Slot } from './admission.ts';
 import { errorAnswer } from './answer-error.ts';
-import { AnswerReading, type Expected } from './answer-reading.ts';
+import { AnswerReading } from './answer-reading.ts';
+import { AttemptEnd } from './attempt-end.ts';
 import {
   BROKEN_OFF,
   isClientsOwn,
@@ -25,59 +15,24 @@ import {
   UNANSWERED,
   type UntimedResult,
 } from './attempt-result.ts';
+import type { FailedAttempt, ForwardOptions } from './forward-options.ts';
 import type { Opening } from './opening.ts';
 import { PieceSource } from './piece-source.ts';
 import { Relay, type RelayEnd } from './relay.ts';
 import { Watchdog } from './watchdog.ts';
 
-/** Time that a cancellation takes to reach the endpoint, ms; a new call must not overtake it. */
-const CANCEL_GRACE_MS = 20;
 /** Time for an answer that is over to end by itself, ms: its connection can then be used again. */
 const LET_GO_MS = 250;
-
-export interface ForwardOptions extends Expected {
-  readonly slot: Slot;
-  /** The upstream request, to be sent once; `signal` cancels it. */
-  readonly request: (signal: AbortSignal) => Request;
-  readonly timeouts: CallTimeouts;
-  /** A call that may have reached the endpoint may be sent again. */
-  readonly isRepeatable: boolean;
-  readonly adapter: EndpointAdapter;
-  /** The request's body where it is relayed as it arrives. */
-  readonly upload?: Upload | undefined;
-  /** Headers that Talaria adds to the answer. */
-  readonly added: Readonly<Record<string, string>>;
-  /** Called when the result was reported and nothing is left of the call. */
-  readonly onOver: () => void;
-}
 
 /** Statuses of answers whose body, if there is one, is not passed on. */
 const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** An attempt that failed before anything reached the client; its slot is still held. */
-export interface FailedAttempt {
-  readonly result: CallResult;
-  /** The error for the client where no further attempt is made. */
-  readonly error: ApiError;
-  /** The endpoint's own error, which the client gets instead of `error`. */
-  readonly answer?: Response;
-}
-
-/** What an end says of the endpoint beside its outcome. */
-type EndDetails = Partial<Omit<UntimedResult, 'outcome'>>;
-
 export class Forwarder {
   readonly #options: ForwardOptions;
   readonly #watchdog: Watchdog;
-  readonly #startedAt = Date.now();
   readonly #reading: AnswerReading;
-  readonly #renewal: ReturnType<typeof setInterval>;
+  readonly #end: AttemptEnd;
   #relay: Relay | undefined;
-  /** Calls that waited in the endpoint's engine when it answered. */
-  #queuedInEngine: number | undefined;
-  #ended: Promise<void> | undefined;
-  /** What is left to do with the endpoint's connection when the answer is over. */
-  #letGo: Promise<void> | undefined;
 
   constructor(options: ForwardOptions) {
     this.#options = options;
@@ -85,16 +40,25 @@ export class Forwarder {
     // time limit and release the slot, so it is released here.
     this.#watchdog = new Watchdog(options.timeouts, () => {
       if (!this.#relay?.isClientIdle) return;
-      void this.#end(this.#reading.isComplete ? 'ok' : 'cancelled');
+      void this.#end.report(this.#reading.isComplete ? 'ok' : 'cancelled');
     });
-    this.#reading = new AnswerReading(options, this.#startedAt, () => this.#watchdog.piece());
-    const { slot, upload } = options;
+    const { slot, upload, onOver } = options;
+    this.#end = new AttemptEnd({
+      slot,
+      onOver,
+      stop: () => this.#watchdog.stop(),
+      measured: (outcome) => ({
+        ...this.#reading.measured,
+        ...(outcome === 'ok' ? this.#reading.handedOut : {}),
+      }),
+    });
+    const { startedAt } = this.#end;
+    this.#reading = new AnswerReading(options, startedAt, () => this.#watchdog.piece());
     // While the client still sends its body, the wait for the endpoint's first byte restarts.
     if (upload) {
       upload.onPiece = () => this.#watchdog.again();
       upload.onFailure = () => this.#watchdog.abort();
     }
-    this.#renewal = setInterval(() => void slot.renew(), slot.grant.leaseMs / 3);
   }
 
   /**
@@ -107,7 +71,7 @@ export class Forwarder {
     const { status, headers } = upstream;
     this.#watchdog.piece();
     this.#options.upload?.answered();
-    this.#queuedInEngine = engineQueue(headers);
+    this.#end.queuedThere = engineQueue(headers);
     if (status < 200 || status > 599) return this.#odd(upstream);
     const unchanged = status === 304 && this.#options.format === 'opaque';
     return status >= 300 && !unchanged ? this.#withoutSuccess(upstream) : this.#success(upstream);
@@ -116,20 +80,13 @@ export class Forwarder {
   /** The client left: cancels the upstream request and releases the slot. */
   async clientLeft(): Promise<void> {
     this.#watchdog.abort();
-    this.#ended ??= this.#reportCancelled();
-    await this.#ended;
+    await this.#end.cancelled();
   }
 
   /** The client left before there was an answer, which says nothing about the endpoint. */
   async #clientGone(): Promise<Response> {
-    await this.#ended;
+    await this.#end.ended;
     return this.#refuse({ code: 'upstream_error' });
-  }
-
-  /** The endpoint learns of the cancellation a moment later; its slot is not free until then. */
-  async #reportCancelled(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, CANCEL_GRACE_MS));
-    await this.#report('cancelled');
   }
 
   async #send(): Promise<Response | undefined> {
@@ -143,11 +100,11 @@ export class Forwarder {
 
   /** There is no answer, or none that anything can be done with; `how`: what the endpoint did. */
   async #unanswered(result: UntimedResult, how: string): Promise<Response | FailedAttempt> {
-    if (this.#ended !== undefined) return this.#clientGone();
+    if (this.#end.ended !== undefined) return this.#clientGone();
     const { upload, isRepeatable } = this.#options;
     if (upload?.failure) {
       // The client caused the failure: it says nothing about the endpoint.
-      await this.#end('cancelled');
+      await this.#end.report('cancelled');
       return this.#refuse(upload.failure);
     }
     if (this.#watchdog.expired) return this.#failed(LATE, this.#fault());
@@ -169,7 +126,7 @@ export class Forwarder {
     const headers = answerHeaders(upstream.headers, this.#options.added, this.#options.key);
     if (!body || HAS_NO_BODY.has(status)) {
       await body?.cancel();
-      await this.#end('ok');
+      await this.#end.report('ok');
       return new Response(null, { status, headers });
     }
     const source = new PieceSource(body);
@@ -201,7 +158,7 @@ export class Forwarder {
       opening,
       reading: this.#reading,
       onEnd: (end: RelayEnd, open: boolean) => {
-        if (open) this.#letGo = this.#drain(source);
+        if (open) this.#end.letGo = this.#drain(source);
         void this.#relayEnded(end);
       },
       onComplete: () => this.#watchdog.complete(),
@@ -212,13 +169,13 @@ export class Forwarder {
   }
 
   #relayEnded(end: RelayEnd): Promise<void> {
-    if (end === 'whole') return this.#end('ok');
-    if (this.#options.upload?.failure) return this.#end('cancelled');
-    if (end === 'broken') return this.#end('failed', { endpointFault: true });
+    if (end === 'whole') return this.#end.report('ok');
+    if (this.#options.upload?.failure) return this.#end.report('cancelled');
+    if (end === 'broken') return this.#end.report('failed', { endpointFault: true });
     const text = this.#reading.stream?.faultText ?? '';
     const { kind } = verdictOfError(this.#options.adapter, text, new Headers(), Date.now());
     const busy = kind === 'busy';
-    return this.#end('failed', {
+    return this.#end.report('failed', {
       endpointFault: !busy && !isClientsOwn(kind),
       ...(busy ? { busy } : {}),
     });
@@ -266,11 +223,11 @@ export class Forwarder {
 
   /** `answer`: the endpoint's own error, which the client gets where its request is wrong. */
   async #refused(verdict: Verdict, answer: () => Response): Promise<Response | FailedAttempt> {
-    if (this.#ended !== undefined) return this.#clientGone();
+    if (this.#end.ended !== undefined) return this.#clientGone();
     const { kind, status, retryAfterMs } = verdict;
     const { isTool } = this.#options;
     if (isClientsOwn(kind)) {
-      await this.#end('failed', kind === 'forbidden' ? { forbidden: true } : {});
+      await this.#end.report('failed', kind === 'forbidden' ? { forbidden: true } : {});
       return answer();
     }
     const result = refusedResult(kind, status, { isTool, retryAfterMs });
@@ -281,43 +238,11 @@ export class Forwarder {
 
   /** Ends the attempt without releasing its slot. */
   #failed(result: UntimedResult, error: ApiError): FailedAttempt {
-    this.#ended = Promise.resolve();
-    this.#stop();
-    return { result: { ...result, serviceMs: Date.now() - this.#startedAt }, error };
-  }
-
-  #stop(): void {
-    this.#watchdog.stop();
-    clearInterval(this.#renewal);
+    this.#end.unreported();
+    return { result: { ...result, serviceMs: this.#end.serviceMs }, error };
   }
 
   #refuse(error: ApiError): Response {
     return errorResponse(error, this.#options.added);
-  }
-
-  /** Releases the slot; only the first call has an effect. */
-  #end(outcome: CallResult['outcome'], details: EndDetails = {}): Promise<void> {
-    this.#ended ??= this.#report(outcome, details);
-    return this.#ended;
-  }
-
-  async #report(outcome: CallResult['outcome'], details: EndDetails = {}): Promise<void> {
-    this.#stop();
-    const queuedThere = this.#queuedInEngine;
-    try {
-      await this.#options.slot.report({
-        outcome,
-        endpointFault: false,
-        cold: false,
-        ...details,
-        serviceMs: Date.now() - this.#startedAt,
-        ...(queuedThere === undefined ? {} : { queuedThere }),
-        ...this.#reading.measured,
-        ...(outcome === 'ok' ? this.#reading.handedOut : {}),
-      });
-      await this.#letGo;
-    } finally {
-      this.#options.onOver();
-    }
   }
 }

@@ -99,8 +99,9 @@ export async function openPlain(source: PieceSource, onPiece: OnPiece): Promise<
   }
 }
 
-/** The word in a place where an error may be, and no null behind it. */
-const MAY_BE_ERROR = /"error"\s*(?:[,}]|:\s*(?:["[{]|$))|"FAILED"/;
+/** The word in a place where an error may be, and no null behind it; or a job that failed. */
+const MAY_BE_ERROR =
+  /"error"\s*(?:[,}]|:\s*(?:["[{t45]|$))|"(?:FAILED|TIMED_OUT|CANCELLED)"|"success"\s*:\s*(?:f|$)/;
 /** An answer that begins with its error is nothing else, however long that is. */
 const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*(?:"[^"]|\{\s*")/;
 /** Keys under which answers have what was asked for. */

@@ -61,6 +61,8 @@ const FAULTS: readonly ErrorWord[] = [
   { word: 'generation', status: 500, from: 'TGI' },
   { word: 'incomplete_generation', status: 500, from: 'TGI' },
   { word: 'FAILED', status: 500, from: "RunPod's queue" },
+  { word: 'CANCELLED', status: 500, from: "RunPod's queue" },
+  { word: 'TIMED_OUT', status: 504, from: "RunPod's queue" },
   { word: 'APIConnectionError', status: 502, from: 'LiteLLM' },
   { word: 'unavailable_error', status: 503, from: 'llama.cpp' },
   { word: 'ServiceUnavailableError', status: 503, from: 'LiteLLM, vLLM' },

@@ -30,13 +30,13 @@ export function errorIn(value: unknown): ForeignError | undefined {
   if (!isObject(value)) return undefined;
   if (isSaid(value.error) || isAlone(value)) return errorFrom(value);
   if (value.object === 'error' || value.type === 'error') return errorFrom(value);
-  // RunPod's queue reports a job that failed so, with or without a text.
-  if (value.status === 'FAILED' && value.choices === undefined) return errorFrom(value);
+  // RunPod's queue reports a job that failed so, with or without a text; others have a flag alone.
+  if (isFailedJob(value) && value.choices === undefined) return errorFrom(value);
   if (!Array.isArray(value.choices)) return undefined;
   for (const choice of value.choices) {
     // OpenRouter's, in the chunk that ends the stream; vLLM's has the reason alone.
     if (isObject(choice) && isSaid(choice.error)) return errorFrom(choice);
-    if (isObject(choice) && choice.finish_reason === 'error') return errorFrom(choice);
+    if (isObject(choice) && isWord(choice.finish_reason, 'error')) return errorFrom(choice);
   }
   return undefined;
 }
@@ -56,7 +56,8 @@ export function errorFrom(value: unknown): ForeignError {
   if (!isObject(value)) return {};
   // The event `response.failed` has its error within the response.
   const within = isObject(value.response) ? value.response.error : undefined;
-  const inner = [value.error, within].find(isSaid);
+  const found = [value.error, within].find(isSaid);
+  const inner = Array.isArray(found) ? found[0] : found;
   // The numbers beside the error count where it has none itself.
   const sources: Fields[] = isObject(inner) ? [inner, value] : [value];
   const own = sources[0] as Fields;
@@ -92,9 +93,22 @@ function isAlone(value: Fields): boolean {
   return isObject(value.error) && Object.keys(value).length === 1;
 }
 
-/** True for what says that something went wrong. */
+function isFailedJob({ status, success }: Fields): boolean {
+  return success === false || (typeof status === 'string' && FAILED_JOBS.has(status));
+}
+
+/** States of a job on RunPod in which there is no result; in lower case they are other APIs' words. */
+export const FAILED_JOBS: ReadonlySet<string> = new Set(['FAILED', 'TIMED_OUT', 'CANCELLED']);
+
+function isWord(value: unknown, word: string): boolean {
+  return typeof value === 'string' && value.trim().toLowerCase() === word;
+}
+
+/** True for what says that something went wrong: a text, an object, a status, or a flag. */
 function isSaid(error: unknown): boolean {
   if (typeof error === 'string') return error.trim() !== '';
+  if (Array.isArray(error)) return error.length > 0;
+  if (typeof error !== 'object') return error === true || httpStatus(error) !== undefined;
   return isObject(error) && Object.keys(error).length > 0;
 }
 

@@ -17,16 +17,16 @@ export function isJson(headers: Headers): boolean {
   return /^[\w.+-]+\/(?:[\w.-]+\+)?json$/.test(mediaType(headers));
 }
 
-/** Encodings that the platform's `fetch` decodes. */
+/** Encodings that the platform's `fetch` decodes; written in any other way (`GZIP`), it does not. */
 const DECODED: ReadonlySet<string> = new Set(['gzip', 'br']);
 
 /** True where the platform has decoded the body, or there was nothing to decode. */
 export function isReadable(headers: Headers): boolean {
-  const encoding = (headers.get('content-encoding') ?? '').trim().toLowerCase();
-  return encoding === '' || encoding === 'identity' || DECODED.has(encoding);
+  const encoding = (headers.get('content-encoding') ?? '').trim();
+  return encoding === '' || encoding.toLowerCase() === 'identity' || DECODED.has(encoding);
 }
 
 /** True where the platform has decoded the body. */
 export function isDecoded(headers: Headers): boolean {
-  return DECODED.has((headers.get('content-encoding') ?? '').trim().toLowerCase());
+  return DECODED.has((headers.get('content-encoding') ?? '').trim());
 }

@@ -96,7 +96,8 @@ export async function identify(
     return failure('invalid_request_error', { param: 'x-talaria-if-late', message });
   }
   // The end of a session that another session began is not the end of the run.
-  const sessionEnds = headers.get('x-dynamo-session-final') === 'true' && !run?.parent;
+  const sessionEnds =
+    /^\s*true\s*$/i.test(headers.get('x-dynamo-session-final') ?? '') && !run?.parent;
   return {
     ok: true,
     identity: {

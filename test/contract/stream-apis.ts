@@ -2,9 +2,10 @@
  * What each streamed API's events are, in a few lines, for the tests that every one of them has to pass:
  * at its reader and end to end. Not a test itself.
  */
-import type { StreamKind } from '../../src/apis/streams/answer-stream.ts';
+import type { StreamKind } from '../../src/apis/streams/stream-reading.ts';
 import {
   type EventMeaning,
+  LAST_DATA,
   MESSAGES_EVENTS,
   RESPONSES_EVENTS,
 } from '../../src/apis/streams/stream-words.ts';
@@ -41,7 +42,13 @@ export const STREAM_APIS: Readonly<Record<string, StreamApi>> = {
     ],
     content: delta({ content: 'ü🚀' }),
     finish: (value) => `data: {"choices":[{"index":0,"delta":{},"finish_reason":${value}}]}\n\n`,
-    ends: ['data: [DONE]\n\n', 'data:[DONE]\n\n', 'data:  [DONE] \n\n'],
+    ends: [
+      ...LAST_DATA.flatMap(({ word }) => [word, word.toLowerCase()]).map(
+        (word) => `data: ${word}\n\n`,
+      ),
+      'data:[DONE]\n\n',
+      'data:  [DONE] \n\n',
+    ],
     faults: [
       chunk({ error: ERROR }),
       chunk({ error: 'x', error_type: 'generation' }),
@@ -52,6 +59,9 @@ export const STREAM_APIS: Readonly<Record<string, StreamApi>> = {
         choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
       }),
       chunk({ choices: [{ index: 0, delta: {}, error: ERROR }] }),
+      chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'ERROR' }] }),
+      chunk({ error: true, message: 'x' }),
+      chunk({ error: [ERROR] }),
       'event: error\ndata: it broke\n\n',
       'error: {"code":500,"message":"x"}\n\n',
     ],

@@ -4,7 +4,8 @@
  * the last one of the API, cut anywhere; faults are seen in each form; what is unknown does no harm.
  */
 import { describe, expect, it } from 'vitest';
-import { AnswerStream, type StreamKind } from '../../src/apis/streams/answer-stream.ts';
+import { AnswerStream } from '../../src/apis/streams/answer-stream.ts';
+import type { StreamKind } from '../../src/apis/streams/stream-reading.ts';
 import {
   MESSAGES_EVENTS,
   NO_REASONS,

@@ -4,6 +4,7 @@
  */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts';
 
@@ -93,6 +94,8 @@ describe('an error within a success', () => {
   it.each([
     ['an object', false, json(200, { error: ERROR })],
     ['an object of RunPod', false, json(200, { object: 'error', message: 'x', code: 500 })],
+    ['an object of a job that timed out', false, json(200, { id: 'x', status: 'TIMED_OUT' })],
+    ['a flag', false, json(200, { error: true, message: 'x' })],
     ['a long object', false, json(200, { error: { ...ERROR, message: 'x'.repeat(200_000) } })],
     ['an event', true, events(`data: ${JSON.stringify({ error: ERROR })}\n\ndata: [DONE]\n\n`)],
     [
@@ -265,6 +268,19 @@ describe('what an endpoint calls its answer', () => {
       expect(await answer.text()).toBe(EVENTS);
     },
   );
+
+  it.each(['gzip', 'GZIP', 'Identity', ''])('a coding may be written %j', async (coding) => {
+    const { call } = await clientOf();
+    const bytes = Buffer.from(JSON.stringify(GOOD));
+    const body = /gzip/i.test(coding) ? gzipSync(bytes) : bytes;
+    behave = (res) => {
+      const headers = { 'content-type': 'application/json', 'content-encoding': coding };
+      res.writeHead(200, headers).end(body);
+    };
+    const answer = await call();
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual(GOOD);
+  });
 
   it('bytes that are no text pass as they are', async () => {
     const { call } = await clientOf();

@@ -58,12 +58,22 @@ async function timingsOf(
 
 const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** The engine's ms a token over all calls. */
+/** The engine's ms a token, of the median token: a machine that stands still for a while is no speed. */
 function ownSpeed(timings: readonly Timings[]): { inputMs: number; outputMs: number } {
   return {
-    inputMs: sum(timings.map((t) => t.prompt_ms)) / sum(timings.map((t) => t.prompt_n)),
-    outputMs: sum(timings.map((t) => t.predicted_ms)) / sum(timings.map((t) => t.predicted_n)),
+    inputMs: ofMedianToken(timings.map((t) => [t.prompt_ms, t.prompt_n])),
+    outputMs: ofMedianToken(timings.map((t) => [t.predicted_ms, t.predicted_n])),
   };
+}
+
+function ofMedianToken(calls: ReadonlyArray<readonly [ms: number, tokens: number]>): number {
+  const bySpeed = calls.filter(([, tokens]) => tokens > 0).sort(([a, m], [b, n]) => a / m - b / n);
+  let left = sum(bySpeed.map(([, tokens]) => tokens)) / 2;
+  for (const [ms, tokens] of bySpeed) {
+    left -= tokens;
+    if (left <= 0) return ms / tokens;
+  }
+  return Number.NaN;
 }
 
 /** Expects a figure near the engine's own, or between its two own figures. */

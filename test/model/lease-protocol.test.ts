@@ -77,6 +77,7 @@ const submit = command('submit', fc.nat(10_000), (world, m) => {
     unit: `u${m % 2}`,
     ...(own ? { final: true, sole: true } : { runId: `r${m % 7}`, final: m % 11 === 0 }),
     ...(m % 13 === 0 ? { maxWaitMs: 3_000 } : {}),
+    ...(m % 9 < 3 ? { sequences: 2 + (m % 9) } : {}),
     ...(m % 17 === 0 ? { deadlineAt: world.host.wall + 500 * (m % 19) } : {}),
   });
 });

@@ -52,7 +52,7 @@ export class LeaseReference {
     this.#checkUse(leases);
   }
 
-  /** No endpoint ever has more calls than slots. */
+  /** No endpoint ever has more sequences than slots, as far as a call alone does not have more. */
   #checkEndpoints(held: ReadonlyMap<string, number>): void {
     const { elapsed } = this.#host;
     const there = new Map<string, string[]>();
@@ -64,7 +64,9 @@ export class LeaseReference {
       const slots = this.settings.slots[endpoint] ?? 0;
       const limit = Math.max(slots, this.#limits.get(endpoint) ?? 0);
       const ids = there.get(endpoint) ?? [];
-      mustHold(ids.length <= limit, () => `${ids} are at ${endpoint}, which has ${limit}`);
+      const inUse = ids.reduce((sum, id) => sum + this.#slotsOf(id), 0);
+      const holds = inUse <= limit || ids.length === 1;
+      mustHold(holds, () => `${ids} take ${inUse} at ${endpoint}, which has ${limit}`);
       this.#limits.set(endpoint, Math.min(limit, held.get(endpoint) ?? 0));
     }
   }
@@ -80,7 +82,7 @@ export class LeaseReference {
   }
 
   /**
-   * No call waits while a slot is free. Not checked after a fault in this incarnation, because a
+   * No call waits while a slot is free, unless one waits that needs more. Not checked after a fault in this incarnation, because a
    * failing endpoint gets no calls.
    */
   #checkUse(leases: ReadonlyMap<string, string>): void {
@@ -89,12 +91,32 @@ export class LeaseReference {
     const waits = [...this.#calls.values()].find((c) => c.state === 'waiting');
     if (waits?.incarnation !== incarnation) return;
     const used = new Map<string, number>();
-    for (const endpoint of leases.values()) used.set(endpoint, (used.get(endpoint) ?? 0) + 1);
+    for (const [callId, endpoint] of leases) {
+      used.set(endpoint, (used.get(endpoint) ?? 0) + this.#slotsOf(callId));
+    }
+    // One that needs more than there are waits for the largest endpoint.
+    const largest = Math.max(...Object.values(this.settings.slots));
+    const needed = Math.min(this.#widest(leases), largest);
     for (const [endpoint, slots] of Object.entries(this.settings.slots)) {
       const { callId } = waits.request.call;
       const free = slots - (used.get(endpoint) ?? 0);
-      mustHold(free <= 0, () => `${callId} waits, and ${free} of ${endpoint} are free`);
+      mustHold(free < needed, () => `${callId} waits, and ${free} of ${endpoint} are free`);
     }
+  }
+
+  /** The most slots that a call needs which may wait, as far as its Worker knows. */
+  #widest(leases: ReadonlyMap<string, string>): number {
+    let widest = 1;
+    for (const [callId, { state, answer }] of this.#calls) {
+      const isUnknown = state === 'over' && answer === 'unavailable';
+      const mayWait = state === 'waiting' || state === 'asking' || isUnknown;
+      if (mayWait && !leases.has(callId)) widest = Math.max(widest, this.#slotsOf(callId));
+    }
+    return widest;
+  }
+
+  #slotsOf(callId: string): number {
+    return this.#calls.get(callId)?.request.call.sequences ?? 1;
   }
 
   /** Nothing is counted twice, and nothing older than a flush is lost. */
@@ -149,13 +171,13 @@ export class LeaseReference {
     return new Map(rows.map((row) => [String(row.call_id), String(row.endpoint)]));
   }
 
-  /** The number of leases by endpoint of calls that are at the endpoint or may still get there. */
+  /** The slots in use by endpoint of calls that are at the endpoint or may still get there. */
   #held(leases: ReadonlyMap<string, string>): Map<string, number> {
     const held = new Map<string, number>();
     for (const [callId, endpoint] of leases) {
       const call = this.#calls.get(callId);
       if (call?.state === 'over' && call.leavesAt <= this.#host.elapsed) continue;
-      held.set(endpoint, (held.get(endpoint) ?? 0) + 1);
+      held.set(endpoint, (held.get(endpoint) ?? 0) + this.#slotsOf(callId));
     }
     return held;
   }

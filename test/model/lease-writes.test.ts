@@ -4,7 +4,7 @@ import type { EnqueueRequest } from '../../src/protocol/tenant.ts';
 import { onHost } from './in-world.ts';
 import { ObjectHost } from './object-host.ts';
 
-const CALLS = 1_000;
+const CALLS = 400;
 const CALLS_A_RUN = 8;
 const OK = { outcome: 'ok' as const, endpointFault: false, cold: false, outputTokens: 5 };
 

@@ -4,27 +4,16 @@
  * that breaks off within an event can still report the fault in order. Three things do not pass: what
  * follows the last event of the API, OpenAI's extra usage chunk where only Talaria asked for it
  * (`taken-usage.ts`), and the endpoint's key in the errors that it reports. Events are delimited in
- * `event-splitter.ts`.
+ * `event-splitter.ts`, what they say is in `stream-reading.ts`.
  */
-
 import type { ApiError } from '../../http/errors.ts';
 import { joinedBytes } from '../../http/joined-bytes.ts';
-import { withoutKey } from '../../http/key-mask.ts';
-import { AnswerText } from '../answer-text.ts';
-import { latinBytes, latinText, utf8Text } from '../latin-text.ts';
-import { ToolCalls } from '../tool-calls.ts';
-import { ToolTasks } from '../tool-tasks.ts';
-import type { Usage } from '../usage.ts';
-import {
-  type AnswerFormat,
-  faultEvent,
-  type StreamReader,
-  type StreamState,
-} from './answer-format.ts';
+import { latinBytes, latinText } from '../latin-text.ts';
+import { faultEvent, type StreamState } from './answer-format.ts';
 import { ErrorMask } from './error-mask.ts';
 import { EventSplitter, eventOf } from './event-splitter.ts';
 import { HeldBytes, LongEvent } from './held-bytes.ts';
-import { readerOf } from './reader-of.ts';
+import { type StreamKind, StreamReading } from './stream-reading.ts';
 import { TakenUsage } from './taken-usage.ts';
 
 /** A longer event is content: it is passed on without waiting for its end. */
@@ -33,20 +22,8 @@ const MAX_HELD_BYTES = 65_536;
 const EMPTY: Uint8Array = new Uint8Array(0);
 const ENCODER = new TextEncoder();
 
-export interface StreamKind {
-  readonly format: Exclude<AnswerFormat, 'opaque'>;
-  /** Talaria asked for usage and the client did not: the usage chunk is removed. */
-  readonly stripUsage: boolean;
-  /** Number of answers requested in one call, OpenAI's `n`. */
-  readonly choices?: number | undefined;
-  /** The endpoint's key, which is removed from the errors that it reports in its stream. */
-  readonly key?: string | undefined;
-}
-
-export class AnswerStream {
-  readonly #kind: StreamKind;
+export class AnswerStream extends StreamReading {
   readonly #splitter = new EventSplitter();
-  readonly #reader: StreamReader;
   readonly #mask: ErrorMask;
   /** The beginning of an event whose end has not arrived. */
   readonly #held = new HeldBytes();
@@ -57,54 +34,16 @@ export class AnswerStream {
   /** Set where usage chunks are taken out. */
   readonly #taken: TakenUsage | undefined;
   #isOver = false;
-  #hasEvents = false;
-  /** The endpoint's own report of its fault, without its key. */
-  #fault = '';
-
-  /** The tool calls that the answer asks for. */
-  readonly toolCalls: ToolCalls;
-  readonly toolTasks = new ToolTasks();
-  /** The beginning of its text. */
-  readonly text = new AnswerText();
 
   constructor(kind: StreamKind) {
-    this.#kind = kind;
-    this.toolCalls = new ToolCalls(kind.format);
-    this.#reader = readerOf(kind.format, kind.choices);
+    super(kind);
     this.#mask = new ErrorMask(kind.key);
     this.#taken = kind.stripUsage ? new TakenUsage() : undefined;
-  }
-
-  get usage(): Usage | undefined {
-    return this.#reader.usage;
-  }
-
-  get pieces(): number {
-    return this.#reader.pieces;
-  }
-
-  get state(): StreamState {
-    return this.#reader.state;
-  }
-
-  /** An event has come, whatever it says. */
-  get hasEvents(): boolean {
-    return this.#hasEvents;
-  }
-
-  /** There is something that a client would show, or keep. */
-  get hasContent(): boolean {
-    return this.#reader.hasContent;
   }
 
   /** Nothing more is passed on: the last event of the API is there, or a fault that is too long. */
   get isOver(): boolean {
     return this.#isOver;
-  }
-
-  /** Data of the event in which the endpoint reported a fault, without its key. */
-  get faultText(): string {
-    return this.#fault;
   }
 
   /** Takes the next bytes of the answer and returns those that may be passed on now. */
@@ -131,7 +70,7 @@ export class AnswerStream {
         from = end;
       }
       if (instead.length > 0) passed.push(instead);
-      if (this.#isOver || this.#reader.isOver) {
+      if (this.#isOver || this.reader.isOver) {
         passed.push(bytes.subarray(from, end));
         return this.#last(passed);
       }
@@ -147,9 +86,9 @@ export class AnswerStream {
   /** Call when the connection has ended: the state, and the bytes left to pass on. */
   end(): { state: StreamState; rest: Uint8Array } {
     if (this.#isOver)
-      return { state: this.#reader.isOver ? this.#reader.state : 'failed', rest: EMPTY };
+      return { state: this.reader.isOver ? this.reader.state : 'failed', rest: EMPTY };
     const rest = this.#endEvent(EMPTY);
-    const state = this.#isOver ? 'failed' : this.#reader.state;
+    const state = this.#isOver ? 'failed' : this.reader.state;
     // Half an event is useless where the event of a fault has to follow it.
     return { state, rest: state === 'open' ? EMPTY : joinedBytes([this.finish(), rest]) };
   }
@@ -167,7 +106,7 @@ export class AnswerStream {
 
   /** The bytes that report a broken stream to the client, at whatever point it broke off. */
   fault(error: ApiError): Uint8Array {
-    const event = faultEvent(this.#kind.format, error, this.#reader.sequence);
+    const event = faultEvent(this.kind.format, error, this.reader.sequence);
     return ENCODER.encode(`\n\n${event}`);
   }
 
@@ -193,7 +132,7 @@ export class AnswerStream {
     const { data, name, start, end } = this.#splitter;
     const value = data.start < 0 ? undefined : text.slice(data.start, data.end);
     this.#keptLast = true;
-    if (value === undefined && this.#reader.state !== 'failed') return EMPTY;
+    if (value === undefined && this.reader.state !== 'failed') return EMPTY;
     const called = name.start < 0 ? undefined : text.slice(name.start, name.end);
     const instead = this.#read(called, value);
     if (instead !== undefined) {
@@ -217,7 +156,7 @@ export class AnswerStream {
     if (this.#long) {
       this.#long.push(piece);
       const { name, data } = eventOf(this.#long.text);
-      if (data !== undefined) this.#readOnly(name, data);
+      if (data !== undefined) this.readEvent(name, data);
       this.#long = undefined;
       return EMPTY;
     }
@@ -238,19 +177,8 @@ export class AnswerStream {
   /** Reads an event; returns the data to pass on instead of its own, if there is any. */
   #read(name: string | undefined, data: string | undefined): string | undefined {
     if (data === undefined) return undefined;
-    this.#readOnly(name, data);
+    this.readEvent(name, data);
     return this.#taken?.read(data);
-  }
-
-  #readOnly(name: string | undefined, data: string): void {
-    const reader = this.#reader;
-    this.#hasEvents = true;
-    reader.read(name, data);
-    this.toolCalls.push(data);
-    this.toolTasks.event(data);
-    this.text.event(data);
-    if (reader.state !== 'failed' || this.#fault !== '') return;
-    this.#fault = withoutKey(utf8Text(data), this.#kind.key);
   }
 
   #remove(instead: Uint8Array): Uint8Array {
@@ -260,7 +188,7 @@ export class AnswerStream {
 
   /** The event may be the last before usage comes, in which there may be more of it. */
   get #mayWait(): boolean {
-    return this.#taken !== undefined && !this.#reader.isOver && this.#reader.state === 'complete';
+    return this.#taken !== undefined && !this.reader.isOver && this.reader.state === 'complete';
   }
 
   #wait(event: Uint8Array, data = ''): void {
@@ -269,7 +197,7 @@ export class AnswerStream {
   }
 
   #mayQuoteKey(data: string | undefined): boolean {
-    return this.#mask.concerns(data, this.#reader.state === 'failed');
+    return this.#mask.concerns(data, this.reader.state === 'failed');
   }
 
   /** The event without the key, in other bytes than those that came; `kept` where it has none. */

@@ -2,7 +2,7 @@
 import { errorIn, isObject, parsed } from '../../http/foreign-error.ts';
 import { StreamUsage, type Usage } from '../usage.ts';
 import type { StreamReader, StreamState } from './answer-format.ts';
-import { DONE, FINISH_REASON, isReason, meaningsOf, OPENAI_EVENTS } from './stream-words.ts';
+import { FINISH_REASON, isLastData, isReason, meaningsOf, OPENAI_EVENTS } from './stream-words.ts';
 
 const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*[{"]/;
 /** Most answers of one call whose ends are told apart; a stream of more ends with `[DONE]` only. */
@@ -11,6 +11,8 @@ const MAX_CHOICES = 1_024;
 const MAX_PARSED = 4 * MAX_CHOICES;
 /** Most events before the first content; what comes after so many is taken for content. */
 const MAX_STARTS = 64;
+/** Shorter data says nothing. */
+const SHORTEST = 6;
 const MEANING = meaningsOf(OPENAI_EVENTS);
 
 export class OpenAiStream implements StreamReader {
@@ -41,7 +43,7 @@ export class OpenAiStream implements StreamReader {
 
   read(name: string | undefined, data: string): void {
     if (this.#failed) return;
-    if (data.includes(DONE) && data.trim() === DONE) {
+    if (isLastData(data)) {
       this.isOver = true;
       return;
     }
@@ -50,8 +52,7 @@ export class OpenAiStream implements StreamReader {
       this.#failed = true;
       return;
     }
-    // Shorter than anything that is looked for.
-    if (data.length < DONE.length) return;
+    if (data.length < SHORTEST) return;
     this.#usage.push(data);
     const mayFail = data.includes('"error"');
     const mayFinish = !this.#isFinished && FINISH_REASON.test(data);

@@ -52,8 +52,19 @@ export const OPENAI_EVENTS: readonly EventWord[] = [
   { word: 'error', means: 'fault', from: 'TGI; llama.cpp before 2025, as the field `error:`' },
 ];
 
-/** Data of the last event of chat completions. */
-export const DONE = '[DONE]';
+/** Data of the last event of chat completions; blanks around it and case do not count. */
+export const LAST_DATA: ReadonlyArray<{ readonly word: string; readonly from: string }> = [
+  { word: '[DONE]', from: 'OpenAI' },
+  { word: '"[DONE]"', from: 'proxies that write each event as JSON' },
+];
+
+const LONGEST_LAST = 16;
+const LAST: ReadonlySet<string> = new Set(LAST_DATA.map(({ word }) => word.toLowerCase()));
+
+/** True for the data of the last event. */
+export function isLastData(data: string): boolean {
+  return data.length <= LONGEST_LAST && LAST.has(data.trim().toLowerCase());
+}
 
 /** What is written where there is no reason to finish yet, beside JSON's null and a missing key. */
 export const NO_REASONS: ReadonlyArray<{ readonly word: string; readonly from: string }> = [

@@ -9,6 +9,7 @@ import { KeyShares } from '../order/key-shares.ts';
 import { OrderedQueue } from '../order/ordered-queue.ts';
 import { ServiceAccounts } from '../order/service-accounts.ts';
 import type { NextCall, WaitingQueue } from '../order/waiting-queue.ts';
+import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { BackendSpec } from './backend-spec.ts';
@@ -16,8 +17,9 @@ import { BackendSpeed } from './backend-speed.ts';
 import { CallPlacement } from './call-placement.ts';
 import { Endpoint } from './endpoint.ts';
 import { isLate, type RunningCall } from './freeing-slots.ts';
+import { KeptSlots } from './kept-slots.ts';
 import { RetryBudget } from './retry-budget.ts';
-import { SlotForecast } from './slot-forecast.ts';
+import { SlotForecast, type SlotInUse } from './slot-forecast.ts';
 import { WaitCorrection } from './wait-correction.ts';
 
 /** Time between two looks at whether the endpoints that are up will serve a waiting call, ms. */
@@ -43,6 +45,8 @@ export class Backend {
   /** Which endpoint a call takes or waits for. */
   readonly placement = new CallPlacement(this);
   readonly heldBack = new HeldBack();
+  /** Slots that are left to calls that need several. */
+  readonly #kept = new KeptSlots();
   /** Calls that an endpoint refused, by the time at which they are queued again, epoch ms. */
   readonly #pausing = new OrderedQueue<LiveCall>();
   /** Calls that hold a slot. */
@@ -98,17 +102,63 @@ export class Backend {
   /**
    * The endpoint for the next call: a warm one before others, then the largest share of free slots.
    * One of `avoid`, which failed the call before, is chosen only where no other can take the call.
-   * `key`: the call's API key, which some endpoints may not be trusted with.
+   * `key`: the call's API key, which some endpoints may not be trusted with. `sequences`: the slots
+   * that it needs at one endpoint.
    */
-  pick(now: number, avoid?: ReadonlySet<string>, key = ''): Endpoint | undefined {
+  pick(now: number, avoid?: ReadonlySet<string>, key = '', sequences = 1): Endpoint | undefined {
     let best: Endpoint | undefined;
     let bestScore = -Infinity;
+    const wanted = sequences > 1 ? this.#slotsFor(sequences, key, avoid, now) : 1;
     for (const endpoint of this.endpoints.values()) {
-      if (!this.#accepts(endpoint, now, key)) continue;
+      if (endpoint.spec.slots < wanted || !this.#accepts(endpoint, now, key, wanted)) continue;
       const score = preference(endpoint) - (avoid?.has(endpoint.spec.id) ? AVOIDED_PENALTY : 0);
       if (score > bestScore) [best, bestScore] = [endpoint, score];
     }
     return best;
+  }
+
+  /** Slots that a call of so many sequences waits for: no more than the largest endpoint has. */
+  #slotsFor(
+    sequences: number,
+    key: string,
+    avoid: ReadonlySet<string> | undefined,
+    now: number,
+  ): number {
+    let most = 1;
+    for (const endpoint of this.endpoints.values()) {
+      if (avoid?.has(endpoint.spec.id) || endpoint.upSlots(now) === 0) continue;
+      if (endpoint.trust.isOpenFor(key, now)) continue;
+      most = Math.max(most, endpoint.spec.slots);
+    }
+    return Math.min(sequences, most);
+  }
+
+  /**
+   * Keeps the endpoint with the most free slots for a call that needs more, until the next round of
+   * grants. One that failed the call is not kept for it.
+   */
+  keepFor(call: LiveCall, now: number): void {
+    const key = call.request.keyId ?? '';
+    const wanted = this.#slotsFor(sequencesOf(call.request), key, call.avoid, now);
+    let best: Endpoint | undefined;
+    let most = 0;
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.spec.slots < wanted || call.avoid?.has(endpoint.spec.id)) continue;
+      if (!this.#accepts(endpoint, now, key)) continue;
+      const free = endpoint.freeAt(now);
+      if (free > most) [best, most] = [endpoint, free];
+    }
+    const { callId } = call.request;
+    if (best) this.#kept.keep(best.spec.id, { callId, key, slots: most, since: now });
+  }
+
+  /** A round of grants begins: nothing is kept yet. */
+  beginRound(now: number): void {
+    this.#kept.beginRound(now);
+  }
+
+  endRound(): void {
+    this.#kept.endRound((key, slotMs) => this.shares.charge(key, slotMs));
   }
 
   /** True where no endpoint can be used or woken for calls of a key: every circuit is open. */
@@ -143,6 +193,13 @@ export class Backend {
     return running;
   }
 
+  /** Slots in use at all endpoints, draining ones included. */
+  get slotsInUse(): number {
+    let inUse = 0;
+    for (const endpoint of this.endpoints.values()) inUse += endpoint.concurrency;
+    return inUse;
+  }
+
   /** Slots of all endpoints that are not draining; Infinity for no limit. */
   get slots(): number {
     let slots = 0;
@@ -161,7 +218,7 @@ export class Backend {
     return slots;
   }
 
-  /** Calls that can be sent at once; an endpoint in slow start counts as one. */
+  /** Slots that calls can be sent to at once; an endpoint in slow start counts as one. */
   freeSlots(now: number, key = ''): number {
     let free = 0;
     for (const endpoint of this.endpoints.values()) {
@@ -172,8 +229,15 @@ export class Backend {
 
   /** True where some endpoint takes a call now, of whatever key. */
   hasFree(now: number): boolean {
-    for (const endpoint of this.endpoints.values()) if (endpoint.isReady(now)) return true;
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.isReady(now) && !this.isKept(endpoint.spec.id)) return true;
+    }
     return false;
+  }
+
+  /** True where an endpoint is left to a call that needs several of its slots. */
+  isKept(id: string): boolean {
+    return this.#kept.has(id);
   }
 
   /**
@@ -183,7 +247,7 @@ export class Backend {
   isOpen(id: string, now: number): boolean {
     const endpoint = this.endpoints.get(id);
     if (endpoint?.state !== 'warm' || endpoint.upSlots(now) === 0) return true;
-    return endpoint.isReady(now);
+    return endpoint.isReady(now) && !this.isKept(id);
   }
 
   /** True where some endpoint is warm, whether or not it has a free slot. */
@@ -369,11 +433,24 @@ export class Backend {
     this.heldBack.release(call, now);
   }
 
-  /** Expected wait of a call that joins the queue now, ms. */
+  /**
+   * Expected wait of a call that goes after all that wait now, ms: by what they and the calls that run
+   * are expected to take, and by how far such waits were off lately.
+   */
+  lastWaitMs(now: number): number {
+    if (this.speed.calls === 0) return this.expectedWaitMs();
+    const { load } = this.queue;
+    const calls = load.calls + this.#pausing.size;
+    const workMs = load.workMs + this.#pausing.size * this.speed.meanServiceMs;
+    const explainedMs = this.explainedWaitMs(calls, workMs, now);
+    return this.startMs(now) + explainedMs * this.waitCorrection.of(calls);
+  }
+
+  /** The same by the mean service time alone, for forecasts, ms. */
   expectedWaitMs(): number {
     const { slots } = this;
     const coldMs = this.isWarm ? 0 : this.coldStartMs;
-    const ahead = Math.max(0, this.waiting + this.running - slots + 1);
+    const ahead = Math.max(0, this.waiting + this.slotsInUse - slots + 1);
     return coldMs + (slots > 0 ? (ahead * this.speed.meanServiceMs) / slots : 0);
   }
 
@@ -392,18 +469,20 @@ export class Backend {
     const { slots } = this;
     if (this.#running.size === 0) {
       // Nothing runs: all slots are there, or come with the endpoint that starts.
-      return calls < slots ? 0 : ((calls + 1 - slots) / calls) * (workMs / Math.max(1, slots));
+      return calls < slots || calls === 0
+        ? 0
+        : ((calls + 1 - slots) / calls) * (workMs / Math.max(1, slots));
     }
     if (!this.#forecast || Math.abs(now - this.#forecast.at) >= FORECAST_KEPT_MS) {
-      this.#forecast = { at: now, slots: new SlotForecast(this.#inUse(now), this.#running.size) };
+      this.#forecast = { at: now, slots: new SlotForecast(this.#inUse(now), this.slotsInUse) };
     }
     const sinceMs = now - this.#forecast.at;
     return Math.max(0, this.#forecast.slots.waitMs(calls, workMs, this.freeSlots(now)) - sinceMs);
   }
 
-  *#inUse(now: number): Iterable<RunningCall> {
-    for (const { lease, expectedMs } of this.#running) {
-      if (lease) yield { elapsedMs: Math.max(0, now - lease.grantedAt), expectedMs };
+  *#inUse(now: number): Iterable<SlotInUse> {
+    for (const { lease, expectedMs, slots } of this.#running) {
+      if (lease) yield { elapsedMs: Math.max(0, now - lease.grantedAt), expectedMs, slots };
     }
   }
 
@@ -471,11 +550,16 @@ export class Backend {
     return false;
   }
 
-  #accepts(endpoint: Endpoint, now: number, key: string): boolean {
-    if (endpoint.isReady(now, key)) return true;
+  #accepts(endpoint: Endpoint, now: number, key: string, sequences = 1): boolean {
+    if (this.#kept.has(endpoint.spec.id)) return false;
+    if (endpoint.isReady(now, key, sequences)) return true;
     if (this.spec.whileCold === 'hold' || endpoint.refusesWhileCold) return false;
     if (endpoint.state === 'draining') return false;
-    return endpoint.state !== 'warm' && endpoint.free > 0 && endpoint.trust.admits(key, now);
+    return (
+      endpoint.state !== 'warm' &&
+      endpoint.hasRoom(now, sequences) &&
+      endpoint.trust.admits(key, now)
+    );
   }
 
   /** True where a waiting key may use the endpoint; without waiting calls the present keys count. */
@@ -496,6 +580,6 @@ export class Backend {
 
 /** Warm before warming before cold, then by the share of free slots. Slots may be Infinity. */
 function preference(endpoint: Endpoint): number {
-  const used = Number.isFinite(endpoint.spec.slots) ? endpoint.inFlight / endpoint.spec.slots : 0;
+  const used = Number.isFinite(endpoint.spec.slots) ? endpoint.sequences / endpoint.spec.slots : 0;
   return (endpoint.state === 'warm' ? 2 : endpoint.state === 'warming' ? 1 : 0) + (1 - used) / 2;
 }

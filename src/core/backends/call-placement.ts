@@ -4,10 +4,12 @@
  * wait expected there is shorter than what it would lose elsewhere. Calls without a prefix, retries,
  * and endpoints that are cold or start slowly are placed as backend.ts does.
  */
+import { AffinityTotals } from '../affinity/affinity-totals.ts';
 import { EndpointMemory } from '../affinity/endpoint-memory.ts';
 import { freeingMs, type RunningCall } from '../affinity/freeing-times.ts';
 import { PrefixOwners } from '../affinity/prefix-owners.ts';
 import type { WaitingQueue } from '../order/waiting-queue.ts';
+import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { Affinity, BackendSpec } from './backend-spec.ts';
@@ -43,12 +45,21 @@ export interface PlacementView {
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   readonly queue: WaitingQueue;
   readonly speed: BackendSpeed;
-  pick(now: number, avoid?: ReadonlySet<string>, key?: string): Endpoint | undefined;
+  /** True where an endpoint is left to a call that needs several of its slots. */
+  isKept(id: string): boolean;
+  pick(
+    now: number,
+    avoid?: ReadonlySet<string>,
+    key?: string,
+    sequences?: number,
+  ): Endpoint | undefined;
 }
 
 export class CallPlacement {
   readonly #backend: PlacementView;
   readonly #owners = new PrefixOwners();
+  /** What the choice came to, for the operator. */
+  readonly totals = new AffinityTotals();
   readonly #memories = new Map<string, EndpointMemory>();
   /** Numbers of endpoints that were given so far; those of endpoints that are gone come again. */
   #numbers = 0;
@@ -71,9 +82,12 @@ export class CallPlacement {
    * `mayHold`: it may be left in the queue for an endpoint that is full.
    */
   place(call: LiveCall, key: number, mayHold: boolean, now: number): Placed | undefined {
-    const usual = this.#backend.pick(now, call.avoid, call.request.keyId);
+    const sequences = sequencesOf(call.request);
+    const usual = this.#backend.pick(now, call.avoid, call.request.keyId, sequences);
     if (!usual) return undefined;
-    const isUsual = this.mode === 'off' || !call.request.prefix || usual.state !== 'warm';
+    // A call that takes several slots goes where they are free.
+    const isFree = this.mode !== 'off' && call.request.prefix && sequences === 1;
+    const isUsual = !isFree || usual.state !== 'warm';
     if (isUsual || call.avoid?.has(usual.spec.id)) return { type: 'grant', endpoint: usual };
     const readMs = this.#reading(call);
     const { endpoint, ms } = this.#soonest(call, usual, readMs, now);
@@ -113,7 +127,15 @@ export class CallPlacement {
     const running = this.#running.get(id);
     if (running) running.add(call);
     else this.#running.set(id, new Set([call]));
-    if (call.request.prefix) this.#memory(endpoint).use(call.request.prefix);
+    const { prefix, inputTokens } = call.request;
+    if (!prefix) return;
+    this.#memory(endpoint).use(prefix);
+    const { expected, heldMs } = call.placed;
+    const hitTokens = expected?.hitTokens;
+    if (hitTokens === undefined) return;
+    this.totals.granted(inputTokens, hitTokens, this.readMs(endpoint, hitTokens));
+    // A call is held back before its first slot only.
+    if (call.attempts === 0) this.totals.held(heldMs);
   }
 
   /** A call gives its slot back. */
@@ -126,9 +148,10 @@ export class CallPlacement {
   }
 
   /** A call has ended: its engine may have told how much of the prompt was cached. */
-  observe({ outcome, cachedTokens }: CallResult, call: LiveCall): void {
+  observe({ outcome, inputTokens, cachedTokens }: CallResult, call: LiveCall): void {
     const { hitTokens } = call.placed.expected ?? {};
     if (outcome !== 'ok' || cachedTokens === undefined || hitTokens === undefined) return;
+    this.totals.reported(inputTokens ?? call.request.inputTokens, cachedTokens);
     this.#memories.get(call.lease?.endpoint ?? '')?.told(hitTokens, cachedTokens);
   }
 
@@ -169,6 +192,7 @@ export class CallPlacement {
     for (const endpoint of this.#backend.endpoints.values()) {
       if (endpoint === usual || call.avoid?.has(endpoint.spec.id)) continue;
       if (!endpoint.isReady(now, call.request.keyId)) continue;
+      if (this.#backend.isKept(endpoint.spec.id)) continue;
       const ms = readMs(endpoint);
       const countedMs = ms + this.#crowdedMs(endpoint);
       if (countedMs < bestMs) [best, bestMs] = [{ endpoint, ms }, countedMs];

@@ -34,6 +34,8 @@ const OVERLOADED_PAUSE_MS = 500;
 export interface Caller {
   readonly key: string;
   readonly callId: string;
+  /** Sequences that it held; 1 where absent. */
+  readonly sequences?: number;
 }
 
 /** An endpoint that was proved warm so shortly before a call was sent was warm then, ms. */
@@ -49,7 +51,10 @@ const SETTLED_WAKE = { cause: 'demand', reason: 'it is still waking', probabilit
 export class Endpoint {
   spec: EndpointSpec;
   state: EndpointState;
+  /** Calls that were sent there and have not ended. */
   inFlight = 0;
+  /** Their sequences, each of which takes a slot; one call alone may have more than there are. */
+  sequences = 0;
   /** When a call last began or ended, a wake began or the endpoint became warm, epoch ms. */
   lastActiveAt: number;
   /** When a call last began or ended there, epoch ms; pings do not count. */
@@ -115,12 +120,27 @@ export class Endpoint {
 
   /** Free slots of those that the endpoint can serve now; negative while it has too many calls. */
   get free(): number {
-    return this.#effectiveSlots.of(this.spec.slots) - this.inFlight;
+    return this.#effectiveSlots.of(this.spec.slots) - this.sequences;
   }
 
   /** True where a call sent now would be served at once. */
-  isReady(now: number, key = ''): boolean {
-    return this.state === 'warm' && this.#nextSlotAt(now) <= now && this.trust.admits(key, now);
+  isReady(now: number, key = '', sequences = 1): boolean {
+    if (this.state !== 'warm' || this.#nextSlotAt(now) > now) return false;
+    return this.hasRoom(now, sequences) && this.trust.admits(key, now);
+  }
+
+  /** True where so many slots are free; a call that asks for more than there are takes them all. */
+  hasRoom(now: number, sequences: number): boolean {
+    if (this.free <= 0) return false;
+    return this.inFlight === 0 || this.freeAt(now) >= sequences;
+  }
+
+  /** Free slots, without those that slow start has not opened. */
+  freeAt(now: number): number {
+    if (this.#servedInSlowStart === undefined || this.state !== 'warm') return this.free;
+    const warmMs = now - this.warmSince;
+    const open = openSlots(this.spec.slots, warmMs, this.#servedInSlowStart);
+    return Math.min(this.free, open - this.sequences);
   }
 
   /** No calls are sent before this time, epoch ms: the endpoint failed or asked for a pause. */
@@ -129,15 +149,26 @@ export class Endpoint {
   }
 
   /** A call is sent to the endpoint. */
-  granted(now: number, key = ''): void {
+  granted(now: number, key = '', sequences = 1): void {
     if (this.inFlight === 0) {
       const idleMs = this.state === 'warm' ? this.#idleMs(now) : undefined;
       this.#first = { at: now, idleMs };
     }
-    this.inFlight += 1;
+    this.holds(sequences);
     this.lastActiveAt = now;
     this.lastServedAt = now;
     this.trust.sent(key, now);
+  }
+
+  /** A call holds slots there: it was sent, now or before a restart. */
+  holds(sequences: number): void {
+    this.inFlight += 1;
+    this.sequences += sequences;
+  }
+
+  /** Slots in use, as far as there are slots: what runs beside each other there. */
+  get concurrency(): number {
+    return Math.min(this.sequences, Math.max(this.inFlight, this.spec.slots));
   }
 
   /** The configured slots, less those that it has shown not to have. */
@@ -153,8 +184,9 @@ export class Endpoint {
   }
 
   /** A call that was sent at `sentAt` has ended, with any outcome. */
-  released(now: number, sentAt: number, key = ''): void {
+  released(now: number, sentAt: number, key = '', sequences = 1): void {
     this.inFlight -= 1;
+    this.sequences -= sequences;
     this.lastActiveAt = now;
     this.lastServedAt = now;
     this.#usedBefore = this.#usedAt;
@@ -174,7 +206,7 @@ export class Endpoint {
     by: Caller = NOBODY,
   ): AfterRefusal | undefined {
     const { slots } = this.spec;
-    const running = this.inFlight + 1;
+    const running = this.sequences + (by.sequences ?? 1);
     const after = this.#afterRefusal(result, sentAt, now, by);
     // Without an answer it may be at work on the call, so that is not queued again; but others are.
     if (result.timedOut && this.mayBeCold(sentAt, by.key)) {
@@ -191,13 +223,13 @@ export class Endpoint {
     if (result.busy) {
       // Calls of ours that still run there make room when they end. If there are none, other
       // clients use the endpoint, and only waiting helps.
-      const pauseMs = result.retryAfterMs ?? (running <= 1 ? OVERLOADED_PAUSE_MS : 0);
+      const pauseMs = result.retryAfterMs ?? (this.inFlight === 0 ? OVERLOADED_PAUSE_MS : 0);
       const scope = this.trust.refused({ ...by, pauseMs }, now);
       if (this.#isOverload(scope, by.key, now)) {
         this.#effectiveSlots.overloaded(slots, running, sentAt, now);
       }
     }
-    this.#observeQueue(result, sentAt, running);
+    this.#observeQueue(result, sentAt, running, by.sequences === undefined || by.sequences === 1);
     if (result.outcome === 'ok') {
       this.#learnFromCall(result, sentAt, now);
       this.succeeded(now, by.key);
@@ -208,10 +240,13 @@ export class Endpoint {
   }
 
   /** Learns how many calls the engine serves at once from those that wait there. */
-  #observeQueue(result: CallResult, sentAt: number, running: number): void {
+  #observeQueue(result: CallResult, sentAt: number, running: number, isSingle: boolean): void {
     const { slots } = this.spec;
     const wasUp = this.state === 'warm' && sentAt >= this.warmSince;
-    const queuedThere = result.queuedThere ?? (wasUp ? queuedInEngine(result, running) : undefined);
+    // The times of one of several answers do not tell how long the call took there.
+    const isTold = wasUp && isSingle;
+    const queuedThere =
+      result.queuedThere ?? (isTold ? queuedInEngine(result, running) : undefined);
     if (queuedThere !== undefined) this.#effectiveSlots.queued(slots, running, queuedThere);
     if (result.outcome === 'ok' && !queuedThere) this.#effectiveSlots.succeeded(slots);
   }
@@ -635,6 +670,6 @@ export class Endpoint {
     const warmMs = now - this.warmSince;
     const open = openSlots(slots, warmMs, this.#servedInSlowStart);
     if (open >= slots) this.#servedInSlowStart = undefined;
-    return this.inFlight < open ? now : this.warmSince + nextOpeningMs(warmMs);
+    return this.sequences < open ? now : this.warmSince + nextOpeningMs(warmMs);
   }
 }

@@ -9,6 +9,8 @@
 export interface SlotInUse {
   readonly elapsedMs: number;
   readonly expectedMs: number;
+  /** Slots that it holds; 1 where absent. */
+  readonly slots?: number;
 }
 
 /** The least rest of a call, as a share of the time that it has run: a late call is a long one. */
@@ -30,15 +32,15 @@ export class SlotForecast {
   /** Mean expected time of the calls that run, ms. */
   readonly #usualMs: number;
 
-  /** `count`: the calls that run, of which some may be left out of `running`. */
+  /** `count`: the slots in use, of which some may be left out of `running`. */
   constructor(running: Iterable<SlotInUse>, count: number) {
     let lookedAt = 0;
     let sumMs = 0;
-    for (const { elapsedMs, expectedMs } of running) {
+    for (const { elapsedMs, expectedMs, slots = 1 } of running) {
       if (lookedAt >= MAX_LOOKED_AT) break;
-      lookedAt += 1;
-      sumMs += expectedMs;
-      this.#add(Math.max(1, expectedMs - elapsedMs, LATE_SHARE * elapsedMs));
+      lookedAt += slots;
+      sumMs += slots * expectedMs;
+      this.#add(Math.max(1, expectedMs - elapsedMs, LATE_SHARE * elapsedMs), slots);
     }
     this.#usualMs = lookedAt > 0 ? sumMs / lookedAt : 0;
     const scale = lookedAt > 0 ? count / lookedAt : 0;
@@ -75,12 +77,13 @@ export class SlotForecast {
   }
 
   /** A call whose rest is anything up to twice its expected rest. */
-  #add(restMs: number): void {
+  #add(restMs: number, slots: number): void {
     for (let i = 0; i < POINTS; i += 1) {
       const ms = at(i);
       const isOver = ms >= 2 * restMs;
-      this.#ended[i] = (this.#ended[i] ?? 0) + (isOver ? 1 : ms / (2 * restMs));
-      this.#freeMs[i] = (this.#freeMs[i] ?? 0) + (isOver ? ms - restMs : ms ** 2 / (4 * restMs));
+      this.#ended[i] = (this.#ended[i] ?? 0) + slots * (isOver ? 1 : ms / (2 * restMs));
+      this.#freeMs[i] =
+        (this.#freeMs[i] ?? 0) + slots * (isOver ? ms - restMs : ms ** 2 / (4 * restMs));
     }
   }
 }

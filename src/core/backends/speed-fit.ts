@@ -20,6 +20,12 @@ const DOUBTED = 0.5;
 /** Prefills, and spread of their inputs, from which their constant part is told apart. */
 const MIN_PREFILLS = 8;
 const MIN_SPREAD = 0.1;
+/**
+ * A token takes at least this share of what it took in the fastest tenth of the prefills: those had
+ * little company. Short prompts that come beside long ones would otherwise pass for the constant part.
+ */
+const LEAST_OF_FASTEST = 0.9;
+const FASTEST = 0.1;
 /** Rounds of weighing by the fit of the round before. */
 const ROUNDS = 3;
 /** Bounds of the ratio of the two speeds, by which sizes of calls are compared. */
@@ -151,6 +157,7 @@ function solved(
 /** The constant part of the prefills that were told apart, ms; 0 where their inputs are alike. */
 function constantMs(timings: readonly Timing[], ratio: number): number {
   let [count, one, x, xx, t, xt] = [0, 0, 0, 0, 0, 0];
+  const long = { one: 0, x: 0, t: 0, perToken: [] as number[] };
   for (const { input, prefillMs } of timings) {
     if (prefillMs === undefined || input <= 0) continue;
     const weight = 1 / (input * ratio + NOISE_TOKENS) ** 2;
@@ -160,9 +167,18 @@ function constantMs(timings: readonly Timing[], ratio: number): number {
     xx += weight * input * input;
     t += weight * prefillMs;
     xt += weight * input * prefillMs;
+    if (input < MIN_INPUT_TOKENS) continue;
+    long.one += weight;
+    long.x += weight * input;
+    long.t += weight * prefillMs;
+    long.perToken.push(prefillMs / input);
   }
   const spread = one * xx - x * x;
   if (count < MIN_PREFILLS || spread < MIN_SPREAD * x * x) return 0;
   const inputMs = (one * xt - x * t) / spread;
-  return inputMs <= 0 ? 0 : Math.max(0, (t - inputMs * x) / one);
+  if (inputMs <= 0) return 0;
+  const constant = (t - inputMs * x) / one;
+  const fastestMs = long.perToken.sort((a, b) => a - b)[Math.floor(FASTEST * long.perToken.length)];
+  const most = (long.t - LEAST_OF_FASTEST * (fastestMs ?? 0) * long.x) / long.one || 0;
+  return Math.max(0, Math.min(constant, most));
 }

@@ -3,8 +3,9 @@
  * back slots, each exactly once. Reports what it does with a call as effects. Timers are in
  * call-timers.ts, the order of waiting calls in ranking.ts.
  *
- * Invariants: an endpoint never has more leases than slots; a call has at most one lease at a time;
- * every call is granted, refused or cancelled; every lease ends.
+ * Invariants: an endpoint never has calls for more sequences than it has slots, but for one call that
+ * asks for more and is alone there; a call has at most one lease at a time; every call is granted,
+ * refused or cancelled; every lease ends.
  */
 
 import type { Backend } from '../backends/backend.ts';
@@ -13,7 +14,7 @@ import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
 import type { NextCall } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
 import type { ExpectedService } from '../runs/call-place.ts';
-import type { CallRequest } from '../runs/call-request.ts';
+import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
@@ -26,6 +27,7 @@ import { withHold } from './queue-rank.ts';
 import type { Ranking } from './ranking.ts';
 import { isSentAgain, retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
+import { WideCalls } from './wide-calls.ts';
 
 /** The parts of the dispatcher that calls in flight work with. */
 export interface CallsContext {
@@ -88,10 +90,11 @@ export class CallsInFlight {
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
     const endpoint = this.#context.roster.holder(request.backend, lease.endpoint, now);
-    endpoint.inFlight += 1;
+    endpoint.holds(sequencesOf(request));
+    call.slots = slotsOf(call, endpoint);
     const backend = this.#backends.get(request.backend);
     backend?.granted(call, endpoint, now);
-    backend?.shares.granted(keyOf(call), lease.grantedAt);
+    backend?.shares.granted(keyOf(call), lease.grantedAt, call.slots);
   }
 
   /** Ends an attempt; `again`: the call may return to the queue for another attempt. */
@@ -103,7 +106,7 @@ export class CallsInFlight {
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
     const { endpoint: id } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
-    const caller = { key: keyOf(call), callId };
+    const caller = { key: keyOf(call), callId, sequences: sequencesOf(call.request) };
     const usableBefore = endpoint?.usableSlots;
     const backend = this.#backends.get(call.request.backend);
     if (again && backend && isSentAgain(call, backend, result, now)) {
@@ -125,12 +128,12 @@ export class CallsInFlight {
     const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
     if (retry && backend) return this.#waitAgain(call, backend, now, retry.pauseMs);
     // The slot is already free, but this call still counts for the concurrency at its end.
-    const loadAtEnd = (endpoint?.inFlight ?? 0) + 1;
+    const loadAtEnd = (endpoint?.concurrency ?? 0) + call.slots;
     backend?.observe(result, call, id, (call.concurrency + loadAtEnd) / 2);
     const record = recordOf(call.request, result);
     if (backend && record) {
       const { output } = demandOf(record, backend.speed.value);
-      this.#context.ranking.served(call.run.app, backend, { input: 0, output });
+      this.#context.ranking.served(call, backend, { input: 0, output });
     }
     if (record) this.#context.register.answered(call, result);
     this.#settle(call, record, now);
@@ -173,30 +176,38 @@ export class CallsInFlight {
   dispatch(backend: Backend, now: number): boolean {
     const left: LiveCall[] = [];
     backend.endPauses(now);
+    backend.beginRound(now);
+    const wide = new WideCalls();
     const { heldBack } = backend;
     for (let call = heldBack.expired(now); call; call = heldBack.expired(now)) {
       backend.unhold(call, now);
     }
-    this.#grantFree(backend, left, now);
+    this.#grantFree(backend, left, wide, now);
     if (heldBack.size > 0 && backend.hasFree(now)) {
       // No other call wants the slots that are free: those that are held back are placed anew.
       for (const call of backend.queue.heldCalls()) backend.unhold(call, now);
-      this.#grantFree(backend, left, now);
+      this.#grantFree(backend, left, wide, now);
     }
     if (heldBack.size > 0) heldBack.slotIsFree(backend.hasFree(now), now);
     for (const call of left) backend.queue.add(call);
+    wide.putBack(backend.queue);
+    backend.endRound();
     if (backend.spec.failover) this.#refuseWhereDown(backend, now);
     return left.length > 0;
   }
 
   /** Grants free slots in the queue's order; `left`: calls that no endpoint takes now. */
-  #grantFree(backend: Backend, left: LiveCall[], now: number): void {
+  #grantFree(backend: Backend, left: LiveCall[], wide: WideCalls, now: number): void {
     while (backend.queue.size > 0) {
       const { slots, urgentRunning } = backend;
       const isOpen = (endpoint: string) => backend.isOpen(endpoint, now);
       const may = mayTake(backend, isOpen, now);
       const next = backend.queue.take({ now, slots, urgentRunning, mayTake: may, isOpen });
       if (!next) return;
+      if (!wide.letsPass(next)) return backend.queue.addBack(next);
+      const { call } = next;
+      backend.heldBack.release(call, now);
+      if (this.#isTooWide(next, backend, wide, now)) continue;
       this.#place(next, backend, left, now);
     }
   }
@@ -204,8 +215,6 @@ export class CallsInFlight {
   /** Grants a call that was taken from the queue, holds it back, or leaves it. */
   #place(next: NextCall, backend: Backend, left: LiveCall[], now: number): void {
     const { call, key } = next;
-    const { heldBack } = backend;
-    heldBack.release(call, now);
     const mayHold = !next.urgent && call.attempts === 0 && call.placed.heldUntil > now;
     const placed = backend.placement.place(call, key, mayHold, now);
     if (placed?.type === 'hold') {
@@ -217,6 +226,18 @@ export class CallsInFlight {
     const hasOther = isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, keyOf(call));
     if (!best || hasOther) left.push(call);
     else this.#grant(next, backend, best, now);
+  }
+
+  /** Holds a call that no endpoint has room for although one has a free slot. */
+  #isTooWide(next: NextCall, backend: Backend, wide: WideCalls, now: number): boolean {
+    const { call, key, promisedKey } = next;
+    const sequences = sequencesOf(call.request);
+    if (sequences === 1 || backend.pick(now, call.avoid, keyOf(call), sequences)) return false;
+    const narrow = backend.pick(now, call.avoid, keyOf(call));
+    if (!narrow || call.avoid?.has(narrow.spec.id)) return false;
+    backend.keepFor(call, now);
+    wide.hold(next, this.#context.ranking.queueRank(call.run, key, promisedKey).boundMs);
+    return true;
   }
 
   /** Where the backend is down for a key, its calls go to the fallback. */
@@ -238,7 +259,7 @@ export class CallsInFlight {
     backend?.dequeue(call, now);
     const waitEndCode = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
-    this.refuse(call, code, backend?.expectedWaitMs() ?? 0, now);
+    this.refuse(call, code, backend?.lastWaitMs(now) ?? 0, now);
   }
 
   /** Refuses a call; the caller must have removed it from its queue. */
@@ -281,13 +302,14 @@ export class CallsInFlight {
     now: number,
   ): void {
     const { ranking, prewarmer } = this.#context;
-    endpoint.granted(now, keyOf(call));
+    endpoint.granted(now, keyOf(call), sequencesOf(call.request));
+    call.slots = slotsOf(call, endpoint);
     call.placed.expected = this.#context.expected(call, backend, endpoint);
     backend.granted(call, endpoint, now);
-    backend.shares.granted(keyOf(call), now);
+    backend.shares.granted(keyOf(call), now, call.slots);
     call.urgent = urgent;
     call.attempts += 1;
-    if (urgent) backend.urgentRunning += 1;
+    if (urgent) backend.urgentRunning += call.slots;
     prewarmer.granted(backend, endpoint, call, now, this.effects);
     call.coldMs += coldWaitOf(call, endpoint);
     call.coldSince = undefined;
@@ -295,10 +317,10 @@ export class CallsInFlight {
     const id = endpoint.spec.id;
     const lease: Lease = { endpoint: id, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
     call.lease = lease;
-    call.concurrency = endpoint.inFlight;
+    call.concurrency = endpoint.concurrency;
     call.visit.servingSince ??= now;
     this.#timers.setLease(call, lease);
-    ranking.served(call.run.app, backend, { input: call.request.inputTokens, output: 0 });
+    ranking.served(call, backend, { input: call.request.inputTokens, output: 0 });
     const rank = ranking.queueRank(call.run, key, promisedKey);
     const order = withHold(rank, call.run, call.placed.heldTo);
     // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the
@@ -318,10 +340,10 @@ export class CallsInFlight {
     const backend = this.#backends.get(call.request.backend);
     const endpoint = backend?.endpoints.get(id);
     const grantedAt = call.lease?.grantedAt ?? now;
-    endpoint?.released(now, grantedAt, keyOf(call));
+    endpoint?.released(now, grantedAt, keyOf(call), sequencesOf(call.request));
     backend?.released(call);
-    backend?.shares.released(keyOf(call), grantedAt, now);
-    if (backend && call.urgent) backend.urgentRunning -= 1;
+    backend?.shares.released(keyOf(call), grantedAt, now, call.slots);
+    if (backend && call.urgent) backend.urgentRunning -= call.slots;
     if (backend) this.#context.roster.forgetIfDrained(backend, id);
     this.effects.push({ type: 'released', callId: call.request.callId, cause });
     return endpoint;
@@ -354,6 +376,11 @@ function refusalAtGoneEndpoint({ cold, busy }: CallResult): AfterRefusal | undef
 
 function keyOf(call: LiveCall): string {
   return call.request.keyId ?? '';
+}
+
+/** Slots of an endpoint that a call takes there. */
+function slotsOf({ request }: LiveCall, { spec }: Endpoint): number {
+  return Math.max(1, Math.min(sequencesOf(request), spec.slots));
 }
 
 /** Which keys may take a free slot: those that some endpoint accepts, within their fair share. */

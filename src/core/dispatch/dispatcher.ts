@@ -20,8 +20,8 @@ import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
 import type { ExpectedService } from '../runs/call-place.ts';
-import type { CallRequest } from '../runs/call-request.ts';
-import { SERVICE_SPEED, type Speeds } from '../runs/demand.ts';
+import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
+import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
@@ -217,11 +217,10 @@ export class Dispatcher {
 
   /** Expected service time of a running call, ms; Infinity where nothing is known of its kind. */
   #expectedMs({ request, run }: LiveCall, backend: Backend): number {
-    const ofUnit = this.#models
-      .model(run.app)
-      ?.graph.callMs(request.unit, backend.name, this.speeds);
-    if (ofUnit !== undefined) return ofUnit;
     const { speed } = backend;
+    const graph = this.#models.model(run.app)?.graph;
+    const ofUnit = graph?.callDemand(request.unit, backend.name);
+    if (ofUnit) return workMs(ofUnit, speed.valueOf(request.model));
     return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
   }
 
@@ -231,7 +230,8 @@ export class Dispatcher {
     endpoint: Endpoint,
   ): ExpectedService => {
     const { placement, speed } = backend;
-    const demand = this.models
+    // Before stored runs are learned, the backend's mean: a call that is held back learns them.
+    const demand = this.#models
       .model(call.run.app)
       ?.graph.callDemand(call.request.unit, backend.name);
     const hitTokens = placement.hitTokens(call, endpoint);
@@ -334,12 +334,14 @@ export class Dispatcher {
     }
     // Calls can wait beside free slots: for an endpoint that has not failed them.
     const inLine = backend.queue.size - backend.heldBack.size;
-    const startsAtOnce = backend.freeSlots(now, request.keyId) > inLine;
+    const startsAtOnce =
+      backend.freeSlots(now, request.keyId) > inLine &&
+      backend.pick(now, undefined, request.keyId, sequencesOf(request)) !== undefined;
     if (!startsAtOnce && backend.isFullFor(request)) {
-      return this.#refuse(callId, 'queue_full', backend.expectedWaitMs());
+      return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now));
     }
     if (!startsAtOnce && backend.isFullForKey(request)) {
-      return this.#refuse(callId, 'queue_full', backend.expectedWaitMs(), 'key');
+      return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now), 'key');
     }
     const run = this.register.find(request);
     if (!this.register.hasRoom(run, request.keyId)) {

@@ -45,15 +45,25 @@ export class Ranking {
 
   /** A new queue in the order of the present policy. */
   newQueue(): WaitingQueue {
-    const { callOrder, timing } = this.#policy;
-    // A rank that ages is the run's remaining work, as far as it goes before others.
-    const workOf: WorkOf | undefined =
-      this.#policy.key === 'aged'
-        ? (run, call, key) => (key - this.#config.alpha * run.arrivedAt) * this.#weightOf(run, call)
-        : undefined;
-    if (!timing) return new WaitingQueue(this.#keyOf, callOrder, workOf);
+    const { callOrder, timing, sharesByApp } = this.#policy;
+    const workOf = this.#workOf();
+    if (!timing) return new WaitingQueue(this.#keyOf, callOrder, workOf, sharesByApp);
     const timingOf: TimingOf = (run, call) => timing(this.#inputs(run, call));
     return new DeadlineQueue(this.#keyOf, callOrder, timingOf, workOf);
+  }
+
+  /** Work of a run that goes before others once it is reached; undefined: of its waiting calls. */
+  #workOf(): WorkOf | undefined {
+    // A rank that ages is the run's remaining work, as far as it goes before others.
+    if (this.#policy.key === 'aged') {
+      return (run, call, key) =>
+        (key - this.#config.alpha * run.arrivedAt) * this.#weightOf(run, call);
+    }
+    if (!this.#policy.keepsPlace) return undefined;
+    return (run, call) => {
+      const inputs = this.#inputs(run, call);
+      return inputs.model.meanRemainingMs(queryOf(inputs));
+    };
   }
 
   /** The rank and overtaking bound that follow from a run's key. */
@@ -80,19 +90,19 @@ export class Ranking {
       usual?.output ?? USUAL_OUTPUT_TOKENS,
       request.maxOutputTokens ?? Infinity,
     );
-    return workMs({ input: request.inputTokens, output }, speed.value);
+    return workMs({ input: request.inputTokens, output }, speed.valueOf(request.model));
   }
 
   /** To be called before a call joins the backend's queue. */
   callArriving(app: string, backend: Backend): void {
-    if (this.#policy.sharesByApp) backend.accounts.lift(app, backend.queue.apps());
+    if (this.#policy.sharesByApp) backend.accounts.lift(app, backend.queue.leastKey);
   }
 
   /** Charges service to an application, for policies that share a backend fairly. */
-  served(app: string, backend: Backend, demand: Demand): void {
+  served({ run, request }: LiveCall, backend: Backend, demand: Demand): void {
     if (!this.#policy.sharesByApp) return;
-    backend.accounts.charge(app, workMs(demand, backend.speed.value));
-    backend.queue.rekeyApp(app);
+    backend.accounts.charge(run.app, workMs(demand, backend.speed.valueOf(request.model)));
+    backend.queue.rekeyApp(run.app);
   }
 
   readonly #keyOf = (run: LiveRun, call: LiveCall): number => {
@@ -108,13 +118,21 @@ export class Ranking {
     return weightOfApp * (call.request.weight ?? 1);
   }
 
+  /** What the run yet asks of the call's backend is taken to be asked of the call's model. */
+  #speedsFor({ request }: LiveCall, backend: Backend | undefined): Speeds {
+    const { speeds } = this.#view;
+    const speed = backend?.speed.valueOf(request.model);
+    if (!speed || speed === backend?.speed.value) return speeds;
+    return (name) => (name === backend?.name ? speed : speeds(name));
+  }
+
   #inputs(run: LiveRun, call: LiveCall): RankInputs {
     const backend = this.#view.backends.get(call.visit.backend);
     return {
       run,
       call,
       model: this.#view.models.modelOrPrior(run.app),
-      speeds: this.#view.speeds,
+      speeds: this.#speedsFor(call, backend),
       slots: backend?.slots ?? 1,
       uncachedTokens: backend?.placement.uncachedTokens(call),
       servedMs: backend?.accounts.servedMs(run.app) ?? 0,

@@ -58,12 +58,6 @@ export class DemandGraph {
     return this.#units.get(unit)?.visits ?? 0;
   }
 
-  /** Mean service time of a unit's calls at its backend, ms; undefined for a unit hardly known. */
-  callMs(unit: string, backend: string, speeds: Speeds): number | undefined {
-    const demand = this.callDemand(unit, backend);
-    return demand && workMs(demand, speeds(backend));
-  }
-
   /** Mean demand of a unit's calls at its backend; undefined for a unit hardly known. */
   callDemand(unit: string, backend: string): Demand | undefined {
     const node = this.#units.get(unit);

@@ -24,8 +24,9 @@ const LONGEST_KEPT = 0.95;
 interface Account {
   /** Service of ended calls, slot-ms; raised to the least served key's when the key returns. */
   servedMs: number;
+  /** Slots in use. */
   running: number;
-  /** Sum of the grant times of running calls, epoch ms: gives their elapsed time in O(1). */
+  /** Sum of the grant times of the slots in use, epoch ms: gives their elapsed time in O(1). */
   grantedAtSum: number;
   /** Most calls that waited or ran at once since the key was last away. */
   peak: number;
@@ -64,27 +65,34 @@ export class KeyShares {
     account.peak = Math.max(account.peak, this.#waitingOf(key) + account.running);
   }
 
-  granted(key: string, now: number): void {
+  /** A call of the key gets so many slots. */
+  granted(key: string, now: number, slots = 1): void {
     const account = this.#activate(key, now);
     endReservation(account, now);
-    account.running += 1;
-    account.grantedAtSum += now;
+    account.running += slots;
+    account.grantedAtSum += slots * now;
     account.peak = Math.max(account.peak, account.running);
   }
 
-  /** A call of the key gave its slot back. */
-  released(key: string, grantedAt: number, now: number): void {
+  /** A call of the key gave its slots back. */
+  released(key: string, grantedAt: number, now: number, slots = 1): void {
     const account = this.#active.get(key);
     if (!account || account.running === 0) return;
     const tookMs = Math.max(0, now - grantedAt);
-    account.running -= 1;
-    account.grantedAtSum -= grantedAt;
-    account.servedMs += tookMs;
+    account.running -= slots;
+    account.grantedAtSum -= slots * grantedAt;
+    account.servedMs += slots * tookMs;
     endReservation(account, now);
     account.lastEndedAt = now;
     account.meanMs =
       account.meanMs === undefined ? tookMs : account.meanMs + (tookMs - account.meanMs) * SHARE;
     account.longestMs = Math.max(tookMs, account.longestMs * LONGEST_KEPT);
+  }
+
+  /** Charges a key with service that it kept from others, slot-ms. */
+  charge(key: string, slotMs: number): void {
+    const account = this.#active.get(key);
+    if (account) account.servedMs += slotMs;
   }
 
   /** True where keys take turns: more than one waits or runs. */

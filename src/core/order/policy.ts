@@ -40,6 +40,8 @@ export interface Policy {
   readonly key: 'rank' | 'aged';
   /** The rank depends on the service that the application had; a charge re-keys all its runs. */
   readonly sharesByApp?: boolean;
+  /** A run goes before the same others to its end, so that all its calls go before theirs. */
+  readonly keepsPlace?: boolean;
   /** Timing of a run's deadline; absent where the policy has no urgent runs. */
   readonly timing?: (inputs: RankInputs) => DeadlineTiming | undefined;
   /** Finite; milliseconds of work or of time. */

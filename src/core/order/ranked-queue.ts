@@ -7,6 +7,8 @@
 
 /** What an item stands for. */
 export interface Load {
+  /** 1 where absent; more for an item that stands for several. */
+  readonly items?: number;
   readonly calls: number;
   /** Expected time that they take, ms. */
   readonly workMs: number;
@@ -21,10 +23,12 @@ interface Entry<T> extends Load {
   readonly item: T;
   readonly key: number;
   readonly seq: number;
+  readonly items: number;
 }
 
 interface Block<T> {
   readonly entries: Array<Entry<T>>;
+  items: number;
   calls: number;
   /** Whole milliseconds, so that sums stay exact. */
   workMs: number;
@@ -53,12 +57,13 @@ export class RankedQueue<T extends object> {
   set(item: T, key: number, seq: number, load: Load = ONE_CALL): void {
     if (Number.isNaN(key)) throw new RangeError('Expected a number as key, got NaN');
     this.delete(item);
-    const entry = { item, key, seq, calls: load.calls, workMs: Math.round(load.workMs) };
+    const { items = 1, calls } = load;
+    const entry = { item, key, seq, items, calls, workMs: Math.round(load.workMs) };
     this.#entries.set(item, entry);
     const at = Math.min(this.#blockOf(entry), this.#blocks.length - 1);
     const block = this.#blocks[at];
     if (!block) {
-      this.#blocks.push({ entries: [entry], calls: 0, workMs: 0 });
+      this.#blocks.push({ entries: [entry], items: 0, calls: 0, workMs: 0 });
       return this.#count(this.#blocks[0], entry, 1);
     }
     block.entries.splice(placeIn(block.entries, entry), 0, entry);
@@ -74,6 +79,21 @@ export class RankedQueue<T extends object> {
   /** The smallest key; Infinity where the queue is empty. */
   peekKey(): number {
     return this.#blocks[0]?.entries[0]?.key ?? Infinity;
+  }
+
+  /** Sequence number of the first item; Infinity where the queue is empty. */
+  peekSeq(): number {
+    return this.#blocks[0]?.entries[0]?.seq ?? Infinity;
+  }
+
+  /** The items of a key, in order. */
+  *withKey(key: number): Iterable<T> {
+    for (let at = this.#blockOf({ key, seq: -Infinity }); at < this.#blocks.length; at += 1) {
+      for (const entry of this.#blocks[at]?.entries ?? []) {
+        if (entry.key > key) return;
+        if (entry.key === key) yield entry.item;
+      }
+    }
   }
 
   /** Removes an item; false where it is not in the queue. */
@@ -100,24 +120,26 @@ export class RankedQueue<T extends object> {
     let [items, calls, workMs] = [0, 0, 0];
     for (let i = 0; i < at; i += 1) {
       const block = this.#blocks[i];
-      items += block?.entries.length ?? 0;
+      items += block?.items ?? 0;
       calls += block?.calls ?? 0;
       workMs += block?.workMs ?? 0;
     }
     const entries = this.#blocks[at]?.entries ?? [];
     const end = placeIn(entries, place);
     for (let i = 0; i < end; i += 1) {
-      items += 1;
+      items += entries[i]?.items ?? 0;
       calls += entries[i]?.calls ?? 0;
       workMs += entries[i]?.workMs ?? 0;
     }
     return { items, calls, workMs };
   }
 
-  #count(block: Block<T> | undefined, { calls, workMs }: Load, by: 1 | -1): void {
+  #count(block: Block<T> | undefined, load: Required<Load>, by: 1 | -1): void {
+    const { items, calls, workMs } = load;
     this.#calls += by * calls;
     this.#workMs += by * workMs;
     if (!block) return;
+    block.items += by * items;
     block.calls += by * calls;
     block.workMs += by * workMs;
   }
@@ -125,11 +147,14 @@ export class RankedQueue<T extends object> {
   #cut(at: number): void {
     const block = this.#blocks[at];
     if (!block) return;
-    const moved: Block<T> = { entries: block.entries.splice(MAX_BLOCK >> 1), calls: 0, workMs: 0 };
-    for (const { calls, workMs } of moved.entries) {
+    const entries = block.entries.splice(MAX_BLOCK >> 1);
+    const moved: Block<T> = { entries, items: 0, calls: 0, workMs: 0 };
+    for (const { items, calls, workMs } of moved.entries) {
+      moved.items += items;
       moved.calls += calls;
       moved.workMs += workMs;
     }
+    block.items -= moved.items;
     block.calls -= moved.calls;
     block.workMs -= moved.workMs;
     this.#blocks.splice(at + 1, 0, moved);

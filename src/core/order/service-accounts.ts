@@ -26,12 +26,11 @@ export class ServiceAccounts {
 
   /**
    * Lifts the account of an application whose call is about to wait, so that a pause earns no
-   * credit: to the least account of the waiting applications or, where none waits, to the account
-   * of the application that was charged last. Never lowers it.
+   * credit: to the least account of the waiting applications or, where none waits (Infinity), to
+   * the account of the application that was charged last. Never lowers it.
    */
-  lift(app: string, waiting: Iterable<string>): void {
-    let least = Infinity;
-    for (const other of waiting) least = Math.min(least, this.servedMs(other));
+  lift(app: string, leastMs: number): void {
+    let least = leastMs;
     if (least === Infinity && this.#last !== undefined) least = this.servedMs(this.#last);
     if (least < Infinity) this.#servedMs.set(app, Math.max(this.servedMs(app), least));
   }

@@ -3,11 +3,13 @@
  * The calls that wait for one backend, in the policy's order: a sorted list of runs for each API key,
  * each run with its waiting calls. When a call of a run ends, only that run is re-keyed, O(log n); the
  * passing of time re-sorts nothing. Calls that are held back for an endpoint are in lists of their
- * own, so that they are not looked at while it is full. The list itself is ranked-queue.ts;
- * deadline-queue.ts adds urgent runs; which key may take a slot is decided by key-shares.ts.
+ * own, so that they are not looked at while it is full. The list itself is ranked-queue.ts, or
+ * shared-queue.ts where all runs of an application have one key; deadline-queue.ts adds urgent runs;
+ * which key may take a slot is decided by key-shares.ts.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
+import { SharedQueue } from './shared-queue.ts';
 
 /** Order of the waiting calls within a run. */
 export type CallOrder = 'submission' | 'longest-first';
@@ -53,7 +55,7 @@ export interface NextCall {
 interface Lane {
   readonly key: string;
   readonly place: string;
-  readonly queue: RankedQueue<RunEntry>;
+  readonly queue: RankedQueue<RunEntry> | SharedQueue<RunEntry>;
 }
 
 /** A run with its waiting calls of one place, in the order in which they go. */
@@ -81,14 +83,19 @@ export class WaitingQueue {
   readonly #keyOf: KeyOf;
   readonly #order: CallOrder;
   readonly #workOf: WorkOf | undefined;
+  readonly #sharesByApp: boolean;
   #size = 0;
   #bytes = 0;
 
-  /** `workOf`: absent where it is the work of the run's waiting calls. */
-  constructor(keyOf: KeyOf, order: CallOrder, workOf?: WorkOf) {
+  /**
+   * `workOf`: absent where it is the work of the run's waiting calls. `sharesByApp`: the key is that
+   * of the run's application.
+   */
+  constructor(keyOf: KeyOf, order: CallOrder, workOf?: WorkOf, sharesByApp = false) {
     this.#keyOf = keyOf;
     this.#order = order;
     this.#workOf = workOf;
+    this.#sharesByApp = sharesByApp;
   }
 
   /** Number of waiting calls. */
@@ -254,9 +261,19 @@ export class WaitingQueue {
     }
   }
 
-  /** Re-keys all waiting runs of an application; O(waiting runs). */
+  /** Re-keys all waiting runs of an application, where they have one key. */
   rekeyApp(app: string): void {
-    for (const entry of this.#all()) if (entry.run.app === app) this.#key(entry);
+    for (const { queue } of this.#lanes.values()) {
+      if (!(queue instanceof SharedQueue)) continue;
+      queue.rekey(app, ({ run, calls: [head] }) => (head ? this.#keyOf(run, head) : Infinity));
+    }
+  }
+
+  /** The smallest key of all runs; Infinity where none waits. */
+  get leastKey(): number {
+    let least = Infinity;
+    for (const { queue } of this.#lanes.values()) least = Math.min(least, queue.peekKey());
+    return least;
   }
 
   /** Re-keys them only where the key becomes lower; the promised key stays. O(waiting runs). */
@@ -273,11 +290,6 @@ export class WaitingQueue {
     }
   }
 
-  /** Application of each waiting run, with repetitions. */
-  *apps(): Iterable<string> {
-    for (const { run } of this.#all()) yield run.app;
-  }
-
   /** Present key of a run; undefined where none of its calls waits here. */
   keyOf(run: LiveRun): number | undefined {
     const entry = this.#entryOf(run);
@@ -291,7 +303,9 @@ export class WaitingQueue {
 
   /** Key for the run's overtaking bound: the present key, or the higher one before `lowerApp`. */
   promisedKeyOf(run: LiveRun): number | undefined {
-    return this.#entryOf(run)?.promisedKey;
+    const entry = this.#entryOf(run);
+    // A key that an application's runs share rises without each of them being looked at.
+    return entry && Math.max(entry.promisedKey, this.keyOf(run) ?? -Infinity);
   }
 
   /** Place of a run in the queue, from 1; 0 where none of its calls waits here. */
@@ -338,6 +352,16 @@ export class WaitingQueue {
     return { items, calls, workMs };
   }
 
+  /** What goes before a call that goes after all that wait here. */
+  get load(): Load {
+    let [calls, workMs] = [0, 0];
+    for (const { queue } of this.#lanes.values()) {
+      calls += queue.total.calls;
+      workMs += queue.total.workMs;
+    }
+    return { calls, workMs };
+  }
+
   /** All waiting calls, in no order. */
   *calls(): Iterable<LiveCall> {
     for (const entry of this.#all()) yield* entry.calls;
@@ -367,7 +391,7 @@ export class WaitingQueue {
     const key = entry.lane?.queue.keyOf(entry);
     const call = entry.calls.shift();
     if (!call || key === undefined) return undefined;
-    const { promisedKey } = entry;
+    const promisedKey = Math.max(entry.promisedKey, key);
     this.#count(entry, call, -1);
     this.#key(entry);
     return { call, key, promisedKey, urgent };
@@ -398,7 +422,10 @@ export class WaitingQueue {
     const name = laneName(key, place);
     let lane = this.#lanes.get(name);
     if (!lane) {
-      lane = { key, place, queue: new RankedQueue() };
+      const queue = this.#sharesByApp
+        ? new SharedQueue<RunEntry>(({ run }) => run.app)
+        : new RankedQueue<RunEntry>();
+      lane = { key, place, queue };
       this.#lanes.set(name, lane);
     }
     return lane;

@@ -13,6 +13,11 @@ export interface Labels {
   readonly unit?: string;
 }
 
+/** Slots that a call needs: one for each sequence. */
+export function sequencesOf({ sequences = 1 }: Pick<CallRequest, 'sequences'>): number {
+  return sequences;
+}
+
 /** What is known of a call at its submission. */
 export interface CallRequest {
   readonly callId: string;
@@ -26,7 +31,7 @@ export interface CallRequest {
   readonly kind: 'llm' | 'service';
   /** The model that it asks for; absent for a call that is not a model call. */
   readonly model?: string;
-  /** Answers that it asks for at once, each a sequence of its own in the engine; 1 where absent. */
+  /** Answers that it asks for at once, each a sequence of its own in the engine; a whole number, 1 where absent. */
   readonly sequences?: number;
   /** Estimated from the request's text; 0 for a call that is not a model call. */
   readonly inputTokens: number;

@@ -42,9 +42,11 @@ export interface LiveCall {
   /** When it is refused because its run's deadline cannot be met, epoch ms; Infinity for never. */
   lostAt: number;
   lease: Lease | undefined;
+  /** Slots that its API key is charged for while it has the lease: at most those that there are. */
+  slots: number;
   /** It was granted ahead of the queue's order because of its deadline. */
   urgent: boolean;
-  /** Calls at its endpoint at the grant, itself included. */
+  /** Slots in use at its endpoint at the grant, its own included. */
   concurrency: number;
   /** Number of grants so far. */
   attempts: number;
@@ -208,7 +210,7 @@ export class LiveRun {
     // A sub-agent's beginning answers nothing: others of its kind may wait for their tools.
     const answers =
       subAgent && cameBack.length === 0 ? [] : this.awaited.take(request.unit, cameBack);
-    const grant = { lease: undefined, urgent: false, concurrency: 1 };
+    const grant = { lease: undefined, slots: 1, urgent: false, concurrency: 1 };
     const attempts = { attempts: 0, avoid: undefined, refusals: 0, lostAt: Infinity };
     const cold = { coldSince: undefined, coldMs: 0, expectedMs: 0, told: undefined };
     const fields = { ...grant, ...attempts, ...cold, placed: unplaced() };

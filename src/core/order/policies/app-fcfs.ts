@@ -5,5 +5,6 @@ export const appFcfs: Policy = {
   name: 'app-fcfs',
   callOrder: 'submission',
   key: 'rank',
+  keepsPlace: true,
   rank: ({ run }) => run.arrivedAt,
 };

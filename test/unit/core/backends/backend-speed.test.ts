@@ -83,4 +83,64 @@ describe('BackendSpeed', () => {
     oldest.restore(old);
     expect(oldest.value.outputMs).toBeCloseTo(old.outputMs, 6);
   });
+
+  describe('of a backend with several models', () => {
+    const slots = [{ id: 'router', slots: 4 }];
+
+    function serveModel(speed: BackendSpeed, model: string, outputMs: number, calls = 20) {
+      for (let i = 0; i < calls; i += 1) {
+        const result = okResult(100, { inputTokens: 0, serviceMs: 100 * outputMs });
+        speed.observe(result, callRequest('c', { model }), 'router', 4);
+      }
+    }
+
+    function ofTwo(): BackendSpeed {
+      const speed = new BackendSpeed(ASSUMED, slots);
+      for (let i = 0; i < 20; i += 1) {
+        serveModel(speed, 'large', 200, 1);
+        serveModel(speed, 'small', 5, 1);
+      }
+      return speed;
+    }
+
+    it('is told apart by model', () => {
+      const speed = ofTwo();
+      expect(speed.valueOf('large').outputMs).toBeCloseTo(200, 6);
+      expect(speed.valueOf('small').outputMs).toBeCloseTo(5, 6);
+      expect(new Map(speed.byModel()).get('small')?.outputMs).toBeCloseTo(5, 6);
+    });
+
+    it('is the backend’s for a model that is hardly known, or the only one', () => {
+      const speed = ofTwo();
+      serveModel(speed, 'new', 1, 9);
+      expect(speed.valueOf('new')).toBe(speed.value);
+      expect(speed.valueOf('never seen')).toBe(speed.value);
+      expect(speed.valueOf(undefined)).toBe(speed.value);
+      const single = new BackendSpeed(ASSUMED, slots);
+      serveModel(single, 'm', 7);
+      expect(single.valueOf('m')).toBe(single.value);
+      expect(single.snapshot().models).toBeUndefined();
+    });
+
+    it('remembers the models that were used last', () => {
+      const speed = new BackendSpeed(ASSUMED, slots);
+      for (let i = 0; i < 100; i += 1) serveModel(speed, `m${i}`, i + 1, 12);
+      expect([...speed.byModel()].map(([model]) => model)).toEqual(
+        Array.from({ length: 16 }, (_, i) => `m${84 + i}`),
+      );
+    });
+
+    it('is restored, also from what earlier versions stored', () => {
+      const stored = JSON.parse(JSON.stringify(ofTwo().snapshot()));
+      const after = new BackendSpeed(ASSUMED, slots);
+      after.restore(stored);
+      expect(after.valueOf('large').outputMs).toBeCloseTo(200, 3);
+      expect(after.valueOf('small').outputMs).toBeCloseTo(5, 3);
+      const { models: _, ...old } = stored;
+      const upgraded = new BackendSpeed(ASSUMED, slots);
+      upgraded.restore(old);
+      expect(upgraded.valueOf('large')).toBe(upgraded.value);
+      expect(upgraded.value.outputMs).toBeCloseTo(after.value.outputMs, 6);
+    });
+  });
 });

@@ -74,12 +74,26 @@ describe('Endpoint', () => {
 
   it('is ready only as long as a slot is free', () => {
     const endpoint = new Endpoint(FIXED, 0);
-    endpoint.inFlight = 2;
+    endpoint.holds(1);
+    endpoint.holds(1);
     expect(endpoint.free).toBe(1);
     expect(endpoint.isReady(0)).toBe(true);
-    endpoint.inFlight = 3;
+    endpoint.holds(1);
     expect(endpoint.free).toBe(0);
     expect(endpoint.isReady(0)).toBe(false);
+  });
+
+  it('is ready for several sequences as long as so many slots are free, or all of them', () => {
+    const endpoint = new Endpoint(FIXED, 0);
+    expect([3, 4, 100].map((n) => endpoint.isReady(0, '', n))).toEqual([true, true, true]);
+    endpoint.holds(1);
+    expect([2, 3, 100].map((n) => endpoint.isReady(0, '', n))).toEqual([true, false, false]);
+    endpoint.released(1, 0);
+    endpoint.holds(100);
+    expect(endpoint.isReady(1)).toBe(false);
+    expect(endpoint.concurrency).toBe(3);
+    endpoint.released(2, 1, '', 100);
+    expect([endpoint.free, endpoint.inFlight]).toEqual([3, 0]);
   });
 
   it('leaves a draining endpoint draining, whatever happens to it', () => {

@@ -79,6 +79,20 @@ describe('streams beside others', () => {
 });
 
 describe('what the engine tells', () => {
+  it('do not make a token faster than it is where short prompts come beside long ones', () => {
+    const speed = new LearnedSpeed(ASSUMED);
+    for (let i = 0; i < 48; i += 1) {
+      const isLong = i % 2 === 0;
+      const input = isLong ? 900 : 40;
+      // One batch computes both prompts; every sixth long one is alone in it.
+      const batch = isLong ? (i % 12 === 0 ? 900 : 1_300) : 900;
+      const own = { prefillMs: 0.5 * batch, decodeMs: 100, serviceMs: 0.5 * batch + 100 };
+      speed.observe(okResult(20, { inputTokens: input, ...own }), callRequest('c'));
+    }
+    expect(speed.value.inputMs).toBeGreaterThan(0.4);
+    expect(speed.value.inputMs).toBeLessThan(0.75);
+  });
+
   it('of its own times counts, and not what the call waited there', () => {
     const value = learned(20, 0, (x, y, ms) => ({
       ...{ prefillMs: ms(x, 0), decodeMs: ms(0, y), serviceMs: 5 * ms(x, y) },

@@ -4,11 +4,12 @@ import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+import { llm, runOf } from '../../../run-builders.ts';
 
 /** Each output token takes a second, so that a call of `maxOutputTokens: 8` takes 8 s. */
 const SPEED = { inputMs: 0, outputMs: 1_000 };
 
-function dispatcherOf(policy: 'fcfs' | 'gittins', fields = {}): Dispatcher {
+function dispatcherOf(policy: 'fcfs' | 'app-fcfs' | 'gittins', fields = {}): Dispatcher {
   const backends = { llm: backendSpec({ slots: 1, speed: SPEED, ...fields }) };
   return new Dispatcher(configOf({ policy, backends }), { random: seededRandom(1) }, 0);
 }
@@ -104,5 +105,58 @@ describe('slots that an engine does not have', () => {
     expect(told).toHaveLength(1);
     expect(told[0]).toMatchObject({ backend: 'llm', endpoint: 'e1', configured: 16 });
     expect(dispatcher.backends.get('llm')?.endpoints.get('e1')?.usableSlots).toBeLessThan(9);
+  });
+});
+
+describe('in an order that a run keeps', () => {
+  it('a wait holds what the runs ahead are yet to ask', () => {
+    const waitOf = (policy: 'app-fcfs' | 'fcfs') => {
+      const dispatcher = dispatcherOf(policy);
+      const unit = llm('unit', [8]);
+      for (let i = 0; i < 30; i += 1) {
+        dispatcher.models.learn(runOf('loop', unit, unit, unit, unit), i, dispatcher.speeds);
+      }
+      submit(dispatcher, 'running', 0);
+      submit(dispatcher, 'ahead', 0, { app: 'loop' });
+      submit(dispatcher, 'last', 1);
+      return placeOf(dispatcher, 'last', 1)?.waitMs ?? 0;
+    };
+    expect(waitOf('app-fcfs') - waitOf('fcfs')).toBeGreaterThan(2 * 8_000);
+  });
+});
+
+describe('the expected wait of a backend', () => {
+  function busy(calls: number, policy: 'fcfs' | 'gittins' = 'fcfs') {
+    const dispatcher = dispatcherOf(policy);
+    submit(dispatcher, 'first', 0);
+    const result = okResult(8, { serviceMs: 8_000 });
+    dispatcher.step([{ type: 'ended', callId: 'first', result }], 8_000);
+    for (let i = 0; i < calls; i += 1) submit(dispatcher, `c${i}`, 8_000);
+    return dispatcher;
+  }
+
+  function waitMs(dispatcher: Dispatcher, at: number): number {
+    return dispatcher.backends.get('llm')?.lastWaitMs(at) ?? Number.NaN;
+  }
+
+  it('is that of a call that goes after all that wait', () => {
+    const dispatcher = busy(5);
+    const told = waitMs(dispatcher, 8_000);
+    submit(dispatcher, 'last', 8_000);
+    expect(placeOf(dispatcher, 'last', 8_000)?.waitMs).toBeCloseTo(told, 6);
+    expect(told).toBeGreaterThan(4 * 8_000);
+  });
+
+  it('counts down while the call that runs goes on, in any order', () => {
+    for (const policy of ['fcfs', 'gittins'] as const) {
+      const dispatcher = busy(3, policy);
+      const before = waitMs(dispatcher, 8_000);
+      expect(before - waitMs(dispatcher, 13_000)).toBeGreaterThan(3_000);
+    }
+  });
+
+  it('is 0 while a slot is free', () => {
+    expect(waitMs(busy(0), 8_000)).toBe(0);
+    expect(waitMs(busy(1), 8_000)).toBeGreaterThan(0);
   });
 });

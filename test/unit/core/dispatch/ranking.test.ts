@@ -316,3 +316,21 @@ describe('a run that waits while its application becomes known', () => {
     expect(order).toEqual([...early, 'late0', 'late1', 'late2']);
   });
 });
+
+describe('a backend with several models', () => {
+  it('ranks a call by the speed of its model', () => {
+    const bench = new Bench('gittins', 1);
+    const speed = bench.dispatcher.backends.get('llm')?.speed;
+    for (let i = 0; i < 20; i += 1) {
+      for (const [model, outputMs] of [['large', 50] as const, ['small', 1] as const]) {
+        const result = okResult(100, { inputTokens: 0, serviceMs: 100 * outputMs });
+        speed?.observe(result, callRequest('c', { model }), 'e1', 1);
+      }
+    }
+    // 90 tokens at 50 ms take longer than 990 at 1 ms.
+    bench.submit('few', 'short', { model: 'large' });
+    bench.submit('many', 'long', { model: 'small' });
+    for (let i = 0; i < 2; i += 1) bench.end();
+    expect(bench.granted).toEqual(['many', 'few']);
+  });
+});

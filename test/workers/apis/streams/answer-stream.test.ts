@@ -4,7 +4,8 @@
  * stream and faults are read as each API writes them.
  */
 import { describe, expect, it } from 'vitest';
-import { AnswerStream, type StreamKind } from '../../../../src/apis/streams/answer-stream.ts';
+import { AnswerStream } from '../../../../src/apis/streams/answer-stream.ts';
+import type { StreamKind } from '../../../../src/apis/streams/stream-reading.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

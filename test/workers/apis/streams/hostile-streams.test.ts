@@ -7,8 +7,9 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ByteTail } from '../../../../src/apis/byte-tail.ts';
 import type { AnswerFormat } from '../../../../src/apis/streams/answer-format.ts';
-import { AnswerStream, type StreamKind } from '../../../../src/apis/streams/answer-stream.ts';
+import { AnswerStream } from '../../../../src/apis/streams/answer-stream.ts';
 import { eventOf } from '../../../../src/apis/streams/event-splitter.ts';
+import type { StreamKind } from '../../../../src/apis/streams/stream-reading.ts';
 import { findUsage, PlainUsage, usageIn } from '../../../../src/apis/usage.ts';
 
 const encoder = new TextEncoder();
