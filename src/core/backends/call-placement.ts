@@ -25,9 +25,9 @@ export type Placed =
  * What a prompt that is read again costs, in times of its prefill: the call waits for it, the calls
  * behind it wait for the slot as long, and what it displaces from the cache is read again as well.
  */
-const COUNTED_LOSS = 3;
+const COUNTED_LOSS = 4;
 /** The longest time for which a call is held back, in times of the prefill that it would lose. */
-const LONGEST_HOLD = 4;
+const LONGEST_HOLD = 5;
 /**
  * What a full endpoint counts for against an empty one, ms: its calls slow each other down, by no more
  * than the time that a call takes.

@@ -320,7 +320,10 @@ export class CallsInFlight {
     call.concurrency = endpoint.concurrency;
     call.visit.servingSince ??= now;
     this.#timers.setLease(call, lease);
-    ranking.served(call, backend, { input: call.request.inputTokens, output: 0 });
+    ranking.served(call, backend, {
+      input: call.request.inputTokens - (call.placed.expected?.hitTokens ?? 0),
+      output: 0,
+    });
     const rank = ranking.queueRank(call.run, key, promisedKey);
     const order = withHold(rank, call.run, call.placed.heldTo);
     // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the

@@ -80,8 +80,9 @@ export class Ranking {
   }
 
   /** Time that a call is expected to take once it has a slot, ms. */
-  expectedMs({ run, request }: LiveCall, backend: Backend): number {
-    const { speed } = backend;
+  expectedMs(call: LiveCall, backend: Backend): number {
+    const { run, request } = call;
+    const { speed, placement } = backend;
     const usual = this.#view.models.model(run.app)?.graph.callDemand(request.unit, backend.name);
     if (request.kind !== 'llm') {
       return usual ? workMs(usual, speed.value) : speed.calls > 0 ? speed.meanServiceMs : 0;
@@ -90,7 +91,8 @@ export class Ranking {
       usual?.output ?? USUAL_OUTPUT_TOKENS,
       request.maxOutputTokens ?? Infinity,
     );
-    return workMs({ input: request.inputTokens, output }, speed.valueOf(request.model));
+    const input = placement.uncachedTokens(call) ?? request.inputTokens;
+    return workMs({ input, output }, speed.valueOf(request.model));
   }
 
   /** To be called before a call joins the backend's queue. */

@@ -49,7 +49,7 @@ export interface Policy {
 }
 
 /** How often prefill beyond the usual counts in a rank. */
-const COUNTED_UNREAD = 3;
+const COUNTED_UNREAD = 4;
 
 /** The query to the application's model: the run's state and the work attained in its visit. */
 export function queryOf(inputs: RankInputs): RankQuery {

@@ -151,3 +151,68 @@ describe('WaitingLine', () => {
     expect(new Set(line.calls())).toEqual(new Set(calls.slice(1)));
   });
 });
+
+describe('calls that are held back for an endpoint', () => {
+  const keys = new Map([
+    ['a', 1],
+    ['b', 2],
+    ['c', 3],
+  ]);
+  const isOpen = (open: string) => ({ ...ROOM, isOpen: (endpoint: string) => endpoint === open });
+
+  /** Runs a and b, of which a is held back for e. */
+  function heldLine() {
+    const line = new WaitingQueue((run) => keys.get(run.id) ?? 0, 'submission');
+    const calls = ['a', 'b'].map((id, seq) => callOf(runOf(id), seq));
+    for (const call of calls) line.add(call);
+    const next = line.take(ROOM);
+    if (!next) throw new Error('nothing waits');
+    next.call.placed.heldFor = 'e';
+    line.addBack(next);
+    return { line, held: next.call };
+  }
+
+  it('are passed while the endpoint is full, and go in their order once it is not', () => {
+    const { line } = heldLine();
+    expect(line.size).toBe(2);
+    expect([line.heldFor('e'), line.heldBefore('e', 0), line.heldBefore('e', 1)]).toEqual([
+      1, 0, 1,
+    ]);
+    expect(line.take(isOpen('other'))?.key).toBe(2);
+    expect(line.take(isOpen('other'))).toBeUndefined();
+    expect(line.take(isOpen('e'))?.key).toBe(1);
+    expect([line.size, line.heldFor('e')]).toEqual([0, 0]);
+  });
+
+  it('are re-keyed with their run, counted for it, and can be removed', () => {
+    const { line, held } = heldLine();
+    keys.set('a', 9);
+    line.rekey(held.run);
+    expect(line.keyOf(held.run)).toBe(9);
+    keys.set('a', 1);
+    expect(line.position(held.run)).toBe(2);
+    expect(line.heldCalls()).toEqual([held]);
+    expect([...line.calls()]).toHaveLength(2);
+    expect(line.remove(held)).toBe(true);
+    expect([line.size, line.heldFor('e'), line.runs]).toEqual([1, 0, 1]);
+  });
+
+  it('keep at most the key that their run had', () => {
+    const { line, held } = heldLine();
+    keys.set('a', 9);
+    line.remove(held);
+    line.addBack({ call: held, key: 1, promisedKey: 1, urgent: false });
+    expect([line.keyOf(held.run), line.promisedKeyOf(held.run)]).toEqual([1, 1]);
+    keys.set('a', 1);
+  });
+
+  it('do not ask for a slot while the endpoint is full', () => {
+    const { line, held } = heldLine();
+    expect(line.wantsSlot('', () => false)).toBe(true);
+    line.take(isOpen('other'));
+    expect(line.wantsSlot('', () => false)).toBe(false);
+    expect(line.wantsSlot('', () => true)).toBe(true);
+    expect(line.wantsSlot('key', () => true)).toBe(false);
+    expect(held.placed.heldFor).toBe('e');
+  });
+});

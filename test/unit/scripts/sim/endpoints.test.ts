@@ -31,10 +31,15 @@ function session(run: string, arrival_ms: number, inputs: number[], text = run):
   return JSON.stringify({ run, app: 'chat', arrival_ms, units });
 }
 
-function figures(lines: string[], llm: object, policy: SimOptions['policy'] = 'fcfs') {
+function figures(
+  lines: string[],
+  llm: object,
+  policy: SimOptions['policy'] = 'fcfs',
+  options: Partial<SimOptions> = {},
+) {
   const trace = parseTrace(lines.join('\n'), 'test');
   const cluster = clusterOf(llm);
-  const result = simulate(trace, cluster, { ...OPTIONS, policy });
+  const result = simulate(trace, cluster, { ...OPTIONS, policy, ...options });
   expect(measuresPrefixes(trace, cluster)).toBe(true);
   const { summary } = resultOf(policy, result, false, true) as { summary: object };
   return { completed: result.runs.map((r) => r.completedMs), summary };
@@ -66,6 +71,30 @@ describe('several endpoints in a simulation', () => {
     const lines = [session('a', 0, [100, 120]), session('b', 0, [200, 220])];
     const { completed } = figures(lines, { slots: 1, endpoints: 2 });
     expect(completed).toEqual([110 + 30, 210 + 230]);
+  });
+
+  it('with affinity a session goes where it was, and waits for that while it pays', () => {
+    const affinity = { affinity: 'hold' } as const;
+    const lines = [session('a', 0, [1_000, 1_100]), session('b', 0, [2_000, 2_100])];
+    const free = figures(lines, { slots: 1, endpoints: 2 }, 'fcfs', affinity);
+    expect(free.completed).toEqual([1_010 + 110, 2_010 + 110]);
+    // Another call of a's text is served before its second turn, by the endpoint that has it.
+    const busy = [...lines, session('x', 1_005, [1_300], 'a')];
+    const { completed, summary } = figures(busy, { slots: 1, endpoints: 2 }, 'fcfs', affinity);
+    expect(completed).toEqual([1_320 + 20, 2_010 + 110, 1_010 + 310]);
+    expect(summary).toMatchObject({ prefix_hit_ratio: (1_090 + 2_000 + 1_000) / 7_500 });
+  });
+
+  it('measures for how long calls were held back beside a free slot', () => {
+    // From 1,010 on a's endpoint serves one of two calls until 1,320; the other waits for it.
+    const a = JSON.parse(session('a', 0, [1_000, 1_000]));
+    a.units[1].calls[0].output_tokens = 30;
+    a.units[1].calls.push({ input_tokens: 5_000, output_tokens: 1, prefix: [['a', 5_000]] });
+    const lines = [session('b', 0, [500]), JSON.stringify(a)];
+    const affinity = { affinity: 'hold' } as const;
+    const { completed, summary } = figures(lines, { slots: 1, endpoints: 2 }, 'fcfs', affinity);
+    expect(completed).toEqual([510, 1_320 + 4_000 + 10]);
+    expect(summary).toMatchObject({ held_ms: 310 });
   });
 
   it('the cache of each is bounded', () => {
