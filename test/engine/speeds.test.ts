@@ -105,7 +105,10 @@ it.each([
   const { speed } = await one.status();
   const [own, ownAlone] = [ownSpeed(timings), ownSpeed(alone)];
   expectNear(speed.inputMs, own.inputMs, 'ms an input token', ownAlone.inputMs);
-  expectNear(speed.outputMs, own.outputMs, 'ms an output token');
+  // On a machine that is busy with other things the mean is far above the median.
+  const tokens = sum(timings.map((t) => t.predicted_n));
+  const meanMs = sum(timings.map((t) => t.predicted_ms)) / tokens;
+  expectNear(speed.outputMs, own.outputMs, 'ms an output token', meanMs);
 });
 
 it('of input are per token that was not cached', async () => {
