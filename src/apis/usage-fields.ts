@@ -37,38 +37,50 @@ export interface UsageField {
   /** Names from the object inwards. */
   readonly path: readonly string[];
   readonly means: Meaning;
-  /** Who writes it. */
-  readonly source: string;
 }
 
-/** Fields of the object `usage`. Where several are told that mean the same, the largest counts. */
+/** Fields of the object `usage`. Where several are told that mean the same, the largest counts. Above each: who writes it. */
 export const USAGE_FIELDS: readonly UsageField[] = [
-  field('prompt_tokens', 'input', 'OpenAI chat, completions, embeddings; vLLM, SGLang, llama.cpp'),
-  field('input_tokens', 'input-or-rest', 'OpenAI Responses: all; Anthropic Messages: the rest'),
-  field('completion_tokens', 'output', 'OpenAI chat and completions'),
-  field('output_tokens', 'output', 'OpenAI Responses; Anthropic Messages'),
-  field('total_tokens', 'total', 'OpenAI; rerankers of vLLM, Jina and TEI report nothing else'),
-  field(
-    'prompt_tokens_details.cached_tokens',
-    'cached',
-    'OpenAI; vLLM --enable-prompt-tokens-details; SGLang --enable-cache-report; llama.cpp; xAI',
-  ),
-  field('input_tokens_details.cached_tokens', 'cached', 'OpenAI Responses; xAI'),
-  field('prompt_cache_hit_tokens', 'cached', 'DeepSeek'),
-  field('cached_tokens', 'cached', 'Moonshot'),
-  field('cache_read_input_tokens', 'cached-apart', 'Anthropic; vLLM; LiteLLM repeats it'),
-  field('cache_creation_input_tokens', 'written-apart', 'Anthropic; vLLM; LiteLLM repeats it'),
-  field('prompt_time', 'prefill-s', 'Groq'),
-  field('completion_time', 'decode-s', 'Groq'),
+  // OpenAI chat, completions, embeddings; vLLM, SGLang, llama.cpp
+  field('prompt_tokens', 'input'),
+  // OpenAI Responses: all; Anthropic Messages: the rest
+  field('input_tokens', 'input-or-rest'),
+  // OpenAI chat and completions
+  field('completion_tokens', 'output'),
+  // OpenAI Responses; Anthropic Messages
+  field('output_tokens', 'output'),
+  // OpenAI; rerankers of vLLM, Jina and TEI report nothing else
+  field('total_tokens', 'total'),
+  // OpenAI; vLLM --enable-prompt-tokens-details; SGLang --enable-cache-report; llama.cpp; xAI
+  field('prompt_tokens_details.cached_tokens', 'cached'),
+  // OpenAI Responses; xAI
+  field('input_tokens_details.cached_tokens', 'cached'),
+  // DeepSeek
+  field('prompt_cache_hit_tokens', 'cached'),
+  // Moonshot
+  field('cached_tokens', 'cached'),
+  // Anthropic; vLLM; LiteLLM repeats it
+  field('cache_read_input_tokens', 'cached-apart'),
+  // Anthropic; vLLM; LiteLLM repeats it
+  field('cache_creation_input_tokens', 'written-apart'),
+  // Groq
+  field('prompt_time', 'prefill-s'),
+  // Groq
+  field('completion_time', 'decode-s'),
 ];
 
 /** Fields of the object `timings`, all of one sequence. */
 export const TIMING_FIELDS: readonly UsageField[] = [
-  field('cache_n', 'cached-apart', 'llama.cpp'),
-  field('prompt_n', 'input-or-rest', 'llama.cpp: only what was evaluated'),
-  field('predicted_n', 'output', 'llama.cpp'),
-  field('prompt_ms', 'prefill-ms', 'llama.cpp'),
-  field('predicted_ms', 'decode-ms', 'llama.cpp'),
+  // llama.cpp
+  field('cache_n', 'cached-apart'),
+  // llama.cpp: only what was evaluated
+  field('prompt_n', 'input-or-rest'),
+  // llama.cpp
+  field('predicted_n', 'output'),
+  // llama.cpp
+  field('prompt_ms', 'prefill-ms'),
+  // llama.cpp
+  field('predicted_ms', 'decode-ms'),
 ];
 
 /** More tokens or time than any call can take; a larger number is ignored. */
@@ -156,6 +168,6 @@ function scaled(value: number | undefined, by: number): number | undefined {
   return value === undefined ? undefined : value * by;
 }
 
-function field(path: string, means: Meaning, source: string): UsageField {
-  return { path: path.split('.'), means, source };
+function field(path: string, means: Meaning): UsageField {
+  return { path: path.split('.'), means };
 }

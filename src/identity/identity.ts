@@ -128,9 +128,13 @@ export async function bodyFingerprint(content: string | Uint8Array<ArrayBuffer>)
   return (await sha256Hex(content)).slice(0, 2 * FINGERPRINT_CHARS);
 }
 
+/** Values that are names, which a placeholder may stand for. */
+const NAMES: ReadonlySet<string> = new Set(['app', 'run', 'unit']);
+
 /** A value that the client sets for Talaria: in a header, or else in the metadata. */
 function explicitValue(headers: Headers, hints: BodyHints, name: string): Named | undefined {
-  return setValues(headers, hints, name).find(({ value }) => !isPlaceholder(value));
+  const isName = NAMES.has(name);
+  return setValues(headers, hints, name).find(({ value }) => !(isName && isPlaceholder(value)));
 }
 
 function setValues(headers: Headers, hints: BodyHints, name: string): Named[] {

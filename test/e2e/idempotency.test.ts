@@ -209,8 +209,10 @@ describe('a call that still runs', () => {
     expect(again.status).toBe(200);
     expect(again.headers.get('idempotent-replayed')).toBeNull();
     await again.text();
-    const status = await statusOf(dispatcher.workerd.url, 'once');
-    expect(status.m).toMatchObject({ running: 0, waiting: 0 });
+    await until(
+      async () => (await statusOf(dispatcher.workerd.url, 'once')).m,
+      (m) => m?.running === 0 && m.waiting === 0,
+    );
   });
 });
 
