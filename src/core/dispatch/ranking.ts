@@ -62,7 +62,7 @@ export class Ranking {
     if (!this.#policy.keepsPlace) return undefined;
     return (run, call) => {
       const inputs = this.#inputs(run, call);
-      return inputs.model.meanRemainingMs(queryOf(inputs, 1));
+      return inputs.model.meanRemainingMs(queryOf(inputs));
     };
   }
 

@@ -51,17 +51,14 @@ export interface Policy {
 /** How often prefill beyond the usual counts in a rank. */
 const COUNTED_UNREAD = 4;
 
-/**
- * The query to the application's model: the run's state and the work attained in its visit.
- * `countedUnread`: 1 where work is asked for, and not a rank.
- */
-export function queryOf(inputs: RankInputs, countedUnread = COUNTED_UNREAD): RankQuery {
+/** The query to the application's model: the run's state and the work attained in its visit. */
+export function queryOf(inputs: RankInputs): RankQuery {
   const { run, call, speeds, slots } = inputs;
   const { visit } = call;
   const { backend } = visit;
   const attainedMs = workMs(visit.done, speeds(backend));
   const state = run.stateIn(visit, speeds);
-  return { state, backend, attainedMs, speeds, slots, extraMs: countedUnread * extraMsOf(inputs) };
+  return { state, backend, attainedMs, speeds, slots, extraMs: extraMsOf(inputs) };
 }
 
 /**
@@ -72,5 +69,5 @@ function extraMsOf({ call, model, speeds, uncachedTokens }: RankInputs): number 
   if (uncachedTokens === undefined) return 0;
   const { backend } = call.visit;
   const usual = model.graph.callDemand(call.request.unit, backend)?.input ?? uncachedTokens;
-  return (uncachedTokens - usual) * speeds(backend).inputMs;
+  return COUNTED_UNREAD * (uncachedTokens - usual) * speeds(backend).inputMs;
 }
