@@ -5,8 +5,8 @@
  */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { loadKeyOwner, loadTenant } from '../config/store.ts';
 import { TENANT_NAME } from '../config/schema.ts';
+import { loadKeyOwner, loadTenant } from '../config/store.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import type { ConsoleKey } from '../protocol/looking.ts';
@@ -37,7 +37,7 @@ export async function consoleCaller(
   if (token === undefined) {
     return failure('invalid_api_key', { message: 'Send "Authorization: Bearer TOKEN".' });
   }
-  const message = 'The token is neither an administrator\'s nor an API key of a tenant.';
+  const message = "The token is neither an administrator's nor an API key of a tenant.";
   const keyHash = await sha256Hex(token);
   const owner = await loadKeyOwner(env.TENANTS, keyHash);
   const lookup = owner && (await loadTenant(env, owner.tenant));

@@ -12,7 +12,7 @@ import { sequencesOf } from '../../../src/core/runs/call-request.ts';
 import type { LiveCall } from '../../../src/core/runs/live-run.ts';
 import type { LinePage, WaitingRun } from '../../../src/protocol/console/now.ts';
 import { type WhyReason, whyWords } from '../../../src/protocol/console/why.ts';
-import { type LineState, reasonsOf, RowsAhead, type Standing } from './line-reasons.ts';
+import { type LineState, RowsAhead, reasonsOf, type Standing } from './line-reasons.ts';
 
 /** The order in force. */
 export interface OrderShown {
@@ -77,7 +77,10 @@ export function lineState(backend: Backend, now: number): LineState {
     return { kind: 'circuit-open', untilMs: openUntil - now };
   }
   if (!backend.isWarm) {
-    return { kind: 'endpoint-cold', startsInMs: isWarming ? Math.round(backend.startMs(now)) : null };
+    return {
+      kind: 'endpoint-cold',
+      startsInMs: isWarming ? Math.round(backend.startMs(now)) : null,
+    };
   }
   const { slots } = backend;
   const isBusy = !backend.hasFree(now) && Number.isFinite(slots);

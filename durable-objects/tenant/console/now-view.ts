@@ -107,7 +107,7 @@ function endpointNow(endpoint: Endpoint, now: number): EndpointNow {
     state,
     presumed: endpoint.presumed,
     stateSince: endpoint.stateSince,
-    paused: false,
+    paused: endpoint.isPaused,
     slots: finite(spec.slots),
     usableSlots: finite(endpoint.usableSlots),
     slotsInUse: endpoint.concurrency,

@@ -3,10 +3,7 @@
  * second, and nothing while nothing changes. What a page gets is coalesced: the view of the moment,
  * not each change. A page that reads too slowly, or says too much, is closed.
  */
-import {
-  CONSOLE_BUILD,
-  CONSOLE_CONTRACT,
-} from '../../../src/protocol/console/session.ts';
+import { CONSOLE_BUILD, CONSOLE_CONTRACT } from '../../../src/protocol/console/session.ts';
 import {
   LEAST_GAP_MS,
   MAX_SOCKETS,
