@@ -38,6 +38,7 @@ import { DispatchLoop } from './dispatch-loop.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { Forecasts } from './forecasts.ts';
 import { KeyRequests } from './key-requests.ts';
+import { LoadAsks } from './load-asks.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { permitted } from './permitted-call.ts';
 import { Pings } from './pings.ts';
@@ -84,6 +85,14 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
         this.wakeAnswered(order, ok, tookMs, details),
       releaseAnswered: (order, result) => this.#releaseAnswered(order, result),
     });
+    const asks = new LoadAsks({
+      env,
+      tenant,
+      config,
+      waitUntil,
+      told: ({ backend, endpoint }, load) =>
+        this.#loop.step([{ type: 'load-told', backend, endpoint, ...(load ? { load } : {}) }]),
+    });
     const [store, waiters, pending, accounting] = [
       this.#store,
       this.#waiters,
@@ -99,6 +108,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       call: (callId) => this.#dispatcher?.call(callId),
       wake: (order) => pings.wake(order),
       release: (order) => pings.release(order),
+      askLoad: (order) => asks.ask(order),
     });
     const effects = this.#effects;
     this.#loop = new DispatchLoop({
