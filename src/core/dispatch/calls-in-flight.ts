@@ -109,11 +109,12 @@ export class CallsInFlight {
     const caller = { key: keyOf(call), callId, sequences: sequencesOf(call.request) };
     const usableBefore = endpoint?.usableSlots;
     const backend = this.#backends.get(call.request.backend);
-    if (again && backend && isSentAgain(call, backend, result, now)) {
+    const isMissed = endpoint && backend?.adapters.isMissed(call, endpoint, result, now);
+    if (again && backend && (isMissed || isSentAgain(call, backend, result, now))) {
       return this.#waitAgain(call, backend, now, 0);
     }
     const after = endpoint
-      ? endpoint.observe(result, call.lease.grantedAt, now, caller)
+      ? endpoint.observe(seenBy(call, result), call.lease.grantedAt, now, caller)
       : refusalAtGoneEndpoint(result);
     if (endpoint && usableBefore === endpoint.spec.slots && endpoint.usableSlots < usableBefore) {
       const { usableSlots: usable, spec } = endpoint;
@@ -176,6 +177,7 @@ export class CallsInFlight {
   dispatch(backend: Backend, now: number): boolean {
     const left: LiveCall[] = [];
     backend.endPauses(now);
+    for (const call of backend.adapters.review(now)) backend.enqueue(call, now);
     backend.beginRound(now);
     const wide = new WideCalls();
     const { heldBack } = backend;
@@ -192,6 +194,7 @@ export class CallsInFlight {
     for (const call of left) backend.queue.add(call);
     wide.putBack(backend.queue);
     backend.endRound();
+    this.#context.prewarmer.loads.forWaiting(backend, now, this.effects);
     if (backend.spec.failover) this.#refuseWhereDown(backend, now);
     return left.length > 0;
   }
@@ -221,6 +224,7 @@ export class CallsInFlight {
       call.placed.heldUntil = Math.min(call.placed.heldUntil, placed.until);
       return backend.hold(next, placed.endpoint.spec.id, now);
     }
+    if (placed?.type === 'load') return backend.adapters.park(call, now);
     const best = placed?.endpoint;
     const isAvoided = best && call.avoid?.has(best.spec.id);
     const hasOther = isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, keyOf(call));
@@ -372,6 +376,11 @@ export class CallsInFlight {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+/** The result as far as it concerns the endpoint: one that does not know an adapter is up. */
+function seenBy({ placed }: LiveCall, result: CallResult): CallResult {
+  return placed.adapter === undefined ? result : { ...result, mayBeCold: false };
+}
 
 function refusalAtGoneEndpoint({ cold, busy }: CallResult): AfterRefusal | undefined {
   return cold || busy ? 'pause' : undefined;
