@@ -21,7 +21,9 @@ const ALL_DAYS = 'all';
 export interface WakeRecord {
   readonly backend: string;
   readonly endpoint: string;
-  readonly wake: Omit<Wake, 'cause'> & { readonly cause: WakeCause | 'release' };
+  readonly wake: Omit<Wake, 'cause'> & {
+    readonly cause: WakeCause | 'release' | 'adapter' | 'adapter-prewarm';
+  };
   readonly outcome: WakeOutcome | 'dry-run' | 'over-budget' | 'released';
   readonly endedAt: number;
 }

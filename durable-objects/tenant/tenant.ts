@@ -12,6 +12,7 @@ import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
 import type {
+  AdapterOrder,
   Admission,
   ArchiveHead,
   ArchivePage,
@@ -20,6 +21,7 @@ import type {
   ForecastAnswer,
   Grant,
   ImportCount,
+  LoadReport,
   PingOrder,
   Refusal,
   RequestsCharged,
@@ -33,6 +35,7 @@ import type {
   WakeReport,
 } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
+import { AdapterOrders } from './adapter-orders.ts';
 import { CallAccounting } from './call-accounting.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { EffectRunner } from './effect-runner.ts';
@@ -93,6 +96,13 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       told: ({ backend, endpoint }, load) =>
         this.#loop.step([{ type: 'load-told', backend, endpoint, ...(load ? { load } : {}) }]),
     });
+    const adapters = new AdapterOrders({
+      env,
+      tenant,
+      config,
+      waitUntil,
+      loaded: (order, report) => this.#adapterLoaded(order, report),
+    });
     const [store, waiters, pending, accounting] = [
       this.#store,
       this.#waiters,
@@ -109,6 +119,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       wake: (order) => pings.wake(order),
       release: (order) => pings.release(order),
       askLoad: (order) => asks.ask(order),
+      loadAdapter: (order) => adapters.load(order),
     });
     const effects = this.#effects;
     this.#loop = new DispatchLoop({
@@ -386,6 +397,14 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   async #releaseAnswered(order: PingOrder, result: ReleaseResult): Promise<void> {
     const { backend, endpoint } = order;
     await this.#loop.step([{ type: 'release-answered', backend, endpoint, ...result }]);
+  }
+
+  /** Tells the dispatcher how a load of an adapter ended. */
+  async #adapterLoaded(order: AdapterOrder, report: LoadReport): Promise<void> {
+    const { backend, endpoint, adapter, loadAt } = order;
+    await this.#loop.step([
+      { type: 'adapter-answered', backend, endpoint, adapter, loadAt, ...report },
+    ]);
   }
 
   /**

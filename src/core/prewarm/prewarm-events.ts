@@ -3,6 +3,7 @@
  * dispatcher's events and effects (dispatch-events.ts).
  */
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
+import type { AdapterAnswer, AdapterEffect, AdapterEffects } from './adapter-events.ts';
 
 export type PrewarmEvent =
   | {
@@ -34,6 +35,7 @@ export type PrewarmEvent =
       /** Why it is not, for the operator. */
       readonly reason?: string;
     }
+  | AdapterAnswer
   | { readonly type: 'gone-cold'; readonly backend: string; readonly endpoint: string }
   /** Check all backends, looking ahead by the cold start plus `aheadMs`, the cron's period. */
   | { readonly type: 'forecast'; readonly aheadMs: number };
@@ -76,6 +78,6 @@ export type PrewarmEffect =
     };
 
 /** A list that effects are appended to; the dispatcher's list also takes other effects. */
-export interface PrewarmEffects {
-  push(effect: PrewarmEffect): unknown;
+export interface PrewarmEffects extends AdapterEffects {
+  push(effect: PrewarmEffect | AdapterEffect): unknown;
 }
