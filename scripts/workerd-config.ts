@@ -10,6 +10,8 @@ export interface WorkerdSettings {
   readonly flags: string;
   readonly secrets: Readonly<Record<string, string>>;
   readonly objectsApart: boolean;
+  /** Folder of the static assets. */
+  readonly assets: string;
   /** Lets tenants' objects be aborted from outside; for tests. */
   readonly abortable: boolean;
 }
@@ -29,7 +31,7 @@ export function workerdConfig(
   port: number,
   cronPort: number,
   disk: string,
-  { date, flags, secrets, objectsApart, abortable }: WorkerdSettings,
+  { date, flags, secrets, objectsApart, assets, abortable }: WorkerdSettings,
 ): string {
   const compatibility = `compatibilityDate = "${date}", compatibilityFlags = ${flags}`;
   const entry = abortable ? '(name = "abortable.js", esModule = embed "abortable.js"), ' : '';
@@ -40,6 +42,7 @@ export function workerdConfig(
     objectsApart ? `(className = "${className}", serviceName = "objects")` : `"${className}"`;
   const bindings = [
     '(name = "TENANTS", kvNamespace = "kv")',
+    '(name = "ASSETS", service = "assets")',
     ...OBJECTS.map(([name, c]) => `(name = "${name}", durableObjectNamespace = ${namespace(c)})`),
     ...Object.entries({ ADMIN_TOKEN, ENVIRONMENT: 'development', ...secrets }).map(
       ([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`,
@@ -71,6 +74,7 @@ const config :Workerd.Config = (
       durableObjectNamespaces = [(className = "Store", uniqueKey = "kv", enableSql = true)],
       durableObjectStorage = (localDisk = "disk"))),
     (name = "disk", disk = (path = "${disk}", writable = true)),
+    (name = "assets", disk = (path = "${assets}")),
     (name = "network", network = (allow = ["public", "private"])),
   ],
   sockets = [

@@ -17,6 +17,7 @@ import { archive } from './routes/archive.ts';
 import { backends } from './routes/backends.ts';
 import { batches } from './routes/batches.ts';
 import { calls } from './routes/calls.ts';
+import { consolePage } from './routes/console/page.ts';
 import { cors } from './routes/cors.ts';
 import { files } from './routes/files.ts';
 import { jobs } from './routes/jobs.ts';
@@ -53,6 +54,7 @@ app.use((c, next) => {
 });
 app.route('/', status);
 app.route('/', openapi);
+app.route('/', consolePage);
 app.route('/', metrics);
 app.use('/v1/*', tenantAuth);
 for (const path of ['jobs', 'files', 'batches']) app.use(`/v1/${path}/*`, clientsOnly);

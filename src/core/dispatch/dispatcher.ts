@@ -299,6 +299,7 @@ export class Dispatcher {
       case 'release-answered':
       case 'adapter-answered':
       case 'gone-cold':
+      case 'endpoint-ordered':
       case 'forecast':
         return this.#prewarmer.apply(event, now, this.#effects);
       case 'tick':

@@ -12,10 +12,17 @@ export const DAILY_FIELDS = [
   'money',
   /** The part of the warm time that pings ahead of need caused before a call used it, ms. */
   'pingMs',
+  /** The part of that which no call used, ms, and its price. */
+  'wastedMs',
+  'wastedMoney',
+  /** Time that they were cold, ms, and what being warm all the time would have cost more. */
+  'coldMs',
+  'sparedMoney',
   /** Wakes by cause. */
   'demandWakes',
   'prewarms',
   'keepWarms',
+  'operatorWakes',
   /** Pings ahead of need by outcome. */
   'used',
   'late',
