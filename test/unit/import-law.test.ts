@@ -76,6 +76,8 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
     ...['calls', 'jobs', 'apis', 'auth', 'config', 'http', 'identity', 'objects', 'openapi'],
     'protocol',
   ),
+  'src/console': [],
+  'src/console/screens/what-if': ALL_CORE,
   'durable-objects': edge('protocol'),
   'durable-objects/tenant': [...ALL_CORE, ...edge('protocol', 'config', 'endpoints')],
   'durable-objects/jobs': [...core('limits'), ...edge('protocol', 'config', 'jobs')],
