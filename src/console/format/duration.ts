@@ -25,6 +25,12 @@ function pair(ms: number, large: number, largeUnit: string, small: number, small
   return rest === 0 ? first : `${first} ${rest} ${smallUnit}`;
 }
 
+/** The same in whole seconds, for what ticks. */
+export function wholeSeconds(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / SECOND));
+  return seconds < 60 ? `${seconds} s` : duration(seconds * SECOND);
+}
+
 /** An age in whole units, which ticks calmly: `now`, `12 s ago`, `in 3 min`. */
 export function relative(at: number, now: number): string {
   const ms = at - now;
@@ -45,10 +51,13 @@ const ABSOLUTE = new Intl.DateTimeFormat(undefined, {
   dateStyle: 'medium',
   timeStyle: 'long',
 });
-const CLOCK = new Intl.DateTimeFormat(undefined, {
+const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' });
+const DAY_AND_CLOCK = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
   hour: '2-digit',
   minute: '2-digit',
-  second: '2-digit',
+  hourCycle: 'h23',
 });
 
 /** Date, time and zone. */
@@ -59,4 +68,9 @@ export function absolute(at: number): string {
 /** Time of day to the second. */
 export function timeOfDay(at: number): string {
   return CLOCK.format(at);
+}
+
+/** Day and time to the minute. */
+export function dayAndTime(at: number): string {
+  return DAY_AND_CLOCK.format(at);
 }

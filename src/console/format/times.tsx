@@ -1,7 +1,7 @@
 /** Times on the page: relative as text, absolute on hover and for machines. */
 
 import { now } from './clock.ts';
-import { absolute, duration, relative } from './duration.ts';
+import { absolute, relative, wholeSeconds } from './duration.ts';
 
 /** `3 min ago`. */
 export function Ago({ at }: { readonly at: number }) {
@@ -16,7 +16,7 @@ export function Ago({ at }: { readonly at: number }) {
 export function Since({ at }: { readonly at: number }) {
   return (
     <time dateTime={new Date(at).toISOString()} title={absolute(at)}>
-      {duration(Math.max(0, Math.round((now.value - at) / 1_000) * 1_000))}
+      {wholeSeconds(now.value - at)}
     </time>
   );
 }

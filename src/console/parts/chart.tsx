@@ -33,6 +33,10 @@ export interface ChartProps {
   readonly formatY?: (value: number) => string;
   readonly logX?: boolean;
   readonly yMost?: number;
+  /** Length of the x axis at least, in its unit (ms where `time` is set). */
+  readonly xSpan?: number;
+  /** Width of the labels at the left, px. */
+  readonly yPx?: number;
 }
 
 export function Chart(props: ChartProps) {
@@ -79,6 +83,7 @@ function dataOf({ x, lines, time }: ChartProps): uPlot.AlignedData {
 
 function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
   const { lines, time = false, heightPx = 220, formatX, formatY, logX, yMost } = props;
+  const sayX = (value: number) => formatX?.(time ? value * 1_000 : value) ?? '';
   const colours = getComputedStyle(document.documentElement);
   const colour = (name: string) => resolved(colours, name);
   const axis = {
@@ -93,7 +98,13 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
     legend: { show: lines.length > 1, live: true },
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     scales: {
-      x: { time, ...(logX ? { distr: 3 as const } : {}) },
+      x: {
+        time,
+        ...(logX ? { distr: 3 as const } : {}),
+        ...(props.xSpan === undefined
+          ? {}
+          : { range: atLeast(time ? props.xSpan / 1_000 : props.xSpan) }),
+      },
       y: {
         range: (_, low, high) => [
           Math.min(0, low ?? 0),
@@ -104,20 +115,21 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
     axes: [
       {
         ...axis,
+        space: 90,
         ...(formatX
-          ? { values: (_, splits) => splits.map((v) => (v === null ? '' : formatX(v))) }
+          ? { values: (_, splits) => splits.map((v) => (v === null ? '' : sayX(v))) }
           : {}),
       },
       {
         ...axis,
-        size: 64,
+        size: props.yPx ?? 56,
         ...(formatY ? { values: (_, splits) => splits.map((v) => formatY(v)) } : {}),
       },
     ],
     series: [
       {
         label: time ? 'Time' : 'At',
-        ...(formatX ? { value: (_, v) => (v === null ? '–' : formatX(v)) } : {}),
+        ...(formatX ? { value: (_, v) => (v === null ? '–' : sayX(v)) } : {}),
       },
       ...lines.map((line): uPlot.Series => {
         const paths = line.steps ? uPlot.paths.stepped?.({ align: 1 }) : undefined;
@@ -137,6 +149,11 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
       }),
     ],
   };
+}
+
+/** Ends where the data end, and begins that much before at the latest. */
+function atLeast(span: number): uPlot.Range.Function {
+  return (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - span), high ?? 0];
 }
 
 /** A canvas does not know custom properties: the browser computes the colour of the theme. */

@@ -39,7 +39,7 @@ export function Icon({ name }: { readonly name: IconName }) {
       viewBox="0 0 24 24"
       width="16"
       height="16"
-      fill="none"
+      fill={name === 'dot' ? 'currentColor' : 'none'}
       stroke="currentColor"
       stroke-width="2"
       stroke-linecap="round"

@@ -1,6 +1,6 @@
 /** Says how fresh the page is. */
 import { now } from '../format/clock.ts';
-import { absolute, duration } from '../format/duration.ts';
+import { absolute, wholeSeconds } from '../format/duration.ts';
 import { liveState } from '../live/live.ts';
 import type { LiveState } from '../live/stream.ts';
 
@@ -21,7 +21,7 @@ function wordsOf(state: LiveState): string {
     case 'connecting':
       return 'Connecting';
     case 'stale':
-      return `Stale for ${duration(Math.max(1_000, Math.floor((now.value - state.since) / 1_000) * 1_000))}`;
+      return `Stale for ${wholeSeconds(now.value - state.since)}`;
     case 'paused':
       return 'Paused';
     case 'ended':
