@@ -77,6 +77,9 @@ export class EffectRunner {
         return this.#release(effect);
       case 'wake-settled':
         return pending.wakeSettled({ ...effect, endedAt: Date.now() });
+      case 'order-answered':
+        // Its caller reads the effect itself.
+        return;
       case 'run-finished': {
         const { record, learned } = effect;
         const finished = record && { record, learned, finishedAt: Date.now() };

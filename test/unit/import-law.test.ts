@@ -54,6 +54,7 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
   'src/http': [],
   'src/endpoints': edge('http'),
   'src/protocol': [...ALL_CORE, ...edge('endpoints')],
+  'src/protocol/console': [],
   'src/objects': edge('protocol'),
   'src/apis': edge('http', 'protocol'),
   'src/apis/streams': edge('apis', 'http', 'protocol'),
@@ -78,8 +79,14 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
   ),
   'src/console': [],
   'src/console/screens/what-if': ALL_CORE,
+  'src/routes/console': edge('auth', 'config', 'http', 'objects', 'protocol', 'routes'),
   'durable-objects': edge('protocol'),
   'durable-objects/tenant': [...ALL_CORE, ...edge('protocol', 'config', 'endpoints')],
+  'durable-objects/tenant/console': [
+    ...ALL_CORE,
+    ...edge('protocol', 'config'),
+    'durable-objects/tenant',
+  ],
   'durable-objects/jobs': [...core('limits'), ...edge('protocol', 'config', 'jobs')],
   'durable-objects/directory': edge('protocol'),
 };

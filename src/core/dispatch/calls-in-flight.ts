@@ -257,7 +257,8 @@ export class CallsInFlight {
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
     backend?.dequeue(call, now);
-    const waitEndCode = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
+    const isComing = backend && !backend.isWarm && !backend.isPaused;
+    const waitEndCode = isComing ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
     this.refuse(call, code, backend?.lastWaitMs(now) ?? 0, now);
   }
@@ -290,7 +291,8 @@ export class CallsInFlight {
     backend.enqueue(call, now, now + pauseMs);
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
-    if (!backend.isWarm) call.coldSince = call.attempts === 0 ? arrivedAt : now;
+    if (!backend.isWarm && !backend.isPaused)
+      call.coldSince = call.attempts === 0 ? arrivedAt : now;
     this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
     this.#context.prewarmer.scheduleCheck(now);
   }

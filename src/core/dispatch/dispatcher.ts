@@ -292,6 +292,7 @@ export class Dispatcher {
       case 'wake-answered':
       case 'release-answered':
       case 'gone-cold':
+      case 'endpoint-ordered':
       case 'forecast':
         return this.#prewarmer.apply(event, now, this.#effects);
       case 'tick':

@@ -28,6 +28,18 @@ export const STREAM_TOPICS: readonly StreamTopic[] = [
   'audit',
 ];
 
+/**
+ * From the page, for each `now` that it has shown. No further `now` is sent while `MAX_UNSEEN` of
+ * them are unseen, and a page that leaves them unseen for `SLOW_MS` is closed as `slow`.
+ */
+export interface SeenMessage {
+  readonly type: 'seen';
+  readonly version: number;
+}
+
+export const MAX_UNSEEN = 4;
+export const SLOW_MS = 15_000;
+
 /** From the page. It replaces the topics before; no topic is watched before the first message. */
 export interface WatchMessage {
   readonly type: 'watch';
