@@ -70,6 +70,11 @@ export class PrewarmStore {
     return this.#days('day <> ?1', ALL_DAYS);
   }
 
+  /** The same of one day, as in 2026-11-23. */
+  day(day: string): DailyAccount[] {
+    return this.#days('day = ?1', day);
+  }
+
   /** The same, summed over all days. */
   totals(): DailyAccount[] {
     return this.#days('day = ?1', ALL_DAYS);

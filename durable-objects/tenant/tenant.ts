@@ -11,6 +11,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
+import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type {
   AdapterOrder,
   Admission,
@@ -37,6 +38,7 @@ import type {
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 import { AdapterOrders } from './adapter-orders.ts';
 import { CallAccounting } from './call-accounting.ts';
+import { Looking } from './console/looking.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { Forecasts } from './forecasts.ts';
@@ -70,6 +72,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   readonly #loop: DispatchLoop;
   readonly #forecasts: Forecasts;
   readonly #keyRequests: KeyRequests;
+  readonly #looking: Looking;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -129,11 +132,16 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       pending,
       waiters,
       waitUntil,
+      stepped: (events, done) => this.#looking?.stepped(events, done),
     });
-    const onChange = (changed: TenantConfig) => this.#loop.configure(changed);
+    const onChange = (changed: TenantConfig) => {
+      this.#loop.configure(changed);
+      this.#looking.stream.configured();
+    };
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
     const [settings, loop] = [this.#settings, this.#loop];
     this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
+    this.#looking = new Looking({ state: ctx, store, settings, loop });
     this.#settings.restore();
     // Restored leases must expire even if no request ever comes again.
     waitUntil(this.#loop.arm());
@@ -293,6 +301,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   async destroy(): Promise<void> {
     await this.#loop.shutDown(this.#settings.config);
     this.#accounting.clear();
+    this.#looking.stream.deleted();
     await this.#settings.clear();
     this.#loop.alarmDeleted();
   }
@@ -350,6 +359,28 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
    */
   async story(id: string, keyId?: string): Promise<string | undefined> {
     return this.#accounting.log.entryJson(id, keyId);
+  }
+
+  /** Answers the console; `key`: the API key that asks, absent for the administrator. */
+  look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply> {
+    return this.#looking.answer(question, key);
+  }
+
+  /** Opens the stream of a page of the console; only a Worker can send this. */
+  override fetch(request: Request): Promise<Response> {
+    return this.#looking.open(request);
+  }
+
+  override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {
+    this.#looking.stream.message(socket, data);
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#looking.stream.closed(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#looking.stream.closed(socket);
   }
 
   override alarm(): Promise<void> {

@@ -12,6 +12,7 @@ import type { CallResult } from '../core/runs/call-result.ts';
 import type { PrefixLink } from '../core/runs/prefix.ts';
 import type { RecordedRun } from '../core/runs/recorded-run.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
+import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from './looking.ts';
 
 export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
 export { MAX_LINKS } from '../core/runs/prefix.ts';
@@ -357,6 +358,8 @@ export interface TenantApi {
   archive(): Promise<ArchiveHead | undefined>;
   archivePage(head: ArchiveHead, after: number): Promise<ArchivePage>;
   importRuns(runs: string, startMs: number): Promise<ImportCount | undefined>;
+  /** Answers the console; `key`: the API key that asks, absent for the administrator. */
+  look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply>;
   /** The log entry of a call as JSON text, by its id or its request's, of `keyId` first. */
   story(id: string, keyId?: string): Promise<string | undefined>;
 }

@@ -95,6 +95,8 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
     ...['calls', 'jobs', 'apis', 'auth', 'config', 'http', 'identity', 'objects', 'openapi'],
     'protocol',
   ),
+  'src/console': [],
+  'src/console/screens/what-if': ALL_CORE,
   'src/routes/console': edge('auth', 'config', 'http', 'objects', 'protocol', 'routes'),
   'durable-objects': edge('protocol'),
   'durable-objects/tenant': [...ALL_CORE, ...edge('protocol', 'config', 'endpoints')],

@@ -412,6 +412,16 @@ export class Backend {
     yield* this.adapters.parked.calls();
   }
 
+  /** Waiting calls that pause after a refusal, in no order. */
+  pausingCalls(): Iterable<LiveCall> {
+    return this.#pausing.values();
+  }
+
+  /** Calls that hold a slot, in the order of their grants. */
+  runningCalls(): Iterable<LiveCall> {
+    return this.#running;
+  }
+
   /** The model of the call that goes next; of the last one where none waits. */
   get neededModel(): string | undefined {
     return this.queue.next?.request.model ?? this.#lastModel;
