@@ -38,6 +38,8 @@ export interface LoopContext {
   readonly effects: EffectRunner;
   readonly pending: PendingBatch;
   readonly waiters: Waiters;
+  /** Called after each step, with its events and effects. */
+  readonly stepped?: (events: readonly DispatchEvent[], effects: readonly Effect[]) => void;
   /** Keeps the object in memory until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -160,6 +162,7 @@ export class DispatchLoop {
       effects.push(...more);
     }
     if (effects.length > 0 || events.some((e) => e.type !== 'tick')) pending.observed(now);
+    this.#context.stepped?.(events, effects);
     return effects;
   }
 

@@ -21,7 +21,9 @@ const ALL_DAYS = 'all';
 export interface WakeRecord {
   readonly backend: string;
   readonly endpoint: string;
-  readonly wake: Omit<Wake, 'cause'> & { readonly cause: WakeCause | 'release' };
+  readonly wake: Omit<Wake, 'cause'> & {
+    readonly cause: WakeCause | 'release' | 'adapter' | 'adapter-prewarm';
+  };
   readonly outcome: WakeOutcome | 'dry-run' | 'over-budget' | 'released';
   readonly endedAt: number;
 }
@@ -66,6 +68,11 @@ export class PrewarmStore {
   /** What warm endpoints cost and brought, by day and backend, the newest day first. */
   days(): DailyAccount[] {
     return this.#days('day <> ?1', ALL_DAYS);
+  }
+
+  /** The same of one day, as in 2026-11-23. */
+  day(day: string): DailyAccount[] {
+    return this.#days('day = ?1', day);
   }
 
   /** The same, summed over all days. */

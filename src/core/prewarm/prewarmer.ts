@@ -18,6 +18,8 @@ import {
 import type { ApplicationModels } from '../learning/application-models.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import { AdapterLoads } from './adapter-loads.ts';
+import { carryOut, type OrderOutcome } from './endpoint-orders.ts';
 import { NeedForecasts } from './forecast.ts';
 import { needProbability, type PrewarmDecision } from './prewarm.ts';
 import type { PrewarmEffects, PrewarmEvent } from './prewarm-events.ts';
@@ -50,6 +52,7 @@ export class Prewarmer {
   /** When `check` is due next, epoch ms; Infinity for never. */
   dueAt = Infinity;
   readonly wakes: Wakes;
+  readonly loads: AdapterLoads;
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
   readonly #forecasts: NeedForecasts;
@@ -63,6 +66,7 @@ export class Prewarmer {
     this.#rule = rule;
     this.#forecasts = new NeedForecasts(view);
     this.wakes = new Wakes(view.backends);
+    this.loads = new AdapterLoads(this.wakes.accounts.daily);
   }
 
   /** Schedules a check after an event that a forecast may depend on. */
@@ -85,6 +89,7 @@ export class Prewarmer {
    */
   submitted(call: LiveCall, now: number): void {
     this.#forecasts.changed(call.run);
+    this.wakes.accounts.forecasts.came(call.request.backend, now);
     if (call.run.callCount > 1 || call.run.visits.length > 1) return;
     this.#view.backends.get(call.request.backend)?.arrivals.arrived(now);
     this.#view.appArrivals.arrived(call.run.app, now);
@@ -94,6 +99,17 @@ export class Prewarmer {
   apply(event: PrewarmEvent, now: number, effects: PrewarmEffects): void {
     if (event.type === 'forecast') {
       this.#checkAll(event.aheadMs, now, effects);
+      return;
+    }
+    if (event.type === 'adapter-answered') {
+      const backend = this.#view.backends.get(event.backend);
+      if (backend) this.loads.answered(backend, event, now, effects);
+      return this.scheduleCheck(now);
+    }
+    if (event.type === 'endpoint-ordered') {
+      const { type: _, ...order } = event;
+      const outcome = this.#ordered(event, now, effects);
+      effects.push({ type: 'order-answered', ...order, outcome });
       return;
     }
     const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
@@ -131,6 +147,31 @@ export class Prewarmer {
     this.stateChanged(event.backend, event.endpoint, previous, now, effects);
   }
 
+  /** Carries out an order of the administrator. */
+  #ordered(
+    { backend: name, endpoint: id, order }: Extract<PrewarmEvent, { type: 'endpoint-ordered' }>,
+    now: number,
+    effects: PrewarmEffects,
+  ): OrderOutcome {
+    const backend = this.#view.backends.get(name);
+    const endpoint = backend?.endpoints.get(id);
+    if (!backend || !endpoint) return 'not-found';
+    const actions = {
+      wake: () => this.wakes.wakeForOperator(backend, endpoint, now, effects),
+      release: () =>
+        this.#release(
+          backend,
+          endpoint,
+          { reason: 'by the operator', probability: 0 },
+          now,
+          effects,
+        ),
+    };
+    const outcome = carryOut(order, { backend, endpoint }, actions, now);
+    this.scheduleCheck(now);
+    return outcome;
+  }
+
   /**
    * A request without a slot, sent at `sentAt` for an API key, found the endpoint cold, and so has
    * started it. That is a wake like others: it is waited for and accounted for.
@@ -146,6 +187,7 @@ export class Prewarmer {
     const previous = endpoint.state;
     if (!endpoint.answeredCold(sentAt, now, key) || endpoint.state !== 'cold') return;
     this.stateChanged(backend.name, endpoint.spec.id, previous, now, effects);
+    if (endpoint.isPaused) return;
     this.wakes.wakeOnDemand(backend, endpoint, 'a request without a slot', now, effects);
   }
 
@@ -184,6 +226,7 @@ export class Prewarmer {
     // The platform's part is an estimate, so it counts once however often the call is sent again.
     const coldMs = queueMs + (call.attempts === 1 ? platformMs : 0);
     if (coldMs > 0) this.wakes.accounts.suffered(backend.name, coldMs, now);
+    if (call.placed.adapter) this.loads.granted(backend, call.placed.adapterWaitMs, now);
     if (endpoint.state === 'cold') {
       // The platform holds the call until the endpoint is up, so the call itself is the wake.
       const reason = 'a call was sent';
@@ -230,10 +273,16 @@ export class Prewarmer {
     now: number,
     effects: PrewarmEffects,
   ): void {
+    if (backend.running + backend.waiting === 0) {
+      const withinMs = backend.coldStartMs;
+      const probability = () => needProbability(forecast(withinMs));
+      this.wakes.accounts.forecasts.made(backend.name, withinMs, probability, now);
+    }
     // Slots may be Infinity, so endpoints that are not kept are excluded, not subtracted.
     const notKept = new Set<Endpoint>();
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
+      if (endpoint.isPaused) continue;
       const others = backend.upSlots(now, notKept.add(endpoint));
       if (this.#keepsWarm(backend, endpoint, forecast, others, now, effects))
         notKept.delete(endpoint);
@@ -241,6 +290,7 @@ export class Prewarmer {
     let capacity = backend.upSlots(now, notKept);
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil(now)) continue;
+      if (endpoint.isPaused || endpoint.letGo) continue;
       const query = this.#queryFor(backend, endpoint, forecast, capacity, aheadMs, now);
       const decision = this.#ruleOf(backend).wake(query);
       // Another endpoint would be needed even less.
