@@ -88,6 +88,7 @@ export class PrewarmStore {
       'INSERT OR REPLACE INTO prewarm_accounts VALUES (1, ?)',
       JSON.stringify(accounts),
     );
+    if (wakes.length === 0) return;
     this.#sql.exec(
       'DELETE FROM wakes WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM wakes) - ?',
       WAKES_KEPT,

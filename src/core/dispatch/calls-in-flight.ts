@@ -89,7 +89,7 @@ export class CallsInFlight {
     call.lease = lease;
     const holder = this.#backends.get(request.backend);
     if (holder) call.expectedMs = this.#context.ranking.expectedMs(call, holder);
-    call.visit.servingSince ??= lease.grantedAt;
+    if (call.visit.servingSince === undefined) call.run.serve(call, lease.grantedAt);
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
     const endpoint = this.#context.roster.holder(request.backend, lease.endpoint, now);
@@ -294,7 +294,7 @@ export class CallsInFlight {
   /** A call that had a slot returns to the queue. */
   #waitAgain(call: LiveCall, backend: Backend, now: number, pauseMs: number): void {
     call.lease = undefined;
-    if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
+    if (call.visit.outstanding === 1) call.run.serve(call, undefined);
     this.#wait(call, backend, now, pauseMs);
   }
 
@@ -334,7 +334,7 @@ export class CallsInFlight {
     const lease: Lease = { endpoint: id, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
     call.lease = lease;
     call.concurrency = endpoint.concurrency;
-    call.visit.servingSince ??= now;
+    if (call.visit.servingSince === undefined) call.run.serve(call, now);
     this.#timers.setLease(call, lease);
     ranking.served(call, backend, {
       input: call.request.inputTokens - (call.placed.expected?.hitTokens ?? 0),
