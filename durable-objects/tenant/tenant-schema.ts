@@ -26,6 +26,8 @@ export const MIGRATIONS = [
   // A long run's older calls, so that a write of its row costs the same however long it is.
   `CREATE TABLE run_parts (run_id TEXT, part INTEGER, body TEXT, PRIMARY KEY (run_id, part))
      WITHOUT ROWID;`,
+  // When the calls of a finished run waited and were served (call-times.ts); NULL in older runs.
+  'ALTER TABLE recorded ADD COLUMN times TEXT;',
 ];
 
 /**

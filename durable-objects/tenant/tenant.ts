@@ -141,7 +141,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
     const [settings, loop] = [this.#settings, this.#loop];
     this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
-    this.#looking = new Looking({ state: ctx, store, settings, loop });
+    this.#looking = new Looking({ state: ctx, store, settings, loop, log: accounting.log });
     this.#settings.restore();
     // Restored leases must expire even if no request ever comes again.
     waitUntil(this.#loop.arm());
