@@ -119,6 +119,8 @@ function securityOf({ key }: Operation): Json[] {
       return [{ key: [] }, { apiKey: [] }];
     case 'admin':
       return [{ admin: [] }];
+    case 'any':
+      return [{ key: [] }, { admin: [] }];
     default:
       return [];
   }
