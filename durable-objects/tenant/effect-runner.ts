@@ -28,6 +28,8 @@ export interface EffectContext {
   /** Wakes or releases an endpoint; the request leaves only after what led to it is stored. */
   readonly wake: (ping: PingOrder) => void;
   readonly release: (order: PingOrder) => void;
+  /** Asks an engine for its load. */
+  readonly askLoad: (order: PingOrder) => void;
 }
 
 export class EffectRunner {
@@ -89,6 +91,8 @@ export class EffectRunner {
       case 'slots-limited':
         console.warn(JSON.stringify({ event: 'slots_limited', ...effect }));
         return;
+      case 'ask-load':
+        return this.#context.askLoad({ backend: effect.backend, endpoint: effect.endpoint });
       default:
         return effect satisfies never;
     }

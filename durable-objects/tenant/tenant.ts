@@ -43,6 +43,7 @@ import { EffectRunner } from './effect-runner.ts';
 import { figuresOf } from './figures.ts';
 import { Forecasts } from './forecasts.ts';
 import { KeyRequests } from './key-requests.ts';
+import { LoadAsks } from './load-asks.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { permitted } from './permitted-call.ts';
 import { Pings } from './pings.ts';
@@ -91,6 +92,14 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
         this.wakeAnswered(order, ok, tookMs, details),
       releaseAnswered: (order, result) => this.#releaseAnswered(order, result),
     });
+    const asks = new LoadAsks({
+      env,
+      tenant,
+      config,
+      waitUntil,
+      told: ({ backend, endpoint }, load) =>
+        this.#loop.step([{ type: 'load-told', backend, endpoint, ...(load ? { load } : {}) }]),
+    });
     const figures = (now: number) => this.#figuresAt(now);
     const of = { register: env.METRICS, tenant, of: 'tenant' } as const;
     this.#metrics = new MetricsPush({ ...of, figures, waitUntil });
@@ -111,6 +120,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       call: (callId) => this.#dispatcher?.call(callId),
       wake: (order) => pings.wake(order),
       release: (order) => pings.release(order),
+      askLoad: (order) => asks.ask(order),
     });
     const effects = this.#effects;
     this.#loop = new DispatchLoop({

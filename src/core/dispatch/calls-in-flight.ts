@@ -27,6 +27,7 @@ import { withHold } from './queue-rank.ts';
 import type { Ranking } from './ranking.ts';
 import { isSentAgain, retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
+import { slotEffects } from './slots-limited.ts';
 import { WideCalls } from './wide-calls.ts';
 
 /** The parts of the dispatcher that calls in flight work with. */
@@ -115,15 +116,11 @@ export class CallsInFlight {
     const after = endpoint
       ? endpoint.observe(result, call.lease.grantedAt, now, caller)
       : refusalAtGoneEndpoint(result);
-    if (endpoint && usableBefore === endpoint.spec.slots && endpoint.usableSlots < usableBefore) {
-      const { usableSlots: usable, spec } = endpoint;
-      const slots = { configured: spec.slots, usable };
-      this.effects.push({
-        type: 'slots-limited',
-        backend: call.request.backend,
-        endpoint: id,
-        ...slots,
-      });
+    if (endpoint && usableBefore !== undefined) {
+      this.effects.push(...slotEffects(call.request.backend, endpoint, usableBefore));
+      const isDue = result.outcome === 'ok' && endpoint.isLoadDue(now);
+      if (isDue)
+        this.effects.push({ type: 'ask-load', backend: call.request.backend, endpoint: id });
     }
     const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
     if (retry && backend) return this.#waitAgain(call, backend, now, retry.pauseMs);

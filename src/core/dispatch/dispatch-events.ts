@@ -5,6 +5,7 @@
  */
 
 import type { EndpointState } from '../backends/endpoint-state.ts';
+import type { EngineLoad } from '../backends/engine-slots.ts';
 import type { PrewarmEffect, PrewarmEvent } from '../prewarm/prewarm-events.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
@@ -39,6 +40,13 @@ export type DispatchEvent =
       readonly endpoint: string;
       /** It was sent at this time, epoch ms, for this API key, and found the endpoint cold. */
       readonly foundCold?: { readonly sentAt: number; readonly key: string };
+    }
+  /** The answer to `ask-load`; `load` is absent where the engine told nothing. */
+  | {
+      readonly type: 'load-told';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly load?: EngineLoad;
     }
   | PrewarmEvent
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
@@ -123,7 +131,11 @@ export type Effect =
       readonly endpoint: string;
       readonly configured: number;
       readonly usable: number;
+      /** Known from the engine's own word, or from what calls met there. */
+      readonly by: 'engine' | 'calls';
     }
+  /** Ask an endpoint's engine for its load, and report it as `load-told`. */
+  | { readonly type: 'ask-load'; readonly backend: string; readonly endpoint: string }
   | PrewarmEffect
   | {
       readonly type: 'run-finished';

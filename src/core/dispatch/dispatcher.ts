@@ -33,6 +33,7 @@ import { type QueuePlace, queuePlace } from './queue-place.ts';
 import { type QueueRank, withHold } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
+import { slotEffects } from './slots-limited.ts';
 
 /** A finished run as it is stored; `finishedAt` in epoch ms. */
 export interface StoredRun {
@@ -287,6 +288,8 @@ export class Dispatcher {
         return this.#emit(this.register.finish(event.runId, now));
       case 'side-call':
         return this.#sideCall(event, now);
+      case 'load-told':
+        return this.#loadTold(event, now);
       case 'configured':
         return this.#configure(event.config, now);
       case 'wake-answered':
@@ -308,6 +311,14 @@ export class Dispatcher {
     if (!event.foundCold) return endpoint.keptUp(now);
     const { sentAt, key } = event.foundCold;
     this.#prewarmer.foundCold(backend, endpoint, sentAt, key, now, this.#effects);
+  }
+
+  #loadTold(event: Extract<DispatchEvent, { type: 'load-told' }>, now: number): void {
+    const endpoint = this.backends.get(event.backend)?.endpoints.get(event.endpoint);
+    if (!endpoint) return;
+    const { usableSlots } = endpoint;
+    endpoint.loadTold(event.load, now);
+    this.#effects.push(...slotEffects(event.backend, endpoint, usableSlots));
   }
 
   #submit(request: CallRequest, now: number): void {
