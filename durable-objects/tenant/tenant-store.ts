@@ -44,6 +44,10 @@ export class TenantStore {
     this.prewarm = new PrewarmStore(storage.sql);
   }
 
+  get databaseBytes(): number {
+    return this.#sql.databaseSize;
+  }
+
   /** Deletes everything, the alarm included, and leaves an empty store. */
   async clear(): Promise<void> {
     await this.#storage.deleteAlarm();
