@@ -330,6 +330,7 @@ export class LiveRun {
         return {
           unit: v.unit,
           backend: v.backend,
+          ...(v.adapter === undefined ? {} : { adapter: v.adapter }),
           ...(gapMs > 0 ? { gap_ms: gapMs } : {}),
           ...(v.label === undefined ? {} : { label: v.label }),
           calls: v.records,
@@ -373,12 +374,18 @@ export class LiveRun {
   }
 
   #nextVisit(
-    { unit, backend, labels }: Pick<CallRequest, 'unit' | 'backend' | 'labels'>,
+    {
+      unit,
+      backend,
+      adapter,
+      labels,
+    }: Pick<CallRequest, 'unit' | 'backend' | 'adapter' | 'labels'>,
     now: number,
   ): LiveVisit {
     const visit: LiveVisit = {
       unit,
       backend,
+      ...(adapter === undefined ? {} : { adapter }),
       ...(labels?.unit === undefined ? {} : { label: labels.unit }),
       number: (this.#visitsOf.get(unit) ?? 0) + 1,
       startedAt: now,

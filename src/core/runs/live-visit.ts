@@ -18,6 +18,8 @@ export interface EndedCall {
 export interface LiveVisit {
   readonly unit: string;
   readonly backend: string;
+  /** The adapter that its first call asked for. */
+  readonly adapter?: string;
   /** What people read beside a unit's name that is a fingerprint. */
   readonly label?: string;
   /** 1 for the run's first visit of the unit. */
