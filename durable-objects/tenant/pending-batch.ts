@@ -5,6 +5,7 @@
  */
 import { snapshotOf } from '../../src/core/backends/backend-snapshot.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { EndpointSegment } from './console/timeline-store.ts';
 import type { WakeRecord } from './prewarm-store.ts';
 import type { FinishedRun } from './recorded-runs.ts';
 import type { Batch } from './tenant-store.ts';
@@ -22,6 +23,8 @@ export class PendingBatch {
   #finished: FinishedRun[] = [];
   #endedRuns: string[] = [];
   #wakes: WakeRecord[] = [];
+  /** Parts of timelines that could not be written. */
+  #segments: EndpointSegment[] = [];
   #observations = 0;
   /** When the batch must be written, epoch ms; Infinity while there is nothing to write. */
   dueAt = Infinity;
@@ -51,6 +54,7 @@ export class PendingBatch {
     this.#finished = [...batch.finished, ...this.#finished].slice(-MAX_KEPT);
     this.#endedRuns = [...batch.endedRuns, ...this.#endedRuns];
     this.#wakes = [...batch.wakes, ...this.#wakes].slice(-MAX_KEPT);
+    this.#segments = batch.segments.slice(-MAX_KEPT);
     for (const { id } of batch.running) {
       if (dispatcher.register.runs.has(id)) dispatcher.register.changed.add(id);
     }
@@ -66,7 +70,14 @@ export class PendingBatch {
       return run ? [run.snapshot()] : [];
     });
     register.changed.clear();
+    const segments = [...backends].flatMap(([name, { endpoints }]) =>
+      [...endpoints].flatMap(([endpoint, { timeline, spec }]) =>
+        spec.coldStart ? timeline.take(now).map((s) => ({ backend: name, endpoint, ...s })) : [],
+      ),
+    );
     const batch = {
+      at: now,
+      segments: [...this.#segments, ...segments],
       finished: this.#finished,
       running,
       endedRuns: this.#endedRuns.filter((id) => !register.runs.has(id)),
@@ -84,6 +95,7 @@ export class PendingBatch {
     this.#finished = [];
     this.#endedRuns = [];
     this.#wakes = [];
+    this.#segments = [];
     this.#observations = 0;
     this.dueAt = Infinity;
   }

@@ -24,6 +24,9 @@ export interface WakeRecord {
   readonly wake: Omit<Wake, 'cause'> & { readonly cause: WakeCause | 'release' };
   readonly outcome: WakeOutcome | 'dry-run' | 'over-budget' | 'released';
   readonly endedAt: number;
+  /** Warm time until its first call or its end, ms, and its price; absent where none was caused. */
+  readonly warmMs?: number;
+  readonly money?: number;
 }
 
 /** What happened since the accounts were last written. */
@@ -55,6 +58,8 @@ export class PrewarmStore {
       },
       outcome: String(row.outcome) as WakeRecord['outcome'],
       endedAt: Number(row.ended_at),
+      ...(row.warm_ms === null ? {} : { warmMs: Number(row.warm_ms) }),
+      ...(row.money === null ? {} : { money: Number(row.money) }),
     }));
   }
 
@@ -87,10 +92,11 @@ export class PrewarmStore {
     );
   }
 
-  #saveWake({ backend, endpoint, wake, outcome, endedAt }: WakeRecord): void {
+  #saveWake({ backend, endpoint, wake, outcome, endedAt, warmMs, money }: WakeRecord): void {
     this.#sql.exec(
-      `INSERT INTO wakes (backend, endpoint, cause, at, probability, reason, outcome, ended_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO wakes
+         (backend, endpoint, cause, at, probability, reason, outcome, ended_at, warm_ms, money)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       backend,
       endpoint,
       wake.cause,
@@ -99,6 +105,8 @@ export class PrewarmStore {
       wake.reason,
       outcome,
       endedAt,
+      warmMs ?? null,
+      money ?? null,
     );
   }
 

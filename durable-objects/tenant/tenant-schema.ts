@@ -23,6 +23,14 @@ export const MIGRATIONS = [
    INSERT INTO leases (call_id, endpoint, granted_at, expires_at, request, length_ms)
      SELECT call_id, endpoint, granted_at, expires_at, request, length_ms FROM leases_by_call;
    DROP TABLE leases_by_call;`,
+  // What a wake cost; NULL in older rows. Timelines, versions of the configuration, and the audit log.
+  `ALTER TABLE wakes ADD COLUMN warm_ms REAL;
+   ALTER TABLE wakes ADD COLUMN money REAL;
+   CREATE TABLE timeline (backend TEXT, endpoint TEXT, from_at REAL, until_at REAL, phase TEXT,
+     paused INTEGER, PRIMARY KEY (backend, endpoint, from_at)) WITHOUT ROWID;
+   CREATE TABLE versions (version INTEGER PRIMARY KEY, at REAL, by TEXT, config TEXT);
+   CREATE TABLE audit (seq INTEGER PRIMARY KEY, at REAL, by TEXT, action TEXT,
+     target TEXT, changes TEXT);`,
 ];
 
 /**
