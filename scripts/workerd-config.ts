@@ -84,7 +84,10 @@ const config :Workerd.Config = (
 `;
 }
 
-/** KV with the runtime's protocol: GET, PUT and DELETE of a key, and GET of many keys as JSON. */
+/**
+ * KV with the runtime's protocol: GET, PUT and DELETE of a key, GET of many keys as JSON, and the list
+ * of the keys with a prefix.
+ */
 export const KV_WORKER = `export class Store {
   constructor(state) { this.storage = state.storage; }
   async fetch(request) {
@@ -93,6 +96,16 @@ export const KV_WORKER = `export class Store {
     if (key === '/bulk/get') {
       const read = async (name) => [name, JSON.parse((await this.storage.get('/' + name)) ?? 'null')];
       return Response.json(Object.fromEntries(await Promise.all((await request.json()).keys.map(read))));
+    }
+    if (key === '/' && request.method === 'GET') {
+      const { searchParams } = new URL(request.url);
+      const limit = Number(searchParams.get('key_count_limit') ?? 1000);
+      const start = searchParams.get('cursor');
+      const prefix = '/' + (searchParams.get('prefix') ?? '');
+      const found = [...(await this.storage.list({ prefix, limit: limit + 1, ...(start ? { startAfter: start } : {}) })).keys()];
+      const keys = found.slice(0, limit);
+      const more = found.length > limit ? { list_complete: false, cursor: keys.at(-1) } : { list_complete: true };
+      return Response.json({ keys: keys.map((name) => ({ name: name.slice(1) })), ...more });
     }
     if (request.method === 'PUT') { await this.storage.put(key, await request.text()); return new Response(); }
     if (request.method === 'DELETE') { await this.storage.delete(key); return new Response(); }

@@ -38,6 +38,8 @@ export interface LoopContext {
   readonly effects: EffectRunner;
   readonly pending: PendingBatch;
   readonly waiters: Waiters;
+  /** Called after each step, with its events and effects. */
+  readonly stepped?: (events: readonly DispatchEvent[], effects: readonly Effect[]) => void;
   /** Keeps the object in memory until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -67,7 +69,10 @@ export class DispatchLoop {
     const config = toDispatcherConfig(tenant);
     const now = Date.now();
     if (this.#dispatcher) this.#apply(this.#dispatcher, [{ type: 'configured', config }], now);
-    else this.#dispatcher = restoreDispatcher(config, this.#context.store, now);
+    else {
+      this.#dispatcher = restoreDispatcher(config, this.#context.store, now);
+      this.#context.pending.restored(this.#dispatcher.register.runs);
+    }
   }
 
   /** Applies events and carries out their effects; does nothing before there is a configuration. */
@@ -91,7 +96,7 @@ export class DispatchLoop {
     const now = Date.now();
     const batch = pending.take(dispatcher, now);
     try {
-      store.saveBatch(batch);
+      pending.written(batch, store.saveBatch(batch), dispatcher);
       return true;
     } catch (error) {
       console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
@@ -159,6 +164,7 @@ export class DispatchLoop {
       effects.push(...more);
     }
     if (effects.length > 0 || events.some((e) => e.type !== 'tick')) pending.observed(now);
+    this.#context.stepped?.(events, effects);
     return effects;
   }
 

@@ -14,12 +14,7 @@ export interface ConsoleKey {
 export type ConsoleQuestion =
   | { readonly type: 'now' }
   /** The rows of a backend's line after a position. */
-  | { readonly type: 'line'; readonly backend: string; readonly after: number }
-  | { readonly type: 'runs'; readonly filter: RunsFilter }
-  | { readonly type: 'run'; readonly run: string }
-  | { readonly type: 'call'; readonly id: string }
-  /** The head of a trace of the newest runs, and where they begin. */
-  | { readonly type: 'trace'; readonly limit: number };
+  | { readonly type: 'line'; readonly backend: string; readonly after: number };
 
 /** Absent fields filter nothing. Times are epoch ms, of the run's end or, in flight, of now. */
 export interface RunsFilter {

@@ -16,6 +16,9 @@
  */
 export const CONSOLE_CONTRACT = 1;
 
+/** The build that answers, as `SessionView.build`; the version in package.json. */
+export const CONSOLE_BUILD = '0.1.0';
+
 /** `admin`: all tenants, and may change things. `tenant`: its own one, and reads only. */
 export type ConsoleRole = 'admin' | 'tenant';
 
@@ -23,7 +26,7 @@ export type ConsoleRole = 'admin' | 'tenant';
 export interface SessionView {
   /** The Worker's `CONSOLE_CONTRACT`. */
   readonly contract: number;
-  /** The Worker's build, for people: its version and, where known, its commit. */
+  /** The Worker's build, for people. */
   readonly build: string;
   readonly role: ConsoleRole;
   /** How the audit log names the caller: the token's name, the start of its hash, or the key's id. */
