@@ -4,10 +4,14 @@
  */
 import { type KeyOwner, loadKeyOwner } from '../config/store.ts';
 import { failure, type Outcome } from '../http/errors.ts';
-import { hex, sha256, sha256Hex } from '../http/sha256.ts';
+import { KnownHashes } from '../http/known-hashes.ts';
+import { hex, sha256 } from '../http/sha256.ts';
 
 /** Longer than any issued key; a longer text is rejected without hashing it. */
 const MAX_KEY_CHARS = 256;
+
+/** Hashes of keys that have an owner: whether they still have one is looked up with each call. */
+const hashes = new KnownHashes({ most: 1_000, maxChars: MAX_KEY_CHARS });
 
 /** Where clients send an API key, in the order in which they are tried. */
 export const KEY_HEADERS: ReadonlyArray<{
@@ -36,9 +40,12 @@ export async function authenticate(
     return failure('invalid_api_key', { message });
   }
   for (const key of keys) {
-    const keyHash = await sha256Hex(key ?? '');
+    if (key === undefined) continue;
+    const keyHash = await hashes.of(key);
     const owner = await loadKeyOwner(kv, keyHash);
-    if (owner) return { ok: true, owner, sha256: keyHash };
+    if (!owner) continue;
+    hashes.keep(key, keyHash);
+    return { ok: true, owner, sha256: keyHash };
   }
   return failure('invalid_api_key');
 }

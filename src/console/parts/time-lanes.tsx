@@ -111,7 +111,7 @@ interface Tick {
 function elapsed(from: number, to: number, count: number): Tick[] {
   return scaleLinear([0, to - from], [0, 1])
     .ticks(count)
-    .map((ms) => ({ at: from + ms, name: ms === 0 ? '0' : duration(ms) }));
+    .map((ms) => ({ at: from + ms, name: ms === 0 ? '0' : duration(ms).replace('.0 ', ' ') }));
 }
 
 function clock(from: number, to: number, count: number): Tick[] {
