@@ -164,7 +164,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     const [settings, loop] = [this.#settings, this.#loop];
     this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
     this.#looking = new Looking({ state: ctx, store, settings, loop, log: accounting.log });
-    this.#steering = new Steering({ store, settings, loop });
+    const onRecorded = () => this.#looking.stream.changed('audit');
+    this.#steering = new Steering({ store, settings, loop, onRecorded });
     this.#settings.restore();
     // Restored leases must expire even if no request ever comes again.
     waitUntil(this.#loop.arm());
