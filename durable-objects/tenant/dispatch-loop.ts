@@ -69,7 +69,10 @@ export class DispatchLoop {
     const config = toDispatcherConfig(tenant);
     const now = Date.now();
     if (this.#dispatcher) this.#apply(this.#dispatcher, [{ type: 'configured', config }], now);
-    else this.#dispatcher = restoreDispatcher(config, this.#context.store, now);
+    else {
+      this.#dispatcher = restoreDispatcher(config, this.#context.store, now);
+      this.#context.pending.restored(this.#dispatcher.register.runs);
+    }
   }
 
   /** Applies events and carries out their effects; does nothing before there is a configuration. */
@@ -93,7 +96,7 @@ export class DispatchLoop {
     const now = Date.now();
     const batch = pending.take(dispatcher, now);
     try {
-      store.saveBatch(batch);
+      pending.written(batch, store.saveBatch(batch), dispatcher);
     } catch (error) {
       console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
       pending.putBack(batch, dispatcher, now);

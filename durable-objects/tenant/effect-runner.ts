@@ -8,9 +8,10 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
-import type { PingOrder } from '../../src/protocol/tenant.ts';
+import type { AdapterOrder, PingOrder } from '../../src/protocol/tenant.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { PendingBatch } from './pending-batch.ts';
+import type { WakeRecord } from './prewarm-store.ts';
 import { refusal } from './refusal.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { Waiters } from './waiters.ts';
@@ -26,6 +27,9 @@ export interface EffectContext {
   /** Wakes or releases an endpoint; the request leaves only after what led to it is stored. */
   readonly wake: (ping: PingOrder) => void;
   readonly release: (order: PingOrder) => void;
+  /** Asks an engine for its load. */
+  readonly askLoad: (order: PingOrder) => void;
+  readonly loadAdapter: (order: AdapterOrder) => void;
 }
 
 export class EffectRunner {
@@ -85,9 +89,15 @@ export class EffectRunner {
         const finished = record && { record, learned, finishedAt: Date.now() };
         return pending.runEnded(effect.runId, finished);
       }
+      case 'adapter-load':
+        return this.#load(effect);
+      case 'adapter-settled':
+        return pending.wakeSettled(settledLoad(effect));
       case 'slots-limited':
         console.warn(JSON.stringify({ event: 'slots_limited', ...effect }));
         return;
+      case 'ask-load':
+        return this.#context.askLoad({ backend: effect.backend, endpoint: effect.endpoint });
       default:
         return effect satisfies never;
     }
@@ -103,6 +113,17 @@ export class EffectRunner {
     if (effect.wake.cause !== 'demand') pending.dueAt = effect.wake.at;
     const needed = model === undefined ? {} : { model };
     wake({ backend, endpoint, patienceMs, wakeAt: effect.wake.at, ...needed });
+  }
+
+  #load(effect: Extract<Effect, { type: 'adapter-load' }>): void {
+    const { pending, loadAdapter } = this.#context;
+    const { backend, endpoint, load, dryRun, patienceMs, spare } = effect;
+    const { adapter, source, at, unload } = load;
+    if (dryRun) return pending.wakeSettled({ ...settledLoad(effect), outcome: 'dry-run' });
+    // It is stored before it is made: a restart in the middle of it must know of it.
+    pending.dueAt = at;
+    const order = { backend, endpoint, adapter, source, loadAt: at };
+    loadAdapter({ ...order, patienceMs, unload, spare });
   }
 
   #release(effect: Extract<Effect, { type: 'release' }>): void {
@@ -156,7 +177,7 @@ export class EffectRunner {
     if (!address) return;
     const facts = accounting.log.facts(callId);
     const { expiresAt, leaseMs, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
-    const { heldMs, prefixTokens } = granted;
+    const { heldMs, prefixTokens, adapter } = granted;
     waiters.resolve(callId, {
       status: 'granted',
       endpoint,
@@ -169,8 +190,25 @@ export class EffectRunner {
       ...(boundMs === undefined ? {} : { boundMs }),
       ...(heldMs === undefined ? {} : { heldMs }),
       ...(prefixTokens === undefined ? {} : { prefixTokens }),
+      ...(adapter === undefined ? {} : { adapter }),
       ...(endpointState === undefined ? {} : { endpointState }),
       ...(facts ? { facts } : {}),
     });
   }
 }
+
+/** A load of an adapter as it is recorded among the wakes. */
+function settledLoad({
+  backend,
+  endpoint,
+  load,
+  ...effect
+}: Extract<Effect, { type: 'adapter-load' | 'adapter-settled' }>): WakeRecord {
+  const { at, probability, cause } = load;
+  const reason = `${load.adapter}: ${load.reason}`;
+  const wake = { cause: LOAD_CAUSES[cause], at, probability, reason };
+  const outcome = effect.type === 'adapter-settled' ? effect.outcome : 'dry-run';
+  return { backend, endpoint, wake, outcome, endedAt: Date.now() };
+}
+
+const LOAD_CAUSES = { demand: 'adapter', prewarm: 'adapter-prewarm' } as const;

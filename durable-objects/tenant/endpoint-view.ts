@@ -18,6 +18,7 @@ export function endpointView(endpoint: Endpoint, now: number): object {
     presumed: endpoint.presumed,
     state_since: endpoint.stateSince,
     usable_slots: Number.isFinite(endpoint.usableSlots) ? endpoint.usableSlots : null,
+    slots_limited_by: endpoint.slotsLimitedBy ?? null,
     circuit: trust.stateAt(now),
     circuit_open_until: openUntil > now ? openUntil : null,
     last_wake_error: errorView(endpoint.wakeError),

@@ -13,6 +13,7 @@ import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type {
+  AdapterOrder,
   Admission,
   ArchiveHead,
   ArchivePage,
@@ -21,6 +22,7 @@ import type {
   ForecastAnswer,
   Grant,
   ImportCount,
+  LoadReport,
   PingOrder,
   Refusal,
   RequestsCharged,
@@ -34,12 +36,14 @@ import type {
   WakeReport,
 } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
+import { AdapterOrders } from './adapter-orders.ts';
 import { CallAccounting } from './call-accounting.ts';
 import { Looking } from './console/looking.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { Forecasts } from './forecasts.ts';
 import { KeyRequests } from './key-requests.ts';
+import { LoadAsks } from './load-asks.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { permitted } from './permitted-call.ts';
 import { Pings } from './pings.ts';
@@ -87,6 +91,21 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
         this.wakeAnswered(order, ok, tookMs, details),
       releaseAnswered: (order, result) => this.#releaseAnswered(order, result),
     });
+    const asks = new LoadAsks({
+      env,
+      tenant,
+      config,
+      waitUntil,
+      told: ({ backend, endpoint }, load) =>
+        this.#loop.step([{ type: 'load-told', backend, endpoint, ...(load ? { load } : {}) }]),
+    });
+    const adapters = new AdapterOrders({
+      env,
+      tenant,
+      config,
+      waitUntil,
+      loaded: (order, report) => this.#adapterLoaded(order, report),
+    });
     const [store, waiters, pending, accounting] = [
       this.#store,
       this.#waiters,
@@ -102,6 +121,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       call: (callId) => this.#dispatcher?.call(callId),
       wake: (order) => pings.wake(order),
       release: (order) => pings.release(order),
+      askLoad: (order) => asks.ask(order),
+      loadAdapter: (order) => adapters.load(order),
     });
     const effects = this.#effects;
     this.#loop = new DispatchLoop({
@@ -407,6 +428,14 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   async #releaseAnswered(order: PingOrder, result: ReleaseResult): Promise<void> {
     const { backend, endpoint } = order;
     await this.#loop.step([{ type: 'release-answered', backend, endpoint, ...result }]);
+  }
+
+  /** Tells the dispatcher how a load of an adapter ended. */
+  async #adapterLoaded(order: AdapterOrder, report: LoadReport): Promise<void> {
+    const { backend, endpoint, adapter, loadAt } = order;
+    await this.#loop.step([
+      { type: 'adapter-answered', backend, endpoint, adapter, loadAt, ...report },
+    ]);
   }
 
   /**

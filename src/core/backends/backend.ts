@@ -12,6 +12,7 @@ import type { NextCall, WaitingQueue } from '../order/waiting-queue.ts';
 import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
+import { BackendAdapters } from './backend-adapters.ts';
 import type { BackendSpec } from './backend-spec.ts';
 import { BackendSpeed } from './backend-speed.ts';
 import { CallPlacement } from './call-placement.ts';
@@ -45,6 +46,8 @@ export class Backend {
   /** Which endpoint a call takes or waits for. */
   readonly placement = new CallPlacement(this);
   readonly heldBack = new HeldBack();
+  /** Adapters that its endpoints load, and the calls that wait for one. */
+  readonly adapters = new BackendAdapters(this);
   /** Slots that are left to calls that need several. */
   readonly #kept = new KeptSlots();
   /** Calls that an endpoint refused, by the time at which they are queued again, epoch ms. */
@@ -95,6 +98,7 @@ export class Backend {
       }
     }
     this.placement.configured();
+    this.adapters.configured();
   }
 
   remove(): void {
@@ -370,29 +374,42 @@ export class Backend {
   /** True where the queue is full for the call, by number of calls or by bytes of bodies. */
   isFullFor({ bodyBytes = 0 }: LiveCall['request']): boolean {
     const { queueDepth, queueBytes = Infinity } = this.spec;
-    return this.waiting >= queueDepth || this.queue.bytes + bodyBytes > queueBytes;
+    const waitingBytes = this.queue.bytes + this.adapters.parked.bytes;
+    return this.waiting >= queueDepth || waitingBytes + bodyBytes > queueBytes;
   }
 
   /** True where the call's API key has as many calls or bytes in the queue as one key may have. */
   isFullForKey({ bodyBytes = 0, keyId = '' }: LiveCall['request']): boolean {
     const { queueDepth, queueBytes = Infinity, keyQueueShare = 1 } = this.spec;
     if (keyQueueShare >= 1) return false;
-    const { calls, bytes } = this.queue.waitingOf(keyId);
+    const parked = this.adapters.parked.ofKey(keyId);
+    const queued = this.queue.waitingOf(keyId);
+    const [calls, bytes] = [queued.calls + parked.calls, queued.bytes + parked.bytes];
     return (
       calls >= Math.ceil(queueDepth * keyQueueShare) ||
       bytes + bodyBytes > queueBytes * keyQueueShare
     );
   }
 
-  /** Calls that wait, those that pause after a refusal included. */
+  /** True where a call that is submitted now gets a slot at once. */
+  startsAtOnce(request: LiveCall['request'], now: number): boolean {
+    // Calls can wait beside free slots: for an endpoint that has not failed them.
+    const inLine = this.queue.size - this.heldBack.size;
+    if (this.freeSlots(now, request.keyId) <= inLine) return false;
+    const endpoint = this.pick(now, undefined, request.keyId, sequencesOf(request));
+    return endpoint !== undefined && this.adapters.mayStart(request, now);
+  }
+
+  /** Calls that wait, those that pause after a refusal or wait for an adapter included. */
   get waiting(): number {
-    return this.queue.size + this.#pausing.size;
+    return this.queue.size + this.#pausing.size + this.adapters.parked.size;
   }
 
   /** All waiting calls, in no order. */
   *waitingCalls(): Iterable<LiveCall> {
     yield* this.queue.calls();
     yield* this.#pausing.values();
+    yield* this.adapters.parked.calls();
   }
 
   /** Waiting calls that pause after a refusal, in no order. */
@@ -413,6 +430,7 @@ export class Backend {
   /** Queues a call, now or at a time after a pause, epoch ms. */
   enqueue(call: LiveCall, now: number, at = now): void {
     this.#lastModel = call.request.model ?? this.#lastModel;
+    this.adapters.waits(call);
     if (at > now) return this.#pausing.set(call, at, call.seq);
     if (this.queue.size === 0) this.#movedAt = now;
     this.queue.add(call);
@@ -445,12 +463,14 @@ export class Backend {
     }
     this.#movedAt = now;
     this.placement.granted(call, endpoint);
+    this.adapters.granted(call, endpoint, now);
   }
 
   /** A call's slot is taken back. */
   released(call: LiveCall): void {
     this.#running.delete(call);
     this.placement.released(call);
+    this.adapters.released(call);
     this.#forecast = undefined;
   }
 
@@ -464,6 +484,8 @@ export class Backend {
 
   /** Removes a waiting call. */
   dequeue(call: LiveCall, now: number): void {
+    if (call.placed.parkedAt !== undefined) return this.adapters.waitsNot(call, now);
+    this.adapters.waitsNot(call, now);
     if (this.#pausing.delete(call)) return;
     this.queue.remove(call);
     this.heldBack.release(call, now);
@@ -476,8 +498,9 @@ export class Backend {
   lastWaitMs(now: number): number {
     if (this.speed.calls === 0) return this.expectedWaitMs();
     const { load } = this.queue;
-    const calls = load.calls + this.#pausing.size;
-    const workMs = load.workMs + this.#pausing.size * this.speed.meanServiceMs;
+    const others = this.waiting - this.queue.size;
+    const calls = load.calls + others;
+    const workMs = load.workMs + others * this.speed.meanServiceMs;
     const explainedMs = this.explainedWaitMs(calls, workMs, now);
     return this.startMs(now) + explainedMs * this.waitCorrection.of(calls);
   }
@@ -539,7 +562,7 @@ export class Backend {
 
   /** When an endpoint next changes by time alone, may be tried again or opens a slot, epoch ms. */
   dueAt(now: number): number {
-    let dueAt = Math.min(this.#pausing.peekKey(), this.heldBack.dueAt);
+    let dueAt = Math.min(this.#pausing.peekKey(), this.heldBack.dueAt, this.adapters.dueAt(now));
     if (this.queue.size > 0) {
       dueAt = Math.min(dueAt, this.shares.dueAt(now));
       if (this.#hasCold()) dueAt = Math.min(dueAt, now + LOOK_AGAIN_MS);
@@ -579,6 +602,7 @@ export class Backend {
       call.placed.heldUntil = Infinity;
     }
     this.heldBack.clockWentBack(now);
+    this.adapters.clockWentBack(now);
     for (const endpoint of this.endpoints.values()) endpoint.clockWentBack(now);
   }
 

@@ -28,6 +28,8 @@ export interface EndpointSpec {
   readonly address?: string;
   /** Tokens that its prefix cache holds; learned where absent. */
   readonly kvCacheTokens?: number;
+  /** Adapters that it holds at a time; 1 where absent. */
+  readonly maxAdapters?: number;
   /** Absent where the endpoint never goes cold. */
   readonly coldStart?: ColdStartSpec;
 }

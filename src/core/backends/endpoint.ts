@@ -20,6 +20,7 @@ import type {
 } from './endpoint-state.ts';
 import { EndpointTimeline } from './endpoint-timeline.ts';
 import { EndpointTrust, type Scope } from './endpoint-trust.ts';
+import { type EngineLoad, EngineSlots } from './engine-slots.ts';
 import { MOST_GROWTH } from './learned-idle.ts';
 import { queuedInEngine } from './queued-in-engine.ts';
 import { ReleaseState } from './release-state.ts';
@@ -77,6 +78,7 @@ export class Endpoint {
   wakeError: PlatformError | undefined;
   releaseError: PlatformError | undefined;
   readonly #effectiveSlots = new EffectiveSlots();
+  readonly #engineSlots = new EngineSlots();
   readonly #learning = new EndpointLearning(() => this.spec.coldStart);
   /** When a call was last served to its end, epoch ms. */
   #succeededAt = -Infinity;
@@ -194,6 +196,27 @@ export class Endpoint {
   /** The configured slots, less those that it has shown not to have. */
   get usableSlots(): number {
     return this.#effectiveSlots.of(this.spec.slots);
+  }
+
+  /** What limits the slots below the configured ones: the engine's word, or what calls met there. */
+  get slotsLimitedBy(): 'engine' | 'calls' | undefined {
+    const { slots } = this.spec;
+    if (this.usableSlots >= slots) return undefined;
+    return this.usableSlots === this.#effectiveSlots.told ? 'engine' : 'calls';
+  }
+
+  /** True where its engine is to be asked for its load now; `loadTold` then follows. */
+  isLoadDue(now: number): boolean {
+    return this.state === 'warm' && this.#engineSlots.isDue(this.sequences, now);
+  }
+
+  /** Its engine told its load; undefined where it told nothing. */
+  loadTold(load: EngineLoad | undefined, now: number): void {
+    if (this.state === 'draining') return;
+    const [{ slots }, limits, held] = [this.spec, this.#effectiveSlots, this.sequences];
+    const waiting = this.#engineSlots.told(load, held, limits.isShownBelow(slots), now);
+    limits.told = this.#engineSlots.limit;
+    limits.queued(slots, held, waiting);
   }
 
   /**
@@ -573,6 +596,7 @@ export class Endpoint {
     this.#first = undefined;
     this.trust.clockWentBack(now);
     this.#effectiveSlots.clockWentBack(now);
+    this.#engineSlots.clockWentBack(now);
     this.#coldDoubts.clockWentBack(now);
     this.#release.clockWentBack(now);
     this.#learning.clockWentBack(now);
@@ -681,6 +705,8 @@ export class Endpoint {
     if (this.state === 'draining') return;
     if (this.state !== 'warm') {
       this.warmSince = now;
+      this.#engineSlots.restarted();
+      this.#effectiveSlots.told = Infinity;
       this.#servedInSlowStart = this.spec.coldStart?.slowStart ? 0 : undefined;
     }
     this.#enter('warm', now);

@@ -38,6 +38,18 @@ export const DAILY_FIELDS = [
   /** Cold starts that a ping avoided or shortened for the first call after it, and the time, ms. */
   'avoidedWaits',
   'avoidedMs',
+  /** Loads of adapters: for calls that waited, and ahead of need; and adapters that made room. */
+  'adapterLoads',
+  'adapterPrewarms',
+  'adapterUnloads',
+  /** Loads ahead of need by outcome; of the failed ones all. */
+  'adapterUsed',
+  'adapterLate',
+  'adapterWasted',
+  'adapterFailed',
+  /** Calls that waited for a load, and for how long, ms. */
+  'adapterWaits',
+  'adapterWaitMs',
 ] as const;
 
 export type DailyField = (typeof DAILY_FIELDS)[number];

@@ -3,6 +3,7 @@
  * dispatcher's events and effects (dispatch-events.ts).
  */
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
+import type { AdapterAnswer, AdapterEffect, AdapterEffects } from './adapter-events.ts';
 import type { EndpointOrder, OrderOutcome } from './endpoint-orders.ts';
 
 export type PrewarmEvent =
@@ -35,6 +36,7 @@ export type PrewarmEvent =
       /** Why it is not, for the operator. */
       readonly reason?: string;
     }
+  | AdapterAnswer
   /** The administrator orders an endpoint to do something. */
   | {
       readonly type: 'endpoint-ordered';
@@ -96,6 +98,6 @@ export type PrewarmEffect =
     };
 
 /** A list that effects are appended to; the dispatcher's list also takes other effects. */
-export interface PrewarmEffects {
-  push(effect: PrewarmEffect): unknown;
+export interface PrewarmEffects extends AdapterEffects {
+  push(effect: PrewarmEffect | AdapterEffect): unknown;
 }

@@ -18,6 +18,7 @@ import {
 import type { ApplicationModels } from '../learning/application-models.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import { AdapterLoads } from './adapter-loads.ts';
 import { carryOut, type OrderOutcome } from './endpoint-orders.ts';
 import { NeedForecasts } from './forecast.ts';
 import { needProbability, type PrewarmDecision } from './prewarm.ts';
@@ -51,6 +52,7 @@ export class Prewarmer {
   /** When `check` is due next, epoch ms; Infinity for never. */
   dueAt = Infinity;
   readonly wakes: Wakes;
+  readonly loads: AdapterLoads;
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
   readonly #forecasts: NeedForecasts;
@@ -64,6 +66,7 @@ export class Prewarmer {
     this.#rule = rule;
     this.#forecasts = new NeedForecasts(view);
     this.wakes = new Wakes(view.backends);
+    this.loads = new AdapterLoads(this.wakes.accounts.daily);
   }
 
   /** Schedules a check after an event that a forecast may depend on. */
@@ -97,6 +100,11 @@ export class Prewarmer {
     if (event.type === 'forecast') {
       this.#checkAll(event.aheadMs, now, effects);
       return;
+    }
+    if (event.type === 'adapter-answered') {
+      const backend = this.#view.backends.get(event.backend);
+      if (backend) this.loads.answered(backend, event, now, effects);
+      return this.scheduleCheck(now);
     }
     if (event.type === 'endpoint-ordered') {
       const { type: _, ...order } = event;
@@ -218,6 +226,7 @@ export class Prewarmer {
     // The platform's part is an estimate, so it counts once however often the call is sent again.
     const coldMs = queueMs + (call.attempts === 1 ? platformMs : 0);
     if (coldMs > 0) this.wakes.accounts.suffered(backend.name, coldMs, now);
+    if (call.placed.adapter) this.loads.granted(backend, call.placed.adapterWaitMs, now);
     if (endpoint.state === 'cold') {
       // The platform holds the call until the endpoint is up, so the call itself is the wake.
       const reason = 'a call was sent';
