@@ -1,6 +1,6 @@
 /**
  * The console's API: who is signed in, and what the tenant's object answers. The contract is in
- * src/protocol/console; what changes a tenant is in steer.ts, the stream in stream.ts.
+ * src/protocol/console; what changes a tenant is in settings.ts, what it has learned in tenant-views.ts, the stream in stream.ts.
  */
 import { type Context, Hono } from 'hono';
 import * as z from 'zod';
@@ -16,6 +16,8 @@ import {
 } from '../../protocol/console/session.ts';
 import type { ConsoleQuestion } from '../../protocol/looking.ts';
 import { demoTraffic, playsTraffic } from './demo-traffic.ts';
+import { consoleSettings } from './settings.ts';
+import { consoleViews } from './tenant-views.ts';
 
 /** A cursor that counts rows. */
 const rowCursor = z
@@ -37,7 +39,9 @@ export const consoleApi = new Hono<ConsoleEnv>()
     const query = lineQuery.safeParse(c.req.query());
     if (!query.success) return refuseQuery(c, query.error);
     return look(c, { type: 'line', ...query.data });
-  });
+  })
+  .route('/', consoleViews)
+  .route('/', consoleSettings);
 
 async function session(c: Context<ConsoleEnv>): Promise<Response> {
   const query = sessionQuery.safeParse(c.req.query());
