@@ -4,7 +4,7 @@
  */
 
 /** Longer than any issued key; a longer text is rejected without hashing it. */
-const MAX_KEY_CHARS = 256;
+export const MAX_KEY_CHARS = 256;
 
 /** Where clients send an API key, in the order in which they are tried. */
 export const KEY_HEADERS: ReadonlyArray<{
