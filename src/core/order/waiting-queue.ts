@@ -75,7 +75,8 @@ interface RunEntry {
   readonly run: LiveRun;
   readonly place: string;
   readonly calls: LiveCall[];
-  /** Expected time that its calls take, ms. */
+  /** Slots that its calls take, and for how long in all by what is expected, slot-ms. */
+  slots: number;
   workMs: number;
   /** That of the API key of its next call. */
   lane: Lane | undefined;
@@ -133,6 +134,7 @@ export class WaitingQueue {
         run: call.run,
         place,
         calls: [],
+        slots: 0,
         workMs: 0,
         lane: undefined,
         promisedKey: Infinity,
@@ -341,10 +343,10 @@ export class WaitingQueue {
     const at = entry?.calls.indexOf(call) ?? -1;
     if (!entry || !own || key === undefined || at < 0) return undefined;
     const before = own.before(key, seqOf(entry));
-    const first = at / entry.calls.length;
     let { items, calls, workMs } = before;
-    calls += at;
-    workMs += entry.workMs * first;
+    const slots = entry.calls.slice(0, at).reduce((sum, one) => sum + one.slots, 0);
+    calls += slots;
+    workMs += (entry.workMs * slots) / entry.slots;
     const turns = calls + 1;
     for (const { queue: lane, key: laneKey } of this.#lanes.values()) {
       if (lane === own) continue;
@@ -430,7 +432,8 @@ export class WaitingQueue {
 
   #count(entry: RunEntry, call: LiveCall, by: 1 | -1): void {
     this.#size += by;
-    entry.workMs += by * call.expectedMs;
+    entry.slots += by * call.slots;
+    entry.workMs += by * call.slots * call.expectedMs;
     const { place } = entry;
     if (place !== '') this.#heldCalls.set(place, this.heldFor(place) + by);
     const bytes = by * (call.request.bodyBytes ?? 0);
@@ -444,9 +447,9 @@ export class WaitingQueue {
   }
 
   /** A run that is reached keeps its place for what it asks next, so that counts as well. */
-  #load({ run, calls, workMs }: RunEntry, head: LiveCall, key: number): Load {
+  #load({ run, slots, workMs }: RunEntry, head: LiveCall, key: number): Load {
     const ofRunMs = this.#workOf?.(run, head, key) ?? 0;
-    return { calls: calls.length, workMs: Math.max(0, workMs, ofRunMs) };
+    return { calls: slots, workMs: Math.max(0, workMs, ofRunMs) };
   }
 
   #lane(key: string, place: string): Lane {
