@@ -81,7 +81,7 @@ export class MetricsPush {
 
   /** Nothing is brought until the next change; to be called when the object's data is deleted. */
   stop(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#taken = undefined;
     this.#isStopped = true;
