@@ -39,6 +39,8 @@ export interface LoopContext {
   readonly effects: EffectRunner;
   readonly pending: PendingBatch;
   readonly waiters: Waiters;
+  /** Called after each step, with its events and effects. */
+  readonly stepped?: (events: readonly DispatchEvent[], effects: readonly Effect[]) => void;
   readonly counters: CallCounters;
   /** Called when the metrics have changed. */
   readonly onCounted: () => void;
@@ -71,7 +73,10 @@ export class DispatchLoop {
     const config = toDispatcherConfig(tenant);
     const now = Date.now();
     if (this.#dispatcher) this.#apply(this.#dispatcher, [{ type: 'configured', config }], now);
-    else this.#dispatcher = restoreDispatcher(config, this.#context.store, now);
+    else {
+      this.#dispatcher = restoreDispatcher(config, this.#context.store, now);
+      this.#context.pending.restored(this.#dispatcher.register.runs);
+    }
   }
 
   /** Applies events and carries out their effects; does nothing before there is a configuration. */
@@ -95,7 +100,7 @@ export class DispatchLoop {
     const now = Date.now();
     const batch = pending.take(dispatcher, now);
     try {
-      store.saveBatch(batch);
+      pending.written(batch, store.saveBatch(batch), dispatcher);
       counters.wrote('batch', true);
     } catch (error) {
       counters.wrote('batch', false);
@@ -168,6 +173,7 @@ export class DispatchLoop {
       pending.observed(now);
       onCounted();
     }
+    this.#context.stepped?.(events, effects);
     return effects;
   }
 

@@ -8,10 +8,11 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
-import type { PingOrder } from '../../src/protocol/tenant.ts';
+import type { AdapterOrder, PingOrder } from '../../src/protocol/tenant.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { CallCounters } from './call-counters.ts';
 import type { PendingBatch } from './pending-batch.ts';
+import type { WakeRecord } from './prewarm-store.ts';
 import { refusal } from './refusal.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { Waiters } from './waiters.ts';
@@ -30,6 +31,7 @@ export interface EffectContext {
   readonly release: (order: PingOrder) => void;
   /** Asks an engine for its load. */
   readonly askLoad: (order: PingOrder) => void;
+  readonly loadAdapter: (order: AdapterOrder) => void;
 }
 
 export class EffectRunner {
@@ -83,11 +85,18 @@ export class EffectRunner {
         return this.#release(effect);
       case 'wake-settled':
         return pending.wakeSettled({ ...effect, endedAt: Date.now() });
+      case 'order-answered':
+        // Its caller reads the effect itself.
+        return;
       case 'run-finished': {
         const { record, learned } = effect;
         const finished = record && { record, learned, finishedAt: Date.now() };
         return pending.runEnded(effect.runId, finished);
       }
+      case 'adapter-load':
+        return this.#load(effect);
+      case 'adapter-settled':
+        return pending.wakeSettled(settledLoad(effect));
       case 'slots-limited':
         console.warn(JSON.stringify({ event: 'slots_limited', ...effect }));
         return;
@@ -108,6 +117,17 @@ export class EffectRunner {
     if (effect.wake.cause !== 'demand') pending.dueAt = effect.wake.at;
     const needed = model === undefined ? {} : { model };
     wake({ backend, endpoint, patienceMs, wakeAt: effect.wake.at, ...needed });
+  }
+
+  #load(effect: Extract<Effect, { type: 'adapter-load' }>): void {
+    const { pending, loadAdapter } = this.#context;
+    const { backend, endpoint, load, dryRun, patienceMs, spare } = effect;
+    const { adapter, source, at, unload } = load;
+    if (dryRun) return pending.wakeSettled({ ...settledLoad(effect), outcome: 'dry-run' });
+    // It is stored before it is made: a restart in the middle of it must know of it.
+    pending.dueAt = at;
+    const order = { backend, endpoint, adapter, source, loadAt: at };
+    loadAdapter({ ...order, patienceMs, unload, spare });
   }
 
   #release(effect: Extract<Effect, { type: 'release' }>): void {
@@ -166,7 +186,7 @@ export class EffectRunner {
     if (!address) return;
     const facts = accounting.log.facts(callId);
     const { expiresAt, leaseMs, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
-    const { heldMs, prefixTokens } = granted;
+    const { heldMs, prefixTokens, adapter } = granted;
     waiters.resolve(callId, {
       status: 'granted',
       endpoint,
@@ -179,8 +199,25 @@ export class EffectRunner {
       ...(boundMs === undefined ? {} : { boundMs }),
       ...(heldMs === undefined ? {} : { heldMs }),
       ...(prefixTokens === undefined ? {} : { prefixTokens }),
+      ...(adapter === undefined ? {} : { adapter }),
       ...(endpointState === undefined ? {} : { endpointState }),
       ...(facts ? { facts } : {}),
     });
   }
 }
+
+/** A load of an adapter as it is recorded among the wakes. */
+function settledLoad({
+  backend,
+  endpoint,
+  load,
+  ...effect
+}: Extract<Effect, { type: 'adapter-load' | 'adapter-settled' }>): WakeRecord {
+  const { at, probability, cause } = load;
+  const reason = `${load.adapter}: ${load.reason}`;
+  const wake = { cause: LOAD_CAUSES[cause], at, probability, reason };
+  const outcome = effect.type === 'adapter-settled' ? effect.outcome : 'dry-run';
+  return { backend, endpoint, wake, outcome, endedAt: Date.now() };
+}
+
+const LOAD_CAUSES = { demand: 'adapter', prewarm: 'adapter-prewarm' } as const;

@@ -11,7 +11,9 @@ import { DurableObject } from 'cloudflare:workers';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
+import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type {
+  AdapterOrder,
   Admission,
   ArchiveHead,
   ArchivePage,
@@ -20,6 +22,7 @@ import type {
   ForecastAnswer,
   Grant,
   ImportCount,
+  LoadReport,
   PingOrder,
   Refusal,
   RequestsCharged,
@@ -33,7 +36,9 @@ import type {
   WakeReport,
 } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
+import { AdapterOrders } from './adapter-orders.ts';
 import { CallAccounting } from './call-accounting.ts';
+import { Looking } from './console/looking.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { Forecasts } from './forecasts.ts';
@@ -69,6 +74,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   readonly #loop: DispatchLoop;
   readonly #forecasts: Forecasts;
   readonly #keyRequests: KeyRequests;
+  readonly #looking: Looking;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -94,6 +100,13 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       waitUntil,
       told: ({ backend, endpoint }, load) =>
         this.#loop.step([{ type: 'load-told', backend, endpoint, ...(load ? { load } : {}) }]),
+    });
+    const adapters = new AdapterOrders({
+      env,
+      tenant,
+      config,
+      waitUntil,
+      loaded: (order, report) => this.#adapterLoaded(order, report),
     });
     const [store, waiters, pending, accounting] = [
       this.#store,
@@ -124,6 +137,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       wake: (order) => pings.wake(order),
       release: (order) => pings.release(order),
       askLoad: (order) => asks.ask(order),
+      loadAdapter: (order) => adapters.load(order),
     });
     const effects = this.#effects;
     this.#loop = new DispatchLoop({
@@ -135,11 +149,16 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       counters,
       onCounted: () => this.#metrics.changed(),
       waitUntil,
+      stepped: (events, done) => this.#looking?.stepped(events, done),
     });
-    const onChange = (changed: TenantConfig) => this.#loop.configure(changed);
+    const onChange = (changed: TenantConfig) => {
+      this.#loop.configure(changed);
+      this.#looking.stream.configured();
+    };
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
     const [settings, loop] = [this.#settings, this.#loop];
     this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
+    this.#looking = new Looking({ state: ctx, store, settings, loop });
     this.#settings.restore();
     // Restored leases must expire even if no request ever comes again.
     waitUntil(this.#loop.arm());
@@ -311,6 +330,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     await this.#loop.shutDown(this.#settings.config);
     await this.#metrics.forget();
     this.#accounting.clear();
+    this.#looking.stream.deleted();
     await this.#settings.clear();
     this.#loop.alarmDeleted();
   }
@@ -375,6 +395,28 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return this.#accounting.log.entryJson(id, keyId);
   }
 
+  /** Answers the console; `key`: the API key that asks, absent for the administrator. */
+  look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply> {
+    return this.#looking.answer(question, key);
+  }
+
+  /** Opens the stream of a page of the console; only a Worker can send this. */
+  override fetch(request: Request): Promise<Response> {
+    return this.#looking.open(request);
+  }
+
+  override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {
+    this.#looking.stream.message(socket, data);
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#looking.stream.closed(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#looking.stream.closed(socket);
+  }
+
   override alarm(): Promise<void> {
     return this.#loop.onAlarm();
   }
@@ -420,6 +462,14 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   async #releaseAnswered(order: PingOrder, result: ReleaseResult): Promise<void> {
     const { backend, endpoint } = order;
     await this.#loop.step([{ type: 'release-answered', backend, endpoint, ...result }]);
+  }
+
+  /** Tells the dispatcher how a load of an adapter ended. */
+  async #adapterLoaded(order: AdapterOrder, report: LoadReport): Promise<void> {
+    const { backend, endpoint, adapter, loadAt } = order;
+    await this.#loop.step([
+      { type: 'adapter-answered', backend, endpoint, adapter, loadAt, ...report },
+    ]);
   }
 
   /**

@@ -7,8 +7,8 @@
 import type { Random } from '../../src/core/learning/random.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import type { Cluster } from './cluster.ts';
-import { Simulation } from './simulator.ts';
 import type { Observer, SimOptions } from './sim-options.ts';
+import { Simulation } from './simulator.ts';
 
 /** Waits from here on are compared, and as close as this counts: as in told-waits.ts. */
 const LEAST_MS = 500;

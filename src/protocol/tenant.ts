@@ -2,14 +2,17 @@
  * What passes between the Worker and a tenant's object: plain data and a ticket. During a deploy
  * the two may be of different versions for minutes, so fields are added, never changed.
  */
+import type { LoadReport } from '../core/adapters/adapter-load.ts';
 import type { EndpointState } from '../core/backends/endpoint-state.ts';
 import type { DispatchEvent, RefusalCode } from '../core/dispatch/dispatch-events.ts';
 import type { Gauges } from '../core/limits/key-limits.ts';
+import type { AdapterState } from '../core/runs/call-place.ts';
 import type { CallRequest } from '../core/runs/call-request.ts';
 import type { CallResult } from '../core/runs/call-result.ts';
 import type { PrefixLink } from '../core/runs/prefix.ts';
 import type { RecordedRun } from '../core/runs/recorded-run.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
+import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from './looking.ts';
 
 export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
 export { MAX_LINKS } from '../core/runs/prefix.ts';
@@ -74,6 +77,8 @@ export interface Grant {
   readonly heldMs?: number;
   /** Tokens of its prompt that the endpoint is expected to have cached; absent: not known. */
   readonly prefixTokens?: number;
+  /** How the call found its adapter; absent where it needs none. */
+  readonly adapter?: AdapterState;
   /** The rank by which the call was chosen, over its weight, ms. */
   readonly rankMs: number;
   /** Length of the lease without a renewal, ms. */
@@ -232,6 +237,20 @@ export interface PingOrder {
   readonly wakeAt?: number;
 }
 
+/** An adapter that an endpoint is to load. */
+export interface AdapterOrder extends PingOrder {
+  readonly adapter: string;
+  readonly source: string;
+  /** Names the load together with the adapter, epoch ms. */
+  readonly loadAt: number;
+  readonly patienceMs: number;
+  /** Adapters that are unloaded first, and those that may be where there is no room. */
+  readonly unload: readonly string[];
+  readonly spare: readonly string[];
+}
+
+export type { LoadReport };
+
 /** How the requests that wake an endpoint ended. */
 export interface WakeReport {
   readonly ok: boolean;
@@ -341,6 +360,8 @@ export interface TenantApi {
   archive(): Promise<ArchiveHead | undefined>;
   archivePage(head: ArchiveHead, after: number): Promise<ArchivePage>;
   importRuns(runs: string, startMs: number): Promise<ImportCount | undefined>;
+  /** Answers the console; `key`: the API key that asks, absent for the administrator. */
+  look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply>;
   /** The log entry of a call as JSON text, by its id or its request's, of `keyId` first. */
   story(id: string, keyId?: string): Promise<string | undefined>;
 }

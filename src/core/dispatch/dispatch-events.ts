@@ -6,7 +6,9 @@
 
 import type { EndpointState } from '../backends/endpoint-state.ts';
 import type { EngineLoad } from '../backends/engine-slots.ts';
+import type { AdapterEffect } from '../prewarm/adapter-events.ts';
 import type { PrewarmEffect, PrewarmEvent } from '../prewarm/prewarm-events.ts';
+import type { AdapterState } from '../runs/call-place.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
@@ -89,6 +91,9 @@ export interface Granted {
   readonly heldMs?: number;
   /** Tokens of its prompt that the endpoint is expected to have cached; absent: not known. */
   readonly prefixTokens?: number;
+  /** How it found its adapter, and the part of the wait in which that was loaded, ms. */
+  readonly adapter?: AdapterState;
+  readonly adapterMs?: number;
   /** The run's key, less alpha * arrival for a policy that ages: then it is rank / weight. */
   readonly rankMs: number;
   /** Only runs that arrive within this time after the run can overtake it, ms; absent: any. */
@@ -137,6 +142,7 @@ export type Effect =
   /** Ask an endpoint's engine for its load, and report it as `load-told`. */
   | { readonly type: 'ask-load'; readonly backend: string; readonly endpoint: string }
   | PrewarmEffect
+  | AdapterEffect
   | {
       readonly type: 'run-finished';
       readonly runId: string;

@@ -20,7 +20,7 @@ import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
 import type { ExpectedService } from '../runs/call-place.ts';
-import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
+import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
@@ -172,7 +172,10 @@ export class Dispatcher {
   /** Place and expected wait of a waiting call; undefined where it does not wait. */
   place(call: LiveCall, now: number): QueuePlace | undefined {
     const backend = this.backends.get(call.request.backend);
-    return backend && !call.lease ? queuePlace(call, backend, now) : undefined;
+    if (!backend || call.lease) return undefined;
+    const { parkedAt } = call.placed;
+    if (parkedAt === undefined) return queuePlace(call, backend, now);
+    return { position: 1, waitMs: backend.adapters.waitMs(call, now) };
   }
 
   /**
@@ -294,7 +297,9 @@ export class Dispatcher {
         return this.#configure(event.config, now);
       case 'wake-answered':
       case 'release-answered':
+      case 'adapter-answered':
       case 'gone-cold':
+      case 'endpoint-ordered':
       case 'forecast':
         return this.#prewarmer.apply(event, now, this.#effects);
       case 'tick':
@@ -321,8 +326,8 @@ export class Dispatcher {
     this.#effects.push(...slotEffects(event.backend, endpoint, usableSlots));
   }
 
-  #submit(request: CallRequest, now: number): void {
-    const { callId } = request;
+  #submit(submitted: CallRequest, now: number): void {
+    const { callId } = submitted;
     const existing = this.#calls.get(callId);
     if (existing) {
       if (!existing.lease) return;
@@ -338,16 +343,13 @@ export class Dispatcher {
       // The call never reached its endpoint, which takes no calls any more: it is queued again.
       this.#calls.cancel(callId, now);
     }
-    const backend = this.backends.get(request.backend);
-    if (!backend || backend.removed) return this.#refuse(request, 'backend_removed', 0);
+    const backend = this.backends.get(submitted.backend);
+    if (!backend || backend.removed) return this.#refuse(submitted, 'backend_removed', 0);
+    const request = withAdapter(submitted, backend);
     if (backend.spec.failover && backend.isDown(now, request.keyId)) {
       return this.#refuse(request, 'backend_down', 1_000);
     }
-    // Calls can wait beside free slots: for an endpoint that has not failed them.
-    const inLine = backend.queue.size - backend.heldBack.size;
-    const startsAtOnce =
-      backend.freeSlots(now, request.keyId) > inLine &&
-      backend.pick(now, undefined, request.keyId, sequencesOf(request)) !== undefined;
+    const startsAtOnce = backend.startsAtOnce(request, now);
     if (!startsAtOnce && backend.isFullFor(request)) {
       return this.#refuse(request, 'queue_full', backend.lastWaitMs(now));
     }
@@ -403,4 +405,11 @@ export class Dispatcher {
     }
     this.accounts.configure(config.prewarmBudget ?? {}, now);
   }
+}
+
+/** The request, with the adapter that its model is at the backend, if it is one. */
+function withAdapter(request: CallRequest, { adapters }: Backend): CallRequest {
+  const { model } = request;
+  if (model === undefined || adapters.sourceOf(model) === undefined) return request;
+  return { ...request, adapter: model };
 }

@@ -181,7 +181,15 @@ describe('forecasts', () => {
     const wake = { at: 0, reason: '', probability: 0.25 };
     const settle = (cause: 'demand' | 'prewarm', outcome: 'used' | 'wasted' | 'failed') =>
       counters.effect(
-        { type: 'wake-settled', backend: 'm', endpoint: 'e', wake: { ...wake, cause }, outcome },
+        {
+          type: 'wake-settled',
+          backend: 'm',
+          endpoint: 'e',
+          wake: { ...wake, cause },
+          outcome,
+          warmMs: 0,
+          money: 0,
+        },
         undefined,
       );
     settle('prewarm', 'used');
