@@ -59,6 +59,8 @@ const RUNS_LEARNED = 5;
 export function callCost(policy: PolicyName, dimension: Dimension, value: number): number {
   const sizes = { ...BASE, [dimension]: value };
   if (dimension.startsWith('waiting')) sizes.waiting = value;
+  // All keys have calls that wait.
+  if (dimension === 'keys') sizes.waiting = 2 * Math.max(...DIMENSIONS.keys);
   const world = new GrowthWorld(policy, sizes);
   world.during(WARM_UP_MS);
   const rounds = Array.from({ length: ROUNDS }, () => world.during(ROUND_MS));

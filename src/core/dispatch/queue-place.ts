@@ -4,7 +4,8 @@
  * such times were off lately. It counts down as calls end and time passes.
  */
 import type { Backend } from '../backends/backend.ts';
-import type { ExplainedWait, LiveCall } from '../runs/live-run.ts';
+import type { ExplainedWait } from '../runs/call-state.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 
 export interface QueuePlace {
   /** Runs ahead of the call's run, plus one. */
