@@ -6,6 +6,7 @@ import type { BudgetLimits } from '../../src/core/backends/backend-spec.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { DailyAccount, DailyCounts } from '../../src/core/prewarm/daily-accounts.ts';
 import type { BackendOutlook } from '../../src/core/prewarm/prewarm-outlook.ts';
+import { countersOf, type Metric } from './prewarm-counters.ts';
 
 /** What one backend's warm endpoints cost and brought on one day. */
 export function dayView({ day, backend, counts }: DailyAccount): object {
@@ -30,6 +31,7 @@ export function dayView({ day, backend, counts }: DailyAccount): object {
     releases: counts.releases,
     cold_waits: { suffered: counts.coldWaits, avoided: counts.avoidedWaits },
     cold_wait_seconds: { suffered: seconds(counts.coldWaitMs), avoided: seconds(counts.avoidedMs) },
+    ...adapterDay(counts),
   };
 }
 
@@ -51,14 +53,6 @@ export function outlookView(outlook: BackendOutlook, known: (id: string) => obje
 
 function limitsView({ warmMs, money }: BudgetLimits): object {
   return { warm_seconds: warmMs === undefined ? null : seconds(warmMs), money: money ?? null };
-}
-
-interface Metric {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge';
-  readonly help: string;
-  /** Values, each with its label beside the backend's, or '' for none. */
-  readonly of: (counts: DailyCounts) => ReadonlyArray<readonly [string, number]>;
 }
 
 const COUNTERS: readonly Metric[] = [
@@ -134,17 +128,27 @@ const COUNTERS: readonly Metric[] = [
  */
 export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly DailyAccount[]): object[] {
   const present = totals.filter(({ backend }) => dispatcher.backends.has(backend));
-  return COUNTERS.map(({ name, type, help, of }) => ({
-    name,
-    type,
-    help,
-    samples: present.flatMap(({ backend, counts }) =>
-      of(counts).map(([label, value]) => ({
-        labels: [`backend="${backend}"`, ...(label === '' ? [] : [label])],
-        value,
-      })),
-    ),
-  }));
+  return countersOf(COUNTERS, present);
+}
+
+/** The adapters' part of a day; empty where nothing was loaded. */
+function adapterDay(counts: DailyCounts): object {
+  const { adapterLoads, adapterPrewarms, adapterFailed, adapterWaits } = counts;
+  if (adapterLoads + adapterPrewarms + adapterFailed + adapterWaits === 0) return {};
+  return {
+    adapters: {
+      loads: { demand: adapterLoads, prewarm: adapterPrewarms },
+      unloads: counts.adapterUnloads,
+      outcomes: {
+        used: counts.adapterUsed,
+        late: counts.adapterLate,
+        wasted: counts.adapterWasted,
+        failed: adapterFailed,
+      },
+      waits: adapterWaits,
+      wait_seconds: seconds(counts.adapterWaitMs),
+    },
+  };
 }
 
 function seconds(ms: number): number {

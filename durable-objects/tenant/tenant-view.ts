@@ -5,6 +5,7 @@
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ViewName } from '../../src/protocol/tenant.ts';
+import { adapterMetrics, adaptersAt, adaptersView } from './adapter-view.ts';
 import { affinityMetrics, affinityView } from './affinity-view.ts';
 import { endpointMetrics, endpointView } from './endpoint-view.ts';
 import { keyMetrics, keysView } from './keys-view.ts';
@@ -62,6 +63,7 @@ export const VIEWS = {
       ...prewarmMetrics(dispatcher, store.prewarm.totals()),
       ...endpointMetrics(dispatcher, now),
       ...affinityMetrics(dispatcher),
+      ...adapterMetrics(dispatcher, store.prewarm.totals()),
       ...keyMetrics(dispatcher, sideCalls),
     ]),
 } as const satisfies Record<ViewName, View>;
@@ -77,9 +79,11 @@ function statusOf(backend: Backend, now: number) {
     speed: backend.speed.value,
     speed_by_model: Object.fromEntries(backend.speed.byModel()),
     affinity: affinityView(backend),
+    ...adaptersView(backend),
     endpoints: [...backend.endpoints].map(([endpoint, e]) => ({
       endpoint,
       ...endpointView(e, now),
+      ...adaptersAt(backend, e, now),
       slots: e.spec.slots,
       running: e.inFlight,
       slots_in_use: e.concurrency,
