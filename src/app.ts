@@ -17,6 +17,9 @@ import { archive } from './routes/archive.ts';
 import { backends } from './routes/backends.ts';
 import { batches } from './routes/batches.ts';
 import { calls } from './routes/calls.ts';
+import { consoleApi } from './routes/console/api.ts';
+import { consolePage } from './routes/console/page.ts';
+import { openStream } from './routes/console/stream.ts';
 import { cors } from './routes/cors.ts';
 import { files } from './routes/files.ts';
 import { jobs } from './routes/jobs.ts';
@@ -53,6 +56,12 @@ app.use((c, next) => {
 });
 app.route('/', status);
 app.route('/', openapi);
+app.get('/console/api/tenants/:tenant/stream', openStream);
+app.route('/console/api', consoleApi);
+app.all('/console/api/*', (c) =>
+  errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') }),
+);
+app.route('/', consolePage);
 app.route('/', metrics);
 app.use('/v1/*', tenantAuth);
 for (const path of ['jobs', 'files', 'batches']) app.use(`/v1/${path}/*`, clientsOnly);

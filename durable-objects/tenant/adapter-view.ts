@@ -6,7 +6,9 @@ import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Endpoint } from '../../src/core/backends/endpoint.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { DailyAccount } from '../../src/core/prewarm/daily-accounts.ts';
-import { countersOf, type Metric } from './prewarm-counters.ts';
+import type { MetricName } from '../../src/metrics/catalogue.ts';
+import type { Samples } from '../../src/protocol/metrics.ts';
+import { countersOf, type ValuesOf } from './prewarm-view.ts';
 
 /** The part of a backend's status; empty where it has no adapters. */
 export function adaptersView({ adapters }: Backend): object {
@@ -49,49 +51,24 @@ export function adaptersAt({ adapters }: Backend, endpoint: Endpoint, now: numbe
   };
 }
 
-const COUNTERS: readonly Metric[] = [
-  {
-    name: 'talaria_adapter_loads_total',
-    type: 'counter',
-    help: 'Loads of adapters by cause.',
-    of: (c) => [
-      ['cause="demand"', c.adapterLoads],
-      ['cause="prewarm"', c.adapterPrewarms],
-    ],
-  },
-  {
-    name: 'talaria_adapter_unloads_total',
-    type: 'counter',
-    help: 'Adapters that made room for others.',
-    of: (c) => [['', c.adapterUnloads]],
-  },
-  {
-    name: 'talaria_adapter_outcomes_total',
-    type: 'counter',
-    help: 'Loads ahead of need by how they ended; of the failed ones all.',
-    of: (c) => [
-      ['outcome="used"', c.adapterUsed],
-      ['outcome="late"', c.adapterLate],
-      ['outcome="wasted"', c.adapterWasted],
-      ['outcome="failed"', c.adapterFailed],
-    ],
-  },
-  {
-    name: 'talaria_adapter_waits_total',
-    type: 'counter',
-    help: 'Calls that waited until their adapter was loaded.',
-    of: (c) => [['', c.adapterWaits]],
-  },
-  {
-    name: 'talaria_adapter_wait_seconds_total',
-    type: 'counter',
-    help: 'How long they waited.',
-    of: (c) => [['', c.adapterWaitMs / 1_000]],
-  },
-];
+const COUNTERS = {
+  talaria_adapter_loads_total: (c) => [
+    ['demand', c.adapterLoads],
+    ['prewarm', c.adapterPrewarms],
+  ],
+  talaria_adapter_unloads_total: (c) => [['', c.adapterUnloads]],
+  talaria_adapter_outcomes_total: (c) => [
+    ['used', c.adapterUsed],
+    ['late', c.adapterLate],
+    ['wasted', c.adapterWasted],
+    ['failed', c.adapterFailed],
+  ],
+  talaria_adapter_waits_total: (c) => [['', c.adapterWaits]],
+  talaria_adapter_wait_seconds_total: (c) => [['', c.adapterWaitMs / 1_000]],
+} as const satisfies Partial<Record<MetricName, ValuesOf>>;
 
 /** The counters of the backends that have adapters. */
-export function adapterMetrics(dispatcher: Dispatcher, totals: readonly DailyAccount[]): object[] {
+export function adapterMetrics(dispatcher: Dispatcher, totals: readonly DailyAccount[]): Samples {
   const used = totals.filter(({ backend }) => dispatcher.backends.get(backend)?.adapters.isUsed);
-  return used.length === 0 ? [] : countersOf(COUNTERS, used);
+  return countersOf(COUNTERS, used);
 }

@@ -70,6 +70,11 @@ export class PrewarmStore {
     return this.#days('day <> ?1', ALL_DAYS);
   }
 
+  /** The same of one day, as in 2026-11-23. */
+  day(day: string): DailyAccount[] {
+    return this.#days('day = ?1', day);
+  }
+
   /** The same, summed over all days. */
   totals(): DailyAccount[] {
     return this.#days('day = ?1', ALL_DAYS);
@@ -83,6 +88,7 @@ export class PrewarmStore {
       'INSERT OR REPLACE INTO prewarm_accounts VALUES (1, ?)',
       JSON.stringify(accounts),
     );
+    if (wakes.length === 0) return;
     this.#sql.exec(
       'DELETE FROM wakes WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM wakes) - ?',
       WAKES_KEPT,

@@ -133,6 +133,7 @@ export class RecordedRuns {
 
   /** Keeps finished runs and deletes the oldest. To be called within a transaction. */
   add(runs: readonly FinishedRun[]): void {
+    if (runs.length === 0) return;
     for (const run of runs) this.#save(run);
     this.#sql.exec(
       'DELETE FROM recorded WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM recorded) - ?',

@@ -23,10 +23,13 @@ export const MIGRATIONS = [
    INSERT INTO leases (call_id, endpoint, granted_at, expires_at, request, length_ms)
      SELECT call_id, endpoint, granted_at, expires_at, request, length_ms FROM leases_by_call;
    DROP TABLE leases_by_call;`,
+  // A long run's older calls, so that a write of its row costs the same however long it is.
+  `CREATE TABLE run_parts (run_id TEXT, part INTEGER, body TEXT, PRIMARY KEY (run_id, part))
+     WITHOUT ROWID;`,
 ];
 
 /**
- * Longest JSON text stored in a row, in characters. Rows may hold 2 MB; a longer record (a run of
- * some 20,000 calls) is not kept.
+ * Longest JSON text stored in a row, in characters. Rows may hold 2 MB; a longer record is not
+ * kept: a finished run of some 20,000 calls. A run in flight is in several rows.
  */
 export const MAX_ROW_CHARS = 1_000_000;

@@ -6,20 +6,21 @@
  */
 
 import type { BackendSnapshot } from '../../src/core/backends/backend-snapshot.ts';
-import type { RunSnapshot } from '../../src/core/runs/live-visit.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import { migrate } from '../migrations.ts';
 import { readBackendSnapshot } from './backend-snapshot.ts';
+import { LastWritten } from './last-written.ts';
 import { LeaseRows } from './lease-rows.ts';
 import { type PrewarmBatch, PrewarmStore } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
-import { MAX_ROW_CHARS, MIGRATIONS } from './tenant-schema.ts';
+import { RunningRuns, type RunRows } from './running-runs.ts';
+import { MIGRATIONS } from './tenant-schema.ts';
 
 /** What was learned since the previous batch. */
 export interface Batch extends PrewarmBatch {
   readonly finished: readonly FinishedRun[];
-  /** Runs in flight whose progress changed, and the ids of those that ended. */
-  readonly running: readonly RunSnapshot[];
+  /** What changed of the runs in flight, and the ids of those that ended. */
+  readonly running: readonly RunRows[];
   readonly endedRuns: readonly string[];
   readonly backends: Readonly<Record<string, BackendSnapshot>>;
 }
@@ -28,7 +29,9 @@ export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
   readonly leases: LeaseRows;
+  readonly running: RunningRuns;
   readonly recorded: RecordedRuns;
+  readonly #backends = new LastWritten();
   readonly prewarm: PrewarmStore;
 
   constructor(storage: DurableObjectStorage) {
@@ -36,8 +39,13 @@ export class TenantStore {
     this.#sql = storage.sql;
     migrate(this.#storage, MIGRATIONS);
     this.leases = new LeaseRows(storage.sql);
+    this.running = new RunningRuns(storage.sql);
     this.recorded = new RecordedRuns(storage);
     this.prewarm = new PrewarmStore(storage.sql);
+  }
+
+  get databaseBytes(): number {
+    return this.#sql.databaseSize;
   }
 
   /** Deletes everything, the alarm included, and leaves an empty store. */
@@ -45,6 +53,7 @@ export class TenantStore {
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
     this.leases.clear();
+    this.#backends.clear();
     migrate(this.#storage, MIGRATIONS);
   }
 
@@ -71,13 +80,6 @@ export class TenantStore {
     );
   }
 
-  /** The runs in flight. */
-  running(): RunSnapshot[] {
-    return [...this.#sql.exec('SELECT snapshot FROM runs')].map((row) =>
-      JSON.parse(String(row.snapshot)),
-    );
-  }
-
   backends(): Map<string, BackendSnapshot> {
     return new Map(
       [...this.#sql.exec('SELECT name, snapshot FROM backends')].map((row) => [
@@ -87,26 +89,26 @@ export class TenantStore {
     );
   }
 
-  /** Writes a batch in one transaction, and deletes the rows of ended leases in the same. */
-  saveBatch(batch: Batch): void {
+  /**
+   * Writes a batch in one transaction, and deletes the rows of ended leases in the same. Returns the
+   * runs in flight that were written: one whose row would be too long is not.
+   */
+  saveBatch(batch: Batch): readonly RunRows[] {
     let deleted: string[] = [];
+    let running: readonly RunRows[] = [];
+    const backends = this.#backends.changed(batch.backends);
     this.#storage.transactionSync(() => {
       deleted = this.leases.deleteEndedRows();
-      for (const run of batch.running) this.#saveRunning(run);
-      for (const id of batch.endedRuns) this.#sql.exec('DELETE FROM runs WHERE id = ?', id);
-      for (const [name, snapshot] of Object.entries(batch.backends)) {
-        const text = JSON.stringify(snapshot);
+      for (const id of batch.endedRuns) this.running.delete(id);
+      running = batch.running.filter((run) => this.running.save(run));
+      for (const [name, text] of backends) {
         this.#sql.exec('INSERT OR REPLACE INTO backends VALUES (?, ?)', name, text);
       }
       this.recorded.add(batch.finished);
       this.prewarm.add(batch);
     });
     this.leases.forget(deleted);
-  }
-
-  #saveRunning(run: RunSnapshot): void {
-    const text = JSON.stringify(run);
-    if (text.length > MAX_ROW_CHARS) return;
-    this.#sql.exec('INSERT OR REPLACE INTO runs VALUES (?, ?)', run.id, text);
+    this.#backends.written(backends);
+    return running;
   }
 }

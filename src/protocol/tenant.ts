@@ -12,6 +12,7 @@ import type { CallResult } from '../core/runs/call-result.ts';
 import type { PrefixLink } from '../core/runs/prefix.ts';
 import type { RecordedRun } from '../core/runs/recorded-run.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
+import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from './looking.ts';
 
 export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
 export { MAX_LINKS } from '../core/runs/prefix.ts';
@@ -308,8 +309,8 @@ export interface ForecastAnswer {
   readonly nextAt?: number;
 }
 
-/** Views of a tenant for the admin API and the metrics. */
-export type ViewName = 'pdgraph' | 'status' | 'prewarm' | 'metrics';
+/** Views of a tenant for the admin API. */
+export type ViewName = 'pdgraph' | 'status' | 'prewarm';
 
 /** The answer of `enqueue`: a grant and a queued call come with a ticket. */
 export type Enqueued = Admission & { readonly ticket?: TicketMethods & Partial<Disposable> };
@@ -353,10 +354,14 @@ export interface TenantApi {
   destroy(): Promise<void>;
   forecast(): Promise<ForecastAnswer>;
   view(name: ViewName, app?: string): Promise<string | undefined>;
+  /** The metrics of the moment, as JSON text of `Figures` (metrics.ts). */
+  figures(): Promise<string | undefined>;
   runs(app?: string): Promise<ReadableStream | undefined>;
   archive(): Promise<ArchiveHead | undefined>;
   archivePage(head: ArchiveHead, after: number): Promise<ArchivePage>;
   importRuns(runs: string, startMs: number): Promise<ImportCount | undefined>;
+  /** Answers the console; `key`: the API key that asks, absent for the administrator. */
+  look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply>;
   /** The log entry of a call as JSON text, by its id or its request's, of `keyId` first. */
   story(id: string, keyId?: string): Promise<string | undefined>;
 }

@@ -92,7 +92,10 @@ export class Backend {
         continue;
       }
       existing.spec = endpointSpec;
-      if (existing.state === 'draining' || !endpointSpec.coldStart) existing.state = 'warm';
+      if (existing.state === 'draining' || !endpointSpec.coldStart) {
+        existing.state = 'warm';
+        existing.timeline.entered('warm', existing.inFlight > 0, now);
+      }
     }
     this.placement.configured();
     this.adapters.configured();
@@ -165,26 +168,37 @@ export class Backend {
     this.#kept.endRound((key, slotMs) => this.shares.charge(key, slotMs));
   }
 
-  /** True where no endpoint can be used or woken for calls of a key: every circuit is open. */
+  /** True where no endpoint can be used or woken for calls of a key: paused, or its circuit is open. */
   isDown(now: number, key = ''): boolean {
-    for (const { state, trust } of this.endpoints.values()) {
-      if (state !== 'draining' && !trust.isOpenFor(key, now)) return false;
+    for (const { state, isPaused, trust } of this.endpoints.values()) {
+      if (state !== 'draining' && !isPaused && !trust.isOpenFor(key, now)) return false;
     }
     return true;
   }
 
+  /** True where every endpoint was paused by hand. */
+  get isPaused(): boolean {
+    let isPaused = false;
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.state === 'draining') continue;
+      if (!endpoint.isPaused) return false;
+      isPaused = true;
+    }
+    return isPaused;
+  }
+
   /** True where no endpoint takes calls of a key now, even with a free slot. */
   isBarred(now: number, key: string): boolean {
-    for (const { state, trust } of this.endpoints.values()) {
-      if (state !== 'draining' && trust.admits(key, now)) return false;
+    for (const { state, isPaused, trust } of this.endpoints.values()) {
+      if (state !== 'draining' && !isPaused && trust.admits(key, now)) return false;
     }
     return true;
   }
 
   /** True where a retry has another endpoint: a usable one that has not failed the call. */
   hasOtherEndpoint(avoid: ReadonlySet<string>, now: number, key = ''): boolean {
-    for (const { state, spec, trust } of this.endpoints.values()) {
-      if (state === 'draining' || avoid.has(spec.id)) continue;
+    for (const { state, spec, isPaused, trust } of this.endpoints.values()) {
+      if (state === 'draining' || isPaused || avoid.has(spec.id)) continue;
       if (!trust.isOpenFor(key, now)) return true;
     }
     return false;
@@ -254,9 +268,20 @@ export class Backend {
     return endpoint.isReady(now) && !this.isKept(id);
   }
 
-  /** True where some endpoint is warm, whether or not it has a free slot. */
+  /** The same of the endpoints that are not paused. */
+  get #takingSlots(): number {
+    let slots = 0;
+    for (const { state, spec, isPaused } of this.endpoints.values()) {
+      if (state !== 'draining' && !isPaused) slots += spec.slots;
+    }
+    return slots;
+  }
+
+  /** True where some endpoint is warm and not paused, whether or not it has a free slot. */
   get isWarm(): boolean {
-    for (const endpoint of this.endpoints.values()) if (endpoint.state === 'warm') return true;
+    for (const { state, isPaused } of this.endpoints.values()) {
+      if (state === 'warm' && !isPaused) return true;
+    }
     return false;
   }
 
@@ -294,6 +319,7 @@ export class Backend {
     let isWarming = false;
     let cold: Endpoint | undefined;
     for (const endpoint of this.endpoints.values()) {
+      if (endpoint.isPaused) continue;
       if (endpoint.state === 'warming') isWarming = true;
       else if (endpoint.state === 'cold' && this.#isWantedBy(endpoint, now)) {
         if (!cold || endpoint.coldStartMs < cold.coldStartMs) cold = endpoint;
@@ -386,6 +412,16 @@ export class Backend {
     yield* this.adapters.parked.calls();
   }
 
+  /** Waiting calls that pause after a refusal, in no order. */
+  pausingCalls(): Iterable<LiveCall> {
+    return this.#pausing.values();
+  }
+
+  /** Calls that hold a slot, in the order of their grants. */
+  runningCalls(): Iterable<LiveCall> {
+    return this.#running;
+  }
+
   /** The model of the call that goes next; of the last one where none waits. */
   get neededModel(): string | undefined {
     return this.queue.next?.request.model ?? this.#lastModel;
@@ -471,7 +507,7 @@ export class Backend {
 
   /** The same by the mean service time alone, for forecasts, ms. */
   expectedWaitMs(): number {
-    const { slots } = this;
+    const slots = this.#takingSlots;
     const coldMs = this.isWarm ? 0 : this.coldStartMs;
     const ahead = Math.max(0, this.waiting + this.slotsInUse - slots + 1);
     return coldMs + (slots > 0 ? (ahead * this.speed.meanServiceMs) / slots : 0);
@@ -482,14 +518,15 @@ export class Backend {
     if (this.isWarm) return 0;
     let startMs = Infinity;
     for (const endpoint of this.endpoints.values()) {
-      if (endpoint.state !== 'draining') startMs = Math.min(startMs, endpoint.coldWaitMs(now));
+      if (endpoint.state === 'draining' || endpoint.isPaused) continue;
+      startMs = Math.min(startMs, endpoint.coldWaitMs(now));
     }
     return Number.isFinite(startMs) ? startMs : 0;
   }
 
   /** The wait for a slot that `calls` before it explain, which take `workMs` together, ms. */
   explainedWaitMs(calls: number, workMs: number, now: number): number {
-    const { slots } = this;
+    const slots = this.#takingSlots;
     if (this.#running.size === 0) {
       // Nothing runs: all slots are there, or come with the endpoint that starts.
       return calls < slots || calls === 0
@@ -511,7 +548,8 @@ export class Backend {
 
   /** Longest wait, ms: the client's limit, but at most the configured one unless `patient`. */
   maxWaitMs(call: LiveCall['request']): number {
-    const configuredMs = this.isWarm ? this.spec.maxWaitMs : this.spec.maxWaitColdMs;
+    const isComing = !this.isWarm && !this.isPaused;
+    const configuredMs = isComing ? this.spec.maxWaitColdMs : this.spec.maxWaitMs;
     if (call.patient) return call.maxWaitMs ?? configuredMs;
     return Math.min(configuredMs, call.maxWaitMs ?? Infinity);
   }
@@ -570,7 +608,9 @@ export class Backend {
 
   #hasCold(): boolean {
     if (this.endpoints.size < 2 || !this.holdsWhileCold) return false;
-    for (const { state } of this.endpoints.values()) if (state === 'cold') return true;
+    for (const { state, isPaused } of this.endpoints.values()) {
+      if (state === 'cold' && !isPaused) return true;
+    }
     return false;
   }
 
@@ -578,7 +618,7 @@ export class Backend {
     if (this.#kept.has(endpoint.spec.id)) return false;
     if (endpoint.isReady(now, key, sequences)) return true;
     if (this.spec.whileCold === 'hold' || endpoint.refusesWhileCold) return false;
-    if (endpoint.state === 'draining') return false;
+    if (endpoint.state === 'draining' || endpoint.isPaused) return false;
     return (
       endpoint.state !== 'warm' &&
       endpoint.hasRoom(now, sequences) &&

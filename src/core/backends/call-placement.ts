@@ -240,7 +240,8 @@ export class CallPlacement {
 
   /** True for an endpoint that is full and trusted; of those, the queue leaves calls where they are. */
   #canBeAwaited(endpoint: Endpoint, keyId: string | undefined, now: number): boolean {
-    if (endpoint.state !== 'warm' || endpoint.isOpening || endpoint.inFlight === 0) return false;
+    if (endpoint.state !== 'warm' || endpoint.isPaused) return false;
+    if (endpoint.isOpening || endpoint.inFlight === 0) return false;
     if (endpoint.upSlots(now) === 0) {
       // It fails: when it is back, it may have been restarted.
       this.#memory(endpoint).forget();

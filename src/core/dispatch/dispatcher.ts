@@ -33,6 +33,7 @@ import { type QueuePlace, queuePlace } from './queue-place.ts';
 import { type QueueRank, withHold } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
+import { slotEffects } from './slots-limited.ts';
 
 /** A finished run as it is stored; `finishedAt` in epoch ms. */
 export interface StoredRun {
@@ -290,12 +291,15 @@ export class Dispatcher {
         return this.#emit(this.register.finish(event.runId, now));
       case 'side-call':
         return this.#sideCall(event, now);
+      case 'load-told':
+        return this.#loadTold(event, now);
       case 'configured':
         return this.#configure(event.config, now);
       case 'wake-answered':
       case 'release-answered':
       case 'adapter-answered':
       case 'gone-cold':
+      case 'endpoint-ordered':
       case 'forecast':
         return this.#prewarmer.apply(event, now, this.#effects);
       case 'tick':
@@ -312,6 +316,14 @@ export class Dispatcher {
     if (!event.foundCold) return endpoint.keptUp(now);
     const { sentAt, key } = event.foundCold;
     this.#prewarmer.foundCold(backend, endpoint, sentAt, key, now, this.#effects);
+  }
+
+  #loadTold(event: Extract<DispatchEvent, { type: 'load-told' }>, now: number): void {
+    const endpoint = this.backends.get(event.backend)?.endpoints.get(event.endpoint);
+    if (!endpoint) return;
+    const { usableSlots } = endpoint;
+    endpoint.loadTold(event.load, now);
+    this.#effects.push(...slotEffects(event.backend, endpoint, usableSlots));
   }
 
   #submit(submitted: CallRequest, now: number): void {
@@ -332,25 +344,25 @@ export class Dispatcher {
       this.#calls.cancel(callId, now);
     }
     const backend = this.backends.get(submitted.backend);
-    if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
+    if (!backend || backend.removed) return this.#refuse(submitted, 'backend_removed', 0);
     const request = withAdapter(submitted, backend);
     if (backend.spec.failover && backend.isDown(now, request.keyId)) {
-      return this.#refuse(callId, 'backend_down', 1_000);
+      return this.#refuse(request, 'backend_down', 1_000);
     }
     const startsAtOnce = backend.startsAtOnce(request, now);
     if (!startsAtOnce && backend.isFullFor(request)) {
-      return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now));
+      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now));
     }
     if (!startsAtOnce && backend.isFullForKey(request)) {
-      return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now), 'key');
+      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now), 'key');
     }
     const run = this.register.find(request);
     if (!this.register.hasRoom(run, request.keyId)) {
-      return this.#refuse(callId, 'open_runs_exceeded', backend.speed.meanServiceMs);
+      return this.#refuse(request, 'open_runs_exceeded', backend.speed.meanServiceMs);
     }
     const outstanding = run?.outstanding ?? 0;
     if (outstanding >= (this.#config.runCalls ?? Infinity)) {
-      return this.#refuse(callId, 'run_calls_exceeded', backend.speed.meanServiceMs);
+      return this.#refuse(request, 'run_calls_exceeded', backend.speed.meanServiceMs);
     }
     this.#calls.admit(request, backend, now);
   }
@@ -371,9 +383,10 @@ export class Dispatcher {
     return overdue;
   }
 
-  #refuse(callId: string, code: RefusalCode, retryAfterMs: number, limit?: 'key'): void {
+  #refuse(request: CallRequest, code: RefusalCode, retryAfterMs: number, limit?: 'key'): void {
+    const { callId, backend, app, keyId = '' } = request;
     const named = limit === undefined ? {} : { limit };
-    this.#emit({ type: 'refused', callId, code, retryAfterMs, ...named });
+    this.#emit({ type: 'refused', callId, code, retryAfterMs, backend, app, keyId, ...named });
   }
 
   #emit(effect: Effect | undefined): void {

@@ -108,6 +108,7 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
   const { ask, rule, accounts, now } = inputs;
   const { state, spec } = endpoint;
   const base = { endpoint: spec.id, state };
+  if (endpoint.isPaused) return { ...base, decision: 'none', reason: 'paused by the operator' };
   const isIdle = state === 'warm' && endpoint.inFlight === 0 && spec.coldStart !== undefined;
   if (!isIdle && state !== 'cold') return { ...base, decision: 'none' };
   const query = ask(endpoint, backend.upSlots(now, new Set(isIdle ? [endpoint] : [])));
@@ -116,6 +117,8 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
     : rule.wake(query);
   const explained = { ...base, probability, reason };
   if (isIdle) return { ...explained, decision: wake ? 'hold' : 'let-go' };
+  if (endpoint.letGo)
+    return { ...explained, decision: 'stay-cold', reason: 'let go by the operator' };
   if (!wake) return { ...explained, decision: 'stay-cold' };
   if (accounts.allows(backend, endpoint, now)) return { ...explained, decision: 'wake' };
   const most = accounts.neverAllowed(backend, endpoint);

@@ -20,6 +20,7 @@ import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { AdapterForecasts } from './adapter-forecasts.ts';
 import { AdapterLoads } from './adapter-loads.ts';
+import { carryOut, type OrderOutcome } from './endpoint-orders.ts';
 import { NeedForecasts } from './forecast.ts';
 import { needProbability, type PrewarmDecision } from './prewarm.ts';
 import type { PrewarmEffects, PrewarmEvent } from './prewarm-events.ts';
@@ -92,6 +93,7 @@ export class Prewarmer {
    */
   submitted(call: LiveCall, now: number): void {
     this.#forecasts.changed(call.run);
+    this.wakes.accounts.forecasts.came(call.request.backend, now);
     const isFirst = call.run.callCount <= 1 && call.run.visits.length <= 1;
     this.#adapters.submitted(call, isFirst, now);
     if (!isFirst) return;
@@ -110,6 +112,12 @@ export class Prewarmer {
       if (backend) this.loads.answered(backend, event, now, effects);
       return this.scheduleCheck(now);
     }
+    if (event.type === 'endpoint-ordered') {
+      const { type: _, ...order } = event;
+      const outcome = this.#ordered(event, now, effects);
+      effects.push({ type: 'order-answered', ...order, outcome });
+      return;
+    }
     const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
     const previous = endpoint.state;
@@ -117,7 +125,18 @@ export class Prewarmer {
       endpoint.releaseAnswered(event.ok, event.reason, now);
       return this.scheduleCheck(now);
     }
-    if (event.type === 'wake-answered' && event.ok) {
+    if (event.type === 'wake-answered') return this.#wakeAnswered(event, endpoint, now, effects);
+    endpoint.becameCold(now);
+    this.stateChanged(event.backend, event.endpoint, previous, now, effects);
+  }
+
+  #wakeAnswered(
+    event: Extract<PrewarmEvent, { type: 'wake-answered' }>,
+    endpoint: Endpoint,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
+    if (event.ok) {
       if (endpoint.isLastWake(event.wakeAt)) {
         endpoint.becameWarm(now, event);
       } else endpoint.provenUp(now);
@@ -134,16 +153,37 @@ export class Prewarmer {
       }
       return;
     }
-    if (event.type === 'wake-answered') {
-      // An earlier wake that failed says nothing of the last one. A call that was served since the
-      // wake began proves that the endpoint is up.
-      if (!endpoint.isLastWake(event.wakeAt)) return;
-      if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
-      endpoint.wakeFailed(now, event.reason, event);
-      return this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
-    }
-    endpoint.becameCold(now);
-    this.stateChanged(event.backend, event.endpoint, previous, now, effects);
+    // An earlier wake that failed says nothing of the last one. A call that was served since the
+    // wake began proves that the endpoint is up.
+    if (!endpoint.isLastWake(event.wakeAt)) return;
+    if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
+    endpoint.wakeFailed(now, event.reason, event);
+    this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
+  }
+
+  /** Carries out an order of the administrator. */
+  #ordered(
+    { backend: name, endpoint: id, order }: Extract<PrewarmEvent, { type: 'endpoint-ordered' }>,
+    now: number,
+    effects: PrewarmEffects,
+  ): OrderOutcome {
+    const backend = this.#view.backends.get(name);
+    const endpoint = backend?.endpoints.get(id);
+    if (!backend || !endpoint) return 'not-found';
+    const actions = {
+      wake: () => this.wakes.wakeForOperator(backend, endpoint, now, effects),
+      release: () =>
+        this.#release(
+          backend,
+          endpoint,
+          { reason: 'by the operator', probability: 0 },
+          now,
+          effects,
+        ),
+    };
+    const outcome = carryOut(order, { backend, endpoint }, actions, now);
+    this.scheduleCheck(now);
+    return outcome;
   }
 
   /**
@@ -161,6 +201,7 @@ export class Prewarmer {
     const previous = endpoint.state;
     if (!endpoint.answeredCold(sentAt, now, key) || endpoint.state !== 'cold') return;
     this.stateChanged(backend.name, endpoint.spec.id, previous, now, effects);
+    if (endpoint.isPaused) return;
     this.wakes.wakeOnDemand(backend, endpoint, 'a request without a slot', now, effects);
   }
 
@@ -254,10 +295,16 @@ export class Prewarmer {
     now: number,
     effects: PrewarmEffects,
   ): void {
+    if (backend.running + backend.waiting === 0) {
+      const withinMs = backend.coldStartMs;
+      const probability = () => needProbability(forecast(withinMs));
+      this.wakes.accounts.forecasts.made(backend.name, withinMs, probability, now);
+    }
     // Slots may be Infinity, so endpoints that are not kept are excluded, not subtracted.
     const notKept = new Set<Endpoint>();
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
+      if (endpoint.isPaused) continue;
       const others = backend.upSlots(now, notKept.add(endpoint));
       if (this.#keepsWarm(backend, endpoint, forecast, others, now, effects))
         notKept.delete(endpoint);
@@ -265,6 +312,7 @@ export class Prewarmer {
     let capacity = backend.upSlots(now, notKept);
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil(now)) continue;
+      if (endpoint.isPaused || endpoint.letGo) continue;
       const query = this.#queryFor(backend, endpoint, forecast, capacity, aheadMs, now);
       const decision = this.#ruleOf(backend).wake(query);
       // Another endpoint would be needed even less.
