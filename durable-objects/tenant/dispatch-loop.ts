@@ -185,6 +185,7 @@ export class DispatchLoop {
     this.#clearTimer();
     this.#timerAt = at;
     const onTimer = () => {
+      this.#timer = null;
       this.#timerAt = Infinity;
       this.#context.waitUntil(this.#tick());
     };
@@ -192,7 +193,9 @@ export class DispatchLoop {
   }
 
   #clearTimer(): void {
-    clearTimeout(this.#timer);
+    // Where none is set, as after most calls, nothing is asked of the platform.
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     this.#timerAt = Infinity;
   }
 
@@ -209,7 +212,7 @@ export class DispatchLoop {
   }
 
   #endWatch(): void {
-    clearTimeout(this.#watch);
+    if (this.#watch !== null) clearTimeout(this.#watch);
     this.#watch = null;
   }
 }
