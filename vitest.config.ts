@@ -53,6 +53,7 @@ export default defineConfig({
         ],
         test: {
           name: 'workers',
+          globalSetup: ['test/built-assets.ts'],
           ...PATIENCE,
           include: ['test/workers/**/*.test.ts'],
           deps: { optimizer: { ssr: { enabled: true, include: ['itty-durable'] } } },

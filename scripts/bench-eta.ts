@@ -23,6 +23,7 @@ import {
 } from './sim/arguments.ts';
 import { Simulation } from './sim/simulator.ts';
 import { ToldWaits, type WaitReport } from './sim/told-waits.ts';
+import { waitBound } from './sim/wait-bound.ts';
 
 const USAGE = `usage: npm run -s bench:eta -- --trace FILE --cluster FILE [options]
        npm run -s bench:eta -- --engine [--slots N] [--runs N]
@@ -32,6 +33,9 @@ const USAGE = `usage: npm run -s bench:eta -- --trace FILE --cluster FILE [optio
   --slots N          slots of the engine (default 4)
   --runs N           runs to make (default 240)
   --policies A,B,...  default gittins,app-fcfs,fcfs
+  --bound N          instead, how close the best number could be at N moments of the trace, told by someone
+                     who knows the length of all calls there and nothing of the arrivals after them
+  --draws N          draws of those arrivals (default 16)
 ${SCENARIO_USAGE}`;
 
 const HEAD = 'policy     told      waits  within 30 %  median of told / come';
@@ -42,6 +46,8 @@ const OPTIONS = {
   slots: { type: 'string', default: '4' },
   runs: { type: 'string', default: '240' },
   policies: { type: 'string', default: 'gittins,app-fcfs,fcfs' },
+  bound: { type: 'string' },
+  draws: { type: 'string', default: '16' },
 } as const;
 
 await runCommand(OPTIONS, USAGE, async (values) => {
@@ -50,9 +56,22 @@ await runCommand(OPTIONS, USAGE, async (values) => {
     return atEngine(values.policies.split(','), slots, runs);
   }
   const { trace, cluster, options } = await readScenario(values, USAGE);
+  const policies = values.policies.split(',').map((name) => oneOf(POLICIES, 'policies', name));
+  if (values.bound !== undefined) {
+    const [moments, draws] = [numberOf('bound', values.bound), numberOf('draws', values.draws)];
+    console.log('policy     told      waits  within 30 % at best');
+    for (const policy of policies) {
+      const draw = { moments, draws, random: seededRandom(1) };
+      const bounds = waitBound(trace, cluster, { ...options, policy }, draw);
+      for (const [told, { waits, close }] of Object.entries(bounds)) {
+        const columns = [policy.padEnd(10), told.padEnd(9), String(waits).padStart(5)];
+        console.log(columns.join(' '), `${(100 * close).toFixed(1)} %`.padStart(20));
+      }
+    }
+    return;
+  }
   console.log(HEAD);
-  for (const name of values.policies.split(',')) {
-    const policy = oneOf(POLICIES, 'policies', name);
+  for (const policy of policies) {
     const told = new ToldWaits();
     const simulation: Simulation = new Simulation(trace, cluster, {
       ...options,

@@ -10,6 +10,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { ASSETS_DIR, ensureAssets } from './console-assets.ts';
 import { ABORTABLE_WORKER, FRONT_WORKER, KV_WORKER, workerdConfig } from './workerd-config.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -32,8 +33,9 @@ export interface RawWorkerd {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Builds the Worker as a deployment does; returns the bundle's path. */
+/** Builds the Worker and its assets as a deployment does; returns the bundle's path. */
 export async function buildBundle(outDir: string): Promise<string> {
+  await ensureAssets();
   const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
   await promisify(execFile)(
     process.execPath,
@@ -79,7 +81,10 @@ export async function startRawWorkerd(
   await writeFile(join(stateDir, 'front.js'), FRONT_WORKER);
   await writeFile(join(stateDir, 'abortable.js'), ABORTABLE_WORKER);
   const config = join(stateDir, 'config.capnp');
-  const settings = { ...(await compatibility()), secrets, objectsApart, abortable };
+  const settings = {
+    ...(await compatibility()),
+    ...{ secrets, objectsApart, abortable, assets: ASSETS_DIR },
+  };
   await writeFile(config, workerdConfig(port, cronPort, join(stateDir, 'objects'), settings));
   const inspector = inspect ? `127.0.0.1:${await freePort()}` : undefined;
   const inspecting = inspector ? [`--inspector-addr=${inspector}`] : [];

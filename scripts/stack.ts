@@ -9,6 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ensureAssets } from './console-assets.ts';
 
 export const ADMIN_TOKEN = 'talaria-demo-admin';
 const START_PATIENCE_MS = 60_000;
@@ -51,6 +52,7 @@ export function isPortFree(port: number): Promise<boolean> {
 }
 
 export async function startStack(options: StackOptions): Promise<Stack> {
+  await ensureAssets();
   const { port, cronMs, onExit } = options;
   const url = `http://127.0.0.1:${port}`;
   let dev = await launch(options, url);

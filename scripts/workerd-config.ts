@@ -10,6 +10,8 @@ export interface WorkerdSettings {
   readonly flags: string;
   readonly secrets: Readonly<Record<string, string>>;
   readonly objectsApart: boolean;
+  /** Folder of the static assets. */
+  readonly assets: string;
   /** Lets tenants' objects be aborted from outside; for tests. */
   readonly abortable: boolean;
 }
@@ -22,6 +24,7 @@ const OBJECTS = [
   ['ROUND', 'ForecastRound', 'round'],
   ['JOBS', 'JobsObject', 'jobs'],
   ['KEYS', 'KeyRegister', 'keys'],
+  ['METRICS', 'MetricsShard', 'metrics'],
 ] as const;
 
 /** `disk`: folder of the objects' storage. */
@@ -29,7 +32,7 @@ export function workerdConfig(
   port: number,
   cronPort: number,
   disk: string,
-  { date, flags, secrets, objectsApart, abortable }: WorkerdSettings,
+  { date, flags, secrets, objectsApart, assets, abortable }: WorkerdSettings,
 ): string {
   const compatibility = `compatibilityDate = "${date}", compatibilityFlags = ${flags}`;
   const entry = abortable ? '(name = "abortable.js", esModule = embed "abortable.js"), ' : '';
@@ -40,6 +43,7 @@ export function workerdConfig(
     objectsApart ? `(className = "${className}", serviceName = "objects")` : `"${className}"`;
   const bindings = [
     '(name = "TENANTS", kvNamespace = "kv")',
+    '(name = "ASSETS", service = "assets")',
     ...OBJECTS.map(([name, c]) => `(name = "${name}", durableObjectNamespace = ${namespace(c)})`),
     ...Object.entries({ ADMIN_TOKEN, ENVIRONMENT: 'development', ...secrets }).map(
       ([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`,
@@ -71,6 +75,7 @@ const config :Workerd.Config = (
       durableObjectNamespaces = [(className = "Store", uniqueKey = "kv", enableSql = true)],
       durableObjectStorage = (localDisk = "disk"))),
     (name = "disk", disk = (path = "${disk}", writable = true)),
+    (name = "assets", disk = (path = "${assets}")),
     (name = "network", network = (allow = ["public", "private"])),
   ],
   sockets = [
@@ -80,7 +85,10 @@ const config :Workerd.Config = (
 `;
 }
 
-/** KV with the runtime's protocol: GET, PUT and DELETE of a key, and GET of many keys as JSON. */
+/**
+ * KV with the runtime's protocol: GET, PUT and DELETE of a key, GET of many keys as JSON, and the list
+ * of the keys with a prefix.
+ */
 export const KV_WORKER = `export class Store {
   constructor(state) { this.storage = state.storage; }
   async fetch(request) {
@@ -89,6 +97,16 @@ export const KV_WORKER = `export class Store {
     if (key === '/bulk/get') {
       const read = async (name) => [name, JSON.parse((await this.storage.get('/' + name)) ?? 'null')];
       return Response.json(Object.fromEntries(await Promise.all((await request.json()).keys.map(read))));
+    }
+    if (key === '/' && request.method === 'GET') {
+      const { searchParams } = new URL(request.url);
+      const limit = Number(searchParams.get('key_count_limit') ?? 1000);
+      const start = searchParams.get('cursor');
+      const prefix = '/' + (searchParams.get('prefix') ?? '');
+      const found = [...(await this.storage.list({ prefix, limit: limit + 1, ...(start ? { startAfter: start } : {}) })).keys()];
+      const keys = found.slice(0, limit);
+      const more = found.length > limit ? { list_complete: false, cursor: keys.at(-1) } : { list_complete: true };
+      return Response.json({ keys: keys.map((name) => ({ name: name.slice(1) })), ...more });
     }
     if (request.method === 'PUT') { await this.storage.put(key, await request.text()); return new Response(); }
     if (request.method === 'DELETE') { await this.storage.delete(key); return new Response(); }

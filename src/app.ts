@@ -18,6 +18,9 @@ import { archive } from './routes/archive.ts';
 import { backends } from './routes/backends.ts';
 import { batches } from './routes/batches.ts';
 import { calls } from './routes/calls.ts';
+import { consoleApi } from './routes/console/api.ts';
+import { consolePage } from './routes/console/page.ts';
+import { openStream } from './routes/console/stream.ts';
 import { cors } from './routes/cors.ts';
 import { files } from './routes/files.ts';
 import { jobs } from './routes/jobs.ts';
@@ -29,6 +32,7 @@ import { openapi } from './routes/openapi.ts';
 import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
+import { steering } from './routes/steering.ts';
 import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
 import { unservedMessage } from './routes/unserved.ts';
 import { refuseWebSockets } from './routes/web-sockets.ts';
@@ -57,6 +61,12 @@ app.use((c, next) => {
 });
 app.route('/', status);
 app.route('/', openapi);
+app.get('/console/api/tenants/:tenant/stream', openStream);
+app.route('/console/api', consoleApi);
+app.all('/console/api/*', (c) =>
+  errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') }),
+);
+app.route('/', consolePage);
 app.route('/', metrics);
 app.use('/v1/*', tenantAuth);
 for (const path of ['jobs', 'files', 'batches']) app.use(`/v1/${path}/*`, clientsOnly);
@@ -72,6 +82,7 @@ app.route('/v1', media);
 app.route('/v1', openai);
 app.route('/admin', admin);
 app.route('/admin', archive);
+app.route('/admin', steering);
 
 app.notFound((c) => {
   const { path } = c.req;

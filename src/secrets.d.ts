@@ -15,6 +15,8 @@ interface Env {
   /** `GET /readyz` answers 503 until this tenant is configured, at least in version READY_VERSION. */
   readonly READY_TENANT?: string;
   readonly READY_VERSION?: string;
+  /** Where the demo's traffic is started and stopped; local development only. */
+  readonly DEMO_TRAFFIC_URL?: string;
   /**
    * Bytes of clients' bodies that one isolate holds in memory; 96,000,000 where absent, which fits
    * the platform's 128 MB. A machine of one's own has room for more.

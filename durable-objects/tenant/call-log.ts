@@ -24,6 +24,9 @@ interface Attempt {
   readonly held_ms: number;
   /** Expected in the endpoint's cache; null where endpoints are not chosen by it. */
   readonly prefix_tokens: number | null;
+  /** How it found its adapter, and how long it waited for it; null where it needs none. */
+  readonly adapter: string | null;
+  readonly adapter_ms: number | null;
   readonly rank_ms: number;
   readonly bound_ms: number | null;
   /** Absent while it runs. */
@@ -209,6 +212,8 @@ export class CallLog {
       cold_ms: effect.coldMs,
       held_ms: effect.heldMs ?? 0,
       prefix_tokens: effect.prefixTokens ?? null,
+      adapter: effect.adapter ?? null,
+      adapter_ms: effect.adapterMs ?? null,
       rank_ms: effect.rankMs,
       bound_ms: effect.boundMs ?? null,
     });

@@ -8,9 +8,11 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
-import type { PingOrder } from '../../src/protocol/tenant.ts';
+import type { AdapterOrder, PingOrder } from '../../src/protocol/tenant.ts';
 import type { CallAccounting } from './call-accounting.ts';
+import type { CallCounters } from './call-counters.ts';
 import type { PendingBatch } from './pending-batch.ts';
+import type { WakeRecord } from './prewarm-store.ts';
 import { refusal } from './refusal.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { Waiters } from './waiters.ts';
@@ -20,12 +22,16 @@ export interface EffectContext {
   readonly waiters: Waiters;
   readonly pending: PendingBatch;
   readonly accounting: CallAccounting;
+  readonly counters: CallCounters;
   /** The configuration in force. */
   readonly config: () => TenantConfig | undefined;
   readonly call: (callId: string) => LiveCall | undefined;
   /** Wakes or releases an endpoint; the request leaves only after what led to it is stored. */
   readonly wake: (ping: PingOrder) => void;
   readonly release: (order: PingOrder) => void;
+  /** Asks an engine for its load. */
+  readonly askLoad: (order: PingOrder) => void;
+  readonly loadAdapter: (order: AdapterOrder) => void;
 }
 
 export class EffectRunner {
@@ -37,14 +43,16 @@ export class EffectRunner {
 
   /** Returns the calls whose grant could not be stored: they must not run, and end at once. */
   run(effects: readonly Effect[]): string[] {
+    const { accounting, counters } = this.#context;
     const unsaved: string[] = [];
     for (const effect of effects) {
-      if ('callId' in effect) {
-        this.#context.accounting.observe(effect, this.#context.call(effect.callId), Date.now());
-      }
+      const call = 'callId' in effect ? this.#context.call(effect.callId) : undefined;
+      if ('callId' in effect) accounting.observe(effect, call, Date.now());
       const isSaved = effect.type !== 'granted' || this.#saveLease(effect);
-      if (isSaved) this.#run(effect);
-      else unsaved.push(effect.callId);
+      if (isSaved) {
+        counters.effect(effect, call);
+        this.#run(effect);
+      } else unsaved.push(effect.callId);
     }
     return unsaved;
   }
@@ -77,14 +85,23 @@ export class EffectRunner {
         return this.#release(effect);
       case 'wake-settled':
         return pending.wakeSettled({ ...effect, endedAt: Date.now() });
+      case 'order-answered':
+        // Its caller reads the effect itself.
+        return;
       case 'run-finished': {
         const { record, learned } = effect;
         const finished = record && { record, learned, finishedAt: Date.now() };
         return pending.runEnded(effect.runId, finished);
       }
+      case 'adapter-load':
+        return this.#load(effect);
+      case 'adapter-settled':
+        return pending.wakeSettled(settledLoad(effect));
       case 'slots-limited':
         console.warn(JSON.stringify({ event: 'slots_limited', ...effect }));
         return;
+      case 'ask-load':
+        return this.#context.askLoad({ backend: effect.backend, endpoint: effect.endpoint });
       default:
         return effect satisfies never;
     }
@@ -102,6 +119,17 @@ export class EffectRunner {
     wake({ backend, endpoint, patienceMs, wakeAt: effect.wake.at, ...needed });
   }
 
+  #load(effect: Extract<Effect, { type: 'adapter-load' }>): void {
+    const { pending, loadAdapter } = this.#context;
+    const { backend, endpoint, load, dryRun, patienceMs, spare } = effect;
+    const { adapter, source, at, unload } = load;
+    if (dryRun) return pending.wakeSettled({ ...settledLoad(effect), outcome: 'dry-run' });
+    // It is stored before it is made: a restart in the middle of it must know of it.
+    pending.dueAt = at;
+    const order = { backend, endpoint, adapter, source, loadAt: at };
+    loadAdapter({ ...order, patienceMs, unload, spare });
+  }
+
   #release(effect: Extract<Effect, { type: 'release' }>): void {
     const { backend, endpoint, at, reason, probability } = effect;
     const wake = { cause: 'release' as const, at, reason, probability };
@@ -117,7 +145,7 @@ export class EffectRunner {
 
   /** Stores a lease. False where its row could not be written: the caller is told to ask again. */
   #saveLease({ callId, repeated }: Granted): boolean {
-    const { store, waiters, accounting } = this.#context;
+    const { store, waiters, accounting, counters } = this.#context;
     const call = this.#context.call(callId);
     if (!call?.lease) return true;
     if (repeated) {
@@ -126,7 +154,9 @@ export class EffectRunner {
     }
     try {
       store.leases.save(call.request, call.lease);
+      counters.wrote('lease', true);
     } catch (error) {
+      counters.wrote('lease', false);
       console.error(JSON.stringify({ event: 'lease_not_saved', error: String(error) }));
       waiters.fail(callId, new Error('the lease could not be stored'));
       accounting.refund(callId, Date.now());
@@ -137,9 +167,12 @@ export class EffectRunner {
 
   /** Stores that a lease was renewed. */
   renewed(callId: string, { expiresAt }: Lease): void {
+    const { store, counters } = this.#context;
     try {
-      this.#context.store.leases.renew(callId, expiresAt);
+      store.leases.renew(callId, expiresAt);
+      counters.wrote('renewal', true);
     } catch (error) {
+      counters.wrote('renewal', false);
       // The lease is renewed in memory all the same; the next renewal tries to store it again.
       console.error(JSON.stringify({ event: 'renewal_not_saved', error: String(error) }));
     }
@@ -153,7 +186,7 @@ export class EffectRunner {
     if (!address) return;
     const facts = accounting.log.facts(callId);
     const { expiresAt, leaseMs, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
-    const { heldMs, prefixTokens } = granted;
+    const { heldMs, prefixTokens, adapter } = granted;
     waiters.resolve(callId, {
       status: 'granted',
       endpoint,
@@ -166,8 +199,25 @@ export class EffectRunner {
       ...(boundMs === undefined ? {} : { boundMs }),
       ...(heldMs === undefined ? {} : { heldMs }),
       ...(prefixTokens === undefined ? {} : { prefixTokens }),
+      ...(adapter === undefined ? {} : { adapter }),
       ...(endpointState === undefined ? {} : { endpointState }),
       ...(facts ? { facts } : {}),
     });
   }
 }
+
+/** A load of an adapter as it is recorded among the wakes. */
+function settledLoad({
+  backend,
+  endpoint,
+  load,
+  ...effect
+}: Extract<Effect, { type: 'adapter-load' | 'adapter-settled' }>): WakeRecord {
+  const { at, probability, cause } = load;
+  const reason = `${load.adapter}: ${load.reason}`;
+  const wake = { cause: LOAD_CAUSES[cause], at, probability, reason };
+  const outcome = effect.type === 'adapter-settled' ? effect.outcome : 'dry-run';
+  return { backend, endpoint, wake, outcome, endedAt: Date.now() };
+}
+
+const LOAD_CAUSES = { demand: 'adapter', prewarm: 'adapter-prewarm' } as const;

@@ -5,8 +5,11 @@
  */
 import { snapshotOf } from '../../src/core/backends/backend-snapshot.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { LiveRun } from '../../src/core/runs/live-run.ts';
+import type { EndpointSegment } from './console/timeline-store.ts';
 import type { WakeRecord } from './prewarm-store.ts';
 import type { FinishedRun } from './recorded-runs.ts';
+import type { RunRows } from './running-runs.ts';
 import type { Batch } from './tenant-store.ts';
 
 const FLUSH_MS = 5_000;
@@ -22,6 +25,10 @@ export class PendingBatch {
   #finished: FinishedRun[] = [];
   #endedRuns: string[] = [];
   #wakes: WakeRecord[] = [];
+  /** The runs whose rows are stored, by id: a run that ended may have another of its id after it. */
+  readonly #stored = new Map<string, LiveRun>();
+  /** Parts of timelines that could not be written. */
+  #segments: EndpointSegment[] = [];
   #observations = 0;
   /** When the batch must be written, epoch ms; Infinity while there is nothing to write. */
   dueAt = Infinity;
@@ -37,6 +44,11 @@ export class PendingBatch {
     return now >= this.dueAt || (isWriting && this.#observations >= RIDE_COUNT);
   }
 
+  /** The dispatcher was restored: these runs have rows. */
+  restored(runs: ReadonlyMap<string, LiveRun>): void {
+    for (const [id, run] of runs) this.#stored.set(id, run);
+  }
+
   runEnded(runId: string, finished: FinishedRun | undefined): void {
     this.#endedRuns.push(runId);
     if (finished) this.#finished.push(finished);
@@ -46,12 +58,23 @@ export class PendingBatch {
     this.#wakes.push(wake);
   }
 
+  /** A batch was written, of the runs in flight these. */
+  written(batch: Batch, running: readonly RunRows[], dispatcher: Dispatcher): void {
+    for (const id of batch.endedRuns) this.#stored.delete(id);
+    for (const rows of running) {
+      const run = dispatcher.register.runs.get(rows.head.id);
+      run?.written(rows);
+      if (run) this.#stored.set(run.id, run);
+    }
+  }
+
   /** Puts back a batch that could not be written, for another try later. */
   putBack(batch: Batch, dispatcher: Dispatcher, now: number): void {
     this.#finished = [...batch.finished, ...this.#finished].slice(-MAX_KEPT);
     this.#endedRuns = [...batch.endedRuns, ...this.#endedRuns];
     this.#wakes = [...batch.wakes, ...this.#wakes].slice(-MAX_KEPT);
-    for (const { id } of batch.running) {
+    this.#segments = batch.segments.slice(-MAX_KEPT);
+    for (const { id } of batch.running.map(({ head }) => head)) {
       if (dispatcher.register.runs.has(id)) dispatcher.register.changed.add(id);
     }
     dispatcher.accounts.daily.putBack(batch.days);
@@ -63,27 +86,43 @@ export class PendingBatch {
     const { register, backends, accounts } = dispatcher;
     const running = [...register.changed].flatMap((id) => {
       const run = register.runs.get(id);
-      return run ? [run.snapshot()] : [];
+      if (!run) return [];
+      const stored = this.#stored.get(id);
+      return [{ ...run.unwritten(), replaces: stored !== undefined && stored !== run }];
     });
     register.changed.clear();
+    const segments = [...backends].flatMap(([name, { endpoints }]) =>
+      [...endpoints].flatMap(([endpoint, { timeline, spec }]) =>
+        spec.coldStart ? timeline.take(now).map((s) => ({ backend: name, endpoint, ...s })) : [],
+      ),
+    );
     const batch = {
+      at: now,
+      segments: [...this.#segments, ...segments],
       finished: this.#finished,
       running,
-      endedRuns: this.#endedRuns.filter((id) => !register.runs.has(id)),
+      // A run that ended before it was stored has no rows.
+      endedRuns: this.#endedRuns.filter((id) => this.#stored.has(id) && !register.runs.has(id)),
       wakes: this.#wakes,
       days: accounts.daily.take(),
       accounts: accounts.snapshot(now),
       backends: Object.fromEntries([...backends].map(([name, b]) => [name, snapshotOf(b)])),
     };
-    this.clear();
+    this.#empty();
     return batch;
   }
 
-  /** Drops everything. */
+  /** Drops everything: all rows are deleted. */
   clear(): void {
+    this.#stored.clear();
+    this.#empty();
+  }
+
+  #empty(): void {
     this.#finished = [];
     this.#endedRuns = [];
     this.#wakes = [];
+    this.#segments = [];
     this.#observations = 0;
     this.dueAt = Infinity;
   }

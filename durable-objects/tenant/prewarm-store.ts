@@ -21,9 +21,14 @@ const ALL_DAYS = 'all';
 export interface WakeRecord {
   readonly backend: string;
   readonly endpoint: string;
-  readonly wake: Omit<Wake, 'cause'> & { readonly cause: WakeCause | 'release' };
+  readonly wake: Omit<Wake, 'cause'> & {
+    readonly cause: WakeCause | 'release' | 'adapter' | 'adapter-prewarm';
+  };
   readonly outcome: WakeOutcome | 'dry-run' | 'over-budget' | 'released';
   readonly endedAt: number;
+  /** Warm time until its first call or its end, ms, and its price; absent where none was caused. */
+  readonly warmMs?: number;
+  readonly money?: number;
 }
 
 /** What happened since the accounts were last written. */
@@ -55,6 +60,8 @@ export class PrewarmStore {
       },
       outcome: String(row.outcome) as WakeRecord['outcome'],
       endedAt: Number(row.ended_at),
+      ...(row.warm_ms === null ? {} : { warmMs: Number(row.warm_ms) }),
+      ...(row.money === null ? {} : { money: Number(row.money) }),
     }));
   }
 
@@ -66,6 +73,11 @@ export class PrewarmStore {
   /** What warm endpoints cost and brought, by day and backend, the newest day first. */
   days(): DailyAccount[] {
     return this.#days('day <> ?1', ALL_DAYS);
+  }
+
+  /** The same of one day, as in 2026-11-23. */
+  day(day: string): DailyAccount[] {
+    return this.#days('day = ?1', day);
   }
 
   /** The same, summed over all days. */
@@ -81,16 +93,18 @@ export class PrewarmStore {
       'INSERT OR REPLACE INTO prewarm_accounts VALUES (1, ?)',
       JSON.stringify(accounts),
     );
+    if (wakes.length === 0) return;
     this.#sql.exec(
       'DELETE FROM wakes WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM wakes) - ?',
       WAKES_KEPT,
     );
   }
 
-  #saveWake({ backend, endpoint, wake, outcome, endedAt }: WakeRecord): void {
+  #saveWake({ backend, endpoint, wake, outcome, endedAt, warmMs, money }: WakeRecord): void {
     this.#sql.exec(
-      `INSERT INTO wakes (backend, endpoint, cause, at, probability, reason, outcome, ended_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO wakes
+         (backend, endpoint, cause, at, probability, reason, outcome, ended_at, warm_ms, money)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       backend,
       endpoint,
       wake.cause,
@@ -99,6 +113,8 @@ export class PrewarmStore {
       wake.reason,
       outcome,
       endedAt,
+      warmMs ?? null,
+      money ?? null,
     );
   }
 

@@ -57,6 +57,34 @@ export class RecordedRuns {
     return [...rows].map(({ seq, arrival }) => ({ seq: Number(seq), arrivalMs: Number(arrival) }));
   }
 
+  /** When the newest runs arrived and ended, epoch ms, and whose they were. */
+  *newest(limit: number): Iterable<{ app: string; arrivalMs: number; finishedAt: number }> {
+    const rows = this.#sql.exec(
+      `SELECT app, finished_at, json_extract(record, '$.arrival_ms') AS arrival
+       FROM recorded ORDER BY seq DESC LIMIT ?`,
+      limit,
+    );
+    for (const { app, arrival, finished_at } of rows) {
+      const [arrivalMs, finishedAt] = [Number(arrival), Number(finished_at)];
+      yield { app: String(app), arrivalMs, finishedAt };
+    }
+  }
+
+  /** An application's newest runs, the newest first, of so many bytes together. */
+  *newestOf(app: string, limit: number, bytes: number): Iterable<RecordedRun> {
+    const rows = this.#sql.exec(
+      'SELECT record FROM recorded WHERE app = ? ORDER BY seq DESC LIMIT ?',
+      ...[app, limit],
+    );
+    let left = bytes;
+    for (const { record } of rows) {
+      const text = String(record);
+      left -= text.length;
+      if (left < 0) return;
+      yield JSON.parse(text);
+    }
+  }
+
   /** The run with a sequence number; undefined where it was deleted to make room. */
   at(seq: number): RecordedRun | undefined {
     const [row] = this.#sql.exec('SELECT record FROM recorded WHERE seq = ?', seq);
@@ -133,6 +161,7 @@ export class RecordedRuns {
 
   /** Keeps finished runs and deletes the oldest. To be called within a transaction. */
   add(runs: readonly FinishedRun[]): void {
+    if (runs.length === 0) return;
     for (const run of runs) this.#save(run);
     this.#sql.exec(
       'DELETE FROM recorded WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM recorded) - ?',

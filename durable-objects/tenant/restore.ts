@@ -17,7 +17,7 @@ export function restoreDispatcher(
     backends: store.backends(),
     accounts: store.prewarm.accounts(),
     finished: store.recorded.all({ learnedOnly: true }),
-    running: store.running(),
+    running: store.running.all(),
     leases: store.leases.read(config.leaseMs),
   };
   return restoredDispatcher(config, { random: seededRandom(SEED) }, stored, now);

@@ -23,10 +23,21 @@ export const MIGRATIONS = [
    INSERT INTO leases (call_id, endpoint, granted_at, expires_at, request, length_ms)
      SELECT call_id, endpoint, granted_at, expires_at, request, length_ms FROM leases_by_call;
    DROP TABLE leases_by_call;`,
+  // A long run's older calls, so that a write of its row costs the same however long it is.
+  `CREATE TABLE run_parts (run_id TEXT, part INTEGER, body TEXT, PRIMARY KEY (run_id, part))
+     WITHOUT ROWID;`,
+  // What a wake cost; NULL in older rows. Timelines, versions of the configuration, and the audit log.
+  `ALTER TABLE wakes ADD COLUMN warm_ms REAL;
+   ALTER TABLE wakes ADD COLUMN money REAL;
+   CREATE TABLE timeline (backend TEXT, endpoint TEXT, from_at REAL, until_at REAL, phase TEXT,
+     paused INTEGER, PRIMARY KEY (backend, endpoint, from_at)) WITHOUT ROWID;
+   CREATE TABLE versions (version INTEGER PRIMARY KEY, at REAL, by TEXT, config TEXT);
+   CREATE TABLE audit (seq INTEGER PRIMARY KEY, at REAL, by TEXT, action TEXT,
+     target TEXT, changes TEXT);`,
 ];
 
 /**
- * Longest JSON text stored in a row, in characters. Rows may hold 2 MB; a longer record (a run of
- * some 20,000 calls) is not kept.
+ * Longest JSON text stored in a row, in characters. Rows may hold 2 MB; a longer record is not
+ * kept: a finished run of some 20,000 calls. A run in flight is in several rows.
  */
 export const MAX_ROW_CHARS = 1_000_000;

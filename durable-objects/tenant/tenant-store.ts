@@ -6,46 +6,72 @@
  */
 
 import type { BackendSnapshot } from '../../src/core/backends/backend-snapshot.ts';
-import type { RunSnapshot } from '../../src/core/runs/live-visit.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import { migrate } from '../migrations.ts';
 import { readBackendSnapshot } from './backend-snapshot.ts';
+import { AuditLog } from './console/audit-log.ts';
+import { ConfigVersions } from './console/config-versions.ts';
+import { type EndpointSegment, TimelineStore } from './console/timeline-store.ts';
+import { LastWritten } from './last-written.ts';
 import { LeaseRows } from './lease-rows.ts';
 import { type PrewarmBatch, PrewarmStore } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
-import { MAX_ROW_CHARS, MIGRATIONS } from './tenant-schema.ts';
+import { RunningRuns, type RunRows } from './running-runs.ts';
+import { MIGRATIONS } from './tenant-schema.ts';
 
 /** What was learned since the previous batch. */
 export interface Batch extends PrewarmBatch {
   readonly finished: readonly FinishedRun[];
-  /** Runs in flight whose progress changed, and the ids of those that ended. */
-  readonly running: readonly RunSnapshot[];
+  /** What changed of the runs in flight, and the ids of those that ended. */
+  readonly running: readonly RunRows[];
   readonly endedRuns: readonly string[];
   readonly backends: Readonly<Record<string, BackendSnapshot>>;
+  /** What endpoints were since the last batch, and when it is written, epoch ms. */
+  readonly segments: readonly EndpointSegment[];
+  readonly at: number;
 }
 
 export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
   readonly leases: LeaseRows;
+  readonly running: RunningRuns;
   readonly recorded: RecordedRuns;
+  readonly #backends = new LastWritten();
   readonly prewarm: PrewarmStore;
+  readonly timeline: TimelineStore;
+  readonly versions: ConfigVersions;
+  readonly audit: AuditLog;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
     migrate(this.#storage, MIGRATIONS);
     this.leases = new LeaseRows(storage.sql);
+    this.running = new RunningRuns(storage.sql);
     this.recorded = new RecordedRuns(storage);
     this.prewarm = new PrewarmStore(storage.sql);
+    this.timeline = new TimelineStore(storage.sql);
+    this.versions = new ConfigVersions(storage.sql);
+    this.audit = new AuditLog(storage.sql);
   }
 
-  /** Deletes everything, the alarm included, and leaves an empty store. */
+  get databaseBytes(): number {
+    return this.#sql.databaseSize;
+  }
+
+  /**
+   * Deletes everything, the alarm included, and leaves a store that is empty but for the audit log: who
+   * deleted a tenant must not go with it.
+   */
   async clear(): Promise<void> {
+    const audit = this.audit.all();
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
     this.leases.clear();
+    this.#backends.clear();
     migrate(this.#storage, MIGRATIONS);
+    for (const row of audit) this.audit.add(row);
   }
 
   document(): TenantDocument | undefined {
@@ -63,19 +89,16 @@ export class TenantStore {
     this.#sql.exec('INSERT OR REPLACE INTO document VALUES (1, ?, NULL)', version);
   }
 
-  saveDocument(document: TenantDocument): void {
-    this.#sql.exec(
-      'INSERT OR REPLACE INTO document VALUES (1, ?, ?)',
-      document.version,
-      JSON.stringify(document.config),
-    );
-  }
-
-  /** The runs in flight. */
-  running(): RunSnapshot[] {
-    return [...this.#sql.exec('SELECT snapshot FROM runs')].map((row) =>
-      JSON.parse(String(row.snapshot)),
-    );
+  /** Stores a document; what `record` writes is stored with it, or neither is. */
+  saveDocument(document: TenantDocument, record: () => void = () => undefined): void {
+    this.#storage.transactionSync(() => {
+      this.#sql.exec(
+        'INSERT OR REPLACE INTO document VALUES (1, ?, ?)',
+        document.version,
+        JSON.stringify(document.config),
+      );
+      record();
+    });
   }
 
   backends(): Map<string, BackendSnapshot> {
@@ -87,26 +110,27 @@ export class TenantStore {
     );
   }
 
-  /** Writes a batch in one transaction, and deletes the rows of ended leases in the same. */
-  saveBatch(batch: Batch): void {
+  /**
+   * Writes a batch in one transaction, and deletes the rows of ended leases in the same. Returns the
+   * runs in flight that were written: one whose row would be too long is not.
+   */
+  saveBatch(batch: Batch): readonly RunRows[] {
     let deleted: string[] = [];
+    let running: readonly RunRows[] = [];
+    const backends = this.#backends.changed(batch.backends);
     this.#storage.transactionSync(() => {
       deleted = this.leases.deleteEndedRows();
-      for (const run of batch.running) this.#saveRunning(run);
-      for (const id of batch.endedRuns) this.#sql.exec('DELETE FROM runs WHERE id = ?', id);
-      for (const [name, snapshot] of Object.entries(batch.backends)) {
-        const text = JSON.stringify(snapshot);
+      for (const id of batch.endedRuns) this.running.delete(id);
+      running = batch.running.filter((run) => this.running.save(run));
+      for (const [name, text] of backends) {
         this.#sql.exec('INSERT OR REPLACE INTO backends VALUES (?, ?)', name, text);
       }
       this.recorded.add(batch.finished);
       this.prewarm.add(batch);
+      this.timeline.add(batch.segments, batch.at);
     });
     this.leases.forget(deleted);
-  }
-
-  #saveRunning(run: RunSnapshot): void {
-    const text = JSON.stringify(run);
-    if (text.length > MAX_ROW_CHARS) return;
-    this.#sql.exec('INSERT OR REPLACE INTO runs VALUES (?, ?)', run.id, text);
+    this.#backends.written(backends);
+    return running;
   }
 }

@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type AdapterAnswer, type AdapterCounts, Adapters } from './adapters.ts';
 import { Engine, type EngineStats, REAL_TIMERS } from './engine.ts';
 import { cutShort, type EmulatorOptions, type Exchange, parseJson, sendJson } from './exchange.ts';
 import { type Fault, Faults, faultSchema } from './faults.ts';
@@ -14,6 +15,10 @@ export interface Emulator {
   readonly url: string;
   readonly port: number;
   stats(): EngineStats;
+  /** What was done with its adapters; undefined where it has none. */
+  adapters(): AdapterCounts | undefined;
+  /** The engine forgets its adapters and its prefix cache, as one that is started anew. */
+  restart(): void;
   fault(fault: Partial<Fault> & Pick<Fault, 'kind'>): void;
   reset(): void;
   close(): Promise<void>;
@@ -23,8 +28,9 @@ export interface Emulator {
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const engine = new Engine(options, options.timeScale ?? 1, REAL_TIMERS);
   const faults = new Faults();
+  const adapters = options.adapters && new Adapters(options.adapters, options.timeScale ?? 1);
   const server = createServer((req, res) => {
-    handle(req, res, engine, faults, options).catch((error: unknown) => {
+    handle(req, res, { engine, faults, options, adapters }).catch((error: unknown) => {
       // A malformed request must not end the endpoint for all other requests.
       if (res.headersSent) return void res.destroy();
       sendJson(res, 500, errorBody(String(error), 'server_error', 500));
@@ -39,6 +45,11 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     url: `http://127.0.0.1:${port}`,
     port,
     stats: () => engine.stats(),
+    adapters: () => adapters?.counts,
+    restart: () => {
+      engine.reset();
+      adapters?.restart();
+    },
     fault: (fault) => faults.plan(faultSchema.parse(fault)),
     reset: () => {
       engine.reset();
@@ -52,12 +63,17 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   };
 }
 
+interface Served {
+  readonly engine: Engine;
+  readonly faults: Faults;
+  readonly options: EmulatorOptions;
+  readonly adapters: Adapters | undefined;
+}
+
 async function handle(
   req: IncomingMessage,
   res: ServerResponse,
-  engine: Engine,
-  faults: Faults,
-  options: EmulatorOptions,
+  { engine, faults, options, adapters }: Served,
 ): Promise<void> {
   const target = `http://emulator${req.url ?? '/'}`;
   if (!URL.canParse(target)) {
@@ -71,7 +87,7 @@ async function handle(
     return;
   }
   const body = Buffer.concat(parts);
-  const exchange: Exchange = { req, res, url, body, engine, options };
+  const exchange: Exchange = { req, res, url, body, engine, options, adapters };
   if (answerStatus(exchange, faults)) return;
   if (options.apiKey !== undefined && req.headers.authorization !== `Bearer ${options.apiKey}`) {
     return sendJson(res, 401, errorBody('wrong key', 'authentication_error', 'invalid_api_key'));
@@ -104,6 +120,8 @@ async function handle(
     res.on('close', leave);
     return;
   }
+  const ofAdapter = await adapters?.answer(req.method ?? '', url.pathname, parseJson(`${body}`));
+  if (ofAdapter) return answerAdapter(exchange, ofAdapter, fault === 'cut');
   if (url.pathname.startsWith('/v1/')) return answerModelCall(exchange, fault === 'cut');
   return answerTool(exchange, fault === 'cut');
 }
@@ -125,7 +143,7 @@ function answerStatus(exchange: Exchange, faults: Faults): boolean {
     case 'GET /v1/models':
       sendJson(res, 200, {
         object: 'list',
-        data: options.models.map((id) => ({
+        data: [...options.models, ...(exchange.adapters?.names ?? [])].map((id) => ({
           id,
           object: 'model',
           created: 0,
@@ -155,6 +173,14 @@ function answerStatus(exchange: Exchange, faults: Faults): boolean {
     default:
       return false;
   }
+}
+
+/** `cut`: it is done, and the answer is lost. */
+function answerAdapter({ res }: Exchange, { status, body }: AdapterAnswer, cut: boolean): void {
+  if (cut) return cutShort(res, '');
+  if (typeof body !== 'string') return sendJson(res, status, body);
+  res.writeHead(status, { 'content-type': 'text/plain' });
+  res.end(body);
 }
 
 function answerTool({ req, res, url, body, engine, options }: Exchange, cut: boolean): void {

@@ -3,6 +3,7 @@
  * helpers that send answers.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AdapterOptions, Adapters } from './adapters.ts';
 import type { Engine } from './engine.ts';
 import type { BackendModel } from './service-model.ts';
 
@@ -23,6 +24,8 @@ export interface EmulatorOptions extends BackendModel {
   readonly apiKey?: string;
   /** What a cold endpoint does with a call: hold it until warm, or answer 503 and start warming. */
   readonly coldAnswer?: 'hold' | '503';
+  /** It loads adapters of its models by request. */
+  readonly adapters?: AdapterOptions;
 }
 
 export interface Exchange {
@@ -32,6 +35,7 @@ export interface Exchange {
   readonly body: Buffer;
   readonly engine: Engine;
   readonly options: EmulatorOptions;
+  readonly adapters: Adapters | undefined;
 }
 
 export function sendJson(res: ServerResponse, status: number, body: object): void {

@@ -53,7 +53,13 @@ export function answerModelCall(exchange: Exchange, cut: boolean): void {
     return refuse(exchange, 400, parsed.error.message, 'invalid_request_error', 400);
   }
   const body = parsed.data;
-  if (!options.models.includes(body.model)) {
+  const { adapters } = exchange;
+  const isBase = options.models.includes(body.model);
+  const adapter = isBase ? undefined : adapters?.nameIn(body.model, options.models);
+  if (adapter !== undefined) res.on('close', adapters?.enter(adapter) ?? (() => {}));
+  const unknown = isBase || adapter ? undefined : adapters?.refusal(body.model, options.models);
+  if (unknown) return sendJson(res, unknown.status, unknown.body);
+  if (!isBase && adapter === undefined) {
     const message = `The model "${body.model}" does not exist`;
     return refuse(exchange, 404, message, 'not_found_error', 'model_not_found');
   }

@@ -52,22 +52,35 @@ export async function authenticate(
 
 /**
  * `adminTokens` may contain several tokens, separated by commas, all of them valid: to replace one,
- * the new one is added first and the old one removed once nobody uses it any more.
+ * the new one is added first and the old one removed once nobody uses it any more. One that is
+ * written `NAME:TOKEN` has a name, by which the audit log knows who uses it; any other is known by
+ * the start of its hash.
  */
 export async function authenticateAdmin(
   headers: Headers,
   adminTokens: string | undefined,
-): Promise<Outcome<object>> {
-  const token = bearer(headers);
+): Promise<Outcome<{ name: string }>> {
+  return administrator(bearer(headers), adminTokens);
+}
+
+/** The same of a token that did not come in a header. */
+export async function administrator(
+  token: string | undefined,
+  adminTokens: string | undefined,
+): Promise<Outcome<{ name: string }>> {
   if (!token) return failure('invalid_api_key');
-  const validTokens = (adminTokens ?? '').split(',').map((t) => t.trim());
   const given = await sha256(token);
+  let name: string | undefined;
   // Every token is compared, and by its hash, so that the duration reveals nothing about any of
   // them.
-  const matches = await Promise.all(
-    validTokens.map(async (t) => crypto.subtle.timingSafeEqual(given, await sha256(t))),
-  );
-  return matches.includes(true) ? { ok: true } : failure('invalid_api_key');
+  for (const entry of (adminTokens ?? '').split(',')) {
+    const [, named, rest] = /^([\w.-]{1,32}):(.+)$/.exec(entry.trim()) ?? [];
+    for (const valid of named === undefined ? [entry.trim()] : [entry.trim(), rest ?? '']) {
+      if (!crypto.subtle.timingSafeEqual(given, await sha256(valid))) continue;
+      name = named ?? `#${hex(new Uint8Array(given, 0, 4))}`;
+    }
+  }
+  return name === undefined ? failure('invalid_api_key') : { ok: true, name };
 }
 
 /** A new key with 160 random bits, and the id that refers to it. */
@@ -80,7 +93,8 @@ function keyIn(header: string): (headers: Headers) => string | undefined {
   return (headers) => usable(headers.get(header));
 }
 
-function bearer(headers: Headers): string | undefined {
+/** The token in `Authorization: Bearer TOKEN`; undefined where there is none, or one that is too long. */
+export function bearer(headers: Headers): string | undefined {
   return usable(/^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]);
 }
 

@@ -83,6 +83,7 @@ function grantHeaders(grant: Grant): Record<string, string> {
           'x-talaria-prefix-tokens': whole(grant.prefixTokens),
           'x-talaria-held-ms': whole(grant.heldMs ?? 0),
         }),
+    ...(grant.adapter === undefined ? {} : { 'x-talaria-adapter': grant.adapter }),
     'x-talaria-rank-ms': whole(grant.rankMs),
     'x-talaria-bound-ms': grant.boundMs === undefined ? 'none' : whole(grant.boundMs),
   };

@@ -15,6 +15,8 @@ export interface CallPlan {
   readonly backend: string;
   readonly kind: CallRequest['kind'];
   readonly model?: string;
+  /** The model by the name that a backend's endpoints know; absent: `model` at each. */
+  readonly modelAt?: (backend: string) => string;
   readonly inputTokens: number;
   /** Fingerprints of its prompt's beginnings; absent where no backend chooses endpoints by them. */
   readonly prefix?: readonly PrefixLink[];

@@ -39,7 +39,8 @@ export async function dispatchCall(
     const { maxWaitMs = Infinity } = plan.identity;
     if (Date.now() - prior.arrivedAt >= maxWaitMs) return response;
     await response.body?.cancel();
-    now = { ...now, backend: fallback };
+    const model = plan.modelAt?.(fallback);
+    now = { ...now, backend: fallback, ...(model === undefined ? {} : { model }) };
   }
 }
 

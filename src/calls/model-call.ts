@@ -57,6 +57,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       kind: isOpaque ? 'service' : 'llm',
       // What is learned and woken is the endpoints' own model: clients may choose among many aliases.
       model: model.upstream,
+      modelAt: (backend) => upstreamAt(config, backend, request.model, model),
       inputTokens: isOpaque ? 0 : request.inputTokens,
       ...(request.prefix === undefined ? {} : { prefix: request.prefix }),
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),

@@ -3,6 +3,7 @@
  * reserved names, URLs, and fallbacks that form a cycle. The schema is in `schema.ts`.
  */
 import type { Problem } from '../http/problem.ts';
+import { adapterProblems } from './adapter-settings.ts';
 import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
 import { modelProblems } from './model-entry.ts';
 import { NO_KEYS } from './no-keys.ts';
@@ -19,6 +20,7 @@ export function* crossCheck(config: TenantConfig, rules: Rules): Iterable<Proble
   yield* checkFallbacks(config);
   yield* checkKeys(config);
   yield* modelProblems(config.backends);
+  yield* adapterProblems(config.backends);
   for (const [backendName, b] of Object.entries(config.backends)) {
     const at = `backends.${backendName}`;
     if (backendName === 'client') {

@@ -7,6 +7,7 @@ import type { BackendSpec } from '../core/backends/backend-spec.ts';
 import type { DispatcherConfig } from '../core/dispatch/dispatcher-config.ts';
 import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../core/runs/demand.ts';
 import { ADAPTERS } from '../endpoints/registry.ts';
+import { adaptersSpec } from './adapter-settings.ts';
 import { prewarmOf, tenantBudget } from './prewarm-settings.ts';
 import { type BackendConfig, endpointId, type TenantConfig } from './schema.ts';
 
@@ -33,12 +34,14 @@ export function toDispatcherConfig(config: TenantConfig): DispatcherConfig {
 }
 
 function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpec {
+  const adapters = adaptersSpec(backend);
   return {
     endpoints: backend.endpoints.map((e) => ({
       id: endpointId(e),
       slots: e.slots,
       address: e.url,
       ...(e.kvCacheTokens === undefined ? {} : { kvCacheTokens: e.kvCacheTokens }),
+      ...(adapters ? { maxAdapters: e.maxLoras } : {}),
       ...(e.coldStart
         ? {
             coldStart: {
@@ -64,6 +67,7 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
     speed: backend.speed ?? (backend.models.length > 0 ? ASSUMED_LLM_SPEED : SERVICE_SPEED),
     prewarm: prewarmOf(config.prewarm, backend.prewarm),
     affinity: backend.affinity,
+    ...(adapters ? { adapters } : {}),
     failover: backend.fallback !== undefined,
   };
 }

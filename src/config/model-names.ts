@@ -3,6 +3,7 @@
  * are passed on as they are, and aliases: another name, or a pattern of names, for a model. The body's
  * `model` is rewritten in `apis/model-request.ts`, the answer's in `apis/answer-model.ts`.
  */
+import { modelEntries } from './adapter-settings.ts';
 import { askedName, isPattern, type ModelEntry, standsFor, upstreamName } from './model-entry.ts';
 import type { TenantConfig } from './schema.ts';
 
@@ -34,7 +35,8 @@ export function upstreamAt(
     return served.upstream;
   }
   // A fallback may have names of its own: for what the client asked, or for what the first one has.
-  const entries = config.backends[backend]?.models ?? [];
+  const found = config.backends[backend];
+  const entries = found ? modelEntries(found) : [];
   for (const wanted of [asked, served.upstream]) {
     const entry = entries.find((e) => askedName(e) === wanted) ?? bestPattern(entries, wanted);
     if (entry !== undefined) return upstreamName(entry);
@@ -44,8 +46,10 @@ export function upstreamAt(
 
 /** The names that a list of models shows, with their backends: patterns are no names. */
 export function listedModels(config: TenantConfig): Array<{ id: string; backend: string }> {
-  return Object.entries(config.backends).flatMap(([backend, { models }]) =>
-    models.filter((entry) => !isPattern(entry)).map((entry) => ({ id: askedName(entry), backend })),
+  return Object.entries(config.backends).flatMap(([backend, configured]) =>
+    modelEntries(configured)
+      .filter((entry) => !isPattern(entry))
+      .map((entry) => ({ id: askedName(entry), backend })),
   );
 }
 
@@ -62,8 +66,8 @@ function namesOf(config: TenantConfig): Names {
   if (known) return known;
   const exact = new Map<string, ServedModel>();
   const patterns: Array<{ pattern: string; model: ServedModel }> = [];
-  for (const [backend, { models }] of Object.entries(config.backends)) {
-    for (const entry of models) {
+  for (const [backend, configured] of Object.entries(config.backends)) {
+    for (const entry of modelEntries(configured)) {
       const model = { backend, upstream: upstreamName(entry) };
       if (isPattern(entry)) patterns.push({ pattern: askedName(entry), model });
       else if (!exact.has(askedName(entry))) exact.set(askedName(entry), model);

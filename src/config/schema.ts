@@ -10,6 +10,7 @@ import { POLICY_NAMES } from '../core/order/policies/registry.ts';
 import { PRIORITY_STYLES } from '../endpoints/engine-priority.ts';
 import { ENDPOINT_KINDS } from '../endpoints/registry.ts';
 import { isName } from '../protocol/name.ts';
+import { adapters, lora } from './adapter-settings.ts';
 import { bodyLimits } from './body-limits.ts';
 import { corsSettings } from './cors-settings.ts';
 import { jobSettings } from './job-settings.ts';
@@ -97,6 +98,8 @@ const endpoint = z.strictObject({
   includeUsage: z.boolean().default(true),
   /** Tokens that its prefix cache holds; absent: learned from what its engine reports. */
   kvCacheTokens: z.int().min(1).max(1_000_000_000).optional(),
+  /** Adapters that it holds at a time, as its engine was started for. */
+  maxLoras: z.int().min(1).max(1_000).default(1),
   /** It is a vLLM server that reports its own queue in a header on request. */
   loadMetrics: z.boolean().default(false),
 });
@@ -119,6 +122,9 @@ const backend = z.strictObject({
   /** Models that it serves, by the names that clients use, and aliases of them. */
   models: z.array(modelEntry).max(10_000).default([]),
   endpoints: z.array(endpoint).min(1).max(64),
+  /** Adapters (LoRA) of its first model, which the endpoints load when they are needed. */
+  adapters: adapters.default({}),
+  lora: lora.prefault({}),
   queue: queue.prefault({}),
   whileCold: z.enum(['hold', 'send']).default('hold'),
   timeouts: timeouts.prefault({}),

@@ -29,6 +29,8 @@ export interface PlatformRequest {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Most bytes of the answer that are read; 16 KiB where absent. */
+  readonly mostBytes?: number;
 }
 
 /** State of an endpoint by a probe; `waking` becomes ready by itself, `stopped` only by a person. */
@@ -66,6 +68,8 @@ export type LookKind = 'warm' | 'waiting' | 'other-form' | 'stopped' | 'denied';
 
 export interface EndpointAdapter {
   readonly kind: string;
+  /** Its address is an engine's own, which may tell its load; see `engine-load.ts`. */
+  readonly tellsLoad?: boolean;
   /** Headers that are added to each call. */
   readonly callHeaders?: Readonly<Record<string, string>>;
   /** Probes the state without waking the endpoint; absent where only a call reveals it. */

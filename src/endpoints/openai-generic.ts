@@ -9,6 +9,7 @@ import { refusalText } from './refusal-text.ts';
 
 export const openaiGeneric: EndpointAdapter = {
   kind: 'openai-generic',
+  tellsLoad: true,
 
   classify: classifyGeneric,
 };

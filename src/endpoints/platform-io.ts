@@ -7,7 +7,7 @@ import { readBeginning } from '../http/read-answer.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
 import type { EndpointTarget, PlatformAnswer, PlatformRequest } from './adapter.ts';
 
-/** Most bytes of an answer that are read; the rest is cancelled. */
+/** Most bytes of an answer that are read unless a request says otherwise; the rest is cancelled. */
 const MAX_ANSWER_BYTES = 16_384;
 
 /** An answer, or why there is none. */
@@ -30,7 +30,7 @@ export const platformIo: PlatformIo = {
   async send(request, target, limitMs) {
     const signal = AbortSignal.timeout(limitMs);
     try {
-      const { url, method, headers, body } = request;
+      const { url, method, headers, body, mostBytes = MAX_ANSWER_BYTES } = request;
       const sent = new Request(url, {
         method,
         headers: { ...target.auth, ...headers },
@@ -40,7 +40,7 @@ export const platformIo: PlatformIo = {
       });
       // Modal keeps a long call going by redirects to the same URL.
       const response = await fetchSameUrl(sent, () => {});
-      const { text, isWhole } = await readBeginning(response, MAX_ANSWER_BYTES);
+      const { text, isWhole } = await readBeginning(response, mostBytes);
       return { kind: 'answered', answer: { status: response.status, body: text, isWhole } };
     } catch {
       return { kind: signal.aborted ? 'silent' : 'unreachable' };

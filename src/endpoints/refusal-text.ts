@@ -9,9 +9,12 @@
 const NOT_READY =
   /\bnot (?:yet |currently )?(?:ready|loaded|started|running|up|available|found yet)\b|\b(?:still|currently|being) (?:loading|loaded|starting|started|initiali[sz]|warming|booting|download|pull|deploy|provision|wak)|\bloading (?:the )?model\b|\bmodel\b[^.]{0,80}?\bunloaded\b|\bmodel (?:is )?(?:loading|starting|warming)\b|\b(?:warming|waking|starting|spinning|scaling|booting) (?:up|from)\b|\bcold start|\binitiali[sz]ing\b|\bno (?:available |healthy |ready )?(?:workers?|replicas?|instances?|upstreams?|containers?)\b|\bscaled to (?:zero|0)\b|\bmissing request\b/i;
 
-/** vLLM and KServe: "The model `m` does not exist", while it is loaded as well as for a wrong name. */
+/**
+ * vLLM and KServe: "The model `m` does not exist", while it is loaded as well as for a wrong name.
+ * SGLang: an adapter "that has never been loaded".
+ */
 const NO_MODEL =
-  /\bmodel\b[\s\S]{0,120}?(?:\bdoes not exist|\bnot exist|\bnot found|\bis unknown|\bnot registered|\bunavailable)|\b(?:unknown|no such) model\b|\bmodel_not_found\b/i;
+  /\bmodel\b[\s\S]{0,120}?(?:\bdoes not exist|\bnot exist|\bnot found|\bis unknown|\bnot registered|\bunavailable)|\b(?:unknown|no such) model\b|\bmodel_not_found\b|\badapters?\b[^.]{0,120}?\b(?:never been|not) loaded\b/i;
 
 const THING =
   '(?:endpoint|app|application|workspace|deployment|function|service|space|instance|server|pod|model)';

@@ -9,6 +9,7 @@ import { classifyGeneric } from './openai-generic.ts';
 
 export const vllm: EndpointAdapter = {
   kind: 'vllm',
+  tellsLoad: true,
   failsCallsWhileCold: true,
   probe: (target) => ({ method: 'GET', url: onHost(target, '/is_sleeping') }),
   readProbe(status, body): Readiness {

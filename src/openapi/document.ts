@@ -1,5 +1,6 @@
 /** Builds the OpenAPI 3.1 description of the API from the table in `operations.ts`. */
 import * as z from 'zod';
+import { tenantSchema } from '../config/schema.ts';
 import { ERROR_CODES } from '../http/errors.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 
@@ -32,15 +33,8 @@ const anthropicError = z.object({
   request_id: z.string(),
 });
 
-let built: Json | undefined;
-
-/** The description, built once, since it is the same for everybody. */
+/** The description. It is the same for everybody, so that it is made once, when assets are built. */
 export function openApiDocument(): Json {
-  built ??= document();
-  return built;
-}
-
-function document(): Json {
   const paths: Record<string, Record<string, Json>> = {};
   for (const operation of OPERATIONS) {
     paths[operation.path] = { ...paths[operation.path], [operation.method]: described(operation) };
@@ -75,6 +69,11 @@ function document(): Json {
       },
     },
   };
+}
+
+/** The JSON schema of a tenant's configuration, for those who edit one. */
+export function configSchema(): Json {
+  return schemaOf(tenantSchema);
 }
 
 function errorAnswer(schema: string): Json {
@@ -119,6 +118,8 @@ function securityOf({ key }: Operation): Json[] {
       return [{ key: [] }, { apiKey: [] }];
     case 'admin':
       return [{ admin: [] }];
+    case 'any':
+      return [{ key: [] }, { admin: [] }];
     default:
       return [];
   }

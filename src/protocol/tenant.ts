@@ -2,14 +2,18 @@
  * What passes between the Worker and a tenant's object: plain data and a ticket. During a deploy
  * the two may be of different versions for minutes, so fields are added, never changed.
  */
+import type { LoadReport } from '../core/adapters/adapter-load.ts';
 import type { EndpointState } from '../core/backends/endpoint-state.ts';
 import type { DispatchEvent, RefusalCode } from '../core/dispatch/dispatch-events.ts';
 import type { Gauges } from '../core/limits/key-limits.ts';
+import type { AdapterState } from '../core/runs/call-place.ts';
 import type { CallRequest } from '../core/runs/call-request.ts';
 import type { CallResult } from '../core/runs/call-result.ts';
 import type { PrefixLink } from '../core/runs/prefix.ts';
 import type { RecordedRun } from '../core/runs/recorded-run.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
+import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from './looking.ts';
+import type { SteerAnswer, SteeringQuestion, SteeringReply, SteerOrder } from './steering.ts';
 
 export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
 export { MAX_LINKS } from '../core/runs/prefix.ts';
@@ -74,6 +78,8 @@ export interface Grant {
   readonly heldMs?: number;
   /** Tokens of its prompt that the endpoint is expected to have cached; absent: not known. */
   readonly prefixTokens?: number;
+  /** How the call found its adapter; absent where it needs none. */
+  readonly adapter?: AdapterState;
   /** The rank by which the call was chosen, over its weight, ms. */
   readonly rankMs: number;
   /** Length of the lease without a renewal, ms. */
@@ -232,6 +238,20 @@ export interface PingOrder {
   readonly wakeAt?: number;
 }
 
+/** An adapter that an endpoint is to load. */
+export interface AdapterOrder extends PingOrder {
+  readonly adapter: string;
+  readonly source: string;
+  /** Names the load together with the adapter, epoch ms. */
+  readonly loadAt: number;
+  readonly patienceMs: number;
+  /** Adapters that are unloaded first, and those that may be where there is no room. */
+  readonly unload: readonly string[];
+  readonly spare: readonly string[];
+}
+
+export type { LoadReport };
+
 /** How the requests that wake an endpoint ended. */
 export interface WakeReport {
   readonly ok: boolean;
@@ -290,8 +310,8 @@ export interface ForecastAnswer {
   readonly nextAt?: number;
 }
 
-/** Views of a tenant for the admin API and the metrics. */
-export type ViewName = 'pdgraph' | 'status' | 'prewarm' | 'metrics';
+/** Views of a tenant for the admin API. */
+export type ViewName = 'pdgraph' | 'status' | 'prewarm';
 
 /** The answer of `enqueue`: a grant and a queued call come with a ticket. */
 export type Enqueued = Admission & { readonly ticket?: TicketMethods & Partial<Disposable> };
@@ -327,18 +347,36 @@ export interface TenantApi {
   reportRun(report: RunReport): Promise<RunReportAnswer>;
   /** Asks for an endpoint for a request without a slot; answers at once, and wakes nothing. */
   beginSideCall(request: SideCallRequest): Promise<SideCallAnswer>;
-  /** Documents pass as JSON text; undefined where the tenant is not configured, here and below. */
-  putConfig(configJson: string): Promise<string>;
-  addKey(key: { readonly id: string; readonly sha256: string }): Promise<string | undefined>;
-  removeKey(id: string): Promise<string | undefined>;
+  /**
+   * Documents pass as JSON text; `by`: the administrator who makes a change, for the audit log. Answers
+   * are undefined where the tenant is not configured, here and below.
+   */
+  putConfig(configJson: string, by?: string): Promise<string>;
+  addKey(
+    key: {
+      readonly id: string;
+      readonly sha256: string;
+      readonly limits?: { readonly requestsPerMinute?: number; readonly tokensPerMinute?: number };
+    },
+    by?: string,
+  ): Promise<string | undefined>;
+  removeKey(id: string, by?: string): Promise<string | undefined>;
+  /** Carries out a change by the administrator; `by`: who that is, for the audit log. */
+  steer(order: SteerOrder, by: string): Promise<SteerAnswer>;
+  /** `key`: the API key that asks, if it is not the administrator. */
+  steeringView(question: SteeringQuestion, key?: ConsoleKey): Promise<SteeringReply>;
   document(): Promise<string | undefined>;
-  destroy(): Promise<void>;
+  destroy(by?: string): Promise<void>;
   forecast(): Promise<ForecastAnswer>;
   view(name: ViewName, app?: string): Promise<string | undefined>;
+  /** The metrics of the moment, as JSON text of `Figures` (metrics.ts). */
+  figures(): Promise<string | undefined>;
   runs(app?: string): Promise<ReadableStream | undefined>;
   archive(): Promise<ArchiveHead | undefined>;
   archivePage(head: ArchiveHead, after: number): Promise<ArchivePage>;
-  importRuns(runs: string, startMs: number): Promise<ImportCount | undefined>;
+  /** Answers the console; `key`: the API key that asks, absent for the administrator. */
+  look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply>;
+  importRuns(runs: string, startMs: number, by?: string): Promise<ImportCount | undefined>;
   /** The log entry of a call as JSON text, by its id or its request's, of `keyId` first. */
   story(id: string, keyId?: string): Promise<string | undefined>;
 }

@@ -75,6 +75,8 @@ export interface BackendView {
     readonly state: string;
     readonly running: number;
     readonly slots: number;
+    readonly usable_slots: number | null;
+    readonly slots_limited_by: string | null;
   }>;
 }
 

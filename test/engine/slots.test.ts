@@ -1,7 +1,7 @@
 /** The slots of the configuration against those that the engine has, and what one call takes. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { until } from '../e2e/harness.ts';
-import { type EngineBench, ownsEngines, startBench } from './engine-bench.ts';
+import { type EngineBench, ownsEngines, startBench, words } from './engine-bench.ts';
 
 let bench: EngineBench | undefined;
 
@@ -35,27 +35,40 @@ describe.runIf(ownsEngines)('slots', () => {
     expect(most).toBe(0);
   });
 
+  /** Sixteen calls at a time, until the engine was found to have fewer slots; then once more. */
+  async function overload(one: EngineBench, send: () => Promise<Response>): Promise<void> {
+    const round = () => Promise.all(Array.from({ length: 16 }, async () => (await send()).text()));
+    await until(
+      async () => {
+        await round();
+        return (await one.status()).endpoints[0];
+      },
+      (endpoint) => endpoint?.slots_limited_by === 'engine',
+    );
+    const last = round();
+    const { running, endpoints } = await until(
+      () => one.status(),
+      (status) => status.waiting > 0,
+    );
+    await last;
+    expect(endpoints[0]?.usable_slots).toBe(4);
+    expect(running).toBeLessThanOrEqual(4);
+    expect(one.dispatcher.workerd.log()).toContain('slots_limited');
+  }
+
   it('more than the engine has are noticed, and the calls wait in the dispatcher', async () => {
     const one = await startBench({ slots: 16 });
     bench = one;
-    const { baseURL } = one;
-    expect(baseURL).toBeTruthy();
-    const round = async () => {
-      const calls = Array.from({ length: 16 }, () =>
-        one.post('/chat/completions', { messages, max_tokens: 60, stream: true }),
-      );
-      await Promise.all(calls.map(async (call) => (await call).text()));
-    };
-    for (let n = 0; n < 6; n += 1) await round();
-    const last = round();
-    await until(
-      () => one.status(),
-      ({ running }) => running > 0,
+    await overload(one, () =>
+      one.post('/chat/completions', { messages, max_tokens: 60, stream: true }),
     );
-    const { running } = await one.status();
-    await last;
-    expect(running).toBeLessThanOrEqual(4);
-    expect(one.dispatcher.workerd.log()).toMatch(/slots/);
+  });
+
+  it('the same where answers hold no times: embeddings', async () => {
+    const more = ['--embeddings', '--pooling', 'mean', '-ub', '2048'];
+    const one = await startBench({ slots: 16, engines: [{ more }] });
+    bench = one;
+    await overload(one, () => one.post('/embeddings', { input: words(400) }));
   });
 
   it('a call with several answers takes as many as the engine gives it', async () => {

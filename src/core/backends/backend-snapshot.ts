@@ -1,6 +1,7 @@
 /** What is stored of a backend: its speed, its arrivals and its endpoints. */
 import type { ArrivalSnapshot } from '../arrivals/arrivals.ts';
 import type { Backend } from './backend.ts';
+import type { BackendAdaptersSnapshot } from './backend-adapters.ts';
 import type { BackendSpeedSnapshot } from './backend-speed.ts';
 import type { EndpointSnapshot } from './endpoint-state.ts';
 
@@ -9,21 +10,26 @@ export interface BackendSnapshot {
   readonly speed: BackendSpeedSnapshot;
   readonly arrivals: ArrivalSnapshot;
   readonly endpoints: Readonly<Record<string, EndpointSnapshot>>;
+  /** Absent in snapshots of older versions, and where the backend has no adapters. */
+  readonly adapters?: BackendAdaptersSnapshot;
 }
 
 export function snapshotOf(backend: Backend): BackendSnapshot {
+  const adapters = backend.adapters.snapshot();
   return {
     speed: backend.speed.snapshot(),
     arrivals: backend.arrivals.snapshot(),
     endpoints: Object.fromEntries([...backend.endpoints].map(([id, e]) => [id, e.snapshot()])),
+    ...(adapters ? { adapters } : {}),
   };
 }
 
 /** Restores what was learned; endpoints that are no longer configured are left out. */
-export function restoreBackend(backend: Backend, from: BackendSnapshot): void {
+export function restoreBackend(backend: Backend, from: BackendSnapshot, now: number): void {
   backend.speed.restore(from.speed);
   backend.arrivals.restore(from.arrivals);
   for (const [id, endpoint] of Object.entries(from.endpoints)) {
     backend.endpoints.get(id)?.restore(endpoint);
   }
+  if (from.adapters) backend.adapters.restore(from.adapters, now);
 }

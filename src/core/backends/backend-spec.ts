@@ -2,6 +2,7 @@
  * The specification of one backend, as configured: its endpoints, its queue, its speed and its
  * prewarming. The backend's state is in backend.ts.
  */
+import type { AdaptersSpec } from '../adapters/adapter-load.ts';
 import type { Speed } from '../runs/demand.ts';
 import type { EndpointSpec } from './endpoint-state.ts';
 
@@ -29,6 +30,8 @@ export interface BackendSpec {
   readonly prewarm: PrewarmSpec;
   /** Whether calls go where their prefix is cached; absent: `hold` with several endpoints. */
   readonly affinity?: Affinity;
+  /** Models that an engine loads by request beside its base model; none where absent. */
+  readonly adapters?: AdaptersSpec;
   /** True where another backend takes over: calls do not wait while every circuit is open. */
   readonly failover?: boolean;
 }

@@ -12,6 +12,7 @@ import type { NextCall, WaitingQueue } from '../order/waiting-queue.ts';
 import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
+import { BackendAdapters } from './backend-adapters.ts';
 import type { BackendSpec } from './backend-spec.ts';
 import { BackendSpeed } from './backend-speed.ts';
 import { CallPlacement } from './call-placement.ts';
@@ -45,6 +46,8 @@ export class Backend {
   /** Which endpoint a call takes or waits for. */
   readonly placement = new CallPlacement(this);
   readonly heldBack = new HeldBack();
+  /** Adapters that its endpoints load, and the calls that wait for one. */
+  readonly adapters = new BackendAdapters(this);
   /** Slots that are left to calls that need several. */
   readonly #kept = new KeptSlots();
   /** Calls that an endpoint refused, by the time at which they are queued again, epoch ms. */
@@ -89,9 +92,13 @@ export class Backend {
         continue;
       }
       existing.spec = endpointSpec;
-      if (existing.state === 'draining' || !endpointSpec.coldStart) existing.state = 'warm';
+      if (existing.state === 'draining' || !endpointSpec.coldStart) {
+        existing.state = 'warm';
+        existing.timeline.entered('warm', existing.inFlight > 0, now);
+      }
     }
     this.placement.configured();
+    this.adapters.configured();
   }
 
   remove(): void {
@@ -161,26 +168,37 @@ export class Backend {
     this.#kept.endRound((key, slotMs) => this.shares.charge(key, slotMs));
   }
 
-  /** True where no endpoint can be used or woken for calls of a key: every circuit is open. */
+  /** True where no endpoint can be used or woken for calls of a key: paused, or its circuit is open. */
   isDown(now: number, key = ''): boolean {
-    for (const { state, trust } of this.endpoints.values()) {
-      if (state !== 'draining' && !trust.isOpenFor(key, now)) return false;
+    for (const { state, isPaused, trust } of this.endpoints.values()) {
+      if (state !== 'draining' && !isPaused && !trust.isOpenFor(key, now)) return false;
     }
     return true;
   }
 
+  /** True where every endpoint was paused by hand. */
+  get isPaused(): boolean {
+    let isPaused = false;
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.state === 'draining') continue;
+      if (!endpoint.isPaused) return false;
+      isPaused = true;
+    }
+    return isPaused;
+  }
+
   /** True where no endpoint takes calls of a key now, even with a free slot. */
   isBarred(now: number, key: string): boolean {
-    for (const { state, trust } of this.endpoints.values()) {
-      if (state !== 'draining' && trust.admits(key, now)) return false;
+    for (const { state, isPaused, trust } of this.endpoints.values()) {
+      if (state !== 'draining' && !isPaused && trust.admits(key, now)) return false;
     }
     return true;
   }
 
   /** True where a retry has another endpoint: a usable one that has not failed the call. */
   hasOtherEndpoint(avoid: ReadonlySet<string>, now: number, key = ''): boolean {
-    for (const { state, spec, trust } of this.endpoints.values()) {
-      if (state === 'draining' || avoid.has(spec.id)) continue;
+    for (const { state, spec, isPaused, trust } of this.endpoints.values()) {
+      if (state === 'draining' || isPaused || avoid.has(spec.id)) continue;
       if (!trust.isOpenFor(key, now)) return true;
     }
     return false;
@@ -250,9 +268,20 @@ export class Backend {
     return endpoint.isReady(now) && !this.isKept(id);
   }
 
-  /** True where some endpoint is warm, whether or not it has a free slot. */
+  /** The same of the endpoints that are not paused. */
+  get #takingSlots(): number {
+    let slots = 0;
+    for (const { state, spec, isPaused } of this.endpoints.values()) {
+      if (state !== 'draining' && !isPaused) slots += spec.slots;
+    }
+    return slots;
+  }
+
+  /** True where some endpoint is warm and not paused, whether or not it has a free slot. */
   get isWarm(): boolean {
-    for (const endpoint of this.endpoints.values()) if (endpoint.state === 'warm') return true;
+    for (const { state, isPaused } of this.endpoints.values()) {
+      if (state === 'warm' && !isPaused) return true;
+    }
     return false;
   }
 
@@ -290,6 +319,7 @@ export class Backend {
     let isWarming = false;
     let cold: Endpoint | undefined;
     for (const endpoint of this.endpoints.values()) {
+      if (endpoint.isPaused) continue;
       if (endpoint.state === 'warming') isWarming = true;
       else if (endpoint.state === 'cold' && this.#isWantedBy(endpoint, now)) {
         if (!cold || endpoint.coldStartMs < cold.coldStartMs) cold = endpoint;
@@ -344,29 +374,52 @@ export class Backend {
   /** True where the queue is full for the call, by number of calls or by bytes of bodies. */
   isFullFor({ bodyBytes = 0 }: LiveCall['request']): boolean {
     const { queueDepth, queueBytes = Infinity } = this.spec;
-    return this.waiting >= queueDepth || this.queue.bytes + bodyBytes > queueBytes;
+    const waitingBytes = this.queue.bytes + this.adapters.parked.bytes;
+    return this.waiting >= queueDepth || waitingBytes + bodyBytes > queueBytes;
   }
 
   /** True where the call's API key has as many calls or bytes in the queue as one key may have. */
   isFullForKey({ bodyBytes = 0, keyId = '' }: LiveCall['request']): boolean {
     const { queueDepth, queueBytes = Infinity, keyQueueShare = 1 } = this.spec;
     if (keyQueueShare >= 1) return false;
-    const { calls, bytes } = this.queue.waitingOf(keyId);
+    const parked = this.adapters.parked.ofKey(keyId);
+    const queued = this.queue.waitingOf(keyId);
+    const [calls, bytes] = [queued.calls + parked.calls, queued.bytes + parked.bytes];
     return (
       calls >= Math.ceil(queueDepth * keyQueueShare) ||
       bytes + bodyBytes > queueBytes * keyQueueShare
     );
   }
 
-  /** Calls that wait, those that pause after a refusal included. */
+  /** True where a call that is submitted now gets a slot at once. */
+  startsAtOnce(request: LiveCall['request'], now: number): boolean {
+    // Calls can wait beside free slots: for an endpoint that has not failed them.
+    const inLine = this.queue.size - this.heldBack.size;
+    if (this.freeSlots(now, request.keyId) <= inLine) return false;
+    const endpoint = this.pick(now, undefined, request.keyId, sequencesOf(request));
+    return endpoint !== undefined && this.adapters.mayStart(request, now);
+  }
+
+  /** Calls that wait, those that pause after a refusal or wait for an adapter included. */
   get waiting(): number {
-    return this.queue.size + this.#pausing.size;
+    return this.queue.size + this.#pausing.size + this.adapters.parked.size;
   }
 
   /** All waiting calls, in no order. */
   *waitingCalls(): Iterable<LiveCall> {
     yield* this.queue.calls();
     yield* this.#pausing.values();
+    yield* this.adapters.parked.calls();
+  }
+
+  /** Waiting calls that pause after a refusal, in no order. */
+  pausingCalls(): Iterable<LiveCall> {
+    return this.#pausing.values();
+  }
+
+  /** Calls that hold a slot, in the order of their grants. */
+  runningCalls(): Iterable<LiveCall> {
+    return this.#running;
   }
 
   /** The model of the call that goes next; of the last one where none waits. */
@@ -377,6 +430,7 @@ export class Backend {
   /** Queues a call, now or at a time after a pause, epoch ms. */
   enqueue(call: LiveCall, now: number, at = now): void {
     this.#lastModel = call.request.model ?? this.#lastModel;
+    this.adapters.waits(call);
     if (at > now) return this.#pausing.set(call, at, call.seq);
     if (this.queue.size === 0) this.#movedAt = now;
     this.queue.add(call);
@@ -409,12 +463,14 @@ export class Backend {
     }
     this.#movedAt = now;
     this.placement.granted(call, endpoint);
+    this.adapters.granted(call, endpoint, now);
   }
 
   /** A call's slot is taken back. */
   released(call: LiveCall): void {
     this.#running.delete(call);
     this.placement.released(call);
+    this.adapters.released(call);
     this.#forecast = undefined;
   }
 
@@ -428,6 +484,8 @@ export class Backend {
 
   /** Removes a waiting call. */
   dequeue(call: LiveCall, now: number): void {
+    if (call.placed.parkedAt !== undefined) return this.adapters.waitsNot(call, now);
+    this.adapters.waitsNot(call, now);
     if (this.#pausing.delete(call)) return;
     this.queue.remove(call);
     this.heldBack.release(call, now);
@@ -440,15 +498,16 @@ export class Backend {
   lastWaitMs(now: number): number {
     if (this.speed.calls === 0) return this.expectedWaitMs();
     const { load } = this.queue;
-    const calls = load.calls + this.#pausing.size;
-    const workMs = load.workMs + this.#pausing.size * this.speed.meanServiceMs;
+    const others = this.waiting - this.queue.size;
+    const calls = load.calls + others;
+    const workMs = load.workMs + others * this.speed.meanServiceMs;
     const explainedMs = this.explainedWaitMs(calls, workMs, now);
     return this.startMs(now) + explainedMs * this.waitCorrection.of(calls);
   }
 
   /** The same by the mean service time alone, for forecasts, ms. */
   expectedWaitMs(): number {
-    const { slots } = this;
+    const slots = this.#takingSlots;
     const coldMs = this.isWarm ? 0 : this.coldStartMs;
     const ahead = Math.max(0, this.waiting + this.slotsInUse - slots + 1);
     return coldMs + (slots > 0 ? (ahead * this.speed.meanServiceMs) / slots : 0);
@@ -459,14 +518,15 @@ export class Backend {
     if (this.isWarm) return 0;
     let startMs = Infinity;
     for (const endpoint of this.endpoints.values()) {
-      if (endpoint.state !== 'draining') startMs = Math.min(startMs, endpoint.coldWaitMs(now));
+      if (endpoint.state === 'draining' || endpoint.isPaused) continue;
+      startMs = Math.min(startMs, endpoint.coldWaitMs(now));
     }
     return Number.isFinite(startMs) ? startMs : 0;
   }
 
   /** The wait for a slot that `calls` before it explain, which take `workMs` together, ms. */
   explainedWaitMs(calls: number, workMs: number, now: number): number {
-    const { slots } = this;
+    const slots = this.#takingSlots;
     if (this.#running.size === 0) {
       // Nothing runs: all slots are there, or come with the endpoint that starts.
       return calls < slots || calls === 0
@@ -488,7 +548,8 @@ export class Backend {
 
   /** Longest wait, ms: the client's limit, but at most the configured one unless `patient`. */
   maxWaitMs(call: LiveCall['request']): number {
-    const configuredMs = this.isWarm ? this.spec.maxWaitMs : this.spec.maxWaitColdMs;
+    const isComing = !this.isWarm && !this.isPaused;
+    const configuredMs = isComing ? this.spec.maxWaitColdMs : this.spec.maxWaitMs;
     if (call.patient) return call.maxWaitMs ?? configuredMs;
     return Math.min(configuredMs, call.maxWaitMs ?? Infinity);
   }
@@ -501,7 +562,7 @@ export class Backend {
 
   /** When an endpoint next changes by time alone, may be tried again or opens a slot, epoch ms. */
   dueAt(now: number): number {
-    let dueAt = Math.min(this.#pausing.peekKey(), this.heldBack.dueAt);
+    let dueAt = Math.min(this.#pausing.peekKey(), this.heldBack.dueAt, this.adapters.dueAt(now));
     if (this.queue.size > 0) {
       dueAt = Math.min(dueAt, this.shares.dueAt(now));
       if (this.#hasCold()) dueAt = Math.min(dueAt, now + LOOK_AGAIN_MS);
@@ -541,12 +602,15 @@ export class Backend {
       call.placed.heldUntil = Infinity;
     }
     this.heldBack.clockWentBack(now);
+    this.adapters.clockWentBack(now);
     for (const endpoint of this.endpoints.values()) endpoint.clockWentBack(now);
   }
 
   #hasCold(): boolean {
     if (this.endpoints.size < 2 || !this.holdsWhileCold) return false;
-    for (const { state } of this.endpoints.values()) if (state === 'cold') return true;
+    for (const { state, isPaused } of this.endpoints.values()) {
+      if (state === 'cold' && !isPaused) return true;
+    }
     return false;
   }
 
@@ -554,7 +618,7 @@ export class Backend {
     if (this.#kept.has(endpoint.spec.id)) return false;
     if (endpoint.isReady(now, key, sequences)) return true;
     if (this.spec.whileCold === 'hold' || endpoint.refusesWhileCold) return false;
-    if (endpoint.state === 'draining') return false;
+    if (endpoint.state === 'draining' || endpoint.isPaused) return false;
     return (
       endpoint.state !== 'warm' &&
       endpoint.hasRoom(now, sequences) &&

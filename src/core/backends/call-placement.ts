@@ -12,12 +12,17 @@ import type { WaitingQueue } from '../order/waiting-queue.ts';
 import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
+import type { BackendAdapters } from './backend-adapters.ts';
 import type { Affinity, BackendSpec } from './backend-spec.ts';
 import type { BackendSpeed } from './backend-speed.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/** An endpoint for a call, or one that it is held back for until a time, epoch ms. */
+/**
+ * An endpoint for a call, or one that it is held back for until a time, epoch ms; `load`: it waits until
+ * its adapter is loaded somewhere.
+ */
 export type Placed =
+  | { readonly type: 'load' }
   | { readonly type: 'grant'; readonly endpoint: Endpoint }
   | { readonly type: 'hold'; readonly endpoint: Endpoint; readonly until: number };
 
@@ -45,6 +50,7 @@ export interface PlacementView {
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   readonly queue: WaitingQueue;
   readonly speed: BackendSpeed;
+  readonly adapters: BackendAdapters;
   /** True where an endpoint is left to a call that needs several of its slots. */
   isKept(id: string): boolean;
   pick(
@@ -85,22 +91,33 @@ export class CallPlacement {
     const sequences = sequencesOf(call.request);
     const usual = this.#backend.pick(now, call.avoid, call.request.keyId, sequences);
     if (!usual) return undefined;
+    const lackMs = this.#backend.adapters.lackOf(call, now);
     // A call that takes several slots goes where they are free.
-    const isFree = this.mode !== 'off' && call.request.prefix && sequences === 1;
-    const isUsual = !isFree || usual.state !== 'warm';
-    if (isUsual || call.avoid?.has(usual.spec.id)) return { type: 'grant', endpoint: usual };
-    const readMs = this.#reading(call);
+    const isFree = (lackMs || (this.mode !== 'off' && call.request.prefix)) && sequences === 1;
+    const isUsual = !isFree || usual.state !== 'warm' || call.avoid?.has(usual.spec.id);
+    if (isUsual) return this.#granting(call, usual, now);
+    const promptMs = this.#reading(call);
+    const readMs = lackMs ? (e: Endpoint) => promptMs(e) + lackMs(e) : promptMs;
     const { endpoint, ms } = this.#soonest(call, usual, readMs, now);
     const waits = mayHold && this.mode === 'hold';
     const hold = waits && this.#worthWaiting(call, key, { readMs, elsewhereMs: ms }, now);
-    return hold || { type: 'grant', endpoint };
+    return hold || this.#granting(call, endpoint, now);
+  }
+
+  /** The endpoint takes the call, unless its adapter has to be loaded first. */
+  #granting(call: LiveCall, endpoint: Endpoint, now: number): Placed {
+    const isServed = this.#backend.adapters.canServe(call, endpoint, now);
+    return isServed ? { type: 'grant', endpoint } : { type: 'load' };
   }
 
   /** The longest time for which the call may yet be held back, ms. */
   longestHoldMs({ request, attempts, placed }: LiveCall, now: number): number {
-    if (this.mode !== 'hold' || !request.prefix || attempts > 0) return 0;
+    const { adapters, speed } = this.#backend;
+    const needsAdapter = adapters.sourceOf(request.adapter) !== undefined;
+    if (this.mode !== 'hold' || attempts > 0 || !(request.prefix || needsAdapter)) return 0;
     if (placed.heldUntil < Infinity) return Math.max(0, placed.heldUntil - now);
-    return LONGEST_HOLD * request.inputTokens * this.#backend.speed.value.inputMs;
+    const promptMs = request.prefix ? request.inputTokens * speed.value.inputMs : 0;
+    return LONGEST_HOLD * (promptMs + (needsAdapter ? 2 * adapters.loadMs : 0));
   }
 
   /** Tokens of the call's prompt that the endpoint is expected to have; undefined: not known. */
@@ -223,7 +240,8 @@ export class CallPlacement {
 
   /** True for an endpoint that is full and trusted; of those, the queue leaves calls where they are. */
   #canBeAwaited(endpoint: Endpoint, keyId: string | undefined, now: number): boolean {
-    if (endpoint.state !== 'warm' || endpoint.isOpening || endpoint.inFlight === 0) return false;
+    if (endpoint.state !== 'warm' || endpoint.isPaused) return false;
+    if (endpoint.isOpening || endpoint.inFlight === 0) return false;
     if (endpoint.upSlots(now) === 0) {
       // It fails: when it is back, it may have been restarted.
       this.#memory(endpoint).forget();

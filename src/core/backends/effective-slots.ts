@@ -8,6 +8,8 @@
 const DECREASE = 0.5;
 
 export class EffectiveSlots {
+  /** Slots that the engine told that it has; Infinity where it did not. */
+  told = Infinity;
   /** Infinity where no limit below the configured slots applies. */
   #limit = Infinity;
   /** When the limit was last halved, epoch ms. */
@@ -15,7 +17,12 @@ export class EffectiveSlots {
 
   /** Slots to use now, of the configured number; at least 1. */
   of(slots: number): number {
-    return Math.min(slots, Math.max(1, Math.floor(this.#limit)));
+    return Math.min(slots, this.told, Math.max(1, Math.floor(this.#limit)));
+  }
+
+  /** True where calls have shown that there are fewer slots than `slots`. */
+  isShownBelow(slots: number): boolean {
+    return Math.floor(this.#limit) < slots;
   }
 
   /**

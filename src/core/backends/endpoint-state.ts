@@ -28,14 +28,19 @@ export interface EndpointSpec {
   readonly address?: string;
   /** Tokens that its prefix cache holds; learned where absent. */
   readonly kvCacheTokens?: number;
+  /** Adapters that it holds at a time; 1 where absent. */
+  readonly maxAdapters?: number;
   /** Absent where the endpoint never goes cold. */
   readonly coldStart?: ColdStartSpec;
 }
 
 export type EndpointState = 'cold' | 'warming' | 'warm' | 'draining';
 
-/** Why an endpoint is woken: calls wait, a need is forecast, or its idle timeout ends soon. */
-export type WakeCause = 'demand' | 'prewarm' | 'keep-warm';
+/**
+ * Why an endpoint is woken: calls wait, a need is forecast, its idle timeout ends soon, or the
+ * administrator asked for it.
+ */
+export type WakeCause = 'demand' | 'prewarm' | 'keep-warm' | 'operator';
 
 /** How a wake turned out; `late`: the first call still waited for the cold start. */
 export type WakeOutcome = 'used' | 'late' | 'wasted' | 'failed';
@@ -54,6 +59,25 @@ export interface Wake {
   readonly pings?: number;
   /** When the first ping of the chain began, epoch ms. */
   readonly since?: number;
+}
+
+/** `serving`: warm, with calls. */
+export type Phase = EndpointState | 'serving';
+
+/** Times are epoch ms. */
+export interface Segment {
+  readonly phase: Phase;
+  /** True where it was paused by hand. */
+  readonly paused?: boolean;
+  readonly from: number;
+  readonly until: number;
+}
+
+/** The segment that is open; what survives a restart. */
+export interface TimelineSnapshot {
+  readonly phase: Phase;
+  readonly paused?: boolean;
+  readonly from: number;
 }
 
 /** What survives a restart of what is learned; fields that earlier versions lack are optional. */
@@ -87,4 +111,9 @@ export interface EndpointSnapshot extends EndpointLearningSnapshot {
   readonly refusesWhileCold?: boolean;
   readonly wakeError?: PlatformError;
   readonly releaseError?: PlatformError;
+  /** Since when it is paused, epoch ms. */
+  readonly pausedAt?: number;
+  /** True where it was let go by hand, and no ping wakes it. */
+  readonly letGo?: boolean;
+  readonly timeline?: TimelineSnapshot;
 }

@@ -18,7 +18,9 @@ import type {
   PlatformError,
   Wake,
 } from './endpoint-state.ts';
+import { EndpointTimeline } from './endpoint-timeline.ts';
 import { EndpointTrust, type Scope } from './endpoint-trust.ts';
+import { type EngineLoad, EngineSlots } from './engine-slots.ts';
 import { MOST_GROWTH } from './learned-idle.ts';
 import { queuedInEngine } from './queued-in-engine.ts';
 import { ReleaseState } from './release-state.ts';
@@ -66,11 +68,17 @@ export class Endpoint {
   /** True where the platform refused a call that was sent there to be held while it starts. */
   refusesWhileCold = false;
   readonly trust = new EndpointTrust();
+  readonly timeline: EndpointTimeline;
+  /** Since when it takes no calls and no wakes, by hand, epoch ms; undefined: it is not paused. */
+  pausedAt: number | undefined;
+  /** True where it was told by hand to go cold: only a call or a hand wakes it. */
+  letGo = false;
   readonly #release = new ReleaseState();
   /** Why its last wake and its last release that failed did. */
   wakeError: PlatformError | undefined;
   releaseError: PlatformError | undefined;
   readonly #effectiveSlots = new EffectiveSlots();
+  readonly #engineSlots = new EngineSlots();
   readonly #learning = new EndpointLearning(() => this.spec.coldStart);
   /** When a call was last served to its end, epoch ms. */
   #succeededAt = -Infinity;
@@ -110,6 +118,7 @@ export class Endpoint {
   constructor(spec: EndpointSpec, now: number) {
     this.spec = spec;
     this.state = spec.coldStart ? 'cold' : 'warm';
+    this.timeline = new EndpointTimeline(this.state, now);
     this.lastActiveAt = now;
     this.lastServedAt = now;
     this.warmSince = now;
@@ -123,9 +132,21 @@ export class Endpoint {
     return this.#effectiveSlots.of(this.spec.slots) - this.sequences;
   }
 
+  /** True where it was paused by hand: it takes no calls and is not woken. */
+  get isPaused(): boolean {
+    return this.pausedAt !== undefined;
+  }
+
+  /** Pauses it, or lets it go on. Calls in flight are not concerned. */
+  setPaused(isPaused: boolean, now: number): void {
+    this.pausedAt = isPaused ? now : undefined;
+    this.timeline.paused(isPaused, now);
+  }
+
   /** True where a call sent now would be served at once. */
   isReady(now: number, key = '', sequences = 1): boolean {
-    if (this.state !== 'warm' || this.#nextSlotAt(now) > now) return false;
+    if (this.state !== 'warm' || this.pausedAt !== undefined || this.#nextSlotAt(now) > now)
+      return false;
     return this.hasRoom(now, sequences) && this.trust.admits(key, now);
   }
 
@@ -153,6 +174,7 @@ export class Endpoint {
     if (this.inFlight === 0) {
       const idleMs = this.state === 'warm' ? this.#idleMs(now) : undefined;
       this.#first = { at: now, idleMs };
+      this.timeline.busy(now);
     }
     this.holds(sequences);
     this.lastActiveAt = now;
@@ -176,9 +198,33 @@ export class Endpoint {
     return this.#effectiveSlots.of(this.spec.slots);
   }
 
-  /** Slots that the endpoint can serve, or will once it is warm; 0 unless its circuit is closed. */
+  /** What limits the slots below the configured ones: the engine's word, or what calls met there. */
+  get slotsLimitedBy(): 'engine' | 'calls' | undefined {
+    const { slots } = this.spec;
+    if (this.usableSlots >= slots) return undefined;
+    return this.usableSlots === this.#effectiveSlots.told ? 'engine' : 'calls';
+  }
+
+  /** True where its engine is to be asked for its load now; `loadTold` then follows. */
+  isLoadDue(now: number): boolean {
+    return this.state === 'warm' && this.#engineSlots.isDue(this.sequences, now);
+  }
+
+  /** Its engine told its load; undefined where it told nothing. */
+  loadTold(load: EngineLoad | undefined, now: number): void {
+    if (this.state === 'draining') return;
+    const [{ slots }, limits, held] = [this.spec, this.#effectiveSlots, this.sequences];
+    const waiting = this.#engineSlots.told(load, held, limits.isShownBelow(slots), now);
+    limits.told = this.#engineSlots.limit;
+    limits.queued(slots, held, waiting);
+  }
+
+  /**
+   * Slots that the endpoint can serve, or will once it is warm; 0 unless its circuit is closed, and
+   * where it is paused.
+   */
   upSlots(now: number): number {
-    const isUp = this.state === 'warm' || this.state === 'warming';
+    const isUp = (this.state === 'warm' || this.state === 'warming') && !this.isPaused;
     const isTrusted = this.trust.stateAt(now) === 'closed';
     return isUp && isTrusted ? this.#effectiveSlots.of(this.spec.slots) : 0;
   }
@@ -187,6 +233,7 @@ export class Endpoint {
   released(now: number, sentAt: number, key = '', sequences = 1): void {
     this.inFlight -= 1;
     this.sequences -= sequences;
+    if (this.inFlight === 0) this.timeline.quiet(now);
     this.lastActiveAt = now;
     this.lastServedAt = now;
     this.#usedBefore = this.#usedAt;
@@ -344,6 +391,7 @@ export class Endpoint {
     const { patienceMs } = this.#learning;
     this.#learning.watch.begin({ from, idleMs, unansweredMs, at: wake.at, patienceMs });
     this.#release.overtaken();
+    this.letGo = false;
     if (this.state === 'cold') this.#enter('warming', wake.at);
     this.wake = wake;
     this.#wakeId = wake.at;
@@ -381,11 +429,11 @@ export class Endpoint {
 
   /**
    * The endpoint is cold; ignored where it drains or cannot go cold. `by`: how that is known; `told`:
-   * for certain.
+   * for certain. `at`: when it went cold, where that was before `now`.
    */
-  becameCold(now = this.lastActiveAt, by: WokenFrom = 'told'): void {
+  becameCold(now = this.lastActiveAt, by: WokenFrom = 'told', at = now): void {
     if (this.state === 'draining' || !this.spec.coldStart) return;
-    this.#enter('cold', now);
+    this.#enter('cold', now, at);
     this.#coldBy = by;
     if (by === 'told') this.#learning.watch.drop();
   }
@@ -405,6 +453,11 @@ export class Endpoint {
   /** No release is sent before this time, epoch ms. */
   get releasePausedUntil(): number {
     return this.#release.notBefore;
+  }
+
+  /** True while a request that tells it to go cold is out. */
+  get isReleasing(): boolean {
+    return this.#release.isOut;
   }
 
   /** It is told to go cold, and gets no calls from now on. */
@@ -508,10 +561,11 @@ export class Endpoint {
    */
   elapse(now: number): void {
     this.#learning.elapse(now);
-    if (now < this.changesAt) return;
+    const at = this.changesAt;
+    if (now < at) return;
     if (this.state !== 'warming' && this.spec.coldStart?.releasable) return;
     if (this.state === 'warm' && now < this.awaitedUntil) this.#enter('warming', now);
-    else if (this.state === 'warm') this.becameCold(now, 'presumed');
+    else if (this.state === 'warm') this.becameCold(now, 'presumed', at);
     else this.wakeFailed(now);
   }
 
@@ -535,11 +589,14 @@ export class Endpoint {
     this.#usedAt = Math.min(this.#usedAt, now);
     this.#usedBefore = Math.min(this.#usedBefore, now);
     this.#stateSince = Math.min(this.#stateSince, now);
+    if (this.pausedAt !== undefined) this.pausedAt = Math.min(this.pausedAt, now);
+    this.timeline.clockWentBack(now);
     this.#wokenAt = Math.min(this.#wokenAt, now);
     // The idle time before the calls in flight is not known any more.
     this.#first = undefined;
     this.trust.clockWentBack(now);
     this.#effectiveSlots.clockWentBack(now);
+    this.#engineSlots.clockWentBack(now);
     this.#coldDoubts.clockWentBack(now);
     this.#release.clockWentBack(now);
     this.#learning.clockWentBack(now);
@@ -555,6 +612,9 @@ export class Endpoint {
       ...(this.refusesWhileCold ? { refusesWhileCold: true } : {}),
       ...(this.wakeError ? { wakeError: this.wakeError } : {}),
       ...(this.releaseError ? { releaseError: this.releaseError } : {}),
+      ...(this.pausedAt === undefined ? {} : { pausedAt: this.pausedAt }),
+      ...(this.letGo ? { letGo: true } : {}),
+      timeline: this.timeline.open,
     };
   }
 
@@ -570,7 +630,15 @@ export class Endpoint {
     this.lastActiveAt = from.lastActiveAt;
     this.lastServedAt = from.lastActiveAt;
     this.#usedAt = from.lastActiveAt;
-    if (!this.spec.coldStart || this.state === 'draining') return;
+    if (this.state === 'draining') return;
+    this.pausedAt = from.pausedAt;
+    this.letGo = from.letGo ?? false;
+    this.#restoreState(from);
+    if (from.timeline) this.timeline.restore(from.timeline, this.state, from.lastActiveAt);
+  }
+
+  #restoreState(from: EndpointSnapshot): void {
+    if (!this.spec.coldStart) return;
     this.wake = from.wake;
     this.#wakeId = from.wake?.at ?? from.start?.at;
     this.#coldBy = 'unknown';
@@ -625,8 +693,11 @@ export class Endpoint {
     return this.state === 'cold' && this.#coldBy === 'told' && !this.#release.isOut;
   }
 
-  #enter(state: EndpointState, now: number): void {
-    if (this.state !== state) this.#stateSince = now;
+  #enter(state: EndpointState, now: number, at = now): void {
+    if (this.state !== state) {
+      this.#stateSince = now;
+      this.timeline.entered(state, this.inFlight > 0, at);
+    }
     this.state = state;
   }
 
@@ -634,6 +705,8 @@ export class Endpoint {
     if (this.state === 'draining') return;
     if (this.state !== 'warm') {
       this.warmSince = now;
+      this.#engineSlots.restarted();
+      this.#effectiveSlots.told = Infinity;
       this.#servedInSlowStart = this.spec.coldStart?.slowStart ? 0 : undefined;
     }
     this.#enter('warm', now);

@@ -119,7 +119,7 @@ function timingOf(result: CallResult, request: CallRequest): Timing | undefined 
   if (output <= 0) return input > 0 ? { ...call, prefillMs: serviceMs } : undefined;
   const { prefillMs, decodeMs } = result;
   if (prefillMs !== undefined && decodeMs !== undefined && decodeMs > 0) {
-    return { ...call, prefillMs, decodeMs: decodeMs / output };
+    return { ...call, prefillMs, decodeMs: decodeMs / output, isOwn: true };
   }
   // The first byte of a single token is the whole answer.
   if (firstByteMs === undefined || output <= 1) return call;

@@ -5,8 +5,9 @@
  * learned-speed.ts.
  *
  * Beside other calls the first token also waits for their prefills. That wait does not depend on the
- * call's own input, so it shows as a constant part where inputs differ. What is far off the fit
- * counts less, so that a stall is no speed.
+ * call's own input, so it shows as a constant part where inputs differ. The engine's own times hold no
+ * wait: what a short prompt takes beside a long one in a batch is no constant part of the long one's.
+ * What is far off the fit counts less, so that a stall is no speed.
  */
 import type { Speed } from '../runs/demand.ts';
 
@@ -41,6 +42,8 @@ export interface Timing {
   /** The prefill, and decoding one output token, where they are told apart, ms. */
   readonly prefillMs?: number;
   readonly decodeMs?: number;
+  /** The engine told them; else the prefill is the time to the first token, waits included. */
+  readonly isOwn?: boolean;
 }
 
 /** Speeds that an earlier fit found, and how many calls each still counts as. */
@@ -105,12 +108,12 @@ function refined(
     if (y > 0) outputs += 1;
   };
   let isTold = earlier.inputCalls > 0;
-  for (const { input, output, totalMs, prefillMs, decodeMs } of timings) {
+  for (const { input, output, totalMs, prefillMs, decodeMs, isOwn } of timings) {
     if (decodeMs !== undefined && output > 0) add(0, output, decodeMs * output);
     if (prefillMs === undefined) {
       if (decodeMs === undefined) add(input, output, Math.max(0, totalMs - callMs));
     } else if (showsPrefill(input, output)) {
-      add(input, 0, Math.max(0, prefillMs - callMs));
+      add(input, 0, Math.max(0, prefillMs - (isOwn ? 0 : callMs)));
       isTold = true;
     }
   }
@@ -154,12 +157,12 @@ function solved(
   return { inputMs: (xt + prior * assumed.inputMs) / (xx + prior), outputMs: 0, isInputKnown };
 }
 
-/** The constant part of the prefills that were told apart, ms; 0 where their inputs are alike. */
+/** The constant part of the times to the first token, ms; 0 where their inputs are alike. */
 function constantMs(timings: readonly Timing[], ratio: number): number {
   let [count, one, x, xx, t, xt] = [0, 0, 0, 0, 0, 0];
   const long = { one: 0, x: 0, t: 0, perToken: [] as number[] };
-  for (const { input, prefillMs } of timings) {
-    if (prefillMs === undefined || input <= 0) continue;
+  for (const { input, prefillMs, isOwn } of timings) {
+    if (prefillMs === undefined || isOwn || input <= 0) continue;
     const weight = 1 / (input * ratio + NOISE_TOKENS) ** 2;
     count += 1;
     one += weight;

@@ -27,6 +27,7 @@ import { withHold } from './queue-rank.ts';
 import type { Ranking } from './ranking.ts';
 import { isSentAgain, retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
+import { slotEffects } from './slots-limited.ts';
 import { WideCalls } from './wide-calls.ts';
 
 /** The parts of the dispatcher that calls in flight work with. */
@@ -39,6 +40,8 @@ export interface CallsContext {
   /** What is expected of a call's service on an endpoint. */
   expected(call: LiveCall, backend: Backend, endpoint: Endpoint): ExpectedService;
 }
+
+type Caller = Parameters<Endpoint['observe']>[3];
 
 export class CallsInFlight {
   /** Receives the effects; the dispatcher replaces it at each step. */
@@ -86,7 +89,7 @@ export class CallsInFlight {
     call.lease = lease;
     const holder = this.#backends.get(request.backend);
     if (holder) call.expectedMs = this.#context.ranking.expectedMs(call, holder);
-    call.visit.servingSince ??= lease.grantedAt;
+    if (call.visit.servingSince === undefined) call.run.serve(call, lease.grantedAt);
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
     const endpoint = this.#context.roster.holder(request.backend, lease.endpoint, now);
@@ -104,27 +107,17 @@ export class CallsInFlight {
     // The call is queued for a retry. A caller that does not ask for one never heard of it and
     // would not use its grant.
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
-    const { endpoint: id } = call.lease;
+    const { endpoint: id, grantedAt } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
     const caller = { key: keyOf(call), callId, sequences: sequencesOf(call.request) };
-    const usableBefore = endpoint?.usableSlots;
     const backend = this.#backends.get(call.request.backend);
-    if (again && backend && isSentAgain(call, backend, result, now)) {
+    const isMissed = endpoint && backend?.adapters.isMissed(call, endpoint, result, now);
+    if (again && backend && (isMissed || isSentAgain(call, backend, result, now))) {
       return this.#waitAgain(call, backend, now, 0);
     }
     const after = endpoint
-      ? endpoint.observe(result, call.lease.grantedAt, now, caller)
+      ? this.#observed(call, endpoint, result, { ...caller, grantedAt, id }, now)
       : refusalAtGoneEndpoint(result);
-    if (endpoint && usableBefore === endpoint.spec.slots && endpoint.usableSlots < usableBefore) {
-      const { usableSlots: usable, spec } = endpoint;
-      const slots = { configured: spec.slots, usable };
-      this.effects.push({
-        type: 'slots-limited',
-        backend: call.request.backend,
-        endpoint: id,
-        ...slots,
-      });
-    }
     const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
     if (retry && backend) return this.#waitAgain(call, backend, now, retry.pauseMs);
     // The slot is already free, but this call still counts for the concurrency at its end.
@@ -137,6 +130,24 @@ export class CallsInFlight {
     }
     if (record) this.#context.register.answered(call, result);
     this.#settle(call, record, now);
+  }
+
+  /** Lets the endpoint learn from an attempt; answers what a refusal means. */
+  #observed(
+    call: LiveCall,
+    endpoint: Endpoint,
+    result: CallResult,
+    { grantedAt, id, ...caller }: Caller & { readonly grantedAt: number; readonly id: string },
+    now: number,
+  ): AfterRefusal | undefined {
+    const { backend } = call.request;
+    const { usableSlots } = endpoint;
+    const after = endpoint.observe(seenBy(call, result), grantedAt, now, caller);
+    this.effects.push(...slotEffects(backend, endpoint, usableSlots));
+    if (result.outcome === 'ok' && endpoint.isLoadDue(now)) {
+      this.effects.push({ type: 'ask-load', backend, endpoint: id });
+    }
+    return after;
   }
 
   cancel(callId: string, now: number): void {
@@ -176,6 +187,7 @@ export class CallsInFlight {
   dispatch(backend: Backend, now: number): boolean {
     const left: LiveCall[] = [];
     backend.endPauses(now);
+    for (const call of backend.adapters.review(now)) backend.enqueue(call, now);
     backend.beginRound(now);
     const wide = new WideCalls();
     const { heldBack } = backend;
@@ -192,6 +204,7 @@ export class CallsInFlight {
     for (const call of left) backend.queue.add(call);
     wide.putBack(backend.queue);
     backend.endRound();
+    this.#context.prewarmer.loads.forWaiting(backend, now, this.effects);
     if (backend.spec.failover) this.#refuseWhereDown(backend, now);
     return left.length > 0;
   }
@@ -221,6 +234,7 @@ export class CallsInFlight {
       call.placed.heldUntil = Math.min(call.placed.heldUntil, placed.until);
       return backend.hold(next, placed.endpoint.spec.id, now);
     }
+    if (placed?.type === 'load') return backend.adapters.park(call, now);
     const best = placed?.endpoint;
     const isAvoided = best && call.avoid?.has(best.spec.id);
     const hasOther = isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, keyOf(call));
@@ -257,14 +271,17 @@ export class CallsInFlight {
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
     backend?.dequeue(call, now);
-    const waitEndCode = backend && !backend.isWarm ? 'backend_warming' : 'queue_timeout';
+    const isComing = backend && !backend.isWarm && !backend.isPaused;
+    const waitEndCode = isComing ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
     this.refuse(call, code, backend?.lastWaitMs(now) ?? 0, now);
   }
 
   /** Refuses a call; the caller must have removed it from its queue. */
   refuse(call: LiveCall, code: RefusalCode, retryAfterMs: number, now: number): void {
-    this.effects.push({ type: 'refused', callId: call.request.callId, code, retryAfterMs });
+    const { callId, backend } = call.request;
+    const asked = { backend, app: call.run.app, keyId: keyOf(call) };
+    this.effects.push({ type: 'refused', callId, code, retryAfterMs, ...asked });
     this.#settle(call, undefined, now);
   }
 
@@ -279,7 +296,7 @@ export class CallsInFlight {
   /** A call that had a slot returns to the queue. */
   #waitAgain(call: LiveCall, backend: Backend, now: number, pauseMs: number): void {
     call.lease = undefined;
-    if (call.visit.outstanding === 1) call.visit.servingSince = undefined;
+    if (call.visit.outstanding === 1) call.run.serve(call, undefined);
     this.#wait(call, backend, now, pauseMs);
   }
 
@@ -290,7 +307,8 @@ export class CallsInFlight {
     backend.enqueue(call, now, now + pauseMs);
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
-    if (!backend.isWarm) call.coldSince = call.attempts === 0 ? arrivedAt : now;
+    if (!backend.isWarm && !backend.isPaused)
+      call.coldSince = call.attempts === 0 ? arrivedAt : now;
     this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
     this.#context.prewarmer.scheduleCheck(now);
   }
@@ -318,7 +336,7 @@ export class CallsInFlight {
     const lease: Lease = { endpoint: id, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
     call.lease = lease;
     call.concurrency = endpoint.concurrency;
-    call.visit.servingSince ??= now;
+    if (call.visit.servingSince === undefined) call.run.serve(call, now);
     this.#timers.setLease(call, lease);
     ranking.served(call, backend, {
       input: call.request.inputTokens - (call.placed.expected?.hitTokens ?? 0),
@@ -348,7 +366,9 @@ export class CallsInFlight {
     backend?.shares.released(keyOf(call), grantedAt, now, call.slots);
     if (backend && call.urgent) backend.urgentRunning -= call.slots;
     if (backend) this.#context.roster.forgetIfDrained(backend, id);
-    this.effects.push({ type: 'released', callId: call.request.callId, cause });
+    const { callId } = call.request;
+    const held = { backend: call.request.backend, endpoint: id, app: call.run.app };
+    this.effects.push({ type: 'released', callId, cause, ...held, keyId: keyOf(call) });
     return endpoint;
   }
 
@@ -372,6 +392,11 @@ export class CallsInFlight {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+/** The result as far as it concerns the endpoint: one that does not know an adapter is up. */
+function seenBy({ placed }: LiveCall, result: CallResult): CallResult {
+  return placed.adapter === undefined ? result : { ...result, mayBeCold: false };
+}
 
 function refusalAtGoneEndpoint({ cold, busy }: CallResult): AfterRefusal | undefined {
   return cold || busy ? 'pause' : undefined;

@@ -155,7 +155,7 @@ export function isConversation({ turn, cameBack }: CallRequest): boolean {
 function goesOn(run: LiveRun, request: CallRequest, id: string): boolean {
   if (run.awaited.has(id) || request.turn === undefined) return true;
   // A call beside the loop, as for a summary of all that was said.
-  if (!run.visits.some((v) => v.unit === request.unit)) return true;
+  if (!run.hasVisited(request.unit)) return true;
   return repeats(run, request) || mayGoOn(run, request);
 }
 
@@ -169,12 +169,8 @@ function mayGoOn(run: LiveRun, { turn = 0, unit, cameBack = [] }: CallRequest): 
 /** True where the call was made before: it failed, or its client declares that it is sent again. */
 function repeats(run: LiveRun, { print, retry }: CallRequest): boolean {
   if (print === undefined) return false;
-  return (
-    run.visits.some(
-      (v) => v.failedPrints.includes(print) || (retry && v.ended.some((e) => e.print === print)),
-    ) ||
-    (retry === true && run.isBusyWithPrint(print))
-  );
+  if (run.hasFailed(print)) return true;
+  return retry === true && (run.hasEnded(print) || run.isBusyWithPrint(print));
 }
 
 /**

@@ -5,7 +5,10 @@
  */
 
 import type { EndpointState } from '../backends/endpoint-state.ts';
+import type { EngineLoad } from '../backends/engine-slots.ts';
+import type { AdapterEffect } from '../prewarm/adapter-events.ts';
 import type { PrewarmEffect, PrewarmEvent } from '../prewarm/prewarm-events.ts';
+import type { AdapterState } from '../runs/call-place.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
@@ -39,6 +42,13 @@ export type DispatchEvent =
       readonly endpoint: string;
       /** It was sent at this time, epoch ms, for this API key, and found the endpoint cold. */
       readonly foundCold?: { readonly sentAt: number; readonly key: string };
+    }
+  /** The answer to `ask-load`; `load` is absent where the engine told nothing. */
+  | {
+      readonly type: 'load-told';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly load?: EngineLoad;
     }
   | PrewarmEvent
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
@@ -81,6 +91,9 @@ export interface Granted {
   readonly heldMs?: number;
   /** Tokens of its prompt that the endpoint is expected to have cached; absent: not known. */
   readonly prefixTokens?: number;
+  /** How it found its adapter, and the part of the wait in which that was loaded, ms. */
+  readonly adapter?: AdapterState;
+  readonly adapterMs?: number;
   /** The run's key, less alpha * arrival for a policy that ages: then it is rank / weight. */
   readonly rankMs: number;
   /** Only runs that arrive within this time after the run can overtake it, ms; absent: any. */
@@ -95,6 +108,10 @@ export interface Refused {
   readonly callId: string;
   readonly code: RefusalCode;
   readonly retryAfterMs: number;
+  /** What it asked for, and the API key that it would have been charged to. */
+  readonly backend: string;
+  readonly app: string;
+  readonly keyId: string;
   /** `key`: the limit that was reached is the API key's, not the backend's. */
   readonly limit?: 'key';
 }
@@ -107,6 +124,10 @@ export type Effect =
       readonly type: 'released';
       readonly callId: string;
       readonly cause: 'ended' | 'cancelled' | 'expired';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly app: string;
+      readonly keyId: string;
     }
   /** An endpoint has shown that it has fewer slots than are configured; for the operator. */
   | {
@@ -115,8 +136,13 @@ export type Effect =
       readonly endpoint: string;
       readonly configured: number;
       readonly usable: number;
+      /** Known from the engine's own word, or from what calls met there. */
+      readonly by: 'engine' | 'calls';
     }
+  /** Ask an endpoint's engine for its load, and report it as `load-told`. */
+  | { readonly type: 'ask-load'; readonly backend: string; readonly endpoint: string }
   | PrewarmEffect
+  | AdapterEffect
   | {
       readonly type: 'run-finished';
       readonly runId: string;

@@ -20,7 +20,7 @@ import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
 import type { ExpectedService } from '../runs/call-place.ts';
-import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
+import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
@@ -33,6 +33,7 @@ import { type QueuePlace, queuePlace } from './queue-place.ts';
 import { type QueueRank, withHold } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
+import { slotEffects } from './slots-limited.ts';
 
 /** A finished run as it is stored; `finishedAt` in epoch ms. */
 export interface StoredRun {
@@ -171,7 +172,10 @@ export class Dispatcher {
   /** Place and expected wait of a waiting call; undefined where it does not wait. */
   place(call: LiveCall, now: number): QueuePlace | undefined {
     const backend = this.backends.get(call.request.backend);
-    return backend && !call.lease ? queuePlace(call, backend, now) : undefined;
+    if (!backend || call.lease) return undefined;
+    const { parkedAt } = call.placed;
+    if (parkedAt === undefined) return queuePlace(call, backend, now);
+    return { position: 1, waitMs: backend.adapters.waitMs(call, now) };
   }
 
   /**
@@ -287,11 +291,15 @@ export class Dispatcher {
         return this.#emit(this.register.finish(event.runId, now));
       case 'side-call':
         return this.#sideCall(event, now);
+      case 'load-told':
+        return this.#loadTold(event, now);
       case 'configured':
         return this.#configure(event.config, now);
       case 'wake-answered':
       case 'release-answered':
+      case 'adapter-answered':
       case 'gone-cold':
+      case 'endpoint-ordered':
       case 'forecast':
         return this.#prewarmer.apply(event, now, this.#effects);
       case 'tick':
@@ -310,8 +318,16 @@ export class Dispatcher {
     this.#prewarmer.foundCold(backend, endpoint, sentAt, key, now, this.#effects);
   }
 
-  #submit(request: CallRequest, now: number): void {
-    const { callId } = request;
+  #loadTold(event: Extract<DispatchEvent, { type: 'load-told' }>, now: number): void {
+    const endpoint = this.backends.get(event.backend)?.endpoints.get(event.endpoint);
+    if (!endpoint) return;
+    const { usableSlots } = endpoint;
+    endpoint.loadTold(event.load, now);
+    this.#effects.push(...slotEffects(event.backend, endpoint, usableSlots));
+  }
+
+  #submit(submitted: CallRequest, now: number): void {
+    const { callId } = submitted;
     const existing = this.#calls.get(callId);
     if (existing) {
       if (!existing.lease) return;
@@ -327,29 +343,26 @@ export class Dispatcher {
       // The call never reached its endpoint, which takes no calls any more: it is queued again.
       this.#calls.cancel(callId, now);
     }
-    const backend = this.backends.get(request.backend);
-    if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
+    const backend = this.backends.get(submitted.backend);
+    if (!backend || backend.removed) return this.#refuse(submitted, 'backend_removed', 0);
+    const request = withAdapter(submitted, backend);
     if (backend.spec.failover && backend.isDown(now, request.keyId)) {
-      return this.#refuse(callId, 'backend_down', 1_000);
+      return this.#refuse(request, 'backend_down', 1_000);
     }
-    // Calls can wait beside free slots: for an endpoint that has not failed them.
-    const inLine = backend.queue.size - backend.heldBack.size;
-    const startsAtOnce =
-      backend.freeSlots(now, request.keyId) > inLine &&
-      backend.pick(now, undefined, request.keyId, sequencesOf(request)) !== undefined;
+    const startsAtOnce = backend.startsAtOnce(request, now);
     if (!startsAtOnce && backend.isFullFor(request)) {
-      return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now));
+      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now));
     }
     if (!startsAtOnce && backend.isFullForKey(request)) {
-      return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now), 'key');
+      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now), 'key');
     }
     const run = this.register.find(request);
     if (!this.register.hasRoom(run, request.keyId)) {
-      return this.#refuse(callId, 'open_runs_exceeded', backend.speed.meanServiceMs);
+      return this.#refuse(request, 'open_runs_exceeded', backend.speed.meanServiceMs);
     }
     const outstanding = run?.outstanding ?? 0;
     if (outstanding >= (this.#config.runCalls ?? Infinity)) {
-      return this.#refuse(callId, 'run_calls_exceeded', backend.speed.meanServiceMs);
+      return this.#refuse(request, 'run_calls_exceeded', backend.speed.meanServiceMs);
     }
     this.#calls.admit(request, backend, now);
   }
@@ -370,9 +383,10 @@ export class Dispatcher {
     return overdue;
   }
 
-  #refuse(callId: string, code: RefusalCode, retryAfterMs: number, limit?: 'key'): void {
+  #refuse(request: CallRequest, code: RefusalCode, retryAfterMs: number, limit?: 'key'): void {
+    const { callId, backend, app, keyId = '' } = request;
     const named = limit === undefined ? {} : { limit };
-    this.#emit({ type: 'refused', callId, code, retryAfterMs, ...named });
+    this.#emit({ type: 'refused', callId, code, retryAfterMs, backend, app, keyId, ...named });
   }
 
   #emit(effect: Effect | undefined): void {
@@ -391,4 +405,11 @@ export class Dispatcher {
     }
     this.accounts.configure(config.prewarmBudget ?? {}, now);
   }
+}
+
+/** The request, with the adapter that its model is at the backend, if it is one. */
+function withAdapter(request: CallRequest, { adapters }: Backend): CallRequest {
+  const { model } = request;
+  if (model === undefined || adapters.sourceOf(model) === undefined) return request;
+  return { ...request, adapter: model };
 }

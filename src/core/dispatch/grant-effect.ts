@@ -4,10 +4,13 @@ import type { Lease } from '../runs/lease.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { Granted } from './dispatch-events.ts';
 
-/** What the call's prefix had to do with its wait and its endpoint. */
-function placeOf({ placed }: LiveCall): Pick<Granted, 'heldMs' | 'prefixTokens'> {
-  const { heldMs, expected } = placed;
+/** What the call's prefix and its adapter had to do with its wait and its endpoint. */
+function placeOf({
+  placed,
+}: LiveCall): Pick<Granted, 'heldMs' | 'prefixTokens' | 'adapter' | 'adapterMs'> {
+  const { heldMs, expected, adapter, adapterWaitMs } = placed;
   return {
+    ...(adapter === undefined ? {} : { adapter, adapterMs: adapterWaitMs }),
     ...(heldMs > 0 ? { heldMs } : {}),
     ...(expected?.hitTokens === undefined ? {} : { prefixTokens: expected.hitTokens }),
   };

@@ -36,7 +36,7 @@ export class PassedTexts {
         ({ runId }) => this.#runs.get(runId) ?? [],
       );
       // Runs of the same prompt may say the same: each goes on once, as far as there are several.
-      const next = open.find((run) => !run.visits.some((v) => v.unit === request.unit));
+      const next = open.find((run) => !run.hasVisited(request.unit));
       const run = next ?? open.at(-1);
       if (run) return run.id;
     }

@@ -4,6 +4,7 @@
  * such times were off lately. It counts down as calls end and time passes.
  */
 import type { Backend } from '../backends/backend.ts';
+import type { ExplainedWait } from '../runs/call-state.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 
 export interface QueuePlace {
@@ -12,13 +13,27 @@ export interface QueuePlace {
   readonly waitMs: number;
 }
 
-/** Undefined where the call does not wait in the backend's queue. */
+/**
+ * Undefined where the call does not wait in the backend's queue. What the call is told is compared
+ * with its wait, once that is over.
+ */
 export function queuePlace(call: LiveCall, backend: Backend, now: number): QueuePlace | undefined {
+  const place = untoldPlace(call, backend, now);
+  if (place) call.told ??= place.told;
+  return place && { position: place.position, waitMs: place.waitMs };
+}
+
+/** The same for one who only looks: nothing is learned from it. */
+export function untoldPlace(
+  call: LiveCall,
+  backend: Backend,
+  now: number,
+): (QueuePlace & { readonly told: ExplainedWait }) | undefined {
   const ahead = backend.queue.ahead(call, backend.shares.isDivided);
   if (!ahead) return undefined;
   const { items, calls, workMs } = ahead;
   const explainedMs = backend.explainedWaitMs(calls, workMs, now);
-  call.told ??= { at: now, callsAhead: calls, explainedMs };
   const waitMs = backend.startMs(now) + explainedMs * backend.waitCorrection.of(calls);
-  return { position: items + 1, waitMs };
+  const told = { at: now, callsAhead: calls, explainedMs };
+  return { position: items + 1, waitMs, told };
 }

@@ -30,7 +30,7 @@ export function restoredDispatcher(
   const dispatcher = new Dispatcher(config, options, now);
   for (const [name, snapshot] of stored.backends) {
     const backend = dispatcher.backends.get(name);
-    if (backend) restoreBackend(backend, snapshot);
+    if (backend) restoreBackend(backend, snapshot, now);
   }
   if (stored.accounts) dispatcher.accounts.restore(stored.accounts);
   dispatcher.restore(stored.running.map(LiveRun.restore), stored.leases, stored.finished);

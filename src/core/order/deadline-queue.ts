@@ -18,6 +18,7 @@ import {
   type NextCall,
   type QueueState,
   WaitingQueue,
+  type WaitingRun,
   type WorkOf,
 } from './waiting-queue.ts';
 
@@ -78,6 +79,20 @@ export class DeadlineQueue extends WaitingQueue {
       if (run) return this.takeOf(run, true);
     }
     return super.take(room);
+  }
+
+  /** The urgent runs of the last choice go first, then the others by rank. */
+  override *inOrder(): Iterable<WaitingRun> {
+    const chosen = new Set(this.#chosen.filter((run) => this.#timings.has(run)));
+    if (chosen.size > 0) {
+      const urgent = [...super.inOrder()].filter(({ run }) => chosen.has(run));
+      const keyOf = ({ run, key }: WaitingRun) =>
+        key + this.#deadlinePrice * (this.#timings.get(run)?.deadlineAt ?? Infinity);
+      for (const waiting of urgent.sort((a, b) => keyOf(a) - keyOf(b))) {
+        yield { ...waiting, urgent: true };
+      }
+    }
+    for (const waiting of super.inOrder()) if (!chosen.has(waiting.run)) yield waiting;
   }
 
   /** True where runs without a deadline wait. */

@@ -149,6 +149,13 @@ export class KeyShares {
     return false;
   }
 
+  /** True where keys take turns and a key had more service than another that waits or runs. */
+  isAhead(key: string, now: number): boolean {
+    const own = this.#active.get(key);
+    if (!own || !this.isDivided) return false;
+    return usedMs(own, now) > this.#leastServedMs(now) + this.#quantumMs();
+  }
+
   /** When a reservation ends though nothing happens, epoch ms; Infinity where there is none. */
   dueAt(now: number): number {
     let due = Infinity;

@@ -96,6 +96,11 @@ export class RankedQueue<T extends object> {
     }
   }
 
+  /** All items, in order. */
+  *inOrder(): Iterable<T> {
+    for (const { entries } of this.#blocks) for (const { item } of entries) yield item;
+  }
+
   /** Removes an item; false where it is not in the queue. */
   delete(item: T): boolean {
     const entry = this.#entries.get(item);

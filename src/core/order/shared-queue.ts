@@ -84,6 +84,11 @@ export class SharedQueue<T extends object> {
     return name === undefined ? undefined : this.#groups.get(name)?.key;
   }
 
+  /** All items, in order of their groups' keys; groups of one key follow one another. */
+  *inOrder(): Iterable<T> {
+    for (const { items } of this.#order.inOrder()) yield* items.inOrder();
+  }
+
   /** What goes before an item of this key and sequence number. */
   before(key: number, seq: number): Ahead {
     let { items, calls, workMs } = this.#order.before(key, -Infinity);

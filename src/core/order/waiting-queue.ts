@@ -8,6 +8,7 @@
  * which key may take a slot is decided by key-shares.ts.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import { OrderedQueue } from './ordered-queue.ts';
 import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
 import { SharedQueue } from './shared-queue.ts';
 
@@ -49,6 +50,17 @@ export interface NextCall {
   readonly promisedKey: number;
   /** It was taken ahead of the order because of its deadline. */
   readonly urgent: boolean;
+}
+
+/** A run with calls that wait in one place: for any endpoint, or for one. */
+export interface WaitingRun {
+  readonly run: LiveRun;
+  /** Its call that goes next; `placed.heldFor` says where it waits. */
+  readonly head: LiveCall;
+  readonly calls: number;
+  readonly key: number;
+  /** It goes before the order because of its deadline. */
+  readonly urgent?: boolean;
 }
 
 /** Runs with waiting calls of one API key; `place`: held back for an endpoint, or empty. */
@@ -360,6 +372,25 @@ export class WaitingQueue {
       workMs += queue.total.workMs;
     }
     return { calls, workMs };
+  }
+
+  /** The waiting runs in the order in which they go where any may take a slot. O(log n) for each. */
+  *inOrder(): Iterable<WaitingRun> {
+    const next = new OrderedQueue<Iterator<RunEntry> & { entry?: RunEntry }>();
+    const step = (lane: Iterator<RunEntry> & { entry?: RunEntry }) => {
+      const { done, value } = lane.next();
+      if (done) return void next.delete(lane);
+      lane.entry = value;
+      next.set(lane, value.lane?.queue.keyOf(value) ?? Infinity, seqOf(value));
+    };
+    for (const { queue } of this.#lanes.values()) step(queue.inOrder()[Symbol.iterator]());
+    for (let lane = next.peek(); lane; lane = next.peek()) {
+      const { entry } = lane;
+      const [head] = entry?.calls ?? [];
+      const key = next.peekKey();
+      if (entry && head) yield { run: entry.run, head, calls: entry.calls.length, key };
+      step(lane);
+    }
   }
 
   /** All waiting calls, in no order. */

@@ -12,10 +12,17 @@ export const DAILY_FIELDS = [
   'money',
   /** The part of the warm time that pings ahead of need caused before a call used it, ms. */
   'pingMs',
+  /** The part of that which no call used, ms, and its price. */
+  'wastedMs',
+  'wastedMoney',
+  /** Time that they were cold, ms, and what being warm all the time would have cost more. */
+  'coldMs',
+  'sparedMoney',
   /** Wakes by cause. */
   'demandWakes',
   'prewarms',
   'keepWarms',
+  'operatorWakes',
   /** Pings ahead of need by outcome. */
   'used',
   'late',
@@ -31,6 +38,18 @@ export const DAILY_FIELDS = [
   /** Cold starts that a ping avoided or shortened for the first call after it, and the time, ms. */
   'avoidedWaits',
   'avoidedMs',
+  /** Loads of adapters: for calls that waited, and ahead of need; and adapters that made room. */
+  'adapterLoads',
+  'adapterPrewarms',
+  'adapterUnloads',
+  /** Loads ahead of need by outcome; of the failed ones all. */
+  'adapterUsed',
+  'adapterLate',
+  'adapterWasted',
+  'adapterFailed',
+  /** Calls that waited for a load, and for how long, ms. */
+  'adapterWaits',
+  'adapterWaitMs',
 ] as const;
 
 export type DailyField = (typeof DAILY_FIELDS)[number];
@@ -59,14 +78,20 @@ export class DailyAccounts {
   }
 
   #add(backend: string, day: number, counts: Partial<DailyCounts>): void {
-    const key = `${day} ${backend}`;
+    const name = dayOf(day * DAY_MS);
+    const key = `${name} ${backend}`;
     let existing = this.#entries.get(key);
     if (!existing) {
       const total = emptyCounts();
-      existing = { entry: { day: dayOf(day * DAY_MS), backend, counts: total }, counts: total };
+      existing = { entry: { day: name, backend, counts: total }, counts: total };
       this.#entries.set(key, existing);
     }
     for (const field of DAILY_FIELDS) existing.counts[field] += counts[field] ?? 0;
+  }
+
+  /** What of the day of `at` (epoch ms) was not taken yet. */
+  ofDay(backend: string, at: number): DailyCounts {
+    return this.#entries.get(`${dayOf(at)} ${backend}`)?.counts ?? emptyCounts();
   }
 
   /** Returns and clears everything since the last call, in the order of first addition. */

@@ -10,6 +10,7 @@ import type { BudgetLimits } from '../backends/backend-spec.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
 import { DailyAccounts, type DailyCounts } from './daily-accounts.ts';
+import { type ForecastCounts, ForecastRecord } from './forecast-record.ts';
 import { type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
 
 const DAY_MS = 86_400_000;
@@ -17,6 +18,7 @@ const COUNTED_AS = {
   demand: 'demandWakes',
   prewarm: 'prewarms',
   'keep-warm': 'keepWarms',
+  operator: 'operatorWakes',
 } as const;
 
 /** What survives a restart. */
@@ -27,10 +29,19 @@ export interface AccountsSnapshot {
   readonly backends: Readonly<Record<string, BudgetSnapshot>>;
   /** Unused warm time by backend; absent in snapshots of older versions. */
   readonly unusedMs?: Readonly<Record<string, number>>;
+  /** How forecasts came out; absent in snapshots of older versions. */
+  readonly forecasts?: Readonly<Record<string, readonly ForecastCounts[]>>;
+}
+
+/** What a wake cost before a call used it. */
+export interface WakeCost {
+  readonly warmMs: number;
+  readonly money: number;
 }
 
 export class PrewarmAccounts {
   readonly daily = new DailyAccounts();
+  readonly forecasts = new ForecastRecord();
   readonly #backends: ReadonlyMap<string, Backend>;
   readonly #tenant = new PrewarmBudget();
   readonly #budgets = new Map<string, PrewarmBudget>();
@@ -55,6 +66,7 @@ export class PrewarmAccounts {
     for (const name of this.#unusedMs.keys()) {
       if (!this.#backends.has(name)) this.#unusedMs.delete(name);
     }
+    this.forecasts.keepOnly((name) => this.#backends.has(name));
     for (const [name, { spec }] of this.#backends) {
       this.#budgetOf(name).limits = spec.prewarm.budget ?? {};
     }
@@ -70,6 +82,7 @@ export class PrewarmAccounts {
   clockWentBack(now: number): void {
     if (this.#countedUntil !== undefined) this.#countedUntil = Math.min(this.#countedUntil, now);
     this.#tenant.clockWentBack(now);
+    this.forecasts.clockWentBack();
     for (const budget of this.#budgets.values()) budget.clockWentBack(now);
   }
 
@@ -82,26 +95,43 @@ export class PrewarmAccounts {
     if (this.#countedUntil !== undefined && now <= from) return;
     this.#countedUntil = now;
     for (const [name, backend] of this.#backends) {
-      if (!backend.canGoCold) continue;
-      for (const endpoint of backend.endpoints.values()) {
-        const isUp = endpoint.state === 'warm' || endpoint.state === 'warming';
-        if (!isUp || !endpoint.spec.coldStart) continue;
-        // An endpoint goes cold when its idle timeout ends, also if no step ran at that moment.
-        const until = Math.min(now, endpoint.changesAt);
-        this.#addWarmTime(name, backend, from, until);
-        if (endpoint.inFlight === 0 && until > from) {
-          this.#unusedMs.set(name, this.unusedMs(name) + until - from);
-        }
-      }
+      if (backend.canGoCold) this.#countTime(name, backend, from, now);
     }
   }
 
-  /** Adds warm time to the days that it falls in, epoch ms. */
-  #addWarmTime(name: string, backend: Backend, from: number, until: number): void {
+  /** Counts how long a backend's endpoints were up and down. */
+  #countTime(name: string, backend: Backend, from: number, now: number): void {
+    let downMs = 0;
+    for (const endpoint of backend.endpoints.values()) {
+      const isUp = endpoint.state === 'warm' || endpoint.state === 'warming';
+      if (!endpoint.spec.coldStart) continue;
+      // An endpoint goes cold when its idle timeout ends, also if no step ran at that moment.
+      const until = isUp ? Math.min(now, endpoint.changesAt) : from;
+      this.#addTime(name, backend, 'up', from, until);
+      if (endpoint.state !== 'draining') downMs += now - Math.max(from, until);
+      if (endpoint.inFlight === 0 && until > from) {
+        this.#unusedMs.set(name, this.unusedMs(name) + until - from);
+      }
+    }
+    // Spread over the whole time: a day's end rarely lies in it.
+    if (downMs > 0) this.#addTime(name, backend, 'down', from, now, downMs / (now - from));
+  }
+
+  /** Adds time that so many endpoints were up or down to the days that it falls in, epoch ms. */
+  #addTime(
+    name: string,
+    backend: Backend,
+    what: 'up' | 'down',
+    from: number,
+    until: number,
+    endpoints = 1,
+  ): void {
     for (let at = from; at < until; ) {
       const end = Math.min(until, (Math.floor(at / DAY_MS) + 1) * DAY_MS);
-      const warmMs = end - at;
-      this.daily.add(name, at, { warmMs, money: warmMs * priceOf(backend) });
+      const ms = (end - at) * endpoints;
+      const money = ms * priceOf(backend);
+      const counts = what === 'up' ? { warmMs: ms, money } : { coldMs: ms, sparedMoney: money };
+      this.daily.add(name, at, counts);
       at = end;
     }
   }
@@ -140,7 +170,7 @@ export class PrewarmAccounts {
   /** Counts a wake that begins, and reserves its budget unless calls asked for it. */
   began(backend: Backend, endpoint: Endpoint, wake: Wake): void {
     this.daily.add(backend.name, wake.at, { [COUNTED_AS[wake.cause]]: 1 });
-    if (wake.cause === 'demand') return;
+    if (!isPing(wake)) return;
     const key = keyOf(backend.name, endpoint);
     // What an earlier ping of the chain took so far is spent.
     const pingMs = this.#budgetOf(backend.name).settle(key, wake.at);
@@ -158,14 +188,22 @@ export class PrewarmAccounts {
     }
   }
 
-  /** Settles a wake ahead of need. `sufferedMs`: cold wait that its first call still had, ms. */
+  /**
+   * Settles a wake. `sufferedMs`: cold wait that its first call still had, ms. Returns the warm time from
+   * the wake to its first call or its end, ms, and the price of it.
+   */
   ended(
     backend: string,
     endpoint: Endpoint,
     { wake, outcome, sufferedMs = 0 }: { wake: Wake; outcome: WakeOutcome; sufferedMs?: number },
     now: number,
-  ): void {
-    if (wake.cause === 'demand') return;
+  ): WakeCost {
+    const spec = this.#backends.get(backend);
+    const pricePerMs = spec ? priceOf(spec) : 0;
+    if (!isPing(wake)) {
+      const warmMs = Math.min(Math.max(0, now - wake.at), endpoint.longestPingMs);
+      return { warmMs, money: warmMs * pricePerMs };
+    }
     const key = keyOf(backend, endpoint);
     this.#tenant.settle(key, now);
     const pingMs = this.#budgetOf(backend).settle(key, now);
@@ -174,7 +212,13 @@ export class PrewarmAccounts {
       (outcome === 'used' || outcome === 'late') && now >= (wake.coldAt ?? 0);
     const avoidedMs = avoidedColdStart ? Math.max(0, endpoint.coldStartMs - sufferedMs) : 0;
     const avoidedWaits = avoidedMs > 0 ? 1 : 0;
-    this.daily.add(backend, now, { pingMs, ...countsOf(outcome, wake), avoidedWaits, avoidedMs });
+    const warmMs = Math.max(0, wake.at - (wake.since ?? wake.at)) + pingMs;
+    const cost = { warmMs, money: warmMs * pricePerMs };
+    const isWasted = outcome === 'wasted' || outcome === 'failed';
+    const wasted = isWasted ? { wastedMs: warmMs, wastedMoney: cost.money } : {};
+    const avoided = { avoidedWaits, avoidedMs };
+    this.daily.add(backend, now, { pingMs, ...countsOf(outcome, wake), ...avoided, ...wasted });
+    return cost;
   }
 
   /** Counts the time that a call waited while no endpoint was warm, ms. */
@@ -204,12 +248,15 @@ export class PrewarmAccounts {
       tenant: this.#tenant.snapshot(),
       backends: Object.fromEntries(backends),
       unusedMs: Object.fromEntries(this.#unusedMs),
+      forecasts: this.forecasts.snapshot(),
     };
   }
 
   restore(from: AccountsSnapshot): void {
     this.#countedUntil = from.at;
     this.#tenant.restore(from.tenant);
+    this.forecasts.restore(from.forecasts ?? {});
+    this.forecasts.keepOnly((name) => this.#backends.has(name));
     for (const [name, budget] of Object.entries(from.backends)) {
       if (this.#backends.has(name)) this.#budgetOf(name).restore(budget);
     }
@@ -235,6 +282,11 @@ export class PrewarmAccounts {
 function countsOf(outcome: WakeOutcome, { pings = 1 }: Wake): Partial<DailyCounts> {
   if (outcome !== 'failed' || pings === 1) return { [outcome]: pings };
   return { failed: 1, wasted: pings - 1 };
+}
+
+/** True for a wake ahead of need, which is paid from the budget. */
+export function isPing({ cause }: Wake): boolean {
+  return cause === 'prewarm' || cause === 'keep-warm';
 }
 
 /** Price of a warm millisecond, in money; 0 where none is configured. */

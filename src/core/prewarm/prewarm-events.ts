@@ -3,6 +3,8 @@
  * dispatcher's events and effects (dispatch-events.ts).
  */
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
+import type { AdapterAnswer, AdapterEffect, AdapterEffects } from './adapter-events.ts';
+import type { EndpointOrder, OrderOutcome } from './endpoint-orders.ts';
 
 export type PrewarmEvent =
   | {
@@ -33,6 +35,14 @@ export type PrewarmEvent =
       readonly ok: boolean;
       /** Why it is not, for the operator. */
       readonly reason?: string;
+    }
+  | AdapterAnswer
+  /** The administrator orders an endpoint to do something. */
+  | {
+      readonly type: 'endpoint-ordered';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly order: EndpointOrder;
     }
   | { readonly type: 'gone-cold'; readonly backend: string; readonly endpoint: string }
   /** Check all backends, looking ahead by the cold start plus `aheadMs`, the cron's period. */
@@ -73,9 +83,21 @@ export type PrewarmEffect =
       readonly endpoint: string;
       readonly wake: Wake;
       readonly outcome: WakeOutcome;
+      /** Warm time from the wake until its first call, or until it ended without one, ms. */
+      readonly warmMs: number;
+      /** The price of that; 0 where none is configured. */
+      readonly money: number;
+    }
+  /** How an order of the administrator ended. */
+  | {
+      readonly type: 'order-answered';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly order: EndpointOrder;
+      readonly outcome: OrderOutcome;
     };
 
 /** A list that effects are appended to; the dispatcher's list also takes other effects. */
-export interface PrewarmEffects {
-  push(effect: PrewarmEffect): unknown;
+export interface PrewarmEffects extends AdapterEffects {
+  push(effect: PrewarmEffect | AdapterEffect): unknown;
 }

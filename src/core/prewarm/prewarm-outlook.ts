@@ -33,6 +33,14 @@ export interface EndpointOutlook {
   readonly impossible?: true;
 }
 
+export interface AdapterOutlook {
+  readonly adapter: string;
+  /** `none`: an endpoint has it; `wait`: a need is not likely enough; `no-room`: others are likelier. */
+  readonly decision: 'load' | 'wait' | 'no-room' | 'none';
+  readonly probability: number;
+  readonly reason: string;
+}
+
 export interface BackendOutlook {
   readonly backend: string;
   readonly mode: 'off' | 'dry-run' | 'on';
@@ -45,6 +53,8 @@ export interface BackendOutlook {
   /** Runs in flight that may need it within a cold start, the most likely first. */
   readonly runs: readonly RunNeed[];
   readonly endpoints: readonly EndpointOutlook[];
+  /** The adapters that calls asked for lately; absent where the backend has none. */
+  readonly adapters?: readonly AdapterOutlook[];
   /** What is left of the day's budgets. */
   readonly left: { readonly backend: BudgetLimits; readonly tenant: BudgetLimits };
 }
@@ -98,6 +108,7 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
   const { ask, rule, accounts, now } = inputs;
   const { state, spec } = endpoint;
   const base = { endpoint: spec.id, state };
+  if (endpoint.isPaused) return { ...base, decision: 'none', reason: 'paused by the operator' };
   const isIdle = state === 'warm' && endpoint.inFlight === 0 && spec.coldStart !== undefined;
   if (!isIdle && state !== 'cold') return { ...base, decision: 'none' };
   const query = ask(endpoint, backend.upSlots(now, new Set(isIdle ? [endpoint] : [])));
@@ -106,6 +117,8 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
     : rule.wake(query);
   const explained = { ...base, probability, reason };
   if (isIdle) return { ...explained, decision: wake ? 'hold' : 'let-go' };
+  if (endpoint.letGo)
+    return { ...explained, decision: 'stay-cold', reason: 'let go by the operator' };
   if (!wake) return { ...explained, decision: 'stay-cold' };
   if (accounts.allows(backend, endpoint, now)) return { ...explained, decision: 'wake' };
   const most = accounts.neverAllowed(backend, endpoint);

@@ -18,6 +18,9 @@ import {
 import type { ApplicationModels } from '../learning/application-models.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import { AdapterForecasts } from './adapter-forecasts.ts';
+import { AdapterLoads } from './adapter-loads.ts';
+import { carryOut, type OrderOutcome } from './endpoint-orders.ts';
 import { NeedForecasts } from './forecast.ts';
 import { needProbability, type PrewarmDecision } from './prewarm.ts';
 import type { PrewarmEffects, PrewarmEvent } from './prewarm-events.ts';
@@ -50,9 +53,11 @@ export class Prewarmer {
   /** When `check` is due next, epoch ms; Infinity for never. */
   dueAt = Infinity;
   readonly wakes: Wakes;
+  readonly loads: AdapterLoads;
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
   readonly #forecasts: NeedForecasts;
+  readonly #adapters: AdapterForecasts;
   #checkedAt = -Infinity;
   /** When a check last decided to keep an endpoint warm, epoch ms. */
   readonly #heldAt = new WeakMap<Endpoint, number>();
@@ -63,6 +68,8 @@ export class Prewarmer {
     this.#rule = rule;
     this.#forecasts = new NeedForecasts(view);
     this.wakes = new Wakes(view.backends);
+    this.loads = new AdapterLoads(this.wakes.accounts.daily);
+    this.#adapters = new AdapterForecasts(view, this.loads);
   }
 
   /** Schedules a check after an event that a forecast may depend on. */
@@ -77,6 +84,7 @@ export class Prewarmer {
     if (Number.isFinite(this.dueAt)) this.dueAt = Math.min(this.dueAt, now + MIN_PERIOD_MS);
     this.wakes.clockWentBack(now);
     this.#view.appArrivals.clockWentBack(now);
+    this.#adapters.clockWentBack(now);
   }
 
   /**
@@ -85,7 +93,10 @@ export class Prewarmer {
    */
   submitted(call: LiveCall, now: number): void {
     this.#forecasts.changed(call.run);
-    if (call.run.callCount > 1 || call.run.visits.length > 1) return;
+    this.wakes.accounts.forecasts.came(call.request.backend, now);
+    const isFirst = call.run.callCount <= 1 && call.run.visits.length <= 1;
+    this.#adapters.submitted(call, isFirst, now);
+    if (!isFirst) return;
     this.#view.backends.get(call.request.backend)?.arrivals.arrived(now);
     this.#view.appArrivals.arrived(call.run.app, now);
   }
@@ -96,6 +107,17 @@ export class Prewarmer {
       this.#checkAll(event.aheadMs, now, effects);
       return;
     }
+    if (event.type === 'adapter-answered') {
+      const backend = this.#view.backends.get(event.backend);
+      if (backend) this.loads.answered(backend, event, now, effects);
+      return this.scheduleCheck(now);
+    }
+    if (event.type === 'endpoint-ordered') {
+      const { type: _, ...order } = event;
+      const outcome = this.#ordered(event, now, effects);
+      effects.push({ type: 'order-answered', ...order, outcome });
+      return;
+    }
     const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
     const previous = endpoint.state;
@@ -103,7 +125,18 @@ export class Prewarmer {
       endpoint.releaseAnswered(event.ok, event.reason, now);
       return this.scheduleCheck(now);
     }
-    if (event.type === 'wake-answered' && event.ok) {
+    if (event.type === 'wake-answered') return this.#wakeAnswered(event, endpoint, now, effects);
+    endpoint.becameCold(now);
+    this.stateChanged(event.backend, event.endpoint, previous, now, effects);
+  }
+
+  #wakeAnswered(
+    event: Extract<PrewarmEvent, { type: 'wake-answered' }>,
+    endpoint: Endpoint,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
+    if (event.ok) {
       if (endpoint.isLastWake(event.wakeAt)) {
         endpoint.becameWarm(now, event);
       } else endpoint.provenUp(now);
@@ -112,6 +145,7 @@ export class Prewarmer {
       if (this.#view.backends.get(event.backend)?.spec.prewarm.mode !== 'off') {
         this.dueAt = Math.min(this.dueAt, nextCheckAt(endpoint, now));
       }
+      if (this.#view.backends.get(event.backend)?.adapters.isUsed) this.scheduleCheck(now);
       // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
       // spared them no wait, so the whole cold start counts as waited for.
       if (endpoint.inFlight > 0) {
@@ -119,16 +153,37 @@ export class Prewarmer {
       }
       return;
     }
-    if (event.type === 'wake-answered') {
-      // An earlier wake that failed says nothing of the last one. A call that was served since the
-      // wake began proves that the endpoint is up.
-      if (!endpoint.isLastWake(event.wakeAt)) return;
-      if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
-      endpoint.wakeFailed(now, event.reason, event);
-      return this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
-    }
-    endpoint.becameCold(now);
-    this.stateChanged(event.backend, event.endpoint, previous, now, effects);
+    // An earlier wake that failed says nothing of the last one. A call that was served since the
+    // wake began proves that the endpoint is up.
+    if (!endpoint.isLastWake(event.wakeAt)) return;
+    if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
+    endpoint.wakeFailed(now, event.reason, event);
+    this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
+  }
+
+  /** Carries out an order of the administrator. */
+  #ordered(
+    { backend: name, endpoint: id, order }: Extract<PrewarmEvent, { type: 'endpoint-ordered' }>,
+    now: number,
+    effects: PrewarmEffects,
+  ): OrderOutcome {
+    const backend = this.#view.backends.get(name);
+    const endpoint = backend?.endpoints.get(id);
+    if (!backend || !endpoint) return 'not-found';
+    const actions = {
+      wake: () => this.wakes.wakeForOperator(backend, endpoint, now, effects),
+      release: () =>
+        this.#release(
+          backend,
+          endpoint,
+          { reason: 'by the operator', probability: 0 },
+          now,
+          effects,
+        ),
+    };
+    const outcome = carryOut(order, { backend, endpoint }, actions, now);
+    this.scheduleCheck(now);
+    return outcome;
   }
 
   /**
@@ -146,6 +201,7 @@ export class Prewarmer {
     const previous = endpoint.state;
     if (!endpoint.answeredCold(sentAt, now, key) || endpoint.state !== 'cold') return;
     this.stateChanged(backend.name, endpoint.spec.id, previous, now, effects);
+    if (endpoint.isPaused) return;
     this.wakes.wakeOnDemand(backend, endpoint, 'a request without a slot', now, effects);
   }
 
@@ -175,6 +231,7 @@ export class Prewarmer {
     effects: PrewarmEffects,
   ): void {
     this.#forecasts.changed(call.run);
+    this.#adapters.changed(call.run);
     this.wakes.accounts.used(backend.name);
     // With `whileCold: 'send'` the call waits at the platform for the rest of the cold start.
     const platformMs = endpoint.coldWaitMs(now);
@@ -184,6 +241,7 @@ export class Prewarmer {
     // The platform's part is an estimate, so it counts once however often the call is sent again.
     const coldMs = queueMs + (call.attempts === 1 ? platformMs : 0);
     if (coldMs > 0) this.wakes.accounts.suffered(backend.name, coldMs, now);
+    if (call.placed.adapter) this.loads.granted(backend, call.placed.adapterWaitMs, now);
     if (endpoint.state === 'cold') {
       // The platform holds the call until the endpoint is up, so the call itself is the wake.
       const reason = 'a call was sent';
@@ -215,9 +273,16 @@ export class Prewarmer {
   #checkAll(aheadMs: number, now: number, effects: PrewarmEffects): void {
     const lookUps = new LookUps();
     const { backends } = this.#view;
-    this.#forecasts.keepOnly((b) => backends.get(b.name) === b && b.spec.prewarm.mode !== 'off');
+    const isForecast = (b: Backend) =>
+      backends.get(b.name) === b && b.spec.prewarm.mode !== 'off' && !b.removed;
+    this.#forecasts.keepOnly(isForecast);
+    this.#adapters.keepOnly((b) => isForecast(b) && b.adapters.isUsed);
     for (const backend of backends.values()) {
-      if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) continue;
+      if (!isForecast(backend)) continue;
+      if (backend.adapters.isUsed) {
+        this.#adapters.check(backend, this.#ruleOf(backend), lookUps, aheadMs, now, effects);
+      }
+      if (!backend.canGoCold) continue;
       const forecast = this.#forecasts.of(backend, lookUps, now);
       this.#checkBackend(backend, forecast, aheadMs, now, effects);
     }
@@ -230,10 +295,16 @@ export class Prewarmer {
     now: number,
     effects: PrewarmEffects,
   ): void {
+    if (backend.running + backend.waiting === 0) {
+      const withinMs = backend.coldStartMs;
+      const probability = () => needProbability(forecast(withinMs));
+      this.wakes.accounts.forecasts.made(backend.name, withinMs, probability, now);
+    }
     // Slots may be Infinity, so endpoints that are not kept are excluded, not subtracted.
     const notKept = new Set<Endpoint>();
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
+      if (endpoint.isPaused) continue;
       const others = backend.upSlots(now, notKept.add(endpoint));
       if (this.#keepsWarm(backend, endpoint, forecast, others, now, effects))
         notKept.delete(endpoint);
@@ -241,6 +312,7 @@ export class Prewarmer {
     let capacity = backend.upSlots(now, notKept);
     for (const endpoint of backend.endpoints.values()) {
       if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil(now)) continue;
+      if (endpoint.isPaused || endpoint.letGo) continue;
       const query = this.#queryFor(backend, endpoint, forecast, capacity, aheadMs, now);
       const decision = this.#ruleOf(backend).wake(query);
       // Another endpoint would be needed even less.
@@ -329,13 +401,20 @@ export class Prewarmer {
   outlook(now: number): BackendOutlook[] {
     const lookUps = new LookUps();
     return [...this.#view.backends.values()]
-      .filter((backend) => backend.canGoCold && !backend.removed)
+      .filter((b) => (b.canGoCold || b.adapters.isUsed) && !b.removed)
       .map((backend) => {
         const forecast = this.#forecasts.of(backend, lookUps, now);
         const queryFor = (endpoint: Endpoint, capacity: number) =>
           this.#queryFor(backend, endpoint, forecast, capacity, 0, now);
         const rule = this.#ruleOf(backend);
-        return outlookOf(backend, { ask: queryFor, rule, accounts: this.wakes.accounts, now });
+        const outlook = outlookOf(backend, {
+          ask: queryFor,
+          rule,
+          accounts: this.wakes.accounts,
+          now,
+        });
+        if (!backend.adapters.isUsed) return outlook;
+        return { ...outlook, adapters: this.#adapters.outlook(backend, rule, lookUps, now) };
       });
   }
 
@@ -392,7 +471,8 @@ export class Prewarmer {
 
   #hasCandidates(): boolean {
     for (const backend of this.#view.backends.values()) {
-      if (backend.spec.prewarm.mode !== 'off' && backend.canGoCold) return true;
+      const { spec, canGoCold, adapters } = backend;
+      if (spec.prewarm.mode !== 'off' && (canGoCold || adapters.isUsed)) return true;
     }
     return false;
   }

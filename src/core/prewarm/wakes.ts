@@ -8,7 +8,7 @@ import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { PrewarmDecision } from './prewarm.ts';
-import { PrewarmAccounts } from './prewarm-accounts.ts';
+import { isPing, PrewarmAccounts } from './prewarm-accounts.ts';
 import type { PrewarmEffect, PrewarmEffects } from './prewarm-events.ts';
 
 export class Wakes {
@@ -57,14 +57,32 @@ export class Wakes {
     effects.push(wakeEffect(backend, endpoint, wake, false));
   }
 
+  /** Wakes an endpoint because the administrator asked for it, within no budget. */
+  wakeForOperator(
+    backend: Backend,
+    endpoint: Endpoint,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
+    const wake = { cause: 'operator' as const, at: now, reason: 'by the operator', probability: 1 };
+    this.begin(backend, endpoint, wake, effects);
+    effects.push(wakeEffect(backend, endpoint, wake, false));
+  }
+
   /**
    * Sends the wakes again that were in progress when the object died: their requests died with it.
-   * Where calls are sent to cold endpoints, the call itself is the wake, and its lease goes on.
+   * Where calls are sent to cold endpoints, the call itself is the wake, and its lease goes on. A
+   * paused endpoint is not asked again.
    */
   resume(backend: Backend, now: number, effects: PrewarmEffects): void {
     for (const endpoint of backend.endpoints.values()) {
       const wake = endpoint.takeInterruptedWake(now, backend.holdsWhileCold);
       if (!wake) continue;
+      if (endpoint.isPaused) {
+        endpoint.becameCold(now, 'unknown');
+        this.settle(backend.name, endpoint, 'failed', now, effects);
+        continue;
+      }
       // What is left of its patience; the endpoint itself gives it up then.
       const leftMs = Math.max(1, endpoint.changesAt - now);
       effects.push({ ...wakeEffect(backend, endpoint, wake, false), patienceMs: leftMs });
@@ -131,15 +149,15 @@ export class Wakes {
     const { wake } = endpoint;
     if (!wake) return;
     endpoint.wake = undefined;
-    this.accounts.ended(backend, endpoint, { wake, outcome, sufferedMs: coldMs }, now);
+    const cost = this.accounts.ended(backend, endpoint, { wake, outcome, sufferedMs: coldMs }, now);
     const id = endpoint.spec.id;
-    effects.push({ type: 'wake-settled', backend, endpoint: id, wake, outcome });
+    effects.push({ type: 'wake-settled', backend, endpoint: id, wake, outcome, ...cost });
   }
 }
 
 /** The wake as one of a chain of pings; undefined where it begins none and continues none. */
 function chainedWake({ state, wake: last }: Endpoint, wake: Wake): Wake | undefined {
-  const isChain = state === 'warm' && wake.cause === 'keep-warm' && last && last.cause !== 'demand';
+  const isChain = state === 'warm' && wake.cause === 'keep-warm' && last && isPing(last);
   if (!isChain) return undefined;
   const { coldAt: _, ...rest } = wake;
   const { coldAt, pings = 1, since = last.at } = last;

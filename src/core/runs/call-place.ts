@@ -15,7 +15,19 @@ export interface CallPlace {
   heldFrom: number;
   /** What was expected of its service at its last grant. */
   expected: ExpectedService | undefined;
+  /** Since when it waits until its adapter is loaded, epoch ms; undefined where it does not. */
+  parkedAt: number | undefined;
+  /** Time that it has waited for its adapter, ms. */
+  adapterWaitMs: number;
+  /** How it found its adapter at its last grant; undefined for a call that needs none. */
+  adapter: AdapterState | undefined;
 }
+
+/**
+ * How a call finds its adapter: there, there after it has waited for it, or not known to be there: it
+ * could not be loaded, and the engine's own answer tells.
+ */
+export type AdapterState = 'loaded' | 'waited' | 'missing';
 
 /** What is expected of a call's service. */
 export interface ExpectedService {
@@ -36,5 +48,8 @@ export function unplaced(): CallPlace {
     heldMs: 0,
     heldFrom: 0,
     expected: undefined,
+    parkedAt: undefined,
+    adapterWaitMs: 0,
+    adapter: undefined,
   };
 }

@@ -31,6 +31,8 @@ export interface CallRequest {
   readonly kind: 'llm' | 'service';
   /** The model that it asks for; absent for a call that is not a model call. */
   readonly model?: string;
+  /** Set where that model is an adapter which its backend has to load; the dispatcher's own. */
+  readonly adapter?: string;
   /** Answers that it asks for at once, each a sequence of its own in the engine; a whole number, 1 where absent. */
   readonly sequences?: number;
   /** Estimated from the request's text; 0 for a call that is not a model call. */

@@ -13,12 +13,14 @@ import first from '../../fixtures/databases/tenant-1-first.sql';
 import last from '../../fixtures/databases/tenant-1-last.sql';
 import second from '../../fixtures/databases/tenant-2.sql';
 import third from '../../fixtures/databases/tenant-3.sql';
+import fourth from '../../fixtures/databases/tenant-4.sql';
 
 const DATABASES = [
   ['schema 1, as it was first', 1, first],
   ['schema 1, as it was last', 1, last],
   ['schema 2', 2, second],
   ['schema 3', 3, third],
+  ['schema 4', 4, fourth],
 ] as const;
 const OK = { outcome: 'ok' as const, endpointFault: false, cold: false, serviceMs: 100 };
 

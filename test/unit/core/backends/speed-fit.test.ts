@@ -93,6 +93,23 @@ describe('what the engine tells', () => {
     expect(speed.value.inputMs).toBeLessThan(0.75);
   });
 
+  it('is followed on a machine whose speed varies, where short prompts take half of a long one', () => {
+    // As measured at a llama-server: four clients, two of them with long prompts, beside other load.
+    const random = seededRandom(11);
+    const told: number[] = [];
+    const speed = new LearnedSpeed(ASSUMED);
+    for (let i = 0; i < 32; i += 1) {
+      const [input, output] = i % 2 === 0 ? [900, 5] : [60, 120];
+      const prefillMs = (i % 2 === 0 ? 810 : 420) * (0.55 + 0.9 * random());
+      if (i % 2 === 0) told.push(prefillMs / input);
+      const own = { prefillMs, decodeMs: output * 4, serviceMs: prefillMs + output * 4 };
+      speed.observe(okResult(output, { inputTokens: input, ...own }), callRequest('c'));
+    }
+    const median = told.sort((a, b) => a - b)[8] ?? 0;
+    expect(speed.value.inputMs / median).toBeGreaterThan(0.85);
+    expect(speed.value.inputMs / median).toBeLessThan(1.15);
+  });
+
   it('of its own times counts, and not what the call waited there', () => {
     const value = learned(20, 0, (x, y, ms) => ({
       ...{ prefillMs: ms(x, 0), decodeMs: ms(0, y), serviceMs: 5 * ms(x, y) },

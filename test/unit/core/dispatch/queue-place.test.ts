@@ -103,8 +103,59 @@ describe('slots that an engine does not have', () => {
       told.push(...dispatcher.step([event], 8_000 + i).filter((e) => e.type === 'slots-limited'));
     }
     expect(told).toHaveLength(1);
-    expect(told[0]).toMatchObject({ backend: 'llm', endpoint: 'e1', configured: 16 });
+    expect(told[0]).toMatchObject({ endpoint: 'e1', configured: 16, by: 'calls' });
     expect(dispatcher.backends.get('llm')?.endpoints.get('e1')?.usableSlots).toBeLessThan(9);
+  });
+});
+
+describe('an engine that tells no times', () => {
+  const coldStart = { estimateMs: 30_000, idleTimeoutMs: 60_000 };
+  const ended = (n: number) => ({
+    type: 'ended' as const,
+    callId: `c${n}`,
+    result: okResult(8, { serviceMs: 8_000 }),
+  });
+
+  it('is asked beside its calls, and gets as many as it says that it has slots for', () => {
+    const dispatcher = dispatcherOf('fcfs', { endpoints: [{ id: 'e1', slots: 16 }] });
+    for (let i = 0; i < 40; i += 1) submit(dispatcher, `c${i}`, i);
+    const effects = dispatcher.step([ended(0)], 8_000);
+    const order = { backend: 'llm', endpoint: 'e1' };
+    expect(effects).toContainEqual({ type: 'ask-load', ...order });
+    expect(dispatcher.step([ended(1)], 8_100)).not.toContainEqual(
+      expect.objectContaining({ type: 'ask-load' }),
+    );
+    const load = { slots: 4, running: 4, waiting: 12 };
+    const told = dispatcher.step([{ type: 'load-told', ...order, load }], 8_200);
+    expect(told).toEqual([
+      { type: 'slots-limited', ...order, configured: 16, usable: 4, by: 'engine' },
+    ]);
+    const endpoint = dispatcher.backends.get('llm')?.endpoints.get('e1');
+    for (let i = 2; i < 20; i += 1) dispatcher.step([ended(i)], 8_300 + i);
+    expect(endpoint?.inFlight).toBe(4);
+    expect(endpoint?.slotsLimitedBy).toBe('engine');
+  });
+
+  it('is not asked while it is cold, alone with a call, or has failed one', () => {
+    const dispatcher = dispatcherOf('fcfs', { endpoints: [{ id: 'e1', slots: 8, coldStart }] });
+    for (let i = 0; i < 3; i += 1) submit(dispatcher, `c${i}`, i);
+    const order = { backend: 'llm', endpoint: 'e1' };
+    dispatcher.step([{ type: 'wake-answered', ...order, ok: true, tookMs: 9 }], 10);
+    const failed = { ...ended(0), result: { ...ended(0).result, outcome: 'failed' as const } };
+    const asks = [failed, ended(1), ended(2)].flatMap((event, i) =>
+      dispatcher.step([event], 20 + i),
+    );
+    expect(asks).not.toContainEqual(expect.objectContaining({ type: 'ask-load' }));
+  });
+
+  it('may answer when it is not configured any more', () => {
+    const dispatcher = dispatcherOf('fcfs', { endpoints: [{ id: 'e1', slots: 8 }] });
+    for (const order of [
+      { backend: 'llm', endpoint: 'gone' },
+      { backend: 'gone', endpoint: 'e1' },
+    ]) {
+      expect(dispatcher.step([{ type: 'load-told', ...order, load: { slots: 1 } }], 1)).toEqual([]);
+    }
   });
 });
 

@@ -66,6 +66,8 @@ describe('the accounts', () => {
     expect(sum()).toEqual({
       warmMs: 75_000,
       money: 150,
+      coldMs: 425_000,
+      sparedMoney: 850,
       demandWakes: 1,
       coldWaits: 1,
       coldWaitMs: 10_000,

@@ -1,0 +1,63 @@
+/**
+ * Sends the requests by which the tenant's endpoints load adapters. Which are loaded where is decided
+ * in src/core/backends/backend-adapters.ts, what an engine is asked in src/endpoints/lora.ts.
+ */
+import { pingTargetOf } from '../../src/auth/endpoint-target.ts';
+import { type LoraResult, loadLora } from '../../src/endpoints/lora.ts';
+import type { AdapterOrder } from '../../src/protocol/tenant.ts';
+import type { PingContext } from './pings.ts';
+
+export interface AdapterContext
+  extends Pick<PingContext, 'env' | 'tenant' | 'config' | 'waitUntil'> {
+  /** Called when a load has ended. */
+  loaded(order: AdapterOrder, result: LoraResult): Promise<void>;
+}
+
+const FAILED = { ok: false, unloaded: [], tookMs: 0 };
+
+export class AdapterOrders {
+  readonly #context: AdapterContext;
+  /** The last load at each endpoint: they are made one after the other. */
+  readonly #last = new Map<string, Promise<void>>();
+
+  constructor(context: AdapterContext) {
+    this.#context = context;
+  }
+
+  load(order: AdapterOrder): void {
+    const key = JSON.stringify([order.backend, order.endpoint]);
+    const done = this.#run(order, this.#last.get(key)).finally(() => {
+      if (this.#last.get(key) === done) this.#last.delete(key);
+    });
+    this.#last.set(key, done);
+    this.#context.waitUntil(done);
+  }
+
+  async #run(order: AdapterOrder, before: Promise<void> | undefined): Promise<void> {
+    await before;
+    const result = await this.#ask(order);
+    const { ok, reason } = result;
+    if (!ok) {
+      const { backend, endpoint, adapter } = order;
+      const event = { event: 'adapter_not_loaded', backend, endpoint, adapter, reason };
+      console.error(JSON.stringify(event));
+    }
+    await this.#context.loaded(order, result);
+  }
+
+  async #ask(order: AdapterOrder): Promise<LoraResult> {
+    const { config, env, tenant } = this.#context;
+    try {
+      const present = config();
+      const ping = present && (await pingTargetOf(present, order, { ...env }, tenant));
+      const engine = present?.backends[order.backend]?.lora.engine;
+      if (!ping || !engine) {
+        return { ...FAILED, reason: 'its key is missing, or it is not configured' };
+      }
+      return await loadLora(ping.target, { engine, ...order }, order.patienceMs);
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'adapter_not_sent', error: String(error) }));
+      return { ...FAILED, reason: 'the requests could not be made' };
+    }
+  }
+}

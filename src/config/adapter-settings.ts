@@ -1,0 +1,90 @@
+/**
+ * The adapters (LoRA) of a backend's model: what clients ask for, and where the engines find it. Who
+ * serves a model is found in `model-names.ts`; when an adapter is loaded is decided in `core/backends`.
+ */
+import * as z from 'zod';
+import type { AdaptersSpec } from '../core/adapters/adapter-load.ts';
+import { LORA_ENGINES, type LoraEngine, loraModel } from '../endpoints/lora.ts';
+import type { Problem } from '../http/problem.ts';
+import { isPattern, type ModelEntry, upstreamName } from './model-entry.ts';
+
+/** Most adapters of one backend. */
+const MAX_ADAPTERS = 1_000;
+
+/** Each adapter by its name, with the path or repository from which the engines load it. */
+export const adapters = z
+  .record(
+    z
+      .string()
+      .regex(/^[\x21-\x39\x3b-\x7e]{1,256}$/, 'expected 1 to 256 printable characters without ":"'),
+    z.string().min(1).max(2_048),
+  )
+  .refine(
+    (a) => Object.keys(a).length <= MAX_ADAPTERS,
+    `expected ${MAX_ADAPTERS} adapters at most`,
+  );
+
+/** How the engines are asked for them. */
+export const lora = z.strictObject({
+  engine: z.enum(LORA_ENGINES).default('vllm'),
+  /** Assumed time of a load, until loads were measured. */
+  loadMs: z.int().min(1).max(86_400_000).default(5_000),
+});
+
+interface WithAdapters {
+  readonly models: readonly ModelEntry[];
+  readonly adapters: Readonly<Record<string, string>>;
+  readonly lora: { readonly engine: LoraEngine; readonly loadMs: number };
+}
+
+/** The adapters as models: the name that clients ask for, and what the endpoints are asked for. */
+export function adapterEntries({ models, adapters, lora }: WithAdapters) {
+  const base = upstreamName(models[0] ?? '');
+  return Object.keys(adapters).map((name) => ({ name, as: loraModel(lora.engine, base, name) }));
+}
+
+/** All models of a backend, its adapters included. */
+export function modelEntries(backend: WithAdapters): readonly ModelEntry[] {
+  return [...backend.models, ...adapterEntries(backend)];
+}
+
+/** What the dispatcher needs of them; undefined where there are none. */
+export function adaptersSpec(backend: WithAdapters): AdaptersSpec | undefined {
+  const entries = adapterEntries(backend);
+  if (entries.length === 0) return undefined;
+  const sources = new Map(entries.map(({ name, as }) => [as, backend.adapters[name] ?? '']));
+  return { sources, loadMs: backend.lora.loadMs };
+}
+
+/** What is wrong with the adapters of the backends. */
+export function* adapterProblems(
+  backends: Readonly<Record<string, WithAdapters & { readonly whileCold: string }>>,
+): Iterable<Problem> {
+  const servedBy = new Map<string, string>();
+  for (const [name, { models }] of Object.entries(backends)) {
+    for (const entry of models) {
+      servedBy.set(typeof entry === 'string' ? entry : entry.name, name);
+    }
+  }
+  for (const [name, backend] of Object.entries(backends)) {
+    const at = `backends.${name}.adapters`;
+    const names = Object.keys(backend.adapters);
+    if (names.length === 0) continue;
+    const [base] = backend.models;
+    if (base === undefined || isPattern(base)) {
+      const message = 'adapters need a base model, which is the first of "models" and no pattern';
+      yield { param: at, message };
+    }
+    if (backend.whileCold === 'send') {
+      const message = 'an endpoint that is not up loads no adapter: expected whileCold "hold"';
+      yield { param: at, message };
+    }
+    for (const adapter of names) {
+      const other = servedBy.get(adapter);
+      servedBy.set(adapter, name);
+      if (other === undefined) continue;
+      const message = `model "${adapter}" is served by backend "${other}" already`;
+      yield { param: `${at}.${adapter}`, message };
+    }
+  }
+}

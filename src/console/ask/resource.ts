@@ -1,0 +1,131 @@
+/**
+ * What a screen shows of one path of the API: the newest answer, what is wrong since, and when to
+ * ask again. A failed request keeps the answer before it, so that a screen says that it is old
+ * rather than going blank; requests that may succeed later are sent again with growing pauses.
+ */
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { StreamTopic } from '../../protocol/console/stream.ts';
+import { changes } from '../live/changes.ts';
+import { watch } from '../live/live.ts';
+import { askAs } from '../session/session.ts';
+import { backoffMs } from './backoff.ts';
+import { type Problem, passesByItself } from './problem.ts';
+
+/** Answers that are kept for the way back to a screen. */
+const KEPT = 40;
+/** Least time between two requests that changes bring about, ms. */
+const LEAST_GAP_MS = 2_000;
+
+export interface Resource<T> {
+  readonly value: T | undefined;
+  readonly problem: Problem | undefined;
+  readonly loading: boolean;
+  /** When `value` came, by the page's clock. */
+  readonly loadedAt: number;
+  reload(): void;
+}
+
+interface Kept {
+  readonly value: unknown;
+  readonly loadedAt: number;
+}
+
+const kept = new Map<string, Kept>();
+
+/** Forgets all answers: those of one caller are not for the next. */
+export function forgetAnswers(): void {
+  kept.clear();
+}
+
+/**
+ * Asks for `path` (null: for nothing), and again when a change of `topic` is told and the tab is
+ * visible.
+ */
+export function useResource<T>(path: string | null, topic?: StreamTopic): Resource<T> {
+  const [, draw] = useState(0);
+  const state = useRef<{ path: string | null; problem?: Problem; loading: boolean }>({
+    path: null,
+    loading: false,
+  });
+  if (state.current.path !== path) state.current = { path, loading: path !== null };
+  const [round, setRound] = useState(0);
+  const reload = useCallback(() => setRound((before) => before + 1), []);
+
+  useEffect(() => {
+    if (path === null) return;
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const load = async (attempt: number): Promise<void> => {
+      state.current = { ...state.current, loading: true };
+      draw((n) => n + 1);
+      const answer = await askAs<T>(path, { signal: abort.signal });
+      if (abort.signal.aborted) return;
+      if (answer.ok) {
+        keep(path, answer.value);
+        state.current = { path, loading: false };
+      } else {
+        state.current = { path, problem: answer.problem, loading: false };
+        if (passesByItself(answer.problem)) {
+          const pause = answer.problem.retryAfterMs ?? backoffMs(attempt, Math.random());
+          timer = setTimeout(() => void load(attempt + 1).catch(ignoreAbort), pause);
+        }
+      }
+      draw((n) => n + 1);
+    };
+    load(0).catch(ignoreAbort);
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, [path, round]);
+
+  useReloadOnChange(topic, reload);
+
+  const answer = path === null ? undefined : kept.get(path);
+  return {
+    value: answer?.value as T | undefined,
+    problem: state.current.problem,
+    loading: state.current.loading,
+    loadedAt: answer?.loadedAt ?? 0,
+    reload,
+  };
+}
+
+/** Changes that come fast are answered by one request, after the least gap. */
+function useReloadOnChange(topic: StreamTopic | undefined, reload: () => void): void {
+  useEffect(() => {
+    if (topic === undefined) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let first = true;
+    const unwatch = watch(topic);
+    const end = changes[topic].subscribe(() => {
+      if (first) {
+        first = false;
+        return;
+      }
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        reload();
+      }, LEAST_GAP_MS);
+    });
+    return () => {
+      end();
+      unwatch();
+      clearTimeout(timer);
+    };
+  }, [topic, reload]);
+}
+
+function keep(path: string, value: unknown): void {
+  kept.delete(path);
+  kept.set(path, { value, loadedAt: Date.now() });
+  for (const oldest of kept.keys()) {
+    if (kept.size <= KEPT) break;
+    kept.delete(oldest);
+  }
+}
+
+function ignoreAbort(error: unknown): void {
+  if (error instanceof DOMException && error.name === 'AbortError') return;
+  throw error;
+}

@@ -1,0 +1,167 @@
+/**
+ * A chart of lines or steps over a number or a time, drawn by uPlot in the colours of the theme. A
+ * sentence says the same to those who cannot see it.
+ */
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { appliedTheme } from './theme.ts';
+
+export interface Line {
+  readonly name: string;
+  /** A custom property of the theme, such as `--blue`. */
+  readonly colour: string;
+  readonly width?: number;
+  readonly dash?: readonly number[];
+  /** Draws steps, as of a count that holds until the next value. */
+  readonly steps?: boolean;
+  readonly points?: boolean;
+  /** Fills the area below, in a custom property's colour. */
+  readonly fill?: string;
+  readonly values: ReadonlyArray<number | null>;
+}
+
+export interface ChartProps {
+  /** What the chart says, in a sentence. */
+  readonly label: string;
+  /** Rising. Epoch ms where `time` is set. */
+  readonly x: readonly number[];
+  readonly lines: readonly Line[];
+  readonly time?: boolean;
+  readonly heightPx?: number;
+  readonly formatX?: (value: number) => string;
+  readonly formatY?: (value: number) => string;
+  readonly logX?: boolean;
+  readonly yMost?: number;
+  /** Length of the x axis at least, in its unit (ms where `time` is set). */
+  readonly xSpan?: number;
+  /** Width of the labels at the left, px. */
+  readonly yPx?: number;
+}
+
+export function Chart(props: ChartProps) {
+  const { label, x, lines, heightPx = 220 } = props;
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const shape = JSON.stringify([
+    lines.map(({ values: _, ...line }) => line),
+    props.time,
+    props.logX,
+    props.yMost,
+    heightPx,
+    appliedTheme.value,
+  ]);
+
+  useLayoutEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    const built = new uPlot(optionsOf(props, element), dataOf(props), element);
+    plot.current = built;
+    const observer = new ResizeObserver(() =>
+      built.setSize({ width: element.clientWidth, height: heightPx }),
+    );
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      built.destroy();
+      plot.current = null;
+    };
+  }, [shape]);
+
+  useEffect(() => {
+    plot.current?.setData(dataOf(props));
+  }, [x, lines]);
+
+  return <div ref={place} class="chart" role="img" aria-label={label} />;
+}
+
+function dataOf({ x, lines, time }: ChartProps): uPlot.AlignedData {
+  // uPlot's times are in seconds.
+  const places = time ? x.map((ms) => ms / 1_000) : [...x];
+  return [places, ...lines.map(({ values }) => [...values])];
+}
+
+function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
+  const { lines, time = false, heightPx = 220, formatX, formatY, logX, yMost } = props;
+  const sayX = (value: number) => formatX?.(time ? value * 1_000 : value) ?? '';
+  const colours = getComputedStyle(document.documentElement);
+  const colour = (name: string) => resolved(colours, name);
+  const axis = {
+    stroke: colour('--ink-faint'),
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { stroke: colour('--line'), width: 1, size: 4 },
+    font: `11px ${colours.getPropertyValue('--font')}`,
+  };
+  return {
+    width: element.clientWidth,
+    height: heightPx,
+    legend: { show: lines.length > 1, live: true },
+    cursor: { points: { size: 6 }, drag: { x: false, y: false } },
+    scales: {
+      x: {
+        time,
+        ...(logX ? { distr: 3 as const } : {}),
+        ...(props.xSpan === undefined
+          ? {}
+          : { range: atLeast(time ? props.xSpan / 1_000 : props.xSpan) }),
+      },
+      y: {
+        range: (_, low, high) => [
+          Math.min(0, low ?? 0),
+          yMost ?? Math.max((high ?? 0) * 1.05, 1e-9),
+        ],
+      },
+    },
+    axes: [
+      {
+        ...axis,
+        space: 90,
+        ...(formatX
+          ? { values: (_, splits) => splits.map((v) => (v === null ? '' : sayX(v))) }
+          : {}),
+      },
+      {
+        ...axis,
+        size: props.yPx ?? 56,
+        ...(formatY ? { values: (_, splits) => splits.map((v) => formatY(v)) } : {}),
+      },
+    ],
+    series: [
+      {
+        label: time ? 'Time' : 'At',
+        ...(formatX ? { value: (_, v) => (v === null ? '–' : sayX(v)) } : {}),
+      },
+      ...lines.map((line): uPlot.Series => {
+        const paths = line.steps ? uPlot.paths.stepped?.({ align: 1 }) : undefined;
+        return {
+          label: line.name,
+          stroke: colour(line.colour),
+          width: line.width ?? 2,
+          points: { show: line.points ?? false },
+          spanGaps: true,
+          ...(line.dash ? { dash: [...line.dash] } : {}),
+          ...(line.fill ? { fill: colour(line.fill) } : {}),
+          ...(paths ? { paths } : {}),
+          ...(formatY
+            ? { value: (_: uPlot, v: number | null) => (v === null ? '–' : formatY(v)) }
+            : {}),
+        };
+      }),
+    ],
+  };
+}
+
+/** Ends where the data end, and begins that much before at the latest. */
+function atLeast(span: number): uPlot.Range.Function {
+  return (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - span), high ?? 0];
+}
+
+/** A canvas does not know custom properties: the browser computes the colour of the theme. */
+function resolved(_root: CSSStyleDeclaration, name: string): string {
+  const probe = document.createElement('span');
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}

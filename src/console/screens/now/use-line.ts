@@ -1,0 +1,67 @@
+/**
+ * The rows of a backend's line: the beginning comes live, what is further down is asked for when it
+ * is scrolled to. The line moves meanwhile, so a run that is met twice is drawn once, where it was
+ * told last.
+ */
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { LinePage, WaitingRun } from '../../../protocol/console/now.ts';
+import { askAs } from '../../session/session.ts';
+
+export interface Line {
+  readonly rows: readonly WaitingRun[];
+  readonly total: number;
+  /** When the rows beyond the live ones came; null without any. */
+  readonly pagedAt: number | null;
+  more(): void;
+  /** Forgets the rows beyond the live ones, so that they are asked for anew. */
+  renew(): void;
+}
+
+interface Paged {
+  readonly rows: readonly WaitingRun[];
+  readonly after: string | undefined;
+  readonly at: number | null;
+}
+
+export function useLine(tenant: string, backend: string, first: LinePage): Line {
+  const none: Paged = { rows: [], after: undefined, at: null };
+  const [paged, setPaged] = useState<Paged>(none);
+  const busy = useRef(false);
+  useEffect(() => setPaged(none), [tenant, backend]);
+
+  const next = paged.at === null ? first.after : paged.after;
+  const more = useCallback(() => {
+    if (next === undefined || busy.current) return;
+    busy.current = true;
+    const query = new URLSearchParams({ backend, after: next });
+    void askAs<LinePage>(`tenants/${encodeURIComponent(tenant)}/line?${query}`).then((answer) => {
+      busy.current = false;
+      if (!answer.ok) return;
+      const { rows, after } = answer.value;
+      setPaged((before) => ({ rows: [...before.rows, ...rows], after, at: Date.now() }));
+    });
+  }, [tenant, backend, next]);
+  const renew = useCallback(() => setPaged({ rows: [], after: undefined, at: null }), []);
+  return {
+    rows: joined(first.rows, paged.rows),
+    total: first.total,
+    pagedAt: paged.at,
+    more,
+    renew,
+  };
+}
+
+/** The live rows, then the others without those that are live now; places are counted. */
+export function joined(
+  live: readonly WaitingRun[],
+  others: readonly WaitingRun[],
+): readonly WaitingRun[] {
+  if (others.length === 0) return live;
+  const seen = new Set(live.map(({ run }) => run));
+  const rest = others.filter(({ run }) => {
+    if (seen.has(run)) return false;
+    seen.add(run);
+    return true;
+  });
+  return [...live, ...rest];
+}

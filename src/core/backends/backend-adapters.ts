@@ -1,0 +1,456 @@
+/**
+ * The adapters of one backend: which endpoint has which, which calls wait for one, and what is to be
+ * loaded for them. A call for an adapter prefers an endpoint that has it, as one with a prefix does
+ * (call-placement.ts): a load counts for the time that it takes. The least recently used makes room,
+ * never one with calls in flight, and one that calls wait for only after the other has waited for a
+ * load's time and this one was there as long: so each is served in turn, and at most half of the time
+ * goes into loads.
+ *
+ * Where an adapter cannot be loaded, its calls are sent as they are: the engine may have it by itself,
+ * and its own answer tells the client what is wrong.
+ */
+import type { AdapterLoad, AdaptersSpec, LoadReport } from '../adapters/adapter-load.ts';
+import { type AdaptersSnapshot, EndpointAdapters } from '../adapters/endpoint-adapters.ts';
+import { ParkedCalls } from '../adapters/parked-calls.ts';
+import type { AdapterState } from '../runs/call-place.ts';
+import type { CallResult } from '../runs/call-result.ts';
+import type { LiveCall } from '../runs/live-run.ts';
+import type { BackendSpec } from './backend-spec.ts';
+import type { Endpoint } from './endpoint.ts';
+import { LearnedStart, type StartSnapshot } from './learned-start.ts';
+
+/** What an endpoint where an adapter could not be loaded counts for, in times of a load. */
+const FAILED_LOADS = 4;
+/** A load without an answer is given up after so many times of a load, within both bounds, ms. */
+const PATIENCE_LOADS = 4;
+const LEAST_PATIENCE_MS = 60_000;
+const LONGEST_PATIENCE_MS = 1_800_000;
+/** Time beyond that in which the answer of whoever asks is waited for, ms. */
+const GRACE_MS = 10_000;
+/** So long an adapter stays for the calls that it was loaded for, ms. */
+const LONGEST_UNUSED_MS = 120_000;
+/** Time between two looks at what can be loaded for calls that wait, ms. */
+const LOOK_AGAIN_MS = 1_000;
+/** A call whose engine does not know its adapter is sent again so often. */
+const MAX_MISSED = 3;
+
+/** What is to be loaded where. */
+export interface NextLoad {
+  readonly endpoint: Endpoint;
+  readonly adapter: string;
+  readonly source: string;
+  readonly unload: readonly string[];
+}
+
+/** The part of a backend that is read here. */
+export interface AdaptersView {
+  readonly spec: BackendSpec;
+  readonly endpoints: ReadonlyMap<string, Endpoint>;
+  isKept(id: string): boolean;
+}
+
+export interface BackendAdaptersSnapshot {
+  readonly loads: StartSnapshot;
+  readonly endpoints: Readonly<Record<string, AdaptersSnapshot>>;
+}
+
+export class BackendAdapters {
+  readonly parked = new ParkedCalls();
+  readonly #backend: AdaptersView;
+  readonly #at = new Map<string, EndpointAdapters>();
+  /** Calls that wait, parked or in the queue, by adapter. */
+  readonly #waiting = new Map<string, Set<LiveCall>>();
+  readonly #loads = new LearnedStart();
+  /** Adapters whose load has ended since the last review. */
+  readonly #arrived = new Set<string>();
+
+  constructor(backend: AdaptersView) {
+    this.#backend = backend;
+  }
+
+  get #spec(): AdaptersSpec | undefined {
+    return this.#backend.spec.adapters;
+  }
+
+  /** True where the backend has any. */
+  get isUsed(): boolean {
+    return this.#spec !== undefined;
+  }
+
+  /** Where an engine finds an adapter; undefined where it is none of the backend's. */
+  sourceOf(adapter: string | undefined): string | undefined {
+    return adapter === undefined ? undefined : this.#spec?.sources.get(adapter);
+  }
+
+  /** Mean time that a load takes, ms. */
+  get loadMs(): number {
+    return this.#loads.meanMs(this.#spec?.loadMs ?? 0);
+  }
+
+  /** Number of loads that were measured, and the time that one is expected to take at most, ms. */
+  get learned(): { readonly observations: number; readonly p95Ms: number } {
+    return {
+      observations: this.#loads.observations,
+      p95Ms: this.#loads.ms(this.#spec?.loadMs ?? 0),
+    };
+  }
+
+  /** How long before a need a load begins, ms; see Endpoint.leadMs. */
+  leadMs(theta: number): number {
+    return this.#loads.quantileMs(1 - theta, this.#spec?.loadMs ?? 0);
+  }
+
+  /** Time after which a load without an answer is given up, ms. */
+  get patienceMs(): number {
+    const ms = PATIENCE_LOADS * Math.max(this.#loads.ms(this.#spec?.loadMs ?? 0), this.loadMs);
+    return Math.min(LONGEST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, ms));
+  }
+
+  /** The adapters of an endpoint. */
+  at({ spec, state, warmSince }: Endpoint): EndpointAdapters {
+    let at = this.#at.get(spec.id);
+    if (!at) {
+      at = new EndpointAdapters();
+      this.#at.set(spec.id, at);
+    }
+    at.most = spec.maxAdapters ?? 1;
+    if (state === 'warm') at.upSince(warmSince, spec.address);
+    return at;
+  }
+
+  /**
+   * Time that a call waits for its adapter at each endpoint that is up, ms; 0 where it is there.
+   * Undefined for a call that needs none.
+   */
+  lackOf({ request }: LiveCall, now: number): ((endpoint: Endpoint) => number) | undefined {
+    const { adapter } = request;
+    const source = this.sourceOf(adapter);
+    if (adapter === undefined || source === undefined) return undefined;
+    const { loadMs } = this;
+    return (endpoint) => {
+      const at = this.at(endpoint);
+      if (at.has(adapter, source)) return at.isLeaving(adapter) ? 2 * loadMs : 0;
+      if (at.failure(adapter, now)) return FAILED_LOADS * loadMs;
+      const { loading } = at;
+      if (!loading) return loadMs;
+      const restMs = Math.max(0, loadMs - Math.max(0, now - loading.at));
+      return loading.adapter === adapter ? restMs : restMs + loadMs;
+    };
+  }
+
+  /** False where a call has to wait until its adapter is loaded there. */
+  canServe({ request }: Pick<LiveCall, 'request'>, endpoint: Endpoint, now: number): boolean {
+    const { adapter } = request;
+    const source = this.sourceOf(adapter);
+    if (adapter === undefined || source === undefined || endpoint.state !== 'warm') return true;
+    const at = this.at(endpoint);
+    if (at.has(adapter, source)) return !at.isLeaving(adapter);
+    return at.failure(adapter, now) !== undefined;
+  }
+
+  /** False where a call has to wait for its adapter at every endpoint that has a slot. */
+  mayStart(request: LiveCall['request'], now: number): boolean {
+    if (this.sourceOf(request.adapter) === undefined) return true;
+    for (const endpoint of this.#backend.endpoints.values()) {
+      if (endpoint.isReady(now) && this.canServe({ request }, endpoint, now)) return true;
+    }
+    return false;
+  }
+
+  /** A call begins to wait. */
+  waits(call: LiveCall): void {
+    const { adapter } = call.request;
+    if (this.sourceOf(adapter) === undefined || adapter === undefined) return;
+    const calls = this.#waiting.get(adapter);
+    if (calls) calls.add(call);
+    else this.#waiting.set(adapter, new Set([call]));
+  }
+
+  /** It waits no more. */
+  waitsNot(call: LiveCall, now: number): void {
+    const { adapter } = call.request;
+    if (adapter === undefined) return;
+    this.parked.delete(call, now);
+    const calls = this.#waiting.get(adapter);
+    calls?.delete(call);
+    if (calls?.size === 0) this.#waiting.delete(adapter);
+  }
+
+  /** A call waits until its adapter is loaded. */
+  park(call: LiveCall, now: number): void {
+    const { adapter } = call.request;
+    if (adapter !== undefined) this.parked.add(adapter, call, now);
+  }
+
+  /**
+   * The calls that have waited long enough for their adapters: it is there and a slot is free, it can
+   * be loaded nowhere, or no endpoint is up. Gives up loads that are not answered.
+   */
+  *review(now: number): Iterable<LiveCall> {
+    if (!this.isUsed && this.parked.size === 0) return;
+    this.#giveUp(now);
+    for (const adapter of this.parked.adapters) {
+      const most = this.#mostToServe(adapter, now);
+      if (most > 0) yield* this.parked.take(adapter, most, now);
+    }
+    this.#arrived.clear();
+    for (const at of this.#at.values()) {
+      const { claimedBy } = at;
+      if (claimedBy !== undefined && this.parked.waitingFor(claimedBy) === 0) at.unclaim(claimedBy);
+    }
+  }
+
+  /** How many calls of an adapter may go back to the queue. */
+  #mostToServe(adapter: string, now: number): number {
+    const source = this.sourceOf(adapter);
+    if (source === undefined) return Infinity;
+    let [free, isHopeless] = [0, true];
+    for (const endpoint of this.#upEndpoints(now)) {
+      const at = this.at(endpoint);
+      if (!at.failure(adapter, now)) isHopeless = false;
+      if (!at.has(adapter, source) || at.isLeaving(adapter)) continue;
+      isHopeless = false;
+      if (endpoint.isReady(now) && !this.#backend.isKept(endpoint.spec.id)) free += endpoint.free;
+    }
+    // Once it is there, the queue decides between its calls and others.
+    return isHopeless || this.#arrived.has(adapter) ? Infinity : free;
+  }
+
+  /** True where an endpoint has it, or loads it. */
+  isAnywhere(adapter: string): boolean {
+    const source = this.sourceOf(adapter) ?? '';
+    for (const at of this.#at.values()) if (at.has(adapter, source)) return true;
+    return this.#isLoading(adapter);
+  }
+
+  #isLoading(adapter: string): boolean {
+    for (const at of this.#at.values()) if (at.loading?.adapter === adapter) return true;
+    return false;
+  }
+
+  *#upEndpoints(now: number): Iterable<Endpoint> {
+    for (const endpoint of this.#backend.endpoints.values()) {
+      if (endpoint.state === 'warm' && endpoint.upSlots(now) > 0) yield endpoint;
+    }
+  }
+
+  /** The next load for calls that wait; undefined where none can begin. Makes claims. */
+  nextLoad(now: number): NextLoad | undefined {
+    for (const adapter of this.parked.adapters) {
+      const source = this.sourceOf(adapter);
+      if (source === undefined || this.#isLoading(adapter) || this.#isThere(adapter, source, now)) {
+        continue;
+      }
+      const load = this.#loadOf(adapter, source, now);
+      if (load) return load;
+      if (now - this.parked.since(adapter) >= this.loadMs) this.#claim(adapter, source, now);
+    }
+    return undefined;
+  }
+
+  #isThere(adapter: string, source: string, now: number): boolean {
+    for (const endpoint of this.#upEndpoints(now)) {
+      const at = this.at(endpoint);
+      if (at.has(adapter, source) && !at.isLeaving(adapter) && endpoint.isReady(now)) return true;
+    }
+    return false;
+  }
+
+  /** An endpoint where it can be loaded now: one that unloads least, then the emptiest. */
+  #loadOf(adapter: string, source: string, now: number): NextLoad | undefined {
+    let best: NextLoad | undefined;
+    let bestScore = Infinity;
+    for (const endpoint of this.#upEndpoints(now)) {
+      const at = this.at(endpoint);
+      if (at.has(adapter, source) || at.failure(adapter, now)) continue;
+      const unload = at.roomFor(adapter, source, (name) => !this.isWanted(name));
+      if (!unload) continue;
+      const { slots } = endpoint.spec;
+      const score = unload.length + (Number.isFinite(slots) ? endpoint.sequences / slots / 2 : 0);
+      if (score < bestScore) [best, bestScore] = [{ endpoint, adapter, source, unload }, score];
+    }
+    return best;
+  }
+
+  /** Where it could be loaded ahead of need, in place of those that `may` go; undefined for nowhere. */
+  placeFor(adapter: string, may: (adapter: string) => boolean, now: number): NextLoad | undefined {
+    const source = this.sourceOf(adapter);
+    if (source === undefined || this.#isLoading(adapter)) return undefined;
+    let best: NextLoad | undefined;
+    for (const endpoint of this.#upEndpoints(now)) {
+      const at = this.at(endpoint);
+      if (at.has(adapter, source)) return undefined;
+      if (at.failure(adapter, now)) continue;
+      const unload = at.roomFor(adapter, source, (name) => !this.isWanted(name) && may(name));
+      if (unload && (!best || unload.length < best.unload.length)) {
+        best = { endpoint, adapter, source, unload };
+      }
+    }
+    return best;
+  }
+
+  /**
+   * Adapters of the backend that are not known to be at an endpoint: where its engine has no room for a
+   * load, one of them is there all the same, and may go.
+   */
+  spareAt(endpoint: Endpoint, { adapter }: AdapterLoad): readonly string[] {
+    const at = this.at(endpoint);
+    const held = new Set(at.held).add(adapter);
+    const isSpare = (name: string) => !held.has(name) && at.inFlight(name) === 0;
+    return [...(this.#spec?.sources.keys() ?? [])].filter(isSpare);
+  }
+
+  /** True where calls wait for an adapter. */
+  isWanted(adapter: string): boolean {
+    return this.#waiting.has(adapter);
+  }
+
+  /** An adapter that others wait for has waited for so long that another one leaves for it. */
+  #claim(adapter: string, source: string, now: number): void {
+    let best: { readonly at: EndpointAdapters; readonly victim: string } | undefined;
+    let bestScore = Infinity;
+    for (const endpoint of this.#upEndpoints(now)) {
+      const at = this.at(endpoint);
+      if (at.claimedBy === adapter) return;
+      if (at.claimedBy !== undefined || at.loading || at.failure(adapter, now)) continue;
+      if (at.has(adapter, source)) continue;
+      for (const [age, victim] of at.held.entries()) {
+        if (!this.#mayLeave(at, victim, now)) continue;
+        const score = (this.isWanted(victim) ? 1_000 : 0) + at.inFlight(victim) + age / 1_000;
+        if (score < bestScore) [best, bestScore] = [{ at, victim }, score];
+      }
+    }
+    best?.at.claim(adapter, best.victim);
+  }
+
+  /** It was there as long as a load takes, and for the calls that it was loaded for. */
+  #mayLeave(at: EndpointAdapters, adapter: string, now: number): boolean {
+    const ageMs = now - (at.loadedAt(adapter) ?? -Infinity);
+    const isOwed = at.isUnused(adapter) && this.isWanted(adapter);
+    return ageMs >= (isOwed ? Math.max(LONGEST_UNUSED_MS, this.loadMs) : this.loadMs);
+  }
+
+  #giveUp(now: number): void {
+    for (const at of this.#at.values()) {
+      const { loading } = at;
+      if (!loading || now < loading.at + this.patienceMs + GRACE_MS) continue;
+      const report = { ok: false, isUnsure: true, reason: 'no answer in time' };
+      at.answered(loading.adapter, loading.at, report, now);
+    }
+  }
+
+  /** A load was answered; false where nobody waits for that answer. */
+  answered(id: string, adapter: string, at: number, report: LoadReport, now: number): boolean {
+    const load = this.#at.get(id)?.answered(adapter, at, report, now);
+    if (!load) return false;
+    if (report.ok) this.#arrived.add(adapter);
+    const { tookMs, wasThere = false } = report;
+    if (report.ok && tookMs !== undefined && !wasThere) this.#loads.add(tookMs, now);
+    return true;
+  }
+
+  /** A call gets a slot; says how it found its adapter. */
+  granted(call: LiveCall, endpoint: Endpoint, now: number): void {
+    const { adapter } = call.request;
+    const source = this.sourceOf(adapter);
+    if (adapter === undefined || source === undefined) return;
+    this.waitsNot(call, now);
+    const at = this.at(endpoint);
+    const waited = call.placed.adapterWaitMs > 0;
+    const found: AdapterState = waited ? 'waited' : 'loaded';
+    call.placed.adapter = at.has(adapter, source) ? found : 'missing';
+    at.granted(adapter, waited);
+  }
+
+  /** A call gives its slot back. */
+  released({ request, lease }: LiveCall): void {
+    if (request.adapter !== undefined)
+      this.#at.get(lease?.endpoint ?? '')?.released(request.adapter);
+  }
+
+  /**
+   * A call has ended at an endpoint. True where its engine did not know the adapter although it was
+   * loaded, and the call may be sent again: it has forgotten all of them, or somebody unloaded it.
+   */
+  isMissed(call: LiveCall, endpoint: Endpoint, result: CallResult, now: number): boolean {
+    const { adapter } = call.request;
+    const source = this.sourceOf(adapter);
+    if (adapter === undefined || source === undefined) return false;
+    const at = this.at(endpoint);
+    if (result.outcome === 'ok') at.found(adapter, source, now);
+    if (!isUnknownModel(result)) return false;
+    at.missing(adapter);
+    if (call.placed.adapter === 'missing') return false;
+    call.refusals += 1;
+    return call.refusals <= MAX_MISSED;
+  }
+
+  /** Applies a configuration. */
+  configured(): void {
+    for (const [id, at] of this.#at) {
+      if (!this.#backend.endpoints.has(id)) this.#at.delete(id);
+      else at.configured((adapter) => this.sourceOf(adapter) !== undefined);
+    }
+  }
+
+  /** When calls that wait are to be looked at again, or a load is given up, epoch ms. */
+  dueAt(now: number): number {
+    let dueAt = this.parked.size > 0 ? now + LOOK_AGAIN_MS : Infinity;
+    for (const { loading } of this.#at.values()) {
+      if (loading) dueAt = Math.min(dueAt, loading.at + this.patienceMs + GRACE_MS);
+    }
+    return dueAt;
+  }
+
+  /** Expected wait for its adapter of a call that is parked, ms. */
+  waitMs({ request }: LiveCall, now: number): number {
+    for (const { loading } of this.#at.values()) {
+      if (!loading || loading.adapter !== request.adapter) continue;
+      return Math.max(0, this.loadMs - Math.max(0, now - loading.at));
+    }
+    return this.loadMs;
+  }
+
+  /** What each endpoint holds, as far as that was ever asked. */
+  *endpoints(): Iterable<readonly [id: string, at: EndpointAdapters]> {
+    yield* this.#at;
+  }
+
+  /** A load that was in progress before a restart, to be asked for again. */
+  *interrupted(): Iterable<readonly [endpoint: Endpoint, load: AdapterLoad]> {
+    for (const [id, at] of this.#at) {
+      const load = at.takeInterrupted();
+      const endpoint = this.#backend.endpoints.get(id);
+      if (load && endpoint) yield [endpoint, load];
+    }
+  }
+
+  clockWentBack(now: number): void {
+    this.parked.clockWentBack(now);
+    this.#loads.clockWentBack(now);
+    for (const at of this.#at.values()) at.clockWentBack(now);
+  }
+
+  /** Undefined where the backend has none. */
+  snapshot(): BackendAdaptersSnapshot | undefined {
+    if (!this.isUsed) return undefined;
+    const endpoints = [...this.#at].flatMap(([id, at]) => {
+      const snapshot = at.snapshot();
+      return snapshot ? [[id, snapshot] as const] : [];
+    });
+    return { loads: this.#loads.snapshot(), endpoints: Object.fromEntries(endpoints) };
+  }
+
+  restore({ loads, endpoints }: BackendAdaptersSnapshot, now: number): void {
+    this.#loads.restore(loads);
+    for (const [id, snapshot] of Object.entries(endpoints)) {
+      const endpoint = this.#backend.endpoints.get(id);
+      if (endpoint) this.at(endpoint).restore(snapshot, now);
+    }
+  }
+}
+
+/** True for the answer of an engine that is up and has no such model. */
+function isUnknownModel({ outcome, mayBeCold, cold, endpointFault, busy }: CallResult): boolean {
+  return outcome === 'failed' && mayBeCold === true && !cold && !endpointFault && !busy;
+}

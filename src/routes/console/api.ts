@@ -1,0 +1,79 @@
+/**
+ * The console's API: who is signed in, and what the tenant's object answers. The contract is in
+ * src/protocol/console; what changes a tenant is in steer.ts, the stream in stream.ts.
+ */
+import { type Context, Hono } from 'hono';
+import * as z from 'zod';
+import { type ConsoleEnv, consoleAuth } from '../../auth/console-caller.ts';
+import { tenantNames } from '../../config/tenant-names.ts';
+import { type ApiError, errorResponse } from '../../http/errors.ts';
+import { firstProblem } from '../../http/problem.ts';
+import { askTenant } from '../../objects/ask-object.ts';
+import {
+  CONSOLE_BUILD,
+  CONSOLE_CONTRACT,
+  type SessionView,
+} from '../../protocol/console/session.ts';
+import type { ConsoleQuestion } from '../../protocol/looking.ts';
+import { demoTraffic, playsTraffic } from './demo-traffic.ts';
+
+/** A cursor that counts rows. */
+const rowCursor = z
+  .string()
+  .regex(/^\d{1,9}$/, 'expected the cursor of the page before')
+  .transform(Number);
+
+const lineQuery = z.object({ backend: z.string().max(256), after: rowCursor.default(0) });
+const sessionQuery = z.object({ after: z.string().max(512).optional() });
+
+export const consoleApi = new Hono<ConsoleEnv>()
+  .use('/session', consoleAuth)
+  .get('/session', session)
+  .use('/demo-traffic', consoleAuth)
+  .post('/demo-traffic', demoTraffic)
+  .use('/tenants/:tenant/*', consoleAuth)
+  .get('/tenants/:tenant/now', (c) => look(c, { type: 'now' }))
+  .get('/tenants/:tenant/line', (c) => {
+    const query = lineQuery.safeParse(c.req.query());
+    if (!query.success) return refuseQuery(c, query.error);
+    return look(c, { type: 'line', ...query.data });
+  });
+
+async function session(c: Context<ConsoleEnv>): Promise<Response> {
+  const query = sessionQuery.safeParse(c.req.query());
+  if (!query.success) return refuseQuery(c, query.error);
+  const caller = c.get('caller');
+  const { names, after } =
+    caller.role === 'tenant'
+      ? { names: [caller.tenant] }
+      : await tenantNames(c.env.TENANTS, query.data.after);
+  const view: SessionView = {
+    contract: CONSOLE_CONTRACT,
+    build: CONSOLE_BUILD,
+    role: caller.role,
+    name: caller.name,
+    tenants: names,
+    ...(after === undefined ? {} : { after }),
+    canGenerateTraffic: caller.role === 'admin' && playsTraffic(c.env),
+    now: Date.now(),
+  };
+  return c.json(view);
+}
+
+/** Asks the tenant's object, and passes its answer on. */
+async function look(c: Context<ConsoleEnv>, question: ConsoleQuestion): Promise<Response> {
+  const caller = c.get('caller');
+  const key = caller.role === 'tenant' ? caller.key : undefined;
+  const tenant = c.req.param('tenant') ?? '';
+  const reply = await askTenant(c.env, tenant, (stub) => stub.look(question, key));
+  if (!reply.ok) return refuse(c, { code: reply.code });
+  return c.body(reply.json, 200, { 'content-type': 'application/json' });
+}
+
+function refuseQuery(c: Context<ConsoleEnv>, error: z.ZodError): Response {
+  return refuse(c, { code: 'invalid_request_error', ...firstProblem(error) });
+}
+
+function refuse(c: Context<ConsoleEnv>, error: ApiError): Response {
+  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+}

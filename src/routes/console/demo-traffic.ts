@@ -1,0 +1,46 @@
+/**
+ * Starts and stops the demo's traffic, in local development only: the process that runs the demo
+ * plays it, at an address that a deployed Worker does not have (`DEMO_TRAFFIC_URL`).
+ */
+import type { Context } from 'hono';
+import * as z from 'zod';
+import type { ConsoleEnv } from '../../auth/console-caller.ts';
+import { type ApiError, errorResponse } from '../../http/errors.ts';
+import { firstProblem } from '../../http/problem.ts';
+import { readText } from '../../http/read-body.ts';
+
+const MAX_BODY_BYTES = 1_000;
+
+const order = z.object({ action: z.enum(['start', 'stop', 'status']) });
+
+/** True where somebody is there to play it. */
+export function playsTraffic(env: Env): boolean {
+  return env.ENVIRONMENT === 'development' && (env.DEMO_TRAFFIC_URL ?? '') !== '';
+}
+
+export async function demoTraffic(c: Context<ConsoleEnv>): Promise<Response> {
+  if (!playsTraffic(c.env)) return refuse(c, { code: 'not_found' });
+  if (c.get('caller').role !== 'admin') return refuse(c, { code: 'permission_denied' });
+  const body = await readText(c.req.raw, { maxBytes: MAX_BODY_BYTES });
+  if (!body.ok) return refuse(c, body.error);
+  const parsed = order.safeParse(parse(body.text));
+  if (!parsed.success) {
+    return refuse(c, { code: 'invalid_request_error', ...firstProblem(parsed.error) });
+  }
+  const player = `${c.env.DEMO_TRAFFIC_URL}/${parsed.data.action}`;
+  const played = await fetch(player, { method: 'POST' }).catch(() => undefined);
+  if (!played?.ok) return refuse(c, { code: 'dispatcher_unavailable', message: 'Nobody plays.' });
+  return c.body(await played.text(), 200, { 'content-type': 'application/json' });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(c: Context<ConsoleEnv>, error: ApiError): Response {
+  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+}

@@ -1,0 +1,158 @@
+/**
+ * A server for the page without a Worker: the built files under the policy of the Worker, and the
+ * fake API with its stream. It can refuse, fail and cut its streams, as real ones do.
+ */
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { CONSOLE_CONTRACT } from '../../../src/protocol/console/session.ts';
+import {
+  BEARER_PREFIX,
+  CONSOLE_PROTOCOL,
+  PING,
+  PONG,
+  type StreamMessage,
+} from '../../../src/protocol/console/stream.ts';
+import { type FakeAnswer, FakeApi, type FakeOptions } from './api.ts';
+
+const DIST = fileURLToPath(new URL('../../../dist-console', import.meta.url));
+
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
+  "connect-src 'self'; worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'";
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
+
+export class FakeServer {
+  readonly api: FakeApi;
+  /** Answers to give instead of the API's own, by the end of the path. */
+  readonly instead = new Map<string, FakeAnswer>();
+  readonly #server: Server;
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    handleProtocols: () => CONSOLE_PROTOCOL,
+  });
+  readonly #open = new Map<WebSocket, string>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: FakeOptions) {
+    this.api = new FakeApi(options);
+    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+  }
+
+  /** `stepMs`: something changes so often; 0 for never. Returns the origin. */
+  async listen(port = 0, stepMs = 0): Promise<string> {
+    await new Promise<void>((done) => this.#server.listen(port, '127.0.0.1', done));
+    if (stepMs > 0) this.#timer = setInterval(() => this.step(), stepMs);
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Something happens in all tenants, and the pages are told. */
+  step(): void {
+    for (const [socket, tenant] of this.#open) {
+      const now = this.api.nowOf(tenant);
+      if (!now) continue;
+      const at = Date.now();
+      now.step(at);
+      const view = now.view(at);
+      send(socket, { type: 'now', at, version: view.version, now: view });
+      send(socket, { type: 'changed', at, topic: 'runs' });
+    }
+  }
+
+  /** Cuts all streams, as a restart of the object does. */
+  cut(code = 1_011): void {
+    for (const socket of this.#open.keys()) socket.close(code);
+    this.#open.clear();
+  }
+
+  get openStreams(): number {
+    return this.#open.size;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const socket of this.#open.keys()) socket.terminate();
+    this.#server.closeAllConnections();
+    await new Promise((done) => this.#server.close(done));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://fake');
+    if (!url.pathname.startsWith('/console/api/')) return file(url, response);
+    const other = [...this.instead].find(([end]) => url.pathname.endsWith(end));
+    const answer =
+      other?.[1] ??
+      this.api.answer({
+        method: request.method ?? 'GET',
+        url,
+        token: /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1],
+        ifMatch: request.headers['if-match'],
+        body: await bodyOf(request),
+      });
+    const type = answer.text === undefined ? 'application/json' : 'application/x-ndjson';
+    response.writeHead(answer.status, { 'content-type': type, 'cache-control': 'no-store' });
+    response.end(answer.text ?? (answer.body === undefined ? '' : JSON.stringify(answer.body)));
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const tenant = /\/tenants\/([^/]+)\/stream$/.exec(request.url ?? '')?.[1];
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',');
+    const token = offered
+      .map((name) => name.trim())
+      .find((name) => name.startsWith(BEARER_PREFIX))
+      ?.slice(BEARER_PREFIX.length);
+    const name = decodeURIComponent(tenant ?? '');
+    if (!this.api.allows(token, name) || !this.api.nowOf(name)) {
+      socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
+      return;
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (opened) => {
+      this.#open.set(opened, name);
+      opened.on('close', () => this.#open.delete(opened));
+      const at = Date.now();
+      send(opened, { type: 'hello', contract: CONSOLE_CONTRACT, build: 'fake', at });
+      opened.on('message', (data) => {
+        if (String(data) === PING) return opened.send(PONG);
+        const now = this.api.nowOf(name);
+        if (!now) return;
+        const view = now.view(Date.now());
+        send(opened, { type: 'now', at: view.at, version: view.version, now: view });
+      });
+    });
+  }
+}
+
+function send(socket: WebSocket, message: StreamMessage): void {
+  socket.send(JSON.stringify(message));
+}
+
+async function file({ pathname }: URL, response: ServerResponse): Promise<void> {
+  const inside = pathname.replace(/^\/console\/?/, '');
+  const name = /^(assets\/)?[\w-]+[\w.-]*\.\w+$/.test(inside) ? inside : 'index.html';
+  try {
+    const content = await readFile(join(DIST, name));
+    const type = TYPES[extname(name)] ?? 'application/octet-stream';
+    response.writeHead(200, { 'content-type': type, 'content-security-policy': POLICY });
+    response.end(content);
+  } catch {
+    response.writeHead(404).end();
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const pieces: Buffer[] = [];
+  for await (const piece of request) pieces.push(piece as Buffer);
+  const text = Buffer.concat(pieces).toString();
+  return text === '' ? undefined : JSON.parse(text);
+}

@@ -1,0 +1,33 @@
+/**
+ * The build of the console: `npm run build:console` writes hashed files to dist-console, which the
+ * Worker serves as static assets under /console. Nothing is inline, since the Content-Security-Policy
+ * allows scripts and styles of its own origin only. `npm run dev:console` serves the page with
+ * reloads in front of the dispatcher at TALARIA_URL.
+ */
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+
+const TARGET = process.env.TALARIA_URL ?? 'http://127.0.0.1:8787';
+
+export default defineConfig({
+  root: fileURLToPath(new URL('./src/console', import.meta.url)),
+  base: '/console/',
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  build: {
+    outDir: fileURLToPath(new URL('./dist-console', import.meta.url)),
+    // The folder has other assets of the Worker as well.
+    emptyOutDir: false,
+    target: 'es2022',
+    modulePreload: { polyfill: false },
+    // A file as a data: URL would be refused by the policy, and is no shorter when compressed.
+    assetsInlineLimit: 0,
+    reportCompressedSize: true,
+  },
+  worker: { format: 'es' },
+  server: {
+    proxy: {
+      '/console/api': { target: TARGET, ws: true },
+      '/v1': { target: TARGET },
+    },
+  },
+});
