@@ -74,7 +74,7 @@ export class RecordedRuns {
   }
 
   /** When the newest runs arrived and ended, epoch ms, and whose they were. */
-  *newest(limit: number): Iterable<{ app: string; arrivalMs: number; finishedAt: number }> {
+  *newestTimes(limit: number): Iterable<{ app: string; arrivalMs: number; finishedAt: number }> {
     const rows = this.#sql.exec(
       `SELECT app, finished_at, json_extract(record, '$.arrival_ms') AS arrival
        FROM recorded ORDER BY seq DESC LIMIT ?`,

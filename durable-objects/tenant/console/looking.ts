@@ -34,6 +34,11 @@ export interface LookingContext {
   readonly log: CallLog;
 }
 
+/** Effects that change what the screen Warmth shows. */
+const WARMTH: ReadonlySet<Effect['type']> = new Set([
+  ...(['wake', 'wake-settled', 'release', 'order-answered'] as const),
+]);
+
 export class Looking {
   readonly stream: ConsoleStream;
   readonly #context: LookingContext;
@@ -62,7 +67,7 @@ export class Looking {
     for (const { type } of effects) {
       if (type === 'run-finished') this.stream.changed('applications');
       if (type === 'run-finished' || type === 'released') this.stream.changed('runs');
-      if (type === 'wake' || type === 'wake-settled' || type === 'release') {
+      if (WARMTH.has(type)) {
         this.stream.changed('warmth');
       }
     }

@@ -27,6 +27,8 @@ export interface SteeringContext {
   readonly store: TenantStore;
   readonly settings: TenantSettings;
   readonly loop: DispatchLoop;
+  /** A row was added to the audit log. */
+  onRecorded(): void;
 }
 
 const MISSING = {
@@ -93,12 +95,15 @@ export class Steering {
       store.versions.add(after, at, name);
       const changes = configChanges(before?.config ?? {}, after.config);
       store.audit.add({ at, by: name ?? '', action, target, changes });
+      this.#context.onRecorded();
     };
   }
 
   /** Writes down something that changes no configuration. */
   record(action: Action, target: string, by: ChangedBy | undefined): void {
-    this.#context.store.audit.add({ at: Date.now(), by: by ?? '', action, target, changes: [] });
+    const { store, onRecorded } = this.#context;
+    store.audit.add({ at: Date.now(), by: by ?? '', action, target, changes: [] });
+    onRecorded();
   }
 
   #putConfig(

@@ -1,6 +1,6 @@
 /**
  * The console's API: who is signed in, and what the tenant's object answers. The contract is in
- * src/protocol/console; what changes a tenant is in steer.ts, the stream in stream.ts.
+ * src/protocol/console; what changes a tenant is in settings.ts, what it has learned in tenant-views.ts, the stream in stream.ts.
  */
 import { type Context, Hono } from 'hono';
 import * as z from 'zod';
@@ -18,6 +18,8 @@ import {
 import { MOST_TRACE_RUNS, TRACE_RUNS } from '../../protocol/console/trace.ts';
 import type { ConsoleQuestion } from '../../protocol/looking.ts';
 import { demoTraffic, playsTraffic } from './demo-traffic.ts';
+import { consoleSettings } from './settings.ts';
+import { consoleViews } from './tenant-views.ts';
 
 /** A cursor that counts rows. */
 const rowCursor = z
@@ -65,7 +67,9 @@ export const consoleApi = new Hono<ConsoleEnv>()
     const query = traceQuery.safeParse(c.req.query());
     if (!query.success) return refuseQuery(c, query.error);
     return look(c, { type: 'trace', ...query.data }, 'application/jsonl');
-  });
+  })
+  .route('/', consoleViews)
+  .route('/', consoleSettings);
 
 async function session(c: Context<ConsoleEnv>): Promise<Response> {
   const query = sessionQuery.safeParse(c.req.query());

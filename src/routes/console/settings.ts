@@ -50,6 +50,11 @@ export const consoleSettings = new Hono<ConsoleEnv>()
     return c.json(shown(document), 200, { etag: versionTag(document.version) });
   })
   .put('/tenants/:tenant/config', adminOnly, putConfig)
+  .get('/tenants/:tenant/config-schema', async (c) => {
+    const found = await c.env.ASSETS.fetch('https://assets/config-schema.json');
+    if (!found.ok) return refuse(c, { code: 'not_found' });
+    return new Response(found.body, { headers: { 'content-type': 'application/json' } });
+  })
   .get('/tenants/:tenant/config/versions', async (c) => {
     const reply = await viewJson(c, { type: 'versions' });
     if (!reply.ok) return refuse(c, reply.error);
