@@ -56,6 +56,10 @@ export class TenantStore {
     this.audit = new AuditLog(storage.sql);
   }
 
+  get databaseBytes(): number {
+    return this.#sql.databaseSize;
+  }
+
   /**
    * Deletes everything, the alarm included, and leaves a store that is empty but for the audit log: who
    * deleted a tenant must not go with it.

@@ -57,6 +57,7 @@ import { Pings } from './pings.ts';
 import { refusal } from './refusal.ts';
 import { runsView } from './runs-view.ts';
 import { archiveHead, archivePage, importRuns } from './tenant-archive.ts';
+import { TenantMetrics } from './tenant-metrics.ts';
 import { TenantSettings } from './tenant-settings.ts';
 import { TenantStore } from './tenant-store.ts';
 import { VIEWS } from './tenant-view.ts';
@@ -72,6 +73,7 @@ const CANCEL_GRACE_MS = 20;
 export class TenantObject extends DurableObject<Env> implements TenantApi, TicketHost {
   readonly #waiters = new Waiters();
   readonly #pending = new PendingBatch();
+  readonly #metrics: TenantMetrics;
   readonly #store: TenantStore;
   readonly #settings: TenantSettings;
   readonly #accounting: CallAccounting;
@@ -79,8 +81,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   readonly #loop: DispatchLoop;
   readonly #forecasts: Forecasts;
   readonly #keyRequests: KeyRequests;
-  readonly #steering: Steering;
   readonly #looking: Looking;
+  readonly #steering: Steering;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -120,11 +122,24 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       this.#pending,
       this.#accounting,
     ];
+    this.#metrics = new TenantMetrics({
+      register: env.METRICS,
+      tenant,
+      store,
+      dispatcher: () => this.#dispatcher,
+      sideCalls: () => this.#keyRequests.sideCalls,
+      flush: () => {
+        if (pending.dueAt < Infinity) this.#loop.flush();
+      },
+      waitUntil,
+    });
+    const { counters } = this.#metrics;
     this.#effects = new EffectRunner({
       store,
       waiters,
       pending,
       accounting,
+      counters,
       config,
       call: (callId) => this.#dispatcher?.call(callId),
       wake: (order) => pings.wake(order),
@@ -139,6 +154,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       effects,
       pending,
       waiters,
+      counters,
+      onCounted: () => this.#metrics.changed(),
       waitUntil,
       stepped: (events, done) => this.#looking?.stepped(events, done),
     });
@@ -149,9 +166,9 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
     const [settings, loop] = [this.#settings, this.#loop];
     this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
+    this.#looking = new Looking({ state: ctx, store, settings, loop, log: accounting.log });
     const onRecorded = () => this.#looking.stream.changed('audit');
     this.#steering = new Steering({ store, settings, loop, onRecorded });
-    this.#looking = new Looking({ state: ctx, store, settings, loop });
     this.#settings.restore();
     // Restored leases must expire even if no request ever comes again.
     waitUntil(this.#loop.arm());
@@ -163,17 +180,23 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     await this.#settings.adoptFromKv(version);
     const dispatcher = this.#dispatcher;
     const { config } = this.#settings;
-    if (!dispatcher || !config) return refusal('tenant_unconfigured');
-    if (this.#settings.isRevoked(keyId, version, keyHash)) return refusal('key_revoked');
+    if (!dispatcher || !config)
+      return this.#metrics.turnedAway(request, refusal('tenant_unconfigured'));
+    if (this.#settings.isRevoked(keyId, version, keyHash)) {
+      return this.#metrics.turnedAway(request, refusal('key_revoked'));
+    }
     const permission = permitted(request, config, dispatcher.register);
-    if ('status' in permission) return permission;
+    if ('status' in permission) return this.#metrics.turnedAway(request, permission);
     const { call } = permission;
     const limited = this.#accounting.charge({ ...request, call }, Date.now());
-    if (limited) return limited;
+    if (limited) return this.#metrics.turnedAway(request, limited);
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
     await this.#loop.step([{ type: 'submitted', call: { ...call, keyId } }]);
-    this.ctx.waitUntil(this.#forecasts.announce(dispatcher, Date.now()));
+    const now = Date.now();
+    if (this.#forecasts.isDue(dispatcher, now)) {
+      this.ctx.waitUntil(this.#forecasts.announce(now));
+    }
     const answer = this.#answer(call.callId);
     if (answer?.status === 'granted') return { ...answer, ticket };
     if (answer) {
@@ -246,10 +269,14 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     keyHash?: string,
   ): Promise<RequestsCharged> {
     await this.#settings.adoptFromKv(version);
-    if (this.#settings.isRevoked(keyId, version, keyHash))
+    if (this.#settings.isRevoked(keyId, version, keyHash)) {
+      this.#metrics.refused(keyId, 'key_revoked');
       return { ok: false, code: 'key_revoked' };
+    }
     const charged = this.#accounting.chargeRequests(keyId, count, Date.now());
-    return charged.ok ? charged : { ...charged, code: 'rate_limit_exceeded' };
+    if (charged.ok) return charged;
+    this.#metrics.refused(keyId, 'rate_limit_exceeded');
+    return { ...charged, code: 'rate_limit_exceeded' };
   }
 
   /**
@@ -264,13 +291,17 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   }
 
   /** Applies what a client reports of its run, and charges it to its API key. */
-  reportRun(report: RunReport): Promise<RunReportAnswer> {
-    return this.#keyRequests.reportRun(report);
+  async reportRun(report: RunReport): Promise<RunReportAnswer> {
+    const answer = await this.#keyRequests.reportRun(report);
+    if (answer.status === 'refused') this.#metrics.refused(report.keyId, answer.code);
+    return answer;
   }
 
   /** Chooses an endpoint for a request without a slot; answers at once, and wakes nothing. */
-  beginSideCall(request: SideCallRequest): Promise<SideCallAnswer> {
-    return this.#keyRequests.beginSideCall(request);
+  async beginSideCall(request: SideCallRequest): Promise<SideCallAnswer> {
+    const answer = await this.#keyRequests.beginSideCall(request);
+    if (answer.status === 'refused') this.#metrics.refused(request.keyId, answer.code);
+    return answer;
   }
 
   /**
@@ -325,6 +356,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   async destroy(by?: string): Promise<void> {
     this.#steering.record('tenant-deleted', '', by);
     await this.#loop.shutDown(this.#settings.config);
+    await this.#metrics.forget();
     this.#accounting.clear();
     this.#looking.stream.deleted();
     await this.#settings.clear();
@@ -348,6 +380,11 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     const { sideCalls } = this.#keyRequests;
     const [dispatcher, store] = [this.#dispatcher, this.#store];
     return VIEWS[name]({ dispatcher, store, sideCalls, app, now: Date.now() });
+  }
+
+  /** The metrics of the moment, as JSON text; undefined where the tenant is not configured. */
+  async figures(): Promise<string | undefined> {
+    return this.#metrics.text();
   }
 
   /** Finished runs as JSON Lines; undefined where the tenant is not configured. */

@@ -310,8 +310,8 @@ export interface ForecastAnswer {
   readonly nextAt?: number;
 }
 
-/** Views of a tenant for the admin API and the metrics. */
-export type ViewName = 'pdgraph' | 'status' | 'prewarm' | 'metrics';
+/** Views of a tenant for the admin API. */
+export type ViewName = 'pdgraph' | 'status' | 'prewarm';
 
 /** The answer of `enqueue`: a grant and a queued call come with a ticket. */
 export type Enqueued = Admission & { readonly ticket?: TicketMethods & Partial<Disposable> };
@@ -369,12 +369,14 @@ export interface TenantApi {
   destroy(by?: string): Promise<void>;
   forecast(): Promise<ForecastAnswer>;
   view(name: ViewName, app?: string): Promise<string | undefined>;
+  /** The metrics of the moment, as JSON text of `Figures` (metrics.ts). */
+  figures(): Promise<string | undefined>;
   runs(app?: string): Promise<ReadableStream | undefined>;
   archive(): Promise<ArchiveHead | undefined>;
   archivePage(head: ArchiveHead, after: number): Promise<ArchivePage>;
-  importRuns(runs: string, startMs: number, by?: string): Promise<ImportCount | undefined>;
   /** Answers the console; `key`: the API key that asks, absent for the administrator. */
   look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply>;
+  importRuns(runs: string, startMs: number, by?: string): Promise<ImportCount | undefined>;
   /** The log entry of a call as JSON text, by its id or its request's, of `keyId` first. */
   story(id: string, keyId?: string): Promise<string | undefined>;
 }

@@ -12,7 +12,7 @@ import {
   type Speeds,
   workMs,
 } from '../runs/demand.ts';
-import type { RecordedRun, VisitRecord } from '../runs/recorded-run.ts';
+import { adapterNeed, type RecordedRun, type VisitRecord } from '../runs/recorded-run.ts';
 import type { VisitState } from '../runs/visit-state.ts';
 import { type NeedTimes, NO_TIMES, needTimes } from './need-times.ts';
 import type { PriorPool, Prospects } from './prior-pool.ts';
@@ -32,6 +32,8 @@ const MIN_SAMPLES_OF_STATE = 3;
 /** Maximum bytes of an application's samples, except that each state keeps this minimum. */
 const MAX_BYTES = 45_000;
 const MIN_CAPACITY = 32;
+/** Adapters of an application whose needs are learned. */
+const MAX_ADAPTERS = 16;
 /** Key of the table of whole runs; the key of a state begins with a digit. */
 const WHOLE_RUN = 'run';
 
@@ -66,6 +68,7 @@ export class VisitSamples {
   learn(run: RecordedRun, at: number, speeds: Speeds, random: Random): void {
     for (const visit of run.units) {
       if (!this.#backends.includes(visit.backend)) this.#backends.push(visit.backend);
+      this.#learnAdapter(visit);
     }
     const visitCounts = new Map<string, number>();
     const starts = startTimes(run.units, speeds);
@@ -87,7 +90,7 @@ export class VisitSamples {
       };
       const shares = this.#backends.map((backend, b): BackendShare => {
         // For the visit's own backend the need is the next one after this visit.
-        const after = backend === visit.backend ? index + 1 : index;
+        const after = isNeeded(visit, backend) ? index + 1 : index;
         const needMs = firstNeedMs(run.units, starts, index, backend, after);
         return { remaining: remaining[b] ?? NO_DEMAND, needMs };
       });
@@ -99,6 +102,15 @@ export class VisitSamples {
       fanOutBefore += visit.calls.length;
       beforeMs += workMs(demand, speeds(visit.backend));
     });
+  }
+
+  /** An adapter counts as a backend of which nothing but the time of its need is learned. */
+  #learnAdapter({ backend, adapter }: VisitRecord): void {
+    if (adapter === undefined) return;
+    const name = adapterNeed(backend, adapter);
+    if (this.#backends.includes(name)) return;
+    const learned = this.#backends.filter((known) => known.includes('\n')).length;
+    if (learned < MAX_ADAPTERS) this.#backends.push(name);
   }
 
   /** Drops the samples of a unit that the graph has forgotten. */
@@ -252,7 +264,14 @@ function firstNeedMs(
   first = from,
 ): number {
   for (let i = first; i < visits.length; i += 1) {
-    if (visits[i]?.backend === backend) return (starts[i] ?? 0) - (starts[from] ?? 0);
+    const visit = visits[i];
+    if (visit && isNeeded(visit, backend)) return (starts[i] ?? 0) - (starts[from] ?? 0);
   }
   return Infinity;
+}
+
+/** True where the visit needs a backend, or an adapter by its name as one. */
+function isNeeded({ backend, adapter }: VisitRecord, name: string): boolean {
+  if (backend === name) return true;
+  return adapter !== undefined && name === adapterNeed(backend, adapter);
 }
