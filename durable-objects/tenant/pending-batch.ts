@@ -25,10 +25,10 @@ export class PendingBatch {
   #finished: FinishedRun[] = [];
   #endedRuns: string[] = [];
   #wakes: WakeRecord[] = [];
-  /** Parts of timelines that could not be written. */
-  #segments: EndpointSegment[] = [];
   /** The runs whose rows are stored, by id: a run that ended may have another of its id after it. */
   readonly #stored = new Map<string, LiveRun>();
+  /** Parts of timelines that could not be written. */
+  #segments: EndpointSegment[] = [];
   #observations = 0;
   /** When the batch must be written, epoch ms; Infinity while there is nothing to write. */
   dueAt = Infinity;

@@ -34,6 +34,8 @@ export const MIGRATIONS = [
    CREATE TABLE versions (version INTEGER PRIMARY KEY, at REAL, by TEXT, config TEXT);
    CREATE TABLE audit (seq INTEGER PRIMARY KEY, at REAL, by TEXT, action TEXT,
      target TEXT, changes TEXT);`,
+  // When the calls of a finished run waited and were served (call-times.ts); NULL in older runs.
+  'ALTER TABLE recorded ADD COLUMN times TEXT;',
 ];
 
 /**

@@ -374,9 +374,9 @@ export interface TenantApi {
   runs(app?: string): Promise<ReadableStream | undefined>;
   archive(): Promise<ArchiveHead | undefined>;
   archivePage(head: ArchiveHead, after: number): Promise<ArchivePage>;
-  importRuns(runs: string, startMs: number, by?: string): Promise<ImportCount | undefined>;
   /** Answers the console; `key`: the API key that asks, absent for the administrator. */
   look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply>;
+  importRuns(runs: string, startMs: number, by?: string): Promise<ImportCount | undefined>;
   /** The log entry of a call as JSON text, by its id or its request's, of `keyId` first. */
   story(id: string, keyId?: string): Promise<string | undefined>;
 }

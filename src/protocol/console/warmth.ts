@@ -75,7 +75,14 @@ export interface WarmthSegment {
 /** A wake, a ping that kept it warm, or a release. */
 export interface WakeShown {
   readonly at: number;
-  readonly cause: 'demand' | 'prewarm' | 'keep-warm' | 'release' | 'operator' | 'adapter' | 'adapter-prewarm';
+  readonly cause:
+    | 'demand'
+    | 'prewarm'
+    | 'keep-warm'
+    | 'release'
+    | 'operator'
+    | 'adapter'
+    | 'adapter-prewarm';
   /** For people. */
   readonly reason: string;
   /** Probability of need by the forecast; 1 for demand. */

@@ -230,15 +230,6 @@ describe('the accounts', () => {
     );
   });
 
-  it('are shown to the administrator only, for named tenants', async () => {
-    const get = (path: string, headers = {}) =>
-      exports.default.fetch(`http://t${path}`, { headers });
-    expect((await get('/metrics?tenant=a')).status).toBe(401);
-    expect((await get('/metrics', ADMIN)).status).toBe(400);
-    expect((await get('/metrics?tenant=a%20b', ADMIN)).status).toBe(400);
-    expect(await (await get('/metrics?tenant=nobody', ADMIN)).text()).toBe('');
-  });
-
   it('are kept for 90 days, and their sum for ever', async () => {
     const tenant = await newTenant({}, {});
     const counts = (warmMs: number) => ({ warmMs });
