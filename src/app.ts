@@ -31,6 +31,7 @@ import { openapi } from './routes/openapi.ts';
 import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
+import { steering } from './routes/steering.ts';
 import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
 import { unservedMessage } from './routes/unserved.ts';
 import { refuseWebSockets } from './routes/web-sockets.ts';
@@ -77,6 +78,7 @@ app.route('/v1', media);
 app.route('/v1', openai);
 app.route('/admin', admin);
 app.route('/admin', archive);
+app.route('/admin', steering);
 
 app.notFound((c) => {
   const { path } = c.req;

@@ -19,8 +19,8 @@ export type Target =
 export type Secrets = Readonly<Record<string, unknown>>;
 
 /** The environment by its names. */
-export function secretsIn(env: Env): Secrets {
-  return env as unknown as Secrets;
+export function secretsIn(env: object): Secrets {
+  return env as Secrets;
 }
 
 /** `missingSecret` is the name of the Worker secret without which the key cannot be obtained. */
