@@ -13,6 +13,12 @@ import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type {
+  SteerAnswer,
+  SteeringQuestion,
+  SteeringReply,
+  SteerOrder,
+} from '../../src/protocol/steering.ts';
+import type {
   AdapterOrder,
   Admission,
   ArchiveHead,
@@ -39,6 +45,7 @@ import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 import { AdapterOrders } from './adapter-orders.ts';
 import { CallAccounting } from './call-accounting.ts';
 import { Looking } from './console/looking.ts';
+import { Steering } from './console/steering.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { Forecasts } from './forecasts.ts';
@@ -75,6 +82,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   readonly #forecasts: Forecasts;
   readonly #keyRequests: KeyRequests;
   readonly #looking: Looking;
+  readonly #steering: Steering;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -158,7 +166,9 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
     const [settings, loop] = [this.#settings, this.#loop];
     this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
-    this.#looking = new Looking({ state: ctx, store, settings, loop });
+    this.#looking = new Looking({ state: ctx, store, settings, loop, log: accounting.log });
+    const onRecorded = () => this.#looking.stream.changed('audit');
+    this.#steering = new Steering({ store, settings, loop, onRecorded });
     this.#settings.restore();
     // Restored leases must expire even if no request ever comes again.
     waitUntil(this.#loop.arm());
@@ -183,7 +193,10 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
     await this.#loop.step([{ type: 'submitted', call: { ...call, keyId } }]);
-    this.ctx.waitUntil(this.#forecasts.announce(dispatcher, Date.now()));
+    const now = Date.now();
+    if (this.#forecasts.isDue(dispatcher, now)) {
+      this.ctx.waitUntil(this.#forecasts.announce(now));
+    }
     const answer = this.#answer(call.callId);
     if (answer?.status === 'granted') return { ...answer, ticket };
     if (answer) {
@@ -295,28 +308,37 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
    * Stores a checked configuration and answers the document; one without keys keeps the present
    * ones. Documents pass as JSON text, here and below, since RPC has no type for "any JSON".
    */
-  async putConfig(configJson: string): Promise<string> {
+  async putConfig(configJson: string, by?: string): Promise<string> {
     await this.#settings.adoptFromKvIfUnknown();
-    return this.#changed(this.#settings.put(JSON.parse(configJson)));
+    const record = this.#steering.recorded('config-put', '', by);
+    return this.#changed(this.#settings.put(JSON.parse(configJson), record));
   }
 
   /**
    * Adds an API key's hash, or replaces that of the key with the same id, which keeps its limits.
    * Undefined where the tenant is not configured.
    */
-  async addKey(key: KeyHash): Promise<string | undefined> {
+  async addKey(key: KeyHash, by?: string): Promise<string | undefined> {
     await this.#settings.adoptFromKvIfUnknown();
     const replaced = (keys: KeyHash[]) => keys.map((k) => (k.id === key.id ? { ...k, ...key } : k));
     return this.#changed(
-      this.#settings.changeKeys((keys) =>
-        keys.some((k) => k.id === key.id) ? replaced(keys) : [...keys, key],
+      this.#settings.changeKeys(
+        (keys) => (keys.some((k) => k.id === key.id) ? replaced(keys) : [...keys, key]),
+        this.#steering.recorded('key-made', key.id, by),
       ),
     );
   }
 
-  async removeKey(id: string): Promise<string | undefined> {
+  async removeKey(id: string, by?: string): Promise<string | undefined> {
     await this.#settings.adoptFromKvIfUnknown();
-    return this.#changed(this.#settings.changeKeys((keys) => keys.filter((k) => k.id !== id)));
+    const record = this.#steering.recorded('key-revoked', id, by);
+    const changed = this.#settings.changeKeys((keys) => keys.filter((k) => k.id !== id), record);
+    return this.#changed(changed);
+  }
+
+  /** Carries out a change by the administrator, and writes down who made it. */
+  steer(order: SteerOrder, by: string): Promise<SteerAnswer> {
+    return this.#steering.steer(order, by);
   }
 
   /** The tenant's document as it was stored; undefined where there is none. */
@@ -325,8 +347,14 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return document && JSON.stringify(document);
   }
 
+  /** What the console shows of a tenant's learning, settings and changes. `key`: the API key that asks. */
+  async steeringView(question: SteeringQuestion, key?: ConsoleKey): Promise<SteeringReply> {
+    return this.#steering.view(question, key);
+  }
+
   /** Deletes the tenant and all that was learned of it; waiting calls are refused. */
-  async destroy(): Promise<void> {
+  async destroy(by?: string): Promise<void> {
+    this.#steering.record('tenant-deleted', '', by);
     await this.#loop.shutDown(this.#settings.config);
     await this.#metrics.forget();
     this.#accounting.clear();
@@ -381,8 +409,9 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
    * Imports runs that were recorded elsewhere, as JSON text; their times count from `startMs`
    * (epoch ms). Undefined where the tenant is not configured.
    */
-  async importRuns(runs: string, startMs: number): Promise<ImportCount | undefined> {
+  async importRuns(runs: string, startMs: number, by?: string): Promise<ImportCount | undefined> {
     if (!this.#dispatcher) return undefined;
+    if (by !== undefined) this.#steering.record('runs-imported', '', by);
     this.#loop.flush();
     return importRuns(this.#store, this.#dispatcher, JSON.parse(runs), startMs);
   }

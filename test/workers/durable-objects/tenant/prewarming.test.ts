@@ -245,7 +245,7 @@ describe('the accounts', () => {
       };
       for (const day of ['2026-01-01', '2026-01-02', '2026-04-01']) {
         const entry = { day, backend: 'm', counts: { ...emptyCounts(), ...counts(1_000) } };
-        store.saveBatch({ ...nothing, accounts, days: [entry] });
+        store.saveBatch({ ...nothing, segments: [], at: 0, accounts, days: [entry] });
       }
       expect(store.prewarm.days().map((d) => d.day)).toEqual(['2026-04-01', '2026-01-02']);
       expect(store.prewarm.totals()).toMatchObject([{ counts: { warmMs: 3_000 } }]);
