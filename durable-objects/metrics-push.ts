@@ -19,8 +19,13 @@ const PERIOD_MS = 60_000;
 /** Figures are not taken anew for so long, ms: scrapes that come together cost the object one. */
 const FRESH_MS = 1_000;
 
+/** The namespace of the register's shards; RPC's generated types wrap every result. */
+interface Namespace {
+  getByName(name: string): unknown;
+}
+
 export interface PushOptions {
-  readonly register: DurableObjectNamespace;
+  readonly register: Namespace;
   readonly tenant: string;
   readonly of: FiguresOf;
   /** Undefined where there is nothing to show. */
@@ -37,7 +42,7 @@ interface Taken {
 
 export class MetricsPush {
   readonly #options: PushOptions;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #pushedAt = -Infinity;
   #pushing: Promise<void> | undefined;
   #taken: Taken | undefined;
@@ -49,11 +54,11 @@ export class MetricsPush {
 
   /** Something has changed: it is brought soon. */
   changed(): void {
-    if (this.#timer !== null || this.#isStopped) return;
+    if (this.#timer !== undefined || this.#isStopped) return;
     const waitMs = Math.max(SETTLE_MS, this.#pushedAt + PERIOD_MS - Date.now());
     this.#timer = setTimeout(
       () => {
-        this.#timer = null;
+        this.#timer = undefined;
         this.#pushing = this.#push(Date.now());
         this.#options.waitUntil(this.#pushing);
       },
@@ -76,8 +81,8 @@ export class MetricsPush {
 
   /** Nothing is brought until the next change; to be called when the object's data is deleted. */
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = null;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#taken = undefined;
     this.#isStopped = true;
   }
@@ -109,6 +114,6 @@ export class MetricsPush {
   get #shard(): MetricsShardApi {
     const { register, tenant } = this.#options;
     const name = metricsShard(shardOf(tenant, METRICS_SHARDS));
-    return register.getByName(name) as unknown as MetricsShardApi;
+    return register.getByName(name) as MetricsShardApi;
   }
 }

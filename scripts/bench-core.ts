@@ -2,7 +2,7 @@
  * `npm run bench:core`: measures the time and memory that the scheduler's decisions take with
  * 10,000 waiting calls, and the published Gittins formula on the same samples for comparison. Times
  * are medians of several rounds. `--growth` prints instead how a call's cost grows under each
- * policy, `--policies A,B` of some, and `--chart FILE.svg` draws it.
+ * policy, `--policies A,B` of some, `--dimensions A;B` over some, and `--chart FILE.svg` draws it.
  */
 
 import { writeFile } from 'node:fs/promises';
@@ -35,6 +35,7 @@ const { values } = parseArgs({
   options: {
     growth: { type: 'boolean', default: false },
     policies: { type: 'string', default: POLICY_NAMES.join(',') },
+    dimensions: { type: 'string', default: Object.keys(DIMENSIONS).join(';') },
     chart: { type: 'string' },
   },
 });
@@ -54,6 +55,7 @@ async function benchGrowth(names: string, chart: string | undefined): Promise<vo
   const policies = POLICY_NAMES.filter((policy) => names.split(',').includes(policy));
   const points: GrowthPoint[] = [];
   for (const dimension of Object.keys(DIMENSIONS) as Dimension[]) {
+    if (!values.dimensions.split(';').includes(dimension)) continue;
     const sizes = DIMENSIONS[dimension];
     const head = [`us a call, by ${dimension}`, ...sizes.map(String), 'most / least'];
     for (const cells of [head, head.map(() => '---')]) console.log(`| ${cells.join(' | ')} |`);

@@ -92,20 +92,22 @@ export class DispatchLoop {
     return effects;
   }
 
-  /** Writes what was learned; what cannot be written is kept for another try. */
-  flush(): void {
+  /** Writes what was learned; what cannot be written is kept for another try. False where it was not. */
+  flush(): boolean {
     const dispatcher = this.#dispatcher;
-    if (!dispatcher) return;
+    if (!dispatcher) return true;
     const { pending, store, counters } = this.#context;
     const now = Date.now();
     const batch = pending.take(dispatcher, now);
     try {
       pending.written(batch, store.saveBatch(batch), dispatcher);
       counters.wrote('batch', true);
+      return true;
     } catch (error) {
       counters.wrote('batch', false);
       console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
       pending.putBack(batch, dispatcher, now);
+      return false;
     }
   }
 
@@ -202,6 +204,7 @@ export class DispatchLoop {
     this.#clearTimer();
     this.#timerAt = at;
     const onTimer = () => {
+      this.#timer = null;
       this.#timerAt = Infinity;
       this.#context.waitUntil(this.#tick());
     };
@@ -209,7 +212,9 @@ export class DispatchLoop {
   }
 
   #clearTimer(): void {
-    clearTimeout(this.#timer);
+    // Where none is set, as after most calls, nothing is asked of the platform.
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     this.#timerAt = Infinity;
   }
 
@@ -226,7 +231,7 @@ export class DispatchLoop {
   }
 
   #endWatch(): void {
-    clearTimeout(this.#watch);
+    if (this.#watch !== null) clearTimeout(this.#watch);
     this.#watch = null;
   }
 }

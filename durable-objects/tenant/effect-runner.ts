@@ -11,6 +11,7 @@ import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { AdapterOrder, PingOrder } from '../../src/protocol/tenant.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { CallCounters } from './call-counters.ts';
+import { writeTimes } from './call-times.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import type { WakeRecord } from './prewarm-store.ts';
 import { refusal } from './refusal.ts';
@@ -90,7 +91,9 @@ export class EffectRunner {
         return;
       case 'run-finished': {
         const { record, learned } = effect;
-        const finished = record && { record, learned, finishedAt: Date.now() };
+        const calls = accounting.log.times.take(effect.runId);
+        const times = record && writeTimes(calls, record.arrival_ms);
+        const finished = record && { record, learned, times, finishedAt: Date.now() };
         return pending.runEnded(effect.runId, finished);
       }
       case 'adapter-load':

@@ -26,6 +26,16 @@ export const MIGRATIONS = [
   // A long run's older calls, so that a write of its row costs the same however long it is.
   `CREATE TABLE run_parts (run_id TEXT, part INTEGER, body TEXT, PRIMARY KEY (run_id, part))
      WITHOUT ROWID;`,
+  // What a wake cost; NULL in older rows. Timelines, versions of the configuration, and the audit log.
+  `ALTER TABLE wakes ADD COLUMN warm_ms REAL;
+   ALTER TABLE wakes ADD COLUMN money REAL;
+   CREATE TABLE timeline (backend TEXT, endpoint TEXT, from_at REAL, until_at REAL, phase TEXT,
+     paused INTEGER, PRIMARY KEY (backend, endpoint, from_at)) WITHOUT ROWID;
+   CREATE TABLE versions (version INTEGER PRIMARY KEY, at REAL, by TEXT, config TEXT);
+   CREATE TABLE audit (seq INTEGER PRIMARY KEY, at REAL, by TEXT, action TEXT,
+     target TEXT, changes TEXT);`,
+  // When the calls of a finished run waited and were served (call-times.ts); NULL in older runs.
+  'ALTER TABLE recorded ADD COLUMN times TEXT;',
 ];
 
 /**

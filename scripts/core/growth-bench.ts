@@ -1,6 +1,7 @@
 /**
- * Times a call in the dispatcher (its submission, its place in the queue, its grant, its end) while
- * one thing grows at a time: calls that wait, applications, runs in flight, calls of a run. Part of
+ * The processor time of a call in the dispatcher (its submission, its place in the queue, its grant,
+ * its end) while one thing grows at a time: calls that wait, for one endpoint or for eight with prefix
+ * caches, those with deadlines, applications, API keys, runs in flight, calls of a run. Part of
  * `npm run bench:core`.
  */
 
@@ -10,11 +11,15 @@ import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config
 import { seededRandom } from '../../src/core/learning/random.ts';
 import type { PolicyName } from '../../src/core/order/policies/registry.ts';
 import type { CallRequest } from '../../src/core/runs/call-request.ts';
+import { MAX_LINKS, type PrefixLink } from '../../src/core/runs/prefix.ts';
 
 /** What grows, and the values that it is measured at. */
 export const DIMENSIONS = {
   waiting: [10, 100, 1_000, 10_000],
+  'waiting, 8 endpoints': [10, 100, 1_000, 10_000],
+  'waiting, deadlines': [10, 100, 1_000, 10_000],
   applications: [1, 10, 100, 1_000],
+  keys: [1, 10, 100, 1_000],
   'runs in flight': [10, 100, 1_000, 10_000],
   'calls a run': [10, 100, 1_000],
 } as const satisfies Record<string, readonly number[]>;
@@ -30,20 +35,33 @@ export interface GrowthPoint {
 
 const BASE: Record<Dimension, number> = {
   waiting: 64,
+  'waiting, 8 endpoints': 0,
+  'waiting, deadlines': 0,
   applications: 10,
+  keys: 1,
   'runs in flight': 10,
   'calls a run': 0,
 };
 const SLOTS = 8;
+/** Longest wait for a run to be complete, ms, of runs with deadlines. */
+const DEADLINE_MS = 600_000;
+const SESSIONS = 200;
 const LONG_RUNS = 96;
 const ROUNDS = 7;
+/** Processor time of a round, ms. */
 const ROUND_MS = 25;
 const WARM_UP_MS = 60;
+/** Calls between two looks at the clock. */
+const CHUNK = 16;
 const RUNS_LEARNED = 5;
 
-/** Time of a call, us: the median of several rounds. */
+/** Processor time of a call, us: the median of several rounds. */
 export function callCost(policy: PolicyName, dimension: Dimension, value: number): number {
-  const world = new GrowthWorld(policy, { ...BASE, [dimension]: value });
+  const sizes = { ...BASE, [dimension]: value };
+  if (dimension.startsWith('waiting')) sizes.waiting = value;
+  // All keys have calls that wait.
+  if (dimension === 'keys') sizes.waiting = 2 * Math.max(...DIMENSIONS.keys);
+  const world = new GrowthWorld(policy, sizes);
   world.during(WARM_UP_MS);
   const rounds = Array.from({ length: ROUNDS }, () => world.during(ROUND_MS));
   rounds.sort((a, b) => a - b);
@@ -62,19 +80,22 @@ class GrowthWorld {
 
   constructor(policy: PolicyName, sizes: Record<Dimension, number>) {
     this.#sizes = sizes;
-    this.#dispatcher = new Dispatcher(configOf(policy), { random: seededRandom(1) }, 0);
+    const endpoints = sizes['waiting, 8 endpoints'] > 0 ? 8 : 1;
+    this.#dispatcher = new Dispatcher(configOf(policy, endpoints), { random: seededRandom(1) }, 0);
     this.#learn();
     for (let i = 0; i < sizes['runs in flight']; i += 1) this.#submit(`open${i}`, 'other', false);
     if (sizes['calls a run'] > 0) this.#makeLongRuns();
     for (let i = 0; i < SLOTS + sizes.waiting; i += 1) this.#next();
   }
 
-  /** Makes calls for some ms; returns the mean time of one, us. */
+  /** Makes calls for so much processor time; returns the mean of one, us. */
   during(ms: number): number {
-    const from = performance.now();
-    let calls = 0;
-    for (; performance.now() - from < ms; calls += 1) this.#cycle();
-    return ((performance.now() - from) * 1_000) / calls;
+    const from = process.cpuUsage();
+    for (let calls = CHUNK; ; calls += CHUNK) {
+      for (let i = 0; i < CHUNK; i += 1) this.#cycle();
+      const { user, system } = process.cpuUsage(from);
+      if (user + system >= ms * 1_000) return (user + system) / calls;
+    }
   }
 
   #cycle(): void {
@@ -112,10 +133,15 @@ class GrowthWorld {
       callId,
       runId,
       app: `app${number % this.#sizes.applications}`,
+      ...(this.#sizes.keys > 1 ? { keyId: `key${number % this.#sizes.keys}` } : {}),
+      ...(this.#sizes['waiting, deadlines'] > 0 && number % 2 === 0
+        ? { deadlineAt: this.#now + (DEADLINE_MS * (1 + (number % 7))) / 7 }
+        : {}),
+      ...(this.#sizes['waiting, 8 endpoints'] > 0 ? { prefix: prefixOf(number % SESSIONS) } : {}),
       unit: 'unit',
       backend,
       kind: 'llm',
-      inputTokens: 300 + (this.#calls % 200),
+      inputTokens: (this.#sizes['waiting, 8 endpoints'] > 0 ? 40_000 : 300) + (this.#calls % 200),
       arrivedAt: this.#now,
       final,
     };
@@ -158,7 +184,15 @@ class GrowthWorld {
   }
 }
 
-function configOf(policy: PolicyName): DispatcherConfig {
+/** A long conversation, with as many cuts as a chain has. */
+function prefixOf(session: number): PrefixLink[] {
+  return Array.from({ length: MAX_LINKS }, (_, i) => ({
+    id: i < 2 ? `tools${i}` : `s${session}-${i}`,
+    tokens: (i + 1) * 2_500,
+  }));
+}
+
+function configOf(policy: PolicyName, endpoints: number): DispatcherConfig {
   const backend = {
     queueDepth: 1e9,
     maxWaitMs: 1e12,
@@ -174,7 +208,13 @@ function configOf(policy: PolicyName): DispatcherConfig {
     leaseMs: 1e12,
     runSilenceMs: 1e9,
     backends: {
-      llm: { ...backend, endpoints: [{ id: 'e', slots: SLOTS }] },
+      llm: {
+        ...backend,
+        endpoints: Array.from({ length: endpoints }, (_, i) => ({
+          id: `e${i}`,
+          slots: SLOTS / endpoints,
+        })),
+      },
       other: { ...backend, endpoints: [{ id: 'o', slots: 1_000_000 }] },
     },
   };

@@ -193,6 +193,6 @@ class HeldPieces {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
   }
 }

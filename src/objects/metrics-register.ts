@@ -24,12 +24,16 @@ export interface Registered {
   readonly shards: ReadonlyMap<number, boolean>;
 }
 
-/** The figures of all tenants of some shards, of all where none are named. */
-export async function registeredFigures(
+/**
+ * The figures of all tenants of some shards, of all where none are named. `take` is told of the lines
+ * that have come, and refuses to have more of them in memory by an error, which is then the answer.
+ */
+export async function registeredFigures<E extends { readonly ok: false }>(
   env: Env,
   maxLines: number,
+  take: (lines: number) => E | undefined,
   shards: readonly number[] = Array.from({ length: METRICS_SHARDS }, (_, i) => i),
-): Promise<Registered> {
+): Promise<({ readonly ok: true } & Registered) | E> {
   const figures: StoredFigures[] = [];
   const up = new Map<number, boolean>();
   let [left, omitted] = [maxLines, 0];
@@ -39,16 +43,18 @@ export async function registeredFigures(
     const pages = await Promise.all(
       asked.map((shard) => inTime(() => askShard(env, shard, (stub) => stub.page(most)))),
     );
+    const came = pages.flatMap((page) => page?.figures ?? []);
+    const lines = came.reduce((sum, stored) => sum + stored.lines, 0);
+    const refused = take(lines);
+    if (refused) return refused;
+    left -= lines;
+    figures.push(...came);
     pages.forEach((page, j) => {
       up.set(asked[j] ?? 0, page !== undefined);
-      for (const stored of page?.figures ?? []) {
-        left -= stored.lines;
-        figures.push(stored);
-      }
       omitted += page?.omitted ?? 0;
     });
   }
-  return { figures, omitted, shards: up };
+  return { ok: true, figures, omitted, shards: up };
 }
 
 /** What the register has of some tenants; nothing of those whose shard does not answer. */

@@ -142,10 +142,10 @@ async function all(
   shards: readonly number[] | undefined,
   hand: Hand,
 ): Promise<Outcome<Scraped>> {
-  const { figures, omitted, shards: up } = await registeredFigures(env, MAX_LINES, shards);
-  const lines = figures.reduce((sum, f) => sum + f.lines, 0);
-  const tooMuch = hand.grow(lines * LINE_BYTES);
-  if (tooMuch) return tooMuch;
+  const take = (lines: number) => hand.grow(lines * LINE_BYTES);
+  const registered = await registeredFigures(env, MAX_LINES, take, shards);
+  if (!registered.ok) return registered;
+  const { figures, omitted, shards: up } = registered;
   const samples = {
     talaria_metrics_shard_up: [...up].map(([i, isUp]) => [[String(i)], isUp ? 1 : 0] as const),
     talaria_metrics_tenants_omitted: [[[], omitted] as const],

@@ -12,8 +12,8 @@
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { OrderedQueue } from './ordered-queue.ts';
+import type { CallOrder } from './run-entry.ts';
 import {
-  type CallOrder,
   type KeyOf,
   type NextCall,
   type QueueState,

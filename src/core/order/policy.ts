@@ -9,7 +9,7 @@ import type { ApplicationModel, RankQuery } from '../learning/application-model.
 import { type Speeds, workMs } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { DeadlineTiming } from './deadline-queue.ts';
-import type { CallOrder } from './waiting-queue.ts';
+import type { CallOrder } from './run-entry.ts';
 
 /** What a policy may use to rank a run at one backend. */
 export interface RankInputs {

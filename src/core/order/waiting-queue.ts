@@ -1,103 +1,27 @@
 /**
-/**
- * The calls that wait for one backend, in the policy's order: a sorted list of runs for each API key,
- * each run with its waiting calls. When a call of a run ends, only that run is re-keyed, O(log n); the
- * passing of time re-sorts nothing. Calls that are held back for an endpoint are in lists of their
- * own, so that they are not looked at while it is full. The list itself is ranked-queue.ts, or
- * shared-queue.ts where all runs of an application have one key; deadline-queue.ts adds urgent runs;
- * which key may take a slot is decided by key-shares.ts.
+ * The calls that wait for one backend, in the policy's order: a sorted list of runs for each API key
+ * (lanes.ts), each run with its waiting calls. When a call of a run ends, only that run is re-keyed,
+ * O(log n); the passing of time re-sorts nothing. Calls that are held back for an endpoint are in
+ * lists of their own, so that they are not looked at while it is full. deadline-queue.ts adds urgent
+ * runs; which key may take a slot is decided by key-shares.ts.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import { OrderedQueue } from './ordered-queue.ts';
-import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
-import { SharedQueue } from './shared-queue.ts';
+import { Lanes } from './lanes.ts';
+import type { KeyOf, NextCall, QueueState, WaitingRun, WorkOf } from './queue-contract.ts';
+import type { Ahead, Load } from './ranked-queue.ts';
+import { type CallOrder, insertCall, presentKey, type RunEntry, seqOf } from './run-entry.ts';
+import { WaitingEntries } from './waiting-entries.ts';
+import { type WaitingOfKey, WaitingTotals } from './waiting-totals.ts';
 
-/** Order of the waiting calls within a run. */
-export type CallOrder = 'submission' | 'longest-first';
-
-/** Key of a run in the queue (lower goes first); `head` is its call that would go next. */
-export type KeyOf = (run: LiveRun, head: LiveCall) => number;
-
-/** Work that goes before others once a run with this key is reached, ms. */
-export type WorkOf = (run: LiveRun, head: LiveCall, key: number) => number;
-
-/** State of the backend when the next call is taken. */
-export interface QueueState {
-  /** Epoch ms. */
-  readonly now: number;
-  /** Total slots of the backend; Infinity for no limit. */
-  readonly slots: number;
-  /** Slots that urgent calls hold. */
-  readonly urgentRunning: number;
-  /** Whether calls of an API key may take a slot now; absent: those of any key may. */
-  readonly mayTake?: (key: string) => boolean;
-  /** Whether an endpoint for which calls are held back can take one; absent: each can. */
-  readonly isOpen?: (endpoint: string) => boolean;
-}
-
-/** Calls and bodies of one API key that wait. */
-export interface WaitingOfKey {
-  calls: number;
-  bytes: number;
-}
-
-/** A call that was taken out of the queue. */
-export interface NextCall {
-  readonly call: LiveCall;
-  /** Key of its run when it was taken. */
-  readonly key: number;
-  /** Key from which the overtaking bound that the client was told follows; at least `key`. */
-  readonly promisedKey: number;
-  /** It was taken ahead of the order because of its deadline. */
-  readonly urgent: boolean;
-}
-
-/** A run with calls that wait in one place: for any endpoint, or for one. */
-export interface WaitingRun {
-  readonly run: LiveRun;
-  /** Its call that goes next; `placed.heldFor` says where it waits. */
-  readonly head: LiveCall;
-  readonly calls: number;
-  readonly key: number;
-  /** It goes before the order because of its deadline. */
-  readonly urgent?: boolean;
-}
-
-/** Runs with waiting calls of one API key; `place`: held back for an endpoint, or empty. */
-interface Lane {
-  readonly key: string;
-  readonly place: string;
-  readonly queue: RankedQueue<RunEntry> | SharedQueue<RunEntry>;
-}
-
-/** A run with its waiting calls of one place, in the order in which they go. */
-interface RunEntry {
-  readonly run: LiveRun;
-  readonly place: string;
-  readonly calls: LiveCall[];
-  /** Expected time that its calls take, ms. */
-  workMs: number;
-  /** That of the API key of its next call. */
-  lane: Lane | undefined;
-  /** Key of the last re-key in both directions; `lowerApp` leaves it unchanged. */
-  promisedKey: number;
-}
+export type { KeyOf, NextCall, QueueState, WaitingRun, WorkOf } from './queue-contract.ts';
 
 export class WaitingQueue {
-  /** Of the calls that are not held back. */
-  readonly #entries = new Map<LiveRun, RunEntry>();
-  /** Of those that are, by endpoint; without the endpoints that hold none. */
-  readonly #held = new Map<string, Map<LiveRun, RunEntry>>();
-  readonly #heldCalls = new Map<string, number>();
-  /** By place and API key; calls without a key are in the lane of the empty name. */
-  readonly #lanes = new Map<string, Lane>();
-  readonly #waiting = new Map<string, WaitingOfKey>();
+  readonly #entries = new WaitingEntries();
+  readonly #totals = new WaitingTotals();
+  readonly #lanes: Lanes;
   readonly #keyOf: KeyOf;
   readonly #order: CallOrder;
   readonly #workOf: WorkOf | undefined;
-  readonly #sharesByApp: boolean;
-  #size = 0;
-  #bytes = 0;
 
   /**
    * `workOf`: absent where it is the work of the run's waiting calls. `sharesByApp`: the key is that
@@ -107,50 +31,22 @@ export class WaitingQueue {
     this.#keyOf = keyOf;
     this.#order = order;
     this.#workOf = workOf;
-    this.#sharesByApp = sharesByApp;
+    this.#lanes = new Lanes(sharesByApp);
   }
 
   /** Number of waiting calls. */
   get size(): number {
-    return this.#size;
+    return this.#totals.calls;
   }
 
   /** Bytes of the bodies that Workers hold for the waiting calls. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#totals.bytes;
   }
 
   add(call: LiveCall): void {
-    const place = call.placed.heldFor ?? '';
-    let entries = this.#entriesOf(place);
-    if (!entries) {
-      entries = new Map();
-      this.#held.set(place, entries);
-    }
-    let entry = entries.get(call.run);
-    if (!entry) {
-      entry = {
-        run: call.run,
-        place,
-        calls: [],
-        workMs: 0,
-        lane: undefined,
-        promisedKey: Infinity,
-      };
-      entries.set(call.run, entry);
-    }
-    const before = (other: LiveCall) =>
-      this.#order === 'longest-first'
-        ? expectedSize(other) > expectedSize(call) ||
-          (expectedSize(other) === expectedSize(call) && other.seq < call.seq)
-        : other.seq < call.seq;
-    let at = entry.calls.length;
-    while (at > 0) {
-      const other = entry.calls[at - 1];
-      if (!other || before(other)) break;
-      at -= 1;
-    }
-    entry.calls.splice(at, 0, call);
+    const entry = this.#entries.enter(call);
+    insertCall(entry.calls, call, this.#order);
     this.#count(entry, call, 1);
     this.#key(entry);
   }
@@ -158,94 +54,68 @@ export class WaitingQueue {
   /** Adds a call that was taken, with at most the key that its run had. */
   addBack({ call, key, promisedKey }: NextCall): void {
     this.add(call);
-    const entry = this.#entriesOf(call.placed.heldFor ?? '')?.get(call.run);
-    const queue = entry?.lane?.queue;
-    if (!entry || !queue || entry.calls[0] !== call) return;
+    const entry = this.#entries.of(call);
+    if (!entry || entry.calls[0] !== call) return;
     entry.promisedKey = Math.min(entry.promisedKey, promisedKey);
-    if (key < (queue.keyOf(entry) ?? Infinity)) {
-      queue.set(entry, key, call.seq, this.#load(entry, call, key));
-    }
+    this.#lower(entry, call, key);
   }
 
   /** True where calls of an API key wait that are not held back for an endpoint that is full. */
   wantsSlot(key: string, isOpen: (endpoint: string) => boolean): boolean {
-    if (this.#lanes.has(key)) return true;
-    for (const place of this.#held.keys()) {
-      if (this.#lanes.has(laneName(key, place)) && isOpen(place)) return true;
+    if (this.#lanes.has(key, '')) return true;
+    for (const place of this.#entries.places) {
+      if (this.#lanes.has(key, place) && isOpen(place)) return true;
     }
     return false;
   }
 
   /** Number of runs with a waiting call. */
   get runs(): number {
-    if (this.#held.size === 0) return this.#entries.size;
-    const runs = new Set(this.#entries.keys());
-    for (const entries of this.#held.values()) for (const run of entries.keys()) runs.add(run);
-    return runs.size;
+    return this.#entries.runs;
   }
 
   /** The call that goes next where any may take a slot. */
   get next(): LiveCall | undefined {
-    let best: RunEntry | undefined;
-    let bestKey = Infinity;
-    for (const { queue } of this.#lanes.values()) {
-      if (best && queue.peekKey() >= bestKey) continue;
-      [best, bestKey] = [queue.peek(), queue.peekKey()];
-    }
-    return best?.calls[0];
+    return this.#lanes.first(() => true)?.calls[0];
   }
 
   /** Takes the call that goes next out of the queue. */
-  take(room: QueueState): NextCall | undefined {
-    let best: RunEntry | undefined;
-    let bestKey = Infinity;
-    for (const { key: lane, place, queue } of this.#lanes.values()) {
-      const entry = queue.peek();
-      const key = queue.peekKey();
-      if (!entry || key > bestKey || (best && key === bestKey && seqOf(best) < seqOf(entry))) {
-        continue;
-      }
-      if (place !== '' && !(room.isOpen?.(place) ?? true)) continue;
-      if (room.mayTake?.(lane) ?? true) [best, bestKey] = [entry, key];
-    }
+  take({ isOpen, mayTake }: QueueState): NextCall | undefined {
+    const best = this.#lanes.first(({ key, place }) => {
+      if (place !== '' && !(isOpen?.(place) ?? true)) return false;
+      return mayTake?.(key) ?? true;
+    });
     return best && this.#takeFrom(best, false);
   }
 
   /** Number of calls that are held back for an endpoint. */
   heldFor(endpoint: string): number {
-    return this.#heldCalls.get(endpoint) ?? 0;
+    return this.#totals.heldFor(endpoint);
   }
 
   /** Number of those whose key is at most this one. */
   heldBefore(endpoint: string, key: number): number {
-    let held = 0;
-    for (const entry of this.#held.get(endpoint)?.values() ?? []) {
-      if ((entry.lane?.queue.keyOf(entry) ?? 0) <= key) held += entry.calls.length;
-    }
-    return held;
+    return this.#entries.heldBefore(endpoint, key);
   }
 
   /** The calls that are held back, in their order. */
   heldCalls(): LiveCall[] {
-    const entries = [...this.#held.values()].flatMap((e) => [...e.values()]);
-    const keyOf = (entry: RunEntry) => entry.lane?.queue.keyOf(entry) ?? 0;
-    entries.sort((a, b) => keyOf(a) - keyOf(b) || seqOf(a) - seqOf(b));
-    return entries.flatMap(({ calls }) => calls);
+    return this.#entries.heldInOrder().flatMap(({ calls }) => calls);
   }
 
   /** Calls of an API key that wait, and bytes of their bodies. */
   waitingOf(key: string): Readonly<WaitingOfKey> {
-    return this.#waiting.get(key) ?? NOTHING_WAITS;
+    return this.#totals.ofKey(key);
   }
 
   /** API keys with waiting calls. */
   get keys(): Iterable<string> {
-    return this.#waiting.keys();
+    return this.#totals.keys;
   }
 
   /** Takes the next call of a given run. */
   protected takeOf(run: LiveRun, urgent: boolean): NextCall | undefined {
-    const entry = this.#entryOf(run);
+    const entry = this.#entries.ofRun(run);
     return entry && this.#takeFrom(entry, urgent);
   }
 
@@ -254,7 +124,7 @@ export class WaitingQueue {
 
   /** Removes a call; false where it does not wait here. */
   remove(call: LiveCall): boolean {
-    const entry = this.#entriesOf(call.placed.heldFor ?? '')?.get(call.run);
+    const entry = this.#entries.of(call);
     const at = entry?.calls.indexOf(call) ?? -1;
     if (!entry || at < 0) return false;
     entry.calls.splice(at, 1);
@@ -265,69 +135,54 @@ export class WaitingQueue {
 
   /** Re-keys a run after one of its calls ended, at any backend. */
   rekey(run: LiveRun): void {
-    const entry = this.#entries.get(run);
-    if (entry) this.#key(entry);
-    for (const entries of this.#held.values()) {
-      const held = entries.get(run);
-      if (held) this.#key(held);
-    }
+    for (const entry of this.#entries.allOfRun(run)) this.#key(entry);
   }
 
   /** Re-keys all waiting runs of an application, where they have one key. */
   rekeyApp(app: string): void {
-    for (const { queue } of this.#lanes.values()) {
-      if (!(queue instanceof SharedQueue)) continue;
-      queue.rekey(app, ({ run, calls: [head] }) => (head ? this.#keyOf(run, head) : Infinity));
-    }
+    this.#lanes.rekeyApp(app, ({ run, calls: [head] }) =>
+      head ? this.#keyOf(run, head) : Infinity,
+    );
   }
 
   /** The smallest key of all runs; Infinity where none waits. */
   get leastKey(): number {
-    let least = Infinity;
-    for (const { queue } of this.#lanes.values()) least = Math.min(least, queue.peekKey());
-    return least;
+    return this.#lanes.leastKey;
   }
 
-  /** Re-keys them only where the key becomes lower; the promised key stays. O(waiting runs). */
+  /** Re-keys them only where the key becomes lower; the promised key stays. */
   lowerApp(app: string): void {
-    for (const entry of this.#all()) {
+    for (const entry of this.#entries.ofApp(app)) {
       const head = entry.calls[0];
-      if (entry.run.app !== app || !head) continue;
+      if (!head) continue;
       this.keyed(entry.run, head);
-      const key = this.#keyOf(entry.run, head);
-      const { lane } = entry;
-      if (lane && key < (lane.queue.keyOf(entry) ?? Infinity)) {
-        lane.queue.set(entry, key, head.seq, this.#load(entry, head, key));
-      }
+      this.#lower(entry, head, this.#keyOf(entry.run, head));
     }
   }
 
   /** Present key of a run; undefined where none of its calls waits here. */
   keyOf(run: LiveRun): number | undefined {
-    const entry = this.#entryOf(run);
-    return entry?.lane?.queue.keyOf(entry);
+    const entry = this.#entries.ofRun(run);
+    return entry && presentKey(entry);
   }
 
   /** API key of a run's next call; undefined where none of its calls waits here. */
   protected laneOf(run: LiveRun): string | undefined {
-    return this.#entryOf(run)?.lane?.key;
+    return this.#entries.ofRun(run)?.lane?.key;
   }
 
   /** Key for the run's overtaking bound: the present key, or the higher one before `lowerApp`. */
   promisedKeyOf(run: LiveRun): number | undefined {
-    const entry = this.#entryOf(run);
+    const entry = this.#entries.ofRun(run);
     // A key that an application's runs share rises without each of them being looked at.
-    return entry && Math.max(entry.promisedKey, this.keyOf(run) ?? -Infinity);
+    return entry && Math.max(entry.promisedKey, presentKey(entry) ?? -Infinity);
   }
 
   /** Place of a run in the queue, from 1; 0 where none of its calls waits here. */
   position(run: LiveRun): number {
-    const entry = this.#entryOf(run);
-    const key = entry?.lane?.queue.keyOf(entry);
-    if (!entry || key === undefined) return 0;
-    let before = 0;
-    for (const { queue } of this.#lanes.values()) before += queue.before(key, seqOf(entry)).items;
-    return before + 1;
+    const entry = this.#entries.ofRun(run);
+    const key = entry && presentKey(entry);
+    return entry && key !== undefined ? this.#lanes.before(key, seqOf(entry)) + 1 : 0;
   }
 
   /**
@@ -335,91 +190,32 @@ export class WaitingQueue {
    * so that of another key's calls about as many go before it as of its own.
    */
   ahead(call: LiveCall, isShared: boolean): Ahead | undefined {
-    const entry = this.#entriesOf(call.placed.heldFor ?? '')?.get(call.run);
-    const own = entry?.lane?.queue;
-    const key = entry && own?.keyOf(entry);
+    const entry = this.#entries.of(call);
     const at = entry?.calls.indexOf(call) ?? -1;
-    if (!entry || !own || key === undefined || at < 0) return undefined;
-    const before = own.before(key, seqOf(entry));
-    const first = at / entry.calls.length;
-    let { items, calls, workMs } = before;
-    calls += at;
-    workMs += entry.workMs * first;
-    const turns = calls + 1;
-    for (const { queue: lane, key: laneKey } of this.#lanes.values()) {
-      if (lane === own) continue;
-      const { total } = lane;
-      if (isShared && laneKey !== entry.lane?.key) {
-        const share = Math.min(1, turns / total.calls);
-        items += Math.round(lane.size * share);
-        calls += total.calls * share;
-        workMs += total.workMs * share;
-      } else {
-        const other = lane.before(key, seqOf(entry));
-        items += other.items;
-        calls += other.calls;
-        workMs += other.workMs;
-      }
-    }
-    return { items, calls, workMs };
+    return entry && at >= 0 ? this.#lanes.ahead(entry, at, isShared) : undefined;
   }
 
   /** What goes before a call that goes after all that wait here. */
   get load(): Load {
-    let [calls, workMs] = [0, 0];
-    for (const { queue } of this.#lanes.values()) {
-      calls += queue.total.calls;
-      workMs += queue.total.workMs;
-    }
-    return { calls, workMs };
+    return this.#lanes.load;
   }
 
   /** The waiting runs in the order in which they go where any may take a slot. O(log n) for each. */
   *inOrder(): Iterable<WaitingRun> {
-    const next = new OrderedQueue<Iterator<RunEntry> & { entry?: RunEntry }>();
-    const step = (lane: Iterator<RunEntry> & { entry?: RunEntry }) => {
-      const { done, value } = lane.next();
-      if (done) return void next.delete(lane);
-      lane.entry = value;
-      next.set(lane, value.lane?.queue.keyOf(value) ?? Infinity, seqOf(value));
-    };
-    for (const { queue } of this.#lanes.values()) step(queue.inOrder()[Symbol.iterator]());
-    for (let lane = next.peek(); lane; lane = next.peek()) {
-      const { entry } = lane;
-      const [head] = entry?.calls ?? [];
-      const key = next.peekKey();
-      if (entry && head) yield { run: entry.run, head, calls: entry.calls.length, key };
-      step(lane);
+    for (const entry of this.#lanes.inOrder()) {
+      const [head] = entry.calls;
+      const key = presentKey(entry) ?? Infinity;
+      if (head) yield { run: entry.run, head, calls: entry.calls.length, key };
     }
   }
 
   /** All waiting calls, in no order. */
   *calls(): Iterable<LiveCall> {
-    for (const entry of this.#all()) yield* entry.calls;
-  }
-
-  *#all(): Iterable<RunEntry> {
-    yield* this.#entries.values();
-    for (const entries of this.#held.values()) yield* entries.values();
-  }
-
-  #entriesOf(place: string): Map<LiveRun, RunEntry> | undefined {
-    return place === '' ? this.#entries : this.#held.get(place);
-  }
-
-  /** The run's calls that are not held back, or else some that are. */
-  #entryOf(run: LiveRun): RunEntry | undefined {
-    const entry = this.#entries.get(run);
-    if (entry || this.#held.size === 0) return entry;
-    for (const entries of this.#held.values()) {
-      const held = entries.get(run);
-      if (held) return held;
-    }
-    return undefined;
+    for (const entry of this.#entries.all()) yield* entry.calls;
   }
 
   #takeFrom(entry: RunEntry, urgent: boolean): NextCall | undefined {
-    const key = entry.lane?.queue.keyOf(entry);
+    const key = presentKey(entry);
     const call = entry.calls.shift();
     if (!call || key === undefined) return undefined;
     const promisedKey = Math.max(entry.promisedKey, key);
@@ -429,89 +225,37 @@ export class WaitingQueue {
   }
 
   #count(entry: RunEntry, call: LiveCall, by: 1 | -1): void {
-    this.#size += by;
-    entry.workMs += by * call.expectedMs;
-    const { place } = entry;
-    if (place !== '') this.#heldCalls.set(place, this.heldFor(place) + by);
-    const bytes = by * (call.request.bodyBytes ?? 0);
-    this.#bytes += bytes;
-    const key = keyOfCall(call);
-    const waiting = this.#waiting.get(key) ?? { calls: 0, bytes: 0 };
-    waiting.calls += by;
-    waiting.bytes += bytes;
-    if (waiting.calls > 0) this.#waiting.set(key, waiting);
-    else this.#waiting.delete(key);
+    entry.slots += by * call.slots;
+    entry.workMs += by * call.slots * call.expectedMs;
+    this.#totals.count(call, entry.place, by);
   }
 
   /** A run that is reached keeps its place for what it asks next, so that counts as well. */
-  #load({ run, calls, workMs }: RunEntry, head: LiveCall, key: number): Load {
+  #load({ run, slots, workMs }: RunEntry, head: LiveCall, key: number): Load {
     const ofRunMs = this.#workOf?.(run, head, key) ?? 0;
-    return { calls: calls.length, workMs: Math.max(0, workMs, ofRunMs) };
-  }
-
-  #lane(key: string, place: string): Lane {
-    const name = laneName(key, place);
-    let lane = this.#lanes.get(name);
-    if (!lane) {
-      const queue = this.#sharesByApp
-        ? new SharedQueue<RunEntry>(({ run }) => run.app)
-        : new RankedQueue<RunEntry>();
-      lane = { key, place, queue };
-      this.#lanes.set(name, lane);
-    }
-    return lane;
-  }
-
-  #leaveLane(entry: RunEntry): void {
-    const { lane } = entry;
-    if (!lane) return;
-    lane.queue.delete(entry);
-    if (lane.queue.size > 0) return;
-    this.#lanes.delete(laneName(lane.key, lane.place));
+    return { calls: slots, workMs: Math.max(0, workMs, ofRunMs) };
   }
 
   #key(entry: RunEntry): void {
-    const { run, place } = entry;
+    const { run } = entry;
     const head = entry.calls[0];
     if (head) {
       this.keyed(run, head);
-      const key = keyOfCall(head);
-      if (key !== entry.lane?.key) {
-        this.#leaveLane(entry);
-        entry.lane = this.#lane(key, place);
-      }
+      this.#entries.renamed(entry);
+      const { queue } = this.#lanes.enter(entry, head.request.keyId ?? '');
       entry.promisedKey = this.#keyOf(run, head);
       const load = this.#load(entry, head, entry.promisedKey);
-      entry.lane.queue.set(entry, entry.promisedKey, head.seq, load);
+      queue.set(entry, entry.promisedKey, head.seq, load);
       return;
     }
-    this.#leaveLane(entry);
-    const entries = this.#entriesOf(place);
-    entries?.delete(run);
-    if (place !== '' && entries?.size === 0) {
-      this.#held.delete(place);
-      this.#heldCalls.delete(place);
-    }
-    this.keyed(run, this.#entryOf(run)?.calls[0]);
+    this.#lanes.leave(entry);
+    this.#entries.leave(entry);
+    this.keyed(run, this.#entries.ofRun(run)?.calls[0]);
   }
-}
 
-const NOTHING_WAITS: Readonly<WaitingOfKey> = { calls: 0, bytes: 0 };
-
-function laneName(key: string, place: string): string {
-  return place === '' ? key : `${key}\n${place}`;
-}
-
-function keyOfCall(call: LiveCall): string {
-  return call.request.keyId ?? '';
-}
-
-/** Submission number of the run's next call, the tie-break of equal keys. */
-function seqOf(entry: RunEntry): number {
-  return entry.calls[0]?.seq ?? Infinity;
-}
-
-/** Size by which `longest-first` orders a fan-out, tokens: the visit ends with its last call. */
-function expectedSize(call: LiveCall): number {
-  return call.request.inputTokens + (call.request.maxOutputTokens ?? 0);
+  #lower(entry: RunEntry, head: LiveCall, key: number): void {
+    const queue = entry.lane?.queue;
+    if (!queue || key >= (queue.keyOf(entry) ?? Infinity)) return;
+    queue.set(entry, key, head.seq, this.#load(entry, head, key));
+  }
 }

@@ -1,0 +1,44 @@
+/** What a queue of waiting calls is given and what it answers (waiting-queue.ts). */
+import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+
+/** Key of a run in the queue (lower goes first); `head` is its call that would go next. */
+export type KeyOf = (run: LiveRun, head: LiveCall) => number;
+
+/** Work that goes before others once a run with this key is reached, ms. */
+export type WorkOf = (run: LiveRun, head: LiveCall, key: number) => number;
+
+/** State of the backend when the next call is taken. */
+export interface QueueState {
+  /** Epoch ms. */
+  readonly now: number;
+  /** Total slots of the backend; Infinity for no limit. */
+  readonly slots: number;
+  /** Slots that urgent calls hold. */
+  readonly urgentRunning: number;
+  /** Whether calls of an API key may take a slot now; absent: those of any key may. */
+  readonly mayTake?: (key: string) => boolean;
+  /** Whether an endpoint for which calls are held back can take one; absent: each can. */
+  readonly isOpen?: (endpoint: string) => boolean;
+}
+
+/** A call that was taken out of the queue. */
+export interface NextCall {
+  readonly call: LiveCall;
+  /** Key of its run when it was taken. */
+  readonly key: number;
+  /** Key from which the overtaking bound that the client was told follows; at least `key`. */
+  readonly promisedKey: number;
+  /** It was taken ahead of the order because of its deadline. */
+  readonly urgent: boolean;
+}
+
+/** A run with calls that wait in one place: for any endpoint, or for one. */
+export interface WaitingRun {
+  readonly run: LiveRun;
+  /** Its call that goes next; `placed.heldFor` says where it waits. */
+  readonly head: LiveCall;
+  readonly calls: number;
+  readonly key: number;
+  /** It goes before the order because of its deadline. */
+  readonly urgent?: boolean;
+}
