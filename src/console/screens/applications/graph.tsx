@@ -145,14 +145,13 @@ function Counts({ live, width }: { readonly live: LiveInUnit; readonly width: nu
       {shown.map((kind, i) => (
         <g
           key={kind}
-          role="img"
-          aria-label={`${live[kind]} ${kind}`}
           class="graph-count"
           data-kind={kind}
           transform={`translate(${width - 16 - i * 30} 0)`}
         >
+          <title>{`${live[kind]} ${kind}`}</title>
           <rect x={-13} y={-10} width={26} height={20} rx={10} />
-          <text text-anchor="middle" y={4} aria-hidden="true">
+          <text text-anchor="middle" y={4}>
             {live[kind] > 99 ? '99+' : live[kind]}
           </text>
         </g>
