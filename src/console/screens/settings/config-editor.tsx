@@ -122,7 +122,7 @@ function Where({ text, offset, schema }: WhereProps) {
   return (
     <>
       <span class="faint">
-        {line}:{column}
+        line {line}, column {column}
       </span>{' '}
       {path !== '' && <code>{path}</code>} {hint !== '' && <span class="soft">{hint}</span>}
     </>

@@ -166,7 +166,7 @@ function columnsOf(
         <>
           <span class="mono">{row.id}</span>
           {narrow && <span class="second">{counted(row.openRuns, 'open run')}</span>}
-          {narrow && <span class="second">{limitsText(row)}</span>}
+          {narrow && <span class="second">limits: {limitsText(row)}</span>}
         </>
       ),
     },
