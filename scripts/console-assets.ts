@@ -54,10 +54,6 @@ async function ensurePage(): Promise<void> {
 }
 
 async function buildPage(outDir: string): Promise<void> {
-  const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
-  if (scripts['build:console'] === undefined) {
-    return writeFile(join(outDir, 'index.html'), '<!doctype html><title>Talaria</title>');
-  }
   const args = ['run', '--silent', 'build:console', '--', '--outDir', outDir, '--emptyOutDir'];
   await promisify(execFile)('npm', args, { cwd: ROOT }).catch((error) => {
     throw new Error(`The console's page cannot be built:\n${error.stdout}${error.stderr}`);

@@ -24,6 +24,7 @@ const OBJECTS = [
   ['ROUND', 'ForecastRound', 'round'],
   ['JOBS', 'JobsObject', 'jobs'],
   ['KEYS', 'KeyRegister', 'keys'],
+  ['METRICS', 'MetricsShard', 'metrics'],
 ] as const;
 
 /** `disk`: folder of the objects' storage. */

@@ -7,6 +7,7 @@ import { getPath } from 'hono/utils/url';
 import { MODEL_PATHS } from './apis/model-apis.ts';
 import type { AppEnv } from './auth/app-env.ts';
 import { errorResponse } from './http/errors.ts';
+import { KnownRoutes } from './http/known-routes.ts';
 import { refusedMethod } from './http/methods.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { servedPath } from './http/written-path.ts';
@@ -31,11 +32,15 @@ import { openapi } from './routes/openapi.ts';
 import { responses } from './routes/responses.ts';
 import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
+import { steering } from './routes/steering.ts';
 import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
 import { unservedMessage } from './routes/unserved.ts';
 import { refuseWebSockets } from './routes/web-sockets.ts';
 
-export const app = new Hono<AppEnv>({ getPath: (request) => servedPath(getPath(request)) });
+export const app = new Hono<AppEnv>({
+  getPath: (request) => servedPath(getPath(request)),
+  router: new KnownRoutes(new Hono<AppEnv>().router, MODEL_PATHS),
+});
 
 app.use(async (c, next) => {
   const id = requestId(c.req.header('x-request-id'));
@@ -77,6 +82,7 @@ app.route('/v1', media);
 app.route('/v1', openai);
 app.route('/admin', admin);
 app.route('/admin', archive);
+app.route('/admin', steering);
 
 app.notFound((c) => {
   const { path } = c.req;

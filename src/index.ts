@@ -10,6 +10,7 @@ export { ForecastRound } from '../durable-objects/directory/forecast-round.ts';
 export { IdempotencyShard } from '../durable-objects/idempotency.ts';
 export { JobsObject } from '../durable-objects/jobs/jobs.ts';
 export { KeyRegister } from '../durable-objects/key-register.ts';
+export { MetricsShard } from '../durable-objects/metrics-shard.ts';
 export { TenantObject } from '../durable-objects/tenant/tenant.ts';
 
 export { JobRunner } from './job-runner.ts';

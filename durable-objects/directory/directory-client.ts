@@ -4,6 +4,7 @@
  */
 import { proxyDurable } from 'itty-durable';
 import * as z from 'zod';
+import { shardOf as shardOfName } from '../../src/protocol/shard-of.ts';
 import type { TenantDirectory } from './directory.ts';
 
 /** The period of the cron, ms. */
@@ -44,13 +45,9 @@ export async function takeDue(
   return dueSchema.parse(answer);
 }
 
-/** FNV-1a hash of the tenant: spreads tenants evenly, and must never change. */
+/** The shard that a tenant is in. */
 export function shardOf(tenant: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < tenant.length; i += 1) {
-    hash = Math.imul(hash ^ tenant.charCodeAt(i), 0x01000193);
-  }
-  return (hash >>> 0) % DIRECTORY_SHARDS;
+  return shardOfName(tenant, DIRECTORY_SHARDS);
 }
 
 function shard(directory: Directory, index: number): RemoteDirectory {

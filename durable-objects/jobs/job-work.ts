@@ -8,6 +8,7 @@ import type { JobSettings } from '../../src/config/job-settings.ts';
 import { afterAttempt } from '../../src/core/limits/job-rules.ts';
 import { type BatchStores, BatchWork } from './batch-work.ts';
 import { type Attempted, attemptJob, type Runner } from './job-attempt.ts';
+import type { JobFigures } from './job-figures.ts';
 import type { JobRow } from './job-row.ts';
 import { JobStarts, type RunningJob } from './job-starts.ts';
 import type { JobEnd } from './job-store.ts';
@@ -28,6 +29,10 @@ export interface JobWorld {
   transaction<T>(act: () => T): T;
   /** Keeps the object alive until the task has ended. */
   background(task: Promise<void>): void;
+  /** Counts for the metrics. */
+  readonly figures: Pick<JobFigures, 'ended' | 'retried'>;
+  /** Called after each turn. */
+  turned(): void;
   /** Makes sure that the alarm fires at `at` (epoch ms) or before. */
   arm(at: number): Promise<void>;
 }
@@ -74,6 +79,7 @@ export class JobWork {
       await this.#world.arm(Date.now() + RECHECK_MS).catch(() => {});
     } finally {
       this.#isTurning = false;
+      if (!this.#isAbandoned) this.#world.turned();
     }
   }
 
@@ -234,6 +240,7 @@ export class JobWork {
     const wasRefused = outcome.type === 'again' && !outcome.counts;
     this.#starts.ended(job.keyHash, wasRefused, startedAt, now);
     if (outcome.type === 'again') {
+      this.#world.figures.retried();
       return this.#stores.jobs.putBack(job.id, now + outcome.pauseMs, outcome.counts);
     }
     const { state } = outcome;
@@ -251,6 +258,7 @@ export class JobWork {
 
   #end(job: JobRow, end: JobEnd, now: number): void {
     this.#stores.jobs.end(job, end, now, this.#retentionMs);
+    this.#world.figures.ended(end.state);
     if (job.batch === undefined) return;
     const { state } = end;
     const outcome = state === 'completed' || state === 'expired' ? state : 'failed';

@@ -25,11 +25,13 @@ import type {
   StoredFile,
 } from '../../src/protocol/jobs.ts';
 import { ObjectAlarm } from '../alarm.ts';
+import { MetricsPush } from '../metrics-push.ts';
 import { migrate } from '../migrations.ts';
 import { BatchStore, newBatchBytes } from './batch-store.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { FileStore, newFileBytes } from './file-store.ts';
 import { exceededBound } from './job-bounds.ts';
+import { JobFigures } from './job-figures.ts';
 import { shownJob } from './job-row.ts';
 import { JOB_MIGRATIONS } from './job-schema.ts';
 import { JobStore, jobBytes } from './job-store.ts';
@@ -46,6 +48,8 @@ const BATCH_WINDOW_MS = 86_400_000;
 export class JobsObject extends DurableObject<Env> implements JobsApi {
   readonly #alarm: ObjectAlarm;
   readonly #tenant: string;
+  readonly #figures = new JobFigures(Date.now());
+  readonly #metrics: MetricsPush;
   #stores: ReturnType<typeof storesOf>;
   #work: JobWork;
 
@@ -56,6 +60,13 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     this.#tenant = ctx.id.name ?? ctx.storage.kv.get<string>('tenant') ?? '';
     if (ctx.storage.kv.get('tenant') === undefined) ctx.storage.kv.put('tenant', this.#tenant);
     this.#stores = storesOf(ctx.storage);
+    this.#metrics = new MetricsPush({
+      register: env.METRICS,
+      tenant: this.#tenant,
+      of: 'jobs',
+      figures: (now) => this.#figures.at(now, this.#usage()),
+      waitUntil: (promise) => ctx.waitUntil(promise),
+    });
     this.#work = this.#newWork();
     // What was in progress when the object died goes on, whatever has woken it.
     this.#work.kick();
@@ -201,6 +212,10 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
   }
 
   async usage(): Promise<readonly KeyUsage[]> {
+    return this.#usage();
+  }
+
+  #usage(): KeyUsage[] {
     const running = [...this.#work.running];
     return this.#stores.accounts.all().map(({ keyId, keyHash, bytes, jobs, batches, files }) => ({
       ...{ keyId, keyHash, bytes, jobs, batches, files },
@@ -212,6 +227,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
   /** Deletes all jobs, batches and files, because the tenant was deleted. */
   async destroy(): Promise<void> {
     this.#work.abandon();
+    await this.#metrics.forget();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.#alarm.fired();
@@ -268,6 +284,8 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
       env: { ...this.env },
       settings: () => this.#settings(),
       transaction: (act) => this.#transaction(act),
+      figures: this.#figures,
+      turned: () => this.#metrics.changed(),
       background: (task) => this.ctx.waitUntil(task),
       arm: (at) => this.#alarm.arm(at),
     });

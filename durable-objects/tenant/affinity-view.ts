@@ -2,8 +2,11 @@
  * What the choice of endpoints by prefixes came to, for the status of a backend and the metrics. The
  * counts begin anew with each start of the object, as what is known of the caches does.
  */
+import type { AffinityTotals } from '../../src/core/affinity/affinity-totals.ts';
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { MetricName } from '../../src/metrics/catalogue.ts';
+import type { Sample, Samples } from '../../src/protocol/metrics.ts';
 
 /** The part of a backend's status; field names are those of the API. */
 export function affinityView({ placement }: Backend) {
@@ -24,25 +27,23 @@ function ratio(part: number, whole: number): number | null {
   return whole > 0 ? part / whole : null;
 }
 
-const COUNTERS = [
-  ['input_tokens', 'Tokens of prompts whose prefixes were looked for.', 'inputTokens'],
-  ['expected_tokens', 'Of these tokens, those expected in the caches.', 'expectedTokens'],
-  ['reported_input_tokens', 'Tokens of prompts whose hits were reported.', 'reportedInputTokens'],
-  ['reported_tokens', 'Of these tokens, those reported as cached.', 'reportedTokens'],
-  ['held_ms', 'Time that a slot was free for calls held back for another.', 'heldMs'],
-  ['saved_ms', 'Time that reading the expected tokens would have taken.', 'savedMs'],
-] as const;
+const COUNTERS = {
+  talaria_prefix_calls_total: (t) => t.calls,
+  talaria_prefix_input_tokens_total: (t) => t.inputTokens,
+  talaria_prefix_expected_tokens_total: (t) => t.expectedTokens,
+  talaria_prefix_reported_input_tokens_total: (t) => t.reportedInputTokens,
+  talaria_prefix_reported_tokens_total: (t) => t.reportedTokens,
+  talaria_prefix_held_seconds_total: (t) => t.heldMs / 1_000,
+  talaria_prefix_saved_seconds_total: (t) => t.savedMs / 1_000,
+} as const satisfies Partial<Record<MetricName, (totals: AffinityTotals) => number>>;
 
 /** The counters of the backends that choose by prefixes. */
-export function affinityMetrics(dispatcher: Dispatcher) {
+export function affinityMetrics(dispatcher: Dispatcher): Samples {
   const backends = [...dispatcher.backends].filter(([, { placement }]) => placement.mode !== 'off');
-  return COUNTERS.map(([name, help, field]) => ({
-    name: `talaria_prefix_${name}_total`,
-    type: 'counter',
-    help,
-    samples: backends.map(([backend, { placement }]) => ({
-      labels: [`backend="${backend}"`],
-      value: placement.totals[field],
-    })),
-  }));
+  return Object.fromEntries(
+    Object.entries(COUNTERS).map(([name, countOf]) => [
+      name,
+      backends.map(([backend, { placement }]): Sample => [[backend], countOf(placement.totals)]),
+    ]),
+  );
 }

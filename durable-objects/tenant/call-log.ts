@@ -10,6 +10,7 @@ import { RecentMap } from '../../src/core/learning/recent-map.ts';
 import type { Gauges } from '../../src/core/limits/key-limits.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol/tenant.ts';
+import { type CallTimes, RunTimes } from './call-times.ts';
 
 const MAX_ENTRIES = 1_000;
 /** Attempts that are kept of one call, the newest. */
@@ -43,14 +44,39 @@ interface CallEntry {
   readonly backend: string;
   identity: { app: string; run: string; unit: string; why: EnqueueRequest['why'] | null };
   /** As it was known when the call arrived. */
-  readonly request: object;
+  readonly request: {
+    readonly kind: string;
+    readonly input_tokens: number;
+    readonly max_output_tokens: number | null;
+    readonly body_bytes: number | null;
+    readonly final: boolean;
+    readonly retry: boolean;
+    readonly deadline_at: number | null;
+    readonly max_wait_ms: number | null;
+  };
   /** Null where the call was never queued. */
-  arrival: object | null;
+  arrival: {
+    readonly position: number;
+    readonly expected_wait_ms: number;
+    readonly rank_ms: number | null;
+    readonly bound_ms: number | null;
+  } | null;
   /** Position in the queue on arrival; 0: the call was granted at once. */
   position: number;
   readonly attempts: Attempt[];
   refusal?: { readonly code: string; readonly retry_after_ms: number };
-  result?: object;
+  result?: LoggedResult;
+}
+
+interface LoggedResult {
+  readonly outcome: string;
+  readonly endpoint_fault: boolean;
+  readonly cold: boolean;
+  readonly service_ms: number;
+  readonly first_byte_ms: number | null;
+  readonly input_tokens: number | null;
+  readonly cached_tokens: number | null;
+  readonly output_tokens: number | null;
 }
 
 export class CallLog {
@@ -60,6 +86,8 @@ export class CallLog {
   /** The newest call of any key with a request id. */
   readonly #newestOf = new RecentMap<string>(MAX_ENTRIES);
   readonly #gauges = new RecentMap<Gauges>(MAX_ENTRIES);
+  /** Times of the ended calls of runs in flight. */
+  readonly times = new RunTimes();
 
   /** Opens the entry of a call; a call that is submitted again keeps its entry. */
   open({ call, keyId, requestId, why }: EnqueueRequest, gauges: Gauges): void {
@@ -122,6 +150,7 @@ export class CallLog {
       if (effect.cause === 'cancelled') entry.state = 'cancelled';
       // A call that the dispatcher still has waits for another attempt.
       else entry.state = call ? 'waiting' : 'ended';
+      if (entry.state !== 'waiting') this.#over(entry);
     }
   }
 
@@ -130,6 +159,7 @@ export class CallLog {
     if (!entry) return;
     entry.state = 'refused';
     entry.refusal = { code, retry_after_ms: Math.round(retryAfterMs) };
+    this.#over(entry);
   }
 
   /** Records how an attempt ended after which the client wants another. */
@@ -155,7 +185,9 @@ export class CallLog {
 
   cancelled(callId: string): void {
     const entry = this.#entries.get(callId);
-    if (entry?.state === 'waiting') entry.state = 'cancelled';
+    if (entry?.state !== 'waiting') return;
+    entry.state = 'cancelled';
+    this.#over(entry);
   }
 
   /** What the headers of the call's answer report. */
@@ -174,18 +206,30 @@ export class CallLog {
     };
   }
 
-  /**
-   * The entry as JSON text; undefined if unknown. `id` is the call's id or else its request's, of
-   * the key that asks before that of any other key: no key hides the calls of another by its choice
-   * of request ids.
-   */
+  /** The entry as JSON text; undefined if unknown. */
   entryJson(id: string, keyId = ''): string | undefined {
-    const callId = this.#callOf.get(ownRequest(keyId, id)) ?? this.#newestOf.get(id) ?? '';
-    const entry = this.#entries.get(id) ?? this.#entries.get(callId);
+    const entry = this.entry(id, keyId);
     return entry && JSON.stringify(entry);
   }
 
+  /**
+   * The entry; undefined if unknown. `id` is the call's id or else its request's, of
+   * the key that asks before that of any other key: no key hides the calls of another by its choice
+   * of request ids.
+   */
+  entry(id: string, keyId = ''): Readonly<CallEntry> | undefined {
+    const callId = this.#callOf.get(ownRequest(keyId, id)) ?? this.#newestOf.get(id) ?? '';
+    return this.#entries.get(id) ?? this.#entries.get(callId);
+  }
+
+  /** The times of a call so far; undefined if unknown. */
+  timesOf(callId: string): CallTimes | undefined {
+    const entry = this.#entries.get(callId);
+    return entry && timesOf(entry);
+  }
+
   clear(): void {
+    this.times.clear();
     for (const { call, key, request_id: requestId } of [...this.#entries.values()]) {
       this.#entries.delete(call);
       this.#gauges.delete(call);
@@ -219,6 +263,10 @@ export class CallLog {
     });
   }
 
+  #over(entry: CallEntry): void {
+    this.times.add(entry.identity.run, timesOf(entry));
+  }
+
   /** Takes application and run from the run, which identifies them better than one of its calls. */
   #assignRun(entry: CallEntry, { run }: LiveCall): void {
     entry.identity = { ...entry.identity, app: run.app, run: run.id };
@@ -228,6 +276,34 @@ export class CallLog {
 /** Request ids contain no blank, so no two pairs have the same text. */
 function ownRequest(keyId: string, requestId: string): string {
   return `${keyId} ${requestId}`;
+}
+
+function timesOf(entry: CallEntry): CallTimes {
+  const { attempts, result, state, identity } = entry;
+  const last = attempts.at(-1);
+  return {
+    call: entry.call,
+    requestId: entry.request_id,
+    unit: identity.unit,
+    backend: entry.backend,
+    endpoint: last?.endpoint ?? null,
+    attempts: attempts.length,
+    outcome: outcomeOf(state, result),
+    arrivedAt: entry.arrived_at,
+    grantedAt: last?.granted_at ?? null,
+    endedAt: last?.ended?.at ?? (state === 'waiting' || state === 'running' ? null : Date.now()),
+    coldMs: Math.round(last?.cold_ms ?? 0),
+    firstByteMs: result?.first_byte_ms ?? null,
+    inputTokens: result?.input_tokens ?? null,
+    cachedTokens: result?.cached_tokens ?? null,
+    outputTokens: result?.output_tokens ?? null,
+  };
+}
+
+function outcomeOf(state: CallEntry['state'], result: LoggedResult | undefined) {
+  if (state === 'waiting' || state === 'running') return 'running';
+  if (state !== 'ended') return state;
+  return result?.outcome === 'ok' ? 'succeeded' : 'failed';
 }
 
 function howOf({ cold, busy, outcome }: CallResult): string {

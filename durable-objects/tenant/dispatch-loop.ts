@@ -8,6 +8,7 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { ObjectAlarm } from '../alarm.ts';
+import type { CallCounters } from './call-counters.ts';
 import type { EffectRunner } from './effect-runner.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import { restoreDispatcher } from './restore.ts';
@@ -40,6 +41,9 @@ export interface LoopContext {
   readonly waiters: Waiters;
   /** Called after each step, with its events and effects. */
   readonly stepped?: (events: readonly DispatchEvent[], effects: readonly Effect[]) => void;
+  readonly counters: CallCounters;
+  /** Called when the metrics have changed. */
+  readonly onCounted: () => void;
   /** Keeps the object in memory until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -88,18 +92,22 @@ export class DispatchLoop {
     return effects;
   }
 
-  /** Writes what was learned; what cannot be written is kept for another try. */
-  flush(): void {
+  /** Writes what was learned; what cannot be written is kept for another try. False where it was not. */
+  flush(): boolean {
     const dispatcher = this.#dispatcher;
-    if (!dispatcher) return;
-    const { pending, store } = this.#context;
+    if (!dispatcher) return true;
+    const { pending, store, counters } = this.#context;
     const now = Date.now();
     const batch = pending.take(dispatcher, now);
     try {
       pending.written(batch, store.saveBatch(batch), dispatcher);
+      counters.wrote('batch', true);
+      return true;
     } catch (error) {
+      counters.wrote('batch', false);
       console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
       pending.putBack(batch, dispatcher, now);
+      return false;
     }
   }
 
@@ -152,8 +160,10 @@ export class DispatchLoop {
    * cancelling its call, which may grant the slot to another.
    */
   #apply(dispatcher: Dispatcher, events: readonly DispatchEvent[], now: number): readonly Effect[] {
-    const { effects: runner, pending } = this.#context;
+    const { effects: runner, pending, counters, onCounted } = this.#context;
+    const before = counters.beforeStep(events, dispatcher, now);
     const effects = dispatcher.step(events, now);
+    counters.stepped(before, effects, dispatcher, now);
     let unsaved = runner.run(effects);
     while (unsaved.length > 0) {
       const cancelled = unsaved.map((callId) => ({ type: 'cancelled' as const, callId }));
@@ -161,7 +171,10 @@ export class DispatchLoop {
       unsaved = runner.run(more);
       effects.push(...more);
     }
-    if (effects.length > 0 || events.some((e) => e.type !== 'tick')) pending.observed(now);
+    if (effects.length > 0 || events.some((e) => e.type !== 'tick')) {
+      pending.observed(now);
+      onCounted();
+    }
     this.#context.stepped?.(events, effects);
     return effects;
   }
@@ -191,6 +204,7 @@ export class DispatchLoop {
     this.#clearTimer();
     this.#timerAt = at;
     const onTimer = () => {
+      this.#timer = null;
       this.#timerAt = Infinity;
       this.#context.waitUntil(this.#tick());
     };
@@ -198,7 +212,9 @@ export class DispatchLoop {
   }
 
   #clearTimer(): void {
-    clearTimeout(this.#timer);
+    // Where none is set, as after most calls, nothing is asked of the platform.
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     this.#timerAt = Infinity;
   }
 
@@ -215,7 +231,7 @@ export class DispatchLoop {
   }
 
   #endWatch(): void {
-    clearTimeout(this.#watch);
+    if (this.#watch !== null) clearTimeout(this.#watch);
     this.#watch = null;
   }
 }

@@ -10,6 +10,8 @@ import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { AdapterOrder, PingOrder } from '../../src/protocol/tenant.ts';
 import type { CallAccounting } from './call-accounting.ts';
+import type { CallCounters } from './call-counters.ts';
+import { writeTimes } from './call-times.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import type { WakeRecord } from './prewarm-store.ts';
 import { refusal } from './refusal.ts';
@@ -21,6 +23,7 @@ export interface EffectContext {
   readonly waiters: Waiters;
   readonly pending: PendingBatch;
   readonly accounting: CallAccounting;
+  readonly counters: CallCounters;
   /** The configuration in force. */
   readonly config: () => TenantConfig | undefined;
   readonly call: (callId: string) => LiveCall | undefined;
@@ -41,14 +44,16 @@ export class EffectRunner {
 
   /** Returns the calls whose grant could not be stored: they must not run, and end at once. */
   run(effects: readonly Effect[]): string[] {
+    const { accounting, counters } = this.#context;
     const unsaved: string[] = [];
     for (const effect of effects) {
-      if ('callId' in effect) {
-        this.#context.accounting.observe(effect, this.#context.call(effect.callId), Date.now());
-      }
+      const call = 'callId' in effect ? this.#context.call(effect.callId) : undefined;
+      if ('callId' in effect) accounting.observe(effect, call, Date.now());
       const isSaved = effect.type !== 'granted' || this.#saveLease(effect);
-      if (isSaved) this.#run(effect);
-      else unsaved.push(effect.callId);
+      if (isSaved) {
+        counters.effect(effect, call);
+        this.#run(effect);
+      } else unsaved.push(effect.callId);
     }
     return unsaved;
   }
@@ -86,7 +91,9 @@ export class EffectRunner {
         return;
       case 'run-finished': {
         const { record, learned } = effect;
-        const finished = record && { record, learned, finishedAt: Date.now() };
+        const calls = accounting.log.times.take(effect.runId);
+        const times = record && writeTimes(calls, record.arrival_ms);
+        const finished = record && { record, learned, times, finishedAt: Date.now() };
         return pending.runEnded(effect.runId, finished);
       }
       case 'adapter-load':
@@ -141,7 +148,7 @@ export class EffectRunner {
 
   /** Stores a lease. False where its row could not be written: the caller is told to ask again. */
   #saveLease({ callId, repeated }: Granted): boolean {
-    const { store, waiters, accounting } = this.#context;
+    const { store, waiters, accounting, counters } = this.#context;
     const call = this.#context.call(callId);
     if (!call?.lease) return true;
     if (repeated) {
@@ -150,7 +157,9 @@ export class EffectRunner {
     }
     try {
       store.leases.save(call.request, call.lease);
+      counters.wrote('lease', true);
     } catch (error) {
+      counters.wrote('lease', false);
       console.error(JSON.stringify({ event: 'lease_not_saved', error: String(error) }));
       waiters.fail(callId, new Error('the lease could not be stored'));
       accounting.refund(callId, Date.now());
@@ -161,9 +170,12 @@ export class EffectRunner {
 
   /** Stores that a lease was renewed. */
   renewed(callId: string, { expiresAt }: Lease): void {
+    const { store, counters } = this.#context;
     try {
-      this.#context.store.leases.renew(callId, expiresAt);
+      store.leases.renew(callId, expiresAt);
+      counters.wrote('renewal', true);
     } catch (error) {
+      counters.wrote('renewal', false);
       // The lease is renewed in memory all the same; the next renewal tries to store it again.
       console.error(JSON.stringify({ event: 'renewal_not_saved', error: String(error) }));
     }

@@ -1,5 +1,6 @@
 /** What each API key holds at present, for the admin API and the metrics. Only formatting. */
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { Sample, Samples } from '../../src/protocol/metrics.ts';
 import type { SideCalls } from './side-calls.ts';
 
 /** Fields by API key; keys that hold nothing are absent. */
@@ -18,17 +19,13 @@ export function keysView(
   );
 }
 
-/** The same as metrics, without the tenant's label. */
-export function keyMetrics(dispatcher: Dispatcher, sideCalls: SideCalls): object[] {
+/** The same as metrics. */
+export function keyMetrics(dispatcher: Dispatcher, sideCalls: SideCalls): Samples {
   const keys = Object.entries(keysView(dispatcher, sideCalls));
-  const gauge = (name: string, help: string, of: (held: (typeof keys)[number][1]) => number) => ({
-    name,
-    type: 'gauge',
-    help,
-    samples: keys.map(([id, held]) => ({ labels: [`key="${id}"`], value: of(held) })),
-  });
-  return [
-    gauge('talaria_open_runs', 'Runs in flight that an API key opened.', (h) => h.open_runs),
-    gauge('talaria_side_calls', 'Requests without a slot that run.', (h) => h.side_calls),
-  ];
+  const samples = (of: (held: (typeof keys)[number][1]) => number): Sample[] =>
+    keys.map(([id, held]) => [[id], of(held)]);
+  return {
+    talaria_open_runs: samples((held) => held.open_runs),
+    talaria_side_calls: samples((held) => held.side_calls),
+  };
 }

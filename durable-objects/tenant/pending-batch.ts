@@ -6,6 +6,7 @@
 import { snapshotOf } from '../../src/core/backends/backend-snapshot.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { LiveRun } from '../../src/core/runs/live-run.ts';
+import type { EndpointSegment } from './console/timeline-store.ts';
 import type { WakeRecord } from './prewarm-store.ts';
 import type { FinishedRun } from './recorded-runs.ts';
 import type { RunRows } from './running-runs.ts';
@@ -26,6 +27,8 @@ export class PendingBatch {
   #wakes: WakeRecord[] = [];
   /** The runs whose rows are stored, by id: a run that ended may have another of its id after it. */
   readonly #stored = new Map<string, LiveRun>();
+  /** Parts of timelines that could not be written. */
+  #segments: EndpointSegment[] = [];
   #observations = 0;
   /** When the batch must be written, epoch ms; Infinity while there is nothing to write. */
   dueAt = Infinity;
@@ -70,6 +73,7 @@ export class PendingBatch {
     this.#finished = [...batch.finished, ...this.#finished].slice(-MAX_KEPT);
     this.#endedRuns = [...batch.endedRuns, ...this.#endedRuns];
     this.#wakes = [...batch.wakes, ...this.#wakes].slice(-MAX_KEPT);
+    this.#segments = batch.segments.slice(-MAX_KEPT);
     for (const { id } of batch.running.map(({ head }) => head)) {
       if (dispatcher.register.runs.has(id)) dispatcher.register.changed.add(id);
     }
@@ -87,7 +91,14 @@ export class PendingBatch {
       return [{ ...run.unwritten(), replaces: stored !== undefined && stored !== run }];
     });
     register.changed.clear();
+    const segments = [...backends].flatMap(([name, { endpoints }]) =>
+      [...endpoints].flatMap(([endpoint, { timeline, spec }]) =>
+        spec.coldStart ? timeline.take(now).map((s) => ({ backend: name, endpoint, ...s })) : [],
+      ),
+    );
     const batch = {
+      at: now,
+      segments: [...this.#segments, ...segments],
       finished: this.#finished,
       running,
       // A run that ended before it was stored has no rows.
@@ -111,6 +122,7 @@ export class PendingBatch {
     this.#finished = [];
     this.#endedRuns = [];
     this.#wakes = [];
+    this.#segments = [];
     this.#observations = 0;
     this.dueAt = Infinity;
   }

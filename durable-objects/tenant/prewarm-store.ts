@@ -26,6 +26,9 @@ export interface WakeRecord {
   };
   readonly outcome: WakeOutcome | 'dry-run' | 'over-budget' | 'released';
   readonly endedAt: number;
+  /** Warm time until its first call or its end, ms, and its price; absent where none was caused. */
+  readonly warmMs?: number;
+  readonly money?: number;
 }
 
 /** What happened since the accounts were last written. */
@@ -57,6 +60,8 @@ export class PrewarmStore {
       },
       outcome: String(row.outcome) as WakeRecord['outcome'],
       endedAt: Number(row.ended_at),
+      ...(row.warm_ms === null ? {} : { warmMs: Number(row.warm_ms) }),
+      ...(row.money === null ? {} : { money: Number(row.money) }),
     }));
   }
 
@@ -95,10 +100,11 @@ export class PrewarmStore {
     );
   }
 
-  #saveWake({ backend, endpoint, wake, outcome, endedAt }: WakeRecord): void {
+  #saveWake({ backend, endpoint, wake, outcome, endedAt, warmMs, money }: WakeRecord): void {
     this.#sql.exec(
-      `INSERT INTO wakes (backend, endpoint, cause, at, probability, reason, outcome, ended_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO wakes
+         (backend, endpoint, cause, at, probability, reason, outcome, ended_at, warm_ms, money)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       backend,
       endpoint,
       wake.cause,
@@ -107,6 +113,8 @@ export class PrewarmStore {
       wake.reason,
       outcome,
       endedAt,
+      warmMs ?? null,
+      money ?? null,
     );
   }
 

@@ -6,6 +6,8 @@ import type { BudgetLimits } from '../../src/core/backends/backend-spec.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { DailyAccount, DailyCounts } from '../../src/core/prewarm/daily-accounts.ts';
 import type { BackendOutlook } from '../../src/core/prewarm/prewarm-outlook.ts';
+import type { MetricName } from '../../src/metrics/catalogue.ts';
+import type { Sample, Samples } from '../../src/protocol/metrics.ts';
 
 /** What one backend's warm endpoints cost and brought on one day. */
 export function dayView({ day, backend, counts }: DailyAccount): object {
@@ -30,6 +32,7 @@ export function dayView({ day, backend, counts }: DailyAccount): object {
     releases: counts.releases,
     cold_waits: { suffered: counts.coldWaits, avoided: counts.avoidedWaits },
     cold_wait_seconds: { suffered: seconds(counts.coldWaitMs), avoided: seconds(counts.avoidedMs) },
+    ...adapterDay(counts),
   };
 }
 
@@ -53,98 +56,79 @@ function limitsView({ warmMs, money }: BudgetLimits): object {
   return { warm_seconds: warmMs === undefined ? null : seconds(warmMs), money: money ?? null };
 }
 
-interface Metric {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge';
-  readonly help: string;
-  /** Values, each with its label beside the backend's, or '' for none. */
-  readonly of: (counts: DailyCounts) => ReadonlyArray<readonly [string, number]>;
+/** The values of a metric of a backend, each with its label beside the backend's, or '' for none. */
+export type ValuesOf = (
+  counts: DailyCounts,
+) => ReadonlyArray<readonly [label: string, value: number]>;
+
+const COUNTERS = {
+  talaria_warm_seconds_total: (c) => [['', c.warmMs / 1_000]],
+  talaria_warm_cost_total: (c) => [['', c.money]],
+  talaria_ping_seconds_total: (c) => [['', c.pingMs / 1_000]],
+  talaria_wakes_total: (c) => [
+    ['demand', c.demandWakes],
+    ['prewarm', c.prewarms],
+    ['keep-warm', c.keepWarms],
+  ],
+  talaria_pings_total: (c) => [
+    ['used', c.used],
+    ['late', c.late],
+    ['wasted', c.wasted],
+    ['failed', c.failed],
+    ['over-budget', c.overBudget],
+  ],
+  talaria_releases_total: (c) => [['', c.releases]],
+  talaria_cold_waits_total: (c) => [
+    ['suffered', c.coldWaits],
+    ['avoided', c.avoidedWaits],
+  ],
+  talaria_cold_wait_seconds_total: (c) => [
+    ['suffered', c.coldWaitMs / 1_000],
+    ['avoided', c.avoidedMs / 1_000],
+  ],
+} as const satisfies Partial<Record<MetricName, ValuesOf>>;
+
+/** The stored accounts as metrics. Backends that are no longer configured are left out. */
+export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly DailyAccount[]): Samples {
+  const present = totals.filter(({ backend }) => dispatcher.backends.has(backend));
+  return countersOf(COUNTERS, present);
 }
 
-const COUNTERS: readonly Metric[] = [
-  {
-    name: 'talaria_warm_seconds_total',
-    type: 'counter',
-    help: 'Time that endpoints which scale to zero were warm or warming.',
-    of: (c) => [['', c.warmMs / 1_000]],
-  },
-  {
-    name: 'talaria_warm_cost_total',
-    type: 'counter',
-    help: 'The same in money, at prewarm.pricePerWarmSecond.',
-    of: (c) => [['', c.money]],
-  },
-  {
-    name: 'talaria_ping_seconds_total',
-    type: 'counter',
-    help: 'Warm time that pings ahead of need caused before they were used.',
-    of: (c) => [['', c.pingMs / 1_000]],
-  },
-  {
-    name: 'talaria_wakes_total',
-    type: 'counter',
-    help: 'Wakes by cause.',
-    of: (c) => [
-      ['cause="demand"', c.demandWakes],
-      ['cause="prewarm"', c.prewarms],
-      ['cause="keep-warm"', c.keepWarms],
-    ],
-  },
-  {
-    name: 'talaria_pings_total',
-    type: 'counter',
-    help: 'Pings ahead of need by how they ended; over-budget ones were not made.',
-    of: (c) => [
-      ['outcome="used"', c.used],
-      ['outcome="late"', c.late],
-      ['outcome="wasted"', c.wasted],
-      ['outcome="failed"', c.failed],
-      ['outcome="over-budget"', c.overBudget],
-    ],
-  },
-  {
-    name: 'talaria_releases_total',
-    type: 'counter',
-    help: 'Idle endpoints that were told to go cold.',
-    of: (c) => [['', c.releases]],
-  },
-  {
-    name: 'talaria_cold_waits_total',
-    type: 'counter',
-    help: 'Calls that waited for a cold start, and first calls that a ping spared one.',
-    of: (c) => [
-      ['kind="suffered"', c.coldWaits],
-      ['kind="avoided"', c.avoidedWaits],
-    ],
-  },
-  {
-    name: 'talaria_cold_wait_seconds_total',
-    type: 'counter',
-    help: 'How long they waited, or would have.',
-    of: (c) => [
-      ['kind="suffered"', c.coldWaitMs / 1_000],
-      ['kind="avoided"', c.avoidedMs / 1_000],
-    ],
-  },
-];
+/** The samples of such metrics. */
+export function countersOf(
+  counters: Readonly<Record<string, ValuesOf>>,
+  present: readonly DailyAccount[],
+): Samples {
+  return Object.fromEntries(
+    Object.entries<ValuesOf>(counters).map(([name, valuesOf]) => [
+      name,
+      present.flatMap(({ backend, counts }) =>
+        valuesOf(counts).map(
+          ([label, value]): Sample => [label === '' ? [backend] : [backend, label], value],
+        ),
+      ),
+    ]),
+  );
+}
 
-/**
- * The metrics, without the tenant's label. Backends that are no longer configured are
- * left out.
- */
-export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly DailyAccount[]): object[] {
-  const present = totals.filter(({ backend }) => dispatcher.backends.has(backend));
-  return COUNTERS.map(({ name, type, help, of }) => ({
-    name,
-    type,
-    help,
-    samples: present.flatMap(({ backend, counts }) =>
-      of(counts).map(([label, value]) => ({
-        labels: [`backend="${backend}"`, ...(label === '' ? [] : [label])],
-        value,
-      })),
-    ),
-  }));
+/** The adapters' part of a day; empty where nothing was loaded. */
+function adapterDay(counts: DailyCounts): object {
+  const { adapterLoads, adapterPrewarms, adapterFailed, adapterWaits } = counts;
+  if (adapterLoads + adapterPrewarms + adapterFailed + adapterWaits === 0) return {};
+  return {
+    adapters: {
+      loads: { demand: adapterLoads, prewarm: adapterPrewarms },
+      unloads: counts.adapterUnloads,
+      outcomes: {
+        used: counts.adapterUsed,
+        late: counts.adapterLate,
+        wasted: counts.adapterWasted,
+        failed: adapterFailed,
+      },
+      waits: adapterWaits,
+      wait_seconds: seconds(counts.adapterWaitMs),
+    },
+  };
 }
 
 function seconds(ms: number): number {

@@ -17,6 +17,22 @@ export interface FinishedRun {
   readonly finishedAt: number;
   /** False for a run that is kept for people to see, but not learned from. */
   readonly learned: boolean;
+  /** When its calls waited and were served, as call-times.ts writes it; absent where not known. */
+  readonly times?: string | undefined;
+}
+
+/** Which finished runs are wanted; absent fields filter nothing. */
+export interface RecordedFilter {
+  /** Sequence number below which they are. */
+  readonly before?: number | undefined;
+  readonly app?: string | undefined;
+  /** Part of the name of the run, of the application or of its label, in any case. */
+  readonly text?: string | undefined;
+  readonly run?: string | undefined;
+  readonly learned?: boolean | undefined;
+  /** When it ended, epoch ms. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
 }
 
 export class RecordedRuns {
@@ -57,6 +73,34 @@ export class RecordedRuns {
     return [...rows].map(({ seq, arrival }) => ({ seq: Number(seq), arrivalMs: Number(arrival) }));
   }
 
+  /** When the newest runs arrived and ended, epoch ms, and whose they were. */
+  *newestTimes(limit: number): Iterable<{ app: string; arrivalMs: number; finishedAt: number }> {
+    const rows = this.#sql.exec(
+      `SELECT app, finished_at, json_extract(record, '$.arrival_ms') AS arrival
+       FROM recorded ORDER BY seq DESC LIMIT ?`,
+      limit,
+    );
+    for (const { app, arrival, finished_at } of rows) {
+      const [arrivalMs, finishedAt] = [Number(arrival), Number(finished_at)];
+      yield { app: String(app), arrivalMs, finishedAt };
+    }
+  }
+
+  /** An application's newest runs, the newest first, of so many bytes together. */
+  *newestOf(app: string, limit: number, bytes: number): Iterable<RecordedRun> {
+    const rows = this.#sql.exec(
+      'SELECT record FROM recorded WHERE app = ? ORDER BY seq DESC LIMIT ?',
+      ...[app, limit],
+    );
+    let left = bytes;
+    for (const { record } of rows) {
+      const text = String(record);
+      left -= text.length;
+      if (left < 0) return;
+      yield JSON.parse(text);
+    }
+  }
+
   /** The run with a sequence number; undefined where it was deleted to make room. */
   at(seq: number): RecordedRun | undefined {
     const [row] = this.#sql.exec('SELECT record FROM recorded WHERE seq = ?', seq);
@@ -89,6 +133,46 @@ export class RecordedRuns {
         learned: row.learned === 1,
       };
     }
+  }
+
+  /** Finished runs, the newest first, each with its sequence number; they are read as they are taken. */
+  *newest(filter: RecordedFilter): Iterable<FinishedRun & { seq: number }> {
+    const { before, app, text, run, learned, from, to } = filter;
+    const rows = this.#sql.exec(
+      `SELECT seq, record, finished_at, learned, times FROM recorded
+       WHERE seq < ?1 AND (?2 IS NULL OR app = ?2) AND (?3 IS NULL OR learned = ?3)
+         AND finished_at >= ?4 AND finished_at <= ?5
+         AND (?6 IS NULL OR json_extract(record, '$.run') = ?6)
+         AND (?7 IS NULL OR instr(lower(app), ?7) OR instr(lower(json_extract(record, '$.run')), ?7)
+           OR instr(lower(COALESCE(json_extract(record, '$.label'), '')), ?7))
+       ORDER BY seq DESC`,
+      before ?? Number.MAX_SAFE_INTEGER,
+      app ?? null,
+      learned === undefined ? null : Number(learned),
+      from ?? 0,
+      to ?? Number.MAX_SAFE_INTEGER,
+      run ?? null,
+      text?.toLowerCase() ?? null,
+    );
+    for (const row of rows) {
+      yield {
+        seq: Number(row.seq),
+        record: JSON.parse(String(row.record)),
+        finishedAt: Number(row.finished_at),
+        learned: row.learned === 1,
+        times: row.times === null ? undefined : String(row.times),
+      };
+    }
+  }
+
+  /** The newest run whose recorded times have a text in quotes, as of a call's id. */
+  withCall(id: string): string | undefined {
+    const [row] = this.#sql.exec(
+      `SELECT json_extract(record, '$.run') AS run FROM recorded
+       WHERE instr(times, ?) ORDER BY seq DESC LIMIT 1`,
+      JSON.stringify(id),
+    );
+    return row && String(row.run);
   }
 
   /** Names of the runs with seq <= `upTo`. */
@@ -144,30 +228,33 @@ export class RecordedRuns {
     // Of the newest, those that have room.
     this.#sql.exec(
       `DELETE FROM recorded WHERE seq <= (SELECT MAX(seq) FROM (SELECT seq,
-         SUM(octet_length(record)) OVER (ORDER BY seq DESC) AS bytes FROM recorded)
+         SUM(octet_length(record) + COALESCE(octet_length(times), 0)) OVER (ORDER BY seq DESC)
+         AS bytes FROM recorded)
          WHERE bytes > ?)`,
       RECORDED_BYTES,
     );
   }
 
   #bytes(): number {
-    const sum = 'SELECT COALESCE(SUM(octet_length(record)), 0) AS bytes FROM recorded';
+    const sum = `SELECT COALESCE(SUM(octet_length(record) + COALESCE(octet_length(times), 0)), 0)
+      AS bytes FROM recorded`;
     return Number(this.#sql.exec(sum).one().bytes);
   }
 
   /** Returns the bytes that were stored; 0 where the run is too long. */
-  #save({ record, finishedAt, learned }: FinishedRun, room = Infinity): number {
+  #save({ record, finishedAt, learned, times }: FinishedRun, room = Infinity): number {
     const text = JSON.stringify(record);
     if (text.length > MAX_ROW_CHARS) return 0;
-    const { length } = new TextEncoder().encode(text);
+    const length = new TextEncoder().encode(text).length + (times?.length ?? 0);
     if (length > room) return 0;
     this.#uncheckedBytes += length;
     this.#sql.exec(
-      'INSERT INTO recorded (app, finished_at, learned, record) VALUES (?, ?, ?, ?)',
+      'INSERT INTO recorded (app, finished_at, learned, record, times) VALUES (?, ?, ?, ?, ?)',
       record.app,
       finishedAt,
       learned ? 1 : 0,
       text,
+      times ?? null,
     );
     return length;
   }

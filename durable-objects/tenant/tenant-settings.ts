@@ -19,6 +19,9 @@ export interface SettingsContext {
   readonly onChange: (config: TenantConfig) => void;
 }
 
+/** Writes down a change, in the transaction that stores it. */
+export type RecordChange = (after: TenantDocument, before: TenantDocument | undefined) => void;
+
 export class TenantSettings {
   readonly #context: SettingsContext;
   /** Rises with every change, deletion included; 0 where there never was a configuration. */
@@ -73,20 +76,29 @@ export class TenantSettings {
    * Stores a checked configuration and returns the document as JSON text. A configuration without
    * keys keeps the present ones.
    */
-  put(config: Record<string, unknown>): string {
+  put(config: Record<string, unknown>, record?: RecordChange): string {
     const { format = CONFIG_FORMAT, keys = this.config?.keys ?? [] } = config;
-    return this.#save({ ...config, format, keys });
+    return this.#save({ ...config, format, keys }, record);
+  }
+
+  /** Changes the stored configuration; undefined where the tenant is not configured. */
+  edit(
+    change: (config: Record<string, unknown>) => Record<string, unknown>,
+    record?: RecordChange,
+  ): string | undefined {
+    const document = this.#context.store.document();
+    return document && this.#save(change(document.config), record);
   }
 
   /** Returns the document as JSON text; undefined where the tenant is not configured. */
-  changeKeys(change: (keys: KeyHash[]) => KeyHash[]): string | undefined {
+  changeKeys(change: (keys: KeyHash[]) => KeyHash[], record?: RecordChange): string | undefined {
     const document = this.#context.store.document();
     if (!document || !this.config) return undefined;
     const present = this.config.keys ?? [];
     const keys = change(present);
     // The same keys as before: the request is a repeated one, and there is nothing to distribute.
     if (sameKeys(keys, present)) return JSON.stringify(document);
-    return this.#save({ ...document.config, keys });
+    return this.#save({ ...document.config, keys }, record);
   }
 
   /**
@@ -125,12 +137,14 @@ export class TenantSettings {
     this.#context.store.saveDeleted(version);
   }
 
-  #save(config: Record<string, unknown>): string {
+  #save(config: Record<string, unknown>, record?: RecordChange): string {
     // Never lower than before, even after the tenant was deleted and created again.
     const document = { version: Math.max(this.version + 1, Date.now()), config };
     const parsed = this.#parse(document);
     if (!parsed.ok) throw new Error(`not saved: ${JSON.stringify(parsed.problems)}`);
-    this.#context.store.saveDocument(document);
+    const { store } = this.#context;
+    const before = record && store.document();
+    store.saveDocument(document, () => record?.(document, before));
     this.#adopt(document);
     return JSON.stringify(document);
   }
@@ -158,6 +172,6 @@ export class TenantSettings {
 function sameKeys(some: readonly KeyHash[], others: readonly KeyHash[]): boolean {
   return (
     some.length === others.length &&
-    some.every(({ id, sha256 }, i) => id === others[i]?.id && sha256 === others[i]?.sha256)
+    some.every((key, i) => JSON.stringify(key) === JSON.stringify(others[i]))
   );
 }

@@ -9,6 +9,9 @@ import type { BackendSnapshot } from '../../src/core/backends/backend-snapshot.t
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import { migrate } from '../migrations.ts';
 import { readBackendSnapshot } from './backend-snapshot.ts';
+import { AuditLog } from './console/audit-log.ts';
+import { ConfigVersions } from './console/config-versions.ts';
+import { type EndpointSegment, TimelineStore } from './console/timeline-store.ts';
 import { LastWritten } from './last-written.ts';
 import { LeaseRows } from './lease-rows.ts';
 import { type PrewarmBatch, PrewarmStore } from './prewarm-store.ts';
@@ -23,6 +26,9 @@ export interface Batch extends PrewarmBatch {
   readonly running: readonly RunRows[];
   readonly endedRuns: readonly string[];
   readonly backends: Readonly<Record<string, BackendSnapshot>>;
+  /** What endpoints were since the last batch, and when it is written, epoch ms. */
+  readonly segments: readonly EndpointSegment[];
+  readonly at: number;
 }
 
 export class TenantStore {
@@ -33,6 +39,9 @@ export class TenantStore {
   readonly recorded: RecordedRuns;
   readonly #backends = new LastWritten();
   readonly prewarm: PrewarmStore;
+  readonly timeline: TimelineStore;
+  readonly versions: ConfigVersions;
+  readonly audit: AuditLog;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -42,15 +51,27 @@ export class TenantStore {
     this.running = new RunningRuns(storage.sql);
     this.recorded = new RecordedRuns(storage);
     this.prewarm = new PrewarmStore(storage.sql);
+    this.timeline = new TimelineStore(storage.sql);
+    this.versions = new ConfigVersions(storage.sql);
+    this.audit = new AuditLog(storage.sql);
   }
 
-  /** Deletes everything, the alarm included, and leaves an empty store. */
+  get databaseBytes(): number {
+    return this.#sql.databaseSize;
+  }
+
+  /**
+   * Deletes everything, the alarm included, and leaves a store that is empty but for the audit log: who
+   * deleted a tenant must not go with it.
+   */
   async clear(): Promise<void> {
+    const audit = this.audit.all();
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
     this.leases.clear();
     this.#backends.clear();
     migrate(this.#storage, MIGRATIONS);
+    for (const row of audit) this.audit.add(row);
   }
 
   document(): TenantDocument | undefined {
@@ -68,12 +89,16 @@ export class TenantStore {
     this.#sql.exec('INSERT OR REPLACE INTO document VALUES (1, ?, NULL)', version);
   }
 
-  saveDocument(document: TenantDocument): void {
-    this.#sql.exec(
-      'INSERT OR REPLACE INTO document VALUES (1, ?, ?)',
-      document.version,
-      JSON.stringify(document.config),
-    );
+  /** Stores a document; what `record` writes is stored with it, or neither is. */
+  saveDocument(document: TenantDocument, record: () => void = () => undefined): void {
+    this.#storage.transactionSync(() => {
+      this.#sql.exec(
+        'INSERT OR REPLACE INTO document VALUES (1, ?, ?)',
+        document.version,
+        JSON.stringify(document.config),
+      );
+      record();
+    });
   }
 
   backends(): Map<string, BackendSnapshot> {
@@ -102,6 +127,7 @@ export class TenantStore {
       }
       this.recorded.add(batch.finished);
       this.prewarm.add(batch);
+      this.timeline.add(batch.segments, batch.at);
     });
     this.leases.forget(deleted);
     this.#backends.written(backends);

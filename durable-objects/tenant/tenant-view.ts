@@ -1,14 +1,15 @@
 /**
- * The views of a tenant for the admin API and the metrics: application graphs, status, prewarming.
- * Each is text that is made here and passed on unchanged. Finished runs are in runs-view.ts.
+ * The views of a tenant for the admin API: application graphs, status, prewarming. Each is text that
+ * is made here and passed on unchanged. Finished runs are in runs-view.ts, metrics in figures.ts.
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ViewName } from '../../src/protocol/tenant.ts';
-import { affinityMetrics, affinityView } from './affinity-view.ts';
-import { endpointMetrics, endpointView } from './endpoint-view.ts';
-import { keyMetrics, keysView } from './keys-view.ts';
-import { dayView, outlookView, prewarmMetrics } from './prewarm-view.ts';
+import { adaptersAt, adaptersView } from './adapter-view.ts';
+import { affinityView } from './affinity-view.ts';
+import { endpointView } from './endpoint-view.ts';
+import { keysView } from './keys-view.ts';
+import { dayView, outlookView } from './prewarm-view.ts';
 import type { SideCalls } from './side-calls.ts';
 import type { TenantStore } from './tenant-store.ts';
 
@@ -55,15 +56,6 @@ export const VIEWS = {
       days: store.prewarm.days().map(dayView),
       wakes: store.prewarm.wakes(WAKES_SHOWN),
     }),
-
-  /** What endpoints that scale to zero cost and brought, how they are, and what each API key holds. */
-  metrics: ({ dispatcher, store, sideCalls, now }) =>
-    JSON.stringify([
-      ...prewarmMetrics(dispatcher, store.prewarm.totals()),
-      ...endpointMetrics(dispatcher, now),
-      ...affinityMetrics(dispatcher),
-      ...keyMetrics(dispatcher, sideCalls),
-    ]),
 } as const satisfies Record<ViewName, View>;
 
 function statusOf(backend: Backend, now: number) {
@@ -77,9 +69,11 @@ function statusOf(backend: Backend, now: number) {
     speed: backend.speed.value,
     speed_by_model: Object.fromEntries(backend.speed.byModel()),
     affinity: affinityView(backend),
+    ...adaptersView(backend),
     endpoints: [...backend.endpoints].map(([endpoint, e]) => ({
       endpoint,
       ...endpointView(e, now),
+      ...adaptersAt(backend, e, now),
       slots: e.spec.slots,
       running: e.inFlight,
       slots_in_use: e.concurrency,

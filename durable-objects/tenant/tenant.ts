@@ -13,6 +13,12 @@ import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type {
+  SteerAnswer,
+  SteeringQuestion,
+  SteeringReply,
+  SteerOrder,
+} from '../../src/protocol/steering.ts';
+import type {
   AdapterOrder,
   Admission,
   ArchiveHead,
@@ -39,6 +45,7 @@ import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 import { AdapterOrders } from './adapter-orders.ts';
 import { CallAccounting } from './call-accounting.ts';
 import { Looking } from './console/looking.ts';
+import { Steering } from './console/steering.ts';
 import { DispatchLoop } from './dispatch-loop.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { Forecasts } from './forecasts.ts';
@@ -50,6 +57,7 @@ import { Pings } from './pings.ts';
 import { refusal } from './refusal.ts';
 import { runsView } from './runs-view.ts';
 import { archiveHead, archivePage, importRuns } from './tenant-archive.ts';
+import { TenantMetrics } from './tenant-metrics.ts';
 import { TenantSettings } from './tenant-settings.ts';
 import { TenantStore } from './tenant-store.ts';
 import { VIEWS } from './tenant-view.ts';
@@ -65,6 +73,7 @@ const CANCEL_GRACE_MS = 20;
 export class TenantObject extends DurableObject<Env> implements TenantApi, TicketHost {
   readonly #waiters = new Waiters();
   readonly #pending = new PendingBatch();
+  readonly #metrics: TenantMetrics;
   readonly #store: TenantStore;
   readonly #settings: TenantSettings;
   readonly #accounting: CallAccounting;
@@ -73,6 +82,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   readonly #forecasts: Forecasts;
   readonly #keyRequests: KeyRequests;
   readonly #looking: Looking;
+  readonly #steering: Steering;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -112,11 +122,24 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       this.#pending,
       this.#accounting,
     ];
+    this.#metrics = new TenantMetrics({
+      register: env.METRICS,
+      tenant,
+      store,
+      dispatcher: () => this.#dispatcher,
+      sideCalls: () => this.#keyRequests.sideCalls,
+      flush: () => {
+        if (pending.dueAt < Infinity) this.#loop.flush();
+      },
+      waitUntil,
+    });
+    const { counters } = this.#metrics;
     this.#effects = new EffectRunner({
       store,
       waiters,
       pending,
       accounting,
+      counters,
       config,
       call: (callId) => this.#dispatcher?.call(callId),
       wake: (order) => pings.wake(order),
@@ -131,6 +154,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       effects,
       pending,
       waiters,
+      counters,
+      onCounted: () => this.#metrics.changed(),
       waitUntil,
       stepped: (events, done) => this.#looking?.stepped(events, done),
     });
@@ -141,7 +166,9 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
     const [settings, loop] = [this.#settings, this.#loop];
     this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
-    this.#looking = new Looking({ state: ctx, store, settings, loop });
+    this.#looking = new Looking({ state: ctx, store, settings, loop, log: accounting.log });
+    const onRecorded = () => this.#looking.stream.changed('audit');
+    this.#steering = new Steering({ store, settings, loop, onRecorded });
     this.#settings.restore();
     // Restored leases must expire even if no request ever comes again.
     waitUntil(this.#loop.arm());
@@ -153,17 +180,23 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     await this.#settings.adoptFromKv(version);
     const dispatcher = this.#dispatcher;
     const { config } = this.#settings;
-    if (!dispatcher || !config) return refusal('tenant_unconfigured');
-    if (this.#settings.isRevoked(keyId, version, keyHash)) return refusal('key_revoked');
+    if (!dispatcher || !config)
+      return this.#metrics.turnedAway(request, refusal('tenant_unconfigured'));
+    if (this.#settings.isRevoked(keyId, version, keyHash)) {
+      return this.#metrics.turnedAway(request, refusal('key_revoked'));
+    }
     const permission = permitted(request, config, dispatcher.register);
-    if ('status' in permission) return permission;
+    if ('status' in permission) return this.#metrics.turnedAway(request, permission);
     const { call } = permission;
     const limited = this.#accounting.charge({ ...request, call }, Date.now());
-    if (limited) return limited;
+    if (limited) return this.#metrics.turnedAway(request, limited);
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
     await this.#loop.step([{ type: 'submitted', call: { ...call, keyId } }]);
-    this.ctx.waitUntil(this.#forecasts.announce(dispatcher, Date.now()));
+    const now = Date.now();
+    if (this.#forecasts.isDue(dispatcher, now)) {
+      this.ctx.waitUntil(this.#forecasts.announce(now));
+    }
     const answer = this.#answer(call.callId);
     if (answer?.status === 'granted') return { ...answer, ticket };
     if (answer) {
@@ -236,10 +269,14 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     keyHash?: string,
   ): Promise<RequestsCharged> {
     await this.#settings.adoptFromKv(version);
-    if (this.#settings.isRevoked(keyId, version, keyHash))
+    if (this.#settings.isRevoked(keyId, version, keyHash)) {
+      this.#metrics.refused(keyId, 'key_revoked');
       return { ok: false, code: 'key_revoked' };
+    }
     const charged = this.#accounting.chargeRequests(keyId, count, Date.now());
-    return charged.ok ? charged : { ...charged, code: 'rate_limit_exceeded' };
+    if (charged.ok) return charged;
+    this.#metrics.refused(keyId, 'rate_limit_exceeded');
+    return { ...charged, code: 'rate_limit_exceeded' };
   }
 
   /**
@@ -254,41 +291,54 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   }
 
   /** Applies what a client reports of its run, and charges it to its API key. */
-  reportRun(report: RunReport): Promise<RunReportAnswer> {
-    return this.#keyRequests.reportRun(report);
+  async reportRun(report: RunReport): Promise<RunReportAnswer> {
+    const answer = await this.#keyRequests.reportRun(report);
+    if (answer.status === 'refused') this.#metrics.refused(report.keyId, answer.code);
+    return answer;
   }
 
   /** Chooses an endpoint for a request without a slot; answers at once, and wakes nothing. */
-  beginSideCall(request: SideCallRequest): Promise<SideCallAnswer> {
-    return this.#keyRequests.beginSideCall(request);
+  async beginSideCall(request: SideCallRequest): Promise<SideCallAnswer> {
+    const answer = await this.#keyRequests.beginSideCall(request);
+    if (answer.status === 'refused') this.#metrics.refused(request.keyId, answer.code);
+    return answer;
   }
 
   /**
    * Stores a checked configuration and answers the document; one without keys keeps the present
    * ones. Documents pass as JSON text, here and below, since RPC has no type for "any JSON".
    */
-  async putConfig(configJson: string): Promise<string> {
+  async putConfig(configJson: string, by?: string): Promise<string> {
     await this.#settings.adoptFromKvIfUnknown();
-    return this.#changed(this.#settings.put(JSON.parse(configJson)));
+    const record = this.#steering.recorded('config-put', '', by);
+    return this.#changed(this.#settings.put(JSON.parse(configJson), record));
   }
 
   /**
    * Adds an API key's hash, or replaces that of the key with the same id, which keeps its limits.
    * Undefined where the tenant is not configured.
    */
-  async addKey(key: KeyHash): Promise<string | undefined> {
+  async addKey(key: KeyHash, by?: string): Promise<string | undefined> {
     await this.#settings.adoptFromKvIfUnknown();
     const replaced = (keys: KeyHash[]) => keys.map((k) => (k.id === key.id ? { ...k, ...key } : k));
     return this.#changed(
-      this.#settings.changeKeys((keys) =>
-        keys.some((k) => k.id === key.id) ? replaced(keys) : [...keys, key],
+      this.#settings.changeKeys(
+        (keys) => (keys.some((k) => k.id === key.id) ? replaced(keys) : [...keys, key]),
+        this.#steering.recorded('key-made', key.id, by),
       ),
     );
   }
 
-  async removeKey(id: string): Promise<string | undefined> {
+  async removeKey(id: string, by?: string): Promise<string | undefined> {
     await this.#settings.adoptFromKvIfUnknown();
-    return this.#changed(this.#settings.changeKeys((keys) => keys.filter((k) => k.id !== id)));
+    const record = this.#steering.recorded('key-revoked', id, by);
+    const changed = this.#settings.changeKeys((keys) => keys.filter((k) => k.id !== id), record);
+    return this.#changed(changed);
+  }
+
+  /** Carries out a change by the administrator, and writes down who made it. */
+  steer(order: SteerOrder, by: string): Promise<SteerAnswer> {
+    return this.#steering.steer(order, by);
   }
 
   /** The tenant's document as it was stored; undefined where there is none. */
@@ -297,9 +347,16 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return document && JSON.stringify(document);
   }
 
+  /** What the console shows of a tenant's learning, settings and changes. `key`: the API key that asks. */
+  async steeringView(question: SteeringQuestion, key?: ConsoleKey): Promise<SteeringReply> {
+    return this.#steering.view(question, key);
+  }
+
   /** Deletes the tenant and all that was learned of it; waiting calls are refused. */
-  async destroy(): Promise<void> {
+  async destroy(by?: string): Promise<void> {
+    this.#steering.record('tenant-deleted', '', by);
     await this.#loop.shutDown(this.#settings.config);
+    await this.#metrics.forget();
     this.#accounting.clear();
     this.#looking.stream.deleted();
     await this.#settings.clear();
@@ -325,6 +382,11 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     return VIEWS[name]({ dispatcher, store, sideCalls, app, now: Date.now() });
   }
 
+  /** The metrics of the moment, as JSON text; undefined where the tenant is not configured. */
+  async figures(): Promise<string | undefined> {
+    return this.#metrics.text();
+  }
+
   /** Finished runs as JSON Lines; undefined where the tenant is not configured. */
   async runs(app?: string): Promise<ReadableStream | undefined> {
     if (!this.#dispatcher) return undefined;
@@ -347,8 +409,9 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
    * Imports runs that were recorded elsewhere, as JSON text; their times count from `startMs`
    * (epoch ms). Undefined where the tenant is not configured.
    */
-  async importRuns(runs: string, startMs: number): Promise<ImportCount | undefined> {
+  async importRuns(runs: string, startMs: number, by?: string): Promise<ImportCount | undefined> {
     if (!this.#dispatcher) return undefined;
+    if (by !== undefined) this.#steering.record('runs-imported', '', by);
     this.#loop.flush();
     return importRuns(this.#store, this.#dispatcher, JSON.parse(runs), startMs);
   }

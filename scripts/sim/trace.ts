@@ -35,6 +35,7 @@ const run = z.object({
       z.object({
         unit: z.string().min(1),
         backend: z.string().min(1),
+        adapter: z.string().min(1).optional(),
         gap_ms: ms.optional(),
         calls: z.array(call).min(1),
       }),

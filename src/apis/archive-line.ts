@@ -29,13 +29,18 @@ const head = z.object({
 });
 
 const call = z.union([
-  z.object({ input_tokens: tokens, output_tokens: tokens }),
+  z.object({
+    input_tokens: tokens,
+    output_tokens: tokens,
+    cached_tokens: tokens.optional(),
+  }),
   z.object({ service_ms: ms }),
 ]);
 
 const visit = z.object({
   unit: name,
   backend: z.union([backend, z.literal(CLIENT_BACKEND)]),
+  adapter: z.string().min(1).max(512).optional(),
   gap_ms: ms.optional(),
   label,
   calls: z.array(call).min(1).max(MAX_CALLS),

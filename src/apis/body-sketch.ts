@@ -31,6 +31,8 @@ export interface BodySketch {
   readonly promptChars: number;
   /** Number of prompts that one call contains. */
   readonly prompts: number;
+  /** Number of texts, or of lists of tokens, that one call has embedded or judged. */
+  readonly inputs: number;
   /** Characters of the tools' descriptions. */
   readonly toolChars: number;
   /** Fingerprints of the prompt's beginnings; absent where none are wanted, or it has none. */
@@ -48,6 +50,7 @@ const PLAIN_FIELDS = [
   'max_completion_tokens',
   'max_output_tokens',
   'n',
+  'best_of',
   'background',
   'priority',
   'session_id',
@@ -177,7 +180,11 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson, seedOf?: PrefixSeed): Bo
     promptChars += list.chars;
     return list.kept;
   };
-  read('input', messagesAt(false));
+  let inputs = 1;
+  read('input', (cursor) => {
+    inputs = inputsAt(cursor.fork());
+    return messagesAt(false)(cursor);
+  });
   read('messages', messagesAt(true));
   const prefix = prompts === 1 ? chain?.links() : undefined;
   return {
@@ -188,6 +195,7 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson, seedOf?: PrefixSeed): Bo
     texts: () => (list ? textPrintsAt(root, list.newest) : inputPrint(body.input)),
     promptChars,
     prompts,
+    inputs,
     toolChars,
     ...(prefix === undefined ? {} : { prefix }),
     json,
@@ -229,6 +237,19 @@ function systemAt(cursor: JsonCursor): string | null {
 function promptsAt(cursor: JsonCursor): number {
   if (cursor.kind() !== 'list') return 1;
   cursor.open();
+  return itemsAt(cursor);
+}
+
+/** Number of inputs in the next value; a list of objects is one, a conversation. */
+function inputsAt(cursor: JsonCursor): number {
+  if (cursor.kind() !== 'list') return 1;
+  cursor.open();
+  const items = cursor.fork();
+  return items.more() && items.kind() === 'object' ? 1 : itemsAt(cursor);
+}
+
+/** Number of items in the rest of a list. */
+function itemsAt(cursor: JsonCursor): number {
   let prompts = 0;
   for (; cursor.more(); prompts += 1) {
     // A list of numbers is one prompt, of tokens.

@@ -103,6 +103,8 @@ export interface ModelFields {
   readonly [field: string]: unknown;
   readonly model: string;
   readonly stream?: boolean | null | undefined;
+  readonly n?: unknown;
+  readonly best_of?: unknown;
   readonly stream_options?:
     | { include_usage?: boolean | null | undefined }
     | false

@@ -16,8 +16,10 @@ import { CHARS_PER_TOKEN } from './prefix-chain.ts';
 export interface ModelRequest {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly model: string;
-  /** Where the name of the model is in the body. */
-  readonly modelSpan: Span;
+  /** False where the path has named the model, and the body does not. */
+  readonly namesModel: boolean;
+  /** Where the body's model is, null included; absent where it has no such field. */
+  readonly modelSpan?: Span;
   readonly stream: boolean;
   /** The client set a priority itself. */
   readonly hasPriority: boolean;
@@ -33,6 +35,8 @@ export interface ModelRequest {
   readonly maxOutputTokens?: number;
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices: number;
+  /** Sequences that an engine computes for it at once; more than the answers with `best_of`. */
+  readonly sequences: number;
 }
 
 /** What tells the callers of a body apart: its fields, cut, and the length of its conversation. */
@@ -43,17 +47,25 @@ export interface CallerFields {
   readonly texts: () => readonly string[];
 }
 
+/**
+ * Most sequences that a list of inputs counts as. Nothing is generated for them: an engine computes
+ * many in one batch, so that a long list does not need the endpoint for itself.
+ */
+const MAX_INPUT_SEQUENCES = 4;
+
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
  * The error is `invalid_request_error`. `seedOf`: asked for the prefixes of calls that generate,
- * which alone are cached by them.
+ * which alone are cached by them. `pathModel`: the model that the path names; it counts where the body
+ * names none.
  */
 export function parseModelRequest(
   content: Uint8Array<ArrayBuffer>,
   api: ModelApi,
   bounds: JsonBounds,
   seedOf?: PrefixSeed,
+  pathModel?: string,
 ): Outcome<{ request: ModelRequest; caller: CallerFields }> {
   // A byte order mark is not forwarded: engines refuse it.
   const hasMark = BYTE_ORDER_MARK.every((byte, i) => content[i] === byte);
@@ -61,7 +73,7 @@ export function parseModelRequest(
   const read = sketchBody(bytes, bounds, api.streams ? seedOf : undefined);
   if (!read.ok) return read;
   const { sketch } = read;
-  const parsed = api.schema.safeParse(sketch.body);
+  const parsed = api.schema.safeParse(withPathModel(sketch.body, pathModel));
   if (!parsed.success) {
     // Of the messages the sketch has only some: the client counts all of its own.
     const indexOf = (path: readonly PropertyKey[]) =>
@@ -71,10 +83,14 @@ export function parseModelRequest(
     return failure('invalid_request_error', firstProblem(parsed.error, indexOf));
   }
   const body = parsed.data;
-  const { max_completion_tokens, max_output_tokens, max_tokens, n, stream_options } = body;
+  const { max_completion_tokens, max_output_tokens, max_tokens, n, best_of, stream_options } = body;
   const limit = max_completion_tokens ?? max_output_tokens ?? max_tokens ?? NO_LIMIT;
   const { fields, root } = sketch.json;
+  const modelSpan = fields.get('model');
   const options = stream_options || undefined;
+  // A completion of several prompts has `n` answers to each prompt.
+  const choices = countOf(n) * sketch.prompts;
+  const inputs = Math.min(sketch.inputs, MAX_INPUT_SEQUENCES);
   const optionsSpan = fields.get('stream_options');
   return {
     ok: true,
@@ -87,7 +103,8 @@ export function parseModelRequest(
     request: {
       bytes,
       model: body.model,
-      modelSpan: fields.get('model') ?? root,
+      namesModel: (sketch.body as ModelFields).model === body.model,
+      ...(modelSpan ? { modelSpan } : {}),
       stream: api.streams === true && body.stream === true,
       hasPriority: fields.has('priority'),
       wantsUsage: options?.include_usage === true,
@@ -98,10 +115,20 @@ export function parseModelRequest(
       inputTokens: Math.ceil((sketch.toolChars + sketch.promptChars) / CHARS_PER_TOKEN),
       ...(sketch.prefix === undefined ? {} : { prefix: sketch.prefix }),
       ...(limit === NO_LIMIT ? {} : { maxOutputTokens: limit }),
-      // A completion of several prompts has `n` answers to each prompt.
-      choices: (typeof n === 'number' && n >= 1 ? n : 1) * sketch.prompts,
+      choices,
+      sequences: Math.max(choices, countOf(best_of) * sketch.prompts, inputs),
     },
   };
+}
+
+/** The body with the model of the path, where it names none itself. */
+function withPathModel(body: unknown, model: string | undefined): unknown {
+  if (model === undefined || typeof body !== 'object' || body === null) return body;
+  return (Reflect.get(body, 'model') ?? undefined) === undefined ? { ...body, model } : body;
+}
+
+function countOf(value: unknown): number {
+  return typeof value === 'number' && value >= 1 ? value : 1;
 }
 
 /** What Talaria changes in a body; `usage` is asked for in the stream. */
@@ -117,9 +144,12 @@ export function withFields(
   request: ModelRequest,
   { usage, priority, model = request.model }: AddedFields,
 ): Uint8Array<ArrayBuffer> {
-  const { bytes, root, modelSpan } = request;
+  const { bytes, root, namesModel, modelSpan } = request;
   const splices: Splice[] = [];
-  if (model !== request.model) splices.push({ span: modelSpan, text: JSON.stringify(model) });
+  if (!namesModel || model !== request.model) {
+    const text = JSON.stringify(model);
+    splices.push(modelSpan ? { span: modelSpan, text } : fieldSplice(bytes, root, 'model', text));
+  }
   if (usage) splices.push(usageSplice(request));
   if (priority !== undefined) splices.push(added(root, `"priority":${priority}`));
   return splices.length === 0 ? bytes : spliced(bytes, splices);

@@ -2,7 +2,6 @@
  * What the routes of the admin API share: authentication, access to the tenant in the path, and
  * changes of its configuration. The routes are in `routes/admin.ts` and `routes/archive.ts`.
  */
-import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { distributeNewest } from '../config/distribution.ts';
 import { TENANT_NAME } from '../config/schema.ts';
@@ -10,14 +9,16 @@ import { parseDocument } from '../config/store.ts';
 import { type ApiError, errorBody, errorResponse } from '../http/errors.ts';
 import type { Problem } from '../http/problem.ts';
 import { askTenant } from '../objects/ask-object.ts';
+import type { SteerAnswer, SteerOrder } from '../protocol/steering.ts';
 import type { TenantApi, TenantDocument } from '../protocol/tenant.ts';
-import type { AppEnv } from './app-env.ts';
+import type { AppEnv, TenantContext } from './app-env.ts';
 import { authenticateAdmin } from './auth.ts';
 
 /** Middleware that requires the administrator's token and a well-formed tenant name. */
 export const adminAuth = createMiddleware<AppEnv>(async (c, next) => {
   const auth = await authenticateAdmin(c.req.raw.headers, c.env.ADMIN_TOKEN);
   if (!auth.ok) return refuse(c, auth.error);
+  c.set('admin', auth.name);
   const tenant = c.req.param('tenant');
   if (tenant !== undefined && !TENANT_NAME.safeParse(tenant).success) {
     const message = 'A tenant\'s name has 1 to 64 letters, digits, ".", "_" or "-".';
@@ -27,7 +28,7 @@ export const adminAuth = createMiddleware<AppEnv>(async (c, next) => {
 });
 
 /** The response to a configuration that is not valid; it lists every problem. */
-export function refuseConfig(c: Context<AppEnv, string>, problems: readonly Problem[]): Response {
+export function refuseConfig(c: TenantContext, problems: readonly Problem[]): Response {
   const [first] = problems;
   const message = problems.map((p) => `${p.param ?? 'the body'}: ${p.message}`).join('; ');
   const error: ApiError = {
@@ -44,7 +45,7 @@ export function refuseConfig(c: Context<AppEnv, string>, problems: readonly Prob
  * the result. Undefined where `act` finds no tenant.
  */
 export async function change(
-  c: Context<AppEnv, string>,
+  c: TenantContext,
   act: (stub: TenantApi) => Promise<string | undefined>,
 ): Promise<{ before: TenantDocument | undefined; after: TenantDocument } | undefined> {
   const before = await documentOf(c);
@@ -55,24 +56,34 @@ export async function change(
   return { before, after };
 }
 
+/**
+ * Has the tenant's object carry out a change by the administrator; distributes the configuration where
+ * that is changed.
+ */
+export async function steer(c: TenantContext, order: SteerOrder, by: string): Promise<SteerAnswer> {
+  const before = order.type === 'endpoint' ? undefined : await documentOf(c);
+  const answer = await ask(c, async (stub) => await stub.steer(order, by));
+  if (answer.status !== 'changed') return answer;
+  const after = parseDocument(answer.document);
+  await distributeNewest(c.env, c.req.param('tenant') ?? '', after, before);
+  return answer;
+}
+
 /** The tenant's configuration and its version; undefined where there is no such tenant. */
-export async function documentOf(c: Context<AppEnv, string>): Promise<TenantDocument | undefined> {
+export async function documentOf(c: TenantContext): Promise<TenantDocument | undefined> {
   const text = await ask(c, (stub) => stub.document());
   return text === undefined ? undefined : parseDocument(text);
 }
 
 /** Calls the object of the tenant that the path names. */
-export function ask<T>(
-  c: Context<AppEnv, string>,
-  question: (stub: TenantApi) => Promise<T>,
-): Promise<T> {
+export function ask<T>(c: TenantContext, question: (stub: TenantApi) => Promise<T>): Promise<T> {
   return askTenant(c.env, c.req.param('tenant') ?? '', question);
 }
 
-export function noTenant(c: Context<AppEnv, string>): Response {
+export function noTenant(c: TenantContext): Response {
   return refuse(c, { code: 'tenant_not_found' });
 }
 
-export function refuse(c: Context<AppEnv, string>, error: ApiError): Response {
+export function refuse(c: TenantContext, error: ApiError): Response {
   return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

@@ -1,6 +1,7 @@
 /**
  * The type of a request's context: the bindings, and the values that middleware sets for routes.
  */
+import type { Context } from 'hono';
 import type { LoadedTenant } from '../config/store.ts';
 
 export interface AppEnv {
@@ -8,6 +9,8 @@ export interface AppEnv {
   Variables: {
     /** The client's `x-request-id` or a new id: for logs and the client, never an identity. */
     requestId: string;
+    /** Who the administrator is, for the audit log. */
+    admin: string;
     tenant: LoadedTenant;
     keyId: string;
     /**
@@ -17,3 +20,8 @@ export interface AppEnv {
     keyHash: string | undefined;
   };
 }
+
+/** What the handling of a tenant needs of a request, whichever values its middleware sets. */
+export type TenantContext = Pick<Context<AppEnv, string>, 'env' | 'req' | 'json' | 'body'> & {
+  get(key: 'requestId'): string;
+};

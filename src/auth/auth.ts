@@ -4,21 +4,12 @@
  */
 import { type KeyOwner, loadKeyOwner } from '../config/store.ts';
 import { failure, type Outcome } from '../http/errors.ts';
-import { hex, sha256, sha256Hex } from '../http/sha256.ts';
+import { KnownHashes } from '../http/known-hashes.ts';
+import { hex, sha256 } from '../http/sha256.ts';
+import { bearer, KEY_HEADERS, MAX_KEY_CHARS } from './key-headers.ts';
 
-/** Longer than any issued key; a longer text is rejected without hashing it. */
-const MAX_KEY_CHARS = 256;
-
-/** Where clients send an API key, in the order in which they are tried. */
-export const KEY_HEADERS: ReadonlyArray<{
-  readonly header: string;
-  readonly read: (headers: Headers) => string | undefined;
-  readonly source: string;
-}> = [
-  { header: 'authorization', read: bearer, source: "RFC 6750; OpenAI's and most other SDKs" },
-  { header: 'x-api-key', read: keyIn('x-api-key'), source: "Anthropic's SDKs, Claude Code" },
-  { header: 'api-key', read: keyIn('api-key'), source: "Azure OpenAI's SDKs" },
-];
+/** Hashes of keys that have an owner: whether they still have one is looked up with each call. */
+const hashes = new KnownHashes({ most: 1_000, maxChars: MAX_KEY_CHARS });
 
 /**
  * Tries each key that was sent: agents send a stale token of their own beside the one that they were
@@ -36,9 +27,12 @@ export async function authenticate(
     return failure('invalid_api_key', { message });
   }
   for (const key of keys) {
-    const keyHash = await sha256Hex(key ?? '');
+    if (key === undefined) continue;
+    const keyHash = await hashes.of(key);
     const owner = await loadKeyOwner(kv, keyHash);
-    if (owner) return { ok: true, owner, sha256: keyHash };
+    if (!owner) continue;
+    hashes.keep(key, keyHash);
+    return { ok: true, owner, sha256: keyHash };
   }
   return failure('invalid_api_key');
 }
@@ -80,17 +74,4 @@ export async function administrator(
 export function newKey(): { id: string; key: string } {
   const bytes = crypto.getRandomValues(new Uint8Array(24));
   return { id: `key_${hex(bytes.subarray(0, 4))}`, key: `tal_${hex(bytes.subarray(4))}` };
-}
-
-function keyIn(header: string): (headers: Headers) => string | undefined {
-  return (headers) => usable(headers.get(header));
-}
-
-/** The token in `Authorization: Bearer TOKEN`; undefined where there is none, or one that is too long. */
-export function bearer(headers: Headers): string | undefined {
-  return usable(/^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]);
-}
-
-function usable(key: string | null | undefined): string | undefined {
-  return key && key.length <= MAX_KEY_CHARS ? key : undefined;
 }

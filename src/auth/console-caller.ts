@@ -11,7 +11,8 @@ import { type ApiError, errorResponse, failure, type Outcome } from '../http/err
 import { sha256Hex } from '../http/sha256.ts';
 import type { ConsoleKey } from '../protocol/looking.ts';
 import type { AppEnv } from './app-env.ts';
-import { administrator, bearer } from './auth.ts';
+import { administrator } from './auth.ts';
+import { bearer } from './key-headers.ts';
 
 /** `name`: how the audit log names the caller. */
 export type ConsoleCaller =

@@ -18,6 +18,11 @@ export type Target =
 /** The Worker's environment, with the secrets that contain or seal the keys. */
 export type Secrets = Readonly<Record<string, unknown>>;
 
+/** The Worker's environment by its names, without a copy of it. */
+export function secretsIn(env: object): Secrets {
+  return env as Secrets;
+}
+
 /** `missingSecret` is the name of the Worker secret without which the key cannot be obtained. */
 export async function targetOf(
   address: EndpointAddress,

@@ -68,6 +68,37 @@ export function withKeysOf(config: Json, present: Json): Json {
   return copy;
 }
 
+/** A configuration as the console shows it: keys of endpoints hidden, API keys left out. */
+export function withHiddenKeys(config: Json, hidden: string): Json {
+  const { keys: _, ...rest } = withCopiedAuths(config);
+  for (const { auth } of keysIn(rest, '')) {
+    delete auth.value;
+    auth.sealed = hidden;
+  }
+  return rest;
+}
+
+/**
+ * Puts the stored keys back where a configuration that was shown has them hidden. Of `stored` the
+ * first that has a key for the endpoint, by its name or else by its URL, gives it.
+ */
+export function withShownKeys(config: Json, hidden: string, stored: readonly Json[]): Json {
+  const copy = withCopiedAuths(config);
+  const known = stored.map((document) => [...keysIn(document, '')]);
+  for (const located of keysIn(copy, '')) {
+    const { auth, place } = located;
+    if (auth.sealed !== hidden && auth.value !== hidden) continue;
+    const isSame = (key: LocatedKey) => nameOf(key) === nameOf(located);
+    const isThere = (key: LocatedKey) =>
+      key.place.backend === place.backend && key.place.url === place.url;
+    const found = known.flatMap((keys) => keys.find(isSame) ?? keys.find(isThere) ?? [])[0];
+    if (!found) continue;
+    delete auth.value;
+    auth.sealed = found.auth.sealed;
+  }
+  return copy;
+}
+
 function nameOf({ place, endpoint }: LocatedKey): string {
   return JSON.stringify([place.backend, endpoint]);
 }

@@ -77,13 +77,15 @@ export class AnswerReading {
     const onPiece = (bytes: Uint8Array) => this.#arrived(bytes);
     // Bytes that cannot be read pass as they are.
     if (isTool || !isReadable(headers)) return NOTHING_HELD;
-    if (format === 'opaque') return isJson(headers) ? openPlain(source, onPiece) : NOTHING_HELD;
+    if (format === 'opaque') {
+      return isJson(headers) ? openPlain(source, onPiece, lengthOf(headers)) : NOTHING_HELD;
+    }
     if (await this.#isStream(source, headers)) {
       this.#stream = new AnswerStream({ ...this.#expected, format });
       return openStream(source, this.#stream, onPiece);
     }
     this.#plain = new PlainUsage();
-    return openPlain(source, onPiece);
+    return openPlain(source, onPiece, lengthOf(headers));
   }
 
   /** Takes the next piece; returns what of it may be passed on now. */
@@ -145,4 +147,11 @@ export class AnswerReading {
     const beginning = first.value?.subarray(0, 64) ?? new Uint8Array(0);
     return EVENTS.test(new TextDecoder('latin1').decode(beginning));
   }
+}
+
+/** Length of the whole answer, bytes; undefined where it is not told, or was decoded. */
+function lengthOf(headers: Headers): number | undefined {
+  const length = headers.get('content-length');
+  if (length === null || headers.has('content-encoding')) return undefined;
+  return /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * The end of one attempt at an endpoint: its lease is renewed until then, and its slot is released by
- * exactly one report, however it ends. What the endpoint did is decided in `forward.ts`.
+ * The end of one attempt at an endpoint: its slot is released by exactly one report, however it ends.
+ * What the endpoint did is decided in `forward.ts`; the lease is renewed by `watchdog.ts` until then.
  */
 import type { CallResult } from '../protocol/tenant.ts';
 import type { Slot } from './admission.ts';
@@ -14,7 +14,7 @@ export type EndDetails = Partial<Omit<UntimedResult, 'outcome'>>;
 
 export interface EndOptions {
   readonly slot: Slot;
-  /** Stops the time limits. */
+  /** Stops the time limits, and the renewal of the lease. */
   readonly stop: () => void;
   /** What the answer showed. */
   readonly measured: (outcome: CallResult['outcome']) => Partial<CallResult>;
@@ -30,13 +30,10 @@ export class AttemptEnd {
   /** What is left to do with the endpoint's connection when the answer is over. */
   letGo: Promise<void> | undefined;
   readonly #options: EndOptions;
-  readonly #renewal: ReturnType<typeof setInterval>;
   #ended: Promise<void> | undefined;
 
   constructor(options: EndOptions) {
     this.#options = options;
-    const { slot } = options;
-    this.#renewal = setInterval(() => void slot.renew(), slot.grant.leaseMs / 3);
   }
 
   /** Resolves when the report was made; undefined while the attempt goes on. */
@@ -63,7 +60,7 @@ export class AttemptEnd {
   /** The caller decides what follows, and releases the slot. */
   unreported(): void {
     this.#ended = Promise.resolve();
-    this.#stop();
+    this.#options.stop();
   }
 
   async #reportCancelled(): Promise<void> {
@@ -72,9 +69,9 @@ export class AttemptEnd {
   }
 
   async #report(outcome: CallResult['outcome'], details: EndDetails): Promise<void> {
-    const { slot, measured, onOver } = this.#options;
+    const { slot, measured, stop, onOver } = this.#options;
     const { queuedThere } = this;
-    this.#stop();
+    stop();
     try {
       await slot.report({
         outcome,
@@ -89,10 +86,5 @@ export class AttemptEnd {
     } finally {
       onOver();
     }
-  }
-
-  #stop(): void {
-    this.#options.stop();
-    clearInterval(this.#renewal);
   }
 }

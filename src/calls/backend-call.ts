@@ -6,7 +6,7 @@
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
-import { targetOf } from '../auth/endpoint-target.ts';
+import { secretsIn, targetOf } from '../auth/endpoint-target.ts';
 import { ownCaller } from '../auth/own-caller.ts';
 import type { LoadedTenant } from '../config/store.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
@@ -154,7 +154,7 @@ export class BackendCall {
     const plan = this.#plan;
     const { address } = slot.grant;
     const added = this.#headers({ grant: slot.grant });
-    const resolved = await targetOf(address, { ...c.env }, this.#loaded.tenant);
+    const resolved = await targetOf(address, secretsIn(c.env), this.#loaded.tenant);
     // The client left in the meantime and released the slot; nobody reads this answer.
     if (this.#client.aborted) return { response: errorResponse({ code: 'upstream_error' }, added) };
     if (!resolved.ok) {

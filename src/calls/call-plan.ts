@@ -41,6 +41,8 @@ export interface CallPlan {
   readonly format: AnswerFormat;
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
+  /** Sequences that an engine computes for it at once; 1 where absent. */
+  readonly sequences?: number | undefined;
   /** The answer is written token by token. */
   readonly generates?: boolean;
   /** The client asked for a stream, so comments can report its queue position while it waits. */

@@ -13,8 +13,8 @@ export interface CallDescription {
   readonly backend: string;
   readonly kind: CallRequest['kind'];
   readonly model?: string;
-  /** Number of answers requested in one call. */
-  readonly choices?: number | undefined;
+  /** Sequences that an engine computes for it at once; 1 where absent. */
+  readonly sequences?: number | undefined;
   readonly inputTokens: number;
   readonly prefix?: readonly PrefixLink[];
   readonly maxOutputTokens?: number;
@@ -78,9 +78,9 @@ function claimsOf(identity: Identity): Partial<CallRequest> {
   };
 }
 
-/** Answers at once, each of which takes a slot, as far as they are counted. */
-function sequencesIn({ choices = 1 }: CallDescription): Pick<CallRequest, 'sequences'> {
-  return choices > 1 ? { sequences: Math.min(MAX_SEQUENCES, Math.ceil(choices)) } : {};
+/** Sequences at once, each of which takes a slot, as far as they are counted. */
+function sequencesIn({ sequences = 1 }: CallDescription): Pick<CallRequest, 'sequences'> {
+  return sequences > 1 ? { sequences: Math.min(MAX_SEQUENCES, Math.ceil(sequences)) } : {};
 }
 
 /** The call's own claims, for use where the object has reported nothing. */

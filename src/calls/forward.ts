@@ -36,13 +36,14 @@ export class Forwarder {
 
   constructor(options: ForwardOptions) {
     this.#options = options;
+    const { slot, upload, onOver } = options;
+    const renewal = { everyMs: slot.grant.leaseMs / 3, renew: () => void slot.renew() };
     // While the client does not read, no read from the endpoint is pending that would fail on the
     // time limit and release the slot, so it is released here.
-    this.#watchdog = new Watchdog(options.timeouts, () => {
+    this.#watchdog = new Watchdog(options.timeouts, renewal, () => {
       if (!this.#relay?.isClientIdle) return;
       void this.#end.report(this.#reading.isComplete ? 'ok' : 'cancelled');
     });
-    const { slot, upload, onOver } = options;
     this.#end = new AttemptEnd({
       slot,
       onOver,
@@ -139,6 +140,11 @@ export class Forwarder {
     if (opening.kind === 'error') return this.#failedWithin(opening.text, upstream.headers);
     if (opening.kind === 'nothing') {
       return this.#unanswered(BROKEN_OFF, 'ended its answer before it had begun');
+    }
+    if (opening.isEnded && !this.#reading.stream) {
+      // All of a short answer came at once, and goes at once: relaying it took 120 us of a call.
+      void this.#end.report('ok');
+      return new Response(opening.bytes, { status, headers });
     }
     if (this.#reading.stream) headers.set('content-type', 'text/event-stream');
     const { readable, writable } = new IdentityTransformStream();

@@ -4,6 +4,7 @@
  * differs is in `apis/model-apis.ts`. Calls that name a backend are in `routes/backends.ts`.
  */
 import type { Context } from 'hono';
+import { getPath } from 'hono/utils/url';
 import { withModelName } from '../apis/answer-model.ts';
 import type { ModelApi } from '../apis/model-apis.ts';
 import {
@@ -21,6 +22,7 @@ import { priorityOf } from '../endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import type { Hand } from '../http/in-hand.ts';
 import { spliced } from '../http/json-splice.ts';
+import { modelInPath } from '../http/written-path.ts';
 import { hasAgentPriority } from '../identity/agent-context.ts';
 import { hintsOf } from '../identity/conversation.ts';
 import { identify } from '../identity/identity.ts';
@@ -76,6 +78,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       },
       format: api.format,
       choices: request.choices,
+      sequences: request.sequences,
       streams: request.stream,
       ...(api.streams ? { generates: true } : {}),
     };
@@ -144,7 +147,8 @@ function withModelRequest(
   const { config } = c.get('tenant');
   const { bodyBytes, body: bounds } = config.limits;
   return withBody(c, bodyBytes, async ({ bytes, hand }) => {
-    const parsed = parseModelRequest(bytes, api, bounds, prefixSeed(config));
+    const pathModel = modelInPath(getPath(c.req.raw));
+    const parsed = parseModelRequest(bytes, api, bounds, prefixSeed(config), pathModel);
     if (!parsed.ok) return refuse(c, parsed.error);
     const { request, caller } = parsed;
     const found = modelOf(config, request.model);

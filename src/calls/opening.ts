@@ -73,17 +73,25 @@ function answerOf({ bytes }: HeldPieces, isEnded: boolean): Opening {
   return { kind: 'answer', bytes, isEnded };
 }
 
-/** The same for a plain answer: reads until it cannot be an error alone. */
-export async function openPlain(source: PieceSource, onPiece: OnPiece): Promise<Opening> {
+/**
+ * The same for a plain answer: reads until it cannot be an error alone. `length`: of the whole, bytes,
+ * by which its end is known without another read.
+ */
+export async function openPlain(
+  source: PieceSource,
+  onPiece: OnPiece,
+  length?: number,
+): Promise<Opening> {
   const held = new HeldPieces(source);
   try {
     for (;;) {
       const piece = await held.next(held.length > 0);
       if (!piece) return answerOf(held, false);
-      const isEnded = piece.done || piece.value === undefined;
+      let isEnded = piece.done || piece.value === undefined;
       if (piece.value !== undefined && !isEnded) {
         onPiece(piece.value);
         held.push(piece.value);
+        isEnded = held.length === length;
       }
       const { text } = held;
       const mayFail = MAY_BE_ERROR.test(text);
@@ -137,7 +145,7 @@ function isAnswered(choice: unknown): boolean {
 class HeldPieces {
   readonly #source: PieceSource;
   readonly #parts: Uint8Array[] = [];
-  readonly #decoder = new TextDecoder();
+  #decoder: TextDecoder | undefined;
   #text = '';
   /** Pieces whose text is taken. */
   #read = 0;
@@ -168,6 +176,7 @@ class HeldPieces {
   get text(): string {
     const last = this.#parts.at(-1);
     if (last && this.#read < this.#parts.length) {
+      this.#decoder ??= new TextDecoder();
       this.#text += this.#decoder.decode(last, { stream: true });
       this.#read = this.#parts.length;
     }
@@ -184,6 +193,6 @@ class HeldPieces {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
   }
 }

@@ -54,7 +54,7 @@ export class PieceSource {
     if (this.#last && this.#source.fillsBuffers) this.#buffers.reuse(this.#last);
     this.#last = undefined;
     const piece = await this.#source.read(this.#buffers.next);
-    this.#last = piece.value;
+    this.#last = piece.done ? undefined : piece.value;
     return piece;
   }
 }

@@ -7,7 +7,7 @@
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
-import { targetOf } from '../auth/endpoint-target.ts';
+import { secretsIn, targetOf } from '../auth/endpoint-target.ts';
 import { forgetTenant } from '../config/store.ts';
 import { failureOf } from '../endpoints/answer.ts';
 import { adapterOf } from '../endpoints/registry.ts';
@@ -72,7 +72,7 @@ async function send(
 ): Promise<Sent> {
   const { address, endpoint, startMs } = grant;
   const added = { ...headers, 'x-talaria-endpoint': endpoint.replace(/[^\x20-\x7e]/g, '?') };
-  const resolved = await targetOf(address, { ...c.env }, c.get('tenant').tenant);
+  const resolved = await targetOf(address, secretsIn(c.env), c.get('tenant').tenant);
   if (!resolved.ok) {
     const message = 'A secret that the endpoint needs is not set.';
     return failed({ code: 'tenant_misconfigured', message }, added);

@@ -4,7 +4,13 @@
  * number counts.
  */
 import type { EndpointTarget } from './adapter.ts';
-import { type EngineLoad, LOAD_FORMS, type LoadForm, loadRequest } from './engine-load.ts';
+import {
+  type EngineLoad,
+  LOAD_FORMS,
+  type LoadForm,
+  loadRequest,
+  type ReadLoad,
+} from './engine-load.ts';
 import { type PlatformIo, platformIo } from './platform-io.ts';
 
 /** llama.cpp answers after its present batch, which may hold long prompts. */
@@ -28,20 +34,31 @@ export async function askLoad(
     // Whoever does not answer is not asked further.
     if (load === 'silent') return undefined;
     if (!load) continue;
-    if (!load.waiting) return { form, load };
+    if (!load.waiting) return { form, load: await withSlots(load, target, io) };
     await io.wait(AGAIN_AFTER_MS);
     const again = await askOnce(form, target, io);
     if (!again || again === 'silent') return undefined;
-    return { form, load: queueShare(again) < queueShare(load) ? again : load };
+    const { slotsAt: _, ...lesser } = queueShare(again) < queueShare(load) ? again : load;
+    return { form, load: lesser };
   }
   return undefined;
+}
+
+/** The load with the slots that an engine tells elsewhere than its load. */
+async function withSlots(
+  { slotsAt, ...load }: ReadLoad,
+  target: EndpointTarget,
+  io: PlatformIo,
+): Promise<EngineLoad> {
+  const slots = slotsAt && (await askOnce(slotsAt, target, io));
+  return slots && slots !== 'silent' ? { ...load, ...slots } : load;
 }
 
 async function askOnce(
   form: LoadForm,
   target: EndpointTarget,
   io: PlatformIo,
-): Promise<EngineLoad | 'silent' | undefined> {
+): Promise<ReadLoad | 'silent' | undefined> {
   const sent = await io.send(loadRequest(form, target), target, LIMIT_MS);
   if (sent.kind !== 'answered') return 'silent';
   const { answer } = sent;

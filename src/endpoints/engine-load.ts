@@ -14,7 +14,12 @@ export interface EngineLoad {
 export interface LoadForm {
   readonly path: string;
   /** Undefined where the answer tells nothing. */
-  read(answer: PlatformAnswer): EngineLoad | undefined;
+  read(answer: PlatformAnswer): ReadLoad | undefined;
+}
+
+export interface ReadLoad extends EngineLoad {
+  /** Where the engine tells its slots, which are a fixed number. */
+  readonly slotsAt?: LoadForm;
 }
 
 /** Prometheus texts of vLLM are about 100 kB; its gauges come before its histograms. */
@@ -22,9 +27,8 @@ const MOST_BYTES = 262_144;
 /** A larger number is none of an engine. */
 const MOST_CALLS = 1_000_000;
 
-/** Running and waiting calls as each engine names them, the engine's slots being `fixed` or not. */
-const GAUGES: ReadonlyArray<readonly [running: string, waiting: string, fixed?: boolean]> = [
-  ['llamacpp:requests_processing', 'llamacpp:requests_deferred', true],
+/** Running and waiting calls as each engine names them. */
+const GAUGES: ReadonlyArray<readonly [running: string, waiting: string]> = [
   ['sglang:num_running_reqs', 'sglang:num_queue_reqs'],
   ['tgi_batch_current_size', 'tgi_queue_size'],
   ...['vllm:', 'aphrodite:', 'lmdeploy:', 'fastdeploy:', 'trtllm_'].map(
@@ -32,14 +36,16 @@ const GAUGES: ReadonlyArray<readonly [running: string, waiting: string, fixed?: 
   ),
 ];
 
+/** llama.cpp, always; with several models it is a router, which has no slots. */
+const SLOTS_OF_LLAMA: LoadForm = { path: '/props', read: ({ body }) => inProps(body) };
+
 /** The ways to ask, in order; the next one is for an engine that does not tell by the last. */
 export const LOAD_FORMS: readonly LoadForm[] = [
   // llama.cpp has it with --metrics only, SGLang with --enable-metrics.
-  { path: '/metrics', read: ({ body }) => inMetrics(body) },
+  { path: '/metrics', read: ({ body }) => inLlamaMetrics(body) ?? inMetrics(body) },
   // llama.cpp: not with --no-slots.
   { path: '/slots', read: ({ body }) => inSlots(body) },
-  // llama.cpp, always; with other models it is a router.
-  { path: '/props', read: ({ body }) => inProps(body) },
+  SLOTS_OF_LLAMA,
 ];
 
 /** The request of a form, on the path that the API's `/v1` is on. */
@@ -53,13 +59,19 @@ export function loadRequest(form: LoadForm, { url }: EndpointTarget): PlatformRe
 }
 
 function inMetrics(text: string): EngineLoad | undefined {
-  for (const [runningName, waitingName, fixed] of GAUGES) {
+  for (const [runningName, waitingName] of GAUGES) {
     const [running, waiting] = [sumOf(text, runningName), sumOf(text, waitingName)];
-    if (running === undefined || waiting === undefined) continue;
-    // Calls are deferred only while all slots are taken.
-    return { running, waiting, ...(fixed && waiting > 0 ? { slots: running } : {}) };
+    if (running !== undefined && waiting !== undefined) return { running, waiting };
   }
   return undefined;
+}
+
+function inLlamaMetrics(text: string): ReadLoad | undefined {
+  const running = sumOf(text, 'llamacpp:requests_processing');
+  const waiting = sumOf(text, 'llamacpp:requests_deferred');
+  if (running === undefined || waiting === undefined) return undefined;
+  // Calls are deferred only while all slots are taken.
+  return { running, waiting, ...(waiting > 0 ? { slots: running } : { slotsAt: SLOTS_OF_LLAMA }) };
 }
 
 /** A gauge over all its labels, as engines of several ranks or models have; undefined: none. */

@@ -23,10 +23,8 @@ export function byteSource(body: ReadableStream<Uint8Array>): ByteSource {
     const reader = body.getReader({ mode: 'byob' });
     return {
       fillsBuffers: true,
-      read: async (buffer) => {
-        const { done, value } = await reader.read(buffer);
-        return done ? { done } : { done, value };
-      },
+      // At the end the value is an empty piece, or none.
+      read: (buffer) => reader.read(buffer),
       cancel: (reason) => reader.cancel(reason),
     };
   } catch {

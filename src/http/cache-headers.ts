@@ -4,7 +4,10 @@
  * says. A client's own cache may, for as long as the endpoint allows.
  */
 
-import { isEventStream } from './media-type.ts';
+import { isEventStreamType } from './media-type.ts';
+
+/** A name in lower case, and a value. */
+export type Header = [name: string, value: string];
 
 /** Directives for a client's own cache, and whether they have a number. */
 const OWN_CACHE: Readonly<Record<string, boolean>> = {
@@ -26,22 +29,33 @@ const SHARED_CACHE =
 /** Directives that are read; more is no honest header. */
 const MAX_DIRECTIVES = 32;
 
-/** Leaves in an answer's headers only what a client's own cache may go by. */
-export function keepPrivate(headers: Headers): void {
-  const given = headers.get('cache-control');
-  const vary = headers.get('vary');
-  for (const name of [...headers.keys()]) if (SHARED_CACHE.test(name)) headers.delete(name);
-  if (isEventStream(headers)) {
-    headers.set('cache-control', 'no-cache, private');
-    return;
-  }
-  const directives = given === null ? [] : directivesOf(given);
+/** True for a header that no answer passes on, though a client's own cache may be told some of it. */
+export function isSharedCacheHeader(name: string): boolean {
+  return SHARED_CACHE.test(name);
+}
+
+/**
+ * The headers by which a client's own cache may go. `others`: the answer's other headers; `control`
+ * and `vary`: what the endpoint said.
+ */
+export function ownCacheHeaders(
+  others: readonly Header[],
+  control: string | undefined,
+  vary = '',
+): Header[] {
+  const isStream = others.some(
+    ([name, type]) => name === 'content-type' && isEventStreamType(type),
+  );
+  if (isStream) return [['cache-control', 'no-cache, private']];
+  const directives = control === undefined ? [] : directivesOf(control);
   // Without a word the answer is not to be stored (`security-headers.ts`).
-  if (!directives.some((directive) => /^(max-age|no-cache)/.test(directive))) return;
-  headers.set('cache-control', ['private', ...directives].join(', '));
+  if (!directives.some((directive) => /^(max-age|no-cache)/.test(directive))) return [];
   // A client may have several keys.
-  const names = ['authorization', 'x-api-key', 'api-key', ...fieldNames(vary ?? '')];
-  headers.set('vary', [...new Set(names)].join(', '));
+  const names = ['authorization', 'x-api-key', 'api-key', ...fieldNames(vary)];
+  return [
+    ['cache-control', ['private', ...directives].join(', ')],
+    ['vary', [...new Set(names)].join(', ')],
+  ];
 }
 
 function directivesOf(text: string): string[] {

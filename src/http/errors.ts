@@ -20,6 +20,9 @@ const FORMS = {
   backend_not_found: form(404, 'invalid_request_error', 'There is no backend of this name.'),
   tenant_not_found: form(404, 'invalid_request_error', 'There is no tenant of this name.'),
   key_not_found: form(404, 'invalid_request_error', 'There is no key of this id.'),
+  endpoint_not_found: form(404, 'invalid_request_error', 'There is no endpoint of this name.'),
+  application_not_found: form(404, 'invalid_request_error', 'Nothing is known of it.'),
+  version_not_found: form(404, 'invalid_request_error', 'This version is not kept any more.'),
   run_not_found: form(404, 'invalid_request_error', 'There is no run of this id in flight.'),
   call_not_found: form(404, 'invalid_request_error', 'There is no call of this id any more.'),
   response_not_found: form(
@@ -37,6 +40,11 @@ const FORMS = {
   request_too_large: form(413, 'invalid_request_error', 'The body is too large.'),
   unsupported_encoding: form(415, 'invalid_request_error', 'The body has an unknown encoding.'),
   no_websockets: form(426, 'invalid_request_error', 'There are no WebSockets here.'),
+  version_conflict: form(
+    409,
+    'invalid_request_error',
+    'The configuration was changed since it was read.',
+  ),
   idempotency_key_conflict: form(
     409,
     'invalid_request_error',
@@ -173,7 +181,7 @@ export function errorResponse(error: ApiError, headers?: HeadersInit): Response 
 function isWorthRetrying(code: ErrorCode): boolean {
   if (code === 'upstream_timeout' || code === 'tenant_misconfigured') return false;
   if (code === 'idempotency_key_conflict' || code === 'deadline_unmeetable') return false;
-  if (code === 'batch_ended') return false;
+  if (code === 'batch_ended' || code === 'version_conflict') return false;
   const { status } = FORMS[code];
   return status === 408 || status === 409 || status === 429 || status >= 500;
 }

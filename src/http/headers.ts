@@ -2,7 +2,7 @@
  * Decides, alone, which headers are forwarded to an endpoint and which are returned to clients. Those
  * that speak for somebody are listed in `private-headers.ts`, those of caches in `cache-headers.ts`.
  */
-import { keepPrivate } from './cache-headers.ts';
+import { type Header, isSharedCacheHeader, ownCacheHeaders } from './cache-headers.ts';
 import { hasKey } from './key-mask.ts';
 import { isDecoded } from './media-type.ts';
 import { isPrivateHeader } from './private-headers.ts';
@@ -25,6 +25,7 @@ const HOP_BY_HOP = [
   'host',
   'content-length',
 ];
+const IS_HOP: ReadonlySet<string> = new Set(HOP_BY_HOP);
 
 /**
  * Headers that an endpoint must not set under Talaria's host name: cookies, whose scope would be
@@ -38,7 +39,7 @@ const NOT_FROM_ENDPOINTS =
  * The headers that describe a call to Talaria are allowed.
  */
 export function isReservedHeader(name: string): boolean {
-  if (HOP_BY_HOP.includes(name)) return true;
+  if (IS_HOP.has(name)) return true;
   if (/^(accept-encoding|idempotency-key|x-request-id)$/.test(name)) return true;
   if (name.startsWith('x-talaria-')) return !HINTS.test(name);
   return isPrivateHeader(name);
@@ -56,15 +57,20 @@ export function upstreamHeaders(
   auth: Readonly<Record<string, string>>,
   keepsEncoding = false,
 ): Headers {
-  const headers = new Headers(client);
-  dropConnection(headers);
-  if (!keepsEncoding) headers.delete('content-encoding');
-  for (const name of [...headers.keys()]) if (isPrivateHeader(name)) headers.delete(name);
-  // Usage is read while the answer is relayed, so the answer must not be compressed.
-  headers.set('accept-encoding', 'identity');
-  for (const [name, value] of Object.entries(auth)) headers.set(name, value);
-  return headers;
+  const named = namedByConnection(client);
+  const kept: Header[] = [];
+  // Chosen before they are copied: each change of headers is a call of the platform.
+  for (const [name, value] of client) {
+    if (name === 'content-encoding' && !keepsEncoding) continue;
+    if (staysHere(name) || named.includes(name)) continue;
+    // Usage is read while the answer is relayed, so the answer must not be compressed.
+    if (name !== 'accept-encoding') kept.push([name, value]);
+  }
+  kept.push(['accept-encoding', 'identity']);
+  return withAdded(kept, auth);
 }
+
+const staysHere = remembered((name) => IS_HOP.has(name) || isPrivateHeader(name));
 
 /** The headers of an answer to a client. `key` is the endpoint's, which some endpoints echo. */
 export function answerHeaders(
@@ -72,25 +78,52 @@ export function answerHeaders(
   added: Readonly<Record<string, string>>,
   key?: string,
 ): Headers {
-  const headers = new Headers(upstream);
-  dropConnection(headers);
-  if (key !== undefined) {
-    for (const [name, value] of [...headers]) {
-      if (hasKey(value, key) || hasKey(name, key)) headers.delete(name);
-    }
-  }
+  const named = namedByConnection(upstream);
   // The platform has decoded the body, so it no longer has this encoding.
-  if (isDecoded(headers)) headers.delete('content-encoding');
-  for (const name of [...headers.keys()]) if (NOT_FROM_ENDPOINTS.test(name)) headers.delete(name);
-  keepPrivate(headers);
-  for (const [name, value] of Object.entries(added)) headers.set(name, value);
-  return headers;
+  const isRead = isDecoded(upstream);
+  const kept: Header[] = [];
+  const forCaches = new Map<string, string>();
+  for (const [name, value] of upstream) {
+    if (isDropped(name) || named.includes(name)) continue;
+    if (isRead && name === 'content-encoding') continue;
+    if (key !== undefined && (hasKey(value, key) || hasKey(name, key))) continue;
+    if (isForCaches(name)) forCaches.set(name, value);
+    else kept.push([name, value]);
+  }
+  const [control, vary] = [forCaches.get('cache-control'), forCaches.get('vary')];
+  return withAdded([...kept, ...ownCacheHeaders(kept, control, vary)], added);
 }
 
-/** Removes the headers of one connection, and those that `connection` names. */
-function dropConnection(headers: Headers): void {
-  const named = (headers.get('connection') ?? '').split(',').map((n) => n.trim());
-  for (const name of [...HOP_BY_HOP, ...named]) {
-    if (/^[\w!#$%&'*+.^`|~-]+$/.test(name)) headers.delete(name);
-  }
+const isForCaches = remembered(isSharedCacheHeader);
+const isDropped = remembered((name) => IS_HOP.has(name) || NOT_FROM_ENDPOINTS.test(name));
+
+/** Names of headers of this connection alone, beside those that always are. */
+function namedByConnection(headers: Headers): readonly string[] {
+  const connection = headers.get('connection');
+  if (connection === null) return [];
+  return connection.split(',').map((name) => name.trim().toLowerCase());
+}
+
+/** Headers of ours take the place of others of the same name. */
+function withAdded(kept: readonly Header[], added: Readonly<Record<string, string>>): Headers {
+  const own = Object.entries(added);
+  const names = new Set(own.map(([name]) => name.toLowerCase()));
+  return new Headers([...kept.filter(([name]) => !names.has(name)), ...own]);
+}
+
+/** Most names that a verdict is remembered of, and the longest: clients may send any. */
+const MAX_NAMES = 1_000;
+const MAX_NAME_CHARS = 64;
+
+/** The verdict on each name, found once: most calls have the same headers. */
+function remembered(verdictOn: (name: string) => boolean): (name: string) => boolean {
+  const verdicts = new Map<string, boolean>();
+  return (name) => {
+    const known = verdicts.get(name);
+    if (known !== undefined) return known;
+    const verdict = verdictOn(name);
+    if (verdicts.size >= MAX_NAMES) verdicts.clear();
+    if (name.length <= MAX_NAME_CHARS) verdicts.set(name, verdict);
+    return verdict;
+  };
 }

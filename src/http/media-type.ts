@@ -5,11 +5,20 @@
 
 /** The media type alone, in lower case; empty where there is none. */
 export function mediaType(headers: Headers): string {
-  return (headers.get('content-type') ?? '').split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? '';
+  return typeIn(headers.get('content-type') ?? '');
 }
 
 export function isEventStream(headers: Headers): boolean {
-  return mediaType(headers) === 'text/event-stream';
+  return isEventStreamType(headers.get('content-type') ?? '');
+}
+
+/** The same for the value of `content-type`. */
+export function isEventStreamType(value: string): boolean {
+  return typeIn(value) === 'text/event-stream';
+}
+
+function typeIn(value: string): string {
+  return value.split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? '';
 }
 
 /** `application/json` and all `+json`, such as `application/problem+json`. */

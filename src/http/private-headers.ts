@@ -11,6 +11,8 @@ const FAMILIES = [
   'x-talaria cf mf cdn-loop fastly akamai x-akamai x-edge cloudfront x-amz-cf x-azure x-vercel x-now x-nf',
   'fly x-fly x-railway x-render x-heroku do-connecting-ip x-appengine x-cloud-run incap-client-ip',
   'x-sucuri x-arr x-ms-client-principal x-ms-token x-ngrok ngrok tailscale x-bluecoat x-proxymesh-ip',
+  // What a browser says of the page; Ollama refuses any page that it does not know with 403.
+  'origin referer referrer sec-fetch sec-ch access-control-request',
   // Where a request came from.
   'forwarded forwarded-for x-forwarded x-forward x-forwarder x-forwarded-for via x-via proxy x-proxy x-proxyuser-ip',
   'x-real real-ip client-ip x-client-ip x-clientip clientip x-cluster cluster-client-ip true-client-ip x-true',

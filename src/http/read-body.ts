@@ -41,19 +41,42 @@ export async function readBody(
   const codings = encoded?.codings ?? [];
   const reader: BodyReader =
     codings.length > 0 ? new DecodedBody(arriving, codings, maxBytes) : arriving;
-  const refuse = async (refused: ReturnType<typeof failure>) => {
+  if (length > maxBytes) {
     await reader.discard();
-    return refused;
-  };
-  if (length > maxBytes) return refuse(tooLarge());
-  const held = new HeldBytes(reader.fillsBuffers ? length : 0);
+    return tooLarge();
+  }
+  // What a body decodes to has another length.
+  const whole = codings.length === 0 && length > 0 ? length : Infinity;
+  const read = await collected(reader, new HeldBytes(reader.fillsBuffers ? length : 0), {
+    roomFor: (bytes) => (reader.bytes > maxBytes ? tooLarge() : hand?.grow(bytes)),
+    whole,
+  });
+  if (read.ok) arriving.stop();
+  return read;
+}
+
+interface CollectRules {
+  /** The error where so many more bytes cannot be held. */
+  readonly roomFor: (bytes: number) => ReturnType<typeof failure> | undefined;
+  /** Bytes after which nothing follows: the end needs no further read, which is 50 us of a call. */
+  readonly whole: number;
+}
+
+async function collected(
+  reader: BodyReader,
+  held: HeldBytes,
+  { roomFor, whole }: CollectRules,
+): Promise<Outcome<{ bytes: Uint8Array<ArrayBuffer> }>> {
   for (;;) {
-    const noRoom = hand?.grow(held.enlarge());
-    if (noRoom) return refuse(noRoom);
+    const refused = roomFor(held.enlarge());
+    if (refused) {
+      await reader.discard();
+      return refused;
+    }
+    if (reader.bytes === whole) return { ok: true, bytes: held.whole() };
     const piece = await reader.read(held.free);
     if (piece.status === 'failed') return { ok: false, error: piece.error };
     if (piece.status === 'end') return { ok: true, bytes: held.whole() };
-    if (reader.bytes > maxBytes) return refuse(tooLarge());
     held.add(piece.bytes);
   }
 }
@@ -75,7 +98,7 @@ const ARRIVED_PART = 1 / 8;
  */
 class HeldBytes {
   readonly #length: number;
-  #pieces: Uint8Array[] = [];
+  #pieces: Uint8Array<ArrayBuffer>[] = [];
   #buffer: Uint8Array<ArrayBuffer> | undefined;
   #at = 0;
   /** Bytes that were counted already. */
@@ -115,6 +138,8 @@ class HeldBytes {
   whole(): Uint8Array<ArrayBuffer> {
     const inBuffer = this.#buffer?.subarray(0, this.#at);
     if (inBuffer && this.#pieces.length === 0) return inBuffer;
+    const [first, ...others] = this.#pieces;
+    if (first && !inBuffer && others.length === 0) return first;
     const whole = new Uint8Array(this.#at);
     joinInto(whole, inBuffer ? [inBuffer, ...this.#pieces] : this.#pieces);
     return whole;

@@ -10,6 +10,16 @@ export function servedPath(path: string): string {
   return `/${names.join('/')}${rest}`;
 }
 
+/** The model that a path names, as Azure's and OpenAI's older ones do; undefined for any other. */
+export function modelInPath(path: string): string | undefined {
+  const name = /^(?:\/+v1)*\/+(?:openai\/+deployments|engines)\/+([^/]+)\/+./.exec(path)?.[1];
+  try {
+    return name && decodeURIComponent(name);
+  } catch {
+    return undefined;
+  }
+}
+
 /** What follows the name of a backend in a path, as it was written. */
 export function behindBackend(path: string): string {
   return partsOf(path).rest;
@@ -22,8 +32,10 @@ function isPlain(path: string): boolean {
     return true;
   }
   const isBare = !path.includes('//') && (path.length < 2 || !path.endsWith('/'));
-  return isBare && !path.startsWith('/v1/v1') && !path.startsWith('/openai/');
+  return isBare && !MAY_BE_BASE.test(path);
 }
+
+const MAY_BE_BASE = /^\/(?:v1\/(?:v\d|openai|reranking|engines)|openai|anthropic|api|v2|engines)\b/;
 
 interface PathParts {
   /** The names between slashes, without those that mean nothing. */
@@ -49,18 +61,46 @@ function partsOf(path: string): PathParts {
   return { names, rest: '' };
 }
 
+/** What clients write at the beginning of a path, and what is served there; the first that fits counts. */
+export const WRITTEN_BASES: ReadonlyArray<{
+  readonly written: string;
+  readonly served: string;
+  readonly from: string;
+}> = [
+  { written: 'v1/v1', served: 'v1', from: 'a base URL with /v1 before a path with it' },
+  { written: 'openai/v1', served: 'v1', from: 'Azure, Groq' },
+  { written: 'v1/openai', served: 'openai', from: "Azure's path behind a base URL with /v1" },
+  { written: 'v1/v2', served: 'v2', from: "Cohere's path behind a base URL with /v1" },
+  { written: 'anthropic/v1', served: 'v1', from: 'DeepSeek, Moonshot, LiteLLM' },
+  { written: 'api/v1', served: 'v1', from: 'OpenRouter, LM Studio' },
+  { written: 'v2/rerank', served: 'v1/rerank', from: 'Cohere, Jina, vLLM' },
+  { written: 'v1/reranking', served: 'v1/rerank', from: 'llama.cpp' },
+  { written: 'openai/deployments/*/', served: 'v1', from: 'Azure; the model is `modelInPath`' },
+  { written: 'v1/engines/*/', served: 'v1', from: "OpenAI's before 2023, LiteLLM" },
+  { written: 'engines/*/', served: 'v1', from: 'LiteLLM' },
+];
+
+const BASES = WRITTEN_BASES.map(({ written, served }) => ({
+  written: written.split('/'),
+  served: served.split('/'),
+}));
+/** Names at the beginning of a path in which a base may end. */
+const LONGEST_BASE = 4;
+
 /** Adds a name, in the form that is served. */
 function add(names: string[], name: string): void {
-  // `/v1` at the end of the base URL and again in the path.
-  if (name === 'v1' && names.length === 1 && names[0] === 'v1') return;
-  // `/openai/v1` is the base URL of several providers, Azure's among them.
-  if (name === 'v1' && names.length === 1 && names[0] === 'openai') {
-    names[0] = 'v1';
-    return;
-  }
   names.push(name);
-  // Azure names the deployment in the path; OpenAI's SDK names the model in the body as well.
-  if (names.length === 3 && names[0] === 'openai' && names[1] === 'deployments') {
-    names.splice(0, 3, 'v1');
-  }
+  if (names.length > LONGEST_BASE) return;
+  const base = BASES.find(
+    ({ written }) =>
+      written.length === names.length && written.every((one, i) => fits(one, names[i])),
+  );
+  if (!base) return;
+  const isKept = base.written.at(-1) === '';
+  names.splice(0, names.length, ...base.served, ...(isKept ? [name] : []));
+}
+
+/** `*` is any name; the empty one at the end is what follows, which stays. */
+function fits(written: string, name: string | undefined): boolean {
+  return written === name || written === '*' || written === '';
 }

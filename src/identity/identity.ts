@@ -7,6 +7,7 @@
 
 import { taskPrints } from '../apis/task-print.ts';
 import { failure, type Outcome } from '../http/errors.ts';
+import { KnownHashes } from '../http/known-hashes.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
 import type { BodyHints } from './conversation.ts';
@@ -54,6 +55,8 @@ export interface Identity {
 }
 
 const FINGERPRINT_CHARS = 12;
+/** The shape of a call comes back with each call of its unit: up to 2 MB of them are known. */
+const prints = new KnownHashes({ most: 500, maxChars: 2_048 });
 const FINGERPRINT = 'fingerprint of system prompt and tools';
 
 /**
@@ -269,7 +272,10 @@ function guessed(
 }
 
 async function fingerprint(...parts: readonly string[]): Promise<string> {
-  return (await sha256Hex(JSON.stringify(parts))).slice(0, FINGERPRINT_CHARS);
+  const text = JSON.stringify(parts);
+  const hash = await prints.of(text);
+  prints.keep(text, hash);
+  return hash.slice(0, FINGERPRINT_CHARS);
 }
 
 /** The timeout that the OpenAI SDK states in seconds, as text in ms. */

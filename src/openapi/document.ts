@@ -118,6 +118,8 @@ function securityOf({ key }: Operation): Json[] {
       return [{ key: [] }, { apiKey: [] }];
     case 'admin':
       return [{ admin: [] }];
+    case 'any':
+      return [{ key: [] }, { admin: [] }];
     default:
       return [];
   }

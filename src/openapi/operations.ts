@@ -19,9 +19,10 @@ export interface Operation {
   readonly tag: 'models' | 'tools' | 'runs' | 'jobs' | 'admin' | 'status';
   readonly summary: string;
   /**
-   * The key that it needs: a tenant's (`anthropic`: also as `x-api-key`), or the administrator's.
+   * The key that it needs: a tenant's (`anthropic`: also as `x-api-key`), the administrator's, or one
+   * of both (`any`), which then decides what is shown.
    */
-  readonly key?: 'tenant' | 'anthropic' | 'admin';
+  readonly key?: 'tenant' | 'anthropic' | 'admin' | 'any';
   /** It waits for a slot: it accepts the headers that identify a call. */
   readonly dispatched?: boolean;
   /** Schemas of the request's body by content type. */
@@ -108,10 +109,10 @@ export const OPERATIONS: readonly Operation[] = [
   ...admin(),
   { ...plain('get', '/healthz', 'status', 'The Worker runs'), answer: relayed },
   {
-    ...plain('get', '/metrics', 'admin', 'What prewarming costs and brings, for Prometheus'),
-    key: 'admin' as const,
-    query: ['tenant'],
-    answer: relayed,
+    ...plain('get', '/metrics', 'admin', 'Metrics of a tenant, or of all, for Prometheus'),
+    key: 'any' as const,
+    query: ['tenant', 'shard'],
+    answer: { 'text/plain': z.string() },
   },
   { ...plain('get', '/readyz', 'status', 'The Worker reaches what it needs'), answer: relayed },
   { ...plain('get', '/openapi.json', 'status', 'This description'), answer: relayed },

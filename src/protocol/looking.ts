@@ -3,6 +3,8 @@
  * answers themselves are in console/.
  */
 
+import type { RUN_STATES } from './console/runs.ts';
+
 /** An API key that asks; the object answers nothing to one that was revoked. */
 export interface ConsoleKey {
   readonly keyId: string;
@@ -14,18 +16,24 @@ export interface ConsoleKey {
 export type ConsoleQuestion =
   | { readonly type: 'now' }
   /** The rows of a backend's line after a position. */
-  | { readonly type: 'line'; readonly backend: string; readonly after: number };
+  | { readonly type: 'line'; readonly backend: string; readonly after: number }
+  | { readonly type: 'runs'; readonly filter: RunsFilter }
+  | { readonly type: 'run'; readonly run: string }
+  /** By the id of the call or of its request. */
+  | { readonly type: 'call'; readonly id: string }
+  /** As JSON Lines: at most so many of the newest runs. */
+  | { readonly type: 'trace'; readonly limit: number };
 
-/** Absent fields filter nothing. Times are epoch ms, of the run's end or, in flight, of now. */
+/** Absent fields filter nothing. Times are epoch ms, of the run's end; a run in flight has none. */
 export interface RunsFilter {
-  readonly app?: string;
+  readonly app?: string | undefined;
   /** Part of an application's name, label or run's id, or the whole id of a call or request. */
-  readonly q?: string;
-  readonly state?: 'live' | 'waiting' | 'running' | 'between' | 'ended' | 'failed';
-  readonly from?: number;
-  readonly to?: number;
+  readonly q?: string | undefined;
+  readonly state?: (typeof RUN_STATES)[number] | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
   /** The cursor of the page before. */
-  readonly after?: number;
+  readonly after?: number | undefined;
 }
 
 /** `json`: the answer's text. */

@@ -13,6 +13,7 @@ import type { PrefixLink } from '../core/runs/prefix.ts';
 import type { RecordedRun } from '../core/runs/recorded-run.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from './looking.ts';
+import type { SteerAnswer, SteeringQuestion, SteeringReply, SteerOrder } from './steering.ts';
 
 export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
 export { MAX_LINKS } from '../core/runs/prefix.ts';
@@ -309,8 +310,8 @@ export interface ForecastAnswer {
   readonly nextAt?: number;
 }
 
-/** Views of a tenant for the admin API and the metrics. */
-export type ViewName = 'pdgraph' | 'status' | 'prewarm' | 'metrics';
+/** Views of a tenant for the admin API. */
+export type ViewName = 'pdgraph' | 'status' | 'prewarm';
 
 /** The answer of `enqueue`: a grant and a queued call come with a ticket. */
 export type Enqueued = Admission & { readonly ticket?: TicketMethods & Partial<Disposable> };
@@ -346,20 +347,36 @@ export interface TenantApi {
   reportRun(report: RunReport): Promise<RunReportAnswer>;
   /** Asks for an endpoint for a request without a slot; answers at once, and wakes nothing. */
   beginSideCall(request: SideCallRequest): Promise<SideCallAnswer>;
-  /** Documents pass as JSON text; undefined where the tenant is not configured, here and below. */
-  putConfig(configJson: string): Promise<string>;
-  addKey(key: { readonly id: string; readonly sha256: string }): Promise<string | undefined>;
-  removeKey(id: string): Promise<string | undefined>;
+  /**
+   * Documents pass as JSON text; `by`: the administrator who makes a change, for the audit log. Answers
+   * are undefined where the tenant is not configured, here and below.
+   */
+  putConfig(configJson: string, by?: string): Promise<string>;
+  addKey(
+    key: {
+      readonly id: string;
+      readonly sha256: string;
+      readonly limits?: { readonly requestsPerMinute?: number; readonly tokensPerMinute?: number };
+    },
+    by?: string,
+  ): Promise<string | undefined>;
+  removeKey(id: string, by?: string): Promise<string | undefined>;
+  /** Carries out a change by the administrator; `by`: who that is, for the audit log. */
+  steer(order: SteerOrder, by: string): Promise<SteerAnswer>;
+  /** `key`: the API key that asks, if it is not the administrator. */
+  steeringView(question: SteeringQuestion, key?: ConsoleKey): Promise<SteeringReply>;
   document(): Promise<string | undefined>;
-  destroy(): Promise<void>;
+  destroy(by?: string): Promise<void>;
   forecast(): Promise<ForecastAnswer>;
   view(name: ViewName, app?: string): Promise<string | undefined>;
+  /** The metrics of the moment, as JSON text of `Figures` (metrics.ts). */
+  figures(): Promise<string | undefined>;
   runs(app?: string): Promise<ReadableStream | undefined>;
   archive(): Promise<ArchiveHead | undefined>;
   archivePage(head: ArchiveHead, after: number): Promise<ArchivePage>;
-  importRuns(runs: string, startMs: number): Promise<ImportCount | undefined>;
   /** Answers the console; `key`: the API key that asks, absent for the administrator. */
   look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply>;
+  importRuns(runs: string, startMs: number, by?: string): Promise<ImportCount | undefined>;
   /** The log entry of a call as JSON text, by its id or its request's, of `keyId` first. */
   story(id: string, keyId?: string): Promise<string | undefined>;
 }

@@ -11,15 +11,17 @@ import {
   noTenant,
   refuse,
   refuseConfig,
+  steer,
 } from '../auth/admin-tenant.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { newKey } from '../auth/auth.ts';
+import { conflictResponse, readVersion, versionTag } from '../auth/config-change.ts';
 import { acceptConfig } from '../auth/incoming-config.ts';
 import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
 import { claimKeys } from '../config/key-claims.ts';
 import { MAX_CONFIG_BYTES, MAX_KEYS } from '../config/schema.ts';
-import { readDocument } from '../config/store.ts';
+import { parseDocument, readDocument } from '../config/store.ts';
 import { readText } from '../http/read-body.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { usageView } from '../jobs/job-view.ts';
@@ -32,7 +34,9 @@ export const admin = new Hono<AppEnv>()
   .put('/tenants/:tenant', putTenant)
   .get('/tenants/:tenant', async (c) => {
     const document = await documentOf(c);
-    return document ? c.json({ tenant: c.req.param('tenant'), ...document }) : noTenant(c);
+    if (!document) return noTenant(c);
+    const etag = versionTag(document.version);
+    return c.json({ tenant: c.req.param('tenant'), ...document }, 200, { etag });
   })
   .delete('/tenants/:tenant', async (c) => {
     const tenant = c.req.param('tenant');
@@ -43,7 +47,7 @@ export const admin = new Hono<AppEnv>()
     await forgetJobs(c.env, tenant);
     // The object knows the tenant and is destroyed last: after a failure the DELETE can be
     // repeated.
-    await ask(c, (stub) => stub.destroy());
+    await ask(c, (stub) => stub.destroy(c.get('admin')));
     return c.body(null, 204);
   })
   .post('/tenants/:tenant/keys', async (c) => {
@@ -54,12 +58,12 @@ export const admin = new Hono<AppEnv>()
     const { id, key } = newKey();
     const sha256 = await sha256Hex(key);
     await claimKeys(c.env, c.req.param('tenant'), [sha256]);
-    const changed = await change(c, (stub) => stub.addKey({ id, sha256 }));
+    const changed = await change(c, (stub) => stub.addKey({ id, sha256 }, c.get('admin')));
     return changed ? c.json({ id, key }, 201) : noTenant(c);
   })
   .delete('/tenants/:tenant/keys/:id', async (c) => {
     const id = c.req.param('id');
-    const changed = await change(c, (stub) => stub.removeKey(id));
+    const changed = await change(c, (stub) => stub.removeKey(id, c.get('admin')));
     if (!changed) return noTenant(c);
     const { before, after } = changed;
     return keyCount(before) === keyCount(after)
@@ -81,6 +85,8 @@ export const admin = new Hono<AppEnv>()
 
 async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Response> {
   const tenant = c.req.param('tenant');
+  const read = readVersion(c.req.header('if-match'));
+  if (!read.ok) return refuse(c, read.error);
   const body = await readText(c.req.raw, { maxBytes: MAX_CONFIG_BYTES });
   if (!body.ok) return refuse(c, body.error);
   let json: unknown;
@@ -91,9 +97,25 @@ async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Respon
   }
   const accepted = await acceptConfig(json, tenant, c.env);
   if (!accepted.ok) return refuseConfig(c, accepted.problems);
-  const changed = await change(c, (stub) => stub.putConfig(accepted.text));
+  if (read.version !== undefined) return putNewer(c, accepted.text, read.version);
+  const changed = await change(c, (stub) => stub.putConfig(accepted.text, c.get('admin')));
   if (!changed) return noTenant(c);
   return c.json({ tenant, ...changed.after }, changed.before ? 200 : 201);
+}
+
+/** Puts a configuration in the place of the version that the caller has read, and of no other. */
+async function putNewer(
+  c: Context<AppEnv, '/tenants/:tenant'>,
+  config: string,
+  ifVersion: number,
+): Promise<Response> {
+  const tenant = c.req.param('tenant');
+  const answer = await steer(c, { type: 'config', config, ifVersion }, c.get('admin'));
+  if (answer.status === 'changed') return c.json({ tenant, ...parseDocument(answer.document) });
+  if (answer.status === 'conflict') {
+    return conflictResponse(c, answer.document, (document) => ({ tenant, ...document }));
+  }
+  return noTenant(c);
 }
 
 async function show(

@@ -100,6 +100,7 @@ class Import {
   #startMs = 0;
   #runs: ArchivedRun[] = [];
   #chars = 0;
+  #isBegun = false;
 
   constructor(c: Ctx, configMode: 'keep' | 'replace') {
     this.#c = c;
@@ -156,7 +157,7 @@ class Import {
     const config = present ? withKeysOf(headConfig, present.config) : headConfig;
     const accepted = await acceptConfig(config, c.req.param('tenant'), c.env);
     if (!accepted.ok) return refuseConfig(c, accepted.problems);
-    await change(c, (stub) => stub.putConfig(accepted.text));
+    await change(c, (stub) => stub.putConfig(accepted.text, c.get('admin')));
     this.#config = present ? 'replaced' : 'created';
     return undefined;
   }
@@ -167,7 +168,10 @@ class Import {
     this.#runs = [];
     this.#chars = 0;
     const startMs = this.#startMs;
-    const take = async (stub: TenantApi) => await stub.importRuns(runs, startMs);
+    // The first batch of an import is written down as the whole of it.
+    const by = this.#isBegun ? undefined : this.#c.get('admin');
+    this.#isBegun = true;
+    const take = async (stub: TenantApi) => await stub.importRuns(runs, startMs, by);
     const done: ImportCount | undefined = await ask(this.#c, take);
     for (const what of ['imported', 'known', 'no_room'] as const) {
       this.#count[what] += done?.[what] ?? 0;

@@ -6,7 +6,7 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { AppEnv } from '../auth/app-env.ts';
-import { KEY_HEADERS } from '../auth/auth.ts';
+import { KEY_HEADERS } from '../auth/key-headers.ts';
 import { allowsOrigin } from '../config/cors-settings.ts';
 import { isAnyonesOrigin } from '../config/origins.ts';
 import type { LoadedTenant } from '../config/store.ts';

@@ -146,6 +146,29 @@ describe('an API key', () => {
   });
 });
 
+describe('a model that the path alone names', () => {
+  it.each([
+    ['/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21', 'inner'],
+    ['/v1/openai/deployments/m/chat/completions', 'm'],
+    ['/v1/engines/m/chat/completions', 'm'],
+  ])('%s is served by %s', async (path, model) => {
+    const body = '{"messages":[{"role":"user","content":"hi"}],"seed":12345678901234567890}';
+    expect((await post(path, body)).status).toBe(200);
+    const [sent] = gpu.taken();
+    expect(sent?.path).toMatch(/^\/v1\/chat\/completions(\?api-version=2024-10-21)?$/);
+    expect(sent?.body.toString()).toBe(`${body.slice(0, -1)},"model":"${model}"}`);
+  });
+
+  it('is refused where nobody serves it, and counts less than that of the body', async () => {
+    const path = '/openai/deployments/nobody/chat/completions';
+    const refused = await post(path, '{"messages":[{"role":"user","content":"hi"}]}');
+    expect(refused.status).toBe(404);
+    expect(await refused.text()).toContain('nobody');
+    expect((await post(path, CHAT)).status).toBe(200);
+    expect(gpu.taken()[0]?.body.toString()).toBe(CHAT);
+  });
+});
+
 describe('a path', () => {
   it.each([
     '//v1/chat/completions',
@@ -154,6 +177,7 @@ describe('a path', () => {
     '/v1/v1/chat/completions',
     '/v1/v1/v1//chat//completions//',
     '/openai/v1/chat/completions',
+    '/api/v1/chat/completions',
   ])('%s is served as clients mean it', async (path) => {
     expect((await post(path, CHAT)).status).toBe(200);
     expect(gpu.taken()[0]?.path).toBe('/v1/chat/completions');
@@ -232,6 +256,8 @@ describe('a page in a browser', () => {
     const answer = await post('/v1/chat/completions', CHAT, { origin });
     expect(answer.status).toBe(200);
     expect(allowed(answer)).toBeNull();
+    // Ollama refuses pages that it does not know; to it the call is the dispatcher's.
+    expect(gpu.taken()[0]?.headers.origin).toBeUndefined();
   });
 
   it('may call where its tenant allows it, and read errors', async () => {

@@ -175,7 +175,11 @@ export class ObjectHost {
       storage: this.#storage(),
       waitUntil: (promise: Promise<unknown>) => void promise.catch(() => {}),
     };
-    const env = { TENANTS: { get: async () => null }, ENVIRONMENT: 'development' };
+    const env = {
+      TENANTS: { get: async () => null },
+      METRICS: { getByName: () => ({ put: async () => {}, forget: async () => {} }) },
+      ENVIRONMENT: 'development',
+    };
     this.#object = new TenantObject(ctx as unknown as DurableObjectState, env as unknown as Env);
     return this.#object;
   }

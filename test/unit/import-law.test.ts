@@ -24,7 +24,7 @@ const CORE = [
   'prewarm',
 ];
 const EDGE = ['http', 'endpoints', 'protocol', 'objects', 'apis', 'identity', 'config', 'auth'];
-const TOP = ['calls', 'jobs', 'openapi', 'routes'];
+const TOP = ['metrics', 'calls', 'jobs', 'openapi', 'routes'];
 const OBJECTS = ['durable-objects/tenant', 'durable-objects/jobs', 'durable-objects/directory'];
 
 const core = (...rooms: string[]) => rooms.map((room) => `src/core/${room}`);
@@ -77,6 +77,7 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
   'src/apis': edge('http', 'protocol'),
   'src/apis/streams': edge('apis', 'http', 'protocol'),
   'src/identity': edge('apis', 'http', 'protocol'),
+  'src/metrics': edge('protocol'),
   'src/config': [...ALL_CORE, ...edge('endpoints', 'http', 'objects', 'protocol')],
   'src/auth': edge('config', 'endpoints', 'http', 'objects', 'protocol'),
   'src/calls': edge(
@@ -93,19 +94,20 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
   'src/openapi': edge('apis', 'config', 'http', 'jobs'),
   'src/routes': edge(
     ...['calls', 'jobs', 'apis', 'auth', 'config', 'http', 'identity', 'objects', 'openapi'],
+    'metrics',
     'protocol',
   ),
   'src/console': [],
   'src/console/screens/what-if': ALL_CORE,
   'src/routes/console': edge('auth', 'config', 'http', 'objects', 'protocol', 'routes'),
   'durable-objects': edge('protocol'),
-  'durable-objects/tenant': [...ALL_CORE, ...edge('protocol', 'config', 'endpoints')],
   'durable-objects/tenant/console': [
     ...ALL_CORE,
     ...edge('protocol', 'config'),
     'durable-objects/tenant',
   ],
-  'durable-objects/jobs': [...core('limits'), ...edge('protocol', 'config', 'jobs')],
+  'durable-objects/tenant': [...ALL_CORE, ...edge('metrics', 'protocol', 'config', 'endpoints')],
+  'durable-objects/jobs': [...core('limits'), ...edge('metrics', 'protocol', 'config', 'jobs')],
   'durable-objects/directory': edge('protocol'),
 };
 

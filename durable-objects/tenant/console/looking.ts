@@ -2,6 +2,7 @@
  * What the console sees of a tenant: answers its questions and feeds its stream. It changes nothing,
  * and costs a call nothing but a count while no page is open. Changes are in steering.ts.
  */
+import { toDispatcherConfig } from '../../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../../src/config/schema.ts';
 import type { DispatchEvent, Effect } from '../../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../../src/core/dispatch/dispatcher.ts';
@@ -14,19 +15,29 @@ import {
   type ConsoleReply,
   STREAM_KEY_HEADER,
 } from '../../../src/protocol/looking.ts';
+import type { CallLog } from '../call-log.ts';
 import type { DispatchLoop } from '../dispatch-loop.ts';
 import type { TenantSettings } from '../tenant-settings.ts';
 import type { TenantStore } from '../tenant-store.ts';
+import { callStory } from './call-story.ts';
 import { linePage } from './line-view.ts';
 import { nowView } from './now-view.ts';
+import { type RunsSource, runStory, runsPage } from './runs-view.ts';
 import { ConsoleStream, type StreamContext } from './stream.ts';
+import { traceText } from './trace-view.ts';
 
 export interface LookingContext {
   readonly state: StreamContext['state'];
   readonly store: TenantStore;
   readonly settings: TenantSettings;
   readonly loop: DispatchLoop;
+  readonly log: CallLog;
 }
+
+/** Effects that change what the screen Warmth shows. */
+const WARMTH: ReadonlySet<Effect['type']> = new Set([
+  ...(['wake', 'wake-settled', 'release', 'order-answered'] as const),
+]);
 
 export class Looking {
   readonly stream: ConsoleStream;
@@ -56,7 +67,7 @@ export class Looking {
     for (const { type } of effects) {
       if (type === 'run-finished') this.stream.changed('applications');
       if (type === 'run-finished' || type === 'released') this.stream.changed('runs');
-      if (type === 'wake' || type === 'wake-settled' || type === 'release') {
+      if (WARMTH.has(type)) {
         this.stream.changed('warmth');
       }
     }
@@ -81,9 +92,32 @@ export class Looking {
         const wanted = { after: question.after, limit: LINE_PAGE, now: Date.now() };
         return json(linePage(dispatcher, backend, config, wanted));
       }
+      case 'runs':
+        return json(runsPage(this.#runs(dispatcher), question.filter));
+      case 'run': {
+        const story = runStory(this.#runs(dispatcher), question.run);
+        return story ? json(story) : { ok: false, code: 'run_not_found' };
+      }
+      case 'call': {
+        const story = callStory(this.#context.log, question.id, key?.keyId);
+        return story ? json(story) : { ok: false, code: 'call_not_found' };
+      }
+      case 'trace': {
+        const weights = toDispatcherConfig(config).weights;
+        const { store } = this.#runs(dispatcher);
+        const source = { dispatcher, store, order: config, weights };
+        return { ok: true, json: traceText(source, question.limit) };
+      }
       default:
         return question satisfies never;
     }
+  }
+
+  /** Runs that ended are written before they are read. */
+  #runs(dispatcher: Dispatcher): RunsSource {
+    const { loop, store, log } = this.#context;
+    loop.flush();
+    return { dispatcher, store, log, now: Date.now() };
   }
 
   /** Opens the stream of a page that the Worker has authenticated. */

@@ -129,3 +129,11 @@ function ignoreAbort(error: unknown): void {
   if (error instanceof DOMException && error.name === 'AbortError') return;
   throw error;
 }
+
+/** The same, with the answer of the path before while that of a new path is on its way. */
+export function useSteady<T>(resource: Resource<T>): Resource<T> {
+  const before = useRef<Pick<Resource<T>, 'value' | 'loadedAt'>>(resource);
+  if (resource.value !== undefined || !resource.loading) before.current = resource;
+  const { value, loadedAt } = before.current;
+  return { ...resource, value, loadedAt };
+}

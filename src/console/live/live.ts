@@ -82,6 +82,8 @@ function receive(message: StreamMessage): void {
       return;
     case 'now':
       nowView.value = message.now;
+      // Drawn with the next frame.
+      requestAnimationFrame(() => stream?.seen(message.version));
       return changed('now');
     case 'changed':
       return changed(message.topic);

@@ -5,9 +5,11 @@
  */
 import {
   BEARER_PREFIX,
+  BEARER64_PREFIX,
   CONSOLE_PROTOCOL,
   PING,
   PONG,
+  type SeenMessage,
   STREAM_CLOSED,
   type StreamMessage,
   type StreamTopic,
@@ -94,6 +96,13 @@ export class LiveStream {
     this.#watch();
   }
 
+  /** Says that a view was shown, so that the server knows that this page keeps up. */
+  seen(version: number): void {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    const message: SeenMessage = { type: 'seen', version };
+    this.#socket.send(JSON.stringify(message));
+  }
+
   #watch(): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
     const message: WatchMessage = { type: 'watch', topics: this.#topics };
@@ -151,9 +160,15 @@ export class LiveStream {
   }
 }
 
-/** Subprotocols have few signs; the token is sent as it is, as the server compares it. */
-function bearer(token: string): string {
-  return `${BEARER_PREFIX}${token}`;
+/** Signs that a subprotocol may have. */
+const PLAIN = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/** The token as a subprotocol. */
+export function bearer(token: string): string {
+  if (PLAIN.test(token)) return `${BEARER_PREFIX}${token}`;
+  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(token)));
+  const url = base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  return `${BEARER64_PREFIX}${url}`;
 }
 
 function parse(data: string): StreamMessage | undefined {

@@ -13,6 +13,8 @@ export interface Line {
   readonly colour: string;
   readonly width?: number;
   readonly dash?: readonly number[];
+  /** Draws bars, one at each x. */
+  readonly bars?: boolean;
   /** Draws steps, as of a count that holds until the next value. */
   readonly steps?: boolean;
   readonly points?: boolean;
@@ -33,6 +35,10 @@ export interface ChartProps {
   readonly formatY?: (value: number) => string;
   readonly logX?: boolean;
   readonly yMost?: number;
+  /** Where the x axis has names, instead of round numbers. */
+  readonly xTicks?: ReadonlyArray<{ readonly at: number; readonly name: string }>;
+  /** Ends of the x axis, instead of those of the data. */
+  readonly xRange?: readonly [number, number];
   /** Length of the x axis at least, in its unit (ms where `time` is set). */
   readonly xSpan?: number;
   /** Width of the labels at the left, px. */
@@ -48,6 +54,8 @@ export function Chart(props: ChartProps) {
     props.time,
     props.logX,
     props.yMost,
+    props.xTicks,
+    props.xRange,
     heightPx,
     appliedTheme.value,
   ]);
@@ -101,6 +109,7 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
       x: {
         time,
         ...(logX ? { distr: 3 as const } : {}),
+        ...(props.xRange ? { range: [...props.xRange] as [number, number] } : {}),
         ...(props.xSpan === undefined
           ? {}
           : { range: atLeast(time ? props.xSpan / 1_000 : props.xSpan) }),
@@ -115,9 +124,13 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
     axes: [
       {
         ...axis,
-        space: 90,
+        size: 32,
+        ...(props.xTicks ? named(props.xTicks) : { space: 90 }),
         ...(formatX
-          ? { values: (_, splits) => splits.map((v) => (v === null ? '' : sayX(v))) }
+          ? {
+              values: (_: uPlot, splits: number[]) =>
+                splits.map((v) => (v === null ? '' : sayX(v))),
+            }
           : {}),
       },
       {
@@ -132,7 +145,7 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
         ...(formatX ? { value: (_, v) => (v === null ? '–' : sayX(v)) } : {}),
       },
       ...lines.map((line): uPlot.Series => {
-        const paths = line.steps ? uPlot.paths.stepped?.({ align: 1 }) : undefined;
+        const paths = pathsOf(line);
         return {
           label: line.name,
           stroke: colour(line.colour),
@@ -148,6 +161,19 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
         };
       }),
     ],
+  };
+}
+
+function pathsOf({ steps, bars }: Line): uPlot.Series.PathBuilder | undefined {
+  if (bars) return uPlot.paths.bars?.({ size: [0.9], radius: 0.15 });
+  return steps ? uPlot.paths.stepped?.({ align: 1 }) : undefined;
+}
+
+function named(ticks: NonNullable<ChartProps['xTicks']>): uPlot.Axis {
+  return {
+    splits: () => ticks.map(({ at }) => at),
+    values: () => ticks.map(({ name }) => name),
+    grid: { show: false },
   };
 }
 

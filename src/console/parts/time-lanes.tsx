@@ -49,6 +49,7 @@ export function TimeLanes({ label, from, to, lanes, kinds, axis }: TimeLanesProp
   const present = new Set(
     lanes.flatMap(({ spans, marks = [] }) => [...spans, ...marks].map((s) => s.kind)),
   );
+  const marked = new Set(lanes.flatMap(({ marks = [] }) => marks.map(({ kind }) => kind)));
   return (
     <div class="lanes" role="list" aria-label={label}>
       <div class="lane lane-axis" role="presentation">
@@ -94,7 +95,7 @@ export function TimeLanes({ label, from, to, lanes, kinds, axis }: TimeLanesProp
           .filter(([kind]) => present.has(kind))
           .map(([kind, name]) => (
             <li key={kind}>
-              <i class="span" data-kind={kind} />
+              <i class={marked.has(kind) ? 'mark' : 'span'} data-kind={kind} />
               {name}
             </li>
           ))}
@@ -111,7 +112,7 @@ interface Tick {
 function elapsed(from: number, to: number, count: number): Tick[] {
   return scaleLinear([0, to - from], [0, 1])
     .ticks(count)
-    .map((ms) => ({ at: from + ms, name: ms === 0 ? '0' : duration(ms) }));
+    .map((ms) => ({ at: from + ms, name: ms === 0 ? '0' : duration(ms).replace('.0 ', ' ') }));
 }
 
 function clock(from: number, to: number, count: number): Tick[] {

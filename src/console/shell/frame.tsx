@@ -74,11 +74,8 @@ function OfTenant({ tenant }: { readonly tenant: string }) {
   const state = liveState.value;
   if (state.kind === 'ended' && state.why === 'deleted') {
     return (
-      <Empty
-        title={`The tenant ${tenant} was deleted`}
-        actions={<a href="/console">Other tenants</a>}
-      >
-        What it learned and recorded is gone with it.
+      <Empty title={`There is no tenant ${tenant}`} actions={<a href="/console">Other tenants</a>}>
+        It was deleted, or its name is another. What a tenant learned goes with it.
       </Empty>
     );
   }

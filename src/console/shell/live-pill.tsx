@@ -25,7 +25,7 @@ function wordsOf(state: LiveState): string {
     case 'paused':
       return 'Paused';
     case 'ended':
-      return state.why === 'deleted' ? 'Tenant deleted' : 'Signed out';
+      return state.why === 'deleted' ? 'No such tenant' : 'Signed out';
     default:
       return state satisfies never;
   }

@@ -216,6 +216,13 @@ export class BackendAdapters {
     return isHopeless || this.#arrived.has(adapter) ? Infinity : free;
   }
 
+  /** True where an endpoint has it, or loads it. */
+  isAnywhere(adapter: string): boolean {
+    const source = this.sourceOf(adapter) ?? '';
+    for (const at of this.#at.values()) if (at.has(adapter, source)) return true;
+    return this.#isLoading(adapter);
+  }
+
   #isLoading(adapter: string): boolean {
     for (const at of this.#at.values()) if (at.loading?.adapter === adapter) return true;
     return false;

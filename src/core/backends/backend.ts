@@ -124,6 +124,11 @@ export class Backend {
     return best;
   }
 
+  /** Slots of its largest endpoint; 1 at the least. */
+  get #mostSlots(): number {
+    return this.spec.endpoints.reduce((most, { slots }) => Math.max(most, slots), 1);
+  }
+
   /** Slots that a call of so many sequences waits for: no more than the largest endpoint has. */
   #slotsFor(
     sequences: number,
@@ -433,6 +438,8 @@ export class Backend {
     this.adapters.waits(call);
     if (at > now) return this.#pausing.set(call, at, call.seq);
     if (this.queue.size === 0) this.#movedAt = now;
+    // What it will take of those that there are, for the waits behind it.
+    call.slots = Math.min(sequencesOf(call.request), this.#mostSlots);
     this.queue.add(call);
     this.shares.queued(call.request.keyId ?? '', now);
   }

@@ -12,6 +12,7 @@ import type { WaitingQueue } from '../order/waiting-queue.ts';
 import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
+import type { PrefixLink } from '../runs/prefix.ts';
 import type { BackendAdapters } from './backend-adapters.ts';
 import type { Affinity, BackendSpec } from './backend-spec.ts';
 import type { BackendSpeed } from './backend-speed.ts';
@@ -44,6 +45,13 @@ const MAX_HELD = 64;
 /** The expected time that an endpoint reads a call's prompt, ms. */
 type ReadMs = (endpoint: Endpoint) => number;
 
+interface Asked {
+  readonly prefix: readonly PrefixLink[];
+  readonly version: number;
+  readonly numbers: number;
+  readonly hits: readonly number[];
+}
+
 /** The part of a backend by which calls are placed. */
 export interface PlacementView {
   readonly spec: BackendSpec;
@@ -70,6 +78,8 @@ export class CallPlacement {
   /** Numbers of endpoints that were given so far; those of endpoints that are gone come again. */
   #numbers = 0;
   readonly #freeNumbers: number[] = [];
+  /** What the index was asked last. */
+  #asked: Asked = { prefix: [], version: -1, numbers: 0, hits: [] };
   /** Calls that hold a slot, by endpoint. */
   readonly #running = new Map<string, Set<LiveCall>>();
 
@@ -185,13 +195,23 @@ export class CallPlacement {
   /** Tokens of the call's prompt that each endpoint is expected to have, by its number. */
   #hits({ request }: LiveCall): number[] {
     if (this.mode === 'off' || !request.prefix) return [];
-    const hits = this.#owners.hits(request.prefix, this.#numbers);
+    const hits = this.#held(request.prefix).slice();
     for (const endpoint of this.#backend.endpoints.values()) {
       const memory = this.#memory(endpoint);
       const hit = endpoint.state === 'warm' ? (hits[memory.number] ?? 0) : 0;
       hits[memory.number] = memory.believed(Math.min(request.inputTokens, hit));
     }
     return hits;
+  }
+
+  /** The same by the index alone; a call asks several times while nothing changes there. */
+  #held(prefix: readonly PrefixLink[]): readonly number[] {
+    const { version } = this.#owners;
+    const { prefix: asked, version: askedAt, numbers, hits } = this.#asked;
+    if (asked === prefix && askedAt === version && numbers === this.#numbers) return hits;
+    const found = this.#owners.hits(prefix, this.#numbers);
+    this.#asked = { prefix, version, numbers: this.#numbers, hits: found };
+    return found;
   }
 
   /** The expected time that each endpoint reads the call's prompt, ms. */

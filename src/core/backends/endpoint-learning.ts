@@ -20,6 +20,14 @@ const LONGEST_PATIENCE_MS = 1_800_000;
 const LEAST_HELD_MS = 5_000;
 const HELD_SHARE = 0.5;
 
+/** One observation; when it was made, epoch ms, where that is kept. */
+export interface LearnedSample {
+  readonly ms: number;
+  readonly at?: number;
+  /** Of an idle timeout: what the endpoint was after so long. */
+  readonly found?: 'warm' | 'cold';
+}
+
 /** A learned time, from how many observations and when, beside the configured one. */
 export interface LearnedTime {
   readonly ms: number;
@@ -27,6 +35,8 @@ export interface LearnedTime {
   readonly observations: number;
   /** When it was last observed, epoch ms; absent before that. */
   readonly lastAt?: number;
+  /** The observations that are remembered, the newest last where that is known. */
+  readonly samples: readonly LearnedSample[];
 }
 
 export interface Learned {
@@ -198,7 +208,15 @@ export class EndpointLearning {
 function timeOf(
   ms: number,
   configuredMs: number,
-  { observations, lastAt }: { readonly observations: number; readonly lastAt: number | undefined },
+  {
+    observations,
+    lastAt,
+    samples,
+  }: {
+    readonly observations: number;
+    readonly lastAt: number | undefined;
+    readonly samples: readonly LearnedSample[];
+  },
 ): LearnedTime {
-  return { ms, configuredMs, observations, ...(lastAt === undefined ? {} : { lastAt }) };
+  return { ms, configuredMs, observations, samples, ...(lastAt === undefined ? {} : { lastAt }) };
 }

@@ -62,7 +62,7 @@ export class EngineSlots {
     this.#askAt = now + (waiting > 0 ? QUEUED_PERIOD_MS : PERIOD_MS);
     const isWhole = load.running === undefined ? isLimited : coversAll(load, ours);
     if (isWhole && slots !== undefined && slots > 0) {
-      if (ours > slots || this.limit < Infinity) this.limit = slots;
+      if (ours > slots || isLimited || this.limit < Infinity) this.limit = slots;
     } else if (load.running !== undefined && ours > LEAST_HELD) this.limit = Infinity;
     if (waiting <= 0 || running <= 0 || this.limit < Infinity) return 0;
     // Of several engines, each has its share; one call may wait there, so that none runs dry.

@@ -144,6 +144,13 @@ export class LearnedIdle {
   }
 
   /** Undefined before anything was found. */
+  /** The findings that are remembered, the shortest idle time first. */
+  get samples(): ReadonlyArray<{ readonly ms: number; readonly found: 'warm' | 'cold' }> {
+    const found = (findings: readonly Finding[], what: 'warm' | 'cold') =>
+      findings.map(({ ms }) => ({ ms, found: what }));
+    return [...found(this.#warm, 'warm'), ...found(this.#cold, 'cold')].sort((a, b) => a.ms - b.ms);
+  }
+
   snapshot(): IdleSnapshot | undefined {
     if (this.#observations === 0) return undefined;
     const pairs = (findings: readonly Finding[]) =>

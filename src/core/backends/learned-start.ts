@@ -72,6 +72,11 @@ export class LearnedStart {
     return this.#starts.at(-1)?.at;
   }
 
+  /** The starts that are remembered, the newest last. */
+  get samples(): readonly Start[] {
+    return this.#starts;
+  }
+
   /** The longest of the starts that are remembered, ms; 0 before the first. */
   get longestMs(): number {
     let longest = 0;

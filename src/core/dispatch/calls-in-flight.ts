@@ -279,7 +279,9 @@ export class CallsInFlight {
 
   /** Refuses a call; the caller must have removed it from its queue. */
   refuse(call: LiveCall, code: RefusalCode, retryAfterMs: number, now: number): void {
-    this.effects.push({ type: 'refused', callId: call.request.callId, code, retryAfterMs });
+    const { callId, backend } = call.request;
+    const asked = { backend, app: call.run.app, keyId: keyOf(call) };
+    this.effects.push({ type: 'refused', callId, code, retryAfterMs, ...asked });
     this.#settle(call, undefined, now);
   }
 
@@ -364,7 +366,9 @@ export class CallsInFlight {
     backend?.shares.released(keyOf(call), grantedAt, now, call.slots);
     if (backend && call.urgent) backend.urgentRunning -= call.slots;
     if (backend) this.#context.roster.forgetIfDrained(backend, id);
-    this.effects.push({ type: 'released', callId: call.request.callId, cause });
+    const { callId } = call.request;
+    const held = { backend: call.request.backend, endpoint: id, app: call.run.app };
+    this.effects.push({ type: 'released', callId, cause, ...held, keyId: keyOf(call) });
     return endpoint;
   }
 

@@ -108,6 +108,10 @@ export interface Refused {
   readonly callId: string;
   readonly code: RefusalCode;
   readonly retryAfterMs: number;
+  /** What it asked for, and the API key that it would have been charged to. */
+  readonly backend: string;
+  readonly app: string;
+  readonly keyId: string;
   /** `key`: the limit that was reached is the API key's, not the backend's. */
   readonly limit?: 'key';
 }
@@ -120,6 +124,10 @@ export type Effect =
       readonly type: 'released';
       readonly callId: string;
       readonly cause: 'ended' | 'cancelled' | 'expired';
+      readonly backend: string;
+      readonly endpoint: string;
+      readonly app: string;
+      readonly keyId: string;
     }
   /** An endpoint has shown that it has fewer slots than are configured; for the operator. */
   | {

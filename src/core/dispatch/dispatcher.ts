@@ -344,25 +344,25 @@ export class Dispatcher {
       this.#calls.cancel(callId, now);
     }
     const backend = this.backends.get(submitted.backend);
-    if (!backend || backend.removed) return this.#refuse(callId, 'backend_removed', 0);
+    if (!backend || backend.removed) return this.#refuse(submitted, 'backend_removed', 0);
     const request = withAdapter(submitted, backend);
     if (backend.spec.failover && backend.isDown(now, request.keyId)) {
-      return this.#refuse(callId, 'backend_down', 1_000);
+      return this.#refuse(request, 'backend_down', 1_000);
     }
     const startsAtOnce = backend.startsAtOnce(request, now);
     if (!startsAtOnce && backend.isFullFor(request)) {
-      return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now));
+      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now));
     }
     if (!startsAtOnce && backend.isFullForKey(request)) {
-      return this.#refuse(callId, 'queue_full', backend.lastWaitMs(now), 'key');
+      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now), 'key');
     }
     const run = this.register.find(request);
     if (!this.register.hasRoom(run, request.keyId)) {
-      return this.#refuse(callId, 'open_runs_exceeded', backend.speed.meanServiceMs);
+      return this.#refuse(request, 'open_runs_exceeded', backend.speed.meanServiceMs);
     }
     const outstanding = run?.outstanding ?? 0;
     if (outstanding >= (this.#config.runCalls ?? Infinity)) {
-      return this.#refuse(callId, 'run_calls_exceeded', backend.speed.meanServiceMs);
+      return this.#refuse(request, 'run_calls_exceeded', backend.speed.meanServiceMs);
     }
     this.#calls.admit(request, backend, now);
   }
@@ -383,9 +383,10 @@ export class Dispatcher {
     return overdue;
   }
 
-  #refuse(callId: string, code: RefusalCode, retryAfterMs: number, limit?: 'key'): void {
+  #refuse(request: CallRequest, code: RefusalCode, retryAfterMs: number, limit?: 'key'): void {
+    const { callId, backend, app, keyId = '' } = request;
     const named = limit === undefined ? {} : { limit };
-    this.#emit({ type: 'refused', callId, code, retryAfterMs, ...named });
+    this.#emit({ type: 'refused', callId, code, retryAfterMs, backend, app, keyId, ...named });
   }
 
   #emit(effect: Effect | undefined): void {

@@ -86,10 +86,15 @@ export class ApplicationModel {
     this.samples = new VisitSamples(pool);
   }
 
+  /** What people read beside its name; undefined where the name is one that was given. */
+  get label(): string | undefined {
+    return this.#label;
+  }
+
   /** Learns a finished run. `at` is when it ended, epoch ms. */
   learn(run: RecordedRun, at: number, speeds: Speeds, random: Random): void {
     this.#label = run.label ?? this.#label;
-    if (this.graph.learn(run, speeds)) this.samples.fade(random);
+    if (this.graph.learn(run, speeds, at)) this.samples.fade(random);
     this.samples.learn(run, at, speeds, random);
     for (const unit of this.graph.takeForgotten()) this.samples.forget(unit);
     for (const visit of run.units.slice(0, -1)) {
@@ -117,6 +122,20 @@ export class ApplicationModel {
         : byGraph;
     }
     return evidence ? shrunkRankMs(sampled, prior, query) : priorMs(query);
+  }
+
+  /** From which of its sources the rank of a state comes, and of how many samples. */
+  rankSource({ state, backend, speeds }: RankQuery): {
+    readonly source: 'samples' | 'graph' | 'prior';
+    readonly samples: number;
+    /** The largest work of these, slot-ms; 0 without any. */
+    readonly mostMs: number;
+  } {
+    const sampled = this.samples.prospects(state, backend, speeds)?.workMs ?? EMPTY;
+    const mostMs = sampled.reduce((most, ms) => Math.max(most, ms), 0);
+    const isKnown = this.graph.visits(state.unit) >= MIN_VISITS;
+    const source = sampled.length >= MIN_SAMPLES ? 'samples' : isKnown ? 'graph' : 'prior';
+    return { source, samples: sampled.length, mostMs };
   }
 
   /** Total work of the backend in each finished run, slot-ms; empty where there is none. */

@@ -26,6 +26,18 @@ export interface UnitView {
   readonly next: ReadonlyArray<{ readonly unit: string | null; readonly probability: number }>;
 }
 
+/** A unit's demand has shifted; means of its calls before, and of the run that showed it. */
+export interface Drift {
+  readonly unit: string;
+  /** When that run ended, epoch ms. */
+  readonly at: number;
+  readonly of: 'input' | 'output';
+  readonly before: number;
+  readonly now: number;
+}
+
+/** Shifts that are remembered of an application, the newest. */
+const MAX_DRIFTS = 20;
 /** Units kept per application, the last seen: a client may invent ever new names. */
 const MAX_UNITS = 500;
 /** Ranks cached until the next run is learned. */
@@ -45,8 +57,14 @@ export class DemandGraph {
   #runs = 0;
   #visits = 0;
   #forgotten: string[] = [];
+  #drifts: Drift[] = [];
   /** Cache of ranks by query: many runs wait at the same unit, and all are ranked at once. */
   readonly #ranksMs = new Map<string, { readonly speed: Speed; readonly rankMs: number }>();
+
+  /** Number of units. */
+  get size(): number {
+    return this.#units.size;
+  }
 
   /** Number of runs learned. */
   get runs(): number {
@@ -65,11 +83,19 @@ export class DemandGraph {
     return node.callDemand;
   }
 
-  /** Learns a finished run. True where the run shows that one of its units has changed. */
-  learn(run: RecordedRun, speeds: Speeds): boolean {
+  /** The newest shifts of demand, the newest last. */
+  get drifts(): readonly Drift[] {
+    return this.#drifts;
+  }
+
+  /**
+   * Learns a finished run, which ended at `at`, epoch ms. True where it shows that one of its units has
+   * changed.
+   */
+  learn(run: RecordedRun, speeds: Speeds, at = 0): boolean {
     this.#runs += 1;
     this.#ranksMs.clear();
-    const changed = this.#noticeChanges(run, speeds);
+    const changed = this.#noticeChanges(run, speeds, at);
     run.units.forEach((visit, i) => {
       const node = this.#node(visit);
       node.add(visit, speeds(visit.backend));
@@ -161,7 +187,7 @@ export class DemandGraph {
    * Tests each unit of a run for a change, with one observation per run and unit, because the calls
    * of a run resemble each other.
    */
-  #noticeChanges(run: RecordedRun, speeds: Speeds): boolean {
+  #noticeChanges(run: RecordedRun, speeds: Speeds, at: number): boolean {
     const means = new Map<UnitNode, Mean>();
     for (const visit of run.units) {
       const node = this.#node(visit);
@@ -176,11 +202,26 @@ export class DemandGraph {
     }
     let changed = false;
     for (const [node, mean] of means) {
-      if (!node.hasChanged(mean)) continue;
+      const parts = node.changed(mean);
+      if (parts.length === 0) continue;
+      this.#remember(node, parts, mean, at);
       node.fade();
       changed = true;
     }
     return changed;
+  }
+
+  #remember(
+    node: UnitNode,
+    parts: ReadonlyArray<'input' | 'output'>,
+    mean: Demand,
+    at: number,
+  ): void {
+    const [unit = ''] = [...this.#units].find(([, known]) => known === node) ?? [];
+    const drifts = parts.map((of) => {
+      return { unit, at, of, before: node[of].mean, now: mean[of] };
+    });
+    this.#drifts = [...this.#drifts, ...drifts].slice(-MAX_DRIFTS);
   }
 
   /** The unit's node, created where it is new; records that the unit was seen. */

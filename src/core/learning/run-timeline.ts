@@ -10,7 +10,7 @@ import {
   type Speeds,
   workMs,
 } from '../runs/demand.ts';
-import type { VisitRecord } from '../runs/recorded-run.ts';
+import { adapterNeed, type VisitRecord } from '../runs/recorded-run.ts';
 
 /** Demand of all calls of a visit. */
 export function demandOfVisit(visit: VisitRecord, speeds: Speeds): Demand {
@@ -51,7 +51,14 @@ export function firstNeedMs(
   first = from,
 ): number {
   for (let i = first; i < visits.length; i += 1) {
-    if (visits[i]?.backend === backend) return (starts[i] ?? 0) - (starts[from] ?? 0);
+    const visit = visits[i];
+    if (visit && isNeeded(visit, backend)) return (starts[i] ?? 0) - (starts[from] ?? 0);
   }
   return Infinity;
+}
+
+/** True where the visit needs a backend, or an adapter by its name as one. */
+export function isNeeded({ backend, adapter }: VisitRecord, name: string): boolean {
+  if (backend === name) return true;
+  return adapter !== undefined && name === adapterNeed(backend, adapter);
 }

@@ -79,11 +79,11 @@ export class UnitNode {
     return departures;
   }
 
-  /** Tests the mean demand of a run's calls. True where it shows that the unit has changed. */
-  hasChanged(mean: Demand): boolean {
+  /** Tests the mean demand of a run's calls. Answers which parts of it show that the unit has changed. */
+  changed(mean: Demand): ReadonlyArray<'input' | 'output'> {
     const input = this.#inputDrift.observe(mean.input);
     const output = this.#outputDrift.observe(mean.output);
-    return input || output;
+    return [...(input ? (['input'] as const) : []), ...(output ? (['output'] as const) : [])];
   }
 
   /** Adds a visit; what follows it is counted by the graph. */

@@ -5,12 +5,12 @@
  * unit is that of the next (docs/decisions.md, 3).
  */
 import { addDemand, type Demand, NO_DEMAND, type Speeds, workMs } from '../runs/demand.ts';
-import type { RecordedRun, VisitRecord } from '../runs/recorded-run.ts';
+import { adapterNeed, type RecordedRun, type VisitRecord } from '../runs/recorded-run.ts';
 import type { VisitState } from '../runs/visit-state.ts';
 import { type NeedTimes, NO_TIMES, needTimes } from './need-times.ts';
 import type { PriorPool, Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
-import { demandOfVisit, firstNeedMs, largestInput, startTimes } from './run-timeline.ts';
+import { demandOfVisit, firstNeedMs, isNeeded, largestInput, startTimes } from './run-timeline.ts';
 import { SAMPLE_CAPACITY, SampleTable } from './sample-table.ts';
 import { type BackendShare, bytesPerSample, type VisitSample } from './visit-sample.ts';
 
@@ -21,6 +21,8 @@ const MIN_SAMPLES_OF_STATE = 3;
 /** Maximum bytes of an application's samples, except that each state keeps this minimum. */
 const MAX_BYTES = 45_000;
 const MIN_CAPACITY = 32;
+/** Adapters of an application whose needs are learned. */
+const MAX_ADAPTERS = 16;
 /** Key of the table of whole runs; the key of a state begins with a digit. */
 const WHOLE_RUN = 'run';
 
@@ -55,6 +57,7 @@ export class VisitSamples {
   learn(run: RecordedRun, at: number, speeds: Speeds, random: Random): void {
     for (const visit of run.units) {
       if (!this.#backends.includes(visit.backend)) this.#backends.push(visit.backend);
+      this.#learnAdapter(visit);
     }
     const visitCounts = new Map<string, number>();
     const starts = startTimes(run.units, speeds);
@@ -76,7 +79,7 @@ export class VisitSamples {
       };
       const shares = this.#backends.map((backend, b): BackendShare => {
         // For the visit's own backend the need is the next one after this visit.
-        const after = backend === visit.backend ? index + 1 : index;
+        const after = isNeeded(visit, backend) ? index + 1 : index;
         const needMs = firstNeedMs(run.units, starts, index, backend, after);
         return { remaining: remaining[b] ?? NO_DEMAND, needMs };
       });
@@ -88,6 +91,15 @@ export class VisitSamples {
       fanOutBefore += visit.calls.length;
       beforeMs += workMs(demand, speeds(visit.backend));
     });
+  }
+
+  /** An adapter counts as a backend of which nothing but the time of its need is learned. */
+  #learnAdapter({ backend, adapter }: VisitRecord): void {
+    if (adapter === undefined) return;
+    const name = adapterNeed(backend, adapter);
+    if (this.#backends.includes(name)) return;
+    const learned = this.#backends.filter((known) => known.includes('\n')).length;
+    if (learned < MAX_ADAPTERS) this.#backends.push(name);
   }
 
   /** Drops the samples of a unit that the graph has forgotten. */

@@ -92,8 +92,9 @@ export class Lanes {
     const key = own?.keyOf(entry);
     if (!own || key === undefined) return undefined;
     let { items, calls, workMs } = own.before(key, seqOf(entry));
-    calls += at;
-    workMs += entry.workMs * (at / entry.calls.length);
+    const slots = entry.calls.slice(0, at).reduce((sum, one) => sum + one.slots, 0);
+    calls += slots;
+    workMs += (entry.workMs * slots) / entry.slots;
     const turns = calls + 1;
     for (const { queue: lane, key: laneKey } of this.#lanes.values()) {
       if (lane === own) continue;

@@ -9,6 +9,7 @@
 export interface Load {
   /** 1 where absent; more for an item that stands for several. */
   readonly items?: number;
+  /** Calls, one that takes several slots as so many. */
   readonly calls: number;
   /** Expected time that they take, ms. */
   readonly workMs: number;

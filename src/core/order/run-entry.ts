@@ -20,7 +20,8 @@ export interface RunEntry {
   readonly calls: LiveCall[];
   /** The application under which it is found; that of the run may have changed since. */
   app: string;
-  /** Expected time that its calls take, ms. */
+  /** Slots that its calls take, and for how long in all by what is expected, slot-ms. */
+  slots: number;
   workMs: number;
   /** That of the API key of its next call. */
   lane: Lane | undefined;

@@ -88,7 +88,16 @@ export class WaitingEntries {
     const existing = entries.get(run);
     if (existing) return existing;
     const { app } = run;
-    const entry = { run, place, calls: [], app, workMs: 0, lane: undefined, promisedKey: Infinity };
+    const entry = {
+      run,
+      place,
+      calls: [],
+      app,
+      slots: 0,
+      workMs: 0,
+      lane: undefined,
+      promisedKey: Infinity,
+    };
     entries.set(run, entry);
     this.#enterApp(entry);
     return entry;

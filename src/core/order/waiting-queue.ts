@@ -225,14 +225,15 @@ export class WaitingQueue {
   }
 
   #count(entry: RunEntry, call: LiveCall, by: 1 | -1): void {
-    entry.workMs += by * call.expectedMs;
+    entry.slots += by * call.slots;
+    entry.workMs += by * call.slots * call.expectedMs;
     this.#totals.count(call, entry.place, by);
   }
 
   /** A run that is reached keeps its place for what it asks next, so that counts as well. */
-  #load({ run, calls, workMs }: RunEntry, head: LiveCall, key: number): Load {
+  #load({ run, slots, workMs }: RunEntry, head: LiveCall, key: number): Load {
     const ofRunMs = this.#workOf?.(run, head, key) ?? 0;
-    return { calls: calls.length, workMs: Math.max(0, workMs, ofRunMs) };
+    return { calls: slots, workMs: Math.max(0, workMs, ofRunMs) };
   }
 
   #key(entry: RunEntry): void {

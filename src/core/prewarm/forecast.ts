@@ -77,7 +77,8 @@ export class NeedForecasts {
   }
 }
 
-function forecastRuns(
+/** The chances of runs that may need something within a horizon. */
+export function forecastRuns(
   possible: Iterable<PossibleNeed>,
   withinMs: number,
   stopsWhenCertain: boolean,

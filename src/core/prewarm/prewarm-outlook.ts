@@ -33,6 +33,14 @@ export interface EndpointOutlook {
   readonly impossible?: true;
 }
 
+export interface AdapterOutlook {
+  readonly adapter: string;
+  /** `none`: an endpoint has it; `wait`: a need is not likely enough; `no-room`: others are likelier. */
+  readonly decision: 'load' | 'wait' | 'no-room' | 'none';
+  readonly probability: number;
+  readonly reason: string;
+}
+
 export interface BackendOutlook {
   readonly backend: string;
   readonly mode: 'off' | 'dry-run' | 'on';
@@ -45,6 +53,8 @@ export interface BackendOutlook {
   /** Runs in flight that may need it within a cold start, the most likely first. */
   readonly runs: readonly RunNeed[];
   readonly endpoints: readonly EndpointOutlook[];
+  /** The adapters that calls asked for lately; absent where the backend has none. */
+  readonly adapters?: readonly AdapterOutlook[];
   /** What is left of the day's budgets. */
   readonly left: { readonly backend: BudgetLimits; readonly tenant: BudgetLimits };
 }

@@ -18,6 +18,7 @@ import {
 import type { ApplicationModels } from '../learning/application-models.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import { AdapterForecasts } from './adapter-forecasts.ts';
 import { AdapterLoads } from './adapter-loads.ts';
 import { carryOut, type OrderOutcome } from './endpoint-orders.ts';
 import { NeedForecasts } from './forecast.ts';
@@ -56,6 +57,7 @@ export class Prewarmer {
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
   readonly #forecasts: NeedForecasts;
+  readonly #adapters: AdapterForecasts;
   #checkedAt = -Infinity;
   /** When a check last decided to keep an endpoint warm, epoch ms. */
   readonly #heldAt = new WeakMap<Endpoint, number>();
@@ -67,6 +69,7 @@ export class Prewarmer {
     this.#forecasts = new NeedForecasts(view);
     this.wakes = new Wakes(view.backends);
     this.loads = new AdapterLoads(this.wakes.accounts.daily);
+    this.#adapters = new AdapterForecasts(view, this.loads);
   }
 
   /** Schedules a check after an event that a forecast may depend on. */
@@ -81,6 +84,7 @@ export class Prewarmer {
     if (Number.isFinite(this.dueAt)) this.dueAt = Math.min(this.dueAt, now + MIN_PERIOD_MS);
     this.wakes.clockWentBack(now);
     this.#view.appArrivals.clockWentBack(now);
+    this.#adapters.clockWentBack(now);
   }
 
   /**
@@ -90,7 +94,9 @@ export class Prewarmer {
   submitted(call: LiveCall, now: number): void {
     this.#forecasts.changed(call.run);
     this.wakes.accounts.forecasts.came(call.request.backend, now);
-    if (call.run.callCount > 1 || call.run.visits.length > 1) return;
+    const isFirst = call.run.callCount <= 1 && call.run.visits.length <= 1;
+    this.#adapters.submitted(call, isFirst, now);
+    if (!isFirst) return;
     this.#view.backends.get(call.request.backend)?.arrivals.arrived(now);
     this.#view.appArrivals.arrived(call.run.app, now);
   }
@@ -119,7 +125,18 @@ export class Prewarmer {
       endpoint.releaseAnswered(event.ok, event.reason, now);
       return this.scheduleCheck(now);
     }
-    if (event.type === 'wake-answered' && event.ok) {
+    if (event.type === 'wake-answered') return this.#wakeAnswered(event, endpoint, now, effects);
+    endpoint.becameCold(now);
+    this.stateChanged(event.backend, event.endpoint, previous, now, effects);
+  }
+
+  #wakeAnswered(
+    event: Extract<PrewarmEvent, { type: 'wake-answered' }>,
+    endpoint: Endpoint,
+    now: number,
+    effects: PrewarmEffects,
+  ): void {
+    if (event.ok) {
       if (endpoint.isLastWake(event.wakeAt)) {
         endpoint.becameWarm(now, event);
       } else endpoint.provenUp(now);
@@ -128,6 +145,7 @@ export class Prewarmer {
       if (this.#view.backends.get(event.backend)?.spec.prewarm.mode !== 'off') {
         this.dueAt = Math.min(this.dueAt, nextCheckAt(endpoint, now));
       }
+      if (this.#view.backends.get(event.backend)?.adapters.isUsed) this.scheduleCheck(now);
       // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
       // spared them no wait, so the whole cold start counts as waited for.
       if (endpoint.inFlight > 0) {
@@ -135,16 +153,12 @@ export class Prewarmer {
       }
       return;
     }
-    if (event.type === 'wake-answered') {
-      // An earlier wake that failed says nothing of the last one. A call that was served since the
-      // wake began proves that the endpoint is up.
-      if (!endpoint.isLastWake(event.wakeAt)) return;
-      if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
-      endpoint.wakeFailed(now, event.reason, event);
-      return this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
-    }
-    endpoint.becameCold(now);
-    this.stateChanged(event.backend, event.endpoint, previous, now, effects);
+    // An earlier wake that failed says nothing of the last one. A call that was served since the
+    // wake began proves that the endpoint is up.
+    if (!endpoint.isLastWake(event.wakeAt)) return;
+    if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
+    endpoint.wakeFailed(now, event.reason, event);
+    this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
   }
 
   /** Carries out an order of the administrator. */
@@ -217,6 +231,7 @@ export class Prewarmer {
     effects: PrewarmEffects,
   ): void {
     this.#forecasts.changed(call.run);
+    this.#adapters.changed(call.run);
     this.wakes.accounts.used(backend.name);
     // With `whileCold: 'send'` the call waits at the platform for the rest of the cold start.
     const platformMs = endpoint.coldWaitMs(now);
@@ -258,9 +273,16 @@ export class Prewarmer {
   #checkAll(aheadMs: number, now: number, effects: PrewarmEffects): void {
     const lookUps = new LookUps();
     const { backends } = this.#view;
-    this.#forecasts.keepOnly((b) => backends.get(b.name) === b && b.spec.prewarm.mode !== 'off');
+    const isForecast = (b: Backend) =>
+      backends.get(b.name) === b && b.spec.prewarm.mode !== 'off' && !b.removed;
+    this.#forecasts.keepOnly(isForecast);
+    this.#adapters.keepOnly((b) => isForecast(b) && b.adapters.isUsed);
     for (const backend of backends.values()) {
-      if (backend.spec.prewarm.mode === 'off' || !backend.canGoCold || backend.removed) continue;
+      if (!isForecast(backend)) continue;
+      if (backend.adapters.isUsed) {
+        this.#adapters.check(backend, this.#ruleOf(backend), lookUps, aheadMs, now, effects);
+      }
+      if (!backend.canGoCold) continue;
       const forecast = this.#forecasts.of(backend, lookUps, now);
       this.#checkBackend(backend, forecast, aheadMs, now, effects);
     }
@@ -379,13 +401,20 @@ export class Prewarmer {
   outlook(now: number): BackendOutlook[] {
     const lookUps = new LookUps();
     return [...this.#view.backends.values()]
-      .filter((backend) => backend.canGoCold && !backend.removed)
+      .filter((b) => (b.canGoCold || b.adapters.isUsed) && !b.removed)
       .map((backend) => {
         const forecast = this.#forecasts.of(backend, lookUps, now);
         const queryFor = (endpoint: Endpoint, capacity: number) =>
           this.#queryFor(backend, endpoint, forecast, capacity, 0, now);
         const rule = this.#ruleOf(backend);
-        return outlookOf(backend, { ask: queryFor, rule, accounts: this.wakes.accounts, now });
+        const outlook = outlookOf(backend, {
+          ask: queryFor,
+          rule,
+          accounts: this.wakes.accounts,
+          now,
+        });
+        if (!backend.adapters.isUsed) return outlook;
+        return { ...outlook, adapters: this.#adapters.outlook(backend, rule, lookUps, now) };
       });
   }
 
@@ -442,7 +471,8 @@ export class Prewarmer {
 
   #hasCandidates(): boolean {
     for (const backend of this.#view.backends.values()) {
-      if (backend.spec.prewarm.mode !== 'off' && backend.canGoCold) return true;
+      const { spec, canGoCold, adapters } = backend;
+      if (spec.prewarm.mode !== 'off' && (canGoCold || adapters.isUsed)) return true;
     }
     return false;
   }

@@ -28,7 +28,10 @@ export interface CallState {
   /** When it is refused because its run's deadline cannot be met, epoch ms; Infinity for never. */
   lostAt: number;
   lease: Lease | undefined;
-  /** Slots that its API key is charged for while it has the lease: at most those that there are. */
+  /**
+   * Slots that its API key is charged for while it has the lease, or that it is expected to take while
+   * it waits: at most those that there are.
+   */
   slots: number;
   /** It was granted ahead of the queue's order because of its deadline. */
   urgent: boolean;

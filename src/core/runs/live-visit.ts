@@ -20,6 +20,8 @@ export interface LiveVisit {
   readonly index: number;
   readonly unit: string;
   readonly backend: string;
+  /** The adapter that its first call asked for. */
+  readonly adapter?: string;
   /** What people read beside a unit's name that is a fingerprint. */
   readonly label?: string;
   /** 1 for the run's first visit of the unit. */
@@ -106,6 +108,7 @@ export function recordedVisits(all: readonly LiveVisit[]): VisitRecord[] {
     return {
       unit: v.unit,
       backend: v.backend,
+      ...(v.adapter === undefined ? {} : { adapter: v.adapter }),
       ...(gapMs > 0 ? { gap_ms: gapMs } : {}),
       ...(v.label === undefined ? {} : { label: v.label }),
       calls: v.records,

@@ -23,6 +23,8 @@ export type CallRecord = LlmCallRecord | ServiceCallRecord;
 export interface VisitRecord {
   readonly unit: string;
   readonly backend: string;
+  /** The adapter that its calls asked for; absent where it is the backend's base model. */
+  readonly adapter?: string;
   /** Time from the end of this visit to the submission of the next; the run holds no slot in it. */
   readonly gap_ms?: number;
   /** What people read beside a name that is a fingerprint. */
@@ -40,4 +42,9 @@ export interface RecordedRun {
   /** Deadline, relative to the run's arrival. */
   readonly deadline_ms?: number;
   readonly units: readonly VisitRecord[];
+}
+
+/** The name under which the need of an adapter is learned, beside those of backends. */
+export function adapterNeed(backend: string, adapter: string): string {
+  return `${backend}\n${adapter}`;
 }

@@ -193,13 +193,19 @@ export class RunVisits {
   }
 
   #next(
-    { unit, backend, labels }: Pick<CallRequest, 'unit' | 'backend' | 'labels'>,
+    {
+      unit,
+      backend,
+      adapter,
+      labels,
+    }: Pick<CallRequest, 'unit' | 'backend' | 'adapter' | 'labels'>,
     now: number,
   ): LiveVisit {
     const visit: LiveVisit = {
       index: this.all.length,
       unit,
       backend,
+      ...(adapter === undefined ? {} : { adapter }),
       ...(labels?.unit === undefined ? {} : { label: labels.unit }),
       number: (this.#ofUnit.get(unit)?.length ?? 0) + 1,
       startedAt: now,

@@ -100,6 +100,8 @@ export interface AuditRow {
     | 'key-made'
     | 'key-limits'
     | 'key-revoked'
+    | 'tenant-deleted'
+    | 'runs-imported'
     | 'endpoint-wake'
     | 'endpoint-release'
     | 'endpoint-pause'

@@ -9,6 +9,11 @@ import type { NowView } from './now.ts';
 export const CONSOLE_PROTOCOL = 'talaria.console.v1';
 /** Prefix of the subprotocol that carries the token, which must not contain a comma or a blank. */
 export const BEARER_PREFIX = 'bearer.';
+/**
+ * The same for a token that has signs which a subprotocol may not have (such as `/`, `=` or a
+ * colon): base64url of its UTF-8.
+ */
+export const BEARER64_PREFIX = 'bearer64.';
 /** A page that hears nothing sends this; the answer comes without waking the tenant's object. */
 export const PING = 'ping';
 export const PONG = 'pong';

@@ -65,6 +65,8 @@ export interface EndpointWarmth {
 /** `serving`: warm with at least one call. */
 export interface WarmthSegment {
   readonly state: 'cold' | 'warming' | 'warm' | 'serving' | 'unknown';
+  /** An operator had paused it; absent: no. */
+  readonly paused?: true;
   readonly from: number;
   /** Null while it goes on. */
   readonly to: number | null;
@@ -73,7 +75,14 @@ export interface WarmthSegment {
 /** A wake, a ping that kept it warm, or a release. */
 export interface WakeShown {
   readonly at: number;
-  readonly cause: 'demand' | 'prewarm' | 'keep-warm' | 'release' | 'operator';
+  readonly cause:
+    | 'demand'
+    | 'prewarm'
+    | 'keep-warm'
+    | 'release'
+    | 'operator'
+    | 'adapter'
+    | 'adapter-prewarm';
   /** For people. */
   readonly reason: string;
   /** Probability of need by the forecast; 1 for demand. */
@@ -122,9 +131,13 @@ export interface ForecastBin {
 export interface WarmthMoney {
   readonly spent: number | null;
   readonly wasted: number | null;
+  /** What being warm all the time would have cost more. */
+  readonly spared?: number | null;
   readonly budgetLeft: number | null;
   readonly warmMs: number;
   readonly wastedMs: number;
+  /** Time that endpoints were cold. */
+  readonly coldMs?: number;
   readonly savedWaitMs: number;
   readonly savedWaits: number;
   readonly sufferedWaitMs: number;

@@ -1,6 +1,6 @@
 /**
  * The console's API: who is signed in, and what the tenant's object answers. The contract is in
- * src/protocol/console; what changes a tenant is in steer.ts, the stream in stream.ts.
+ * src/protocol/console; what changes a tenant is in settings.ts, what it has learned in tenant-views.ts, the stream in stream.ts.
  */
 import { type Context, Hono } from 'hono';
 import * as z from 'zod';
@@ -9,13 +9,17 @@ import { tenantNames } from '../../config/tenant-names.ts';
 import { type ApiError, errorResponse } from '../../http/errors.ts';
 import { firstProblem } from '../../http/problem.ts';
 import { askTenant } from '../../objects/ask-object.ts';
+import { RUN_STATES } from '../../protocol/console/runs.ts';
 import {
   CONSOLE_BUILD,
   CONSOLE_CONTRACT,
   type SessionView,
 } from '../../protocol/console/session.ts';
+import { MOST_TRACE_RUNS, TRACE_RUNS } from '../../protocol/console/trace.ts';
 import type { ConsoleQuestion } from '../../protocol/looking.ts';
 import { demoTraffic, playsTraffic } from './demo-traffic.ts';
+import { consoleSettings } from './settings.ts';
+import { consoleViews } from './tenant-views.ts';
 
 /** A cursor that counts rows. */
 const rowCursor = z
@@ -24,6 +28,20 @@ const rowCursor = z
   .transform(Number);
 
 const lineQuery = z.object({ backend: z.string().max(256), after: rowCursor.default(0) });
+const text = z.string().min(1).max(256).optional();
+const time = z
+  .string()
+  .regex(/^\d{1,16}$/, 'expected a time in epoch ms')
+  .transform(Number)
+  .optional();
+const runsQuery = z.object({
+  ...{ app: text, q: text, from: time, to: time },
+  state: z.enum(RUN_STATES).optional(),
+  after: rowCursor.optional(),
+});
+const traceQuery = z.object({
+  limit: rowCursor.pipe(z.int().min(1).max(MOST_TRACE_RUNS)).default(TRACE_RUNS),
+});
 const sessionQuery = z.object({ after: z.string().max(512).optional() });
 
 export const consoleApi = new Hono<ConsoleEnv>()
@@ -37,7 +55,21 @@ export const consoleApi = new Hono<ConsoleEnv>()
     const query = lineQuery.safeParse(c.req.query());
     if (!query.success) return refuseQuery(c, query.error);
     return look(c, { type: 'line', ...query.data });
-  });
+  })
+  .get('/tenants/:tenant/runs', (c) => {
+    const query = runsQuery.safeParse(c.req.query());
+    if (!query.success) return refuseQuery(c, query.error);
+    return look(c, { type: 'runs', filter: query.data });
+  })
+  .get('/tenants/:tenant/runs/:run', (c) => look(c, { type: 'run', run: c.req.param('run') }))
+  .get('/tenants/:tenant/calls/:id', (c) => look(c, { type: 'call', id: c.req.param('id') }))
+  .get('/tenants/:tenant/trace', (c) => {
+    const query = traceQuery.safeParse(c.req.query());
+    if (!query.success) return refuseQuery(c, query.error);
+    return look(c, { type: 'trace', ...query.data }, 'application/jsonl');
+  })
+  .route('/', consoleViews)
+  .route('/', consoleSettings);
 
 async function session(c: Context<ConsoleEnv>): Promise<Response> {
   const query = sessionQuery.safeParse(c.req.query());
@@ -61,13 +93,17 @@ async function session(c: Context<ConsoleEnv>): Promise<Response> {
 }
 
 /** Asks the tenant's object, and passes its answer on. */
-async function look(c: Context<ConsoleEnv>, question: ConsoleQuestion): Promise<Response> {
+async function look(
+  c: Context<ConsoleEnv>,
+  question: ConsoleQuestion,
+  type = 'application/json',
+): Promise<Response> {
   const caller = c.get('caller');
   const key = caller.role === 'tenant' ? caller.key : undefined;
   const tenant = c.req.param('tenant') ?? '';
   const reply = await askTenant(c.env, tenant, (stub) => stub.look(question, key));
   if (!reply.ok) return refuse(c, { code: reply.code });
-  return c.body(reply.json, 200, { 'content-type': 'application/json' });
+  return c.body(reply.json, 200, { 'content-type': type });
 }
 
 function refuseQuery(c: Context<ConsoleEnv>, error: z.ZodError): Response {

@@ -7,7 +7,12 @@ import type { Context } from 'hono';
 import type { AppEnv } from '../../auth/app-env.ts';
 import { consoleCaller, maySee } from '../../auth/console-caller.ts';
 import { errorResponse } from '../../http/errors.ts';
-import { BEARER_PREFIX, CONSOLE_PROTOCOL, STREAM_CLOSED } from '../../protocol/console/stream.ts';
+import {
+  BEARER_PREFIX,
+  BEARER64_PREFIX,
+  CONSOLE_PROTOCOL,
+  STREAM_CLOSED,
+} from '../../protocol/console/stream.ts';
 import { STREAM_KEY_HEADER } from '../../protocol/looking.ts';
 
 const REFUSALS: Readonly<Record<number, readonly [code: number, reason: string]>> = {
@@ -32,7 +37,7 @@ export async function openStream(c: Context<AppEnv>): Promise<Response> {
     } as const;
     return errorResponse(error, { 'x-request-id': c.get('requestId') });
   }
-  const token = offered.find((p) => p.startsWith(BEARER_PREFIX))?.slice(BEARER_PREFIX.length);
+  const token = tokenOf(offered);
   const found = await consoleCaller(token, c.env);
   if (!found.ok) return refused(401);
   const tenant = c.req.param('tenant') ?? '';
@@ -43,6 +48,19 @@ export async function openStream(c: Context<AppEnv>): Promise<Response> {
     headers: { upgrade: 'websocket', [STREAM_KEY_HEADER]: key },
   });
   return opened.webSocket ? accepted(opened.webSocket) : refused(opened.status);
+}
+
+function tokenOf(offered: readonly string[]): string | undefined {
+  const plain = offered.find((p) => p.startsWith(BEARER_PREFIX));
+  if (plain !== undefined) return plain.slice(BEARER_PREFIX.length);
+  const encoded = offered.find((p) => p.startsWith(BEARER64_PREFIX));
+  if (encoded === undefined) return undefined;
+  const base64 = encoded.slice(BEARER64_PREFIX.length).replaceAll('-', '+').replaceAll('_', '/');
+  try {
+    return new TextDecoder().decode(Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0)));
+  } catch {
+    return undefined;
+  }
 }
 
 function refused(status: number): Response {

@@ -3,7 +3,7 @@
  * that are closed for good, messages that are none, tabs that hide and wake.
  */
 import { beforeEach, expect, it, vi } from 'vitest';
-import { type LiveState, LiveStream } from '../../../src/console/live/stream.ts';
+import { bearer, type LiveState, LiveStream } from '../../../src/console/live/stream.ts';
 import {
   PING,
   PONG,
@@ -179,4 +179,20 @@ it('survives what is no message, and a socket that speaks after it was left', ()
   expect(messages).toEqual([]);
   vi.advanceTimersByTime(600_000);
   expect(sockets).toHaveLength(1);
+});
+
+it('encodes a token with signs that a subprotocol may not have', () => {
+  expect(bearer('plain-token_1.~')).toBe('bearer.plain-token_1.~');
+  expect(bearer('name:a/b=')).toBe(`bearer64.${Buffer.from('name:a/b=').toString('base64url')}`);
+  expect(bearer('ключ')).toBe(`bearer64.${Buffer.from('ключ').toString('base64url')}`);
+});
+
+it('says which views were shown, while the stream is open', () => {
+  const live = stream();
+  live.open();
+  live.seen(1);
+  sockets[0]?.opens();
+  live.seen(2);
+  expect(sockets[0]?.sent.at(-1)).toBe('{"type":"seen","version":2}');
+  expect(sockets[0]?.sent).not.toContain('{"type":"seen","version":1}');
 });

@@ -13,7 +13,7 @@ describe('metrics', () => {
     [
       'llama.cpp',
       '# TYPE llamacpp:requests_processing gauge\nllamacpp:requests_processing 3\nllamacpp:requests_deferred 0\n',
-      { running: 3, waiting: 0 },
+      { running: 3, waiting: 0, slotsAt: PROPS },
     ],
     [
       'llama.cpp with a queue: its slots are those that run',
@@ -159,6 +159,18 @@ describe('asking', () => {
     const lasting = engine({ '/metrics': [[200, busy]] });
     expect((await lasting.ask())?.load).toEqual({ running: 4, waiting: 4 });
     expect(lasting.seen).toHaveLength(3);
+  });
+
+  it('asks llama.cpp for its slots beside its load', async () => {
+    const load = 'llamacpp:requests_processing 3\nllamacpp:requests_deferred 0\n';
+    const { ask, seen } = engine({
+      '/metrics': [[200, load]],
+      '/props': [[200, '{"total_slots":4}']],
+    });
+    expect((await ask())?.load).toEqual({ running: 3, waiting: 0, slots: 4 });
+    expect(seen).toEqual(['/metrics', '/props']);
+    const refuses = engine({ '/metrics': [[200, load]], '/props': ['silent'] });
+    expect((await refuses.ask())?.load).toEqual({ running: 3, waiting: 0 });
   });
 
   it('leaves an engine alone that does not answer, or fails', async () => {

@@ -1,6 +1,11 @@
 /** Paths as clients write them, and what is served for each. */
 import { describe, expect, it } from 'vitest';
-import { behindBackend, servedPath } from '../../../src/http/written-path.ts';
+import {
+  behindBackend,
+  modelInPath,
+  servedPath,
+  WRITTEN_BASES,
+} from '../../../src/http/written-path.ts';
 
 describe('a written path', () => {
   it.each([
@@ -17,6 +22,20 @@ describe('a written path', () => {
     ['/openai/v1/responses', '/v1/responses'],
     ['/openai/deployments/gpt-4o/chat/completions', '/v1/chat/completions'],
     ['/openai/models', '/openai/models'],
+    ['/openai/deployments/gpt-4o', '/openai/deployments/gpt-4o'],
+    ['/v1/openai/deployments/a/embeddings/', '/v1/embeddings'],
+    ['/v1/engines', '/v1/engines'],
+    ['/v1/engines/a', '/v1/engines/a'],
+    ['/v1/engines/a/completions', '/v1/completions'],
+    ['/engines/a/chat/completions', '/v1/chat/completions'],
+    ['/anthropic/v1/messages', '/v1/messages'],
+    ['/api/v1/chat/completions', '/v1/chat/completions'],
+    ['/v2/rerank', '/v1/rerank'],
+    ['/v1/v2/rerank', '/v1/rerank'],
+    ['/v1/reranking', '/v1/rerank'],
+    ['/v1/models/openai/v1', '/v1/models/openai/v1'],
+    ['/v1/models/a/reranking', '/v1/models/a/reranking'],
+    ['/v1/files/v1/v1', '/v1/files/v1/v1'],
     ['/openai/v1/backends/t//x/', '/v1/backends/t//x/'],
     ['/v1/backends/t//v1/v1/', '/v1/backends/t//v1/v1/'],
     ['/v1/v1//backends//t/a//b/', '/v1/backends/t/a//b/'],
@@ -26,6 +45,31 @@ describe('a written path', () => {
   ])('%s is served as %s', (written, served) => {
     expect(servedPath(written)).toBe(served);
     expect(servedPath(served)).toBe(served);
+  });
+
+  it.each(WRITTEN_BASES)('$written is served as $served ($from)', ({ written, served }) => {
+    for (const slash of ['', '/', '//']) {
+      const path = `/${written.replace('*', 'x').replace(/\/$/, '/chat')}${slash}`;
+      const behind = written.endsWith('/') ? '/chat' : '';
+      const expected = servedPath(`/${served}${behind}`);
+      expect(servedPath(path)).toBe(expected);
+      expect(servedPath(path.replaceAll('/', '//'))).toBe(expected);
+    }
+  });
+
+  it.each([
+    ['/openai/deployments/gpt-4o/chat/completions', 'gpt-4o'],
+    ['//v1/openai//deployments/a%2Fb/embeddings', 'a/b'],
+    ['/v1/engines/m/completions', 'm'],
+    ['/engines/m/completions', 'm'],
+    ['/openai/deployments/gpt-4o', undefined],
+    ['/openai/deployments/gpt-4o/', undefined],
+    ['/openai/deployments/%ff/chat/completions', undefined],
+    ['/v1/chat/completions', undefined],
+    ['/v1/backends/t/openai/deployments/m/x', undefined],
+    ['/v1/models/openai/deployments/m/x', undefined],
+  ])('%s names the model %s', (path, model) => {
+    expect(modelInPath(path)).toBe(model);
   });
 
   it.each([

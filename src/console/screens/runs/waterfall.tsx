@@ -24,7 +24,7 @@ export interface WaterfallProps {
 export function Waterfall({ tenant, story }: WaterfallProps) {
   const now = exactNow();
   const to = story.endedAt ?? now;
-  const lanes = story.lanes.map((lane, i) => laneOf(tenant, lane, i, now, fanOutOf(story, lane)));
+  const lanes = story.lanes.map((lane, i) => laneOf(tenant, lane, i, now, fanOutOf(story, i)));
   const gaps: TimeLane[] =
     story.gaps.length === 0
       ? []
@@ -48,7 +48,7 @@ export function Waterfall({ tenant, story }: WaterfallProps) {
   );
 }
 
-function laneOf(tenant: string, lane: RunLane, i: number, now: number, fanOut: number): TimeLane {
+function laneOf(tenant: string, lane: RunLane, i: number, now: number, fanOut: string): TimeLane {
   const name = lane.unitLabel ?? lane.unit;
   return {
     id: lane.call ?? `lane-${i}`,
@@ -62,7 +62,7 @@ function laneOf(tenant: string, lane: RunLane, i: number, now: number, fanOut: n
             {name}
           </a>
         )}
-        {fanOut > 1 && <span class="faint">1 of {fanOut}</span>}
+        {fanOut !== '' && <span class="faint">{fanOut}</span>}
         {lane.attempts > 1 && <Badge tone="amber">{lane.attempts} attempts</Badge>}
         {lane.outcome !== 'succeeded' && lane.outcome !== 'running' && (
           <Badge tone="bad">{lane.outcome}</Badge>
@@ -74,9 +74,11 @@ function laneOf(tenant: string, lane: RunLane, i: number, now: number, fanOut: n
   };
 }
 
-/** Calls of the lane's visit. */
-function fanOutOf({ lanes }: RunStory, { visit }: RunLane): number {
-  return lanes.reduce((count, lane) => count + Number(lane.visit === visit), 0);
+/** Which of the calls of its visit a lane is, as in `2 of 4`; '' where it is alone. */
+function fanOutOf({ lanes }: RunStory, i: number): string {
+  const visit = lanes[i]?.visit;
+  const others = lanes.flatMap((lane, k) => (lane.visit === visit ? [k] : []));
+  return others.length > 1 ? `${others.indexOf(i) + 1} of ${others.length}` : '';
 }
 
 /** A span that goes on ends now. */

@@ -1,6 +1,122 @@
-/** The screen Warmth. */
-import { Empty } from '../../parts/states.tsx';
+/** The screen Warmth: when endpoints were warm and why, what was forecast and came, and the money. */
+
+import { useEffect, useState } from 'preact/hooks';
+import { useLocation, useRoute } from 'preact-iso';
+import type { WarmthView } from '../../../protocol/console/warmth.ts';
+import { useResource, useSteady } from '../../ask/resource.ts';
+import { exactNow } from '../../format/clock.ts';
+import { changes } from '../../live/changes.ts';
+import { watch } from '../../live/live.ts';
+import { Empty, Loaded } from '../../parts/states.tsx';
+import { screenPlace, settingsPlace } from '../../places/places.ts';
+import { BackendWarmthPart } from './backend-warmth.tsx';
+import { MoneyPart } from './money-part.tsx';
+import './warmth.css';
+
+const HOUR_MS = 3_600_000;
+const WINDOWS = { '1h': HOUR_MS, '6h': 6 * HOUR_MS, '24h': 24 * HOUR_MS, '7d': 168 * HOUR_MS };
+type WindowName = keyof typeof WINDOWS;
+
+/** The window ends now: it is moved on after a change, and at this pace, ms. */
+const MOVE_MS = 60_000;
+const LEAST_GAP_MS = 5_000;
 
 export function WarmthScreen() {
-  return <Empty title="Warmth">This screen is not there yet.</Empty>;
+  const tenant = useRoute().params.tenant ?? '';
+  const { query } = useLocation();
+  const chosen: WindowName = isWindow(query.window) ? query.window : '6h';
+  const to = useMovingEnd();
+  const span = new URLSearchParams({ from: String(to - WINDOWS[chosen]), to: String(to) });
+  const asked = useResource<WarmthView>(`tenants/${encodeURIComponent(tenant)}/warmth?${span}`);
+  const resource = useSteady(asked);
+  return (
+    <>
+      <div class="screen-head">
+        <h1>Warmth</h1>
+        <span class="bar-space" />
+        <nav class="tabs" aria-label="Time that is shown">
+          {Object.keys(WINDOWS).map((name) => (
+            <a
+              key={name}
+              href={`${screenPlace(tenant, 'warmth')}?window=${name}`}
+              aria-current={name === chosen ? 'page' : undefined}
+            >
+              {name}
+            </a>
+          ))}
+        </nav>
+      </div>
+      <Loaded resource={resource} lines={9}>
+        {(view) => <Warmth tenant={tenant} view={view} reload={asked.reload} />}
+      </Loaded>
+    </>
+  );
+}
+
+interface WarmthProps {
+  readonly tenant: string;
+  readonly view: WarmthView;
+  readonly reload: () => void;
+}
+
+function Warmth({ tenant, view, reload }: WarmthProps) {
+  const scaling = view.backends.filter((b) => b.endpoints.some((e) => e.canGoCold));
+  if (scaling.length === 0) {
+    return (
+      <Empty
+        title="No endpoint goes cold"
+        actions={
+          <a class="button" href={settingsPlace(tenant, 'configuration')}>
+            Open the configuration
+          </a>
+        }
+      >
+        Endpoints with a <code>coldStart</code> scale to zero: Talaria wakes them ahead of need, and
+        shows here when and at what price.
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <MoneyPart money={view.money} />
+      {scaling.map((backend) => (
+        <BackendWarmthPart
+          key={backend.backend}
+          tenant={tenant}
+          view={view}
+          backend={backend}
+          reload={reload}
+        />
+      ))}
+    </>
+  );
+}
+
+/** The end of the window. It stands still between changes, so that the answer can be kept. */
+function useMovingEnd(): number {
+  const [to, setTo] = useState(() => exactNow());
+  useEffect(() => {
+    const unwatch = watch('warmth');
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const move = () => {
+      timer = undefined;
+      if (!document.hidden) setTo(exactNow());
+    };
+    const first = changes.warmth.peek();
+    const end = changes.warmth.subscribe((count) => {
+      if (count !== first) timer ??= setTimeout(move, LEAST_GAP_MS);
+    });
+    const pace = setInterval(move, MOVE_MS);
+    return () => {
+      unwatch();
+      end();
+      clearTimeout(timer);
+      clearInterval(pace);
+    };
+  }, []);
+  return Math.round(to);
+}
+
+function isWindow(name: string | undefined): name is WindowName {
+  return name !== undefined && Object.hasOwn(WINDOWS, name);
 }

@@ -37,8 +37,10 @@ describe('an engine that tells its slots', () => {
     expect(asked(ours, load).limit).toBe(limit);
   });
 
-  it('is believed the number alone where calls have waited there', () => {
+  it('is believed where calls have waited there, also the number alone', () => {
     expect(asked(16, { slots: 4 }, true).limit).toBe(4);
+    expect(asked(4, { slots: 4, running: 4, waiting: 0 }, true).limit).toBe(4);
+    expect(asked(8, { slots: 4, running: 2, waiting: 0 }, true).limit).toBe(Infinity);
   });
 
   it('follows a changed number, and drops it where it was of one engine of several', () => {

@@ -239,6 +239,74 @@ describe('a restart of the object', () => {
   });
 });
 
+describe('a need that is forecast', () => {
+  /** Runs of an application whose second unit uses an adapter that another one displaces. */
+  const runOf = (world: AdapterWorld, n: number) => {
+    const run = { runId: `run${n}`, app: 'app' };
+    world.submit(`plan${n}`, 'm', { ...run, unit: 'plan' });
+    world.until(world.now + 10_000);
+    world.submit(`write${n}`, 'a', { ...run, unit: 'write', final: true });
+    world.until(world.now + 15_000);
+    world.submit(`other${n}`, 'b', { runId: `other${n}`, app: 'other', final: true });
+    world.until(world.now + 60_000);
+  };
+  const prewarm = (mode: 'on' | 'dry-run' | 'off') => ({ prewarm: { mode, theta: 0.25 } });
+  const worldOf = (mode: 'on' | 'dry-run' | 'off') =>
+    new AdapterWorld({ serviceMs: 9_000, loadMs: 2_000, backend: prewarm(mode) });
+
+  it('has the adapter loaded before the call comes, which is counted and explained', () => {
+    const world = worldOf('on');
+    for (let n = 0; n < 12; n += 1) runOf(world, n);
+    expect(grantOf(world, 'write0')).toMatchObject({ adapter: 'waited' });
+    for (const n of [9, 10, 11]) {
+      expect(grantOf(world, `write${n}`)).toMatchObject({ adapter: 'loaded', waitedMs: 0 });
+    }
+    const ahead = world.loads.filter(({ load }) => load.cause === 'prewarm').at(-1)?.load;
+    expect(ahead).toMatchObject({ adapter: 'a', unload: ['b'] });
+    expect(ahead?.probability).toBeGreaterThan(0.25);
+    expect(ahead?.reason).toMatch(/^P\(need\)=.* by app\/run11/);
+    const [day] = world.dispatcher.accounts.daily.take();
+    expect(day?.counts.adapterPrewarms).toBeGreaterThanOrEqual(3);
+    expect(day?.counts.adapterUsed).toBeGreaterThanOrEqual(3);
+    expect(day?.counts.adapterWaits).toBeGreaterThan(0);
+  });
+
+  it('is only recorded in a dry run, and not even that where prewarming is off', () => {
+    const dry = worldOf('dry-run');
+    const off = worldOf('off');
+    for (let n = 0; n < 12; n += 1) for (const world of [dry, off]) runOf(world, n);
+    const recorded = dry.effects.filter((e) => e.type === 'adapter-load' && e.dryRun);
+    expect(recorded.length).toBeGreaterThan(0);
+    for (const world of [dry, off]) {
+      expect(world.loads.every(({ load }) => load.cause === 'demand')).toBe(true);
+      expect(grantOf(world, 'write11')).toMatchObject({ adapter: 'waited' });
+    }
+    expect(off.effects.some((e) => e.type === 'adapter-load' && e.dryRun)).toBe(false);
+  });
+
+  it('is shown beside what would be done', () => {
+    const world = worldOf('on');
+    for (let n = 0; n < 12; n += 1) runOf(world, n);
+    const [outlook] = world.dispatcher.prewarmOutlook(world.now);
+    expect(outlook?.adapters?.map(({ adapter, decision }) => [adapter, decision]).sort()).toEqual([
+      ['a', 'wait'],
+      ['b', 'none'],
+    ]);
+  });
+
+  it('that does not come is a load for nothing', () => {
+    const world = worldOf('on');
+    for (let n = 0; n < 12; n += 1) runOf(world, n);
+    world.dispatcher.accounts.daily.take();
+    world.submit('plan', 'm', { runId: 'broken', app: 'app', unit: 'plan' });
+    world.until(world.now + 10_000);
+    world.submit('other', 'b', { runId: 'other', app: 'other', final: true });
+    world.until(world.now + 60_000);
+    const settled = world.effects.filter((e) => e.type === 'adapter-settled').at(-1);
+    expect(settled).toMatchObject({ outcome: 'wasted', load: { adapter: 'a' } });
+  });
+});
+
 describe('whatever engines do', () => {
   const ways = fc.array(fc.constantFrom<LoadWay>('ok', 'ok', 'ok', 'failed', 'lost'), {
     maxLength: 6,

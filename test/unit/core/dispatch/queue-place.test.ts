@@ -57,6 +57,23 @@ describe('the place of a waiting call', () => {
     expect(placeOf(dispatcher, 'b', 8_000)).toMatchObject({ position: 1 });
   });
 
+  it.each(['fcfs', 'gittins'] as const)(
+    'counts each slot that a call ahead takes, under %s',
+    (policy) => {
+      const waitBehind = (sequences: number) => {
+        const dispatcher = dispatcherOf(policy, { endpoints: [{ id: 'e1', slots: 4 }] });
+        for (let i = 0; i < 4; i += 1) submit(dispatcher, `running-${i}`, 0);
+        for (let i = 0; i < 3; i += 1) submit(dispatcher, `wide-${i}`, 1, { sequences });
+        submit(dispatcher, 'mine', 2, { maxOutputTokens: 80 });
+        return placeOf(dispatcher, 'mine', 2)?.waitMs ?? 0;
+      };
+      // Three rounds of all four slots, against one round of three of them.
+      expect(waitBehind(4) - waitBehind(1)).toBeGreaterThan(12_000);
+      // A call takes no more slots than there are.
+      expect(waitBehind(400)).toBe(waitBehind(4));
+    },
+  );
+
   it('is undefined of a call that has its slot', () => {
     const dispatcher = dispatcherOf('fcfs');
     submit(dispatcher, 'running', 0);

@@ -46,7 +46,12 @@ export class WorldWatch {
   /** Times of wakes ahead of need, ms. */
   readonly pingsAt: number[] = [];
   readonly grantsAt: number[] = [];
-  readonly wakes: Record<WakeCause, number> = { demand: 0, prewarm: 0, 'keep-warm': 0, operator: 0 };
+  readonly wakes: Record<WakeCause, number> = {
+    demand: 0,
+    prewarm: 0,
+    'keep-warm': 0,
+    operator: 0,
+  };
   /** Of wakes ahead of need. */
   readonly outcomes: Record<WakeOutcome, number> = { used: 0, late: 0, wasted: 0, failed: 0 };
   readonly starts: LearnedStart[] = [];

@@ -23,6 +23,8 @@ it('work that is abandoned while it waits for its settings changes nothing after
     settings: () => asked.promise,
     transaction: (act) => act(),
     background: (task) => void tasks.push(task),
+    figures: { ended: () => {}, retried: () => {} },
+    turned: () => touched.push('turned'),
     arm: async (at) => void armed.push(at),
   });
   work.kick();

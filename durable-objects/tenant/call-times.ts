@@ -1,0 +1,109 @@
+/**
+ * When the calls of a run waited, woke an endpoint and were served: what the format of recorded runs
+ * does not have, and people want to see. Kept beside a recorded run, as rows of JSON, for as many
+ * calls as are bounded here. The log that they come from is call-log.ts.
+ */
+import * as z from 'zod';
+
+/** Calls of a run whose times are kept, the first. */
+export const MOST_TIMED = 200;
+/** Calls of all runs in flight whose times are held in memory. */
+const MOST_HELD = 5_000;
+/** Characters of a run's times beyond which none are kept. */
+const MOST_CHARS = 60_000;
+
+/** Times are ms; those that no event gave are null. */
+export interface CallTimes {
+  readonly call: string;
+  readonly requestId: string | null;
+  readonly unit: string;
+  readonly backend: string;
+  /** The endpoint of its last attempt. */
+  readonly endpoint: string | null;
+  readonly attempts: number;
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'refused' | 'running';
+  /** Epoch ms, as the next two. */
+  readonly arrivedAt: number;
+  /** When its last attempt got its slot. */
+  readonly grantedAt: number | null;
+  readonly endedAt: number | null;
+  /** Of its wait, the time in which no endpoint was warm. */
+  readonly coldMs: number;
+  /** From the slot to the first byte of the answer. */
+  readonly firstByteMs: number | null;
+  readonly inputTokens: number | null;
+  readonly cachedTokens: number | null;
+  readonly outputTokens: number | null;
+}
+
+/** The times of the ended calls of runs in flight, in memory: those of a run that was quiet go first. */
+export class RunTimes {
+  readonly #ofRun = new Map<string, Map<string, CallTimes>>();
+  #held = 0;
+
+  /** Adds a call that has ended; once more replaces what is known of it. */
+  add(runId: string, times: CallTimes): void {
+    const calls = this.#ofRun.get(runId) ?? new Map<string, CallTimes>();
+    this.#ofRun.delete(runId);
+    this.#ofRun.set(runId, calls);
+    if (calls.size >= MOST_TIMED && !calls.has(times.call)) return;
+    this.#held -= calls.size;
+    calls.set(times.call, times);
+    this.#held += calls.size;
+    for (const [oldest] of this.#ofRun) {
+      if (this.#held <= MOST_HELD) return;
+      this.take(oldest);
+    }
+  }
+
+  of(runId: string): CallTimes[] {
+    return [...(this.#ofRun.get(runId)?.values() ?? [])];
+  }
+
+  /** The same, and forgets them. */
+  take(runId: string): CallTimes[] {
+    const times = this.of(runId);
+    this.#held -= times.length;
+    this.#ofRun.delete(runId);
+    return times;
+  }
+
+  clear(): void {
+    this.#ofRun.clear();
+    this.#held = 0;
+  }
+}
+
+const OUTCOMES = ['succeeded', 'failed', 'cancelled', 'refused', 'running'] as const;
+const count = z.number().nullable();
+const row = z.tuple([
+  ...[z.string(), z.string().nullable(), z.string(), z.string(), z.string().nullable()],
+  ...[z.number(), z.number(), z.number(), count, count, z.number(), count, count, count, count],
+] as const);
+
+/** As text: one row a call, with times from the run's arrival; undefined for none or too many. */
+export function writeTimes(calls: readonly CallTimes[], startMs: number): string | undefined {
+  if (calls.length === 0) return undefined;
+  const since = (at: number | null) => (at === null ? null : Math.round(at - startMs));
+  const rows = calls.map((c) => [
+    ...[c.call, c.requestId, c.unit, c.backend, c.endpoint, c.attempts],
+    ...[OUTCOMES.indexOf(c.outcome), since(c.arrivedAt), since(c.grantedAt), since(c.endedAt)],
+    ...[c.coldMs, c.firstByteMs, c.inputTokens, c.cachedTokens, c.outputTokens],
+  ]);
+  const text = JSON.stringify(rows);
+  return text.length > MOST_CHARS ? undefined : text;
+}
+
+/** Reads them; none where a later version wrote something else. */
+export function readTimes(text: string | undefined, startMs: number): CallTimes[] {
+  const parsed = z.array(row).safeParse(text === undefined ? undefined : JSON.parse(text));
+  if (!parsed.success) return [];
+  const at = (since: number | null) => (since === null ? null : startMs + since);
+  return parsed.data.map((r) => ({
+    ...{ call: r[0], requestId: r[1], unit: r[2], backend: r[3], endpoint: r[4], attempts: r[5] },
+    outcome: OUTCOMES[r[6]] ?? 'failed',
+    ...{ arrivedAt: startMs + r[7], grantedAt: at(r[8]), endedAt: at(r[9]) },
+    ...{ coldMs: r[10], firstByteMs: r[11] },
+    ...{ inputTokens: r[12], cachedTokens: r[13], outputTokens: r[14] },
+  }));
+}

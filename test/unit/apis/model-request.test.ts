@@ -1,0 +1,112 @@
+/** What is read of a body beside its prompt: the model, and how many sequences it asks for. */
+import { describe, expect, it } from 'vitest';
+import { MODEL_APIS } from '../../../src/apis/model-apis.ts';
+import { parseModelRequest, withFields } from '../../../src/apis/model-request.ts';
+import { USUAL_BOUNDS } from '../../../src/http/json-scan.ts';
+
+type ApiName = keyof typeof MODEL_APIS;
+
+const read = (json: string, api: ApiName, pathModel?: string) =>
+  parseModelRequest(
+    Uint8Array.from(new TextEncoder().encode(json)),
+    MODEL_APIS[api],
+    USUAL_BOUNDS,
+    undefined,
+    pathModel,
+  );
+
+function requestOf(json: string, api: ApiName, pathModel?: string) {
+  const parsed = read(json, api, pathModel);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
+  return parsed.request;
+}
+
+describe('sequences', () => {
+  const prompt = '"prompt":"a"';
+  it.each<[string, ApiName, number, number]>([
+    ['"messages":[{"role":"user","content":"a"}]', 'chat', 1, 1],
+    ['"messages":[{"role":"user","content":"a"}],"n":3', 'chat', 3, 3],
+    ['"messages":[{"role":"user","content":"a"}],"n":null', 'chat', 1, 1],
+    [`${prompt},"best_of":5`, 'completion', 1, 5],
+    [`${prompt},"best_of":5,"n":2`, 'completion', 2, 5],
+    [`${prompt},"best_of":1,"n":2`, 'completion', 2, 2],
+    [`${prompt},"best_of":null`, 'completion', 1, 1],
+    [`${prompt},"best_of":"5"`, 'completion', 1, 1],
+    ['"prompt":["a","b"],"best_of":3', 'completion', 2, 6],
+    ['"prompt":[1,2,3]', 'completion', 1, 1],
+    ['"prompt":[[1,2],[3]]', 'completion', 2, 2],
+    ['"input":"a"', 'embedding', 1, 1],
+    ['"input":["a"]', 'embedding', 1, 1],
+    ['"input":["a","b"]', 'embedding', 1, 2],
+    ['"input":[1,2,3]', 'embedding', 1, 1],
+    ['"input":[[1],[2],[3]]', 'embedding', 1, 3],
+    // Many are computed in one batch.
+    [`"input":[${Array(2_048).fill('"a"')}]`, 'embedding', 1, 4],
+    ['"input":[]', 'embedding', 1, 1],
+    ['"input":null', 'responses', 1, 1],
+    ['"input":["a","b"]', 'moderation', 1, 2],
+    ['"input":[{"type":"text","text":"a"},{"type":"text","text":"b"}]', 'moderation', 1, 1],
+    ['"input":[{"role":"user","content":"a"},{"role":"user","content":"b"}]', 'responses', 1, 1],
+  ])('of %s', (fields, api, choices, sequences) => {
+    expect(requestOf(`{"model":"m",${fields}}`, api)).toMatchObject({ choices, sequences });
+  });
+});
+
+describe('a model in the path', () => {
+  const messages = '"messages":[{"role":"user","content":"a"}]';
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  const sent = (json: string, model?: string) => {
+    const request = requestOf(json, 'chat', 'gpt');
+    return [request.model, text(withFields(request, { usage: false, model }))];
+  };
+
+  it('counts where the body names none, and is written into it', () => {
+    expect(sent(`{${messages}}`)).toEqual(['gpt', `{${messages},"model":"gpt"}`]);
+    expect(sent(`{"model":null,${messages}}`)).toEqual(['gpt', `{"model":"gpt",${messages}}`]);
+    expect(sent(`{${messages}}`, 'inner')).toEqual(['gpt', `{${messages},"model":"inner"}`]);
+  });
+
+  it('does not count where the body names one, of whatever kind', () => {
+    expect(sent(`{"model":"m",${messages}}`)).toEqual(['m', `{"model":"m",${messages}}`]);
+    for (const model of ['""', '7', '{}', '[]']) {
+      const refused = read(`{"model":${model},${messages}}`, 'chat', 'gpt');
+      expect(refused).toMatchObject({ ok: false, error: { param: 'model' } });
+    }
+    expect(read('[]', 'chat', 'gpt').ok).toBe(false);
+  });
+
+  it('is written into a body without any field', () => {
+    const request = requestOf('{ }', 'score', 'a"b');
+    expect(text(withFields(request, { usage: false }))).toBe('{ "model":"a\\"b"}');
+  });
+});
+
+describe("vLLM's shapes", () => {
+  it.each<[string, ApiName]>([
+    [
+      '"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]',
+      'embedding',
+    ],
+    ['"prompt_embeds":"AAAA"', 'completion'],
+    ['"prompt_embeds":["AAAA","BBBB"],"prompt":null', 'completion'],
+    ['"query":"q","documents":{"content":[{"type":"text","text":"a"}]}', 'rerank'],
+    ['"query":{"content":[{"type":"text","text":"q"}]},"documents":["a"]', 'rerank'],
+    ['"query":"q","documents":[{"text":"a"},"b"]', 'rerank'],
+    ['"text_1":"a","text_2":["b","c"]', 'score'],
+    ['"data_1":{"content":[]},"data_2":["b"]', 'score'],
+    ['"queries":["a"],"documents":["b"]', 'score'],
+  ])('%s is taken as it is', (fields, api) => {
+    const json = `{"model":"m",${fields}}`;
+    const request = requestOf(json, api);
+    expect(new TextDecoder().decode(withFields(request, { usage: false }))).toBe(json);
+  });
+
+  it.each<[string, ApiName, string]>([
+    ['"stream":false', 'completion', 'prompt'],
+    ['"query":"q","documents":"a"', 'rerank', 'documents'],
+    ['"documents":["a"]', 'rerank', 'query'],
+  ])('%s is refused at %s', (fields, api, param) => {
+    const refused = read(`{"model":"m",${fields}}`, api);
+    expect(refused).toMatchObject({ ok: false, error: { param } });
+  });
+});
