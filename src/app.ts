@@ -7,6 +7,7 @@ import { getPath } from 'hono/utils/url';
 import { MODEL_PATHS } from './apis/model-apis.ts';
 import type { AppEnv } from './auth/app-env.ts';
 import { errorResponse } from './http/errors.ts';
+import { KnownRoutes } from './http/known-routes.ts';
 import { refusedMethod } from './http/methods.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { servedPath } from './http/written-path.ts';
@@ -36,7 +37,10 @@ import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
 import { unservedMessage } from './routes/unserved.ts';
 import { refuseWebSockets } from './routes/web-sockets.ts';
 
-export const app = new Hono<AppEnv>({ getPath: (request) => servedPath(getPath(request)) });
+export const app = new Hono<AppEnv>({
+  getPath: (request) => servedPath(getPath(request)),
+  router: new KnownRoutes(new Hono<AppEnv>().router, MODEL_PATHS),
+});
 
 app.use(async (c, next) => {
   const id = requestId(c.req.header('x-request-id'));

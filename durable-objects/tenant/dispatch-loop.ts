@@ -204,6 +204,7 @@ export class DispatchLoop {
     this.#clearTimer();
     this.#timerAt = at;
     const onTimer = () => {
+      this.#timer = null;
       this.#timerAt = Infinity;
       this.#context.waitUntil(this.#tick());
     };
@@ -211,7 +212,9 @@ export class DispatchLoop {
   }
 
   #clearTimer(): void {
-    clearTimeout(this.#timer);
+    // Where none is set, as after most calls, nothing is asked of the platform.
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     this.#timerAt = Infinity;
   }
 
@@ -228,7 +231,7 @@ export class DispatchLoop {
   }
 
   #endWatch(): void {
-    clearTimeout(this.#watch);
+    if (this.#watch !== null) clearTimeout(this.#watch);
     this.#watch = null;
   }
 }

@@ -28,10 +28,13 @@ export class Forecasts {
     this.#tenant = tenant;
   }
 
-  /** Asks the directory for forecasts, if any backend may go cold. A failure is only logged. */
-  async announce(dispatcher: Dispatcher, now: number): Promise<void> {
-    if (now - this.#announcedAt < ANNOUNCE_MS) return;
-    if (forecastBackends(dispatcher).length === 0) return;
+  /** Whether the directory is to be told again: where any backend may go cold. */
+  isDue(dispatcher: Dispatcher, now: number): boolean {
+    return now - this.#announcedAt >= ANNOUNCE_MS && forecastBackends(dispatcher).length > 0;
+  }
+
+  /** Asks the directory for forecasts. A failure is only logged. */
+  async announce(now: number): Promise<void> {
     this.#announcedAt = now;
     try {
       await announce(this.#directory, this.#tenant, now);

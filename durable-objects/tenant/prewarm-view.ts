@@ -32,6 +32,7 @@ export function dayView({ day, backend, counts }: DailyAccount): object {
     releases: counts.releases,
     cold_waits: { suffered: counts.coldWaits, avoided: counts.avoidedWaits },
     cold_wait_seconds: { suffered: seconds(counts.coldWaitMs), avoided: seconds(counts.avoidedMs) },
+    ...adapterDay(counts),
   };
 }
 
@@ -56,7 +57,9 @@ function limitsView({ warmMs, money }: BudgetLimits): object {
 }
 
 /** The values of a metric of a backend, each with its label beside the backend's, or '' for none. */
-type ValuesOf = (counts: DailyCounts) => ReadonlyArray<readonly [label: string, value: number]>;
+export type ValuesOf = (
+  counts: DailyCounts,
+) => ReadonlyArray<readonly [label: string, value: number]>;
 
 const COUNTERS = {
   talaria_warm_seconds_total: (c) => [['', c.warmMs / 1_000]],
@@ -88,8 +91,16 @@ const COUNTERS = {
 /** The stored accounts as metrics. Backends that are no longer configured are left out. */
 export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly DailyAccount[]): Samples {
   const present = totals.filter(({ backend }) => dispatcher.backends.has(backend));
+  return countersOf(COUNTERS, present);
+}
+
+/** The samples of such metrics. */
+export function countersOf(
+  counters: Readonly<Record<string, ValuesOf>>,
+  present: readonly DailyAccount[],
+): Samples {
   return Object.fromEntries(
-    Object.entries<ValuesOf>(COUNTERS).map(([name, valuesOf]) => [
+    Object.entries<ValuesOf>(counters).map(([name, valuesOf]) => [
       name,
       present.flatMap(({ backend, counts }) =>
         valuesOf(counts).map(
@@ -98,6 +109,26 @@ export function prewarmMetrics(dispatcher: Dispatcher, totals: readonly DailyAcc
       ),
     ]),
   );
+}
+
+/** The adapters' part of a day; empty where nothing was loaded. */
+function adapterDay(counts: DailyCounts): object {
+  const { adapterLoads, adapterPrewarms, adapterFailed, adapterWaits } = counts;
+  if (adapterLoads + adapterPrewarms + adapterFailed + adapterWaits === 0) return {};
+  return {
+    adapters: {
+      loads: { demand: adapterLoads, prewarm: adapterPrewarms },
+      unloads: counts.adapterUnloads,
+      outcomes: {
+        used: counts.adapterUsed,
+        late: counts.adapterLate,
+        wasted: counts.adapterWasted,
+        failed: adapterFailed,
+      },
+      waits: adapterWaits,
+      wait_seconds: seconds(counts.adapterWaitMs),
+    },
+  };
 }
 
 function seconds(ms: number): number {

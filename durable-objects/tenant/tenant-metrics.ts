@@ -7,6 +7,7 @@ import { OTHER_APP } from '../../src/metrics/app-labels.ts';
 import type { Figures } from '../../src/protocol/metrics.ts';
 import type { EnqueueRequest } from '../../src/protocol/tenant.ts';
 import { MetricsPush } from '../metrics-push.ts';
+import { adapterMetrics } from './adapter-view.ts';
 import { affinityMetrics } from './affinity-view.ts';
 import { CallCounters } from './call-counters.ts';
 import { keyMetrics } from './keys-view.ts';
@@ -80,12 +81,14 @@ export class TenantMetrics {
     // The accounts are shown as they are stored: after a crash none goes back a little.
     flush();
     const { startedAt } = this.counters;
+    const totals = store.prewarm.totals();
     return {
       startedAt,
       at: now,
       samples: {
         ...this.counters.samples(),
-        ...prewarmMetrics(dispatcher, store.prewarm.totals()),
+        ...prewarmMetrics(dispatcher, totals),
+        ...adapterMetrics(dispatcher, totals),
         ...affinityMetrics(dispatcher),
         ...queueMetrics(dispatcher, now),
         ...keyMetrics(dispatcher, this.#context.sideCalls()),

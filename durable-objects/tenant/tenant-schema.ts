@@ -23,19 +23,19 @@ export const MIGRATIONS = [
    INSERT INTO leases (call_id, endpoint, granted_at, expires_at, request, length_ms)
      SELECT call_id, endpoint, granted_at, expires_at, request, length_ms FROM leases_by_call;
    DROP TABLE leases_by_call;`,
-  // A long run's older calls, so that a write of its row costs the same however long it is.
+  // A long run's older calls (run_parts), so that a write of its row costs the same however long it is.
+  // What a wake cost, and when the calls of a finished run waited and were served (call-times.ts); both
+  // NULL in older rows. Timelines, versions of the configuration, and the audit log.
   `CREATE TABLE run_parts (run_id TEXT, part INTEGER, body TEXT, PRIMARY KEY (run_id, part))
-     WITHOUT ROWID;`,
-  // What a wake cost; NULL in older rows. Timelines, versions of the configuration, and the audit log.
-  `ALTER TABLE wakes ADD COLUMN warm_ms REAL;
+     WITHOUT ROWID;
+   ALTER TABLE wakes ADD COLUMN warm_ms REAL;
    ALTER TABLE wakes ADD COLUMN money REAL;
+   ALTER TABLE recorded ADD COLUMN times TEXT;
    CREATE TABLE timeline (backend TEXT, endpoint TEXT, from_at REAL, until_at REAL, phase TEXT,
      paused INTEGER, PRIMARY KEY (backend, endpoint, from_at)) WITHOUT ROWID;
    CREATE TABLE versions (version INTEGER PRIMARY KEY, at REAL, by TEXT, config TEXT);
    CREATE TABLE audit (seq INTEGER PRIMARY KEY, at REAL, by TEXT, action TEXT,
      target TEXT, changes TEXT);`,
-  // When the calls of a finished run waited and were served (call-times.ts); NULL in older runs.
-  'ALTER TABLE recorded ADD COLUMN times TEXT;',
 ];
 
 /**

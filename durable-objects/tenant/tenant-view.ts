@@ -5,6 +5,7 @@
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ViewName } from '../../src/protocol/tenant.ts';
+import { adaptersAt, adaptersView } from './adapter-view.ts';
 import { affinityView } from './affinity-view.ts';
 import { endpointView } from './endpoint-view.ts';
 import { keysView } from './keys-view.ts';
@@ -68,9 +69,11 @@ function statusOf(backend: Backend, now: number) {
     speed: backend.speed.value,
     speed_by_model: Object.fromEntries(backend.speed.byModel()),
     affinity: affinityView(backend),
+    ...adaptersView(backend),
     endpoints: [...backend.endpoints].map(([endpoint, e]) => ({
       endpoint,
       ...endpointView(e, now),
+      ...adaptersAt(backend, e, now),
       slots: e.spec.slots,
       running: e.inFlight,
       slots_in_use: e.concurrency,

@@ -193,7 +193,10 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     const ticket = new Ticket(this, call.callId);
     this.#waiters.add(call.callId, ticket);
     await this.#loop.step([{ type: 'submitted', call: { ...call, keyId } }]);
-    this.ctx.waitUntil(this.#forecasts.announce(dispatcher, Date.now()));
+    const now = Date.now();
+    if (this.#forecasts.isDue(dispatcher, now)) {
+      this.ctx.waitUntil(this.#forecasts.announce(now));
+    }
     const answer = this.#answer(call.callId);
     if (answer?.status === 'granted') return { ...answer, ticket };
     if (answer) {

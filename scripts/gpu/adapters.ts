@@ -29,6 +29,8 @@ export interface AdapterCounts {
   readonly held: readonly string[];
   /** Most that were held at a time. */
   readonly mostHeld: number;
+  /** Requests to load. */
+  readonly asked: number;
   readonly loads: number;
   readonly unloads: number;
   /** Adapters that were unloaded while calls for them ran. */
@@ -43,6 +45,7 @@ export class Adapters {
   #held = new Map<string, string>();
   readonly #inUse = new Map<string, number>();
   #mostHeld = 0;
+  #asked = 0;
   #loads = 0;
   #unloads = 0;
   #unloadedInUse = 0;
@@ -62,6 +65,7 @@ export class Adapters {
     return {
       held: [...this.#held.keys()],
       mostHeld: this.#mostHeld,
+      asked: this.#asked,
       loads: this.#loads,
       unloads: this.#unloads,
       unloadedInUse: this.#unloadedInUse,
@@ -121,6 +125,7 @@ export class Adapters {
     if (!isLoad && path !== `${prefix}unload_lora_adapter`) return undefined;
     if (method !== 'POST' || isOff) return { status: 404, body: { detail: 'Not Found' } };
     const { lora_name: name = '', lora_path: source = '' } = (body ?? {}) as Record<string, string>;
+    if (isLoad) this.#asked += 1;
     const done = this.#last.then(() => (isLoad ? this.#load(name, source) : this.#unload(name)));
     this.#last = done;
     const { status, text } = await done;

@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import type { Scenario } from '../sim/arguments.ts';
 import { completionFigure } from './completion-chart.ts';
 import type { Figure } from './figure.ts';
+import { firstTokenFigure } from './first-token-chart.ts';
 import { frontierFigure } from './frontier-chart.ts';
 import { countText, escapeHtml, numberText } from './html.ts';
 import type { Measured } from './measure.ts';
@@ -20,6 +21,7 @@ import { summaryFigure } from './summary-table.ts';
 const FIGURES: ReadonlyArray<(measured: Measured) => Figure | undefined> = [
   summaryFigure,
   completionFigure,
+  firstTokenFigure,
   slowdownFigure,
   queueFigure,
   frontierFigure,

@@ -15,6 +15,8 @@ export interface PrefixFigures {
   /** From the submission of a call to the end of its prefill, ms. */
   readonly firstTokenMeanMs: number;
   readonly firstTokenP95Ms: number;
+  /** Of each call, ascending, ms. */
+  readonly firstTokensMs: readonly number[];
 }
 
 /** The same of the calls that were submitted between these times, ms. */
@@ -56,6 +58,7 @@ export class FirstTokens {
       hitRatio: this.#hitTokens / Math.max(1, this.#inputTokens),
       firstTokenMeanMs: waits.reduce((sum, ms) => sum + ms, 0) / Math.max(1, waits.length),
       firstTokenP95Ms: percentile(waits, 0.95),
+      firstTokensMs: waits,
     };
   }
 }

@@ -18,7 +18,7 @@ export type Target =
 /** The Worker's environment, with the secrets that contain or seal the keys. */
 export type Secrets = Readonly<Record<string, unknown>>;
 
-/** The environment by its names. */
+/** The Worker's environment by its names, without a copy of it. */
 export function secretsIn(env: object): Secrets {
   return env as Secrets;
 }

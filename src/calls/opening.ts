@@ -21,7 +21,7 @@ export type Opening =
   | { readonly kind: 'answer'; readonly bytes: Uint8Array; readonly isEnded: boolean }
   /** The endpoint reports an error; its text, in whatever form. */
   | { readonly kind: 'error'; readonly text: string }
-  /** The stream ended without anything. */
+  /** The answer ended without anything. */
   | { readonly kind: 'nothing' };
 
 /** Nothing was read of an answer that is relayed unread. */
@@ -99,6 +99,10 @@ export async function openPlain(
         return { kind: 'error', text };
       }
       const isClear = !mayFail && (HAS_CONTENT.test(text) || isNoObject(text));
+      // LiteLLM answers 200 with `null` where it has lost an error.
+      if (isEnded && held.length > 0 && /^\s*(?:null|\{\s*\})?\s*$/.test(text)) {
+        return { kind: 'nothing' };
+      }
       if (isEnded || isClear || held.isFull) return answerOf(held, isEnded);
       source.keep();
     }
@@ -109,7 +113,7 @@ export async function openPlain(
 
 /** The word in a place where an error may be, and no null behind it; or a job that failed. */
 const MAY_BE_ERROR =
-  /"error"\s*(?:[,}]|:\s*(?:["[{t45]|$))|"(?:FAILED|TIMED_OUT|CANCELLED)"|"success"\s*:\s*(?:f|$)/;
+  /"error"\s*(?:[,}]|:\s*(?:["[{t45]|$))|"(?:FAILED|TIMED_OUT|CANCELLED)"|"success"\s*:\s*(?:f|$)|"(?:base_resp|error_code|code)"\s*:\s*(?:["{1-9]|$)|"finish_reason"\s*:\s*(?:"[aen]|$)/i;
 /** An answer that begins with its error is nothing else, however long that is. */
 const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*(?:"[^"]|\{\s*")/;
 /** Keys under which answers have what was asked for. */
@@ -193,6 +197,6 @@ class HeldPieces {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
   }
 }

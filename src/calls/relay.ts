@@ -74,7 +74,7 @@ export class Relay {
     } catch (error) {
       await this.#breakOff(error);
     } finally {
-      clearTimeout(this.#timer);
+      this.#stopTimer();
     }
   }
 
@@ -107,8 +107,7 @@ export class Relay {
 
   /** Writes what waits and the bytes, as soon as the client has taken what was written before. */
   async #write(bytes: Uint8Array): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#stopTimer();
     while (this.#writing !== undefined) await this.#writing;
     const waits = this.#together.length > 0;
     if (waits && bytes.length > 0) this.#together.push(bytes);
@@ -119,6 +118,11 @@ export class Relay {
     this.#writing = writing;
     await writing;
     this.#writing = undefined;
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   async #close(open: boolean): Promise<void> {

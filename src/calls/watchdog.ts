@@ -76,7 +76,7 @@ export class Watchdog {
   /** Stops the timer without cancelling the upstream request. */
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
   /** Longest time of the present wait. */
@@ -91,7 +91,7 @@ export class Watchdog {
     const totalAt = this.#startedAt + this.#timeouts.totalMs;
     const at = Math.min(this.#renewsAt, totalAt, this.#waitsSince + this.#limitMs);
     if (this.#stopped || at >= this.#timerAt) return;
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timerAt = at;
     this.#timer = setTimeout(() => this.#look(), Math.max(0, at - now));
   }

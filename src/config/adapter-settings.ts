@@ -6,19 +6,16 @@ import * as z from 'zod';
 import type { AdaptersSpec } from '../core/adapters/adapter-load.ts';
 import { LORA_ENGINES, type LoraEngine, loraModel } from '../endpoints/lora.ts';
 import type { Problem } from '../http/problem.ts';
-import { isPattern, type ModelEntry, upstreamName } from './model-entry.ts';
+import { askedName, isPattern, type ModelEntry, upstreamName } from './model-entry.ts';
 
+/** SGLang takes what follows a colon for the adapter. */
+const NAME = /^[\x21-\x39\x3b-\x7e]{1,256}$/;
 /** Most adapters of one backend. */
 const MAX_ADAPTERS = 1_000;
 
 /** Each adapter by its name, with the path or repository from which the engines load it. */
 export const adapters = z
-  .record(
-    z
-      .string()
-      .regex(/^[\x21-\x39\x3b-\x7e]{1,256}$/, 'expected 1 to 256 printable characters without ":"'),
-    z.string().min(1).max(2_048),
-  )
+  .record(z.string(), z.string().min(1).max(2_048))
   .refine(
     (a) => Object.keys(a).length <= MAX_ADAPTERS,
     `expected ${MAX_ADAPTERS} adapters at most`,
@@ -56,35 +53,42 @@ export function adaptersSpec(backend: WithAdapters): AdaptersSpec | undefined {
   return { sources, loadMs: backend.lora.loadMs };
 }
 
+type Checked = WithAdapters & { readonly whileCold: string };
+
 /** What is wrong with the adapters of the backends. */
-export function* adapterProblems(
-  backends: Readonly<Record<string, WithAdapters & { readonly whileCold: string }>>,
-): Iterable<Problem> {
+export function* adapterProblems(backends: Readonly<Record<string, Checked>>): Iterable<Problem> {
   const servedBy = new Map<string, string>();
   for (const [name, { models }] of Object.entries(backends)) {
-    for (const entry of models) {
-      servedBy.set(typeof entry === 'string' ? entry : entry.name, name);
-    }
+    for (const entry of models) servedBy.set(askedName(entry), name);
   }
   for (const [name, backend] of Object.entries(backends)) {
     const at = `backends.${name}.adapters`;
-    const names = Object.keys(backend.adapters);
-    if (names.length === 0) continue;
-    const [base] = backend.models;
-    if (base === undefined || isPattern(base)) {
-      const message = 'adapters need a base model, which is the first of "models" and no pattern';
-      yield { param: at, message };
-    }
-    if (backend.whileCold === 'send') {
-      const message = 'an endpoint that is not up loads no adapter: expected whileCold "hold"';
-      yield { param: at, message };
-    }
-    for (const adapter of names) {
+    yield* backendProblems(backend, at);
+    for (const adapter of Object.keys(backend.adapters)) {
       const other = servedBy.get(adapter);
       servedBy.set(adapter, name);
       if (other === undefined) continue;
       const message = `model "${adapter}" is served by backend "${other}" already`;
       yield { param: `${at}.${adapter}`, message };
     }
+  }
+}
+
+function* backendProblems({ models, adapters, whileCold }: Checked, at: string): Iterable<Problem> {
+  const names = Object.keys(adapters);
+  if (names.length === 0) return;
+  const [base] = models;
+  if (base === undefined || isPattern(base)) {
+    const message = 'adapters need a base model, which is the first of "models" and no pattern';
+    yield { param: at, message };
+  }
+  if (whileCold === 'send') {
+    const message = 'an endpoint that is not up loads no adapter: expected whileCold "hold"';
+    yield { param: at, message };
+  }
+  for (const adapter of names) {
+    if (NAME.test(adapter)) continue;
+    const message = 'expected a name of 1 to 256 printable characters without ":"';
+    yield { param: `${at}.${adapter}`, message };
   }
 }

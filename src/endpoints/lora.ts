@@ -40,7 +40,7 @@ export interface LoraOrder {
 export interface LoraResult {
   readonly ok: boolean;
   readonly unloaded: readonly string[];
-  /** The answer to the load was lost: the engine may have the adapter. */
+  /** The last answer was lost: the engine may have done what it was asked for. */
   readonly isUnsure?: boolean;
   /** The engine had it already. */
   readonly wasThere?: boolean;
@@ -92,7 +92,7 @@ class LoraLoad {
     const { adapter, source, unload, spare } = this.#order;
     for (const other of unload) {
       const gone = await this.#unload(other);
-      if (gone !== 'done' && gone !== 'was-so') return this.#result(false);
+      if (gone !== 'done' && gone !== 'was-so') return this.#failed(gone);
       this.#unloaded.push(other);
     }
     const left = spare.slice(0, MAX_SPARE);
@@ -101,8 +101,7 @@ class LoraLoad {
       if (answer === 'done' || answer === 'was-so') {
         return { ...this.#result(true), ...(answer === 'was-so' ? { wasThere: true } : {}) };
       }
-      const unsure = answer === 'again' ? { isUnsure: true } : {};
-      if (answer !== 'no-room') return { ...this.#result(false), ...unsure };
+      if (answer !== 'no-room') return this.#failed(answer);
       if (!(await this.#makeRoom(left))) return this.#result(false);
     }
   }
@@ -169,6 +168,10 @@ class LoraLoad {
       this.#reason = `its engine does not load adapters at runtime (status ${status})`;
     } else this.#reason = `status ${status}: ${said}`;
     return answer;
+  }
+
+  #failed(answer: Answer): LoraResult {
+    return { ...this.#result(false), ...(answer === 'again' ? { isUnsure: true } : {}) };
   }
 
   get #tookMs(): number {

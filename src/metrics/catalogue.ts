@@ -77,6 +77,18 @@ const STORED = {
   talaria_cold_wait_seconds_total: ['counter', 'backend kind', 'How long they were.'],
 } as const satisfies Record<string, Entry>;
 
+const OF_ADAPTERS = {
+  talaria_adapter_loads_total: ['counter', 'backend cause', 'Loads of adapters by cause.'],
+  talaria_adapter_unloads_total: ['counter', 'backend', 'Adapters that made room for others.'],
+  talaria_adapter_outcomes_total: [
+    'counter',
+    'backend outcome',
+    'Loads ahead of need by how they ended; of the failed ones all.',
+  ],
+  talaria_adapter_waits_total: ['counter', 'backend', 'Calls that waited for a load.'],
+  talaria_adapter_wait_seconds_total: ['counter', 'backend', 'How long they waited.'],
+} as const satisfies Record<string, Entry>;
+
 const OF_PREFIXES = {
   talaria_prefix_calls_total: ['counter', 'backend', 'Calls placed by their prefix.'],
   talaria_prefix_input_tokens_total: ['counter', 'backend', 'Tokens of their prompts.'],
@@ -146,6 +158,7 @@ export const CATALOGUE = {
   ...COUNTED,
   ...GAUGES,
   ...STORED,
+  ...OF_ADAPTERS,
   ...OF_PREFIXES,
   ...OF_JOBS,
 } as const;

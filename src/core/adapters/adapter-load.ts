@@ -36,7 +36,7 @@ export interface LoadReport {
   readonly ok: boolean;
   /** Adapters that were unloaded, or were not there. */
   readonly unloaded?: readonly string[];
-  /** Nobody knows whether the engine has it: the answer to its load was lost. */
+  /** The last answer was lost: nobody knows whether what was asked for was done. */
   readonly isUnsure?: boolean;
   /** The engine had it already, so the time says nothing of a load. */
   readonly wasThere?: boolean;

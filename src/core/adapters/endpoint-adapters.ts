@@ -51,6 +51,8 @@ export class EndpointAdapters {
   readonly #inFlight = new Map<string, number>();
   readonly #failures = new Map<string, LoadFailure>();
   #loading: AdapterLoad | undefined;
+  /** What the load in progress unloads first, as it was. */
+  readonly #displaced = new Map<string, Held>();
   /** The load in progress was begun before a restart: nobody waits for its answer. */
   #isInterrupted = false;
   /** Which adapter is to be loaded next, in place of one that gets no more calls. */
@@ -169,7 +171,12 @@ export class EndpointAdapters {
 
   /** A load begins. What it unloads counts as gone at once. */
   begin(load: AdapterLoad): void {
-    for (const name of load.unload) this.#drop(name);
+    this.#displaced.clear();
+    for (const name of load.unload) {
+      const held = this.#held.get(name);
+      if (held) this.#displaced.set(name, held);
+      this.#drop(name);
+    }
     this.#loading = load;
     this.#isInterrupted = false;
     this.unclaim(load.adapter);
@@ -189,11 +196,14 @@ export class EndpointAdapters {
       return load;
     }
     const unloaded = new Set(report.unloaded);
-    for (const name of load.unload) {
-      // It may yet be there: it takes room until it is unloaded, and its calls tell.
-      if (name !== adapter && !unloaded.has(name)) this.#hold(name, '', now, false);
+    const left = load.unload.filter((name) => !unloaded.has(name));
+    for (const name of left) {
+      const before = this.#displaced.get(name);
+      const isSure = before?.isSure === true && !report.isUnsure;
+      this.#held.set(name, { loadedAt: now, source: '', ...before, load: undefined, isSure });
     }
-    if (report.isUnsure) this.#hold(adapter, load.source, now, false);
+    // It may be there: it takes room until it is unloaded, and its calls tell.
+    if (report.isUnsure && left.length === 0) this.#hold(adapter, load.source, now, false);
     const failures = (this.#failures.get(adapter)?.failures ?? 0) + 1;
     const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
     const reason = report.reason ?? 'it failed';

@@ -21,6 +21,8 @@ interface Owners {
 
 export class PrefixOwners {
   readonly #links = new Map<string, Owners>();
+  /** Rises with each change of what an endpoint holds. */
+  version = 0;
 
   /** The prompt of an endpoint that was used last, of those that have the fingerprint. */
   get(id: string, endpoint: number): Prompt | undefined {
@@ -29,6 +31,7 @@ export class PrefixOwners {
 
   /** Returns the prompt that was the owner. */
   set(id: string, endpoint: number, prompt: Prompt): Prompt | undefined {
+    this.version += 1;
     const owners = this.#links.get(id);
     if (!owners) {
       const prompts: Array<Prompt | undefined> = [];
@@ -45,6 +48,7 @@ export class PrefixOwners {
   delete(id: string, endpoint: number): void {
     const owners = this.#links.get(id);
     if (!owners?.prompts[endpoint]) return;
+    this.version += 1;
     owners.prompts[endpoint] = undefined;
     owners.count -= 1;
     if (owners.count === 0) this.#links.delete(id);
