@@ -174,6 +174,8 @@ export class ObjectHost {
       id: { name: 'tenant' },
       storage: this.#storage(),
       waitUntil: (promise: Promise<unknown>) => void promise.catch(() => {}),
+      // Nobody looks at the console.
+      getWebSockets: () => [],
     };
     const env = {
       TENANTS: { get: async () => null },
