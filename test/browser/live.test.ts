@@ -91,7 +91,7 @@ inBrowser('with traffic on bare workerd', () => {
     await page.getByRole('link', { name: 'agent' }).click();
     await page.getByRole('button', { name: /^plan/ }).waitFor();
     await page.getByRole('link', { name: 'Its runs' }).click();
-    await page.getByText('ended').first().waitFor();
+    await page.locator('.badge', { hasText: 'ended' }).first().waitFor();
     await page.locator('a.row-link').last().click();
     await page.getByRole('heading', { name: 'Waterfall' }).waitFor();
     expect(await page.content()).not.toContain('secret words');
