@@ -68,6 +68,16 @@ export default defineConfig({
           ...PATIENCE,
         },
       },
+      {
+        // The console in a real browser; skipped where none is installed.
+        test: {
+          name: 'browser',
+          ...SHARED_MODULES,
+          globalSetup: ['test/e2e/global-setup.ts'],
+          include: ['test/browser/**/*.test.ts'],
+          ...PATIENCE,
+        },
+      },
     ],
   },
 });

@@ -5,6 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { serveTraffic } from './demo-traffic.ts';
 import { startEmulator } from './gpu/emulator.ts';
 import { ADMIN_TOKEN, admin, isPortFree, startStack, untilReady } from './stack.ts';
 import { findUpstream, KEY_BINDING, type Upstream, upstreamBackends } from './upstream.ts';
@@ -47,6 +48,11 @@ try {
   const served = found ? ofUpstream(found.upstream) : await ofEmulators();
   console.log('Starting the dispatcher ...');
   const key = found?.upstream.key;
+  const traffic = await serveTraffic({
+    ...{ url: `http://127.0.0.1:${port}`, apiKey: API_KEY, tenant: 'demo', model: served.model },
+    ...(served.tools === undefined ? {} : { tools: served.tools }),
+  });
+  stops.push(traffic.close);
   const stack = await startStack({
     port,
     cronMs: CRON_MS,
@@ -55,6 +61,7 @@ try {
       // ready.
       ...{ READY_TENANT: 'demo', READY_VERSION: String(Date.now()) },
       ...(key === undefined ? {} : { [KEY_BINDING]: key }),
+      DEMO_TRAFFIC_URL: traffic.url,
     },
     onExit: (output) => {
       console.error(`The dispatcher ended:\n${output}`);
@@ -75,6 +82,8 @@ try {
 interface Served {
   readonly backends: object;
   readonly model: string;
+  /** The backend of its tools; absent where it has none. */
+  readonly tools?: string;
   readonly endpoints: readonly string[];
   /** Text that is printed with the first example call. */
   readonly note: string;
@@ -119,6 +128,7 @@ async function ofEmulators(): Promise<Served> {
       tools: { endpoints: [{ name: 'tools-1', url: `${tools.url}/tools`, slots: 16 }] },
     },
     model: 'demo-llm',
+    tools: 'tools',
     endpoints: [
       `${gpu.url}/v1 (models ${models.join(', ')}; 8 slots; cold, wakes in ${COLD_START_MS / 1000} s)`,
       `${tools.url}/tools (backend "tools")`,
@@ -130,6 +140,8 @@ async function ofEmulators(): Promise<Served> {
 function welcome(url: string, { model, endpoints, note }: Served): string {
   return `
 Talaria listens at ${url}
+
+  console      ${url}/console/#token=${ADMIN_TOKEN}
 
   tenant       demo
   API key      ${API_KEY}

@@ -49,7 +49,8 @@ export async function replay(
   return { runs: replayed, coldCalls: client.coldCalls, coldWaitMs: client.coldWaitMs };
 }
 
-class ReplayClient {
+/** Sends the calls of recorded runs. */
+export class ReplayClient {
   readonly #options: ReplayOptions;
   coldCalls = 0;
   coldWaitMs = 0;

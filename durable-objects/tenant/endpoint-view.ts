@@ -15,6 +15,8 @@ export function endpointView(endpoint: Endpoint, now: number): object {
     state: endpoint.state,
     presumed: endpoint.presumed,
     state_since: endpoint.stateSince,
+    paused_since: endpoint.pausedAt ?? null,
+    let_go: endpoint.letGo,
     usable_slots: Number.isFinite(endpoint.usableSlots) ? endpoint.usableSlots : null,
     slots_limited_by: endpoint.slotsLimitedBy ?? null,
     circuit: trust.stateAt(now),

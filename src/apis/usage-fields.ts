@@ -18,7 +18,8 @@ export interface Usage {
 /**
  * What a field counts. `input`: input tokens, cached ones included. `input-or-rest`: the same, or
  * only those that are in no `apart` field. `apart`: input tokens beside those of `input-or-rest`.
- * `total`: input and output. `s`, `ms`: time.
+ * `total`: input and output. `reasoning`: a part of the output, or beside it where only that adds up to
+ * the total. `s`, `ms`: time.
  */
 type Meaning =
   | 'input'
@@ -27,6 +28,7 @@ type Meaning =
   | 'cached-apart'
   | 'written-apart'
   | 'output'
+  | 'reasoning'
   | 'total'
   | 'prefill-ms'
   | 'prefill-s'
@@ -51,6 +53,8 @@ export const USAGE_FIELDS: readonly UsageField[] = [
   field('output_tokens', 'output'),
   // OpenAI; rerankers of vLLM, Jina and TEI report nothing else
   field('total_tokens', 'total'),
+  // OpenAI: a part of the output; xAI, and proxies of Gemini: beside it
+  field('completion_tokens_details.reasoning_tokens', 'reasoning'),
   // OpenAI; vLLM --enable-prompt-tokens-details; SGLang --enable-cache-report; llama.cpp; xAI
   field('prompt_tokens_details.cached_tokens', 'cached'),
   // OpenAI Responses; xAI
@@ -132,10 +136,20 @@ function inputOf(told: ReadonlyMap<Meaning, number>): Usage {
 
 function outputOf(told: ReadonlyMap<Meaning, number>): Usage {
   const output = told.get('output');
-  if (output !== undefined) return { outputTokens: output };
+  if (output !== undefined) return { outputTokens: output + reasoningBeside(told, output) };
   // An embedding and a ranking have no output and report none.
   const isWhole = told.has('input') || (told.has('total') && !told.has('input-or-rest'));
   return isWhole ? { outputTokens: 0 } : {};
+}
+
+/** Tokens of reasoning that the output does not include. */
+function reasoningBeside(told: ReadonlyMap<Meaning, number>, output: number): number {
+  const [reasoning = 0, input = 0, total = 0] = [
+    told.get('reasoning'),
+    told.get('input'),
+    told.get('total'),
+  ];
+  return input + output + reasoning === total ? reasoning : 0;
 }
 
 function timesOf(told: ReadonlyMap<Meaning, number>): Usage {

@@ -20,6 +20,8 @@ export interface CallPlan {
   readonly inputTokens: number;
   /** Fingerprints of its prompt's beginnings; absent where no backend chooses endpoints by them. */
   readonly prefix?: readonly PrefixLink[];
+  /** Id of the response that it continues. */
+  readonly continues?: string;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
   /** The body as the client sent it; undefined where it is relayed as it arrives, once only. */

@@ -17,6 +17,7 @@ export interface CallDescription {
   readonly sequences?: number | undefined;
   readonly inputTokens: number;
   readonly prefix?: readonly PrefixLink[];
+  readonly continues?: string;
   readonly maxOutputTokens?: number;
   readonly identity: Identity;
   /** The body as the client sent it; undefined where it is relayed as it arrives. */
@@ -48,6 +49,7 @@ export async function callRequestOf(
     ...sequencesIn(plan),
     inputTokens: plan.inputTokens,
     ...(plan.prefix === undefined ? {} : { prefix: plan.prefix }),
+    ...(plan.continues === undefined ? {} : { continues: plan.continues }),
     arrivedAt,
     final: identity.final,
     sole: identity.sole,

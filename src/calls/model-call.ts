@@ -62,6 +62,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       modelAt: (backend) => upstreamAt(config, backend, request.model, model),
       inputTokens: isOpaque ? 0 : request.inputTokens,
       ...(request.prefix === undefined ? {} : { prefix: request.prefix }),
+      ...(hints.continues === undefined ? {} : { continues: hints.continues }),
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       identity: identified.identity,
       content: request.bytes,

@@ -21,7 +21,7 @@ export type Opening =
   | { readonly kind: 'answer'; readonly bytes: Uint8Array; readonly isEnded: boolean }
   /** The endpoint reports an error; its text, in whatever form. */
   | { readonly kind: 'error'; readonly text: string }
-  /** The stream ended without anything. */
+  /** The answer ended without anything. */
   | { readonly kind: 'nothing' };
 
 /** Nothing was read of an answer that is relayed unread. */
@@ -99,7 +99,7 @@ export async function openPlain(
         return { kind: 'error', text };
       }
       const isClear = !mayFail && (HAS_CONTENT.test(text) || isNoObject(text));
-      if (isEnded || isClear || held.isFull) return answerOf(held, isEnded);
+      if (isEnded || isClear || held.isFull) return plainOf(held, isEnded);
       source.keep();
     }
   } finally {
@@ -109,12 +109,18 @@ export async function openPlain(
 
 /** The word in a place where an error may be, and no null behind it; or a job that failed. */
 const MAY_BE_ERROR =
-  /"error"\s*(?:[,}]|:\s*(?:["[{t45]|$))|"(?:FAILED|TIMED_OUT|CANCELLED)"|"success"\s*:\s*(?:f|$)/;
+  /"error"\s*(?:[,}]|:\s*(?:["[{t45]|$))|"(?:FAILED|TIMED_OUT|CANCELLED)"|"success"\s*:\s*(?:f|$)|"(?:base_resp|error_code|code)"\s*:\s*(?:["{1-9]|$)|"finish_reason"\s*:\s*(?:"[aen]|$)/i;
 /** An answer that begins with its error is nothing else, however long that is. */
 const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*(?:"[^"]|\{\s*")/;
 /** Keys under which answers have what was asked for. */
 const HAS_CONTENT =
   /"(?:choices|content|output|data|results|embeddings?|text|score|images|tokens|input_tokens)"\s*:/;
+
+/** LiteLLM answers 200 with `null` where it has lost an error. */
+function plainOf(held: HeldPieces, isEnded: boolean): Opening {
+  const isNothing = isEnded && /^\s*null\s*$/.test(held.text);
+  return isNothing ? { kind: 'nothing' } : answerOf(held, isEnded);
+}
 
 function isNoObject(text: string): boolean {
   return /^\s*[^\s{]/.test(text);

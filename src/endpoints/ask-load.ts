@@ -38,8 +38,11 @@ export async function askLoad(
     await io.wait(AGAIN_AFTER_MS);
     const again = await askOnce(form, target, io);
     if (!again || again === 'silent') return undefined;
-    const { slotsAt: _, ...lesser } = queueShare(again) < queueShare(load) ? again : load;
-    return { form, load: lesser };
+    const lesser = queueShare(again) < queueShare(load) ? again : load;
+    // A queue that has passed leaves what it has shown of the slots.
+    const { slots } = load;
+    const both = slots === undefined ? lesser : { ...lesser, slots };
+    return { form, load: await withSlots(both, target, io) };
   }
   return undefined;
 }

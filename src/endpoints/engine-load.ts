@@ -70,8 +70,8 @@ function inLlamaMetrics(text: string): ReadLoad | undefined {
   const running = sumOf(text, 'llamacpp:requests_processing');
   const waiting = sumOf(text, 'llamacpp:requests_deferred');
   if (running === undefined || waiting === undefined) return undefined;
-  // Calls are deferred only while all slots are taken.
-  return { running, waiting, ...(waiting > 0 ? { slots: running } : { slotsAt: SLOTS_OF_LLAMA }) };
+  // Calls are deferred while all slots are taken, so that the slots are known where they are not told.
+  return { running, waiting, slotsAt: SLOTS_OF_LLAMA, ...(waiting > 0 ? { slots: running } : {}) };
 }
 
 /** A gauge over all its labels, as engines of several ranks or models have; undefined: none. */

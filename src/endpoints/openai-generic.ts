@@ -32,15 +32,18 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
   // 529 is what Anthropic's API answers while it is overloaded.
   if (status === 429 || status === 529) return 'busy';
   if (status >= 500 || status < 400) return faultKind(status, body, isTool);
-  // A tool may refuse its caller as its own answer; from a model 401 means that the endpoint's key is
-  // wrong, and 403 that, or that a filter refuses the prompt.
-  if (status === 401) return isTool ? 'rejected' : 'broken';
-  if (status === 403) return isTool ? 'rejected' : isFlagged(body) ? 'flagged' : 'forbidden';
   const text = refusalText(status, body);
-  // A tool's own resources may be missing or deleted without the tool.
+  // A tool may refuse its caller as its own answer, and its resources may be missing without it.
   if (isTool) return text === 'not-ready' ? 'unready' : 'rejected';
-  return text === undefined ? 'rejected' : 'unready';
+  if (OF_THE_KEY.has(status)) return 'broken';
+  if (status === 403) return isFlagged(body) ? 'flagged' : 'forbidden';
+  if (text !== undefined) return 'unready';
+  // HAProxy and nginx write 408 to a connection that they give up.
+  return status === 408 ? 'broken' : 'rejected';
 }
+
+/** From a model: the endpoint's key is wrong, or its account is empty. */
+const OF_THE_KEY: ReadonlySet<number> = new Set([401, 402]);
 
 function faultKind(status: number, body: string, isTool: boolean): AnswerKind {
   if (status === 503) return /overloaded|queue|busy|too many/i.test(body) ? 'busy' : 'cold';

@@ -32,6 +32,14 @@ const CLIENTS_OWN: readonly ErrorWord[] = [
   { word: 'model_not_found', status: 404, from: 'OpenAI' },
   { word: 'request_too_large', status: 413, from: 'Anthropic' },
   { word: 'not_supported_error', status: 501, from: 'llama.cpp' },
+  { word: 'DeploymentNotFound', status: 404, from: 'Azure' },
+  { word: 'NotImplementedError', status: 501, from: 'vLLM' },
+  { word: 'ValidationException', status: 400, from: 'Bedrock' },
+  { word: 'unsupported_parameter', status: 400, from: 'OpenAI' },
+  { word: 'unsupported_value', status: 400, from: 'OpenAI' },
+  { word: 'invalid_value', status: 400, from: 'OpenAI' },
+  { word: 'missing_required_parameter', status: 400, from: 'OpenAI' },
+  { word: 'string_above_max_length', status: 400, from: 'OpenAI' },
 ];
 
 const OF_THE_KEY: readonly ErrorWord[] = [
@@ -40,6 +48,11 @@ const OF_THE_KEY: readonly ErrorWord[] = [
   { word: 'UNAUTHENTICATED', status: 401, from: 'Google' },
   { word: 'permission_error', status: 403, from: 'Anthropic, llama.cpp' },
   { word: 'PERMISSION_DENIED', status: 403, from: 'Google' },
+  { word: 'PermissionDeniedError', status: 403, from: 'LiteLLM' },
+  { word: 'AccessDeniedException', status: 403, from: 'Bedrock' },
+  { word: 'billing_error', status: 402, from: 'Anthropic' },
+  { word: 'insufficient_balance', status: 402, from: 'DeepSeek, Moonshot' },
+  { word: 'insufficient_user_quota', status: 402, from: 'one-api' },
 ];
 
 const BUSY: readonly ErrorWord[] = [
@@ -47,7 +60,12 @@ const BUSY: readonly ErrorWord[] = [
   { word: 'rate_limit_exceeded', status: 429, from: 'OpenAI, Responses' },
   { word: 'too_many_requests', status: 429, from: 'OpenAI-like proxies' },
   { word: 'RESOURCE_EXHAUSTED', status: 429, from: 'Google' },
+  { word: 'throttling_error', status: 429, from: 'LiteLLM' },
+  { word: 'ThrottlingException', status: 429, from: 'Bedrock' },
+  { word: 'insufficient_quota', status: 429, from: 'OpenAI' },
   { word: 'overloaded_error', status: 529, from: 'Anthropic' },
+  { word: 'engine_overloaded_error', status: 529, from: 'Moonshot' },
+  { word: 'server_overloaded', status: 529, from: 'OpenAI-like hosts' },
   { word: 'overloaded', status: 529, from: 'TGI' },
   { word: 'engine_overloaded', status: 529, from: 'OpenAI-like hosts' },
 ];
@@ -68,6 +86,11 @@ const FAULTS: readonly ErrorWord[] = [
   { word: 'ServiceUnavailableError', status: 503, from: 'LiteLLM, vLLM' },
   { word: 'UNAVAILABLE', status: 503, from: 'Google' },
   { word: 'timeout_error', status: 504, from: 'Anthropic' },
+  { word: 'Timeout', status: 504, from: 'LiteLLM' },
+  { word: 'InternalServerException', status: 500, from: 'Bedrock' },
+  { word: 'ModelStreamErrorException', status: 500, from: 'Bedrock' },
+  { word: 'ServiceUnavailableException', status: 503, from: 'Bedrock' },
+  { word: 'upstream_error', status: 502, from: 'OpenRouter, one-api' },
   { word: 'DEADLINE_EXCEEDED', status: 504, from: 'Google' },
 ];
 
@@ -118,6 +141,10 @@ export const WRONG_REQUESTS: readonly RefusedPart[] = [
   {
     text: /\b(?:does|do) not support (?:tools|tool use|images?|thinking)\b/i,
     from: 'Ollama and proxies',
+  },
+  {
+    text: /\b(?:maximum|exceeds?|exceeded)\b.{0,40}\bcontext (?:length|size|window)\b/i,
+    from: 'Ollama with embeddings; Xinference and proxies of vLLM with 500',
   },
   { text: /\bunsupported response_format\b|\binvalid json schema\b/i, from: 'Ollama, LiteLLM' },
 ];

@@ -30,13 +30,14 @@ export function errorIn(value: unknown): ForeignError | undefined {
   if (!isObject(value)) return undefined;
   if (isSaid(value.error) || isAlone(value)) return errorFrom(value);
   if (value.object === 'error' || value.type === 'error') return errorFrom(value);
+  if (isOddStatus(value)) return errorFrom(value);
   // RunPod's queue reports a job that failed so, with or without a text; others have a flag alone.
   if (isFailedJob(value) && value.choices === undefined) return errorFrom(value);
   if (!Array.isArray(value.choices)) return undefined;
   for (const choice of value.choices) {
     // OpenRouter's, in the chunk that ends the stream; vLLM's has the reason alone.
     if (isObject(choice) && isSaid(choice.error)) return errorFrom(choice);
-    if (isObject(choice) && isWord(choice.finish_reason, 'error')) return errorFrom(choice);
+    if (isObject(choice) && isFaultReason(choice.finish_reason)) return errorFrom(choice);
   }
   return undefined;
 }
@@ -57,7 +58,7 @@ export function errorFrom(value: unknown): ForeignError {
   // The event `response.failed` has its error within the response.
   const within = isObject(value.response) ? value.response.error : undefined;
   const found = [value.error, within].find(isSaid);
-  const inner = Array.isArray(found) ? found[0] : found;
+  const inner = (Array.isArray(found) ? found[0] : found) ?? value.base_resp;
   // The numbers beside the error count where it has none itself.
   const sources: Fields[] = isObject(inner) ? [inner, value] : [value];
   const own = sources[0] as Fields;
@@ -100,8 +101,65 @@ function isFailedJob({ status, success }: Fields): boolean {
 /** States of a job on RunPod in which there is no result; in lower case they are other APIs' words. */
 export const FAILED_JOBS: ReadonlySet<string> = new Set(['FAILED', 'TIMED_OUT', 'CANCELLED']);
 
-function isWord(value: unknown, word: string): boolean {
-  return typeof value === 'string' && value.trim().toLowerCase() === word;
+/** Reasons to finish that are no end of an answer: the engine has broken it off. */
+export const FAULT_REASONS: ReadonlyArray<{ readonly word: string; readonly from: string }> = [
+  { word: 'error', from: 'vLLM, OpenRouter, Mistral' },
+  { word: 'abort', from: 'vLLM and SGLang that shut down, pause or run out of memory' },
+  { word: 'network_error', from: 'Z.ai' },
+];
+
+const FAULT_WORDS = new Set(FAULT_REASONS.map(({ word }) => word));
+
+/** SGLang writes an object with the reason as its type. */
+function isFaultReason(reason: unknown): boolean {
+  const word = isObject(reason) ? reason.type : reason;
+  return typeof word === 'string' && FAULT_WORDS.has(word.trim().toLowerCase());
+}
+
+/**
+ * Fields by which gateways report a fault under a status of success, beside or in place of an answer;
+ * another value than `fine` is the fault's number or word.
+ */
+export const STATUS_FIELDS: ReadonlyArray<{
+  /** Names from the object inwards. */
+  readonly path: readonly string[];
+  readonly fine: ReadonlyArray<string | number>;
+  readonly from: string;
+}> = [
+  { path: ['base_resp', 'status_code'], fine: [0], from: 'MiniMax' },
+  { path: ['error_code'], fine: [0, ''], from: 'Baidu' },
+  {
+    path: ['code'],
+    fine: [0, 200, 20_000, '', '0', '200', 'ok', 'success'],
+    from: 'one-api, Z.ai',
+  },
+];
+
+/** The word or number of a fault in one of these fields, where there is no answer beside it. */
+function isOddStatus(value: Fields): boolean {
+  if (hasAnswer(value)) return false;
+  return STATUS_FIELDS.some(({ path, fine }) => {
+    const [outer, inner] = path;
+    const holder = inner === undefined ? value : value[outer ?? ''];
+    const status = isObject(holder) ? holder[inner ?? outer ?? ''] : undefined;
+    const plain = typeof status === 'string' ? status.toLowerCase() : status;
+    const isStatus = typeof plain === 'string' || typeof plain === 'number';
+    // A code alone may be anything: a fault says what it is.
+    return isStatus && !fine.includes(plain) && messageOf(holder as Fields) !== undefined;
+  });
+}
+
+/** What an answer of any API has; null and an empty list are none. */
+const ANSWERS = [
+  ...['choices', 'content', 'output', 'results', 'embedding', 'embeddings', 'text', 'response'],
+  ...['data', 'images', 'usage', 'delta', 'item', 'part', 'message_start'],
+];
+
+function hasAnswer(value: Fields): boolean {
+  return ANSWERS.some((name) => {
+    const found = value[name];
+    return Array.isArray(found) ? found.length > 0 : isSaid(found) || typeof found === 'number';
+  });
 }
 
 /** True for what says that something went wrong: a text, an object, a status, or a flag. */
@@ -117,7 +175,16 @@ function isSaid(error: unknown): boolean {
  * `detail` and `title`; Cloudflare's `errors`; Google's and AWS's `message`.
  */
 function messageOf(fields: Fields): string | undefined {
-  for (const name of ['message', 'detail', 'msg', 'error_message', 'reason', 'title']) {
+  for (const name of [
+    'message',
+    'detail',
+    'msg',
+    'error_message',
+    'error_msg',
+    'status_msg',
+    'reason',
+    'title',
+  ]) {
     const said = saidIn(fields[name]);
     if (said !== undefined) return said;
   }

@@ -3,6 +3,7 @@
  * seconds, also with a fraction, or as a date (RFC 9110, section 10.2.3).
  */
 
+const MOST_LISTED = 4;
 /** Longest pause that is believed, ms. */
 const LONGEST_MS = 86_400_000;
 
@@ -21,8 +22,16 @@ export function retryAfterOf(headers: Headers, now: number): number | undefined 
   return bounded(at - (Number.isNaN(from) ? now : from));
 }
 
+/** The largest, where several proxies have each added theirs. */
 function numberIn(text: string | null): number | undefined {
-  const trimmed = text?.trim() ?? '';
+  const numbers = (text ?? '').split(',', MOST_LISTED).map(oneNumber);
+  return numbers.reduce((most, one) =>
+    most === undefined || one === undefined ? undefined : Math.max(most, one),
+  );
+}
+
+function oneNumber(text: string): number | undefined {
+  const trimmed = text.trim();
   return /^\d{1,15}(?:\.\d{0,9})?$/.test(trimmed) ? Number(trimmed) : undefined;
 }
 

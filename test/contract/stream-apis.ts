@@ -9,6 +9,7 @@ import {
   MESSAGES_EVENTS,
   RESPONSES_EVENTS,
 } from '../../src/apis/streams/stream-words.ts';
+import { FAULT_REASONS } from '../../src/http/foreign-error.ts';
 
 export interface StreamApi {
   readonly format: StreamKind['format'];
@@ -60,6 +61,10 @@ export const STREAM_APIS: Readonly<Record<string, StreamApi>> = {
       }),
       chunk({ choices: [{ index: 0, delta: {}, error: ERROR }] }),
       chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'ERROR' }] }),
+      ...FAULT_REASONS.map(({ word }) =>
+        chunk({ choices: [{ index: 0, delta: {}, finish_reason: word }] }),
+      ),
+      chunk({ choices: [{ index: 0, delta: {}, finish_reason: { type: 'abort', message: 'x' } }] }),
       chunk({ error: true, message: 'x' }),
       chunk({ error: [ERROR] }),
       'event: error\ndata: it broke\n\n',

@@ -132,3 +132,9 @@ it('every event of the tables has one meaning', () => {
     expect(new Set(events.map(({ word }) => word)).size).toBe(events.length);
   }
 });
+
+it.each(['0', '"0"', 'null', undefined])('a choice with the index %s is the first', (index) => {
+  const at = index === undefined ? '' : `"index":${index},`;
+  const text = `data: {"choices":[{${at}"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n`;
+  expect(read('openai', text).state).toBe('complete');
+});

@@ -173,3 +173,82 @@ describe('conversations on two endpoints', () => {
     expect(next.endpoint).toBe(after.endpoint);
   });
 });
+
+describe('whatever clients send', () => {
+  const call = async (messages: readonly object[]) => {
+    const response = await fetch(`${dispatcher.workerd.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'm', messages, max_tokens: 1 }),
+    });
+    await response.arrayBuffer();
+    return {
+      status: response.status,
+      endpoint: response.headers.get('x-talaria-endpoint'),
+      expectedTokens: Number(response.headers.get('x-talaria-prefix-tokens') ?? Number.NaN),
+    };
+  };
+  const places = (calls: ReadonlyArray<{ endpoint: string | null }>) =>
+    new Set(calls.map(({ endpoint }) => endpoint)).size;
+
+  it('prompts of 2 MB of which an early byte changes expect no cache, and use all endpoints', async () => {
+    const text = words('long', 120_000);
+    const calls = [];
+    for (let i = 0; i < 6; i += 1) {
+      const messages = [{ role: 'user', content: `${String.fromCharCode(97 + i)}${text}` }];
+      calls.push(
+        await Promise.all([call(messages), call([...messages, { role: 'user', content: 'x' }])]),
+      );
+    }
+    for (const [first] of calls) expect(first).toMatchObject({ status: 200, expectedTokens: 0 });
+    expect(places(calls.flat())).toBe(2);
+  });
+
+  it('pictures in base64 count as what they are: the same ones are expected, others are not', async () => {
+    const picture = (seed: number) =>
+      Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * seed) % 251)).toString('base64');
+    const asking = (seed: number) => [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'What is this?' },
+          { type: 'image_url', image_url: { url: `data:image/png;base64,${picture(seed)}` } },
+        ],
+      },
+    ];
+    const first = await call(asking(3));
+    const same = await call([
+      ...asking(3),
+      { role: 'assistant', content: 'A cat.' },
+      { role: 'user', content: 'Sure?' },
+    ]);
+    const other = await call(asking(7));
+    expect(first).toMatchObject({ status: 200, expectedTokens: 0 });
+    expect(same.expectedTokens).toBeGreaterThan(0);
+    expect(other.expectedTokens).toBeLessThan(same.expectedTokens);
+  });
+
+  it('conversations of 10,000 messages are found again', async () => {
+    const messages = Array.from({ length: 10_000 }, (_, i) => ({
+      role: i % 2 === 0 ? 'user' : 'assistant',
+      content: `Message ${i}.`,
+    }));
+    const before = await call(messages.slice(0, 9_999));
+    const after = await call([...messages, { role: 'user', content: 'And?' }]);
+    expect([before.status, after.status]).toEqual([200, 200]);
+    expect(after.endpoint).toBe(before.endpoint);
+    expect(after.expectedTokens).toBeGreaterThan(10_000);
+  });
+
+  it('a first message that many users share does not pile up on one endpoint', async () => {
+    const shared = { role: 'user', content: words('shared', 300) };
+    const calls = [];
+    for (let i = 0; i < 10; i += 1) {
+      calls.push(...(await Promise.all(Array.from({ length: 20 }, () => call([shared])))));
+    }
+    expect(new Set(calls.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(places(calls)).toBe(2);
+    const { affinity } = await statusOf();
+    expect(affinity.calls).toBeGreaterThan(200);
+  });
+});

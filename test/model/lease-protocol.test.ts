@@ -122,6 +122,11 @@ const commands = [
     world.dyingNext = true;
     return true;
   }),
+  command(
+    'order',
+    fc.tuple(fc.constantFrom('a', 'b'), fc.constantFrom('pause', 'resume', 'resume', 'wake')),
+    (world, [endpoint, order]) => world.order(endpoint, order),
+  ),
   command('configure', settings, (world, to) => world.configure(to)),
   command('jump', fc.constantFrom(-3_600_000, -4_000, 3_000, 30_000, 3_600_000), (world, ms) =>
     world.jump(ms),

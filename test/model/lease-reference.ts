@@ -27,6 +27,8 @@ export class LeaseReference {
   troubledIn = -1;
   readonly #host: ObjectHost;
   readonly #calls: ReadonlyMap<string, WorkerCall>;
+  /** Paused endpoints, with the calls that have been there since before. */
+  readonly #paused = new Map<string, ReadonlySet<string>>();
   /** Calls that an endpoint may have beyond its slots, from before its slots were changed. */
   readonly #limits = new Map<string, number>();
 
@@ -37,6 +39,10 @@ export class LeaseReference {
 
   /** Records that the object has accepted a configuration. */
   configured(settings: Settings): void {
+    for (const endpoint of this.#paused.keys()) {
+      // An endpoint that is configured anew is a new one.
+      if (!Object.hasOwn(settings.slots, endpoint)) this.#paused.delete(endpoint);
+    }
     for (const [endpoint, holders] of this.#held(this.#leases())) {
       const now = this.settings.slots[endpoint] ?? 0;
       this.#limits.set(endpoint, Math.max(now, holders, this.#limits.get(endpoint) ?? 0));
@@ -44,12 +50,31 @@ export class LeaseReference {
     this.settings = settings;
   }
 
+  /** The operator has paused an endpoint, or resumed it: only calls that are there may stay there. */
+  paused(endpoint: string, isPaused: boolean): void {
+    this.#paused.delete(endpoint);
+    if (!isPaused) return;
+    const there = [...this.#leases()].flatMap(([call, at]) => (at === endpoint ? [call] : []));
+    this.#paused.set(endpoint, new Set(there));
+  }
+
   /** Checks what must hold after each step. */
   check(): void {
     const leases = this.#leases();
+    this.#checkPaused(leases);
     this.#checkEndpoints(this.#held(leases));
     this.#checkLeases(leases);
     this.#checkUse(leases);
+  }
+
+  /** A paused endpoint gets no call. */
+  #checkPaused(leases: ReadonlyMap<string, string>): void {
+    for (const [endpoint, stayed] of this.#paused) {
+      const there = [...leases].flatMap(([call, at]) => (at === endpoint ? [call] : []));
+      const news = there.filter((call) => !stayed.has(call));
+      mustHold(news.length === 0, () => `${news} were sent to ${endpoint}, which is paused`);
+      this.#paused.set(endpoint, new Set(there));
+    }
   }
 
   /** No endpoint ever has more sequences than slots, as far as a call alone does not have more. */

@@ -5,6 +5,7 @@
  */
 import type { TenantObject } from '../../durable-objects/tenant/tenant.ts';
 import type { Ticket } from '../../durable-objects/tenant/ticket.ts';
+import type { EndpointOrder } from '../../src/protocol/steering.ts';
 import type { CallResult, EnqueueRequest, Grant, Refusal } from '../../src/protocol/tenant.ts';
 import { LeaseReference } from './lease-reference.ts';
 import { ObjectHost } from './object-host.ts';
@@ -216,6 +217,16 @@ export class LeaseWorld {
   failWrites(count: number, after: number): void {
     this.host.failingWrites = count;
     this.host.writesBefore = after;
+  }
+
+  /** The operator orders an endpoint to do something. */
+  async order(endpoint: string, order: EndpointOrder): Promise<void> {
+    const steer = { type: 'endpoint', backend: 'm', endpoint, order } as const;
+    // Until it is acknowledged, nobody knows whether it holds.
+    if (order === 'resume') this.reference.paused(endpoint, false);
+    const done = await this.#event((object) => object.steer(steer, 'operator'));
+    const isKnown = done.ok && done.value.status === 'ordered';
+    if (order === 'pause' && isKnown) this.reference.paused(endpoint, true);
   }
 
   finish(runId: string): Promise<unknown> {

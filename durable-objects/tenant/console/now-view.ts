@@ -1,6 +1,6 @@
 /**
  * The console's view of the present: backends, their lines and what runs. Only formatting. It is
- * made at most twice a second, and only while a page looks at it.
+ * made at most once a second, and only while a page looks at it.
  */
 import type { Backend } from '../../../src/core/backends/backend.ts';
 import type { Endpoint } from '../../../src/core/backends/endpoint.ts';

@@ -1,5 +1,5 @@
 /**
- * The open pages of a tenant: hibernating WebSockets that are told what changed, at most twice a
+ * The open pages of a tenant: hibernating WebSockets that are told what changed, at most once a
  * second, and nothing while nothing changes. What a page gets is coalesced: the view of the moment,
  * not each change. A page that reads too slowly, or says too much, is closed.
  */

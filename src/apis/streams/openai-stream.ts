@@ -87,9 +87,10 @@ export class OpenAiStream implements StreamReader {
   #finish(choice: unknown): void {
     if (!isObject(choice) || !isReason(choice.finish_reason)) return;
     this.hasContent = true;
-    const { index = 0 } = choice;
+    // Some leave it out, write null, or a text.
+    const index = Number(choice.index ?? 0);
     // An endpoint may invent any number of indices.
-    if (typeof index === 'number' && Number.isInteger(index) && index < MAX_CHOICES) {
+    if (Number.isInteger(index) && index < MAX_CHOICES) {
       this.#finished.add(index);
     }
   }

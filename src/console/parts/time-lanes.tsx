@@ -55,7 +55,12 @@ export function TimeLanes({ label, from, to, lanes, kinds, axis }: TimeLanesProp
       <div class="lane lane-axis" role="presentation">
         <div class="lane-track">
           {ticks.map((tick) => (
-            <span key={tick.at} class="lane-tick" style={{ left: at(tick.at) }}>
+            <span
+              key={tick.at}
+              class="lane-tick"
+              data-first={tick.at === from}
+              style={{ left: at(tick.at) }}
+            >
               {tick.name}
             </span>
           ))}

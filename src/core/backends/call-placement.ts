@@ -8,6 +8,7 @@ import { AffinityTotals } from '../affinity/affinity-totals.ts';
 import { EndpointMemory } from '../affinity/endpoint-memory.ts';
 import { freeingMs, type RunningCall } from '../affinity/freeing-times.ts';
 import { PrefixOwners } from '../affinity/prefix-owners.ts';
+import { StoredResponses } from '../affinity/stored-responses.ts';
 import type { WaitingQueue } from '../order/waiting-queue.ts';
 import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
@@ -39,6 +40,8 @@ const LONGEST_HOLD = 5;
  * than the time that a call takes.
  */
 const CROWDED_MS = 2_000;
+/** The longest time for which a call waits for the endpoint that stored what it continues, ms. */
+const STORED_HOLD_MS = 60_000;
 /** Calls that are held back for one endpoint at most, so that looking at them stays cheap. */
 const MAX_HELD = 64;
 
@@ -72,6 +75,7 @@ export interface PlacementView {
 export class CallPlacement {
   readonly #backend: PlacementView;
   readonly #owners = new PrefixOwners();
+  readonly #responses = new StoredResponses();
   /** What the choice came to, for the operator. */
   readonly totals = new AffinityTotals();
   readonly #memories = new Map<string, EndpointMemory>();
@@ -101,6 +105,8 @@ export class CallPlacement {
     const sequences = sequencesOf(call.request);
     const usual = this.#backend.pick(now, call.avoid, call.request.keyId, sequences);
     if (!usual) return undefined;
+    const there = this.#whereStored(call, mayHold, now);
+    if (there) return there;
     const lackMs = this.#backend.adapters.lackOf(call, now);
     // A call that takes several slots goes where they are free.
     const isFree = (lackMs || (this.mode !== 'off' && call.request.prefix)) && sequences === 1;
@@ -114,6 +120,19 @@ export class CallPlacement {
     return hold || this.#granting(call, endpoint, now);
   }
 
+  /** The endpoint that stored the response which the call continues; undefined where it is not there. */
+  #whereStored(call: LiveCall, mayHold: boolean, now: number): Placed | undefined {
+    const { continues, keyId } = call.request;
+    const endpoint = this.#backend.endpoints.get(this.#responses.endpointOf(continues) ?? '');
+    if (!endpoint || call.avoid?.has(endpoint.spec.id)) return undefined;
+    const { id } = endpoint.spec;
+    if (endpoint.isReady(now, keyId) && !this.#backend.isKept(id)) {
+      return this.#granting(call, endpoint, now);
+    }
+    if (!mayHold || !this.#canBeAwaited(endpoint, keyId, now)) return undefined;
+    return { type: 'hold', endpoint, until: now + STORED_HOLD_MS };
+  }
+
   /** The endpoint takes the call, unless its adapter has to be loaded first. */
   #granting(call: LiveCall, endpoint: Endpoint, now: number): Placed {
     const isServed = this.#backend.adapters.canServe(call, endpoint, now);
@@ -124,7 +143,10 @@ export class CallPlacement {
   longestHoldMs({ request, attempts, placed }: LiveCall, now: number): number {
     const { adapters, speed } = this.#backend;
     const needsAdapter = adapters.sourceOf(request.adapter) !== undefined;
-    if (this.mode !== 'hold' || attempts > 0 || !(request.prefix || needsAdapter)) return 0;
+    const isStored = this.#responses.endpointOf(request.continues) !== undefined;
+    if (isStored && attempts === 0 && placed.heldUntil === Infinity) return STORED_HOLD_MS;
+    const isHeld = this.mode === 'hold' && (request.prefix || needsAdapter);
+    if (attempts > 0 || !(isHeld || isStored)) return 0;
     if (placed.heldUntil < Infinity) return Math.max(0, placed.heldUntil - now);
     const promptMs = request.prefix ? request.inputTokens * speed.value.inputMs : 0;
     return LONGEST_HOLD * (promptMs + (needsAdapter ? 2 * adapters.loadMs : 0));
@@ -175,7 +197,12 @@ export class CallPlacement {
   }
 
   /** A call has ended: its engine may have told how much of the prompt was cached. */
-  observe({ outcome, inputTokens, cachedTokens }: CallResult, call: LiveCall): void {
+  observe(result: CallResult, call: LiveCall): void {
+    const { outcome, inputTokens, cachedTokens, responseId } = result;
+    const isOneOfMany = this.#backend.endpoints.size > 1;
+    if (isOneOfMany && responseId !== undefined && call.lease) {
+      this.#responses.stored(responseId, call.lease.endpoint);
+    }
     const { hitTokens } = call.placed.expected ?? {};
     if (outcome !== 'ok' || cachedTokens === undefined || hitTokens === undefined) return;
     this.totals.reported(inputTokens ?? call.request.inputTokens, cachedTokens);

@@ -6,9 +6,7 @@
  */
 
 import type { ApplicationModels } from '../learning/application-models.ts';
-import { FairRecentMap } from '../learning/fair-recent-map.ts';
-import { LONGEST_SILENCE_MS, type SilenceBounds } from '../learning/learned-silence.ts';
-import { OrderedQueue } from '../order/ordered-queue.ts';
+import type { SilenceBounds } from '../learning/learned-silence.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { Speeds } from '../runs/demand.ts';
@@ -17,16 +15,8 @@ import { isConversation } from './conversations.ts';
 import type { Effect } from './dispatch-events.ts';
 import { OpenRuns } from './open-runs.ts';
 import { RunNames } from './run-names.ts';
+import { SilentRuns } from './silent-runs.ts';
 
-/** Silence after which a run ends while its client executes a unit itself, ms. */
-const OWN_UNIT_SILENCE_MS = 900_000;
-/**
- * Least silence after which a run ends whose client executes a tool, ms: coding agents let a command
- * run for up to 10 minutes.
- */
-const TOOL_SILENCE_MS = 600_000;
-/** Runs that ended by silence and are remembered. */
-const MAX_REMEMBERED = 1_000;
 /**
  * Calls after which a run is split: a run that never ends, such as one under a run id that all
  * traffic shares, would cost ever more.
@@ -40,25 +30,13 @@ type Opener = Pick<CallRequest, 'app'> &
     readonly keyId?: string | undefined;
   };
 
-interface Ended {
-  /** Epoch ms. */
-  readonly lastActiveAt: number;
-  readonly turn: number | undefined;
-}
-
 export class RunRegister {
   readonly runs = new Map<string, LiveRun>();
   /** Ids of changed runs; the tenant's object empties it when it stores them in batches. */
   readonly changed = new Set<string>();
   readonly openRuns = new OpenRuns();
-  silence: SilenceBounds = { assumedMs: OWN_UNIT_SILENCE_MS, leastMs: OWN_UNIT_SILENCE_MS };
-  /**
-   * Runs without waiting or running calls, by the time at which their silence ends them, epoch ms.
-   */
-  readonly #silent = new OrderedQueue<LiveRun>();
+  readonly #silent: SilentRuns;
   readonly #names = new RunNames(this.runs);
-  /** What each run that ended by silence did last: if it continues, its pause is learned. */
-  readonly #endedBySilence = new FairRecentMap<Ended>(MAX_REMEMBERED);
   readonly #models: ApplicationModels;
   readonly #speeds: Speeds;
   /** Effects of runs that ended because a new run took their place; the next step emits them. */
@@ -67,12 +45,22 @@ export class RunRegister {
 
   constructor(models: ApplicationModels, speeds: Speeds) {
     this.#models = models;
+    this.#silent = new SilentRuns(models);
     this.#speeds = speeds;
+  }
+
+  /** The silence after which a run ends where nothing was learned of it, and the least. */
+  get silence(): SilenceBounds {
+    return this.#silent.bounds;
+  }
+
+  set silence(bounds: SilenceBounds) {
+    this.#silent.bounds = bounds;
   }
 
   /** When the next run ends by silence, epoch ms; Infinity for never. */
   get dueAt(): number {
-    return this.#silent.peekKey();
+    return this.#silent.dueAt;
   }
 
   /** The run in flight that a call belongs to. */
@@ -168,11 +156,7 @@ export class RunRegister {
   endSilentRuns(now: number): Effect[] {
     const effects = this.#replaced;
     this.#replaced = [];
-    while (this.#silent.peekKey() <= now) {
-      const run = this.#silent.pop();
-      if (!run) break;
-      const { id, lastActiveAt, turn, keyId } = run;
-      this.#endedBySilence.set(id, { lastActiveAt, turn }, keyId);
+    for (let run = this.#silent.takeEnded(now); run; run = this.#silent.takeEnded(now)) {
       effects.push(this.#finish(run, now));
     }
     return effects;
@@ -217,7 +201,7 @@ export class RunRegister {
       this.runs.set(id, run);
       this.#names.opened(run);
       this.openRuns.opened(run);
-      this.#learnPause(id, opener);
+      this.#silent.begun(id, opener);
     }
     this.changed.add(id);
     return run;
@@ -231,21 +215,8 @@ export class RunRegister {
     }
   }
 
-  /** Learns the pause of a run that continues although its silence was taken for its end. */
-  #learnPause(id: string, { app, at, turn }: Opener): void {
-    const ended = this.#endedBySilence.get(id);
-    if (!ended) return;
-    this.#endedBySilence.delete(id);
-    // Another conversation with the same beginning.
-    if (turn !== undefined && turn <= (ended.turn ?? 0)) return;
-    const pauseMs = at - ended.lastActiveAt;
-    if (pauseMs <= LONGEST_SILENCE_MS) this.#models.model(app)?.silence.observe(pauseMs);
-  }
-
   #awaitSilence(run: LiveRun): void {
-    const silenceMs = this.#models.silenceMs(run.app, this.silence);
-    const leastMs = leastSilenceMs(run);
-    this.#silent.set(run, run.lastActiveAt + Math.max(silenceMs, leastMs), 0);
+    this.#silent.add(run);
     this.openRuns.idle(run);
   }
 
@@ -262,13 +233,6 @@ export class RunRegister {
     if (learned) this.#models.learn(record, now, this.#speeds);
     return { type: 'run-finished', runId: run.id, ...(record ? { record } : {}), learned };
   }
-}
-
-/** Least silence after which a run ends while its client does something that takes long, ms. */
-function leastSilenceMs(run: LiveRun): number {
-  if (run.isInOwnUnit) return OWN_UNIT_SILENCE_MS;
-  // A call that failed or was given up leaves it open whether its client is there at all.
-  return run.awaited.size > 0 && !run.broken ? TOOL_SILENCE_MS : 0;
 }
 
 /** An application without a name is known by an agent's main loop, whichever of its calls is first. */

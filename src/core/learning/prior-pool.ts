@@ -9,7 +9,8 @@
 import type { Demand, Speed } from '../runs/demand.ts';
 import type { Likeness } from '../runs/visit-state.ts';
 import type { Random } from './random.ts';
-import { SampleTable, type VisitSample } from './sample-table.ts';
+import { SampleTable } from './sample-table.ts';
+import type { VisitSample } from './visit-sample.ts';
 
 /** Total weight of the prior, in samples of the unit itself. */
 export const PRIOR_WEIGHT = 3;

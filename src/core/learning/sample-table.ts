@@ -1,19 +1,15 @@
 /**
  * The samples of one state (a unit at its n-th visit; all states: visit-samples.ts), a row per
  * finished run, in one Uint16Array of logarithmic codes: an application takes tens of kilobytes,
- * and a query reads memory in order.
- *
- * A row: calls of this visit, calls before it, input tokens of its largest call, work before it in
- * ms; the time in ms from this visit's submission to the end of a run that never waits; then for
- * each backend of the application the input and output that the run still asked of it, this visit
- * included, and the time in ms from this visit's submission until the backend was needed.
+ * and a query reads memory in order. The columns of a row are in visit-sample.ts.
  */
-import type { Demand, Speed } from '../runs/demand.ts';
+import type { Speed } from '../runs/demand.ts';
 import type { Likeness } from '../runs/visit-state.ts';
 import { decode, encode } from './log-code.ts';
 import { nearestRows } from './nearest.ts';
 import { type NeedTimes, NO_TIMES, needTimes } from './need-times.ts';
 import type { Random } from './random.ts';
+import { BACKEND_COLUMNS, FEATURES, HEAD_COLUMNS, type VisitSample } from './visit-sample.ts';
 
 /** Samples kept of one state. */
 export const SAMPLE_CAPACITY = 256;
@@ -25,33 +21,11 @@ const MIN_NEAREST = 20;
 const MIN_NEAREST_SHARE = 0.2;
 /** Share of the old samples that is kept when the application has changed. */
 const FADED_SHARE = 0.2;
-const FEATURES = 4;
-/** Columns before the backends': the features and the critical path. */
-const HEAD_COLUMNS = FEATURES + 1;
-const BACKEND_COLUMNS = 3;
 const NEVER = encode(Infinity);
 /** The need times of all samples are read again when this share of them has changed. */
 const CHANGED_SHARE = 1 / 16;
 /** Reused by each query. */
 const scratchDistance = new Float64Array(SAMPLE_CAPACITY);
-
-/** Bytes of one sample of an application with `backends` backends. */
-export function bytesPerSample(backends: number): number {
-  return 2 * (HEAD_COLUMNS + backends * BACKEND_COLUMNS);
-}
-
-/** What a run still asked of a backend; `needMs` is from the visit's submission, or Infinity. */
-export interface BackendShare {
-  readonly remaining: Demand;
-  readonly needMs: number;
-}
-
-export interface VisitSample extends Likeness {
-  /** From the visit's submission to the end of a run that never waits, ms. */
-  readonly pathMs: number;
-  /** By the application's backend index. */
-  readonly shares: readonly BackendShare[];
-}
 
 export class SampleTable {
   #rows = new Uint16Array(0);

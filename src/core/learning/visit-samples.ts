@@ -4,26 +4,15 @@
  * together, so it keeps the correlations that independent draws lose, as where the fan-out of one
  * unit is that of the next (docs/decisions.md, 3).
  */
-import {
-  addDemand,
-  type Demand,
-  demandOf,
-  NO_DEMAND,
-  type Speeds,
-  workMs,
-} from '../runs/demand.ts';
+import { addDemand, type Demand, NO_DEMAND, type Speeds, workMs } from '../runs/demand.ts';
 import { adapterNeed, type RecordedRun, type VisitRecord } from '../runs/recorded-run.ts';
 import type { VisitState } from '../runs/visit-state.ts';
 import { type NeedTimes, NO_TIMES, needTimes } from './need-times.ts';
 import type { PriorPool, Prospects } from './prior-pool.ts';
 import type { Random } from './random.ts';
-import {
-  type BackendShare,
-  bytesPerSample,
-  SAMPLE_CAPACITY,
-  SampleTable,
-  type VisitSample,
-} from './sample-table.ts';
+import { demandOfVisit, firstNeedMs, isNeeded, largestInput, startTimes } from './run-timeline.ts';
+import { SAMPLE_CAPACITY, SampleTable } from './sample-table.ts';
+import { type BackendShare, bytesPerSample, type VisitSample } from './visit-sample.ts';
 
 /** Visits of a unit have states of their own up to this number; later ones share the last state. */
 export const MAX_VISIT_NUMBER = 6;
@@ -219,11 +208,6 @@ export class VisitSamples {
   }
 }
 
-function demandOfVisit(visit: VisitRecord, speeds: Speeds): Demand {
-  const speed = speeds(visit.backend);
-  return visit.calls.reduce((sum, call) => addDemand(sum, demandOf(call, speed)), NO_DEMAND);
-}
-
 /** a - b, at least 0: rounding must not leave a negative remainder after the last visit. */
 function subtract(a: Demand, b: Demand): Demand {
   return { input: Math.max(0, a.input - b.input), output: Math.max(0, a.output - b.output) };
@@ -231,47 +215,4 @@ function subtract(a: Demand, b: Demand): Demand {
 
 function stateKey(unit: string, visit: number): string {
   return `${Math.min(visit, MAX_VISIT_NUMBER)}:${unit}`;
-}
-
-function largestInput(visit: VisitRecord): number {
-  return visit.calls.reduce(
-    (max, c) => ('service_ms' in c ? max : Math.max(max, c.input_tokens)),
-    0,
-  );
-}
-
-/**
- * When each visit is submitted in a run that never waits, ms from its start, and as the last
- * element when the run ends. A visit lasts as long as its longest call.
- */
-function startTimes(visits: readonly VisitRecord[], speeds: Speeds): number[] {
-  const times = [0];
-  let at = 0;
-  for (const visit of visits) {
-    const speed = speeds(visit.backend);
-    at += visit.calls.reduce((max, c) => Math.max(max, workMs(demandOf(c, speed), speed)), 0);
-    at += visit.gap_ms ?? 0;
-    times.push(at);
-  }
-  return times;
-}
-
-function firstNeedMs(
-  visits: readonly VisitRecord[],
-  starts: readonly number[],
-  from: number,
-  backend: string,
-  first = from,
-): number {
-  for (let i = first; i < visits.length; i += 1) {
-    const visit = visits[i];
-    if (visit && isNeeded(visit, backend)) return (starts[i] ?? 0) - (starts[from] ?? 0);
-  }
-  return Infinity;
-}
-
-/** True where the visit needs a backend, or an adapter by its name as one. */
-function isNeeded({ backend, adapter }: VisitRecord, name: string): boolean {
-  if (backend === name) return true;
-  return adapter !== undefined && name === adapterNeed(backend, adapter);
 }

@@ -14,6 +14,7 @@ import type { Speeds } from '../runs/demand.ts';
 import type { LiveRun } from '../runs/live-run.ts';
 import type { LiveVisit } from '../runs/live-visit.ts';
 import { NeedWindow, SERVED } from './need-window.ts';
+import { elapsedMs, type Place, placeOf } from './run-place.ts';
 
 /** Runs that are read again in one step, of those that changed and of all in turn. */
 const CHANGED_A_STEP = 1_200;
@@ -243,26 +244,4 @@ function isAsLookedUp(entry: Entry, { fanOut, largestInput }: LiveVisit): boolea
 /** False where samples were looked up too long ago, or the clock went back since. */
 function isFresh(lookedUpAt: number, now: number): boolean {
   return now >= lookedUpAt && now - lookedUpAt < LOOK_UP_AGAIN_MS;
-}
-
-/** What a forecast needs to know of a backend where runs are. */
-interface Place {
-  readonly waitMs: number;
-  /** When a call that was sent there before is served at the earliest, epoch ms. */
-  readonly readyAt: number;
-}
-
-function placeOf(backend: Backend | undefined): Place {
-  if (!backend) return { waitMs: 0, readyAt: -Infinity };
-  return { waitMs: backend.expectedWaitMs(), readyAt: backend.servingFrom(-Infinity) };
-}
-
-/**
- * Samples count from the start of service. Service of a visit that waits begins after its expected
- * wait; that of a visit that was sent to a cold endpoint begins when the endpoint is up.
- */
-function elapsedMs(visit: LiveVisit, { waitMs, readyAt }: Place, now: number): number {
-  if (visit.outstanding === 0) return now - (visit.servingSince ?? visit.startedAt);
-  if (visit.servingSince === undefined) return -waitMs;
-  return now - Math.max(visit.servingSince, readyAt);
 }

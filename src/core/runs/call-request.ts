@@ -67,6 +67,8 @@ export interface CallRequest {
    * results the body has, and of the response that it continues.
    */
   readonly cameBack?: readonly string[];
+  /** Id of the response that it continues, which the endpoint that gave it has stored. */
+  readonly continues?: string;
   /** Fingerprints of texts in the body that a model may have written, the newest first. */
   readonly texts?: readonly string[];
   /**

@@ -17,7 +17,7 @@ export const BEARER64_PREFIX = 'bearer64.';
 /** A page that hears nothing sends this; the answer comes without waking the tenant's object. */
 export const PING = 'ping';
 export const PONG = 'pong';
-export const LEAST_GAP_MS = 500;
+export const LEAST_GAP_MS = 1_000;
 /** Open pages of a tenant; a further one is refused with 429. */
 export const MAX_SOCKETS = 20;
 

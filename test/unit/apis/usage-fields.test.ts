@@ -27,7 +27,9 @@ describe.each([
     const isTime = field.means.endsWith('-ms') || field.means.endsWith('-s');
     const needsInput = field.means.startsWith('cached') || field.means.startsWith('written');
     const beside = object === 'usage' ? { prompt_tokens: 100 } : { prompt_n: 100 };
-    const told = { ...(needsInput ? beside : {}), ...only(field, 7) };
+    const sum = { prompt_tokens: 100, completion_tokens: 0, total_tokens: 107 };
+    const needed = field.means === 'reasoning' ? sum : needsInput ? beside : {};
+    const told = { ...needed, ...only(field, 7) };
     const usage = readUsage(told, fields);
     expect(usage && Object.values(usage).some((v) => v === 7 || v === 107 || v === 7_000)).toBe(
       field.means !== 'written-apart' || object === 'timings',
@@ -42,6 +44,54 @@ describe.each([
 
 describe('a whole report', () => {
   const cases: Array<[string, object, object]> = [
+    [
+      'xAI, and proxies of Gemini: reasoning beside the output, as the total shows',
+      {
+        usage: {
+          prompt_tokens: 32,
+          completion_tokens: 9,
+          total_tokens: 135,
+          completion_tokens_details: { reasoning_tokens: 94 },
+        },
+      },
+      { inputTokens: 32, outputTokens: 103 },
+    ],
+    [
+      'a proxy of Gemini that thought only',
+      {
+        usage: {
+          completion_tokens: 0,
+          total_tokens: 81,
+          prompt_tokens: 21,
+          completion_tokens_details: { reasoning_tokens: 60 },
+        },
+      },
+      { inputTokens: 21, outputTokens: 60 },
+    ],
+    [
+      'OpenAI: reasoning is a part of the output',
+      {
+        usage: {
+          prompt_tokens: 10,
+          completion_tokens: 90,
+          total_tokens: 100,
+          completion_tokens_details: { reasoning_tokens: 64 },
+        },
+      },
+      { inputTokens: 10, outputTokens: 90 },
+    ],
+    [
+      'a total that says nothing of the reasoning',
+      {
+        usage: {
+          prompt_tokens: 10,
+          completion_tokens: 20,
+          total_tokens: 99,
+          completion_tokens_details: { reasoning_tokens: 64 },
+        },
+      },
+      { inputTokens: 10, outputTokens: 20 },
+    ],
     [
       'OpenAI, vLLM and SGLang: the cached tokens are part of the prompt',
       { usage: { prompt_tokens: 100, prompt_tokens_details: { cached_tokens: 64 } } },

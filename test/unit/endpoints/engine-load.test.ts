@@ -18,7 +18,7 @@ describe('metrics', () => {
     [
       'llama.cpp with a queue: its slots are those that run',
       'llamacpp:requests_processing 4\nllamacpp:requests_deferred 12\n',
-      { running: 4, waiting: 12, slots: 4 },
+      { running: 4, waiting: 12, slots: 4, slotsAt: PROPS },
     ],
     [
       'vLLM with several engines, a space in a label and floats',
@@ -171,6 +171,20 @@ describe('asking', () => {
     expect(seen).toEqual(['/metrics', '/props']);
     const refuses = engine({ '/metrics': [[200, load]], '/props': ['silent'] });
     expect((await refuses.ask())?.load).toEqual({ running: 3, waiting: 0 });
+  });
+
+  it('keeps what a queue has shown of its slots, where it tells them nowhere', async () => {
+    const load = (waiting: number) =>
+      `llamacpp:requests_processing 4\nllamacpp:requests_deferred ${waiting}\n`;
+    const { ask } = engine({
+      '/metrics': [
+        [200, load(9)],
+        [200, load(0)],
+      ],
+    });
+    expect((await ask())?.load).toEqual({ running: 4, waiting: 0, slots: 4 });
+    const told = engine({ '/metrics': [[200, load(9)]], '/props': [[200, '{"total_slots":6}']] });
+    expect((await told.ask())?.load).toEqual({ running: 4, waiting: 9, slots: 6 });
   });
 
   it('leaves an engine alone that does not answer, or fails', async () => {

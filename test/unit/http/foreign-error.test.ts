@@ -9,7 +9,12 @@ import {
   isFlagged,
   statusOfWord,
 } from '../../../src/http/error-words.ts';
-import { errorIn, errorInText } from '../../../src/http/foreign-error.ts';
+import {
+  errorIn,
+  errorInText,
+  FAULT_REASONS,
+  STATUS_FIELDS,
+} from '../../../src/http/foreign-error.ts';
 import { retryAfterOf } from '../../../src/http/retry-after.ts';
 
 describe('the words of errors', () => {
@@ -93,8 +98,42 @@ describe('an error in a success', () => {
     { id: 'x', choices: [], error: { code: 502 } },
     { choices: [{ delta: { content: '' }, finish_reason: 'error' }], error: { code: 502 } },
     { choices: [{ delta: {} }, { error: { message: 'x' } }] },
+    { base_resp: { status_code: 1004, status_msg: 'x' } },
+    { choices: null, usage: null, base_resp: { status_code: 1002, status_msg: 'x' } },
+    { error_code: 336_003, error_msg: 'x', id: 'a' },
+    { code: 1301, msg: 'x', data: null },
+    { code: 'InvalidParameter', message: 'x', request_id: 'a' },
+    { code: 500, message: 'x', data: [] },
   ])('is found: %j', (value) => {
     expect(errorIn(value)).toBeDefined();
+  });
+
+  it.each(FAULT_REASONS)('is found in the reason to finish $word ($from)', ({ word }) => {
+    for (const reason of [word, word.toUpperCase(), ` ${word} `, { type: word, message: 'x' }]) {
+      for (const choice of [{ delta: {} }, { delta: { content: 'x' } }, { text: 'x' }]) {
+        expect(errorIn({ choices: [{ ...choice, finish_reason: reason }] })).toBeDefined();
+      }
+    }
+    expect(errorIn({ choices: [{ finish_reason: `${word}ed` }] })).toBeUndefined();
+  });
+
+  it.each(STATUS_FIELDS)('is found in $path ($from), and is none beside an answer', (field) => {
+    const told = (status: unknown, more: object = {}) => {
+      const [outer = '', inner] = field.path;
+      const said = { msg: 'x' };
+      return {
+        ...more,
+        ...(inner ? { [outer]: { [inner]: status, ...said } } : { [outer]: status, ...said }),
+      };
+    };
+    expect(errorIn(told(1_234))).toMatchObject({ message: 'x' });
+    expect(errorIn(told('Bad'))).toBeDefined();
+    for (const fine of [...field.fine, null, undefined, {}, true]) {
+      expect(errorIn(told(fine))).toBeUndefined();
+    }
+    for (const answer of [{ choices: [{}] }, { data: [{}] }, { results: [{}] }, { text: 'a' }]) {
+      expect(errorIn(told(1_234, answer))).toBeUndefined();
+    }
   });
 
   it.each([
@@ -138,6 +177,8 @@ describe('a fault that an engine finds with the request', () => {
     'JSON schema conversion failed: Unrecognized schema: {"not":{}}',
     'Unable to generate parser for this template. Error: Jinja Exception: No user query found',
     'registry.example/library/gemma3:270m does not support tools',
+    'the input length exceeds the context length',
+    "[address=0.0.0.0:1] This model's maximum context length is 8192 tokens. However, you asked for 9000",
   ])('is known by its words: %s', (message) => {
     expect(blamesRequest(message)).toBe(true);
   });
@@ -149,6 +190,7 @@ describe('a fault that an engine finds with the request', () => {
     'failed to parse the configuration of the model',
     'Internal Server Error',
     'the server cannot use the GPU',
+    'the maximum number of workers has died',
   ])('is none: %s', (message) => {
     expect(blamesRequest(message)).toBe(false);
   });
@@ -169,6 +211,10 @@ describe('the pause that an answer asks for', () => {
     [{ 'retry-after': '999999999' }, 86_400_000],
     [{ 'retry-after': 'Thu, 26 Nov 2026 11:00:20 GMT' }, undefined],
     [{ 'retry-after': '0' }, undefined],
+    [{ 'retry-after': '3, 30' }, 30_000],
+    [{ 'retry-after': '3,3' }, 3_000],
+    [{ 'retry-after': '3, soon' }, undefined],
+    [{ 'retry-after': ',' }, undefined],
     [{ 'retry-after': '-1' }, undefined],
     [{ 'retry-after': 'soon' }, undefined],
     [{}, undefined],

@@ -285,6 +285,84 @@ describe('an endpoint', () => {
   });
 });
 
+describe('a call that continues a response', () => {
+  /** A response that endpoint a has stored; no prefix is known of it. */
+  const stored = (spec?: BackendSpec) => {
+    const line = new Line(spec);
+    line.submit('first', 'x', []);
+    expect(line.placeOf('first')).toBe('a');
+    line.end('first', { responseId: 'resp_1' });
+    return line;
+  };
+  const next = (line: Line, callId: string) =>
+    line.submit(callId, 'n', [], { continues: 'resp_1', prefix: [] });
+
+  it.each(['hold', 'prefer', 'off'] as const)(
+    'goes to the endpoint that stored it, and waits for it, with affinity "%s"',
+    (affinity) => {
+      const line = stored(specOf({ affinity }));
+      line.submit('filler', 'f', []);
+      expect(line.placeOf('filler')).toBe('a');
+      next(line, 'second');
+      expect(line.placeOf('second')).toBeUndefined();
+      // Others take the slot that it leaves.
+      line.submit('other', 'o', []);
+      expect(line.placeOf('other')).toBe('b');
+      line.now = 2_000;
+      line.end('filler');
+      expect(line.placeOf('second')).toBe('a');
+    },
+  );
+
+  it('goes elsewhere when it has waited for a minute', () => {
+    const line = stored();
+    line.submit('filler', 'f', []);
+    next(line, 'second');
+    line.until(59_000);
+    expect(line.placeOf('second')).toBeUndefined();
+    line.until(61_000);
+    expect(line.placeOf('second')).toBe('b');
+  });
+
+  it('goes elsewhere when that endpoint is configured no more', () => {
+    const line = stored();
+    const { endpoints } = specOf();
+    const spec = specOf({ endpoints: endpoints.slice(1) });
+    line.step({
+      type: 'configured',
+      config: configOf({ policy: 'fcfs', backends: { llm: spec } }),
+    });
+    next(line, 'second');
+    expect(line.placeOf('second')).toBe('b');
+  });
+});
+
+describe('whatever clients send', () => {
+  it('a first message that a thousand users share spreads, and counts once for each endpoint', () => {
+    const line = new Line(specOf({ slots: 8 }));
+    for (let i = 0; i < 1_000; i += 1) {
+      line.submit(`c${i}`, 'shared', [4_000], { keyId: `user${i}` });
+      line.now += 10;
+      if (i >= 8) line.end(`c${i - 8}`);
+    }
+    const places = [...line.granted.values()].map(({ endpoint }) => endpoint);
+    const onA = places.filter((endpoint) => endpoint === 'a').length;
+    expect(onA).toBeGreaterThan(100);
+    expect(places.length - onA).toBeGreaterThan(100);
+  });
+
+  it('a prompt that changes early in each call goes to the emptiest endpoint', () => {
+    const line = new Line(specOf({ slots: 2 }));
+    for (let i = 0; i < 50; i += 1) {
+      line.submit(`c${i}`, `changed${i}-`, [10, 5_000, 50_000]);
+      const expected = i % 2 === 0 ? 'a' : 'b';
+      if (i < 4) expect(line.placeOf(`c${i}`)).toBe(expected);
+      if (i >= 3) line.end(`c${i - 3}`);
+    }
+    expect([...line.granted.values()].every(({ prefixTokens }) => prefixTokens === 0)).toBe(true);
+  });
+});
+
 it('no slot is exceeded, no call lost, and every wait ends, whatever prompts share', () => {
   const call = fc.record({
     text: fc.nat(3),

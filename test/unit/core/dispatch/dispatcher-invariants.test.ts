@@ -15,6 +15,7 @@ import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../../../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import { POLICY_NAMES, type PolicyName } from '../../../../src/core/order/policies/registry.ts';
+import { ENDPOINT_ORDERS } from '../../../../src/core/prewarm/endpoint-orders.ts';
 import type { CallResult } from '../../../../src/core/runs/call-result.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
@@ -28,6 +29,8 @@ class World {
   readonly waiting = new Set<string>();
   /** The endpoint of each call that holds a slot. */
   readonly holding = new Map<string, string>();
+  /** Endpoints that are paused, by the answers to orders. */
+  readonly paused = new Set<string>();
   now = 0;
   #warmSlots = 2;
   readonly #failover: boolean;
@@ -125,13 +128,24 @@ class World {
   #check(effect: Effect): void {
     if (effect.type === 'refused') expect(this.waiting.delete(effect.callId)).toBe(true);
     if (effect.type === 'released') expect(this.holding.delete(effect.callId)).toBe(true);
+    if (effect.type === 'order-answered') this.#ordered(effect);
+    if (effect.type === 'wake') expect([...this.paused]).not.toContain(effect.endpoint);
     if (effect.type !== 'granted') return;
     expect(this.waiting.delete(effect.callId)).toBe(true);
     expect(this.holding.has(effect.callId)).toBe(false);
     this.holding.set(effect.callId, effect.endpoint);
+    expect([...this.paused]).not.toContain(effect.endpoint);
     const slots = { warm: this.#warmSlots, cold: COLD_SLOTS, spare: SPARE_SLOTS }[effect.endpoint];
     expect(this.#held(effect.endpoint)).toBeLessThanOrEqual(slots ?? 0);
     this.#checkPlace(effect);
+  }
+
+  #ordered({ endpoint, order, outcome }: Extract<Effect, { type: 'order-answered' }>): void {
+    if (order === 'pause') this.paused.add(endpoint);
+    if (order === 'resume') this.paused.delete(endpoint);
+    if (order === 'wake' && this.paused.has(endpoint)) expect(outcome).not.toBe('done');
+    const known = this.dispatcher.backends.get('llm')?.endpoints.get(endpoint);
+    expect(known?.isPaused).toBe(this.paused.has(endpoint));
   }
 
   /** A call does not go where it has failed if it can go elsewhere. */
@@ -147,7 +161,7 @@ class World {
   }
 
   #config(): DispatcherConfig {
-    const coldStart = { estimateMs: 1_000, idleTimeoutMs: 5_000 };
+    const coldStart = { estimateMs: 1_000, idleTimeoutMs: 5_000, releasable: true };
     const endpoints = [
       { id: 'warm', slots: this.#warmSlots },
       { id: 'cold', slots: COLD_SLOTS, coldStart },
@@ -179,6 +193,11 @@ const ACTIONS: Record<string, (world: World, n: number) => void> = {
   woken: (world, n) => {
     const ok = n % 3 > 0;
     world.step({ type: 'wake-answered', backend: 'llm', endpoint: 'cold', ok, tookMs: 900 });
+  },
+  order: (world, n) => {
+    const order = ENDPOINT_ORDERS[n % 4] ?? 'pause';
+    const endpoint = ['cold', 'warm', 'spare'][Math.floor(n / 4) % 3] ?? '';
+    world.step({ type: 'endpoint-ordered', backend: 'llm', endpoint, order });
   },
   forecast: (world) => world.step({ type: 'forecast', aheadMs: 60_000 }),
   slots: (world, n) => world.setSlots(1 + (n % 4)),

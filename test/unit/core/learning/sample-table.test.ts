@@ -4,13 +4,12 @@
 
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
+import { SAMPLE_CAPACITY, SampleTable } from '../../../../src/core/learning/sample-table.ts';
 import {
   type BackendShare,
   bytesPerSample,
-  SAMPLE_CAPACITY,
-  SampleTable,
   type VisitSample,
-} from '../../../../src/core/learning/sample-table.ts';
+} from '../../../../src/core/learning/visit-sample.ts';
 import type { Likeness } from '../../../../src/core/runs/visit-state.ts';
 
 const MILLISECONDS = { inputMs: 0, outputMs: 1 };
