@@ -91,7 +91,7 @@ inBrowser('with traffic on bare workerd', () => {
     await page.getByRole('table', { name: 'Runs with a call that holds a slot' }).waitFor();
     await page.getByRole('link', { name: 'Applications' }).click();
     await page.getByRole('link', { name: 'agent' }).click();
-    await page.getByRole('button', { name: /^plan:/ }).waitFor();
+    await page.getByRole('button', { name: /^plan/ }).waitFor();
     await page.getByRole('link', { name: 'Its runs' }).click();
     await page.getByText('ended').first().waitFor();
     await page.locator('a.row-link').last().click();

@@ -107,7 +107,7 @@ inBrowser('screens', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'code-review' }).waitFor();
     // The units of the graph are buttons.
-    await page.getByRole('button', { name: /^plan:/ }).focus();
+    await page.getByRole('button', { name: /^plan/ }).focus();
     await page.keyboard.press('Enter');
     await page.getByRole('region', { name: 'Unit plan' }).waitFor();
     await page.keyboard.press('Control+k');

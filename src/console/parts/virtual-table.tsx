@@ -29,8 +29,6 @@ export interface VirtualTableProps<Row> {
   readonly rowPx?: number;
   /** Height of the table's body at most, px. */
   readonly mostPx?: number;
-  /** Rows glide to their new places, where the order itself is what changes. */
-  readonly moves?: boolean;
   /** Called when the end of the loaded rows is near. */
   readonly onEnd?: () => void;
 }
@@ -45,7 +43,7 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
     rowKey,
     rowPx = 40,
     mostPx = 520,
-    moves = false,
+
     onEnd,
     total = rows.length,
   } = props;
@@ -72,14 +70,7 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
   };
 
   return (
-    <div
-      class="table"
-      role="table"
-      aria-label={label}
-      aria-rowcount={total + 1}
-      data-moves={moves}
-      style={tracks}
-    >
+    <div class="table" role="table" aria-label={label} aria-rowcount={total + 1} style={tracks}>
       <div role="rowgroup">
         <div class="table-head" role="row" aria-rowindex={1}>
           {columns.map(({ id, head, align }) => (

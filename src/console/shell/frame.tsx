@@ -117,7 +117,7 @@ function Bar({ view, tenant }: { readonly view: SessionView; readonly tenant: st
       <button
         type="button"
         class="button"
-        aria-label="Jump to"
+        aria-label="Jump to ⌘K"
         title="Jump to a screen, application, run or call"
         onClick={() => {
           paletteOpen.value = true;

@@ -114,19 +114,17 @@ function Unit({ node, live, isChosen, choose }: UnitProps) {
     event.preventDefault();
     act();
   };
-  const counts = live ? `, ${live.waiting} waiting, ${live.running} running` : '';
   return (
     <g
       class="graph-unit"
       role="button"
-      tabIndex={0}
+      // An attribute of SVG, which has its case.
+      tabindex={0}
       aria-pressed={isChosen}
-      aria-label={`${name}: ${duration(unit.workMs)} of work${counts}`}
       transform={`translate(${x - width / 2} ${y - height / 2})`}
       onClick={act}
       onKeyDown={key}
     >
-      <title>{`${unit.unit} on ${unit.backend}`}</title>
       <rect width={width} height={height} rx={8} />
       <text x={12} y={height / 2 - 4} class="graph-name">
         {cut(name, Math.floor((width - 20) / 7.4))}

@@ -70,7 +70,6 @@ function Rows({ tenant, backend }: { readonly tenant: string; readonly backend: 
         total={line.total}
         rowKey={(row) => row.run}
         rowPx={narrow ? 84 : 52}
-        moves
         onEnd={line.more}
       />
       <div class="card-body now-foot faint">
