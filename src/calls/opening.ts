@@ -95,9 +95,7 @@ export async function openPlain(
       }
       const { text } = held;
       const mayFail = MAY_BE_ERROR.test(text);
-      if (mayFail && (isOnlyError(text) || (held.isFull && LONG_ERROR.test(text)))) {
-        return { kind: 'error', text };
-      }
+      if (mayFail && isError(text, held.isFull)) return { kind: 'error', text };
       const isClear = !mayFail && (HAS_CONTENT.test(text) || isNoObject(text));
       if (isEnded || isClear || held.isFull) return plainOf(held, isEnded);
       source.keep();
@@ -120,6 +118,11 @@ const HAS_CONTENT =
 function plainOf(held: HeldPieces, isEnded: boolean): Opening {
   const isNothing = isEnded && /^\s*null\s*$/.test(held.text);
   return isNothing ? { kind: 'nothing' } : answerOf(held, isEnded);
+}
+
+/** `isFull`: there is more of it than is held. */
+function isError(text: string, isFull: boolean): boolean {
+  return isOnlyError(text) || (isFull && LONG_ERROR.test(text));
 }
 
 function isNoObject(text: string): boolean {

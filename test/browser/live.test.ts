@@ -62,12 +62,10 @@ inBrowser('with traffic on bare workerd', () => {
       prefillMsPerToken: 0,
       decodeMsPerToken: 10,
     });
-    key = await dispatcher.tenant(TENANT, {
-      backends: {
-        llm: { models: ['m'], endpoints: [{ name: 'gpu-1', url: `${gpu.url}/v1`, slots: 1 }] },
-      },
-    });
-    await dispatcher.tenant('other', { backends: {} });
+    const endpoints = [{ name: 'gpu-1', url: `${gpu.url}/v1`, slots: 1 }];
+    const config = { backends: { llm: { models: ['m'], endpoints } } };
+    key = await dispatcher.tenant(TENANT, config);
+    await dispatcher.tenant('other', config);
     playTraffic();
     browser = await launchChromium();
   });
@@ -93,7 +91,7 @@ inBrowser('with traffic on bare workerd', () => {
     await page.getByRole('link', { name: 'agent' }).click();
     await page.getByRole('button', { name: /^plan/ }).waitFor();
     await page.getByRole('link', { name: 'Its runs' }).click();
-    await page.getByText('ended').first().waitFor();
+    await page.locator('.badge', { hasText: 'ended' }).first().waitFor();
     await page.locator('a.row-link').last().click();
     await page.getByRole('heading', { name: 'Waterfall' }).waitFor();
     expect(await page.content()).not.toContain('secret words');

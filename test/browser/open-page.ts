@@ -10,6 +10,11 @@ import { CHROMIUM, NO_CHROMIUM } from './chromium.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** Below a test's own, so that the error names what was waited for. */
+const PATIENCE_MS = 100_000;
+/** Of a test that looks at many screens one after the other. */
+export const LONG_MS = 600_000;
+
 /** A group of tests that need the browser; skipped, with a word, where there is none. */
 export function inBrowser(name: string, tests: () => void): void {
   if (CHROMIUM === undefined) console.warn(`${name}: skipped. ${NO_CHROMIUM}`);
@@ -39,6 +44,8 @@ export async function openPage(
     bypassCSP: false,
     ...context,
   });
+  // No test is about time: a busy machine must not fail one.
+  opened.setDefaultTimeout(PATIENCE_MS);
   const page = await opened.newPage();
   const faults: string[] = [];
   page.on('console', (message) => {

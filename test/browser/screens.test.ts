@@ -8,7 +8,7 @@ import { launchChromium } from './chromium.ts';
 import { ADMIN } from './fake/api.ts';
 import { HOSTILE_NAME } from './fake/apps.ts';
 import { FakeServer } from './fake/server.ts';
-import { inBrowser, openPage, overflowPx, seriousFindings, signIn } from './open-page.ts';
+import { inBrowser, LONG_MS, openPage, overflowPx, seriousFindings, signIn } from './open-page.ts';
 
 /** Each with a text that is there once the screen is drawn. */
 const SCREENS = [
@@ -53,18 +53,22 @@ inBrowser('screens', () => {
     await server?.close();
   });
 
-  it.each(KINDS)('are drawn, audited and fit (%s)', async (_, context) => {
-    const { page, faults, close } = await openPage(browser, origin, context);
-    await signIn(page, origin, ADMIN);
-    for (const [path, text] of SCREENS) {
-      await page.goto(`${origin}/console${path}`);
-      await page.getByText(text).first().waitFor();
-      expect({ path, findings: await seriousFindings(page) }).toEqual({ path, findings: [] });
-      expect({ path, overflow: await overflowPx(page) }).toEqual({ path, overflow: 0 });
-      expect({ path, faults }).toEqual({ path, faults: [] });
-    }
-    await close();
-  });
+  it.each(KINDS)(
+    'are drawn, audited and fit (%s)',
+    async (_, context) => {
+      const { page, faults, close } = await openPage(browser, origin, context);
+      await signIn(page, origin, ADMIN);
+      for (const [path, text] of SCREENS) {
+        await page.goto(`${origin}/console${path}`);
+        await page.getByText(text).first().waitFor();
+        expect({ path, findings: await seriousFindings(page) }).toEqual({ path, findings: [] });
+        expect({ path, overflow: await overflowPx(page) }).toEqual({ path, overflow: 0 });
+        expect({ path, faults }).toEqual({ path, faults: [] });
+      }
+      await close();
+    },
+    LONG_MS,
+  );
 
   it('show names of clients as text', async () => {
     const { page, faults, close } = await openPage(browser, origin);

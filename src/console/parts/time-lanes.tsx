@@ -51,50 +51,52 @@ export function TimeLanes({ label, from, to, lanes, kinds, axis }: TimeLanesProp
   );
   const marked = new Set(lanes.flatMap(({ marks = [] }) => marks.map(({ kind }) => kind)));
   return (
-    <div class="lanes" role="list" aria-label={label}>
-      <div class="lane lane-axis" role="presentation">
-        <div class="lane-track">
-          {ticks.map((tick) => (
-            <span
-              key={tick.at}
-              class="lane-tick"
-              data-first={tick.at === from}
-              style={{ left: at(tick.at) }}
-            >
-              {tick.name}
-            </span>
-          ))}
-        </div>
-      </div>
-      {lanes.map((lane) => (
-        <div key={lane.id} class="lane" role="listitem">
-          <div class="lane-head">{lane.head}</div>
-          <div class="lane-track" role="img" aria-label={saidOf(lane, kinds)}>
+    <div class="lanes">
+      <div role="list" aria-label={label}>
+        <div class="lane lane-axis" role="presentation">
+          <div class="lane-track">
             {ticks.map((tick) => (
-              <i key={tick.at} class="lane-line" style={{ left: at(tick.at) }} />
-            ))}
-            {lane.spans.map((span) => (
-              <i
-                key={`${span.kind}${span.from}`}
-                class="span"
-                data-kind={span.kind}
-                title={span.title ?? titleOf(span, kinds)}
-                style={{ left: at(span.from), width: `calc(${at(span.to)} - ${at(span.from)})` }}
-              />
-            ))}
-            {lane.marks?.map((mark) => (
-              <i
-                key={`${mark.kind}${mark.at}`}
-                class="mark"
-                data-kind={mark.kind}
-                title={mark.title}
-                style={{ left: at(mark.at) }}
-              />
+              <span
+                key={tick.at}
+                class="lane-tick"
+                data-first={tick.at === from}
+                style={{ left: at(tick.at) }}
+              >
+                {tick.name}
+              </span>
             ))}
           </div>
-          <div class="lane-end">{lane.end}</div>
         </div>
-      ))}
+        {lanes.map((lane) => (
+          <div key={lane.id} class="lane" role="listitem">
+            <div class="lane-head">{lane.head}</div>
+            <div class="lane-track" role="img" aria-label={saidOf(lane, kinds)}>
+              {ticks.map((tick) => (
+                <i key={tick.at} class="lane-line" style={{ left: at(tick.at) }} />
+              ))}
+              {lane.spans.map((span) => (
+                <i
+                  key={`${span.kind}${span.from}`}
+                  class="span"
+                  data-kind={span.kind}
+                  title={span.title ?? titleOf(span, kinds)}
+                  style={{ left: at(span.from), width: `calc(${at(span.to)} - ${at(span.from)})` }}
+                />
+              ))}
+              {lane.marks?.map((mark) => (
+                <i
+                  key={`${mark.kind}${mark.at}`}
+                  class="mark"
+                  data-kind={mark.kind}
+                  title={mark.title}
+                  style={{ left: at(mark.at) }}
+                />
+              ))}
+            </div>
+            <div class="lane-end">{lane.end}</div>
+          </div>
+        ))}
+      </div>
       <ul class="lane-legend" aria-label="Legend">
         {Object.entries(kinds)
           .filter(([kind]) => present.has(kind))
