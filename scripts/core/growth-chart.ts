@@ -37,6 +37,7 @@ export function growthChart(points: readonly GrowthPoint[]): string {
   const style = `svg { ${customProperties('light')} color: #16191d; }
     @media (prefers-color-scheme: dark) { svg { ${customProperties('dark')} color: #f1f3f5; } }`;
   return svg
+    .replace(/\n\s*height: intrinsic;/, '')
     .replace(/height="320"/, 'height="368"')
     .replace(/viewBox="0 0 760 320"/, 'viewBox="0 0 760 368"')
     .replace('</svg>', `<style>${style}</style>${legend.join('')}</svg>`);

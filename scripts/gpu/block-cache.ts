@@ -2,8 +2,6 @@
  * Blocks of prompts that an emulated engine holds: as vLLM and SGLang drop theirs, the least recently
  * used go first, and of a prompt its end goes before its beginning.
  */
-import { createHash } from 'node:crypto';
-
 export class BlockCache<Key> {
   readonly #capacity: number;
   /** The least recently used first. */
@@ -41,21 +39,4 @@ export class BlockCache<Key> {
   clear(): void {
     this.#blocks.clear();
   }
-}
-
-/**
- * Keys of a text's full blocks of `chars` characters, in order: each stands for its block and all
- * before it.
- */
-export function blocksOf(text: string, chars: number): string[] {
-  const keys: string[] = [];
-  let before = '';
-  for (let at = 0; at + chars <= text.length; at += chars) {
-    const hash = createHash('sha1')
-      .update(before)
-      .update(text.slice(at, at + chars));
-    before = hash.digest('base64');
-    keys.push(before);
-  }
-  return keys;
 }

@@ -3,7 +3,6 @@
  * rerank, plain and streamed, and audio and images as bytes.
  */
 import { randomUUID } from 'node:crypto';
-import { blocksOf } from './block-cache.ts';
 import type { Job } from './engine.ts';
 import { cutShort, type Exchange, parseJson, sendJson } from './exchange.ts';
 import { type Generation, generationOf, wordAt } from './generation.ts';
@@ -21,6 +20,7 @@ import {
 import { type Body, bodySchema } from './request-body.ts';
 import { responseAnswer, responseStream } from './responses-answers.ts';
 import { CHARS_PER_TOKEN, estimateTokens, KV_BLOCK_TOKENS } from './service-model.ts';
+import { blocksOf } from './text-blocks.ts';
 
 /** Pieces of content that are sent before a planned `cut` fault breaks the stream. */
 const PIECES_BEFORE_CUT = 2;

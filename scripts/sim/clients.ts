@@ -7,9 +7,9 @@ import type { CallRecord, RecordedRun } from '../../src/core/runs/recorded-run.t
 import type { PrefixCache } from '../gpu/prefix-cache.ts';
 import { PromptNames } from '../gpu/prompt.ts';
 import { serviceMs } from '../gpu/service-model.ts';
-import type { Cluster, SimBackend } from './cluster.ts';
 import type { Kind } from './event-heap.ts';
 import { SessionChains } from './session-chains.ts';
+import type { Cluster, SimBackend } from './sim-backend.ts';
 import { cacheOf, type SimCall } from './sim-endpoint.ts';
 
 /** Pause of a client before it sends a refused call again, ms; it doubles up to the longest. */

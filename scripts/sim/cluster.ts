@@ -5,10 +5,11 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { pathText } from '../../src/http/problem.ts';
-import type { CacheSettings } from '../gpu/prefix-cache.ts';
-import type { BackendModel } from '../gpu/service-model.ts';
 import type { PlatformSettings } from './platform.ts';
+import type { Cluster } from './sim-backend.ts';
 import { InputError } from './trace.ts';
+
+export type { Cluster, SimBackend } from './sim-backend.ts';
 
 const ms = z.number().min(0);
 
@@ -56,21 +57,6 @@ const backend = z
 type BackendFields = z.infer<typeof backend>;
 
 const cluster = z.strictObject({ backends: z.record(z.string(), backend) });
-
-/**
- * A backend of a simulation. One without token times serves only calls with a given service time.
- */
-export interface SimBackend extends BackendModel {
-  readonly measuresTokens: boolean;
-  /** Slots of each endpoint, where the file says how many there are; else there is one. */
-  readonly endpointSlots?: ReadonlyArray<number | null>;
-  /** The prefix cache of each endpoint; absent: it holds all that was read. */
-  readonly cache?: CacheSettings;
-  /** How its platform truly behaves; absent where that is what is configured. */
-  readonly platform?: PlatformSettings;
-}
-
-export type Cluster = ReadonlyMap<string, SimBackend>;
 
 export async function readCluster(file: string): Promise<Cluster> {
   let json: unknown;

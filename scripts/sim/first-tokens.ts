@@ -4,7 +4,7 @@
  */
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { promptOf } from '../gpu/prompt.ts';
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from './sim-backend.ts';
 import type { SimCall } from './sim-endpoint.ts';
 import { percentile } from './summary.ts';
 

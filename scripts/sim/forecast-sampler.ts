@@ -1,5 +1,5 @@
 /** Records forecasts during a simulation, and determines afterwards whether each came true. */
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from './sim-backend.ts';
 
 export interface ForecastSample {
   readonly backend: string;

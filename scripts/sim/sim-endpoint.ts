@@ -10,8 +10,8 @@ import { ColdState } from '../gpu/cold-state.ts';
 import { PrefixCache } from '../gpu/prefix-cache.ts';
 import { type PromptNames, promptOf } from '../gpu/prompt.ts';
 import { prefillMs, serviceMs } from '../gpu/service-model.ts';
-import type { SimBackend } from './cluster.ts';
 import type { Kind } from './event-heap.ts';
+import type { SimBackend } from './sim-backend.ts';
 
 /** Id of the one endpoint of a simulated backend; of several, each has a number behind it. */
 export const ENDPOINT = 'endpoint';

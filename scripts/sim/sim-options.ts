@@ -17,6 +17,8 @@ export type PrewarmMode = (typeof PREWARM_MODES)[number];
 export interface SimOptions {
   readonly policy: PolicyName | 'srpt';
   readonly alpha: number;
+  /** Weights of applications; 1 where absent. */
+  readonly weights?: Readonly<Record<string, number>>;
   readonly theta: number;
   readonly seed: number;
   readonly prewarm: PrewarmMode;

@@ -4,8 +4,8 @@ import type { BackendSpec } from '../../src/core/backends/backend-spec.ts';
 import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { keepAliveRule, type PrewarmRule, paperRule } from '../../src/core/prewarm/prewarm-rule.ts';
 import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../../src/core/runs/demand.ts';
-import type { Cluster, SimBackend } from './cluster.ts';
 import { type Needs, oracleRule } from './oracle.ts';
+import type { Cluster, SimBackend } from './sim-backend.ts';
 import { endpointsOf } from './sim-endpoint.ts';
 import type { SimOptions } from './sim-options.ts';
 
@@ -34,7 +34,7 @@ export function configOf(cluster: Cluster, options: SimOptions): DispatcherConfi
     policy: options.policy === 'srpt' ? 'fcfs' : options.policy,
     alpha: options.alpha,
     backends: Object.fromEntries([...cluster].map(([name, b]) => [name, specOf(b, options)])),
-    weights: {},
+    weights: { ...options.weights },
     leaseMs: NEVER_MS,
     // A run that ended just before a restart may be in flight after it, until its silence ends it.
     runSilenceMs: options.restarts ? RUN_SILENCE_MS : NEVER_MS,

@@ -13,13 +13,13 @@ import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { PromptNames } from '../gpu/prompt.ts';
 import { Clients } from './clients.ts';
-import type { Cluster } from './cluster.ts';
 import { EventHeap } from './event-heap.ts';
 import { FirstTokens } from './first-tokens.ts';
 import { ForecastSampler } from './forecast-sampler.ts';
 import { ObjectStorage } from './object-storage.ts';
 import { type Needs, wakeTimes } from './oracle.ts';
 import { PlatformEndpoint } from './platform-endpoint.ts';
+import type { Cluster } from './sim-backend.ts';
 import {
   type EndpointWorld,
   endpointsOf,

@@ -6,7 +6,7 @@
 import type { CallRecord, RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { PrefixCache } from '../gpu/prefix-cache.ts';
 import { PromptNames, promptOf } from '../gpu/prompt.ts';
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from './sim-backend.ts';
 
 const BLOCK_TOKENS = 512;
 

@@ -61,7 +61,7 @@ export async function administrator(
   // Every token is compared, and by its hash, so that the duration reveals nothing about any of
   // them.
   for (const entry of (adminTokens ?? '').split(',')) {
-    const [, named, rest] = /^([\w.-]{1,32}):(.+)$/.exec(entry.trim()) ?? [];
+    const [, named, rest] = /^([\w.-]{1,32}):(.{16,})$/.exec(entry.trim()) ?? [];
     for (const valid of named === undefined ? [entry.trim()] : [entry.trim(), rest ?? '']) {
       if (!crypto.subtle.timingSafeEqual(given, await sha256(valid))) continue;
       name = named ?? `#${hex(new Uint8Array(given, 0, 4))}`;

@@ -3,7 +3,8 @@
  * limits of API keys, with the answers to them. The routes are in routes/steering.ts and
  * routes/console/settings.ts.
  */
-import * as z from 'zod';
+import type * as z from 'zod';
+import { keyLimitsSchema } from '../config/key-limits.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { readText } from '../http/read-body.ts';
@@ -12,11 +13,6 @@ import { refuse, steer } from './admin-tenant.ts';
 import type { TenantContext } from './app-env.ts';
 
 const MAX_BODY_BYTES = 16_384;
-
-const rate = z.int().min(1).max(1_000_000_000).nullable().optional();
-
-/** Limits of an API key a minute: null for those of the tenant, absent for what is there. */
-export const keyLimitsSchema = z.strictObject({ requestsPerMinute: rate, tokensPerMinute: rate });
 
 /** Has an endpoint woken, let go, paused or resumed. */
 export async function orderEndpoint(

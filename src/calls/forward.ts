@@ -142,7 +142,7 @@ export class Forwarder {
       return this.#unanswered(BROKEN_OFF, 'ended its answer before it had begun');
     }
     if (opening.isEnded && !this.#reading.stream) {
-      // All of a short answer came at once, and goes at once: relaying it took 120 us of a call.
+      // All of it came at once, and goes at once: a small Worker needs 0.7 of the CPU so.
       void this.#end.report('ok');
       return new Response(opening.bytes, { status, headers });
     }

@@ -95,15 +95,9 @@ export async function openPlain(
       }
       const { text } = held;
       const mayFail = MAY_BE_ERROR.test(text);
-      if (mayFail && (isOnlyError(text) || (held.isFull && LONG_ERROR.test(text)))) {
-        return { kind: 'error', text };
-      }
+      if (mayFail && isError(text, held.isFull)) return { kind: 'error', text };
       const isClear = !mayFail && (HAS_CONTENT.test(text) || isNoObject(text));
-      // LiteLLM answers 200 with `null` where it has lost an error.
-      if (isEnded && held.length > 0 && /^\s*(?:null|\{\s*\})?\s*$/.test(text)) {
-        return { kind: 'nothing' };
-      }
-      if (isEnded || isClear || held.isFull) return answerOf(held, isEnded);
+      if (isEnded || isClear || held.isFull) return plainOf(held, isEnded);
       source.keep();
     }
   } finally {
@@ -119,6 +113,17 @@ const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*(?:"[^"]|\{\s*")/;
 /** Keys under which answers have what was asked for. */
 const HAS_CONTENT =
   /"(?:choices|content|output|data|results|embeddings?|text|score|images|tokens|input_tokens)"\s*:/;
+
+/** LiteLLM answers 200 with `null` where it has lost an error. */
+function plainOf(held: HeldPieces, isEnded: boolean): Opening {
+  const isNothing = isEnded && /^\s*null\s*$/.test(held.text);
+  return isNothing ? { kind: 'nothing' } : answerOf(held, isEnded);
+}
+
+/** `isFull`: there is more of it than is held. */
+function isError(text: string, isFull: boolean): boolean {
+  return isOnlyError(text) || (isFull && LONG_ERROR.test(text));
+}
 
 function isNoObject(text: string): boolean {
   return /^\s*[^\s{]/.test(text);

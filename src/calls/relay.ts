@@ -1,8 +1,8 @@
 /**
  * Relays an answer that has begun, no faster than the client reads: a write ends when its bytes were
  * taken, so one buffer serves for all of them (a new one for each piece would be garbage faster than
- * it is collected). Pieces that come faster than tokens are written go together, since each write
- * costs 30 us. How the answer ends is told to its client here, and reported by `forward.ts`.
+ * it is collected). Pieces that come faster than tokens are written go together, since a write
+ * is a third of what a piece costs. How the answer ends is told to its client here, and reported by `forward.ts`.
  */
 import { faultComment } from '../apis/streams/answer-format.ts';
 import { HeldBytes } from '../apis/streams/held-bytes.ts';

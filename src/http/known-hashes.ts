@@ -1,6 +1,6 @@
 /**
  * SHA-256 of texts that come with call after call, such as an API key or a system prompt: a digest
- * waits for the platform (30 us of a call), finding it again does not. Bounded; the oldest is dropped.
+ * and its hex digits took 4 % of a call, finding them again takes nothing. Bounded; the oldest is dropped.
  * Whoever measures how long a lookup takes learns nothing of a key: it is found by the hash of the
  * whole text, not by comparing its beginning.
  */

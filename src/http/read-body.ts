@@ -58,7 +58,7 @@ export async function readBody(
 interface CollectRules {
   /** The error where so many more bytes cannot be held. */
   readonly roomFor: (bytes: number) => ReturnType<typeof failure> | undefined;
-  /** Bytes after which nothing follows: the end needs no further read, which is 50 us of a call. */
+  /** Bytes after which nothing follows: the end needs no further read, an entry into the isolate. */
   readonly whole: number;
 }
 

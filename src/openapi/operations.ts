@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { MODEL_APIS, type ModelApi, modelName } from '../apis/model-apis.ts';
 import { runEventSchema } from '../apis/run-event.ts';
+import { keyLimitsSchema } from '../config/key-limits.ts';
 import { tenantSchema } from '../config/schema.ts';
 import { batchOrderSchema } from '../jobs/batch-order.ts';
 import { jobOrderSchema } from '../jobs/job-order.ts';
@@ -172,7 +173,21 @@ function admin(): Operation[] {
     { ...of('get', '', 'The configuration of a tenant'), answer: shown },
     { ...of('delete', '', 'Forgets a tenant'), status: 204 },
     { ...of('post', '/keys', 'A new key'), status: 201, answer: { [JSON_TYPE]: key } },
+    {
+      ...of('patch', '/keys/{id}', 'Sets the limits of a key'),
+      request: { [JSON_TYPE]: keyLimitsSchema },
+      status: 204,
+    },
     { ...of('delete', '/keys/{id}', 'Revokes a key'), status: 204 },
+    {
+      ...of(
+        'post',
+        '/endpoints/{backend}/{endpoint}/{order}',
+        'Wakes, releases, pauses or resumes',
+      ),
+      answer: { [JSON_TYPE]: z.object({ done: z.boolean(), message: z.string() }) },
+    },
+    { ...of('get', '/audit', 'Who changed what'), query: ['after'], answer: relayed },
     { ...of('get', '/pdgraph', 'What was learned'), query: ['app'], answer: relayed },
     { ...of('get', '/status', 'What waits and runs, and how the endpoints are'), answer: relayed },
     { ...of('get', '/jobs', 'What each key has of jobs and storage'), answer: relayed },

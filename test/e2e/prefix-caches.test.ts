@@ -175,10 +175,22 @@ describe('conversations on two endpoints', () => {
 });
 
 describe('whatever clients send', () => {
+  let fast: Emulator[];
+  let ownKey: string;
+
+  beforeAll(async () => {
+    const engine = { models: ['m'], slots: 2, prefillMsPerToken: 0, decodeMsPerToken: 1 };
+    fast = await Promise.all([1, 2].map(() => startEmulator({ ...engine, kvCacheTokens: 1e7 })));
+    const endpoints = fast.map(({ url }, i) => ({ name: `gpu-${i}`, url: `${url}/v1`, slots: 2 }));
+    ownKey = await dispatcher.tenant('any', { backends: { llm: { models: ['m'], endpoints } } });
+  });
+
+  afterAll(() => Promise.all(fast?.map((gpu) => gpu.close()) ?? []));
+
   const call = async (messages: readonly object[]) => {
     const response = await fetch(`${dispatcher.workerd.url}/v1/chat/completions`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${ownKey}`, 'content-type': 'application/json' },
       body: JSON.stringify({ model: 'm', messages, max_tokens: 1 }),
     });
     await response.arrayBuffer();
@@ -193,14 +205,12 @@ describe('whatever clients send', () => {
 
   it('prompts of 2 MB of which an early byte changes expect no cache, and use all endpoints', async () => {
     const text = words('long', 120_000);
+    const asking = (sign: string) => call([{ role: 'user', content: `${sign}${text}` }]);
     const calls = [];
-    for (let i = 0; i < 6; i += 1) {
-      const messages = [{ role: 'user', content: `${String.fromCharCode(97 + i)}${text}` }];
-      calls.push(
-        await Promise.all([call(messages), call([...messages, { role: 'user', content: 'x' }])]),
-      );
+    for (const pair of ['ab', 'cd', 'ef', 'gh']) {
+      calls.push(await Promise.all([...pair].map(asking)));
     }
-    for (const [first] of calls) expect(first).toMatchObject({ status: 200, expectedTokens: 0 });
+    for (const each of calls.flat()) expect(each).toMatchObject({ status: 200, expectedTokens: 0 });
     expect(places(calls.flat())).toBe(2);
   });
 
@@ -211,7 +221,7 @@ describe('whatever clients send', () => {
       {
         role: 'user',
         content: [
-          { type: 'text', text: 'What is this?' },
+          { type: 'text', text: words('asked', 20) },
           { type: 'image_url', image_url: { url: `data:image/png;base64,${picture(seed)}` } },
         ],
       },
@@ -248,7 +258,5 @@ describe('whatever clients send', () => {
     }
     expect(new Set(calls.map(({ status }) => status))).toEqual(new Set([200]));
     expect(places(calls)).toBe(2);
-    const { affinity } = await statusOf();
-    expect(affinity.calls).toBeGreaterThan(200);
   });
 });

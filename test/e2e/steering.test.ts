@@ -55,7 +55,10 @@ describe('a pause of the last endpoint', () => {
     const order = (what: string) => ask(`/tenants/paused/endpoints/m/gpu/${what}`, 'POST');
     expect(await (await order('pause')).json()).toMatchObject({ done: true });
     const calls = Array.from({ length: WAITING }, () => complete(key));
-    await until(() => waitingOf('paused'), (n) => n === WAITING);
+    await until(
+      () => waitingOf('paused'),
+      (n) => n === WAITING,
+    );
     expect(await (await order('pause')).json()).toMatchObject({ done: false });
     expect(await (await order('resume')).json()).toMatchObject({ done: true });
     const answers = await Promise.all(calls);
@@ -68,7 +71,10 @@ describe('a pause of the last endpoint', () => {
     await ask('/tenants/crashed/endpoints/m/gpu/pause', 'POST');
     await dispatcher.crash();
     const call = complete(key);
-    await until(() => waitingOf('crashed'), (n) => n === 1);
+    await until(
+      () => waitingOf('crashed'),
+      (n) => n === 1,
+    );
     await ask('/tenants/crashed/endpoints/m/gpu/resume', 'POST');
     const answer = await call;
     expect(answer.status).toBe(200);
@@ -100,8 +106,7 @@ describe('a cold endpoint', () => {
     });
     const woken = await ask('/tenants/warmed/endpoints/m/gpu/wake', 'POST');
     expect(await woken.json()).toMatchObject({ done: true });
-    const warmth = async () =>
-      (await (await ask('/tenants/warmed/warmth')).json()) as WarmthView;
+    const warmth = async () => (await (await ask('/tenants/warmed/warmth')).json()) as WarmthView;
     const endpointOf = (view: WarmthView) => view.backends[0]?.endpoints[0];
     await until(warmth, (view) => endpointOf(view)?.state === 'warm');
     await (await complete(key)).text();

@@ -29,6 +29,7 @@ export class LeaseReference {
   readonly #calls: ReadonlyMap<string, WorkerCall>;
   /** Paused endpoints, with the calls that have been there since before. */
   readonly #paused = new Map<string, ReadonlySet<string>>();
+  readonly #mayBePaused = new Set<string>();
   /** Calls that an endpoint may have beyond its slots, from before its slots were changed. */
   readonly #limits = new Map<string, number>();
 
@@ -50,9 +51,14 @@ export class LeaseReference {
     this.settings = settings;
   }
 
-  /** The operator has paused an endpoint, or resumed it: only calls that are there may stay there. */
-  paused(endpoint: string, isPaused: boolean): void {
+  /**
+   * The operator orders a pause of an endpoint, or its end. Undefined: until that is acknowledged, nobody
+   * knows whether it holds. While it is paused, only calls that are there may stay there.
+   */
+  paused(endpoint: string, isPaused: boolean | undefined): void {
     this.#paused.delete(endpoint);
+    if (isPaused === false) this.#mayBePaused.delete(endpoint);
+    else this.#mayBePaused.add(endpoint);
     if (!isPaused) return;
     const there = [...this.#leases()].flatMap(([call, at]) => (at === endpoint ? [call] : []));
     this.#paused.set(endpoint, new Set(there));
@@ -123,6 +129,7 @@ export class LeaseReference {
     const largest = Math.max(...Object.values(this.settings.slots));
     const needed = Math.min(this.#widest(leases), largest);
     for (const [endpoint, slots] of Object.entries(this.settings.slots)) {
+      if (this.#mayBePaused.has(endpoint)) continue;
       const { callId } = waits.request.call;
       const free = slots - (used.get(endpoint) ?? 0);
       mustHold(free < needed, () => `${callId} waits, and ${free} of ${endpoint} are free`);

@@ -222,11 +222,14 @@ export class LeaseWorld {
   /** The operator orders an endpoint to do something. */
   async order(endpoint: string, order: EndpointOrder): Promise<void> {
     const steer = { type: 'endpoint', backend: 'm', endpoint, order } as const;
-    // Until it is acknowledged, nobody knows whether it holds.
-    if (order === 'resume') this.reference.paused(endpoint, false);
+    if (order === 'wake') {
+      await this.#event((object) => object.steer(steer, 'operator'));
+      return;
+    }
+    this.reference.paused(endpoint, undefined);
     const done = await this.#event((object) => object.steer(steer, 'operator'));
     const isKnown = done.ok && done.value.status === 'ordered';
-    if (order === 'pause' && isKnown) this.reference.paused(endpoint, true);
+    if (isKnown) this.reference.paused(endpoint, order === 'pause');
   }
 
   finish(runId: string): Promise<unknown> {

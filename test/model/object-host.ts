@@ -173,6 +173,8 @@ export class ObjectHost {
     const ctx = {
       id: { name: 'tenant' },
       storage: this.#storage(),
+      // No page of the console is open.
+      getWebSockets: () => [],
       waitUntil: (promise: Promise<unknown>) => void promise.catch(() => {}),
     };
     const env = {

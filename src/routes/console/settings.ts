@@ -18,14 +18,9 @@ import { conflictResponse, readVersion, versionTag } from '../../auth/config-cha
 import { adminOnly, type ConsoleEnv } from '../../auth/console-caller.ts';
 import { acceptConfig } from '../../auth/incoming-config.ts';
 import { withHiddenKeys, withShownKeys } from '../../auth/seal-config.ts';
-import {
-  auditCursor,
-  keyLimitsSchema,
-  limitKey,
-  orderEndpoint,
-  readJson,
-} from '../../auth/tenant-steering.ts';
+import { auditCursor, limitKey, orderEndpoint, readJson } from '../../auth/tenant-steering.ts';
 import { claimKeys } from '../../config/key-claims.ts';
+import { keyLimitsSchema } from '../../config/key-limits.ts';
 import { MAX_CONFIG_BYTES, MAX_KEYS } from '../../config/schema.ts';
 import { keysOf } from '../../config/store.ts';
 import { sha256Hex } from '../../http/sha256.ts';

@@ -124,7 +124,7 @@ export class FakeApi {
       case 'endpoints':
         return { status: 200, body: { done: true, message: `${more.at(-1)}: done.` } };
       case 'trace':
-        return { status: 200, text: traceLines(numberOf(url, 'limit', 1_000), at) };
+        return { status: 200, text: traceLines(isEmpty ? 0 : numberOf(url, 'limit', 1_000), at) };
       default:
         return this.#ofSettings(request, what, id, at);
     }

@@ -49,15 +49,22 @@ describe('a timeline', () => {
         const timeline = new EndpointTimeline('cold', 1_000_000);
         let now = 1_000_000;
         let isBusy = false;
-        for (const [what, ms, state] of events) {
+        const acts = [
+          (n: number) => timeline.entered(states[n] ?? 'cold', isBusy, now),
+          () => {
+            if (!isBusy) timeline.busy(now);
+            isBusy = true;
+          },
+          () => {
+            if (isBusy) timeline.quiet(now);
+            isBusy = false;
+          },
+          (n: number) => timeline.paused(n === 0, now),
+        ];
+        for (const [what, ms, n] of events) {
           if (ms < 0) timeline.clockWentBack(now + ms);
           now += ms;
-          if (what === 0) timeline.entered(states[state] ?? 'cold', isBusy, now);
-          if (what === 1 && !isBusy) timeline.busy(now);
-          if (what === 2 && isBusy) timeline.quiet(now);
-          if (what === 1) isBusy = true;
-          if (what === 2) isBusy = false;
-          if (what === 3) timeline.paused(state === 0, now);
+          acts[what]?.(n);
         }
         const segments = timeline.take(now);
         expect(segments.length).toBeLessThanOrEqual(256);

@@ -338,17 +338,17 @@ describe('a call that continues a response', () => {
 });
 
 describe('whatever clients send', () => {
-  it('a first message that a thousand users share spreads, and counts once for each endpoint', () => {
+  it('a first message that many users share spreads over the endpoints', () => {
     const line = new Line(specOf({ slots: 8 }));
-    for (let i = 0; i < 1_000; i += 1) {
-      line.submit(`c${i}`, 'shared', [4_000], { keyId: `user${i}` });
+    for (let i = 0; i < 200; i += 1) {
+      line.submit(`c${i}`, 'shared', [400], { keyId: `user${i % 100}`, final: true });
       line.now += 10;
       if (i >= 8) line.end(`c${i - 8}`);
     }
     const places = [...line.granted.values()].map(({ endpoint }) => endpoint);
     const onA = places.filter((endpoint) => endpoint === 'a').length;
-    expect(onA).toBeGreaterThan(100);
-    expect(places.length - onA).toBeGreaterThan(100);
+    expect(onA).toBeGreaterThan(50);
+    expect(places.length - onA).toBeGreaterThan(50);
   });
 
   it('a prompt that changes early in each call goes to the emptiest endpoint', () => {

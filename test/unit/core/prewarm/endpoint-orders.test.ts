@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
 import { snapshotOf } from '../../../../src/core/backends/backend-snapshot.ts';
+import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { restoredDispatcher } from '../../../../src/core/dispatch/restored-dispatcher.ts';
@@ -24,7 +24,12 @@ function world(fields: Partial<BackendSpec>) {
     const backends = [...dispatcher.backends].map(([name, b]) => [name, snapshotOf(b)] as const);
     const stored = { backends, accounts: dispatcher.accounts.snapshot(now), finished: [] };
     const noRuns = { running: [], leases: [] };
-    dispatcher = restoredDispatcher(config, { random: seededRandom(1) }, { ...stored, ...noRuns }, now);
+    dispatcher = restoredDispatcher(
+      config,
+      { random: seededRandom(1) },
+      { ...stored, ...noRuns },
+      now,
+    );
   };
   return {
     step,
@@ -139,7 +144,11 @@ describe('a paused endpoint', () => {
     });
     for (let i = 0; i < 102; i += 1) submit(`c${i}`, i);
     order(200, 'pause');
-    const ends = ['c0', 'c1'].map((callId) => ({ type: 'ended' as const, callId, result: okResult(1) }));
+    const ends = ['c0', 'c1'].map((callId) => ({
+      type: 'ended' as const,
+      callId,
+      result: okResult(1),
+    }));
     expect(granted(step(300, ...ends))).toEqual([]);
     expect(backend()?.waiting).toBe(100);
     // No wait ends sooner than without the pause.

@@ -262,9 +262,10 @@ describe('an API key', () => {
     const { config, version } = await configOf(name, key);
     expect((await put(name, config, version, {}, key)).status).toBe(403);
     const tries: Array<[string, string]> = [
-      ...(['wake', 'release', 'pause', 'resume'] as const).map(
-        (order): [string, string] => ['POST', `/endpoints/m/gpu/${order}`],
-      ),
+      ...(['wake', 'release', 'pause', 'resume'] as const).map((order): [string, string] => [
+        'POST',
+        `/endpoints/m/gpu/${order}`,
+      ]),
       ['POST', '/keys'],
       ['DELETE', '/keys/k'],
       ['PUT', '/keys/k'],

@@ -1,0 +1,75 @@
+/** The screen What if on the fake server: a replay beside what really happened, and its files. */
+import { readFile } from 'node:fs/promises';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { launchChromium } from './chromium.ts';
+import { ADMIN } from './fake/api.ts';
+import { FakeServer } from './fake/server.ts';
+import { inBrowser, openPage, overflowPx, seriousFindings, signIn } from './open-page.ts';
+
+let browser: Browser;
+let server: FakeServer;
+let origin: string;
+
+inBrowser('what if', () => {
+  beforeAll(async () => {
+    server = new FakeServer({ waiting: 10 });
+    origin = await server.listen();
+    browser = await launchChromium();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  it.each([1_280, 390])('replays recorded runs (%i px wide)', async (width) => {
+    const viewport = { width, height: 800 };
+    const { page, faults, close } = await openPage(browser, origin, { viewport });
+    await signIn(page, origin, ADMIN);
+    await page.goto(`${origin}/console/t/demo/what-if`);
+    await page.getByRole('button', { name: 'Replay' }).click();
+    await page.getByRole('heading', { name: 'What would have been' }).waitFor({ timeout: 60_000 });
+    const row = page.getByRole('row', { name: /^all / });
+    expect(await row.getByRole('cell').count()).toBe(10);
+    expect(await row.textContent()).not.toContain('–');
+    expect(await page.locator('.chart canvas').count()).toBe(1);
+    expect(await seriousFindings(page)).toEqual([]);
+    expect(await overflowPx(page)).toBe(0);
+    expect(faults).toEqual([]);
+    await close();
+  });
+
+  it('says which field cannot be, and replays nothing then', async () => {
+    const { page, close } = await openPage(browser, origin);
+    await signIn(page, origin, ADMIN);
+    await page.goto(`${origin}/console/t/demo/what-if`);
+    await page.getByRole('spinbutton', { name: 'Endpoints' }).first().fill('0');
+    await page.getByText('Endpoints of llm: a whole number').waitFor();
+    expect(await page.getByRole('button', { name: 'Replay' }).isDisabled()).toBe(true);
+    await page.getByRole('button', { name: 'As configured' }).click();
+    expect(await page.getByRole('button', { name: 'Replay' }).isEnabled()).toBe(true);
+    await close();
+  });
+
+  it('saves the times of each run', async () => {
+    const { page, close } = await openPage(browser, origin);
+    await signIn(page, origin, ADMIN);
+    await page.goto(`${origin}/console/t/demo/what-if`);
+    await page.getByRole('button', { name: 'Replay' }).click();
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save the times' }).click({ timeout: 60_000 });
+    const lines = (await readFile(await (await download).path(), 'utf8')).trimEnd().split('\r\n');
+    expect(lines[0]).toBe('outcome,application,completion_ms');
+    expect(lines.filter((line) => line.startsWith('"what if"')).length).toBeGreaterThan(100);
+    await close();
+  });
+
+  it('has words for a tenant without runs', async () => {
+    const { page, close } = await openPage(browser, origin);
+    await signIn(page, origin, ADMIN);
+    await page.goto(`${origin}/console/t/empty/what-if`);
+    await page.getByText('No run has ended yet').waitFor();
+    await close();
+  });
+});
