@@ -176,8 +176,6 @@ export class ObjectHost {
       // No page of the console is open.
       getWebSockets: () => [],
       waitUntil: (promise: Promise<unknown>) => void promise.catch(() => {}),
-      // Nobody looks at the console.
-      getWebSockets: () => [],
     };
     const env = {
       TENANTS: { get: async () => null },

@@ -84,7 +84,8 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
         class="table-body"
         role="rowgroup"
         ref={body}
-        tabIndex={-1}
+        // It scrolls, so the keyboard must reach it also where rows have no links.
+        tabIndex={0}
         style={{ height: `${Math.min(mostPx, rows.length * rowPx)}px` }}
         onKeyDown={move}
       >
