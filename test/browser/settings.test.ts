@@ -4,6 +4,9 @@
  */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { type Emulator, startEmulator } from '../../scripts/gpu/emulator.ts';
+import { ADMIN_TOKEN } from '../../scripts/stack.ts';
+import { type Dispatcher, startDispatcher } from '../e2e/harness.ts';
 import { launchChromium } from './chromium.ts';
 import { ADMIN, TENANT_KEY } from './fake/api.ts';
 import { FakeServer } from './fake/server.ts';
@@ -135,6 +138,7 @@ inBrowser('settings', () => {
 
   it('shows what the service refuses at its field, and keeps the text', async () => {
     const page = await open('configuration');
+    await edit(page, 'gpu-2.example', 'gpu-9.example');
     server.instead.set('/config', {
       status: 400,
       body: {
@@ -142,7 +146,6 @@ inBrowser('settings', () => {
         problems: [{ param: 'backends.llm.endpoints[1].url', message: 'it is not reachable' }],
       },
     });
-    await edit(page, 'gpu-2.example', 'gpu-9.example');
     await page.getByRole('button', { name: 'Review and save' }).click();
     await page.getByRole('button', { name: 'Save', exact: true }).click();
     await page.getByRole('button', { name: /endpoints\[1\]\.url it is not reachable/ }).waitFor();
@@ -287,5 +290,80 @@ inBrowser('settings', () => {
     await page.getByText('The audit log is the administrator’s').waitFor();
     const changing = /save|Put it back|New key|Revoke|Limits|Make one/;
     expect(await page.getByRole('button', { name: changing }).count()).toBe(0);
+  });
+});
+
+inBrowser('settings on bare workerd', () => {
+  let gpu: Emulator;
+  let dispatcher: Dispatcher;
+  let own: Browser;
+  let there: OpenPage;
+
+  beforeAll(async () => {
+    gpu = await startEmulator({
+      models: ['m'],
+      slots: 4,
+      prefillMsPerToken: 0,
+      decodeMsPerToken: 1,
+    });
+    dispatcher = await startDispatcher();
+    await dispatcher.tenant('set', {
+      backends: { llm: { models: ['m'], endpoints: [{ name: 'gpu-1', url: `${gpu.url}/v1` }] } },
+    });
+    own = await launchChromium();
+    there = await openPage(own, dispatcher.workerd.url, { expected: [400, 401] });
+    await signIn(there.page, dispatcher.workerd.url, ADMIN_TOKEN);
+  });
+  afterAll(async () => {
+    await there?.close();
+    await own?.close();
+    await dispatcher?.close();
+    await gpu?.close();
+  });
+
+  it('refuses at the field what is wrong, and saves what is right', async () => {
+    const { page, faults } = there;
+    await page.goto(`${dispatcher.workerd.url}/console/t/set/settings`);
+    await page.getByLabel('The configuration as JSON').waitFor();
+    // The schema of the service is checked in the page; that a backend is there, by the service.
+    await edit(page, '"name": "gpu-1"', '"name": "gpu-1", "slots": 0');
+    await page.getByRole('button', { name: /slots expected 1 or more/ }).waitFor();
+    await edit(page, '"slots": 0', '"slots": 2');
+    await edit(page, '"llm": {', '"llm": { "fallback": "none",');
+    await page.getByRole('button', { name: 'Review and save' }).click();
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('button', { name: /backends\.llm\.fallback/ }).waitFor();
+    await edit(page, '"fallback": "none",', '');
+    await page.getByRole('button', { name: 'Review and save' }).click();
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText('The configuration is saved.').waitFor();
+    await page.getByRole('link', { name: 'Versions' }).click();
+    await page.getByText('"slots": 2').first().waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it('makes a key for the playground, shows the call, and has it all in the log', async () => {
+    const { page, faults } = there;
+    await page.goto(`${dispatcher.workerd.url}/console/t/set/settings/playground`);
+    await page.getByRole('button', { name: 'Make one' }).click();
+    await page.getByRole('button', { name: 'Make it' }).click();
+    await page.getByText('is in the form').waitFor();
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByRole('row', { name: 'x-talaria-app playground' }).waitFor();
+    await page.getByRole('row', { name: 'x-talaria-endpoint gpu-1' }).waitFor();
+    await page.getByText('Place on arrival').waitFor();
+
+    await page.getByRole('link', { name: 'Keys' }).click();
+    await page
+      .getByRole('button', { name: /^Revoke/ })
+      .last()
+      .click();
+    await page.getByRole('button', { name: 'Revoke it' }).click();
+    await page.getByText('is revoked.').waitFor();
+    await page.getByRole('link', { name: 'Audit log' }).click();
+    for (const words of ['revoked a key', 'made a key']) {
+      await page.getByRole('button', { name: words }).first().waitFor();
+    }
+    expect(faults).toEqual([]);
   });
 });

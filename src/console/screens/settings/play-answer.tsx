@@ -94,9 +94,12 @@ function Story({ tenant, call }: { readonly tenant: string; readonly call: strin
   const story = useResource<CallStory>(path, 'runs');
   return (
     <>
-      <h3>
-        Its story <a href={callPlace(tenant, call)}>in full</a>
-      </h3>
+      <div class="screen-head">
+        <h3>Its story</h3>
+        <a class="button" href={callPlace(tenant, call)}>
+          In full
+        </a>
+      </div>
       {story.value === undefined && story.problem?.kind === 'missing' ? (
         <p class="soft">
           This tenant has no such call: the key is of another tenant, or the call is not recorded.
