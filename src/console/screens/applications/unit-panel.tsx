@@ -8,6 +8,7 @@ import { duration } from '../../format/duration.ts';
 import { compact, counted, whole } from '../../format/quantity.ts';
 import { Chart } from '../../parts/chart.tsx';
 import { Figure, Figures } from '../../parts/figures.tsx';
+import { spaced } from './axis-names.ts';
 
 export interface UnitPanelProps {
   readonly unit: UnitNodeView;
@@ -107,10 +108,7 @@ function Distributed({ name, of, format }: DistributedProps) {
           label={`${name}: ${quantiles}, of ${counted(count, 'value')}`}
           x={histogram.counts.map((_, i) => i + 0.5)}
           xRange={[0, histogram.counts.length]}
-          xTicks={histogram.edges.map((edge, at) => ({
-            at,
-            name: at % 2 === 0 ? format(edge) : '',
-          }))}
+          xTicks={spaced(histogram.edges.map(format))}
           lines={[
             {
               name,

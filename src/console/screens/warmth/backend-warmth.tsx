@@ -156,8 +156,7 @@ function Endpoint({ tenant, backend, endpoint, reload }: EndpointProps) {
       <strong class="cut">{endpoint.endpoint}</strong>
       <EndpointState {...endpoint} />
       <span class="soft warmth-decision">
-        {endpoint.decision}
-        {endpoint.reason === null ? '' : `: ${endpoint.reason}`}
+        {[endpoint.decision, endpoint.reason].filter((said) => said && said !== 'none').join(': ')}
       </span>
       <EndpointActions tenant={tenant} backend={backend} endpoint={endpoint} done={reload} />
       {endpoint.lastError && (
