@@ -10,6 +10,8 @@ import { askAs } from '../../session/session.ts';
 export interface Line {
   readonly rows: readonly WaitingRun[];
   readonly total: number;
+  /** Its last page is loaded. Runs that moved up between two pages may still be missing. */
+  readonly isWhole: boolean;
   /** When the rows beyond the live ones came; null without any. */
   readonly pagedAt: number | null;
   more(): void;
@@ -45,6 +47,7 @@ export function useLine(tenant: string, backend: string, first: LinePage): Line 
   return {
     rows: joined(first.rows, paged.rows),
     total: first.total,
+    isWhole: next === undefined,
     pagedAt: paged.at,
     more,
     renew,
