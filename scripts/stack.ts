@@ -10,16 +10,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureAssets } from './console-assets.ts';
+import { type Health, Liveness } from './liveness.ts';
 
 export const ADMIN_TOKEN = 'talaria-demo-admin';
 const START_PATIENCE_MS = 60_000;
 const STOP_PATIENCE_MS = 5_000;
-/**
- * The time between two checks whether it answers, and the failed checks in a row after which it is
- * restarted.
- */
+/** The time between two checks whether it answers. */
 const WATCH_MS = 3_000;
-const MISSES_TO_RESTART = 4;
 const CRON_PATH = '/cdn-cgi/handler/scheduled';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -57,22 +54,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const url = `http://127.0.0.1:${port}`;
   let dev = await launch(options, url);
   let stopping = false;
-  let misses = 0;
+  const liveness = new Liveness();
+  let restarting = false;
   const onFailure = (error: unknown) => {
     if (!stopping) onExit(error instanceof Error ? error.message : String(error));
   };
-  const watch = setInterval(() => {
-    void isUp(url).then(async (up) => {
-      misses = up ? 0 : misses + 1;
-      if (misses < MISSES_TO_RESTART || stopping) return;
-      // wrangler restarts a runtime that was killed, but sometimes fails to reconnect to it.
-      misses = Number.NEGATIVE_INFINITY;
-      console.error('The dispatcher does not answer; it is being restarted.');
-      await dev.stop();
-      if (!stopping) dev = await launch(options, url);
-      misses = 0;
-    }, onFailure);
-  }, WATCH_MS);
+  const check = async () => {
+    if (restarting || !liveness.mustRestart(await askHealth(url)) || stopping) return;
+    // wrangler restarts a runtime that was killed, but sometimes fails to reconnect to it.
+    restarting = true;
+    console.error('The dispatcher does not answer; it is being restarted.');
+    await dev.stop();
+    if (!stopping) dev = await launch(options, url);
+    restarting = false;
+  };
+  const watch = setInterval(() => void check().catch(onFailure), WATCH_MS);
   const cron = cronMs > 0 ? setInterval(() => void fireCron(url), cronMs) : undefined;
   return {
     url,
@@ -157,14 +153,23 @@ export async function untilReady(url: string): Promise<void> {
   while (!(await answers(`${url}/readyz`))) await new Promise((r) => setTimeout(r, 50));
 }
 
-function isUp(url: string): Promise<boolean> {
-  return answers(`${url}/healthz`);
+async function isUp(url: string): Promise<boolean> {
+  return (await askHealth(url)) === 'up';
 }
 
-function answers(url: string): Promise<boolean> {
+async function answers(url: string): Promise<boolean> {
+  return (await ask(url)) === 'up';
+}
+
+function askHealth(url: string): Promise<Health> {
+  return ask(`${url}/healthz`);
+}
+
+function ask(url: string): Promise<Health> {
   return fetch(url, { signal: AbortSignal.timeout(WATCH_MS) }).then(
-    (r) => r.ok,
-    () => false,
+    (answer) => (answer.ok ? 'up' : 'broken'),
+    (error: unknown) =>
+      error instanceof Error && error.name === 'TimeoutError' ? 'silent' : 'broken',
   );
 }
 

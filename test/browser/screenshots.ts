@@ -25,6 +25,10 @@ const PLACES: Readonly<Record<string, string>> = {
   warmth: `/console/t/${TENANT}/warmth`,
   'what-if': `/console/t/${TENANT}/what-if`,
   settings: `/console/t/${TENANT}/settings`,
+  versions: `/console/t/${TENANT}/settings/versions`,
+  keys: `/console/t/${TENANT}/settings/keys`,
+  audit: `/console/t/${TENANT}/settings/audit`,
+  playground: `/console/t/${TENANT}/settings/playground`,
 };
 
 const KINDS = [

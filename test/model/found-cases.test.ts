@@ -108,4 +108,16 @@ describe('found by the model', () => {
       await world.pass(20_000);
       world.reference.checkStatistics();
     }));
+
+  it('a pause that was not stored is not acknowledged by another', () =>
+    inWorld(async (world) => {
+      await submit(world, 1);
+      world.failWrites(1, 0);
+      await world.order('a', 'pause');
+      await world.order('a', 'pause');
+      await world.restart();
+      await submit(world, 1);
+      await world.pass(400);
+      world.check();
+    }));
 });

@@ -155,9 +155,11 @@ export class Steering {
     const outcome = outcomeOf(effects);
     if (outcome === 'not-found') return { status: 'refused', code: 'endpoint_not_found' };
     const done = outcome === 'done';
+    // A pause is acknowledged only once it is stored: an order before may not have been, though it holds.
+    if ((done || outcome === 'unchanged') && !loop.flush()) {
+      return { status: 'refused', code: 'dispatcher_unavailable' };
+    }
     if (done) {
-      // A pause is acknowledged only once it is stored.
-      if (!loop.flush()) return { status: 'refused', code: 'dispatcher_unavailable' };
       this.record(`endpoint-${order}`, `${backend}/${endpoint}`, by);
     }
     return { status: 'ordered', done, message: WORDS[outcome] };

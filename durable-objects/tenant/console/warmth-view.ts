@@ -158,7 +158,8 @@ function outlookShown(
   now: number,
 ): BackendWarmth['outlook'] {
   return {
-    arrivalProbability: outlook?.arrivals ?? 0,
+    // No arrival is forecast while a call is there: the need is certain.
+    arrivalProbability: backend.running + backend.queue.size > 0 ? null : (outlook?.arrivals ?? 0),
     arrivalsPerSecond: outlook?.ratePerSec ?? backend.arrivals.ratePerSec(now),
     coldStartMs: backend.coldStartMs,
     runs: outlook?.runs ?? [],

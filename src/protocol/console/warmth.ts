@@ -21,8 +21,11 @@ export interface BackendWarmth {
   readonly theta: number;
   /** What would be decided now for each endpoint is in `endpoints`; this is why. */
   readonly outlook: {
-    /** Probability that a run that has not arrived yet needs it within a cold start. */
-    readonly arrivalProbability: number;
+    /**
+     * Probability that a run that has not arrived yet needs it within a cold start; null while calls
+     * wait or run there.
+     */
+    readonly arrivalProbability: number | null;
     readonly arrivalsPerSecond: number;
     readonly coldStartMs: number;
     /** Runs in flight that may need it within a cold start, the likeliest first, at most 20. */

@@ -2,6 +2,7 @@
 import type { ApplicationsPage } from '../../../src/protocol/console/applications.ts';
 import type { RunsPage } from '../../../src/protocol/console/runs.ts';
 import { CONSOLE_CONTRACT, type SessionView } from '../../../src/protocol/console/session.ts';
+import type { KeyOrder } from '../../../src/protocol/console/settings.ts';
 import { APPS, applicationRow, applicationView } from './apps.ts';
 import { FakeNow } from './now.ts';
 import { callStory, runRow, runStory } from './runs.ts';
@@ -68,7 +69,6 @@ export class FakeApi {
       .map(decodeURIComponent);
     if (first === 'session') return { status: 200, body: this.#session(token) };
     if (first === 'demo-traffic') return this.#demoTraffic(request);
-    if (first === 'config-schema') return { status: 200, body: CONFIG_SCHEMA };
     if (!this.allows(token, tenant))
       return fault(403, 'forbidden', 'The key is of another tenant.');
     const now = this.#now.get(tenant);
@@ -138,7 +138,12 @@ export class FakeApi {
     if (what === 'config' && method === 'PUT') return this.#put(request, at);
     if (what === 'config') return { status: 200, body: settings.view };
     if (what === 'keys' && method === 'POST')
-      return { status: 201, body: settings.addKey(body as object, at) };
+      return { status: 201, body: settings.addKey(body as KeyOrder, at) };
+    if (what === 'config-schema') return { status: 200, body: CONFIG_SCHEMA };
+    if (what === 'keys' && method === 'PUT') {
+      settings.limit(id, body as KeyOrder);
+      return { status: 204 };
+    }
     if (what === 'keys' && method === 'DELETE') {
       settings.revoke(id);
       return { status: 204 };

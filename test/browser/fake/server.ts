@@ -17,7 +17,7 @@ import {
   PONG,
   type StreamMessage,
 } from '../../../src/protocol/console/stream.ts';
-import { type FakeAnswer, FakeApi, type FakeOptions } from './api.ts';
+import { type FakeAnswer, FakeApi, type FakeOptions, TENANT_KEY } from './api.ts';
 
 const DIST = fileURLToPath(new URL('../../../dist-console', import.meta.url));
 
@@ -89,6 +89,7 @@ export class FakeServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://fake');
+    if (url.pathname === '/v1/chat/completions') return completion(request, response);
     if (!url.pathname.startsWith('/console/api/')) return file(url, response);
     const other = [...this.instead].find(([end]) => url.pathname.endsWith(end));
     const answer =
@@ -131,6 +132,34 @@ export class FakeServer {
       });
     });
   }
+}
+
+/** A call of a client, answered at once. */
+async function completion(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { model } = (await bodyOf(request)) as { model: string };
+  const isKnown = request.headers.authorization === `Bearer ${TENANT_KEY}`;
+  const told = Object.entries(request.headers).filter(([name]) =>
+    /^x-talaria-(app|run|unit)$/.test(name),
+  );
+  response.writeHead(isKnown ? 200 : 401, {
+    'content-type': 'application/json',
+    'x-request-id': 'request-1',
+    ...(isKnown
+      ? {
+          ...Object.fromEntries(told.map(([name, value]) => [name, String(value)])),
+          'x-talaria-call': 'call-1',
+          'x-talaria-backend': 'llm',
+          'x-talaria-endpoint': 'gpu-1',
+          'x-talaria-queue-ms': '120',
+          'x-talaria-rank-ms': '840',
+        }
+      : {}),
+  });
+  const choices = [
+    { index: 0, message: { role: 'assistant', content: '<b>Hello</b> to you all.' } },
+  ];
+  const error = { code: 'invalid_api_key', message: 'The API key is not known.', param: null };
+  response.end(JSON.stringify(isKnown ? { object: 'chat.completion', model, choices } : { error }));
 }
 
 function send(socket: WebSocket, message: StreamMessage): void {

@@ -86,6 +86,17 @@ export class FakeSettings {
     return { id, key: `tal_${'0123456789abcdef'.repeat(2)}` };
   }
 
+  limit(id: string, { requestsPerMinute, tokensPerMinute }: KeyOrder): void {
+    const i = this.keys.findIndex((row) => row.id === id);
+    const row = this.keys[i];
+    if (!row) return;
+    this.keys[i] = {
+      ...row,
+      requestsPerMinute: requestsPerMinute ?? null,
+      tokensPerMinute: tokensPerMinute ?? null,
+    };
+  }
+
   revoke(id: string): void {
     const i = this.keys.findIndex((row) => row.id === id);
     if (i >= 0) this.keys.splice(i, 1);

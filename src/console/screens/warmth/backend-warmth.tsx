@@ -88,6 +88,9 @@ function Outlook({
 }) {
   const { outlook } = backend;
   const [likeliest] = outlook.runs;
+  if (outlook.arrivalProbability === null) {
+    return <p class="soft">Calls wait or run here, so it is needed now.</p>;
+  }
   return (
     <p class="soft">
       Within a cold start ({duration(outlook.coldStartMs)}) a run that has not arrived yet needs it

@@ -100,7 +100,7 @@ function columnsOf(narrow: boolean): ReadonlyArray<Column<Row>> {
     },
     {
       id: 'warm',
-      head: 'Warm for',
+      head: 'Paid for',
       track: '92px',
       align: 'end',
       wideOnly: true,
