@@ -73,9 +73,9 @@ function Rows({ tenant, backend }: { readonly tenant: string; readonly backend: 
         onEnd={line.more}
       />
       <div class="card-body now-foot faint">
-        {loaded < line.total
-          ? `${whole(loaded)} of ${counted(line.total, 'run')} loaded; scroll for more.`
-          : counted(line.total, 'run')}
+        {line.isWhole
+          ? counted(line.total, 'run')
+          : `${whole(loaded)} of ${counted(line.total, 'run')} loaded; scroll for more.`}
         {line.pagedAt !== null && (
           <>
             {' '}

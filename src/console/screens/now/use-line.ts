@@ -3,13 +3,15 @@
  * is scrolled to. The line moves meanwhile, so a run that is met twice is drawn once, where it was
  * told last.
  */
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { LinePage, WaitingRun } from '../../../protocol/console/now.ts';
 import { askAs } from '../../session/session.ts';
 
 export interface Line {
   readonly rows: readonly WaitingRun[];
   readonly total: number;
+  /** Its last page is loaded. Runs that moved up between two pages may still be missing. */
+  readonly isWhole: boolean;
   /** When the rows beyond the live ones came; null without any. */
   readonly pagedAt: number | null;
   more(): void;
@@ -42,9 +44,11 @@ export function useLine(tenant: string, backend: string, first: LinePage): Line 
     });
   }, [tenant, backend, next]);
   const renew = useCallback(() => setPaged({ rows: [], after: undefined, at: null }), []);
+  const rows = useMemo(() => joined(first.rows, paged.rows), [first.rows, paged.rows]);
   return {
-    rows: joined(first.rows, paged.rows),
+    rows,
     total: first.total,
+    isWhole: next === undefined,
     pagedAt: paged.at,
     more,
     renew,
