@@ -111,9 +111,11 @@ inBrowser('the door', () => {
     await signIn(page, origin, ADMIN);
     await page.goto(`${origin}/console/t/demo/now`);
     await page.locator('.live[data-state="live"]').waitFor();
+    server.refusesStreams = true;
     server.cut();
     await page.locator('.live[data-state="stale"]').waitFor();
     await page.getByText('what you see is as it was').waitFor();
+    server.refusesStreams = false;
     await page.locator('.live[data-state="live"]').waitFor();
   });
 

@@ -70,6 +70,9 @@ export class FakeServer {
     }
   }
 
+  /** While true, no stream is opened. */
+  refusesStreams = false;
+
   /** Cuts all streams, as a restart of the object does. */
   cut(code = 1_011): void {
     for (const socket of this.#open.keys()) socket.close(code);
@@ -114,6 +117,10 @@ export class FakeServer {
       .find((name) => name.startsWith(BEARER_PREFIX))
       ?.slice(BEARER_PREFIX.length);
     const name = decodeURIComponent(tenant ?? '');
+    if (this.refusesStreams) {
+      socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n');
+      return;
+    }
     if (!this.api.allows(token, name) || !this.api.nowOf(name)) {
       socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
       return;

@@ -26,7 +26,6 @@ export function Difference({ label, before, after }: DifferenceProps) {
   const lines = hunks.flatMap((hunk, i) => linesOf(hunk, i > 0));
   return (
     // The lines may be wider than the page, and the keyboard must be able to move them.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the focus.
     <section class="difference" aria-label={label} tabIndex={0}>
       <table>
         <tbody>

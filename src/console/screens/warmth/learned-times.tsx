@@ -39,7 +39,6 @@ function Time({ name, time }: { readonly name: string; readonly time: LearnedTim
         <i class="warmth-used" style={{ left: at(ms) }} title={`in use: ${duration(ms)}`} />
         {samples.map((sample, i) => (
           <i
-            // biome-ignore lint/suspicious/noArrayIndexKey: samples have no id, and may be alike.
             key={i}
             class="warmth-sample"
             data-found={sample.found}

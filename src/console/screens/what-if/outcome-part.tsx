@@ -150,7 +150,6 @@ interface OutcomeTableProps {
 
 function OutcomeTable({ rows, outcomes }: OutcomeTableProps) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard.
     <div class="what-if-scroll" tabIndex={0} role="region" aria-label="Completion times">
       <table class="what-if-table">
         <thead>
