@@ -33,6 +33,8 @@ export class CountingEndpoint {
   }
 
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    // What is asked beside calls, such as its load, is no call.
+    if (req.method !== 'POST') return void res.writeHead(404).end();
     const chunks: Buffer[] = [];
     for await (const chunk of req) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString() || '{}');

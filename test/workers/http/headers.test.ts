@@ -246,7 +246,6 @@ describe("a client's header", () => {
       'x-scope-orgid',
       'x-amzn-bedrock-guardrailidentifier',
       'x-custom',
-      'origin',
     ],
     ...[
       'x-dynamo-request-priority',
