@@ -69,9 +69,10 @@ export default defineConfig({
         },
       },
       {
-        // The console in a real browser; skipped where none is installed.
+        // The console in a real browser, after all others; skipped where none is installed.
         test: {
           name: 'browser',
+          sequence: { groupOrder: 1 },
           ...SHARED_MODULES,
           globalSetup: ['test/e2e/global-setup.ts'],
           include: ['test/browser/**/*.test.ts'],
