@@ -4,7 +4,14 @@
  * How the rest is relayed is in `forward.ts`.
  */
 import type { AnswerStream } from '../apis/streams/answer-stream.ts';
-import { errorIn, isObject, parsed } from '../http/foreign-error.ts';
+import {
+  errorIn,
+  FAILED_JOBS,
+  FAULT_REASONS,
+  isObject,
+  parsed,
+  STATUS_FIELDS,
+} from '../http/foreign-error.ts';
 import { joinedBytes } from '../http/joined-bytes.ts';
 import type { Piece, PieceSource } from './piece-source.ts';
 
@@ -105,9 +112,25 @@ export async function openPlain(
   }
 }
 
-/** The word in a place where an error may be, and no null behind it; or a job that failed. */
-const MAY_BE_ERROR =
-  /"error"\s*(?:[,}]|:\s*(?:["[{t45]|$))|"(?:FAILED|TIMED_OUT|CANCELLED)"|"success"\s*:\s*(?:f|$)|"(?:base_resp|error_code|code)"\s*:\s*(?:["{1-9]|$)|"finish_reason"\s*:\s*(?:"[aen]|$)/i;
+const FAULT_LETTERS = [...new Set(FAULT_REASONS.map(({ word }) => word.charAt(0)))].join('');
+/** How a reason to finish that is a fault begins, with blanks before it as JSON has them. */
+const FAULT_WORD = `"(?:\\s|\\\\[nrt])*[${FAULT_LETTERS}]`;
+const STATUS_NAMES = [...new Set(STATUS_FIELDS.map(({ path }) => path[0]))].join('|');
+
+/**
+ * The word in a place where an error may be, and no null behind it; a job that failed; or the beginning
+ * of one of these at the end of what is held. What it is in full, `errorIn` decides.
+ */
+const MAY_BE_ERROR = new RegExp(
+  [
+    '"error"\\s*(?:[,}]|:\\s*(?:["[{t45]|$))',
+    `"(?:${[...FAILED_JOBS].join('|')})"`,
+    '"success"\\s*:\\s*(?:f|$)',
+    `"(?:${STATUS_NAMES})"\\s*:\\s*(?:["{1-9-]|$)`,
+    `"finish_reason"\\s*:\\s*(?:(?:\\{[^}]*"type"\\s*:\\s*)?${FAULT_WORD}|(?:\\{[^}]*)?$)`,
+  ].join('|'),
+  'i',
+);
 /** An answer that begins with its error is nothing else, however long that is. */
 const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*(?:"[^"]|\{\s*")/;
 /** Keys under which answers have what was asked for. */

@@ -1,4 +1,5 @@
 /** A piece of bytes, parts of which are replaced or left out while it is read; the rest is not copied twice. */
+import { joinedBytes } from './joined-bytes.ts';
 
 /** The bytes of a piece with some replaced. */
 export class ReplacedBytes {
@@ -30,13 +31,6 @@ export class ReplacedBytes {
 
   whole(): Uint8Array {
     if (this.#from === 0 && this.#parts.length === 0) return this.#bytes;
-    const parts = [...this.#parts, this.#bytes.subarray(this.#from)];
-    const whole = new Uint8Array(parts.reduce((n, { length }) => n + length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return joinedBytes([...this.#parts, this.#bytes.subarray(this.#from)]);
   }
 }

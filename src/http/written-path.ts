@@ -12,7 +12,7 @@ export function servedPath(path: string): string {
 
 /** The model that a path names, as Azure's and OpenAI's older ones do; undefined for any other. */
 export function modelInPath(path: string): string | undefined {
-  const name = /^(?:\/+v1)*\/+(?:openai\/+deployments|engines)\/+([^/]+)\/+./.exec(path)?.[1];
+  const name = isPlain(path) ? undefined : partsOf(path).model;
   try {
     return name && decodeURIComponent(name);
   } catch {
@@ -42,23 +42,26 @@ interface PathParts {
   readonly names: readonly string[];
   /** What follows the name of a backend. */
   readonly rest: string;
+  /** The name in a base that has one, as it was written. */
+  readonly model: string | undefined;
 }
 
 function partsOf(path: string): PathParts {
   const names: string[] = [];
+  let model: string | undefined;
   let at = 0;
   while (at < path.length) {
     while (path[at] === '/') at += 1;
     if (at >= path.length) break;
     const slash = path.indexOf('/', at);
     const end = slash < 0 ? path.length : slash;
-    add(names, path.slice(at, end));
+    model = add(names, path.slice(at, end)) ?? model;
     at = end;
     if (names.length === 3 && names[0] === 'v1' && names[1] === 'backends') {
-      return { names, rest: path.slice(at) };
+      return { names, rest: path.slice(at), model };
     }
   }
-  return { names, rest: '' };
+  return { names, rest: '', model };
 }
 
 /** What clients write at the beginning of a path, and what is served there; the first that fits counts. */
@@ -87,17 +90,20 @@ const BASES = WRITTEN_BASES.map(({ written, served }) => ({
 /** Names at the beginning of a path in which a base may end. */
 const LONGEST_BASE = 4;
 
-/** Adds a name, in the form that is served. */
-function add(names: string[], name: string): void {
+/** Adds a name, in the form that is served. Returns the model that a base names which ends here. */
+function add(names: string[], name: string): string | undefined {
   names.push(name);
-  if (names.length > LONGEST_BASE) return;
+  if (names.length > LONGEST_BASE) return undefined;
   const base = BASES.find(
     ({ written }) =>
       written.length === names.length && written.every((one, i) => fits(one, names[i])),
   );
-  if (!base) return;
+  if (!base) return undefined;
+  const star = base.written.indexOf('*');
+  const model = star < 0 ? undefined : names[star];
   const isKept = base.written.at(-1) === '';
   names.splice(0, names.length, ...base.served, ...(isKept ? [name] : []));
+  return model;
 }
 
 /** `*` is any name; the empty one at the end is what follows, which stays. */

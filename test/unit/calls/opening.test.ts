@@ -1,0 +1,83 @@
+/**
+ * The beginning of a plain answer: each fault under a status of success that the tables know is held
+ * back as an error, in any spelling, and an answer is passed on.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { openPlain } from '../../../src/calls/opening.ts';
+import { PieceSource } from '../../../src/calls/piece-source.ts';
+import { FAULT_REASONS, STATUS_FIELDS } from '../../../src/http/foreign-error.ts';
+
+const blank = fc.constantFrom('', ' ', '\n  ', '\t');
+const word = fc.constantFrom(...FAULT_REASONS.map((reason) => reason.word));
+
+/** A reason in any case, with blanks, and as SGLang's object. */
+const reason = fc
+  .tuple(word, blank, fc.boolean(), fc.boolean(), fc.boolean())
+  .map(([text, space, upper, isObject, isLast]) => {
+    const spelt = JSON.stringify(space + (upper ? text.toUpperCase() : text));
+    if (!isObject) return spelt;
+    return isLast ? `{"matched":null,"type":${spelt}}` : `{"type":${spelt}, "length" : 3}`;
+  });
+
+const faultInChoice = fc
+  .tuple(reason, blank, blank)
+  .map(([text, a, b]) => `{"choices":[{"index":0,"finish_reason"${a}:${b}${text}}],"usage":null}`);
+
+const status = fc.oneof(fc.constantFrom(-1, -2_000, 1_004, 110), fc.constantFrom('1113', 'busy'));
+const faultInStatus = fc
+  .tuple(fc.constantFrom(...STATUS_FIELDS), status, blank, blank)
+  .map(([{ path }, value, a, b]) => {
+    const [outer, inner] = path;
+    const told = JSON.stringify(value);
+    const message = '"message":"too many"';
+    return inner === undefined
+      ? `{"${outer}"${a}:${b}${told},${message}}`
+      : `{"${outer}"${a}:${b}{"${inner}":${told},${message}}}`;
+  });
+
+const cuts = fc.array(fc.nat(200), { maxLength: 5 });
+
+async function opened(text: string, at: readonly number[]): Promise<string> {
+  const bytes = new TextEncoder().encode(text);
+  const ends = [...new Set([...at.map((n) => n % (bytes.length + 1)), bytes.length])];
+  ends.sort((a, b) => a - b);
+  const pieces = ends.map((end, i) => bytes.slice(ends[i - 1] ?? 0, end));
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const piece of pieces) if (piece.length > 0) controller.enqueue(piece);
+      controller.close();
+    },
+  });
+  const { kind } = await openPlain(new PieceSource(body), () => {});
+  return kind;
+}
+
+describe('a plain answer', () => {
+  it('that is a fault by a reason to finish is an error', () =>
+    fc.assert(
+      // In one piece: an answer of which a key with content has come is passed on as it comes.
+      fc.asyncProperty(faultInChoice, async (text) => {
+        expect([text, await opened(text, [])]).toEqual([text, 'error']);
+      }),
+    ));
+
+  it('that is a fault by a status field is an error', () =>
+    fc.assert(
+      fc.asyncProperty(faultInStatus, cuts, async (text, at) => {
+        expect([text, await opened(text, at)]).toEqual([text, 'error']);
+      }),
+    ));
+
+  it('that ends well is passed on', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('"stop"', '"length"', '{"type":"stop"}', '"tool_calls"', 'null'),
+        cuts,
+        async (ended, at) => {
+          const text = `{"choices":[{"message":{"content":"abort"},"finish_reason":${ended}}],"code":200}`;
+          expect([text, await opened(text, at)]).toEqual([text, 'answer']);
+        },
+      ),
+    ));
+});
