@@ -48,7 +48,7 @@ const BATCH_WINDOW_MS = 86_400_000;
 export class JobsObject extends DurableObject<Env> implements JobsApi {
   readonly #alarm: ObjectAlarm;
   readonly #tenant: string;
-  readonly #figures = new JobFigures(Date.now());
+  #figures = new JobFigures(Date.now());
   readonly #metrics: MetricsPush;
   #stores: ReturnType<typeof storesOf>;
   #work: JobWork;
@@ -232,6 +232,8 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     await this.ctx.storage.deleteAll();
     this.#alarm.fired();
     this.#stores = storesOf(this.ctx.storage);
+    // What was counted goes with the tenant: a later turn would bring it to the metrics again.
+    this.#figures = new JobFigures(Date.now());
     this.#work = this.#newWork();
   }
 

@@ -2,10 +2,9 @@
  * Sends the requests by which the tenant's endpoints load adapters. Which are loaded where is decided
  * in src/core/backends/backend-adapters.ts, what an engine is asked in src/endpoints/lora.ts.
  */
-import { pingTargetOf } from '../../src/auth/endpoint-target.ts';
 import { type LoraResult, loadLora } from '../../src/endpoints/lora.ts';
 import type { AdapterOrder } from '../../src/protocol/tenant.ts';
-import type { PingContext } from './pings.ts';
+import { keyOf, NO_TARGET, NOT_SENT, type PingContext, targetOf } from './pings.ts';
 
 export interface AdapterContext
   extends Pick<PingContext, 'env' | 'tenant' | 'config' | 'waitUntil'> {
@@ -25,7 +24,7 @@ export class AdapterOrders {
   }
 
   load(order: AdapterOrder): void {
-    const key = JSON.stringify([order.backend, order.endpoint]);
+    const key = keyOf(order);
     const done = this.#run(order, this.#last.get(key)).finally(() => {
       if (this.#last.get(key) === done) this.#last.delete(key);
     });
@@ -46,18 +45,15 @@ export class AdapterOrders {
   }
 
   async #ask(order: AdapterOrder): Promise<LoraResult> {
-    const { config, env, tenant } = this.#context;
     try {
-      const present = config();
-      const ping = present && (await pingTargetOf(present, order, { ...env }, tenant));
+      const present = this.#context.config();
+      const ping = await targetOf(this.#context, order, present);
       const engine = present?.backends[order.backend]?.lora.engine;
-      if (!ping || !engine) {
-        return { ...FAILED, reason: 'its key is missing, or it is not configured' };
-      }
+      if (!ping || !engine) return { ...FAILED, reason: NO_TARGET };
       return await loadLora(ping.target, { engine, ...order }, order.patienceMs);
     } catch (error) {
       console.error(JSON.stringify({ event: 'adapter_not_sent', error: String(error) }));
-      return { ...FAILED, reason: 'the requests could not be made' };
+      return { ...FAILED, reason: NOT_SENT };
     }
   }
 }

@@ -6,6 +6,7 @@
  */
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import { isPing } from '../../src/core/prewarm/prewarm-accounts.ts';
 import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import { AppLabels } from '../../src/metrics/app-labels.ts';
@@ -189,7 +190,7 @@ export class CallCounters {
     const set = this.#set;
     set.add('talaria_wakes_ended_total', [backend, wake.cause, outcome]);
     const isKnown = outcome === 'used' || outcome === 'late' || outcome === 'wasted';
-    if (wake.cause === 'demand' || !isKnown) return;
+    if (!isPing(wake) || !isKnown) return;
     set.add('talaria_forecast_expected_needs_total', [backend], wake.probability);
     set.add('talaria_forecast_actual_needs_total', [backend], outcome === 'wasted' ? 0 : 1);
   }

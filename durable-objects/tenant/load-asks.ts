@@ -2,20 +2,13 @@
  * Asks engines for their load from the tenant's object, beside the calls; when is decided in
  * src/core/backends/engine-slots.ts.
  */
-import { pingTargetOf } from '../../src/auth/endpoint-target.ts';
-import type { TenantConfig } from '../../src/config/schema.ts';
 import { askLoad, type ToldLoad } from '../../src/endpoints/ask-load.ts';
 import type { EngineLoad, LoadForm } from '../../src/endpoints/engine-load.ts';
 import type { PingOrder } from '../../src/protocol/tenant.ts';
+import { type PingContext, targetOf } from './pings.ts';
 
-export interface LoadContext {
-  /** The Worker's environment, with the endpoints' keys. */
-  readonly env: object;
-  readonly tenant: string;
-  config(): TenantConfig | undefined;
+export interface LoadContext extends Pick<PingContext, 'env' | 'tenant' | 'config' | 'waitUntil'> {
   told(order: PingOrder, load: EngineLoad | undefined): Promise<unknown>;
-  /** Keeps the object in memory until a promise has settled. */
-  waitUntil(promise: Promise<unknown>): void;
 }
 
 /** Endpoints whose way to tell is remembered; with more, all are found out anew. */
@@ -36,10 +29,8 @@ export class LoadAsks {
   }
 
   async #ask(order: PingOrder): Promise<EngineLoad | undefined> {
-    const { config, env, tenant } = this.#context;
     try {
-      const configured = config();
-      const ping = configured && (await pingTargetOf(configured, order, { ...env }, tenant));
+      const ping = await targetOf(this.#context, order);
       if (!ping?.adapter.tellsLoad || ping.target.model === undefined) return undefined;
       const { url } = ping.target;
       const told = await askLoad(ping.target, this.#forms.get(url));

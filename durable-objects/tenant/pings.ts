@@ -6,7 +6,7 @@
  * An endpoint is asked by one loop at a time, which later orders join (endpoints/joined-wake.ts).
  */
 
-import { type PingTarget, pingTargetOf } from '../../src/auth/endpoint-target.ts';
+import { type PingTarget, pingTargetOf, secretsIn } from '../../src/auth/endpoint-target.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import { JoinedWake } from '../../src/endpoints/joined-wake.ts';
 import { type ReleaseResult, releaseEndpoint } from '../../src/endpoints/release.ts';
@@ -26,7 +26,9 @@ export interface PingContext {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-const NO_TARGET = 'its key is missing, or it is not configured';
+/** Why nothing was asked, for the operator. */
+export const NO_TARGET = 'its key is missing, or it is not configured';
+export const NOT_SENT = 'the requests could not be made';
 const NOT_ASKED = { ok: false, tookMs: 0, refusals: 0 };
 
 export class Pings {
@@ -76,33 +78,38 @@ export class Pings {
     try {
       const config = this.#context.config();
       await this.#releases.get(key);
-      const ping = config && (await this.#target(config, wake.order));
+      const ping = await targetOf(this.#context, wake.order, config);
       if (!ping) return { ...NOT_ASKED, reason: NO_TARGET };
       const leftMs = wake.ask(wake.order.patienceMs ?? ping.patienceMs, Date.now());
       return await wakeEndpoint(ping.adapter, ping.target, leftMs);
     } catch (error) {
       console.error(JSON.stringify({ event: 'wake_not_sent', error: String(error) }));
-      return { ...NOT_ASKED, reason: 'the requests could not be made' };
+      return { ...NOT_ASKED, reason: NOT_SENT };
     }
   }
 
   async #release(order: PingOrder): Promise<ReleaseResult> {
     try {
-      const config = this.#context.config();
-      const ping = config && (await this.#target(config, order));
+      const ping = await targetOf(this.#context, order);
       if (!ping) return { ok: false, reason: NO_TARGET };
       return await releaseEndpoint(ping.adapter, ping.target);
     } catch (error) {
       console.error(JSON.stringify({ event: 'release_broke', error: String(error) }));
-      return { ok: false, reason: 'the requests could not be made' };
+      return { ok: false, reason: NOT_SENT };
     }
-  }
-
-  #target(config: TenantConfig, order: PingOrder): Promise<PingTarget | undefined> {
-    return pingTargetOf(config, order, { ...this.#context.env }, this.#context.tenant);
   }
 }
 
-function keyOf({ backend, endpoint }: PingOrder): string {
+/** How an endpoint is asked; undefined without its key, or where it is not configured (any more). */
+export async function targetOf(
+  { env, tenant, config }: Pick<PingContext, 'env' | 'tenant' | 'config'>,
+  order: PingOrder,
+  present = config(),
+): Promise<PingTarget | undefined> {
+  return present && pingTargetOf(present, order, secretsIn(env), tenant);
+}
+
+/** The endpoint of an order. */
+export function keyOf({ backend, endpoint }: Pick<PingOrder, 'backend' | 'endpoint'>): string {
   return JSON.stringify([backend, endpoint]);
 }

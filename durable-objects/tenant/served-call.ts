@@ -1,4 +1,5 @@
 /** Counts the times and the tokens of a call that succeeded. */
+import { sequencesOf } from '../../src/core/runs/call-request.ts';
 import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import type { MetricSet } from '../../src/metrics/metric-set.ts';
@@ -30,7 +31,7 @@ export function countServed(
   }
   const decodeMs = firstByteMs === undefined ? result.decodeMs : result.serviceMs - firstByteMs;
   // The tokens of several sequences come beside each other.
-  if (decodeMs === undefined || outputTokens < 2 || (request.sequences ?? 1) > 1) return;
+  if (decodeMs === undefined || outputTokens < 2 || sequencesOf(request) > 1) return;
   const perToken = Math.max(0, decodeMs) / (outputTokens - 1) / 1_000;
   set.observe('talaria_time_per_output_token_seconds', labels, perToken);
 }

@@ -41,6 +41,11 @@ process.on('message', () => {
 process.on('disconnect', () => process.exit());
 
 function serve(socket: Socket, { head, body }: Message): void {
+  // What is asked beside calls, such as an engine's load, is no call.
+  if (!head.startsWith('POST ')) {
+    socket.write('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n');
+    return;
+  }
   calls += 1;
   running += 1;
   most = Math.max(most, running);

@@ -24,6 +24,8 @@ export class LoadEndpoint {
   constructor(takesMs: number) {
     this.#takesMs = takesMs;
     this.#server = createServer((req, res) => {
+      // What is asked beside calls, such as an engine's load, is no call.
+      if (req.method !== 'POST') return void res.writeHead(404).end();
       req.resume().once('end', () => this.#serve(res));
     });
   }

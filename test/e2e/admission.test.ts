@@ -21,6 +21,8 @@ beforeAll(async () => {
   dispatcher = await startDispatcher();
   url = dispatcher.workerd.url;
   server = createServer((req, res) => {
+    // What is asked beside calls, such as an engine's load, is no call.
+    if (req.method !== 'POST') return void res.writeHead(404).end();
     let text = '';
     req.on('data', (part) => {
       text += part;

@@ -55,6 +55,8 @@ export class ChosenEndpoint {
   #serve(req: IncomingMessage, res: ServerResponse): void {
     req.resume();
     req.on('error', () => {});
+    // An engine's load is asked for beside calls, and wakes nothing.
+    if (/\/(metrics|slots|props)$/.test(req.url ?? '')) return void res.writeHead(404).end();
     const who = header(req, 'x-who');
     if (who === undefined) {
       this.wakes += 1;

@@ -45,6 +45,8 @@ function answer({ res, text }: Call): void {
 }
 
 function heard(req: IncomingMessage, res: ServerResponse): void {
+  // What is asked beside calls, such as an engine's load, is no call.
+  if (req.method !== 'POST') return void res.writeHead(404).end();
   const parts: Buffer[] = [];
   req.on('data', (part: Buffer) => parts.push(part));
   req.once('end', () => {

@@ -22,6 +22,8 @@ let holds: boolean;
 beforeAll(async () => {
   dispatcher = await startDispatcher();
   server = createServer((req, res) => {
+    // What is asked beside calls, such as an engine's load, is no call.
+    if (req.method !== 'POST') return void res.writeHead(404).end();
     req.resume();
     req.once('end', () => {
       if (holds) waiting.push(() => answer(res));

@@ -62,6 +62,8 @@ export class SteppedEndpoint {
   }
 
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    // What is asked beside calls, such as an engine's load, is no call.
+    if (req.method !== 'POST') return void res.writeHead(404).end();
     const parts: Buffer[] = [];
     for await (const part of req) parts.push(part as Buffer);
     const name = String(JSON.parse(Buffer.concat(parts).toString()).messages.at(-1).content);

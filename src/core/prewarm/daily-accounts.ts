@@ -78,12 +78,11 @@ export class DailyAccounts {
   }
 
   #add(backend: string, day: number, counts: Partial<DailyCounts>): void {
-    const name = dayOf(day * DAY_MS);
-    const key = `${name} ${backend}`;
+    const key = `${day} ${backend}`;
     let existing = this.#entries.get(key);
     if (!existing) {
       const total = emptyCounts();
-      existing = { entry: { day: name, backend, counts: total }, counts: total };
+      existing = { entry: { day: dayOf(day * DAY_MS), backend, counts: total }, counts: total };
       this.#entries.set(key, existing);
     }
     for (const field of DAILY_FIELDS) existing.counts[field] += counts[field] ?? 0;
@@ -91,7 +90,7 @@ export class DailyAccounts {
 
   /** What of the day of `at` (epoch ms) was not taken yet. */
   ofDay(backend: string, at: number): DailyCounts {
-    return this.#entries.get(`${dayOf(at)} ${backend}`)?.counts ?? emptyCounts();
+    return this.#entries.get(`${Math.floor(at / DAY_MS)} ${backend}`)?.counts ?? emptyCounts();
   }
 
   /** Returns and clears everything since the last call, in the order of first addition. */

@@ -179,7 +179,10 @@ describe('forecasts', () => {
   it('are counted against what came, without wakes whose need is not known', () => {
     const { counters, value } = counted();
     const wake = { at: 0, reason: '', probability: 0.25 };
-    const settle = (cause: 'demand' | 'prewarm', outcome: 'used' | 'wasted' | 'failed') =>
+    const settle = (
+      cause: 'demand' | 'operator' | 'prewarm',
+      outcome: 'used' | 'wasted' | 'failed',
+    ) =>
       counters.effect(
         {
           type: 'wake-settled',
@@ -196,6 +199,7 @@ describe('forecasts', () => {
     settle('prewarm', 'wasted');
     settle('prewarm', 'failed');
     settle('demand', 'used');
+    settle('operator', 'used');
     expect(value('talaria_forecast_expected_needs_total')).toBe(0.5);
     expect(value('talaria_forecast_actual_needs_total')).toBe(1);
     expect(value('talaria_wakes_ended_total', { cause: 'prewarm', outcome: 'failed' })).toBe(1);
