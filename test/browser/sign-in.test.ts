@@ -68,6 +68,18 @@ inBrowser('the door', () => {
     await page.getByText('not allowed with your token').waitFor();
   });
 
+  it('shows the next caller nothing of what the one before has seen', async () => {
+    const { page } = opened;
+    await signIn(page, origin, ADMIN);
+    await page.goto(`${origin}/console/t/busy/applications`);
+    await page.getByRole('link', { name: 'helpdesk' }).waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Admin token').fill(TENANT_KEY);
+    await page.keyboard.press('Enter');
+    await page.getByText('not allowed with your token').waitFor();
+    expect(await page.getByText('helpdesk').count()).toBe(0);
+  });
+
   it('asks for a new token where the old one is refused in the middle', async () => {
     const { page } = opened;
     await signIn(page, origin, ADMIN);

@@ -15,6 +15,8 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   readonly fetch?: typeof fetch;
+  /** How a success is read; JSON where absent. */
+  readonly read?: 'json' | 'text';
 }
 
 export const API = '/console/api';
@@ -28,8 +30,12 @@ export async function ask<T>(path: string, options: Ask): Promise<Answer<T>> {
     if (options.signal?.aborted) throw error;
     return { ok: false, problem: problem('offline', 0, 'No answer came.') };
   }
-  const body = await jsonOf(response);
+  const text = await response.text().catch(() => undefined);
+  const body = jsonOf(text);
   if (!response.ok) return { ok: false, problem: problemOf(response, body) };
+  if (options.read === 'text' && text !== undefined) {
+    return { ok: true, value: text as T, headers: response.headers };
+  }
   if (body === undefined && response.status !== 204) {
     return {
       ok: false,
@@ -78,9 +84,9 @@ export function problem(kind: ProblemKind, status: number, message: string): Pro
   return { kind, status, message, code: null, param: null, body: undefined, retryAfterMs: null };
 }
 
-async function jsonOf(response: Response): Promise<unknown> {
+function jsonOf(text: string | undefined): unknown {
   try {
-    return await response.json();
+    return text === undefined ? undefined : JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -34,8 +34,13 @@ export function usePages<Row, First extends Page<Row>>(
   const first = useResource<First>(path, topic);
   const [later, setLater] = useState<Later<Row> | null>(null);
   const busy = useRef(false);
+  const present = useRef(path);
+  present.current = path;
   const current = later?.of === path ? later : null;
-  useEffect(() => setLater(null), [path]);
+  useEffect(() => {
+    busy.current = false;
+    setLater(null);
+  }, [path]);
 
   const next = current === null ? first.value?.after : current.after;
   const more = useCallback(() => {
@@ -43,6 +48,7 @@ export function usePages<Row, First extends Page<Row>>(
     busy.current = true;
     const sign = path.includes('?') ? '&' : '?';
     void askAs<Page<Row>>(`${path}${sign}after=${encodeURIComponent(next)}`).then((answer) => {
+      if (present.current !== path) return;
       busy.current = false;
       if (!answer.ok) return;
       const { rows, after } = answer.value;

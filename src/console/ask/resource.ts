@@ -7,7 +7,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { StreamTopic } from '../../protocol/console/stream.ts';
 import { changes } from '../live/changes.ts';
 import { watch } from '../live/live.ts';
-import { askAs } from '../session/session.ts';
+import { askAs, session } from '../session/session.ts';
 import { backoffMs } from './backoff.ts';
 import { type Problem, passesByItself } from './problem.ts';
 
@@ -32,10 +32,10 @@ interface Kept {
 
 const kept = new Map<string, Kept>();
 
-/** Forgets all answers: those of one caller are not for the next. */
-export function forgetAnswers(): void {
-  kept.clear();
-}
+// The answers of one caller are not for the next.
+session.subscribe(({ kind }) => {
+  if (kind === 'signed-out') kept.clear();
+});
 
 /**
  * Asks for `path` (null: for nothing), and again when a change of `topic` is told and the tab is
@@ -57,7 +57,6 @@ export function useResource<T>(path: string | null, topic?: StreamTopic): Resour
     let timer: ReturnType<typeof setTimeout> | undefined;
     const load = async (attempt: number): Promise<void> => {
       state.current = { ...state.current, loading: true };
-      draw((n) => n + 1);
       const answer = await askAs<T>(path, { signal: abort.signal });
       if (abort.signal.aborted) return;
       if (answer.ok) {

@@ -84,7 +84,7 @@ function receive(message: StreamMessage): void {
       nowView.value = message.now;
       // Drawn with the next frame.
       requestAnimationFrame(() => stream?.seen(message.version));
-      return changed('now');
+      return;
     case 'changed':
       return changed(message.topic);
     default:

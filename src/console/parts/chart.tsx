@@ -93,7 +93,7 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
   const { lines, time = false, heightPx = 220, formatX, formatY, logX, yMost } = props;
   const sayX = (value: number) => formatX?.(time ? value * 1_000 : value) ?? '';
   const colours = getComputedStyle(document.documentElement);
-  const colour = (name: string) => resolved(colours, name);
+  const colour = resolved;
   const axis = {
     stroke: colour('--ink-faint'),
     grid: { stroke: colour('--line'), width: 1 },
@@ -183,7 +183,7 @@ function atLeast(span: number): uPlot.Range.Function {
 }
 
 /** A canvas does not know custom properties: the browser computes the colour of the theme. */
-function resolved(_root: CSSStyleDeclaration, name: string): string {
+function resolved(name: string): string {
   const probe = document.createElement('span');
   probe.style.color = `var(${name})`;
   document.body.append(probe);

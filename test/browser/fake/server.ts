@@ -79,10 +79,6 @@ export class FakeServer {
     this.#open.clear();
   }
 
-  get openStreams(): number {
-    return this.#open.size;
-  }
-
   async close(): Promise<void> {
     clearInterval(this.#timer);
     for (const socket of this.#open.keys()) socket.terminate();

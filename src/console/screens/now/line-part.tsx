@@ -50,7 +50,7 @@ export function LinePart({ tenant, view, chosen }: LinePartProps) {
           A call gets a slot at once while one is free; otherwise its run stands here.
         </Empty>
       ) : (
-        <Rows tenant={tenant} backend={shown} />
+        <Rows key={shown.backend} tenant={tenant} backend={shown} />
       )}
     </section>
   );

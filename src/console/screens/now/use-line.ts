@@ -3,8 +3,9 @@
  * is scrolled to. The line moves meanwhile, so a run that is met twice is drawn once, where it was
  * told last.
  */
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useMemo, useRef, useState } from 'preact/hooks';
 import type { LinePage, WaitingRun } from '../../../protocol/console/now.ts';
+import { withoutDoubles } from '../../ask/pages.ts';
 import { askAs } from '../../session/session.ts';
 
 export interface Line {
@@ -25,25 +26,32 @@ interface Paged {
   readonly at: number | null;
 }
 
+const NONE: Paged = { rows: [], after: undefined, at: null };
+
+/** Of one tenant and backend as long as it lives: give what uses it a key. */
 export function useLine(tenant: string, backend: string, first: LinePage): Line {
-  const none: Paged = { rows: [], after: undefined, at: null };
-  const [paged, setPaged] = useState<Paged>(none);
-  const busy = useRef(false);
-  useEffect(() => setPaged(none), [tenant, backend]);
+  const [paged, setPaged] = useState<Paged>(NONE);
+  /** The page that is on its way; a renewal has nothing to do with it any more. */
+  const asked = useRef<object | null>(null);
 
   const next = paged.at === null ? first.after : paged.after;
   const more = useCallback(() => {
-    if (next === undefined || busy.current) return;
-    busy.current = true;
+    if (next === undefined || asked.current) return;
+    const own = {};
+    asked.current = own;
     const query = new URLSearchParams({ backend, after: next });
     void askAs<LinePage>(`tenants/${encodeURIComponent(tenant)}/line?${query}`).then((answer) => {
-      busy.current = false;
+      if (asked.current !== own) return;
+      asked.current = null;
       if (!answer.ok) return;
       const { rows, after } = answer.value;
       setPaged((before) => ({ rows: [...before.rows, ...rows], after, at: Date.now() }));
     });
   }, [tenant, backend, next]);
-  const renew = useCallback(() => setPaged({ rows: [], after: undefined, at: null }), []);
+  const renew = useCallback(() => {
+    asked.current = null;
+    setPaged(NONE);
+  }, []);
   const rows = useMemo(() => joined(first.rows, paged.rows), [first.rows, paged.rows]);
   return {
     rows,
@@ -61,11 +69,5 @@ export function joined(
   others: readonly WaitingRun[],
 ): readonly WaitingRun[] {
   if (others.length === 0) return live;
-  const seen = new Set(live.map(({ run }) => run));
-  const rest = others.filter(({ run }) => {
-    if (seen.has(run)) return false;
-    seen.add(run);
-    return true;
-  });
-  return [...live, ...rest];
+  return withoutDoubles([...live, ...others], ({ run }) => run);
 }

@@ -24,7 +24,8 @@ export interface WaterfallProps {
 export function Waterfall({ tenant, story }: WaterfallProps) {
   const now = exactNow();
   const to = story.endedAt ?? now;
-  const lanes = story.lanes.map((lane, i) => laneOf(tenant, lane, i, now, fanOutOf(story, i)));
+  const fanOuts = fanOutsOf(story);
+  const lanes = story.lanes.map((lane, i) => laneOf(tenant, lane, i, now, fanOuts[i] ?? ''));
   const gaps: TimeLane[] =
     story.gaps.length === 0
       ? []
@@ -74,11 +75,18 @@ function laneOf(tenant: string, lane: RunLane, i: number, now: number, fanOut: s
   };
 }
 
-/** Which of the calls of its visit a lane is, as in `2 of 4`; '' where it is alone. */
-function fanOutOf({ lanes }: RunStory, i: number): string {
-  const visit = lanes[i]?.visit;
-  const others = lanes.flatMap((lane, k) => (lane.visit === visit ? [k] : []));
-  return others.length > 1 ? `${others.indexOf(i) + 1} of ${others.length}` : '';
+/** Which of the calls of its visit each lane is, as in `2 of 4`; '' where it is alone. */
+function fanOutsOf({ lanes }: RunStory): string[] {
+  const places = new Map<number, number>();
+  const own = lanes.map(({ visit }) => {
+    const place = (places.get(visit) ?? 0) + 1;
+    places.set(visit, place);
+    return place;
+  });
+  return lanes.map(({ visit }, i) => {
+    const all = places.get(visit) ?? 0;
+    return all > 1 ? `${own[i]} of ${all}` : '';
+  });
 }
 
 /** A span that goes on ends now. */

@@ -74,7 +74,7 @@ export function BackendWarmthPart({ tenant, view, backend, reload }: BackendWarm
           ))}
         </div>
       </div>
-      <Wakes tenant={tenant} backend={backend} />
+      <Wakes backend={backend} />
     </section>
   );
 }

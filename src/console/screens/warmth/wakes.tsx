@@ -22,7 +22,6 @@ const TONES: Readonly<Partial<Record<WakeShown['outcome'], Tone>>> = {
 };
 
 export interface WakesProps {
-  readonly tenant: string;
   readonly backend: BackendWarmth;
 }
 

@@ -7,13 +7,11 @@ import { Figure, Figures } from '../../parts/figures.tsx';
 import { saveCanvas, saveText } from './download.ts';
 import { csvOf, distributionOf, figuresByApp, type Outcome } from './outcome.ts';
 import { type Replay, recorded } from './replay.ts';
-import type { Scenario } from './scenario.ts';
 import type { Trace } from './trace.ts';
 
 export interface OutcomePartProps {
   readonly trace: Trace;
-  /** The tenant's own setting, then the one that was chosen. */
-  readonly scenarios: readonly Scenario[];
+  /** Of the tenant's own setting, then of the one that was chosen. */
   readonly replays: readonly Replay[];
 }
 

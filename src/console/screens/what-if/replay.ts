@@ -22,7 +22,6 @@ export interface Replay {
   readonly warmMs: number;
   /** Sum over calls. */
   readonly coldWaitMs: number;
-  readonly coldStarts: number;
   readonly wakes: number;
   /** Null where no price is set. */
   readonly money: number | null;
@@ -62,7 +61,6 @@ export function replay(
     })),
     warmMs,
     coldWaitMs: result.coldWaitMs,
-    coldStarts: result.coldStarts,
     wakes: result.pings,
     money: price === null ? null : (warmMs / 1_000) * price,
   };

@@ -60,7 +60,7 @@ function WhatIf({ trace }: { readonly trace: Trace }) {
   const own = useMemo(() => asConfigured(trace.head), [trace]);
   const plain = useMemo(() => plainGateway(trace.head), [trace]);
   const [scenario, setScenario] = useState<Scenario>(plain);
-  const { state, start, cancel } = useReplay();
+  const { state, start, cancel } = useReplay(trace);
   const problem = scenarioProblem(scenario);
   const last = trace.runs.at(-1)?.arrival_ms ?? 0;
   return (
@@ -83,7 +83,7 @@ function WhatIf({ trace }: { readonly trace: Trace }) {
           class="card-body what-if-form"
           onSubmit={(event) => {
             event.preventDefault();
-            if (problem === undefined) start({ trace, scenarios: [own, scenario] });
+            if (problem === undefined) start([own, scenario]);
           }}
         >
           <ScenarioForm scenario={scenario} own={own} onChange={setScenario} />
@@ -121,9 +121,7 @@ function WhatIf({ trace }: { readonly trace: Trace }) {
           </div>
         </form>
       </section>
-      {state.kind === 'done' && (
-        <OutcomePart trace={trace} scenarios={state.scenarios} replays={state.replays} />
-      )}
+      {state.kind === 'done' && <OutcomePart trace={trace} replays={state.replays} />}
       {state.kind === 'idle' && (
         <p class="faint what-if-note">
           The replay runs in this page, with the dispatcher's own code, and learns the applications
