@@ -4,6 +4,7 @@
  * read from its end: one pass gives the fingerprints of all that it may end with. Not for secrets;
  * whoever makes two texts alike joins conversations of the same API key only.
  */
+import { hex } from '../http/running-digest.ts';
 
 /** Characters at the end of a text that count. */
 const PRINT_CHARS = 2_048;
@@ -57,8 +58,4 @@ function printOf(low: number, high: number): string {
   const second =
     Math.imul(high ^ (high >>> 16), 2_246_822_507) ^ Math.imul(low ^ (low >>> 13), 3_266_489_909);
   return `${hex(first)}${hex(second)}`;
-}
-
-function hex(half: number): string {
-  return (half >>> 0).toString(16).padStart(8, '0');
 }

@@ -3,6 +3,7 @@
  * sub-agent's conversation may begin with one. Only fingerprints of them are kept. Arguments that are
  * longer than a task would be are not read, so that a call that writes a file costs little.
  */
+import { parsed } from '../http/foreign-error.ts';
 import { fieldsOf, listOf } from './json-fields.ts';
 import { latinJson } from './latin-text.ts';
 import { taskPrint } from './task-print.ts';
@@ -43,7 +44,7 @@ export class ToolTasks {
     const tasks: ToolTask[] = [];
     for (const { id, text, value } of this.#calls.values()) {
       const texts = new Set<string>();
-      collect(text === '' ? value : jsonOf(text), texts, 0);
+      collect(text === '' ? value : parsed(text), texts, 0);
       for (const print of texts) if (tasks.length < MAX_TASKS) tasks.push([print, id]);
     }
     return tasks;
@@ -135,14 +136,5 @@ function collect(value: unknown, prints: Set<string>, depth: number): void {
     if (print !== undefined) prints.add(print);
   } else if (typeof value === 'object' && value !== null && depth < MAX_DEPTH) {
     for (const inner of Object.values(value)) collect(inner, prints, depth + 1);
-  }
-}
-
-/** Undefined for a text that is no JSON, as that of a call that was cut off. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

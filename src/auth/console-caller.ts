@@ -3,13 +3,13 @@
  * API key, who sees that tenant. A key of another tenant gets the same answer as for a tenant that
  * does not exist, so that nobody learns which exist.
  */
-import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { TENANT_NAME } from '../config/schema.ts';
 import { loadKeyOwner, loadTenant } from '../config/store.ts';
-import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
+import { failure, type Outcome } from '../http/errors.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import type { ConsoleKey } from '../protocol/looking.ts';
+import { refuse } from './admin-tenant.ts';
 import type { AppEnv } from './app-env.ts';
 import { administrator } from './auth.ts';
 import { bearer } from './key-headers.ts';
@@ -72,8 +72,4 @@ export const adminOnly = createMiddleware<ConsoleEnv>(async (c, next) => {
 export function maySee(caller: ConsoleCaller, tenant: string): boolean {
   if (caller.role === 'tenant') return caller.tenant === tenant;
   return TENANT_NAME.safeParse(tenant).success;
-}
-
-function refuse(c: Context<ConsoleEnv>, error: ApiError): Response {
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

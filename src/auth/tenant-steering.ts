@@ -1,16 +1,23 @@
 /**
  * What the admin API and the console have in common where they act on a tenant: orders to endpoints and
- * limits of API keys, with the answers to them. The routes are in routes/steering.ts and
+ * API keys, with the answers to them. The routes are in routes/steering.ts and
  * routes/console/settings.ts.
  */
 import type * as z from 'zod';
+import { claimKeys } from '../config/key-claims.ts';
 import { keyLimitsSchema } from '../config/key-limits.ts';
+import { MAX_KEYS } from '../config/schema.ts';
+import { keysOf } from '../config/store.ts';
 import { failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { readText } from '../http/read-body.ts';
+import { sha256Hex } from '../http/sha256.ts';
 import { ENDPOINT_ORDERS, type EndpointOrder } from '../protocol/steering.ts';
-import { refuse, steer } from './admin-tenant.ts';
+import { change, documentOf, noTenant, refuse, steer } from './admin-tenant.ts';
 import type { TenantContext } from './app-env.ts';
+import { newKey } from './auth.ts';
+
+type KeyLimits = z.infer<typeof keyLimitsSchema>;
 
 const MAX_BODY_BYTES = 16_384;
 
@@ -36,6 +43,37 @@ export async function limitKey(c: TenantContext, id: string, by: string): Promis
   if (!limits.ok) return refuse(c, limits.error);
   const answer = await steer(c, { type: 'key-limits', id, limits: limits.value }, by);
   return answer.status === 'refused' ? refuse(c, { code: answer.code }) : c.body(null, 204);
+}
+
+/** Makes an API key, which is shown this once; `limits`: absent ones are the tenant's. */
+export async function makeKey(
+  c: TenantContext,
+  limits: KeyLimits,
+  by: string | undefined,
+): Promise<Response> {
+  if (keysOf(await documentOf(c)).length >= MAX_KEYS) {
+    const message = `A tenant has ${MAX_KEYS} keys at most.`;
+    return refuse(c, { code: 'invalid_request_error', param: 'keys', message });
+  }
+  const { id, key } = newKey();
+  const sha256 = await sha256Hex(key);
+  await claimKeys(c.env, c.req.param('tenant') ?? '', [sha256]);
+  const own = Object.entries(limits).filter(([, limit]) => limit != null);
+  const limited = own.length > 0 ? { limits: Object.fromEntries(own) } : {};
+  const changed = await change(c, (stub) => stub.addKey({ id, sha256, ...limited }, by));
+  return changed ? c.json({ id, key }, 201) : noTenant(c);
+}
+
+/** Revokes an API key. */
+export async function revokeKey(
+  c: TenantContext,
+  id: string,
+  by: string | undefined,
+): Promise<Response> {
+  const changed = await change(c, (stub) => stub.removeKey(id, by));
+  if (!changed) return noTenant(c);
+  const wasThere = keysOf(changed.before).length > keysOf(changed.after).length;
+  return wasThere ? c.body(null, 204) : refuse(c, { code: 'key_not_found' });
 }
 
 /** A small JSON body of a form. */

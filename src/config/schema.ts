@@ -14,6 +14,7 @@ import { adapters, lora } from './adapter-settings.ts';
 import { bodyLimits } from './body-limits.ts';
 import { corsSettings } from './cors-settings.ts';
 import { jobSettings } from './job-settings.ts';
+import { rate } from './key-limits.ts';
 import { modelEntry } from './model-entry.ts';
 import { prewarm } from './prewarm-settings.ts';
 import { CONFIG_FORMAT } from './upgrade.ts';
@@ -153,9 +154,8 @@ const backend = z.strictObject({
   sideCalls: z.int().min(1).max(100_000).default(128),
 });
 
-/** Limit for one API key in a minute; absent: no limit. */
-const rate = z.int().min(1).max(1_000_000_000).optional();
-const rateLimits = { requestsPerMinute: rate, tokensPerMinute: rate };
+/** Limits for one API key in a minute; absent: no limit. */
+const rateLimits = { requestsPerMinute: rate.optional(), tokensPerMinute: rate.optional() };
 
 /** A name, perhaps with a `*` for any end of it. */
 const applicationName = z.string().refine(isName, 'expected 1 to 128 printable characters');

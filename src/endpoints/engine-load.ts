@@ -2,6 +2,7 @@
  * What engines tell of their load: where to ask and how to read the answer. Servers without these
  * paths answer anything, a page of HTML with status 200 included, so only the known fields count.
  */
+import { parsed } from '../http/foreign-error.ts';
 import type { EndpointTarget, PlatformAnswer, PlatformRequest } from './adapter.ts';
 
 /** As the core takes it (`core/backends/engine-slots.ts`); a field that is absent is not told. */
@@ -103,12 +104,4 @@ function countOf(value: unknown): number | undefined {
 
 function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -71,6 +71,7 @@ function spread(word: number): number {
   return bits ^ (bits >>> 16);
 }
 
-function hex(word: number): string {
+/** Eight digits for 32 bits. */
+export function hex(word: number): string {
   return (word >>> 0).toString(16).padStart(8, '0');
 }

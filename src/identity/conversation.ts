@@ -6,6 +6,7 @@
  * derived from the hints in `identity.ts`.
  */
 
+import { listOf } from '../apis/json-fields.ts';
 import { type AgentContext, agentContext } from './agent-context.ts';
 import { CLIENT_BLOCKS, CLIENT_LINES } from './known-clients.ts';
 import { unitLabel } from './labels.ts';
@@ -220,10 +221,6 @@ function idOf(conversation: unknown): unknown {
 
 function nameOf(value: unknown): string | undefined {
   return typeof value === 'string' && !isPlaceholder(value) ? value : undefined;
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }
 
 function isFields(value: unknown): value is Fields {

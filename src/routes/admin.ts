@@ -14,19 +14,17 @@ import {
   steer,
 } from '../auth/admin-tenant.ts';
 import type { AppEnv } from '../auth/app-env.ts';
-import { newKey } from '../auth/auth.ts';
 import { conflictResponse, readVersion, versionTag } from '../auth/config-change.ts';
 import { acceptConfig } from '../auth/incoming-config.ts';
+import { makeKey, revokeKey } from '../auth/tenant-steering.ts';
 import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
-import { claimKeys } from '../config/key-claims.ts';
-import { MAX_CONFIG_BYTES, MAX_KEYS } from '../config/schema.ts';
+import { MAX_CONFIG_BYTES } from '../config/schema.ts';
 import { parseDocument, readDocument } from '../config/store.ts';
 import { readText } from '../http/read-body.ts';
-import { sha256Hex } from '../http/sha256.ts';
 import { usageView } from '../jobs/job-view.ts';
 import { askJobs, forgetJobs } from '../jobs/jobs-client.ts';
-import type { TenantDocument, ViewName } from '../protocol/tenant.ts';
+import type { ViewName } from '../protocol/tenant.ts';
 
 export const admin = new Hono<AppEnv>()
   .use('/tenants/:tenant', adminAuth)
@@ -50,26 +48,8 @@ export const admin = new Hono<AppEnv>()
     await ask(c, (stub) => stub.destroy(c.get('admin')));
     return c.body(null, 204);
   })
-  .post('/tenants/:tenant/keys', async (c) => {
-    if (keyCount(await documentOf(c)) >= MAX_KEYS) {
-      const message = `A tenant has ${MAX_KEYS} keys at most.`;
-      return refuse(c, { code: 'invalid_request_error', param: 'keys', message });
-    }
-    const { id, key } = newKey();
-    const sha256 = await sha256Hex(key);
-    await claimKeys(c.env, c.req.param('tenant'), [sha256]);
-    const changed = await change(c, (stub) => stub.addKey({ id, sha256 }, c.get('admin')));
-    return changed ? c.json({ id, key }, 201) : noTenant(c);
-  })
-  .delete('/tenants/:tenant/keys/:id', async (c) => {
-    const id = c.req.param('id');
-    const changed = await change(c, (stub) => stub.removeKey(id, c.get('admin')));
-    if (!changed) return noTenant(c);
-    const { before, after } = changed;
-    return keyCount(before) === keyCount(after)
-      ? refuse(c, { code: 'key_not_found' })
-      : c.body(null, 204);
-  })
+  .post('/tenants/:tenant/keys', (c) => makeKey(c, {}, c.get('admin')))
+  .delete('/tenants/:tenant/keys/:id', (c) => revokeKey(c, c.req.param('id'), c.get('admin')))
   .get('/tenants/:tenant/pdgraph', (c) => show(c, 'pdgraph', 'application/json'))
   .get('/tenants/:tenant/status', (c) => show(c, 'status', 'application/json'))
   .get('/tenants/:tenant/jobs', async (c) => {
@@ -125,9 +105,4 @@ async function show(
 ): Promise<Response> {
   const view = await ask(c, (stub) => stub.view(what, c.req.query('app')));
   return view === undefined ? noTenant(c) : c.body(view, 200, { 'content-type': contentType });
-}
-
-function keyCount(document: TenantDocument | undefined): number {
-  const keys = document?.config.keys;
-  return Array.isArray(keys) ? keys.length : 0;
 }

@@ -6,12 +6,13 @@
  */
 import { type Context, Hono } from 'hono';
 import * as z from 'zod';
+import { refuse } from '../auth/admin-tenant.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { authenticateAdmin } from '../auth/auth.ts';
 import { chargeRequest } from '../auth/live-key.ts';
 import { heldOfKeys } from '../calls/client-body.ts';
 import { TENANT_NAME } from '../config/schema.ts';
-import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
+import { failure, type Outcome } from '../http/errors.ts';
 import { type Hand, InHand } from '../http/in-hand.ts';
 import { CONTENT_TYPE, exposition, type Source } from '../metrics/exposition.ts';
 import { askTenant } from '../objects/ask-object.ts';
@@ -191,8 +192,4 @@ function heldByWorker(tenant: string): Source['samples'] {
     talaria_bodies_in_hand_bytes: held.map(({ key, bodyBytes }) => [[key], bodyBytes]),
     talaria_uploads: held.map(({ key, uploads }) => [[key], uploads]),
   };
-}
-
-function refuse(c: Context<AppEnv>, error: ApiError): Response {
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

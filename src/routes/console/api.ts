@@ -4,9 +4,9 @@
  */
 import { type Context, Hono } from 'hono';
 import * as z from 'zod';
+import { refuse } from '../../auth/admin-tenant.ts';
 import { type ConsoleEnv, consoleAuth } from '../../auth/console-caller.ts';
 import { tenantNames } from '../../config/tenant-names.ts';
-import { type ApiError, errorResponse } from '../../http/errors.ts';
 import { firstProblem } from '../../http/problem.ts';
 import { askTenant } from '../../objects/ask-object.ts';
 import { RUN_STATES } from '../../protocol/console/runs.ts';
@@ -108,8 +108,4 @@ async function look(
 
 function refuseQuery(c: Context<ConsoleEnv>, error: z.ZodError): Response {
   return refuse(c, { code: 'invalid_request_error', ...firstProblem(error) });
-}
-
-function refuse(c: Context<ConsoleEnv>, error: ApiError): Response {
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

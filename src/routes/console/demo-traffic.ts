@@ -4,10 +4,9 @@
  */
 import type { Context } from 'hono';
 import * as z from 'zod';
+import { refuse } from '../../auth/admin-tenant.ts';
 import type { ConsoleEnv } from '../../auth/console-caller.ts';
-import { type ApiError, errorResponse } from '../../http/errors.ts';
-import { firstProblem } from '../../http/problem.ts';
-import { readText } from '../../http/read-body.ts';
+import { readJson } from '../../auth/tenant-steering.ts';
 
 const MAX_BODY_BYTES = 1_000;
 
@@ -21,26 +20,10 @@ export function playsTraffic(env: Env): boolean {
 export async function demoTraffic(c: Context<ConsoleEnv>): Promise<Response> {
   if (!playsTraffic(c.env)) return refuse(c, { code: 'not_found' });
   if (c.get('caller').role !== 'admin') return refuse(c, { code: 'permission_denied' });
-  const body = await readText(c.req.raw, { maxBytes: MAX_BODY_BYTES });
+  const body = await readJson(c, order, MAX_BODY_BYTES);
   if (!body.ok) return refuse(c, body.error);
-  const parsed = order.safeParse(parse(body.text));
-  if (!parsed.success) {
-    return refuse(c, { code: 'invalid_request_error', ...firstProblem(parsed.error) });
-  }
-  const player = `${c.env.DEMO_TRAFFIC_URL}/${parsed.data.action}`;
+  const player = `${c.env.DEMO_TRAFFIC_URL}/${body.value.action}`;
   const played = await fetch(player, { method: 'POST' }).catch(() => undefined);
   if (!played?.ok) return refuse(c, { code: 'dispatcher_unavailable', message: 'Nobody plays.' });
   return c.body(await played.text(), 200, { 'content-type': 'application/json' });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function refuse(c: Context<ConsoleEnv>, error: ApiError): Response {
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

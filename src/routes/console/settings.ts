@@ -5,25 +5,21 @@
  */
 import { type Context, Hono } from 'hono';
 import * as z from 'zod';
-import {
-  change,
-  documentOf,
-  noTenant,
-  refuse,
-  refuseConfig,
-  steer,
-} from '../../auth/admin-tenant.ts';
-import { newKey } from '../../auth/auth.ts';
+import { documentOf, noTenant, refuse, refuseConfig, steer } from '../../auth/admin-tenant.ts';
 import { conflictResponse, readVersion, versionTag } from '../../auth/config-change.ts';
 import { adminOnly, type ConsoleEnv } from '../../auth/console-caller.ts';
 import { acceptConfig } from '../../auth/incoming-config.ts';
 import { withHiddenKeys, withShownKeys } from '../../auth/seal-config.ts';
-import { auditCursor, limitKey, orderEndpoint, readJson } from '../../auth/tenant-steering.ts';
-import { claimKeys } from '../../config/key-claims.ts';
+import {
+  auditCursor,
+  limitKey,
+  makeKey,
+  orderEndpoint,
+  readJson,
+  revokeKey,
+} from '../../auth/tenant-steering.ts';
 import { keyLimitsSchema } from '../../config/key-limits.ts';
-import { MAX_CONFIG_BYTES, MAX_KEYS } from '../../config/schema.ts';
-import { keysOf } from '../../config/store.ts';
-import { sha256Hex } from '../../http/sha256.ts';
+import { MAX_CONFIG_BYTES } from '../../config/schema.ts';
 import { type ConfigView, HIDDEN } from '../../protocol/console/settings.ts';
 import { isName } from '../../protocol/name.ts';
 import type { TenantDocument } from '../../protocol/tenant.ts';
@@ -58,15 +54,9 @@ export const consoleSettings = new Hono<ConsoleEnv>()
     return c.json({ rows: hidden });
   })
   .get('/tenants/:tenant/keys', (c) => answerView(c, { type: 'keys' }))
-  .post('/tenants/:tenant/keys', adminOnly, makeKey)
+  .post('/tenants/:tenant/keys', adminOnly, makeLimitedKey)
   .put('/tenants/:tenant/keys/:id', adminOnly, (c) => limitKey(c, c.req.param('id'), by(c)))
-  .delete('/tenants/:tenant/keys/:id', adminOnly, async (c) => {
-    const id = c.req.param('id');
-    const changed = await change(c, (stub) => stub.removeKey(id, by(c)));
-    if (!changed) return noTenant(c);
-    const wasThere = keysOf(changed.before).length > keysOf(changed.after).length;
-    return wasThere ? c.body(null, 204) : refuse(c, { code: 'key_not_found' });
-  })
+  .delete('/tenants/:tenant/keys/:id', adminOnly, (c) => revokeKey(c, c.req.param('id'), by(c)))
   .put('/tenants/:tenant/applications/:app/weight', adminOnly, setWeight)
   .post('/tenants/:tenant/endpoints/:backend/:endpoint/:order', adminOnly, (c) =>
     orderEndpoint(c, c.req.param(), by(c)),
@@ -123,20 +113,10 @@ async function storedConfigs(
   return { ok: true, configs: [older.config, present.config] };
 }
 
-async function makeKey(c: Context<ConsoleEnv, '/tenants/:tenant/keys'>): Promise<Response> {
+async function makeLimitedKey(c: Context<ConsoleEnv, '/tenants/:tenant/keys'>): Promise<Response> {
   const limits = await readJson(c, keyLimitsSchema);
   if (!limits.ok) return refuse(c, limits.error);
-  if (keysOf(await documentOf(c)).length >= MAX_KEYS) {
-    const message = `A tenant has ${MAX_KEYS} keys at most.`;
-    return refuse(c, { code: 'invalid_request_error', param: 'keys', message });
-  }
-  const { id, key } = newKey();
-  const sha256 = await sha256Hex(key);
-  await claimKeys(c.env, c.req.param('tenant'), [sha256]);
-  const own = Object.entries(limits.value).filter(([, limit]) => limit != null);
-  const limited = own.length > 0 ? { limits: Object.fromEntries(own) } : {};
-  const changed = await change(c, (stub) => stub.addKey({ id, sha256, ...limited }, by(c)));
-  return changed ? c.json({ id, key }, 201) : noTenant(c);
+  return makeKey(c, limits.value, by(c));
 }
 
 async function setWeight(
