@@ -13,7 +13,7 @@ import { signOut, versionProblem } from '../session/session.ts';
 import { Boundary } from './boundary.tsx';
 import { DemoTraffic } from './demo-traffic.tsx';
 import { LivePill } from './live-pill.tsx';
-import { Palette, paletteOpen } from './palette.tsx';
+import { openPalette, Palette } from './palette.tsx';
 import { Screens } from './screens.tsx';
 import { TenantChooser } from './tenant-chooser.tsx';
 import { ThemeButton } from './theme-button.tsx';
@@ -119,9 +119,7 @@ function Bar({ view, tenant }: { readonly view: SessionView; readonly tenant: st
         class="button"
         aria-label="Jump to ⌘K"
         title="Jump to a screen, application, run or call"
-        onClick={() => {
-          paletteOpen.value = true;
-        }}
+        onClick={openPalette}
       >
         <Icon name="search" />
         <kbd class="wide-only">⌘K</kbd>

@@ -8,74 +8,81 @@ import { nowView } from '../live/live.ts';
 import { signedIn } from '../session/session.ts';
 import { type Jump, jumpsFor } from './jumps.ts';
 
-export const paletteOpen = signal(false);
+/** The one palette of the page; null while none is drawn. */
+let dialog: HTMLDialogElement | null = null;
+/** Whether it is open; follows the dialog, which is opened and closed by the browser as well. */
+const open = signal(false);
+
+/**
+ * Opens it, at once: its field takes the keys that follow, however long the list takes to be drawn.
+ * A field that came with the next drawing would lose what a fast hand types in between.
+ */
+export function openPalette(): void {
+  if (!dialog || dialog.open) return;
+  dialog.showModal();
+  open.value = true;
+}
 
 /** Stands once in the page; opens with ⌘K or Ctrl+K. */
 export function Palette({ tenant }: { readonly tenant: string | null }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const open = paletteOpen.value;
-  useEffect(() => {
-    const key = (event: KeyboardEvent) => {
-      if (event.key.toLowerCase() !== 'k' || !(event.metaKey || event.ctrlKey)) return;
-      event.preventDefault();
-      paletteOpen.value = !paletteOpen.value;
-    };
-    addEventListener('keydown', key);
-    return () => removeEventListener('keydown', key);
-  }, []);
-  useEffect(() => {
-    if (open) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [open]);
-  return (
-    <dialog
-      ref={dialog}
-      class="palette"
-      aria-label="Jump to"
-      onClose={() => {
-        paletteOpen.value = false;
-      }}
-      // The browser closes it on Escape and on a click beside it.
-      closedby="any"
-    >
-      {open && <Jumps tenant={tenant} />}
-    </dialog>
-  );
-}
-
-function Jumps({ tenant }: { readonly tenant: string | null }) {
   const { route } = useLocation();
+  const field = useRef<HTMLInputElement>(null);
+  const list = useRef<HTMLUListElement>(null);
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState(0);
-  const list = useRef<HTMLUListElement>(null);
+  useEffect(() => {
+    addEventListener('keydown', toggle);
+    return () => removeEventListener('keydown', toggle);
+  }, []);
   const applications = useResource<ApplicationsPage>(
-    tenant === null ? null : `tenants/${encodeURIComponent(tenant)}/applications`,
+    tenant === null || !open.value ? null : `tenants/${encodeURIComponent(tenant)}/applications`,
   );
-  const found = jumpsFor(text, {
-    tenant,
-    tenants: signedIn.value?.tenants ?? [],
-    applications: applications.value?.rows ?? [],
-    now: nowView.value,
-  });
+  const foundFor = (wanted: string) =>
+    jumpsFor(wanted, {
+      tenant,
+      tenants: signedIn.value?.tenants ?? [],
+      applications: applications.value?.rows ?? [],
+      now: nowView.value,
+    });
+  const found = open.value ? foundFor(text) : [];
   const at = Math.min(chosen, found.length - 1);
   useEffect(() => {
     list.current?.children[at]?.scrollIntoView({ block: 'nearest' });
   }, [at]);
   const go = (jump: Jump | undefined) => {
     if (!jump) return;
-    paletteOpen.value = false;
+    dialog?.close();
     route(jump.place);
   };
   const key = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
-    if (event.key === 'Enter') go(found[at]);
+    // A text that was typed last is in the field before it is drawn, and its first place is meant.
+    const typed = field.current?.value ?? '';
+    if (event.key === 'Enter') go(typed === text ? found[at] : foundFor(typed)[0]);
     else if (step !== 0) setChosen((at + step + found.length) % Math.max(1, found.length));
     else return;
     event.preventDefault();
   };
   return (
-    <>
+    <dialog
+      ref={(element) => {
+        dialog = element;
+      }}
+      class="palette"
+      aria-label="Jump to"
+      onClose={() => {
+        // Told later than it happens: it may be open again.
+        if (dialog?.open) return;
+        open.value = false;
+        if (field.current) field.current.value = '';
+        setText('');
+        setChosen(0);
+      }}
+      // The browser closes it on Escape and on a click beside it.
+      closedby="any"
+    >
       <input
+        ref={field}
         class="input"
         role="combobox"
         aria-label="Jump to a screen, an application, a run or a call"
@@ -84,7 +91,6 @@ function Jumps({ tenant }: { readonly tenant: string | null }) {
         aria-activedescendant={found.length > 0 ? `jump-${at}` : undefined}
         placeholder="Screen, application, run, call or request id"
         autofocus
-        value={text}
         onInput={(event) => {
           setText(event.currentTarget.value);
           setChosen(0);
@@ -106,12 +112,19 @@ function Jumps({ tenant }: { readonly tenant: string | null }) {
             <span class="faint">{jump.kind}</span>
           </li>
         ))}
-        {found.length === 0 && (
+        {open.value && found.length === 0 && (
           <li aria-selected="false" role="option">
             Nothing has this name.
           </li>
         )}
       </ul>
-    </>
+    </dialog>
   );
+}
+
+function toggle(event: KeyboardEvent): void {
+  if (event.key.toLowerCase() !== 'k' || !(event.metaKey || event.ctrlKey)) return;
+  event.preventDefault();
+  if (dialog?.open) dialog.close();
+  else openPalette();
 }
