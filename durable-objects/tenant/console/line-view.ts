@@ -4,7 +4,6 @@
  */
 import type { Backend } from '../../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../../src/core/dispatch/dispatcher.ts';
-import { untoldPlace } from '../../../src/core/dispatch/queue-place.ts';
 import type { PolicyName } from '../../../src/core/order/policies/registry.ts';
 import { POLICIES } from '../../../src/core/order/policies/registry.ts';
 import type { WaitingRun as Waiting } from '../../../src/core/order/waiting-queue.ts';
@@ -46,7 +45,7 @@ export function linePage(
     if (index >= after) {
       const { rankMs, boundMs } = dispatcher.queueRank(waiting.head) ?? row;
       const why = reasonsOf({ ...row, boundMs }, ahead, line, order.policy);
-      const eta = after === 0 ? untoldPlace(waiting.head, backend, now) : undefined;
+      const eta = after === 0 ? dispatcher.placeSeen(waiting.head, now) : undefined;
       rows.push({
         ...shown(waiting.head, waiting.calls, index + 1, why),
         rankMs: Math.round(rankMs),
