@@ -101,10 +101,12 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
 export function formCall(c: Context<AppEnv>, name: string, path: string): Promise<Response> {
   const { config } = c.get('tenant');
   return withBody(c, config.limits.bodyBytes, async ({ bytes, hand }) => {
-    const form = multipartModel(bytes, c.req.header('content-type') ?? '');
-    const resolved = form.ok ? modelOf(config, form.model) : form;
+    const contentType = c.req.header('content-type') ?? '';
+    const read = multipartModel(bytes, contentType, modelInPath(getPath(c.req.raw)));
+    if (!read.ok) return refuse(c, read.error);
+    const { form } = read;
+    const resolved = modelOf(config, form.model);
     if (!resolved.ok) return refuse(c, resolved.error);
-    if (!form.ok) return refuse(c, form.error);
     const { served } = resolved;
     const hints = { metadata: {}, shape: name, unit: name };
     const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
@@ -119,10 +121,8 @@ export function formCall(c: Context<AppEnv>, name: string, path: string): Promis
       method: 'POST',
       path: path + new URL(c.req.url).search,
       body: (_address, _rankMs, backend) => {
-        const upstream = upstreamAt(config, backend, form.model, served);
-        const isSame = upstream === form.model;
-        const body = isSame ? bytes : spliced(bytes, [{ span: form.span, text: upstream }]);
-        return { body, stripUsage: false };
+        const splice = form.splice(upstreamAt(config, backend, form.model, served));
+        return { body: splice ? spliced(bytes, [splice]) : bytes, stripUsage: false };
       },
       format: 'opaque',
     };
