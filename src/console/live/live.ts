@@ -11,6 +11,7 @@ import {
   type StreamTopic,
 } from '../../protocol/console/stream.ts';
 import { API } from '../ask/ask.ts';
+import { tenantPath } from '../ask/tenant-path.ts';
 import { exactNow, heardServerTime } from '../format/clock.ts';
 import { currentToken, openSession } from '../session/session.ts';
 import { changed } from './changes.ts';
@@ -34,7 +35,7 @@ export function follow(tenant: string): () => void {
   nowView.value = undefined;
   liveState.value = { kind: 'connecting' };
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-  const url = `${scheme}://${location.host}${API}/tenants/${encodeURIComponent(tenant)}/stream`;
+  const url = `${scheme}://${location.host}${API}/${tenantPath(tenant, 'stream')}`;
   let wasLive = false;
   const opened = new LiveStream(url, currentToken(), BROWSER, {
     state: (state) => {

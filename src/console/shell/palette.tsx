@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import type { ApplicationsPage } from '../../protocol/console/applications.ts';
 import { useResource } from '../ask/resource.ts';
+import { tenantPath } from '../ask/tenant-path.ts';
 import { nowView, watch } from '../live/live.ts';
 import { signedIn } from '../session/session.ts';
 import { type Jump, jumpsFor } from './jumps.ts';
@@ -38,7 +39,7 @@ export function Palette({ tenant }: { readonly tenant: string | null }) {
   const isOpen = open.value;
   useEffect(() => (isOpen ? watch('now') : undefined), [isOpen]);
   const applications = useResource<ApplicationsPage>(
-    tenant === null || !open.value ? null : `tenants/${encodeURIComponent(tenant)}/applications`,
+    tenant === null || !open.value ? null : tenantPath(tenant, 'applications'),
   );
   const foundFor = (wanted: string) =>
     jumpsFor(wanted, {

@@ -1,8 +1,9 @@
 /** The screen Now: what waits and why there, what runs, and how the backends are, live. */
 import { useEffect } from 'preact/hooks';
-import { useLocation, useRoute } from 'preact-iso';
+import { useLocation } from 'preact-iso';
 import type { BackendNow, NowView } from '../../../protocol/console/now.ts';
 import { useResource } from '../../ask/resource.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { duration } from '../../format/duration.ts';
 import { counted, whole } from '../../format/quantity.ts';
 import { FULL_HINT, liveState, nowView, watch } from '../../live/live.ts';
@@ -10,6 +11,7 @@ import { Badge } from '../../parts/badge.tsx';
 import { Figure, Figures } from '../../parts/figures.tsx';
 import { Banner, Empty, Loaded } from '../../parts/states.tsx';
 import { settingsPlace } from '../../places/places.ts';
+import { useNames } from '../../places/use-names.ts';
 import { BackendCard } from './backend-card.tsx';
 import { LinePart } from './line-part.tsx';
 import { LoadChart } from './load-chart.tsx';
@@ -20,11 +22,11 @@ import { RunningPart } from './running-part.tsx';
 const UNTOLD_MS = 10_000;
 
 export function NowScreen() {
-  const tenant = useRoute().params.tenant ?? '';
+  const tenant = useNames().tenant ?? '';
   const isFull = liveState.value.kind === 'full';
   const live = isFull ? undefined : nowView.value;
   // Until the stream has told something, and where it cannot.
-  const asked = useResource<NowView>(live ? null : `tenants/${encodeURIComponent(tenant)}/now`);
+  const asked = useResource<NowView>(live ? null : tenantPath(tenant, 'now'));
   useEffect(() => watch('now'), []);
   const { reload } = asked;
   useEffect(() => {
