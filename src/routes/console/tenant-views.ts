@@ -6,6 +6,7 @@ import { type Context, Hono } from 'hono';
 import { ask, refuse } from '../../auth/admin-tenant.ts';
 import type { ConsoleEnv } from '../../auth/console-caller.ts';
 import { failure, type Outcome } from '../../http/errors.ts';
+import { nameOfPart } from '../../protocol/console/path-part.ts';
 import type { SteeringQuestion } from '../../protocol/steering.ts';
 
 type Ctx = Context<ConsoleEnv, string>;
@@ -29,7 +30,7 @@ export const consoleViews = new Hono<ConsoleEnv>()
     return answerView(c, { type: 'applications', ...named, ...cursor });
   })
   .get('/tenants/:tenant/applications/:app', (c) =>
-    answerView(c, { type: 'application', app: c.req.param('app') }),
+    answerView(c, { type: 'application', app: nameOfPart(c.req.param('app')) }),
   );
 
 /** Asks the tenant's object, and passes its answer on. */
