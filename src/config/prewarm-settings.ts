@@ -21,6 +21,8 @@ export const prewarm = z.strictObject({
   pricePerWarmSecond: price.optional(),
   /** v: what a second of a run's time is worth, in the same currency. */
   valuePerSecond: price.optional(),
+  /** Woken endpoints read what prompts begin with, of which the text is kept for that. */
+  prefix: z.boolean().optional(),
   /** What pings ahead of need may cost in a UTC day. */
   budgetPerDay: z
     .strictObject({
@@ -51,11 +53,19 @@ export function prewarmOf(tenant: PrewarmSettings, own: PrewarmSettings = {}): P
   return {
     mode: merged.mode ?? DEFAULT_MODE,
     theta: thetaOf(tenant, own),
+    ...(merged.prefix ? { prefix: true } : {}),
     ...(c === undefined ? {} : { pricePerWarmSecond: c }),
     ...(own.budgetPerDay
       ? { budget: { ...warmMs, ...(money === undefined ? {} : { money }) } }
       : {}),
   };
+}
+
+/** True where texts of prompts are kept for a backend, to be read ahead of calls. */
+export function readsPrefixes({ prewarm: tenant, backends }: Configured, name: string): boolean {
+  if (!Object.hasOwn(backends, name)) return false;
+  const { mode, prefix } = prewarmOf(tenant, backends[name]?.prewarm);
+  return mode === 'on' && prefix === true;
 }
 
 /** The budget for all backends of a tenant together. */

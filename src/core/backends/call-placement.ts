@@ -187,6 +187,11 @@ export class CallPlacement {
     if (call.attempts === 0) this.totals.held(heldMs);
   }
 
+  /** An endpoint has read a prefix ahead of a call. */
+  wasRead(endpoint: Endpoint, chain: readonly PrefixLink[]): void {
+    if (this.mode !== 'off') this.#memory(endpoint).use(chain);
+  }
+
   /** A call gives its slot back. */
   released(call: LiveCall): void {
     const id = call.lease?.endpoint ?? '';
