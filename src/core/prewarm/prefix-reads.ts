@@ -34,6 +34,8 @@ interface Reading extends PrefixRead {
   readonly expectedMs: number;
   readonly patienceMs: number;
   isBooked: boolean;
+  /** When the endpoint had read it, epoch ms; undefined until then. */
+  endedAt?: number;
 }
 
 /** What an endpoint does since it woke. */
@@ -110,7 +112,8 @@ export class PrefixReads {
     const { read } = woken;
     if (!read) this.#woken.delete(endpoint);
     else if (has(call, read.prefix)) {
-      this.#book(woken, endpoint.isReading ? 'late' : 'used', now, effects);
+      const isLate = call.request.arrivedAt < (read.endedAt ?? Infinity);
+      this.#book(woken, isLate ? 'late' : 'used', now, effects);
     }
   }
 
@@ -152,7 +155,7 @@ export class PrefixReads {
       const aheadMs = Math.max(endpoint.coldStartMs, endpoint.idleTimeoutMs);
       const readMs = (tokens: number) => backend.placement.readMs(endpoint, tokens);
       const coming = forecast(Math.min(aheadMs, LONGEST_AHEAD_MS));
-      const chosen = choosePrefix(backend, this.#kept.values(), coming, readMs, this.#view);
+      const chosen = choosePrefix(backend, this.#kept.values(), coming, readMs, this.#view, now);
       if (chosen) this.#begin(woken, chosen, readMs, now, effects);
     }
   }
@@ -191,6 +194,7 @@ export class PrefixReads {
     this.#daily.add(woken.backend.name, now, { prefixReadMs: event.tookMs });
     woken.endpoint.isReading = false;
     if (!event.ok) return this.#book(woken, 'failed', now, effects, event.reason);
+    woken.read.endedAt = now;
     if (woken.read.isBooked) this.#woken.delete(woken.endpoint);
     woken.endpoint.keptUp(now);
     woken.backend.placement.wasRead(woken.endpoint, woken.read.prefix.chain);
