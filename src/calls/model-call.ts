@@ -14,6 +14,7 @@ import {
   withFields,
 } from '../apis/model-request.ts';
 import { multipartModel } from '../apis/multipart-model.ts';
+import { cutPrefix } from '../apis/prefix-text.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { type ServedModel, servedModel, upstreamAt } from '../config/model-names.ts';
 import { prefixSeed } from '../config/prefix-seed.ts';
@@ -62,6 +63,12 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       modelAt: (backend) => upstreamAt(config, backend, request.model, model),
       inputTokens: isOpaque ? 0 : request.inputTokens,
       ...(request.prefix === undefined ? {} : { prefix: request.prefix }),
+      prefixText: (link, backend) => {
+        const seed = prefixSeed(config)(request.model) ?? '';
+        const upstream = upstreamAt(config, backend, request.model, model);
+        const cut = cutPrefix(request, api, link, { model: upstream, seed });
+        return cut && { ...cut, backend };
+      },
       ...(hints.continues === undefined ? {} : { continues: hints.continues }),
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       identity: identified.identity,
