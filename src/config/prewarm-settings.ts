@@ -22,6 +22,8 @@ export const prewarm = z.strictObject({
   pricePerWarmSecond: z.optional(price),
   /** v: what a second of a run's time is worth, in the same currency. */
   valuePerSecond: z.optional(price),
+  /** Woken endpoints read what prompts begin with, of which the text is kept for that. */
+  prefix: z.optional(z.boolean()),
   /** What pings ahead of need may cost in a UTC day. */
   budgetPerDay: z.optional(
     z.strictObject({
@@ -52,11 +54,19 @@ export function prewarmOf(tenant: PrewarmSettings, own: PrewarmSettings = {}): P
   return {
     mode: merged.mode ?? DEFAULT_MODE,
     theta: thetaOf(tenant, own),
+    ...(merged.prefix ? { prefix: true } : {}),
     ...(c === undefined ? {} : { pricePerWarmSecond: c }),
     ...(own.budgetPerDay
       ? { budget: { ...warmMs, ...(money === undefined ? {} : { money }) } }
       : {}),
   };
+}
+
+/** True where texts of prompts are kept for a backend, to be read ahead of calls. */
+export function readsPrefixes({ prewarm: tenant, backends }: Configured, name: string): boolean {
+  if (!Object.hasOwn(backends, name)) return false;
+  const { mode, prefix } = prewarmOf(tenant, backends[name]?.prewarm);
+  return mode === 'on' && prefix === true;
 }
 
 /** The budget for all backends of a tenant together. */

@@ -10,6 +10,13 @@ import { CHROMIUM, NO_CHROMIUM } from './chromium.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/**
+ * How many times slower the pages compute than the machine does, as a slow phone or a busy machine
+ * would: `CPU_SLOWDOWN=8 npx vitest run --project browser` shows what depends on a fast page.
+ */
+const SLOWDOWN = Number(process.env.CPU_SLOWDOWN ?? 1);
+if (!(SLOWDOWN >= 1)) throw new Error('CPU_SLOWDOWN: a number of 1 or more.');
+
 /** Below a test's own, so that the error names what was waited for. */
 const PATIENCE_MS = 100_000;
 /** Of a test that looks at many screens one after the other. */
@@ -47,6 +54,10 @@ export async function openPage(
   // No test is about time: a busy machine must not fail one.
   opened.setDefaultTimeout(PATIENCE_MS);
   const page = await opened.newPage();
+  if (SLOWDOWN > 1) {
+    const devtools = await opened.newCDPSession(page);
+    await devtools.send('Emulation.setCPUThrottlingRate', { rate: SLOWDOWN });
+  }
   const faults: string[] = [];
   page.on('console', (message) => {
     if (message.type() !== 'error') return;

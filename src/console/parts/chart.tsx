@@ -5,6 +5,7 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { UNKNOWN } from '../format/quantity.ts';
 import { appliedTheme } from './theme.ts';
 
 export interface Line {
@@ -142,7 +143,7 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
     series: [
       {
         label: time ? 'Time' : 'At',
-        ...(formatX ? { value: (_, v) => (v === null ? '–' : sayX(v)) } : {}),
+        value: (plot, v) => sayLast(plot, 0, v, formatX ? sayX : String),
       },
       ...lines.map((line): uPlot.Series => {
         const paths = pathsOf(line);
@@ -151,17 +152,35 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
           stroke: colour(line.colour),
           width: line.width ?? 2,
           points: { show: line.points ?? false },
-          spanGaps: true,
+          // A count that nobody heard has no line; a point that is missing has its neighbours'.
+          spanGaps: !line.steps,
           ...(line.dash ? { dash: [...line.dash] } : {}),
           ...(line.fill ? { fill: colour(line.fill) } : {}),
           ...(paths ? { paths } : {}),
-          ...(formatY
-            ? { value: (_: uPlot, v: number | null) => (v === null ? '–' : formatY(v)) }
-            : {}),
+          value: (plot, v, i) => sayLast(plot, i, v, formatY ?? String),
         };
       }),
     ],
   };
+}
+
+/** What a legend says of a value; of the last one while nothing is pointed at. */
+function sayLast(
+  plot: uPlot,
+  series: number,
+  value: number | null | undefined,
+  say: (value: number) => string,
+): string {
+  const told = value ?? (plot.cursor.idx == null ? lastOf(plot.data[series] ?? []) : null);
+  return told == null ? UNKNOWN : say(told) || String(told);
+}
+
+function lastOf(values: ArrayLike<number | null | undefined>): number | null {
+  for (let i = values.length - 1; i >= 0; i -= 1) {
+    const value = values[i];
+    if (typeof value === 'number') return value;
+  }
+  return null;
 }
 
 function pathsOf({ steps, bars }: Line): uPlot.Series.PathBuilder | undefined {

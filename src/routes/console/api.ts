@@ -11,6 +11,7 @@ import { tenantNames } from '../../config/tenant-names.ts';
 import { digits, intWithin, textUpTo, textWithin } from '../../http/field-schemas.ts';
 import { firstProblem } from '../../http/problem.ts';
 import { askTenant } from '../../objects/ask-object.ts';
+import { nameOfPart } from '../../protocol/console/path-part.ts';
 import { RUN_STATES } from '../../protocol/console/runs.ts';
 import {
   CONSOLE_BUILD,
@@ -59,8 +60,12 @@ export const consoleApi = new Hono<ConsoleEnv>()
     if (!query.success) return refuseQuery(c, query.error);
     return look(c, { type: 'runs', filter: query.data });
   })
-  .get('/tenants/:tenant/runs/:run', (c) => look(c, { type: 'run', run: c.req.param('run') }))
-  .get('/tenants/:tenant/calls/:id', (c) => look(c, { type: 'call', id: c.req.param('id') }))
+  .get('/tenants/:tenant/runs/:run', (c) =>
+    look(c, { type: 'run', run: nameOfPart(c.req.param('run')) }),
+  )
+  .get('/tenants/:tenant/calls/:id', (c) =>
+    look(c, { type: 'call', id: nameOfPart(c.req.param('id')) }),
+  )
   .get('/tenants/:tenant/trace', (c) => {
     const query = traceQuery.safeParse(c.req.query());
     if (!query.success) return refuseQuery(c, query.error);

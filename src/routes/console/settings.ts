@@ -22,6 +22,7 @@ import {
 import { keyLimitsSchema } from '../../config/key-limits.ts';
 import { MAX_CONFIG_BYTES } from '../../config/schema.ts';
 import { numberWithin } from '../../http/field-schemas.ts';
+import { nameOfPart } from '../../protocol/console/path-part.ts';
 import { type ConfigView, HIDDEN } from '../../protocol/console/settings.ts';
 import { isName } from '../../protocol/name.ts';
 import type { TenantDocument } from '../../protocol/tenant.ts';
@@ -62,9 +63,11 @@ export const consoleSettings = new Hono<ConsoleEnv>()
   .put('/tenants/:tenant/keys/:id', adminOnly, (c) => limitKey(c, c.req.param('id'), by(c)))
   .delete('/tenants/:tenant/keys/:id', adminOnly, (c) => revokeKey(c, c.req.param('id'), by(c)))
   .put('/tenants/:tenant/applications/:app/weight', adminOnly, setWeight)
-  .post('/tenants/:tenant/endpoints/:backend/:endpoint/:order', adminOnly, (c) =>
-    orderEndpoint(c, c.req.param(), by(c)),
-  )
+  .post('/tenants/:tenant/endpoints/:backend/:endpoint/:order', adminOnly, (c) => {
+    const { backend, endpoint, order } = c.req.param();
+    const named = { backend: nameOfPart(backend), endpoint: nameOfPart(endpoint), order };
+    return orderEndpoint(c, named, by(c));
+  })
   .get('/tenants/:tenant/audit', adminOnly, (c) => {
     const after = auditCursor(c.req.query('after'));
     return after.ok ? answerView(c, { type: 'audit', ...after.cursor }) : refuse(c, after.error);
@@ -126,7 +129,7 @@ async function makeLimitedKey(c: Context<ConsoleEnv, '/tenants/:tenant/keys'>): 
 async function setWeight(
   c: Context<ConsoleEnv, '/tenants/:tenant/applications/:app/weight'>,
 ): Promise<Response> {
-  const app = c.req.param('app');
+  const app = nameOfPart(c.req.param('app'));
   if (!isName(app) || app === '__proto__') {
     return refuse(c, { code: 'invalid_request_error', param: 'app' });
   }

@@ -18,7 +18,7 @@ import { STREAM_KEY_HEADER } from '../../protocol/looking.ts';
 const REFUSALS: Readonly<Record<number, readonly [code: number, reason: string]>> = {
   401: [STREAM_CLOSED.unauthorized, 'The token is not valid: sign in again.'],
   404: [STREAM_CLOSED.deleted, 'There is no tenant of this name.'],
-  429: [STREAM_CLOSED.slow, 'Too many pages are open.'],
+  429: [STREAM_CLOSED.full, 'Too many pages are open.'],
 };
 
 export async function openStream(c: Context<AppEnv>): Promise<Response> {

@@ -7,6 +7,7 @@ import { Hono } from 'hono/tiny';
 import { ask, refuse } from '../../auth/admin-tenant.ts';
 import type { ConsoleEnv } from '../../auth/console-caller.ts';
 import { failure, type Outcome } from '../../http/errors.ts';
+import { nameOfPart } from '../../protocol/console/path-part.ts';
 import type { SteeringQuestion } from '../../protocol/steering.ts';
 
 type Ctx = Context<ConsoleEnv, string>;
@@ -30,7 +31,7 @@ export const consoleViews = new Hono<ConsoleEnv>()
     return answerView(c, { type: 'applications', ...named, ...cursor });
   })
   .get('/tenants/:tenant/applications/:app', (c) =>
-    answerView(c, { type: 'application', app: c.req.param('app') }),
+    answerView(c, { type: 'application', app: nameOfPart(c.req.param('app')) }),
   );
 
 /** Asks the tenant's object, and passes its answer on. */

@@ -1,5 +1,6 @@
 /** The console's API of the fake server: each path of the contract, with seeded answers. */
 import type { ApplicationsPage } from '../../../src/protocol/console/applications.ts';
+import { nameOfPart } from '../../../src/protocol/console/path-part.ts';
 import type { RunsPage } from '../../../src/protocol/console/runs.ts';
 import { CONSOLE_CONTRACT, type SessionView } from '../../../src/protocol/console/session.ts';
 import type { KeyOrder } from '../../../src/protocol/console/settings.ts';
@@ -66,7 +67,7 @@ export class FakeApi {
     const [first = '', tenant = '', ...rest] = url.pathname
       .replace('/console/api/', '')
       .split('/')
-      .map(decodeURIComponent);
+      .map((part) => nameOfPart(decodeURIComponent(part)));
     if (first === 'session') return { status: 200, body: this.#session(token) };
     if (first === 'demo-traffic') return this.#demoTraffic(request);
     if (!this.allows(token, tenant))

@@ -6,6 +6,7 @@
 import { useCallback, useMemo, useRef, useState } from 'preact/hooks';
 import type { LinePage, WaitingRun } from '../../../protocol/console/now.ts';
 import { withoutDoubles } from '../../ask/pages.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { askAs } from '../../session/session.ts';
 
 export interface Line {
@@ -40,7 +41,7 @@ export function useLine(tenant: string, backend: string, first: LinePage): Line 
     const own = {};
     asked.current = own;
     const query = new URLSearchParams({ backend, after: next });
-    void askAs<LinePage>(`tenants/${encodeURIComponent(tenant)}/line?${query}`).then((answer) => {
+    void askAs<LinePage>(`${tenantPath(tenant, 'line')}?${query}`).then((answer) => {
       if (asked.current !== own) return;
       asked.current = null;
       if (!answer.ok) return;
