@@ -24,4 +24,4 @@ const MIN=+(process.argv[3]??70);
 })(ast);
 const dups=[...groups.values()].filter(g=>g.length>1).map(g=>({save:(g.length-1)*(g[0].end-g[0].start),g})).sort((a,b)=>b.save-a.save);
 const cov=[];let shown=0;
-for(const {save,g} of dups){ if(g.every(n=>cov.some(([a,b])=>n.start>=a&&n.end<=b)))continue; g.forEach(n=>cov.push([n.start,n.end])); const ws=g.map(n=>where(n.start)); if(ws.every(w=>w.includes('node_modules')))continue; console.log(save,g.length,g[0].end-g[0].start,ws.slice(0,4).join(' '),'\n   ',s.slice(g[0].start,g[0].start+160)); if(++shown>70)break; }
+for(const {save,g} of dups){ if(g.every(n=>cov.some(([a,b])=>n.start>=a&&n.end<=b)))continue;  if(g.length<(+process.argv[5]||2))continue;const ws=g.map(n=>where(n.start)); if(ws.every(w=>w.includes('node_modules')))continue; console.log(save,g.length,g[0].end-g[0].start,ws.slice(0,4).join(' '),'\n   ',s.slice(g[0].start,Math.min(g[0].end,g[0].start+160))); if(++shown>(+process.argv[4]||70))break; }
