@@ -4,7 +4,8 @@
  * their objects bring their figures to, so that none is woken. With a tenant's key: of that tenant.
  * An object that does not answer costs its own samples (`talaria_up` is 0) and no others.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import { refuse } from '../auth/admin-tenant.ts';
 import type { AppEnv } from '../auth/app-env.ts';

@@ -1,5 +1,6 @@
 /** What a client reports about its runs: units that it runs itself, and the end of a run. */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refusedResponse } from '../calls/plain-refusal.ts';

@@ -2,7 +2,8 @@
  * The console's views of what a tenant has learned: warmth and applications; and how a question goes to
  * the tenant's object. Mount it after `consoleAuth`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import { ask, refuse } from '../../auth/admin-tenant.ts';
 import type { ConsoleEnv } from '../../auth/console-caller.ts';
 import { failure, type Outcome } from '../../http/errors.ts';
