@@ -3,7 +3,7 @@
  * does not have, and people want to see. Kept beside a recorded run, as rows of JSON, for as many
  * calls as are bounded here. The log that they come from is call-log.ts.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 /** Calls of a run whose times are kept, the first. */
 export const MOST_TIMED = 200;
@@ -75,9 +75,9 @@ export class RunTimes {
 }
 
 const OUTCOMES = ['succeeded', 'failed', 'cancelled', 'refused', 'running'] as const;
-const count = z.number().nullable();
+const count = z.nullable(z.number());
 const row = z.tuple([
-  ...[z.string(), z.string().nullable(), z.string(), z.string(), z.string().nullable()],
+  ...[z.string(), z.nullable(z.string()), z.string(), z.string(), z.nullable(z.string())],
   ...[z.number(), z.number(), z.number(), count, count, z.number(), count, count, count, count],
 ] as const);
 

@@ -36,6 +36,9 @@ export const MIGRATIONS = [
    CREATE TABLE versions (version INTEGER PRIMARY KEY, at REAL, by TEXT, config TEXT);
    CREATE TABLE audit (seq INTEGER PRIMARY KEY, at REAL, by TEXT, action TEXT,
      target TEXT, changes TEXT);`,
+  // Beginnings of prompts, only where an operator has them read ahead (prefix-texts.ts).
+  `CREATE TABLE prefixes (backend TEXT, link TEXT, chain TEXT, path TEXT, body TEXT, used_at REAL,
+     PRIMARY KEY (backend, link));`,
 ];
 
 /**

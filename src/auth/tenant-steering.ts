@@ -3,7 +3,7 @@
  * API keys, with the answers to them. The routes are in routes/steering.ts and
  * routes/console/settings.ts.
  */
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import { claimKeys } from '../config/key-claims.ts';
 import { keyLimitsSchema } from '../config/key-limits.ts';
 import { MAX_KEYS } from '../config/schema.ts';
@@ -79,7 +79,7 @@ export async function revokeKey(
 /** A small JSON body of a form. */
 export async function readJson<T>(
   c: TenantContext,
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
   maxBytes = MAX_BODY_BYTES,
 ): Promise<Outcome<{ value: T }>> {
   const body = await readText(c.req.raw, { maxBytes });

@@ -14,6 +14,7 @@ import {
   withFields,
 } from '../apis/model-request.ts';
 import { multipartModel } from '../apis/multipart-model.ts';
+import { cutPrefix } from '../apis/prefix-text.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { type ServedModel, servedModel, upstreamAt } from '../config/model-names.ts';
 import { prefixSeed } from '../config/prefix-seed.ts';
@@ -62,6 +63,12 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       modelAt: (backend) => upstreamAt(config, backend, request.model, model),
       inputTokens: isOpaque ? 0 : request.inputTokens,
       ...(request.prefix === undefined ? {} : { prefix: request.prefix }),
+      prefixText: (link, backend) => {
+        const seed = prefixSeed(config)(request.model) ?? '';
+        const upstream = upstreamAt(config, backend, request.model, model);
+        const cut = cutPrefix(request, api, link, { model: upstream, seed });
+        return cut && { ...cut, backend };
+      },
       ...(hints.continues === undefined ? {} : { continues: hints.continues }),
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       identity: identified.identity,
@@ -101,10 +108,12 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
 export function formCall(c: Context<AppEnv>, name: string, path: string): Promise<Response> {
   const { config } = c.get('tenant');
   return withBody(c, config.limits.bodyBytes, async ({ bytes, hand }) => {
-    const form = multipartModel(bytes, c.req.header('content-type') ?? '');
-    const resolved = form.ok ? modelOf(config, form.model) : form;
+    const contentType = c.req.header('content-type') ?? '';
+    const read = multipartModel(bytes, contentType, modelInPath(getPath(c.req.raw)));
+    if (!read.ok) return refuse(c, read.error);
+    const { form } = read;
+    const resolved = modelOf(config, form.model);
     if (!resolved.ok) return refuse(c, resolved.error);
-    if (!form.ok) return refuse(c, form.error);
     const { served } = resolved;
     const hints = { metadata: {}, shape: name, unit: name };
     const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
@@ -119,10 +128,8 @@ export function formCall(c: Context<AppEnv>, name: string, path: string): Promis
       method: 'POST',
       path: path + new URL(c.req.url).search,
       body: (_address, _rankMs, backend) => {
-        const upstream = upstreamAt(config, backend, form.model, served);
-        const isSame = upstream === form.model;
-        const body = isSame ? bytes : spliced(bytes, [{ span: form.span, text: upstream }]);
-        return { body, stripUsage: false };
+        const splice = form.splice(upstreamAt(config, backend, form.model, served));
+        return { body: splice ? spliced(bytes, [splice]) : bytes, stripUsage: false };
       },
       format: 'opaque',
     };

@@ -20,15 +20,21 @@ export interface PlatformIo {
   /** Epoch ms. */
   now(): number;
   wait(ms: number): Promise<void>;
-  /** Never rejects. `silent`: no answer within `limitMs`. */
-  send(request: PlatformRequest, target: EndpointTarget, limitMs: number): Promise<Sent>;
+  /** Never rejects. `silent`: no answer within `limitMs`, or until `stop`. */
+  send(
+    request: PlatformRequest,
+    target: EndpointTarget,
+    limitMs: number,
+    stop?: AbortSignal,
+  ): Promise<Sent>;
 }
 
 export const platformIo: PlatformIo = {
   now: () => Date.now(),
   wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-  async send(request, target, limitMs) {
-    const signal = AbortSignal.timeout(limitMs);
+  async send(request, target, limitMs, stop) {
+    const limit = AbortSignal.timeout(limitMs);
+    const signal = stop ? AbortSignal.any([limit, stop]) : limit;
     try {
       const { url, method, headers, body, mostBytes = MAX_ANSWER_BYTES } = request;
       const sent = new Request(url, {

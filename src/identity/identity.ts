@@ -68,39 +68,35 @@ export async function identify(
   hints: BodyHints,
   keyId: string,
 ): Promise<Outcome<{ identity: Identity }>> {
-  const explicit = (name: string) => explicitValue(headers, hints, name);
-  const invalidName = ['app', 'run', 'unit'].find(
-    (name) => !isName(explicit(name)?.value ?? 'absent'),
-  );
-  if (invalidName !== undefined) {
+  const explicit = (name: string) => setValues(headers, hints, name)[0]?.value;
+  const given = {
+    app: givenName(headers, hints, 'app'),
+    run: givenName(headers, hints, 'run'),
+    unit: givenName(headers, hints, 'unit'),
+  };
+  const invalid = Object.entries(given).find(([, { named }]) => named && !isName(named.value));
+  if (invalid) {
     const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
-    return failure('invalid_request_error', { param: `x-talaria-${invalidName}`, message });
+    return failure('invalid_request_error', { param: `x-talaria-${invalid[0]}`, message });
   }
-  const namedApp = explicit('app');
+  const namedApp = given.app.named;
   const app = namedApp ?? {
     value: `app-${await fingerprint(keyId, hints.shape)}`,
     why: FINGERPRINT,
   };
-  const namedUnit = explicit('unit');
+  const namedUnit = given.unit.named;
   const unit = namedUnit ?? (await unitOf(headers, hints));
-  const why = (name: string, is: string) => is + placeholderNote(headers, hints, name);
-  const session = explicit('run') ?? sessionOf(headers);
+  const session = given.run.named ?? sessionOf(headers);
   const run = session ? withResults(session, hints) : await bodyRunOf(hints, keyId, app.value);
   // An SDK's timeout is that of one call, so it is a deadline only where the call is the whole run.
   const sdkTimeoutMs = run === undefined ? stainlessTimeoutMs(headers) : undefined;
-  const limits = limitsOf(
-    explicit('deadline-ms')?.value ?? sdkTimeoutMs,
-    explicit('max-wait-ms')?.value,
-  );
+  const limits = limitsOf(explicit('deadline-ms') ?? sdkTimeoutMs, explicit('max-wait-ms'));
   if (!limits.ok) return limits;
-  const ifLate = explicit('if-late')?.value ?? 'run';
+  const ifLate = explicit('if-late') ?? 'run';
   if (ifLate !== 'run' && ifLate !== 'refuse') {
     const message = 'Expected "run" or "refuse".';
     return failure('invalid_request_error', { param: 'x-talaria-if-late', message });
   }
-  // The end of a session that another session began is not the end of the run.
-  const sessionEnds =
-    /^\s*true\s*$/i.test(headers.get('x-dynamo-session-final') ?? '') && !run?.parent;
   return {
     ok: true,
     identity: {
@@ -111,19 +107,24 @@ export async function identify(
       ...(run ? placeOf(run) : {}),
       ...textsOf(hints, run),
       ...tasksOf(hints, run),
-      final: run === undefined || explicit('run-final')?.value === 'true' || sessionEnds,
+      final: run === undefined || explicit('run-final') === 'true' || sessionEnds(headers, run),
       sole: run === undefined,
       ...(hints.agent?.expectedTokens ? { expectedTokens: hints.agent.expectedTokens } : {}),
       retry: Number(headers.get('x-stainless-retry-count') ?? 0) > 0,
       ...limits.limits,
       ...(ifLate === 'refuse' ? { refuseIfLate: true } : {}),
       why: {
-        app: why('app', app.why),
-        run: why('run', run?.why ?? 'a run of its own'),
-        unit: why('unit', unit.why),
+        app: app.why + given.app.note,
+        run: (run?.why ?? 'a run of its own') + given.run.note,
+        unit: unit.why + given.unit.note,
       },
     },
   };
+}
+
+/** The end of a session that another session began is not the end of the run. */
+function sessionEnds(headers: Headers, { parent }: Named): boolean {
+  return !parent && /^\s*true\s*$/i.test(headers.get('x-dynamo-session-final') ?? '');
 }
 
 /** Fingerprint of a call's body, by which a repeated call is recognised. */
@@ -131,15 +132,22 @@ export async function bodyFingerprint(content: string | Uint8Array<ArrayBuffer>)
   return (await sha256Hex(content)).slice(0, 2 * FINGERPRINT_CHARS);
 }
 
-/** Values that are names, which a placeholder may stand for. */
-const NAMES: ReadonlySet<string> = new Set(['app', 'run', 'unit']);
-
-/** A value that the client sets for Talaria: in a header, or else in the metadata. */
-function explicitValue(headers: Headers, hints: BodyHints, name: string): Named | undefined {
-  const isName = NAMES.has(name);
-  return setValues(headers, hints, name).find(({ value }) => !(isName && isPlaceholder(value)));
+/**
+ * A name that the client sets for Talaria: in a header, or else in the metadata. `note`: what to say
+ * where it set a placeholder, behind what was taken instead.
+ */
+function givenName(
+  headers: Headers,
+  hints: BodyHints,
+  name: string,
+): { readonly named: Named | undefined; readonly note: string } {
+  const [first, second] = setValues(headers, hints, name);
+  if (first === undefined || !isPlaceholder(first.value)) return { named: first, note: '' };
+  const named = second && !isPlaceholder(second.value) ? second : undefined;
+  return { named, note: ` (${first.why} is a placeholder)` };
 }
 
+/** What the client sets for Talaria, the header first. */
 function setValues(headers: Headers, hints: BodyHints, name: string): Named[] {
   const header = headers.get(`x-talaria-${name}`);
   const field = `talaria_${name.replaceAll('-', '_')}`;
@@ -148,12 +156,6 @@ function setValues(headers: Headers, hints: BodyHints, name: string): Named[] {
     ...(header === null ? [] : [{ value: header, why: `x-talaria-${name}` }]),
     ...(value === undefined ? [] : [{ value, why: `metadata.${field}` }]),
   ];
-}
-
-/** What to say where the client set a value that is no name, behind what was taken instead. */
-function placeholderNote(headers: Headers, hints: BodyHints, name: string): string {
-  const [set] = setValues(headers, hints, name);
-  return set && isPlaceholder(set.value) ? ` (${set.why} is a placeholder)` : '';
 }
 
 async function unitOf(headers: Headers, hints: BodyHints): Promise<Named> {

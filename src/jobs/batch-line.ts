@@ -2,7 +2,8 @@
  * The lines of a batch's input file and of its output files, in the format of OpenAI's Batch API.
  * The order that creates a batch is in batch-order.ts.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
+import { textWithin } from '../http/field-schemas.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type Span, scanJson, USUAL_BOUNDS } from '../http/json-scan.ts';
 import { OPEN_OBJECT } from '../http/json-text.ts';
@@ -11,7 +12,7 @@ import { servedPath } from '../http/written-path.ts';
 import type { BatchError, JobError } from '../protocol/jobs.ts';
 
 const lineSchema = z.looseObject({
-  custom_id: z.string().min(1).max(512),
+  custom_id: textWithin(1, 512),
   method: z.literal('POST'),
   url: z.string(),
   body: z.record(z.string(), z.unknown()),
@@ -134,10 +135,10 @@ function withLastNull(line: string, answer: string): string {
 
 const usageSchema = z.object({
   usage: z.object({
-    prompt_tokens: z.number().optional(),
-    input_tokens: z.number().optional(),
-    completion_tokens: z.number().optional(),
-    output_tokens: z.number().optional(),
+    prompt_tokens: z.optional(z.number()),
+    input_tokens: z.optional(z.number()),
+    completion_tokens: z.optional(z.number()),
+    output_tokens: z.optional(z.number()),
   }),
 });
 

@@ -2,18 +2,15 @@
  * The upload of a file in the format of OpenAI's Files API: a form with `purpose`, `file` and
  * optionally `expires_after`.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { failure, type Outcome } from '../http/errors.ts';
+import { digits, intWithin } from '../http/field-schemas.ts';
 import { formParts, isField, parameter } from '../http/multipart.ts';
 
 const MAX_NAME_CHARS = 255;
 /** Longest value of a field that is no file, bytes. */
 const MAX_FIELD_BYTES = 1_024;
-const seconds = z
-  .string()
-  .regex(/^\d{1,9}$/, 'expected seconds')
-  .transform(Number)
-  .pipe(z.int().min(3_600).max(2_592_000));
+const seconds = z.pipe(digits(9, 'expected seconds'), intWithin(3_600, 2_592_000));
 
 export interface Upload {
   readonly filename: string;

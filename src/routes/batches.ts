@@ -3,7 +3,7 @@
  * single jobs in `jobs.ts`.
  */
 import { type Context, Hono } from 'hono';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';

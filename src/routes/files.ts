@@ -3,11 +3,12 @@
  * `batches.ts`.
  */
 import { type Context, Hono } from 'hono';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { withBody } from '../calls/client-body.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
+import { textUpTo } from '../http/field-schemas.ts';
 import { readUpload } from '../jobs/file-upload.ts';
 import { fileView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
@@ -20,8 +21,8 @@ const FORM_BYTES = 16_384;
 
 export const fileListQuery = z.object({
   ...pageFields(1_000, 10_000),
-  purpose: z.string().max(64).optional(),
-  order: z.enum(['asc', 'desc']).default('desc'),
+  purpose: z.optional(textUpTo(64)),
+  order: z._default(z.enum(['asc', 'desc']), 'desc'),
 });
 
 export const files = new Hono<AppEnv>()

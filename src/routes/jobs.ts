@@ -3,7 +3,7 @@
  * later. Batches of jobs are in `batches.ts`.
  */
 import { type Context, Hono } from 'hono';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { withBody } from '../calls/client-body.ts';
@@ -20,7 +20,7 @@ const STATES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled', 'ex
 
 export const jobListQuery = z.object({
   ...pageFields(20, 100),
-  status: z.enum(STATES).optional(),
+  status: z.optional(z.enum(STATES)),
 });
 
 export const jobs = new Hono<AppEnv>()

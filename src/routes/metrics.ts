@@ -5,7 +5,7 @@
  * An object that does not answer costs its own samples (`talaria_up` is 0) and no others.
  */
 import { type Context, Hono } from 'hono';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { refuse } from '../auth/admin-tenant.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { authenticateAdmin } from '../auth/auth.ts';

@@ -6,6 +6,7 @@ import { refusedResponse } from '../calls/plain-refusal.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { readText } from '../http/read-body.ts';
+import { isPlaceholder } from '../identity/placeholders.ts';
 import { askTenant } from '../objects/ask-object.ts';
 import { isName } from '../protocol/name.ts';
 import type { RunEvent } from '../protocol/tenant.ts';
@@ -17,6 +18,7 @@ export const runs = new Hono<AppEnv>()
     const refuse = (e: ApiError) => errorResponse(e, { 'x-request-id': c.get('requestId') });
     const runId = c.req.param('run');
     if (!isName(runId)) return refuse({ code: 'invalid_request_error', param: 'run' });
+    if (isPlaceholder(runId)) return refuse(noName('run', runId));
     const body = await readText(c.req.raw, {
       maxBytes: MAX_BODY_BYTES,
       pace: c.get('tenant').config.limits.body,
@@ -25,7 +27,10 @@ export const runs = new Hono<AppEnv>()
     const parsed = parseEvent(body.text);
     if (!parsed.ok) return refuse(parsed.error);
     const { type, unit, app } = parsed.event;
-    const namedApp = app ?? c.req.header('x-talaria-app');
+    if (isPlaceholder(unit)) return refuse(noName('unit', unit));
+    const namedApp = [app, c.req.header('x-talaria-app')].find(
+      (name) => name !== undefined && !isPlaceholder(name),
+    );
     if (namedApp !== undefined && !isName(namedApp)) {
       return refuse({ code: 'invalid_request_error', param: 'x-talaria-app' });
     }
@@ -40,9 +45,18 @@ export const runs = new Hono<AppEnv>()
   })
   .post('/:run/finish', async (c) => {
     const runId = c.req.param('run');
+    if (isPlaceholder(runId)) {
+      return errorResponse(noName('run', runId), { 'x-request-id': c.get('requestId') });
+    }
     const refused = await report(c, { type: 'run-finished', runId }, false);
     return refused ?? c.json({ run: runId, finished: true });
   });
+
+/** All runs of a program would have such a name in common. */
+function noName(param: 'run' | 'unit', value: string): ApiError {
+  const message = `"${value}" stands for a name that was not filled in.`;
+  return { code: 'invalid_request_error', param, message };
+}
 
 /** Reports an event to the tenant's object; the response where it is refused. */
 async function report(

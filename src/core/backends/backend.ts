@@ -3,6 +3,7 @@
  * endpoint of a grant or a wake; the dispatcher decides when. Its specification is in
  * backend-spec.ts.
  */
+import { UnitPrefixes } from '../affinity/unit-prefixes.ts';
 import { Arrivals } from '../arrivals/arrivals.ts';
 import { HeldBack } from '../order/held-back.ts';
 import { KeyShares } from '../order/key-shares.ts';
@@ -46,6 +47,8 @@ export class Backend {
   /** Which endpoint a call takes or waits for. */
   readonly placement = new CallPlacement(this);
   readonly heldBack = new HeldBack();
+  /** What its prompts have in common; learned where prefixes are read ahead. */
+  readonly prefixes = new UnitPrefixes();
   /** Adapters that its endpoints load, and the calls that wait for one. */
   readonly adapters = new BackendAdapters(this);
   /** Slots that are left to calls that need several. */
@@ -99,6 +102,7 @@ export class Backend {
     }
     this.placement.configured();
     this.adapters.configured();
+    if (!spec.prewarm.prefix) this.prefixes.forget();
   }
 
   remove(): void {
@@ -651,6 +655,6 @@ export class Backend {
 
 /** Warm before warming before cold, then by the share of free slots. Slots may be Infinity. */
 function preference(endpoint: Endpoint): number {
-  const used = Number.isFinite(endpoint.spec.slots) ? endpoint.sequences / endpoint.spec.slots : 0;
+  const used = Number.isFinite(endpoint.spec.slots) ? endpoint.slotsHeld / endpoint.spec.slots : 0;
   return (endpoint.state === 'warm' ? 2 : endpoint.state === 'warming' ? 1 : 0) + (1 - used) / 2;
 }

@@ -187,6 +187,23 @@ export class CallPlacement {
     if (call.attempts === 0) this.totals.held(heldMs);
   }
 
+  /** An endpoint has read a prefix ahead of a call. */
+  wasRead(endpoint: Endpoint, chain: readonly PrefixLink[]): void {
+    if (this.mode !== 'off') this.#memory(endpoint).use(chain);
+  }
+
+  /** True where an endpoint with a free slot is expected to have a prefix. */
+  hasReady(chain: readonly PrefixLink[], now: number): boolean {
+    if (this.mode === 'off') return false;
+    const tokens = chain.at(-1)?.tokens ?? 0;
+    for (const endpoint of this.#backend.endpoints.values()) {
+      if (!endpoint.isReady(now)) continue;
+      const { number } = this.#memory(endpoint);
+      if ((this.#held(chain)[number] ?? 0) >= tokens) return true;
+    }
+    return false;
+  }
+
   /** A call gives its slot back. */
   released(call: LiveCall): void {
     const id = call.lease?.endpoint ?? '';

@@ -110,6 +110,7 @@ export class Dispatcher {
     this.#rerankNewApplications(effects);
     for (const backend of this.backends.values()) {
       this.#prewarmer.wakes.resume(backend, now, effects);
+      this.#prewarmer.reads.review(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
       if (backend.waiting > 0) {
         this.#learnStored();
@@ -128,6 +129,7 @@ export class Dispatcher {
   dueAt(now: number): number {
     if (this.#unlearned) return now;
     let due = Math.min(this.#calls.dueAt, this.register.dueAt, this.#prewarmer.dueAt);
+    due = Math.min(due, this.#prewarmer.reads.dueAt);
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
   }
@@ -298,6 +300,8 @@ export class Dispatcher {
       case 'wake-answered':
       case 'release-answered':
       case 'adapter-answered':
+      case 'prefixes-kept':
+      case 'prefix-answered':
       case 'gone-cold':
       case 'endpoint-ordered':
       case 'forecast':

@@ -85,7 +85,8 @@ export interface WakeShown {
     | 'release'
     | 'operator'
     | 'adapter'
-    | 'adapter-prewarm';
+    | 'adapter-prewarm'
+    | 'prefix';
   /** For people. */
   readonly reason: string;
   /** Probability of need by the forecast; 1 for demand. */

@@ -3,10 +3,11 @@
  * src/protocol/console; what changes a tenant is in settings.ts, what it has learned in tenant-views.ts, the stream in stream.ts.
  */
 import { type Context, Hono } from 'hono';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { refuse } from '../../auth/admin-tenant.ts';
 import { type ConsoleEnv, consoleAuth } from '../../auth/console-caller.ts';
 import { tenantNames } from '../../config/tenant-names.ts';
+import { digits, intWithin, textUpTo, textWithin } from '../../http/field-schemas.ts';
 import { firstProblem } from '../../http/problem.ts';
 import { askTenant } from '../../objects/ask-object.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
@@ -23,27 +24,23 @@ import { consoleSettings } from './settings.ts';
 import { consoleViews } from './tenant-views.ts';
 
 /** A cursor that counts rows. */
-const rowCursor = z
-  .string()
-  .regex(/^\d{1,9}$/, 'expected the cursor of the page before')
-  .transform(Number);
+const rowCursor = digits(9, 'expected the cursor of the page before');
 
-const lineQuery = z.object({ backend: z.string().max(256), after: rowCursor.default(0) });
-const text = z.string().min(1).max(256).optional();
-const time = z
-  .string()
-  .regex(/^\d{1,16}$/, 'expected a time in epoch ms')
-  .transform(Number)
-  .optional();
+const lineQuery = z.object({
+  backend: textUpTo(256),
+  after: z._default(rowCursor, 0),
+});
+const text = z.optional(textWithin(1, 256));
+const time = z.optional(digits(16, 'expected a time in epoch ms'));
 const runsQuery = z.object({
   ...{ app: text, q: text, from: time, to: time },
-  state: z.enum(RUN_STATES).optional(),
-  after: rowCursor.optional(),
+  state: z.optional(z.enum(RUN_STATES)),
+  after: z.optional(rowCursor),
 });
 const traceQuery = z.object({
-  limit: rowCursor.pipe(z.int().min(1).max(MOST_TRACE_RUNS)).default(TRACE_RUNS),
+  limit: z._default(z.pipe(rowCursor, intWithin(1, MOST_TRACE_RUNS)), TRACE_RUNS),
 });
-const sessionQuery = z.object({ after: z.string().max(512).optional() });
+const sessionQuery = z.object({ after: z.optional(textUpTo(512)) });
 
 export const consoleApi = new Hono<ConsoleEnv>()
   .use('/session', consoleAuth)
@@ -111,6 +108,6 @@ async function look(
   return c.body(reply.json, 200, { 'content-type': type });
 }
 
-function refuseQuery(c: Context<ConsoleEnv>, error: z.ZodError): Response {
+function refuseQuery(c: Context<ConsoleEnv>, error: z.core.$ZodError): Response {
   return refuse(c, { code: 'invalid_request_error', ...firstProblem(error) });
 }

@@ -3,7 +3,7 @@
  * plays it, at an address that a deployed Worker does not have (`DEMO_TRAFFIC_URL`).
  */
 import type { Context } from 'hono';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { refuse } from '../../auth/admin-tenant.ts';
 import type { ConsoleEnv } from '../../auth/console-caller.ts';
 import { readJson } from '../../auth/tenant-steering.ts';

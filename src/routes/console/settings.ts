@@ -4,7 +4,7 @@
  * administrator changes, and reads who changed what. Mount it after `consoleAuth`.
  */
 import { type Context, Hono } from 'hono';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { documentOf, noTenant, refuse, refuseConfig, steer } from '../../auth/admin-tenant.ts';
 import { conflictResponse, readVersion, versionTag } from '../../auth/config-change.ts';
 import { adminOnly, type ConsoleEnv } from '../../auth/console-caller.ts';
@@ -20,6 +20,7 @@ import {
 } from '../../auth/tenant-steering.ts';
 import { keyLimitsSchema } from '../../config/key-limits.ts';
 import { MAX_CONFIG_BYTES } from '../../config/schema.ts';
+import { numberWithin } from '../../http/field-schemas.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
 import { type ConfigView, HIDDEN } from '../../protocol/console/settings.ts';
 import { isName } from '../../protocol/name.ts';
@@ -29,8 +30,10 @@ import { answerView, viewJson } from './tenant-views.ts';
 type Ctx = Context<ConsoleEnv, string>;
 
 const json = z.record(z.string(), z.unknown());
-const configPut = z.strictObject({ config: json, undoes: z.int().min(0).optional() });
-const weightOrder = z.strictObject({ weight: z.number().min(0.001).max(1_000).nullable() });
+const configPut = z.strictObject({ config: json, undoes: z.optional(z.int().check(z.minimum(0))) });
+const weightOrder = z.strictObject({
+  weight: z.nullable(numberWithin(0.001, 1_000)),
+});
 const storedVersions = z.object({ rows: z.array(z.looseObject({ config: json })) });
 
 const by = (c: Ctx) => c.get('caller').name;
