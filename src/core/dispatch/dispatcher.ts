@@ -374,11 +374,11 @@ export class Dispatcher {
   /** Applies what is due by time alone; returns the calls whose longest wait is over. */
   #elapse(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
-      for (const [id, endpoint] of backend.endpoints) {
+      for (const endpoint of backend.list) {
         const before = endpoint.state;
         endpoint.elapse(now);
         if (endpoint.state !== before) {
-          this.#prewarmer.stateChanged(backend.name, id, before, now, this.#effects);
+          this.#prewarmer.stateChanged(backend.name, endpoint.spec.id, before, now, this.#effects);
         }
       }
     }
