@@ -101,6 +101,10 @@ const OF_PREFIXES = {
   talaria_prefix_reported_tokens_total: ['counter', 'backend', 'Of these, reported as cached.'],
   talaria_prefix_held_seconds_total: ['counter', 'backend', 'Slots free for calls held back.'],
   talaria_prefix_saved_seconds_total: ['counter', 'backend', 'Prefill saved by expected hits.'],
+  talaria_prefix_reads_total: ['counter', 'backend', 'Prefixes that endpoints read ahead.'],
+  talaria_prefix_read_outcomes_total: ['counter', 'backend outcome', 'How these reads ended.'],
+  talaria_prefix_read_seconds_total: ['counter', 'backend', 'How long they took.'],
+  talaria_prefix_read_spared_seconds_total: ['counter', 'backend', 'Prefill that they spared.'],
 } as const satisfies Record<string, Entry>;
 
 const GAUGES = {
