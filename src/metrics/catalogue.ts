@@ -76,6 +76,10 @@ const OF_PREFIXES = {
   talaria_prefix_reported_tokens_total: 'backend',
   talaria_prefix_held_seconds_total: 'backend',
   talaria_prefix_saved_seconds_total: 'backend',
+  talaria_prefix_reads_total: 'backend',
+  talaria_prefix_read_outcomes_total: 'backend outcome',
+  talaria_prefix_read_seconds_total: 'backend',
+  talaria_prefix_read_spared_seconds_total: 'backend',
 } as const satisfies Record<string, string>;
 
 const GAUGES = {

@@ -84,4 +84,8 @@ export const HELP: Help = {
   talaria_last_figures_timestamp_seconds: 'When its figures were taken.',
   talaria_metrics_shard_up: 'Whether the shard of the register answered.',
   talaria_metrics_tenants_omitted: 'Tenants that had no room in this answer.',
+  talaria_prefix_reads_total: 'Prefixes that endpoints read ahead.',
+  talaria_prefix_read_outcomes_total: 'How these reads ended.',
+  talaria_prefix_read_seconds_total: 'How long they took.',
+  talaria_prefix_read_spared_seconds_total: 'Prefill that they spared.',
 };

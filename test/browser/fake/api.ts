@@ -33,6 +33,8 @@ export interface FakeOptions {
   readonly waiting: number;
   /** The contract that the fake Worker tells. */
   readonly contract?: number;
+  /** Recorded runs in a trace at most. */
+  readonly traceRuns?: number;
 }
 
 /** Tenants `demo` (some traffic), `busy` (a long line) and `empty`. */
@@ -40,11 +42,13 @@ export class FakeApi {
   readonly settings = new FakeSettings(Date.now());
   readonly #now = new Map<string, FakeNow>();
   readonly #contract: number;
+  readonly #traceRuns: number;
   #traffic = false;
 
-  constructor({ waiting, contract = CONSOLE_CONTRACT }: FakeOptions) {
+  constructor({ waiting, contract = CONSOLE_CONTRACT, traceRuns = 1_000 }: FakeOptions) {
     const at = Date.now();
     this.#contract = contract;
+    this.#traceRuns = traceRuns;
     this.#now.set('demo', new FakeNow(1, 14, at));
     this.#now.set('busy', new FakeNow(2, waiting, at));
     this.#now.set('empty', new FakeNow(3, 0, at));
@@ -125,10 +129,14 @@ export class FakeApi {
       case 'endpoints':
         return { status: 200, body: { done: true, message: `${more.at(-1)}: done.` } };
       case 'trace':
-        return { status: 200, text: traceLines(isEmpty ? 0 : numberOf(url, 'limit', 1_000), at) };
+        return { status: 200, text: traceLines(isEmpty ? 0 : this.#runsOf(url), at) };
       default:
         return this.#ofSettings(request, what, id, at);
     }
+  }
+
+  #runsOf(url: URL): number {
+    return Math.min(this.#traceRuns, numberOf(url, 'limit', this.#traceRuns));
   }
 
   #ofSettings(request: FakeRequest, what: string, id: string, at: number): FakeAnswer {
