@@ -36,14 +36,22 @@ export class FirstTokens {
   readonly #waitedMs: number[] = [];
   #inputTokens = 0;
   #hitTokens = 0;
+  readonly #afterStartsMs: number[] = [];
 
-  /** A call's prefill ends at a time, ms. */
-  read({ record, submittedMs }: SimCall, atMs: number, hitTokens: number): void {
+  /** A call's prefill ends at a time, ms; `isFirst`: it is the first since its endpoint started. */
+  read({ record, submittedMs }: SimCall, atMs: number, hitTokens: number, isFirst: boolean): void {
     if ('service_ms' in record) return;
+    if (isFirst) this.#afterStartsMs.push(atMs - submittedMs);
     this.#submittedMs.push(submittedMs);
     this.#waitedMs.push(atMs - submittedMs);
     this.#inputTokens += record.input_tokens;
     this.#hitTokens += hitTokens;
+  }
+
+  get afterStarts() {
+    const calls = this.#afterStartsMs.length;
+    const sumMs = this.#afterStartsMs.reduce((sum, ms) => sum + ms, 0);
+    return { calls, firstTokenMeanMs: sumMs / Math.max(1, calls) };
   }
 
   /** Times to the first token are of the calls in the span; hits are of all. */
