@@ -37,11 +37,20 @@ export class FirstTokens {
   #inputTokens = 0;
   #hitTokens = 0;
   readonly #afterStartsMs: number[] = [];
+  #prefillMs = 0;
 
-  /** A call's prefill ends at a time, ms; `isFirst`: it is the first since its endpoint started. */
-  read({ record, submittedMs }: SimCall, atMs: number, hitTokens: number, isFirst: boolean): void {
+  /** A call's prefill ends at a time, ms; `firstMs`: its length, if it is the first after a start. */
+  read(
+    { record, submittedMs }: SimCall,
+    atMs: number,
+    hitTokens: number,
+    firstMs: number | undefined,
+  ): void {
     if ('service_ms' in record) return;
-    if (isFirst) this.#afterStartsMs.push(atMs - submittedMs);
+    if (firstMs !== undefined) {
+      this.#afterStartsMs.push(atMs - submittedMs);
+      this.#prefillMs += firstMs;
+    }
     this.#submittedMs.push(submittedMs);
     this.#waitedMs.push(atMs - submittedMs);
     this.#inputTokens += record.input_tokens;
@@ -51,7 +60,8 @@ export class FirstTokens {
   get afterStarts() {
     const calls = this.#afterStartsMs.length;
     const sumMs = this.#afterStartsMs.reduce((sum, ms) => sum + ms, 0);
-    return { calls, firstTokenMeanMs: sumMs / Math.max(1, calls) };
+    const [all, prefillMs] = [Math.max(1, calls), this.#prefillMs];
+    return { calls, firstTokenMeanMs: sumMs / all, prefillMeanMs: prefillMs / all };
   }
 
   /** Times to the first token are of the calls in the span; hits are of all. */

@@ -72,8 +72,9 @@ export class PlatformEndpoint implements SimEndpoint {
     if (reply.type === 'served' && reply.from - now <= FIRST_BYTE_MS) {
       this.coldWaitMs += waitedMs + reply.warmAt - now;
       this.#cache.touch(record);
-      const readAt = reply.from + prefillMs(record, model, hitTokens);
-      this.#world.read(call, readAt, hitTokens, this.#startsAtCall !== this.#startsThen);
+      const readMs = prefillMs(record, model, hitTokens);
+      const firstMs = this.#startsAtCall !== this.#startsThen ? readMs : undefined;
+      this.#world.read(call, reply.from + readMs, hitTokens, firstMs);
       this.#startsAtCall = this.#startsThen;
       return this.#world.at(reply.until, 'end', () => {
         this.#cache.touch(record);

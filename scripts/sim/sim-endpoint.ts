@@ -58,10 +58,10 @@ export interface EndpointWorld {
   at(time: number, kind: Kind, act: () => void): void;
   tell(event: DispatchEvent): void;
   /**
-   * The call's input is read at a time, ms; `hitTokens` of it were in the endpoint's cache. `isFirst`: it
-   * is the first one since the endpoint started.
+   * The call's input is read at a time, ms; `hitTokens` of it were in the endpoint's cache. `firstMs`: how
+   * long that took, if it is the first one since the endpoint started.
    */
-  read(call: SimCall, atMs: number, hitTokens: number, isFirst: boolean): void;
+  read(call: SimCall, atMs: number, hitTokens: number, firstMs: number | undefined): void;
   /**
    * An attempt has ended. `again`: without success, and another attempt is wanted. `isLast`: where
    * none is made, the client gets the endpoint's own error, after which it does not ask again.
@@ -147,8 +147,8 @@ export class PlainEndpoint implements SimEndpoint {
     const { model } = this.#place;
     const hitTokens = this.#cache.hitTokens(record);
     this.#cache.touch(record);
-    const readAt = beginsAt + prefillMs(record, model, hitTokens);
-    this.#world.read(call, readAt, hitTokens, this.#isNew);
+    const readMs = prefillMs(record, model, hitTokens);
+    this.#world.read(call, beginsAt + readMs, hitTokens, this.#isNew ? readMs : undefined);
     this.#isNew = false;
     this.#cold.serviceStarted(beginsAt);
     const tookMs = serviceMs(record, model, hitTokens);
