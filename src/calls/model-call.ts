@@ -75,7 +75,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       content: request.bytes,
       hand,
       method: 'POST',
-      path: api.path + new URL(c.req.url).search,
+      path: api.path + searchOf(c.req.url),
       body: ({ includeUsage, priority: style }, rankMs, backend) => {
         const usage = !!api.asksForUsage && request.stream && !request.wantsUsage && includeUsage;
         const priority = style && !hasPriority ? priorityOf(rankMs, style) : undefined;
@@ -126,7 +126,7 @@ export function formCall(c: Context<AppEnv>, name: string, path: string): Promis
       content: bytes,
       hand,
       method: 'POST',
-      path: path + new URL(c.req.url).search,
+      path: path + searchOf(c.req.url),
       body: (_address, _rankMs, backend) => {
         const splice = form.splice(upstreamAt(config, backend, form.model, served));
         return { body: splice ? spliced(bytes, [splice]) : bytes, stripUsage: false };
@@ -140,7 +140,7 @@ export function formCall(c: Context<AppEnv>, name: string, path: string): Promis
 /** Handles a call that only counts tokens: it needs no slot, and its unit is none of the run's. */
 export function countCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {
   return withModelRequest(c, api, ({ request, model }) => {
-    const path = api.path + new URL(c.req.url).search;
+    const path = api.path + searchOf(c.req.url);
     const body = withFields(request, { usage: false, model: model.upstream });
     return sideCall(c, { backend: model.backend, path, body });
   });
@@ -168,6 +168,11 @@ function withModelRequest(
 /** The error response, with the request's id. */
 export function refuse(c: Context<AppEnv>, error: ApiError): Response {
   return errorResponse(error, { 'x-request-id': c.get('requestId') });
+}
+
+/** A URL is parsed only where it has a query. */
+function searchOf(url: string): string {
+  return url.includes('?') ? new URL(url).search : '';
 }
 
 function modelOf(config: TenantConfig, model: string): Outcome<{ served: ServedModel }> {

@@ -21,7 +21,7 @@ const MAX_TOKENS = 1e9;
 
 /** Undefined where the body says nothing. */
 export function agentContext(body: Fields): AgentContext | undefined {
-  const contexts = BODY_SESSIONS.map(({ path }) => at(body, path)).filter((c) => c !== undefined);
+  const contexts = BODY_SESSIONS.map((path) => at(body, path)).filter((c) => c !== undefined);
   const session = contexts.map((c) => nameIn(c, 'session_id')).find((id) => id !== undefined);
   const parent = contexts.map((c) => nameIn(c, 'parent_session_id')).find((id) => id !== undefined);
   const osl = at(body, DYNAMO_HINTS.path)?.osl;

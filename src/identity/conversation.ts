@@ -145,7 +145,7 @@ function conversationOf(
 function withoutClientLines(system: string): string {
   let text = system.trimStart();
   for (let found = true; found; ) {
-    const lines = CLIENT_LINES.map(({ line }) => line.exec(text)?.[0] ?? '');
+    const lines = CLIENT_LINES.map((line) => line.exec(text)?.[0] ?? '');
     const line = lines.find((l) => l !== '') ?? '';
     text = text.slice(line.length).trimStart();
     found = line !== '';
@@ -156,7 +156,7 @@ function withoutClientLines(system: string): string {
 /** A message without the blocks that its client writes; as it is where it has nothing else. */
 function withoutClientBlocks(message: string): string {
   let text = message;
-  for (const { tag } of CLIENT_BLOCKS) text = withoutBlocks(text, `<${tag}>`, `</${tag}>`);
+  for (const tag of CLIENT_BLOCKS) text = withoutBlocks(text, `<${tag}>`, `</${tag}>`);
   const task = text.trim();
   return task === '' ? message : task;
 }

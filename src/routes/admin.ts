@@ -2,7 +2,8 @@
  * The administrator's API: tenants, their API keys, and what was learned of their applications.
  * Export and import are in `archive.ts`, metrics in `metrics.ts`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import {
   adminAuth,
   ask,

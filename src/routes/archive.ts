@@ -4,7 +4,8 @@
  * format. An import accepts the same, or any trace; runs that exist already are skipped, so it can
  * be repeated. The lines are read in `apis/archive-line.ts`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import {
   type ArchiveFirstLine,
   type ArchiveLine,

@@ -2,7 +2,8 @@
  * Calls to a backend by its name, such as tools, searches or small models: any path and body, and
  * any method but those that `methods.ts` refuses. Calls by `model` are in `openai.ts`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../auth/app-env.ts';
 import type { CallPlan } from '../calls/call-plan.ts';
 import { type ClientBody, takeUpload, uploadPaceOf, withBody } from '../calls/client-body.ts';

@@ -2,7 +2,8 @@
  * OpenAI's Batch API, on top of jobs: each line of an input file is a job. Files are in `files.ts`,
  * single jobs in `jobs.ts`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';

@@ -2,7 +2,8 @@
  * Files of OpenAI's Batch API: input that clients upload, output that batches write. Batches are in
  * `batches.ts`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';

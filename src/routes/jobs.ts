@@ -2,7 +2,8 @@
  * Asynchronous jobs: a call that is ordered now and made when a slot is free; its answer is fetched
  * later. Batches of jobs are in `batches.ts`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';

@@ -2,7 +2,7 @@
  * The part of the administrator's API that acts on a tenant: orders to endpoints, limits of API keys,
  * and the audit log. Tenants and keys are in admin.ts.
  */
-import { Hono } from 'hono';
+import { Hono } from 'hono/tiny';
 import { ask, refuse } from '../auth/admin-tenant.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { auditCursor, limitKey, orderEndpoint } from '../auth/tenant-steering.ts';

@@ -152,8 +152,9 @@ export class Endpoint {
 
   /** True where a call sent now would be served at once. */
   isReady(now: number, key = '', sequences = 1): boolean {
-    if (this.state !== 'warm' || this.pausedAt !== undefined || this.#nextSlotAt(now) > now)
-      return false;
+    // Most of the endpoints that are asked are full.
+    if (this.free <= 0 || this.state !== 'warm' || this.pausedAt !== undefined) return false;
+    if (this.#nextSlotAt(now) > now) return false;
     return this.hasRoom(now, sequences) && this.trust.admits(key, now);
   }
 

@@ -24,6 +24,7 @@ import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import type { KeptPrefix } from '../runs/prefix.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
@@ -143,6 +144,11 @@ export class Dispatcher {
   /** Costs and benefits of prewarming. */
   get accounts(): PrewarmAccounts {
     return this.#prewarmer.wakes.accounts;
+  }
+
+  /** The prefixes whose text is kept, of all backends. */
+  get keptPrefixes(): Iterable<KeptPrefix> {
+    return this.#prewarmer.reads.kept;
   }
 
   /** The prewarming decision for each backend at this time, and its reasons. */
@@ -371,11 +377,11 @@ export class Dispatcher {
   /** Applies what is due by time alone; returns the calls whose longest wait is over. */
   #elapse(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
-      for (const [id, endpoint] of backend.endpoints) {
+      for (const endpoint of backend.list) {
         const before = endpoint.state;
         endpoint.elapse(now);
         if (endpoint.state !== before) {
-          this.#prewarmer.stateChanged(backend.name, id, before, now, this.#effects);
+          this.#prewarmer.stateChanged(backend.name, endpoint.spec.id, before, now, this.#effects);
         }
       }
     }

@@ -60,6 +60,10 @@ export class PrefixReads {
     this.#daily = daily;
   }
 
+  get kept(): Iterable<KeptPrefix> {
+    return this.#kept.values();
+  }
+
   /** When a read is given up, epoch ms. */
   get dueAt(): number {
     let dueAt = Infinity;

@@ -277,7 +277,7 @@ export class Prewarmer {
     if (this.#view.runs.size > 0 && this.#hasCandidates()) this.dueAt = now + PERIOD_MS;
     for (const backend of this.#view.backends.values()) {
       if (backend.spec.prewarm.mode === 'off') continue;
-      for (const endpoint of backend.endpoints.values()) {
+      for (const endpoint of backend.list) {
         const at = nextCheckAt(endpoint, now);
         if (at > now) this.dueAt = Math.min(this.dueAt, at);
       }
@@ -317,7 +317,7 @@ export class Prewarmer {
     }
     // Slots may be Infinity, so endpoints that are not kept are excluded, not subtracted.
     const notKept = new Set<Endpoint>();
-    for (const endpoint of backend.endpoints.values()) {
+    for (const endpoint of backend.list) {
       if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.slotsHeld > 0) continue;
       if (endpoint.isPaused) continue;
       const others = backend.upSlots(now, notKept.add(endpoint));
@@ -325,7 +325,7 @@ export class Prewarmer {
         notKept.delete(endpoint);
     }
     let capacity = backend.upSlots(now, notKept);
-    for (const endpoint of backend.endpoints.values()) {
+    for (const endpoint of backend.list) {
       if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil(now)) continue;
       if (endpoint.isPaused || endpoint.letGo) continue;
       const query = this.#queryFor(backend, endpoint, forecast, capacity, aheadMs, now);
@@ -378,7 +378,7 @@ export class Prewarmer {
    * be held for ever.
    */
   releaseIdle(backend: Backend, now: number, effects: PrewarmEffects): void {
-    for (const endpoint of backend.endpoints.values()) {
+    for (const endpoint of backend.list) {
       if (now < endpoint.releaseDueAt) continue;
       const reason = `idle=${Math.round((now - endpoint.lastActiveAt) / 1_000)} s`;
       this.#release(backend, endpoint, { reason, probability: 0 }, now, effects);

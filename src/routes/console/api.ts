@@ -2,7 +2,8 @@
  * The console's API: who is signed in, and what the tenant's object answers. The contract is in
  * src/protocol/console; what changes a tenant is in settings.ts, what it has learned in tenant-views.ts, the stream in stream.ts.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import { refuse } from '../../auth/admin-tenant.ts';
 import { type ConsoleEnv, consoleAuth } from '../../auth/console-caller.ts';

@@ -4,7 +4,8 @@
  * of the console's own router. Types and caching are set here, because what holds the assets differs
  * between the platform and bare workerd.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../../auth/app-env.ts';
 import { errorResponse } from '../../http/errors.ts';
 

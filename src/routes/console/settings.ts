@@ -3,7 +3,8 @@
  * orders to endpoints, and the audit log. Everybody who may see the tenant reads; only the
  * administrator changes, and reads who changed what. Mount it after `consoleAuth`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import { documentOf, noTenant, refuse, refuseConfig, steer } from '../../auth/admin-tenant.ts';
 import { conflictResponse, readVersion, versionTag } from '../../auth/config-change.ts';

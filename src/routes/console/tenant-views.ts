@@ -2,10 +2,11 @@
  * The console's views of what a tenant has learned: warmth and applications; and how a question goes to
  * the tenant's object. Mount it after `consoleAuth`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import { ask, refuse } from '../../auth/admin-tenant.ts';
 import type { ConsoleEnv } from '../../auth/console-caller.ts';
-import { failure, type Outcome } from '../../http/errors.ts';
+import { failure, type Outcome, wrongInput } from '../../http/errors.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
 import type { SteeringQuestion } from '../../protocol/steering.ts';
 
@@ -61,5 +62,5 @@ function numberIn<K extends string>(
   if (/^\d{1,15}$/.test(text)) {
     return { ok: true, given: { [name]: Number(text) } as { [P in K]: number } };
   }
-  return failure('invalid_request_error', { param: name, message: 'Expected a whole number.' });
+  return wrongInput({ param: name, message: 'Expected a whole number.' });
 }

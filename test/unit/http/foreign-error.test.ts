@@ -18,8 +18,7 @@ import {
 import { retryAfterInText, retryAfterOf } from '../../../src/http/retry-after.ts';
 
 describe('the words of errors', () => {
-  it.each(ERROR_WORDS)('$word of $from stands for $status, in every spelling', (entry) => {
-    const { word, status } = entry;
+  it.each(Object.entries(ERROR_WORDS))('%s stands for %d, in every spelling', (word, status) => {
     for (const spelt of [word, word.toUpperCase(), word.replaceAll('_', '-'), ` ${word} `]) {
       expect(statusOfWord(spelt)).toBe(status);
     }
@@ -32,7 +31,9 @@ describe('the words of errors', () => {
   });
 
   it('have one meaning each', () => {
-    const spelt = ERROR_WORDS.map(({ word }) => word.toLowerCase().replaceAll(/[_-]/g, ''));
+    const spelt = Object.keys(ERROR_WORDS).map((word) =>
+      word.toLowerCase().replaceAll(/[_-]/g, ''),
+    );
     expect(new Set(spelt).size).toBe(spelt.length);
     expect(statusOfWord('something else')).toBeUndefined();
   });
@@ -108,7 +109,7 @@ describe('an error in a success', () => {
     expect(errorIn(value)).toBeDefined();
   });
 
-  it.each(FAULT_REASONS)('is found in the reason to finish $word ($from)', ({ word }) => {
+  it.each(FAULT_REASONS)('is found in the reason to finish %s', (word) => {
     for (const reason of [word, word.toUpperCase(), ` ${word} `, { type: word, message: 'x' }]) {
       for (const choice of [{ delta: {} }, { delta: { content: 'x' } }, { text: 'x' }]) {
         expect(errorIn({ choices: [{ ...choice, finish_reason: reason }] })).toBeDefined();
@@ -117,7 +118,7 @@ describe('an error in a success', () => {
     expect(errorIn({ choices: [{ finish_reason: `${word}ed` }] })).toBeUndefined();
   });
 
-  it.each(STATUS_FIELDS)('is found in $path ($from), and is none beside an answer', (field) => {
+  it.each(STATUS_FIELDS)('is found in $path, and is none beside an answer', (field) => {
     const told = (status: unknown, more: object = {}) => {
       const [outer = '', inner] = field.path;
       const said = { msg: 'x' };
