@@ -180,10 +180,7 @@ export class Dispatcher {
   /** Place and expected wait of a waiting call; undefined where it does not wait. */
   place(call: LiveCall, now: number): QueuePlace | undefined {
     const backend = this.backends.get(call.request.backend);
-    if (!backend || call.lease) return undefined;
-    const { parkedAt } = call.placed;
-    if (parkedAt === undefined) return queuePlace(call, backend, now);
-    return { position: 1, waitMs: backend.adapters.waitMs(call, now) };
+    return backend && !call.lease ? queuePlace(call, backend, now) : undefined;
   }
 
   /**
