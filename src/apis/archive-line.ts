@@ -3,7 +3,7 @@
  * in `routes/archive.ts`.
  */
 import * as z from 'zod/mini';
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
 import { numberWithin, textLike, textWithin } from '../http/field-schemas.ts';
 import { firstProblem } from '../http/problem.ts';
 import { isName } from '../protocol/name.ts';
@@ -68,7 +68,7 @@ export type ArchiveLine =
 /** Reads a line; an error names the number of the line and the field. */
 export function readArchiveLine(line: string, number: number): Outcome<{ line: ArchiveLine }> {
   const refuse = (param: string | undefined, message: string) =>
-    failure('invalid_request_error', {
+    wrongInput({
       param: param === undefined ? `line ${number}` : `line ${number}: ${param}`,
       message: `Line ${number}: ${message}`,
     });

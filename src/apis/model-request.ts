@@ -4,7 +4,7 @@
  * schemas are in `model-apis.ts`, what is read at all in `body-sketch.ts`.
  */
 
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
 import type { JsonBounds, Span } from '../http/json-scan.ts';
 import { fieldSplice, type Splice, spliced } from '../http/json-splice.ts';
 import { firstProblem } from '../http/problem.ts';
@@ -80,7 +80,7 @@ export function parseModelRequest(
       path.map((part, i) =>
         i === 1 && path[0] === 'messages' ? (sketch.messageIndex[Number(part)] ?? part) : part,
       );
-    return failure('invalid_request_error', firstProblem(parsed.error, indexOf));
+    return wrongInput(firstProblem(parsed.error, indexOf));
   }
   const body = parsed.data;
   const { max_completion_tokens, max_output_tokens, max_tokens, n, best_of, stream_options } = body;

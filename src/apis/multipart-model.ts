@@ -2,7 +2,7 @@
  * Finds the `model` field of a multipart form, which is forwarded unchanged but for an alias, or for a
  * name that only the path has. Uploads of files for batches are read in `jobs/file-upload.ts`.
  */
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
 import type { Splice } from '../http/json-splice.ts';
 import { formParts, isField } from '../http/multipart.ts';
 import { modelName } from './model-apis.ts';
@@ -52,7 +52,7 @@ function named(model: string, splice: FormModel['splice']): Outcome<{ form: Form
   return isName ? { ok: true, form: { model, splice } } : wrongModel('is no name');
 }
 
-function wrongModel(why: string): ReturnType<typeof failure> {
+function wrongModel(why: string): ReturnType<typeof wrongInput> {
   const message = `Field "model" of the form ${why}.`;
-  return failure('invalid_request_error', { param: 'model', message });
+  return wrongInput({ param: 'model', message });
 }

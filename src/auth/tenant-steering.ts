@@ -8,7 +8,7 @@ import { claimKeys } from '../config/key-claims.ts';
 import { keyLimitsSchema } from '../config/key-limits.ts';
 import { MAX_KEYS } from '../config/schema.ts';
 import { keysOf } from '../config/store.ts';
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { readText } from '../http/read-body.ts';
 import { sha256Hex } from '../http/sha256.ts';
@@ -88,11 +88,11 @@ export async function readJson<T>(
   try {
     json = JSON.parse(body.text);
   } catch {
-    return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
+    return wrongInput({ message: 'The body is not valid JSON.' });
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return { ok: true, value: parsed.data };
-  return failure('invalid_request_error', firstProblem(parsed.error));
+  return wrongInput(firstProblem(parsed.error));
 }
 
 /** The cursor of a page of the audit log. */
@@ -100,7 +100,7 @@ export function auditCursor(text: string | undefined): Outcome<{ cursor: { after
   if (text === undefined) return { ok: true, cursor: {} };
   if (/^\d{1,15}$/.test(text)) return { ok: true, cursor: { after: Number(text) } };
   const message = 'Expected the "after" of the page before.';
-  return failure('invalid_request_error', { param: 'after', message });
+  return wrongInput({ param: 'after', message });
 }
 
 function isOrder(text: string): text is EndpointOrder {

@@ -191,7 +191,12 @@ const application = z.strictObject({
   /** Ids of the API keys that may name the application; absent: any. */
   keys: z.optional(z.array(name).check(z.minLength(1), z.maxLength(MAX_KEYS))),
   /** Replaces the tenant's settings field by field. */
-  deadlines: z.optional(z.partial(z.strictObject(deadlines))),
+  deadlines: z.optional(
+    z.strictObject({
+      allowed: z.optional(deadlines.allowed),
+      shortestMs: z.optional(deadlines.shortestMs),
+    }),
+  ),
 });
 
 const tenant = z.strictObject({

@@ -2,7 +2,7 @@
  * Finds the parts of a multipart form in its raw bytes. Nothing is copied: most of a form is a file,
  * which is used where it stands.
  */
-import { failure, type Outcome } from './errors.ts';
+import { type Outcome, wrongInput } from './errors.ts';
 
 const CR = 13;
 const LF = 10;
@@ -27,13 +27,13 @@ export function formParts(
   const boundary = boundaryOf(contentType);
   if (boundary === undefined) {
     const message = 'Expected multipart/form-data with a boundary.';
-    return failure('invalid_request_error', { param: 'content-type', message });
+    return wrongInput({ param: 'content-type', message });
   }
   const parts: FormPart[] = [];
   for (const part of partsIn(bytes, new TextEncoder().encode(`--${boundary}`))) {
     if (parts.length >= MAX_PARTS) {
       const message = `A form may have ${MAX_PARTS} parts at most.`;
-      return failure('invalid_request_error', { message });
+      return wrongInput({ message });
     }
     parts.push(part);
   }

@@ -5,7 +5,7 @@
  */
 import { codingsOf } from './content-coding.ts';
 import { type BodyReader, DecodedBody } from './decoded-body.ts';
-import { failure, type Outcome } from './errors.ts';
+import { failure, type Outcome, wrongInput } from './errors.ts';
 import type { Hand } from './in-hand.ts';
 import { type Pace, PacedReader, USUAL_PACE } from './paced-reader.ts';
 
@@ -174,6 +174,6 @@ export function textOf(bytes: Uint8Array): Outcome<{ text: string }> {
       text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes),
     };
   } catch {
-    return failure('invalid_request_error', { message: 'The body is not valid UTF-8.' });
+    return wrongInput({ message: 'The body is not valid UTF-8.' });
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { taskPrints } from '../apis/task-print.ts';
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
 import { KnownHashes } from '../http/known-hashes.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
@@ -77,7 +77,7 @@ export async function identify(
   const invalid = Object.entries(given).find(([, { named }]) => named && !isName(named.value));
   if (invalid) {
     const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
-    return failure('invalid_request_error', { param: `x-talaria-${invalid[0]}`, message });
+    return wrongInput({ param: `x-talaria-${invalid[0]}`, message });
   }
   const namedApp = given.app.named;
   const app = namedApp ?? {
@@ -95,7 +95,7 @@ export async function identify(
   const ifLate = explicit('if-late') ?? 'run';
   if (ifLate !== 'run' && ifLate !== 'refuse') {
     const message = 'Expected "run" or "refuse".';
-    return failure('invalid_request_error', { param: 'x-talaria-if-late', message });
+    return wrongInput({ param: 'x-talaria-if-late', message });
   }
   return {
     ok: true,
@@ -294,7 +294,7 @@ function limitsOf(
   const maxWaitMs = positive(maxWait);
   if (deadlineMs === 'wrong' || maxWaitMs === 'wrong') {
     const param = deadlineMs === 'wrong' ? 'x-talaria-deadline-ms' : 'x-talaria-max-wait-ms';
-    return failure('invalid_request_error', { param, message: 'Expected milliseconds above 0.' });
+    return wrongInput({ param, message: 'Expected milliseconds above 0.' });
   }
   return {
     ok: true,

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod/mini';
 import { MODEL_APIS } from '../apis/model-apis.ts';
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
 import { intWithin, textUpTo, textWithin } from '../http/field-schemas.ts';
 import { firstProblem } from '../http/problem.ts';
 import type { NewBatch } from '../protocol/jobs.ts';
@@ -39,10 +39,10 @@ export function readBatchOrder(text: string): Outcome<{ order: Omit<NewBatch, 'i
   try {
     json = JSON.parse(text);
   } catch {
-    return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
+    return wrongInput({ message: 'The body is not valid JSON.' });
   }
   const parsed = batchOrderSchema.safeParse(json);
-  if (!parsed.success) return failure('invalid_request_error', firstProblem(parsed.error));
+  if (!parsed.success) return wrongInput(firstProblem(parsed.error));
   const { input_file_id, endpoint, metadata, output_expires_after } = parsed.data;
   return {
     ok: true,

@@ -3,7 +3,7 @@
  * optionally `expires_after`.
  */
 import * as z from 'zod/mini';
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
 import { digits, intWithin } from '../http/field-schemas.ts';
 import { formParts, isField, parameter } from '../http/multipart.ts';
 
@@ -62,5 +62,5 @@ function lifetimeOf(
 }
 
 function wrong(param: string, message: string) {
-  return failure('invalid_request_error', { param, message: `Field "${param}": ${message}.` });
+  return wrongInput({ param, message: `Field "${param}": ${message}.` });
 }

@@ -6,7 +6,7 @@ import * as z from 'zod/mini';
 import { MODEL_PATHS } from '../apis/model-apis.ts';
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
 import type { JobSettings } from '../config/job-settings.ts';
-import { failure, type Outcome } from '../http/errors.ts';
+import { failure, type Outcome, wrongInput } from '../http/errors.ts';
 import { textLike, textUpTo } from '../http/field-schemas.ts';
 import { isReservedHeader } from '../http/headers.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
@@ -93,7 +93,7 @@ export function readJobOrder(
     return failure('request_too_large', { message });
   }
   const parsed = jobOrderSchema.safeParse(JSON.parse(withoutValues(bytes, spans)));
-  if (!parsed.success) return failure('invalid_request_error', firstProblem(parsed.error));
+  if (!parsed.success) return wrongInput(firstProblem(parsed.error));
   const { method, deadline_ms, idempotency_key, webhook } = parsed.data;
   const { settings } = rules;
   const path = pathOf(parsed.data.path);
@@ -226,5 +226,5 @@ function webhookProblem(
 }
 
 function wrong(param: string, message: string) {
-  return failure('invalid_request_error', { param, message: `Field "${param}": ${message}.` });
+  return wrongInput({ param, message: `Field "${param}": ${message}.` });
 }

@@ -1,6 +1,6 @@
 /** The query of a list (cursor and page length), and the list in the format of OpenAI's API. */
 import * as z from 'zod/mini';
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
 import { digits, intWithin, textLike } from '../http/field-schemas.ts';
 import { firstProblem } from '../http/problem.ts';
 
@@ -21,7 +21,7 @@ export function readQuery<T extends z.ZodMiniObject>(
 ): Outcome<{ query: z.infer<T> }> {
   const parsed = schema.safeParse(query);
   if (parsed.success) return { ok: true, query: parsed.data };
-  return failure('invalid_request_error', firstProblem(parsed.error));
+  return wrongInput(firstProblem(parsed.error));
 }
 
 /** A page in the format of OpenAI's API; `more`: there is another page. */

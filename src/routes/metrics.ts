@@ -13,11 +13,16 @@ import { authenticateAdmin } from '../auth/auth.ts';
 import { chargeRequest } from '../auth/live-key.ts';
 import { heldOfKeys } from '../calls/client-body.ts';
 import { TENANT_NAME } from '../config/schema.ts';
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
 import { type Hand, InHand } from '../http/in-hand.ts';
 import { CONTENT_TYPE, exposition, type Source } from '../metrics/exposition.ts';
+import { HELP_ASSET, type Help } from '../metrics/help.ts';
 import { askTenant } from '../objects/ask-object.ts';
-import { figuresFromRegister, inTime, registeredFigures } from '../objects/metrics-register.ts';
+import {
+  figuresFromRegister,
+  metricsInTime,
+  registeredFigures,
+} from '../objects/metrics-register.ts';
 import {
   type Figures,
   type FiguresOf,
@@ -86,7 +91,7 @@ function askedFor(
   const isName = (name: string) => TENANT_NAME.safeParse(name).success;
   if (tenants.length > MAX_TENANTS || !tenants.every(isName)) {
     const message = `Expected ?tenant=NAME, at most ${MAX_TENANTS} times.`;
-    return failure('invalid_request_error', { param: 'tenant', message });
+    return wrongInput({ param: 'tenant', message });
   }
   if (tenants.length > 0) return { ok: true, tenants };
   const shard = c.req.query('shard');
@@ -95,7 +100,7 @@ function askedFor(
     return { ok: true, shards: [Number(shard)] };
   }
   const message = `Expected a number from 0 to ${METRICS_SHARDS - 1}.`;
-  return failure('invalid_request_error', { param: 'shard', message });
+  return wrongInput({ param: 'shard', message });
 }
 
 /** Answers with what was found, within the memory that scrapes may take. */
@@ -112,10 +117,23 @@ async function answer(
   try {
     const found = await find(hand);
     if (!found.ok) return refuse(c, found.error);
-    return c.body(exposition(sourcesOf(found)), 200, { 'content-type': CONTENT_TYPE });
+    const text = exposition(sourcesOf(found), await helpOf(c.env));
+    return c.body(text, 200, { 'content-type': CONTENT_TYPE });
   } finally {
     hand.release();
   }
+}
+
+/** What this isolate has read of it. */
+let help: Help | undefined;
+
+/** The help of metrics; nothing where it cannot be read, since figures do without it. */
+async function helpOf(env: Env): Promise<Partial<Help>> {
+  if (help) return help;
+  const asset = await env.ASSETS.fetch(`https://assets/${HELP_ASSET}`).catch(() => undefined);
+  if (!asset?.ok) return {};
+  help = await asset.json<Help>();
+  return help;
 }
 
 /** Asks the objects of tenants, and the register for what their jobs' objects have brought. */
@@ -123,7 +141,9 @@ async function named(env: Env, tenants: readonly string[], hand: Hand): Promise<
   const [registered, texts] = await Promise.all([
     figuresFromRegister(env, tenants),
     Promise.all(
-      tenants.map((tenant) => inTime(() => askTenant(env, tenant, (stub) => stub.figures()))),
+      tenants.map((tenant) =>
+        metricsInTime(() => askTenant(env, tenant, (stub) => stub.figures())),
+      ),
     ),
   ]);
   const found = new Map<string, Found[]>();

@@ -4,7 +4,7 @@ import { Hono } from 'hono/tiny';
 import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refusedResponse } from '../calls/plain-refusal.ts';
-import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
+import { type ApiError, errorResponse, type Outcome, wrongInput } from '../http/errors.ts';
 import { firstProblem } from '../http/problem.ts';
 import { readText } from '../http/read-body.ts';
 import { isPlaceholder } from '../identity/placeholders.ts';
@@ -82,9 +82,9 @@ function parseEvent(text: string): Outcome<{ event: RunEventBody }> {
   try {
     json = JSON.parse(text);
   } catch {
-    return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
+    return wrongInput({ message: 'The body is not valid JSON.' });
   }
   const parsed = runEventSchema.safeParse(json);
   if (parsed.success) return { ok: true, event: parsed.data };
-  return failure('invalid_request_error', firstProblem(parsed.error));
+  return wrongInput(firstProblem(parsed.error));
 }

@@ -6,7 +6,7 @@ import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { ask, refuse } from '../../auth/admin-tenant.ts';
 import type { ConsoleEnv } from '../../auth/console-caller.ts';
-import { failure, type Outcome } from '../../http/errors.ts';
+import { failure, type Outcome, wrongInput } from '../../http/errors.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
 import type { SteeringQuestion } from '../../protocol/steering.ts';
 
@@ -62,5 +62,5 @@ function numberIn<K extends string>(
   if (/^\d{1,15}$/.test(text)) {
     return { ok: true, given: { [name]: Number(text) } as { [P in K]: number } };
   }
-  return failure('invalid_request_error', { param: name, message: 'Expected a whole number.' });
+  return wrongInput({ param: name, message: 'Expected a whole number.' });
 }
