@@ -139,7 +139,7 @@ describe('input of a simulation with prefixes', () => {
 
 describe('a cluster with prewarm_prefix', () => {
   const TOOLS = 800;
-  const setUp = { cold_start_ms: 1_000, idle_timeout_ms: 60_000, slots: 1 };
+  const setUp = { cold_start_ms: 5_000, idle_timeout_ms: 60_000, slots: 1 };
   /** A run that does something else for a while, and then asks with tools that all runs have. */
   const run = (i: number, arrival_ms: number) => {
     const record = { input_tokens: TOOLS + 40, output_tokens: 1 };
@@ -147,7 +147,7 @@ describe('a cluster with prewarm_prefix', () => {
       ['tools', TOOLS],
       [`r${i}`, 40],
     ];
-    const service_ms = 20_000 + (i % 5) * 5_000;
+    const service_ms = 20_000 + (i % 5) * 10_000;
     const units = [
       { unit: 'search', backend: 'search', calls: [{ service_ms }] },
       { unit: 'answer', backend: 'llm', calls: [{ ...record, prefix }] },
