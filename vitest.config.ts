@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 const modules = fileURLToPath(new URL('./test/model/workerd-modules.ts', import.meta.url));
 
 /** No test is about time: a busy machine must not fail one. */
-const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000 };
+const PATIENCE = { testTimeout: 300_000, hookTimeout: 300_000 };
 /** No file keeps state in modules, and loading them anew for each file takes half of the time. */
 const SHARED_MODULES = { isolate: false };
 

@@ -6,7 +6,7 @@
 import * as z from 'zod/mini';
 
 /** Calls of a run whose times are kept, the first. */
-export const MOST_TIMED = 200;
+const MOST_TIMED = 200;
 /** Calls of all runs in flight whose times are held in memory. */
 const MOST_HELD = 5_000;
 /** Characters of a run's times beyond which none are kept. */

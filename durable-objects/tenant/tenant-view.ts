@@ -1,6 +1,6 @@
 /**
  * The views of a tenant for the admin API: application graphs, status, prewarming. Each is text that
- * is made here and passed on unchanged. Finished runs are in runs-view.ts, metrics in figures.ts.
+ * is made here and passed on unchanged. Finished runs are in runs-view.ts, metrics in tenant-metrics.ts.
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';

@@ -121,6 +121,6 @@ function itemsOf(
 /** True for a message of the user, or one with what a tool has given. */
 function endsWithUser(message: string | undefined): boolean {
   if (message === undefined) return false;
-  const { role } = JSON.parse(message) as { role?: unknown };
+  const { role } = (JSON.parse(message) ?? {}) as { role?: unknown };
   return role === 'user' || role === 'tool' || role === undefined;
 }

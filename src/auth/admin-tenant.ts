@@ -55,17 +55,22 @@ export async function change(
   return { before, after };
 }
 
+/** The object's answer to a change, with the document that it led to. */
+export type Steered =
+  | Exclude<SteerAnswer, { readonly status: 'changed' }>
+  | { readonly status: 'changed'; readonly document: TenantDocument };
+
 /**
  * Has the tenant's object carry out a change by the administrator; distributes the configuration where
  * that is changed.
  */
-export async function steer(c: TenantContext, order: SteerOrder, by: string): Promise<SteerAnswer> {
+export async function steer(c: TenantContext, order: SteerOrder, by: string): Promise<Steered> {
   const before = order.type === 'endpoint' ? undefined : await documentOf(c);
   const answer = await ask(c, async (stub) => await stub.steer(order, by));
   if (answer.status !== 'changed') return answer;
   const after = parseDocument(answer.document);
   await distributeNewest(c.env, c.req.param('tenant') ?? '', after, before);
-  return answer;
+  return { status: 'changed', document: after };
 }
 
 /** The tenant's configuration and its version; undefined where there is no such tenant. */

@@ -20,7 +20,7 @@ import { makeKey, revokeKey } from '../auth/tenant-steering.ts';
 import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
 import { MAX_CONFIG_BYTES } from '../config/schema.ts';
-import { parseDocument, readDocument } from '../config/store.ts';
+import { readDocument } from '../config/store.ts';
 import { errorResponse } from '../http/errors.ts';
 import { readText } from '../http/read-body.ts';
 import { usageView } from '../jobs/job-view.ts';
@@ -92,7 +92,7 @@ async function putNewer(
 ): Promise<Response> {
   const tenant = c.req.param('tenant');
   const answer = await steer(c, { type: 'config', config, ifVersion }, c.get('admin'));
-  if (answer.status === 'changed') return c.json({ tenant, ...parseDocument(answer.document) });
+  if (answer.status === 'changed') return c.json({ tenant, ...answer.document });
   if (answer.status === 'conflict') {
     return conflictResponse(c, answer.document, (document) => ({ tenant, ...document }));
   }

@@ -18,7 +18,11 @@ import { type Hand, InHand } from '../http/in-hand.ts';
 import { CONTENT_TYPE, exposition, type Source } from '../metrics/exposition.ts';
 import { HELP_ASSET, type Help } from '../metrics/help.ts';
 import { askTenant } from '../objects/ask-object.ts';
-import { figuresFromRegister, inTime, registeredFigures } from '../objects/metrics-register.ts';
+import {
+  figuresFromRegister,
+  metricsInTime,
+  registeredFigures,
+} from '../objects/metrics-register.ts';
 import {
   type Figures,
   type FiguresOf,
@@ -137,7 +141,9 @@ async function named(env: Env, tenants: readonly string[], hand: Hand): Promise<
   const [registered, texts] = await Promise.all([
     figuresFromRegister(env, tenants),
     Promise.all(
-      tenants.map((tenant) => inTime(() => askTenant(env, tenant, (stub) => stub.figures()))),
+      tenants.map((tenant) =>
+        metricsInTime(() => askTenant(env, tenant, (stub) => stub.figures())),
+      ),
     ),
   ]);
   const found = new Map<string, Found[]>();

@@ -79,6 +79,29 @@ inBrowser('what if', () => {
     await close();
   });
 
+  it('saves the figure as an SVG with the names of its lines', async () => {
+    const { page, faults, close } = await openPage(browser, origin);
+    await signIn(page, origin, ADMIN);
+    await page.goto(`${origin}/console/t/demo/what-if`);
+    await page.getByRole('button', { name: 'Replay' }).click();
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save the figure' }).click();
+    const download = await saved;
+    expect(download.suggestedFilename()).toBe('what-if.svg');
+    const text = await readFile(await download.path(), 'utf8');
+    const root = await page.evaluate((svg) => {
+      const { documentElement } = new DOMParser().parseFromString(svg, 'image/svg+xml');
+      const lines = documentElement.querySelectorAll('[aria-label="line"] path');
+      return { name: documentElement.tagName, lines: lines.length };
+    }, text);
+    expect(root).toEqual({ name: 'svg', lines: 3 });
+    for (const name of ['really', 'as configured, replayed', 'what if', 'Completion time']) {
+      expect(text).toContain(name);
+    }
+    expect(faults).toEqual([]);
+    await close();
+  });
+
   it('has words for a tenant without runs', async () => {
     const { page, close } = await openPage(browser, origin);
     await signIn(page, origin, ADMIN);

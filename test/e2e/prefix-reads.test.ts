@@ -119,7 +119,10 @@ class World {
     return { status: response.status, cachedTokens };
   }
 
-  async calls(count: number, messagesOf = asked): Promise<void> {
+  async calls(
+    count: number,
+    messagesOf: (question: string) => readonly object[] = asked,
+  ): Promise<void> {
     for (let i = 0; i < count; i += 1) {
       const { status } = await this.call(messagesOf(`${this.#name} ${i}`));
       expect(status).toBe(200);

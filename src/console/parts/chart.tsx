@@ -94,11 +94,10 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
   const { lines, time = false, heightPx = 220, formatX, formatY, logX, yMost } = props;
   const sayX = (value: number) => formatX?.(time ? value * 1_000 : value) ?? '';
   const colours = getComputedStyle(document.documentElement);
-  const colour = resolved;
   const axis = {
-    stroke: colour('--ink-faint'),
-    grid: { stroke: colour('--line'), width: 1 },
-    ticks: { stroke: colour('--line'), width: 1, size: 4 },
+    stroke: themeColour('--ink-faint'),
+    grid: { stroke: themeColour('--line'), width: 1 },
+    ticks: { stroke: themeColour('--line'), width: 1, size: 4 },
     font: `11px ${colours.getPropertyValue('--font')}`,
   };
   return {
@@ -149,13 +148,13 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
         const paths = pathsOf(line);
         return {
           label: line.name,
-          stroke: colour(line.colour),
+          stroke: themeColour(line.colour),
           width: line.width ?? 2,
           points: { show: line.points ?? false },
           // A count that nobody heard has no line; a point that is missing has its neighbours'.
           spanGaps: !line.steps,
           ...(line.dash ? { dash: [...line.dash] } : {}),
-          ...(line.fill ? { fill: colour(line.fill) } : {}),
+          ...(line.fill ? { fill: themeColour(line.fill) } : {}),
           ...(paths ? { paths } : {}),
           value: (plot, v, i) => sayLast(plot, i, v, formatY ?? String),
         };
@@ -201,8 +200,8 @@ function atLeast(span: number): uPlot.Range.Function {
   return (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - span), high ?? 0];
 }
 
-/** A canvas does not know custom properties: the browser computes the colour of the theme. */
-function resolved(name: string): string {
+/** A canvas or a file does not know custom properties: the browser computes the theme's colour. */
+export function themeColour(name: string): string {
   const probe = document.createElement('span');
   probe.style.color = `var(${name})`;
   document.body.append(probe);

@@ -86,6 +86,12 @@ function decoded(text: string): string | null {
 }
 
 /** The names in an address, by the router's words for them. */
-export function namesIn(params: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(params).map(([k, part]) => [k, nameOfPart(part)]));
+export function namesIn(
+  params: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(params).flatMap(([word, part]) =>
+      part === undefined ? [] : [[word, nameOfPart(part)]],
+    ),
+  );
 }

@@ -44,7 +44,10 @@ export class Backend {
   /** Service by application; used only by policies that share by application. */
   readonly accounts = new ServiceAccounts();
   /** Fair shares of the slots between API keys. */
-  readonly shares = new KeyShares((key) => this.queue.waitingOf(key).calls);
+  readonly shares = new KeyShares({
+    of: (key) => this.queue.waitingOf(key).calls,
+    takeEmptied: () => this.queue.takeEmptied(),
+  });
   queue: WaitingQueue;
   /** Which endpoint a call takes or waits for. */
   readonly placement = new CallPlacement(this);
@@ -209,12 +212,15 @@ export class Backend {
     return isPaused;
   }
 
-  /** True where no endpoint takes calls of a key now, even with a free slot. */
-  isBarred(now: number, key: string): boolean {
+  /** The keys of which no endpoint takes calls now, even with a free slot; or all of them. */
+  barredKeys(now: number): ReadonlySet<string> | 'all' {
+    let barred: ReadonlySet<string> | undefined;
     for (const { state, isPaused, trust } of this.#list) {
-      if (state !== 'draining' && !isPaused && trust.admits(key, now)) return false;
+      if (state === 'draining' || isPaused || !trust.admitsSome(now)) continue;
+      barred = trust.barredOf(barred, now);
+      if (barred.size === 0) break;
     }
-    return true;
+    return barred ?? 'all';
   }
 
   /** True where a retry has another endpoint: a usable one that has not failed the call. */
@@ -271,6 +277,14 @@ export class Backend {
   hasFree(now: number): boolean {
     for (const endpoint of this.#list) {
       if (endpoint.isReady(now) && !this.isKept(endpoint.spec.id)) return true;
+    }
+    return false;
+  }
+
+  /** False where no endpoint has a free slot, for whatever call and in whatever state. */
+  get hasRoom(): boolean {
+    for (const { free, state, isPaused } of this.#list) {
+      if (free > 0 && state !== 'draining' && !isPaused) return true;
     }
     return false;
   }

@@ -109,9 +109,9 @@ export class Dispatcher {
     for (const event of events) this.#apply(event, now);
     const overdue = this.#elapse(now);
     this.#rerankNewApplications(effects);
+    this.#prewarmer.reads.review(this.backends, now, effects);
     for (const backend of this.backends.values()) {
       this.#prewarmer.wakes.resume(backend, now, effects);
-      this.#prewarmer.reads.review(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
       if (backend.waiting > 0) {
         this.#learnStored();
@@ -130,7 +130,7 @@ export class Dispatcher {
   dueAt(now: number): number {
     if (this.#unlearned) return now;
     let due = Math.min(this.#calls.dueAt, this.register.dueAt, this.#prewarmer.dueAt);
-    due = Math.min(due, this.#prewarmer.reads.dueAt);
+    due = Math.min(due, this.#prewarmer.reads.dueAt(now));
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
   }
@@ -180,10 +180,7 @@ export class Dispatcher {
   /** Place and expected wait of a waiting call; undefined where it does not wait. */
   place(call: LiveCall, now: number): QueuePlace | undefined {
     const backend = this.backends.get(call.request.backend);
-    if (!backend || call.lease) return undefined;
-    const { parkedAt } = call.placed;
-    if (parkedAt === undefined) return queuePlace(call, backend, now);
-    return { position: 1, waitMs: backend.adapters.waitMs(call, now) };
+    return backend && !call.lease ? queuePlace(call, backend, now) : undefined;
   }
 
   /**

@@ -14,12 +14,12 @@ export interface QueuePlace {
 }
 
 /**
- * Undefined where the call does not wait in the backend's queue. What the call is told is compared
- * with its wait, once that is over.
+ * Undefined where the call does not wait in the backend's queue or for an adapter. What the call is
+ * told is compared with its wait, once that is over.
  */
 export function queuePlace(call: LiveCall, backend: Backend, now: number): QueuePlace | undefined {
   const place = untoldPlace(call, backend, now);
-  if (place) call.told ??= place.told;
+  if (place?.told) call.told ??= place.told;
   return place && { position: place.position, waitMs: place.waitMs };
 }
 
@@ -28,7 +28,11 @@ export function untoldPlace(
   call: LiveCall,
   backend: Backend,
   now: number,
-): (QueuePlace & { readonly told: ExplainedWait }) | undefined {
+): (QueuePlace & { readonly told?: ExplainedWait }) | undefined {
+  // It waits for a load, whatever is in the queue.
+  if (call.placed.parkedAt !== undefined) {
+    return { position: 1, waitMs: backend.adapters.waitMs(call, now) };
+  }
   const ahead = backend.queue.ahead(call, backend.shares.isDivided);
   if (!ahead) return undefined;
   const { items, calls, workMs } = ahead;

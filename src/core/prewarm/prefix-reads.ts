@@ -65,11 +65,12 @@ export class PrefixReads {
   }
 
   /** When a read is given up, epoch ms. */
-  get dueAt(): number {
+  dueAt(now: number): number {
     let dueAt = Infinity;
     for (const { endpoint, backend, read } of this.#woken.values()) {
       if (!read || !endpoint.isReading) continue;
-      dueAt = Math.min(dueAt, backend.queue.size > 0 ? forCalls(read) : endOf(read));
+      const isSoon = backend.queue.size > 0 && forCalls(read) > now;
+      dueAt = Math.min(dueAt, isSoon ? forCalls(read) : endOf(read));
     }
     return dueAt;
   }
@@ -94,7 +95,9 @@ export class PrefixReads {
   }
 
   /** An endpoint is up by a wake, and was not before. True where it may read something. */
-  woke(backend: Backend, endpoint: Endpoint): boolean {
+  woke(backend: Backend, endpoint: Endpoint, now: number, effects: PrefixEffects): boolean {
+    const before = this.#woken.get(endpoint);
+    if (before) this.#end(before, now, effects);
     if (!reads(backend) || endpoint.inFlight > 0) return false;
     this.#woken.set(endpoint, { backend, endpoint, warmSince: endpoint.warmSince });
     return true;
@@ -151,7 +154,7 @@ export class PrefixReads {
     now: number,
     effects: PrefixEffects,
   ): void {
-    if (!reads(backend) || backend.waiting > 0) return;
+    if (!reads(backend) || backend.waiting > 0 || this.#kept.size === 0) return;
     for (const woken of this.#woken.values()) {
       const { endpoint } = woken;
       if (woken.backend !== backend || woken.read || !endpoint.isReady(now)) continue;
@@ -205,20 +208,24 @@ export class PrefixReads {
   }
 
   /** Before slots are granted: ends the reads that take too long, or a slot that others wait for. */
-  review(backend: Backend, now: number, effects: PrefixEffects): void {
+  review(backends: ReadonlyMap<string, Backend>, now: number, effects: PrefixEffects): void {
     for (const woken of this.#woken.values()) {
-      if (woken.backend !== backend) continue;
-      const { endpoint, read, warmSince } = woken;
+      const { backend, endpoint, read, warmSince } = woken;
+      const isHere = backends.get(backend.name)?.endpoints.get(endpoint.spec.id) === endpoint;
       const isUp = endpoint.state === 'warm' && endpoint.warmSince === warmSince;
-      if (!isUp || !reads(backend) || backend.endpoints.get(endpoint.spec.id) !== endpoint) {
-        const outcome = endpoint.isReading ? 'failed' : 'wasted';
-        this.#stop(woken, effects);
-        this.#book(woken, outcome, now, effects);
-      } else if (read && endpoint.isReading && this.#isOver(read, backend, now)) {
+      if (!isHere || !isUp || !reads(backend)) this.#end(woken, now, effects);
+      else if (read && endpoint.isReading && this.#isOver(read, backend, now)) {
         this.#stop(woken, effects);
         this.#book(woken, 'failed', now, effects, 'calls waited, or it took too long');
       }
     }
+  }
+
+  /** The endpoint is not up any more, or reads nothing. */
+  #end(woken: Woken, now: number, effects: PrefixEffects): void {
+    const outcome = woken.endpoint.isReading ? 'failed' : 'wasted';
+    this.#stop(woken, effects);
+    this.#book(woken, outcome, now, effects);
   }
 
   #isOver(read: Reading, backend: Backend, now: number): boolean {

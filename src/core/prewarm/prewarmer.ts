@@ -158,7 +158,9 @@ export class Prewarmer {
       }
       const backend = this.#view.backends.get(event.backend);
       if (backend?.adapters.isUsed) this.scheduleCheck(now);
-      if (backend && !wasWarm && this.reads.woke(backend, endpoint)) this.dueAt = now;
+      if (backend && !wasWarm && this.reads.woke(backend, endpoint, now, effects)) {
+        this.dueAt = now;
+      }
       // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
       // spared them no wait, so the whole cold start counts as waited for.
       if (endpoint.inFlight > 0) {

@@ -160,8 +160,7 @@ export interface WarmthMoney {
 }
 
 /** `POST tenants/:t/endpoints/:backend/:endpoint/:action`, admin only. */
-export const ENDPOINT_ACTIONS = ['wake', 'release', 'pause', 'resume'] as const;
-export type EndpointAction = (typeof ENDPOINT_ACTIONS)[number];
+export type EndpointAction = 'wake' | 'release' | 'pause' | 'resume';
 
 /** `done: false`: nothing was to be done, and why. */
 export interface EndpointActionAnswer {

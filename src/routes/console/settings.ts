@@ -101,10 +101,11 @@ async function putConfig(c: Context<ConsoleEnv, '/tenants/:tenant/config'>): Pro
   const order = { type: 'config', config: accepted.text, ifVersion: version, ...undone } as const;
   const answer = await steer(c, order, by(c));
   if (answer.status === 'conflict') return conflictResponse(c, answer.document, shown);
-  if (answer.status === 'refused') return errorResponse({ code: answer.code });
-  const present = await documentOf(c);
-  if (!present) return noTenant();
-  return c.json(shown(present), 200, { etag: versionTag(present.version) });
+  if (answer.status !== 'changed') {
+    return errorResponse({ code: answer.status === 'refused' ? answer.code : 'tenant_not_found' });
+  }
+  const { document } = answer;
+  return c.json(shown(document), 200, { etag: versionTag(document.version) });
 }
 
 /** The configurations that hidden keys are taken from: first that of the version that is put back. */

@@ -94,6 +94,15 @@ describe('a prompt is cut', () => {
     expect(readOf(text, responses, text.prefix?.[0]?.id ?? '')?.json.input).toHaveLength(1);
   });
 
+  it('of Responses with items that are no messages', () => {
+    const { responses } = MODEL_APIS;
+    const input = [null, 'text', 7, { type: 'message', role: 'user', content: words('task') }];
+    const request = requestOf({ model: 'm', instructions: SYSTEM, input }, responses);
+    for (const { id } of request.prefix ?? []) {
+      expect(() => cutPrefix(request, responses, id, SEED)).not.toThrow();
+    }
+  });
+
   it('with the salt that keeps caches apart, and no byte of what comes after', () => {
     const { chat } = MODEL_APIS;
     const messages = [{ role: 'system', content: SYSTEM }, TASK];

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { tenantPath } from '../../../src/console/ask/tenant-path.ts';
 import {
   applicationPlace,
+  namesIn,
   readPlace,
   runPlace,
   runsPlace,
@@ -47,6 +48,11 @@ it('names an application and a run in address and path so that no browser takes 
     }),
     { seed: 2 },
   );
+});
+
+it('reads the names of an address, of which some may be left out', () => {
+  const params = { tenant: 'demo', app: '~..', section: undefined };
+  expect(namesIn(params)).toEqual({ tenant: 'demo', app: '..' });
 });
 
 it('takes an address that is cut in the middle of a sign for none', () => {

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { snapshotOf } from '../../../../src/core/backends/backend-snapshot.ts';
+import { callRequest } from '../../../dispatch-builders.ts';
 import { COLD_MS, chainOf, IDLE_MS, PrefixWorld, type ReadWay } from '../../../prefix-world.ts';
 
 const TOOLS = { backend: 'llm', chain: [{ id: 'tools', tokens: 8_000 }] };
@@ -176,11 +177,54 @@ describe('while an endpoint reads', () => {
     const coldStart = { estimateMs: COLD_MS, idleTimeoutMs: IDLE_MS };
     const endpoints = [{ id: 'e2', slots: 1, coldStart }];
     drained.step({ type: 'configured', config: drained.config({ endpoints }) });
-    for (const world of [released, off, drained]) {
+    const removed = woken();
+    const { search } = removed.config().backends;
+    const config = { ...removed.config(), backends: search ? { search } : {} };
+    removed.step({ type: 'configured', config });
+    for (const world of [released, off, drained, removed]) {
       expect([world.outcomes, world.stops.length]).toEqual([['failed'], 1]);
       const isReading = world.dispatcher.backends.get('llm')?.endpoints.get('e1')?.isReading;
       expect(isReading ?? false).toBe(false);
+      // Nothing is due for ever.
+      world.until(world.now + 60_000);
     }
+  });
+
+  it('an endpoint that went cold and is up again in one step reads as one that has woken', () => {
+    const world = woken();
+    const at = { backend: 'llm', endpoint: 'e1' };
+    const wakeAt = world.now;
+    world.step(
+      { type: 'gone-cold', ...at },
+      { type: 'wake-answered', ...at, ok: true, wakeAt, tookMs: 10 },
+    );
+    expect([world.outcomes, world.stops.length]).toEqual([['failed'], 1]);
+    world.until(world.now + 120_000);
+    expect(world.endpoint.isReading).toBe(false);
+    expect(world.outcomes).toHaveLength(world.reads.length);
+    expect(world.wrongs).toEqual([]);
+  });
+
+  it('a clock that goes back ends nothing, and one read is given up in time', () => {
+    const world = woken({}, ['hangs']);
+    world.now -= 3_600_000;
+    world.step({ type: 'tick' });
+    expect(world.endpoint.isReading).toBe(true);
+    world.until(world.now + 20_000);
+    expect(world.endpoint.isReading).toBe(false);
+    expect(world.outcomes).toEqual(['failed']);
+  });
+
+  it('a call that waits beside a free slot does not have it looked at for ever', () => {
+    // A call of two sequences waits for the slot that the read has; the other one is free.
+    const world = woken({ slots: 2 }, ['hangs']);
+    const fields = { runId: 'wide', unit: 'answer', arrivedAt: world.now, sequences: 2 };
+    const call = callRequest('wide-answer', { ...fields, prefix: chainOf('wide') });
+    world.step({ type: 'submitted', call });
+    expect(world.dispatcher.call('wide-answer')?.lease).toBeUndefined();
+    world.until(world.now + 20_000);
+    expect(world.endpoint.isReading).toBe(false);
+    expect(world.dispatcher.call('wide-answer')).toBeUndefined();
   });
 
   it('a restart of the object frees the slot, forgets the read and keeps what was learned', () => {
