@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 const modules = fileURLToPath(new URL('./test/model/workerd-modules.ts', import.meta.url));
 
 /** No test is about time: a busy machine must not fail one. */
-const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000 };
+const PATIENCE = { testTimeout: 300_000, hookTimeout: 300_000 };
 /** No file keeps state in modules, and loading them anew for each file takes half of the time. */
 const SHARED_MODULES = { isolate: false };
 
@@ -73,6 +73,8 @@ export default defineConfig({
         test: {
           name: 'browser',
           sequence: { groupOrder: 1 },
+          // Each browser is several processes, which compute.
+          maxWorkers: 2,
           ...SHARED_MODULES,
           globalSetup: ['test/e2e/global-setup.ts'],
           include: ['test/browser/**/*.test.ts'],

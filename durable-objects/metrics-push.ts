@@ -73,14 +73,14 @@ export class MetricsPush {
 
   /** Takes the tenant's figures out of the register, since the tenant is deleted. */
   async forget(): Promise<void> {
-    this.stop();
+    // Nothing is brought meanwhile: it would be there again.
+    this.#stop();
     await this.#pushing;
     await this.#shard.forget(this.#options.tenant);
     this.#isStopped = false;
   }
 
-  /** Nothing is brought until the next change; to be called when the object's data is deleted. */
-  stop(): void {
+  #stop(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#taken = undefined;

@@ -3,9 +3,11 @@
  * calls, on bare workerd: its CPU time with pages that watch, beside that without any, at a constant
  * rate of calls and at rest. The phases take turns, since the machine's speed drifts.
  */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { CONSOLE_PROTOCOL } from '../src/protocol/console/stream.ts';
 import { startEmulator } from './gpu/emulator.ts';
 import { ProcessMeter } from './hostile/process-meter.ts';
@@ -118,8 +120,4 @@ async function call(url: string, key: string, run: string): Promise<void> {
     body: JSON.stringify({ model: 'm', messages, max_tokens: 40, stream: true }),
   });
   await answer.text();
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,8 +1,9 @@
 /**
  * `npm run bench:core`: measures the time and memory that the scheduler's decisions take with
  * 10,000 waiting calls, and the published Gittins formula on the same samples for comparison. Times
- * are medians of several rounds. `--growth` prints instead how a call's cost grows under each
- * policy, `--policies A,B` of some, `--dimensions A;B` over some, and `--chart FILE.svg` draws it.
+ * are processor time, the least of several rounds; the forecast's are medians of single steps.
+ * `--growth` prints instead how a call's cost grows under each policy, `--policies A,B` of some,
+ * `--dimensions A;B` over some, and `--chart FILE.svg` draws it.
  */
 
 import { writeFile } from 'node:fs/promises';
@@ -18,13 +19,22 @@ import { publishedRank } from '../src/core/order/policies/gittins-published.ts';
 import { POLICY_NAMES } from '../src/core/order/policies/registry.ts';
 import type { CallRequest } from '../src/core/runs/call-request.ts';
 import { SERVICE_SPEED } from '../src/core/runs/demand.ts';
-import { MAX_LINKS, type PrefixLink } from '../src/core/runs/prefix.ts';
 import { forecastCost } from './core/forecast-bench.ts';
-import { callCost, DIMENSIONS, type Dimension, type GrowthPoint } from './core/growth-bench.ts';
+import {
+  callCosts,
+  DIMENSIONS,
+  type Dimension,
+  type GrowthPoint,
+  prefixOf,
+} from './core/growth-bench.ts';
 import { growthChart } from './core/growth-chart.ts';
+import { meanUs } from './core/processor-time.ts';
 import { demoWorkload } from './demo-workload.ts';
 
 const ROUNDS = 7;
+/** Processor time of a round, ms. */
+const ROUND_MS = 100;
+const WARM_UP_MS = 800;
 const WAITING = 10_000;
 const random = seededRandom(1);
 const LLM_SPEED = { inputMs: 0.1, outputMs: 20 };
@@ -54,13 +64,15 @@ else {
 async function benchGrowth(names: string, chart: string | undefined): Promise<void> {
   const policies = POLICY_NAMES.filter((policy) => names.split(',').includes(policy));
   const points: GrowthPoint[] = [];
+  // The first measurement would contain the compiling of what all of them run.
+  for (const policy of policies) callCosts(policy, 'keys');
   for (const dimension of Object.keys(DIMENSIONS) as Dimension[]) {
     if (!values.dimensions.split(';').includes(dimension)) continue;
     const sizes = DIMENSIONS[dimension];
     const head = [`us a call, by ${dimension}`, ...sizes.map(String), 'most / least'];
     for (const cells of [head, head.map(() => '---')]) console.log(`| ${cells.join(' | ')} |`);
     for (const policy of policies) {
-      const costs = sizes.map((value) => callCost(policy, dimension, value));
+      const costs = callCosts(policy, dimension);
       costs.forEach((us, i) => {
         points.push({ policy, dimension, value: sizes[i] ?? 0, us });
       });
@@ -76,15 +88,22 @@ async function benchGrowth(names: string, chart: string | undefined): Promise<vo
 function benchTable(): void {
   const samples = Array.from({ length: 1_000 }, () => 1_000 * -Math.log(1 - random()));
   const table = RankTable.of(samples);
-  row('table of 1,000 samples', us(median(500, () => RankTable.of(samples))), '< 150 us');
+  row(
+    'table of 1,000 samples',
+    least(() => RankTable.of(samples)),
+    '< 150 us',
+  );
   let age = 0;
-  const query = median(200_000, () => {
+  const query = () => {
     age = (age + 7.3) % 5_000;
     return table.rankAt(age);
-  });
-  row('rank query', us(query), '< 1 us');
-  const published = median(300, () => publishedRank(samples, 100));
-  row('published formula, same samples', us(published), '');
+  };
+  row('rank query', least(query, 10_000), '< 1 us');
+  row(
+    'published formula, same samples',
+    least(() => publishedRank(samples, 100)),
+    '',
+  );
 }
 
 /** `endpoints`: so many, between which calls are placed by their prefixes; 1 has no choice. */
@@ -131,7 +150,7 @@ function benchDispatch(policy: 'las' | 'gittins', endpoints = 1): void {
       final: true,
     };
   };
-  let running: string[] = [];
+  const running: string[] = [];
   const step = (event: Parameters<Dispatcher['step']>[0][number]) => {
     for (const effect of dispatcher.step([event], now)) {
       if (effect.type === 'granted') running.push(effect.callId);
@@ -153,20 +172,10 @@ function benchDispatch(policy: 'las' | 'gittins', endpoints = 1): void {
     };
     step({ type: 'ended', callId, result });
   };
-  const took = median(4_000, cycle);
+  const took = least(cycle);
   const where = endpoints > 1 ? `, ${endpoints} endpoints` : '';
   const what = `submit + grant + end, ${policy}, ${WAITING} waiting${where}`;
-  row(what, us(took), endpoints > 1 ? '< 30 us' : '< 20 us');
-  running = [];
-}
-
-/** A long conversation of one of 200 sessions, with as many cuts as a chain has. */
-function prefixOf(n: number): PrefixLink[] {
-  const session = n % 200;
-  return Array.from({ length: MAX_LINKS }, (_, i) => ({
-    id: i < 2 ? `tools${i}` : `s${session}-${i}`,
-    tokens: (i + 1) * 2_500,
-  }));
+  row(what, took, endpoints > 1 ? '< 30 us' : '< 20 us');
 }
 
 function benchForecast(): void {
@@ -199,19 +208,14 @@ function benchMemory(): void {
   }
 }
 
-/** Mean time of one call of `act` in ms, as the median over the rounds. */
-function median(times: number, act: () => unknown): number {
-  const rounds = Array.from({ length: ROUNDS }, () => {
-    const startedAt = performance.now();
-    for (let i = 0; i < times; i += 1) act();
-    return (performance.now() - startedAt) / times;
-  });
-  rounds.sort((a, b) => a - b);
-  return rounds[ROUNDS >> 1] ?? 0;
-}
-
-function us(ms: number): string {
-  return `${(ms * 1_000).toFixed(2)} us`;
+/**
+ * Processor time of one call of `act`: the least of several rounds, which another load of the machine
+ * disturbs least. In a first one code is compiled.
+ */
+function least(act: () => unknown, chunk?: number): string {
+  meanUs(act, WARM_UP_MS, chunk);
+  const rounds = Array.from({ length: ROUNDS }, () => meanUs(act, ROUND_MS, chunk));
+  return `${Math.min(...rounds).toFixed(2)} us`;
 }
 
 function row(what: string, measured: string, wanted: string): void {

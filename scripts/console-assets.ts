@@ -1,7 +1,7 @@
 /**
  * Makes what the Worker serves as static assets, in dist-console: the console's page, by Vite, and
  * the API's description and the configuration's schema, which the Worker would need libraries to
- * make. The page is built where it is missing or older than its sources, so whoever starts, tests or
+ * make, and the help of metrics. The page is built where it is missing or older than its sources, so whoever starts, tests or
  * deploys the Worker calls this first.
  */
 import { execFile } from 'node:child_process';
@@ -11,6 +11,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { HELP, HELP_ASSET } from '../src/metrics/help.ts';
 import { configSchema, openApiDocument } from '../src/openapi/document.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -32,6 +33,7 @@ export async function ensureAssets(): Promise<void> {
   await ensurePage();
   await writeIfOther('openapi.json', JSON.stringify(openApiDocument()));
   await writeIfOther('config-schema.json', JSON.stringify(configSchema()));
+  await writeIfOther(HELP_ASSET, JSON.stringify(HELP));
 }
 
 async function ensurePage(): Promise<void> {

@@ -3,7 +3,7 @@
  * answers. itty-durable's proxies are untyped and must not leave this file: awaiting one hangs.
  */
 import { proxyDurable } from 'itty-durable';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { shardOf as shardOfName } from '../../src/protocol/shard-of.ts';
 import type { TenantDirectory } from './directory.ts';
 

@@ -6,6 +6,7 @@
  * cron is src/cron.ts.
  */
 import { DurableObject } from 'cloudflare:workers';
+import { inTime } from '../../src/protocol/in-time.ts';
 import type { ForecastAnswer } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS, reschedule, takeDue } from './directory-client.ts';
 
@@ -53,7 +54,9 @@ export async function runRound(now: number, world: RoundWorld): Promise<RoundRep
   let [pinged, failed] = [0, 0];
   const ask = async () => {
     for (let tenant = queue.pop(); tenant !== undefined; tenant = queue.pop()) {
-      const answer = await answerOf(tenant, world);
+      // A tenant that fails or is late never stops the others.
+      const asked = () => world.forecast(tenant);
+      const answer = await inTime(asked, PATIENCE_MS, 'forecast_failed', { tenant });
       pinged += answer?.pinged ?? 0;
       failed += answer ? 0 : 1;
       // A tenant that was taken is already due again in the next minute, also where it has failed.
@@ -66,22 +69,6 @@ export async function runRound(now: number, world: RoundWorld): Promise<RoundRep
     await world.reschedule(next.slice(i, i + TENANTS_A_CALL));
   }
   return { asked: tenants.length, pinged, failed, more };
-}
-
-/** A tenant's answer; undefined where it fails or is late, so that it never stops the others. */
-async function answerOf(tenant: string, world: RoundWorld): Promise<ForecastAnswer | undefined> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer')), PATIENCE_MS);
-  });
-  try {
-    return await Promise.race([world.forecast(tenant), timeout]);
-  } catch (error) {
-    console.error(JSON.stringify({ event: 'forecast_failed', tenant, error: String(error) }));
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Whether a time is no later than the next minute. */

@@ -85,6 +85,8 @@ export class CallLog {
   readonly #callOf = new RecentMap<string>(MAX_ENTRIES);
   /** The newest call of any key with a request id. */
   readonly #newestOf = new RecentMap<string>(MAX_ENTRIES);
+  /** When calls ended that had no slot to give back, epoch ms. */
+  readonly #overAt = new WeakMap<CallEntry, number>();
   readonly #gauges = new RecentMap<Gauges>(MAX_ENTRIES);
   /** Times of the ended calls of runs in flight. */
   readonly times = new RunTimes();
@@ -225,7 +227,7 @@ export class CallLog {
   /** The times of a call so far; undefined if unknown. */
   timesOf(callId: string): CallTimes | undefined {
     const entry = this.#entries.get(callId);
-    return entry && timesOf(entry);
+    return entry && timesOf(entry, this.#overAt.get(entry));
   }
 
   clear(): void {
@@ -264,7 +266,8 @@ export class CallLog {
   }
 
   #over(entry: CallEntry): void {
-    this.times.add(entry.identity.run, timesOf(entry));
+    if (!this.#overAt.has(entry)) this.#overAt.set(entry, Date.now());
+    this.times.add(entry.identity.run, timesOf(entry, this.#overAt.get(entry)));
   }
 
   /** Takes application and run from the run, which identifies them better than one of its calls. */
@@ -278,9 +281,11 @@ function ownRequest(keyId: string, requestId: string): string {
   return `${keyId} ${requestId}`;
 }
 
-function timesOf(entry: CallEntry): CallTimes {
+function timesOf(entry: CallEntry, overAt = entry.arrived_at): CallTimes {
   const { attempts, result, state, identity } = entry;
-  const last = attempts.at(-1);
+  // Between two attempts it waits as it did before the first.
+  const last = state === 'waiting' ? undefined : attempts.at(-1);
+  const isOpen = state === 'waiting' || state === 'running';
   return {
     call: entry.call,
     requestId: entry.request_id,
@@ -291,7 +296,7 @@ function timesOf(entry: CallEntry): CallTimes {
     outcome: outcomeOf(state, result),
     arrivedAt: entry.arrived_at,
     grantedAt: last?.granted_at ?? null,
-    endedAt: last?.ended?.at ?? (state === 'waiting' || state === 'running' ? null : Date.now()),
+    endedAt: isOpen ? null : (last?.ended?.at ?? overAt),
     coldMs: Math.round(last?.cold_ms ?? 0),
     firstByteMs: result?.first_byte_ms ?? null,
     inputTokens: result?.input_tokens ?? null,

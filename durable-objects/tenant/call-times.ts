@@ -3,10 +3,10 @@
  * does not have, and people want to see. Kept beside a recorded run, as rows of JSON, for as many
  * calls as are bounded here. The log that they come from is call-log.ts.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 /** Calls of a run whose times are kept, the first. */
-export const MOST_TIMED = 200;
+const MOST_TIMED = 200;
 /** Calls of all runs in flight whose times are held in memory. */
 const MOST_HELD = 5_000;
 /** Characters of a run's times beyond which none are kept. */
@@ -75,35 +75,59 @@ export class RunTimes {
 }
 
 const OUTCOMES = ['succeeded', 'failed', 'cancelled', 'refused', 'running'] as const;
-const count = z.number().nullable();
-const row = z.tuple([
-  ...[z.string(), z.string().nullable(), z.string(), z.string(), z.string().nullable()],
-  ...[z.number(), z.number(), z.number(), count, count, z.number(), count, count, count, count],
-] as const);
+const count = z.nullable(z.number());
+/** The fields of a row, in their order. */
+const row = z.object({
+  call: z.string(),
+  requestId: z.nullable(z.string()),
+  unit: z.string(),
+  backend: z.string(),
+  endpoint: z.nullable(z.string()),
+  attempts: z.number(),
+  outcome: z.number(),
+  arrivedAt: z.number(),
+  grantedAt: count,
+  endedAt: count,
+  coldMs: z.number(),
+  firstByteMs: count,
+  inputTokens: count,
+  cachedTokens: count,
+  outputTokens: count,
+});
+const FIELDS = Object.keys(row.shape) as ReadonlyArray<keyof z.infer<typeof row>>;
+const rows = z.array(z.array(z.unknown()));
 
 /** As text: one row a call, with times from the run's arrival; undefined for none or too many. */
 export function writeTimes(calls: readonly CallTimes[], startMs: number): string | undefined {
   if (calls.length === 0) return undefined;
   const since = (at: number | null) => (at === null ? null : Math.round(at - startMs));
-  const rows = calls.map((c) => [
-    ...[c.call, c.requestId, c.unit, c.backend, c.endpoint, c.attempts],
-    ...[OUTCOMES.indexOf(c.outcome), since(c.arrivedAt), since(c.grantedAt), since(c.endedAt)],
-    ...[c.coldMs, c.firstByteMs, c.inputTokens, c.cachedTokens, c.outputTokens],
-  ]);
+  const rows = calls.map((call) => {
+    const told = {
+      ...call,
+      outcome: OUTCOMES.indexOf(call.outcome),
+      arrivedAt: since(call.arrivedAt),
+      grantedAt: since(call.grantedAt),
+      endedAt: since(call.endedAt),
+    };
+    return FIELDS.map((field) => told[field]);
+  });
   const text = JSON.stringify(rows);
   return text.length > MOST_CHARS ? undefined : text;
 }
 
 /** Reads them; none where a later version wrote something else. */
 export function readTimes(text: string | undefined, startMs: number): CallTimes[] {
-  const parsed = z.array(row).safeParse(text === undefined ? undefined : JSON.parse(text));
+  const found = rows.safeParse(text === undefined ? undefined : JSON.parse(text));
+  if (!found.success || found.data.some(({ length }) => length !== FIELDS.length)) return [];
+  const named = found.data.map((r) => Object.fromEntries(FIELDS.map((field, i) => [field, r[i]])));
+  const parsed = z.array(row).safeParse(named);
   if (!parsed.success) return [];
   const at = (since: number | null) => (since === null ? null : startMs + since);
   return parsed.data.map((r) => ({
-    ...{ call: r[0], requestId: r[1], unit: r[2], backend: r[3], endpoint: r[4], attempts: r[5] },
-    outcome: OUTCOMES[r[6]] ?? 'failed',
-    ...{ arrivedAt: startMs + r[7], grantedAt: at(r[8]), endedAt: at(r[9]) },
-    ...{ coldMs: r[10], firstByteMs: r[11] },
-    ...{ inputTokens: r[12], cachedTokens: r[13], outputTokens: r[14] },
+    ...r,
+    outcome: OUTCOMES[r.outcome] ?? 'failed',
+    arrivedAt: startMs + r.arrivedAt,
+    grantedAt: at(r.grantedAt),
+    endedAt: at(r.endedAt),
   }));
 }

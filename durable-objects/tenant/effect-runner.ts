@@ -8,7 +8,7 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
-import type { AdapterOrder, PingOrder } from '../../src/protocol/tenant.ts';
+import type { AdapterOrder, PingOrder, PrefixOrder } from '../../src/protocol/tenant.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { CallCounters } from './call-counters.ts';
 import { writeTimes } from './call-times.ts';
@@ -33,6 +33,8 @@ export interface EffectContext {
   /** Asks an engine for its load. */
   readonly askLoad: (order: PingOrder) => void;
   readonly loadAdapter: (order: AdapterOrder) => void;
+  readonly readPrefix: (order: PrefixOrder) => void;
+  readonly stopRead: (order: PingOrder) => void;
 }
 
 export class EffectRunner {
@@ -100,6 +102,18 @@ export class EffectRunner {
         return this.#load(effect);
       case 'adapter-settled':
         return pending.wakeSettled(settledLoad(effect));
+      case 'prefix-read':
+        return this.#context.readPrefix(effect);
+      case 'prefix-stop':
+        return this.#context.stopRead(effect);
+      case 'prefix-settled': {
+        const { read, ...settled } = effect;
+        return pending.wakeSettled({
+          ...settled,
+          wake: { ...read, cause: 'prefix' },
+          endedAt: Date.now(),
+        });
+      }
       case 'slots-limited':
         console.warn(JSON.stringify({ event: 'slots_limited', ...effect }));
         return;
@@ -189,7 +203,7 @@ export class EffectRunner {
     if (!address) return;
     const facts = accounting.log.facts(callId);
     const { expiresAt, leaseMs, waitedMs, coldMs, rankMs, boundMs, endpointState } = granted;
-    const { heldMs, prefixTokens, adapter } = granted;
+    const { heldMs, prefixTokens, adapter, keepPrefix } = granted;
     waiters.resolve(callId, {
       status: 'granted',
       endpoint,
@@ -203,6 +217,7 @@ export class EffectRunner {
       ...(heldMs === undefined ? {} : { heldMs }),
       ...(prefixTokens === undefined ? {} : { prefixTokens }),
       ...(adapter === undefined ? {} : { adapter }),
+      ...(keepPrefix === undefined ? {} : { keepPrefix }),
       ...(endpointState === undefined ? {} : { endpointState }),
       ...(facts ? { facts } : {}),
     });

@@ -22,7 +22,7 @@ export interface WakeRecord {
   readonly backend: string;
   readonly endpoint: string;
   readonly wake: Omit<Wake, 'cause'> & {
-    readonly cause: WakeCause | 'release' | 'adapter' | 'adapter-prewarm';
+    readonly cause: WakeCause | 'release' | 'adapter' | 'adapter-prewarm' | 'prefix';
   };
   readonly outcome: WakeOutcome | 'dry-run' | 'over-budget' | 'released';
   readonly endedAt: number;

@@ -135,8 +135,11 @@ export class RecordedRuns {
     }
   }
 
-  /** Finished runs, the newest first, each with its sequence number; they are read as they are taken. */
-  *newest(filter: RecordedFilter): Iterable<FinishedRun & { seq: number }> {
+  /**
+   * Finished runs, the newest first, each with its sequence number and the characters of its record;
+   * they are read as they are taken.
+   */
+  *newest(filter: RecordedFilter): Iterable<FinishedRun & { seq: number; chars: number }> {
     const { before, app, text, run, learned, from, to } = filter;
     const rows = this.#sql.exec(
       `SELECT seq, record, finished_at, learned, times FROM recorded
@@ -155,9 +158,11 @@ export class RecordedRuns {
       text?.toLowerCase() ?? null,
     );
     for (const row of rows) {
+      const text = String(row.record);
       yield {
         seq: Number(row.seq),
-        record: JSON.parse(String(row.record)),
+        record: JSON.parse(text),
+        chars: text.length,
         finishedAt: Number(row.finished_at),
         learned: row.learned === 1,
         times: row.times === null ? undefined : String(row.times),

@@ -11,6 +11,7 @@ import { adapterMetrics } from './adapter-view.ts';
 import { affinityMetrics } from './affinity-view.ts';
 import { CallCounters } from './call-counters.ts';
 import { keyMetrics } from './keys-view.ts';
+import { prefixMetrics } from './prefix-view.ts';
 import { prewarmMetrics } from './prewarm-view.ts';
 import { queueMetrics } from './queue-metrics.ts';
 import type { SideCalls } from './side-calls.ts';
@@ -89,6 +90,7 @@ export class TenantMetrics {
         ...this.counters.samples(),
         ...prewarmMetrics(dispatcher, totals),
         ...adapterMetrics(dispatcher, totals),
+        ...prefixMetrics(dispatcher, totals),
         ...affinityMetrics(dispatcher),
         ...queueMetrics(dispatcher, now),
         ...keyMetrics(dispatcher, this.#context.sideCalls()),

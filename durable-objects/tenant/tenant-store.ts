@@ -14,6 +14,7 @@ import { ConfigVersions } from './console/config-versions.ts';
 import { type EndpointSegment, TimelineStore } from './console/timeline-store.ts';
 import { LastWritten } from './last-written.ts';
 import { LeaseRows } from './lease-rows.ts';
+import { PrefixTexts } from './prefix-texts.ts';
 import { type PrewarmBatch, PrewarmStore } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
 import { RunningRuns, type RunRows } from './running-runs.ts';
@@ -39,6 +40,7 @@ export class TenantStore {
   readonly recorded: RecordedRuns;
   readonly #backends = new LastWritten();
   readonly prewarm: PrewarmStore;
+  readonly prefixes: PrefixTexts;
   readonly timeline: TimelineStore;
   readonly versions: ConfigVersions;
   readonly audit: AuditLog;
@@ -51,6 +53,7 @@ export class TenantStore {
     this.running = new RunningRuns(storage.sql);
     this.recorded = new RecordedRuns(storage);
     this.prewarm = new PrewarmStore(storage.sql);
+    this.prefixes = new PrefixTexts(storage.sql);
     this.timeline = new TimelineStore(storage.sql);
     this.versions = new ConfigVersions(storage.sql);
     this.audit = new AuditLog(storage.sql);

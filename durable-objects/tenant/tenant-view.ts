@@ -1,6 +1,6 @@
 /**
  * The views of a tenant for the admin API: application graphs, status, prewarming. Each is text that
- * is made here and passed on unchanged. Finished runs are in runs-view.ts, metrics in figures.ts.
+ * is made here and passed on unchanged. Finished runs are in runs-view.ts, metrics in tenant-metrics.ts.
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
@@ -9,6 +9,7 @@ import { adaptersAt, adaptersView } from './adapter-view.ts';
 import { affinityView } from './affinity-view.ts';
 import { endpointView } from './endpoint-view.ts';
 import { keysView } from './keys-view.ts';
+import { prefixDay, prefixesView } from './prefix-view.ts';
 import { dayView, outlookView } from './prewarm-view.ts';
 import type { SideCalls } from './side-calls.ts';
 import type { TenantStore } from './tenant-store.ts';
@@ -40,7 +41,12 @@ export const VIEWS = {
     JSON.stringify({
       runs_in_flight: dispatcher.register.runs.size,
       keys: keysView(dispatcher, sideCalls),
-      backends: Object.fromEntries([...dispatcher.backends].map(([n, b]) => [n, statusOf(b, now)])),
+      backends: Object.fromEntries(
+        [...dispatcher.backends].map(([name, backend]) => {
+          const prefixes = prefixesView(backend, dispatcher);
+          return [name, { ...statusOf(backend, now), ...prefixes }];
+        }),
+      ),
     }),
 
   /** What prewarming would do now and why, what it cost, and how the newest wakes turned out. */
@@ -53,7 +59,7 @@ export const VIEWS = {
           return endpoint ? endpointView(endpoint, now) : {};
         });
       }),
-      days: store.prewarm.days().map(dayView),
+      days: store.prewarm.days().map((day) => ({ ...dayView(day), ...prefixDay(day.counts) })),
       wakes: store.prewarm.wakes(WAKES_SHOWN),
     }),
 } as const satisfies Record<ViewName, View>;

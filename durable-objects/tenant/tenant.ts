@@ -30,6 +30,7 @@ import type {
   ImportCount,
   LoadReport,
   PingOrder,
+  PrefixText,
   Refusal,
   RequestsCharged,
   RunEvent,
@@ -54,6 +55,8 @@ import { LoadAsks } from './load-asks.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { permitted } from './permitted-call.ts';
 import { Pings } from './pings.ts';
+import { PrefixRequests } from './prefix-requests.ts';
+import type { PrefixTexts } from './prefix-texts.ts';
 import { refusal } from './refusal.ts';
 import { runsView } from './runs-view.ts';
 import { archiveHead, archivePage, importRuns } from './tenant-archive.ts';
@@ -116,6 +119,15 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       waitUntil,
       loaded: (order, report) => this.#adapterLoaded(order, report),
     });
+    const reads = new PrefixRequests({
+      env,
+      tenant,
+      config,
+      waitUntil,
+      text: ({ backend, link }) => this.#store.prefixes.take(backend, link, Date.now()),
+      answered: ({ backend, endpoint, readAt }, result) =>
+        this.#loop.step([{ type: 'prefix-answered', backend, endpoint, readAt, ...result }]),
+    });
     const [store, waiters, pending, accounting] = [
       this.#store,
       this.#waiters,
@@ -146,6 +158,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       release: (order) => pings.release(order),
       askLoad: (order) => asks.ask(order),
       loadAdapter: (order) => adapters.load(order),
+      readPrefix: (order) => reads.read(order),
+      stopRead: (order) => reads.stop(order),
     });
     const effects = this.#effects;
     this.#loop = new DispatchLoop({
@@ -161,6 +175,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     });
     const onChange = (changed: TenantConfig) => {
       this.#loop.configure(changed);
+      waitUntil(this.#prefixesKept((prefixes) => prefixes.keepOnly(changed)));
       this.#looking.stream.configured();
     };
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
@@ -250,6 +265,13 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     this.#accounting.cancelled(callId, hadSlot, Date.now());
     await this.#loop.step([{ type: 'cancelled', callId }]);
     await this.#store.leases.over(callId);
+  }
+
+  /** Takes the text that a grant has asked for. What cannot be stored is dropped. */
+  async keepPrefix(text: PrefixText): Promise<void> {
+    const { config } = this.#settings;
+    if (!config) return;
+    await this.#prefixesKept((prefixes) => prefixes.keep(text, config, Date.now()));
   }
 
   /** Whether an API key was revoked, for requests that need nothing else of this object. */
@@ -499,6 +521,20 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     await this.#loop.step([
       { type: 'adapter-answered', backend, endpoint, adapter, loadAt, ...report },
     ]);
+  }
+
+  /** Changes which texts of prompts are kept, and tells the dispatcher what is there. */
+  async #prefixesKept(change: (prefixes: PrefixTexts) => unknown): Promise<void> {
+    const { prefixes } = this.#store;
+    const before = prefixes.kept().length;
+    try {
+      change(prefixes);
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'prefixes_not_changed', error: String(error) }));
+    }
+    const kept = prefixes.kept();
+    if (before + kept.length === 0) return;
+    await this.#loop.step([{ type: 'prefixes-kept', prefixes: kept }]);
   }
 
   /**

@@ -15,7 +15,7 @@ export const PORTKEY = 'Portkey on workerd';
 export const twoRpc = (place: string) => `two RPCs, state ${place}`;
 export const talariaOn = (place: string) => `Talaria, state ${place}`;
 
-type Figure = 'perSec' | 'cpuUs' | 'p50Ms' | 'p99Ms' | 'firstP50Ms' | 'firstP99Ms';
+type Figure = 'perSec' | 'cpuUs' | 'p50Ms' | 'p99Ms' | 'firstP50Ms';
 
 /** One table for each kind of load, a row for each subject. */
 export function tables(all: readonly Measured[]): string {

@@ -30,7 +30,6 @@ export interface LoadResult {
   readonly p99Ms: number;
   /** Time until the first byte of the answer's body. */
   readonly firstP50Ms: number;
-  readonly firstP99Ms: number;
 }
 
 /** Size of a call's body, and how many calls each run has. */
@@ -100,7 +99,6 @@ class LoadRun {
       p50Ms: percentile(this.#totals, 0.5),
       p99Ms: percentile(this.#totals, 0.99),
       firstP50Ms: percentile(this.#firsts, 0.5),
-      firstP99Ms: percentile(this.#firsts, 0.99),
     };
   }
 

@@ -200,6 +200,8 @@ function answerTool({ req, res, url, body, engine, options }: Exchange, cut: boo
     inputTokens: 0,
     outputTokens: 0,
     serviceMs,
+    // Calls of tools are posted.
+    isProbe: req.method === 'GET',
     onDone: () => {
       if (cut) cutShort(res, '{"ok":');
       else sendJson(res, 200, answer);

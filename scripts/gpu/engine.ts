@@ -52,6 +52,8 @@ export interface Job {
   /** Called with the number of output tokens that have been generated. */
   readonly onProgress?: (tokens: number) => void;
   readonly onDone: () => void;
+  /** Asks whether the endpoint is warm, or wakes it: nobody waits for its answer. */
+  readonly isProbe?: boolean;
 }
 
 /**
@@ -154,7 +156,7 @@ export class Engine {
     leave = this.#batch.enter(() => {
       const grantedAt = this.#now();
       const warmAt = this.#cold.touch(grantedAt);
-      this.#coldWaitMs += warmAt - grantedAt;
+      if (!job.isProbe) this.#coldWaitMs += warmAt - grantedAt;
       // A timer takes at least one real ms, which is long at a high time scale.
       if (warmAt <= grantedAt) begin(grantedAt);
       else cancelTimer = this.#after(warmAt, () => begin(warmAt));

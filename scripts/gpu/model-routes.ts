@@ -73,6 +73,7 @@ export function answerModelCall(exchange: Exchange, cut: boolean): void {
   const leave = exchange.engine.run({
     ...g,
     ...cachedBy(g, options.kvCacheTokens),
+    isProbe: g.outputTokens <= 1,
     onDone: () => {
       const answer = JSON.stringify(api.plain(id, g, body));
       if (cut) return cutShort(res, answer.slice(0, answer.length / 2));

@@ -36,14 +36,32 @@ export class FirstTokens {
   readonly #waitedMs: number[] = [];
   #inputTokens = 0;
   #hitTokens = 0;
+  readonly #afterStartsMs: number[] = [];
+  #prefillMs = 0;
 
-  /** A call's prefill ends at a time, ms. */
-  read({ record, submittedMs }: SimCall, atMs: number, hitTokens: number): void {
+  /** A call's prefill ends at a time, ms; `firstMs`: its length, if it is the first after a start. */
+  read(
+    { record, submittedMs }: SimCall,
+    atMs: number,
+    hitTokens: number,
+    firstMs: number | undefined,
+  ): void {
     if ('service_ms' in record) return;
+    if (firstMs !== undefined) {
+      this.#afterStartsMs.push(atMs - submittedMs);
+      this.#prefillMs += firstMs;
+    }
     this.#submittedMs.push(submittedMs);
     this.#waitedMs.push(atMs - submittedMs);
     this.#inputTokens += record.input_tokens;
     this.#hitTokens += hitTokens;
+  }
+
+  get afterStarts() {
+    const calls = this.#afterStartsMs.length;
+    const sumMs = this.#afterStartsMs.reduce((sum, ms) => sum + ms, 0);
+    const [all, prefillMs] = [Math.max(1, calls), this.#prefillMs];
+    return { calls, firstTokenMeanMs: sumMs / all, prefillMeanMs: prefillMs / all };
   }
 
   /** Times to the first token are of the calls in the span; hits are of all. */

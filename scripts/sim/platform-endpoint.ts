@@ -4,6 +4,7 @@
  * and the dispatcher gets the result that the Worker would report.
  */
 import { isClientsOwn, LATE, refusedResult, UNANSWERED } from '../../src/calls/attempt-result.ts';
+import type { CallRecord } from '../../src/core/runs/recorded-run.ts';
 import type { EndpointTarget } from '../../src/endpoints/adapter.ts';
 import { JoinedWake } from '../../src/endpoints/joined-wake.ts';
 import { openaiGeneric } from '../../src/endpoints/openai-generic.ts';
@@ -21,6 +22,7 @@ import {
   cacheOf,
   type EndpointPlace,
   type EndpointWorld,
+  type ReadOrder,
   type SimCall,
   type SimEndpoint,
   tokensOf,
@@ -41,6 +43,8 @@ export class PlatformEndpoint implements SimEndpoint {
   readonly #cache: PrefixCache;
   /** Its starts when the cache was last used. */
   #startsThen = 0;
+  /** The same of the last call. */
+  #startsAtCall = 0;
   readonly #world: EndpointWorld;
   #wake: JoinedWake<WakeOrder> | undefined;
 
@@ -61,16 +65,17 @@ export class PlatformEndpoint implements SimEndpoint {
     const { model, id } = this.#place;
     const notWarmMs = call.notWarmMs.get(id) ?? 0;
     const waitedMs = this.platform.notWarmMsUntil(now) - notWarmMs;
-    // An engine that was started since remembers nothing.
-    const isNew = this.platform.starts.length !== this.#startsThen;
-    if (isNew || this.platform.stateAt(now) === 'cold') this.#cache.clear();
+    this.#forgetIfNew();
     const hitTokens = this.#cache.hitTokens(record);
     const reply = this.#request(serviceMs(record, model, hitTokens), true);
     this.#startsThen = this.platform.starts.length;
     if (reply.type === 'served' && reply.from - now <= FIRST_BYTE_MS) {
       this.coldWaitMs += waitedMs + reply.warmAt - now;
       this.#cache.touch(record);
-      this.#world.read(call, reply.from + prefillMs(record, model, hitTokens), hitTokens);
+      const readMs = prefillMs(record, model, hitTokens);
+      const firstMs = this.#startsAtCall !== this.#startsThen ? readMs : undefined;
+      this.#world.read(call, reply.from + readMs, hitTokens, firstMs);
+      this.#startsAtCall = this.#startsThen;
       return this.#world.at(reply.until, 'end', () => {
         this.#cache.touch(record);
         const tookMs = this.#world.now() - now;
@@ -102,6 +107,28 @@ export class PlatformEndpoint implements SimEndpoint {
     const wake = new JoinedWake(order, this.#world.wallMs());
     this.#wake = wake;
     this.#world.at(this.#world.now(), 'ping', () => this.#ask(wake));
+  }
+
+  readAhead({ readAt }: ReadOrder, record: CallRecord): void {
+    this.#forgetIfNew();
+    const { model, backend, id: endpoint } = this.#place;
+    const now = this.#world.now();
+    const tookMs = serviceMs(record, model, this.#cache.hitTokens(record));
+    const reply = this.#request(tookMs, false);
+    this.#startsThen = this.platform.starts.length;
+    if (reply.type === 'served') this.#cache.touch(record);
+    const at = reply.type === 'served' ? reply.until : reply.type === 'hangs' ? Infinity : reply.at;
+    if (!Number.isFinite(at)) return;
+    const event = { type: 'prefix-answered', backend, endpoint, readAt } as const;
+    this.#world.at(at, 'end', () =>
+      this.#world.tell({ ...event, ok: reply.type === 'served', tookMs: at - now }),
+    );
+  }
+
+  /** An engine that was started since remembers nothing. */
+  #forgetIfNew(): void {
+    const isNew = this.platform.starts.length !== this.#startsThen;
+    if (isNew || this.platform.stateAt(this.#world.now()) === 'cold') this.#cache.clear();
   }
 
   release(): void {

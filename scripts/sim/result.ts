@@ -45,8 +45,17 @@ export function resultOf(
   };
 }
 
-function prefixFields({ prefix, steady, heldMs }: SimResult): object {
+function prefixFields({ prefix, steady, heldMs, afterStarts, prefixReads }: SimResult): object {
+  const { calls, firstTokenMeanMs, prefillMeanMs } = afterStarts;
   return {
+    ...(calls > 0
+      ? {
+          after_start_calls: calls,
+          after_start_first_token_mean_ms: firstTokenMeanMs,
+          after_start_prefill_mean_ms: prefillMeanMs,
+        }
+      : {}),
+    ...(prefixReads > 0 ? { prefix_reads: prefixReads } : {}),
     prefix_hit_ratio: prefix.hitRatio,
     first_token_mean_ms: prefix.firstTokenMeanMs,
     first_token_p95_ms: prefix.firstTokenP95Ms,

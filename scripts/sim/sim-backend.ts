@@ -12,6 +12,8 @@ export interface SimBackend extends BackendModel {
   readonly endpointSlots?: ReadonlyArray<number | null>;
   /** The prefix cache of each endpoint; absent: it holds all that was read. */
   readonly cache?: CacheSettings;
+  /** Its endpoints read ahead what calls begin with, once they have woken. */
+  readonly readsPrefixes?: boolean;
   /** How its platform truly behaves; absent where that is what is configured. */
   readonly platform?: PlatformSettings;
 }

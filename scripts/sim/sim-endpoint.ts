@@ -37,6 +37,7 @@ export function cacheOf(
   return new PrefixCache({ tokens, blockTokens: cache?.blockTokens ?? BLOCK_TOKENS }, names);
 }
 
+export type ReadOrder = Extract<Effect, { type: 'prefix-read' }>;
 export type WakeOrder = Extract<Effect, { type: 'wake' }>;
 
 /** A call of a run; a client that was refused sends the same one again. */
@@ -56,8 +57,11 @@ export interface EndpointWorld {
   wallMs(): number;
   at(time: number, kind: Kind, act: () => void): void;
   tell(event: DispatchEvent): void;
-  /** The call's input is read at a time, ms; `hitTokens` of it were in the endpoint's cache. */
-  read(call: SimCall, atMs: number, hitTokens: number): void;
+  /**
+   * The call's input is read at a time, ms; `hitTokens` of it were in the endpoint's cache. `firstMs`: how
+   * long that took, if it is the first one since the endpoint started.
+   */
+  read(call: SimCall, atMs: number, hitTokens: number, firstMs: number | undefined): void;
   /**
    * An attempt has ended. `again`: without success, and another attempt is wanted. `isLast`: where
    * none is made, the client gets the endpoint's own error, after which it does not ask again.
@@ -77,6 +81,8 @@ export interface SimEndpoint {
   /** A call is sent. */
   serve(callId: string, call: SimCall): void;
   wake(order: WakeOrder): void;
+  /** Reads a prefix ahead of a call. */
+  readAhead(order: ReadOrder, record: CallRecord): void;
   release(): void;
   /** Time that it has been loading or warm so far, ms. */
   warmMsUntil(at: number): number;
@@ -112,6 +118,8 @@ export class PlainEndpoint implements SimEndpoint {
   readonly #cold: ColdState;
   readonly #cache: PrefixCache;
   readonly #world: EndpointWorld;
+  /** It was started and has had no call since. */
+  #isNew = false;
 
   constructor(place: EndpointPlace, world: EndpointWorld) {
     this.#place = place;
@@ -132,14 +140,16 @@ export class PlainEndpoint implements SimEndpoint {
     this.coldWaitMs = this.coldWaitMs + beginsAt - now;
     if (wasCold) {
       this.coldStarts += 1;
-      this.#cache.clear();
+      this.#started();
       this.#tellWarm(beginsAt);
     }
     const { record } = call;
     const { model } = this.#place;
     const hitTokens = this.#cache.hitTokens(record);
     this.#cache.touch(record);
-    this.#world.read(call, beginsAt + prefillMs(record, model, hitTokens), hitTokens);
+    const readMs = prefillMs(record, model, hitTokens);
+    this.#world.read(call, beginsAt + readMs, hitTokens, this.#isNew ? readMs : undefined);
+    this.#isNew = false;
     this.#cold.serviceStarted(beginsAt);
     const tookMs = serviceMs(record, model, hitTokens);
     this.#world.at(beginsAt + tookMs, 'end', () => {
@@ -155,9 +165,28 @@ export class PlainEndpoint implements SimEndpoint {
     const now = this.#world.now();
     this.#world.at(now, 'ping', () => {
       this.pings += 1;
-      if (this.#cold.stateAt(this.#world.now()) === 'cold') this.#cache.clear();
+      if (this.#cold.stateAt(this.#world.now()) === 'cold') this.#started();
       this.#tellWarm(this.#cold.touch(this.#world.now()));
     });
+  }
+
+  readAhead({ readAt }: ReadOrder, record: CallRecord): void {
+    const { model, backend, id: endpoint } = this.#place;
+    const now = this.#world.now();
+    const beginsAt = this.#cold.touch(now);
+    const tookMs = serviceMs(record, model, this.#cache.hitTokens(record));
+    this.#cache.touch(record);
+    this.#cold.serviceStarted(beginsAt);
+    this.#world.at(beginsAt + tookMs, 'end', () => {
+      this.#cold.serviceEnded(this.#world.now());
+      const event = { type: 'prefix-answered', backend, endpoint, readAt } as const;
+      this.#world.tell({ ...event, ok: true, tookMs: beginsAt + tookMs - now });
+    });
+  }
+
+  #started(): void {
+    this.#cache.clear();
+    this.#isNew = true;
   }
 
   release(): void {

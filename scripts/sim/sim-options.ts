@@ -88,6 +88,14 @@ export interface SimResult {
   /** Of all model calls, and of those submitted from a fifth of the last arrival on to the last. */
   readonly prefix: PrefixFigures;
   readonly steady: PrefixFigures;
+  /** Of the first model calls after starts: how many, mean times to their first token and of prefill. */
+  readonly afterStarts: {
+    readonly calls: number;
+    readonly firstTokenMeanMs: number;
+    readonly prefillMeanMs: number;
+  };
+  /** Prefixes that endpoints read ahead of calls. */
+  readonly prefixReads: number;
   /** Sum over calls of the time that a slot was free for them and they were held back, ms. */
   readonly heldMs: number;
 }

@@ -62,6 +62,7 @@ function specOf(b: SimBackend, options: SimOptions): BackendSpec {
     prewarm: {
       mode: options.prewarm === 'off' ? 'off' : 'on',
       theta: options.theta,
+      ...(b.readsPrefixes ? { prefix: true } : {}),
       ...(options.budget ? { budget: options.budget } : {}),
     },
   };

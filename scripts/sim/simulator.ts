@@ -5,7 +5,7 @@
  * platform-endpoint.ts.
  */
 
-import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import type { DispatchEvent, Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher, type DispatcherOptions } from '../../src/core/dispatch/dispatcher.ts';
 import type { DispatcherConfig } from '../../src/core/dispatch/dispatcher-config.ts';
 import { seededRandom } from '../../src/core/learning/random.ts';
@@ -19,11 +19,13 @@ import { ForecastSampler } from './forecast-sampler.ts';
 import { ObjectStorage } from './object-storage.ts';
 import { type Needs, wakeTimes } from './oracle.ts';
 import { PlatformEndpoint } from './platform-endpoint.ts';
+import { SimPrefixTexts } from './prefix-texts.ts';
 import type { Cluster } from './sim-backend.ts';
 import {
   type EndpointWorld,
   endpointsOf,
   PlainEndpoint,
+  type SimCall,
   type SimEndpoint,
 } from './sim-endpoint.ts';
 import type { Observer, SimOptions, SimResult } from './sim-options.ts';
@@ -90,6 +92,8 @@ export class Simulation {
   /** Backends that were sent calls, in the order of their first ones. */
   readonly #used = new Set<string>();
   readonly #firstTokens = new FirstTokens();
+  readonly #texts = new SimPrefixTexts();
+  #prefixReads = 0;
   /** Time that calls were held back although a slot was free, ms. */
   #heldMs = 0;
   #pending: DispatchEvent[] = [];
@@ -184,6 +188,8 @@ export class Simulation {
       ...(this.#measured ?? { warmMs: this.#warmMsUntil(), pings: this.#sum('pings') }),
       forecasts: this.#samples.samples(lastMs),
       prefix: this.#firstTokens.figures(),
+      afterStarts: this.#firstTokens.afterStarts,
+      prefixReads: this.#prefixReads,
       steady: this.#firstTokens.figures({ fromMs: lastMs * STEADY_SHARE, untilMs: lastMs }),
       heldMs: this.#heldMs,
     };
@@ -271,17 +277,31 @@ export class Simulation {
         if (!call || !endpoint) return;
         this.#used.add(effect.backend);
         this.#heldMs += effect.heldMs ?? 0;
+        this.#keepPrefix(effect, call);
         return endpoint.serve(effect.callId, call);
       }
       case 'refused':
         return this.#clients.told(effect.callId, effect.retryAfterMs);
       case 'release':
         return this.#endpointOf(effect)?.release();
+      case 'prefix-read': {
+        const record = this.#texts.take(effect.backend, effect.link);
+        this.#prefixReads += 1;
+        return record && this.#endpointOf(effect)?.readAhead(effect, record);
+      }
       case 'wake':
         return effect.dryRun ? undefined : this.#endpointOf(effect)?.wake(effect);
       default:
         return;
     }
+  }
+
+  /** What the Worker would hand on of the call's prompt. */
+  #keepPrefix({ callId, backend, keepPrefix }: Granted, { record }: SimCall): void {
+    if (keepPrefix === undefined) return;
+    const chain = this.#dispatcher.call(callId)?.request.prefix ?? [];
+    this.#texts.keep(backend, chain, keepPrefix, record);
+    this.#pending.push({ type: 'prefixes-kept', prefixes: this.#texts.kept });
   }
 
   #endpointOf({ backend, endpoint }: { backend: string; endpoint: string }) {
@@ -298,7 +318,7 @@ export class Simulation {
       wallMs: () => this.#wallMs,
       at: (time, kind, act) => this.#heap.add(time, kind, act),
       tell: (event) => this.#pending.push(event),
-      read: (call, atMs, hitTokens) => this.#firstTokens.read(call, atMs, hitTokens),
+      read: (...read) => this.#firstTokens.read(...read),
       ended: (callId, result, again, isLast) => this.#ended(callId, result, again, isLast),
     };
   }

@@ -2,8 +2,9 @@
  * Reads the lines of an export for an import: a head, and runs in the trace format. The routes are
  * in `routes/archive.ts`.
  */
-import * as z from 'zod';
-import { failure, type Outcome } from '../http/errors.ts';
+import * as z from 'zod/mini';
+import { type Outcome, wrongInput } from '../http/errors.ts';
+import { numberWithin, textLike, textWithin } from '../http/field-schemas.ts';
 import { firstProblem } from '../http/problem.ts';
 import { isName } from '../protocol/name.ts';
 import { type ArchivedRun, CLIENT_BACKEND } from '../protocol/tenant.ts';
@@ -12,27 +13,27 @@ import { type ArchivedRun, CLIENT_BACKEND } from '../protocol/tenant.ts';
 export const EXPORT_FORMAT = 1;
 
 const MAX_CALLS = 10_000;
-const ms = z.number().min(0).max(1e15);
-const tokens = z.number().min(0).max(1e9);
-const name = z.string().refine(isName, 'expected 1 to 128 printable characters');
+const ms = numberWithin(0, 1e15);
+const tokens = numberWithin(0, 1e9);
+const name = z.string().check(z.refine(isName, 'expected 1 to 128 printable characters'));
 /** A name may have been extended by a number that separates runs of the same name. */
-const runName = z.string().min(1).max(256);
+const runName = textWithin(1, 256);
 /** What people read beside a name that is a fingerprint. */
-const label = z.string().min(1).max(128).optional();
-const backend = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a backend');
+const label = z.optional(textWithin(1, 128));
+const backend = textLike(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a backend');
 
 const head = z.object({
   talaria_export: z.literal(EXPORT_FORMAT),
   /** The zero of the runs' times, epoch ms. */
-  start_ms: ms.default(0),
-  config: z.record(z.string(), z.unknown()).optional(),
+  start_ms: z._default(ms, 0),
+  config: z.optional(z.record(z.string(), z.unknown())),
 });
 
 const call = z.union([
   z.object({
     input_tokens: tokens,
     output_tokens: tokens,
-    cached_tokens: tokens.optional(),
+    cached_tokens: z.optional(tokens),
   }),
   z.object({ service_ms: ms }),
 ]);
@@ -40,22 +41,22 @@ const call = z.union([
 const visit = z.object({
   unit: name,
   backend: z.union([backend, z.literal(CLIENT_BACKEND)]),
-  adapter: z.string().min(1).max(512).optional(),
-  gap_ms: ms.optional(),
+  adapter: z.optional(textWithin(1, 512)),
+  gap_ms: z.optional(ms),
   label,
-  calls: z.array(call).min(1).max(MAX_CALLS),
+  calls: z.array(call).check(z.minLength(1), z.maxLength(MAX_CALLS)),
 });
 
 const run = z.object({
   run: runName,
-  id: runName.optional(),
+  id: z.optional(runName),
   app: name,
   label,
   arrival_ms: ms,
-  deadline_ms: ms.optional(),
-  finished_ms: ms.optional(),
-  learned: z.boolean().optional(),
-  units: z.array(visit).min(1).max(MAX_CALLS),
+  deadline_ms: z.optional(ms),
+  finished_ms: z.optional(ms),
+  learned: z.optional(z.boolean()),
+  units: z.array(visit).check(z.minLength(1), z.maxLength(MAX_CALLS)),
 });
 
 export type ArchiveFirstLine = z.infer<typeof head>;
@@ -67,7 +68,7 @@ export type ArchiveLine =
 /** Reads a line; an error names the number of the line and the field. */
 export function readArchiveLine(line: string, number: number): Outcome<{ line: ArchiveLine }> {
   const refuse = (param: string | undefined, message: string) =>
-    failure('invalid_request_error', {
+    wrongInput({
       param: param === undefined ? `line ${number}` : `line ${number}: ${param}`,
       message: `Line ${number}: ${message}`,
     });

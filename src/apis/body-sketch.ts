@@ -4,7 +4,8 @@
  * read from. `model-apis.ts` checks the sketch in place of the body, and `identity/conversation.ts`
  * tells callers apart by it.
  */
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type JsonBounds, type ScannedJson, scanJson } from '../http/json-scan.ts';
 import type { PrefixLink } from '../protocol/tenant.ts';
@@ -111,7 +112,7 @@ export function sketchBody(
     const span = json.fields.get(name);
     if (span && span.end - span.start > MAX_FIELD_BYTES) {
       const message = `Field "${name}": expected ${MAX_FIELD_BYTES} bytes at most.`;
-      return failure('invalid_request_error', { param: name, message });
+      return wrongInput({ param: name, message });
     }
   }
   return { ok: true, sketch: sketchOf(bytes, json, seedOf) };
@@ -197,7 +198,7 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson, seedOf?: PrefixSeed): Bo
     prompts,
     inputs,
     toolChars,
-    ...(prefix === undefined ? {} : { prefix }),
+    ...given({ prefix }),
     json,
   };
 }

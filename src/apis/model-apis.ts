@@ -3,43 +3,44 @@
  * Talaria reads. All other fields pass unchanged, so the schemas are loose. Bodies are parsed in
  * `model-request.ts`.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
+import { textWithin } from '../http/field-schemas.ts';
 import type { AnswerFormat } from './streams/answer-format.ts';
 
 /** As an output limit, means "no limit" to engines such as llama.cpp. */
 export const NO_LIMIT = -1;
 
 /** The body has at least one of these fields. */
-function oneOf<T extends z.ZodType<Readonly<Record<string, unknown>>>>(
+function oneOf<T extends z.ZodMiniType<Readonly<Record<string, unknown>>>>(
   names: readonly string[],
   schema: T,
 ): T {
   const has = (body: Readonly<Record<string, unknown>>) =>
     names.some((name) => body[name] !== undefined);
   const message = `expected it, or "${names.slice(1).join('", "')}"`;
-  return schema.refine(has, { path: [names[0] ?? ''], message });
+  return schema.check(z.refine(has, { path: [names[0] ?? ''], message }));
 }
 
-const required = z.unknown().refine((value) => value !== undefined, 'Required');
-const outputLimit = z.number().min(0).or(z.literal(NO_LIMIT)).nullish();
-const metadata = z.record(z.string(), z.unknown()).nullish();
-const stream = z.boolean().nullish();
-const messages = z.array(z.looseObject({ role: z.string() })).min(1);
+const required = z.unknown().check(z.refine((value) => value !== undefined, 'Required'));
+const outputLimit = z.nullish(z.union([z.number().check(z.minimum(0)), z.literal(NO_LIMIT)]));
+const metadata = z.nullish(z.record(z.string(), z.unknown()));
+const stream = z.nullish(z.boolean());
+const messages = z.array(z.looseObject({ role: z.string() })).check(z.minLength(1));
 
-const responsesInput = z.union([z.string(), z.array(z.unknown())]).nullish();
+const responsesInput = z.nullish(z.union([z.string(), z.array(z.unknown())]));
 
 /** A model, as the client names it; the backend that lists it serves the call. */
-export const modelName = z.string().min(1).max(256);
+export const modelName = textWithin(1, 256);
 const common = { model: modelName, metadata };
 
 const streamable = {
   stream,
   // Some clients write false for none.
-  stream_options: z
-    .union([z.looseObject({ include_usage: z.boolean().nullish() }), z.literal(false)], {
+  stream_options: z.nullish(
+    z.union([z.looseObject({ include_usage: z.nullish(z.boolean()) }), z.literal(false)], {
       error: 'expected an object',
-    })
-    .nullish(),
+    }),
+  ),
 };
 
 const schemas = {
@@ -60,13 +61,18 @@ const schemas = {
     input: responsesInput,
     stream,
     max_output_tokens: outputLimit,
-    background: z
-      .literal(false, 'expected false: Talaria keeps no responses that could be asked for later')
-      .nullish(),
+    background: z.nullish(
+      z.literal(false, 'expected false: Talaria keeps no responses that could be asked for later'),
+    ),
   }),
   compaction: z.looseObject({ ...common, input: responsesInput }),
   inputTokens: z.looseObject({ ...common, input: responsesInput }),
-  messages: z.looseObject({ ...common, messages, stream, max_tokens: z.number().min(0) }),
+  messages: z.looseObject({
+    ...common,
+    messages,
+    stream,
+    max_tokens: z.number().check(z.minimum(0)),
+  }),
   countTokens: z.looseObject({ ...common, messages }),
   // vLLM takes a conversation in place of the input, as for its multimodal models.
   embedding: oneOf(['input', 'messages'], z.looseObject(common)),
@@ -90,7 +96,7 @@ export interface ModelApi {
   readonly name: string;
   /** Path after `/v1` here, and after the endpoint's URL. */
   readonly path: string;
-  readonly schema: z.ZodType<ModelFields>;
+  readonly schema: z.ZodMiniType<ModelFields>;
   /** The format in which its answers are read. */
   readonly format: AnswerFormat;
   /** Its streams report usage only where `stream_options` asks for it. */
@@ -147,7 +153,7 @@ export const MODEL_PATHS: ReadonlySet<string> = new Set(
 function api(
   name: string,
   path: string,
-  schema: z.ZodType<ModelFields>,
+  schema: z.ZodMiniType<ModelFields>,
   traits: Pick<ModelApi, 'format' | 'streams' | 'asksForUsage'>,
 ): ModelApi {
   return { name, path, schema, ...traits };

@@ -4,7 +4,8 @@
  * schemas are in `model-apis.ts`, what is read at all in `body-sketch.ts`.
  */
 
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import type { JsonBounds, Span } from '../http/json-scan.ts';
 import { fieldSplice, type Splice, spliced } from '../http/json-splice.ts';
 import { firstProblem } from '../http/problem.ts';
@@ -80,7 +81,7 @@ export function parseModelRequest(
       path.map((part, i) =>
         i === 1 && path[0] === 'messages' ? (sketch.messageIndex[Number(part)] ?? part) : part,
       );
-    return failure('invalid_request_error', firstProblem(parsed.error, indexOf));
+    return wrongInput(firstProblem(parsed.error, indexOf));
   }
   const body = parsed.data;
   const { max_completion_tokens, max_output_tokens, max_tokens, n, best_of, stream_options } = body;
@@ -113,7 +114,7 @@ export function parseModelRequest(
         : {}),
       root,
       inputTokens: Math.ceil((sketch.toolChars + sketch.promptChars) / CHARS_PER_TOKEN),
-      ...(sketch.prefix === undefined ? {} : { prefix: sketch.prefix }),
+      ...given({ prefix: sketch.prefix }),
       ...(limit === NO_LIMIT ? {} : { maxOutputTokens: limit }),
       choices,
       sequences: Math.max(choices, countOf(best_of) * sketch.prompts, inputs),

@@ -1,34 +1,58 @@
 /**
- * Finds the `model` field of a multipart form, which is forwarded unchanged but for an alias. Uploads of files for
- * batches are read in `jobs/file-upload.ts`.
+ * Finds the `model` field of a multipart form, which is forwarded unchanged but for an alias, or for a
+ * name that only the path has. Uploads of files for batches are read in `jobs/file-upload.ts`.
  */
-import { failure, type Outcome } from '../http/errors.ts';
-import type { Span } from '../http/json-scan.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
+import type { Splice } from '../http/json-splice.ts';
 import { formParts, isField } from '../http/multipart.ts';
 import { modelName } from './model-apis.ts';
 
 /** Longest value of `model`, bytes. */
 const MAX_MODEL_BYTES = 1_024;
 
-/** Refuses a body that is not a form, and a form without exactly one valid `model`. */
+/** The model of a form, and how another name is set in its place. */
+export interface FormModel {
+  readonly model: string;
+  /** What gives the form this name; undefined where the form has it. */
+  splice(name: string): Splice | undefined;
+}
+
+/**
+ * Refuses a body that is not a form, and a form without exactly one valid `model`. `pathModel`: the
+ * name in the path, for a form without one (Azure); its first part is then the model.
+ */
 export function multipartModel(
   bytes: Uint8Array<ArrayBuffer>,
   contentType: string,
-): Outcome<{ model: string; span: Span }> {
+  pathModel?: string,
+): Outcome<{ form: FormModel }> {
   const form = formParts(bytes, contentType);
   if (!form.ok) return form;
   const [field, second] = form.parts.filter((part) => isField(part, 'model'));
-  if (field === undefined) return wrongModel('is missing');
   if (second !== undefined) return wrongModel('stands there more than once');
+  const first = form.parts[0];
+  if (field === undefined && first !== undefined && pathModel !== undefined) {
+    return named(pathModel, (name) => ({
+      span: { start: first.at, end: first.at },
+      text: `--${form.boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${name}\r\n`,
+    }));
+  }
+  if (field === undefined) return wrongModel('is missing');
   if (field.value.length > MAX_MODEL_BYTES) return wrongModel('is too long');
   const model = new TextDecoder().decode(field.value);
-  if (!modelName.safeParse(model).success) return wrongModel('is no name');
   // A part is a view of the form.
   const start = field.value.byteOffset - bytes.byteOffset;
-  return { ok: true, model, span: { start, end: start + field.value.length } };
+  const span = { start, end: start + field.value.length };
+  return named(model, (text) => (text === model ? undefined : { span, text }));
 }
 
-function wrongModel(why: string): ReturnType<typeof failure> {
+function named(model: string, splice: FormModel['splice']): Outcome<{ form: FormModel }> {
+  // A line break would begin a part of its own.
+  const isName = modelName.safeParse(model).success && !/[\r\n]/.test(model);
+  return isName ? { ok: true, form: { model, splice } } : wrongModel('is no name');
+}
+
+function wrongModel(why: string): ReturnType<typeof wrongInput> {
   const message = `Field "model" of the form ${why}.`;
-  return failure('invalid_request_error', { param: 'model', message });
+  return wrongInput({ param: 'model', message });
 }

@@ -4,7 +4,7 @@
  * present one any more.
  */
 import { parseDocument } from '../config/store.ts';
-import { errorBody, failure, type Outcome } from '../http/errors.ts';
+import { errorBody, type Outcome, wrongInput } from '../http/errors.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';
 import type { TenantContext } from './app-env.ts';
 
@@ -15,7 +15,7 @@ export function readVersion(header: string | undefined): Outcome<{ version: numb
   const digits = quoted ?? bare;
   if (digits !== undefined) return { ok: true, version: Number(digits) };
   const message = 'Expected the version that was read, as in If-Match: "1764000000000".';
-  return failure('invalid_request_error', { param: 'if-match', message });
+  return wrongInput({ param: 'if-match', message });
 }
 
 /** The entity tag of a version. */

@@ -10,16 +10,15 @@ export const MAX_KEY_CHARS = 256;
 export const KEY_HEADERS: ReadonlyArray<{
   readonly header: string;
   readonly read: (headers: Headers) => string | undefined;
-  readonly source: string;
 }> = [
-  { header: 'authorization', read: bearer, source: "RFC 6750; OpenAI's and most other SDKs" },
-  {
-    header: 'authorization',
-    read: bare,
-    source: 'proxies that have the key alone, or Bearer twice',
-  },
-  { header: 'x-api-key', read: keyIn('x-api-key'), source: "Anthropic's SDKs, Claude Code" },
-  { header: 'api-key', read: keyIn('api-key'), source: "Azure OpenAI's SDKs" },
+  // RFC 6750; OpenAI's and most other SDKs
+  { header: 'authorization', read: bearer },
+  // proxies that have the key alone, or Bearer twice
+  { header: 'authorization', read: bare },
+  // Anthropic's SDKs, Claude Code
+  { header: 'x-api-key', read: keyIn('x-api-key') },
+  // Azure OpenAI's SDKs
+  { header: 'api-key', read: keyIn('api-key') },
 ];
 
 function keyIn(header: string): (headers: Headers) => string | undefined {

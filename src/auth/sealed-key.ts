@@ -9,6 +9,8 @@
  * needs no numbering.
  */
 
+import { fromBase64 } from '../http/base64.ts';
+
 /** The place where a key is used; only the origins of the URLs count. */
 export interface SealedFor {
   readonly tenant: string;
@@ -61,7 +63,7 @@ export async function unseal(
   if (cachedKey !== undefined) return cachedKey;
   const [version, id, text = ''] = sealed.split('.');
   const master = (await keysIn(masterKey)).find((k) => k.id === id);
-  const bytes = fromBase64(text.replaceAll('-', '+').replaceAll('_', '/'));
+  const bytes = fromBase64(text);
   if (version !== VERSION || !master || !bytes || bytes.length <= IV_BYTES) return undefined;
   const iv = bytes.subarray(0, IV_BYTES);
   try {
@@ -131,12 +133,4 @@ function placeBytes({ tenant, backend, url, statusUrl }: SealedFor): Uint8Array<
 function toBase64Url(bytes: Uint8Array): string {
   const text = btoa(String.fromCharCode(...bytes));
   return text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-}
-
-function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    return new Uint8Array([...atob(text)].map((c) => c.charCodeAt(0)));
-  } catch {
-    return undefined;
-  }
 }

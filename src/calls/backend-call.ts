@@ -12,9 +12,10 @@ import type { LoadedTenant } from '../config/store.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import { adapterOf } from '../endpoints/registry.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import { upstreamHeaders } from '../http/headers.ts';
 import { tenantStub } from '../objects/ask-object.ts';
-import type { CallFacts, Grant } from '../protocol/tenant.ts';
+import type { CallFacts, Grant, PrefixText } from '../protocol/tenant.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
 import { explainHeaders, serverTiming } from './answer-headers.ts';
 import type { CallPlan } from './call-plan.ts';
@@ -91,7 +92,7 @@ export class BackendCall {
       keyHash: c.get('keyHash'),
       version: this.#loaded.version,
       ...(isCharged ? { isCharged } : {}),
-      ...(plan.choices === undefined ? {} : { choices: plan.choices }),
+      ...given({ choices: plan.choices }),
       requestId: c.get('requestId'),
       why: plan.identity.why,
       ...(plan.identity.ownApp ? { ownApp: true } : {}),
@@ -194,10 +195,24 @@ export class BackendCall {
     });
     this.#attempts += 1;
     const sentAt = Date.now();
-    const answer = await this.#forwarder.forward();
+    const answered = this.#forwarder.forward();
+    // While the endpoint is at work: the body is not held for longer than the call needs it.
+    const { keepPrefix } = slot.grant;
+    const text = keepPrefix === undefined ? undefined : plan.prefixText?.(keepPrefix, plan.backend);
+    const answer = await answered;
     if (!(answer instanceof Response)) return answer;
+    if (text && answer.ok) c.executionCtx.waitUntil(this.#keep(text));
     answer.headers.set('server-timing', serverTiming(slot.grant, Date.now() - sentAt));
     return { response: answer };
+  }
+
+  /** Hands on the beginning of the prompt, which may be read ahead of later calls. */
+  async #keep(text: PrefixText): Promise<void> {
+    try {
+      await tenantStub(this.#c.env, this.#loaded.tenant).keepPrefix(text);
+    } catch (error) {
+      console.warn(JSON.stringify({ event: 'prefix_not_kept', error: String(error) }));
+    }
   }
 
   #refused(admitted: Exclude<Admitted, { status: 'granted' }>): DispatchResult {

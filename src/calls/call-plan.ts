@@ -8,7 +8,7 @@ import type { EndpointAddress } from '../endpoints/address.ts';
 import type { Hand } from '../http/in-hand.ts';
 import type { Upload } from '../http/upload.ts';
 import type { Identity } from '../identity/identity.ts';
-import type { CallRequest, PrefixLink } from '../protocol/tenant.ts';
+import type { CallRequest, PrefixLink, PrefixText } from '../protocol/tenant.ts';
 
 /** The same for every backend that may serve the call; a fallback replaces only `backend`. */
 export interface CallPlan {
@@ -20,6 +20,8 @@ export interface CallPlan {
   readonly inputTokens: number;
   /** Fingerprints of its prompt's beginnings; absent where no backend chooses endpoints by them. */
   readonly prefix?: readonly PrefixLink[];
+  /** The text of its prompt up to a link, for a backend; undefined where it has none to keep. */
+  readonly prefixText?: (link: string, backend: string) => PrefixText | undefined;
   /** Id of the response that it continues. */
   readonly continues?: string;
   readonly maxOutputTokens?: number;

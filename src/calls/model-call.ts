@@ -14,12 +14,14 @@ import {
   withFields,
 } from '../apis/model-request.ts';
 import { multipartModel } from '../apis/multipart-model.ts';
+import { cutPrefix } from '../apis/prefix-text.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { type ServedModel, servedModel, upstreamAt } from '../config/model-names.ts';
 import { prefixSeed } from '../config/prefix-seed.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import { priorityOf } from '../endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import type { Hand } from '../http/in-hand.ts';
 import { spliced } from '../http/json-splice.ts';
 import { modelInPath } from '../http/written-path.ts';
@@ -61,14 +63,19 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       model: model.upstream,
       modelAt: (backend) => upstreamAt(config, backend, request.model, model),
       inputTokens: isOpaque ? 0 : request.inputTokens,
-      ...(request.prefix === undefined ? {} : { prefix: request.prefix }),
-      ...(hints.continues === undefined ? {} : { continues: hints.continues }),
-      ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+      ...given({ prefix: request.prefix }),
+      prefixText: (link, backend) => {
+        const seed = prefixSeed(config)(request.model) ?? '';
+        const upstream = upstreamAt(config, backend, request.model, model);
+        const cut = cutPrefix(request, api, link, { model: upstream, seed });
+        return cut && { ...cut, backend };
+      },
+      ...given({ continues: hints.continues, maxOutputTokens }),
       identity: identified.identity,
       content: request.bytes,
       hand,
       method: 'POST',
-      path: api.path + new URL(c.req.url).search,
+      path: api.path + searchOf(c.req.url),
       body: ({ includeUsage, priority: style }, rankMs, backend) => {
         const usage = !!api.asksForUsage && request.stream && !request.wantsUsage && includeUsage;
         const priority = style && !hasPriority ? priorityOf(rankMs, style) : undefined;
@@ -101,10 +108,12 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
 export function formCall(c: Context<AppEnv>, name: string, path: string): Promise<Response> {
   const { config } = c.get('tenant');
   return withBody(c, config.limits.bodyBytes, async ({ bytes, hand }) => {
-    const form = multipartModel(bytes, c.req.header('content-type') ?? '');
-    const resolved = form.ok ? modelOf(config, form.model) : form;
+    const contentType = c.req.header('content-type') ?? '';
+    const read = multipartModel(bytes, contentType, modelInPath(getPath(c.req.raw)));
+    if (!read.ok) return refuse(c, read.error);
+    const { form } = read;
+    const resolved = modelOf(config, form.model);
     if (!resolved.ok) return refuse(c, resolved.error);
-    if (!form.ok) return refuse(c, form.error);
     const { served } = resolved;
     const hints = { metadata: {}, shape: name, unit: name };
     const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
@@ -117,12 +126,10 @@ export function formCall(c: Context<AppEnv>, name: string, path: string): Promis
       content: bytes,
       hand,
       method: 'POST',
-      path: path + new URL(c.req.url).search,
+      path: path + searchOf(c.req.url),
       body: (_address, _rankMs, backend) => {
-        const upstream = upstreamAt(config, backend, form.model, served);
-        const isSame = upstream === form.model;
-        const body = isSame ? bytes : spliced(bytes, [{ span: form.span, text: upstream }]);
-        return { body, stripUsage: false };
+        const splice = form.splice(upstreamAt(config, backend, form.model, served));
+        return { body: splice ? spliced(bytes, [splice]) : bytes, stripUsage: false };
       },
       format: 'opaque',
     };
@@ -133,7 +140,7 @@ export function formCall(c: Context<AppEnv>, name: string, path: string): Promis
 /** Handles a call that only counts tokens: it needs no slot, and its unit is none of the run's. */
 export function countCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> {
   return withModelRequest(c, api, ({ request, model }) => {
-    const path = api.path + new URL(c.req.url).search;
+    const path = api.path + searchOf(c.req.url);
     const body = withFields(request, { usage: false, model: model.upstream });
     return sideCall(c, { backend: model.backend, path, body });
   });
@@ -161,6 +168,11 @@ function withModelRequest(
 /** The error response, with the request's id. */
 export function refuse(c: Context<AppEnv>, error: ApiError): Response {
   return errorResponse(error, { 'x-request-id': c.get('requestId') });
+}
+
+/** A URL is parsed only where it has a query. */
+function searchOf(url: string): string {
+  return url.includes('?') ? new URL(url).search : '';
 }
 
 function modelOf(config: TenantConfig, model: string): Outcome<{ served: ServedModel }> {

@@ -112,7 +112,7 @@ export async function openPlain(
   }
 }
 
-const FAULT_LETTERS = [...new Set(FAULT_REASONS.map(({ word }) => word.charAt(0)))].join('');
+const FAULT_LETTERS = [...new Set(FAULT_REASONS.map((word) => word.charAt(0)))].join('');
 /** How a reason to finish that is a fault begins, with blanks before it as JSON has them. */
 const FAULT_WORD = `"(?:\\s|\\\\[nrt])*[${FAULT_LETTERS}]`;
 const STATUS_NAMES = [...new Set(STATUS_FIELDS.map(({ path }) => path[0]))].join('|');

@@ -2,9 +2,10 @@
  * The adapters (LoRA) of a backend's model: what clients ask for, and where the engines find it. Who
  * serves a model is found in `model-names.ts`; when an adapter is loaded is decided in `core/backends`.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { AdaptersSpec } from '../core/adapters/adapter-load.ts';
 import { LORA_ENGINES, type LoraEngine, loraModel } from '../endpoints/lora.ts';
+import { intWithin, textWithin } from '../http/field-schemas.ts';
 import type { Problem } from '../http/problem.ts';
 import { askedName, isPattern, type ModelEntry, upstreamName } from './model-entry.ts';
 
@@ -15,17 +16,19 @@ const MAX_ADAPTERS = 1_000;
 
 /** Each adapter by its name, with the path or repository from which the engines load it. */
 export const adapters = z
-  .record(z.string(), z.string().min(1).max(2_048))
-  .refine(
-    (a) => Object.keys(a).length <= MAX_ADAPTERS,
-    `expected ${MAX_ADAPTERS} adapters at most`,
+  .record(z.string(), textWithin(1, 2_048))
+  .check(
+    z.refine(
+      (a) => Object.keys(a).length <= MAX_ADAPTERS,
+      `expected ${MAX_ADAPTERS} adapters at most`,
+    ),
   );
 
 /** How the engines are asked for them. */
 export const lora = z.strictObject({
-  engine: z.enum(LORA_ENGINES).default('vllm'),
+  engine: z._default(z.enum(LORA_ENGINES), 'vllm'),
   /** Assumed time of a load, until loads were measured. */
-  loadMs: z.int().min(1).max(86_400_000).default(5_000),
+  loadMs: z._default(intWithin(1, 86_400_000), 5_000),
 });
 
 interface WithAdapters {

@@ -1,5 +1,5 @@
 /** The schema of the origins of browsers that a tenant allows. Who allows one is found in `origins.ts`. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 /** Any origin. */
 export const ANY_ORIGIN = '*';
@@ -8,14 +8,16 @@ const ORIGIN = /^[a-z][a-z0-9+.-]{0,31}:\/\/[a-z0-9._[\]:-]{1,200}$/;
 
 const origin = z
   .string()
-  .refine(
-    (text) => text === ANY_ORIGIN || isOrigin(text),
-    'expected an origin as browsers send it, such as "https://app.example.com", or "*"',
+  .check(
+    z.refine(
+      (text) => text === ANY_ORIGIN || isOrigin(text),
+      'expected an origin as browsers send it, such as "https://app.example.com", or "*"',
+    ),
   );
 
 export const corsSettings = z.strictObject({
   /** Origins whose pages may call with a key; none: browsers are told nothing. */
-  origins: z.array(origin).max(100).default([]),
+  origins: z._default(z.array(origin).check(z.maxLength(100)), []),
 });
 
 /** True where the tenant allows the origin. */

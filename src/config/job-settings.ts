@@ -3,13 +3,14 @@
  * configuration is in `schema.ts`.
  */
 
-import * as z from 'zod';
+import * as z from 'zod/mini';
+import { intWithin, numberWithin } from '../http/field-schemas.ts';
 import { NO_KEYS } from './no-keys.ts';
 
 /** Limit for bodies and answers of running jobs, which one object with 128 MB of memory holds. */
 const MOST_HELD_BYTES = 100_000_000;
 const DAY_MS = 86_400_000;
-const bytes = (most: number) => z.int().min(1_024).max(most);
+const bytes = (most: number) => intWithin(1_024, most);
 
 export const jobSettings = z
   .strictObject({
@@ -17,58 +18,53 @@ export const jobSettings = z
      * Also divides the rank of a job's call: below 1 it is ranked behind calls that people wait
      * for.
      */
-    weight: z.number().min(0.001).max(1_000).default(0.1),
+    weight: z._default(numberWithin(0.001, 1_000), 0.1),
     /** Most jobs of the tenant that wait for a slot or run at the same time. */
-    concurrency: z.int().min(1).max(1_000).default(16),
+    concurrency: z._default(intWithin(1, 1_000), 16),
     /** Most unfinished jobs, including lines of batches. */
-    depth: z.int().min(1).max(100_000).default(100_000),
+    depth: z._default(intWithin(1, 100_000), 100_000),
     /**
      * The largest share of `depth` and of `totalBytes` that one API key may have, where the tenant
      * has several; below 1 a key's jobs also leave a place of `concurrency` to other keys.
      */
-    keyShare: z.number().min(0.001).max(1).default(0.5),
+    keyShare: z._default(numberWithin(0.001, 1), 0.5),
     /** Most batches of one API key that have not ended. */
-    keyBatches: z.int().min(1).max(10_000).default(100),
+    keyBatches: z._default(intWithin(1, 10_000), 100),
     /** Most files of one API key that are kept; output files count, but are always written. */
-    keyFiles: z.int().min(1).max(1_000_000).default(10_000),
+    keyFiles: z._default(intWithin(1, 1_000_000), 10_000),
     /** Most webhooks that are sent for one API key in a minute, evenly; the others wait. */
-    webhooksPerMinute: z.int().min(1).max(100_000).default(600),
-    maxAttempts: z.int().min(1).max(20).default(5),
+    webhooksPerMinute: z._default(intWithin(1, 100_000), 600),
+    maxAttempts: z._default(intWithin(1, 20), 5),
     /** Deadline of a job without its own, and the longest deadline that a job may have. */
-    maxAgeMs: z
-      .int()
-      .min(1_000)
-      .max(30 * DAY_MS)
-      .default(DAY_MS),
+    maxAgeMs: z._default(intWithin(1_000, 30 * DAY_MS), DAY_MS),
     /** How long ended jobs, their answers, and files are kept. */
-    retentionMs: z
-      .int()
-      .min(1_000)
-      .max(30 * DAY_MS)
-      .default(7 * DAY_MS),
+    retentionMs: z._default(intWithin(1_000, 30 * DAY_MS), 7 * DAY_MS),
     /** Longest body of a job. */
-    bodyBytes: bytes(10_000_000).default(1_000_000),
+    bodyBytes: z._default(bytes(10_000_000), 1_000_000),
     /** Longest answer that is kept; a job with a longer one fails. */
-    resultBytes: bytes(10_000_000).default(4_000_000),
+    resultBytes: z._default(bytes(10_000_000), 4_000_000),
     /** Longest file. */
-    fileBytes: bytes(32_000_000).default(20_000_000),
+    fileBytes: z._default(bytes(32_000_000), 20_000_000),
     /** Most lines of one batch. */
-    batchLines: z.int().min(1).max(50_000).default(10_000),
+    batchLines: z._default(intWithin(1, 50_000), 10_000),
     /**
      * Bodies, answers and files of the tenant together, as they are stored: with their rows,
      * headers, URLs and metadata. No job starts while they are full.
      */
-    totalBytes: bytes(8_000_000_000).default(2_000_000_000),
+    totalBytes: z._default(bytes(8_000_000_000), 2_000_000_000),
     /** Name of the Worker secret that signs webhooks of jobs without a secret of their own. */
-    webhookSecret: z
-      .string()
-      .regex(/^[A-Z][A-Z0-9_]*$/)
-      .refine((name) => !NO_KEYS.test(name), 'this string of the Worker signs nothing')
-      .optional(),
+    webhookSecret: z.optional(
+      z.string().check(
+        z.regex(/^[A-Z][A-Z0-9_]*$/),
+        z.refine((name) => !NO_KEYS.test(name), 'this string of the Worker signs nothing'),
+      ),
+    ),
   })
-  .refine((s) => s.concurrency * (s.bodyBytes + s.resultBytes) <= MOST_HELD_BYTES, {
-    path: ['concurrency'],
-    message: `expected concurrency * (bodyBytes + resultBytes) of ${MOST_HELD_BYTES} at most`,
-  });
+  .check(
+    z.refine((s) => s.concurrency * (s.bodyBytes + s.resultBytes) <= MOST_HELD_BYTES, {
+      path: ['concurrency'],
+      message: `expected concurrency * (bodyBytes + resultBytes) of ${MOST_HELD_BYTES} at most`,
+    }),
+  );
 
 export type JobSettings = z.infer<typeof jobSettings>;

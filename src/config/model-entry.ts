@@ -2,10 +2,11 @@
  * A model as a backend lists it: a name that its endpoints know, or an alias: another name, or a
  * pattern of names, for such a one. Who serves a model is found in `model-names.ts`.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
+import { textWithin } from '../http/field-schemas.ts';
 import type { Problem } from '../http/problem.ts';
 
-const name = z.string().min(1).max(256);
+const name = textWithin(1, 256);
 
 /** A model as a backend lists it. */
 export const modelEntry = z.union(

@@ -3,7 +3,7 @@
  * is not known yet: an index in KV tells whether any tenant allows the origin. The answers are made in
  * `routes/cors.ts`.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { TenantDocument } from '../protocol/tenant.ts';
 import { ANY_ORIGIN as ANY, isOrigin } from './cors-settings.ts';
 

@@ -1,8 +1,9 @@
 /**
- * Which calls are sent where their prefix is cached: those of a backend with a choice of endpoints, or
- * with such a fallback. What a prefix is, is in `apis/prefix-chain.ts`.
+ * Which calls have a prefix: those of a backend with a choice of endpoints, which are sent where it is
+ * cached, of one that reads prefixes ahead, or with such a fallback. What a prefix is, is in `apis/prefix-chain.ts`.
  */
 import { servedModel } from './model-names.ts';
+import { readsPrefixes } from './prewarm-settings.ts';
 import type { TenantConfig } from './schema.ts';
 
 /**
@@ -23,6 +24,7 @@ export function prefixSeed(config: TenantConfig): (asked: string) => string | un
         : undefined;
       if (!backend) return undefined;
       if (backend.endpoints.length > 1 && backend.affinity !== 'off') return served.upstream;
+      if (readsPrefixes(config, name)) return served.upstream;
       name = backend.fallback;
     }
     return undefined;

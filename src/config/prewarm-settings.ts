@@ -4,30 +4,34 @@
  * rule that uses them is in `core/prewarm`.
  */
 
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { BudgetLimits, PrewarmSpec } from '../core/backends/backend-spec.ts';
+import { numberWithin } from '../http/field-schemas.ts';
+import { given } from '../http/given.ts';
 import type { Problem } from '../http/problem.ts';
 
 const DEFAULT_MODE = 'on';
 const DEFAULT_THETA = 0.25;
 
-const price = z.number().min(0.000_000_001).max(1_000_000_000);
+const price = numberWithin(0.000_000_001, 1_000_000_000);
 
 export const prewarm = z.strictObject({
-  mode: z.enum(['off', 'dry-run', 'on']).optional(),
+  mode: z.optional(z.enum(['off', 'dry-run', 'on'])),
   /** Probability of need from which a prewarm pays; both prices may be set instead. */
-  theta: z.number().min(0).max(1).optional(),
+  theta: z.optional(numberWithin(0, 1)),
   /** c: what a second of a warm endpoint costs, in any currency. */
-  pricePerWarmSecond: price.optional(),
+  pricePerWarmSecond: z.optional(price),
   /** v: what a second of a run's time is worth, in the same currency. */
-  valuePerSecond: price.optional(),
+  valuePerSecond: z.optional(price),
+  /** Woken endpoints read what prompts begin with, of which the text is kept for that. */
+  prefix: z.optional(z.boolean()),
   /** What pings ahead of need may cost in a UTC day. */
-  budgetPerDay: z
-    .strictObject({
-      warmSeconds: z.number().min(0).max(1e12).optional(),
-      money: z.number().min(0).max(1e12).optional(),
-    })
-    .optional(),
+  budgetPerDay: z.optional(
+    z.strictObject({
+      warmSeconds: z.optional(numberWithin(0, 1e12)),
+      money: z.optional(numberWithin(0, 1e12)),
+    }),
+  ),
 });
 
 export type PrewarmSettings = z.infer<typeof prewarm>;
@@ -51,11 +55,17 @@ export function prewarmOf(tenant: PrewarmSettings, own: PrewarmSettings = {}): P
   return {
     mode: merged.mode ?? DEFAULT_MODE,
     theta: thetaOf(tenant, own),
-    ...(c === undefined ? {} : { pricePerWarmSecond: c }),
-    ...(own.budgetPerDay
-      ? { budget: { ...warmMs, ...(money === undefined ? {} : { money }) } }
-      : {}),
+    ...(merged.prefix ? { prefix: true } : {}),
+    ...given({ pricePerWarmSecond: c }),
+    ...(own.budgetPerDay ? { budget: { ...warmMs, ...given({ money }) } } : {}),
   };
+}
+
+/** True where texts of prompts are kept for a backend, to be read ahead of calls. */
+export function readsPrefixes({ prewarm: tenant, backends }: Configured, name: string): boolean {
+  if (!Object.hasOwn(backends, name)) return false;
+  const { mode, prefix } = prewarmOf(tenant, backends[name]?.prewarm);
+  return mode === 'on' && prefix === true;
 }
 
 /** The budget for all backends of a tenant together. */
@@ -63,7 +73,7 @@ export function tenantBudget({ budgetPerDay = {} }: PrewarmSettings): BudgetLimi
   const { warmSeconds, money } = budgetPerDay;
   return {
     ...(warmSeconds === undefined ? {} : { warmMs: warmSeconds * 1_000 }),
-    ...(money === undefined ? {} : { money }),
+    ...given({ money }),
   };
 }
 

@@ -3,7 +3,7 @@
  * configuration that does not parse never replaces the last valid one. KV is written in
  * `distribution.ts`.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Problem } from '../http/problem.ts';
 import { askTenant, Unreachable } from '../objects/ask-object.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';

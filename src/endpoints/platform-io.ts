@@ -3,6 +3,8 @@
  * of the answers. What an answer means is in `look.ts` and the adapters. The clock and the network are
  * behind one interface, so that tests need neither.
  */
+
+import { given } from '../http/given.ts';
 import { readBeginning } from '../http/read-answer.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
 import type { EndpointTarget, PlatformAnswer, PlatformRequest } from './adapter.ts';
@@ -20,21 +22,27 @@ export interface PlatformIo {
   /** Epoch ms. */
   now(): number;
   wait(ms: number): Promise<void>;
-  /** Never rejects. `silent`: no answer within `limitMs`. */
-  send(request: PlatformRequest, target: EndpointTarget, limitMs: number): Promise<Sent>;
+  /** Never rejects. `silent`: no answer within `limitMs`, or until `stop`. */
+  send(
+    request: PlatformRequest,
+    target: EndpointTarget,
+    limitMs: number,
+    stop?: AbortSignal,
+  ): Promise<Sent>;
 }
 
 export const platformIo: PlatformIo = {
   now: () => Date.now(),
   wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-  async send(request, target, limitMs) {
-    const signal = AbortSignal.timeout(limitMs);
+  async send(request, target, limitMs, stop) {
+    const limit = AbortSignal.timeout(limitMs);
+    const signal = stop ? AbortSignal.any([limit, stop]) : limit;
     try {
       const { url, method, headers, body, mostBytes = MAX_ANSWER_BYTES } = request;
       const sent = new Request(url, {
         method,
         headers: { ...target.auth, ...headers },
-        ...(body === undefined ? {} : { body }),
+        ...given({ body }),
         redirect: 'manual',
         signal,
       });

@@ -4,7 +4,7 @@
  * way is in its adapter.
  */
 import { errorIn, errorInText, type ForeignError, parsed } from '../http/foreign-error.ts';
-import { retryAfterOf } from '../http/retry-after.ts';
+import { retryAfterInText, retryAfterOf } from '../http/retry-after.ts';
 import type { AnswerKind, EndpointAdapter } from './adapter.ts';
 
 export interface Verdict {
@@ -34,10 +34,9 @@ export function verdictOf(
 ): Verdict {
   const kind = adapter.classify(status, text, isTool);
   if (kind === 'ok') return { kind, status };
-  const retryAfterMs = headers === undefined ? undefined : retryAfterOf(headers, now);
   return {
     ...{ kind, status: statusOf(kind, status) },
-    ...pauseOf(retryAfterMs),
+    ...pauseOf(kind, text, headers, now),
     error: errorInText(text),
   };
 }
@@ -56,7 +55,7 @@ export function verdictOfError(
   const status = error.status ?? UNNAMED_STATUS;
   const kind = adapter.classify(status, text, false);
   // Redirects and successes are not among the statuses of errors.
-  return { kind, status: statusOf(kind, status), ...pauseOf(retryAfterOf(headers, now)), error };
+  return { kind, status: statusOf(kind, status), ...pauseOf(kind, text, headers, now), error };
 }
 
 /**
@@ -76,6 +75,14 @@ export function statusOfError(body: string): number | undefined {
 /** An error without a number or a known word. */
 const UNNAMED_STATUS = 500;
 
-function pauseOf(retryAfterMs: number | undefined): { retryAfterMs?: number } {
+/** The headers' pause; where they tell none, that of a busy endpoint's words. */
+function pauseOf(
+  kind: AnswerKind,
+  text: string,
+  headers: Headers | undefined,
+  now: number,
+): { retryAfterMs?: number } {
+  const told = headers && retryAfterOf(headers, now);
+  const retryAfterMs = told ?? (kind === 'busy' ? retryAfterInText(text) : undefined);
   return retryAfterMs === undefined ? {} : { retryAfterMs };
 }

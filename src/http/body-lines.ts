@@ -4,7 +4,7 @@
  */
 import { codingsOf } from './content-coding.ts';
 import { type BodyReader, DecodedBody } from './decoded-body.ts';
-import { failure, type Outcome } from './errors.ts';
+import { failure, type Outcome, wrongInput } from './errors.ts';
 import { type Pace, PacedReader, USUAL_PACE } from './paced-reader.ts';
 
 export interface LineLimits {
@@ -72,7 +72,7 @@ class Lines {
     try {
       text = bytes ? this.#decoder.decode(bytes, { stream: true }) : `${this.#decoder.decode()}\n`;
     } catch {
-      return yield failure('invalid_request_error', { message: 'The body is not valid UTF-8.' });
+      return yield wrongInput({ message: 'The body is not valid UTF-8.' });
     }
     let from = 0;
     for (let at = text.indexOf('\n'); ; at = text.indexOf('\n', from)) {

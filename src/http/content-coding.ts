@@ -7,21 +7,17 @@ import { ACCEPTED_CODINGS, failure, type Outcome } from './errors.ts';
 export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd';
 
 /** What each name means; `identity` and an empty one are no coding at all. */
-export const CODING_NAMES: ReadonlyArray<{
-  readonly name: string;
-  readonly means: Coding | 'identity';
-  readonly source: string;
-}> = [
-  { name: 'gzip', means: 'gzip', source: 'RFC 9110, 8.4.1.3' },
-  { name: 'x-gzip', means: 'gzip', source: 'RFC 9110, 8.4.1.3: the same as gzip' },
-  { name: 'deflate', means: 'deflate', source: 'RFC 9110, 8.4.1.2; some clients leave zlib out' },
-  { name: 'br', means: 'br', source: 'RFC 7932' },
-  { name: 'zstd', means: 'zstd', source: 'RFC 8878 and 9659; what Codex sends' },
-  { name: 'identity', means: 'identity', source: 'RFC 9110, 12.5.3' },
-  { name: '', means: 'identity', source: 'RFC 9110, 5.6.1: empty members of a list are ignored' },
-];
+export const CODING_NAMES: Readonly<Record<string, Coding | 'identity'>> = {
+  gzip: 'gzip', // RFC 9110, 8.4.1.3
+  'x-gzip': 'gzip', // RFC 9110, 8.4.1.3: the same as gzip
+  deflate: 'deflate', // RFC 9110, 8.4.1.2; some clients leave zlib out
+  br: 'br', // RFC 7932
+  zstd: 'zstd', // RFC 8878 and 9659; what Codex sends
+  identity: 'identity', // RFC 9110, 12.5.3
+  '': 'identity', // RFC 9110, 5.6.1: empty members of a list are ignored
+};
 
-const MEANINGS = new Map(CODING_NAMES.map(({ name, means }) => [name, means]));
+const MEANINGS = new Map(Object.entries(CODING_NAMES));
 
 /** Most codings on top of each other: two may come of a proxy that compresses again. */
 const MAX_CODINGS = 2;

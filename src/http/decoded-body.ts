@@ -5,7 +5,7 @@
  */
 import * as zlib from 'node:zlib';
 import type { Coding } from './content-coding.ts';
-import { type ApiError, failure } from './errors.ts';
+import { type ApiError, failure, wrongInput } from './errors.ts';
 import type { PacedReader, Piece } from './paced-reader.ts';
 
 /** Size of the pieces that come out, bytes. */
@@ -184,7 +184,7 @@ function hasZlibHeader([first = 0, second]: Uint8Array): boolean {
 function notValid(coding: Coding): BodyFailed {
   const message = `The body is not valid ${coding}, as its Content-Encoding says.`;
   const param = 'content-encoding';
-  return new BodyFailed(failure('invalid_request_error', { param, message }).error);
+  return new BodyFailed(wrongInput({ param, message }).error);
 }
 
 function tooLarge(maxBytes: number) {

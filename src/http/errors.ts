@@ -12,67 +12,50 @@ interface ErrorForm {
 }
 
 const FORMS = {
-  invalid_request_error: form(400, 'invalid_request_error', 'The request is not valid.'),
+  invalid_request_error: wrong(400, 'The request is not valid.'),
   invalid_api_key: form(401, 'authentication_error', 'The API key is missing or wrong.'),
   permission_denied: form(403, 'permission_error', 'This key may not do that.'),
   origin_not_allowed: form(403, 'permission_error', 'No tenant allows this origin.'),
-  model_not_found: form(404, 'invalid_request_error', 'No backend serves this model.'),
-  backend_not_found: form(404, 'invalid_request_error', 'There is no backend of this name.'),
-  tenant_not_found: form(404, 'invalid_request_error', 'There is no tenant of this name.'),
-  key_not_found: form(404, 'invalid_request_error', 'There is no key of this id.'),
-  endpoint_not_found: form(404, 'invalid_request_error', 'There is no endpoint of this name.'),
-  application_not_found: form(404, 'invalid_request_error', 'Nothing is known of it.'),
-  version_not_found: form(404, 'invalid_request_error', 'This version is not kept any more.'),
-  run_not_found: form(404, 'invalid_request_error', 'There is no run of this id in flight.'),
-  call_not_found: form(404, 'invalid_request_error', 'There is no call of this id any more.'),
-  response_not_found: form(
+  model_not_found: wrong(404, 'No backend serves this model.'),
+  backend_not_found: wrong(404, 'There is no backend of this name.'),
+  tenant_not_found: wrong(404, 'There is no tenant of this name.'),
+  key_not_found: wrong(404, 'There is no key of this id.'),
+  endpoint_not_found: wrong(404, 'There is no endpoint of this name.'),
+  application_not_found: wrong(404, 'Nothing is known of it.'),
+  version_not_found: wrong(404, 'This version is not kept any more.'),
+  run_not_found: wrong(404, 'There is no run of this id in flight.'),
+  call_not_found: wrong(404, 'There is no call of this id any more.'),
+  response_not_found: wrong(
     404,
-    'invalid_request_error',
     'Responses are relayed and not kept here: send the whole input with each call.',
   ),
-  job_not_found: form(404, 'invalid_request_error', 'There is no job of this id.'),
-  file_not_found: form(404, 'invalid_request_error', 'There is no file of this id.'),
-  batch_not_found: form(404, 'invalid_request_error', 'There is no batch of this id.'),
-  batch_ended: form(409, 'invalid_request_error', 'The batch has ended.'),
-  not_found: form(404, 'invalid_request_error', 'There is nothing at this path.'),
-  method_not_allowed: form(405, 'invalid_request_error', 'The path does not take this method.'),
-  request_timeout: form(408, 'invalid_request_error', 'The body did not come in time.'),
-  request_too_large: form(413, 'invalid_request_error', 'The body is too large.'),
-  unsupported_encoding: form(415, 'invalid_request_error', 'The body has an unknown encoding.'),
-  no_websockets: form(426, 'invalid_request_error', 'There are no WebSockets here.'),
-  version_conflict: form(
-    409,
-    'invalid_request_error',
-    'The configuration was changed since it was read.',
-  ),
-  idempotency_key_conflict: form(
-    409,
-    'invalid_request_error',
-    'This idempotency key was used with another request.',
-  ),
-  idempotency_key_in_progress: form(
-    409,
-    'invalid_request_error',
-    'The first call with this idempotency key still runs.',
-  ),
-  rate_limit_exceeded: form(429, 'rate_limit_error', 'This key has no rate left for now.'),
-  run_calls_exceeded: form(429, 'rate_limit_error', 'Too many calls of this run wait or run.'),
-  open_runs_exceeded: form(429, 'rate_limit_error', 'Too many runs of this key are open.'),
-  queue_full: form(429, 'rate_limit_error', 'The queue of this backend is full.'),
-  deadline_unmeetable: form(
-    429,
-    'rate_limit_error',
-    'The run can hardly be complete within its deadline.',
-  ),
-  internal_error: form(500, 'api_error', 'The dispatcher failed. It has been logged.'),
-  upstream_error: form(502, 'api_error', 'The endpoint failed.'),
-  queue_timeout: form(503, 'api_error', 'The call waited too long for a slot.'),
-  backend_warming: form(503, 'api_error', 'The backend was still warming up.'),
-  backend_down: form(503, 'api_error', 'No endpoint of this backend works at present.'),
-  tenant_misconfigured: form(503, 'api_error', 'The configuration of this tenant is not valid.'),
-  dispatcher_unavailable: form(503, 'api_error', 'The dispatcher cannot take this just now.'),
-  upstream_busy: form(503, 'api_error', 'The endpoint is busy.'),
-  upstream_timeout: form(504, 'api_error', 'The endpoint did not answer in time.'),
+  job_not_found: wrong(404, 'There is no job of this id.'),
+  file_not_found: wrong(404, 'There is no file of this id.'),
+  batch_not_found: wrong(404, 'There is no batch of this id.'),
+  batch_ended: wrong(409, 'The batch has ended.'),
+  not_found: wrong(404, 'There is nothing at this path.'),
+  method_not_allowed: wrong(405, 'The path does not take this method.'),
+  request_timeout: wrong(408, 'The body did not come in time.'),
+  request_too_large: wrong(413, 'The body is too large.'),
+  unsupported_encoding: wrong(415, 'The body has an unknown encoding.'),
+  no_websockets: wrong(426, 'There are no WebSockets here.'),
+  version_conflict: wrong(409, 'The configuration was changed since it was read.'),
+  idempotency_key_conflict: wrong(409, 'This idempotency key was used with another request.'),
+  idempotency_key_in_progress: wrong(409, 'The first call with this idempotency key still runs.'),
+  rate_limit_exceeded: limited('This key has no rate left for now.'),
+  run_calls_exceeded: limited('Too many calls of this run wait or run.'),
+  open_runs_exceeded: limited('Too many runs of this key are open.'),
+  queue_full: limited('The queue of this backend is full.'),
+  deadline_unmeetable: limited('The run can hardly be complete within its deadline.'),
+  internal_error: failed(500, 'The dispatcher failed. It has been logged.'),
+  upstream_error: failed(502, 'The endpoint failed.'),
+  queue_timeout: failed(503, 'The call waited too long for a slot.'),
+  backend_warming: failed(503, 'The backend was still warming up.'),
+  backend_down: failed(503, 'No endpoint of this backend works at present.'),
+  tenant_misconfigured: failed(503, 'The configuration of this tenant is not valid.'),
+  dispatcher_unavailable: failed(503, 'The dispatcher cannot take this just now.'),
+  upstream_busy: failed(503, 'The endpoint is busy.'),
+  upstream_timeout: failed(504, 'The endpoint did not answer in time.'),
 } as const satisfies Record<string, ErrorForm>;
 
 /** The names of the content codings that a request may have. */
@@ -123,6 +106,11 @@ export function failure(
   details: Omit<ApiError, 'code'> = {},
 ): { readonly ok: false; readonly error: ApiError } {
   return { ok: false, error: { code, ...details } };
+}
+
+/** An input that is wrong: `param` names the field or the header. */
+export function wrongInput(details: Omit<ApiError, 'code'>) {
+  return failure('invalid_request_error', details);
 }
 
 /** The body of an error, also for a stream that has begun already. */
@@ -188,4 +176,19 @@ function isWorthRetrying(code: ErrorCode): boolean {
 
 function form(status: ContentfulStatusCode, type: string, message: string): ErrorForm {
   return { status, type, message };
+}
+
+/** The request is wrong. */
+function wrong(status: ContentfulStatusCode, message: string): ErrorForm {
+  return form(status, 'invalid_request_error', message);
+}
+
+/** The client asks for more than it may have. */
+function limited(message: string): ErrorForm {
+  return form(429, 'rate_limit_error', message);
+}
+
+/** The dispatcher, or an endpoint, does not do what it should. */
+function failed(status: ContentfulStatusCode, message: string): ErrorForm {
+  return form(status, 'api_error', message);
 }

@@ -3,6 +3,7 @@
  * its own. What the words in them mean is in `error-words.ts`, the errors of Talaria in `errors.ts`.
  */
 import { statusOfWord } from './error-words.ts';
+import { given } from './given.ts';
 
 /** What an error says of itself; fields that it does not have are absent. */
 export interface ForeignError {
@@ -69,10 +70,7 @@ export function errorFrom(value: unknown): ForeignError {
   const status = statusOf(sources);
   return {
     ...(message === undefined ? {} : withMessage(message)),
-    ...(type === undefined ? {} : { type }),
-    ...(code === undefined ? {} : { code }),
-    ...(param === undefined ? {} : { param }),
-    ...(status === undefined ? {} : { status }),
+    ...given({ type, code, param, status }),
   };
 }
 
@@ -102,18 +100,16 @@ function isFailedJob({ status, success }: Fields): boolean {
 export const FAILED_JOBS: ReadonlySet<string> = new Set(['FAILED', 'TIMED_OUT', 'CANCELLED']);
 
 /** Reasons to finish that are no end of an answer: the engine has broken it off. */
-export const FAULT_REASONS: ReadonlyArray<{ readonly word: string; readonly from: string }> = [
-  { word: 'error', from: 'vLLM, OpenRouter, Mistral' },
-  { word: 'abort', from: 'vLLM and SGLang that shut down, pause or run out of memory' },
-  { word: 'network_error', from: 'Z.ai' },
+export const FAULT_REASONS: readonly string[] = [
+  'error', // vLLM, OpenRouter, Mistral
+  'abort', // vLLM and SGLang that shut down, pause or run out of memory
+  'network_error', // Z.ai
 ];
-
-const FAULT_WORDS = new Set(FAULT_REASONS.map(({ word }) => word));
 
 /** SGLang writes an object with the reason as its type. */
 function isFaultReason(reason: unknown): boolean {
   const word = isObject(reason) ? reason.type : reason;
-  return typeof word === 'string' && FAULT_WORDS.has(word.trim().toLowerCase());
+  return typeof word === 'string' && FAULT_REASONS.includes(word.trim().toLowerCase());
 }
 
 /**
@@ -124,15 +120,10 @@ export const STATUS_FIELDS: ReadonlyArray<{
   /** Names from the object inwards. */
   readonly path: readonly string[];
   readonly fine: ReadonlyArray<string | number>;
-  readonly from: string;
 }> = [
-  { path: ['base_resp', 'status_code'], fine: [0], from: 'MiniMax' },
-  { path: ['error_code'], fine: [0, ''], from: 'Baidu' },
-  {
-    path: ['code'],
-    fine: [0, 200, 20_000, '', '0', '200', 'ok', 'success'],
-    from: 'one-api, Z.ai',
-  },
+  { path: ['base_resp', 'status_code'], fine: [0] }, // MiniMax
+  { path: ['error_code'], fine: [0, ''] }, // Baidu
+  { path: ['code'], fine: [0, 200, 20_000, '', '0', '200', 'ok', 'success'] }, // one-api, Z.ai
 ];
 
 /** The word or number of a fault in one of these fields, where there is no answer beside it. */

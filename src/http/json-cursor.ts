@@ -20,6 +20,8 @@ import {
 } from './json-text.ts';
 import type { RunningDigest } from './running-digest.ts';
 
+const DECODER = new TextDecoder();
+
 export type JsonKind = 'object' | 'list' | 'string' | 'number' | 'boolean' | 'null';
 
 export class JsonCursor {
@@ -156,7 +158,7 @@ export class JsonCursor {
     let i = start + 1;
     for (let count = 0; count < most && bytes[i] !== QUOTE; count += 1) i = pastCharacter(bytes, i);
     this.at = pastString(bytes, i - 1);
-    const json = new TextDecoder().decode(bytes.subarray(start, i));
+    const json = DECODER.decode(bytes.subarray(start, i));
     return (JSON.parse(`${json}"`) as string).slice(0, most);
   }
 
@@ -164,7 +166,7 @@ export class JsonCursor {
   parse(): unknown {
     const start = this.at;
     this.skip();
-    return JSON.parse(new TextDecoder().decode(this.#bytes.subarray(start, this.at)));
+    return JSON.parse(DECODER.decode(this.#bytes.subarray(start, this.at)));
   }
 }
 

@@ -3,7 +3,7 @@
  * builds no values and does not recurse, so that time is linear in the length of the text and memory
  * does not depend on what is in it, unlike `JSON.parse`. The fields are read by `json-cursor.ts`.
  */
-import { failure, type Outcome } from './errors.ts';
+import { type Outcome, wrongInput } from './errors.ts';
 import {
   BAD_SYNTAX,
   BAD_UTF8,
@@ -85,7 +85,7 @@ export function scanJson(
   if (end >= 0 && pastSpace(bytes, end) >= bytes.length) {
     return { ok: true, json: { root: { start, end }, fields: scan.found } };
   }
-  return failure('invalid_request_error', {
+  return wrongInput({
     message: messageOf(end, bounds),
     // Where a text is no JSON, nothing in it is known.
     ...(scan.field === undefined || end > TOO_DEEP ? {} : { param: scan.field }),

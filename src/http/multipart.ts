@@ -2,7 +2,7 @@
  * Finds the parts of a multipart form in its raw bytes. Nothing is copied: most of a form is a file,
  * which is used where it stands.
  */
-import { failure, type Outcome } from './errors.ts';
+import { type Outcome, wrongInput } from './errors.ts';
 
 const CR = 13;
 const LF = 10;
@@ -15,27 +15,29 @@ export interface FormPart {
   /** Value of `content-disposition`. */
   readonly disposition: string;
   readonly value: Uint8Array<ArrayBuffer>;
+  /** Index in the form of the delimiter before it. */
+  readonly at: number;
 }
 
 /** Errors: `invalid_request_error` for what is no form, and for one of too many parts. */
 export function formParts(
   bytes: Uint8Array<ArrayBuffer>,
   contentType: string,
-): Outcome<{ parts: readonly FormPart[] }> {
+): Outcome<{ parts: readonly FormPart[]; boundary: string }> {
   const boundary = boundaryOf(contentType);
   if (boundary === undefined) {
     const message = 'Expected multipart/form-data with a boundary.';
-    return failure('invalid_request_error', { param: 'content-type', message });
+    return wrongInput({ param: 'content-type', message });
   }
   const parts: FormPart[] = [];
   for (const part of partsIn(bytes, new TextEncoder().encode(`--${boundary}`))) {
     if (parts.length >= MAX_PARTS) {
       const message = `A form may have ${MAX_PARTS} parts at most.`;
-      return failure('invalid_request_error', { message });
+      return wrongInput({ message });
     }
     parts.push(part);
   }
-  return { ok: true, parts };
+  return { ok: true, parts, boundary };
 }
 
 /** True for a field of this name that is no file. */
@@ -72,6 +74,7 @@ function* partsIn(bytes: Uint8Array<ArrayBuffer>, delimiter: Uint8Array): Iterab
     const valueStart = headerEnd === undefined ? next : headerEnd + 4;
     const header = new TextDecoder().decode(bytes.subarray(start, headerEnd ?? start));
     yield {
+      at,
       disposition: /^content-disposition:(.*)$/im.exec(header)?.[1]?.trim() ?? '',
       // The line end before a delimiter is part of the delimiter.
       value: bytes.subarray(valueStart, Math.max(valueStart, next - 2)),

@@ -4,7 +4,7 @@
  * so a body that is read slowly is nobody's fault.
  */
 import { type ByteSource, byteSource, GrowingBuffer } from './byte-source.ts';
-import { type ApiError, failure } from './errors.ts';
+import { type ApiError, wrongInput } from './errors.ts';
 
 /** How fast a body must arrive. Times in ms. */
 export interface Pace {
@@ -177,7 +177,7 @@ export class PacedReader {
   }
 }
 
-const BROKEN = failure('invalid_request_error', { message: 'The body broke off.' });
+const BROKEN = wrongInput({ message: 'The body broke off.' });
 
 /** How a body is too late, in words for its sender; undefined where it is not. */
 function lateness(

@@ -1,5 +1,10 @@
 /** Turns schema errors into problems that name the field by its path, as people write it. */
-import type * as z from 'zod';
+
+import * as z from 'zod/mini';
+import en from 'zod/v4/locales/en.js';
+
+// The messages of problems; zod's small schemas have none of their own.
+z.config(en());
 
 /** One error in an input. */
 export interface Problem {
@@ -12,7 +17,7 @@ export interface Problem {
 const MAX_PROBLEMS = 100;
 
 /** The first problems of an input. */
-export function problemsOf(error: z.ZodError): Problem[] {
+export function problemsOf(error: z.core.$ZodError): Problem[] {
   return error.issues.slice(0, MAX_PROBLEMS).map((issue) => problemOf(issue));
 }
 
@@ -21,7 +26,7 @@ export function problemsOf(error: z.ZodError): Problem[] {
  * gives the path in the client's own input, where another was parsed in its place.
  */
 export function firstProblem(
-  error: z.ZodError,
+  error: z.core.$ZodError,
   pathOf: (path: readonly PropertyKey[]) => readonly PropertyKey[] = (path) => path,
 ): Problem {
   const [issue] = error.issues;

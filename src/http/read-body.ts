@@ -5,7 +5,7 @@
  */
 import { codingsOf } from './content-coding.ts';
 import { type BodyReader, DecodedBody } from './decoded-body.ts';
-import { failure, type Outcome } from './errors.ts';
+import { failure, type Outcome, wrongInput } from './errors.ts';
 import type { Hand } from './in-hand.ts';
 import { type Pace, PacedReader, USUAL_PACE } from './paced-reader.ts';
 
@@ -91,6 +91,8 @@ export async function discardBody({ body }: Request): Promise<void> {
 
 /** A body of known length is read into one buffer once this part of it has arrived. */
 const ARRIVED_PART = 1 / 8;
+/** A shorter one at once: the buffer of a piece is no smaller. */
+const AT_ONCE_BYTES = 4_096;
 
 /**
  * Bytes that arrive: in pieces, and in one buffer once enough of a known length is there. So memory
@@ -111,8 +113,8 @@ class HeldBytes {
 
   /** Takes the buffer where it is time to; returns the bytes that are held since the last call. */
   enlarge(): number {
-    const isDue = this.#length > 0 && this.#at >= this.#length * ARRIVED_PART;
-    if (isDue && !this.#buffer && this.#at < this.#length) {
+    const enough = this.#length <= AT_ONCE_BYTES ? 0 : this.#length * ARRIVED_PART;
+    if (this.#at >= enough && !this.#buffer && this.#at < this.#length) {
       this.#buffer = new Uint8Array(this.#length);
       joinInto(this.#buffer, this.#pieces);
       this.#pieces = [];
@@ -172,6 +174,6 @@ export function textOf(bytes: Uint8Array): Outcome<{ text: string }> {
       text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes),
     };
   } catch {
-    return failure('invalid_request_error', { message: 'The body is not valid UTF-8.' });
+    return wrongInput({ message: 'The body is not valid UTF-8.' });
   }
 }

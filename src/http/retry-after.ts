@@ -1,6 +1,7 @@
 /**
  * Reads the pause that an answer asks for: `retry-after-ms` (OpenAI, Azure), and `retry-after` in
- * seconds, also with a fraction, or as a date (RFC 9110, section 10.2.3).
+ * seconds, also with a fraction, or as a date (RFC 9110, section 10.2.3). Some tell it in the body
+ * only.
  */
 
 const MOST_LISTED = 4;
@@ -20,6 +21,41 @@ export function retryAfterOf(headers: Headers, now: number): number | undefined 
   // The date is by the clock of the endpoint, which its `date` tells.
   const from = Date.parse(headers.get('date') ?? '');
   return bounded(at - (Number.isNaN(from) ? now : from));
+}
+
+/** How bodies tell a pause; the first group is a duration. */
+const TOLD: readonly RegExp[] = [
+  // Google's RetryInfo, a duration of protobuf: "34.07s".
+  /"retry_?delay"\s*:\s*"([\d.]+s)"/i,
+  // "Please try again in 7m12.48s." (OpenAI, Groq), "in 5 seconds" (LiteLLM), "retry after 6 seconds" (Azure).
+  /\b(?:try again|retry)(?: in| after) (\d[\d.]*\s?[a-z]+(?:\s?\d[\d.]*\s?[a-z]+){0,3})/i,
+];
+
+/** The pause that the text of a refusal asks for, ms; undefined where it tells none. */
+export function retryAfterInText(text: string): number | undefined {
+  for (const form of TOLD) {
+    const ms = durationMs(form.exec(text)?.[1] ?? '');
+    if (ms !== undefined) return bounded(Math.ceil(ms));
+  }
+  return undefined;
+}
+
+const UNIT_MS: ReadonlyArray<readonly [names: RegExp, ms: number]> = [
+  [/^(?:ms|millis(?:econds?)?|milliseconds?)$/i, 1],
+  [/^s(?:ecs?|econds?)?$/i, 1_000],
+  [/^m(?:ins?|inutes?)?$/i, 60_000],
+  [/^h(?:ours?|rs?)?$/i, 3_600_000],
+];
+
+/** `1h2m3.5s`, `120ms`, `6 seconds`; words that are no unit end it. */
+function durationMs(text: string): number | undefined {
+  let ms: number | undefined;
+  for (const [, number, unit = ''] of text.matchAll(/(\d{1,15}(?:\.\d{1,9})?)\s?([a-z]+)/gi)) {
+    const unitMs = UNIT_MS.find(([names]) => names.test(unit))?.[1];
+    if (unitMs === undefined) break;
+    ms = (ms ?? 0) + Number(number) * unitMs;
+  }
+  return ms;
 }
 
 /** The largest, where several proxies have each added theirs. */

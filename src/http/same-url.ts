@@ -9,9 +9,9 @@ const MAX_ROUNDS = 20;
 
 /** Sends the request and follows redirects to the same URL; `onRound` is called for each. */
 export async function fetchSameUrl(request: Request, onRound: () => void): Promise<Response> {
-  const { headers, signal, url } = request;
   let answer = await fetch(request);
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+  for (let round = 0; round < MAX_ROUNDS && answer.status === 303; round += 1) {
+    const { headers, signal, url } = request;
     const next = sameUrl(answer, url);
     if (next === undefined) return answer;
     await answer.body?.cancel();
@@ -25,7 +25,7 @@ export async function fetchSameUrl(request: Request, onRound: () => void): Promi
 
 function sameUrl(answer: Response, url: string): string | undefined {
   const location = answer.headers.get('location');
-  if (answer.status !== 303 || location === null || !URL.canParse(location, url)) return undefined;
+  if (location === null || !URL.canParse(location, url)) return undefined;
   const [from, to] = [new URL(url), new URL(location, url)];
   if (to.username !== '' || to.password !== '') return undefined;
   const isSame = from.origin === to.origin && from.pathname === to.pathname;

@@ -64,26 +64,25 @@ function partsOf(path: string): PathParts {
   return { names, rest: '', model };
 }
 
-/** What clients write at the beginning of a path, and what is served there; the first that fits counts. */
-export const WRITTEN_BASES: ReadonlyArray<{
-  readonly written: string;
-  readonly served: string;
-  readonly from: string;
-}> = [
-  { written: 'v1/v1', served: 'v1', from: 'a base URL with /v1 before a path with it' },
-  { written: 'openai/v1', served: 'v1', from: 'Azure, Groq' },
-  { written: 'v1/openai', served: 'openai', from: "Azure's path behind a base URL with /v1" },
-  { written: 'v1/v2', served: 'v2', from: "Cohere's path behind a base URL with /v1" },
-  { written: 'anthropic/v1', served: 'v1', from: 'DeepSeek, Moonshot, LiteLLM' },
-  { written: 'api/v1', served: 'v1', from: 'OpenRouter, LM Studio' },
-  { written: 'v2/rerank', served: 'v1/rerank', from: 'Cohere, Jina, vLLM' },
-  { written: 'v1/reranking', served: 'v1/rerank', from: 'llama.cpp' },
-  { written: 'openai/deployments/*/', served: 'v1', from: 'Azure; the model is `modelInPath`' },
-  { written: 'v1/engines/*/', served: 'v1', from: "OpenAI's before 2023, LiteLLM" },
-  { written: 'engines/*/', served: 'v1', from: 'LiteLLM' },
-];
+/**
+ * What clients write at the beginning of a path, and what is served there; the first that fits counts.
+ * Behind each: who writes it.
+ */
+export const WRITTEN_BASES: Readonly<Record<string, string>> = {
+  'v1/v1': 'v1', // a base URL with /v1 before a path with it
+  'openai/v1': 'v1', // Azure, Groq
+  'v1/openai': 'openai', // Azure's path behind a base URL with /v1
+  'v1/v2': 'v2', // Cohere's path behind a base URL with /v1
+  'anthropic/v1': 'v1', // DeepSeek, Moonshot, LiteLLM
+  'api/v1': 'v1', // OpenRouter, LM Studio
+  'v2/rerank': 'v1/rerank', // Cohere, Jina, vLLM
+  'v1/reranking': 'v1/rerank', // llama.cpp
+  'openai/deployments/*/': 'v1', // Azure; the model is `modelInPath`
+  'v1/engines/*/': 'v1', // OpenAI's before 2023, LiteLLM
+  'engines/*/': 'v1', // LiteLLM
+};
 
-const BASES = WRITTEN_BASES.map(({ written, served }) => ({
+const BASES = Object.entries(WRITTEN_BASES).map(([written, served]) => ({
   written: written.split('/'),
   served: served.split('/'),
 }));

@@ -7,6 +7,7 @@
  */
 
 import { listOf } from '../apis/json-fields.ts';
+import { given } from '../http/given.ts';
 import { type AgentContext, agentContext } from './agent-context.ts';
 import { CLIENT_BLOCKS, CLIENT_LINES } from './known-clients.ts';
 import { unitLabel } from './labels.ts';
@@ -103,11 +104,7 @@ export function hintsOf(kind: string, body: Fields, turns?: number): BodyHints {
     metadata: stringsOf(metadata),
     shape: JSON.stringify([kind, prompt, tools]),
     label: unitLabel(firstLine(system), tools, kind),
-    ...(agent === undefined ? {} : { agent }),
-    ...(continues === undefined ? {} : { continues }),
-    ...(session === undefined ? {} : { session }),
-    ...(loose === undefined ? {} : { loose }),
-    ...(conversation === undefined ? {} : { conversation }),
+    ...given({ agent, continues, session, loose, conversation }),
   };
 }
 
@@ -145,7 +142,7 @@ function conversationOf(
 function withoutClientLines(system: string): string {
   let text = system.trimStart();
   for (let found = true; found; ) {
-    const lines = CLIENT_LINES.map(({ line }) => line.exec(text)?.[0] ?? '');
+    const lines = CLIENT_LINES.map((line) => line.exec(text)?.[0] ?? '');
     const line = lines.find((l) => l !== '') ?? '';
     text = text.slice(line.length).trimStart();
     found = line !== '';
@@ -156,7 +153,7 @@ function withoutClientLines(system: string): string {
 /** A message without the blocks that its client writes; as it is where it has nothing else. */
 function withoutClientBlocks(message: string): string {
   let text = message;
-  for (const { tag } of CLIENT_BLOCKS) text = withoutBlocks(text, `<${tag}>`, `</${tag}>`);
+  for (const tag of CLIENT_BLOCKS) text = withoutBlocks(text, `<${tag}>`, `</${tag}>`);
   const task = text.trim();
   return task === '' ? message : task;
 }

@@ -6,7 +6,8 @@
  */
 
 import { taskPrints } from '../apis/task-print.ts';
-import { failure, type Outcome } from '../http/errors.ts';
+import { type Outcome, wrongInput } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import { KnownHashes } from '../http/known-hashes.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
@@ -68,39 +69,35 @@ export async function identify(
   hints: BodyHints,
   keyId: string,
 ): Promise<Outcome<{ identity: Identity }>> {
-  const explicit = (name: string) => explicitValue(headers, hints, name);
-  const invalidName = ['app', 'run', 'unit'].find(
-    (name) => !isName(explicit(name)?.value ?? 'absent'),
-  );
-  if (invalidName !== undefined) {
+  const explicit = (name: string) => setValues(headers, hints, name)[0]?.value;
+  const asked = {
+    app: givenName(headers, hints, 'app'),
+    run: givenName(headers, hints, 'run'),
+    unit: givenName(headers, hints, 'unit'),
+  };
+  const invalid = Object.entries(asked).find(([, { named }]) => named && !isName(named.value));
+  if (invalid) {
     const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
-    return failure('invalid_request_error', { param: `x-talaria-${invalidName}`, message });
+    return wrongInput({ param: `x-talaria-${invalid[0]}`, message });
   }
-  const namedApp = explicit('app');
+  const namedApp = asked.app.named;
   const app = namedApp ?? {
     value: `app-${await fingerprint(keyId, hints.shape)}`,
     why: FINGERPRINT,
   };
-  const namedUnit = explicit('unit');
+  const namedUnit = asked.unit.named;
   const unit = namedUnit ?? (await unitOf(headers, hints));
-  const why = (name: string, is: string) => is + placeholderNote(headers, hints, name);
-  const session = explicit('run') ?? sessionOf(headers);
+  const session = asked.run.named ?? sessionOf(headers);
   const run = session ? withResults(session, hints) : await bodyRunOf(hints, keyId, app.value);
   // An SDK's timeout is that of one call, so it is a deadline only where the call is the whole run.
   const sdkTimeoutMs = run === undefined ? stainlessTimeoutMs(headers) : undefined;
-  const limits = limitsOf(
-    explicit('deadline-ms')?.value ?? sdkTimeoutMs,
-    explicit('max-wait-ms')?.value,
-  );
+  const limits = limitsOf(explicit('deadline-ms') ?? sdkTimeoutMs, explicit('max-wait-ms'));
   if (!limits.ok) return limits;
-  const ifLate = explicit('if-late')?.value ?? 'run';
+  const ifLate = explicit('if-late') ?? 'run';
   if (ifLate !== 'run' && ifLate !== 'refuse') {
     const message = 'Expected "run" or "refuse".';
-    return failure('invalid_request_error', { param: 'x-talaria-if-late', message });
+    return wrongInput({ param: 'x-talaria-if-late', message });
   }
-  // The end of a session that another session began is not the end of the run.
-  const sessionEnds =
-    /^\s*true\s*$/i.test(headers.get('x-dynamo-session-final') ?? '') && !run?.parent;
   return {
     ok: true,
     identity: {
@@ -111,19 +108,24 @@ export async function identify(
       ...(run ? placeOf(run) : {}),
       ...textsOf(hints, run),
       ...tasksOf(hints, run),
-      final: run === undefined || explicit('run-final')?.value === 'true' || sessionEnds,
+      final: run === undefined || explicit('run-final') === 'true' || sessionEnds(headers, run),
       sole: run === undefined,
       ...(hints.agent?.expectedTokens ? { expectedTokens: hints.agent.expectedTokens } : {}),
       retry: Number(headers.get('x-stainless-retry-count') ?? 0) > 0,
       ...limits.limits,
       ...(ifLate === 'refuse' ? { refuseIfLate: true } : {}),
       why: {
-        app: why('app', app.why),
-        run: why('run', run?.why ?? 'a run of its own'),
-        unit: why('unit', unit.why),
+        app: app.why + asked.app.note,
+        run: (run?.why ?? 'a run of its own') + asked.run.note,
+        unit: unit.why + asked.unit.note,
       },
     },
   };
+}
+
+/** The end of a session that another session began is not the end of the run. */
+function sessionEnds(headers: Headers, { parent }: Named): boolean {
+  return !parent && /^\s*true\s*$/i.test(headers.get('x-dynamo-session-final') ?? '');
 }
 
 /** Fingerprint of a call's body, by which a repeated call is recognised. */
@@ -131,15 +133,22 @@ export async function bodyFingerprint(content: string | Uint8Array<ArrayBuffer>)
   return (await sha256Hex(content)).slice(0, 2 * FINGERPRINT_CHARS);
 }
 
-/** Values that are names, which a placeholder may stand for. */
-const NAMES: ReadonlySet<string> = new Set(['app', 'run', 'unit']);
-
-/** A value that the client sets for Talaria: in a header, or else in the metadata. */
-function explicitValue(headers: Headers, hints: BodyHints, name: string): Named | undefined {
-  const isName = NAMES.has(name);
-  return setValues(headers, hints, name).find(({ value }) => !(isName && isPlaceholder(value)));
+/**
+ * A name that the client sets for Talaria: in a header, or else in the metadata. `note`: what to say
+ * where it set a placeholder, behind what was taken instead.
+ */
+function givenName(
+  headers: Headers,
+  hints: BodyHints,
+  name: string,
+): { readonly named: Named | undefined; readonly note: string } {
+  const [first, second] = setValues(headers, hints, name);
+  if (first === undefined || !isPlaceholder(first.value)) return { named: first, note: '' };
+  const named = second && !isPlaceholder(second.value) ? second : undefined;
+  return { named, note: ` (${first.why} is a placeholder)` };
 }
 
+/** What the client sets for Talaria, the header first. */
 function setValues(headers: Headers, hints: BodyHints, name: string): Named[] {
   const header = headers.get(`x-talaria-${name}`);
   const field = `talaria_${name.replaceAll('-', '_')}`;
@@ -148,12 +157,6 @@ function setValues(headers: Headers, hints: BodyHints, name: string): Named[] {
     ...(header === null ? [] : [{ value: header, why: `x-talaria-${name}` }]),
     ...(value === undefined ? [] : [{ value, why: `metadata.${field}` }]),
   ];
-}
-
-/** What to say where the client set a value that is no name, behind what was taken instead. */
-function placeholderNote(headers: Headers, hints: BodyHints, name: string): string {
-  const [set] = setValues(headers, hints, name);
-  return set && isPlaceholder(set.value) ? ` (${set.why} is a placeholder)` : '';
 }
 
 async function unitOf(headers: Headers, hints: BodyHints): Promise<Named> {
@@ -210,9 +213,7 @@ function placeOf({
   cameBack,
 }: Named): Pick<Identity, 'parentRunId' | 'turn' | 'cameBack'> {
   return {
-    ...(parent === undefined ? {} : { parentRunId: parent }),
-    ...(turn === undefined ? {} : { turn }),
-    ...(cameBack === undefined ? {} : { cameBack }),
+    ...given({ parentRunId: parent, turn, cameBack }),
   };
 }
 
@@ -249,22 +250,21 @@ function framedTask(text: string): string | undefined {
 function guessed(
   headers: Headers,
   { conversation, label, unit: toolUnit }: BodyHints,
-  given: {
+  asked: {
     readonly run: Named | undefined;
     readonly namesApp: boolean;
     readonly namesUnit: boolean;
   },
 ): Pick<Identity, 'ownApp' | 'guessedApp' | 'labels'> {
-  const isChild = isSubAgent(headers) || given.run?.parent !== undefined;
-  const app = given.namesApp ? undefined : (clientName(headers) ?? label ?? toolUnit);
+  const isChild = isSubAgent(headers) || asked.run?.parent !== undefined;
+  const app = asked.namesApp ? undefined : (clientName(headers) ?? label ?? toolUnit);
   const own = isChild && label !== undefined ? `${label} (sub-agent)` : label;
-  const unit = given.namesUnit || toolUnit !== undefined ? undefined : own;
+  const unit = asked.namesUnit || toolUnit !== undefined ? undefined : own;
   const labels = {
-    ...(app === undefined ? {} : { app }),
-    ...(unit === undefined ? {} : { unit }),
+    ...given({ app, unit }),
   };
   return {
-    ...(given.namesApp
+    ...(asked.namesApp
       ? {}
       : { ownApp: true, guessedApp: conversation?.hasTools && !isChild ? 'main' : 'side' }),
     ...(app === undefined && unit === undefined ? {} : { labels }),
@@ -292,13 +292,12 @@ function limitsOf(
   const maxWaitMs = positive(maxWait);
   if (deadlineMs === 'wrong' || maxWaitMs === 'wrong') {
     const param = deadlineMs === 'wrong' ? 'x-talaria-deadline-ms' : 'x-talaria-max-wait-ms';
-    return failure('invalid_request_error', { param, message: 'Expected milliseconds above 0.' });
+    return wrongInput({ param, message: 'Expected milliseconds above 0.' });
   }
   return {
     ok: true,
     limits: {
-      ...(deadlineMs === undefined ? {} : { deadlineMs }),
-      ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
+      ...given({ deadlineMs, maxWaitMs }),
     },
   };
 }

@@ -28,7 +28,7 @@ export function sessionOf(headers: Headers): Named | undefined {
 
 /** True for a call of a sub-agent. */
 export function isSubAgent(headers: Headers): boolean {
-  return SUB_AGENT_HEADERS.some(({ header }) => headers.has(header));
+  return SUB_AGENT_HEADERS.some((header) => headers.has(header));
 }
 
 function agentSession(headers: Headers): Named | undefined {
@@ -65,7 +65,7 @@ function baggageSession(headers: Headers): Named | undefined {
       return [pair.slice(0, Math.max(0, at)).trim(), pair.slice(at + 1).trim()] as const;
     }),
   );
-  for (const { key } of BAGGAGE_SESSIONS) {
+  for (const key of BAGGAGE_SESSIONS) {
     const value = decoded(members.get(key) ?? '');
     if (namesSession(value)) return { value, why: `baggage ${key}` };
   }

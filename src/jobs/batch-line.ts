@@ -2,7 +2,9 @@
  * The lines of a batch's input file and of its output files, in the format of OpenAI's Batch API.
  * The order that creates a batch is in batch-order.ts.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
+import { textWithin } from '../http/field-schemas.ts';
+import { given } from '../http/given.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type Span, scanJson, USUAL_BOUNDS } from '../http/json-scan.ts';
 import { OPEN_OBJECT } from '../http/json-text.ts';
@@ -11,7 +13,7 @@ import { servedPath } from '../http/written-path.ts';
 import type { BatchError, JobError } from '../protocol/jobs.ts';
 
 const lineSchema = z.looseObject({
-  custom_id: z.string().min(1).max(512),
+  custom_id: textWithin(1, 512),
   method: z.literal('POST'),
   url: z.string(),
   body: z.record(z.string(), z.unknown()),
@@ -25,7 +27,7 @@ export type ReadLine =
 export function readBatchLine(text: string, line: number, endpoint: string): ReadLine {
   const wrong = (code: string, message: string, param?: string): ReadLine => ({
     ok: false,
-    error: { code, message, line, ...(param === undefined ? {} : { param }) },
+    error: { code, message, line, ...given({ param }) },
   });
   const bytes = new TextEncoder().encode(text);
   const scanned = scanJson(bytes, USUAL_BOUNDS, LINE_FIELDS);
@@ -134,10 +136,10 @@ function withLastNull(line: string, answer: string): string {
 
 const usageSchema = z.object({
   usage: z.object({
-    prompt_tokens: z.number().optional(),
-    input_tokens: z.number().optional(),
-    completion_tokens: z.number().optional(),
-    output_tokens: z.number().optional(),
+    prompt_tokens: z.optional(z.number()),
+    input_tokens: z.optional(z.number()),
+    completion_tokens: z.optional(z.number()),
+    output_tokens: z.optional(z.number()),
   }),
 });
 

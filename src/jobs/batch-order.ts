@@ -2,43 +2,42 @@
  * The request that creates a batch, in the format of OpenAI's Batch API; the lines of its file are
  * in batch-line.ts.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { MODEL_APIS } from '../apis/model-apis.ts';
-import { failure, type Outcome } from '../http/errors.ts';
-import { firstProblem } from '../http/problem.ts';
+import type { Outcome } from '../http/errors.ts';
+import { intWithin, textUpTo, textWithin } from '../http/field-schemas.ts';
+import { readJsonText } from '../http/json-input.ts';
 import type { NewBatch } from '../protocol/jobs.ts';
 import { isName } from '../protocol/name.ts';
 
 const ENDPOINTS = [...new Set(Object.values(MODEL_APIS).map(({ path }) => `/v1${path}`))];
 
 export const batchOrderSchema = z.looseObject({
-  input_file_id: z.string().min(1).max(128),
+  input_file_id: textWithin(1, 128),
   endpoint: z.enum(ENDPOINTS),
   completion_window: z.literal('24h'),
-  metadata: z
-    .record(z.string().max(64), z.string().max(512))
-    .refine((m) => Object.keys(m).length <= 16, 'expected 16 pairs at most')
-    .refine((m) => isName(m.talaria_app ?? 'absent'), {
-      path: ['talaria_app'],
-      message: 'expected 1 to 128 printable characters',
-    })
-    .nullish(),
-  output_expires_after: z
-    .object({ anchor: z.literal('created_at'), seconds: z.int().min(3_600).max(2_592_000) })
-    .nullish(),
+  metadata: z.nullish(
+    z.record(textUpTo(64), textUpTo(512)).check(
+      z.refine((m) => Object.keys(m).length <= 16, 'expected 16 pairs at most'),
+      z.refine((m) => isName(m.talaria_app ?? 'absent'), {
+        path: ['talaria_app'],
+        message: 'expected 1 to 128 printable characters',
+      }),
+    ),
+  ),
+  output_expires_after: z.nullish(
+    z.object({
+      anchor: z.literal('created_at'),
+      seconds: intWithin(3_600, 2_592_000),
+    }),
+  ),
 });
 
 /** Parses and checks the request body. */
 export function readBatchOrder(text: string): Outcome<{ order: Omit<NewBatch, 'id' | 'keyId'> }> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return failure('invalid_request_error', { message: 'The body is not valid JSON.' });
-  }
-  const parsed = batchOrderSchema.safeParse(json);
-  if (!parsed.success) return failure('invalid_request_error', firstProblem(parsed.error));
-  const { input_file_id, endpoint, metadata, output_expires_after } = parsed.data;
+  const read = readJsonText(text, batchOrderSchema);
+  if (!read.ok) return read;
+  const { input_file_id, endpoint, metadata, output_expires_after } = read.value;
   return {
     ok: true,
     order: {

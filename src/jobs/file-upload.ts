@@ -2,18 +2,16 @@
  * The upload of a file in the format of OpenAI's Files API: a form with `purpose`, `file` and
  * optionally `expires_after`.
  */
-import * as z from 'zod';
-import { failure, type Outcome } from '../http/errors.ts';
+import * as z from 'zod/mini';
+import { type Outcome, wrongInput } from '../http/errors.ts';
+import { digits, intWithin } from '../http/field-schemas.ts';
+import { given } from '../http/given.ts';
 import { formParts, isField, parameter } from '../http/multipart.ts';
 
 const MAX_NAME_CHARS = 255;
 /** Longest value of a field that is no file, bytes. */
 const MAX_FIELD_BYTES = 1_024;
-const seconds = z
-  .string()
-  .regex(/^\d{1,9}$/, 'expected seconds')
-  .transform(Number)
-  .pipe(z.int().min(3_600).max(2_592_000));
+const seconds = z.pipe(digits(9, 'expected seconds'), intWithin(3_600, 2_592_000));
 
 export interface Upload {
   readonly filename: string;
@@ -46,7 +44,7 @@ export function readUpload(
     upload: {
       filename: (name === '' ? 'upload.jsonl' : name).slice(0, MAX_NAME_CHARS),
       bytes: file.value,
-      ...(lifetime.ms === undefined ? {} : { lifetimeMs: lifetime.ms }),
+      ...given({ lifetimeMs: lifetime.ms }),
     },
   };
 }
@@ -65,5 +63,5 @@ function lifetimeOf(
 }
 
 function wrong(param: string, message: string) {
-  return failure('invalid_request_error', { param, message: `Field "${param}": ${message}.` });
+  return wrongInput({ param, message: `Field "${param}": ${message}.` });
 }

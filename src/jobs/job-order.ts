@@ -2,11 +2,13 @@
  * The request that creates a job: any request of the data plane, as JSON, with an optional
  * deadline, idempotency key and webhook. How a job is shown is in job-view.ts.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { MODEL_PATHS } from '../apis/model-apis.ts';
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
 import type { JobSettings } from '../config/job-settings.ts';
-import { failure, type Outcome } from '../http/errors.ts';
+import { failure, type Outcome, wrongInput } from '../http/errors.ts';
+import { textLike, textUpTo } from '../http/field-schemas.ts';
+import { given } from '../http/given.ts';
 import { isReservedHeader } from '../http/headers.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type JsonBounds, type Span, scanJson } from '../http/json-scan.ts';
@@ -23,33 +25,35 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 const headers = z.record(
   z
-    .string()
-    .regex(/^[A-Za-z0-9-]{1,64}$/, 'expected a name of letters, digits and "-"')
-    .transform((name) => name.toLowerCase())
-    .refine((name) => !isReservedHeader(name), 'expected no header that Talaria sets itself'),
-  z
-    .string()
-    .max(4_096)
-    .regex(/^[\x20-\x7e]*$/, 'expected printable ASCII'),
+    .pipe(
+      textLike(/^[A-Za-z0-9-]{1,64}$/, 'expected a name of letters, digits and "-"'),
+      z.transform((name) => name.toLowerCase()),
+    )
+    .check(
+      z.refine((name) => !isReservedHeader(name), 'expected no header that Talaria sets itself'),
+    ),
+  z.string().check(z.maxLength(4_096), z.regex(/^[\x20-\x7e]*$/, 'expected printable ASCII')),
 );
 
 export const jobOrderSchema = z.strictObject({
-  method: z.enum(METHODS).default('POST'),
+  method: z._default(z.enum(METHODS), 'POST'),
   /** Path and query. */
-  path: z.string().max(4_096),
-  headers: headers.refine((h) => Object.keys(h).length <= MAX_HEADERS, 'too many').default({}),
+  path: textUpTo(4_096),
+  headers: z._default(
+    headers.check(z.refine((h) => Object.keys(h).length <= MAX_HEADERS, 'too many')),
+    {},
+  ),
   /** Any JSON. */
-  body: z.unknown().optional(),
+  body: z.optional(z.unknown()),
   /** Bytes instead of JSON, in base64; their `content-type` is among the headers. */
-  body_base64: z.base64().optional(),
+  body_base64: z.optional(z.base64()),
   /** Counts from the arrival of this request. */
-  deadline_ms: z.int().min(1).optional(),
+  deadline_ms: z.optional(z.int().check(z.minimum(1))),
   /** Has the effect of the header `Idempotency-Key`. */
-  idempotency_key: z
-    .string()
-    .regex(/^[\x20-\x7e]{1,255}$/, 'expected 1 to 255 printable characters')
-    .optional(),
-  webhook: z.strictObject({ url: z.string().max(2_048), secret: z.string().optional() }).optional(),
+  idempotency_key: z.optional(
+    textLike(/^[\x20-\x7e]{1,255}$/, 'expected 1 to 255 printable characters'),
+  ),
+  webhook: z.optional(z.strictObject({ url: textUpTo(2_048), secret: z.optional(z.string()) })),
 });
 
 export interface JobOrder {
@@ -90,7 +94,7 @@ export function readJobOrder(
     return failure('request_too_large', { message });
   }
   const parsed = jobOrderSchema.safeParse(JSON.parse(withoutValues(bytes, spans)));
-  if (!parsed.success) return failure('invalid_request_error', firstProblem(parsed.error));
+  if (!parsed.success) return wrongInput(firstProblem(parsed.error));
   const { method, deadline_ms, idempotency_key, webhook } = parsed.data;
   const { settings } = rules;
   const path = pathOf(parsed.data.path);
@@ -119,13 +123,12 @@ export function readJobOrder(
         ...parsed.data.headers,
       },
       body: body.bytes,
-      ...(deadline_ms === undefined ? {} : { deadlineMs: deadline_ms }),
-      ...(idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key }),
+      ...given({ deadlineMs: deadline_ms, idempotencyKey: idempotency_key }),
       ...(webhook
         ? {
             webhook: {
               url: webhook.url,
-              ...(webhook.secret === undefined ? {} : { secret: webhook.secret }),
+              ...given({ secret: webhook.secret }),
             },
           }
         : {}),
@@ -223,5 +226,5 @@ function webhookProblem(
 }
 
 function wrong(param: string, message: string) {
-  return failure('invalid_request_error', { param, message: `Field "${param}": ${message}.` });
+  return wrongInput({ param, message: `Field "${param}": ${message}.` });
 }

@@ -1,6 +1,7 @@
 /** The query of a list (cursor and page length), and the list in the format of OpenAI's API. */
-import * as z from 'zod';
-import { failure, type Outcome } from '../http/errors.ts';
+import * as z from 'zod/mini';
+import { type Outcome, wrongInput } from '../http/errors.ts';
+import { digits, intWithin, textLike } from '../http/field-schemas.ts';
 import { firstProblem } from '../http/problem.ts';
 
 const ID = /^[A-Za-z0-9_/-]{1,128}$/;
@@ -8,24 +9,19 @@ const ID = /^[A-Za-z0-9_/-]{1,128}$/;
 /** Query fields of every list; `usual` is the default page length, `most` the longest. */
 export function pageFields(usual: number, most: number) {
   return {
-    after: z.string().regex(ID, 'expected an id').optional(),
-    limit: z
-      .string()
-      .regex(/^\d{1,6}$/, `expected 1 to ${most}`)
-      .transform(Number)
-      .pipe(z.int().min(1).max(most))
-      .default(usual),
+    after: z.optional(textLike(ID, 'expected an id')),
+    limit: z._default(z.pipe(digits(6, `expected 1 to ${most}`), intWithin(1, most)), usual),
   };
 }
 
 /** Checks a query; unknown fields are ignored. */
-export function readQuery<T extends z.ZodObject>(
+export function readQuery<T extends z.ZodMiniObject>(
   schema: T,
   query: Record<string, string>,
 ): Outcome<{ query: z.infer<T> }> {
   const parsed = schema.safeParse(query);
   if (parsed.success) return { ok: true, query: parsed.data };
-  return failure('invalid_request_error', firstProblem(parsed.error));
+  return wrongInput(firstProblem(parsed.error));
 }
 
 /** A page in the format of OpenAI's API; `more`: there is another page. */

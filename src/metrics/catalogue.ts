@@ -1,7 +1,8 @@
 /**
- * All metrics: name, type, labels (beside `tenant`) and help. docs/metrics.md has the same table, and
- * a test compares the two. Names follow Prometheus' conventions (base units, `_total`), and a released
- * name keeps its labels: objects and Workers of two versions meet during a deploy.
+ * All metrics: name and labels (beside `tenant`). docs/metrics.md has the same table, and a test
+ * compares the two. Names follow Prometheus' conventions (base units, `_total` for counters alone), and
+ * a released name keeps its labels: objects and Workers of two versions meet during a deploy. What each
+ * means is in `help.ts`.
  */
 
 /** Buckets of OpenTelemetry's GenAI semantic conventions (`gen_ai.server.*`), s. */
@@ -25,133 +26,103 @@ export const BUCKETS = {
 
 export type HistogramName = keyof typeof BUCKETS;
 
-type Entry = readonly [type: 'counter' | 'gauge' | 'histogram', labels: string, help: string];
-
 const COUNTED = {
-  talaria_calls_total: ['counter', 'backend endpoint app outcome code', 'Calls that ended.'],
-  talaria_call_duration_seconds: [
-    'histogram',
-    'backend app',
-    'Arrival to the last byte, of calls that succeeded.',
-  ],
-  talaria_queue_duration_seconds: ['histogram', 'backend app', 'Arrival to the first slot.'],
-  talaria_time_to_first_token_seconds: [
-    'histogram',
-    'backend app',
-    'Arrival to the first byte of a streamed answer.',
-  ],
-  talaria_time_per_output_token_seconds: [
-    'histogram',
-    'backend app',
-    'Time for each output token after the first.',
-  ],
-  talaria_input_tokens_total: ['counter', 'backend app', 'Input tokens that endpoints reported.'],
-  talaria_cached_tokens_total: ['counter', 'backend app', 'Of these, tokens read from a cache.'],
-  talaria_output_tokens_total: ['counter', 'backend app', 'Output tokens that endpoints reported.'],
-  talaria_runs_finished_total: ['counter', 'app', 'Runs that ended.'],
-  talaria_refusals_total: ['counter', 'key code', 'Requests that were refused, by API key.'],
-  talaria_retries_total: ['counter', 'backend endpoint code', 'Failed attempts that were retried.'],
-  talaria_leases_granted_total: ['counter', 'backend endpoint', 'Slots that were granted.'],
-  talaria_leases_expired_total: ['counter', 'backend endpoint', 'Slots taken back from the lost.'],
-  talaria_circuit_openings_total: ['counter', 'backend endpoint', 'Circuit breakers that opened.'],
-  talaria_wakes_ended_total: ['counter', 'backend cause outcome', 'Wakes by how they turned out.'],
-  talaria_forecast_expected_needs_total: [
-    'counter',
-    'backend',
-    'Sum of the probabilities for which endpoints were woken ahead.',
-  ],
-  talaria_forecast_actual_needs_total: ['counter', 'backend', 'Of these wakes, those needed.'],
-  talaria_object_steps_total: ['counter', '', 'Steps of the dispatcher.'],
-  talaria_object_writes_total: ['counter', 'of', 'Writes to storage.'],
-  talaria_object_write_failures_total: ['counter', 'of', 'Writes to storage that failed.'],
-} as const satisfies Record<string, Entry>;
+  talaria_calls_total: 'backend endpoint app outcome code',
+  talaria_call_duration_seconds: 'backend app',
+  talaria_queue_duration_seconds: 'backend app',
+  talaria_time_to_first_token_seconds: 'backend app',
+  talaria_time_per_output_token_seconds: 'backend app',
+  talaria_input_tokens_total: 'backend app',
+  talaria_cached_tokens_total: 'backend app',
+  talaria_output_tokens_total: 'backend app',
+  talaria_runs_finished_total: 'app',
+  talaria_refusals_total: 'key code',
+  talaria_retries_total: 'backend endpoint code',
+  talaria_leases_granted_total: 'backend endpoint',
+  talaria_leases_expired_total: 'backend endpoint',
+  talaria_circuit_openings_total: 'backend endpoint',
+  talaria_wakes_ended_total: 'backend cause outcome',
+  talaria_forecast_expected_needs_total: 'backend',
+  talaria_forecast_actual_needs_total: 'backend',
+  talaria_object_steps_total: '',
+  talaria_object_writes_total: 'of',
+  talaria_object_write_failures_total: 'of',
+} as const satisfies Record<string, string>;
 
 const STORED = {
-  talaria_warm_seconds_total: ['counter', 'backend', 'Time that endpoints were warm or warming.'],
-  talaria_warm_cost_total: ['counter', 'backend', 'Its price, at prewarm.pricePerWarmSecond.'],
-  talaria_ping_seconds_total: ['counter', 'backend', 'Warm time of pings before they were used.'],
-  talaria_wakes_total: ['counter', 'backend cause', 'Wakes by cause.'],
-  talaria_pings_total: ['counter', 'backend outcome', 'Pings ahead of need by outcome.'],
-  talaria_releases_total: ['counter', 'backend', 'Idle endpoints that were told to go cold.'],
-  talaria_cold_waits_total: ['counter', 'backend kind', 'Waits for cold starts, and those spared.'],
-  talaria_cold_wait_seconds_total: ['counter', 'backend kind', 'How long they were.'],
-} as const satisfies Record<string, Entry>;
+  talaria_warm_seconds_total: 'backend',
+  talaria_warm_cost_total: 'backend',
+  talaria_ping_seconds_total: 'backend',
+  talaria_wakes_total: 'backend cause',
+  talaria_pings_total: 'backend outcome',
+  talaria_releases_total: 'backend',
+  talaria_cold_waits_total: 'backend kind',
+  talaria_cold_wait_seconds_total: 'backend kind',
+} as const satisfies Record<string, string>;
 
 const OF_ADAPTERS = {
-  talaria_adapter_loads_total: ['counter', 'backend cause', 'Loads of adapters by cause.'],
-  talaria_adapter_unloads_total: ['counter', 'backend', 'Adapters that made room for others.'],
-  talaria_adapter_outcomes_total: [
-    'counter',
-    'backend outcome',
-    'Loads ahead of need by how they ended; of the failed ones all.',
-  ],
-  talaria_adapter_waits_total: ['counter', 'backend', 'Calls that waited for a load.'],
-  talaria_adapter_wait_seconds_total: ['counter', 'backend', 'How long they waited.'],
-} as const satisfies Record<string, Entry>;
+  talaria_adapter_loads_total: 'backend cause',
+  talaria_adapter_unloads_total: 'backend',
+  talaria_adapter_outcomes_total: 'backend outcome',
+  talaria_adapter_waits_total: 'backend',
+  talaria_adapter_wait_seconds_total: 'backend',
+} as const satisfies Record<string, string>;
 
 const OF_PREFIXES = {
-  talaria_prefix_calls_total: ['counter', 'backend', 'Calls placed by their prefix.'],
-  talaria_prefix_input_tokens_total: ['counter', 'backend', 'Tokens of their prompts.'],
-  talaria_prefix_expected_tokens_total: ['counter', 'backend', 'Of these, expected in caches.'],
-  talaria_prefix_reported_input_tokens_total: [
-    'counter',
-    'backend',
-    'Tokens of prompts whose hits were reported.',
-  ],
-  talaria_prefix_reported_tokens_total: ['counter', 'backend', 'Of these, reported as cached.'],
-  talaria_prefix_held_seconds_total: ['counter', 'backend', 'Slots free for calls held back.'],
-  talaria_prefix_saved_seconds_total: ['counter', 'backend', 'Prefill saved by expected hits.'],
-} as const satisfies Record<string, Entry>;
+  talaria_prefix_calls_total: 'backend',
+  talaria_prefix_input_tokens_total: 'backend',
+  talaria_prefix_expected_tokens_total: 'backend',
+  talaria_prefix_reported_input_tokens_total: 'backend',
+  talaria_prefix_reported_tokens_total: 'backend',
+  talaria_prefix_held_seconds_total: 'backend',
+  talaria_prefix_saved_seconds_total: 'backend',
+  talaria_prefix_reads_total: 'backend',
+  talaria_prefix_read_outcomes_total: 'backend outcome',
+  talaria_prefix_read_seconds_total: 'backend',
+  talaria_prefix_read_spared_seconds_total: 'backend',
+} as const satisfies Record<string, string>;
 
 const GAUGES = {
-  talaria_calls_waiting: ['gauge', 'backend', 'Calls that wait.'],
-  talaria_oldest_wait_seconds: ['gauge', 'backend', 'Time that the oldest of them has waited.'],
-  talaria_expected_wait_seconds: ['gauge', 'backend', 'Wait expected of a call that comes now.'],
-  talaria_calls_running: ['gauge', 'backend endpoint', 'Calls that have a slot.'],
-  talaria_slots: ['gauge', 'backend endpoint', 'Configured slots.'],
-  talaria_effective_slots: ['gauge', 'backend endpoint', 'Slots that the endpoint has shown.'],
-  talaria_slots_in_use: ['gauge', 'backend endpoint', 'Slots that calls hold.'],
-  talaria_runs_in_flight: ['gauge', '', 'Runs that have not ended.'],
-  talaria_open_runs: ['gauge', 'key', 'Runs in flight that an API key opened.'],
-  talaria_side_calls: ['gauge', 'key', 'Requests without a slot that run.'],
-  talaria_endpoint_circuit_open: ['gauge', 'backend endpoint', 'Whether calls are kept from it.'],
-  talaria_endpoint_state: ['gauge', 'backend endpoint state presumed', 'Its state, as a label.'],
-  talaria_endpoint_cold_start_seconds: ['gauge', 'backend endpoint source', 'A cold start.'],
-  talaria_endpoint_idle_timeout_seconds: [
-    'gauge',
-    'backend endpoint source',
-    'Time without calls after which it goes cold.',
-  ],
-  talaria_endpoint_observations: ['gauge', 'backend endpoint of', 'What these times come from.'],
-  talaria_endpoint_last_error_timestamp_seconds: [
-    'gauge',
-    'backend endpoint of',
-    'When a wake, or a release, last failed.',
-  ],
-  talaria_object_start_time_seconds: ['gauge', '', 'When the object started, and counters were 0.'],
-  talaria_object_database_bytes: ['gauge', '', 'Size of its database.'],
-  talaria_bodies_in_hand: ['gauge', 'key', 'Bodies that this Worker holds.'],
-  talaria_bodies_in_hand_bytes: ['gauge', 'key', 'Bytes of these bodies.'],
-  talaria_uploads: ['gauge', 'key', 'Bodies that this Worker relays.'],
-} as const satisfies Record<string, Entry>;
+  talaria_calls_waiting: 'backend',
+  talaria_oldest_wait_seconds: 'backend',
+  talaria_expected_wait_seconds: 'backend',
+  talaria_calls_running: 'backend endpoint',
+  talaria_slots: 'backend endpoint',
+  talaria_effective_slots: 'backend endpoint',
+  talaria_slots_in_use: 'backend endpoint',
+  talaria_runs_in_flight: '',
+  talaria_open_runs: 'key',
+  talaria_side_calls: 'key',
+  talaria_endpoint_circuit_open: 'backend endpoint',
+  talaria_endpoint_state: 'backend endpoint state presumed',
+  talaria_endpoint_cold_start_seconds: 'backend endpoint source',
+  talaria_endpoint_idle_timeout_seconds: 'backend endpoint source',
+  talaria_endpoint_observations: 'backend endpoint of',
+  talaria_endpoint_last_error_timestamp_seconds: 'backend endpoint of',
+  talaria_object_start_time_seconds: '',
+  talaria_object_database_bytes: '',
+  talaria_bodies_in_hand: 'key',
+  talaria_bodies_in_hand_bytes: 'key',
+  talaria_uploads: 'key',
+} as const satisfies Record<string, string>;
 
 const OF_JOBS = {
-  talaria_jobs_ended_total: ['counter', 'state', 'Jobs and lines of batches that ended.'],
-  talaria_job_retries_total: ['counter', '', 'Attempts of jobs that were made again.'],
-  talaria_jobs_unfinished: ['gauge', 'key', 'Jobs and lines of batches that have not ended.'],
-  talaria_jobs_running: ['gauge', 'key', 'Of these, those whose calls wait or run.'],
-  talaria_batches_unfinished: ['gauge', 'key', 'Batches that have not ended.'],
-  talaria_job_files: ['gauge', 'key', 'Files that are kept.'],
-  talaria_jobs_stored_bytes: ['gauge', 'key', 'Bytes of jobs, batches and files.'],
-  talaria_job_webhooks_waiting: ['gauge', 'key', 'Webhooks that are not delivered yet.'],
-} as const satisfies Record<string, Entry>;
+  talaria_jobs_ended_total: 'state',
+  talaria_job_retries_total: '',
+  talaria_jobs_unfinished: 'key',
+  talaria_jobs_running: 'key',
+  talaria_batches_unfinished: 'key',
+  talaria_job_files: 'key',
+  talaria_jobs_stored_bytes: 'key',
+  talaria_job_webhooks_waiting: 'key',
+} as const satisfies Record<string, string>;
 
 const OF_SCRAPES = {
-  talaria_up: ['gauge', '', "Whether the tenant's figures are in this answer."],
-  talaria_last_figures_timestamp_seconds: ['gauge', 'of', 'When its figures were taken.'],
-  talaria_metrics_shard_up: ['gauge', 'shard', 'Whether the shard of the register answered.'],
-  talaria_metrics_tenants_omitted: ['gauge', '', 'Tenants that had no room in this answer.'],
-} as const satisfies Record<string, Entry>;
+  talaria_up: '',
+  talaria_last_figures_timestamp_seconds: 'of',
+  talaria_metrics_shard_up: 'shard',
+  talaria_metrics_tenants_omitted: '',
+} as const satisfies Record<string, string>;
 
 export const CATALOGUE = {
   ...OF_SCRAPES,
@@ -165,13 +136,17 @@ export const CATALOGUE = {
 
 export type MetricName = keyof typeof CATALOGUE;
 
-/** Names of the counters that have the labels and no buckets. */
-export type CounterName = {
-  [N in MetricName]: (typeof CATALOGUE)[N][0] extends 'counter' ? N : never;
-}[MetricName];
+/** Names of the counters. */
+export type CounterName = Extract<MetricName, `${string}_total`>;
+
+/** Prometheus' type of a metric. */
+export function typeOf(name: MetricName): 'counter' | 'gauge' | 'histogram' {
+  if (name in BUCKETS) return 'histogram';
+  return name.endsWith('_total') ? 'counter' : 'gauge';
+}
 
 /** Labels of a metric, without the tenant's, in the order of the values in its samples. */
 export function labelsOf(name: MetricName): readonly string[] {
-  const labels: string = CATALOGUE[name][1];
+  const labels: string = CATALOGUE[name];
   return labels === '' ? [] : labels.split(' ');
 }

@@ -4,7 +4,8 @@
  * know, or a sample of another form, is left out.
  */
 import type { Sample, Samples } from '../protocol/metrics.ts';
-import { BUCKETS, CATALOGUE, labelsOf, type MetricName } from './catalogue.ts';
+import { BUCKETS, CATALOGUE, labelsOf, type MetricName, typeOf } from './catalogue.ts';
+import type { Help } from './help.ts';
 
 export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -18,12 +19,12 @@ export interface Source {
 
 const NAMES = Object.keys(CATALOGUE) as MetricName[];
 
-export function exposition(sources: readonly Source[]): string {
-  return NAMES.map((name) => family(name, sources)).join('');
+export function exposition(sources: readonly Source[], help: Partial<Help>): string {
+  return NAMES.map((name) => family(name, sources, help[name])).join('');
 }
 
-function family(name: MetricName, sources: readonly Source[]): string {
-  const [type, , help] = CATALOGUE[name];
+function family(name: MetricName, sources: readonly Source[], help: string | undefined): string {
+  const type = typeOf(name);
   const names = labelsOf(name);
   const lines: string[] = [];
   for (const { tenant, samples, withoutGauges } of sources) {
@@ -34,7 +35,8 @@ function family(name: MetricName, sources: readonly Source[]): string {
     }
   }
   if (lines.length === 0) return '';
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+  const helpLine = help === undefined ? '' : `# HELP ${name} ${help}\n`;
+  return `${helpLine}# TYPE ${name} ${type}\n${lines.join('')}`;
 }
 
 /** The labels without braces; undefined where the sample has not as many values as there are labels. */

@@ -2,6 +2,8 @@
  * The Worker's client of the register of metrics, which the objects of tenants bring their figures to
  * (durable-objects/metrics-shard.ts). A shard that fails or is late takes nothing from the others.
  */
+
+import { inTime } from '../protocol/in-time.ts';
 import {
   METRICS_SHARDS,
   type MetricsShardApi,
@@ -41,7 +43,7 @@ export async function registeredFigures<E extends { readonly ok: false }>(
     const asked = shards.slice(i, i + SHARDS_AT_ONCE);
     const most = Math.floor(left / asked.length);
     const pages = await Promise.all(
-      asked.map((shard) => inTime(() => askShard(env, shard, (stub) => stub.page(most)))),
+      asked.map((shard) => metricsInTime(() => askShard(env, shard, (stub) => stub.page(most)))),
     );
     const came = pages.flatMap((page) => page?.figures ?? []);
     const lines = came.reduce((sum, stored) => sum + stored.lines, 0);
@@ -64,25 +66,16 @@ export async function figuresFromRegister(
 ): Promise<StoredFigures[]> {
   const byShard = Map.groupBy(tenants, (tenant) => shardOf(tenant, METRICS_SHARDS));
   const found = await Promise.all(
-    [...byShard].map(([shard, of]) => inTime(() => askShard(env, shard, (stub) => stub.of(of)))),
+    [...byShard].map(([shard, of]) =>
+      metricsInTime(() => askShard(env, shard, (stub) => stub.of(of))),
+    ),
   );
   return found.flatMap((figures) => figures ?? []);
 }
 
 /** The answer to a question; undefined, and logged, where it fails or takes too long. */
-export async function inTime<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer in time')), PATIENCE_MS);
-  });
-  try {
-    return await Promise.race([ask(), timeout]);
-  } catch (error) {
-    console.error(JSON.stringify({ event: 'no_metrics', error: String(error) }));
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
+export function metricsInTime<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  return inTime(ask, PATIENCE_MS, 'no_metrics');
 }
 
 function askShard<T>(

@@ -1,5 +1,5 @@
 /** Builds the OpenAPI 3.1 description of the API from the table in `operations.ts`. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { tenantSchema } from '../config/schema.ts';
 import { ERROR_CODES } from '../http/errors.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
@@ -23,7 +23,7 @@ const error = z.object({
   error: z.object({
     message: z.string(),
     type: z.string(),
-    param: z.string().nullable(),
+    param: z.nullable(z.string()),
     code: z.enum(ERROR_CODES),
   }),
 });
@@ -138,14 +138,14 @@ function parametersOf({ path, query = [], dispatched }: Operation): Json[] {
   return [...inPath, ...inQuery, ...refs];
 }
 
-function contentOf(byType: Readonly<Record<string, z.ZodType>>): Json {
+function contentOf(byType: Readonly<Record<string, z.ZodMiniType>>): Json {
   return Object.fromEntries(
     Object.entries(byType).map(([type, schema]) => [type, { schema: schemaOf(schema) }]),
   );
 }
 
 /** JSON Schema of the input as a client writes it: fields with a default may be left out. */
-function schemaOf(schema: z.ZodType): Json {
+function schemaOf(schema: z.ZodMiniType): Json {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
   return rest;
 }

@@ -3,7 +3,7 @@
  * are the schemas that the code parses with; a test compares the table with the routes, so that
  * neither has an operation that the other lacks.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { MODEL_APIS, type ModelApi, modelName } from '../apis/model-apis.ts';
 import { runEventSchema } from '../apis/run-event.ts';
 import { keyLimitsSchema } from '../config/key-limits.ts';
@@ -27,12 +27,12 @@ export interface Operation {
   /** It waits for a slot: it accepts the headers that identify a call. */
   readonly dispatched?: boolean;
   /** Schemas of the request's body by content type. */
-  readonly request?: Readonly<Record<string, z.ZodType>>;
+  readonly request?: Readonly<Record<string, z.ZodMiniType>>;
   /** Names of the query parameters. */
   readonly query?: readonly string[];
   readonly status: number;
   /** Schemas of the answer by content type; absent where it has no body. */
-  readonly answer?: Readonly<Record<string, z.ZodType>>;
+  readonly answer?: Readonly<Record<string, z.ZodMiniType>>;
 }
 
 const JSON_TYPE = 'application/json';

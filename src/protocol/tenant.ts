@@ -9,7 +9,7 @@ import type { Gauges } from '../core/limits/key-limits.ts';
 import type { AdapterState } from '../core/runs/call-place.ts';
 import type { CallRequest } from '../core/runs/call-request.ts';
 import type { CallResult } from '../core/runs/call-result.ts';
-import type { PrefixLink } from '../core/runs/prefix.ts';
+import type { KeptPrefix, PrefixLink } from '../core/runs/prefix.ts';
 import type { RecordedRun } from '../core/runs/recorded-run.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from './looking.ts';
@@ -17,7 +17,7 @@ import type { SteerAnswer, SteeringQuestion, SteeringReply, SteerOrder } from '.
 
 export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
 export { MAX_LINKS } from '../core/runs/prefix.ts';
-export type { CallRequest, CallResult, EndpointState, Gauges, PrefixLink };
+export type { CallRequest, CallResult, EndpointState, Gauges, KeptPrefix, PrefixLink };
 
 /** The state of one rate limit of an API key. */
 export type LimitGauge = NonNullable<Gauges['requests']>;
@@ -80,6 +80,8 @@ export interface Grant {
   readonly prefixTokens?: number;
   /** How the call found its adapter; absent where it needs none. */
   readonly adapter?: AdapterState;
+  /** The link of its prefix whose text is to be kept (`keepPrefix`); absent: none. */
+  readonly keepPrefix?: string;
   /** The rank by which the call was chosen, over its weight, ms. */
   readonly rankMs: number;
   /** Length of the lease without a renewal, ms. */
@@ -250,6 +252,21 @@ export interface AdapterOrder extends PingOrder {
   readonly spare: readonly string[];
 }
 
+/** The beginning of prompts, as the request by which an endpoint reads it. */
+export interface PrefixText extends KeptPrefix {
+  /** Path after the endpoint's URL. */
+  readonly path: string;
+  readonly body: string;
+}
+
+/** A prefix that an endpoint is to read ahead of a call. */
+export interface PrefixOrder extends PingOrder {
+  readonly link: string;
+  /** Names the read together with the endpoint, epoch ms. */
+  readonly readAt: number;
+  readonly patienceMs: number;
+}
+
 export type { LoadReport };
 
 /** How the requests that wake an endpoint ended. */
@@ -330,6 +347,8 @@ export interface TenantApi {
   again(callId: string, result: CallResult): Promise<boolean>;
   renew(callId: string): Promise<void>;
   cancel(callId: string): Promise<void>;
+  /** Takes the text that a grant has asked for; it may be dropped. */
+  keepPrefix(text: PrefixText): Promise<void>;
   isRevoked(keyId: string, version: number, keyHash?: string): Promise<boolean>;
   /**
    * Charges `count` requests that need no slot to a key; a refused charge takes nothing. Repeated

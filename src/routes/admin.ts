@@ -2,14 +2,14 @@
  * The administrator's API: tenants, their API keys, and what was learned of their applications.
  * Export and import are in `archive.ts`, metrics in `metrics.ts`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import {
   adminAuth,
   ask,
   change,
   documentOf,
   noTenant,
-  refuse,
   refuseConfig,
   steer,
 } from '../auth/admin-tenant.ts';
@@ -20,7 +20,8 @@ import { makeKey, revokeKey } from '../auth/tenant-steering.ts';
 import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
 import { MAX_CONFIG_BYTES } from '../config/schema.ts';
-import { parseDocument, readDocument } from '../config/store.ts';
+import { readDocument } from '../config/store.ts';
+import { errorResponse } from '../http/errors.ts';
 import { readText } from '../http/read-body.ts';
 import { usageView } from '../jobs/job-view.ts';
 import { askJobs, forgetJobs } from '../jobs/jobs-client.ts';
@@ -32,14 +33,14 @@ export const admin = new Hono<AppEnv>()
   .put('/tenants/:tenant', putTenant)
   .get('/tenants/:tenant', async (c) => {
     const document = await documentOf(c);
-    if (!document) return noTenant(c);
+    if (!document) return noTenant();
     const etag = versionTag(document.version);
     return c.json({ tenant: c.req.param('tenant'), ...document }, 200, { etag });
   })
   .delete('/tenants/:tenant', async (c) => {
     const tenant = c.req.param('tenant');
     const last = (await documentOf(c)) ?? (await readDocument(c.env.TENANTS, tenant));
-    if (!last) return noTenant(c);
+    if (!last) return noTenant();
     await withdraw(c.env, tenant, last);
     await forgetAnswers(c.env, tenant);
     await forgetJobs(c.env, tenant);
@@ -53,33 +54,33 @@ export const admin = new Hono<AppEnv>()
   .get('/tenants/:tenant/pdgraph', (c) => show(c, 'pdgraph', 'application/json'))
   .get('/tenants/:tenant/status', (c) => show(c, 'status', 'application/json'))
   .get('/tenants/:tenant/jobs', async (c) => {
-    if (!(await documentOf(c))) return noTenant(c);
+    if (!(await documentOf(c))) return noTenant();
     const usage = await askJobs(c.env, c.req.param('tenant'), (object) => object.usage());
     return c.json({ keys: usage.map(usageView) });
   })
   .get('/tenants/:tenant/prewarm', (c) => show(c, 'prewarm', 'application/json'))
   .get('/tenants/:tenant/runs', async (c) => {
     const runs = await ask(c, (stub) => stub.runs(c.req.query('app')));
-    return runs ? c.body(runs, 200, { 'content-type': 'application/jsonl' }) : noTenant(c);
+    return runs ? c.body(runs, 200, { 'content-type': 'application/jsonl' }) : noTenant();
   });
 
 async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Response> {
   const tenant = c.req.param('tenant');
   const read = readVersion(c.req.header('if-match'));
-  if (!read.ok) return refuse(c, read.error);
+  if (!read.ok) return errorResponse(read.error);
   const body = await readText(c.req.raw, { maxBytes: MAX_CONFIG_BYTES });
-  if (!body.ok) return refuse(c, body.error);
+  if (!body.ok) return errorResponse(body.error);
   let json: unknown;
   try {
     json = JSON.parse(body.text);
   } catch {
-    return refuse(c, { code: 'invalid_request_error', message: 'The body is not valid JSON.' });
+    return errorResponse({ code: 'invalid_request_error', message: 'The body is not valid JSON.' });
   }
   const accepted = await acceptConfig(json, tenant, c.env);
-  if (!accepted.ok) return refuseConfig(c, accepted.problems);
+  if (!accepted.ok) return refuseConfig(accepted.problems);
   if (read.version !== undefined) return putNewer(c, accepted.text, read.version);
   const changed = await change(c, (stub) => stub.putConfig(accepted.text, c.get('admin')));
-  if (!changed) return noTenant(c);
+  if (!changed) return noTenant();
   return c.json({ tenant, ...changed.after }, changed.before ? 200 : 201);
 }
 
@@ -91,11 +92,11 @@ async function putNewer(
 ): Promise<Response> {
   const tenant = c.req.param('tenant');
   const answer = await steer(c, { type: 'config', config, ifVersion }, c.get('admin'));
-  if (answer.status === 'changed') return c.json({ tenant, ...parseDocument(answer.document) });
+  if (answer.status === 'changed') return c.json({ tenant, ...answer.document });
   if (answer.status === 'conflict') {
     return conflictResponse(c, answer.document, (document) => ({ tenant, ...document }));
   }
-  return noTenant(c);
+  return noTenant();
 }
 
 async function show(
@@ -104,5 +105,5 @@ async function show(
   contentType: string,
 ): Promise<Response> {
   const view = await ask(c, (stub) => stub.view(what, c.req.query('app')));
-  return view === undefined ? noTenant(c) : c.body(view, 200, { 'content-type': contentType });
+  return view === undefined ? noTenant() : c.body(view, 200, { 'content-type': contentType });
 }

@@ -2,7 +2,7 @@
  * `GET /v1/calls/:id`: the log entry of a call, with its application, run and unit, its wait, the
  * endpoint that served it, and how it ended.
  */
-import { Hono } from 'hono';
+import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refuseRevokedKey } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
@@ -14,7 +14,6 @@ export const calls = new Hono<AppEnv>().get('/:id', refuseRevokedKey, async (c) 
   const entry = await askTenant(c.env, tenant, (stub) =>
     stub.story(c.req.param('id'), c.get('keyId')),
   );
-  const headers = { 'x-request-id': c.get('requestId') };
-  if (entry === undefined) return errorResponse({ code: 'call_not_found' }, headers);
-  return c.body(entry, 200, { 'content-type': 'application/json', ...headers });
+  if (entry === undefined) return errorResponse({ code: 'call_not_found' });
+  return c.body(entry, 200, { 'content-type': 'application/json' });
 });

@@ -2,7 +2,8 @@
  * Calls for sound and pictures, to the backend of their model; forms are forwarded as unchanged
  * bytes. Where a call may be a form or JSON, its content type decides.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { formCall, modelCall } from '../calls/model-call.ts';

@@ -2,7 +2,7 @@
  * Anthropic's messages API, for endpoints that support it. The form of its errors is in
  * `anthropic-form.ts`.
  */
-import { Hono } from 'hono';
+import { Hono } from 'hono/tiny';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { countCall, modelCall } from '../calls/model-call.ts';

@@ -4,19 +4,25 @@
  * their objects bring their figures to, so that none is woken. With a tenant's key: of that tenant.
  * An object that does not answer costs its own samples (`talaria_up` is 0) and no others.
  */
-import { type Context, Hono } from 'hono';
-import * as z from 'zod';
-import { refuse } from '../auth/admin-tenant.ts';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
+import * as z from 'zod/mini';
+
 import type { AppEnv } from '../auth/app-env.ts';
 import { authenticateAdmin } from '../auth/auth.ts';
 import { chargeRequest } from '../auth/live-key.ts';
 import { heldOfKeys } from '../calls/client-body.ts';
 import { TENANT_NAME } from '../config/schema.ts';
-import { failure, type Outcome } from '../http/errors.ts';
+import { errorResponse, type Outcome, wrongInput } from '../http/errors.ts';
 import { type Hand, InHand } from '../http/in-hand.ts';
 import { CONTENT_TYPE, exposition, type Source } from '../metrics/exposition.ts';
+import { HELP_ASSET, type Help } from '../metrics/help.ts';
 import { askTenant } from '../objects/ask-object.ts';
-import { figuresFromRegister, inTime, registeredFigures } from '../objects/metrics-register.ts';
+import {
+  figuresFromRegister,
+  metricsInTime,
+  registeredFigures,
+} from '../objects/metrics-register.ts';
 import {
   type Figures,
   type FiguresOf,
@@ -62,7 +68,7 @@ export const metrics = new Hono<AppEnv>()
     const auth = await authenticateAdmin(c.req.raw.headers, c.env.ADMIN_TOKEN);
     if (!auth.ok) return next();
     const asked = askedFor(c);
-    if (!asked.ok) return refuse(c, asked.error);
+    if (!asked.ok) return errorResponse(asked.error);
     const { tenants, shards } = asked;
     return answer(c, '/admin', (hand) =>
       tenants ? named(c.env, tenants, hand) : all(c.env, shards, hand),
@@ -73,7 +79,7 @@ export const metrics = new Hono<AppEnv>()
     const others = (c.req.queries('tenant') ?? []).filter((name) => name !== tenant);
     if (others.length > 0 || c.req.query('shard') !== undefined) {
       const message = 'The key of a tenant shows that tenant: leave out "tenant" and "shard".';
-      return refuse(c, { code: 'invalid_request_error', param: 'tenant', message });
+      return errorResponse({ code: 'invalid_request_error', param: 'tenant', message });
     }
     return answer(c, tenant, (hand) => named(c.env, [tenant], hand));
   });
@@ -85,7 +91,7 @@ function askedFor(
   const isName = (name: string) => TENANT_NAME.safeParse(name).success;
   if (tenants.length > MAX_TENANTS || !tenants.every(isName)) {
     const message = `Expected ?tenant=NAME, at most ${MAX_TENANTS} times.`;
-    return failure('invalid_request_error', { param: 'tenant', message });
+    return wrongInput({ param: 'tenant', message });
   }
   if (tenants.length > 0) return { ok: true, tenants };
   const shard = c.req.query('shard');
@@ -94,7 +100,7 @@ function askedFor(
     return { ok: true, shards: [Number(shard)] };
   }
   const message = `Expected a number from 0 to ${METRICS_SHARDS - 1}.`;
-  return failure('invalid_request_error', { param: 'shard', message });
+  return wrongInput({ param: 'shard', message });
 }
 
 /** Answers with what was found, within the memory that scrapes may take. */
@@ -104,17 +110,30 @@ async function answer(
   find: (hand: Hand) => Promise<Outcome<Scraped>>,
 ): Promise<Response> {
   const taken = scrapes.take(owner, { count: 100, bytes: Infinity }, MOST_BYTES);
-  if (!taken.ok) return refuse(c, taken.error);
+  if (!taken.ok) return errorResponse(taken.error);
   const { hand } = taken;
   // The runtime stops a Worker whose client has left without notice: what it held would count for ever.
   c.executionCtx.waitUntil(hand.released);
   try {
     const found = await find(hand);
-    if (!found.ok) return refuse(c, found.error);
-    return c.body(exposition(sourcesOf(found)), 200, { 'content-type': CONTENT_TYPE });
+    if (!found.ok) return errorResponse(found.error);
+    const text = exposition(sourcesOf(found), await helpOf(c.env));
+    return c.body(text, 200, { 'content-type': CONTENT_TYPE });
   } finally {
     hand.release();
   }
+}
+
+/** What this isolate has read of it. */
+let help: Help | undefined;
+
+/** The help of metrics; nothing where it cannot be read, since figures do without it. */
+async function helpOf(env: Env): Promise<Partial<Help>> {
+  if (help) return help;
+  const asset = await env.ASSETS.fetch(`https://assets/${HELP_ASSET}`).catch(() => undefined);
+  if (!asset?.ok) return {};
+  help = await asset.json<Help>();
+  return help;
 }
 
 /** Asks the objects of tenants, and the register for what their jobs' objects have brought. */
@@ -122,7 +141,9 @@ async function named(env: Env, tenants: readonly string[], hand: Hand): Promise<
   const [registered, texts] = await Promise.all([
     figuresFromRegister(env, tenants),
     Promise.all(
-      tenants.map((tenant) => inTime(() => askTenant(env, tenant, (stub) => stub.figures()))),
+      tenants.map((tenant) =>
+        metricsInTime(() => askTenant(env, tenant, (stub) => stub.figures())),
+      ),
     ),
   ]);
   const found = new Map<string, Found[]>();

@@ -2,7 +2,8 @@
  * The OpenAI API and related routes: calls by `model`, and the list of models. Responses,
  * Anthropic's messages, and sound and pictures are in `responses.ts`, `messages.ts` and `media.ts`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refuseRevokedKey } from '../auth/live-key.ts';

@@ -3,7 +3,8 @@
  * Talaria does not know which endpoint has one, if any has, so requests for a kept response get
  * `response_not_found`.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { countCall, modelCall, refuse } from '../calls/model-call.ts';

@@ -2,7 +2,7 @@
  * Health checks for load balancers, without a key: whether the Worker runs, whether it reaches its
  * configuration store, and whether the tenant that it has to wait for is configured.
  */
-import { Hono } from 'hono';
+import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../auth/app-env.ts';
 import { readDocument } from '../config/store.ts';
 

@@ -10,6 +10,13 @@ import { CHROMIUM, NO_CHROMIUM } from './chromium.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/**
+ * How many times slower the pages compute than the machine does, as a slow phone or a busy machine
+ * would: `CPU_SLOWDOWN=8 npx vitest run --project browser` shows what depends on a fast page.
+ */
+export const SLOWDOWN = Number(process.env.CPU_SLOWDOWN ?? 1);
+if (!(SLOWDOWN >= 1)) throw new Error('CPU_SLOWDOWN: a number of 1 or more.');
+
 /** Below a test's own, so that the error names what was waited for. */
 const PATIENCE_MS = 100_000;
 /** Of a test that looks at many screens one after the other. */
@@ -47,6 +54,10 @@ export async function openPage(
   // No test is about time: a busy machine must not fail one.
   opened.setDefaultTimeout(PATIENCE_MS);
   const page = await opened.newPage();
+  if (SLOWDOWN > 1) {
+    const devtools = await opened.newCDPSession(page);
+    await devtools.send('Emulation.setCPUThrottlingRate', { rate: SLOWDOWN });
+  }
   const faults: string[] = [];
   page.on('console', (message) => {
     if (message.type() !== 'error') return;
@@ -69,23 +80,36 @@ export async function signIn(page: Page, origin: string, token: string): Promise
   await page.locator('.shell').waitFor();
 }
 
-/** Serious and critical findings of axe, as `rule: element`. */
+/** Rules whose findings depend on colours alone; what else there is, the theme does not change. */
+const COLOUR_RULES = ['color-contrast', 'link-in-text-block'];
+
+/**
+ * Serious and critical findings of axe, as `rule: element`. In the dark theme only colours are
+ * looked at: the light one has the same elements.
+ */
 export async function seriousFindings(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
-  return page.evaluate(async () => {
+  return page.evaluate(async (colourRules) => {
     interface Finding {
       impact: string;
       id: string;
       nodes: Array<{ target: string[]; failureSummary: string }>;
     }
-    const { axe } = window as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } };
-    const { violations } = await axe.run();
+    interface Axe {
+      run(options: object): Promise<{ violations: Finding[] }>;
+    }
+    const { axe } = window as unknown as { axe: Axe };
+    const isDark = matchMedia('(prefers-color-scheme: dark)').matches;
+    const { violations } = await axe.run({
+      resultTypes: ['violations'],
+      ...(isDark ? { runOnly: colourRules } : {}),
+    });
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .flatMap(({ id, nodes }) =>
         nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')} ${failureSummary}`),
       );
-  });
+  }, COLOUR_RULES);
 }
 
 /** How much wider than the window the page is, px: 0 where nothing must be scrolled sideways. */

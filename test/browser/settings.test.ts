@@ -259,7 +259,7 @@ inBrowser('settings', () => {
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByText('An API key of this tenant').waitFor();
     await page.getByLabel('API key').fill(TENANT_KEY);
-    await page.getByLabel('Application').fill('helpdesk');
+    await page.getByLabel('Application', { exact: true }).fill('helpdesk');
     await page.getByRole('button', { name: 'Send' }).click();
     // An answer is text, whatever it has in it.
     await page.getByText('<b>Hello</b> to you all.', { exact: true }).waitFor();

@@ -1,5 +1,6 @@
 /** The screen What if on the fake server: a replay beside what really happened, and its files. */
 import { readFile } from 'node:fs/promises';
+import { DOMParser } from 'linkedom';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launchChromium } from './chromium.ts';
@@ -13,7 +14,8 @@ let origin: string;
 
 inBrowser('what if', () => {
   beforeAll(async () => {
-    server = new FakeServer({ waiting: 10 });
+    // Enough for a distribution; a replay of more takes longer, and goes through no other code.
+    server = new FakeServer({ waiting: 10, traceRuns: 150 });
     origin = await server.listen();
     browser = await launchChromium();
   });
@@ -29,7 +31,7 @@ inBrowser('what if', () => {
     await signIn(page, origin, ADMIN);
     await page.goto(`${origin}/console/t/demo/what-if`);
     await page.getByRole('button', { name: 'Replay' }).click();
-    await page.getByRole('heading', { name: 'What would have been' }).waitFor({ timeout: 60_000 });
+    await page.getByRole('heading', { name: 'What would have been' }).waitFor();
     const row = page.getByRole('row', { name: /^all / });
     expect(await row.getByRole('cell').count()).toBe(10);
     expect(await row.textContent()).not.toContain('–');
@@ -37,6 +39,19 @@ inBrowser('what if', () => {
     expect(await seriousFindings(page)).toEqual([]);
     expect(await overflowPx(page)).toBe(0);
     expect(faults).toEqual([]);
+    await close();
+  });
+
+  it('keeps a number as it is typed, key by key', async () => {
+    const { page, close } = await openPage(browser, origin);
+    await signIn(page, origin, ADMIN);
+    await page.goto(`${origin}/console/t/demo/what-if`);
+    const price = page.getByRole('spinbutton', { name: 'Price of a warm second' });
+    await price.fill('');
+    await price.pressSequentially('0.00012345678');
+    expect(await price.inputValue()).toBe('0.00012345678');
+    await page.getByRole('button', { name: 'As configured' }).click();
+    expect(await price.inputValue()).toBe('0.00025');
     await close();
   });
 
@@ -58,10 +73,31 @@ inBrowser('what if', () => {
     await page.goto(`${origin}/console/t/demo/what-if`);
     await page.getByRole('button', { name: 'Replay' }).click();
     const download = page.waitForEvent('download');
-    await page.getByRole('button', { name: 'Save the times' }).click({ timeout: 60_000 });
+    await page.getByRole('button', { name: 'Save the times' }).click();
     const lines = (await readFile(await (await download).path(), 'utf8')).trimEnd().split('\r\n');
     expect(lines[0]).toBe('outcome,application,completion_ms');
-    expect(lines.filter((line) => line.startsWith('"what if"')).length).toBeGreaterThan(100);
+    expect(lines.filter((line) => line.startsWith('"what if"'))).toHaveLength(150);
+    await close();
+  });
+
+  it('saves the figure as an SVG with the names of its lines', async () => {
+    const { page, faults, close } = await openPage(browser, origin);
+    await signIn(page, origin, ADMIN);
+    await page.goto(`${origin}/console/t/demo/what-if`);
+    await page.getByRole('button', { name: 'Replay' }).click();
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save the figure' }).click();
+    const download = await saved;
+    expect(download.suggestedFilename()).toBe('what-if.svg');
+    const text = await readFile(await download.path(), 'utf8');
+    // Not in the page, whose policy is for its own elements.
+    const { documentElement } = new DOMParser().parseFromString(text, 'image/svg+xml');
+    expect(documentElement.tagName).toBe('svg');
+    expect(documentElement.querySelectorAll('[aria-label="line"] path')).toHaveLength(3);
+    for (const name of ['really', 'as configured, replayed', 'what if', 'Completion time']) {
+      expect(text).toContain(name);
+    }
+    expect(faults).toEqual([]);
     await close();
   });
 

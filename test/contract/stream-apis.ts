@@ -44,9 +44,7 @@ export const STREAM_APIS: Readonly<Record<string, StreamApi>> = {
     content: delta({ content: 'ü🚀' }),
     finish: (value) => `data: {"choices":[{"index":0,"delta":{},"finish_reason":${value}}]}\n\n`,
     ends: [
-      ...LAST_DATA.flatMap(({ word }) => [word, word.toLowerCase()]).map(
-        (word) => `data: ${word}\n\n`,
-      ),
+      ...LAST_DATA.flatMap((word) => [word, word.toLowerCase()]).map((word) => `data: ${word}\n\n`),
       'data:[DONE]\n\n',
       'data:  [DONE] \n\n',
     ],
@@ -61,7 +59,7 @@ export const STREAM_APIS: Readonly<Record<string, StreamApi>> = {
       }),
       chunk({ choices: [{ index: 0, delta: {}, error: ERROR }] }),
       chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'ERROR' }] }),
-      ...FAULT_REASONS.map(({ word }) =>
+      ...FAULT_REASONS.map((word) =>
         chunk({ choices: [{ index: 0, delta: {}, finish_reason: word }] }),
       ),
       chunk({ choices: [{ index: 0, delta: {}, finish_reason: { type: 'abort', message: 'x' } }] }),
@@ -74,11 +72,11 @@ export const STREAM_APIS: Readonly<Record<string, StreamApi>> = {
   Responses: {
     format: 'responses',
     path: '/responses',
-    starts: RESPONSES_EVENTS.filter(is('start')).map(({ word }) => named(word)),
+    starts: wordsOf(RESPONSES_EVENTS, 'start').map((word) => named(word)),
     content: named('response.output_text.delta', { sequence_number: 1, delta: 'ü🚀' }),
-    ends: RESPONSES_EVENTS.filter(is('end')).map(({ word }) => named(word, { response: {} })),
+    ends: wordsOf(RESPONSES_EVENTS, 'end').map((word) => named(word, { response: {} })),
     faults: [
-      ...RESPONSES_EVENTS.filter(is('fault')).map(({ word }) => named(word)),
+      ...wordsOf(RESPONSES_EVENTS, 'fault').map((word) => named(word)),
       chunk({ type: 'error', message: 'x' }),
       chunk({ error: ERROR }),
     ],
@@ -86,19 +84,19 @@ export const STREAM_APIS: Readonly<Record<string, StreamApi>> = {
   messages: {
     format: 'messages',
     path: '/messages',
-    starts: MESSAGES_EVENTS.filter(is('start')).map(({ word }) => named(word)),
+    starts: wordsOf(MESSAGES_EVENTS, 'start').map((word) => named(word)),
     content: named('content_block_delta', { delta: { text: 'ü🚀' } }),
     finish: (value) =>
       `event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":${value}}}\n\n`,
-    ends: MESSAGES_EVENTS.filter(is('end')).map(({ word }) => named(word)),
+    ends: wordsOf(MESSAGES_EVENTS, 'end').map((word) => named(word)),
     faults: [
-      ...MESSAGES_EVENTS.filter(is('fault')).map(({ word }) => named(word, { error: ERROR })),
+      ...wordsOf(MESSAGES_EVENTS, 'fault').map((word) => named(word, { error: ERROR })),
       chunk({ type: 'error', error: ERROR }),
       chunk({ error: ERROR }),
     ],
   },
 };
 
-function is(meaning: EventMeaning) {
-  return ({ means }: { readonly means: EventMeaning }) => means === meaning;
+function wordsOf(events: Readonly<Record<string, EventMeaning>>, meaning: EventMeaning): string[] {
+  return Object.keys(events).filter((word) => events[word] === meaning);
 }

@@ -4,12 +4,11 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../scripts/raw-workerd.ts';
 import { ADMIN_TOKEN } from '../../scripts/stack.ts';
 import { type Dispatcher, startDispatcher, until } from './harness.ts';
 import { type RecordingEndpoint, startRecordingEndpoint } from './recording-endpoint.ts';
@@ -18,15 +17,6 @@ const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0;
 if (!hasPrometheus) console.log('Prometheus is not installed (apt-get install prometheus).');
 const RULES = fileURLToPath(new URL('../../docs/grafana/talaria.rules.yml', import.meta.url));
 const APP = 'says "hello" \\ and {more}';
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Three jobs: all tenants, one by its name, and one by its key. */
 function configFor(target: string, key: string): string {

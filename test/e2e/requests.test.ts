@@ -132,6 +132,22 @@ describe('an API key', () => {
     expect(await none.text()).toContain('api-key');
   });
 
+  it("has its model in Azure's path where a form has none", async () => {
+    const file =
+      '--B\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nabc\r\n--B--\r\n';
+    const type = { 'content-type': 'multipart/form-data; boundary=B' };
+    const path = '/openai/deployments/gpt-4o/audio/transcriptions?api-version=2024-06-01';
+    expect((await post(path, file, type)).status).toBe(200);
+    const [sent] = gpu.taken();
+    expect(sent?.path).toBe('/v1/audio/transcriptions?api-version=2024-06-01');
+    const form = await new Response(Uint8Array.from(sent?.body ?? []), {
+      headers: type,
+    }).formData();
+    expect([form.get('model'), await (form.get('file') as File).text()]).toEqual(['inner', 'abc']);
+    const unknown = await post(path.replace('gpt-4o', 'none'), file, type);
+    expect(unknown.status).toBe(404);
+  });
+
   it("comes with Azure's SDK, in its paths", async () => {
     const azure = new AzureOpenAI({
       endpoint: url,

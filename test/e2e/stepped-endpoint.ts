@@ -1,5 +1,5 @@
 /**
- * An endpoint that streams in four steps and, at the step that a test chooses, waits until the
+ * An endpoint that streams in steps and, at the step that a test chooses, waits until the
  * test's action is done. A call is identified by its last message.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -13,7 +13,8 @@ const END = 'data: [DONE]\n\n';
 /** The complete stream that a client gets. */
 export const WHOLE = WORD + WORD + REASON + END;
 
-export type Moment = 'read' | 'refused' | 'first' | 'middle' | 'last';
+/** `end`: behind the last event, while the connection is still open. */
+export type Moment = 'read' | 'refused' | 'first' | 'middle' | 'last' | 'end';
 
 interface Step {
   readonly moment: string;
@@ -88,11 +89,12 @@ export class SteppedEndpoint {
       ['first', WORD],
       ['middle', WORD],
       ['last', REASON],
+      ['end', END],
     ] as const) {
       res.write(text);
       await this.#reached(moment);
     }
-    res.end(END);
+    res.end();
   }
 
   async #reached(moment: Moment): Promise<boolean> {

@@ -218,3 +218,29 @@ describe.each(SPLITTING)('the text %j', (text) => {
     expect(named({ auth: { secret: 'K', scheme: text } })).toBe(false);
   });
 });
+
+describe('a name that was never filled in', () => {
+  it.each(['undefined', 'null', '%RUN%', '{{ run }}'])('is none of a run: %s', async (name) => {
+    const path = `/v1/runs/${encodeURIComponent(name)}`;
+    const begin = { type: 'unit_begin', unit: 'u', app: 'a' };
+    const answers = [
+      ['run', await data(`${path}/events`, begin)],
+      ['run', await data(`${path}/finish`, {})],
+      ['unit', await data('/v1/runs/r-1/events', { ...begin, unit: name })],
+    ] as const;
+    for (const [param, answer] of answers) {
+      expect(answer.status).toBe(400);
+      expect(await answer.json()).toMatchObject({ error: { param } });
+    }
+    // Nothing names the application, so the begin of a unit opens no run.
+    const opens = { 'x-talaria-app': name };
+    const unopened = await data('/v1/runs/r-2/events', { ...begin, app: name }, opens);
+    expect(unopened.status).toBe(404);
+    const named = await data(
+      '/v1/runs/r-3/events',
+      { ...begin, app: name },
+      { 'x-talaria-app': 'a' },
+    );
+    expect(named.status).toBe(202);
+  });
+});

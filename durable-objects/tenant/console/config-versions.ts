@@ -9,7 +9,7 @@ const VERSIONS_KEPT = 50;
 /** Characters of all versions together; the newest is kept in any case. */
 const CHARS_KEPT = 8_000_000;
 
-export interface ConfigVersion {
+interface ConfigVersion {
   readonly version: number;
   /** Epoch ms. */
   readonly at: number;

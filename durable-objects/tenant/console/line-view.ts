@@ -4,6 +4,7 @@
  */
 import type { Backend } from '../../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../../src/core/dispatch/dispatcher.ts';
+import { queueRankOf } from '../../../src/core/dispatch/queue-rank.ts';
 import type { PolicyName } from '../../../src/core/order/policies/registry.ts';
 import { POLICIES } from '../../../src/core/order/policies/registry.ts';
 import type { WaitingRun as Waiting } from '../../../src/core/order/waiting-queue.ts';
@@ -35,8 +36,8 @@ export function linePage(
   const rows: WaitingRun[] = [];
   const ahead = new RowsAhead();
   const line = lineState(backend, now);
-  const pausing = [...backend.pausingCalls()];
-  const total = backend.queue.runs + pausing.length;
+  const beside = [...backend.pausingCalls(), ...backend.adapters.parked.calls()];
+  const total = backend.queue.runs + beside.length;
   const end = after + limit;
   let index = 0;
   for (const waiting of backend.queue.inOrder()) {
@@ -56,14 +57,24 @@ export function linePage(
     ahead.add(row);
     index += 1;
   }
-  for (const call of pausing.slice(Math.max(0, after - index), Math.max(0, end - index))) {
-    rows.push(shown(call, 1, total, [{ kind: 'pausing' }]));
+  for (const call of beside.slice(Math.max(0, after - index), Math.max(0, end - index))) {
+    const place = dispatcher.placeSeen(call, now);
+    rows.push({
+      ...shown(call, 1, total, [reasonBeside(call, place?.waitMs)]),
+      ...(place ? { expectedWaitMs: Math.round(place.waitMs) } : {}),
+    });
   }
   return { rows, total, ...(end < total ? { after: String(end) } : {}) };
 }
 
+/** Why a call waits beside the queue: for its adapter, or for the end of a pause. */
+function reasonBeside({ request }: LiveCall, adapterMs: number | undefined): WhyReason {
+  if (adapterMs === undefined) return { kind: 'pausing' };
+  return { kind: 'adapter-loading', adapter: request.adapter ?? '', inMs: Math.round(adapterMs) };
+}
+
 /** What keeps all calls of a line from a slot, if anything does. */
-export function lineState(backend: Backend, now: number): LineState {
+function lineState(backend: Backend, now: number): LineState {
   let [isWarming, openUntil, hasOpen] = [false, Infinity, false];
   for (const endpoint of backend.endpoints.values()) {
     if (endpoint.state === 'draining') continue;
@@ -97,7 +108,7 @@ function standingOf(
   const keyId = head.request.keyId ?? '';
   return {
     index,
-    rankMs: POLICIES[policy].key === 'aged' ? key - alpha * run.arrivedAt : key,
+    rankMs: queueRankOf(key, key, run, POLICIES[policy], { alpha }).rankMs,
     arrivedAt: run.arrivedAt,
     now,
     urgent,

@@ -44,7 +44,7 @@ export class Looking {
   readonly #context: LookingContext;
   readonly #startedAt = Date.now();
   #version = 0;
-  /** The states of all endpoints when they were last looked at. */
+  /** The states of all endpoints, and the silent calls, when they were last looked at. */
   #states = '';
 
   constructor(context: LookingContext) {
@@ -169,8 +169,12 @@ export class Looking {
 
   #stateChanged(dispatcher: Dispatcher): boolean {
     let states = '';
-    for (const { endpoints } of dispatcher.backends.values()) {
-      for (const { state, presumed } of endpoints.values()) states += `${state}${presumed} `;
+    for (const backend of dispatcher.backends.values()) {
+      for (const { state, presumed } of backend.endpoints.values())
+        states += `${state}${presumed} `;
+      let silent = 0;
+      for (const { lease } of backend.runningCalls()) if (lease?.doubted) silent += 1;
+      states += `${silent} `;
     }
     const isOther = states !== this.#states;
     this.#states = states;

@@ -4,8 +4,10 @@
  */
 import type { Backend } from '../../../src/core/backends/backend.ts';
 import type { Endpoint } from '../../../src/core/backends/endpoint.ts';
+import { takenBackAt } from '../../../src/core/dispatch/call-timers.ts';
 import type { Dispatcher } from '../../../src/core/dispatch/dispatcher.ts';
 import type { DailyCounts } from '../../../src/core/prewarm/daily-accounts.ts';
+import type { Lease } from '../../../src/core/runs/lease.ts';
 import type { LiveCall, LiveRun } from '../../../src/core/runs/live-run.ts';
 import {
   type BackendNow,
@@ -13,9 +15,11 @@ import {
   LINE_SHOWN,
   type NowView,
   RUNNING_SHOWN,
+  type RunningCall,
   type RunningRun,
   type SpendToday,
 } from '../../../src/protocol/console/now.ts';
+import { lastErrorOf, prewarmModeOf } from './endpoint-shown.ts';
 import { linePage, type OrderShown } from './line-view.ts';
 
 /** Calls shown of one running run. */
@@ -75,7 +79,7 @@ function backendNow(backend: Backend, limit: number, source: NowSource): Backend
     effectiveSlots: finite(backend.upSlots(now)),
     expectedWaitMs: Math.round(backend.lastWaitMs(now)),
     oldestWaitingSince: oldest,
-    prewarm: backend.canGoCold ? backend.spec.prewarm.mode : 'off',
+    prewarm: prewarmModeOf(backend),
     spend: spendToday(backend.name, source),
     endpoints: [...backend.endpoints.values()].map((endpoint) => endpointNow(endpoint, now)),
     line,
@@ -98,10 +102,6 @@ function spendToday(backend: string, { dispatcher, storedToday, now }: NowSource
 function endpointNow(endpoint: Endpoint, now: number): EndpointNow {
   const { spec, trust, state } = endpoint;
   const openUntil = endpoint.unavailableUntil(now);
-  const errors = [
-    { of: 'wake' as const, error: endpoint.wakeError },
-    { of: 'release' as const, error: endpoint.releaseError },
-  ].flatMap(({ of, error }) => (error ? [{ of, at: error.at, reason: error.reason }] : []));
   return {
     endpoint: spec.id,
     state,
@@ -116,7 +116,7 @@ function endpointNow(endpoint: Endpoint, now: number): EndpointNow {
     circuitOpenUntil: openUntil > now ? openUntil : null,
     startsInMs: state === 'warming' ? Math.round(endpoint.coldWaitMs(now)) : null,
     goesCold: spec.coldStart ? (spec.coldStart.releasable ? 'when-told' : 'by-itself') : 'never',
-    lastError: errors.sort((a, b) => b.at - a.at)[0] ?? null,
+    lastError: lastErrorOf(endpoint),
   };
 }
 
@@ -134,9 +134,17 @@ function runningRun(run: LiveRun, calls: readonly LiveCall[]): RunningRun {
       grantedAt: lease?.grantedAt ?? request.arrivedAt,
       waitedMs: lease ? Math.max(0, lease.grantedAt - request.arrivedAt) : 0,
       expectedMs: Math.round(expectedMs),
+      ...silenceOf(lease),
     })),
     callsTotal: calls.length,
   };
+}
+
+/** Of a call whose Worker was ended, or lost the object. */
+function silenceOf(lease: Lease | undefined): Pick<RunningCall, 'silent'> {
+  if (!lease?.doubted) return {};
+  const { expiresAt, lengthMs } = lease;
+  return { silent: { since: expiresAt - lengthMs, freedAt: Math.round(takenBackAt(lease)) } };
 }
 
 function finite(slots: number): number | null {

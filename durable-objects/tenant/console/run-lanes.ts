@@ -135,9 +135,8 @@ export function gapsOf(lanes: readonly RunLane[]): RunSpan[] {
 }
 
 /** Time in which at least one call waited, ms; `now` ends what goes on. */
-export function waitedMs(lanes: readonly RunLane[], now: number): number {
-  const waits = lanes
-    .flatMap((lane) => lane.spans)
+export function waitedMs(spans: readonly RunSpan[], now: number): number {
+  const waits = spans
     .filter(({ kind }) => kind === 'waiting' || kind === 'waking')
     .sort((a, b) => a.from - b.from);
   let [sum, until] = [0, Number.NEGATIVE_INFINITY];

@@ -18,7 +18,7 @@ import type { CallLog } from '../call-log.ts';
 import { type CallTimes, readTimes } from '../call-times.ts';
 import type { FinishedRun } from '../recorded-runs.ts';
 import type { TenantStore } from '../tenant-store.ts';
-import { gapsOf, LANES_SHOWN, lanesOf, placedLanes, waitedMs } from './run-lanes.ts';
+import { gapsOf, LANES_SHOWN, lanesOf, placedLanes, spansOf, waitedMs } from './run-lanes.ts';
 
 /** Recorded runs on a page, and those in flight on the first one. */
 const PAGE_ROWS = 100;
@@ -48,7 +48,7 @@ export function runsPage(source: RunsSource, filter: RunsFilter): RunsPage {
         break;
       }
       [count, last] = [count + 1, run.seq];
-      rows.push(recordedRow(run, now));
+      rows.push(recordedRow(run, readTimes(run.times, run.record.arrival_ms), now));
     }
   }
   return {
@@ -66,16 +66,18 @@ function callNamed({ log, store }: RunsSource, id: string): RunsPage['found'] {
   return run === undefined ? undefined : { call: id, run };
 }
 
-function liveRows({ dispatcher, now }: RunsSource, filter: RunsFilter): RunRow[] {
+function liveRows(source: RunsSource, filter: RunsFilter): RunRow[] {
+  const { dispatcher, now } = source;
   const calls = callsByRun(dispatcher);
   const rows: RunRow[] = [];
   const open = [...dispatcher.register.runs.values()].sort((a, b) => b.arrivedAt - a.arrivedAt);
   for (const run of open) {
     if (rows.length >= LIVE_ROWS) break;
     if (!isWanted(run, filter)) continue;
-    const state = stateOf(calls.get(run) ?? []);
+    const present = calls.get(run) ?? [];
+    const state = stateOf(present);
     const isState = filter.state === undefined || filter.state === 'live' || filter.state === state;
-    if (isState) rows.push(liveRow(run, state, now));
+    if (isState) rows.push(liveRow(run, state, timesSoFar(source, run, present), now));
   }
   return rows;
 }
@@ -106,7 +108,14 @@ function stateOf(calls: readonly LiveCall[]): RunState {
   return calls.length > 0 ? 'waiting' : 'between';
 }
 
-function liveRow(run: LiveRun, state: RunState, now: number): RunRow {
+/** Of the calls of a run in flight: those that ended, and those that wait or run. */
+function timesSoFar({ log }: RunsSource, { id }: LiveRun, present: readonly LiveCall[]) {
+  const open = present.flatMap(({ request }) => log.timesOf(request.callId) ?? []);
+  return [...log.times.of(id), ...open];
+}
+
+/** `waitedMs` of calls that wait in an object that was started since is not known. */
+function liveRow(run: LiveRun, state: RunState, calls: readonly CallTimes[], now: number): RunRow {
   const { inputTokens, outputTokens } = tokensOf(run.visits.flatMap(({ records }) => records));
   return {
     run: run.id,
@@ -121,14 +130,16 @@ function liveRow(run: LiveRun, state: RunState, now: number): RunRow {
     inputTokens,
     outputTokens,
     deadlineAt: run.deadlineAt ?? null,
-    waitedMs: null,
+    waitedMs: calls.length > 0 ? waitedMs(calls.flatMap(spansOf), now) : null,
   };
 }
 
-function recordedRow({ record, finishedAt, learned, times }: FinishedRun, now: number): RunRow {
+function recordedRow(
+  { record, finishedAt, learned }: FinishedRun,
+  calls: readonly CallTimes[],
+  now: number,
+): RunRow {
   const { arrival_ms: arrivedAt, deadline_ms: deadlineMs } = record;
-  const calls = readTimes(times, arrivedAt);
-  const lanes = lanesOf(calls, new Map());
   const endedAt = calls.length > 0 ? lastEnd(calls) : finishedAt;
   return {
     run: record.run,
@@ -142,7 +153,7 @@ function recordedRow({ record, finishedAt, learned, times }: FinishedRun, now: n
     calls: record.units.reduce((sum, { calls: c }) => sum + c.length, 0),
     ...tokensOf(record.units.flatMap(({ calls: c }) => c)),
     deadlineAt: deadlineMs === undefined ? null : arrivedAt + deadlineMs,
-    waitedMs: calls.length > 0 ? waitedMs(lanes, now) : null,
+    waitedMs: calls.length > 0 ? waitedMs(calls.flatMap(spansOf), now) : null,
   };
 }
 
@@ -173,7 +184,7 @@ export function runStory(source: RunsSource, runId: string): RunStory | undefine
   );
   const calls = readTimes(times, record.arrival_ms);
   const succeeded = calls.filter(({ outcome }) => outcome === 'succeeded').length;
-  const row = recordedRow(recorded, now);
+  const row = recordedRow(recorded, calls, now);
   const own = placedLanes(record, finishedAt, dispatcher.speeds);
   const lanes = calls.length > 0 ? lanesOf(calls, labels) : own;
   const isWhole = succeeded >= row.calls - own.filter((l) => l.backend === CLIENT_BACKEND).length;
@@ -187,12 +198,10 @@ export function runStory(source: RunsSource, runId: string): RunStory | undefine
   };
 }
 
-function liveStory({ dispatcher, log, now }: RunsSource, run: LiveRun): RunStory {
+function liveStory(source: RunsSource, run: LiveRun): RunStory {
+  const { dispatcher, now } = source;
   const present = callsByRun(dispatcher).get(run) ?? [];
-  const calls = [
-    ...log.times.of(run.id),
-    ...present.flatMap(({ request }) => log.timesOf(request.callId) ?? []),
-  ];
+  const calls = timesSoFar(source, run, present);
   const labels = new Map(run.visits.flatMap((v) => (v.label ? [[v.unit, v.label] as const] : [])));
   const own: RunLane[] = run.visits
     .filter(({ backend }) => backend === CLIENT_BACKEND)
@@ -206,8 +215,7 @@ function liveStory({ dispatcher, log, now }: RunsSource, run: LiveRun): RunStory
     (a, b) => (a.spans[0]?.from ?? 0) - (b.spans[0]?.from ?? 0),
   );
   return {
-    ...liveRow(run, stateOf(present), now),
-    waitedMs: waitedMs(lanes, now),
+    ...liveRow(run, stateOf(present), calls, now),
     key: run.keyId,
     timing: lanes.length >= run.callCount ? 'measured' : 'partly',
     lanes: lanes.slice(0, LANES_SHOWN),

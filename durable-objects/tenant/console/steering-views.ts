@@ -2,8 +2,10 @@
  * What the console asks of a tenant beside what moves: warmth, applications, keys, versions of the
  * configuration, and the audit log. Each answer is JSON text, made here and passed on.
  */
+import { toDispatcherConfig } from '../../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../../src/config/schema.ts';
 import type { Dispatcher } from '../../../src/core/dispatch/dispatcher.ts';
+import { weightOf } from '../../../src/core/dispatch/dispatcher-config.ts';
 import type { KeyRow, KeysView } from '../../../src/protocol/console/settings.ts';
 import type { SteeringQuestion } from '../../../src/protocol/steering.ts';
 import type { TenantStore } from '../tenant-store.ts';
@@ -28,9 +30,8 @@ export function steeringView(
   // A deleted tenant still shows who deleted it.
   if (question.type === 'audit') return store.audit.page(question.after);
   if (!config || !dispatcher) return undefined;
-  const weightOf = (app: string) =>
-    Object.hasOwn(config.applications, app) ? (config.applications[app]?.weight ?? 1) : 1;
-  const source = { dispatcher, store, weightOf };
+  const { weights } = toDispatcherConfig(config);
+  const source = { dispatcher, store, weightOf: (app: string) => weightOf(weights, app) };
   switch (question.type) {
     case 'versions':
       return { rows: store.versions.all() };
@@ -58,7 +59,9 @@ function keysView(
   const openRuns = new Map(dispatcher.register.openRuns.counts());
   const waiting = (id: string) => {
     let calls = 0;
-    for (const { queue } of dispatcher.backends.values()) calls += queue.waitingOf(id).calls;
+    for (const { queue, adapters } of dispatcher.backends.values()) {
+      calls += queue.waitingOf(id).calls + adapters.parked.ofKey(id).calls;
+    }
     return calls;
   };
   const seen = keys.filter(({ id }) => own === undefined || id === own);

@@ -27,11 +27,11 @@ export function traceText(
 ): string {
   const runs: TracedRun[] = [];
   let chars = 0;
-  for (const { record, finishedAt, learned, times } of store.recorded.newest({})) {
+  for (const { record, finishedAt, learned, times, chars: length } of store.recorded.newest({})) {
     if (runs.length >= limit || chars > MOST_CHARS) break;
     const ends = readTimes(times, record.arrival_ms).flatMap(({ endedAt }) => endedAt ?? []);
     const endedAt = ends.length > 0 ? Math.max(...ends) : finishedAt;
-    chars += JSON.stringify(record).length;
+    chars += length;
     runs.push({ ...record, finished_ms: endedAt, ...(learned ? {} : { learned }) });
   }
   runs.sort((a, b) => a.arrival_ms - b.arrival_ms);

@@ -21,6 +21,7 @@ import type {
 } from '../../../src/protocol/console/warmth.ts';
 import type { WakeRecord } from '../prewarm-store.ts';
 import type { TenantStore } from '../tenant-store.ts';
+import { lastErrorOf, prewarmModeOf } from './endpoint-shown.ts';
 import { SEGMENTS_KEPT, TIMELINE_MS } from './timeline-store.ts';
 import { Money } from './warmth-money.ts';
 
@@ -62,7 +63,7 @@ export function warmthView(
     const forecasts = dispatcher.accounts.forecasts.of(backend.name) ?? [];
     return {
       backend: backend.name,
-      prewarm: backend.canGoCold ? backend.spec.prewarm.mode : 'off',
+      prewarm: prewarmModeOf(backend),
       theta: backend.spec.prewarm.theta,
       outlook: outlookShown(outlook, backend, now),
       endpoints,
@@ -86,9 +87,7 @@ function endpointWarmth(
     readonly decision: EndpointOutlook | undefined;
   },
 ): EndpointWarmth {
-  const { spec, state, presumed, isPaused, learned, wakeError, releaseError } = endpoint;
-  const isReleaseNewer = (releaseError?.at ?? -Infinity) > (wakeError?.at ?? -Infinity);
-  const error = isReleaseNewer ? releaseError : wakeError;
+  const { spec, state, presumed, isPaused, learned } = endpoint;
   return {
     endpoint: spec.id,
     state,
@@ -103,9 +102,7 @@ function endpointWarmth(
     wakes,
     coldStart: learned ? learnedShown(learned.coldStart) : null,
     idleTimeout: learned ? learnedShown(learned.idleTimeout) : null,
-    lastError: error
-      ? { at: error.at, of: isReleaseNewer ? 'release' : 'wake', reason: error.reason }
-      : null,
+    lastError: lastErrorOf(endpoint),
   };
 }
 

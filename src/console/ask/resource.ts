@@ -39,9 +39,14 @@ session.subscribe(({ kind }) => {
 
 /**
  * Asks for `path` (null: for nothing), and again when a change of `topic` is told and the tab is
- * visible.
+ * visible. `keptAs`: the name of what paths that differ by the time of asking only have in common:
+ * the answer to the one before is shown until the next is there.
  */
-export function useResource<T>(path: string | null, topic?: StreamTopic): Resource<T> {
+export function useResource<T>(
+  path: string | null,
+  topic?: StreamTopic,
+  keptAs = path,
+): Resource<T> {
   const [, draw] = useState(0);
   const state = useRef<{ path: string | null; problem?: Problem; loading: boolean }>({
     path: null,
@@ -60,7 +65,7 @@ export function useResource<T>(path: string | null, topic?: StreamTopic): Resour
       const answer = await askAs<T>(path, { signal: abort.signal });
       if (abort.signal.aborted) return;
       if (answer.ok) {
-        keep(path, answer.value);
+        keep(keptAs ?? path, answer.value);
         state.current = { path, loading: false };
       } else {
         state.current = { path, problem: answer.problem, loading: false };
@@ -76,11 +81,11 @@ export function useResource<T>(path: string | null, topic?: StreamTopic): Resour
       abort.abort();
       clearTimeout(timer);
     };
-  }, [path, round]);
+  }, [path, keptAs, round]);
 
   useReloadOnChange(topic, reload);
 
-  const answer = path === null ? undefined : kept.get(path);
+  const answer = path === null ? undefined : kept.get(keptAs ?? path);
   return {
     value: answer?.value as T | undefined,
     problem: state.current.problem,
@@ -127,12 +132,4 @@ function keep(path: string, value: unknown): void {
 function ignoreAbort(error: unknown): void {
   if (error instanceof DOMException && error.name === 'AbortError') return;
   throw error;
-}
-
-/** The same, with the answer of the path before while that of a new path is on its way. */
-export function useSteady<T>(resource: Resource<T>): Resource<T> {
-  const before = useRef<Pick<Resource<T>, 'value' | 'loadedAt'>>(resource);
-  if (resource.value !== undefined || !resource.loading) before.current = resource;
-  const { value, loadedAt } = before.current;
-  return { ...resource, value, loadedAt };
 }

@@ -9,17 +9,31 @@ const TICK_MS = 1_000;
 /** The Worker's time, epoch ms; rises each second. */
 export const now = signal(Date.now());
 
-let aheadMs = 0;
+/**
+ * How far the Worker's clock is ahead of the page's at least and at most, as far as is known. What is
+ * heard was said before, maybe long before on a busy machine; what is answered was said after it was
+ * asked.
+ */
+let [leastMs, mostMs] = [-Infinity, Infinity];
 
 /** The Worker's time at this moment. */
 export function exactNow(): number {
-  return Date.now() + aheadMs;
+  return Date.now() + aheadMs();
 }
 
-/** Takes the Worker's time over. Below a second the difference is the way of the answer. */
-export function setServerTime(serverMs: number): void {
-  const difference = serverMs - Date.now();
-  aheadMs = Math.abs(difference) < TICK_MS ? 0 : difference;
+/** Nothing, where the clocks may be the same; else the least that explains what was heard. */
+function aheadMs(): number {
+  if (leastMs > 0) return leastMs;
+  return mostMs < 0 ? mostMs : 0;
+}
+
+/** Takes the Worker's time over, as it is heard; `askedAt`: when it was asked, by `Date.now()`. */
+export function heardServerTime(serverMs: number, askedAt = -Infinity): void {
+  const [least, most] = [serverMs - Date.now(), serverMs - askedAt];
+  // A clock was set since, or it goes faster: what was known before is not true any more.
+  const isOther = least > mostMs || most < leastMs;
+  leastMs = isOther ? least : Math.max(leastMs, least);
+  mostMs = isOther ? most : Math.min(mostMs, most);
   now.value = exactNow();
 }
 

@@ -1,11 +1,13 @@
 /** The load of the tenant that is followed, as the page has heard it: a ring in the page's memory. */
 import { effect, signal } from '@preact/signals';
-import { nowView } from './live.ts';
+import { exactNow } from '../format/clock.ts';
+import { followsNow, nowView } from './live.ts';
 
 export interface LoadSample {
   readonly at: number;
-  readonly waiting: number;
-  readonly running: number;
+  /** Null from when on nothing was heard. */
+  readonly waiting: number | null;
+  readonly running: number | null;
 }
 
 const SPAN_MS = 600_000;
@@ -31,4 +33,10 @@ effect(() => {
   const waiting = view.backends.reduce((sum, { waitingCalls }) => sum + waitingCalls, 0);
   const running = view.backends.reduce((sum, { runningCalls }) => sum + runningCalls, 0);
   loadHistory.value = withSample(loadHistory.peek(), { at: view.at, waiting, running });
+});
+
+effect(() => {
+  const history = loadHistory.peek();
+  if (followsNow.value || history.length === 0) return;
+  loadHistory.value = withSample(history, { at: exactNow(), waiting: null, running: null });
 });

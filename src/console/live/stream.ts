@@ -26,6 +26,8 @@ export type LiveState =
   | { readonly kind: 'live' }
   /** `since`: when the page last heard, epoch ms. */
   | { readonly kind: 'stale'; readonly since: number }
+  /** As many pages of the tenant are open as may be; it is tried again. */
+  | { readonly kind: 'full' }
   /** The tab is hidden. */
   | { readonly kind: 'paused'; readonly since: number }
   /** It ends for good: signing in again, or another tenant, is needed. */
@@ -41,6 +43,8 @@ export interface StreamEnvironment {
 
 export interface StreamEvents {
   state(state: LiveState): void;
+  /** The stream was closed or not opened; why, a page is not always told. */
+  lost(): void;
   message(message: StreamMessage): void;
 }
 
@@ -53,6 +57,9 @@ export class LiveStream {
   #socket: WebSocket | undefined;
   #attempt = 0;
   #heardAt = 0;
+  /** What the socket was told last to watch. */
+  #told = '';
+  #isFull = false;
   #cancel: () => void = () => {};
   #closed = false;
 
@@ -68,11 +75,10 @@ export class LiveStream {
     if (this.#closed || this.#socket) return;
     this.#cancel();
     if (this.#world.hidden()) return this.#events.state({ kind: 'paused', since: this.#heardAt });
-    this.#events.state(
-      this.#heardAt === 0 ? { kind: 'connecting' } : { kind: 'stale', since: this.#heardAt },
-    );
+    this.#events.state(this.#waiting());
     const socket = this.#world.connect(this.#url, [CONSOLE_PROTOCOL, bearer(this.#token)]);
     this.#socket = socket;
+    this.#told = '';
     socket.onopen = () => this.#watch();
     socket.onmessage = (event) => this.#heard(String(event.data));
     socket.onclose = (event) => this.#lost(socket, event.code);
@@ -92,7 +98,7 @@ export class LiveStream {
 
   /** What to hear of from now on. */
   watch(topics: readonly StreamTopic[]): void {
-    this.#topics = topics;
+    this.#topics = [...topics].sort();
     this.#watch();
   }
 
@@ -106,11 +112,15 @@ export class LiveStream {
   #watch(): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
     const message: WatchMessage = { type: 'watch', topics: this.#topics };
-    this.#socket.send(JSON.stringify(message));
+    const text = JSON.stringify(message);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#socket.send(text);
   }
 
   #heard(data: string): void {
     this.#attempt = 0;
+    this.#isFull = false;
     this.#heardAt = this.#world.now();
     this.#events.state({ kind: 'live' });
     this.#cancel();
@@ -134,14 +144,22 @@ export class LiveStream {
     if (socket !== this.#socket) return;
     this.#socket = undefined;
     this.#cancel();
-    if (code === STREAM_CLOSED.unauthorized) return this.#end('unauthorized');
-    if (code === STREAM_CLOSED.deleted) return this.#end('deleted');
-    this.#events.state(
-      this.#heardAt === 0 ? { kind: 'connecting' } : { kind: 'stale', since: this.#heardAt },
-    );
+    this.#isFull = code === STREAM_CLOSED.full;
+    if (code === STREAM_CLOSED.unauthorized) this.#end('unauthorized');
+    else if (code === STREAM_CLOSED.deleted) this.#end('deleted');
+    else this.#events.state(this.#waiting());
+    // The one who is told that it is full knows that its token is valid.
+    if (!this.#isFull) this.#events.lost();
+    if (this.#closed) return;
     const pause = backoffMs(this.#attempt, this.#world.random());
     this.#attempt += 1;
     this.#cancel = this.#world.after(pause, () => this.open());
+  }
+
+  /** The state until the stream opens. */
+  #waiting(): LiveState {
+    if (this.#isFull) return { kind: 'full' };
+    return this.#heardAt === 0 ? { kind: 'connecting' } : { kind: 'stale', since: this.#heardAt };
   }
 
   #end(why: 'unauthorized' | 'deleted'): void {

@@ -5,6 +5,7 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { UNKNOWN } from '../format/quantity.ts';
 import { appliedTheme } from './theme.ts';
 
 export interface Line {
@@ -93,11 +94,10 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
   const { lines, time = false, heightPx = 220, formatX, formatY, logX, yMost } = props;
   const sayX = (value: number) => formatX?.(time ? value * 1_000 : value) ?? '';
   const colours = getComputedStyle(document.documentElement);
-  const colour = resolved;
   const axis = {
-    stroke: colour('--ink-faint'),
-    grid: { stroke: colour('--line'), width: 1 },
-    ticks: { stroke: colour('--line'), width: 1, size: 4 },
+    stroke: themeColour('--ink-faint'),
+    grid: { stroke: themeColour('--line'), width: 1 },
+    ticks: { stroke: themeColour('--line'), width: 1, size: 4 },
     font: `11px ${colours.getPropertyValue('--font')}`,
   };
   return {
@@ -142,26 +142,44 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
     series: [
       {
         label: time ? 'Time' : 'At',
-        ...(formatX ? { value: (_, v) => (v === null ? '–' : sayX(v)) } : {}),
+        value: (plot, v) => sayLast(plot, 0, v, formatX ? sayX : String),
       },
       ...lines.map((line): uPlot.Series => {
         const paths = pathsOf(line);
         return {
           label: line.name,
-          stroke: colour(line.colour),
+          stroke: themeColour(line.colour),
           width: line.width ?? 2,
           points: { show: line.points ?? false },
-          spanGaps: true,
+          // A count that nobody heard has no line; a point that is missing has its neighbours'.
+          spanGaps: !line.steps,
           ...(line.dash ? { dash: [...line.dash] } : {}),
-          ...(line.fill ? { fill: colour(line.fill) } : {}),
+          ...(line.fill ? { fill: themeColour(line.fill) } : {}),
           ...(paths ? { paths } : {}),
-          ...(formatY
-            ? { value: (_: uPlot, v: number | null) => (v === null ? '–' : formatY(v)) }
-            : {}),
+          value: (plot, v, i) => sayLast(plot, i, v, formatY ?? String),
         };
       }),
     ],
   };
+}
+
+/** What a legend says of a value; of the last one while nothing is pointed at. */
+function sayLast(
+  plot: uPlot,
+  series: number,
+  value: number | null | undefined,
+  say: (value: number) => string,
+): string {
+  const told = value ?? (plot.cursor.idx == null ? lastOf(plot.data[series] ?? []) : null);
+  return told == null ? UNKNOWN : say(told) || String(told);
+}
+
+function lastOf(values: ArrayLike<number | null | undefined>): number | null {
+  for (let i = values.length - 1; i >= 0; i -= 1) {
+    const value = values[i];
+    if (typeof value === 'number') return value;
+  }
+  return null;
 }
 
 function pathsOf({ steps, bars }: Line): uPlot.Series.PathBuilder | undefined {
@@ -182,8 +200,8 @@ function atLeast(span: number): uPlot.Range.Function {
   return (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - span), high ?? 0];
 }
 
-/** A canvas does not know custom properties: the browser computes the colour of the theme. */
-function resolved(name: string): string {
+/** A canvas or a file does not know custom properties: the browser computes the theme's colour. */
+export function themeColour(name: string): string {
   const probe = document.createElement('span');
   probe.style.color = `var(${name})`;
   document.body.append(probe);

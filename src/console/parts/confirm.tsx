@@ -4,7 +4,7 @@
  */
 import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 export interface Question {
   readonly title: string;
@@ -34,7 +34,8 @@ export function confirm(question: Question): Promise<boolean> {
 export function ConfirmDialog() {
   const current = asked.value;
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // At once: a key that comes before the next drawing is the question's already.
+  useLayoutEffect(() => {
     if (current) dialog.current?.showModal();
     else dialog.current?.close();
   }, [current]);

@@ -7,7 +7,7 @@ import {
   Virtualizer,
 } from '@tanstack/virtual-core';
 import type { RefObject } from 'preact';
-import { useLayoutEffect, useReducer, useState } from 'preact/hooks';
+import { useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 
 /** Rows beyond each edge that are drawn before they are scrolled to. */
 const OVERSCAN = 8;
@@ -38,6 +38,12 @@ export function useVirtualRows(
   virtualizer.setOptions(options);
   useLayoutEffect(() => virtualizer._didMount(), [virtualizer]);
   useLayoutEffect(() => virtualizer._willUpdate());
+  // What was measured of rows of another height, as before the window became narrow, is not true.
+  const measured = useRef(rowPx);
+  useLayoutEffect(() => {
+    if (measured.current !== rowPx) virtualizer.measure();
+    measured.current = rowPx;
+  }, [virtualizer, rowPx]);
   return {
     rows: virtualizer.getVirtualItems(),
     totalPx: virtualizer.getTotalSize(),

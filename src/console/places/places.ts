@@ -1,5 +1,7 @@
 /** The addresses of the console: every screen, run, call and application has one. */
 
+import { nameOfPart, pathPart } from '../../protocol/console/path-part.ts';
+
 const BASE = '/console';
 
 export const SCREENS = ['now', 'applications', 'runs', 'warmth', 'what-if', 'settings'] as const;
@@ -13,6 +15,16 @@ export const SCREEN_NAMES: Readonly<Record<Screen, string>> = {
   'what-if': 'What if',
   settings: 'Settings',
 };
+
+/** Sections of the screen Settings: parts of the address, and their names. */
+export const SECTION_NAMES = {
+  configuration: 'Configuration',
+  versions: 'Versions',
+  keys: 'Keys',
+  audit: 'Audit log',
+  playground: 'Playground',
+} as const;
+export type SectionId = keyof typeof SECTION_NAMES;
 
 /** Patterns of the router. A part of an address that is a client's text is encoded. */
 export const PATTERNS = {
@@ -29,23 +41,23 @@ export const PATTERNS = {
 } as const;
 
 export function screenPlace(tenant: string, screen: Screen): string {
-  return `${BASE}/t/${encodeURIComponent(tenant)}/${screen}`;
+  return `${BASE}/t/${pathPart(tenant)}/${screen}`;
 }
 
 export function applicationPlace(tenant: string, app: string): string {
-  return `${screenPlace(tenant, 'applications')}/${encodeURIComponent(app)}`;
+  return `${screenPlace(tenant, 'applications')}/${pathPart(app)}`;
 }
 
 export function runPlace(tenant: string, run: string): string {
-  return `${screenPlace(tenant, 'runs')}/${encodeURIComponent(run)}`;
+  return `${screenPlace(tenant, 'runs')}/${pathPart(run)}`;
 }
 
 export function callPlace(tenant: string, call: string): string {
-  return `${BASE}/t/${encodeURIComponent(tenant)}/calls/${encodeURIComponent(call)}`;
+  return `${BASE}/t/${pathPart(tenant)}/calls/${pathPart(call)}`;
 }
 
 export function settingsPlace(tenant: string, section: string): string {
-  return `${screenPlace(tenant, 'settings')}/${encodeURIComponent(section)}`;
+  return `${screenPlace(tenant, 'settings')}/${pathPart(section)}`;
 }
 
 /** The address of the list of runs with filters; empty ones are left out. */
@@ -67,8 +79,19 @@ export function readPlace(path: string): { tenant: string; screen: Screen } | nu
 
 function decoded(text: string): string | null {
   try {
-    return decodeURIComponent(text);
+    return nameOfPart(decodeURIComponent(text));
   } catch {
     return null;
   }
+}
+
+/** The names in an address, by the router's words for them. */
+export function namesIn(
+  params: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(params).flatMap(([word, part]) =>
+      part === undefined ? [] : [[word, nameOfPart(part)]],
+    ),
+  );
 }

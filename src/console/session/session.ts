@@ -10,7 +10,7 @@ import {
 } from '../../protocol/console/session.ts';
 import { type Answer, type Ask, ask } from '../ask/ask.ts';
 import type { Problem } from '../ask/problem.ts';
-import { setServerTime } from '../format/clock.ts';
+import { heardServerTime } from '../format/clock.ts';
 import { forgetToken, keepToken, takeToken } from './token.ts';
 
 export type SessionState =
@@ -64,9 +64,10 @@ export function signOut(refused: Problem | null = null): void {
 /** Asks again who is signed in, also after the Worker could not be reached. */
 export async function openSession(): Promise<void> {
   if (session.value.kind !== 'signed-in') session.value = { kind: 'signing-in' };
+  const askedAt = Date.now();
   const answer = await askAs<SessionView>('session');
   if (answer.ok) {
-    setServerTime(answer.value.now);
+    heardServerTime(answer.value.now, askedAt);
     session.value = { kind: 'signed-in', view: answer.value };
     return;
   }

@@ -1,10 +1,11 @@
 /** The frame of all screens: navigation, the bar above, and what concerns the whole page. */
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { LocationProvider, useLocation } from 'preact-iso';
 import type { SessionView } from '../../protocol/console/session.ts';
 import { follow, liveState } from '../live/live.ts';
 import { ConfirmDialog } from '../parts/confirm.tsx';
+import { FullText } from '../parts/full-text.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { Notices } from '../parts/notices.tsx';
 import { Banner, Empty } from '../parts/states.tsx';
@@ -65,6 +66,7 @@ function Framed({ view }: { readonly view: SessionView }) {
       </div>
       <Palette tenant={tenant} />
       <ConfirmDialog />
+      <FullText />
       <Notices />
     </div>
   );
@@ -169,7 +171,8 @@ function useTitle(screen: Screen | null, tenant: string | null): void {
 function useFocusOnScreen(screen: Screen | null) {
   const main = useRef<HTMLElement>(null);
   const before = useRef(screen);
-  useEffect(() => {
+  // At once: later it would take the focus from a field of the new screen.
+  useLayoutEffect(() => {
     if (before.current !== screen) main.current?.focus({ preventScroll: true });
     before.current = screen;
   }, [screen]);

@@ -7,6 +7,7 @@ import {
   runsPlace,
   SCREEN_NAMES,
   SCREENS,
+  SECTION_NAMES,
   screenPlace,
   settingsPlace,
 } from '../places/places.ts';
@@ -25,7 +26,6 @@ export interface Known {
 }
 
 const MOST = 40;
-const SECTIONS = ['configuration', 'versions', 'keys', 'audit', 'playground'];
 
 export function jumpsFor(text: string, known: Known): Jump[] {
   const wanted = text.trim().toLowerCase();
@@ -56,8 +56,8 @@ function allOf({ tenant, tenants, applications, now }: Known): Jump[] {
       kind: 'screen',
       place: screenPlace(tenant, screen),
     })),
-    ...SECTIONS.map((section) => ({
-      name: `Settings: ${section}`,
+    ...Object.entries(SECTION_NAMES).map(([section, name]) => ({
+      name: `Settings: ${name.toLowerCase()}`,
       kind: 'screen',
       place: settingsPlace(tenant, section),
     })),

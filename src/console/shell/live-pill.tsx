@@ -1,7 +1,7 @@
 /** Says how fresh the page is. */
 import { now } from '../format/clock.ts';
 import { absolute, wholeSeconds } from '../format/duration.ts';
-import { liveState } from '../live/live.ts';
+import { FULL_HINT, liveState } from '../live/live.ts';
 import type { LiveState } from '../live/stream.ts';
 
 export function LivePill() {
@@ -22,6 +22,8 @@ function wordsOf(state: LiveState): string {
       return 'Connecting';
     case 'stale':
       return `Stale for ${wholeSeconds(now.value - state.since)}`;
+    case 'full':
+      return 'Not live';
     case 'paused':
       return 'Paused';
     case 'ended':
@@ -35,6 +37,8 @@ function hintOf(state: LiveState): string {
   switch (state.kind) {
     case 'stale':
       return `Nothing heard since ${absolute(state.since)}. The page connects again by itself.`;
+    case 'full':
+      return FULL_HINT;
     case 'paused':
       return 'The tab is hidden.';
     default:

@@ -4,7 +4,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import type { ApplicationsPage } from '../../protocol/console/applications.ts';
 import { useResource } from '../ask/resource.ts';
-import { nowView } from '../live/live.ts';
+import { tenantPath } from '../ask/tenant-path.ts';
+import { nowView, watch } from '../live/live.ts';
 import { signedIn } from '../session/session.ts';
 import { type Jump, jumpsFor } from './jumps.ts';
 
@@ -34,8 +35,11 @@ export function Palette({ tenant }: { readonly tenant: string | null }) {
     addEventListener('keydown', toggle);
     return () => removeEventListener('keydown', toggle);
   }, []);
+  // The runs of the present are offered, so they are followed while it is open.
+  const isOpen = open.value;
+  useEffect(() => (isOpen ? watch('now') : undefined), [isOpen]);
   const applications = useResource<ApplicationsPage>(
-    tenant === null || !open.value ? null : `tenants/${encodeURIComponent(tenant)}/applications`,
+    tenant === null || !open.value ? null : tenantPath(tenant, 'applications'),
   );
   const foundFor = (wanted: string) =>
     jumpsFor(wanted, {

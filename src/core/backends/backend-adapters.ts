@@ -46,6 +46,7 @@ export interface NextLoad {
 export interface AdaptersView {
   readonly spec: BackendSpec;
   readonly endpoints: ReadonlyMap<string, Endpoint>;
+  readonly list: readonly Endpoint[];
   isKept(id: string): boolean;
 }
 
@@ -151,7 +152,7 @@ export class BackendAdapters {
   /** False where a call has to wait for its adapter at every endpoint that has a slot. */
   mayStart(request: LiveCall['request'], now: number): boolean {
     if (this.sourceOf(request.adapter) === undefined) return true;
-    for (const endpoint of this.#backend.endpoints.values()) {
+    for (const endpoint of this.#backend.list) {
       if (endpoint.isReady(now) && this.canServe({ request }, endpoint, now)) return true;
     }
     return false;
@@ -229,7 +230,7 @@ export class BackendAdapters {
   }
 
   *#upEndpoints(now: number): Iterable<Endpoint> {
-    for (const endpoint of this.#backend.endpoints.values()) {
+    for (const endpoint of this.#backend.list) {
       if (endpoint.state === 'warm' && endpoint.upSlots(now) > 0) yield endpoint;
     }
   }

@@ -1,4 +1,5 @@
 /** What is stored of a backend: its speed, its arrivals and its endpoints. */
+import type { UnitPrefixesSnapshot } from '../affinity/unit-prefixes.ts';
 import type { ArrivalSnapshot } from '../arrivals/arrivals.ts';
 import type { Backend } from './backend.ts';
 import type { BackendAdaptersSnapshot } from './backend-adapters.ts';
@@ -12,15 +13,19 @@ export interface BackendSnapshot {
   readonly endpoints: Readonly<Record<string, EndpointSnapshot>>;
   /** Absent in snapshots of older versions, and where the backend has no adapters. */
   readonly adapters?: BackendAdaptersSnapshot;
+  /** The same, and where no prefixes are read ahead. */
+  readonly prefixes?: UnitPrefixesSnapshot;
 }
 
 export function snapshotOf(backend: Backend): BackendSnapshot {
   const adapters = backend.adapters.snapshot();
+  const prefixes = backend.prefixes.snapshot();
   return {
     speed: backend.speed.snapshot(),
     arrivals: backend.arrivals.snapshot(),
     endpoints: Object.fromEntries([...backend.endpoints].map(([id, e]) => [id, e.snapshot()])),
     ...(adapters ? { adapters } : {}),
+    ...(prefixes ? { prefixes } : {}),
   };
 }
 
@@ -32,4 +37,5 @@ export function restoreBackend(backend: Backend, from: BackendSnapshot, now: num
     backend.endpoints.get(id)?.restore(endpoint);
   }
   if (from.adapters) backend.adapters.restore(from.adapters, now);
+  if (from.prefixes && backend.spec.prewarm.prefix) backend.prefixes.restore(from.prefixes);
 }

@@ -49,6 +49,8 @@ export interface PrewarmSpec {
   readonly mode: 'off' | 'dry-run' | 'on';
   /** Probability of a need from which warming pays: c / (c + v), see prewarm.ts. */
   readonly theta: number;
+  /** Endpoints that have woken read what calls to come are expected to begin with. */
+  readonly prefix?: boolean;
   /** In money; where absent, nothing is counted in money. */
   readonly pricePerWarmSecond?: number;
   /** Limit a day for pings ahead of need at this backend. */

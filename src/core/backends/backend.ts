@@ -3,6 +3,7 @@
  * endpoint of a grant or a wake; the dispatcher decides when. Its specification is in
  * backend-spec.ts.
  */
+import { UnitPrefixes } from '../affinity/unit-prefixes.ts';
 import { Arrivals } from '../arrivals/arrivals.ts';
 import { HeldBack } from '../order/held-back.ts';
 import { KeyShares } from '../order/key-shares.ts';
@@ -35,17 +36,24 @@ const AVOIDED_PENALTY = 10;
 export class Backend {
   readonly name: string;
   readonly endpoints = new Map<string, Endpoint>();
+  /** The same as an array: each call asks all of them several times. */
+  #list: readonly Endpoint[] = [];
   readonly arrivals: Arrivals;
   readonly speed: BackendSpeed;
   readonly retries = new RetryBudget();
   /** Service by application; used only by policies that share by application. */
   readonly accounts = new ServiceAccounts();
   /** Fair shares of the slots between API keys. */
-  readonly shares = new KeyShares((key) => this.queue.waitingOf(key).calls);
+  readonly shares = new KeyShares({
+    of: (key) => this.queue.waitingOf(key).calls,
+    takeEmptied: () => this.queue.takeEmptied(),
+  });
   queue: WaitingQueue;
   /** Which endpoint a call takes or waits for. */
   readonly placement = new CallPlacement(this);
   readonly heldBack = new HeldBack();
+  /** What its prompts have in common; learned where prefixes are read ahead. */
+  readonly prefixes = new UnitPrefixes();
   /** Adapters that its endpoints load, and the calls that wait for one. */
   readonly adapters = new BackendAdapters(this);
   /** Slots that are left to calls that need several. */
@@ -99,13 +107,25 @@ export class Backend {
         existing.timeline.entered('warm', existing.inFlight > 0, now);
       }
     }
+    this.#listed();
     this.placement.configured();
     this.adapters.configured();
+    if (!spec.prewarm.prefix) this.prefixes.forget();
+  }
+
+  /** All endpoints, draining ones included. */
+  get list(): readonly Endpoint[] {
+    return this.#list;
+  }
+
+  #listed(): void {
+    this.#list = [...this.endpoints.values()];
   }
 
   remove(): void {
     this.removed = true;
     for (const [id, endpoint] of this.endpoints) this.#drain(id, endpoint);
+    this.#listed();
   }
 
   /**
@@ -118,7 +138,7 @@ export class Backend {
     let best: Endpoint | undefined;
     let bestScore = -Infinity;
     const wanted = sequences > 1 ? this.#slotsFor(sequences, key, avoid, now) : 1;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (endpoint.spec.slots < wanted || !this.#accepts(endpoint, now, key, wanted)) continue;
       const score = preference(endpoint) - (avoid?.has(endpoint.spec.id) ? AVOIDED_PENALTY : 0);
       if (score > bestScore) [best, bestScore] = [endpoint, score];
@@ -139,7 +159,7 @@ export class Backend {
     now: number,
   ): number {
     let most = 1;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (avoid?.has(endpoint.spec.id) || endpoint.upSlots(now) === 0) continue;
       if (endpoint.trust.isOpenFor(key, now)) continue;
       most = Math.max(most, endpoint.spec.slots);
@@ -156,7 +176,7 @@ export class Backend {
     const wanted = this.#slotsFor(sequencesOf(call.request), key, call.avoid, now);
     let best: Endpoint | undefined;
     let most = 0;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (endpoint.spec.slots < wanted || call.avoid?.has(endpoint.spec.id)) continue;
       if (!this.#accepts(endpoint, now, key)) continue;
       const free = endpoint.freeAt(now);
@@ -177,7 +197,7 @@ export class Backend {
 
   /** True where no endpoint can be used or woken for calls of a key: paused, or its circuit is open. */
   isDown(now: number, key = ''): boolean {
-    for (const { state, isPaused, trust } of this.endpoints.values()) {
+    for (const { state, isPaused, trust } of this.#list) {
       if (state !== 'draining' && !isPaused && !trust.isOpenFor(key, now)) return false;
     }
     return true;
@@ -186,7 +206,7 @@ export class Backend {
   /** True where every endpoint was paused by hand. */
   get isPaused(): boolean {
     let isPaused = false;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (endpoint.state === 'draining') continue;
       if (!endpoint.isPaused) return false;
       isPaused = true;
@@ -194,17 +214,20 @@ export class Backend {
     return isPaused;
   }
 
-  /** True where no endpoint takes calls of a key now, even with a free slot. */
-  isBarred(now: number, key: string): boolean {
-    for (const { state, isPaused, trust } of this.endpoints.values()) {
-      if (state !== 'draining' && !isPaused && trust.admits(key, now)) return false;
+  /** The keys of which no endpoint takes calls now, even with a free slot; or all of them. */
+  barredKeys(now: number): ReadonlySet<string> | 'all' {
+    let barred: ReadonlySet<string> | undefined;
+    for (const { state, isPaused, trust } of this.#list) {
+      if (state === 'draining' || isPaused || !trust.admitsSome(now)) continue;
+      barred = trust.barredOf(barred, now);
+      if (barred.size === 0) break;
     }
-    return true;
+    return barred ?? 'all';
   }
 
   /** True where a retry has another endpoint: a usable one that has not failed the call. */
   hasOtherEndpoint(avoid: ReadonlySet<string>, now: number, key = ''): boolean {
-    for (const { state, spec, isPaused, trust } of this.endpoints.values()) {
+    for (const { state, spec, isPaused, trust } of this.#list) {
       if (state === 'draining' || isPaused || avoid.has(spec.id)) continue;
       if (!trust.isOpenFor(key, now)) return true;
     }
@@ -214,21 +237,21 @@ export class Backend {
   /** Calls in flight at all endpoints, draining ones included. */
   get running(): number {
     let running = 0;
-    for (const endpoint of this.endpoints.values()) running += endpoint.inFlight;
+    for (const endpoint of this.#list) running += endpoint.inFlight;
     return running;
   }
 
   /** Slots in use at all endpoints, draining ones included. */
   get slotsInUse(): number {
     let inUse = 0;
-    for (const endpoint of this.endpoints.values()) inUse += endpoint.concurrency;
+    for (const endpoint of this.#list) inUse += endpoint.concurrency;
     return inUse;
   }
 
   /** Slots of all endpoints that are not draining; Infinity for no limit. */
   get slots(): number {
     let slots = 0;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (endpoint.state !== 'draining') slots += endpoint.spec.slots;
     }
     return slots;
@@ -237,7 +260,7 @@ export class Backend {
   /** Usable slots of the endpoints that are warm or warming, except those in `without`. */
   upSlots(now: number, without?: ReadonlySet<Endpoint>): number {
     let slots = 0;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (!without?.has(endpoint)) slots += endpoint.upSlots(now);
     }
     return slots;
@@ -246,7 +269,7 @@ export class Backend {
   /** Slots that calls can be sent to at once; an endpoint in slow start counts as one. */
   freeSlots(now: number, key = ''): number {
     let free = 0;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (this.#accepts(endpoint, now, key)) free += endpoint.isOpening ? 1 : endpoint.free;
     }
     return free;
@@ -254,8 +277,16 @@ export class Backend {
 
   /** True where some endpoint takes a call now, of whatever key. */
   hasFree(now: number): boolean {
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (endpoint.isReady(now) && !this.isKept(endpoint.spec.id)) return true;
+    }
+    return false;
+  }
+
+  /** False where no endpoint has a free slot, for whatever call and in whatever state. */
+  get hasRoom(): boolean {
+    for (const { free, state, isPaused } of this.#list) {
+      if (free > 0 && state !== 'draining' && !isPaused) return true;
     }
     return false;
   }
@@ -278,7 +309,7 @@ export class Backend {
   /** The same of the endpoints that are not paused. */
   get #takingSlots(): number {
     let slots = 0;
-    for (const { state, spec, isPaused } of this.endpoints.values()) {
+    for (const { state, spec, isPaused } of this.#list) {
       if (state !== 'draining' && !isPaused) slots += spec.slots;
     }
     return slots;
@@ -286,7 +317,7 @@ export class Backend {
 
   /** True where some endpoint is warm and not paused, whether or not it has a free slot. */
   get isWarm(): boolean {
-    for (const { state, isPaused } of this.endpoints.values()) {
+    for (const { state, isPaused } of this.#list) {
       if (state === 'warm' && !isPaused) return true;
     }
     return false;
@@ -295,7 +326,7 @@ export class Backend {
   /** When service of a call that was sent at `sentAt` began or is expected to begin, epoch ms. */
   servingFrom(sentAt: number): number {
     let readyAt = Infinity;
-    for (const endpoint of this.endpoints.values()) readyAt = Math.min(readyAt, endpoint.readyAt);
+    for (const endpoint of this.#list) readyAt = Math.min(readyAt, endpoint.readyAt);
     return Number.isFinite(readyAt) ? Math.max(sentAt, readyAt) : sentAt;
   }
 
@@ -305,7 +336,7 @@ export class Backend {
    */
   get holdsWhileCold(): boolean {
     if (this.spec.whileCold === 'hold') return true;
-    for (const endpoint of this.endpoints.values()) if (endpoint.refusesWhileCold) return true;
+    for (const endpoint of this.#list) if (endpoint.refusesWhileCold) return true;
     return false;
   }
 
@@ -325,7 +356,7 @@ export class Backend {
   ): Endpoint | undefined {
     let isWarming = false;
     let cold: Endpoint | undefined;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (endpoint.isPaused) continue;
       if (endpoint.state === 'warming') isWarming = true;
       else if (endpoint.state === 'cold' && this.#isWantedBy(endpoint, now)) {
@@ -343,7 +374,7 @@ export class Backend {
     let count = 0;
     const isStalled = now - this.#movedAt >= cold.coldStartMs * STALLED_SHARE;
     const up = new Set<string>();
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (endpoint === cold || endpoint.upSlots(now) === 0) continue;
       if (endpoint.state === 'warm') {
         waiting -= Math.max(0, endpoint.free);
@@ -372,7 +403,7 @@ export class Backend {
   /** The shortest cold start of its endpoints, ms; 0 where none goes cold. */
   get coldStartMs(): number {
     let shortest = Infinity;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (endpoint.spec.coldStart) shortest = Math.min(shortest, endpoint.coldStartMs);
     }
     return Number.isFinite(shortest) ? shortest : 0;
@@ -527,7 +558,7 @@ export class Backend {
   startMs(now: number): number {
     if (this.isWarm) return 0;
     let startMs = Infinity;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       if (endpoint.state === 'draining' || endpoint.isPaused) continue;
       startMs = Math.min(startMs, endpoint.coldWaitMs(now));
     }
@@ -577,7 +608,7 @@ export class Backend {
       dueAt = Math.min(dueAt, this.shares.dueAt(now));
       if (this.#hasCold()) dueAt = Math.min(dueAt, now + LOOK_AGAIN_MS);
     }
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.#list) {
       dueAt = Math.min(dueAt, endpoint.changesAt);
       if (this.queue.size === 0) continue;
       dueAt = Math.min(dueAt, endpoint.trust.dueAt(now), endpoint.opensAt(now));
@@ -588,7 +619,9 @@ export class Backend {
   /** Forgets an endpoint that drains once its last call has ended. */
   forgetIfDrained(id: string): void {
     const endpoint = this.endpoints.get(id);
-    if (endpoint?.state === 'draining' && endpoint.inFlight === 0) this.endpoints.delete(id);
+    if (endpoint?.state !== 'draining' || endpoint.inFlight > 0) return;
+    this.endpoints.delete(id);
+    this.#listed();
   }
 
   /** Adds an endpoint that is not configured but has calls from before a restart. */
@@ -596,6 +629,7 @@ export class Backend {
     const endpoint = new Endpoint({ id, slots: 0 }, now);
     endpoint.state = 'draining';
     this.endpoints.set(id, endpoint);
+    this.#listed();
     return endpoint;
   }
 
@@ -613,12 +647,12 @@ export class Backend {
     }
     this.heldBack.clockWentBack(now);
     this.adapters.clockWentBack(now);
-    for (const endpoint of this.endpoints.values()) endpoint.clockWentBack(now);
+    for (const endpoint of this.#list) endpoint.clockWentBack(now);
   }
 
   #hasCold(): boolean {
     if (this.endpoints.size < 2 || !this.holdsWhileCold) return false;
-    for (const { state, isPaused } of this.endpoints.values()) {
+    for (const { state, isPaused } of this.#list) {
       if (state === 'cold' && !isPaused) return true;
     }
     return false;
@@ -654,6 +688,6 @@ export class Backend {
 
 /** Warm before warming before cold, then by the share of free slots. Slots may be Infinity. */
 function preference(endpoint: Endpoint): number {
-  const used = Number.isFinite(endpoint.spec.slots) ? endpoint.sequences / endpoint.spec.slots : 0;
+  const used = Number.isFinite(endpoint.spec.slots) ? endpoint.slotsHeld / endpoint.spec.slots : 0;
   return (endpoint.state === 'warm' ? 2 : endpoint.state === 'warming' ? 1 : 0) + (1 - used) / 2;
 }

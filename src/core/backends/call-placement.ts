@@ -59,6 +59,7 @@ interface Asked {
 export interface PlacementView {
   readonly spec: BackendSpec;
   readonly endpoints: ReadonlyMap<string, Endpoint>;
+  readonly list: readonly Endpoint[];
   readonly queue: WaitingQueue;
   readonly speed: BackendSpeed;
   readonly adapters: BackendAdapters;
@@ -112,7 +113,8 @@ export class CallPlacement {
     const isFree = (lackMs || (this.mode !== 'off' && call.request.prefix)) && sequences === 1;
     const isUsual = !isFree || usual.state !== 'warm' || call.avoid?.has(usual.spec.id);
     if (isUsual) return this.#granting(call, usual, now);
-    const promptMs = this.#reading(call);
+    const { inputTokens } = call.request;
+    const promptMs = (e: Endpoint) => this.readMs(e, inputTokens - this.#hit(call, e));
     const readMs = lackMs ? (e: Endpoint) => promptMs(e) + lackMs(e) : promptMs;
     const { endpoint, ms } = this.#soonest(call, usual, readMs, now);
     const waits = mayHold && this.mode === 'hold';
@@ -155,7 +157,7 @@ export class CallPlacement {
   /** Tokens of the call's prompt that the endpoint is expected to have; undefined: not known. */
   hitTokens(call: LiveCall, endpoint: Endpoint): number | undefined {
     if (this.mode === 'off' || !call.request.prefix) return undefined;
-    return Math.round(this.#hits(call)[this.#memory(endpoint).number] ?? 0);
+    return Math.round(this.#hit(call, endpoint));
   }
 
   /** Expected time that an endpoint reads so many tokens, ms. */
@@ -166,7 +168,11 @@ export class CallPlacement {
   /** Tokens of the call's prompt that no endpoint has; undefined where that is not known. */
   uncachedTokens(call: LiveCall): number | undefined {
     if (this.mode === 'off' || !call.request.prefix) return undefined;
-    return call.request.inputTokens - Math.max(0, ...this.#hits(call));
+    let most = 0;
+    for (const endpoint of this.#backend.list) {
+      most = Math.max(most, this.#hit(call, endpoint));
+    }
+    return call.request.inputTokens - most;
   }
 
   /** A call gets a slot of an endpoint. */
@@ -185,6 +191,23 @@ export class CallPlacement {
     this.totals.granted(inputTokens, hitTokens, this.readMs(endpoint, hitTokens));
     // A call is held back before its first slot only.
     if (call.attempts === 0) this.totals.held(heldMs);
+  }
+
+  /** An endpoint has read a prefix ahead of a call. */
+  wasRead(endpoint: Endpoint, chain: readonly PrefixLink[]): void {
+    if (this.mode !== 'off') this.#memory(endpoint).use(chain);
+  }
+
+  /** True where an endpoint with a free slot is expected to have a prefix. */
+  hasReady(chain: readonly PrefixLink[], now: number): boolean {
+    if (this.mode === 'off') return false;
+    const tokens = chain.at(-1)?.tokens ?? 0;
+    for (const endpoint of this.#backend.endpoints.values()) {
+      if (!endpoint.isReady(now)) continue;
+      const { number } = this.#memory(endpoint);
+      if ((this.#held(chain)[number] ?? 0) >= tokens) return true;
+    }
+    return false;
   }
 
   /** A call gives its slot back. */
@@ -219,19 +242,17 @@ export class CallPlacement {
     }
   }
 
-  /** Tokens of the call's prompt that each endpoint is expected to have, by its number. */
-  #hits({ request }: LiveCall): number[] {
-    if (this.mode === 'off' || !request.prefix) return [];
-    const hits = this.#held(request.prefix).slice();
-    for (const endpoint of this.#backend.endpoints.values()) {
-      const memory = this.#memory(endpoint);
-      const hit = endpoint.state === 'warm' ? (hits[memory.number] ?? 0) : 0;
-      hits[memory.number] = memory.believed(Math.min(request.inputTokens, hit));
-    }
-    return hits;
+  /** Tokens of the call's prompt that an endpoint is expected to have. */
+  #hit({ request }: LiveCall, endpoint: Endpoint): number {
+    if (this.mode === 'off' || !request.prefix) return 0;
+    // Before the index is asked: what the endpoint held before it started anew is forgotten.
+    const memory = this.#memory(endpoint);
+    if (endpoint.state !== 'warm') return 0;
+    const hit = this.#held(request.prefix)[memory.number] ?? 0;
+    return memory.believed(Math.min(request.inputTokens, hit));
   }
 
-  /** The same by the index alone; a call asks several times while nothing changes there. */
+  /** The same of each endpoint by the index alone, by its number; asked again while nothing changes there. */
   #held(prefix: readonly PrefixLink[]): readonly number[] {
     const { version } = this.#owners;
     const { prefix: asked, version: askedAt, numbers, hits } = this.#asked;
@@ -241,19 +262,11 @@ export class CallPlacement {
     return found;
   }
 
-  /** The expected time that each endpoint reads the call's prompt, ms. */
-  #reading(call: LiveCall): (endpoint: Endpoint) => number {
-    const hits = this.#hits(call);
-    const { inputTokens } = call.request;
-    return (endpoint) =>
-      this.readMs(endpoint, inputTokens - (hits[this.#memory(endpoint).number] ?? 0));
-  }
-
   /** The endpoint with a free slot that reads the prompt soonest; crowded ones count as later. */
   #soonest(call: LiveCall, usual: Endpoint, readMs: ReadMs, now: number) {
     let best = { endpoint: usual, ms: readMs(usual) };
     let bestMs = best.ms + this.#crowdedMs(usual);
-    for (const endpoint of this.#backend.endpoints.values()) {
+    for (const endpoint of this.#backend.list) {
       if (endpoint === usual || call.avoid?.has(endpoint.spec.id)) continue;
       if (!endpoint.isReady(now, call.request.keyId)) continue;
       if (this.#backend.isKept(endpoint.spec.id)) continue;
@@ -274,7 +287,7 @@ export class CallPlacement {
     let hold: Endpoint | undefined;
     let holdMs = elsewhereMs;
     let lostMs = 0;
-    for (const endpoint of this.#backend.endpoints.values()) {
+    for (const endpoint of this.#backend.list) {
       if (call.avoid?.has(endpoint.spec.id)) continue;
       if (!this.#canBeAwaited(endpoint, call.request.keyId, now)) continue;
       const thereMs = readMs(endpoint);
@@ -327,10 +340,12 @@ export class CallPlacement {
   }
 }
 
-function* restOf(running: Iterable<LiveCall>, now: number): Iterable<RunningCall> {
+function restOf(running: Iterable<LiveCall>, now: number): readonly RunningCall[] {
+  const rest: RunningCall[] = [];
   for (const { lease, placed } of running) {
     if (!lease || !placed.expected) continue;
     const { readMs, outputMs } = placed.expected;
-    yield { elapsedMs: Math.max(0, now - lease.grantedAt), readMs, outputMs };
+    rest.push({ elapsedMs: Math.max(0, now - lease.grantedAt), readMs, outputMs });
   }
+  return rest;
 }

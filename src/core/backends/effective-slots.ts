@@ -17,6 +17,7 @@ export class EffectiveSlots {
 
   /** Slots to use now, of the configured number; at least 1. */
   of(slots: number): number {
+    if (this.#limit === Infinity) return Math.min(slots, this.told);
     return Math.min(slots, this.told, Math.max(1, Math.floor(this.#limit)));
   }
 

@@ -16,6 +16,8 @@ const PRESENT_MS = 60_000;
 /** Forbidden answers (403) in a row, of several keys, from which on they are the endpoint's fault. */
 const FORBIDDEN_TO_FAIL = 3;
 
+const NO_KEYS: ReadonlySet<string> = new Set();
+
 type State = 'closed' | 'open' | 'half-open';
 
 /** A refusal by the endpoint, as it is evidence. */
@@ -73,6 +75,17 @@ export class EndpointTrust {
   admits(key: string, now: number): boolean {
     if (!this.#whole.admits(now)) return false;
     return !this.#troubled.has(key) || (this.#keys.get(key)?.breaker.admits(now) ?? true);
+  }
+
+  /** True where calls of keys that met no trouble there may be sent now. */
+  admitsSome(now: number): boolean {
+    return this.#whole.admits(now);
+  }
+
+  /** Of some keys, or of all, those whose calls may not be sent now although others' may. */
+  barredOf(keys: ReadonlySet<string> | undefined, now: number): ReadonlySet<string> {
+    if (this.#troubled.size === 0) return NO_KEYS;
+    return new Set([...(keys ?? this.#troubled)].filter((key) => !this.admits(key, now)));
   }
 
   /** No call of the present keys is sent before this time, epoch ms. */

@@ -57,6 +57,8 @@ export class Endpoint {
   inFlight = 0;
   /** Their sequences, each of which takes a slot; one call alone may have more than there are. */
   sequences = 0;
+  /** It reads a prefix ahead of a call, which takes a slot; it does not go cold meanwhile. */
+  isReading = false;
   /** When a call last began or ended, a wake began or the endpoint became warm, epoch ms. */
   lastActiveAt: number;
   /** When a call last began or ended there, epoch ms; pings do not count. */
@@ -129,7 +131,12 @@ export class Endpoint {
 
   /** Free slots of those that the endpoint can serve now; negative while it has too many calls. */
   get free(): number {
-    return this.#effectiveSlots.of(this.spec.slots) - this.sequences;
+    return this.#effectiveSlots.of(this.spec.slots) - this.slotsHeld;
+  }
+
+  /** Slots that calls and a read hold. */
+  get slotsHeld(): number {
+    return this.sequences + (this.isReading ? 1 : 0);
   }
 
   /** True where it was paused by hand: it takes no calls and is not woken. */
@@ -145,15 +152,16 @@ export class Endpoint {
 
   /** True where a call sent now would be served at once. */
   isReady(now: number, key = '', sequences = 1): boolean {
-    if (this.state !== 'warm' || this.pausedAt !== undefined || this.#nextSlotAt(now) > now)
-      return false;
+    // Most of the endpoints that are asked are full.
+    if (this.free <= 0 || this.state !== 'warm' || this.pausedAt !== undefined) return false;
+    if (this.#nextSlotAt(now) > now) return false;
     return this.hasRoom(now, sequences) && this.trust.admits(key, now);
   }
 
   /** True where so many slots are free; a call that asks for more than there are takes them all. */
   hasRoom(now: number, sequences: number): boolean {
     if (this.free <= 0) return false;
-    return this.inFlight === 0 || this.freeAt(now) >= sequences;
+    return this.slotsHeld === 0 || this.freeAt(now) >= sequences;
   }
 
   /** Free slots, without those that slow start has not opened. */
@@ -161,7 +169,7 @@ export class Endpoint {
     if (this.#servedInSlowStart === undefined || this.state !== 'warm') return this.free;
     const warmMs = now - this.warmSince;
     const open = openSlots(this.spec.slots, warmMs, this.#servedInSlowStart);
-    return Math.min(this.free, open - this.sequences);
+    return Math.min(this.free, open - this.slotsHeld);
   }
 
   /** No calls are sent before this time, epoch ms: the endpoint failed or asked for a pause. */
@@ -444,7 +452,7 @@ export class Endpoint {
    */
   get releaseDueAt(): number {
     const { coldStart } = this.spec;
-    if (!coldStart?.releasable || this.inFlight > 0) return Infinity;
+    if (!coldStart?.releasable || this.slotsHeld > 0) return Infinity;
     const isIdle = this.state === 'warm' || (this.state === 'cold' && this.#coldBy !== 'told');
     if (!isIdle) return Infinity;
     return Math.max(this.lastActiveAt + coldStart.idleTimeoutMs, this.#release.notBefore);
@@ -535,7 +543,9 @@ export class Endpoint {
     if (!this.spec.coldStart) return Infinity;
     if (this.state === 'warming') return this.#wokenAt + this.wakePatienceMs;
     if (this.spec.coldStart.releasable) return this.releaseDueAt;
-    if (this.state === 'warm' && this.inFlight === 0) return this.lastActiveAt + this.idleTimeoutMs;
+    if (this.state === 'warm' && this.slotsHeld === 0) {
+      return this.lastActiveAt + this.idleTimeoutMs;
+    }
     return Infinity;
   }
 
@@ -743,6 +753,6 @@ export class Endpoint {
     const warmMs = now - this.warmSince;
     const open = openSlots(slots, warmMs, this.#servedInSlowStart);
     if (open >= slots) this.#servedInSlowStart = undefined;
-    return this.sequences < open ? now : this.warmSince + nextOpeningMs(warmMs);
+    return this.slotsHeld < open ? now : this.warmSince + nextOpeningMs(warmMs);
   }
 }

@@ -30,6 +30,7 @@ export function nextCheckAt(endpoint: Endpoint, now: number): number {
  * the last ping is answered: one that is not may have found it cold, and goes on asking.
  */
 export function keepWarmAt(endpoint: Endpoint): number {
-  if (endpoint.state !== 'warm' || endpoint.inFlight > 0 || endpoint.isPaused) return Infinity;
+  const isIdle = endpoint.state === 'warm' && endpoint.inFlight === 0 && !endpoint.isReading;
+  if (!isIdle || endpoint.isPaused) return Infinity;
   return Math.max(endpoint.lastActiveAt + endpoint.pingAfterMs, endpoint.awaitedUntil);
 }

@@ -31,6 +31,7 @@ export class KeptSlots {
 
   /** A round of grants begins: nothing is kept yet. */
   beginRound(now: number): void {
+    if (this.#kept.size === 0) return;
     for (const { callId, key, slots, since } of this.#kept.values()) {
       const owed = this.#owed.get(callId) ?? { key, slotMs: 0 };
       if (Number.isFinite(slots)) owed.slotMs += slots * Math.max(0, now - since);

@@ -52,14 +52,18 @@ export class LearnedSpeed {
 
   /** The present estimate. */
   get value(): FittedSpeed {
+    this.#fit ??= this.#fitted();
+    return this.#fit;
+  }
+
+  #fitted(): FittedSpeed {
     const left = (calls: number) => Math.min(calls, WINDOW - this.#timings.length);
     const { inputCalls, outputCalls, ...speed } = this.#earlier;
-    this.#fit ??= fitSpeed(this.#timings, this.#assumed, {
+    return fitSpeed(this.#timings, this.#assumed, {
       ...speed,
       inputCalls: left(inputCalls),
       outputCalls: left(outputCalls),
     });
-    return this.#fit;
   }
 
   get meanServiceMs(): number {

@@ -26,7 +26,8 @@ export interface SpeedLevelsSnapshot extends SpeedSnapshot {
 export class SpeedLevels {
   #assumed: Speed;
   readonly #whole: LearnedSpeed;
-  readonly #levels = new Map<string, Map<number, LearnedSpeed>>();
+  /** By endpoint and level. */
+  readonly #levels = new Map<string, Array<LearnedSpeed | undefined>>();
   #endpoints: readonly SpeedSlots[];
   /** Undefined until it is asked for after a change. */
   #value: Speed | undefined;
@@ -56,14 +57,15 @@ export class SpeedLevels {
 
   /** Milliseconds per token of one endpoint at a concurrency; the whole backend's where unknown. */
   at(endpoint: string, concurrency: number): Speed {
-    const levels = this.#levels.get(endpoint);
+    const levels = this.#levels.get(endpoint) ?? [];
     // Of two equally near levels the busier one wins, because its speed is the safer guess.
     const wanted = levelOf(concurrency);
     let best: LearnedSpeed | undefined;
     let bestDistance = Infinity;
-    for (const [level, speed] of levels ?? []) {
+    for (let level = 0; level < levels.length; level += 1) {
+      const speed = levels[level];
       const distance = level >= wanted ? level - wanted : wanted - level + 0.5;
-      if (speed.calls < MIN_CALLS_OF_LEVEL || distance >= bestDistance) continue;
+      if (!speed || speed.calls < MIN_CALLS_OF_LEVEL || distance >= bestDistance) continue;
       [best, bestDistance] = [speed, distance];
     }
     return (best ?? this.#whole).value;
@@ -85,7 +87,7 @@ export class SpeedLevels {
     this.#assumed = assumed;
     this.#whole.assume(assumed);
     for (const levels of this.#levels.values()) {
-      for (const speed of levels.values()) speed.assume(assumed);
+      for (const speed of levels) speed?.assume(assumed);
     }
     this.#endpoints = endpoints;
     for (const id of this.#levels.keys()) {
@@ -96,7 +98,7 @@ export class SpeedLevels {
 
   snapshot(): SpeedLevelsSnapshot {
     const levels = [...this.#levels].flatMap(([id, byLevel]) =>
-      [...byLevel].map(([level, speed]) => [id, level, speed.snapshot()] as const),
+      byLevel.flatMap((speed, level) => (speed ? [[id, level, speed.snapshot()] as const] : [])),
     );
     return { ...this.#whole.snapshot(), levels };
   }
@@ -113,15 +115,11 @@ export class SpeedLevels {
   #level(endpoint: string, level: number): LearnedSpeed {
     let levels = this.#levels.get(endpoint);
     if (!levels) {
-      levels = new Map();
+      levels = [];
       this.#levels.set(endpoint, levels);
     }
-    let speed = levels.get(level);
-    if (!speed) {
-      speed = new LearnedSpeed(this.#assumed);
-      levels.set(level, speed);
-    }
-    return speed;
+    levels[level] ??= new LearnedSpeed(this.#assumed);
+    return levels[level];
   }
 
   #atFullSlots(): Speed {
@@ -140,5 +138,5 @@ export class SpeedLevels {
 
 /** Level of a concurrency: 0 for 1, 1 for 2, 2 for 3 to 4, 3 for 5 to 8, and so on. */
 function levelOf(concurrency: number): number {
-  return Math.ceil(Math.log2(Math.max(1, Math.min(concurrency, 65_536))));
+  return 32 - Math.clz32(Math.ceil(Math.max(1, Math.min(concurrency, 65_536))) - 1);
 }

@@ -69,6 +69,11 @@ export class CallTimers {
   }
 }
 
+/** When the slot of a doubted lease is taken back if nothing is heard of it, epoch ms. */
+export function takenBackAt(lease: Lease): number {
+  return doubtedAt(lease) + lease.lengthMs * DOUBT_LASTS;
+}
+
 function doubtedAt({ expiresAt, lengthMs }: Lease): number {
   return expiresAt === Infinity ? Infinity : expiresAt - lengthMs * DOUBTED_BEFORE;
 }

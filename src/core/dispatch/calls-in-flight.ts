@@ -215,7 +215,8 @@ export class CallsInFlight {
       const { slots, urgentRunning } = backend;
       const isOpen = (endpoint: string) => backend.isOpen(endpoint, now);
       const may = mayTake(backend, isOpen, now);
-      const next = backend.queue.take({ now, slots, urgentRunning, mayTake: may, isOpen });
+      const isFull = !backend.hasRoom;
+      const next = backend.queue.take({ now, slots, urgentRunning, mayTake: may, isOpen, isFull });
       if (!next) return;
       if (!wide.letsPass(next)) return backend.queue.addBack(next);
       const { call } = next;
@@ -417,14 +418,14 @@ function mayTake(
   isOpen: (endpoint: string) => boolean,
   now: number,
 ): (key: string) => boolean {
-  const isBarred = (key: string) => backend.isBarred(now, key);
-  const slots = backend.shares.isShared(now, isBarred) ? backend.upSlots(now) : Infinity;
+  const isShared = backend.shares.isShared(now, backend.barredKeys(now));
+  const slots = isShared ? backend.upSlots(now) : Infinity;
   const accepts = (key: string) =>
     backend.queue.wantsSlot(key, isOpen) && backend.pick(now, undefined, key) !== undefined;
   return (key) => {
     if (!accepts(key)) return false;
     if (slots === Infinity) return true;
-    const free = backend.freeSlots(now, key);
+    const free = () => backend.freeSlots(now, key);
     return backend.shares.mayTake(key, now, { slots, free, accepts });
   };
 }

@@ -7,6 +7,7 @@
 import type { EndpointState } from '../backends/endpoint-state.ts';
 import type { EngineLoad } from '../backends/engine-slots.ts';
 import type { AdapterEffect } from '../prewarm/adapter-events.ts';
+import type { PrefixEffect } from '../prewarm/prefix-events.ts';
 import type { PrewarmEffect, PrewarmEvent } from '../prewarm/prewarm-events.ts';
 import type { AdapterState } from '../runs/call-place.ts';
 import type { CallRequest } from '../runs/call-request.ts';
@@ -94,6 +95,8 @@ export interface Granted {
   /** How it found its adapter, and the part of the wait in which that was loaded, ms. */
   readonly adapter?: AdapterState;
   readonly adapterMs?: number;
+  /** The link of its prefix whose text is to be kept, so that an endpoint can read it ahead. */
+  readonly keepPrefix?: string;
   /** The run's key, less alpha * arrival for a policy that ages: then it is rank / weight. */
   readonly rankMs: number;
   /** Only runs that arrive within this time after the run can overtake it, ms; absent: any. */
@@ -143,6 +146,7 @@ export type Effect =
   | { readonly type: 'ask-load'; readonly backend: string; readonly endpoint: string }
   | PrewarmEffect
   | AdapterEffect
+  | PrefixEffect
   | {
       readonly type: 'run-finished';
       readonly runId: string;

@@ -27,3 +27,8 @@ export interface DispatcherConfig {
   /** Most open runs of one API key; no limit where absent. */
   readonly openRuns?: number;
 }
+
+/** An application's weight. Own properties only: an application may be called "constructor". */
+export function weightOf(weights: DispatcherConfig['weights'], app: string): number {
+  return Object.hasOwn(weights, app) ? (weights[app] ?? 1) : 1;
+}

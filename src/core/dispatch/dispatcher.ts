@@ -24,6 +24,7 @@ import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import type { KeptPrefix } from '../runs/prefix.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import { WaitForecasts } from '../waits/wait-forecasts.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
@@ -120,6 +121,7 @@ export class Dispatcher {
     for (const event of events) this.#apply(event, now);
     const overdue = this.#elapse(now);
     this.#rerankNewApplications(effects);
+    this.#prewarmer.reads.review(this.backends, now, effects);
     for (const backend of this.backends.values()) {
       this.#prewarmer.wakes.resume(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
@@ -140,6 +142,7 @@ export class Dispatcher {
   dueAt(now: number): number {
     if (this.#unlearned) return now;
     let due = Math.min(this.#calls.dueAt, this.register.dueAt, this.#prewarmer.dueAt);
+    due = Math.min(due, this.#prewarmer.reads.dueAt(now));
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
   }
@@ -153,6 +156,11 @@ export class Dispatcher {
   /** Costs and benefits of prewarming. */
   get accounts(): PrewarmAccounts {
     return this.#prewarmer.wakes.accounts;
+  }
+
+  /** The prefixes whose text is kept, of all backends. */
+  get keptPrefixes(): Iterable<KeptPrefix> {
+    return this.#prewarmer.reads.kept;
   }
 
   /** The prewarming decision for each backend at this time, and its reasons. */
@@ -197,16 +205,13 @@ export class Dispatcher {
   #placeOf(call: LiveCall, now: number, placeOf: typeof queuePlace): QueuePlace | undefined {
     const backend = this.backends.get(call.request.backend);
     if (!backend || call.lease) return undefined;
-    if (call.placed.parkedAt !== undefined) {
-      return { position: 1, waitMs: backend.adapters.waitMs(call, now) };
-    }
     return placeOf(call, backend, now, this.#forecastMs(call, backend, now));
   }
 
   /** The wait by draws of how the queue may go on; undefined where its order is not foreseen so. */
   #forecastMs(call: LiveCall, backend: Backend, now: number): number | undefined {
     const isForeseen = this.#ranking.hasForeseenKeys && !backend.shares.isDivided;
-    if (!isForeseen || !backend.isWarm) return undefined;
+    if (!isForeseen || !backend.isWarm || call.placed.parkedAt !== undefined) return undefined;
     return this.#waits.waitMs(call, backend, now);
   }
 
@@ -330,6 +335,8 @@ export class Dispatcher {
       case 'wake-answered':
       case 'release-answered':
       case 'adapter-answered':
+      case 'prefixes-kept':
+      case 'prefix-answered':
       case 'gone-cold':
       case 'endpoint-ordered':
       case 'forecast':
@@ -403,11 +410,11 @@ export class Dispatcher {
   /** Applies what is due by time alone; returns the calls whose longest wait is over. */
   #elapse(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
-      for (const [id, endpoint] of backend.endpoints) {
+      for (const endpoint of backend.list) {
         const before = endpoint.state;
         endpoint.elapse(now);
         if (endpoint.state !== before) {
-          this.#prewarmer.stateChanged(backend.name, id, before, now, this.#effects);
+          this.#prewarmer.stateChanged(backend.name, endpoint.spec.id, before, now, this.#effects);
         }
       }
     }

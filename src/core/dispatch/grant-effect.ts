@@ -7,10 +7,11 @@ import type { Granted } from './dispatch-events.ts';
 /** What the call's prefix and its adapter had to do with its wait and its endpoint. */
 function placeOf({
   placed,
-}: LiveCall): Pick<Granted, 'heldMs' | 'prefixTokens' | 'adapter' | 'adapterMs'> {
-  const { heldMs, expected, adapter, adapterWaitMs } = placed;
+}: LiveCall): Pick<Granted, 'heldMs' | 'prefixTokens' | 'adapter' | 'adapterMs' | 'keepPrefix'> {
+  const { heldMs, expected, adapter, adapterWaitMs, keepPrefix } = placed;
   return {
     ...(adapter === undefined ? {} : { adapter, adapterMs: adapterWaitMs }),
+    ...(keepPrefix === undefined ? {} : { keepPrefix }),
     ...(heldMs > 0 ? { heldMs } : {}),
     ...(expected?.hitTokens === undefined ? {} : { prefixTokens: expected.hitTokens }),
   };

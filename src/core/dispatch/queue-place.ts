@@ -14,8 +14,8 @@ export interface QueuePlace {
 }
 
 /**
- * Undefined where the call does not wait in the backend's queue. What the call is told is compared
- * with its wait, once that is over.
+ * Undefined where the call does not wait in the backend's queue or for an adapter. What the call is
+ * told is compared with its wait, once that is over.
  */
 export function queuePlace(
   call: LiveCall,
@@ -24,7 +24,7 @@ export function queuePlace(
   forecastMs?: number,
 ): QueuePlace | undefined {
   const place = untoldPlace(call, backend, now, forecastMs);
-  if (place) call.told ??= place.told;
+  if (place?.told) call.told ??= place.told;
   return place && { position: place.position, waitMs: place.waitMs };
 }
 
@@ -34,7 +34,11 @@ export function untoldPlace(
   backend: Backend,
   now: number,
   forecastMs?: number,
-): (QueuePlace & { readonly told: ExplainedWait }) | undefined {
+): (QueuePlace & { readonly told?: ExplainedWait }) | undefined {
+  // It waits for a load, whatever is in the queue.
+  if (call.placed.parkedAt !== undefined) {
+    return { position: 1, waitMs: backend.adapters.waitMs(call, now) };
+  }
   const ahead = backend.queue.ahead(call, backend.shares.isDivided);
   if (!ahead) return undefined;
   const { items, calls, workMs } = ahead;

@@ -11,7 +11,7 @@ import { type Policy, queryOf, type RankInputs } from '../order/policy.ts';
 import { WaitingQueue, type WorkOf } from '../order/waiting-queue.ts';
 import { type Demand, type Speeds, workMs } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import type { DispatcherConfig } from './dispatcher-config.ts';
+import { type DispatcherConfig, weightOf } from './dispatcher-config.ts';
 import { type QueueRank, queueRankOf } from './queue-rank.ts';
 
 /** Output assumed of a call of an unknown unit. */
@@ -134,10 +134,7 @@ export class Ranking {
 
   /** Weight of a run: its ranks are divided by it. */
   weightOf(run: Pick<LiveRun, 'app'>, call?: LiveCall): number {
-    // Own properties only: an application may be called "constructor".
-    const { weights } = this.#config;
-    const weightOfApp = Object.hasOwn(weights, run.app) ? (weights[run.app] ?? 1) : 1;
-    return weightOfApp * (call?.request.weight ?? 1);
+    return weightOf(this.#config.weights, run.app) * (call?.request.weight ?? 1);
   }
 
   /** What the run yet asks of the call's backend is taken to be asked of the call's model. */

@@ -83,6 +83,13 @@ export class DemandGraph {
     return node.callDemand;
   }
 
+  /** The units of a backend that followed a unit, and how often. */
+  *next(unit: string, backend: string): Iterable<readonly [unit: string, count: number]> {
+    for (const [to, count] of this.#units.get(unit)?.next ?? []) {
+      if (this.#units.get(to)?.backend === backend) yield [to, count];
+    }
+  }
+
   /** The newest shifts of demand, the newest last. */
   get drifts(): readonly Drift[] {
     return this.#drifts;

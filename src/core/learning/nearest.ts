@@ -22,9 +22,8 @@ export function nearestRows(distance: Float64Array, k: number): Int32Array {
     for (let i = 0; i < n; i += 1) rows[i] = i;
     return rows;
   }
-  const values = scratch.values.subarray(0, n);
-  values.set(distance);
-  const bound = kthSmallest(values, k - 1);
+  scratch.values.set(distance);
+  const bound = kthSmallest(scratch.values, n, k - 1);
   let withinBound = 0;
   for (let i = 0; i < n; i += 1) if ((distance[i] ?? 0) <= bound) withinBound += 1;
   // Number of rows at the bound to skip; the first ones are skipped.
@@ -43,24 +42,27 @@ export function nearestRows(distance: Float64Array, k: number): Int32Array {
   return rows;
 }
 
-/** The value at index `k` in ascending order, by Hoare's selection; reorders `values`. */
-function kthSmallest(values: Float64Array, k: number): number {
+/** The value at index `k` of the first `n` in ascending order, by Hoare's selection; reorders them. */
+function kthSmallest(values: Float64Array, n: number, k: number): number {
   let low = 0;
-  let high = values.length - 1;
+  let high = n - 1;
   while (low < high) {
-    const [i, j] = partition(values, low, high);
-    if (k <= j) high = j;
-    else if (k >= i) low = i;
+    partition(values, low, high);
+    if (k <= cut.below) high = cut.below;
+    else if (k >= cut.above) low = cut.above;
     else break;
   }
   return values[k] ?? 0;
 }
 
+/** What `partition` found; not returned, since each rank partitions several times. */
+const cut = { below: 0, above: 0 };
+
 /**
- * Partitions `low` to `high` at the median of three: up to j no value is above it, from i on no
- * value is below it.
+ * Partitions `low` to `high` at the median of three: up to `below` no value is above it, from `above`
+ * on no value is below it.
  */
-function partition(values: Float64Array, low: number, high: number): [i: number, j: number] {
+function partition(values: Float64Array, low: number, high: number): void {
   const [a, b, c] = [values[low] ?? 0, values[(low + high) >> 1] ?? 0, values[high] ?? 0];
   const pivot = Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
   let i = low;
@@ -75,5 +77,6 @@ function partition(values: Float64Array, low: number, high: number): [i: number,
     i += 1;
     j -= 1;
   }
-  return [i, j];
+  cut.below = j;
+  cut.above = i;
 }

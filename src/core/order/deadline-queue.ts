@@ -116,6 +116,7 @@ export class DeadlineQueue extends WaitingQueue {
       this.#chosen = this.#choose(room);
       this.#chosenAt = room.now;
     }
+    if (room.isFull) return undefined;
     let best: LiveRun | undefined;
     let bestKey = Infinity;
     for (const run of this.#chosen) {

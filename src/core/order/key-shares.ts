@@ -8,61 +8,49 @@
  * returns from a pause starts level with the least served one, so that pausing earns no credit.
  */
 import { RecentMap } from '../learning/recent-map.ts';
+import { ActiveKeys, type KeyAccount, reservationMs, usedMs } from './active-keys.ts';
 
 /** Keys that are remembered beyond those that wait or run. */
 const MAX_KEYS = 1_000;
-/** After its last call a key's slots stay reserved for this many of its mean calls. */
-const RESERVED_CALLS = 2;
-/** A client takes so long, at least, to send its next call. */
-const LEAST_RESERVED_MS = 20;
-const LONGEST_RESERVED_MS = 5_000;
 /** Share of a new call in a key's mean call length. */
 const SHARE = 0.1;
 /** What a key's longest call keeps of its length with each further call. */
 const LONGEST_KEPT = 0.95;
 
-interface Account {
-  /** Service of ended calls, slot-ms; raised to the least served key's when the key returns. */
-  servedMs: number;
-  /** Slots in use. */
-  running: number;
-  /** Sum of the grant times of the slots in use, epoch ms: gives their elapsed time in O(1). */
-  grantedAtSum: number;
-  /** Most calls that waited or ran at once since the key was last away. */
-  peak: number;
-  /** When its last call ended, epoch ms. */
-  lastEndedAt: number;
-  /** Since when so many slots are kept free for it, epoch ms: they are charged as if it used them. */
-  reserving: { readonly since: number; readonly slots: number } | undefined;
-  meanMs: number | undefined;
-  longestMs: number;
-}
-
 /** What is free at the backend when a call is to be taken. */
 export interface FreeSlots {
   /** All its slots. */
   readonly slots: number;
-  readonly free: number;
+  /** Those that are free for the call's key. */
+  readonly free: () => number;
   /** Whether some endpoint takes calls of a key now. */
   readonly accepts: (key: string) => boolean;
+}
+
+/** The calls that wait in the backend's queue. */
+export interface WaitingByKey {
+  /** Calls of a key. */
+  of(key: string): number;
+  /** The keys of which none waits any more, since this was last asked. */
+  takeEmptied(): Iterable<string>;
 }
 
 export class KeyShares {
   /** Off: every key may take every slot in the policy's order. */
   enabled = true;
-  readonly #waitingOf: (key: string) => number;
-  readonly #active = new Map<string, Account>();
-  readonly #idle = new RecentMap<Account>(MAX_KEYS);
+  readonly #waiting: WaitingByKey;
+  readonly #active = new ActiveKeys();
+  readonly #idle = new RecentMap<KeyAccount>(MAX_KEYS);
+  #accounts = 0;
 
-  /** `waitingOf`: the calls of a key that wait in the backend's queue. */
-  constructor(waitingOf: (key: string) => number) {
-    this.#waitingOf = waitingOf;
+  constructor(waiting: WaitingByKey) {
+    this.#waiting = waiting;
   }
 
   /** A call of the key has joined the queue. */
   queued(key: string, now: number): void {
     const account = this.#activate(key, now);
-    account.peak = Math.max(account.peak, this.#waitingOf(key) + account.running);
+    account.peak = Math.max(account.peak, this.#waiting.of(key) + account.running);
   }
 
   /** A call of the key gets so many slots. */
@@ -72,6 +60,7 @@ export class KeyShares {
     account.running += slots;
     account.grantedAtSum += slots * now;
     account.peak = Math.max(account.peak, account.running);
+    this.#active.changed(account);
   }
 
   /** A call of the key gave its slots back. */
@@ -87,12 +76,15 @@ export class KeyShares {
     account.meanMs =
       account.meanMs === undefined ? tookMs : account.meanMs + (tookMs - account.meanMs) * SHARE;
     account.longestMs = Math.max(tookMs, account.longestMs * LONGEST_KEPT);
+    this.#active.changed(account);
   }
 
   /** Charges a key with service that it kept from others, slot-ms. */
   charge(key: string, slotMs: number): void {
     const account = this.#active.get(key);
-    if (account) account.servedMs += slotMs;
+    if (!account) return;
+    account.servedMs += slotMs;
+    this.#active.changed(account);
   }
 
   /** True where keys take turns: more than one waits or runs. */
@@ -101,21 +93,20 @@ export class KeyShares {
   }
 
   /**
-   * True where more than one key waits, runs, or has just ended a call. `isBarred`: no endpoint takes
-   * calls of a key, whatever is free; such a key earns no credit for its wait.
+   * True where more than one key waits, runs, or has just ended a call. `barred`: the keys of which no
+   * endpoint takes calls, whatever is free, or all of them; such a key earns no credit for its wait.
    */
-  isShared(now: number, isBarred: (key: string) => boolean): boolean {
+  isShared(now: number, barred: ReadonlySet<string> | 'all'): boolean {
     if (!this.enabled || this.#active.size < 2) return false;
     this.#retire(now);
     if (this.#active.size < 2) return false;
-    const barred = [...this.#active].filter(([key]) => isBarred(key));
-    if (barred.length === 0 || barred.length === this.#active.size) return true;
-    let least = Infinity;
-    for (const [key, account] of this.#active) {
-      if (!barred.some(([name]) => name === key)) least = Math.min(least, usedMs(account, now));
-    }
-    for (const [, account] of barred) {
+    if (barred === 'all' || barred.size === 0) return true;
+    const accounts = [...barred].flatMap((key) => this.#active.get(key) ?? []);
+    if (accounts.length === 0 || accounts.length === this.#active.size) return true;
+    const least = this.#active.leastUsedMs(now, new Set(accounts));
+    for (const account of accounts) {
       account.servedMs += Math.max(0, least - usedMs(account, now));
+      this.#active.changed(account);
     }
     return true;
   }
@@ -124,18 +115,15 @@ export class KeyShares {
   mayTake(key: string, now: number, room: FreeSlots): boolean {
     const own = this.#active.get(key);
     if (!own) return true;
-    const { slots, free, accepts } = room;
-    const quantumMs = this.#quantumMs();
-    const least = this.#leastServedMs(now);
-    if (usedMs(own, now) <= least + quantumMs) return true;
-    const fair = Math.max(1, Math.ceil(slots / this.#active.size));
+    const evenMs = this.#active.leastUsedMs(now) + this.#quantumMs();
+    if (usedMs(own, now) <= evenMs) return true;
+    const fair = Math.max(1, Math.ceil(room.slots / this.#active.size));
     let reserved = 0;
-    const lenders: Array<[Account, number]> = [];
-    for (const [other, account] of this.#active) {
-      if (other === key || usedMs(account, now) > least + quantumMs) continue;
+    const lenders: Array<[KeyAccount, number]> = [];
+    for (const account of this.#active.usedUpTo(evenMs, now)) {
       // Whoever is behind and waits goes first.
-      if (this.#waitingOf(other) > 0) {
-        if (accepts(other)) return false;
+      if (this.#waiting.of(account.key) > 0) {
+        if (room.accepts(account.key)) return false;
         continue;
       }
       // A slot that is back before its user misses it may be lent.
@@ -144,8 +132,11 @@ export class KeyShares {
       if (kept > 0) lenders.push([account, kept]);
       reserved += kept;
     }
-    if (free > reserved) return true;
-    for (const [account, kept] of lenders) account.reserving ??= { since: now, slots: kept };
+    if (room.free() > reserved) return true;
+    for (const [account, kept] of lenders) {
+      account.reserving ??= { since: now, slots: kept };
+      this.#active.changed(account);
+    }
     return false;
   }
 
@@ -153,87 +144,72 @@ export class KeyShares {
   isAhead(key: string, now: number): boolean {
     const own = this.#active.get(key);
     if (!own || !this.isDivided) return false;
-    return usedMs(own, now) > this.#leastServedMs(now) + this.#quantumMs();
+    return usedMs(own, now) > this.#active.leastUsedMs(now) + this.#quantumMs();
   }
 
   /** When a reservation ends though nothing happens, epoch ms; Infinity where there is none. */
   dueAt(now: number): number {
-    let due = Infinity;
-    if (!this.enabled || this.#active.size < 2) return due;
-    for (const account of this.#active.values()) {
-      const until = reservedUntil(account);
-      if (until > now) due = Math.min(due, until);
-    }
-    return due;
+    if (!this.enabled || this.#active.size < 2) return Infinity;
+    return this.#active.reservedUntil(now);
   }
 
   /** The clock went back: no reservation lasts longer for it. */
   clockWentBack(now: number): void {
-    for (const account of this.#active.values()) {
+    for (const account of [...this.#active.all()]) {
       account.lastEndedAt = Math.min(account.lastEndedAt, now);
       account.reserving = undefined;
+      this.#active.changed(account);
     }
   }
 
-  #activate(key: string, now: number): Account {
+  #activate(key: string, now: number): KeyAccount {
     const known = this.#active.get(key);
     if (known) return known;
     this.#retire(now);
-    const account = this.#idle.get(key) ?? {
-      ...{ servedMs: 0, running: 0, grantedAtSum: 0, peak: 0 },
-      ...{ lastEndedAt: -Infinity, reserving: undefined, meanMs: undefined, longestMs: 0 },
-    };
+    const account = this.#idle.get(key) ?? this.#newAccount(key);
     this.#idle.delete(key);
     account.peak = 0;
-    const least = this.#leastServedMs(now);
+    const least = this.#active.leastUsedMs(now);
     if (least < Infinity) account.servedMs = Math.max(account.servedMs, least);
-    this.#active.set(key, account);
+    this.#active.add(account);
     return account;
+  }
+
+  #newAccount(key: string): KeyAccount {
+    this.#accounts += 1;
+    return {
+      ...{ key, seq: this.#accounts, servedMs: 0, running: 0, grantedAtSum: 0, peak: 0 },
+      ...{ lastEndedAt: -Infinity, reserving: undefined, meanMs: undefined, longestMs: 0 },
+    };
   }
 
   /** Service by which keys may differ and still count as even: half of the shortest usual call. */
   #quantumMs(): number {
-    let shortest = Infinity;
-    for (const { meanMs = 0 } of this.#active.values()) shortest = Math.min(shortest, meanMs);
+    const shortest = this.#active.shortestMeanMs;
     return Number.isFinite(shortest) ? shortest / 2 : 0;
-  }
-
-  #leastServedMs(now: number): number {
-    let least = Infinity;
-    for (const account of this.#active.values()) least = Math.min(least, usedMs(account, now));
-    return least;
   }
 
   /** Keys that neither wait nor run nor hold a reservation are away. */
   #retire(now: number): void {
-    for (const [key, account] of this.#active) {
-      const isBusy = account.running > 0 || this.#waitingOf(key) > 0;
-      if (isBusy || reservedUntil(account) > now) continue;
-      endReservation(account, now);
-      this.#active.delete(key);
-      this.#idle.set(key, account);
+    for (const key of this.#waiting.takeEmptied()) {
+      const account = this.#active.get(key);
+      if (account) this.#active.changed(account);
+    }
+    for (
+      let next = this.#active.takeUnreserved(now);
+      next;
+      next = this.#active.takeUnreserved(now)
+    ) {
+      // One that waits is looked at again once it does not.
+      if (this.#waiting.of(next.key) > 0) continue;
+      endReservation(next, now);
+      this.#active.delete(next);
+      this.#idle.set(next.key, next);
     }
   }
 }
 
-function usedMs(account: Account, now: number): number {
-  const { servedMs, running, grantedAtSum } = account;
-  return servedMs + Math.max(0, running * now - grantedAtSum) + reservationMs(account, now);
-}
-
-/** What the open reservation costs its key so far, slot-ms. */
-function reservationMs(account: Account, now: number): number {
-  if (!account.reserving) return 0;
-  const { since, slots } = account.reserving;
-  return slots * Math.max(0, Math.min(now, reservedUntil(account)) - since);
-}
-
-function endReservation(account: Account, now: number): void {
+function endReservation(account: KeyAccount, now: number): void {
   account.servedMs += reservationMs(account, now);
   account.reserving = undefined;
-}
-
-function reservedUntil({ lastEndedAt, meanMs = 0 }: Account): number {
-  const reservedMs = RESERVED_CALLS * meanMs;
-  return lastEndedAt + Math.min(LONGEST_RESERVED_MS, Math.max(LEAST_RESERVED_MS, reservedMs));
 }

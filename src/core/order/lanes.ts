@@ -12,6 +12,14 @@ export class Lanes {
   /** By place and API key; calls without a key are in the lane of the empty name. */
   readonly #lanes = new Map<string, Lane>();
   readonly #sharesByApp: boolean;
+  /** Lanes by their first runs, but for those that changed since it was asked last. */
+  readonly #order = new RankedQueue<Lane>();
+  readonly #moved = new Set<Lane>();
+  /** The lanes in which runs of an application wait, where these have one key. */
+  readonly #ofApp = new Map<string, Set<Lane>>();
+  /** All runs of all lanes together. */
+  #calls = 0;
+  #workMs = 0;
 
   /** `sharesByApp`: the key is that of the run's application. */
   constructor(sharesByApp: boolean) {
@@ -22,65 +30,86 @@ export class Lanes {
     return this.#lanes.has(laneName(key, place));
   }
 
-  /** Puts an entry into the lane of an API key, out of any other. */
-  enter(entry: RunEntry, key: string): Lane {
-    if (entry.lane?.key === key) return entry.lane;
-    this.leave(entry);
-    const name = laneName(key, entry.place);
-    let lane = this.#lanes.get(name);
-    if (!lane) {
-      const queue = this.#sharesByApp
-        ? new SharedQueue<RunEntry>(({ run }) => run.app)
-        : new RankedQueue<RunEntry>();
-      lane = { key, place: entry.place, queue };
-      this.#lanes.set(name, lane);
+  /** Puts an entry into the lane of an API key, out of any other, or changes its place there. */
+  set(entry: RunEntry, key: string, rank: number, load: Load): void {
+    if (entry.lane?.key !== key) {
+      this.leave(entry);
+      entry.lane = this.#lane(key, entry.place);
     }
-    entry.lane = lane;
-    return lane;
+    this.#change(entry.lane, ({ queue }) => queue.set(entry, rank, seqOf(entry), load));
   }
 
   leave(entry: RunEntry): void {
     const { lane } = entry;
     if (!lane) return;
-    lane.queue.delete(entry);
+    this.#change(lane, ({ queue }) => queue.delete(entry));
     if (lane.queue.size > 0) return;
     this.#lanes.delete(laneName(lane.key, lane.place));
   }
 
-  /** The first of all lanes that `may` go, with its key. */
-  first(may: (lane: Lane) => boolean): RunEntry | undefined {
-    let best: RunEntry | undefined;
-    let bestKey = Infinity;
-    for (const lane of this.#lanes.values()) {
-      const entry = lane.queue.peek();
-      const key = lane.queue.peekKey();
-      if (!entry || key > bestKey || (best && key === bestKey && seqOf(best) < seqOf(entry))) {
-        continue;
-      }
-      if (may(lane)) [best, bestKey] = [entry, key];
+  #lane(key: string, place: string): Lane {
+    const name = laneName(key, place);
+    const existing = this.#lanes.get(name);
+    if (existing) return existing;
+    const lane: Lane = {
+      key,
+      place,
+      queue: this.#newQueue((app, has) => this.#hasApp(lane, app, has)),
+    };
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+
+  #newQueue(onApp: (app: string, isThere: boolean) => void): Lane['queue'] {
+    if (!this.#sharesByApp) return new RankedQueue<RunEntry>();
+    return new SharedQueue<RunEntry>(({ run }) => run.app, onApp);
+  }
+
+  #hasApp(lane: Lane, app: string, isThere: boolean): void {
+    const lanes = this.#ofApp.get(app) ?? new Set();
+    if (isThere) this.#ofApp.set(app, lanes.add(lane));
+    else if (lanes.delete(lane) && lanes.size === 0) this.#ofApp.delete(app);
+  }
+
+  #change(lane: Lane, change: (lane: Lane) => void): void {
+    const { queue } = lane;
+    this.#calls -= queue.calls;
+    this.#workMs -= queue.workMs;
+    change(lane);
+    this.#calls += queue.calls;
+    this.#workMs += queue.workMs;
+    this.#moved.add(lane);
+  }
+
+  /** The lanes in the order of their first runs. */
+  get #ordered(): RankedQueue<Lane> {
+    // All of them first: a call that changed lanes is the first of one and was that of another.
+    for (const lane of this.#moved) this.#order.delete(lane);
+    for (const lane of this.#moved) {
+      const { queue } = lane;
+      if (queue.size > 0) this.#order.set(lane, queue.peekKey(), queue.peekSeq());
     }
-    return best;
+    this.#moved.clear();
+    return this.#order;
+  }
+
+  /** The first of all lanes that `may` go. */
+  first(may: (lane: Lane) => boolean): RunEntry | undefined {
+    for (const lane of this.#ordered.inOrder()) if (may(lane)) return lane.queue.peek();
+    return undefined;
   }
 
   /** The smallest key of all runs; Infinity where none waits. */
   get leastKey(): number {
-    let least = Infinity;
-    for (const { queue } of this.#lanes.values()) least = Math.min(least, queue.peekKey());
-    return least;
+    return this.#ordered.peekKey();
   }
 
   /** Re-keys all runs of an application, where they have one key. */
   rekeyApp(app: string, keyOf: (first: RunEntry) => number): void {
-    for (const { queue } of this.#lanes.values()) {
-      if (queue instanceof SharedQueue) queue.rekey(app, keyOf);
+    for (const lane of this.#ofApp.get(app) ?? []) {
+      if (lane.queue instanceof SharedQueue) lane.queue.rekey(app, keyOf);
+      this.#moved.add(lane);
     }
-  }
-
-  /** Number of runs that go before one of this key. */
-  before(key: number, seq: number): number {
-    let before = 0;
-    for (const { queue } of this.#lanes.values()) before += queue.before(key, seq).items;
-    return before;
   }
 
   /**
@@ -98,12 +127,11 @@ export class Lanes {
     const turns = calls + 1;
     for (const { queue: lane, key: laneKey } of this.#lanes.values()) {
       if (lane === own) continue;
-      const { total } = lane;
       if (isShared && laneKey !== entry.lane?.key) {
-        const share = Math.min(1, turns / total.calls);
+        const share = Math.min(1, turns / lane.calls);
         items += Math.round(lane.size * share);
-        calls += total.calls * share;
-        workMs += total.workMs * share;
+        calls += lane.calls * share;
+        workMs += lane.workMs * share;
       } else {
         const other = lane.before(key, seqOf(entry));
         items += other.items;
@@ -116,12 +144,7 @@ export class Lanes {
 
   /** What goes before a call that goes after all. */
   get load(): Load {
-    let [calls, workMs] = [0, 0];
-    for (const { queue } of this.#lanes.values()) {
-      calls += queue.total.calls;
-      workMs += queue.total.workMs;
-    }
-    return { calls, workMs };
+    return { calls: this.#calls, workMs: this.#workMs };
   }
 
   /** All entries in the order in which they go where any may take a slot. O(log n) for each. */

@@ -17,6 +17,8 @@ export interface QueueState {
   readonly urgentRunning: number;
   /** Whether calls of an API key may take a slot now; absent: those of any key may. */
   readonly mayTake?: (key: string) => boolean;
+  /** True where no call can take a slot: nobody has to be asked. */
+  readonly isFull?: boolean;
   /** Whether an endpoint for which calls are held back can take one; absent: each can. */
   readonly isOpen?: (endpoint: string) => boolean;
 }

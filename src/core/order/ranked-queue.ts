@@ -49,9 +49,14 @@ export class RankedQueue<T extends object> {
     return this.#entries.size;
   }
 
-  /** All of its items together. */
-  get total(): Load {
-    return { calls: this.#calls, workMs: this.#workMs };
+  /** Calls of all of its items together. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** Expected time that they take, ms. */
+  get workMs(): number {
+    return this.#workMs;
   }
 
   /** Adds an item or re-keys it. RangeError on a key of NaN. */

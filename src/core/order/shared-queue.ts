@@ -17,18 +17,29 @@ export class SharedQueue<T extends object> {
   /** The group that each item is in; what `groupOf` says may have changed since. */
   readonly #names = new Map<T, string>();
   readonly #order = new RankedQueue<Group<T>>();
+  readonly #onGroup: (name: string, isThere: boolean) => void;
 
-  constructor(groupOf: (item: T) => string) {
+  /** `onGroup`: a group has got its first item, or lost its last one. */
+  constructor(
+    groupOf: (item: T) => string,
+    onGroup: (name: string, isThere: boolean) => void = () => {},
+  ) {
     this.#groupOf = groupOf;
+    this.#onGroup = onGroup;
   }
 
   get size(): number {
     return this.#names.size;
   }
 
-  /** All of its items together. */
-  get total(): Load {
-    return this.#order.total;
+  /** Calls of all of its items together. */
+  get calls(): number {
+    return this.#order.calls;
+  }
+
+  /** Expected time that they take, ms. */
+  get workMs(): number {
+    return this.#order.workMs;
   }
 
   /** Adds an item or changes its place; its group gets the key. RangeError on a key of NaN. */
@@ -39,6 +50,7 @@ export class SharedQueue<T extends object> {
     if (!group) {
       group = { key, items: new RankedQueue() };
       this.#groups.set(name, group);
+      this.#onGroup(name, true);
     }
     group.key = key;
     group.items.set(item, 0, seq, load);
@@ -64,6 +76,11 @@ export class SharedQueue<T extends object> {
     return this.#order.peekKey();
   }
 
+  /** Sequence number of the first item; Infinity where the queue is empty. */
+  peekSeq(): number {
+    return this.#order.peekSeq();
+  }
+
   /** Removes an item; false where it is not in the queue. */
   delete(item: T): boolean {
     const name = this.#names.get(item);
@@ -75,6 +92,7 @@ export class SharedQueue<T extends object> {
     else {
       this.#groups.delete(name);
       this.#order.delete(group);
+      this.#onGroup(name, false);
     }
     return true;
   }
@@ -102,7 +120,7 @@ export class SharedQueue<T extends object> {
   }
 
   #place(group: Group<T>): void {
-    const { items } = group;
-    this.#order.set(group, group.key, items.peekSeq(), { ...items.total, items: items.size });
+    const { calls, workMs, size: items } = group.items;
+    this.#order.set(group, group.key, group.items.peekSeq(), { items, calls, workMs });
   }
 }

@@ -9,7 +9,7 @@ import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { Lanes } from './lanes.ts';
 import type { KeyOf, NextCall, QueueState, WaitingRun, WorkOf } from './queue-contract.ts';
 import type { Ahead, Load } from './ranked-queue.ts';
-import { type CallOrder, insertCall, presentKey, type RunEntry, seqOf } from './run-entry.ts';
+import { type CallOrder, insertCall, presentKey, type RunEntry } from './run-entry.ts';
 import { WaitingEntries } from './waiting-entries.ts';
 import { type WaitingOfKey, WaitingTotals } from './waiting-totals.ts';
 
@@ -80,7 +80,8 @@ export class WaitingQueue {
   }
 
   /** Takes the call that goes next out of the queue. */
-  take({ isOpen, mayTake }: QueueState): NextCall | undefined {
+  take({ isOpen, mayTake, isFull }: QueueState): NextCall | undefined {
+    if (isFull) return undefined;
     const best = this.#lanes.first(({ key, place }) => {
       if (place !== '' && !(isOpen?.(place) ?? true)) return false;
       return mayTake?.(key) ?? true;
@@ -106,6 +107,11 @@ export class WaitingQueue {
   /** Calls of an API key that wait, and bytes of their bodies. */
   waitingOf(key: string): Readonly<WaitingOfKey> {
     return this.#totals.ofKey(key);
+  }
+
+  /** The API keys of which no call waits any more, since this was last asked. */
+  takeEmptied(): Iterable<string> {
+    return this.#totals.takeEmptied();
   }
 
   /** API keys with waiting calls. */
@@ -178,13 +184,6 @@ export class WaitingQueue {
     return entry && Math.max(entry.promisedKey, presentKey(entry) ?? -Infinity);
   }
 
-  /** Place of a run in the queue, from 1; 0 where none of its calls waits here. */
-  position(run: LiveRun): number {
-    const entry = this.#entries.ofRun(run);
-    const key = entry && presentKey(entry);
-    return entry && key !== undefined ? this.#lanes.before(key, seqOf(entry)) + 1 : 0;
-  }
-
   /** Number of calls of its run that go before a waiting call. */
   turnOf(call: LiveCall): number {
     return Math.max(0, this.#entries.of(call)?.calls.indexOf(call) ?? 0);
@@ -247,10 +246,9 @@ export class WaitingQueue {
     if (head) {
       this.keyed(run, head);
       this.#entries.renamed(entry);
-      const { queue } = this.#lanes.enter(entry, head.request.keyId ?? '');
       entry.promisedKey = this.#keyOf(run, head);
       const load = this.#load(entry, head, entry.promisedKey);
-      queue.set(entry, entry.promisedKey, head.seq, load);
+      this.#lanes.set(entry, head.request.keyId ?? '', entry.promisedKey, load);
       return;
     }
     this.#lanes.leave(entry);
@@ -259,8 +257,8 @@ export class WaitingQueue {
   }
 
   #lower(entry: RunEntry, head: LiveCall, key: number): void {
-    const queue = entry.lane?.queue;
-    if (!queue || key >= (queue.keyOf(entry) ?? Infinity)) return;
-    queue.set(entry, key, head.seq, this.#load(entry, head, key));
+    const { lane } = entry;
+    if (!lane || key >= (lane.queue.keyOf(entry) ?? Infinity)) return;
+    this.#lanes.set(entry, lane.key, key, this.#load(entry, head, key));
   }
 }

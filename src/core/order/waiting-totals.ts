@@ -14,12 +14,22 @@ export class WaitingTotals {
   /** Bytes of the bodies that Workers hold for the waiting calls. */
   bytes = 0;
   readonly #ofKey = new Map<string, WaitingOfKey>();
+  /** Keys of which no call waits any more. */
+  #emptied = new Set<string>();
   /** Calls that are held back, by endpoint. */
   readonly #held = new Map<string, number>();
 
   /** Calls of an API key that wait, and bytes of their bodies. */
   ofKey(key: string): Readonly<WaitingOfKey> {
     return this.#ofKey.get(key) ?? NOTHING_WAITS;
+  }
+
+  /** The keys of which no call waits any more, since this was last asked. */
+  takeEmptied(): Iterable<string> {
+    if (this.#emptied.size === 0) return [];
+    const emptied = this.#emptied;
+    this.#emptied = new Set();
+    return emptied;
   }
 
   /** API keys with waiting calls. */
@@ -42,7 +52,10 @@ export class WaitingTotals {
     waiting.calls += by;
     waiting.bytes += bytes;
     if (waiting.calls > 0) this.#ofKey.set(key, waiting);
-    else this.#ofKey.delete(key);
+    else {
+      this.#ofKey.delete(key);
+      this.#emptied.add(key);
+    }
     if (place === '') return;
     const held = this.heldFor(place) + by;
     if (held > 0) this.#held.set(place, held);

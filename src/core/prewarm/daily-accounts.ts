@@ -50,6 +50,15 @@ export const DAILY_FIELDS = [
   /** Calls that waited for a load, and for how long, ms. */
   'adapterWaits',
   'adapterWaitMs',
+  /** Prefixes that endpoints read ahead, by outcome too. */
+  'prefixReads',
+  'prefixUsed',
+  'prefixLate',
+  'prefixWasted',
+  'prefixFailed',
+  /** Time that the reads took, and prefill that they spared by expectation, ms. */
+  'prefixReadMs',
+  'prefixSparedMs',
 ] as const;
 
 export type DailyField = (typeof DAILY_FIELDS)[number];

@@ -5,6 +5,7 @@
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
 import type { AdapterAnswer, AdapterEffect, AdapterEffects } from './adapter-events.ts';
 import type { EndpointOrder, OrderOutcome } from './endpoint-orders.ts';
+import type { PrefixEffect, PrefixEffects, PrefixEvent } from './prefix-events.ts';
 
 export type PrewarmEvent =
   | {
@@ -37,6 +38,7 @@ export type PrewarmEvent =
       readonly reason?: string;
     }
   | AdapterAnswer
+  | PrefixEvent
   /** The administrator orders an endpoint to do something. */
   | {
       readonly type: 'endpoint-ordered';
@@ -98,6 +100,6 @@ export type PrewarmEffect =
     };
 
 /** A list that effects are appended to; the dispatcher's list also takes other effects. */
-export interface PrewarmEffects extends AdapterEffects {
-  push(effect: PrewarmEffect | AdapterEffect): unknown;
+export interface PrewarmEffects extends AdapterEffects, PrefixEffects {
+  push(effect: PrewarmEffect | AdapterEffect | PrefixEffect): unknown;
 }

@@ -88,7 +88,7 @@ export function outlookOf(backend: Backend, inputs: OutlookInputs): BackendOutlo
   const { now, accounts, ask } = inputs;
   const { mode, theta } = backend.spec.prewarm;
   const { coldStartMs } = backend;
-  const endpoints = [...backend.endpoints.values()];
+  const endpoints = backend.list;
   const [first] = endpoints;
   const forecast = first && ask(first, 0).forecast(coldStartMs);
   return {

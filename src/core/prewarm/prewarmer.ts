@@ -22,6 +22,7 @@ import { AdapterForecasts } from './adapter-forecasts.ts';
 import { AdapterLoads } from './adapter-loads.ts';
 import { carryOut, type OrderOutcome } from './endpoint-orders.ts';
 import { NeedForecasts } from './forecast.ts';
+import { PrefixReads } from './prefix-reads.ts';
 import { needProbability, type PrewarmDecision } from './prewarm.ts';
 import type { PrewarmEffects, PrewarmEvent } from './prewarm-events.ts';
 import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts';
@@ -54,6 +55,7 @@ export class Prewarmer {
   dueAt = Infinity;
   readonly wakes: Wakes;
   readonly loads: AdapterLoads;
+  readonly reads: PrefixReads;
   readonly #view: PrewarmerView;
   readonly #rule: PrewarmRule | undefined;
   readonly #forecasts: NeedForecasts;
@@ -69,6 +71,7 @@ export class Prewarmer {
     this.#forecasts = new NeedForecasts(view);
     this.wakes = new Wakes(view.backends);
     this.loads = new AdapterLoads(this.wakes.accounts.daily);
+    this.reads = new PrefixReads(view, this.wakes.accounts.daily);
     this.#adapters = new AdapterForecasts(view, this.loads);
   }
 
@@ -85,6 +88,7 @@ export class Prewarmer {
     this.wakes.clockWentBack(now);
     this.#view.appArrivals.clockWentBack(now);
     this.#adapters.clockWentBack(now);
+    this.reads.clockWentBack(now);
   }
 
   /**
@@ -96,8 +100,10 @@ export class Prewarmer {
     this.wakes.accounts.forecasts.came(call.request.backend, now);
     const isFirst = call.run.callCount <= 1 && call.run.visits.length <= 1;
     this.#adapters.submitted(call, isFirst, now);
+    const backend = this.#view.backends.get(call.request.backend);
+    if (backend) this.reads.submitted(call, backend, isFirst);
     if (!isFirst) return;
-    this.#view.backends.get(call.request.backend)?.arrivals.arrived(now);
+    backend?.arrivals.arrived(now);
     this.#view.appArrivals.arrived(call.run.app, now);
   }
 
@@ -118,6 +124,10 @@ export class Prewarmer {
       effects.push({ type: 'order-answered', ...order, outcome });
       return;
     }
+    if (event.type === 'prefixes-kept' || event.type === 'prefix-answered') {
+      this.reads.apply(event, this.#view.backends, now, effects);
+      return this.scheduleCheck(now);
+    }
     const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
     const previous = endpoint.state;
@@ -137,6 +147,7 @@ export class Prewarmer {
     effects: PrewarmEffects,
   ): void {
     if (event.ok) {
+      const wasWarm = endpoint.state === 'warm';
       if (endpoint.isLastWake(event.wakeAt)) {
         endpoint.becameWarm(now, event);
       } else endpoint.provenUp(now);
@@ -145,7 +156,11 @@ export class Prewarmer {
       if (this.#view.backends.get(event.backend)?.spec.prewarm.mode !== 'off') {
         this.dueAt = Math.min(this.dueAt, nextCheckAt(endpoint, now));
       }
-      if (this.#view.backends.get(event.backend)?.adapters.isUsed) this.scheduleCheck(now);
+      const backend = this.#view.backends.get(event.backend);
+      if (backend?.adapters.isUsed) this.scheduleCheck(now);
+      if (backend && !wasWarm && this.reads.woke(backend, endpoint, now, effects)) {
+        this.dueAt = now;
+      }
       // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
       // spared them no wait, so the whole cold start counts as waited for.
       if (endpoint.inFlight > 0) {
@@ -241,6 +256,7 @@ export class Prewarmer {
     // The platform's part is an estimate, so it counts once however often the call is sent again.
     const coldMs = queueMs + (call.attempts === 1 ? platformMs : 0);
     if (coldMs > 0) this.wakes.accounts.suffered(backend.name, coldMs, now);
+    this.reads.granted(backend, endpoint, call, now, effects);
     if (call.placed.adapter) this.loads.granted(backend, call.placed.adapterWaitMs, now);
     if (endpoint.state === 'cold') {
       // The platform holds the call until the endpoint is up, so the call itself is the wake.
@@ -263,7 +279,7 @@ export class Prewarmer {
     if (this.#view.runs.size > 0 && this.#hasCandidates()) this.dueAt = now + PERIOD_MS;
     for (const backend of this.#view.backends.values()) {
       if (backend.spec.prewarm.mode === 'off') continue;
-      for (const endpoint of backend.endpoints.values()) {
+      for (const endpoint of backend.list) {
         const at = nextCheckAt(endpoint, now);
         if (at > now) this.dueAt = Math.min(this.dueAt, at);
       }
@@ -285,6 +301,7 @@ export class Prewarmer {
       if (!backend.canGoCold) continue;
       const forecast = this.#forecasts.of(backend, lookUps, now);
       this.#checkBackend(backend, forecast, aheadMs, now, effects);
+      this.reads.check(backend, forecast, now, effects);
     }
   }
 
@@ -302,15 +319,15 @@ export class Prewarmer {
     }
     // Slots may be Infinity, so endpoints that are not kept are excluded, not subtracted.
     const notKept = new Set<Endpoint>();
-    for (const endpoint of backend.endpoints.values()) {
-      if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.inFlight > 0) continue;
+    for (const endpoint of backend.list) {
+      if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.slotsHeld > 0) continue;
       if (endpoint.isPaused) continue;
       const others = backend.upSlots(now, notKept.add(endpoint));
       if (this.#keepsWarm(backend, endpoint, forecast, others, now, effects))
         notKept.delete(endpoint);
     }
     let capacity = backend.upSlots(now, notKept);
-    for (const endpoint of backend.endpoints.values()) {
+    for (const endpoint of backend.list) {
       if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil(now)) continue;
       if (endpoint.isPaused || endpoint.letGo) continue;
       const query = this.#queryFor(backend, endpoint, forecast, capacity, aheadMs, now);
@@ -363,7 +380,7 @@ export class Prewarmer {
    * be held for ever.
    */
   releaseIdle(backend: Backend, now: number, effects: PrewarmEffects): void {
-    for (const endpoint of backend.endpoints.values()) {
+    for (const endpoint of backend.list) {
       if (now < endpoint.releaseDueAt) continue;
       const reason = `idle=${Math.round((now - endpoint.lastActiveAt) / 1_000)} s`;
       this.#release(backend, endpoint, { reason, probability: 0 }, now, effects);

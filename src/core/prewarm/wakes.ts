@@ -75,7 +75,7 @@ export class Wakes {
    * paused endpoint is not asked again.
    */
   resume(backend: Backend, now: number, effects: PrewarmEffects): void {
-    for (const endpoint of backend.endpoints.values()) {
+    for (const endpoint of backend.list) {
       const wake = endpoint.takeInterruptedWake(now, backend.holdsWhileCold);
       if (!wake) continue;
       if (endpoint.isPaused) {

@@ -10,33 +10,33 @@ const MAX_AWAITED = 64;
 export type AwaitedTool = readonly [id: string, unit: string];
 
 export class AwaitedTools {
-  readonly #unitOf: Map<string, string>;
+  /** Made with the first tool call: most runs have none. */
+  #unitOf: Map<string, string> | undefined;
 
   constructor(tools: Iterable<AwaitedTool> = []) {
-    this.#unitOf = new Map(tools);
+    for (const [id, unit] of tools) this.#set(id, unit);
   }
 
   get size(): number {
-    return this.#unitOf.size;
+    return this.#unitOf?.size ?? 0;
   }
 
   has(id: string): boolean {
-    return this.#unitOf.has(id);
+    return this.#unitOf?.has(id) ?? false;
   }
 
   /** True where an answer to a call of the unit is among those that asked. */
   hasOf(unit: string): boolean {
-    for (const other of this.#unitOf.values()) if (other === unit) return true;
+    for (const other of this.#unitOf?.values() ?? []) if (other === unit) return true;
     return false;
   }
 
   add(tools: Iterable<AwaitedTool>): void {
     for (const [id, unit] of tools) {
-      this.#unitOf.delete(id);
-      this.#unitOf.set(id, unit);
-      if (this.#unitOf.size <= MAX_AWAITED) continue;
-      const [oldest] = this.#unitOf.keys();
-      if (oldest !== undefined) this.#unitOf.delete(oldest);
+      const unitOf = this.#set(id, unit);
+      if (unitOf.size <= MAX_AWAITED) continue;
+      const [oldest] = unitOf.keys();
+      if (oldest !== undefined) unitOf.delete(oldest);
     }
   }
 
@@ -45,15 +45,23 @@ export class AwaitedTools {
    * calls otherwise, and the call answers all that its unit asked for. Returns what it answers.
    */
   take(unit: string, ids: readonly string[]): readonly AwaitedTool[] {
-    const answered = [...this.#unitOf].filter(([id]) => ids.includes(id));
+    const unitOf = this.#unitOf;
+    if (!unitOf || unitOf.size === 0) return [];
+    const answered = [...unitOf].filter(([id]) => ids.includes(id));
     const taken =
-      answered.length > 0 ? answered : [...this.#unitOf].filter(([, other]) => other === unit);
-    for (const [id] of taken) this.#unitOf.delete(id);
+      answered.length > 0 ? answered : [...unitOf].filter(([, other]) => other === unit);
+    for (const [id] of taken) unitOf.delete(id);
     return taken;
   }
 
   /** For a snapshot. */
   list(): readonly AwaitedTool[] {
-    return [...this.#unitOf];
+    return [...(this.#unitOf ?? [])];
+  }
+
+  #set(id: string, unit: string): Map<string, string> {
+    this.#unitOf ??= new Map();
+    this.#unitOf.delete(id);
+    return this.#unitOf.set(id, unit);
   }
 }

@@ -21,6 +21,8 @@ export interface CallPlace {
   adapterWaitMs: number;
   /** How it found its adapter at its last grant; undefined for a call that needs none. */
   adapter: AdapterState | undefined;
+  /** The link of its prefix whose text is to be kept, as asked with its last grant. */
+  keepPrefix: string | undefined;
 }
 
 /**
@@ -51,5 +53,6 @@ export function unplaced(): CallPlace {
     parkedAt: undefined,
     adapterWaitMs: 0,
     adapter: undefined,
+    keepPrefix: undefined,
   };
 }

@@ -13,3 +13,12 @@ export interface PrefixLink {
 
 /** Most links of a chain; a longer one is cut where it is read. */
 export const MAX_LINKS = 16;
+
+/**
+ * The beginning of prompts of a backend whose text is kept, so that an endpoint can read it ahead of a
+ * call. The last link names it.
+ */
+export interface KeptPrefix {
+  readonly backend: string;
+  readonly chain: readonly PrefixLink[];
+}

@@ -34,7 +34,7 @@ export class VisitLog {
   /** Visits that changed since the last part. */
   readonly #changed = new Set<LiveVisit>();
   /** Absent for a visit of which no part has anything. */
-  readonly #inParts = new Map<LiveVisit, InParts>();
+  #inParts: Map<LiveVisit, InParts> | undefined;
 
   /** A visit began or changed. */
   changed(visit: LiveVisit): void {
@@ -44,7 +44,7 @@ export class VisitLog {
   /** A record of the visit, with its ended call, is taken out. */
   recordGone(visit: LiveVisit, at: number): void {
     this.#changed.add(visit);
-    const stored = this.#inParts.get(visit);
+    const stored = this.#inParts?.get(visit);
     if (!stored || at >= stored.records) return;
     stored.records -= 1;
     stored.recordsGone.push(at);
@@ -53,7 +53,7 @@ export class VisitLog {
   /** The fingerprint of a failed call of the visit is taken out. */
   printGone(visit: LiveVisit, at: number): void {
     this.#changed.add(visit);
-    const stored = this.#inParts.get(visit);
+    const stored = this.#inParts?.get(visit);
     if (!stored || at >= stored.prints) return;
     stored.prints -= 1;
     stored.printsGone.push(at);
@@ -76,7 +76,7 @@ export class VisitLog {
     this.#parts += parts;
     for (const visit of this.#changed) {
       const [records, prints] = [visit.records.length, visit.failedPrints.length];
-      this.#inParts.set(visit, { records, prints, recordsGone: [], printsGone: [] });
+      this.#keep(visit, { records, prints, recordsGone: [], printsGone: [] });
     }
     this.#changed.clear();
   }
@@ -91,7 +91,7 @@ export class VisitLog {
     for (const stored of parts.flat()) {
       const visit = visits[stored.at ?? -1];
       if (!visit) continue;
-      const inParts = this.#inParts.get(visit) ?? {
+      const inParts = this.#inParts?.get(visit) ?? {
         records: 0,
         prints: 0,
         recordsGone: [],
@@ -99,13 +99,13 @@ export class VisitLog {
       };
       inParts.records += stored.records.length - (stored.recordsGone?.length ?? 0);
       inParts.prints += (stored.failedPrints?.length ?? 0) - (stored.printsGone?.length ?? 0);
-      this.#inParts.set(visit, inParts);
+      this.#keep(visit, inParts);
     }
     for (const [i, { at = i, recordsGone = [], printsGone = [] }] of head.entries()) {
       const visit = visits[at];
       if (!visit) continue;
       this.#changed.add(visit);
-      const inParts = this.#inParts.get(visit);
+      const inParts = this.#inParts?.get(visit);
       if (!inParts) continue;
       inParts.records -= recordsGone.length;
       inParts.prints -= printsGone.length;
@@ -114,15 +114,20 @@ export class VisitLog {
     }
   }
 
+  #keep(visit: LiveVisit, inParts: InParts): void {
+    this.#inParts ??= new Map();
+    this.#inParts.set(visit, inParts);
+  }
+
   #itemsOf(visit: LiveVisit): number {
-    const { records, prints, recordsGone, printsGone } = this.#inParts.get(visit) ?? NOTHING;
+    const { records, prints, recordsGone, printsGone } = this.#inParts?.get(visit) ?? NOTHING;
     const added = visit.records.length - records + visit.failedPrints.length - prints;
     return 1 + added + recordsGone.length + printsGone.length;
   }
 
   /** What of a visit is in no part. */
   #stored(visit: LiveVisit): StoredVisit {
-    const { records, prints, recordsGone, printsGone } = this.#inParts.get(visit) ?? NOTHING;
+    const { records, prints, recordsGone, printsGone } = this.#inParts?.get(visit) ?? NOTHING;
     return {
       // The visits of a run without parts are all in its head.
       ...(this.#parts === 0 ? {} : { at: visit.index }),

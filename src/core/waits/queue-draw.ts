@@ -16,6 +16,8 @@ import type { Scene, SceneRun, ServedCall, WaitingCall } from './scene.ts';
 const MOST_EVENTS = 1_500;
 /** A draw goes on for so many events although the wait that was asked for is over. */
 const LEAST_EVENTS = 48;
+/** Runs that arrive in a draw, at most: what comes then matters little. */
+const MOST_ARRIVALS = 500;
 /** Grants that are remembered, for calls that join the queue later. */
 const MOST_GRANTS = 256;
 /** Mean rest of a call that is later than all that are known, as a share of the time it has run. */
@@ -274,6 +276,7 @@ export class QueueDraw {
 
   #nextArrival(): void {
     const gapMs = -this.#outlook.gapMs * Math.log(1 - this.#random());
+    if (this.#runs.length >= this.#scene.runs.length + MOST_ARRIVALS) return;
     if (Number.isFinite(gapMs)) this.#events.push(this.#now + gapMs, ARRIVES);
   }
 }

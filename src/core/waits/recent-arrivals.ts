@@ -5,6 +5,8 @@ import type { Random } from '../learning/random.ts';
 const KEPT = 64;
 /** After a silence of so many usual gaps, runs are taken to come less often. */
 const SILENT_GAPS = 3;
+/** Time that is added to the one in which they came: a few at once are no rate, ms. */
+const ADDED_MS = 1_000;
 
 /** A run that arrived, by its first visit. */
 export interface Arrival {
@@ -30,7 +32,7 @@ export class RecentArrivals {
     const oldest = this.#ring[n < KEPT ? 0 : this.#next];
     const newest = this.#ring[(this.#next + n - 1) % n];
     if (!oldest || !newest) return Infinity;
-    const usualMs = (newest.at - oldest.at) / (n - 1);
+    const usualMs = (newest.at - oldest.at + ADDED_MS) / (n - 1);
     return Math.max(1, usualMs, (now - newest.at) / SILENT_GAPS);
   }
 

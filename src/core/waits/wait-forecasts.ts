@@ -134,7 +134,8 @@ function isOld(forecast: WaitForecast | undefined, waitMs: number, now: number):
 }
 
 /** True where the call and all that run are within the bounds of a scene. */
-function isForeseeable({ run }: LiveCall, { queue, slotsInUse }: Backend): boolean {
+function isForeseeable(call: LiveCall, { queue, slotsInUse }: Backend): boolean {
   if (slotsInUse === 0 || slotsInUse > MOST_IN_SCENE.running) return false;
-  return queue.position(run) <= MOST_IN_SCENE.waiting;
+  const ahead = queue.ahead(call, false);
+  return ahead !== undefined && ahead.items < MOST_IN_SCENE.waiting;
 }

@@ -157,4 +157,9 @@ export interface RunningCall {
   readonly waitedMs: number;
   /** Time that it is expected to take from the grant on. */
   readonly expectedMs: number;
+  /**
+   * Its Worker does not renew its lease: since when nothing was heard, and when its slot is taken
+   * back if that stays so. Absent while it does.
+   */
+  readonly silent?: { readonly since: number; readonly freedAt: number };
 }

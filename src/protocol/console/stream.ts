@@ -18,7 +18,7 @@ export const BEARER64_PREFIX = 'bearer64.';
 export const PING = 'ping';
 export const PONG = 'pong';
 export const LEAST_GAP_MS = 1_000;
-/** Open pages of a tenant; a further one is refused with 429. */
+/** Open pages of a tenant; a further one is closed as `full`. */
 export const MAX_SOCKETS = 20;
 
 /** `now`: the view itself. Of the others only that something changed: the page asks for it. */
@@ -73,4 +73,6 @@ export const STREAM_CLOSED = {
   deleted: 4_404,
   /** The page reads too slowly, or sends too much: connect again after a while. */
   slow: 4_429,
+  /** As many pages of the tenant are open as may be: connect again after a while. */
+  full: 4_430,
 } as const;

@@ -85,7 +85,8 @@ export interface WakeShown {
     | 'release'
     | 'operator'
     | 'adapter'
-    | 'adapter-prewarm';
+    | 'adapter-prewarm'
+    | 'prefix';
   /** For people. */
   readonly reason: string;
   /** Probability of need by the forecast; 1 for demand. */
@@ -159,8 +160,7 @@ export interface WarmthMoney {
 }
 
 /** `POST tenants/:t/endpoints/:backend/:endpoint/:action`, admin only. */
-export const ENDPOINT_ACTIONS = ['wake', 'release', 'pause', 'resume'] as const;
-export type EndpointAction = (typeof ENDPOINT_ACTIONS)[number];
+export type EndpointAction = 'wake' | 'release' | 'pause' | 'resume';
 
 /** `done: false`: nothing was to be done, and why. */
 export interface EndpointActionAnswer {

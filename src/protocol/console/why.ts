@@ -39,6 +39,8 @@ export type WhyReason =
   | { readonly kind: 'circuit-open'; readonly untilMs: number }
   /** An endpoint refused it, and it pauses before it is queued again. */
   | { readonly kind: 'pausing' }
+  /** Its adapter is loaded first: it is not in the queue meanwhile. */
+  | { readonly kind: 'adapter-loading'; readonly adapter: string; readonly inMs: number }
   /** It needs several slots of one endpoint at once. */
   | { readonly kind: 'needs-slots'; readonly slots: number }
   /** The endpoints with a free slot failed it before, or an operator paused them. */
@@ -83,6 +85,8 @@ function wordsOf(why: WhyReason): string {
       return `its endpoints failed: tried again in ${duration(why.untilMs)}`;
     case 'pausing':
       return 'an endpoint refused it: pauses before it waits again';
+    case 'adapter-loading':
+      return `waits for its adapter ${why.adapter}: loaded in about ${duration(why.inMs)}`;
     case 'needs-slots':
       return `needs ${why.slots} slots of one endpoint at once`;
     case 'endpoint-avoided':

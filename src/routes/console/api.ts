@@ -2,13 +2,18 @@
  * The console's API: who is signed in, and what the tenant's object answers. The contract is in
  * src/protocol/console; what changes a tenant is in settings.ts, what it has learned in tenant-views.ts, the stream in stream.ts.
  */
-import { type Context, Hono } from 'hono';
-import * as z from 'zod';
-import { refuse } from '../../auth/admin-tenant.ts';
+
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
+import * as z from 'zod/mini';
 import { type ConsoleEnv, consoleAuth } from '../../auth/console-caller.ts';
 import { tenantNames } from '../../config/tenant-names.ts';
+import { errorResponse } from '../../http/errors.ts';
+import { digits, intWithin, textUpTo, textWithin } from '../../http/field-schemas.ts';
+import { given } from '../../http/given.ts';
 import { firstProblem } from '../../http/problem.ts';
 import { askTenant } from '../../objects/ask-object.ts';
+import { nameOfPart } from '../../protocol/console/path-part.ts';
 import { RUN_STATES } from '../../protocol/console/runs.ts';
 import {
   CONSOLE_BUILD,
@@ -22,27 +27,23 @@ import { consoleSettings } from './settings.ts';
 import { consoleViews } from './tenant-views.ts';
 
 /** A cursor that counts rows. */
-const rowCursor = z
-  .string()
-  .regex(/^\d{1,9}$/, 'expected the cursor of the page before')
-  .transform(Number);
+const rowCursor = digits(9, 'expected the cursor of the page before');
 
-const lineQuery = z.object({ backend: z.string().max(256), after: rowCursor.default(0) });
-const text = z.string().min(1).max(256).optional();
-const time = z
-  .string()
-  .regex(/^\d{1,16}$/, 'expected a time in epoch ms')
-  .transform(Number)
-  .optional();
+const lineQuery = z.object({
+  backend: textUpTo(256),
+  after: z._default(rowCursor, 0),
+});
+const text = z.optional(textWithin(1, 256));
+const time = z.optional(digits(16, 'expected a time in epoch ms'));
 const runsQuery = z.object({
   ...{ app: text, q: text, from: time, to: time },
-  state: z.enum(RUN_STATES).optional(),
-  after: rowCursor.optional(),
+  state: z.optional(z.enum(RUN_STATES)),
+  after: z.optional(rowCursor),
 });
 const traceQuery = z.object({
-  limit: rowCursor.pipe(z.int().min(1).max(MOST_TRACE_RUNS)).default(TRACE_RUNS),
+  limit: z._default(z.pipe(rowCursor, intWithin(1, MOST_TRACE_RUNS)), TRACE_RUNS),
 });
-const sessionQuery = z.object({ after: z.string().max(512).optional() });
+const sessionQuery = z.object({ after: z.optional(textUpTo(512)) });
 
 export const consoleApi = new Hono<ConsoleEnv>()
   .use('/session', consoleAuth)
@@ -53,19 +54,23 @@ export const consoleApi = new Hono<ConsoleEnv>()
   .get('/tenants/:tenant/now', (c) => look(c, { type: 'now' }))
   .get('/tenants/:tenant/line', (c) => {
     const query = lineQuery.safeParse(c.req.query());
-    if (!query.success) return refuseQuery(c, query.error);
+    if (!query.success) return refuseQuery(query.error);
     return look(c, { type: 'line', ...query.data });
   })
   .get('/tenants/:tenant/runs', (c) => {
     const query = runsQuery.safeParse(c.req.query());
-    if (!query.success) return refuseQuery(c, query.error);
+    if (!query.success) return refuseQuery(query.error);
     return look(c, { type: 'runs', filter: query.data });
   })
-  .get('/tenants/:tenant/runs/:run', (c) => look(c, { type: 'run', run: c.req.param('run') }))
-  .get('/tenants/:tenant/calls/:id', (c) => look(c, { type: 'call', id: c.req.param('id') }))
+  .get('/tenants/:tenant/runs/:run', (c) =>
+    look(c, { type: 'run', run: nameOfPart(c.req.param('run')) }),
+  )
+  .get('/tenants/:tenant/calls/:id', (c) =>
+    look(c, { type: 'call', id: nameOfPart(c.req.param('id')) }),
+  )
   .get('/tenants/:tenant/trace', (c) => {
     const query = traceQuery.safeParse(c.req.query());
-    if (!query.success) return refuseQuery(c, query.error);
+    if (!query.success) return refuseQuery(query.error);
     return look(c, { type: 'trace', ...query.data }, 'application/jsonl');
   })
   .route('/', consoleViews)
@@ -73,7 +78,7 @@ export const consoleApi = new Hono<ConsoleEnv>()
 
 async function session(c: Context<ConsoleEnv>): Promise<Response> {
   const query = sessionQuery.safeParse(c.req.query());
-  if (!query.success) return refuseQuery(c, query.error);
+  if (!query.success) return refuseQuery(query.error);
   const caller = c.get('caller');
   const { names, after } =
     caller.role === 'tenant'
@@ -85,7 +90,7 @@ async function session(c: Context<ConsoleEnv>): Promise<Response> {
     role: caller.role,
     name: caller.name,
     tenants: names,
-    ...(after === undefined ? {} : { after }),
+    ...given({ after }),
     canGenerateTraffic: caller.role === 'admin' && playsTraffic(c.env),
     now: Date.now(),
   };
@@ -102,10 +107,10 @@ async function look(
   const key = caller.role === 'tenant' ? caller.key : undefined;
   const tenant = c.req.param('tenant') ?? '';
   const reply = await askTenant(c.env, tenant, (stub) => stub.look(question, key));
-  if (!reply.ok) return refuse(c, { code: reply.code });
+  if (!reply.ok) return errorResponse({ code: reply.code });
   return c.body(reply.json, 200, { 'content-type': type });
 }
 
-function refuseQuery(c: Context<ConsoleEnv>, error: z.ZodError): Response {
-  return refuse(c, { code: 'invalid_request_error', ...firstProblem(error) });
+function refuseQuery(error: z.core.$ZodError): Response {
+  return errorResponse({ code: 'invalid_request_error', ...firstProblem(error) });
 }

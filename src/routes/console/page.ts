@@ -4,7 +4,8 @@
  * of the console's own router. Types and caching are set here, because what holds the assets differs
  * between the platform and bare workerd.
  */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../../auth/app-env.ts';
 import { errorResponse } from '../../http/errors.ts';
 
@@ -61,7 +62,7 @@ async function serve(c: Context<AppEnv>): Promise<Response> {
       headers: known === undefined ? {} : { 'if-none-match': known },
     }));
   if (!found || (!found.ok && found.status !== 304)) {
-    return errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') });
+    return errorResponse({ code: 'not_found' });
   }
   const etag = found.headers.get('etag');
   const headers = new Headers({ 'cache-control': asset.cache, 'content-security-policy': POLICY });

@@ -6,6 +6,7 @@
 import type { Context } from 'hono';
 import type { AppEnv } from '../../auth/app-env.ts';
 import { consoleCaller, maySee } from '../../auth/console-caller.ts';
+import { fromBase64 } from '../../http/base64.ts';
 import { errorResponse } from '../../http/errors.ts';
 import {
   BEARER_PREFIX,
@@ -18,7 +19,7 @@ import { STREAM_KEY_HEADER } from '../../protocol/looking.ts';
 const REFUSALS: Readonly<Record<number, readonly [code: number, reason: string]>> = {
   401: [STREAM_CLOSED.unauthorized, 'The token is not valid: sign in again.'],
   404: [STREAM_CLOSED.deleted, 'There is no tenant of this name.'],
-  429: [STREAM_CLOSED.slow, 'Too many pages are open.'],
+  429: [STREAM_CLOSED.full, 'Too many pages are open.'],
 };
 
 export async function openStream(c: Context<AppEnv>): Promise<Response> {
@@ -35,7 +36,7 @@ export async function openStream(c: Context<AppEnv>): Promise<Response> {
       param: 'sec-websocket-protocol',
       message,
     } as const;
-    return errorResponse(error, { 'x-request-id': c.get('requestId') });
+    return errorResponse(error);
   }
   const token = tokenOf(offered);
   const found = await consoleCaller(token, c.env);
@@ -55,12 +56,8 @@ function tokenOf(offered: readonly string[]): string | undefined {
   if (plain !== undefined) return plain.slice(BEARER_PREFIX.length);
   const encoded = offered.find((p) => p.startsWith(BEARER64_PREFIX));
   if (encoded === undefined) return undefined;
-  const base64 = encoded.slice(BEARER64_PREFIX.length).replaceAll('-', '+').replaceAll('_', '/');
-  try {
-    return new TextDecoder().decode(Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0)));
-  } catch {
-    return undefined;
-  }
+  const bytes = fromBase64(encoded.slice(BEARER64_PREFIX.length));
+  return bytes && new TextDecoder().decode(bytes);
 }
 
 function refused(status: number): Response {

@@ -2,10 +2,12 @@
  * The console's views of what a tenant has learned: warmth and applications; and how a question goes to
  * the tenant's object. Mount it after `consoleAuth`.
  */
-import { type Context, Hono } from 'hono';
-import { ask, refuse } from '../../auth/admin-tenant.ts';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
+import { ask } from '../../auth/admin-tenant.ts';
 import type { ConsoleEnv } from '../../auth/console-caller.ts';
-import { failure, type Outcome } from '../../http/errors.ts';
+import { errorResponse, failure, type Outcome, wrongInput } from '../../http/errors.ts';
+import { nameOfPart } from '../../protocol/console/path-part.ts';
 import type { SteeringQuestion } from '../../protocol/steering.ts';
 
 type Ctx = Context<ConsoleEnv, string>;
@@ -15,27 +17,27 @@ const MAX_QUERY_CHARS = 256;
 export const consoleViews = new Hono<ConsoleEnv>()
   .get('/tenants/:tenant/warmth', (c) => {
     const from = numberIn(c, 'from');
-    if (!from.ok) return refuse(c, from.error);
+    if (!from.ok) return errorResponse(from.error);
     const to = numberIn(c, 'to');
-    if (!to.ok) return refuse(c, to.error);
+    if (!to.ok) return errorResponse(to.error);
     return answerView(c, { type: 'warmth', ...from.given, ...to.given });
   })
   .get('/tenants/:tenant/applications', (c) => {
     const after = numberIn(c, 'after');
-    if (!after.ok) return refuse(c, after.error);
+    if (!after.ok) return errorResponse(after.error);
     const q = c.req.query('q')?.slice(0, MAX_QUERY_CHARS);
     const named = q === undefined ? {} : { q };
     const cursor = after.given.after === undefined ? {} : { after: String(after.given.after) };
     return answerView(c, { type: 'applications', ...named, ...cursor });
   })
   .get('/tenants/:tenant/applications/:app', (c) =>
-    answerView(c, { type: 'application', app: c.req.param('app') }),
+    answerView(c, { type: 'application', app: nameOfPart(c.req.param('app')) }),
   );
 
 /** Asks the tenant's object, and passes its answer on. */
 export async function answerView(c: Ctx, question: SteeringQuestion): Promise<Response> {
   const reply = await viewJson(c, question);
-  if (!reply.ok) return refuse(c, reply.error);
+  if (!reply.ok) return errorResponse(reply.error);
   return c.body(reply.json, 200, { 'content-type': 'application/json' });
 }
 
@@ -60,5 +62,5 @@ function numberIn<K extends string>(
   if (/^\d{1,15}$/.test(text)) {
     return { ok: true, given: { [name]: Number(text) } as { [P in K]: number } };
   }
-  return failure('invalid_request_error', { param: name, message: 'Expected a whole number.' });
+  return wrongInput({ param: name, message: 'Expected a whole number.' });
 }

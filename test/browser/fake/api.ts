@@ -1,9 +1,10 @@
 /** The console's API of the fake server: each path of the contract, with seeded answers. */
 import type { ApplicationsPage } from '../../../src/protocol/console/applications.ts';
+import { nameOfPart } from '../../../src/protocol/console/path-part.ts';
 import type { RunsPage } from '../../../src/protocol/console/runs.ts';
 import { CONSOLE_CONTRACT, type SessionView } from '../../../src/protocol/console/session.ts';
 import type { KeyOrder } from '../../../src/protocol/console/settings.ts';
-import { APPS, applicationRow, applicationView } from './apps.ts';
+import { applicationRow, applicationView, KNOWN_APPS } from './apps.ts';
 import { FakeNow } from './now.ts';
 import { callStory, runRow, runStory } from './runs.ts';
 import { CONFIG_SCHEMA, FakeSettings } from './settings.ts';
@@ -32,6 +33,8 @@ export interface FakeOptions {
   readonly waiting: number;
   /** The contract that the fake Worker tells. */
   readonly contract?: number;
+  /** Recorded runs in a trace at most. */
+  readonly traceRuns?: number;
 }
 
 /** Tenants `demo` (some traffic), `busy` (a long line) and `empty`. */
@@ -39,11 +42,13 @@ export class FakeApi {
   readonly settings = new FakeSettings(Date.now());
   readonly #now = new Map<string, FakeNow>();
   readonly #contract: number;
+  readonly #traceRuns: number;
   #traffic = false;
 
-  constructor({ waiting, contract = CONSOLE_CONTRACT }: FakeOptions) {
+  constructor({ waiting, contract = CONSOLE_CONTRACT, traceRuns = 1_000 }: FakeOptions) {
     const at = Date.now();
     this.#contract = contract;
+    this.#traceRuns = traceRuns;
     this.#now.set('demo', new FakeNow(1, 14, at));
     this.#now.set('busy', new FakeNow(2, waiting, at));
     this.#now.set('empty', new FakeNow(3, 0, at));
@@ -66,7 +71,7 @@ export class FakeApi {
     const [first = '', tenant = '', ...rest] = url.pathname
       .replace('/console/api/', '')
       .split('/')
-      .map(decodeURIComponent);
+      .map((part) => nameOfPart(decodeURIComponent(part)));
     if (first === 'session') return { status: 200, body: this.#session(token) };
     if (first === 'demo-traffic') return this.#demoTraffic(request);
     if (!this.allows(token, tenant))
@@ -124,10 +129,14 @@ export class FakeApi {
       case 'endpoints':
         return { status: 200, body: { done: true, message: `${more.at(-1)}: done.` } };
       case 'trace':
-        return { status: 200, text: traceLines(isEmpty ? 0 : numberOf(url, 'limit', 1_000), at) };
+        return { status: 200, text: traceLines(isEmpty ? 0 : this.#runsOf(url), at) };
       default:
         return this.#ofSettings(request, what, id, at);
     }
+  }
+
+  #runsOf(url: URL): number {
+    return Math.min(this.#traceRuns, numberOf(url, 'limit', this.#traceRuns));
   }
 
   #ofSettings(request: FakeRequest, what: string, id: string, at: number): FakeAnswer {
@@ -175,14 +184,14 @@ export class FakeApi {
 }
 
 function applications(at: number, isEmpty: boolean): FakeAnswer {
-  const rows = isEmpty ? [] : APPS.map((app) => applicationRow(app, at));
+  const rows = isEmpty ? [] : KNOWN_APPS.map((app) => applicationRow(app, at));
   const page: ApplicationsPage = { rows, total: rows.length };
   return { status: 200, body: page };
 }
 
 function application({ method }: FakeRequest, id: string, at: number): FakeAnswer {
   if (method === 'PUT') return { status: 204 };
-  const app = APPS.find((known) => known.app === id);
+  const app = KNOWN_APPS.find((known) => known.app === id);
   return found(app && applicationView(app, at));
 }
 

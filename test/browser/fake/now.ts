@@ -173,6 +173,8 @@ export class FakeNow {
       grantedAt: at,
       waitedMs: Math.max(0, at - run.waitingSince),
       expectedMs: 4_000 + run.rankMs / 4,
+      // One that its Worker has left.
+      ...(i === 2 ? { silent: { since: at - 61_000, freedAt: at + 44_000 } } : {}),
     }));
     return {
       run: run.run,

@@ -87,7 +87,7 @@ function endpointWarmth(
     releasable: endpoint === 'gpu-1',
     decision: 'hold',
     probability: 0.42,
-    reason: 'a run in flight needs it within a cold start with 42 %',
+    reason: 'hold=0.420 theta=0.350',
     segments,
     wakes: wakes.slice(0, 200),
     coldStart: {
@@ -123,8 +123,8 @@ function wake(at: number, random: Random): WakeShown {
     cause,
     reason:
       cause === 'demand'
-        ? 'a call waited for it'
-        : 'a run in flight needs it within a cold start with 52 %',
+        ? 'waiting=1'
+        : 'P(need)=0.520 theta=0.350 runs=1 P(arrival)=0.104 rate=0.0312/s by code-review/run-7pq:0.45',
     probability: cause === 'demand' ? 1 : 0.3 + random() * 0.6,
     outcome,
     endedAt: at + warmMs,

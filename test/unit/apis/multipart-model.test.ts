@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { multipartModel } from '../../../src/apis/multipart-model.ts';
+import { spliced } from '../../../src/http/json-splice.ts';
 
 const TYPE = 'multipart/form-data; boundary=XYZ';
 
@@ -30,7 +31,7 @@ const misleading = Buffer.from('\r\n --XYZ\r\n\r\n--XY\r\nname="model"\r\n\r\n-\
 describe('the model of a form', () => {
   const modelOf = (bytes: Uint8Array<ArrayBuffer>, type = TYPE) => {
     const found = multipartModel(bytes, type);
-    return found.ok ? found.model : found.error.param;
+    return found.ok ? found.form.model : found.error.param;
   };
 
   it('is found before, between and behind the other fields', () => {
@@ -64,7 +65,41 @@ describe('the model of a form', () => {
     ['a form that breaks off', form(field('model', 'm')).slice(0, 60), TYPE, 'model'],
     ['nothing', new Uint8Array(0), TYPE, 'model'],
   ])('is refused of %s', (_, bytes, type, param) => {
-    const found = multipartModel(bytes, type);
+    const found = multipartModel(bytes, type, param === 'model' ? undefined : 'in-path');
     expect(found).toMatchObject({ ok: false, error: { code: 'invalid_request_error', param } });
+  });
+
+  const renamed = (bytes: Uint8Array<ArrayBuffer>, name: string, pathModel?: string) => {
+    const found = multipartModel(bytes, TYPE, pathModel);
+    if (!found.ok) return found.error.param;
+    const splice = found.form.splice(name);
+    return splice ? Buffer.from(spliced(bytes, [splice])) : 'as it is';
+  };
+
+  it('is replaced where another name is meant, and nothing else is', () => {
+    const parts = [file(misleading), field('model', 'm'), field('language', 'm')] as const;
+    expect(renamed(form(...parts), 'm')).toBe('as it is');
+    const wanted = form(parts[0], field('model', 'the-one'), parts[2]);
+    expect(renamed(form(...parts), 'the-one')).toEqual(Buffer.from(wanted));
+    // The body's own model counts before the path's.
+    expect(renamed(form(...parts), 'm', 'in-path')).toBe('as it is');
+  });
+
+  it('is put in front where only the path has it, behind what stands before the form', () => {
+    const bytes = form(file(misleading), field('language', 'm'));
+    const wanted = form(field('model', 'whisper'), file(misleading), field('language', 'm'));
+    expect(renamed(bytes, 'whisper', 'in-path')).toEqual(Buffer.from(wanted));
+    const preamble = Buffer.from('To whom it may concern\r\n');
+    const behind = Uint8Array.from(Buffer.concat([preamble, bytes]));
+    const found = renamed(behind, 'whisper', 'in-path');
+    expect(found).toEqual(Buffer.concat([preamble, wanted]));
+    expect(multipartModel(Uint8Array.from(found as Buffer), TYPE)).toMatchObject({
+      ok: true,
+      form: { model: 'whisper' },
+    });
+  });
+
+  it('is no line break of the path, which would begin a part', () => {
+    expect(renamed(form(file(misleading)), 'x', 'a\r\n--XYZ')).toBe('model');
   });
 });

@@ -1,5 +1,6 @@
 /** How an endpoint's key is sent, and what of it no error may show. */
 import { describe, expect, it } from 'vitest';
+import * as z from 'zod/mini';
 import { pingTargetOf, targetOf } from '../../../src/auth/endpoint-target.ts';
 import { type TenantConfig, tenantSchema } from '../../../src/config/schema.ts';
 import type { EndpointAddress } from '../../../src/endpoints/address.ts';
@@ -51,7 +52,7 @@ it.each([
 });
 
 describe('a wake', () => {
-  const { backends } = tenantSchema.pick({ backends: true }).parse({
+  const { backends } = z.pick(tenantSchema, { backends: true }).parse({
     backends: {
       router: {
         models: ['large', 'small'],

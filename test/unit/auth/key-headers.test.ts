@@ -8,7 +8,7 @@ const KEY = 'tal_0123456789abcdef0123456789abcdef01234567';
 const keysIn = (headers: Record<string, string>) =>
   KEY_HEADERS.map(({ read }) => read(new Headers(headers))).filter((key) => key !== undefined);
 
-describe.each(KEY_HEADERS)('a key in $header ($source)', ({ header }) => {
+describe.each(KEY_HEADERS)('a key in $header', ({ header }) => {
   it('is found in any spelling of the name, and is never passed on', () => {
     const value = header === 'authorization' ? `Bearer ${KEY}` : KEY;
     for (const name of [header, header.toUpperCase()]) {

@@ -42,10 +42,12 @@ let states: LiveState[];
 let messages: StreamMessage[];
 let hidden: boolean;
 let protocols: string[][];
+let losses: number;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000 });
   [sockets, states, messages, hidden, protocols] = [[], [], [], false, []];
+  losses = 0;
   return () => vi.useRealTimers();
 });
 
@@ -67,6 +69,9 @@ function stream() {
   };
   return new LiveStream('ws://x', 'secret', world, {
     state: (state) => states.push(state),
+    lost: () => {
+      losses += 1;
+    },
     message: (message) => messages.push(message),
   });
 }
@@ -195,4 +200,55 @@ it('says which views were shown, while the stream is open', () => {
   live.seen(2);
   expect(sockets[0]?.sent.at(-1)).toBe('{"type":"seen","version":2}');
   expect(sockets[0]?.sent).not.toContain('{"type":"seen","version":1}');
+});
+
+it('says once what it watches, in whatever order and however often that is asked for', () => {
+  const live = stream();
+  live.watch(['now', 'runs']);
+  live.open();
+  sockets[0]?.opens();
+  live.watch(['runs', 'now']);
+  live.watch(['now', 'runs']);
+  expect(sockets[0]?.sent).toEqual(['{"type":"watch","topics":["now","runs"]}']);
+  live.watch(['runs']);
+  expect(sockets[0]?.sent).toHaveLength(2);
+  // Another socket knows nothing yet.
+  sockets[0]?.dies();
+  vi.advanceTimersByTime(500);
+  sockets[1]?.opens();
+  expect(sockets[1]?.sent).toEqual(['{"type":"watch","topics":["runs"]}']);
+});
+
+it('is lost once for each stream that ends, however often it is opened', () => {
+  const live = stream();
+  live.open();
+  sockets[0]?.opens();
+  sockets[0]?.says(hello);
+  expect(losses).toBe(0);
+  sockets[0]?.dies();
+  expect(losses).toBe(1);
+  vi.advanceTimersByTime(500);
+  expect(sockets).toHaveLength(2);
+  expect(losses).toBe(1);
+  sockets[1]?.dies();
+  expect(losses).toBe(2);
+  vi.advanceTimersByTime(1_000);
+  sockets[2]?.dies(STREAM_CLOSED.unauthorized);
+  expect(losses).toBe(3);
+});
+
+it('says that too many pages are open, tries again, and is live once there is room', () => {
+  const live = stream();
+  live.open();
+  sockets[0]?.opens();
+  sockets[0]?.dies(STREAM_CLOSED.full);
+  expect(last()).toEqual({ kind: 'full' });
+  expect(losses).toBe(0);
+  vi.advanceTimersByTime(500);
+  expect(last()).toEqual({ kind: 'full' });
+  sockets[1]?.opens();
+  sockets[1]?.says(hello);
+  expect(last()).toEqual({ kind: 'live' });
+  sockets[1]?.dies();
+  expect(last()).toMatchObject({ kind: 'stale' });
 });

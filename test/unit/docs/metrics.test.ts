@@ -7,8 +7,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { BUCKETS, CATALOGUE, labelsOf, type MetricName } from '../../../src/metrics/catalogue.ts';
+import {
+  BUCKETS,
+  CATALOGUE,
+  labelsOf,
+  type MetricName,
+  typeOf,
+} from '../../../src/metrics/catalogue.ts';
 import { exposition } from '../../../src/metrics/exposition.ts';
+import { HELP } from '../../../src/metrics/help.ts';
 import type { Sample } from '../../../src/protocol/metrics.ts';
 import { parsePrometheus } from '../../prometheus-text.ts';
 
@@ -27,12 +34,12 @@ function sampleOf(name: MetricName): Sample {
 }
 
 const samples = Object.fromEntries(NAMES.map((name) => [name, [sampleOf(name)]]));
-const text = exposition([{ tenant: 't', samples }]);
+const text = exposition([{ tenant: 't', samples }], HELP);
 
 describe('each metric', () => {
   it.each(NAMES)('%s has a row in docs/metrics.md, with its type and its labels', (name) => {
     const labels = labelsOf(name).map((label) => `\`${label}\``);
-    const row = ['', `\`${name}\``, CATALOGUE[name][0], labels.join(' ')].join(' | ').trim();
+    const row = ['', `\`${name}\``, typeOf(name), labels.join(' ')].join(' | ').trim();
     const start = row.replace(/\s+$/, '');
     expect(page.split('\n').filter((line) => line.startsWith(`${start} |`))).toHaveLength(1);
   });

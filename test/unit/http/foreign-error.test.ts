@@ -15,11 +15,10 @@ import {
   FAULT_REASONS,
   STATUS_FIELDS,
 } from '../../../src/http/foreign-error.ts';
-import { retryAfterOf } from '../../../src/http/retry-after.ts';
+import { retryAfterInText, retryAfterOf } from '../../../src/http/retry-after.ts';
 
 describe('the words of errors', () => {
-  it.each(ERROR_WORDS)('$word of $from stands for $status, in every spelling', (entry) => {
-    const { word, status } = entry;
+  it.each(Object.entries(ERROR_WORDS))('%s stands for %d, in every spelling', (word, status) => {
     for (const spelt of [word, word.toUpperCase(), word.replaceAll('_', '-'), ` ${word} `]) {
       expect(statusOfWord(spelt)).toBe(status);
     }
@@ -32,7 +31,9 @@ describe('the words of errors', () => {
   });
 
   it('have one meaning each', () => {
-    const spelt = ERROR_WORDS.map(({ word }) => word.toLowerCase().replaceAll(/[_-]/g, ''));
+    const spelt = Object.keys(ERROR_WORDS).map((word) =>
+      word.toLowerCase().replaceAll(/[_-]/g, ''),
+    );
     expect(new Set(spelt).size).toBe(spelt.length);
     expect(statusOfWord('something else')).toBeUndefined();
   });
@@ -108,7 +109,7 @@ describe('an error in a success', () => {
     expect(errorIn(value)).toBeDefined();
   });
 
-  it.each(FAULT_REASONS)('is found in the reason to finish $word ($from)', ({ word }) => {
+  it.each(FAULT_REASONS)('is found in the reason to finish %s', (word) => {
     for (const reason of [word, word.toUpperCase(), ` ${word} `, { type: word, message: 'x' }]) {
       for (const choice of [{ delta: {} }, { delta: { content: 'x' } }, { text: 'x' }]) {
         expect(errorIn({ choices: [{ ...choice, finish_reason: reason }] })).toBeDefined();
@@ -117,7 +118,7 @@ describe('an error in a success', () => {
     expect(errorIn({ choices: [{ finish_reason: `${word}ed` }] })).toBeUndefined();
   });
 
-  it.each(STATUS_FIELDS)('is found in $path ($from), and is none beside an answer', (field) => {
+  it.each(STATUS_FIELDS)('is found in $path, and is none beside an answer', (field) => {
     const told = (status: unknown, more: object = {}) => {
       const [outer = '', inner] = field.path;
       const said = { msg: 'x' };
@@ -220,5 +221,30 @@ describe('the pause that an answer asks for', () => {
     [{}, undefined],
   ])('%j is %s ms', (headers: Record<string, string>, ms) => {
     expect(retryAfterOf(new Headers(headers), now)).toBe(ms);
+  });
+});
+
+describe('the pause that a text asks for', () => {
+  const google = (retryDelay: unknown) =>
+    JSON.stringify([{ error: { code: 429, details: [{ '@type': 'x.RetryInfo', retryDelay }] } }]);
+  it.each([
+    [google('34.074824224s'), 34_075],
+    [google('0s'), undefined],
+    [google({ seconds: 3 }), undefined],
+    ['Rate limit reached for m. Please try again in 7m12.48s. Need more?', 432_480],
+    ['Please try again in 120ms. Visit https://a.example/1h', 120],
+    ['Please try again in 6m0s.', 360_000],
+    ['Please retry after 6 seconds.', 6_000],
+    ['No deployments available. Try again in 5 seconds. Passed model=m', 5_000],
+    ['try again in 1h2m3s', 3_723_000],
+    ['Try again in 2 minutes', 120_000],
+    ['Try again in 99999999 hours', 86_400_000],
+    ['Try again in 3 tries', undefined],
+    ['Try again later', undefined],
+    ['I will try in 5 seconds', undefined],
+    [`try again in ${'1 '.repeat(50_000)}`, undefined],
+    ['', undefined],
+  ])('%#', (text, ms) => {
+    expect(retryAfterInText(text)).toBe(ms);
   });
 });

@@ -47,7 +47,7 @@ describe('a written path', () => {
     expect(servedPath(served)).toBe(served);
   });
 
-  it.each(WRITTEN_BASES)('$written is served as $served ($from)', ({ written, served }) => {
+  it.each(Object.entries(WRITTEN_BASES))('%s is served as %s', (written, served) => {
     for (const slash of ['', '/', '//']) {
       const path = `/${written.replace('*', 'x').replace(/\/$/, '/chat')}${slash}`;
       const behind = written.endsWith('/') ? '/chat' : '';

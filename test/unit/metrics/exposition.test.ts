@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BUCKETS } from '../../../src/metrics/catalogue.ts';
-import { exposition } from '../../../src/metrics/exposition.ts';
+import { exposition as expositionWith, type Source } from '../../../src/metrics/exposition.ts';
+import { HELP } from '../../../src/metrics/help.ts';
 import type { Sample } from '../../../src/protocol/metrics.ts';
 import { parsePrometheus, valueIn } from '../../prometheus-text.ts';
+
+const exposition = (sources: readonly Source[]) => expositionWith(sources, HELP);
 
 describe('the text of metrics', () => {
   it('keeps any text in a label, whatever signs it has', () => {

@@ -1,7 +1,8 @@
 /** One application: its PDGraph with the runs in it, what is known of each unit, and its drift. */
-import { useLocation, useRoute } from 'preact-iso';
+import { useLocation } from 'preact-iso';
 import type { ApplicationView, DriftAlarm } from '../../../protocol/console/applications.ts';
 import { type Resource, useResource } from '../../ask/resource.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { duration } from '../../format/duration.ts';
 import { counted, whole } from '../../format/quantity.ts';
 import { Ago } from '../../format/times.tsx';
@@ -9,14 +10,15 @@ import { Badge } from '../../parts/badge.tsx';
 import { Figure, Figures } from '../../parts/figures.tsx';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { applicationPlace, runsPlace, screenPlace } from '../../places/places.ts';
+import { useNames } from '../../places/use-names.ts';
 import './applications.css';
 import { Graph } from './graph.tsx';
 import { UnitPanel } from './unit-panel.tsx';
 import { WeightEdit } from './weight-edit.tsx';
 
 export function ApplicationScreen() {
-  const { tenant = '', app = '' } = useRoute().params;
-  const path = `tenants/${encodeURIComponent(tenant)}/applications/${encodeURIComponent(app)}`;
+  const { tenant = '', app = '' } = useNames();
+  const path = tenantPath(tenant, 'applications', app);
   const resource = useResource<ApplicationView>(path, 'applications');
   return (
     <Loaded

@@ -1,9 +1,10 @@
 /** The screen Applications: what is known, and of how many runs. */
 
-import { useMemo, useState } from 'preact/hooks';
-import { useLocation, useRoute } from 'preact-iso';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
 import type { ApplicationRow, ApplicationsPage } from '../../../protocol/console/applications.ts';
 import { usePages } from '../../ask/pages.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { duration } from '../../format/duration.ts';
 import { counted, whole } from '../../format/quantity.ts';
 import { Ago } from '../../format/times.tsx';
@@ -12,20 +13,29 @@ import { useNarrow } from '../../parts/narrow.ts';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { type Column, VirtualTable } from '../../parts/virtual-table.tsx';
 import { applicationPlace, screenPlace } from '../../places/places.ts';
+import { useNames } from '../../places/use-names.ts';
 import './applications.css';
 
 export function ApplicationsScreen() {
-  const tenant = useRoute().params.tenant ?? '';
+  const tenant = useNames().tenant ?? '';
   const { query, route } = useLocation();
   const [text, setText] = useState(query.q ?? '');
   const q = query.q ?? '';
-  const path = `tenants/${encodeURIComponent(tenant)}/applications${q === '' ? '' : `?${new URLSearchParams({ q })}`}`;
+  const asked = useRef(q);
+  useLayoutEffect(() => {
+    // Another address, as by the way back; not the one that the typing brought about.
+    if (q === asked.current) return;
+    asked.current = q;
+    setText(q);
+  }, [q]);
+  const path = `${tenantPath(tenant, 'applications')}${q === '' ? '' : `?${new URLSearchParams({ q })}`}`;
   const pages = usePages<ApplicationRow, ApplicationsPage>(path, (row) => row.app, 'applications');
   const narrow = useNarrow();
   const columns = useMemo(() => columnsOf(tenant, narrow), [tenant, narrow]);
   const search = (value: string) => {
     setText(value);
     const name = value.trim();
+    asked.current = name;
     const place = screenPlace(tenant, 'applications');
     route(name === '' ? place : `${place}?${new URLSearchParams({ q: name })}`, true);
   };

@@ -1,6 +1,7 @@
 /** The weight of an application in the order: twice the weight halves its rank. */
 import { useState } from 'preact/hooks';
 import type { WeightOrder } from '../../../protocol/console/applications.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { confirm } from '../../parts/confirm.tsx';
 import { say, sayProblem } from '../../parts/notices.tsx';
 import { askAs, mayChange } from '../../session/session.ts';
@@ -29,12 +30,13 @@ export function WeightEdit({ tenant, app, weight, saved }: WeightEditProps) {
     });
     if (!agreed) return;
     setBusy(true);
-    const path = `tenants/${encodeURIComponent(tenant)}/applications/${encodeURIComponent(app)}/weight`;
+    const path = tenantPath(tenant, 'applications', app, 'weight');
     const answer = await askAs(path, { method: 'PUT', body: order });
     setBusy(false);
     if (!answer.ok) return sayProblem(answer.problem);
     say('The weight is changed.');
-    setText(null);
+    // Another weight may have been typed meanwhile.
+    setText((now) => (now === text ? null : now));
     saved();
   };
   const submit = (event: Event) => {

@@ -6,6 +6,7 @@ import { Since } from '../../format/times.tsx';
 import { Badge } from '../../parts/badge.tsx';
 import { EndpointState } from '../../parts/endpoint-state.tsx';
 import { Figure, Figures, Meter } from '../../parts/figures.tsx';
+import { CutText } from '../../parts/full-text.tsx';
 import { screenPlace } from '../../places/places.ts';
 
 const PREWARM = {
@@ -32,7 +33,7 @@ export function BackendCard({ tenant, backend }: BackendCardProps) {
       <div class="card-body now-backend">
         <Figures>
           <Figure name="Slots in use" title={slotsHint(backend)}>
-            {ofAll(backend.slotsInUse, backend.effectiveSlots)}
+            {slotsInUse(backend)}
           </Figure>
           <Figure name="Waiting">{whole(backend.waitingRuns)}</Figure>
           <Figure name="Expected wait" title="Of a call that joins the end of the line">
@@ -84,13 +85,22 @@ function EndpointLine({
         )}
       </span>
       {endpoint.lastError && (
-        <span class="now-error cut" title={endpoint.lastError.reason}>
+        <span class="now-error">
           {endpoint.lastError.of} failed <Since at={endpoint.lastError.at} /> ago:{' '}
-          {endpoint.lastError.reason}
+          <CutText
+            title={`Why the ${endpoint.lastError.of} failed`}
+            text={endpoint.lastError.reason}
+          />
         </span>
       )}
     </li>
   );
+}
+
+/** Of those that are up; none are while the backend is cold. */
+function slotsInUse({ slotsInUse: used, effectiveSlots, slots }: BackendNow): string {
+  if (effectiveSlots === 0 && slots !== 0) return `${ofAll(used, slots)}, none up`;
+  return ofAll(used, effectiveSlots);
 }
 
 function slotsHint({ slots, effectiveSlots }: BackendNow): string {

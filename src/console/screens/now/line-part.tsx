@@ -5,6 +5,7 @@ import { absolute, duration } from '../../format/duration.ts';
 import { counted, whole } from '../../format/quantity.ts';
 import { Since } from '../../format/times.tsx';
 import { Badge } from '../../parts/badge.tsx';
+import { CutText } from '../../parts/full-text.tsx';
 import { useNarrow } from '../../parts/narrow.ts';
 import { Empty } from '../../parts/states.tsx';
 import { type Column, VirtualTable } from '../../parts/virtual-table.tsx';
@@ -91,6 +92,14 @@ function Rows({ tenant, backend }: { readonly tenant: string; readonly backend: 
   );
 }
 
+function Why({ row: { run, whyWords } }: { readonly row: WaitingRun }) {
+  return (
+    <span class="now-why">
+      <CutText title={`Why ${run} stands there`} text={whyWords} lines={whyWords.split('; ')} />
+    </span>
+  );
+}
+
 function columnsOf(tenant: string, narrow: boolean): ReadonlyArray<Column<WaitingRun>> {
   return [
     { id: 'place', head: '#', track: '44px', align: 'end', cell: (row) => whole(row.position) },
@@ -106,7 +115,7 @@ function columnsOf(tenant: string, narrow: boolean): ReadonlyArray<Column<Waitin
           <span class="second mono" title={row.run}>
             {row.run}
           </span>
-          {narrow && <span class="second">{row.whyWords}</span>}
+          {narrow && <Why row={row} />}
         </>
       ),
     },
@@ -115,11 +124,7 @@ function columnsOf(tenant: string, narrow: boolean): ReadonlyArray<Column<Waitin
       head: 'Why there',
       track: 'minmax(0, 1.6fr)',
       wideOnly: true,
-      cell: (row) => (
-        <span class="now-why" title={row.whyWords}>
-          {row.whyWords}
-        </span>
-      ),
+      cell: (row) => <Why row={row} />,
     },
     {
       id: 'calls',

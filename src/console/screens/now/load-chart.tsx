@@ -10,13 +10,13 @@ const LEAST_MS = 120_000;
 
 export function LoadChart() {
   const samples = loadHistory.value;
-  const last = samples.at(-1);
+  const last = samples.findLast(({ waiting }) => waiting !== null);
   if (!last) return null;
   // What was told last holds until now.
-  const shown = [...samples, { ...last, at: Math.max(last.at, now.value) }];
+  const shown = [...samples, { ...(samples.at(-1) ?? last), at: Math.max(last.at, now.value) }];
   return (
     <Chart
-      label={`Calls over the last minutes; now ${counted(last.waiting, 'call')} waiting and ${last.running} running`}
+      label={`Calls over the last minutes; now ${counted(last.waiting ?? 0, 'call')} waiting and ${last.running} running`}
       x={shown.map(({ at }) => at)}
       time
       heightPx={130}

@@ -1,24 +1,39 @@
 /** The screen Now: what waits and why there, what runs, and how the backends are, live. */
-import { useLocation, useRoute } from 'preact-iso';
+import { useEffect } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
 import type { BackendNow, NowView } from '../../../protocol/console/now.ts';
 import { useResource } from '../../ask/resource.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
+import { duration } from '../../format/duration.ts';
 import { counted, whole } from '../../format/quantity.ts';
-import { liveState, nowView } from '../../live/live.ts';
+import { FULL_HINT, liveState, nowView, watch } from '../../live/live.ts';
 import { Badge } from '../../parts/badge.tsx';
 import { Figure, Figures } from '../../parts/figures.tsx';
 import { Banner, Empty, Loaded } from '../../parts/states.tsx';
 import { settingsPlace } from '../../places/places.ts';
+import { useNames } from '../../places/use-names.ts';
 import { BackendCard } from './backend-card.tsx';
 import { LinePart } from './line-part.tsx';
 import { LoadChart } from './load-chart.tsx';
 import './now.css';
 import { RunningPart } from './running-part.tsx';
 
+/** How often a page that is not told of changes asks, ms. */
+const UNTOLD_MS = 10_000;
+
 export function NowScreen() {
-  const tenant = useRoute().params.tenant ?? '';
-  const live = nowView.value;
+  const tenant = useNames().tenant ?? '';
+  const isFull = liveState.value.kind === 'full';
+  const live = isFull ? undefined : nowView.value;
   // Until the stream has told something, and where it cannot.
-  const asked = useResource<NowView>(live ? null : `tenants/${encodeURIComponent(tenant)}/now`);
+  const asked = useResource<NowView>(live ? null : tenantPath(tenant, 'now'));
+  useEffect(() => watch('now'), []);
+  const { reload } = asked;
+  useEffect(() => {
+    if (!isFull) return;
+    const timer = setInterval(() => !document.hidden && reload(), UNTOLD_MS);
+    return () => clearInterval(timer);
+  }, [isFull, reload]);
   return (
     <>
       <StaleBanner />
@@ -35,6 +50,13 @@ export function NowScreen() {
 
 function StaleBanner() {
   const state = liveState.value;
+  if (state.kind === 'full') {
+    return (
+      <Banner>
+        {FULL_HINT} What you see is asked for every {duration(UNTOLD_MS)}.
+      </Banner>
+    );
+  }
   if (state.kind !== 'stale') return null;
   return (
     <Banner>

@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import type { NowView, RunningRun } from '../../../protocol/console/now.ts';
 import { now } from '../../format/clock.ts';
-import { duration } from '../../format/duration.ts';
+import { absolute, duration, wholeSeconds } from '../../format/duration.ts';
 import { counted, whole } from '../../format/quantity.ts';
 import { Since } from '../../format/times.tsx';
 import { Meter } from '../../parts/figures.tsx';
@@ -32,7 +32,7 @@ export function RunningPart({ tenant, view }: RunningPartProps) {
           rows={view.running}
           total={view.runningTotal}
           rowKey={(row) => row.run}
-          rowPx={52}
+          rowPx={view.running.some(hasSilent) ? 68 : 52}
           mostPx={420}
         />
       )}
@@ -55,6 +55,7 @@ function columnsOf(tenant: string): ReadonlyArray<Column<RunningRun>> {
             {row.label ?? row.app} <span class="faint">›</span> {unitsOf(row)}
           </a>
           <span class="second mono">{row.run}</span>
+          <Silence run={row} />
         </>
       ),
     },
@@ -97,6 +98,20 @@ function columnsOf(tenant: string): ReadonlyArray<Column<RunningRun>> {
   ];
 }
 
+/** Says of a slot that is in use by nobody, as after a Worker was ended, when it is free again. */
+function Silence({ run }: { readonly run: RunningRun }) {
+  const silent = run.calls.flatMap((call) => call.silent ?? []);
+  const [first] = silent;
+  if (!first) return null;
+  const freedAt = silent.reduce((last, s) => Math.max(last, s.freedAt), first.freedAt);
+  return (
+    <span class="second now-silent" title={`Nothing was heard since ${absolute(first.since)}`}>
+      {counted(silent.length, 'call')} silent for <Since at={first.since} />; its slot is free in{' '}
+      {wholeSeconds(freedAt - now.value)}
+    </span>
+  );
+}
+
 /** How much of its expected time the call has had that runs longest. */
 function Progress({ run }: { readonly run: RunningRun }) {
   const [call] = run.calls;
@@ -108,6 +123,10 @@ function Progress({ run }: { readonly run: RunningRun }) {
       <span class="second">of {duration(call.expectedMs)}</span>
     </span>
   );
+}
+
+function hasSilent({ calls }: RunningRun): boolean {
+  return calls.some(({ silent }) => silent !== undefined);
 }
 
 function firstGrant(run: RunningRun): number {

@@ -1,22 +1,21 @@
 /** The story of a call: how it was identified, why it waited, where it was served, what came of it. */
 
 import type { ComponentChildren } from 'preact';
-import { useRoute } from 'preact-iso';
-import type { CallStory } from '../../../protocol/console/runs.ts';
+import type { CallStory, RunsPage } from '../../../protocol/console/runs.ts';
 import { useResource } from '../../ask/resource.ts';
-import { exactNow } from '../../format/clock.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { duration } from '../../format/duration.ts';
 import { UNKNOWN, whole } from '../../format/quantity.ts';
 import { Ago } from '../../format/times.tsx';
 import { Badge, type Tone } from '../../parts/badge.tsx';
 import { CopyButton } from '../../parts/copy-button.tsx';
-import { Loaded } from '../../parts/states.tsx';
-import { TimeLanes } from '../../parts/time-lanes.tsx';
+import { Empty, Loaded } from '../../parts/states.tsx';
 import { applicationPlace, runPlace, screenPlace } from '../../places/places.ts';
+import { useNames } from '../../places/use-names.ts';
 import { Attempts } from './attempts.tsx';
+import { CallTimes } from './call-times.tsx';
 import { callCurl, storyCurl } from './curl.ts';
 import './runs.css';
-import { closed, SPAN_NAMES } from './waterfall.tsx';
 
 const TONES: Readonly<Record<CallStory['state'], Tone>> = {
   waiting: 'amber',
@@ -27,9 +26,12 @@ const TONES: Readonly<Record<CallStory['state'], Tone>> = {
 };
 
 export function CallScreen() {
-  const { tenant = '', call = '' } = useRoute().params;
-  const path = `tenants/${encodeURIComponent(tenant)}/calls/${encodeURIComponent(call)}`;
+  const { tenant = '', call = '' } = useNames();
+  const path = tenantPath(tenant, 'calls', call);
   const story = useResource<CallStory>(path, 'runs');
+  if (story.value === undefined && story.problem?.kind === 'missing') {
+    return <NotKept tenant={tenant} call={call} />;
+  }
   return (
     <Loaded
       resource={story}
@@ -45,11 +47,32 @@ export function CallScreen() {
   );
 }
 
+/** The story is gone; the run that the call was of may be recorded. */
+function NotKept({ tenant, call }: { readonly tenant: string; readonly call: string }) {
+  const query = new URLSearchParams({ q: call });
+  const runs = useResource<RunsPage>(`${tenantPath(tenant, 'runs')}?${query}`);
+  const run = runs.value?.found?.run;
+  return (
+    <Empty
+      title="The story of this call is not kept"
+      actions={
+        <a
+          class="button"
+          href={run === undefined ? screenPlace(tenant, 'runs') : runPlace(tenant, run)}
+        >
+          {run === undefined ? 'All runs' : 'Its run'}
+        </a>
+      }
+    >
+      Stories are in the memory of the tenant's object: those of its newest 1,000 calls since it was
+      started.
+      {run !== undefined && ' When this call waited and was served is recorded with its run.'}
+    </Empty>
+  );
+}
+
 function Call({ tenant, story }: { readonly tenant: string; readonly story: CallStory }) {
   const { origin } = location;
-  const now = exactNow();
-  const spans = story.spans.map((span) => closed(span, now));
-  const last = spans.at(-1);
   return (
     <>
       <div class="screen-head">
@@ -60,19 +83,10 @@ function Call({ tenant, story }: { readonly tenant: string; readonly story: Call
         <CopyButton text={() => storyCurl(origin, story.call)}>Copy story as curl</CopyButton>
         <CopyButton text={() => callCurl(origin, story)}>Copy call as curl</CopyButton>
       </div>
-      {last && (
+      {story.spans.length > 0 && (
         <section class="card" aria-label="Times">
           <div class="card-body run-figures">
-            <TimeLanes
-              label="The call over time"
-              from={story.arrivedAt}
-              to={last.to}
-              kinds={SPAN_NAMES}
-              axis="elapsed"
-              lanes={[
-                { id: 'call', head: story.unit, spans, end: duration(last.to - story.arrivedAt) },
-              ]}
-            />
+            <CallTimes story={story} />
           </div>
         </section>
       )}

@@ -1,10 +1,11 @@
 /** What is asked of the list of runs. The address has the filters, so that a list can be passed on. */
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import type { ApplicationsPage } from '../../../protocol/console/applications.ts';
 import { RUN_STATES } from '../../../protocol/console/runs.ts';
 import { useResource } from '../../ask/resource.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { runsPlace } from '../../places/places.ts';
 
 /** Time without a key after which the text is asked for, ms. */
@@ -19,17 +20,27 @@ export function RunFilters({ tenant, filters }: RunFiltersProps) {
   const { route } = useLocation();
   const [text, setText] = useState(filters.q ?? '');
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  const applications = useResource<ApplicationsPage>(
-    `tenants/${encodeURIComponent(tenant)}/applications`,
-  );
-  useEffect(() => setText(filters.q ?? ''), [filters.q]);
+  const applications = useResource<ApplicationsPage>(tenantPath(tenant, 'applications'));
+  /** The text that the address has, or will have once it is drawn. */
+  const asked = useRef(filters.q ?? '');
+  const present = useRef(filters);
+  present.current = filters;
+  useLayoutEffect(() => {
+    // What is being typed is not replaced by the address that it brought about.
+    if (filters.q === asked.current) return;
+    asked.current = filters.q ?? '';
+    setText(asked.current);
+  }, [filters.q]);
   useEffect(() => () => clearTimeout(timer.current), []);
   const set = (changed: Readonly<Record<string, string>>, replace = false) =>
-    route(runsPlace(tenant, { ...filters, ...changed }), replace);
+    route(runsPlace(tenant, { ...present.current, q: asked.current, ...changed }), replace);
   const type = (value: string) => {
     setText(value);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => set({ q: value.trim() }, true), SETTLED_MS);
+    timer.current = setTimeout(() => {
+      asked.current = value.trim();
+      set({}, true);
+    }, SETTLED_MS);
   };
   return (
     <form class="run-filters" role="search" onSubmit={(event) => event.preventDefault()}>

@@ -1,14 +1,16 @@
 /** One run: what it took, how much of that it waited, and its calls as a waterfall. */
-import { useRoute } from 'preact-iso';
+
 import type { RunStory } from '../../../protocol/console/runs.ts';
 import { useResource } from '../../ask/resource.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { duration } from '../../format/duration.ts';
 import { whole } from '../../format/quantity.ts';
-import { Ago } from '../../format/times.tsx';
+import { Ago, Since } from '../../format/times.tsx';
 import { CopyButton } from '../../parts/copy-button.tsx';
 import { Figure, Figures } from '../../parts/figures.tsx';
 import { Banner, Empty, Loaded } from '../../parts/states.tsx';
 import { applicationPlace, runsPlace, screenPlace } from '../../places/places.ts';
+import { useNames } from '../../places/use-names.ts';
 import { callCurl } from './curl.ts';
 import { RunStateBadge } from './run-state.tsx';
 import './runs.css';
@@ -16,13 +18,16 @@ import { Waterfall } from './waterfall.tsx';
 
 const TIMING: Readonly<Record<RunStory['timing'], string | null>> = {
   measured: null,
-  partly: 'Some calls are placed by what is recorded of the run: their times were not kept.',
-  placed: 'Calls are placed by what is recorded of the run: their times were not kept.',
+  partly:
+    'Some calls have no times of their own: they ended before a restart of the tenant’s object, which holds the times until the run ends, or were beyond those that are kept.',
+  placed:
+    'Calls stand where the recorded units put them, and have no stories: the tenant’s object, which holds their times until the run ends, was restarted meanwhile, or the run was imported or very long.',
 };
+const TOKENS = 'Of calls that have ended';
 
 export function RunScreen() {
-  const { tenant = '', run = '' } = useRoute().params;
-  const path = `tenants/${encodeURIComponent(tenant)}/runs/${encodeURIComponent(run)}`;
+  const { tenant = '', run = '' } = useNames();
+  const path = tenantPath(tenant, 'runs', run);
   const story = useResource<RunStory>(path, 'runs');
   return (
     <Loaded
@@ -42,6 +47,7 @@ export function RunScreen() {
 function Run({ tenant, story }: { readonly tenant: string; readonly story: RunStory }) {
   const timing = TIMING[story.timing];
   const unit = story.lanes[0]?.unit ?? '';
+  const hasTokens = story.endedAt !== null || story.inputTokens + story.outputTokens > 0;
   return (
     <>
       <div class="screen-head">
@@ -63,15 +69,19 @@ function Run({ tenant, story }: { readonly tenant: string; readonly story: RunSt
               <Ago at={story.arrivedAt} />
             </Figure>
             <Figure name={story.endedAt === null ? 'So far' : 'Took'}>
-              {duration(story.tookMs)}
+              {story.endedAt === null ? <Since at={story.arrivedAt} /> : duration(story.tookMs)}
             </Figure>
             <Figure name="Waited" title="Time in which at least one of its calls waited">
               {duration(story.waitedMs)}
             </Figure>
             <Figure name="Calls">{whole(story.calls)}</Figure>
             <Figure name="Units">{whole(story.units)}</Figure>
-            <Figure name="Tokens in">{whole(story.inputTokens)}</Figure>
-            <Figure name="Tokens out">{whole(story.outputTokens)}</Figure>
+            <Figure name="Tokens in" title={TOKENS}>
+              {whole(hasTokens ? story.inputTokens : null)}
+            </Figure>
+            <Figure name="Tokens out" title={TOKENS}>
+              {whole(hasTokens ? story.outputTokens : null)}
+            </Figure>
             {story.deadlineAt !== null && (
               <Figure name="Deadline">
                 <Ago at={story.deadlineAt} />

@@ -1,16 +1,18 @@
 /** The screen Runs: recorded runs and those in flight, found by name, application, state and time. */
 
 import { useEffect, useMemo } from 'preact/hooks';
-import { useLocation, useRoute } from 'preact-iso';
+import { useLocation } from 'preact-iso';
 import type { RunRow, RunsPage } from '../../../protocol/console/runs.ts';
 import { usePages } from '../../ask/pages.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { duration } from '../../format/duration.ts';
-import { compact, counted, whole } from '../../format/quantity.ts';
-import { Ago } from '../../format/times.tsx';
+import { compact, counted, UNKNOWN, whole } from '../../format/quantity.ts';
+import { Ago, Since } from '../../format/times.tsx';
 import { useNarrow } from '../../parts/narrow.ts';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { type Column, VirtualTable } from '../../parts/virtual-table.tsx';
 import { callPlace, runPlace, runsPlace } from '../../places/places.ts';
+import { useNames } from '../../places/use-names.ts';
 import { RunFilters } from './run-filters.tsx';
 import { RunStateBadge } from './run-state.tsx';
 import './runs.css';
@@ -18,11 +20,11 @@ import './runs.css';
 const FILTERS = ['q', 'app', 'state', 'from', 'to'] as const;
 
 export function RunsScreen() {
-  const tenant = useRoute().params.tenant ?? '';
+  const tenant = useNames().tenant ?? '';
   const { query, route } = useLocation();
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query[name] ?? '']));
   const asked = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== ''));
-  const path = `tenants/${encodeURIComponent(tenant)}/runs?${asked}`;
+  const path = `${tenantPath(tenant, 'runs')}?${asked}`;
   const pages = usePages<RunRow, RunsPage>(path, (row) => `${row.run} ${row.arrivedAt}`, 'runs');
   const found = pages.first.value?.found;
   useEffect(() => {
@@ -80,6 +82,12 @@ export function RunsScreen() {
   );
 }
 
+/** Tokens are known of calls that have ended. */
+function tokensOf({ endedAt, inputTokens, outputTokens }: RunRow): string {
+  if (endedAt === null && inputTokens + outputTokens === 0) return UNKNOWN;
+  return `${compact(inputTokens)}, ${compact(outputTokens)}`;
+}
+
 function columnsOf(tenant: string, narrow: boolean): ReadonlyArray<Column<RunRow>> {
   return [
     {
@@ -119,7 +127,7 @@ function columnsOf(tenant: string, narrow: boolean): ReadonlyArray<Column<RunRow
       head: 'Took',
       track: narrow ? '64px' : '96px',
       align: 'end',
-      cell: (row) => duration(row.tookMs),
+      cell: (row) => (row.endedAt === null ? <Since at={row.arrivedAt} /> : duration(row.tookMs)),
     },
     {
       id: 'waited',
@@ -143,7 +151,7 @@ function columnsOf(tenant: string, narrow: boolean): ReadonlyArray<Column<RunRow
       track: '116px',
       align: 'end',
       wideOnly: true,
-      cell: (row) => `${compact(row.inputTokens)}, ${compact(row.outputTokens)}`,
+      cell: tokensOf,
     },
   ];
 }

@@ -2,6 +2,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { AuditPage, AuditRow } from '../../../protocol/console/settings.ts';
 import { usePages } from '../../ask/pages.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { absolute } from '../../format/duration.ts';
 import { counted } from '../../format/quantity.ts';
 import { Ago } from '../../format/times.tsx';
@@ -37,7 +38,7 @@ export function AuditSection({ tenant }: { readonly tenant: string }) {
 }
 
 function Audit({ tenant }: { readonly tenant: string }) {
-  const path = `tenants/${encodeURIComponent(tenant)}/audit`;
+  const path = tenantPath(tenant, 'audit');
   const { first, rows, isWhole, more } = usePages<AuditRow, AuditPage>(path, keyOf, 'audit');
   const [chosen, setChosen] = useState<AuditRow | null>(null);
   const narrow = useNarrow();

@@ -1,7 +1,8 @@
 /** The limits of a key: of a new one, or of one that is there. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { KeyOrder, NewKey } from '../../../protocol/console/settings.ts';
 import type { Problem } from '../../ask/problem.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { say } from '../../parts/notices.tsx';
 import { askAs } from '../../session/session.ts';
 
@@ -28,7 +29,8 @@ export function KeyLimits({ tenant, of, close, done }: KeyLimitsProps) {
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
   const first = useRef<HTMLInputElement>(null);
-  useEffect(() => first.current?.focus(), []);
+  // At once: later it would take the focus from a field that was gone to meanwhile.
+  useLayoutEffect(() => first.current?.focus(), []);
   const fields = [
     { name: 'requestsPerMinute', label: 'Requests a minute', text: requests, set: setRequests },
     { name: 'tokensPerMinute', label: 'Tokens a minute', text: tokens, set: setTokens },
@@ -38,11 +40,10 @@ export function KeyLimits({ tenant, of, close, done }: KeyLimitsProps) {
     setBusy(true);
     const [requestsPerMinute, tokensPerMinute] = [numberOf(requests), numberOf(tokens)];
     const order: KeyOrder = { requestsPerMinute, tokensPerMinute };
-    const path = `tenants/${encodeURIComponent(tenant)}/keys`;
     const answer =
       of.id === null
-        ? await askAs<NewKey>(path, { method: 'POST', body: order })
-        : await askAs<null>(`${path}/${encodeURIComponent(of.id)}`, { method: 'PUT', body: order });
+        ? await askAs<NewKey>(tenantPath(tenant, 'keys'), { method: 'POST', body: order })
+        : await askAs<null>(tenantPath(tenant, 'keys', of.id), { method: 'PUT', body: order });
     setBusy(false);
     if (!answer.ok) return setProblem(answer.problem);
     if (of.id !== null) say(`The limits of ${of.id} are changed.`);

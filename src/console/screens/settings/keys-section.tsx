@@ -2,6 +2,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { KeyRow, KeysView, NewKey } from '../../../protocol/console/settings.ts';
 import { useResource } from '../../ask/resource.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { counted, whole } from '../../format/quantity.ts';
 import { confirm } from '../../parts/confirm.tsx';
 import { CopyButton } from '../../parts/copy-button.tsx';
@@ -13,13 +14,8 @@ import { type Column, VirtualTable } from '../../parts/virtual-table.tsx';
 import { askAs, mayChange } from '../../session/session.ts';
 import { KeyLimits, type LimitsOf } from './key-limits.tsx';
 
-export function keysPath(tenant: string, id?: string): string {
-  const path = `tenants/${encodeURIComponent(tenant)}/keys`;
-  return id === undefined ? path : `${path}/${encodeURIComponent(id)}`;
-}
-
 export function KeysSection({ tenant }: { readonly tenant: string }) {
-  const keys = useResource<KeysView>(keysPath(tenant), 'config');
+  const keys = useResource<KeysView>(tenantPath(tenant, 'keys'), 'config');
   const [form, setForm] = useState<LimitsOf | null>(null);
   const [made, setMade] = useState<NewKey | null>(null);
   const narrow = useNarrow();
@@ -27,7 +23,7 @@ export function KeysSection({ tenant }: { readonly tenant: string }) {
   const columns = useMemo(() => {
     const revoke = async (row: KeyRow) => {
       if (!(await confirm(revokeQuestion(row)))) return;
-      const answer = await askAs(keysPath(tenant, row.id), { method: 'DELETE' });
+      const answer = await askAs(tenantPath(tenant, 'keys', row.id), { method: 'DELETE' });
       reload();
       if (answer.ok) say(`The key ${row.id} is revoked.`);
       else sayProblem(answer.problem);

@@ -1,15 +1,15 @@
 /** What came of the playground's call: answer, headers, and its story as the dispatcher tells it. */
+
 import type { CallStory } from '../../../protocol/console/runs.ts';
 import { useResource } from '../../ask/resource.ts';
-import { exactNow } from '../../format/clock.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { duration } from '../../format/duration.ts';
 import { whole } from '../../format/quantity.ts';
 import { Badge } from '../../parts/badge.tsx';
 import { Figure, Figures } from '../../parts/figures.tsx';
 import { Empty, Loaded, Loading } from '../../parts/states.tsx';
-import { TimeLanes } from '../../parts/time-lanes.tsx';
 import { callPlace } from '../../places/places.ts';
-import { closed, SPAN_NAMES } from '../runs/waterfall.tsx';
+import { CallTimes } from '../runs/call-times.tsx';
 import type { Played } from './play-call.ts';
 
 /** Characters of an answer that are shown. */
@@ -90,7 +90,7 @@ function Outcome({ tenant, played, isRunning }: AnsweredProps) {
 }
 
 function Story({ tenant, call }: { readonly tenant: string; readonly call: string }) {
-  const path = `tenants/${encodeURIComponent(tenant)}/calls/${encodeURIComponent(call)}`;
+  const path = tenantPath(tenant, 'calls', call);
   const story = useResource<CallStory>(path, 'runs');
   return (
     <>
@@ -114,10 +114,7 @@ function Story({ tenant, call }: { readonly tenant: string; readonly call: strin
 }
 
 function Told({ story }: { readonly story: CallStory }) {
-  const { arrivedAt, arrival, attempts, result, unit, state } = story;
-  const now = exactNow();
-  const spans = story.spans.map((span) => closed(span, now));
-  const last = spans.at(-1);
+  const { arrival, attempts, result, state } = story;
   const attempt = attempts.at(-1);
   return (
     <>
@@ -131,16 +128,7 @@ function Told({ story }: { readonly story: CallStory }) {
         <Figure name="Rank">{duration(attempt?.rankMs)}</Figure>
         <Figure name="Output tokens">{whole(result?.outputTokens)}</Figure>
       </Figures>
-      {last && (
-        <TimeLanes
-          label="The call over time"
-          from={arrivedAt}
-          to={last.to}
-          kinds={SPAN_NAMES}
-          axis="elapsed"
-          lanes={[{ id: 'call', head: unit, spans, end: duration(last.to - arrivedAt) }]}
-        />
-      )}
+      <CallTimes story={story} />
     </>
   );
 }

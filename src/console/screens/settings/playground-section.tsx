@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ConfigView, NewKey } from '../../../protocol/console/settings.ts';
 import { useResource } from '../../ask/resource.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { confirm } from '../../parts/confirm.tsx';
 import { CopyButton } from '../../parts/copy-button.tsx';
 import { Icon } from '../../parts/icons.tsx';
@@ -44,8 +45,7 @@ export function PlaygroundSection({ tenant }: { readonly tenant: string }) {
       action: 'Make it',
     });
     if (!sure) return;
-    const path = `tenants/${encodeURIComponent(tenant)}/keys`;
-    const answer = await askAs<NewKey>(path, { method: 'POST', body: {} });
+    const answer = await askAs<NewKey>(tenantPath(tenant, 'keys'), { method: 'POST', body: {} });
     if (!answer.ok) return sayProblem(answer.problem);
     set({ key: answer.value.key });
     say(`The key ${answer.value.id} is in the form.`);

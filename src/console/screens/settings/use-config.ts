@@ -13,6 +13,7 @@ import type {
 import type { Answer } from '../../ask/ask.ts';
 import type { Problem } from '../../ask/problem.ts';
 import { useResource } from '../../ask/resource.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { say, sayProblem } from '../../parts/notices.tsx';
 import { askAs } from '../../session/session.ts';
 import {
@@ -58,7 +59,7 @@ interface Refusal {
 }
 
 export function configPath(tenant: string): string {
-  return `tenants/${encodeURIComponent(tenant)}/config`;
+  return tenantPath(tenant, 'config');
 }
 
 /** Saves a configuration, if the version that it began with is still the present one. */
@@ -95,6 +96,12 @@ export function useEditing(
     setRefusals([]);
     setClashes([]);
   };
+  /** Ends the edits that are saved; what was typed meanwhile stays, as an edit of what is saved. */
+  const settle = (saved: ConfigView) => {
+    const typed = draftOf(tenant);
+    drop();
+    if (typed && typed.text !== draft?.text) setDraft(tenant, { base: saved, text: typed.text });
+  };
   const edit = (next: string) => {
     const base = draft?.base ?? current;
     if (next === textOf(base.config) && base.version === current.version) drop();
@@ -122,7 +129,7 @@ export function useEditing(
     setSaving(false);
     if (answer.ok) {
       setTold(answer.value);
-      drop();
+      settle(answer.value);
       say('The configuration is saved.');
       return true;
     }
@@ -130,7 +137,7 @@ export function useEditing(
     if (newer) {
       setTold(newer);
       // The answer to an earlier attempt was lost.
-      if (isSame(newer.config, config)) drop();
+      if (isSame(newer.config, config)) settle(newer);
     } else if (answer.problem.kind === 'invalid') setRefusals(refusalsOf(text, answer.problem));
     else sayProblem(answer.problem);
     return false;
@@ -152,7 +159,7 @@ export function useEditing(
 }
 
 export function useSchema(tenant: string) {
-  return useResource<ConfigSchema>(`tenants/${encodeURIComponent(tenant)}/config-schema`);
+  return useResource<ConfigSchema>(tenantPath(tenant, 'config-schema'));
 }
 
 /** What the document became, where it was changed meanwhile. */

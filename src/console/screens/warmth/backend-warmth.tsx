@@ -16,6 +16,7 @@ import { EndpointActions } from './endpoint-actions.tsx';
 import { Forecasts } from './forecasts.tsx';
 import { LearnedTimes } from './learned-times.tsx';
 import { MoneyFigures } from './money-part.tsx';
+import { causeWords, decisionWords, reasonWords } from './reason-words.ts';
 import { Wakes } from './wakes.tsx';
 
 const STATES = {
@@ -128,7 +129,7 @@ function kindOf({ cause, outcome }: WakeShown): 'good' | 'bad' | 'demand' {
 }
 
 function titleOf({ at, cause, reason, outcome }: WakeShown): string {
-  return `${cause}: ${outcome}, ${absolute(at)}. ${reason}`;
+  return `${causeWords(cause)}: ${outcome}, ${absolute(at)}. ${reasonWords(reason)}`;
 }
 
 function warmShare(view: WarmthView, { segments }: EndpointWarmth, now: number): string {
@@ -156,7 +157,9 @@ function Endpoint({ tenant, backend, endpoint, reload }: EndpointProps) {
       <strong class="cut">{endpoint.endpoint}</strong>
       <EndpointState {...endpoint} />
       <span class="soft warmth-decision">
-        {[endpoint.decision, endpoint.reason].filter((said) => said && said !== 'none').join(': ')}
+        {[decisionWords(endpoint.decision), reasonWords(endpoint.reason ?? '')]
+          .filter((said) => said)
+          .join(': ')}
       </span>
       <EndpointActions tenant={tenant} backend={backend} endpoint={endpoint} done={reload} />
       {endpoint.lastError && (

@@ -5,6 +5,7 @@ import type {
   EndpointActionAnswer,
   EndpointWarmth,
 } from '../../../protocol/console/warmth.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { confirm, type Question } from '../../parts/confirm.tsx';
 import { say, sayProblem } from '../../parts/notices.tsx';
 import { askAs, mayChange } from '../../session/session.ts';
@@ -46,10 +47,8 @@ export function EndpointActions({ tenant, backend, endpoint, done }: EndpointAct
     const question = QUESTIONS[action];
     if (question && !(await confirm({ ...question, action: NAMES[action] }))) return;
     setBusy(true);
-    const names = [tenant, 'endpoints', backend, endpoint.endpoint].map(encodeURIComponent);
-    const answer = await askAs<EndpointActionAnswer>(`tenants/${names.join('/')}/${action}`, {
-      method: 'POST',
-    });
+    const path = tenantPath(tenant, 'endpoints', backend, endpoint.endpoint, action);
+    const answer = await askAs<EndpointActionAnswer>(path, { method: 'POST' });
     setBusy(false);
     if (!answer.ok) return sayProblem(answer.problem);
     say(answer.value.message, answer.value.done ? 'plain' : 'bad');

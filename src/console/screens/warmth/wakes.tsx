@@ -5,9 +5,11 @@ import { duration } from '../../format/duration.ts';
 import { counted, money, percent } from '../../format/quantity.ts';
 import { Ago } from '../../format/times.tsx';
 import { Badge, type Tone } from '../../parts/badge.tsx';
+import { CutText } from '../../parts/full-text.tsx';
 import { useNarrow } from '../../parts/narrow.ts';
 import { Empty } from '../../parts/states.tsx';
 import { type Column, VirtualTable } from '../../parts/virtual-table.tsx';
+import { causeWords, reasonWords } from './reason-words.ts';
 
 interface Row extends WakeShown {
   readonly endpoint: string;
@@ -57,6 +59,20 @@ export function Wakes({ backend }: WakesProps) {
   );
 }
 
+function Why({ row: { cause, reason } }: { readonly row: Row }) {
+  const words = reasonWords(reason);
+  const [title, lines] = [causeWords(cause), words === '' ? [] : words.split(', ')];
+  return (
+    <span class="wake-why">
+      <CutText
+        title={`Why: ${title}`}
+        text={words === '' ? title : `${title} · ${words}`}
+        lines={lines.length > 0 ? lines : [title]}
+      />
+    </span>
+  );
+}
+
 function columnsOf(narrow: boolean): ReadonlyArray<Column<Row>> {
   return [
     {
@@ -71,8 +87,8 @@ function columnsOf(narrow: boolean): ReadonlyArray<Column<Row>> {
       track: 'minmax(0, 2fr)',
       cell: (row) => (
         <>
-          <span class="soft">{row.cause}</span>
-          {narrow ? <span class="second">{row.endpoint}</span> : ` · ${row.reason}`}
+          <Why row={row} />
+          {narrow && <span class="second">{row.endpoint}</span>}
         </>
       ),
     },

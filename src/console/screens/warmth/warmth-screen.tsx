@@ -1,14 +1,16 @@
 /** The screen Warmth: when endpoints were warm and why, what was forecast and came, and the money. */
 
 import { useEffect, useState } from 'preact/hooks';
-import { useLocation, useRoute } from 'preact-iso';
+import { useLocation } from 'preact-iso';
 import type { WarmthView } from '../../../protocol/console/warmth.ts';
-import { useResource, useSteady } from '../../ask/resource.ts';
+import { useResource } from '../../ask/resource.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { exactNow } from '../../format/clock.ts';
 import { changes } from '../../live/changes.ts';
 import { watch } from '../../live/live.ts';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { screenPlace, settingsPlace } from '../../places/places.ts';
+import { useNames } from '../../places/use-names.ts';
 import { BackendWarmthPart } from './backend-warmth.tsx';
 import { MoneyPart } from './money-part.tsx';
 import './warmth.css';
@@ -22,13 +24,13 @@ const MOVE_MS = 60_000;
 const LEAST_GAP_MS = 5_000;
 
 export function WarmthScreen() {
-  const tenant = useRoute().params.tenant ?? '';
+  const tenant = useNames().tenant ?? '';
   const { query } = useLocation();
   const chosen: WindowName = isWindow(query.window) ? query.window : '6h';
   const to = useMovingEnd();
   const span = new URLSearchParams({ from: String(to - WINDOWS[chosen]), to: String(to) });
-  const asked = useResource<WarmthView>(`tenants/${encodeURIComponent(tenant)}/warmth?${span}`);
-  const resource = useSteady(asked);
+  const path = tenantPath(tenant, 'warmth');
+  const asked = useResource<WarmthView>(`${path}?${span}`, undefined, `${path} ${chosen}`);
   return (
     <>
       <div class="screen-head">
@@ -46,7 +48,7 @@ export function WarmthScreen() {
           ))}
         </nav>
       </div>
-      <Loaded resource={resource} lines={9}>
+      <Loaded resource={asked} lines={9}>
         {(view) => <Warmth tenant={tenant} view={view} reload={asked.reload} />}
       </Loaded>
     </>
@@ -92,7 +94,7 @@ function Warmth({ tenant, view, reload }: WarmthProps) {
   );
 }
 
-/** The end of the window. It stands still between changes, so that the answer can be kept. */
+/** The end of the window. It stands still between changes, so that nothing is asked for. */
 function useMovingEnd(): number {
   const [to, setTo] = useState(() => exactNow());
   useEffect(() => {

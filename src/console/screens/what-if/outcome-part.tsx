@@ -1,11 +1,12 @@
 /** What the replay gave: figures, the distribution of completion times, and a table by application. */
-import { useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { duration } from '../../format/duration.ts';
 import { money, whole } from '../../format/quantity.ts';
-import { Chart } from '../../parts/chart.tsx';
+import { Chart, themeColour } from '../../parts/chart.tsx';
 import { Figure, Figures } from '../../parts/figures.tsx';
-import { saveCanvas, saveText } from './download.ts';
-import { csvOf, distributionOf, figuresByApp, type Outcome } from './outcome.ts';
+import { say } from '../../parts/notices.tsx';
+import { saveText } from './download.ts';
+import { csvOf, type Distribution, distributionOf, figuresByApp, type Outcome } from './outcome.ts';
 import { type Replay, recorded } from './replay.ts';
 import type { Trace } from './trace.ts';
 
@@ -34,7 +35,6 @@ export function OutcomePart({ trace, replays }: OutcomePartProps) {
   const [app, setApp] = useState<string | undefined>();
   const rows = useMemo(() => figuresByApp(outcomes), [outcomes]);
   const distribution = useMemo(() => distributionOf(outcomes, app), [outcomes, app]);
-  const figure = useRef<HTMLDivElement>(null);
   if (!own || !chosen) return null;
   const all = rows[0]?.figures ?? [];
   return (
@@ -58,7 +58,8 @@ export function OutcomePart({ trace, replays }: OutcomePartProps) {
         <button
           type="button"
           class="button"
-          onClick={() => saveCanvas(figure.current, 'what-if.png')}
+          disabled={!distribution}
+          onClick={() => distribution && void saveFigure(distribution, outcomes, app)}
         >
           Save the figure
         </button>
@@ -96,28 +97,47 @@ export function OutcomePart({ trace, replays }: OutcomePartProps) {
           </Figure>
         </Figures>
         {distribution && (
-          <div ref={figure}>
-            <Chart
-              label={`Share of runs complete within a time: half of them within ${outcomes.map(({ name }, i) => `${duration(all[i]?.p50)} (${name})`).join(', ')}`}
-              x={distribution.x}
-              logX
-              yMost={1}
-              formatX={duration}
-              formatY={(share) => `${Math.round(share * 100)} %`}
-              lines={outcomes.map(({ name }, i) => ({
-                name,
-                colour: LINES[i]?.colour ?? '--ink',
-                ...(LINES[i]?.dash ? { dash: LINES[i].dash } : {}),
-                values: distribution.shares[i] ?? [],
-              }))}
-              heightPx={280}
-            />
-          </div>
+          <Chart
+            label={`Share of runs complete within a time: half of them within ${outcomes.map(({ name }, i) => `${duration(all[i]?.p50)} (${name})`).join(', ')}`}
+            x={distribution.x}
+            logX
+            yMost={1}
+            formatX={duration}
+            formatY={(share) => `${Math.round(share * 100)} %`}
+            lines={outcomes.map(({ name }, i) => ({
+              name,
+              colour: LINES[i]?.colour ?? '--ink',
+              ...(LINES[i]?.dash ? { dash: LINES[i].dash } : {}),
+              values: distribution.shares[i] ?? [],
+            }))}
+            heightPx={280}
+          />
         )}
         <OutcomeTable rows={rows} outcomes={outcomes} />
       </div>
     </section>
   );
+}
+
+/** In the colours of the theme. What draws it is loaded when it is first wanted. */
+async function saveFigure(
+  distribution: Distribution,
+  outcomes: readonly Outcome[],
+  app: string | undefined,
+): Promise<void> {
+  const figure = await import('./what-if-figure.ts').catch(() => undefined);
+  if (!figure) return say('A part of the page could not be loaded. Reload it.', 'bad');
+  const lines = outcomes.map(({ name }, i) => {
+    const { colour = '--ink', dash } = LINES[i] ?? {};
+    return {
+      name,
+      colour: themeColour(colour),
+      ...(dash ? { dash: dash.join(' ') } : {}),
+    };
+  });
+  const title = `Share of runs complete within a time: ${app ?? 'all applications'}`;
+  const look = { title, ink: themeColour('--ink'), ground: themeColour('--card') };
+  saveText(figure.svgOf(distribution, lines, look, document), 'what-if.svg', 'image/svg+xml');
 }
 
 /** Less time is better. */

@@ -1,4 +1,5 @@
 /** The fields of a scenario. Those that differ from the tenant's own setting are marked. */
+import { NumberField } from './number-field.tsx';
 import { type BackendScenario, ORDERS, type Order, type Scenario, WAKING } from './scenario.ts';
 
 const ORDER_NAMES: Readonly<Partial<Record<Order, string>>> = {
@@ -140,44 +141,5 @@ function BackendFields({ backend, own, onChange }: BackendFieldsProps) {
         />
       </div>
     </fieldset>
-  );
-}
-
-interface NumberFieldProps {
-  readonly name: string;
-  readonly title?: string;
-  readonly value: number | null;
-  readonly own: number | null;
-  readonly step?: number | 'any';
-  readonly placeholder?: string;
-  /** Null for an empty field. */
-  readonly onChange: (value: number | null) => void;
-}
-
-function NumberField({
-  name,
-  title,
-  value,
-  own,
-  step = 1,
-  placeholder,
-  onChange,
-}: NumberFieldProps) {
-  return (
-    <label class="field" title={title} data-changed={!Object.is(value, own)}>
-      <span>{name}</span>
-      <input
-        class="input"
-        type="number"
-        inputMode="decimal"
-        min={0}
-        step={step}
-        placeholder={placeholder}
-        value={value === null || Number.isNaN(value) ? '' : Number(value.toPrecision(6))}
-        onInput={({ currentTarget: { value: text } }) =>
-          onChange(text === '' ? null : Number(text))
-        }
-      />
-    </label>
   );
 }

@@ -62,9 +62,14 @@ function backendScenario({ backend, endpoints }: TracedBackend): BackendScenario
     backend,
     endpoints: Math.max(1, endpoints.length),
     slots: limits.length < endpoints.length ? null : Math.max(1, Math.round(sum / limits.length)),
-    coldStartS: first?.coldStartMs == null ? null : first.coldStartMs / 1_000,
-    idleTimeoutS: first?.idleTimeoutMs == null ? null : first.idleTimeoutMs / 1_000,
+    coldStartS: secondsOf(first?.coldStartMs),
+    idleTimeoutS: secondsOf(first?.idleTimeoutMs),
   };
+}
+
+/** To a tenth, as it stands in the form: what was learned is not known more exactly. */
+function secondsOf(ms: number | null | undefined): number | null {
+  return ms == null ? null : Math.round(ms / 100) / 10;
 }
 
 /** The first field that cannot be, in words; undefined where all can. */

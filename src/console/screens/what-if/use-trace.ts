@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import { MOST_TRACE_RUNS } from '../../../protocol/console/trace.ts';
 import { problem } from '../../ask/ask.ts';
 import type { Problem } from '../../ask/problem.ts';
+import { tenantPath } from '../../ask/tenant-path.ts';
 import { askAs } from '../../session/session.ts';
 import { readTrace, type Trace } from './trace.ts';
 
@@ -27,7 +28,7 @@ export function useTrace(tenant: string): { readonly loaded: LoadedTrace; reload
 }
 
 async function load(tenant: string, signal: AbortSignal): Promise<LoadedTrace> {
-  const path = `tenants/${encodeURIComponent(tenant)}/trace?limit=${MOST_TRACE_RUNS}`;
+  const path = `${tenantPath(tenant, 'trace')}?limit=${MOST_TRACE_RUNS}`;
   const answer = await askAs<string>(path, { signal, read: 'text' });
   if (!answer.ok) return { kind: 'failed', problem: answer.problem };
   const trace = readTrace(answer.value);

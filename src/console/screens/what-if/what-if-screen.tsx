@@ -3,11 +3,11 @@
  * endpoints, prewarming or prices, beside what really happened.
  */
 import { useMemo, useState } from 'preact/hooks';
-import { useRoute } from 'preact-iso';
 import { duration } from '../../format/duration.ts';
 import { counted, percent } from '../../format/quantity.ts';
 import { Empty, Failure, Loading } from '../../parts/states.tsx';
 import { screenPlace } from '../../places/places.ts';
+import { useNames } from '../../places/use-names.ts';
 import { OutcomePart } from './outcome-part.tsx';
 import { asConfigured, plainGateway, type Scenario, scenarioProblem } from './scenario.ts';
 import { ScenarioForm } from './scenario-form.tsx';
@@ -17,7 +17,7 @@ import { useTrace } from './use-trace.ts';
 import './what-if.css';
 
 export function WhatIfScreen() {
-  const tenant = useRoute().params.tenant ?? '';
+  const tenant = useNames().tenant ?? '';
   const { loaded, reload } = useTrace(tenant);
   return (
     <>

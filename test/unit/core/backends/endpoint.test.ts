@@ -54,11 +54,11 @@ describe('Endpoint', () => {
 
   it('does not go cold while a call holds a slot', () => {
     const endpoint = afterColdStarts([5_000]);
-    endpoint.inFlight = 1;
+    endpoint.sequences = 1;
     expect(endpoint.changesAt).toBe(Infinity);
     endpoint.elapse(1e9);
     expect(endpoint.state).toBe('warm');
-    endpoint.inFlight = 0;
+    endpoint.sequences = 0;
     endpoint.elapse(1e9);
     expect(endpoint.state).toBe('cold');
   });

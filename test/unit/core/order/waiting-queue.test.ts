@@ -26,6 +26,11 @@ function drain(line: WaitingQueue): string[] {
   return ids;
 }
 
+/** Runs that go before a call; undefined where it does not wait. */
+function runsAhead(line: WaitingQueue, call: LiveCall): number | undefined {
+  return line.ahead(call, false)?.items;
+}
+
 describe('WaitingLine', () => {
   it('takes the run of the smallest key first, and tells the key', () => {
     const keys = new Map([
@@ -107,14 +112,15 @@ describe('WaitingLine', () => {
     const line = new WaitingQueue((run) => keys.get(run.id) ?? 0, 'submission');
     const a = runOf('a');
     const b = runOf('b');
-    line.add(callOf(a, 1));
-    line.add(callOf(b, 2));
+    const [ofA, ofB] = [callOf(a, 1), callOf(b, 2)];
+    line.add(ofA);
+    line.add(ofB);
     keys.set('a', 3);
     expect(line.keyOf(a)).toBe(1);
-    expect(line.position(a)).toBe(1);
+    expect(runsAhead(line, ofA)).toBe(0);
     line.rekey(a);
     expect(line.keyOf(a)).toBe(3);
-    expect([line.position(a), line.position(b)]).toEqual([2, 1]);
+    expect([runsAhead(line, ofA), runsAhead(line, ofB)]).toEqual([1, 0]);
     line.rekey(runOf('stranger'));
     expect(drain(line)).toEqual(['b-2', 'a-1']);
   });
@@ -133,10 +139,10 @@ describe('WaitingLine', () => {
     expect(line.size).toBe(2);
     // The second call is now the first of its run, so the run's key is that of the second call.
     expect(line.keyOf(a)).toBe(3);
-    expect(line.position(a)).toBe(2);
+    expect(runsAhead(line, second)).toBe(1);
     expect(line.remove(second)).toBe(true);
     expect(line.keyOf(a)).toBeUndefined();
-    expect(line.position(a)).toBe(0);
+    expect(runsAhead(line, second)).toBeUndefined();
     expect(line.remove(callOf(runOf('stranger'), 9))).toBe(false);
     expect(drain(line)).toEqual(['b-2']);
   });
@@ -190,7 +196,7 @@ describe('calls that are held back for an endpoint', () => {
     line.rekey(held.run);
     expect(line.keyOf(held.run)).toBe(9);
     keys.set('a', 1);
-    expect(line.position(held.run)).toBe(2);
+    expect(runsAhead(line, held)).toBe(1);
     expect(line.heldCalls()).toEqual([held]);
     expect([...line.calls()]).toHaveLength(2);
     expect(line.remove(held)).toBe(true);

@@ -5,9 +5,12 @@ import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
 import type { CallResult } from '../../../../src/core/runs/call-result.ts';
-import { exposition } from '../../../../src/metrics/exposition.ts';
+import { exposition as expositionWith, type Source } from '../../../../src/metrics/exposition.ts';
+import { HELP } from '../../../../src/metrics/help.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 import { parsePrometheus, valueIn } from '../../../prometheus-text.ts';
+
+const exposition = (sources: readonly Source[]) => expositionWith(sources, HELP);
 
 const FAULT: CallResult = { outcome: 'failed', endpointFault: true, cold: false, serviceMs: 5 };
 

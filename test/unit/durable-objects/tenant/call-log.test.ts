@@ -1,5 +1,5 @@
 /** Which entry of the call log an id names, whatever request ids other keys choose. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CallLog } from '../../../../durable-objects/tenant/call-log.ts';
 import { callRequest } from '../../../dispatch-builders.ts';
 
@@ -49,5 +49,36 @@ describe('the entry of a call', () => {
     log.clear();
     expect(found('b1', 'b')).toBeUndefined();
     expect(found('request-1', 'b')).toBeUndefined();
+  });
+});
+
+describe('the times of a call', () => {
+  const granted = (at: number) => ({
+    ...{ type: 'granted', callId: 'c', endpoint: 'e1', grantedAt: at, waitedMs: 5 },
+    ...{ coldMs: 0, rankMs: 1 },
+  });
+  const released = { type: 'released', callId: 'c', cause: 'busy' };
+
+  it('go on while it waits for another attempt, as before the first', () => {
+    const { log, open } = newLog();
+    open('c', 'k');
+    log.observe(granted(1_000) as never, undefined, 1_000);
+    log.observe(released as never, {} as never, 2_000);
+    expect(log.timesOf('c')).toMatchObject({
+      ...{ outcome: 'running', attempts: 1, endpoint: null, grantedAt: null, endedAt: null },
+    });
+    log.observe(granted(3_000) as never, undefined, 3_000);
+    expect(log.timesOf('c')).toMatchObject({ attempts: 2, grantedAt: 3_000, endedAt: null });
+  });
+
+  it('end once and for all, also without a slot', () => {
+    vi.useFakeTimers({ now: 50_000 });
+    const { log, open } = newLog();
+    open('c', 'k');
+    vi.setSystemTime(60_000);
+    log.refused('c', 'queue_full', 1_000);
+    vi.setSystemTime(90_000);
+    expect(log.timesOf('c')).toMatchObject({ outcome: 'refused', endedAt: 60_000 });
+    vi.useRealTimers();
   });
 });

@@ -136,3 +136,44 @@ describe('input of a simulation with prefixes', () => {
     expect(() => clusterOf({ endpoints: [] })).toThrow('test: backends.llm.endpoints');
   });
 });
+
+describe('a cluster with prewarm_prefix', () => {
+  const TOOLS = 800;
+  const setUp = { cold_start_ms: 5_000, idle_timeout_ms: 60_000, slots: 1 };
+  /** A run that does something else for a while, and then asks with tools that all runs have. */
+  const run = (i: number, arrival_ms: number) => {
+    const record = { input_tokens: TOOLS + 40, output_tokens: 1 };
+    const prefix = [
+      ['tools', TOOLS],
+      [`r${i}`, 40],
+    ];
+    const service_ms = 20_000 + (i % 5) * 10_000;
+    const units = [
+      { unit: 'search', backend: 'search', calls: [{ service_ms }] },
+      { unit: 'answer', backend: 'llm', calls: [{ ...record, prefix }] },
+    ];
+    return JSON.stringify({ run: `r${i}`, app: 'a', arrival_ms, units });
+  };
+  const lines = Array.from({ length: 30 }, (_, i) => run(i, i * 300_000));
+  const simulated = (prewarm_prefix: boolean) => {
+    const trace = parseTrace(lines.join('\n'), 'test');
+    const llm = { ...SPEED, ...setUp, prewarm_prefix };
+    const cluster = parseCluster({ backends: { llm, search: { slots: null } } }, 'test');
+    const result = simulate(trace, cluster, { ...OPTIONS, policy: 'fcfs', prewarm: 'talaria' });
+    const { summary } = resultOf('fcfs', result, false, true) as { summary: object };
+    return { summary: summary as Record<string, number>, result };
+  };
+
+  it('reads what runs begin with where it was woken ahead, and the first call does not', () => {
+    const [off, on] = [simulated(false), simulated(true)];
+    expect(off.summary).not.toHaveProperty('prefix_reads');
+    const { prefix_reads: reads = 0 } = on.summary;
+    expect(reads).toBeGreaterThan(15);
+    expect(on.summary.after_start_calls).toBe(off.summary.after_start_calls);
+    const sumMs = ({ calls, firstTokenMeanMs }: { calls: number; firstTokenMeanMs: number }) =>
+      calls * firstTokenMeanMs;
+    // 800 tokens are whole blocks; each takes 1 ms.
+    const sparedMs = sumMs(off.result.afterStarts) - sumMs(on.result.afterStarts);
+    expect(sparedMs).toBeCloseTo(reads * TOOLS, 6);
+  });
+});

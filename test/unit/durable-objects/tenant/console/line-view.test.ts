@@ -12,6 +12,7 @@ import { POLICY_NAMES, type PolicyName } from '../../../../../src/core/order/pol
 import type { CallRequest } from '../../../../../src/core/runs/call-request.ts';
 import { LINE_SHOWN } from '../../../../../src/protocol/console/now.ts';
 import { whyWords } from '../../../../../src/protocol/console/why.ts';
+import { AdapterWorld } from '../../../../adapter-world.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../../dispatch-builders.ts';
 import { llm, runOf } from '../../../../run-builders.ts';
 
@@ -167,6 +168,25 @@ describe('the line', () => {
     expect(bench.kinds('wide')).toContain('slots-busy');
   });
 
+  it('has the calls that wait for their adapter after the queue, and says when it is loaded', () => {
+    const world = new AdapterWorld({ slots: 1 });
+    world.submit('for-a', 'a');
+    world.submit('holder', 'm');
+    world.submit('queued', 'm');
+    const order = { policy: 'gittins', alpha: 0.5 } as const;
+    const wanted = { after: 0, limit: 10, now: 400 };
+    const { rows, total } = linePage(world.dispatcher, world.backend, order, wanted);
+    expect(total).toBe(2);
+    expect(rows.map(({ call }) => call)).toEqual(['queued', 'for-a']);
+    expect(rows[1]).toMatchObject({
+      expectedWaitMs: 600,
+      why: [{ kind: 'adapter-loading', adapter: 'a', inMs: 600 }],
+      whyWords: 'waits for its adapter a: loaded in about 600 ms',
+    });
+    const later = linePage(world.dispatcher, world.backend, order, { ...wanted, after: 1 });
+    expect(later.rows.map(({ call }) => call)).toEqual(['for-a']);
+  });
+
   it('is paged by position, without a gap, and its whole length is told', () => {
     const bench = new Bench('gittins');
     for (let i = 0; i < 25; i += 1) {
@@ -199,6 +219,34 @@ describe('the line', () => {
 });
 
 describe('the present', () => {
+  it('says of a call whose Worker is silent since when it is, and when its slot is free', () => {
+    const bench = new Bench('gittins', { leaseMs: 90_000 });
+    const silentOf = () => {
+      const [run] = nowView({
+        dispatcher: bench.dispatcher,
+        order: bench.config,
+        startedAt: 0,
+        version: 1,
+        storedToday: () => undefined,
+        now: bench.now,
+      }).running;
+      return run?.calls[0]?.silent;
+    };
+    const startedAt = bench.now;
+    expect(silentOf()).toBeUndefined();
+    bench.now += 61_000;
+    bench.dispatcher.step([{ type: 'tick' }], bench.now);
+    expect(silentOf()).toEqual({ since: startedAt, freedAt: startedAt + 105_000 });
+    bench.dispatcher.step([{ type: 'renewed', callId: 'holder' }], bench.now);
+    expect(silentOf()).toBeUndefined();
+    bench.now += 61_000;
+    bench.dispatcher.step([{ type: 'tick' }], bench.now);
+    const freedAt = silentOf()?.freedAt ?? 0;
+    bench.now = freedAt + 1_000;
+    bench.dispatcher.step([{ type: 'tick' }], bench.now);
+    expect(bench.dispatcher.call('holder')).toBeUndefined();
+  });
+
   it('of 10,000 waiting runs shows the first of them and how many there are', () => {
     const bench = new Bench('gittins', {
       backends: { llm: { ...backendSpec({ slots: 1 }), queueDepth: 20_000 } },

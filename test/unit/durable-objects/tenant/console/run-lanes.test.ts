@@ -86,7 +86,8 @@ describe('the lanes of a run', () => {
     expect(lanes[0]?.unitLabel).toBe('Unit U');
     expect(gapsOf(lanes)).toEqual([{ kind: 'gap', from: 9_000, to: 20_000 }]);
     // The waits of a and b overlap and count once; the other call of 2,000 waits until 4,000 as well.
-    expect(waitedMs(lanes, 0)).toBe(3_000);
+    const spans = lanes.flatMap((lane) => lane.spans);
+    expect(waitedMs(spans, 0)).toBe(3_000);
   });
 
   it('of which nothing was measured fit into the time that the run took', () => {
