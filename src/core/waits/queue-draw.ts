@@ -6,10 +6,11 @@
 
 import type { PastVisit } from '../learning/past-runs.ts';
 import type { Random } from '../learning/random.ts';
-import type { Speeds } from '../runs/demand.ts';
+import type { DrawnRun } from './drawn-run.ts';
 import { likeMs } from './like-call.ts';
 import { visitAt } from './likely-visits.ts';
 import { NumberHeap } from './number-heap.ts';
+import type { Outlook } from './outlook.ts';
 import type { Scene, SceneRun, ServedCall, WaitingCall } from './scene.ts';
 
 /** Events after which a draw ends, and so what it says of later waits. */
@@ -23,47 +24,12 @@ const MOST_GRANTS = 256;
 /** Mean rest of a call that is later than all that are known, as a share of the time it has run. */
 const LATE_SHARE = 0.35;
 
-/** What may come, and where in the order what comes goes. */
-export interface Outlook {
-  readonly backend: string;
-  readonly speeds: Speeds;
-  /** Time between runs that arrive, ms; Infinity where none come. */
-  readonly gapMs: number;
-  /** The first visit of a run that comes. */
-  arrival(random: Random): PastVisit | undefined;
-  /** Weight of an application's runs. */
-  weightOf(app: string): number;
-  /** Key of a run at a visit; `arrivedAt` in epoch ms. */
-  keyOf(visit: PastVisit, arrivedAt: number, weight: number): number;
-  /** The key of a run once it has got so much more of its visit's work. */
-  keyAfter(key: number, workMs: number, arrivedAt: number, weight: number): number;
-}
-
 type Kind = 0 | 1 | 2 | 3 | 4;
 const ENDS_HERE: Kind = 0;
 const ENDS_ELSEWHERE: Kind = 1;
 const JOINS: Kind = 2;
 const ARRIVES: Kind = 3;
 const FREES: Kind = 4;
-
-/** A run within a draw. */
-interface DrawnRun {
-  readonly arrivedAt: number;
-  readonly weight: number;
-  visit: PastVisit | undefined;
-  /** It asks for nothing after this visit. */
-  isLast: boolean;
-  /** Calls that have not ended. */
-  outstanding: number;
-  /** Calls that wait, and those that got a slot of them. */
-  waiting: number;
-  granted: number;
-  /** Its key in the queue. */
-  key: number;
-  /** Column of its first call that waits in the scene; -1 for calls that come later. */
-  column: number;
-  readonly scene: SceneRun | undefined;
-}
 
 export class QueueDraw {
   readonly #scene: Scene;

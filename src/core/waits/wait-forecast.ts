@@ -5,7 +5,8 @@
  */
 import type { Random } from '../learning/random.ts';
 import type { LiveCall } from '../runs/live-run.ts';
-import { type Outlook, QueueDraw } from './queue-draw.ts';
+import type { Outlook } from './outlook.ts';
+import { QueueDraw } from './queue-draw.ts';
 import type { Scene } from './scene.ts';
 
 /** Draws of a forecast: a prime, so that the multiples of a number visit each share once. */

@@ -9,7 +9,7 @@ import type { PastVisit } from '../learning/past-runs.ts';
 import { type Random, seededRandom } from '../learning/random.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import type { Outlook } from './queue-draw.ts';
+import type { Outlook } from './outlook.ts';
 import { RecentArrivals } from './recent-arrivals.ts';
 import { MOST_IN_SCENE, SceneBuilder } from './scene-builder.ts';
 import { WaitForecast } from './wait-forecast.ts';
