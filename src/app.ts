@@ -65,9 +65,7 @@ app.route('/', status);
 app.route('/', openapi);
 app.get('/console/api/tenants/:tenant/stream', openStream);
 app.route('/console/api', consoleApi);
-app.all('/console/api/*', (c) =>
-  errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') }),
-);
+app.all('/console/api/*', () => errorResponse({ code: 'not_found' }));
 app.route('/', consolePage);
 app.route('/', metrics);
 app.use('/v1/*', tenantAuth);
@@ -94,7 +92,7 @@ app.notFound((c) => {
     ? `Nothing is at "${path}": the base URL ends with /v1.`
     : unservedMessage(path);
   const error = { code: 'not_found', ...(message === undefined ? {} : { message }) } as const;
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+  return errorResponse(error);
 });
 
 app.onError((error, c) => {
@@ -102,15 +100,15 @@ app.onError((error, c) => {
   if (error instanceof Unreachable) {
     console.error(JSON.stringify({ event: 'unreachable', request: id, cause: error.message }));
     const unavailable = { code: 'dispatcher_unavailable', retryAfterMs: 1_000 } as const;
-    return errorResponse(unavailable, { 'x-request-id': id });
+    return errorResponse(unavailable);
   }
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
   console.error(JSON.stringify({ event: 'internal_error', request: id, cause }));
   if ((error as { code?: unknown }).code === 'database_too_new') {
     const message = "The tenant's database is of a newer version of Talaria than this one.";
-    return errorResponse({ code: 'dispatcher_unavailable', message }, { 'x-request-id': id });
+    return errorResponse({ code: 'dispatcher_unavailable', message });
   }
-  return errorResponse({ code: 'internal_error' }, { 'x-request-id': id });
+  return errorResponse({ code: 'internal_error' });
 });
 
 /** The client's own request id where it is valid in a header, else a new one. */

@@ -5,6 +5,7 @@
  * tells callers apart by it.
  */
 import { type Outcome, wrongInput } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type JsonBounds, type ScannedJson, scanJson } from '../http/json-scan.ts';
 import type { PrefixLink } from '../protocol/tenant.ts';
@@ -197,7 +198,7 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson, seedOf?: PrefixSeed): Bo
     prompts,
     inputs,
     toolChars,
-    ...(prefix === undefined ? {} : { prefix }),
+    ...given({ prefix }),
     json,
   };
 }

@@ -2,6 +2,8 @@
  * Reads a list of messages in a body, in one pass: all are counted, and the few are kept by which
  * callers are told apart. The other fields of a body are read in `body-sketch.ts`.
  */
+
+import { given } from '../http/given.ts';
 import type { JsonCursor } from '../http/json-cursor.ts';
 import type { Author, PrefixChain } from './prefix-chain.ts';
 import {
@@ -95,7 +97,7 @@ export class MessageList {
             isFirstUser ? MAX_START_CHARS : MAX_TEXT_CHARS,
           );
     if (isSystem) this.#systemChars += (content?.length ?? 0) + 1;
-    this.#keep({ role: this.#role, ...(content === undefined ? {} : { content }) }, i);
+    this.#keep({ role: this.#role, ...given({ content }) }, i);
   }
 
   #keep(message: unknown, i: number): void {

@@ -5,6 +5,7 @@
  */
 
 import { type Outcome, wrongInput } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import type { JsonBounds, Span } from '../http/json-scan.ts';
 import { fieldSplice, type Splice, spliced } from '../http/json-splice.ts';
 import { firstProblem } from '../http/problem.ts';
@@ -113,7 +114,7 @@ export function parseModelRequest(
         : {}),
       root,
       inputTokens: Math.ceil((sketch.toolChars + sketch.promptChars) / CHARS_PER_TOKEN),
-      ...(sketch.prefix === undefined ? {} : { prefix: sketch.prefix }),
+      ...given({ prefix: sketch.prefix }),
       ...(limit === NO_LIMIT ? {} : { maxOutputTokens: limit }),
       choices,
       sequences: Math.max(choices, countOf(best_of) * sketch.prompts, inputs),

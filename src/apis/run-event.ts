@@ -10,5 +10,3 @@ export const runEventSchema = z.strictObject({
   /** Required where the event is the first that is known of its run. */
   app: z.optional(name),
 });
-
-export type RunEventBody = z.infer<typeof runEventSchema>;

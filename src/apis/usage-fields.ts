@@ -2,6 +2,7 @@
  * The fields in which endpoints report what a call took, as engines and gateways spell them. A new
  * spelling is a new line of a table. Where the fields are found in an answer is in usage.ts.
  */
+import { given } from '../http/given.ts';
 
 /** What endpoints report of a call; each is absent where nothing was said of it. */
 export interface Usage {
@@ -156,8 +157,7 @@ function timesOf(told: ReadonlyMap<Meaning, number>): Usage {
   const prefillMs = max(told.get('prefill-ms'), scaled(told.get('prefill-s'), MS_PER_S));
   const decodeMs = max(told.get('decode-ms'), scaled(told.get('decode-s'), MS_PER_S));
   return {
-    ...(prefillMs === undefined ? {} : { prefillMs }),
-    ...(decodeMs === undefined ? {} : { decodeMs }),
+    ...given({ prefillMs, decodeMs }),
   };
 }
 

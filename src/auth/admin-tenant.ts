@@ -17,18 +17,18 @@ import { authenticateAdmin } from './auth.ts';
 /** Middleware that requires the administrator's token and a well-formed tenant name. */
 export const adminAuth = createMiddleware<AppEnv>(async (c, next) => {
   const auth = await authenticateAdmin(c.req.raw.headers, c.env.ADMIN_TOKEN);
-  if (!auth.ok) return refuse(c, auth.error);
+  if (!auth.ok) return errorResponse(auth.error);
   c.set('admin', auth.name);
   const tenant = c.req.param('tenant');
   if (tenant !== undefined && !TENANT_NAME.safeParse(tenant).success) {
     const message = 'A tenant\'s name has 1 to 64 letters, digits, ".", "_" or "-".';
-    return refuse(c, { code: 'invalid_request_error', param: 'tenant', message });
+    return errorResponse({ code: 'invalid_request_error', param: 'tenant', message });
   }
   return next();
 });
 
 /** The response to a configuration that is not valid; it lists every problem. */
-export function refuseConfig(c: TenantContext, problems: readonly Problem[]): Response {
+export function refuseConfig(problems: readonly Problem[]): Response {
   const [first] = problems;
   const message = problems.map((p) => `${p.param ?? 'the body'}: ${p.message}`).join('; ');
   const error: ApiError = {
@@ -36,8 +36,7 @@ export function refuseConfig(c: TenantContext, problems: readonly Problem[]): Re
     message,
     ...(first?.param === undefined ? {} : { param: first.param }),
   };
-  const headers = { 'x-request-id': c.get('requestId') };
-  return Response.json({ ...errorBody(error), problems }, { status: 400, headers });
+  return Response.json({ ...errorBody(error), problems }, { status: 400 });
 }
 
 /**
@@ -85,10 +84,6 @@ export function ask<T>(c: TenantContext, question: (stub: TenantApi) => Promise<
   return askTenant(c.env, c.req.param('tenant') ?? '', question);
 }
 
-export function noTenant(c: TenantContext): Response {
-  return refuse(c, { code: 'tenant_not_found' });
-}
-
-export function refuse(c: TenantContext, error: ApiError): Response {
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+export function noTenant(): Response {
+  return errorResponse({ code: 'tenant_not_found' });
 }

@@ -6,10 +6,10 @@
 import { createMiddleware } from 'hono/factory';
 import { TENANT_NAME } from '../config/schema.ts';
 import { loadKeyOwner, loadTenant } from '../config/store.ts';
-import { failure, type Outcome } from '../http/errors.ts';
+import { errorResponse, failure, type Outcome } from '../http/errors.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import type { ConsoleKey } from '../protocol/looking.ts';
-import { refuse } from './admin-tenant.ts';
+
 import type { AppEnv } from './app-env.ts';
 import { administrator } from './auth.ts';
 import { bearer } from './key-headers.ts';
@@ -51,11 +51,11 @@ export async function consoleCaller(
 /** Middleware of the console's API: sets `caller`, and hides tenants that it may not see. */
 export const consoleAuth = createMiddleware<ConsoleEnv>(async (c, next) => {
   const found = await consoleCaller(bearer(c.req.raw.headers), c.env);
-  if (!found.ok) return refuse(c, found.error);
+  if (!found.ok) return errorResponse(found.error);
   const { caller } = found;
   const tenant = c.req.param('tenant');
   if (tenant !== undefined && !maySee(caller, tenant)) {
-    return refuse(c, { code: 'tenant_not_found' });
+    return errorResponse({ code: 'tenant_not_found' });
   }
   c.set('caller', caller);
   return next();
@@ -65,7 +65,7 @@ export const consoleAuth = createMiddleware<ConsoleEnv>(async (c, next) => {
 export const adminOnly = createMiddleware<ConsoleEnv>(async (c, next) => {
   if (c.get('caller').role === 'admin') return next();
   const message = "This changes something: sign in with the administrator's token.";
-  return refuse(c, { code: 'permission_denied', message });
+  return errorResponse({ code: 'permission_denied', message });
 });
 
 /** False also for what is no name of a tenant. */

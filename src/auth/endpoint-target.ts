@@ -8,6 +8,7 @@ import type { TenantConfig } from '../config/schema.ts';
 import type { EndpointAdapter, EndpointTarget } from '../endpoints/adapter.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
 import { adapterOf } from '../endpoints/registry.ts';
+import { given } from '../http/given.ts';
 import type { PingOrder } from '../protocol/tenant.ts';
 import { unseal } from './sealed-key.ts';
 
@@ -39,12 +40,9 @@ export async function targetOf(
     ok: true,
     target: {
       url,
-      ...(model === undefined ? {} : { model }),
-      ...(wakePath === undefined ? {} : { wakePath }),
-      ...(statusUrl === undefined ? {} : { statusUrl }),
+      ...given({ model, wakePath, statusUrl }),
       ...(sent ?? { auth: {} }),
-      ...(releasePath === undefined ? {} : { releasePath }),
-      ...(readyPath === undefined ? {} : { readyPath }),
+      ...given({ releasePath, readyPath }),
     },
   };
 }

@@ -30,7 +30,7 @@ export async function revokedKeyResponse(c: Context<AppEnv>): Promise<Response |
   const [keyId, keyHash] = [c.get('keyId'), c.get('keyHash')];
   const ask = (stub: TenantApi) => stub.isRevoked(keyId, version, keyHash);
   if (!(await askTenant(c.env, tenant, ask))) return undefined;
-  return errorResponse(revokedKeyError(c), { 'x-request-id': c.get('requestId') });
+  return errorResponse(revokedKeyError(c));
 }
 
 /**
@@ -46,11 +46,10 @@ export async function chargedKeyResponse(
   const ask = (stub: TenantApi) => stub.chargeRequests(keyId, count, version, keyHash);
   const charged = await askTenant(c.env, tenant, ask);
   if (charged.ok) return undefined;
-  const headers = { 'x-request-id': c.get('requestId') };
-  if (charged.code === 'key_revoked') return errorResponse(revokedKeyError(c), headers);
+  if (charged.code === 'key_revoked') return errorResponse(revokedKeyError(c));
   const { code, limit, retryAfterMs } = charged;
   const message = `This key may make ${limit} requests a minute.`;
-  return errorResponse({ code, message, retryAfterMs }, headers);
+  return errorResponse({ code, message, retryAfterMs });
 }
 
 /** The error for a revoked key; says so where its holder cannot know of which key it speaks. */

@@ -8,12 +8,12 @@ import { claimKeys } from '../config/key-claims.ts';
 import { keyLimitsSchema } from '../config/key-limits.ts';
 import { MAX_KEYS } from '../config/schema.ts';
 import { keysOf } from '../config/store.ts';
-import { type Outcome, wrongInput } from '../http/errors.ts';
-import { firstProblem } from '../http/problem.ts';
+import { errorResponse, type Outcome, wrongInput } from '../http/errors.ts';
+import { readJsonText } from '../http/json-input.ts';
 import { readText } from '../http/read-body.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { ENDPOINT_ORDERS, type EndpointOrder } from '../protocol/steering.ts';
-import { change, documentOf, noTenant, refuse, steer } from './admin-tenant.ts';
+import { change, documentOf, noTenant, steer } from './admin-tenant.ts';
 import type { TenantContext } from './app-env.ts';
 import { newKey } from './auth.ts';
 
@@ -29,10 +29,10 @@ export async function orderEndpoint(
 ): Promise<Response> {
   if (!isOrder(order)) {
     const message = `Expected one of ${ENDPOINT_ORDERS.join(', ')}.`;
-    return refuse(c, { code: 'invalid_request_error', param: 'action', message });
+    return errorResponse({ code: 'invalid_request_error', param: 'action', message });
   }
   const answer = await steer(c, { type: 'endpoint', backend, endpoint, order }, by);
-  if (answer.status === 'refused') return refuse(c, { code: answer.code });
+  if (answer.status === 'refused') return errorResponse({ code: answer.code });
   const { done, message } = answer.status === 'ordered' ? answer : { done: true, message: '' };
   return c.json({ done, message });
 }
@@ -40,9 +40,9 @@ export async function orderEndpoint(
 /** Changes the limits of an API key. */
 export async function limitKey(c: TenantContext, id: string, by: string): Promise<Response> {
   const limits = await readJson(c, keyLimitsSchema);
-  if (!limits.ok) return refuse(c, limits.error);
+  if (!limits.ok) return errorResponse(limits.error);
   const answer = await steer(c, { type: 'key-limits', id, limits: limits.value }, by);
-  return answer.status === 'refused' ? refuse(c, { code: answer.code }) : c.body(null, 204);
+  return answer.status === 'refused' ? errorResponse({ code: answer.code }) : c.body(null, 204);
 }
 
 /** Makes an API key, which is shown this once; `limits`: absent ones are the tenant's. */
@@ -53,7 +53,7 @@ export async function makeKey(
 ): Promise<Response> {
   if (keysOf(await documentOf(c)).length >= MAX_KEYS) {
     const message = `A tenant has ${MAX_KEYS} keys at most.`;
-    return refuse(c, { code: 'invalid_request_error', param: 'keys', message });
+    return errorResponse({ code: 'invalid_request_error', param: 'keys', message });
   }
   const { id, key } = newKey();
   const sha256 = await sha256Hex(key);
@@ -61,7 +61,7 @@ export async function makeKey(
   const own = Object.entries(limits).filter(([, limit]) => limit != null);
   const limited = own.length > 0 ? { limits: Object.fromEntries(own) } : {};
   const changed = await change(c, (stub) => stub.addKey({ id, sha256, ...limited }, by));
-  return changed ? c.json({ id, key }, 201) : noTenant(c);
+  return changed ? c.json({ id, key }, 201) : noTenant();
 }
 
 /** Revokes an API key. */
@@ -71,9 +71,9 @@ export async function revokeKey(
   by: string | undefined,
 ): Promise<Response> {
   const changed = await change(c, (stub) => stub.removeKey(id, by));
-  if (!changed) return noTenant(c);
+  if (!changed) return noTenant();
   const wasThere = keysOf(changed.before).length > keysOf(changed.after).length;
-  return wasThere ? c.body(null, 204) : refuse(c, { code: 'key_not_found' });
+  return wasThere ? c.body(null, 204) : errorResponse({ code: 'key_not_found' });
 }
 
 /** A small JSON body of a form. */
@@ -84,15 +84,7 @@ export async function readJson<T>(
 ): Promise<Outcome<{ value: T }>> {
   const body = await readText(c.req.raw, { maxBytes });
   if (!body.ok) return body;
-  let json: unknown;
-  try {
-    json = JSON.parse(body.text);
-  } catch {
-    return wrongInput({ message: 'The body is not valid JSON.' });
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return { ok: true, value: parsed.data };
-  return wrongInput(firstProblem(parsed.error));
+  return readJsonText(body.text, schema);
 }
 
 /** The cursor of a page of the audit log. */

@@ -3,6 +3,8 @@
  * endpoint that served it, and the rate limits of its API key. Errors carry them as far as they are
  * known. The filter for an endpoint's own headers is in `http/headers.ts`.
  */
+
+import { given } from '../http/given.ts';
 import type { CallFacts, Grant, LimitGauge } from '../protocol/tenant.ts';
 
 export interface Explained {
@@ -83,7 +85,7 @@ function grantHeaders(grant: Grant): Record<string, string> {
           'x-talaria-prefix-tokens': whole(grant.prefixTokens),
           'x-talaria-held-ms': whole(grant.heldMs ?? 0),
         }),
-    ...(grant.adapter === undefined ? {} : { 'x-talaria-adapter': grant.adapter }),
+    ...given({ 'x-talaria-adapter': grant.adapter }),
     'x-talaria-rank-ms': whole(grant.rankMs),
     'x-talaria-bound-ms': grant.boundMs === undefined ? 'none' : whole(grant.boundMs),
   };

@@ -11,6 +11,7 @@ import { ToolCalls } from '../apis/tool-calls.ts';
 import { ToolTasks } from '../apis/tool-tasks.ts';
 import { PlainUsage } from '../apis/usage.ts';
 import { ofAllAnswers } from '../apis/usage-fields.ts';
+import { given } from '../http/given.ts';
 import { isEventStream, isJson, isReadable, mediaType } from '../http/media-type.ts';
 import type { CallResult } from '../protocol/tenant.ts';
 import { NOTHING_HELD, type Opening, openPlain, openStream } from './opening.ts';
@@ -102,7 +103,7 @@ export class AnswerReading {
     const outputTokens = usage?.outputTokens ?? pieces;
     return {
       ...usage,
-      ...(outputTokens === undefined ? {} : { outputTokens }),
+      ...given({ outputTokens }),
       // A plain answer arrives in one piece: its first byte says nothing about the prefill.
       ...(pieces !== undefined && this.#firstByteMs !== undefined
         ? { firstByteMs: this.#firstByteMs }
@@ -113,21 +114,20 @@ export class AnswerReading {
   /** By what the answer is recognised where a later call brings it back. */
   get handedOut(): Pick<CallResult, 'toolCalls' | 'responseId' | 'text' | 'tasks'> {
     const calls = this.#stream?.toolCalls ?? this.#plainCalls;
-    const given = this.#stream?.toolTasks ?? new ToolTasks();
+    const found = this.#stream?.toolTasks ?? new ToolTasks();
     const said = this.#stream?.text ?? new AnswerText();
     const whole = this.#plain?.text ?? '';
     if (whole !== '' && whole.length < MAX_PLAIN_CHARS) {
       const answer = latinJson(whole);
-      given.plain(answer);
+      found.plain(answer);
       said.plain(answer);
     }
     const { ids, responseId } = calls;
-    const { tasks } = given;
+    const { tasks } = found;
     const text = ids.length > 0 ? undefined : said.print;
     return {
       ...(ids.length === 0 ? {} : { toolCalls: ids }),
-      ...(responseId === undefined ? {} : { responseId }),
-      ...(text === undefined ? {} : { text }),
+      ...given({ responseId, text }),
       ...(tasks.length === 0 ? {} : { tasks }),
     };
   }

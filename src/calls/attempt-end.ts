@@ -2,6 +2,8 @@
  * The end of one attempt at an endpoint: its slot is released by exactly one report, however it ends.
  * What the endpoint did is decided in `forward.ts`; the lease is renewed by `watchdog.ts` until then.
  */
+
+import { given } from '../http/given.ts';
 import type { CallResult } from '../protocol/tenant.ts';
 import type { Slot } from './admission.ts';
 import type { UntimedResult } from './attempt-result.ts';
@@ -79,7 +81,7 @@ export class AttemptEnd {
         cold: false,
         ...details,
         serviceMs: this.serviceMs,
-        ...(queuedThere === undefined ? {} : { queuedThere }),
+        ...given({ queuedThere }),
         ...measured(outcome),
       });
       await this.letGo;

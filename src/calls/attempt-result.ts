@@ -4,6 +4,7 @@
  * refused call goes on there as it does at the edge.
  */
 import type { AnswerKind } from '../endpoints/adapter.ts';
+import { given } from '../http/given.ts';
 import type { CallResult } from '../protocol/tenant.ts';
 
 /** The result of an attempt without the time that it took. */
@@ -53,6 +54,6 @@ export function refusedResult(
     ...(mayBeNotUp(kind, status, isTool) ? { mayBeCold: true } : {}),
     ...(kind === 'busy' ? { busy: true } : {}),
     ...(kind === 'forbidden' ? { forbidden: true } : {}),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...given({ retryAfterMs }),
   };
 }

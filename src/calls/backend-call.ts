@@ -12,6 +12,7 @@ import type { LoadedTenant } from '../config/store.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import { adapterOf } from '../endpoints/registry.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import { upstreamHeaders } from '../http/headers.ts';
 import { tenantStub } from '../objects/ask-object.ts';
 import type { CallFacts, Grant, PrefixText } from '../protocol/tenant.ts';
@@ -91,7 +92,7 @@ export class BackendCall {
       keyHash: c.get('keyHash'),
       version: this.#loaded.version,
       ...(isCharged ? { isCharged } : {}),
-      ...(plan.choices === undefined ? {} : { choices: plan.choices }),
+      ...given({ choices: plan.choices }),
       requestId: c.get('requestId'),
       why: plan.identity.why,
       ...(plan.identity.ownApp ? { ownApp: true } : {}),

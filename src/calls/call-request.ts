@@ -2,6 +2,8 @@
  * Builds the request for a slot that the tenant's object receives: what the call is, which run it
  * belongs to and how large it is. What is sent to the endpoint is in `call-plan.ts`.
  */
+
+import { given } from '../http/given.ts';
 import type { Identity } from '../identity/identity.ts';
 import { bodyFingerprint } from '../identity/identity.ts';
 import type { CallFacts, CallRequest, PrefixLink } from '../protocol/tenant.ts';
@@ -45,11 +47,10 @@ export async function callRequestOf(
     unit: identity.unit,
     backend: plan.backend,
     kind: plan.kind,
-    ...(plan.model === undefined ? {} : { model: plan.model }),
+    ...given({ model: plan.model }),
     ...sequencesIn(plan),
     inputTokens: plan.inputTokens,
-    ...(plan.prefix === undefined ? {} : { prefix: plan.prefix }),
-    ...(plan.continues === undefined ? {} : { continues: plan.continues }),
+    ...given({ prefix: plan.prefix, continues: plan.continues }),
     arrivedAt,
     final: identity.final,
     sole: identity.sole,
@@ -58,7 +59,7 @@ export async function callRequestOf(
     // has no fingerprint.
     ...(identity.sole || content === undefined ? {} : { print: await bodyFingerprint(content) }),
     ...claimsOf(identity),
-    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+    ...given({ maxOutputTokens }),
     ...(deadlineMs === undefined ? {} : { deadlineAt: arrivedAt - waitedMs + deadlineMs }),
     ...(identity.refuseIfLate ? { refuseIfLate: true } : {}),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.max(0, maxWaitMs - waitedMs) }),
@@ -70,13 +71,7 @@ function claimsOf(identity: Identity): Partial<CallRequest> {
   const { parentRunId, turn, cameBack, texts, tasks, guessedApp, labels } = identity;
   return {
     ...(identity.retry ? { retry: true } : {}),
-    ...(parentRunId === undefined ? {} : { parentRunId }),
-    ...(turn === undefined ? {} : { turn }),
-    ...(cameBack === undefined ? {} : { cameBack }),
-    ...(texts === undefined ? {} : { texts }),
-    ...(tasks === undefined ? {} : { tasks }),
-    ...(guessedApp === undefined ? {} : { guessedApp }),
-    ...(labels === undefined ? {} : { labels }),
+    ...given({ parentRunId, turn, cameBack, texts, tasks, guessedApp, labels }),
   };
 }
 

@@ -6,6 +6,7 @@
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { ownCaller } from '../auth/own-caller.ts';
+import { given } from '../http/given.ts';
 import { BackendCall } from './backend-call.ts';
 import type { CallPlan } from './call-plan.ts';
 import type { EarlyAnswer } from './early-answer.ts';
@@ -40,7 +41,7 @@ export async function dispatchCall(
     if (Date.now() - prior.arrivedAt >= maxWaitMs) return response;
     await response.body?.cancel();
     const model = plan.modelAt?.(fallback);
-    now = { ...now, backend: fallback, ...(model === undefined ? {} : { model }) };
+    now = { ...now, backend: fallback, ...given({ model }) };
   }
 }
 

@@ -21,6 +21,7 @@ import { prefixSeed } from '../config/prefix-seed.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import { priorityOf } from '../endpoints/engine-priority.ts';
 import { type ApiError, errorResponse, failure, type Outcome } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import type { Hand } from '../http/in-hand.ts';
 import { spliced } from '../http/json-splice.ts';
 import { modelInPath } from '../http/written-path.ts';
@@ -62,15 +63,14 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       model: model.upstream,
       modelAt: (backend) => upstreamAt(config, backend, request.model, model),
       inputTokens: isOpaque ? 0 : request.inputTokens,
-      ...(request.prefix === undefined ? {} : { prefix: request.prefix }),
+      ...given({ prefix: request.prefix }),
       prefixText: (link, backend) => {
         const seed = prefixSeed(config)(request.model) ?? '';
         const upstream = upstreamAt(config, backend, request.model, model);
         const cut = cutPrefix(request, api, link, { model: upstream, seed });
         return cut && { ...cut, backend };
       },
-      ...(hints.continues === undefined ? {} : { continues: hints.continues }),
-      ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+      ...given({ continues: hints.continues, maxOutputTokens }),
       identity: identified.identity,
       content: request.bytes,
       hand,

@@ -1,5 +1,6 @@
 /** The response to a request that is no call, where the tenant's object refuses it. */
 import { errorResponse } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import type { PlainRefusal } from '../protocol/tenant.ts';
 import { rateLimitHeaders } from './answer-headers.ts';
 
@@ -10,8 +11,7 @@ export function refusedResponse(
 ): Response {
   const error = {
     code,
-    ...(detail === undefined ? {} : { message: detail }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...given({ message: detail, retryAfterMs }),
   };
   return errorResponse(error, { ...headers, ...rateLimitHeaders(gauges ?? {}) });
 }

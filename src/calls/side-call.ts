@@ -13,6 +13,7 @@ import { failureOf } from '../endpoints/answer.ts';
 import { adapterOf } from '../endpoints/registry.ts';
 import { statusOfError, type Verdict, verdictOf, verdictOfError } from '../endpoints/verdict.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import { answerHeaders, upstreamHeaders, withoutKey } from '../http/headers.ts';
 import { type Beginning, readBeginning } from '../http/read-answer.ts';
 import { askTenant } from '../objects/ask-object.ts';
@@ -150,7 +151,7 @@ function sentOf(
   const { retryAfterMs } = verdict;
   return failed(failureOf(verdict), added, {
     turnedAway: kind === 'busy' || kind === 'cold',
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...given({ retryAfterMs }),
   });
 }
 

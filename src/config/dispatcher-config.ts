@@ -7,6 +7,7 @@ import type { BackendSpec } from '../core/backends/backend-spec.ts';
 import type { DispatcherConfig } from '../core/dispatch/dispatcher-config.ts';
 import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../core/runs/demand.ts';
 import { ADAPTERS } from '../endpoints/registry.ts';
+import { given } from '../http/given.ts';
 import { adaptersSpec } from './adapter-settings.ts';
 import { prewarmOf, tenantBudget } from './prewarm-settings.ts';
 import { type BackendConfig, endpointId, type TenantConfig } from './schema.ts';
@@ -40,16 +41,14 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
       id: endpointId(e),
       slots: e.slots,
       address: e.url,
-      ...(e.kvCacheTokens === undefined ? {} : { kvCacheTokens: e.kvCacheTokens }),
+      ...given({ kvCacheTokens: e.kvCacheTokens }),
       ...(adapters ? { maxAdapters: e.maxLoras } : {}),
       ...(e.coldStart
         ? {
             coldStart: {
               estimateMs: e.coldStart.estimateMs,
               idleTimeoutMs: e.coldStart.idleTimeoutMs,
-              ...(e.coldStart.leastPingMs === undefined
-                ? {}
-                : { leastPingMs: e.coldStart.leastPingMs }),
+              ...given({ leastPingMs: e.coldStart.leastPingMs }),
               releasable: e.coldStart.releasePath !== undefined || 'sleep' in ADAPTERS[e.kind],
               slowStart: e.coldStart.slowStart,
             },

@@ -3,6 +3,7 @@
  * key is added in `auth/endpoint-target.ts`.
  */
 import type { EndpointAddress } from '../endpoints/address.ts';
+import { given } from '../http/given.ts';
 import { upstreamName } from './model-entry.ts';
 import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
 
@@ -20,21 +21,19 @@ export function addressOf(
   return {
     url: configured.url,
     kind: configured.kind,
-    ...(configured.priority === undefined ? {} : { priority: configured.priority }),
-    ...(configured.statusUrl === undefined ? {} : { statusUrl: configured.statusUrl }),
+    ...given({ priority: configured.priority, statusUrl: configured.statusUrl }),
     includeUsage: configured.includeUsage,
     timeouts: backend.timeouts,
     ...(configured.loadMetrics ? { loadMetrics: true } : {}),
     ...(configured.auth === undefined
       ? {}
       : {
-          ...(configured.auth.secret === undefined ? {} : { secret: configured.auth.secret }),
-          ...(configured.auth.sealed === undefined ? {} : { sealed: configured.auth.sealed }),
+          ...given({ secret: configured.auth.secret, sealed: configured.auth.sealed }),
           backend: backendName,
           authHeader: configured.auth.header,
           authScheme: configured.auth.scheme,
         }),
-    ...(model === undefined ? {} : { model }),
+    ...given({ model }),
     ...(configured.coldStart?.wakePath === undefined
       ? {}
       : { wakePath: configured.coldStart.wakePath }),

@@ -7,6 +7,7 @@
 import * as z from 'zod/mini';
 import type { BudgetLimits, PrewarmSpec } from '../core/backends/backend-spec.ts';
 import { numberWithin } from '../http/field-schemas.ts';
+import { given } from '../http/given.ts';
 import type { Problem } from '../http/problem.ts';
 
 const DEFAULT_MODE = 'on';
@@ -55,10 +56,8 @@ export function prewarmOf(tenant: PrewarmSettings, own: PrewarmSettings = {}): P
     mode: merged.mode ?? DEFAULT_MODE,
     theta: thetaOf(tenant, own),
     ...(merged.prefix ? { prefix: true } : {}),
-    ...(c === undefined ? {} : { pricePerWarmSecond: c }),
-    ...(own.budgetPerDay
-      ? { budget: { ...warmMs, ...(money === undefined ? {} : { money }) } }
-      : {}),
+    ...given({ pricePerWarmSecond: c }),
+    ...(own.budgetPerDay ? { budget: { ...warmMs, ...given({ money }) } } : {}),
   };
 }
 
@@ -74,7 +73,7 @@ export function tenantBudget({ budgetPerDay = {} }: PrewarmSettings): BudgetLimi
   const { warmSeconds, money } = budgetPerDay;
   return {
     ...(warmSeconds === undefined ? {} : { warmMs: warmSeconds * 1_000 }),
-    ...(money === undefined ? {} : { money }),
+    ...given({ money }),
   };
 }
 

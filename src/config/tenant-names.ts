@@ -1,4 +1,6 @@
 /** The names of all tenants, from KV, a page at a time. Tenants themselves are in `store.ts`. */
+
+import { given } from '../http/given.ts';
 import { tenantKey } from './store.ts';
 
 /** Names on a page; KV lists as many at once. */
@@ -16,7 +18,7 @@ export async function tenantNames(kv: KVNamespace, after?: string): Promise<Tena
   const listed = await kv.list({
     prefix,
     limit: PAGE,
-    ...(after === undefined ? {} : { cursor: after }),
+    ...given({ cursor: after }),
   });
   const names = listed.keys.map(({ name }) => name.slice(prefix.length));
   return listed.list_complete ? { names } : { names, after: listed.cursor };

@@ -3,6 +3,8 @@
  * of the answers. What an answer means is in `look.ts` and the adapters. The clock and the network are
  * behind one interface, so that tests need neither.
  */
+
+import { given } from '../http/given.ts';
 import { readBeginning } from '../http/read-answer.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
 import type { EndpointTarget, PlatformAnswer, PlatformRequest } from './adapter.ts';
@@ -40,7 +42,7 @@ export const platformIo: PlatformIo = {
       const sent = new Request(url, {
         method,
         headers: { ...target.auth, ...headers },
-        ...(body === undefined ? {} : { body }),
+        ...given({ body }),
         redirect: 'manual',
         signal,
       });

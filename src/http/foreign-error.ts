@@ -3,6 +3,7 @@
  * its own. What the words in them mean is in `error-words.ts`, the errors of Talaria in `errors.ts`.
  */
 import { statusOfWord } from './error-words.ts';
+import { given } from './given.ts';
 
 /** What an error says of itself; fields that it does not have are absent. */
 export interface ForeignError {
@@ -69,10 +70,7 @@ export function errorFrom(value: unknown): ForeignError {
   const status = statusOf(sources);
   return {
     ...(message === undefined ? {} : withMessage(message)),
-    ...(type === undefined ? {} : { type }),
-    ...(code === undefined ? {} : { code }),
-    ...(param === undefined ? {} : { param }),
-    ...(status === undefined ? {} : { status }),
+    ...given({ type, code, param, status }),
   };
 }
 

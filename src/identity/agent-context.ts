@@ -2,6 +2,8 @@
  * Reads what agents say of themselves in fields of a body that engines define (known-clients.ts): the
  * session, its parent, the expected output. A field may hold an object or its JSON text.
  */
+
+import { given } from '../http/given.ts';
 import { isName } from '../protocol/name.ts';
 import { BODY_SESSIONS, DYNAMO_HINTS } from './known-clients.ts';
 import { isPlaceholder } from './placeholders.ts';
@@ -28,7 +30,7 @@ export function agentContext(body: Fields): AgentContext | undefined {
   const isCount = typeof osl === 'number' && osl > 0 && osl <= MAX_TOKENS;
   if (session === undefined && !isCount) return undefined;
   return {
-    ...(session === undefined ? {} : { session }),
+    ...given({ session }),
     ...(session === undefined || parent === undefined ? {} : { parent }),
     ...(isCount ? { expectedTokens: Math.ceil(osl) } : {}),
   };

@@ -7,6 +7,7 @@
  */
 
 import { listOf } from '../apis/json-fields.ts';
+import { given } from '../http/given.ts';
 import { type AgentContext, agentContext } from './agent-context.ts';
 import { CLIENT_BLOCKS, CLIENT_LINES } from './known-clients.ts';
 import { unitLabel } from './labels.ts';
@@ -103,11 +104,7 @@ export function hintsOf(kind: string, body: Fields, turns?: number): BodyHints {
     metadata: stringsOf(metadata),
     shape: JSON.stringify([kind, prompt, tools]),
     label: unitLabel(firstLine(system), tools, kind),
-    ...(agent === undefined ? {} : { agent }),
-    ...(continues === undefined ? {} : { continues }),
-    ...(session === undefined ? {} : { session }),
-    ...(loose === undefined ? {} : { loose }),
-    ...(conversation === undefined ? {} : { conversation }),
+    ...given({ agent, continues, session, loose, conversation }),
   };
 }
 

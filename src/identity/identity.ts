@@ -7,6 +7,7 @@
 
 import { taskPrints } from '../apis/task-print.ts';
 import { type Outcome, wrongInput } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import { KnownHashes } from '../http/known-hashes.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
@@ -69,24 +70,24 @@ export async function identify(
   keyId: string,
 ): Promise<Outcome<{ identity: Identity }>> {
   const explicit = (name: string) => setValues(headers, hints, name)[0]?.value;
-  const given = {
+  const asked = {
     app: givenName(headers, hints, 'app'),
     run: givenName(headers, hints, 'run'),
     unit: givenName(headers, hints, 'unit'),
   };
-  const invalid = Object.entries(given).find(([, { named }]) => named && !isName(named.value));
+  const invalid = Object.entries(asked).find(([, { named }]) => named && !isName(named.value));
   if (invalid) {
     const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
     return wrongInput({ param: `x-talaria-${invalid[0]}`, message });
   }
-  const namedApp = given.app.named;
+  const namedApp = asked.app.named;
   const app = namedApp ?? {
     value: `app-${await fingerprint(keyId, hints.shape)}`,
     why: FINGERPRINT,
   };
-  const namedUnit = given.unit.named;
+  const namedUnit = asked.unit.named;
   const unit = namedUnit ?? (await unitOf(headers, hints));
-  const session = given.run.named ?? sessionOf(headers);
+  const session = asked.run.named ?? sessionOf(headers);
   const run = session ? withResults(session, hints) : await bodyRunOf(hints, keyId, app.value);
   // An SDK's timeout is that of one call, so it is a deadline only where the call is the whole run.
   const sdkTimeoutMs = run === undefined ? stainlessTimeoutMs(headers) : undefined;
@@ -114,9 +115,9 @@ export async function identify(
       ...limits.limits,
       ...(ifLate === 'refuse' ? { refuseIfLate: true } : {}),
       why: {
-        app: app.why + given.app.note,
-        run: (run?.why ?? 'a run of its own') + given.run.note,
-        unit: unit.why + given.unit.note,
+        app: app.why + asked.app.note,
+        run: (run?.why ?? 'a run of its own') + asked.run.note,
+        unit: unit.why + asked.unit.note,
       },
     },
   };
@@ -212,9 +213,7 @@ function placeOf({
   cameBack,
 }: Named): Pick<Identity, 'parentRunId' | 'turn' | 'cameBack'> {
   return {
-    ...(parent === undefined ? {} : { parentRunId: parent }),
-    ...(turn === undefined ? {} : { turn }),
-    ...(cameBack === undefined ? {} : { cameBack }),
+    ...given({ parentRunId: parent, turn, cameBack }),
   };
 }
 
@@ -251,22 +250,21 @@ function framedTask(text: string): string | undefined {
 function guessed(
   headers: Headers,
   { conversation, label, unit: toolUnit }: BodyHints,
-  given: {
+  asked: {
     readonly run: Named | undefined;
     readonly namesApp: boolean;
     readonly namesUnit: boolean;
   },
 ): Pick<Identity, 'ownApp' | 'guessedApp' | 'labels'> {
-  const isChild = isSubAgent(headers) || given.run?.parent !== undefined;
-  const app = given.namesApp ? undefined : (clientName(headers) ?? label ?? toolUnit);
+  const isChild = isSubAgent(headers) || asked.run?.parent !== undefined;
+  const app = asked.namesApp ? undefined : (clientName(headers) ?? label ?? toolUnit);
   const own = isChild && label !== undefined ? `${label} (sub-agent)` : label;
-  const unit = given.namesUnit || toolUnit !== undefined ? undefined : own;
+  const unit = asked.namesUnit || toolUnit !== undefined ? undefined : own;
   const labels = {
-    ...(app === undefined ? {} : { app }),
-    ...(unit === undefined ? {} : { unit }),
+    ...given({ app, unit }),
   };
   return {
-    ...(given.namesApp
+    ...(asked.namesApp
       ? {}
       : { ownApp: true, guessedApp: conversation?.hasTools && !isChild ? 'main' : 'side' }),
     ...(app === undefined && unit === undefined ? {} : { labels }),
@@ -299,8 +297,7 @@ function limitsOf(
   return {
     ok: true,
     limits: {
-      ...(deadlineMs === undefined ? {} : { deadlineMs }),
-      ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
+      ...given({ deadlineMs, maxWaitMs }),
     },
   };
 }

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/mini';
 import { textWithin } from '../http/field-schemas.ts';
+import { given } from '../http/given.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type Span, scanJson, USUAL_BOUNDS } from '../http/json-scan.ts';
 import { OPEN_OBJECT } from '../http/json-text.ts';
@@ -26,7 +27,7 @@ export type ReadLine =
 export function readBatchLine(text: string, line: number, endpoint: string): ReadLine {
   const wrong = (code: string, message: string, param?: string): ReadLine => ({
     ok: false,
-    error: { code, message, line, ...(param === undefined ? {} : { param }) },
+    error: { code, message, line, ...given({ param }) },
   });
   const bytes = new TextEncoder().encode(text);
   const scanned = scanJson(bytes, USUAL_BOUNDS, LINE_FIELDS);

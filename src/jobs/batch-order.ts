@@ -4,9 +4,9 @@
  */
 import * as z from 'zod/mini';
 import { MODEL_APIS } from '../apis/model-apis.ts';
-import { type Outcome, wrongInput } from '../http/errors.ts';
+import type { Outcome } from '../http/errors.ts';
 import { intWithin, textUpTo, textWithin } from '../http/field-schemas.ts';
-import { firstProblem } from '../http/problem.ts';
+import { readJsonText } from '../http/json-input.ts';
 import type { NewBatch } from '../protocol/jobs.ts';
 import { isName } from '../protocol/name.ts';
 
@@ -35,15 +35,9 @@ export const batchOrderSchema = z.looseObject({
 
 /** Parses and checks the request body. */
 export function readBatchOrder(text: string): Outcome<{ order: Omit<NewBatch, 'id' | 'keyId'> }> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return wrongInput({ message: 'The body is not valid JSON.' });
-  }
-  const parsed = batchOrderSchema.safeParse(json);
-  if (!parsed.success) return wrongInput(firstProblem(parsed.error));
-  const { input_file_id, endpoint, metadata, output_expires_after } = parsed.data;
+  const read = readJsonText(text, batchOrderSchema);
+  if (!read.ok) return read;
+  const { input_file_id, endpoint, metadata, output_expires_after } = read.value;
   return {
     ok: true,
     order: {

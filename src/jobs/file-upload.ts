@@ -5,6 +5,7 @@
 import * as z from 'zod/mini';
 import { type Outcome, wrongInput } from '../http/errors.ts';
 import { digits, intWithin } from '../http/field-schemas.ts';
+import { given } from '../http/given.ts';
 import { formParts, isField, parameter } from '../http/multipart.ts';
 
 const MAX_NAME_CHARS = 255;
@@ -43,7 +44,7 @@ export function readUpload(
     upload: {
       filename: (name === '' ? 'upload.jsonl' : name).slice(0, MAX_NAME_CHARS),
       bytes: file.value,
-      ...(lifetime.ms === undefined ? {} : { lifetimeMs: lifetime.ms }),
+      ...given({ lifetimeMs: lifetime.ms }),
     },
   };
 }

@@ -8,6 +8,7 @@ import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
 import type { JobSettings } from '../config/job-settings.ts';
 import { failure, type Outcome, wrongInput } from '../http/errors.ts';
 import { textLike, textUpTo } from '../http/field-schemas.ts';
+import { given } from '../http/given.ts';
 import { isReservedHeader } from '../http/headers.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type JsonBounds, type Span, scanJson } from '../http/json-scan.ts';
@@ -122,13 +123,12 @@ export function readJobOrder(
         ...parsed.data.headers,
       },
       body: body.bytes,
-      ...(deadline_ms === undefined ? {} : { deadlineMs: deadline_ms }),
-      ...(idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key }),
+      ...given({ deadlineMs: deadline_ms, idempotencyKey: idempotency_key }),
       ...(webhook
         ? {
             webhook: {
               url: webhook.url,
-              ...(webhook.secret === undefined ? {} : { secret: webhook.secret }),
+              ...given({ secret: webhook.secret }),
             },
           }
         : {}),

@@ -10,7 +10,6 @@ import {
   change,
   documentOf,
   noTenant,
-  refuse,
   refuseConfig,
   steer,
 } from '../auth/admin-tenant.ts';
@@ -22,6 +21,7 @@ import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
 import { MAX_CONFIG_BYTES } from '../config/schema.ts';
 import { readDocument } from '../config/store.ts';
+import { errorResponse } from '../http/errors.ts';
 import { readText } from '../http/read-body.ts';
 import { usageView } from '../jobs/job-view.ts';
 import { askJobs, forgetJobs } from '../jobs/jobs-client.ts';
@@ -33,14 +33,14 @@ export const admin = new Hono<AppEnv>()
   .put('/tenants/:tenant', putTenant)
   .get('/tenants/:tenant', async (c) => {
     const document = await documentOf(c);
-    if (!document) return noTenant(c);
+    if (!document) return noTenant();
     const etag = versionTag(document.version);
     return c.json({ tenant: c.req.param('tenant'), ...document }, 200, { etag });
   })
   .delete('/tenants/:tenant', async (c) => {
     const tenant = c.req.param('tenant');
     const last = (await documentOf(c)) ?? (await readDocument(c.env.TENANTS, tenant));
-    if (!last) return noTenant(c);
+    if (!last) return noTenant();
     await withdraw(c.env, tenant, last);
     await forgetAnswers(c.env, tenant);
     await forgetJobs(c.env, tenant);
@@ -54,33 +54,33 @@ export const admin = new Hono<AppEnv>()
   .get('/tenants/:tenant/pdgraph', (c) => show(c, 'pdgraph', 'application/json'))
   .get('/tenants/:tenant/status', (c) => show(c, 'status', 'application/json'))
   .get('/tenants/:tenant/jobs', async (c) => {
-    if (!(await documentOf(c))) return noTenant(c);
+    if (!(await documentOf(c))) return noTenant();
     const usage = await askJobs(c.env, c.req.param('tenant'), (object) => object.usage());
     return c.json({ keys: usage.map(usageView) });
   })
   .get('/tenants/:tenant/prewarm', (c) => show(c, 'prewarm', 'application/json'))
   .get('/tenants/:tenant/runs', async (c) => {
     const runs = await ask(c, (stub) => stub.runs(c.req.query('app')));
-    return runs ? c.body(runs, 200, { 'content-type': 'application/jsonl' }) : noTenant(c);
+    return runs ? c.body(runs, 200, { 'content-type': 'application/jsonl' }) : noTenant();
   });
 
 async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Response> {
   const tenant = c.req.param('tenant');
   const read = readVersion(c.req.header('if-match'));
-  if (!read.ok) return refuse(c, read.error);
+  if (!read.ok) return errorResponse(read.error);
   const body = await readText(c.req.raw, { maxBytes: MAX_CONFIG_BYTES });
-  if (!body.ok) return refuse(c, body.error);
+  if (!body.ok) return errorResponse(body.error);
   let json: unknown;
   try {
     json = JSON.parse(body.text);
   } catch {
-    return refuse(c, { code: 'invalid_request_error', message: 'The body is not valid JSON.' });
+    return errorResponse({ code: 'invalid_request_error', message: 'The body is not valid JSON.' });
   }
   const accepted = await acceptConfig(json, tenant, c.env);
-  if (!accepted.ok) return refuseConfig(c, accepted.problems);
+  if (!accepted.ok) return refuseConfig(accepted.problems);
   if (read.version !== undefined) return putNewer(c, accepted.text, read.version);
   const changed = await change(c, (stub) => stub.putConfig(accepted.text, c.get('admin')));
-  if (!changed) return noTenant(c);
+  if (!changed) return noTenant();
   return c.json({ tenant, ...changed.after }, changed.before ? 200 : 201);
 }
 
@@ -96,7 +96,7 @@ async function putNewer(
   if (answer.status === 'conflict') {
     return conflictResponse(c, answer.document, (document) => ({ tenant, ...document }));
   }
-  return noTenant(c);
+  return noTenant();
 }
 
 async function show(
@@ -105,5 +105,5 @@ async function show(
   contentType: string,
 ): Promise<Response> {
   const view = await ask(c, (stub) => stub.view(what, c.req.query('app')));
-  return view === undefined ? noTenant(c) : c.body(view, 200, { 'content-type': contentType });
+  return view === undefined ? noTenant() : c.body(view, 200, { 'content-type': contentType });
 }

@@ -12,13 +12,14 @@ import {
   EXPORT_FORMAT,
   readArchiveLine,
 } from '../apis/archive-line.ts';
-import { ask, change, documentOf, noTenant, refuse, refuseConfig } from '../auth/admin-tenant.ts';
+import { ask, change, documentOf, noTenant, refuseConfig } from '../auth/admin-tenant.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { acceptConfig } from '../auth/incoming-config.ts';
 import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
 import { MAX_CONFIG_BYTES } from '../config/schema.ts';
 import { parseDocument } from '../config/store.ts';
 import { bodyLines } from '../http/body-lines.ts';
+import { errorResponse } from '../http/errors.ts';
 import type { ArchivedRun, ArchiveHead, ImportCount, TenantApi } from '../protocol/tenant.ts';
 
 /** A line is a run, or the head with a configuration. */
@@ -39,10 +40,10 @@ async function exportTenant(c: Ctx): Promise<Response> {
   const part = c.req.query('part') ?? 'all';
   if (part !== 'all' && part !== 'runs') {
     const message = 'Expected "all" or "runs".';
-    return refuse(c, { code: 'invalid_request_error', param: 'part', message });
+    return errorResponse({ code: 'invalid_request_error', param: 'part', message });
   }
   const head = await ask(c, async (stub) => await stub.archive());
-  if (!head) return noTenant(c);
+  if (!head) return noTenant();
   const encoder = new TextEncoder();
   let after: number | undefined = 0;
   const body = new ReadableStream<Uint8Array>(
@@ -79,13 +80,13 @@ async function importTenant(c: Ctx): Promise<Response> {
   const configMode = c.req.query('config') ?? 'keep';
   if (configMode !== 'keep' && configMode !== 'replace') {
     const message = 'Expected "keep" or "replace".';
-    return refuse(c, { code: 'invalid_request_error', param: 'config', message });
+    return errorResponse({ code: 'invalid_request_error', param: 'config', message });
   }
   const tenantImport = new Import(c, configMode);
   for await (const read of bodyLines(c.req.raw, LIMITS)) {
-    if (!read.ok) return refuse(c, read.error);
+    if (!read.ok) return errorResponse(read.error);
     const parsed = readArchiveLine(read.text, read.number);
-    if (!parsed.ok) return refuse(c, parsed.error);
+    if (!parsed.ok) return errorResponse(parsed.error);
     const refused = await tenantImport.take(parsed.line, read);
     if (refused) return refused;
   }
@@ -115,7 +116,7 @@ class Import {
   ): Promise<Response | undefined> {
     if (line.kind === 'head') {
       const message = `Line ${number}: the head belongs first.`;
-      if (this.#config) return refuse(this.#c, { code: 'invalid_request_error', message });
+      if (this.#config) return errorResponse({ code: 'invalid_request_error', message });
       this.#startMs = line.head.start_ms;
       return this.#configure(line.head);
     }
@@ -131,7 +132,7 @@ class Import {
   async end(): Promise<Response> {
     if (!this.#config) {
       const message = 'Expected an export: JSON Lines.';
-      return refuse(this.#c, { code: 'invalid_request_error', message });
+      return errorResponse({ code: 'invalid_request_error', message });
     }
     await this.#flush();
     const tenant = this.#c.req.param('tenant');
@@ -147,17 +148,17 @@ class Import {
       this.#config = 'kept';
       return undefined;
     }
-    if (!head?.config) return noTenant(c);
+    if (!head?.config) return noTenant();
     // API keys belong to the tenant: those in a file are not imported.
     const { keys: _, ...headConfig } = head.config;
     const { length } = new TextEncoder().encode(JSON.stringify(headConfig));
     if (length > MAX_CONFIG_BYTES) {
       const message = `The configuration may have ${MAX_CONFIG_BYTES} bytes at most.`;
-      return refuse(c, { code: 'request_too_large', param: 'config', message });
+      return errorResponse({ code: 'request_too_large', param: 'config', message });
     }
     const config = present ? withKeysOf(headConfig, present.config) : headConfig;
     const accepted = await acceptConfig(config, c.req.param('tenant'), c.env);
-    if (!accepted.ok) return refuseConfig(c, accepted.problems);
+    if (!accepted.ok) return refuseConfig(accepted.problems);
     await change(c, (stub) => stub.putConfig(accepted.text, c.get('admin')));
     this.#config = present ? 'replaced' : 'created';
     return undefined;

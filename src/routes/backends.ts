@@ -9,7 +9,7 @@ import type { CallPlan } from '../calls/call-plan.ts';
 import { type ClientBody, takeUpload, uploadPaceOf, withBody } from '../calls/client-body.ts';
 import { dispatchCall } from '../calls/dispatch-call.ts';
 import { runIdempotent } from '../calls/idempotency.ts';
-import { type ApiError, errorResponse } from '../http/errors.ts';
+import { errorResponse } from '../http/errors.ts';
 import { innerPathProblem } from '../http/inner-path.ts';
 import { type Upload, uploadOf } from '../http/upload.ts';
 import { behindBackend } from '../http/written-path.ts';
@@ -24,7 +24,7 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
   const { config } = c.get('tenant');
   if (!Object.hasOwn(config.backends, backend)) {
     const message = `There is no backend "${backend}".`;
-    return refuse(c, { code: 'backend_not_found', message });
+    return errorResponse({ code: 'backend_not_found', message });
   }
   const url = new URL(c.req.url);
   const path = behindBackend(url.pathname);
@@ -33,11 +33,11 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
   const problem = innerPathProblem(written) ?? innerPathProblem(path);
   if (problem !== undefined) {
     const message = `The path "${written.slice(0, 200)}" after the backend's name: ${problem}.`;
-    return refuse(c, { code: 'invalid_request_error', param: 'path', message });
+    return errorResponse({ code: 'invalid_request_error', param: 'path', message });
   }
   const hints = { metadata: {}, shape: backend, unit: backend };
   const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
-  if (!identified.ok) return refuse(c, identified.error);
+  if (!identified.ok) return errorResponse(identified.error);
   const plan = {
     backend,
     kind: 'service',
@@ -72,19 +72,15 @@ async function relayedCall(c: Context<AppEnv>, plan: ToolPlan, upload: Upload): 
   const taken = takeUpload(c);
   if (!taken.ok) {
     await upload.discard();
-    return refuse(c, taken.error);
+    return errorResponse(taken.error);
   }
   const { hand } = taken;
   try {
     const failed = await upload.begun();
-    if (failed) return refuse(c, failed);
+    if (failed) return errorResponse(failed);
     const body = () => ({ body: upload.relay(), stripUsage: false });
     return await dispatchCall(c, { ...plan, content: undefined, upload, hand, body });
   } finally {
     hand.release();
   }
-}
-
-function refuse(c: Context<AppEnv>, error: ApiError): Response {
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

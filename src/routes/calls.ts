@@ -14,7 +14,6 @@ export const calls = new Hono<AppEnv>().get('/:id', refuseRevokedKey, async (c) 
   const entry = await askTenant(c.env, tenant, (stub) =>
     stub.story(c.req.param('id'), c.get('keyId')),
   );
-  const headers = { 'x-request-id': c.get('requestId') };
-  if (entry === undefined) return errorResponse({ code: 'call_not_found' }, headers);
-  return c.body(entry, 200, { 'content-type': 'application/json', ...headers });
+  if (entry === undefined) return errorResponse({ code: 'call_not_found' });
+  return c.body(entry, 200, { 'content-type': 'application/json' });
 });

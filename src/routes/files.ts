@@ -8,8 +8,9 @@ import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { withBody } from '../calls/client-body.ts';
-import { type ApiError, errorResponse } from '../http/errors.ts';
+import { errorResponse } from '../http/errors.ts';
 import { textUpTo } from '../http/field-schemas.ts';
+import { given } from '../http/given.ts';
 import { readUpload } from '../jobs/file-upload.ts';
 import { fileView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
@@ -31,25 +32,25 @@ export const files = new Hono<AppEnv>()
   .use(refuseRevokedKey)
   .get('/', async (c) => {
     const read = readQuery(fileListQuery, c.req.query());
-    if (!read.ok) return refuse(c, read.error);
+    if (!read.ok) return errorResponse(read.error);
     const { after, limit, purpose, order } = read.query;
-    const page = { limit, ...(after === undefined ? {} : { after }) };
-    const filter = { ascending: order === 'asc', ...(purpose === undefined ? {} : { purpose }) };
+    const page = { limit, ...given({ after }) };
+    const filter = { ascending: order === 'asc', ...given({ purpose }) };
     const { items, more } = await ask(c, (object) => object.listFiles(page, filter));
     return c.json(listView(items.map(fileView), more));
   })
   .get('/:id', async (c) => {
     const file = await ask(c, (object) => object.file(c.req.param('id')));
-    return file ? c.json(fileView(file)) : notFound(c);
+    return file ? c.json(fileView(file)) : notFound();
   })
   .delete('/:id', async (c) => {
     const id = c.req.param('id');
     const deleted = await ask(c, (object) => object.deleteFile(id));
-    return deleted ? c.json({ id, object: 'file', deleted }) : notFound(c);
+    return deleted ? c.json({ id, object: 'file', deleted }) : notFound();
   })
   .get('/:id/content', async (c) => {
     const file = await ask(c, (object) => object.file(c.req.param('id')));
-    if (!file) return notFound(c);
+    if (!file) return notFound();
     const pieces = Math.ceil(file.bytes / PIECE_BYTES);
     let n = 0;
     const body = new ReadableStream<Uint8Array>(
@@ -76,35 +77,31 @@ function upload(c: Context<AppEnv>): Promise<Response> {
 async function keepFile(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Promise<Response> {
   const { fileBytes } = c.get('tenant').config.jobs;
   const read = readUpload(body, c.req.header('content-type') ?? '');
-  if (!read.ok) return refuse(c, read.error);
+  if (!read.ok) return errorResponse(read.error);
   const { filename, bytes, lifetimeMs } = read.upload;
   if (bytes.length > fileBytes) {
     const message = `A file may have ${fileBytes} bytes at most.`;
-    return refuse(c, { code: 'request_too_large', param: 'file', message });
+    return errorResponse({ code: 'request_too_large', param: 'file', message });
   }
   const now = Date.now();
   const id = randomId('file-', now);
   const owner = { keyId: c.get('keyId'), keyHash: c.get('keyHash') };
   const begun = { id, purpose: 'batch' as const, filename, createdAt: now, ...owner };
   const opened = await ask(c, (object) => object.openFile(begun, bytes.length));
-  if (opened.status === 'full') return refuse(c, noRoomError(opened.exceeded));
+  if (opened.status === 'full') return errorResponse(noRoomError(opened.exceeded));
   for (let n = 0; n * PIECE_BYTES < bytes.length; n += 1) {
     // A copy, since sending a view would send the whole buffer.
     const piece = bytes.slice(n * PIECE_BYTES, (n + 1) * PIECE_BYTES);
     await ask(c, (object) => object.putPiece(id, n, piece));
   }
   const file = await ask(c, (object) => object.completeFile(id, lifetimeMs));
-  return file ? c.json(fileView(file)) : notFound(c);
+  return file ? c.json(fileView(file)) : notFound();
 }
 
 function ask<T>(c: Context<AppEnv>, act: (jobs: JobsApi) => Promise<T>): Promise<T> {
   return askJobs(c.env, c.get('tenant').tenant, act);
 }
 
-function notFound(c: Context<AppEnv>): Response {
-  return refuse(c, { code: 'file_not_found' });
-}
-
-function refuse(c: Context<AppEnv>, error: ApiError): Response {
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
+function notFound(): Response {
+  return errorResponse({ code: 'file_not_found' });
 }

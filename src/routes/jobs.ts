@@ -8,7 +8,8 @@ import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { withBody } from '../calls/client-body.ts';
-import { type ApiError, errorResponse } from '../http/errors.ts';
+import { errorResponse } from '../http/errors.ts';
+import { given } from '../http/given.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
 import { jobText, jobView } from '../jobs/job-view.ts';
@@ -29,9 +30,9 @@ export const jobs = new Hono<AppEnv>()
   .use(refuseRevokedKey)
   .get('/', async (c) => {
     const read = readQuery(jobListQuery, c.req.query());
-    if (!read.ok) return refuse(c, read.error);
+    if (!read.ok) return errorResponse(read.error);
     const { after, limit, status } = read.query;
-    const page = { limit, ...(after === undefined ? {} : { after }) };
+    const page = { limit, ...given({ after }) };
     const { items, more } = await askJobs(c.env, c.get('tenant').tenant, (object) =>
       object.listJobs(page, status),
     );
@@ -45,14 +46,14 @@ export const jobs = new Hono<AppEnv>()
   .get('/:id', async (c) => {
     const id = c.req.param('id');
     const found = await askJobs(c.env, c.get('tenant').tenant, (object) => object.job(id));
-    if (!found) return refuse(c, { code: 'job_not_found' });
+    if (!found) return errorResponse({ code: 'job_not_found' });
     const text = jobText(found.job, found.body);
     return c.body(text, 200, { 'content-type': 'application/json' });
   })
   .delete('/:id', async (c) => {
     const id = c.req.param('id');
     const found = await askJobs(c.env, c.get('tenant').tenant, (object) => object.dropJob(id));
-    if (!found) return refuse(c, { code: 'job_not_found' });
+    if (!found) return errorResponse({ code: 'job_not_found' });
     return c.json({ ...jobView(found.job), deleted: found.deleted });
   });
 
@@ -68,12 +69,12 @@ async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Pro
   const bindings: Record<string, unknown> = { ...c.env };
   const signs = typeof bindings[settings.webhookSecret ?? ''] === 'string';
   const read = readJobOrder(body, { settings, bounds: config.limits.body, development, signs });
-  if (!read.ok) return refuse(c, read.error);
+  if (!read.ok) return errorResponse(read.error);
   const { idempotencyKey, deadlineMs, ...call } = read.order;
   const key = c.req.header('idempotency-key') ?? idempotencyKey;
   if (key !== undefined && !/^[\x20-\x7e]{1,255}$/.test(key)) {
     const message = 'Expected 1 to 255 printable characters.';
-    return refuse(c, { code: 'invalid_request_error', param: 'idempotency-key', message });
+    return errorResponse({ code: 'invalid_request_error', param: 'idempotency-key', message });
   }
   const now = Date.now();
   const job: NewJob = {
@@ -89,17 +90,13 @@ async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Pro
   const created = await askJobs(c.env, tenant, (object) => object.createJob(job));
   switch (created.status) {
     case 'conflict':
-      return refuse(c, { code: 'idempotency_key_conflict', param: 'idempotency-key' });
+      return errorResponse({ code: 'idempotency_key_conflict', param: 'idempotency-key' });
     case 'full':
-      return refuse(c, noRoomError(created.exceeded));
+      return errorResponse(noRoomError(created.exceeded));
     default: {
       const replayed = created.status === 'replay' ? { 'idempotent-replayed': 'true' } : {};
       const headers = { location: `/v1/jobs/${created.job.id}`, ...replayed };
       return c.json(jobView(created.job), 202, headers);
     }
   }
-}
-
-function refuse(c: Context<AppEnv>, error: ApiError): Response {
-  return errorResponse(error, { 'x-request-id': c.get('requestId') });
 }

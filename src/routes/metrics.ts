@@ -7,13 +7,13 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
-import { refuse } from '../auth/admin-tenant.ts';
+
 import type { AppEnv } from '../auth/app-env.ts';
 import { authenticateAdmin } from '../auth/auth.ts';
 import { chargeRequest } from '../auth/live-key.ts';
 import { heldOfKeys } from '../calls/client-body.ts';
 import { TENANT_NAME } from '../config/schema.ts';
-import { type Outcome, wrongInput } from '../http/errors.ts';
+import { errorResponse, type Outcome, wrongInput } from '../http/errors.ts';
 import { type Hand, InHand } from '../http/in-hand.ts';
 import { CONTENT_TYPE, exposition, type Source } from '../metrics/exposition.ts';
 import { HELP_ASSET, type Help } from '../metrics/help.ts';
@@ -68,7 +68,7 @@ export const metrics = new Hono<AppEnv>()
     const auth = await authenticateAdmin(c.req.raw.headers, c.env.ADMIN_TOKEN);
     if (!auth.ok) return next();
     const asked = askedFor(c);
-    if (!asked.ok) return refuse(c, asked.error);
+    if (!asked.ok) return errorResponse(asked.error);
     const { tenants, shards } = asked;
     return answer(c, '/admin', (hand) =>
       tenants ? named(c.env, tenants, hand) : all(c.env, shards, hand),
@@ -79,7 +79,7 @@ export const metrics = new Hono<AppEnv>()
     const others = (c.req.queries('tenant') ?? []).filter((name) => name !== tenant);
     if (others.length > 0 || c.req.query('shard') !== undefined) {
       const message = 'The key of a tenant shows that tenant: leave out "tenant" and "shard".';
-      return refuse(c, { code: 'invalid_request_error', param: 'tenant', message });
+      return errorResponse({ code: 'invalid_request_error', param: 'tenant', message });
     }
     return answer(c, tenant, (hand) => named(c.env, [tenant], hand));
   });
@@ -110,13 +110,13 @@ async function answer(
   find: (hand: Hand) => Promise<Outcome<Scraped>>,
 ): Promise<Response> {
   const taken = scrapes.take(owner, { count: 100, bytes: Infinity }, MOST_BYTES);
-  if (!taken.ok) return refuse(c, taken.error);
+  if (!taken.ok) return errorResponse(taken.error);
   const { hand } = taken;
   // The runtime stops a Worker whose client has left without notice: what it held would count for ever.
   c.executionCtx.waitUntil(hand.released);
   try {
     const found = await find(hand);
-    if (!found.ok) return refuse(c, found.error);
+    if (!found.ok) return errorResponse(found.error);
     const text = exposition(sourcesOf(found), await helpOf(c.env));
     return c.body(text, 200, { 'content-type': CONTENT_TYPE });
   } finally {

@@ -1,11 +1,11 @@
 /** What a client reports about its runs: units that it runs itself, and the end of a run. */
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
-import { type RunEventBody, runEventSchema } from '../apis/run-event.ts';
+import { runEventSchema } from '../apis/run-event.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refusedResponse } from '../calls/plain-refusal.ts';
-import { type ApiError, errorResponse, type Outcome, wrongInput } from '../http/errors.ts';
-import { firstProblem } from '../http/problem.ts';
+import { type ApiError, errorResponse } from '../http/errors.ts';
+import { readJsonText } from '../http/json-input.ts';
 import { readText } from '../http/read-body.ts';
 import { isPlaceholder } from '../identity/placeholders.ts';
 import { askTenant } from '../objects/ask-object.ts';
@@ -16,24 +16,23 @@ const MAX_BODY_BYTES = 16_384;
 
 export const runs = new Hono<AppEnv>()
   .post('/:run/events', async (c) => {
-    const refuse = (e: ApiError) => errorResponse(e, { 'x-request-id': c.get('requestId') });
     const runId = c.req.param('run');
-    if (!isName(runId)) return refuse({ code: 'invalid_request_error', param: 'run' });
-    if (isPlaceholder(runId)) return refuse(noName('run', runId));
+    if (!isName(runId)) return errorResponse({ code: 'invalid_request_error', param: 'run' });
+    if (isPlaceholder(runId)) return errorResponse(noName('run', runId));
     const body = await readText(c.req.raw, {
       maxBytes: MAX_BODY_BYTES,
       pace: c.get('tenant').config.limits.body,
     });
-    if (!body.ok) return refuse(body.error);
-    const parsed = parseEvent(body.text);
-    if (!parsed.ok) return refuse(parsed.error);
-    const { type, unit, app } = parsed.event;
-    if (isPlaceholder(unit)) return refuse(noName('unit', unit));
+    if (!body.ok) return errorResponse(body.error);
+    const parsed = readJsonText(body.text, runEventSchema);
+    if (!parsed.ok) return errorResponse(parsed.error);
+    const { type, unit, app } = parsed.value;
+    if (isPlaceholder(unit)) return errorResponse(noName('unit', unit));
     const namedApp = [app, c.req.header('x-talaria-app')].find(
       (name) => name !== undefined && !isPlaceholder(name),
     );
     if (namedApp !== undefined && !isName(namedApp)) {
-      return refuse({ code: 'invalid_request_error', param: 'x-talaria-app' });
+      return errorResponse({ code: 'invalid_request_error', param: 'x-talaria-app' });
     }
     // The begin of a unit may open a run where it names the application; the end of a unit of an
     // unknown run is the client's mistake.
@@ -47,7 +46,7 @@ export const runs = new Hono<AppEnv>()
   .post('/:run/finish', async (c) => {
     const runId = c.req.param('run');
     if (isPlaceholder(runId)) {
-      return errorResponse(noName('run', runId), { 'x-request-id': c.get('requestId') });
+      return errorResponse(noName('run', runId));
     }
     const refused = await report(c, { type: 'run-finished', runId }, false);
     return refused ?? c.json({ run: runId, finished: true });
@@ -75,16 +74,4 @@ async function report(
   if (answer.isKnown) return undefined;
   const message = `There is no run "${event.runId}" in flight.`;
   return errorResponse({ code: 'run_not_found', message }, headers);
-}
-
-function parseEvent(text: string): Outcome<{ event: RunEventBody }> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return wrongInput({ message: 'The body is not valid JSON.' });
-  }
-  const parsed = runEventSchema.safeParse(json);
-  if (parsed.success) return { ok: true, event: parsed.data };
-  return wrongInput(firstProblem(parsed.error));
 }

@@ -10,8 +10,7 @@ import { errorResponse } from '../http/errors.ts';
 export const refuseWebSockets = createMiddleware<AppEnv>(async (c, next) => {
   if (!asksForWebSocket(c.req.raw.headers) || c.req.path.startsWith('/v1/backends/')) return next();
   const message = 'There are no WebSockets here: call the same path by HTTP, with a POST.';
-  const headers = { 'x-request-id': c.get('requestId') };
-  return errorResponse({ code: 'no_websockets', message }, headers);
+  return errorResponse({ code: 'no_websockets', message });
 });
 
 /** True where one of the protocols that are asked for is WebSocket, in any case (RFC 9110, 7.8). */

@@ -2,13 +2,15 @@
  * The console's API: who is signed in, and what the tenant's object answers. The contract is in
  * src/protocol/console; what changes a tenant is in settings.ts, what it has learned in tenant-views.ts, the stream in stream.ts.
  */
+
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
-import { refuse } from '../../auth/admin-tenant.ts';
 import { type ConsoleEnv, consoleAuth } from '../../auth/console-caller.ts';
 import { tenantNames } from '../../config/tenant-names.ts';
+import { errorResponse } from '../../http/errors.ts';
 import { digits, intWithin, textUpTo, textWithin } from '../../http/field-schemas.ts';
+import { given } from '../../http/given.ts';
 import { firstProblem } from '../../http/problem.ts';
 import { askTenant } from '../../objects/ask-object.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
@@ -52,12 +54,12 @@ export const consoleApi = new Hono<ConsoleEnv>()
   .get('/tenants/:tenant/now', (c) => look(c, { type: 'now' }))
   .get('/tenants/:tenant/line', (c) => {
     const query = lineQuery.safeParse(c.req.query());
-    if (!query.success) return refuseQuery(c, query.error);
+    if (!query.success) return refuseQuery(query.error);
     return look(c, { type: 'line', ...query.data });
   })
   .get('/tenants/:tenant/runs', (c) => {
     const query = runsQuery.safeParse(c.req.query());
-    if (!query.success) return refuseQuery(c, query.error);
+    if (!query.success) return refuseQuery(query.error);
     return look(c, { type: 'runs', filter: query.data });
   })
   .get('/tenants/:tenant/runs/:run', (c) =>
@@ -68,7 +70,7 @@ export const consoleApi = new Hono<ConsoleEnv>()
   )
   .get('/tenants/:tenant/trace', (c) => {
     const query = traceQuery.safeParse(c.req.query());
-    if (!query.success) return refuseQuery(c, query.error);
+    if (!query.success) return refuseQuery(query.error);
     return look(c, { type: 'trace', ...query.data }, 'application/jsonl');
   })
   .route('/', consoleViews)
@@ -76,7 +78,7 @@ export const consoleApi = new Hono<ConsoleEnv>()
 
 async function session(c: Context<ConsoleEnv>): Promise<Response> {
   const query = sessionQuery.safeParse(c.req.query());
-  if (!query.success) return refuseQuery(c, query.error);
+  if (!query.success) return refuseQuery(query.error);
   const caller = c.get('caller');
   const { names, after } =
     caller.role === 'tenant'
@@ -88,7 +90,7 @@ async function session(c: Context<ConsoleEnv>): Promise<Response> {
     role: caller.role,
     name: caller.name,
     tenants: names,
-    ...(after === undefined ? {} : { after }),
+    ...given({ after }),
     canGenerateTraffic: caller.role === 'admin' && playsTraffic(c.env),
     now: Date.now(),
   };
@@ -105,10 +107,10 @@ async function look(
   const key = caller.role === 'tenant' ? caller.key : undefined;
   const tenant = c.req.param('tenant') ?? '';
   const reply = await askTenant(c.env, tenant, (stub) => stub.look(question, key));
-  if (!reply.ok) return refuse(c, { code: reply.code });
+  if (!reply.ok) return errorResponse({ code: reply.code });
   return c.body(reply.json, 200, { 'content-type': type });
 }
 
-function refuseQuery(c: Context<ConsoleEnv>, error: z.core.$ZodError): Response {
-  return refuse(c, { code: 'invalid_request_error', ...firstProblem(error) });
+function refuseQuery(error: z.core.$ZodError): Response {
+  return errorResponse({ code: 'invalid_request_error', ...firstProblem(error) });
 }

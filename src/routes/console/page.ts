@@ -62,7 +62,7 @@ async function serve(c: Context<AppEnv>): Promise<Response> {
       headers: known === undefined ? {} : { 'if-none-match': known },
     }));
   if (!found || (!found.ok && found.status !== 304)) {
-    return errorResponse({ code: 'not_found' }, { 'x-request-id': c.get('requestId') });
+    return errorResponse({ code: 'not_found' });
   }
   const etag = found.headers.get('etag');
   const headers = new Headers({ 'cache-control': asset.cache, 'content-security-policy': POLICY });

@@ -3,10 +3,11 @@
  * orders to endpoints, and the audit log. Everybody who may see the tenant reads; only the
  * administrator changes, and reads who changed what. Mount it after `consoleAuth`.
  */
+
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
-import { documentOf, noTenant, refuse, refuseConfig, steer } from '../../auth/admin-tenant.ts';
+import { documentOf, noTenant, refuseConfig, steer } from '../../auth/admin-tenant.ts';
 import { conflictResponse, readVersion, versionTag } from '../../auth/config-change.ts';
 import { adminOnly, type ConsoleEnv } from '../../auth/console-caller.ts';
 import { acceptConfig } from '../../auth/incoming-config.ts';
@@ -21,6 +22,7 @@ import {
 } from '../../auth/tenant-steering.ts';
 import { keyLimitsSchema } from '../../config/key-limits.ts';
 import { MAX_CONFIG_BYTES } from '../../config/schema.ts';
+import { errorResponse } from '../../http/errors.ts';
 import { numberWithin } from '../../http/field-schemas.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
 import { type ConfigView, HIDDEN } from '../../protocol/console/settings.ts';
@@ -42,18 +44,18 @@ const by = (c: Ctx) => c.get('caller').name;
 export const consoleSettings = new Hono<ConsoleEnv>()
   .get('/tenants/:tenant/config', async (c) => {
     const document = await documentOf(c);
-    if (!document) return noTenant(c);
+    if (!document) return noTenant();
     return c.json(shown(document), 200, { etag: versionTag(document.version) });
   })
   .put('/tenants/:tenant/config', adminOnly, putConfig)
   .get('/tenants/:tenant/config-schema', async (c) => {
     const found = await c.env.ASSETS.fetch('https://assets/config-schema.json');
-    if (!found.ok) return refuse(c, { code: 'not_found' });
+    if (!found.ok) return errorResponse({ code: 'not_found' });
     return new Response(found.body, { headers: { 'content-type': 'application/json' } });
   })
   .get('/tenants/:tenant/config/versions', async (c) => {
     const reply = await viewJson(c, { type: 'versions' });
-    if (!reply.ok) return refuse(c, reply.error);
+    if (!reply.ok) return errorResponse(reply.error);
     const { rows } = storedVersions.parse(JSON.parse(reply.json));
     const hidden = rows.map((row) => ({ ...row, config: withHiddenKeys(row.config, HIDDEN) }));
     return c.json({ rows: hidden });
@@ -70,20 +72,22 @@ export const consoleSettings = new Hono<ConsoleEnv>()
   })
   .get('/tenants/:tenant/audit', adminOnly, (c) => {
     const after = auditCursor(c.req.query('after'));
-    return after.ok ? answerView(c, { type: 'audit', ...after.cursor }) : refuse(c, after.error);
+    return after.ok
+      ? answerView(c, { type: 'audit', ...after.cursor })
+      : errorResponse(after.error);
   });
 
 /** Saves a configuration, if the one that the page has read is still the present one. */
 async function putConfig(c: Context<ConsoleEnv, '/tenants/:tenant/config'>): Promise<Response> {
   const read = readVersion(c.req.header('if-match'));
-  if (!read.ok) return refuse(c, read.error);
+  if (!read.ok) return errorResponse(read.error);
   const { version } = read;
   if (version === undefined) {
     const message = 'Expected If-Match with the version that was read.';
-    return refuse(c, { code: 'invalid_request_error', param: 'if-match', message });
+    return errorResponse({ code: 'invalid_request_error', param: 'if-match', message });
   }
   const body = await readJson(c, configPut, MAX_CONFIG_BYTES + 1_000);
-  if (!body.ok) return refuse(c, body.error);
+  if (!body.ok) return errorResponse(body.error);
   const { config, undoes } = body.value;
   const stored = await storedConfigs(c, undoes);
   if (!stored.ok) return stored.refused;
@@ -92,13 +96,13 @@ async function putConfig(c: Context<ConsoleEnv, '/tenants/:tenant/config'>): Pro
     c.req.param('tenant'),
     c.env,
   );
-  if (!accepted.ok) return refuseConfig(c, accepted.problems);
+  if (!accepted.ok) return refuseConfig(accepted.problems);
   const undone = undoes === undefined ? {} : { undoes };
   const order = { type: 'config', config: accepted.text, ifVersion: version, ...undone } as const;
   const answer = await steer(c, order, by(c));
   if (answer.status === 'conflict') return conflictResponse(c, answer.document, shown);
   if (answer.status !== 'changed') {
-    return refuse(c, { code: answer.status === 'refused' ? answer.code : 'tenant_not_found' });
+    return errorResponse({ code: answer.status === 'refused' ? answer.code : 'tenant_not_found' });
   }
   const { document } = answer;
   return c.json(shown(document), 200, { etag: versionTag(document.version) });
@@ -113,17 +117,17 @@ async function storedConfigs(
   | { readonly ok: false; readonly refused: Response }
 > {
   const present = await documentOf(c);
-  if (!present) return { ok: false, refused: noTenant(c) };
+  if (!present) return { ok: false, refused: noTenant() };
   if (undoes === undefined) return { ok: true, configs: [present.config] };
   const reply = await viewJson(c, { type: 'version', version: undoes });
-  if (!reply.ok) return { ok: false, refused: refuse(c, reply.error) };
+  if (!reply.ok) return { ok: false, refused: errorResponse(reply.error) };
   const older = z.object({ config: json }).parse(JSON.parse(reply.json));
   return { ok: true, configs: [older.config, present.config] };
 }
 
 async function makeLimitedKey(c: Context<ConsoleEnv, '/tenants/:tenant/keys'>): Promise<Response> {
   const limits = await readJson(c, keyLimitsSchema);
-  if (!limits.ok) return refuse(c, limits.error);
+  if (!limits.ok) return errorResponse(limits.error);
   return makeKey(c, limits.value, by(c));
 }
 
@@ -132,12 +136,12 @@ async function setWeight(
 ): Promise<Response> {
   const app = nameOfPart(c.req.param('app'));
   if (!isName(app) || app === '__proto__') {
-    return refuse(c, { code: 'invalid_request_error', param: 'app' });
+    return errorResponse({ code: 'invalid_request_error', param: 'app' });
   }
   const order = await readJson(c, weightOrder);
-  if (!order.ok) return refuse(c, order.error);
+  if (!order.ok) return errorResponse(order.error);
   const answer = await steer(c, { type: 'weight', app, ...order.value }, by(c));
-  return answer.status === 'refused' ? refuse(c, { code: answer.code }) : c.body(null, 204);
+  return answer.status === 'refused' ? errorResponse({ code: answer.code }) : c.body(null, 204);
 }
 
 function shown({ version, config }: TenantDocument): ConfigView {

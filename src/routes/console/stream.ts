@@ -36,7 +36,7 @@ export async function openStream(c: Context<AppEnv>): Promise<Response> {
       param: 'sec-websocket-protocol',
       message,
     } as const;
-    return errorResponse(error, { 'x-request-id': c.get('requestId') });
+    return errorResponse(error);
   }
   const token = tokenOf(offered);
   const found = await consoleCaller(token, c.env);

@@ -4,9 +4,9 @@
  */
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
-import { ask, refuse } from '../../auth/admin-tenant.ts';
+import { ask } from '../../auth/admin-tenant.ts';
 import type { ConsoleEnv } from '../../auth/console-caller.ts';
-import { failure, type Outcome, wrongInput } from '../../http/errors.ts';
+import { errorResponse, failure, type Outcome, wrongInput } from '../../http/errors.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
 import type { SteeringQuestion } from '../../protocol/steering.ts';
 
@@ -17,14 +17,14 @@ const MAX_QUERY_CHARS = 256;
 export const consoleViews = new Hono<ConsoleEnv>()
   .get('/tenants/:tenant/warmth', (c) => {
     const from = numberIn(c, 'from');
-    if (!from.ok) return refuse(c, from.error);
+    if (!from.ok) return errorResponse(from.error);
     const to = numberIn(c, 'to');
-    if (!to.ok) return refuse(c, to.error);
+    if (!to.ok) return errorResponse(to.error);
     return answerView(c, { type: 'warmth', ...from.given, ...to.given });
   })
   .get('/tenants/:tenant/applications', (c) => {
     const after = numberIn(c, 'after');
-    if (!after.ok) return refuse(c, after.error);
+    if (!after.ok) return errorResponse(after.error);
     const q = c.req.query('q')?.slice(0, MAX_QUERY_CHARS);
     const named = q === undefined ? {} : { q };
     const cursor = after.given.after === undefined ? {} : { after: String(after.given.after) };
@@ -37,7 +37,7 @@ export const consoleViews = new Hono<ConsoleEnv>()
 /** Asks the tenant's object, and passes its answer on. */
 export async function answerView(c: Ctx, question: SteeringQuestion): Promise<Response> {
   const reply = await viewJson(c, question);
-  if (!reply.ok) return refuse(c, reply.error);
+  if (!reply.ok) return errorResponse(reply.error);
   return c.body(reply.json, 200, { 'content-type': 'application/json' });
 }
 
