@@ -77,6 +77,8 @@ export default defineConfig({
         test: {
           name: 'browser',
           sequence: { groupOrder: 1 },
+          // Each browser is several processes, which compute.
+          maxWorkers: 2,
           ...SHARED_MODULES,
           globalSetup: ['test/e2e/global-setup.ts'],
           include: ['test/browser/**/*.test.ts'],

@@ -25,7 +25,8 @@ export const MIGRATIONS = [
    DROP TABLE leases_by_call;`,
   // A long run's older calls (run_parts), so that a write of its row costs the same however long it is.
   // What a wake cost, and when the calls of a finished run waited and were served (call-times.ts); both
-  // NULL in older rows. Timelines, versions of the configuration, and the audit log.
+  // NULL in older rows. Timelines, versions of the configuration, and the audit log. Beginnings of
+  // prompts, only where an operator has them read ahead (prefix-texts.ts).
   `CREATE TABLE run_parts (run_id TEXT, part INTEGER, body TEXT, PRIMARY KEY (run_id, part))
      WITHOUT ROWID;
    ALTER TABLE wakes ADD COLUMN warm_ms REAL;
@@ -35,9 +36,8 @@ export const MIGRATIONS = [
      paused INTEGER, PRIMARY KEY (backend, endpoint, from_at)) WITHOUT ROWID;
    CREATE TABLE versions (version INTEGER PRIMARY KEY, at REAL, by TEXT, config TEXT);
    CREATE TABLE audit (seq INTEGER PRIMARY KEY, at REAL, by TEXT, action TEXT,
-     target TEXT, changes TEXT);`,
-  // Beginnings of prompts, only where an operator has them read ahead (prefix-texts.ts).
-  `CREATE TABLE prefixes (backend TEXT, link TEXT, chain TEXT, path TEXT, body TEXT, used_at REAL,
+     target TEXT, changes TEXT);
+   CREATE TABLE prefixes (backend TEXT, link TEXT, chain TEXT, path TEXT, body TEXT, used_at REAL,
      PRIMARY KEY (backend, link));`,
 ];
 

@@ -131,6 +131,29 @@ inBrowser('the door', () => {
     await page.locator('.live[data-state="live"]').waitFor();
   });
 
+  it('says that it is one page too many, shows what it asks for, and is live once there is room', async () => {
+    const { page } = opened;
+    server.isFull = true;
+    await signIn(page, origin, ADMIN);
+    await page.goto(`${origin}/console/t/demo/now`);
+    await page.locator('.live[data-state="full"]').waitFor();
+    await page.getByText('20 pages of this tenant are open already').waitFor();
+    await page.getByRole('table', { name: 'Runs that wait for llm' }).waitFor();
+    server.isFull = false;
+    await page.locator('.live[data-state="live"]').waitFor();
+    await page.getByText('20 pages of this tenant').waitFor({ state: 'detached' });
+  });
+
+  it('opens an application whose name is a path', async () => {
+    const { page } = opened;
+    await signIn(page, origin, ADMIN);
+    await page.goto(`${origin}/console/t/demo/applications`);
+    await page.getByRole('link', { name: '..', exact: true }).click();
+    await page.getByRole('heading', { name: '..', exact: true }).waitFor();
+    await page.reload();
+    await page.getByRole('heading', { name: '..', exact: true }).waitFor();
+  });
+
   it('says that a tenant is not there, when its stream says so', async () => {
     const { page } = opened;
     await signIn(page, origin, ADMIN);

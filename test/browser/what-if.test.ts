@@ -1,5 +1,6 @@
 /** The screen What if on the fake server: a replay beside what really happened, and its files. */
 import { readFile } from 'node:fs/promises';
+import { DOMParser } from 'linkedom';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launchChromium } from './chromium.ts';
@@ -89,12 +90,10 @@ inBrowser('what if', () => {
     const download = await saved;
     expect(download.suggestedFilename()).toBe('what-if.svg');
     const text = await readFile(await download.path(), 'utf8');
-    const root = await page.evaluate((svg) => {
-      const { documentElement } = new DOMParser().parseFromString(svg, 'image/svg+xml');
-      const lines = documentElement.querySelectorAll('[aria-label="line"] path');
-      return { name: documentElement.tagName, lines: lines.length };
-    }, text);
-    expect(root).toEqual({ name: 'svg', lines: 3 });
+    // Not in the page, whose policy is for its own elements.
+    const { documentElement } = new DOMParser().parseFromString(text, 'image/svg+xml');
+    expect(documentElement.tagName).toBe('svg');
+    expect(documentElement.querySelectorAll('[aria-label="line"] path')).toHaveLength(3);
     for (const name of ['really', 'as configured, replayed', 'what if', 'Completion time']) {
       expect(text).toContain(name);
     }

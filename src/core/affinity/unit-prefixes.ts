@@ -13,25 +13,22 @@ const MAX_LINKS = 8;
 /** More than the weight of what only one run has had. */
 const SEEN_TWICE = 1 + DECAY ** 16;
 
+interface Link extends PrefixLink {
+  weight: number;
+}
+
 interface Unit {
   readonly app: string;
   readonly unit: string;
   /** Runs that had a first call in it, and runs that began with it. */
   runs: number;
   begun: number;
-  readonly links: Map<string, { readonly tokens: number; weight: number }>;
+  /** What came least often first; of several the longest. */
+  links: Link[];
 }
 
-/** What survives a restart: application, unit, runs, those that began there, and fingerprints. */
-export type UnitPrefixesSnapshot = ReadonlyArray<
-  readonly [
-    app: string,
-    unit: string,
-    runs: number,
-    begun: number,
-    links: ReadonlyArray<readonly [id: string, tokens: number, weight: number]>,
-  ]
->;
+/** What survives a restart. */
+export type UnitPrefixesSnapshot = readonly Unit[];
 
 export class UnitPrefixes {
   /** The one that was not seen for longest first. */
@@ -40,28 +37,22 @@ export class UnitPrefixes {
   /** A run has its first call in a unit; `begins`: it begins with it. */
   saw(app: string, unit: string, chain: readonly PrefixLink[], begins: boolean): void {
     if (begins) for (const other of this.#units.values()) other.begun *= DECAY;
-    const seen = this.#take(app, unit);
-    if (begins) seen.begun += 1;
-    seen.runs = seen.runs * DECAY + 1;
-    for (const link of seen.links.values()) link.weight *= DECAY;
-    for (const { id, tokens } of chain) {
-      const known = seen.links.get(id);
-      if (known) known.weight += 1;
-      else seen.links.set(id, { tokens, weight: 1 });
-    }
-    while (seen.links.size > MAX_LINKS) seen.links.delete(leastOf(seen));
-  }
-
-  #take(app: string, unit: string): Unit {
     const key = keyOf(app, unit);
-    const seen = this.#units.get(key) ?? { app, unit, runs: 0, begun: 0, links: new Map() };
+    const seen = this.#units.get(key) ?? { app, unit, runs: 0, begun: 0, links: [] };
     this.#units.delete(key);
     this.#units.set(key, seen);
-    if (this.#units.size > MAX_UNITS) {
-      const [oldest] = this.#units.keys();
-      if (oldest !== undefined) this.#units.delete(oldest);
+    const [oldest] = this.#units.keys();
+    if (this.#units.size > MAX_UNITS && oldest !== undefined) this.#units.delete(oldest);
+    if (begins) seen.begun += 1;
+    seen.runs = seen.runs * DECAY + 1;
+    for (const link of seen.links) link.weight *= DECAY;
+    for (const link of chain) {
+      const known = linkOf(seen, link.id);
+      if (known) known.weight += 1;
+      else seen.links.push({ ...link, weight: 1 });
     }
-    return seen;
+    seen.links.sort((a, b) => a.weight - b.weight || b.tokens - a.tokens);
+    seen.links = seen.links.slice(-MAX_LINKS);
   }
 
   /**
@@ -89,7 +80,7 @@ export class UnitPrefixes {
     let best: PrefixLink | undefined;
     let most = 0;
     for (const link of chain) {
-      if ((seen?.links.get(link.id)?.weight ?? 0) < SEEN_TWICE) continue;
+      if ((linkOf(seen, link.id)?.weight ?? 0) < SEEN_TWICE) continue;
       const worth = link.tokens * shareIn(seen, link.id);
       if (worth > most) [best, most] = [link, worth];
     }
@@ -97,21 +88,11 @@ export class UnitPrefixes {
   }
 
   snapshot(): UnitPrefixesSnapshot | undefined {
-    if (this.#units.size === 0) return undefined;
-    return [...this.#units.values()].map(({ app, unit, runs, begun, links }) => [
-      app,
-      unit,
-      rounded(runs),
-      rounded(begun),
-      [...links].map(([id, { tokens, weight }]) => [id, tokens, rounded(weight)]),
-    ]);
+    return this.#units.size > 0 ? [...this.#units.values()] : undefined;
   }
 
   restore(from: UnitPrefixesSnapshot): void {
-    for (const [app, unit, runs, begun, links] of from) {
-      const known = links.map(([id, tokens, weight]) => [id, { tokens, weight }] as const);
-      this.#units.set(keyOf(app, unit), { app, unit, runs, begun, links: new Map(known) });
-    }
+    for (const unit of from) this.#units.set(keyOf(unit.app, unit.unit), unit);
   }
 
   forget(): void {
@@ -123,22 +104,10 @@ function keyOf(app: string, unit: string): string {
   return JSON.stringify([app, unit]);
 }
 
+function linkOf(unit: Unit | undefined, id: string): Link | undefined {
+  return unit?.links.find((link) => link.id === id);
+}
+
 function shareIn(unit: Unit | undefined, id: string): number {
-  return unit ? (unit.links.get(id)?.weight ?? 0) / (unit.runs + 1) : 0;
-}
-
-/** What came least often; of several the longest. */
-function leastOf({ links }: Unit): string {
-  let least = '';
-  let lowest = Infinity;
-  let longest = 0;
-  for (const [id, { weight, tokens }] of links) {
-    if (weight > lowest || (weight === lowest && tokens < longest)) continue;
-    [least, lowest, longest] = [id, weight, tokens];
-  }
-  return least;
-}
-
-function rounded(weight: number): number {
-  return Math.round(weight * 1_000) / 1_000;
+  return unit ? (linkOf(unit, id)?.weight ?? 0) / (unit.runs + 1) : 0;
 }

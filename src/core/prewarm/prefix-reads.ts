@@ -8,6 +8,7 @@
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
+import { RecentMap } from '../learning/recent-map.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
 import type { DailyAccounts } from './daily-accounts.ts';
@@ -53,7 +54,7 @@ export class PrefixReads {
   readonly #woken = new Map<Endpoint, Woken>();
   #kept = new Map<string, KeptPrefix>();
   /** When a text was last asked for, by backend and link, epoch ms. */
-  readonly #askedAt = new Map<string, number>();
+  readonly #askedAt = new RecentMap<number>(MAX_ASKED);
 
   constructor(view: RunsAndModels, daily: DailyAccounts) {
     this.#view = view;
@@ -76,7 +77,6 @@ export class PrefixReads {
   }
 
   clockWentBack(now: number): void {
-    for (const [key, at] of this.#askedAt) this.#askedAt.set(key, Math.min(at, now));
     for (const woken of this.#woken.values()) {
       const { read, endpoint } = woken;
       woken.warmSince = Math.min(woken.warmSince, endpoint.warmSince);
@@ -137,13 +137,10 @@ export class PrefixReads {
     if (!mayPay(backend.spec.prewarm.theta, prefillMs)) return undefined;
     const key = keyOf(backend.name, link.id);
     if (this.#kept.has(key)) return undefined;
-    if (now - (this.#askedAt.get(key) ?? -Infinity) < ASK_AGAIN_MS) return undefined;
-    this.#askedAt.delete(key);
+    // After a clock that went back, at once.
+    const sinceMs = now - (this.#askedAt.get(key) ?? -Infinity);
+    if (sinceMs >= 0 && sinceMs < ASK_AGAIN_MS) return undefined;
     this.#askedAt.set(key, now);
-    if (this.#askedAt.size > MAX_ASKED) {
-      const [oldest] = this.#askedAt.keys();
-      if (oldest !== undefined) this.#askedAt.delete(oldest);
-    }
     return link.id;
   }
 

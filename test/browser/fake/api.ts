@@ -4,7 +4,7 @@ import { nameOfPart } from '../../../src/protocol/console/path-part.ts';
 import type { RunsPage } from '../../../src/protocol/console/runs.ts';
 import { CONSOLE_CONTRACT, type SessionView } from '../../../src/protocol/console/session.ts';
 import type { KeyOrder } from '../../../src/protocol/console/settings.ts';
-import { APPS, applicationRow, applicationView } from './apps.ts';
+import { applicationRow, applicationView, KNOWN_APPS } from './apps.ts';
 import { FakeNow } from './now.ts';
 import { callStory, runRow, runStory } from './runs.ts';
 import { CONFIG_SCHEMA, FakeSettings } from './settings.ts';
@@ -184,14 +184,14 @@ export class FakeApi {
 }
 
 function applications(at: number, isEmpty: boolean): FakeAnswer {
-  const rows = isEmpty ? [] : APPS.map((app) => applicationRow(app, at));
+  const rows = isEmpty ? [] : KNOWN_APPS.map((app) => applicationRow(app, at));
   const page: ApplicationsPage = { rows, total: rows.length };
   return { status: 200, body: page };
 }
 
 function application({ method }: FakeRequest, id: string, at: number): FakeAnswer {
   if (method === 'PUT') return { status: 204 };
-  const app = APPS.find((known) => known.app === id);
+  const app = KNOWN_APPS.find((known) => known.app === id);
   return found(app && applicationView(app, at));
 }
 

@@ -29,6 +29,9 @@ export const APPS: readonly [FakeApp, ...FakeApp[]] = [
   { app: HOSTILE_NAME, units: ['ünïts and "quotes"', 'b'] },
 ];
 
+/** Also one without runs, whose name is a step in a path. */
+export const KNOWN_APPS: readonly FakeApp[] = [...APPS, { app: '..', units: ['up'] }];
+
 export function applicationRow(app: FakeApp, at: number): ApplicationRow {
   const known = app.app === HOSTILE_NAME ? 1 : 400 / app.units.length;
   return {

@@ -15,6 +15,7 @@ import {
   CONSOLE_PROTOCOL,
   PING,
   PONG,
+  STREAM_CLOSED,
   type StreamMessage,
 } from '../../../src/protocol/console/stream.ts';
 import { type FakeAnswer, FakeApi, type FakeOptions, TENANT_KEY } from './api.ts';
@@ -72,6 +73,8 @@ export class FakeServer {
 
   /** While true, no stream is opened. */
   refusesStreams = false;
+  /** While true, each further stream is one too many. */
+  isFull = false;
 
   /** Cuts all streams, as a restart of the object does. */
   cut(code = 1_011): void {
@@ -122,6 +125,7 @@ export class FakeServer {
       return;
     }
     this.#sockets.handleUpgrade(request, socket, head, (opened) => {
+      if (this.isFull) return opened.close(STREAM_CLOSED.full);
       this.#open.set(opened, name);
       opened.on('close', () => this.#open.delete(opened));
       const at = Date.now();

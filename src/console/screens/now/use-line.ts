@@ -46,7 +46,12 @@ export function useLine(tenant: string, backend: string, first: LinePage): Line 
       asked.current = null;
       if (!answer.ok) return;
       const { rows, after } = answer.value;
-      setPaged((before) => ({ rows: [...before.rows, ...rows], after, at: Date.now() }));
+      setPaged((before) => ({
+        // Each page is compared once, and not all of them with each word of the stream.
+        rows: withoutDoubles([...before.rows, ...rows], ({ run }) => run),
+        after,
+        at: Date.now(),
+      }));
     });
   }, [tenant, backend, next]);
   const renew = useCallback(() => {
@@ -64,11 +69,12 @@ export function useLine(tenant: string, backend: string, first: LinePage): Line 
   };
 }
 
-/** The live rows, then the others without those that are live now; places are counted. */
+/** The live rows, then the others, each once, without those that are live now. */
 export function joined(
   live: readonly WaitingRun[],
   others: readonly WaitingRun[],
 ): readonly WaitingRun[] {
   if (others.length === 0) return live;
-  return withoutDoubles([...live, ...others], ({ run }) => run);
+  const present = new Set(live.map(({ run }) => run));
+  return [...live, ...others.filter(({ run }) => !present.has(run))];
 }

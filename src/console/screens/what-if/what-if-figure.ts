@@ -34,6 +34,7 @@ export function svgOf(
     width: WIDTH_PX,
     height: HEIGHT_PX,
     marginLeft: 56,
+    marginRight: 32,
     marginTop: 44,
     style: `background: ${ground}; color: ${ink}; font: 13px system-ui, sans-serif`,
     x: { type: 'log', domain: [x[0] ?? 1, x.at(-1) ?? 10] },

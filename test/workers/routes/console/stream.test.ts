@@ -163,7 +163,7 @@ describe('a socket is closed', () => {
     const further = await Promise.all(Array.from({ length: 50 }, () => Page.open(name)));
     for (const page of further) {
       await page.until(({ closed }) => closed !== undefined);
-      expect(page.closed?.code).toBe(STREAM_CLOSED.slow);
+      expect(page.closed?.code).toBe(STREAM_CLOSED.full);
     }
     for (const page of pages) page.leave();
     for (const page of pages) await page.until(({ closed }) => closed !== undefined);
