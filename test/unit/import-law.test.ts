@@ -115,7 +115,13 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
 };
 
 const ROOMS = [...ALL_CORE, ...edge(...EDGE, ...TOP), ...OBJECTS];
-const PACKAGES = ['cloudflare:workers', 'hono', 'zod/mini', 'node:fs', 'itty-durable'];
+const PACKAGES = [
+  'cloudflare:workers',
+  'hono',
+  'zod/mini',
+  'node:fs',
+  'itty-durable/itty-durable.js',
+];
 
 let folder: string;
 /** The imports that the linter reports, by room. */

@@ -15,6 +15,8 @@ export class Lanes {
   /** Lanes by their first runs, but for those that changed since it was asked last. */
   readonly #order = new RankedQueue<Lane>();
   readonly #moved = new Set<Lane>();
+  /** Those of calls that are held back, by the endpoint. */
+  readonly #ofPlace = new Map<string, Set<Lane>>();
   /** The lanes in which runs of an application wait, where these have one key. */
   readonly #ofApp = new Map<string, Set<Lane>>();
   /** All runs of all lanes together. */
@@ -45,6 +47,8 @@ export class Lanes {
     this.#change(lane, ({ queue }) => queue.delete(entry));
     if (lane.queue.size > 0) return;
     this.#lanes.delete(laneName(lane.key, lane.place));
+    const ofPlace = this.#ofPlace.get(lane.place);
+    if (ofPlace?.delete(lane) && ofPlace.size === 0) this.#ofPlace.delete(lane.place);
   }
 
   #lane(key: string, place: string): Lane {
@@ -57,6 +61,9 @@ export class Lanes {
       queue: this.#newQueue((app, has) => this.#hasApp(lane, app, has)),
     };
     this.#lanes.set(name, lane);
+    const ofPlace = this.#ofPlace.get(place);
+    if (ofPlace) ofPlace.add(lane);
+    else if (place !== '') this.#ofPlace.set(place, new Set([lane]));
     return lane;
   }
 
@@ -140,6 +147,15 @@ export class Lanes {
       }
     }
     return { items, calls, workMs };
+  }
+
+  /** Slots of the calls that are held back for an endpoint and whose key is at most this one. */
+  heldBefore(endpoint: string, key: number): number {
+    let held = 0;
+    for (const { queue } of this.#ofPlace.get(endpoint) ?? []) {
+      held += queue.before(key, Infinity).calls;
+    }
+    return held;
   }
 
   /** What goes before a call that goes after all. */

@@ -11,6 +11,7 @@ export class WaitingEntries {
   /** Of those that are, by endpoint; without the endpoints that hold none. */
   readonly #held = new Map<string, Map<LiveRun, RunEntry>>();
   readonly #ofApp = new Map<string, Set<RunEntry>>();
+  #runs = 0;
 
   /** Endpoints for which calls are held back. */
   get places(): Iterable<string> {
@@ -19,10 +20,7 @@ export class WaitingEntries {
 
   /** Number of runs. */
   get runs(): number {
-    if (this.#held.size === 0) return this.#free.size;
-    const runs = new Set(this.#free.keys());
-    for (const entries of this.#held.values()) for (const run of entries.keys()) runs.add(run);
-    return runs.size;
+    return this.#runs;
   }
 
   /** The entry in which a call waits. */
@@ -56,15 +54,6 @@ export class WaitingEntries {
     return this.#ofApp.get(app) ?? [];
   }
 
-  /** Number of calls that are held back for an endpoint and whose key is at most this one. */
-  heldBefore(endpoint: string, key: number): number {
-    let held = 0;
-    for (const entry of this.#held.get(endpoint)?.values() ?? []) {
-      if ((presentKey(entry) ?? 0) <= key) held += entry.calls.length;
-    }
-    return held;
-  }
-
   /** The entries that are held back, in their order. */
   heldInOrder(): RunEntry[] {
     const entries = [...this.#held.values()].flatMap((e) => [...e.values()]);
@@ -87,6 +76,7 @@ export class WaitingEntries {
     }
     const existing = entries.get(run);
     if (existing) return existing;
+    if (!this.ofRun(run)) this.#runs += 1;
     const { app } = run;
     const entry = {
       run,
@@ -116,7 +106,7 @@ export class WaitingEntries {
     const { run, place } = entry;
     this.#leaveApp(entry);
     const entries = this.#at(place);
-    entries?.delete(run);
+    if (entries?.delete(run) && !this.ofRun(run)) this.#runs -= 1;
     if (place !== '' && entries?.size === 0) this.#held.delete(place);
   }
 

@@ -94,9 +94,9 @@ export class WaitingQueue {
     return this.#totals.heldFor(endpoint);
   }
 
-  /** Number of those whose key is at most this one. */
+  /** Slots of those whose key is at most this one. */
   heldBefore(endpoint: string, key: number): number {
-    return this.#entries.heldBefore(endpoint, key);
+    return this.#lanes.heldBefore(endpoint, key);
   }
 
   /** The calls that are held back, in their order. */
