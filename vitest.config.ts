@@ -9,6 +9,9 @@ const PATIENCE = { testTimeout: 300_000, hookTimeout: 300_000 };
 /** No file keeps state in modules, and loading them anew for each file takes half of the time. */
 const SHARED_MODULES = { isolate: false };
 
+/** They import each other without an extension, which workerd does not resolve. */
+const ITTY_DURABLE = ['itty-durable/itty-durable.js', 'itty-durable/proxy-durable.js'];
+
 export default defineConfig({
   test: {
     // Most files wait for processes and timers more than they compute.
@@ -27,7 +30,8 @@ export default defineConfig({
         resolve: {
           alias: {
             'cloudflare:workers': modules,
-            'itty-durable': modules,
+            'itty-durable/itty-durable.js': modules,
+            'itty-durable/proxy-durable.js': modules,
           },
         },
         test: {
@@ -56,7 +60,7 @@ export default defineConfig({
           globalSetup: ['test/built-assets.ts'],
           ...PATIENCE,
           include: ['test/workers/**/*.test.ts'],
-          deps: { optimizer: { ssr: { enabled: true, include: ['itty-durable'] } } },
+          deps: { optimizer: { ssr: { enabled: true, include: ITTY_DURABLE } } },
         },
       },
       {

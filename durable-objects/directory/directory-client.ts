@@ -2,7 +2,7 @@
  * The typed client of the directory (directory.ts): it finds a tenant's shard and validates
  * answers. itty-durable's proxies are untyped and must not leave this file: awaiting one hangs.
  */
-import { proxyDurable } from 'itty-durable';
+import { proxyDurable } from 'itty-durable/proxy-durable.js';
 import * as z from 'zod/mini';
 import { shardOf as shardOfName } from '../../src/protocol/shard-of.ts';
 import type { TenantDirectory } from './directory.ts';

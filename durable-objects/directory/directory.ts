@@ -5,7 +5,7 @@
  * depends on it. If it is lost, the tenants' next calls fill it again. Callers use
  * directory-client.ts.
  */
-import { createDurable } from 'itty-durable';
+import { createDurable } from 'itty-durable/itty-durable.js';
 
 /** Most tenants of a shard: its whole state is one stored value, which may hold 2 MB. */
 const MAX_TENANTS = 10_000;

@@ -21,6 +21,7 @@ const CORE = [
   'arrivals',
   'order',
   'backends',
+  'waits',
   'prewarm',
 ];
 const EDGE = ['http', 'endpoints', 'protocol', 'objects', 'apis', 'identity', 'config', 'auth'];
@@ -60,8 +61,10 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
     'runs',
     'gittins',
   ),
+  'src/core/waits': core('backends', 'order', 'learning', 'runs', 'gittins'),
   'src/core/dispatch': core(
     'prewarm',
+    'waits',
     'backends',
     'arrivals',
     'order',
@@ -112,7 +115,13 @@ const LAW: Readonly<Record<string, readonly string[]>> = {
 };
 
 const ROOMS = [...ALL_CORE, ...edge(...EDGE, ...TOP), ...OBJECTS];
-const PACKAGES = ['cloudflare:workers', 'hono', 'zod/mini', 'node:fs', 'itty-durable'];
+const PACKAGES = [
+  'cloudflare:workers',
+  'hono',
+  'zod/mini',
+  'node:fs',
+  'itty-durable/itty-durable.js',
+];
 
 let folder: string;
 /** The imports that the linter reports, by room. */

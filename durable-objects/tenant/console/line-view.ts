@@ -4,7 +4,6 @@
  */
 import type { Backend } from '../../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../../src/core/dispatch/dispatcher.ts';
-import { untoldPlace } from '../../../src/core/dispatch/queue-place.ts';
 import { queueRankOf } from '../../../src/core/dispatch/queue-rank.ts';
 import type { PolicyName } from '../../../src/core/order/policies/registry.ts';
 import { POLICIES } from '../../../src/core/order/policies/registry.ts';
@@ -47,7 +46,7 @@ export function linePage(
     if (index >= after) {
       const { rankMs, boundMs } = dispatcher.queueRank(waiting.head) ?? row;
       const why = reasonsOf({ ...row, boundMs }, ahead, line, order.policy);
-      const eta = after === 0 ? untoldPlace(waiting.head, backend, now) : undefined;
+      const eta = after === 0 ? dispatcher.placeSeen(waiting.head, now) : undefined;
       rows.push({
         ...shown(waiting.head, waiting.calls, index + 1, why),
         rankMs: Math.round(rankMs),
@@ -59,7 +58,7 @@ export function linePage(
     index += 1;
   }
   for (const call of beside.slice(Math.max(0, after - index), Math.max(0, end - index))) {
-    const place = untoldPlace(call, backend, now);
+    const place = dispatcher.placeSeen(call, now);
     rows.push({
       ...shown(call, 1, total, [reasonBeside(call, place?.waitMs)]),
       ...(place ? { expectedWaitMs: Math.round(place.waitMs) } : {}),

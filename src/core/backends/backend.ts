@@ -65,6 +65,8 @@ export class Backend {
   /** The model that was asked for last. */
   #lastModel: string | undefined;
   readonly waitCorrection = new WaitCorrection();
+  /** The same of waits that were forecast by draws. */
+  readonly forecastCorrection = new WaitCorrection();
   #forecast: { readonly at: number; readonly slots: SlotForecast } | undefined;
   /** When a waiting call last got a slot, or the first one began to wait, epoch ms. */
   #movedAt = -Infinity;
@@ -493,10 +495,11 @@ export class Backend {
     this.#running.add(call);
     this.#forecast = undefined;
     if (call.told) {
-      const { at, callsAhead, explainedMs } = call.told;
+      const { at, callsAhead, explainedMs, isForecast } = call.told;
       call.told = undefined;
       if (call.coldSince === undefined) {
-        this.waitCorrection.observe(callsAhead, explainedMs, now - at);
+        const correction = isForecast ? this.forecastCorrection : this.waitCorrection;
+        correction.observe(callsAhead, explainedMs, now - at);
       }
     }
     this.#movedAt = now;

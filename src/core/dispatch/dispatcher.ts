@@ -26,11 +26,12 @@ import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
+import { WaitForecasts } from '../waits/wait-forecasts.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { grantEffect } from './grant-effect.ts';
-import { type QueuePlace, queuePlace } from './queue-place.ts';
+import { type QueuePlace, queuePlace, untoldPlace } from './queue-place.ts';
 import { type QueueRank, withHold } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
@@ -64,6 +65,7 @@ export class Dispatcher {
   readonly #calls: CallsInFlight;
   readonly #prewarmer: Prewarmer;
   readonly #ranking: Ranking;
+  readonly #waits: WaitForecasts;
   #config: DispatcherConfig;
   #effects: Effect[] = [];
   /** Stored runs that are not learned yet. */
@@ -82,6 +84,16 @@ export class Dispatcher {
     this.backends = this.#roster.all;
     const { backends, appArrivals, speeds, register } = this;
     this.#ranking = new Ranking({ backends, models, speeds }, config, options.policy);
+    this.#waits = new WaitForecasts({
+      backends,
+      models,
+      speeds,
+      idleRuns: register.recentlyIdle,
+      weightOf: (run, call) => this.#ranking.weightOf(run, call),
+      keyAfter: (key, workMs, arrivedAt, weight) =>
+        this.#ranking.keyAfter(key, workMs, arrivedAt, weight),
+      keyOf: (arrivedAt, rankMs, weight) => this.#ranking.foreseenKey(arrivedAt, rankMs, weight),
+    });
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
@@ -177,10 +189,30 @@ export class Dispatcher {
     return withHold(rank, call.run, holdMs > 0 ? this.#now + holdMs : call.placed.heldTo);
   }
 
-  /** Place and expected wait of a waiting call; undefined where it does not wait. */
+  /**
+   * Place and expected wait of a waiting call, which is told; undefined where it does not wait. What
+   * it is told is compared with its wait.
+   */
   place(call: LiveCall, now: number): QueuePlace | undefined {
+    return this.#placeOf(call, now, queuePlace);
+  }
+
+  /** The same for one who only looks. */
+  placeSeen(call: LiveCall, now: number): QueuePlace | undefined {
+    return this.#placeOf(call, now, untoldPlace);
+  }
+
+  #placeOf(call: LiveCall, now: number, placeOf: typeof queuePlace): QueuePlace | undefined {
     const backend = this.backends.get(call.request.backend);
-    return backend && !call.lease ? queuePlace(call, backend, now) : undefined;
+    if (!backend || call.lease) return undefined;
+    return placeOf(call, backend, now, this.#forecastMs(call, backend, now));
+  }
+
+  /** The wait by draws of how the queue may go on; undefined where its order is not foreseen so. */
+  #forecastMs(call: LiveCall, backend: Backend, now: number): number | undefined {
+    const isForeseen = this.#ranking.hasForeseenKeys && !backend.shares.isDivided;
+    if (!isForeseen || !backend.isWarm || call.placed.parkedAt !== undefined) return undefined;
+    return this.#waits.waitMs(call, backend, now);
   }
 
   /**
@@ -367,6 +399,7 @@ export class Dispatcher {
     if (!this.register.hasRoom(run, request.keyId)) {
       return this.#refuse(request, 'open_runs_exceeded', backend.speed.meanServiceMs);
     }
+    if (!run) this.#waits.arrivals.add({ at: now, app: request.app, unit: request.unit, visit: 1 });
     const outstanding = run?.outstanding ?? 0;
     if (outstanding >= (this.#config.runCalls ?? Infinity)) {
       return this.#refuse(request, 'run_calls_exceeded', backend.speed.meanServiceMs);

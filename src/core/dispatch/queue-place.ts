@@ -17,8 +17,13 @@ export interface QueuePlace {
  * Undefined where the call does not wait in the backend's queue or for an adapter. What the call is
  * told is compared with its wait, once that is over.
  */
-export function queuePlace(call: LiveCall, backend: Backend, now: number): QueuePlace | undefined {
-  const place = untoldPlace(call, backend, now);
+export function queuePlace(
+  call: LiveCall,
+  backend: Backend,
+  now: number,
+  forecastMs?: number,
+): QueuePlace | undefined {
+  const place = untoldPlace(call, backend, now, forecastMs);
   if (place?.told) call.told ??= place.told;
   return place && { position: place.position, waitMs: place.waitMs };
 }
@@ -28,6 +33,7 @@ export function untoldPlace(
   call: LiveCall,
   backend: Backend,
   now: number,
+  forecastMs?: number,
 ): (QueuePlace & { readonly told?: ExplainedWait }) | undefined {
   // It waits for a load, whatever is in the queue.
   if (call.placed.parkedAt !== undefined) {
@@ -36,6 +42,11 @@ export function untoldPlace(
   const ahead = backend.queue.ahead(call, backend.shares.isDivided);
   if (!ahead) return undefined;
   const { items, calls, workMs } = ahead;
+  if (forecastMs !== undefined) {
+    const told = { at: now, callsAhead: calls, explainedMs: forecastMs, isForecast: true };
+    const waitMs = forecastMs * backend.forecastCorrection.of(calls);
+    return { position: items + 1, waitMs, told };
+  }
   const explainedMs = backend.explainedWaitMs(calls, workMs, now);
   const waitMs = backend.startMs(now) + explainedMs * backend.waitCorrection.of(calls);
   const told = { at: now, callsAhead: calls, explainedMs };

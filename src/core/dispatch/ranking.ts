@@ -57,13 +57,32 @@ export class Ranking {
     // A rank that ages is the run's remaining work, as far as it goes before others.
     if (this.#policy.key === 'aged') {
       return (run, call, key) =>
-        (key - this.#config.alpha * run.arrivedAt) * this.#weightOf(run, call);
+        (key - this.#config.alpha * run.arrivedAt) * this.weightOf(run, call);
     }
     if (!this.#policy.keepsPlace) return undefined;
     return (run, call) => {
       const inputs = this.#inputs(run, call);
       return inputs.model.meanRemainingMs(queryOf(inputs));
     };
+  }
+
+  /** True where a run's key follows from its rank or its arrival alone, so that it can be foreseen. */
+  get hasForeseenKeys(): boolean {
+    const { key, keepsPlace, timing } = this.#policy;
+    return !timing && (key === 'aged' || keepsPlace === true);
+  }
+
+  /** Key of a run that is of this rank then; `weight`: that of the run. */
+  foreseenKey(arrivedAt: number, rankMs: () => number, weight: number): number {
+    if (this.#policy.key !== 'aged') return arrivedAt;
+    return rankMs() / weight + this.#config.alpha * arrivedAt;
+  }
+
+  /** Key of a run once it has got so much more of its work. */
+  keyAfter(key: number, workMs: number, arrivedAt: number, weight: number): number {
+    if (this.#policy.key !== 'aged') return key;
+    const aged = this.#config.alpha * arrivedAt;
+    return aged + Math.max((key - aged) / 10, key - aged - workMs / weight);
   }
 
   /** The rank and overtaking bound that follow from a run's key. */
@@ -110,11 +129,12 @@ export class Ranking {
   readonly #keyOf = (run: LiveRun, call: LiveCall): number => {
     const rank = this.#policy.rank(this.#inputs(run, call));
     if (this.#policy.key === 'rank') return rank;
-    return rank / this.#weightOf(run, call) + this.#config.alpha * run.arrivedAt;
+    return rank / this.weightOf(run, call) + this.#config.alpha * run.arrivedAt;
   };
 
-  #weightOf(run: LiveRun, call: LiveCall): number {
-    return weightOf(this.#config.weights, run.app) * (call.request.weight ?? 1);
+  /** Weight of a run: its ranks are divided by it. */
+  weightOf(run: Pick<LiveRun, 'app'>, call?: LiveCall): number {
+    return weightOf(this.#config.weights, run.app) * (call?.request.weight ?? 1);
   }
 
   /** What the run yet asks of the call's backend is taken to be asked of the call's model. */

@@ -22,6 +22,8 @@ import { SilentRuns } from './silent-runs.ts';
  * traffic shares, would cost ever more.
  */
 const MAX_CALLS = 10_000;
+/** Runs that are remembered once their calls have ended. */
+const MAX_RECENTLY_IDLE = 64;
 
 /** The call or the client's own unit that opens a run. */
 type Opener = Pick<CallRequest, 'app'> &
@@ -39,6 +41,9 @@ export class RunRegister {
   readonly #names = new RunNames(this.runs);
   readonly #models: ApplicationModels;
   readonly #speeds: Speeds;
+  /** Runs without a call in flight, the last ones that were left; some have ended. */
+  readonly recentlyIdle: LiveRun[] = [];
+  #idleAt = 0;
   /** Effects of runs that ended because a new run took their place; the next step emits them. */
   #replaced: Effect[] = [];
   #seq = 0;
@@ -126,6 +131,8 @@ export class RunRegister {
     if (run.broken && call.request.final && !call.request.sole) run.final = false;
     if (run.final) return this.#finish(run, now);
     this.#awaitSilence(run);
+    this.recentlyIdle[this.#idleAt] = run;
+    this.#idleAt = (this.#idleAt + 1) % MAX_RECENTLY_IDLE;
     return undefined;
   }
 

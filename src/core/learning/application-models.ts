@@ -8,6 +8,7 @@ import type { Speeds } from '../runs/demand.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import { ApplicationModel } from './application-model.ts';
 import type { SilenceBounds } from './learned-silence.ts';
+import { PastRuns } from './past-runs.ts';
 import { PriorPool } from './prior-pool.ts';
 import type { Random } from './random.ts';
 
@@ -19,6 +20,8 @@ export class ApplicationModels {
   /** The model of an application that was never seen: it has only the tenant's prior. */
   readonly #unknown = new ApplicationModel('', this.#pool);
   readonly #random: Random;
+  /** The last runs as wholes. */
+  readonly past = new PastRuns();
 
   constructor(random: Random) {
     this.#random = random;
@@ -49,6 +52,7 @@ export class ApplicationModels {
       if (oldest !== undefined) this.#models.delete(oldest);
     }
     model.learn(run, at, speeds, this.#random);
+    this.past.learn(run, speeds);
   }
 
   /** Silence after which a run of the application counts as ended, ms. */

@@ -40,6 +40,8 @@ export interface WaitingRun {
   /** Its call that goes next; `placed.heldFor` says where it waits. */
   readonly head: LiveCall;
   readonly calls: number;
+  /** Its calls in the order in which they go. */
+  readonly list: readonly LiveCall[];
   readonly key: number;
   /** It goes before the order because of its deadline. */
   readonly urgent?: boolean;

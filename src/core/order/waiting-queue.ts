@@ -184,6 +184,11 @@ export class WaitingQueue {
     return entry && Math.max(entry.promisedKey, presentKey(entry) ?? -Infinity);
   }
 
+  /** Number of calls of its run that go before a waiting call. */
+  turnOf(call: LiveCall): number {
+    return Math.max(0, this.#entries.of(call)?.calls.indexOf(call) ?? 0);
+  }
+
   /**
    * What goes before a call; undefined where it does not wait here. `isShared`: API keys take turns,
    * so that of another key's calls about as many go before it as of its own.
@@ -204,7 +209,7 @@ export class WaitingQueue {
     for (const entry of this.#lanes.inOrder()) {
       const [head] = entry.calls;
       const key = presentKey(entry) ?? Infinity;
-      if (head) yield { run: entry.run, head, calls: entry.calls.length, key };
+      if (head) yield { run: entry.run, head, calls: entry.calls.length, list: entry.calls, key };
     }
   }
 

@@ -57,6 +57,8 @@ export interface ExplainedWait {
   readonly at: number;
   readonly callsAhead: number;
   readonly explainedMs: number;
+  /** It was forecast by draws. */
+  readonly isForecast?: boolean;
 }
 
 /** A call that has just been submitted. */

@@ -46,6 +46,14 @@ describe('the configuration', () => {
       });
     });
 
+    it('reads no prefixes unless that is turned on, where a backend has the last word', () => {
+      expect(specOf({})).not.toHaveProperty('prefix');
+      expect(specOf({}, { prefix: true })).toMatchObject({ prefix: true });
+      expect(specOf({ prefix: true })).toMatchObject({ prefix: true });
+      expect(specOf({ prefix: true }, { prefix: false })).not.toHaveProperty('prefix');
+      expect(specOf({}, { prefix: 'yes' })).toBe('backends.m.prewarm.prefix');
+    });
+
     it('derives theta from the two prices, the nearer setting first', () => {
       const prices = { pricePerWarmSecond: 1, valuePerSecond: 3 };
       expect(specOf(prices)).toMatchObject({ theta: 0.25, pricePerWarmSecond: 1 });

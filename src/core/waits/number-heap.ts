@@ -1,0 +1,65 @@
+/** A binary min-heap of numbers that are ordered by another number, without an object for each. */
+
+export class NumberHeap {
+  readonly #keys: number[] = [];
+  readonly #values: number[] = [];
+
+  get size(): number {
+    return this.#keys.length;
+  }
+
+  /** The smallest key; Infinity where it is empty. */
+  get key(): number {
+    return this.#keys[0] ?? Infinity;
+  }
+
+  /** The value of the smallest key; -1 where it is empty. */
+  get value(): number {
+    return this.#values[0] ?? -1;
+  }
+
+  clear(): void {
+    this.#keys.length = 0;
+    this.#values.length = 0;
+  }
+
+  push(key: number, value: number): void {
+    const [keys, values] = [this.#keys, this.#values];
+    let at = keys.length;
+    keys.push(key);
+    values.push(value);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = keys[parent] as number;
+      if (above <= key) break;
+      keys[at] = above;
+      values[at] = values[parent] as number;
+      at = parent;
+    }
+    keys[at] = key;
+    values[at] = value;
+  }
+
+  /** Removes the smallest and returns its value. */
+  pop(): number {
+    const [keys, values] = [this.#keys, this.#values];
+    const first = this.value;
+    const key = keys.pop() as number;
+    const value = values.pop() as number;
+    const n = keys.length;
+    if (n === 0) return first;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= n) break;
+      if (child + 1 < n && (keys[child + 1] as number) < (keys[child] as number)) child += 1;
+      if ((keys[child] as number) >= key) break;
+      keys[at] = keys[child] as number;
+      values[at] = values[child] as number;
+      at = child;
+    }
+    keys[at] = key;
+    values[at] = value;
+    return first;
+  }
+}

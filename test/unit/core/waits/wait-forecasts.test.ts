@@ -1,0 +1,105 @@
+/** Waits that are forecast by draws of how the queue may go on. */
+import { describe, expect, it, vi } from 'vitest';
+import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
+import { seededRandom } from '../../../../src/core/learning/random.ts';
+import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
+import { SceneBuilder } from '../../../../src/core/waits/scene-builder.ts';
+import { backendSpec, callRequest, configOf } from '../../../dispatch-builders.ts';
+import { llm, runOf } from '../../../run-builders.ts';
+
+/** Each output token takes a second. */
+const SPEED = { inputMs: 0, outputMs: 1_000 };
+
+function dispatcherOf(policy: 'app-fcfs' | 'gittins' = 'gittins', slots = 1): Dispatcher {
+  const backends = { llm: backendSpec({ slots, speed: SPEED }) };
+  const dispatcher = new Dispatcher(configOf({ policy, backends }), { random: seededRandom(1) }, 0);
+  // Long prompts have long answers.
+  for (let i = 0; i < 20; i += 1) {
+    for (const [input, output] of [
+      [100 + i, 4],
+      [900 + i, 40],
+    ] as const) {
+      dispatcher.models.learn(runOf('app', llm('unit', [output], input)), i, dispatcher.speeds);
+    }
+  }
+  return dispatcher;
+}
+
+function submit(dispatcher: Dispatcher, id: string, at: number, more: Partial<CallRequest> = {}) {
+  const fields = { arrivedAt: at, runId: id, app: 'app', unit: 'unit', final: true, ...more };
+  dispatcher.step([{ type: 'submitted', call: callRequest(id, fields) }], at);
+}
+
+function told(dispatcher: Dispatcher, id: string, at: number): number {
+  const call = dispatcher.call(id);
+  return (call && dispatcher.place(call, at)?.waitMs) ?? Number.NaN;
+}
+
+describe('a forecast wait', () => {
+  it.each(['app-fcfs', 'gittins'] as const)('knows calls by their prompts, under %s', (policy) => {
+    const waitBehind = (inputTokens: number) => {
+      const dispatcher = dispatcherOf(policy);
+      submit(dispatcher, 'running', 0, { inputTokens });
+      submit(dispatcher, 'mine', 1, { inputTokens: 100 });
+      return told(dispatcher, 'mine', 1_000);
+    };
+    expect(waitBehind(105)).toBeCloseTo(3_000, -1);
+    expect(waitBehind(905)).toBeCloseTo(39_000, -1);
+  });
+
+  it('takes a call that has run for longer than its like for a longer one', () => {
+    const dispatcher = dispatcherOf();
+    submit(dispatcher, 'running', 0, { inputTokens: 500 });
+    submit(dispatcher, 'mine', 1, { inputTokens: 100 });
+    expect(told(dispatcher, 'mine', 10_000)).toBeCloseTo(30_000, -1);
+    // Beyond all that is known it is told something, and more the longer it takes.
+    const later = [60_000, 120_000].map((at) => told(dispatcher, 'mine', at));
+    expect(Math.min(...later)).toBeGreaterThan(0);
+    expect(later[1]).toBeGreaterThan(later[0] ?? Infinity);
+  });
+
+  it('counts what the runs ahead ask next', () => {
+    const dispatcher = dispatcherOf('app-fcfs');
+    for (let i = 0; i < 20; i += 1) {
+      const visits = [1, 2, 3].map((n) => llm(`step${n}`, [10]));
+      dispatcher.models.learn(runOf('steps', ...visits), i, dispatcher.speeds);
+    }
+    submit(dispatcher, 'ahead', 0, { app: 'steps', unit: 'step1', final: false });
+    submit(dispatcher, 'mine', 1);
+    expect(told(dispatcher, 'mine', 1)).toBeCloseTo(30_000, -2);
+  });
+
+  it('is a function of what happened', () => {
+    const tellings = [1, 2].map(() => {
+      const dispatcher = dispatcherOf('gittins', 2);
+      for (let i = 0; i < 12; i += 1) {
+        submit(dispatcher, `c${i}`, i * 100, { inputTokens: i % 2 ? 110 : 910 });
+      }
+      return Array.from({ length: 10 }, (_, i) => told(dispatcher, `c${i + 2}`, 2_000));
+    });
+    expect(tellings[0]).toEqual(tellings[1]);
+    expect(tellings[0]?.every((ms) => ms >= 0)).toBe(true);
+  });
+
+  it('is told to one who only looks without a comparison with what comes', () => {
+    const dispatcher = dispatcherOf();
+    submit(dispatcher, 'running', 0);
+    submit(dispatcher, 'mine', 1);
+    const call = dispatcher.call('mine');
+    expect(call && dispatcher.placeSeen(call, 500)?.waitMs).toBeGreaterThan(0);
+    expect(call?.told).toBeUndefined();
+    expect(told(dispatcher, 'mine', 500)).toBe(call && dispatcher.placeSeen(call, 500)?.waitMs);
+    expect(call?.told).toMatchObject({ isForecast: true });
+  });
+
+  it('is computed for many who ask at once, and not for each of them', () => {
+    const scenes = vi.spyOn(SceneBuilder.prototype, 'scene');
+    const dispatcher = dispatcherOf();
+    for (let i = 0; i < 1_000; i += 1) submit(dispatcher, `c${i}`, 0, { inputTokens: 100 });
+    expect(scenes).toHaveBeenCalledTimes(0);
+    for (let i = 1; i < 1_000; i += 1) expect(told(dispatcher, `c${i}`, 1)).toBeGreaterThan(0);
+    expect(scenes.mock.calls.length).toBeGreaterThan(0);
+    expect(scenes.mock.calls.length).toBeLessThan(30);
+    scenes.mockRestore();
+  });
+});
