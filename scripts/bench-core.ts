@@ -178,7 +178,11 @@ function benchDispatch(policy: 'las' | 'gittins', endpoints = 1): void {
   const where = endpoints > 1 ? `, ${endpoints} endpoints` : '';
   const what = `submit + grant + end, ${policy}, ${WAITING} waiting${where}`;
   row(what, took, '');
-  row(`  of it the grant${where}`, `${grantUs().toFixed(2)} us`, endpoints > 1 ? '< 30 us' : '< 20 us');
+  row(
+    `  of it the grant${where}`,
+    `${grantUs().toFixed(2)} us`,
+    endpoints > 1 ? '< 30 us' : '< 20 us',
+  );
 
   /** A running call is cancelled, which teaches nothing, and the next one gets its slot: median, us. */
   function grantUs(): number {
