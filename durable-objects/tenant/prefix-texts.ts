@@ -6,10 +6,14 @@
 
 import { readsPrefixes } from '../../src/config/prewarm-settings.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
-import { type KeptPrefix, MAX_LINKS, type PrefixText } from '../../src/protocol/tenant.ts';
+import {
+  type KeptPrefix,
+  MAX_LINKS,
+  MAX_PREFIX_BYTES,
+  type PrefixText,
+} from '../../src/protocol/tenant.ts';
 
 const MAX_TEXTS = 16;
-const MAX_BYTES = 262_144;
 
 export class PrefixTexts {
   readonly #sql: SqlStorage;
@@ -24,7 +28,7 @@ export class PrefixTexts {
     if (
       link === undefined ||
       chain.length > MAX_LINKS ||
-      new TextEncoder().encode(body).length > MAX_BYTES
+      new TextEncoder().encode(body).length > MAX_PREFIX_BYTES
     )
       return false;
     if (!readsPrefixes(config, backend)) return false;

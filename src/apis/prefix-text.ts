@@ -5,7 +5,7 @@
  */
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type ScannedJson, scanJson, USUAL_BOUNDS } from '../http/json-scan.ts';
-import type { PrefixLink } from '../protocol/tenant.ts';
+import { MAX_PREFIX_BYTES, type PrefixLink } from '../protocol/tenant.ts';
 import { sketchBody } from './body-sketch.ts';
 import type { ModelApi } from './model-apis.ts';
 import type { ModelRequest } from './model-request.ts';
@@ -18,8 +18,6 @@ export interface CutPrefix {
   readonly body: string;
 }
 
-/** Longest text that is cut, bytes; the object that keeps it takes as many. */
-const MAX_BYTES = 262_144;
 /** Messages before a cut at most: what runs have in common is at the beginning. */
 const MAX_MESSAGES = 64;
 
@@ -60,7 +58,7 @@ export function cutPrefix(
   if (!scanned.ok) return undefined;
   const { json } = scanned;
   const head = headOf(bytes, json, model);
-  const items = itemsOf(bytes, json, form.list, MAX_BYTES - head.length);
+  const items = itemsOf(bytes, json, form.list, MAX_PREFIX_BYTES - head.length);
   const bodyOf = (count: number, more: readonly string[] = []) =>
     `${head},"${form.list}":[${[...items.slice(0, count), ...more].join(',')}],`;
   const chainOf = (count: number) => {
@@ -89,7 +87,7 @@ function headOf(bytes: Uint8Array, { fields }: ScannedJson, model: string): stri
   let head = `{"model":${JSON.stringify(model)}`;
   for (const name of FIELDS) {
     const span = fields.get(name);
-    if (!span || head.length + span.end - span.start > MAX_BYTES) continue;
+    if (!span || head.length + span.end - span.start > MAX_PREFIX_BYTES) continue;
     head += `,"${name}":${decoder.decode(bytes.subarray(span.start, span.end))}`;
   }
   return head;

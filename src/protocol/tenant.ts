@@ -252,6 +252,9 @@ export interface AdapterOrder extends PingOrder {
   readonly spare: readonly string[];
 }
 
+/** Longest body of one, bytes. */
+export const MAX_PREFIX_BYTES = 262_144;
+
 /** The beginning of prompts, as the request by which an endpoint reads it. */
 export interface PrefixText extends KeptPrefix {
   /** Path after the endpoint's URL. */

@@ -48,7 +48,7 @@ export function linePage(
       const why = reasonsOf({ ...row, boundMs }, ahead, line, order.policy);
       const eta = after === 0 ? dispatcher.placeSeen(waiting.head, now) : undefined;
       rows.push({
-        ...shown(waiting.head, waiting.calls, index + 1, why),
+        ...shown(waiting.head, waiting.calls.length, index + 1, why),
         rankMs: Math.round(rankMs),
         boundMs: boundMs === undefined ? null : Math.round(boundMs),
         ...(eta ? { expectedWaitMs: Math.round(eta.waitMs) } : {}),

@@ -39,9 +39,8 @@ export interface WaitingRun {
   readonly run: LiveRun;
   /** Its call that goes next; `placed.heldFor` says where it waits. */
   readonly head: LiveCall;
-  readonly calls: number;
   /** Its calls in the order in which they go. */
-  readonly list: readonly LiveCall[];
+  readonly calls: readonly LiveCall[];
   readonly key: number;
   /** It goes before the order because of its deadline. */
   readonly urgent?: boolean;

@@ -209,7 +209,7 @@ export class WaitingQueue {
     for (const entry of this.#lanes.inOrder()) {
       const [head] = entry.calls;
       const key = presentKey(entry) ?? Infinity;
-      if (head) yield { run: entry.run, head, calls: entry.calls.length, list: entry.calls, key };
+      if (head) yield { run: entry.run, head, calls: entry.calls, key };
     }
   }
 

@@ -18,11 +18,6 @@ export class NumberHeap {
     return this.#values[0] ?? -1;
   }
 
-  clear(): void {
-    this.#keys.length = 0;
-    this.#values.length = 0;
-  }
-
   push(key: number, value: number): void {
     const [keys, values] = [this.#keys, this.#values];
     let at = keys.length;

@@ -115,13 +115,13 @@ class Drafts {
 
 function addWaiting(drafts: Drafts, backend: Backend): void {
   let left = MOST_IN_SCENE.waiting;
-  for (const { run, list, key } of backend.queue.inOrder()) {
+  for (const { run, head, calls, key } of backend.queue.inOrder()) {
     if (left <= 0) return;
     left -= 1;
     const draft = drafts.of(run);
     draft.key = Math.min(draft.key, key);
-    draft.first ??= list[0];
-    for (const call of list) draft.waiting.push(waitingCall(call, backend));
+    draft.first ??= head;
+    for (const call of calls) draft.waiting.push(waitingCall(call, backend));
   }
 }
 
