@@ -637,6 +637,7 @@ export class Backend {
   clockWentBack(now: number): void {
     this.arrivals.clockWentBack(now);
     this.shares.clockWentBack(now);
+    this.queue.clockWentBack();
     this.#movedAt = Math.min(this.#movedAt, now);
     // Calls that pause are queued at once: their pauses count from a time that is not known any more.
     this.endPauses(now, Infinity);

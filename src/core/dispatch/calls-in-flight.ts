@@ -11,7 +11,7 @@
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
-import type { NextCall } from '../order/waiting-queue.ts';
+import type { NextCall, QueueState } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
 import type { ExpectedService } from '../runs/call-place.ts';
 import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
@@ -214,9 +214,9 @@ export class CallsInFlight {
     while (backend.queue.size > 0) {
       const { slots, urgentRunning } = backend;
       const isOpen = (endpoint: string) => backend.isOpen(endpoint, now);
-      const may = mayTake(backend, isOpen, now);
+      const turns = turnsOf(backend, isOpen, now);
       const isFull = !backend.hasRoom;
-      const next = backend.queue.take({ now, slots, urgentRunning, mayTake: may, isOpen, isFull });
+      const next = backend.queue.take({ now, slots, urgentRunning, ...turns, isOpen, isFull });
       if (!next) return;
       if (!wide.letsPass(next)) return backend.queue.addBack(next);
       const { call } = next;
@@ -413,19 +413,26 @@ function slotsOf({ request }: LiveCall, { spec }: Endpoint): number {
 }
 
 /** Which keys may take a free slot: those that some endpoint accepts, within their fair share. */
-function mayTake(
+function turnsOf(
   backend: Backend,
   isOpen: (endpoint: string) => boolean,
   now: number,
-): (key: string) => boolean {
-  const isShared = backend.shares.isShared(now, backend.barredKeys(now));
+): Pick<QueueState, 'mayTake' | 'turns'> {
+  const { shares } = backend;
+  const isShared = shares.isShared(now, backend.barredKeys(now));
   const slots = isShared ? backend.upSlots(now) : Infinity;
   const accepts = (key: string) =>
     backend.queue.wantsSlot(key, isOpen) && backend.pick(now, undefined, key) !== undefined;
-  return (key) => {
-    if (!accepts(key)) return false;
-    if (slots === Infinity) return true;
-    const free = () => backend.freeSlots(now, key);
-    return backend.shares.mayTake(key, now, { slots, free, accepts });
+  if (slots === Infinity) return { mayTake: accepts };
+  return {
+    mayTake: (key) => {
+      if (!accepts(key)) return false;
+      const free = () => backend.freeSlots(now, key);
+      return shares.mayTake(key, now, { slots, free, accepts });
+    },
+    turns: {
+      mostUsedMs: () => shares.mostUsedMs(now, accepts),
+      usedMs: (key) => shares.usedMs(key, now),
+    },
   };
 }

@@ -9,7 +9,7 @@ import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { Lanes } from './lanes.ts';
 import type { KeyOf, NextCall, QueueState, WaitingRun, WorkOf } from './queue-contract.ts';
 import type { Ahead, Load } from './ranked-queue.ts';
-import { type CallOrder, insertCall, presentKey, type RunEntry } from './run-entry.ts';
+import { type CallOrder, insertCall, type Lane, presentKey, type RunEntry } from './run-entry.ts';
 import { WaitingEntries } from './waiting-entries.ts';
 import { type WaitingOfKey, WaitingTotals } from './waiting-totals.ts';
 
@@ -80,13 +80,19 @@ export class WaitingQueue {
   }
 
   /** Takes the call that goes next out of the queue. */
-  take({ isOpen, mayTake, isFull }: QueueState): NextCall | undefined {
+  take({ isOpen, mayTake, turns, isFull }: QueueState): NextCall | undefined {
     if (isFull) return undefined;
-    const best = this.#lanes.first(({ key, place }) => {
+    const may = ({ key, place }: Lane) => {
       if (place !== '' && !(isOpen?.(place) ?? true)) return false;
       return mayTake?.(key) ?? true;
-    });
+    };
+    const best = this.#lanes.first(may, turns);
     return best && this.#takeFrom(best, false);
+  }
+
+  /** Handles a clock that jumps back: API keys had less service than they had before it. */
+  clockWentBack(): void {
+    this.#lanes.askAllAgain();
   }
 
   /** Number of calls that are held back for an endpoint. */
