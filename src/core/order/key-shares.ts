@@ -7,7 +7,7 @@
  * The rule is start-time fair queuing without preemption (Goyal et al., SIGCOMM 1996): a key that
  * returns from a pause starts level with the least served one, so that pausing earns no credit.
  */
-import { RecentMap } from '../learning/recent-map.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import { ActiveKeys, type KeyAccount, reservationMs, usedMs } from './active-keys.ts';
 
 /** Keys that are remembered beyond those that wait or run. */
