@@ -13,7 +13,6 @@ import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
 import type { NextCall, QueueState } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
-import type { ExpectedService } from '../runs/call-place.ts';
 import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
@@ -37,8 +36,6 @@ export interface CallsContext {
   readonly ranking: Ranking;
   readonly prewarmer: Prewarmer;
   readonly speeds: Speeds;
-  /** What is expected of a call's service on an endpoint. */
-  expected(call: LiveCall, backend: Backend, endpoint: Endpoint): ExpectedService;
 }
 
 type Caller = Parameters<Endpoint['observe']>[3];
@@ -272,8 +269,7 @@ export class CallsInFlight {
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
     backend?.dequeue(call, now);
-    const isComing = backend && !backend.isWarm && !backend.isPaused;
-    const waitEndCode = isComing ? 'backend_warming' : 'queue_timeout';
+    const waitEndCode = backend?.isComing ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
     this.refuse(call, code, backend?.lastWaitMs(now) ?? 0, now);
   }
@@ -308,8 +304,7 @@ export class CallsInFlight {
     backend.enqueue(call, now, now + pauseMs);
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
-    if (!backend.isWarm && !backend.isPaused)
-      call.coldSince = call.attempts === 0 ? arrivedAt : now;
+    if (backend.isComing) call.coldSince = call.attempts === 0 ? arrivedAt : now;
     this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
     this.#context.prewarmer.scheduleCheck(now);
   }
@@ -323,7 +318,7 @@ export class CallsInFlight {
     const { ranking, prewarmer } = this.#context;
     endpoint.granted(now, keyOf(call), sequencesOf(call.request));
     call.slots = slotsOf(call, endpoint);
-    call.placed.expected = this.#context.expected(call, backend, endpoint);
+    call.placed.expected = ranking.expectedService(call, backend, endpoint);
     backend.granted(call, endpoint, now);
     backend.shares.granted(keyOf(call), now, call.slots);
     call.urgent = urgent;
