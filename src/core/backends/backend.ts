@@ -197,8 +197,8 @@ export class Backend {
 
   /** True where no endpoint can be used or woken for calls of a key: paused, or its circuit is open. */
   isDown(now: number, key = ''): boolean {
-    for (const { state, isPaused, trust } of this.#list) {
-      if (state !== 'draining' && !isPaused && !trust.isOpenFor(key, now)) return false;
+    for (const { takesCalls, trust } of this.#list) {
+      if (takesCalls && !trust.isOpenFor(key, now)) return false;
     }
     return true;
   }
@@ -217,8 +217,8 @@ export class Backend {
   /** The keys of which no endpoint takes calls now, even with a free slot; or all of them. */
   barredKeys(now: number): ReadonlySet<string> | 'all' {
     let barred: ReadonlySet<string> | undefined;
-    for (const { state, isPaused, trust } of this.#list) {
-      if (state === 'draining' || isPaused || !trust.admitsSome(now)) continue;
+    for (const { takesCalls, trust } of this.#list) {
+      if (!takesCalls || !trust.admitsSome(now)) continue;
       barred = trust.barredOf(barred, now);
       if (barred.size === 0) break;
     }
@@ -227,8 +227,8 @@ export class Backend {
 
   /** True where a retry has another endpoint: a usable one that has not failed the call. */
   hasOtherEndpoint(avoid: ReadonlySet<string>, now: number, key = ''): boolean {
-    for (const { state, spec, isPaused, trust } of this.#list) {
-      if (state === 'draining' || isPaused || avoid.has(spec.id)) continue;
+    for (const { takesCalls, spec, trust } of this.#list) {
+      if (!takesCalls || avoid.has(spec.id)) continue;
       if (!trust.isOpenFor(key, now)) return true;
     }
     return false;
@@ -285,8 +285,8 @@ export class Backend {
 
   /** False where no endpoint has a free slot, for whatever call and in whatever state. */
   get hasRoom(): boolean {
-    for (const { free, state, isPaused } of this.#list) {
-      if (free > 0 && state !== 'draining' && !isPaused) return true;
+    for (const { free, takesCalls } of this.#list) {
+      if (free > 0 && takesCalls) return true;
     }
     return false;
   }
@@ -309,8 +309,8 @@ export class Backend {
   /** The same of the endpoints that are not paused. */
   get #takingSlots(): number {
     let slots = 0;
-    for (const { state, spec, isPaused } of this.#list) {
-      if (state !== 'draining' && !isPaused) slots += spec.slots;
+    for (const { takesCalls, spec } of this.#list) {
+      if (takesCalls) slots += spec.slots;
     }
     return slots;
   }
@@ -321,6 +321,11 @@ export class Backend {
       if (state === 'warm' && !isPaused) return true;
     }
     return false;
+  }
+
+  /** True where no endpoint is warm, but one could become so. */
+  get isComing(): boolean {
+    return !this.isWarm && !this.isPaused;
   }
 
   /** When service of a call that was sent at `sentAt` began or is expected to begin, epoch ms. */
@@ -559,7 +564,7 @@ export class Backend {
     if (this.isWarm) return 0;
     let startMs = Infinity;
     for (const endpoint of this.#list) {
-      if (endpoint.state === 'draining' || endpoint.isPaused) continue;
+      if (!endpoint.takesCalls) continue;
       startMs = Math.min(startMs, endpoint.coldWaitMs(now));
     }
     return Number.isFinite(startMs) ? startMs : 0;
@@ -589,8 +594,7 @@ export class Backend {
 
   /** Longest wait, ms: the client's limit, but at most the configured one unless `patient`. */
   maxWaitMs(call: LiveCall['request']): number {
-    const isComing = !this.isWarm && !this.isPaused;
-    const configuredMs = isComing ? this.spec.maxWaitColdMs : this.spec.maxWaitMs;
+    const configuredMs = this.isComing ? this.spec.maxWaitColdMs : this.spec.maxWaitMs;
     if (call.patient) return call.maxWaitMs ?? configuredMs;
     return Math.min(configuredMs, call.maxWaitMs ?? Infinity);
   }
@@ -637,6 +641,7 @@ export class Backend {
   clockWentBack(now: number): void {
     this.arrivals.clockWentBack(now);
     this.shares.clockWentBack(now);
+    this.queue.clockWentBack();
     this.#movedAt = Math.min(this.#movedAt, now);
     // Calls that pause are queued at once: their pauses count from a time that is not known any more.
     this.endPauses(now, Infinity);
@@ -662,7 +667,7 @@ export class Backend {
     if (this.#kept.has(endpoint.spec.id)) return false;
     if (endpoint.isReady(now, key, sequences)) return true;
     if (this.spec.whileCold === 'hold' || endpoint.refusesWhileCold) return false;
-    if (endpoint.state === 'draining' || endpoint.isPaused) return false;
+    if (!endpoint.takesCalls) return false;
     return (
       endpoint.state !== 'warm' &&
       endpoint.hasRoom(now, sequences) &&

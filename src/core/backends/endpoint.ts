@@ -144,6 +144,11 @@ export class Endpoint {
     return this.pausedAt !== undefined;
   }
 
+  /** False where it takes no calls, in whatever state it is. */
+  get takesCalls(): boolean {
+    return this.state !== 'draining' && !this.isPaused;
+  }
+
   /** Pauses it, or lets it go on. Calls in flight are not concerned. */
   setPaused(isPaused: boolean, now: number): void {
     this.pausedAt = isPaused ? now : undefined;

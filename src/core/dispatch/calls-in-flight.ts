@@ -11,9 +11,8 @@
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
-import type { NextCall } from '../order/waiting-queue.ts';
+import type { NextCall, QueueState } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
-import type { ExpectedService } from '../runs/call-place.ts';
 import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
@@ -37,8 +36,6 @@ export interface CallsContext {
   readonly ranking: Ranking;
   readonly prewarmer: Prewarmer;
   readonly speeds: Speeds;
-  /** What is expected of a call's service on an endpoint. */
-  expected(call: LiveCall, backend: Backend, endpoint: Endpoint): ExpectedService;
 }
 
 type Caller = Parameters<Endpoint['observe']>[3];
@@ -214,9 +211,9 @@ export class CallsInFlight {
     while (backend.queue.size > 0) {
       const { slots, urgentRunning } = backend;
       const isOpen = (endpoint: string) => backend.isOpen(endpoint, now);
-      const may = mayTake(backend, isOpen, now);
+      const turns = turnsOf(backend, isOpen, now);
       const isFull = !backend.hasRoom;
-      const next = backend.queue.take({ now, slots, urgentRunning, mayTake: may, isOpen, isFull });
+      const next = backend.queue.take({ now, slots, urgentRunning, ...turns, isOpen, isFull });
       if (!next) return;
       if (!wide.letsPass(next)) return backend.queue.addBack(next);
       const { call } = next;
@@ -272,8 +269,7 @@ export class CallsInFlight {
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
     backend?.dequeue(call, now);
-    const isComing = backend && !backend.isWarm && !backend.isPaused;
-    const waitEndCode = isComing ? 'backend_warming' : 'queue_timeout';
+    const waitEndCode = backend?.isComing ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
     this.refuse(call, code, backend?.lastWaitMs(now) ?? 0, now);
   }
@@ -308,8 +304,7 @@ export class CallsInFlight {
     backend.enqueue(call, now, now + pauseMs);
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
-    if (!backend.isWarm && !backend.isPaused)
-      call.coldSince = call.attempts === 0 ? arrivedAt : now;
+    if (backend.isComing) call.coldSince = call.attempts === 0 ? arrivedAt : now;
     this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
     this.#context.prewarmer.scheduleCheck(now);
   }
@@ -323,7 +318,7 @@ export class CallsInFlight {
     const { ranking, prewarmer } = this.#context;
     endpoint.granted(now, keyOf(call), sequencesOf(call.request));
     call.slots = slotsOf(call, endpoint);
-    call.placed.expected = this.#context.expected(call, backend, endpoint);
+    call.placed.expected = ranking.expectedService(call, backend, endpoint);
     backend.granted(call, endpoint, now);
     backend.shares.granted(keyOf(call), now, call.slots);
     call.urgent = urgent;
@@ -413,19 +408,26 @@ function slotsOf({ request }: LiveCall, { spec }: Endpoint): number {
 }
 
 /** Which keys may take a free slot: those that some endpoint accepts, within their fair share. */
-function mayTake(
+function turnsOf(
   backend: Backend,
   isOpen: (endpoint: string) => boolean,
   now: number,
-): (key: string) => boolean {
-  const isShared = backend.shares.isShared(now, backend.barredKeys(now));
+): Pick<QueueState, 'mayTake' | 'turns'> {
+  const { shares } = backend;
+  const isShared = shares.isShared(now, backend.barredKeys(now));
   const slots = isShared ? backend.upSlots(now) : Infinity;
   const accepts = (key: string) =>
     backend.queue.wantsSlot(key, isOpen) && backend.pick(now, undefined, key) !== undefined;
-  return (key) => {
-    if (!accepts(key)) return false;
-    if (slots === Infinity) return true;
-    const free = () => backend.freeSlots(now, key);
-    return backend.shares.mayTake(key, now, { slots, free, accepts });
+  if (slots === Infinity) return { mayTake: accepts };
+  return {
+    mayTake: (key) => {
+      if (!accepts(key)) return false;
+      const free = () => backend.freeSlots(now, key);
+      return shares.mayTake(key, now, { slots, free, accepts });
+    },
+    turns: {
+      mostUsedMs: () => shares.mostUsedMs(now, accepts),
+      usedMs: (key) => shares.usedMs(key, now),
+    },
   };
 }

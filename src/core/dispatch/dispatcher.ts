@@ -11,7 +11,6 @@
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
-import type { Endpoint } from '../backends/endpoint.ts';
 import { ApplicationModels } from '../learning/application-models.ts';
 import type { Random } from '../learning/random.ts';
 import type { Policy } from '../order/policy.ts';
@@ -19,7 +18,6 @@ import type { PrewarmAccounts } from '../prewarm/prewarm-accounts.ts';
 import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
-import type { ExpectedService } from '../runs/call-place.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
@@ -97,8 +95,7 @@ export class Dispatcher {
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
-    const expected = this.#expectedService;
-    const context = { roster, register, ranking, prewarmer, speeds, expected };
+    const context = { roster, register, ranking, prewarmer, speeds };
     this.#calls = new CallsInFlight(context, config.leaseMs);
     this.#configure(config, now);
   }
@@ -264,24 +261,6 @@ export class Dispatcher {
     if (ofUnit) return workMs(ofUnit, speed.valueOf(request.model));
     return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
   }
-
-  readonly #expectedService = (
-    call: LiveCall,
-    backend: Backend,
-    endpoint: Endpoint,
-  ): ExpectedService => {
-    const { placement, speed } = backend;
-    // Before stored runs are learned, the backend's mean: a call that is held back learns them.
-    const demand = this.#models
-      .model(call.run.app)
-      ?.graph.callDemand(call.request.unit, backend.name);
-    const hitTokens = placement.hitTokens(call, endpoint);
-    return {
-      hitTokens,
-      readMs: placement.readMs(endpoint, call.request.inputTokens - (hitTokens ?? 0)),
-      outputMs: demand ? demand.output * speed.value.outputMs : speed.meanServiceMs,
-    };
-  };
 
   /**
    * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run

@@ -1,31 +1,23 @@
 /**
- * A queue in which items of one group have one key, such as the service that an application had: a
- * sorted list of groups, each a list of its items by sequence number. A group is re-keyed in
- * O(log n), however many items it has. The order is that of a ranked queue in which each item has
- * its group's key.
+ * A queue in which items of one group have one key, which they share with those of other queues
+ * (shared-keys.ts): a sorted list of groups, each a list of its items by sequence number. The order is
+ * that of a ranked queue in which each item has its group's key. A group that has got another key is
+ * sorted anew once the queue is asked for its order.
  */
 import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
-
-interface Group<T extends object> {
-  key: number;
-  readonly items: RankedQueue<T>;
-}
+import type { Part, SharedKeys } from './shared-keys.ts';
 
 export class SharedQueue<T extends object> {
-  readonly #groupOf: (item: T) => string;
-  readonly #groups = new Map<string, Group<T>>();
+  readonly #keys: SharedKeys<T>;
+  readonly #parts = new Map<string, Part<T>>();
   /** The group that each item is in; what `groupOf` says may have changed since. */
   readonly #names = new Map<T, string>();
-  readonly #order = new RankedQueue<Group<T>>();
-  readonly #onGroup: (name: string, isThere: boolean) => void;
+  /** All parts but those that are to be sorted anew are in it by their present key. */
+  readonly #sorted = new RankedQueue<Part<T>>();
+  readonly #unsorted = new Set<Part<T>>();
 
-  /** `onGroup`: a group has got its first item, or lost its last one. */
-  constructor(
-    groupOf: (item: T) => string,
-    onGroup: (name: string, isThere: boolean) => void = () => {},
-  ) {
-    this.#groupOf = groupOf;
-    this.#onGroup = onGroup;
+  constructor(keys: SharedKeys<T>) {
+    this.#keys = keys;
   }
 
   get size(): number {
@@ -34,37 +26,29 @@ export class SharedQueue<T extends object> {
 
   /** Calls of all of its items together. */
   get calls(): number {
-    return this.#order.calls;
+    return this.#sorted.calls;
   }
 
   /** Expected time that they take, ms. */
   get workMs(): number {
-    return this.#order.workMs;
+    return this.#sorted.workMs;
   }
 
   /** Adds an item or changes its place; its group gets the key. RangeError on a key of NaN. */
   set(item: T, key: number, seq: number, load: Load): void {
-    const name = this.#groupOf(item);
+    if (Number.isNaN(key)) throw new RangeError('Expected a number as key, got NaN');
+    const name = this.#keys.groupOf(item);
     if (this.#names.get(item) !== name) this.delete(item);
-    let group = this.#groups.get(name);
-    if (!group) {
-      group = { key, items: new RankedQueue() };
-      this.#groups.set(name, group);
-      this.#onGroup(name, true);
+    const group = this.#keys.enter(name, key);
+    let part = this.#parts.get(name);
+    if (!part) {
+      part = { group, items: new RankedQueue(), onKey: (one) => this.#unsorted.add(one) };
+      this.#parts.set(name, part);
     }
-    group.key = key;
-    group.items.set(item, 0, seq, load);
+    part.items.set(item, 0, seq, load);
     this.#names.set(item, name);
-    this.#place(group);
-  }
-
-  /** Re-keys a group, if it is there, by its first item. */
-  rekey(name: string, keyOf: (first: T) => number): void {
-    const group = this.#groups.get(name);
-    const first = group?.items.peek();
-    if (!group || !first) return;
-    group.key = keyOf(first);
-    this.#place(group);
+    this.#keys.changed(part);
+    this.#sort(part);
   }
 
   peek(): T | undefined {
@@ -84,22 +68,25 @@ export class SharedQueue<T extends object> {
   /** Removes an item; false where it is not in the queue. */
   delete(item: T): boolean {
     const name = this.#names.get(item);
-    const group = name === undefined ? undefined : this.#groups.get(name);
-    if (name === undefined || !group) return false;
+    const part = name === undefined ? undefined : this.#parts.get(name);
+    if (name === undefined || !part) return false;
     this.#names.delete(item);
-    group.items.delete(item);
-    if (group.items.size > 0) this.#place(group);
-    else {
-      this.#groups.delete(name);
-      this.#order.delete(group);
-      this.#onGroup(name, false);
+    part.items.delete(item);
+    if (part.items.size > 0) {
+      this.#keys.changed(part);
+      this.#sort(part);
+    } else {
+      this.#parts.delete(name);
+      this.#unsorted.delete(part);
+      this.#sorted.delete(part);
+      this.#keys.leave(name, part);
     }
     return true;
   }
 
   keyOf(item: T): number | undefined {
     const name = this.#names.get(item);
-    return name === undefined ? undefined : this.#groups.get(name)?.key;
+    return name === undefined ? undefined : this.#parts.get(name)?.group.key;
   }
 
   /** All items, in order of their groups' keys; groups of one key follow one another. */
@@ -109,9 +96,10 @@ export class SharedQueue<T extends object> {
 
   /** What goes before an item of this key and sequence number. */
   before(key: number, seq: number): Ahead {
-    let { items, calls, workMs } = this.#order.before(key, -Infinity);
-    for (const group of this.#order.withKey(key)) {
-      const ahead = group.items.before(0, seq);
+    const order = this.#order;
+    let { items, calls, workMs } = order.before(key, -Infinity);
+    for (const part of order.withKey(key)) {
+      const ahead = part.items.before(0, seq);
       items += ahead.items;
       calls += ahead.calls;
       workMs += ahead.workMs;
@@ -119,8 +107,15 @@ export class SharedQueue<T extends object> {
     return { items, calls, workMs };
   }
 
-  #place(group: Group<T>): void {
-    const { calls, workMs, size: items } = group.items;
-    this.#order.set(group, group.key, group.items.peekSeq(), { items, calls, workMs });
+  get #order(): RankedQueue<Part<T>> {
+    for (const part of this.#unsorted) this.#sort(part);
+    return this.#sorted;
+  }
+
+  #sort(part: Part<T>): void {
+    const { calls, workMs, size: items } = part.items;
+    this.#unsorted.delete(part);
+    this.#sorted.set(part, part.group.key, part.items.peekSeq(), { items, calls, workMs });
+    part.group.sorted.add(part);
   }
 }

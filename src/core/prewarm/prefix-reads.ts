@@ -8,9 +8,9 @@
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
-import { RecentMap } from '../learning/recent-map.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import type { DailyAccounts } from './daily-accounts.ts';
 import { choosePrefix, mayPay, type RunsAndModels } from './prefix-choice.ts';
 import type { PrefixEffects, PrefixEvent, PrefixRead, ReadOutcome } from './prefix-events.ts';
