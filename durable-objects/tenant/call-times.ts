@@ -5,7 +5,7 @@
  */
 
 import * as z from 'zod/mini';
-import { RecentMap } from '../../src/core/learning/recent-map.ts';
+import { RecentMap } from '../../src/core/runs/recent-map.ts';
 
 /** Calls of a run whose times are kept, the first. */
 const MOST_TIMED = 200;

@@ -3,8 +3,9 @@
  * of a forecast reads all of them. Where a key has as many as it may have, its run that has been
  * without calls for the longest time makes room. Runs themselves are kept in run-register.ts.
  */
-import { type Listed, RecencyList } from '../learning/recency-list.ts';
+
 import type { LiveRun } from '../runs/live-run.ts';
+import { type Listed, RecencyList } from '../runs/recency-list.ts';
 
 interface OpenRun extends Listed<OpenRun> {
   readonly run: LiveRun;

@@ -5,13 +5,13 @@
  */
 
 import type { Speeds } from '../runs/demand.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import { ApplicationModel } from './application-model.ts';
 import type { SilenceBounds } from './learned-silence.ts';
 import { PastRuns } from './past-runs.ts';
 import { PriorPool } from './prior-pool.ts';
 import type { Random } from './random.ts';
-import { RecentMap } from './recent-map.ts';
 
 const MAX_APPLICATIONS = 1_000;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FairRecentMap } from '../../../../src/core/learning/fair-recent-map.ts';
-import { RecentMap } from '../../../../src/core/learning/recent-map.ts';
+import { FairRecentMap } from '../../../../src/core/runs/fair-recent-map.ts';
+import { RecentMap } from '../../../../src/core/runs/recent-map.ts';
 
 const key = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
 const steps = fc.array(
