@@ -55,7 +55,7 @@ export class WaitForecasts {
     const { backends, models, speeds, idleRuns } = view;
     this.#builder = new SceneBuilder({
       backends,
-      past: models.past,
+      models,
       speeds,
       idle: idleRuns,
       weightOf: (run, call) => view.weightOf(run, call),
