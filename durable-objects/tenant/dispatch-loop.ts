@@ -7,6 +7,7 @@ import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import { logFailure } from '../../src/protocol/log-line.ts';
 import { ObjectAlarm } from '../alarm.ts';
 import type { CallCounters } from './call-counters.ts';
 import type { EffectRunner } from './effect-runner.ts';
@@ -120,7 +121,7 @@ export class DispatchLoop {
       return true;
     } catch (error) {
       counters.wrote('batch', false);
-      console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
+      logFailure('batch_not_saved', error);
       pending.putBack(batch, dispatcher, now);
       return false;
     }
@@ -132,7 +133,7 @@ export class DispatchLoop {
       this.#context.store.leases.deleteEnded(which);
       return true;
     } catch (error) {
-      console.error(JSON.stringify({ event: 'lease_not_deleted', error: String(error) }));
+      logFailure('lease_not_deleted', error);
       return false;
     }
   }
@@ -204,7 +205,7 @@ export class DispatchLoop {
       try {
         await this.step([slices.next()]);
       } catch (error) {
-        console.error(JSON.stringify({ event: 'runs_not_read', error: String(error) }));
+        logFailure('runs_not_read', error);
         await this.step([{ type: 'runs-read', part: 'last', runs: [] }]);
       }
     }
@@ -215,7 +216,7 @@ export class DispatchLoop {
       await this.step([{ type: 'tick' }]);
     } catch (error) {
       // Not thrown: after six failures the runtime drops an alarm, and no timeout would fire again.
-      console.error(JSON.stringify({ event: 'alarm_failed', error: String(error) }));
+      logFailure('alarm_failed', error);
       await this.#alarm.arm(Date.now() + RETRY_MS);
     }
   }

@@ -6,6 +6,7 @@
 import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
 import type { StoredRun } from '../../src/core/learning/application-models.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
+import { logError } from '../../src/protocol/log-line.ts';
 import type { RecordedRuns } from './recorded-runs.ts';
 
 type RunsRead = Extract<DispatchEvent, { type: 'runs-read' }>;
@@ -68,6 +69,6 @@ function parsed(text: string): RecordedRun | undefined {
     const record = JSON.parse(text);
     if (Array.isArray(record.units)) return record;
   } catch {}
-  console.error(JSON.stringify({ event: 'run_not_read', record: text.slice(0, 200) }));
+  logError('run_not_read', { record: text.slice(0, 200) });
   return undefined;
 }
