@@ -1,10 +1,10 @@
 /** Turns schema errors into problems that name the field by its path, as people write it. */
 
 import * as z from 'zod/mini';
-import en from 'zod/v4/locales/en.js';
+import { issueText } from './issue-text.ts';
 
 // The messages of problems; zod's small schemas have none of their own.
-z.config(en());
+z.config({ localeError: issueText });
 
 /** One error in an input. */
 export interface Problem {

@@ -4,13 +4,13 @@
  */
 
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import { type ConsoleEnv, consoleAuth } from '../../auth/console-caller.ts';
 import { tenantNames } from '../../config/tenant-names.ts';
 import { errorResponse } from '../../http/errors.ts';
 import { digits, intWithin, textUpTo, textWithin } from '../../http/field-schemas.ts';
 import { given } from '../../http/given.ts';
+import { Hono } from '../../http/hono.ts';
 import { firstProblem } from '../../http/problem.ts';
 import { askTenant } from '../../objects/ask-object.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';

@@ -5,9 +5,9 @@
  * between the platform and bare workerd.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../../auth/app-env.ts';
 import { errorResponse } from '../../http/errors.ts';
+import { Hono } from '../../http/hono.ts';
 
 /** Nothing but the page's own files and its own API; no script or style within the page. */
 const POLICY = [
