@@ -6,12 +6,20 @@
  */
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { compressedCopies, consolePages } from './scripts/console-pages.ts';
 
 const TARGET = process.env.TALARIA_URL ?? 'http://127.0.0.1:8787';
+
+const COMMON =
+  /\/src\/(protocol\/console|console\/(ask|begin|format|live|places|session|shell|parts\/(?!plot|time-lanes|round-ticks)))|\/node_modules\/(@?preact|preact-iso)\//;
 
 export default defineConfig({
   root: fileURLToPath(new URL('./src/console', import.meta.url)),
   base: '/console/',
+  plugins: [
+    consolePages(fileURLToPath(new URL('./src/console/begin/begin.ts', import.meta.url))),
+    compressedCopies(),
+  ],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: fileURLToPath(new URL('./dist-console', import.meta.url)),
@@ -22,6 +30,12 @@ export default defineConfig({
     // A file as a data: URL would be refused by the policy, and is no shorter when compressed.
     assetsInlineLimit: 0,
     reportCompressedSize: true,
+    rolldownOptions: {
+      output: {
+        // What most screens share comes with the page: each file costs a request, and these are small.
+        codeSplitting: { groups: [{ name: 'common', test: COMMON }] },
+      },
+    },
   },
   worker: { format: 'es' },
   server: {

@@ -10,6 +10,7 @@ import {
 } from '../../protocol/console/session.ts';
 import { type Answer, type Ask, ask } from '../ask/ask.ts';
 import type { Problem } from '../ask/problem.ts';
+import { begunToken } from '../begin/begun.ts';
 import { heardServerTime } from '../format/clock.ts';
 import { forgetToken, keepToken, takeToken } from './token.ts';
 
@@ -45,7 +46,8 @@ export function currentToken(): string {
 
 /** Begins with the token of the address or of the tab's storage, if there is one. */
 export async function startSession(): Promise<void> {
-  token = takeToken(window);
+  const begun = begunToken();
+  token = begun === undefined ? takeToken(window) : begun;
   if (token !== null) await openSession();
 }
 
@@ -64,10 +66,9 @@ export function signOut(refused: Problem | null = null): void {
 /** Asks again who is signed in, also after the Worker could not be reached. */
 export async function openSession(): Promise<void> {
   if (session.value.kind !== 'signed-in') session.value = { kind: 'signing-in' };
-  const askedAt = Date.now();
   const answer = await askAs<SessionView>('session');
   if (answer.ok) {
-    heardServerTime(answer.value.now, askedAt);
+    heardServerTime(answer.value.now, answer.askedAt);
     session.value = { kind: 'signed-in', view: answer.value };
     return;
   }
