@@ -5,7 +5,7 @@
  */
 
 import { launchChromium } from '../../test/browser/chromium.ts';
-import { ADMIN } from '../../test/browser/fake/api.ts';
+import { ADMIN, TENANT_KEY } from '../../test/browser/fake/api.ts';
 import { FakeServer } from '../../test/browser/fake/server.ts';
 import { ensureAssets } from '../console-assets.ts';
 import { median } from '../gateway/gateway-table.ts';
@@ -17,24 +17,24 @@ const VIEWPORT = { width: 390, height: 844 };
 /** Runs that wait in the tenant `busy`. */
 const WAITING = 10_000;
 
-/** Each screen's address below `/console/t`, and what says that what it is for is there. */
-export const PHONE_SCREENS: ReadonlyArray<readonly [name: string, path: string, content: string]> =
+/** Each screen's address below `/console`, and what says that what it is for is there. */
+const PHONE_SCREENS: ReadonlyArray<readonly [name: string, path: string, content: string]> = [
+  ['start', '/', '[aria-labelledby="line"] .table-row'],
+  ['now', '/t/demo/now', '[aria-labelledby="line"] .table-row'],
+  ['now, 10,000 wait', '/t/busy/now', '[aria-labelledby="line"] .table-row'],
+  ['applications', '/t/demo/applications', '.table-row'],
+  ['application', '/t/demo/applications/code-review', '[aria-labelledby="graph"] svg'],
+  ['runs', '/t/demo/runs', '.table-row'],
   [
-    ['now', '/demo/now', '[aria-labelledby="line"] .table-row'],
-    ['now, 10,000 wait', '/busy/now', '[aria-labelledby="line"] .table-row'],
-    ['applications', '/demo/applications', '.table-row'],
-    ['application', '/demo/applications/code-review', '[aria-labelledby="graph"] svg'],
-    ['runs', '/demo/runs', '.table-row'],
-    [
-      'run',
-      '/demo/runs/run-7pn',
-      '[aria-labelledby="waterfall"] svg, main .lanes, main .time-lanes',
-    ],
-    ['call', '/demo/calls/call-1', 'main .card'],
-    ['warmth', '/demo/warmth', 'main .card'],
-    ['what if', '/demo/what-if', '.what-if-form'],
-    ['settings', '/demo/settings', 'main textarea'],
-  ];
+    'run',
+    '/t/demo/runs/run-7pn',
+    '[aria-labelledby="waterfall"] svg, main .lanes, main .time-lanes',
+  ],
+  ['call', '/t/demo/calls/call-1', 'main .card'],
+  ['warmth', '/t/demo/warmth', 'main .card'],
+  ['what if', '/t/demo/what-if', '.what-if-form'],
+  ['settings', '/t/demo/settings', 'main textarea'],
+];
 
 export interface PhoneOptions {
   readonly rounds: number;
@@ -57,7 +57,9 @@ export async function benchPhone({ rounds, wanted }: PhoneOptions): Promise<void
       for (const [name, path, content] of screens) {
         const context = await browser.newContext({ viewport: VIEWPORT, hasTouch: true });
         const phone = await openPhone(context, PHONE, content);
-        const address = `${origin}/console/t${path}#token=${ADMIN}`;
+        // A tenant's key has no tenant to choose.
+        const token = path === '/' ? TENANT_KEY : ADMIN;
+        const address = `${origin}/console${path}#token=${token}`;
         const of = measured.get(name) ?? { cold: [], warm: [] };
         measured.set(name, of);
         of.cold.push(await visit(phone, address));

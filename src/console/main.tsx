@@ -6,13 +6,14 @@ import './styles/shell.css';
 import './styles/parts.css';
 import './styles/table.css';
 import './styles/chart.css';
-import { askEarly } from './ask/resource.ts';
+import { askEarly, cameEarly } from './ask/resource.ts';
+import { tenantPath } from './ask/tenant-path.ts';
 import { begunAt } from './begin/begun.ts';
 import { firstPaths } from './begin/first-paths.ts';
 import { startClock } from './format/clock.ts';
 import { startTheme } from './parts/theme.ts';
-import { readPlace } from './places/places.ts';
-import { signedIn, startSession } from './session/session.ts';
+import { readPlace, screenPlace } from './places/places.ts';
+import { onlyTenant, signedIn, startSession } from './session/session.ts';
 import { App } from './shell/app.tsx';
 import { loadScreen } from './shell/screens.tsx';
 
@@ -40,8 +41,17 @@ async function ready(): Promise<void> {
   const session = startSession();
   const answers = askEarly(first);
   await Promise.all([session, loadScreen(location.pathname)]);
+  openOnly();
   if (first.length === 0 || signedIn.value === null) return;
   await Promise.race([answers, new Promise((done) => setTimeout(done, ANSWER_MS))]);
+}
+
+/** Who may look at one tenant only need not choose it. */
+function openOnly(): void {
+  const [only, view] = [onlyTenant.value, signedIn.value];
+  if (only === null || readPlace(location.pathname) !== null) return;
+  history.replaceState(null, '', screenPlace(only, 'now'));
+  if (view?.first) cameEarly(tenantPath(only, 'now'), view.first);
 }
 
 /** A trace is long, and what asks for it says how far it is. */

@@ -63,6 +63,17 @@ inBrowser('the first answers', () => {
     expect(faults).toEqual([]);
   });
 
+  it('are one answer at the start, for who may look at one tenant only', async () => {
+    const { page, faults } = opened;
+    await page.goto(`${origin}/console/#token=${TENANT_KEY}`);
+    await page.getByText('The line').waitFor();
+    expect(page.url()).toMatch(/\/t\/demo\/now$/);
+    expect(server.asked.filter((asked) => asked.startsWith('GET '))).toEqual([
+      'GET session?first=now',
+    ]);
+    expect(faults).toEqual([]);
+  });
+
   it('are asked with the token that was given, and with none where nobody is signed in', async () => {
     const { page } = opened;
     await page.goto(`${origin}/console/t/demo/now`);

@@ -183,6 +183,26 @@ it('closes the page of a tenant’s object that is killed; the next one is serve
   again.socket.close();
 });
 
+it('tells who may look at one tenant only of its present, when that is wanted', async () => {
+  const now = await ask<{ backends: unknown[] }>('/tenants/demo/now', {}, key);
+  for (const token of [key, ADMIN_TOKEN]) {
+    const told = await ask<{ first?: { backends: unknown[] } }>('/session?first=now', {}, token);
+    expect(told.first?.backends.length).toBe(now.backends.length);
+  }
+  expect(await ask('/session', {}, key)).not.toHaveProperty('first');
+  const endpoints = [{ url: `${gpu.url}/v1`, slots: 1 }];
+  await talaria.tenant('second', { backends: { llm: { models: ['demo-llm'], endpoints } } });
+  const [ofKey, ofAll] = await Promise.all(
+    [key, ADMIN_TOKEN].map((token) => ask<object>('/session?first=now', {}, token)),
+  );
+  expect(ofKey).toHaveProperty('first');
+  expect(ofAll).not.toHaveProperty('first');
+  const wrong = { headers: { authorization: 'Bearer wrong' } };
+  expect((await get('/console/api/session?first=now', wrong)).status).toBe(401);
+  const other = { headers: { authorization: `Bearer ${key}` } };
+  expect((await get('/console/api/session?first=all', other)).status).toBe(400);
+});
+
 it('tells a page with a wrong token why its stream ends', async () => {
   const page = openPage('wrong');
   await until(

@@ -57,9 +57,14 @@ export async function askEarly(paths: readonly string[]): Promise<void> {
   const asked = paths.map(async (path) => {
     const answer = await askAs<unknown>(path);
     // What failed is asked again by the screen, which says what is wrong.
-    if (answer.ok) early.set(path, { value: answer.value, loadedAt: Date.now() });
+    if (answer.ok) cameEarly(path, answer.value);
   });
   await Promise.all(asked);
+}
+
+/** Takes over what came with another answer. */
+export function cameEarly(path: string, value: unknown): void {
+  early.set(path, { value, loadedAt: Date.now() });
 }
 
 /**

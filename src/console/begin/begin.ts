@@ -6,7 +6,7 @@
 import { request } from '../ask/ask.ts';
 import { applyTheme, storedTheme } from '../parts/stored-theme.ts';
 import { takeToken } from '../session/token.ts';
-import { firstPaths } from './first-paths.ts';
+import { firstPaths, sessionPath } from './first-paths.ts';
 
 applyTheme(storedTheme());
 const token = takeToken(window);
@@ -15,7 +15,7 @@ const answers = new Map<string, Promise<Response>>();
 if (token !== null) {
   // The outline of the page is drawn where a screen will come, and not where the sign-in form will.
   document.documentElement.dataset.begun = '';
-  for (const path of ['session', ...firstPaths(location, at)]) {
+  for (const path of [sessionPath(location), ...firstPaths(location, at)]) {
     const answer = request(path, { token });
     // Whoever takes it over is told; nobody may.
     answer.catch(() => {});

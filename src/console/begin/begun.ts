@@ -39,6 +39,11 @@ export function takeAnswer(
   return begun.token === token && isFresh(begun) ? { askedAt: begun.at, response } : undefined;
 }
 
+/** For whoever signs out: neither token nor answers are left. */
+export function forgetBegun(): void {
+  globalThis.talariaBegun = undefined;
+}
+
 function isFresh({ at }: Begun): boolean {
   return Math.abs(Date.now() - at) < FRESH_MS;
 }

@@ -16,6 +16,11 @@ import {
 
 const ADDRESS = /^\/console\/t\/([^/]+)\/([^/]+)(?:\/([^/]+))?\/?$/;
 
+/** At the start, who may look at one tenant only is told of it at once. */
+export function sessionPath({ pathname }: Pick<Location, 'pathname'>): string {
+  return /^\/console\/?$/.test(pathname) ? 'session?first=now' : 'session';
+}
+
 /** `at`: the machine's time, epoch ms. */
 export function firstPaths(
   { pathname, search }: Pick<Location, 'pathname' | 'search'>,

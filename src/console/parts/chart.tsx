@@ -17,8 +17,8 @@ export function Chart(props: ChartProps) {
   const { label, x, lines, heightPx = 220 } = props;
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<Plot | null>(null);
-  // Without a network the place stays empty, and the words stand.
-  const make = useLate(loadPlot)?.makePlot;
+  const late = useLate(loadPlot);
+  const make = late.kind === 'loaded' ? late.code.makePlot : undefined;
   const shape = JSON.stringify([
     lines.map(({ values: _, ...line }) => line),
     props.time,
@@ -52,6 +52,10 @@ export function Chart(props: ChartProps) {
       role="img"
       aria-label={label}
       style={{ minHeight: `${leastPx}px` }}
-    />
+    >
+      {late.kind === 'failed' && (
+        <p class="faint">The chart could not be loaded. Reload the page to see it.</p>
+      )}
+    </div>
   );
 }

@@ -1,6 +1,6 @@
 /** What the first script has asked is taken over once, by the one who asked, while it is fresh. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { begunAt, takeAnswer } from '../../../src/console/begin/begun.ts';
+import { begunAt, forgetBegun, takeAnswer } from '../../../src/console/begin/begun.ts';
 
 const AT = 1_800_000_000_000;
 const answer = Promise.resolve(new Response('{}'));
@@ -28,6 +28,12 @@ it('is nothing any more when it is old', () => {
   vi.setSystemTime(AT + 10_001);
   expect(takeAnswer('session', 'own')).toBeUndefined();
   expect(begunAt()).toBeNull();
+});
+
+it('is gone when it is forgotten', () => {
+  forgetBegun();
+  expect(takeAnswer('session', 'own')).toBeUndefined();
+  expect(globalThis.talariaBegun).toBeUndefined();
 });
 
 it('is nothing where the first script did not run, or nobody is signed in', () => {

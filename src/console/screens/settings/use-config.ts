@@ -172,7 +172,9 @@ function useProblems(
   refusals: readonly Refusal[],
 ): readonly FieldProblem[] {
   const [settled, setSettled] = useState(text);
-  const check = useLate(loadCheck)?.schemaProblems;
+  // Where it cannot be loaded the service's own check is left.
+  const late = useLate(loadCheck);
+  const check = late.kind === 'loaded' ? late.code.schemaProblems : undefined;
   useEffect(() => {
     const timer = setTimeout(() => setSettled(text), SETTLED_MS);
     return () => clearTimeout(timer);
