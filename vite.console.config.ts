@@ -10,8 +10,11 @@ import { compressedCopies, consolePages } from './scripts/console-pages.ts';
 
 const TARGET = process.env.TALARIA_URL ?? 'http://127.0.0.1:8787';
 
+/** What most screens share, and what timelines are drawn with, by the paths of modules. */
 const COMMON =
-  /\/src\/(protocol\/console|console\/(ask|begin|format|live|places|session|shell|parts\/(?!plot|time-lanes|round-ticks)))|\/node_modules\/(@?preact|preact-iso)\//;
+  /\/src\/protocol\/console\/|\/console\/(ask|begin|format|live|places|session|shell|parts\/(?!plot|time-lanes|round-ticks)|screens\/runs\/(curl|run-state))|\/node_modules\/(@?preact|preact-iso)\//;
+const LANES =
+  /\/console\/(parts\/(time-lanes|round-ticks)|screens\/runs\/call-times)|\/d3-(time|array)\//;
 
 export default defineConfig({
   root: fileURLToPath(new URL('./src/console', import.meta.url)),
@@ -32,8 +35,13 @@ export default defineConfig({
     reportCompressedSize: true,
     rolldownOptions: {
       output: {
-        // What most screens share comes with the page: each file costs a request, and these are small.
-        codeSplitting: { groups: [{ name: 'common', test: COMMON }] },
+        // Each file costs a request, of which a browser without HTTP/2 makes six at a time.
+        codeSplitting: {
+          groups: [
+            { name: 'common', test: COMMON, priority: 2 },
+            { name: 'lanes', test: LANES, priority: 1 },
+          ],
+        },
       },
     },
   },

@@ -19,6 +19,7 @@ import { mayChange } from '../../session/session.ts';
 import type { DifferenceProps } from './difference.tsx';
 import { isSame } from './merge.ts';
 import { putConfig } from './use-config.ts';
+import { VersionName } from './version-name.tsx';
 
 const Difference = late<DifferenceProps>(async () => (await import('./difference.tsx')).Difference);
 
@@ -118,7 +119,9 @@ function Version({ tenant, row, before, present, reload }: VersionProps) {
     <section class="card" aria-labelledby="version-head">
       <div class="card-head">
         <h2 id="version-head">{before ? 'What it changed' : 'As it began'}</h2>
-        <span class="faint mono">{row.version}</span>
+        <span class="faint">
+          <VersionName version={row.version} />
+        </span>
         <span class="bar-space" />
         {mayChange.value && !isPresent && (
           <button
