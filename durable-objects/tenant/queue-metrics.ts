@@ -22,10 +22,10 @@ type ValuesOf = (
 ) => ReadonlyArray<readonly [value: number, ...labels: string[]]>;
 
 const OF_ENDPOINT = {
-  talaria_calls_running: (e) => [[e.inFlight]],
+  talaria_calls_running: (e) => [[e.slots.inFlight]],
   talaria_slots: (e) => [[e.spec.slots]],
-  talaria_effective_slots: (e) => [[e.usableSlots]],
-  talaria_slots_in_use: (e) => [[e.concurrency]],
+  talaria_effective_slots: (e) => [[e.slots.usable]],
+  talaria_slots_in_use: (e) => [[e.slots.concurrency]],
   talaria_endpoint_circuit_open: (e, now) => [[e.trust.stateAt(now) === 'open' ? 1 : 0]],
 } as const satisfies Partial<Record<MetricName, ValuesOf>>;
 

@@ -211,7 +211,8 @@ export class BackendAdapters {
       if (!at.failure(adapter, now)) isHopeless = false;
       if (!at.has(adapter, source) || at.isLeaving(adapter)) continue;
       isHopeless = false;
-      if (endpoint.isReady(now) && !this.#backend.isKept(endpoint.spec.id)) free += endpoint.free;
+      if (endpoint.isReady(now) && !this.#backend.isKept(endpoint.spec.id))
+        free += endpoint.slots.free;
     }
     // Once it is there, the queue decides between its calls and others.
     return isHopeless || this.#arrived.has(adapter) ? Infinity : free;
@@ -267,7 +268,8 @@ export class BackendAdapters {
       const unload = at.roomFor(adapter, source, (name) => !this.isWanted(name));
       if (!unload) continue;
       const { slots } = endpoint.spec;
-      const score = unload.length + (Number.isFinite(slots) ? endpoint.sequences / slots / 2 : 0);
+      const score =
+        unload.length + (Number.isFinite(slots) ? endpoint.slots.sequences / slots / 2 : 0);
       if (score < bestScore) [best, bestScore] = [{ endpoint, adapter, source, unload }, score];
     }
     return best;

@@ -104,7 +104,7 @@ export class Backend {
       existing.spec = endpointSpec;
       if (existing.state === 'draining' || !endpointSpec.coldStart) {
         existing.state = 'warm';
-        existing.timeline.entered('warm', existing.inFlight > 0, now);
+        existing.timeline.entered('warm', existing.slots.inFlight > 0, now);
       }
     }
     this.#listed();
@@ -179,7 +179,7 @@ export class Backend {
     for (const endpoint of this.#list) {
       if (endpoint.spec.slots < wanted || call.avoid?.has(endpoint.spec.id)) continue;
       if (!this.#accepts(endpoint, now, key)) continue;
-      const free = endpoint.freeAt(now);
+      const free = endpoint.slots.freeAt(now);
       if (free > most) [best, most] = [endpoint, free];
     }
     const { callId } = call.request;
@@ -237,14 +237,14 @@ export class Backend {
   /** Calls in flight at all endpoints, draining ones included. */
   get running(): number {
     let running = 0;
-    for (const endpoint of this.#list) running += endpoint.inFlight;
+    for (const endpoint of this.#list) running += endpoint.slots.inFlight;
     return running;
   }
 
   /** Slots in use at all endpoints, draining ones included. */
   get slotsInUse(): number {
     let inUse = 0;
-    for (const endpoint of this.#list) inUse += endpoint.concurrency;
+    for (const endpoint of this.#list) inUse += endpoint.slots.concurrency;
     return inUse;
   }
 
@@ -270,7 +270,8 @@ export class Backend {
   freeSlots(now: number, key = ''): number {
     let free = 0;
     for (const endpoint of this.#list) {
-      if (this.#accepts(endpoint, now, key)) free += endpoint.isOpening ? 1 : endpoint.free;
+      if (this.#accepts(endpoint, now, key))
+        free += endpoint.slots.isOpening ? 1 : endpoint.slots.free;
     }
     return free;
   }
@@ -285,8 +286,8 @@ export class Backend {
 
   /** False where no endpoint has a free slot, for whatever call and in whatever state. */
   get hasRoom(): boolean {
-    for (const { free, takesCalls } of this.#list) {
-      if (free > 0 && takesCalls) return true;
+    for (const { slots, takesCalls } of this.#list) {
+      if (slots.free > 0 && takesCalls) return true;
     }
     return false;
   }
@@ -382,8 +383,8 @@ export class Backend {
     for (const endpoint of this.#list) {
       if (endpoint === cold || endpoint.upSlots(now) === 0) continue;
       if (endpoint.state === 'warm') {
-        waiting -= Math.max(0, endpoint.free);
-        count += endpoint.inFlight;
+        waiting -= Math.max(0, endpoint.slots.free);
+        count += endpoint.slots.inFlight;
         up.add(endpoint.spec.id);
         // One that is later than expected may be as late again.
       } else if (Math.abs(endpoint.readyAt - now) <= cold.coldStartMs) {
@@ -615,7 +616,7 @@ export class Backend {
     for (const endpoint of this.#list) {
       dueAt = Math.min(dueAt, endpoint.changesAt);
       if (this.queue.size === 0) continue;
-      dueAt = Math.min(dueAt, endpoint.trust.dueAt(now), endpoint.opensAt(now));
+      dueAt = Math.min(dueAt, endpoint.trust.dueAt(now), endpoint.slots.opensAt(now));
     }
     return dueAt;
   }
@@ -623,7 +624,7 @@ export class Backend {
   /** Forgets an endpoint that drains once its last call has ended. */
   forgetIfDrained(id: string): void {
     const endpoint = this.endpoints.get(id);
-    if (endpoint?.state !== 'draining' || endpoint.inFlight > 0) return;
+    if (endpoint?.state !== 'draining' || endpoint.slots.inFlight > 0) return;
     this.endpoints.delete(id);
     this.#listed();
   }
@@ -670,7 +671,7 @@ export class Backend {
     if (!endpoint.takesCalls) return false;
     return (
       endpoint.state !== 'warm' &&
-      endpoint.hasRoom(now, sequences) &&
+      endpoint.slots.hasRoom(now, sequences) &&
       endpoint.trust.admits(key, now)
     );
   }
@@ -687,12 +688,12 @@ export class Backend {
 
   #drain(id: string, endpoint: Endpoint): void {
     endpoint.state = 'draining';
-    if (endpoint.inFlight === 0) this.endpoints.delete(id);
+    if (endpoint.slots.inFlight === 0) this.endpoints.delete(id);
   }
 }
 
 /** Warm before warming before cold, then by the share of free slots. Slots may be Infinity. */
 function preference(endpoint: Endpoint): number {
-  const used = Number.isFinite(endpoint.spec.slots) ? endpoint.slotsHeld / endpoint.spec.slots : 0;
+  const used = Number.isFinite(endpoint.spec.slots) ? endpoint.slots.held / endpoint.spec.slots : 0;
   return (endpoint.state === 'warm' ? 2 : endpoint.state === 'warming' ? 1 : 0) + (1 - used) / 2;
 }

@@ -301,7 +301,7 @@ export class CallPlacement {
   /** True for an endpoint that is full and trusted; of those, the queue leaves calls where they are. */
   #canBeAwaited(endpoint: Endpoint, keyId: string | undefined, now: number): boolean {
     if (endpoint.state !== 'warm' || endpoint.isPaused) return false;
-    if (endpoint.isOpening || endpoint.inFlight === 0) return false;
+    if (endpoint.slots.isOpening || endpoint.slots.inFlight === 0) return false;
     if (endpoint.upSlots(now) === 0) {
       // It fails: when it is back, it may have been restarted.
       this.#memory(endpoint).forget();
@@ -312,15 +312,15 @@ export class CallPlacement {
   }
 
   /** Expected wait for a slot of a full endpoint behind the calls with a lower key, ms. */
-  #waitMs({ spec, inFlight }: Endpoint, key: number, now: number): number {
+  #waitMs({ spec, slots }: Endpoint, key: number, now: number): number {
     const wanted = this.#backend.queue.heldBefore(spec.id, key) + 1;
-    return freeingMs(restOf(this.#running.get(spec.id) ?? [], now), inFlight, wanted);
+    return freeingMs(restOf(this.#running.get(spec.id) ?? [], now), slots.inFlight, wanted);
   }
 
-  #crowdedMs({ spec, inFlight }: Endpoint): number {
+  #crowdedMs({ spec, slots }: Endpoint): number {
     if (!Number.isFinite(spec.slots)) return 0;
     const fullMs = Math.min(CROWDED_MS, this.#backend.speed.meanServiceMs);
-    return ((inFlight + this.#backend.queue.heldFor(spec.id)) / spec.slots) * fullMs;
+    return ((slots.inFlight + this.#backend.queue.heldFor(spec.id)) / spec.slots) * fullMs;
   }
 
   #memory({ spec, warmSince }: Endpoint): EndpointMemory {

@@ -90,7 +90,7 @@ export class CallsInFlight {
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
     const endpoint = this.#context.roster.holder(request.backend, lease.endpoint, now);
-    endpoint.holds(sequencesOf(request));
+    endpoint.slots.take(sequencesOf(request));
     call.slots = slotsOf(call, endpoint);
     const backend = this.#backends.get(request.backend);
     backend?.granted(call, endpoint, now);
@@ -118,7 +118,7 @@ export class CallsInFlight {
     const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
     if (retry && backend) return this.#waitAgain(call, backend, now, retry.pauseMs);
     // The slot is already free, but this call still counts for the concurrency at its end.
-    const loadAtEnd = (endpoint?.concurrency ?? 0) + call.slots;
+    const loadAtEnd = (endpoint?.slots.concurrency ?? 0) + call.slots;
     backend?.observe(result, call, id, (call.concurrency + loadAtEnd) / 2);
     const record = recordOf(call.request, result);
     if (backend && record) {
@@ -138,10 +138,10 @@ export class CallsInFlight {
     now: number,
   ): AfterRefusal | undefined {
     const { backend } = call.request;
-    const { usableSlots } = endpoint;
+    const { usable } = endpoint.slots;
     const after = endpoint.observe(seenBy(call, result), grantedAt, now, caller);
-    this.effects.push(...slotEffects(backend, endpoint, usableSlots));
-    if (result.outcome === 'ok' && endpoint.isLoadDue(now)) {
+    this.effects.push(...slotEffects(backend, endpoint, usable));
+    if (result.outcome === 'ok' && endpoint.slots.isLoadDue(now)) {
       this.effects.push({ type: 'ask-load', backend, endpoint: id });
     }
     return after;
@@ -331,7 +331,7 @@ export class CallsInFlight {
     const id = endpoint.spec.id;
     const lease: Lease = { endpoint: id, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
     call.lease = lease;
-    call.concurrency = endpoint.concurrency;
+    call.concurrency = endpoint.slots.concurrency;
     if (call.visit.servingSince === undefined) call.run.serve(call, now);
     this.#timers.setLease(call, lease);
     ranking.served(call, backend, {

@@ -339,9 +339,9 @@ export class Dispatcher {
   #loadTold(event: Extract<DispatchEvent, { type: 'load-told' }>, now: number): void {
     const endpoint = this.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
-    const { usableSlots } = endpoint;
-    endpoint.loadTold(event.load, now);
-    this.#effects.push(...slotEffects(event.backend, endpoint, usableSlots));
+    const { usable } = endpoint.slots;
+    endpoint.slots.loadTold(event.load, now);
+    this.#effects.push(...slotEffects(event.backend, endpoint, usable));
   }
 
   #submit(submitted: CallRequest, now: number): void {

@@ -75,7 +75,7 @@ function releaseRefusal(endpoint: Endpoint): OrderOutcome | undefined {
   const { coldStart } = endpoint.spec;
   if (!coldStart) return 'never-cold';
   if (!coldStart.releasable) return 'not-releasable';
-  if (endpoint.inFlight > 0) return 'busy';
+  if (endpoint.slots.inFlight > 0) return 'busy';
   if (endpoint.state === 'warming') return 'waking';
   // One that only counts as cold may yet be up, and is told.
   const isKnownCold = endpoint.state === 'cold' && !endpoint.presumed;

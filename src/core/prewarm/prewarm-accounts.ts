@@ -109,7 +109,7 @@ export class PrewarmAccounts {
       const until = isUp ? Math.min(now, endpoint.changesAt) : from;
       this.#addTime(name, backend, 'up', from, until);
       if (endpoint.state !== 'draining') downMs += now - Math.max(from, until);
-      if (endpoint.inFlight === 0 && until > from) {
+      if (endpoint.slots.inFlight === 0 && until > from) {
         this.#unusedMs.set(name, this.unusedMs(name) + until - from);
       }
     }

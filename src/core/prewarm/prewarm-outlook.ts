@@ -109,7 +109,7 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
   const { state, spec } = endpoint;
   const base = { endpoint: spec.id, state };
   if (endpoint.isPaused) return { ...base, decision: 'none', reason: 'paused by the operator' };
-  const isIdle = state === 'warm' && endpoint.inFlight === 0 && spec.coldStart !== undefined;
+  const isIdle = state === 'warm' && endpoint.slots.inFlight === 0 && spec.coldStart !== undefined;
   if (!isIdle && state !== 'cold') return { ...base, decision: 'none' };
   const query = ask(endpoint, backend.upSlots(now, new Set(isIdle ? [endpoint] : [])));
   const { wake, probability, reason } = isIdle

@@ -163,7 +163,7 @@ export class Prewarmer {
       }
       // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
       // spared them no wait, so the whole cold start counts as waited for.
-      if (endpoint.inFlight > 0) {
+      if (endpoint.slots.inFlight > 0) {
         this.wakes.settle(event.backend, endpoint, 'used', now, effects, endpoint.coldStartMs);
       }
       return;
@@ -320,7 +320,8 @@ export class Prewarmer {
     // Slots may be Infinity, so endpoints that are not kept are excluded, not subtracted.
     const notKept = new Set<Endpoint>();
     for (const endpoint of backend.list) {
-      if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.slotsHeld > 0) continue;
+      if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.slots.held > 0)
+        continue;
       if (endpoint.isPaused) continue;
       const others = backend.upSlots(now, notKept.add(endpoint));
       if (this.#keepsWarm(backend, endpoint, forecast, others, now, effects))

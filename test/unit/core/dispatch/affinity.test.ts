@@ -379,8 +379,8 @@ it('no slot is exceeded, no call lost, and every wait ends, whatever prompts sha
       const line = new Line(specOf({ affinity: mode, slots: 2 }), { policy: name });
       const backend = line.dispatcher.backends.get('llm');
       const check = () => {
-        for (const { inFlight, spec } of backend?.endpoints.values() ?? []) {
-          expect(inFlight).toBeLessThanOrEqual(spec.slots);
+        for (const { slots, spec } of backend?.endpoints.values() ?? []) {
+          expect(slots.inFlight).toBeLessThanOrEqual(spec.slots);
         }
       };
       calls.forEach(({ text, cuts, run, key, gapMs, isCancelled }, i) => {

@@ -107,8 +107,8 @@ class World {
       const goesOn = later.some((e) => 'callId' in e && e.callId === callId);
       if (goesOn || this.dispatcher.call(callId)) this.waiting.add(callId);
     });
-    for (const [id, { inFlight }] of this.dispatcher.backends.get('llm')?.endpoints ?? []) {
-      expect([id, inFlight]).toEqual([id, this.#held(id)]);
+    for (const [id, { slots }] of this.dispatcher.backends.get('llm')?.endpoints ?? []) {
+      expect([id, slots.inFlight]).toEqual([id, this.#held(id)]);
     }
   }
 
