@@ -12,7 +12,7 @@ import type { Sample, Samples } from '../../src/protocol/metrics.ts';
 const OF_BACKEND = {
   talaria_calls_waiting: (b) => b.waiting,
   talaria_oldest_wait_seconds: (b, now) => oldestWaitMs(b, now) / 1_000,
-  talaria_expected_wait_seconds: (b, now) => b.lastWaitMs(now) / 1_000,
+  talaria_expected_wait_seconds: (b, now) => b.waits.lastMs(now) / 1_000,
 } as const satisfies Partial<Record<MetricName, (backend: Backend, now: number) => number>>;
 
 /** Values, each with its labels beside those of backend and endpoint. */

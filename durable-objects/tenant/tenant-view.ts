@@ -70,8 +70,8 @@ function statusOf(backend: Backend, now: number) {
     waiting_by_key: Object.fromEntries(
       [...backend.queue.keys].map((key) => [key, backend.queue.waitingOf(key)]),
     ),
-    running: backend.running,
-    expected_wait_ms: backend.lastWaitMs(now),
+    running: backend.pool.running,
+    expected_wait_ms: backend.waits.lastMs(now),
     speed: backend.speed.value,
     speed_by_model: Object.fromEntries(backend.speed.byModel()),
     affinity: affinityView(backend),

@@ -155,7 +155,7 @@ export class PrefixReads {
     for (const woken of this.#woken.values()) {
       const { endpoint } = woken;
       if (woken.backend !== backend || woken.read || !endpoint.isReady(now)) continue;
-      if (endpoint.slots.held > 0 || backend.isKept(endpoint.spec.id)) continue;
+      if (endpoint.slots.held > 0 || backend.choice.isKept(endpoint.spec.id)) continue;
       const aheadMs = Math.max(endpoint.coldStartMs, endpoint.idleTimeoutMs);
       const readMs = (tokens: number) => backend.placement.readMs(endpoint, tokens);
       const coming = forecast(Math.min(aheadMs, LONGEST_AHEAD_MS));
@@ -228,7 +228,7 @@ export class PrefixReads {
   #isOver(read: Reading, backend: Backend, now: number): boolean {
     if (now >= endOf(read)) return true;
     const { next } = backend.queue;
-    if (!next || backend.hasFree(now)) return false;
+    if (!next || backend.choice.hasFree(now)) return false;
     return now >= forCalls(read) || !has(next, read.prefix);
   }
 

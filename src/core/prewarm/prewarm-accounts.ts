@@ -102,7 +102,7 @@ export class PrewarmAccounts {
   /** Counts how long a backend's endpoints were up and down. */
   #countTime(name: string, backend: Backend, from: number, now: number): void {
     let downMs = 0;
-    for (const endpoint of backend.list) {
+    for (const endpoint of backend.pool.list) {
       const isUp = endpoint.state === 'warm' || endpoint.state === 'warming';
       if (!endpoint.spec.coldStart) continue;
       // An endpoint goes cold when its idle timeout ends, also if no step ran at that moment.

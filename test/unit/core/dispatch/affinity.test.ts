@@ -209,7 +209,7 @@ describe('a call that is held back', () => {
     expect(line.held).toBe(0);
     expect(line.dispatcher.backends.get('llm')?.queue.size).toBe(0);
     line.end('busy');
-    expect(line.dispatcher.backends.get('llm')?.running).toBe(0);
+    expect(line.dispatcher.backends.get('llm')?.pool.running).toBe(0);
   });
 
   it('is placed anew where the clock jumps back', () => {
@@ -399,7 +399,7 @@ it('no slot is exceeded, no call lost, and every wait ends, whatever prompts sha
         check();
       }
       expect(backend?.queue.size).toBe(0);
-      expect(backend?.running).toBe(0);
+      expect(backend?.pool.running).toBe(0);
       expect(line.held).toBe(0);
     }),
     { numRuns: 60 },

@@ -120,7 +120,7 @@ class World {
       this.step({ type: 'tick' });
     }
     expect([...this.waiting, ...this.holding.keys()]).toEqual([]);
-    expect(this.dispatcher.backends.get('llm')?.running).toBe(0);
+    expect(this.dispatcher.backends.get('llm')?.pool.running).toBe(0);
     expect(this.dispatcher.backends.get('llm')?.queue.size).toBe(0);
     expect(this.dispatcher.backends.get('llm')?.urgentRunning).toBe(0);
   }
@@ -153,7 +153,7 @@ class World {
     const backend = this.dispatcher.backends.get('llm');
     const call = this.dispatcher.call(callId);
     if (!backend || !call) throw new Error(`granted: ${callId} at ${id}`);
-    if (call.avoid?.has(id)) expect(backend.hasOtherEndpoint(call.avoid, this.now)).toBe(false);
+    if (call.avoid?.has(id)) expect(backend.choice.hasOther(call.avoid, this.now)).toBe(false);
   }
 
   #held(endpoint: string): number {

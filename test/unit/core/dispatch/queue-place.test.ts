@@ -204,7 +204,7 @@ describe('the expected wait of a backend', () => {
   }
 
   function waitMs(dispatcher: Dispatcher, at: number): number {
-    return dispatcher.backends.get('llm')?.lastWaitMs(at) ?? Number.NaN;
+    return dispatcher.backends.get('llm')?.waits.lastMs(at) ?? Number.NaN;
   }
 
   it('is that of a call that goes after all that wait', () => {
