@@ -24,6 +24,7 @@ import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
+import type { IsLike } from '../waits/scene-builder.ts';
 import { WaitForecasts } from '../waits/wait-forecasts.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
@@ -52,6 +53,8 @@ export interface DispatcherOptions {
   readonly policy?: Policy;
   /** Replaces the rule of the configured theta, for comparisons. */
   readonly prewarmRule?: PrewarmRule;
+  /** Leaves finished runs out of what told waits are drawn from, for measurements. */
+  readonly isLike?: IsLike;
 }
 
 export class Dispatcher {
@@ -87,6 +90,7 @@ export class Dispatcher {
       models,
       speeds,
       idleRuns: register.recentlyIdle,
+      isLike: options.isLike,
       weightOf: (run, call) => this.#ranking.weightOf(run, call),
       keyAfter: (key, workMs, arrivedAt, weight) =>
         this.#ranking.keyAfter(key, workMs, arrivedAt, weight),

@@ -5,6 +5,7 @@
  */
 
 import type { Speeds } from '../runs/demand.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import { ApplicationModel } from './application-model.ts';
 import type { SilenceBounds } from './learned-silence.ts';
@@ -15,7 +16,7 @@ import type { Random } from './random.ts';
 const MAX_APPLICATIONS = 1_000;
 
 export class ApplicationModels {
-  readonly #models = new Map<string, ApplicationModel>();
+  readonly #models = new RecentMap<ApplicationModel>(MAX_APPLICATIONS);
   readonly #pool = new PriorPool();
   /** The model of an application that was never seen: it has only the tenant's prior. */
   readonly #unknown = new ApplicationModel('', this.#pool);
@@ -44,13 +45,7 @@ export class ApplicationModels {
   /** Learns a finished run. `at` is when it ended, epoch ms. */
   learn(run: RecordedRun, at: number, speeds: Speeds): void {
     const model = this.#models.get(run.app) ?? new ApplicationModel(run.app, this.#pool);
-    // A Map keeps insertion order, so its first entry is the least recently learned.
-    this.#models.delete(run.app);
     this.#models.set(run.app, model);
-    if (this.#models.size > MAX_APPLICATIONS) {
-      const [oldest] = this.#models.keys();
-      if (oldest !== undefined) this.#models.delete(oldest);
-    }
     model.learn(run, at, speeds, this.#random);
     this.past.learn(run, speeds);
   }
