@@ -206,7 +206,7 @@ export class Dispatcher {
   /** The wait by draws of how the queue may go on; undefined where its order is not foreseen so. */
   #forecastMs(call: LiveCall, backend: Backend, now: number): number | undefined {
     const isForeseen = this.#ranking.hasForeseenKeys && !backend.shares.isDivided;
-    if (!isForeseen || !backend.isWarm || call.placed.parkedAt !== undefined) return undefined;
+    if (!isForeseen || !backend.pool.isWarm || call.placed.parkedAt !== undefined) return undefined;
     return this.#waits.waitMs(call, backend, now);
   }
 
@@ -339,9 +339,9 @@ export class Dispatcher {
   #loadTold(event: Extract<DispatchEvent, { type: 'load-told' }>, now: number): void {
     const endpoint = this.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
-    const { usableSlots } = endpoint;
-    endpoint.loadTold(event.load, now);
-    this.#effects.push(...slotEffects(event.backend, endpoint, usableSlots));
+    const { usable } = endpoint.slots;
+    endpoint.slots.loadTold(event.load, now);
+    this.#effects.push(...slotEffects(event.backend, endpoint, usable));
   }
 
   #submit(submitted: CallRequest, now: number): void {
@@ -364,15 +364,15 @@ export class Dispatcher {
     const backend = this.backends.get(submitted.backend);
     if (!backend || backend.removed) return this.#refuse(submitted, 'backend_removed', 0);
     const request = withAdapter(submitted, backend);
-    if (backend.spec.failover && backend.isDown(now, request.keyId)) {
+    if (backend.spec.failover && backend.choice.isDown(now, request.keyId)) {
       return this.#refuse(request, 'backend_down', 1_000);
     }
     const startsAtOnce = backend.startsAtOnce(request, now);
     if (!startsAtOnce && backend.isFullFor(request)) {
-      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now));
+      return this.#refuse(request, 'queue_full', backend.waits.lastMs(now));
     }
     if (!startsAtOnce && backend.isFullForKey(request)) {
-      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now), 'key');
+      return this.#refuse(request, 'queue_full', backend.waits.lastMs(now), 'key');
     }
     const run = this.register.find(request);
     if (!this.register.hasRoom(run, request.keyId)) {
@@ -389,7 +389,7 @@ export class Dispatcher {
   /** Applies what is due by time alone; returns the calls whose longest wait is over. */
   #elapse(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
-      for (const endpoint of backend.list) {
+      for (const endpoint of backend.pool.list) {
         const before = endpoint.state;
         endpoint.elapse(now);
         if (endpoint.state !== before) {

@@ -12,18 +12,13 @@ import { SharedKeys } from './shared-keys.ts';
 import { SharedQueue } from './shared-queue.ts';
 import { Turns } from './turns.ts';
 
-type LaneOrder = FirstRuns | SharedKeys<RunEntry>;
-
 export class Lanes {
   /** By place and API key; calls without a key are in the lane of the empty name. */
   readonly #lanes = new Map<string, Lane>();
-  readonly #order: LaneOrder;
-  readonly #sharesByApp: boolean;
+  readonly #order: FirstRuns | SharedKeys<RunEntry>;
   readonly #turns = new Turns();
   /** Those of calls that are held back, by the endpoint. */
   readonly #ofPlace = new Map<string, Set<Lane>>();
-  /** All runs of several lanes in one list, once it was asked for, until none waits. */
-  #together: { order: LaneOrder; queue: Lane['queue'] } | undefined;
   #made = 0;
   /** All runs of all lanes together. */
   #calls = 0;
@@ -31,12 +26,7 @@ export class Lanes {
 
   /** `sharesByApp`: the key is that of the run's application. */
   constructor(sharesByApp: boolean) {
-    this.#sharesByApp = sharesByApp;
-    this.#order = this.#newOrder();
-  }
-
-  #newOrder(): LaneOrder {
-    return this.#sharesByApp ? new SharedKeys<RunEntry>(({ run }) => run.app) : new FirstRuns();
+    this.#order = sharesByApp ? new SharedKeys(({ run }) => run.app) : new FirstRuns();
   }
 
   has(key: string, place: string): boolean {
@@ -51,18 +41,17 @@ export class Lanes {
     }
     entry.load = load;
     this.#change(entry.lane, ({ queue }) => queue.set(entry, rank, seqOf(entry), load));
-    this.#together?.queue.set(entry, rank, seqOf(entry), load);
+    if (this.#order instanceof FirstRuns) this.#order.set(entry, rank);
   }
 
   leave(entry: RunEntry): void {
     const { lane } = entry;
     if (!lane) return;
     this.#change(lane, ({ queue }) => queue.delete(entry));
-    this.#together?.queue.delete(entry);
+    if (this.#order instanceof FirstRuns) this.#order.delete(entry);
     if (lane.queue.size > 0) return;
     this.#turns.leave(lane);
     this.#lanes.delete(laneName(lane.key, lane.place));
-    if (this.#lanes.size === 0) this.#together = undefined;
     const ofPlace = this.#ofPlace.get(lane.place);
     if (ofPlace?.delete(lane) && ofPlace.size === 0) this.#ofPlace.delete(lane.place);
   }
@@ -72,12 +61,16 @@ export class Lanes {
     const existing = this.#lanes.get(name);
     if (existing) return existing;
     this.#made += 1;
-    const lane: Lane = { key, place, seq: this.#made, queue: newQueue(this.#order) };
+    const lane: Lane = { key, place, seq: this.#made, queue: this.#newQueue() };
     this.#lanes.set(name, lane);
     const ofPlace = this.#ofPlace.get(place);
     if (ofPlace) ofPlace.add(lane);
     else if (place !== '') this.#ofPlace.set(place, new Set([lane]));
     return lane;
+  }
+
+  #newQueue(): Lane['queue'] {
+    return this.#order instanceof FirstRuns ? new RankedQueue() : new SharedQueue(this.#order);
   }
 
   #change(lane: Lane, change: (lane: Lane) => void): void {
@@ -122,7 +115,7 @@ export class Lanes {
 
   /** The service of API keys may be less than it was, since the clock went back. */
   askAllAgain(): void {
-    if (this.#order instanceof FirstRuns) this.#order.askAllAgain();
+    if (this.#order instanceof FirstRuns) this.#order.readmit();
   }
 
   *#ofKey(key: string): Iterable<Lane> {
@@ -136,14 +129,13 @@ export class Lanes {
 
   /** The smallest key of all runs; Infinity where none waits. */
   get leastKey(): number {
-    return this.#order.leastKey;
+    const [first] = this.#order.firsts();
+    return first ? (presentKey(first) ?? Infinity) : Infinity;
   }
 
   /** Re-keys all runs of an application, where they have one key. */
   rekeyApp(app: string, keyOf: (first: RunEntry) => number): void {
-    for (const order of [this.#order, this.#together?.order]) {
-      if (order instanceof SharedKeys) order.rekey(app, keyOf);
-    }
+    if (this.#order instanceof SharedKeys) this.#order.rekey(app, keyOf);
   }
 
   /**
@@ -154,13 +146,14 @@ export class Lanes {
     const { lane } = entry;
     const key = presentKey(entry);
     if (!lane || key === undefined) return undefined;
-    const isAlone = this.#lanes.size === 1;
-    const queue = isShared || isAlone ? lane.queue : this.#all;
-    let { items, calls, workMs } = queue.before(key, seqOf(entry));
+    const takesTurns = isShared && this.#lanes.size > 1;
+    let { items, calls, workMs } = takesTurns
+      ? lane.queue.before(key, seqOf(entry))
+      : this.#order.before(key, seqOf(entry), this.#lanes);
     const slots = entry.calls.slice(0, at).reduce((sum, one) => sum + one.slots, 0);
     calls += slots;
     workMs += (entry.workMs * slots) / entry.slots;
-    if (!isShared || isAlone) return { items, calls, workMs };
+    if (!takesTurns) return { items, calls, workMs };
     const ofKey = [...this.#ofKey(lane.key)];
     const others = ofKey
       .filter((one) => one !== lane)
@@ -172,21 +165,6 @@ export class Lanes {
       workMs += other.workMs;
     }
     return { items, calls, workMs };
-  }
-
-  /** All runs in one list. */
-  get #all(): Lane['queue'] {
-    if (!this.#together) {
-      const order = this.#newOrder();
-      const queue = newQueue(order);
-      for (const lane of this.#lanes.values()) {
-        for (const entry of lane.queue.inOrder()) {
-          queue.set(entry, presentKey(entry) ?? Infinity, seqOf(entry), entry.load);
-        }
-      }
-      this.#together = { order, queue };
-    }
-    return this.#together.queue;
   }
 
   /** Slots of the calls that are held back for an endpoint and whose key is at most this one. */
@@ -211,10 +189,6 @@ export class Lanes {
       (entry) => ({ key: presentKey(entry) ?? Infinity, seq: seqOf(entry) }),
     );
   }
-}
-
-function newQueue(order: LaneOrder): Lane['queue'] {
-  return order instanceof SharedKeys ? new SharedQueue(order) : new RankedQueue();
 }
 
 function isInLane(entry: RunEntry): entry is RunEntry & { lane: Lane } {

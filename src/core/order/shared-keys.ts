@@ -3,22 +3,18 @@
  * an application had: a group is re-keyed in O(log n), however many queues it is in.
  */
 import { merged } from './merged.ts';
-import { RankedQueue } from './ranked-queue.ts';
+import { type Ahead, RankedQueue } from './ranked-queue.ts';
 
 /** The items of one group in one queue. */
 export interface Part<T extends object> {
   readonly group: Group<T>;
   readonly items: RankedQueue<T>;
-  /** To be called when the group has got another key. */
-  readonly onKey: (part: Part<T>) => void;
 }
 
 export interface Group<T extends object> {
   key: number;
-  /** In the order of their first items. */
+  /** In the order of their first items, with what they stand for. */
   readonly parts: RankedQueue<Part<T>>;
-  /** Those whose queue has sorted them by the present key. */
-  readonly sorted: Set<Part<T>>;
 }
 
 export class SharedKeys<T extends object> {
@@ -31,43 +27,39 @@ export class SharedKeys<T extends object> {
     this.groupOf = groupOf;
   }
 
-  /** The smallest key; Infinity where all queues are empty. */
-  get leastKey(): number {
-    return this.#order.peekKey();
-  }
-
   /** The group of a name, which gets this key. */
   enter(name: string, key: number): Group<T> {
     let group = this.#groups.get(name);
     if (!group) {
-      group = { key, parts: new RankedQueue(), sorted: new Set() };
+      group = { key, parts: new RankedQueue() };
       this.#groups.set(name, group);
-    } else if (group.key !== key) this.#rekey(group, key);
+    }
+    group.key = key;
     return group;
   }
 
-  /** The first item of a part may be another. */
-  changed(part: Part<T>): void {
+  /** The items of a part have changed. */
+  changed(name: string, part: Part<T>): void {
     const { group, items } = part;
-    group.parts.set(part, 0, items.peekSeq());
-    this.#place(group);
-  }
-
-  /** A part has no items any more. */
-  leave(name: string, part: Part<T>): void {
-    const { group } = part;
-    group.parts.delete(part);
-    group.sorted.delete(part);
-    if (group.parts.size > 0) return this.#place(group);
-    this.#order.delete(group);
-    this.#groups.delete(name);
+    if (items.size > 0) group.parts.set(part, 0, items.peekSeq(), items.total);
+    else group.parts.delete(part);
+    this.#place(name, group);
   }
 
   /** Re-keys a group, if it is there, by its first item. */
   rekey(name: string, keyOf: (first: T) => number): void {
     const group = this.#groups.get(name);
     const first = group?.parts.peek()?.items.peek();
-    if (group && first) this.#rekey(group, keyOf(first));
+    if (!group || !first) return;
+    group.key = keyOf(first);
+    this.#place(name, group);
+  }
+
+  #place(name: string, group: Group<T>): void {
+    const { key, parts } = group;
+    if (parts.size > 0) return this.#order.set(group, key, parts.peekSeq(), parts.total);
+    this.#order.delete(group);
+    this.#groups.delete(name);
   }
 
   /** The first item of each group in each queue, in order. */
@@ -83,15 +75,18 @@ export class SharedKeys<T extends object> {
     }
   }
 
-  #rekey(group: Group<T>, key: number): void {
-    group.key = key;
-    for (const part of group.sorted) part.onKey(part);
-    group.sorted.clear();
-    this.#place(group);
-  }
-
-  #place(group: Group<T>): void {
-    // A group that is just being made has no parts yet.
-    if (group.parts.size > 0) this.#order.set(group, group.key, group.parts.peekSeq());
+  /** What goes before an item of this key and sequence number in all queues together. */
+  before(key: number, seq: number): Ahead {
+    let { items, calls, workMs } = this.#order.before(key, -Infinity);
+    for (const { parts } of this.#order.withKey(key)) {
+      for (const part of parts.inOrder()) {
+        if (part.items.peekSeq() >= seq) break;
+        const ahead = part.items.before(0, seq);
+        items += ahead.items;
+        calls += ahead.calls;
+        workMs += ahead.workMs;
+      }
+    }
+    return { items, calls, workMs };
   }
 }

@@ -1,8 +1,7 @@
 /**
- * A queue in which items of one group have one key, which they share with those of other queues
- * (shared-keys.ts): a sorted list of groups, each a list of its items by sequence number. The order is
- * that of a ranked queue in which each item has its group's key. A group that has got another key is
- * sorted anew once the queue is asked for its order.
+ * The runs of one lane where those of an application have one key, which they share with those of
+ * other lanes (shared-keys.ts): a list by sequence number for each application. The order is that of a
+ * ranked queue in which each item has its application's key.
  */
 import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
 import type { Part, SharedKeys } from './shared-keys.ts';
@@ -12,9 +11,9 @@ export class SharedQueue<T extends object> {
   readonly #parts = new Map<string, Part<T>>();
   /** The group that each item is in; what `groupOf` says may have changed since. */
   readonly #names = new Map<T, string>();
-  /** All parts but those that are to be sorted anew are in it by their present key. */
-  readonly #sorted = new RankedQueue<Part<T>>();
-  readonly #unsorted = new Set<Part<T>>();
+  /** Calls of all of its items together, and the time that they are expected to take, ms. */
+  calls = 0;
+  workMs = 0;
 
   constructor(keys: SharedKeys<T>) {
     this.#keys = keys;
@@ -22,16 +21,6 @@ export class SharedQueue<T extends object> {
 
   get size(): number {
     return this.#names.size;
-  }
-
-  /** Calls of all of its items together. */
-  get calls(): number {
-    return this.#sorted.calls;
-  }
-
-  /** Expected time that they take, ms. */
-  get workMs(): number {
-    return this.#sorted.workMs;
   }
 
   /** Adds an item or changes its place; its group gets the key. RangeError on a key of NaN. */
@@ -42,80 +31,54 @@ export class SharedQueue<T extends object> {
     const group = this.#keys.enter(name, key);
     let part = this.#parts.get(name);
     if (!part) {
-      part = { group, items: new RankedQueue(), onKey: (one) => this.#unsorted.add(one) };
+      part = { group, items: new RankedQueue() };
       this.#parts.set(name, part);
     }
-    part.items.set(item, 0, seq, load);
     this.#names.set(item, name);
-    this.#keys.changed(part);
-    this.#sort(part);
-  }
-
-  peek(): T | undefined {
-    return this.#order.peek()?.items.peek();
-  }
-
-  /** The smallest key; Infinity where the queue is empty. */
-  peekKey(): number {
-    return this.#order.peekKey();
-  }
-
-  /** Sequence number of the first item; Infinity where the queue is empty. */
-  peekSeq(): number {
-    return this.#order.peekSeq();
+    this.#change(name, part, (items) => items.set(item, 0, seq, load));
   }
 
   /** Removes an item; false where it is not in the queue. */
   delete(item: T): boolean {
-    const name = this.#names.get(item);
-    const part = name === undefined ? undefined : this.#parts.get(name);
-    if (name === undefined || !part) return false;
-    this.#names.delete(item);
-    part.items.delete(item);
-    if (part.items.size > 0) {
-      this.#keys.changed(part);
-      this.#sort(part);
-    } else {
-      this.#parts.delete(name);
-      this.#unsorted.delete(part);
-      this.#sorted.delete(part);
-      this.#keys.leave(name, part);
-    }
+    const name = this.#names.get(item) ?? '';
+    const part = this.#parts.get(name);
+    if (!part || !this.#names.delete(item)) return false;
+    this.#change(name, part, (items) => items.delete(item));
+    if (part.items.size === 0) this.#parts.delete(name);
     return true;
   }
 
+  #change(name: string, part: Part<T>, change: (items: RankedQueue<T>) => void): void {
+    const { items } = part;
+    const { calls, workMs } = items;
+    change(items);
+    this.#keys.changed(name, part);
+    this.calls += items.calls - calls;
+    this.workMs += items.workMs - workMs;
+  }
+
   keyOf(item: T): number | undefined {
-    const name = this.#names.get(item);
-    return name === undefined ? undefined : this.#parts.get(name)?.group.key;
+    return this.#parts.get(this.#names.get(item) ?? '')?.group.key;
   }
 
   /** All items, in order of their groups' keys; groups of one key follow one another. */
   *inOrder(): Iterable<T> {
-    for (const { items } of this.#order.inOrder()) yield* items.inOrder();
+    const parts = [...this.#parts.values()].sort(
+      (a, b) => a.group.key - b.group.key || a.items.peekSeq() - b.items.peekSeq(),
+    );
+    for (const { items } of parts) yield* items.inOrder();
   }
 
-  /** What goes before an item of this key and sequence number. */
+  /** What goes before an item of this key and sequence number. O(n) in the number of groups. */
   before(key: number, seq: number): Ahead {
-    const order = this.#order;
-    let { items, calls, workMs } = order.before(key, -Infinity);
-    for (const part of order.withKey(key)) {
-      const ahead = part.items.before(0, seq);
+    let [items, calls, workMs] = [0, 0, 0];
+    for (const { group, items: all } of this.#parts.values()) {
+      if (group.key > key) continue;
+      const ahead = group.key < key ? all.total : all.before(0, seq);
       items += ahead.items;
       calls += ahead.calls;
       workMs += ahead.workMs;
     }
     return { items, calls, workMs };
-  }
-
-  get #order(): RankedQueue<Part<T>> {
-    for (const part of this.#unsorted) this.#sort(part);
-    return this.#sorted;
-  }
-
-  #sort(part: Part<T>): void {
-    const { calls, workMs, size: items } = part.items;
-    this.#unsorted.delete(part);
-    this.#sorted.set(part, part.group.key, part.items.peekSeq(), { items, calls, workMs });
-    part.group.sorted.add(part);
   }
 }
