@@ -44,12 +44,18 @@ export const app = new Hono<AppEnv>({
   router: new KnownRoutes(new TrieRouter(), MODEL_PATHS),
 });
 
+const NO_HOST = {
+  code: 'invalid_request_error',
+  param: 'host',
+  message: 'The header Host and the path give no valid URL.',
+} as const;
+
 app.use(async (c, next) => {
   const id = requestId(c.req.header('x-request-id'));
   c.set('requestId', id);
   // A Host header that gives no valid URL would make every later access to the path throw.
   if (URL.canParse(c.req.url)) await next();
-  else c.res = errorResponse({ code: 'invalid_request_error', param: 'host' });
+  else c.res = errorResponse(NO_HOST);
   if (!c.res.headers.has('x-request-id')) c.res.headers.set('x-request-id', id);
   addSecurityHeaders(c.res.headers);
 });

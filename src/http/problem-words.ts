@@ -60,10 +60,11 @@ function wanted(issue: {
   return values.length === 1 ? `${values}` : `one of ${values.join(', ')}`;
 }
 
-/** The value itself is told of the shortest only: of a long body only kinds are known. */
+/** The value itself is not told: of long bodies only the kinds of values are known. */
 function butCame(value: unknown): string {
   if (value === undefined) return MISSING;
-  if (value === null || typeof value === 'boolean') return `, not ${value}`;
+  if (value === null) return ', not null';
+  if (typeof value === 'boolean') return ', not a boolean';
   // JSON has numbers that are beyond those of JavaScript.
   if (value === Infinity || value === -Infinity) return ', not one of that size';
   return `, not ${KINDS[Array.isArray(value) ? 'array' : typeof value]}`;

@@ -41,7 +41,7 @@ describe('a problem', () => {
     ['one value', z.literal('24h'), '1h', 'x', 'expected "24h", not a string'],
     ['one of some', z.enum(['a', 'b']), 5, 'x', 'expected one of "a", "b", not a number'],
     ['a limit as text', limit, '100', 'x', 'expected a number, or -1, not a string'],
-    ['a limit that is true', limit, true, 'x', 'expected a number, or -1, not true'],
+    ['a limit that is true', limit, true, 'x', 'expected a number, or -1, not a boolean'],
     ['a limit below', limit, -5, 'x', 'expected at least 0'],
     ['options of another kind', options, 'yes', 'x', 'expected an object, or false, not a string'],
     [
