@@ -28,6 +28,7 @@ import { jobs } from './routes/jobs.ts';
 import { media } from './routes/media.ts';
 import { messages } from './routes/messages.ts';
 import { metrics } from './routes/metrics.ts';
+import { notFoundMessage } from './routes/not-found.ts';
 import { openai } from './routes/openai.ts';
 import { openapi } from './routes/openapi.ts';
 import { responses } from './routes/responses.ts';
@@ -35,7 +36,6 @@ import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
 import { steering } from './routes/steering.ts';
 import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
-import { unservedMessage } from './routes/unserved.ts';
 import { refuseWebSockets } from './routes/web-sockets.ts';
 
 // The usual preset has a faster router, too, which gives up at paths such as those of tools.
@@ -91,12 +91,7 @@ app.route('/admin', archive);
 app.route('/admin', steering);
 
 app.notFound((c) => {
-  const { path } = c.req;
-  // A base URL without `/v1` is the usual mistake.
-  const isBare = MODEL_PATHS.has(servedPath(`/v1${path}`));
-  const message = isBare
-    ? `Nothing is at "${path}": the base URL ends with /v1.`
-    : unservedMessage(path);
+  const message = notFoundMessage(app.router, c.req.method, getPath(c.req.raw));
   const error = { code: 'not_found', ...(message === undefined ? {} : { message }) } as const;
   return errorResponse(error);
 });
