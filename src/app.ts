@@ -6,7 +6,7 @@ import { TrieRouter } from 'hono/router/trie-router';
 import { getPath } from 'hono/utils/url';
 import { MODEL_PATHS } from './apis/model-apis.ts';
 import type { AppEnv } from './auth/app-env.ts';
-import { errorResponse } from './http/errors.ts';
+import { errorResponse, invalidRequest } from './http/errors.ts';
 import { Hono } from './http/hono.ts';
 import { KnownRoutes } from './http/known-routes.ts';
 import { refusedMethod } from './http/methods.ts';
@@ -50,7 +50,7 @@ app.use(async (c, next) => {
   c.set('requestId', id);
   // A Host header that gives no valid URL would make every later access to the path throw.
   if (URL.canParse(c.req.url)) await next();
-  else c.res = errorResponse({ code: 'invalid_request_error', param: 'host' });
+  else c.res = invalidRequest({ param: 'host' });
   if (!c.res.headers.has('x-request-id')) c.res.headers.set('x-request-id', id);
   addSecurityHeaders(c.res.headers);
 });

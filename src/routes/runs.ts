@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { runEventSchema } from '../apis/run-event.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refusedResponse } from '../calls/plain-refusal.ts';
-import { type ApiError, errorResponse } from '../http/errors.ts';
+import { type ApiError, errorResponse, invalidRequest } from '../http/errors.ts';
 import { Hono } from '../http/hono.ts';
 import { readJsonText } from '../http/json-input.ts';
 import { readText } from '../http/read-body.ts';
@@ -17,7 +17,7 @@ const MAX_BODY_BYTES = 16_384;
 export const runs = new Hono<AppEnv>()
   .post('/:run/events', async (c) => {
     const runId = c.req.param('run');
-    if (!isName(runId)) return errorResponse({ code: 'invalid_request_error', param: 'run' });
+    if (!isName(runId)) return invalidRequest({ param: 'run' });
     if (isPlaceholder(runId)) return errorResponse(noName('run', runId));
     const body = await readText(c.req.raw, {
       maxBytes: MAX_BODY_BYTES,
@@ -32,7 +32,7 @@ export const runs = new Hono<AppEnv>()
       (name) => name !== undefined && !isPlaceholder(name),
     );
     if (namedApp !== undefined && !isName(namedApp)) {
-      return errorResponse({ code: 'invalid_request_error', param: 'x-talaria-app' });
+      return invalidRequest({ param: 'x-talaria-app' });
     }
     // The begin of a unit may open a run where it names the application; the end of a unit of an
     // unknown run is the client's mistake.
