@@ -11,7 +11,7 @@ import { authenticateAdmin } from '../auth/auth.ts';
 import { chargeRequest } from '../auth/live-key.ts';
 import { heldOfKeys } from '../calls/client-body.ts';
 import { TENANT_NAME } from '../config/schema.ts';
-import { errorResponse, type Outcome, wrongInput } from '../http/errors.ts';
+import { errorResponse, invalidRequest, type Outcome, wrongInput } from '../http/errors.ts';
 import { Hono } from '../http/hono.ts';
 import { type Hand, InHand } from '../http/in-hand.ts';
 import { CONTENT_TYPE, exposition, type Source } from '../metrics/exposition.ts';
@@ -78,7 +78,7 @@ export const metrics = new Hono<AppEnv>()
     const others = (c.req.queries('tenant') ?? []).filter((name) => name !== tenant);
     if (others.length > 0 || c.req.query('shard') !== undefined) {
       const message = 'The key of a tenant shows that tenant: leave out "tenant" and "shard".';
-      return errorResponse({ code: 'invalid_request_error', param: 'tenant', message });
+      return invalidRequest({ param: 'tenant', message });
     }
     return answer(c, tenant, (hand) => named(c.env, [tenant], hand));
   });

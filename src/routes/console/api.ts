@@ -7,7 +7,7 @@ import type { Context } from 'hono';
 import * as z from 'zod/mini';
 import { type ConsoleEnv, consoleAuth } from '../../auth/console-caller.ts';
 import { tenantNames } from '../../config/tenant-names.ts';
-import { errorResponse } from '../../http/errors.ts';
+import { errorResponse, invalidRequest } from '../../http/errors.ts';
 import { digits, intWithin, textUpTo, textWithin } from '../../http/field-schemas.ts';
 import { given } from '../../http/given.ts';
 import { Hono } from '../../http/hono.ts';
@@ -127,5 +127,5 @@ async function look(
 }
 
 function refuseQuery(error: z.core.$ZodError): Response {
-  return errorResponse({ code: 'invalid_request_error', ...firstProblem(error) });
+  return invalidRequest({ ...firstProblem(error) });
 }

@@ -151,6 +151,20 @@ describe('an object that restarts with recorded runs', () => {
     expect(await known(stub())).toBe(1_202);
   });
 
+  it('answers what does not need them before it has read them', async () => {
+    const stub = await tenantWith(3_000);
+    const answered: string[] = [];
+    const object = stub();
+    const shown = known(object).then(() => answered.push('view'));
+    for (let i = 0; i < 5; i += 1) {
+      const event = { type: 'unit-began', runId: `own-${i}`, app: 'app0', unit: 'u0' } as const;
+      await object.runEvent(event, 0);
+      answered.push('event');
+    }
+    await shown;
+    expect(answered).toEqual([...Array(5).fill('event'), 'view']);
+  });
+
   it('reads anew after it died in the middle', async () => {
     const stub = await tenantWith(1_500);
     await stub().document();
