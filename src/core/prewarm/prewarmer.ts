@@ -329,7 +329,7 @@ export class Prewarmer {
     }
     let capacity = backend.pool.upSlots(now, notKept);
     for (const endpoint of backend.pool.list) {
-      if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil(now)) continue;
+      if (endpoint.state !== 'cold' || now < endpoint.trust.openUntil(now)) continue;
       if (endpoint.isPaused || endpoint.letGo) continue;
       const query = this.#queryFor(backend, endpoint, forecast, capacity, aheadMs, now);
       const decision = this.#ruleOf(backend).wake(query);
@@ -362,7 +362,7 @@ export class Prewarmer {
     // What holding spares is a start of usual length, not one of the longest.
     const query = {
       ...this.#queryFor(backend, endpoint, forecast, others, 0, now),
-      coldStartMs: endpoint.meanStartMs,
+      coldStartMs: endpoint.learning.meanStartMs,
     };
     const decision = this.#ruleOf(backend).hold(query);
     if (decision.wake) {
@@ -462,7 +462,7 @@ export class Prewarmer {
       backend: backend.name,
       now,
       forecast,
-      coldStartMs: endpoint.leadMs(backend.spec.prewarm.theta),
+      coldStartMs: endpoint.learning.leadMs(backend.spec.prewarm.theta),
       capacity,
       aheadMs,
       hardlyKnown: backend.speed.calls < MIN_CALLS_FOR_FORECAST,
