@@ -46,20 +46,36 @@ export class RecordedRuns {
     this.#sql = storage.sql;
   }
 
-  /** Finished runs, oldest first. */
-  *all(filter: { app?: string; learnedOnly: boolean }): Iterable<FinishedRun> {
-    const rows = this.#sql.exec(
-      `SELECT record, finished_at, learned FROM recorded
-       WHERE (?1 IS NULL OR app = ?1) AND (learned = 1 OR ?2 = 0) ORDER BY seq`,
-      filter.app ?? null,
-      filter.learnedOnly ? 1 : 0,
+  /** The highest sequence number; 0 without runs. */
+  get lastSeq(): number {
+    return Number(this.#sql.exec('SELECT COALESCE(MAX(seq), 0) AS last FROM recorded').one().last);
+  }
+
+  /** The sequence number of the n-th newest run; 0 where there are fewer. */
+  seqOfNewest(n: number): number {
+    const [row] = this.#sql.exec(
+      'SELECT seq FROM recorded ORDER BY seq DESC LIMIT 1 OFFSET ?',
+      n - 1,
     );
-    for (const row of rows) {
-      yield {
-        record: JSON.parse(String(row.record)),
-        finishedAt: Number(row.finished_at),
-        learned: row.learned === 1,
-      };
+    return Number(row?.seq ?? 0);
+  }
+
+  /**
+   * Runs to learn from with `after` < seq <= `last`, as text, in the order in which they ended; they
+   * are read as they are taken.
+   */
+  *learned(
+    after: number,
+    last: number,
+  ): Iterable<{ seq: number; finishedAt: number; text: string }> {
+    const rows = this.#sql.exec(
+      `SELECT seq, finished_at, record FROM recorded
+       WHERE seq > ? AND seq <= ? AND learned = 1 ORDER BY seq`,
+      after,
+      last,
+    );
+    for (const { seq, finished_at, record } of rows) {
+      yield { seq: Number(seq), finishedAt: Number(finished_at), text: String(record) };
     }
   }
 

@@ -3,7 +3,6 @@
  * Export and import are in `archive.ts`, metrics in `metrics.ts`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import {
   adminAuth,
   ask,
@@ -22,6 +21,7 @@ import { withdraw } from '../config/distribution.ts';
 import { MAX_CONFIG_BYTES } from '../config/schema.ts';
 import { readDocument } from '../config/store.ts';
 import { errorResponse } from '../http/errors.ts';
+import { Hono } from '../http/hono.ts';
 import { readText } from '../http/read-body.ts';
 import { usageView } from '../jobs/job-view.ts';
 import { askJobs, forgetJobs } from '../jobs/jobs-client.ts';

@@ -5,7 +5,6 @@
  * be repeated. The lines are read in `apis/archive-line.ts`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import {
   type ArchiveFirstLine,
   type ArchiveLine,
@@ -20,6 +19,7 @@ import { MAX_CONFIG_BYTES } from '../config/schema.ts';
 import { parseDocument } from '../config/store.ts';
 import { bodyLines } from '../http/body-lines.ts';
 import { errorResponse } from '../http/errors.ts';
+import { Hono } from '../http/hono.ts';
 import type { ArchivedRun, ArchiveHead, ImportCount, TenantApi } from '../protocol/tenant.ts';
 
 /** A line is a run, or the head with a configuration. */

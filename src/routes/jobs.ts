@@ -3,13 +3,13 @@
  * later. Batches of jobs are in `batches.ts`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { withBody } from '../calls/client-body.ts';
 import { errorResponse } from '../http/errors.ts';
 import { given } from '../http/given.ts';
+import { Hono } from '../http/hono.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
 import { jobText, jobView } from '../jobs/job-view.ts';

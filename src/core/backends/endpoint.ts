@@ -1,7 +1,7 @@
 /**
  * One endpoint of a backend: its state, by what its calls and wakes show. Its slots are in
  * endpoint-slots.ts, when it was used in endpoint-use.ts, its specification and what is stored of it in
- * endpoint-state.ts; the choice between the endpoints of a backend is in backend.ts.
+ * endpoint-state.ts; the choice between the endpoints of a backend is in endpoint-choice.ts.
  *
  * An endpoint that scales to zero is cold, warming or warm; any endpoint is draining once the
  * configuration no longer names it.

@@ -23,7 +23,6 @@ import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
-import type { RecordedRun } from '../runs/recorded-run.ts';
 import type { IsLike } from '../waits/scene-builder.ts';
 import { WaitForecasts } from '../waits/wait-forecasts.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
@@ -35,12 +34,6 @@ import { type QueueRank, withHold } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
 import { slotEffects } from './slots-limited.ts';
-
-/** A finished run as it is stored; `finishedAt` in epoch ms. */
-export interface StoredRun {
-  readonly record: RecordedRun;
-  readonly finishedAt: number;
-}
 
 /** Finished runs up to which each further one may change its application's model much. */
 const NEW_APPLICATION_RUNS = 8;
@@ -61,7 +54,8 @@ export class Dispatcher {
   readonly backends: ReadonlyMap<string, Backend>;
   readonly appArrivals: ApplicationArrivals;
   readonly register: RunRegister;
-  readonly #models: ApplicationModels;
+  /** What was learned of the applications. */
+  readonly models: ApplicationModels;
   readonly #roster: BackendRoster;
   readonly #calls: CallsInFlight;
   readonly #prewarmer: Prewarmer;
@@ -69,8 +63,6 @@ export class Dispatcher {
   readonly #waits: WaitForecasts;
   #config: DispatcherConfig;
   #effects: Effect[] = [];
-  /** Stored runs that are not learned yet. */
-  #unlearned: Iterable<StoredRun> | undefined;
   /** The time of the last step, epoch ms. */
   #now: number;
 
@@ -78,7 +70,7 @@ export class Dispatcher {
     this.#config = config;
     this.#now = now;
     const models = new ApplicationModels(options.random);
-    this.#models = models;
+    this.models = models;
     this.appArrivals = new ApplicationArrivals(models);
     this.register = new RunRegister(models, this.speeds);
     this.#roster = new BackendRoster(() => this.#ranking.newQueue());
@@ -118,7 +110,6 @@ export class Dispatcher {
     if (now < this.#now) this.#clockWentBack(now);
     this.#now = now;
     this.accounts.elapse(now);
-    if (this.#unlearned && this.#needsLearned(events, now)) this.#learnStored();
     for (const event of events) this.#apply(event, now);
     const overdue = this.#elapse(now);
     this.#rerankNewApplications(effects);
@@ -127,31 +118,34 @@ export class Dispatcher {
       this.#prewarmer.wakes.resume(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
       if (backend.waiting > 0) {
-        this.#learnStored();
         const expectedMs = (call: LiveCall) => this.#expectedMs(call, backend);
         this.#prewarmer.wakes.wakeForDemand(backend, needsOther, expectedMs, now, effects);
       }
-      if (!this.#unlearned) this.#prewarmer.checks.releaseIdle(backend, now, effects);
+      if (!this.isReading) this.#prewarmer.checks.releaseIdle(backend, now, effects);
     }
     // After the grants: a call that gets a slot in this very step is served although it is overdue.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
-    if (!this.#unlearned) this.#prewarmer.check(now, effects);
+    if (!this.isReading) this.#prewarmer.check(now, effects);
     return effects;
   }
 
   /** When `step` must be called even if no event comes, epoch ms; Infinity for never. */
   dueAt(now: number): number {
-    if (this.#unlearned) return now;
+    // Each part that is read is a step, and only what was learned tells when the rest is due.
+    if (this.isReading) return this.#calls.dueAt;
     let due = Math.min(this.#calls.dueAt, this.register.dueAt, this.#prewarmer.dueAt);
     due = Math.min(due, this.#prewarmer.reads.dueAt(now));
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
   }
 
-  /** What was learned of the applications. */
-  get models(): ApplicationModels {
-    this.#learnStored();
-    return this.#models;
+  /**
+   * True until the runs that were stored before a restart are read (`runs-read`). Until then calls are
+   * admitted, granted and ended as ever, but no run ends by its silence, nothing is woken by forecast
+   * and nothing is released.
+   */
+  get isReading(): boolean {
+    return this.models.isReading;
   }
 
   /** Costs and benefits of prewarming. */
@@ -217,15 +211,15 @@ export class Dispatcher {
   }
 
   /**
-   * Restores the stored runs and leases; must be called before anything is submitted. The finished
-   * runs, the oldest first, are learned right after the first call, if that needs nothing of them.
+   * Restores the stored runs in flight and leases; must be called before anything is submitted.
+   * `hasUnread`: finished runs are stored as well, and come as `runs-read`.
    */
   restore(
     runs: Iterable<LiveRun>,
     leases: Iterable<{ request: CallRequest; lease: Lease }>,
-    finished: Iterable<StoredRun> = [],
+    hasUnread = false,
   ): void {
-    this.#unlearned = finished;
+    if (hasUnread) this.models.beginReading(this.backends.keys(), this.speeds);
     for (const run of runs) this.register.restore(run);
     for (const { request, lease } of leases) this.#calls.restore(request, lease, this.#now);
     // Stored times may lie ahead of this machine's clock.
@@ -233,34 +227,28 @@ export class Dispatcher {
     this.#prewarmer.scheduleCheck(this.#now);
   }
 
-  /**
-   * False for a call that may get a slot at once: only where it has to wait, or has a deadline, does
-   * anything depend on what was learned.
-   */
-  #needsLearned(events: readonly DispatchEvent[], now: number): boolean {
-    const [event, ...more] = events;
-    if (event?.type !== 'submitted' || more.length > 0) return true;
-    const isDue = Math.min(this.#calls.dueAt, this.register.dueAt) <= now;
-    return isDue || event.call.deadlineAt !== undefined;
-  }
-
-  /** Learns the stored runs. Until then no call has waited, and nothing was woken or released. */
-  #learnStored(): void {
-    const stored = this.#unlearned;
-    if (!stored) return;
-    this.#unlearned = undefined;
-    for (const { record, finishedAt } of stored) {
-      this.#models.learn(record, finishedAt, this.speeds);
+  #runsRead({ runs, part }: Extract<DispatchEvent, { type: 'runs-read' }>): void {
+    const { models } = this;
+    if (!this.isReading) return;
+    if (part === 'newest') {
+      const hardlyKnown = this.#hardlyKnown(runs.map(({ record }) => record.app));
+      models.readNewest(runs);
+      return this.#lowerApps(hardlyKnown);
     }
-    for (const { queue } of this.backends.values()) {
-      for (const { run } of queue.calls()) queue.rekey(run);
-    }
+    models.read(runs);
+    if (part === 'next') return;
+    const isKnown = new Set([...models.all()].map(({ app }) => app));
+    const hardlyKnown = this.#hardlyKnown(isKnown);
+    models.endReading();
+    this.register.learned();
+    for (const { app } of models.all()) if (!isKnown.has(app)) hardlyKnown.add(app);
+    this.#lowerApps(hardlyKnown);
   }
 
   /** Expected service time of a running call, ms; Infinity where nothing is known of its kind. */
   #expectedMs({ request, run }: LiveCall, backend: Backend): number {
     const { speed } = backend;
-    const graph = this.#models.model(run.app)?.graph;
+    const graph = this.models.model(run.app)?.graph;
     const ofUnit = graph?.callDemand(request.unit, backend.name);
     if (ofUnit) return workMs(ofUnit, speed.valueOf(request.model));
     return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
@@ -268,17 +256,23 @@ export class Dispatcher {
 
   /**
    * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run
-   * changes its model much; otherwise newer runs with better-informed ranks overtake them. A
-   * re-rank only lowers a key: the overtaking bound that the client was told must hold.
+   * changes its model much; otherwise newer runs with better-informed ranks overtake them.
    */
   #rerankNewApplications(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.type !== 'run-finished' || !effect.learned || !effect.record) continue;
-      const { app } = effect.record;
-      const runs = this.#models.model(app)?.graph.runs ?? 0;
-      if (runs > NEW_APPLICATION_RUNS) continue;
-      for (const backend of this.backends.values()) backend.queue.lowerApp(app);
+      this.#lowerApps(this.#hardlyKnown([effect.record.app]));
     }
+  }
+
+  #hardlyKnown(apps: Iterable<string>): Set<string> {
+    const runsOf = (app: string) => this.models.model(app)?.graph.runs ?? 0;
+    return new Set([...apps].filter((app) => runsOf(app) <= NEW_APPLICATION_RUNS));
+  }
+
+  /** A re-rank only lowers a key: the overtaking bound that the client was told must hold. */
+  #lowerApps(apps: ReadonlySet<string>): void {
+    for (const { queue } of this.backends.values()) for (const app of apps) queue.lowerApp(app);
   }
 
   /**
@@ -315,6 +309,8 @@ export class Dispatcher {
         return this.#loadTold(event, now);
       case 'configured':
         return this.#configure(event.config, now);
+      case 'runs-read':
+        return this.#runsRead(event);
       case 'wake-answered':
       case 'release-answered':
       case 'adapter-answered':
@@ -402,6 +398,8 @@ export class Dispatcher {
       }
     }
     const overdue = this.#calls.expire(now);
+    // How long a run may be silent is yet to be read.
+    if (this.isReading) return overdue;
     for (const effect of this.register.endSilentRuns(now)) this.#emit(effect);
     return overdue;
   }

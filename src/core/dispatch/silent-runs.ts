@@ -78,7 +78,7 @@ export class SilentRuns {
     // Another conversation with the same beginning.
     if (turn !== undefined && turn <= (ended.turn ?? 0)) return;
     const pauseMs = at - ended.lastActiveAt;
-    if (pauseMs <= LONGEST_SILENCE_MS) this.#models.model(app)?.silence.observe(pauseMs);
+    if (pauseMs <= LONGEST_SILENCE_MS) this.#models.paused(app, pauseMs);
   }
 }
 

@@ -3,7 +3,8 @@
  * visits of finished runs that its present one is like.
  */
 import type { Backend } from '../backends/backend.ts';
-import { featuresOf, logOutputOf, type PastRuns, type PastVisit } from '../learning/past-runs.ts';
+import type { ApplicationModels } from '../learning/application-models.ts';
+import { featuresOf, logOutputOf, type PastVisit } from '../learning/past-runs.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { LiveVisit } from '../runs/live-visit.ts';
@@ -20,7 +21,7 @@ const BACK_WITHIN_MS = 60_000;
 /** What a scene is made of. */
 export interface SceneSources {
   readonly backends: ReadonlyMap<string, Backend>;
-  readonly past: PastRuns;
+  readonly models: ApplicationModels;
   readonly speeds: Speeds;
   /** Runs without a call in flight, the last ones that were left. */
   readonly idle: Iterable<LiveRun>;
@@ -86,8 +87,8 @@ export class SceneBuilder {
     const known = this.#likeness.get(visit);
     if (known?.fanOut === fanOut && known.ended === records.length) return known.likely;
     const state = run.stateIn(visit, this.#sources.speeds);
-    const { isLike, past: runs } = this.#sources;
-    const past = runs.inState(run.app, state, isLike && ((ended) => isLike(run, ended)));
+    const { isLike, models } = this.#sources;
+    const past = models.past.inState(run.app, state, isLike && ((ended) => isLike(run, ended)));
     const before = run.visits[visit.index - 1]?.records ?? [];
     const likely =
       past.length === 0

@@ -57,7 +57,7 @@ export class WaitForecasts {
     const { backends, models, speeds, idleRuns, isLike } = view;
     this.#builder = new SceneBuilder({
       backends,
-      past: models.past,
+      models,
       speeds,
       idle: idleRuns,
       isLike,

@@ -5,7 +5,6 @@
  */
 
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import { documentOf, noTenant, refuseConfig, steer } from '../../auth/admin-tenant.ts';
 import { conflictResponse, readVersion, versionTag } from '../../auth/config-change.ts';
@@ -24,6 +23,7 @@ import { keyLimitsSchema } from '../../config/key-limits.ts';
 import { MAX_CONFIG_BYTES } from '../../config/schema.ts';
 import { errorResponse } from '../../http/errors.ts';
 import { numberWithin } from '../../http/field-schemas.ts';
+import { Hono } from '../../http/hono.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
 import { type ConfigView, HIDDEN } from '../../protocol/console/settings.ts';
 import { isName } from '../../protocol/name.ts';

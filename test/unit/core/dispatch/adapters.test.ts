@@ -205,7 +205,7 @@ describe('an engine that', () => {
 
 describe('a restart of the object', () => {
   const restarted = (world: AdapterWorld) => {
-    const stored = { finished: [], running: [], leases: [] };
+    const stored = { running: [], leases: [] };
     const text = JSON.stringify(snapshotOf(world.backend));
     const backends = [['llm', JSON.parse(text)] as const];
     const options = { random: seededRandom(1) };
