@@ -77,6 +77,14 @@ export class EndpointSlots {
     return this.held === 0 || this.freeAt(now) >= sequences;
   }
 
+  /** The same of the slots that are open now. */
+  areOpen(now: number, sequences: number): boolean {
+    const { free } = this;
+    if (free <= 0) return false;
+    if (this.#servedInSlowStart === undefined) return free >= sequences || this.held === 0;
+    return this.nextAt(now) <= now && this.hasRoom(now, sequences);
+  }
+
   /** True during slow start: the endpoint has just woken and gets few calls. */
   get isOpening(): boolean {
     return this.#servedInSlowStart !== undefined;

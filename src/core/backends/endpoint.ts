@@ -111,11 +111,9 @@ export class Endpoint {
 
   /** True where a call sent now would be served at once. */
   isReady(now: number, key = '', sequences = 1): boolean {
+    if (this.state !== 'warm' || this.pausedAt !== undefined) return false;
     // Most of the endpoints that are asked are full.
-    const { slots } = this;
-    if (slots.free <= 0 || this.state !== 'warm' || this.pausedAt !== undefined) return false;
-    if (slots.nextAt(now) > now) return false;
-    return slots.hasRoom(now, sequences) && this.trust.admits(key, now);
+    return this.slots.areOpen(now, sequences) && this.trust.admits(key, now);
   }
 
   /** A call is sent to the endpoint. */

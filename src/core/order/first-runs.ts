@@ -41,7 +41,7 @@ export class FirstRuns {
     // All of them first: a call that changed lanes is the first of one and was that of another.
     for (const lane of this.#changed) this.#lanes.delete(lane);
     for (const lane of this.#changed) {
-      const [first] = lane.queue.inOrder();
+      const first = lane.queue.peek();
       if (!first) this.#aside.delete(lane);
       else if (!this.#aside.has(lane)) {
         this.#lanes.set(lane, presentKey(first) ?? Infinity, seqOf(first));
@@ -49,7 +49,7 @@ export class FirstRuns {
     }
     this.#changed.clear();
     for (const { queue } of this.#lanes.inOrder()) {
-      const [first] = queue.inOrder();
+      const first = queue.peek();
       if (first) yield first;
     }
   }

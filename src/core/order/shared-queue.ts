@@ -61,6 +61,11 @@ export class SharedQueue<T extends object> {
     return this.#parts.get(this.#names.get(item) ?? '')?.group.key;
   }
 
+  peek(): T | undefined {
+    const [first] = this.inOrder();
+    return first;
+  }
+
   /** All items, in order of their groups' keys; groups of one key follow one another. */
   *inOrder(): Iterable<T> {
     const parts = [...this.#parts.values()].sort(

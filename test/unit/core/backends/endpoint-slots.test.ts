@@ -29,6 +29,7 @@ describe('the slots of an endpoint', () => {
     expect(slots.hasRoom(0, 9)).toBe(true);
     slots.take(1);
     expect([3, 4].map((sequences) => slots.hasRoom(0, sequences))).toEqual([true, false]);
+    expect([3, 4].map((sequences) => slots.areOpen(0, sequences))).toEqual([true, false]);
     slots.take(9);
     expect([slots.free, slots.concurrency, slots.hasRoom(0, 1)]).toEqual([-6, 4, false]);
   });
@@ -40,8 +41,11 @@ describe('the slots of an endpoint', () => {
     slots.take(2);
     expect([slots.freeAt(0), slots.opensAt(0)]).toEqual([0, 2_000]);
     slots.served();
-    expect(slots.freeAt(0)).toBe(1);
-    expect(slots.freeAt(2_000)).toBe(3);
+    expect([slots.freeAt(0), slots.freeAt(2_000)]).toEqual([1, 3]);
+    expect([slots.areOpen(0, 1), slots.areOpen(0, 2), slots.areOpen(2_000, 3)]).toEqual([
+      ...[true, false],
+      true,
+    ]);
     endpoint.state = 'cold';
     expect([slots.freeAt(0), slots.opensAt(0)]).toEqual([6, Infinity]);
     slots.restarted(false);
