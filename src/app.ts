@@ -6,7 +6,7 @@ import { TrieRouter } from 'hono/router/trie-router';
 import { getPath } from 'hono/utils/url';
 import { MODEL_PATHS } from './apis/model-apis.ts';
 import type { AppEnv } from './auth/app-env.ts';
-import { errorResponse, invalidRequest } from './http/errors.ts';
+import { errorResponse } from './http/errors.ts';
 import { Hono } from './http/hono.ts';
 import { KnownRoutes } from './http/known-routes.ts';
 import { refusedMethod } from './http/methods.ts';
@@ -29,6 +29,7 @@ import { jobs } from './routes/jobs.ts';
 import { media } from './routes/media.ts';
 import { messages } from './routes/messages.ts';
 import { metrics } from './routes/metrics.ts';
+import { notFoundMessage } from './routes/not-found.ts';
 import { openai } from './routes/openai.ts';
 import { openapi } from './routes/openapi.ts';
 import { responses } from './routes/responses.ts';
@@ -36,7 +37,6 @@ import { runs } from './routes/runs.ts';
 import { status } from './routes/status.ts';
 import { steering } from './routes/steering.ts';
 import { clientsOnly, tenantAuth } from './routes/tenant-auth.ts';
-import { unservedMessage } from './routes/unserved.ts';
 import { refuseWebSockets } from './routes/web-sockets.ts';
 
 // The usual preset has a faster router, too, which gives up at paths such as those of tools.
@@ -45,12 +45,18 @@ export const app = new Hono<AppEnv>({
   router: new KnownRoutes(new TrieRouter(), MODEL_PATHS),
 });
 
+const NO_HOST = {
+  code: 'invalid_request_error',
+  param: 'host',
+  message: 'The header Host and the path give no valid URL.',
+} as const;
+
 app.use(async (c, next) => {
   const id = requestId(c.req.header('x-request-id'));
   c.set('requestId', id);
   // A Host header that gives no valid URL would make every later access to the path throw.
   if (URL.canParse(c.req.url)) await next();
-  else c.res = invalidRequest({ param: 'host' });
+  else c.res = errorResponse(NO_HOST);
   if (!c.res.headers.has('x-request-id')) c.res.headers.set('x-request-id', id);
   addSecurityHeaders(c.res.headers);
 });
@@ -86,12 +92,7 @@ app.route('/admin', archive);
 app.route('/admin', steering);
 
 app.notFound((c) => {
-  const { path } = c.req;
-  // A base URL without `/v1` is the usual mistake.
-  const isBare = MODEL_PATHS.has(servedPath(`/v1${path}`));
-  const message = isBare
-    ? `Nothing is at "${path}": the base URL ends with /v1.`
-    : unservedMessage(path);
+  const message = notFoundMessage(app.router, c.req.method, getPath(c.req.raw));
   const error = { code: 'not_found', ...(message === undefined ? {} : { message }) } as const;
   return errorResponse(error);
 });

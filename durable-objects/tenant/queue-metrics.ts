@@ -12,7 +12,7 @@ import type { Sample, Samples } from '../../src/protocol/metrics.ts';
 const OF_BACKEND = {
   talaria_calls_waiting: (b) => b.waiting,
   talaria_oldest_wait_seconds: (b, now) => oldestWaitMs(b, now) / 1_000,
-  talaria_expected_wait_seconds: (b, now) => b.lastWaitMs(now) / 1_000,
+  talaria_expected_wait_seconds: (b, now) => b.waits.lastMs(now) / 1_000,
 } as const satisfies Partial<Record<MetricName, (backend: Backend, now: number) => number>>;
 
 /** Values, each with its labels beside those of backend and endpoint. */
@@ -22,10 +22,10 @@ type ValuesOf = (
 ) => ReadonlyArray<readonly [value: number, ...labels: string[]]>;
 
 const OF_ENDPOINT = {
-  talaria_calls_running: (e) => [[e.inFlight]],
+  talaria_calls_running: (e) => [[e.slots.inFlight]],
   talaria_slots: (e) => [[e.spec.slots]],
-  talaria_effective_slots: (e) => [[e.usableSlots]],
-  talaria_slots_in_use: (e) => [[e.concurrency]],
+  talaria_effective_slots: (e) => [[e.slots.usable]],
+  talaria_slots_in_use: (e) => [[e.slots.concurrency]],
   talaria_endpoint_circuit_open: (e, now) => [[e.trust.stateAt(now) === 'open' ? 1 : 0]],
 } as const satisfies Partial<Record<MetricName, ValuesOf>>;
 

@@ -131,6 +131,7 @@ export class Simulation {
       random: seededRandom(options.seed),
       ...(options.policy === 'srpt' ? { policy: srpt((id) => this.#clients.remainingMs(id)) } : {}),
       ...ruleOf(options, needs),
+      ...(options.isLike ? { isLike: options.isLike } : {}),
     };
     this.#dispatcher = new Dispatcher(this.#config, this.#dispatcherOptions, this.#wallMs);
     for (const run of withCachedTokens(options.history, cluster)) {

@@ -21,7 +21,7 @@ function oneOf<T extends z.ZodMiniType<Readonly<Record<string, unknown>>>>(
   return schema.check(z.refine(has, { path: [names[0] ?? ''], message }));
 }
 
-const required = z.unknown().check(z.refine((value) => value !== undefined, 'Required'));
+const required = z.unknown().check(z.refine((value) => value !== undefined, 'expected it'));
 const outputLimit = z.nullish(z.union([z.number().check(z.minimum(0)), z.literal(NO_LIMIT)]));
 const metadata = z.nullish(z.record(z.string(), z.unknown()));
 const stream = z.nullish(z.boolean());
@@ -37,9 +37,7 @@ const streamable = {
   stream,
   // Some clients write false for none.
   stream_options: z.nullish(
-    z.union([z.looseObject({ include_usage: z.nullish(z.boolean()) }), z.literal(false)], {
-      error: 'expected an object',
-    }),
+    z.union([z.looseObject({ include_usage: z.nullish(z.boolean()) }), z.literal(false)]),
   ),
 };
 
@@ -80,9 +78,7 @@ const schemas = {
   rerank: z.looseObject({
     ...common,
     query: required,
-    documents: z.union([z.array(z.unknown()), z.looseObject({})], {
-      error: 'expected a list, or an object',
-    }),
+    documents: z.union([z.array(z.unknown()), z.looseObject({})]),
   }),
   score: z.looseObject(common),
   moderation: z.looseObject({ ...common, input: required }),

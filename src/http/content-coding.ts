@@ -32,7 +32,8 @@ export function codingsOf(headers: Headers): Outcome<{ codings: readonly Coding[
     const coding = MEANINGS.get(name);
     if (coding === undefined) return unsupported(`"${name.slice(0, 64)}" is not decoded here`);
     if (coding !== 'identity') codings.push(coding);
-    if (codings.length > MAX_CODINGS) return unsupported(`expected ${MAX_CODINGS} at most`);
+    if (codings.length > MAX_CODINGS)
+      return unsupported(`more than ${MAX_CODINGS} are not decoded here`);
   }
   return { ok: true, codings };
 }

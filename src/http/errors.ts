@@ -115,11 +115,10 @@ export function wrongInput(details: Omit<ApiError, 'code'>) {
 
 /** The body of an error, also for a stream that has begun already. */
 export function errorBody(error: ApiError): { error: Record<string, string | null> } {
-  const { type, message } = FORMS[error.code];
   return {
     error: {
-      message: error.message ?? message,
-      type,
+      message: sentenceOf(error),
+      type: FORMS[error.code].type,
       param: error.param ?? null,
       code: error.code,
     },
@@ -131,9 +130,19 @@ export function anthropicErrorBody(error: ApiError): {
   type: 'error';
   error: { type: string; message: string };
 } {
-  const { status, message } = FORMS[error.code];
-  const type = anthropicErrorType(status);
-  return { type: 'error', error: { type, message: error.message ?? message } };
+  const type = anthropicErrorType(FORMS[error.code].status);
+  return { type: 'error', error: { type, message: sentenceOf(error) } };
+}
+
+/**
+ * The message, which names what is wrong: SDKs show nothing else, and Anthropic's form has no `param`.
+ */
+function sentenceOf({ code, message = FORMS[code].message, param = '' }: ApiError): string {
+  return lettersOf(message).includes(lettersOf(param)) ? message : `${param}: ${message}`;
+}
+
+function lettersOf(text: string): string {
+  return text.toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
 /** Anthropic's error type for a status. */

@@ -1,10 +1,10 @@
 /** Turns schema errors into problems that name the field by its path, as people write it. */
 
 import * as z from 'zod/mini';
-import { issueText } from './issue-text.ts';
+import { MISSING, problemWords } from './problem-words.ts';
 
 // The messages of problems; zod's small schemas have none of their own.
-z.config({ localeError: issueText });
+z.config({ localeError: problemWords });
 
 /** One error in an input. */
 export interface Problem {
@@ -37,9 +37,17 @@ export function firstProblem(
 }
 
 function problemOf(issue: z.core.$ZodIssue, path: readonly PropertyKey[] = issue.path): Problem {
+  // Where a value has the kind of one of several schemas, what is wrong is within it.
+  const inner = issue.code === 'invalid_union' ? innerOf(issue) : undefined;
+  if (inner) return problemOf(inner, [...path, ...inner.path]);
   const unknownKey = issue.code === 'unrecognized_keys' ? [issue.keys[0] ?? ''] : [];
   const param = pathText([...path, ...unknownKey]);
   return { ...(param === '' ? {} : { param }), message: issue.message };
+}
+
+function innerOf({ errors }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue | undefined {
+  const inner = errors.flatMap(([first]) => (first && first.path.length > 0 ? [first] : []));
+  return inner.find(({ message }) => !message.endsWith(MISSING)) ?? inner[0];
 }
 
 /** A path in the notation `a.b[0].c`. */

@@ -77,7 +77,10 @@ export const WRITTEN_BASES: Readonly<Record<string, string>> = {
   'api/v1': 'v1', // OpenRouter, LM Studio
   'v2/rerank': 'v1/rerank', // Cohere, Jina, vLLM
   'v1/reranking': 'v1/rerank', // llama.cpp
+  'openai/openai': 'openai', // Azure's path behind a base URL with /openai
   'openai/deployments/*/': 'v1', // Azure; the model is `modelInPath`
+  'openai/deployments': 'openai/deployments', // the beginning of the one above
+  'openai/': 'v1', // Azure's SDKs where a path needs no deployment: responses, models, files, batches
   'v1/engines/*/': 'v1', // OpenAI's before 2023, LiteLLM
   'engines/*/': 'v1', // LiteLLM
 };
@@ -92,16 +95,19 @@ const LONGEST_BASE = 4;
 /** Adds a name, in the form that is served. Returns the model that a base names which ends here. */
 function add(names: string[], name: string): string | undefined {
   names.push(name);
-  if (names.length > LONGEST_BASE) return undefined;
-  const base = BASES.find(
-    ({ written }) =>
-      written.length === names.length && written.every((one, i) => fits(one, names[i])),
-  );
-  if (!base) return undefined;
-  const star = base.written.indexOf('*');
-  const model = star < 0 ? undefined : names[star];
-  const isKept = base.written.at(-1) === '';
-  names.splice(0, names.length, ...base.served, ...(isKept ? [name] : []));
+  let model: string | undefined;
+  while (names.length <= LONGEST_BASE) {
+    const base = BASES.find(
+      ({ written }) =>
+        written.length === names.length && written.every((one, i) => fits(one, names[i])),
+    );
+    if (!base || names.join() === base.served.join()) break;
+    const star = base.written.indexOf('*');
+    model = star < 0 ? model : names[star];
+    const isKept = base.written.at(-1) === '';
+    // What is served may be the beginning of another base.
+    names.splice(0, names.length, ...base.served, ...(isKept ? [name] : []));
+  }
   return model;
 }
 

@@ -69,16 +69,16 @@ export async function identify(
   hints: BodyHints,
   keyId: string,
 ): Promise<Outcome<{ identity: Identity }>> {
-  const explicit = (name: string) => setValues(headers, hints, name)[0]?.value;
+  const explicit = (name: string) => setValues(headers, hints, name)[0];
   const asked = {
     app: givenName(headers, hints, 'app'),
     run: givenName(headers, hints, 'run'),
     unit: givenName(headers, hints, 'unit'),
   };
-  const invalid = Object.entries(asked).find(([, { named }]) => named && !isName(named.value));
+  const invalid = Object.values(asked).find(({ named }) => named && !isName(named.value))?.named;
   if (invalid) {
     const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
-    return wrongInput({ param: `x-talaria-${invalid[0]}`, message });
+    return wrongInput({ param: invalid.why, message });
   }
   const namedApp = asked.app.named;
   const app = namedApp ?? {
@@ -93,10 +93,9 @@ export async function identify(
   const sdkTimeoutMs = run === undefined ? stainlessTimeoutMs(headers) : undefined;
   const limits = limitsOf(explicit('deadline-ms') ?? sdkTimeoutMs, explicit('max-wait-ms'));
   if (!limits.ok) return limits;
-  const ifLate = explicit('if-late') ?? 'run';
-  if (ifLate !== 'run' && ifLate !== 'refuse') {
-    const message = 'Expected "run" or "refuse".';
-    return wrongInput({ param: 'x-talaria-if-late', message });
+  const ifLate = explicit('if-late');
+  if (ifLate && ifLate.value !== 'run' && ifLate.value !== 'refuse') {
+    return wrongInput({ param: ifLate.why, message: 'Expected "run" or "refuse".' });
   }
   return {
     ok: true,
@@ -108,12 +107,12 @@ export async function identify(
       ...(run ? placeOf(run) : {}),
       ...textsOf(hints, run),
       ...tasksOf(hints, run),
-      final: run === undefined || explicit('run-final') === 'true' || sessionEnds(headers, run),
+      final: run === undefined || isTrue(explicit('run-final')?.value) || sessionEnds(headers, run),
       sole: run === undefined,
       ...(hints.agent?.expectedTokens ? { expectedTokens: hints.agent.expectedTokens } : {}),
       retry: Number(headers.get('x-stainless-retry-count') ?? 0) > 0,
       ...limits.limits,
-      ...(ifLate === 'refuse' ? { refuseIfLate: true } : {}),
+      ...(ifLate?.value === 'refuse' ? { refuseIfLate: true } : {}),
       why: {
         app: app.why + asked.app.note,
         run: (run?.why ?? 'a run of its own') + asked.run.note,
@@ -125,7 +124,12 @@ export async function identify(
 
 /** The end of a session that another session began is not the end of the run. */
 function sessionEnds(headers: Headers, { parent }: Named): boolean {
-  return !parent && /^\s*true\s*$/i.test(headers.get('x-dynamo-session-final') ?? '');
+  return !parent && isTrue(headers.get('x-dynamo-session-final'));
+}
+
+/** In any case: Python writes `True`. */
+function isTrue(text: string | null | undefined): boolean {
+  return /^\s*true\s*$/i.test(text ?? '');
 }
 
 /** Fingerprint of a call's body, by which a repeated call is recognised. */
@@ -279,31 +283,30 @@ async function fingerprint(...parts: readonly string[]): Promise<string> {
 }
 
 /** The timeout that the OpenAI SDK states in seconds, as text in ms. */
-function stainlessTimeoutMs(headers: Headers): string | undefined {
-  const seconds = Number(headers.get('x-stainless-timeout') ?? Number.NaN);
-  return seconds > 0 && Number.isFinite(seconds * 1000) ? String(seconds * 1000) : undefined;
+function stainlessTimeoutMs(headers: Headers): Named | undefined {
+  const why = 'x-stainless-timeout';
+  const seconds = Number(headers.get(why) ?? Number.NaN);
+  const isTime = seconds > 0 && Number.isFinite(seconds * 1000);
+  return isTime ? { value: String(seconds * 1000), why } : undefined;
 }
 
 function limitsOf(
-  deadline: string | undefined,
-  maxWait: string | undefined,
+  deadline: Named | undefined,
+  maxWait: Named | undefined,
 ): Outcome<{ limits: Pick<Identity, 'deadlineMs' | 'maxWaitMs'> }> {
-  const deadlineMs = positive(deadline);
-  const maxWaitMs = positive(maxWait);
-  if (deadlineMs === 'wrong' || maxWaitMs === 'wrong') {
-    const param = deadlineMs === 'wrong' ? 'x-talaria-deadline-ms' : 'x-talaria-max-wait-ms';
-    return wrongInput({ param, message: 'Expected milliseconds above 0.' });
+  for (const limit of [deadline, maxWait]) {
+    if (limit === undefined || isTime(limit.value)) continue;
+    return wrongInput({ param: limit.why, message: 'Expected milliseconds above 0.' });
   }
-  return {
-    ok: true,
-    limits: {
-      ...given({ deadlineMs, maxWaitMs }),
-    },
-  };
+  const limits = { deadlineMs: msOf(deadline), maxWaitMs: msOf(maxWait) };
+  return { ok: true, limits: given(limits) };
 }
 
-function positive(text: string | undefined): number | 'wrong' | undefined {
-  if (text === undefined) return undefined;
+function isTime(text: string): boolean {
   const value = Number(text);
-  return Number.isFinite(value) && value > 0 ? value : 'wrong';
+  return Number.isFinite(value) && value > 0;
+}
+
+function msOf(limit: Named | undefined): number | undefined {
+  return limit && Number(limit.value);
 }

@@ -3,11 +3,11 @@
  * The order that creates a batch is in batch-order.ts.
  */
 import * as z from 'zod/mini';
+import { kindOf } from '../apis/prompt-text.ts';
 import { textWithin } from '../http/field-schemas.ts';
 import { given } from '../http/given.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type Span, scanJson, USUAL_BOUNDS } from '../http/json-scan.ts';
-import { OPEN_OBJECT } from '../http/json-text.ts';
 import { firstProblem } from '../http/problem.ts';
 import { servedPath } from '../http/written-path.ts';
 import type { BatchError, JobError } from '../protocol/jobs.ts';
@@ -36,11 +36,12 @@ export function readBatchLine(text: string, line: number, endpoint: string): Rea
     return wrong('invalid_json_line', message);
   }
   const { fields, root } = scanned.json;
-  const isObject = bytes[root.start] === OPEN_OBJECT;
-  const parsed = lineSchema.safeParse(isObject ? shortFields(bytes, fields) : null);
+  const cursor = new JsonCursor(bytes, root.start);
+  const isObject = cursor.kind() === 'object';
+  const parsed = lineSchema.safeParse(isObject ? shortFields(bytes, fields) : shortOf(cursor));
   if (!parsed.success) {
     const { message, param } = firstProblem(parsed.error);
-    return wrong('invalid_request', message, param);
+    return wrong('invalid_request', message.replace('The body', 'This line'), param);
   }
   const { custom_id, url } = parsed.data;
   if (servedPath(url) !== endpoint) {
@@ -65,13 +66,13 @@ function shortFields(
   fields: ReadonlyMap<string, Span>,
 ): Record<string, unknown> {
   return Object.fromEntries(
-    [...fields].map(([name, { start }]) => {
-      const cursor = new JsonCursor(bytes, start);
-      const kind = cursor.kind();
-      if (kind === 'string') return [name, cursor.text(MAX_SHORT_CHARS)];
-      return [name, kind === 'object' ? {} : null];
-    }),
+    [...fields].map(([name, { start }]) => [name, shortOf(new JsonCursor(bytes, start))]),
   );
+}
+
+/** A string; of any other value one of its kind. */
+function shortOf(cursor: JsonCursor): unknown {
+  return cursor.kind() === 'string' ? cursor.text(MAX_SHORT_CHARS) : kindOf(cursor);
 }
 
 function streamOf(body: Uint8Array): unknown {

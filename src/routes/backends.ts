@@ -57,14 +57,21 @@ type ToolPlan = Omit<CallPlan, 'hand' | 'content' | 'body'>;
 
 /** The body is read first, and can be sent again. */
 function heldCall(c: Context<AppEnv>, plan: ToolPlan, maxBytes: number): Promise<Response> {
-  const use = ({ bytes, hand }: ClientBody) => {
-    const hasBody = plan.method !== 'GET' && plan.method !== 'HEAD' && bytes.length > 0;
+  const use = async ({ bytes, hand }: ClientBody) => {
+    const hasBody = bytes.length > 0;
+    if (hasBody && (plan.method === 'GET' || plan.method === 'HEAD')) return noBody(plan.method);
     const body = () => ({ body: hasBody ? bytes : null, stripUsage: false });
     const whole: CallPlan = { ...plan, content: bytes, hand, body };
     const call = { content: bytes, streams: false };
     return runIdempotent(c, call, () => dispatchCall(c, whole));
   };
   return withBody(c, maxBytes, use, { keepsEncoding: true });
+}
+
+/** The platform sends no such request: without its body it would ask for something else. */
+function noBody(method: string): Response {
+  const message = `The body of a ${method} cannot be passed on: send it with POST.`;
+  return errorResponse({ code: 'invalid_request_error', param: 'body', message });
 }
 
 /** The body is relayed as it arrives, once its beginning is there. */

@@ -3,13 +3,13 @@ import type { Context } from 'hono';
 import { runEventSchema } from '../apis/run-event.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refusedResponse } from '../calls/plain-refusal.ts';
-import { type ApiError, errorResponse, invalidRequest } from '../http/errors.ts';
+import { type ApiError, errorResponse } from '../http/errors.ts';
 import { Hono } from '../http/hono.ts';
 import { readJsonText } from '../http/json-input.ts';
 import { readText } from '../http/read-body.ts';
 import { isPlaceholder } from '../identity/placeholders.ts';
 import { askTenant } from '../objects/ask-object.ts';
-import { isName } from '../protocol/name.ts';
+import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
 import type { RunEvent } from '../protocol/tenant.ts';
 
 const MAX_BODY_BYTES = 16_384;
@@ -17,7 +17,7 @@ const MAX_BODY_BYTES = 16_384;
 export const runs = new Hono<AppEnv>()
   .post('/:run/events', async (c) => {
     const runId = c.req.param('run');
-    if (!isName(runId)) return invalidRequest({ param: 'run' });
+    if (!isName(runId)) return errorResponse(badName('run'));
     if (isPlaceholder(runId)) return errorResponse(noName('run', runId));
     const body = await readText(c.req.raw, {
       maxBytes: MAX_BODY_BYTES,
@@ -32,7 +32,7 @@ export const runs = new Hono<AppEnv>()
       (name) => name !== undefined && !isPlaceholder(name),
     );
     if (namedApp !== undefined && !isName(namedApp)) {
-      return invalidRequest({ param: 'x-talaria-app' });
+      return errorResponse(badName('x-talaria-app'));
     }
     // The begin of a unit may open a run where it names the application; the end of a unit of an
     // unknown run is the client's mistake.
@@ -51,6 +51,11 @@ export const runs = new Hono<AppEnv>()
     const refused = await report(c, { type: 'run-finished', runId }, false);
     return refused ?? c.json({ run: runId, finished: true });
   });
+
+function badName(param: string): ApiError {
+  const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
+  return { code: 'invalid_request_error', param, message };
+}
 
 /** All runs of a program would have such a name in common. */
 function noName(param: 'run' | 'unit', value: string): ApiError {

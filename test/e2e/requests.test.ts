@@ -159,6 +159,11 @@ describe('an API key', () => {
     const answer = await azure.chat.completions.create({ model: 'gpt-4o', messages });
     expect(answer.model).toBe('gpt-4o');
     expect(gpu.taken()[0]?.path).toBe('/v1/chat/completions?api-version=2024-10-21');
+    // These have no deployment in their path.
+    expect((await azure.models.list()).data.map(({ id }) => id)).toContain('gpt-4o');
+    await azure.responses.create({ model: 'm', input: 'hi' });
+    expect(gpu.taken()[0]?.path).toBe('/v1/responses?api-version=2024-10-21');
+    expect((await azure.batches.list()).data).toEqual([]);
   });
 });
 
@@ -218,6 +223,21 @@ describe('a path', () => {
       expect((await post('/v1/jobs', order)).status).toBe(400);
     }
     expect((await fetch(`${url}//admin/tenants/requests/`)).status).toBe(401);
+  });
+
+  it('that takes another method, or lacks /v1, is refused with a sentence that says so', async () => {
+    for (const [method, path, told] of [
+      ['GET', '/v1/chat/completions', '\\"/v1/chat/completions\\" takes POST, and not GET.'],
+      ['PUT', '/openai/responses', '\\"/openai/responses\\" takes POST, and not PUT.'],
+      ['GET', '/v1/messages', '\\"/v1/messages\\" takes POST, and not GET.'],
+      ['PATCH', '/v1/files/f', '\\"/v1/files/f\\" takes GET or DELETE, and not PATCH.'],
+      ['GET', '/models', 'Nothing is at \\"/models\\": the base URL ends with /v1.'],
+      ['POST', '/responses', 'Nothing is at \\"/responses\\": the base URL ends with /v1.'],
+    ] as const) {
+      const answer = await fetch(url + path, { method, headers: { 'x-api-key': key } });
+      expect(answer.status).toBe(404);
+      expect(await answer.text()).toContain(told);
+    }
   });
 
   it('that is known and not served is refused with a sentence', async () => {
@@ -506,5 +526,41 @@ describe('an alias of a model', () => {
     expect(await openai.models.retrieve('claude-opus-9')).toMatchObject({ id: 'claude-opus-9' });
     await expect(openai.models.retrieve('mistral')).rejects.toMatchObject({ status: 404 });
     await expect(openai.models.retrieve('inner')).rejects.toMatchObject({ status: 404 });
+  });
+});
+
+describe("a tool's GET", () => {
+  // As Elasticsearch's clients send it.
+  const get = (method: string, body: string, chunked = false) =>
+    new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
+      const length = chunked
+        ? { 'transfer-encoding': 'chunked' }
+        : { 'content-length': body.length };
+      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+      const options = { method, headers: { ...headers, ...length } };
+      const request = httpRequest(`${url}/v1/backends/tool/_search`, options, async (answer) => {
+        let text = '';
+        for await (const piece of answer) text += piece;
+        resolve({ status: answer.statusCode, text });
+      });
+      request.once('error', reject);
+      request.end(body);
+    });
+
+  it.each([false, true])(
+    'that has a body is refused and not sent without it (chunked: %s)',
+    async (c) => {
+      const { status, text } = await get('GET', '{"query":{}}', c);
+      expect([status, text]).toEqual([400, expect.stringContaining('cannot be passed on')]);
+      expect((await get('HEAD', '{"query":{}}', c)).status).toBe(400);
+      expect(gpu.taken()).toEqual([]);
+    },
+  );
+
+  it('that has an empty one is sent', async () => {
+    expect((await get('GET', '')).status).toBe(200);
+    expect((await get('GET', '', true)).status).toBe(200);
+    expect((await get('DELETE', '{"query":{}}')).status).toBe(200);
+    expect(gpu.taken().map(({ body }) => body.toString())).toEqual(['', '', '{"query":{}}']);
   });
 });

@@ -86,14 +86,14 @@ function lineState(backend: Backend, now: number): LineState {
   if (!hasOpen && Number.isFinite(openUntil)) {
     return { kind: 'circuit-open', untilMs: openUntil - now };
   }
-  if (!backend.isWarm) {
+  if (!backend.pool.isWarm) {
     return {
       kind: 'endpoint-cold',
-      startsInMs: isWarming ? Math.round(backend.startMs(now)) : null,
+      startsInMs: isWarming ? Math.round(backend.pool.startMs(now)) : null,
     };
   }
   const { slots } = backend;
-  const isBusy = !backend.hasFree(now) && Number.isFinite(slots);
+  const isBusy = !backend.choice.hasFree(now) && Number.isFinite(slots);
   return isBusy ? { kind: 'slots-busy', slots } : { kind: 'open' };
 }
 

@@ -5,7 +5,7 @@
  */
 import type { ApplicationModels } from '../learning/application-models.ts';
 import { MAX_APPLICATIONS } from '../learning/known-runs.ts';
-import { RecentMap } from '../learning/recent-map.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import { GammaRate } from './gamma-rate.ts';
 
 /** Mean time until the runs of an application stop for a while, ms: an event that is rare. */

@@ -11,7 +11,6 @@
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
-import type { Endpoint } from '../backends/endpoint.ts';
 import { ApplicationModels } from '../learning/application-models.ts';
 import type { Random } from '../learning/random.ts';
 import type { Policy } from '../order/policy.ts';
@@ -19,12 +18,12 @@ import type { PrewarmAccounts } from '../prewarm/prewarm-accounts.ts';
 import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
-import type { ExpectedService } from '../runs/call-place.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
+import type { IsLike } from '../waits/scene-builder.ts';
 import { WaitForecasts } from '../waits/wait-forecasts.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
@@ -47,6 +46,8 @@ export interface DispatcherOptions {
   readonly policy?: Policy;
   /** Replaces the rule of the configured theta, for comparisons. */
   readonly prewarmRule?: PrewarmRule;
+  /** Leaves finished runs out of what told waits are drawn from, for measurements. */
+  readonly isLike?: IsLike;
 }
 
 export class Dispatcher {
@@ -81,6 +82,7 @@ export class Dispatcher {
       models,
       speeds,
       idleRuns: register.recentlyIdle,
+      isLike: options.isLike,
       weightOf: (run, call) => this.#ranking.weightOf(run, call),
       keyAfter: (key, workMs, arrivedAt, weight) =>
         this.#ranking.keyAfter(key, workMs, arrivedAt, weight),
@@ -89,8 +91,7 @@ export class Dispatcher {
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
-    const expected = this.#expectedService;
-    const context = { roster, register, ranking, prewarmer, speeds, expected };
+    const context = { roster, register, ranking, prewarmer, speeds };
     this.#calls = new CallsInFlight(context, config.leaseMs);
     this.#configure(config, now);
   }
@@ -205,7 +206,7 @@ export class Dispatcher {
   /** The wait by draws of how the queue may go on; undefined where its order is not foreseen so. */
   #forecastMs(call: LiveCall, backend: Backend, now: number): number | undefined {
     const isForeseen = this.#ranking.hasForeseenKeys && !backend.shares.isDivided;
-    if (!isForeseen || !backend.isWarm || call.placed.parkedAt !== undefined) return undefined;
+    if (!isForeseen || !backend.pool.isWarm || call.placed.parkedAt !== undefined) return undefined;
     return this.#waits.waitMs(call, backend, now);
   }
 
@@ -252,23 +253,6 @@ export class Dispatcher {
     if (ofUnit) return workMs(ofUnit, speed.valueOf(request.model));
     return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
   }
-
-  readonly #expectedService = (
-    call: LiveCall,
-    backend: Backend,
-    endpoint: Endpoint,
-  ): ExpectedService => {
-    const { placement, speed } = backend;
-    const demand = this.models
-      .model(call.run.app)
-      ?.graph.callDemand(call.request.unit, backend.name);
-    const hitTokens = placement.hitTokens(call, endpoint);
-    return {
-      hitTokens,
-      readMs: placement.readMs(endpoint, call.request.inputTokens - (hitTokens ?? 0)),
-      outputMs: demand ? demand.output * speed.value.outputMs : speed.meanServiceMs,
-    };
-  };
 
   /**
    * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run
@@ -355,9 +339,9 @@ export class Dispatcher {
   #loadTold(event: Extract<DispatchEvent, { type: 'load-told' }>, now: number): void {
     const endpoint = this.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
-    const { usableSlots } = endpoint;
-    endpoint.loadTold(event.load, now);
-    this.#effects.push(...slotEffects(event.backend, endpoint, usableSlots));
+    const { usable } = endpoint.slots;
+    endpoint.slots.loadTold(event.load, now);
+    this.#effects.push(...slotEffects(event.backend, endpoint, usable));
   }
 
   #submit(submitted: CallRequest, now: number): void {
@@ -380,15 +364,15 @@ export class Dispatcher {
     const backend = this.backends.get(submitted.backend);
     if (!backend || backend.removed) return this.#refuse(submitted, 'backend_removed', 0);
     const request = withAdapter(submitted, backend);
-    if (backend.spec.failover && backend.isDown(now, request.keyId)) {
+    if (backend.spec.failover && backend.choice.isDown(now, request.keyId)) {
       return this.#refuse(request, 'backend_down', 1_000);
     }
     const startsAtOnce = backend.startsAtOnce(request, now);
     if (!startsAtOnce && backend.isFullFor(request)) {
-      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now));
+      return this.#refuse(request, 'queue_full', backend.waits.lastMs(now));
     }
     if (!startsAtOnce && backend.isFullForKey(request)) {
-      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now), 'key');
+      return this.#refuse(request, 'queue_full', backend.waits.lastMs(now), 'key');
     }
     const run = this.register.find(request);
     if (!this.register.hasRoom(run, request.keyId)) {
@@ -405,7 +389,7 @@ export class Dispatcher {
   /** Applies what is due by time alone; returns the calls whose longest wait is over. */
   #elapse(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
-      for (const endpoint of backend.list) {
+      for (const endpoint of backend.pool.list) {
         const before = endpoint.state;
         endpoint.elapse(now);
         if (endpoint.state !== before) {

@@ -4,6 +4,7 @@
  * without instrumentation can invent applications; the least recently learned one is forgotten first.
  */
 import type { Speeds } from '../runs/demand.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import { ApplicationModel } from './application-model.ts';
 import { PastRuns } from './past-runs.ts';
@@ -14,7 +15,7 @@ export const MAX_APPLICATIONS = 1_000;
 
 export class KnownRuns {
   /** The least recently learned application first. */
-  readonly models = new Map<string, ApplicationModel>();
+  readonly models = new RecentMap<ApplicationModel>(MAX_APPLICATIONS);
   readonly past = new PastRuns();
   readonly #pool = new PriorPool();
   /** The model of an application that was never seen: it has only the tenant's prior. */
@@ -29,13 +30,7 @@ export class KnownRuns {
   learn(run: RecordedRun, at: number, speeds: Speeds): void {
     const { models } = this;
     const model = models.get(run.app) ?? new ApplicationModel(run.app, this.#pool);
-    // A Map keeps insertion order, so its first entry is the least recently learned.
-    models.delete(run.app);
     models.set(run.app, model);
-    if (models.size > MAX_APPLICATIONS) {
-      const [oldest] = models.keys();
-      if (oldest !== undefined) models.delete(oldest);
-    }
     model.learn(run, at, speeds, this.#random);
     this.past.learn(run, speeds);
   }

@@ -102,14 +102,14 @@ export class PrewarmAccounts {
   /** Counts how long a backend's endpoints were up and down. */
   #countTime(name: string, backend: Backend, from: number, now: number): void {
     let downMs = 0;
-    for (const endpoint of backend.list) {
+    for (const endpoint of backend.pool.list) {
       const isUp = endpoint.state === 'warm' || endpoint.state === 'warming';
       if (!endpoint.spec.coldStart) continue;
       // An endpoint goes cold when its idle timeout ends, also if no step ran at that moment.
       const until = isUp ? Math.min(now, endpoint.changesAt) : from;
       this.#addTime(name, backend, 'up', from, until);
       if (endpoint.state !== 'draining') downMs += now - Math.max(from, until);
-      if (endpoint.inFlight === 0 && until > from) {
+      if (endpoint.slots.inFlight === 0 && until > from) {
         this.#unusedMs.set(name, this.unusedMs(name) + until - from);
       }
     }

@@ -163,7 +163,7 @@ export class Prewarmer {
       }
       // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
       // spared them no wait, so the whole cold start counts as waited for.
-      if (endpoint.inFlight > 0) {
+      if (endpoint.slots.inFlight > 0) {
         this.wakes.settle(event.backend, endpoint, 'used', now, effects, endpoint.coldStartMs);
       }
       return;
@@ -279,7 +279,7 @@ export class Prewarmer {
     if (this.#view.runs.size > 0 && this.#hasCandidates()) this.dueAt = now + PERIOD_MS;
     for (const backend of this.#view.backends.values()) {
       if (backend.spec.prewarm.mode === 'off') continue;
-      for (const endpoint of backend.list) {
+      for (const endpoint of backend.pool.list) {
         const at = nextCheckAt(endpoint, now);
         if (at > now) this.dueAt = Math.min(this.dueAt, at);
       }
@@ -312,22 +312,23 @@ export class Prewarmer {
     now: number,
     effects: PrewarmEffects,
   ): void {
-    if (backend.running + backend.waiting === 0) {
-      const withinMs = backend.coldStartMs;
+    if (backend.pool.running + backend.waiting === 0) {
+      const withinMs = backend.pool.coldStartMs;
       const probability = () => needProbability(forecast(withinMs));
       this.wakes.accounts.forecasts.made(backend.name, withinMs, probability, now);
     }
     // Slots may be Infinity, so endpoints that are not kept are excluded, not subtracted.
     const notKept = new Set<Endpoint>();
-    for (const endpoint of backend.list) {
-      if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.slotsHeld > 0) continue;
+    for (const endpoint of backend.pool.list) {
+      if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.slots.held > 0)
+        continue;
       if (endpoint.isPaused) continue;
-      const others = backend.upSlots(now, notKept.add(endpoint));
+      const others = backend.pool.upSlots(now, notKept.add(endpoint));
       if (this.#keepsWarm(backend, endpoint, forecast, others, now, effects))
         notKept.delete(endpoint);
     }
-    let capacity = backend.upSlots(now, notKept);
-    for (const endpoint of backend.list) {
+    let capacity = backend.pool.upSlots(now, notKept);
+    for (const endpoint of backend.pool.list) {
       if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil(now)) continue;
       if (endpoint.isPaused || endpoint.letGo) continue;
       const query = this.#queryFor(backend, endpoint, forecast, capacity, aheadMs, now);
@@ -380,7 +381,7 @@ export class Prewarmer {
    * be held for ever.
    */
   releaseIdle(backend: Backend, now: number, effects: PrewarmEffects): void {
-    for (const endpoint of backend.list) {
+    for (const endpoint of backend.pool.list) {
       if (now < endpoint.releaseDueAt) continue;
       const reason = `idle=${Math.round((now - endpoint.lastActiveAt) / 1_000)} s`;
       this.#release(backend, endpoint, { reason, probability: 0 }, now, effects);
@@ -441,7 +442,7 @@ export class Prewarmer {
    */
   needProbability(name: string, withinMs: number, now: number): number | undefined {
     const backend = this.#view.backends.get(name);
-    if (!backend || backend.running + backend.queue.size > 0) return undefined;
+    if (!backend || backend.pool.running + backend.queue.size > 0) return undefined;
     return needProbability(this.#forecasts.of(backend, new LookUps(), now)(withinMs));
   }
 

@@ -76,9 +76,9 @@ describe('a model', () => {
 
 describe('a list of models', () => {
   it.each([
-    [[{ name: 'a' }], 'backends.m.models[0]', /"as"/],
-    [[{ name: 'a', as: 'b', x: 1 }], 'backends.m.models[0].x', /"x"/],
-    [[''], 'backends.m.models[0]', />=1 char/],
+    [[{ name: 'a' }], 'backends.m.models[0].as', /it is missing/],
+    [[{ name: 'a', as: 'b', x: 1 }], 'backends.m.models[0].x', /no such field/],
+    [[''], 'backends.m.models[0]', /at least 1 character/],
     [[7], 'backends.m.models[0]', /expected a name/],
     [['claude-*'], 'backends.m.models[0]', /a pattern needs the model/],
     [[alias('a*b*', 'c')], 'backends.m.models[0].name', /one "\*" at most/],

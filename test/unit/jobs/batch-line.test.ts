@@ -17,6 +17,19 @@ describe('a line of input', () => {
   });
 
   it.each([
+    [{ ...LINE, custom_id: 5 }, 'Field "custom_id": expected a string, not a number.'],
+    [{ ...LINE, custom_id: null }, 'Field "custom_id": expected a string, not null.'],
+    [{ ...LINE, url: ['/v1'] }, 'Field "url": expected a string, not a list.'],
+    [{ ...LINE, body: [1] }, 'Field "body": expected an object, not a list.'],
+    [{ ...LINE, body: true }, 'Field "body": expected an object, not a boolean.'],
+    [[LINE], 'This line: expected an object, not a list.'],
+    ['7', 'This line: expected an object, not a number.'],
+    ['"x"', 'This line: expected an object, not a string.'],
+  ])('%j is told as what it is', (line, message) => {
+    expect(read(line)).toMatchObject({ ok: false, error: { message } });
+  });
+
+  it.each([
     ['{', 'invalid_json_line', undefined],
     ['null', 'invalid_request', undefined],
     [{ ...LINE, custom_id: '' }, 'invalid_request', 'custom_id'],

@@ -54,11 +54,11 @@ describe('Endpoint', () => {
 
   it('does not go cold while a call holds a slot', () => {
     const endpoint = afterColdStarts([5_000]);
-    endpoint.sequences = 1;
+    endpoint.slots.sequences = 1;
     expect(endpoint.changesAt).toBe(Infinity);
     endpoint.elapse(1e9);
     expect(endpoint.state).toBe('warm');
-    endpoint.sequences = 0;
+    endpoint.slots.sequences = 0;
     endpoint.elapse(1e9);
     expect(endpoint.state).toBe('cold');
   });
@@ -74,26 +74,26 @@ describe('Endpoint', () => {
 
   it('is ready only as long as a slot is free', () => {
     const endpoint = new Endpoint(FIXED, 0);
-    endpoint.holds(1);
-    endpoint.holds(1);
-    expect(endpoint.free).toBe(1);
+    endpoint.slots.take(1);
+    endpoint.slots.take(1);
+    expect(endpoint.slots.free).toBe(1);
     expect(endpoint.isReady(0)).toBe(true);
-    endpoint.holds(1);
-    expect(endpoint.free).toBe(0);
+    endpoint.slots.take(1);
+    expect(endpoint.slots.free).toBe(0);
     expect(endpoint.isReady(0)).toBe(false);
   });
 
   it('is ready for several sequences as long as so many slots are free, or all of them', () => {
     const endpoint = new Endpoint(FIXED, 0);
     expect([3, 4, 100].map((n) => endpoint.isReady(0, '', n))).toEqual([true, true, true]);
-    endpoint.holds(1);
+    endpoint.slots.take(1);
     expect([2, 3, 100].map((n) => endpoint.isReady(0, '', n))).toEqual([true, false, false]);
     endpoint.released(1, 0);
-    endpoint.holds(100);
+    endpoint.slots.take(100);
     expect(endpoint.isReady(1)).toBe(false);
-    expect(endpoint.concurrency).toBe(3);
+    expect(endpoint.slots.concurrency).toBe(3);
     endpoint.released(2, 1, '', 100);
-    expect([endpoint.free, endpoint.inFlight]).toEqual([3, 0]);
+    expect([endpoint.slots.free, endpoint.slots.inFlight]).toEqual([3, 0]);
   });
 
   it('leaves a draining endpoint draining, whatever happens to it', () => {

@@ -109,8 +109,8 @@ class World {
       const goesOn = later.some((e) => 'callId' in e && e.callId === callId);
       if (goesOn || this.dispatcher.call(callId)) this.waiting.add(callId);
     });
-    for (const [id, { inFlight }] of this.dispatcher.backends.get('llm')?.endpoints ?? []) {
-      expect([id, inFlight]).toEqual([id, this.#held(id)]);
+    for (const [id, { slots }] of this.dispatcher.backends.get('llm')?.endpoints ?? []) {
+      expect([id, slots.inFlight]).toEqual([id, this.#held(id)]);
     }
   }
 
@@ -122,7 +122,7 @@ class World {
       this.step({ type: 'tick' });
     }
     expect([...this.waiting, ...this.holding.keys()]).toEqual([]);
-    expect(this.dispatcher.backends.get('llm')?.running).toBe(0);
+    expect(this.dispatcher.backends.get('llm')?.pool.running).toBe(0);
     expect(this.dispatcher.backends.get('llm')?.queue.size).toBe(0);
     expect(this.dispatcher.backends.get('llm')?.urgentRunning).toBe(0);
   }
@@ -155,7 +155,7 @@ class World {
     const backend = this.dispatcher.backends.get('llm');
     const call = this.dispatcher.call(callId);
     if (!backend || !call) throw new Error(`granted: ${callId} at ${id}`);
-    if (call.avoid?.has(id)) expect(backend.hasOtherEndpoint(call.avoid, this.now)).toBe(false);
+    if (call.avoid?.has(id)) expect(backend.choice.hasOther(call.avoid, this.now)).toBe(false);
   }
 
   #held(endpoint: string): number {

@@ -1,0 +1,50 @@
+/** What a client is told of a name or limit that it set wrongly, and what counts in any spelling. */
+import { describe, expect, it } from 'vitest';
+import { identify } from '../../../src/identity/identity.ts';
+
+const identityOf = (headers: Record<string, string>, metadata: Record<string, string> = {}) =>
+  identify(new Headers(headers), { metadata, shape: 's' }, 'key');
+
+const NAME = 'Expected 1 to 128 printable characters.';
+const TIME = 'Expected milliseconds above 0.';
+const LATE = 'Expected "run" or "refuse".';
+
+describe('a value that is not valid', () => {
+  it.each([
+    ['app', 'é', NAME],
+    ['run', 'x'.repeat(129), NAME],
+    ['unit', 'a\tb', NAME],
+    ['deadline-ms', '-5', TIME],
+    ['deadline-ms', 'Infinity', TIME],
+    ['max-wait-ms', '0', TIME],
+    ['if-late', 'never', LATE],
+  ])('%s %j is refused where the client wrote it', async (name, value, message) => {
+    const header = `x-talaria-${name}`;
+    const field = `talaria_${name.replaceAll('-', '_')}`;
+    const error = (param: string) => ({ ok: false, error: { param, message } });
+    const byBody = await identityOf({}, { [field]: value });
+    expect(byBody).toMatchObject(error(`metadata.${field}`));
+    if (value === 'é') return;
+    expect(await identityOf({ [header]: value }, { [field]: value })).toMatchObject(error(header));
+  });
+
+  it('does not count where a valid header goes before it', async () => {
+    const both = await identityOf({ 'x-talaria-app': 'a' }, { talaria_app: 'é' });
+    expect(both).toMatchObject({ ok: true, identity: { app: 'a' } });
+  });
+});
+
+describe('the end of a run', () => {
+  it.each(['true', 'True', 'TRUE', ' true '])('is %j', async (value) => {
+    const run = { 'x-talaria-run': 'r' };
+    const byHeader = await identityOf({ ...run, 'x-talaria-run-final': value });
+    expect(byHeader).toMatchObject({ ok: true, identity: { final: true } });
+    const byBody = await identityOf(run, { talaria_run_final: value });
+    expect(byBody).toMatchObject({ ok: true, identity: { final: true } });
+  });
+
+  it.each(['false', 'False', '0', '', 'untrue'])('is not %j', async (value) => {
+    const told = await identityOf({ 'x-talaria-run': 'r', 'x-talaria-run-final': value });
+    expect(told).toMatchObject({ ok: true, identity: { final: false } });
+  });
+});
