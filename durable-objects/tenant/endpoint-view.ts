@@ -9,8 +9,12 @@ import type { PlatformError } from '../../src/core/backends/endpoint-state.ts';
 
 /** What is known of an endpoint and since when; times are epoch ms. */
 export function endpointView(endpoint: Endpoint, now: number): object {
-  const { spec, learned, trust } = endpoint;
-  const openUntil = endpoint.unavailableUntil(now);
+  const {
+    spec,
+    learning: { learned },
+    trust,
+  } = endpoint;
+  const openUntil = trust.openUntil(now);
   return {
     state: endpoint.state,
     presumed: endpoint.presumed,

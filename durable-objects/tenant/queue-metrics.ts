@@ -32,11 +32,11 @@ const OF_ENDPOINT = {
 /** Only of endpoints that can go cold. */
 const OF_COLD_ENDPOINT = {
   talaria_endpoint_state: (e) => [[1, e.state, String(e.presumed)]],
-  talaria_endpoint_cold_start_seconds: ({ learned }) =>
+  talaria_endpoint_cold_start_seconds: ({ learning: { learned } }) =>
     learned ? usedAndConfigured(learned.coldStart) : [],
-  talaria_endpoint_idle_timeout_seconds: ({ learned }) =>
+  talaria_endpoint_idle_timeout_seconds: ({ learning: { learned } }) =>
     learned ? usedAndConfigured(learned.idleTimeout) : [],
-  talaria_endpoint_observations: ({ learned }) =>
+  talaria_endpoint_observations: ({ learning: { learned } }) =>
     learned
       ? [
           [learned.coldStart.observations, 'cold_start'],

@@ -79,7 +79,7 @@ function lineState(backend: Backend, now: number): LineState {
   for (const endpoint of backend.endpoints.values()) {
     if (endpoint.state === 'draining') continue;
     isWarming ||= endpoint.state === 'warming';
-    const until = endpoint.unavailableUntil(now);
+    const until = endpoint.trust.openUntil(now);
     if (until > now) openUntil = Math.min(openUntil, until);
     else hasOpen = true;
   }

@@ -101,7 +101,7 @@ function spendToday(backend: string, { dispatcher, storedToday, now }: NowSource
 
 function endpointNow(endpoint: Endpoint, now: number): EndpointNow {
   const { spec, trust, state } = endpoint;
-  const openUntil = endpoint.unavailableUntil(now);
+  const openUntil = endpoint.trust.openUntil(now);
   return {
     endpoint: spec.id,
     state,

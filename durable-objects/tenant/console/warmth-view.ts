@@ -87,7 +87,13 @@ function endpointWarmth(
     readonly decision: EndpointOutlook | undefined;
   },
 ): EndpointWarmth {
-  const { spec, state, presumed, isPaused, learned } = endpoint;
+  const {
+    spec,
+    state,
+    presumed,
+    isPaused,
+    learning: { learned },
+  } = endpoint;
   return {
     endpoint: spec.id,
     state,

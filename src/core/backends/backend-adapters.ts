@@ -97,7 +97,7 @@ export class BackendAdapters {
     };
   }
 
-  /** How long before a need a load begins, ms; see Endpoint.leadMs. */
+  /** How long before a need a load begins, ms; see EndpointLearning.leadMs. */
   leadMs(theta: number): number {
     return this.#loads.quantileMs(1 - theta, this.#spec?.loadMs ?? 0);
   }

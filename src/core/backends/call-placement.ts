@@ -2,7 +2,7 @@
  * Which endpoint of a backend a call takes, or waits for: the one where its prompt is read soonest,
  * because its beginning is in the cache there. A call may be held back for a busy endpoint while the
  * wait expected there is shorter than what it would lose elsewhere. Calls without a prefix, retries,
- * and endpoints that are cold or start slowly are placed as backend.ts does.
+ * and endpoints that are cold or start slowly are placed as endpoint-choice.ts does.
  */
 import { AffinityTotals } from '../affinity/affinity-totals.ts';
 import { EndpointMemory } from '../affinity/endpoint-memory.ts';

@@ -1,14 +1,14 @@
 /**
  * One endpoint of a backend: its state, by what its calls and wakes show. Its slots are in
  * endpoint-slots.ts, when it was used in endpoint-use.ts, its specification and what is stored of it in
- * endpoint-state.ts; the choice between the endpoints of a backend is in backend.ts.
+ * endpoint-state.ts; the choice between the endpoints of a backend is in endpoint-choice.ts.
  *
  * An endpoint that scales to zero is cold, warming or warm; any endpoint is draining once the
  * configuration no longer names it.
  */
 
 import type { CallResult } from '../runs/call-result.ts';
-import { EndpointLearning, type Learned } from './endpoint-learning.ts';
+import { EndpointLearning } from './endpoint-learning.ts';
 import { EndpointSlots } from './endpoint-slots.ts';
 import type {
   EndpointSnapshot,
@@ -20,7 +20,6 @@ import type {
 import { EndpointTimeline } from './endpoint-timeline.ts';
 import { EndpointTrust, type Scope } from './endpoint-trust.ts';
 import { EndpointUse } from './endpoint-use.ts';
-import { MOST_GROWTH } from './learned-idle.ts';
 import { ReleaseState } from './release-state.ts';
 import type { WakeTimes, WokenFrom } from './start-watch.ts';
 
@@ -64,11 +63,13 @@ export class Endpoint {
   pausedAt: number | undefined;
   /** True where it was told by hand to go cold: only a call or a hand wakes it. */
   letGo = false;
-  readonly #release = new ReleaseState();
+  /** Whether it is being told to go cold, and when it may be. */
+  readonly release = new ReleaseState();
   /** Why its last wake and its last release that failed did. */
   wakeError: PlatformError | undefined;
   releaseError: PlatformError | undefined;
-  readonly #learning = new EndpointLearning(() => this.spec.coldStart);
+  /** What was learned of its starts, and of how long it stays warm. */
+  readonly learning = new EndpointLearning(() => this.spec.coldStart);
   readonly #use: EndpointUse;
   /** When the last wake began, epoch ms, even if it is settled; valid only while warming. */
   #wokenAt = -Infinity;
@@ -79,7 +80,7 @@ export class Endpoint {
   /** True where a wake was in progress when the object died: nobody waits for its answer. */
   #isInterrupted = false;
   /** Since when it has its state, epoch ms. */
-  #stateSince: number;
+  stateSince: number;
 
   constructor(spec: EndpointSpec, now: number) {
     this.spec = spec;
@@ -89,7 +90,7 @@ export class Endpoint {
     this.lastServedAt = now;
     this.warmSince = now;
     this.#use = new EndpointUse(now);
-    this.#stateSince = now;
+    this.stateSince = now;
   }
 
   /** True where it was paused by hand: it takes no calls and is not woken. */
@@ -115,11 +116,6 @@ export class Endpoint {
     if (slots.free <= 0 || this.state !== 'warm' || this.pausedAt !== undefined) return false;
     if (slots.nextAt(now) > now) return false;
     return slots.hasRoom(now, sequences) && this.trust.admits(key, now);
-  }
-
-  /** No calls are sent before this time, epoch ms: the endpoint failed or asked for a pause. */
-  unavailableUntil(now: number): number {
-    return this.trust.openUntil(now);
   }
 
   /** A call is sent to the endpoint. */
@@ -203,52 +199,19 @@ export class Endpoint {
 
   /** The learned or configured idle timeout, ms; Infinity where the endpoint never goes cold. */
   get idleTimeoutMs(): number {
-    return this.#learning.idleTimeoutMs;
-  }
-
-  /** Idle time after which a ping keeps it warm, ms; Infinity where no ping does. */
-  get pingAfterMs(): number {
-    return this.#learning.pingAfterMs;
-  }
-
-  /** Longest time that a wake ahead of need can keep the endpoint up without calls, ms. */
-  get longestPingMs(): number {
-    return this.#learning.patienceMs + MOST_GROWTH * this.idleTimeoutMs;
+    return this.learning.idleTimeoutMs;
   }
 
   /** P95 of the measured cold starts, ms; the configured estimate before the first. */
   get coldStartMs(): number {
-    return this.#learning.coldStartMs;
-  }
-
-  /**
-   * How long before a need a wake begins, ms: so that it is late as often as pays, where a second of
-   * warm time costs `theta` and a second of a wait the rest.
-   */
-  leadMs(theta: number): number {
-    return this.#learning.leadMs(theta);
-  }
-
-  /** Mean length of the measured cold starts, ms; the configured estimate before the first. */
-  get meanStartMs(): number {
-    return this.#learning.meanStartMs;
-  }
-
-  /** What was learned, from how much and when; undefined where the endpoint never goes cold. */
-  get learned(): Learned | undefined {
-    return this.#learning.learned;
+    return this.learning.coldStartMs;
   }
 
   /** True where the state is an assumption: no call or wake has shown it since. */
   get presumed(): boolean {
     if (!this.spec.coldStart || this.state === 'draining') return false;
-    if (this.state === 'cold') return this.#coldBy !== 'told' || this.#release.isOut;
+    if (this.state === 'cold') return this.#coldBy !== 'told' || this.release.isOut;
     return this.state === 'warm' && this.#coldBy === 'unknown';
-  }
-
-  /** Since when the endpoint has its state, epoch ms. */
-  get stateSince(): number {
-    return this.#stateSince;
   }
 
   /** Since when the endpoint answers, or is expected to, epoch ms; Infinity where it is cold. */
@@ -270,22 +233,15 @@ export class Endpoint {
     const { claim } = this.#use;
     const idleMs = isIdle ? this.#use.idleMs(wake.at) : claim?.idleMs;
     const unansweredMs = Math.max(0, wake.at - (claim?.unansweredAt ?? wake.at));
-    const { patienceMs } = this.#learning;
-    this.#learning.watch.begin({ from, idleMs, unansweredMs, at: wake.at, patienceMs });
-    this.#release.overtaken();
+    const { patienceMs } = this.learning;
+    this.learning.watch.begin({ from, idleMs, unansweredMs, at: wake.at, patienceMs });
+    this.release.overtaken();
     this.letGo = false;
     if (this.state === 'cold') this.#enter('warming', wake.at);
     this.wake = wake;
     this.#wakeId = wake.at;
     this.#wokenAt = wake.at;
     this.lastActiveAt = wake.at;
-  }
-
-  /** Until when the answer of the last wake is awaited, epoch ms; -Infinity where none is. */
-  get awaitedUntil(): number {
-    const { start } = this.#learning.watch;
-    if (!start || start.endedAt !== undefined) return -Infinity;
-    return start.at + start.patienceMs;
   }
 
   /** True where `wakeAt` is the `at` of the last wake; a report that names none is of the last. */
@@ -296,7 +252,7 @@ export class Endpoint {
   /** The last wake was answered; `times`: how it went, where that was measured. */
   becameWarm(now: number, times: WakeTimes = {}): void {
     if (this.state === 'draining') return;
-    if (times.tookMs === undefined) this.#learning.watch.drop();
+    if (times.tookMs === undefined) this.learning.watch.drop();
     else this.#learnFromWake(times, now);
     this.provenUp(now);
   }
@@ -317,7 +273,7 @@ export class Endpoint {
     if (this.state === 'draining' || !this.spec.coldStart) return;
     this.#enter('cold', now, at);
     this.#coldBy = by;
-    if (by === 'told') this.#learning.watch.drop();
+    if (by === 'told') this.learning.watch.drop();
   }
 
   /**
@@ -329,28 +285,18 @@ export class Endpoint {
     if (!coldStart?.releasable || this.slots.held > 0) return Infinity;
     const isIdle = this.state === 'warm' || (this.state === 'cold' && this.#coldBy !== 'told');
     if (!isIdle) return Infinity;
-    return Math.max(this.lastActiveAt + coldStart.idleTimeoutMs, this.#release.notBefore);
-  }
-
-  /** No release is sent before this time, epoch ms. */
-  get releasePausedUntil(): number {
-    return this.#release.notBefore;
-  }
-
-  /** True while a request that tells it to go cold is out. */
-  get isReleasing(): boolean {
-    return this.#release.isOut;
+    return Math.max(this.lastActiveAt + coldStart.idleTimeoutMs, this.release.notBefore);
   }
 
   /** It is told to go cold, and gets no calls from now on. */
   toldToGoCold(now: number): void {
     this.becameCold(now, 'told');
-    this.#release.sent(now);
+    this.release.sent(now);
   }
 
   /** How the last release ended. One that failed leaves the endpoint up. */
   releaseAnswered(ok: boolean, reason: string | undefined, now: number): void {
-    if (!this.#release.answered(ok, now)) return;
+    if (!this.release.answered(ok, now)) return;
     if (ok) {
       this.releaseError = undefined;
       return;
@@ -366,7 +312,7 @@ export class Endpoint {
   wakeFailed(now: number, reason = 'no answer in time', times: WakeTimes = {}): void {
     this.wakeError = { at: now, reason };
     this.trust.failed(now, this.#wokenAt);
-    this.#learning.gaveUp(times, now);
+    this.learning.gaveUp(times, now);
     this.becameCold(now, 'failed');
   }
 
@@ -386,14 +332,9 @@ export class Endpoint {
     if (this.state === 'warming') this.refusesWhileCold = true;
     this.#use.claimedCold(key, this.state === 'warm', now);
     // A ping that is not answered found it cold before the call did, and its wake goes on.
-    if (this.state === 'warm' && now < this.awaitedUntil) this.#enter('warming', now);
+    if (this.state === 'warm' && now < this.learning.awaitedUntil) this.#enter('warming', now);
     else this.becameCold(now, 'claimed');
     return true;
-  }
-
-  /** A call that was sent at `sentAt` failed by the endpoint's fault. */
-  failed(now: number, sentAt = now): void {
-    this.trust.failed(now, sentAt);
   }
 
   /** A call was served to its end. */
@@ -412,7 +353,7 @@ export class Endpoint {
   /** When the state changes by time alone, epoch ms; Infinity where it does not. */
   get changesAt(): number {
     if (!this.spec.coldStart) return Infinity;
-    if (this.state === 'warming') return this.#wokenAt + this.wakePatienceMs;
+    if (this.state === 'warming') return this.#wokenAt + this.learning.wakePatienceMs;
     if (this.spec.coldStart.releasable) return this.releaseDueAt;
     if (this.state === 'warm' && this.slots.held === 0) {
       return this.lastActiveAt + this.idleTimeoutMs;
@@ -431,7 +372,7 @@ export class Endpoint {
     const settled = isAsked ? { ...SETTLED_WAKE, at: this.#wakeId ?? this.#wokenAt } : undefined;
     const wake = this.wake ?? settled;
     if (!wake || (wake.cause === 'demand' && !isAsked)) return undefined;
-    this.#learning.watch.sentAgain(now);
+    this.learning.watch.sentAgain(now);
     return wake;
   }
 
@@ -441,11 +382,11 @@ export class Endpoint {
    * itself.
    */
   elapse(now: number): void {
-    this.#learning.elapse(now);
+    this.learning.elapse(now);
     const at = this.changesAt;
     if (now < at) return;
     if (this.state !== 'warming' && this.spec.coldStart?.releasable) return;
-    if (this.state === 'warm' && now < this.awaitedUntil) this.#enter('warming', now);
+    if (this.state === 'warm' && now < this.learning.awaitedUntil) this.#enter('warming', now);
     else if (this.state === 'warm') this.becameCold(now, 'presumed', at);
     else this.wakeFailed(now);
   }
@@ -466,21 +407,21 @@ export class Endpoint {
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
     this.#use.clockWentBack(now);
-    this.#stateSince = Math.min(this.#stateSince, now);
+    this.stateSince = Math.min(this.stateSince, now);
     if (this.pausedAt !== undefined) this.pausedAt = Math.min(this.pausedAt, now);
     this.timeline.clockWentBack(now);
     this.#wokenAt = Math.min(this.#wokenAt, now);
     this.trust.clockWentBack(now);
     this.slots.clockWentBack(now);
-    this.#release.clockWentBack(now);
-    this.#learning.clockWentBack(now);
+    this.release.clockWentBack(now);
+    this.learning.clockWentBack(now);
   }
 
   snapshot(): EndpointSnapshot {
     return {
       state: this.state,
       lastActiveAt: this.lastActiveAt,
-      ...this.#learning.snapshot(),
+      ...this.learning.snapshot(),
       ...(this.wake ? { wake: this.wake } : {}),
       ...(this.#isReleased ? { released: true } : {}),
       ...(this.refusesWhileCold ? { refusesWhileCold: true } : {}),
@@ -497,7 +438,7 @@ export class Endpoint {
    * again. One that an earlier version stored does not: the endpoint counts as cold.
    */
   restore(from: EndpointSnapshot): void {
-    this.#learning.restore(from);
+    this.learning.restore(from);
     this.refusesWhileCold = from.refusesWhileCold ?? false;
     this.wakeError = from.wakeError;
     this.releaseError = from.releaseError;
@@ -522,16 +463,9 @@ export class Endpoint {
       this.#isInterrupted = true;
     } else this.state = from.state === 'warm' ? 'warm' : 'cold';
     // Nobody waits for the answer of a ping any more.
-    if (this.state === 'warm') this.#learning.watch.drop();
+    if (this.state === 'warm') this.learning.watch.drop();
     if (this.state === 'cold' && from.released) this.#coldBy = 'told';
-    this.#stateSince = from.lastActiveAt;
-  }
-
-  /** Time after which a wake without an answer is given up, ms: the last one, or the next. */
-  get wakePatienceMs(): number {
-    const { start } = this.#learning.watch;
-    const isOpen = start !== undefined && start.endedAt === undefined;
-    return isOpen ? start.patienceMs : this.#learning.patienceMs;
+    this.stateSince = from.lastActiveAt;
   }
 
   /** Many refusals at once are one overload; those of one key count while no other key is there. */
@@ -559,12 +493,12 @@ export class Endpoint {
   }
 
   get #isReleased(): boolean {
-    return this.state === 'cold' && this.#coldBy === 'told' && !this.#release.isOut;
+    return this.state === 'cold' && this.#coldBy === 'told' && !this.release.isOut;
   }
 
   #enter(state: EndpointState, now: number, at = now): void {
     if (this.state !== state) {
-      this.#stateSince = now;
+      this.stateSince = now;
       this.timeline.entered(state, this.slots.inFlight > 0, at);
     }
     this.state = state;
@@ -584,13 +518,13 @@ export class Endpoint {
 
   /** Learns how long the start took, or that the endpoint was up. */
   #learnFromWake(times: WakeTimes, now: number): void {
-    const { wasUp = false } = this.#learning.answered(times, now);
+    const { wasUp = false } = this.learning.answered(times, now);
     this.#use.settle(wasUp, now);
   }
 
   #learnFromCall(result: CallResult, sentAt: number, now: number): void {
     if (!this.spec.coldStart) return;
-    if (this.state !== 'warm') return this.#learning.heldCall(result, sentAt, now);
-    this.#learning.servedCall(result, this.#use.idleBefore(sentAt), now);
+    if (this.state !== 'warm') return this.learning.heldCall(result, sentAt, now);
+    this.learning.servedCall(result, this.#use.idleBefore(sentAt), now);
   }
 }

@@ -11,7 +11,7 @@ const HOLD_PERIOD_MS = 5_000;
 
 /** True where an endpoint can be told to go cold and has been idle for long enough. */
 export function mayRelease(endpoint: Endpoint, now: number): boolean {
-  if (!endpoint.spec.coldStart?.releasable || now < endpoint.releasePausedUntil) return false;
+  if (!endpoint.spec.coldStart?.releasable || now < endpoint.release.notBefore) return false;
   return now >= Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
 }
 
@@ -21,7 +21,7 @@ export function nextCheckAt(endpoint: Endpoint, now: number): number {
   const isIdle = endpoint.state === 'warm' && endpoint.slots.inFlight === 0 && !endpoint.isPaused;
   if (!endpoint.spec.coldStart?.releasable || !isIdle) return keepAt;
   const idleAt = Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
-  const releaseAt = Math.max(idleAt, endpoint.releasePausedUntil);
+  const releaseAt = Math.max(idleAt, endpoint.release.notBefore);
   return Math.min(keepAt, releaseAt > now ? releaseAt : now + HOLD_PERIOD_MS);
 }
 
@@ -33,5 +33,8 @@ export function keepWarmAt(endpoint: Endpoint): number {
   const isIdle =
     endpoint.state === 'warm' && endpoint.slots.inFlight === 0 && !endpoint.slots.isReading;
   if (!isIdle || endpoint.isPaused) return Infinity;
-  return Math.max(endpoint.lastActiveAt + endpoint.pingAfterMs, endpoint.awaitedUntil);
+  return Math.max(
+    endpoint.lastActiveAt + endpoint.learning.pingAfterMs,
+    endpoint.learning.awaitedUntil,
+  );
 }

@@ -121,7 +121,7 @@ export class Dispatcher {
         const expectedMs = (call: LiveCall) => this.#expectedMs(call, backend);
         this.#prewarmer.wakes.wakeForDemand(backend, needsOther, expectedMs, now, effects);
       }
-      if (!this.isReading) this.#prewarmer.releaseIdle(backend, now, effects);
+      if (!this.isReading) this.#prewarmer.checks.releaseIdle(backend, now, effects);
     }
     // After the grants: a call that gets a slot in this very step is served although it is overdue.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
@@ -160,14 +160,14 @@ export class Dispatcher {
 
   /** The prewarming decision for each backend at this time, and its reasons. */
   prewarmOutlook(now: number): BackendOutlook[] {
-    return this.#prewarmer.outlook(now);
+    return this.#prewarmer.checks.outlook(now);
   }
 
   /**
    * P(a call needs the backend within `withinMs`), for a backend without waiting or running calls.
    */
   needProbability(backend: string, withinMs: number, now: number): number | undefined {
-    return this.#prewarmer.needProbability(backend, withinMs, now);
+    return this.#prewarmer.checks.needProbability(backend, withinMs, now);
   }
 
   call(callId: string): LiveCall | undefined {

@@ -79,7 +79,7 @@ function releaseRefusal(endpoint: Endpoint): OrderOutcome | undefined {
   if (endpoint.state === 'warming') return 'waking';
   // One that only counts as cold may yet be up, and is told.
   const isKnownCold = endpoint.state === 'cold' && !endpoint.presumed;
-  return isKnownCold || endpoint.isReleasing ? 'unchanged' : undefined;
+  return isKnownCold || endpoint.release.isOut ? 'unchanged' : undefined;
 }
 
 /** Calls waited for nothing that starts, so far: a cold start that they wait for begins now. */

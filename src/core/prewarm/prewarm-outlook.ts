@@ -113,7 +113,7 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
   if (!isIdle && state !== 'cold') return { ...base, decision: 'none' };
   const query = ask(endpoint, backend.pool.upSlots(now, new Set(isIdle ? [endpoint] : [])));
   const { wake, probability, reason } = isIdle
-    ? rule.hold({ ...query, coldStartMs: endpoint.meanStartMs })
+    ? rule.hold({ ...query, coldStartMs: endpoint.learning.meanStartMs })
     : rule.wake(query);
   const explained = { ...base, probability, reason };
   if (isIdle) return { ...explained, decision: wake ? 'hold' : 'let-go' };

@@ -171,7 +171,10 @@ function wakeEffect(
   wake: Wake,
   dryRun: boolean,
 ): Extract<PrewarmEffect, { type: 'wake' }> {
-  const { spec, wakePatienceMs: patienceMs } = endpoint;
+  const {
+    spec,
+    learning: { wakePatienceMs: patienceMs },
+  } = endpoint;
   const { neededModel: model } = backend;
   const named = model === undefined ? {} : { model };
   const order = { backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };

@@ -161,13 +161,13 @@ describe('Endpoint', () => {
 
   it('gets no calls after three failures in a row, each time twice as long, up to 30 s', () => {
     const endpoint = new Endpoint(FIXED, 0);
-    endpoint.failed(1_000);
-    endpoint.failed(1_000);
+    endpoint.trust.failed(1_000, 1_000);
+    endpoint.trust.failed(1_000, 1_000);
     expect(endpoint.isReady(1_000)).toBe(true);
     let now = 1_000;
     const rests = Array.from({ length: 8 }, () => {
-      endpoint.failed(now);
-      const restMs = endpoint.unavailableUntil(now) - now;
+      endpoint.trust.failed(now, now);
+      const restMs = endpoint.trust.openUntil(now) - now;
       expect(endpoint.isReady(now + restMs - 1)).toBe(false);
       expect(endpoint.isReady(now + restMs)).toBe(true);
       now += restMs;
@@ -178,15 +178,15 @@ describe('Endpoint', () => {
 
   it('counts failures from the start again after a success', () => {
     const endpoint = new Endpoint(FIXED, 0);
-    for (let i = 0; i < 5; i += 1) endpoint.failed(1_000);
+    for (let i = 0; i < 5; i += 1) endpoint.trust.failed(1_000, 1_000);
     expect(endpoint.isReady(1_400)).toBe(false);
     endpoint.succeeded(1_400);
     expect(endpoint.isReady(1_400)).toBe(true);
-    endpoint.failed(2_000);
-    endpoint.failed(2_000);
-    expect(endpoint.unavailableUntil(2_000)).toBe(0);
-    endpoint.failed(2_000);
-    expect(endpoint.unavailableUntil(2_000)).toBe(2_500);
+    endpoint.trust.failed(2_000, 2_000);
+    endpoint.trust.failed(2_000, 2_000);
+    expect(endpoint.trust.openUntil(2_000)).toBe(0);
+    endpoint.trust.failed(2_000, 2_000);
+    expect(endpoint.trust.openUntil(2_000)).toBe(2_500);
   });
 
   it('survives a restart warm with its cold starts, and in the midst of a wake', () => {
