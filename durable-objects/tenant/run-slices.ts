@@ -3,13 +3,11 @@
  * that no call is held up: the newest 256 first, then all that were recorded at the restart, from the
  * oldest on. Runs that are deleted meanwhile to make room are not read.
  */
-import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
+import type { RunsRead } from '../../src/core/dispatch/dispatch-events.ts';
 import type { StoredRun } from '../../src/core/learning/application-models.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { logError } from '../../src/protocol/log-line.ts';
 import type { RecordedRuns } from './recorded-runs.ts';
-
-type RunsRead = Extract<DispatchEvent, { type: 'runs-read' }>;
 
 /** Runs that are read before all others, to decide by until all are read. */
 const NEWEST_RUNS = 256;

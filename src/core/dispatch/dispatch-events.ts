@@ -52,18 +52,20 @@ export type DispatchEvent =
       readonly endpoint: string;
       readonly load?: EngineLoad;
     }
-  /**
-   * Finished runs that were stored before a restart, in the order in which they ended: some of the
-   * newest, which come first, then all from the oldest on. `last` ends the reading.
-   */
-  | {
-      readonly type: 'runs-read';
-      readonly part: 'newest' | 'next' | 'last';
-      readonly runs: readonly StoredRun[];
-    }
+  | RunsRead
   | PrewarmEvent
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
   | { readonly type: 'tick' };
+
+/**
+ * Finished runs that were stored before a restart, in the order in which they ended: some of the
+ * newest, which come first, then all from the oldest on. `last` ends the reading.
+ */
+export interface RunsRead {
+  readonly type: 'runs-read';
+  readonly part: 'newest' | 'next' | 'last';
+  readonly runs: readonly StoredRun[];
+}
 
 /** Why a call gets no slot: refused at its submission or while it waits. */
 export type RefusalCode =

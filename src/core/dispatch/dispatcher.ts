@@ -26,7 +26,7 @@ import type { KeptPrefix } from '../runs/prefix.ts';
 import type { IsLike } from '../waits/scene-builder.ts';
 import { WaitForecasts } from '../waits/wait-forecasts.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
-import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
+import type { DispatchEvent, Effect, RefusalCode, RunsRead } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { grantEffect } from './grant-effect.ts';
 import { type QueuePlace, queuePlace, untoldPlace } from './queue-place.ts';
@@ -63,6 +63,8 @@ export class Dispatcher {
   readonly #waits: WaitForecasts;
   #config: DispatcherConfig;
   #effects: Effect[] = [];
+  /** The part of the stored runs that was read last. */
+  #lastRead: RunsRead['part'] | undefined;
   /** The time of the last step, epoch ms. */
   #now: number;
 
@@ -227,17 +229,17 @@ export class Dispatcher {
     this.#prewarmer.scheduleCheck(this.#now);
   }
 
-  #runsRead({ runs, part }: Extract<DispatchEvent, { type: 'runs-read' }>): void {
+  #runsRead({ runs, part }: RunsRead): void {
     const { models } = this;
     if (!this.isReading) return;
-    if (part === 'newest') {
-      const hardlyKnown = this.#hardlyKnown(runs.map(({ record }) => record.app));
-      models.readNewest(runs);
-      return this.#lowerApps(hardlyKnown);
-    }
+    const before = this.#lastRead;
+    this.#lastRead = part;
+    if (part === 'newest') return models.readNewest(runs);
+    const isKnown = new Set([...models.all()].map(({ app }) => app));
+    // Once, when the newest are all read: to rank each waiting run takes longer than to read some more.
+    if (before === 'newest') this.#lowerApps(isKnown);
     models.read(runs);
     if (part === 'next') return;
-    const isKnown = new Set([...models.all()].map(({ app }) => app));
     const hardlyKnown = this.#hardlyKnown(isKnown);
     models.endReading();
     this.register.learned();

@@ -82,6 +82,7 @@ describe('a restored dispatcher', () => {
     const before = { a: rankOf('a'), b: rankOf('b') };
     const [short, long] = [Array(30).fill(3), Array(30).fill(90_000)];
     dispatcher.step([read('newest', runsOf('short', short))], NOW);
+    dispatcher.step([read('next')], NOW);
     expect(rankOf('a').rankMs).toBeLessThan(before.a.rankMs / 10);
     dispatcher.step([read('last', [...runsOf('short', short), ...runsOf('long', long)])], NOW);
     expect(rankOf('a').rankMs).toBeLessThan(before.a.rankMs / 10);
