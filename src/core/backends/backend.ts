@@ -18,6 +18,7 @@ import type { BackendSpec } from './backend-spec.ts';
 import { BackendSpeed } from './backend-speed.ts';
 import { CallPlacement } from './call-placement.ts';
 import { Endpoint } from './endpoint.ts';
+import { ForecastBias } from './forecast-bias.ts';
 import { isLate, type RunningCall } from './freeing-slots.ts';
 import { KeptSlots } from './kept-slots.ts';
 import { RetryBudget } from './retry-budget.ts';
@@ -66,7 +67,7 @@ export class Backend {
   #lastModel: string | undefined;
   readonly waitCorrection = new WaitCorrection();
   /** The same of waits that were forecast by draws. */
-  readonly forecastCorrection = new WaitCorrection();
+  readonly forecastBias = new ForecastBias();
   #forecast: { readonly at: number; readonly slots: SlotForecast } | undefined;
   /** When a waiting call last got a slot, or the first one began to wait, epoch ms. */
   #movedAt = -Infinity;
@@ -494,12 +495,13 @@ export class Backend {
   granted(call: LiveCall, endpoint: Endpoint, now: number): void {
     this.#running.add(call);
     this.#forecast = undefined;
-    if (call.told) {
-      const { at, callsAhead, explainedMs, isForecast } = call.told;
+    const { told } = call;
+    if (told) {
+      const { at, callsAhead, explainedMs, isForecast } = told;
       call.told = undefined;
       if (call.coldSince === undefined) {
-        const correction = isForecast ? this.forecastCorrection : this.waitCorrection;
-        correction.observe(callsAhead, explainedMs, now - at);
+        if (isForecast) this.forecastBias.observe(told, now - at);
+        else this.waitCorrection.observe(callsAhead, explainedMs, now - at);
       }
     }
     this.#movedAt = now;
