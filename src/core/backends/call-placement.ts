@@ -12,7 +12,7 @@ import { StoredResponses } from '../affinity/stored-responses.ts';
 import type { WaitingQueue } from '../order/waiting-queue.ts';
 import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
-import type { LiveCall } from '../runs/live-run.ts';
+import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { PrefixLink } from '../runs/prefix.ts';
 import type { BackendAdapters } from './backend-adapters.ts';
 import type { Affinity, BackendSpec } from './backend-spec.ts';
@@ -79,6 +79,8 @@ export class CallPlacement {
   readonly #freeNumbers: number[] = [];
   /** What the index was asked last. */
   #asked: Asked = { prefix: [], version: -1, numbers: 0, hits: [] };
+  /** The endpoint that served a run's last call with a prefix. */
+  readonly #homes = new WeakMap<LiveRun, string>();
   /** Calls that hold a slot, by endpoint. */
   readonly #running = new Map<string, Set<LiveCall>>();
 
@@ -179,12 +181,18 @@ export class CallPlacement {
     const { prefix, inputTokens } = call.request;
     if (!prefix) return;
     this.#memory(endpoint).use(prefix);
+    this.#homes.set(call.run, id);
     const { expected, heldMs } = call.placed;
     const hitTokens = expected?.hitTokens;
     if (hitTokens === undefined) return;
     this.totals.granted(inputTokens, hitTokens, this.readMs(endpoint, hitTokens));
     // A call is held back before its first slot only.
     if (call.attempts === 0) this.totals.held(heldMs);
+  }
+
+  /** The endpoint where a run's prompt was last; undefined where that is not known. */
+  homeOf(run: LiveRun): string | undefined {
+    return this.#homes.get(run);
   }
 
   /** An endpoint has read a prefix ahead of a call. */

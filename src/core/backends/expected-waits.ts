@@ -7,6 +7,7 @@ import type { WaitingQueue } from '../order/waiting-queue.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { BackendSpeed } from './backend-speed.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
+import { ForecastBias } from './forecast-bias.ts';
 import { SlotForecast, type SlotInUse } from './slot-forecast.ts';
 import { WaitCorrection } from './wait-correction.ts';
 
@@ -28,7 +29,7 @@ export interface WaitsView {
 export class ExpectedWaits {
   readonly correction = new WaitCorrection();
   /** The same of waits that were forecast by draws. */
-  readonly forecastCorrection = new WaitCorrection();
+  readonly forecastBias = new ForecastBias();
   readonly #backend: WaitsView;
   #forecast: { readonly at: number; readonly slots: SlotForecast } | undefined;
 
@@ -39,12 +40,13 @@ export class ExpectedWaits {
   /** A call got a slot: the wait that it was told is over. */
   granted(call: LiveCall, now: number): void {
     this.#forecast = undefined;
-    if (!call.told) return;
-    const { at, callsAhead, explainedMs, isForecast } = call.told;
+    const { told } = call;
+    if (!told) return;
+    const { at, callsAhead, explainedMs, isForecast } = told;
     call.told = undefined;
     if (call.coldSince !== undefined) return;
-    const correction = isForecast ? this.forecastCorrection : this.correction;
-    correction.observe(callsAhead, explainedMs, now - at);
+    if (isForecast) this.forecastBias.observe(told, now - at);
+    else this.correction.observe(callsAhead, explainedMs, now - at);
   }
 
   /** A call gave its slot back. */

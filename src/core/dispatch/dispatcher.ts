@@ -79,20 +79,24 @@ export class Dispatcher {
     this.backends = this.#roster.all;
     const { backends, appArrivals, speeds, register } = this;
     this.#ranking = new Ranking({ backends, models, speeds }, config, options.policy);
+    const ranking = this.#ranking;
     this.#waits = new WaitForecasts({
+      get policy() {
+        return ranking.foreseenBy;
+      },
       backends,
       models,
       speeds,
       idleRuns: register.recentlyIdle,
       isLike: options.isLike,
-      weightOf: (run, call) => this.#ranking.weightOf(run, call),
+      weightOf: (run, call) => ranking.weightOf(run, call),
       keyAfter: (key, workMs, arrivedAt, weight) =>
-        this.#ranking.keyAfter(key, workMs, arrivedAt, weight),
-      keyOf: (arrivedAt, rankMs, weight) => this.#ranking.foreseenKey(arrivedAt, rankMs, weight),
+        ranking.keyAfter(key, workMs, arrivedAt, weight),
+      keyOf: (run, rankMs, weight) => ranking.foreseenKey(run, rankMs, weight),
     });
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
-    const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
+    const [roster, prewarmer] = [this.#roster, this.#prewarmer];
     const context = { roster, register, ranking, prewarmer, speeds };
     this.#calls = new CallsInFlight(context, config.leaseMs);
     this.#configure(config, now);

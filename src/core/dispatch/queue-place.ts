@@ -24,7 +24,10 @@ export function queuePlace(
   forecastMs?: number,
 ): QueuePlace | undefined {
   const place = untoldPlace(call, backend, now, forecastMs);
-  if (place?.told) call.told ??= place.told;
+  if (place?.told && !call.told) {
+    call.told = place.told;
+    if (place.told.isForecast) backend.waits.forecastBias.told(place.told);
+  }
   return place && { position: place.position, waitMs: place.waitMs };
 }
 
@@ -44,7 +47,7 @@ export function untoldPlace(
   const { items, calls, workMs } = ahead;
   if (forecastMs !== undefined) {
     const told = { at: now, callsAhead: calls, explainedMs: forecastMs, isForecast: true };
-    const waitMs = forecastMs * backend.waits.forecastCorrection.of(calls);
+    const waitMs = forecastMs * backend.waits.forecastBias.of(calls);
     return { position: items + 1, waitMs, told };
   }
   const explainedMs = backend.waits.explainedMs(calls, workMs, now);

@@ -13,6 +13,7 @@ import { WaitingQueue, type WorkOf } from '../order/waiting-queue.ts';
 import type { ExpectedService } from '../runs/call-place.ts';
 import { type Demand, type Speeds, workMs } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import type { ComingRun } from '../waits/outlook.ts';
 import { type DispatcherConfig, weightOf } from './dispatcher-config.ts';
 import { type QueueRank, queueRankOf } from './queue-rank.ts';
 
@@ -68,21 +69,30 @@ export class Ranking {
     };
   }
 
-  /** True where a run's key follows from its rank or its arrival alone, so that it can be foreseen. */
+  /** True where the key of a run that comes to a visit can be foreseen. */
   get hasForeseenKeys(): boolean {
-    const { key, keepsPlace, timing } = this.#policy;
-    return !timing && (key === 'aged' || keepsPlace === true);
+    const { foresight, timing } = this.#policy;
+    return !timing && foresight !== undefined;
   }
 
-  /** Key of a run that is of this rank then; `weight`: that of the run. */
-  foreseenKey(arrivedAt: number, rankMs: () => number, weight: number): number {
-    if (this.#policy.key !== 'aged') return arrivedAt;
+  /** The policy by whose foresight ranks are computed. */
+  get foreseenBy(): Policy {
+    return this.#policy;
+  }
+
+  /** Key of a run that comes to a visit; `rankMs`: its rank by the policy's foresight. */
+  foreseenKey({ arrivedAt, joinedAt }: ComingRun, rankMs: () => number, weight: number): number {
+    const { foresight } = this.#policy;
+    if (foresight === 'arrival') return arrivedAt;
+    if (foresight === 'joining') return joinedAt;
     return rankMs() / weight + this.#config.alpha * arrivedAt;
   }
 
   /** Key of a run once it has got so much more of its work. */
   keyAfter(key: number, workMs: number, arrivedAt: number, weight: number): number {
-    if (this.#policy.key !== 'aged') return key;
+    const { key: kind, attained } = this.#policy;
+    if (kind !== 'aged' || attained === 'none') return key;
+    if (attained === 'up') return key + workMs / weight;
     const aged = this.#config.alpha * arrivedAt;
     return aged + Math.max((key - aged) / 10, key - aged - workMs / weight);
   }

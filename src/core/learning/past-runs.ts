@@ -34,8 +34,8 @@ export interface PastVisit {
   readonly inputs: Float32Array;
   readonly computed: Float32Array;
   readonly outputs: Float32Array;
-  /** The rank of a run in this state, and of how many finished runs it was learned. */
-  rank: { readonly ms: number; readonly ofRuns: number } | undefined;
+  /** The rank of a run in this state by a policy, and of how many finished runs it was learned. */
+  rank: { readonly ms: number; readonly ofRuns: number; readonly by: string } | undefined;
 }
 
 type StateName = Pick<VisitState, 'unit' | 'visit'>;

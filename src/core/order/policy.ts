@@ -44,9 +44,19 @@ export interface Policy {
   readonly keepsPlace?: boolean;
   /** Timing of a run's deadline; absent where the policy has no urgent runs. */
   readonly timing?: (inputs: RankInputs) => DeadlineTiming | undefined;
+  /** What the rank will be of a run that comes to a visit; absent where that cannot be foreseen. */
+  readonly foresight?: Foresight;
+  /** How the rank moves as calls of a visit end: down by their work where absent. */
+  readonly attained?: 'up' | 'none';
   /** Finite; milliseconds of work or of time. */
   rank(inputs: RankInputs): number;
 }
+
+/** The run's arrival, the time at which it joins the queue, or a rank by its state. */
+export type Foresight =
+  | 'arrival'
+  | 'joining'
+  | ((model: ApplicationModel, query: RankQuery) => number);
 
 /** How often prefill beyond the usual counts in a rank. */
 const COUNTED_UNREAD = 4;

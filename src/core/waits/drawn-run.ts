@@ -17,5 +17,11 @@ export interface DrawnRun {
   key: number;
   /** Column of its first call that waits in the scene; -1 for calls that come later. */
   column: number;
+  /** The endpoint that has its prompt; -1 where none is preferred. */
+  home: number;
+  /** The endpoint that its calls are held back for; ANYWHERE for none. */
+  heldFor: number;
+  /** Until when they may be held back, ms from the time of the scene. */
+  heldUntil: number;
   readonly scene: SceneRun | undefined;
 }

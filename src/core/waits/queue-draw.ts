@@ -7,70 +7,101 @@
 import type { PastVisit } from '../learning/past-runs.ts';
 import type { Random } from '../learning/random.ts';
 import type { DrawnRun } from './drawn-run.ts';
-import { likeMs } from './like-call.ts';
+import { ANYWHERE, DrawnSlots, type Grants } from './drawn-slots.ts';
+import { likeMs, restMs } from './like-call.ts';
 import { visitAt } from './likely-visits.ts';
 import { NumberHeap } from './number-heap.ts';
 import type { Outlook } from './outlook.ts';
-import type { Scene, SceneRun, ServedCall, WaitingCall } from './scene.ts';
+import type { Scene, SceneRun, WaitingCall } from './scene.ts';
 
-/** Events after which a draw ends, and so what it says of later waits. */
-const MOST_EVENTS = 1_500;
 /** A draw goes on for so many events although the wait that was asked for is over. */
 const LEAST_EVENTS = 48;
 /** Runs that arrive in a draw, at most: what comes then matters little. */
 const MOST_ARRIVALS = 500;
-/** Grants that are remembered, for calls that join the queue later. */
-const MOST_GRANTS = 256;
-/** Mean rest of a call that is later than all that are known, as a share of the time it has run. */
-const LATE_SHARE = 0.35;
+/** As in backends/call-placement.ts: what reading a prompt again counts, and the longest hold for it. */
+const COUNTED_LOSS = 4;
+const LONGEST_HOLD = 5;
 
-type Kind = 0 | 1 | 2 | 3 | 4;
+type Kind = 0 | 1 | 2 | 3 | 4 | 5;
 const ENDS_HERE: Kind = 0;
 const ENDS_ELSEWHERE: Kind = 1;
 const JOINS: Kind = 2;
 const ARRIVES: Kind = 3;
 const FREES: Kind = 4;
+const HELD_NO_MORE: Kind = 5;
+const KINDS = 8;
 
 export class QueueDraw {
   readonly #scene: Scene;
   readonly #outlook: Outlook;
   readonly #random: Random;
   readonly #events = new NumberHeap();
-  /** Runs that wait by their keys; of a run that was re-keyed, older keys too. */
-  readonly #queue = new NumberHeap();
   readonly #runs: DrawnRun[] = [];
-  /** The first grants, by key and time. */
-  readonly grants = { keys: [] as number[], times: [] as number[] };
-  #free: number;
+  readonly #slots: DrawnSlots;
+  /** Runs arrive as often as now for so long, ms. */
+  readonly #lastsMs: number;
+  #granted = 0;
   #now = 0;
 
   constructor(scene: Scene, outlook: Outlook, random: Random) {
     this.#scene = scene;
     this.#outlook = outlook;
     this.#random = random;
-    this.#free = scene.free;
+    // It has lasted for some time, which is any part of the whole: in the median it is half of it.
+    const share = random();
+    this.#lastsMs = (outlook.arrivals.lastedMs * share) / (1 - share);
+    this.#slots = new DrawnSlots(scene.places, this.#runs);
+  }
+
+  /** Grants by which a call that has joined since finds its turn. */
+  get grants(): Grants {
+    return this.#slots.grants;
+  }
+
+  /** Mean time between grants, ms. */
+  get paceMs(): number {
+    return this.#now / Math.max(1, this.#granted);
   }
 
   /**
-   * Writes into `waits` how long each call of the scene waits, ms; what is not decided when the wait
-   * of column `asked` is stays Infinity. `shareOf`: from 0 to 1 for each run, by which it is drawn.
-   * Answers the number of events.
+   * Writes into `waits` how long each call of the scene waits, ms. What is not decided when the wait of
+   * column `asked` is stays Infinity; what is not decided after `mostEvents` goes on at the same pace.
+   * `shareOf`: from 0 to 1 for each run, by which it is drawn. Answers the number of events.
    */
-  run(waits: Float64Array, asked: number, shareOf: (run: number) => number): number {
+  run(
+    waits: Float64Array,
+    asked: number,
+    mostEvents: number,
+    shareOf: (run: number) => number,
+  ): number {
     for (const [i, run] of this.#scene.runs.entries()) this.#begin(run, i, shareOf(i));
     this.#nextArrival();
-    for (let n = 0; n < MOST_EVENTS; n += 1) {
+    for (let n = 0; n < mostEvents; n += 1) {
       this.#grant(waits);
       const isDecided = Number.isFinite(waits[asked]);
       if ((isDecided && n >= LEAST_EVENTS) || this.#events.size === 0) return n;
       this.#now = this.#events.key;
       this.#happens(this.#events.pop());
     }
-    return MOST_EVENTS;
+    if (!Number.isFinite(waits[asked])) this.#extend(waits);
+    return mostEvents;
+  }
+
+  /** Those that still wait go in the order of their keys, at the pace so far. */
+  #extend(waits: Float64Array): void {
+    const left = this.#runs.filter((run) => run.waiting > 0 && run.key < Infinity);
+    left.sort((a, b) => a.key - b.key);
+    let ahead = 0;
+    for (const { column, granted, waiting } of left) {
+      for (let n = 0; n < waiting; n += 1) {
+        ahead += 1;
+        if (column >= 0) waits[column + granted + n] = this.#now + ahead * this.paceMs;
+      }
+    }
   }
 
   #begin(scene: SceneRun, i: number, share: number): void {
-    const { run, likely, served, waiting, weight, idleMs } = scene;
+    const { run, likely, served, waiting, weight, idleMs, home, heldFor, heldMs } = scene;
     const visit = likely && visitAt(likely, share);
     const drawn: DrawnRun = {
       arrivedAt: run.arrivedAt,
@@ -82,69 +113,85 @@ export class QueueDraw {
       granted: 0,
       key: Infinity,
       column: waiting.length > 0 ? scene.column : -1,
+      home,
+      heldFor,
+      heldUntil: heldMs,
       scene,
     };
     this.#runs.push(drawn);
     if (waiting.length > 0) this.#enqueue(drawn, i, scene.key);
+    if (heldFor !== ANYWHERE) this.#at(heldMs, i, HELD_NO_MORE, heldFor);
     for (const [n, call] of served.entries()) {
-      const restMs = this.#restMs(visit, call, n);
-      this.#events.push(restMs, i * 8 + (call.isHere ? ENDS_HERE : ENDS_ELSEWHERE));
+      const ms = restMs(visit, call, n, this.#random);
+      this.#at(ms, i, call.isHere ? ENDS_HERE : ENDS_ELSEWHERE, call.place);
+      for (let k = 1; call.isHere && k < call.slots; k += 1) this.#at(ms, i, FREES, call.place);
     }
     if (drawn.outstanding === 0 && !drawn.isLast) {
-      const gapMs = Math.max(0, (visit?.gapMs ?? 0) - idleMs);
-      this.#events.push(gapMs, i * 8 + JOINS);
+      this.#at(Math.max(0, (visit?.gapMs ?? 0) - idleMs), i, JOINS);
     }
   }
 
-  #restMs(visit: PastVisit | undefined, call: ServedCall, index: number): number {
-    const { elapsedMs, expectedMs } = call;
-    if (!visit) {
-      const meanMs = Math.max(1, expectedMs - elapsedMs, LATE_SHARE * elapsedMs);
-      return 2 * meanMs * this.#random();
-    }
-    const restMs = likeMs(visit, call, index) - elapsedMs;
-    if (restMs > 0) return restMs;
-    // It is no such call: another of the visit that is longer, or one longer than all.
-    const longer = visit.outputs.length > 1 ? this.#longerMs(visit, call) - elapsedMs : 0;
-    return longer > 0 ? longer : 1 - LATE_SHARE * elapsedMs * Math.log(1 - this.#random());
-  }
-
-  /** Time of any call of a visit that takes longer than this one has run, ms; 0 without one. */
-  #longerMs({ outputs }: PastVisit, { elapsedMs, inputMs, outputMs }: ServedCall): number {
-    const n = outputs.length;
-    const from = Math.floor(this.#random() * n);
-    for (let k = 0; k < n; k += 1) {
-      const ms = inputMs + outputMs * (outputs[(from + k) % n] as number);
-      if (ms > elapsedMs) return ms;
-    }
-    return 0;
+  #at(ms: number, run: number, kind: Kind, place = 0): void {
+    this.#events.push(ms, (run * this.#scene.places.length + place) * KINDS + kind);
   }
 
   /** Gives the free slots to those that go first. */
   #grant(waits: Float64Array): void {
-    while (this.#free > 0 && this.#queue.size > 0) {
-      const i = this.#queue.value;
+    const slots = this.#slots;
+    while (!slots.isFull) {
+      const i = slots.next();
       const run = this.#runs[i];
-      if (!run || run.waiting === 0 || run.key !== this.#queue.key) {
-        this.#queue.pop();
-        continue;
-      }
+      if (!run) return;
       const at = run.granted;
       const waiting = run.column >= 0 ? run.scene?.waiting[at] : undefined;
-      const slots = waiting?.call.slots ?? 1;
-      if (slots > this.#free) return;
-      this.#free -= slots;
+      const place = this.#placeOf(run, waiting);
+      if (place === ANYWHERE) {
+        this.#hold(run, i, waiting);
+        continue;
+      }
+      const taken = Math.min(waiting?.call.slots ?? 1, slots.slotsOf(place));
+      if (!slots.hasFree(place, taken)) return;
+      slots.take(place, taken, run.key, this.#now);
+      this.#granted += 1;
       run.granted += 1;
       run.waiting -= 1;
       if (waiting) waits[run.column + at] = this.#now;
-      if (this.grants.keys.length < MOST_GRANTS) {
-        this.grants.keys.push(run.key);
-        this.grants.times.push(this.#now);
-      }
-      const serviceMs = this.#serviceMs(run, at, waiting);
-      for (let n = 1; n < slots; n += 1) this.#events.push(this.#now + serviceMs, FREES);
-      this.#events.push(this.#now + serviceMs, i * 8 + ENDS_HERE);
+      let ms = this.#serviceMs(run, at, waiting);
+      if (run.home !== ANYWHERE && place !== run.home) ms += this.#lossMs(run, waiting);
+      if (run.home !== ANYWHERE || this.#scene.places.length > 1) run.home = place;
+      for (let n = 1; n < taken; n += 1) this.#at(this.#now + ms, i, FREES, place);
+      this.#at(this.#now + ms, i, ENDS_HERE, place);
     }
+  }
+
+  /** The endpoint that a run's call takes; ANYWHERE where it is held back for its home. */
+  #placeOf(run: DrawnRun, waiting: WaitingCall | undefined): number {
+    if (run.heldFor !== ANYWHERE) return run.heldFor;
+    const slots = this.#slots;
+    const { home } = run;
+    if (home === ANYWHERE) return slots.freest;
+    if (slots.hasFree(home)) return home;
+    if (this.#now >= run.heldUntil) return slots.freest;
+    const lossMs = this.#lossMs(run, waiting);
+    const aheadMs = (this.#scene.callMs * (slots.held(home) + 1)) / slots.slotsOf(home);
+    return aheadMs / COUNTED_LOSS < lossMs ? ANYWHERE : slots.freest;
+  }
+
+  /** A call waits for the endpoint that has its prompt. */
+  #hold(run: DrawnRun, i: number, waiting: WaitingCall | undefined): void {
+    const until = this.#now + LONGEST_HOLD * this.#lossMs(run, waiting);
+    run.heldUntil = Math.min(run.heldUntil, until);
+    run.heldFor = run.home;
+    this.#slots.enqueue(run, i);
+    this.#at(run.heldUntil, i, HELD_NO_MORE, run.home);
+  }
+
+  /** Time that the cached part of a call's prompt takes where it is read again, ms. */
+  #lossMs({ visit }: DrawnRun, waiting: WaitingCall | undefined): number {
+    if (waiting) return waiting.cachedMs;
+    if (!visit || visit.backend !== this.#outlook.backend) return 0;
+    const cached = (visit.inputs[0] ?? 0) - (visit.computed[0] ?? 0);
+    return cached * this.#outlook.speeds(visit.backend).inputMs;
   }
 
   #serviceMs({ visit }: DrawnRun, at: number, waiting: WaitingCall | undefined): number {
@@ -158,25 +205,32 @@ export class QueueDraw {
   }
 
   #happens(event: number): void {
-    const [i, kind] = [event >> 3, (event & 7) as Kind];
+    const kind = (event % KINDS) as Kind;
+    const where = (event - kind) / KINDS;
+    const places = this.#scene.places.length;
+    const [i, place] = [Math.floor(where / places), where % places];
     if (kind === ARRIVES) return this.#arrives();
-    if (kind === FREES) {
-      this.#free += 1;
-      return;
-    }
+    if (kind === FREES) return this.#slots.give(place);
     const run = this.#runs[i];
     if (!run) return;
     if (kind === JOINS) return this.#joins(run, i);
-    if (kind === ENDS_HERE) this.#free += 1;
+    if (kind === HELD_NO_MORE) return this.#heldNoMore(run, i);
+    if (kind === ENDS_HERE) this.#slots.give(place);
     run.outstanding -= 1;
     if (run.outstanding > 0) return this.#attained(run, i);
     if (run.isLast) return;
     const gapMs = run.visit?.gapMs ?? 0;
-    if (gapMs > 0) this.#events.push(this.#now + gapMs, i * 8 + JOINS);
+    if (gapMs > 0) this.#at(this.#now + gapMs, i, JOINS);
     else this.#joins(run, i);
   }
 
-  /** The rank of a run falls with what it has got. */
+  #heldNoMore(run: DrawnRun, i: number): void {
+    if (run.heldFor === ANYWHERE || run.heldUntil > this.#now) return;
+    run.heldFor = ANYWHERE;
+    if (run.waiting > 0) this.#slots.enqueue(run, i);
+  }
+
+  /** The rank of a run changes with what it has got. */
   #attained(run: DrawnRun, i: number): void {
     if (run.waiting === 0) return;
     const key = this.#outlook.keyAfter(run.key, this.#meanMs(run), run.arrivedAt, run.weight);
@@ -192,7 +246,7 @@ export class QueueDraw {
 
   #enqueue(run: DrawnRun, i: number, key: number): void {
     run.key = key;
-    this.#queue.push(key, i);
+    this.#slots.enqueue(run, i);
   }
 
   /** A run goes on to its next visit. */
@@ -210,14 +264,16 @@ export class QueueDraw {
         longestMs = Math.max(longestMs, this.#callMs(visit, n));
       }
       run.outstanding = 1;
-      this.#events.push(this.#now + longestMs, i * 8 + ENDS_ELSEWHERE);
-      return;
+      return this.#at(this.#now + longestMs, i, ENDS_ELSEWHERE);
     }
     run.outstanding = visit.outputs.length;
     run.waiting = run.outstanding;
     run.granted = 0;
     run.column = -1;
-    this.#enqueue(run, i, this.#outlook.keyOf(visit, run.arrivedAt, run.weight));
+    run.heldFor = ANYWHERE;
+    run.heldUntil = Infinity;
+    const times = { arrivedAt: run.arrivedAt, joinedAt: this.#scene.at + this.#now };
+    this.#enqueue(run, i, this.#outlook.keyOf(visit, times, run.weight));
   }
 
   #arrives(): void {
@@ -234,6 +290,9 @@ export class QueueDraw {
       granted: 0,
       key: Infinity,
       column: -1,
+      home: ANYWHERE,
+      heldFor: ANYWHERE,
+      heldUntil: Infinity,
       scene: undefined,
     };
     this.#runs.push(run);
@@ -241,8 +300,10 @@ export class QueueDraw {
   }
 
   #nextArrival(): void {
-    const gapMs = -this.#outlook.gapMs * Math.log(1 - this.#random());
+    const { gapMs: presentMs, usualGapMs } = this.#outlook.arrivals;
+    const isAsNow = this.#now < this.#lastsMs;
+    const gapMs = -(isAsNow ? presentMs : usualGapMs) * Math.log(1 - this.#random());
     if (this.#runs.length >= this.#scene.runs.length + MOST_ARRIVALS) return;
-    if (Number.isFinite(gapMs)) this.#events.push(this.#now + gapMs, ARRIVES);
+    if (Number.isFinite(gapMs)) this.#at(this.#now + gapMs, 0, ARRIVES);
   }
 }

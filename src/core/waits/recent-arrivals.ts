@@ -1,12 +1,21 @@
-/** The runs that arrived last: how often runs come, and of which applications. */
+/**
+ * The runs that arrived last: how often runs come, of which applications, and for how long they have
+ * come so often. Nothing tells when a burst ends but how long it has lasted: it is as likely as not to
+ * last as long again.
+ */
 import type { Random } from '../learning/random.ts';
 
-/** Arrivals that are remembered. */
+/** Arrivals that are remembered as they are. */
 const KEPT = 64;
+/** Of each ring, every so many-th goes to the next, which so reaches as much farther back. */
+const THINNED = 8;
+const RINGS = 4;
 /** After a silence of so many usual gaps, runs are taken to come less often. */
 const SILENT_GAPS = 3;
 /** Time that is added to the one in which they came: a few at once are no rate, ms. */
 const ADDED_MS = 1_000;
+/** Runs come as often as now for as long as their mean rate is at least this share of the present one. */
+const SAME_SHARE = 0.5;
 
 /** A run that arrived, by its first visit. */
 export interface Arrival {
@@ -16,28 +25,72 @@ export interface Arrival {
   readonly visit: 1;
 }
 
+/** How often runs come. */
+export interface ArrivalRate {
+  /** Mean time between arrivals, ms; Infinity where fewer than two are known. */
+  readonly gapMs: number;
+  /** For how long they have come so often, ms. */
+  readonly lastedMs: number;
+  /** The same as the first, of all that is remembered: how often they come when this ends, ms. */
+  readonly usualGapMs: number;
+}
+
+const NEVER: ArrivalRate = { gapMs: Infinity, lastedMs: 0, usualGapMs: Infinity };
+
 export class RecentArrivals {
-  readonly #ring: Arrival[] = [];
-  #next = 0;
+  readonly #rings: Arrival[][] = Array.from({ length: RINGS }, () => []);
+  #count = 0;
 
   add(arrival: Arrival): void {
-    this.#ring[this.#next] = arrival;
-    this.#next = (this.#next + 1) % KEPT;
+    let every = 1;
+    for (const ring of this.#rings) {
+      if (this.#count % every !== 0) break;
+      ring[(this.#count / every) % KEPT] = arrival;
+      every *= THINNED;
+    }
+    this.#count += 1;
   }
 
-  /** Mean time between arrivals, ms; Infinity where fewer than two are known. */
-  gapMs(now: number): number {
-    const n = this.#ring.length;
-    if (n < 2) return Infinity;
-    const oldest = this.#ring[n < KEPT ? 0 : this.#next];
-    const newest = this.#ring[(this.#next + n - 1) % n];
-    if (!oldest || !newest) return Infinity;
-    const usualMs = (newest.at - oldest.at + ADDED_MS) / (n - 1);
-    return Math.max(1, usualMs, (now - newest.at) / SILENT_GAPS);
+  rate(now: number): ArrivalRate {
+    const newest = this.#ago(0);
+    if (this.#count < 2 || !newest) return NEVER;
+    const silentMs = (now - newest.at) / SILENT_GAPS;
+    let gapMs = Infinity;
+    let lastedMs = 0;
+    let usualGapMs = Infinity;
+    let isSame = true;
+    for (let n = Math.min(this.#count, KEPT) - 1; ; n = Math.min(2 * n, this.#most)) {
+      const spanMs = now - (this.#ago(n)?.at ?? now);
+      const meanMs = Math.max(1, silentMs, (spanMs + ADDED_MS) / n);
+      if (gapMs === Infinity) gapMs = meanMs;
+      isSame &&= gapMs >= SAME_SHARE * meanMs;
+      if (isSame) lastedMs = Math.max(lastedMs, spanMs);
+      usualGapMs = meanMs;
+      if (n >= this.#most) return { gapMs, lastedMs, usualGapMs: Math.max(gapMs, usualGapMs) };
+    }
   }
 
-  /** One of them. */
+  /** One of the last ones. */
   any(random: Random): Arrival | undefined {
-    return this.#ring[Math.floor(random() * this.#ring.length)];
+    const [ring = []] = this.#rings;
+    return ring[Math.floor(random() * ring.length)];
+  }
+
+  /** Arrivals before the newest one that are remembered. */
+  get #most(): number {
+    return Math.min(this.#count - 1, (KEPT - 1) * THINNED ** (RINGS - 1));
+  }
+
+  /** The arrival so many before the newest, or one shortly before it. */
+  #ago(n: number): Arrival | undefined {
+    const index = this.#count - 1 - n;
+    let every = 1;
+    for (const ring of this.#rings) {
+      const kept = Math.floor(index / every);
+      const last = Math.floor((this.#count - 1) / every);
+      if (kept >= 0 && last - kept < KEPT) return ring[kept % KEPT];
+      every *= THINNED;
+    }
+    return undefined;
   }
 }

@@ -9,12 +9,13 @@ import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { LiveVisit } from '../runs/live-visit.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
-import { type ComparedCall, likeMs } from './like-call.ts';
+import { type ComparedCall, likeMs, type ServedCall } from './like-call.ts';
 import { type LikelyVisits, likelyVisits, reweighted } from './likely-visits.ts';
-import type { Scene, SceneRun, ServedCall, WaitingCall } from './scene.ts';
+import type { Scene, SceneRun, WaitingCall } from './scene.ts';
+import { type PlaceOfRun, ScenePlaces } from './scene-places.ts';
 
 /** Most that is looked at: runs that wait, calls that run here and at each other backend. */
-export const MOST_IN_SCENE = { waiting: 128, running: 256, elsewhere: 64 };
+export const MOST_IN_SCENE = { waiting: 512, running: 256, elsewhere: 64 };
 /** A run is expected back for so long after its last call ended, ms. */
 const BACK_WITHIN_MS = 60_000;
 
@@ -50,9 +51,10 @@ export class SceneBuilder {
 
   scene(backend: Backend, now: number): Scene {
     const drafts = new Drafts();
+    const places = new ScenePlaces(backend, now);
     addWaiting(drafts, backend);
     for (const other of this.#sources.backends.values()) {
-      addServed(drafts, other, other === backend, now);
+      addServed(drafts, other, other === backend ? places : undefined, now);
     }
     for (const run of this.#sources.idle) {
       const isComing = run.outstanding === 0 && !run.final;
@@ -61,11 +63,10 @@ export class SceneBuilder {
     const columns = new Map<LiveCall, number>();
     const runs: SceneRun[] = [];
     for (const [run, draft] of drafts.all) {
-      runs.push(this.#run(run, draft, columns.size, now));
+      runs.push({ ...this.#run(run, draft, columns.size, now), ...places.of(run, draft.first) });
       for (const { call } of draft.waiting) columns.set(call, columns.size);
     }
-    const free = Math.max(0, backend.freeSlots(now));
-    return { at: now, runs, columns, free };
+    return { at: now, runs, columns, places: places.all, callMs: backend.speed.meanServiceMs };
   }
 
   #run(
@@ -73,7 +74,7 @@ export class SceneBuilder {
     { served, waiting, key, first }: Draft,
     column: number,
     now: number,
-  ): SceneRun {
+  ): Omit<SceneRun, keyof PlaceOfRun> {
     const visit = run.visits.at(-1);
     const known = visit && this.#likely(run, visit);
     const idleMs = served.length + waiting.length > 0 ? 0 : Math.max(0, now - run.lastActiveAt);
@@ -133,14 +134,20 @@ function addWaiting(drafts: Drafts, backend: Backend): void {
   }
 }
 
-function addServed(drafts: Drafts, backend: Backend, isHere: boolean, now: number): void {
-  let left = isHere ? MOST_IN_SCENE.running : MOST_IN_SCENE.elsewhere;
+/** `places`: those of the backend, where it is the one of the scene. */
+function addServed(
+  drafts: Drafts,
+  backend: Backend,
+  places: ScenePlaces | undefined,
+  now: number,
+): void {
+  let left = places ? MOST_IN_SCENE.running : MOST_IN_SCENE.elsewhere;
   for (const call of backend.runningCalls()) {
     if (left <= 0) return;
     left -= 1;
     const draft = drafts.of(call.run);
     draft.first ??= call;
-    draft.served.push(servedCall(call, backend, isHere, now));
+    draft.served.push(servedCall(call, backend, places, now));
   }
 }
 
@@ -161,13 +168,25 @@ function stillLikely(
 }
 
 function waitingCall(call: LiveCall, backend: Backend): WaitingCall {
-  return { ...comparedCall(call, backend), call };
+  const { input, ...compared } = comparedCall(call, backend);
+  const { inputMs } = backend.speed.valueOf(call.request.model);
+  return { input, ...compared, call, cachedMs: Math.max(0, input * inputMs - compared.inputMs) };
 }
 
-function servedCall(call: LiveCall, backend: Backend, isHere: boolean, now: number): ServedCall {
+function servedCall(
+  call: LiveCall,
+  backend: Backend,
+  places: ScenePlaces | undefined,
+  now: number,
+): ServedCall {
   const { lease, expectedMs, slots } = call;
   const elapsedMs = Math.max(0, now - (lease?.grantedAt ?? now));
-  return { ...comparedCall(call, backend), elapsedMs, expectedMs, slots, isHere };
+  const place = places?.indexOf(lease?.endpoint) ?? 0;
+  const here = { isHere: places !== undefined, place };
+  const compared = comparedCall(call, backend);
+  // What it had to read counts as cached by now.
+  const inputMs = call.placed.expected?.readMs ?? compared.inputMs;
+  return { ...compared, inputMs, elapsedMs, expectedMs, slots, ...here };
 }
 
 function comparedCall(call: LiveCall, { placement, speed }: Backend): ComparedCall {

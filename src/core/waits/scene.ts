@@ -3,21 +3,21 @@
  * or want a slot there, or are about to come back. How it goes on is drawn in queue-draw.ts.
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import type { ComparedCall } from './like-call.ts';
+import type { ComparedCall, ServedCall } from './like-call.ts';
 import type { LikelyVisits } from './likely-visits.ts';
-
-/** A call that has a slot. */
-export interface ServedCall extends ComparedCall {
-  readonly elapsedMs: number;
-  /** Whole time that is expected of its kind, ms. */
-  readonly expectedMs: number;
-  readonly slots: number;
-  readonly isHere: boolean;
-}
 
 /** A call that waits here. */
 export interface WaitingCall extends ComparedCall {
   readonly call: LiveCall;
+  /** Time that the cached part of its prompt takes where it is not cached, ms. */
+  readonly cachedMs: number;
+}
+
+/** An endpoint; where calls are not held back for one, all endpoints together. */
+export interface ScenePlace {
+  readonly slots: number;
+  /** Below 0 where more slots are held than can be used now. */
+  readonly free: number;
 }
 
 /** A run as far as it concerns the queue. */
@@ -34,6 +34,11 @@ export interface SceneRun {
   column: number;
   /** Time since its last call ended, where none is outstanding, ms. */
   readonly idleMs: number;
+  /** The place of the endpoint that has its prompt; -1 where none is preferred. */
+  readonly home: number;
+  /** The place that its calls are held back for, -1 for none, and for how long at most, ms. */
+  readonly heldFor: number;
+  readonly heldMs: number;
 }
 
 export interface Scene {
@@ -41,5 +46,7 @@ export interface Scene {
   readonly runs: readonly SceneRun[];
   /** Column of each call that waits. */
   readonly columns: ReadonlyMap<LiveCall, number>;
-  readonly free: number;
+  readonly places: readonly ScenePlace[];
+  /** Mean time of a call, ms. */
+  readonly callMs: number;
 }

@@ -5,28 +5,32 @@
  */
 import type { Random } from '../learning/random.ts';
 import type { LiveCall } from '../runs/live-run.ts';
+import type { Grants } from './drawn-slots.ts';
 import type { Outlook } from './outlook.ts';
 import { QueueDraw } from './queue-draw.ts';
 import type { Scene } from './scene.ts';
 
-/** Draws of a forecast: a prime, so that the multiples of a number visit each share once. */
-const DRAWS = 17;
-
-/** Grants in the order in which they are made: the keys of the runs, and times from now, ms. */
-export interface Grants {
-  readonly keys: readonly number[];
-  readonly times: readonly number[];
-}
+/** Draws of a forecast, a prime, so that the multiples of a number visit each share once; at least. */
+const MOST_DRAWS = 17;
+const LEAST_DRAWS = 5;
+/**
+ * Events of all draws together and of each at most: of a long wait, which is the sum of many calls'
+ * times, few draws tell as much as many do of a short one.
+ */
+const MOST_EVENTS = 25_500;
+const MOST_OF_DRAW = 5_100;
 
 export class WaitForecast {
   /** Epoch ms. */
   readonly at: number;
+  /** The wait of the call for which it was made, ms: calls that wait longer may not be told. */
+  readonly reachMs: number;
   /** Steps that it took to compute. */
   readonly steps: number;
   readonly #columns: ReadonlyMap<LiveCall, number>;
   /** By draw, then by column, ms. */
   readonly #waits: readonly Float64Array[];
-  readonly #grants: readonly Grants[];
+  readonly #turns: ReadonlyArray<Pick<QueueDraw, 'grants' | 'paceMs'>>;
 
   /** `asked`: the draws go on until its wait is decided. */
   constructor(scene: Scene, outlook: Outlook, asked: LiveCall, random: Random) {
@@ -35,23 +39,27 @@ export class WaitForecast {
     this.#columns = columns;
     const column = columns.get(asked) ?? -1;
     // In each draw a run is drawn from another 17th of what it may be like.
-    const factors = runs.map(() => 1 + Math.floor(random() * (DRAWS - 1)));
-    const offsets = runs.map(() => Math.floor(random() * DRAWS));
+    const factors = runs.map(() => 1 + Math.floor(random() * (MOST_DRAWS - 1)));
+    const offsets = runs.map(() => Math.floor(random() * MOST_DRAWS));
     const waits: Float64Array[] = [];
-    const grants: Grants[] = [];
-    let steps = 0;
-    for (let n = 0; n < DRAWS; n += 1) {
+    const turns: Array<Pick<QueueDraw, 'grants' | 'paceMs'>> = [];
+    let [steps, last] = [0, 0];
+    while (turns.length < MOST_DRAWS) {
+      if (turns.length >= LEAST_DRAWS && steps + last > MOST_EVENTS) break;
+      const n = turns.length;
       const draw = new QueueDraw(scene, outlook, random);
       const shareOf = (run: number) =>
-        (((n * (factors[run] ?? 1) + (offsets[run] ?? 0)) % DRAWS) + random()) / DRAWS;
+        (((n * (factors[run] ?? 1) + (offsets[run] ?? 0)) % MOST_DRAWS) + random()) / MOST_DRAWS;
       const ofDraw = new Float64Array(columns.size).fill(Infinity);
-      steps += runs.length + draw.run(ofDraw, column, shareOf);
+      last = draw.run(ofDraw, column, MOST_OF_DRAW, shareOf);
+      steps += last;
       waits.push(ofDraw);
-      grants.push(draw.grants);
+      turns.push({ grants: draw.grants, paceMs: draw.paceMs });
     }
     this.#waits = waits;
-    this.#grants = grants;
-    this.steps = steps;
+    this.#turns = turns;
+    this.reachMs = median(waits, (ofDraw) => ofDraw[column] ?? Infinity);
+    this.steps = steps + turns.length * runs.length;
   }
 
   /** True where the call waited when the forecast was made. */
@@ -66,21 +74,26 @@ export class WaitForecast {
   waitMs(call: LiveCall, key: number, before: number): number {
     const column = this.#columns.get(call);
     if (column !== undefined) return median(this.#waits, (waits) => waits[column] ?? Infinity);
-    return median(this.#grants, (grants) => turnMs(grants, key, before));
+    // Whoever is held back for an endpoint gets none of the slots that others get.
+    if (call.placed.heldFor !== undefined) return Infinity;
+    return median(this.#turns, ({ grants, paceMs }) => turnMs(grants, key) + before * paceMs);
   }
 }
 
 /** When a call gets a slot that in the draw goes to one behind it, ms. */
-function turnMs({ keys, times }: Grants, key: number, before: number): number {
-  let left = before;
-  for (let i = 0; i < keys.length; i += 1) {
-    if ((keys[i] as number) <= key) continue;
-    if (left === 0) return times[i] as number;
-    left -= 1;
+function turnMs({ keys, times }: Grants, key: number): number {
+  let [low, high] = [0, keys.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((keys[middle] as number) > key) high = middle;
+    else low = middle + 1;
   }
-  return Infinity;
+  return times[low] ?? Infinity;
 }
 
+/** Of an even number of draws the mean of the two in the middle. */
 function median<T>(draws: readonly T[], of: (draw: T) => number): number {
-  return Float64Array.from(draws, of).sort()[draws.length >> 1] ?? Infinity;
+  const sorted = Float64Array.from(draws, of).sort();
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return ((low ?? Infinity) + (high ?? Infinity)) / 2;
 }

@@ -7,9 +7,10 @@ import type { Backend } from '../backends/backend.ts';
 import type { ApplicationModels } from '../learning/application-models.ts';
 import type { PastVisit } from '../learning/past-runs.ts';
 import { type Random, seededRandom } from '../learning/random.ts';
+import type { Policy } from '../order/policy.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import type { Outlook } from './outlook.ts';
+import type { ComingRun, Outlook } from './outlook.ts';
 import { RecentArrivals } from './recent-arrivals.ts';
 import { type IsLike, MOST_IN_SCENE, SceneBuilder } from './scene-builder.ts';
 import { WaitForecast } from './wait-forecast.ts';
@@ -20,6 +21,8 @@ const MOST_STEPS = 100_000;
 /** A forecast is kept for so long, ms, or for this share of the wait that it tells. */
 const KEPT_MS = 20;
 const KEPT_SHARE = 0.05;
+/** A forecast that reaches less far than this share of the farthest does not replace it. */
+const FAR_SHARE = 0.5;
 /** A rank is computed anew once the application's runs have grown by this factor. */
 const RANK_KEPT = 1.25;
 
@@ -33,14 +36,18 @@ export interface ForecastView {
   /** Runs without a call in flight, the last ones that were left; some may have ended. */
   readonly idleRuns: Iterable<LiveRun>;
   weightOf(run: Pick<LiveRun, 'app'>, call?: LiveCall): number;
-  /** Key of a run that is of a rank then. */
-  keyOf(arrivedAt: number, rankMs: () => number, weight: number): number;
+  /** The policy in force. */
+  readonly policy: Pick<Policy, 'name' | 'foresight'>;
+  /** Key of a run that comes to a visit, with its rank by the policy's foresight. */
+  keyOf(run: ComingRun, rankMs: () => number, weight: number): number;
   /** Key of a run once it has got so much more of its work. */
   keyAfter(key: number, workMs: number, arrivedAt: number, weight: number): number;
 }
 
 interface OfBackend {
-  forecast: WaitForecast | undefined;
+  /** The last one, and the one that reaches farthest: waits of calls far behind are told by it. */
+  last: WaitForecast | undefined;
+  far: WaitForecast | undefined;
   /** Steps left of its budget at a time, epoch ms; below 0 after a forecast that took more. */
   steps: number;
   at: number;
@@ -70,16 +77,22 @@ export class WaitForecasts {
     const of = this.#of(backend, now);
     const key = backend.queue.keyOf(call.run) ?? Infinity;
     const before = backend.queue.turnOf(call);
-    let waitMs = of.forecast?.waitMs(call, key, before) ?? Infinity;
-    const isDue = !of.forecast?.has(call) || isOld(of.forecast, waitMs, now);
-    if (of.steps > 0 && isDue && isForeseeable(call, backend)) {
-      of.forecast = this.#forecast(call, backend, now);
-      of.steps -= of.forecast.steps;
-      waitMs = of.forecast.waitMs(call, key, before);
+    const known = [of.last, of.far].map((one) => one && told(one, call, key, before, now));
+    // While there is much of the budget, a call that has joined since is not told by its key alone.
+    const isPlenty = of.steps >= MOST_STEPS / 2;
+    const fresh = known.find((one) => one?.isFresh && (one.has || !isPlenty));
+    if (fresh) return fresh.leftMs;
+    const isTold = known.some((one) => one && one.leftMs < Infinity);
+    if (of.steps > (isTold ? 0 : -MOST_STEPS) && isForeseeable(call, backend)) {
+      const made = this.#forecast(call, backend, now);
+      of.steps -= made.steps;
+      of.last = made;
+      if (!of.far || made.reachMs >= FAR_SHARE * (of.far.reachMs - (now - of.far.at)))
+        of.far = made;
+      const { leftMs } = told(made, call, key, before, now);
+      if (leftMs < Infinity) return leftMs;
     }
-    return of.forecast && waitMs < Infinity
-      ? Math.max(0, waitMs - (now - of.forecast.at))
-      : undefined;
+    return known.find((one) => one && one.leftMs < Infinity)?.leftMs;
   }
 
   #forecast(asked: LiveCall, backend: Backend, now: number): WaitForecast {
@@ -91,7 +104,7 @@ export class WaitForecasts {
   #of(backend: Backend, now: number): OfBackend {
     let of = this.#ofBackend.get(backend);
     if (!of) {
-      of = { forecast: undefined, steps: MOST_STEPS, at: now };
+      of = { last: undefined, far: undefined, steps: MOST_STEPS, at: now };
       this.#ofBackend.set(backend, of);
     }
     of.steps = Math.min(MOST_STEPS, of.steps + Math.max(0, now - of.at) * STEPS_A_MS);
@@ -104,15 +117,14 @@ export class WaitForecasts {
     return {
       backend: backend.name,
       speeds: view.speeds,
-      gapMs: this.arrivals.gapMs(now),
+      arrivals: this.arrivals.rate(now),
       arrival: (random: Random) => {
         const arrival = this.arrivals.any(random);
         const past = arrival ? view.models.past.inState(arrival.app, arrival) : [];
         return past[Math.floor(random() * past.length)];
       },
       weightOf: (app) => view.weightOf({ app }),
-      keyOf: (visit, arrivedAt, weight) =>
-        view.keyOf(arrivedAt, () => this.#rankMs(visit, backend), weight),
+      keyOf: (visit, run, weight) => view.keyOf(run, () => this.#rankMs(visit, backend), weight),
       keyAfter: (key, workMs, arrivedAt, weight) => view.keyAfter(key, workMs, arrivedAt, weight),
     };
   }
@@ -122,18 +134,22 @@ export class WaitForecasts {
     const model = this.#view.models.modelOrPrior(visit.app);
     const { runs } = model.graph;
     const { rank, state } = visit;
-    if (rank && runs <= rank.ofRuns * RANK_KEPT) return rank.ms;
-    const { speeds } = this.#view;
-    const ms = model.rankMs({ state, backend: name, attainedMs: 0, speeds, slots });
-    visit.rank = { ms, ofRuns: runs };
+    const { policy, speeds } = this.#view;
+    if (rank?.by === policy.name && runs <= rank.ofRuns * RANK_KEPT) return rank.ms;
+    const query = { state, backend: name, attainedMs: 0, speeds, slots };
+    const ms = typeof policy.foresight === 'function' ? policy.foresight(model, query) : 0;
+    visit.rank = { ms, ofRuns: runs, by: policy.name };
     return ms;
   }
 }
 
-/** True where a forecast says nothing of a wait, or what it says is no longer true. */
-function isOld(forecast: WaitForecast | undefined, waitMs: number, now: number): boolean {
-  if (!forecast || waitMs === Infinity || now < forecast.at) return true;
-  return now - forecast.at >= Math.max(KEPT_MS, KEPT_SHARE * waitMs);
+/** What a forecast says of a wait, ms from now on; `isFresh`: it may be told so. */
+function told(forecast: WaitForecast, call: LiveCall, key: number, before: number, now: number) {
+  const ageMs = now - forecast.at;
+  const waitMs = forecast.waitMs(call, key, before);
+  const isYoung = ageMs >= 0 && ageMs < Math.max(KEPT_MS, KEPT_SHARE * waitMs);
+  const isFresh = waitMs < Infinity && isYoung;
+  return { leftMs: Math.max(0, waitMs - ageMs), isFresh, has: forecast.has(call) };
 }
 
 /** True where the call and all that run are within the bounds of a scene. */

@@ -6,5 +6,6 @@ export const appFcfs: Policy = {
   callOrder: 'submission',
   key: 'rank',
   keepsPlace: true,
+  foresight: 'arrival',
   rank: ({ run }) => run.arrivedAt,
 };

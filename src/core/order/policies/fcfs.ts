@@ -5,5 +5,6 @@ export const fcfs: Policy = {
   name: 'fcfs',
   callOrder: 'submission',
   key: 'rank',
+  foresight: 'joining',
   rank: ({ call }) => call.request.arrivedAt,
 };

@@ -5,7 +5,7 @@
  * src/core/gittins/gittins.ts.
  */
 import type { Policy } from '../policy.ts';
-import { rankByTotal } from './gittins-total.ts';
+import { foreseenByTotal, rankByTotal } from './gittins-total.ts';
 
 const BUCKETS = 10;
 
@@ -13,6 +13,8 @@ export const gittinsPublished: Policy = {
   name: 'gittins-published',
   callOrder: 'submission',
   key: 'aged',
+  foresight: (model, query) => foreseenByTotal(model, query, publishedRank),
+  attained: 'none',
   rank: (inputs) => rankByTotal(inputs, publishedRank),
 };
 

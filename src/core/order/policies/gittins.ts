@@ -9,5 +9,6 @@ export const gittins: Policy = {
   name: 'gittins',
   callOrder: 'longest-first',
   key: 'aged',
+  foresight: (model, query) => model.rankMs(query),
   rank: (inputs) => inputs.model.rankMs(queryOf(inputs)),
 };

@@ -5,5 +5,7 @@ export const las: Policy = {
   name: 'las',
   callOrder: 'submission',
   key: 'aged',
+  foresight: (_model, { state }) => state.beforeMs,
+  attained: 'up',
   rank: ({ run, speeds }) => run.attainedMs(speeds),
 };

@@ -7,5 +7,6 @@ export const sjf: Policy = {
   name: 'sjf',
   callOrder: 'longest-first',
   key: 'aged',
+  foresight: (model, query) => model.meanRemainingMs(query),
   rank: (inputs) => inputs.model.meanRemainingMs(queryOf(inputs)),
 };

@@ -125,9 +125,15 @@ describe('the wait of a call', () => {
     expect(backend.waits.correction.of(3)).toBe(1);
     grant(Object.assign(world.call(), { told }));
     expect(backend.waits.correction.of(3)).toBeGreaterThan(1);
-    expect(backend.waits.forecastCorrection.of(3)).toBe(1);
-    grant(Object.assign(world.call(), { told: { ...told, isForecast: true } }));
-    expect(backend.waits.forecastCorrection.of(3)).toBeGreaterThan(1);
+    expect(backend.waits.forecastBias.of(3)).toBe(1);
+    const before = backend.waits.correction.of(3);
+    for (let n = 0; n < 20; n += 1) {
+      const forecast = { ...told, isForecast: true };
+      backend.waits.forecastBias.told(forecast);
+      grant(Object.assign(world.call(), { told: forecast }));
+    }
+    expect(backend.waits.forecastBias.of(3)).toBeGreaterThan(1);
+    expect(backend.waits.correction.of(3)).toBe(before);
     expect(world.run('warm', 6_000).told).toBeUndefined();
   });
 });
