@@ -102,6 +102,7 @@ inBrowser('the first answers', () => {
     expect(await page.getByText('The line').count()).toBe(0);
     release();
     await page.getByText('The line').waitFor();
+    expect(server.asked.filter((asked) => asked.endsWith('/now'))).toHaveLength(1);
   });
 
   it('are asked again by the screen where they failed', async () => {

@@ -8,6 +8,7 @@ import type { StreamTopic } from '../../protocol/console/stream.ts';
 import { changes } from '../live/changes.ts';
 import { watch } from '../live/live.ts';
 import { askAs, session } from '../session/session.ts';
+import type { Answer } from './ask.ts';
 import { backoffMs } from './backoff.ts';
 import { type Problem, passesByItself } from './problem.ts';
 
@@ -44,20 +45,30 @@ const kept = new Map<string, Kept>();
 
 /** Answers that came before the screen that asks for them, by their paths. */
 const early = new Map<string, Kept>();
+/** Answers that are on their way since before the screen was drawn. */
+const coming = new Map<
+  string,
+  { readonly since: number; readonly asked: Promise<Answer<unknown>> }
+>();
 
 // The answers of one caller are not for the next.
 session.subscribe(({ kind }) => {
   if (kind !== 'signed-out') return;
   kept.clear();
   early.clear();
+  coming.clear();
 });
 
 /** Asks for paths before their screen is drawn, so that its first drawing has their answers. */
 export async function askEarly(paths: readonly string[]): Promise<void> {
   const asked = paths.map(async (path) => {
-    const answer = await askAs<unknown>(path);
-    // What failed is asked again by the screen, which says what is wrong.
-    if (answer.ok) cameEarly(path, answer.value);
+    const own = { since: Date.now(), asked: askAs<unknown>(path) };
+    coming.set(path, own);
+    const answer = await own.asked;
+    // What the screen waits for itself, or somebody else asked for, is not kept; nor what failed.
+    if (coming.get(path) !== own || !answer.ok) return;
+    coming.delete(path);
+    cameEarly(path, answer.value);
   });
   await Promise.all(asked);
 }
@@ -95,7 +106,7 @@ export function useResource<T>(
     let timer: ReturnType<typeof setTimeout> | undefined;
     const load = async (attempt: number): Promise<void> => {
       state.current = { ...state.current, loading: true };
-      const answer = await askAs<T>(path, { signal: abort.signal });
+      const answer = await (takeComing<T>(path) ?? askAs<T>(path, { signal: abort.signal }));
       if (abort.signal.aborted) return;
       if (answer.ok) {
         keep(keptAs ?? path, answer.value);
@@ -109,7 +120,13 @@ export function useResource<T>(
       }
       draw((n) => n + 1);
     };
-    if (state.current.came) state.current = { path, loading: false };
+    // It may have come between the drawing and this.
+    const late = state.current.came ? undefined : takeEarly(path);
+    if (late) {
+      keep(keptAs ?? path, late.value, late.loadedAt);
+      draw((n) => n + 1);
+    }
+    if (late || state.current.came) state.current = { path, loading: false };
     else load(0).catch(ignoreAbort);
     return () => {
       abort.abort();
@@ -133,6 +150,14 @@ function takeEarly(path: string): Kept | undefined {
   const came = early.get(path);
   early.delete(path);
   return came && Date.now() - came.loadedAt < EARLY_MS ? came : undefined;
+}
+
+/** A question that is under way is not asked twice. */
+function takeComing<T>(path: string): Promise<Answer<T>> | undefined {
+  const own = coming.get(path);
+  coming.delete(path);
+  if (!own || Date.now() - own.since > EARLY_MS) return undefined;
+  return own.asked as Promise<Answer<T>>;
 }
 
 /** Changes that come fast are answered by one request, after the least gap. */
