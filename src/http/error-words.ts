@@ -152,8 +152,8 @@ const OVERLOADS: readonly RegExp[] = [
   /\boverloaded(?:_error)?\b/i,
   // SiliconFlow, Ollama
   /\b(?:server|service|system|engine|model)\b.{0,20}\bbusy\b/i,
-  // xAI, Mistral, Groq
-  /\b(?:at|over) capacity\b|\bcapacity[ _]exceeded\b/i,
+  // xAI, Mistral, Groq, Cloudflare's Workers AI
+  /\b(?:at|over) capacity\b|\bcapacity[ _](?:temporarily )?exceeded\b/i,
   // Gemini, Cerebras
   /\bhigh (?:demand|traffic)\b/i,
   // OpenAI
@@ -186,17 +186,21 @@ export function tellsFull(body: string): boolean {
 }
 
 /**
- * How the message of a 400 begins that finds fault with the key, as a 401 does. A caller can have a
- * text of its own quoted further on. Above each: who writes it.
+ * How the message of a 400 begins that finds fault with the key, as a 401 does, or with its account, as
+ * a 402. A caller can have a text of its own quoted further on. Above each: who writes it.
  */
 const WRONG_KEYS: readonly RegExp[] = [
   // Gemini
   /^API key (?:not valid|expired)\b/i,
   // xAI
   /^Incorrect API key provided\b/i,
+  // Anthropic
+  /^Your credit balance is too low\b/i,
+  // LiteLLM
+  /^(?:Budget has been exceeded|ExceededBudget)\b/i,
 ];
 
-/** True for the message of a 400 that is about the endpoint's key. */
+/** True for the message of a 400 that is about the endpoint's key, or its account. */
 export function blamesKey(message: string): boolean {
   return WRONG_KEYS.some((text) => text.test(message));
 }

@@ -314,6 +314,17 @@ export const PLAIN: readonly UpstreamAnswer[] = [
     is: 'broken',
   },
   {
+    who: "Cloudflare's Workers AI: no capacity",
+    headers: JSON_TYPE,
+    body: json({
+      result: null,
+      success: false,
+      errors: [{ code: 3040, message: 'Capacity temporarily exceeded, please try again.' }],
+      messages: [],
+    }),
+    is: 'busy',
+  },
+  {
     who: 'MiniMax: a limit',
     headers: JSON_TYPE,
     body: json({ choices: null, base_resp: { status_code: 1002, status_msg: 'rate limit' } }),

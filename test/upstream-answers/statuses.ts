@@ -243,6 +243,33 @@ export const STATUSES: readonly UpstreamAnswer[] = [
     is: 'broken',
   },
   {
+    who: 'Anthropic: an empty account, with 400',
+    status: 400,
+    headers: JSON_TYPE,
+    format: 'messages',
+    body: json({
+      type: 'error',
+      error: {
+        type: 'invalid_request_error',
+        message:
+          'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing.',
+      },
+    }),
+    is: 'broken',
+  },
+  {
+    who: 'LiteLLM: the budget of its key is spent, with 400',
+    status: 400,
+    headers: JSON_TYPE,
+    body: error({
+      message: 'Budget has been exceeded! Current cost: 0.1, Max budget: 0.05',
+      type: 'budget_exceeded',
+      param: null,
+      code: '400',
+    }),
+    is: 'broken',
+  },
+  {
     who: 'xAI: a wrong argument, in the same form',
     status: 400,
     headers: JSON_TYPE,

@@ -311,6 +311,37 @@ const CHAT: readonly UpstreamAnswer[] = [
     { same: true, usage: { inputTokens: 20, outputTokens: 5 } },
   ),
 
+  stream(
+    'two answers, one after the other',
+    data({
+      ...envelope,
+      choices: [{ index: 0, delta: { content: 'Hi' }, finish_reason: 'stop' }],
+    }) +
+      data({
+        ...envelope,
+        choices: [{ index: 1, delta: { content: 'Hi' }, finish_reason: null }],
+      }) +
+      data({ ...envelope, choices: [{ index: 1, delta: {}, finish_reason: 'stop' }] }),
+    'ok',
+    { same: true, choices: 2, ends: 'reset' },
+  ),
+  stream(
+    'the second of two answers is missing when it breaks',
+    data({
+      ...envelope,
+      choices: [{ index: 0, delta: { content: 'Hi' }, finish_reason: 'stop' }],
+    }) +
+      data({ ...envelope, choices: [{ index: 1, delta: { content: 'Hi' }, finish_reason: null }] }),
+    'broken',
+    { choices: 2, ends: 'reset' },
+  ),
+  stream(
+    'Gemini by proxies: a reason in each chunk, and no end',
+    chunk({ content: 'Hel' }, 'stop') + chunk({ content: 'lo' }, 'stop'),
+    'ok',
+    { same: true },
+  ),
+
   // Faults before content: another attempt, or the client's own error with its status.
   stream(
     'vLLM: the request is wrong',
@@ -739,6 +770,7 @@ const MESSAGES: readonly UpstreamAnswer[] = [
     'theirs',
     { told: 400, tells: 'max_tokens: Field required' },
   ),
+  messages('a bare text under the name error', 'event: error\ndata: Overloaded\n\n', 'busy'),
   messages('cut in order', MESSAGE_START + said, 'broken'),
   messages(
     'cut behind the reason to stop',
