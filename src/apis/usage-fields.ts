@@ -56,6 +56,8 @@ export const USAGE_FIELDS: readonly UsageField[] = [
   field('total_tokens', 'total'),
   // OpenAI: a part of the output; xAI, and proxies of Gemini: beside it
   field('completion_tokens_details.reasoning_tokens', 'reasoning'),
+  // OpenAI Responses: a part of the output; proxies of Gemini: beside it
+  field('output_tokens_details.reasoning_tokens', 'reasoning'),
   // OpenAI; vLLM --enable-prompt-tokens-details; SGLang --enable-cache-report; llama.cpp; xAI
   field('prompt_tokens_details.cached_tokens', 'cached'),
   // OpenAI Responses; xAI
@@ -102,7 +104,8 @@ export function readUsage(
     const number = numberAt(from, path);
     if (number !== undefined) told.set(means, Math.max(number, told.get(means) ?? 0));
   }
-  const usage: Usage = { ...inputOf(told), ...outputOf(told), ...timesOf(told) };
+  const input = inputOf(told);
+  const usage: Usage = { ...input, ...outputOf(told, input), ...timesOf(told) };
   return Object.keys(usage).length === 0 ? undefined : usage;
 }
 
@@ -135,22 +138,30 @@ function inputOf(told: ReadonlyMap<Meaning, number>): Usage {
   };
 }
 
-function outputOf(told: ReadonlyMap<Meaning, number>): Usage {
+function outputOf(told: ReadonlyMap<Meaning, number>, { inputTokens = 0 }: Usage): Usage {
   const output = told.get('output');
-  if (output !== undefined) return { outputTokens: output + reasoningBeside(told, output) };
+  if (output !== undefined) {
+    return { outputTokens: output + reasoningBeside(told, inputTokens, output) };
+  }
   // An embedding and a ranking have no output and report none.
   const isWhole = told.has('input') || (told.has('total') && !told.has('input-or-rest'));
   return isWhole ? { outputTokens: 0 } : {};
 }
 
-/** Tokens of reasoning that the output does not include. */
-function reasoningBeside(told: ReadonlyMap<Meaning, number>, output: number): number {
-  const [reasoning = 0, input = 0, total = 0] = [
-    told.get('reasoning'),
-    told.get('input'),
-    told.get('total'),
-  ];
-  return input + output + reasoning === total ? reasoning : 0;
+/**
+ * Tokens of reasoning that the output does not include, by the total that does: those that are told, or
+ * all that it has beyond input and output (Gemini tells no more of its thinking than this).
+ */
+function reasoningBeside(
+  told: ReadonlyMap<Meaning, number>,
+  input: number,
+  output: number,
+): number {
+  const beyond = (told.get('total') ?? 0) - input - output;
+  const reasoning = told.get('reasoning');
+  if (reasoning !== undefined) return reasoning === beyond ? reasoning : 0;
+  const isPlain = told.has('input') && !told.has('cached-apart') && !told.has('written-apart');
+  return isPlain ? Math.max(0, beyond) : 0;
 }
 
 function timesOf(told: ReadonlyMap<Meaning, number>): Usage {

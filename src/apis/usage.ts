@@ -22,8 +22,10 @@ const OBJECT = /"usage"\s*:\s*\{/;
 /** llama.cpp tells the times of a call beside its usage. */
 const TIMINGS_KEY = '"timings"';
 
-/** Usage is at the end of an answer; only this many last bytes are kept. */
+/** Usage is at the end of an answer: so many last bytes are kept. */
 const TAIL_BYTES = 16_384;
+/** llama.cpp writes it before vectors and ranks: so many first bytes are kept too. */
+const HEAD_BYTES = 1_024;
 /** Longest object that is read as usage. */
 const MAX_USAGE_CHARS = 8_192;
 /** Longest blank between the key and its value. */
@@ -31,16 +33,26 @@ const MAX_GAP_CHARS = 64;
 /** Values of the key that are tried, from the last one back; answers have one or two. */
 const MAX_TRIED = 8;
 
-/** Reads the usage of a plain JSON answer from its tail. */
+/** Reads the usage of a plain JSON answer from its tail, or from its head. */
 export class PlainUsage {
   readonly #tail = new ByteTail(TAIL_BYTES);
+  #head = '';
+  #length = 0;
 
   push(bytes: Uint8Array): void {
+    const room = HEAD_BYTES - this.#head.length;
+    if (room > 0) this.#head += latinText(bytes.subarray(0, room));
+    this.#length += bytes.length;
     this.#tail.push(bytes);
   }
 
   get usage(): Usage | undefined {
-    return usageIn(this.text);
+    return usageIn(this.text) ?? (this.isWhole ? undefined : usageIn(this.#head));
+  }
+
+  /** All of the answer is kept. */
+  get isWhole(): boolean {
+    return this.#length <= TAIL_BYTES;
   }
 
   /** The end of the answer, as far as it is kept. */

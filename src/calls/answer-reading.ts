@@ -4,7 +4,7 @@
  * are relayed by `relay.ts`.
  */
 import { AnswerText } from '../apis/answer-text.ts';
-import { latinJson } from '../apis/latin-text.ts';
+import { latinJson, latinText, utf8Text } from '../apis/latin-text.ts';
 import type { AnswerFormat } from '../apis/streams/answer-format.ts';
 import { AnswerStream } from '../apis/streams/answer-stream.ts';
 import { ToolCalls } from '../apis/tool-calls.ts';
@@ -12,10 +12,11 @@ import { ToolTasks } from '../apis/tool-tasks.ts';
 import { PlainUsage } from '../apis/usage.ts';
 import { ofAllAnswers } from '../apis/usage-fields.ts';
 import { given } from '../http/given.ts';
-import { isEventStream, isJson, isReadable, mediaType } from '../http/media-type.ts';
+import { isEventStream, isJson, isReadable } from '../http/media-type.ts';
 import type { CallResult } from '../protocol/tenant.ts';
-import { NOTHING_HELD, type Opening, openPlain, openStream } from './opening.ts';
+import { NOTHING_HELD, type Opening, openStream } from './opening.ts';
 import type { PieceSource } from './piece-source.ts';
+import { isErrorInFull, openPlain } from './plain-opening.ts';
 
 export interface Expected {
   /** The API format in which the answer is read; an opaque answer is relayed unread. */
@@ -32,12 +33,16 @@ export interface Expected {
   readonly key?: string | undefined;
 }
 
+const NO_BYTES = new Uint8Array(0);
 /** Longest plain answer that is parsed. */
 const MAX_PLAIN_CHARS = 16_384;
-/** Types under which proxies send a stream whose own type they dropped. */
-const NO_TYPE: ReadonlySet<string> = new Set(['', 'text/plain', 'application/octet-stream']);
-/** How a stream of events begins, behind a byte order mark. */
-const EVENTS = /^(?:\u00ef\u00bb\u00bf)?\s*(?:data|event|id|retry|error)?:/;
+/** How a stream of events begins, behind a byte order mark and blanks. */
+const FIELDS = [':', 'data:', 'event:', 'id:', 'retry:', 'error:'];
+const BEFORE = /^(?:\u00ef\u00bb\u00bf)?\s*/;
+/** How JSON and a page begin, which no stream of events does. */
+const NO_EVENTS = /^[{[<]/;
+/** Characters of an answer by which it is told what it is. */
+const BEGINNING_CHARS = 64;
 
 export class AnswerReading {
   readonly #expected: Expected;
@@ -61,10 +66,29 @@ export class AnswerReading {
     return this.#stream;
   }
 
+  /** The answer is one piece of JSON, or is taken for that. */
+  get isPlain(): boolean {
+    return this.#plain !== undefined;
+  }
+
   /** Nothing more is passed on: the stream is over, or the endpoint reported a fault in it. */
   get isOver(): boolean {
     const stream = this.#stream;
     return stream !== undefined && (stream.isOver || stream.state === 'failed');
+  }
+
+  /** What the endpoint reported as its fault, when the answer is over; empty where it reported none. */
+  get faultText(): string {
+    return this.#stream?.faultText ?? this.lateFault ?? '';
+  }
+
+  /**
+   * The text of a plain answer that is an error alone, which was not clear from its beginning: that was
+   * blank, or an answer that the endpoint then broke off.
+   */
+  get lateFault(): string | undefined {
+    const text = this.#plain?.isWhole ? utf8Text(this.#plain.text) : '';
+    return isErrorInFull(text) ? text : undefined;
   }
 
   /** All of a stream's answer is there, though usage may follow. */
@@ -79,14 +103,15 @@ export class AnswerReading {
     // Bytes that cannot be read pass as they are.
     if (isTool || !isReadable(headers)) return NOTHING_HELD;
     if (format === 'opaque') {
-      return isJson(headers) ? openPlain(source, onPiece, lengthOf(headers)) : NOTHING_HELD;
+      const plain = { length: lengthOf(headers), isModels: false };
+      return isJson(headers) ? openPlain(source, onPiece, plain) : NOTHING_HELD;
     }
     if (await this.#isStream(source, headers)) {
       this.#stream = new AnswerStream({ ...this.#expected, format });
       return openStream(source, this.#stream, onPiece);
     }
     this.#plain = new PlainUsage();
-    return openPlain(source, onPiece, lengthOf(headers));
+    return openPlain(source, onPiece, { length: lengthOf(headers), isModels: true });
   }
 
   /** Takes the next piece; returns what of it may be passed on now. */
@@ -139,13 +164,21 @@ export class AnswerReading {
     if (this.#plain) this.#plainCalls.piece(bytes);
   }
 
+  /**
+   * By what arrives: proxies drop the type of a stream, or write that of JSON, and write the type of a
+   * stream above JSON, or above a page.
+   */
   async #isStream(source: PieceSource, headers: Headers): Promise<boolean> {
-    if (isEventStream(headers)) return true;
-    if (!this.#expected.streams || !NO_TYPE.has(mediaType(headers))) return false;
+    const isCalledStream = isEventStream(headers);
+    if (!isCalledStream && !this.#expected.streams) return false;
     const first = await source.next();
     source.putBack(first);
-    const beginning = first.value?.subarray(0, 64) ?? new Uint8Array(0);
-    return EVENTS.test(new TextDecoder('latin1').decode(beginning));
+    const bytes = (first.value ?? NO_BYTES).subarray(0, BEGINNING_CHARS);
+    const beginning = latinText(bytes).replace(BEFORE, '');
+    if (isCalledStream) return !NO_EVENTS.test(beginning);
+    // It may be cut within its first word, with which no JSON begins.
+    const isCut = (field: string) => beginning !== '' && field.startsWith(beginning);
+    return FIELDS.some((field) => beginning.startsWith(field) || isCut(field));
   }
 }
 

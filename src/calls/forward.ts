@@ -1,7 +1,9 @@
+import type { AnswerKind } from '../endpoints/adapter.ts';
 import { engineQueue, errorBodyOf, failureOf } from '../endpoints/answer.ts';
 import { type Verdict, verdictOf, verdictOfError } from '../endpoints/verdict.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders, withoutKey } from '../http/headers.ts';
+import { isEventStream } from '../http/media-type.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
 import { errorAnswer } from './answer-error.ts';
 import { AnswerReading } from './answer-reading.ts';
@@ -124,11 +126,12 @@ export class Forwarder {
 
   async #success(upstream: Response): Promise<Response | FailedAttempt> {
     const { status, body } = upstream;
+    const { format, isTool } = this.#options;
     const headers = answerHeaders(upstream.headers, this.#options.added, this.#options.key);
     if (!body || HAS_NO_BODY.has(status)) {
       await body?.cancel();
-      await this.#end.report('ok');
-      return new Response(null, { status, headers });
+      // A model's API always answers with something.
+      return this.#empty(format === 'opaque' || isTool, status, headers);
     }
     const source = new PieceSource(body);
     let opening: Opening;
@@ -138,18 +141,32 @@ export class Forwarder {
       return this.#unanswered(BROKEN_OFF, 'broke off before its answer');
     }
     if (opening.kind === 'error') return this.#failedWithin(opening.text, upstream.headers);
-    if (opening.kind === 'nothing') {
-      return this.#unanswered(BROKEN_OFF, 'ended its answer before it had begun');
+    if (opening.kind === 'nothing') return this.#empty(false, status, headers);
+    if (this.#reading.stream) headers.set('content-type', 'text/event-stream');
+    else if (this.#reading.isPlain && isEventStream(upstream.headers)) {
+      headers.set('content-type', 'application/json');
     }
     if (opening.isEnded && !this.#reading.stream) {
       // All of it came at once, and goes at once: a small Worker needs 0.7 of the CPU so.
       void this.#end.report('ok');
       return new Response(opening.bytes, { status, headers });
     }
-    if (this.#reading.stream) headers.set('content-type', 'text/event-stream');
     const { readable, writable } = new IdentityTransformStream();
     void this.#pass(source, opening, writable.getWriter());
     return new Response(readable, { status, headers });
+  }
+
+  /** There is nothing in the answer. What is accepted (202) may come later. */
+  async #empty(
+    isAnswer: boolean,
+    status: number,
+    headers: Headers,
+  ): Promise<Response | FailedAttempt> {
+    if (!isAnswer && status !== 202) {
+      return this.#unanswered(BROKEN_OFF, 'ended its answer before it had begun');
+    }
+    await this.#end.report('ok');
+    return new Response(null, { status, headers });
   }
 
   async #pass(
@@ -168,6 +185,7 @@ export class Forwarder {
         void this.#relayEnded(end);
       },
       onComplete: () => this.#watchdog.complete(),
+      isWorthRetrying: (fault: string) => !isClientsOwn(this.#verdictOn(fault)),
       fault: () => this.#fault(),
     };
     this.#relay = new Relay(relayed, sink);
@@ -178,13 +196,17 @@ export class Forwarder {
     if (end === 'whole') return this.#end.report('ok');
     if (this.#options.upload?.failure) return this.#end.report('cancelled');
     if (end === 'broken') return this.#end.report('failed', { endpointFault: true });
-    const text = this.#reading.stream?.faultText ?? '';
-    const { kind } = verdictOfError(this.#options.adapter, text, new Headers(), Date.now());
+    const kind = this.#verdictOn(this.#reading.faultText);
     const busy = kind === 'busy';
     return this.#end.report('failed', {
       endpointFault: !busy && !isClientsOwn(kind),
       ...(busy ? { busy } : {}),
     });
+  }
+
+  /** What a fault says about the endpoint that was reported behind a success. */
+  #verdictOn(fault: string): AnswerKind {
+    return verdictOfError(this.#options.adapter, fault, new Headers(), Date.now()).kind;
   }
 
   /** Waits a moment for the end of an answer that is over, and cancels what does not end. */

@@ -35,6 +35,8 @@ export interface Relayed {
   readonly onEnd: (end: RelayEnd, open: boolean) => void;
   /** Called when all of a stream's answer is there, though more may follow. */
   readonly onComplete: () => void;
+  /** True where a client that got this error under a status of success may make the call again. */
+  readonly isWorthRetrying: (fault: string) => boolean;
   /** The fault that a client is told of where the endpoint broke off. */
   readonly fault: () => ApiError;
 }
@@ -132,10 +134,15 @@ export class Relay {
       await this.#write(ended.rest);
       return this.#breakOff(new Error('the endpoint closed the stream before its end'));
     }
+    const late = reading.lateFault;
+    const isFailed = ended?.state === 'failed' || late !== undefined;
     // The report is sent before the client can make its next call.
-    onEnd(ended?.state === 'failed' ? 'failed' : 'whole', open);
+    onEnd(isFailed ? 'failed' : 'whole', open);
     await this.#write(ended?.rest ?? EMPTY);
-    await this.#sink.close();
+    // Clients look for no error under a status of success; a break is one to all of them.
+    if (late !== undefined && this.#relayed.isWorthRetrying(late)) {
+      await this.#sink.abort(new Error('the endpoint reported a fault in place of its answer'));
+    } else await this.#sink.close();
   }
 
   /**

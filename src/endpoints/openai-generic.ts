@@ -2,7 +2,13 @@
  * Adapter for any server with the OpenAI API (vLLM, SGLang, TGI, llama.cpp), or with plain HTTP for
  * tools. vLLM with sleep mode has its own adapter in `vllm.ts`.
  */
-import { blamesRequest, isFlagged } from '../http/error-words.ts';
+import {
+  blamesKey,
+  blamesRequest,
+  isFlagged,
+  tellsFull,
+  tellsOverload,
+} from '../http/error-words.ts';
 import { errorInText } from '../http/foreign-error.ts';
 import { type AnswerKind, type EndpointAdapter, onHost } from './adapter.ts';
 import { refusalText } from './refusal-text.ts';
@@ -38,21 +44,41 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
   if (OF_THE_KEY.has(status)) return 'broken';
   if (status === 403) return isFlagged(body) ? 'flagged' : 'forbidden';
   if (text !== undefined) return 'unready';
-  // HAProxy and nginx write 408 to a connection that they give up.
-  return status === 408 ? 'broken' : 'rejected';
+  return refusalKind(status, body);
 }
+
+/** Statuses of a refusal that some write for a fault, or for a limit, which their words tell. */
+function refusalKind(status: number, body: string): AnswerKind {
+  if (GIVEN_UP.has(status)) return 'broken';
+  if (!BY_WORDS.has(status)) return 'rejected';
+  const error = errorInText(body);
+  if (status === 400 && blamesKey(error.message ?? '')) return 'broken';
+  if (error.status === 429 || error.status === 529) return 'busy';
+  return status === 424 && (error.status ?? 0) >= 500 ? 'broken' : 'rejected';
+}
+
+/**
+ * HAProxy and nginx write 408 to a connection that they give up; Google, proxies and engines 499 to a
+ * call that they take for given up.
+ */
+const GIVEN_UP: ReadonlySet<number> = new Set([408, 499]);
+
+/** AWS throttles with 400, Groq's flex tier with 498; TGI and Azure ML report faults with 424. */
+const BY_WORDS: ReadonlySet<number> = new Set([400, 424, 498]);
 
 /** From a model: the endpoint's key is wrong, or its account is empty. */
 const OF_THE_KEY: ReadonlySet<number> = new Set([401, 402]);
 
 function faultKind(status: number, body: string, isTool: boolean): AnswerKind {
-  if (status === 503) return /overloaded|queue|busy|too many/i.test(body) ? 'busy' : 'cold';
+  if (status === 503) return tellsFull(body) ? 'busy' : 'cold';
   if (NOT_CONNECTED.has(status)) return 'cold';
   // What the engine cannot do for anybody: llama.cpp and vLLM, to embeddings on a chat model.
   if (status === 501) return 'rejected';
   if (isOverload(body)) return 'busy';
   if (isTool || status < 500 || status > 502) return 'broken';
-  return blamesRequest(errorInText(body).message ?? '') ? 'rejected' : 'broken';
+  const { message = '' } = errorInText(body);
+  if (blamesRequest(message)) return 'rejected';
+  return tellsOverload(message) ? 'busy' : 'broken';
 }
 
 /** A proxy reports the overload of what stands behind it with 500, and the right word in the body. */

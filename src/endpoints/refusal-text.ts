@@ -5,9 +5,12 @@
  * error, so what follows from a call's answer is decided in core/backends.
  */
 
-/** KServe: "Model is not ready yet"; TGI and llama.cpp: "loading"; RunPod: "no workers available". */
+/**
+ * KServe: "Model is not ready yet"; TGI and llama.cpp: "loading"; RunPod: "no workers available"; LM
+ * Studio: "No models loaded"; ngrok: "The endpoint … is offline"; ingress-nginx: "default backend - 404".
+ */
 const NOT_READY =
-  /\bnot (?:yet |currently )?(?:ready|loaded|started|running|up|available|found yet)\b|\b(?:still|currently|being) (?:loading|loaded|starting|started|initiali[sz]|warming|booting|download|pull|deploy|provision|wak)|\bloading (?:the )?model\b|\bmodel\b[^.]{0,80}?\bunloaded\b|\bmodel (?:is )?(?:loading|starting|warming)\b|\b(?:warming|waking|starting|spinning|scaling|booting) (?:up|from)\b|\bcold start|\binitiali[sz]ing\b|\bno (?:available |healthy |ready )?(?:workers?|replicas?|instances?|upstreams?|containers?)\b|\bscaled to (?:zero|0)\b|\bmissing request\b/i;
+  /\bnot (?:yet |currently )?(?:ready|loaded|started|running|up|available|found yet)\b|\b(?:still|currently|being) (?:loading|loaded|starting|started|initiali[sz]|warming|booting|download|pull|deploy|provision|wak)|\bloading (?:the )?model\b|\bmodel\b[^.]{0,80}?\bunloaded\b|\bmodel (?:is )?(?:loading|starting|warming)\b|\b(?:warming|waking|starting|spinning|scaling|booting) (?:up|from)\b|\bcold start|\binitiali[sz]ing\b|\bno (?:available |healthy |ready )?(?:workers?|replicas?|instances?|upstreams?|containers?)\b|\bscaled to (?:zero|0)\b|\bmissing request\b|\bno models? (?:are |is )?loaded\b|\bis offline\b|^default backend - 404/i;
 
 /**
  * vLLM and KServe: "The model `m` does not exist", while it is loaded as well as for a wrong name.

@@ -22,6 +22,8 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   content_policy_violation: 400, // OpenAI
   ContentPolicyViolationError: 400, // LiteLLM
   invalid_prompt: 400, // OpenAI, Responses
+  data_inspection_failed: 400, // DashScope: its filter
+  'Client specified an invalid argument': 400, // xAI
   not_found_error: 404, // Anthropic, llama.cpp, vLLM, LiteLLM
   model_not_found: 404, // OpenAI
   request_too_large: 413, // Anthropic
@@ -49,6 +51,15 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   rate_limit_error: 429, // Anthropic, OpenAI, LiteLLM
   rate_limit_exceeded: 429, // OpenAI, Responses
   too_many_requests: 429, // OpenAI-like proxies
+  too_many_requests_error: 429, // Cerebras
+  queue_exceeded: 429, // Cerebras
+  service_tier_capacity_exceeded: 429, // Mistral
+  capacity_exceeded: 429, // Groq: its flex tier
+  limit_requests: 429, // DashScope
+  limit_burst_rate: 429, // DashScope
+  rate_limit_reached_error: 429, // Moonshot
+  RateLimitReached: 429, // Azure, GitHub Models
+  'Some resource has been exhausted': 429, // xAI
   RESOURCE_EXHAUSTED: 429, // Google
   throttling_error: 429, // LiteLLM
   ThrottlingException: 429, // Bedrock
@@ -58,6 +69,9 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   server_overloaded: 529, // OpenAI-like hosts
   overloaded: 529, // TGI
   engine_overloaded: 529, // OpenAI-like hosts
+  server_is_overloaded: 529, // OpenAI, Responses
+  slow_down: 529, // OpenAI, Responses
+  insufficient_system_resource: 529, // DeepSeek, as a reason to finish
   // It failed.
   api_error: 500, // Anthropic
   server_error: 500, // OpenAI, llama.cpp
@@ -71,7 +85,8 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   TIMED_OUT: 504, // RunPod's queue
   APIConnectionError: 502, // LiteLLM
   unavailable_error: 503, // llama.cpp
-  ServiceUnavailableError: 503, // LiteLLM, vLLM
+  'The service is currently unavailable': 503, // xAI
+  ServiceUnavailableError: 503, // LiteLLM, vLLM, OpenAI
   UNAVAILABLE: 503, // Google
   timeout_error: 504, // Anthropic
   Timeout: 504, // LiteLLM
@@ -127,6 +142,67 @@ const WRONG_REQUESTS: readonly RegExp[] = [
 export function blamesRequest(message: string): boolean {
   const beginning = message.trimStart().slice(0, SEARCHED_CHARS);
   return WRONG_REQUESTS.some((text) => text.test(beginning));
+}
+
+/**
+ * Texts of a fault by which an endpoint says that it has too much to do. Above each: who writes it.
+ */
+const OVERLOADS: readonly RegExp[] = [
+  // OpenAI with 500, Anthropic by LiteLLM with 500, SiliconFlow, Envoy
+  /\boverloaded(?:_error)?\b/i,
+  // SiliconFlow, Ollama
+  /\b(?:server|service|system|engine|model)\b.{0,20}\bbusy\b/i,
+  // xAI, Mistral, Groq, Cloudflare's Workers AI
+  /\b(?:at|over) capacity\b|\bcapacity[ _](?:temporarily )?exceeded\b/i,
+  // Gemini, Cerebras
+  /\bhigh (?:demand|traffic)\b/i,
+  // OpenAI
+  /\bslow[ _]?down\b/i,
+  // MiniMax, proxies
+  /\brate.?limit(?:s|ed|ing|s? (?:is|was|has been))?\b|\btoo many (?:concurrent )?requests\b/i,
+];
+
+/** The same of a 503, which otherwise says that the endpoint is not up. */
+const FULL_503S: readonly RegExp[] = [
+  ...OVERLOADS,
+  // SGLang, Triton, Ollama, Ray Serve, Knative
+  /queue|busy|too many|back.?pressure/i,
+  // AWS, DeepSeek
+  /overload/i,
+  // Envoy's circuit breaker
+  /\breset reason: overflow\b/i,
+];
+
+/** True for the message of a fault by which an endpoint has too much to do. */
+export function tellsOverload(message: string): boolean {
+  const beginning = message.slice(0, SEARCHED_CHARS);
+  return OVERLOADS.some((text) => text.test(beginning));
+}
+
+/** True for the body of a 503 by which the endpoint is up, and has too much to do. */
+export function tellsFull(body: string): boolean {
+  const beginning = body.slice(0, SEARCHED_CHARS);
+  return FULL_503S.some((text) => text.test(beginning));
+}
+
+/**
+ * How the message of a 400 begins that finds fault with the key, as a 401 does, or with its account, as
+ * a 402. A caller can have a text of its own quoted further on. Above each: who writes it.
+ */
+const WRONG_KEYS: readonly RegExp[] = [
+  // Gemini
+  /^API key (?:not valid|expired)\b/i,
+  // xAI
+  /^Incorrect API key provided\b/i,
+  // Anthropic
+  /^Your credit balance is too low\b/i,
+  // LiteLLM
+  /^(?:Budget has been exceeded|ExceededBudget)\b/i,
+];
+
+/** True for the message of a 400 that is about the endpoint's key, or its account. */
+export function blamesKey(message: string): boolean {
+  return WRONG_KEYS.some((text) => text.test(message));
 }
 
 /** Most characters of an answer that are searched. */

@@ -34,6 +34,10 @@ export function errorIn(value: unknown): ForeignError | undefined {
   if (isOddStatus(value)) return errorFrom(value);
   // RunPod's queue reports a job that failed so, with or without a text; others have a flag alone.
   if (isFailedJob(value) && value.choices === undefined) return errorFrom(value);
+  for (const name of ERROR_HOLDERS) {
+    const holder = value[name];
+    if (isObject(holder) && isSaid(holder.error)) return errorFrom(holder);
+  }
   if (!Array.isArray(value.choices)) return undefined;
   for (const choice of value.choices) {
     // OpenRouter's, in the chunk that ends the stream; vLLM's has the reason alone.
@@ -46,7 +50,10 @@ export function errorIn(value: unknown): ForeignError | undefined {
 /** The error in the body of an answer without success, whatever it is: JSON, a page of HTML, text. */
 export function errorInText(text: string): ForeignError {
   const value = parsed(text);
-  if (value !== undefined) return errorFrom(Array.isArray(value) ? value[0] : value);
+  if (value !== undefined) {
+    const error = Array.isArray(value) ? value[0] : value;
+    return errorIn(error) ?? errorFrom(error);
+  }
   const trimmed = text.trim();
   if (trimmed === 'null') return {};
   return withMessage(trimmed.startsWith('<') ? titleOf(trimmed) : trimmed);
@@ -96,6 +103,11 @@ function isFailedJob({ status, success }: Fields): boolean {
   return success === false || (typeof status === 'string' && FAILED_JOBS.has(status));
 }
 
+/** Objects of their own beside an answer in which some report that they broke it off. */
+const ERROR_HOLDERS: readonly string[] = [
+  'x_groq', // Groq
+];
+
 /** States of a job on RunPod in which there is no result; in lower case they are other APIs' words. */
 export const FAILED_JOBS: ReadonlySet<string> = new Set(['FAILED', 'TIMED_OUT', 'CANCELLED']);
 
@@ -104,6 +116,7 @@ export const FAULT_REASONS: readonly string[] = [
   'error', // vLLM, OpenRouter, Mistral
   'abort', // vLLM and SGLang that shut down, pause or run out of memory
   'network_error', // Z.ai
+  'insufficient_system_resource', // DeepSeek
 ];
 
 /** SGLang writes an object with the reason as its type. */
@@ -158,12 +171,19 @@ function isSaid(error: unknown): boolean {
   if (typeof error === 'string') return error.trim() !== '';
   if (Array.isArray(error)) return error.length > 0;
   if (typeof error !== 'object') return error === true || httpStatus(error) !== undefined;
-  return isObject(error) && Object.keys(error).length > 0;
+  // one-api writes an error with empty texts beside an answer.
+  return isObject(error) && Object.values(error).some(isFilled);
+}
+
+function isFilled(value: unknown): boolean {
+  if (typeof value === 'string') return value.trim() !== '';
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
+  return value !== null && value !== undefined && value !== false && value !== 0;
 }
 
 /**
  * OpenAI's and Anthropic's `message`; FastAPI's `detail`, a text or a list of `msg`; problem+json's
- * `detail` and `title`; Cloudflare's `errors`; Google's and AWS's `message`.
+ * `detail` and `title`; Cloudflare's `errors`; Google's and AWS's `message`; Mistral's `detail` within it.
  */
 function messageOf(fields: Fields): string | undefined {
   for (const name of [
@@ -191,7 +211,7 @@ function saidIn(value: unknown): string | undefined {
   }
   if (!isObject(value)) return undefined;
   const place = Array.isArray(value.loc) ? `${value.loc.slice(0, MAX_LISTED).join('.')}: ` : '';
-  const said = saidIn(value.message) ?? saidIn(value.msg);
+  const said = saidIn(value.message) ?? saidIn(value.msg) ?? saidIn(value.detail);
   return said === undefined ? undefined : place + said;
 }
 
@@ -203,9 +223,12 @@ function statusOf(sources: readonly Fields[]): number | undefined {
       if (found !== undefined) return found;
     }
   }
-  for (const { code, type, error_type, status, error_code } of sources) {
-    for (const word of [code, type, error_type, status, error_code]) {
-      const found = typeof word === 'string' ? statusOfWord(word) : undefined;
+  for (const source of sources) {
+    const { code, type, error_type, status, error_code, __type, finish_reason } = source;
+    for (const word of [code, type, error_type, status, error_code, __type, finish_reason]) {
+      // AWS writes the place of a type before its name: `com.amazon.x#ThrottlingException`.
+      const name = typeof word === 'string' ? word.slice(word.lastIndexOf('#') + 1) : '';
+      const found = name === '' ? undefined : statusOfWord(name);
       if (found !== undefined) return found;
     }
   }

@@ -26,13 +26,15 @@ export function isJson(headers: Headers): boolean {
   return /^[\w.+-]+\/(?:[\w.-]+\+)?json$/.test(mediaType(headers));
 }
 
+/** What stands for no encoding; some write the one of characters here. */
+const NOT_ENCODED: ReadonlySet<string> = new Set(['', 'identity', 'none', 'utf-8', 'utf8']);
 /** Encodings that the platform's `fetch` decodes; written in any other way (`GZIP`), it does not. */
 const DECODED: ReadonlySet<string> = new Set(['gzip', 'br']);
 
 /** True where the platform has decoded the body, or there was nothing to decode. */
 export function isReadable(headers: Headers): boolean {
   const encoding = (headers.get('content-encoding') ?? '').trim();
-  return encoding === '' || encoding.toLowerCase() === 'identity' || DECODED.has(encoding);
+  return NOT_ENCODED.has(encoding.toLowerCase()) || DECODED.has(encoding);
 }
 
 /** True where the platform has decoded the body. */

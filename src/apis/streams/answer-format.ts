@@ -20,6 +20,8 @@ export interface StreamReader {
   /** Reads one event: its name where it has one, and its data. */
   read(name: string | undefined, data: string): void;
   readonly state: StreamState;
+  /** The state where the connection ends in order now, if that is another one. */
+  readonly stateAtEnd?: StreamState;
   /** The last event of the API is there: nothing that follows belongs to the answer. */
   readonly isOver: boolean;
   /** There is something that a client would show, or keep. */

@@ -70,7 +70,8 @@ export class AnswerStream extends StreamReading {
         from = end;
       }
       if (instead.length > 0) passed.push(instead);
-      if (this.#isOver || this.reader.isOver) {
+      // What follows a fault could let a client take the answer for a complete one.
+      if (this.#isOver || this.reader.isOver || this.reader.state === 'failed') {
         passed.push(bytes.subarray(from, end));
         return this.#last(passed);
       }
@@ -88,7 +89,7 @@ export class AnswerStream extends StreamReading {
     if (this.#isOver)
       return { state: this.reader.isOver ? this.reader.state : 'failed', rest: EMPTY };
     const rest = this.#endEvent(EMPTY);
-    const state = this.#isOver ? 'failed' : this.reader.state;
+    const state = this.#isOver ? 'failed' : (this.reader.stateAtEnd ?? this.reader.state);
     // Half an event is useless where the event of a fault has to follow it.
     return { state, rest: state === 'open' ? EMPTY : joinedBytes([this.finish(), rest]) };
   }

@@ -5,6 +5,9 @@ import type { StreamReader, StreamState } from './answer-format.ts';
 import { FINISH_REASON, isLastData, isReason, meaningsOf, OPENAI_EVENTS } from './stream-words.ts';
 
 const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*[{"]/;
+/** Crane writes its faults as a bare text. */
+const BARE_ERROR = /^\s*error\s*:/i;
+const BRACE = 123;
 /** Most answers of one call whose ends are told apart; a stream of more ends with `[DONE]` only. */
 const MAX_CHOICES = 1_024;
 /** Most events that are parsed for the ends of answers, and for errors. */
@@ -25,6 +28,8 @@ export class OpenAiStream implements StreamReader {
   readonly #usage = new StreamUsage();
   hasContent = false;
   pieces = 0;
+  /** Content came behind a reason to finish, as in streams that have one in each chunk. */
+  #finishesEarly = false;
 
   /** `choices`: number of answers requested. */
   constructor(choices: number) {
@@ -34,7 +39,11 @@ export class OpenAiStream implements StreamReader {
   /** Some servers never send `[DONE]`: a finish reason for each choice completes the stream as well. */
   get state(): StreamState {
     if (this.#failed) return 'failed';
-    return this.isOver || this.#isFinished ? 'complete' : 'open';
+    return this.isOver || (this.#isFinished && !this.#finishesEarly) ? 'complete' : 'open';
+  }
+
+  get stateAtEnd(): StreamState {
+    return this.state === 'open' && this.#isFinished ? 'complete' : this.state;
   }
 
   get usage(): Usage | undefined {
@@ -54,8 +63,8 @@ export class OpenAiStream implements StreamReader {
     }
     if (data.length < SHORTEST) return;
     this.#usage.push(data);
-    const mayFail = data.includes('"error"');
-    const mayFinish = !this.#isFinished && FINISH_REASON.test(data);
+    const mayFail = data.includes('"error"') || data.charCodeAt(0) !== BRACE;
+    const mayFinish = this.#isFinished || FINISH_REASON.test(data);
     if (mayFail || mayFinish || !this.hasContent) this.#look(data);
   }
 
@@ -71,7 +80,7 @@ export class OpenAiStream implements StreamReader {
     if (chunk === undefined && data.trim() === 'null') return this.#count(false);
     if (chunk === undefined) {
       // Of an event that is too long to be kept, the beginning is there.
-      if (LONG_ERROR.test(data)) this.#failed = true;
+      if (LONG_ERROR.test(data) || BARE_ERROR.test(data)) this.#failed = true;
       else this.hasContent = true;
       return;
     }
@@ -80,15 +89,20 @@ export class OpenAiStream implements StreamReader {
       return;
     }
     if (!isObject(chunk) || !Array.isArray(chunk.choices)) return this.#count(false);
+    if (this.#isFinished && chunk.choices.some(isContent)) this.#finishesEarly = true;
     for (const choice of chunk.choices) this.#finish(choice);
     this.#count(chunk.choices.some(isContent));
   }
 
   #finish(choice: unknown): void {
-    if (!isObject(choice) || !isReason(choice.finish_reason)) return;
-    this.hasContent = true;
+    if (!isObject(choice)) return;
     // Some leave it out, write null, or a text.
     const index = Number(choice.index ?? 0);
+    if (!isReason(choice.finish_reason)) {
+      if (isContent(choice)) this.#finished.delete(index);
+      return;
+    }
+    this.hasContent = true;
     // An endpoint may invent any number of indices.
     if (Number.isInteger(index) && index < MAX_CHOICES) {
       this.#finished.add(index);

@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openPlain } from '../../../src/calls/opening.ts';
 import { PieceSource } from '../../../src/calls/piece-source.ts';
+import { openPlain } from '../../../src/calls/plain-opening.ts';
 import { FAULT_REASONS, STATUS_FIELDS } from '../../../src/http/foreign-error.ts';
 
 const blank = fc.constantFrom('', ' ', '\n  ', '\t');
@@ -49,7 +49,7 @@ async function opened(text: string, at: readonly number[]): Promise<string> {
       controller.close();
     },
   });
-  const { kind } = await openPlain(new PieceSource(body), () => {});
+  const { kind } = await openPlain(new PieceSource(body), () => {}, { isModels: true });
   return kind;
 }
 

@@ -1,0 +1,135 @@
+/**
+ * Reads the beginning of a plain success until it is clear what it is: an answer, or a fault under a
+ * status of success. Streams are read in `opening.ts`.
+ */
+import {
+  errorIn,
+  FAILED_JOBS,
+  FAULT_REASONS,
+  isObject,
+  parsed,
+  STATUS_FIELDS,
+} from '../http/foreign-error.ts';
+import { HeldPieces } from './held-pieces.ts';
+import { answerOf, type OnPiece, type Opening } from './opening.ts';
+import type { PieceSource } from './piece-source.ts';
+
+export interface PlainKind {
+  /** Length of the whole, bytes, by which its end is known without another read. */
+  readonly length?: number | undefined;
+  /** A model's API answers with JSON: a page, and nothing at all, are no answer. */
+  readonly isModels: boolean;
+}
+
+/** Reads until it cannot be an error alone. */
+export async function openPlain(
+  source: PieceSource,
+  onPiece: OnPiece,
+  { length, isModels }: PlainKind,
+): Promise<Opening> {
+  const held = new HeldPieces(source);
+  try {
+    for (;;) {
+      const piece = await held.next(held.length > 0);
+      if (!piece) return pageIn(held, isModels) ?? answerOf(held, false);
+      let isEnded = piece.done || piece.value === undefined;
+      if (piece.value !== undefined && !isEnded) {
+        onPiece(piece.value);
+        held.push(piece.value);
+        isEnded = held.length === length;
+      }
+      const opening = plainOf(held, isEnded, isModels);
+      if (opening) return opening;
+      source.keep();
+    }
+  } finally {
+    held.stop();
+  }
+}
+
+const FAULT_LETTERS = [...new Set(FAULT_REASONS.map((word) => word.charAt(0)))].join('');
+/** How a reason to finish that is a fault begins, with blanks before it as JSON has them. */
+const FAULT_WORD = `"(?:\\s|\\\\[nrt])*[${FAULT_LETTERS}]`;
+const STATUS_NAMES = [...new Set(STATUS_FIELDS.map(({ path }) => path[0]))].join('|');
+
+/**
+ * The word in a place where an error may be, and no null behind it; a job that failed; or the beginning
+ * of one of these at the end of what is held. What it is in full, `errorIn` decides.
+ */
+const MAY_BE_ERROR = new RegExp(
+  [
+    '"error"\\s*(?:[,}]|:\\s*(?:["[{t45]|$))',
+    `"(?:${[...FAILED_JOBS].join('|')})"`,
+    '"success"\\s*:\\s*(?:f|$)',
+    `"(?:${STATUS_NAMES})"\\s*:\\s*(?:["{1-9-]|$)`,
+    `"finish_reason"\\s*:\\s*(?:(?:\\{[^}]*"type"\\s*:\\s*)?${FAULT_WORD}|(?:\\{[^}]*)?$)`,
+  ].join('|'),
+  'i',
+);
+/** An answer that begins with its error is nothing else, however long that is. */
+const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*(?:"[^"]|\{\s*")/;
+/** Keys under which answers have what was asked for, where that is not null or an empty list. */
+const HAS_CONTENT =
+  /"(?:choices|content|output|data|results|embeddings?|text|score|images|tokens|input_tokens)"\s*:\s*(?:[^\sn[]|\[\s*[^\s\]])/;
+
+/** A page: of a portal that asks to sign in, of a proxy in the way. */
+const PAGE = /^\ufeff?\s*</;
+/** What of it is told. */
+const HEADING = /<\/(?:title|h1|html)>/i;
+
+/** What the answer is; undefined where more of it has to be read. */
+function plainOf(held: HeldPieces, isEnded: boolean, isModels: boolean): Opening | undefined {
+  const { text, isFull } = held;
+  const mayFail = MAY_BE_ERROR.test(text);
+  if (mayFail && isError(text, isFull)) return errorOf(held);
+  const page = pageIn(held, isModels);
+  if (page) return isEnded || isFull || HEADING.test(text) ? page : undefined;
+  const isClear = !mayFail && (HAS_CONTENT.test(text) || isNoObject(text));
+  if (!isEnded && !isClear && !isFull) return undefined;
+  // LiteLLM answers 200 with `null` where it has lost an error, others with nothing.
+  const nothing = isModels ? /^\s*(?:null\s*)?$/ : /^\s*null\s*$/;
+  return isEnded && nothing.test(text) ? { kind: 'nothing' } : answerOf(held, isEnded);
+}
+
+function pageIn(held: HeldPieces, isModels: boolean): Opening | undefined {
+  return isModels && PAGE.test(held.text) ? errorOf(held) : undefined;
+}
+
+function errorOf({ text }: HeldPieces): Opening {
+  return { kind: 'error', text };
+}
+
+/** `isFull`: there is more of it than is held. */
+function isError(text: string, isFull: boolean): boolean {
+  return isOnlyError(text) || (isFull && LONG_ERROR.test(text));
+}
+
+function isNoObject(text: string): boolean {
+  return /^\s*(?!n(?:u(?:ll?)?)?$)[^\s{]/.test(text);
+}
+
+/** The same for the whole of an answer whose beginning did not show it. */
+export function isErrorInFull(text: string): boolean {
+  return MAY_BE_ERROR.test(text) && isOnlyError(text);
+}
+
+/** A whole object with an error, and with nothing that was asked for. */
+function isOnlyError(text: string): boolean {
+  if (!/\}\s*$/.test(text)) return false;
+  const answer = parsed(text);
+  if (!isObject(answer) || !errorIn(answer)) return false;
+  if (Array.isArray(answer.choices)) return !answer.choices.some(isAnswered);
+  return !CONTENT_KEYS.some((key) => Array.isArray(answer[key]) && answer[key].length > 0);
+}
+
+const CONTENT_KEYS = ['content', 'output', 'data', 'results', 'embeddings', 'embedding', 'images'];
+
+function isAnswered(choice: unknown): boolean {
+  if (!isObject(choice)) return false;
+  const { text, message } = choice;
+  if (typeof text === 'string' && text !== '') return true;
+  return (
+    isObject(message) &&
+    (!!message.content || (Array.isArray(message.tool_calls) && message.tool_calls.length > 0))
+  );
+}
