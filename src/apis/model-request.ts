@@ -117,7 +117,8 @@ export function parseModelRequest(
         ? { streamOptions: { isNone: options === undefined, span: optionsSpan } }
         : {}),
       root,
-      inputTokens: Math.ceil((sketch.toolChars + sketch.promptChars) / CHARS_PER_TOKEN),
+      inputTokens:
+        sketch.promptTokens + Math.ceil((sketch.toolChars + sketch.promptChars) / CHARS_PER_TOKEN),
       ...given({ prefix: sketch.prefix }),
       ...given({ maxOutputTokens: limitOf(limits.map((field) => body[field])) }),
       choices,

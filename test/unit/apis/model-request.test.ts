@@ -52,6 +52,25 @@ describe('sequences', () => {
   });
 });
 
+describe('the tokens of an input', () => {
+  it.each<[string, ApiName, number]>([
+    ['"prompt":[1,2,3]', 'completion', 3],
+    ['"prompt":[[ 1 ,\n2],[3],[]]', 'completion', 3],
+    ['"prompt":[100257]', 'completion', 1],
+    ['"prompt":[]', 'completion', 0],
+    ['"prompt":"1,2,3,4"', 'completion', 2],
+    ['"prompt":["1,2","3,4"]', 'completion', 2],
+    [`"input":[${Array(8_000).fill(100_257)}]`, 'embedding', 8_000],
+    [`"input":[${Array(10).fill('[7,8,9]')}]`, 'embedding', 30],
+    ['"input":[1.5e3,-2]', 'embedding', 2],
+    ['"input":[null,true]', 'embedding', 0],
+    ['"input":[{"embedding":[1,2,3]}]', 'embedding', 0],
+    ['"input":[{"role":"user","content":"abcdefgh"}]', 'responses', 2],
+  ])('%.40s of %s are counted, as numbers too', (fields, api, tokens) => {
+    expect(requestOf(`{"model":"m",${fields}}`, api).inputTokens).toBe(tokens);
+  });
+});
+
 const LIMITS = ['max_completion_tokens', 'max_output_tokens', 'max_tokens'] as const;
 /** What every API needs, so that only the field that is tried decides. */
 const WHOLE =
