@@ -6,12 +6,23 @@
  */
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { compressedCopies, consolePages } from './scripts/console-pages.ts';
 
 const TARGET = process.env.TALARIA_URL ?? 'http://127.0.0.1:8787';
+
+/** What most screens share, and what timelines are drawn with, by the paths of modules. */
+const COMMON =
+  /\/src\/protocol\/console\/|\/console\/(ask|begin|format|live|places|session|shell|parts\/(?!plot|time-lanes|round-ticks)|screens\/runs\/(curl|run-state))|\/node_modules\/(@?preact|preact-iso)\//;
+const LANES =
+  /\/console\/(parts\/(time-lanes|round-ticks)|screens\/runs\/call-times)|\/d3-(time|array)\//;
 
 export default defineConfig({
   root: fileURLToPath(new URL('./src/console', import.meta.url)),
   base: '/console/',
+  plugins: [
+    consolePages(fileURLToPath(new URL('./src/console/begin/begin.ts', import.meta.url))),
+    compressedCopies(),
+  ],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: fileURLToPath(new URL('./dist-console', import.meta.url)),
@@ -22,6 +33,17 @@ export default defineConfig({
     // A file as a data: URL would be refused by the policy, and is no shorter when compressed.
     assetsInlineLimit: 0,
     reportCompressedSize: true,
+    rolldownOptions: {
+      output: {
+        // Each file costs a request, of which a browser without HTTP/2 makes six at a time.
+        codeSplitting: {
+          groups: [
+            { name: 'common', test: COMMON, priority: 2 },
+            { name: 'lanes', test: LANES, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   worker: { format: 'es' },
   server: {

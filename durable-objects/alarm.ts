@@ -3,6 +3,7 @@
  * only for a time that is earlier than the one set. An alarm that fires too early finds nothing to
  * do.
  */
+import { logFailure } from '../src/protocol/log-line.ts';
 
 /** The part of the storage that the alarm needs. */
 export interface AlarmStorage {
@@ -26,7 +27,7 @@ export class ObjectAlarm {
     } catch (error) {
       // No alarm is set: the next event tries again.
       this.#armedAt = Infinity;
-      console.error(JSON.stringify({ event: 'alarm_not_set', error: String(error) }));
+      logFailure('alarm_not_set', error);
     }
   }
 

@@ -35,6 +35,16 @@ const ROW_BYTES = 256;
 /** Longest content of a row that shares a page with other rows. */
 const SHORT_ROW = 1_800;
 
+/** A row of the table `answers`, as its columns are declared. */
+type TableRow = {
+  readonly owner: string;
+  readonly print: string;
+  readonly key_hash: string | null;
+  readonly status: number | null;
+  readonly headers: string;
+  readonly body: ArrayBuffer | null;
+};
+
 interface Row {
   readonly print: string;
   /** Undefined for rows from before hashes were stored. */
@@ -145,21 +155,20 @@ export class IdempotencyShard extends DurableObject<Env> {
   }
 
   #row(key: string): Row | undefined {
-    const [row] = this.#sql.exec('SELECT * FROM answers WHERE key = ?', key);
+    const [row] = this.#sql.exec<TableRow>('SELECT * FROM answers WHERE key = ?', key);
     if (!row) return undefined;
     const done = row.status !== null;
     const answer = {
-      status: Number(row.status),
-      headers: done ? JSON.parse(String(row.headers)) : [],
-      body: row.body instanceof ArrayBuffer ? new Uint8Array(row.body) : new Uint8Array(0),
+      status: row.status ?? 0,
+      headers: done ? JSON.parse(row.headers) : [],
+      body: new Uint8Array(row.body ?? []),
     };
-    const keyHash = row.key_hash === null ? undefined : String(row.key_hash);
-    return { print: String(row.print), keyHash, done, answer };
+    return { print: row.print, keyHash: row.key_hash ?? undefined, done, answer };
   }
 
   #owner(key: string): string | undefined {
-    const [row] = this.#sql.exec('SELECT owner FROM answers WHERE key = ?', key);
-    return row && String(row.owner);
+    const [row] = this.#sql.exec<TableRow>('SELECT owner FROM answers WHERE key = ?', key);
+    return row?.owner;
   }
 
   /**

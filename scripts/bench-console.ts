@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CONSOLE_PROTOCOL } from '../src/protocol/console/stream.ts';
 import { startEmulator } from './gpu/emulator.ts';
 import { ProcessMeter } from './hostile/process-meter.ts';
+import { benchPhone } from './phone/bench.ts';
 import { buildBundle, startRawWorkerd } from './raw-workerd.ts';
 import { numberOf, runCommand } from './sim/arguments.ts';
 import { ADMIN_TOKEN, admin } from './stack.ts';
@@ -21,6 +22,8 @@ const USAGE = `usage: npm run bench:console -- [options]
   --seconds N   of each phase (default 10)
   --rounds N    of all phases (default 4)
   --pages N     open pages (default 1)
+  --phone       instead: how long a slow phone waits for each screen, in Chromium
+  --screen S    with --phone: only the screens whose names begin so; may be repeated
   --help`;
 
 const OPTIONS = {
@@ -28,6 +31,8 @@ const OPTIONS = {
   seconds: { type: 'string', default: '10' },
   rounds: { type: 'string', default: '4' },
   pages: { type: 'string', default: '1' },
+  phone: { type: 'boolean', default: false },
+  screen: { type: 'string', multiple: true, default: [] as string[] },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -36,6 +41,7 @@ await runCommand(OPTIONS, USAGE, async (values) => {
   const seconds = numberOf('seconds', values.seconds);
   const rounds = numberOf('rounds', values.rounds);
   const pages = numberOf('pages', values.pages);
+  if (values.phone) return benchPhone({ rounds, wanted: values.screen });
   const dir = await mkdtemp(join(tmpdir(), 'talaria-console-'));
   const workerd = await startRawWorkerd(await buildBundle(join(dir, 'dist')), join(dir, 'state'));
   const speed = { prefillMsPerToken: 0, decodeMsPerToken: 5 };

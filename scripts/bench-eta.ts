@@ -21,6 +21,7 @@ import {
   SCENARIO_OPTIONS,
   SCENARIO_USAGE,
 } from './sim/arguments.ts';
+import { isOfOtherCalls } from './sim/run-bodies.ts';
 import { Simulation } from './sim/simulator.ts';
 import { ToldWaits, type WaitReport } from './sim/told-waits.ts';
 import { waitBound } from './sim/wait-bound.ts';
@@ -33,6 +34,8 @@ const USAGE = `usage: npm run -s bench:eta -- --trace FILE --cluster FILE [optio
   --slots N          slots of the engine (default 4)
   --runs N           runs to make (default 240)
   --policies A,B,...  default gittins,app-fcfs,fcfs
+  --held-out         leaves finished runs with the same calls as a run in flight out of what its waits
+                     are drawn from: the figures of runs that were never seen before
   --bound N          instead, how close the best number could be at N moments of the trace, told by someone
                      who knows the length of all calls there and nothing of the arrivals after them
   --draws N          draws of those arrivals (default 16)
@@ -46,6 +49,7 @@ const OPTIONS = {
   slots: { type: 'string', default: '4' },
   runs: { type: 'string', default: '240' },
   policies: { type: 'string', default: 'gittins,app-fcfs,fcfs' },
+  'held-out': { type: 'boolean', default: false },
   bound: { type: 'string' },
   draws: { type: 'string', default: '16' },
 } as const;
@@ -76,6 +80,7 @@ await runCommand(OPTIONS, USAGE, async (values) => {
     const simulation: Simulation = new Simulation(trace, cluster, {
       ...options,
       policy,
+      ...(values['held-out'] ? { isLike: isOfOtherCalls(trace) } : {}),
       observe: (at, events, effects) => told.observe(simulation.dispatcher, at, events, effects),
     });
     simulation.run();

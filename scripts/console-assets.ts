@@ -23,6 +23,8 @@ const PAGE_SOURCES = [
   'src/protocol',
   'src/core',
   'scripts/sim',
+  'scripts/console-pages.ts',
+  'vite.console.config.ts',
   'package-lock.json',
 ];
 /** Not in the folder itself, all of which is deployed. */

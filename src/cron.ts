@@ -7,6 +7,7 @@
  */
 import { DIRECTORY_SHARDS } from '../durable-objects/directory/directory-client.ts';
 import type { RoundReport } from '../durable-objects/directory/forecast-round.ts';
+import { logFailure } from './protocol/log-line.ts';
 
 /** Most rounds of a shard in a minute: enough for all tenants that a shard can hold. */
 const MAX_ROUNDS = 25;
@@ -40,7 +41,7 @@ async function roundsOf(env: Env, shard: number, now: number): Promise<RoundRepo
       more = report.more;
     }
   } catch (error) {
-    console.error(JSON.stringify({ event: 'cron_failed', shard, error: String(error) }));
+    logFailure('cron_failed', error, { shard });
   }
   return reports;
 }

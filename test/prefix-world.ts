@@ -109,8 +109,7 @@ export class PrefixWorld extends TimedDispatcher {
       ([name, backend]) => [name, JSON.parse(JSON.stringify(snapshotOf(backend)))] as const,
     );
     const running = [...this.dispatcher.register.runs.values()].map((run) => run.snapshot());
-    const finished: never[] = [];
-    const stored = { backends, finished, running, leases: [] };
+    const stored = { backends, running, leases: [] };
     const options = { random: seededRandom(1) };
     this.dispatcher = restoredDispatcher(this.config(), options, stored, this.now);
     this.step({ type: 'prefixes-kept', prefixes: this.kept });

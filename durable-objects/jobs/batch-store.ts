@@ -21,6 +21,24 @@ export interface BatchRow extends Batch {
   readonly expired: number;
 }
 
+/** A row of the table `batches`, as its columns are declared. */
+type TableRow = {
+  readonly id: string;
+  readonly state: BatchState;
+  readonly ordered: string;
+  readonly told: string;
+  readonly created_at: number;
+  readonly deadline_at: number;
+  readonly read_bytes: number;
+  readonly line: number;
+  readonly total: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly expired: number;
+  readonly key_hash: string;
+  readonly stored: number;
+};
+
 /** Most batches that are deleted at a time. */
 const MAX_FORGOTTEN = 500;
 
@@ -54,13 +72,13 @@ export class BatchStore {
   }
 
   batch(id: string): BatchRow | undefined {
-    const [row] = this.#sql.exec('SELECT * FROM batches WHERE id = ?', id);
+    const [row] = this.#sql.exec<TableRow>('SELECT * FROM batches WHERE id = ?', id);
     return row && batchOf(row);
   }
 
   list({ after, limit }: Page): Listed<Batch> {
     const rows = this.#sql
-      .exec(
+      .exec<TableRow>(
         'SELECT * FROM batches WHERE id < ? ORDER BY id DESC LIMIT ?',
         ...[after ?? '~', limit + 1],
       )
@@ -81,15 +99,15 @@ export class BatchStore {
    * on. Batches whose lines still wait or run have none.
    */
   moving(): Map<string, string[]> {
-    const rows = this.#sql.exec(
+    const rows = this.#sql.exec<TableRow>(
       `SELECT id, key_hash FROM batches WHERE ${IN_PROGRESS}
        AND (state <> 'in_progress' OR completed + failed >= total) ORDER BY id`,
     );
     const ids = new Map<string, string[]>();
     for (const { id, key_hash } of rows.toArray()) {
-      const ofKey = ids.get(String(key_hash)) ?? [];
-      ofKey.push(String(id));
-      ids.set(String(key_hash), ofKey);
+      const ofKey = ids.get(key_hash) ?? [];
+      ofKey.push(id);
+      ids.set(key_hash, ofKey);
     }
     return ids;
   }
@@ -121,10 +139,11 @@ export class BatchStore {
       ...(errorFile === undefined ? {} : { errorFile }),
     };
     const told = JSON.stringify(progress);
-    const [row] = this.#sql.exec('SELECT key_hash, ordered, stored FROM batches WHERE id = ?', id);
+    const counted = 'SELECT key_hash, ordered, stored FROM batches WHERE id = ?';
+    const [row] = this.#sql.exec<TableRow>(counted, id);
     if (!row) return;
-    const stored = batchRowBytes(textBytes(String(row.ordered), told));
-    this.#accounts.add(String(row.key_hash), { bytes: stored - Number(row.stored) });
+    const stored = batchRowBytes(textBytes(row.ordered, told));
+    this.#accounts.add(row.key_hash, { bytes: stored - row.stored });
     this.#sql.exec('UPDATE batches SET told = ?, stored = ? WHERE id = ?', told, stored, id);
   }
 
@@ -150,12 +169,12 @@ export class BatchStore {
 
   /** Deletes batches whose retention time is over, a few at a time. */
   forget(now: number): void {
-    const rows = this.#sql.exec(
+    const rows = this.#sql.exec<TableRow>(
       'SELECT id, key_hash, stored FROM batches WHERE expires_at <= ? LIMIT ?',
       ...[now, MAX_FORGOTTEN],
     );
     for (const { id, key_hash, stored } of rows.toArray()) {
-      this.#accounts.add(String(key_hash), { bytes: -Number(stored) });
+      this.#accounts.add(key_hash, { bytes: -stored });
       this.#sql.exec('DELETE FROM batches WHERE id = ?', id);
     }
   }
@@ -174,23 +193,19 @@ export function newBatchBytes(batch: NewBatch): number {
   return batchRowBytes(textBytes(JSON.stringify(batch)));
 }
 
-function batchOf(row: Record<string, SqlStorageValue>): BatchRow {
-  const ordered = JSON.parse(String(row.ordered)) as NewBatch;
-  const progress = JSON.parse(String(row.told)) as Progress;
+function batchOf({ total, completed, failed, line, expired, state, ...row }: TableRow): BatchRow {
+  const ordered: NewBatch = JSON.parse(row.ordered);
+  const progress: Progress = JSON.parse(row.told);
   return {
     ...ordered,
     ...progress,
-    keyHash: String(row.key_hash),
-    state: String(row.state) as BatchState,
-    createdAt: Number(row.created_at),
-    deadlineAt: Number(row.deadline_at),
-    counts: {
-      total: Number(row.total),
-      completed: Number(row.completed),
-      failed: Number(row.failed),
-    },
-    offset: Number(row.read_bytes),
-    line: Number(row.line),
-    expired: Number(row.expired),
+    keyHash: row.key_hash,
+    state,
+    createdAt: row.created_at,
+    deadlineAt: row.deadline_at,
+    counts: { total, completed, failed },
+    offset: row.read_bytes,
+    line,
+    expired,
   };
 }

@@ -11,6 +11,14 @@ import { fileRowBytes, piecesBytes } from './row-sizes.ts';
 /** Time after which an incomplete upload is deleted, ms. */
 const UPLOAD_MS = 3_600_000;
 
+/** A row of the table `files`, as its columns are declared. */
+type TableRow = Pick<StoredFile, 'id' | 'purpose' | 'filename' | 'bytes'> & {
+  readonly created_at: number;
+  readonly expires_at: number;
+  readonly key_hash: string;
+  readonly stored: number;
+};
+
 export class FileStore {
   readonly #sql: SqlStorage;
   readonly #chunks: ChunkStore;
@@ -67,14 +75,14 @@ export class FileStore {
   }
 
   file(id: string): StoredFile | undefined {
-    const [row] = this.#sql.exec('SELECT * FROM files WHERE id = ? AND complete = 1', id);
+    const [row] = this.#sql.exec<TableRow>('SELECT * FROM files WHERE id = ? AND complete = 1', id);
     return row && fileOf(row);
   }
 
   list({ after, limit }: Page, { purpose, ascending }: FileFilter): Listed<StoredFile> {
     const cursor = ascending ? 'id > ?' : 'id < ?';
     const rows = this.#sql
-      .exec(
+      .exec<TableRow>(
         `SELECT * FROM files WHERE complete = 1 AND ${cursor} AND purpose = COALESCE(?, purpose)
          ORDER BY id ${ascending ? 'ASC' : 'DESC'} LIMIT ?`,
         ...[after ?? (ascending ? '' : '~'), purpose ?? null, limit + 1],
@@ -85,25 +93,26 @@ export class FileStore {
   }
 
   delete(id: string): void {
-    const [row] = this.#sql.exec('SELECT key_hash, stored FROM files WHERE id = ?', id);
-    if (row) this.#accounts.add(String(row.key_hash), { bytes: -Number(row.stored), files: -1 });
+    const [row] = this.#sql.exec<TableRow>('SELECT key_hash, stored FROM files WHERE id = ?', id);
+    if (row) this.#accounts.add(row.key_hash, { bytes: -row.stored, files: -1 });
     this.#chunks.remove(id);
     this.#sql.exec('DELETE FROM files WHERE id = ?', id);
   }
 
   /** Deletes files whose retention time is over, a few at a time. */
   forget(now: number): void {
-    const rows = this.#sql.exec('SELECT id FROM files WHERE expires_at <= ? LIMIT 20', now);
-    for (const { id } of rows.toArray()) this.delete(String(id));
+    const over = 'SELECT id FROM files WHERE expires_at <= ? LIMIT 20';
+    for (const { id } of this.#sql.exec<TableRow>(over, now).toArray()) this.delete(id);
   }
 
   /** Counts a file for the pieces that it has. */
   #count(id: string): void {
-    const [row] = this.#sql.exec('SELECT key_hash, filename, stored FROM files WHERE id = ?', id);
+    const counted = 'SELECT key_hash, filename, stored FROM files WHERE id = ?';
+    const [row] = this.#sql.exec<TableRow>(counted, id);
     if (!row) return;
     const length = this.#chunks.length(id, 'file');
-    const stored = newFileBytes(String(row.filename), length);
-    this.#accounts.add(String(row.key_hash), { bytes: stored - Number(row.stored) });
+    const stored = newFileBytes(row.filename, length);
+    this.#accounts.add(row.key_hash, { bytes: stored - row.stored });
     this.#sql.exec('UPDATE files SET stored = ? WHERE id = ?', stored, id);
   }
 
@@ -119,13 +128,6 @@ export function newFileBytes(filename: string, length: number): number {
   return fileRowBytes(textBytes(filename)) + piecesBytes(length);
 }
 
-function fileOf(row: Record<string, SqlStorageValue>): StoredFile {
-  return {
-    id: String(row.id),
-    purpose: String(row.purpose) as StoredFile['purpose'],
-    filename: String(row.filename),
-    bytes: Number(row.bytes),
-    createdAt: Number(row.created_at),
-    expiresAt: Number(row.expires_at),
-  };
+function fileOf({ id, purpose, filename, bytes, ...row }: TableRow): StoredFile {
+  return { id, purpose, filename, bytes, createdAt: row.created_at, expiresAt: row.expires_at };
 }

@@ -5,7 +5,35 @@
 import type { JobState } from '../../src/core/limits/job-rules.ts';
 import type { Job, JobError } from '../../src/protocol/jobs.ts';
 
-type Row = Record<string, SqlStorageValue>;
+/** A row of the table `jobs`, as its columns are declared. */
+interface TableRow {
+  readonly id: string;
+  readonly state: JobState;
+  readonly method: string;
+  readonly path: string;
+  readonly attempts: number;
+  readonly created_at: number;
+  readonly deadline_at: number;
+  readonly started_at: number | null;
+  readonly ended_at: number | null;
+  readonly expires_at: number | null;
+  readonly status: number | null;
+  readonly answer_headers: string;
+  readonly error: string | null;
+  readonly webhook_url: string | null;
+  readonly webhook_state: NonNullable<Job['webhook']>['state'];
+  readonly webhook_tries: number;
+  readonly webhook_secret: string | null;
+  readonly key_id: string;
+  readonly key_hash: string;
+  readonly bytes: number;
+  readonly text_bytes: number;
+  readonly headers: string;
+  readonly own_deadline: number;
+  readonly batch: string | null;
+  readonly custom_id: string | null;
+  readonly print: string | null;
+}
 
 /** A job with the fields that only its object needs. */
 export interface JobRow extends Job {
@@ -30,42 +58,38 @@ export function shownJob(row: JobRow): Job {
 }
 
 /** Reads a row of the table `jobs`. */
-export function jobOf(row: Row): JobRow {
-  const error = row.error === null ? undefined : (JSON.parse(String(row.error)) as JobError);
-  const status = row.status === null ? undefined : Number(row.status);
+export function jobOf(read: Record<string, SqlStorageValue>): JobRow {
+  const row = read as unknown as TableRow;
+  const error: JobError | null = row.error === null ? null : JSON.parse(row.error);
   return {
-    id: String(row.id),
-    state: String(row.state) as JobState,
-    method: String(row.method),
-    path: String(row.path),
-    attempts: Number(row.attempts),
-    createdAt: Number(row.created_at),
-    deadlineAt: Number(row.deadline_at),
-    ...(row.started_at === null ? {} : { startedAt: Number(row.started_at) }),
-    ...(row.ended_at === null ? {} : { endedAt: Number(row.ended_at) }),
-    ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
-    ...(status === undefined
+    id: row.id,
+    state: row.state,
+    method: row.method,
+    path: row.path,
+    attempts: row.attempts,
+    createdAt: row.created_at,
+    deadlineAt: row.deadline_at,
+    ...(row.started_at === null ? {} : { startedAt: row.started_at }),
+    ...(row.ended_at === null ? {} : { endedAt: row.ended_at }),
+    ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
+    ...(row.status === null
       ? {}
-      : { answer: { status, headers: JSON.parse(String(row.answer_headers)) } }),
+      : { answer: { status: row.status, headers: JSON.parse(row.answer_headers) } }),
     ...(error ? { error } : {}),
     ...(row.webhook_url === null
       ? {}
       : {
-          webhook: {
-            url: String(row.webhook_url),
-            state: String(row.webhook_state),
-            tries: Number(row.webhook_tries),
-          },
+          webhook: { url: row.webhook_url, state: row.webhook_state, tries: row.webhook_tries },
         }),
-    keyId: String(row.key_id),
-    keyHash: String(row.key_hash),
-    bytes: Number(row.bytes),
-    textBytes: Number(row.text_bytes),
-    headers: JSON.parse(String(row.headers)),
+    keyId: row.key_id,
+    keyHash: row.key_hash,
+    bytes: row.bytes,
+    textBytes: row.text_bytes,
+    headers: JSON.parse(row.headers),
     ownDeadline: row.own_deadline === 1,
-    ...(row.batch === null ? {} : { batch: String(row.batch) }),
-    ...(row.custom_id === null ? {} : { customId: String(row.custom_id) }),
-    ...(row.print === null ? {} : { print: String(row.print) }),
-    ...(row.webhook_secret === null ? {} : { webhookSecret: String(row.webhook_secret) }),
+    ...(row.batch === null ? {} : { batch: row.batch }),
+    ...(row.custom_id === null ? {} : { customId: row.custom_id }),
+    ...(row.print === null ? {} : { print: row.print }),
+    ...(row.webhook_secret === null ? {} : { webhookSecret: row.webhook_secret }),
   };
 }

@@ -9,6 +9,7 @@ import { webhookPauseMs } from '../../src/core/limits/job-rules.ts';
 import { type Pace, paceAt, paceTaken, readyAt } from '../../src/core/limits/pace.ts';
 import { jobView } from '../../src/jobs/job-view.ts';
 import { DELIVERY_PATIENCE_MS, deliver, keyOfSecret } from '../../src/jobs/webhook.ts';
+import { logFailure } from '../../src/protocol/log-line.ts';
 import { type JobRow, shownJob } from './job-row.ts';
 import type { JobStore } from './job-store.ts';
 
@@ -146,7 +147,7 @@ export class JobWebhooks {
     try {
       this.#settle(job, isDelivered);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'webhook_lost', job: job.id, error: String(error) }));
+      logFailure('webhook_lost', error, { job: job.id });
     }
   }
 

@@ -27,6 +27,12 @@ export const UNKNOWN_KEY = '';
 const NOTHING: Account = { bytes: 0, jobs: 0, batches: 0, files: 0 };
 const COUNTS = ['bytes', 'jobs', 'batches', 'files'] as const;
 
+/** A row of the table `accounts`, as its columns are declared. */
+type TableRow = {
+  readonly key_hash: string;
+  readonly key_id: string;
+} & { readonly [count in keyof Account]: number };
+
 export class KeyAccounts {
   readonly #sql: SqlStorage;
   #accounts: Map<string, Account & { readonly keyId: string }> | undefined;
@@ -89,15 +95,10 @@ export class KeyAccounts {
     if (this.#accounts) return this.#accounts;
     const accounts = new Map<string, Account & { readonly keyId: string }>();
     this.#total = NOTHING;
-    for (const row of this.#sql.exec('SELECT * FROM accounts').toArray()) {
-      const account = {
-        keyId: String(row.key_id),
-        bytes: Number(row.bytes),
-        jobs: Number(row.jobs),
-        batches: Number(row.batches),
-        files: Number(row.files),
-      };
-      accounts.set(String(row.key_hash), account);
+    const rows = this.#sql.exec<TableRow>('SELECT * FROM accounts').toArray();
+    for (const { key_hash, key_id: keyId, ...counts } of rows) {
+      const account = { keyId, ...counts };
+      accounts.set(key_hash, account);
       this.#total = sumOf(this.#total, account);
     }
     this.#accounts = accounts;

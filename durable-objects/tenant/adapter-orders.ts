@@ -3,6 +3,7 @@
  * in src/core/backends/backend-adapters.ts, what an engine is asked in src/endpoints/lora.ts.
  */
 import { type LoraResult, loadLora } from '../../src/endpoints/lora.ts';
+import { logError, logFailure } from '../../src/protocol/log-line.ts';
 import type { AdapterOrder } from '../../src/protocol/tenant.ts';
 import { keyOf, NO_TARGET, NOT_SENT, type PingContext, targetOf } from './pings.ts';
 
@@ -38,8 +39,7 @@ export class AdapterOrders {
     const { ok, reason } = result;
     if (!ok) {
       const { backend, endpoint, adapter } = order;
-      const event = { event: 'adapter_not_loaded', backend, endpoint, adapter, reason };
-      console.error(JSON.stringify(event));
+      logError('adapter_not_loaded', { backend, endpoint, adapter, reason });
     }
     await this.#context.loaded(order, result);
   }
@@ -52,7 +52,7 @@ export class AdapterOrders {
       if (!ping || !engine) return { ...FAILED, reason: NO_TARGET };
       return await loadLora(ping.target, { engine, ...order }, order.patienceMs);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'adapter_not_sent', error: String(error) }));
+      logFailure('adapter_not_sent', error);
       return { ...FAILED, reason: NOT_SENT };
     }
   }

@@ -64,7 +64,7 @@ export class CallAccounting {
     if (!backend) return { position: 0, etaMs: 0 };
     // A call that pauses after a refusal has no place yet.
     const now = Date.now();
-    const { position = 0, waitMs = backend.lastWaitMs(now) } = dispatcher.place(call, now) ?? {};
+    const { position = 0, waitMs = backend.waits.lastMs(now) } = dispatcher.place(call, now) ?? {};
     const place = { position, etaMs: waitMs };
     const rank = dispatcher.queueRank(call);
     this.log.queued(call, { ...place, ...(rank ? { standing: rank } : {}) });

@@ -6,9 +6,9 @@
  */
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { QueueRank } from '../../src/core/dispatch/queue-rank.ts';
-import { RecentMap } from '../../src/core/learning/recent-map.ts';
 import type { Gauges } from '../../src/core/limits/key-limits.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
+import { RecentMap } from '../../src/core/runs/recent-map.ts';
 import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol/tenant.ts';
 import { type CallTimes, RunTimes } from './call-times.ts';
 

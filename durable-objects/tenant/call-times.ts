@@ -3,7 +3,9 @@
  * does not have, and people want to see. Kept beside a recorded run, as rows of JSON, for as many
  * calls as are bounded here. The log that they come from is call-log.ts.
  */
+
 import * as z from 'zod/mini';
+import { RecentMap } from '../../src/core/runs/recent-map.ts';
 
 /** Calls of a run whose times are kept, the first. */
 const MOST_TIMED = 200;
@@ -38,19 +40,18 @@ export interface CallTimes {
 
 /** The times of the ended calls of runs in flight, in memory: those of a run that was quiet go first. */
 export class RunTimes {
-  readonly #ofRun = new Map<string, Map<string, CallTimes>>();
+  readonly #ofRun = new RecentMap<Map<string, CallTimes>>(Infinity);
   #held = 0;
 
   /** Adds a call that has ended; once more replaces what is known of it. */
   add(runId: string, times: CallTimes): void {
     const calls = this.#ofRun.get(runId) ?? new Map<string, CallTimes>();
-    this.#ofRun.delete(runId);
     this.#ofRun.set(runId, calls);
     if (calls.size >= MOST_TIMED && !calls.has(times.call)) return;
     this.#held -= calls.size;
     calls.set(times.call, times);
     this.#held += calls.size;
-    for (const [oldest] of this.#ofRun) {
+    for (const [oldest] of this.#ofRun.entries()) {
       if (this.#held <= MOST_HELD) return;
       this.take(oldest);
     }
@@ -69,7 +70,7 @@ export class RunTimes {
   }
 
   clear(): void {
-    this.#ofRun.clear();
+    for (const [runId] of this.#ofRun.entries()) this.#ofRun.delete(runId);
     this.#held = 0;
   }
 }

@@ -7,11 +7,13 @@ import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import { logFailure } from '../../src/protocol/log-line.ts';
 import { ObjectAlarm } from '../alarm.ts';
 import type { CallCounters } from './call-counters.ts';
 import type { EffectRunner } from './effect-runner.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import { restoreDispatcher } from './restore.ts';
+import { RunSlices } from './run-slices.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -30,6 +32,11 @@ const WATCH_MS = 15_000;
  * overwritten since the last look are deleted. At 200 calls a second and more hardly any is.
  */
 const ENDED_ROWS_MS = 5;
+
+/** Pause before each slice of stored runs, ms, in which calls are answered. */
+const READ_PAUSE_MS = 4;
+/** Events of which nothing is to be stored. */
+const UNSTORED: ReadonlySet<DispatchEvent['type']> = new Set(['tick', 'runs-read']);
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -57,6 +64,7 @@ export class DispatchLoop {
   #endedRows: Timer | null = null;
   /** When the timer fires, epoch ms. */
   #timerAt = Infinity;
+  #reading: Promise<void> = Promise.resolve();
 
   constructor(context: LoopContext) {
     this.#context = context;
@@ -74,9 +82,17 @@ export class DispatchLoop {
     const now = Date.now();
     if (this.#dispatcher) this.#apply(this.#dispatcher, [{ type: 'configured', config }], now);
     else {
-      this.#dispatcher = restoreDispatcher(config, this.#context.store, now);
-      this.#context.pending.restored(this.#dispatcher.register.runs);
+      const { store, pending } = this.#context;
+      this.#dispatcher = restoreDispatcher(config, store, now);
+      pending.restored(this.#dispatcher.register.runs);
+      this.#reading = this.#read(this.#dispatcher, new RunSlices(store.recorded));
+      this.#context.waitUntil(this.#reading);
     }
+  }
+
+  /** Resolves once the finished runs that were stored before a restart are learned. */
+  whenRead(): Promise<void> {
+    return this.#reading;
   }
 
   /** Applies events and carries out their effects; does nothing before there is a configuration. */
@@ -105,7 +121,7 @@ export class DispatchLoop {
       return true;
     } catch (error) {
       counters.wrote('batch', false);
-      console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
+      logFailure('batch_not_saved', error);
       pending.putBack(batch, dispatcher, now);
       return false;
     }
@@ -117,7 +133,7 @@ export class DispatchLoop {
       this.#context.store.leases.deleteEnded(which);
       return true;
     } catch (error) {
-      console.error(JSON.stringify({ event: 'lease_not_deleted', error: String(error) }));
+      logFailure('lease_not_deleted', error);
       return false;
     }
   }
@@ -135,9 +151,11 @@ export class DispatchLoop {
   }
 
   /** Called when the alarm fires. */
-  onAlarm(): Promise<void> {
+  async onAlarm(): Promise<void> {
     this.#alarm.fired();
-    return this.#tick();
+    // What is due by what was learned is done before the alarm has been answered.
+    await this.#reading;
+    await this.#tick();
   }
 
   /** Ends all calls; what was learned and is not written yet is dropped. */
@@ -171,7 +189,7 @@ export class DispatchLoop {
       unsaved = runner.run(more);
       effects.push(...more);
     }
-    if (effects.length > 0 || events.some((e) => e.type !== 'tick')) {
+    if (effects.length > 0 || events.some(({ type }) => !UNSTORED.has(type))) {
       pending.observed(now);
       onCounted();
     }
@@ -179,12 +197,26 @@ export class DispatchLoop {
     return effects;
   }
 
+  /** Learns the stored runs, a slice at a time; where they cannot be read, those before that. */
+  async #read(dispatcher: Dispatcher, slices: RunSlices): Promise<void> {
+    while (dispatcher.isReading) {
+      await new Promise<void>((resolve) => setTimeout(resolve, READ_PAUSE_MS));
+      if (dispatcher !== this.#dispatcher) return;
+      try {
+        await this.step([slices.next()]);
+      } catch (error) {
+        logFailure('runs_not_read', error);
+        await this.step([{ type: 'runs-read', part: 'last', runs: [] }]);
+      }
+    }
+  }
+
   async #tick(): Promise<void> {
     try {
       await this.step([{ type: 'tick' }]);
     } catch (error) {
       // Not thrown: after six failures the runtime drops an alarm, and no timeout would fire again.
-      console.error(JSON.stringify({ event: 'alarm_failed', error: String(error) }));
+      logFailure('alarm_failed', error);
       await this.#alarm.arm(Date.now() + RETRY_MS);
     }
   }

@@ -8,6 +8,7 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
+import { logFailure } from '../../src/protocol/log-line.ts';
 import type { AdapterOrder, PingOrder, PrefixOrder } from '../../src/protocol/tenant.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { CallCounters } from './call-counters.ts';
@@ -174,7 +175,7 @@ export class EffectRunner {
       counters.wrote('lease', true);
     } catch (error) {
       counters.wrote('lease', false);
-      console.error(JSON.stringify({ event: 'lease_not_saved', error: String(error) }));
+      logFailure('lease_not_saved', error);
       waiters.fail(callId, new Error('the lease could not be stored'));
       accounting.refund(callId, Date.now());
       return false;
@@ -191,7 +192,7 @@ export class EffectRunner {
     } catch (error) {
       counters.wrote('renewal', false);
       // The lease is renewed in memory all the same; the next renewal tries to store it again.
-      console.error(JSON.stringify({ event: 'renewal_not_saved', error: String(error) }));
+      logFailure('renewal_not_saved', error);
     }
   }
 

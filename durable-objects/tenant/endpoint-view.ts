@@ -9,16 +9,20 @@ import type { PlatformError } from '../../src/core/backends/endpoint-state.ts';
 
 /** What is known of an endpoint and since when; times are epoch ms. */
 export function endpointView(endpoint: Endpoint, now: number): object {
-  const { spec, learned, trust } = endpoint;
-  const openUntil = endpoint.unavailableUntil(now);
+  const {
+    spec,
+    learning: { learned },
+    trust,
+  } = endpoint;
+  const openUntil = trust.openUntil(now);
   return {
     state: endpoint.state,
     presumed: endpoint.presumed,
     state_since: endpoint.stateSince,
     paused_since: endpoint.pausedAt ?? null,
     let_go: endpoint.letGo,
-    usable_slots: Number.isFinite(endpoint.usableSlots) ? endpoint.usableSlots : null,
-    slots_limited_by: endpoint.slotsLimitedBy ?? null,
+    usable_slots: Number.isFinite(endpoint.slots.usable) ? endpoint.slots.usable : null,
+    slots_limited_by: endpoint.slots.limitedBy ?? null,
     circuit: trust.stateAt(now),
     circuit_open_until: openUntil > now ? openUntil : null,
     last_wake_error: errorView(endpoint.wakeError),

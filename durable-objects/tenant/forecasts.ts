@@ -5,6 +5,7 @@
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import { logFailure } from '../../src/protocol/log-line.ts';
 import { announce, FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 
 /** How often the directory is told that this tenant wants forecasts, ms. */
@@ -40,7 +41,7 @@ export class Forecasts {
       await announce(this.#directory, this.#tenant, now);
     } catch (error) {
       this.#announcedAt = now - ANNOUNCE_MS + RETRY_MS;
-      console.error(JSON.stringify({ event: 'announce_failed', error: String(error) }));
+      logFailure('announce_failed', error);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { askLoad, type ToldLoad } from '../../src/endpoints/ask-load.ts';
 import type { EngineLoad, LoadForm } from '../../src/endpoints/engine-load.ts';
+import { logFailure } from '../../src/protocol/log-line.ts';
 import type { PingOrder } from '../../src/protocol/tenant.ts';
 import { type PingContext, targetOf } from './pings.ts';
 
@@ -37,7 +38,7 @@ export class LoadAsks {
       this.#remember(url, told);
       return told?.load;
     } catch (error) {
-      console.error(JSON.stringify({ event: 'load_not_asked', error: String(error) }));
+      logFailure('load_not_asked', error);
       return undefined;
     }
   }

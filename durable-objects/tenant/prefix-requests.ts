@@ -3,6 +3,7 @@
  * is read where is decided in src/core/prewarm/prefix-reads.ts, and kept in prefix-texts.ts.
  */
 import { type ReadResult, readPrefix } from '../../src/endpoints/read-prefix.ts';
+import { logFailure } from '../../src/protocol/log-line.ts';
 import type { PrefixOrder, PrefixText } from '../../src/protocol/tenant.ts';
 import { keyOf, NO_TARGET, NOT_SENT, type PingContext, targetOf } from './pings.ts';
 
@@ -54,7 +55,7 @@ export class PrefixRequests {
       const { callHeaders } = ping.adapter;
       return await readPrefix(ping.target, { ...text, patienceMs, headers: callHeaders }, stop);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'prefix_not_sent', error: String(error) }));
+      logFailure('prefix_not_sent', error);
       return { ...FAILED, reason: NOT_SENT };
     }
   }

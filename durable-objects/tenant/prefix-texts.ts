@@ -59,18 +59,20 @@ export class PrefixTexts {
 
   /** What is kept, without the texts. */
   kept(): KeptPrefix[] {
-    return [...this.#sql.exec('SELECT backend, chain FROM prefixes')].map((row) => ({
-      backend: String(row.backend),
-      chain: JSON.parse(String(row.chain)),
-    }));
+    const rows = this.#sql.exec<Record<'backend' | 'chain', string>>(
+      'SELECT backend, chain FROM prefixes',
+    );
+    return rows.toArray().map(({ backend, chain }) => ({ backend, chain: JSON.parse(chain) }));
   }
 
   /** The request that has an endpoint read a prefix; it counts as used now. */
   take(backend: string, link: string, now: number): Pick<PrefixText, 'path' | 'body'> | undefined {
     const of = 'WHERE backend = ? AND link = ?';
-    const [row] = this.#sql.exec(`SELECT path, body FROM prefixes ${of}`, backend, link);
-    if (!row) return undefined;
-    this.#sql.exec(`UPDATE prefixes SET used_at = ? ${of}`, now, backend, link);
-    return { path: String(row.path), body: String(row.body) };
+    const [row] = this.#sql.exec<Record<'path' | 'body', string>>(
+      `SELECT path, body FROM prefixes ${of}`,
+      ...[backend, link],
+    );
+    if (row) this.#sql.exec(`UPDATE prefixes SET used_at = ? ${of}`, now, backend, link);
+    return row;
   }
 }

@@ -39,6 +39,14 @@ export interface PrewarmBatch {
   readonly accounts: AccountsSnapshot;
 }
 
+/** A row of the table `wakes`. */
+type WakeRow = Pick<WakeRecord, 'backend' | 'endpoint' | 'outcome'> &
+  Pick<WakeRecord['wake'], 'cause' | 'at' | 'probability' | 'reason'> & {
+    readonly ended_at: number;
+    readonly warm_ms: number | null;
+    readonly money: number | null;
+  };
+
 export class PrewarmStore {
   readonly #sql: SqlStorage;
 
@@ -48,26 +56,21 @@ export class PrewarmStore {
 
   /** The newest wakes, newest first. */
   wakes(limit: number): WakeRecord[] {
-    const rows = this.#sql.exec('SELECT * FROM wakes ORDER BY seq DESC LIMIT ?', limit);
-    return [...rows].map((row) => ({
-      backend: String(row.backend),
-      endpoint: String(row.endpoint),
-      wake: {
-        cause: String(row.cause) as WakeRecord['wake']['cause'],
-        at: Number(row.at),
-        probability: Number(row.probability),
-        reason: String(row.reason),
-      },
-      outcome: String(row.outcome) as WakeRecord['outcome'],
-      endedAt: Number(row.ended_at),
-      ...(row.warm_ms === null ? {} : { warmMs: Number(row.warm_ms) }),
-      ...(row.money === null ? {} : { money: Number(row.money) }),
+    const rows = this.#sql.exec<WakeRow>('SELECT * FROM wakes ORDER BY seq DESC LIMIT ?', limit);
+    return rows.toArray().map(({ backend, endpoint, cause, at, probability, reason, ...row }) => ({
+      backend,
+      endpoint,
+      wake: { cause, at, probability, reason },
+      outcome: row.outcome,
+      endedAt: row.ended_at,
+      ...(row.warm_ms === null ? {} : { warmMs: row.warm_ms }),
+      ...(row.money === null ? {} : { money: row.money }),
     }));
   }
 
   accounts(): AccountsSnapshot | undefined {
-    const [row] = this.#sql.exec('SELECT snapshot FROM prewarm_accounts');
-    return row && JSON.parse(String(row.snapshot));
+    const [row] = this.#sql.exec<{ snapshot: string }>('SELECT snapshot FROM prewarm_accounts');
+    return row && JSON.parse(row.snapshot);
   }
 
   /** What warm endpoints cost and brought, by day and backend, the newest day first. */
@@ -138,15 +141,13 @@ export class PrewarmStore {
   }
 
   #days(where: string, ...values: string[]): DailyAccount[] {
-    const rows = this.#sql.exec(
+    const rows = this.#sql.exec<{ day: string; backend: string; counts: string }>(
       `SELECT * FROM prewarm_days WHERE ${where} ORDER BY day DESC, backend`,
       ...values,
     );
-    return [...rows].map(({ day, backend, counts }) => ({
-      day: String(day),
-      backend: String(backend),
-      // A field that a later version added is 0 in older rows.
-      counts: { ...emptyCounts(), ...JSON.parse(String(counts)) },
-    }));
+    // A field that a later version added is 0 in older rows.
+    return rows
+      .toArray()
+      .map((row) => ({ ...row, counts: { ...emptyCounts(), ...JSON.parse(row.counts) } }));
   }
 }

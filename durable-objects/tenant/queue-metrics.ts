@@ -12,7 +12,7 @@ import type { Sample, Samples } from '../../src/protocol/metrics.ts';
 const OF_BACKEND = {
   talaria_calls_waiting: (b) => b.waiting,
   talaria_oldest_wait_seconds: (b, now) => oldestWaitMs(b, now) / 1_000,
-  talaria_expected_wait_seconds: (b, now) => b.lastWaitMs(now) / 1_000,
+  talaria_expected_wait_seconds: (b, now) => b.waits.lastMs(now) / 1_000,
 } as const satisfies Partial<Record<MetricName, (backend: Backend, now: number) => number>>;
 
 /** Values, each with its labels beside those of backend and endpoint. */
@@ -22,21 +22,21 @@ type ValuesOf = (
 ) => ReadonlyArray<readonly [value: number, ...labels: string[]]>;
 
 const OF_ENDPOINT = {
-  talaria_calls_running: (e) => [[e.inFlight]],
+  talaria_calls_running: (e) => [[e.slots.inFlight]],
   talaria_slots: (e) => [[e.spec.slots]],
-  talaria_effective_slots: (e) => [[e.usableSlots]],
-  talaria_slots_in_use: (e) => [[e.concurrency]],
+  talaria_effective_slots: (e) => [[e.slots.usable]],
+  talaria_slots_in_use: (e) => [[e.slots.concurrency]],
   talaria_endpoint_circuit_open: (e, now) => [[e.trust.stateAt(now) === 'open' ? 1 : 0]],
 } as const satisfies Partial<Record<MetricName, ValuesOf>>;
 
 /** Only of endpoints that can go cold. */
 const OF_COLD_ENDPOINT = {
   talaria_endpoint_state: (e) => [[1, e.state, String(e.presumed)]],
-  talaria_endpoint_cold_start_seconds: ({ learned }) =>
+  talaria_endpoint_cold_start_seconds: ({ learning: { learned } }) =>
     learned ? usedAndConfigured(learned.coldStart) : [],
-  talaria_endpoint_idle_timeout_seconds: ({ learned }) =>
+  talaria_endpoint_idle_timeout_seconds: ({ learning: { learned } }) =>
     learned ? usedAndConfigured(learned.idleTimeout) : [],
-  talaria_endpoint_observations: ({ learned }) =>
+  talaria_endpoint_observations: ({ learning: { learned } }) =>
     learned
       ? [
           [learned.coldStart.observations, 'cold_start'],

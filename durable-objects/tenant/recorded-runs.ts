@@ -35,6 +35,15 @@ export interface RecordedFilter {
   readonly to?: number | undefined;
 }
 
+/** A row of the table, or a part of it. */
+type RecordedRow = {
+  seq: number;
+  finished_at: number;
+  learned: number;
+  record: string;
+  times: string | null;
+};
+
 export class RecordedRuns {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
@@ -46,90 +55,101 @@ export class RecordedRuns {
     this.#sql = storage.sql;
   }
 
-  /** Finished runs, oldest first. */
-  *all(filter: { app?: string; learnedOnly: boolean }): Iterable<FinishedRun> {
-    const rows = this.#sql.exec(
-      `SELECT record, finished_at, learned FROM recorded
-       WHERE (?1 IS NULL OR app = ?1) AND (learned = 1 OR ?2 = 0) ORDER BY seq`,
-      filter.app ?? null,
-      filter.learnedOnly ? 1 : 0,
+  /** The highest sequence number; 0 without runs. */
+  get lastSeq(): number {
+    const last = 'SELECT COALESCE(MAX(seq), 0) AS last FROM recorded';
+    return this.#sql.exec<{ last: number }>(last).one().last;
+  }
+
+  /** The sequence number of the n-th newest run; 0 where there are fewer. */
+  seqOfNewest(n: number): number {
+    const [row] = this.#sql.exec<{ seq: number }>(
+      'SELECT seq FROM recorded ORDER BY seq DESC LIMIT 1 OFFSET ?',
+      n - 1,
     );
-    for (const row of rows) {
-      yield {
-        record: JSON.parse(String(row.record)),
-        finishedAt: Number(row.finished_at),
-        learned: row.learned === 1,
-      };
+    return row?.seq ?? 0;
+  }
+
+  /**
+   * Runs to learn from with `after` < seq <= `last`, as text, in the order in which they ended; they
+   * are read as they are taken.
+   */
+  *learned(
+    after: number,
+    last: number,
+  ): Iterable<{ seq: number; finishedAt: number; text: string }> {
+    const rows = this.#sql.exec<RecordedRow>(
+      `SELECT seq, finished_at, record FROM recorded
+       WHERE seq > ? AND seq <= ? AND learned = 1 ORDER BY seq`,
+      after,
+      last,
+    );
+    for (const { seq, finished_at: finishedAt, record: text } of rows) {
+      yield { seq, finishedAt, text };
     }
   }
 
   /** Sequence numbers and arrivals (epoch ms) of finished runs, in order of arrival. */
   byArrival(app: string | undefined): Array<{ seq: number; arrivalMs: number }> {
-    const rows = this.#sql.exec(
-      `SELECT seq, json_extract(record, '$.arrival_ms') AS arrival FROM recorded
-       WHERE ?1 IS NULL OR app = ?1 ORDER BY arrival, seq`,
+    const rows = this.#sql.exec<{ seq: number; arrivalMs: number }>(
+      `SELECT seq, json_extract(record, '$.arrival_ms') AS arrivalMs FROM recorded
+       WHERE ?1 IS NULL OR app = ?1 ORDER BY arrivalMs, seq`,
       app ?? null,
     );
-    return [...rows].map(({ seq, arrival }) => ({ seq: Number(seq), arrivalMs: Number(arrival) }));
+    return rows.toArray();
   }
 
   /** When the newest runs arrived and ended, epoch ms, and whose they were. */
-  *newestTimes(limit: number): Iterable<{ app: string; arrivalMs: number; finishedAt: number }> {
-    const rows = this.#sql.exec(
-      `SELECT app, finished_at, json_extract(record, '$.arrival_ms') AS arrival
+  newestTimes(limit: number): Iterable<{ app: string; arrivalMs: number; finishedAt: number }> {
+    return this.#sql.exec<{ app: string; arrivalMs: number; finishedAt: number }>(
+      `SELECT app, finished_at AS finishedAt, json_extract(record, '$.arrival_ms') AS arrivalMs
        FROM recorded ORDER BY seq DESC LIMIT ?`,
       limit,
     );
-    for (const { app, arrival, finished_at } of rows) {
-      const [arrivalMs, finishedAt] = [Number(arrival), Number(finished_at)];
-      yield { app: String(app), arrivalMs, finishedAt };
-    }
   }
 
   /** An application's newest runs, the newest first, of so many bytes together. */
   *newestOf(app: string, limit: number, bytes: number): Iterable<RecordedRun> {
-    const rows = this.#sql.exec(
+    const rows = this.#sql.exec<RecordedRow>(
       'SELECT record FROM recorded WHERE app = ? ORDER BY seq DESC LIMIT ?',
       ...[app, limit],
     );
     let left = bytes;
     for (const { record } of rows) {
-      const text = String(record);
-      left -= text.length;
+      left -= record.length;
       if (left < 0) return;
-      yield JSON.parse(text);
+      yield JSON.parse(record);
     }
   }
 
   /** The run with a sequence number; undefined where it was deleted to make room. */
   at(seq: number): RecordedRun | undefined {
-    const [row] = this.#sql.exec('SELECT record FROM recorded WHERE seq = ?', seq);
-    return row && JSON.parse(String(row.record));
+    const [row] = this.#sql.exec<RecordedRow>('SELECT record FROM recorded WHERE seq = ?', seq);
+    return row && JSON.parse(row.record);
   }
 
   /** The earliest arrival (epoch ms) and the highest sequence number; both 0 without runs. */
   span(): { startMs: number; lastSeq: number } {
-    const row = this.#sql
-      .exec(
-        `SELECT COALESCE(MIN(json_extract(record, '$.arrival_ms')), 0) AS start,
-           COALESCE(MAX(seq), 0) AS last FROM recorded`,
+    return this.#sql
+      .exec<{ startMs: number; lastSeq: number }>(
+        `SELECT COALESCE(MIN(json_extract(record, '$.arrival_ms')), 0) AS startMs,
+           COALESCE(MAX(seq), 0) AS lastSeq FROM recorded`,
       )
       .one();
-    return { startMs: Number(row.start), lastSeq: Number(row.last) };
   }
 
   /** Finished runs with `after` < seq <= `last`, in the order in which they ended. */
   *between(after: number, last: number): Iterable<FinishedRun & { seq: number }> {
-    const rows = this.#sql.exec(
+    const rows = this.#sql.exec<RecordedRow>(
       'SELECT * FROM recorded WHERE seq > ? AND seq <= ? ORDER BY seq',
       after,
       last,
     );
     for (const row of rows) {
       yield {
-        seq: Number(row.seq),
-        record: JSON.parse(String(row.record)),
-        finishedAt: Number(row.finished_at),
+        seq: row.seq,
+        record: JSON.parse(row.record),
+        finishedAt: row.finished_at,
         learned: row.learned === 1,
       };
     }
@@ -141,7 +161,7 @@ export class RecordedRuns {
    */
   *newest(filter: RecordedFilter): Iterable<FinishedRun & { seq: number; chars: number }> {
     const { before, app, text, run, learned, from, to } = filter;
-    const rows = this.#sql.exec(
+    const rows = this.#sql.exec<RecordedRow>(
       `SELECT seq, record, finished_at, learned, times FROM recorded
        WHERE seq < ?1 AND (?2 IS NULL OR app = ?2) AND (?3 IS NULL OR learned = ?3)
          AND finished_at >= ?4 AND finished_at <= ?5
@@ -158,51 +178,48 @@ export class RecordedRuns {
       text?.toLowerCase() ?? null,
     );
     for (const row of rows) {
-      const text = String(row.record);
       yield {
-        seq: Number(row.seq),
-        record: JSON.parse(text),
-        chars: text.length,
-        finishedAt: Number(row.finished_at),
+        seq: row.seq,
+        record: JSON.parse(row.record),
+        chars: row.record.length,
+        finishedAt: row.finished_at,
         learned: row.learned === 1,
-        times: row.times === null ? undefined : String(row.times),
+        times: row.times ?? undefined,
       };
     }
   }
 
   /** The newest run whose recorded times have a text in quotes, as of a call's id. */
   withCall(id: string): string | undefined {
-    const [row] = this.#sql.exec(
+    const [row] = this.#sql.exec<{ run: string }>(
       `SELECT json_extract(record, '$.run') AS run FROM recorded
        WHERE instr(times, ?) ORDER BY seq DESC LIMIT 1`,
       JSON.stringify(id),
     );
-    return row && String(row.run);
+    return row?.run;
   }
 
   /** Names of the runs with seq <= `upTo`. */
   names(upTo: number): string[] {
-    const rows = this.#sql.exec(
+    const rows = this.#sql.exec<{ run: string }>(
       "SELECT json_extract(record, '$.run') AS run FROM recorded WHERE seq <= ?",
       upTo,
     );
-    return [...rows].map((row) => String(row.run));
+    return rows.toArray().map(({ run }) => run);
   }
 
   /** What identifies each recorded run: name, application and arrival (epoch ms). */
-  *identities(): Iterable<Pick<RecordedRun, 'run' | 'app' | 'arrival_ms'>> {
-    const rows = this.#sql.exec(
+  identities(): Iterable<Pick<RecordedRun, 'run' | 'app' | 'arrival_ms'>> {
+    return this.#sql.exec<{ run: string; app: string; arrival_ms: number }>(
       `SELECT app, json_extract(record, '$.run') AS run,
-         json_extract(record, '$.arrival_ms') AS arrival FROM recorded`,
+         json_extract(record, '$.arrival_ms') AS arrival_ms FROM recorded`,
     );
-    for (const { run, app, arrival } of rows) {
-      yield { run: String(run), app: String(app), arrival_ms: Number(arrival) };
-    }
   }
 
   /** How many more runs can be kept before the oldest are deleted. */
   room(): number {
-    return RECORDED_KEPT - Number(this.#sql.exec('SELECT COUNT(*) AS n FROM recorded').one().n);
+    const count = this.#sql.exec<{ n: number }>('SELECT COUNT(*) AS n FROM recorded').one();
+    return RECORDED_KEPT - count.n;
   }
 
   /**
@@ -243,7 +260,7 @@ export class RecordedRuns {
   #bytes(): number {
     const sum = `SELECT COALESCE(SUM(octet_length(record) + COALESCE(octet_length(times), 0)), 0)
       AS bytes FROM recorded`;
-    return Number(this.#sql.exec(sum).one().bytes);
+    return this.#sql.exec<{ bytes: number }>(sum).one().bytes;
   }
 
   /** Returns the bytes that were stored; 0 where the run is too long. */

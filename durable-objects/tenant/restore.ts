@@ -16,7 +16,7 @@ export function restoreDispatcher(
   const stored = {
     backends: store.backends(),
     accounts: store.prewarm.accounts(),
-    finished: store.recorded.all({ learnedOnly: true }),
+    hasUnread: store.recorded.lastSeq > 0,
     running: store.running.all(),
     leases: store.leases.read(config.leaseMs),
   };

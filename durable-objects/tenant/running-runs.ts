@@ -21,9 +21,10 @@ export class RunningRuns {
   /** The runs in flight. */
   all(): RunSnapshot[] {
     const parts = this.#parts();
-    return [...this.#sql.exec('SELECT id, snapshot FROM runs')].map(({ id, snapshot }) => {
-      const run: RunSnapshot = JSON.parse(String(snapshot));
-      const ofRun = parts.get(String(id));
+    const rows = this.#sql.exec<{ id: string; snapshot: string }>('SELECT id, snapshot FROM runs');
+    return rows.toArray().map(({ id, snapshot }) => {
+      const run: RunSnapshot = JSON.parse(snapshot);
+      const ofRun = parts.get(id);
       return ofRun ? { ...run, parts: ofRun } : run;
     });
   }
@@ -56,11 +57,13 @@ export class RunningRuns {
 
   #parts(): Map<string, StoredVisit[][]> {
     const parts = new Map<string, StoredVisit[][]>();
-    const rows = this.#sql.exec('SELECT run_id, body FROM run_parts ORDER BY run_id, part');
+    const rows = this.#sql.exec<{ run_id: string; body: string }>(
+      'SELECT run_id, body FROM run_parts ORDER BY run_id, part',
+    );
     for (const { run_id, body } of rows) {
-      const ofRun = parts.get(String(run_id));
-      if (ofRun) ofRun.push(JSON.parse(String(body)));
-      else parts.set(String(run_id), [JSON.parse(String(body))]);
+      const ofRun = parts.get(run_id);
+      if (ofRun) ofRun.push(JSON.parse(body));
+      else parts.set(run_id, [JSON.parse(body)]);
     }
     return parts;
   }

@@ -135,7 +135,7 @@ export class SideCalls {
 function notUp(backend: Backend, endpoints: readonly Endpoint[], now: number): PlainRefusal {
   if (endpoints.some((e) => e.state === 'warm')) return refused('upstream_busy', LEAST_RETRY_MS);
   const readyAt = Math.min(...endpoints.map((e) => e.readyAt));
-  const waitMs = Number.isFinite(readyAt) ? readyAt - now : backend.coldStartMs;
+  const waitMs = Number.isFinite(readyAt) ? readyAt - now : backend.pool.coldStartMs;
   const detail = `No endpoint of "${backend.name}" is warm, and a request without a slot wakes none.`;
   const retryMs = Math.min(LONGEST_RETRY_MS, Math.max(LEAST_RETRY_MS, waitMs));
   return refused('backend_warming', retryMs, detail);

@@ -8,6 +8,7 @@ import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import { readDocument } from '../../src/config/store.ts';
 import { CONFIG_FORMAT } from '../../src/config/upgrade.ts';
 import type { RateLimits } from '../../src/core/limits/key-limits.ts';
+import { logError, logFailure } from '../../src/protocol/log-line.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import type { TenantStore } from './tenant-store.ts';
 
@@ -51,7 +52,7 @@ export class TenantSettings {
       store.saveDocument(document);
     } catch (error) {
       // It is in force all the same, and is adopted again after a restart.
-      console.error(JSON.stringify({ event: 'configuration_not_saved', error: String(error) }));
+      logFailure('configuration_not_saved', error);
     }
   }
 
@@ -62,7 +63,7 @@ export class TenantSettings {
       return await readDocument(env.TENANTS, tenant);
     } catch (error) {
       if (!this.config) throw error;
-      console.error(JSON.stringify({ event: 'configuration_unreadable', error: String(error) }));
+      logFailure('configuration_unreadable', error);
       return undefined;
     }
   }
@@ -159,7 +160,7 @@ export class TenantSettings {
     const parsed = this.#parse(document);
     if (!parsed.ok) {
       const { problems } = parsed;
-      console.error(JSON.stringify({ event: 'bad_configuration', problems }));
+      logError('bad_configuration', { problems });
       return false;
     }
     this.version = document.version;

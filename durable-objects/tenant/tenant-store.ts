@@ -78,14 +78,16 @@ export class TenantStore {
   }
 
   document(): TenantDocument | undefined {
-    const [row] = this.#sql.exec('SELECT version, config FROM document WHERE config IS NOT NULL');
-    return row && { version: Number(row.version), config: JSON.parse(String(row.config)) };
+    const [row] = this.#sql.exec<{ version: number; config: string }>(
+      'SELECT version, config FROM document WHERE config IS NOT NULL',
+    );
+    return row && { version: row.version, config: JSON.parse(row.config) };
   }
 
   /** Version at which the tenant was deleted: no configuration up to it is valid. 0 for none. */
   deletedVersion(): number {
-    const [row] = this.#sql.exec('SELECT version FROM document WHERE config IS NULL');
-    return Number(row?.version ?? 0);
+    const deleted = 'SELECT version FROM document WHERE config IS NULL';
+    return this.#sql.exec<{ version: number }>(deleted).toArray()[0]?.version ?? 0;
   }
 
   saveDeleted(version: number): void {
@@ -105,11 +107,11 @@ export class TenantStore {
   }
 
   backends(): Map<string, BackendSnapshot> {
+    const rows = this.#sql.exec<Record<'name' | 'snapshot', string>>(
+      'SELECT name, snapshot FROM backends',
+    );
     return new Map(
-      [...this.#sql.exec('SELECT name, snapshot FROM backends')].map((row) => [
-        String(row.name),
-        readBackendSnapshot(String(row.snapshot)),
-      ]),
+      rows.toArray().map(({ name, snapshot }) => [name, readBackendSnapshot(snapshot)]),
     );
   }
 

@@ -390,6 +390,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
    * number of wakes and when the next forecast is due.
    */
   async forecast(): Promise<ForecastAnswer> {
+    await this.#loop.whenRead();
     const effects = await this.#loop.step([{ type: 'forecast', aheadMs: FORECAST_PERIOD_MS }]);
     const pinged = effects.filter((e) => e.type === 'wake' && !e.dryRun).length;
     return { pinged, ...this.#forecasts.next(this.#dispatcher, Date.now()) };
@@ -397,6 +398,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
 
   /** A view for the admin API, as text; undefined where the tenant is not configured. */
   async view(name: ViewName, app?: string): Promise<string | undefined> {
+    await this.#loop.whenRead();
     if (!this.#dispatcher) return undefined;
     this.#loop.flush();
     const { sideCalls } = this.#keyRequests;
@@ -432,6 +434,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
    * (epoch ms). Undefined where the tenant is not configured.
    */
   async importRuns(runs: string, startMs: number, by?: string): Promise<ImportCount | undefined> {
+    await this.#loop.whenRead();
     if (!this.#dispatcher) return undefined;
     if (by !== undefined) this.#steering.record('runs-imported', '', by);
     this.#loop.flush();

@@ -4,6 +4,7 @@ import type { Affinity, BudgetLimits } from '../../src/core/backends/backend-spe
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { PolicyName } from '../../src/core/order/policies/registry.ts';
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
+import type { IsLike } from '../../src/core/waits/scene-builder.ts';
 import type { PrefixFigures } from './first-tokens.ts';
 import type { ForecastSample } from './forecast-sampler.ts';
 
@@ -38,6 +39,8 @@ export interface SimOptions {
   readonly downMs?: number;
   /** Finished runs to learn from before the first arrival. */
   readonly history: readonly RecordedRun[];
+  /** Leaves finished runs out of what told waits are drawn from. */
+  readonly isLike?: IsLike;
   /** Restarts of the dispatcher's process, ascending. */
   readonly restarts?: readonly SimRestart[];
   /** The dispatcher's clock at the start, epoch ms; 0 where absent. */

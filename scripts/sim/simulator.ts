@@ -131,6 +131,7 @@ export class Simulation {
       random: seededRandom(options.seed),
       ...(options.policy === 'srpt' ? { policy: srpt((id) => this.#clients.remainingMs(id)) } : {}),
       ...ruleOf(options, needs),
+      ...(options.isLike ? { isLike: options.isLike } : {}),
     };
     this.#dispatcher = new Dispatcher(this.#config, this.#dispatcherOptions, this.#wallMs);
     for (const run of withCachedTokens(options.history, cluster)) {
@@ -255,7 +256,7 @@ export class Simulation {
 
   /** The dispatcher's process dies and a new one begins; wakes in progress report to nobody. */
   #restart(): void {
-    const { dispatcher, waiting } = this.storage.restart(
+    const { dispatcher, waiting, reads } = this.storage.restart(
       this.#dispatcher,
       this.#clients.callIds,
       this.#config,
@@ -267,6 +268,12 @@ export class Simulation {
       for (const endpoint of this.#endpointsOf(name)) endpoint.restarted();
     }
     for (const call of waiting) this.#pending.push({ type: 'submitted', call });
+    for (const { inMs, event } of reads) {
+      // Another restart begins the reading anew.
+      this.#heap.add(this.#now + inMs, 'end', () => {
+        if (this.#dispatcher === dispatcher) this.#pending.push(event);
+      });
+    }
   }
 
   #do(effect: Effect): void {

@@ -6,7 +6,7 @@ import { createMiddleware } from 'hono/factory';
 import { distributeNewest } from '../config/distribution.ts';
 import { TENANT_NAME } from '../config/schema.ts';
 import { parseDocument } from '../config/store.ts';
-import { type ApiError, errorBody, errorResponse } from '../http/errors.ts';
+import { type ApiError, errorBody, errorResponse, invalidRequest } from '../http/errors.ts';
 import type { Problem } from '../http/problem.ts';
 import { askTenant } from '../objects/ask-object.ts';
 import type { SteerAnswer, SteerOrder } from '../protocol/steering.ts';
@@ -22,7 +22,7 @@ export const adminAuth = createMiddleware<AppEnv>(async (c, next) => {
   const tenant = c.req.param('tenant');
   if (tenant !== undefined && !TENANT_NAME.safeParse(tenant).success) {
     const message = 'A tenant\'s name has 1 to 64 letters, digits, ".", "_" or "-".';
-    return errorResponse({ code: 'invalid_request_error', param: 'tenant', message });
+    return invalidRequest({ param: 'tenant', message });
   }
   return next();
 });

@@ -8,7 +8,7 @@ import { claimKeys } from '../config/key-claims.ts';
 import { keyLimitsSchema } from '../config/key-limits.ts';
 import { MAX_KEYS } from '../config/schema.ts';
 import { keysOf } from '../config/store.ts';
-import { errorResponse, type Outcome, wrongInput } from '../http/errors.ts';
+import { errorResponse, invalidRequest, type Outcome, wrongInput } from '../http/errors.ts';
 import { readJsonText } from '../http/json-input.ts';
 import { readText } from '../http/read-body.ts';
 import { sha256Hex } from '../http/sha256.ts';
@@ -29,7 +29,7 @@ export async function orderEndpoint(
 ): Promise<Response> {
   if (!isOrder(order)) {
     const message = `Expected one of ${ENDPOINT_ORDERS.join(', ')}.`;
-    return errorResponse({ code: 'invalid_request_error', param: 'action', message });
+    return invalidRequest({ param: 'action', message });
   }
   const answer = await steer(c, { type: 'endpoint', backend, endpoint, order }, by);
   if (answer.status === 'refused') return errorResponse({ code: answer.code });
@@ -53,7 +53,7 @@ export async function makeKey(
 ): Promise<Response> {
   if (keysOf(await documentOf(c)).length >= MAX_KEYS) {
     const message = `A tenant has ${MAX_KEYS} keys at most.`;
-    return errorResponse({ code: 'invalid_request_error', param: 'keys', message });
+    return invalidRequest({ param: 'keys', message });
   }
   const { id, key } = newKey();
   const sha256 = await sha256Hex(key);

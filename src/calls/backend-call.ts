@@ -14,6 +14,7 @@ import { adapterOf } from '../endpoints/registry.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { given } from '../http/given.ts';
 import { upstreamHeaders } from '../http/headers.ts';
+import { onAbort } from '../http/on-abort.ts';
 import { tenantStub } from '../objects/ask-object.ts';
 import type { CallFacts, Grant, PrefixText } from '../protocol/tenant.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
@@ -101,9 +102,7 @@ export class BackendCall {
       const released = this.#forwarder ? this.#forwarder.clientLeft() : admission.abandon();
       released.then(this.#finished.resolve, this.#finished.resolve);
     };
-    const client = this.#client;
-    if (client.aborted) onClientLeft();
-    else client.addEventListener('abort', onClientLeft);
+    onAbort(this.#client, onClientLeft, this.#finished.promise);
     this.#early?.follow(admission);
     try {
       return await this.#attemptUntilDone(admission);

@@ -7,6 +7,7 @@ import type { AppEnv } from '../auth/app-env.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import { type ApiError, errorResponse, type Outcome } from '../http/errors.ts';
 import { type Hand, type HandLimits, InHand } from '../http/in-hand.ts';
+import { onAbort } from '../http/on-abort.ts';
 import type { Pace } from '../http/paced-reader.ts';
 import { discardBody, readBody } from '../http/read-body.ts';
 import { refusedUntil } from './refused-keys.ts';
@@ -120,8 +121,6 @@ function takeInHand(c: Context<AppEnv>, kind: InHand, limits: HandLimits): Outco
   // The runtime stops a Worker whose client has left without notice: what it held would count for
   // ever. This keeps it alive until the signal has come.
   c.executionCtx.waitUntil(hand.released);
-  const drop = () => hand.drop();
-  if (request.signal.aborted) drop();
-  else request.signal.addEventListener('abort', drop);
+  onAbort(request.signal, () => hand.drop(), hand.released);
   return taken;
 }

@@ -69,8 +69,10 @@ export class EarlyAnswer {
     this.#waits = waits;
     this.#form = form;
     this.#requestId = requestId;
-    if (client.aborted) this.#clientLeft.abort();
-    else client.addEventListener('abort', () => this.#clientLeft.abort());
+    // The listener stays as long as the client's signal, so it refers to nothing of the call.
+    const clientLeft = this.#clientLeft;
+    if (client.aborted) clientLeft.abort();
+    else client.addEventListener('abort', () => clientLeft.abort());
   }
 
   /** Aborted when the client leaves, before or after its answer has begun. */

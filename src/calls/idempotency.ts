@@ -12,6 +12,7 @@ import { isEventStream } from '../http/media-type.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { askObject } from '../objects/ask-object.ts';
 import type { Claim, IdempotencyApi, StoredAnswer } from '../protocol/idempotency.ts';
+import { logError, logFailure } from '../protocol/log-line.ts';
 
 /** Shards of a tenant's keys: one for each hex digit. */
 const SHARDS = 16;
@@ -205,7 +206,7 @@ class HeldKey {
       else await this.#shard().free(claim);
       return true;
     });
-    if (!isDone) console.error(JSON.stringify({ event: 'answer_not_kept', key: claim.key }));
+    if (!isDone) logError('answer_not_kept', { key: claim.key });
     this.#hold[Symbol.dispose]?.();
     this.#resolve();
   }
@@ -242,7 +243,7 @@ async function withRetries<T>(act: () => Promise<T>): Promise<T | undefined> {
       return await act();
     } catch (error) {
       if (attempt === MAX_TRIES) {
-        console.error(JSON.stringify({ event: 'idempotency_failed', error: String(error) }));
+        logFailure('idempotency_failed', error);
       }
     }
   }

@@ -4,6 +4,7 @@
  * `store.ts`.
  */
 import { askTenant } from '../objects/ask-object.ts';
+import { logError } from '../protocol/log-line.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';
 import { releaseKeys } from './key-claims.ts';
 import { distributeOrigins } from './origins.ts';
@@ -109,7 +110,7 @@ async function missing(
       const owner = read?.get(hashKey(sha256));
       if (owner && owner.tenant !== tenant) {
         // Two tenants got the key before there was a register: the one that KV has keeps it.
-        console.error(JSON.stringify({ event: 'key_of_another_tenant', tenant, key: id }));
+        logError('key_of_another_tenant', { tenant, key: id });
       } else if (owner?.keyId !== id) missingKeys.add(sha256);
     }
   }

@@ -5,6 +5,7 @@
  */
 import { askObject, askTenant } from '../objects/ask-object.ts';
 import { type HeldKey, KEY_REGISTER, type KeyRegisterApi } from '../protocol/key-register.ts';
+import { logFailure } from '../protocol/log-line.ts';
 import { keysOf, parseDocument } from './store.ts';
 
 /** Claims hashes, all or none; answers those that belong to other tenants. Throws `Unreachable`. */
@@ -33,7 +34,7 @@ export async function releaseKeys(
   try {
     await askObject(() => registerStub(env).release(tenant, sha256s));
   } catch (error) {
-    console.error(JSON.stringify({ event: 'keys_not_released', tenant, error: String(error) }));
+    logFailure('keys_not_released', error, { tenant });
   }
 }
 

@@ -6,6 +6,7 @@
 import * as z from 'zod/mini';
 import type { Problem } from '../http/problem.ts';
 import { askTenant, Unreachable } from '../objects/ask-object.ts';
+import { logError, logFailure } from '../protocol/log-line.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';
 import { parseStoredConfig } from './parse.ts';
 import type { TenantConfig } from './schema.ts';
@@ -81,7 +82,7 @@ export async function loadTenant(env: Env, tenant: string): Promise<TenantLookup
     if (!document) return { ok: false };
     const stored = parseLoaded(env, tenant, document);
     if (stored.ok) return stored;
-    console.error(JSON.stringify({ event: 'bad_configuration', tenant, ...stored }));
+    logError('bad_configuration', { tenant, ...stored });
     // The stored configuration is not valid, but the tenant's object still has the last valid one.
     const lastGood = await askTenant(env, tenant, (stub) => stub.document());
     return lastGood === undefined ? stored : parseLoaded(env, tenant, parseDocument(lastGood));
@@ -146,7 +147,7 @@ async function readThrough<T>(
   } catch (error) {
     const isTooOld = !cached || now > cached.readAt + MAX_STALE_MS;
     if (isTooOld || !isFound(cached.value)) throw new Unreachable(String(error));
-    console.error(JSON.stringify({ event: 'configuration_unreadable', error: String(error) }));
+    logFailure('configuration_unreadable', error);
     cache.set(key, { ...cached, until: now + UNREADABLE_PAUSE_MS });
     return cached.value;
   }

@@ -4,6 +4,7 @@
  * newer format than this code knows is refused, so that no part of it is lost unnoticed. Migrations
  * of the objects' storage are in `durable-objects/migrations.ts`.
  */
+import { isObject } from '../http/foreign-error.ts';
 import type { Problem } from '../http/problem.ts';
 
 /** The format of configurations that were stored before they had a `format` field. */
@@ -63,8 +64,4 @@ function backendFromFormat1(backend: unknown): unknown {
     ...(isObject(prewarm) ? { prewarm: { ...defaults, ...prewarm } } : {}),
     ...(isObject(speed) && speed.outputMs === 0 ? { speed: { ...speed, outputMs: 0.001 } } : {}),
   };
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -150,6 +150,11 @@ export function anthropicErrorType(status: number): string {
   return ANTHROPIC_TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
 }
 
+/** The answer to a request that is wrong; `param` names the field. */
+export function invalidRequest(details: Omit<ApiError, 'code'>, headers?: HeadersInit): Response {
+  return errorResponse({ code: 'invalid_request_error', ...details }, headers);
+}
+
 /** The response for an error, with `x-should-retry` and the retry delay. */
 export function errorResponse(error: ApiError, headers?: HeadersInit): Response {
   const response = Response.json(errorBody(error), {

@@ -7,6 +7,7 @@
  */
 
 import { listOf } from '../apis/json-fields.ts';
+import { isObject } from '../http/foreign-error.ts';
 import { given } from '../http/given.ts';
 import { type AgentContext, agentContext } from './agent-context.ts';
 import { CLIENT_BLOCKS, CLIENT_LINES } from './known-clients.ts';
@@ -82,7 +83,7 @@ type Fields = Readonly<Record<string, unknown>>;
  * the conversation, where the body has only some of them.
  */
 export function hintsOf(kind: string, body: Fields, turns?: number): BodyHints {
-  const messages = listOf(body.messages ?? body.input).filter(isFields);
+  const messages = listOf(body.messages ?? body.input).filter(isObject);
   const ownSystem = textOf(body.instructions ?? body.system);
   const system = withoutClientLines(
     [ownSystem, ...systemMessages(messages, ownSystem !== '').map((m) => textOf(m.content))].join(
@@ -90,7 +91,7 @@ export function hintsOf(kind: string, body: Fields, turns?: number): BodyHints {
     ),
   );
   const tools = toolNames(body.tools ?? body.functions);
-  const metadata = isFields(body.metadata) ? body.metadata : {};
+  const metadata = isObject(body.metadata) ? body.metadata : {};
   const session = nameOf(body.session_id) ?? nameOf(idOf(body.conversation));
   const loose = looseOf(body, metadata);
   const conversation = conversationOf(kind, body, messages, {
@@ -188,7 +189,7 @@ function isSystem(message: Fields): boolean {
 function textOf(content: unknown): string {
   if (typeof content === 'string') return content;
   return listOf(content)
-    .map((part) => (isFields(part) && typeof part.text === 'string' ? part.text : ''))
+    .map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : ''))
     .join('\n');
 }
 
@@ -204,24 +205,20 @@ function staticPart(system: string): string {
 /** Sorted, since tools are a set, which clients do not always send in the same order. */
 function toolNames(tools: unknown): string[] {
   return listOf(tools)
-    .filter(isFields)
+    .filter(isObject)
     .map((tool) => {
-      const named = isFields(tool.function) ? tool.function.name : (tool.name ?? tool.type);
+      const named = isObject(tool.function) ? tool.function.name : (tool.name ?? tool.type);
       return typeof named === 'string' ? named : '';
     })
     .sort();
 }
 
 function idOf(conversation: unknown): unknown {
-  return isFields(conversation) ? conversation.id : conversation;
+  return isObject(conversation) ? conversation.id : conversation;
 }
 
 function nameOf(value: unknown): string | undefined {
   return typeof value === 'string' && !isPlaceholder(value) ? value : undefined;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function stringsOf(metadata: Fields): Record<string, string> {

@@ -2,6 +2,7 @@
  * Jobs, files and batches as clients see them. Field names are those of the API; times are epoch
  * seconds, as in OpenAI's API.
  */
+import { utf8Text } from '../http/utf8-text.ts';
 import type { Batch, BatchState, Job, KeyUsage, StoredFile } from '../protocol/jobs.ts';
 
 type Json = Record<string, unknown>;
@@ -52,27 +53,18 @@ const JSON_TYPE = /[/+]json\b/i;
 
 /** Text as a string, anything else in base64. */
 function bodyView(bytes: Uint8Array, type: string): Json {
-  const text = textOf(bytes);
+  const text = utf8Text(bytes);
   const isText = JSON_TYPE.test(type) || /^(text\/|$)/i.test(type);
   return isText && text !== undefined ? { body: text } : { body_base64: base64(bytes) };
 }
 
 /** The bytes as text; undefined where they are no JSON. */
 function jsonTextOf(bytes: Uint8Array): string | undefined {
-  const text = textOf(bytes);
+  const text = utf8Text(bytes);
   if (text === undefined) return undefined;
   try {
     JSON.parse(text);
     return text;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The bytes as text; undefined where they are no UTF-8. */
-function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return undefined;
   }

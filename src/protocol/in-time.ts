@@ -1,4 +1,5 @@
 /** Asking an object that others do not wait for. */
+import { logFailure } from './log-line.ts';
 
 /** The answer; undefined, and logged as `event` with `facts`, where it fails or takes too long. */
 export async function inTime<T>(
@@ -14,7 +15,7 @@ export async function inTime<T>(
   try {
     return await Promise.race([ask(), timeout]);
   } catch (error) {
-    console.error(JSON.stringify({ event, ...facts, error: String(error) }));
+    logFailure(event, error, facts);
     return undefined;
   } finally {
     clearTimeout(timer);

@@ -3,7 +3,6 @@
  * Export and import are in `archive.ts`, metrics in `metrics.ts`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import {
   adminAuth,
   ask,
@@ -21,7 +20,8 @@ import { forgetAnswers } from '../calls/idempotency.ts';
 import { withdraw } from '../config/distribution.ts';
 import { MAX_CONFIG_BYTES } from '../config/schema.ts';
 import { readDocument } from '../config/store.ts';
-import { errorResponse } from '../http/errors.ts';
+import { errorResponse, invalidRequest } from '../http/errors.ts';
+import { Hono } from '../http/hono.ts';
 import { readText } from '../http/read-body.ts';
 import { usageView } from '../jobs/job-view.ts';
 import { askJobs, forgetJobs } from '../jobs/jobs-client.ts';
@@ -74,7 +74,7 @@ async function putTenant(c: Context<AppEnv, '/tenants/:tenant'>): Promise<Respon
   try {
     json = JSON.parse(body.text);
   } catch {
-    return errorResponse({ code: 'invalid_request_error', message: 'The body is not valid JSON.' });
+    return invalidRequest({ message: 'The body is not valid JSON.' });
   }
   const accepted = await acceptConfig(json, tenant, c.env);
   if (!accepted.ok) return refuseConfig(accepted.problems);

@@ -8,6 +8,7 @@ import { createMiddleware } from 'hono/factory';
 import { toAnthropicError } from '../apis/anthropic-error.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { isReadable } from '../http/media-type.ts';
+import { utf8Text } from '../http/utf8-text.ts';
 
 /**
  * True for Anthropic's API: by the path, or by the version header where both APIs have the path.
@@ -25,7 +26,7 @@ export const anthropicForm = createMiddleware<AppEnv>(async (c, next) => {
   // Bytes that nobody could read pass as they are.
   if (status >= 400 && isReadable(headers)) {
     const bytes = await c.res.arrayBuffer();
-    const text = textOf(bytes);
+    const text = utf8Text(bytes);
     const kept = new Headers(headers);
     kept.delete('content-length');
     if (text !== undefined) kept.set('content-type', 'application/json');
@@ -36,12 +37,3 @@ export const anthropicForm = createMiddleware<AppEnv>(async (c, next) => {
   }
   c.res.headers.set('request-id', requestId);
 });
-
-/** Undefined where the bytes are no text. */
-function textOf(bytes: ArrayBuffer): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}

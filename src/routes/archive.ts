@@ -5,7 +5,6 @@
  * be repeated. The lines are read in `apis/archive-line.ts`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import {
   type ArchiveFirstLine,
   type ArchiveLine,
@@ -19,7 +18,8 @@ import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
 import { MAX_CONFIG_BYTES } from '../config/schema.ts';
 import { parseDocument } from '../config/store.ts';
 import { bodyLines } from '../http/body-lines.ts';
-import { errorResponse } from '../http/errors.ts';
+import { errorResponse, invalidRequest } from '../http/errors.ts';
+import { Hono } from '../http/hono.ts';
 import type { ArchivedRun, ArchiveHead, ImportCount, TenantApi } from '../protocol/tenant.ts';
 
 /** A line is a run, or the head with a configuration. */
@@ -40,7 +40,7 @@ async function exportTenant(c: Ctx): Promise<Response> {
   const part = c.req.query('part') ?? 'all';
   if (part !== 'all' && part !== 'runs') {
     const message = 'Expected "all" or "runs".';
-    return errorResponse({ code: 'invalid_request_error', param: 'part', message });
+    return invalidRequest({ param: 'part', message });
   }
   const head = await ask(c, async (stub) => await stub.archive());
   if (!head) return noTenant();
@@ -80,7 +80,7 @@ async function importTenant(c: Ctx): Promise<Response> {
   const configMode = c.req.query('config') ?? 'keep';
   if (configMode !== 'keep' && configMode !== 'replace') {
     const message = 'Expected "keep" or "replace".';
-    return errorResponse({ code: 'invalid_request_error', param: 'config', message });
+    return invalidRequest({ param: 'config', message });
   }
   const tenantImport = new Import(c, configMode);
   for await (const read of bodyLines(c.req.raw, LIMITS)) {
@@ -116,7 +116,7 @@ class Import {
   ): Promise<Response | undefined> {
     if (line.kind === 'head') {
       const message = `Line ${number}: the head belongs first.`;
-      if (this.#config) return errorResponse({ code: 'invalid_request_error', message });
+      if (this.#config) return invalidRequest({ message });
       this.#startMs = line.head.start_ms;
       return this.#configure(line.head);
     }
@@ -132,7 +132,7 @@ class Import {
   async end(): Promise<Response> {
     if (!this.#config) {
       const message = 'Expected an export: JSON Lines.';
-      return errorResponse({ code: 'invalid_request_error', message });
+      return invalidRequest({ message });
     }
     await this.#flush();
     const tenant = this.#c.req.param('tenant');

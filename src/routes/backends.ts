@@ -3,13 +3,13 @@
  * any method but those that `methods.ts` refuses. Calls by `model` are in `openai.ts`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../auth/app-env.ts';
 import type { CallPlan } from '../calls/call-plan.ts';
 import { type ClientBody, takeUpload, uploadPaceOf, withBody } from '../calls/client-body.ts';
 import { dispatchCall } from '../calls/dispatch-call.ts';
 import { runIdempotent } from '../calls/idempotency.ts';
-import { errorResponse } from '../http/errors.ts';
+import { errorResponse, invalidRequest } from '../http/errors.ts';
+import { Hono } from '../http/hono.ts';
 import { innerPathProblem } from '../http/inner-path.ts';
 import { type Upload, uploadOf } from '../http/upload.ts';
 import { behindBackend } from '../http/written-path.ts';
@@ -33,7 +33,7 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
   const problem = innerPathProblem(written) ?? innerPathProblem(path);
   if (problem !== undefined) {
     const message = `The path "${written.slice(0, 200)}" after the backend's name: ${problem}.`;
-    return errorResponse({ code: 'invalid_request_error', param: 'path', message });
+    return invalidRequest({ param: 'path', message });
   }
   const hints = { metadata: {}, shape: backend, unit: backend };
   const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));

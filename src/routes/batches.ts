@@ -2,12 +2,12 @@
  * OpenAI's Batch API, on top of jobs: each line of an input file is a job. Files are in `files.ts`,
  * single jobs in `jobs.ts`.
  */
-import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
 import { given } from '../http/given.ts';
+import { Hono } from '../http/hono.ts';
 import { readText } from '../http/read-body.ts';
 import { readBatchOrder } from '../jobs/batch-order.ts';
 import { batchView } from '../jobs/job-view.ts';

@@ -2,10 +2,10 @@
  * `GET /v1/calls/:id`: the log entry of a call, with its application, run and unit, its wait, the
  * endpoint that served it, and how it ended.
  */
-import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refuseRevokedKey } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
+import { Hono } from '../http/hono.ts';
 import { askTenant } from '../objects/ask-object.ts';
 
 export const calls = new Hono<AppEnv>().get('/:id', refuseRevokedKey, async (c) => {

@@ -3,7 +3,6 @@
  * `batches.ts`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
@@ -11,6 +10,7 @@ import { withBody } from '../calls/client-body.ts';
 import { errorResponse } from '../http/errors.ts';
 import { textUpTo } from '../http/field-schemas.ts';
 import { given } from '../http/given.ts';
+import { Hono } from '../http/hono.ts';
 import { readUpload } from '../jobs/file-upload.ts';
 import { fileView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';

@@ -3,13 +3,13 @@
  * later. Batches of jobs are in `batches.ts`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import type { AppEnv } from '../auth/app-env.ts';
 import { chargeRequest, refuseRevokedKey } from '../auth/live-key.ts';
 import { withBody } from '../calls/client-body.ts';
-import { errorResponse } from '../http/errors.ts';
+import { errorResponse, invalidRequest } from '../http/errors.ts';
 import { given } from '../http/given.ts';
+import { Hono } from '../http/hono.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
 import { jobText, jobView } from '../jobs/job-view.ts';
@@ -74,7 +74,7 @@ async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Pro
   const key = c.req.header('idempotency-key') ?? idempotencyKey;
   if (key !== undefined && !/^[\x20-\x7e]{1,255}$/.test(key)) {
     const message = 'Expected 1 to 255 printable characters.';
-    return errorResponse({ code: 'invalid_request_error', param: 'idempotency-key', message });
+    return invalidRequest({ param: 'idempotency-key', message });
   }
   const now = Date.now();
   const job: NewJob = {

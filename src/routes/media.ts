@@ -3,10 +3,10 @@
  * bytes. Where a call may be a form or JSON, its content type decides.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { formCall, modelCall } from '../calls/model-call.ts';
+import { Hono } from '../http/hono.ts';
 import { mediaType } from '../http/media-type.ts';
 
 export const media = new Hono<AppEnv>()

@@ -5,15 +5,14 @@
  * An object that does not answer costs its own samples (`talaria_up` is 0) and no others.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
-
 import type { AppEnv } from '../auth/app-env.ts';
 import { authenticateAdmin } from '../auth/auth.ts';
 import { chargeRequest } from '../auth/live-key.ts';
 import { heldOfKeys } from '../calls/client-body.ts';
 import { TENANT_NAME } from '../config/schema.ts';
-import { errorResponse, type Outcome, wrongInput } from '../http/errors.ts';
+import { errorResponse, invalidRequest, type Outcome, wrongInput } from '../http/errors.ts';
+import { Hono } from '../http/hono.ts';
 import { type Hand, InHand } from '../http/in-hand.ts';
 import { CONTENT_TYPE, exposition, type Source } from '../metrics/exposition.ts';
 import { HELP_ASSET, type Help } from '../metrics/help.ts';
@@ -79,7 +78,7 @@ export const metrics = new Hono<AppEnv>()
     const others = (c.req.queries('tenant') ?? []).filter((name) => name !== tenant);
     if (others.length > 0 || c.req.query('shard') !== undefined) {
       const message = 'The key of a tenant shows that tenant: leave out "tenant" and "shard".';
-      return errorResponse({ code: 'invalid_request_error', param: 'tenant', message });
+      return invalidRequest({ param: 'tenant', message });
     }
     return answer(c, tenant, (hand) => named(c.env, [tenant], hand));
   });

@@ -3,12 +3,12 @@
  * Anthropic's messages, and sound and pictures are in `responses.ts`, `messages.ts` and `media.ts`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refuseRevokedKey } from '../auth/live-key.ts';
 import { modelCall, refuse } from '../calls/model-call.ts';
 import { listedModels, servedModel } from '../config/model-names.ts';
+import { Hono } from '../http/hono.ts';
 
 export const openai = new Hono<AppEnv>()
   .post('/chat/completions', (c) => modelCall(c, MODEL_APIS.chat))

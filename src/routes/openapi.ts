@@ -2,8 +2,8 @@
  * Serves the OpenAPI description, without a key. It is a static asset that scripts/console-assets.ts
  * makes from `openapi/document.ts`, so that the Worker does not carry what makes it.
  */
-import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../auth/app-env.ts';
+import { Hono } from '../http/hono.ts';
 
 export const openapi = new Hono<AppEnv>().get('/openapi.json', async (c) => {
   const asset = await c.env.ASSETS.fetch('https://assets/openapi.json');

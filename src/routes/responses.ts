@@ -4,10 +4,10 @@
  * `response_not_found`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import { MODEL_APIS } from '../apis/model-apis.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { countCall, modelCall, refuse } from '../calls/model-call.ts';
+import { Hono } from '../http/hono.ts';
 
 export const responses = new Hono<AppEnv>()
   .post('/', (c) => modelCall(c, MODEL_APIS.responses))

@@ -1,10 +1,10 @@
 /** What a client reports about its runs: units that it runs itself, and the end of a run. */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import { runEventSchema } from '../apis/run-event.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { refusedResponse } from '../calls/plain-refusal.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
+import { Hono } from '../http/hono.ts';
 import { readJsonText } from '../http/json-input.ts';
 import { readText } from '../http/read-body.ts';
 import { isPlaceholder } from '../identity/placeholders.ts';

@@ -2,9 +2,10 @@
  * Health checks for load balancers, without a key: whether the Worker runs, whether it reaches its
  * configuration store, and whether the tenant that it has to wait for is configured.
  */
-import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../auth/app-env.ts';
 import { readDocument } from '../config/store.ts';
+import { Hono } from '../http/hono.ts';
+import { logFailure } from '../protocol/log-line.ts';
 
 export const status = new Hono<AppEnv>()
   .get('/healthz', (c) => c.json({ status: 'ok' }))
@@ -14,7 +15,7 @@ export const status = new Hono<AppEnv>()
       if (missing === undefined) return c.json({ status: 'ready' });
       return c.json({ status: 'not ready', cause: `tenant ${missing}` }, 503);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'not_ready', error: String(error) }));
+      logFailure('not_ready', error);
       return c.json({ status: 'not ready', cause: 'configuration store' }, 503);
     }
   });

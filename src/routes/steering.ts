@@ -3,11 +3,11 @@
  * and the audit log. Tenants and keys are in admin.ts.
  */
 
-import { Hono } from 'hono/tiny';
 import { ask } from '../auth/admin-tenant.ts';
 import type { AppEnv } from '../auth/app-env.ts';
 import { auditCursor, limitKey, orderEndpoint } from '../auth/tenant-steering.ts';
 import { errorResponse } from '../http/errors.ts';
+import { Hono } from '../http/hono.ts';
 
 /** Mount it after the middleware of the admin routes, which authenticates the administrator. */
 export const steering = new Hono<AppEnv>()

@@ -144,6 +144,14 @@ inBrowser('the door', () => {
     await page.getByText('20 pages of this tenant').waitFor({ state: 'detached' });
   });
 
+  it('says that a chart could not be loaded, and shows the rest', async () => {
+    const { page } = opened;
+    await page.route('**/assets/plot-*.js', (route) => route.abort());
+    await page.goto(`${origin}/console/t/demo/now#token=${ADMIN}`);
+    await page.getByText('The chart could not be loaded').waitFor();
+    await page.getByText('The line').waitFor();
+  });
+
   it('opens an application whose name is a path', async () => {
     const { page } = opened;
     await signIn(page, origin, ADMIN);

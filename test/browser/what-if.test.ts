@@ -35,6 +35,7 @@ inBrowser('what if', () => {
     const row = page.getByRole('row', { name: /^all / });
     expect(await row.getByRole('cell').count()).toBe(10);
     expect(await row.textContent()).not.toContain('–');
+    await page.locator('.chart canvas').waitFor();
     expect(await page.locator('.chart canvas').count()).toBe(1);
     expect(await seriousFindings(page)).toEqual([]);
     expect(await overflowPx(page)).toBe(0);

@@ -51,6 +51,11 @@ async function ask<T>(path: string, init: RequestInit = {}, token = ADMIN_TOKEN)
   return (await answer.json()) as T;
 }
 
+/** Not a compressed copy, which has no address of its own. */
+function isOwn(file: string): boolean {
+  return !/\.(br|gz)$/.test(file);
+}
+
 /** An open page, with what it has heard. */
 function openPage(token: string) {
   const url = `${talaria.workerd.url.replace('http', 'ws')}/console/api/tenants/demo/stream`;
@@ -79,7 +84,7 @@ describe('static assets', () => {
     const html = await page.text();
     expect(html).toBe(readFileSync(join(ASSETS_DIR, 'index.html'), 'utf8'));
     expect(html).not.toMatch(/<script>|<style|style=|https?:\/\//);
-    const files = readdirSync(join(ASSETS_DIR, 'assets'));
+    const files = readdirSync(join(ASSETS_DIR, 'assets')).filter(isOwn);
     expect(files.length).toBeGreaterThan(0);
     for (const file of files) {
       const asset = await get(`/console/assets/${file}`);
@@ -90,6 +95,27 @@ describe('static assets', () => {
     }
   });
 
+  it('are compressed as the browser takes them, and the same when they are read', async () => {
+    const files = readdirSync(join(ASSETS_DIR, 'assets')).filter(isOwn);
+    const addresses = files.map((file) => [`assets/${file}`, `assets/${file}`] as const);
+    const pages = [
+      ['t/demo/now', 'index.html'],
+      ['t/demo/runs/run-1', 'pages/run.html'],
+    ] as const;
+    for (const [address, name] of [...pages, ...addresses]) {
+      const file = readFileSync(join(ASSETS_DIR, name));
+      for (const coding of ['br', 'gzip', 'identity']) {
+        const answer = await get(`/console/${address}`, { headers: { 'accept-encoding': coding } });
+        const isCompressed = coding !== 'identity' && !/\.png$/.test(name);
+        const told = answer.headers.get('content-encoding');
+        expect([name, coding, told]).toEqual([name, coding, isCompressed ? coding : null]);
+        expect(answer.headers.get('vary')).toContain('accept-encoding');
+        const read = Buffer.from(await answer.arrayBuffer());
+        expect([name, coding, read.equals(file)]).toEqual([name, coding, true]);
+      }
+    }
+  });
+
   it('are no list of a folder, and no file that is not there', async () => {
     for (const path of [
       'assets',
@@ -97,6 +123,7 @@ describe('static assets', () => {
       'assets/none.js',
       'none.css',
       'assets/%2e%2e%2fx.js',
+      'assets/none.js.br',
     ]) {
       expect([path, (await get(`/console/${path}`)).status]).toEqual([path, 404]);
     }
@@ -154,6 +181,26 @@ it('closes the page of a tenant’s object that is killed; the next one is serve
     (n) => n >= 2,
   );
   again.socket.close();
+});
+
+it('tells who may look at one tenant only of its present, when that is wanted', async () => {
+  const now = await ask<{ backends: unknown[] }>('/tenants/demo/now', {}, key);
+  for (const token of [key, ADMIN_TOKEN]) {
+    const told = await ask<{ first?: { backends: unknown[] } }>('/session?first=now', {}, token);
+    expect(told.first?.backends.length).toBe(now.backends.length);
+  }
+  expect(await ask('/session', {}, key)).not.toHaveProperty('first');
+  const endpoints = [{ url: `${gpu.url}/v1`, slots: 1 }];
+  await talaria.tenant('second', { backends: { llm: { models: ['demo-llm'], endpoints } } });
+  const [ofKey, ofAll] = await Promise.all(
+    [key, ADMIN_TOKEN].map((token) => ask<object>('/session?first=now', {}, token)),
+  );
+  expect(ofKey).toHaveProperty('first');
+  expect(ofAll).not.toHaveProperty('first');
+  const wrong = { headers: { authorization: 'Bearer wrong' } };
+  expect((await get('/console/api/session?first=now', wrong)).status).toBe(401);
+  const other = { headers: { authorization: `Bearer ${key}` } };
+  expect((await get('/console/api/session?first=all', other)).status).toBe(400);
 });
 
 it('tells a page with a wrong token why its stream ends', async () => {

@@ -235,7 +235,7 @@ export class ObjectHost {
       return [];
     }
     const rows = this.#prepared(query).all(...params);
-    return Object.assign(rows, { one: () => rows[0] });
+    return Object.assign(rows, { one: () => rows[0], toArray: () => rows });
   }
 
   #fail(): never {

@@ -79,21 +79,21 @@ function lineState(backend: Backend, now: number): LineState {
   for (const endpoint of backend.endpoints.values()) {
     if (endpoint.state === 'draining') continue;
     isWarming ||= endpoint.state === 'warming';
-    const until = endpoint.unavailableUntil(now);
+    const until = endpoint.trust.openUntil(now);
     if (until > now) openUntil = Math.min(openUntil, until);
     else hasOpen = true;
   }
   if (!hasOpen && Number.isFinite(openUntil)) {
     return { kind: 'circuit-open', untilMs: openUntil - now };
   }
-  if (!backend.isWarm) {
+  if (!backend.pool.isWarm) {
     return {
       kind: 'endpoint-cold',
-      startsInMs: isWarming ? Math.round(backend.startMs(now)) : null,
+      startsInMs: isWarming ? Math.round(backend.pool.startMs(now)) : null,
     };
   }
   const { slots } = backend;
-  const isBusy = !backend.hasFree(now) && Number.isFinite(slots);
+  const isBusy = !backend.choice.hasFree(now) && Number.isFinite(slots);
   return isBusy ? { kind: 'slots-busy', slots } : { kind: 'open' };
 }
 

@@ -183,7 +183,9 @@ export class Looking {
 }
 
 /** Events that change nothing that is shown, unless they have effects. */
-const QUIET: ReadonlySet<DispatchEvent['type']> = new Set(['tick', 'renewed', 'forecast']);
+const QUIET: ReadonlySet<DispatchEvent['type']> = new Set([
+  ...(['tick', 'renewed', 'forecast', 'runs-read'] as const),
+]);
 
 function json(answer: object): ConsoleReply {
   return { ok: true, json: JSON.stringify(answer) };

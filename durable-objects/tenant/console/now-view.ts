@@ -73,11 +73,11 @@ function backendNow(backend: Backend, limit: number, source: NowSource): Backend
     backend: backend.name,
     waitingCalls: backend.waiting,
     waitingRuns: line.total,
-    runningCalls: backend.running,
+    runningCalls: backend.pool.running,
     slots: finite(backend.slots),
     slotsInUse: backend.slotsInUse,
-    effectiveSlots: finite(backend.upSlots(now)),
-    expectedWaitMs: Math.round(backend.lastWaitMs(now)),
+    effectiveSlots: finite(backend.pool.upSlots(now)),
+    expectedWaitMs: Math.round(backend.waits.lastMs(now)),
     oldestWaitingSince: oldest,
     prewarm: prewarmModeOf(backend),
     spend: spendToday(backend.name, source),
@@ -101,7 +101,7 @@ function spendToday(backend: string, { dispatcher, storedToday, now }: NowSource
 
 function endpointNow(endpoint: Endpoint, now: number): EndpointNow {
   const { spec, trust, state } = endpoint;
-  const openUntil = endpoint.unavailableUntil(now);
+  const openUntil = endpoint.trust.openUntil(now);
   return {
     endpoint: spec.id,
     state,
@@ -109,9 +109,9 @@ function endpointNow(endpoint: Endpoint, now: number): EndpointNow {
     stateSince: endpoint.stateSince,
     paused: endpoint.isPaused,
     slots: finite(spec.slots),
-    usableSlots: finite(endpoint.usableSlots),
-    slotsInUse: endpoint.concurrency,
-    runningCalls: endpoint.inFlight,
+    usableSlots: finite(endpoint.slots.usable),
+    slotsInUse: endpoint.slots.concurrency,
+    runningCalls: endpoint.slots.inFlight,
     circuit: trust.stateAt(now),
     circuitOpenUntil: openUntil > now ? openUntil : null,
     startsInMs: state === 'warming' ? Math.round(endpoint.coldWaitMs(now)) : null,

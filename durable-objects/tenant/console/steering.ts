@@ -75,6 +75,7 @@ export class Steering {
       const isRevoked = settings.isRevoked(key.keyId, key.version, key.keyHash);
       if (isRevoked) return { ok: false, code: 'invalid_api_key' };
     }
+    await loop.whenRead();
     // Days, wakes and timelines are read from the store.
     if (question.type === 'warmth') loop.flush();
     const { dispatcher } = loop;

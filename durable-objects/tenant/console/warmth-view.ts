@@ -87,7 +87,13 @@ function endpointWarmth(
     readonly decision: EndpointOutlook | undefined;
   },
 ): EndpointWarmth {
-  const { spec, state, presumed, isPaused, learned } = endpoint;
+  const {
+    spec,
+    state,
+    presumed,
+    isPaused,
+    learning: { learned },
+  } = endpoint;
   return {
     endpoint: spec.id,
     state,
@@ -156,9 +162,10 @@ function outlookShown(
 ): BackendWarmth['outlook'] {
   return {
     // No arrival is forecast while a call is there: the need is certain.
-    arrivalProbability: backend.running + backend.queue.size > 0 ? null : (outlook?.arrivals ?? 0),
+    arrivalProbability:
+      backend.pool.running + backend.queue.size > 0 ? null : (outlook?.arrivals ?? 0),
     arrivalsPerSecond: outlook?.ratePerSec ?? backend.arrivals.ratePerSec(now),
-    coldStartMs: backend.coldStartMs,
+    coldStartMs: backend.pool.coldStartMs,
     runs: outlook?.runs ?? [],
   };
 }

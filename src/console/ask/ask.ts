@@ -2,10 +2,17 @@
  * One request to the console's API. Everything that may happen is a value: an answer of the type
  * that the contract gives to the path, or a problem.
  */
+import { takeAnswer } from '../begin/begun.ts';
 import { kindOf, type Problem, type ProblemKind } from './problem.ts';
 
 export type Answer<T> =
-  | { readonly ok: true; readonly value: T; readonly headers: Headers }
+  | {
+      readonly ok: true;
+      readonly value: T;
+      readonly headers: Headers;
+      /** When it was asked for, by `Date.now()`. */
+      readonly askedAt: number;
+    }
   | { readonly ok: false; readonly problem: Problem };
 
 export interface Ask {
@@ -23,9 +30,11 @@ export const API = '/console/api';
 
 /** `path` is below `/console/api/`. An aborted request rejects, as a fetch does. */
 export async function ask<T>(path: string, options: Ask): Promise<Answer<T>> {
+  const begun = isPlain(options) ? takeAnswer(path, options.token) : undefined;
+  const askedAt = begun?.askedAt ?? Date.now();
   let response: Response;
   try {
-    response = await request(path, options);
+    response = await (begun?.response ?? request(path, options));
   } catch (error) {
     if (options.signal?.aborted) throw error;
     return { ok: false, problem: problem('offline', 0, 'No answer came.') };
@@ -34,7 +43,7 @@ export async function ask<T>(path: string, options: Ask): Promise<Answer<T>> {
   const body = jsonOf(text);
   if (!response.ok) return { ok: false, problem: problemOf(response, body) };
   if (options.read === 'text' && text !== undefined) {
-    return { ok: true, value: text as T, headers: response.headers };
+    return { ok: true, value: text as T, headers: response.headers, askedAt };
   }
   if (body === undefined && response.status !== 204) {
     return {
@@ -42,7 +51,12 @@ export async function ask<T>(path: string, options: Ask): Promise<Answer<T>> {
       problem: problem('unreadable', response.status, 'The answer is not JSON.'),
     };
   }
-  return { ok: true, value: body as T, headers: response.headers };
+  return { ok: true, value: body as T, headers: response.headers, askedAt };
+}
+
+/** A question that the first script may have asked already. */
+function isPlain({ method = 'GET', headers, fetch: other }: Ask): boolean {
+  return method === 'GET' && headers === undefined && other === undefined;
 }
 
 /** The raw request, for answers that are streams. */

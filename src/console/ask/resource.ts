@@ -15,6 +15,8 @@ import { type Problem, passesByItself } from './problem.ts';
 const KEPT = 40;
 /** Least time between two requests that changes bring about, ms. */
 const LEAST_GAP_MS = 2_000;
+/** An answer that came early is asked for again after so long, ms. */
+const EARLY_MS = 5_000;
 
 export interface Resource<T> {
   readonly value: T | undefined;
@@ -25,6 +27,14 @@ export interface Resource<T> {
   reload(): void;
 }
 
+interface ResourceState {
+  readonly path: string | null;
+  readonly problem?: Problem;
+  readonly loading: boolean;
+  /** The answer was there before the first drawing: it need not be asked for. */
+  readonly came?: true;
+}
+
 interface Kept {
   readonly value: unknown;
   readonly loadedAt: number;
@@ -32,10 +42,30 @@ interface Kept {
 
 const kept = new Map<string, Kept>();
 
+/** Answers that came before the screen that asks for them, by their paths. */
+const early = new Map<string, Kept>();
+
 // The answers of one caller are not for the next.
 session.subscribe(({ kind }) => {
-  if (kind === 'signed-out') kept.clear();
+  if (kind !== 'signed-out') return;
+  kept.clear();
+  early.clear();
 });
+
+/** Asks for paths before their screen is drawn, so that its first drawing has their answers. */
+export async function askEarly(paths: readonly string[]): Promise<void> {
+  const asked = paths.map(async (path) => {
+    const answer = await askAs<unknown>(path);
+    // What failed is asked again by the screen, which says what is wrong.
+    if (answer.ok) cameEarly(path, answer.value);
+  });
+  await Promise.all(asked);
+}
+
+/** Takes over what came with another answer. */
+export function cameEarly(path: string, value: unknown): void {
+  early.set(path, { value, loadedAt: Date.now() });
+}
 
 /**
  * Asks for `path` (null: for nothing), and again when a change of `topic` is told and the tab is
@@ -48,11 +78,14 @@ export function useResource<T>(
   keptAs = path,
 ): Resource<T> {
   const [, draw] = useState(0);
-  const state = useRef<{ path: string | null; problem?: Problem; loading: boolean }>({
-    path: null,
-    loading: false,
-  });
-  if (state.current.path !== path) state.current = { path, loading: path !== null };
+  const state = useRef<ResourceState>({ path: null, loading: false });
+  const isFirst = state.current.path !== path;
+  if (isFirst) state.current = { path, loading: path !== null };
+  const came = isFirst && path !== null ? takeEarly(path) : undefined;
+  if (came && path !== null) {
+    keep(keptAs ?? path, came.value, came.loadedAt);
+    state.current = { path, loading: false, came: true };
+  }
   const [round, setRound] = useState(0);
   const reload = useCallback(() => setRound((before) => before + 1), []);
 
@@ -76,7 +109,8 @@ export function useResource<T>(
       }
       draw((n) => n + 1);
     };
-    load(0).catch(ignoreAbort);
+    if (state.current.came) state.current = { path, loading: false };
+    else load(0).catch(ignoreAbort);
     return () => {
       abort.abort();
       clearTimeout(timer);
@@ -93,6 +127,12 @@ export function useResource<T>(
     loadedAt: answer?.loadedAt ?? 0,
     reload,
   };
+}
+
+function takeEarly(path: string): Kept | undefined {
+  const came = early.get(path);
+  early.delete(path);
+  return came && Date.now() - came.loadedAt < EARLY_MS ? came : undefined;
 }
 
 /** Changes that come fast are answered by one request, after the least gap. */
@@ -120,9 +160,9 @@ function useReloadOnChange(topic: StreamTopic | undefined, reload: () => void): 
   }, [topic, reload]);
 }
 
-function keep(path: string, value: unknown): void {
+function keep(path: string, value: unknown, loadedAt = Date.now()): void {
   kept.delete(path);
-  kept.set(path, { value, loadedAt: Date.now() });
+  kept.set(path, { value, loadedAt });
   for (const oldest of kept.keys()) {
     if (kept.size <= KEPT) break;
     kept.delete(oldest);

@@ -47,30 +47,42 @@ export function relative(at: number, now: number): string {
   return ms < 0 ? `${text} ago` : `in ${text}`;
 }
 
-const ABSOLUTE = new Intl.DateTimeFormat(undefined, {
-  dateStyle: 'medium',
-  timeStyle: 'long',
-});
-const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' });
-const DAY_AND_CLOCK = new Intl.DateTimeFormat(undefined, {
-  day: 'numeric',
-  month: 'short',
-  hour: '2-digit',
-  minute: '2-digit',
-  hourCycle: 'h23',
-});
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Date, time and zone. */
+/** Date, time and zone, as in `Nov 27, 2026, 15:04:05 UTC+1`. Written without `Intl`, as numbers are. */
 export function absolute(at: number): string {
-  return ABSOLUTE.format(at);
+  const date = new Date(at);
+  return `${dayOf(date)}, ${date.getFullYear()}, ${timeOfDay(at)} ${zoneOf(date)}`;
 }
 
 /** Time of day to the second. */
 export function timeOfDay(at: number): string {
-  return CLOCK.format(at);
+  const date = new Date(at);
+  return `${clockOf(date)}:${two(date.getSeconds())}`;
 }
 
 /** Day and time to the minute. */
 export function dayAndTime(at: number): string {
-  return DAY_AND_CLOCK.format(at);
+  const date = new Date(at);
+  return `${dayOf(date)}, ${clockOf(date)}`;
+}
+
+function dayOf(date: Date): string {
+  return `${MONTHS[date.getMonth()]} ${date.getDate()}`;
+}
+
+function clockOf(date: Date): string {
+  return `${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+function zoneOf(date: Date): string {
+  const ahead = -date.getTimezoneOffset();
+  if (ahead === 0) return 'UTC';
+  const [hours, minutes] = [Math.trunc(Math.abs(ahead) / 60), Math.abs(ahead) % 60];
+  const rest = minutes === 0 ? '' : `:${two(minutes)}`;
+  return `UTC${ahead < 0 ? '−' : '+'}${hours}${rest}`;
+}
+
+function two(part: number): string {
+  return String(part).padStart(2, '0');
 }

@@ -3,11 +3,14 @@
  * differ in lightness and in pattern as well as in colour, each span says what it is when it is
  * pointed at, and each lane says the same to screen readers.
  */
-import { scaleLinear, scaleTime } from 'd3-scale';
 import type { ComponentChildren } from 'preact';
 import { absolute, dayAndTime, duration, timeOfDay } from '../format/duration.ts';
 import { useNarrow } from './narrow.ts';
+import { roundNumbers, roundTimes } from './round-ticks.ts';
 import './time-lanes.css';
+
+/** Shares of the axis in which the name of a tick has no room on both sides. */
+const EDGE = 0.08;
 
 export interface TimeSpan {
   readonly kind: string;
@@ -59,7 +62,7 @@ export function TimeLanes({ label, from, to, lanes, kinds, axis }: TimeLanesProp
               <span
                 key={tick.at}
                 class="lane-tick"
-                data-first={tick.at === from}
+                data-edge={edgeOf((tick.at - from) / (end - from))}
                 style={{ left: at(tick.at) }}
               >
                 {tick.name}
@@ -111,22 +114,27 @@ export function TimeLanes({ label, from, to, lanes, kinds, axis }: TimeLanesProp
   );
 }
 
+/** A name near an end of the axis stands on its inner side, so that it does not leave the axis. */
+function edgeOf(share: number): 'start' | 'end' | undefined {
+  if (share < EDGE) return 'start';
+  return share > 1 - EDGE ? 'end' : undefined;
+}
+
 interface Tick {
   readonly at: number;
   readonly name: string;
 }
 
 function elapsed(from: number, to: number, count: number): Tick[] {
-  return scaleLinear([0, to - from], [0, 1])
-    .ticks(count)
-    .map((ms) => ({ at: from + ms, name: ms === 0 ? '0' : duration(ms).replace('.0 ', ' ') }));
+  return roundNumbers(to - from, count).map((ms) => ({
+    at: from + ms,
+    name: ms === 0 ? '0' : duration(ms).replace('.0 ', ' '),
+  }));
 }
 
 function clock(from: number, to: number, count: number): Tick[] {
   const name = to - from > 36 * 3_600_000 ? dayAndTime : (at: number) => timeOfDay(at).slice(0, 5);
-  return scaleTime([from, to], [0, 1])
-    .ticks(count)
-    .map((date) => ({ at: date.getTime(), name: name(date.getTime()) }));
+  return roundTimes(from, to, count).map((time) => ({ at: time, name: name(time) }));
 }
 
 function titleOf({ kind, from, to }: TimeSpan, kinds: Readonly<Record<string, string>>): string {

@@ -37,26 +37,18 @@ export interface VirtualTableProps<Row> {
 const NEAR_END = 30;
 
 export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
-  const {
-    label,
-    rows,
-    rowKey,
-    rowPx = 40,
-    mostPx = 520,
-
-    onEnd,
-    total = rows.length,
-  } = props;
+  const { label, rows, rowKey, rowPx = 40, mostPx = 520, onEnd, total = rows.length } = props;
   const narrow = useNarrow();
   const columns = props.columns.filter((column) => !(narrow && column.wideOnly));
   const body = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualRows(rows.length, rowPx, body);
+  const heightPx = Math.min(mostPx, rows.length * rowPx);
+  const virtual = useVirtualRows({ count: rows.length, rowPx, heightPx }, body);
+  const shown = rows.slice(virtual.first, virtual.end);
   const tracks = { '--columns': columns.map((column) => column.track).join(' ') };
-  const lastSeen = virtual.rows.at(-1)?.index ?? 0;
 
   useEffect(() => {
-    if (onEnd && lastSeen >= rows.length - NEAR_END) onEnd();
-  }, [onEnd, lastSeen, rows.length]);
+    if (onEnd && virtual.end > rows.length - NEAR_END) onEnd();
+  }, [onEnd, virtual.end, rows.length]);
 
   const move = (event: KeyboardEvent) => {
     const to = targetOf(event, rows.length);
@@ -86,13 +78,12 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
         ref={body}
         // It scrolls, so the keyboard must reach it also where rows have no links.
         tabIndex={0}
-        style={{ height: `${Math.min(mostPx, rows.length * rowPx)}px` }}
+        style={{ height: `${heightPx}px` }}
         onKeyDown={move}
       >
-        <div class="table-space" role="presentation" style={{ height: `${virtual.totalPx}px` }}>
-          {virtual.rows.map(({ index, start }) => {
-            const row = rows[index];
-            if (row === undefined) return null;
+        <div class="table-space" role="presentation" style={{ height: `${rows.length * rowPx}px` }}>
+          {shown.map((row, i) => {
+            const index = virtual.first + i;
             return (
               <div
                 key={rowKey(row)}
@@ -100,7 +91,7 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
                 role="row"
                 aria-rowindex={index + 2}
                 data-index={index}
-                style={{ height: `${rowPx}px`, transform: `translateY(${start}px)` }}
+                style={{ height: `${rowPx}px`, transform: `translateY(${index * rowPx}px)` }}
               >
                 {columns.map(({ id, align, cell }) => (
                   <div key={id} role="cell" data-align={align}>

@@ -10,6 +10,8 @@ import {
 } from '../../protocol/console/session.ts';
 import { type Answer, type Ask, ask } from '../ask/ask.ts';
 import type { Problem } from '../ask/problem.ts';
+import { begunToken, forgetBegun } from '../begin/begun.ts';
+import { sessionPath } from '../begin/first-paths.ts';
 import { heardServerTime } from '../format/clock.ts';
 import { forgetToken, keepToken, takeToken } from './token.ts';
 
@@ -26,6 +28,13 @@ export const session = signal<SessionState>({ kind: 'signed-out', refused: null 
 export const signedIn = computed(() =>
   session.value.kind === 'signed-in' ? session.value.view : null,
 );
+
+/** The tenant of who may look at one only; null for others, and when nobody is signed in. */
+export const onlyTenant = computed(() => {
+  const view = signedIn.value;
+  const [only] = view?.after === undefined && view?.tenants.length === 1 ? view.tenants : [];
+  return only ?? null;
+});
 
 /** Whether the caller may change things: the admin token may, a tenant's key reads only. */
 export const mayChange = computed(() => signedIn.value?.role === 'admin');
@@ -45,8 +54,9 @@ export function currentToken(): string {
 
 /** Begins with the token of the address or of the tab's storage, if there is one. */
 export async function startSession(): Promise<void> {
-  token = takeToken(window);
-  if (token !== null) await openSession();
+  const begun = begunToken();
+  token = begun === undefined ? takeToken(window) : begun;
+  if (token !== null) await openSession(sessionPath(location));
 }
 
 export async function signIn(given: string): Promise<void> {
@@ -58,16 +68,16 @@ export async function signIn(given: string): Promise<void> {
 export function signOut(refused: Problem | null = null): void {
   token = null;
   forgetToken(window);
+  forgetBegun();
   session.value = { kind: 'signed-out', refused };
 }
 
 /** Asks again who is signed in, also after the Worker could not be reached. */
-export async function openSession(): Promise<void> {
+export async function openSession(path = 'session'): Promise<void> {
   if (session.value.kind !== 'signed-in') session.value = { kind: 'signing-in' };
-  const askedAt = Date.now();
-  const answer = await askAs<SessionView>('session');
+  const answer = await askAs<SessionView>(path);
   if (answer.ok) {
-    heardServerTime(answer.value.now, askedAt);
+    heardServerTime(answer.value.now, answer.askedAt);
     session.value = { kind: 'signed-in', view: answer.value };
     return;
   }

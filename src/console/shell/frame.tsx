@@ -10,7 +10,7 @@ import { Icon } from '../parts/icons.tsx';
 import { Notices } from '../parts/notices.tsx';
 import { Banner, Empty } from '../parts/states.tsx';
 import { readPlace, SCREEN_NAMES, SCREENS, type Screen, screenPlace } from '../places/places.ts';
-import { signOut, versionProblem } from '../session/session.ts';
+import { onlyTenant, signOut, versionProblem } from '../session/session.ts';
 import { Boundary } from './boundary.tsx';
 import { DemoTraffic } from './demo-traffic.tsx';
 import { LivePill } from './live-pill.tsx';
@@ -31,10 +31,10 @@ function Framed({ view }: { readonly view: SessionView }) {
   const { path, route } = useLocation();
   const place = readPlace(path);
   const tenant = place?.tenant ?? null;
-  const only = view.tenants.length === 1 && view.after === undefined ? view.tenants[0] : undefined;
+  const only = onlyTenant.value;
 
   useEffect(() => {
-    if (tenant === null && only !== undefined) route(screenPlace(only, 'now'), true);
+    if (tenant === null && only !== null) route(screenPlace(only, 'now'), true);
   }, [tenant, only, route]);
   useEffect(() => (tenant === null ? undefined : follow(tenant)), [tenant]);
   useTitle(place?.screen ?? null, tenant);

@@ -1,8 +1,9 @@
 /** Which screen answers which address; the code of each is loaded when it is first opened. */
 import { Route, Router } from 'preact-iso';
+import { type ScreenPage, screenPageOf } from '../../protocol/console/page-assets.ts';
+import { type LateComponent, late } from '../parts/late.tsx';
 import { Empty } from '../parts/states.tsx';
 import { PATTERNS } from '../places/places.ts';
-import { late } from './late.tsx';
 
 const Now = late(async () => (await import('../screens/now/now-screen.tsx')).NowScreen);
 const Applications = late(
@@ -21,6 +22,23 @@ const WhatIf = late(
 const Settings = late(
   async () => (await import('../screens/settings/settings-screen.tsx')).SettingsScreen,
 );
+
+const OF_PAGE: Readonly<Record<ScreenPage, LateComponent<object>>> = {
+  applications: Applications,
+  application: Application,
+  runs: Runs,
+  run: Run,
+  call: Call,
+  warmth: Warmth,
+  'what-if': WhatIf,
+  settings: Settings,
+};
+
+/** Loads the code of the screen at an address, which the HTML has named to the browser already. */
+export function loadScreen(path: string): Promise<void> {
+  const page = screenPageOf(path);
+  return (page === undefined ? Now : OF_PAGE[page]).ready();
+}
 
 export function Screens() {
   return (

@@ -1,6 +1,7 @@
 /** Goes round the themes: as the system, light, dark. */
 import { Icon, type IconName } from '../parts/icons.tsx';
-import { chooseTheme, THEMES, type Theme, theme } from '../parts/theme.ts';
+import { THEMES, type Theme } from '../parts/stored-theme.ts';
+import { chooseTheme, theme } from '../parts/theme.ts';
 
 const ICONS: Readonly<Record<Theme, IconName>> = { auto: 'auto', light: 'sun', dark: 'moon' };
 

@@ -6,6 +6,7 @@
  * Invariants: adapters that are held, and one that is loaded, are `most` at most, unless the engine
  * itself shows more; one with calls in flight is never unloaded; loads come one after the other.
  */
+import { Multiset } from '../runs/multiset.ts';
 import type { AdapterLoad, LoadOutcome, LoadReport } from './adapter-load.ts';
 
 /** Pause after a load that failed, ms; it doubles with each further one. */
@@ -48,7 +49,7 @@ export class EndpointAdapters {
   most = 1;
   /** The least recently used first. */
   readonly #held = new Map<string, Held>();
-  readonly #inFlight = new Map<string, number>();
+  readonly #inFlight = new Multiset();
   readonly #failures = new Map<string, LoadFailure>();
   #loading: AdapterLoad | undefined;
   /** What the load in progress unloads first, as it was. */
@@ -106,7 +107,7 @@ export class EndpointAdapters {
 
   /** Calls for an adapter that run there. */
   inFlight(adapter: string): number {
-    return this.#inFlight.get(adapter) ?? 0;
+    return this.#inFlight.count(adapter);
   }
 
   /** Why the last load of an adapter failed; undefined where it did not, or is to be tried again. */
@@ -221,7 +222,7 @@ export class EndpointAdapters {
 
   /** A call for the adapter is sent there; `waited`: it waited for the adapter. */
   granted(adapter: string, waited: boolean): void {
-    this.#inFlight.set(adapter, this.inFlight(adapter) + 1);
+    this.#inFlight.add(adapter);
     const held = this.#held.get(adapter);
     if (!held) return;
     this.#held.delete(adapter);
@@ -232,9 +233,7 @@ export class EndpointAdapters {
 
   /** A call for it gives its slot back. */
   released(adapter: string): void {
-    const left = this.inFlight(adapter) - 1;
-    if (left > 0) this.#inFlight.set(adapter, left);
-    else this.#inFlight.delete(adapter);
+    this.#inFlight.remove(adapter);
   }
 
   /** The engine served a call for it, so it is there whoever loaded it. */

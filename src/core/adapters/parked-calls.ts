@@ -2,6 +2,7 @@
  * The calls that wait until their adapter is loaded somewhere. They are out of the backend's queue,
  * so that nobody looks at them meanwhile, and return to it in the order in which they left.
  */
+import { type CallsOfKey, CallTotals } from '../runs/call-totals.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 
 /** The calls that wait for one adapter. */
@@ -14,22 +15,21 @@ interface Parked {
 export class ParkedCalls {
   readonly #parked = new Map<string, Parked>();
   readonly #adapterOf = new Map<LiveCall, string>();
-  readonly #ofKey = new Map<string, { calls: number; bytes: number }>();
-  #bytes = 0;
+  readonly #totals = new CallTotals();
 
   /** Number of calls. */
   get size(): number {
-    return this.#adapterOf.size;
+    return this.#totals.calls;
   }
 
   /** Bytes of their bodies. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#totals.bytes;
   }
 
   /** Calls of an API key, and bytes of their bodies. */
-  ofKey(key: string): { readonly calls: number; readonly bytes: number } {
-    return this.#ofKey.get(key) ?? NOTHING;
+  ofKey(key: string): Readonly<CallsOfKey> {
+    return this.#totals.ofKey(key);
   }
 
   /** The adapters that are waited for, the one that was waited for first before others. */
@@ -62,7 +62,7 @@ export class ParkedCalls {
     parked.calls.add(call);
     this.#adapterOf.set(call, adapter);
     call.placed.parkedAt = now;
-    this.#count(call, 1);
+    this.#totals.count(call, 1);
   }
 
   /** Removes a call; false where it is not here. */
@@ -78,7 +78,7 @@ export class ParkedCalls {
     placed.parkedAt = undefined;
     // Runs of whatever arrival went first meanwhile.
     placed.heldTo = now;
-    this.#count(call, -1);
+    this.#totals.count(call, -1);
     return true;
   }
 
@@ -102,16 +102,4 @@ export class ParkedCalls {
       placed.parkedAt = Math.min(placed.parkedAt ?? now, now);
     }
   }
-
-  #count({ request }: LiveCall, by: 1 | -1): void {
-    const { bodyBytes = 0, keyId = '' } = request;
-    const ofKey = this.#ofKey.get(keyId) ?? { calls: 0, bytes: 0 };
-    ofKey.calls += by;
-    ofKey.bytes += by * bodyBytes;
-    this.#bytes += by * bodyBytes;
-    if (ofKey.calls > 0) this.#ofKey.set(keyId, ofKey);
-    else this.#ofKey.delete(keyId);
-  }
 }
-
-const NOTHING = { calls: 0, bytes: 0 } as const;

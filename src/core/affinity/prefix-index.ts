@@ -38,11 +38,6 @@ export class PrefixIndex {
     return this.#tokens;
   }
 
-  /** Number of fingerprints. */
-  get size(): number {
-    return this.#size;
-  }
-
   /** The endpoint reads a prompt, or has just used it. */
   use(chain: readonly PrefixLink[]): void {
     const last = chain.at(-1);

@@ -3,6 +3,7 @@
  * there alone, since engines do not share what they store. Bounded; the oldest are forgotten, and a
  * restart of the object forgets all.
  */
+import { RecentMap } from '../runs/recent-map.ts';
 
 /** Responses that are remembered of one backend; each takes about 150 bytes. */
 const MAX_REMEMBERED = 10_000;
@@ -10,11 +11,7 @@ const MAX_REMEMBERED = 10_000;
 const LONGEST_ID = 256;
 
 export class StoredResponses {
-  readonly #endpointOf = new Map<string, string>();
-
-  get size(): number {
-    return this.#endpointOf.size;
-  }
+  readonly #endpointOf = new RecentMap<string>(MAX_REMEMBERED);
 
   /** Undefined where nobody knows. */
   endpointOf(response: string | undefined): string | undefined {
@@ -22,11 +19,6 @@ export class StoredResponses {
   }
 
   stored(response: string, endpoint: string): void {
-    if (response.length > LONGEST_ID) return;
-    this.#endpointOf.delete(response);
-    this.#endpointOf.set(response, endpoint);
-    if (this.#endpointOf.size <= MAX_REMEMBERED) return;
-    const [oldest] = this.#endpointOf.keys();
-    if (oldest !== undefined) this.#endpointOf.delete(oldest);
+    if (response.length <= LONGEST_ID) this.#endpointOf.set(response, endpoint);
   }
 }

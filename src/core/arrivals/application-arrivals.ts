@@ -3,8 +3,9 @@
  * runs that begin elsewhere. Runs that begin at a backend are that backend's own arrivals
  * (arrivals.ts).
  */
-import type { ApplicationModel } from '../learning/application-model.ts';
 import type { ApplicationModels } from '../learning/application-models.ts';
+import { MAX_APPLICATIONS } from '../learning/known-runs.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import { GammaRate } from './gamma-rate.ts';
 
 /** Mean time until the runs of an application stop for a while, ms: an event that is rare. */
@@ -14,8 +15,7 @@ const GAPS = 64;
 
 export class ApplicationArrivals {
   readonly #models: ApplicationModels;
-  /** Keyed by model, so that the rate is forgotten together with its application. */
-  readonly #rates = new WeakMap<ApplicationModel, ApplicationRate>();
+  readonly #rates = new RecentMap<ApplicationRate>(MAX_APPLICATIONS);
 
   constructor(models: ApplicationModels) {
     this.#models = models;
@@ -23,19 +23,18 @@ export class ApplicationArrivals {
 
   /** A run of the application has begun; ignored where the application has no model yet. */
   arrived(app: string, now: number): void {
-    const model = this.#models.model(app);
-    if (!model) return;
-    const rate = this.#rates.get(model);
+    if (!this.#models.model(app)) return;
+    const rate = this.#rates.get(app);
     // The first arrival only starts the clock: a rate needs the time between arrivals.
-    if (rate) rate.arrived(now);
-    else this.#rates.set(model, new ApplicationRate(now));
+    rate?.arrived(now);
+    this.#rates.set(app, rate ?? new ApplicationRate(now));
   }
 
   /** Mean number of needs of a backend within `withinMs` by runs that will begin elsewhere. */
   expectedNeeds(backend: string, now: number, withinMs: number): number {
     let expected = 0;
     for (const model of this.#models.all()) {
-      const perMs = this.#rates.get(model)?.perMs(now) ?? 0;
+      const perMs = this.#rates.get(model.app)?.perMs(now) ?? 0;
       if (perMs > 0) expected += model.expectedNeeds(backend, perMs, withinMs);
     }
     return expected;
@@ -43,7 +42,7 @@ export class ApplicationArrivals {
 
   /** Handles a clock that jumps back: observed time is counted from `now` on. */
   clockWentBack(now: number): void {
-    for (const model of this.#models.all()) this.#rates.get(model)?.clockWentBack(now);
+    for (const rate of this.#rates.values()) rate.clockWentBack(now);
   }
 }
 

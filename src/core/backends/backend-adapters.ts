@@ -17,6 +17,8 @@ import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { BackendSpec } from './backend-spec.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { EndpointChoice } from './endpoint-choice.ts';
+import type { EndpointPool } from './endpoint-pool.ts';
 import { LearnedStart, type StartSnapshot } from './learned-start.ts';
 
 /** What an endpoint where an adapter could not be loaded counts for, in times of a load. */
@@ -45,9 +47,8 @@ export interface NextLoad {
 /** The part of a backend that is read here. */
 export interface AdaptersView {
   readonly spec: BackendSpec;
-  readonly endpoints: ReadonlyMap<string, Endpoint>;
-  readonly list: readonly Endpoint[];
-  isKept(id: string): boolean;
+  readonly pool: Pick<EndpointPool, 'byId' | 'list'>;
+  readonly choice: Pick<EndpointChoice, 'isKept'>;
 }
 
 export interface BackendAdaptersSnapshot {
@@ -96,7 +97,7 @@ export class BackendAdapters {
     };
   }
 
-  /** How long before a need a load begins, ms; see Endpoint.leadMs. */
+  /** How long before a need a load begins, ms; see EndpointLearning.leadMs. */
   leadMs(theta: number): number {
     return this.#loads.quantileMs(1 - theta, this.#spec?.loadMs ?? 0);
   }
@@ -152,7 +153,7 @@ export class BackendAdapters {
   /** False where a call has to wait for its adapter at every endpoint that has a slot. */
   mayStart(request: LiveCall['request'], now: number): boolean {
     if (this.sourceOf(request.adapter) === undefined) return true;
-    for (const endpoint of this.#backend.list) {
+    for (const endpoint of this.#backend.pool.list) {
       if (endpoint.isReady(now) && this.canServe({ request }, endpoint, now)) return true;
     }
     return false;
@@ -211,7 +212,8 @@ export class BackendAdapters {
       if (!at.failure(adapter, now)) isHopeless = false;
       if (!at.has(adapter, source) || at.isLeaving(adapter)) continue;
       isHopeless = false;
-      if (endpoint.isReady(now) && !this.#backend.isKept(endpoint.spec.id)) free += endpoint.free;
+      if (endpoint.isReady(now) && !this.#backend.choice.isKept(endpoint.spec.id))
+        free += endpoint.slots.free;
     }
     // Once it is there, the queue decides between its calls and others.
     return isHopeless || this.#arrived.has(adapter) ? Infinity : free;
@@ -230,7 +232,7 @@ export class BackendAdapters {
   }
 
   *#upEndpoints(now: number): Iterable<Endpoint> {
-    for (const endpoint of this.#backend.list) {
+    for (const endpoint of this.#backend.pool.list) {
       if (endpoint.state === 'warm' && endpoint.upSlots(now) > 0) yield endpoint;
     }
   }
@@ -267,7 +269,8 @@ export class BackendAdapters {
       const unload = at.roomFor(adapter, source, (name) => !this.isWanted(name));
       if (!unload) continue;
       const { slots } = endpoint.spec;
-      const score = unload.length + (Number.isFinite(slots) ? endpoint.sequences / slots / 2 : 0);
+      const score =
+        unload.length + (Number.isFinite(slots) ? endpoint.slots.sequences / slots / 2 : 0);
       if (score < bestScore) [best, bestScore] = [{ endpoint, adapter, source, unload }, score];
     }
     return best;
@@ -389,7 +392,7 @@ export class BackendAdapters {
   /** Applies a configuration. */
   configured(): void {
     for (const [id, at] of this.#at) {
-      if (!this.#backend.endpoints.has(id)) this.#at.delete(id);
+      if (!this.#backend.pool.byId.has(id)) this.#at.delete(id);
       else at.configured((adapter) => this.sourceOf(adapter) !== undefined);
     }
   }
@@ -421,7 +424,7 @@ export class BackendAdapters {
   *interrupted(): Iterable<readonly [endpoint: Endpoint, load: AdapterLoad]> {
     for (const [id, at] of this.#at) {
       const load = at.takeInterrupted();
-      const endpoint = this.#backend.endpoints.get(id);
+      const endpoint = this.#backend.pool.byId.get(id);
       if (load && endpoint) yield [endpoint, load];
     }
   }
@@ -445,7 +448,7 @@ export class BackendAdapters {
   restore({ loads, endpoints }: BackendAdaptersSnapshot, now: number): void {
     this.#loads.restore(loads);
     for (const [id, snapshot] of Object.entries(endpoints)) {
-      const endpoint = this.#backend.endpoints.get(id);
+      const endpoint = this.#backend.pool.byId.get(id);
       if (endpoint) this.at(endpoint).restore(snapshot, now);
     }
   }

@@ -51,12 +51,12 @@ export class BackendRoster {
       backend.removed = true;
       this.all.set(name, backend);
     }
-    return backend.endpoints.get(endpoint) ?? backend.addDraining(endpoint, now);
+    return backend.endpoints.get(endpoint) ?? backend.pool.addDraining(endpoint, now);
   }
 
   /** A call has ended: forgets its endpoint and backend if they are removed and have no calls. */
   forgetIfDrained(backend: Backend, endpoint: string): void {
-    backend.forgetIfDrained(endpoint);
+    backend.pool.forgetIfDrained(endpoint);
     if (backend.removed && backend.endpoints.size === 0) this.all.delete(backend.name);
   }
 

@@ -3,10 +3,11 @@
  * because behind one router a large and a small model have speeds of their own. A model that is hardly
  * known is taken to be as fast as the backend. Endpoints and concurrency are in speed-levels.ts.
  */
-import { RecentMap } from '../learning/recent-map.ts';
+
 import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { Speed } from '../runs/demand.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import type { SpeedSnapshot } from './learned-speed.ts';
 import { SpeedLevels, type SpeedLevelsSnapshot, type SpeedSlots } from './speed-levels.ts';
 

@@ -2,7 +2,7 @@
  * Which endpoint of a backend a call takes, or waits for: the one where its prompt is read soonest,
  * because its beginning is in the cache there. A call may be held back for a busy endpoint while the
  * wait expected there is shorter than what it would lose elsewhere. Calls without a prefix, retries,
- * and endpoints that are cold or start slowly are placed as backend.ts does.
+ * and endpoints that are cold or start slowly are placed as endpoint-choice.ts does.
  */
 import { AffinityTotals } from '../affinity/affinity-totals.ts';
 import { EndpointMemory } from '../affinity/endpoint-memory.ts';
@@ -18,6 +18,8 @@ import type { BackendAdapters } from './backend-adapters.ts';
 import type { Affinity, BackendSpec } from './backend-spec.ts';
 import type { BackendSpeed } from './backend-speed.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { EndpointChoice } from './endpoint-choice.ts';
+import type { EndpointPool } from './endpoint-pool.ts';
 
 /**
  * An endpoint for a call, or one that it is held back for until a time, epoch ms; `load`: it waits until
@@ -58,19 +60,11 @@ interface Asked {
 /** The part of a backend by which calls are placed. */
 export interface PlacementView {
   readonly spec: BackendSpec;
-  readonly endpoints: ReadonlyMap<string, Endpoint>;
-  readonly list: readonly Endpoint[];
+  readonly pool: Pick<EndpointPool, 'byId' | 'list'>;
+  readonly choice: Pick<EndpointChoice, 'isKept' | 'pick'>;
   readonly queue: WaitingQueue;
   readonly speed: BackendSpeed;
   readonly adapters: BackendAdapters;
-  /** True where an endpoint is left to a call that needs several of its slots. */
-  isKept(id: string): boolean;
-  pick(
-    now: number,
-    avoid?: ReadonlySet<string>,
-    key?: string,
-    sequences?: number,
-  ): Endpoint | undefined;
 }
 
 export class CallPlacement {
@@ -104,7 +98,7 @@ export class CallPlacement {
    */
   place(call: LiveCall, key: number, mayHold: boolean, now: number): Placed | undefined {
     const sequences = sequencesOf(call.request);
-    const usual = this.#backend.pick(now, call.avoid, call.request.keyId, sequences);
+    const usual = this.#backend.choice.pick(now, call.avoid, call.request.keyId, sequences);
     if (!usual) return undefined;
     const there = this.#whereStored(call, mayHold, now);
     if (there) return there;
@@ -125,10 +119,10 @@ export class CallPlacement {
   /** The endpoint that stored the response which the call continues; undefined where it is not there. */
   #whereStored(call: LiveCall, mayHold: boolean, now: number): Placed | undefined {
     const { continues, keyId } = call.request;
-    const endpoint = this.#backend.endpoints.get(this.#responses.endpointOf(continues) ?? '');
+    const endpoint = this.#backend.pool.byId.get(this.#responses.endpointOf(continues) ?? '');
     if (!endpoint || call.avoid?.has(endpoint.spec.id)) return undefined;
     const { id } = endpoint.spec;
-    if (endpoint.isReady(now, keyId) && !this.#backend.isKept(id)) {
+    if (endpoint.isReady(now, keyId) && !this.#backend.choice.isKept(id)) {
       return this.#granting(call, endpoint, now);
     }
     if (!mayHold || !this.#canBeAwaited(endpoint, keyId, now)) return undefined;
@@ -169,7 +163,7 @@ export class CallPlacement {
   uncachedTokens(call: LiveCall): number | undefined {
     if (this.mode === 'off' || !call.request.prefix) return undefined;
     let most = 0;
-    for (const endpoint of this.#backend.list) {
+    for (const endpoint of this.#backend.pool.list) {
       most = Math.max(most, this.#hit(call, endpoint));
     }
     return call.request.inputTokens - most;
@@ -202,7 +196,7 @@ export class CallPlacement {
   hasReady(chain: readonly PrefixLink[], now: number): boolean {
     if (this.mode === 'off') return false;
     const tokens = chain.at(-1)?.tokens ?? 0;
-    for (const endpoint of this.#backend.endpoints.values()) {
+    for (const endpoint of this.#backend.pool.byId.values()) {
       if (!endpoint.isReady(now)) continue;
       const { number } = this.#memory(endpoint);
       if ((this.#held(chain)[number] ?? 0) >= tokens) return true;
@@ -222,7 +216,7 @@ export class CallPlacement {
   /** A call has ended: its engine may have told how much of the prompt was cached. */
   observe(result: CallResult, call: LiveCall): void {
     const { outcome, inputTokens, cachedTokens, responseId } = result;
-    const isOneOfMany = this.#backend.endpoints.size > 1;
+    const isOneOfMany = this.#backend.pool.byId.size > 1;
     if (isOneOfMany && responseId !== undefined && call.lease) {
       this.#responses.stored(responseId, call.lease.endpoint);
     }
@@ -235,7 +229,7 @@ export class CallPlacement {
   /** Forgets endpoints that are not configured any more. */
   configured(): void {
     for (const [id, memory] of this.#memories) {
-      if (this.#backend.endpoints.has(id)) continue;
+      if (this.#backend.pool.byId.has(id)) continue;
       memory.forget();
       this.#memories.delete(id);
       this.#freeNumbers.push(memory.number);
@@ -266,10 +260,10 @@ export class CallPlacement {
   #soonest(call: LiveCall, usual: Endpoint, readMs: ReadMs, now: number) {
     let best = { endpoint: usual, ms: readMs(usual) };
     let bestMs = best.ms + this.#crowdedMs(usual);
-    for (const endpoint of this.#backend.list) {
+    for (const endpoint of this.#backend.pool.list) {
       if (endpoint === usual || call.avoid?.has(endpoint.spec.id)) continue;
       if (!endpoint.isReady(now, call.request.keyId)) continue;
-      if (this.#backend.isKept(endpoint.spec.id)) continue;
+      if (this.#backend.choice.isKept(endpoint.spec.id)) continue;
       const ms = readMs(endpoint);
       const countedMs = ms + this.#crowdedMs(endpoint);
       if (countedMs < bestMs) [best, bestMs] = [{ endpoint, ms }, countedMs];
@@ -287,7 +281,7 @@ export class CallPlacement {
     let hold: Endpoint | undefined;
     let holdMs = elsewhereMs;
     let lostMs = 0;
-    for (const endpoint of this.#backend.list) {
+    for (const endpoint of this.#backend.pool.list) {
       if (call.avoid?.has(endpoint.spec.id)) continue;
       if (!this.#canBeAwaited(endpoint, call.request.keyId, now)) continue;
       const thereMs = readMs(endpoint);
@@ -301,7 +295,7 @@ export class CallPlacement {
   /** True for an endpoint that is full and trusted; of those, the queue leaves calls where they are. */
   #canBeAwaited(endpoint: Endpoint, keyId: string | undefined, now: number): boolean {
     if (endpoint.state !== 'warm' || endpoint.isPaused) return false;
-    if (endpoint.isOpening || endpoint.inFlight === 0) return false;
+    if (endpoint.slots.isOpening || endpoint.slots.inFlight === 0) return false;
     if (endpoint.upSlots(now) === 0) {
       // It fails: when it is back, it may have been restarted.
       this.#memory(endpoint).forget();
@@ -312,15 +306,15 @@ export class CallPlacement {
   }
 
   /** Expected wait for a slot of a full endpoint behind the calls with a lower key, ms. */
-  #waitMs({ spec, inFlight }: Endpoint, key: number, now: number): number {
+  #waitMs({ spec, slots }: Endpoint, key: number, now: number): number {
     const wanted = this.#backend.queue.heldBefore(spec.id, key) + 1;
-    return freeingMs(restOf(this.#running.get(spec.id) ?? [], now), inFlight, wanted);
+    return freeingMs(restOf(this.#running.get(spec.id) ?? [], now), slots.inFlight, wanted);
   }
 
-  #crowdedMs({ spec, inFlight }: Endpoint): number {
+  #crowdedMs({ spec, slots }: Endpoint): number {
     if (!Number.isFinite(spec.slots)) return 0;
     const fullMs = Math.min(CROWDED_MS, this.#backend.speed.meanServiceMs);
-    return ((inFlight + this.#backend.queue.heldFor(spec.id)) / spec.slots) * fullMs;
+    return ((slots.inFlight + this.#backend.queue.heldFor(spec.id)) / spec.slots) * fullMs;
   }
 
   #memory({ spec, warmSince }: Endpoint): EndpointMemory {

@@ -3,7 +3,7 @@
  * answered at once. For a while a cold answer to a call of that API key then concerns the call alone,
  * so that one caller cannot have a warm endpoint woken again and again.
  */
-import { RecentMap } from '../learning/recent-map.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 
 const MAX_KEYS = 64;
 const FIRST_MS = 30_000;

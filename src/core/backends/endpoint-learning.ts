@@ -5,7 +5,7 @@
  */
 import type { CallResult } from '../runs/call-result.ts';
 import type { ColdStartSpec, EndpointLearningSnapshot } from './endpoint-state.ts';
-import { LearnedIdle } from './learned-idle.ts';
+import { LearnedIdle, MOST_GROWTH } from './learned-idle.ts';
 import { LearnedStart } from './learned-start.ts';
 import { atOnceMs, type Known, type Lesson, StartWatch, type WakeTimes } from './start-watch.ts';
 import { UsualWait } from './usual-wait.ts';
@@ -67,7 +67,10 @@ export class EndpointLearning {
     return this.#start.ms(this.#spec()?.estimateMs ?? 0);
   }
 
-  /** Time that a start takes no longer than with probability 1 - `theta`, ms. */
+  /**
+   * How long before a need a wake begins, ms: so that it is late as often as pays, where a second of
+   * warm time costs `theta` and a second of a wait the rest. A start takes longer with that probability.
+   */
   leadMs(theta: number): number {
     return this.#start.quantileMs(1 - theta, this.#spec()?.estimateMs ?? 0);
   }
@@ -98,6 +101,23 @@ export class EndpointLearning {
       Math.max(LEAST_PATIENCE_MS, ms),
       Math.max(LONGEST_PATIENCE_MS, 2 * coldStartMs),
     );
+  }
+
+  /** The same of the last wake, if that is not over, or of the next. */
+  get wakePatienceMs(): number {
+    const { start } = this.watch;
+    return start && start.endedAt === undefined ? start.patienceMs : this.patienceMs;
+  }
+
+  /** Until when the answer of the last wake is awaited, epoch ms; -Infinity where none is. */
+  get awaitedUntil(): number {
+    const { start } = this.watch;
+    return start && start.endedAt === undefined ? start.at + start.patienceMs : -Infinity;
+  }
+
+  /** Longest time that a wake ahead of need can keep the endpoint up without calls, ms. */
+  get longestPingMs(): number {
+    return this.patienceMs + MOST_GROWTH * this.idleTimeoutMs;
   }
 
   /** Undefined where the endpoint never goes cold. */

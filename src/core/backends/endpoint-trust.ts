@@ -4,7 +4,7 @@
  * can choose what its calls are answered (a tool's path, a prompt that a filter rejects), so one key's
  * failures close the endpoint for that key only, and one call's refusal delays that call only.
  */
-import { RecentMap } from '../learning/recent-map.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 
 /** Keys that are remembered for one endpoint; the one without news for the longest is forgotten. */

@@ -11,17 +11,17 @@ const HOLD_PERIOD_MS = 5_000;
 
 /** True where an endpoint can be told to go cold and has been idle for long enough. */
 export function mayRelease(endpoint: Endpoint, now: number): boolean {
-  if (!endpoint.spec.coldStart?.releasable || now < endpoint.releasePausedUntil) return false;
+  if (!endpoint.spec.coldStart?.releasable || now < endpoint.release.notBefore) return false;
   return now >= Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
 }
 
 /** When to check an idle warm endpoint next, epoch ms; Infinity for never. */
 export function nextCheckAt(endpoint: Endpoint, now: number): number {
   const keepAt = keepWarmAt(endpoint);
-  const isIdle = endpoint.state === 'warm' && endpoint.inFlight === 0 && !endpoint.isPaused;
+  const isIdle = endpoint.state === 'warm' && endpoint.slots.inFlight === 0 && !endpoint.isPaused;
   if (!endpoint.spec.coldStart?.releasable || !isIdle) return keepAt;
   const idleAt = Math.max(endpoint.lastServedAt, endpoint.warmSince) + RELEASE_AFTER_MS;
-  const releaseAt = Math.max(idleAt, endpoint.releasePausedUntil);
+  const releaseAt = Math.max(idleAt, endpoint.release.notBefore);
   return Math.min(keepAt, releaseAt > now ? releaseAt : now + HOLD_PERIOD_MS);
 }
 
@@ -30,7 +30,11 @@ export function nextCheckAt(endpoint: Endpoint, now: number): number {
  * the last ping is answered: one that is not may have found it cold, and goes on asking.
  */
 export function keepWarmAt(endpoint: Endpoint): number {
-  const isIdle = endpoint.state === 'warm' && endpoint.inFlight === 0 && !endpoint.isReading;
+  const isIdle =
+    endpoint.state === 'warm' && endpoint.slots.inFlight === 0 && !endpoint.slots.isReading;
   if (!isIdle || endpoint.isPaused) return Infinity;
-  return Math.max(endpoint.lastActiveAt + endpoint.pingAfterMs, endpoint.awaitedUntil);
+  return Math.max(
+    endpoint.lastActiveAt + endpoint.learning.pingAfterMs,
+    endpoint.learning.awaitedUntil,
+  );
 }

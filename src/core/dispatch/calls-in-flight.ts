@@ -11,9 +11,8 @@
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
-import type { NextCall } from '../order/waiting-queue.ts';
+import type { NextCall, QueueState } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
-import type { ExpectedService } from '../runs/call-place.ts';
 import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
@@ -37,8 +36,6 @@ export interface CallsContext {
   readonly ranking: Ranking;
   readonly prewarmer: Prewarmer;
   readonly speeds: Speeds;
-  /** What is expected of a call's service on an endpoint. */
-  expected(call: LiveCall, backend: Backend, endpoint: Endpoint): ExpectedService;
 }
 
 type Caller = Parameters<Endpoint['observe']>[3];
@@ -93,7 +90,7 @@ export class CallsInFlight {
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
     const endpoint = this.#context.roster.holder(request.backend, lease.endpoint, now);
-    endpoint.holds(sequencesOf(request));
+    endpoint.slots.take(sequencesOf(request));
     call.slots = slotsOf(call, endpoint);
     const backend = this.#backends.get(request.backend);
     backend?.granted(call, endpoint, now);
@@ -121,7 +118,7 @@ export class CallsInFlight {
     const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
     if (retry && backend) return this.#waitAgain(call, backend, now, retry.pauseMs);
     // The slot is already free, but this call still counts for the concurrency at its end.
-    const loadAtEnd = (endpoint?.concurrency ?? 0) + call.slots;
+    const loadAtEnd = (endpoint?.slots.concurrency ?? 0) + call.slots;
     backend?.observe(result, call, id, (call.concurrency + loadAtEnd) / 2);
     const record = recordOf(call.request, result);
     if (backend && record) {
@@ -141,10 +138,10 @@ export class CallsInFlight {
     now: number,
   ): AfterRefusal | undefined {
     const { backend } = call.request;
-    const { usableSlots } = endpoint;
+    const { usable } = endpoint.slots;
     const after = endpoint.observe(seenBy(call, result), grantedAt, now, caller);
-    this.effects.push(...slotEffects(backend, endpoint, usableSlots));
-    if (result.outcome === 'ok' && endpoint.isLoadDue(now)) {
+    this.effects.push(...slotEffects(backend, endpoint, usable));
+    if (result.outcome === 'ok' && endpoint.slots.isLoadDue(now)) {
       this.effects.push({ type: 'ask-load', backend, endpoint: id });
     }
     return after;
@@ -188,22 +185,22 @@ export class CallsInFlight {
     const left: LiveCall[] = [];
     backend.endPauses(now);
     for (const call of backend.adapters.review(now)) backend.enqueue(call, now);
-    backend.beginRound(now);
+    backend.choice.beginRound(now);
     const wide = new WideCalls();
     const { heldBack } = backend;
     for (let call = heldBack.expired(now); call; call = heldBack.expired(now)) {
       backend.unhold(call, now);
     }
     this.#grantFree(backend, left, wide, now);
-    if (heldBack.size > 0 && backend.hasFree(now)) {
+    if (heldBack.size > 0 && backend.choice.hasFree(now)) {
       // No other call wants the slots that are free: those that are held back are placed anew.
       for (const call of backend.queue.heldCalls()) backend.unhold(call, now);
       this.#grantFree(backend, left, wide, now);
     }
-    if (heldBack.size > 0) heldBack.slotIsFree(backend.hasFree(now), now);
+    if (heldBack.size > 0) heldBack.slotIsFree(backend.choice.hasFree(now), now);
     for (const call of left) backend.queue.add(call);
     wide.putBack(backend.queue);
-    backend.endRound();
+    backend.choice.endRound((key, slotMs) => backend.shares.charge(key, slotMs));
     this.#context.prewarmer.loads.forWaiting(backend, now, this.effects);
     if (backend.spec.failover) this.#refuseWhereDown(backend, now);
     return left.length > 0;
@@ -213,10 +210,10 @@ export class CallsInFlight {
   #grantFree(backend: Backend, left: LiveCall[], wide: WideCalls, now: number): void {
     while (backend.queue.size > 0) {
       const { slots, urgentRunning } = backend;
-      const isOpen = (endpoint: string) => backend.isOpen(endpoint, now);
-      const may = mayTake(backend, isOpen, now);
-      const isFull = !backend.hasRoom;
-      const next = backend.queue.take({ now, slots, urgentRunning, mayTake: may, isOpen, isFull });
+      const isOpen = (endpoint: string) => backend.choice.isOpen(endpoint, now);
+      const turns = turnsOf(backend, isOpen, now);
+      const isFull = !backend.choice.hasRoom;
+      const next = backend.queue.take({ now, slots, urgentRunning, ...turns, isOpen, isFull });
       if (!next) return;
       if (!wide.letsPass(next)) return backend.queue.addBack(next);
       const { call } = next;
@@ -238,7 +235,7 @@ export class CallsInFlight {
     if (placed?.type === 'load') return backend.adapters.park(call, now);
     const best = placed?.endpoint;
     const isAvoided = best && call.avoid?.has(best.spec.id);
-    const hasOther = isAvoided && backend.hasOtherEndpoint(call.avoid ?? NONE, now, keyOf(call));
+    const hasOther = isAvoided && backend.choice.hasOther(call.avoid ?? NONE, now, keyOf(call));
     if (!best || hasOther) left.push(call);
     else this.#grant(next, backend, best, now);
   }
@@ -247,17 +244,18 @@ export class CallsInFlight {
   #isTooWide(next: NextCall, backend: Backend, wide: WideCalls, now: number): boolean {
     const { call, key, promisedKey } = next;
     const sequences = sequencesOf(call.request);
-    if (sequences === 1 || backend.pick(now, call.avoid, keyOf(call), sequences)) return false;
-    const narrow = backend.pick(now, call.avoid, keyOf(call));
+    if (sequences === 1 || backend.choice.pick(now, call.avoid, keyOf(call), sequences))
+      return false;
+    const narrow = backend.choice.pick(now, call.avoid, keyOf(call));
     if (!narrow || call.avoid?.has(narrow.spec.id)) return false;
-    backend.keepFor(call, now);
+    backend.choice.keepFor(call, now);
     wide.hold(next, this.#context.ranking.queueRank(call.run, key, promisedKey).boundMs);
     return true;
   }
 
   /** Where the backend is down for a key, its calls go to the fallback. */
   #refuseWhereDown(backend: Backend, now: number): void {
-    const keys = [...backend.queue.keys].filter((key) => backend.isDown(now, key));
+    const keys = [...backend.queue.keys].filter((key) => backend.choice.isDown(now, key));
     if (keys.length === 0) return;
     for (const call of [...backend.queue.calls()]) {
       if (!keys.includes(keyOf(call))) continue;
@@ -272,10 +270,9 @@ export class CallsInFlight {
     if (this.#calls.get(call.request.callId) !== call) return;
     const backend = this.#backends.get(call.request.backend);
     backend?.dequeue(call, now);
-    const isComing = backend && !backend.isWarm && !backend.isPaused;
-    const waitEndCode = isComing ? 'backend_warming' : 'queue_timeout';
+    const waitEndCode = backend?.pool.isComing ? 'backend_warming' : 'queue_timeout';
     const code = call.lostAt <= now ? 'deadline_unmeetable' : waitEndCode;
-    this.refuse(call, code, backend?.lastWaitMs(now) ?? 0, now);
+    this.refuse(call, code, backend?.waits.lastMs(now) ?? 0, now);
   }
 
   /** Refuses a call; the caller must have removed it from its queue. */
@@ -308,8 +305,7 @@ export class CallsInFlight {
     backend.enqueue(call, now, now + pauseMs);
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
-    if (!backend.isWarm && !backend.isPaused)
-      call.coldSince = call.attempts === 0 ? arrivedAt : now;
+    if (backend.pool.isComing) call.coldSince = call.attempts === 0 ? arrivedAt : now;
     this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
     this.#context.prewarmer.scheduleCheck(now);
   }
@@ -323,7 +319,7 @@ export class CallsInFlight {
     const { ranking, prewarmer } = this.#context;
     endpoint.granted(now, keyOf(call), sequencesOf(call.request));
     call.slots = slotsOf(call, endpoint);
-    call.placed.expected = this.#context.expected(call, backend, endpoint);
+    call.placed.expected = ranking.expectedService(call, backend, endpoint);
     backend.granted(call, endpoint, now);
     backend.shares.granted(keyOf(call), now, call.slots);
     call.urgent = urgent;
@@ -336,7 +332,7 @@ export class CallsInFlight {
     const id = endpoint.spec.id;
     const lease: Lease = { endpoint: id, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
     call.lease = lease;
-    call.concurrency = endpoint.concurrency;
+    call.concurrency = endpoint.slots.concurrency;
     if (call.visit.servingSince === undefined) call.run.serve(call, now);
     this.#timers.setLease(call, lease);
     ranking.served(call, backend, {
@@ -413,19 +409,26 @@ function slotsOf({ request }: LiveCall, { spec }: Endpoint): number {
 }
 
 /** Which keys may take a free slot: those that some endpoint accepts, within their fair share. */
-function mayTake(
+function turnsOf(
   backend: Backend,
   isOpen: (endpoint: string) => boolean,
   now: number,
-): (key: string) => boolean {
-  const isShared = backend.shares.isShared(now, backend.barredKeys(now));
-  const slots = isShared ? backend.upSlots(now) : Infinity;
+): Pick<QueueState, 'mayTake' | 'turns'> {
+  const { shares } = backend;
+  const isShared = shares.isShared(now, backend.choice.barredKeys(now));
+  const slots = isShared ? backend.pool.upSlots(now) : Infinity;
   const accepts = (key: string) =>
-    backend.queue.wantsSlot(key, isOpen) && backend.pick(now, undefined, key) !== undefined;
-  return (key) => {
-    if (!accepts(key)) return false;
-    if (slots === Infinity) return true;
-    const free = () => backend.freeSlots(now, key);
-    return backend.shares.mayTake(key, now, { slots, free, accepts });
+    backend.queue.wantsSlot(key, isOpen) && backend.choice.pick(now, undefined, key) !== undefined;
+  if (slots === Infinity) return { mayTake: accepts };
+  return {
+    mayTake: (key) => {
+      if (!accepts(key)) return false;
+      const free = () => backend.freeSlots(now, key);
+      return shares.mayTake(key, now, { slots, free, accepts });
+    },
+    turns: {
+      mostUsedMs: () => shares.mostUsedMs(now, accepts),
+      usedMs: (key) => shares.usedMs(key, now),
+    },
   };
 }

@@ -11,8 +11,9 @@
  * A call that fits no run begins one, with a name of its own where that of the conversation is taken.
  * In doubt a conversation is split rather than two are merged (docs/decisions.md).
  */
-import { FairRecentMap } from '../learning/fair-recent-map.ts';
+
 import type { CallRequest } from '../runs/call-request.ts';
+import { FairRecentMap } from '../runs/fair-recent-map.ts';
 import type { LiveRun } from '../runs/live-run.ts';
 import type { SubAgents } from './sub-agents.ts';
 

@@ -6,6 +6,7 @@
 
 import type { EndpointState } from '../backends/endpoint-state.ts';
 import type { EngineLoad } from '../backends/engine-slots.ts';
+import type { StoredRun } from '../learning/application-models.ts';
 import type { AdapterEffect } from '../prewarm/adapter-events.ts';
 import type { PrefixEffect } from '../prewarm/prefix-events.ts';
 import type { PrewarmEffect, PrewarmEvent } from '../prewarm/prewarm-events.ts';
@@ -51,9 +52,20 @@ export type DispatchEvent =
       readonly endpoint: string;
       readonly load?: EngineLoad;
     }
+  | RunsRead
   | PrewarmEvent
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
   | { readonly type: 'tick' };
+
+/**
+ * Finished runs that were stored before a restart, in the order in which they ended: some of the
+ * newest, which come first, then all from the oldest on. `last` ends the reading.
+ */
+export interface RunsRead {
+  readonly type: 'runs-read';
+  readonly part: 'newest' | 'next' | 'last';
+  readonly runs: readonly StoredRun[];
+}
 
 /** Why a call gets no slot: refused at its submission or while it waits. */
 export type RefusalCode =

@@ -11,7 +11,6 @@
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
-import type { Endpoint } from '../backends/endpoint.ts';
 import { ApplicationModels } from '../learning/application-models.ts';
 import type { Random } from '../learning/random.ts';
 import type { Policy } from '../order/policy.ts';
@@ -19,16 +18,15 @@ import type { PrewarmAccounts } from '../prewarm/prewarm-accounts.ts';
 import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
-import type { ExpectedService } from '../runs/call-place.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
-import type { RecordedRun } from '../runs/recorded-run.ts';
+import type { IsLike } from '../waits/scene-builder.ts';
 import { WaitForecasts } from '../waits/wait-forecasts.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
-import type { DispatchEvent, Effect, RefusalCode } from './dispatch-events.ts';
+import type { DispatchEvent, Effect, RefusalCode, RunsRead } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { grantEffect } from './grant-effect.ts';
 import { type QueuePlace, queuePlace, untoldPlace } from './queue-place.ts';
@@ -36,12 +34,6 @@ import { type QueueRank, withHold } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
 import { slotEffects } from './slots-limited.ts';
-
-/** A finished run as it is stored; `finishedAt` in epoch ms. */
-export interface StoredRun {
-  readonly record: RecordedRun;
-  readonly finishedAt: number;
-}
 
 /** Finished runs up to which each further one may change its application's model much. */
 const NEW_APPLICATION_RUNS = 8;
@@ -54,13 +46,16 @@ export interface DispatcherOptions {
   readonly policy?: Policy;
   /** Replaces the rule of the configured theta, for comparisons. */
   readonly prewarmRule?: PrewarmRule;
+  /** Leaves finished runs out of what told waits are drawn from, for measurements. */
+  readonly isLike?: IsLike;
 }
 
 export class Dispatcher {
   readonly backends: ReadonlyMap<string, Backend>;
   readonly appArrivals: ApplicationArrivals;
   readonly register: RunRegister;
-  readonly #models: ApplicationModels;
+  /** What was learned of the applications. */
+  readonly models: ApplicationModels;
   readonly #roster: BackendRoster;
   readonly #calls: CallsInFlight;
   readonly #prewarmer: Prewarmer;
@@ -68,8 +63,8 @@ export class Dispatcher {
   readonly #waits: WaitForecasts;
   #config: DispatcherConfig;
   #effects: Effect[] = [];
-  /** Stored runs that are not learned yet. */
-  #unlearned: Iterable<StoredRun> | undefined;
+  /** The part of the stored runs that was read last. */
+  #lastRead: RunsRead['part'] | undefined;
   /** The time of the last step, epoch ms. */
   #now: number;
 
@@ -77,7 +72,7 @@ export class Dispatcher {
     this.#config = config;
     this.#now = now;
     const models = new ApplicationModels(options.random);
-    this.#models = models;
+    this.models = models;
     this.appArrivals = new ApplicationArrivals(models);
     this.register = new RunRegister(models, this.speeds);
     this.#roster = new BackendRoster(() => this.#ranking.newQueue());
@@ -89,6 +84,7 @@ export class Dispatcher {
       models,
       speeds,
       idleRuns: register.recentlyIdle,
+      isLike: options.isLike,
       weightOf: (run, call) => this.#ranking.weightOf(run, call),
       keyAfter: (key, workMs, arrivedAt, weight) =>
         this.#ranking.keyAfter(key, workMs, arrivedAt, weight),
@@ -97,8 +93,7 @@ export class Dispatcher {
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, ranking, prewarmer] = [this.#roster, this.#ranking, this.#prewarmer];
-    const expected = this.#expectedService;
-    const context = { roster, register, ranking, prewarmer, speeds, expected };
+    const context = { roster, register, ranking, prewarmer, speeds };
     this.#calls = new CallsInFlight(context, config.leaseMs);
     this.#configure(config, now);
   }
@@ -117,7 +112,6 @@ export class Dispatcher {
     if (now < this.#now) this.#clockWentBack(now);
     this.#now = now;
     this.accounts.elapse(now);
-    if (this.#unlearned && this.#needsLearned(events, now)) this.#learnStored();
     for (const event of events) this.#apply(event, now);
     const overdue = this.#elapse(now);
     this.#rerankNewApplications(effects);
@@ -126,31 +120,34 @@ export class Dispatcher {
       this.#prewarmer.wakes.resume(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
       if (backend.waiting > 0) {
-        this.#learnStored();
         const expectedMs = (call: LiveCall) => this.#expectedMs(call, backend);
         this.#prewarmer.wakes.wakeForDemand(backend, needsOther, expectedMs, now, effects);
       }
-      if (!this.#unlearned) this.#prewarmer.releaseIdle(backend, now, effects);
+      if (!this.isReading) this.#prewarmer.checks.releaseIdle(backend, now, effects);
     }
     // After the grants: a call that gets a slot in this very step is served although it is overdue.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
-    if (!this.#unlearned) this.#prewarmer.check(now, effects);
+    if (!this.isReading) this.#prewarmer.check(now, effects);
     return effects;
   }
 
   /** When `step` must be called even if no event comes, epoch ms; Infinity for never. */
   dueAt(now: number): number {
-    if (this.#unlearned) return now;
+    // Each part that is read is a step, and only what was learned tells when the rest is due.
+    if (this.isReading) return this.#calls.dueAt;
     let due = Math.min(this.#calls.dueAt, this.register.dueAt, this.#prewarmer.dueAt);
     due = Math.min(due, this.#prewarmer.reads.dueAt(now));
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
   }
 
-  /** What was learned of the applications. */
-  get models(): ApplicationModels {
-    this.#learnStored();
-    return this.#models;
+  /**
+   * True until the runs that were stored before a restart are read (`runs-read`). Until then calls are
+   * admitted, granted and ended as ever, but no run ends by its silence, nothing is woken by forecast
+   * and nothing is released.
+   */
+  get isReading(): boolean {
+    return this.models.isReading;
   }
 
   /** Costs and benefits of prewarming. */
@@ -165,14 +162,14 @@ export class Dispatcher {
 
   /** The prewarming decision for each backend at this time, and its reasons. */
   prewarmOutlook(now: number): BackendOutlook[] {
-    return this.#prewarmer.outlook(now);
+    return this.#prewarmer.checks.outlook(now);
   }
 
   /**
    * P(a call needs the backend within `withinMs`), for a backend without waiting or running calls.
    */
   needProbability(backend: string, withinMs: number, now: number): number | undefined {
-    return this.#prewarmer.needProbability(backend, withinMs, now);
+    return this.#prewarmer.checks.needProbability(backend, withinMs, now);
   }
 
   call(callId: string): LiveCall | undefined {
@@ -211,20 +208,20 @@ export class Dispatcher {
   /** The wait by draws of how the queue may go on; undefined where its order is not foreseen so. */
   #forecastMs(call: LiveCall, backend: Backend, now: number): number | undefined {
     const isForeseen = this.#ranking.hasForeseenKeys && !backend.shares.isDivided;
-    if (!isForeseen || !backend.isWarm || call.placed.parkedAt !== undefined) return undefined;
+    if (!isForeseen || !backend.pool.isWarm || call.placed.parkedAt !== undefined) return undefined;
     return this.#waits.waitMs(call, backend, now);
   }
 
   /**
-   * Restores the stored runs and leases; must be called before anything is submitted. The finished
-   * runs, the oldest first, are learned right after the first call, if that needs nothing of them.
+   * Restores the stored runs in flight and leases; must be called before anything is submitted.
+   * `hasUnread`: finished runs are stored as well, and come as `runs-read`.
    */
   restore(
     runs: Iterable<LiveRun>,
     leases: Iterable<{ request: CallRequest; lease: Lease }>,
-    finished: Iterable<StoredRun> = [],
+    hasUnread = false,
   ): void {
-    this.#unlearned = finished;
+    if (hasUnread) this.models.beginReading(this.backends.keys(), this.speeds);
     for (const run of runs) this.register.restore(run);
     for (const { request, lease } of leases) this.#calls.restore(request, lease, this.#now);
     // Stored times may lie ahead of this machine's clock.
@@ -232,70 +229,52 @@ export class Dispatcher {
     this.#prewarmer.scheduleCheck(this.#now);
   }
 
-  /**
-   * False for a call that may get a slot at once: only where it has to wait, or has a deadline, does
-   * anything depend on what was learned.
-   */
-  #needsLearned(events: readonly DispatchEvent[], now: number): boolean {
-    const [event, ...more] = events;
-    if (event?.type !== 'submitted' || more.length > 0) return true;
-    const isDue = Math.min(this.#calls.dueAt, this.register.dueAt) <= now;
-    return isDue || event.call.deadlineAt !== undefined;
-  }
-
-  /** Learns the stored runs. Until then no call has waited, and nothing was woken or released. */
-  #learnStored(): void {
-    const stored = this.#unlearned;
-    if (!stored) return;
-    this.#unlearned = undefined;
-    for (const { record, finishedAt } of stored) {
-      this.#models.learn(record, finishedAt, this.speeds);
-    }
-    for (const { queue } of this.backends.values()) {
-      for (const { run } of queue.calls()) queue.rekey(run);
-    }
+  #runsRead({ runs, part }: RunsRead): void {
+    const { models } = this;
+    if (!this.isReading) return;
+    const before = this.#lastRead;
+    this.#lastRead = part;
+    if (part === 'newest') return models.readNewest(runs);
+    const isKnown = new Set([...models.all()].map(({ app }) => app));
+    // Once, when the newest are all read: to rank each waiting run takes longer than to read some more.
+    if (before === 'newest') this.#lowerApps(isKnown);
+    models.read(runs);
+    if (part === 'next') return;
+    const hardlyKnown = this.#hardlyKnown(isKnown);
+    models.endReading();
+    this.register.learned();
+    for (const { app } of models.all()) if (!isKnown.has(app)) hardlyKnown.add(app);
+    this.#lowerApps(hardlyKnown);
   }
 
   /** Expected service time of a running call, ms; Infinity where nothing is known of its kind. */
   #expectedMs({ request, run }: LiveCall, backend: Backend): number {
     const { speed } = backend;
-    const graph = this.#models.model(run.app)?.graph;
+    const graph = this.models.model(run.app)?.graph;
     const ofUnit = graph?.callDemand(request.unit, backend.name);
     if (ofUnit) return workMs(ofUnit, speed.valueOf(request.model));
     return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
   }
 
-  readonly #expectedService = (
-    call: LiveCall,
-    backend: Backend,
-    endpoint: Endpoint,
-  ): ExpectedService => {
-    const { placement, speed } = backend;
-    // Before stored runs are learned, the backend's mean: a call that is held back learns them.
-    const demand = this.#models
-      .model(call.run.app)
-      ?.graph.callDemand(call.request.unit, backend.name);
-    const hitTokens = placement.hitTokens(call, endpoint);
-    return {
-      hitTokens,
-      readMs: placement.readMs(endpoint, call.request.inputTokens - (hitTokens ?? 0)),
-      outputMs: demand ? demand.output * speed.value.outputMs : speed.meanServiceMs,
-    };
-  };
-
   /**
    * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run
-   * changes its model much; otherwise newer runs with better-informed ranks overtake them. A
-   * re-rank only lowers a key: the overtaking bound that the client was told must hold.
+   * changes its model much; otherwise newer runs with better-informed ranks overtake them.
    */
   #rerankNewApplications(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.type !== 'run-finished' || !effect.learned || !effect.record) continue;
-      const { app } = effect.record;
-      const runs = this.#models.model(app)?.graph.runs ?? 0;
-      if (runs > NEW_APPLICATION_RUNS) continue;
-      for (const backend of this.backends.values()) backend.queue.lowerApp(app);
+      this.#lowerApps(this.#hardlyKnown([effect.record.app]));
     }
+  }
+
+  #hardlyKnown(apps: Iterable<string>): Set<string> {
+    const runsOf = (app: string) => this.models.model(app)?.graph.runs ?? 0;
+    return new Set([...apps].filter((app) => runsOf(app) <= NEW_APPLICATION_RUNS));
+  }
+
+  /** A re-rank only lowers a key: the overtaking bound that the client was told must hold. */
+  #lowerApps(apps: ReadonlySet<string>): void {
+    for (const { queue } of this.backends.values()) for (const app of apps) queue.lowerApp(app);
   }
 
   /**
@@ -332,6 +311,8 @@ export class Dispatcher {
         return this.#loadTold(event, now);
       case 'configured':
         return this.#configure(event.config, now);
+      case 'runs-read':
+        return this.#runsRead(event);
       case 'wake-answered':
       case 'release-answered':
       case 'adapter-answered':
@@ -360,9 +341,9 @@ export class Dispatcher {
   #loadTold(event: Extract<DispatchEvent, { type: 'load-told' }>, now: number): void {
     const endpoint = this.backends.get(event.backend)?.endpoints.get(event.endpoint);
     if (!endpoint) return;
-    const { usableSlots } = endpoint;
-    endpoint.loadTold(event.load, now);
-    this.#effects.push(...slotEffects(event.backend, endpoint, usableSlots));
+    const { usable } = endpoint.slots;
+    endpoint.slots.loadTold(event.load, now);
+    this.#effects.push(...slotEffects(event.backend, endpoint, usable));
   }
 
   #submit(submitted: CallRequest, now: number): void {
@@ -385,15 +366,15 @@ export class Dispatcher {
     const backend = this.backends.get(submitted.backend);
     if (!backend || backend.removed) return this.#refuse(submitted, 'backend_removed', 0);
     const request = withAdapter(submitted, backend);
-    if (backend.spec.failover && backend.isDown(now, request.keyId)) {
+    if (backend.spec.failover && backend.choice.isDown(now, request.keyId)) {
       return this.#refuse(request, 'backend_down', 1_000);
     }
     const startsAtOnce = backend.startsAtOnce(request, now);
     if (!startsAtOnce && backend.isFullFor(request)) {
-      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now));
+      return this.#refuse(request, 'queue_full', backend.waits.lastMs(now));
     }
     if (!startsAtOnce && backend.isFullForKey(request)) {
-      return this.#refuse(request, 'queue_full', backend.lastWaitMs(now), 'key');
+      return this.#refuse(request, 'queue_full', backend.waits.lastMs(now), 'key');
     }
     const run = this.register.find(request);
     if (!this.register.hasRoom(run, request.keyId)) {
@@ -410,7 +391,7 @@ export class Dispatcher {
   /** Applies what is due by time alone; returns the calls whose longest wait is over. */
   #elapse(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
-      for (const endpoint of backend.list) {
+      for (const endpoint of backend.pool.list) {
         const before = endpoint.state;
         endpoint.elapse(now);
         if (endpoint.state !== before) {
@@ -419,6 +400,8 @@ export class Dispatcher {
       }
     }
     const overdue = this.#calls.expire(now);
+    // How long a run may be silent is yet to be read.
+    if (this.isReading) return overdue;
     for (const effect of this.register.endSilentRuns(now)) this.#emit(effect);
     return overdue;
   }

@@ -4,8 +4,9 @@
  * so nothing could join it: once an answer of a unit was passed on, later runs that begin with that
  * unit stay open for a silence.
  */
-import { FairRecentMap } from '../learning/fair-recent-map.ts';
+
 import type { CallRequest } from '../runs/call-request.ts';
+import { FairRecentMap } from '../runs/fair-recent-map.ts';
 import type { LiveRun } from '../runs/live-run.ts';
 
 /** Most texts and units that are remembered, of all API keys together. */

@@ -44,11 +44,11 @@ export function untoldPlace(
   const { items, calls, workMs } = ahead;
   if (forecastMs !== undefined) {
     const told = { at: now, callsAhead: calls, explainedMs: forecastMs, isForecast: true };
-    const waitMs = forecastMs * backend.forecastCorrection.of(calls);
+    const waitMs = forecastMs * backend.waits.forecastCorrection.of(calls);
     return { position: items + 1, waitMs, told };
   }
-  const explainedMs = backend.explainedWaitMs(calls, workMs, now);
-  const waitMs = backend.startMs(now) + explainedMs * backend.waitCorrection.of(calls);
+  const explainedMs = backend.waits.explainedMs(calls, workMs, now);
+  const waitMs = backend.pool.startMs(now) + explainedMs * backend.waits.correction.of(calls);
   const told = { at: now, callsAhead: calls, explainedMs };
   return { position: items + 1, waitMs, told };
 }

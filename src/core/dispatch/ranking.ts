@@ -4,11 +4,13 @@
  * order/policy.ts; what clients are told of a key is in queue-rank.ts.
  */
 import type { Backend } from '../backends/backend.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
 import type { ApplicationModels } from '../learning/application-models.ts';
 import { DeadlineQueue, type TimingOf } from '../order/deadline-queue.ts';
 import { POLICIES } from '../order/policies/registry.ts';
 import { type Policy, queryOf, type RankInputs } from '../order/policy.ts';
 import { WaitingQueue, type WorkOf } from '../order/waiting-queue.ts';
+import type { ExpectedService } from '../runs/call-place.ts';
 import { type Demand, type Speeds, workMs } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { type DispatcherConfig, weightOf } from './dispatcher-config.ts';
@@ -112,6 +114,19 @@ export class Ranking {
     );
     const input = placement.uncachedTokens(call) ?? request.inputTokens;
     return workMs({ input, output }, speed.valueOf(request.model));
+  }
+
+  /** What is expected of a call's service on an endpoint, as far as that is learned by now. */
+  expectedService(call: LiveCall, backend: Backend, endpoint: Endpoint): ExpectedService {
+    const { placement, speed } = backend;
+    const model = this.#view.models.model(call.run.app);
+    const demand = model?.graph.callDemand(call.request.unit, backend.name);
+    const hitTokens = placement.hitTokens(call, endpoint);
+    return {
+      hitTokens,
+      readMs: placement.readMs(endpoint, call.request.inputTokens - (hitTokens ?? 0)),
+      outputMs: demand ? demand.output * speed.value.outputMs : speed.meanServiceMs,
+    };
   }
 
   /** To be called before a call joins the backend's queue. */

@@ -1,7 +1,7 @@
 /**
- * A dispatcher rebuilt from what was stored of an earlier one: what was learned, the runs in flight
- * and the leases. All of that is restored before anything is granted, so that no endpoint ever gets
- * more calls than it has slots.
+ * A dispatcher rebuilt from what was stored of an earlier one: its backends, the runs in flight and
+ * the leases. All of that is restored before anything is granted, so that no endpoint ever gets more
+ * calls than it has slots. Finished runs come later, a part at a time (`runs-read`).
  */
 import { type BackendSnapshot, restoreBackend } from '../backends/backend-snapshot.ts';
 import type { AccountsSnapshot } from '../prewarm/prewarm-accounts.ts';
@@ -9,14 +9,14 @@ import type { CallRequest } from '../runs/call-request.ts';
 import type { Lease } from '../runs/lease.ts';
 import { LiveRun } from '../runs/live-run.ts';
 import type { RunSnapshot } from '../runs/live-visit.ts';
-import { Dispatcher, type DispatcherOptions, type StoredRun } from './dispatcher.ts';
+import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 
 export interface StoredDispatcher {
   readonly backends: Iterable<readonly [string, BackendSnapshot]>;
   readonly accounts?: AccountsSnapshot | undefined;
-  /** Runs to learn from, the oldest first; read when they are first needed. */
-  readonly finished: Iterable<StoredRun>;
+  /** True where finished runs are stored, to be learned from. */
+  readonly hasUnread?: boolean;
   readonly running: readonly RunSnapshot[];
   readonly leases: Iterable<{ readonly request: CallRequest; readonly lease: Lease }>;
 }
@@ -33,6 +33,6 @@ export function restoredDispatcher(
     if (backend) restoreBackend(backend, snapshot, now);
   }
   if (stored.accounts) dispatcher.accounts.restore(stored.accounts);
-  dispatcher.restore(stored.running.map(LiveRun.restore), stored.leases, stored.finished);
+  dispatcher.restore(stored.running.map(LiveRun.restore), stored.leases, stored.hasUnread);
   return dispatcher;
 }

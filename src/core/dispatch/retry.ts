@@ -42,7 +42,7 @@ export function retryOf(
   if (after !== undefined) return afterRefusal(call, backend, result, after, now);
   if (!result.endpointFault) return undefined;
   const avoid = avoiding(call);
-  const hasOther = backend.hasOtherEndpoint(avoid, now, call.request.keyId);
+  const hasOther = backend.choice.hasOther(avoid, now, call.request.keyId);
   if (avoid.size >= MAX_FAULTS || !hasOther) return undefined;
   return backend.retries.spend() ? { pauseMs: 0 } : undefined;
 }
@@ -61,7 +61,7 @@ function afterRefusal(
   // Where calls are sent to cold endpoints, no wake is waited for.
   if (after === 'queue' && backend.holdsWhileCold) return { pauseMs: 0 };
   const refusedBy = new Set(call.avoid).add(call.lease?.endpoint ?? '');
-  const other = backend.pick(now, refusedBy, call.request.keyId);
+  const other = backend.choice.pick(now, refusedBy, call.request.keyId);
   if (other && !refusedBy.has(other.spec.id)) {
     avoiding(call);
     return { pauseMs: 0 };
@@ -85,7 +85,7 @@ export function isSentAgain(
 ): boolean {
   if (!result.connectionLost || call.sentAgain || backend.removed) return false;
   const present = new Set(call.avoid).add(call.lease?.endpoint ?? '');
-  if (backend.hasOtherEndpoint(present, now, call.request.keyId)) return false;
+  if (backend.choice.hasOther(present, now, call.request.keyId)) return false;
   if (!backend.retries.spend()) return false;
   call.sentAgain = true;
   return true;

@@ -3,9 +3,10 @@
  * session, or the run of its conversation (conversations.ts). The runs themselves are in
  * run-register.ts.
  */
-import { FairRecentMap } from '../learning/fair-recent-map.ts';
+
 import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
+import { FairRecentMap } from '../runs/fair-recent-map.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { Conversations, isConversation } from './conversations.ts';
 import { PassedTexts } from './passed-texts.ts';

@@ -177,6 +177,11 @@ export class RunRegister {
     }
   }
 
+  /** Stored runs were learned: they tell how long those in flight may be silent. */
+  learned(): void {
+    for (const run of this.runs.values()) if (this.#silent.has(run)) this.#silent.add(run);
+  }
+
   restore(run: LiveRun): void {
     this.runs.set(run.id, run);
     this.#names.restored(run);

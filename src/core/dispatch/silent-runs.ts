@@ -3,9 +3,9 @@
  * and what each that ended so did last: if it goes on, its pause is learned.
  */
 import type { ApplicationModels } from '../learning/application-models.ts';
-import { FairRecentMap } from '../learning/fair-recent-map.ts';
 import { LONGEST_SILENCE_MS, type SilenceBounds } from '../learning/learned-silence.ts';
 import { OrderedQueue } from '../order/ordered-queue.ts';
+import { FairRecentMap } from '../runs/fair-recent-map.ts';
 import type { LiveRun } from '../runs/live-run.ts';
 
 /** Silence after which a run ends while its client executes a unit itself, ms. */
@@ -78,7 +78,7 @@ export class SilentRuns {
     // Another conversation with the same beginning.
     if (turn !== undefined && turn <= (ended.turn ?? 0)) return;
     const pauseMs = at - ended.lastActiveAt;
-    if (pauseMs <= LONGEST_SILENCE_MS) this.#models.model(app)?.silence.observe(pauseMs);
+    if (pauseMs <= LONGEST_SILENCE_MS) this.#models.paused(app, pauseMs);
   }
 }
 

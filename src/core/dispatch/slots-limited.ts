@@ -7,7 +7,10 @@ import type { Effect } from './dispatch-events.ts';
  * `usableBefore`, or where the engine has now told another number; none otherwise.
  */
 export function slotEffects(backend: string, endpoint: Endpoint, usableBefore: number): Effect[] {
-  const { usableSlots: usable, slotsLimitedBy: by, spec } = endpoint;
+  const {
+    slots: { usable, limitedBy: by },
+    spec,
+  } = endpoint;
   if (by === undefined || usable >= usableBefore) return [];
   if (by === 'calls' && usableBefore < spec.slots) return [];
   const slots = { configured: spec.slots, usable, by };

@@ -4,9 +4,10 @@
  * One conversation is joined for each tool call. A conversation of the same kind as the one that
  * asked, or as the one that began the run, is another session that begins with the same words.
  */
-import { FairRecentMap } from '../learning/fair-recent-map.ts';
+
 import type { CallRequest } from '../runs/call-request.ts';
 import type { ToolTask } from '../runs/call-result.ts';
+import { FairRecentMap } from '../runs/fair-recent-map.ts';
 import type { LiveRun } from '../runs/live-run.ts';
 
 /** Most texts that are remembered, of all API keys together. */

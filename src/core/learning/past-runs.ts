@@ -19,6 +19,8 @@ export const LIKENESS_FEATURES = 5;
 /** A visit of a finished run. */
 export interface PastVisit {
   readonly app: string;
+  /** The run that it was part of. */
+  readonly run: RecordedRun;
   readonly backend: string;
   readonly state: VisitState;
   readonly features: Float32Array;
@@ -86,13 +88,20 @@ export class PastRuns {
     while (!isWithin(this.#size, MAX_OF_TENANT)) this.#forget(this.#runs);
   }
 
-  /** Visits of this unit, and with this number if there are any. */
-  inState(app: string, { unit, visit: number }: StateName): readonly PastVisit[] {
+  /**
+   * Visits of this unit, and with this number if there are any; `isUsed`: of these runs only.
+   */
+  inState(
+    app: string,
+    { unit, visit: number }: StateName,
+    isUsed?: (run: RecordedRun) => boolean,
+  ): readonly PastVisit[] {
     const ofApp = this.#ofApp.get(app);
     if (!ofApp) return [];
     readAll(ofApp);
     for (let visit = Math.min(number, MAX_VISIT_NUMBER); visit >= 1; visit -= 1) {
-      const visits = ofApp.byState.get(stateKey({ unit, visit }));
+      const all = ofApp.byState.get(stateKey({ unit, visit }));
+      const visits = isUsed ? all?.filter(({ run }) => isUsed(run)) : all;
       if (visits && visits.length > 0) return visits;
     }
     return [];
@@ -155,7 +164,8 @@ export function logOutputOf(calls: readonly CallRecord[]): number {
   return Math.log1p(sum / calls.length);
 }
 
-function visitsOf({ app, units }: RecordedRun, speeds: Speeds): PastVisit[] {
+function visitsOf(run: RecordedRun, speeds: Speeds): PastVisit[] {
+  const { app, units } = run;
   const visits: PastVisit[] = [];
   let next: PastVisit | undefined;
   const states = statesOf(units, speeds);
@@ -163,7 +173,7 @@ function visitsOf({ app, units }: RecordedRun, speeds: Speeds): PastVisit[] {
     const [visit, state] = [units[i], states[i]];
     if (!visit || !state) continue;
     const logBefore = logOutputOf(units[i - 1]?.calls ?? []);
-    next = { app, next, ...pastVisit(visit, state, logBefore, speeds) };
+    next = { app, run, next, ...pastVisit(visit, state, logBefore, speeds) };
     visits.push(next);
   }
   return visits.reverse();
@@ -174,7 +184,7 @@ function pastVisit(
   state: VisitState,
   logBefore: number,
   speeds: Speeds,
-): Omit<PastVisit, 'app' | 'next'> {
+): Omit<PastVisit, 'app' | 'run' | 'next'> {
   const inputOf = (c: CallRecord) => ('service_ms' in c ? 0 : c.input_tokens);
   const calls = visit.calls.toSorted((a, b) => inputOf(b) - inputOf(a));
   const demands = calls.map((call) => demandOf(call, speeds(visit.backend)));

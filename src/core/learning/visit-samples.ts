@@ -4,7 +4,14 @@
  * together, so it keeps the correlations that independent draws lose, as where the fan-out of one
  * unit is that of the next (docs/decisions.md, 3).
  */
-import { addDemand, type Demand, NO_DEMAND, type Speeds, workMs } from '../runs/demand.ts';
+import {
+  addDemand,
+  type Demand,
+  NO_DEMAND,
+  type Speeds,
+  subtractDemand,
+  workMs,
+} from '../runs/demand.ts';
 import { adapterNeed, type RecordedRun, type VisitRecord } from '../runs/recorded-run.ts';
 import type { VisitState } from '../runs/visit-state.ts';
 import { type NeedTimes, NO_TIMES, needTimes } from './need-times.ts';
@@ -87,7 +94,8 @@ export class VisitSamples {
       const b = this.#backends.indexOf(visit.backend);
       const demand = demandOfVisit(visit, speeds);
       this.#pool.learn(visit.backend, features, remaining[b] ?? NO_DEMAND, at, random);
-      remaining[b] = subtract(remaining[b] ?? NO_DEMAND, demand);
+      // At least 0: rounding must not leave a negative remainder after the last visit.
+      remaining[b] = subtractDemand(remaining[b] ?? NO_DEMAND, demand);
       fanOutBefore += visit.calls.length;
       beforeMs += workMs(demand, speeds(visit.backend));
     });
@@ -206,11 +214,6 @@ export class VisitSamples {
     }
     return totals;
   }
-}
-
-/** a - b, at least 0: rounding must not leave a negative remainder after the last visit. */
-function subtract(a: Demand, b: Demand): Demand {
-  return { input: Math.max(0, a.input - b.input), output: Math.max(0, a.output - b.output) };
 }
 
 function stateKey(unit: string, visit: number): string {

@@ -7,7 +7,7 @@
  * The rule is start-time fair queuing without preemption (Goyal et al., SIGCOMM 1996): a key that
  * returns from a pause starts level with the least served one, so that pausing earns no credit.
  */
-import { RecentMap } from '../learning/recent-map.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import { ActiveKeys, type KeyAccount, reservationMs, usedMs } from './active-keys.ts';
 
 /** Keys that are remembered beyond those that wait or run. */
@@ -115,7 +115,7 @@ export class KeyShares {
   mayTake(key: string, now: number, room: FreeSlots): boolean {
     const own = this.#active.get(key);
     if (!own) return true;
-    const evenMs = this.#active.leastUsedMs(now) + this.#quantumMs();
+    const evenMs = this.#evenMs(now);
     if (usedMs(own, now) <= evenMs) return true;
     const fair = Math.max(1, Math.ceil(room.slots / this.#active.size));
     let reserved = 0;
@@ -140,11 +140,29 @@ export class KeyShares {
     return false;
   }
 
+  /**
+   * The most service of a key of which calls may take a slot, slot-ms, where one waits for which those of
+   * keys that had more have to wait; undefined where none does.
+   */
+  mostUsedMs(now: number, accepts: FreeSlots['accepts']): number | undefined {
+    const evenMs = this.#evenMs(now);
+    for (const { key } of this.#active.usedUpTo(evenMs, now)) {
+      if (this.#waiting.of(key) > 0 && accepts(key)) return evenMs;
+    }
+    return undefined;
+  }
+
+  /** Service of a key, that of its running calls included, slot-ms. */
+  usedMs(key: string, now: number): number {
+    const account = this.#active.get(key);
+    return account ? usedMs(account, now) : 0;
+  }
+
   /** True where keys take turns and a key had more service than another that waits or runs. */
   isAhead(key: string, now: number): boolean {
     const own = this.#active.get(key);
     if (!own || !this.isDivided) return false;
-    return usedMs(own, now) > this.#active.leastUsedMs(now) + this.#quantumMs();
+    return usedMs(own, now) > this.#evenMs(now);
   }
 
   /** When a reservation ends though nothing happens, epoch ms; Infinity where there is none. */
@@ -183,10 +201,10 @@ export class KeyShares {
     };
   }
 
-  /** Service by which keys may differ and still count as even: half of the shortest usual call. */
-  #quantumMs(): number {
+  /** The most service of a key that is even with the least served one: half of the shortest usual call more. */
+  #evenMs(now: number): number {
     const shortest = this.#active.shortestMeanMs;
-    return Number.isFinite(shortest) ? shortest / 2 : 0;
+    return this.#active.leastUsedMs(now) + (Number.isFinite(shortest) ? shortest / 2 : 0);
   }
 
   /** Keys that neither wait nor run nor hold a reservation are away. */

@@ -3,29 +3,30 @@
  * sorted by the runs' keys (ranked-queue.ts, or shared-queue.ts where all runs of an application have
  * one key). Which calls wait is in waiting-queue.ts.
  */
-import { OrderedQueue } from './ordered-queue.ts';
+import { FirstRuns } from './first-runs.ts';
+import { merged } from './merged.ts';
+import type { KeyTurns } from './queue-contract.ts';
 import { type Ahead, type Load, RankedQueue } from './ranked-queue.ts';
 import { type Lane, presentKey, type RunEntry, seqOf } from './run-entry.ts';
+import { SharedKeys } from './shared-keys.ts';
 import { SharedQueue } from './shared-queue.ts';
+import { Turns } from './turns.ts';
 
 export class Lanes {
   /** By place and API key; calls without a key are in the lane of the empty name. */
   readonly #lanes = new Map<string, Lane>();
-  readonly #sharesByApp: boolean;
-  /** Lanes by their first runs, but for those that changed since it was asked last. */
-  readonly #order = new RankedQueue<Lane>();
-  readonly #moved = new Set<Lane>();
+  readonly #order: FirstRuns | SharedKeys<RunEntry>;
+  readonly #turns = new Turns();
   /** Those of calls that are held back, by the endpoint. */
   readonly #ofPlace = new Map<string, Set<Lane>>();
-  /** The lanes in which runs of an application wait, where these have one key. */
-  readonly #ofApp = new Map<string, Set<Lane>>();
+  #made = 0;
   /** All runs of all lanes together. */
   #calls = 0;
   #workMs = 0;
 
   /** `sharesByApp`: the key is that of the run's application. */
   constructor(sharesByApp: boolean) {
-    this.#sharesByApp = sharesByApp;
+    this.#order = sharesByApp ? new SharedKeys(({ run }) => run.app) : new FirstRuns();
   }
 
   has(key: string, place: string): boolean {
@@ -38,14 +39,18 @@ export class Lanes {
       this.leave(entry);
       entry.lane = this.#lane(key, entry.place);
     }
+    entry.load = load;
     this.#change(entry.lane, ({ queue }) => queue.set(entry, rank, seqOf(entry), load));
+    if (this.#order instanceof FirstRuns) this.#order.set(entry, rank);
   }
 
   leave(entry: RunEntry): void {
     const { lane } = entry;
     if (!lane) return;
     this.#change(lane, ({ queue }) => queue.delete(entry));
+    if (this.#order instanceof FirstRuns) this.#order.delete(entry);
     if (lane.queue.size > 0) return;
+    this.#turns.leave(lane);
     this.#lanes.delete(laneName(lane.key, lane.place));
     const ofPlace = this.#ofPlace.get(lane.place);
     if (ofPlace?.delete(lane) && ofPlace.size === 0) this.#ofPlace.delete(lane.place);
@@ -55,11 +60,8 @@ export class Lanes {
     const name = laneName(key, place);
     const existing = this.#lanes.get(name);
     if (existing) return existing;
-    const lane: Lane = {
-      key,
-      place,
-      queue: this.#newQueue((app, has) => this.#hasApp(lane, app, has)),
-    };
+    this.#made += 1;
+    const lane: Lane = { key, place, seq: this.#made, queue: this.#newQueue() };
     this.#lanes.set(name, lane);
     const ofPlace = this.#ofPlace.get(place);
     if (ofPlace) ofPlace.add(lane);
@@ -67,15 +69,8 @@ export class Lanes {
     return lane;
   }
 
-  #newQueue(onApp: (app: string, isThere: boolean) => void): Lane['queue'] {
-    if (!this.#sharesByApp) return new RankedQueue<RunEntry>();
-    return new SharedQueue<RunEntry>(({ run }) => run.app, onApp);
-  }
-
-  #hasApp(lane: Lane, app: string, isThere: boolean): void {
-    const lanes = this.#ofApp.get(app) ?? new Set();
-    if (isThere) this.#ofApp.set(app, lanes.add(lane));
-    else if (lanes.delete(lane) && lanes.size === 0) this.#ofApp.delete(app);
+  #newQueue(): Lane['queue'] {
+    return this.#order instanceof FirstRuns ? new RankedQueue() : new SharedQueue(this.#order);
   }
 
   #change(lane: Lane, change: (lane: Lane) => void): void {
@@ -85,38 +80,62 @@ export class Lanes {
     change(lane);
     this.#calls += queue.calls;
     this.#workMs += queue.workMs;
-    this.#moved.add(lane);
+    this.#turns.changed(lane);
+    if (this.#order instanceof FirstRuns) this.#order.changed(lane);
   }
 
-  /** The lanes in the order of their first runs. */
-  get #ordered(): RankedQueue<Lane> {
-    // All of them first: a call that changed lanes is the first of one and was that of another.
-    for (const lane of this.#moved) this.#order.delete(lane);
-    for (const lane of this.#moved) {
-      const { queue } = lane;
-      if (queue.size > 0) this.#order.set(lane, queue.peekKey(), queue.peekSeq());
+  /** The first run of each lane, in order. */
+  *#firsts(mostUsedMs?: number): Iterable<RunEntry & { lane: Lane }> {
+    const passed = new Set<Lane>();
+    for (const entry of this.#order.firsts(mostUsedMs)) {
+      if (!isInLane(entry) || passed.has(entry.lane)) continue;
+      passed.add(entry.lane);
+      yield entry;
     }
-    this.#moved.clear();
-    return this.#order;
   }
 
-  /** The first of all lanes that `may` go. */
-  first(may: (lane: Lane) => boolean): RunEntry | undefined {
-    for (const lane of this.#ordered.inOrder()) if (may(lane)) return lane.queue.peek();
-    return undefined;
+  /** The first of all lanes that may go. */
+  first(may: (lane: Lane) => boolean, turns?: KeyTurns): RunEntry | undefined {
+    const mostUsedMs = turns?.mostUsedMs();
+    const refused: Lane[] = [];
+    let first: RunEntry | undefined;
+    for (const entry of this.#firsts(mostUsedMs)) {
+      if (may(entry.lane)) first = entry;
+      else refused.push(entry.lane);
+      if (first) break;
+    }
+    if (mostUsedMs !== undefined && this.#order instanceof FirstRuns) {
+      for (const lane of refused) {
+        const usedMs = turns?.usedMs(lane.key) ?? 0;
+        if (usedMs > mostUsedMs) this.#order.setAside(lane, usedMs);
+      }
+    }
+    return first;
+  }
+
+  /** The service of API keys may be less than it was, since the clock went back. */
+  askAllAgain(): void {
+    if (this.#order instanceof FirstRuns) this.#order.readmit();
+  }
+
+  *#ofKey(key: string): Iterable<Lane> {
+    const free = this.#lanes.get(key);
+    if (free) yield free;
+    for (const place of this.#ofPlace.keys()) {
+      const held = this.#lanes.get(laneName(key, place));
+      if (held) yield held;
+    }
   }
 
   /** The smallest key of all runs; Infinity where none waits. */
   get leastKey(): number {
-    return this.#ordered.peekKey();
+    const [first] = this.#order.firsts();
+    return first ? (presentKey(first) ?? Infinity) : Infinity;
   }
 
   /** Re-keys all runs of an application, where they have one key. */
   rekeyApp(app: string, keyOf: (first: RunEntry) => number): void {
-    for (const lane of this.#ofApp.get(app) ?? []) {
-      if (lane.queue instanceof SharedQueue) lane.queue.rekey(app, keyOf);
-      this.#moved.add(lane);
-    }
+    if (this.#order instanceof SharedKeys) this.#order.rekey(app, keyOf);
   }
 
   /**
@@ -124,27 +143,26 @@ export class Lanes {
    * another key's calls about as many go before it as of its own.
    */
   ahead(entry: RunEntry, at: number, isShared: boolean): Ahead | undefined {
-    const own = entry.lane?.queue;
-    const key = own?.keyOf(entry);
-    if (!own || key === undefined) return undefined;
-    let { items, calls, workMs } = own.before(key, seqOf(entry));
+    const { lane } = entry;
+    const key = presentKey(entry);
+    if (!lane || key === undefined) return undefined;
+    const takesTurns = isShared && this.#lanes.size > 1;
+    let { items, calls, workMs } = takesTurns
+      ? lane.queue.before(key, seqOf(entry))
+      : this.#order.before(key, seqOf(entry), this.#lanes);
     const slots = entry.calls.slice(0, at).reduce((sum, one) => sum + one.slots, 0);
     calls += slots;
     workMs += (entry.workMs * slots) / entry.slots;
-    const turns = calls + 1;
-    for (const { queue: lane, key: laneKey } of this.#lanes.values()) {
-      if (lane === own) continue;
-      if (isShared && laneKey !== entry.lane?.key) {
-        const share = Math.min(1, turns / lane.calls);
-        items += Math.round(lane.size * share);
-        calls += lane.calls * share;
-        workMs += lane.workMs * share;
-      } else {
-        const other = lane.before(key, seqOf(entry));
-        items += other.items;
-        calls += other.calls;
-        workMs += other.workMs;
-      }
+    if (!takesTurns) return { items, calls, workMs };
+    const ofKey = [...this.#ofKey(lane.key)];
+    const others = ofKey
+      .filter((one) => one !== lane)
+      .map((one) => one.queue.before(key, seqOf(entry)));
+    if (this.#lanes.size > ofKey.length) others.push(this.#turns.before(calls + 1, ofKey));
+    for (const other of others) {
+      items += other.items;
+      calls += other.calls;
+      workMs += other.workMs;
     }
     return { items, calls, workMs };
   }
@@ -164,20 +182,17 @@ export class Lanes {
   }
 
   /** All entries in the order in which they go where any may take a slot. O(log n) for each. */
-  *inOrder(): Iterable<RunEntry> {
-    const next = new OrderedQueue<Iterator<RunEntry> & { entry?: RunEntry }>();
-    const step = (lane: Iterator<RunEntry> & { entry?: RunEntry }) => {
-      const { done, value } = lane.next();
-      if (done) return void next.delete(lane);
-      lane.entry = value;
-      next.set(lane, presentKey(value) ?? Infinity, seqOf(value));
-    };
-    for (const { queue } of this.#lanes.values()) step(queue.inOrder()[Symbol.iterator]());
-    for (let lane = next.peek(); lane; lane = next.peek()) {
-      if (lane.entry) yield lane.entry;
-      step(lane);
-    }
+  inOrder(): Iterable<RunEntry> {
+    return merged(
+      this.#firsts(),
+      ({ lane }) => lane.queue.inOrder(),
+      (entry) => ({ key: presentKey(entry) ?? Infinity, seq: seqOf(entry) }),
+    );
   }
+}
+
+function isInLane(entry: RunEntry): entry is RunEntry & { lane: Lane } {
+  return entry.lane !== undefined;
 }
 
 function laneName(key: string, place: string): string {

@@ -80,11 +80,6 @@ export class OrderedQueue<T extends object> {
     for (const entry of this.#heap) yield entry.item;
   }
 
-  /** Number of items that go before an item of this key and sequence number; O(n). */
-  countBefore(key: number, seq: number): number {
-    return this.#heap.reduce((n, other) => (precedes(other, { key, seq }) ? n + 1 : n), 0);
-  }
-
   #up(entry: Entry<T>): void {
     while (entry.at > 0) {
       const parent = this.#heap[(entry.at - 1) >> 1];

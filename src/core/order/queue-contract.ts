@@ -7,6 +7,14 @@ export type KeyOf = (run: LiveRun, head: LiveCall) => number;
 /** Work that goes before others once a run with this key is reached, ms. */
 export type WorkOf = (run: LiveRun, head: LiveCall, key: number) => number;
 
+/** The service that API keys had, where the calls of some have to wait for those of another. */
+export interface KeyTurns {
+  /** Calls of keys that had more service than this may not take a slot, slot-ms; undefined: some may. */
+  mostUsedMs(): number | undefined;
+  /** Service of a key, slot-ms; it falls only where the clock goes back. */
+  usedMs(key: string): number;
+}
+
 /** State of the backend when the next call is taken. */
 export interface QueueState {
   /** Epoch ms. */
@@ -17,6 +25,8 @@ export interface QueueState {
   readonly urgentRunning: number;
   /** Whether calls of an API key may take a slot now; absent: those of any key may. */
   readonly mayTake?: (key: string) => boolean;
+  /** Absent where API keys do not take turns. */
+  readonly turns?: KeyTurns;
   /** True where no call can take a slot: nobody has to be asked. */
   readonly isFull?: boolean;
   /** Whether an endpoint for which calls are held back can take one; absent: each can. */

@@ -42,6 +42,7 @@ const MAX_BLOCK = 128;
 export class RankedQueue<T extends object> {
   readonly #blocks: Array<Block<T>> = [];
   readonly #entries = new Map<T, Entry<T>>();
+  #items = 0;
   #calls = 0;
   #workMs = 0;
 
@@ -57,6 +58,11 @@ export class RankedQueue<T extends object> {
   /** Expected time that they take, ms. */
   get workMs(): number {
     return this.#workMs;
+  }
+
+  /** What all of its items stand for. */
+  get total(): Ahead {
+    return { items: this.#items, calls: this.#calls, workMs: this.#workMs };
   }
 
   /** Adds an item or re-keys it. RangeError on a key of NaN. */
@@ -147,6 +153,7 @@ export class RankedQueue<T extends object> {
 
   #count(block: Block<T> | undefined, load: Required<Load>, by: 1 | -1): void {
     const { items, calls, workMs } = load;
+    this.#items += by * items;
     this.#calls += by * calls;
     this.#workMs += by * workMs;
     if (!block) return;

@@ -1,6 +1,6 @@
 /** A run with its waiting calls of one place, in the order in which they go (waiting-queue.ts). */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import type { RankedQueue } from './ranked-queue.ts';
+import type { Load, RankedQueue } from './ranked-queue.ts';
 import type { SharedQueue } from './shared-queue.ts';
 
 /** Order of the waiting calls within a run. */
@@ -10,6 +10,8 @@ export type CallOrder = 'submission' | 'longest-first';
 export interface Lane {
   readonly key: string;
   readonly place: string;
+  /** One for each lane. */
+  readonly seq: number;
   readonly queue: RankedQueue<RunEntry> | SharedQueue<RunEntry>;
 }
 
@@ -23,6 +25,8 @@ export interface RunEntry {
   /** Slots that its calls take, and for how long in all by what is expected, slot-ms. */
   slots: number;
   workMs: number;
+  /** What goes before others once it is reached. */
+  load: Load;
   /** That of the API key of its next call. */
   lane: Lane | undefined;
   /** Key of the last re-key in both directions; `lowerApp` leaves it unchanged. */

@@ -4,7 +4,7 @@
  * in slot-milliseconds instead of weighted tokens, so that tools can be shared as well.
  */
 
-import { RecentMap } from '../learning/recent-map.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 
 /** Accounts kept, the last used ones; an application that was dropped is lifted like a new one. */
 const MAX_ACCOUNTS = 1_000;

@@ -3,7 +3,10 @@
  * endpoint, and those of which calls are held back for one (waiting-queue.ts).
  */
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import type { Load } from './ranked-queue.ts';
 import { presentKey, type RunEntry, seqOf } from './run-entry.ts';
+
+const NO_LOAD: Load = { calls: 0, workMs: 0 };
 
 export class WaitingEntries {
   /** Of the calls that are not held back. */
@@ -78,13 +81,14 @@ export class WaitingEntries {
     if (existing) return existing;
     if (!this.ofRun(run)) this.#runs += 1;
     const { app } = run;
-    const entry = {
+    const entry: RunEntry = {
       run,
       place,
       calls: [],
       app,
       slots: 0,
       workMs: 0,
+      load: NO_LOAD,
       lane: undefined,
       promisedKey: Infinity,
     };

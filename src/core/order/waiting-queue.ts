@@ -5,13 +5,14 @@
  * lists of their own, so that they are not looked at while it is full. deadline-queue.ts adds urgent
  * runs; which key may take a slot is decided by key-shares.ts.
  */
+import type { CallsOfKey } from '../runs/call-totals.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import { Lanes } from './lanes.ts';
 import type { KeyOf, NextCall, QueueState, WaitingRun, WorkOf } from './queue-contract.ts';
 import type { Ahead, Load } from './ranked-queue.ts';
-import { type CallOrder, insertCall, presentKey, type RunEntry } from './run-entry.ts';
+import { type CallOrder, insertCall, type Lane, presentKey, type RunEntry } from './run-entry.ts';
 import { WaitingEntries } from './waiting-entries.ts';
-import { type WaitingOfKey, WaitingTotals } from './waiting-totals.ts';
+import { WaitingTotals } from './waiting-totals.ts';
 
 export type { KeyOf, NextCall, QueueState, WaitingRun, WorkOf } from './queue-contract.ts';
 
@@ -36,12 +37,12 @@ export class WaitingQueue {
 
   /** Number of waiting calls. */
   get size(): number {
-    return this.#totals.calls;
+    return this.#totals.all.calls;
   }
 
   /** Bytes of the bodies that Workers hold for the waiting calls. */
   get bytes(): number {
-    return this.#totals.bytes;
+    return this.#totals.all.bytes;
   }
 
   add(call: LiveCall): void {
@@ -80,13 +81,19 @@ export class WaitingQueue {
   }
 
   /** Takes the call that goes next out of the queue. */
-  take({ isOpen, mayTake, isFull }: QueueState): NextCall | undefined {
+  take({ isOpen, mayTake, turns, isFull }: QueueState): NextCall | undefined {
     if (isFull) return undefined;
-    const best = this.#lanes.first(({ key, place }) => {
+    const may = ({ key, place }: Lane) => {
       if (place !== '' && !(isOpen?.(place) ?? true)) return false;
       return mayTake?.(key) ?? true;
-    });
+    };
+    const best = this.#lanes.first(may, turns);
     return best && this.#takeFrom(best, false);
+  }
+
+  /** Handles a clock that jumps back: API keys had less service than they had before it. */
+  clockWentBack(): void {
+    this.#lanes.askAllAgain();
   }
 
   /** Number of calls that are held back for an endpoint. */
@@ -105,8 +112,8 @@ export class WaitingQueue {
   }
 
   /** Calls of an API key that wait, and bytes of their bodies. */
-  waitingOf(key: string): Readonly<WaitingOfKey> {
-    return this.#totals.ofKey(key);
+  waitingOf(key: string): Readonly<CallsOfKey> {
+    return this.#totals.all.ofKey(key);
   }
 
   /** The API keys of which no call waits any more, since this was last asked. */
@@ -116,7 +123,7 @@ export class WaitingQueue {
 
   /** API keys with waiting calls. */
   get keys(): Iterable<string> {
-    return this.#totals.keys;
+    return this.#totals.all.keys;
   }
 
   /** Takes the next call of a given run. */

@@ -6,8 +6,8 @@
  */
 import { Arrivals } from '../arrivals/arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
-import { RecentMap } from '../learning/recent-map.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import { adapterNeed } from '../runs/recorded-run.ts';
 import type { AdapterEffects } from './adapter-events.ts';
 import type { AdapterLoads } from './adapter-loads.ts';
@@ -31,7 +31,8 @@ interface Tracked {
 
 interface Asked {
   readonly tracked: Tracked;
-  readonly forecast: (withinMs: number) => Forecast;
+  /** What is forecast within the time of a load. */
+  readonly forecast: Forecast;
   readonly decision: PrewarmDecision;
   /** P(it is needed within the time of a load). */
   readonly probability: number;
@@ -106,8 +107,7 @@ export class AdapterForecasts {
       const next = backend.adapters.placeFor(tracked.adapter, lessThan(probability, asked), now);
       if (!next) continue;
       const rate = tracked.arrivals.ratePerSec(now);
-      const grounds = groundsOf(forecast(this.#leadMs(backend)), rate);
-      const reason = `${decision.reason} ${grounds}`;
+      const reason = `${decision.reason} ${groundsOf(forecast, rate)}`;
       const why = { cause: 'prewarm', reason, probability: decision.probability } as const;
       if (backend.spec.prewarm.mode === 'on') this.#loads.begin(backend, next, why, now, effects);
       else if (now - (this.#recordedAt.get(tracked) ?? -Infinity) >= this.#leadMs(backend)) {
@@ -142,11 +142,13 @@ export class AdapterForecasts {
     const asked: Asked[] = [];
     for (const tracked of this.#tracked.get(backend)?.values() ?? []) {
       if (adapters.sourceOf(tracked.adapter) === undefined) continue;
-      const forecast = this.#forecastOf(name, tracked, lookUps, now);
+      const forecastOf = this.#forecastOf(name, tracked, lookUps, now);
+      const forecast = forecastOf(leadMs);
       const crowd = tracked.arrivals.crowd(0, leadMs);
-      const query = { backend: name, now, forecast, coldStartMs: leadMs, aheadMs, crowd };
+      const within = (ms: number) => (ms === leadMs ? forecast : forecastOf(ms));
+      const query = { backend: name, now, forecast: within, coldStartMs: leadMs, aheadMs, crowd };
       const decision = rule.wake({ ...query, capacity: 0, hardlyKnown: false, idleMs: 0 });
-      asked.push({ tracked, forecast, decision, probability: needProbability(forecast(leadMs)) });
+      asked.push({ tracked, forecast, decision, probability: needProbability(forecast) });
     }
     return asked;
   }

@@ -55,7 +55,7 @@ export function carryOut(
       return 'done';
     case 'resume': {
       if (!endpoint.isPaused) return 'unchanged';
-      const wasPaused = backend.isPaused;
+      const wasPaused = backend.pool.isPaused;
       endpoint.setPaused(false, now);
       if (wasPaused) countColdFrom(backend, now);
       return 'done';
@@ -75,16 +75,16 @@ function releaseRefusal(endpoint: Endpoint): OrderOutcome | undefined {
   const { coldStart } = endpoint.spec;
   if (!coldStart) return 'never-cold';
   if (!coldStart.releasable) return 'not-releasable';
-  if (endpoint.inFlight > 0) return 'busy';
+  if (endpoint.slots.inFlight > 0) return 'busy';
   if (endpoint.state === 'warming') return 'waking';
   // One that only counts as cold may yet be up, and is told.
   const isKnownCold = endpoint.state === 'cold' && !endpoint.presumed;
-  return isKnownCold || endpoint.isReleasing ? 'unchanged' : undefined;
+  return isKnownCold || endpoint.release.isOut ? 'unchanged' : undefined;
 }
 
 /** Calls waited for nothing that starts, so far: a cold start that they wait for begins now. */
 function countColdFrom(backend: Backend, now: number): void {
-  const { isWarm } = backend;
+  const { isWarm } = backend.pool;
   for (const call of backend.waitingCalls()) {
     call.coldSince = isWarm ? undefined : now;
   }

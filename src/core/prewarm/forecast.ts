@@ -46,7 +46,7 @@ export class NeedForecasts {
   of(backend: Backend, lookUps: LookUps, now: number): (withinMs: number) => Forecast {
     let needs: RunNeeds | undefined;
     return (withinMs) => {
-      const busy = backend.running + backend.queue.size;
+      const busy = backend.pool.running + backend.queue.size;
       // With one endpoint, a call that is there makes the need certain, so no run is looked up.
       const single = backend.spec.endpoints.length === 1;
       if (single && busy > 0) return { runs: [], ever: [], arrivals: 0, busy };

@@ -4,13 +4,13 @@
  * nobody waits, and ends before others wait for it in vain; at most one a warm period. Which prefix is
  * read, if any, is decided in prefix-choice.ts.
  *
- * Invariant: `isReading` of an endpoint is true exactly while a read of it is here and under way.
+ * Invariant: `slots.isReading` of an endpoint is true exactly while a read of it is here and under way.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
-import { RecentMap } from '../learning/recent-map.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
+import { RecentMap } from '../runs/recent-map.ts';
 import type { DailyAccounts } from './daily-accounts.ts';
 import { choosePrefix, mayPay, type RunsAndModels } from './prefix-choice.ts';
 import type { PrefixEffects, PrefixEvent, PrefixRead, ReadOutcome } from './prefix-events.ts';
@@ -69,7 +69,7 @@ export class PrefixReads {
   dueAt(now: number): number {
     let dueAt = Infinity;
     for (const { endpoint, backend, read } of this.#woken.values()) {
-      if (!read || !endpoint.isReading) continue;
+      if (!read || !endpoint.slots.isReading) continue;
       const isSoon = backend.queue.size > 0 && forCalls(read) > now;
       dueAt = Math.min(dueAt, isSoon ? forCalls(read) : endOf(read));
     }
@@ -98,7 +98,7 @@ export class PrefixReads {
   woke(backend: Backend, endpoint: Endpoint, now: number, effects: PrefixEffects): boolean {
     const before = this.#woken.get(endpoint);
     if (before) this.#end(before, now, effects);
-    if (!reads(backend) || endpoint.inFlight > 0) return false;
+    if (!reads(backend) || endpoint.slots.inFlight > 0) return false;
     this.#woken.set(endpoint, { backend, endpoint, warmSince: endpoint.warmSince });
     return true;
   }
@@ -155,7 +155,7 @@ export class PrefixReads {
     for (const woken of this.#woken.values()) {
       const { endpoint } = woken;
       if (woken.backend !== backend || woken.read || !endpoint.isReady(now)) continue;
-      if (endpoint.slotsHeld > 0 || backend.isKept(endpoint.spec.id)) continue;
+      if (endpoint.slots.held > 0 || backend.choice.isKept(endpoint.spec.id)) continue;
       const aheadMs = Math.max(endpoint.coldStartMs, endpoint.idleTimeoutMs);
       const readMs = (tokens: number) => backend.placement.readMs(endpoint, tokens);
       const coming = forecast(Math.min(aheadMs, LONGEST_AHEAD_MS));
@@ -175,7 +175,7 @@ export class PrefixReads {
     const { id: link, tokens } = chosen.prefix.chain.at(-1) ?? { id: '', tokens: 0 };
     const expectedMs = readMs(tokens);
     const patienceMs = Math.min(LONGEST_PATIENCE_MS, LEAST_PATIENCE_MS + PATIENCE * expectedMs);
-    endpoint.isReading = true;
+    endpoint.slots.isReading = true;
     woken.read = { ...chosen, at: now, startedAt: now, expectedMs, patienceMs, isBooked: false };
     this.#daily.add(backend.name, now, { prefixReads: 1 });
     const at = { backend: backend.name, endpoint: endpoint.spec.id };
@@ -194,9 +194,9 @@ export class PrefixReads {
     }
     const endpoint = backends.get(event.backend)?.endpoints.get(event.endpoint);
     const woken = endpoint && this.#woken.get(endpoint);
-    if (!woken?.read || !woken.endpoint.isReading || woken.read.at !== event.readAt) return;
+    if (!woken?.read || !woken.endpoint.slots.isReading || woken.read.at !== event.readAt) return;
     this.#daily.add(woken.backend.name, now, { prefixReadMs: event.tookMs });
-    woken.endpoint.isReading = false;
+    woken.endpoint.slots.isReading = false;
     if (!event.ok) return this.#book(woken, 'failed', now, effects, event.reason);
     woken.read.endedAt = now;
     if (woken.read.isBooked) this.#woken.delete(woken.endpoint);
@@ -211,7 +211,7 @@ export class PrefixReads {
       const isHere = backends.get(backend.name)?.endpoints.get(endpoint.spec.id) === endpoint;
       const isUp = endpoint.state === 'warm' && endpoint.warmSince === warmSince;
       if (!isHere || !isUp || !reads(backend)) this.#end(woken, now, effects);
-      else if (read && endpoint.isReading && this.#isOver(read, backend, now)) {
+      else if (read && endpoint.slots.isReading && this.#isOver(read, backend, now)) {
         this.#stop(woken, effects);
         this.#book(woken, 'failed', now, effects, 'calls waited, or it took too long');
       }
@@ -220,7 +220,7 @@ export class PrefixReads {
 
   /** The endpoint is not up any more, or reads nothing. */
   #end(woken: Woken, now: number, effects: PrefixEffects): void {
-    const outcome = woken.endpoint.isReading ? 'failed' : 'wasted';
+    const outcome = woken.endpoint.slots.isReading ? 'failed' : 'wasted';
     this.#stop(woken, effects);
     this.#book(woken, outcome, now, effects);
   }
@@ -228,14 +228,14 @@ export class PrefixReads {
   #isOver(read: Reading, backend: Backend, now: number): boolean {
     if (now >= endOf(read)) return true;
     const { next } = backend.queue;
-    if (!next || backend.hasFree(now)) return false;
+    if (!next || backend.choice.hasFree(now)) return false;
     return now >= forCalls(read) || !has(next, read.prefix);
   }
 
   /** The request of a read is not waited for any more; its slot is free. */
   #stop({ backend, endpoint, read }: Woken, effects: PrefixEffects): void {
-    if (!endpoint.isReading || !read) return;
-    endpoint.isReading = false;
+    if (!endpoint.slots.isReading || !read) return;
+    endpoint.slots.isReading = false;
     const at = { backend: backend.name, endpoint: endpoint.spec.id };
     effects.push({ type: 'prefix-stop', ...at, readAt: read.at });
   }
@@ -243,7 +243,7 @@ export class PrefixReads {
   /** The outcome of a read is known; only the first one counts. */
   #book(woken: Woken, outcome: ReadOutcome, now: number, effects: PrefixEffects, why = ''): void {
     const { backend, endpoint, read } = woken;
-    if (!endpoint.isReading) this.#woken.delete(endpoint);
+    if (!endpoint.slots.isReading) this.#woken.delete(endpoint);
     if (!read || read.isBooked) return;
     read.isBooked = true;
     const { prefix, at, probability, expectedMs } = read;

@@ -102,14 +102,14 @@ export class PrewarmAccounts {
   /** Counts how long a backend's endpoints were up and down. */
   #countTime(name: string, backend: Backend, from: number, now: number): void {
     let downMs = 0;
-    for (const endpoint of backend.list) {
+    for (const endpoint of backend.pool.list) {
       const isUp = endpoint.state === 'warm' || endpoint.state === 'warming';
       if (!endpoint.spec.coldStart) continue;
       // An endpoint goes cold when its idle timeout ends, also if no step ran at that moment.
       const until = isUp ? Math.min(now, endpoint.changesAt) : from;
       this.#addTime(name, backend, 'up', from, until);
       if (endpoint.state !== 'draining') downMs += now - Math.max(from, until);
-      if (endpoint.inFlight === 0 && until > from) {
+      if (endpoint.slots.inFlight === 0 && until > from) {
         this.#unusedMs.set(name, this.unusedMs(name) + until - from);
       }
     }
@@ -148,7 +148,7 @@ export class PrewarmAccounts {
 
   /** True where both budgets allow a ping ahead of need, at the most that it can cost. */
   allows(backend: Backend, endpoint: Endpoint, now: number): boolean {
-    const maxMs = endpoint.longestPingMs;
+    const maxMs = endpoint.learning.longestPingMs;
     return [this.#tenant, this.#budgetOf(backend.name)].every((budget) =>
       budget.allows(maxMs, priceOf(backend), now),
     );
@@ -159,7 +159,7 @@ export class PrewarmAccounts {
    * is ever made.
    */
   neverAllowed(backend: Backend, endpoint: Endpoint): BudgetLimits | undefined {
-    const warmMs = endpoint.longestPingMs;
+    const warmMs = endpoint.learning.longestPingMs;
     const money = warmMs * priceOf(backend);
     const isEnough = [this.#tenant, this.#budgetOf(backend.name)].every(
       ({ limits }) => warmMs <= (limits.warmMs ?? Infinity) && money <= (limits.money ?? Infinity),
@@ -176,7 +176,7 @@ export class PrewarmAccounts {
     const pingMs = this.#budgetOf(backend.name).settle(key, wake.at);
     if (pingMs > 0) this.daily.add(backend.name, wake.at, { pingMs });
     for (const budget of [this.#tenant, this.#budgetOf(backend.name)]) {
-      budget.reserve(key, endpoint.longestPingMs, priceOf(backend), wake.at);
+      budget.reserve(key, endpoint.learning.longestPingMs, priceOf(backend), wake.at);
     }
   }
 
@@ -201,7 +201,7 @@ export class PrewarmAccounts {
     const spec = this.#backends.get(backend);
     const pricePerMs = spec ? priceOf(spec) : 0;
     if (!isPing(wake)) {
-      const warmMs = Math.min(Math.max(0, now - wake.at), endpoint.longestPingMs);
+      const warmMs = Math.min(Math.max(0, now - wake.at), endpoint.learning.longestPingMs);
       return { warmMs, money: warmMs * pricePerMs };
     }
     const key = keyOf(backend, endpoint);

@@ -87,8 +87,8 @@ interface OutlookInputs {
 export function outlookOf(backend: Backend, inputs: OutlookInputs): BackendOutlook {
   const { now, accounts, ask } = inputs;
   const { mode, theta } = backend.spec.prewarm;
-  const { coldStartMs } = backend;
-  const endpoints = backend.list;
+  const { coldStartMs } = backend.pool;
+  const endpoints = backend.pool.list;
   const [first] = endpoints;
   const forecast = first && ask(first, 0).forecast(coldStartMs);
   return {
@@ -109,11 +109,11 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
   const { state, spec } = endpoint;
   const base = { endpoint: spec.id, state };
   if (endpoint.isPaused) return { ...base, decision: 'none', reason: 'paused by the operator' };
-  const isIdle = state === 'warm' && endpoint.inFlight === 0 && spec.coldStart !== undefined;
+  const isIdle = state === 'warm' && endpoint.slots.inFlight === 0 && spec.coldStart !== undefined;
   if (!isIdle && state !== 'cold') return { ...base, decision: 'none' };
-  const query = ask(endpoint, backend.upSlots(now, new Set(isIdle ? [endpoint] : [])));
+  const query = ask(endpoint, backend.pool.upSlots(now, new Set(isIdle ? [endpoint] : [])));
   const { wake, probability, reason } = isIdle
-    ? rule.hold({ ...query, coldStartMs: endpoint.meanStartMs })
+    ? rule.hold({ ...query, coldStartMs: endpoint.learning.meanStartMs })
     : rule.wake(query);
   const explained = { ...base, probability, reason };
   if (isIdle) return { ...explained, decision: wake ? 'hold' : 'let-go' };

@@ -1,54 +1,29 @@
 /**
- * The driver of prewarming: it decides when to check the endpoints, and has them woken ahead of
- * need, kept warm or released. The decision itself is in prewarm-rule.ts and prewarm.ts; starting
- * and settling a wake is in wakes.ts. Checks run after a change, once a second while runs are in
- * flight, shortly before an endpoint goes cold, and on each forecast event of the cron.
+ * The driver of prewarming: it takes what happens to calls and endpoints, and decides when the
+ * endpoints are checked (prewarm-checks.ts): after a change, once a second while runs are in flight,
+ * shortly before an endpoint goes cold, and on each forecast event of the cron. Starting and settling
+ * a wake is in wakes.ts.
  */
 
-import type { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { EndpointState } from '../backends/endpoint-state.ts';
-import {
-  keepWarmAt,
-  mayRelease,
-  nextCheckAt,
-  RELEASE_AFTER_MS,
-} from '../backends/holding-times.ts';
-import type { ApplicationModels } from '../learning/application-models.ts';
-import type { Speeds } from '../runs/demand.ts';
-import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import { nextCheckAt } from '../backends/holding-times.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 import { AdapterForecasts } from './adapter-forecasts.ts';
 import { AdapterLoads } from './adapter-loads.ts';
 import { carryOut, type OrderOutcome } from './endpoint-orders.ts';
 import { NeedForecasts } from './forecast.ts';
 import { PrefixReads } from './prefix-reads.ts';
-import { needProbability, type PrewarmDecision } from './prewarm.ts';
+import { PrewarmChecks, type PrewarmerView } from './prewarm-checks.ts';
 import type { PrewarmEffects, PrewarmEvent } from './prewarm-events.ts';
-import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts';
-import { type PrewarmQuery, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
-import { LookUps } from './run-needs.ts';
+import type { PrewarmRule } from './prewarm-rule.ts';
 import { Wakes } from './wakes.ts';
 
 /** Time between checks while runs are in flight, ms: needs change with time, not only by events. */
 const PERIOD_MS = 1_000;
 /** Minimum time between two checks, ms, however many events occur. */
 const MIN_PERIOD_MS = 250;
-/** Time between two checks whether an idle endpoint is kept warm, ms for each run in flight. */
-const HOLD_PERIOD_MS_PER_RUN = 10;
-/** Completed calls of a backend before its forecasts may release an endpoint. */
-const MIN_CALLS_FOR_FORECAST = 20;
-
-/** What the prewarmer reads of the dispatcher. */
-export interface PrewarmerView {
-  readonly backends: ReadonlyMap<string, Backend>;
-  readonly runs: ReadonlyMap<string, LiveRun>;
-  readonly models: ApplicationModels;
-  readonly appArrivals: ApplicationArrivals;
-  readonly speeds: Speeds;
-}
-
-type ForecastOf = PrewarmQuery['forecast'];
 
 export class Prewarmer {
   /** When `check` is due next, epoch ms; Infinity for never. */
@@ -57,22 +32,23 @@ export class Prewarmer {
   readonly loads: AdapterLoads;
   readonly reads: PrefixReads;
   readonly #view: PrewarmerView;
-  readonly #rule: PrewarmRule | undefined;
+  /** What is decided by the checks, and what is released. */
+  readonly checks: PrewarmChecks;
   readonly #forecasts: NeedForecasts;
   readonly #adapters: AdapterForecasts;
   #checkedAt = -Infinity;
-  /** When a check last decided to keep an endpoint warm, epoch ms. */
-  readonly #heldAt = new WeakMap<Endpoint, number>();
 
   /** `rule` replaces the theta rule that each backend's configuration gives. */
   constructor(view: PrewarmerView, rule?: PrewarmRule) {
     this.#view = view;
-    this.#rule = rule;
     this.#forecasts = new NeedForecasts(view);
     this.wakes = new Wakes(view.backends);
     this.loads = new AdapterLoads(this.wakes.accounts.daily);
     this.reads = new PrefixReads(view, this.wakes.accounts.daily);
     this.#adapters = new AdapterForecasts(view, this.loads);
+    const { wakes, reads } = this;
+    const parts = { forecasts: this.#forecasts, adapters: this.#adapters, wakes, reads };
+    this.checks = new PrewarmChecks(view, parts, rule);
   }
 
   /** Schedules a check after an event that a forecast may depend on. */
@@ -110,7 +86,7 @@ export class Prewarmer {
   /** Applies an event; one of an endpoint that no longer exists is ignored. */
   apply(event: PrewarmEvent, now: number, effects: PrewarmEffects): void {
     if (event.type === 'forecast') {
-      this.#checkAll(event.aheadMs, now, effects);
+      this.checks.run(event.aheadMs, now, effects);
       return;
     }
     if (event.type === 'adapter-answered') {
@@ -163,7 +139,7 @@ export class Prewarmer {
       }
       // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
       // spared them no wait, so the whole cold start counts as waited for.
-      if (endpoint.inFlight > 0) {
+      if (endpoint.slots.inFlight > 0) {
         this.wakes.settle(event.backend, endpoint, 'used', now, effects, endpoint.coldStartMs);
       }
       return;
@@ -188,7 +164,7 @@ export class Prewarmer {
     const actions = {
       wake: () => this.wakes.wakeForOperator(backend, endpoint, now, effects),
       release: () =>
-        this.#release(
+        this.checks.release(
           backend,
           endpoint,
           { reason: 'by the operator', probability: 0 },
@@ -275,215 +251,15 @@ export class Prewarmer {
     if (now < this.dueAt) return;
     this.#checkedAt = now;
     this.dueAt = Infinity;
-    this.#checkAll(0, now, effects);
+    this.checks.run(0, now, effects);
     if (this.#view.runs.size > 0 && this.#hasCandidates()) this.dueAt = now + PERIOD_MS;
     for (const backend of this.#view.backends.values()) {
       if (backend.spec.prewarm.mode === 'off') continue;
-      for (const endpoint of backend.list) {
+      for (const endpoint of backend.pool.list) {
         const at = nextCheckAt(endpoint, now);
         if (at > now) this.dueAt = Math.min(this.dueAt, at);
       }
     }
-  }
-
-  #checkAll(aheadMs: number, now: number, effects: PrewarmEffects): void {
-    const lookUps = new LookUps();
-    const { backends } = this.#view;
-    const isForecast = (b: Backend) =>
-      backends.get(b.name) === b && b.spec.prewarm.mode !== 'off' && !b.removed;
-    this.#forecasts.keepOnly(isForecast);
-    this.#adapters.keepOnly((b) => isForecast(b) && b.adapters.isUsed);
-    for (const backend of backends.values()) {
-      if (!isForecast(backend)) continue;
-      if (backend.adapters.isUsed) {
-        this.#adapters.check(backend, this.#ruleOf(backend), lookUps, aheadMs, now, effects);
-      }
-      if (!backend.canGoCold) continue;
-      const forecast = this.#forecasts.of(backend, lookUps, now);
-      this.#checkBackend(backend, forecast, aheadMs, now, effects);
-      this.reads.check(backend, forecast, now, effects);
-    }
-  }
-
-  #checkBackend(
-    backend: Backend,
-    forecast: ForecastOf,
-    aheadMs: number,
-    now: number,
-    effects: PrewarmEffects,
-  ): void {
-    if (backend.running + backend.waiting === 0) {
-      const withinMs = backend.coldStartMs;
-      const probability = () => needProbability(forecast(withinMs));
-      this.wakes.accounts.forecasts.made(backend.name, withinMs, probability, now);
-    }
-    // Slots may be Infinity, so endpoints that are not kept are excluded, not subtracted.
-    const notKept = new Set<Endpoint>();
-    for (const endpoint of backend.list) {
-      if (endpoint.state !== 'warm' || !endpoint.spec.coldStart || endpoint.slotsHeld > 0) continue;
-      if (endpoint.isPaused) continue;
-      const others = backend.upSlots(now, notKept.add(endpoint));
-      if (this.#keepsWarm(backend, endpoint, forecast, others, now, effects))
-        notKept.delete(endpoint);
-    }
-    let capacity = backend.upSlots(now, notKept);
-    for (const endpoint of backend.list) {
-      if (endpoint.state !== 'cold' || now < endpoint.unavailableUntil(now)) continue;
-      if (endpoint.isPaused || endpoint.letGo) continue;
-      const query = this.#queryFor(backend, endpoint, forecast, capacity, aheadMs, now);
-      const decision = this.#ruleOf(backend).wake(query);
-      // Another endpoint would be needed even less.
-      if (!decision.wake) return;
-      if (!this.#wakeAhead(backend, endpoint, 'prewarm', forecast, decision, now, effects)) return;
-      capacity += endpoint.spec.slots;
-    }
-  }
-
-  /**
-   * Keeps an idle warm endpoint up, or releases it if that is possible. False where it is released
-   * or left to its idle timeout.
-   */
-  #keepsWarm(
-    backend: Backend,
-    endpoint: Endpoint,
-    forecast: ForecastOf,
-    others: number,
-    now: number,
-    effects: PrewarmEffects,
-  ): boolean {
-    // With few calls a forecast predicts no need for want of data, which is no reason to release.
-    const hasHistory = backend.speed.calls >= MIN_CALLS_FOR_FORECAST;
-    const canRelease = hasHistory && mayRelease(endpoint, now) && !this.#wasJustHeld(endpoint, now);
-    // The alarm checks in time before the idle timeout ends. So the cron does not look ahead here:
-    // if it did, it would ping every minute.
-    const isExpiring = now >= keepWarmAt(endpoint);
-    if (!canRelease && !isExpiring) return true;
-    // What holding spares is a start of usual length, not one of the longest.
-    const query = {
-      ...this.#queryFor(backend, endpoint, forecast, others, 0, now),
-      coldStartMs: endpoint.meanStartMs,
-    };
-    const decision = this.#ruleOf(backend).hold(query);
-    if (decision.wake) {
-      this.#heldAt.set(endpoint, now);
-      if (!isExpiring) return true;
-      return this.#wakeAhead(backend, endpoint, 'keep-warm', forecast, decision, now, effects);
-    }
-    if (canRelease && backend.spec.prewarm.mode === 'on') {
-      this.#release(backend, endpoint, decision, now, effects);
-    }
-    return false;
-  }
-
-  /**
-   * Releases the idle endpoints that do not go cold by themselves, whatever the mode: their GPU would
-   * be held for ever.
-   */
-  releaseIdle(backend: Backend, now: number, effects: PrewarmEffects): void {
-    for (const endpoint of backend.list) {
-      if (now < endpoint.releaseDueAt) continue;
-      const reason = `idle=${Math.round((now - endpoint.lastActiveAt) / 1_000)} s`;
-      this.#release(backend, endpoint, { reason, probability: 0 }, now, effects);
-    }
-  }
-
-  #release(
-    backend: Backend,
-    endpoint: Endpoint,
-    { reason, probability }: Pick<PrewarmDecision, 'reason' | 'probability'>,
-    now: number,
-    effects: PrewarmEffects,
-  ): void {
-    this.wakes.settle(backend.name, endpoint, 'wasted', now, effects);
-    endpoint.toldToGoCold(now);
-    this.wakes.accounts.released(backend.name, now);
-    const id = endpoint.spec.id;
-    effects.push({
-      type: 'release',
-      backend: backend.name,
-      endpoint: id,
-      at: now,
-      reason,
-      probability,
-    });
-  }
-
-  /** A forecast takes time for each run in flight, so more runs mean fewer checks. */
-  #wasJustHeld(endpoint: Endpoint, now: number): boolean {
-    const since = now - (this.#heldAt.get(endpoint) ?? -Infinity);
-    return since >= 0 && since < HOLD_PERIOD_MS_PER_RUN * this.#view.runs.size;
-  }
-
-  /** What a check would decide now for each backend that can go cold, and why. Changes nothing. */
-  outlook(now: number): BackendOutlook[] {
-    const lookUps = new LookUps();
-    return [...this.#view.backends.values()]
-      .filter((b) => (b.canGoCold || b.adapters.isUsed) && !b.removed)
-      .map((backend) => {
-        const forecast = this.#forecasts.of(backend, lookUps, now);
-        const queryFor = (endpoint: Endpoint, capacity: number) =>
-          this.#queryFor(backend, endpoint, forecast, capacity, 0, now);
-        const rule = this.#ruleOf(backend);
-        const outlook = outlookOf(backend, {
-          ask: queryFor,
-          rule,
-          accounts: this.wakes.accounts,
-          now,
-        });
-        if (!backend.adapters.isUsed) return outlook;
-        return { ...outlook, adapters: this.#adapters.outlook(backend, rule, lookUps, now) };
-      });
-  }
-
-  /**
-   * P(at least one call needs the backend within `withinMs`); undefined for an unknown backend, and
-   * where calls wait or run already.
-   */
-  needProbability(name: string, withinMs: number, now: number): number | undefined {
-    const backend = this.#view.backends.get(name);
-    if (!backend || backend.running + backend.queue.size > 0) return undefined;
-    return needProbability(this.#forecasts.of(backend, new LookUps(), now)(withinMs));
-  }
-
-  #ruleOf(backend: Backend): PrewarmRule {
-    return this.#rule ?? thetaRule(backend.spec.prewarm.theta);
-  }
-
-  #queryFor(
-    backend: Backend,
-    endpoint: Endpoint,
-    forecast: ForecastOf,
-    capacity: number,
-    aheadMs: number,
-    now: number,
-  ): PrewarmQuery {
-    return {
-      backend: backend.name,
-      now,
-      forecast,
-      coldStartMs: endpoint.leadMs(backend.spec.prewarm.theta),
-      capacity,
-      aheadMs,
-      hardlyKnown: backend.speed.calls < MIN_CALLS_FOR_FORECAST,
-      crowd: backend.arrivals.crowd(RELEASE_AFTER_MS, endpoint.coldStartMs),
-      idleMs: now - endpoint.lastServedAt,
-      unusedMs: this.wakes.accounts.unusedMs(backend.name),
-    };
-  }
-
-  /** False where the budget does not allow the wake. */
-  #wakeAhead(
-    backend: Backend,
-    endpoint: Endpoint,
-    cause: 'prewarm' | 'keep-warm',
-    forecast: ForecastOf,
-    decision: PrewarmDecision,
-    now: number,
-    effects: PrewarmEffects,
-  ): boolean {
-    const describeForecast = () =>
-      groundsOf(forecast(endpoint.coldStartMs), backend.arrivals.ratePerSec(now));
-    return this.wakes.wakeAhead(backend, endpoint, cause, decision, describeForecast, now, effects);
   }
 
   #hasCandidates(): boolean {

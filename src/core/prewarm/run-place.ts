@@ -12,7 +12,7 @@ export interface Place {
 /** Of an unknown backend: no wait. */
 export function placeOf(backend: Backend | undefined): Place {
   if (!backend) return { waitMs: 0, readyAt: -Infinity };
-  return { waitMs: backend.expectedWaitMs(), readyAt: backend.servingFrom(-Infinity) };
+  return { waitMs: backend.waits.meanMs(), readyAt: backend.pool.servingFrom(-Infinity) };
 }
 
 /**

@@ -39,7 +39,7 @@ export class Wakes {
     effects: PrewarmEffects,
   ): void {
     if (!backend.holdsWhileCold) return;
-    const endpoint = backend.endpointToWake(needsOther, now, expectedMs);
+    const endpoint = backend.demand.endpoint(needsOther, now, expectedMs);
     if (!endpoint) return;
     this.wakeOnDemand(backend, endpoint, `waiting=${backend.queue.size}`, now, effects);
   }
@@ -75,7 +75,7 @@ export class Wakes {
    * paused endpoint is not asked again.
    */
   resume(backend: Backend, now: number, effects: PrewarmEffects): void {
-    for (const endpoint of backend.list) {
+    for (const endpoint of backend.pool.list) {
       const wake = endpoint.takeInterruptedWake(now, backend.holdsWhileCold);
       if (!wake) continue;
       if (endpoint.isPaused) {
@@ -171,7 +171,10 @@ function wakeEffect(
   wake: Wake,
   dryRun: boolean,
 ): Extract<PrewarmEffect, { type: 'wake' }> {
-  const { spec, wakePatienceMs: patienceMs } = endpoint;
+  const {
+    spec,
+    learning: { wakePatienceMs: patienceMs },
+  } = endpoint;
   const { neededModel: model } = backend;
   const named = model === undefined ? {} : { model };
   const order = { backend: backend.name, endpoint: spec.id, wake, dryRun, patienceMs };

@@ -3,10 +3,12 @@
  * visits of finished runs that its present one is like.
  */
 import type { Backend } from '../backends/backend.ts';
-import { featuresOf, logOutputOf, type PastRuns, type PastVisit } from '../learning/past-runs.ts';
+import type { ApplicationModels } from '../learning/application-models.ts';
+import { featuresOf, logOutputOf, type PastVisit } from '../learning/past-runs.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { LiveVisit } from '../runs/live-visit.ts';
+import type { RecordedRun } from '../runs/recorded-run.ts';
 import { type ComparedCall, likeMs } from './like-call.ts';
 import { type LikelyVisits, likelyVisits, reweighted } from './likely-visits.ts';
 import type { Scene, SceneRun, ServedCall, WaitingCall } from './scene.ts';
@@ -19,12 +21,17 @@ const BACK_WITHIN_MS = 60_000;
 /** What a scene is made of. */
 export interface SceneSources {
   readonly backends: ReadonlyMap<string, Backend>;
-  readonly past: PastRuns;
+  readonly models: ApplicationModels;
   readonly speeds: Speeds;
   /** Runs without a call in flight, the last ones that were left. */
   readonly idle: Iterable<LiveRun>;
   weightOf(run: LiveRun, call?: LiveCall): number;
+  /** The finished runs that a run in flight may go on like; all where absent. */
+  readonly isLike?: IsLike | undefined;
 }
+
+/** Whether a run in flight may go on like a finished one. */
+export type IsLike = (run: LiveRun, past: RecordedRun) => boolean;
 
 /** A visit's likeness, valid while its calls and those that have ended are the same. */
 interface KnownLikeness {
@@ -80,7 +87,8 @@ export class SceneBuilder {
     const known = this.#likeness.get(visit);
     if (known?.fanOut === fanOut && known.ended === records.length) return known.likely;
     const state = run.stateIn(visit, this.#sources.speeds);
-    const past = this.#sources.past.inState(run.app, state);
+    const { isLike, models } = this.#sources;
+    const past = models.past.inState(run.app, state, isLike && ((ended) => isLike(run, ended)));
     const before = run.visits[visit.index - 1]?.records ?? [];
     const likely =
       past.length === 0

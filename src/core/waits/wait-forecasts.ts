@@ -11,7 +11,7 @@ import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { Outlook } from './outlook.ts';
 import { RecentArrivals } from './recent-arrivals.ts';
-import { MOST_IN_SCENE, SceneBuilder } from './scene-builder.ts';
+import { type IsLike, MOST_IN_SCENE, SceneBuilder } from './scene-builder.ts';
 import { WaitForecast } from './wait-forecast.ts';
 
 /** Steps a millisecond and at once that forecasts of one backend may take: a step takes some 0.2 us. */
@@ -28,6 +28,8 @@ export interface ForecastView {
   readonly backends: ReadonlyMap<string, Backend>;
   readonly models: ApplicationModels;
   readonly speeds: Speeds;
+  /** Leaves finished runs out of what runs in flight are drawn from, for measurements. */
+  readonly isLike?: IsLike | undefined;
   /** Runs without a call in flight, the last ones that were left; some may have ended. */
   readonly idleRuns: Iterable<LiveRun>;
   weightOf(run: Pick<LiveRun, 'app'>, call?: LiveCall): number;
@@ -52,12 +54,13 @@ export class WaitForecasts {
 
   constructor(view: ForecastView) {
     this.#view = view;
-    const { backends, models, speeds, idleRuns } = view;
+    const { backends, models, speeds, idleRuns, isLike } = view;
     this.#builder = new SceneBuilder({
       backends,
-      past: models.past,
+      models,
       speeds,
       idle: idleRuns,
+      isLike,
       weightOf: (run, call) => view.weightOf(run, call),
     });
   }

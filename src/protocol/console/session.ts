@@ -10,6 +10,8 @@
  * (`{ error: { code, message, param } }`). Fields are added and never changed.
  */
 
+import type { NowView } from './now.ts';
+
 /**
  * Rises when a page of one version cannot be shown by a Worker of another: a field changes its
  * meaning or goes. A mere addition does not raise it.
@@ -22,7 +24,7 @@ export const CONSOLE_BUILD = '0.1.0';
 /** `admin`: all tenants, and may change things. `tenant`: its own one, and reads only. */
 export type ConsoleRole = 'admin' | 'tenant';
 
-/** `GET session?after=`: who is signed in. */
+/** `GET session?after=&first=now`: who is signed in. */
 export interface SessionView {
   /** The Worker's `CONSOLE_CONTRACT`. */
   readonly contract: number;
@@ -36,6 +38,11 @@ export interface SessionView {
   readonly after?: string;
   /** `POST demo-traffic` works here: in local development only. */
   readonly canGenerateTraffic: boolean;
+  /**
+   * With `first=now`, for a caller who may look at one tenant only: what `GET tenants/:t/now` answers, so
+   * that the start of the page needs no second answer. Absent where it cannot be had.
+   */
+  readonly first?: NowView;
   /** The Worker's clock, by which the page judges ages. */
   readonly now: number;
 }

@@ -4,15 +4,16 @@
  */
 
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import { type ConsoleEnv, consoleAuth } from '../../auth/console-caller.ts';
 import { tenantNames } from '../../config/tenant-names.ts';
-import { errorResponse } from '../../http/errors.ts';
+import { errorResponse, invalidRequest } from '../../http/errors.ts';
 import { digits, intWithin, textUpTo, textWithin } from '../../http/field-schemas.ts';
 import { given } from '../../http/given.ts';
+import { Hono } from '../../http/hono.ts';
 import { firstProblem } from '../../http/problem.ts';
 import { askTenant } from '../../objects/ask-object.ts';
+import type { NowView } from '../../protocol/console/now.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
 import { RUN_STATES } from '../../protocol/console/runs.ts';
 import {
@@ -43,7 +44,10 @@ const runsQuery = z.object({
 const traceQuery = z.object({
   limit: z._default(z.pipe(rowCursor, intWithin(1, MOST_TRACE_RUNS)), TRACE_RUNS),
 });
-const sessionQuery = z.object({ after: z.optional(textUpTo(512)) });
+const sessionQuery = z.object({
+  after: z.optional(textUpTo(512)),
+  first: z.optional(z.literal('now')),
+});
 
 export const consoleApi = new Hono<ConsoleEnv>()
   .use('/session', consoleAuth)
@@ -84,17 +88,28 @@ async function session(c: Context<ConsoleEnv>): Promise<Response> {
     caller.role === 'tenant'
       ? { names: [caller.tenant] }
       : await tenantNames(c.env.TENANTS, query.data.after);
+  const [only = ''] = names.length === 1 && after === undefined ? names : [];
+  const first = query.data.first && only !== '' ? await firstView(c, only) : undefined;
   const view: SessionView = {
     contract: CONSOLE_CONTRACT,
     build: CONSOLE_BUILD,
     role: caller.role,
     name: caller.name,
     tenants: names,
-    ...given({ after }),
+    ...given({ after, first }),
     canGenerateTraffic: caller.role === 'admin' && playsTraffic(c.env),
     now: Date.now(),
   };
   return c.json(view);
+}
+
+/** The present of a tenant; undefined where its object does not answer, which the page will find out. */
+async function firstView(c: Context<ConsoleEnv>, tenant: string): Promise<NowView | undefined> {
+  const caller = c.get('caller');
+  const key = caller.role === 'tenant' ? caller.key : undefined;
+  const asked = askTenant(c.env, tenant, (stub) => stub.look({ type: 'now' }, key));
+  const reply = await asked.catch(() => undefined);
+  return reply?.ok ? (JSON.parse(reply.json) as NowView) : undefined;
 }
 
 /** Asks the tenant's object, and passes its answer on. */
@@ -112,5 +127,5 @@ async function look(
 }
 
 function refuseQuery(error: z.core.$ZodError): Response {
-  return errorResponse({ code: 'invalid_request_error', ...firstProblem(error) });
+  return invalidRequest({ ...firstProblem(error) });
 }

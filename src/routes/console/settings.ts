@@ -5,7 +5,6 @@
  */
 
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import * as z from 'zod/mini';
 import { documentOf, noTenant, refuseConfig, steer } from '../../auth/admin-tenant.ts';
 import { conflictResponse, readVersion, versionTag } from '../../auth/config-change.ts';
@@ -22,8 +21,9 @@ import {
 } from '../../auth/tenant-steering.ts';
 import { keyLimitsSchema } from '../../config/key-limits.ts';
 import { MAX_CONFIG_BYTES } from '../../config/schema.ts';
-import { errorResponse } from '../../http/errors.ts';
+import { errorResponse, invalidRequest } from '../../http/errors.ts';
 import { numberWithin } from '../../http/field-schemas.ts';
+import { Hono } from '../../http/hono.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
 import { type ConfigView, HIDDEN } from '../../protocol/console/settings.ts';
 import { isName } from '../../protocol/name.ts';
@@ -84,7 +84,7 @@ async function putConfig(c: Context<ConsoleEnv, '/tenants/:tenant/config'>): Pro
   const { version } = read;
   if (version === undefined) {
     const message = 'Expected If-Match with the version that was read.';
-    return errorResponse({ code: 'invalid_request_error', param: 'if-match', message });
+    return invalidRequest({ param: 'if-match', message });
   }
   const body = await readJson(c, configPut, MAX_CONFIG_BYTES + 1_000);
   if (!body.ok) return errorResponse(body.error);
@@ -136,7 +136,7 @@ async function setWeight(
 ): Promise<Response> {
   const app = nameOfPart(c.req.param('app'));
   if (!isName(app) || app === '__proto__') {
-    return errorResponse({ code: 'invalid_request_error', param: 'app' });
+    return invalidRequest({ param: 'app' });
   }
   const order = await readJson(c, weightOrder);
   if (!order.ok) return errorResponse(order.error);

@@ -7,7 +7,7 @@ import type { Context } from 'hono';
 import type { AppEnv } from '../../auth/app-env.ts';
 import { consoleCaller, maySee } from '../../auth/console-caller.ts';
 import { fromBase64 } from '../../http/base64.ts';
-import { errorResponse } from '../../http/errors.ts';
+import { errorResponse, invalidRequest } from '../../http/errors.ts';
 import {
   BEARER_PREFIX,
   BEARER64_PREFIX,
@@ -27,7 +27,7 @@ export async function openStream(c: Context<AppEnv>): Promise<Response> {
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
     const headers = { 'x-request-id': c.get('requestId'), upgrade: 'websocket' };
     const message = 'This is a WebSocket.';
-    return errorResponse({ code: 'invalid_request_error', param: 'upgrade', message }, headers);
+    return invalidRequest({ param: 'upgrade', message }, headers);
   }
   if (!offered.includes(CONSOLE_PROTOCOL)) {
     const message = `Offer the subprotocol ${CONSOLE_PROTOCOL}.`;

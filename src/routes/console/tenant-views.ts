@@ -3,10 +3,10 @@
  * the tenant's object. Mount it after `consoleAuth`.
  */
 import type { Context } from 'hono';
-import { Hono } from 'hono/tiny';
 import { ask } from '../../auth/admin-tenant.ts';
 import type { ConsoleEnv } from '../../auth/console-caller.ts';
 import { errorResponse, failure, type Outcome, wrongInput } from '../../http/errors.ts';
+import { Hono } from '../../http/hono.ts';
 import { nameOfPart } from '../../protocol/console/path-part.ts';
 import type { SteeringQuestion } from '../../protocol/steering.ts';
 

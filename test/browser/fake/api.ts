@@ -72,7 +72,7 @@ export class FakeApi {
       .replace('/console/api/', '')
       .split('/')
       .map((part) => nameOfPart(decodeURIComponent(part)));
-    if (first === 'session') return { status: 200, body: this.#session(token) };
+    if (first === 'session') return { status: 200, body: this.#session(token, url) };
     if (first === 'demo-traffic') return this.#demoTraffic(request);
     if (!this.allows(token, tenant))
       return fault(403, 'forbidden', 'The key is of another tenant.');
@@ -85,7 +85,9 @@ export class FakeApi {
     return this.#ofTenant(request, tenant, rest);
   }
 
-  #session(token: string): SessionView {
+  #session(token: string, url: URL): SessionView {
+    const withFirst = url.searchParams.get('first') === 'now' && token === TENANT_KEY;
+    const first = withFirst ? this.#now.get('demo')?.view(Date.now()) : undefined;
     return {
       contract: this.#contract,
       build: '0.1.0 (fake)',
@@ -93,6 +95,7 @@ export class FakeApi {
       name: token === ADMIN ? 'ops' : 'k-team-a',
       tenants: token === ADMIN ? [...this.#now.keys()] : ['demo'],
       canGenerateTraffic: true,
+      ...(first ? { first } : {}),
       now: Date.now(),
     };
   }

@@ -2,12 +2,10 @@
  * A server for the page without a Worker: the built files under the policy of the Worker, and the
  * fake API with its stream. It can refuse, fail and cut its streams, as real ones do.
  */
-import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants } from 'node:zlib';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CONSOLE_CONTRACT } from '../../../src/protocol/console/session.ts';
 import {
@@ -19,19 +17,7 @@ import {
   type StreamMessage,
 } from '../../../src/protocol/console/stream.ts';
 import { type FakeAnswer, FakeApi, type FakeOptions, TENANT_KEY } from './api.ts';
-
-const DIST = fileURLToPath(new URL('../../../dist-console', import.meta.url));
-
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-  "connect-src 'self'; worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'";
-
-const TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.svg': 'image/svg+xml',
-};
+import { answerFile } from './files.ts';
 
 export class FakeServer {
   readonly api: FakeApi;
@@ -71,6 +57,8 @@ export class FakeServer {
     }
   }
 
+  /** What was asked of the API, as `METHOD path`, since it was emptied last. */
+  readonly asked: string[] = [];
   /** While true, no stream is opened. */
   refusesStreams = false;
   /** While true, each further stream is one too many. */
@@ -92,7 +80,9 @@ export class FakeServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://fake');
     if (url.pathname === '/v1/chat/completions') return completion(request, response);
-    if (!url.pathname.startsWith('/console/api/')) return file(url, response);
+    if (!url.pathname.startsWith('/console/api/'))
+      return void answerFile(url.pathname, request, response);
+    this.asked.push(`${request.method} ${url.pathname.replace('/console/api/', '')}${url.search}`);
     const other = [...this.instead].find(([end]) => url.pathname.endsWith(end));
     const answer =
       other?.[1] ??
@@ -104,8 +94,13 @@ export class FakeServer {
         body: await bodyOf(request),
       });
     const type = answer.text === undefined ? 'application/json' : 'application/x-ndjson';
-    response.writeHead(answer.status, { 'content-type': type, 'cache-control': 'no-store' });
-    response.end(answer.text ?? (answer.body === undefined ? '' : JSON.stringify(answer.body)));
+    const text = answer.text ?? (answer.body === undefined ? '' : JSON.stringify(answer.body));
+    const asEdge = String(request.headers['accept-encoding']).includes('br') && text !== '';
+    response.writeHead(answer.status, {
+      ...{ 'content-type': type, 'cache-control': 'no-store' },
+      ...(asEdge ? { 'content-encoding': 'br' } : {}),
+    });
+    response.end(asEdge ? asTheEdge(text) : text);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -141,6 +136,11 @@ export class FakeServer {
   }
 }
 
+/** Compressed as Cloudflare does it between the Worker and the client. */
+function asTheEdge(text: string): Buffer {
+  return brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } });
+}
+
 /** A call of a client, answered at once. */
 async function completion(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { model } = (await bodyOf(request)) as { model: string };
@@ -171,19 +171,6 @@ async function completion(request: IncomingMessage, response: ServerResponse): P
 
 function send(socket: WebSocket, message: StreamMessage): void {
   socket.send(JSON.stringify(message));
-}
-
-async function file({ pathname }: URL, response: ServerResponse): Promise<void> {
-  const inside = pathname.replace(/^\/console\/?/, '');
-  const name = /^(assets\/)?[\w-]+[\w.-]*\.\w+$/.test(inside) ? inside : 'index.html';
-  try {
-    const content = await readFile(join(DIST, name));
-    const type = TYPES[extname(name)] ?? 'application/octet-stream';
-    response.writeHead(200, { 'content-type': type, 'content-security-policy': POLICY });
-    response.end(content);
-  } catch {
-    response.writeHead(404).end();
-  }
 }
 
 async function bodyOf(request: IncomingMessage): Promise<unknown> {

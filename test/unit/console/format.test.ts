@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { duration, relative } from '../../../src/console/format/duration.ts';
+import {
+  absolute,
+  dayAndTime,
+  duration,
+  relative,
+  timeOfDay,
+} from '../../../src/console/format/duration.ts';
 import { compact, counted, money, percent, whole } from '../../../src/console/format/quantity.ts';
 
 it.each([
@@ -40,4 +46,34 @@ it('says numbers with their units, and what is not known as unknown', () => {
   expect(money(null)).toBe('–');
   expect(counted(1, 'run')).toBe('1 run');
   expect(counted(0, 'run')).toBe('0 runs');
+});
+
+it('writes numbers as Intl does', () => {
+  const [count, short, price, small] = [
+    { maximumFractionDigits: 0 },
+    { notation: 'compact', maximumSignificantDigits: 3 },
+    { minimumFractionDigits: 2, maximumFractionDigits: 2 },
+    { maximumSignificantDigits: 2 },
+  ].map((options) => new Intl.NumberFormat('en', options as Intl.NumberFormatOptions));
+  const sizes = Array.from(
+    { length: 400 },
+    (_, i) => 10 ** ((i % 40) / 3) * (1 + Math.sin(i) ** 2),
+  );
+  // Ties of the last digit, which Intl reads as decimals, aside.
+  const edges = [0, 1, 9.99, 10, 99, 100, 999, 1_000, 9_994, 999_499, 999_501, 1e6, 12e11];
+  for (const value of [...edges, ...sizes, 1234.5678, 0.5001]) {
+    expect([value, whole(value)]).toEqual([value, count?.format(value)]);
+    expect([value, compact(value)]).toEqual([value, short?.format(value)]);
+    expect([value, money(value)]).toEqual([value, price?.format(value)]);
+  }
+  for (const value of [0.00999, 0.005, 0.0001234, 9.96e-5, 3.3e-9]) {
+    expect([value, money(value)]).toEqual([value, small?.format(value)]);
+  }
+});
+
+it('writes times of the machine’s zone, and says which it is', () => {
+  const date = new Date(2026, 10, 7, 15, 4, 5);
+  expect(timeOfDay(date.getTime())).toBe('15:04:05');
+  expect(dayAndTime(date.getTime())).toBe('Nov 7, 15:04');
+  expect(absolute(date.getTime())).toMatch(/^Nov 7, 2026, 15:04:05 UTC([+−]\d{1,2}(:\d\d)?)?$/);
 });

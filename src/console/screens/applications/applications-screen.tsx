@@ -4,7 +4,7 @@ import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import type { ApplicationRow, ApplicationsPage } from '../../../protocol/console/applications.ts';
 import { usePages } from '../../ask/pages.ts';
-import { tenantPath } from '../../ask/tenant-path.ts';
+import { applicationsPath } from '../../ask/tenant-path.ts';
 import { duration } from '../../format/duration.ts';
 import { counted, whole } from '../../format/quantity.ts';
 import { Ago } from '../../format/times.tsx';
@@ -28,7 +28,7 @@ export function ApplicationsScreen() {
     asked.current = q;
     setText(q);
   }, [q]);
-  const path = `${tenantPath(tenant, 'applications')}${q === '' ? '' : `?${new URLSearchParams({ q })}`}`;
+  const path = applicationsPath(tenant, q);
   const pages = usePages<ApplicationRow, ApplicationsPage>(path, (row) => row.app, 'applications');
   const narrow = useNarrow();
   const columns = useMemo(() => columnsOf(tenant, narrow), [tenant, narrow]);

@@ -1,7 +1,7 @@
 /** Waiting and running calls since the page was opened, at most ten minutes. */
 import { now } from '../../format/clock.ts';
 import { timeOfDay } from '../../format/duration.ts';
-import { counted } from '../../format/quantity.ts';
+import { counted, whole } from '../../format/quantity.ts';
 import { loadHistory } from '../../live/history.ts';
 import { Chart } from '../../parts/chart.tsx';
 
@@ -23,7 +23,7 @@ export function LoadChart() {
       xSpan={LEAST_MS}
       yPx={44}
       formatX={timeOfDay}
-      formatY={(count) => (Number.isInteger(count) ? String(count) : '')}
+      formatY={(count) => (Number.isInteger(count) ? whole(count) : '')}
       lines={[
         {
           name: 'waiting',

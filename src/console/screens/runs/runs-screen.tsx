@@ -4,7 +4,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import type { RunRow, RunsPage } from '../../../protocol/console/runs.ts';
 import { usePages } from '../../ask/pages.ts';
-import { tenantPath } from '../../ask/tenant-path.ts';
+import { RUN_FILTERS, runsPath } from '../../ask/tenant-path.ts';
 import { duration } from '../../format/duration.ts';
 import { compact, counted, UNKNOWN, whole } from '../../format/quantity.ts';
 import { Ago, Since } from '../../format/times.tsx';
@@ -17,14 +17,11 @@ import { RunFilters } from './run-filters.tsx';
 import { RunStateBadge } from './run-state.tsx';
 import './runs.css';
 
-const FILTERS = ['q', 'app', 'state', 'from', 'to'] as const;
-
 export function RunsScreen() {
   const tenant = useNames().tenant ?? '';
   const { query, route } = useLocation();
-  const filters = Object.fromEntries(FILTERS.map((name) => [name, query[name] ?? '']));
-  const asked = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== ''));
-  const path = `${tenantPath(tenant, 'runs')}?${asked}`;
+  const filters = Object.fromEntries(RUN_FILTERS.map((name) => [name, query[name] ?? '']));
+  const path = runsPath(tenant, filters);
   const pages = usePages<RunRow, RunsPage>(path, (row) => `${row.run} ${row.arrivedAt}`, 'runs');
   const found = pages.first.value?.found;
   useEffect(() => {
@@ -33,7 +30,7 @@ export function RunsScreen() {
   }, [found, tenant, route]);
   const narrow = useNarrow();
   const columns = useMemo(() => columnsOf(tenant, narrow), [tenant, narrow]);
-  const isFiltered = asked.size > 0;
+  const isFiltered = Object.values(filters).some((value) => value !== '');
   return (
     <>
       <div class="screen-head">

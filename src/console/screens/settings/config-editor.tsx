@@ -6,7 +6,7 @@ import { useMemo, useRef, useState } from 'preact/hooks';
 import type { ConfigSchema } from '../../../protocol/console/settings.ts';
 import { counted } from '../../format/quantity.ts';
 import { type FieldProblem, lineOf, partsAt, pathOf } from './config-text.ts';
-import { hintOf } from './schema-check.ts';
+import { hintOf } from './schema-hint.ts';
 
 /** Height of a line, px; the same stands in settings.css. */
 const LINE_PX = 20;

@@ -3,16 +3,20 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { ConfigSchema, ConfigView } from '../../../protocol/console/settings.ts';
 import { useResource } from '../../ask/resource.ts';
+import { configPath } from '../../ask/tenant-path.ts';
 import { counted } from '../../format/quantity.ts';
 import { confirm } from '../../parts/confirm.tsx';
+import { late } from '../../parts/late.tsx';
 import { say } from '../../parts/notices.tsx';
 import { Banner, Loaded } from '../../parts/states.tsx';
 import { mayChange } from '../../session/session.ts';
 import { ConfigEditor } from './config-editor.tsx';
 import { type Config, textOf } from './config-text.ts';
-import { Difference } from './difference.tsx';
-import { configPath, type Editing, useEditing, useSchema } from './use-config.ts';
+import type { DifferenceProps } from './difference.tsx';
+import { type Editing, useEditing, useSchema } from './use-config.ts';
 import { VersionName } from './version-name.tsx';
+
+const Difference = late<DifferenceProps>(async () => (await import('./difference.tsx')).Difference);
 
 export function ConfigSection({ tenant }: { readonly tenant: string }) {
   const view = useResource<ConfigView>(configPath(tenant), 'config');

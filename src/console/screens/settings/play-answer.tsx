@@ -7,10 +7,14 @@ import { duration } from '../../format/duration.ts';
 import { whole } from '../../format/quantity.ts';
 import { Badge } from '../../parts/badge.tsx';
 import { Figure, Figures } from '../../parts/figures.tsx';
+import { late } from '../../parts/late.tsx';
 import { Empty, Loaded, Loading } from '../../parts/states.tsx';
 import { callPlace } from '../../places/places.ts';
-import { CallTimes } from '../runs/call-times.tsx';
 import type { Played } from './play-call.ts';
+
+const CallTimes = late<{ readonly story: CallStory }>(
+  async () => (await import('../runs/call-times.tsx')).CallTimes,
+);
 
 /** Characters of an answer that are shown. */
 const MOST_CHARS = 20_000;

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ConfigView, NewKey } from '../../../protocol/console/settings.ts';
 import { useResource } from '../../ask/resource.ts';
-import { tenantPath } from '../../ask/tenant-path.ts';
+import { configPath, tenantPath } from '../../ask/tenant-path.ts';
 import { confirm } from '../../parts/confirm.tsx';
 import { CopyButton } from '../../parts/copy-button.tsx';
 import { Icon } from '../../parts/icons.tsx';
@@ -12,7 +12,6 @@ import { callCurl } from '../runs/curl.ts';
 import { Answered } from './play-answer.tsx';
 import { type Played, type PlayOrder, playCall, wrongFields } from './play-call.ts';
 import { PlayField } from './play-field.tsx';
-import { configPath } from './use-config.ts';
 
 const FIRST: PlayOrder = {
   key: '',

@@ -1,11 +1,12 @@
 /**
- * Checks a configuration against the service's JSON schema while it is edited, and tells of a field
- * what may stand there. The service checks again, and more: what depends on several fields.
+ * Checks a configuration against the service's JSON schema while it is edited. The service checks
+ * again, and more: what depends on several fields.
  */
 import { type OutputUnit, type Schema, Validator } from '@cfworker/json-schema';
 import type { JSONPath, Node } from 'jsonc-parser';
 import { type ConfigSchema, HIDDEN } from '../../../protocol/console/settings.ts';
 import { type Config, type FieldProblem, pathOf, placeOfParts } from './config-text.ts';
+import { own } from './schema-hint.ts';
 
 const MOST = 50;
 const DRAFT = '2020-12';
@@ -32,36 +33,6 @@ export function schemaProblems(schema: ConfigSchema, config: Config, root: Node)
     if (found.size >= MOST) break;
   }
   return [...found.values()];
-}
-
-/** What may stand at a field, as in `integer, 1 to 100000, default 8`; '' where that is not known. */
-export function hintOf(schema: ConfigSchema, parts: JSONPath): string {
-  let at: unknown = schema;
-  for (const part of parts) {
-    at =
-      typeof part === 'number'
-        ? own(at, 'items')
-        : (own(own(at, 'properties'), part) ?? own(at, 'additionalProperties'));
-  }
-  if (at === false) return 'unknown field';
-  const [type, choices, low, high, standard, description] = [
-    'type',
-    'enum',
-    'minimum',
-    'maximum',
-    'default',
-    'description',
-  ].map((name) => own(at, name));
-  const range = low !== undefined && high !== undefined ? `${low} to ${high}` : '';
-  const isPlain = standard !== null && typeof standard !== 'object' && standard !== undefined;
-  return [
-    Array.isArray(choices) ? `one of ${choices.join(', ')}` : String(type ?? ''),
-    range,
-    isPlain ? `default ${standard}` : '',
-    typeof description === 'string' ? description : '',
-  ]
-    .filter((words) => words !== '')
-    .join(', ');
 }
 
 function wordsOf({ keyword, error }: OutputUnit, limit: unknown): string {
@@ -116,10 +87,4 @@ function pointer(location: string): string[] {
 
 function valueAt(value: unknown, parts: JSONPath): unknown {
   return parts.reduce<unknown>((at, part) => own(at, String(part)), value);
-}
-
-function own(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
 }

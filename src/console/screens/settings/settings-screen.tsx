@@ -1,5 +1,6 @@
 /** The screen Settings: its sections are tabs, each with an address of its own. */
 import type { ComponentType } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Empty } from '../../parts/states.tsx';
 import { SECTION_NAMES, type SectionId, settingsPlace } from '../../places/places.ts';
 import { useNames } from '../../places/use-names.ts';
@@ -21,12 +22,18 @@ const PARTS: Readonly<Record<SectionId, ComponentType<{ readonly tenant: string 
 export function SettingsScreen() {
   const { tenant = '', section = 'configuration' } = useNames();
   const Chosen = Object.hasOwn(PARTS, section) ? PARTS[section as SectionId] : undefined;
+  const tabs = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    // On a phone the last ones are beyond the edge.
+    const chosen = tabs.current?.querySelector('[aria-current]');
+    if (chosen?.nextElementSibling === null) chosen.scrollIntoView({ block: 'nearest' });
+  }, [section]);
   return (
     <>
       <div class="screen-head">
         <h1>Settings</h1>
       </div>
-      <nav class="tabs" aria-label="Settings">
+      <nav class="tabs" aria-label="Settings" ref={tabs}>
         {Object.entries(SECTION_NAMES).map(([id, name]) => (
           <a
             key={id}

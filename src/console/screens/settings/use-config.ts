@@ -13,8 +13,9 @@ import type {
 import type { Answer } from '../../ask/ask.ts';
 import type { Problem } from '../../ask/problem.ts';
 import { useResource } from '../../ask/resource.ts';
-import { tenantPath } from '../../ask/tenant-path.ts';
+import { configPath, tenantPath } from '../../ask/tenant-path.ts';
 import { say, sayProblem } from '../../parts/notices.tsx';
+import { useLate } from '../../parts/use-late.ts';
 import { askAs } from '../../session/session.ts';
 import {
   type Config,
@@ -26,7 +27,8 @@ import {
 } from './config-text.ts';
 import { type Draft, draftOf, setDraft } from './drafts.ts';
 import { isSame, merge } from './merge.ts';
-import { schemaProblems } from './schema-check.ts';
+
+const loadCheck = () => import('./schema-check.ts');
 
 /** Time without a key after which the text is checked, ms. */
 const SETTLED_MS = 200;
@@ -56,10 +58,6 @@ interface Refusal {
   readonly path: string;
   readonly message: string;
   readonly was: string | null;
-}
-
-export function configPath(tenant: string): string {
-  return tenantPath(tenant, 'config');
 }
 
 /** Saves a configuration, if the version that it began with is still the present one. */
@@ -174,6 +172,9 @@ function useProblems(
   refusals: readonly Refusal[],
 ): readonly FieldProblem[] {
   const [settled, setSettled] = useState(text);
+  // Where it cannot be loaded the service's own check is left.
+  const late = useLate(loadCheck);
+  const check = late.kind === 'loaded' ? late.code.schemaProblems : undefined;
   useEffect(() => {
     const timer = setTimeout(() => setSettled(text), SETTLED_MS);
     return () => clearTimeout(timer);
@@ -189,9 +190,9 @@ function useProblems(
       return [{ path, message, place }];
     });
     const known = new Set(ofService.map(({ path }) => path));
-    const ofSchema = schema ? schemaProblems(schema, config, root) : [];
+    const ofSchema = schema && check ? check(schema, config, root) : [];
     return [...ofService, ...ofSchema.filter(({ path }) => !known.has(path))];
-  }, [settled, schema, refusals]);
+  }, [settled, schema, refusals, check]);
 }
 
 function refusalsOf(text: string, problem: Problem): Refusal[] {

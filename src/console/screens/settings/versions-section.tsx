@@ -7,16 +7,21 @@ import type {
   ConfigView,
 } from '../../../protocol/console/settings.ts';
 import { useResource } from '../../ask/resource.ts';
+import { configPath } from '../../ask/tenant-path.ts';
 import { Ago } from '../../format/times.tsx';
 import { Badge } from '../../parts/badge.tsx';
 import { confirm } from '../../parts/confirm.tsx';
+import { late } from '../../parts/late.tsx';
 import { say, sayProblem } from '../../parts/notices.tsx';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { settingsPlace } from '../../places/places.ts';
 import { mayChange } from '../../session/session.ts';
-import { Difference } from './difference.tsx';
+import type { DifferenceProps } from './difference.tsx';
 import { isSame } from './merge.ts';
-import { configPath, putConfig } from './use-config.ts';
+import { putConfig } from './use-config.ts';
+import { VersionName } from './version-name.tsx';
+
+const Difference = late<DifferenceProps>(async () => (await import('./difference.tsx')).Difference);
 
 export function VersionsSection({ tenant }: { readonly tenant: string }) {
   const versions = useResource<ConfigVersions>(`${configPath(tenant)}/versions`, 'config');
@@ -114,7 +119,9 @@ function Version({ tenant, row, before, present, reload }: VersionProps) {
     <section class="card" aria-labelledby="version-head">
       <div class="card-head">
         <h2 id="version-head">{before ? 'What it changed' : 'As it began'}</h2>
-        <span class="faint mono">{row.version}</span>
+        <span class="faint">
+          <VersionName version={row.version} />
+        </span>
         <span class="bar-space" />
         {mayChange.value && !isPresent && (
           <button

@@ -4,7 +4,13 @@ import { useEffect, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import type { WarmthView } from '../../../protocol/console/warmth.ts';
 import { useResource } from '../../ask/resource.ts';
-import { tenantPath } from '../../ask/tenant-path.ts';
+import {
+  tenantPath,
+  WARMTH_WINDOWS,
+  type WarmthWindow,
+  warmthPath,
+} from '../../ask/tenant-path.ts';
+import { begunAt } from '../../begin/begun.ts';
 import { exactNow } from '../../format/clock.ts';
 import { changes } from '../../live/changes.ts';
 import { watch } from '../../live/live.ts';
@@ -15,29 +21,26 @@ import { BackendWarmthPart } from './backend-warmth.tsx';
 import { MoneyPart } from './money-part.tsx';
 import './warmth.css';
 
-const HOUR_MS = 3_600_000;
-const WINDOWS = { '1h': HOUR_MS, '6h': 6 * HOUR_MS, '24h': 24 * HOUR_MS, '7d': 168 * HOUR_MS };
-type WindowName = keyof typeof WINDOWS;
-
 /** The window ends now: it is moved on after a change, and at this pace, ms. */
 const MOVE_MS = 60_000;
 const LEAST_GAP_MS = 5_000;
+/** So far the machine's clock may be from the Worker's for what was asked by it, ms. */
+const NEAR_MS = 2_000;
 
 export function WarmthScreen() {
   const tenant = useNames().tenant ?? '';
   const { query } = useLocation();
-  const chosen: WindowName = isWindow(query.window) ? query.window : '6h';
+  const chosen: WarmthWindow = isWindow(query.window) ? query.window : '6h';
   const to = useMovingEnd();
-  const span = new URLSearchParams({ from: String(to - WINDOWS[chosen]), to: String(to) });
-  const path = tenantPath(tenant, 'warmth');
-  const asked = useResource<WarmthView>(`${path}?${span}`, undefined, `${path} ${chosen}`);
+  const keptAs = `${tenantPath(tenant, 'warmth')} ${chosen}`;
+  const asked = useResource<WarmthView>(warmthPath(tenant, chosen, to), undefined, keptAs);
   return (
     <>
       <div class="screen-head">
         <h1>Warmth</h1>
         <span class="bar-space" />
         <nav class="tabs" aria-label="Time that is shown">
-          {Object.keys(WINDOWS).map((name) => (
+          {Object.keys(WARMTH_WINDOWS).map((name) => (
             <a
               key={name}
               href={`${screenPlace(tenant, 'warmth')}?window=${name}`}
@@ -94,9 +97,16 @@ function Warmth({ tenant, view, reload }: WarmthProps) {
   );
 }
 
+/** The present; or the moment for which the first script has asked, by the machine's own clock. */
+function firstEnd(): number {
+  const [now, begun] = [exactNow(), begunAt()];
+  const isRight = Math.abs(now - Date.now()) < NEAR_MS;
+  return begun !== null && isRight ? begun : now;
+}
+
 /** The end of the window. It stands still between changes, so that nothing is asked for. */
 function useMovingEnd(): number {
-  const [to, setTo] = useState(() => exactNow());
+  const [to, setTo] = useState(firstEnd);
   useEffect(() => {
     const unwatch = watch('warmth');
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -119,6 +129,6 @@ function useMovingEnd(): number {
   return Math.round(to);
 }
 
-function isWindow(name: string | undefined): name is WindowName {
-  return name !== undefined && Object.hasOwn(WINDOWS, name);
+function isWindow(name: string | undefined): name is WarmthWindow {
+  return name !== undefined && Object.hasOwn(WARMTH_WINDOWS, name);
 }

@@ -2,9 +2,10 @@
 import { useMemo, useState } from 'preact/hooks';
 import { duration } from '../../format/duration.ts';
 import { money, whole } from '../../format/quantity.ts';
-import { Chart, themeColour } from '../../parts/chart.tsx';
+import { Chart } from '../../parts/chart.tsx';
 import { Figure, Figures } from '../../parts/figures.tsx';
 import { say } from '../../parts/notices.tsx';
+import { themeColour } from '../../parts/theme-colour.ts';
 import { saveText } from './download.ts';
 import { csvOf, type Distribution, distributionOf, figuresByApp, type Outcome } from './outcome.ts';
 import { type Replay, recorded } from './replay.ts';

@@ -1,9 +1,8 @@
 /** Loads a tenant's recorded runs. */
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import { MOST_TRACE_RUNS } from '../../../protocol/console/trace.ts';
 import { problem } from '../../ask/ask.ts';
 import type { Problem } from '../../ask/problem.ts';
-import { tenantPath } from '../../ask/tenant-path.ts';
+import { tracePath } from '../../ask/tenant-path.ts';
 import { askAs } from '../../session/session.ts';
 import { readTrace, type Trace } from './trace.ts';
 
@@ -28,8 +27,7 @@ export function useTrace(tenant: string): { readonly loaded: LoadedTrace; reload
 }
 
 async function load(tenant: string, signal: AbortSignal): Promise<LoadedTrace> {
-  const path = `${tenantPath(tenant, 'trace')}?limit=${MOST_TRACE_RUNS}`;
-  const answer = await askAs<string>(path, { signal, read: 'text' });
+  const answer = await askAs<string>(tracePath(tenant), { signal, read: 'text' });
   if (!answer.ok) return { kind: 'failed', problem: answer.problem };
   const trace = readTrace(answer.value);
   if (trace) return { kind: 'loaded', trace };

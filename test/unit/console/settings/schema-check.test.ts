@@ -4,7 +4,8 @@ import * as z from 'zod';
 import { parseTenantConfig } from '../../../../src/config/parse.ts';
 import { tenantSchema } from '../../../../src/config/schema.ts';
 import { readText, textOf } from '../../../../src/console/screens/settings/config-text.ts';
-import { hintOf, schemaProblems } from '../../../../src/console/screens/settings/schema-check.ts';
+import { schemaProblems } from '../../../../src/console/screens/settings/schema-check.ts';
+import { hintOf } from '../../../../src/console/screens/settings/schema-hint.ts';
 import { HIDDEN } from '../../../../src/protocol/console/settings.ts';
 
 const SCHEMA = z.toJSONSchema(tenantSchema, { io: 'input', unrepresentable: 'any' });

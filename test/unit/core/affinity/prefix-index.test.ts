@@ -70,11 +70,16 @@ describe('a prefix index', () => {
 
   it('remembers no more than its bound, whatever is sent', () => {
     const index = newIndex();
-    for (let i = 0; i < 20_000; i += 1) index.use(chain(`t${i}-`, 10, 20, 30));
-    expect(index.size).toBeLessThanOrEqual(8_192);
+    const prompts = Array.from({ length: 20_000 }, (_, i) => chain(`t${i}-`, 10, 20, 30));
+    for (const prompt of prompts) index.use(prompt);
+    // Three fingerprints a prompt: the newest 2,730 of them are within the bound of 8,192.
+    expect(prompts.map((prompt) => index.hitOf(prompt)).filter((hit) => hit > 0)).toHaveLength(
+      2_730,
+    );
     // One conversation whose cuts are always others.
     for (let i = 1; i < 20_000; i += 1) index.use([...chain('x', 5), ...chain('x', 5 + i)]);
-    expect(index.size).toBeLessThanOrEqual(8_192);
+    const cuts = Array.from({ length: 19_999 }, (_, i) => index.hitOf(chain('x', 5 + i + 1)));
+    expect(cuts.filter((hit) => hit > 0).length).toBeLessThanOrEqual(8_192);
     expect(index.hitOf(chain('x', 5, 5 + 19_999))).toBe(5 + 19_999);
   });
 

@@ -54,11 +54,11 @@ describe('Endpoint', () => {
 
   it('does not go cold while a call holds a slot', () => {
     const endpoint = afterColdStarts([5_000]);
-    endpoint.sequences = 1;
+    endpoint.slots.sequences = 1;
     expect(endpoint.changesAt).toBe(Infinity);
     endpoint.elapse(1e9);
     expect(endpoint.state).toBe('warm');
-    endpoint.sequences = 0;
+    endpoint.slots.sequences = 0;
     endpoint.elapse(1e9);
     expect(endpoint.state).toBe('cold');
   });
@@ -74,26 +74,26 @@ describe('Endpoint', () => {
 
   it('is ready only as long as a slot is free', () => {
     const endpoint = new Endpoint(FIXED, 0);
-    endpoint.holds(1);
-    endpoint.holds(1);
-    expect(endpoint.free).toBe(1);
+    endpoint.slots.take(1);
+    endpoint.slots.take(1);
+    expect(endpoint.slots.free).toBe(1);
     expect(endpoint.isReady(0)).toBe(true);
-    endpoint.holds(1);
-    expect(endpoint.free).toBe(0);
+    endpoint.slots.take(1);
+    expect(endpoint.slots.free).toBe(0);
     expect(endpoint.isReady(0)).toBe(false);
   });
 
   it('is ready for several sequences as long as so many slots are free, or all of them', () => {
     const endpoint = new Endpoint(FIXED, 0);
     expect([3, 4, 100].map((n) => endpoint.isReady(0, '', n))).toEqual([true, true, true]);
-    endpoint.holds(1);
+    endpoint.slots.take(1);
     expect([2, 3, 100].map((n) => endpoint.isReady(0, '', n))).toEqual([true, false, false]);
     endpoint.released(1, 0);
-    endpoint.holds(100);
+    endpoint.slots.take(100);
     expect(endpoint.isReady(1)).toBe(false);
-    expect(endpoint.concurrency).toBe(3);
+    expect(endpoint.slots.concurrency).toBe(3);
     endpoint.released(2, 1, '', 100);
-    expect([endpoint.free, endpoint.inFlight]).toEqual([3, 0]);
+    expect([endpoint.slots.free, endpoint.slots.inFlight]).toEqual([3, 0]);
   });
 
   it('leaves a draining endpoint draining, whatever happens to it', () => {
@@ -161,13 +161,13 @@ describe('Endpoint', () => {
 
   it('gets no calls after three failures in a row, each time twice as long, up to 30 s', () => {
     const endpoint = new Endpoint(FIXED, 0);
-    endpoint.failed(1_000);
-    endpoint.failed(1_000);
+    endpoint.trust.failed(1_000, 1_000);
+    endpoint.trust.failed(1_000, 1_000);
     expect(endpoint.isReady(1_000)).toBe(true);
     let now = 1_000;
     const rests = Array.from({ length: 8 }, () => {
-      endpoint.failed(now);
-      const restMs = endpoint.unavailableUntil(now) - now;
+      endpoint.trust.failed(now, now);
+      const restMs = endpoint.trust.openUntil(now) - now;
       expect(endpoint.isReady(now + restMs - 1)).toBe(false);
       expect(endpoint.isReady(now + restMs)).toBe(true);
       now += restMs;
@@ -178,15 +178,15 @@ describe('Endpoint', () => {
 
   it('counts failures from the start again after a success', () => {
     const endpoint = new Endpoint(FIXED, 0);
-    for (let i = 0; i < 5; i += 1) endpoint.failed(1_000);
+    for (let i = 0; i < 5; i += 1) endpoint.trust.failed(1_000, 1_000);
     expect(endpoint.isReady(1_400)).toBe(false);
     endpoint.succeeded(1_400);
     expect(endpoint.isReady(1_400)).toBe(true);
-    endpoint.failed(2_000);
-    endpoint.failed(2_000);
-    expect(endpoint.unavailableUntil(2_000)).toBe(0);
-    endpoint.failed(2_000);
-    expect(endpoint.unavailableUntil(2_000)).toBe(2_500);
+    endpoint.trust.failed(2_000, 2_000);
+    endpoint.trust.failed(2_000, 2_000);
+    expect(endpoint.trust.openUntil(2_000)).toBe(0);
+    endpoint.trust.failed(2_000, 2_000);
+    expect(endpoint.trust.openUntil(2_000)).toBe(2_500);
   });
 
   it('survives a restart warm with its cold starts, and in the midst of a wake', () => {

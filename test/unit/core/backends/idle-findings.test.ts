@@ -30,14 +30,14 @@ function foundColdAt(coldAt: number, refusedAt?: number): Endpoint {
 
 describe('an endpoint that is found cold', () => {
   it('was cold after the time since it served a call', () => {
-    const { learned } = foundColdAt(40_000);
+    const { learned } = foundColdAt(40_000).learning;
     expect(learned?.idleTimeout).toMatchObject({ observations: 1 });
     expect(learned?.idleTimeout.coldAfterMs).toBeCloseTo(38_950, -2);
   });
 
   it('teaches no idle time where it went cold in the midst of work, and refused calls since', () => {
     // Two evictions under load were learned as a timeout of eight seconds, with as many pings.
-    const { learned } = foundColdAt(8_800, 1_100);
+    const { learned } = foundColdAt(8_800, 1_100).learning;
     expect(learned?.idleTimeout.observations).toBe(0);
     expect(learned?.coldStart.observations).toBe(1);
   });

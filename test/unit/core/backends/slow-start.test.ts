@@ -46,7 +46,7 @@ describe('an endpoint that just woke', () => {
     return dispatcher;
   }
 
-  const running = (dispatcher: Dispatcher) => dispatcher.backends.get('llm')?.running;
+  const running = (dispatcher: Dispatcher) => dispatcher.backends.get('llm')?.pool.running;
 
   it('is given a quarter of its slots, then more by itself, when the clock says so', () => {
     const dispatcher = woken(true);

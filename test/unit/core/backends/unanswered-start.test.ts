@@ -118,7 +118,7 @@ describe('a request that got no answer, before one that was answered at once', (
     again.beginWake(wake(200_000));
     const times = { tookMs: 16_000, refusals: 1, unnoticedMs: 16_000, unansweredMs: 1_000 };
     again.becameWarm(216_000, times);
-    return again.learned?.coldStart.observations;
+    return again.learning.learned?.coldStart.observations;
   }
 
   it('shows that it was loading where the platform holds requests', () => {

@@ -205,7 +205,7 @@ describe('an engine that', () => {
 
 describe('a restart of the object', () => {
   const restarted = (world: AdapterWorld) => {
-    const stored = { finished: [], running: [], leases: [] };
+    const stored = { running: [], leases: [] };
     const text = JSON.stringify(snapshotOf(world.backend));
     const backends = [['llm', JSON.parse(text)] as const];
     const options = { random: seededRandom(1) };
@@ -341,7 +341,7 @@ describe('whatever engines do', () => {
         expect(world.mostHeld).toBeLessThanOrEqual(most);
         expect(world.ended.size).toBe(calls);
         expect(world.backend.waiting).toBe(0);
-        expect(world.backend.running).toBe(0);
+        expect(world.backend.pool.running).toBe(0);
         const bad = loadWays.some((way) => way !== 'ok');
         const forgot = events.some(({ event: what }) => 'restart' in what);
         if (bad || forgot) return;

@@ -209,7 +209,7 @@ describe('a call that is held back', () => {
     expect(line.held).toBe(0);
     expect(line.dispatcher.backends.get('llm')?.queue.size).toBe(0);
     line.end('busy');
-    expect(line.dispatcher.backends.get('llm')?.running).toBe(0);
+    expect(line.dispatcher.backends.get('llm')?.pool.running).toBe(0);
   });
 
   it('is placed anew where the clock jumps back', () => {
@@ -379,8 +379,8 @@ it('no slot is exceeded, no call lost, and every wait ends, whatever prompts sha
       const line = new Line(specOf({ affinity: mode, slots: 2 }), { policy: name });
       const backend = line.dispatcher.backends.get('llm');
       const check = () => {
-        for (const { inFlight, spec } of backend?.endpoints.values() ?? []) {
-          expect(inFlight).toBeLessThanOrEqual(spec.slots);
+        for (const { slots, spec } of backend?.endpoints.values() ?? []) {
+          expect(slots.inFlight).toBeLessThanOrEqual(spec.slots);
         }
       };
       calls.forEach(({ text, cuts, run, key, gapMs, isCancelled }, i) => {
@@ -399,7 +399,7 @@ it('no slot is exceeded, no call lost, and every wait ends, whatever prompts sha
         check();
       }
       expect(backend?.queue.size).toBe(0);
-      expect(backend?.running).toBe(0);
+      expect(backend?.pool.running).toBe(0);
       expect(line.held).toBe(0);
     }),
     { numRuns: 60 },

@@ -18,6 +18,7 @@ import { POLICY_NAMES, type PolicyName } from '../../../../src/core/order/polici
 import { ENDPOINT_ORDERS } from '../../../../src/core/prewarm/endpoint-orders.ts';
 import type { CallResult } from '../../../../src/core/runs/call-result.ts';
 import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+import { llm, runOf } from '../../../run-builders.ts';
 
 const COLD_SLOTS = 2;
 const SPARE_SLOTS = 1;
@@ -35,10 +36,11 @@ class World {
   #warmSlots = 2;
   readonly #failover: boolean;
 
-  constructor(policy: PolicyName, failover: boolean) {
+  constructor(policy: PolicyName, failover: boolean, hasUnread: boolean) {
     this.policy = policy;
     this.#failover = failover;
     this.dispatcher = new Dispatcher(this.#config(), { random: seededRandom(1) }, 0);
+    this.dispatcher.restore([], [], hasUnread);
   }
 
   submit(n: number): void {
@@ -107,8 +109,8 @@ class World {
       const goesOn = later.some((e) => 'callId' in e && e.callId === callId);
       if (goesOn || this.dispatcher.call(callId)) this.waiting.add(callId);
     });
-    for (const [id, { inFlight }] of this.dispatcher.backends.get('llm')?.endpoints ?? []) {
-      expect([id, inFlight]).toEqual([id, this.#held(id)]);
+    for (const [id, { slots }] of this.dispatcher.backends.get('llm')?.endpoints ?? []) {
+      expect([id, slots.inFlight]).toEqual([id, this.#held(id)]);
     }
   }
 
@@ -120,7 +122,7 @@ class World {
       this.step({ type: 'tick' });
     }
     expect([...this.waiting, ...this.holding.keys()]).toEqual([]);
-    expect(this.dispatcher.backends.get('llm')?.running).toBe(0);
+    expect(this.dispatcher.backends.get('llm')?.pool.running).toBe(0);
     expect(this.dispatcher.backends.get('llm')?.queue.size).toBe(0);
     expect(this.dispatcher.backends.get('llm')?.urgentRunning).toBe(0);
   }
@@ -153,7 +155,7 @@ class World {
     const backend = this.dispatcher.backends.get('llm');
     const call = this.dispatcher.call(callId);
     if (!backend || !call) throw new Error(`granted: ${callId} at ${id}`);
-    if (call.avoid?.has(id)) expect(backend.hasOtherEndpoint(call.avoid, this.now)).toBe(false);
+    if (call.avoid?.has(id)) expect(backend.choice.hasOther(call.avoid, this.now)).toBe(false);
   }
 
   #held(endpoint: string): number {
@@ -201,7 +203,17 @@ const ACTIONS: Record<string, (world: World, n: number) => void> = {
   },
   forecast: (world) => world.step({ type: 'forecast', aheadMs: 60_000 }),
   slots: (world, n) => world.setSlots(1 + (n % 4)),
+  read: (world, n) => world.step(runsRead(n)),
 };
+
+/** Some stored runs; each sixteenth part is the last. */
+function runsRead(n: number): Extract<DispatchEvent, { type: 'runs-read' }> {
+  const runs = Array.from({ length: n }, (_, i) => {
+    const record = runOf(`a${(n + i) % 3}`, llm(`u${i % 2}`, [1 + 97 * ((n * i) % 16)]));
+    return { record, finishedAt: i };
+  });
+  return { type: 'runs-read', part: n === 15 ? 'last' : n % 2 ? 'next' : 'newest', runs };
+}
 
 const action = fc.record({
   what: fc.constantFrom(
@@ -219,8 +231,9 @@ describe('the dispatcher, whatever happens', () => {
         fc.array(action, { minLength: 50, maxLength: 150 }),
         fc.constantFrom(...POLICY_NAMES),
         fc.boolean(),
-        (actions, policy, failover) => {
-          const world = new World(policy, failover);
+        fc.boolean(),
+        (actions, policy, failover, hasUnread) => {
+          const world = new World(policy, failover, hasUnread);
           for (const { what, n } of actions) {
             world.now += 7;
             ACTIONS[what]?.(world, n);
@@ -244,9 +257,11 @@ describe('a wait', () => {
       fc.property(
         fc.array(run, { minLength: 20, maxLength: 80 }),
         fc.constantFrom(0.1, 0.5, 2),
-        (runs, alpha) => {
+        fc.array(fc.nat(15), { maxLength: 80 }),
+        (runs, alpha, reads) => {
           const config = configOf({ slots: 1, alpha });
           const dispatcher = new Dispatcher(config, { random: seededRandom(1) }, 0);
+          dispatcher.restore([], [], reads.length > 0);
           const bounds = new Map<string, number>();
           const arrivals = new Map<string, number>();
           let busy: string | undefined;
@@ -261,6 +276,8 @@ describe('a wait', () => {
             }
           };
           runs.forEach(({ gapMs, app, tokens }, i) => {
+            const read = reads[i];
+            if (read !== undefined) apply(runsRead(read));
             now += gapMs;
             const callId = `c${i}`;
             arrivals.set(callId, now);

@@ -43,7 +43,7 @@ describe('a slot', () => {
     const end: DispatchEvent = { type: 'ended', callId: 'a', result: okResult(1) };
     expect(types(dispatcher.step([end], 1))).toEqual(['released', 'granted']);
     expect(dispatcher.step([end, { type: 'cancelled', callId: 'a' }], 2)).toEqual([]);
-    expect(dispatcher.backends.get('llm')?.running).toBe(1);
+    expect(dispatcher.backends.get('llm')?.pool.running).toBe(1);
   });
 
   it('comes back when its lease expires, and later when that is renewed', () => {

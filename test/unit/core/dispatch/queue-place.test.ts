@@ -121,7 +121,7 @@ describe('slots that an engine does not have', () => {
     }
     expect(told).toHaveLength(1);
     expect(told[0]).toMatchObject({ endpoint: 'e1', configured: 16, by: 'calls' });
-    expect(dispatcher.backends.get('llm')?.endpoints.get('e1')?.usableSlots).toBeLessThan(9);
+    expect(dispatcher.backends.get('llm')?.endpoints.get('e1')?.slots.usable).toBeLessThan(9);
   });
 });
 
@@ -149,8 +149,8 @@ describe('an engine that tells no times', () => {
     ]);
     const endpoint = dispatcher.backends.get('llm')?.endpoints.get('e1');
     for (let i = 2; i < 20; i += 1) dispatcher.step([ended(i)], 8_300 + i);
-    expect(endpoint?.inFlight).toBe(4);
-    expect(endpoint?.slotsLimitedBy).toBe('engine');
+    expect(endpoint?.slots.inFlight).toBe(4);
+    expect(endpoint?.slots.limitedBy).toBe('engine');
   });
 
   it('is not asked while it is cold, alone with a call, or has failed one', () => {
@@ -204,7 +204,7 @@ describe('the expected wait of a backend', () => {
   }
 
   function waitMs(dispatcher: Dispatcher, at: number): number {
-    return dispatcher.backends.get('llm')?.lastWaitMs(at) ?? Number.NaN;
+    return dispatcher.backends.get('llm')?.waits.lastMs(at) ?? Number.NaN;
   }
 
   it('is that of a call that goes after all that wait', () => {

@@ -84,7 +84,7 @@ describe('an endpoint that says that it is overloaded', () => {
     for (let now = 100; now <= 800; now += 100) {
       for (const callId of ids) {
         const lease = dispatcher.call(callId)?.lease;
-        const running = dispatcher.backends.get('llm')?.running ?? 0;
+        const running = dispatcher.backends.get('llm')?.pool.running ?? 0;
         if (!lease || lease.grantedAt === now || running === 1) continue;
         effects.push(...dispatcher.step([{ type: 'ended', callId, again: true, result }], now));
       }

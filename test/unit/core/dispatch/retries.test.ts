@@ -42,7 +42,7 @@ describe('an attempt that failed', () => {
     expect(effects.filter((e) => e.type === 'released')).toHaveLength(1);
     expect(grants(effects)).toEqual([first === 'x@a' ? 'x@b' : 'x@a']);
     d.step([{ type: 'ended', callId: 'x', result: okResult(5) }], 20);
-    for (const backend of d.backends.values()) expect(backend.running).toBe(0);
+    for (const backend of d.backends.values()) expect(backend.pool.running).toBe(0);
   });
 
   it('is over where each endpoint has failed it, or its Worker does not ask', () => {

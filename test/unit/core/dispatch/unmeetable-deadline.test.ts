@@ -62,7 +62,7 @@ describe('a call whose run can hardly be complete in time', () => {
     expect(told(d.step([{ type: 'tick' }], due))).toEqual(['waits deadline_unmeetable']);
     const after = d.step([{ type: 'ended', callId: 'running', result: okResult(5) }], due + 1);
     expect(told(after)).toEqual([]);
-    expect(d.backends.get('llm')?.running).toBe(0);
+    expect(d.backends.get('llm')?.pool.running).toBe(0);
   });
 
   it('of an application that nobody knows is refused only when the deadline has passed', () => {

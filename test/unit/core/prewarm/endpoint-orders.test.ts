@@ -22,7 +22,7 @@ function world(fields: Partial<BackendSpec>) {
   };
   const restart = (now: number) => {
     const backends = [...dispatcher.backends].map(([name, b]) => [name, snapshotOf(b)] as const);
-    const stored = { backends, accounts: dispatcher.accounts.snapshot(now), finished: [] };
+    const stored = { backends, accounts: dispatcher.accounts.snapshot(now) };
     const noRuns = { running: [], leases: [] };
     dispatcher = restoredDispatcher(
       config,

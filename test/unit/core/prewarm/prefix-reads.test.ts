@@ -29,13 +29,13 @@ describe('an endpoint that has woken', () => {
     const world = woken();
     expect(world.wanted).toEqual(['tools']);
     expect(world.reads).toMatchObject([{ endpoint: 'e1', link: 'tools' }]);
-    expect(world.endpoint).toMatchObject({ isReading: true, free: 0 });
+    expect(world.endpoint).toMatchObject({ slots: { isReading: true, free: 0 } });
     world.until(world.now + 60_000);
     expect(world.settled).toMatchObject([{ read: { prefix: TOOLS }, outcome: 'used' }]);
     const { prefixReads, prefixUsed, prefixSparedMs } = world.counts;
     expect(prefixUsed).toBe(prefixReads);
     expect(prefixSparedMs).toBeCloseTo(prefixReads * 800);
-    expect(world.endpoint).toMatchObject({ isReading: false, free: 1 });
+    expect(world.endpoint).toMatchObject({ slots: { isReading: false, free: 1 } });
     expect(world.wrongs).toEqual([]);
   });
 
@@ -122,7 +122,7 @@ describe('while an endpoint reads', () => {
     expect(world.dispatcher.call('soon-answer')?.lease).toBeDefined();
     world.until(world.now + 10_000);
     expect([world.outcomes, world.stops, world.wrongs]).toEqual([['late'], [], []]);
-    expect(world.endpoint).toMatchObject({ isReading: false, free: 2 });
+    expect(world.endpoint).toMatchObject({ slots: { isReading: false, free: 2 } });
   });
 
   it('a call without the prefix takes the slot at once, and the read ends', () => {
@@ -134,7 +134,7 @@ describe('while an endpoint reads', () => {
     const { readAt = 0 } = world.reads[0] ?? {};
     const at = { backend: 'llm', endpoint: 'e1', readAt };
     world.dispatcher.step([{ type: 'prefix-answered', ...at, ok: true, tookMs: 900 }], world.now);
-    expect(world.endpoint).toMatchObject({ isReading: false, free: 0 });
+    expect(world.endpoint).toMatchObject({ slots: { isReading: false, free: 0 } });
     expect(world.outcomes).toEqual(['failed']);
   });
 
@@ -147,7 +147,7 @@ describe('while an endpoint reads', () => {
     const alone = woken({}, ['hangs']);
     alone.until(alone.now + 15_000);
     expect([alone.outcomes, alone.stops.length]).toEqual([['failed'], 1]);
-    expect(alone.endpoint).toMatchObject({ isReading: false, free: 1, state: 'warm' });
+    expect(alone.endpoint).toMatchObject({ slots: { isReading: false, free: 1 }, state: 'warm' });
   });
 
   it('a failure costs the read alone', () => {
@@ -163,7 +163,7 @@ describe('while an endpoint reads', () => {
     world.drop('now');
     world.until(world.now + 2 * IDLE_MS);
     expect(world.outcomes).toEqual(['wasted']);
-    expect(world.endpoint).toMatchObject({ state: 'cold', isReading: false });
+    expect(world.endpoint).toMatchObject({ state: 'cold', slots: { isReading: false } });
   });
 
   it('an endpoint that is told to go cold, drained or not to read gives the slot back', () => {
@@ -183,7 +183,7 @@ describe('while an endpoint reads', () => {
     removed.step({ type: 'configured', config });
     for (const world of [released, off, drained, removed]) {
       expect([world.outcomes, world.stops.length]).toEqual([['failed'], 1]);
-      const isReading = world.dispatcher.backends.get('llm')?.endpoints.get('e1')?.isReading;
+      const isReading = world.dispatcher.backends.get('llm')?.endpoints.get('e1')?.slots.isReading;
       expect(isReading ?? false).toBe(false);
       // Nothing is due for ever.
       world.until(world.now + 60_000);
@@ -200,7 +200,7 @@ describe('while an endpoint reads', () => {
     );
     expect([world.outcomes, world.stops.length]).toEqual([['failed'], 1]);
     world.until(world.now + 120_000);
-    expect(world.endpoint.isReading).toBe(false);
+    expect(world.endpoint.slots.isReading).toBe(false);
     expect(world.outcomes).toHaveLength(world.reads.length);
     expect(world.wrongs).toEqual([]);
   });
@@ -209,9 +209,9 @@ describe('while an endpoint reads', () => {
     const world = woken({}, ['hangs']);
     world.now -= 3_600_000;
     world.step({ type: 'tick' });
-    expect(world.endpoint.isReading).toBe(true);
+    expect(world.endpoint.slots.isReading).toBe(true);
     world.until(world.now + 20_000);
-    expect(world.endpoint.isReading).toBe(false);
+    expect(world.endpoint.slots.isReading).toBe(false);
     expect(world.outcomes).toEqual(['failed']);
   });
 
@@ -223,7 +223,7 @@ describe('while an endpoint reads', () => {
     world.step({ type: 'submitted', call });
     expect(world.dispatcher.call('wide-answer')?.lease).toBeUndefined();
     world.until(world.now + 20_000);
-    expect(world.endpoint.isReading).toBe(false);
+    expect(world.endpoint.slots.isReading).toBe(false);
     expect(world.dispatcher.call('wide-answer')).toBeUndefined();
   });
 
@@ -231,7 +231,7 @@ describe('while an endpoint reads', () => {
     const world = woken();
     const before = world.reads.length;
     world.restart();
-    expect(world.endpoint).toMatchObject({ isReading: false, free: 1, state: 'warm' });
+    expect(world.endpoint).toMatchObject({ slots: { isReading: false, free: 1 }, state: 'warm' });
     world.until(world.now + 5_000);
     expect([world.reads.length, world.outcomes]).toEqual([before, []]);
     world.until(world.now + 5 * IDLE_MS);
@@ -262,7 +262,7 @@ function happen(world: PrefixWorld, i: number, { what, ms, way }: Step): number 
     const config = world.config({ prewarm: { mode: 'on', theta: 0.25 } });
     world.step({ type: 'configured', config });
     world.step({ type: 'configured', config: world.config() });
-  } else if (what === 'restart' && world.endpoint.slotsHeld === 0) {
+  } else if (what === 'restart' && world.endpoint.slots.held === 0) {
     lost = world.reads.length - world.settled.length;
     world.restart();
   }
@@ -285,7 +285,7 @@ describe('whatever runs and engines do', () => {
       for (const [i, each] of steps.entries()) lost += happen(world, i, each);
       world.until(world.now + 600_000);
       expect(world.wrongs).toEqual([]);
-      expect(world.endpoint.isReading).toBe(false);
+      expect(world.endpoint.slots.isReading).toBe(false);
       expect(world.reads.length - world.settled.length).toBe(lost);
       const names = world.settled.map(({ endpoint, read }) => `${endpoint} ${read.at}`);
       expect(new Set(names).size).toBe(names.length);

@@ -102,7 +102,7 @@ describe('an answer of "cold" beside work', () => {
       platform.at(at + 1, () => platform.call());
     }
     platform.run(4 * HOUR_MS);
-    const { learned } = platform.endpoint;
+    const { learned } = platform.endpoint.learning;
     expect(learned?.coldStart).toMatchObject({ observations: 1 });
     expect(learned?.idleTimeout.ms).toBe(300_000);
     expect(learned?.idleTimeout.coldAfterMs).toBeUndefined();
@@ -127,7 +127,7 @@ describe('a cold start that is not the configured one', () => {
       platform.callsEvery(30 * MINUTE_MS, 1_000, 5 * 30 * MINUTE_MS);
       platform.run(3 * HOUR_MS);
       expect(platform.starts).toBe(5);
-      expect(platform.endpoint.learned?.coldStart.observations).toBe(5);
+      expect(platform.endpoint.learning.learned?.coldStart.observations).toBe(5);
       expect(factor(platform.endpoint.coldStartMs, 300_000)).toBeLessThan(1.05);
       expect(platform.mostLoops).toBe(1);
       expect(platform.refused).toEqual([]);
@@ -165,7 +165,7 @@ describe('a cold start that is not the configured one', () => {
     });
     platform.callsEvery(10 * MINUTE_MS, 1_000, HOUR_MS);
     platform.run(HOUR_MS);
-    expect(platform.endpoint.learned?.coldStart.observations).toBe(6);
+    expect(platform.endpoint.learning.learned?.coldStart.observations).toBe(6);
     expect(factor(platform.endpoint.coldStartMs, 160_000)).toBeLessThan(1.01);
   });
 });

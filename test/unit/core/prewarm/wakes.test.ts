@@ -71,7 +71,7 @@ describe('a report', () => {
     step(60_000, { type: 'tick' });
     const effects = step(60_500, answer(true, 0, 60_500));
     expect(effects.map((e) => e.type)).toContain('granted');
-    expect(endpointOf().learned?.coldStart.observations).toBe(0);
+    expect(endpointOf().learning.learned?.coldStart.observations).toBe(0);
   });
 
   it('is that of the last wake where it names none', () => {
@@ -209,7 +209,7 @@ describe('a call that is served while a wake is out', () => {
     step(2_000, { type: 'ended', callId: 'a', result: cold, again: true });
     expect(endpointOf().state).toBe('warm');
     step(3_000, { type: 'ended', callId: 'b', result: okResult(5) });
-    expect(endpointOf().learned?.coldStart.observations).toBe(0);
+    expect(endpointOf().learning.learned?.coldStart.observations).toBe(0);
     expect(endpointOf().idleTimeoutMs).toBe(60_000);
   });
 });

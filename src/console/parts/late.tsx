@@ -2,13 +2,19 @@
  * A screen whose code is loaded when it is first opened. Code of an old deployment may be gone from
  * the server: then the page must be loaded anew, and says so.
  */
-import type { ComponentType } from 'preact';
+import type { ComponentChild, ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { Empty, Loading } from '../parts/states.tsx';
+import { Empty, Loading } from './states.tsx';
 
-export function late<P extends object>(load: () => Promise<ComponentType<P>>): ComponentType<P> {
+export interface LateComponent<P extends object> {
+  (props: P): ComponentChild;
+  /** Loads the code before the screen is opened. A failure is told when it is opened. */
+  ready(): Promise<void>;
+}
+
+export function late<P extends object>(load: () => Promise<ComponentType<P>>): LateComponent<P> {
   let loaded: ComponentType<P> | undefined;
-  return function Late(props: P) {
+  function Late(props: P) {
     const [Screen, setScreen] = useState(() => loaded);
     const [failed, setFailed] = useState(false);
     useEffect(() => {
@@ -23,7 +29,15 @@ export function late<P extends object>(load: () => Promise<ComponentType<P>>): C
     }, [Screen]);
     if (Screen) return <Screen {...props} />;
     return failed ? <Gone /> : <Loading />;
-  };
+  }
+  Late.ready = () =>
+    load().then(
+      (component) => {
+        loaded = component;
+      },
+      () => {},
+    );
+  return Late;
 }
 
 function Gone() {
