@@ -7,7 +7,14 @@
 import { type Outcome, wrongInput } from '../http/errors.ts';
 import { given } from '../http/given.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
-import { FieldNames, type JsonBounds, type ScannedJson, scanJson } from '../http/json-scan.ts';
+import {
+  FieldNames,
+  type JsonBounds,
+  type ScannedJson,
+  type Span,
+  scanJson,
+} from '../http/json-scan.ts';
+import { CLOSE_LIST, COMMA, OPEN_LIST, OPEN_OBJECT, QUOTE } from '../http/json-text.ts';
 import type { PrefixLink } from '../protocol/tenant.ts';
 import { MessageList } from './message-list.ts';
 import { PrefixChain } from './prefix-chain.ts';
@@ -30,6 +37,8 @@ export interface BodySketch {
   readonly texts: () => readonly string[];
   /** Characters that the model will read. */
   readonly promptChars: number;
+  /** Tokens that the client has written as numbers, beside those characters. */
+  readonly promptTokens: number;
   /** Number of prompts that one call contains. */
   readonly prompts: number;
   /** Number of texts, or of lists of tokens, that one call has embedded or judged. */
@@ -195,6 +204,10 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson, seedOf?: PrefixSeed): Bo
     toolResults: () => toolResultsAt(root, list?.newest ?? []),
     texts: () => (list ? textPrintsAt(root, list.newest) : inputPrint(body.input)),
     promptChars,
+    promptTokens: ['prompt', 'input'].reduce(
+      (tokens, name) => tokens + tokensIn(bytes, json.fields.get(name)),
+      0,
+    ),
     prompts,
     inputs,
     toolChars,
@@ -247,6 +260,23 @@ function inputsAt(cursor: JsonCursor): number {
   cursor.open();
   const items = cursor.fork();
   return items.more() && items.kind() === 'object' ? 1 : itemsAt(cursor);
+}
+
+/** Number of tokens in a list of numbers, or of lists of them; some clients embed these. */
+function tokensIn(bytes: Uint8Array, { start, end }: Span = NOWHERE): number {
+  if (bytes[start] !== OPEN_LIST) return 0;
+  let tokens = 0;
+  let isAfterNumber = false;
+  for (let i = start; i < end; i += 1) {
+    const byte = bytes[i] as number;
+    const isDigit = byte >= 0x30 && byte <= 0x39;
+    if (isDigit && !isAfterNumber) tokens += 1;
+    // A number goes on until a comma or the end of a list. All else is text, or messages.
+    if (isDigit) isAfterNumber = true;
+    else if (byte === COMMA || byte === CLOSE_LIST) isAfterNumber = false;
+    else if (byte === QUOTE || byte === OPEN_OBJECT) return 0;
+  }
+  return tokens;
 }
 
 /** Number of items in the rest of a list. */

@@ -87,6 +87,9 @@ const schemas = {
   imageEdit: z.looseObject(common),
 } as const;
 
+export type LimitField = 'max_completion_tokens' | 'max_output_tokens' | 'max_tokens';
+export type CountField = 'n' | 'best_of' | 'prompt' | 'input';
+
 export interface ModelApi {
   /** Part of the fingerprint of a unit: calls of two names never belong to the same unit. */
   readonly name: string;
@@ -95,6 +98,10 @@ export interface ModelApi {
   readonly schema: z.ZodMiniType<ModelFields>;
   /** The format in which its answers are read. */
   readonly format: AnswerFormat;
+  /** Its fields for most output tokens, of which the first that is given counts. */
+  readonly limits?: readonly LimitField[];
+  /** Its fields by which one call asks for several answers, or has several inputs. */
+  readonly counts?: readonly CountField[];
   /** Its streams report usage only where `stream_options` asks for it. */
   readonly asksForUsage?: boolean;
   readonly streams?: boolean;
@@ -112,33 +119,47 @@ export interface ModelFields {
     | false
     | null
     | undefined;
-  readonly max_tokens?: number | null | undefined;
-  readonly max_completion_tokens?: number | null | undefined;
-  readonly max_output_tokens?: number | null | undefined;
 }
 
 const generates = { format: 'openai', streams: true, asksForUsage: true } as const;
+const scored = { format: 'openai' } as const;
 const opaque = { format: 'opaque' } as const;
 
 /** The APIs with a JSON body. */
 export const MODEL_APIS = {
-  chat: api('chat', '/chat/completions', schemas.chat, generates),
-  completion: api('completion', '/completions', schemas.completion, generates),
+  chat: api('chat', '/chat/completions', schemas.chat, {
+    ...generates,
+    limits: ['max_completion_tokens', 'max_tokens'],
+    counts: ['n'],
+  }),
+  completion: api('completion', '/completions', schemas.completion, {
+    ...generates,
+    limits: ['max_tokens'],
+    counts: ['n', 'best_of', 'prompt'],
+  }),
   responses: api('responses', '/responses', schemas.responses, {
     format: 'responses',
     streams: true,
+    limits: ['max_output_tokens'],
   }),
-  compaction: api('compaction', '/responses/compact', schemas.compaction, { format: 'openai' }),
+  compaction: api('compaction', '/responses/compact', schemas.compaction, scored),
   inputTokens: api('responses', '/responses/input_tokens', schemas.inputTokens, opaque),
-  messages: api('messages', '/messages', schemas.messages, { format: 'messages', streams: true }),
+  messages: api('messages', '/messages', schemas.messages, {
+    format: 'messages',
+    streams: true,
+    limits: ['max_tokens'],
+  }),
   countTokens: api('messages', '/messages/count_tokens', schemas.countTokens, opaque),
-  embedding: api('embedding', '/embeddings', schemas.embedding, { format: 'openai' }),
-  rerank: api('rerank', '/rerank', schemas.rerank, { format: 'openai' }),
-  score: api('score', '/score', schemas.score, { format: 'openai' }),
-  moderation: api('moderation', '/moderations', schemas.moderation, { format: 'openai' }),
+  embedding: api('embedding', '/embeddings', schemas.embedding, { ...scored, counts: ['input'] }),
+  rerank: api('rerank', '/rerank', schemas.rerank, scored),
+  score: api('score', '/score', schemas.score, scored),
+  moderation: api('moderation', '/moderations', schemas.moderation, {
+    ...scored,
+    counts: ['input'],
+  }),
   speech: api('speech', '/audio/speech', schemas.speech, opaque),
-  image: api('image', '/images/generations', schemas.image, opaque),
-  imageEdit: api('image', '/images/edits', schemas.imageEdit, opaque),
+  image: api('image', '/images/generations', schemas.image, { ...opaque, counts: ['n'] }),
+  imageEdit: api('image', '/images/edits', schemas.imageEdit, { ...opaque, counts: ['n'] }),
 } as const satisfies Record<string, ModelApi>;
 
 /** The paths of these APIs, as clients call them. */
@@ -150,7 +171,7 @@ function api(
   name: string,
   path: string,
   schema: z.ZodMiniType<ModelFields>,
-  traits: Pick<ModelApi, 'format' | 'streams' | 'asksForUsage'>,
+  traits: Omit<ModelApi, 'name' | 'path' | 'schema'>,
 ): ModelApi {
   return { name, path, schema, ...traits };
 }

@@ -10,8 +10,8 @@ import type { JsonBounds, Span } from '../http/json-scan.ts';
 import { fieldSplice, type Splice, spliced } from '../http/json-splice.ts';
 import { firstProblem } from '../http/problem.ts';
 import type { PrefixLink } from '../protocol/tenant.ts';
-import { type PrefixSeed, sketchBody } from './body-sketch.ts';
-import { type ModelApi, type ModelFields, NO_LIMIT } from './model-apis.ts';
+import { type BodySketch, type PrefixSeed, sketchBody } from './body-sketch.ts';
+import type { CountField, ModelApi, ModelFields } from './model-apis.ts';
 import { CHARS_PER_TOKEN } from './prefix-chain.ts';
 
 export interface ModelRequest {
@@ -54,6 +54,9 @@ export interface CallerFields {
  */
 const MAX_INPUT_SEQUENCES = 4;
 
+/** Most answers, or sequences to choose one of, that a field counts as: engines compute no more. */
+const MAX_ANSWERS = 1_024;
+
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
@@ -84,14 +87,15 @@ export function parseModelRequest(
     return wrongInput(firstProblem(parsed.error, indexOf));
   }
   const body = parsed.data;
-  const { max_completion_tokens, max_output_tokens, max_tokens, n, best_of, stream_options } = body;
-  const limit = max_completion_tokens ?? max_output_tokens ?? max_tokens ?? NO_LIMIT;
   const { fields, root } = sketch.json;
   const modelSpan = fields.get('model');
-  const options = stream_options || undefined;
+  const options = body.stream_options || undefined;
+  const { limits = [], counts = [] } = api;
+  const count = (field: CountField, most: number) =>
+    counts.includes(field) ? Math.min(countIn(sketch, field), most) : 1;
   // A completion of several prompts has `n` answers to each prompt.
-  const choices = countOf(n) * sketch.prompts;
-  const inputs = Math.min(sketch.inputs, MAX_INPUT_SEQUENCES);
+  const prompts = count('prompt', Infinity);
+  const choices = count('n', MAX_ANSWERS) * prompts;
   const optionsSpan = fields.get('stream_options');
   return {
     ok: true,
@@ -113,11 +117,16 @@ export function parseModelRequest(
         ? { streamOptions: { isNone: options === undefined, span: optionsSpan } }
         : {}),
       root,
-      inputTokens: Math.ceil((sketch.toolChars + sketch.promptChars) / CHARS_PER_TOKEN),
+      inputTokens:
+        sketch.promptTokens + Math.ceil((sketch.toolChars + sketch.promptChars) / CHARS_PER_TOKEN),
       ...given({ prefix: sketch.prefix }),
-      ...(limit === NO_LIMIT ? {} : { maxOutputTokens: limit }),
+      ...given({ maxOutputTokens: limitOf(limits.map((field) => body[field])) }),
       choices,
-      sequences: Math.max(choices, countOf(best_of) * sketch.prompts, inputs),
+      sequences: Math.max(
+        choices,
+        count('best_of', MAX_ANSWERS) * prompts,
+        count('input', MAX_INPUT_SEQUENCES),
+      ),
     },
   };
 }
@@ -128,8 +137,17 @@ function withPathModel(body: unknown, model: string | undefined): unknown {
   return (Reflect.get(body, 'model') ?? undefined) === undefined ? { ...body, model } : body;
 }
 
-function countOf(value: unknown): number {
-  return typeof value === 'number' && value >= 1 ? value : 1;
+/** The first limit that is given; undefined for one that is none, as -1 is to engines. */
+function limitOf(values: readonly unknown[]): number | undefined {
+  const limit = values.find((value) => value !== undefined && value !== null);
+  return typeof limit === 'number' && limit >= 0 ? limit : undefined;
+}
+
+function countIn({ body, prompts, inputs }: BodySketch, field: CountField): number {
+  if (field === 'prompt') return prompts;
+  if (field === 'input') return inputs;
+  const value = (body as ModelFields)[field];
+  return typeof value === 'number' && value >= 1 ? Math.floor(value) : 1;
 }
 
 /** What Talaria changes in a body; `usage` is asked for in the stream. */

@@ -13,6 +13,8 @@ const MAX_MODEL_BYTES = 1_024;
 /** The model of a form, and how another name is set in its place. */
 export interface FormModel {
   readonly model: string;
+  /** All of its parts, without the boundary: a client makes another one whenever it writes a form. */
+  readonly parts: readonly Uint8Array<ArrayBuffer>[];
   /** What gives the form this name; undefined where the form has it. */
   splice(name: string): Splice | undefined;
 }
@@ -31,8 +33,9 @@ export function multipartModel(
   const [field, second] = form.parts.filter((part) => isField(part, 'model'));
   if (second !== undefined) return wrongModel('stands there more than once');
   const first = form.parts[0];
+  const parts = form.parts.map(({ whole }) => whole);
   if (field === undefined && first !== undefined && pathModel !== undefined) {
-    return named(pathModel, (name) => ({
+    return named(pathModel, parts, (name) => ({
       span: { start: first.at, end: first.at },
       text: `--${form.boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${name}\r\n`,
     }));
@@ -43,13 +46,17 @@ export function multipartModel(
   // A part is a view of the form.
   const start = field.value.byteOffset - bytes.byteOffset;
   const span = { start, end: start + field.value.length };
-  return named(model, (text) => (text === model ? undefined : { span, text }));
+  return named(model, parts, (text) => (text === model ? undefined : { span, text }));
 }
 
-function named(model: string, splice: FormModel['splice']): Outcome<{ form: FormModel }> {
+function named(
+  model: string,
+  parts: FormModel['parts'],
+  splice: FormModel['splice'],
+): Outcome<{ form: FormModel }> {
   // A line break would begin a part of its own.
   const isName = modelName.safeParse(model).success && !/[\r\n]/.test(model);
-  return isName ? { ok: true, form: { model, splice } } : wrongModel('is no name');
+  return isName ? { ok: true, form: { model, parts, splice } } : wrongModel('is no name');
 }
 
 function wrongModel(why: string): ReturnType<typeof wrongInput> {

@@ -27,7 +27,8 @@ const NOT_KEPT = /^(x-request-id|request-id|x-ratelimit-.*|server-timing|content
 type Shard = IdempotencyApi;
 
 export interface IdempotentCall {
-  readonly content: string | Uint8Array<ArrayBuffer>;
+  /** The body, or its parts where what stands between them is no part of what it says. */
+  readonly content: Uint8Array<ArrayBuffer> | readonly Uint8Array<ArrayBuffer>[];
   /** A stream is not stored, so its key is ignored. */
   readonly streams: boolean;
 }
@@ -98,7 +99,7 @@ async function claimOf(
     claim: {
       key,
       keyHash: c.get('keyHash'),
-      print: `${shown} ${await sha256Hex(content)}`,
+      print: `${shown} ${await printOf(content)}`,
       owner: crypto.randomUUID(),
       lifetimeMs,
       shardBytes: Math.floor(totalBytes / SHARDS),
@@ -106,6 +107,12 @@ async function claimOf(
     // A fresh stub each time: one that threw may stay broken.
     shard: () => shardStub(c.env, shardName(tenant, key[0] ?? '0')),
   };
+}
+
+async function printOf(content: IdempotentCall['content']): Promise<string> {
+  if (content instanceof Uint8Array) return sha256Hex(content);
+  const prints = await Promise.all(content.map((part) => sha256Hex(part)));
+  return sha256Hex(prints.join());
 }
 
 /** The cast: RPC's generated types cannot express a union of results; plain data passes. */

@@ -133,7 +133,7 @@ export function formCall(c: Context<AppEnv>, name: string, path: string): Promis
       },
       format: 'opaque',
     };
-    return runIdempotent(c, { content: bytes, streams: false }, () => dispatchCall(c, plan));
+    return runIdempotent(c, { content: form.parts, streams: false }, () => dispatchCall(c, plan));
   });
 }
 

@@ -15,6 +15,8 @@ export interface FormPart {
   /** Value of `content-disposition`. */
   readonly disposition: string;
   readonly value: Uint8Array<ArrayBuffer>;
+  /** The part with its headers, between two delimiters. */
+  readonly whole: Uint8Array<ArrayBuffer>;
   /** Index in the form of the delimiter before it. */
   readonly at: number;
 }
@@ -78,6 +80,7 @@ function* partsIn(bytes: Uint8Array<ArrayBuffer>, delimiter: Uint8Array): Iterab
       disposition: /^content-disposition:(.*)$/im.exec(header)?.[1]?.trim() ?? '',
       // The line end before a delimiter is part of the delimiter.
       value: bytes.subarray(valueStart, Math.max(valueStart, next - 2)),
+      whole: bytes.subarray(start, next),
     };
     at = next;
   }

@@ -24,14 +24,13 @@ export const MISSING = ', but it is missing';
 export function problemWords(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-    case 'invalid_value': {
-      const isFraction = issue.expected === 'int' && typeof issue.input === 'number';
-      return `expected ${wanted(issue)}${isFraction ? '' : butCame(issue.input)}`;
-    }
-    case 'invalid_union': {
-      const choices = new Set(issue.errors.flatMap(([first]) => (first ? [wanted(first)] : [])));
-      return `expected ${[...choices].join(', or ')}${butCame(issue.input)}`;
-    }
+    case 'invalid_value':
+      return expected([issue], issue.input);
+    case 'invalid_union':
+      return expected(
+        issue.errors.flatMap(([first]) => (first ? [first] : [])),
+        issue.input,
+      );
     case 'too_big':
       return `expected at most ${bound(issue.maximum, issue.origin)}`;
     case 'too_small':
@@ -47,17 +46,29 @@ export function problemWords(issue: z.core.$ZodRawIssue): string {
   }
 }
 
-function wanted(issue: {
+/** What a schema wants of a value. */
+interface Wish {
   readonly code?: string | undefined;
   readonly expected?: unknown;
   readonly values?: unknown;
-}): string {
-  if (issue.code !== 'invalid_value') {
-    const expected = String(issue.expected);
-    return KINDS[expected] ?? expected;
-  }
-  const values = (issue.values as unknown[]).map((value) => JSON.stringify(value));
-  return values.length === 1 ? `${values}` : `one of ${values.join(', ')}`;
+}
+
+function expected(wishes: readonly Wish[], came: unknown): string {
+  const choices = [...new Set(wishes.map(wanted))].join(', or ');
+  // Of a value that has the right kind the kind says nothing.
+  return `expected ${choices}${wishes.some((wish) => hasKind(came, wish)) ? '' : butCame(came)}`;
+}
+
+function hasKind(came: unknown, { code, expected: kind, values }: Wish): boolean {
+  if (came === undefined || (typeof came === 'number' && !Number.isFinite(came))) return false;
+  if (code !== 'invalid_value') return kind === 'int' && typeof came === 'number';
+  return (values as unknown[]).some((value) => typeof value === typeof came);
+}
+
+function wanted({ code, expected: kind, values }: Wish): string {
+  if (code !== 'invalid_value') return KINDS[String(kind)] ?? String(kind);
+  const texts = (values as unknown[]).map((value) => JSON.stringify(value));
+  return texts.length === 1 ? `${texts}` : `one of ${texts.join(', ')}`;
 }
 
 /** The value itself is not told: of long bodies only the kinds of values are known. */

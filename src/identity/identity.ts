@@ -307,6 +307,9 @@ function isTime(text: string): boolean {
   return Number.isFinite(value) && value > 0;
 }
 
+/** Without an end that matters: what is recorded of it must fit into an export. */
+const LONGEST_MS = 1e12;
+
 function msOf(limit: Named | undefined): number | undefined {
-  return limit && Number(limit.value);
+  return limit && Math.min(LONGEST_MS, Number(limit.value));
 }

@@ -44,7 +44,7 @@ export function readBatchLine(text: string, line: number, endpoint: string): Rea
     return wrong('invalid_request', message.replace('The body', 'This line'), param);
   }
   const { custom_id, url } = parsed.data;
-  if (servedPath(url) !== endpoint) {
+  if (batchPath(url) !== endpoint) {
     return wrong('mismatched_url', `Expected the batch's endpoint, "${endpoint}".`, 'url');
   }
   const { start, end } = fields.get('body') ?? root;
@@ -53,6 +53,12 @@ export function readBatchLine(text: string, line: number, endpoint: string): Rea
     return wrong('invalid_request', 'Expected no stream: nobody reads along.', 'body.stream');
   }
   return { ok: true, customId: custom_id, body: new TextDecoder().decode(body) };
+}
+
+/** The path of an API as a batch has it: Azure's batches have it without `/v1`. */
+export function batchPath(url: string): string {
+  const path = servedPath(url);
+  return path.startsWith('/v1/') ? path : servedPath(`/v1${path}`);
 }
 
 const LINE_FIELDS = new FieldNames(['custom_id', 'method', 'url', 'body']);

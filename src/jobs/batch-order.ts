@@ -9,6 +9,7 @@ import { intWithin, textUpTo, textWithin } from '../http/field-schemas.ts';
 import { readJsonText } from '../http/json-input.ts';
 import type { NewBatch } from '../protocol/jobs.ts';
 import { isName } from '../protocol/name.ts';
+import { batchPath } from './batch-line.ts';
 
 const ENDPOINTS = [...new Set(Object.values(MODEL_APIS).map(({ path }) => `/v1${path}`))];
 
@@ -33,9 +34,16 @@ export const batchOrderSchema = z.looseObject({
   ),
 });
 
+const written = z.pipe(z.transform(withServedEndpoint), batchOrderSchema);
+
+function withServedEndpoint(order: unknown): unknown {
+  const { endpoint } = Object(order);
+  return typeof endpoint === 'string' ? { ...Object(order), endpoint: batchPath(endpoint) } : order;
+}
+
 /** Parses and checks the request body. */
 export function readBatchOrder(text: string): Outcome<{ order: Omit<NewBatch, 'id' | 'keyId'> }> {
-  const read = readJsonText(text, batchOrderSchema);
+  const read = readJsonText(text, written);
   if (!read.ok) return read;
   const { input_file_id, endpoint, metadata, output_expires_after } = read.value;
   return {

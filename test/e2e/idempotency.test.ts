@@ -244,6 +244,33 @@ describe('a call that failed', () => {
   });
 });
 
+describe('a form', () => {
+  const sendForm = (boundary: string, language: string) => {
+    const part = (name: string, value: string) =>
+      `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+    return fetch(`${dispatcher.workerd.url}/v1/audio/transcriptions`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${key}`,
+        'idempotency-key': 'form',
+        'content-type': `multipart/form-data; boundary=${boundary}`,
+      },
+      body: `${part('model', 'm')}${part('language', language)}--${boundary}--\r\n`,
+    });
+  };
+
+  it('is the same when an SDK writes it anew, with another boundary', async () => {
+    const first = await sendForm('one', 'en');
+    expect(first.status).toBe(200);
+    await first.text();
+    const again = await sendForm('another', 'en');
+    expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
+    await again.text();
+    expect(await codeOf(await sendForm('one', 'de'))).toEqual([409, 'idempotency_key_conflict']);
+    expect(calls).toBe(1);
+  });
+});
+
 describe('a key', () => {
   it.each(['', 'x'.repeat(256)])('of a wrong form is refused: %j', async (bad) => {
     const response = await send(bad);

@@ -138,6 +138,18 @@ describe('tokens a minute', () => {
   });
 });
 
+describe("a key's tokens", () => {
+  it('are counted whatever stands in fields that the API does not have', async () => {
+    const { send } = await tenant({ limits: { tokensPerMinute: 10_000 } });
+    for (const max_output_tokens of [{ a: 1 }, 'x', '9', true, [], -1e300]) {
+      const answer = await send({}, { max_output_tokens });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('x-ratelimit-remaining-tokens')).toMatch(/^\d+$/);
+      await answer.text();
+    }
+  });
+});
+
 describe('a full queue', () => {
   it("refuses by count, and a refused call takes nothing from the key's limits", async () => {
     holds = true;

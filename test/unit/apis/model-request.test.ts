@@ -1,6 +1,6 @@
 /** What is read of a body beside its prompt: the model, and how many sequences it asks for. */
 import { describe, expect, it } from 'vitest';
-import { MODEL_APIS } from '../../../src/apis/model-apis.ts';
+import { MODEL_APIS, type ModelApi } from '../../../src/apis/model-apis.ts';
 import { parseModelRequest, withFields } from '../../../src/apis/model-request.ts';
 import { USUAL_BOUNDS } from '../../../src/http/json-scan.ts';
 
@@ -49,6 +49,82 @@ describe('sequences', () => {
     ['"input":[{"role":"user","content":"a"},{"role":"user","content":"b"}]', 'responses', 1, 1],
   ])('of %s', (fields, api, choices, sequences) => {
     expect(requestOf(`{"model":"m",${fields}}`, api)).toMatchObject({ choices, sequences });
+  });
+});
+
+describe('the tokens of an input', () => {
+  it.each<[string, ApiName, number]>([
+    ['"prompt":[1,2,3]', 'completion', 3],
+    ['"prompt":[[ 1 ,\n2],[3],[]]', 'completion', 3],
+    ['"prompt":[100257]', 'completion', 1],
+    ['"prompt":[]', 'completion', 0],
+    ['"prompt":"1,2,3,4"', 'completion', 2],
+    ['"prompt":["1,2","3,4"]', 'completion', 2],
+    [`"input":[${Array(8_000).fill(100_257)}]`, 'embedding', 8_000],
+    [`"input":[${Array(10).fill('[7,8,9]')}]`, 'embedding', 30],
+    ['"input":[1.5e3,-2]', 'embedding', 2],
+    ['"input":[null,true]', 'embedding', 0],
+    ['"input":[{"embedding":[1,2,3]}]', 'embedding', 0],
+    ['"input":[{"role":"user","content":"abcdefgh"}]', 'responses', 2],
+  ])('%.40s of %s are counted, as numbers too', (fields, api, tokens) => {
+    expect(requestOf(`{"model":"m",${fields}}`, api).inputTokens).toBe(tokens);
+  });
+});
+
+const LIMITS = ['max_completion_tokens', 'max_output_tokens', 'max_tokens'] as const;
+/** What every API needs, so that only the field that is tried decides. */
+const WHOLE =
+  '"model":"m","messages":[{"role":"user","content":"a"}],"prompt":"a","input":"a","query":"a",' +
+  '"documents":[],"max_tokens":7';
+
+describe('a field that the API does not have', () => {
+  const apis = Object.keys(MODEL_APIS) as ApiName[];
+  const odd = ['"99"', '{"a":1}', '[[5]]', 'true', '-5e300', '1e400', '0', '3', '2.5', '"x"', '[]'];
+
+  const fields = [...LIMITS, 'n', 'best_of', 'prompt', 'input'] as const;
+  const tries = fields.flatMap((field) => odd.map((value) => ({ field, value })));
+
+  it.each(apis)('limits and counts nothing in %s', (api) => {
+    const { limits = [], counts = [] }: ModelApi = MODEL_APIS[api];
+    const known = new Set<string>([...limits, ...counts]);
+    // The usual `max_tokens` stands there in any case.
+    const bare = limits.includes('max_tokens') ? 7 : undefined;
+    for (const { field, value } of tries) {
+      const told = read(`{${WHOLE},"${field}":${value}}`, api);
+      if (!told.ok) continue;
+      const { maxOutputTokens, choices, sequences } = told.request;
+      const isBounded = [maxOutputTokens ?? 0, choices, sequences].every((n) => n >= 0 && n < 1e9);
+      expect(isBounded, `${field}: ${value}`).toBe(true);
+      if (known.has(field)) continue;
+      expect([maxOutputTokens, choices, sequences], `${field}: ${value}`).toEqual([bare, 1, 1]);
+    }
+  });
+
+  it.each<[string, ApiName, number | undefined]>([
+    ['"max_tokens":5', 'chat', 5],
+    ['"max_tokens":5,"max_completion_tokens":9', 'chat', 9],
+    ['"max_tokens":5,"max_completion_tokens":null', 'chat', 5],
+    ['"max_tokens":5,"max_completion_tokens":-1', 'chat', undefined],
+    ['"max_tokens":5,"max_output_tokens":1', 'chat', 5],
+    ['"max_tokens":5,"max_completion_tokens":1', 'messages', 5],
+    ['"max_tokens":5,"max_output_tokens":1', 'completion', 5],
+    ['"max_tokens":5,"max_output_tokens":8', 'responses', 8],
+    ['"max_tokens":5', 'responses', undefined],
+    ['"max_tokens":5', 'embedding', undefined],
+  ])('leaves the limit of %s', (fields, api, limit) => {
+    expect(requestOf(`{${WHOLE},${fields}}`, api).maxOutputTokens).toBe(limit);
+  });
+
+  it.each([
+    ['1e9', 1_024],
+    ['1e400', 1_024],
+    ['2.9', 2],
+    ['0', 1],
+    ['-3', 1],
+    ['"3"', 1],
+  ])('that asks for %s answers asks for %i', (n, choices) => {
+    const { choices: counted, sequences } = requestOf(`{${WHOLE},"n":${n}}`, 'chat');
+    expect([counted, sequences]).toEqual([choices, choices]);
   });
 });
 

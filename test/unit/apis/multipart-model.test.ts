@@ -103,3 +103,29 @@ describe('the model of a form', () => {
     expect(renamed(form(file(misleading)), 'x', 'a\r\n--XYZ')).toBe('model');
   });
 });
+
+describe('the parts of a form', () => {
+  const partsOf = (bytes: Uint8Array<ArrayBuffer>, type = TYPE) => {
+    const found = multipartModel(bytes, type);
+    if (!found.ok) throw new Error('no form');
+    return found.form.parts.map((part) => Buffer.from(part).toString('latin1'));
+  };
+  const wav = file(Uint8Array.from([0, 13, 10, 255]));
+
+  it('are the same with another boundary, and others with other headers or bytes', () => {
+    const bytes = form(field('model', 'm'), wav);
+    const text = Buffer.from(bytes).toString('latin1');
+    const other = Uint8Array.from(Buffer.from(text.replaceAll('--XYZ', '----Q'), 'latin1'));
+    const parts = partsOf(bytes);
+    expect(parts).toHaveLength(2);
+    expect(partsOf(other, 'multipart/form-data; boundary=--Q')).toEqual(parts);
+    for (const [from, to] of [
+      ['audio/wav', 'audio/ogg'],
+      ['\xff', '\xfe'],
+      ['a.wav', 'b.wav'],
+    ] as const) {
+      const changed = Uint8Array.from(Buffer.from(text.replace(from, to), 'latin1'));
+      expect(partsOf(changed)).not.toEqual(parts);
+    }
+  });
+});

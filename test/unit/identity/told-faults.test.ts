@@ -1,5 +1,6 @@
 /** What a client is told of a name or limit that it set wrongly, and what counts in any spelling. */
 import { describe, expect, it } from 'vitest';
+import { readArchiveLine } from '../../../src/apis/archive-line.ts';
 import { identify } from '../../../src/identity/identity.ts';
 
 const identityOf = (headers: Record<string, string>, metadata: Record<string, string> = {}) =>
@@ -31,6 +32,28 @@ describe('a value that is not valid', () => {
   it('does not count where a valid header goes before it', async () => {
     const both = await identityOf({ 'x-talaria-app': 'a' }, { talaria_app: 'é' });
     expect(both).toMatchObject({ ok: true, identity: { app: 'a' } });
+  });
+});
+
+describe('a time beyond all that matters', () => {
+  it.each(['1e300', '9'.repeat(300), '1e12'])(
+    '%.12s counts as 31 years, in a header',
+    async (value) => {
+      const headers = { 'x-talaria-deadline-ms': value, 'x-talaria-max-wait-ms': value };
+      const longest = { deadlineMs: 1e12, maxWaitMs: 1e12 };
+      expect(await identityOf(headers)).toMatchObject({ ok: true, identity: longest });
+      const seconds = { 'x-stainless-timeout': value };
+      expect(await identityOf(seconds)).toMatchObject({ ok: true, identity: { deadlineMs: 1e12 } });
+    },
+  );
+
+  it('is recorded as a run that an import takes', () => {
+    const call = { input_tokens: 1, output_tokens: 1 };
+    const units = [{ unit: 'u', backend: 'm', calls: [call] }];
+    const run = { run: 'r', app: 'a', arrival_ms: 0, deadline_ms: 1e12, units };
+    expect(readArchiveLine(JSON.stringify(run), 1)).toMatchObject({ ok: true });
+    const wrong = readArchiveLine(JSON.stringify({ ...run, deadline_ms: 1e300 }), 1);
+    expect(wrong).toMatchObject({ ok: false });
   });
 });
 

@@ -16,6 +16,13 @@ describe('a line of input', () => {
     });
   });
 
+  it.each(['/chat/completions', '/v1/chat/completions/', '/openai/v1/chat/completions'])(
+    'for %s is one for the path that is served',
+    (url) => {
+      expect(read({ ...LINE, url })).toMatchObject({ ok: true });
+    },
+  );
+
   it.each([
     [{ ...LINE, custom_id: 5 }, 'Field "custom_id": expected a string, not a number.'],
     [{ ...LINE, custom_id: null }, 'Field "custom_id": expected a string, not null.'],
