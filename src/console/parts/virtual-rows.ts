@@ -1,12 +1,19 @@
 /**
- * The rows of a long list that are in sight. All have one height, and the height of what scrolls is
- * known, so nothing is measured: the first drawing has its rows already.
+ * The rows of a long list that are in sight: TanStack's virtualizer as a hook. Its code comes after the
+ * page's, and only for lists that need it: all rows have one height, so the first drawing is the first
+ * rows, without anything being measured.
  */
+import type { Virtualizer } from '@tanstack/virtual-core';
 import type { RefObject } from 'preact';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
+
+type Library = typeof import('@tanstack/virtual-core');
+type Rows = Virtualizer<HTMLElement, HTMLElement>;
 
 /** Rows beyond each edge that are drawn before they are scrolled to. */
 const OVERSCAN = 8;
+
+let library: Library | undefined;
 
 export interface VirtualRows {
   /** The rows to draw: from `first` on, before `end`. */
@@ -23,40 +30,62 @@ export interface RowsInSight {
 }
 
 export function useVirtualRows(
-  { count, rowPx, heightPx }: RowsInSight,
+  sight: RowsInSight,
   body: RefObject<HTMLElement | null>,
 ): VirtualRows {
-  const [top, setTop] = useState(0);
-  useLayoutEffect(() => {
-    const element = body.current;
-    // A drawing for each row that comes into sight, not for each pixel.
-    const follow = () => setTop(Math.floor((element?.scrollTop ?? 0) / rowPx));
-    element?.addEventListener('scroll', follow, { passive: true });
-    return () => element?.removeEventListener('scroll', follow);
-  }, [body, rowPx]);
-  const drawnPx = useRef(rowPx);
-  useLayoutEffect(() => {
-    // Only then: whoever asks a new element where it is scrolled to makes the browser lay it out first.
-    if (drawnPx.current !== rowPx) setTop(Math.floor((body.current?.scrollTop ?? 0) / rowPx));
-    drawnPx.current = rowPx;
-  }, [body, rowPx]);
-  const scrollTo = (index: number) => {
-    const element = body.current;
-    if (!element) return;
-    const [start, end] = [index * rowPx, (index + 1) * rowPx];
-    if (start < element.scrollTop) element.scrollTop = start;
-    else if (end > element.scrollTop + heightPx) element.scrollTop = end - heightPx;
-    setTop(Math.floor(element.scrollTop / rowPx));
+  const { count, rowPx, heightPx } = sight;
+  const [, redraw] = useReducer<number, void>((n) => n + 1, 0);
+  const draw = () => redraw();
+  const atFirst = Math.min(count, Math.ceil(heightPx / rowPx) + OVERSCAN);
+  const isLong = count > atFirst;
+  useEffect(() => {
+    // Where it does not come, the next change of the list asks for it again.
+    if (isLong && !library) loaded().then(draw, () => {});
+  }, [isLong, count]);
+  const virtualizer = useVirtualizer(isLong ? library : undefined, sight, body, draw);
+  const items = virtualizer?.getVirtualItems() ?? [];
+  const [top, bottom] = [items[0], items.at(-1)];
+  return {
+    first: top?.index ?? 0,
+    end: bottom ? Math.min(count, bottom.index + 1) : atFirst,
+    scrollTo: (index) => virtualizer?.scrollToIndex(index, { align: 'auto' }),
   };
-  return { ...rowsInSight(top, { count, rowPx, heightPx }), scrollTo };
 }
 
-/** `top`: the first row that is in sight, of a list that may have become shorter since. */
-export function rowsInSight(
-  top: number,
+async function loaded(): Promise<void> {
+  library ??= await import('@tanstack/virtual-core');
+}
+
+/** Undefined without the library. */
+function useVirtualizer(
+  from: Library | undefined,
   { count, rowPx, heightPx }: RowsInSight,
-): { readonly first: number; readonly end: number } {
-  const seen = Math.ceil(heightPx / rowPx) + 1;
-  const from = Math.max(0, Math.min(top, count - seen));
-  return { first: Math.max(0, from - OVERSCAN), end: Math.min(count, from + seen + OVERSCAN) };
+  body: RefObject<HTMLElement | null>,
+  draw: () => void,
+): Rows | undefined {
+  const kept = useRef<Rows>();
+  const options = from && {
+    count,
+    estimateSize: () => rowPx,
+    getScrollElement: () => body.current,
+    scrollToFn: from.elementScroll,
+    observeElementRect: from.observeElementRect,
+    observeElementOffset: from.observeElementOffset,
+    initialRect: { width: 0, height: heightPx },
+    initialOffset: () => body.current?.scrollTop ?? 0,
+    overscan: OVERSCAN,
+    onChange: draw,
+  };
+  if (from && options) kept.current ??= new from.Virtualizer(options);
+  const virtualizer = from && kept.current;
+  if (options) virtualizer?.setOptions(options);
+  useLayoutEffect(() => virtualizer?._didMount(), [virtualizer]);
+  useLayoutEffect(() => virtualizer?._willUpdate());
+  // What was measured of rows of another height, as before the window became narrow, is not true.
+  const [measured] = useState({ rowPx });
+  useLayoutEffect(() => {
+    if (measured.rowPx !== rowPx) virtualizer?.measure();
+    measured.rowPx = rowPx;
+  }, [virtualizer, measured, rowPx]);
+  return virtualizer;
 }
