@@ -63,7 +63,7 @@ function useVirtualizer(
   body: RefObject<HTMLElement | null>,
   draw: () => void,
 ): Rows | undefined {
-  const kept = useRef<Rows>();
+  const kept = useRef<Rows | undefined>(undefined);
   const options = from && {
     count,
     estimateSize: () => rowPx,
