@@ -120,7 +120,7 @@ describe('a forecast wait', () => {
       const visits = [llm('unit', [4], 1_000), llm('unit', [40], 1_000)];
       dispatcher.models.learn(runOf('app', ...visits), i, dispatcher.speeds);
     }
-    const prefix = [{ digest: 'p', tokens: 1_000 }];
+    const prefix = [{ id: 'p', tokens: 1_000 }];
     submit(dispatcher, 'first', 0, { prefix, inputTokens: 1_000, final: false, runId: 'r' });
     const result = okResult(14_000, { inputTokens: 1_000, outputTokens: 4 });
     dispatcher.step([{ type: 'ended', callId: 'first', result }], 14_000);
