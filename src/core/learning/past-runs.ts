@@ -107,6 +107,11 @@ export class PastRuns {
     return [];
   }
 
+  /** True where no run has finished, so that nothing can be drawn. */
+  get isEmpty(): boolean {
+    return this.#runs.size === 0;
+  }
+
   #forget(from: ReadonlySet<PastRun>): void {
     const [run] = from;
     const ofApp = run && this.#ofApp.get(run.record.app);

@@ -3,12 +3,9 @@
  * their keys: for any endpoint, or held back for one. Where calls are not held back, all endpoints are
  * one.
  */
-import type { DrawnRun } from './drawn-run.ts';
+import { ANYWHERE, type DrawnRun } from './drawn-run.ts';
 import { NumberHeap } from './number-heap.ts';
 import type { ScenePlace } from './scene.ts';
-
-/** In place of an endpoint. */
-export const ANYWHERE = -1;
 
 /** Calls that got a slot although others waited, as far as one that joins later could have had it. */
 export interface Grants {

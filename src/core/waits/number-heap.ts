@@ -1,4 +1,7 @@
-/** A binary min-heap of numbers that are ordered by another number, without an object for each. */
+/**
+ * A binary min-heap of numbers that are ordered by another number, without an object for each. Of equal
+ * keys the smaller number comes first.
+ */
 
 export class NumberHeap {
   readonly #keys: number[] = [];
@@ -26,7 +29,7 @@ export class NumberHeap {
     while (at > 0) {
       const parent = (at - 1) >> 1;
       const above = keys[parent] as number;
-      if (above <= key) break;
+      if (above < key || (above === key && (values[parent] as number) <= value)) break;
       keys[at] = above;
       values[at] = values[parent] as number;
       at = parent;
@@ -47,8 +50,13 @@ export class NumberHeap {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= n) break;
-      if (child + 1 < n && (keys[child + 1] as number) < (keys[child] as number)) child += 1;
-      if ((keys[child] as number) >= key) break;
+      if (
+        child + 1 < n &&
+        this.#isBefore(child + 1, keys[child] as number, values[child] as number)
+      ) {
+        child += 1;
+      }
+      if (!this.#isBefore(child, key, value)) break;
       keys[at] = keys[child] as number;
       values[at] = values[child] as number;
       at = child;
@@ -56,5 +64,10 @@ export class NumberHeap {
     keys[at] = key;
     values[at] = value;
     return first;
+  }
+
+  #isBefore(at: number, key: number, value: number): boolean {
+    const own = this.#keys[at] as number;
+    return own < key || (own === key && (this.#values[at] as number) < value);
   }
 }

@@ -6,9 +6,10 @@
 
 import type { PastVisit } from '../learning/past-runs.ts';
 import type { Random } from '../learning/random.ts';
-import type { DrawnRun } from './drawn-run.ts';
-import { ANYWHERE, DrawnSlots, type Grants } from './drawn-slots.ts';
-import { likeMs, restMs } from './like-call.ts';
+import { ANYWHERE, type DrawnRun, extend, newRun, runOfScene } from './drawn-run.ts';
+import { DrawnSlots, type Grants } from './drawn-slots.ts';
+import { longestMs, lossMs, meanMs, serviceMs } from './drawn-times.ts';
+import { restMs } from './like-call.ts';
 import { visitAt } from './likely-visits.ts';
 import { NumberHeap } from './number-heap.ts';
 import type { Outlook } from './outlook.ts';
@@ -83,41 +84,14 @@ export class QueueDraw {
       this.#now = this.#events.key;
       this.#happens(this.#events.pop());
     }
-    if (!Number.isFinite(waits[asked])) this.#extend(waits);
+    if (!Number.isFinite(waits[asked])) extend(waits, this.#runs, this.#now, this.paceMs);
     return mostEvents;
   }
 
-  /** Those that still wait go in the order of their keys, at the pace so far. */
-  #extend(waits: Float64Array): void {
-    const left = this.#runs.filter((run) => run.waiting > 0 && run.key < Infinity);
-    left.sort((a, b) => a.key - b.key);
-    let ahead = 0;
-    for (const { column, granted, waiting } of left) {
-      for (let n = 0; n < waiting; n += 1) {
-        ahead += 1;
-        if (column >= 0) waits[column + granted + n] = this.#now + ahead * this.paceMs;
-      }
-    }
-  }
-
   #begin(scene: SceneRun, i: number, share: number): void {
-    const { run, likely, served, waiting, weight, idleMs, home, heldFor, heldMs } = scene;
+    const { likely, served, waiting, idleMs, heldFor, heldMs } = scene;
     const visit = likely && visitAt(likely, share);
-    const drawn: DrawnRun = {
-      arrivedAt: run.arrivedAt,
-      weight,
-      visit,
-      isLast: run.final || !visit?.next,
-      outstanding: served.length + waiting.length,
-      waiting: waiting.length,
-      granted: 0,
-      key: Infinity,
-      column: waiting.length > 0 ? scene.column : -1,
-      home,
-      heldFor,
-      heldUntil: heldMs,
-      scene,
-    };
+    const drawn = runOfScene(scene, visit);
     this.#runs.push(drawn);
     if (waiting.length > 0) this.#enqueue(drawn, i, scene.key);
     if (heldFor !== ANYWHERE) this.#at(heldMs, i, HELD_NO_MORE, heldFor);
@@ -138,6 +112,7 @@ export class QueueDraw {
   /** Gives the free slots to those that go first. */
   #grant(waits: Float64Array): void {
     const slots = this.#slots;
+    const { speeds } = this.#outlook;
     while (!slots.isFull) {
       const i = slots.next();
       const run = this.#runs[i];
@@ -156,7 +131,7 @@ export class QueueDraw {
       run.granted += 1;
       run.waiting -= 1;
       if (waiting) waits[run.column + at] = this.#now;
-      let ms = this.#serviceMs(run, at, waiting);
+      let ms = serviceMs(run.visit, at, waiting, { speeds, random: this.#random });
       if (run.home !== ANYWHERE && place !== run.home) ms += this.#lossMs(run, waiting);
       if (run.home !== ANYWHERE || this.#scene.places.length > 1) run.home = place;
       for (let n = 1; n < taken; n += 1) this.#at(this.#now + ms, i, FREES, place);
@@ -186,22 +161,8 @@ export class QueueDraw {
     this.#at(run.heldUntil, i, HELD_NO_MORE, run.home);
   }
 
-  /** Time that the cached part of a call's prompt takes where it is read again, ms. */
   #lossMs({ visit }: DrawnRun, waiting: WaitingCall | undefined): number {
-    if (waiting) return waiting.cachedMs;
-    if (!visit || visit.backend !== this.#outlook.backend) return 0;
-    const cached = (visit.inputs[0] ?? 0) - (visit.computed[0] ?? 0);
-    return cached * this.#outlook.speeds(visit.backend).inputMs;
-  }
-
-  #serviceMs({ visit }: DrawnRun, at: number, waiting: WaitingCall | undefined): number {
-    if (!waiting) return visit ? this.#callMs(visit, at) : 0;
-    return visit ? likeMs(visit, waiting, at) : 2 * waiting.call.expectedMs * this.#random();
-  }
-
-  #callMs(visit: PastVisit, at: number): number {
-    const { inputMs, outputMs } = this.#outlook.speeds(visit.backend);
-    return (visit.computed[at] ?? 0) * inputMs + (visit.outputs[at] ?? 0) * outputMs;
+    return lossMs(visit, waiting, this.#outlook);
   }
 
   #happens(event: number): void {
@@ -233,15 +194,13 @@ export class QueueDraw {
   /** The rank of a run changes with what it has got. */
   #attained(run: DrawnRun, i: number): void {
     if (run.waiting === 0) return;
-    const key = this.#outlook.keyAfter(run.key, this.#meanMs(run), run.arrivedAt, run.weight);
+    const key = this.#outlook.keyAfter(
+      run.key,
+      meanMs(run.visit, this.#outlook.speeds),
+      run.arrivedAt,
+      run.weight,
+    );
     if (key !== run.key) this.#enqueue(run, i, key);
-  }
-
-  #meanMs({ visit }: DrawnRun): number {
-    if (!visit) return 0;
-    let sum = 0;
-    for (let n = 0; n < visit.outputs.length; n += 1) sum += this.#callMs(visit, n);
-    return sum / visit.outputs.length;
   }
 
   #enqueue(run: DrawnRun, i: number, key: number): void {
@@ -251,20 +210,15 @@ export class QueueDraw {
 
   /** A run goes on to its next visit. */
   #joins(run: DrawnRun, i: number): void {
-    const visit = run.visit?.next;
-    if (visit) this.#submit(run, i, visit);
+    if (run.visit?.next) this.#submit(run, i, run.visit.next);
   }
 
   #submit(run: DrawnRun, i: number, visit: PastVisit): void {
     run.visit = visit;
     run.isLast = !visit.next;
     if (visit.backend !== this.#outlook.backend) {
-      let longestMs = 0;
-      for (let n = 0; n < visit.outputs.length; n += 1) {
-        longestMs = Math.max(longestMs, this.#callMs(visit, n));
-      }
       run.outstanding = 1;
-      return this.#at(this.#now + longestMs, i, ENDS_ELSEWHERE);
+      return this.#at(this.#now + longestMs(visit, this.#outlook.speeds), i, ENDS_ELSEWHERE);
     }
     run.outstanding = visit.outputs.length;
     run.waiting = run.outstanding;
@@ -280,21 +234,8 @@ export class QueueDraw {
     this.#nextArrival();
     const visit = this.#outlook.arrival(this.#random);
     if (!visit) return;
-    const run: DrawnRun = {
-      arrivedAt: this.#scene.at + this.#now,
-      weight: this.#outlook.weightOf(visit.app),
-      visit,
-      isLast: !visit.next,
-      outstanding: 0,
-      waiting: 0,
-      granted: 0,
-      key: Infinity,
-      column: -1,
-      home: ANYWHERE,
-      heldFor: ANYWHERE,
-      heldUntil: Infinity,
-      scene: undefined,
-    };
+    const weight = this.#outlook.weightOf(visit.app);
+    const run = newRun(visit, this.#scene.at + this.#now, weight);
     this.#runs.push(run);
     this.#submit(run, this.#runs.length - 1, visit);
   }

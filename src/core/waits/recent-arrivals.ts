@@ -31,7 +31,10 @@ export interface ArrivalRate {
   readonly gapMs: number;
   /** For how long they have come so often, ms. */
   readonly lastedMs: number;
-  /** The same as the first, of all that is remembered: how often they come when this ends, ms. */
+  /**
+   * How often they come when this ends: the mean of all that is remembered, ms; Infinity where they
+   * have come as often as now from the first on.
+   */
   readonly usualGapMs: number;
 }
 
@@ -66,7 +69,8 @@ export class RecentArrivals {
       isSame &&= gapMs >= SAME_SHARE * meanMs;
       if (isSame) lastedMs = Math.max(lastedMs, spanMs);
       usualGapMs = meanMs;
-      if (n >= this.#most) return { gapMs, lastedMs, usualGapMs: Math.max(gapMs, usualGapMs) };
+      if (n < this.#most) continue;
+      return { gapMs, lastedMs, usualGapMs: isSame ? Infinity : Math.max(gapMs, usualGapMs) };
     }
   }
 

@@ -74,6 +74,8 @@ export class WaitForecasts {
 
   /** Time until a waiting call gets a slot, ms; undefined where no forecast tells. */
   waitMs(call: LiveCall, backend: Backend, now: number): number | undefined {
+    // Without a finished run draws would add nothing but noise to the work ahead.
+    if (this.#view.models.past.isEmpty) return undefined;
     const of = this.#of(backend, now);
     const key = backend.queue.keyOf(call.run) ?? Infinity;
     const before = backend.queue.turnOf(call);

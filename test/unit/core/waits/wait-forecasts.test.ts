@@ -2,24 +2,27 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
+import type { PolicyName } from '../../../../src/core/order/policies/registry.ts';
 import type { CallRequest } from '../../../../src/core/runs/call-request.ts';
 import { SceneBuilder } from '../../../../src/core/waits/scene-builder.ts';
-import { backendSpec, callRequest, configOf } from '../../../dispatch-builders.ts';
+import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 import { llm, runOf } from '../../../run-builders.ts';
 
 /** Each output token takes a second. */
 const SPEED = { inputMs: 0, outputMs: 1_000 };
 
-function dispatcherOf(policy: 'app-fcfs' | 'gittins' = 'gittins', slots = 1): Dispatcher {
+/** Input and output tokens: long prompts have long answers. */
+const BOTH: ReadonlyArray<readonly [number, number]> = [
+  [100, 4],
+  [900, 40],
+];
+
+function dispatcherOf(policy: PolicyName = 'gittins', slots = 1, lengths = BOTH): Dispatcher {
   const backends = { llm: backendSpec({ slots, speed: SPEED }) };
   const dispatcher = new Dispatcher(configOf({ policy, backends }), { random: seededRandom(1) }, 0);
-  // Long prompts have long answers.
   for (let i = 0; i < 20; i += 1) {
-    for (const [input, output] of [
-      [100 + i, 4],
-      [900 + i, 40],
-    ] as const) {
-      dispatcher.models.learn(runOf('app', llm('unit', [output], input)), i, dispatcher.speeds);
+    for (const [input, output] of lengths) {
+      dispatcher.models.learn(runOf('app', llm('unit', [output], input + i)), i, dispatcher.speeds);
     }
   }
   return dispatcher;
@@ -72,6 +75,60 @@ describe('a forecast wait', () => {
     submit(dispatcher, 'ahead', 0, { app: 'steps', unit: 'step1', final: false });
     submit(dispatcher, 'mine', 1);
     expect(told(dispatcher, 'mine', 1)).toBeCloseTo(30_000, -2);
+  });
+
+  it.each(['fcfs', 'app-fcfs', 'gittins', 'sjf', 'las'] as const)(
+    'counts down while all goes on as expected, under %s',
+    (policy) => {
+      const dispatcher = dispatcherOf(policy, 2, [[900, 40]]);
+      // Each takes 40 s, so the n-th pair of them has its slots at 40 n s.
+      for (let i = 0; i < 8; i += 1) submit(dispatcher, `c${i}`, 0, { inputTokens: 910 });
+      const waiting = new Set(['c2', 'c3', 'c4', 'c5', 'c6', 'c7']);
+      const endsAt = new Map<string, number>();
+      const endPair = (n: number, at: number) => {
+        for (const callId of [`c${2 * n}`, `c${2 * n + 1}`]) {
+          const result = okResult(40, { inputTokens: 910, serviceMs: 40_000 });
+          dispatcher.step([{ type: 'ended', callId, result }], at);
+        }
+      };
+      for (let at = 0; at <= 120_000; at += 1_000) {
+        if (at > 0 && at % 40_000 === 0) endPair(at / 40_000 - 1, at);
+        for (const id of waiting) {
+          if (dispatcher.call(id)?.lease) waiting.delete(id);
+          if (!waiting.has(id)) continue;
+          const end = at + told(dispatcher, id, at);
+          expect(end).toBeLessThanOrEqual((endsAt.get(id) ?? Infinity) + 100);
+          endsAt.set(id, end);
+        }
+      }
+      expect(waiting.size).toBe(0);
+      const ends = [...endsAt.values()].map((ms) => Math.round(ms / 10_000));
+      expect(ends).toEqual([4, 4, 8, 8, 12, 12]);
+    },
+  );
+
+  it('is that of the endpoint which has the prompt, where a call is held back for it', () => {
+    const ends = [
+      { id: 'a', slots: 1 },
+      { id: 'b', slots: 1 },
+    ] as const;
+    const backends = {
+      llm: backendSpec({ endpoints: ends, speed: { inputMs: 10, outputMs: 1_000 } }),
+    };
+    const dispatcher = new Dispatcher(configOf({ backends }), { random: seededRandom(1) }, 0);
+    for (let i = 0; i < 20; i += 1) {
+      const visits = [llm('unit', [4], 1_000), llm('unit', [40], 1_000)];
+      dispatcher.models.learn(runOf('app', ...visits), i, dispatcher.speeds);
+    }
+    const prefix = [{ id: 'p', tokens: 1_000 }];
+    submit(dispatcher, 'first', 0, { prefix, inputTokens: 1_000, final: false, runId: 'r' });
+    const result = okResult(14_000, { inputTokens: 1_000, outputTokens: 4 });
+    dispatcher.step([{ type: 'ended', callId: 'first', result }], 14_000);
+    submit(dispatcher, 'again', 14_000, { prefix, inputTokens: 1_000, final: false, runId: 'r' });
+    submit(dispatcher, 'held', 14_001, { prefix, inputTokens: 1_000, runId: 'other' });
+    // The other endpoint is free, but would have to read the prompt.
+    expect(dispatcher.call('held')?.placed.heldFor).toBe('a');
+    expect(told(dispatcher, 'held', 14_001)).toBeGreaterThan(1_000);
   });
 
   it('is a function of what happened', () => {
