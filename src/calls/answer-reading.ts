@@ -36,11 +36,10 @@ export interface Expected {
 const NO_BYTES = new Uint8Array(0);
 /** Longest plain answer that is parsed. */
 const MAX_PLAIN_CHARS = 16_384;
-/** How a stream of events begins, behind a byte order mark and blanks. */
-const FIELDS = [':', 'data:', 'event:', 'id:', 'retry:', 'error:'];
-const BEFORE = /^(?:\u00ef\u00bb\u00bf)?\s*/;
+/** How a stream of events begins, behind a byte order mark. */
+const EVENTS = /^(?:\u00ef\u00bb\u00bf)?\s*(?:data|event|id|retry|error)?:/;
 /** How JSON and a page begin, which no stream of events does. */
-const NO_EVENTS = /^[{[<]/;
+const NO_EVENTS = /^(?:\u00ef\u00bb\u00bf)?\s*[{[<]/;
 /** Characters of an answer by which it is told what it is. */
 const BEGINNING_CHARS = 64;
 
@@ -173,12 +172,8 @@ export class AnswerReading {
     if (!isCalledStream && !this.#expected.streams) return false;
     const first = await source.next();
     source.putBack(first);
-    const bytes = (first.value ?? NO_BYTES).subarray(0, BEGINNING_CHARS);
-    const beginning = latinText(bytes).replace(BEFORE, '');
-    if (isCalledStream) return !NO_EVENTS.test(beginning);
-    // It may be cut within its first word, with which no JSON begins.
-    const isCut = (field: string) => beginning !== '' && field.startsWith(beginning);
-    return FIELDS.some((field) => beginning.startsWith(field) || isCut(field));
+    const beginning = latinText((first.value ?? NO_BYTES).subarray(0, BEGINNING_CHARS));
+    return isCalledStream ? !NO_EVENTS.test(beginning) : EVENTS.test(beginning);
   }
 }
 

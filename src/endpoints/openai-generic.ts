@@ -47,24 +47,17 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
   return refusalKind(status, body);
 }
 
-/** Statuses of a refusal that some write for a fault, or for a limit, which their words tell. */
+/** A refusal that some write for a fault, or for a limit, which its words tell. */
 function refusalKind(status: number, body: string): AnswerKind {
-  if (GIVEN_UP.has(status)) return 'broken';
-  if (!BY_WORDS.has(status)) return 'rejected';
-  const error = errorInText(body);
-  if (status === 400 && blamesKey(error.message ?? '')) return 'broken';
-  if (error.status === 429 || error.status === 529) return 'busy';
-  return status === 424 && (error.status ?? 0) >= 500 ? 'broken' : 'rejected';
+  // HAProxy and nginx write 408 to a connection that they give up, Google 499 to a call.
+  if (status === 408 || status === 499) return 'broken';
+  const { message = '', status: meant = 0 } = errorInText(body);
+  if (status === 400 && blamesKey(message)) return 'broken';
+  // Groq's flex tier.
+  if (status === 498 && meant === 429) return 'busy';
+  // TGI and Azure ML.
+  return status === 424 && meant >= 500 ? 'broken' : 'rejected';
 }
-
-/**
- * HAProxy and nginx write 408 to a connection that they give up; Google, proxies and engines 499 to a
- * call that they take for given up.
- */
-const GIVEN_UP: ReadonlySet<number> = new Set([408, 499]);
-
-/** AWS throttles with 400, Groq's flex tier with 498; TGI and Azure ML report faults with 424. */
-const BY_WORDS: ReadonlySet<number> = new Set([400, 424, 498]);
 
 /** From a model: the endpoint's key is wrong, or its account is empty. */
 const OF_THE_KEY: ReadonlySet<number> = new Set([401, 402]);

@@ -23,7 +23,6 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   ContentPolicyViolationError: 400, // LiteLLM
   invalid_prompt: 400, // OpenAI, Responses
   data_inspection_failed: 400, // DashScope: its filter
-  'Client specified an invalid argument': 400, // xAI
   not_found_error: 404, // Anthropic, llama.cpp, vLLM, LiteLLM
   model_not_found: 404, // OpenAI
   request_too_large: 413, // Anthropic
@@ -51,15 +50,9 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   rate_limit_error: 429, // Anthropic, OpenAI, LiteLLM
   rate_limit_exceeded: 429, // OpenAI, Responses
   too_many_requests: 429, // OpenAI-like proxies
-  too_many_requests_error: 429, // Cerebras
-  queue_exceeded: 429, // Cerebras
-  service_tier_capacity_exceeded: 429, // Mistral
   capacity_exceeded: 429, // Groq: its flex tier
   limit_requests: 429, // DashScope
-  limit_burst_rate: 429, // DashScope
   rate_limit_reached_error: 429, // Moonshot
-  RateLimitReached: 429, // Azure, GitHub Models
-  'Some resource has been exhausted': 429, // xAI
   RESOURCE_EXHAUSTED: 429, // Google
   throttling_error: 429, // LiteLLM
   ThrottlingException: 429, // Bedrock
@@ -71,7 +64,6 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   engine_overloaded: 529, // OpenAI-like hosts
   server_is_overloaded: 529, // OpenAI, Responses
   slow_down: 529, // OpenAI, Responses
-  insufficient_system_resource: 529, // DeepSeek, as a reason to finish
   // It failed.
   api_error: 500, // Anthropic
   server_error: 500, // OpenAI, llama.cpp
@@ -85,7 +77,6 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   TIMED_OUT: 504, // RunPod's queue
   APIConnectionError: 502, // LiteLLM
   unavailable_error: 503, // llama.cpp
-  'The service is currently unavailable': 503, // xAI
   ServiceUnavailableError: 503, // LiteLLM, vLLM, OpenAI
   UNAVAILABLE: 503, // Google
   timeout_error: 504, // Anthropic
@@ -162,16 +153,9 @@ const OVERLOADS: readonly RegExp[] = [
   /\brate.?limit(?:s|ed|ing|s? (?:is|was|has been))?\b|\btoo many (?:concurrent )?requests\b/i,
 ];
 
-/** The same of a 503, which otherwise says that the endpoint is not up. */
-const FULL_503S: readonly RegExp[] = [
-  ...OVERLOADS,
-  // SGLang, Triton, Ollama, Ray Serve, Knative
-  /queue|busy|too many|back.?pressure/i,
-  // AWS, DeepSeek
-  /overload/i,
-  // Envoy's circuit breaker
-  /\breset reason: overflow\b/i,
-];
+/** The same of a 503, which otherwise says that the endpoint is not up. The last is Envoy's. */
+const FULL_503 =
+  /overload|queue|busy|too many|pressure|capacity|high (?:demand|traffic)|slow[ _]?down|rate.?limit|reason: overflow/i;
 
 /** True for the message of a fault by which an endpoint has too much to do. */
 export function tellsOverload(message: string): boolean {
@@ -181,8 +165,7 @@ export function tellsOverload(message: string): boolean {
 
 /** True for the body of a 503 by which the endpoint is up, and has too much to do. */
 export function tellsFull(body: string): boolean {
-  const beginning = body.slice(0, SEARCHED_CHARS);
-  return FULL_503S.some((text) => text.test(beginning));
+  return FULL_503.test(body.slice(0, SEARCHED_CHARS));
 }
 
 /**

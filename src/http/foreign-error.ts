@@ -34,10 +34,8 @@ export function errorIn(value: unknown): ForeignError | undefined {
   if (isOddStatus(value)) return errorFrom(value);
   // RunPod's queue reports a job that failed so, with or without a text; others have a flag alone.
   if (isFailedJob(value) && value.choices === undefined) return errorFrom(value);
-  for (const name of ERROR_HOLDERS) {
-    const holder = value[name];
-    if (isObject(holder) && isSaid(holder.error)) return errorFrom(holder);
-  }
+  // Groq's, of a stream that it stops early.
+  if (isObject(value.x_groq) && isSaid(value.x_groq.error)) return errorFrom(value.x_groq);
   if (!Array.isArray(value.choices)) return undefined;
   for (const choice of value.choices) {
     // OpenRouter's, in the chunk that ends the stream; vLLM's has the reason alone.
@@ -102,11 +100,6 @@ function isAlone(value: Fields): boolean {
 function isFailedJob({ status, success }: Fields): boolean {
   return success === false || (typeof status === 'string' && FAILED_JOBS.has(status));
 }
-
-/** Objects of their own beside an answer in which some report that they broke it off. */
-const ERROR_HOLDERS: readonly string[] = [
-  'x_groq', // Groq
-];
 
 /** States of a job on RunPod in which there is no result; in lower case they are other APIs' words. */
 export const FAILED_JOBS: ReadonlySet<string> = new Set(['FAILED', 'TIMED_OUT', 'CANCELLED']);
@@ -223,12 +216,9 @@ function statusOf(sources: readonly Fields[]): number | undefined {
       if (found !== undefined) return found;
     }
   }
-  for (const source of sources) {
-    const { code, type, error_type, status, error_code, __type, finish_reason } = source;
-    for (const word of [code, type, error_type, status, error_code, __type, finish_reason]) {
-      // AWS writes the place of a type before its name: `com.amazon.x#ThrottlingException`.
-      const name = typeof word === 'string' ? word.slice(word.lastIndexOf('#') + 1) : '';
-      const found = name === '' ? undefined : statusOfWord(name);
+  for (const { code, type, error_type, status, error_code } of sources) {
+    for (const word of [code, type, error_type, status, error_code]) {
+      const found = typeof word === 'string' ? statusOfWord(word) : undefined;
       if (found !== undefined) return found;
     }
   }

@@ -268,7 +268,7 @@ describe('an endpoint that hangs', () => {
     planned = [
       (res) => {
         res.writeHead(200, { 'content-type': 'application/json' });
-        res.write('{"choices":');
+        res.write('{"choices":[{');
       },
     ];
     const answer = await client.call();

@@ -362,7 +362,7 @@ export const PLAIN: readonly UpstreamAnswer[] = [
         },
       ],
     }),
-    is: 'busy',
+    is: 'broken',
   },
   {
     who: 'LiteLLM: null',

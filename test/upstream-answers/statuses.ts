@@ -530,16 +530,6 @@ export const STATUSES: readonly UpstreamAnswer[] = [
     }),
     is: 'busy',
   },
-  {
-    who: 'AWS behind a proxy: throttled, with 400',
-    status: 400,
-    headers: JSON_TYPE,
-    body: json({
-      __type: 'com.amazon.coral.availability#ThrottlingException',
-      message: 'Too many tokens, please wait before trying again.',
-    }),
-    is: 'busy',
-  },
 
   // Not up.
   {

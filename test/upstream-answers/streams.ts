@@ -564,7 +564,7 @@ const CHAT: readonly UpstreamAnswer[] = [
   stream(
     'DeepSeek: it runs out of resources',
     hello + chunk({ content: '' }, 'insufficient_system_resource') + DONE,
-    'busy',
+    'broken',
   ),
   stream(
     'OpenRouter: a fault in the last chunk',

@@ -28,20 +28,25 @@ function cutAt(bytes: Uint8Array, seed: number): Uint8Array[] {
   const next = numbers(seed);
   const pieces: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {
-    const length = 1 + Math.floor(next() * Math.max(8, bytes.length / 6));
+    const length = 8 + Math.floor(next() * Math.max(1, bytes.length / 6));
     pieces.push(bytes.subarray(at, at + length));
     at += length;
   }
   return pieces;
 }
 
-function cutsOf({ streams = false, body }: UpstreamAnswer, bytes: Uint8Array): Uint8Array[][] {
+function cutsOf(
+  { streams = false, body, headers = {} }: UpstreamAnswer,
+  bytes: Uint8Array,
+): Uint8Array[][] {
   const whole = bytes.length > 0 ? [bytes] : [];
   const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
   // A plain answer is held back for a number of pieces.
   const isPlain = !streams || (typeof body === 'string' && /^[{[<]/.test(body));
   const isShort = !isPlain && bytes.length <= MOST_SINGLE;
-  return [whole, ...(isShort ? [single] : []), cutAt(bytes, 1), cutAt(bytes, 2)];
+  // A stream under another type is told by its first piece.
+  const isNamed = headers['content-type']?.startsWith('text/event-stream');
+  return [whole, ...(isShort && isNamed ? [single] : []), cutAt(bytes, 1), cutAt(bytes, 2)];
 }
 
 async function check(answer: UpstreamAnswer): Promise<void> {
