@@ -4,6 +4,7 @@
  * do.
  */
 
+import { logError } from '../src/http/log.ts';
 /** The part of the storage that the alarm needs. */
 export interface AlarmStorage {
   setAlarm(at: number): Promise<void>;
@@ -26,7 +27,7 @@ export class ObjectAlarm {
     } catch (error) {
       // No alarm is set: the next event tries again.
       this.#armedAt = Infinity;
-      console.error(JSON.stringify({ event: 'alarm_not_set', error: String(error) }));
+      logError({ event: 'alarm_not_set', error: String(error) });
     }
   }
 

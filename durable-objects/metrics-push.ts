@@ -3,6 +3,7 @@
  * new: some seconds after a change, and at most once a minute. The last change before the object rests
  * is therefore brought as well. A failure is only logged: the next change brings everything again.
  */
+import { logError } from '../src/http/log.ts';
 import {
   type Figures,
   type FiguresOf,
@@ -96,7 +97,7 @@ export class MetricsPush {
       const { text, lines, at } = taken;
       await this.#shard.put({ tenant, of, text, lines }, at);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'metrics_not_pushed', error: String(error) }));
+      logError({ event: 'metrics_not_pushed', error: String(error) });
     }
   }
 

@@ -3,7 +3,9 @@
  * while they are awake (metrics-push.ts). A scrape of all tenants reads the register, and wakes none
  * of those that rest. Lost figures are brought again by the next call; no call depends on them.
  */
+
 import { DurableObject } from 'cloudflare:workers';
+import { logError } from '../src/http/log.ts';
 import type { FiguresPage, MetricsShardApi, StoredFigures } from '../src/protocol/metrics.ts';
 import { migrate } from './migrations.ts';
 
@@ -37,7 +39,7 @@ export class MetricsShard extends DurableObject<Env> implements MetricsShardApi 
     const presentAt = Number(present?.at ?? Number.NEGATIVE_INFINITY);
     if (at < presentAt && presentAt - at < LATE_MS) return;
     if (text.length > MAX_CHARS || (!present && this.#rows >= MAX_ROWS)) {
-      console.error(JSON.stringify({ event: 'metrics_not_kept', tenant, chars: text.length }));
+      logError({ event: 'metrics_not_kept', tenant, chars: text.length });
       return;
     }
     const values = [tenant, of, at, lines, text];

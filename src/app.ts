@@ -2,6 +2,7 @@
  * The HTTP application: which router answers which path, and the answers where none does or one
  * fails. The routes themselves are in routes/.
  */
+
 import { TrieRouter } from 'hono/router/trie-router';
 import { Hono } from 'hono/tiny';
 import { getPath } from 'hono/utils/url';
@@ -9,6 +10,7 @@ import { MODEL_PATHS } from './apis/model-apis.ts';
 import type { AppEnv } from './auth/app-env.ts';
 import { errorResponse } from './http/errors.ts';
 import { KnownRoutes } from './http/known-routes.ts';
+import { logError } from './http/log.ts';
 import { refusedMethod } from './http/methods.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { servedPath } from './http/written-path.ts';
@@ -98,12 +100,12 @@ app.notFound((c) => {
 app.onError((error, c) => {
   const id = c.get('requestId');
   if (error instanceof Unreachable) {
-    console.error(JSON.stringify({ event: 'unreachable', request: id, cause: error.message }));
+    logError({ event: 'unreachable', request: id, cause: error.message });
     const unavailable = { code: 'dispatcher_unavailable', retryAfterMs: 1_000 } as const;
     return errorResponse(unavailable);
   }
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  console.error(JSON.stringify({ event: 'internal_error', request: id, cause }));
+  logError({ event: 'internal_error', request: id, cause });
   if ((error as { code?: unknown }).code === 'database_too_new') {
     const message = "The tenant's database is of a newer version of Talaria than this one.";
     return errorResponse({ code: 'dispatcher_unavailable', message });

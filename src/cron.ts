@@ -5,8 +5,10 @@
  * fails never stops the others. A minute that is skipped or doubled does no harm: a tenant is taken
  * once a minute, and an object has one wake at a time in progress for an endpoint.
  */
+
 import { DIRECTORY_SHARDS } from '../durable-objects/directory/directory-client.ts';
 import type { RoundReport } from '../durable-objects/directory/forecast-round.ts';
+import { logError } from './http/log.ts';
 
 /** Most rounds of a shard in a minute: enough for all tenants that a shard can hold. */
 const MAX_ROUNDS = 25;
@@ -40,7 +42,7 @@ async function roundsOf(env: Env, shard: number, now: number): Promise<RoundRepo
       more = report.more;
     }
   } catch (error) {
-    console.error(JSON.stringify({ event: 'cron_failed', shard, error: String(error) }));
+    logError({ event: 'cron_failed', shard, error: String(error) });
   }
   return reports;
 }

@@ -2,8 +2,10 @@
  * The entry points of the Worker (requests, cron, the job runner) and its Durable Object classes.
  * Requests are routed in app.ts.
  */
+
 import { app } from './app.ts';
 import { runCron } from './cron.ts';
+import { logEvent } from './http/log.ts';
 
 export { TenantDirectory } from '../durable-objects/directory/directory.ts';
 export { ForecastRound } from '../durable-objects/directory/forecast-round.ts';
@@ -19,6 +21,6 @@ export default {
   fetch: app.fetch,
   async scheduled(controller, env) {
     const report = await runCron(env, controller.scheduledTime);
-    console.log(JSON.stringify({ event: 'cron', ...report }));
+    logEvent({ event: 'cron', ...report });
   },
 } satisfies ExportedHandler<Env>;

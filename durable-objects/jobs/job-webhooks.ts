@@ -3,10 +3,12 @@
  * between API keys and bounded at a time, by key, by receiver, and by a key's pace per minute: what
  * is beyond waits. The format and a single delivery are in src/jobs/webhook.ts.
  */
+
 import type { JobSettings } from '../../src/config/job-settings.ts';
 import { leastServed, mayTakePlace } from '../../src/core/limits/fair-share.ts';
 import { webhookPauseMs } from '../../src/core/limits/job-rules.ts';
 import { type Pace, paceAt, paceTaken, readyAt } from '../../src/core/limits/pace.ts';
+import { logError } from '../../src/http/log.ts';
 import { jobView } from '../../src/jobs/job-view.ts';
 import { DELIVERY_PATIENCE_MS, deliver, keyOfSecret } from '../../src/jobs/webhook.ts';
 import { type JobRow, shownJob } from './job-row.ts';
@@ -146,7 +148,7 @@ export class JobWebhooks {
     try {
       this.#settle(job, isDelivered);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'webhook_lost', job: job.id, error: String(error) }));
+      logError({ event: 'webhook_lost', job: job.id, error: String(error) });
     }
   }
 

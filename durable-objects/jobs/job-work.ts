@@ -6,6 +6,7 @@
 
 import type { JobSettings } from '../../src/config/job-settings.ts';
 import { afterAttempt } from '../../src/core/limits/job-rules.ts';
+import { logError } from '../../src/http/log.ts';
 import { type BatchStores, BatchWork } from './batch-work.ts';
 import { type Attempted, attemptJob, type Runner } from './job-attempt.ts';
 import type { JobFigures } from './job-figures.ts';
@@ -74,7 +75,7 @@ export class JobWork {
         await this.#runTurn();
       }
     } catch (error) {
-      console.error(JSON.stringify({ event: 'jobs_failed', error: String(error) }));
+      logError({ event: 'jobs_failed', error: String(error) });
       if (this.#isAbandoned) return;
       await this.#world.arm(Date.now() + RECHECK_MS).catch(() => {});
     } finally {
@@ -182,7 +183,7 @@ export class JobWork {
       });
     } catch (error) {
       // The other batches go on; the next turn tries this one again.
-      console.error(JSON.stringify({ event: 'batch_not_moved', batch: id, error: String(error) }));
+      logError({ event: 'batch_not_moved', batch: id, error: String(error) });
       return false;
     }
   }
@@ -213,9 +214,7 @@ export class JobWork {
       }
     } catch (error) {
       // It is still stored as running: the next turn finds it and starts it again.
-      console.error(
-        JSON.stringify({ event: 'job_not_settled', job: job.id, error: String(error) }),
-      );
+      logError({ event: 'job_not_settled', job: job.id, error: String(error) });
     }
     await this.turn();
   }

@@ -2,7 +2,9 @@
  * Sends the requests by which the tenant's endpoints load adapters. Which are loaded where is decided
  * in src/core/backends/backend-adapters.ts, what an engine is asked in src/endpoints/lora.ts.
  */
+
 import { type LoraResult, loadLora } from '../../src/endpoints/lora.ts';
+import { logError } from '../../src/http/log.ts';
 import type { AdapterOrder } from '../../src/protocol/tenant.ts';
 import { keyOf, NO_TARGET, NOT_SENT, type PingContext, targetOf } from './pings.ts';
 
@@ -39,7 +41,7 @@ export class AdapterOrders {
     if (!ok) {
       const { backend, endpoint, adapter } = order;
       const event = { event: 'adapter_not_loaded', backend, endpoint, adapter, reason };
-      console.error(JSON.stringify(event));
+      logError(event);
     }
     await this.#context.loaded(order, result);
   }
@@ -52,7 +54,7 @@ export class AdapterOrders {
       if (!ping || !engine) return { ...FAILED, reason: NO_TARGET };
       return await loadLora(ping.target, { engine, ...order }, order.patienceMs);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'adapter_not_sent', error: String(error) }));
+      logError({ event: 'adapter_not_sent', error: String(error) });
       return { ...FAILED, reason: NOT_SENT };
     }
   }

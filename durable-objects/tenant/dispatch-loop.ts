@@ -3,10 +3,12 @@
  * out the effects, writes what was learned, and sets the timer and the alarm. It decides nothing
  * about calls; that is src/core/dispatch/dispatcher.ts.
  */
+
 import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import { logError } from '../../src/http/log.ts';
 import { ObjectAlarm } from '../alarm.ts';
 import type { CallCounters } from './call-counters.ts';
 import type { EffectRunner } from './effect-runner.ts';
@@ -105,7 +107,7 @@ export class DispatchLoop {
       return true;
     } catch (error) {
       counters.wrote('batch', false);
-      console.error(JSON.stringify({ event: 'batch_not_saved', error: String(error) }));
+      logError({ event: 'batch_not_saved', error: String(error) });
       pending.putBack(batch, dispatcher, now);
       return false;
     }
@@ -117,7 +119,7 @@ export class DispatchLoop {
       this.#context.store.leases.deleteEnded(which);
       return true;
     } catch (error) {
-      console.error(JSON.stringify({ event: 'lease_not_deleted', error: String(error) }));
+      logError({ event: 'lease_not_deleted', error: String(error) });
       return false;
     }
   }
@@ -184,7 +186,7 @@ export class DispatchLoop {
       await this.step([{ type: 'tick' }]);
     } catch (error) {
       // Not thrown: after six failures the runtime drops an alarm, and no timeout would fire again.
-      console.error(JSON.stringify({ event: 'alarm_failed', error: String(error) }));
+      logError({ event: 'alarm_failed', error: String(error) });
       await this.#alarm.arm(Date.now() + RETRY_MS);
     }
   }

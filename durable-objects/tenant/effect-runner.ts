@@ -8,6 +8,7 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
+import { logError, logWarning } from '../../src/http/log.ts';
 import type { AdapterOrder, PingOrder, PrefixOrder } from '../../src/protocol/tenant.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { CallCounters } from './call-counters.ts';
@@ -115,7 +116,7 @@ export class EffectRunner {
         });
       }
       case 'slots-limited':
-        console.warn(JSON.stringify({ event: 'slots_limited', ...effect }));
+        logWarning({ event: 'slots_limited', ...effect });
         return;
       case 'ask-load':
         return this.#context.askLoad({ backend: effect.backend, endpoint: effect.endpoint });
@@ -174,7 +175,7 @@ export class EffectRunner {
       counters.wrote('lease', true);
     } catch (error) {
       counters.wrote('lease', false);
-      console.error(JSON.stringify({ event: 'lease_not_saved', error: String(error) }));
+      logError({ event: 'lease_not_saved', error: String(error) });
       waiters.fail(callId, new Error('the lease could not be stored'));
       accounting.refund(callId, Date.now());
       return false;
@@ -191,7 +192,7 @@ export class EffectRunner {
     } catch (error) {
       counters.wrote('renewal', false);
       // The lease is renewed in memory all the same; the next renewal tries to store it again.
-      console.error(JSON.stringify({ event: 'renewal_not_saved', error: String(error) }));
+      logError({ event: 'renewal_not_saved', error: String(error) });
     }
   }
 

@@ -3,8 +3,10 @@
  * that may go cold. The forecast itself is in src/core/prewarm, the tenants' due times in
  * ../directory/directory.ts.
  */
+
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import { logError } from '../../src/http/log.ts';
 import { announce, FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 
 /** How often the directory is told that this tenant wants forecasts, ms. */
@@ -40,7 +42,7 @@ export class Forecasts {
       await announce(this.#directory, this.#tenant, now);
     } catch (error) {
       this.#announcedAt = now - ANNOUNCE_MS + RETRY_MS;
-      console.error(JSON.stringify({ event: 'announce_failed', error: String(error) }));
+      logError({ event: 'announce_failed', error: String(error) });
     }
   }
 

@@ -2,8 +2,10 @@
  * Asks engines for their load from the tenant's object, beside the calls; when is decided in
  * src/core/backends/engine-slots.ts.
  */
+
 import { askLoad, type ToldLoad } from '../../src/endpoints/ask-load.ts';
 import type { EngineLoad, LoadForm } from '../../src/endpoints/engine-load.ts';
+import { logError } from '../../src/http/log.ts';
 import type { PingOrder } from '../../src/protocol/tenant.ts';
 import { type PingContext, targetOf } from './pings.ts';
 
@@ -37,7 +39,7 @@ export class LoadAsks {
       this.#remember(url, told);
       return told?.load;
     } catch (error) {
-      console.error(JSON.stringify({ event: 'load_not_asked', error: String(error) }));
+      logError({ event: 'load_not_asked', error: String(error) });
       return undefined;
     }
   }

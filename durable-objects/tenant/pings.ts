@@ -11,6 +11,7 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import { JoinedWake } from '../../src/endpoints/joined-wake.ts';
 import { type ReleaseResult, releaseEndpoint } from '../../src/endpoints/release.ts';
 import { type WakeResult, wakeEndpoint } from '../../src/endpoints/wake.ts';
+import { logError } from '../../src/http/log.ts';
 import type { PingOrder, WakeReport } from '../../src/protocol/tenant.ts';
 
 export interface PingContext {
@@ -56,7 +57,7 @@ export class Pings {
     const released = this.#release(order).then((result) => {
       this.#releases.delete(key);
       const { ok, reason } = result;
-      if (!ok) console.error(JSON.stringify({ event: 'release_failed', ...order, reason }));
+      if (!ok) logError({ event: 'release_failed', ...order, reason });
       return result;
     });
     this.#releases.set(key, released);
@@ -69,7 +70,7 @@ export class Pings {
     this.#wakes.delete(key);
     const { order } = wake;
     const { ok, tookMs, reason } = report;
-    if (!ok) console.error(JSON.stringify({ event: 'wake_failed', ...order, tookMs, reason }));
+    if (!ok) logError({ event: 'wake_failed', ...order, tookMs, reason });
     await this.#context.wakeAnswered(order, report);
   }
 
@@ -83,7 +84,7 @@ export class Pings {
       const leftMs = wake.ask(wake.order.patienceMs ?? ping.patienceMs, Date.now());
       return await wakeEndpoint(ping.adapter, ping.target, leftMs);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'wake_not_sent', error: String(error) }));
+      logError({ event: 'wake_not_sent', error: String(error) });
       return { ...NOT_ASKED, reason: NOT_SENT };
     }
   }
@@ -94,7 +95,7 @@ export class Pings {
       if (!ping) return { ok: false, reason: NO_TARGET };
       return await releaseEndpoint(ping.adapter, ping.target);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'release_broke', error: String(error) }));
+      logError({ event: 'release_broke', error: String(error) });
       return { ok: false, reason: NOT_SENT };
     }
   }

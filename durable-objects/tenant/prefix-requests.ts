@@ -2,7 +2,9 @@
  * Sends the requests by which endpoints read prefixes ahead of calls, from the tenant's object. What
  * is read where is decided in src/core/prewarm/prefix-reads.ts, and kept in prefix-texts.ts.
  */
+
 import { type ReadResult, readPrefix } from '../../src/endpoints/read-prefix.ts';
+import { logError, logWarning } from '../../src/http/log.ts';
 import type { PrefixOrder, PrefixText } from '../../src/protocol/tenant.ts';
 import { keyOf, NO_TARGET, NOT_SENT, type PingContext, targetOf } from './pings.ts';
 
@@ -33,8 +35,7 @@ export class PrefixRequests {
       if (this.#stops.get(key) === stop) this.#stops.delete(key);
       const { ok, reason } = result;
       const { backend, endpoint } = order;
-      if (!ok)
-        console.warn(JSON.stringify({ event: 'prefix_not_read', backend, endpoint, reason }));
+      if (!ok) logWarning({ event: 'prefix_not_read', backend, endpoint, reason });
       return this.#context.answered(order, result);
     });
     this.#context.waitUntil(answered);
@@ -54,7 +55,7 @@ export class PrefixRequests {
       const { callHeaders } = ping.adapter;
       return await readPrefix(ping.target, { ...text, patienceMs, headers: callHeaders }, stop);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'prefix_not_sent', error: String(error) }));
+      logError({ event: 'prefix_not_sent', error: String(error) });
       return { ...FAILED, reason: NOT_SENT };
     }
   }

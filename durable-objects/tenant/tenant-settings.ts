@@ -3,11 +3,13 @@
  * that is newer, or changed by the administrator. A configuration that does not parse never
  * replaces the last good one. The schema and its checks are in src/config.
  */
+
 import { parseStoredConfig } from '../../src/config/parse.ts';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import { readDocument } from '../../src/config/store.ts';
 import { CONFIG_FORMAT } from '../../src/config/upgrade.ts';
 import type { RateLimits } from '../../src/core/limits/key-limits.ts';
+import { logError } from '../../src/http/log.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import type { TenantStore } from './tenant-store.ts';
 
@@ -51,7 +53,7 @@ export class TenantSettings {
       store.saveDocument(document);
     } catch (error) {
       // It is in force all the same, and is adopted again after a restart.
-      console.error(JSON.stringify({ event: 'configuration_not_saved', error: String(error) }));
+      logError({ event: 'configuration_not_saved', error: String(error) });
     }
   }
 
@@ -62,7 +64,7 @@ export class TenantSettings {
       return await readDocument(env.TENANTS, tenant);
     } catch (error) {
       if (!this.config) throw error;
-      console.error(JSON.stringify({ event: 'configuration_unreadable', error: String(error) }));
+      logError({ event: 'configuration_unreadable', error: String(error) });
       return undefined;
     }
   }
@@ -159,7 +161,7 @@ export class TenantSettings {
     const parsed = this.#parse(document);
     if (!parsed.ok) {
       const { problems } = parsed;
-      console.error(JSON.stringify({ event: 'bad_configuration', problems }));
+      logError({ event: 'bad_configuration', problems });
       return false;
     }
     this.version = document.version;

@@ -7,10 +7,12 @@
  * Leases and the configuration are stored before they are acknowledged. What is learned is stored a
  * few seconds later at most (pending-batch.ts). Waiting callers exist in memory only.
  */
+
 import { DurableObject } from 'cloudflare:workers';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
+import { logError } from '../../src/http/log.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type {
   SteerAnswer,
@@ -530,7 +532,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     try {
       change(prefixes);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'prefixes_not_changed', error: String(error) }));
+      logError({ event: 'prefixes_not_changed', error: String(error) });
     }
     const kept = prefixes.kept();
     if (before + kept.length === 0) return;

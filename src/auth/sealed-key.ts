@@ -10,6 +10,7 @@
  */
 
 import { fromBase64 } from '../http/base64.ts';
+import { logError } from '../http/log.ts';
 
 /** The place where a key is used; only the origins of the URLs count. */
 export interface SealedFor {
@@ -106,7 +107,7 @@ async function importKeys(masterKey: string): Promise<readonly MasterKey[]> {
   for (const text of masterKey.split(',')) {
     const bytes = fromBase64(text.trim());
     if (bytes?.length !== KEY_BYTES) {
-      console.error(JSON.stringify({ event: 'bad_master_key', expected: '32 bytes in Base64' }));
+      logError({ event: 'bad_master_key', expected: '32 bytes in Base64' });
       continue;
     }
     const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));

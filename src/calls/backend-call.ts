@@ -4,6 +4,7 @@
  * another one where a retry is allowed. The exchange with the endpoint is in `forward.ts`, the
  * fallback to another backend in `dispatch-call.ts`.
  */
+
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { secretsIn, targetOf } from '../auth/endpoint-target.ts';
@@ -14,6 +15,7 @@ import { adapterOf } from '../endpoints/registry.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { given } from '../http/given.ts';
 import { upstreamHeaders } from '../http/headers.ts';
+import { logError, logWarning } from '../http/log.ts';
 import { tenantStub } from '../objects/ask-object.ts';
 import type { CallFacts, Grant, PrefixText } from '../protocol/tenant.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
@@ -161,7 +163,7 @@ export class BackendCall {
     if (!resolved.ok) {
       await admission.abandon();
       this.#finished.resolve();
-      console.error(JSON.stringify({ event: 'secret_missing', secret: resolved.missingSecret }));
+      logError({ event: 'secret_missing', secret: resolved.missingSecret });
       const message = 'A secret that the endpoint needs is not set.';
       return { response: errorResponse({ code: 'tenant_misconfigured', message }, added) };
     }
@@ -211,7 +213,7 @@ export class BackendCall {
     try {
       await tenantStub(this.#c.env, this.#loaded.tenant).keepPrefix(text);
     } catch (error) {
-      console.warn(JSON.stringify({ event: 'prefix_not_kept', error: String(error) }));
+      logWarning({ event: 'prefix_not_kept', error: String(error) });
     }
   }
 

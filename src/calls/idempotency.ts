@@ -4,10 +4,12 @@
  * anything else the key is free, so that a client that retries gets a real attempt. Calls without a
  * key bypass this file. The storage itself is in `durable-objects/idempotency.ts`.
  */
+
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { revokedKeyResponse } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
+import { logError } from '../http/log.ts';
 import { isEventStream } from '../http/media-type.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { askObject } from '../objects/ask-object.ts';
@@ -198,7 +200,7 @@ class HeldKey {
       else await this.#shard().free(claim);
       return true;
     });
-    if (!isDone) console.error(JSON.stringify({ event: 'answer_not_kept', key: claim.key }));
+    if (!isDone) logError({ event: 'answer_not_kept', key: claim.key });
     this.#hold[Symbol.dispose]?.();
     this.#resolve();
   }
@@ -235,7 +237,7 @@ async function withRetries<T>(act: () => Promise<T>): Promise<T | undefined> {
       return await act();
     } catch (error) {
       if (attempt === MAX_TRIES) {
-        console.error(JSON.stringify({ event: 'idempotency_failed', error: String(error) }));
+        logError({ event: 'idempotency_failed', error: String(error) });
       }
     }
   }

@@ -3,6 +3,7 @@
  * where the Workers read it. KV accepts one write a second for each KV key. The readers are in
  * `store.ts`.
  */
+import { logError } from '../http/log.ts';
 import { askTenant } from '../objects/ask-object.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';
 import { releaseKeys } from './key-claims.ts';
@@ -109,7 +110,7 @@ async function missing(
       const owner = read?.get(hashKey(sha256));
       if (owner && owner.tenant !== tenant) {
         // Two tenants got the key before there was a register: the one that KV has keeps it.
-        console.error(JSON.stringify({ event: 'key_of_another_tenant', tenant, key: id }));
+        logError({ event: 'key_of_another_tenant', tenant, key: id });
       } else if (owner?.keyId !== id) missingKeys.add(sha256);
     }
   }

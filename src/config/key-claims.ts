@@ -3,6 +3,7 @@
  * deleted, so that no two tenants have the same key. The register itself is
  * `durable-objects/key-register.ts`; what KV has of a key is written in `distribution.ts`.
  */
+import { logError } from '../http/log.ts';
 import { askObject, askTenant } from '../objects/ask-object.ts';
 import { type HeldKey, KEY_REGISTER, type KeyRegisterApi } from '../protocol/key-register.ts';
 import { keysOf, parseDocument } from './store.ts';
@@ -33,7 +34,7 @@ export async function releaseKeys(
   try {
     await askObject(() => registerStub(env).release(tenant, sha256s));
   } catch (error) {
-    console.error(JSON.stringify({ event: 'keys_not_released', tenant, error: String(error) }));
+    logError({ event: 'keys_not_released', tenant, error: String(error) });
   }
 }
 

@@ -3,7 +3,9 @@
  * configuration that does not parse never replaces the last valid one. KV is written in
  * `distribution.ts`.
  */
+
 import * as z from 'zod/mini';
+import { logError } from '../http/log.ts';
 import type { Problem } from '../http/problem.ts';
 import { askTenant, Unreachable } from '../objects/ask-object.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';
@@ -81,7 +83,7 @@ export async function loadTenant(env: Env, tenant: string): Promise<TenantLookup
     if (!document) return { ok: false };
     const stored = parseLoaded(env, tenant, document);
     if (stored.ok) return stored;
-    console.error(JSON.stringify({ event: 'bad_configuration', tenant, ...stored }));
+    logError({ event: 'bad_configuration', tenant, ...stored });
     // The stored configuration is not valid, but the tenant's object still has the last valid one.
     const lastGood = await askTenant(env, tenant, (stub) => stub.document());
     return lastGood === undefined ? stored : parseLoaded(env, tenant, parseDocument(lastGood));
@@ -146,7 +148,7 @@ async function readThrough<T>(
   } catch (error) {
     const isTooOld = !cached || now > cached.readAt + MAX_STALE_MS;
     if (isTooOld || !isFound(cached.value)) throw new Unreachable(String(error));
-    console.error(JSON.stringify({ event: 'configuration_unreadable', error: String(error) }));
+    logError({ event: 'configuration_unreadable', error: String(error) });
     cache.set(key, { ...cached, until: now + UNREADABLE_PAUSE_MS });
     return cached.value;
   }

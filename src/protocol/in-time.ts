@@ -1,5 +1,6 @@
 /** Asking an object that others do not wait for. */
 
+import { logError } from '../http/log.ts';
 /** The answer; undefined, and logged as `event` with `facts`, where it fails or takes too long. */
 export async function inTime<T>(
   ask: () => Promise<T>,
@@ -14,7 +15,7 @@ export async function inTime<T>(
   try {
     return await Promise.race([ask(), timeout]);
   } catch (error) {
-    console.error(JSON.stringify({ event, ...facts, error: String(error) }));
+    logError({ event, ...facts, error: String(error) });
     return undefined;
   } finally {
     clearTimeout(timer);

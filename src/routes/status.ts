@@ -2,9 +2,11 @@
  * Health checks for load balancers, without a key: whether the Worker runs, whether it reaches its
  * configuration store, and whether the tenant that it has to wait for is configured.
  */
+
 import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../auth/app-env.ts';
 import { readDocument } from '../config/store.ts';
+import { logError } from '../http/log.ts';
 
 export const status = new Hono<AppEnv>()
   .get('/healthz', (c) => c.json({ status: 'ok' }))
@@ -14,7 +16,7 @@ export const status = new Hono<AppEnv>()
       if (missing === undefined) return c.json({ status: 'ready' });
       return c.json({ status: 'not ready', cause: `tenant ${missing}` }, 503);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'not_ready', error: String(error) }));
+      logError({ event: 'not_ready', error: String(error) });
       return c.json({ status: 'not ready', cause: 'configuration store' }, 503);
     }
   });
