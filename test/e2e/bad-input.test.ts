@@ -150,7 +150,7 @@ describe('a model call with a bad body', () => {
       'a line break in the name of an application',
       CHAT,
       chat({ metadata: { talaria_app: 'a\r\nx-evil: 1' } }),
-      invalid('x-talaria-app'),
+      invalid('metadata.talaria_app'),
     ],
     ['no prompt', '/v1/completions', JSON.stringify({ model: 'm' }), invalid('prompt')],
     ['no input', '/v1/embeddings', JSON.stringify({ model: 'm' }), invalid('input')],
