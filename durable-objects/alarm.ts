@@ -4,7 +4,7 @@
  * do.
  */
 
-import { logError } from '../src/http/log.ts';
+import { logError } from '../src/protocol/log.ts';
 /** The part of the storage that the alarm needs. */
 export interface AlarmStorage {
   setAlarm(at: number): Promise<void>;

@@ -3,7 +3,7 @@
  * new: some seconds after a change, and at most once a minute. The last change before the object rests
  * is therefore brought as well. A failure is only logged: the next change brings everything again.
  */
-import { logError } from '../src/http/log.ts';
+import { logError } from '../src/protocol/log.ts';
 import {
   type Figures,
   type FiguresOf,

@@ -5,7 +5,7 @@
  */
 
 import { DurableObject } from 'cloudflare:workers';
-import { logError } from '../src/http/log.ts';
+import { logError } from '../src/protocol/log.ts';
 import type { FiguresPage, MetricsShardApi, StoredFigures } from '../src/protocol/metrics.ts';
 import { migrate } from './migrations.ts';
 

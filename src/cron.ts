@@ -8,7 +8,7 @@
 
 import { DIRECTORY_SHARDS } from '../durable-objects/directory/directory-client.ts';
 import type { RoundReport } from '../durable-objects/directory/forecast-round.ts';
-import { logError } from './http/log.ts';
+import { logError } from './protocol/log.ts';
 
 /** Most rounds of a shard in a minute: enough for all tenants that a shard can hold. */
 const MAX_ROUNDS = 25;

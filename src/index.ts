@@ -5,7 +5,7 @@
 
 import { app } from './app.ts';
 import { runCron } from './cron.ts';
-import { logEvent } from './http/log.ts';
+import { logEvent } from './protocol/log.ts';
 
 export { TenantDirectory } from '../durable-objects/directory/directory.ts';
 export { ForecastRound } from '../durable-objects/directory/forecast-round.ts';

@@ -8,9 +8,9 @@ import type { JobSettings } from '../../src/config/job-settings.ts';
 import { leastServed, mayTakePlace } from '../../src/core/limits/fair-share.ts';
 import { webhookPauseMs } from '../../src/core/limits/job-rules.ts';
 import { type Pace, paceAt, paceTaken, readyAt } from '../../src/core/limits/pace.ts';
-import { logError } from '../../src/http/log.ts';
 import { jobView } from '../../src/jobs/job-view.ts';
 import { DELIVERY_PATIENCE_MS, deliver, keyOfSecret } from '../../src/jobs/webhook.ts';
+import { logError } from '../../src/protocol/log.ts';
 import { type JobRow, shownJob } from './job-row.ts';
 import type { JobStore } from './job-store.ts';
 

@@ -6,7 +6,7 @@
 
 import type { JobSettings } from '../../src/config/job-settings.ts';
 import { afterAttempt } from '../../src/core/limits/job-rules.ts';
-import { logError } from '../../src/http/log.ts';
+import { logError } from '../../src/protocol/log.ts';
 import { type BatchStores, BatchWork } from './batch-work.ts';
 import { type Attempted, attemptJob, type Runner } from './job-attempt.ts';
 import type { JobFigures } from './job-figures.ts';

@@ -4,7 +4,7 @@
  */
 
 import { type LoraResult, loadLora } from '../../src/endpoints/lora.ts';
-import { logError } from '../../src/http/log.ts';
+import { logError } from '../../src/protocol/log.ts';
 import type { AdapterOrder } from '../../src/protocol/tenant.ts';
 import { keyOf, NO_TARGET, NOT_SENT, type PingContext, targetOf } from './pings.ts';
 

@@ -8,7 +8,7 @@ import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import { logError } from '../../src/http/log.ts';
+import { logError } from '../../src/protocol/log.ts';
 import { ObjectAlarm } from '../alarm.ts';
 import type { CallCounters } from './call-counters.ts';
 import type { EffectRunner } from './effect-runner.ts';

@@ -8,7 +8,7 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
-import { logError, logWarning } from '../../src/http/log.ts';
+import { logError, logWarning } from '../../src/protocol/log.ts';
 import type { AdapterOrder, PingOrder, PrefixOrder } from '../../src/protocol/tenant.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { CallCounters } from './call-counters.ts';

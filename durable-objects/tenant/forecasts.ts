@@ -6,7 +6,7 @@
 
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
-import { logError } from '../../src/http/log.ts';
+import { logError } from '../../src/protocol/log.ts';
 import { announce, FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 
 /** How often the directory is told that this tenant wants forecasts, ms. */

@@ -5,7 +5,7 @@
 
 import { askLoad, type ToldLoad } from '../../src/endpoints/ask-load.ts';
 import type { EngineLoad, LoadForm } from '../../src/endpoints/engine-load.ts';
-import { logError } from '../../src/http/log.ts';
+import { logError } from '../../src/protocol/log.ts';
 import type { PingOrder } from '../../src/protocol/tenant.ts';
 import { type PingContext, targetOf } from './pings.ts';
 

@@ -11,7 +11,7 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import { JoinedWake } from '../../src/endpoints/joined-wake.ts';
 import { type ReleaseResult, releaseEndpoint } from '../../src/endpoints/release.ts';
 import { type WakeResult, wakeEndpoint } from '../../src/endpoints/wake.ts';
-import { logError } from '../../src/http/log.ts';
+import { logError } from '../../src/protocol/log.ts';
 import type { PingOrder, WakeReport } from '../../src/protocol/tenant.ts';
 
 export interface PingContext {

@@ -4,7 +4,7 @@
  */
 
 import { type ReadResult, readPrefix } from '../../src/endpoints/read-prefix.ts';
-import { logError, logWarning } from '../../src/http/log.ts';
+import { logError, logWarning } from '../../src/protocol/log.ts';
 import type { PrefixOrder, PrefixText } from '../../src/protocol/tenant.ts';
 import { keyOf, NO_TARGET, NOT_SENT, type PingContext, targetOf } from './pings.ts';
 

@@ -9,7 +9,7 @@ import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import { readDocument } from '../../src/config/store.ts';
 import { CONFIG_FORMAT } from '../../src/config/upgrade.ts';
 import type { RateLimits } from '../../src/core/limits/key-limits.ts';
-import { logError } from '../../src/http/log.ts';
+import { logError } from '../../src/protocol/log.ts';
 import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import type { TenantStore } from './tenant-store.ts';
 

@@ -12,7 +12,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
-import { logError } from '../../src/http/log.ts';
+import { logError } from '../../src/protocol/log.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type {
   SteerAnswer,

@@ -4,6 +4,7 @@
  * they are. Where it applies is decided in `calls/model-call.ts`.
  */
 
+import { ENCODER } from '../http/encoder.ts';
 import {
   BACKSLASH,
   CLOSE_LIST,
@@ -27,7 +28,7 @@ const FIELD = 'model';
 const MAX_KEY_CHARS = 8;
 const LF = 0x0a;
 const CR = 0x0d;
-const DATA = new TextEncoder().encode('data:');
+const DATA = ENCODER.encode('data:');
 
 /** The answer with the model's name as the client knows it; one that is no JSON stays as it is. */
 export function withModelName(answer: Response, model: string): Response {
@@ -61,7 +62,7 @@ export class ModelName {
   #drops = false;
 
   constructor(name: string) {
-    this.#name = new TextEncoder().encode(JSON.stringify(name));
+    this.#name = ENCODER.encode(JSON.stringify(name));
   }
 
   /** The bytes to pass on. */

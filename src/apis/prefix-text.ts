@@ -3,6 +3,7 @@
  * an endpoint reads what comes before, in one token. Only where a prompt's text is to be kept for
  * that; prompts without messages, with other parts than texts or too long a beginning have none.
  */
+import { ENCODER } from '../http/encoder.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type ScannedJson, scanJson, USUAL_BOUNDS } from '../http/json-scan.ts';
 import { MAX_PREFIX_BYTES, type PrefixLink } from '../protocol/tenant.ts';
@@ -62,7 +63,7 @@ export function cutPrefix(
   const bodyOf = (count: number, more: readonly string[] = []) =>
     `${head},"${form.list}":[${[...items.slice(0, count), ...more].join(',')}],`;
   const chainOf = (count: number) => {
-    const text = new TextEncoder().encode(`${bodyOf(count)}"n":1}`);
+    const text = ENCODER.encode(`${bodyOf(count)}"n":1}`);
     const read = sketchBody(text, USUAL_BOUNDS, () => seed);
     return read.ok ? (read.sketch.prefix ?? []) : [];
   };

@@ -10,7 +10,8 @@
  */
 
 import { fromBase64 } from '../http/base64.ts';
-import { logError } from '../http/log.ts';
+import { ENCODER } from '../http/encoder.ts';
+import { logError } from '../protocol/log.ts';
 
 /** The place where a key is used; only the origins of the URLs count. */
 export interface SealedFor {
@@ -44,7 +45,7 @@ export async function seal(
   if (!master) return undefined;
   const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
   const encrypted = new Uint8Array(
-    await crypto.subtle.encrypt(algorithm(iv, place), master.key, new TextEncoder().encode(key)),
+    await crypto.subtle.encrypt(algorithm(iv, place), master.key, ENCODER.encode(key)),
   );
   const bytes = new Uint8Array([...iv, ...encrypted]);
   return `${VERSION}.${master.id}.${toBase64Url(bytes)}`;
@@ -128,7 +129,7 @@ function algorithm(iv: Uint8Array<ArrayBuffer>, place: SealedFor) {
 function placeBytes({ tenant, backend, url, statusUrl }: SealedFor): Uint8Array<ArrayBuffer> {
   const hosts = [url, statusUrl].map((u) => (u === undefined ? '' : new URL(u).origin));
   const text = JSON.stringify([VERSION, tenant, backend, ...hosts]);
-  return new Uint8Array(new TextEncoder().encode(text));
+  return new Uint8Array(ENCODER.encode(text));
 }
 
 function toBase64Url(bytes: Uint8Array): string {

@@ -4,7 +4,7 @@
  * time, which cuts the wait: the call is then submitted again with the same id and arrival, so that
  * it keeps its place in the queue and is never granted twice.
  */
-import { logError } from '../http/log.ts';
+import { logError } from '../protocol/log.ts';
 import type {
   CallResult,
   EnqueueRequest,

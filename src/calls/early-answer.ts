@@ -4,8 +4,10 @@
  * is noticed only where something is written to it. The result follows in the same answer. How the
  * two kinds of answers are written is in `early-forms.ts`.
  */
+
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
+import { ENCODER } from '../http/encoder.ts';
 import type { EndpointState } from '../protocol/tenant.ts';
 import type { Admission } from './admission.ts';
 import type { CallPlan } from './call-plan.ts';
@@ -122,7 +124,7 @@ export class EarlyAnswer {
     // Releasing the lock rejects `closed` too, which does not mean that the client left.
     let holdsLock = true;
     writer.closed.catch(() => holdsLock && this.#clientLeft.abort());
-    const encoder = new TextEncoder();
+    const encoder = ENCODER;
     let isOver = false;
     let isWriting = false;
     let pulses = 0;

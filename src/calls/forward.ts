@@ -185,7 +185,6 @@ export class Forwarder {
         void this.#relayEnded(end);
       },
       onComplete: () => this.#watchdog.complete(),
-      isWorthRetrying: (fault: string) => !isClientsOwn(this.#verdictOn(fault)),
       fault: () => this.#fault(),
     };
     this.#relay = new Relay(relayed, sink);

@@ -9,11 +9,11 @@ import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
 import { revokedKeyResponse } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
-import { logError } from '../http/log.ts';
 import { isEventStream } from '../http/media-type.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { askObject } from '../objects/ask-object.ts';
 import type { Claim, IdempotencyApi, StoredAnswer } from '../protocol/idempotency.ts';
+import { logError } from '../protocol/log.ts';
 
 /** Shards of a tenant's keys: one for each hex digit. */
 const SHARDS = 16;

@@ -35,8 +35,6 @@ export interface Relayed {
   readonly onEnd: (end: RelayEnd, open: boolean) => void;
   /** Called when all of a stream's answer is there, though more may follow. */
   readonly onComplete: () => void;
-  /** True where a client that got this error under a status of success may make the call again. */
-  readonly isWorthRetrying: (fault: string) => boolean;
   /** The fault that a client is told of where the endpoint broke off. */
   readonly fault: () => ApiError;
 }
@@ -140,8 +138,8 @@ export class Relay {
     onEnd(isFailed ? 'failed' : 'whole', open);
     await this.#write(ended?.rest ?? EMPTY);
     // Clients look for no error under a status of success; a break is one to all of them.
-    if (late !== undefined && this.#relayed.isWorthRetrying(late)) {
-      await this.#sink.abort(new Error('the endpoint reported a fault in place of its answer'));
+    if (late !== undefined) {
+      await this.#sink.abort(new Error('a fault in place of the answer'));
     } else await this.#sink.close();
   }
 

@@ -3,8 +3,9 @@
  * where the Workers read it. KV accepts one write a second for each KV key. The readers are in
  * `store.ts`.
  */
-import { logError } from '../http/log.ts';
+
 import { askTenant } from '../objects/ask-object.ts';
+import { logError } from '../protocol/log.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';
 import { releaseKeys } from './key-claims.ts';
 import { distributeOrigins } from './origins.ts';

@@ -3,9 +3,10 @@
  * deleted, so that no two tenants have the same key. The register itself is
  * `durable-objects/key-register.ts`; what KV has of a key is written in `distribution.ts`.
  */
-import { logError } from '../http/log.ts';
+
 import { askObject, askTenant } from '../objects/ask-object.ts';
 import { type HeldKey, KEY_REGISTER, type KeyRegisterApi } from '../protocol/key-register.ts';
+import { logError } from '../protocol/log.ts';
 import { keysOf, parseDocument } from './store.ts';
 
 /** Claims hashes, all or none; answers those that belong to other tenants. Throws `Unreachable`. */

@@ -5,9 +5,9 @@
  */
 
 import * as z from 'zod/mini';
-import { logError } from '../http/log.ts';
 import type { Problem } from '../http/problem.ts';
 import { askTenant, Unreachable } from '../objects/ask-object.ts';
+import { logError } from '../protocol/log.ts';
 import type { TenantDocument } from '../protocol/tenant.ts';
 import { parseStoredConfig } from './parse.ts';
 import type { TenantConfig } from './schema.ts';

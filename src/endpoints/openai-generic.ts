@@ -53,8 +53,6 @@ function refusalKind(status: number, body: string): AnswerKind {
   if (status === 408 || status === 499) return 'broken';
   const { message = '', status: meant = 0 } = errorInText(body);
   if (status === 400 && blamesKey(message)) return 'broken';
-  // Groq's flex tier.
-  if (status === 498 && meant === 429) return 'busy';
   // TGI and Azure ML.
   return status === 424 && meant >= 500 ? 'broken' : 'rejected';
 }

@@ -50,9 +50,6 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   rate_limit_error: 429, // Anthropic, OpenAI, LiteLLM
   rate_limit_exceeded: 429, // OpenAI, Responses
   too_many_requests: 429, // OpenAI-like proxies
-  capacity_exceeded: 429, // Groq: its flex tier
-  limit_requests: 429, // DashScope
-  rate_limit_reached_error: 429, // Moonshot
   RESOURCE_EXHAUSTED: 429, // Google
   throttling_error: 429, // LiteLLM
   ThrottlingException: 429, // Bedrock
@@ -64,16 +61,8 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   engine_overloaded: 529, // OpenAI-like hosts
   server_is_overloaded: 529, // OpenAI, Responses
   slow_down: 529, // OpenAI, Responses
-  // It failed.
-  api_error: 500, // Anthropic
-  server_error: 500, // OpenAI, llama.cpp
-  internal_error: 500, // Mistral
-  InternalServerError: 500, // vLLM, LiteLLM
-  INTERNAL: 500, // Google
+  // It failed; any other word of a fault stands for 500.
   generation: 500, // TGI
-  incomplete_generation: 500, // TGI
-  FAILED: 500, // RunPod's queue
-  CANCELLED: 500, // RunPod's queue
   TIMED_OUT: 504, // RunPod's queue
   APIConnectionError: 502, // LiteLLM
   unavailable_error: 503, // llama.cpp
@@ -81,8 +70,6 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   UNAVAILABLE: 503, // Google
   timeout_error: 504, // Anthropic
   Timeout: 504, // LiteLLM
-  InternalServerException: 500, // Bedrock
-  ModelStreamErrorException: 500, // Bedrock
   ServiceUnavailableException: 503, // Bedrock
   upstream_error: 502, // OpenRouter, one-api
   DEADLINE_EXCEEDED: 504, // Google
@@ -147,8 +134,6 @@ const OVERLOADS: readonly RegExp[] = [
   /\b(?:at|over) capacity\b|\bcapacity[ _](?:temporarily )?exceeded\b/i,
   // Gemini, Cerebras
   /\bhigh (?:demand|traffic)\b/i,
-  // OpenAI
-  /\bslow[ _]?down\b/i,
   // MiniMax, proxies
   /\brate.?limit(?:s|ed|ing|s? (?:is|was|has been))?\b|\btoo many (?:concurrent )?requests\b/i,
 ];

@@ -34,8 +34,6 @@ export function errorIn(value: unknown): ForeignError | undefined {
   if (isOddStatus(value)) return errorFrom(value);
   // RunPod's queue reports a job that failed so, with or without a text; others have a flag alone.
   if (isFailedJob(value) && value.choices === undefined) return errorFrom(value);
-  // Groq's, of a stream that it stops early.
-  if (isObject(value.x_groq) && isSaid(value.x_groq.error)) return errorFrom(value.x_groq);
   if (!Array.isArray(value.choices)) return undefined;
   for (const choice of value.choices) {
     // OpenRouter's, in the chunk that ends the stream; vLLM's has the reason alone.

@@ -3,9 +3,7 @@
  * of the memory that they share. An owner may hold as much as is still free: one alone has half of it
  * at most, and whoever comes next finds room.
  */
-
 import { failure, type Outcome } from './errors.ts';
-import { logWarning } from './log.ts';
 
 /** Most that one owner holds at a time. */
 export interface HandLimits {
@@ -94,7 +92,7 @@ export class InHand {
     if (now - this.#loggedAt >= LOG_EVERY_MS) {
       const { count, bytes } = this.of(owner);
       const event = { event: 'in_hand_refused', what: this.#what, owner, code, count, bytes };
-      logWarning({ ...event, all_bytes: this.#bytes, refused: this.#refused });
+      console.warn(JSON.stringify({ ...event, all_bytes: this.#bytes, refused: this.#refused }));
       this.#loggedAt = now;
       this.#refused = 0;
     }

@@ -3,6 +3,7 @@
  * stay as they are: serialising a parsed object again would lose digits of numbers, repeated names
  * and the order of fields.
  */
+import { ENCODER } from './encoder.ts';
 import { JsonCursor } from './json-cursor.ts';
 import type { Span } from './json-scan.ts';
 
@@ -35,7 +36,7 @@ export function fieldSplice(bytes: Uint8Array, object: Span, name: string, json:
 
 /** The bytes with all splices made, which do not overlap. */
 export function spliced(bytes: Uint8Array, splices: readonly Splice[]): Uint8Array<ArrayBuffer> {
-  const encoder = new TextEncoder();
+  const encoder = ENCODER;
   // Of those at the same place, the first one comes first.
   const inOrder = [...splices].sort((a, b) => a.span.start - b.span.start);
   const parts: Uint8Array[] = [];

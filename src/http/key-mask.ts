@@ -3,6 +3,7 @@
  * it is, escaped for JSON, URLs or HTML, also several times, in hex, and in base64 at any place of
  * what was encoded. The larger part of a key counts as the key.
  */
+import { ENCODER } from './encoder.ts';
 import { EscapedText, lowered, MAX_FORM_CHARS } from './escaped-text.ts';
 import { hex } from './sha256.ts';
 
@@ -68,7 +69,7 @@ function formsOf(key: string): Forms {
   if (known) return known;
   const lower = lowered(key);
   const half = Math.max(MIN_PART_CHARS, Math.ceil(key.length / 2));
-  const bytes = new TextEncoder().encode(key);
+  const bytes = ENCODER.encode(key);
   const inBase64 = [0, 1, 2].map((before) => base64Core(bytes, before));
   // The alphabet of base64 for URLs has other signs.
   const forUrls = inBase64.map((form) => form.replaceAll('+', '-').replaceAll('/', '_'));

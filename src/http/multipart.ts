@@ -2,6 +2,7 @@
  * Finds the parts of a multipart form in its raw bytes. Nothing is copied: most of a form is a file,
  * which is used where it stands.
  */
+import { ENCODER } from './encoder.ts';
 import { type Outcome, wrongInput } from './errors.ts';
 
 const CR = 13;
@@ -30,7 +31,7 @@ export function formParts(
     return wrongInput({ param: 'content-type', message });
   }
   const parts: FormPart[] = [];
-  for (const part of partsIn(bytes, new TextEncoder().encode(`--${boundary}`))) {
+  for (const part of partsIn(bytes, ENCODER.encode(`--${boundary}`))) {
     if (parts.length >= MAX_PARTS) {
       const message = `A form may have ${MAX_PARTS} parts at most.`;
       return wrongInput({ message });

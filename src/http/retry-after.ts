@@ -1,7 +1,7 @@
 /**
  * Reads the pause that an answer asks for: `retry-after-ms` (OpenAI, Azure), and `retry-after` in
- * seconds, also with a fraction, as a date (RFC 9110, section 10.2.3), or as a duration (proxies in Go).
- * Some tell it in the body only.
+ * seconds, also with a fraction, or as a date (RFC 9110, section 10.2.3). Some tell it in the body
+ * only.
  */
 
 const MOST_LISTED = 4;
@@ -16,16 +16,12 @@ export function retryAfterOf(headers: Headers, now: number): number | undefined 
   const seconds = numberIn(text);
   if (seconds !== undefined) return bounded(seconds * 1_000);
   if (text === null || !/[a-z]/i.test(text)) return undefined;
-  if (DURATION.test(text)) return bounded(durationMs(text) ?? 0);
   const at = Date.parse(text);
   if (Number.isNaN(at)) return undefined;
   // The date is by the clock of the endpoint, which its `date` tells.
   const from = Date.parse(headers.get('date') ?? '');
   return bounded(at - (Number.isNaN(from) ? now : from));
 }
-
-/** `1m30s`, `20s`: what is written in Go. */
-const DURATION = /^\s*(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)){1,4}\s*$/;
 
 /** How bodies tell a pause; the first group is a duration. */
 const TOLD: readonly RegExp[] = [

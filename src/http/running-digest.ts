@@ -4,6 +4,8 @@
  * for two texts with the same digest.
  */
 
+import { ENCODER } from './encoder.ts';
+
 /** Odd constants whose bits are spread: of the golden ratio, and the square root of two. */
 const LEFT_FACTOR = 0x9e3779b1;
 const RIGHT_FACTOR = 0x6a09e667;
@@ -43,7 +45,7 @@ export class RunningDigest {
 
   /** Adds a text. */
   addText(text: string): void {
-    const bytes = new TextEncoder().encode(text);
+    const bytes = ENCODER.encode(text);
     this.add(bytes, 0, bytes.length);
   }
 

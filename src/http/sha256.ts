@@ -1,7 +1,8 @@
 /** SHA-256 of text or bytes, raw and in lower-case hex. */
 
+import { ENCODER } from './encoder.ts';
 export function sha256(content: string | Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
-  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  const bytes = typeof content === 'string' ? ENCODER.encode(content) : content;
   return crypto.subtle.digest('SHA-256', bytes);
 }
 

@@ -2,7 +2,9 @@
  * The lines of a batch's input file and of its output files, in the format of OpenAI's Batch API.
  * The order that creates a batch is in batch-order.ts.
  */
+
 import * as z from 'zod/mini';
+import { ENCODER } from '../http/encoder.ts';
 import { textWithin } from '../http/field-schemas.ts';
 import { given } from '../http/given.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
@@ -29,7 +31,7 @@ export function readBatchLine(text: string, line: number, endpoint: string): Rea
     ok: false,
     error: { code, message, line, ...given({ param }) },
   });
-  const bytes = new TextEncoder().encode(text);
+  const bytes = ENCODER.encode(text);
   const scanned = scanJson(bytes, USUAL_BOUNDS, LINE_FIELDS);
   if (!scanned.ok) {
     const message = scanned.error.message?.replace('The body', 'This line') ?? '';
@@ -124,7 +126,7 @@ const ANSWER_BOUNDS = { depth: 1_000, parts: Infinity };
 /** The answer in a line: its own text where that is JSON, since numbers would lose digits. */
 function answerText(body: string, json: unknown): string {
   // Line ends within JSON stand between its values.
-  const isJson = json !== undefined && scanJson(new TextEncoder().encode(body), ANSWER_BOUNDS).ok;
+  const isJson = json !== undefined && scanJson(ENCODER.encode(body), ANSWER_BOUNDS).ok;
   return !isJson ? JSON.stringify(body) : body.replace(/[\r\n]+/g, ' ').trim();
 }
 

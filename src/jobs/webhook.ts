@@ -3,7 +3,9 @@
  * event, a timestamp, and an HMAC-SHA256 over both and the body. When to deliver is decided in
  * durable-objects/jobs/job-webhooks.ts.
  */
+
 import { endpointUrlProblem, type UrlRules } from '../config/endpoint-url.ts';
+import { ENCODER } from '../http/encoder.ts';
 
 /** Time after which a delivery is aborted, ms. */
 export const DELIVERY_PATIENCE_MS = 10_000;
@@ -39,7 +41,7 @@ export async function signedHeaders(
 ): Promise<Record<string, string>> {
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   const key = await crypto.subtle.importKey('raw', secret, algorithm, false, ['sign']);
-  const signed = new TextEncoder().encode(`${id}.${timestamp}.${body}`);
+  const signed = ENCODER.encode(`${id}.${timestamp}.${body}`);
   const mac = new Uint8Array(await crypto.subtle.sign('HMAC', key, signed));
   return {
     'content-type': 'application/json',

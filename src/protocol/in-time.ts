@@ -1,6 +1,6 @@
 /** Asking an object that others do not wait for. */
 
-import { logError } from '../http/log.ts';
+import { logError } from './log.ts';
 /** The answer; undefined, and logged as `event` with `facts`, where it fails or takes too long. */
 export async function inTime<T>(
   ask: () => Promise<T>,

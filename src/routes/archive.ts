@@ -4,6 +4,7 @@
  * format. An import accepts the same, or any trace; runs that exist already are skipped, so it can
  * be repeated. The lines are read in `apis/archive-line.ts`.
  */
+
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import {
@@ -19,6 +20,7 @@ import { withKeysOf, withoutKeys } from '../auth/seal-config.ts';
 import { MAX_CONFIG_BYTES } from '../config/schema.ts';
 import { parseDocument } from '../config/store.ts';
 import { bodyLines } from '../http/body-lines.ts';
+import { ENCODER } from '../http/encoder.ts';
 import { errorResponse } from '../http/errors.ts';
 import type { ArchivedRun, ArchiveHead, ImportCount, TenantApi } from '../protocol/tenant.ts';
 
@@ -44,7 +46,7 @@ async function exportTenant(c: Ctx): Promise<Response> {
   }
   const head = await ask(c, async (stub) => await stub.archive());
   if (!head) return noTenant();
-  const encoder = new TextEncoder();
+  const encoder = ENCODER;
   let after: number | undefined = 0;
   const body = new ReadableStream<Uint8Array>(
     {
@@ -151,7 +153,7 @@ class Import {
     if (!head?.config) return noTenant();
     // API keys belong to the tenant: those in a file are not imported.
     const { keys: _, ...headConfig } = head.config;
-    const { length } = new TextEncoder().encode(JSON.stringify(headConfig));
+    const { length } = ENCODER.encode(JSON.stringify(headConfig));
     if (length > MAX_CONFIG_BYTES) {
       const message = `The configuration may have ${MAX_CONFIG_BYTES} bytes at most.`;
       return errorResponse({ code: 'request_too_large', param: 'config', message });

@@ -6,7 +6,7 @@
 import { Hono } from 'hono/tiny';
 import type { AppEnv } from '../auth/app-env.ts';
 import { readDocument } from '../config/store.ts';
-import { logError } from '../http/log.ts';
+import { logError } from '../protocol/log.ts';
 
 export const status = new Hono<AppEnv>()
   .get('/healthz', (c) => c.json({ status: 'ok' }))

@@ -338,14 +338,6 @@ export const STATUSES: readonly UpstreamAnswer[] = [
     retryAfterMs: 250,
   },
   {
-    who: 'a proxy in Go: a pause as a duration',
-    status: 429,
-    headers: { 'retry-after': '1m30s' },
-    body: 'rate limited',
-    is: 'busy',
-    retryAfterMs: 90_000,
-  },
-  {
     who: 'GitHub Models: the pause in words',
     status: 429,
     headers: JSON_TYPE,
@@ -380,17 +372,6 @@ export const STATUSES: readonly UpstreamAnswer[] = [
     headers: JSON_TYPE,
     body: json({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }),
     format: 'messages',
-    is: 'busy',
-  },
-  {
-    who: 'Groq: no capacity for its flex tier',
-    status: 498,
-    headers: JSON_TYPE,
-    body: error({
-      message: 'Flex tier capacity exceeded',
-      type: 'flex_tier_capacity_exceeded',
-      code: 'capacity_exceeded',
-    }),
     is: 'busy',
   },
   {

@@ -92,11 +92,6 @@ const CHAT: readonly UpstreamAnswer[] = [
     { same: true, usage: { inputTokens: 20, outputTokens: 5, prefillMs: 200, decodeMs: 500 } },
   ),
   stream(
-    'Groq: it stopped the stream early, and says why',
-    role + chunk({}, null, { x_groq: { id: 'req_1', error: 'over capacity' } }),
-    'busy',
-  ),
-  stream(
     'llama.cpp: timings in the last chunk',
     hello +
       chunk({}, 'stop', {
@@ -387,9 +382,6 @@ const CHAT: readonly UpstreamAnswer[] = [
     'broken',
     { tells: 'upstream connect error' },
   ),
-  stream('Crane: the fault as a bare text', data('error: CUDA out of memory') + DONE, 'broken', {
-    tells: 'CUDA out of memory',
-  }),
   stream(
     'one-api: the fault as JSON under the type of a stream',
     json({
@@ -449,18 +441,6 @@ const CHAT: readonly UpstreamAnswer[] = [
     'busy',
   ),
   stream(
-    'DashScope: a limit',
-    data({
-      error: {
-        code: 'limit_requests',
-        param: null,
-        message: 'You exceeded your current requests limit',
-        type: 'limit_requests',
-      },
-    }),
-    'busy',
-  ),
-  stream(
     'DashScope: the prompt is flagged',
     data({
       error: {
@@ -472,16 +452,6 @@ const CHAT: readonly UpstreamAnswer[] = [
     }),
     'theirs',
     { told: 400 },
-  ),
-  stream(
-    'Moonshot: a limit',
-    data({
-      error: {
-        type: 'rate_limit_reached_error',
-        message: 'Your account reached max concurrency: 1',
-      },
-    }),
-    'busy',
   ),
   stream(
     'OpenAI: overloaded, by its words',
@@ -578,17 +548,6 @@ const CHAT: readonly UpstreamAnswer[] = [
       }),
     'broken',
     { tells: 'Provider disconnected' },
-  ),
-  stream(
-    'Groq: it stops the stream early behind content',
-    hello + chunk({}, null, { x_groq: { id: 'req_1', error: 'internal error' } }),
-    'broken',
-  ),
-  stream(
-    'Crane: a bare text behind content',
-    hello + data('error: CUDA out of memory') + DONE,
-    'broken',
-    { tells: 'CUDA out of memory' },
   ),
   stream('cut in order', hello, 'broken'),
   stream('reset', hello, 'broken', { ends: 'reset' }),

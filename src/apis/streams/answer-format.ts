@@ -4,6 +4,7 @@
  * the files named `*-stream.ts`, what the words in events mean in `stream-words.ts`.
  */
 
+import { ENCODER } from '../../http/encoder.ts';
 import { type ApiError, anthropicErrorBody, errorBody } from '../../http/errors.ts';
 import type { Usage } from '../usage.ts';
 
@@ -32,8 +33,6 @@ export interface StreamReader {
   /** `sequence_number` of the last event that had one (Responses). */
   readonly sequence?: number | undefined;
 }
-
-const ENCODER = new TextEncoder();
 
 /**
  * A fault as a comment, before a stream that has begun breaks off: for people and logs, since clients

@@ -6,6 +6,7 @@
  * (`taken-usage.ts`), and the endpoint's key in the errors that it reports. Events are delimited in
  * `event-splitter.ts`, what they say is in `stream-reading.ts`.
  */
+import { ENCODER } from '../../http/encoder.ts';
 import type { ApiError } from '../../http/errors.ts';
 import { joinedBytes } from '../../http/joined-bytes.ts';
 import { latinBytes, latinText } from '../latin-text.ts';
@@ -20,7 +21,6 @@ import { TakenUsage } from './taken-usage.ts';
 const MAX_HELD_BYTES = 65_536;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
-const ENCODER = new TextEncoder();
 
 export class AnswerStream extends StreamReading {
   readonly #splitter = new EventSplitter();

@@ -1,4 +1,5 @@
 /** Takes the endpoint's key out of the errors that it reports in a stream, up to a bound. */
+import { ENCODER } from '../../http/encoder.ts';
 import { hasKey, withoutKey } from '../../http/key-mask.ts';
 
 /** Most bytes of events with errors that are searched for the key: a stream of more is ended. */
@@ -7,7 +8,6 @@ const MAX_ERROR_BYTES = 262_144;
 const ERROR = /"error"\s*:\s*[{"]|"object"\s*:\s*"error"/;
 
 const DECODER = new TextDecoder();
-const ENCODER = new TextEncoder();
 
 export class ErrorMask {
   readonly #key: string | undefined;

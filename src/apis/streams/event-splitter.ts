@@ -6,6 +6,8 @@
  * in `answer-stream.ts`.
  */
 
+import { ENCODER } from '../../http/encoder.ts';
+
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const COLON = 58;
@@ -13,7 +15,7 @@ const SPACE = 32;
 const EMPTY = new Uint8Array(0);
 const LINE_FEEDS = Uint8Array.of(LINE_FEED);
 
-const ERROR_FIELD = new TextEncoder().encode('error:');
+const ERROR_FIELD = ENCODER.encode('error:');
 
 /** Where a value is in the present bytes; `start` is -1 where there is none. */
 interface Place {

@@ -5,9 +5,6 @@ import type { StreamReader, StreamState } from './answer-format.ts';
 import { FINISH_REASON, isLastData, isReason, meaningsOf, OPENAI_EVENTS } from './stream-words.ts';
 
 const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*[{"]/;
-/** Crane writes its faults as a bare text. */
-const BARE_ERROR = /^\s*error\s*:/i;
-const BRACE = 123;
 /** Most answers of one call whose ends are told apart; a stream of more ends with `[DONE]` only. */
 const MAX_CHOICES = 1_024;
 /** Most events that are parsed for the ends of answers, and for errors. */
@@ -63,7 +60,7 @@ export class OpenAiStream implements StreamReader {
     }
     if (data.length < SHORTEST) return;
     this.#usage.push(data);
-    const mayFail = data.includes('"error"') || data.charCodeAt(0) !== BRACE;
+    const mayFail = data.includes('"error"');
     const mayFinish = this.#isFinished || FINISH_REASON.test(data);
     if (mayFail || mayFinish || !this.hasContent) this.#look(data);
   }
@@ -80,7 +77,7 @@ export class OpenAiStream implements StreamReader {
     if (chunk === undefined && data.trim() === 'null') return this.#count(false);
     if (chunk === undefined) {
       // Of an event that is too long to be kept, the beginning is there.
-      if (LONG_ERROR.test(data) || BARE_ERROR.test(data)) this.#failed = true;
+      if (LONG_ERROR.test(data)) this.#failed = true;
       else this.hasContent = true;
       return;
     }

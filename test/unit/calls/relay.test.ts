@@ -43,7 +43,6 @@ function relayed({ reads = true } = {}): Relayed {
       opening: { kind: 'answer', bytes: ENCODER.encode('first '), isEnded: false },
       onEnd: (end) => ends.push(end),
       onComplete: () => {},
-      isWorthRetrying: () => true,
       fault: () => ({ code: 'upstream_error' }),
     },
     client.getWriter(),
