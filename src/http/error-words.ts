@@ -127,7 +127,7 @@ export function blamesRequest(message: string): boolean {
  */
 const OVERLOADS: readonly RegExp[] = [
   // OpenAI with 500, Anthropic by LiteLLM with 500, SiliconFlow, Envoy
-  /\boverloaded(?:_error)?\b/i,
+  /\boverloaded/i,
   // SiliconFlow, Ollama
   /\b(?:server|service|system|engine|model)\b.{0,20}\bbusy\b/i,
   // xAI, Mistral, Groq, Cloudflare's Workers AI
@@ -135,7 +135,7 @@ const OVERLOADS: readonly RegExp[] = [
   // Gemini, Cerebras
   /\bhigh (?:demand|traffic)\b/i,
   // MiniMax, proxies
-  /\brate.?limit(?:s|ed|ing|s? (?:is|was|has been))?\b|\btoo many (?:concurrent )?requests\b/i,
+  /\brate.?limit(?!er)|\btoo many (?:concurrent )?requests/i,
 ];
 
 /** The same of a 503, which otherwise says that the endpoint is not up. The last is Envoy's. */
