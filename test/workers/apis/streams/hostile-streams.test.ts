@@ -210,7 +210,6 @@ describe("the endpoint's key in a stream", () => {
     ['the whole event', `data: {"error":{"message":"bad key ${KEY}"}}\n\n`],
     ['an event with other fields', `data: {"id":"x","error":{"message":"${KEY}"}}\n\n`],
     ['an error as an object', `data: {"object":"error","message":"${KEY}"}\n\n`],
-    ['what follows an error', `data: {"error":{}}\n\nx: ${KEY}\n\n`],
     ['an event of many lines', `event: error\ndata: {"error":\ndata: {"x":"${KEY}"}}\n\n`],
   ])('is taken out of %s, in whatever pieces it comes', (_what, event) => {
     const bytes = encoder.encode(delta + event);
@@ -223,6 +222,18 @@ describe("the endpoint's key in a stream", () => {
       expect(text.startsWith(delta)).toBe(true);
       expect(text).toContain('[key]');
       expect(text).not.toContain(KEY);
+    }
+  });
+
+  it('does not follow an error: nothing does', () => {
+    const error = 'data: {"error":{"code":1}}\n\n';
+    const bytes = encoder.encode(`${delta}${error}x: ${KEY}\n\n`);
+    for (const size of [1, 7, bytes.length]) {
+      const one = stream();
+      const parts = [];
+      for (let at = 0; at < bytes.length; at += size)
+        parts.push(one.push(bytes.slice(at, at + size)));
+      expect(textOf(...parts, one.end().rest)).toBe(delta + error);
     }
   });
 
