@@ -125,8 +125,9 @@ async function called(wanted: UpstreamAnswer) {
 }
 
 /** The client has had a part of the answer, which cannot be made up for. */
-function isBegun({ body, streams }: UpstreamAnswer): boolean {
-  return streams === true && typeof body === 'string' && /"(?:Hel|Hi|Hello\.)"/.test(body);
+function isBegun({ body, streams, ends }: UpstreamAnswer): boolean {
+  if (streams !== true) return ends === 'reset';
+  return typeof body === 'string' && /"(?:Hel|Hi|Hello\.)"/.test(body);
 }
 
 describe('what real systems answer', () => {
