@@ -13,7 +13,7 @@ const LIMIT_BYTES = 250_000;
  * 10 kB are 50 ms: docs/decisions.md says what was left out for it.
  */
 const HEAD_LIMIT_BYTES: Readonly<Record<string, number>> = {
-  'index.html': 40_000,
+  'index.html': 42_000,
   'pages/application.html': 60_000,
 };
 const OTHER_HEADS_BYTES = 55_000;
