@@ -218,7 +218,13 @@ describe('a path', () => {
   });
 
   it('leads to no guarded path in another spelling', async () => {
-    for (const path of ['/v1//jobs', '/v1/v1/jobs', '/v1/jobs/', '/openai/v1/files', '/openai/jobs']) {
+    for (const path of [
+      '/v1//jobs',
+      '/v1/v1/jobs',
+      '/v1/jobs/',
+      '/openai/v1/files',
+      '/openai/jobs',
+    ]) {
       const order = JSON.stringify({ path, body: {} });
       expect((await post('/v1/jobs', order)).status).toBe(400);
     }
