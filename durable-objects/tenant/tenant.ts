@@ -11,6 +11,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
+import { logFailure } from '../../src/protocol/log-line.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type {
   SteerAnswer,
@@ -533,7 +534,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     try {
       change(prefixes);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'prefixes_not_changed', error: String(error) }));
+      logFailure('prefixes_not_changed', error);
     }
     const kept = prefixes.kept();
     if (before + kept.length === 0) return;

@@ -4,6 +4,7 @@
  * time, which cuts the wait: the call is then submitted again with the same id and arrival, so that
  * it keeps its place in the queue and is never granted twice.
  */
+import { logFailure } from '../protocol/log-line.ts';
 import type {
   CallResult,
   EnqueueRequest,
@@ -161,7 +162,7 @@ export class Admission {
       } catch (error) {
         if (attempt === MAX_TRIES || isOverloaded(error)) {
           // The expiry of the lease releases the slot as a last resort.
-          console.error(JSON.stringify({ event: 'report_lost', error: String(error) }));
+          logFailure('report_lost', error);
           return undefined;
         }
         await pause(attempt);

@@ -16,6 +16,7 @@ import { given } from '../http/given.ts';
 import { upstreamHeaders } from '../http/headers.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { tenantStub } from '../objects/ask-object.ts';
+import { logError } from '../protocol/log-line.ts';
 import type { CallFacts, Grant, PrefixText } from '../protocol/tenant.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
 import { explainHeaders, serverTiming } from './answer-headers.ts';
@@ -160,7 +161,7 @@ export class BackendCall {
     if (!resolved.ok) {
       await admission.abandon();
       this.#finished.resolve();
-      console.error(JSON.stringify({ event: 'secret_missing', secret: resolved.missingSecret }));
+      logError('secret_missing', { secret: resolved.missingSecret });
       const message = 'A secret that the endpoint needs is not set.';
       return { response: errorResponse({ code: 'tenant_misconfigured', message }, added) };
     }

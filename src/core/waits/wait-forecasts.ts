@@ -79,7 +79,9 @@ export class WaitForecasts {
     const of = this.#of(backend, now);
     const key = backend.queue.keyOf(call.run) ?? Infinity;
     const before = backend.queue.turnOf(call);
-    const known = [of.last, of.far].map((one) => one && told(one, call, key, before, now));
+    // The last one is mostly the one that reaches farthest, too: it is asked once.
+    const forecasts = of.far === of.last ? [of.last] : [of.last, of.far];
+    const known = forecasts.map((one) => one && told(one, call, key, before, now));
     // While there is much of the budget, a call that has joined since is not told by its key alone.
     const isPlenty = of.steps >= MOST_STEPS / 2;
     const fresh = known.find((one) => one?.isFresh && (one.has || !isPlenty));
