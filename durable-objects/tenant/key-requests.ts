@@ -112,7 +112,9 @@ export class KeyRequests {
     const event = { type: 'side-call', backend: backend.name, endpoint: endpoint.spec.id } as const;
     const { loop, accounting } = this.#context;
     // Read before the request itself counts as use.
-    const startMs = endpoint.mayBeCold(now, keyId) ? { startMs: endpoint.coldStartMs } : {};
+    const startMs = endpoint.evidence.mayBeCold(now, keyId)
+      ? { startMs: endpoint.coldStartMs }
+      : {};
     await loop.step([event]);
     const ticket = new SideTicket((ended) => {
       if (!end(ended, Date.now())) return;
