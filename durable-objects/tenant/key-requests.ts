@@ -12,7 +12,7 @@ import type {
   RunReportAnswer,
   SideCallAnswer,
   SideCallRequest,
-} from '../../src/protocol/tenant.ts';
+} from '../../src/protocol/key-requests.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
 import { SideCalls } from './side-calls.ts';

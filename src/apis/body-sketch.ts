@@ -15,7 +15,7 @@ import {
   scanJson,
 } from '../http/json-scan.ts';
 import { CLOSE_LIST, COMMA, OPEN_LIST, OPEN_OBJECT, QUOTE } from '../http/json-text.ts';
-import type { PrefixLink } from '../protocol/tenant.ts';
+import type { PrefixLink } from '../protocol/admission.ts';
 import { MessageList } from './message-list.ts';
 import { PrefixChain } from './prefix-chain.ts';
 import { addPieces, systemChars } from './prefix-pieces.ts';

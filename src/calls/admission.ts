@@ -4,15 +4,16 @@
  * time, which cuts the wait: the call is then submitted again with the same id and arrival, so that
  * it keeps its place in the queue and is never granted twice.
  */
-import { logFailure } from '../protocol/log-line.ts';
+
 import type {
   CallResult,
   EnqueueRequest,
   Grant,
   Refusal,
-  TenantApi,
   TicketMethods,
-} from '../protocol/tenant.ts';
+} from '../protocol/admission.ts';
+import { logFailure } from '../protocol/log-line.ts';
+import type { TenantApi } from '../protocol/tenant.ts';
 
 const MAX_TRIES = 6;
 const FIRST_PAUSE_MS = 50;

@@ -5,7 +5,7 @@
  */
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import { given } from '../http/given.ts';
-import type { CallResult } from '../protocol/tenant.ts';
+import type { CallResult } from '../protocol/admission.ts';
 
 /** The result of an attempt without the time that it took. */
 export type UntimedResult = Omit<CallResult, 'serviceMs'>;
