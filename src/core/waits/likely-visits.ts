@@ -27,32 +27,36 @@ export interface VisitSoFar {
   readonly logOutput: number | undefined;
 }
 
+/** What is compared: the features, and the output where some calls have ended. */
+const COMPARED = LIKENESS_FEATURES + 1;
+
 /** Reused by each query. */
 let scratch = new Float64Array(0);
+const sums = new Float64Array(COMPARED);
+const squares = new Float64Array(COMPARED);
 
 export function likelyVisits(past: readonly PastVisit[], so: VisitSoFar): LikelyVisits {
   if (scratch.length < past.length) scratch = new Float64Array(2 * past.length);
   const distance = scratch.subarray(0, past.length).fill(0);
-  for (let f = 0; f < LIKENESS_FEATURES; f += 1) {
-    addDistance(distance, past, ({ features }) => features[f] ?? 0, so.features[f] ?? 0);
-  }
-  if (so.logOutput !== undefined) addDistance(distance, past, (v) => v.logOutput, so.logOutput);
+  addDistances(distance, past, so);
   const rows = [...nearestRows(distance, MOST)];
   const nearest = rows.map((row) => distance[row] ?? 0).sort((a, b) => a - b);
   const widthOf = nearest[Math.min(NEAR, nearest.length) - 1] ?? 0;
   const width = Math.max(LEAST_DISTANCE, widthOf);
   const weights = rows.map((row) => Math.exp(-(distance[row] ?? 0) / width));
   return weighted(
-    rows.flatMap((row) => past[row] ?? []),
+    rows.map((row) => past[row] as PastVisit),
     weights,
   );
 }
 
 /** The same with each weight times a factor; those of factor 0 are left out. */
 export function reweighted(
-  { visits, upTo }: LikelyVisits,
+  likely: LikelyVisits,
   factorOf: (visit: PastVisit) => number,
 ): LikelyVisits {
+  const { visits, upTo } = likely;
+  if (visits.every((visit) => factorOf(visit) === 1)) return likely;
   const left: PastVisit[] = [];
   const weights: number[] = [];
   let before = 0;
@@ -84,25 +88,33 @@ function weighted(visits: readonly PastVisit[], weights: readonly number[]): Lik
   return { visits, upTo };
 }
 
-/** Adds the squared distance in one feature, in variances of the feature. */
-function addDistance(
-  distance: Float64Array,
-  past: readonly PastVisit[],
-  of: (visit: PastVisit) => number,
-  target: number,
-): void {
-  let [sum, squares] = [0, 0];
-  for (const visit of past) {
-    const value = of(visit);
-    sum += value;
-    squares += value * value;
-  }
+/** Adds the squared distances in all that is compared, each in variances of it. */
+function addDistances(distance: Float64Array, past: readonly PastVisit[], so: VisitSoFar): void {
   const n = past.length;
-  const variance = squares / n - (sum / n) ** 2;
-  // The variance of equal values differs from 0 by rounding.
-  if (variance <= (1e-6 * squares) / n) return;
+  const compared = so.logOutput === undefined ? LIKENESS_FEATURES : COMPARED;
+  sums.fill(0);
+  squares.fill(0);
   for (let i = 0; i < n; i += 1) {
-    const d = of(past[i] as PastVisit) - target;
-    distance[i] = (distance[i] ?? 0) + (d * d) / variance;
+    const visit = past[i] as PastVisit;
+    for (let f = 0; f < compared; f += 1) {
+      const value = valueOf(visit, f);
+      sums[f] = (sums[f] as number) + value;
+      squares[f] = (squares[f] as number) + value * value;
+    }
   }
+  for (let f = 0; f < compared; f += 1) {
+    const squared = squares[f] as number;
+    const variance = squared / n - ((sums[f] as number) / n) ** 2;
+    // The variance of equal values differs from 0 by rounding.
+    if (variance <= (1e-6 * squared) / n) continue;
+    const target = f < LIKENESS_FEATURES ? (so.features[f] as number) : (so.logOutput as number);
+    for (let i = 0; i < n; i += 1) {
+      const d = valueOf(past[i] as PastVisit, f) - target;
+      distance[i] = (distance[i] as number) + (d * d) / variance;
+    }
+  }
+}
+
+function valueOf({ features, logOutput }: PastVisit, f: number): number {
+  return f < LIKENESS_FEATURES ? (features[f] as number) : logOutput;
 }

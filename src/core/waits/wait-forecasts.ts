@@ -11,7 +11,7 @@ import type { Policy } from '../order/policy.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { ComingRun, Outlook } from './outlook.ts';
-import { RecentArrivals } from './recent-arrivals.ts';
+import { type Arrival, RecentArrivals } from './recent-arrivals.ts';
 import { type IsLike, MOST_IN_SCENE, SceneBuilder } from './scene-builder.ts';
 import { WaitForecast } from './wait-forecast.ts';
 
@@ -118,13 +118,22 @@ export class WaitForecasts {
 
   #outlook(backend: Backend, now: number): Outlook {
     const view = this.#view;
+    /** Where each of the last runs to arrive began: draws ask for the same ones again and again. */
+    const begun = new Map<Arrival, readonly PastVisit[]>();
+    const visitsOf = (arrival: Arrival) => {
+      const known = begun.get(arrival);
+      if (known) return known;
+      const visits = view.models.past.inState(arrival.app, arrival);
+      begun.set(arrival, visits);
+      return visits;
+    };
     return {
       backend: backend.name,
       speeds: view.speeds,
       arrivals: this.arrivals.rate(now),
       arrival: (random: Random) => {
         const arrival = this.arrivals.any(random);
-        const past = arrival ? view.models.past.inState(arrival.app, arrival) : [];
+        const past = arrival ? visitsOf(arrival) : [];
         return past[Math.floor(random() * past.length)];
       },
       weightOf: (app) => view.weightOf({ app }),
