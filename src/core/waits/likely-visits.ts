@@ -91,30 +91,30 @@ function weighted(visits: readonly PastVisit[], weights: readonly number[]): Lik
 /** Adds the squared distances in all that is compared, each in variances of it. */
 function addDistances(distance: Float64Array, past: readonly PastVisit[], so: VisitSoFar): void {
   const n = past.length;
-  const compared = so.logOutput === undefined ? LIKENESS_FEATURES : COMPARED;
+  const count = so.logOutput === undefined ? LIKENESS_FEATURES : COMPARED;
   sums.fill(0);
   squares.fill(0);
   for (let i = 0; i < n; i += 1) {
     const visit = past[i] as PastVisit;
-    for (let f = 0; f < compared; f += 1) {
-      const value = valueOf(visit, f);
+    for (let f = 0; f < count; f += 1) {
+      const value = compared(visit, f);
       sums[f] = (sums[f] as number) + value;
       squares[f] = (squares[f] as number) + value * value;
     }
   }
-  for (let f = 0; f < compared; f += 1) {
+  for (let f = 0; f < count; f += 1) {
     const squared = squares[f] as number;
     const variance = squared / n - ((sums[f] as number) / n) ** 2;
     // The variance of equal values differs from 0 by rounding.
     if (variance <= (1e-6 * squared) / n) continue;
     const target = f < LIKENESS_FEATURES ? (so.features[f] as number) : (so.logOutput as number);
     for (let i = 0; i < n; i += 1) {
-      const d = valueOf(past[i] as PastVisit, f) - target;
+      const d = compared(past[i] as PastVisit, f) - target;
       distance[i] = (distance[i] as number) + (d * d) / variance;
     }
   }
 }
 
-function valueOf({ features, logOutput }: PastVisit, f: number): number {
+function compared({ features, logOutput }: PastVisit, f: number): number {
   return f < LIKENESS_FEATURES ? (features[f] as number) : logOutput;
 }
