@@ -76,7 +76,7 @@ const MAX_CALLER_BYTES = 16_384;
 
 /** Fields with text for the model of which a schema sees the kind only. */
 const TEXT_FIELDS = [
-  ...['query', 'queries', 'documents'],
+  ...['query', 'queries', 'documents', 'suffix'],
   ...['text_1', 'text_2', 'data_1', 'data_2'],
 ] as const;
 const SYSTEM_FIELDS = ['system', 'instructions'] as const;

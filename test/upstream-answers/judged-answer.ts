@@ -51,6 +51,8 @@ export interface UpstreamAnswer {
   /** Status that the client gets. */
   readonly told?: number;
   readonly retryAfterMs?: number;
+  /** The endpoint is up: nothing is learned of a start. */
+  readonly isUp?: true;
   /** Token counts that are reported; of those that are named. */
   readonly usage?: Partial<CallResult>;
 }
