@@ -201,9 +201,9 @@ function servedCall(
   return { ...compared, inputMs, elapsedMs, expectedMs, slots, ...here };
 }
 
-function comparedCall(call: LiveCall, { placement, speed }: Backend): ComparedCall {
+function comparedCall(call: LiveCall, { caches, speed }: Backend): ComparedCall {
   const input = call.request.inputTokens;
   const { inputMs, outputMs } = speed.valueOf(call.request.model);
-  const computed = placement.uncachedTokens(call) ?? input;
+  const computed = caches.uncachedTokens(call) ?? input;
   return { input, inputMs: computed * inputMs, outputMs };
 }
