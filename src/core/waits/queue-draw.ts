@@ -15,8 +15,12 @@ import { NumberHeap } from './number-heap.ts';
 import type { Outlook } from './outlook.ts';
 import type { Scene, SceneRun, WaitingCall } from './scene.ts';
 
-/** A draw goes on for so many events although the wait that was asked for is over. */
+/**
+ * A draw goes on for so many events although the wait that was asked for is over, and for this share
+ * more: those who ask next are mostly a little farther behind.
+ */
 const LEAST_EVENTS = 48;
+const MORE_EVENTS = 1.1;
 /** Runs that arrive in a draw, at most: what comes then matters little. */
 const MOST_ARRIVALS = 500;
 /** As in backends/call-placement.ts: what reading a prompt again counts, and the longest hold for it. */
@@ -76,10 +80,13 @@ export class QueueDraw {
     const { runs } = this.#scene;
     for (let i = 0; i < runs.length; i += 1) this.#begin(runs[i] as SceneRun, i, shareOf(i));
     this.#nextArrival();
+    let until = Infinity;
     for (let n = 0; n < mostEvents; n += 1) {
       this.#grant(waits);
-      const isDecided = Number.isFinite(waits[asked]);
-      if ((isDecided && n >= LEAST_EVENTS) || this.#events.size === 0) return n;
+      if (until === Infinity && Number.isFinite(waits[asked])) {
+        until = Math.max(LEAST_EVENTS, n * MORE_EVENTS);
+      }
+      if (n >= until || this.#events.size === 0) return n;
       this.#now = this.#events.key;
       this.#happens(this.#events.pop());
     }
