@@ -56,7 +56,7 @@ const ROUNDS = 5;
  */
 const ROUND_CALLS = 1_600;
 /** In the first ones what the budget of forecasts has saved is spent. */
-const WARM_UP_CALLS = 4_000;
+const WARM_UP_CALLS = 2_000;
 /** Past the first runs of an application, each of which ranks its waiting runs anew. */
 const RUNS_LEARNED = 12;
 

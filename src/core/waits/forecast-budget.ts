@@ -14,7 +14,8 @@ export const COST = {
   /** A run of a scene, and what it takes in each draw. */
   runInScene: 3,
   runInDraw: 0.4,
-  /** A visit of a finished run that is made comparable. */
+  /** A visit of a finished run that is read, and that is made comparable. */
+  visitRead: 10,
   row: 0.2,
   /** To find which visits one in flight is like, and of each of them that is compared. */
   likeness: 12,
@@ -23,8 +24,8 @@ export const COST = {
   rank: 60,
 };
 
-/** What is added each millisecond: 40 events are about 1.2 % of the time. */
-const ADDED_A_MS = 40;
+/** What is added each millisecond: 35 events are about 1 % of the time. */
+const ADDED_A_MS = 35;
 /** The most that is saved, and the most that is owed before nothing is forecast. */
 export const MOST_SAVED = 200_000;
 

@@ -100,10 +100,12 @@ export class WaitForecasts {
   }
 
   #forecast(asked: LiveCall, backend: Backend, now: number): WaitForecast {
+    const { past } = this.#view.models;
+    const readBefore = past.visitsRead;
     const scene = this.#builder.scene(backend, now);
     const random = seededRandom(Math.floor(now) + scene.runs.length);
     const made = new WaitForecast(scene, this.#outlook(backend, now), asked, random);
-    this.#budget.spend(made.cost);
+    this.#budget.spend(made.cost + (past.visitsRead - readBefore) * COST.visitRead);
     return made;
   }
 
