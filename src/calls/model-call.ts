@@ -86,6 +86,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       },
       format: api.format,
       choices: request.choices,
+      generated: request.generated,
       sequences: request.sequences,
       streams: request.stream,
       ...(api.streams ? { generates: true } : {}),
