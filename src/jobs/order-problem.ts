@@ -5,7 +5,7 @@
  */
 import { MODEL_APIS, type ModelApi } from '../apis/model-apis.ts';
 import { parseModelRequest } from '../apis/model-request.ts';
-import { servedModel } from '../config/model-names.ts';
+import { modelOf } from '../calls/model-call.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import type { ApiError } from '../http/errors.ts';
 import type { JobOrder } from './job-order.ts';
@@ -27,8 +27,6 @@ export function orderProblem(
     const { param } = read.error;
     return { ...read.error, param: param === undefined ? 'body' : `body.${param}` };
   }
-  const { model } = read.request;
-  if (servedModel(config, model)) return undefined;
-  const message = `The model "${model}" does not exist.`;
-  return { code: 'model_not_found', param: 'body.model', message };
+  const found = modelOf(config, read.request.model);
+  return found.ok ? undefined : { ...found.error, param: 'body.model' };
 }
