@@ -55,8 +55,8 @@ const ROUNDS = 5;
  * rounds of 30 ms was one without a forecast.
  */
 const ROUND_CALLS = 1_600;
-/** In the first ones what the budget of forecasts has saved is spent. */
-const WARM_UP_CALLS = 2_000;
+/** In the first 10,000, each a millisecond, what the budget of forecasts saved and may owe is spent. */
+const WARM_UP_CALLS = 12_000;
 /** Past the first runs of an application, each of which ranks its waiting runs anew. */
 const RUNS_LEARNED = 12;
 

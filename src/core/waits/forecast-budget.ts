@@ -24,7 +24,7 @@ export const COST = {
   rank: 60,
 };
 
-/** What is added each millisecond: 35 events are about 1 % of the time. */
+/** What is added each millisecond: 35 events are 1 to 2 % of the time. */
 const ADDED_A_MS = 35;
 /** The most that is saved, and the most that is owed before nothing is forecast. */
 export const MOST_SAVED = 200_000;

@@ -1,7 +1,7 @@
 /**
  * The forecasts of the backends' queues (wait-forecast.ts): made when somebody asks, and kept for a
- * while. They have a budget (forecast-budget.ts), so that they take at most about a hundredth of the
- * time, however many ask. Nothing is computed at a grant.
+ * while. They have a budget (forecast-budget.ts), so that in the long run they take one or two
+ * hundredths of the time, however many ask. Nothing is computed at a grant.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { ApplicationModels } from '../learning/application-models.ts';
