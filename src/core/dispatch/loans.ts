@@ -1,0 +1,202 @@
+/**
+ * Slots that are lent to an isolate of the Worker, which then begins calls of its own on them for as
+ * long as nobody waits: such a call needs no request to the tenant's object before its first byte. The
+ * isolate reports its calls a moment later; a call that it has reported and that still runs has a lease
+ * like any other, and its slot goes back to the loan when it ends.
+ *
+ * Invariants: lent slots count as held, so an endpoint never has more calls than slots; a loan is
+ * recalled in the step in which a call of its backend waits, or its endpoint stops being one that a
+ * call would be sent to; a slot of a loan is given back exactly once: with its return, or when nothing
+ * was heard of the loan for as long as a lease lasts.
+ */
+import type { Backend } from '../backends/backend.ts';
+import type { BackendRoster } from '../backends/backend-roster.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
+import type { Effect } from './dispatch-events.ts';
+
+/** Part of the free slots that is lent: others find the rest at once. */
+const LENT_PART = 1 / 2;
+/** Most loans at a time, and most slots of one. */
+const MAX_LOANS = 64;
+const MAX_SLOTS = 256;
+/** Time after a recall, or a failure at an endpoint, in which nothing is lent there, ms. */
+const PAUSE_MS = 1_000;
+
+export interface Loan {
+  readonly loanId: string;
+  readonly backend: string;
+  readonly endpoint: string;
+  /** Slots lent in all, those of its reported calls included. */
+  readonly slots: number;
+  /** When its slots are taken back if nothing is heard of it, epoch ms. */
+  readonly expiresAt: number;
+}
+
+interface OpenLoan extends Loan {
+  /** Slots of calls that were reported and still run. */
+  inUse: number;
+  expiresAt: number;
+  isRecalled: boolean;
+}
+
+/** What an isolate asks for: slots of the endpoint that its last call was granted. */
+export interface LoanWish {
+  readonly loanId: string;
+  readonly backend: string;
+  readonly endpoint: string;
+  readonly slots: number;
+}
+
+export class Loans {
+  readonly #roster: BackendRoster;
+  readonly #loans = new Map<string, OpenLoan>();
+  /** Until when nothing is lent of a backend, epoch ms. */
+  readonly #pausedUntil = new Map<string, number>();
+
+  constructor(roster: BackendRoster) {
+    this.#roster = roster;
+  }
+
+  get size(): number {
+    return this.#loans.size;
+  }
+
+  all(): Iterable<Loan> {
+    return this.#loans.values();
+  }
+
+  get(loanId: string): Loan | undefined {
+    return this.#loans.get(loanId);
+  }
+
+  /** When the next loan expires, epoch ms; Infinity for never. */
+  get dueAt(): number {
+    let dueAt = Infinity;
+    for (const { expiresAt } of this.#loans.values()) dueAt = Math.min(dueAt, expiresAt);
+    return dueAt;
+  }
+
+  /** Lends slots, fewer than were asked for where fewer can be spared; undefined where none can. */
+  lend(wish: LoanWish, leaseMs: number, now: number): Loan | undefined {
+    const { backend: name, endpoint: id, loanId } = wish;
+    const backend = this.#roster.all.get(name);
+    const endpoint = backend?.endpoints.get(id);
+    if (!backend || !endpoint || this.#loans.size >= MAX_LOANS) return undefined;
+    if (this.#loans.has(loanId) || !this.#mayLend(backend, endpoint, now)) return undefined;
+    const spare = Math.floor(endpoint.slots.freeAt(now) * LENT_PART);
+    const slots = Math.min(Math.ceil(wish.slots), spare, MAX_SLOTS);
+    if (!(slots >= 1)) return undefined;
+    const loan = { loanId, backend: name, endpoint: id, slots, expiresAt: now + leaseMs };
+    this.#open(loan, endpoint, now);
+    return loan;
+  }
+
+  /** Restores a loan that was stored. */
+  restore(loan: Loan, now: number): void {
+    this.#open(loan, this.#roster.holder(loan.backend, loan.endpoint, now), now);
+  }
+
+  /** The isolate was heard of. */
+  renew(loanId: string, leaseMs: number, now: number): void {
+    const loan = this.#loans.get(loanId);
+    if (loan) loan.expiresAt = now + leaseMs;
+  }
+
+  /** A call runs on a slot of the loan: the call holds that from now on. */
+  use(loanId: string): void {
+    const loan = this.#loans.get(loanId);
+    const endpoint = loan && this.#endpointOf(loan);
+    if (!loan || !endpoint || loan.inUse >= loan.slots) return;
+    loan.inUse += 1;
+    endpoint.slots.lent -= 1;
+  }
+
+  /** Such a call has given its slot back. */
+  giveBack(loanId: string): void {
+    const loan = this.#loans.get(loanId);
+    const endpoint = loan && this.#endpointOf(loan);
+    if (!loan || !endpoint || loan.inUse === 0) return;
+    loan.inUse -= 1;
+    endpoint.slots.lent += 1;
+  }
+
+  /** Takes back the slots that no reported call holds; later ends of its calls free their own. */
+  end(loanId: string, now: number): Loan | undefined {
+    const loan = this.#loans.get(loanId);
+    if (!loan) return undefined;
+    this.#loans.delete(loanId);
+    const backend = this.#roster.all.get(loan.backend);
+    this.#endpointOf(loan)?.lentBack(loan.slots - loan.inUse, now);
+    if (backend) this.#roster.forgetIfDrained(backend, loan.endpoint);
+    return loan;
+  }
+
+  /** An endpoint has failed a call or refused it: what it can serve is to be seen call by call. */
+  failed(backend: string, now: number): void {
+    if (this.#loans.size > 0) this.#pause(backend, now);
+  }
+
+  /** Recalls the loans whose slots others need, and ends those that nothing was heard of. */
+  review(now: number, effects: Effect[]): void {
+    for (const loan of [...this.#loans.values()]) {
+      const { loanId, backend, endpoint } = loan;
+      if (loan.expiresAt <= now) {
+        this.end(loanId, now);
+        effects.push({ type: 'loan-over', loanId, backend, endpoint });
+        continue;
+      }
+      if (loan.isRecalled || this.#mayGoOn(loan, now)) continue;
+      this.#pause(backend, now);
+      this.#recall(loan, effects);
+    }
+  }
+
+  /** Recalls all loans, as the configuration has changed or somebody wants to know of every call. */
+  recallAll(effects: Effect[]): void {
+    for (const loan of this.#loans.values()) if (!loan.isRecalled) this.#recall(loan, effects);
+  }
+
+  clockWentBack(leaseMs: number, now: number): void {
+    for (const loan of this.#loans.values()) {
+      loan.expiresAt = Math.min(loan.expiresAt, now + leaseMs);
+    }
+    this.#pausedUntil.clear();
+  }
+
+  #open(loan: Loan, endpoint: Endpoint, now: number): void {
+    this.#loans.set(loan.loanId, { ...loan, inUse: 0, isRecalled: false });
+    endpoint.lent(loan.slots, now);
+  }
+
+  #recall(loan: OpenLoan, effects: Effect[]): void {
+    loan.isRecalled = true;
+    const { loanId, backend, endpoint } = loan;
+    effects.push({ type: 'loan-recalled', loanId, backend, endpoint });
+  }
+
+  #pause(backend: string, now: number): void {
+    this.#pausedUntil.set(backend, now + PAUSE_MS);
+    if (this.#pausedUntil.size <= MAX_LOANS) return;
+    for (const [name, until] of this.#pausedUntil) {
+      if (until <= now) this.#pausedUntil.delete(name);
+    }
+  }
+
+  #mayGoOn({ backend: name, endpoint: id }: Loan, now: number): boolean {
+    const backend = this.#roster.all.get(name);
+    const endpoint = backend?.endpoints.get(id);
+    if (!backend || !endpoint) return false;
+    return this.#mayLend(backend, endpoint, now) && endpoint.slots.free >= 0;
+  }
+
+  #mayLend(backend: Backend, endpoint: Endpoint, now: number): boolean {
+    if (backend.removed || backend.waiting > 0) return false;
+    if (now < (this.#pausedUntil.get(backend.name) ?? -Infinity)) return false;
+    const isUp = endpoint.state === 'warm' && endpoint.takesCalls && !endpoint.slots.isOpening;
+    return isUp && endpoint.trust.stateAt(now) === 'closed';
+  }
+
+  #endpointOf({ backend, endpoint }: Loan): Endpoint | undefined {
+    return this.#roster.all.get(backend)?.endpoints.get(endpoint);
+  }
+}
