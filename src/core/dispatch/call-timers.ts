@@ -19,7 +19,13 @@ const DOUBTED_BEFORE = 1 / 3;
 const DOUBT_LASTS = 1 / 2;
 
 export class CallTimers {
+  /** Length of the leases that begin from now on, ms. */
+  leaseMs: number;
   readonly #queue = new OrderedQueue<LiveCall>();
+
+  constructor(leaseMs: number) {
+    this.leaseMs = leaseMs;
+  }
 
   /** When the next timer fires, epoch ms; Infinity for never. */
   get dueAt(): number {
@@ -31,7 +37,21 @@ export class CallTimers {
     this.#queue.set(call, until, call.seq);
   }
 
-  /** Starts the timer of a lease that was just granted or renewed. */
+  /** A lease of the endpoint begins, in its full length. */
+  beginLease(call: LiveCall, endpoint: string, now: number): Lease {
+    const lengthMs = this.leaseMs;
+    const lease: Lease = { endpoint, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
+    this.setLease(call, lease);
+    return lease;
+  }
+
+  /** A lease counts from now on, in the length that it was granted with. */
+  renewLease(call: LiveCall, lease: Lease, now: number): void {
+    lease.expiresAt = now + lease.lengthMs;
+    this.setLease(call, lease);
+  }
+
+  /** Starts the timer of a lease that was granted, renewed or restored. */
   setLease(call: LiveCall, lease: Lease): void {
     lease.doubted = false;
     this.#queue.set(call, doubtedAt(lease), call.seq);

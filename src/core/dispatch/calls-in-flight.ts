@@ -1,7 +1,8 @@
 /**
  * The calls that wait or hold a slot, from submission to end: the only place that grants and takes
- * back slots, each exactly once. Reports what it does with a call as effects. Timers are in
- * call-timers.ts, the order of waiting calls in ranking.ts.
+ * back slots, each exactly once. Reports what it does with a call as effects. Which waiting call gets
+ * a free slot is in grant-round.ts, the counts of slots in held-slots.ts, what the end of an attempt
+ * teaches in ended-attempt.ts; timers are in call-timers.ts, the order of waiting calls in ranking.ts.
  *
  * Invariants: an endpoint never has calls for more sequences than it has slots, but for one call that
  * asks for more and is alone there; a call has at most one lease at a time; every call is granted,
@@ -10,10 +11,9 @@
 
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
-import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
-import type { NextCall, QueueState } from '../order/waiting-queue.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
-import { type CallRequest, sequencesOf } from '../runs/call-request.ts';
+import type { CallRequest } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
@@ -21,13 +21,14 @@ import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallTimers } from './call-timers.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
+import { seenByBackend, seenByEndpoint } from './ended-attempt.ts';
 import { grantEffect } from './grant-effect.ts';
+import { type Grant, GrantRound } from './grant-round.ts';
+import { giveBackSlots, keyOf, retakeSlots, takeSlots } from './held-slots.ts';
 import { withHold } from './queue-rank.ts';
 import type { Ranking } from './ranking.ts';
 import { isSentAgain, retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
-import { slotEffects } from './slots-limited.ts';
-import { WideCalls } from './wide-calls.ts';
 
 /** The parts of the dispatcher that calls in flight work with. */
 export interface CallsContext {
@@ -38,26 +39,29 @@ export interface CallsContext {
   readonly speeds: Speeds;
 }
 
-type Caller = Parameters<Endpoint['observe']>[3];
-
 export class CallsInFlight {
   /** Receives the effects; the dispatcher replaces it at each step. */
   effects: Effect[] = [];
-  /** Length of the leases that are granted from now on, ms. */
-  leaseMs: number;
   readonly #context: CallsContext;
   readonly #backends: ReadonlyMap<string, Backend>;
   readonly #calls = new Map<string, LiveCall>();
-  readonly #timers = new CallTimers();
+  readonly #timers: CallTimers;
+  readonly #round: GrantRound;
 
   constructor(context: CallsContext, leaseMs: number) {
     this.#context = context;
     this.#backends = context.roster.all;
-    this.leaseMs = leaseMs;
+    this.#timers = new CallTimers(leaseMs);
+    this.#round = new GrantRound(context.ranking, this.#grant);
   }
 
   get(callId: string): LiveCall | undefined {
     return this.#calls.get(callId);
+  }
+
+  /** Length of the leases that are granted from now on, ms. */
+  set leaseMs(leaseMs: number) {
+    this.#timers.leaseMs = leaseMs;
   }
 
   /** When the next wait or lease is due, epoch ms; Infinity for never. */
@@ -90,11 +94,9 @@ export class CallsInFlight {
     this.#calls.set(request.callId, call);
     this.#timers.setLease(call, lease);
     const endpoint = this.#context.roster.holder(request.backend, lease.endpoint, now);
-    endpoint.slots.take(sequencesOf(request));
-    call.slots = slotsOf(call, endpoint);
+    // Where the backend is not configured any more, it is there since its endpoint was asked for.
     const backend = this.#backends.get(request.backend);
-    backend?.granted(call, endpoint, now);
-    backend?.shares.granted(keyOf(call), lease.grantedAt, call.slots);
+    retakeSlots(call, backend, endpoint, lease.grantedAt, now);
   }
 
   /** Ends an attempt; `again`: the call may return to the queue for another attempt. */
@@ -104,47 +106,19 @@ export class CallsInFlight {
     // The call is queued for a retry. A caller that does not ask for one never heard of it and
     // would not use its grant.
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
-    const { endpoint: id, grantedAt } = call.lease;
     const endpoint = this.#release(call, 'ended', now);
-    const caller = { key: keyOf(call), callId, sequences: sequencesOf(call.request) };
     const backend = this.#backends.get(call.request.backend);
     const isMissed = endpoint && backend?.adapters.isMissed(call, endpoint, result, now);
     if (again && backend && (isMissed || isSentAgain(call, backend, result, now))) {
       return this.#waitAgain(call, backend, now, 0);
     }
-    const after = endpoint
-      ? this.#observed(call, endpoint, result, { ...caller, grantedAt, id }, now)
-      : refusalAtGoneEndpoint(result);
+    const after = seenByEndpoint(call, endpoint, result, now, this.effects);
     const retry = again && backend ? retryOf(call, backend, result, after, now) : undefined;
     if (retry && backend) return this.#waitAgain(call, backend, now, retry.pauseMs);
-    // The slot is already free, but this call still counts for the concurrency at its end.
-    const loadAtEnd = (endpoint?.slots.concurrency ?? 0) + call.slots;
-    backend?.observe(result, call, id, (call.concurrency + loadAtEnd) / 2);
     const record = recordOf(call.request, result);
-    if (backend && record) {
-      const { output } = demandOf(record, backend.speed.value);
-      this.#context.ranking.served(call, backend, { input: 0, output });
-    }
+    if (backend) seenByBackend(call, backend, endpoint, result, record, this.#context.ranking);
     if (record) this.#context.register.answered(call, result);
     this.#settle(call, record, now);
-  }
-
-  /** Lets the endpoint learn from an attempt; answers what a refusal means. */
-  #observed(
-    call: LiveCall,
-    endpoint: Endpoint,
-    result: CallResult,
-    { grantedAt, id, ...caller }: Caller & { readonly grantedAt: number; readonly id: string },
-    now: number,
-  ): AfterRefusal | undefined {
-    const { backend } = call.request;
-    const { usable } = endpoint.slots;
-    const after = endpoint.observe(seenBy(call, result), grantedAt, now, caller);
-    this.effects.push(...slotEffects(backend, endpoint, usable));
-    if (result.outcome === 'ok' && endpoint.slots.isLoadDue(now)) {
-      this.effects.push({ type: 'ask-load', backend, endpoint: id });
-    }
-    return after;
   }
 
   cancel(callId: string, now: number): void {
@@ -157,9 +131,7 @@ export class CallsInFlight {
 
   renew(callId: string, now: number): void {
     const call = this.#calls.get(callId);
-    if (!call?.lease) return;
-    call.lease.expiresAt = now + call.lease.lengthMs;
-    this.#timers.setLease(call, call.lease);
+    if (call?.lease) this.#timers.renewLease(call, call.lease, now);
   }
 
   /** Takes back the slots of expired leases. Returns the calls whose longest wait is over. */
@@ -182,75 +154,10 @@ export class CallsInFlight {
    * because the endpoints that have one failed it.
    */
   dispatch(backend: Backend, now: number): boolean {
-    const left: LiveCall[] = [];
-    backend.endPauses(now);
-    for (const call of backend.adapters.review(now)) backend.enqueue(call, now);
-    backend.choice.beginRound(now);
-    const wide = new WideCalls();
-    const { heldBack } = backend;
-    for (let call = heldBack.expired(now); call; call = heldBack.expired(now)) {
-      backend.unhold(call, now);
-    }
-    this.#grantFree(backend, left, wide, now);
-    if (heldBack.size > 0 && backend.choice.hasFree(now)) {
-      // No other call wants the slots that are free: those that are held back are placed anew.
-      for (const call of backend.queue.heldCalls()) backend.unhold(call, now);
-      this.#grantFree(backend, left, wide, now);
-    }
-    if (heldBack.size > 0) heldBack.slotIsFree(backend.choice.hasFree(now), now);
-    for (const call of left) backend.queue.add(call);
-    wide.putBack(backend.queue);
-    backend.choice.endRound((key, slotMs) => backend.shares.charge(key, slotMs));
+    const isLeft = this.#round.grantFree(backend, now);
     this.#context.prewarmer.loads.forWaiting(backend, now, this.effects);
     if (backend.spec.failover) this.#refuseWhereDown(backend, now);
-    return left.length > 0;
-  }
-
-  /** Grants free slots in the queue's order; `left`: calls that no endpoint takes now. */
-  #grantFree(backend: Backend, left: LiveCall[], wide: WideCalls, now: number): void {
-    while (backend.queue.size > 0) {
-      const { slots, urgentRunning } = backend;
-      const isOpen = (endpoint: string) => backend.choice.isOpen(endpoint, now);
-      const turns = turnsOf(backend, isOpen, now);
-      const isFull = !backend.choice.hasRoom;
-      const next = backend.queue.take({ now, slots, urgentRunning, ...turns, isOpen, isFull });
-      if (!next) return;
-      if (!wide.letsPass(next)) return backend.queue.addBack(next);
-      const { call } = next;
-      backend.heldBack.release(call, now);
-      if (this.#isTooWide(next, backend, wide, now)) continue;
-      this.#place(next, backend, left, now);
-    }
-  }
-
-  /** Grants a call that was taken from the queue, holds it back, or leaves it. */
-  #place(next: NextCall, backend: Backend, left: LiveCall[], now: number): void {
-    const { call, key } = next;
-    const mayHold = !next.urgent && call.attempts === 0 && call.placed.heldUntil > now;
-    const placed = backend.placement.place(call, key, mayHold, now);
-    if (placed?.type === 'hold') {
-      call.placed.heldUntil = Math.min(call.placed.heldUntil, placed.until);
-      return backend.hold(next, placed.endpoint.spec.id, now);
-    }
-    if (placed?.type === 'load') return backend.adapters.park(call, now);
-    const best = placed?.endpoint;
-    const isAvoided = best && call.avoid?.has(best.spec.id);
-    const hasOther = isAvoided && backend.choice.hasOther(call.avoid ?? NONE, now, keyOf(call));
-    if (!best || hasOther) left.push(call);
-    else this.#grant(next, backend, best, now);
-  }
-
-  /** Holds a call that no endpoint has room for although one has a free slot. */
-  #isTooWide(next: NextCall, backend: Backend, wide: WideCalls, now: number): boolean {
-    const { call, key, promisedKey } = next;
-    const sequences = sequencesOf(call.request);
-    if (sequences === 1 || backend.choice.pick(now, call.avoid, keyOf(call), sequences))
-      return false;
-    const narrow = backend.choice.pick(now, call.avoid, keyOf(call));
-    if (!narrow || call.avoid?.has(narrow.spec.id)) return false;
-    backend.choice.keepFor(call, now);
-    wide.hold(next, this.#context.ranking.queueRank(call.run, key, promisedKey).boundMs);
-    return true;
+    return isLeft;
   }
 
   /** Where the backend is down for a key, its calls go to the fallback. */
@@ -310,43 +217,31 @@ export class CallsInFlight {
     this.#context.prewarmer.scheduleCheck(now);
   }
 
-  #grant(
-    { call, key, promisedKey, urgent }: NextCall,
-    backend: Backend,
-    endpoint: Endpoint,
-    now: number,
-  ): void {
+  /** Gives the call a slot and a lease; the only place that does. */
+  readonly #grant: Grant = ({ call, key, promisedKey, urgent }, backend, endpoint, now) => {
     const { ranking, prewarmer } = this.#context;
-    endpoint.granted(now, keyOf(call), sequencesOf(call.request));
-    call.slots = slotsOf(call, endpoint);
     call.placed.expected = ranking.expectedService(call, backend, endpoint);
-    backend.granted(call, endpoint, now);
-    backend.shares.granted(keyOf(call), now, call.slots);
     call.urgent = urgent;
+    takeSlots(call, backend, endpoint, now);
     call.attempts += 1;
-    if (urgent) backend.urgentRunning += call.slots;
     prewarmer.granted(backend, endpoint, call, now, this.effects);
     call.coldMs += coldWaitOf(call, endpoint);
     call.coldSince = undefined;
-    const lengthMs = this.leaseMs;
-    const id = endpoint.spec.id;
-    const lease: Lease = { endpoint: id, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
+    const lease = this.#timers.beginLease(call, endpoint.spec.id, now);
     call.lease = lease;
     call.concurrency = endpoint.slots.concurrency;
     if (call.visit.servingSince === undefined) call.run.serve(call, now);
-    this.#timers.setLease(call, lease);
     ranking.served(call, backend, {
       input: call.request.inputTokens - (call.placed.expected?.hitTokens ?? 0),
       output: 0,
     });
     const rank = ranking.queueRank(call.run, key, promisedKey);
     const order = withHold(rank, call.run, call.placed.heldTo);
-    // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the
-    // grant.
+    // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the grant.
     const { coldMs } = call;
     const endpointState = endpoint.state;
     this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState }));
-  }
+  };
 
   /** Takes the call's slot back; the only place that does. Undefined if its endpoint is gone. */
   #release(
@@ -356,12 +251,7 @@ export class CallsInFlight {
   ): Endpoint | undefined {
     const id = call.lease?.endpoint ?? '';
     const backend = this.#backends.get(call.request.backend);
-    const endpoint = backend?.endpoints.get(id);
-    const grantedAt = call.lease?.grantedAt ?? now;
-    endpoint?.released(now, grantedAt, keyOf(call), sequencesOf(call.request));
-    backend?.released(call);
-    backend?.shares.released(keyOf(call), grantedAt, now, call.slots);
-    if (backend && call.urgent) backend.urgentRunning -= call.slots;
+    const endpoint = giveBackSlots(call, backend, now);
     if (backend) this.#context.roster.forgetIfDrained(backend, id);
     const { callId } = call.request;
     const held = { backend: call.request.backend, endpoint: id, app: call.run.app };
@@ -386,49 +276,4 @@ export class CallsInFlight {
     if (ended) this.effects.push(ended);
     prewarmer.scheduleCheck(now);
   }
-}
-
-const NONE: ReadonlySet<string> = new Set();
-
-/** The result as far as it concerns the endpoint: one that does not know an adapter is up. */
-function seenBy({ placed }: LiveCall, result: CallResult): CallResult {
-  return placed.adapter === undefined ? result : { ...result, mayBeCold: false };
-}
-
-function refusalAtGoneEndpoint({ cold, busy }: CallResult): AfterRefusal | undefined {
-  return cold || busy ? 'pause' : undefined;
-}
-
-function keyOf(call: LiveCall): string {
-  return call.request.keyId ?? '';
-}
-
-/** Slots of an endpoint that a call takes there. */
-function slotsOf({ request }: LiveCall, { spec }: Endpoint): number {
-  return Math.max(1, Math.min(sequencesOf(request), spec.slots));
-}
-
-/** Which keys may take a free slot: those that some endpoint accepts, within their fair share. */
-function turnsOf(
-  backend: Backend,
-  isOpen: (endpoint: string) => boolean,
-  now: number,
-): Pick<QueueState, 'mayTake' | 'turns'> {
-  const { shares } = backend;
-  const isShared = shares.isShared(now, backend.choice.barredKeys(now));
-  const slots = isShared ? backend.pool.upSlots(now) : Infinity;
-  const accepts = (key: string) =>
-    backend.queue.wantsSlot(key, isOpen) && backend.choice.pick(now, undefined, key) !== undefined;
-  if (slots === Infinity) return { mayTake: accepts };
-  return {
-    mayTake: (key) => {
-      if (!accepts(key)) return false;
-      const free = () => backend.freeSlots(now, key);
-      return shares.mayTake(key, now, { slots, free, accepts });
-    },
-    turns: {
-      mostUsedMs: () => shares.mostUsedMs(now, accepts),
-      usedMs: (key) => shares.usedMs(key, now),
-    },
-  };
 }
