@@ -17,7 +17,7 @@ import { upstreamHeaders } from '../http/headers.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { tenantStub } from '../objects/ask-object.ts';
 import { logError } from '../protocol/log-line.ts';
-import type { CallFacts, Grant, PrefixText } from '../protocol/tenant.ts';
+import type { CallFacts, EnqueueRequest, Grant, PrefixText } from '../protocol/tenant.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
 import { explainHeaders, serverTiming } from './answer-headers.ts';
 import type { CallPlan } from './call-plan.ts';
@@ -26,6 +26,7 @@ import { ownerOf } from './client-body.ts';
 import type { EarlyAnswer } from './early-answer.ts';
 import { Forwarder } from './forward.ts';
 import type { FailedAttempt } from './forward-options.ts';
+import { lentSlots } from './lent-slots.ts';
 import { refusalOf } from './refusal-error.ts';
 import { rememberRefused } from './refused-keys.ts';
 
@@ -84,7 +85,7 @@ export class BackendCall {
     const plan = this.#plan;
     const { arrivedAt, isCharged } = this.#prior;
     const now = Date.now();
-    const admission = new Admission(() => tenantStub(c.env, this.#loaded.tenant), {
+    const request: EnqueueRequest = {
       call: {
         ...(await callRequestOf(plan, this.#callId, now, now - arrivedAt)),
         // No client holds a connection for a job: its call may wait longer, and is ranked behind.
@@ -98,6 +99,12 @@ export class BackendCall {
       requestId: c.get('requestId'),
       why: plan.identity.why,
       ...(plan.identity.ownApp ? { ownApp: true } : {}),
+    };
+    const { tenant } = this.#loaded;
+    const admission = new Admission(() => tenantStub(c.env, tenant), request, {
+      slots: lentSlots(tenant, plan.backend),
+      loaded: this.#loaded,
+      waitUntil: (promise) => c.executionCtx.waitUntil(promise),
     });
     const onClientLeft = () => {
       const released = this.#forwarder ? this.#forwarder.clientLeft() : admission.abandon();

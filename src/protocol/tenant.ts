@@ -12,6 +12,7 @@ import type { CallResult } from '../core/runs/call-result.ts';
 import type { KeptPrefix, PrefixLink } from '../core/runs/prefix.ts';
 import type { RecordedRun } from '../core/runs/recorded-run.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
+import type { LoanOffer, LoanTurn, LoanWord } from './loans.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from './looking.ts';
 import type { SteerAnswer, SteeringQuestion, SteeringReply, SteerOrder } from './steering.ts';
 
@@ -45,6 +46,8 @@ export interface EnqueueRequest {
   readonly isCharged?: boolean;
   /** The client named no application: `call.app` is the API key's own. */
   readonly ownApp?: boolean;
+  /** Slots that its isolate would borrow, as many calls come to it; absent: none. */
+  readonly borrows?: number;
   /** How application, run and unit were each identified. */
   readonly why?: { readonly app: string; readonly run: string; readonly unit: string };
 }
@@ -91,6 +94,8 @@ export interface Grant {
   /** State of the endpoint when it was chosen. */
   readonly endpointState?: EndpointState;
   readonly facts?: CallFacts;
+  /** Slots of the endpoint that the isolate may use for calls of its own. */
+  readonly loan?: LoanOffer;
 }
 
 export type RefusedCode =
@@ -350,6 +355,8 @@ export interface TenantApi {
   again(callId: string, result: CallResult): Promise<boolean>;
   renew(callId: string): Promise<void>;
   cancel(callId: string): Promise<void>;
+  /** Tells of calls on borrowed slots; answers when those are wanted back, or the turn is over. */
+  loanTurn(turn: LoanTurn): Promise<LoanWord>;
   /** Takes the text that a grant has asked for; it may be dropped. */
   keepPrefix(text: PrefixText): Promise<void>;
   isRevoked(keyId: string, version: number, keyHash?: string): Promise<boolean>;

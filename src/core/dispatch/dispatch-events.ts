@@ -15,15 +15,23 @@ import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
+import type { Loan, LoanWish } from './loans.ts';
 
 export type DispatchEvent =
-  | { readonly type: 'submitted'; readonly call: CallRequest }
+  | {
+      readonly type: 'submitted';
+      readonly call: CallRequest;
+      /** It has begun on a slot that was lent to its Worker. */
+      readonly onLoan?: OnLoan;
+    }
   /** `again`: the client has received nothing of an answer, and another attempt is wanted. */
   | {
       readonly type: 'ended';
       readonly callId: string;
       readonly result: CallResult;
       readonly again?: boolean;
+      /** When it ended, where that is reported late, epoch ms. */
+      readonly at?: number;
     }
   | { readonly type: 'cancelled'; readonly callId: string }
   | { readonly type: 'renewed'; readonly callId: string }
@@ -53,9 +61,38 @@ export type DispatchEvent =
       readonly load?: EngineLoad;
     }
   | RunsRead
+  | LoanEvent
   | PrewarmEvent
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
   | { readonly type: 'tick' };
+
+/** Slots that an isolate of the Worker borrows (loans.ts). */
+export type LoanEvent =
+  | ({ readonly type: 'loan-asked' } & LoanWish)
+  /** Its isolate was heard of. */
+  | { readonly type: 'loan-renewed'; readonly loanId: string }
+  /** Its isolate begins no more calls on it; what it has not reported as running is free. */
+  | { readonly type: 'loan-returned'; readonly loanId: string }
+  /** Somebody wants to know of every call: all loans are recalled. */
+  | { readonly type: 'loans-recalled' };
+
+/** The slot on which a call began that is reported late. */
+export interface OnLoan {
+  readonly loanId: string;
+  readonly endpoint: string;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
+/** What becomes of a loan: `loan-over` where nothing was heard of it for as long as a lease lasts. */
+export type LoanEffect =
+  | ({ readonly type: 'lent' } & Loan)
+  | {
+      readonly type: 'loan-recalled' | 'loan-over';
+      readonly loanId: string;
+      readonly backend: string;
+      readonly endpoint: string;
+    };
 
 /**
  * Finished runs that were stored before a restart, in the order in which they ended: some of the
@@ -94,6 +131,8 @@ export interface Granted {
   readonly expiresAt: number;
   /** Length of the lease from its grant and from each renewal, ms. */
   readonly leaseMs: number;
+  /** It took a slot that was lent, and runs or has run already. */
+  readonly lent?: boolean;
   /** Repeats an earlier grant to a caller that lost the answer. */
   readonly repeated?: boolean;
   /** Time from the call's first arrival to the grant, ms. */
@@ -156,6 +195,7 @@ export type Effect =
     }
   /** Ask an endpoint's engine for its load, and report it as `load-told`. */
   | { readonly type: 'ask-load'; readonly backend: string; readonly endpoint: string }
+  | LoanEffect
   | PrewarmEffect
   | AdapterEffect
   | PrefixEffect

@@ -192,8 +192,12 @@ export class Loans {
   #mayLend(backend: Backend, endpoint: Endpoint, now: number): boolean {
     if (backend.removed || backend.waiting > 0) return false;
     if (now < (this.#pausedUntil.get(backend.name) ?? -Infinity)) return false;
+    // Calls whose endpoint depends on what they are, or that are asked for their text, are placed one
+    // by one.
+    const { placement, spec } = backend;
+    if (placement.mode !== 'off' || spec.adapters || spec.prewarm.prefix) return false;
     const isUp = endpoint.state === 'warm' && endpoint.takesCalls && !endpoint.slots.isOpening;
-    return isUp && endpoint.trust.stateAt(now) === 'closed';
+    return isUp && endpoint.trust.isWhole(now);
   }
 
   #endpointOf({ backend, endpoint }: Loan): Endpoint | undefined {

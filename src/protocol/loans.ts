@@ -1,0 +1,39 @@
+/**
+ * What passes between an isolate of the Worker and a tenant's object about slots that the isolate
+ * borrows. While nobody waits it begins calls on them without asking, and tells of them in turns: one
+ * request at a time, which the object answers when the slots are wanted back or the turn is over.
+ */
+import type { CallResult } from '../core/runs/call-result.ts';
+import type { EnqueueRequest } from './tenant.ts';
+
+/** How long the object holds a turn before it answers, ms. */
+export const TURN_MS = 500;
+
+/** A loan, as it comes with the grant of an endpoint whose slots are lent. */
+export interface LoanOffer {
+  readonly loanId: string;
+  readonly slots: number;
+}
+
+/** A call that began on a borrowed slot. Times are epoch ms. */
+export interface BorrowedCall {
+  readonly request: EnqueueRequest;
+  readonly at: number;
+  /** Absent while it runs; without a result where its client left before it was sent. */
+  readonly ended?: { readonly at: number; readonly result?: CallResult };
+}
+
+export interface LoanTurn {
+  readonly loanId: string;
+  /** Endpoint of the calls' backend, for calls of a loan that the object does not know any more. */
+  readonly endpoint: string;
+  /** Calls that began or ended since the last turn; some may have been told before. */
+  readonly calls: readonly BorrowedCall[];
+  /** The isolate begins no more calls: what runs has a lease of its own from now on. */
+  readonly isLast: boolean;
+}
+
+export interface LoanWord {
+  /** False where the loan is recalled or unknown: the isolate is to begin no more calls. */
+  readonly goesOn: boolean;
+}
