@@ -4,8 +4,9 @@
  * to wake. It has no clock, no randomness and no I/O: the tenant's object and the simulator drive
  * it.
  *
- * Calls after their admission, with the invariants of slots and leases, are in calls-in-flight.ts;
- * the set of backends is in backend-roster.ts.
+ * Which submitted calls are admitted is in admission.ts; calls after that, with the invariants of slots
+ * and leases, in calls-in-flight.ts; what waiting calls are told in told-waits.ts; the set of backends in
+ * backend-roster.ts.
  */
 
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
@@ -19,26 +20,22 @@ import type { BackendOutlook } from '../prewarm/prewarm-outlook.ts';
 import type { PrewarmRule } from '../prewarm/prewarm-rule.ts';
 import { Prewarmer } from '../prewarm/prewarmer.ts';
 import type { CallRequest } from '../runs/call-request.ts';
-import { SERVICE_SPEED, type Speeds, workMs } from '../runs/demand.ts';
+import { SERVICE_SPEED, type Speeds } from '../runs/demand.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
 import type { IsLike } from '../waits/scene-builder.ts';
-import { WaitForecasts } from '../waits/wait-forecasts.ts';
+import { Admission } from './admission.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
-import type { DispatchEvent, Effect, RefusalCode, RunsRead } from './dispatch-events.ts';
+import type { DispatchEvent, Effect } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
-import { grantEffect } from './grant-effect.ts';
-import { type QueuePlace, queuePlace, untoldPlace } from './queue-place.ts';
-import { type QueueRank, withHold } from './queue-rank.ts';
+import { EarlyRanks } from './early-ranks.ts';
+import type { QueuePlace } from './queue-place.ts';
+import type { QueueRank } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
 import { slotEffects } from './slots-limited.ts';
-
-/** Finished runs up to which each further one may change its application's model much. */
-const NEW_APPLICATION_RUNS = 8;
-/** Calls of a backend before its mean service time says something of a call. */
-const MIN_CALLS_TO_EXPECT = 20;
+import { ToldWaits } from './told-waits.ts';
 
 export interface DispatcherOptions {
   readonly random: Random;
@@ -60,16 +57,14 @@ export class Dispatcher {
   readonly #calls: CallsInFlight;
   readonly #prewarmer: Prewarmer;
   readonly #ranking: Ranking;
-  readonly #waits: WaitForecasts;
-  #config: DispatcherConfig;
+  readonly #told: ToldWaits;
+  readonly #early: EarlyRanks;
+  readonly #admission: Admission;
   #effects: Effect[] = [];
-  /** The part of the stored runs that was read last. */
-  #lastRead: RunsRead['part'] | undefined;
   /** The time of the last step, epoch ms. */
   #now: number;
 
   constructor(config: DispatcherConfig, options: DispatcherOptions, now: number) {
-    this.#config = config;
     this.#now = now;
     const models = new ApplicationModels(options.random);
     this.models = models;
@@ -80,25 +75,18 @@ export class Dispatcher {
     const { backends, appArrivals, speeds, register } = this;
     this.#ranking = new Ranking({ backends, models, speeds }, config, options.policy);
     const ranking = this.#ranking;
-    this.#waits = new WaitForecasts({
-      get policy() {
-        return ranking.foreseenBy;
-      },
-      backends,
-      models,
-      speeds,
-      idleRuns: register.recentlyIdle,
-      isLike: options.isLike,
-      weightOf: (run, call) => ranking.weightOf(run, call),
-      keyAfter: (key, workMs, arrivedAt, weight) =>
-        ranking.keyAfter(key, workMs, arrivedAt, weight),
-      keyOf: (run, rankMs, weight) => ranking.foreseenKey(run, rankMs, weight),
-    });
+    this.#told = new ToldWaits(
+      { backends, models, speeds, idleRuns: register.recentlyIdle, isLike: options.isLike },
+      ranking,
+    );
+    this.#early = new EarlyRanks({ models, backends, register });
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, prewarmer] = [this.#roster, this.#prewarmer];
     const context = { roster, register, ranking, prewarmer, speeds };
-    this.#calls = new CallsInFlight(context, config.leaseMs);
+    const calls = new CallsInFlight(context, config.leaseMs);
+    this.#calls = calls;
+    this.#admission = new Admission({ backends, calls, register, arrivals: this.#told.arrivals });
     this.#configure(config, now);
   }
 
@@ -118,13 +106,13 @@ export class Dispatcher {
     this.accounts.elapse(now);
     for (const event of events) this.#apply(event, now);
     const overdue = this.#elapse(now);
-    this.#rerankNewApplications(effects);
+    this.#early.rerank(effects);
     this.#prewarmer.reads.review(this.backends, now, effects);
     for (const backend of this.backends.values()) {
       this.#prewarmer.wakes.resume(backend, now, effects);
       const needsOther = this.#calls.dispatch(backend, now);
       if (backend.waiting > 0) {
-        const expectedMs = (call: LiveCall) => this.#expectedMs(call, backend);
+        const expectedMs = (call: LiveCall) => this.#ranking.usualMs(call, backend);
         this.#prewarmer.wakes.wakeForDemand(backend, needsOther, expectedMs, now, effects);
       }
       if (!this.isReading) this.#prewarmer.checks.releaseIdle(backend, now, effects);
@@ -182,12 +170,7 @@ export class Dispatcher {
 
   /** A waiting call's rank and overtaking bound; undefined where it does not wait. */
   queueRank(call: LiveCall): QueueRank | undefined {
-    const { queue, placement } = this.backends.get(call.request.backend) ?? {};
-    const [key, promisedKey] = [queue?.keyOf(call.run), queue?.promisedKeyOf(call.run)];
-    if (key === undefined || promisedKey === undefined) return undefined;
-    const rank = this.#ranking.queueRank(call.run, key, promisedKey);
-    const holdMs = placement?.longestHoldMs(call, this.#now) ?? 0;
-    return withHold(rank, call.run, holdMs > 0 ? this.#now + holdMs : call.placed.heldTo);
+    return this.#told.queueRank(call, this.#now);
   }
 
   /**
@@ -195,25 +178,12 @@ export class Dispatcher {
    * it is told is compared with its wait.
    */
   place(call: LiveCall, now: number): QueuePlace | undefined {
-    return this.#placeOf(call, now, queuePlace);
+    return this.#told.place(call, now);
   }
 
   /** The same for one who only looks. */
   placeSeen(call: LiveCall, now: number): QueuePlace | undefined {
-    return this.#placeOf(call, now, untoldPlace);
-  }
-
-  #placeOf(call: LiveCall, now: number, placeOf: typeof queuePlace): QueuePlace | undefined {
-    const backend = this.backends.get(call.request.backend);
-    if (!backend || call.lease) return undefined;
-    return placeOf(call, backend, now, this.#forecastMs(call, backend, now));
-  }
-
-  /** The wait by draws of how the queue may go on; undefined where its order is not foreseen so. */
-  #forecastMs(call: LiveCall, backend: Backend, now: number): number | undefined {
-    const isForeseen = this.#ranking.hasForeseenKeys && !backend.shares.isDivided;
-    if (!isForeseen || !backend.pool.isWarm || call.placed.parkedAt !== undefined) return undefined;
-    return this.#waits.waitMs(call, backend, now);
+    return this.#told.placeSeen(call, now);
   }
 
   /**
@@ -233,54 +203,6 @@ export class Dispatcher {
     this.#prewarmer.scheduleCheck(this.#now);
   }
 
-  #runsRead({ runs, part }: RunsRead): void {
-    const { models } = this;
-    if (!this.isReading) return;
-    const before = this.#lastRead;
-    this.#lastRead = part;
-    if (part === 'newest') return models.readNewest(runs);
-    const isKnown = new Set([...models.all()].map(({ app }) => app));
-    // Once, when the newest are all read: to rank each waiting run takes longer than to read some more.
-    if (before === 'newest') this.#lowerApps(isKnown);
-    models.read(runs);
-    if (part === 'next') return;
-    const hardlyKnown = this.#hardlyKnown(isKnown);
-    models.endReading();
-    this.register.learned();
-    for (const { app } of models.all()) if (!isKnown.has(app)) hardlyKnown.add(app);
-    this.#lowerApps(hardlyKnown);
-  }
-
-  /** Expected service time of a running call, ms; Infinity where nothing is known of its kind. */
-  #expectedMs({ request, run }: LiveCall, backend: Backend): number {
-    const { speed } = backend;
-    const graph = this.models.model(run.app)?.graph;
-    const ofUnit = graph?.callDemand(request.unit, backend.name);
-    if (ofUnit) return workMs(ofUnit, speed.valueOf(request.model));
-    return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
-  }
-
-  /**
-   * Re-ranks waiting runs whose application has at most 8 finished runs, because each early run
-   * changes its model much; otherwise newer runs with better-informed ranks overtake them.
-   */
-  #rerankNewApplications(effects: readonly Effect[]): void {
-    for (const effect of effects) {
-      if (effect.type !== 'run-finished' || !effect.learned || !effect.record) continue;
-      this.#lowerApps(this.#hardlyKnown([effect.record.app]));
-    }
-  }
-
-  #hardlyKnown(apps: Iterable<string>): Set<string> {
-    const runsOf = (app: string) => this.models.model(app)?.graph.runs ?? 0;
-    return new Set([...apps].filter((app) => runsOf(app) <= NEW_APPLICATION_RUNS));
-  }
-
-  /** A re-rank only lowers a key: the overtaking bound that the client was told must hold. */
-  #lowerApps(apps: ReadonlySet<string>): void {
-    for (const { queue } of this.backends.values()) for (const app of apps) queue.lowerApp(app);
-  }
-
   /**
    * Handles a clock that jumps back: timers do not fire late by the size of the jump, and no age
    * becomes negative.
@@ -295,7 +217,7 @@ export class Dispatcher {
   #apply(event: DispatchEvent, now: number): void {
     switch (event.type) {
       case 'submitted':
-        return this.#submit(event.call, now);
+        return this.#admission.submit(event.call, now, this.#effects);
       case 'ended':
         return this.#calls.end(event.callId, event.result, event.again ?? false, now);
       case 'cancelled':
@@ -316,7 +238,7 @@ export class Dispatcher {
       case 'configured':
         return this.#configure(event.config, now);
       case 'runs-read':
-        return this.#runsRead(event);
+        return this.#early.read(event);
       case 'wake-answered':
       case 'release-answered':
       case 'adapter-answered':
@@ -350,48 +272,6 @@ export class Dispatcher {
     this.#effects.push(...slotEffects(event.backend, endpoint, usable));
   }
 
-  #submit(submitted: CallRequest, now: number): void {
-    const { callId } = submitted;
-    const existing = this.#calls.get(callId);
-    if (existing) {
-      if (!existing.lease) return;
-      const { endpoints } = this.backends.get(existing.request.backend) ?? {};
-      const endpoint = endpoints?.get(existing.lease.endpoint);
-      if (endpoint && endpoint.state !== 'draining') {
-        // The caller lost the grant and asks again; it counts the lease from this repetition.
-        this.#calls.renew(callId, now);
-        return this.#emit(
-          grantEffect(existing, existing.lease, { repeated: true, rankMs: 0, coldMs: 0 }),
-        );
-      }
-      // The call never reached its endpoint, which takes no calls any more: it is queued again.
-      this.#calls.cancel(callId, now);
-    }
-    const backend = this.backends.get(submitted.backend);
-    if (!backend || backend.removed) return this.#refuse(submitted, 'backend_removed', 0);
-    const request = withAdapter(submitted, backend);
-    if (backend.spec.failover && backend.choice.isDown(now, request.keyId)) {
-      return this.#refuse(request, 'backend_down', 1_000);
-    }
-    const startsAtOnce = backend.startsAtOnce(request, now);
-    if (!startsAtOnce && backend.isFullFor(request)) {
-      return this.#refuse(request, 'queue_full', backend.waits.lastMs(now));
-    }
-    if (!startsAtOnce && backend.isFullForKey(request)) {
-      return this.#refuse(request, 'queue_full', backend.waits.lastMs(now), 'key');
-    }
-    const run = this.register.find(request);
-    if (!this.register.hasRoom(run, request.keyId)) {
-      return this.#refuse(request, 'open_runs_exceeded', backend.speed.meanServiceMs);
-    }
-    if (!run) this.#waits.arrivals.add({ at: now, app: request.app, unit: request.unit, visit: 1 });
-    const outstanding = run?.outstanding ?? 0;
-    if (outstanding >= (this.#config.runCalls ?? Infinity)) {
-      return this.#refuse(request, 'run_calls_exceeded', backend.speed.meanServiceMs);
-    }
-    this.#calls.admit(request, backend, now);
-  }
-
   /** Applies what is due by time alone; returns the calls whose longest wait is over. */
   #elapse(now: number): LiveCall[] {
     for (const backend of this.backends.values()) {
@@ -410,19 +290,13 @@ export class Dispatcher {
     return overdue;
   }
 
-  #refuse(request: CallRequest, code: RefusalCode, retryAfterMs: number, limit?: 'key'): void {
-    const { callId, backend, app, keyId = '' } = request;
-    const named = limit === undefined ? {} : { limit };
-    this.#emit({ type: 'refused', callId, code, retryAfterMs, backend, app, keyId, ...named });
-  }
-
   #emit(effect: Effect | undefined): void {
     if (effect) this.#effects.push(effect);
   }
 
   #configure(config: DispatcherConfig, now: number): void {
-    this.#config = config;
     this.#ranking.configure(config);
+    this.#admission.runCalls = config.runCalls ?? Infinity;
     const { runSilenceMs, leastSilenceMs = runSilenceMs } = config;
     this.register.silence = { assumedMs: runSilenceMs, leastMs: leastSilenceMs };
     this.register.openRuns.limit = config.openRuns ?? Infinity;
@@ -432,11 +306,4 @@ export class Dispatcher {
     }
     this.accounts.configure(config.prewarmBudget ?? {}, now);
   }
-}
-
-/** The request, with the adapter that its model is at the backend, if it is one. */
-function withAdapter(request: CallRequest, { adapters }: Backend): CallRequest {
-  const { model } = request;
-  if (model === undefined || adapters.sourceOf(model) === undefined) return request;
-  return { ...request, adapter: model };
 }

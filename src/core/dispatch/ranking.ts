@@ -19,6 +19,8 @@ import { type QueueRank, queueRankOf } from './queue-rank.ts';
 
 /** Output assumed of a call of an unknown unit. */
 const USUAL_OUTPUT_TOKENS = 200;
+/** Calls of a backend before its mean service time says something of a call. */
+const MIN_CALLS_TO_EXPECT = 20;
 
 /** The part of the dispatcher's state that ranking reads. */
 export interface RankingView {
@@ -124,6 +126,15 @@ export class Ranking {
     );
     const input = placement.uncachedTokens(call) ?? request.inputTokens;
     return workMs({ input, output }, speed.valueOf(request.model));
+  }
+
+  /** Expected service time of a call, ms; Infinity where nothing is known of its kind. */
+  usualMs({ request, run }: LiveCall, backend: Backend): number {
+    const { speed } = backend;
+    const graph = this.#view.models.model(run.app)?.graph;
+    const ofUnit = graph?.callDemand(request.unit, backend.name);
+    if (ofUnit) return workMs(ofUnit, speed.valueOf(request.model));
+    return speed.calls >= MIN_CALLS_TO_EXPECT ? speed.meanServiceMs : Infinity;
   }
 
   /** What is expected of a call's service on an endpoint, as far as that is learned by now. */
