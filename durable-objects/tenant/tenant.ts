@@ -11,6 +11,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
+import type { LoanTurn, LoanWord } from '../../src/protocol/loans.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type {
@@ -52,6 +53,7 @@ import { DispatchLoop } from './dispatch-loop.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { Forecasts } from './forecasts.ts';
 import { KeyRequests } from './key-requests.ts';
+import { LentSlots } from './lent-slots.ts';
 import { LoadAsks } from './load-asks.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { permitted } from './permitted-call.ts';
@@ -85,6 +87,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   readonly #loop: DispatchLoop;
   readonly #forecasts: Forecasts;
   readonly #keyRequests: KeyRequests;
+  readonly #lent: LentSlots;
   readonly #looking: Looking;
   readonly #steering: Steering;
 
@@ -161,6 +164,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       loadAdapter: (order) => adapters.load(order),
       readPrefix: (order) => reads.read(order),
       stopRead: (order) => reads.stop(order),
+      loanEnds: (effect) => this.#lent.ends(effect),
     });
     const effects = this.#effects;
     this.#loop = new DispatchLoop({
@@ -182,6 +186,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
     const [settings, loop] = [this.#settings, this.#loop];
     this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
+    this.#lent = new LentSlots({ store, settings, accounting, loop, effects });
     this.#looking = new Looking({ state: ctx, store, settings, loop, log: accounting.log });
     const onRecorded = () => this.#looking.stream.changed('audit');
     this.#steering = new Steering({ store, settings, loop, onRecorded });
@@ -214,7 +219,10 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
       this.ctx.waitUntil(this.#forecasts.announce(now));
     }
     const answer = this.#answer(call.callId);
-    if (answer?.status === 'granted') return { ...answer, ticket };
+    if (answer?.status === 'granted') {
+      const loan = await this.#lent.lend(request, answer);
+      return { ...answer, ...(loan ? { loan } : {}), ticket };
+    }
     if (answer) {
       this.#waiters.delete(call.callId);
       return answer;
@@ -268,6 +276,11 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
     await this.#store.leases.over(callId);
   }
 
+  /** Takes what an isolate tells of calls on borrowed slots; answers when it is to tell more. */
+  loanTurn(turn: LoanTurn): Promise<LoanWord> {
+    return this.#lent.turn(turn);
+  }
+
   /** Takes the text that a grant has asked for. What cannot be stored is dropped. */
   async keepPrefix(text: PrefixText): Promise<void> {
     const { config } = this.#settings;
@@ -308,6 +321,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
    */
   async runEvent(event: RunEvent, version: number, opens = true): Promise<boolean> {
     await this.#settings.adoptFromKv(version);
+    await this.#lent.reported();
     const isKnown = this.#dispatcher?.register.runs.has(event.runId) ?? false;
     if (isKnown || opens) await this.#loop.step([event]);
     return isKnown;
@@ -315,6 +329,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
 
   /** Applies what a client reports of its run, and charges it to its API key. */
   async reportRun(report: RunReport): Promise<RunReportAnswer> {
+    await this.#lent.reported();
     const answer = await this.#keyRequests.reportRun(report);
     if (answer.status === 'refused') this.#metrics.refused(report.keyId, answer.code);
     return answer;
@@ -372,6 +387,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
 
   /** What the console shows of a tenant's learning, settings and changes. `key`: the API key that asks. */
   async steeringView(question: SteeringQuestion, key?: ConsoleKey): Promise<SteeringReply> {
+    await this.#lent.callsKnown();
     return this.#steering.view(question, key);
   }
 
@@ -400,6 +416,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
   /** A view for the admin API, as text; undefined where the tenant is not configured. */
   async view(name: ViewName, app?: string): Promise<string | undefined> {
     await this.#loop.whenRead();
+    await this.#lent.callsKnown();
     if (!this.#dispatcher) return undefined;
     this.#loop.flush();
     const { sideCalls } = this.#keyRequests;
@@ -409,11 +426,13 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
 
   /** The metrics of the moment, as JSON text; undefined where the tenant is not configured. */
   async figures(): Promise<string | undefined> {
+    await this.#lent.callsKnown();
     return this.#metrics.text();
   }
 
   /** Finished runs as JSON Lines; undefined where the tenant is not configured. */
   async runs(app?: string): Promise<ReadableStream | undefined> {
+    await this.#lent.callsKnown();
     if (!this.#dispatcher) return undefined;
     this.#loop.flush();
     return runsView(this.#store.recorded, app);
@@ -421,6 +440,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
 
   /** The head of an export; undefined where the tenant is not configured. */
   async archive(): Promise<ArchiveHead | undefined> {
+    await this.#lent.callsKnown();
     this.#loop.flush();
     return archiveHead(this.#store);
   }
@@ -447,11 +467,13 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
    * the key that asks, whose own request ids come first.
    */
   async story(id: string, keyId?: string): Promise<string | undefined> {
+    await this.#lent.callsKnown();
     return this.#accounting.log.entryJson(id, keyId);
   }
 
   /** Answers the console; `key`: the API key that asks, absent for the administrator. */
-  look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply> {
+  async look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply> {
+    await this.#lent.callsKnown();
     return this.#looking.answer(question, key);
   }
 

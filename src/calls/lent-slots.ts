@@ -4,7 +4,6 @@
  * and slots that one isolate holds are recalled before another one's call gets them.
  */
 import type { LoadedTenant } from '../config/store.ts';
-import { RecentMap } from '../core/runs/recent-map.ts';
 import type { EnqueueRequest, Grant } from '../protocol/tenant.ts';
 import { mayBorrow } from './borrowers.ts';
 import { type BorrowedSlot, Loan } from './loan.ts';
@@ -19,7 +18,7 @@ const MORE = 1.5;
 /** Backends of tenants that are remembered. */
 const MAX_BACKENDS = 1_000;
 
-const isolate = new RecentMap<LentSlots>(MAX_BACKENDS);
+const isolate = new Map<string, LentSlots>();
 
 /** The isolate's slots at a backend. */
 export function lentSlots(tenant: string, backend: string): LentSlots {
@@ -29,8 +28,17 @@ export function lentSlots(tenant: string, backend: string): LentSlots {
   if (!found) {
     found = new LentSlots();
     isolate.set(name, found);
+    if (isolate.size > MAX_BACKENDS) forgetOldest();
   }
   return found;
+}
+
+/** Calls and a loan that are under way keep what they need of it. */
+function forgetOldest(): void {
+  for (const name of isolate.keys()) {
+    isolate.delete(name);
+    return;
+  }
 }
 
 export class LentSlots {

@@ -4,16 +4,10 @@
  * request at a time, which the object answers when the slots are wanted back or the turn is over.
  */
 import type { CallResult } from '../core/runs/call-result.ts';
-import type { EnqueueRequest } from './tenant.ts';
+import type { EnqueueRequest } from './call.ts';
 
 /** How long the object holds a turn before it answers, ms. */
 export const TURN_MS = 500;
-
-/** A loan, as it comes with the grant of an endpoint whose slots are lent. */
-export interface LoanOffer {
-  readonly loanId: string;
-  readonly slots: number;
-}
 
 /** A call that began on a borrowed slot. Times are epoch ms. */
 export interface BorrowedCall {

@@ -20,11 +20,12 @@ import type { Lease } from '../runs/lease.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallTimers } from './call-timers.ts';
-import type { Effect, OnLoan, RefusalCode } from './dispatch-events.ts';
+import type { Effect, RefusalCode } from './dispatch-events.ts';
 import { seenByBackend, seenByEndpoint } from './ended-attempt.ts';
 import { grantEffect } from './grant-effect.ts';
 import { type Grant, GrantRound } from './grant-round.ts';
 import { giveBackSlots, keyOf, retakeSlots, takeSlots } from './held-slots.ts';
+import type { OnLoan } from './loan-events.ts';
 import type { Loans } from './loans.ts';
 import { withHold } from './queue-rank.ts';
 import type { Ranking } from './ranking.ts';
@@ -97,8 +98,8 @@ export class CallsInFlight {
     const call = this.#submitted(request, at);
     this.#admitted(call, backend, at);
     call.expectedMs = ranking.expectedMs(call, backend);
-    loans.use(loanId);
-    const lease = this.#begin(call, backend, { endpoint, at, loanId }, now);
+    const begun = { endpoint, at, ...(loans.use(loanId) ? { loanId } : {}) };
+    const lease = this.#begin(call, backend, begun, now);
     const found = { lent: true, rankMs: 0, boundMs: 0, coldMs: 0, endpointState: endpoint.state };
     this.effects.push(grantEffect(call, lease, found));
   }
@@ -286,7 +287,8 @@ export class CallsInFlight {
     if (backend) this.#context.roster.forgetIfDrained(backend, id);
     const { callId } = call.request;
     const held = { backend: call.request.backend, endpoint: id, app: call.run.app };
-    this.effects.push({ type: 'released', callId, cause, ...held, keyId: keyOf(call) });
+    const late = at < now ? { at } : {};
+    this.effects.push({ type: 'released', callId, cause, ...held, ...late, keyId: keyOf(call) });
     return endpoint;
   }
 

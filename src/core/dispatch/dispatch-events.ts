@@ -15,7 +15,7 @@ import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
-import type { Loan, LoanWish } from './loans.ts';
+import type { LoanEffect, LoanEvent, OnLoan } from './loan-events.ts';
 
 export type DispatchEvent =
   | {
@@ -65,34 +65,6 @@ export type DispatchEvent =
   | PrewarmEvent
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
   | { readonly type: 'tick' };
-
-/** Slots that an isolate of the Worker borrows (loans.ts). */
-export type LoanEvent =
-  | ({ readonly type: 'loan-asked' } & LoanWish)
-  /** Its isolate was heard of. */
-  | { readonly type: 'loan-renewed'; readonly loanId: string }
-  /** Its isolate begins no more calls on it; what it has not reported as running is free. */
-  | { readonly type: 'loan-returned'; readonly loanId: string }
-  /** Somebody wants to know of every call: all loans are recalled. */
-  | { readonly type: 'loans-recalled' };
-
-/** The slot on which a call began that is reported late. */
-export interface OnLoan {
-  readonly loanId: string;
-  readonly endpoint: string;
-  /** Epoch ms. */
-  readonly at: number;
-}
-
-/** What becomes of a loan: `loan-over` where nothing was heard of it for as long as a lease lasts. */
-export type LoanEffect =
-  | ({ readonly type: 'lent' } & Loan)
-  | {
-      readonly type: 'loan-recalled' | 'loan-over';
-      readonly loanId: string;
-      readonly backend: string;
-      readonly endpoint: string;
-    };
 
 /**
  * Finished runs that were stored before a restart, in the order in which they ended: some of the
@@ -178,6 +150,8 @@ export type Effect =
       readonly type: 'released';
       readonly callId: string;
       readonly cause: 'ended' | 'cancelled' | 'expired';
+      /** When it was free, where that was reported late, epoch ms. */
+      readonly at?: number;
       readonly backend: string;
       readonly endpoint: string;
       readonly app: string;

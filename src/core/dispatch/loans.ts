@@ -12,43 +12,35 @@
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
-import type { Effect } from './dispatch-events.ts';
+import type { Loan, LoanEffects, LoanEvent, LoanWish, StoredLoan } from './loan-events.ts';
 
 /** Part of the free slots that is lent: others find the rest at once. */
 const LENT_PART = 1 / 2;
 /** Most loans at a time, and most slots of one. */
 const MAX_LOANS = 64;
 const MAX_SLOTS = 256;
+/** Longest time for which a loan goes on, ms: the request that holds it for its isolate has to end. */
+const MAX_LOAN_MS = 15_000;
 /** Time after a recall, or a failure at an endpoint, in which nothing is lent there, ms. */
 const PAUSE_MS = 1_000;
-
-export interface Loan {
-  readonly loanId: string;
-  readonly backend: string;
-  readonly endpoint: string;
-  /** Slots lent in all, those of its reported calls included. */
-  readonly slots: number;
-  /** When its slots are taken back if nothing is heard of it, epoch ms. */
-  readonly expiresAt: number;
-}
+/**
+ * Longest time for which slots are kept for an isolate that is not heard of, ms. It is heard of each
+ * half second, and tells of every call within that time.
+ */
+const MAX_SILENCE_MS = 30_000;
 
 interface OpenLoan extends Loan {
   /** Slots of calls that were reported and still run. */
   inUse: number;
+  /** Since when, epoch ms. */
+  lentAt: number;
   expiresAt: number;
   isRecalled: boolean;
 }
 
-/** What an isolate asks for: slots of the endpoint that its last call was granted. */
-export interface LoanWish {
-  readonly loanId: string;
-  readonly backend: string;
-  readonly endpoint: string;
-  readonly slots: number;
-}
-
 export class Loans {
   readonly #roster: BackendRoster;
+  #silenceMs = MAX_SILENCE_MS;
   readonly #loans = new Map<string, OpenLoan>();
   /** Until when nothing is lent of a backend, epoch ms. */
   readonly #pausedUntil = new Map<string, number>();
@@ -61,12 +53,9 @@ export class Loans {
     return this.#loans.size;
   }
 
-  all(): Iterable<Loan> {
-    return this.#loans.values();
-  }
-
-  get(loanId: string): Loan | undefined {
-    return this.#loans.get(loanId);
+  /** True where calls may go on to begin on it. */
+  goesOn(loanId: string): boolean {
+    return this.#loans.get(loanId)?.isRecalled === false;
   }
 
   /** When the next loan expires, epoch ms; Infinity for never. */
@@ -76,8 +65,33 @@ export class Loans {
     return dueAt;
   }
 
+  apply(event: LoanEvent, now: number, effects: LoanEffects): void {
+    switch (event.type) {
+      case 'loan-asked': {
+        const loan = this.#lend(event, now);
+        if (loan) effects.push({ type: 'lent', ...loan });
+        return;
+      }
+      case 'loan-renewed':
+        return this.#renew(event.loanId, now);
+      case 'loan-returned':
+        this.#end(event.loanId, now);
+        return;
+      case 'loans-recalled':
+        return this.#recallAll(effects);
+      default:
+        return event satisfies never;
+    }
+  }
+
+  /** Applies a configuration, by which other calls may be allowed: all loans are recalled. */
+  configure(leaseMs: number, effects: LoanEffects): void {
+    this.#silenceMs = Math.min(leaseMs, MAX_SILENCE_MS);
+    this.#recallAll(effects);
+  }
+
   /** Lends slots, fewer than were asked for where fewer can be spared; undefined where none can. */
-  lend(wish: LoanWish, leaseMs: number, now: number): Loan | undefined {
+  #lend(wish: LoanWish, now: number): Loan | undefined {
     const { backend: name, endpoint: id, loanId } = wish;
     const backend = this.#roster.all.get(name);
     const endpoint = backend?.endpoints.get(id);
@@ -86,29 +100,30 @@ export class Loans {
     const spare = Math.floor(endpoint.slots.freeAt(now) * LENT_PART);
     const slots = Math.min(Math.ceil(wish.slots), spare, MAX_SLOTS);
     if (!(slots >= 1)) return undefined;
-    const loan = { loanId, backend: name, endpoint: id, slots, expiresAt: now + leaseMs };
+    const loan = { loanId, backend: name, endpoint: id, slots, expiresAt: now + this.#silenceMs };
     this.#open(loan, endpoint, now);
     return loan;
   }
 
-  /** Restores a loan that was stored. */
-  restore(loan: Loan, now: number): void {
-    this.#open(loan, this.#roster.holder(loan.backend, loan.endpoint, now), now);
+  /** Restores a loan that was stored; its isolate is to be heard of from now on. */
+  restore(stored: StoredLoan, now: number): void {
+    const endpoint = this.#roster.holder(stored.backend, stored.endpoint, now);
+    this.#open({ ...stored, expiresAt: now + this.#silenceMs }, endpoint, now);
   }
 
-  /** The isolate was heard of. */
-  renew(loanId: string, leaseMs: number, now: number): void {
+  #renew(loanId: string, now: number): void {
     const loan = this.#loans.get(loanId);
-    if (loan) loan.expiresAt = now + leaseMs;
+    if (loan) loan.expiresAt = now + this.#silenceMs;
   }
 
-  /** A call runs on a slot of the loan: the call holds that from now on. */
-  use(loanId: string): void {
+  /** A call holds a slot of the loan from now on. False where the loan has none, or is over. */
+  use(loanId: string): boolean {
     const loan = this.#loans.get(loanId);
     const endpoint = loan && this.#endpointOf(loan);
-    if (!loan || !endpoint || loan.inUse >= loan.slots) return;
+    if (!loan || !endpoint || loan.inUse >= loan.slots) return false;
     loan.inUse += 1;
     endpoint.slots.lent -= 1;
+    return true;
   }
 
   /** Such a call has given its slot back. */
@@ -121,14 +136,13 @@ export class Loans {
   }
 
   /** Takes back the slots that no reported call holds; later ends of its calls free their own. */
-  end(loanId: string, now: number): Loan | undefined {
+  #end(loanId: string, now: number): void {
     const loan = this.#loans.get(loanId);
-    if (!loan) return undefined;
+    if (!loan) return;
     this.#loans.delete(loanId);
     const backend = this.#roster.all.get(loan.backend);
     this.#endpointOf(loan)?.lentBack(loan.slots - loan.inUse, now);
     if (backend) this.#roster.forgetIfDrained(backend, loan.endpoint);
-    return loan;
   }
 
   /** An endpoint has failed a call or refused it: what it can serve is to be seen call by call. */
@@ -137,38 +151,40 @@ export class Loans {
   }
 
   /** Recalls the loans whose slots others need, and ends those that nothing was heard of. */
-  review(now: number, effects: Effect[]): void {
+  review(now: number, effects: LoanEffects): void {
     for (const loan of [...this.#loans.values()]) {
       const { loanId, backend, endpoint } = loan;
       if (loan.expiresAt <= now) {
-        this.end(loanId, now);
+        this.#end(loanId, now);
         effects.push({ type: 'loan-over', loanId, backend, endpoint });
         continue;
       }
-      if (loan.isRecalled || this.#mayGoOn(loan, now)) continue;
-      this.#pause(backend, now);
+      if (loan.isRecalled) continue;
+      const isOld = now - loan.lentAt > MAX_LOAN_MS;
+      if (!isOld && this.#mayGoOn(loan, now)) continue;
+      if (!isOld) this.#pause(backend, now);
       this.#recall(loan, effects);
     }
   }
 
-  /** Recalls all loans, as the configuration has changed or somebody wants to know of every call. */
-  recallAll(effects: Effect[]): void {
+  #recallAll(effects: LoanEffects): void {
     for (const loan of this.#loans.values()) if (!loan.isRecalled) this.#recall(loan, effects);
   }
 
-  clockWentBack(leaseMs: number, now: number): void {
+  clockWentBack(now: number): void {
     for (const loan of this.#loans.values()) {
-      loan.expiresAt = Math.min(loan.expiresAt, now + leaseMs);
+      loan.expiresAt = Math.min(loan.expiresAt, now + this.#silenceMs);
+      loan.lentAt = Math.min(loan.lentAt, now);
     }
     this.#pausedUntil.clear();
   }
 
   #open(loan: Loan, endpoint: Endpoint, now: number): void {
-    this.#loans.set(loan.loanId, { ...loan, inUse: 0, isRecalled: false });
+    this.#loans.set(loan.loanId, { ...loan, lentAt: now, inUse: 0, isRecalled: false });
     endpoint.lent(loan.slots, now);
   }
 
-  #recall(loan: OpenLoan, effects: Effect[]): void {
+  #recall(loan: OpenLoan, effects: LoanEffects): void {
     loan.isRecalled = true;
     const { loanId, backend, endpoint } = loan;
     effects.push({ type: 'loan-recalled', loanId, backend, endpoint });

@@ -1,0 +1,211 @@
+/**
+ * The object's side of loans: it lends slots to an isolate of the Worker beside a grant, takes what the
+ * isolate tells of its calls, and answers its turn when the slots are wanted back. Who may borrow how
+ * much, and when slots are recalled, is decided in src/core/dispatch/loans.ts.
+ */
+import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
+import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
+import type { LoanEffect } from '../../src/core/dispatch/loan-events.ts';
+import {
+  type BorrowedCall,
+  type LoanTurn,
+  type LoanWord,
+  TURN_MS,
+} from '../../src/protocol/loans.ts';
+import { logError, logFailure } from '../../src/protocol/log-line.ts';
+import type { CallRequest, EnqueueRequest, Grant, LoanOffer } from '../../src/protocol/tenant.ts';
+import type { CallAccounting } from './call-accounting.ts';
+import type { DispatchLoop } from './dispatch-loop.ts';
+import type { EffectRunner } from './effect-runner.ts';
+import { permitted } from './permitted-call.ts';
+import type { TenantSettings } from './tenant-settings.ts';
+import type { TenantStore } from './tenant-store.ts';
+
+/** Longest wait for recalled loans by one who wants to know of every call, ms. */
+const RECALL_MS = 1_000;
+/** Clients that report on their runs are not lent slots for so long: reports must find the calls, ms. */
+const REPORTS_PAUSE_MS = 60_000;
+
+export interface LentSlotsContext {
+  readonly store: TenantStore;
+  readonly settings: TenantSettings;
+  readonly accounting: CallAccounting;
+  readonly loop: DispatchLoop;
+  readonly effects: EffectRunner;
+}
+
+type LoanEnd = Exclude<LoanEffect, { type: 'lent' }>;
+
+/** What happened to borrowed calls at one time. */
+interface Happened {
+  readonly at: number;
+  readonly event: DispatchEvent;
+}
+
+export class LentSlots {
+  readonly #context: LentSlotsContext;
+  /** Answers the turn that is open, by loan: false where the loan does not go on. */
+  readonly #turns = new Map<string, (goesOn: boolean) => void>();
+  /** Called when a loan is over. */
+  readonly #returned = new Set<() => void>();
+  #notBefore = -Infinity;
+
+  constructor(context: LentSlotsContext) {
+    this.#context = context;
+  }
+
+  /** Lends slots of the endpoint that a call was granted, where its isolate wants some. */
+  async lend(request: EnqueueRequest, { endpoint }: Grant): Promise<LoanOffer | undefined> {
+    const { store, settings, loop } = this.#context;
+    const { borrows: slots, version, call } = request;
+    if (slots === undefined || version !== settings.version) return undefined;
+    if (Date.now() < this.#notBefore) return undefined;
+    const loanId = crypto.randomUUID();
+    const { backend } = call;
+    const done = await loop.step([{ type: 'loan-asked', loanId, backend, endpoint, slots }]);
+    const lent = done.find((effect) => effect.type === 'lent' && effect.loanId === loanId);
+    if (lent?.type !== 'lent') return undefined;
+    try {
+      store.loans.save(lent);
+    } catch (error) {
+      logFailure('loan_not_saved', error);
+      await loop.step([{ type: 'loan-returned', loanId }]);
+      return undefined;
+    }
+    return { loanId, slots: lent.slots };
+  }
+
+  /** Takes what an isolate tells of its calls. Answers after a while, or when the loan is recalled. */
+  async turn({ loanId, endpoint, calls, isLast }: LoanTurn): Promise<LoanWord> {
+    const { loop } = this.#context;
+    // An isolate has one turn at a time: a turn that is still open is one that it gave up.
+    this.#turns.get(loanId)?.(false);
+    const { dispatcher } = loop;
+    if (!dispatcher) return { goesOn: false };
+    const heard = isLast ? 'loan-returned' : 'loan-renewed';
+    const told = this.#told(dispatcher, { loanId, endpoint }, calls);
+    await loop.steps([...told, [{ type: heard, loanId }]]);
+    if (isLast) this.#over(loanId);
+    else if (dispatcher.loans.goesOn(loanId)) return { goesOn: await this.#turnEnds(loanId) };
+    return { goesOn: false };
+  }
+
+  /** A loan is recalled, or nothing was heard of it for too long. */
+  ends({ type, loanId }: LoanEnd): void {
+    this.#turns.get(loanId)?.(false);
+    if (type === 'loan-over') this.#over(loanId);
+  }
+
+  /** Recalls all loans; resolves when every call on their slots is known, or cannot be waited for. */
+  async callsKnown(): Promise<void> {
+    const { loop } = this.#context;
+    const loans = loop.dispatcher?.loans;
+    if (!loans || loans.size === 0) return;
+    await loop.step([{ type: 'loans-recalled' }]);
+    if (loans.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, RECALL_MS);
+    const onReturned = () => {
+      if (loans.size === 0) resolve();
+    };
+    this.#returned.add(onReturned);
+    await promise;
+    this.#returned.delete(onReturned);
+    clearTimeout(timer);
+  }
+
+  /** The same for a client's report on its run, which wants to find the run's calls. */
+  reported(): Promise<void> {
+    this.#notBefore = Date.now() + REPORTS_PAUSE_MS;
+    return this.callsKnown();
+  }
+
+  /**
+   * What happened to the calls, in the order in which it did, in groups of the same kind: calls of a run
+   * that ran beside each other must be seen so.
+   */
+  #told(
+    dispatcher: Dispatcher,
+    { loanId, endpoint }: Pick<LoanTurn, 'loanId' | 'endpoint'>,
+    calls: readonly BorrowedCall[],
+  ): DispatchEvent[][] {
+    const { accounting } = this.#context;
+    const now = Date.now();
+    const happened: Happened[] = [];
+    for (const { request, at, ended } of calls) {
+      const { callId } = request.call;
+      // An answer that was lost made the isolate tell of it again.
+      if (accounting.log.isOver(callId)) continue;
+      const beganAt = Math.min(at, now);
+      if (!dispatcher.call(callId)) {
+        const call = this.#opened(dispatcher, request, beganAt);
+        if (!call) continue;
+        const onLoan = { loanId, endpoint, at: beganAt };
+        happened.push({ at: beganAt, event: { type: 'submitted', call, onLoan } });
+      }
+      if (!ended) continue;
+      const endedAt = Math.min(Math.max(ended.at, beganAt), now);
+      const { result } = ended;
+      if (result) accounting.ended(callId, result, endedAt);
+      else accounting.cancelled(callId, true, endedAt);
+      const event: DispatchEvent = result
+        ? { type: 'ended', callId, result, at: endedAt }
+        : { type: 'cancelled', callId };
+      happened.push({ at: endedAt, event });
+    }
+    // A stable sort: a call that took no time ends after it began.
+    happened.sort((a, b) => a.at - b.at);
+    return inGroups(happened);
+  }
+
+  /** Opens the call's entry in the log; undefined where its key may not make it. */
+  #opened(dispatcher: Dispatcher, request: EnqueueRequest, at: number): CallRequest | undefined {
+    const { settings, accounting } = this.#context;
+    const { config } = settings;
+    if (!config) return undefined;
+    const permission = permitted(request, config, dispatcher.register);
+    if ('status' in permission) {
+      // The configuration changed while it ran.
+      logError('borrowed_call_refused', { code: permission.code, key: request.keyId });
+      return undefined;
+    }
+    const call = { ...permission.call, keyId: request.keyId };
+    accounting.charge({ ...request, call }, at);
+    return call;
+  }
+
+  /** A loan is over: its calls that still run have leases of their own from now on. */
+  #over(loanId: string): void {
+    const { loop, store, effects } = this.#context;
+    for (const call of loop.dispatcher?.callsOnLoan(loanId) ?? []) effects.outlivesLoan(call);
+    try {
+      store.loans.delete(loanId);
+    } catch (error) {
+      // It is restored after a restart, and given up when its isolate is not heard of.
+      logFailure('loan_not_deleted', error);
+    }
+    for (const tell of this.#returned) tell();
+  }
+
+  /** Resolves when the turn of a loan is over: true where the loan goes on. */
+  async #turnEnds(loanId: string): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(true), TURN_MS);
+    this.#turns.set(loanId, resolve);
+    const goesOn = await promise;
+    clearTimeout(timer);
+    if (this.#turns.get(loanId) === resolve) this.#turns.delete(loanId);
+    return goesOn;
+  }
+}
+
+/** Events of the same kind that follow each other are one group. */
+function inGroups(happened: readonly Happened[]): DispatchEvent[][] {
+  const groups: DispatchEvent[][] = [];
+  for (const { event } of happened) {
+    const last = groups.at(-1);
+    if (last?.[0]?.type === event.type) last.push(event);
+    else groups.push([event]);
+  }
+  return groups;
+}
