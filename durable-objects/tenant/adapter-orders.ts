@@ -4,7 +4,7 @@
  */
 import { type LoraResult, loadLora } from '../../src/endpoints/lora.ts';
 import { logError, logFailure } from '../../src/protocol/log-line.ts';
-import type { AdapterOrder } from '../../src/protocol/tenant.ts';
+import type { AdapterOrder } from '../../src/protocol/orders.ts';
 import { keyOf, NO_TARGET, NOT_SENT, type PingContext, targetOf } from './pings.ts';
 
 export interface AdapterContext

@@ -19,7 +19,7 @@ import type {
   EnqueueRequest,
   Refusal,
   RefusedCode,
-} from '../../src/protocol/tenant.ts';
+} from '../../src/protocol/admission.ts';
 import { CallLog } from './call-log.ts';
 import { refusal } from './refusal.ts';
 

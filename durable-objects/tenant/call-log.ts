@@ -9,7 +9,7 @@ import type { QueueRank } from '../../src/core/dispatch/queue-rank.ts';
 import type { Gauges } from '../../src/core/limits/key-limits.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import { RecentMap } from '../../src/core/runs/recent-map.ts';
-import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol/tenant.ts';
+import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol/admission.ts';
 import { type CallTimes, RunTimes } from './call-times.ts';
 
 const MAX_ENTRIES = 1_000;

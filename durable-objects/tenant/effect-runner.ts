@@ -9,7 +9,7 @@ import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts
 import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
-import type { AdapterOrder, PingOrder, PrefixOrder } from '../../src/protocol/tenant.ts';
+import type { AdapterOrder, PingOrder, PrefixOrder } from '../../src/protocol/orders.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { CallCounters } from './call-counters.ts';
 import { writeTimes } from './call-times.ts';

@@ -25,8 +25,8 @@ export function endpointView(endpoint: Endpoint, now: number): object {
     slots_limited_by: endpoint.slots.limitedBy ?? null,
     circuit: trust.stateAt(now),
     circuit_open_until: openUntil > now ? openUntil : null,
-    last_wake_error: errorView(endpoint.wakeError),
-    last_release_error: errorView(endpoint.releaseError),
+    last_wake_error: errorView(endpoint.wakes.error),
+    last_release_error: errorView(endpoint.release.error),
     // A platform lets it go cold by itself, or it is told to.
     goes_cold: spec.coldStart ? (spec.coldStart.releasable ? 'when-told' : 'by-itself') : 'never',
     cold_start: learned ? timeView(learned.coldStart) : null,

@@ -12,7 +12,7 @@ import type {
   RunReportAnswer,
   SideCallAnswer,
   SideCallRequest,
-} from '../../src/protocol/tenant.ts';
+} from '../../src/protocol/key-requests.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
 import { SideCalls } from './side-calls.ts';
@@ -112,7 +112,9 @@ export class KeyRequests {
     const event = { type: 'side-call', backend: backend.name, endpoint: endpoint.spec.id } as const;
     const { loop, accounting } = this.#context;
     // Read before the request itself counts as use.
-    const startMs = endpoint.mayBeCold(now, keyId) ? { startMs: endpoint.coldStartMs } : {};
+    const startMs = endpoint.evidence.mayBeCold(now, keyId)
+      ? { startMs: endpoint.coldStartMs }
+      : {};
     await loop.step([event]);
     const ticket = new SideTicket((ended) => {
       if (!end(ended, Date.now())) return;

@@ -6,6 +6,12 @@
 import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { LoanEffect } from '../../src/core/dispatch/loan-events.ts';
+import type {
+  CallRequest,
+  EnqueueRequest,
+  Grant,
+  LoanOffer,
+} from '../../src/protocol/admission.ts';
 import {
   type BorrowedCall,
   type LoanTurn,
@@ -13,7 +19,6 @@ import {
   TURN_MS,
 } from '../../src/protocol/loans.ts';
 import { logError, logFailure } from '../../src/protocol/log-line.ts';
-import type { CallRequest, EnqueueRequest, Grant, LoanOffer } from '../../src/protocol/tenant.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
 import type { EffectRunner } from './effect-runner.ts';

@@ -5,7 +5,7 @@
 import { askLoad, type ToldLoad } from '../../src/endpoints/ask-load.ts';
 import type { EngineLoad, LoadForm } from '../../src/endpoints/engine-load.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
-import type { PingOrder } from '../../src/protocol/tenant.ts';
+import type { PingOrder } from '../../src/protocol/orders.ts';
 import { type PingContext, targetOf } from './pings.ts';
 
 export interface LoadContext extends Pick<PingContext, 'env' | 'tenant' | 'config' | 'waitUntil'> {

@@ -10,7 +10,7 @@ import {
 } from '../../src/config/permissions.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { RunRegister } from '../../src/core/dispatch/run-register.ts';
-import type { CallRequest, EnqueueRequest, Refusal } from '../../src/protocol/tenant.ts';
+import type { CallRequest, EnqueueRequest, Refusal } from '../../src/protocol/admission.ts';
 import { refusal } from './refusal.ts';
 
 /** The call as it may be submitted, with its API key; or why it may not. */

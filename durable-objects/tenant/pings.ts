@@ -12,7 +12,7 @@ import { JoinedWake } from '../../src/endpoints/joined-wake.ts';
 import { type ReleaseResult, releaseEndpoint } from '../../src/endpoints/release.ts';
 import { type WakeResult, wakeEndpoint } from '../../src/endpoints/wake.ts';
 import { logError, logFailure } from '../../src/protocol/log-line.ts';
-import type { PingOrder, WakeReport } from '../../src/protocol/tenant.ts';
+import type { PingOrder, WakeReport } from '../../src/protocol/orders.ts';
 
 export interface PingContext {
   /** The Worker's environment, with the endpoints' keys. */

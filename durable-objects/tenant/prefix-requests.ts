@@ -4,7 +4,7 @@
  */
 import { type ReadResult, readPrefix } from '../../src/endpoints/read-prefix.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
-import type { PrefixOrder, PrefixText } from '../../src/protocol/tenant.ts';
+import type { PrefixOrder, PrefixText } from '../../src/protocol/orders.ts';
 import { keyOf, NO_TARGET, NOT_SENT, type PingContext, targetOf } from './pings.ts';
 
 export interface PrefixContext

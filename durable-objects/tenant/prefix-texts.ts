@@ -6,12 +6,8 @@
 
 import { readsPrefixes } from '../../src/config/prewarm-settings.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
-import {
-  type KeptPrefix,
-  MAX_LINKS,
-  MAX_PREFIX_BYTES,
-  type PrefixText,
-} from '../../src/protocol/tenant.ts';
+import { MAX_LINKS } from '../../src/protocol/admission.ts';
+import { type KeptPrefix, MAX_PREFIX_BYTES, type PrefixText } from '../../src/protocol/orders.ts';
 
 const MAX_TEXTS = 16;
 

@@ -43,9 +43,9 @@ const OF_COLD_ENDPOINT = {
           [learned.idleTimeout.observations, 'idle_timeout'],
         ]
       : [],
-  talaria_endpoint_last_error_timestamp_seconds: ({ wakeError, releaseError }) => [
-    ...(wakeError ? [[wakeError.at / 1_000, 'wake'] as const] : []),
-    ...(releaseError ? [[releaseError.at / 1_000, 'release'] as const] : []),
+  talaria_endpoint_last_error_timestamp_seconds: ({ wakes, release }) => [
+    ...(wakes.error ? [[wakes.error.at / 1_000, 'wake'] as const] : []),
+    ...(release.error ? [[release.error.at / 1_000, 'release'] as const] : []),
   ],
 } as const satisfies Partial<Record<MetricName, ValuesOf>>;
 

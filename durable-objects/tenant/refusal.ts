@@ -1,5 +1,5 @@
 /** Builds the refusal that the tenant's object answers to a Worker. */
-import type { CallFacts, Refusal, RefusedCode } from '../../src/protocol/tenant.ts';
+import type { CallFacts, Refusal, RefusedCode } from '../../src/protocol/admission.ts';
 
 export function refusal(
   code: RefusedCode,

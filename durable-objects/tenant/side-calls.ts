@@ -5,7 +5,7 @@
  */
 import type { Backend } from '../../src/core/backends/backend.ts';
 import type { Endpoint } from '../../src/core/backends/endpoint.ts';
-import type { PlainRefusal, SideCallEnd } from '../../src/protocol/tenant.ts';
+import type { PlainRefusal, SideCallEnd } from '../../src/protocol/key-requests.ts';
 
 /** Pause after an answer of "overloaded" without a time, and the longest that is obeyed, ms. */
 const PAUSE_MS = 1_000;

@@ -4,7 +4,7 @@
  * side-calls.ts, the tickets of calls in ticket.ts.
  */
 import { RpcTarget } from 'cloudflare:workers';
-import type { SideCallEnd, SideTicketMethods } from '../../src/protocol/tenant.ts';
+import type { SideCallEnd, SideTicketMethods } from '../../src/protocol/key-requests.ts';
 
 export class SideTicket extends RpcTarget implements SideTicketMethods {
   readonly #onEnd: (end: SideCallEnd | undefined) => void;

@@ -10,7 +10,7 @@ import type {
   ArchiveHead,
   ArchivePage,
   ImportCount,
-} from '../../src/protocol/tenant.ts';
+} from '../../src/protocol/archive.ts';
 import type { TenantStore } from './tenant-store.ts';
 
 /** Length of a page, which is one RPC answer, in characters; its last run may exceed it. */

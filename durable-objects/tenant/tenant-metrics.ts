@@ -4,8 +4,8 @@
  */
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { OTHER_APP } from '../../src/metrics/app-labels.ts';
+import type { EnqueueRequest } from '../../src/protocol/admission.ts';
 import type { Figures } from '../../src/protocol/metrics.ts';
-import type { EnqueueRequest } from '../../src/protocol/tenant.ts';
 import { MetricsPush } from '../metrics-push.ts';
 import { adapterMetrics } from './adapter-view.ts';
 import { affinityMetrics } from './affinity-view.ts';

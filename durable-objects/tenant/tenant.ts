@@ -11,39 +11,39 @@ import { DurableObject } from 'cloudflare:workers';
 import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { ReleaseResult } from '../../src/endpoints/release.ts';
-import type { LoanTurn, LoanWord } from '../../src/protocol/loans.ts';
-import { logFailure } from '../../src/protocol/log-line.ts';
-import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type {
-  SteerAnswer,
-  SteeringQuestion,
-  SteeringReply,
-  SteerOrder,
-} from '../../src/protocol/steering.ts';
-import type {
-  AdapterOrder,
   Admission,
-  ArchiveHead,
-  ArchivePage,
   CallResult,
   EnqueueRequest,
-  ForecastAnswer,
   Grant,
-  ImportCount,
-  LoadReport,
-  PingOrder,
-  PrefixText,
   Refusal,
+} from '../../src/protocol/admission.ts';
+import type { ArchiveHead, ArchivePage, ImportCount } from '../../src/protocol/archive.ts';
+import type {
   RequestsCharged,
   RunEvent,
   RunReport,
   RunReportAnswer,
   SideCallAnswer,
   SideCallRequest,
-  TenantApi,
-  ViewName,
+} from '../../src/protocol/key-requests.ts';
+import type { LoanTurn, LoanWord } from '../../src/protocol/loans.ts';
+import { logFailure } from '../../src/protocol/log-line.ts';
+import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
+import type {
+  AdapterOrder,
+  LoadReport,
+  PingOrder,
+  PrefixText,
   WakeReport,
-} from '../../src/protocol/tenant.ts';
+} from '../../src/protocol/orders.ts';
+import type {
+  SteerAnswer,
+  SteeringQuestion,
+  SteeringReply,
+  SteerOrder,
+} from '../../src/protocol/steering.ts';
+import type { ForecastAnswer, TenantApi, ViewName } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
 import { AdapterOrders } from './adapter-orders.ts';
 import { CallAccounting } from './call-accounting.ts';

@@ -5,7 +5,7 @@
  * slot that nobody uses. The callers that wait are in waiters.ts.
  */
 import { RpcTarget } from 'cloudflare:workers';
-import type { CallResult, Grant, Refusal, TicketMethods } from '../../src/protocol/tenant.ts';
+import type { CallResult, Grant, Refusal, TicketMethods } from '../../src/protocol/admission.ts';
 
 /** What a ticket needs of the tenant's object. */
 export interface TicketHost {

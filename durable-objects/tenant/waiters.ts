@@ -3,7 +3,7 @@
  * get slots is the dispatcher's. Waiters exist in memory only: when the object dies, their wait is
  * cut off, and their Workers submit the call again with the same id and arrival.
  */
-import type { Grant, Refusal } from '../../src/protocol/tenant.ts';
+import type { Grant, Refusal } from '../../src/protocol/admission.ts';
 
 interface Waiter {
   /** The ticket that holds the place; an older ticket of the same call holds it no longer. */

@@ -6,8 +6,9 @@ import * as z from 'zod/mini';
 import { type Outcome, wrongInput } from '../http/errors.ts';
 import { numberWithin, textLike, textWithin } from '../http/field-schemas.ts';
 import { firstProblem } from '../http/problem.ts';
+import { CLIENT_BACKEND } from '../protocol/admission.ts';
+import type { ArchivedRun } from '../protocol/archive.ts';
 import { isName } from '../protocol/name.ts';
-import { type ArchivedRun, CLIENT_BACKEND } from '../protocol/tenant.ts';
 
 /** The current version of the export format. */
 export const EXPORT_FORMAT = 1;

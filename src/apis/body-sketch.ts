@@ -15,7 +15,7 @@ import {
   scanJson,
 } from '../http/json-scan.ts';
 import { CLOSE_LIST, COMMA, OPEN_LIST, OPEN_OBJECT, QUOTE } from '../http/json-text.ts';
-import type { PrefixLink } from '../protocol/tenant.ts';
+import type { PrefixLink } from '../protocol/admission.ts';
 import { MessageList } from './message-list.ts';
 import { PrefixChain } from './prefix-chain.ts';
 import { addPieces, systemChars } from './prefix-pieces.ts';
@@ -76,7 +76,7 @@ const MAX_CALLER_BYTES = 16_384;
 
 /** Fields with text for the model of which a schema sees the kind only. */
 const TEXT_FIELDS = [
-  ...['query', 'queries', 'documents'],
+  ...['query', 'queries', 'documents', 'suffix'],
   ...['text_1', 'text_2', 'data_1', 'data_2'],
 ] as const;
 const SYSTEM_FIELDS = ['system', 'instructions'] as const;

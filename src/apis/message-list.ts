@@ -5,15 +5,18 @@
 
 import { given } from '../http/given.ts';
 import type { JsonCursor } from '../http/json-cursor.ts';
+import { FieldNames } from '../http/json-scan.ts';
 import type { Author, PrefixChain } from './prefix-chain.ts';
 import {
   CACHE_MARK,
   charsAt,
+  charsOf,
   fieldChars,
-  firstOf,
   isPlain,
   kindOf,
   NONE,
+  OtherText,
+  TEXT_FIELDS,
   textAt,
 } from './prompt-text.ts';
 
@@ -24,7 +27,10 @@ const MAX_START_CHARS = 32_768;
 /** Newest messages whose places are kept. */
 const MAX_NEWEST = 32;
 const MAX_SYSTEM_CHARS = 1_000;
-const FIELDS = ['role', 'content', 'text', 'output', CACHE_MARK] as const;
+const FIELDS = new FieldNames([
+  ...(['role', CACHE_MARK] as const),
+  ...(Object.keys(TEXT_FIELDS) as (keyof typeof TEXT_FIELDS)[]),
+]);
 
 const NO_OBJECT = {};
 
@@ -114,29 +120,32 @@ export class MessageList {
     let wrong: object | undefined = {};
     let content = NONE;
     let text = NONE;
-    let output = NONE;
+    let other: OtherText | undefined;
     this.#contentAt = NONE;
     this.#role = 'other';
     let isAssistants = false;
     cursor.open();
     while (cursor.more()) {
-      const name = cursor.name(FIELDS);
+      const name = cursor.nameIn(FIELDS);
       if (name === undefined) cursor.skip();
       else if (name === 'role') {
         wrong = cursor.kind() === 'string' ? undefined : { role: kindOf(cursor) };
         this.#role = roleAt(cursor);
         isAssistants = cursor.is('assistant');
         cursor.skip();
-      } else if (name === 'content') {
-        this.#contentAt = cursor.at;
-        content = fieldChars(cursor, 1);
       } else if (name === CACHE_MARK) cursor.ignore();
       else if (name === 'text') text = fieldChars(cursor, 1);
-      else output = fieldChars(cursor, 1);
+      else if (name === 'content') {
+        this.#contentAt = cursor.at;
+        content = fieldChars(cursor, 1);
+      } else {
+        other ??= new OtherText();
+        other.take(cursor, name, 1);
+      }
     }
-    this.chars += firstOf(content, text, output);
+    this.chars += charsOf(content, text, other);
     // Of the items of Responses that have no role, the outputs of tools alone are not the model's.
-    const isModels = isAssistants || (wrong !== undefined && output === NONE);
+    const isModels = isAssistants || (wrong !== undefined && (other?.output ?? NONE) === NONE);
     this.#author = authorOf(this.#role, isModels);
     return wrong;
   }

@@ -9,7 +9,7 @@ import { given } from '../http/given.ts';
 import type { JsonBounds, Span } from '../http/json-scan.ts';
 import { fieldSplice, type Splice, spliced } from '../http/json-splice.ts';
 import { firstProblem } from '../http/problem.ts';
-import type { PrefixLink } from '../protocol/tenant.ts';
+import type { PrefixLink } from '../protocol/admission.ts';
 import { type BodySketch, type PrefixSeed, sketchBody } from './body-sketch.ts';
 import type { CountField, ModelApi, ModelFields } from './model-apis.ts';
 import { CHARS_PER_TOKEN } from './prefix-chain.ts';

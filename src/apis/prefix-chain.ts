@@ -9,7 +9,7 @@
  * which a call may share with another that goes on differently, some are kept too.
  */
 import { type DigestState, digestText, RunningDigest } from '../http/running-digest.ts';
-import { MAX_LINKS, type PrefixLink } from '../protocol/tenant.ts';
+import { MAX_LINKS, type PrefixLink } from '../protocol/admission.ts';
 
 /** English text has about 4 characters a token; enough to compare calls before usage is known. */
 export const CHARS_PER_TOKEN = 4;

@@ -5,7 +5,8 @@
  */
 import { JsonCursor } from '../http/json-cursor.ts';
 import { FieldNames, type ScannedJson, scanJson, USUAL_BOUNDS } from '../http/json-scan.ts';
-import { MAX_PREFIX_BYTES, type PrefixLink } from '../protocol/tenant.ts';
+import type { PrefixLink } from '../protocol/admission.ts';
+import { MAX_PREFIX_BYTES } from '../protocol/orders.ts';
 import { sketchBody } from './body-sketch.ts';
 import type { ModelApi } from './model-apis.ts';
 import type { ModelRequest } from './model-request.ts';

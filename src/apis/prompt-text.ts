@@ -3,6 +3,7 @@
  * fields of a body hold prompts is known in `body-sketch.ts`.
  */
 import type { JsonCursor } from '../http/json-cursor.ts';
+import { FieldNames } from '../http/json-scan.ts';
 
 /** Deepest nesting that is counted: a message, its parts, a tool result, and its parts. */
 const MAX_PROMPT_DEPTH = 8;
@@ -32,37 +33,122 @@ export function charsAt(cursor: JsonCursor, depth: number): number {
 
 /** Where Anthropic's clients ask that the prompt up to there be cached. */
 export const CACHE_MARK = 'cache_control';
-const TEXT_TYPES = ['text', 'input_text', 'output_text'] as const;
-/** The fields of an object that may hold its text, and those that `skipMark` knows. */
-const PART_FIELDS = ['content', 'text', 'output', 'type', CACHE_MARK] as const;
+/** Types of parts that are texts, beside `text`. */
+const OTHER_TEXT_TYPES = ['input_text', 'output_text'] as const;
 /** The field is absent or null. */
 export const NONE = -1;
 
 /**
- * Takes the value of a field that says how a part is written: it is part of no digest where the same
- * prompt may be sent without it. A text may also be written as a string, and the mark of what is to be
- * cached moves on with each call.
+ * The fields of messages, parts and items in which the model finds text, of all APIs. `own`: the text
+ * of the object, of which the first counts that is not null, in this order; `thought`: one thought
+ * under the names of several servers; `json`: it is read as it is written, or is text already; all
+ * else counts beside. Pictures, sounds and files in base64 have none of these names, nor has what is
+ * encrypted or only signed.
  */
-function skipMark(cursor: JsonCursor, name: 'type' | typeof CACHE_MARK): void {
-  if (name === CACHE_MARK || TEXT_TYPES.some((type) => cursor.is(type))) cursor.ignore();
-  else cursor.skip();
+export const TEXT_FIELDS = {
+  ...{ content: 'own', text: 'own', output: 'own', summary: 'own' },
+  ...{ reasoning_content: 'thought', reasoning: 'thought', thinking: 'thought' },
+  // Calls of tools: OpenAI's, of Responses, Anthropic's, and those of tools that the vendors host.
+  ...{ tool_calls: 'beside', function_call: 'beside', function: 'beside', custom: 'beside' },
+  ...{ name: 'beside', arguments: 'json', input: 'json', action: 'json', operation: 'json' },
+  ...{ code: 'beside', queries: 'beside', tools: 'json' },
+  // Their results.
+  ...{ outputs: 'beside', results: 'beside', logs: 'beside', stdout: 'beside', stderr: 'beside' },
+  // Documents, and what the model has refused to say.
+  ...{ source: 'beside', title: 'beside', context: 'beside', refusal: 'beside' },
+} as const;
+
+type TextField = keyof typeof TEXT_FIELDS;
+type OtherField = Exclude<TextField, 'content' | 'text'>;
+
+/** The text of an object beside its content, which most have alone. */
+export class OtherText {
+  output = NONE;
+  summary = NONE;
+  #thought = 0;
+  #beside = 0;
+
+  /** Characters of what counts beside the object's own text. */
+  get chars(): number {
+    return this.#beside + this.#thought;
+  }
+
+  /** Takes the value of this field of an object at `depth`. */
+  take(cursor: JsonCursor, name: OtherField, depth: number): void {
+    if (name === 'output') this.output = fieldChars(cursor, depth);
+    else if (name === 'summary') this.summary = fieldChars(cursor, depth);
+    else {
+      const kind = TEXT_FIELDS[name];
+      const chars = kind === 'json' ? jsonChars(cursor) : charsAt(cursor, depth + 1);
+      if (kind === 'thought') this.#thought = Math.max(this.#thought, chars);
+      else this.#beside += chars;
+    }
+  }
 }
 
-/** Takes an object: the characters of the first of its text fields that is not null. */
+/** Beside them: what a part is, and the text of a document. */
+const PART_FIELDS = new FieldNames([
+  ...(['type', 'data', CACHE_MARK] as const),
+  ...(Object.keys(TEXT_FIELDS) as TextField[]),
+]);
+
+/** Takes an object: the characters of its text. */
 function objectChars(cursor: JsonCursor, depth: number): number {
   let content = NONE;
   let text = NONE;
-  let output = NONE;
+  let other: OtherText | undefined;
+  let isText = false;
+  let data = 0;
   cursor.open();
   while (cursor.more()) {
-    const name = cursor.name(PART_FIELDS);
+    const name = cursor.nameIn(PART_FIELDS);
     if (name === undefined) cursor.skip();
-    else if (name === 'type' || name === CACHE_MARK) skipMark(cursor, name);
+    else if (name === CACHE_MARK) cursor.ignore();
+    else if (name === 'type') isText = takeType(cursor);
+    // Of a document; of a picture it is in base64.
+    else if (name === 'data') data = cursor.kind() === 'string' ? cursor.chars() : skipped(cursor);
     else if (name === 'content') content = fieldChars(cursor, depth);
     else if (name === 'text') text = fieldChars(cursor, depth);
-    else output = fieldChars(cursor, depth);
+    else {
+      other ??= new OtherText();
+      other.take(cursor, name, depth);
+    }
   }
-  return firstOf(content, text, output);
+  return charsOf(content, text, other) + (isText ? data : 0);
+}
+
+/**
+ * Takes the type of a part, which is in no digest where the same prompt may be sent without it: a text
+ * may also be written as a string. (So is the mark of what is to be cached, which moves on with each
+ * call.) Returns true for that of a plain text.
+ */
+function takeType(cursor: JsonCursor): boolean {
+  const isText = cursor.is('text');
+  if (isText || OTHER_TEXT_TYPES.some((type) => cursor.is(type))) cursor.ignore();
+  else cursor.skip();
+  return isText;
+}
+
+/** Takes a value that the model reads as JSON, or a text. */
+function jsonChars(cursor: JsonCursor): number {
+  if (cursor.kind() === 'string') return cursor.chars();
+  const start = cursor.at;
+  const isNull = cursor.kind() === 'null';
+  cursor.skip();
+  return isNull ? 0 : cursor.at - start;
+}
+
+function skipped(cursor: JsonCursor): 0 {
+  cursor.skip();
+  return 0;
+}
+
+/** The characters of an object with these texts, in the order in which they count. */
+export function charsOf(content: number, text: number, other: OtherText | undefined): number {
+  let own = content === NONE ? text : content;
+  if (other === undefined) return own === NONE ? 0 : own;
+  if (own === NONE) own = other.output === NONE ? other.summary : other.output;
+  return (own === NONE ? 0 : own) + other.chars;
 }
 
 /** Takes the value of a text field of an object at `depth`. */
@@ -70,13 +156,6 @@ export function fieldChars(cursor: JsonCursor, depth: number): number {
   const isNull = cursor.kind() === 'null';
   const chars = charsAt(cursor, depth + 1);
   return isNull ? NONE : chars;
-}
-
-/** The characters that count, of those in the text fields of one object. */
-export function firstOf(content: number, text: number, output: number): number {
-  if (content !== NONE) return content;
-  if (text !== NONE) return text;
-  return output === NONE ? 0 : output;
 }
 
 /** True where the next value is none that has others or text in it. */

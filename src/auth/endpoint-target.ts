@@ -9,7 +9,7 @@ import type { EndpointAdapter, EndpointTarget } from '../endpoints/adapter.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
 import { adapterOf } from '../endpoints/registry.ts';
 import { given } from '../http/given.ts';
-import type { PingOrder } from '../protocol/tenant.ts';
+import type { PingOrder } from '../protocol/orders.ts';
 import { unseal } from './sealed-key.ts';
 
 export type Target =

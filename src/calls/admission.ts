@@ -10,9 +10,9 @@ import type {
   EnqueueRequest,
   Grant,
   Refusal,
-  TenantApi,
   TicketMethods,
-} from '../protocol/tenant.ts';
+} from '../protocol/admission.ts';
+import type { TenantApi } from '../protocol/tenant.ts';
 import { isOverloaded, LONGEST_PAUSE_MS, MAX_TRIES, pause, reliably } from './ask-reliably.ts';
 import type { LentSlots } from './lent-slots.ts';
 import type { BorrowedSlot } from './loan.ts';

@@ -5,7 +5,7 @@
  */
 
 import { given } from '../http/given.ts';
-import type { CallFacts, Grant, LimitGauge } from '../protocol/tenant.ts';
+import type { CallFacts, Grant, LimitGauge } from '../protocol/admission.ts';
 
 export interface Explained {
   readonly requestId: string;

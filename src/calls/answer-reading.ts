@@ -13,7 +13,7 @@ import { PlainUsage } from '../apis/usage.ts';
 import { ofAllAnswers } from '../apis/usage-fields.ts';
 import { given } from '../http/given.ts';
 import { isEventStream, isJson, isReadable } from '../http/media-type.ts';
-import type { CallResult } from '../protocol/tenant.ts';
+import type { CallResult } from '../protocol/admission.ts';
 import { NOTHING_HELD, type Opening, openStream } from './opening.ts';
 import type { PieceSource } from './piece-source.ts';
 import { isErrorInFull, openPlain } from './plain-opening.ts';

@@ -4,7 +4,7 @@
  */
 
 import { given } from '../http/given.ts';
-import type { CallResult } from '../protocol/tenant.ts';
+import type { CallResult } from '../protocol/admission.ts';
 import type { Slot } from './admission.ts';
 import type { UntimedResult } from './attempt-result.ts';
 

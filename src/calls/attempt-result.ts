@@ -5,7 +5,7 @@
  */
 import type { AnswerKind } from '../endpoints/adapter.ts';
 import { given } from '../http/given.ts';
-import type { CallResult } from '../protocol/tenant.ts';
+import type { CallResult } from '../protocol/admission.ts';
 
 /** The result of an attempt without the time that it took. */
 export type UntimedResult = Omit<CallResult, 'serviceMs'>;
@@ -35,7 +35,7 @@ export function isClientsOwn(kind: AnswerKind): boolean {
  */
 export function mayBeNotUp(kind: AnswerKind, status: number, isTool: boolean): boolean {
   if (kind !== 'broken') return kind === 'unready';
-  return isTool ? BY_GATEWAYS.has(status) : status !== 401;
+  return !isTool || BY_GATEWAYS.has(status);
 }
 
 /** Answers of what stands in front of a server that is not there. */
@@ -49,7 +49,7 @@ export function refusedResult(
 ): UntimedResult {
   return {
     outcome: 'failed',
-    endpointFault: kind === 'broken',
+    endpointFault: kind === 'broken' || kind === 'denied',
     cold: kind === 'cold',
     ...(mayBeNotUp(kind, status, isTool) ? { mayBeCold: true } : {}),
     ...(kind === 'busy' ? { busy: true } : {}),

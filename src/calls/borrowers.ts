@@ -4,7 +4,7 @@
  * they name, chooses their endpoint or finds the run that they belong to.
  */
 import type { BackendConfig, TenantConfig } from '../config/schema.ts';
-import type { EnqueueRequest } from '../protocol/tenant.ts';
+import type { EnqueueRequest } from '../protocol/admission.ts';
 
 interface Allowed {
   readonly keys: ReadonlySet<string>;

@@ -8,7 +8,8 @@ import type { EndpointAddress } from '../endpoints/address.ts';
 import type { Hand } from '../http/in-hand.ts';
 import type { Upload } from '../http/upload.ts';
 import type { Identity } from '../identity/identity.ts';
-import type { CallRequest, PrefixLink, PrefixText } from '../protocol/tenant.ts';
+import type { CallRequest, PrefixLink } from '../protocol/admission.ts';
+import type { PrefixText } from '../protocol/orders.ts';
 
 /** The same for every backend that may serve the call; a fallback replaces only `backend`. */
 export interface CallPlan {

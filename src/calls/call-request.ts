@@ -6,7 +6,7 @@
 import { given } from '../http/given.ts';
 import type { Identity } from '../identity/identity.ts';
 import { bodyFingerprint } from '../identity/identity.ts';
-import type { CallFacts, CallRequest, PrefixLink } from '../protocol/tenant.ts';
+import type { CallFacts, CallRequest, PrefixLink } from '../protocol/admission.ts';
 
 /** More than an engine has slots: such a call takes all of them. */
 const MAX_SEQUENCES = 1_024;

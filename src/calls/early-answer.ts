@@ -6,7 +6,7 @@
  */
 import type { Context } from 'hono';
 import type { AppEnv } from '../auth/app-env.ts';
-import type { EndpointState } from '../protocol/tenant.ts';
+import type { EndpointState } from '../protocol/admission.ts';
 import type { Admission } from './admission.ts';
 import type { CallPlan } from './call-plan.ts';
 import { type EarlyForm, jsonForm, streamForm } from './early-forms.ts';

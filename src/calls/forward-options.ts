@@ -3,7 +3,7 @@ import type { EndpointAdapter } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import type { ApiError } from '../http/errors.ts';
 import type { Upload } from '../http/upload.ts';
-import type { CallResult } from '../protocol/tenant.ts';
+import type { CallResult } from '../protocol/admission.ts';
 import type { Slot } from './admission.ts';
 import type { Expected } from './answer-reading.ts';
 

@@ -4,7 +4,7 @@
  * and slots that one isolate holds are recalled before another one's call gets them.
  */
 import type { LoadedTenant } from '../config/store.ts';
-import type { EnqueueRequest, Grant } from '../protocol/tenant.ts';
+import type { EnqueueRequest, Grant } from '../protocol/admission.ts';
 import { mayBorrow } from './borrowers.ts';
 import { type BorrowedSlot, Loan } from './loan.ts';
 

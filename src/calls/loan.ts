@@ -5,8 +5,8 @@
  */
 import { runIdFor } from '../config/permissions.ts';
 import type { TenantConfig } from '../config/schema.ts';
+import type { CallResult, EnqueueRequest, Grant, LoanOffer } from '../protocol/admission.ts';
 import type { BorrowedCall, LoanTurn } from '../protocol/loans.ts';
-import type { CallResult, EnqueueRequest, Grant, LoanOffer } from '../protocol/tenant.ts';
 
 /** No call begins where the last turn is longer ago, ms: the object may have given the loan up. */
 const HEARD_WITHIN_MS = 3_000;

@@ -4,7 +4,7 @@ import type { AppEnv } from '../auth/app-env.ts';
 import { revokedKeyError } from '../auth/live-key.ts';
 import { forgetTenant } from '../config/store.ts';
 import { type ApiError, isErrorCode } from '../http/errors.ts';
-import type { Refusal } from '../protocol/tenant.ts';
+import type { Refusal } from '../protocol/admission.ts';
 import type { CallPlan } from './call-plan.ts';
 
 /** The error, with what it says of the tenant's limits. */

@@ -17,7 +17,7 @@ import { given } from '../http/given.ts';
 import { answerHeaders, upstreamHeaders, withoutKey } from '../http/headers.ts';
 import { type Beginning, readBeginning } from '../http/read-answer.ts';
 import { askTenant } from '../objects/ask-object.ts';
-import type { SideCallEnd, SideCallGrant } from '../protocol/tenant.ts';
+import type { SideCallEnd, SideCallGrant } from '../protocol/key-requests.ts';
 import { rateLimitHeaders } from './answer-headers.ts';
 import { isClientsOwn, mayBeNotUp } from './attempt-result.ts';
 import { refusedResponse } from './plain-refusal.ts';

@@ -2,7 +2,7 @@
  * What an API key may do with the names and deadlines that its client sends: which applications it
  * may name, and how far its deadlines count. Without settings every key may name every application.
  */
-import type { CallRequest } from '../protocol/tenant.ts';
+import type { CallRequest } from '../protocol/admission.ts';
 import type { KeyHash, TenantConfig } from './schema.ts';
 
 /** Allowed names that are listed in a refusal. */

@@ -40,6 +40,7 @@ export type Readiness = 'ready' | 'waking' | 'cold' | 'broken' | 'stopped';
  * What an endpoint's answer says about the endpoint. `unready`: either the endpoint is not up, or the
  * request asks for what it does not have; core/backends decides by what else is known of it.
  * `flagged`: a filter refuses what the caller wrote; `forbidden`: that, or the endpoint's key.
+ * `denied`: the endpoint's key, or its account: it is up, and no wait helps.
  */
 export type AnswerKind =
   | 'ok'
@@ -49,6 +50,7 @@ export type AnswerKind =
   | 'forbidden'
   | 'busy'
   | 'cold'
+  | 'denied'
   | 'broken';
 
 /** An answer to a request of a wake, as far as it was read. */

@@ -75,7 +75,7 @@ function textOf(bytes: Uint8Array): string | undefined {
  */
 export function failureOf({ kind, status, retryAfterMs, error }: Verdict): ApiError {
   const pause = retryAfterMs === undefined ? {} : { retryAfterMs };
-  if (kind === 'broken') {
+  if (kind === 'broken' || kind === 'denied') {
     const reason = error?.message?.slice(0, MAX_REASON_CHARS);
     const quoted = reason === undefined ? '.' : `: ${reason}`;
     const message = `The endpoint answered with status ${status}${quoted}`;

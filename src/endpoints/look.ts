@@ -104,16 +104,15 @@ function readRefusal(
   isTool: boolean,
 ): LookKind {
   const text = refusalText(status, body);
+  const { kind } = verdictOf(adapter, { status, text: body }, isTool, 0);
   if (text === 'stopped' && status < 500) return 'stopped';
+  if (kind === 'denied' && text !== 'not-ready') return 'denied';
   if (text === 'not-ready' || status >= 500 || status < 400) {
     return status === 501 && !isTool ? 'other-form' : 'waiting';
   }
   // A tool may answer a GET without arguments in any way: it is the tool that does.
-  if (isTool) {
-    const { kind } = verdictOf(adapter, { status, text: body }, true, 0);
-    return kind === 'rejected' ? 'warm' : 'waiting';
-  }
-  if (status === 401 || status === 402 || status === 403) return 'denied';
+  if (isTool) return kind === 'rejected' ? 'warm' : 'waiting';
+  if (status === 403) return 'denied';
   return text === 'no-model' || status === 429 || status === 408 ? 'waiting' : 'other-form';
 }
 

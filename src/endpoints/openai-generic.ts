@@ -35,13 +35,13 @@ const NOT_CONNECTED: ReadonlySet<number> = new Set([521, 523, 530]);
  */
 export function classifyGeneric(status: number, body: string, isTool: boolean): AnswerKind {
   if (status < 300) return 'ok';
+  if (!isTool && status >= 400 && isDenied(status, body)) return 'denied';
   // 529 is what Anthropic's API answers while it is overloaded.
   if (status === 429 || status === 529) return 'busy';
   if (status >= 500 || status < 400) return faultKind(status, body, isTool);
   const text = refusalText(status, body);
   // A tool may refuse its caller as its own answer, and its resources may be missing without it.
   if (isTool) return text === 'not-ready' ? 'unready' : 'rejected';
-  if (OF_THE_KEY.has(status)) return 'broken';
   if (status === 403) return isFlagged(body) ? 'flagged' : 'forbidden';
   if (text !== undefined) return 'unready';
   return refusalKind(status, body);
@@ -51,8 +51,7 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
 function refusalKind(status: number, body: string): AnswerKind {
   // HAProxy and nginx write 408 to a connection that they give up, Google 499 to a call.
   if (status === 408 || status === 499) return 'broken';
-  const { message = '', status: meant = 0 } = errorInText(body);
-  if (status === 400 && blamesKey(message)) return 'broken';
+  const { status: meant = 0 } = errorInText(body);
   // Groq's flex tier.
   if (status === 498 && meant === 429) return 'busy';
   // TGI and Azure ML.
@@ -60,7 +59,9 @@ function refusalKind(status: number, body: string): AnswerKind {
 }
 
 /** From a model: the endpoint's key is wrong, or its account is empty. */
-const OF_THE_KEY: ReadonlySet<number> = new Set([401, 402]);
+function isDenied(status: number, body: string): boolean {
+  return status === 401 || status === 402 || blamesKey(status, errorInText(body));
+}
 
 function faultKind(status: number, body: string, isTool: boolean): AnswerKind {
   if (status === 503) return tellsFull(body) ? 'busy' : 'cold';

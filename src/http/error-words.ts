@@ -46,6 +46,16 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   billing_error: 402, // Anthropic
   insufficient_balance: 402, // DeepSeek, Moonshot
   insufficient_user_quota: 402, // one-api
+  insufficient_quota: 402, // OpenAI, with 429
+  billing_hard_limit_reached: 402, // OpenAI, with 400
+  billing_limit_user_error: 402, // OpenAI: the type of the same
+  billing_not_active: 402, // OpenAI, with 429
+  exceeded_current_quota_error: 402, // Moonshot, with 429
+  Arrearage: 402, // DashScope, with 400
+  AccountOverdueError: 402, // Volcengine, with 403
+  'AllocationQuota.FreeTierOnly': 402, // DashScope, with 403
+  budget_exceeded: 402, // LiteLLM, with 400 and 429
+  SPEND_LIMIT_EXCEEDED: 402, // Cline, with 429
   // The endpoint is busy.
   rate_limit_error: 429, // Anthropic, OpenAI, LiteLLM
   rate_limit_exceeded: 429, // OpenAI, Responses
@@ -56,7 +66,6 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   RESOURCE_EXHAUSTED: 429, // Google
   throttling_error: 429, // LiteLLM
   ThrottlingException: 429, // Bedrock
-  insufficient_quota: 429, // OpenAI
   overloaded_error: 529, // Anthropic
   engine_overloaded_error: 529, // Moonshot
   server_overloaded: 529, // OpenAI-like hosts
@@ -169,23 +178,49 @@ export function tellsFull(body: string): boolean {
 }
 
 /**
- * How the message of a 400 begins that finds fault with the key, as a 401 does, or with its account, as
- * a 402. A caller can have a text of its own quoted further on. Above each: who writes it.
+ * How the message of an error begins that finds fault with the key, as a 401 does, or with its account,
+ * as a 402. A caller can have a text of its own quoted further on. Above each: who writes it.
  */
 const WRONG_KEYS: readonly RegExp[] = [
   // Gemini
   /^API key (?:not valid|expired)\b/i,
   // xAI
   /^Incorrect API key provided\b/i,
+  // xAI, with 429 and 403
+  /^Your (?:newly created )?team\b.{0,60}(?:have any credits|used all available credits)/i,
   // Anthropic
   /^Your credit balance is too low\b/i,
+  // Anthropic, until its month is over
+  /^You have reached your specified (?:\w+ )?API usage limits\b/i,
   // LiteLLM
   /^(?:Budget has been exceeded|ExceededBudget)\b/i,
+  // OpenRouter, with 403
+  /^Key limit exceeded\b/i,
+  // Z.ai, with 429
+  /^Your account is in arrears\b/i,
+  // Modal, with 429
+  /^modal-http:.{0,60}\bspend limit reached\b/i,
 ];
+/** Statuses with which these are written. */
+const OF_WRONG_KEYS: ReadonlySet<number> = new Set([400, 403, 429]);
 
-/** True for the message of a 400 that is about the endpoint's key, or its account. */
-export function blamesKey(message: string): boolean {
-  return WRONG_KEYS.some((text) => text.test(message));
+/** What an account's own words are taken for, unless its message tells a limit that passes. */
+const OF_ACCOUNTS: ReadonlySet<number | undefined> = new Set([401, 402]);
+
+/** DashScope writes `insufficient_quota` to a caller that sends too much at a time. */
+const PASSES = /^Allocated quota exceeded\b/i;
+
+/**
+ * True for an error about the endpoint's key, or its account: no wait cures it. Vendors write it with
+ * the statuses of wrong requests and of rate limits, so the words decide.
+ */
+export function blamesKey(
+  status: number,
+  { message = '', type, code }: { message?: string; type?: string; code?: string | number },
+): boolean {
+  if (OF_WRONG_KEYS.has(status) && WRONG_KEYS.some((text) => text.test(message))) return true;
+  const words = [type, code].map((word) => (typeof word === 'string' ? statusOfWord(word) : 0));
+  return words.some((word) => OF_ACCOUNTS.has(word)) && !PASSES.test(message);
 }
 
 /** Most characters of an answer that are searched. */

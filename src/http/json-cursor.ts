@@ -3,6 +3,7 @@
  * asked for: what is passed over costs time but no memory. Lists and objects are walked through by
  * `open()` and `more()`.
  */
+import type { FieldNames } from './json-scan.ts';
 import {
   BACKSLASH,
   CLOSE_LIST,
@@ -88,6 +89,14 @@ export class JsonCursor {
     this.at = pastSpace(bytes, pastSpace(bytes, pastString(bytes, start)) + 1);
     for (const name of names) if (isName(bytes, start, name)) return name;
     return undefined;
+  }
+
+  /** The same for many names. */
+  nameIn<Name extends string>(names: FieldNames<Name>): Name | undefined {
+    const bytes = this.#bytes;
+    const start = this.at;
+    this.at = pastSpace(bytes, pastSpace(bytes, pastString(bytes, start)) + 1);
+    return names.at(bytes, start);
   }
 
   /** Passes over the next value. */

@@ -36,20 +36,21 @@ export interface ScannedJson {
 }
 
 /** Names of fields, by their first character. */
-export class FieldNames {
-  readonly #byFirst = new Map<number, string[]>();
+export class FieldNames<Name extends string = string> {
+  /** By the code of their first character. */
+  readonly #byFirst: (readonly Name[] | undefined)[] = Array.from({ length: 128 });
 
   /** The names are ASCII and not empty. */
-  constructor(names: Iterable<string>) {
+  constructor(names: Iterable<Name>) {
     for (const name of names) {
       const first = name.charCodeAt(0);
-      this.#byFirst.set(first, [...(this.#byFirst.get(first) ?? []), name]);
+      this.#byFirst[first] = [...(this.#byFirst[first] ?? []), name];
     }
   }
 
   /** The name that is written at `at`, undefined where it is none of these. */
-  at(bytes: Uint8Array, at: number): string | undefined {
-    const candidates = this.#byFirst.get(firstUnit(bytes, at));
+  at(bytes: Uint8Array, at: number): Name | undefined {
+    const candidates = this.#byFirst[firstUnit(bytes, at)];
     if (candidates === undefined) return undefined;
     for (const name of candidates) if (isName(bytes, at, name)) return name;
     return undefined;
@@ -59,7 +60,7 @@ export class FieldNames {
 /** Results beside those of `json-text.ts`: the text has more than is allowed. */
 const TOO_DEEP = -3;
 const TOO_MANY = -4;
-const NO_NAMES = new FieldNames([]);
+const NO_NAMES: FieldNames = new FieldNames([]);
 
 /** Bounds of a text that is read as JSON. */
 export interface JsonBounds {

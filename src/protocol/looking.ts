@@ -1,5 +1,5 @@
 /**
- * What the console asks a tenant's object, and how that answers: plain data, as in tenant.ts. The
+ * What the console asks a tenant's object, and how that answers: plain data, as in admission.ts. The
  * answers themselves are in console/.
  */
 

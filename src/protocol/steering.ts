@@ -1,5 +1,5 @@
 /**
- * What an administrator changes of a tenant, and what its object answers: plain data, as in tenant.ts.
+ * What an administrator changes of a tenant, and what its object answers: plain data, as in admission.ts.
  * Every change is written to the audit log with who made it.
  */
 import type { EndpointOrder } from '../core/prewarm/endpoint-orders.ts';

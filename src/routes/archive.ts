@@ -20,7 +20,8 @@ import { parseDocument } from '../config/store.ts';
 import { bodyLines } from '../http/body-lines.ts';
 import { errorResponse, invalidRequest } from '../http/errors.ts';
 import { Hono } from '../http/hono.ts';
-import type { ArchivedRun, ArchiveHead, ImportCount, TenantApi } from '../protocol/tenant.ts';
+import type { ArchivedRun, ArchiveHead, ImportCount } from '../protocol/archive.ts';
+import type { TenantApi } from '../protocol/tenant.ts';
 
 /** A line is a run, or the head with a configuration. */
 const LIMITS = { bodyBytes: 100_000_000, lineChars: 1_200_000 };

@@ -9,8 +9,8 @@ import { readJsonText } from '../http/json-input.ts';
 import { readText } from '../http/read-body.ts';
 import { isPlaceholder } from '../identity/placeholders.ts';
 import { askTenant } from '../objects/ask-object.ts';
+import type { RunEvent } from '../protocol/key-requests.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
-import type { RunEvent } from '../protocol/tenant.ts';
 
 const MAX_BODY_BYTES = 16_384;
 

@@ -121,7 +121,9 @@ describe.each(Object.keys(PLATFORMS) as EndpointKind[])('%s', (kind) => {
     expect(classify(500, 'CUDA error', false)).toBe('broken');
     expect(classify(501, 'This server does not support embeddings.', false)).toBe('rejected');
     expect(classify(529, '{"type":"error"}', false)).toBe('busy');
-    expect(classify(401, '', false)).toBe('broken');
+    expect(classify(401, '', false)).toBe('denied');
+    expect(classify(402, '', false)).toBe('denied');
+    expect(classify(429, '{"error":{"code":"insufficient_quota"}}', false)).toBe('denied');
     expect(classify(403, '', false)).toBe('forbidden');
     expect(classify(401, '', true)).toBe('rejected');
     expect(classify(403, '', true)).toBe('rejected');

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACCOUNTS } from '../upstream-answers/accounts.ts';
 import type { UpstreamAnswer } from '../upstream-answers/judged-answer.ts';
 import { PLAIN } from '../upstream-answers/plain.ts';
 import { STATUSES } from '../upstream-answers/statuses.ts';
@@ -14,7 +15,7 @@ import { type Dispatcher, startDispatcher, statusOf, until } from './harness.ts'
 
 /** Of the answers to models' calls, each so many. */
 const STEP = 3;
-const SAMPLE = [...STATUSES, ...PLAIN, ...STREAMS]
+const SAMPLE = [...STATUSES, ...PLAIN, ...STREAMS, ...ACCOUNTS]
   .filter(
     ({ format, isTool, kind, choices }) => format !== 'opaque' && !isTool && !kind && !choices,
   )

@@ -5,8 +5,8 @@
  */
 import type { TenantObject } from '../../durable-objects/tenant/tenant.ts';
 import type { Ticket } from '../../durable-objects/tenant/ticket.ts';
+import type { CallResult, EnqueueRequest, Grant, Refusal } from '../../src/protocol/admission.ts';
 import type { EndpointOrder } from '../../src/protocol/steering.ts';
-import type { CallResult, EnqueueRequest, Grant, Refusal } from '../../src/protocol/tenant.ts';
 import { LeaseReference } from './lease-reference.ts';
 import { ObjectHost } from './object-host.ts';
 import { configOf, newCall, type Settings, type WorkerCall } from './worker-call.ts';

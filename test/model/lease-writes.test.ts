@@ -1,6 +1,6 @@
 /** What the tenant's object writes for its calls: each row is billed, and each commit is waited for. */
 import { describe, expect, it } from 'vitest';
-import type { EnqueueRequest } from '../../src/protocol/tenant.ts';
+import type { EnqueueRequest } from '../../src/protocol/admission.ts';
 import { onHost } from './in-world.ts';
 import { ObjectHost } from './object-host.ts';
 

@@ -1,6 +1,6 @@
 /** The model's record of one call's Worker, and the configurations of the tenant. */
 import type { Ticket } from '../../durable-objects/tenant/ticket.ts';
-import type { EnqueueRequest } from '../../src/protocol/tenant.ts';
+import type { EnqueueRequest } from '../../src/protocol/admission.ts';
 
 export interface Settings {
   readonly slots: Readonly<Record<string, number>>;

@@ -5,7 +5,7 @@
 
 import type { AnswerFormat } from '../../src/apis/streams/answer-format.ts';
 import { adapterOf, type EndpointKind } from '../../src/endpoints/registry.ts';
-import type { CallResult } from '../../src/protocol/tenant.ts';
+import type { CallResult } from '../../src/protocol/admission.ts';
 
 /** Of the code, as far as it is used here: its own types need those of workerd. */
 interface FailedAttempt {
@@ -51,6 +51,8 @@ export interface UpstreamAnswer {
   /** Status that the client gets. */
   readonly told?: number;
   readonly retryAfterMs?: number;
+  /** The endpoint is up: nothing is learned of a start. */
+  readonly isUp?: true;
   /** Token counts that are reported; of those that are named. */
   readonly usage?: Partial<CallResult>;
 }

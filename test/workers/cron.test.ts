@@ -22,7 +22,7 @@ import { parseDocument } from '../../src/config/store.ts';
 import { runCron } from '../../src/cron.ts';
 import { sha256Hex } from '../../src/http/sha256.ts';
 import worker from '../../src/index.ts';
-import type { CallResult } from '../../src/protocol/tenant.ts';
+import type { CallResult } from '../../src/protocol/admission.ts';
 import { PATIENT } from '../patience.ts';
 
 const MINUTE_MS = 60_000;

@@ -4,9 +4,9 @@ import type { Endpoint } from '../../../src/core/backends/endpoint.ts';
 import type { EndpointNow } from '../../../src/protocol/console/now.ts';
 
 /** The newer one of the last failed wake and the last failed release. */
-export function lastErrorOf({ wakeError, releaseError }: Endpoint): EndpointNow['lastError'] {
-  const isReleaseNewer = (releaseError?.at ?? -Infinity) > (wakeError?.at ?? -Infinity);
-  const error = isReleaseNewer ? releaseError : wakeError;
+export function lastErrorOf({ wakes, release }: Endpoint): EndpointNow['lastError'] {
+  const isReleaseNewer = (release.error?.at ?? -Infinity) > (wakes.error?.at ?? -Infinity);
+  const error = isReleaseNewer ? release.error : wakes.error;
   const of = isReleaseNewer ? 'release' : 'wake';
   return error ? { at: error.at, of, reason: error.reason } : null;
 }

@@ -117,7 +117,7 @@ export class Backend {
    */
   get holdsWhileCold(): boolean {
     if (this.spec.whileCold === 'hold') return true;
-    for (const endpoint of this.pool.list) if (endpoint.refusesWhileCold) return true;
+    for (const endpoint of this.pool.list) if (endpoint.wakes.refusesCalls) return true;
     return false;
   }
 

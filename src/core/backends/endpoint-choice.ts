@@ -69,7 +69,7 @@ export class EndpointChoice {
   #accepts(endpoint: Endpoint, now: number, key: string, sequences = 1): boolean {
     if (this.isKept(endpoint.spec.id)) return false;
     if (endpoint.isReady(now, key, sequences)) return true;
-    if (this.#backend.spec.whileCold === 'hold' || endpoint.refusesWhileCold) return false;
+    if (this.#backend.spec.whileCold === 'hold' || endpoint.wakes.refusesCalls) return false;
     if (!endpoint.takesCalls || endpoint.state === 'warm') return false;
     return endpoint.slots.hasRoom(now, sequences) && endpoint.trust.admits(key, now);
   }

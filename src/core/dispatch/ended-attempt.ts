@@ -3,7 +3,8 @@
  * from the one that ends the call. Whether the call goes on is in retry.ts.
  */
 import type { Backend } from '../backends/backend.ts';
-import type { AfterRefusal, Endpoint } from '../backends/endpoint.ts';
+import type { Endpoint } from '../backends/endpoint.ts';
+import type { AfterRefusal } from '../backends/endpoint-evidence.ts';
 import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import { demandOf } from '../runs/demand.ts';
@@ -29,7 +30,12 @@ export function seenByEndpoint(
   const { callId, backend } = call.request;
   const { usable } = endpoint.slots;
   const caller = { key: keyOf(call), callId, sequences: sequencesOf(call.request) };
-  const after = endpoint.observe(asSeen(call, result), call.lease?.grantedAt ?? now, now, caller);
+  const after = endpoint.evidence.observe(
+    asSeen(call, result),
+    call.lease?.grantedAt ?? now,
+    now,
+    caller,
+  );
   effects.push(...slotEffects(backend, endpoint, usable));
   if (result.outcome === 'ok' && endpoint.slots.isLoadDue(now)) {
     effects.push({ type: 'ask-load', backend, endpoint: endpoint.spec.id });

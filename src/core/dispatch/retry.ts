@@ -4,7 +4,7 @@
  * budget of a backend is in retry-budget.ts.
  */
 import type { Backend } from '../backends/backend.ts';
-import type { AfterRefusal } from '../backends/endpoint.ts';
+import type { AfterRefusal } from '../backends/endpoint-evidence.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 

@@ -34,8 +34,15 @@ export interface PastVisit {
   readonly inputs: Float32Array;
   readonly computed: Float32Array;
   readonly outputs: Float32Array;
-  /** The rank of a run in this state by a policy, and of how many finished runs it was learned. */
-  rank: { readonly ms: number; readonly ofRuns: number; readonly by: string } | undefined;
+  /** The rank of a run in this state, which nearly equal states share; undefined until it is asked. */
+  rank: SharedRank | undefined;
+}
+
+/** A rank by a policy, and of how many finished runs it was learned; undefined: none was yet. */
+export interface SharedRank {
+  ms: number;
+  ofRuns: number;
+  by: string | undefined;
 }
 
 type StateName = Pick<VisitState, 'unit' | 'visit'>;

@@ -156,7 +156,7 @@ export class PrewarmChecks {
    */
   releaseIdle(backend: Backend, now: number, effects: PrewarmEffects): void {
     for (const endpoint of backend.pool.list) {
-      if (now < endpoint.releaseDueAt) continue;
+      if (now < endpoint.release.dueAt) continue;
       const reason = `idle=${Math.round((now - endpoint.lastActiveAt) / 1_000)} s`;
       this.release(backend, endpoint, { reason, probability: 0 }, now, effects);
     }
@@ -171,7 +171,7 @@ export class PrewarmChecks {
     effects: PrewarmEffects,
   ): void {
     this.#parts.wakes.settle(backend.name, endpoint, 'wasted', now, effects);
-    endpoint.toldToGoCold(now);
+    endpoint.release.begin(now);
     this.#parts.wakes.accounts.released(backend.name, now);
     const id = endpoint.spec.id;
     effects.push({

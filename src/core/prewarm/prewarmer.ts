@@ -108,7 +108,7 @@ export class Prewarmer {
     if (!endpoint) return;
     const previous = endpoint.state;
     if (event.type === 'release-answered') {
-      endpoint.releaseAnswered(event.ok, event.reason, now);
+      endpoint.release.answered(event.ok, event.reason, now);
       return this.scheduleCheck(now);
     }
     if (event.type === 'wake-answered') return this.#wakeAnswered(event, endpoint, now, effects);
@@ -124,9 +124,9 @@ export class Prewarmer {
   ): void {
     if (event.ok) {
       const wasWarm = endpoint.state === 'warm';
-      if (endpoint.isLastWake(event.wakeAt)) {
-        endpoint.becameWarm(now, event);
-      } else endpoint.provenUp(now);
+      if (endpoint.wakes.isLast(event.wakeAt)) {
+        endpoint.wakes.answered(now, event);
+      } else endpoint.wakes.earlierAnswered(now);
       this.wakes.accounts.answered(event.backend, endpoint, now);
       // Without a run in flight nothing else would have it checked before it goes cold.
       if (this.#view.backends.get(event.backend)?.spec.prewarm.mode !== 'off') {
@@ -146,9 +146,9 @@ export class Prewarmer {
     }
     // An earlier wake that failed says nothing of the last one. A call that was served since the
     // wake began proves that the endpoint is up.
-    if (!endpoint.isLastWake(event.wakeAt)) return;
-    if (endpoint.hasServedSince(now - (event.tookMs ?? 0))) return;
-    endpoint.wakeFailed(now, event.reason, event);
+    if (!endpoint.wakes.isLast(event.wakeAt)) return;
+    if (endpoint.evidence.hasServedSince(now - (event.tookMs ?? 0))) return;
+    endpoint.wakes.failed(now, event.reason, event);
     this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
   }
 
@@ -190,7 +190,7 @@ export class Prewarmer {
     effects: PrewarmEffects,
   ): void {
     const previous = endpoint.state;
-    if (!endpoint.answeredCold(sentAt, now, key) || endpoint.state !== 'cold') return;
+    if (!endpoint.evidence.answeredCold(sentAt, now, key) || endpoint.state !== 'cold') return;
     this.stateChanged(backend.name, endpoint.spec.id, previous, now, effects);
     if (endpoint.isPaused) return;
     this.wakes.wakeOnDemand(backend, endpoint, 'a request without a slot', now, effects);

@@ -76,7 +76,7 @@ export class Wakes {
    */
   resume(backend: Backend, now: number, effects: PrewarmEffects): void {
     for (const endpoint of backend.pool.list) {
-      const wake = endpoint.takeInterruptedWake(now, backend.holdsWhileCold);
+      const wake = endpoint.wakes.takeInterrupted(now, backend.holdsWhileCold);
       if (!wake) continue;
       if (endpoint.isPaused) {
         endpoint.becameCold(now, 'unknown');
@@ -134,7 +134,7 @@ export class Wakes {
       this.settle(backend.name, endpoint, previousOutcome, wake.at, effects);
     }
     this.accounts.began(backend, endpoint, wake);
-    endpoint.beginWake(chained ?? wake);
+    endpoint.wakes.begin(chained ?? wake);
   }
 
   /** Settles the endpoint's open wake, if any. `coldMs`: cold wait of the call that used it, ms. */

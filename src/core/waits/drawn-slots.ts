@@ -18,18 +18,29 @@ export interface Grants {
 export class DrawnSlots {
   readonly #runs: readonly DrawnRun[];
   readonly #places: readonly ScenePlace[];
-  readonly #free: number[];
+  readonly #free: number[] = [];
   /** Runs that wait for each endpoint, and last those that go to any; of a re-keyed run, older keys too. */
   readonly #queues: readonly NumberHeap[];
-  readonly grants: Grants = { keys: [], times: [] };
+  grants: Grants = { keys: [], times: [] };
   #totalFree = 0;
 
+  /** `runs`: those of the draw, which grow. */
   constructor(places: readonly ScenePlace[], runs: readonly DrawnRun[]) {
     this.#places = places;
     this.#runs = runs;
-    this.#free = places.map(({ free }) => free);
-    for (const { free } of places) this.#totalFree += Math.max(0, free);
     this.#queues = Array.from({ length: places.length + 1 }, () => new NumberHeap());
+  }
+
+  /** As they are in the scene; the grants of the draw before are another's. */
+  reset(): void {
+    this.grants = { keys: [], times: [] };
+    this.#totalFree = 0;
+    for (let place = 0; place < this.#places.length; place += 1) {
+      const { free } = this.#places[place] as ScenePlace;
+      this.#free[place] = free;
+      this.#totalFree += Math.max(0, free);
+    }
+    for (const queue of this.#queues) queue.clear();
   }
 
   get isFull(): boolean {
@@ -44,9 +55,9 @@ export class DrawnSlots {
   /** Index of the run that goes next; -1 where none can. */
   next(): number {
     const any = this.#queues.length - 1;
-    let [best, key] = [this.#first(any, ANYWHERE), Infinity];
-    if (best >= 0) key = this.#queues[any]?.key ?? Infinity;
+    let best = this.#first(any, ANYWHERE);
     if (any === 1) return best;
+    let key = best >= 0 ? (this.#queues[any] as NumberHeap).key : Infinity;
     for (let place = 0; place < any; place += 1) {
       if ((this.#free[place] ?? 0) <= 0) continue;
       const first = this.#first(place, place);
@@ -58,6 +69,7 @@ export class DrawnSlots {
 
   /** The endpoint with the largest share of free slots. */
   get freest(): number {
+    if (this.#places.length === 1) return 0;
     let [best, most] = [0, -Infinity];
     for (let place = 0; place < this.#free.length; place += 1) {
       const free = this.#free[place] ?? 0;
@@ -84,7 +96,7 @@ export class DrawnSlots {
   take(place: number, slots: number, key: number, now: number): void {
     this.#change(place, -slots);
     const { keys, times } = this.grants;
-    if (keys.length > 0 && (keys.at(-1) as number) >= key) return;
+    if (keys.length > 0 && (keys[keys.length - 1] as number) >= key) return;
     keys.push(key);
     times.push(now);
   }

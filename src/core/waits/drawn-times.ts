@@ -36,16 +36,23 @@ export function lossMs(
 /** Mean of a visit's calls. */
 export function meanMs(visit: PastVisit | undefined, speeds: Speeds): number {
   if (!visit) return 0;
+  const { outputs, computed } = visit;
+  const { inputMs, outputMs } = speeds(visit.backend);
   let sum = 0;
-  for (let n = 0; n < visit.outputs.length; n += 1) sum += callMs(visit, n, speeds);
-  return sum / visit.outputs.length;
+  for (let n = 0; n < outputs.length; n += 1) {
+    sum += (computed[n] as number) * inputMs + (outputs[n] as number) * outputMs;
+  }
+  return sum / outputs.length;
 }
 
 /** The longest of a visit's calls. */
 export function longestMs(visit: PastVisit, speeds: Speeds): number {
+  const { outputs, computed } = visit;
+  const { inputMs, outputMs } = speeds(visit.backend);
   let longest = 0;
-  for (let n = 0; n < visit.outputs.length; n += 1) {
-    longest = Math.max(longest, callMs(visit, n, speeds));
+  for (let n = 0; n < outputs.length; n += 1) {
+    const ms = (computed[n] as number) * inputMs + (outputs[n] as number) * outputMs;
+    if (ms > longest) longest = ms;
   }
   return longest;
 }

@@ -4,7 +4,8 @@
  * the nearest ones are.
  */
 import { nearestRows } from '../learning/nearest.ts';
-import { LIKENESS_FEATURES, type PastVisit } from '../learning/past-runs.ts';
+import type { PastVisit } from '../learning/past-runs.ts';
+import type { LikenessTable, VisitSoFar } from './likeness-table.ts';
 
 /** Visits that are drawn from. */
 const MOST = 24;
@@ -20,39 +21,34 @@ export interface LikelyVisits {
   readonly upTo: Float64Array;
 }
 
-/** Of a visit in flight. */
-export interface VisitSoFar {
-  readonly features: Float32Array;
-  /** Logarithm of the mean output of its calls that have ended; undefined while none has. */
-  readonly logOutput: number | undefined;
-}
-
-/** Reused by each query. */
-let scratch = new Float64Array(0);
-
-export function likelyVisits(past: readonly PastVisit[], so: VisitSoFar): LikelyVisits {
-  if (scratch.length < past.length) scratch = new Float64Array(2 * past.length);
-  const distance = scratch.subarray(0, past.length).fill(0);
-  for (let f = 0; f < LIKENESS_FEATURES; f += 1) {
-    addDistance(distance, past, ({ features }) => features[f] ?? 0, so.features[f] ?? 0);
-  }
-  if (so.logOutput !== undefined) addDistance(distance, past, (v) => v.logOutput, so.logOutput);
+/** `table`: of `past`. */
+export function likelyVisits(
+  past: readonly PastVisit[],
+  table: LikenessTable,
+  so: VisitSoFar,
+): LikelyVisits {
+  const distance = table.distances(so);
   const rows = [...nearestRows(distance, MOST)];
-  const nearest = rows.map((row) => distance[row] ?? 0).sort((a, b) => a - b);
-  const widthOf = nearest[Math.min(NEAR, nearest.length) - 1] ?? 0;
+  const nearest = Float64Array.from(rows, (row) => distance[row] as number);
+  const weights = nearest.slice();
+  const widthOf = nearest.sort()[Math.min(NEAR, nearest.length) - 1] ?? 0;
   const width = Math.max(LEAST_DISTANCE, widthOf);
-  const weights = rows.map((row) => Math.exp(-(distance[row] ?? 0) / width));
+  for (let i = 0; i < weights.length; i += 1) {
+    weights[i] = Math.exp(-(weights[i] as number) / width);
+  }
   return weighted(
-    rows.flatMap((row) => past[row] ?? []),
+    rows.map((row) => past[row] as PastVisit),
     weights,
   );
 }
 
 /** The same with each weight times a factor; those of factor 0 are left out. */
 export function reweighted(
-  { visits, upTo }: LikelyVisits,
+  likely: LikelyVisits,
   factorOf: (visit: PastVisit) => number,
 ): LikelyVisits {
+  const { visits, upTo } = likely;
+  if (visits.every((visit) => factorOf(visit) === 1)) return likely;
   const left: PastVisit[] = [];
   const weights: number[] = [];
   let before = 0;
@@ -74,35 +70,14 @@ export function visitAt({ visits, upTo }: LikelyVisits, share: number): PastVisi
   return visits.at(-1);
 }
 
-function weighted(visits: readonly PastVisit[], weights: readonly number[]): LikelyVisits {
-  const total = weights.reduce((sum, w) => sum + w, 0);
+function weighted(visits: readonly PastVisit[], weights: ArrayLike<number>): LikelyVisits {
+  const n = visits.length;
+  const upTo = new Float64Array(n);
   let sum = 0;
-  const upTo = Float64Array.from(weights, (w) => {
-    sum += w;
-    return sum / total;
-  });
-  return { visits, upTo };
-}
-
-/** Adds the squared distance in one feature, in variances of the feature. */
-function addDistance(
-  distance: Float64Array,
-  past: readonly PastVisit[],
-  of: (visit: PastVisit) => number,
-  target: number,
-): void {
-  let [sum, squares] = [0, 0];
-  for (const visit of past) {
-    const value = of(visit);
-    sum += value;
-    squares += value * value;
-  }
-  const n = past.length;
-  const variance = squares / n - (sum / n) ** 2;
-  // The variance of equal values differs from 0 by rounding.
-  if (variance <= (1e-6 * squares) / n) return;
   for (let i = 0; i < n; i += 1) {
-    const d = of(past[i] as PastVisit) - target;
-    distance[i] = (distance[i] ?? 0) + (d * d) / variance;
+    sum += weights[i] as number;
+    upTo[i] = sum;
   }
+  for (let i = 0; i < n; i += 1) upTo[i] = (upTo[i] as number) / sum;
+  return { visits, upTo };
 }

@@ -1,31 +1,40 @@
 /**
  * A binary min-heap of numbers that are ordered by another number, without an object for each. Of equal
- * keys the smaller number comes first.
+ * keys the smaller number comes first. Values are integers below 2^31.
  */
 
+/** Room at first; doubled where it is full, and kept when the heap is cleared. */
+const FIRST_ROOM = 64;
+
 export class NumberHeap {
-  readonly #keys: number[] = [];
-  readonly #values: number[] = [];
+  #keys = new Float64Array(FIRST_ROOM);
+  #values = new Int32Array(FIRST_ROOM);
+  #size = 0;
 
   get size(): number {
-    return this.#keys.length;
+    return this.#size;
   }
 
   /** The smallest key; Infinity where it is empty. */
   get key(): number {
-    return this.#keys[0] ?? Infinity;
+    return this.#size > 0 ? (this.#keys[0] as number) : Infinity;
   }
 
   /** The value of the smallest key; -1 where it is empty. */
   get value(): number {
-    return this.#values[0] ?? -1;
+    return this.#size > 0 ? (this.#values[0] as number) : -1;
+  }
+
+  clear(): void {
+    this.#size = 0;
   }
 
   push(key: number, value: number): void {
-    const [keys, values] = [this.#keys, this.#values];
-    let at = keys.length;
-    keys.push(key);
-    values.push(value);
+    if (this.#size === this.#keys.length) this.#grow();
+    const keys = this.#keys;
+    const values = this.#values;
+    let at = this.#size;
+    this.#size += 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
       const above = keys[parent] as number;
@@ -38,26 +47,34 @@ export class NumberHeap {
     values[at] = value;
   }
 
-  /** Removes the smallest and returns its value. */
+  /** Removes the smallest and returns its value; -1 where it is empty. */
   pop(): number {
-    const [keys, values] = [this.#keys, this.#values];
     const first = this.value;
-    const key = keys.pop() as number;
-    const value = values.pop() as number;
-    const n = keys.length;
-    if (n === 0) return first;
+    if (first < 0) return first;
+    const keys = this.#keys;
+    const values = this.#values;
+    const n = this.#size - 1;
+    this.#size = n;
+    const key = keys[n] as number;
+    const value = values[n] as number;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= n) break;
-      if (
-        child + 1 < n &&
-        this.#isBefore(child + 1, keys[child] as number, values[child] as number)
-      ) {
-        child += 1;
+      let least = keys[child] as number;
+      const right = child + 1;
+      if (right < n) {
+        const other = keys[right] as number;
+        if (
+          other < least ||
+          (other === least && (values[right] as number) < (values[child] as number))
+        ) {
+          child = right;
+          least = other;
+        }
       }
-      if (!this.#isBefore(child, key, value)) break;
-      keys[at] = keys[child] as number;
+      if (least > key || (least === key && (values[child] as number) >= value)) break;
+      keys[at] = least;
       values[at] = values[child] as number;
       at = child;
     }
@@ -66,8 +83,12 @@ export class NumberHeap {
     return first;
   }
 
-  #isBefore(at: number, key: number, value: number): boolean {
-    const own = this.#keys[at] as number;
-    return own < key || (own === key && (this.#values[at] as number) < value);
+  #grow(): void {
+    const keys = new Float64Array(2 * this.#size);
+    const values = new Int32Array(2 * this.#size);
+    keys.set(this.#keys);
+    values.set(this.#values);
+    this.#keys = keys;
+    this.#values = values;
   }
 }

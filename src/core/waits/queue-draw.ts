@@ -9,7 +9,7 @@ import type { Random } from '../learning/random.ts';
 import { ANYWHERE, type DrawnRun, extend, newRun, runOfScene } from './drawn-run.ts';
 import { DrawnSlots, type Grants } from './drawn-slots.ts';
 import { longestMs, lossMs, meanMs, serviceMs } from './drawn-times.ts';
-import { restMs } from './like-call.ts';
+import { restMs, type ServedCall } from './like-call.ts';
 import { visitAt } from './likely-visits.ts';
 import { NumberHeap } from './number-heap.ts';
 import type { Outlook } from './outlook.ts';
@@ -40,7 +40,7 @@ export class QueueDraw {
   readonly #runs: DrawnRun[] = [];
   readonly #slots: DrawnSlots;
   /** Runs arrive as often as now for so long, ms. */
-  readonly #lastsMs: number;
+  #lastsMs = 0;
   #granted = 0;
   #now = 0;
 
@@ -48,9 +48,6 @@ export class QueueDraw {
     this.#scene = scene;
     this.#outlook = outlook;
     this.#random = random;
-    // It has lasted for some time, which is any part of the whole: in the median it is half of it.
-    const share = random();
-    this.#lastsMs = (outlook.arrivals.lastedMs * share) / (1 - share);
     this.#slots = new DrawnSlots(scene.places, this.#runs);
   }
 
@@ -65,7 +62,7 @@ export class QueueDraw {
   }
 
   /**
-   * Writes into `waits` how long each call of the scene waits, ms. What is not decided when the wait of
+   * Draws anew. Writes into `waits` how long each call of the scene waits, ms. What is not decided when the wait of
    * column `asked` is stays Infinity; what is not decided after `mostEvents` goes on at the same pace.
    * `shareOf`: from 0 to 1 for each run, by which it is drawn. Answers the number of events.
    */
@@ -75,7 +72,9 @@ export class QueueDraw {
     mostEvents: number,
     shareOf: (run: number) => number,
   ): number {
-    for (const [i, run] of this.#scene.runs.entries()) this.#begin(run, i, shareOf(i));
+    this.#reset();
+    const { runs } = this.#scene;
+    for (let i = 0; i < runs.length; i += 1) this.#begin(runs[i] as SceneRun, i, shareOf(i));
     this.#nextArrival();
     for (let n = 0; n < mostEvents; n += 1) {
       this.#grant(waits);
@@ -88,6 +87,17 @@ export class QueueDraw {
     return mostEvents;
   }
 
+  #reset(): void {
+    this.#events.clear();
+    this.#runs.length = 0;
+    this.#slots.reset();
+    this.#granted = 0;
+    this.#now = 0;
+    // It has lasted for some time, which is any part of the whole: in the median it is half of it.
+    const share = this.#random();
+    this.#lastsMs = (this.#outlook.arrivals.lastedMs * share) / (1 - share);
+  }
+
   #begin(scene: SceneRun, i: number, share: number): void {
     const { likely, served, waiting, idleMs, heldFor, heldMs } = scene;
     const visit = likely && visitAt(likely, share);
@@ -95,7 +105,8 @@ export class QueueDraw {
     this.#runs.push(drawn);
     if (waiting.length > 0) this.#enqueue(drawn, i, scene.key);
     if (heldFor !== ANYWHERE) this.#at(heldMs, i, HELD_NO_MORE, heldFor);
-    for (const [n, call] of served.entries()) {
+    for (let n = 0; n < served.length; n += 1) {
+      const call = served[n] as ServedCall;
       const ms = restMs(visit, call, n, this.#random);
       this.#at(ms, i, call.isHere ? ENDS_HERE : ENDS_ELSEWHERE, call.place);
       for (let k = 1; call.isHere && k < call.slots; k += 1) this.#at(ms, i, FREES, call.place);
@@ -169,7 +180,8 @@ export class QueueDraw {
     const kind = (event % KINDS) as Kind;
     const where = (event - kind) / KINDS;
     const places = this.#scene.places.length;
-    const [i, place] = [Math.floor(where / places), where % places];
+    const place = where % places;
+    const i = (where - place) / places;
     if (kind === ARRIVES) return this.#arrives();
     if (kind === FREES) return this.#slots.give(place);
     const run = this.#runs[i];

@@ -11,6 +11,7 @@ import type { LiveVisit } from '../runs/live-visit.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import { type ComparedCall, likeMs, type ServedCall } from './like-call.ts';
 import { type LikelyVisits, likelyVisits, reweighted } from './likely-visits.ts';
+import { LikenessTable } from './likeness-table.ts';
 import type { Scene, SceneRun, WaitingCall } from './scene.ts';
 import { type PlaceOfRun, ScenePlaces } from './scene-places.ts';
 
@@ -44,6 +45,9 @@ interface KnownLikeness {
 export class SceneBuilder {
   readonly #sources: SceneSources;
   readonly #likeness = new WeakMap<LiveVisit, KnownLikeness>();
+
+  /** By the list of visits that each is of. */
+  readonly #tables = new WeakMap<readonly PastVisit[], LikenessTable>();
 
   constructor(sources: SceneSources) {
     this.#sources = sources;
@@ -94,12 +98,20 @@ export class SceneBuilder {
     const likely =
       past.length === 0
         ? undefined
-        : likelyVisits(past, {
+        : likelyVisits(past, this.#tableOf(past), {
             features: featuresOf(state, logOutputOf(before)),
             logOutput: records.length > 0 ? logOutputOf(records) : undefined,
           });
     this.#likeness.set(visit, { fanOut, ended: records.length, likely });
     return likely;
+  }
+
+  #tableOf(past: readonly PastVisit[]): LikenessTable {
+    const known = this.#tables.get(past);
+    if (known?.isOf(past)) return known;
+    const table = new LikenessTable(past);
+    this.#tables.set(past, table);
+    return table;
   }
 }
 

@@ -43,11 +43,12 @@ export class WaitForecast {
     const offsets = runs.map(() => Math.floor(random() * MOST_DRAWS));
     const waits: Float64Array[] = [];
     const turns: Array<Pick<QueueDraw, 'grants' | 'paceMs'>> = [];
-    let [steps, last] = [0, 0];
+    const draw = new QueueDraw(scene, outlook, random);
+    let steps = 0;
+    let last = 0;
     while (turns.length < MOST_DRAWS) {
       if (turns.length >= LEAST_DRAWS && steps + last > MOST_EVENTS) break;
       const n = turns.length;
-      const draw = new QueueDraw(scene, outlook, random);
       const shareOf = (run: number) =>
         (((n * (factors[run] ?? 1) + (offsets[run] ?? 0)) % MOST_DRAWS) + random()) / MOST_DRAWS;
       const ofDraw = new Float64Array(columns.size).fill(Infinity);
@@ -91,9 +92,20 @@ function turnMs({ keys, times }: Grants, key: number): number {
   return times[low] ?? Infinity;
 }
 
+/** Reused by each median. */
+const sorted = new Float64Array(MOST_DRAWS);
+
 /** Of an even number of draws the mean of the two in the middle. */
 function median<T>(draws: readonly T[], of: (draw: T) => number): number {
-  const sorted = Float64Array.from(draws, of).sort();
-  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
-  return ((low ?? Infinity) + (high ?? Infinity)) / 2;
+  const n = draws.length;
+  for (let i = 0; i < n; i += 1) {
+    const value = of(draws[i] as T);
+    let at = i;
+    while (at > 0 && (sorted[at - 1] as number) > value) {
+      sorted[at] = sorted[at - 1] as number;
+      at -= 1;
+    }
+    sorted[at] = value;
+  }
+  return ((sorted[(n - 1) >> 1] as number) + (sorted[n >> 1] as number)) / 2;
 }

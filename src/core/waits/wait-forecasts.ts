@@ -10,8 +10,9 @@ import { type Random, seededRandom } from '../learning/random.ts';
 import type { Policy } from '../order/policy.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import { ForeseenRanks } from './foreseen-ranks.ts';
 import type { ComingRun, Outlook } from './outlook.ts';
-import { RecentArrivals } from './recent-arrivals.ts';
+import { type Arrival, RecentArrivals } from './recent-arrivals.ts';
 import { type IsLike, MOST_IN_SCENE, SceneBuilder } from './scene-builder.ts';
 import { WaitForecast } from './wait-forecast.ts';
 
@@ -23,8 +24,6 @@ const KEPT_MS = 20;
 const KEPT_SHARE = 0.05;
 /** A forecast that reaches less far than this share of the farthest does not replace it. */
 const FAR_SHARE = 0.5;
-/** A rank is computed anew once the application's runs have grown by this factor. */
-const RANK_KEPT = 1.25;
 
 /** What forecasts read of the dispatcher. */
 export interface ForecastView {
@@ -57,10 +56,12 @@ export class WaitForecasts {
   readonly arrivals = new RecentArrivals();
   readonly #view: ForecastView;
   readonly #builder: SceneBuilder;
+  readonly #ranks: ForeseenRanks;
   readonly #ofBackend = new WeakMap<Backend, OfBackend>();
 
   constructor(view: ForecastView) {
     this.#view = view;
+    this.#ranks = new ForeseenRanks(view.models);
     const { backends, models, speeds, idleRuns, isLike } = view;
     this.#builder = new SceneBuilder({
       backends,
@@ -118,32 +119,30 @@ export class WaitForecasts {
 
   #outlook(backend: Backend, now: number): Outlook {
     const view = this.#view;
+    /** Where each of the last runs to arrive began: draws ask for the same ones again and again. */
+    const begun = new Map<Arrival, readonly PastVisit[]>();
+    const visitsOf = (arrival: Arrival) => {
+      const known = begun.get(arrival);
+      if (known) return known;
+      const visits = view.models.past.inState(arrival.app, arrival);
+      begun.set(arrival, visits);
+      return visits;
+    };
+    const query = { backend: backend.name, speeds: view.speeds, slots: backend.slots };
     return {
       backend: backend.name,
       speeds: view.speeds,
       arrivals: this.arrivals.rate(now),
       arrival: (random: Random) => {
         const arrival = this.arrivals.any(random);
-        const past = arrival ? view.models.past.inState(arrival.app, arrival) : [];
+        const past = arrival ? visitsOf(arrival) : [];
         return past[Math.floor(random() * past.length)];
       },
       weightOf: (app) => view.weightOf({ app }),
-      keyOf: (visit, run, weight) => view.keyOf(run, () => this.#rankMs(visit, backend), weight),
+      keyOf: (visit, run, weight) =>
+        view.keyOf(run, () => this.#ranks.rankMs(visit, view.policy, query), weight),
       keyAfter: (key, workMs, arrivedAt, weight) => view.keyAfter(key, workMs, arrivedAt, weight),
     };
-  }
-
-  /** Rank of a run in the state of a finished one, ms. */
-  #rankMs(visit: PastVisit, { name, slots }: Backend): number {
-    const model = this.#view.models.modelOrPrior(visit.app);
-    const { runs } = model.graph;
-    const { rank, state } = visit;
-    const { policy, speeds } = this.#view;
-    if (rank?.by === policy.name && runs <= rank.ofRuns * RANK_KEPT) return rank.ms;
-    const query = { state, backend: name, attainedMs: 0, speeds, slots };
-    const ms = typeof policy.foresight === 'function' ? policy.foresight(model, query) : 0;
-    visit.rank = { ms, ofRuns: runs, by: policy.name };
-    return ms;
   }
 }
 

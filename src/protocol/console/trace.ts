@@ -3,7 +3,7 @@
  * `GET tenants/:t/trace?limit=` answers JSON Lines: a `TraceHead`, then a `TracedRun` a line, in the
  * order of their arrival. Conventions are in session.ts.
  */
-import type { ArchivedRun } from '../tenant.ts';
+import type { ArchivedRun } from '../archive.ts';
 
 /** Runs in a trace where `limit` is absent, and at most: the newest. */
 export const TRACE_RUNS = 1_000;

@@ -23,22 +23,51 @@ function charsOf(value: unknown, depth: number): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null || depth > 8) return 0;
   if (Array.isArray(value)) return value.reduce<number>((n, v) => n + charsOf(v, depth + 1), 0);
-  const part = value as { content?: unknown; text?: unknown; output?: unknown };
-  return charsOf(part.content ?? part.text ?? part.output, depth + 1);
+  const part = value as Readonly<Record<string, unknown>>;
+  const within = (field: string) => charsOf(part[field], depth + 1);
+  const own = ['content', 'text', 'output', 'summary'].find((f) => (part[f] ?? null) !== null);
+  let chars = own === undefined ? 0 : within(own);
+  chars += Math.max(...['reasoning_content', 'reasoning', 'thinking'].map(within));
+  for (const field of BESIDE) chars += within(field);
+  for (const field of AS_JSON) chars += jsonLength(part[field]);
+  const isDocument = part.type === 'text' && typeof part.data === 'string';
+  return isDocument ? chars + within('data') : chars;
 }
 
-const PROMPTS = ['system', 'instructions', 'messages', 'prompt', 'input', 'query', 'documents'];
+const BESIDE = [
+  ...['tool_calls', 'function_call', 'function', 'custom', 'name', 'code', 'queries', 'outputs'],
+  ...['results', 'logs', 'stdout', 'stderr', 'source', 'title', 'context', 'refusal'],
+];
+const AS_JSON = ['arguments', 'input', 'action', 'operation', 'tools'];
+
+function jsonLength(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  return (value ?? null) === null ? 0 : Buffer.byteLength(JSON.stringify(value));
+}
+
+const PROMPTS = [
+  ...['system', 'instructions', 'messages', 'prompt', 'input', 'query', 'documents', 'suffix'],
+];
 const scalar = fc.oneof(fc.constant(null), fc.boolean(), fc.integer(), fc.string());
 const text = fc.string({ unit: 'grapheme', maxLength: 30 }).filter((s) => s.isWellFormed());
 const part = fc.oneof(
   scalar,
   fc.record({ type: fc.constant('text'), text: fc.oneof(text, scalar) }, { requiredKeys: [] }),
   fc.record({ content: fc.jsonValue({ maxDepth: 3 }), output: scalar }, { requiredKeys: [] }),
+  fc.dictionary(
+    fc.constantFrom('content', 'text', 'thinking', 'type', 'data', ...BESIDE, ...AS_JSON),
+    fc.oneof(text, fc.constant('text'), fc.jsonValue({ maxDepth: 2 })),
+    { maxKeys: 4 },
+  ),
 );
 const content = fc.oneof(text, fc.array(part, { maxLength: 4 }), scalar);
 const role = fc.constantFrom('system', 'developer', 'user', 'assistant', 'tool', '');
 const message = fc.record(
-  { role, content, text: content, output: content, x: fc.jsonValue({ maxDepth: 2 }) },
+  {
+    ...{ role, content, text: content, output: content, x: fc.jsonValue({ maxDepth: 2 }) },
+    ...{ tool_calls: fc.array(part, { maxLength: 2 }), reasoning: content, name: text },
+    ...{ arguments: fc.oneof(text, fc.jsonValue({ maxDepth: 2 })), summary: content },
+  },
   { requiredKeys: ['role'] },
 );
 const anyItem = fc.oneof(
@@ -73,6 +102,7 @@ const body = fc.record(
     prompt: fc.oneof(content, fc.array(fc.integer()), fc.array(text)),
     query: content,
     documents: list(part),
+    suffix: content,
     tools: list(tool),
     functions: list(tool),
     stream: fc.oneof(fc.boolean(), scalar),
@@ -106,6 +136,8 @@ describe('the sketch of a body', () => {
         const sketch = sketchOf(json);
         const hints = hintsOf(name, sketch.body as Record<string, unknown>, sketch.turns);
         expect(hints).toEqual(hintsOf(name, parsed));
+        // JSON that is a part of a prompt counts as it is written.
+        if (spaces > 0) return;
         expect(sketch.promptChars).toBe(PROMPTS.reduce((n, f) => n + charsOf(parsed[f], 0), 0));
       }),
       { numRuns: 1_000 },

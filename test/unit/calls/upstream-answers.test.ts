@@ -3,6 +3,7 @@
  * what it is, its client gets it unbent, and it is reported once, however its bytes are cut.
  */
 import { describe, expect, it } from 'vitest';
+import { ACCOUNTS } from '../../upstream-answers/accounts.ts';
 import { judged, type UpstreamAnswer } from '../../upstream-answers/judged-answer.ts';
 import { PLAIN } from '../../upstream-answers/plain.ts';
 import { STATUSES } from '../../upstream-answers/statuses.ts';
@@ -65,12 +66,14 @@ async function check(answer: UpstreamAnswer): Promise<void> {
     if (answer.retryAfterMs !== undefined) {
       expect(results[0]?.retryAfterMs).toBe(answer.retryAfterMs);
     }
+    if (answer.isUp) expect(results[0]?.mayBeCold).toBeUndefined();
     if (answer.usage) expect(results[0]).toMatchObject(answer.usage);
   }
 }
 
 describe.each([
   ['an answer without success', STATUSES],
+  ['an error of an account', ACCOUNTS],
   ['a plain answer', PLAIN],
   ['a stream', STREAMS],
 ] as const)('%s', (_kind, answers) => {

@@ -112,6 +112,17 @@ describe.each(ENDPOINT_KINDS)('a wake of %s', (kind) => {
   );
 
   it.each([
+    [429, '{"error":{"message":"You exceeded it.","code":"insufficient_quota"}}'],
+    [400, '{"error":{"message":"Billing hard limit","code":"billing_hard_limit_reached"}}'],
+    [400, '{"error":{"message":"API key not valid. Please pass a valid API key."}}'],
+  ])('fails at once where the account is refused (%i %s)', async (status, body) => {
+    const platform = new VirtualPlatform({ startMs: 1_000, loading: toCalls({ status, body }) });
+    const result = await wake(kind, platform);
+    expect(result).toMatchObject({ ok: false, refusals: 1 });
+    expect(platform.elapsedMs).toBeLessThan(1_000);
+  });
+
+  it.each([
     [400, '{"error":"The endpoint is paused, ask a maintainer to restart it"}'],
     [404, 'modal-http: app for invoked web endpoint is stopped'],
     [404, '{"message":"This deployment was deactivated"}'],

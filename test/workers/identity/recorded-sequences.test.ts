@@ -11,7 +11,7 @@ import { callRequestOf } from '../../../src/calls/call-request.ts';
 import { sha256Hex } from '../../../src/http/sha256.ts';
 import { hintsOf } from '../../../src/identity/conversation.ts';
 import { identify } from '../../../src/identity/identity.ts';
-import type { CallResult } from '../../../src/protocol/tenant.ts';
+import type { CallResult } from '../../../src/protocol/admission.ts';
 import claudeCode from '../../fixtures/sequences/clients/claude-code.json';
 import langgraph from '../../fixtures/sequences/clients/langgraph.json';
 import openCode from '../../fixtures/sequences/clients/opencode.json';

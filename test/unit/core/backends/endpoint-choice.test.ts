@@ -54,7 +54,7 @@ describe('the endpoints of a backend', () => {
       ...[false, true, true],
       4_000,
     ]);
-    at('b').beginWake(WAKE);
+    at('b').wakes.begin(WAKE);
     expect([pool.startMs(3_000), pool.servingFrom(0), pool.coldStartMs]).toEqual([
       ...[2_000, 5_000],
       4_000,
@@ -64,7 +64,7 @@ describe('the endpoints of a backend', () => {
       ...[false, 2],
       ...[4, false],
     ]);
-    at('b').becameWarm(5_000);
+    at('b').wakes.answered(5_000);
     expect([pool.isWarm, pool.isComing, pool.startMs(5_000)]).toEqual([true, false, 0]);
     at('b').setPaused(true, 6_000);
     expect([pool.isPaused, pool.isComing, pool.startMs(6_000)]).toEqual([true, false, 0]);
@@ -129,7 +129,7 @@ describe('the endpoint for a call', () => {
       false,
       true,
     ]);
-    at('a').refusesWhileCold = true;
+    at('a').wakes.refusesCalls = true;
     expect([choice.pick(0), choice.freeSlots(0)]).toEqual([undefined, 0]);
   });
 

@@ -17,8 +17,8 @@ function afterColdStarts(times: readonly number[]): Endpoint {
   const endpoint = new Endpoint(SCALING, 0);
   for (const ms of times) {
     endpoint.becameCold();
-    endpoint.beginWake(wakeAt(0));
-    endpoint.becameWarm(ms, { tookMs: ms });
+    endpoint.wakes.begin(wakeAt(0));
+    endpoint.wakes.answered(ms, { tookMs: ms });
   }
   return endpoint;
 }
@@ -28,10 +28,10 @@ describe('Endpoint', () => {
     const endpoint = new Endpoint(SCALING, 0);
     expect(endpoint.state).toBe('cold');
     expect(endpoint.isReady(0)).toBe(false);
-    endpoint.beginWake(wakeAt(1_000));
+    endpoint.wakes.begin(wakeAt(1_000));
     expect(endpoint.state).toBe('warming');
     expect(endpoint.isReady(1_000)).toBe(false);
-    endpoint.becameWarm(9_000, { tookMs: 8_000 });
+    endpoint.wakes.answered(9_000, { tookMs: 8_000 });
     expect(endpoint.state).toBe('warm');
     expect(endpoint.isReady(9_000)).toBe(true);
     expect(endpoint.changesAt).toBe(69_000);
@@ -65,9 +65,9 @@ describe('Endpoint', () => {
 
   it('stays warm longer by each call that it serves and each wake that keeps it warm', () => {
     const endpoint = afterColdStarts([5_000]);
-    endpoint.succeeded(50_000);
+    endpoint.evidence.succeeded(50_000);
     expect(endpoint.changesAt).toBe(110_000);
-    endpoint.beginWake(wakeAt(100_000));
+    endpoint.wakes.begin(wakeAt(100_000));
     expect(endpoint.state).toBe('warm');
     expect(endpoint.changesAt).toBe(160_000);
   });
@@ -102,9 +102,9 @@ describe('Endpoint', () => {
     expect(endpoint.isReady(10_000)).toBe(false);
     expect(endpoint.changesAt).toBe(Infinity);
     const events = [
-      () => endpoint.beginWake(wakeAt(10_000)),
-      () => endpoint.becameWarm(11_000, { tookMs: 1_000 }),
-      () => endpoint.succeeded(12_000),
+      () => endpoint.wakes.begin(wakeAt(10_000)),
+      () => endpoint.wakes.answered(11_000, { tookMs: 1_000 }),
+      () => endpoint.evidence.succeeded(12_000),
       () => endpoint.becameCold(),
       () => endpoint.elapse(1e9),
       () => endpoint.restore({ state: 'warm', lastActiveAt: 0, coldStartsMs: [5_000] }),
@@ -118,7 +118,7 @@ describe('Endpoint', () => {
 
   it('gives up a wake that is not answered within a minute or four cold starts', () => {
     const quick = new Endpoint(SCALING, 0);
-    quick.beginWake(wakeAt(1_000));
+    quick.wakes.begin(wakeAt(1_000));
     expect(quick.changesAt).toBe(61_000);
     quick.elapse(60_999);
     expect(quick.state).toBe('warming');
@@ -129,7 +129,7 @@ describe('Endpoint', () => {
       { ...SCALING, coldStart: { estimateMs: 40_000, idleTimeoutMs: 60_000 } },
       0,
     );
-    slow.beginWake(wakeAt(1_000));
+    slow.wakes.begin(wakeAt(1_000));
     expect(slow.changesAt).toBe(161_000);
   });
 
@@ -152,10 +152,10 @@ describe('Endpoint', () => {
 
   it('measures no cold start where the wake was not from cold or not timed', () => {
     const endpoint = new Endpoint(SCALING, 0);
-    endpoint.beginWake(wakeAt(0));
-    endpoint.becameWarm(7_000);
+    endpoint.wakes.begin(wakeAt(0));
+    endpoint.wakes.answered(7_000);
     expect(endpoint.coldStartMs).toBe(10_000);
-    endpoint.becameWarm(8_000, { tookMs: 50 });
+    endpoint.wakes.answered(8_000, { tookMs: 50 });
     expect(endpoint.coldStartMs).toBe(10_000);
   });
 
@@ -180,7 +180,7 @@ describe('Endpoint', () => {
     const endpoint = new Endpoint(FIXED, 0);
     for (let i = 0; i < 5; i += 1) endpoint.trust.failed(1_000, 1_000);
     expect(endpoint.isReady(1_400)).toBe(false);
-    endpoint.succeeded(1_400);
+    endpoint.evidence.succeeded(1_400);
     expect(endpoint.isReady(1_400)).toBe(true);
     endpoint.trust.failed(2_000, 2_000);
     endpoint.trust.failed(2_000, 2_000);
@@ -198,15 +198,15 @@ describe('Endpoint', () => {
     expect(again.changesAt).toBe(66_000);
 
     const warming = new Endpoint(SCALING, 0);
-    warming.beginWake(wakeAt(1_000));
+    warming.wakes.begin(wakeAt(1_000));
     expect(warming.snapshot().state).toBe('warming');
     again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
     expect(again.state).toBe('warming');
     expect(again.lastActiveAt).toBe(1_000);
     expect(again.changesAt).toBe(61_000);
-    expect(again.takeInterruptedWake(11_000, true)).toEqual(wakeAt(1_000));
-    expect(again.takeInterruptedWake(11_000, true)).toBeUndefined();
-    again.becameWarm(31_000, { tookMs: 20_000 });
+    expect(again.wakes.takeInterrupted(11_000, true)).toEqual(wakeAt(1_000));
+    expect(again.wakes.takeInterrupted(11_000, true)).toBeUndefined();
+    again.wakes.answered(31_000, { tookMs: 20_000 });
     expect(again.coldStartMs).toBe(30_000);
 
     // Earlier versions did not store when the wake began.
@@ -214,20 +214,20 @@ describe('Endpoint', () => {
     const fromOld = new Endpoint(SCALING, 0);
     fromOld.restore(old);
     expect(fromOld.state).toBe('cold');
-    expect(fromOld.takeInterruptedWake(0, true)).toBeUndefined();
+    expect(fromOld.wakes.takeInterrupted(0, true)).toBeUndefined();
   });
 
   it('goes on with a wake after a restart whose outcome is booked already', () => {
     const warming = new Endpoint(SCALING, 0);
-    warming.beginWake(wakeAt(1_000));
+    warming.wakes.begin(wakeAt(1_000));
     warming.wake = undefined;
     const again = new Endpoint(SCALING, 0);
     again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
-    expect(again.takeInterruptedWake(11_000, true)).toMatchObject({ cause: 'demand', at: 1_000 });
-    expect(again.isLastWake(1_000)).toBe(true);
+    expect(again.wakes.takeInterrupted(11_000, true)).toMatchObject({ cause: 'demand', at: 1_000 });
+    expect(again.wakes.isLast(1_000)).toBe(true);
     // Where calls are sent to cold endpoints, a call is the request that is waited for.
     again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
-    expect(again.takeInterruptedWake(11_000, false)).toBeUndefined();
+    expect(again.wakes.takeInterrupted(11_000, false)).toBeUndefined();
   });
 
   it('is warm after a restart where it no longer scales to zero', () => {

@@ -12,19 +12,19 @@ const REFUSED: CallResult = {
 function call(endpoint: Endpoint, at: number, result: CallResult): void {
   endpoint.granted(at, 'k');
   endpoint.released(at + 50, at, 'k');
-  endpoint.observe(result, at, at + 50, { key: 'k', callId: `c${at}` });
+  endpoint.evidence.observe(result, at, at + 50, { key: 'k', callId: `c${at}` });
 }
 
 /** One that served a call at 1 s, was found cold by a call at `coldAt`, and started. */
 function foundColdAt(coldAt: number, refusedAt?: number): Endpoint {
   const coldStart = { estimateMs: 10_000, idleTimeoutMs: 60_000 };
   const endpoint = new Endpoint({ id: 'e', slots: 4, coldStart }, 0);
-  endpoint.becameWarm(0);
+  endpoint.wakes.answered(0);
   call(endpoint, 1_000, okResult(1));
   if (refusedAt !== undefined) call(endpoint, refusedAt, REFUSED);
   call(endpoint, coldAt, REFUSED);
-  endpoint.beginWake({ cause: 'demand', at: coldAt + 50, reason: 'a call', probability: 1 });
-  endpoint.becameWarm(coldAt + 10_050, { tookMs: 10_000, refusals: 20 });
+  endpoint.wakes.begin({ cause: 'demand', at: coldAt + 50, reason: 'a call', probability: 1 });
+  endpoint.wakes.answered(coldAt + 10_050, { tookMs: 10_000, refusals: 20 });
   return endpoint;
 }
 

@@ -110,14 +110,14 @@ describe('a request that got no answer, before one that was answered at once', (
     const coldStart = { estimateMs: 10_000, idleTimeoutMs: 60_000 };
     const endpoint = new Endpoint({ id: 'e', slots: 2, coldStart }, 0);
     const wake = (at: number) => ({ cause: 'demand' as const, at, reason: '', probability: 1 });
-    endpoint.beginWake(wake(0));
-    endpoint.becameWarm(12_000, { tookMs: 12_000, wasHeld });
+    endpoint.wakes.begin(wake(0));
+    endpoint.wakes.answered(12_000, { tookMs: 12_000, wasHeld });
     const again = new Endpoint({ id: 'e', slots: 2, coldStart }, 0);
     again.restore(JSON.parse(JSON.stringify(endpoint.snapshot())));
     again.becameCold(100_000);
-    again.beginWake(wake(200_000));
+    again.wakes.begin(wake(200_000));
     const times = { tookMs: 16_000, refusals: 1, unnoticedMs: 16_000, unansweredMs: 1_000 };
-    again.becameWarm(216_000, times);
+    again.wakes.answered(216_000, times);
     return again.learning.learned?.coldStart.observations;
   }
 

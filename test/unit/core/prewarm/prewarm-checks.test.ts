@@ -110,8 +110,8 @@ describe('beside the checks', () => {
   it('idle endpoints that do not go cold by themselves are told to, whatever the mode', () => {
     const { backend, checks, effects } = setUp(0, 'off', { ...COLD, releasable: true });
     const endpoint = backend.endpoints.get('e2');
-    endpoint?.beginWake({ cause: 'demand', at: 0, reason: 'a call', probability: 1 });
-    endpoint?.becameWarm(10_000);
+    endpoint?.wakes.begin({ cause: 'demand', at: 0, reason: 'a call', probability: 1 });
+    endpoint?.wakes.answered(10_000);
     checks.releaseIdle(backend, 69_999, effects);
     const before = done(effects).filter((what) => what === 'release e2');
     checks.releaseIdle(backend, 70_000, effects);

@@ -116,12 +116,12 @@ describe('an idle server in sleep mode', () => {
     site.until(START_MS + 500 + IDLE_MS + 1_000);
     expect(site.endpoint.state).toBe('warm');
     expect(site.endpoint.presumed).toBe(true);
-    expect(site.endpoint.releaseError).toMatchObject({ reason: 'POST /sleep: status 500' });
+    expect(site.endpoint.release.error).toMatchObject({ reason: 'POST /sleep: status 500' });
     site.until(DAY_MS);
     const [first = 0, ...later] = site.releases;
     expect(later.map((at) => at - first)).toEqual([30_100, 90_200, 210_300]);
     expect([site.endpoint.state, site.endpoint.presumed]).toEqual(['cold', false]);
-    expect(site.endpoint.releaseError).toBeUndefined();
+    expect(site.endpoint.release.error).toBeUndefined();
   });
 
   it('is asked at most once an hour where it never sleeps', () => {
@@ -203,7 +203,10 @@ describe('a restart', () => {
     const before = new Site();
     before.step({ type: 'wake-answered', ...NAMES, ok: false, reason: 'status 401: no' });
     const stored = JSON.parse(JSON.stringify(before.endpoint.snapshot()));
-    expect(new Site({}, stored, 5).endpoint.wakeError).toEqual({ at: 0, reason: 'status 401: no' });
+    expect(new Site({}, stored, 5).endpoint.wakes.error).toEqual({
+      at: 0,
+      reason: 'status 401: no',
+    });
   });
 });
 

@@ -86,9 +86,9 @@ describe('a report', () => {
     submit('a', 0);
     const failed = { ...answer(false, 0, 1_000), reason: 'status 401' };
     step(1_000, failed);
-    expect(endpointOf().wakeError).toEqual({ at: 1_000, reason: 'status 401' });
+    expect(endpointOf().wakes.error).toEqual({ at: 1_000, reason: 'status 401' });
     step(20_000, answer(true));
-    expect(endpointOf().wakeError).toBeUndefined();
+    expect(endpointOf().wakes.error).toBeUndefined();
   });
 
   it('waits longer for a start the longer it was waited for', () => {
@@ -175,7 +175,7 @@ describe('a budget', () => {
     const refused = (effects: readonly Effect[]) =>
       effects.flatMap((e) => (e.type === 'over-budget' ? [e.endpoint] : []));
     expect(refused(step(0, FORECAST))).toEqual(['e']);
-    endpointOf('e').becameWarm(0);
+    endpointOf('e').wakes.answered(0);
     expect(refused(step(1_000, FORECAST))).toEqual(['f']);
     expect(refused(step(2_000, FORECAST))).toEqual([]);
   });

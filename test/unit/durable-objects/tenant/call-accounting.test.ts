@@ -4,7 +4,7 @@ import { CallAccounting } from '../../../../durable-objects/tenant/call-accounti
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
-import type { CallResult } from '../../../../src/protocol/tenant.ts';
+import type { CallResult } from '../../../../src/protocol/admission.ts';
 import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
 const LIMIT = 1_000;

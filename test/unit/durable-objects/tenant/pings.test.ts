@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Pings } from '../../../../durable-objects/tenant/pings.ts';
 import { tenantSchema } from '../../../../src/config/schema.ts';
-import type { PingOrder, WakeReport } from '../../../../src/protocol/tenant.ts';
+import type { PingOrder, WakeReport } from '../../../../src/protocol/orders.ts';
 
 const CONFIG = tenantSchema.parse({
   keys: [{ id: 'k', sha256: '0'.repeat(64) }],

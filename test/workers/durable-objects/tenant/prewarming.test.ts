@@ -6,7 +6,7 @@ import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseDocument } from '../../../../src/config/store.ts';
-import type { CallResult, EnqueueRequest } from '../../../../src/protocol/tenant.ts';
+import type { CallResult, EnqueueRequest } from '../../../../src/protocol/admission.ts';
 import { PATIENT } from '../../../patience.ts';
 
 const OK: CallResult = { outcome: 'ok', endpointFault: false, cold: false, serviceMs: 10 };

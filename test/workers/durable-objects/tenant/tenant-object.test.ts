@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { loadTenant } from '../../../../src/config/store.ts';
 import { sha256Hex } from '../../../../src/http/sha256.ts';
-import type { CallResult, EnqueueRequest } from '../../../../src/protocol/tenant.ts';
+import type { CallResult, EnqueueRequest } from '../../../../src/protocol/admission.ts';
 import { PATIENT } from '../../../patience.ts';
 
 const OK: CallResult = {

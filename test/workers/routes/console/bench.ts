@@ -1,8 +1,8 @@
 /** A tenant with one slot, its calls, and the console's API and stream as a page uses them. */
 import { env, exports } from 'cloudflare:workers';
 import { sha256Hex } from '../../../../src/http/sha256.ts';
+import type { CallRequest, CallResult } from '../../../../src/protocol/admission.ts';
 import { CONSOLE_PROTOCOL, type StreamMessage } from '../../../../src/protocol/console/stream.ts';
-import type { CallRequest, CallResult } from '../../../../src/protocol/tenant.ts';
 
 export const ADMIN = 'test-admin';
 

@@ -1,11 +1,23 @@
-/** One call between the Worker and a tenant's object: how it is submitted, and what it is answered. */
+/**
+ * What passes between a Worker and a tenant's object about one call: what it asks for, its grant or
+ * refusal, and the ticket. During a deploy the two may be of different versions for minutes, so fields
+ * are added, never changed, here and in the other files of this folder.
+ */
 import type { EndpointState } from '../core/backends/endpoint-state.ts';
 import type { RefusalCode } from '../core/dispatch/dispatch-events.ts';
 import type { Gauges } from '../core/limits/key-limits.ts';
 import type { AdapterState } from '../core/runs/call-place.ts';
 import type { CallRequest } from '../core/runs/call-request.ts';
 import type { CallResult } from '../core/runs/call-result.ts';
+import type { PrefixLink } from '../core/runs/prefix.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
+
+export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
+export { MAX_LINKS } from '../core/runs/prefix.ts';
+export type { CallRequest, CallResult, EndpointState, Gauges, PrefixLink };
+
+/** The state of one rate limit of an API key. */
+export type LimitGauge = NonNullable<Gauges['requests']>;
 
 export interface EnqueueRequest {
   readonly call: CallRequest;
@@ -74,6 +86,12 @@ export interface Grant {
   readonly loan?: LoanOffer;
 }
 
+/** A loan, as it comes with the grant of an endpoint whose slots are lent (loans.ts). */
+export interface LoanOffer {
+  readonly loanId: string;
+  readonly slots: number;
+}
+
 export type RefusedCode =
   | RefusalCode
   | 'key_revoked'
@@ -123,9 +141,3 @@ export type Admission = Grant | Queued | Refusal;
 
 /** The answer of `enqueue`: a grant and a queued call come with a ticket. */
 export type Enqueued = Admission & { readonly ticket?: TicketMethods & Partial<Disposable> };
-
-/** A loan, as it comes with the grant of an endpoint whose slots are lent (loans.ts). */
-export interface LoanOffer {
-  readonly loanId: string;
-  readonly slots: number;
-}
