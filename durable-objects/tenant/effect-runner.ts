@@ -95,6 +95,7 @@ export class EffectRunner {
         return pending.wakeSettled({ ...effect, endedAt: Date.now() });
       case 'order-answered':
       case 'lent':
+      case 'loan-grown':
         // Its caller reads the effect itself.
         return;
       case 'loan-recalled':

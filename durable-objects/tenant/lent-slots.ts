@@ -3,7 +3,7 @@
  * isolate tells of its calls, and answers its turn when the slots are wanted back. Who may borrow how
  * much, and when slots are recalled, is decided in src/core/dispatch/loans.ts.
  */
-import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
+import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { LoanEffect } from '../../src/core/dispatch/loan-events.ts';
 import type {
@@ -39,7 +39,7 @@ export interface LentSlotsContext {
   readonly effects: EffectRunner;
 }
 
-type LoanEnd = Exclude<LoanEffect, { type: 'lent' }>;
+type LoanEnd = Extract<LoanEffect, { type: 'loan-recalled' | 'loan-over' }>;
 
 /** What happened to borrowed calls at one time. */
 interface Happened {
@@ -78,6 +78,22 @@ export class LentSlots {
       return undefined;
     }
     return { loanId, slots: lent.slots };
+  }
+
+  /** Stores that a loan has grown, if it has. False where it is as it was. */
+  async grown(effects: readonly Effect[]): Promise<boolean> {
+    const grown = effects.find((effect) => effect.type === 'loan-grown');
+    if (grown?.type !== 'loan-grown') return false;
+    const { store, loop } = this.#context;
+    try {
+      store.loans.save(grown);
+      return true;
+    } catch (error) {
+      logFailure('loan_not_saved', error);
+      // Nobody but its isolate knows which slots are in use, so all of the loan comes back.
+      await loop.step([{ type: 'loans-recalled' }]);
+      return false;
+    }
   }
 
   /** Takes what an isolate tells of its calls. Answers after a while, or when the loan is recalled. */

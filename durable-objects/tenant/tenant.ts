@@ -232,13 +232,16 @@ export class TenantObject extends DurableObject<Env> implements TenantApi, Ticke
 
   /**
    * Takes the report of a Worker that lost its ticket. Idempotent. The slot is free at once; the
-   * answer comes when the lease's row is gone, some ms later.
+   * answer comes when the lease's row is gone, some ms later: true where the loan `keepFor` has the slot.
    */
-  async settle(callId: string, result: CallResult): Promise<void> {
+  async settle(callId: string, result: CallResult, keepFor?: string): Promise<boolean> {
     this.#waiters.delete(callId);
     this.#accounting.ended(callId, result, Date.now());
-    await this.#loop.step([{ type: 'ended', callId, result }]);
+    const kept = keepFor === undefined ? {} : { keepFor };
+    const effects = await this.#loop.step([{ type: 'ended', callId, result, ...kept }]);
+    const hasGrown = keepFor !== undefined && (await this.#lent.grown(effects));
     await this.#store.leases.over(callId);
+    return hasGrown;
   }
 
   /**

@@ -155,8 +155,16 @@ export class Admission {
     this.#hasBegun = false;
   }
 
-  #settle(result: CallResult): Promise<void> {
-    return reliably(this.#stub, (stub) => stub.settle(this.#request.call.callId, result));
+  /** Reports the end of the call; its slot may stay with this isolate's loan. */
+  async #report({ endpoint }: Grant, result: CallResult): Promise<void> {
+    const loan = this.#borrowing.slots.loanAt(endpoint);
+    try {
+      if (await this.#ticket?.report(result, loan?.id)) loan?.grew();
+      if (this.#ticket) return;
+    } catch {
+      // The object restarted and may not know of it.
+    }
+    await reliably(this.#stub, (stub) => stub.settle(this.#request.call.callId, result));
   }
 
   async #enqueue(borrows?: number): Promise<Grant | Refusal> {
@@ -186,8 +194,7 @@ export class Admission {
         if (this.#isOver) return;
         this.#over();
         if (this.#borrowed) return this.#endBorrowed(this.#borrowed, result);
-        const delivered = await succeeded(this.#ticket?.report(result));
-        if (!delivered) await this.#settle(result);
+        await this.#report(grant, result);
         this.#dispose();
       },
       renew: async () => {

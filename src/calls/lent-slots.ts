@@ -78,12 +78,18 @@ export class LentSlots {
     this.#running -= 1;
   }
 
+  /** The loan that could use another slot of the endpoint. */
+  loanAt(endpoint: string): Loan | undefined {
+    const loan = this.#loan;
+    return loan?.isOpen && loan.endpoint === endpoint && loan.wasFull ? loan : undefined;
+  }
+
   /** The object lends slots: answers the loan, which is to be held. */
   accept(request: EnqueueRequest, grant: Grant, config: LoadedTenant['config']): Loan | undefined {
     const { loan: offer } = grant;
     if (!offer) return undefined;
-    const { version, borrows: wished = 0 } = request;
-    const loan = new Loan({ offer, grant, version, config, wished }, Date.now());
+    const { version } = request;
+    const loan = new Loan({ offer, grant, version, config }, Date.now());
     // A second loan, of a wish that crossed with another, goes back unused.
     if (this.#loan?.isOpen) return loan;
     this.#loan = loan;

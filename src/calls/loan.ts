@@ -19,8 +19,6 @@ export interface LoanTerms {
   readonly grant: Grant;
   readonly version: number;
   readonly config: TenantConfig;
-  /** Slots that were asked for. */
-  readonly wished: number;
 }
 
 /** What of a call the object was told. */
@@ -46,6 +44,7 @@ export class Loan {
   #running = 0;
   #mostRunning = 0;
   #begun = 0;
+  #slots: number;
   /** A call found no slot of it free. */
   #wasFull = false;
   #isOpen = true;
@@ -54,7 +53,27 @@ export class Loan {
 
   constructor(terms: LoanTerms, now: number) {
     this.#terms = terms;
+    this.#slots = terms.offer.slots;
     this.#turnAt = now;
+  }
+
+  get id(): string {
+    return this.#terms.offer.loanId;
+  }
+
+  get endpoint(): string {
+    return this.#terms.grant.endpoint;
+  }
+
+  /** True where a call has found no slot of it free lately. */
+  get wasFull(): boolean {
+    return this.#wasFull;
+  }
+
+  /** The slot of a call that the object had granted by itself is one of the loan now. */
+  grew(): void {
+    this.#slots += 1;
+    this.#wasFull = false;
   }
 
   /** False once it was recalled or returned: no call begins on it. */
@@ -69,10 +88,10 @@ export class Loan {
 
   /** Begins a call; undefined where it has to ask the object. */
   begin(request: EnqueueRequest, now: number): BorrowedSlot | undefined {
-    const { offer, version } = this.#terms;
+    const { version } = this.#terms;
     if (!this.#isOpen || request.version !== version) return undefined;
     if (now - this.#turnAt > HEARD_WITHIN_MS || this.#calls.size >= MAX_CALLS) return undefined;
-    if (this.#running >= offer.slots) {
+    if (this.#running >= this.#slots) {
       this.#wasFull = true;
       return undefined;
     }
@@ -134,18 +153,12 @@ export class Loan {
     for (const [callId, { ended }] of this.#calls) if (ended) this.#calls.delete(callId);
   }
 
-  /**
-   * True where it should be returned: nobody used it since the last call of this, or it is much smaller
-   * or larger than what is used.
-   */
-  takeMisfit(): boolean {
-    const { offer, wished } = this.#terms;
-    const isTooSmall = this.#wasFull && offer.slots >= wished;
-    const isTooLarge = this.#mostRunning < offer.slots / 4;
-    const isMisfit = this.#begun === 0 || isTooSmall || isTooLarge;
+  /** True where it should be returned: since the last call of this, few of its slots were used. */
+  takeUnused(): boolean {
+    const isUnused = this.#begun === 0 || this.#mostRunning < this.#slots / 4;
     this.#begun = 0;
     this.#mostRunning = this.#running;
-    return isMisfit;
+    return isUnused;
   }
 
   get #names(): Pick<LoanTurn, 'loanId' | 'endpoint'> {

@@ -126,8 +126,8 @@ export interface TicketMethods {
   granted(): Promise<Grant | Refusal>;
   /** Runs ahead of a waiting call, plus one (0: it has a slot), and its expected wait, ms. */
   where(): Promise<{ position: number; etaMs: number }>;
-  /** Reports how the call ended. */
-  report(result: CallResult): Promise<void>;
+  /** Reports how the call ended. True where its slot is now one of the loan `keepFor`. */
+  report(result: CallResult, keepFor?: string): Promise<boolean | undefined>;
   /**
    * Reports an attempt that failed before anything reached the client, which wants another. True
    * where `granted` gives the next answer.

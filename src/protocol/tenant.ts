@@ -45,7 +45,7 @@ export interface TenantApi {
   /** Asks for a slot; answers at once. A queued call waits at `ticket.granted()`. */
   enqueue(request: EnqueueRequest): Promise<Enqueued>;
   /** Takes the report of a Worker that lost its ticket. */
-  settle(callId: string, result: CallResult): Promise<void>;
+  settle(callId: string, result: CallResult): Promise<boolean | undefined>;
   /** Reports a failed attempt, as `TicketMethods.again` does. */
   again(callId: string, result: CallResult): Promise<boolean>;
   renew(callId: string): Promise<void>;

@@ -32,6 +32,8 @@ export type DispatchEvent =
       readonly again?: boolean;
       /** When it ended, where that is reported late, epoch ms. */
       readonly at?: number;
+      /** The loan that would keep the slot which the call had. */
+      readonly keepFor?: string;
     }
   | { readonly type: 'cancelled'; readonly callId: string }
   | { readonly type: 'renewed'; readonly callId: string }

@@ -278,12 +278,14 @@ export class Dispatcher {
   }
 
   #ended(event: Extract<DispatchEvent, { type: 'ended' }>, now: number): void {
-    const { callId, result, again = false, at = now } = event;
-    if (result.endpointFault || result.cold || result.busy) {
-      const backend = this.#calls.get(callId)?.request.backend;
-      if (backend !== undefined) this.loans.failed(backend, now);
+    const { callId, result, again = false, at = now, keepFor } = event;
+    const { request, lease } = this.#calls.get(callId) ?? {};
+    if (request && (result.endpointFault || result.cold || result.busy)) {
+      this.loans.failed(request.backend, now);
     }
     this.#calls.end(callId, result, again, now, at);
+    if (keepFor === undefined || !lease || lease.loanId !== undefined) return;
+    if (!this.#calls.get(callId)) this.loans.grow(keepFor, lease.endpoint, now, this.#effects);
   }
 
   #sideCall(event: Extract<DispatchEvent, { type: 'side-call' }>, now: number): void {

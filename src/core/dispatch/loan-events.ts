@@ -42,6 +42,7 @@ export interface OnLoan {
 /** What becomes of a loan: `loan-over` where nothing was heard of it for as long as a lease lasts. */
 export type LoanEffect =
   | ({ readonly type: 'lent' } & Loan)
+  | ({ readonly type: 'loan-grown' } & StoredLoan)
   | {
       readonly type: 'loan-recalled' | 'loan-over';
       readonly loanId: string;

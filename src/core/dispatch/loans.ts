@@ -30,6 +30,7 @@ const PAUSE_MS = 1_000;
 const MAX_SILENCE_MS = 30_000;
 
 interface OpenLoan extends Loan {
+  slots: number;
   /** Slots of calls that were reported and still run. */
   inUse: number;
   /** Since when, epoch ms. */
@@ -133,6 +134,21 @@ export class Loans {
     if (!loan || !endpoint || loan.inUse === 0) return;
     loan.inUse -= 1;
     endpoint.slots.lent += 1;
+  }
+
+  /**
+   * A call of the isolate that had a slot by itself has given it back: the loan keeps that, where it
+   * may go on. It so grows to what its isolate uses, also where no slot is ever spare.
+   */
+  grow(loanId: string, endpointId: string, now: number, effects: LoanEffects): void {
+    const loan = this.#loans.get(loanId);
+    const endpoint = loan && this.#endpointOf(loan);
+    if (!loan || !endpoint || loan.isRecalled || loan.endpoint !== endpointId) return;
+    if (loan.slots >= MAX_SLOTS || endpoint.slots.free < 1 || !this.#mayGoOn(loan, now)) return;
+    loan.slots += 1;
+    endpoint.slots.lent += 1;
+    const { backend, slots } = loan;
+    effects.push({ type: 'loan-grown', loanId, backend, endpoint: endpointId, slots });
   }
 
   /** Takes back the slots that no reported call holds; later ends of its calls free their own. */
