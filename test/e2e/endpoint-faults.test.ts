@@ -290,10 +290,23 @@ describe('an endpoint that hangs', () => {
 });
 
 describe('an endpoint that breaks off', () => {
-  it('breaks off a plain answer, too', async () => {
+  it('in the middle of a short plain answer is told so, in the form of an error', async () => {
     const client = await clientOf(`${gpu.url}/v1`);
     gpu.fault({ kind: 'cut' });
+    await expectTold(await client.call(), 502, 'upstream_error');
+    await expectServes(client);
+  });
+
+  it('breaks off a long plain answer, too', async () => {
+    const client = await clientOf(serverUrl);
+    planned = [
+      (res) => {
+        res.writeHead(200, { 'content-type': 'application/json' });
+        res.write(`{"choices":[{"message":{"content":"${'x'.repeat(200_000)}`, () => res.destroy());
+      },
+    ];
     const answer = await client.call();
+    expect(answer.status).toBe(200);
     await expect(answer.text()).rejects.toThrow();
     await expectServes(client);
   });
@@ -321,11 +334,10 @@ describe('an endpoint that breaks off', () => {
 });
 
 describe('an endpoint that answers with invalid data', () => {
-  it('is relayed as it is where the answer is plain', async () => {
+  it('has failed where it is the beginning of JSON alone', async () => {
     const client = await clientOf(`${gpu.url}/v1`);
     gpu.fault({ kind: 'garbage' });
-    const answer = await client.call();
-    expect(await answer.text()).toBe('{"choices": [oops');
+    await expectTold(await client.call(), 502, 'upstream_error');
     await expectServes(client);
   });
 

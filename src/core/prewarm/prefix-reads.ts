@@ -133,7 +133,7 @@ export class PrefixReads {
   ): string | undefined {
     const link = request.prefix && backend.prefixes.bestOf(run.app, visit.unit, request.prefix);
     if (!link) return undefined;
-    const prefillMs = backend.placement.readMs(endpoint, link.tokens);
+    const prefillMs = backend.caches.readMs(endpoint, link.tokens);
     if (!mayPay(backend.spec.prewarm.theta, prefillMs)) return undefined;
     const key = keyOf(backend.name, link.id);
     if (this.#kept.has(key)) return undefined;
@@ -157,7 +157,7 @@ export class PrefixReads {
       if (woken.backend !== backend || woken.read || !endpoint.isReady(now)) continue;
       if (endpoint.slots.held > 0 || backend.choice.isKept(endpoint.spec.id)) continue;
       const aheadMs = Math.max(endpoint.coldStartMs, endpoint.idleTimeoutMs);
-      const readMs = (tokens: number) => backend.placement.readMs(endpoint, tokens);
+      const readMs = (tokens: number) => backend.caches.readMs(endpoint, tokens);
       const coming = forecast(Math.min(aheadMs, LONGEST_AHEAD_MS));
       const chosen = choosePrefix(backend, this.#kept.values(), coming, readMs, this.#view, now);
       if (chosen) this.#begin(woken, chosen, readMs, now, effects);
@@ -201,7 +201,7 @@ export class PrefixReads {
     woken.read.endedAt = now;
     if (woken.read.isBooked) this.#woken.delete(woken.endpoint);
     woken.endpoint.keptUp(now);
-    woken.backend.placement.wasRead(woken.endpoint, woken.read.prefix.chain);
+    woken.backend.caches.wasRead(woken.endpoint, woken.read.prefix.chain);
   }
 
   /** Before slots are granted: ends the reads that take too long, or a slot that others wait for. */
