@@ -175,7 +175,11 @@ export class EffectRunner {
     const { store, waiters, accounting, counters } = this.#context;
     const call = this.#context.call(callId);
     // The row of a loan stands for the calls on its slots until it is returned.
-    if (!call?.lease || lent) return true;
+    if (!call?.lease) return true;
+    if (lent) {
+      if (call.lease.loanId === undefined) this.outlivesLoan(call);
+      return true;
+    }
     if (repeated) {
       this.renewed(callId, call.lease);
       return true;
@@ -193,16 +197,21 @@ export class EffectRunner {
     return true;
   }
 
-  /** Stores the lease of a call that runs on, as its loan is over; it counts even if that fails. */
-  outlivesLoan({ request, lease }: LiveCall): void {
-    if (!lease) return;
+  /**
+   * Stores the lease of a call that runs on, as its loan is over; it counts even if that fails. False
+   * where it does.
+   */
+  outlivesLoan({ request, lease }: LiveCall): boolean {
+    if (!lease) return true;
     const { store, counters } = this.#context;
     try {
       store.leases.save(request, lease);
       counters.wrote('lease', true);
+      return true;
     } catch (error) {
       counters.wrote('lease', false);
       logFailure('lease_not_saved', error);
+      return false;
     }
   }
 

@@ -12,12 +12,7 @@ import type {
   Grant,
   LoanOffer,
 } from '../../src/protocol/admission.ts';
-import {
-  type BorrowedCall,
-  type LoanTurn,
-  type LoanWord,
-  TURN_MS,
-} from '../../src/protocol/loans.ts';
+import { type LoanTurn, type LoanWord, TURN_MS } from '../../src/protocol/loans.ts';
 import { logError, logFailure } from '../../src/protocol/log-line.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
@@ -97,17 +92,21 @@ export class LentSlots {
   }
 
   /** Takes what an isolate tells of its calls. Answers after a while, or when the loan is recalled. */
-  async turn({ loanId, endpoint, calls, isLast }: LoanTurn): Promise<LoanWord> {
-    const { loop } = this.#context;
+  async turn(turn: LoanTurn): Promise<LoanWord> {
+    const { loop, store } = this.#context;
+    const { loanId, isLast, number } = turn;
     // An isolate has one turn at a time: a turn that is still open is one that it gave up.
     this.#turns.get(loanId)?.(false);
     const { dispatcher } = loop;
     if (!dispatcher) return { goesOn: false };
     const heard = isLast ? 'loan-returned' : 'loan-renewed';
-    const told = this.#told(dispatcher, { loanId, endpoint }, calls);
+    const told = this.#told(dispatcher, turn);
+    if (number !== undefined) store.loans.took(loanId, number);
     await loop.steps([...told, [{ type: heard, loanId }]]);
-    if (isLast) this.#over(loanId);
-    else if (dispatcher.loans.goesOn(loanId)) return { goesOn: await this.#turnEnds(loanId) };
+    // The isolate asks again.
+    if (isLast && !this.#over(loanId)) throw new Error('the leases could not be stored');
+    if (isLast) return { goesOn: false };
+    if (dispatcher.loans.goesOn(loanId)) return { goesOn: await this.#turnEnds(loanId) };
     return { goesOn: false };
   }
 
@@ -145,12 +144,10 @@ export class LentSlots {
    * What happened to the calls, in the order in which it did, in groups of the same kind: calls of a run
    * that ran beside each other must be seen so.
    */
-  #told(
-    dispatcher: Dispatcher,
-    { loanId, endpoint }: Pick<LoanTurn, 'loanId' | 'endpoint'>,
-    calls: readonly BorrowedCall[],
-  ): DispatchEvent[][] {
+  #told(dispatcher: Dispatcher, turn: LoanTurn): DispatchEvent[][] {
+    const { loanId, endpoint, calls } = turn;
     const { accounting } = this.#context;
+    const isNew = this.#isNew(turn);
     const now = Date.now();
     const happened: Happened[] = [];
     for (const { request, at, ended } of calls) {
@@ -159,6 +156,7 @@ export class LentSlots {
       if (accounting.log.isOver(callId)) continue;
       const beganAt = Math.min(at, now);
       if (!dispatcher.call(callId)) {
+        if (!isNew(ended !== undefined)) continue;
         const call = this.#opened(dispatcher, request, beganAt);
         if (!call) continue;
         const onLoan = { loanId, endpoint, at: beganAt };
@@ -179,6 +177,19 @@ export class LentSlots {
     return inGroups(happened);
   }
 
+  /**
+   * Whether a call is to be taken that is not known. It may be one that was told of before and has
+   * ended: an answer that is lost, as all are when the object dies, makes the isolate tell of it again.
+   * What was learned of the turns that are stored is stored as well.
+   */
+  #isNew({ loanId, number }: LoanTurn): (hasEnded: boolean) => boolean {
+    const last = this.#context.store.loans.lastTurn(loanId);
+    // Nothing is known of the loan: what runs needs its slot, and what has ended may be known.
+    if (last === undefined) return (hasEnded) => !hasEnded;
+    if (number === undefined || number > last) return () => true;
+    return (hasEnded) => number === last && !hasEnded;
+  }
+
   /** Opens the call's entry in the log; undefined where its key may not make it. */
   #opened(dispatcher: Dispatcher, request: EnqueueRequest, at: number): CallRequest | undefined {
     const { settings, accounting } = this.#context;
@@ -195,10 +206,17 @@ export class LentSlots {
     return call;
   }
 
-  /** A loan is over: its calls that still run have leases of their own from now on. */
-  #over(loanId: string): void {
+  /**
+   * A loan is over: its calls that still run have leases of their own from now on. Its row stands for
+   * them until those are stored; false where they cannot be.
+   */
+  #over(loanId: string): boolean {
     const { loop, store, effects } = this.#context;
-    for (const call of loop.dispatcher?.callsOnLoan(loanId) ?? []) effects.outlivesLoan(call);
+    let isStored = true;
+    for (const call of loop.dispatcher?.callsOnLoan(loanId) ?? []) {
+      isStored = effects.outlivesLoan(call) && isStored;
+    }
+    if (!isStored) return false;
     try {
       store.loans.delete(loanId);
     } catch (error) {
@@ -206,6 +224,7 @@ export class LentSlots {
       logFailure('loan_not_deleted', error);
     }
     for (const tell of this.#returned) tell();
+    return true;
   }
 
   /** Resolves when the turn of a loan is over: true where the loan goes on. */

@@ -128,6 +128,7 @@ export class TenantStore {
     const backends = this.#backends.changed(batch.backends);
     this.#storage.transactionSync(() => {
       deleted = this.leases.deleteEndedRows();
+      this.loans.writeTurns();
       for (const id of batch.endedRuns) this.running.delete(id);
       running = batch.running.filter((run) => this.running.save(run));
       for (const [name, text] of backends) {
@@ -138,6 +139,7 @@ export class TenantStore {
       this.timeline.add(batch.segments, batch.at);
     });
     this.leases.forget(deleted);
+    this.loans.written();
     this.#backends.written(backends);
     return running;
   }

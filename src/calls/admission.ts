@@ -16,7 +16,7 @@ import type { TenantApi } from '../protocol/tenant.ts';
 import { isOverloaded, LONGEST_PAUSE_MS, MAX_TRIES, pause, reliably } from './ask-reliably.ts';
 import type { LentSlots } from './lent-slots.ts';
 import type { BorrowedSlot } from './loan.ts';
-import { endBorrowed, holdLoan, settleLoan } from './loan-holder.ts';
+import { endBorrowed, holdLoan, keepBorrowed, settleLoan } from './loan-holder.ts';
 
 /** A lease, released by exactly one `report` or `abandon`; later ones have no effect. */
 export interface Slot {
@@ -58,8 +58,9 @@ export class Admission {
 
   /** Resolves with a slot, or when it is clear that there will be none. */
   async admit(): Promise<Admitted> {
-    const { slots, loaded } = this.#borrowing;
-    const { slot, borrows } = slots.take(this.#request, loaded, Date.now());
+    const { slots, loaded, waitUntil } = this.#borrowing;
+    const { slot, borrows, overdue } = slots.take(this.#request, loaded, Date.now());
+    if (overdue) waitUntil(settleLoan(overdue, this.#stub));
     if (!slot) return this.#acquire(() => this.#enqueue(borrows));
     this.#borrowed = slot;
     return { status: 'granted', slot: this.#slot(slot.grant) };
@@ -141,7 +142,9 @@ export class Admission {
     const slot = this.#borrowed;
     if (!slot) return;
     this.#borrowed = undefined;
-    await settleLoan(slot.loan, this.#stub, slot);
+    await settleLoan(slot.loan, this.#stub);
+    await keepBorrowed(slot, this.#stub);
+    slot.loan.leave(slot);
   }
 
   #endBorrowed(slot: BorrowedSlot, result: CallResult | undefined): Promise<void> {
@@ -198,8 +201,11 @@ export class Admission {
         this.#dispose();
       },
       renew: async () => {
+        if (this.#isOver) return;
+        const slot = this.#borrowed;
+        if (slot) await keepBorrowed(slot, this.#stub);
         // A call on a borrowed slot that the object does not know has no lease of its own yet.
-        if (this.#isOver || this.#borrowed?.isKnown === false) return;
+        if (this.#isOver || slot?.isKnown === false) return;
         const delivered = await succeeded(this.#ticket?.renew());
         if (!delivered) await reliably(this.#stub, (stub) => stub.renew(callId));
       },

@@ -41,6 +41,16 @@ function forgetOldest(): void {
   }
 }
 
+/** What a call gets of its isolate. */
+export interface Taken {
+  /** A slot of the isolate's loan. */
+  readonly slot?: BorrowedSlot;
+  /** Slots to ask for. */
+  readonly borrows?: number;
+  /** A loan whose holder has gone, which is to be settled. */
+  readonly overdue?: Loan;
+}
+
 export class LentSlots {
   #loan: Loan | undefined;
   #running = 0;
@@ -49,16 +59,16 @@ export class LentSlots {
   #came = 0;
   #wishedAt = -Infinity;
 
-  /** A call wants a slot. One that is borrowed; or slots to ask for beside it; or neither. */
-  take(
-    request: EnqueueRequest,
-    { config }: LoadedTenant,
-    now: number,
-  ): { slot?: BorrowedSlot; borrows?: number } {
+  /** A call wants a slot. It gets one of the loan, or asks the object. */
+  take(request: EnqueueRequest, { config }: LoadedTenant, now: number): Taken {
     const oldest = this.#cameAt[this.#came] ?? now;
     this.#cameAt[this.#came] = now;
     this.#came = (this.#came + 1) % WORTH_CALLS;
     const loan = this.#loan?.isOpen ? this.#loan : undefined;
+    if (loan?.isOverdue(now)) {
+      this.#loan = undefined;
+      return { overdue: loan };
+    }
     if (!loan && now - oldest > WORTH_MS) return {};
     if (!mayBorrow(request, config)) return {};
     const slot = loan?.begin(request, now);
@@ -91,8 +101,8 @@ export class LentSlots {
     const { version } = request;
     const loan = new Loan({ offer, grant, version, config }, Date.now());
     // A second loan, of a wish that crossed with another, goes back unused.
-    if (this.#loan?.isOpen) return loan;
-    this.#loan = loan;
+    if (this.#loan?.isOpen) loan.close();
+    else this.#loan = loan;
     return loan;
   }
 }

@@ -10,6 +10,11 @@ import type { BorrowedCall, LoanTurn } from '../protocol/loans.ts';
 
 /** No call begins where the last turn is longer ago, ms: the object may have given the loan up. */
 const HEARD_WITHIN_MS = 3_000;
+/**
+ * Longest lease that a call on a borrowed slot counts on, ms: it looks after its slot each third of
+ * it, and so before the object gives a loan up of which it hears nothing.
+ */
+const LOOKED_AFTER_MS = 30_000;
 /** Calls that wait to be told; further ones ask the object. */
 const MAX_CALLS = 512;
 
@@ -50,6 +55,7 @@ export class Loan {
   #isOpen = true;
   #isSettled = false;
   #turnAt: number;
+  #turns = 0;
 
   constructor(terms: LoanTerms, now: number) {
     this.#terms = terms;
@@ -86,11 +92,16 @@ export class Loan {
     return this.#isSettled;
   }
 
+  /** No call is to begin on it. */
+  close(): void {
+    this.#isOpen = false;
+  }
+
   /** Begins a call; undefined where it has to ask the object. */
   begin(request: EnqueueRequest, now: number): BorrowedSlot | undefined {
     const { version } = this.#terms;
     if (!this.#isOpen || request.version !== version) return undefined;
-    if (now - this.#turnAt > HEARD_WITHIN_MS || this.#calls.size >= MAX_CALLS) return undefined;
+    if (this.isOverdue(now) || this.#calls.size >= MAX_CALLS) return undefined;
     if (this.#running >= this.#slots) {
       this.#wasFull = true;
       return undefined;
@@ -108,33 +119,46 @@ export class Loan {
     if (entry.ended) return;
     entry.ended = { at: now, ...(result ? { result } : {}) };
     this.#running -= 1;
+    // It tells of its end itself.
+    if (this.#isSettled) this.#calls.delete(entry.request.call.callId);
   }
 
   /** True where whoever holds the loan has not been heard of for long. */
   isOverdue(now: number): boolean {
-    return !this.#isSettled && now - this.#turnAt > HEARD_WITHIN_MS;
+    // Either way: a clock that went back must not prolong it.
+    return !this.#isSettled && Math.abs(now - this.#turnAt) > HEARD_WITHIN_MS;
   }
 
-  /** The next turn: all that the object may not know, and `also`. */
-  turn(isLast: boolean, now: number, also?: BorrowedSlot): Sent {
+  /**
+   * The next turn: all that the object may not know. The last one has all calls that run, too: an
+   * object that died since has forgotten those that it was told of.
+   */
+  turn(isLast: boolean, now: number): Sent {
     if (isLast) this.#isOpen = false;
     this.#turnAt = now;
+    this.#turns += 1;
     const entries: Array<readonly [Entry, Told]> = [];
     const calls: BorrowedCall[] = [];
     for (const entry of this.#calls.values()) {
       const { request, at, ended } = entry;
-      if (!ended && entry.told === 'begun' && entry !== also?.entry) continue;
+      if (!ended && entry.told === 'begun' && !isLast) continue;
       entries.push([entry, ended ? 'all' : 'begun']);
       calls.push({ request, at, ...(ended ? { ended } : {}) });
     }
-    return { turn: { ...this.#names, calls, isLast }, entries };
+    return { turn: { ...this.#names, number: this.#turns, calls, isLast }, entries };
   }
 
-  /** The turn of one call that has ended, after the loan was settled. */
+  /** The turn of one call, after the loan was settled. */
   turnOf({ entry }: BorrowedSlot): Sent {
     const { request, at, ended } = entry;
     const calls = [{ request, at, ...(ended ? { ended } : {}) }];
-    return { turn: { ...this.#names, calls, isLast: true }, entries: [[entry, 'all']] };
+    const told = ended ? 'all' : 'begun';
+    return { turn: { ...this.#names, calls, isLast: true }, entries: [[entry, told]] };
+  }
+
+  /** The call goes on as one of the object's own: nothing more is told of it here. */
+  leave({ entry }: BorrowedSlot): void {
+    this.#calls.delete(entry.request.call.callId);
   }
 
   /** The object has taken a turn. */
@@ -143,7 +167,7 @@ export class Loan {
       entry.told = told;
       if (told === 'all') this.#calls.delete(entry.request.call.callId);
     }
-    if (turn.isLast && !this.#hasNews) this.#isSettled = true;
+    if (turn.isLast) this.#isSettled = true;
   }
 
   /** The object does not answer: what was not told is lost, and what runs reports for itself. */
@@ -166,17 +190,17 @@ export class Loan {
     return { loanId: offer.loanId, endpoint: grant.endpoint };
   }
 
-  get #hasNews(): boolean {
-    for (const { ended, told } of this.#calls.values()) {
-      if (ended || told === 'nothing') return true;
-    }
+  /** True where a call has ended of which the object was not told. */
+  get hasNews(): boolean {
+    for (const { ended } of this.#calls.values()) if (ended) return true;
     return false;
   }
 
   /** The grant of a call on a borrowed slot: what the object would have answered at once. */
   #grantOf({ call, keyId }: EnqueueRequest, now: number): Grant {
     const { grant, config } = this.#terms;
-    const { endpoint, address, leaseMs, endpointState } = grant;
+    const { endpoint, address, endpointState } = grant;
+    const leaseMs = Math.min(grant.leaseMs, LOOKED_AFTER_MS);
     const runId = call.sole ? call.runId : runIdFor(config, keyId, call.runId);
     return {
       status: 'granted',

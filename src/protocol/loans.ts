@@ -21,6 +21,11 @@ export interface LoanTurn {
   readonly loanId: string;
   /** Endpoint of the calls' backend, for calls of a loan that the object does not know any more. */
   readonly endpoint: string;
+  /**
+   * Rises with each turn of the loan, each of which tells all that those before it told in vain. Absent
+   * where one call tells of itself.
+   */
+  readonly number?: number;
   /** Calls that began or ended since the last turn; some may have been told before. */
   readonly calls: readonly BorrowedCall[];
   /** The isolate begins no more calls: what runs has a lease of its own from now on. */
