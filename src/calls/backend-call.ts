@@ -101,10 +101,10 @@ export class BackendCall {
       why: plan.identity.why,
       ...(plan.identity.ownApp ? { ownApp: true } : {}),
     };
-    const { tenant } = this.#loaded;
+    const { tenant, config } = this.#loaded;
     const admission = new Admission(() => tenantStub(c.env, tenant), request, {
       slots: lentSlots(tenant, plan.backend),
-      loaded: this.#loaded,
+      config,
       waitUntil: (promise) => c.executionCtx.waitUntil(promise),
     });
     const onClientLeft = () => {
