@@ -96,7 +96,7 @@ export class BackendCall {
       keyHash: c.get('keyHash'),
       version: this.#loaded.version,
       ...(isCharged ? { isCharged } : {}),
-      ...given({ choices: plan.choices }),
+      ...given({ choices: plan.generated }),
       requestId: c.get('requestId'),
       why: plan.identity.why,
       ...(plan.identity.ownApp ? { ownApp: true } : {}),

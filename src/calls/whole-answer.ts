@@ -5,7 +5,7 @@
  */
 import { HeldBytes } from '../apis/streams/held-bytes.ts';
 import { joinedBytes } from '../http/joined-bytes.ts';
-import { CLOSE_LIST, CLOSE_OBJECT, isBalanced } from '../http/json-text.ts';
+import { isBalanced } from '../http/json-text.ts';
 import { HELD_BYTES, type HeldPieces } from './held-pieces.ts';
 import type { OnPiece } from './opening.ts';
 import type { PieceSource } from './piece-source.ts';
@@ -51,15 +51,8 @@ export async function readWhole(
 
 /**
  * True where all of an answer in JSON is there. Some proxies end one in order that was cut off behind
- * them. Where its length is as it was told, its last character is proof enough.
+ * them.
  */
 export function isWhole(bytes: Uint8Array, whole: number | undefined): boolean {
-  if (whole === undefined) return isBalanced(bytes);
-  return bytes.length === whole && (endsClosed(bytes) || isBalanced(bytes));
-}
-
-function endsClosed(bytes: Uint8Array): boolean {
-  let i = bytes.length - 1;
-  while (i >= 0 && (bytes[i] as number) <= 0x20) i -= 1;
-  return bytes[i] === CLOSE_OBJECT || bytes[i] === CLOSE_LIST;
+  return (whole === undefined || bytes.length === whole) && isBalanced(bytes);
 }

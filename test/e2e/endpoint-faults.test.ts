@@ -263,7 +263,7 @@ describe('an endpoint that hangs', () => {
     await expectServes(client);
   });
 
-  it('in the middle of a plain answer breaks the answer off', async () => {
+  it('in the middle of a short plain answer gives 504', async () => {
     const client = await clientOf(serverUrl, { idleMs: 300 });
     planned = [
       (res) => {
@@ -271,8 +271,7 @@ describe('an endpoint that hangs', () => {
         res.write('{"choices":[{');
       },
     ];
-    const answer = await client.call();
-    await expect(answer.text()).rejects.toThrow();
+    await expectTold(await client.call(), 504, 'upstream_timeout');
     await expectServes(client);
   });
 
@@ -354,7 +353,7 @@ describe('an endpoint that answers with invalid data', () => {
 
   it('in usage is ignored', async () => {
     const client = await clientOf(serverUrl);
-    const usages = ['null', '"x"', '[]', '{"prompt_tokens":"a"}', '{"prompt_tokens":-1e308}', '{'];
+    const usages = ['null', '"x"', '[]', '{"prompt_tokens":"a"}', '{"prompt_tokens":-1e308}', '{}'];
     for (const usage of usages) {
       planned = [(res) => void res.writeHead(200).end(`{"choices":[],"usage":${usage}}`)];
       expect((await client.call()).status).toBe(200);
