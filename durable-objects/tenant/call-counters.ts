@@ -94,7 +94,7 @@ export class CallCounters {
       } else if (dispatcher.call(event.callId) === call) {
         this.#set.add('talaria_retries_total', [backend, endpoint, codeOf(event.result)]);
       } else if (!event.again || !isRefused(event.callId, effects)) {
-        this.#ended(call, endpoint, noted.grantedAt, event.result, now);
+        this.#ended(call, endpoint, noted.grantedAt, event.result, event.at ?? now);
       }
     }
   }

@@ -15,6 +15,7 @@ import type { CallAccounting } from './call-accounting.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
 import type { EffectRunner } from './effect-runner.ts';
 import type { Forecasts } from './forecasts.ts';
+import type { LentSlots } from './lent-slots.ts';
 import { permitted } from './permitted-call.ts';
 import { refusal } from './refusal.ts';
 import type { TenantMetrics } from './tenant-metrics.ts';
@@ -39,6 +40,7 @@ export interface DeskContext {
   readonly accounting: CallAccounting;
   readonly metrics: TenantMetrics;
   readonly forecasts: Forecasts;
+  readonly lent: LentSlots;
   /** Keeps the object in memory until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -52,7 +54,7 @@ export class CallDesk implements TicketHost {
 
   /** Asks for a slot; answers at once. A queued caller then waits at `ticket.granted()`. */
   async enqueue(request: EnqueueRequest): Promise<Admission & { ticket?: Ticket }> {
-    const { settings, metrics, accounting, waiters, loop, forecasts } = this.#context;
+    const { settings, metrics, accounting, waiters, loop, forecasts, lent } = this.#context;
     const { keyId, keyHash, version } = request;
     await settings.adoptFromKv(version);
     const dispatcher = this.#dispatcher;
@@ -74,7 +76,10 @@ export class CallDesk implements TicketHost {
       this.#context.waitUntil(forecasts.announce(now));
     }
     const answer = this.#answer(call.callId);
-    if (answer?.status === 'granted') return { ...answer, ticket };
+    if (answer?.status === 'granted') {
+      const loan = await lent.lend(request, answer);
+      return { ...answer, ...(loan ? { loan } : {}), ticket };
+    }
     if (answer) {
       waiters.delete(call.callId);
       return answer;
@@ -88,14 +93,17 @@ export class CallDesk implements TicketHost {
 
   /**
    * Takes the report of a Worker that lost its ticket. Idempotent. The slot is free at once; the
-   * answer comes when the lease's row is gone, some ms later.
+   * answer comes when the lease's row is gone, some ms later: true where the loan `keepFor` has the slot.
    */
-  async settle(callId: string, result: CallResult): Promise<void> {
-    const { waiters, accounting, loop, store } = this.#context;
+  async settle(callId: string, result: CallResult, keepFor?: string): Promise<boolean> {
+    const { waiters, accounting, loop, store, lent } = this.#context;
     waiters.delete(callId);
     accounting.ended(callId, result, Date.now());
-    await loop.step([{ type: 'ended', callId, result }]);
+    const kept = keepFor === undefined ? {} : { keepFor };
+    const effects = await loop.step([{ type: 'ended', callId, result, ...kept }]);
+    const hasGrown = keepFor !== undefined && (await lent.grown(effects));
     await store.leases.over(callId);
+    return hasGrown;
   }
 
   /**

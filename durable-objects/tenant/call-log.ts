@@ -66,7 +66,7 @@ export class CallLog {
       const entry = this.#entries.get(effect.callId);
       const attempt = entry?.attempts.at(-1);
       if (!entry || !attempt) return;
-      attempt.ended ??= { at: now, how: effect.cause };
+      attempt.ended ??= { at: effect.at ?? now, how: effect.cause };
       if (effect.cause === 'cancelled') entry.state = 'cancelled';
       // A call that the dispatcher still has waits for another attempt.
       else entry.state = call ? 'waiting' : 'ended';
@@ -131,6 +131,12 @@ export class CallLog {
   entry(id: string, keyId = ''): Readonly<CallEntry> | undefined {
     const callId = this.#callOf.get(ownRequest(keyId, id)) ?? this.#newestOf.get(id) ?? '';
     return this.#entries.get(id) ?? this.#entries.get(callId);
+  }
+
+  /** True where the call is known to be over. */
+  isOver(callId: string): boolean {
+    const state = this.#entries.get(callId)?.state;
+    return state !== undefined && state !== 'waiting' && state !== 'running';
   }
 
   /** The times of a call so far; undefined if unknown. */

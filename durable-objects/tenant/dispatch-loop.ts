@@ -96,11 +96,16 @@ export class DispatchLoop {
   }
 
   /** Applies events and carries out their effects; does nothing before there is a configuration. */
-  async step(events: readonly DispatchEvent[]): Promise<readonly Effect[]> {
+  step(events: readonly DispatchEvent[]): Promise<readonly Effect[]> {
+    return this.steps([events]);
+  }
+
+  /** The same of several groups of events, one after the other. Returns all effects. */
+  async steps(groups: ReadonlyArray<readonly DispatchEvent[]>): Promise<readonly Effect[]> {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return [];
     const now = Date.now();
-    const effects = this.#apply(dispatcher, events, now);
+    const effects = groups.flatMap((events) => this.#apply(dispatcher, events, now));
     const isWriting = effects.some(({ type }) => type === 'granted');
     if (this.#context.pending.isDue(now, isWriting)) this.flush();
     if (this.#context.store.leases.hasEnded) this.#deleteEndedSoon();

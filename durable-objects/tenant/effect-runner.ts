@@ -36,7 +36,11 @@ export interface EffectContext {
   readonly loadAdapter: (order: AdapterOrder) => void;
   readonly readPrefix: (order: PrefixOrder) => void;
   readonly stopRead: (order: PingOrder) => void;
+  /** Tells an isolate that its loan is recalled or over. */
+  readonly loanEnds: (effect: LoanEnd) => void;
 }
+
+type LoanEnd = Extract<Effect, { type: 'loan-recalled' | 'loan-over' }>;
 
 export class EffectRunner {
   readonly #context: EffectContext;
@@ -90,8 +94,13 @@ export class EffectRunner {
       case 'wake-settled':
         return pending.wakeSettled({ ...effect, endedAt: Date.now() });
       case 'order-answered':
+      case 'lent':
+      case 'loan-grown':
         // Its caller reads the effect itself.
         return;
+      case 'loan-recalled':
+      case 'loan-over':
+        return this.#context.loanEnds(effect);
       case 'run-finished': {
         const { record, learned } = effect;
         const calls = accounting.log.times.take(effect.runId);
@@ -162,10 +171,15 @@ export class EffectRunner {
   }
 
   /** Stores a lease. False where its row could not be written: the caller is told to ask again. */
-  #saveLease({ callId, repeated }: Granted): boolean {
+  #saveLease({ callId, repeated, lent }: Granted): boolean {
     const { store, waiters, accounting, counters } = this.#context;
     const call = this.#context.call(callId);
+    // The row of a loan stands for the calls on its slots until it is returned.
     if (!call?.lease) return true;
+    if (lent) {
+      if (call.lease.loanId === undefined) this.outlivesLoan(call);
+      return true;
+    }
     if (repeated) {
       this.renewed(callId, call.lease);
       return true;
@@ -181,6 +195,24 @@ export class EffectRunner {
       return false;
     }
     return true;
+  }
+
+  /**
+   * Stores the lease of a call that runs on, as its loan is over; it counts even if that fails. False
+   * where it does.
+   */
+  outlivesLoan({ request, lease }: LiveCall): boolean {
+    if (!lease) return true;
+    const { store, counters } = this.#context;
+    try {
+      store.leases.save(request, lease);
+      counters.wrote('lease', true);
+      return true;
+    } catch (error) {
+      counters.wrote('lease', false);
+      logFailure('lease_not_saved', error);
+      return false;
+    }
   }
 
   /** Stores that a lease was renewed. */

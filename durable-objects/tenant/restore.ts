@@ -19,6 +19,7 @@ export function restoreDispatcher(
     hasUnread: store.recorded.lastSeq > 0,
     running: store.running.all(),
     leases: store.leases.read(config.leaseMs),
+    loans: store.loans.all(),
   };
   return restoredDispatcher(config, { random: seededRandom(SEED) }, stored, now);
 }

@@ -39,6 +39,9 @@ export const MIGRATIONS = [
      target TEXT, changes TEXT);
    CREATE TABLE prefixes (backend TEXT, link TEXT, chain TEXT, path TEXT, body TEXT, used_at REAL,
      PRIMARY KEY (backend, link));`,
+  // Slots that isolates of the Worker have borrowed (lent-slots.ts).
+  `CREATE TABLE loans (id TEXT PRIMARY KEY, backend TEXT, endpoint TEXT, slots INTEGER,
+     turn INTEGER) WITHOUT ROWID;`,
 ];
 
 /**

@@ -14,6 +14,7 @@ import { ConfigVersions } from './console/config-versions.ts';
 import { type EndpointSegment, TimelineStore } from './console/timeline-store.ts';
 import { LastWritten } from './last-written.ts';
 import { LeaseRows } from './lease-rows.ts';
+import { LoanRows } from './loan-rows.ts';
 import { PrefixTexts } from './prefix-texts.ts';
 import { type PrewarmBatch, PrewarmStore } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
@@ -36,6 +37,7 @@ export class TenantStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
   readonly leases: LeaseRows;
+  readonly loans: LoanRows;
   readonly running: RunningRuns;
   readonly recorded: RecordedRuns;
   readonly #backends = new LastWritten();
@@ -50,6 +52,7 @@ export class TenantStore {
     this.#sql = storage.sql;
     migrate(this.#storage, MIGRATIONS);
     this.leases = new LeaseRows(storage.sql);
+    this.loans = new LoanRows(storage.sql);
     this.running = new RunningRuns(storage.sql);
     this.recorded = new RecordedRuns(storage);
     this.prewarm = new PrewarmStore(storage.sql);
@@ -125,6 +128,7 @@ export class TenantStore {
     const backends = this.#backends.changed(batch.backends);
     this.#storage.transactionSync(() => {
       deleted = this.leases.deleteEndedRows();
+      this.loans.writeTurns();
       for (const id of batch.endedRuns) this.running.delete(id);
       running = batch.running.filter((run) => this.running.save(run));
       for (const [name, text] of backends) {
@@ -135,6 +139,7 @@ export class TenantStore {
       this.timeline.add(batch.segments, batch.at);
     });
     this.leases.forget(deleted);
+    this.loans.written();
     this.#backends.written(backends);
     return running;
   }

@@ -21,6 +21,7 @@ import type {
   SideCallAnswer,
   SideCallRequest,
 } from '../../src/protocol/key-requests.ts';
+import type { LoanTurn, LoanWord } from '../../src/protocol/loans.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type { PingOrder, PrefixText, WakeReport } from '../../src/protocol/orders.ts';
@@ -41,6 +42,7 @@ import { EffectRunner } from './effect-runner.ts';
 import { endpointRequests } from './endpoint-requests.ts';
 import { Forecasts } from './forecasts.ts';
 import { KeyRequests } from './key-requests.ts';
+import { LentSlots } from './lent-slots.ts';
 import { PendingBatch } from './pending-batch.ts';
 import type { PrefixTexts } from './prefix-texts.ts';
 import { runsView } from './runs-view.ts';
@@ -63,6 +65,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
   readonly #forecasts: Forecasts;
   readonly #desk: CallDesk;
   readonly #keyRequests: KeyRequests;
+  readonly #lent: LentSlots;
   readonly #looking: Looking;
   readonly #steering: Steering;
 
@@ -104,6 +107,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
       config,
       call: (callId) => this.#dispatcher?.call(callId),
       ...endpointRequests({ env, tenant, config, waitUntil, store, step, wakeAnswered }),
+      loanEnds: (effect) => this.#lent.ends(effect),
     });
     this.#loop = new DispatchLoop({
       storage: ctx.storage,
@@ -124,7 +128,9 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
     this.#settings = new TenantSettings({ store, env, tenant, onChange });
     const [settings, loop, metrics] = [this.#settings, this.#loop, this.#metrics];
     const forecasts = this.#forecasts;
-    const calls = { settings, loop, store, waiters, effects, accounting, metrics, forecasts };
+    this.#lent = new LentSlots({ store, settings, accounting, loop, effects });
+    const lent = this.#lent;
+    const calls = { lent, settings, loop, store, waiters, effects, accounting, metrics, forecasts };
     this.#desk = new CallDesk({ ...calls, waitUntil });
     this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
     this.#looking = new Looking({ state: ctx, store, settings, loop, log: accounting.log });
@@ -141,7 +147,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
   }
 
   /** Takes the report of a Worker that lost its ticket. Idempotent. */
-  settle(callId: string, result: CallResult): Promise<void> {
+  settle(callId: string, result: CallResult): Promise<boolean> {
     return this.#desk.settle(callId, result);
   }
 
@@ -158,6 +164,11 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
   /** Ends a call whose client left. Idempotent. */
   cancel(callId: string): Promise<void> {
     return this.#desk.cancel(callId);
+  }
+
+  /** Takes what an isolate tells of calls on borrowed slots; answers when it is to tell more. */
+  loanTurn(turn: LoanTurn): Promise<LoanWord> {
+    return this.#lent.turn(turn);
   }
 
   /** Takes the text that a grant has asked for. What cannot be stored is dropped. */
@@ -200,6 +211,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
    */
   async runEvent(event: RunEvent, version: number, opens = true): Promise<boolean> {
     await this.#settings.adoptFromKv(version);
+    await this.#lent.reported();
     const isKnown = this.#dispatcher?.register.runs.has(event.runId) ?? false;
     if (isKnown || opens) await this.#loop.step([event]);
     return isKnown;
@@ -207,6 +219,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
 
   /** Applies what a client reports of its run, and charges it to its API key. */
   async reportRun(report: RunReport): Promise<RunReportAnswer> {
+    await this.#lent.reported();
     const answer = await this.#keyRequests.reportRun(report);
     if (answer.status === 'refused') this.#metrics.refused(report.keyId, answer.code);
     return answer;
@@ -249,6 +262,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
 
   /** What the console shows of a tenant's learning, settings and changes. `key`: the API key that asks. */
   async steeringView(question: SteeringQuestion, key?: ConsoleKey): Promise<SteeringReply> {
+    await this.#lent.callsKnown();
     return this.#steering.view(question, key);
   }
 
@@ -277,6 +291,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
   /** A view for the admin API, as text; undefined where the tenant is not configured. */
   async view(name: ViewName, app?: string): Promise<string | undefined> {
     await this.#loop.whenRead();
+    await this.#lent.callsKnown();
     if (!this.#dispatcher) return undefined;
     this.#loop.flush();
     const { sideCalls } = this.#keyRequests;
@@ -286,11 +301,13 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
 
   /** The metrics of the moment, as JSON text; undefined where the tenant is not configured. */
   async figures(): Promise<string | undefined> {
+    await this.#lent.callsKnown();
     return this.#metrics.text();
   }
 
   /** Finished runs as JSON Lines; undefined where the tenant is not configured. */
   async runs(app?: string): Promise<ReadableStream | undefined> {
+    await this.#lent.callsKnown();
     if (!this.#dispatcher) return undefined;
     this.#loop.flush();
     return runsView(this.#store.recorded, app);
@@ -298,6 +315,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
 
   /** The head of an export; undefined where the tenant is not configured. */
   async archive(): Promise<ArchiveHead | undefined> {
+    await this.#lent.callsKnown();
     this.#loop.flush();
     return archiveHead(this.#store);
   }
@@ -324,11 +342,13 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
    * the key that asks, whose own request ids come first.
    */
   async story(id: string, keyId?: string): Promise<string | undefined> {
+    await this.#lent.callsKnown();
     return this.#accounting.log.entryJson(id, keyId);
   }
 
   /** Answers the console; `key`: the API key that asks, absent for the administrator. */
-  look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply> {
+  async look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply> {
+    await this.#lent.callsKnown();
     return this.#looking.answer(question, key);
   }
 

@@ -11,7 +11,7 @@ import type { CallResult, Grant, Refusal, TicketMethods } from '../../src/protoc
 export interface TicketHost {
   /** The answer to a call once there is one; rejects where the caller has to ask again. */
   waitFor(callId: string): Promise<Grant | Refusal>;
-  settle(callId: string, result: CallResult): Promise<void>;
+  settle(callId: string, result: CallResult, keepFor?: string): Promise<boolean>;
   again(callId: string, result: CallResult): Promise<boolean>;
   renew(callId: string): Promise<void>;
   /** Called when the ticket was disposed of; does nothing where another ticket holds the call. */
@@ -38,8 +38,8 @@ export class Ticket extends RpcTarget implements TicketMethods {
     return this.#host.where(this.#callId);
   }
 
-  async report(result: CallResult): Promise<void> {
-    await this.#host.settle(this.#callId, result);
+  async report(result: CallResult, keepFor?: string): Promise<boolean> {
+    return this.#host.settle(this.#callId, result, keepFor);
   }
 
   async again(result: CallResult): Promise<boolean> {

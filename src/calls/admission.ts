@@ -4,7 +4,7 @@
  * time, which cuts the wait: the call is then submitted again with the same id and arrival, so that
  * it keeps its place in the queue and is never granted twice.
  */
-
+import type { TenantConfig } from '../config/schema.ts';
 import type {
   CallResult,
   EnqueueRequest,
@@ -12,12 +12,11 @@ import type {
   Refusal,
   TicketMethods,
 } from '../protocol/admission.ts';
-import { logFailure } from '../protocol/log-line.ts';
 import type { TenantApi } from '../protocol/tenant.ts';
-
-const MAX_TRIES = 6;
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 1_000;
+import { isOverloaded, LONGEST_PAUSE_MS, MAX_TRIES, pause, reliably } from './ask-reliably.ts';
+import type { LentSlots } from './lent-slots.ts';
+import type { BorrowedSlot } from './loan.ts';
+import { endBorrowed, holdLoan, keepBorrowed, settleLoan } from './loan-holder.ts';
 
 /** A lease, released by exactly one `report` or `abandon`; later ones have no effect. */
 export interface Slot {
@@ -34,20 +33,37 @@ export type Admitted =
 
 type Ticket = TicketMethods & Partial<Disposable>;
 
+/** Where the call may borrow a slot of its isolate. */
+export interface Borrowing {
+  readonly slots: LentSlots;
+  readonly config: TenantConfig;
+  /** Keeps the request's context alive until a promise has settled. */
+  waitUntil(promise: Promise<unknown>): void;
+}
+
 export class Admission {
   readonly #stub: () => TenantApi;
   readonly #request: EnqueueRequest;
+  readonly #borrowing: Borrowing;
   #ticket: Ticket | undefined;
+  #borrowed: BorrowedSlot | undefined;
+  #hasBegun = false;
   #isOver = false;
 
-  constructor(stub: () => TenantApi, request: EnqueueRequest) {
+  constructor(stub: () => TenantApi, request: EnqueueRequest, borrowing: Borrowing) {
     this.#stub = stub;
     this.#request = request;
+    this.#borrowing = borrowing;
   }
 
   /** Resolves with a slot, or when it is clear that there will be none. */
-  admit(): Promise<Admitted> {
-    return this.#acquire(() => this.#enqueue());
+  async admit(): Promise<Admitted> {
+    const { slots, config, waitUntil } = this.#borrowing;
+    const { slot, borrows, overdue } = slots.take(this.#request, config, Date.now());
+    if (overdue) waitUntil(settleLoan(overdue, this.#stub));
+    if (!slot) return this.#acquire(() => this.#enqueue(borrows));
+    this.#borrowed = slot;
+    return { status: 'granted', slot: this.#slot(slot.grant) };
   }
 
   /**
@@ -56,6 +72,7 @@ export class Admission {
    */
   async retry(result: CallResult): Promise<Admitted | undefined> {
     if (this.#isOver) return undefined;
+    await this.#becomeKnown();
     const ticket = this.#ticket;
     let mayRetry: boolean | undefined;
     let hasTicket = ticket !== undefined;
@@ -66,9 +83,9 @@ export class Admission {
       hasTicket = false;
     }
     const { callId } = this.#request.call;
-    mayRetry ??= await this.#reliably((stub) => stub.again(callId, result));
+    mayRetry ??= await reliably(this.#stub, (stub) => stub.again(callId, result));
     if (!mayRetry) {
-      this.#isOver = true;
+      this.#over();
       this.#dispose();
       return undefined;
     }
@@ -88,7 +105,7 @@ export class Admission {
         if (this.#isOver) {
           // The client left during the request: the cancellation may have reached the object first.
           this.#dispose();
-          await this.#reliably((stub) => stub.cancel(this.#request.call.callId));
+          await reliably(this.#stub, (stub) => stub.cancel(this.#request.call.callId));
           return { status: 'unavailable', retryAfterMs: LONGEST_PAUSE_MS };
         }
         return { status: 'granted', slot: this.#slot(answer) };
@@ -114,38 +131,83 @@ export class Admission {
   /** The client left: gives up its place in the queue or its slot at once. */
   async abandon(): Promise<void> {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#over();
     this.#dispose();
-    await this.#reliably((stub) => stub.cancel(this.#request.call.callId));
+    if (this.#borrowed) return this.#endBorrowed(this.#borrowed, undefined);
+    await reliably(this.#stub, (stub) => stub.cancel(this.#request.call.callId));
   }
 
-  #settle(result: CallResult): Promise<void> {
-    return this.#reliably((stub) => stub.settle(this.#request.call.callId, result));
+  /** A call on a borrowed slot that wants another attempt: its loan goes back, and the object knows it. */
+  async #becomeKnown(): Promise<void> {
+    const slot = this.#borrowed;
+    if (!slot) return;
+    this.#borrowed = undefined;
+    await settleLoan(slot.loan, this.#stub);
+    await keepBorrowed(slot, this.#stub);
+    slot.loan.leave(slot);
   }
 
-  async #enqueue(): Promise<Grant | Refusal> {
-    const answer = await this.#stub().enqueue(this.#request);
+  #endBorrowed(slot: BorrowedSlot, result: CallResult | undefined): Promise<void> {
+    slot.end(result, Date.now());
+    return endBorrowed(slot, this.#stub);
+  }
+
+  #over(): void {
+    this.#isOver = true;
+    if (this.#hasBegun) this.#borrowing.slots.ended();
+    this.#hasBegun = false;
+  }
+
+  /** Reports the end of the call; its slot may stay with this isolate's loan. */
+  async #report({ endpoint }: Grant, result: CallResult): Promise<void> {
+    const loan = this.#borrowing.slots.loanAt(endpoint);
+    try {
+      if (await this.#ticket?.report(result, loan?.id)) loan?.grew();
+      if (this.#ticket) return;
+    } catch {
+      // The object restarted and may not know of it.
+    }
+    await reliably(this.#stub, (stub) => stub.settle(this.#request.call.callId, result));
+  }
+
+  async #enqueue(borrows?: number): Promise<Grant | Refusal> {
+    const request = borrows === undefined ? this.#request : { ...this.#request, borrows };
+    const answer = await this.#stub().enqueue(request);
     this.#ticket = answer.ticket;
+    if (answer.status === 'granted') this.#hold(request, answer);
     if (answer.status !== 'queued') return answer;
     if (!this.#ticket) throw new Error('queued without a ticket');
     return this.#ticket.granted();
   }
 
+  /** Holds the loan that came with a grant, beside the call and after it. */
+  #hold(request: EnqueueRequest, grant: Grant): void {
+    const { slots, config, waitUntil } = this.#borrowing;
+    const loan = slots.accept(request, grant, config);
+    if (loan) waitUntil(holdLoan(loan, this.#stub));
+  }
+
   #slot(grant: Grant): Slot {
     const { callId } = this.#request.call;
+    if (!this.#hasBegun) this.#borrowing.slots.began();
+    this.#hasBegun = true;
     return {
       grant,
       report: async (result) => {
         if (this.#isOver) return;
-        this.#isOver = true;
-        const delivered = await succeeded(this.#ticket?.report(result));
-        if (!delivered) await this.#settle(result);
+        this.#over();
+        if (this.#borrowed) return this.#endBorrowed(this.#borrowed, result);
+        await this.#report(grant, result);
         this.#dispose();
       },
       renew: async () => {
         if (this.#isOver) return;
+        const slot = this.#borrowed;
+        if (slot) await keepBorrowed(slot, this.#stub);
+        // A call on a borrowed slot that the object does not know has no lease of its own yet.
+        if (this.#isOver || slot?.isKnown === false) return;
         const delivered = await succeeded(this.#ticket?.renew());
-        if (!delivered) await this.#reliably((stub) => stub.renew(callId));
+        if (!delivered) await reliably(this.#stub, (stub) => stub.renew(callId));
       },
     };
   }
@@ -153,23 +215,6 @@ export class Admission {
   #dispose(): void {
     this.#ticket?.[Symbol.dispose]?.();
     this.#ticket = undefined;
-  }
-
-  /** Calls the object without the ticket, on a fresh stub, since one that threw may stay broken. */
-  async #reliably<T>(act: (stub: TenantApi) => Promise<T>): Promise<T | undefined> {
-    for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-      try {
-        return await act(this.#stub());
-      } catch (error) {
-        if (attempt === MAX_TRIES || isOverloaded(error)) {
-          // The expiry of the lease releases the slot as a last resort.
-          logFailure('report_lost', error);
-          return undefined;
-        }
-        await pause(attempt);
-      }
-    }
-    return undefined;
   }
 }
 
@@ -181,14 +226,4 @@ async function succeeded(promise: Promise<void> | undefined): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function isOverloaded(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'overloaded' in error && !!error.overloaded;
-}
-
-/** Full jitter, so that callers that are cut off together do not retry together. */
-function pause(attempt: number): Promise<void> {
-  const ceilingMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
-  return new Promise((resolve) => setTimeout(resolve, Math.random() * ceilingMs));
 }

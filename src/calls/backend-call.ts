@@ -16,7 +16,7 @@ import { given } from '../http/given.ts';
 import { upstreamHeaders } from '../http/headers.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { tenantStub } from '../objects/ask-object.ts';
-import type { CallFacts, Grant } from '../protocol/admission.ts';
+import type { CallFacts, EnqueueRequest, Grant } from '../protocol/admission.ts';
 import { logError } from '../protocol/log-line.ts';
 import type { PrefixText } from '../protocol/orders.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
@@ -27,6 +27,7 @@ import { ownerOf } from './client-body.ts';
 import type { EarlyAnswer } from './early-answer.ts';
 import { Forwarder } from './forward.ts';
 import type { FailedAttempt } from './forward-options.ts';
+import { lentSlots } from './lent-slots.ts';
 import { refusalOf } from './refusal-error.ts';
 import { rememberRefused } from './refused-keys.ts';
 
@@ -85,7 +86,7 @@ export class BackendCall {
     const plan = this.#plan;
     const { arrivedAt, isCharged } = this.#prior;
     const now = Date.now();
-    const admission = new Admission(() => tenantStub(c.env, this.#loaded.tenant), {
+    const request: EnqueueRequest = {
       call: {
         ...(await callRequestOf(plan, this.#callId, now, now - arrivedAt)),
         // No client holds a connection for a job: its call may wait longer, and is ranked behind.
@@ -99,6 +100,12 @@ export class BackendCall {
       requestId: c.get('requestId'),
       why: plan.identity.why,
       ...(plan.identity.ownApp ? { ownApp: true } : {}),
+    };
+    const { tenant, config } = this.#loaded;
+    const admission = new Admission(() => tenantStub(c.env, tenant), request, {
+      slots: lentSlots(tenant, plan.backend),
+      config,
+      waitUntil: (promise) => c.executionCtx.waitUntil(promise),
     });
     const onClientLeft = () => {
       const released = this.#forwarder ? this.#forwarder.clientLeft() : admission.abandon();

@@ -147,6 +147,8 @@ const backend = z.strictObject({
    * emptiest endpoint takes it.
    */
   affinity: z._default(z.enum(AFFINITIES), 'hold'),
+  /** Whether isolates of the Worker may borrow slots while nobody waits. */
+  lendSlots: z._default(z.boolean(), true),
   /** Wait after which a stream is begun and kept alive with comments. */
   queueCommentsAfterMs: z._default(milliseconds, 2_000),
   /**

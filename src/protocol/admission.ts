@@ -34,6 +34,8 @@ export interface EnqueueRequest {
   readonly isCharged?: boolean;
   /** The client named no application: `call.app` is the API key's own. */
   readonly ownApp?: boolean;
+  /** Slots that its isolate would borrow, as many calls come to it; absent: none. */
+  readonly borrows?: number;
   /** How application, run and unit were each identified. */
   readonly why?: { readonly app: string; readonly run: string; readonly unit: string };
 }
@@ -80,6 +82,14 @@ export interface Grant {
   /** State of the endpoint when it was chosen. */
   readonly endpointState?: EndpointState;
   readonly facts?: CallFacts;
+  /** Slots of the endpoint that the isolate may use for calls of its own. */
+  readonly loan?: LoanOffer;
+}
+
+/** A loan, as it comes with the grant of an endpoint whose slots are lent (loans.ts). */
+export interface LoanOffer {
+  readonly loanId: string;
+  readonly slots: number;
 }
 
 export type RefusedCode =
@@ -116,8 +126,8 @@ export interface TicketMethods {
   granted(): Promise<Grant | Refusal>;
   /** Runs ahead of a waiting call, plus one (0: it has a slot), and its expected wait, ms. */
   where(): Promise<{ position: number; etaMs: number }>;
-  /** Reports how the call ended. */
-  report(result: CallResult): Promise<void>;
+  /** Reports how the call ended. True where its slot is now one of the loan `keepFor`. */
+  report(result: CallResult, keepFor?: string): Promise<boolean | undefined>;
   /**
    * Reports an attempt that failed before anything reached the client, which wants another. True
    * where `granted` gives the next answer.

@@ -13,6 +13,7 @@ import type {
   SideCallAnswer,
   SideCallRequest,
 } from './key-requests.ts';
+import type { LoanTurn, LoanWord } from './loans.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from './looking.ts';
 import type { PrefixText } from './orders.ts';
 import type { SteerAnswer, SteeringQuestion, SteeringReply, SteerOrder } from './steering.ts';
@@ -44,11 +45,13 @@ export interface TenantApi {
   /** Asks for a slot; answers at once. A queued call waits at `ticket.granted()`. */
   enqueue(request: EnqueueRequest): Promise<Enqueued>;
   /** Takes the report of a Worker that lost its ticket. */
-  settle(callId: string, result: CallResult): Promise<void>;
+  settle(callId: string, result: CallResult): Promise<boolean | undefined>;
   /** Reports a failed attempt, as `TicketMethods.again` does. */
   again(callId: string, result: CallResult): Promise<boolean>;
   renew(callId: string): Promise<void>;
   cancel(callId: string): Promise<void>;
+  /** Tells of calls on borrowed slots; answers when those are wanted back, or the turn is over. */
+  loanTurn(turn: LoanTurn): Promise<LoanWord>;
   /** Takes the text that a grant has asked for; it may be dropped. */
   keepPrefix(text: PrefixText): Promise<void>;
   isRevoked(keyId: string, version: number, keyHash?: string): Promise<boolean>;

@@ -18,6 +18,10 @@ export class CountingEndpoint {
   aborted = 0;
   /** Service time of a call in ms; Infinity holds it until its caller disconnects. */
   takesMs = 20;
+  /** How calls fail: with this status, or by the end of their connection. */
+  fails: number | 'closes' | undefined;
+  /** Calls that failed so. */
+  failed = 0;
   readonly #there = new Set<string>();
   readonly #server: Server = createServer((req, res) => void this.#serve(req, res));
 
@@ -55,6 +59,12 @@ export class CountingEndpoint {
   }
 
   #answer(res: ServerResponse, name: string): void {
+    if (this.fails !== undefined) this.failed += 1;
+    if (this.fails === 'closes') return void res.destroy();
+    if (this.fails !== undefined) {
+      const error = { message: 'failed', type: 'server_error', code: 'failed' };
+      return void res.writeHead(this.fails).end(JSON.stringify({ error }));
+    }
     this.answered.set(name, (this.answered.get(name) ?? 0) + 1);
     const choices = [
       { index: 0, message: { role: 'assistant', content: name }, finish_reason: 'stop' },

@@ -14,3 +14,9 @@ declare module 'node:sqlite' {
   }
 }
 declare const process: { readonly env: Readonly<Record<string, string | undefined>> };
+declare module 'node:async_hooks' {
+  export class AsyncLocalStorage<T> {
+    run<R>(store: T, act: () => R): R;
+    getStore(): T | undefined;
+  }
+}

@@ -189,6 +189,7 @@ export class ObjectHost {
   #storage(): object {
     return {
       sql: {
+        databaseSize: 0,
         exec: (query: string, ...params: Array<string | number | null>) =>
           this.#exec(query, params),
       },

@@ -77,7 +77,7 @@ export class EndpointEvidence {
       // clients use the endpoint, and only waiting helps.
       const pauseMs = result.retryAfterMs ?? (slots.inFlight === 0 ? OVERLOADED_PAUSE_MS : 0);
       const scope = trust.refused({ ...by, pauseMs }, now);
-      if (this.#isOverload(scope, by.key, now)) slots.overloaded(running, sentAt, now);
+      if (this.#isOverload(scope, by.key, now)) slots.overloaded(running + slots.lent, sentAt, now);
     }
     slots.observe(result, sentAt, running, (by.sequences ?? 1) === 1);
     if (result.outcome === 'ok') {

@@ -24,6 +24,8 @@ export class EndpointSlots {
   inFlight = 0;
   /** Their sequences, each of which takes a slot; one call alone may have more than there are. */
   sequences = 0;
+  /** Slots lent to isolates of the Worker, but for those of calls that they have reported. */
+  lent = 0;
   /** It reads a prefix ahead of a call, which takes a slot; it does not go cold meanwhile. */
   isReading = false;
   readonly #endpoint: SlotsView;
@@ -41,9 +43,9 @@ export class EndpointSlots {
     return this.#effective.of(this.#endpoint.spec.slots);
   }
 
-  /** Slots that calls and a read hold. */
+  /** Slots that calls and a read hold, and those that are lent. */
   get held(): number {
-    return this.sequences + (this.isReading ? 1 : 0);
+    return this.sequences + this.lent + (this.isReading ? 1 : 0);
   }
 
   /** Free slots of those that the endpoint can serve now; negative while it has too many calls. */
@@ -117,6 +119,18 @@ export class EndpointSlots {
   giveBack(sequences: number): void {
     this.inFlight -= 1;
     this.sequences -= sequences;
+  }
+
+  /** Slots are lent: calls may run there that are not known yet, so it counts as busy. */
+  lend(slots: number): void {
+    this.inFlight += 1;
+    this.lent += slots;
+  }
+
+  /** A loan's slots come back, but for those that its reported calls hold. */
+  takeBack(slots: number): void {
+    this.inFlight -= 1;
+    this.lent -= slots;
   }
 
   /** The engine has started anew. */

@@ -65,6 +65,11 @@ export class EndpointTrust {
     return present > 0 ? state : 'closed';
   }
 
+  /** True where nothing speaks against a call of any key. */
+  isWhole(now: number): boolean {
+    return this.#whole.stateAt(now) === 'closed' && this.#troubled.size === 0;
+  }
+
   /** True where calls of the key are not sent for now. */
   isOpenFor(key: string, now: number): boolean {
     if (this.#whole.stateAt(now) === 'open') return true;

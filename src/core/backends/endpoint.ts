@@ -99,6 +99,23 @@ export class Endpoint {
     this.trust.sent(key, now);
   }
 
+  /** Slots are lent to an isolate, which sends calls on them that are reported later. */
+  lent(slots: number, now: number): void {
+    if (this.slots.inFlight === 0) {
+      this.#use.began(this.state === 'warm', now);
+      this.timeline.busy(now);
+    }
+    this.slots.lend(slots);
+    this.lastActiveAt = now;
+  }
+
+  /** The loan is over; `slots`: those of it that no reported call holds. */
+  lentBack(slots: number, now: number): void {
+    this.slots.takeBack(slots);
+    if (this.slots.inFlight === 0) this.timeline.quiet(now);
+    this.lastActiveAt = now;
+  }
+
   /**
    * Slots that the endpoint can serve, or will once it is warm; 0 unless its circuit is closed, and
    * where it is paused.

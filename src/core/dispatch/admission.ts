@@ -10,6 +10,7 @@ import type { RecentArrivals } from '../waits/recent-arrivals.ts';
 import type { CallsInFlight } from './calls-in-flight.ts';
 import type { Effect, Refused } from './dispatch-events.ts';
 import { grantEffect } from './grant-effect.ts';
+import type { OnLoan } from './loan-events.ts';
 import type { RunRegister } from './run-register.ts';
 
 /** The parts of the dispatcher that admission works with. */
@@ -57,6 +58,16 @@ export class Admission {
     }
     if (!run) arrivals.add({ at: now, app: request.app, unit: request.unit, visit: 1 });
     calls.admit(request, backend, now);
+  }
+
+  /** Takes a call that has begun on a slot which was lent for it: whether it may is not asked any more. */
+  began(request: CallRequest, onLoan: OnLoan, now: number): void {
+    const { calls, register, arrivals } = this.#context;
+    if (calls.get(request.callId)) return;
+    if (!register.find(request)) {
+      arrivals.add({ at: onLoan.at, app: request.app, unit: request.unit, visit: 1 });
+    }
+    calls.began(request, onLoan, now);
   }
 
   /** True where a call that is submitted again waits, or was told once more of its grant. */

@@ -37,10 +37,19 @@ export class CallTimers {
     this.#queue.set(call, until, call.seq);
   }
 
-  /** A lease of the endpoint begins, in its full length. */
-  beginLease(call: LiveCall, endpoint: string, now: number): Lease {
+  /**
+   * A lease of the endpoint begins, in its full length. `at`: since when the call has its slot, which
+   * is of the loan `loanId` where that is given.
+   */
+  beginLease(
+    call: LiveCall,
+    endpoint: string,
+    now: number,
+    { at, loanId }: { readonly at: number; readonly loanId?: string | undefined },
+  ): Lease {
     const lengthMs = this.leaseMs;
-    const lease: Lease = { endpoint, grantedAt: now, lengthMs, expiresAt: now + lengthMs };
+    const lease: Lease = { endpoint, grantedAt: at, lengthMs, expiresAt: now + lengthMs };
+    if (loanId !== undefined) lease.loanId = loanId;
     this.setLease(call, lease);
     return lease;
   }

@@ -25,6 +25,8 @@ import { seenByBackend, seenByEndpoint } from './ended-attempt.ts';
 import { grantEffect } from './grant-effect.ts';
 import { type Grant, GrantRound } from './grant-round.ts';
 import { giveBackSlots, keyOf, retakeSlots, takeSlots } from './held-slots.ts';
+import type { OnLoan } from './loan-events.ts';
+import type { Loans } from './loans.ts';
 import { withHold } from './queue-rank.ts';
 import type { Ranking } from './ranking.ts';
 import { isSentAgain, retryOf } from './retry.ts';
@@ -37,6 +39,15 @@ export interface CallsContext {
   readonly ranking: Ranking;
   readonly prewarmer: Prewarmer;
   readonly speeds: Speeds;
+  readonly loans: Loans;
+}
+
+/** What a call got and since when. */
+interface Begun {
+  readonly endpoint: Endpoint;
+  /** Epoch ms: before now where the call runs on a lent slot and is reported late. */
+  readonly at: number;
+  readonly loanId?: string;
 }
 
 export class CallsInFlight {
@@ -71,17 +82,26 @@ export class CallsInFlight {
 
   /** Admits a call to its backend's queue, or refuses it where its deadline cannot be met. */
   admit(request: CallRequest, backend: Backend, now: number): void {
-    const { register, ranking, prewarmer } = this.#context;
-    const appBefore = register.find(request)?.app;
-    const call = register.submit(request, now);
-    this.#calls.set(request.callId, call);
-    if (appBefore !== undefined && appBefore !== call.run.app) this.#rekey(call.run);
-    if (request.refuseIfLate) call.lostAt = ranking.lostAt(call);
+    const call = this.#submitted(request, now);
+    if (request.refuseIfLate) call.lostAt = this.#context.ranking.lostAt(call);
     if (call.lostAt <= now) return this.giveUp(call, now);
-    prewarmer.submitted(call, now);
-    ranking.callArriving(call.run.app, backend);
-    backend.retries.earn();
+    this.#admitted(call, backend, now);
     this.#wait(call, backend, now);
+  }
+
+  /** Takes a call that began at `at` on a slot that was lent to its Worker, without a wait. */
+  began(request: CallRequest, { loanId, endpoint: id, at }: OnLoan, now: number): void {
+    const { roster, loans, ranking } = this.#context;
+    const endpoint = roster.holder(request.backend, id, now);
+    const backend = this.#backends.get(request.backend);
+    if (!backend) return;
+    const call = this.#submitted(request, at);
+    this.#admitted(call, backend, at);
+    call.expectedMs = ranking.expectedMs(call, backend);
+    const begun = { endpoint, at, ...(loans.use(loanId) ? { loanId } : {}) };
+    const lease = this.#begin(call, backend, begun, now);
+    const found = { lent: true, rankMs: 0, boundMs: 0, coldMs: 0, endpointState: endpoint.state };
+    this.effects.push(grantEffect(call, lease, found));
   }
 
   /** Restores a call that held a slot when the tenant's object stopped. */
@@ -99,14 +119,17 @@ export class CallsInFlight {
     retakeSlots(call, backend, endpoint, lease.grantedAt, now);
   }
 
-  /** Ends an attempt; `again`: the call may return to the queue for another attempt. */
-  end(callId: string, result: CallResult, again: boolean, now: number): void {
+  /**
+   * Ends an attempt; `again`: the call may return to the queue for another attempt. `at`: when it
+   * ended, where that is reported late.
+   */
+  end(callId: string, result: CallResult, again: boolean, now: number, at = now): void {
     const call = this.#calls.get(callId);
     if (!call) return;
     // The call is queued for a retry. A caller that does not ask for one never heard of it and
     // would not use its grant.
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
-    const endpoint = this.#release(call, 'ended', now);
+    const endpoint = this.#release(call, 'ended', now, at);
     const backend = this.#backends.get(call.request.backend);
     const isMissed = endpoint && backend?.adapters.isMissed(call, endpoint, result, now);
     if (again && backend && (isMissed || isSentAgain(call, backend, result, now))) {
@@ -118,7 +141,7 @@ export class CallsInFlight {
     const record = recordOf(call.request, result);
     if (backend) seenByBackend(call, backend, endpoint, result, record, this.#context.ranking);
     if (record) this.#context.register.answered(call, result);
-    this.#settle(call, record, now);
+    this.#settle(call, record, at);
   }
 
   cancel(callId: string, now: number): void {
@@ -217,24 +240,11 @@ export class CallsInFlight {
     this.#context.prewarmer.scheduleCheck(now);
   }
 
-  /** Gives the call a slot and a lease; the only place that does. */
+  /** Gives the call a slot and a lease, and says so. */
   readonly #grant: Grant = ({ call, key, promisedKey, urgent }, backend, endpoint, now) => {
-    const { ranking, prewarmer } = this.#context;
-    call.placed.expected = ranking.expectedService(call, backend, endpoint);
+    const { ranking } = this.#context;
     call.urgent = urgent;
-    takeSlots(call, backend, endpoint, now);
-    call.attempts += 1;
-    prewarmer.granted(backend, endpoint, call, now, this.effects);
-    call.coldMs += coldWaitOf(call, endpoint);
-    call.coldSince = undefined;
-    const lease = this.#timers.beginLease(call, endpoint.spec.id, now);
-    call.lease = lease;
-    call.concurrency = endpoint.slots.concurrency;
-    if (call.visit.servingSince === undefined) call.run.serve(call, now);
-    ranking.served(call, backend, {
-      input: call.request.inputTokens - (call.placed.expected?.hitTokens ?? 0),
-      output: 0,
-    });
+    const lease = this.#begin(call, backend, { endpoint, at: now }, now);
     const rank = ranking.queueRank(call.run, key, promisedKey);
     const order = withHold(rank, call.run, call.placed.heldTo);
     // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the grant.
@@ -243,20 +253,59 @@ export class CallsInFlight {
     this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState }));
   };
 
+  /** The only place in which a call gets a slot and a lease. */
+  #begin(call: LiveCall, backend: Backend, { endpoint, at, loanId }: Begun, now: number): Lease {
+    const { ranking, prewarmer } = this.#context;
+    call.placed.expected = ranking.expectedService(call, backend, endpoint);
+    takeSlots(call, backend, endpoint, now, at);
+    call.attempts += 1;
+    prewarmer.granted(backend, endpoint, call, now, this.effects);
+    call.coldMs += coldWaitOf(call, endpoint);
+    call.coldSince = undefined;
+    const lease = this.#timers.beginLease(call, endpoint.spec.id, now, { at, loanId });
+    call.lease = lease;
+    call.concurrency = endpoint.slots.concurrency;
+    if (call.visit.servingSince === undefined) call.run.serve(call, at);
+    ranking.served(call, backend, {
+      input: call.request.inputTokens - (call.placed.expected?.hitTokens ?? 0),
+      output: 0,
+    });
+    return lease;
+  }
+
   /** Takes the call's slot back; the only place that does. Undefined if its endpoint is gone. */
   #release(
     call: LiveCall,
     cause: 'ended' | 'cancelled' | 'expired',
     now: number,
+    at = now,
   ): Endpoint | undefined {
-    const id = call.lease?.endpoint ?? '';
+    const { endpoint: id = '', loanId } = call.lease ?? {};
     const backend = this.#backends.get(call.request.backend);
-    const endpoint = giveBackSlots(call, backend, now);
+    const endpoint = giveBackSlots(call, backend, now, at);
+    if (loanId !== undefined) this.#context.loans.giveBack(loanId);
     if (backend) this.#context.roster.forgetIfDrained(backend, id);
     const { callId } = call.request;
     const held = { backend: call.request.backend, endpoint: id, app: call.run.app };
-    this.effects.push({ type: 'released', callId, cause, ...held, keyId: keyOf(call) });
+    const late = at < now ? { at } : {};
+    this.effects.push({ type: 'released', callId, cause, ...held, ...late, keyId: keyOf(call) });
     return endpoint;
+  }
+
+  #submitted(request: CallRequest, at: number): LiveCall {
+    const { register } = this.#context;
+    const appBefore = register.find(request)?.app;
+    const call = register.submit(request, at);
+    this.#calls.set(request.callId, call);
+    if (appBefore !== undefined && appBefore !== call.run.app) this.#rekey(call.run);
+    return call;
+  }
+
+  #admitted(call: LiveCall, backend: Backend, at: number): void {
+    const { ranking, prewarmer } = this.#context;
+    prewarmer.submitted(call, at);
+    ranking.callArriving(call.run.app, backend);
+    backend.retries.earn();
   }
 
   #rekey(run: LiveRun): void {

@@ -15,15 +15,25 @@ import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
+import type { LoanEffect, LoanEvent, OnLoan } from './loan-events.ts';
 
 export type DispatchEvent =
-  | { readonly type: 'submitted'; readonly call: CallRequest }
+  | {
+      readonly type: 'submitted';
+      readonly call: CallRequest;
+      /** It has begun on a slot that was lent to its Worker. */
+      readonly onLoan?: OnLoan;
+    }
   /** `again`: the client has received nothing of an answer, and another attempt is wanted. */
   | {
       readonly type: 'ended';
       readonly callId: string;
       readonly result: CallResult;
       readonly again?: boolean;
+      /** When it ended, where that is reported late, epoch ms. */
+      readonly at?: number;
+      /** The loan that would keep the slot which the call had. */
+      readonly keepFor?: string;
     }
   | { readonly type: 'cancelled'; readonly callId: string }
   | { readonly type: 'renewed'; readonly callId: string }
@@ -53,6 +63,7 @@ export type DispatchEvent =
       readonly load?: EngineLoad;
     }
   | RunsRead
+  | LoanEvent
   | PrewarmEvent
   | { readonly type: 'configured'; readonly config: DispatcherConfig }
   | { readonly type: 'tick' };
@@ -94,6 +105,8 @@ export interface Granted {
   readonly expiresAt: number;
   /** Length of the lease from its grant and from each renewal, ms. */
   readonly leaseMs: number;
+  /** It took a slot that was lent, and runs or has run already. */
+  readonly lent?: boolean;
   /** Repeats an earlier grant to a caller that lost the answer. */
   readonly repeated?: boolean;
   /** Time from the call's first arrival to the grant, ms. */
@@ -139,6 +152,8 @@ export type Effect =
       readonly type: 'released';
       readonly callId: string;
       readonly cause: 'ended' | 'cancelled' | 'expired';
+      /** When it was free, where that was reported late, epoch ms. */
+      readonly at?: number;
       readonly backend: string;
       readonly endpoint: string;
       readonly app: string;
@@ -156,6 +171,7 @@ export type Effect =
     }
   /** Ask an endpoint's engine for its load, and report it as `load-told`. */
   | { readonly type: 'ask-load'; readonly backend: string; readonly endpoint: string }
+  | LoanEffect
   | PrewarmEffect
   | AdapterEffect
   | PrefixEffect

@@ -30,6 +30,8 @@ import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
 import { EarlyRanks } from './early-ranks.ts';
+import type { StoredLoan } from './loan-events.ts';
+import { Loans } from './loans.ts';
 import type { QueuePlace } from './queue-place.ts';
 import type { QueueRank } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
@@ -53,6 +55,8 @@ export class Dispatcher {
   readonly register: RunRegister;
   /** What was learned of the applications. */
   readonly models: ApplicationModels;
+  /** Slots that isolates of the Worker have borrowed. */
+  readonly loans: Loans;
   readonly #roster: BackendRoster;
   readonly #calls: CallsInFlight;
   readonly #prewarmer: Prewarmer;
@@ -83,7 +87,8 @@ export class Dispatcher {
     const view = { backends, runs: register.runs, models, appArrivals, speeds };
     this.#prewarmer = new Prewarmer(view, options.prewarmRule);
     const [roster, prewarmer] = [this.#roster, this.#prewarmer];
-    const context = { roster, register, ranking, prewarmer, speeds };
+    this.loans = new Loans(roster);
+    const context = { roster, register, ranking, prewarmer, speeds, loans: this.loans };
     const calls = new CallsInFlight(context, config.leaseMs);
     this.#calls = calls;
     this.#admission = new Admission({ backends, calls, register, arrivals: this.#told.arrivals });
@@ -120,14 +125,16 @@ export class Dispatcher {
     // After the grants: a call that gets a slot in this very step is served although it is overdue.
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
     if (!this.isReading) this.#prewarmer.check(now, effects);
+    if (this.loans.size > 0) this.loans.review(now, effects);
     return effects;
   }
 
   /** When `step` must be called even if no event comes, epoch ms; Infinity for never. */
   dueAt(now: number): number {
     // Each part that is read is a step, and only what was learned tells when the rest is due.
-    if (this.isReading) return this.#calls.dueAt;
-    let due = Math.min(this.#calls.dueAt, this.register.dueAt, this.#prewarmer.dueAt);
+    const heldUntil = Math.min(this.#calls.dueAt, this.loans.dueAt);
+    if (this.isReading) return heldUntil;
+    let due = Math.min(heldUntil, this.register.dueAt, this.#prewarmer.dueAt);
     due = Math.min(due, this.#prewarmer.reads.dueAt(now));
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
@@ -168,6 +175,13 @@ export class Dispatcher {
     return this.#calls.get(callId);
   }
 
+  /** Calls that run on slots of a loan, as far as they are known; of one that is over, too. */
+  *callsOnLoan(loanId: string): Iterable<LiveCall> {
+    for (const backend of this.backends.values()) {
+      for (const call of backend.runningCalls()) if (call.lease?.loanId === loanId) yield call;
+    }
+  }
+
   /** A waiting call's rank and overtaking bound; undefined where it does not wait. */
   queueRank(call: LiveCall): QueueRank | undefined {
     return this.#told.queueRank(call, this.#now);
@@ -187,17 +201,18 @@ export class Dispatcher {
   }
 
   /**
-   * Restores the stored runs in flight and leases; must be called before anything is submitted.
+   * Restores the stored runs in flight, leases and loans; must be called before anything is submitted.
    * `hasUnread`: finished runs are stored as well, and come as `runs-read`.
    */
   restore(
     runs: Iterable<LiveRun>,
     leases: Iterable<{ request: CallRequest; lease: Lease }>,
-    hasUnread = false,
+    { hasUnread = false, loans = [] }: { hasUnread?: boolean; loans?: Iterable<StoredLoan> } = {},
   ): void {
     if (hasUnread) this.models.beginReading(this.backends.keys(), this.speeds);
     for (const run of runs) this.register.restore(run);
     for (const { request, lease } of leases) this.#calls.restore(request, lease, this.#now);
+    for (const loan of loans) this.loans.restore(loan, this.#now);
     // Stored times may lie ahead of this machine's clock.
     this.#clockWentBack(this.#now);
     this.#prewarmer.scheduleCheck(this.#now);
@@ -209,6 +224,7 @@ export class Dispatcher {
    */
   #clockWentBack(now: number): void {
     this.#calls.clockWentBack(now);
+    this.loans.clockWentBack(now);
     for (const backend of this.backends.values()) backend.clockWentBack(now);
     this.register.clockWentBack(now);
     this.#prewarmer.clockWentBack(now);
@@ -217,9 +233,10 @@ export class Dispatcher {
   #apply(event: DispatchEvent, now: number): void {
     switch (event.type) {
       case 'submitted':
+        if (event.onLoan) return this.#admission.began(event.call, event.onLoan, now);
         return this.#admission.submit(event.call, now, this.#effects);
       case 'ended':
-        return this.#calls.end(event.callId, event.result, event.again ?? false, now);
+        return this.#ended(event, now);
       case 'cancelled':
         return this.#calls.cancel(event.callId, now);
       case 'renewed':
@@ -239,6 +256,11 @@ export class Dispatcher {
         return this.#configure(event.config, now);
       case 'runs-read':
         return this.#early.read(event);
+      case 'loan-asked':
+      case 'loan-renewed':
+      case 'loan-returned':
+      case 'loans-recalled':
+        return this.loans.apply(event, now, this.#effects);
       case 'wake-answered':
       case 'release-answered':
       case 'adapter-answered':
@@ -253,6 +275,17 @@ export class Dispatcher {
       default:
         return event satisfies never;
     }
+  }
+
+  #ended(event: Extract<DispatchEvent, { type: 'ended' }>, now: number): void {
+    const { callId, result, again = false, at = now, keepFor } = event;
+    const { request, lease } = this.#calls.get(callId) ?? {};
+    if (request && (result.endpointFault || result.cold || result.busy)) {
+      this.loans.failed(request.backend, now);
+    }
+    this.#calls.end(callId, result, again, now, at);
+    if (keepFor === undefined || !lease || lease.loanId !== undefined) return;
+    if (!this.#calls.get(callId)) this.loans.grow(keepFor, lease.endpoint, now, this.#effects);
   }
 
   #sideCall(event: Extract<DispatchEvent, { type: 'side-call' }>, now: number): void {
@@ -301,6 +334,7 @@ export class Dispatcher {
     this.register.silence = { assumedMs: runSilenceMs, leastMs: leastSilenceMs };
     this.register.openRuns.limit = config.openRuns ?? Infinity;
     this.#calls.leaseMs = config.leaseMs;
+    this.loans.configure(config.leaseMs, this.#effects);
     for (const call of this.#roster.configure(config.backends, now)) {
       this.#calls.refuse(call, 'backend_removed', 0, now);
     }

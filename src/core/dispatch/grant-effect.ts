@@ -20,7 +20,7 @@ function placeOf({
 export function grantEffect(
   call: LiveCall,
   lease: Lease,
-  found: Pick<Granted, 'repeated' | 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
+  found: Pick<Granted, 'repeated' | 'lent' | 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
 ): Granted {
   const { callId, backend, unit, arrivedAt } = call.request;
   return {

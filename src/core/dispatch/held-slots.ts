@@ -12,13 +12,19 @@ export function keyOf(call: LiveCall): string {
   return call.request.keyId ?? '';
 }
 
-/** A call is sent to the endpoint. */
-export function takeSlots(call: LiveCall, backend: Backend, endpoint: Endpoint, now: number): void {
+/** A call is sent to the endpoint; `at`: since when it is there, where it is reported late. */
+export function takeSlots(
+  call: LiveCall,
+  backend: Backend,
+  endpoint: Endpoint,
+  now: number,
+  at = now,
+): void {
   const key = keyOf(call);
   endpoint.granted(now, key, sequencesOf(call.request));
   call.slots = slotsOf(call, endpoint);
   backend.granted(call, endpoint, now);
-  backend.shares.granted(key, now, call.slots);
+  backend.shares.granted(key, at, call.slots);
   if (call.urgent) backend.urgentRunning += call.slots;
 }
 
@@ -36,18 +42,22 @@ export function retakeSlots(
   backend?.shares.granted(keyOf(call), grantedAt, call.slots);
 }
 
-/** A call with a lease ends, with any outcome. Returns its endpoint; undefined if that is gone. */
+/**
+ * A call with a lease ends, with any outcome; `at`: when it ended, where that is reported late. Returns
+ * its endpoint; undefined if that is gone.
+ */
 export function giveBackSlots(
   call: LiveCall,
   backend: Backend | undefined,
   now: number,
+  at = now,
 ): Endpoint | undefined {
   const key = keyOf(call);
   const endpoint = backend?.endpoints.get(call.lease?.endpoint ?? '');
   const grantedAt = call.lease?.grantedAt ?? now;
   endpoint?.released(now, grantedAt, key, sequencesOf(call.request));
   backend?.released(call);
-  backend?.shares.released(key, grantedAt, now, call.slots);
+  backend?.shares.released(key, grantedAt, at, call.slots);
   if (backend && call.urgent) backend.urgentRunning -= call.slots;
   return endpoint;
 }

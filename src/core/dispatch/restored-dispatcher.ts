@@ -11,6 +11,7 @@ import { LiveRun } from '../runs/live-run.ts';
 import type { RunSnapshot } from '../runs/live-visit.ts';
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
+import type { StoredLoan } from './loan-events.ts';
 
 export interface StoredDispatcher {
   readonly backends: Iterable<readonly [string, BackendSnapshot]>;
@@ -19,6 +20,8 @@ export interface StoredDispatcher {
   readonly hasUnread?: boolean;
   readonly running: readonly RunSnapshot[];
   readonly leases: Iterable<{ readonly request: CallRequest; readonly lease: Lease }>;
+  /** Slots that are lent to isolates of the Worker. */
+  readonly loans?: Iterable<StoredLoan>;
 }
 
 export function restoredDispatcher(
@@ -33,6 +36,7 @@ export function restoredDispatcher(
     if (backend) restoreBackend(backend, snapshot, now);
   }
   if (stored.accounts) dispatcher.accounts.restore(stored.accounts);
-  dispatcher.restore(stored.running.map(LiveRun.restore), stored.leases, stored.hasUnread);
+  const { hasUnread = false, loans = [] } = stored;
+  dispatcher.restore(stored.running.map(LiveRun.restore), stored.leases, { hasUnread, loans });
   return dispatcher;
 }

@@ -9,6 +9,8 @@ export interface Lease {
   readonly lengthMs: number;
   /** End on which its Worker counts; the slot is taken back a little later. */
   expiresAt: number;
+  /** The loan that the slot is part of, and goes back to; absent for a slot of the dispatcher's own. */
+  loanId?: string;
   /** Its renewal is overdue: it ends if it is not renewed until its timer fires again. */
   doubted?: boolean;
 }

@@ -14,6 +14,7 @@ import last from '../../fixtures/databases/tenant-1-last.sql';
 import second from '../../fixtures/databases/tenant-2.sql';
 import third from '../../fixtures/databases/tenant-3.sql';
 import fourth from '../../fixtures/databases/tenant-4.sql';
+import fifth from '../../fixtures/databases/tenant-5.sql';
 
 const DATABASES = [
   ['schema 1, as it was first', 1, first],
@@ -21,6 +22,7 @@ const DATABASES = [
   ['schema 2', 2, second],
   ['schema 3', 3, third],
   ['schema 4', 4, fourth],
+  ['schema 5', 5, fifth],
 ] as const;
 const OK = { outcome: 'ok' as const, endpointFault: false, cold: false, serviceMs: 100 };
 

@@ -72,7 +72,7 @@ async function play(requests: readonly RecordedRequest[]) {
     keys: [{ id: KEY, sha256: await sha256Hex(name) }],
   };
   const { version } = JSON.parse(await stub.putConfig(JSON.stringify(config)));
-  const tickets = new Map<RecordedRequest, { report(result: CallResult): Promise<void> }>();
+  const tickets = new Map<RecordedRequest, { report(result: CallResult): Promise<unknown> }>();
   for (const { at, request, ends } of eventsOf(requests)) {
     setTime(at);
     if (ends) {

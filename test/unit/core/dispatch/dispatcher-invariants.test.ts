@@ -40,7 +40,7 @@ class World {
     this.policy = policy;
     this.#failover = failover;
     this.dispatcher = new Dispatcher(this.#config(), { random: seededRandom(1) }, 0);
-    this.dispatcher.restore([], [], hasUnread);
+    this.dispatcher.restore([], [], { hasUnread });
   }
 
   submit(n: number): void {
@@ -261,7 +261,7 @@ describe('a wait', () => {
         (runs, alpha, reads) => {
           const config = configOf({ slots: 1, alpha });
           const dispatcher = new Dispatcher(config, { random: seededRandom(1) }, 0);
-          dispatcher.restore([], [], reads.length > 0);
+          dispatcher.restore([], [], { hasUnread: reads.length > 0 });
           const bounds = new Map<string, number>();
           const arrivals = new Map<string, number>();
           let busy: string | undefined;

@@ -1,0 +1,92 @@
+/**
+ * The stored loans of slots: an object that dies must not grant a slot on which an isolate may have
+ * begun a call. One row a loan, written before the isolate hears of it. Loans are in
+ * src/core/dispatch/loans.ts.
+ */
+
+import type { StoredLoan } from '../../src/core/dispatch/loan-events.ts';
+import { RecentMap } from '../../src/core/runs/recent-map.ts';
+
+/** Loans of which the last turn is remembered, those that are over included. */
+const MAX_LOANS = 1_000;
+
+interface Row {
+  readonly [column: string]: string | number;
+  readonly id: string;
+  readonly backend: string;
+  readonly endpoint: string;
+  readonly slots: number;
+  readonly turn: number;
+}
+
+export class LoanRows {
+  readonly #sql: SqlStorage;
+  /** The number of the last turn that was taken, by loan. */
+  readonly #turns = new RecentMap<number>(MAX_LOANS);
+  /** Loans with rows whose last turn is not stored. */
+  readonly #changed = new Set<string>();
+  /** Loans that are over whose rows could not be deleted. */
+  readonly #gone = new Set<string>();
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  all(): StoredLoan[] {
+    const rows = this.#sql.exec<Row>('SELECT id, backend, endpoint, slots, turn FROM loans');
+    return rows.toArray().map(({ id, turn, ...loan }) => {
+      this.#turns.set(id, turn);
+      return { loanId: id, ...loan };
+    });
+  }
+
+  /** Throws if it cannot be stored. */
+  save({ loanId, backend, endpoint, slots }: StoredLoan): void {
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO loans (id, backend, endpoint, slots, turn) VALUES (?, ?, ?, ?, ?)',
+      loanId,
+      backend,
+      endpoint,
+      slots,
+      this.#turns.get(loanId) ?? 0,
+    );
+    if (this.#turns.get(loanId) === undefined) this.#turns.set(loanId, 0);
+  }
+
+  /** The last turn of a loan that was taken; undefined where nothing is known of the loan. */
+  lastTurn(loanId: string): number | undefined {
+    return this.#turns.get(loanId);
+  }
+
+  /** A turn is taken: it is stored with what its calls have taught. */
+  took(loanId: string, turn: number): void {
+    if (turn <= (this.#turns.get(loanId) ?? Infinity)) return;
+    this.#turns.set(loanId, turn);
+    this.#changed.add(loanId);
+  }
+
+  /**
+   * Writes the last turns, and deletes what could not be deleted before, within a transaction of the
+   * caller, which calls `written` once it is done.
+   */
+  writeTurns(): void {
+    for (const loanId of this.#changed) {
+      const turn = this.#turns.get(loanId) ?? 0;
+      this.#sql.exec('UPDATE loans SET turn = ? WHERE id = ?', turn, loanId);
+    }
+    for (const loanId of this.#gone) this.#sql.exec('DELETE FROM loans WHERE id = ?', loanId);
+  }
+
+  written(): void {
+    this.#changed.clear();
+    this.#gone.clear();
+  }
+
+  /** Throws if it cannot be deleted now: it then goes with what is written next. */
+  delete(loanId: string): void {
+    this.#changed.delete(loanId);
+    this.#gone.add(loanId);
+    this.#sql.exec('DELETE FROM loans WHERE id = ?', loanId);
+    this.#gone.delete(loanId);
+  }
+}

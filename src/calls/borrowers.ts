@@ -1,0 +1,57 @@
+/**
+ * Which calls may take a borrowed slot: those of which the tenant's object would ask nothing else. It
+ * has to see the others before they begin, since it charges their API key, checks the application that
+ * they name, chooses their endpoint or finds the run that they belong to.
+ */
+import type { BackendConfig, TenantConfig } from '../config/schema.ts';
+import type { EnqueueRequest } from '../protocol/admission.ts';
+
+interface Allowed {
+  readonly keys: ReadonlySet<string>;
+  readonly backends: ReadonlySet<string>;
+}
+
+const allowedBy = new WeakMap<TenantConfig, Allowed>();
+
+/** True where the call may begin without being known to the object. */
+export function mayBorrow(request: EnqueueRequest, config: TenantConfig): boolean {
+  const { call, keyId, isCharged } = request;
+  const { keys, backends } = allowedIn(config);
+  if (!keys.has(keyId) || !backends.has(call.backend) || isCharged) return false;
+  // Its run is found by what other calls of it were answered, and a deadline may refuse it.
+  const isPlaced = call.turn === undefined && call.cameBack === undefined;
+  const isPlain = call.continues === undefined && call.parentRunId === undefined;
+  return isPlaced && isPlain && !call.refuseIfLate && !call.patient && (call.sequences ?? 1) === 1;
+}
+
+function allowedIn(config: TenantConfig): Allowed {
+  const known = allowedBy.get(config);
+  if (known) return known;
+  const backends = Object.entries(config.backends).filter(([, backend]) => lends(backend));
+  const allowed = {
+    keys: unboundKeys(config),
+    backends: new Set(backends.map(([name]) => name)),
+  };
+  allowedBy.set(config, allowed);
+  return allowed;
+}
+
+/** Keys without limits, which may name every application. */
+function unboundKeys({ applications, limits, keys = [] }: TenantConfig): ReadonlySet<string> {
+  const isLimited = limits.requestsPerMinute !== undefined || limits.tokensPerMinute !== undefined;
+  const isReserved = Object.values(applications).some((application) => application.keys);
+  if (isLimited || isReserved) return new Set();
+  const unbound = keys.filter((key) => !key.applications && !hasLimits(key.limits));
+  return new Set(unbound.map(({ id }) => id));
+}
+
+function hasLimits(limits: { requestsPerMinute?: unknown; tokensPerMinute?: unknown } = {}) {
+  return limits.requestsPerMinute !== undefined || limits.tokensPerMinute !== undefined;
+}
+
+/** One endpoint, or several of which any will do, that want no rank and load nothing for a call. */
+function lends({ endpoints, affinity, adapters, lendSlots }: BackendConfig): boolean {
+  const hasAdapters = Object.keys(adapters).length > 0;
+  const isAny = endpoints.length < 2 || affinity === 'off';
+  return lendSlots && isAny && !hasAdapters && endpoints.every(({ priority }) => !priority);
+}

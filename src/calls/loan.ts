@@ -1,0 +1,243 @@
+/**
+ * One loan: slots of an endpoint on which this isolate begins calls without asking the tenant's
+ * object, and what it has to tell of those calls. Any request of the isolate may use it; it does no
+ * I/O of its own, since a request cannot wait for what another one asked.
+ */
+import { runIdFor } from '../config/permissions.ts';
+import type { TenantConfig } from '../config/schema.ts';
+import type { CallResult, EnqueueRequest, Grant, LoanOffer } from '../protocol/admission.ts';
+import type { BorrowedCall, LoanTurn } from '../protocol/loans.ts';
+
+/** No call begins where the last turn is longer ago, ms: the object may have given the loan up. */
+const HEARD_WITHIN_MS = 3_000;
+/**
+ * Longest lease that a call on a borrowed slot counts on, ms: it looks after its slot each third of
+ * it, and so before the object gives a loan up of which it hears nothing.
+ */
+const LOOKED_AFTER_MS = 30_000;
+/** Calls that wait to be told; further ones ask the object. */
+const MAX_CALLS = 512;
+
+/** Of which grant, and by which configuration, the slots are. */
+export interface LoanTerms {
+  readonly offer: LoanOffer;
+  readonly grant: Grant;
+  readonly version: number;
+  readonly config: TenantConfig;
+}
+
+/** What of a call the object was told. */
+type Told = 'nothing' | 'begun' | 'all';
+
+interface Entry {
+  readonly request: EnqueueRequest;
+  readonly at: number;
+  ended?: { readonly at: number; readonly result?: CallResult };
+  told: Told;
+}
+
+/** What is sent in a turn, and how far each call was when it was sent. */
+export interface Sent {
+  readonly turn: LoanTurn;
+  readonly entries: ReadonlyArray<readonly [Entry, Told]>;
+}
+
+export class Loan {
+  readonly #terms: LoanTerms;
+  readonly #calls = new Map<string, Entry>();
+  /** Calls that run. */
+  #running = 0;
+  #mostRunning = 0;
+  #begun = 0;
+  #slots: number;
+  /** A call found no slot of it free. */
+  #wasFull = false;
+  #isOpen = true;
+  #isSettled = false;
+  #turnAt: number;
+  #turns = 0;
+
+  constructor(terms: LoanTerms, now: number) {
+    this.#terms = terms;
+    this.#slots = terms.offer.slots;
+    this.#turnAt = now;
+  }
+
+  get id(): string {
+    return this.#terms.offer.loanId;
+  }
+
+  get endpoint(): string {
+    return this.#terms.grant.endpoint;
+  }
+
+  /** True where a call has found no slot of it free lately. */
+  get wasFull(): boolean {
+    return this.#wasFull;
+  }
+
+  /** The slot of a call that the object had granted by itself is one of the loan now. */
+  grew(): void {
+    this.#slots += 1;
+    this.#wasFull = false;
+  }
+
+  /** False once it was recalled or returned: no call begins on it. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** True once the object has it back: calls that still run report for themselves. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** No call is to begin on it. */
+  close(): void {
+    this.#isOpen = false;
+  }
+
+  /** Begins a call; undefined where it has to ask the object. */
+  begin(request: EnqueueRequest, now: number): BorrowedSlot | undefined {
+    const { version } = this.#terms;
+    if (!this.#isOpen || request.version !== version) return undefined;
+    if (this.isOverdue(now) || this.#calls.size >= MAX_CALLS) return undefined;
+    if (this.#running >= this.#slots) {
+      this.#wasFull = true;
+      return undefined;
+    }
+    const entry: Entry = { request, at: now, told: 'nothing' };
+    this.#calls.set(request.call.callId, entry);
+    this.#running += 1;
+    this.#begun += 1;
+    this.#mostRunning = Math.max(this.#mostRunning, this.#running);
+    return new BorrowedSlot(this, entry, this.#grantOf(request, now));
+  }
+
+  /** A call of it is over; only the first word of that counts. */
+  ended(entry: Entry, result: CallResult | undefined, now: number): void {
+    if (entry.ended) return;
+    entry.ended = { at: now, ...(result ? { result } : {}) };
+    this.#running -= 1;
+    // It tells of its end itself.
+    if (this.#isSettled) this.#calls.delete(entry.request.call.callId);
+  }
+
+  /** True where whoever holds the loan has not been heard of for long. */
+  isOverdue(now: number): boolean {
+    // Either way: a clock that went back must not prolong it.
+    return !this.#isSettled && Math.abs(now - this.#turnAt) > HEARD_WITHIN_MS;
+  }
+
+  /**
+   * The next turn: all that the object may not know. The last one has all calls that run, too: an
+   * object that died since has forgotten those that it was told of.
+   */
+  turn(isLast: boolean, now: number): Sent {
+    if (isLast) this.#isOpen = false;
+    this.#turnAt = now;
+    this.#turns += 1;
+    const entries: Array<readonly [Entry, Told]> = [];
+    const calls: BorrowedCall[] = [];
+    for (const entry of this.#calls.values()) {
+      const { request, at, ended } = entry;
+      if (!ended && entry.told === 'begun' && !isLast) continue;
+      entries.push([entry, ended ? 'all' : 'begun']);
+      calls.push({ request, at, ...(ended ? { ended } : {}) });
+    }
+    return { turn: { ...this.#names, number: this.#turns, calls, isLast }, entries };
+  }
+
+  /** The turn of one call, after the loan was settled. */
+  turnOf({ entry }: BorrowedSlot): Sent {
+    const { request, at, ended } = entry;
+    const calls = [{ request, at, ...(ended ? { ended } : {}) }];
+    const told = ended ? 'all' : 'begun';
+    return { turn: { ...this.#names, calls, isLast: true }, entries: [[entry, told]] };
+  }
+
+  /** The call goes on as one of the object's own: nothing more is told of it here. */
+  leave({ entry }: BorrowedSlot): void {
+    this.#calls.delete(entry.request.call.callId);
+  }
+
+  /** The object has taken a turn. */
+  acknowledged({ entries, turn }: Sent): void {
+    for (const [entry, told] of entries) {
+      entry.told = told;
+      if (told === 'all') this.#calls.delete(entry.request.call.callId);
+    }
+    if (turn.isLast) this.#isSettled = true;
+  }
+
+  /** The object does not answer: what was not told is lost, and what runs reports for itself. */
+  givenUp(): void {
+    this.#isOpen = false;
+    this.#isSettled = true;
+    for (const [callId, { ended }] of this.#calls) if (ended) this.#calls.delete(callId);
+  }
+
+  /** True where it should be returned: since the last call of this, few of its slots were used. */
+  takeUnused(): boolean {
+    const isUnused = this.#begun === 0 || this.#mostRunning < this.#slots / 4;
+    this.#begun = 0;
+    this.#mostRunning = this.#running;
+    return isUnused;
+  }
+
+  get #names(): Pick<LoanTurn, 'loanId' | 'endpoint'> {
+    const { offer, grant } = this.#terms;
+    return { loanId: offer.loanId, endpoint: grant.endpoint };
+  }
+
+  /** True where a call has ended of which the object was not told. */
+  get hasNews(): boolean {
+    for (const { ended } of this.#calls.values()) if (ended) return true;
+    return false;
+  }
+
+  /** The grant of a call on a borrowed slot: what the object would have answered at once. */
+  #grantOf({ call, keyId }: EnqueueRequest, now: number): Grant {
+    const { grant, config } = this.#terms;
+    const { endpoint, address, endpointState } = grant;
+    const leaseMs = Math.min(grant.leaseMs, LOOKED_AFTER_MS);
+    const runId = call.sole ? call.runId : runIdFor(config, keyId, call.runId);
+    return {
+      status: 'granted',
+      endpoint,
+      address,
+      leaseMs,
+      ...(endpointState === undefined ? {} : { endpointState }),
+      expiresAt: now + leaseMs,
+      waitedMs: 0,
+      coldMs: 0,
+      // Nobody waited, so no rank was needed and nobody can overtake it.
+      rankMs: 0,
+      boundMs: 0,
+      facts: { app: call.app, runId, unit: call.unit, position: 0, attempts: 1 },
+    };
+  }
+}
+
+/** The hold of one call on a borrowed slot. */
+export class BorrowedSlot {
+  readonly loan: Loan;
+  readonly entry: Entry;
+  readonly grant: Grant;
+
+  constructor(loan: Loan, entry: Entry, grant: Grant) {
+    this.loan = loan;
+    this.entry = entry;
+    this.grant = grant;
+  }
+
+  /** True where the object knows the call, which then ends and is renewed like any other. */
+  get isKnown(): boolean {
+    return this.entry.told === 'begun';
+  }
+
+  /** The call is over; `result`: absent where its client left before it was sent. */
+  end(result: CallResult | undefined, now: number): void {
+    this.loan.ended(this.entry, result, now);
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * What passes between an isolate of the Worker and a tenant's object about slots that the isolate
+ * borrows. While nobody waits it begins calls on them without asking, and tells of them in turns: one
+ * request at a time, which the object answers when the slots are wanted back or the turn is over.
+ */
+import type { CallResult } from '../core/runs/call-result.ts';
+import type { EnqueueRequest } from './admission.ts';
+
+/** How long the object holds a turn before it answers, ms. */
+export const TURN_MS = 500;
+
+/** A call that began on a borrowed slot. Times are epoch ms. */
+export interface BorrowedCall {
+  readonly request: EnqueueRequest;
+  readonly at: number;
+  /** Absent while it runs; without a result where its client left before it was sent. */
+  readonly ended?: { readonly at: number; readonly result?: CallResult };
+}
+
+export interface LoanTurn {
+  readonly loanId: string;
+  /** Endpoint of the calls' backend, for calls of a loan that the object does not know any more. */
+  readonly endpoint: string;
+  /**
+   * Rises with each turn of the loan, each of which tells all that those before it told in vain. Absent
+   * where one call tells of itself.
+   */
+  readonly number?: number;
+  /** Calls that began or ended since the last turn; some may have been told before. */
+  readonly calls: readonly BorrowedCall[];
+  /** The isolate begins no more calls: what runs has a lease of its own from now on. */
+  readonly isLast: boolean;
+}
+
+export interface LoanWord {
+  /** False where the loan is recalled or unknown: the isolate is to begin no more calls. */
+  readonly goesOn: boolean;
+}

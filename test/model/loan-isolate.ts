@@ -1,0 +1,114 @@
+/**
+ * An isolate of the Worker in the model: its loans, as src/calls keeps them, and the requests that it
+ * handles. What it does with a loan is watched from here, and not asked of the loan.
+ */
+
+import type { Slot } from '../../src/calls/admission.ts';
+import { LentSlots } from '../../src/calls/lent-slots.ts';
+import type { Loan } from '../../src/calls/loan.ts';
+import type { TenantConfig } from '../../src/config/schema.ts';
+import type { LoadedTenant } from '../../src/config/store.ts';
+import type { CallResult } from '../../src/core/runs/call-result.ts';
+import type { EnqueueRequest, Grant } from '../../src/protocol/admission.ts';
+import type { Handling, Link } from './loan-network.ts';
+
+/** What the isolate has heard of a loan, in elapsed ms. */
+export interface Heard {
+  readonly loanId: string;
+  readonly version: number;
+  /** When it was last told that the loan goes on. */
+  at: number;
+  isRecalled: boolean;
+}
+
+export class ModelIsolate {
+  readonly link: Link = { latencyMs: 2, isMute: false, losing: 0 };
+  readonly slots: LentSlots;
+  /** Requests that have not ended, with those that only hold a loan still. */
+  readonly handled = new Set<Handling>();
+  readonly heard = new Map<string, Heard>();
+  /** The configuration that it knows. */
+  loaded: LoadedTenant;
+  isDead = false;
+  /** Since when nothing passes between it and the object, in elapsed ms. */
+  muteSince = Infinity;
+  /** The loan on whose slot the next call begins. */
+  #taken: string | undefined;
+
+  constructor(loaded: LoadedTenant, now: () => number) {
+    this.loaded = loaded;
+    this.slots = this.#watched(now);
+  }
+
+  /** The loan of the slot that was just taken. */
+  takenLoan(): Heard | undefined {
+    const { heard } = this;
+    const found = this.#taken === undefined ? undefined : heard.get(this.#taken);
+    this.#taken = undefined;
+    return found;
+  }
+
+  #watched(now: () => number): LentSlots {
+    const slots = new LentSlots();
+    const { take, accept } = slots;
+    const ids = new WeakMap<Loan, string>();
+    slots.take = (request: EnqueueRequest, config: TenantConfig, at: number) => {
+      const taken = take.call(slots, request, config, at);
+      if (taken.slot) this.#taken = ids.get(taken.slot.loan) ?? 'unknown';
+      return taken;
+    };
+    slots.accept = (request: EnqueueRequest, grant: Grant, config: TenantConfig) => {
+      const loan = accept.call(slots, request, grant, config);
+      if (!loan || !grant.loan) return loan;
+      const { loanId } = grant.loan;
+      ids.set(loan, loanId);
+      const { version } = request;
+      this.heard.set(loanId, { loanId, version, at: now(), isRecalled: false });
+      return loan;
+    };
+    return slots;
+  }
+}
+
+export interface CallFields {
+  readonly takesMs: number;
+  readonly runId?: string;
+  readonly final?: boolean;
+  /** It was charged before, so that it may not borrow. */
+  readonly isPlain?: boolean;
+}
+
+/** A call of an isolate. */
+export interface LoanCall {
+  readonly request: EnqueueRequest;
+  readonly isolate: ModelIsolate;
+  readonly handling: Handling;
+  /** How long its endpoint takes for it, ms. */
+  readonly takesMs: number;
+  /** Its output tokens are unique. */
+  readonly tokens: number;
+  state: 'asking' | 'running' | 'over';
+  /** How its wait ended. */
+  answer: 'granted' | 'refused' | 'unavailable' | undefined;
+  isBorrowed: boolean;
+  /** Attempts at endpoints. */
+  attempts: number;
+  endpoint: string | undefined;
+  /** The time from which the endpoint no longer has it, in elapsed ms. */
+  leavesAt: number;
+  slot: Slot | undefined;
+  /** Ends the present attempt. */
+  end: ((how: AttemptEnd) => void) | undefined;
+  leave: () => void;
+  /** Loans that its request holds. */
+  holds: number;
+  /** It may have lost its slot, since its isolate was mute for long. */
+  isExcused: boolean;
+  /** Since when it asks for a slot, in elapsed ms. */
+  askedAt: number;
+  /** What its Worker reported at last. */
+  reported: CallResult['outcome'] | undefined;
+}
+
+/** How an attempt ends: `again` where it failed before the client had received a byte. */
+export type AttemptEnd = 'ok' | 'failed' | 'again' | 'left';

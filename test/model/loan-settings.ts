@@ -1,0 +1,24 @@
+/** The configurations of the tenant in the model of loans. */
+
+export interface LoanSettings {
+  readonly slots: Readonly<Record<string, number>>;
+  readonly leaseMs: number;
+  /** The key of all calls is gone. */
+  readonly revoked: boolean;
+}
+
+/** The document, as text. */
+export function loanConfig({ slots, leaseMs, revoked }: LoanSettings): string {
+  const endpoints = Object.entries(slots).map(([name, slots]) => ({
+    name,
+    url: `http://127.0.0.1:9/${name}`,
+    slots,
+  }));
+  const queue = { depth: 60, maxWaitMs: 40_000 };
+  const other = { models: ['m'], endpoints: [{ name: 'c', url: 'http://127.0.0.1:9/c' }] };
+  const m = { models: ['m'], endpoints, queue, affinity: 'off' };
+  const left = { id: 'left', sha256: 'b'.repeat(64) };
+  const keys = [left, ...(revoked ? [] : [{ id: 'k', sha256: 'a'.repeat(64) }])];
+  const backends = endpoints.length > 0 ? { m } : { other };
+  return JSON.stringify({ backends, leaseMs, runSilenceMs: 8_000, keys });
+}

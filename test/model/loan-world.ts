@@ -1,0 +1,323 @@
+/**
+ * The world of loans: a tenant's object, and isolates of the Worker that run the Worker's own code of
+ * admission and of loans. Their requests take time, get lost or are cut off; requests, isolates and the
+ * object's process die; storage refuses writes; the configuration changes. Other calls,
+ * which may not borrow, have to wait.
+ */
+import { Admission, type Admitted } from '../../src/calls/admission.ts';
+import { parseStoredConfig } from '../../src/config/parse.ts';
+import type { LoadedTenant } from '../../src/config/store.ts';
+import type { CallResult } from '../../src/core/runs/call-result.ts';
+import type { EnqueueRequest } from '../../src/protocol/admission.ts';
+import type { TenantDocument } from '../../src/protocol/tenant.ts';
+import { type AttemptEnd, type CallFields, type LoanCall, ModelIsolate } from './loan-isolate.ts';
+import { type Handling, LoanNetwork } from './loan-network.ts';
+import { LoanReference } from './loan-reference.ts';
+import { type LoanSettings, loanConfig } from './loan-settings.ts';
+import { ObjectHost } from './object-host.ts';
+
+/** A cancellation reaches the endpoint this long after the end of its request, ms. */
+const CANCEL_MS = 19;
+const CANCEL_GRACE_MS = 20;
+/** A changed configuration is known to the isolates after so long, ms. */
+const DISTRIBUTED_MS = 40;
+
+export class LoanWorld {
+  readonly host = new ObjectHost();
+  readonly network = new LoanNetwork(this.host);
+  readonly calls: LoanCall[] = [];
+  isolates: ModelIsolate[] = [];
+  readonly reference = new LoanReference(this);
+  settings: LoanSettings = { slots: { a: 16 }, leaseMs: 6_000, revoked: false };
+  #loaded: LoadedTenant | undefined;
+
+  constructor() {
+    this.network.onTurn = (turn, handling, goesOn) => {
+      const isolate = this.isolates.find(({ handled }) => handled.has(handling));
+      const heard = isolate?.heard.get(turn.loanId);
+      if (!heard || goesOn === undefined) return;
+      if (goesOn) heard.at = this.host.elapsed;
+      else heard.isRecalled = true;
+    };
+  }
+
+  async start(isolates: number): Promise<void> {
+    await this.configure(this.settings);
+    for (let i = 0; i < isolates; i += 1) this.#newIsolate();
+  }
+
+  async configure(settings: LoanSettings): Promise<void> {
+    const json = await this.network.answerOf((object) => object.putConfig(loanConfig(settings)));
+    if (json === undefined) return;
+    const document = JSON.parse(json) as TenantDocument;
+    const parsed = parseStoredConfig(document.config, { development: true });
+    if (!parsed.ok) throw new Error(`bad settings: ${JSON.stringify(parsed.problems)}`);
+    this.reference.configured(settings);
+    this.settings = settings;
+    const loaded = { tenant: 'tenant', version: document.version, config: parsed.config };
+    this.#loaded = loaded;
+    this.network.plan(DISTRIBUTED_MS, () => {
+      for (const isolate of this.isolates) {
+        if (isolate.loaded.version < loaded.version) isolate.loaded = loaded;
+      }
+    });
+  }
+
+  isolate(n: number): ModelIsolate {
+    const isolate = this.isolates[n % this.isolates.length];
+    if (!isolate) throw new Error('no isolate');
+    return isolate;
+  }
+
+  /** The call number n of those that are not over, counting around. */
+  pick(n: number, state: LoanCall['state']): LoanCall | undefined {
+    const fitting = this.calls.filter((c) => c.state === state && !c.handling.isDead);
+    return fitting[n % fitting.length];
+  }
+
+  /** A client's call comes to the isolate. */
+  submit(isolate: ModelIsolate, fields: CallFields): LoanCall {
+    const n = this.calls.length;
+    const handling: Handling = { link: isolate.link, isDead: false, tickets: new Set() };
+    isolate.handled.add(handling);
+    const { takesMs, isPlain = false, runId, final = false } = fields;
+    const callId = `c${n}`;
+    const named =
+      runId === undefined ? { runId: callId, final: true, sole: true } : { runId, final };
+    const request: EnqueueRequest = {
+      keyId: 'k',
+      ...(isPlain ? { isCharged: true } : {}),
+      version: isolate.loaded.version,
+      call: {
+        callId,
+        app: 'app',
+        unit: 'unit',
+        backend: 'm',
+        kind: 'llm',
+        inputTokens: 10,
+        arrivedAt: this.host.wall,
+        ...named,
+      },
+    };
+    const call: LoanCall = {
+      request,
+      isolate,
+      handling,
+      takesMs,
+      tokens: n + 1,
+      state: 'asking',
+      answer: undefined,
+      isBorrowed: false,
+      attempts: 0,
+      endpoint: undefined,
+      leavesAt: Infinity,
+      slot: undefined,
+      end: undefined,
+      leave: () => {},
+      holds: 0,
+      isExcused: false,
+      askedAt: this.host.elapsed,
+      reported: undefined,
+    };
+    this.calls.push(call);
+    this.network.within(handling, () => void this.#handle(call));
+    return call;
+  }
+
+  /** A request that holds a loan, counting around. */
+  pickHolder(n: number): LoanCall | undefined {
+    const fitting = this.calls.filter((c) => c.holds > 0 && !c.handling.isDead);
+    return fitting[n % fitting.length];
+  }
+
+  /** A request dies with all that it has begun; `told`: the runtime ends its tickets. */
+  die(call: LoanCall, told: boolean): void {
+    if (call.handling.isDead) return;
+    this.#dies(call.handling, told);
+    if (call.state !== 'over') this.#gone(call);
+  }
+
+  /** All requests of an isolate die, and its memory is lost. */
+  dieIsolate(isolate: ModelIsolate, told: boolean): void {
+    isolate.isDead = true;
+    for (const handling of isolate.handled) this.#dies(handling, told);
+    for (const call of this.calls) {
+      if (call.isolate === isolate && call.state !== 'over') this.#gone(call);
+    }
+    this.isolates = this.isolates.filter((other) => other !== isolate);
+    this.#newIsolate();
+  }
+
+  mute(isolate: ModelIsolate, isMute: boolean): void {
+    isolate.link.isMute = isMute;
+    isolate.muteSince = isMute ? Math.min(isolate.muteSince, this.host.elapsed) : Infinity;
+  }
+
+  /** The object's process dies; the next request starts it from its storage. */
+  async restart(): Promise<void> {
+    this.host.die();
+    this.network.cutLost();
+    await settled();
+  }
+
+  /** A turn arrives a second time, much later than it was sent. */
+  async repeatTurn(n: number): Promise<boolean> {
+    const turn = this.network.turns[n % Math.max(1, this.network.turns.length)];
+    if (!turn) return false;
+    this.network.plan(0, () =>
+      this.network.tell((object) => object.loanTurn(structuredClone(turn))),
+    );
+    await this.pass(0);
+    return true;
+  }
+
+  async pass(ms: number): Promise<void> {
+    const { host, network } = this;
+    const until = host.elapsed + ms;
+    for (let turns = 0; ; turns += 1) {
+      if (turns > 200_000) throw new Error('something is due without end');
+      await settled();
+      const next = Math.min(until, host.dueAt, network.dueAt);
+      host.elapsed = Math.max(host.elapsed, next);
+      if (await network.next()) this.reference.checkEndpoints();
+      else if (host.dueAt <= host.elapsed) {
+        await host.ring();
+        network.cutLost();
+      } else if (host.elapsed >= until) return;
+    }
+  }
+
+  /** Without further commands everything ends, and nothing is left of it. */
+  async rest(): Promise<void> {
+    const { host, network } = this;
+    host.failingWrites = 0;
+    network.dyingNext = false;
+    for (const isolate of this.isolates) this.mute(isolate, false);
+    for (let i = 0; i < 120; i += 1) {
+      await this.pass(1_000);
+      this.reference.check();
+      if (this.calls.every((c) => c.state === 'over') && i > 45) break;
+    }
+    await this.pass(1_000_000);
+    for (let i = 0; Number.isFinite(host.dueAt); i += 1) {
+      if (i > 1_000) throw new Error('the object never rests');
+      await this.pass(Math.max(1, host.dueAt - host.elapsed));
+    }
+    await this.reference.checkRest();
+  }
+
+  #newIsolate(): void {
+    if (!this.#loaded) throw new Error('no configuration');
+    this.isolates.push(new ModelIsolate(this.#loaded, () => this.host.elapsed));
+  }
+
+  async #handle(call: LoanCall): Promise<void> {
+    const { isolate, request, handling } = call;
+    const admission = new Admission(() => this.network.stub(handling), request, {
+      slots: isolate.slots,
+      config: isolate.loaded.config,
+      waitUntil: (promise) => {
+        call.holds += 1;
+        promise.then(
+          () => {
+            call.holds -= 1;
+          },
+          (error) => this.reference.failed(error),
+        );
+      },
+    });
+    call.leave = () => {
+      if (call.state === 'running') return call.end?.('left');
+      call.state = 'over';
+      call.answer ??= 'unavailable';
+      this.network.within(handling, () => void admission.abandon());
+    };
+    try {
+      const admitting = admission.admit();
+      const loan = isolate.takenLoan();
+      call.isBorrowed = loan !== undefined;
+      if (loan) this.reference.begins(call, loan);
+      await this.#attempts(call, admission, await admitting);
+    } catch (error) {
+      this.reference.failed(error);
+    }
+  }
+
+  async #attempts(call: LoanCall, admission: Admission, first: Admitted): Promise<void> {
+    for (let admitted: Admitted | undefined = first; admitted; ) {
+      // Whoever left while it asked has told so already.
+      if (call.state === 'over') return;
+      if (admitted.status !== 'granted') break;
+      const { slot } = admitted;
+      const how = await this.#served(call, admitted);
+      call.leavesAt = this.host.elapsed + (how === 'left' ? CANCEL_MS : 0);
+      if (how === 'again') {
+        call.state = 'asking';
+        call.askedAt = this.host.elapsed;
+        this.reference.isTroubled = true;
+        admitted = await admission.retry({ ...resultOf(call, 'failed'), endpointFault: true });
+        if (!admitted) call.reported = 'failed';
+        continue;
+      }
+      call.state = 'over';
+      call.reported = how === 'left' ? 'cancelled' : how;
+      if (how === 'left') await new Promise((done) => setTimeout(done, CANCEL_GRACE_MS));
+      await slot.report(resultOf(call, call.reported));
+      return;
+    }
+    call.state = 'over';
+    call.answer ??= 'unavailable';
+  }
+
+  /** The call is at its endpoint; resolves when it is over there. */
+  #served(call: LoanCall, { slot }: Admitted & { status: 'granted' }): Promise<AttemptEnd> {
+    const { grant } = slot;
+    call.state = 'running';
+    call.answer = 'granted';
+    call.attempts += 1;
+    call.endpoint = grant.endpoint;
+    call.leavesAt = Infinity;
+    call.slot = slot;
+    if (!call.isBorrowed || call.attempts > 1) this.reference.granted();
+    const attempt = call.attempts;
+    const isHere = () => call.attempts === attempt && call.state === 'running';
+    const renew = () => {
+      if (!isHere() || call.handling.isDead) return;
+      this.network.within(call.handling, () => void slot.renew());
+      this.network.plan(grant.leaseMs / 3, renew);
+    };
+    this.network.plan(grant.leaseMs / 3, renew);
+    return new Promise((resolve) => {
+      call.end = (how) => {
+        if (isHere() && !call.handling.isDead) resolve(how);
+      };
+      const { end } = call;
+      this.network.plan(call.takesMs, () => end('ok'));
+    });
+  }
+
+  #dies(handling: Handling, told: boolean): void {
+    handling.isDead = true;
+    if (told) for (const end of [...handling.tickets]) end();
+    handling.tickets.clear();
+  }
+
+  #gone(call: LoanCall): void {
+    call.leavesAt = Math.min(call.leavesAt, this.host.elapsed + CANCEL_MS);
+    call.state = 'over';
+    call.answer ??= 'unavailable';
+  }
+}
+
+function resultOf({ tokens }: LoanCall, outcome: CallResult['outcome']): CallResult {
+  const known = { inputTokens: 10, outputTokens: tokens, serviceMs: 10 };
+  return { outcome, endpointFault: false, cold: false, ...known };
+}
+
+const immediate = (globalThis as unknown as { setImmediate: (act: () => void) => void })
+  .setImmediate;
+
+/** Resolves when everything that needs no time to pass has been done. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => immediate(resolve));
+}
