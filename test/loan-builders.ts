@@ -2,17 +2,20 @@
 
 import { Loan } from '../src/calls/loan.ts';
 import { parseTenantConfig } from '../src/config/parse.ts';
-import type { LoadedTenant } from '../src/config/store.ts';
+import type { TenantConfig } from '../src/config/schema.ts';
 import type { EnqueueRequest, Grant } from '../src/protocol/admission.ts';
 import { callRequest } from './dispatch-builders.ts';
 
-export function loadedTenant(fields: object = {}): LoadedTenant {
+export function loadedTenant(fields: object = {}): {
+  readonly version: number;
+  readonly config: TenantConfig;
+} {
   const endpoints = [{ name: 'e1', url: 'http://127.0.0.1:9/v1', slots: 8 }];
   const keys = [{ id: 'k', sha256: 'a'.repeat(64) }];
   const backends = { llm: { models: ['m'], endpoints } };
   const parsed = parseTenantConfig({ backends, keys, ...fields }, { development: true });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return { tenant: 't', version: 1, config: parsed.config };
+  return { version: 1, config: parsed.config };
 }
 
 export function asked(callId: string, fields: Partial<EnqueueRequest> = {}): EnqueueRequest {

@@ -3,7 +3,7 @@
  * calls come to it, how many of them run, and the loan that it has. Few calls gain nothing by a loan,
  * and slots that one isolate holds are recalled before another one's call gets them.
  */
-import type { LoadedTenant } from '../config/store.ts';
+import type { TenantConfig } from '../config/schema.ts';
 import type { EnqueueRequest, Grant } from '../protocol/admission.ts';
 import { mayBorrow } from './borrowers.ts';
 import { type BorrowedSlot, Loan } from './loan.ts';
@@ -60,7 +60,7 @@ export class LentSlots {
   #wishedAt = -Infinity;
 
   /** A call wants a slot. It gets one of the loan, or asks the object. */
-  take(request: EnqueueRequest, { config }: LoadedTenant, now: number): Taken {
+  take(request: EnqueueRequest, { config }: { readonly config: TenantConfig }, now: number): Taken {
     const oldest = this.#cameAt[this.#came] ?? now;
     this.#cameAt[this.#came] = now;
     this.#came = (this.#came + 1) % WORTH_CALLS;
@@ -95,7 +95,7 @@ export class LentSlots {
   }
 
   /** The object lends slots: answers the loan, which is to be held. */
-  accept(request: EnqueueRequest, grant: Grant, config: LoadedTenant['config']): Loan | undefined {
+  accept(request: EnqueueRequest, grant: Grant, config: TenantConfig): Loan | undefined {
     const { loan: offer } = grant;
     if (!offer) return undefined;
     const { version } = request;
