@@ -6,16 +6,13 @@ import type { TenantConfig } from '../src/config/schema.ts';
 import type { EnqueueRequest, Grant } from '../src/protocol/admission.ts';
 import { callRequest } from './dispatch-builders.ts';
 
-export function loadedTenant(fields: object = {}): {
-  readonly version: number;
-  readonly config: TenantConfig;
-} {
+export function configWith(fields: object = {}): TenantConfig {
   const endpoints = [{ name: 'e1', url: 'http://127.0.0.1:9/v1', slots: 8 }];
   const keys = [{ id: 'k', sha256: 'a'.repeat(64) }];
   const backends = { llm: { models: ['m'], endpoints } };
   const parsed = parseTenantConfig({ backends, keys, ...fields }, { development: true });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return { version: 1, config: parsed.config };
+  return parsed.config;
 }
 
 export function asked(callId: string, fields: Partial<EnqueueRequest> = {}): EnqueueRequest {
@@ -39,6 +36,6 @@ export function grantWith(slots: number, leaseMs = 90_000): Grant {
 /** A loan of some slots that was lent at 0. */
 export function loanOf(slots: number): Loan {
   const grant = grantWith(slots);
-  const { config, version } = loadedTenant();
-  return new Loan({ offer: { loanId: 'l1', slots }, grant, version, config }, 0);
+  const terms = { offer: { loanId: 'l1', slots }, grant, version: 1, config: configWith() };
+  return new Loan(terms, 0);
 }

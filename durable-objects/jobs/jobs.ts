@@ -83,6 +83,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
       if (ordered.print !== once.print) return { status: 'conflict' };
       return { status: 'replay', job: shownJob(ordered) };
     }
+    if (job.impossible) return { status: 'impossible' };
     if (!settings) return { status: 'full', retryAfterMs: FULL_RETRY_MS };
     const more = { jobs: 1, bytes: jobBytes(job) };
     const exceeded = exceededBound(this.#stores.accounts, keyHash, more, settings);

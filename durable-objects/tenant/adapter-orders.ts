@@ -1,6 +1,6 @@
 /**
  * Sends the requests by which the tenant's endpoints load adapters. Which are loaded where is decided
- * in src/core/backends/backend-adapters.ts, what an engine is asked in src/endpoints/lora.ts.
+ * in src/core/backends/load-choice.ts, what an engine is asked in src/endpoints/lora.ts.
  */
 import { type LoraResult, loadLora } from '../../src/endpoints/lora.ts';
 import { logError, logFailure } from '../../src/protocol/log-line.ts';

@@ -13,7 +13,7 @@ import { countersOf, type ValuesOf } from './prewarm-view.ts';
 /** The part of a backend's status; empty where it has no adapters. */
 export function adaptersView({ adapters }: Backend): object {
   if (!adapters.isUsed) return {};
-  const { observations, p95Ms } = adapters.learned;
+  const { observations, p95Ms } = adapters.times.learned;
   const { parked } = adapters;
   const waitingFor = parked.adapters.map((name) => [name, parked.waitingFor(name)] as const);
   return {
@@ -31,7 +31,8 @@ export function adaptersView({ adapters }: Backend): object {
 export function adaptersAt({ adapters }: Backend, endpoint: Endpoint, now: number): object {
   if (!adapters.isUsed) return {};
   const at = adapters.at(endpoint);
-  const { loading, lastFailure } = at;
+  const { loading } = at;
+  const lastFailure = at.failures.last;
   return {
     adapters: {
       most: at.most,

@@ -116,11 +116,15 @@ export class CallAccounting {
 function tokensOf({ call, choices = 1 }: EnqueueRequest): {
   inputTokens: number;
   outputTokens?: number;
+  answers: number;
 } {
-  if (call.kind !== 'llm') return { inputTokens: 0, outputTokens: 0 };
+  const answers = choices;
+  if (call.kind !== 'llm') return { inputTokens: 0, outputTokens: 0, answers };
   const { inputTokens, maxOutputTokens } = call;
-  if (maxOutputTokens === undefined) return { inputTokens };
-  return { inputTokens, outputTokens: maxOutputTokens * choices };
+  if (maxOutputTokens === undefined) return { inputTokens, answers };
+  // A limit may be any number: the product stays one that can be told.
+  const outputTokens = Math.min(maxOutputTokens * choices, Number.MAX_SAFE_INTEGER);
+  return { inputTokens, outputTokens, answers };
 }
 
 function limitRefusal(

@@ -1,8 +1,8 @@
 /**
  * The log of a tenant's newest calls, for `GET /v1/calls/:id`: how application, run and unit of
  * each were identified, its position in the queue on arrival, what it was granted and how it ended.
- * A ring in memory: it costs a call no write, and a restart empties it. Charges are in
- * call-accounting.ts.
+ * A ring in memory: it costs a call no write, and a restart empties it. What an entry has is in
+ * call-entry.ts, charges are in call-accounting.ts.
  */
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
 import type { QueueRank } from '../../src/core/dispatch/queue-rank.ts';
@@ -10,74 +10,12 @@ import type { Gauges } from '../../src/core/limits/key-limits.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
 import { RecentMap } from '../../src/core/runs/recent-map.ts';
 import type { CallFacts, CallResult, EnqueueRequest } from '../../src/protocol/admission.ts';
+import { attemptOf, type CallEntry, howOf, loggedResult, newEntry, timesOf } from './call-entry.ts';
 import { type CallTimes, RunTimes } from './call-times.ts';
 
 const MAX_ENTRIES = 1_000;
 /** Attempts that are kept of one call, the newest. */
 const MAX_ATTEMPTS = 32;
-
-interface Attempt {
-  readonly endpoint: string;
-  readonly endpoint_state: string;
-  readonly granted_at: number;
-  readonly queue_ms: number;
-  readonly cold_ms: number;
-  readonly held_ms: number;
-  /** Expected in the endpoint's cache; null where endpoints are not chosen by it. */
-  readonly prefix_tokens: number | null;
-  /** How it found its adapter, and how long it waited for it; null where it needs none. */
-  readonly adapter: string | null;
-  readonly adapter_ms: number | null;
-  readonly rank_ms: number;
-  readonly bound_ms: number | null;
-  /** Absent while it runs. */
-  ended?: { readonly at: number; readonly how: string };
-}
-
-/** Field names are those of the API. Times are epoch ms. */
-interface CallEntry {
-  readonly call: string;
-  readonly request_id: string | null;
-  state: 'waiting' | 'running' | 'ended' | 'refused' | 'cancelled';
-  readonly key: string;
-  readonly arrived_at: number;
-  readonly backend: string;
-  identity: { app: string; run: string; unit: string; why: EnqueueRequest['why'] | null };
-  /** As it was known when the call arrived. */
-  readonly request: {
-    readonly kind: string;
-    readonly input_tokens: number;
-    readonly max_output_tokens: number | null;
-    readonly body_bytes: number | null;
-    readonly final: boolean;
-    readonly retry: boolean;
-    readonly deadline_at: number | null;
-    readonly max_wait_ms: number | null;
-  };
-  /** Null where the call was never queued. */
-  arrival: {
-    readonly position: number;
-    readonly expected_wait_ms: number;
-    readonly rank_ms: number | null;
-    readonly bound_ms: number | null;
-  } | null;
-  /** Position in the queue on arrival; 0: the call was granted at once. */
-  position: number;
-  readonly attempts: Attempt[];
-  refusal?: { readonly code: string; readonly retry_after_ms: number };
-  result?: LoggedResult;
-}
-
-interface LoggedResult {
-  readonly outcome: string;
-  readonly endpoint_fault: boolean;
-  readonly cold: boolean;
-  readonly service_ms: number;
-  readonly first_byte_ms: number | null;
-  readonly input_tokens: number | null;
-  readonly cached_tokens: number | null;
-  readonly output_tokens: number | null;
-}
 
 export class CallLog {
   readonly #entries = new RecentMap<CallEntry>(MAX_ENTRIES);
@@ -92,35 +30,15 @@ export class CallLog {
   readonly times = new RunTimes();
 
   /** Opens the entry of a call; a call that is submitted again keeps its entry. */
-  open({ call, keyId, requestId, why }: EnqueueRequest, gauges: Gauges): void {
+  open(request: EnqueueRequest, gauges: Gauges): void {
+    const { call, keyId, requestId } = request;
     this.#gauges.set(call.callId, gauges);
     if (this.#entries.get(call.callId)) return;
     if (requestId !== undefined) {
       this.#callOf.set(ownRequest(keyId, requestId), call.callId);
       this.#newestOf.set(requestId, call.callId);
     }
-    this.#entries.set(call.callId, {
-      call: call.callId,
-      request_id: requestId ?? null,
-      state: 'waiting',
-      key: keyId,
-      arrived_at: call.arrivedAt,
-      backend: call.backend,
-      identity: { app: call.app, run: call.runId, unit: call.unit, why: why ?? null },
-      request: {
-        kind: call.kind,
-        input_tokens: call.inputTokens,
-        max_output_tokens: call.maxOutputTokens ?? null,
-        body_bytes: call.bodyBytes ?? null,
-        final: call.final,
-        retry: call.retry ?? false,
-        deadline_at: call.deadlineAt ?? null,
-        max_wait_ms: call.maxWaitMs ?? null,
-      },
-      arrival: null,
-      position: 0,
-      attempts: [],
-    });
+    this.#entries.set(call.callId, newEntry(request));
   }
 
   /** Records the position and the expected wait of a queued call on arrival. */
@@ -173,16 +91,7 @@ export class CallLog {
   ended(callId: string, result: CallResult): void {
     const entry = this.#entries.get(callId);
     if (!entry) return;
-    entry.result = {
-      outcome: result.outcome,
-      endpoint_fault: result.endpointFault,
-      cold: result.cold,
-      service_ms: Math.round(result.serviceMs),
-      first_byte_ms: result.firstByteMs ?? null,
-      input_tokens: result.inputTokens ?? null,
-      cached_tokens: result.cachedTokens ?? null,
-      output_tokens: result.outputTokens ?? null,
-    };
+    entry.result = loggedResult(result);
   }
 
   cancelled(callId: string): void {
@@ -256,19 +165,7 @@ export class CallLog {
     if (last && !last.ended && last.granted_at === effect.grantedAt) return;
     entry.state = 'running';
     if (entry.attempts.length >= MAX_ATTEMPTS) entry.attempts.shift();
-    entry.attempts.push({
-      endpoint: effect.endpoint,
-      endpoint_state: effect.endpointState ?? 'unknown',
-      granted_at: effect.grantedAt,
-      queue_ms: effect.waitedMs,
-      cold_ms: effect.coldMs,
-      held_ms: effect.heldMs ?? 0,
-      prefix_tokens: effect.prefixTokens ?? null,
-      adapter: effect.adapter ?? null,
-      adapter_ms: effect.adapterMs ?? null,
-      rank_ms: effect.rankMs,
-      bound_ms: effect.boundMs ?? null,
-    });
+    entry.attempts.push(attemptOf(effect));
   }
 
   #over(entry: CallEntry): void {
@@ -285,39 +182,4 @@ export class CallLog {
 /** Request ids contain no blank, so no two pairs have the same text. */
 function ownRequest(keyId: string, requestId: string): string {
   return `${keyId} ${requestId}`;
-}
-
-function timesOf(entry: CallEntry, overAt = entry.arrived_at): CallTimes {
-  const { attempts, result, state, identity } = entry;
-  // Between two attempts it waits as it did before the first.
-  const last = state === 'waiting' ? undefined : attempts.at(-1);
-  const isOpen = state === 'waiting' || state === 'running';
-  return {
-    call: entry.call,
-    requestId: entry.request_id,
-    unit: identity.unit,
-    backend: entry.backend,
-    endpoint: last?.endpoint ?? null,
-    attempts: attempts.length,
-    outcome: outcomeOf(state, result),
-    arrivedAt: entry.arrived_at,
-    grantedAt: last?.granted_at ?? null,
-    endedAt: isOpen ? null : (last?.ended?.at ?? overAt),
-    coldMs: Math.round(last?.cold_ms ?? 0),
-    firstByteMs: result?.first_byte_ms ?? null,
-    inputTokens: result?.input_tokens ?? null,
-    cachedTokens: result?.cached_tokens ?? null,
-    outputTokens: result?.output_tokens ?? null,
-  };
-}
-
-function outcomeOf(state: CallEntry['state'], result: LoggedResult | undefined) {
-  if (state === 'waiting' || state === 'running') return 'running';
-  if (state !== 'ended') return state;
-  return result?.outcome === 'ok' ? 'succeeded' : 'failed';
-}
-
-function howOf({ cold, busy, outcome }: CallResult): string {
-  if (cold) return 'cold';
-  return busy ? 'busy' : outcome;
 }

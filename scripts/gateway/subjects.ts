@@ -19,7 +19,7 @@ export interface Subject {
 }
 
 /** The slots of the tenant that is measured: more than callers, as the others have no queue. */
-const SLOTS = 64;
+const SLOTS = 256;
 /** The slots of the tenant whose slots are counted. */
 export const FEW_SLOTS = 4;
 

@@ -27,10 +27,7 @@ const MAX_START_CHARS = 32_768;
 /** Newest messages whose places are kept. */
 const MAX_NEWEST = 32;
 const MAX_SYSTEM_CHARS = 1_000;
-const FIELDS = new FieldNames([
-  ...(['role', CACHE_MARK] as const),
-  ...(Object.keys(TEXT_FIELDS) as (keyof typeof TEXT_FIELDS)[]),
-]);
+const FIELDS = new FieldNames([...(['role', CACHE_MARK] as const), ...TEXT_FIELDS]);
 
 const NO_OBJECT = {};
 

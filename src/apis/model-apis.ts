@@ -23,6 +23,9 @@ function oneOf<T extends z.ZodMiniType<Readonly<Record<string, unknown>>>>(
 
 const required = z.unknown().check(z.refine((value) => value !== undefined, 'expected it'));
 const outputLimit = z.nullish(z.union([z.number().check(z.minimum(0)), z.literal(NO_LIMIT)]));
+/** Most answers that one call may ask for: vLLM's own bound. OpenAI's is 128. */
+const MOST_ANSWERS = 16_384;
+const answers = z.nullish(z.number().check(z.maximum(MOST_ANSWERS)));
 const metadata = z.nullish(z.record(z.string(), z.unknown()));
 const stream = z.nullish(z.boolean());
 const messages = z.array(z.looseObject({ role: z.string() })).check(z.minLength(1));
@@ -48,11 +51,15 @@ const schemas = {
     ...streamable,
     max_tokens: outputLimit,
     max_completion_tokens: outputLimit,
+    n: answers,
   }),
   // vLLM takes embeddings of a prompt in its place.
   completion: oneOf(
     ['prompt', 'prompt_embeds'],
-    z.looseObject({ ...common, ...streamable, max_tokens: outputLimit }),
+    z.looseObject({
+      ...{ ...common, ...streamable },
+      ...{ max_tokens: outputLimit, n: answers, best_of: answers },
+    }),
   ),
   responses: z.looseObject({
     ...common,
@@ -83,8 +90,8 @@ const schemas = {
   score: z.looseObject(common),
   moderation: z.looseObject({ ...common, input: required }),
   speech: z.looseObject({ ...common, input: z.string() }),
-  image: z.looseObject({ ...common, prompt: z.string() }),
-  imageEdit: z.looseObject(common),
+  image: z.looseObject({ ...common, prompt: z.string(), n: answers }),
+  imageEdit: z.looseObject({ ...common, n: answers }),
 } as const;
 
 export type LimitField = 'max_completion_tokens' | 'max_output_tokens' | 'max_tokens';

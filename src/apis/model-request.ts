@@ -36,6 +36,8 @@ export interface ModelRequest {
   readonly maxOutputTokens?: number;
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices: number;
+  /** Number of answers that it may generate, those included that are thrown away (`best_of`). */
+  readonly generated: number;
   /** Sequences that an engine computes for it at once; more than the answers with `best_of`. */
   readonly sequences: number;
 }
@@ -54,8 +56,8 @@ export interface CallerFields {
  */
 const MAX_INPUT_SEQUENCES = 4;
 
-/** Most answers, or sequences to choose one of, that a field counts as: engines compute no more. */
-const MAX_ANSWERS = 1_024;
+/** Most sequences that answers count as: no engine computes more at a time. */
+const MAX_SEQUENCES = 1_024;
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
@@ -95,7 +97,8 @@ export function parseModelRequest(
     counts.includes(field) ? Math.min(countIn(sketch, field), most) : 1;
   // A completion of several prompts has `n` answers to each prompt.
   const prompts = count('prompt', Infinity);
-  const choices = count('n', MAX_ANSWERS) * prompts;
+  const choices = count('n', Infinity) * prompts;
+  const generated = Math.max(choices, count('best_of', Infinity) * prompts);
   const optionsSpan = fields.get('stream_options');
   return {
     ok: true,
@@ -122,9 +125,10 @@ export function parseModelRequest(
       ...given({ prefix: sketch.prefix }),
       ...given({ maxOutputTokens: limitOf(limits.map((field) => body[field])) }),
       choices,
+      generated,
       sequences: Math.max(
-        choices,
-        count('best_of', MAX_ANSWERS) * prompts,
+        count('n', MAX_SEQUENCES) * prompts,
+        count('best_of', MAX_SEQUENCES) * prompts,
         count('input', MAX_INPUT_SEQUENCES),
       ),
     },

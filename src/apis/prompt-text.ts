@@ -38,28 +38,33 @@ const OTHER_TEXT_TYPES = ['input_text', 'output_text'] as const;
 /** The field is absent or null. */
 export const NONE = -1;
 
-/**
- * The fields of messages, parts and items in which the model finds text, of all APIs. `own`: the text
- * of the object, of which the first counts that is not null, in this order; `thought`: one thought
- * under the names of several servers; `json`: it is read as it is written, or is text already; all
- * else counts beside. Pictures, sounds and files in base64 have none of these names, nor has what is
- * encrypted or only signed.
- */
-export const TEXT_FIELDS = {
-  ...{ content: 'own', text: 'own', output: 'own', summary: 'own' },
-  ...{ reasoning_content: 'thought', reasoning: 'thought', thinking: 'thought' },
+/** One thought, under the names of several servers. */
+const THOUGHTS = ['reasoning_content', 'reasoning', 'thinking'] as const;
+/** What the model reads as it is written: input of tools, and lists of tools. */
+const AS_JSON = ['arguments', 'input', 'action', 'operation', 'tools'] as const;
+/** What counts beside the object's own text. */
+const BESIDE = [
   // Calls of tools: OpenAI's, of Responses, Anthropic's, and those of tools that the vendors host.
-  ...{ tool_calls: 'beside', function_call: 'beside', function: 'beside', custom: 'beside' },
-  ...{ name: 'beside', arguments: 'json', input: 'json', action: 'json', operation: 'json' },
-  ...{ code: 'beside', queries: 'beside', tools: 'json' },
+  ...(['tool_calls', 'function_call', 'function', 'custom', 'name', 'code', 'queries'] as const),
   // Their results.
-  ...{ outputs: 'beside', results: 'beside', logs: 'beside', stdout: 'beside', stderr: 'beside' },
+  ...(['outputs', 'results', 'logs', 'stdout', 'stderr'] as const),
   // Documents, and what the model has refused to say.
-  ...{ source: 'beside', title: 'beside', context: 'beside', refusal: 'beside' },
-} as const;
+  ...(['source', 'title', 'context', 'refusal'] as const),
+] as const;
 
-type TextField = keyof typeof TEXT_FIELDS;
-type OtherField = Exclude<TextField, 'content' | 'text'>;
+/**
+ * The fields of messages, parts and items in which the model finds text, of all APIs. An object's own
+ * text is the first of its content, text, output and summary that is not null. Pictures, sounds and
+ * files in base64 have none of these names, nor has what is encrypted or only signed.
+ */
+export const TEXT_FIELDS = [
+  ...(['content', 'text', 'output', 'summary'] as const),
+  ...THOUGHTS,
+  ...AS_JSON,
+  ...BESIDE,
+] as const;
+
+type OtherField = Exclude<(typeof TEXT_FIELDS)[number], 'content' | 'text'>;
 
 /** The text of an object beside its content, which most have alone. */
 export class OtherText {
@@ -77,20 +82,21 @@ export class OtherText {
   take(cursor: JsonCursor, name: OtherField, depth: number): void {
     if (name === 'output') this.output = fieldChars(cursor, depth);
     else if (name === 'summary') this.summary = fieldChars(cursor, depth);
+    else if (isOneOf(AS_JSON, name)) this.#beside += jsonChars(cursor);
     else {
-      const kind = TEXT_FIELDS[name];
-      const chars = kind === 'json' ? jsonChars(cursor) : charsAt(cursor, depth + 1);
-      if (kind === 'thought') this.#thought = Math.max(this.#thought, chars);
+      const chars = charsAt(cursor, depth + 1);
+      if (isOneOf(THOUGHTS, name)) this.#thought = Math.max(this.#thought, chars);
       else this.#beside += chars;
     }
   }
 }
 
 /** Beside them: what a part is, and the text of a document. */
-const PART_FIELDS = new FieldNames([
-  ...(['type', 'data', CACHE_MARK] as const),
-  ...(Object.keys(TEXT_FIELDS) as TextField[]),
-]);
+const PART_FIELDS = new FieldNames([...(['type', 'data', CACHE_MARK] as const), ...TEXT_FIELDS]);
+
+function isOneOf(names: readonly string[], name: string): boolean {
+  return names.includes(name);
+}
 
 /** Takes an object: the characters of its text. */
 function objectChars(cursor: JsonCursor, depth: number): number {
@@ -106,7 +112,7 @@ function objectChars(cursor: JsonCursor, depth: number): number {
     else if (name === CACHE_MARK) cursor.ignore();
     else if (name === 'type') isText = takeType(cursor);
     // Of a document; of a picture it is in base64.
-    else if (name === 'data') data = cursor.kind() === 'string' ? cursor.chars() : skipped(cursor);
+    else if (name === 'data') data = charsAt(cursor, depth + 1);
     else if (name === 'content') content = fieldChars(cursor, depth);
     else if (name === 'text') text = fieldChars(cursor, depth);
     else {
@@ -136,11 +142,6 @@ function jsonChars(cursor: JsonCursor): number {
   const isNull = cursor.kind() === 'null';
   cursor.skip();
   return isNull ? 0 : cursor.at - start;
-}
-
-function skipped(cursor: JsonCursor): 0 {
-  cursor.skip();
-  return 0;
 }
 
 /** The characters of an object with these texts, in the order in which they count. */

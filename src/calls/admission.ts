@@ -4,7 +4,7 @@
  * time, which cuts the wait: the call is then submitted again with the same id and arrival, so that
  * it keeps its place in the queue and is never granted twice.
  */
-import type { LoadedTenant } from '../config/store.ts';
+import type { TenantConfig } from '../config/schema.ts';
 import type {
   CallResult,
   EnqueueRequest,
@@ -36,7 +36,7 @@ type Ticket = TicketMethods & Partial<Disposable>;
 /** Where the call may borrow a slot of its isolate. */
 export interface Borrowing {
   readonly slots: LentSlots;
-  readonly loaded: LoadedTenant;
+  readonly config: TenantConfig;
   /** Keeps the request's context alive until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -58,8 +58,8 @@ export class Admission {
 
   /** Resolves with a slot, or when it is clear that there will be none. */
   async admit(): Promise<Admitted> {
-    const { slots, loaded, waitUntil } = this.#borrowing;
-    const { slot, borrows, overdue } = slots.take(this.#request, loaded, Date.now());
+    const { slots, config, waitUntil } = this.#borrowing;
+    const { slot, borrows, overdue } = slots.take(this.#request, config, Date.now());
     if (overdue) waitUntil(settleLoan(overdue, this.#stub));
     if (!slot) return this.#acquire(() => this.#enqueue(borrows));
     this.#borrowed = slot;
@@ -182,8 +182,8 @@ export class Admission {
 
   /** Holds the loan that came with a grant, beside the call and after it. */
   #hold(request: EnqueueRequest, grant: Grant): void {
-    const { slots, loaded, waitUntil } = this.#borrowing;
-    const loan = slots.accept(request, grant, loaded.config);
+    const { slots, config, waitUntil } = this.#borrowing;
+    const loan = slots.accept(request, grant, config);
     if (loan) waitUntil(holdLoan(loan, this.#stub));
   }
 

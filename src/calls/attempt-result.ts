@@ -19,6 +19,8 @@ export const UNANSWERED: UntimedResult = { ...FAULT, mayBeCold: true };
 export const LOST: UntimedResult = { ...UNANSWERED, connectionLost: true };
 /** The answer broke off, or ended, before there was anything in it. */
 export const BROKEN_OFF: UntimedResult = FAULT;
+/** The answer broke off while it was held: the client has nothing of it. */
+export const CUT: UntimedResult = { ...FAULT };
 
 /**
  * True where the answer is the client's own: it is passed on, and no other attempt is made. One that

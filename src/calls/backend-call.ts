@@ -96,15 +96,15 @@ export class BackendCall {
       keyHash: c.get('keyHash'),
       version: this.#loaded.version,
       ...(isCharged ? { isCharged } : {}),
-      ...given({ choices: plan.choices }),
+      ...given({ choices: plan.generated }),
       requestId: c.get('requestId'),
       why: plan.identity.why,
       ...(plan.identity.ownApp ? { ownApp: true } : {}),
     };
-    const { tenant } = this.#loaded;
+    const { tenant, config } = this.#loaded;
     const admission = new Admission(() => tenantStub(c.env, tenant), request, {
       slots: lentSlots(tenant, plan.backend),
-      loaded: this.#loaded,
+      config,
       waitUntil: (promise) => c.executionCtx.waitUntil(promise),
     });
     const onClientLeft = () => {

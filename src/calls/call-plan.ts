@@ -46,6 +46,8 @@ export interface CallPlan {
   readonly format: AnswerFormat;
   /** Number of answers requested in one call, OpenAI's `n`. */
   readonly choices?: number | undefined;
+  /** Number of answers that may be generated for it; 1 where absent. */
+  readonly generated?: number | undefined;
   /** Sequences that an engine computes for it at once; 1 where absent. */
   readonly sequences?: number | undefined;
   /** The answer is written token by token. */

@@ -4,8 +4,8 @@
  */
 
 import { given } from '../http/given.ts';
+import { bodyFingerprint } from '../identity/fingerprint.ts';
 import type { Identity } from '../identity/identity.ts';
-import { bodyFingerprint } from '../identity/identity.ts';
 import type { CallFacts, CallRequest, PrefixLink } from '../protocol/admission.ts';
 
 /** More than an engine has slots: such a call takes all of them. */

@@ -10,6 +10,7 @@ import { AnswerReading } from './answer-reading.ts';
 import { AttemptEnd } from './attempt-end.ts';
 import {
   BROKEN_OFF,
+  CUT,
   isClientsOwn,
   LATE,
   LOST,
@@ -110,7 +111,8 @@ export class Forwarder {
       await this.#end.report('cancelled');
       return this.#refuse(upload.failure);
     }
-    if (this.#watchdog.expired) return this.#failed(LATE, this.#fault());
+    // One that had begun to answer is up.
+    if (this.#watchdog.expired) return this.#failed(result === CUT ? CUT : LATE, this.#fault());
     const message = `The endpoint ${how}.`;
     const known = isRepeatable ? result : { ...result, connectionLost: false };
     return this.#failed(known, { code: 'upstream_error', message });
@@ -141,6 +143,9 @@ export class Forwarder {
       return this.#unanswered(BROKEN_OFF, 'broke off before its answer');
     }
     if (opening.kind === 'error') return this.#failedWithin(opening.text, upstream.headers);
+    if (opening.kind === 'cut') {
+      return this.#unanswered(CUT, 'broke off in the middle of its answer');
+    }
     if (opening.kind === 'nothing') return this.#empty(false, status, headers);
     if (this.#reading.stream) headers.set('content-type', 'text/event-stream');
     else if (this.#reading.isPlain && isEventStream(upstream.headers)) {

@@ -10,7 +10,7 @@ import type { Piece, PieceSource } from './piece-source.ts';
  * waits for the first event of a slow answer gets it.
  */
 const HELD_MS = 500;
-const HELD_BYTES = 65_536;
+export const HELD_BYTES = 65_536;
 const HELD_PIECES = 64;
 
 /** Pieces that are held back, for a limited time from the first that counts. */

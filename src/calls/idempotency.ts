@@ -5,11 +5,13 @@
  * key bypass this file. The storage itself is in `durable-objects/idempotency.ts`.
  */
 import type { Context } from 'hono';
+import { getPath } from 'hono/utils/url';
 import type { AppEnv } from '../auth/app-env.ts';
 import { revokedKeyResponse } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
 import { isEventStream } from '../http/media-type.ts';
 import { sha256Hex } from '../http/sha256.ts';
+import { modelInPath } from '../http/written-path.ts';
 import { askObject } from '../objects/ask-object.ts';
 import type { Claim, IdempotencyApi, StoredAnswer } from '../protocol/idempotency.ts';
 import { logError, logFailure } from '../protocol/log-line.ts';
@@ -91,9 +93,12 @@ async function claimOf(
 ): Promise<{ claim: Claim; shard: () => Shard }> {
   const { tenant, config } = c.get('tenant');
   const { lifetimeMs, totalBytes } = config.idempotency;
-  const { pathname, search } = new URL(c.req.url);
+  const { search } = new URL(c.req.url);
   const key = await sha256Hex(JSON.stringify([c.get('keyId'), idempotencyKey]));
-  const target = `${c.req.raw.method} ${pathname}${search}`;
+  // As it is served, with the model that Azure's paths name: a base URL is written in several ways.
+  const model = modelInPath(getPath(c.req.raw));
+  const path = model === undefined ? c.req.path : `${c.req.path} ${JSON.stringify(model)}`;
+  const target = `${c.req.raw.method} ${path}${search}`;
   const shown = target.length <= MAX_TARGET_CHARS ? target : await sha256Hex(target);
   return {
     claim: {

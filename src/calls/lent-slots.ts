@@ -60,7 +60,7 @@ export class LentSlots {
   #wishedAt = -Infinity;
 
   /** A call wants a slot. It gets one of the loan, or asks the object. */
-  take(request: EnqueueRequest, { config }: { readonly config: TenantConfig }, now: number): Taken {
+  take(request: EnqueueRequest, config: TenantConfig, now: number): Taken {
     const oldest = this.#cameAt[this.#came] ?? now;
     this.#cameAt[this.#came] = now;
     this.#came = (this.#came + 1) % WORTH_CALLS;

@@ -86,6 +86,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       },
       format: api.format,
       choices: request.choices,
+      generated: request.generated,
       sequences: request.sequences,
       streams: request.stream,
       ...(api.streams ? { generates: true } : {}),
@@ -175,7 +176,8 @@ function searchOf(url: string): string {
   return url.includes('?') ? new URL(url).search : '';
 }
 
-function modelOf(config: TenantConfig, model: string): Outcome<{ served: ServedModel }> {
+/** The backend of a model; the error says that there is none. */
+export function modelOf(config: TenantConfig, model: string): Outcome<{ served: ServedModel }> {
   const served = servedModel(config, model);
   if (served !== undefined) return { ok: true, served };
   const message = `The model "${model}" does not exist.`;

@@ -12,6 +12,8 @@ export type Opening =
   | { readonly kind: 'answer'; readonly bytes: Uint8Array; readonly isEnded: boolean }
   /** The endpoint reports an error; its text, in whatever form. */
   | { readonly kind: 'error'; readonly text: string }
+  /** The endpoint broke off in the middle of it, while all of it was held. */
+  | { readonly kind: 'cut' }
   /** The answer ended without anything. */
   | { readonly kind: 'nothing' };
 

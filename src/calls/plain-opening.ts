@@ -1,6 +1,6 @@
 /**
  * Reads the beginning of a plain success until it is clear what it is: an answer, or a fault under a
- * status of success. Streams are read in `opening.ts`.
+ * status of success. Streams are read in `opening.ts`, the rest of a short one in `whole-answer.ts`.
  */
 import {
   errorIn,
@@ -13,6 +13,7 @@ import {
 import { HeldPieces } from './held-pieces.ts';
 import { answerOf, type OnPiece, type Opening } from './opening.ts';
 import type { PieceSource } from './piece-source.ts';
+import { isHeldWhole, isWhole, readWhole } from './whole-answer.ts';
 
 export interface PlainKind {
   /** Length of the whole, bytes, by which its end is known without another read. */
@@ -21,17 +22,18 @@ export interface PlainKind {
   readonly isModels: boolean;
 }
 
-/** Reads until it cannot be an error alone. */
+/** Reads until it cannot be an error alone; a short answer in JSON until all of it is there. */
 export async function openPlain(
   source: PieceSource,
   onPiece: OnPiece,
   { length, isModels }: PlainKind,
 ): Promise<Opening> {
+  const inFull = (isEnded: boolean) => openInFull(source, held, { onPiece, length, isEnded });
   const held = new HeldPieces(source);
   try {
     for (;;) {
       const piece = await held.next(held.length > 0);
-      if (!piece) return pageIn(held, isModels) ?? answerOf(held, false);
+      if (!piece) return pageIn(held, isModels) ?? (await inFull(false));
       let isEnded = piece.done || piece.value === undefined;
       if (piece.value !== undefined && !isEnded) {
         onPiece(piece.value);
@@ -39,13 +41,34 @@ export async function openPlain(
         isEnded = held.length === length;
       }
       const opening = plainOf(held, isEnded, isModels);
-      if (opening) return opening;
+      if (opening) return opening.kind === 'answer' ? await inFull(opening.isEnded) : opening;
       source.keep();
     }
   } finally {
     held.stop();
   }
 }
+
+/** Reads the rest of an answer of which some is held. */
+async function openInFull(
+  source: PieceSource,
+  held: HeldPieces,
+  { onPiece, length, isEnded }: { onPiece: OnPiece; length: number | undefined; isEnded: boolean },
+): Promise<Opening> {
+  if (!isHeldWhole(held, length)) return answerOf(held, isEnded);
+  if (isEnded) return isWhole(held.bytes, length) ? answerOf(held, true) : { kind: 'cut' };
+  const { bytes, end } = await readWhole(source, held, onPiece, length);
+  if (end === 'cut') return { kind: 'cut' };
+  if (end === 'long') return { kind: 'answer', bytes, isEnded: false };
+  // Its beginning was no error: the whole may be, where it is as short as errors are.
+  const isRead = bytes.length > held.length && bytes.length <= MAX_LATE_ERROR;
+  const text = isRead ? new TextDecoder().decode(bytes) : '';
+  if (isErrorInFull(text)) return { kind: 'error', text };
+  return { kind: 'answer', bytes, isEnded: true };
+}
+
+/** Longest error that does not show at its beginning, bytes. */
+const MAX_LATE_ERROR = 16_384;
 
 const FAULT_LETTERS = [...new Set(FAULT_REASONS.map((word) => word.charAt(0)))].join('');
 /** How a reason to finish that is a fault begins, with blanks before it as JSON has them. */

@@ -48,14 +48,11 @@ export const ERROR_WORDS: Readonly<Record<string, number>> = {
   insufficient_user_quota: 402, // one-api
   insufficient_quota: 402, // OpenAI, with 429
   billing_hard_limit_reached: 402, // OpenAI, with 400
-  billing_limit_user_error: 402, // OpenAI: the type of the same
   billing_not_active: 402, // OpenAI, with 429
   exceeded_current_quota_error: 402, // Moonshot, with 429
   Arrearage: 402, // DashScope, with 400
   AccountOverdueError: 402, // Volcengine, with 403
-  'AllocationQuota.FreeTierOnly': 402, // DashScope, with 403
   budget_exceeded: 402, // LiteLLM, with 400 and 429
-  SPEND_LIMIT_EXCEEDED: 402, // Cline, with 429
   // The endpoint is busy.
   rate_limit_error: 429, // Anthropic, OpenAI, LiteLLM
   rate_limit_exceeded: 429, // OpenAI, Responses

@@ -82,6 +82,20 @@ export function pastString(bytes: Uint8Array, start: number): number {
   }
 }
 
+/** True where each list, object and string that begins in this text also ends in it. */
+export function isBalanced(bytes: Uint8Array): boolean {
+  let depth = 0;
+  for (let i = 0; i < bytes.length; i += 1) {
+    const byte = bytes[i] as number;
+    if (byte === QUOTE) {
+      i = pastString(bytes, i) - 1;
+      if (i >= bytes.length || bytes[i] !== QUOTE) return false;
+    } else if (byte === OPEN_OBJECT || byte === OPEN_LIST) depth += 1;
+    else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) depth -= 1;
+  }
+  return depth === 0;
+}
+
 /** Length of the escape at `at`; 0: invalid. */
 function escapeLength(bytes: Uint8Array, at: number): number {
   const next = bytes[at + 1] as number;

@@ -1,21 +1,19 @@
 /**
  * Determines the application, run and unit of a call. Explicit headers come first, then the same
  * names as metadata in the body, then what agents and SDKs send anyway, then a fingerprint, so that
- * clients need not know of Talaria (docs/architecture.md, "Identity"). The body is read in
- * `conversation.ts`.
+ * clients need not know of Talaria (docs/architecture.md, "Identity"). What a client sets for Talaria is
+ * read in set-values.ts, the run by the body in body-run.ts, the body itself in conversation.ts.
  */
 
-import { taskPrints } from '../apis/task-print.ts';
 import { type Outcome, wrongInput } from '../http/errors.ts';
 import { given } from '../http/given.ts';
-import { KnownHashes } from '../http/known-hashes.ts';
-import { sha256Hex } from '../http/sha256.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
+import { bodyRunOf, tasksOf, textsOf, withResults } from './body-run.ts';
 import type { BodyHints } from './conversation.ts';
-import { TASK_FRAMES } from './known-clients.ts';
+import { fingerprint } from './fingerprint.ts';
 import { clientName } from './labels.ts';
-import { isPlaceholder } from './placeholders.ts';
-import { isSubAgent, type Named, sessionOf, TRACE_HEADER } from './sessions.ts';
+import { isSubAgent, type Named, sessionOf } from './sessions.ts';
+import { givenName, isTrue, limitsOf, setValues, stainlessTimeoutMs } from './set-values.ts';
 
 export type { BodyHints };
 
@@ -55,9 +53,6 @@ export interface Identity {
   readonly why: { readonly app: string; readonly run: string; readonly unit: string };
 }
 
-const FINGERPRINT_CHARS = 12;
-/** The shape of a call comes back with each call of its unit: up to 2 MB of them are known. */
-const prints = new KnownHashes({ most: 500, maxChars: 2_048 });
 const FINGERPRINT = 'fingerprint of system prompt and tools';
 
 /**
@@ -127,88 +122,11 @@ function sessionEnds(headers: Headers, { parent }: Named): boolean {
   return !parent && isTrue(headers.get('x-dynamo-session-final'));
 }
 
-/** In any case: Python writes `True`. */
-function isTrue(text: string | null | undefined): boolean {
-  return /^\s*true\s*$/i.test(text ?? '');
-}
-
-/** Fingerprint of a call's body, by which a repeated call is recognised. */
-export async function bodyFingerprint(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
-  return (await sha256Hex(content)).slice(0, 2 * FINGERPRINT_CHARS);
-}
-
-/**
- * A name that the client sets for Talaria: in a header, or else in the metadata. `note`: what to say
- * where it set a placeholder, behind what was taken instead.
- */
-function givenName(
-  headers: Headers,
-  hints: BodyHints,
-  name: string,
-): { readonly named: Named | undefined; readonly note: string } {
-  const [first, second] = setValues(headers, hints, name);
-  if (first === undefined || !isPlaceholder(first.value)) return { named: first, note: '' };
-  const named = second && !isPlaceholder(second.value) ? second : undefined;
-  return { named, note: ` (${first.why} is a placeholder)` };
-}
-
-/** What the client sets for Talaria, the header first. */
-function setValues(headers: Headers, hints: BodyHints, name: string): Named[] {
-  const header = headers.get(`x-talaria-${name}`);
-  const field = `talaria_${name.replaceAll('-', '_')}`;
-  const value = hints.metadata[field];
-  return [
-    ...(header === null ? [] : [{ value: header, why: `x-talaria-${name}` }]),
-    ...(value === undefined ? [] : [{ value, why: `metadata.${field}` }]),
-  ];
-}
-
 async function unitOf(headers: Headers, hints: BodyHints): Promise<Named> {
   if (hints.unit !== undefined) return { value: hints.unit, why: 'its backend' };
   // A sub-agent is a unit of its own, even with the prompt and tools of its main agent.
   const agent = isSubAgent(headers) ? 'sub-agent' : '';
   return { value: `unit-${await fingerprint(agent, hints.shape)}`, why: FINGERPRINT };
-}
-
-/**
- * The run from the body. A session id is unique within its API key. `prompt_cache_key` and `user`
- * may be the same for all traffic of a program, so they identify a run only together with key,
- * application and conversation. An agent's loop is identified by its beginning even without a name.
- */
-async function bodyRunOf(hints: BodyHints, keyId: string, app: string): Promise<Named | undefined> {
-  const { session, agent, loose, conversation, continues } = hints;
-  const own = async (id: string) => `session-${await fingerprint(keyId, id)}`;
-  if (session !== undefined) return { value: await own(session), why: 'session_id' };
-  if (agent?.session !== undefined) {
-    const { session: id, parent } = agent;
-    const began = parent === undefined || parent === id ? {} : { parent: await own(parent) };
-    return { value: await own(id), why: 'the session of its agent', ...began };
-  }
-  const results = hints.toolResults?.() ?? [];
-  const cameBack = continues === undefined ? results : [continues, ...results];
-  const back = cameBack.length > 0 ? { cameBack } : {};
-  if (!conversation) {
-    if (continues === undefined) return undefined;
-    const why = 'the response that it continues';
-    return { value: `run-${await fingerprint(keyId, app, continues)}`, why, ...back };
-  }
-  if (!loose && !conversation.hasTools && cameBack.length === 0) return undefined;
-  const { start, turns } = conversation;
-  const id = await fingerprint(keyId, app, loose?.id ?? '', start);
-  const beginning = 'the beginning of its conversation';
-  const named = loose ? `${loose.field} and ${beginning}` : beginning;
-  const why = cameBack.length > 0 ? `${named}, and what earlier answers handed out` : named;
-  return { value: `run-${id}`, why, turn: turns, ...back };
-}
-
-/**
- * Where nothing else begins a trace, instrumentation begins one with each call: ids that come back
- * tell the run then.
- */
-function withResults(run: Named, hints: BodyHints): Named {
-  if (run.why !== TRACE_HEADER) return run;
-  const cameBack = hints.toolResults?.() ?? [];
-  return cameBack.length === 0 ? run : { ...run, cameBack };
 }
 
 function placeOf({
@@ -219,35 +137,6 @@ function placeOf({
   return {
     ...given({ parentRunId: parent, turn, cameBack }),
   };
-}
-
-/** Texts tell what nothing else does: a call without a name, or with that of its conversation. */
-function textsOf(hints: BodyHints, run: Named | undefined): Pick<Identity, 'texts'> {
-  if (run && run.turn === undefined) return {};
-  const texts = hints.texts?.() ?? [];
-  return texts.length === 0 ? {} : { texts };
-}
-
-/** Only a conversation that brings no results back may be at its beginning. */
-function tasksOf({ conversation }: BodyHints, run: Named | undefined): Pick<Identity, 'tasks'> {
-  if (!conversation || (run && (run.turn === undefined || run.cameBack))) return {};
-  const { start } = conversation;
-  const framed = framedTask(start);
-  const tasks = new Set([
-    ...(framed === undefined ? [] : taskPrints(framed).slice(0, 1)),
-    ...taskPrints(start),
-  ]);
-  return tasks.size === 0 ? {} : { tasks: [...tasks] };
-}
-
-/** What a client put its own words around. */
-function framedTask(text: string): string | undefined {
-  for (const { open, close } of TASK_FRAMES) {
-    const at = text.indexOf(open);
-    const end = at < 0 ? -1 : text.indexOf(close, at + open.length);
-    if (end >= 0) return text.slice(at + open.length, end);
-  }
-  return undefined;
 }
 
 /** What the names that are fingerprints are made of, and what people read beside them. */
@@ -273,43 +162,4 @@ function guessed(
       : { ownApp: true, guessedApp: conversation?.hasTools && !isChild ? 'main' : 'side' }),
     ...(app === undefined && unit === undefined ? {} : { labels }),
   };
-}
-
-async function fingerprint(...parts: readonly string[]): Promise<string> {
-  const text = JSON.stringify(parts);
-  const hash = await prints.of(text);
-  prints.keep(text, hash);
-  return hash.slice(0, FINGERPRINT_CHARS);
-}
-
-/** The timeout that the OpenAI SDK states in seconds, as text in ms. */
-function stainlessTimeoutMs(headers: Headers): Named | undefined {
-  const why = 'x-stainless-timeout';
-  const seconds = Number(headers.get(why) ?? Number.NaN);
-  const isTime = seconds > 0 && Number.isFinite(seconds * 1000);
-  return isTime ? { value: String(seconds * 1000), why } : undefined;
-}
-
-function limitsOf(
-  deadline: Named | undefined,
-  maxWait: Named | undefined,
-): Outcome<{ limits: Pick<Identity, 'deadlineMs' | 'maxWaitMs'> }> {
-  for (const limit of [deadline, maxWait]) {
-    if (limit === undefined || isTime(limit.value)) continue;
-    return wrongInput({ param: limit.why, message: 'Expected milliseconds above 0.' });
-  }
-  const limits = { deadlineMs: msOf(deadline), maxWaitMs: msOf(maxWait) };
-  return { ok: true, limits: given(limits) };
-}
-
-function isTime(text: string): boolean {
-  const value = Number(text);
-  return Number.isFinite(value) && value > 0;
-}
-
-/** Without an end that matters: what is recorded of it must fit into an export. */
-const LONGEST_MS = 1e12;
-
-function msOf(limit: Named | undefined): number | undefined {
-  return limit && Math.min(LONGEST_MS, Number(limit.value));
 }

@@ -26,6 +26,8 @@ export interface NewJob {
   readonly deadlineAt: number;
   /** The deadline is the client's, and not the default of the configuration. */
   readonly ownDeadline: boolean;
+  /** Its call would be refused: only an order that was accepted before is answered. */
+  readonly impossible?: boolean;
   /** The client's idempotency key, and a fingerprint of the order that came with it. */
   readonly once?: { readonly key: string; readonly print: string };
   readonly webhook?: { readonly url: string; readonly secret?: string };
@@ -52,7 +54,7 @@ export interface Job {
 
 export type Created =
   | { readonly status: 'created' | 'replay'; readonly job: Job }
-  | { readonly status: 'conflict' }
+  | { readonly status: 'conflict' | 'impossible' }
   /** There is no room; `exceeded` is absent where the object knows no configuration. */
   | { readonly status: 'full'; readonly retryAfterMs: number; readonly exceeded?: Exceeded };
 

@@ -15,6 +15,7 @@ import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
 import { jobText, jobView } from '../jobs/job-view.ts';
 import { askJobs } from '../jobs/jobs-client.ts';
 import { noRoomError } from '../jobs/no-room.ts';
+import { orderProblem } from '../jobs/order-problem.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
 import { type NewJob, randomId } from '../protocol/jobs.ts';
 
@@ -76,9 +77,12 @@ async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Pro
     const message = 'Expected 1 to 255 printable characters.';
     return invalidRequest({ param: 'idempotency-key', message });
   }
+  const problem = orderProblem(call, config);
+  if (problem && key === undefined) return errorResponse(problem);
   const now = Date.now();
   const job: NewJob = {
     ...call,
+    ...(problem ? { impossible: true } : {}),
     id: randomId('job_', now),
     keyId: c.get('keyId'),
     keyHash: c.get('keyHash'),
@@ -91,6 +95,8 @@ async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Pro
   switch (created.status) {
     case 'conflict':
       return errorResponse({ code: 'idempotency_key_conflict', param: 'idempotency-key' });
+    case 'impossible':
+      return errorResponse(problem ?? { code: 'internal_error' });
     case 'full':
       return errorResponse(noRoomError(created.exceeded));
     default: {

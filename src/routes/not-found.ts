@@ -19,6 +19,9 @@ export function notFoundMessage(
   const isBare = !path.startsWith('/v1/') && methodsAt(routes, servedPath(`/v1${path}`)).length > 0;
   // A base URL without `/v1` is the usual mistake.
   if (isBare) return `Nothing is at "${written}": the base URL ends with /v1.`;
+  const lower = path.toLowerCase();
+  const isUpper = lower !== path && methodsAt(routes, servedPath(lower)).length > 0;
+  if (isUpper) return `Nothing is at "${written}": paths are compared with their case.`;
   return unservedMessage(path);
 }
 

@@ -88,6 +88,42 @@ function held(): { proceed: () => void; reached: Promise<void> } {
   return { proceed: go.resolve, reached: reached.promise };
 }
 
+describe('a key with the path in another spelling', () => {
+  it.each(['/v1//chat/completions/', '//v1/v1/chat/completions', '/openai/v1/ch%61t/completions'])(
+    'has the same call: %s',
+    async (path) => {
+      const idempotencyKey = `spelt ${path}`;
+      await (await send(idempotencyKey)).text();
+      const again = await send(idempotencyKey, { path });
+      expect(again.status).toBe(200);
+      expect(again.headers.get('idempotent-replayed')).toBe('true');
+      await again.text();
+      expect(calls).toBe(1);
+    },
+  );
+
+  it('has another one with another model, path of a tool, or query', async () => {
+    const deployment = (name: string) => `/openai/deployments/${name}/chat/completions`;
+    const first = await send('models', { path: deployment('m') });
+    expect(first.status).toBe(200);
+    await first.text();
+    for (const path of [deployment('other'), `${CHAT}?api-version=2`]) {
+      expect(await codeOf(await send('models', { path }))).toEqual([
+        409,
+        'idempotency_key_conflict',
+      ]);
+    }
+    const tool = (rest: string) => `/v1/backends/tool${rest}`;
+    await (await send('tools', { path: tool('/a/b') })).text();
+    for (const rest of ['/a/b/', '/a//b', '/A/b']) {
+      expect(await codeOf(await send('tools', { path: tool(rest) }))).toEqual([
+        409,
+        'idempotency_key_conflict',
+      ]);
+    }
+  });
+});
+
 describe('a finished call', () => {
   it('is answered again as it was, without a second call', async () => {
     const first = await send('finished');

@@ -238,6 +238,8 @@ describe('a path', () => {
       ['GET', '/v1/messages', '\\"/v1/messages\\" takes POST, and not GET.'],
       ['PATCH', '/v1/files/f', '\\"/v1/files/f\\" takes GET or DELETE, and not PATCH.'],
       ['GET', '/models', 'Nothing is at \\"/models\\": the base URL ends with /v1.'],
+      ['POST', '/V1/chat/completions', 'paths are compared with their case.'],
+      ['POST', '/v1/Messages/', 'paths are compared with their case.'],
       ['POST', '/responses', 'Nothing is at \\"/responses\\": the base URL ends with /v1.'],
     ] as const) {
       const answer = await fetch(url + path, { method, headers: { 'x-api-key': key } });

@@ -126,8 +126,8 @@ async function called(wanted: UpstreamAnswer) {
 }
 
 /** The client has had a part of the answer, which cannot be made up for. */
-function isBegun({ body, streams, ends }: UpstreamAnswer): boolean {
-  if (streams !== true) return ends === 'reset';
+function isBegun({ body, streams, ends, isUntold }: UpstreamAnswer): boolean {
+  if (streams !== true) return ends === 'reset' && !isUntold;
   return typeof body === 'string' && /"(?:Hel|Hi|Hello\.)"/.test(body);
 }
 

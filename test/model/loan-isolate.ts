@@ -6,6 +6,7 @@
 import type { Slot } from '../../src/calls/admission.ts';
 import { LentSlots } from '../../src/calls/lent-slots.ts';
 import type { Loan } from '../../src/calls/loan.ts';
+import type { TenantConfig } from '../../src/config/schema.ts';
 import type { LoadedTenant } from '../../src/config/store.ts';
 import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { EnqueueRequest, Grant } from '../../src/protocol/admission.ts';
@@ -51,12 +52,12 @@ export class ModelIsolate {
     const slots = new LentSlots();
     const { take, accept } = slots;
     const ids = new WeakMap<Loan, string>();
-    slots.take = (request: EnqueueRequest, loaded: LoadedTenant, at: number) => {
-      const taken = take.call(slots, request, loaded, at);
+    slots.take = (request: EnqueueRequest, config: TenantConfig, at: number) => {
+      const taken = take.call(slots, request, config, at);
       if (taken.slot) this.#taken = ids.get(taken.slot.loan) ?? 'unknown';
       return taken;
     };
-    slots.accept = (request: EnqueueRequest, grant: Grant, config: LoadedTenant['config']) => {
+    slots.accept = (request: EnqueueRequest, grant: Grant, config: TenantConfig) => {
       const loan = accept.call(slots, request, grant, config);
       if (!loan || !grant.loan) return loan;
       const { loanId } = grant.loan;

@@ -215,7 +215,7 @@ export class LoanWorld {
     const { isolate, request, handling } = call;
     const admission = new Admission(() => this.network.stub(handling), request, {
       slots: isolate.slots,
-      loaded: isolate.loaded,
+      config: isolate.loaded.config,
       waitUntil: (promise) => {
         call.holds += 1;
         promise.then(

@@ -51,6 +51,8 @@ export interface UpstreamAnswer {
   /** Status that the client gets. */
   readonly told?: number;
   readonly retryAfterMs?: number;
+  /** The client has got nothing of it: the call may be made again. */
+  readonly isUntold?: true;
   /** The endpoint is up: nothing is learned of a start. */
   readonly isUp?: true;
   /** Token counts that are reported; of those that are named. */

@@ -90,7 +90,7 @@ function spendToday(backend: string, { dispatcher, storedToday, now }: NowSource
   const { accounts } = dispatcher;
   const today = accounts.daily.ofDay(backend, now);
   const stored = storedToday(backend);
-  const left = accounts.left(backend, now).backend;
+  const left = accounts.budgets.left(backend, now).backend;
   return {
     warmMs: Math.round((stored?.warmMs ?? 0) + today.warmMs),
     money: (stored?.money ?? 0) + today.money,

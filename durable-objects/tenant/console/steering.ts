@@ -67,6 +67,29 @@ export class Steering {
     }
   }
 
+  /** Stores a checked configuration; one without keys keeps the present ones. */
+  async putConfig(configJson: string, by: ChangedBy | undefined): Promise<string> {
+    const { settings, loop } = this.#context;
+    await settings.adoptFromKvIfUnknown();
+    const document = settings.put(JSON.parse(configJson), this.recorded('config-put', '', by));
+    await loop.step([]);
+    return document;
+  }
+
+  /** Adds an API key's hash, or replaces that of the key with the same id, which keeps its limits. */
+  addKey(key: KeyHash, by: ChangedBy | undefined): Promise<string | undefined> {
+    const replaced = (keys: KeyHash[]) => keys.map((k) => (k.id === key.id ? { ...k, ...key } : k));
+    return this.#changeKeys(
+      (keys) => (keys.some((k) => k.id === key.id) ? replaced(keys) : [...keys, key]),
+      this.recorded('key-made', key.id, by),
+    );
+  }
+
+  removeKey(id: string, by: ChangedBy | undefined): Promise<string | undefined> {
+    const record = this.recorded('key-revoked', id, by);
+    return this.#changeKeys((keys) => keys.filter((k) => k.id !== id), record);
+  }
+
   /** Answers a question about the tenant; nothing to an API key that was revoked. */
   async view(question: SteeringQuestion, key: ConsoleKey | undefined): Promise<SteeringReply> {
     const { settings, loop, store } = this.#context;
@@ -164,6 +187,17 @@ export class Steering {
       this.record(`endpoint-${order}`, `${backend}/${endpoint}`, by);
     }
     return { status: 'ordered', done, message: WORDS[outcome] };
+  }
+
+  async #changeKeys(
+    change: (keys: KeyHash[]) => KeyHash[],
+    record: RecordChange,
+  ): Promise<string | undefined> {
+    const { settings, loop } = this.#context;
+    await settings.adoptFromKvIfUnknown();
+    const document = settings.changeKeys(change, record);
+    await loop.step([]);
+    return document;
   }
 
   /** Runs the dispatcher after a change of the configuration: grants and due times may be new. */

@@ -31,7 +31,7 @@ export class Money {
     const { accounts } = this.#dispatcher;
     const hasPrice = backend.spec.prewarm.pricePerWarmSecond !== undefined;
     const days = this.#days.filter((day) => day.backend === backend.name);
-    const { money } = accounts.left(backend.name, this.#now).backend;
+    const { money } = accounts.budgets.left(backend.name, this.#now).backend;
     return moneyOf(days, hasPrice, money ?? null);
   }
 
@@ -39,7 +39,7 @@ export class Money {
     const backends = [...this.#dispatcher.backends.values()];
     const hasPrice = backends.some((b) => b.spec.prewarm.pricePerWarmSecond !== undefined);
     const [first] = backends;
-    const left = first && this.#dispatcher.accounts.left(first.name, this.#now).tenant;
+    const left = first && this.#dispatcher.accounts.budgets.left(first.name, this.#now).tenant;
     return moneyOf(this.#days, hasPrice, left?.money ?? null);
   }
 }

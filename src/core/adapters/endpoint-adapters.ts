@@ -1,17 +1,15 @@
 /**
  * Which adapters one endpoint holds, as far as its engine has told, and the load that is in
  * progress there. An engine forgets all of them when it restarts; then calls for them fail, and they
- * are loaded again. Which adapter is loaded where is decided in backends/backend-adapters.ts.
+ * are loaded again. Which adapter is loaded where is decided in backends/load-choice.ts.
  *
  * Invariants: adapters that are held, and one that is loaded, are `most` at most, unless the engine
  * itself shows more; one with calls in flight is never unloaded; loads come one after the other.
  */
 import { Multiset } from '../runs/multiset.ts';
 import type { AdapterLoad, LoadOutcome, LoadReport } from './adapter-load.ts';
+import { LoadFailures } from './load-failures.ts';
 
-/** Pause after a load that failed, ms; it doubles with each further one. */
-const FIRST_PAUSE_MS = 15_000;
-const LONGEST_PAUSE_MS = 600_000;
 /** Loads whose outcome is not taken yet; more are dropped. */
 const MAX_ENDED = 1_000;
 
@@ -22,14 +20,6 @@ interface Held {
   readonly loadedAt: number;
   /** The load that brought it, until a call has used it. */
   load: AdapterLoad | undefined;
-}
-
-/** Why the last load of an adapter failed, and until when no other is tried, epoch ms. */
-export interface LoadFailure {
-  readonly at: number;
-  readonly until: number;
-  readonly failures: number;
-  readonly reason: string;
 }
 
 /** What survives a restart of the object. */
@@ -50,7 +40,8 @@ export class EndpointAdapters {
   /** The least recently used first. */
   readonly #held = new Map<string, Held>();
   readonly #inFlight = new Multiset();
-  readonly #failures = new Map<string, LoadFailure>();
+  /** Which loads failed there, and are not tried again for a time. */
+  readonly failures = new LoadFailures();
   #loading: AdapterLoad | undefined;
   /** What the load in progress unloads first, as it was. */
   readonly #displaced = new Map<string, Held>();
@@ -108,21 +99,6 @@ export class EndpointAdapters {
   /** Calls for an adapter that run there. */
   inFlight(adapter: string): number {
     return this.#inFlight.count(adapter);
-  }
-
-  /** Why the last load of an adapter failed; undefined where it did not, or is to be tried again. */
-  failure(adapter: string, now: number): LoadFailure | undefined {
-    const failure = this.#failures.get(adapter);
-    return failure && failure.until > now ? failure : undefined;
-  }
-
-  /** The newest failure of a load, for the operator; undefined where the last of each succeeded. */
-  get lastFailure(): (LoadFailure & { readonly adapter: string }) | undefined {
-    let last: (LoadFailure & { readonly adapter: string }) | undefined;
-    for (const [adapter, failure] of this.#failures) {
-      if (!last || failure.at > last.at) last = { adapter, ...failure };
-    }
-    return last;
   }
 
   /**
@@ -189,7 +165,7 @@ export class EndpointAdapters {
     if (!load || load.adapter !== adapter || load.at !== at) return undefined;
     this.#loading = undefined;
     if (report.ok) {
-      this.#failures.delete(adapter);
+      this.failures.succeeded(adapter);
       const unused = this.#held.get(adapter)?.load;
       this.#held.delete(adapter);
       this.#held.set(adapter, { source: load.source, isSure: true, loadedAt: now, load });
@@ -205,10 +181,7 @@ export class EndpointAdapters {
     }
     // It may be there: it takes room until it is unloaded, and its calls tell.
     if (report.isUnsure && left.length === 0) this.#hold(adapter, load.source, now, false);
-    const failures = (this.#failures.get(adapter)?.failures ?? 0) + 1;
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
-    const reason = report.reason ?? 'it failed';
-    this.#failures.set(adapter, { at: now, until: now + pauseMs, failures, reason });
+    this.failures.failed(adapter, report.reason ?? 'it failed', now);
     this.#end(load, 'failed');
     return load;
   }
@@ -238,7 +211,7 @@ export class EndpointAdapters {
 
   /** The engine served a call for it, so it is there whoever loaded it. */
   found(adapter: string, source: string, now: number): void {
-    this.#failures.delete(adapter);
+    this.failures.succeeded(adapter);
     if (!this.has(adapter, source)) this.#hold(adapter, source, now, true);
   }
 
@@ -250,13 +223,8 @@ export class EndpointAdapters {
   /** The engine started anew. A load that is in progress goes on there, or fails. */
   forget(): void {
     for (const name of [...this.#held.keys()]) this.#drop(name);
-    this.#failures.clear();
+    this.failures.clear();
     this.#claim = undefined;
-  }
-
-  /** Forgets failures of adapters that are not configured any more. */
-  configured(isKnown: (adapter: string) => boolean): void {
-    for (const name of this.#failures.keys()) if (!isKnown(name)) this.#failures.delete(name);
   }
 
   /** Returns and clears the loads whose outcome became known. */
@@ -267,12 +235,8 @@ export class EndpointAdapters {
     return ended;
   }
 
-  /** Handles a clock that jumps back: no pause from `now` is longer than the longest. */
   clockWentBack(now: number): void {
-    for (const [name, failure] of this.#failures) {
-      const until = Math.min(failure.until, now + LONGEST_PAUSE_MS);
-      this.#failures.set(name, { ...failure, at: Math.min(failure.at, now), until });
-    }
+    this.failures.clockWentBack(now);
     for (const [name, held] of this.#held) {
       this.#held.set(name, { ...held, loadedAt: Math.min(held.loadedAt, now) });
     }

@@ -1,10 +1,7 @@
 /**
- * The adapters of one backend: which endpoint has which, which calls wait for one, and what is to be
- * loaded for them. A call for an adapter prefers an endpoint that has it, as one with a prefix does
- * (call-placement.ts): a load counts for the time that it takes. The least recently used makes room,
- * never one with calls in flight, and one that calls wait for only after the other has waited for a
- * load's time and this one was there as long: so each is served in turn, and at most half of the time
- * goes into loads.
+ * The adapters of one backend: which endpoint has which, and which calls wait for one. A call for an
+ * adapter prefers an endpoint that has it, as one with a prefix does (call-placement.ts): a load counts
+ * for the time that it takes. What is loaded for calls that wait is in load-choice.ts.
  *
  * Where an adapter cannot be loaded, its calls are sent as they are: the engine may have it by itself,
  * and its own answer tells the client what is wrong.
@@ -19,30 +16,18 @@ import type { BackendSpec } from './backend-spec.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { EndpointChoice } from './endpoint-choice.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
-import { LearnedStart, type StartSnapshot } from './learned-start.ts';
+import type { StartSnapshot } from './learned-start.ts';
+import { LoadChoice } from './load-choice.ts';
+import { LoadTimes } from './load-times.ts';
 
 /** What an endpoint where an adapter could not be loaded counts for, in times of a load. */
 const FAILED_LOADS = 4;
-/** A load without an answer is given up after so many times of a load, within both bounds, ms. */
-const PATIENCE_LOADS = 4;
-const LEAST_PATIENCE_MS = 60_000;
-const LONGEST_PATIENCE_MS = 1_800_000;
-/** Time beyond that in which the answer of whoever asks is waited for, ms. */
+/** Time beyond its patience in which the answer of whoever asks for a load is waited for, ms. */
 const GRACE_MS = 10_000;
-/** So long an adapter stays for the calls that it was loaded for, ms. */
-const LONGEST_UNUSED_MS = 120_000;
 /** Time between two looks at what can be loaded for calls that wait, ms. */
 const LOOK_AGAIN_MS = 1_000;
 /** A call whose engine does not know its adapter is sent again so often. */
 const MAX_MISSED = 3;
-
-/** What is to be loaded where. */
-export interface NextLoad {
-  readonly endpoint: Endpoint;
-  readonly adapter: string;
-  readonly source: string;
-  readonly unload: readonly string[];
-}
 
 /** The part of a backend that is read here. */
 export interface AdaptersView {
@@ -58,11 +43,14 @@ export interface BackendAdaptersSnapshot {
 
 export class BackendAdapters {
   readonly parked = new ParkedCalls();
+  /** How long loads take. */
+  readonly times = new LoadTimes(() => this.#spec?.loadMs ?? 0);
+  /** Which load begins where. */
+  readonly choice = new LoadChoice(this);
   readonly #backend: AdaptersView;
   readonly #at = new Map<string, EndpointAdapters>();
   /** Calls that wait, parked or in the queue, by adapter. */
   readonly #waiting = new Map<string, Set<LiveCall>>();
-  readonly #loads = new LearnedStart();
   /** Adapters whose load has ended since the last review. */
   readonly #arrived = new Set<string>();
 
@@ -84,28 +72,14 @@ export class BackendAdapters {
     return adapter === undefined ? undefined : this.#spec?.sources.get(adapter);
   }
 
+  /** All of the backend. */
+  get names(): Iterable<string> {
+    return this.#spec?.sources.keys() ?? [];
+  }
+
   /** Mean time that a load takes, ms. */
   get loadMs(): number {
-    return this.#loads.meanMs(this.#spec?.loadMs ?? 0);
-  }
-
-  /** Number of loads that were measured, and the time that one is expected to take at most, ms. */
-  get learned(): { readonly observations: number; readonly p95Ms: number } {
-    return {
-      observations: this.#loads.observations,
-      p95Ms: this.#loads.ms(this.#spec?.loadMs ?? 0),
-    };
-  }
-
-  /** How long before a need a load begins, ms; see EndpointLearning.leadMs. */
-  leadMs(theta: number): number {
-    return this.#loads.quantileMs(1 - theta, this.#spec?.loadMs ?? 0);
-  }
-
-  /** Time after which a load without an answer is given up, ms. */
-  get patienceMs(): number {
-    const ms = PATIENCE_LOADS * Math.max(this.#loads.ms(this.#spec?.loadMs ?? 0), this.loadMs);
-    return Math.min(LONGEST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, ms));
+    return this.times.meanMs;
   }
 
   /** The adapters of an endpoint. */
@@ -132,7 +106,7 @@ export class BackendAdapters {
     return (endpoint) => {
       const at = this.at(endpoint);
       if (at.has(adapter, source)) return at.isLeaving(adapter) ? 2 * loadMs : 0;
-      if (at.failure(adapter, now)) return FAILED_LOADS * loadMs;
+      if (at.failures.of(adapter, now)) return FAILED_LOADS * loadMs;
       const { loading } = at;
       if (!loading) return loadMs;
       const restMs = Math.max(0, loadMs - Math.max(0, now - loading.at));
@@ -147,7 +121,7 @@ export class BackendAdapters {
     if (adapter === undefined || source === undefined || endpoint.state !== 'warm') return true;
     const at = this.at(endpoint);
     if (at.has(adapter, source)) return !at.isLeaving(adapter);
-    return at.failure(adapter, now) !== undefined;
+    return at.failures.of(adapter, now) !== undefined;
   }
 
   /** False where a call has to wait for its adapter at every endpoint that has a slot. */
@@ -176,6 +150,11 @@ export class BackendAdapters {
     const calls = this.#waiting.get(adapter);
     calls?.delete(call);
     if (calls?.size === 0) this.#waiting.delete(adapter);
+  }
+
+  /** True where calls wait for an adapter. */
+  isWanted(adapter: string): boolean {
+    return this.#waiting.has(adapter);
   }
 
   /** A call waits until its adapter is loaded. */
@@ -207,9 +186,9 @@ export class BackendAdapters {
     const source = this.sourceOf(adapter);
     if (source === undefined) return Infinity;
     let [free, isHopeless] = [0, true];
-    for (const endpoint of this.#upEndpoints(now)) {
+    for (const endpoint of this.upEndpoints(now)) {
       const at = this.at(endpoint);
-      if (!at.failure(adapter, now)) isHopeless = false;
+      if (!at.failures.of(adapter, now)) isHopeless = false;
       if (!at.has(adapter, source) || at.isLeaving(adapter)) continue;
       isHopeless = false;
       if (endpoint.isReady(now) && !this.#backend.choice.isKept(endpoint.spec.id))
@@ -223,121 +202,26 @@ export class BackendAdapters {
   isAnywhere(adapter: string): boolean {
     const source = this.sourceOf(adapter) ?? '';
     for (const at of this.#at.values()) if (at.has(adapter, source)) return true;
-    return this.#isLoading(adapter);
+    return this.isLoading(adapter);
   }
 
-  #isLoading(adapter: string): boolean {
+  /** True where an endpoint loads it. */
+  isLoading(adapter: string): boolean {
     for (const at of this.#at.values()) if (at.loading?.adapter === adapter) return true;
     return false;
   }
 
-  *#upEndpoints(now: number): Iterable<Endpoint> {
+  /** The endpoints that take calls now. */
+  *upEndpoints(now: number): Iterable<Endpoint> {
     for (const endpoint of this.#backend.pool.list) {
       if (endpoint.state === 'warm' && endpoint.upSlots(now) > 0) yield endpoint;
     }
   }
 
-  /** The next load for calls that wait; undefined where none can begin. Makes claims. */
-  nextLoad(now: number): NextLoad | undefined {
-    for (const adapter of this.parked.adapters) {
-      const source = this.sourceOf(adapter);
-      if (source === undefined || this.#isLoading(adapter) || this.#isThere(adapter, source, now)) {
-        continue;
-      }
-      const load = this.#loadOf(adapter, source, now);
-      if (load) return load;
-      if (now - this.parked.since(adapter) >= this.loadMs) this.#claim(adapter, source, now);
-    }
-    return undefined;
-  }
-
-  #isThere(adapter: string, source: string, now: number): boolean {
-    for (const endpoint of this.#upEndpoints(now)) {
-      const at = this.at(endpoint);
-      if (at.has(adapter, source) && !at.isLeaving(adapter) && endpoint.isReady(now)) return true;
-    }
-    return false;
-  }
-
-  /** An endpoint where it can be loaded now: one that unloads least, then the emptiest. */
-  #loadOf(adapter: string, source: string, now: number): NextLoad | undefined {
-    let best: NextLoad | undefined;
-    let bestScore = Infinity;
-    for (const endpoint of this.#upEndpoints(now)) {
-      const at = this.at(endpoint);
-      if (at.has(adapter, source) || at.failure(adapter, now)) continue;
-      const unload = at.roomFor(adapter, source, (name) => !this.isWanted(name));
-      if (!unload) continue;
-      const { slots } = endpoint.spec;
-      const score =
-        unload.length + (Number.isFinite(slots) ? endpoint.slots.sequences / slots / 2 : 0);
-      if (score < bestScore) [best, bestScore] = [{ endpoint, adapter, source, unload }, score];
-    }
-    return best;
-  }
-
-  /** Where it could be loaded ahead of need, in place of those that `may` go; undefined for nowhere. */
-  placeFor(adapter: string, may: (adapter: string) => boolean, now: number): NextLoad | undefined {
-    const source = this.sourceOf(adapter);
-    if (source === undefined || this.#isLoading(adapter)) return undefined;
-    let best: NextLoad | undefined;
-    for (const endpoint of this.#upEndpoints(now)) {
-      const at = this.at(endpoint);
-      if (at.has(adapter, source)) return undefined;
-      if (at.failure(adapter, now)) continue;
-      const unload = at.roomFor(adapter, source, (name) => !this.isWanted(name) && may(name));
-      if (unload && (!best || unload.length < best.unload.length)) {
-        best = { endpoint, adapter, source, unload };
-      }
-    }
-    return best;
-  }
-
-  /**
-   * Adapters of the backend that are not known to be at an endpoint: where its engine has no room for a
-   * load, one of them is there all the same, and may go.
-   */
-  spareAt(endpoint: Endpoint, { adapter }: AdapterLoad): readonly string[] {
-    const at = this.at(endpoint);
-    const held = new Set(at.held).add(adapter);
-    const isSpare = (name: string) => !held.has(name) && at.inFlight(name) === 0;
-    return [...(this.#spec?.sources.keys() ?? [])].filter(isSpare);
-  }
-
-  /** True where calls wait for an adapter. */
-  isWanted(adapter: string): boolean {
-    return this.#waiting.has(adapter);
-  }
-
-  /** An adapter that others wait for has waited for so long that another one leaves for it. */
-  #claim(adapter: string, source: string, now: number): void {
-    let best: { readonly at: EndpointAdapters; readonly victim: string } | undefined;
-    let bestScore = Infinity;
-    for (const endpoint of this.#upEndpoints(now)) {
-      const at = this.at(endpoint);
-      if (at.claimedBy === adapter) return;
-      if (at.claimedBy !== undefined || at.loading || at.failure(adapter, now)) continue;
-      if (at.has(adapter, source)) continue;
-      for (const [age, victim] of at.held.entries()) {
-        if (!this.#mayLeave(at, victim, now)) continue;
-        const score = (this.isWanted(victim) ? 1_000 : 0) + at.inFlight(victim) + age / 1_000;
-        if (score < bestScore) [best, bestScore] = [{ at, victim }, score];
-      }
-    }
-    best?.at.claim(adapter, best.victim);
-  }
-
-  /** It was there as long as a load takes, and for the calls that it was loaded for. */
-  #mayLeave(at: EndpointAdapters, adapter: string, now: number): boolean {
-    const ageMs = now - (at.loadedAt(adapter) ?? -Infinity);
-    const isOwed = at.isUnused(adapter) && this.isWanted(adapter);
-    return ageMs >= (isOwed ? Math.max(LONGEST_UNUSED_MS, this.loadMs) : this.loadMs);
-  }
-
   #giveUp(now: number): void {
     for (const at of this.#at.values()) {
       const { loading } = at;
-      if (!loading || now < loading.at + this.patienceMs + GRACE_MS) continue;
+      if (!loading || now < loading.at + this.times.patienceMs + GRACE_MS) continue;
       const report = { ok: false, isUnsure: true, reason: 'no answer in time' };
       at.answered(loading.adapter, loading.at, report, now);
     }
@@ -349,7 +233,7 @@ export class BackendAdapters {
     if (!load) return false;
     if (report.ok) this.#arrived.add(adapter);
     const { tookMs, wasThere = false } = report;
-    if (report.ok && tookMs !== undefined && !wasThere) this.#loads.add(tookMs, now);
+    if (report.ok && tookMs !== undefined && !wasThere) this.times.add(tookMs, now);
     return true;
   }
 
@@ -393,7 +277,7 @@ export class BackendAdapters {
   configured(): void {
     for (const [id, at] of this.#at) {
       if (!this.#backend.pool.byId.has(id)) this.#at.delete(id);
-      else at.configured((adapter) => this.sourceOf(adapter) !== undefined);
+      else at.failures.configured((adapter) => this.sourceOf(adapter) !== undefined);
     }
   }
 
@@ -401,7 +285,7 @@ export class BackendAdapters {
   dueAt(now: number): number {
     let dueAt = this.parked.size > 0 ? now + LOOK_AGAIN_MS : Infinity;
     for (const { loading } of this.#at.values()) {
-      if (loading) dueAt = Math.min(dueAt, loading.at + this.patienceMs + GRACE_MS);
+      if (loading) dueAt = Math.min(dueAt, loading.at + this.times.patienceMs + GRACE_MS);
     }
     return dueAt;
   }
@@ -431,7 +315,7 @@ export class BackendAdapters {
 
   clockWentBack(now: number): void {
     this.parked.clockWentBack(now);
-    this.#loads.clockWentBack(now);
+    this.times.clockWentBack(now);
     for (const at of this.#at.values()) at.clockWentBack(now);
   }
 
@@ -442,11 +326,11 @@ export class BackendAdapters {
       const snapshot = at.snapshot();
       return snapshot ? [[id, snapshot] as const] : [];
     });
-    return { loads: this.#loads.snapshot(), endpoints: Object.fromEntries(endpoints) };
+    return { loads: this.times.snapshot(), endpoints: Object.fromEntries(endpoints) };
   }
 
   restore({ loads, endpoints }: BackendAdaptersSnapshot, now: number): void {
-    this.#loads.restore(loads);
+    this.times.restore(loads);
     for (const [id, snapshot] of Object.entries(endpoints)) {
       const endpoint = this.#backend.pool.byId.get(id);
       if (endpoint) this.at(endpoint).restore(snapshot, now);

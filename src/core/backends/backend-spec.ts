@@ -62,3 +62,8 @@ export interface BudgetLimits {
   readonly warmMs?: number;
   readonly money?: number;
 }
+
+/** How its calls are placed; without a choice between endpoints there is nothing to prefer. */
+export function affinityOf({ endpoints, affinity }: BackendSpec): Affinity {
+  return endpoints.length < 2 ? 'off' : (affinity ?? 'hold');
+}

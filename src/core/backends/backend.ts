@@ -22,6 +22,7 @@ import { DemandWake } from './demand-wake.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EndpointChoice } from './endpoint-choice.ts';
 import { EndpointPool } from './endpoint-pool.ts';
+import { ExpectedCaches } from './expected-caches.ts';
 import { ExpectedWaits } from './expected-waits.ts';
 import { RetryBudget } from './retry-budget.ts';
 
@@ -44,6 +45,8 @@ export class Backend {
     takeEmptied: () => this.queue.takeEmptied(),
   });
   queue: WaitingQueue;
+  /** What the prefix caches of its endpoints are expected to hold. */
+  readonly caches = new ExpectedCaches(this);
   /** Which endpoint a call takes or waits for. */
   readonly placement = new CallPlacement(this);
   readonly heldBack = new HeldBack();
@@ -82,7 +85,7 @@ export class Backend {
     this.shares.enabled = spec.fairKeys ?? true;
     this.speed.configure(spec.speed, spec.endpoints);
     this.pool.configure(spec.endpoints, now);
-    this.placement.configured();
+    this.caches.configured();
     this.adapters.configured();
     if (!spec.prewarm.prefix) this.prefixes.forget();
   }

@@ -1,25 +1,23 @@
 /**
  * Which endpoint of a backend a call takes, or waits for: the one where its prompt is read soonest,
- * because its beginning is in the cache there. A call may be held back for a busy endpoint while the
+ * because its beginning is in the cache there (expected-caches.ts). A call may be held back for a busy endpoint while the
  * wait expected there is shorter than what it would lose elsewhere. Calls without a prefix, retries,
  * and endpoints that are cold or start slowly are placed as endpoint-choice.ts does.
  */
 import { AffinityTotals } from '../affinity/affinity-totals.ts';
-import { EndpointMemory } from '../affinity/endpoint-memory.ts';
 import { freeingMs, type RunningCall } from '../affinity/freeing-times.ts';
-import { PrefixOwners } from '../affinity/prefix-owners.ts';
 import { StoredResponses } from '../affinity/stored-responses.ts';
 import type { WaitingQueue } from '../order/waiting-queue.ts';
 import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
-import type { LiveCall, LiveRun } from '../runs/live-run.ts';
-import type { PrefixLink } from '../runs/prefix.ts';
+import type { LiveCall } from '../runs/live-run.ts';
 import type { BackendAdapters } from './backend-adapters.ts';
-import type { Affinity, BackendSpec } from './backend-spec.ts';
+import { type Affinity, affinityOf, type BackendSpec } from './backend-spec.ts';
 import type { BackendSpeed } from './backend-speed.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { EndpointChoice } from './endpoint-choice.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
+import type { ExpectedCaches } from './expected-caches.ts';
 
 /**
  * An endpoint for a call, or one that it is held back for until a time, epoch ms; `load`: it waits until
@@ -50,13 +48,6 @@ const MAX_HELD = 64;
 /** The expected time that an endpoint reads a call's prompt, ms. */
 type ReadMs = (endpoint: Endpoint) => number;
 
-interface Asked {
-  readonly prefix: readonly PrefixLink[];
-  readonly version: number;
-  readonly numbers: number;
-  readonly hits: readonly number[];
-}
-
 /** The part of a backend by which calls are placed. */
 export interface PlacementView {
   readonly spec: BackendSpec;
@@ -65,22 +56,14 @@ export interface PlacementView {
   readonly queue: WaitingQueue;
   readonly speed: BackendSpeed;
   readonly adapters: BackendAdapters;
+  readonly caches: ExpectedCaches;
 }
 
 export class CallPlacement {
   readonly #backend: PlacementView;
-  readonly #owners = new PrefixOwners();
   readonly #responses = new StoredResponses();
   /** What the choice came to, for the operator. */
   readonly totals = new AffinityTotals();
-  readonly #memories = new Map<string, EndpointMemory>();
-  /** Numbers of endpoints that were given so far; those of endpoints that are gone come again. */
-  #numbers = 0;
-  readonly #freeNumbers: number[] = [];
-  /** What the index was asked last. */
-  #asked: Asked = { prefix: [], version: -1, numbers: 0, hits: [] };
-  /** The endpoint that served a run's last call with a prefix. */
-  readonly #homes = new WeakMap<LiveRun, string>();
   /** Calls that hold a slot, by endpoint. */
   readonly #running = new Map<string, Set<LiveCall>>();
 
@@ -90,8 +73,7 @@ export class CallPlacement {
 
   /** Without a choice between endpoints there is nothing to prefer. */
   get mode(): Affinity {
-    const { spec } = this.#backend;
-    return spec.endpoints.length < 2 ? 'off' : (spec.affinity ?? 'hold');
+    return affinityOf(this.#backend.spec);
   }
 
   /**
@@ -109,8 +91,9 @@ export class CallPlacement {
     const isFree = (lackMs || (this.mode !== 'off' && call.request.prefix)) && sequences === 1;
     const isUsual = !isFree || usual.state !== 'warm' || call.avoid?.has(usual.spec.id);
     if (isUsual) return this.#granting(call, usual, now);
+    const { caches } = this.#backend;
     const { inputTokens } = call.request;
-    const promptMs = (e: Endpoint) => this.readMs(e, inputTokens - this.#hit(call, e));
+    const promptMs = (e: Endpoint) => caches.readMs(e, inputTokens - caches.hit(call, e));
     const readMs = lackMs ? (e: Endpoint) => promptMs(e) + lackMs(e) : promptMs;
     const { endpoint, ms } = this.#soonest(call, usual, readMs, now);
     const waits = mayHold && this.mode === 'hold';
@@ -150,27 +133,6 @@ export class CallPlacement {
     return LONGEST_HOLD * (promptMs + (needsAdapter ? 2 * adapters.loadMs : 0));
   }
 
-  /** Tokens of the call's prompt that the endpoint is expected to have; undefined: not known. */
-  hitTokens(call: LiveCall, endpoint: Endpoint): number | undefined {
-    if (this.mode === 'off' || !call.request.prefix) return undefined;
-    return Math.round(this.#hit(call, endpoint));
-  }
-
-  /** Expected time that an endpoint reads so many tokens, ms. */
-  readMs({ spec }: Endpoint, tokens: number): number {
-    return tokens * this.#backend.speed.at(spec.id, spec.slots).inputMs;
-  }
-
-  /** Tokens of the call's prompt that no endpoint has; undefined where that is not known. */
-  uncachedTokens(call: LiveCall): number | undefined {
-    if (this.mode === 'off' || !call.request.prefix) return undefined;
-    let most = 0;
-    for (const endpoint of this.#backend.pool.list) {
-      most = Math.max(most, this.#hit(call, endpoint));
-    }
-    return call.request.inputTokens - most;
-  }
-
   /** A call gets a slot of an endpoint. */
   granted(call: LiveCall, endpoint: Endpoint): void {
     if (this.mode === 'off') return;
@@ -178,38 +140,16 @@ export class CallPlacement {
     const running = this.#running.get(id);
     if (running) running.add(call);
     else this.#running.set(id, new Set([call]));
+    const { caches } = this.#backend;
     const { prefix, inputTokens } = call.request;
     if (!prefix) return;
-    this.#memory(endpoint).use(prefix);
-    this.#homes.set(call.run, id);
+    caches.sent(call.run, endpoint, prefix);
     const { expected, heldMs } = call.placed;
     const hitTokens = expected?.hitTokens;
     if (hitTokens === undefined) return;
-    this.totals.granted(inputTokens, hitTokens, this.readMs(endpoint, hitTokens));
+    this.totals.granted(inputTokens, hitTokens, caches.readMs(endpoint, hitTokens));
     // A call is held back before its first slot only.
     if (call.attempts === 0) this.totals.held(heldMs);
-  }
-
-  /** The endpoint where a run's prompt was last; undefined where that is not known. */
-  homeOf(run: LiveRun): string | undefined {
-    return this.#homes.get(run);
-  }
-
-  /** An endpoint has read a prefix ahead of a call. */
-  wasRead(endpoint: Endpoint, chain: readonly PrefixLink[]): void {
-    if (this.mode !== 'off') this.#memory(endpoint).use(chain);
-  }
-
-  /** True where an endpoint with a free slot is expected to have a prefix. */
-  hasReady(chain: readonly PrefixLink[], now: number): boolean {
-    if (this.mode === 'off') return false;
-    const tokens = chain.at(-1)?.tokens ?? 0;
-    for (const endpoint of this.#backend.pool.byId.values()) {
-      if (!endpoint.isReady(now)) continue;
-      const { number } = this.#memory(endpoint);
-      if ((this.#held(chain)[number] ?? 0) >= tokens) return true;
-    }
-    return false;
   }
 
   /** A call gives its slot back. */
@@ -218,7 +158,7 @@ export class CallPlacement {
     const running = this.#running.get(id);
     if (!running?.delete(call)) return;
     if (running.size === 0) this.#running.delete(id);
-    if (call.request.prefix) this.#memories.get(id)?.use(call.request.prefix);
+    if (call.request.prefix) this.#backend.caches.readAgain(id, call.request.prefix);
   }
 
   /** A call has ended: its engine may have told how much of the prompt was cached. */
@@ -231,37 +171,7 @@ export class CallPlacement {
     const { hitTokens } = call.placed.expected ?? {};
     if (outcome !== 'ok' || cachedTokens === undefined || hitTokens === undefined) return;
     this.totals.reported(inputTokens ?? call.request.inputTokens, cachedTokens);
-    this.#memories.get(call.lease?.endpoint ?? '')?.told(hitTokens, cachedTokens);
-  }
-
-  /** Forgets endpoints that are not configured any more. */
-  configured(): void {
-    for (const [id, memory] of this.#memories) {
-      if (this.#backend.pool.byId.has(id)) continue;
-      memory.forget();
-      this.#memories.delete(id);
-      this.#freeNumbers.push(memory.number);
-    }
-  }
-
-  /** Tokens of the call's prompt that an endpoint is expected to have. */
-  #hit({ request }: LiveCall, endpoint: Endpoint): number {
-    if (this.mode === 'off' || !request.prefix) return 0;
-    // Before the index is asked: what the endpoint held before it started anew is forgotten.
-    const memory = this.#memory(endpoint);
-    if (endpoint.state !== 'warm') return 0;
-    const hit = this.#held(request.prefix)[memory.number] ?? 0;
-    return memory.believed(Math.min(request.inputTokens, hit));
-  }
-
-  /** The same of each endpoint by the index alone, by its number; asked again while nothing changes there. */
-  #held(prefix: readonly PrefixLink[]): readonly number[] {
-    const { version } = this.#owners;
-    const { prefix: asked, version: askedAt, numbers, hits } = this.#asked;
-    if (asked === prefix && askedAt === version && numbers === this.#numbers) return hits;
-    const found = this.#owners.hits(prefix, this.#numbers);
-    this.#asked = { prefix, version, numbers: this.#numbers, hits: found };
-    return found;
+    this.#backend.caches.told(call.lease?.endpoint ?? '', hitTokens, cachedTokens);
   }
 
   /** The endpoint with a free slot that reads the prompt soonest; crowded ones count as later. */
@@ -306,7 +216,7 @@ export class CallPlacement {
     if (endpoint.slots.isOpening || endpoint.slots.inFlight === 0) return false;
     if (endpoint.upSlots(now) === 0) {
       // It fails: when it is back, it may have been restarted.
-      this.#memory(endpoint).forget();
+      this.#backend.caches.forget(endpoint);
       return false;
     }
     if (endpoint.isReady(now) || !endpoint.trust.admits(keyId ?? '', now)) return false;
@@ -323,22 +233,6 @@ export class CallPlacement {
     if (!Number.isFinite(spec.slots)) return 0;
     const fullMs = Math.min(CROWDED_MS, this.#backend.speed.meanServiceMs);
     return ((slots.inFlight + this.#backend.queue.heldFor(spec.id)) / spec.slots) * fullMs;
-  }
-
-  #memory({ spec, warmSince }: Endpoint): EndpointMemory {
-    let memory = this.#memories.get(spec.id);
-    if (!memory) {
-      let number = this.#freeNumbers.pop();
-      if (number === undefined) {
-        number = this.#numbers;
-        this.#numbers += 1;
-      }
-      memory = new EndpointMemory(this.#owners, number);
-      this.#memories.set(spec.id, memory);
-    }
-    memory.upSince(warmSince, spec.address);
-    memory.holds(spec.kvCacheTokens);
-    return memory;
   }
 }
 

@@ -156,7 +156,7 @@ export class Dispatcher {
 
   /** The prefixes whose text is kept, of all backends. */
   get keptPrefixes(): Iterable<KeptPrefix> {
-    return this.#prewarmer.reads.kept;
+    return this.#prewarmer.reads.kept.all;
   }
 
   /** The prewarming decision for each backend at this time, and its reasons. */

@@ -115,7 +115,7 @@ export class Ranking {
   /** Time that a call is expected to take once it has a slot, ms. */
   expectedMs(call: LiveCall, backend: Backend): number {
     const { run, request } = call;
-    const { speed, placement } = backend;
+    const { speed, caches } = backend;
     const usual = this.#view.models.model(run.app)?.graph.callDemand(request.unit, backend.name);
     if (request.kind !== 'llm') {
       return usual ? workMs(usual, speed.value) : speed.calls > 0 ? speed.meanServiceMs : 0;
@@ -124,7 +124,7 @@ export class Ranking {
       usual?.output ?? USUAL_OUTPUT_TOKENS,
       request.maxOutputTokens ?? Infinity,
     );
-    const input = placement.uncachedTokens(call) ?? request.inputTokens;
+    const input = caches.uncachedTokens(call) ?? request.inputTokens;
     return workMs({ input, output }, speed.valueOf(request.model));
   }
 
@@ -139,13 +139,13 @@ export class Ranking {
 
   /** What is expected of a call's service on an endpoint, as far as that is learned by now. */
   expectedService(call: LiveCall, backend: Backend, endpoint: Endpoint): ExpectedService {
-    const { placement, speed } = backend;
+    const { caches, speed } = backend;
     const model = this.#view.models.model(call.run.app);
     const demand = model?.graph.callDemand(call.request.unit, backend.name);
-    const hitTokens = placement.hitTokens(call, endpoint);
+    const hitTokens = caches.hitTokens(call, endpoint);
     return {
       hitTokens,
-      readMs: placement.readMs(endpoint, call.request.inputTokens - (hitTokens ?? 0)),
+      readMs: caches.readMs(endpoint, call.request.inputTokens - (hitTokens ?? 0)),
       outputMs: demand ? demand.output * speed.value.outputMs : speed.meanServiceMs,
     };
   }
@@ -189,7 +189,7 @@ export class Ranking {
       model: this.#view.models.modelOrPrior(run.app),
       speeds: this.#speedsFor(call, backend),
       slots: backend?.slots ?? 1,
-      uncachedTokens: backend?.placement.uncachedTokens(call),
+      uncachedTokens: backend?.caches.uncachedTokens(call),
       servedMs: backend?.accounts.servedMs(run.app) ?? 0,
     };
   }

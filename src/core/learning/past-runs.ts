@@ -74,6 +74,7 @@ export class PastRuns {
   /** Of all applications, the oldest first. */
   readonly #runs = new Set<PastRun>();
   readonly #size = { visits: 0, calls: 0 };
+  #visitsRead = 0;
 
   /**
    * Runs are read when runs of their application are asked for: after a restart that would take
@@ -105,13 +106,18 @@ export class PastRuns {
   ): readonly PastVisit[] {
     const ofApp = this.#ofApp.get(app);
     if (!ofApp) return [];
-    readAll(ofApp);
+    this.#visitsRead += readAll(ofApp);
     for (let visit = Math.min(number, MAX_VISIT_NUMBER); visit >= 1; visit -= 1) {
       const all = ofApp.byState.get(stateKey({ unit, visit }));
       const visits = isUsed ? all?.filter(({ run }) => isUsed(run)) : all;
       if (visits && visits.length > 0) return visits;
     }
     return [];
+  }
+
+  /** Visits that were read so far, which takes some time of whoever asks. */
+  get visitsRead(): number {
+    return this.#visitsRead;
   }
 
   /** True where no run has finished, so that nothing can be drawn. */
@@ -145,9 +151,12 @@ export class PastRuns {
   }
 }
 
-function readAll({ unread, byState }: PastRunsOfApp): void {
+/** Answers how many visits were read. */
+function readAll({ unread, byState }: PastRunsOfApp): number {
+  let visits = 0;
   for (const run of unread) {
     run.read = visitsOf(run.record, run.speeds);
+    visits += run.read.length;
     for (const visit of run.read) {
       const key = stateKey(visit.state);
       const like = byState.get(key);
@@ -156,6 +165,7 @@ function readAll({ unread, byState }: PastRunsOfApp): void {
     }
   }
   unread.clear();
+  return visits;
 }
 
 function sizeOf({ units }: RecordedRun): Size {

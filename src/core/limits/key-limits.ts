@@ -49,6 +49,8 @@ export interface Estimate {
   readonly inputTokens: number;
   /** Most output that it may have; absent where it set no limit: what the key's calls usually have. */
   readonly outputTokens?: number;
+  /** Number of answers that it may have; 1 where absent. */
+  readonly answers?: number;
   /** An earlier call was already charged for the same request, so only tokens are. */
   readonly isCharged?: boolean;
 }
@@ -69,7 +71,7 @@ interface Charge {
 }
 
 const KINDS: readonly Kind[] = ['requests', 'tokens'];
-/** Output that a call without a limit is expected to have at least. */
+/** Output that each answer of a call without a limit is expected to have at least. */
 const LEAST_OUTPUT_TOKENS = 200;
 /** Weight of a new call in the mean output of its key's calls. */
 const MEAN_WEIGHT = 0.1;
@@ -91,7 +93,7 @@ export class KeyLimits {
       const gauges = this.gauges(keyId, limits, now);
       return { ok: false, gauges, limit: 'too-large', cost: certain, most };
     }
-    const expected = inputTokens + (call.outputTokens ?? this.#usualOutput(keyId));
+    const expected = inputTokens + (call.outputTokens ?? this.#usualOutput(keyId, call.answers));
     const tokens = Math.min(expected, most);
     const requests = isCharged ? 0 : 1;
     const cost = { requests, tokens };
@@ -149,8 +151,8 @@ export class KeyLimits {
     return { ...of('requests'), ...of('tokens') };
   }
 
-  #usualOutput(keyId: string): number {
-    return Math.max(LEAST_OUTPUT_TOKENS, this.#meanOutput.get(keyId) ?? 0);
+  #usualOutput(keyId: string, answers = 1): number {
+    return Math.max(answers * LEAST_OUTPUT_TOKENS, this.#meanOutput.get(keyId) ?? 0);
   }
 
   #observeOutput(keyId: string, tokens: number): void {

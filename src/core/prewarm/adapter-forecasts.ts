@@ -104,7 +104,11 @@ export class AdapterForecasts {
     const likely = asked.toSorted((a, b) => b.probability - a.probability);
     for (const { tracked, decision, probability, forecast } of likely) {
       if (!decision.wake) continue;
-      const next = backend.adapters.placeFor(tracked.adapter, lessThan(probability, asked), now);
+      const next = backend.adapters.choice.placeFor(
+        tracked.adapter,
+        lessThan(probability, asked),
+        now,
+      );
       if (!next) continue;
       const rate = tracked.arrivals.ratePerSec(now);
       const reason = `${decision.reason} ${groundsOf(forecast, rate)}`;
@@ -123,7 +127,7 @@ export class AdapterForecasts {
     return asked.map(({ tracked: { adapter }, decision, probability }) => {
       const { reason } = decision;
       const isThere = backend.adapters.isAnywhere(adapter);
-      const next = backend.adapters.placeFor(adapter, lessThan(probability, asked), now);
+      const next = backend.adapters.choice.placeFor(adapter, lessThan(probability, asked), now);
       const may = next ? ('load' as const) : ('no-room' as const);
       const decided = isThere ? 'none' : decision.wake ? may : 'wait';
       return { adapter, decision: decided, probability, reason };
@@ -154,7 +158,7 @@ export class AdapterForecasts {
   }
 
   #leadMs({ adapters, spec }: Backend): number {
-    return adapters.leadMs(spec.prewarm.theta);
+    return adapters.times.leadMs(spec.prewarm.theta);
   }
 
   #forecastOf(

@@ -4,8 +4,8 @@
  */
 import type { AdapterLoad } from '../adapters/adapter-load.ts';
 import type { Backend } from '../backends/backend.ts';
-import type { NextLoad } from '../backends/backend-adapters.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
+import type { NextLoad } from '../backends/load-choice.ts';
 import type { AdapterAnswer, AdapterEffects } from './adapter-events.ts';
 import type { DailyAccounts } from './daily-accounts.ts';
 
@@ -27,7 +27,7 @@ export class AdapterLoads {
     for (const [endpoint, load] of adapters.interrupted()) {
       effects.push(this.#order(backend, endpoint, load, false));
     }
-    for (let next = adapters.nextLoad(now); next; next = adapters.nextLoad(now)) {
+    for (let next = adapters.choice.next(now); next; next = adapters.choice.next(now)) {
       const waiting = adapters.parked.waitingFor(next.adapter);
       const why = { cause: 'demand', reason: `waiting=${waiting}`, probability: 1 } as const;
       this.begin(backend, next, why, now, effects);
@@ -88,8 +88,8 @@ export class AdapterLoads {
     load: AdapterLoad,
     dryRun: boolean,
   ): Parameters<AdapterEffects['push']>[0] {
-    const { patienceMs } = adapters;
-    const spare = dryRun ? [] : adapters.spareAt(endpoint, load);
+    const { patienceMs } = adapters.times;
+    const spare = dryRun ? [] : adapters.choice.spareAt(endpoint, load);
     const { id } = endpoint.spec;
     return { type: 'adapter-load', backend, endpoint: id, load, dryRun, patienceMs, spare };
   }

@@ -39,7 +39,7 @@ export function choosePrefix(
   for (const prefix of kept) {
     const link = prefix.chain.at(-1);
     if (prefix.backend !== backend.name || !link) continue;
-    if (backend.placement.hasReady(prefix.chain, now)) continue;
+    if (backend.caches.hasReady(prefix.chain, now)) continue;
     const probability = chanceOf(link.id, backend, forecast, view);
     const prefillMs = readMs(link.tokens);
     const gainMs = probability * prefillMs - theta * (prefillMs + FIXED_MS);

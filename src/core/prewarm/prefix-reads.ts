@@ -1,8 +1,8 @@
 /**
- * Has endpoints that have just woken read what the next calls are expected to begin with, and says of
- * which prompts the text is to be kept for that. A read takes a slot of an endpoint that is idle, while
- * nobody waits, and ends before others wait for it in vain; at most one a warm period. Which prefix is
- * read, if any, is decided in prefix-choice.ts.
+ * Has endpoints that have just woken read what the next calls are expected to begin with. A read takes
+ * a slot of an endpoint that is idle, while nobody waits, and ends before others wait for it in vain; at
+ * most one a warm period. Which prefix is read, if any, is decided in prefix-choice.ts, of which the text
+ * is there in kept-prefixes.ts.
  *
  * Invariant: `slots.isReading` of an endpoint is true exactly while a read of it is here and under way.
  */
@@ -10,9 +10,9 @@ import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
-import { RecentMap } from '../runs/recent-map.ts';
 import type { DailyAccounts } from './daily-accounts.ts';
-import { choosePrefix, mayPay, type RunsAndModels } from './prefix-choice.ts';
+import { KeptPrefixes } from './kept-prefixes.ts';
+import { choosePrefix, type RunsAndModels } from './prefix-choice.ts';
 import type { PrefixEffects, PrefixEvent, PrefixRead, ReadOutcome } from './prefix-events.ts';
 import type { Forecast } from './prewarm.ts';
 
@@ -25,9 +25,6 @@ const LONGEST_PATIENCE_MS = 120_000;
 /** The same while a call waits that begins with the prefix. */
 const PATIENCE_OF_CALLS = 2;
 const GRACE_MS = 1_000;
-/** A text is asked for again after this time, ms: the Worker may have found it too long. */
-const ASK_AGAIN_MS = 600_000;
-const MAX_ASKED = 64;
 
 interface Reading extends PrefixRead {
   /** As `at`, but never later than now when the clock goes back. */
@@ -52,17 +49,12 @@ export class PrefixReads {
   readonly #view: RunsAndModels;
   readonly #daily: DailyAccounts;
   readonly #woken = new Map<Endpoint, Woken>();
-  #kept = new Map<string, KeptPrefix>();
-  /** When a text was last asked for, by backend and link, epoch ms. */
-  readonly #askedAt = new RecentMap<number>(MAX_ASKED);
+  /** The prefixes whose text is kept. */
+  readonly kept = new KeptPrefixes();
 
   constructor(view: RunsAndModels, daily: DailyAccounts) {
     this.#view = view;
     this.#daily = daily;
-  }
-
-  get kept(): Iterable<KeptPrefix> {
-    return this.#kept.values();
   }
 
   /** When a read is given up, epoch ms. */
@@ -112,7 +104,7 @@ export class PrefixReads {
     effects: PrefixEffects,
   ): void {
     call.placed.keepPrefix = reads(backend)
-      ? this.#wanted(backend, endpoint, call, now)
+      ? this.kept.wanted(backend, endpoint, call, now)
       : undefined;
     const woken = this.#woken.get(endpoint);
     if (!woken) return;
@@ -124,26 +116,6 @@ export class PrefixReads {
     }
   }
 
-  /** The link of a call whose text is worth keeping and is not kept. */
-  #wanted(
-    backend: Backend,
-    endpoint: Endpoint,
-    { request, run, visit }: LiveCall,
-    now: number,
-  ): string | undefined {
-    const link = request.prefix && backend.prefixes.bestOf(run.app, visit.unit, request.prefix);
-    if (!link) return undefined;
-    const prefillMs = backend.placement.readMs(endpoint, link.tokens);
-    if (!mayPay(backend.spec.prewarm.theta, prefillMs)) return undefined;
-    const key = keyOf(backend.name, link.id);
-    if (this.#kept.has(key)) return undefined;
-    // After a clock that went back, at once.
-    const sinceMs = now - (this.#askedAt.get(key) ?? -Infinity);
-    if (sinceMs >= 0 && sinceMs < ASK_AGAIN_MS) return undefined;
-    this.#askedAt.set(key, now);
-    return link.id;
-  }
-
   /** Begins reads that pay, at endpoints that have woken. */
   check(
     backend: Backend,
@@ -151,15 +123,15 @@ export class PrefixReads {
     now: number,
     effects: PrefixEffects,
   ): void {
-    if (!reads(backend) || backend.waiting > 0 || this.#kept.size === 0) return;
+    if (!reads(backend) || backend.waiting > 0 || this.kept.size === 0) return;
     for (const woken of this.#woken.values()) {
       const { endpoint } = woken;
       if (woken.backend !== backend || woken.read || !endpoint.isReady(now)) continue;
       if (endpoint.slots.held > 0 || backend.choice.isKept(endpoint.spec.id)) continue;
       const aheadMs = Math.max(endpoint.coldStartMs, endpoint.idleTimeoutMs);
-      const readMs = (tokens: number) => backend.placement.readMs(endpoint, tokens);
+      const readMs = (tokens: number) => backend.caches.readMs(endpoint, tokens);
       const coming = forecast(Math.min(aheadMs, LONGEST_AHEAD_MS));
-      const chosen = choosePrefix(backend, this.#kept.values(), coming, readMs, this.#view, now);
+      const chosen = choosePrefix(backend, this.kept.all, coming, readMs, this.#view, now);
       if (chosen) this.#begin(woken, chosen, readMs, now, effects);
     }
   }
@@ -189,8 +161,7 @@ export class PrefixReads {
     effects: PrefixEffects,
   ): void {
     if (event.type === 'prefixes-kept') {
-      this.#kept = new Map(event.prefixes.map((kept) => [keyOfKept(kept), kept]));
-      return;
+      return this.kept.replace(event.prefixes);
     }
     const endpoint = backends.get(event.backend)?.endpoints.get(event.endpoint);
     const woken = endpoint && this.#woken.get(endpoint);
@@ -201,7 +172,7 @@ export class PrefixReads {
     woken.read.endedAt = now;
     if (woken.read.isBooked) this.#woken.delete(woken.endpoint);
     woken.endpoint.keptUp(now);
-    woken.backend.placement.wasRead(woken.endpoint, woken.read.prefix.chain);
+    woken.backend.caches.wasRead(woken.endpoint, woken.read.prefix.chain);
   }
 
   /** Before slots are granted: ends the reads that take too long, or a slot that others wait for. */
@@ -283,12 +254,4 @@ function endOf({ startedAt, patienceMs }: Reading): number {
 /** The same while calls wait that begin with the prefix: they would have read it in that time. */
 function forCalls({ startedAt, expectedMs }: Reading): number {
   return startedAt + PATIENCE_OF_CALLS * expectedMs + GRACE_MS;
-}
-
-function keyOf(backend: string, link: string): string {
-  return JSON.stringify([backend, link]);
-}
-
-function keyOfKept({ backend, chain }: KeptPrefix): string {
-  return keyOf(backend, chain.at(-1)?.id ?? '');
 }

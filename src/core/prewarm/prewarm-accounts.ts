@@ -1,8 +1,7 @@
 /**
  * The running accounts of prewarming: how long endpoints are up, what each ping ahead of need took
- * and how it ended, and which calls waited for a cold start. It also says whether the day's
- * budgets, the backend's and the tenant's, allow one more ping. The totals by day are in
- * daily-accounts.ts, one budget is in prewarm-budget.ts.
+ * and how it ended, and which calls waited for a cold start. What pings may cost is in
+ * prewarm-budgets.ts, the totals by day are in daily-accounts.ts.
  */
 
 import type { Backend } from '../backends/backend.ts';
@@ -11,7 +10,7 @@ import type { Endpoint } from '../backends/endpoint.ts';
 import type { Wake, WakeOutcome } from '../backends/endpoint-state.ts';
 import { DailyAccounts, type DailyCounts } from './daily-accounts.ts';
 import { type ForecastCounts, ForecastRecord } from './forecast-record.ts';
-import { type BudgetSnapshot, PrewarmBudget } from './prewarm-budget.ts';
+import { type BudgetsSnapshot, PrewarmBudgets, priceOf } from './prewarm-budgets.ts';
 
 const DAY_MS = 86_400_000;
 const COUNTED_AS = {
@@ -22,11 +21,9 @@ const COUNTED_AS = {
 } as const;
 
 /** What survives a restart. */
-export interface AccountsSnapshot {
+export interface AccountsSnapshot extends BudgetsSnapshot {
   /** Time up to which warm time has been counted, epoch ms. */
   readonly at: number;
-  readonly tenant: BudgetSnapshot;
-  readonly backends: Readonly<Record<string, BudgetSnapshot>>;
   /** Unused warm time by backend; absent in snapshots of older versions. */
   readonly unusedMs?: Readonly<Record<string, number>>;
   /** How forecasts came out; absent in snapshots of older versions. */
@@ -42,9 +39,9 @@ export interface WakeCost {
 export class PrewarmAccounts {
   readonly daily = new DailyAccounts();
   readonly forecasts = new ForecastRecord();
+  /** What pings ahead of need may cost. */
+  readonly budgets: PrewarmBudgets;
   readonly #backends: ReadonlyMap<string, Backend>;
-  readonly #tenant = new PrewarmBudget();
-  readonly #budgets = new Map<string, PrewarmBudget>();
   /** Time that endpoints were up without calls since the backend last got one, ms. */
   readonly #unusedMs = new Map<string, number>();
   /** Time up to which warm time has been counted, epoch ms; undefined before the first count. */
@@ -52,38 +49,23 @@ export class PrewarmAccounts {
 
   constructor(backends: ReadonlyMap<string, Backend>) {
     this.#backends = backends;
+    this.budgets = new PrewarmBudgets(backends);
   }
 
-  /**
-   * Applies new budgets. The pings of endpoints that are no longer configured are settled, or their
-   * reservations would stay open.
-   */
+  /** Applies new budgets, and forgets backends that are no longer configured. */
   configure(tenant: BudgetLimits, now: number): void {
-    this.#tenant.limits = tenant;
-    for (const name of this.#budgets.keys()) {
-      if (!this.#backends.has(name)) this.#budgets.delete(name);
-    }
+    this.budgets.configure(tenant, now);
     for (const name of this.#unusedMs.keys()) {
       if (!this.#backends.has(name)) this.#unusedMs.delete(name);
     }
     this.forecasts.keepOnly((name) => this.#backends.has(name));
-    for (const [name, { spec }] of this.#backends) {
-      this.#budgetOf(name).limits = spec.prewarm.budget ?? {};
-    }
-    const isGone = (key: string) => {
-      const at = key.indexOf('\n');
-      return !this.#backends.get(key.slice(0, at))?.endpoints.has(key.slice(at + 1));
-    };
-    this.#tenant.settleWhere(isGone, now);
-    for (const budget of this.#budgets.values()) budget.settleWhere(isGone, now);
   }
 
   /** Handles a clock that jumps back: no count or reservation begins after `now`. */
   clockWentBack(now: number): void {
     if (this.#countedUntil !== undefined) this.#countedUntil = Math.min(this.#countedUntil, now);
-    this.#tenant.clockWentBack(now);
     this.forecasts.clockWentBack();
-    for (const budget of this.#budgets.values()) budget.clockWentBack(now);
+    this.budgets.clockWentBack(now);
   }
 
   /**
@@ -146,46 +128,17 @@ export class PrewarmAccounts {
     this.#unusedMs.delete(backend);
   }
 
-  /** True where both budgets allow a ping ahead of need, at the most that it can cost. */
-  allows(backend: Backend, endpoint: Endpoint, now: number): boolean {
-    const maxMs = endpoint.learning.longestPingMs;
-    return [this.#tenant, this.#budgetOf(backend.name)].every((budget) =>
-      budget.allows(maxMs, priceOf(backend), now),
-    );
-  }
-
-  /**
-   * The most that a ping can cost, where the whole budget of a day does not allow that: then no ping
-   * is ever made.
-   */
-  neverAllowed(backend: Backend, endpoint: Endpoint): BudgetLimits | undefined {
-    const warmMs = endpoint.learning.longestPingMs;
-    const money = warmMs * priceOf(backend);
-    const isEnough = [this.#tenant, this.#budgetOf(backend.name)].every(
-      ({ limits }) => warmMs <= (limits.warmMs ?? Infinity) && money <= (limits.money ?? Infinity),
-    );
-    return isEnough ? undefined : { warmMs, ...(money > 0 ? { money } : {}) };
-  }
-
   /** Counts a wake that begins, and reserves its budget unless calls asked for it. */
   began(backend: Backend, endpoint: Endpoint, wake: Wake): void {
     this.daily.add(backend.name, wake.at, { [COUNTED_AS[wake.cause]]: 1 });
     if (!isPing(wake)) return;
-    const key = keyOf(backend.name, endpoint);
-    // What an earlier ping of the chain took so far is spent.
-    const pingMs = this.#budgetOf(backend.name).settle(key, wake.at);
+    const pingMs = this.budgets.reserve(backend, endpoint, wake.at);
     if (pingMs > 0) this.daily.add(backend.name, wake.at, { pingMs });
-    for (const budget of [this.#tenant, this.#budgetOf(backend.name)]) {
-      budget.reserve(key, endpoint.learning.longestPingMs, priceOf(backend), wake.at);
-    }
   }
 
   /** The wake was answered: without calls the endpoint stays up for its idle timeout at most. */
   answered(backend: string, endpoint: Endpoint, now: number): void {
-    const key = keyOf(backend, endpoint);
-    for (const budget of [this.#tenant, this.#budgetOf(backend)]) {
-      budget.narrow(key, now + endpoint.idleTimeoutMs);
-    }
+    this.budgets.narrow(backend, endpoint, now + endpoint.idleTimeoutMs);
   }
 
   /**
@@ -204,9 +157,7 @@ export class PrewarmAccounts {
       const warmMs = Math.min(Math.max(0, now - wake.at), endpoint.learning.longestPingMs);
       return { warmMs, money: warmMs * pricePerMs };
     }
-    const key = keyOf(backend, endpoint);
-    this.#tenant.settle(key, now);
-    const pingMs = this.#budgetOf(backend).settle(key, now);
+    const pingMs = this.budgets.settle(backend, endpoint, now);
     // A keep-warm ping avoids nothing if a call comes before the endpoint would have gone cold.
     const avoidedColdStart =
       (outcome === 'used' || outcome === 'late') && now >= (wake.coldAt ?? 0);
@@ -236,17 +187,10 @@ export class PrewarmAccounts {
     this.daily.add(backend, now, { overBudget: 1 });
   }
 
-  /** What is left today of the backend's budget and of the tenant's. */
-  left(backend: string, now: number): { backend: BudgetLimits; tenant: BudgetLimits } {
-    return { backend: this.#budgetOf(backend).left(now), tenant: this.#tenant.left(now) };
-  }
-
   snapshot(now: number): AccountsSnapshot {
-    const backends = [...this.#budgets].map(([name, budget]) => [name, budget.snapshot()]);
     return {
       at: this.#countedUntil ?? now,
-      tenant: this.#tenant.snapshot(),
-      backends: Object.fromEntries(backends),
+      ...this.budgets.snapshot(),
       unusedMs: Object.fromEntries(this.#unusedMs),
       forecasts: this.forecasts.snapshot(),
     };
@@ -254,24 +198,12 @@ export class PrewarmAccounts {
 
   restore(from: AccountsSnapshot): void {
     this.#countedUntil = from.at;
-    this.#tenant.restore(from.tenant);
+    this.budgets.restore(from);
     this.forecasts.restore(from.forecasts ?? {});
     this.forecasts.keepOnly((name) => this.#backends.has(name));
-    for (const [name, budget] of Object.entries(from.backends)) {
-      if (this.#backends.has(name)) this.#budgetOf(name).restore(budget);
-    }
     for (const [name, unusedMs] of Object.entries(from.unusedMs ?? {})) {
       if (this.#backends.has(name)) this.#unusedMs.set(name, unusedMs);
     }
-  }
-
-  #budgetOf(backend: string): PrewarmBudget {
-    let budget = this.#budgets.get(backend);
-    if (!budget) {
-      budget = new PrewarmBudget();
-      this.#budgets.set(backend, budget);
-    }
-    return budget;
   }
 }
 
@@ -287,13 +219,4 @@ function countsOf(outcome: WakeOutcome, { pings = 1 }: Wake): Partial<DailyCount
 /** True for a wake ahead of need, which is paid from the budget. */
 export function isPing({ cause }: Wake): boolean {
   return cause === 'prewarm' || cause === 'keep-warm';
-}
-
-/** Price of a warm millisecond, in money; 0 where none is configured. */
-function priceOf(backend: Backend): number {
-  return (backend.spec.prewarm.pricePerWarmSecond ?? 0) / 1_000;
-}
-
-function keyOf(backend: string, endpoint: Endpoint): string {
-  return `${backend}\n${endpoint.spec.id}`;
 }

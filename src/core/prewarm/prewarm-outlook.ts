@@ -100,7 +100,7 @@ export function outlookOf(backend: Backend, inputs: OutlookInputs): BackendOutlo
     ratePerSec: backend.arrivals.ratePerSec(now),
     runs: forecast ? likelyRuns(forecast) : [],
     endpoints: endpoints.map((endpoint) => decisionFor(backend, endpoint, inputs)),
-    left: accounts.left(backend.name, now),
+    left: accounts.budgets.left(backend.name, now),
   };
 }
 
@@ -120,8 +120,8 @@ function decisionFor(backend: Backend, endpoint: Endpoint, inputs: OutlookInputs
   if (endpoint.letGo)
     return { ...explained, decision: 'stay-cold', reason: 'let go by the operator' };
   if (!wake) return { ...explained, decision: 'stay-cold' };
-  if (accounts.allows(backend, endpoint, now)) return { ...explained, decision: 'wake' };
-  const most = accounts.neverAllowed(backend, endpoint);
+  if (accounts.budgets.allows(backend, endpoint, now)) return { ...explained, decision: 'wake' };
+  const most = accounts.budgets.neverAllowed(backend, endpoint);
   if (!most) return { ...explained, decision: 'over-budget' };
   const needed = `the budget of a day never allows a ping, which may take ${seconds(most.warmMs)} s`;
   return {

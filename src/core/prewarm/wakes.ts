@@ -100,7 +100,7 @@ export class Wakes {
     effects: PrewarmEffects,
   ): boolean {
     const dryRun = backend.spec.prewarm.mode === 'dry-run';
-    const allowed = dryRun || this.accounts.allows(backend, endpoint, now);
+    const allowed = dryRun || this.accounts.budgets.allows(backend, endpoint, now);
     if (dryRun || !allowed) {
       // The endpoint keeps its state, so the same decision would be recorded each second.
       const lastAt = this.#recordedOnlyAt.get(endpoint) ?? -Infinity;

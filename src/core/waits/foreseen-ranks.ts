@@ -10,6 +10,7 @@ import type { PastVisit, SharedRank } from '../learning/past-runs.ts';
 import type { Policy } from '../order/policy.ts';
 import { RecentMap } from '../runs/recent-map.ts';
 import type { VisitState } from '../runs/visit-state.ts';
+import { COST, type ForecastBudget } from './forecast-budget.ts';
 
 /** A rank is computed anew once the application's runs have grown by this factor. */
 const RANK_KEPT = 1.25;
@@ -22,8 +23,11 @@ export class ForeseenRanks {
   readonly #models: ApplicationModels;
   readonly #ofState = new RecentMap<SharedRank>(MOST_STATES);
 
-  constructor(models: ApplicationModels) {
+  readonly #budget: ForecastBudget;
+
+  constructor(models: ApplicationModels, budget: ForecastBudget) {
     this.#models = models;
+    this.#budget = budget;
   }
 
   /** Rank of a run that comes to the state of a finished one, ms. */
@@ -40,6 +44,7 @@ export class ForeseenRanks {
     const isKept = runs >= rank.ofRuns && runs <= rank.ofRuns * RANK_KEPT;
     if (rank.by === policy.name && isKept) return rank.ms;
     const { foresight } = policy;
+    this.#budget.spend(COST.rank);
     rank.ms =
       typeof foresight === 'function' ? foresight(model, { ...query, state, attainedMs: 0 }) : 0;
     rank.ofRuns = runs;

@@ -6,37 +6,32 @@
 
 import type { PastVisit } from '../learning/past-runs.ts';
 import type { Random } from '../learning/random.ts';
+import { DrawnEvents, KIND } from './drawn-events.ts';
 import { ANYWHERE, type DrawnRun, extend, newRun, runOfScene } from './drawn-run.ts';
 import { DrawnSlots, type Grants } from './drawn-slots.ts';
 import { longestMs, lossMs, meanMs, serviceMs } from './drawn-times.ts';
 import { restMs, type ServedCall } from './like-call.ts';
 import { visitAt } from './likely-visits.ts';
-import { NumberHeap } from './number-heap.ts';
 import type { Outlook } from './outlook.ts';
 import type { Scene, SceneRun, WaitingCall } from './scene.ts';
 
-/** A draw goes on for so many events although the wait that was asked for is over. */
+/**
+ * A draw goes on for so many events although the wait that was asked for is over, and for this share
+ * more: those who ask next are mostly a little farther behind.
+ */
 const LEAST_EVENTS = 48;
+const MORE_EVENTS = 1.1;
 /** Runs that arrive in a draw, at most: what comes then matters little. */
 const MOST_ARRIVALS = 500;
 /** As in backends/call-placement.ts: what reading a prompt again counts, and the longest hold for it. */
 const COUNTED_LOSS = 4;
 const LONGEST_HOLD = 5;
 
-type Kind = 0 | 1 | 2 | 3 | 4 | 5;
-const ENDS_HERE: Kind = 0;
-const ENDS_ELSEWHERE: Kind = 1;
-const JOINS: Kind = 2;
-const ARRIVES: Kind = 3;
-const FREES: Kind = 4;
-const HELD_NO_MORE: Kind = 5;
-const KINDS = 8;
-
 export class QueueDraw {
   readonly #scene: Scene;
   readonly #outlook: Outlook;
   readonly #random: Random;
-  readonly #events = new NumberHeap();
+  readonly #events: DrawnEvents;
   readonly #runs: DrawnRun[] = [];
   readonly #slots: DrawnSlots;
   /** Runs arrive as often as now for so long, ms. */
@@ -48,6 +43,7 @@ export class QueueDraw {
     this.#scene = scene;
     this.#outlook = outlook;
     this.#random = random;
+    this.#events = new DrawnEvents(scene.places.length);
     this.#slots = new DrawnSlots(scene.places, this.#runs);
   }
 
@@ -76,12 +72,15 @@ export class QueueDraw {
     const { runs } = this.#scene;
     for (let i = 0; i < runs.length; i += 1) this.#begin(runs[i] as SceneRun, i, shareOf(i));
     this.#nextArrival();
+    let until = Infinity;
     for (let n = 0; n < mostEvents; n += 1) {
       this.#grant(waits);
-      const isDecided = Number.isFinite(waits[asked]);
-      if ((isDecided && n >= LEAST_EVENTS) || this.#events.size === 0) return n;
-      this.#now = this.#events.key;
-      this.#happens(this.#events.pop());
+      if (until === Infinity && Number.isFinite(waits[asked])) {
+        until = Math.max(LEAST_EVENTS, n * MORE_EVENTS);
+      }
+      if (n >= until || this.#events.isEmpty) return n;
+      this.#now = this.#events.take();
+      this.#happens();
     }
     if (!Number.isFinite(waits[asked])) extend(waits, this.#runs, this.#now, this.paceMs);
     return mostEvents;
@@ -104,20 +103,17 @@ export class QueueDraw {
     const drawn = runOfScene(scene, visit);
     this.#runs.push(drawn);
     if (waiting.length > 0) this.#enqueue(drawn, i, scene.key);
-    if (heldFor !== ANYWHERE) this.#at(heldMs, i, HELD_NO_MORE, heldFor);
+    if (heldFor !== ANYWHERE) this.#events.add(heldMs, i, KIND.heldNoMore, heldFor);
     for (let n = 0; n < served.length; n += 1) {
       const call = served[n] as ServedCall;
       const ms = restMs(visit, call, n, this.#random);
-      this.#at(ms, i, call.isHere ? ENDS_HERE : ENDS_ELSEWHERE, call.place);
-      for (let k = 1; call.isHere && k < call.slots; k += 1) this.#at(ms, i, FREES, call.place);
+      this.#events.add(ms, i, call.isHere ? KIND.endsHere : KIND.endsElsewhere, call.place);
+      for (let k = 1; call.isHere && k < call.slots; k += 1)
+        this.#events.add(ms, i, KIND.frees, call.place);
     }
     if (drawn.outstanding === 0 && !drawn.isLast) {
-      this.#at(Math.max(0, (visit?.gapMs ?? 0) - idleMs), i, JOINS);
+      this.#events.add(Math.max(0, (visit?.gapMs ?? 0) - idleMs), i, KIND.joins);
     }
-  }
-
-  #at(ms: number, run: number, kind: Kind, place = 0): void {
-    this.#events.push(ms, (run * this.#scene.places.length + place) * KINDS + kind);
   }
 
   /** Gives the free slots to those that go first. */
@@ -145,8 +141,8 @@ export class QueueDraw {
       let ms = serviceMs(run.visit, at, waiting, { speeds, random: this.#random });
       if (run.home !== ANYWHERE && place !== run.home) ms += this.#lossMs(run, waiting);
       if (run.home !== ANYWHERE || this.#scene.places.length > 1) run.home = place;
-      for (let n = 1; n < taken; n += 1) this.#at(this.#now + ms, i, FREES, place);
-      this.#at(this.#now + ms, i, ENDS_HERE, place);
+      for (let n = 1; n < taken; n += 1) this.#events.add(this.#now + ms, i, KIND.frees, place);
+      this.#events.add(this.#now + ms, i, KIND.endsHere, place);
     }
   }
 
@@ -169,31 +165,27 @@ export class QueueDraw {
     run.heldUntil = Math.min(run.heldUntil, until);
     run.heldFor = run.home;
     this.#slots.enqueue(run, i);
-    this.#at(run.heldUntil, i, HELD_NO_MORE, run.home);
+    this.#events.add(run.heldUntil, i, KIND.heldNoMore, run.home);
   }
 
   #lossMs({ visit }: DrawnRun, waiting: WaitingCall | undefined): number {
     return lossMs(visit, waiting, this.#outlook);
   }
 
-  #happens(event: number): void {
-    const kind = (event % KINDS) as Kind;
-    const where = (event - kind) / KINDS;
-    const places = this.#scene.places.length;
-    const place = where % places;
-    const i = (where - place) / places;
-    if (kind === ARRIVES) return this.#arrives();
-    if (kind === FREES) return this.#slots.give(place);
+  #happens(): void {
+    const { kind, run: i, place } = this.#events;
+    if (kind === KIND.arrives) return this.#arrives();
+    if (kind === KIND.frees) return this.#slots.give(place);
     const run = this.#runs[i];
     if (!run) return;
-    if (kind === JOINS) return this.#joins(run, i);
-    if (kind === HELD_NO_MORE) return this.#heldNoMore(run, i);
-    if (kind === ENDS_HERE) this.#slots.give(place);
+    if (kind === KIND.joins) return this.#joins(run, i);
+    if (kind === KIND.heldNoMore) return this.#heldNoMore(run, i);
+    if (kind === KIND.endsHere) this.#slots.give(place);
     run.outstanding -= 1;
     if (run.outstanding > 0) return this.#attained(run, i);
     if (run.isLast) return;
     const gapMs = run.visit?.gapMs ?? 0;
-    if (gapMs > 0) this.#at(this.#now + gapMs, i, JOINS);
+    if (gapMs > 0) this.#events.add(this.#now + gapMs, i, KIND.joins);
     else this.#joins(run, i);
   }
 
@@ -230,7 +222,11 @@ export class QueueDraw {
     run.isLast = !visit.next;
     if (visit.backend !== this.#outlook.backend) {
       run.outstanding = 1;
-      return this.#at(this.#now + longestMs(visit, this.#outlook.speeds), i, ENDS_ELSEWHERE);
+      return this.#events.add(
+        this.#now + longestMs(visit, this.#outlook.speeds),
+        i,
+        KIND.endsElsewhere,
+      );
     }
     run.outstanding = visit.outputs.length;
     run.waiting = run.outstanding;
@@ -257,6 +253,6 @@ export class QueueDraw {
     const isAsNow = this.#now < this.#lastsMs;
     const gapMs = -(isAsNow ? presentMs : usualGapMs) * Math.log(1 - this.#random());
     if (this.#runs.length >= this.#scene.runs.length + MOST_ARRIVALS) return;
-    if (Number.isFinite(gapMs)) this.#at(this.#now + gapMs, 0, ARRIVES);
+    if (Number.isFinite(gapMs)) this.#events.add(this.#now + gapMs, 0, KIND.arrives);
   }
 }

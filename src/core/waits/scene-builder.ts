@@ -9,6 +9,7 @@ import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { LiveVisit } from '../runs/live-visit.ts';
 import type { RecordedRun } from '../runs/recorded-run.ts';
+import { COST, type ForecastBudget } from './forecast-budget.ts';
 import { type ComparedCall, likeMs, type ServedCall } from './like-call.ts';
 import { type LikelyVisits, likelyVisits, reweighted } from './likely-visits.ts';
 import { LikenessTable } from './likeness-table.ts';
@@ -28,6 +29,8 @@ export interface SceneSources {
   /** Runs without a call in flight, the last ones that were left. */
   readonly idle: Iterable<LiveRun>;
   weightOf(run: LiveRun, call?: LiveCall): number;
+  /** Charged what scenes cost. */
+  readonly budget: ForecastBudget;
   /** The finished runs that a run in flight may go on like; all where absent. */
   readonly isLike?: IsLike | undefined;
 }
@@ -70,6 +73,7 @@ export class SceneBuilder {
       runs.push({ ...this.#run(run, draft, columns.size, now), ...places.of(run, draft.first) });
       for (const { call } of draft.waiting) columns.set(call, columns.size);
     }
+    this.#sources.budget.spend(runs.length * COST.runInScene);
     return { at: now, runs, columns, places: places.all, callMs: backend.speed.meanServiceMs };
   }
 
@@ -94,6 +98,7 @@ export class SceneBuilder {
     const state = run.stateIn(visit, this.#sources.speeds);
     const { isLike, models } = this.#sources;
     const past = models.past.inState(run.app, state, isLike && ((ended) => isLike(run, ended)));
+    this.#sources.budget.spend(COST.likeness + past.length * COST.compared);
     const before = run.visits[visit.index - 1]?.records ?? [];
     const likely =
       past.length === 0
@@ -110,6 +115,7 @@ export class SceneBuilder {
     const known = this.#tables.get(past);
     if (known?.isOf(past)) return known;
     const table = new LikenessTable(past);
+    this.#sources.budget.spend(past.length * COST.row);
     this.#tables.set(past, table);
     return table;
   }
@@ -201,9 +207,9 @@ function servedCall(
   return { ...compared, inputMs, elapsedMs, expectedMs, slots, ...here };
 }
 
-function comparedCall(call: LiveCall, { placement, speed }: Backend): ComparedCall {
+function comparedCall(call: LiveCall, { caches, speed }: Backend): ComparedCall {
   const input = call.request.inputTokens;
   const { inputMs, outputMs } = speed.valueOf(call.request.model);
-  const computed = placement.uncachedTokens(call) ?? input;
+  const computed = caches.uncachedTokens(call) ?? input;
   return { input, inputMs: computed * inputMs, outputMs };
 }

@@ -46,7 +46,7 @@ export class ScenePlaces {
     if (this.#index.size === 0) return ANY;
     const { heldFor, heldUntil } = call?.placed ?? {};
     const isHeld = !call?.lease && heldFor !== undefined && this.#index.has(heldFor);
-    const home = this.#backend.placement.homeOf(run) ?? heldFor;
+    const home = this.#backend.caches.homeOf(run) ?? heldFor;
     return {
       home: home !== undefined && this.#index.has(home) ? this.indexOf(home) : -1,
       heldFor: isHeld ? this.indexOf(heldFor) : -1,

@@ -6,6 +6,7 @@
 import type { Random } from '../learning/random.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { Grants } from './drawn-slots.ts';
+import { COST } from './forecast-budget.ts';
 import type { Outlook } from './outlook.ts';
 import { QueueDraw } from './queue-draw.ts';
 import type { Scene } from './scene.ts';
@@ -25,8 +26,8 @@ export class WaitForecast {
   readonly at: number;
   /** The wait of the call for which it was made, ms: calls that wait longer may not be told. */
   readonly reachMs: number;
-  /** Steps that it took to compute. */
-  readonly steps: number;
+  /** Of its draws, in events (forecast-budget.ts). */
+  readonly cost: number;
   readonly #columns: ReadonlyMap<LiveCall, number>;
   /** By draw, then by column, ms. */
   readonly #waits: readonly Float64Array[];
@@ -44,23 +45,23 @@ export class WaitForecast {
     const waits: Float64Array[] = [];
     const turns: Array<Pick<QueueDraw, 'grants' | 'paceMs'>> = [];
     const draw = new QueueDraw(scene, outlook, random);
-    let steps = 0;
+    let events = 0;
     let last = 0;
     while (turns.length < MOST_DRAWS) {
-      if (turns.length >= LEAST_DRAWS && steps + last > MOST_EVENTS) break;
+      if (turns.length >= LEAST_DRAWS && events + last > MOST_EVENTS) break;
       const n = turns.length;
       const shareOf = (run: number) =>
         (((n * (factors[run] ?? 1) + (offsets[run] ?? 0)) % MOST_DRAWS) + random()) / MOST_DRAWS;
       const ofDraw = new Float64Array(columns.size).fill(Infinity);
       last = draw.run(ofDraw, column, MOST_OF_DRAW, shareOf);
-      steps += last;
+      events += last;
       waits.push(ofDraw);
       turns.push({ grants: draw.grants, paceMs: draw.paceMs });
     }
     this.#waits = waits;
     this.#turns = turns;
     this.reachMs = median(waits, (ofDraw) => ofDraw[column] ?? Infinity);
-    this.steps = steps + turns.length * runs.length;
+    this.cost = events + turns.length * runs.length * COST.runInDraw;
   }
 
   /** True where the call waited when the forecast was made. */

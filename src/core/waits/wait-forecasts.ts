@@ -1,6 +1,6 @@
 /**
  * The forecasts of the backends' queues (wait-forecast.ts): made when somebody asks, and kept for a
- * while. Each backend has a budget of steps, so that forecasts take at most about a hundredth of the
+ * while. They have a budget (forecast-budget.ts), so that they take at most about a hundredth of the
  * time, however many ask. Nothing is computed at a grant.
  */
 import type { Backend } from '../backends/backend.ts';
@@ -10,15 +10,13 @@ import { type Random, seededRandom } from '../learning/random.ts';
 import type { Policy } from '../order/policy.ts';
 import type { Speeds } from '../runs/demand.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
+import { COST, ForecastBudget, MOST_SAVED } from './forecast-budget.ts';
 import { ForeseenRanks } from './foreseen-ranks.ts';
 import type { ComingRun, Outlook } from './outlook.ts';
 import { type Arrival, RecentArrivals } from './recent-arrivals.ts';
 import { type IsLike, MOST_IN_SCENE, SceneBuilder } from './scene-builder.ts';
 import { WaitForecast } from './wait-forecast.ts';
 
-/** Steps a millisecond and at once that forecasts of one backend may take: a step takes some 0.2 us. */
-const STEPS_A_MS = 50;
-const MOST_STEPS = 100_000;
 /** A forecast is kept for so long, ms, or for this share of the wait that it tells. */
 const KEPT_MS = 20;
 const KEPT_SHARE = 0.05;
@@ -47,9 +45,6 @@ interface OfBackend {
   /** The last one, and the one that reaches farthest: waits of calls far behind are told by it. */
   last: WaitForecast | undefined;
   far: WaitForecast | undefined;
-  /** Steps left of its budget at a time, epoch ms; below 0 after a forecast that took more. */
-  steps: number;
-  at: number;
 }
 
 export class WaitForecasts {
@@ -57,11 +52,12 @@ export class WaitForecasts {
   readonly #view: ForecastView;
   readonly #builder: SceneBuilder;
   readonly #ranks: ForeseenRanks;
+  readonly #budget = new ForecastBudget();
   readonly #ofBackend = new WeakMap<Backend, OfBackend>();
 
   constructor(view: ForecastView) {
     this.#view = view;
-    this.#ranks = new ForeseenRanks(view.models);
+    this.#ranks = new ForeseenRanks(view.models, this.#budget);
     const { backends, models, speeds, idleRuns, isLike } = view;
     this.#builder = new SceneBuilder({
       backends,
@@ -69,6 +65,7 @@ export class WaitForecasts {
       speeds,
       idle: idleRuns,
       isLike,
+      budget: this.#budget,
       weightOf: (run, call) => view.weightOf(run, call),
     });
   }
@@ -77,20 +74,22 @@ export class WaitForecasts {
   waitMs(call: LiveCall, backend: Backend, now: number): number | undefined {
     // Without a finished run draws would add nothing but noise to the work ahead.
     if (this.#view.models.past.isEmpty) return undefined;
-    const of = this.#of(backend, now);
+    const of = this.#of(backend);
+    const budget = this.#budget;
+    budget.at(now);
+    budget.spend(COST.ask);
     const key = backend.queue.keyOf(call.run) ?? Infinity;
     const before = backend.queue.turnOf(call);
     // The last one is mostly the one that reaches farthest, too: it is asked once.
     const forecasts = of.far === of.last ? [of.last] : [of.last, of.far];
     const known = forecasts.map((one) => one && told(one, call, key, before, now));
     // While there is much of the budget, a call that has joined since is not told by its key alone.
-    const isPlenty = of.steps >= MOST_STEPS / 2;
+    const isPlenty = budget.left >= MOST_SAVED / 2;
     const fresh = known.find((one) => one?.isFresh && (one.has || !isPlenty));
     if (fresh) return fresh.leftMs;
     const isTold = known.some((one) => one && one.leftMs < Infinity);
-    if (of.steps > (isTold ? 0 : -MOST_STEPS) && isForeseeable(call, backend)) {
+    if (budget.left > (isTold ? 0 : -MOST_SAVED) && isForeseeable(call, backend)) {
       const made = this.#forecast(call, backend, now);
-      of.steps -= made.steps;
       of.last = made;
       if (!of.far || made.reachMs >= FAR_SHARE * (of.far.reachMs - (now - of.far.at)))
         of.far = made;
@@ -101,19 +100,21 @@ export class WaitForecasts {
   }
 
   #forecast(asked: LiveCall, backend: Backend, now: number): WaitForecast {
+    const { past } = this.#view.models;
+    const readBefore = past.visitsRead;
     const scene = this.#builder.scene(backend, now);
     const random = seededRandom(Math.floor(now) + scene.runs.length);
-    return new WaitForecast(scene, this.#outlook(backend, now), asked, random);
+    const made = new WaitForecast(scene, this.#outlook(backend, now), asked, random);
+    this.#budget.spend(made.cost + (past.visitsRead - readBefore) * COST.visitRead);
+    return made;
   }
 
-  #of(backend: Backend, now: number): OfBackend {
+  #of(backend: Backend): OfBackend {
     let of = this.#ofBackend.get(backend);
     if (!of) {
-      of = { last: undefined, far: undefined, steps: MOST_STEPS, at: now };
+      of = { last: undefined, far: undefined };
       this.#ofBackend.set(backend, of);
     }
-    of.steps = Math.min(MOST_STEPS, of.steps + Math.max(0, now - of.at) * STEPS_A_MS);
-    of.at = now;
     return of;
   }
 
@@ -121,6 +122,7 @@ export class WaitForecasts {
     const view = this.#view;
     /** Where each of the last runs to arrive began: draws ask for the same ones again and again. */
     const begun = new Map<Arrival, readonly PastVisit[]>();
+    const weights = new Map<string, number>();
     const visitsOf = (arrival: Arrival) => {
       const known = begun.get(arrival);
       if (known) return known;
@@ -138,7 +140,13 @@ export class WaitForecasts {
         const past = arrival ? visitsOf(arrival) : [];
         return past[Math.floor(random() * past.length)];
       },
-      weightOf: (app) => view.weightOf({ app }),
+      weightOf: (app) => {
+        const known = weights.get(app);
+        if (known !== undefined) return known;
+        const weight = view.weightOf({ app });
+        weights.set(app, weight);
+        return weight;
+      },
       keyOf: (visit, run, weight) =>
         view.keyOf(run, () => this.#ranks.rankMs(visit, view.policy, query), weight),
       keyAfter: (key, workMs, arrivedAt, weight) => view.keyAfter(key, workMs, arrivedAt, weight),

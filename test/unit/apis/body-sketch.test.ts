@@ -30,8 +30,7 @@ function charsOf(value: unknown, depth: number): number {
   chars += Math.max(...['reasoning_content', 'reasoning', 'thinking'].map(within));
   for (const field of BESIDE) chars += within(field);
   for (const field of AS_JSON) chars += jsonLength(part[field]);
-  const isDocument = part.type === 'text' && typeof part.data === 'string';
-  return isDocument ? chars + within('data') : chars;
+  return part.type === 'text' ? chars + within('data') : chars;
 }
 
 const BESIDE = [

@@ -31,7 +31,6 @@ describe('sequences', () => {
     [`${prompt},"best_of":5,"n":2`, 'completion', 2, 5],
     [`${prompt},"best_of":1,"n":2`, 'completion', 2, 2],
     [`${prompt},"best_of":null`, 'completion', 1, 1],
-    [`${prompt},"best_of":"5"`, 'completion', 1, 1],
     ['"prompt":["a","b"],"best_of":3', 'completion', 2, 6],
     ['"prompt":[1,2,3]', 'completion', 1, 1],
     ['"prompt":[[1,2],[3]]', 'completion', 2, 2],
@@ -116,15 +115,38 @@ describe('a field that the API does not have', () => {
   });
 
   it.each([
-    ['1e9', 1_024],
-    ['1e400', 1_024],
-    ['2.9', 2],
-    ['0', 1],
-    ['-3', 1],
-    ['"3"', 1],
-  ])('that asks for %s answers asks for %i', (n, choices) => {
-    const { choices: counted, sequences } = requestOf(`{${WHOLE},"n":${n}}`, 'chat');
-    expect([counted, sequences]).toEqual([choices, choices]);
+    ['16384', 16_384, 1_024],
+    ['1025', 1_025, 1_024],
+    ['2.9', 2, 2],
+    ['0', 1, 1],
+    ['-3', 1, 1],
+    ['null', 1, 1],
+  ])('that asks for %s answers asks for %i, in %i sequences', (n, choices, sequences) => {
+    const told = requestOf(`{${WHOLE},"n":${n}}`, 'chat');
+    expect([told.choices, told.generated, told.sequences]).toEqual([choices, choices, sequences]);
+  });
+
+  it.each(['16385', '1e9', '1e400', '"1000"', 'true', '[2]', '{}'])(
+    'is refused where it asks for %s answers, which engines refuse or read differently',
+    (n) => {
+      for (const [api, fields] of [
+        ['chat', ['n']],
+        ['completion', ['n', 'best_of']],
+        ['image', ['n']],
+      ] as const) {
+        for (const field of fields) {
+          const refused = read(`{${WHOLE},"${field}":${n}}`, api);
+          expect(refused).toMatchObject({ ok: false, error: { param: field } });
+        }
+      }
+      // APIs without the field do not look at it.
+      expect(requestOf(`{${WHOLE},"n":${n}}`, 'messages').choices).toBe(1);
+    },
+  );
+
+  it('may generate what it throws away, for each of its prompts', () => {
+    const told = requestOf('{"model":"m","prompt":["a","b"],"n":2,"best_of":5}', 'completion');
+    expect([told.choices, told.generated]).toEqual([4, 10]);
   });
 });
 

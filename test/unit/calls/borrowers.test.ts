@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { mayBorrow } from '../../../src/calls/borrowers.ts';
 import type { CallRequest } from '../../../src/core/runs/call-request.ts';
 import { callRequest } from '../../dispatch-builders.ts';
-import { asked, loadedTenant } from '../../loan-builders.ts';
+import { asked, configWith } from '../../loan-builders.ts';
 
-const { config } = loadedTenant();
+const config = configWith();
 const url = 'http://127.0.0.1:9/v1';
 const backend = (fields: object, endpoints: object[] = [{ url, slots: 8 }]) =>
-  loadedTenant({ backends: { llm: { models: ['m'], endpoints, ...fields } } }).config;
+  configWith({ backends: { llm: { models: ['m'], endpoints, ...fields } } });
 const key = (fields: object) => ({ keys: [{ id: 'k', sha256: 'a'.repeat(64), ...fields }] });
 const two = [
   { name: 'a', url, slots: 1 },
@@ -44,7 +44,7 @@ describe('a call that may borrow', () => {
     ['is one of a tenant with limits', { limits: { tokensPerMinute: 10 } }],
     ['is beside an application that is reserved', { applications: { x: { keys: ['k'] } } }],
   ])('has no key that %s', (_, fields) => {
-    expect(mayBorrow(asked('a'), loadedTenant(fields).config)).toBe(false);
+    expect(mayBorrow(asked('a'), configWith(fields))).toBe(false);
   });
 
   it('goes to a backend where any endpoint will do', () => {

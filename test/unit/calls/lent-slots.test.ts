@@ -1,15 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { LentSlots, lentSlots } from '../../../src/calls/lent-slots.ts';
 import type { Loan } from '../../../src/calls/loan.ts';
-import { asked, grantWith, loadedTenant } from '../../loan-builders.ts';
+import { asked, configWith, grantWith } from '../../loan-builders.ts';
 
-const loaded = loadedTenant();
-const { config } = loaded;
+const config = configWith();
 
 /** So many calls come, one each ms, the last at `now`; what the last one gets. */
 function come(slots: LentSlots, count: number, now: number) {
   let taken = {};
-  for (let i = count - 1; i >= 0; i -= 1) taken = slots.take(asked(`c${now - i}`), loaded, now - i);
+  for (let i = count - 1; i >= 0; i -= 1) taken = slots.take(asked(`c${now - i}`), config, now - i);
   return taken as ReturnType<LentSlots['take']>;
 }
 
@@ -36,11 +35,11 @@ describe('the slots of an isolate', () => {
   it('are not asked for by few calls, or by those that may not borrow', () => {
     const slots = new LentSlots();
     come(slots, 8, 1_000);
-    expect(slots.take(asked('late'), loaded, 1_244)).toEqual({});
+    expect(slots.take(asked('late'), config, 1_244)).toEqual({});
     expect(come(slots, 8, 1_300)).toEqual({ borrows: 2 });
     const other = new LentSlots();
     come(other, 8, 1_000);
-    expect(other.take(asked('a', { isCharged: true }), loaded, 1_001)).toEqual({});
+    expect(other.take(asked('a', { isCharged: true }), config, 1_001)).toEqual({});
   });
 
   it('are asked for each 100 ms at most', () => {
@@ -54,7 +53,7 @@ describe('the slots of an isolate', () => {
     const slots = new LentSlots();
     const now = Date.now();
     lentTo(slots, 1);
-    expect(slots.take(asked('a'), loaded, now).slot?.grant.endpoint).toBe('e1');
+    expect(slots.take(asked('a'), config, now).slot?.grant.endpoint).toBe('e1');
     expect(come(slots, 20, now + 20)).toEqual({});
   });
 
@@ -73,7 +72,7 @@ describe('the slots of an isolate', () => {
     const slots = new LentSlots();
     const now = Date.now() + 10_000;
     const loan = lentTo(slots, 2);
-    expect(slots.take(asked('a'), loaded, now)).toEqual({ overdue: loan });
+    expect(slots.take(asked('a'), config, now)).toEqual({ overdue: loan });
     expect(come(slots, 8, now + 8)).toEqual({ borrows: 2 });
   });
 
@@ -81,9 +80,9 @@ describe('the slots of an isolate', () => {
     const slots = new LentSlots();
     const now = Date.now();
     const loan = lentTo(slots, 1);
-    slots.take(asked('a'), loaded, now);
+    slots.take(asked('a'), config, now);
     expect(slots.loanAt('e1')).toBeUndefined();
-    slots.take(asked('b'), loaded, now);
+    slots.take(asked('b'), config, now);
     expect(slots.loanAt('e1')).toBe(loan);
     expect(slots.loanAt('other')).toBeUndefined();
     loan.close();

@@ -81,3 +81,73 @@ describe('a plain answer', () => {
       ),
     ));
 });
+
+/** A body of an endpoint that has sent so much, and does what is next when it is read on. */
+function bodyOf(pieces: readonly string[], next: 'end' | 'break'): PieceSource {
+  const rest = pieces.map((piece) => new TextEncoder().encode(piece));
+  return new PieceSource(
+    new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          const piece = rest.shift();
+          if (piece) controller.enqueue(piece);
+          else if (next === 'end') controller.close();
+          else controller.error(new Error('reset'));
+        },
+      },
+      { highWaterMark: 0 },
+    ),
+  );
+}
+
+const whole = '{"choices":[{"message":{"content":"a \\" b } c ] \u00e9"}}],"usage":{"n":[1,2]}}';
+
+describe('a short answer in JSON', () => {
+  const open = (pieces: readonly string[], next: 'end' | 'break', length?: number) =>
+    openPlain(bodyOf(pieces, next), () => {}, { length, isModels: true });
+
+  it('is never passed on in part, wherever it is cut, and however it ends', async () => {
+    for (let at = 1; at < whole.length; at += 1) {
+      for (const next of ['end', 'break'] as const) {
+        const parts = [whole.slice(0, at >> 1), whole.slice(at >> 1, at)].filter((p) => p !== '');
+        const kind = await open(parts, next).then(
+          (opening) => opening.kind,
+          () => 'rejected',
+        );
+        expect([at, next, ['cut', 'rejected'].includes(kind)]).toEqual([at, next, true]);
+      }
+    }
+  });
+
+  it('is held whole, in pieces of any size', () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 9 })), async (sizes) => {
+        const pieces: string[] = [];
+        for (let at = 0; at < whole.length; ) {
+          const size = sizes[pieces.length] ?? 1;
+          pieces.push(whole.slice(at, at + size));
+          at += size;
+        }
+        const opening = await open(pieces, 'end');
+        expect(opening).toMatchObject({ kind: 'answer', isEnded: true });
+        if (opening.kind === 'answer') {
+          expect(new TextDecoder().decode(opening.bytes)).toBe(whole);
+        }
+      }),
+    ));
+
+  it('that is longer than what is held goes on as it comes', async () => {
+    const text = 'x'.repeat(40_000);
+    const pieces = [`{"choices":[{"text":"${text}`, text, `"}]}`];
+    expect(await open(pieces, 'end')).toMatchObject({ kind: 'answer', isEnded: false });
+    // Where its length is told, without waiting for so much of it.
+    const first = await open(pieces, 'end', 80_100);
+    expect(first).toMatchObject({ kind: 'answer', isEnded: false });
+    expect(first.kind === 'answer' && first.bytes.length).toBeLessThan(41_000);
+  });
+
+  it('that is an error behind the place where it seemed an answer is one', async () => {
+    const late = ['{"choices":[{"message":{"content":""}', ',"finish_reason":"abort"}]}'];
+    expect(await open(late, 'end')).toMatchObject({ kind: 'error' });
+  });
+});

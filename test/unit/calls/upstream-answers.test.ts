@@ -66,6 +66,7 @@ async function check(answer: UpstreamAnswer): Promise<void> {
     if (answer.retryAfterMs !== undefined) {
       expect(results[0]?.retryAfterMs).toBe(answer.retryAfterMs);
     }
+    if (answer.isUntold) expect(found.status).toBeUndefined();
     if (answer.isUp) expect(results[0]?.mayBeCold).toBeUndefined();
     if (answer.usage) expect(results[0]).toMatchObject(answer.usage);
   }

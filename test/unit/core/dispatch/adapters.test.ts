@@ -154,8 +154,8 @@ describe('an engine that', () => {
     world.until(5_000);
     expect(grantOf(world, '1')).toMatchObject({ adapter: 'missing', adapterMs: 1_000 });
     expect(grantsOf(world)).toHaveLength(1);
-    const { lastFailure } = world.backend.adapters.at(endpointOf(world));
-    expect(lastFailure).toMatchObject({ adapter: 'a', reason: 'no adapter there' });
+    const { failures } = world.backend.adapters.at(endpointOf(world));
+    expect(failures.last).toMatchObject({ adapter: 'a', reason: 'no adapter there' });
     // It is tried again after a while.
     world.until(30_000);
     world.submit('2', 'a');
@@ -235,7 +235,7 @@ describe('a restart of the object', () => {
     const backend = restarted(world).backends.get('llm');
     const endpoint = backend?.endpoints.get('e1');
     expect(endpoint && backend?.adapters.at(endpoint).held).toEqual(['a']);
-    expect(backend?.adapters.learned.observations).toBe(1);
+    expect(backend?.adapters.times.learned.observations).toBe(1);
   });
 });
 

@@ -175,6 +175,20 @@ describe('the limits of a key', () => {
     );
   });
 
+  it('expects of each answer of a call without a limit at least the usual least', () => {
+    const limits = new KeyLimits();
+    const tokens = { tokens: 10_000 };
+    const asking = (answers: number) => ({ callId: 'a', keyId: 'k', inputTokens: 0, answers });
+    expect(limits.admit(asking(40), tokens, 0)).toMatchObject({
+      ok: true,
+      gauges: { tokens: { remaining: 2_000 } },
+    });
+    // However many: what is reserved is all that a minute has, and no more.
+    const many = new KeyLimits();
+    expect(many.admit(asking(1e300), tokens, 0).ok).toBe(true);
+    expect(many.gauges('k', tokens, 0)).toMatchObject({ tokens: { remaining: 0 } });
+  });
+
   it('permanently refuse a call that can never fit, and say so', () => {
     const limits = new KeyLimits();
     const tokens = { tokens: 2_000 };

@@ -182,7 +182,7 @@ describe('a budget', () => {
 
   it('is not minted by a clock that leaps over midnight and back', () => {
     const { dispatcher, step, wants, answer } = setUp(budget(400_000));
-    const left = () => dispatcher.accounts.left('llm', dispatcherNow).backend.warmMs;
+    const left = () => dispatcher.accounts.budgets.left('llm', dispatcherNow).backend.warmMs;
     let dispatcherNow = DAY_MS - 1_000_000;
     wants.wake = true;
     step(dispatcherNow, FORECAST);

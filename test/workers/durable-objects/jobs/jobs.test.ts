@@ -90,6 +90,15 @@ describe('a request for a job', () => {
       { webhook: { url: 'https://hooks.example.com/x', secret: 'whsec_c2hvcnQ=' } },
     ],
     ['surprise', { surprise: 1 }],
+    // What its call would be refused for.
+    ['body', { body: undefined }],
+    ['body', { body: 'text' }],
+    ['body.messages', { body: { model: 'm' } }],
+    ['body.messages[0].role', { body: { ...BODY, messages: [{ content: 'x' }] } }],
+    ['body.max_tokens', { body: { ...BODY, max_tokens: '9' } }],
+    ['body.n', { body: { ...BODY, n: 1e6 } }],
+    ['body.max_tokens', { path: '/v1/messages', body: BODY }],
+    ['body.input', { path: '/v1/embeddings?x=1', body: { model: 'm' } }],
   ])('with a wrong "%s" is refused: %j', async (param, fields) => {
     const bench = await JobsBench.start();
     const told = await bench.order(fields);
@@ -197,14 +206,24 @@ describe('an attempt', () => {
     });
   });
 
+  it('of a model that there is none of is not accepted', async () => {
+    const bench = await JobsBench.start();
+    for (const fields of [{}, { idempotency_key: 'none' }]) {
+      const told = await bench.order({ body: { ...BODY, model: 'none' }, ...fields });
+      expect([told.status, told.json.error?.param]).toEqual([404, 'body.model']);
+    }
+    // The key is free for one that can be made.
+    const told = await bench.order({ idempotency_key: 'none' });
+    expect(told.status).toBe(202);
+  });
+
   it('is not made again where the call itself is wrong', async () => {
     const bench = await JobsBench.start();
-    const id = await bench.ordered({ body: { ...BODY, model: 'none' } });
+    // What cannot be known when it is ordered: the path of a tool that the tenant does not have.
+    const id = await bench.ordered({ path: '/v1/backends/none/x' });
     const job = await bench.once(id, 'failed');
-    expect(job.response).toMatchObject({
-      status_code: 404,
-      body: { error: { code: 'model_not_found' } },
-    });
+    expect(job.response).toMatchObject({ status_code: 404 });
+    expect(job.attempts).toBe(1);
     expect(bench.calls).toHaveLength(0);
   });
 
