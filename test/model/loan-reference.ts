@@ -13,7 +13,7 @@ const HEARD_WITHIN_MS = 3_000;
 /** An isolate that is mute for longer may lose its slots, ms: less than a loan's silence. */
 const MUTE_MS = 2_000;
 /** A slot that is lent comes to a call that waits within so long, ms: some round trips. */
-const RECALLED_WITHIN_MS = 500;
+const RECALLED_WITHIN_MS = 200;
 
 function mustHold(fact: boolean, otherwise: () => string): void {
   if (!fact) throw new Error(otherwise());
