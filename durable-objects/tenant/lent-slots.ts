@@ -94,7 +94,7 @@ export class LentSlots {
   /** Takes what an isolate tells of its calls. Answers after a while, or when the loan is recalled. */
   async turn(turn: LoanTurn): Promise<LoanWord> {
     const { loop, store } = this.#context;
-    const { loanId, isLast, number } = turn;
+    const { loanId, isLast, number, holdMs = TURN_MS } = turn;
     // An isolate has one turn at a time: a turn that is still open is one that it gave up.
     this.#turns.get(loanId)?.(false);
     const { dispatcher } = loop;
@@ -106,7 +106,7 @@ export class LentSlots {
     // The isolate asks again.
     if (isLast && !this.#over(loanId)) throw new Error('the leases could not be stored');
     if (isLast) return { goesOn: false };
-    if (dispatcher.loans.goesOn(loanId)) return { goesOn: await this.#turnEnds(loanId) };
+    if (dispatcher.loans.goesOn(loanId)) return { goesOn: await this.#turnEnds(loanId, holdMs) };
     return { goesOn: false };
   }
 
@@ -228,9 +228,9 @@ export class LentSlots {
   }
 
   /** Resolves when the turn of a loan is over: true where the loan goes on. */
-  async #turnEnds(loanId: string): Promise<boolean> {
+  async #turnEnds(loanId: string, holdMs: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(true), TURN_MS);
+    const timer = setTimeout(() => resolve(true), Math.min(TURN_MS, holdMs));
     this.#turns.set(loanId, resolve);
     const goesOn = await promise;
     clearTimeout(timer);

@@ -17,7 +17,7 @@ export async function holdLoan(loan: Loan, stub: () => TenantApi): Promise<void>
       const sent = loan.turn(false, Date.now());
       const { goesOn } = await stub().loanTurn(sent.turn);
       loan.acknowledged(sent);
-      if (!goesOn || loan.takeUnused()) break;
+      if (!goesOn || loan.takeUnused(Date.now())) break;
     }
   } catch {
     // The object restarted, and has the loan from its storage.

@@ -6,7 +6,7 @@
 import { runIdFor } from '../config/permissions.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import type { CallResult, EnqueueRequest, Grant, LoanOffer } from '../protocol/admission.ts';
-import type { BorrowedCall, LoanTurn } from '../protocol/loans.ts';
+import { type BorrowedCall, type LoanTurn, TURN_MS } from '../protocol/loans.ts';
 
 /** No call begins where the last turn is longer ago, ms: the object may have given the loan up. */
 const HEARD_WITHIN_MS = 3_000;
@@ -17,6 +17,14 @@ const HEARD_WITHIN_MS = 3_000;
 const LOOKED_AFTER_MS = 30_000;
 /** Calls that wait to be told; further ones ask the object. */
 const MAX_CALLS = 512;
+/**
+ * Calls that a turn is to tell of: others of the object wait while it takes them, and each is kept here
+ * until then. A turn of a fast isolate is as much shorter, down to the least time, ms.
+ */
+const CALLS_A_TURN = 32;
+const LEAST_TURN_MS = 20;
+/** Length of a loan's first turn, ms: how fast calls come is yet to be seen. */
+const FIRST_TURN_MS = 50;
 
 /** Of which grant, and by which configuration, the slots are. */
 export interface LoanTerms {
@@ -48,7 +56,12 @@ export class Loan {
   /** Calls that run. */
   #running = 0;
   #mostRunning = 0;
+  /** Calls that began on it, in all and when it was last looked at. */
   #begun = 0;
+  #begunSeen = 0;
+  #seenAt: number;
+  /** The same when its last turn began. */
+  #begunTold = 0;
   #slots: number;
   /** A call found no slot of it free. */
   #wasFull = false;
@@ -61,6 +74,7 @@ export class Loan {
     this.#terms = terms;
     this.#slots = terms.offer.slots;
     this.#turnAt = now;
+    this.#seenAt = now;
   }
 
   get id(): string {
@@ -135,7 +149,9 @@ export class Loan {
    */
   turn(isLast: boolean, now: number): Sent {
     if (isLast) this.#isOpen = false;
+    const holdMs = this.#holdMs(now);
     this.#turnAt = now;
+    this.#begunTold = this.#begun;
     this.#turns += 1;
     const entries: Array<readonly [Entry, Told]> = [];
     const calls: BorrowedCall[] = [];
@@ -145,7 +161,7 @@ export class Loan {
       entries.push([entry, ended ? 'all' : 'begun']);
       calls.push({ request, at, ...(ended ? { ended } : {}) });
     }
-    return { turn: { ...this.#names, number: this.#turns, calls, isLast }, entries };
+    return { turn: { ...this.#names, number: this.#turns, calls, holdMs, isLast }, entries };
   }
 
   /** The turn of one call, after the loan was settled. */
@@ -177,12 +193,24 @@ export class Loan {
     for (const [callId, { ended }] of this.#calls) if (ended) this.#calls.delete(callId);
   }
 
-  /** True where it should be returned: since the last call of this, few of its slots were used. */
-  takeUnused(): boolean {
-    const isUnused = this.#begun === 0 || this.#mostRunning < this.#slots / 4;
-    this.#begun = 0;
+  /** True where it should be returned: for half a second, few of its slots were used. */
+  takeUnused(now: number): boolean {
+    if (now - this.#seenAt < TURN_MS) return false;
+    const isUnused = this.#begun === this.#begunSeen || this.#mostRunning < this.#slots / 4;
+    this.#seenAt = now;
+    this.#begunSeen = this.#begun;
     this.#mostRunning = this.#running;
     return isUnused;
+  }
+
+  /** How long the next turn is to be held, by how fast calls came during the last one, ms. */
+  #holdMs(now: number): number {
+    if (this.#turns === 0) return FIRST_TURN_MS;
+    const begun = this.#begun - this.#begunTold;
+    const eachMs = (now - this.#turnAt) / begun;
+    return begun === 0
+      ? TURN_MS
+      : Math.min(TURN_MS, Math.max(LEAST_TURN_MS, CALLS_A_TURN * eachMs));
   }
 
   get #names(): Pick<LoanTurn, 'loanId' | 'endpoint'> {

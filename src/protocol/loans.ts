@@ -6,7 +6,7 @@
 import type { CallResult } from '../core/runs/call-result.ts';
 import type { EnqueueRequest } from './admission.ts';
 
-/** How long the object holds a turn before it answers, ms. */
+/** How long the object holds a turn at the most before it answers, ms. */
 export const TURN_MS = 500;
 
 /** A call that began on a borrowed slot. Times are epoch ms. */
@@ -28,6 +28,8 @@ export interface LoanTurn {
   readonly number?: number;
   /** Calls that began or ended since the last turn; some may have been told before. */
   readonly calls: readonly BorrowedCall[];
+  /** How long the object may hold it, ms; at most `TURN_MS`, which it is where absent. */
+  readonly holdMs?: number;
   /** The isolate begins no more calls: what runs has a lease of its own from now on. */
   readonly isLast: boolean;
 }

@@ -69,9 +69,10 @@ describe('who holds a loan', () => {
   });
 
   it('returns what is not used', async () => {
-    const [loan, object] = [loanOf(2), new FakeObject([goesOn])];
+    const [loan, object] = [loanOf(2), new FakeObject([goesOn, goesOn, goesOn])];
+    object.meanwhile = () => vi.setSystemTime(Date.now() + 300);
     await holdLoan(loan, object.stub);
-    expect(object.told).toEqual(['turn:', 'last:']);
+    expect(object.told).toEqual(['turn:', 'turn:', 'last:']);
   });
 
   it('returns at once what it does not want', async () => {

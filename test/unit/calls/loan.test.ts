@@ -120,13 +120,27 @@ describe('a loan', () => {
 
   it('is returned where few of its slots were used since the last look', () => {
     const loan = loanOf(8);
-    expect(loan.takeUnused()).toBe(true);
+    expect(loan.takeUnused(499)).toBe(false);
+    expect(loan.takeUnused(500)).toBe(true);
     const [first, second] = [begun(loan, 'a', 0), begun(loan, 'b', 0)];
     first.end(okResult(1), 1);
     second.end(okResult(1), 1);
-    expect(loan.takeUnused()).toBe(false);
-    begun(loan, 'c', 2);
-    expect(loan.takeUnused()).toBe(true);
+    expect(loan.takeUnused(1_000)).toBe(false);
+    begun(loan, 'c', 1_001);
+    expect(loan.takeUnused(1_500)).toBe(true);
+  });
+
+  it('tells of some 32 calls a turn, however fast they come', () => {
+    const loan = loanOf(100);
+    const holdMs = (now: number) => loan.turn(false, now).turn.holdMs;
+    expect(holdMs(0)).toBe(50);
+    for (let n = 0; n < 64; n += 1) begun(loan, `a${n}`, 1).end(okResult(1), 2);
+    expect(holdMs(100)).toBe(50);
+    for (let n = 0; n < 300; n += 1) begun(loan, `b${n}`, 101).end(okResult(1), 102);
+    expect(holdMs(150)).toBe(20);
+    begun(loan, 'c', 151).end(okResult(1), 152);
+    expect(holdMs(170)).toBe(500);
+    expect(holdMs(670)).toBe(500);
   });
 
   it('grants what the object would have granted, for a time within which it looks after the slot', () => {
