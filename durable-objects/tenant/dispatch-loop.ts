@@ -105,7 +105,8 @@ export class DispatchLoop {
     const dispatcher = this.#dispatcher;
     if (!dispatcher) return [];
     const now = Date.now();
-    const effects = groups.flatMap((events) => this.#apply(dispatcher, events, now));
+    const last = groups.length - 1;
+    const effects = groups.flatMap((events, i) => this.#apply(dispatcher, events, now, i < last));
     const isWriting = effects.some(({ type }) => type === 'granted');
     if (this.#context.pending.isDue(now, isWriting)) this.flush();
     if (this.#context.store.leases.hasEnded) this.#deleteEndedSoon();
@@ -180,12 +181,17 @@ export class DispatchLoop {
 
   /**
    * Applies events and carries out the effects. A grant that could not be stored is taken back by
-   * cancelling its call, which may grant the slot to another.
+   * cancelling its call, which may grant the slot to another. `isPart`: more events of now follow.
    */
-  #apply(dispatcher: Dispatcher, events: readonly DispatchEvent[], now: number): readonly Effect[] {
+  #apply(
+    dispatcher: Dispatcher,
+    events: readonly DispatchEvent[],
+    now: number,
+    isPart = false,
+  ): readonly Effect[] {
     const { effects: runner, pending, counters, onCounted } = this.#context;
     const before = counters.beforeStep(events, dispatcher, now);
-    const effects = dispatcher.step(events, now);
+    const effects = isPart ? dispatcher.apply(events, now) : dispatcher.step(events, now);
     counters.stepped(before, effects, dispatcher, now);
     let unsaved = runner.run(effects);
     while (unsaved.length > 0) {

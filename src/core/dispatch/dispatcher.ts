@@ -103,13 +103,7 @@ export class Dispatcher {
    * grants the slots that are free. Returns the effects in the order in which they took place.
    */
   step(events: readonly DispatchEvent[], now: number): Effect[] {
-    const effects: Effect[] = [];
-    this.#effects = effects;
-    this.#calls.effects = effects;
-    if (now < this.#now) this.#clockWentBack(now);
-    this.#now = now;
-    this.accounts.elapse(now);
-    for (const event of events) this.#apply(event, now);
+    const effects = this.apply(events, now);
     const overdue = this.#elapse(now);
     this.#early.rerank(effects);
     this.#prewarmer.reads.review(this.backends, now, effects);
@@ -126,6 +120,18 @@ export class Dispatcher {
     for (const call of overdue) if (!call.lease) this.#calls.giveUp(call, now);
     if (!this.isReading) this.#prewarmer.check(now, effects);
     if (this.loans.size > 0) this.loans.review(now, effects);
+    return effects;
+  }
+
+  /** Applies events of an instant of which more follow: all else waits for their `step`. */
+  apply(events: readonly DispatchEvent[], now: number): Effect[] {
+    const effects: Effect[] = [];
+    this.#effects = effects;
+    this.#calls.effects = effects;
+    if (now < this.#now) this.#clockWentBack(now);
+    this.#now = now;
+    this.accounts.elapse(now);
+    for (const event of events) this.#apply(event, now);
     return effects;
   }
 
