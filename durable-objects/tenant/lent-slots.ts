@@ -13,7 +13,7 @@ import type {
   LoanOffer,
 } from '../../src/protocol/admission.ts';
 import { type LoanTurn, type LoanWord, TURN_MS } from '../../src/protocol/loans.ts';
-import { logError, logFailure } from '../../src/protocol/log-line.ts';
+import { logFailure } from '../../src/protocol/log-line.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
 import type { EffectRunner } from './effect-runner.ts';
@@ -190,18 +190,15 @@ export class LentSlots {
     return (hasEnded) => number === last && !hasEnded;
   }
 
-  /** Opens the call's entry in the log; undefined where its key may not make it. */
+  /** Opens the call's entry in the log; undefined where there is no configuration. */
   #opened(dispatcher: Dispatcher, request: EnqueueRequest, at: number): CallRequest | undefined {
     const { settings, accounting } = this.#context;
     const { config } = settings;
     if (!config) return undefined;
     const permission = permitted(request, config, dispatcher.register);
-    if ('status' in permission) {
-      // The configuration changed while it ran.
-      logError('borrowed_call_refused', { code: permission.code, key: request.keyId });
-      return undefined;
-    }
-    const call = { ...permission.call, keyId: request.keyId };
+    // Where the configuration has changed since it began, the call runs all the same, and has a slot.
+    const asked = 'status' in permission ? request.call : permission.call;
+    const call = { ...asked, keyId: request.keyId };
     accounting.charge({ ...request, call }, at);
     return call;
   }

@@ -56,11 +56,10 @@ export class Loan {
   /** Calls that run. */
   #running = 0;
   #mostRunning = 0;
-  /** Calls that began on it, in all and when it was last looked at. */
-  #begun = 0;
-  #begunSeen = 0;
+  /** When it was last looked at, epoch ms. */
   #seenAt: number;
-  /** The same when its last turn began. */
+  /** Calls that began on it, in all and when its last turn began. */
+  #begun = 0;
   #begunTold = 0;
   #slots: number;
   /** A call found no slot of it free. */
@@ -196,9 +195,8 @@ export class Loan {
   /** True where it should be returned: for half a second, few of its slots were used. */
   takeUnused(now: number): boolean {
     if (now - this.#seenAt < TURN_MS) return false;
-    const isUnused = this.#begun === this.#begunSeen || this.#mostRunning < this.#slots / 4;
+    const isUnused = this.#mostRunning < this.#slots / 4;
     this.#seenAt = now;
-    this.#begunSeen = this.#begun;
     this.#mostRunning = this.#running;
     return isUnused;
   }

@@ -23,6 +23,8 @@ const MAX_SLOTS = 256;
 const MAX_LOAN_MS = 15_000;
 /** Time after a recall, or a failure at an endpoint, in which nothing is lent there, ms. */
 const PAUSE_MS = 1_000;
+/** Part of that silence at whose end a loan is doubted, until it ends. */
+const DOUBT_LASTS = 1 / 2;
 /**
  * Longest time for which slots are kept for an isolate that is not heard of, ms. It is heard of each
  * half second, and tells of every call within that time.
@@ -36,6 +38,8 @@ interface OpenLoan extends Loan {
   /** Since when, epoch ms. */
   lentAt: number;
   expiresAt: number;
+  /** Nothing was heard of it for so long: it ends if that stays so for half as long again. */
+  isDoubted: boolean;
   isRecalled: boolean;
 }
 
@@ -101,7 +105,7 @@ export class Loans {
     const spare = Math.floor(endpoint.slots.freeAt(now) * LENT_PART);
     const slots = Math.min(Math.ceil(wish.slots), spare, MAX_SLOTS);
     if (!(slots >= 1)) return undefined;
-    const loan = { loanId, backend: name, endpoint: id, slots, expiresAt: now + this.#silenceMs };
+    const loan = { loanId, backend: name, endpoint: id, slots, expiresAt: this.#doubtedAt(now) };
     this.#open(loan, endpoint, now);
     return loan;
   }
@@ -109,12 +113,18 @@ export class Loans {
   /** Restores a loan that was stored; its isolate is to be heard of from now on. */
   restore(stored: StoredLoan, now: number): void {
     const endpoint = this.#roster.holder(stored.backend, stored.endpoint, now);
-    this.#open({ ...stored, expiresAt: now + this.#silenceMs }, endpoint, now);
+    this.#open({ ...stored, expiresAt: this.#doubtedAt(now) }, endpoint, now);
+  }
+
+  #doubtedAt(now: number): number {
+    return now + this.#silenceMs * (1 - DOUBT_LASTS);
   }
 
   #renew(loanId: string, now: number): void {
     const loan = this.#loans.get(loanId);
-    if (loan) loan.expiresAt = now + this.#silenceMs;
+    if (!loan) return;
+    loan.expiresAt = this.#doubtedAt(now);
+    loan.isDoubted = false;
   }
 
   /** A call holds a slot of the loan from now on. False where the loan has none, or is over. */
@@ -170,7 +180,11 @@ export class Loans {
   review(now: number, effects: LoanEffects): void {
     for (const loan of [...this.#loans.values()]) {
       const { loanId, backend, endpoint } = loan;
-      if (loan.expiresAt <= now) {
+      if (loan.expiresAt <= now && !loan.isDoubted) {
+        // A clock that jumped ahead ends no loan: its isolate is heard of before this is over.
+        loan.isDoubted = true;
+        loan.expiresAt = now + this.#silenceMs * DOUBT_LASTS;
+      } else if (loan.expiresAt <= now) {
         this.#end(loanId, now);
         effects.push({ type: 'loan-over', loanId, backend, endpoint });
         continue;
@@ -189,14 +203,20 @@ export class Loans {
 
   clockWentBack(now: number): void {
     for (const loan of this.#loans.values()) {
-      loan.expiresAt = Math.min(loan.expiresAt, now + this.#silenceMs);
+      loan.expiresAt = Math.min(loan.expiresAt, this.#doubtedAt(now));
       loan.lentAt = Math.min(loan.lentAt, now);
     }
     this.#pausedUntil.clear();
   }
 
   #open(loan: Loan, endpoint: Endpoint, now: number): void {
-    this.#loans.set(loan.loanId, { ...loan, lentAt: now, inUse: 0, isRecalled: false });
+    this.#loans.set(loan.loanId, {
+      ...loan,
+      lentAt: now,
+      inUse: 0,
+      isRecalled: false,
+      isDoubted: false,
+    });
     endpoint.lent(loan.slots, now);
   }
 

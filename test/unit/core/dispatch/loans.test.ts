@@ -200,8 +200,10 @@ describe('a loan of which nothing is heard', () => {
     site.lend('a', 2);
     site.now = 1_000;
     site.step({ type: 'loan-renewed', loanId: 'a' });
-    expect(site.dispatcher.dueAt(site.now)).toBeLessThanOrEqual(1_000 + silenceMs);
-    site.now = 999 + silenceMs;
+    site.now = site.dispatcher.loans.dueAt;
+    expect(site.now).toBe(1_000 + silenceMs / 2);
+    expect(kinds(site.step({ type: 'tick' }))).not.toContain('loan-over a');
+    site.now = site.dispatcher.loans.dueAt - 1;
     expect(kinds(site.step({ type: 'tick' }))).not.toContain('loan-over a');
     site.now += 1;
     expect(kinds(site.step({ type: 'tick' }))).toContain('loan-over a');
@@ -210,13 +212,24 @@ describe('a loan of which nothing is heard', () => {
     expect(site.slots).toMatchObject({ free: 8, lent: 0, inFlight: 0 });
   });
 
+  it('goes on where the clock jumps ahead and it is heard of then', () => {
+    const site = new Site(8);
+    site.lend('a', 2);
+    site.now = 3_600_000;
+    expect(kinds(site.step({ type: 'tick' }))).not.toContain('loan-over a');
+    site.step({ type: 'loan-renewed', loanId: 'a' });
+    site.now += 14_999;
+    expect(kinds(site.step({ type: 'tick' }))).not.toContain('loan-over a');
+    expect(site.slots).toMatchObject({ lent: 2 });
+  });
+
   it('does not last longer where the clock goes back', () => {
     const site = new Site(8);
     site.now = 3_600_000;
     site.lend('a', 2);
     site.now = 0;
     site.step({ type: 'tick' });
-    expect(site.dispatcher.loans.dueAt).toBe(30_000);
+    expect(site.dispatcher.loans.dueAt).toBe(15_000);
   });
 });
 
