@@ -11,7 +11,7 @@ import type { LoanCall } from './loan-isolate.ts';
 import type { LoanSettings } from './loan-settings.ts';
 import type { LoanWorld } from './loan-world.ts';
 
-const STEPS = Number(process.env.TALARIA_LOAN_STEPS ?? 3_000);
+const STEPS = Number(process.env.TALARIA_LOAN_STEPS ?? 2_000);
 /** A failing sequence is reported as it is. */
 const endOnFailure = process.env.TALARIA_MODEL_UNSHRUNK === '1';
 const SEED = Number(process.env.TALARIA_MODEL_SEED ?? 20_261_127);
