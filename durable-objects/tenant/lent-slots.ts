@@ -12,7 +12,12 @@ import type {
   Grant,
   LoanOffer,
 } from '../../src/protocol/admission.ts';
-import { type LoanTurn, type LoanWord, TURN_MS } from '../../src/protocol/loans.ts';
+import {
+  type BorrowedEnd,
+  type LoanTurn,
+  type LoanWord,
+  TURN_MS,
+} from '../../src/protocol/loans.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
@@ -156,7 +161,7 @@ export class LentSlots {
       if (accounting.log.isOver(callId)) continue;
       const beganAt = Math.min(at, now);
       if (!dispatcher.call(callId)) {
-        if (!isNew(ended !== undefined)) continue;
+        if (!isNew(ended)) continue;
         const call = this.#opened(dispatcher, request, beganAt);
         if (!call) continue;
         const onLoan = { loanId, endpoint, at: beganAt };
@@ -182,12 +187,13 @@ export class LentSlots {
    * ended: an answer that is lost, as all are when the object dies, makes the isolate tell of it again.
    * What was learned of the turns that are stored is stored as well.
    */
-  #isNew({ loanId, number }: LoanTurn): (hasEnded: boolean) => boolean {
+  #isNew({ loanId, number }: LoanTurn): (ended: BorrowedEnd | undefined) => boolean {
     const last = this.#context.store.loans.lastTurn(loanId);
     // Nothing is known of the loan: what runs needs its slot, and what has ended may be known.
-    if (last === undefined) return (hasEnded) => !hasEnded;
-    if (number === undefined || number > last) return () => true;
-    return (hasEnded) => number === last && !hasEnded;
+    if (last === undefined) return (ended) => ended === undefined;
+    if (number === undefined) return () => true;
+    if (number < last) return () => false;
+    return (ended) => ended === undefined || (ended.turn ?? number) > last;
   }
 
   /** Opens the call's entry in the log; undefined where there is no configuration. */

@@ -6,7 +6,7 @@
 import { runIdFor } from '../config/permissions.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import type { CallResult, EnqueueRequest, Grant, LoanOffer } from '../protocol/admission.ts';
-import { type BorrowedCall, type LoanTurn, TURN_MS } from '../protocol/loans.ts';
+import { type BorrowedCall, type BorrowedEnd, type LoanTurn, TURN_MS } from '../protocol/loans.ts';
 
 /** No call begins where the last turn is longer ago, ms: the object may have given the loan up. */
 const HEARD_WITHIN_MS = 3_000;
@@ -40,7 +40,7 @@ type Told = 'nothing' | 'begun' | 'all';
 interface Entry {
   readonly request: EnqueueRequest;
   readonly at: number;
-  ended?: { readonly at: number; readonly result?: CallResult };
+  ended?: BorrowedEnd;
   told: Told;
 }
 
@@ -155,8 +155,10 @@ export class Loan {
     const entries: Array<readonly [Entry, Told]> = [];
     const calls: BorrowedCall[] = [];
     for (const entry of this.#calls.values()) {
-      const { request, at, ended } = entry;
-      if (!ended && entry.told === 'begun' && !isLast) continue;
+      const { request, at } = entry;
+      if (!entry.ended && entry.told === 'begun' && !isLast) continue;
+      if (entry.ended) entry.ended = { turn: this.#turns, ...entry.ended };
+      const { ended } = entry;
       entries.push([entry, ended ? 'all' : 'begun']);
       calls.push({ request, at, ...(ended ? { ended } : {}) });
     }

@@ -13,8 +13,16 @@ export const TURN_MS = 500;
 export interface BorrowedCall {
   readonly request: EnqueueRequest;
   readonly at: number;
-  /** Absent while it runs; without a result where its client left before it was sent. */
-  readonly ended?: { readonly at: number; readonly result?: CallResult };
+  /** Absent while it runs. */
+  readonly ended?: BorrowedEnd;
+}
+
+export interface BorrowedEnd {
+  readonly at: number;
+  /** Absent where its client left before it was sent. */
+  readonly result?: CallResult;
+  /** Number of the turn that told of it first: a later one repeats what may have arrived. */
+  readonly turn?: number;
 }
 
 export interface LoanTurn {

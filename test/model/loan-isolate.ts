@@ -108,6 +108,8 @@ export interface LoanCall {
   askedAt: number;
   /** What its Worker reported at last. */
   reported: CallResult['outcome'] | undefined;
+  /** It told of a failed attempt, which is the call's end where its isolate dies before the answer. */
+  toldFailure: boolean;
 }
 
 /** How an attempt ends: `again` where it failed before the client had received a byte. */

@@ -118,6 +118,7 @@ export class LoanWorld {
       isExcused: false,
       askedAt: this.host.elapsed,
       reported: undefined,
+      toldFailure: false,
     };
     this.calls.push(call);
     this.network.within(handling, () => void this.#handle(call));
@@ -252,6 +253,7 @@ export class LoanWorld {
       const how = await this.#served(call, admitted);
       call.leavesAt = this.host.elapsed + (how === 'left' ? CANCEL_MS : 0);
       if (how === 'again') {
+        call.toldFailure = true;
         call.state = 'asking';
         call.askedAt = this.host.elapsed;
         this.reference.isTroubled = true;

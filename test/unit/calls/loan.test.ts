@@ -34,7 +34,7 @@ describe('a loan', () => {
     slot.end(undefined, 6);
     begun(loan, 'b', 7);
     expect(loan.begin(asked('c'), 7)).toBeUndefined();
-    expect(loan.turn(false, 8).turn.calls[0]?.ended).toEqual({ at: 5, result: okResult(1) });
+    expect(loan.turn(false, 8).turn.calls[0]?.ended).toMatchObject({ at: 5, result: okResult(1) });
   });
 
   it('grows by the slots that the object adds', () => {
