@@ -4,7 +4,7 @@
  * request at a time, which the object answers when the slots are wanted back or the turn is over.
  */
 import type { CallResult } from '../core/runs/call-result.ts';
-import type { EnqueueRequest } from './admission.ts';
+import type { EnqueueRequest } from './enqueue-request.ts';
 
 /** How long the object holds a turn at the most before it answers, ms. */
 export const TURN_MS = 500;
