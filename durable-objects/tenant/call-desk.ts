@@ -11,6 +11,7 @@ import type {
   Grant,
   Refusal,
 } from '../../src/protocol/admission.ts';
+import type { LoanTurn } from '../../src/protocol/loans.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
 import type { EffectRunner } from './effect-runner.ts';
@@ -53,10 +54,14 @@ export class CallDesk implements TicketHost {
   }
 
   /** Asks for a slot; answers at once. A queued caller then waits at `ticket.granted()`. */
-  async enqueue(request: EnqueueRequest): Promise<Admission & { ticket?: Ticket }> {
+  async enqueue(
+    request: EnqueueRequest,
+    told?: readonly LoanTurn[],
+  ): Promise<Admission & { ticket?: Ticket }> {
     const { settings, metrics, accounting, waiters, loop, forecasts, lent } = this.#context;
     const { keyId, keyHash, version } = request;
     await settings.adoptFromKv(version);
+    if (told) await lent.tell(told);
     const dispatcher = this.#dispatcher;
     const { config } = settings;
     if (!dispatcher || !config) return metrics.turnedAway(request, refusal('tenant_unconfigured'));
@@ -95,8 +100,14 @@ export class CallDesk implements TicketHost {
    * Takes the report of a Worker that lost its ticket. Idempotent. The slot is free at once; the
    * answer comes when the lease's row is gone, some ms later: true where the loan `keepFor` has the slot.
    */
-  async settle(callId: string, result: CallResult, keepFor?: string): Promise<boolean> {
+  async settle(
+    callId: string,
+    result: CallResult,
+    keepFor?: string,
+    told?: readonly LoanTurn[],
+  ): Promise<boolean> {
     const { waiters, accounting, loop, store, lent } = this.#context;
+    if (told) await lent.tell(told);
     waiters.delete(callId);
     accounting.ended(callId, result, Date.now());
     const kept = keepFor === undefined ? {} : { keepFor };
@@ -135,8 +146,9 @@ export class CallDesk implements TicketHost {
   }
 
   /** Ends a call whose client left. A Worker may report that before the ticket does. Idempotent. */
-  async cancel(callId: string): Promise<void> {
-    const { waiters, accounting, loop, store } = this.#context;
+  async cancel(callId: string, told?: readonly LoanTurn[]): Promise<void> {
+    const { waiters, accounting, loop, store, lent } = this.#context;
+    if (told) await lent.tell(told);
     waiters.delete(callId);
     const hadSlot = this.#dispatcher?.call(callId)?.lease !== undefined;
     accounting.cancelled(callId, hadSlot, Date.now());

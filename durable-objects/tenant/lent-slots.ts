@@ -115,6 +115,21 @@ export class LentSlots {
     return { goesOn: false };
   }
 
+  /**
+   * Takes what an isolate tells beside a call that it asks for or reports: of a run whose other calls are
+   * on borrowed slots, all has to be seen in its order.
+   */
+  async tell(turns: readonly LoanTurn[]): Promise<void> {
+    const { loop, store } = this.#context;
+    for (const turn of turns) {
+      const { dispatcher } = loop;
+      if (!dispatcher) return;
+      const told = this.#told(dispatcher, turn);
+      if (turn.number !== undefined) store.loans.took(turn.loanId, turn.number);
+      if (told.length > 0) await loop.steps(told);
+    }
+  }
+
   /** A loan is recalled, or nothing was heard of it for too long. */
   ends({ type, loanId }: LoanEnd): void {
     this.#turns.get(loanId)?.(false);
@@ -174,7 +189,7 @@ export class LentSlots {
       else accounting.cancelled(callId, true, endedAt);
       const event: DispatchEvent = result
         ? { type: 'ended', callId, result, at: endedAt }
-        : { type: 'cancelled', callId };
+        : { type: 'cancelled', callId, at: endedAt };
       happened.push({ at: endedAt, event });
     }
     // A stable sort: a call that took no time ends after it began.
@@ -191,9 +206,13 @@ export class LentSlots {
     const last = this.#context.store.loans.lastTurn(loanId);
     // Nothing is known of the loan: what runs needs its slot, and what has ended may be known.
     if (last === undefined) return (ended) => ended === undefined;
-    if (number === undefined) return () => true;
-    if (number < last) return () => false;
-    return (ended) => ended === undefined || (ended.turn ?? number) > last;
+    if (number !== undefined && number < last) return () => false;
+    const hasForgotten = this.#context.store.loans.isRestored(loanId);
+    return (ended) => {
+      if (!ended) return true;
+      if (hasForgotten && ended.isRepeated) return false;
+      return (ended.turn ?? number ?? Infinity) > last;
+    };
   }
 
   /** Opens the call's entry in the log; undefined where there is no configuration. */

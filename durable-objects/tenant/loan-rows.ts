@@ -23,6 +23,8 @@ export class LoanRows {
   readonly #sql: SqlStorage;
   /** The number of the last turn that was taken, by loan. */
   readonly #turns = new RecentMap<number>(MAX_LOANS);
+  /** Loans from before the object started: what was told of them beside turns may be stored. */
+  readonly #restored = new Set<string>();
   /** Loans with rows whose last turn is not stored. */
   readonly #changed = new Set<string>();
   /** Loans that are over whose rows could not be deleted. */
@@ -36,6 +38,7 @@ export class LoanRows {
     const rows = this.#sql.exec<Row>('SELECT id, backend, endpoint, slots, turn FROM loans');
     return rows.toArray().map(({ id, turn, ...loan }) => {
       this.#turns.set(id, turn);
+      this.#restored.add(id);
       return { loanId: id, ...loan };
     });
   }
@@ -56,6 +59,10 @@ export class LoanRows {
   /** The last turn of a loan that was taken; undefined where nothing is known of the loan. */
   lastTurn(loanId: string): number | undefined {
     return this.#turns.get(loanId);
+  }
+
+  isRestored(loanId: string): boolean {
+    return this.#restored.has(loanId);
   }
 
   /** A turn is taken: it is stored with what its calls have taught. */

@@ -142,13 +142,21 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
   }
 
   /** Asks for a slot; answers at once. A queued caller then waits at `ticket.granted()`. */
-  enqueue(request: EnqueueRequest): Promise<Admission & { ticket?: Ticket }> {
-    return this.#desk.enqueue(request);
+  enqueue(
+    request: EnqueueRequest,
+    told?: readonly LoanTurn[],
+  ): Promise<Admission & { ticket?: Ticket }> {
+    return this.#desk.enqueue(request, told);
   }
 
   /** Takes the report of a Worker that lost its ticket. Idempotent. */
-  settle(callId: string, result: CallResult): Promise<boolean> {
-    return this.#desk.settle(callId, result);
+  settle(
+    callId: string,
+    result: CallResult,
+    keepFor?: string,
+    told?: readonly LoanTurn[],
+  ): Promise<boolean> {
+    return this.#desk.settle(callId, result, keepFor, told);
   }
 
   /** Takes the report of an attempt that failed before anything reached the client. */
@@ -162,8 +170,8 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
   }
 
   /** Ends a call whose client left. Idempotent. */
-  cancel(callId: string): Promise<void> {
-    return this.#desk.cancel(callId);
+  cancel(callId: string, told?: readonly LoanTurn[]): Promise<void> {
+    return this.#desk.cancel(callId, told);
   }
 
   /** Takes what an isolate tells of calls on borrowed slots; answers when it is to tell more. */

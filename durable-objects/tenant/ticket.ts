@@ -6,12 +6,18 @@
  */
 import { RpcTarget } from 'cloudflare:workers';
 import type { CallResult, Grant, Refusal, TicketMethods } from '../../src/protocol/admission.ts';
+import type { LoanTurn } from '../../src/protocol/loans.ts';
 
 /** What a ticket needs of the tenant's object. */
 export interface TicketHost {
   /** The answer to a call once there is one; rejects where the caller has to ask again. */
   waitFor(callId: string): Promise<Grant | Refusal>;
-  settle(callId: string, result: CallResult, keepFor?: string): Promise<boolean>;
+  settle(
+    callId: string,
+    result: CallResult,
+    keepFor?: string,
+    told?: readonly LoanTurn[],
+  ): Promise<boolean>;
   again(callId: string, result: CallResult): Promise<boolean>;
   renew(callId: string): Promise<void>;
   /** Called when the ticket was disposed of; does nothing where another ticket holds the call. */
@@ -38,8 +44,8 @@ export class Ticket extends RpcTarget implements TicketMethods {
     return this.#host.where(this.#callId);
   }
 
-  async report(result: CallResult, keepFor?: string): Promise<boolean> {
-    return this.#host.settle(this.#callId, result, keepFor);
+  async report(result: CallResult, keepFor?: string, told?: readonly LoanTurn[]): Promise<boolean> {
+    return this.#host.settle(this.#callId, result, keepFor, told);
   }
 
   async again(result: CallResult): Promise<boolean> {

@@ -12,6 +12,7 @@ import type {
   Refusal,
   TicketMethods,
 } from '../protocol/admission.ts';
+import type { LoanTurn } from '../protocol/loans.ts';
 import type { TenantApi } from '../protocol/tenant.ts';
 import { isOverloaded, LONGEST_PAUSE_MS, MAX_TRIES, pause, reliably } from './ask-reliably.ts';
 import type { LentSlots } from './lent-slots.ts';
@@ -134,7 +135,8 @@ export class Admission {
     this.#over();
     this.#dispose();
     if (this.#borrowed) return this.#endBorrowed(this.#borrowed, undefined);
-    await reliably(this.#stub, (stub) => stub.cancel(this.#request.call.callId));
+    const { callId } = this.#request.call;
+    await reliably(this.#stub, (stub) => stub.cancel(callId, this.#untold()));
   }
 
   /** A call on a borrowed slot that wants another attempt: its loan goes back, and the object knows it. */
@@ -162,22 +164,29 @@ export class Admission {
   async #report({ endpoint }: Grant, result: CallResult): Promise<void> {
     const loan = this.#borrowing.slots.loanAt(endpoint);
     try {
-      if (await this.#ticket?.report(result, loan?.id)) loan?.grew();
+      if (await this.#ticket?.report(result, loan?.id, this.#untold())) loan?.grew();
       if (this.#ticket) return;
     } catch {
       // The object restarted and may not know of it.
     }
-    await reliably(this.#stub, (stub) => stub.settle(this.#request.call.callId, result));
+    const { callId } = this.#request.call;
+    await reliably(this.#stub, (stub) => stub.settle(callId, result, undefined, this.#untold()));
   }
 
   async #enqueue(borrows?: number): Promise<Grant | Refusal> {
     const request = borrows === undefined ? this.#request : { ...this.#request, borrows };
-    const answer = await this.#stub().enqueue(request);
+    const answer = await this.#stub().enqueue(request, this.#untold());
     this.#ticket = answer.ticket;
     if (answer.status === 'granted') this.#hold(request, answer);
     if (answer.status !== 'queued') return answer;
     if (!this.#ticket) throw new Error('queued without a ticket');
     return this.#ticket.granted();
+  }
+
+  /** What the object has to know of the call's run before; undefined where it knows all. */
+  #untold(): readonly LoanTurn[] | undefined {
+    const told = this.#borrowing.slots.untold(this.#request);
+    return told.length > 0 ? told : undefined;
   }
 
   /** Holds the loan that came with a grant, beside the call and after it. */

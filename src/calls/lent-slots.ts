@@ -5,6 +5,7 @@
  */
 import type { TenantConfig } from '../config/schema.ts';
 import type { EnqueueRequest, Grant } from '../protocol/admission.ts';
+import type { LoanTurn } from '../protocol/loans.ts';
 import { mayBorrow } from './borrowers.ts';
 import { type BorrowedSlot, Loan } from './loan.ts';
 
@@ -58,6 +59,8 @@ export class LentSlots {
   readonly #cameAt = new Float64Array(WORTH_CALLS).fill(-Infinity);
   #came = 0;
   #wishedAt = -Infinity;
+  /** The loan before, which may be about to be settled. */
+  #former: Loan | undefined;
 
   /** A call wants a slot. It gets one of the loan, or asks the object. */
   take(request: EnqueueRequest, config: TenantConfig, now: number): Taken {
@@ -67,6 +70,7 @@ export class LentSlots {
     const loan = this.#loan?.isOpen ? this.#loan : undefined;
     if (loan?.isOverdue(now)) {
       this.#loan = undefined;
+      this.#former = loan;
       return { overdue: loan };
     }
     if (!loan && now - oldest > WORTH_MS) return {};
@@ -76,6 +80,11 @@ export class LentSlots {
     if (loan || now - this.#wishedAt < WISH_EVERY_MS) return {};
     this.#wishedAt = now;
     return { borrows: Math.ceil((this.#running + 1) * MORE) };
+  }
+
+  /** What the object has to know of the other calls of its run before it hears of the call. */
+  untold({ call }: EnqueueRequest): LoanTurn[] {
+    return [this.#former, this.#loan].flatMap((loan) => loan?.untold(call) ?? []);
   }
 
   /** A call has a slot, borrowed or not. */
@@ -102,7 +111,10 @@ export class LentSlots {
     const loan = new Loan({ offer, grant, version, config }, Date.now());
     // A second loan, of a wish that crossed with another, goes back unused.
     if (this.#loan?.isOpen) loan.close();
-    else this.#loan = loan;
+    else {
+      this.#former = this.#loan;
+      this.#loan = loan;
+    }
     return loan;
   }
 }

@@ -5,7 +5,13 @@
  */
 import { runIdFor } from '../config/permissions.ts';
 import type { TenantConfig } from '../config/schema.ts';
-import type { CallResult, EnqueueRequest, Grant, LoanOffer } from '../protocol/admission.ts';
+import type {
+  CallRequest,
+  CallResult,
+  EnqueueRequest,
+  Grant,
+  LoanOffer,
+} from '../protocol/admission.ts';
 import { type BorrowedCall, type BorrowedEnd, type LoanTurn, TURN_MS } from '../protocol/loans.ts';
 
 /** No call begins where the last turn is longer ago, ms: the object may have given the loan up. */
@@ -163,6 +169,22 @@ export class Loan {
       calls.push({ request, at, ...(ended ? { ended } : {}) });
     }
     return { turn: { ...this.#names, number: this.#turns, calls, holdMs, isLast }, entries };
+  }
+
+  /**
+   * What the object may not know of the run to which a call belongs that it is asked for; undefined
+   * where it knows all. The next turn tells of it as well.
+   */
+  untold({ runId, parentRunId }: CallRequest): LoanTurn | undefined {
+    const calls: BorrowedCall[] = [];
+    for (const entry of this.#calls.values()) {
+      const { request, at, ended, told } = entry;
+      const { runId: id } = request.call;
+      if ((id !== runId && id !== parentRunId) || (told === 'begun' && !ended)) continue;
+      calls.push({ request, at, ...(ended ? { ended } : {}) });
+      if (ended) entry.ended = { ...ended, isRepeated: true };
+    }
+    return calls.length > 0 ? { ...this.#names, calls, isLast: false } : undefined;
   }
 
   /** The turn of one call, after the loan was settled. */

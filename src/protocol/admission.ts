@@ -11,34 +11,15 @@ import type { CallRequest } from '../core/runs/call-request.ts';
 import type { CallResult } from '../core/runs/call-result.ts';
 import type { PrefixLink } from '../core/runs/prefix.ts';
 import type { EndpointAddress } from '../endpoints/address.ts';
+import type { LoanTurn } from './loans.ts';
 
 export { CLIENT_BACKEND } from '../core/runs/call-request.ts';
 export { MAX_LINKS } from '../core/runs/prefix.ts';
+export type { EnqueueRequest } from './enqueue-request.ts';
 export type { CallRequest, CallResult, EndpointState, Gauges, PrefixLink };
 
 /** The state of one rate limit of an API key. */
 export type LimitGauge = NonNullable<Gauges['requests']>;
-
-export interface EnqueueRequest {
-  readonly call: CallRequest;
-  readonly keyId: string;
-  /** SHA-256 of the API key, in hex: the id alone may have been given to another key. */
-  readonly keyHash?: string | undefined;
-  /** Version of the configuration by which the Worker chose the backend. */
-  readonly version: number;
-  /** The id by which the client knows the call. */
-  readonly requestId?: string;
-  /** Number of answers requested in one call; 1 where absent. */
-  readonly choices?: number;
-  /** The request was charged before, for another backend: it must not count twice for its key. */
-  readonly isCharged?: boolean;
-  /** The client named no application: `call.app` is the API key's own. */
-  readonly ownApp?: boolean;
-  /** Slots that its isolate would borrow, as many calls come to it; absent: none. */
-  readonly borrows?: number;
-  /** How application, run and unit were each identified. */
-  readonly why?: { readonly app: string; readonly run: string; readonly unit: string };
-}
 
 /** What the object knows of a call, for its answer's headers. */
 export interface CallFacts {
@@ -127,7 +108,11 @@ export interface TicketMethods {
   /** Runs ahead of a waiting call, plus one (0: it has a slot), and its expected wait, ms. */
   where(): Promise<{ position: number; etaMs: number }>;
   /** Reports how the call ended. True where its slot is now one of the loan `keepFor`. */
-  report(result: CallResult, keepFor?: string): Promise<boolean | undefined>;
+  report(
+    result: CallResult,
+    keepFor?: string,
+    told?: readonly LoanTurn[],
+  ): Promise<boolean | undefined>;
   /**
    * Reports an attempt that failed before anything reached the client, which wants another. True
    * where `granted` gives the next answer.

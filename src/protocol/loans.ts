@@ -4,7 +4,7 @@
  * request at a time, which the object answers when the slots are wanted back or the turn is over.
  */
 import type { CallResult } from '../core/runs/call-result.ts';
-import type { EnqueueRequest } from './admission.ts';
+import type { EnqueueRequest } from './enqueue-request.ts';
 
 /** How long the object holds a turn at the most before it answers, ms. */
 export const TURN_MS = 500;
@@ -23,6 +23,8 @@ export interface BorrowedEnd {
   readonly result?: CallResult;
   /** Number of the turn that told of it first: a later one repeats what may have arrived. */
   readonly turn?: number;
+  /** It was told of before, beside a request for a call of the same run. */
+  readonly isRepeated?: boolean;
 }
 
 export interface LoanTurn {

@@ -42,14 +42,22 @@ export type ViewName = 'pdgraph' | 'status' | 'prewarm';
  * of the protocol: methods are added, never renamed.
  */
 export interface TenantApi {
-  /** Asks for a slot; answers at once. A queued call waits at `ticket.granted()`. */
-  enqueue(request: EnqueueRequest): Promise<Enqueued>;
+  /**
+   * Asks for a slot; answers at once. A queued call waits at `ticket.granted()`. `told`, here and below:
+   * what the object may not know of other calls of the run, which are on borrowed slots.
+   */
+  enqueue(request: EnqueueRequest, told?: readonly LoanTurn[]): Promise<Enqueued>;
   /** Takes the report of a Worker that lost its ticket. */
-  settle(callId: string, result: CallResult): Promise<boolean | undefined>;
+  settle(
+    callId: string,
+    result: CallResult,
+    keepFor?: string,
+    told?: readonly LoanTurn[],
+  ): Promise<boolean | undefined>;
   /** Reports a failed attempt, as `TicketMethods.again` does. */
   again(callId: string, result: CallResult): Promise<boolean>;
   renew(callId: string): Promise<void>;
-  cancel(callId: string): Promise<void>;
+  cancel(callId: string, told?: readonly LoanTurn[]): Promise<void>;
   /** Tells of calls on borrowed slots; answers when those are wanted back, or the turn is over. */
   loanTurn(turn: LoanTurn): Promise<LoanWord>;
   /** Takes the text that a grant has asked for; it may be dropped. */

@@ -20,8 +20,9 @@ export class CountingEndpoint {
   takesMs = 20;
   /** How calls fail: with this status, or by the end of their connection. */
   fails: number | 'closes' | undefined;
-  /** Calls that failed so. */
+  /** Calls that failed so, and after how many they are answered again. */
   failed = 0;
+  failsAtMost = Infinity;
   readonly #there = new Set<string>();
   readonly #server: Server = createServer((req, res) => void this.#serve(req, res));
 
@@ -59,6 +60,7 @@ export class CountingEndpoint {
   }
 
   #answer(res: ServerResponse, name: string): void {
+    if (this.failed >= this.failsAtMost) this.fails = undefined;
     if (this.fails !== undefined) this.failed += 1;
     if (this.fails === 'closes') return void res.destroy();
     if (this.fails !== undefined) {

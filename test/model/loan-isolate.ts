@@ -74,6 +74,11 @@ export interface CallFields {
   readonly takesMs: number;
   readonly runId?: string;
   readonly final?: boolean;
+  readonly unit?: string;
+  /** Its output tokens, unlike those of all others; absent: counted. */
+  readonly tokens?: number;
+  /** How it ends; absent: `ok`. */
+  readonly ends?: AttemptEnd;
   /** It was charged before, so that it may not borrow. */
   readonly isPlain?: boolean;
 }
@@ -85,6 +90,7 @@ export interface LoanCall {
   readonly handling: Handling;
   /** How long its endpoint takes for it, ms. */
   readonly takesMs: number;
+  readonly ends: AttemptEnd;
   /** Its output tokens are unique. */
   readonly tokens: number;
   state: 'asking' | 'running' | 'over';

@@ -116,15 +116,16 @@ export class LoanNetwork {
       loanTurn: (turn: LoanTurn) => this.#turn(turn, handling),
     };
     const known: Record<string, unknown> = methods;
-    const of = (name: string) => (arg: string, more: never) =>
-      this.#ask(
-        handling,
-        (object) =>
-          (object as unknown as Record<string, (a: string, b: never) => Promise<unknown>>)[name]?.(
-            arg,
-            more,
-          ) ?? Promise.reject(new Error(`no method ${name}`)),
-      );
+    const of =
+      (name: string) =>
+      (...args: unknown[]) =>
+        this.#ask(
+          handling,
+          (object) =>
+            (object as unknown as Record<string, (...a: unknown[]) => Promise<unknown>>)[name]?.(
+              ...args,
+            ) ?? Promise.reject(new Error(`no method ${name}`)),
+        );
     const get = (_: object, name: string) => known[name] ?? of(name);
     return new Proxy({}, { get }) as TenantApi;
   }
@@ -239,7 +240,7 @@ export class LoanNetwork {
     return {
       granted: () => ask(() => ticket.granted()),
       where: () => ask(() => ticket.where()),
-      report: (result) => ask(() => ticket.report(result)),
+      report: (...report) => ask(() => ticket.report(...report)),
       again: (result) => ask(() => ticket.again(result)),
       renew: () => ask(() => ticket.renew()),
       [Symbol.dispose]: end,

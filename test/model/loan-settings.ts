@@ -3,12 +3,14 @@
 export interface LoanSettings {
   readonly slots: Readonly<Record<string, number>>;
   readonly leaseMs: number;
+  /** False where no slots are lent; absent: they are. */
+  readonly lends?: boolean;
   /** The key of all calls is gone. */
   readonly revoked: boolean;
 }
 
 /** The document, as text. */
-export function loanConfig({ slots, leaseMs, revoked }: LoanSettings): string {
+export function loanConfig({ slots, leaseMs, revoked, lends = true }: LoanSettings): string {
   const endpoints = Object.entries(slots).map(([name, slots]) => ({
     name,
     url: `http://127.0.0.1:9/${name}`,
@@ -16,7 +18,7 @@ export function loanConfig({ slots, leaseMs, revoked }: LoanSettings): string {
   }));
   const queue = { depth: 60, maxWaitMs: 40_000 };
   const other = { models: ['m'], endpoints: [{ name: 'c', url: 'http://127.0.0.1:9/c' }] };
-  const m = { models: ['m'], endpoints, queue, affinity: 'off' };
+  const m = { models: ['m'], endpoints, queue, affinity: 'off', lendSlots: lends };
   const left = { id: 'left', sha256: 'b'.repeat(64) };
   const keys = [left, ...(revoked ? [] : [{ id: 'k', sha256: 'a'.repeat(64) }])];
   const backends = endpoints.length > 0 ? { m } : { other };

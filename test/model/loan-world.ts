@@ -80,7 +80,7 @@ export class LoanWorld {
     const n = this.calls.length;
     const handling: Handling = { link: isolate.link, isDead: false, tickets: new Set() };
     isolate.handled.add(handling);
-    const { takesMs, isPlain = false, runId, final = false } = fields;
+    const { takesMs, isPlain = false, runId, final = false, unit = 'unit', ends = 'ok' } = fields;
     const callId = `c${n}`;
     const named =
       runId === undefined ? { runId: callId, final: true, sole: true } : { runId, final };
@@ -91,7 +91,7 @@ export class LoanWorld {
       call: {
         callId,
         app: 'app',
-        unit: 'unit',
+        unit,
         backend: 'm',
         kind: 'llm',
         inputTokens: 10,
@@ -104,7 +104,8 @@ export class LoanWorld {
       isolate,
       handling,
       takesMs,
-      tokens: n + 1,
+      ends,
+      tokens: fields.tokens ?? n + 1,
       state: 'asking',
       answer: undefined,
       isBorrowed: false,
@@ -294,7 +295,7 @@ export class LoanWorld {
         if (isHere() && !call.handling.isDead) resolve(how);
       };
       const { end } = call;
-      this.network.plan(call.takesMs, () => end('ok'));
+      this.network.plan(call.takesMs, () => end(call.ends));
     });
   }
 

@@ -144,12 +144,13 @@ export class CallsInFlight {
     this.#settle(call, record, at);
   }
 
-  cancel(callId: string, now: number): void {
+  /** `at`: when its client left, where that is reported late. */
+  cancel(callId: string, now: number, at = now): void {
     const call = this.#calls.get(callId);
     if (!call) return;
-    if (call.lease) this.#release(call, 'cancelled', now);
+    if (call.lease) this.#release(call, 'cancelled', now, at);
     else this.#backends.get(call.request.backend)?.dequeue(call, now);
-    this.#settle(call, undefined, now);
+    this.#settle(call, undefined, at);
   }
 
   renew(callId: string, now: number): void {

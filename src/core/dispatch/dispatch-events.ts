@@ -35,7 +35,8 @@ export type DispatchEvent =
       /** The loan that would keep the slot which the call had. */
       readonly keepFor?: string;
     }
-  | { readonly type: 'cancelled'; readonly callId: string }
+  /** `at`: when its client left, where that is reported late, epoch ms. */
+  | { readonly type: 'cancelled'; readonly callId: string; readonly at?: number }
   | { readonly type: 'renewed'; readonly callId: string }
   | {
       readonly type: 'unit-began';

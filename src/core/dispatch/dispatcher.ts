@@ -244,7 +244,7 @@ export class Dispatcher {
       case 'ended':
         return this.#ended(event, now);
       case 'cancelled':
-        return this.#calls.cancel(event.callId, now);
+        return this.#calls.cancel(event.callId, now, event.at);
       case 'renewed':
         return this.#calls.renew(event.callId, now);
       case 'unit-began':

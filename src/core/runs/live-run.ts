@@ -132,7 +132,7 @@ export class LiveRun {
     const visit = this.#visits.submit(request, now);
     this.outstanding += 1;
     this.callCount += 1;
-    this.lastActiveAt = now;
+    this.lastActiveAt = Math.max(this.lastActiveAt, now);
     if (request.deadlineAt !== undefined) this.deadlineAt = request.deadlineAt;
     if (request.final) this.final = true;
     if (request.turn !== undefined) this.turn = Math.max(this.turn ?? 0, request.turn);
@@ -153,7 +153,8 @@ export class LiveRun {
     if (print !== undefined) this.#busyPrints.remove(print);
     this.#visits.settle(call.visit, call.request, record, demand, now);
     this.outstanding -= 1;
-    this.lastActiveAt = now;
+    // What happens on borrowed slots is told late.
+    this.lastActiveAt = Math.max(this.lastActiveAt, now);
     if (!record) this.awaited.add(call.answers);
     this.broken = !record;
   }

@@ -88,7 +88,7 @@ export class RunVisits {
     visit.outstanding -= 1;
     if (record) this.#record(visit, record, print, demand, now);
     else {
-      visit.endedAt = now;
+      visit.endedAt = Math.max(visit.endedAt, now);
       visit.fanOut -= 1;
       this.#fanOut -= 1;
       if (print !== undefined) {
@@ -184,7 +184,8 @@ export class RunVisits {
     visit.ended.push({ print, demand });
     if (print !== undefined) this.#ended?.add(print);
     visit.done = addDemand(visit.done, demand);
-    visit.endedAt = now;
+    // An end that is told late may have been before another one.
+    visit.endedAt = Math.max(visit.endedAt, now);
     this.done.add(visit.backend, demand);
   }
 
