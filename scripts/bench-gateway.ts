@@ -33,6 +33,7 @@ const USAGE = `usage: npm run bench:gateway -- [options]
   --only TEXT   subjects whose name contains it, or one of several with commas between
   --at LIST     connections (default 1,16,64)
   --half        also at half of the rate that 16 connections reach
+  --loans       also of Talaria without loans of slots
   --kinds LIST  plain, streamed (default both)
   --help`;
 
@@ -42,6 +43,7 @@ const OPTIONS = {
   only: { type: 'string', default: '' },
   at: { type: 'string', default: '1,16,64' },
   half: { type: 'boolean', default: false },
+  loans: { type: 'boolean', default: false },
   kinds: { type: 'string', default: 'plain,streamed' },
   help: { type: 'boolean', default: false },
 } as const;
@@ -84,7 +86,9 @@ await runCommand(OPTIONS, USAGE, async (values) => {
   const stops: Array<() => Promise<void>> = [];
   try {
     const { port } = await bench.endpoint.next<{ port: number }>();
-    const subjects = await start(`http://127.0.0.1:${port}`, dirs, values.only, stops, bench);
+    const { only, loans } = values;
+    const endpoint = `http://127.0.0.1:${port}`;
+    const subjects = await start(endpoint, dirs, { only, loans }, stops, bench);
     const measured = await measureAll(bench, subjects, { kinds, loads, rounds, seconds });
     const place = (one: Measured) => subjects.findIndex(({ name }) => name === one.subject);
     console.log(tables(measured.sort((a, b) => place(a) - place(b))));
@@ -134,7 +138,7 @@ async function measureAll(
 async function start(
   endpoint: string,
   dirs: ReadonlyMap<string, string>,
-  only: string,
+  { only, loans }: { readonly only: string; readonly loans: boolean },
   stops: Array<() => Promise<void>>,
   bench: Bench,
 ): Promise<Subject[]> {
@@ -168,6 +172,8 @@ async function start(
     await mkdir(dir, { recursive: true });
     const started = await talaria(talariaOn(place), bundle, endpoint, join(dir, 'talaria'));
     add(started.measured);
+    // It is the same process, which stops once.
+    if (loans) subjects.push(started.asking);
     await countSlots(bench, started.few);
   }
   return subjects;

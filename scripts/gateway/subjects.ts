@@ -62,19 +62,27 @@ export async function portkeyOnNode(build: string, endpoint: string): Promise<Su
   return started('Portkey on Node', child, port, portkeyHeaders(endpoint), '/');
 }
 
-/** The dispatcher's bundle with two tenants: one to be measured and one with few slots. */
+/**
+ * The dispatcher's bundle with three tenants: one to be measured, one of which isolates borrow no slots,
+ * and one with few slots.
+ */
 export async function talaria(
   name: string,
   bundle: string,
   endpoint: string,
   dir: string,
-): Promise<{ measured: Subject; few: Subject }> {
+): Promise<{ measured: Subject; asking: Subject; few: Subject }> {
   const workerd = await startRawWorkerd(bundle, dir);
   const port = Number(new URL(workerd.url).port);
-  const tenant = async (id: string, slots: number, path: string): Promise<Subject> => {
+  const tenant = async (
+    id: string,
+    slots: number,
+    path: string,
+    lendSlots = true,
+  ): Promise<Subject> => {
     const endpoints = [{ url: `${endpoint}${path}`, slots }];
     await admin(workerd.url, 'PUT', `/tenants/${id}`, {
-      backends: { m: { models: ['m'], endpoints } },
+      backends: { m: { models: ['m'], endpoints, lendSlots } },
     });
     const { key } = JSON.parse(await admin(workerd.url, 'POST', `/tenants/${id}/keys`));
     const headers = { authorization: `Bearer ${key}`, 'x-talaria-app': 'bench' };
@@ -82,6 +90,7 @@ export async function talaria(
   };
   return {
     measured: await tenant('measured', SLOTS, '/v1'),
+    asking: { ...(await tenant('asking', SLOTS, '/v1', false)), name: `${name}, without loans` },
     few: await tenant('few', FEW_SLOTS, '/held/v1'),
   };
 }
