@@ -279,7 +279,10 @@ describe('a burst that borrows', () => {
         (n) => n === 6,
       );
       const outcomes = await going.stop();
-      expect(outcomes.filter((o) => o.status !== 200)).toEqual([]);
+      // A call that fails more often than it may be sent again is told so; all others are served.
+      const told = outcomes.filter((o) => o.status !== 200).map((o) => o.status);
+      expect(told.filter((status) => ![429, 502, 503].includes(status))).toEqual([]);
+      expect(told.length).toBeLessThan(gpu.failsAtMost);
       await idle(name);
       expect((await counted(key)).expired).toBeUndefined();
       return isLent;
