@@ -174,9 +174,9 @@ export class EffectRunner {
   #saveLease({ callId, repeated, lent }: Granted): boolean {
     const { store, waiters, accounting, counters } = this.#context;
     const call = this.#context.call(callId);
-    // The row of a loan stands for the calls on its slots until it is returned.
     if (!call?.lease) return true;
     if (lent) {
+      // The row of a loan stands for the calls on its slots until it is returned.
       if (call.lease.loanId === undefined) this.outlivesLoan(call);
       return true;
     }

@@ -120,12 +120,11 @@ export class LentSlots {
    * on borrowed slots, all has to be seen in its order.
    */
   async tell(turns: readonly LoanTurn[]): Promise<void> {
-    const { loop, store } = this.#context;
+    const { loop } = this.#context;
     for (const turn of turns) {
       const { dispatcher } = loop;
       if (!dispatcher) return;
       const told = this.#told(dispatcher, turn);
-      if (turn.number !== undefined) store.loans.took(turn.loanId, turn.number);
       if (told.length > 0) await loop.steps(told);
     }
   }

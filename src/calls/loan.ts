@@ -161,12 +161,10 @@ export class Loan {
     const entries: Array<readonly [Entry, Told]> = [];
     const calls: BorrowedCall[] = [];
     for (const entry of this.#calls.values()) {
-      const { request, at } = entry;
       if (!entry.ended && entry.told === 'begun' && !isLast) continue;
       if (entry.ended) entry.ended = { turn: this.#turns, ...entry.ended };
-      const { ended } = entry;
-      entries.push([entry, ended ? 'all' : 'begun']);
-      calls.push({ request, at, ...(ended ? { ended } : {}) });
+      entries.push([entry, farthest(entry)]);
+      calls.push(borrowedCall(entry));
     }
     return { turn: { ...this.#names, number: this.#turns, calls, holdMs, isLast }, entries };
   }
@@ -178,10 +176,10 @@ export class Loan {
   untold({ runId, parentRunId }: CallRequest): LoanTurn | undefined {
     const calls: BorrowedCall[] = [];
     for (const entry of this.#calls.values()) {
-      const { request, at, ended, told } = entry;
+      const { request, ended, told } = entry;
       const { runId: id } = request.call;
       if ((id !== runId && id !== parentRunId) || (told === 'begun' && !ended)) continue;
-      calls.push({ request, at, ...(ended ? { ended } : {}) });
+      calls.push(borrowedCall(entry));
       if (ended) entry.ended = { ...ended, isRepeated: true };
     }
     return calls.length > 0 ? { ...this.#names, calls, isLast: false } : undefined;
@@ -189,10 +187,8 @@ export class Loan {
 
   /** The turn of one call, after the loan was settled. */
   turnOf({ entry }: BorrowedSlot): Sent {
-    const { request, at, ended } = entry;
-    const calls = [{ request, at, ...(ended ? { ended } : {}) }];
-    const told = ended ? 'all' : 'begun';
-    return { turn: { ...this.#names, calls, isLast: true }, entries: [[entry, told]] };
+    const calls = [borrowedCall(entry)];
+    return { turn: { ...this.#names, calls, isLast: true }, entries: [[entry, farthest(entry)]] };
   }
 
   /** The call goes on as one of the object's own: nothing more is told of it here. */
@@ -267,6 +263,16 @@ export class Loan {
       facts: { app: call.app, runId, unit: call.unit, position: 0, attempts: 1 },
     };
   }
+}
+
+/** A call as it is told. */
+function borrowedCall({ request, at, ended }: Entry): BorrowedCall {
+  return { request, at, ...(ended ? { ended } : {}) };
+}
+
+/** What the object knows of a call once that is told. */
+function farthest({ ended }: Entry): Told {
+  return ended ? 'all' : 'begun';
 }
 
 /** The hold of one call on a borrowed slot. */

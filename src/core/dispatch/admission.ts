@@ -36,7 +36,7 @@ export class Admission {
 
   /** Admits a call, refuses it, or tells again what became of it. */
   submit(submitted: CallRequest, now: number, effects: Effect[]): void {
-    const { backends, calls, register, arrivals } = this.#context;
+    const { backends, calls, register } = this.#context;
     const existing = calls.get(submitted.callId);
     if (existing && this.#isStillHere(existing, now, effects)) return;
     const backend = backends.get(submitted.backend);
@@ -56,18 +56,20 @@ export class Admission {
       effects.push(refused(request, byRun));
       return;
     }
-    if (!run) arrivals.add({ at: now, app: request.app, unit: request.unit, visit: 1 });
+    if (!run) this.#runBegins(request, now);
     calls.admit(request, backend, now);
   }
 
   /** Takes a call that has begun on a slot which was lent for it: whether it may is not asked any more. */
   began(request: CallRequest, onLoan: OnLoan, now: number): void {
-    const { calls, register, arrivals } = this.#context;
+    const { calls, register } = this.#context;
     if (calls.get(request.callId)) return;
-    if (!register.find(request)) {
-      arrivals.add({ at: onLoan.at, app: request.app, unit: request.unit, visit: 1 });
-    }
+    if (!register.find(request)) this.#runBegins(request, onLoan.at);
     calls.began(request, onLoan, now);
+  }
+
+  #runBegins({ app, unit }: CallRequest, at: number): void {
+    this.#context.arrivals.add({ at, app, unit, visit: 1 });
   }
 
   /** True where a call that is submitted again waits, or was told once more of its grant. */

@@ -7,7 +7,7 @@
  * Invariants: lent slots count as held, so an endpoint never has more calls than slots; a loan is
  * recalled in the step in which a call of its backend waits, or its endpoint stops being one that a
  * call would be sent to; a slot of a loan is given back exactly once: with its return, or when nothing
- * was heard of the loan for as long as a lease lasts.
+ * was heard of the loan for 30 s, or for as long as a shorter lease lasts.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
@@ -23,13 +23,13 @@ const MAX_SLOTS = 256;
 const MAX_LOAN_MS = 15_000;
 /** Time after a recall, or a failure at an endpoint, in which nothing is lent there, ms. */
 const PAUSE_MS = 1_000;
-/** Part of that silence at whose end a loan is doubted, until it ends. */
-const DOUBT_LASTS = 1 / 2;
 /**
  * Longest time for which slots are kept for an isolate that is not heard of, ms. It is heard of each
  * half second, and tells of every call within that time.
  */
 const MAX_SILENCE_MS = 30_000;
+/** The last part of that silence, in which a loan is doubted before it is over. */
+const DOUBT_LASTS = 1 / 2;
 
 interface OpenLoan extends Loan {
   slots: number;
@@ -38,7 +38,7 @@ interface OpenLoan extends Loan {
   /** Since when, epoch ms. */
   lentAt: number;
   expiresAt: number;
-  /** Nothing was heard of it for so long: it ends if that stays so for half as long again. */
+  /** Nothing was heard of it for half of that silence: it is over if that stays so for the rest. */
   isDoubted: boolean;
   isRecalled: boolean;
 }
