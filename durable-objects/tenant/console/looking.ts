@@ -62,14 +62,11 @@ export class Looking {
     const isQuiet = effects.length === 0 && events.every(({ type }) => QUIET.has(type));
     if (isQuiet && !(this.stream.isWatched && dispatcher && this.#stateChanged(dispatcher))) return;
     this.#version += 1;
-    if (!this.stream.isWatched) return;
-    this.stream.changed('now');
+    if (this.stream.isWatched) this.stream.changed('now');
     for (const { type } of effects) {
       if (type === 'run-finished') this.stream.changed('applications');
       if (type === 'run-finished' || type === 'released') this.stream.changed('runs');
-      if (WARMTH.has(type)) {
-        this.stream.changed('warmth');
-      }
+      if (WARMTH.has(type)) this.stream.changed('warmth');
     }
   }
 

@@ -22,6 +22,11 @@ import type { ConsoleKey } from '../../../src/protocol/looking.ts';
 const MOST_CHARS = 500;
 const MOST_MESSAGES = 100;
 const PERIOD_MS = 10_000;
+/**
+ * A page asks for what it shows before its stream is open, on a slow connection long before. So who
+ * begins to watch a topic is told of a change that is as young as this.
+ */
+const RECENT_MS = 30_000;
 
 export interface StreamContext {
   readonly state: Pick<
@@ -52,6 +57,8 @@ export class ConsoleStream {
   readonly #context: StreamContext;
   readonly #pages = new WeakMap<WebSocket, Page>();
   readonly #dirty = new Set<StreamTopic>();
+  /** When something of a topic changed last, whether or not somebody looked. */
+  readonly #changedAt = new Map<StreamTopic, number>();
   #open: number;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #sentAt = 0;
@@ -82,6 +89,7 @@ export class ConsoleStream {
 
   /** Something of a topic changed. */
   changed(topic: StreamTopic): void {
+    this.#changedAt.set(topic, Date.now());
     if (this.#open === 0) return;
     this.#dirty.add(topic);
     this.#timer ??= setTimeout(
@@ -95,7 +103,6 @@ export class ConsoleStream {
 
   /** The configuration changed: keys that were revoked see nothing more. */
   configured(): void {
-    if (this.#open === 0) return;
     for (const socket of this.#sockets()) {
       const { key } = attachmentOf(socket);
       if (key && this.#context.isRevoked(key)) {
@@ -127,9 +134,14 @@ export class ConsoleStream {
       return close(socket, STREAM_CLOSED.badMessage, 'This is no message of the console.');
     }
     if (message.type === 'seen') return this.#seen(page, message.version);
-    const { key } = attachmentOf(socket);
+    const { key, topics } = attachmentOf(socket);
     socket.serializeAttachment({ key, topics: message.topics } satisfies Attachment);
     page.unseen = [];
+    for (const topic of message.topics) {
+      if (topic === 'now' || topics.includes(topic)) continue;
+      const at = this.#changedAt.get(topic);
+      if (at !== undefined && now - at < RECENT_MS) send(socket, { type: 'changed', at, topic });
+    }
     const view = message.topics.includes('now') ? this.#context.view() : undefined;
     if (view) this.#sendView(socket, page, view, now);
   }

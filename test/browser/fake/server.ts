@@ -30,6 +30,8 @@ export class FakeServer {
   });
   readonly #open = new Map<WebSocket, string>();
   #timer: NodeJS.Timeout | undefined;
+  /** Something happened; who begins to watch is told. */
+  #stepped = false;
 
   constructor(options: FakeOptions) {
     this.api = new FakeApi(options);
@@ -46,6 +48,7 @@ export class FakeServer {
 
   /** Something happens in all tenants, and the pages are told. */
   step(): void {
+    this.#stepped = true;
     for (const [socket, tenant] of this.#open) {
       const now = this.api.nowOf(tenant);
       if (!now) continue;
@@ -127,6 +130,9 @@ export class FakeServer {
       send(opened, { type: 'hello', contract: CONSOLE_CONTRACT, build: 'fake', at });
       opened.on('message', (data) => {
         if (String(data) === PING) return opened.send(PONG);
+        if (this.#stepped && String(data).includes('"runs"')) {
+          send(opened, { type: 'changed', at: Date.now(), topic: 'runs' });
+        }
         const now = this.api.nowOf(name);
         if (!now) return;
         const view = now.view(Date.now());

@@ -75,6 +75,25 @@ describe('a page', () => {
     page.leave();
   });
 
+  it('that begins to watch is told of what changed shortly before, and once', async () => {
+    const { name, enqueue } = await newTenant();
+    const call = await enqueue('c');
+    await call.ticket?.report(OK);
+    call[Symbol.dispose]();
+    // It was asked for before, as a page asks for a list while its stream opens.
+    const page = await Page.open(name);
+    page.say({ type: 'watch', topics: ['runs'] });
+    await page.until(({ messages }) => messages.some((m) => m.type === 'changed'));
+    expect(page.messages.at(-1)).toMatchObject({ type: 'changed', topic: 'runs' });
+    const heard = page.messages.length;
+    page.say({ type: 'watch', topics: ['audit', 'runs'] });
+    page.say({ type: 'watch', topics: ['now', 'runs'] });
+    await page.until(({ views }) => views.length === 1);
+    const again = page.messages.slice(heard).filter((m) => m.type === 'changed');
+    expect(again.filter(({ topic }) => topic === 'runs')).toEqual([]);
+    page.leave();
+  });
+
   it('that has not seen what it got gets no more, until it has', async () => {
     const { name, enqueue } = await newTenant();
     const page = await watching(name);
