@@ -21,8 +21,8 @@ export class HeldPieces {
   #text = '';
   /** Pieces whose text is taken. */
   #read = 0;
-  #until: Promise<void> | undefined;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  /** Until when pieces are held back, epoch ms. */
+  #until: number | undefined;
   length = 0;
 
   constructor(source: PieceSource) {
@@ -58,13 +58,7 @@ export class HeldPieces {
   /** The next piece; where it is timed, undefined if it does not come in time. */
   next(isTimed: boolean): Promise<Piece | undefined> {
     if (!isTimed) return this.#source.next();
-    this.#until ??= new Promise((resolve) => {
-      this.#timer = setTimeout(resolve, HELD_MS);
-    });
-    return this.#source.nextBefore(this.#until);
-  }
-
-  stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#until ??= Date.now() + HELD_MS;
+    return this.#source.nextWithin(this.#until - Date.now());
   }
 }

@@ -34,26 +34,22 @@ export async function openStream(
   onPiece: OnPiece,
 ): Promise<Opening> {
   const held = new HeldPieces(source);
-  try {
-    for (;;) {
-      // Comments say that the endpoint lives, not that it has begun.
-      const piece = await held.next(stream.hasEvents);
-      if (!piece) return answerOf(held, false);
-      if (piece.done || piece.value === undefined) {
-        const { state, rest } = stream.end();
-        if (state === 'open' && !stream.hasContent) return { kind: 'nothing' };
-        held.push(rest);
-        return failedAt(stream) ?? answerOf(held, true);
-      }
-      onPiece(piece.value);
-      held.push(stream.push(piece.value));
-      const error = failedAt(stream);
-      if (error) return error;
-      if (stream.hasContent || stream.isOver || held.isFull) return answerOf(held, false);
-      source.keep();
+  for (;;) {
+    // Comments say that the endpoint lives, not that it has begun.
+    const piece = await held.next(stream.hasEvents);
+    if (!piece) return answerOf(held, false);
+    if (piece.done || piece.value === undefined) {
+      const { state, rest } = stream.end();
+      if (state === 'open' && !stream.hasContent) return { kind: 'nothing' };
+      held.push(rest);
+      return failedAt(stream) ?? answerOf(held, true);
     }
-  } finally {
-    held.stop();
+    onPiece(piece.value);
+    held.push(stream.push(piece.value));
+    const error = failedAt(stream);
+    if (error) return error;
+    if (stream.hasContent || stream.isOver || held.isFull) return answerOf(held, false);
+    source.keep();
   }
 }
 

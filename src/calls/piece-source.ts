@@ -27,15 +27,32 @@ export class PieceSource {
     return pending;
   }
 
-  /** The next piece, if it comes before `over` resolves; otherwise `next` still brings it. */
-  async nextBefore(over: Promise<unknown>): Promise<Piece | undefined> {
+  /** The next piece, if it comes within so many ms; otherwise `next` still brings it. */
+  nextWithin(ms: number): Promise<Piece | undefined> {
     const pending = this.#pending ?? this.#read();
     this.#pending = pending;
-    // Whoever reads on has the failure too.
-    pending.catch(() => {});
-    const piece = await Promise.race([pending, over.then(() => undefined)]);
-    if (piece) this.#pending = undefined;
-    return piece;
+    return new Promise((resolve, reject) => {
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        resolve(undefined);
+      }, ms);
+      const arrived = () => {
+        clearTimeout(timer);
+        // Who came too late for this is asked for again.
+        if (!isLate) this.#pending = undefined;
+      };
+      pending.then(
+        (piece) => {
+          arrived();
+          resolve(piece);
+        },
+        (error) => {
+          arrived();
+          reject(error);
+        },
+      );
+    });
   }
 
   /** The piece that was read is the next one again. */
@@ -50,11 +67,14 @@ export class PieceSource {
     this.#last = undefined;
   }
 
-  async #read(): Promise<Piece> {
+  #read(): Promise<Piece> {
     if (this.#last && this.#source.fillsBuffers) this.#buffers.reuse(this.#last);
     this.#last = undefined;
-    const piece = await this.#source.read(this.#buffers.next);
+    return this.#source.read(this.#buffers.next).then(this.#remember);
+  }
+
+  readonly #remember = (piece: Piece): Piece => {
     this.#last = piece.done ? undefined : piece.value;
     return piece;
-  }
+  };
 }

@@ -30,22 +30,18 @@ export async function openPlain(
 ): Promise<Opening> {
   const inFull = (isEnded: boolean) => openInFull(source, held, { onPiece, length, isEnded });
   const held = new HeldPieces(source);
-  try {
-    for (;;) {
-      const piece = await held.next(held.length > 0);
-      if (!piece) return pageIn(held, isModels) ?? (await inFull(false));
-      let isEnded = piece.done || piece.value === undefined;
-      if (piece.value !== undefined && !isEnded) {
-        onPiece(piece.value);
-        held.push(piece.value);
-        isEnded = held.length === length;
-      }
-      const opening = plainOf(held, isEnded, isModels);
-      if (opening) return opening.kind === 'answer' ? await inFull(opening.isEnded) : opening;
-      source.keep();
+  for (;;) {
+    const piece = await held.next(held.length > 0);
+    if (!piece) return pageIn(held, isModels) ?? (await inFull(false));
+    let isEnded = piece.done || piece.value === undefined;
+    if (piece.value !== undefined && !isEnded) {
+      onPiece(piece.value);
+      held.push(piece.value);
+      isEnded = held.length === length;
     }
-  } finally {
-    held.stop();
+    const opening = plainOf(held, isEnded, isModels);
+    if (opening) return opening.kind === 'answer' ? await inFull(opening.isEnded) : opening;
+    source.keep();
   }
 }
 
