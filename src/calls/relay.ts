@@ -83,7 +83,7 @@ export class Relay {
           : source.next();
         const { done, value } = await next;
         const writing = done || !value ? undefined : this.#pass(reading.push(value));
-        if (writing) await writing;
+        if (writing !== undefined) await writing;
         isEnded = done || value === undefined;
       }
       await this.#close(!isEnded);
