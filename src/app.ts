@@ -7,6 +7,7 @@ import { getPath } from 'hono/utils/url';
 import { MODEL_PATHS } from './apis/model-apis.ts';
 import type { AppEnv } from './auth/app-env.ts';
 import { errorResponse } from './http/errors.ts';
+import { HeldHeaders } from './http/held-headers.ts';
 import { Hono } from './http/hono.ts';
 import { KnownRoutes } from './http/known-routes.ts';
 import { refusedMethod } from './http/methods.ts';
@@ -52,7 +53,9 @@ const NO_HOST = {
 } as const;
 
 app.use(async (c, next) => {
-  const id = requestId(c.req.header('x-request-id'));
+  const headers = new HeldHeaders(c.req.raw.headers);
+  c.set('headers', headers);
+  const id = requestId(headers.get('x-request-id'));
   c.set('requestId', id);
   // A Host header that gives no valid URL would make every later access to the path throw.
   if (URL.canParse(c.req.url)) await next();
@@ -114,6 +117,6 @@ app.onError((error, c) => {
 });
 
 /** The client's own request id where it is valid in a header, else a new one. */
-function requestId(header: string | undefined): string {
-  return header !== undefined && /^[\w.:-]{8,128}$/.test(header) ? header : crypto.randomUUID();
+function requestId(header: string | null): string {
+  return header !== null && /^[\w.:-]{8,128}$/.test(header) ? header : crypto.randomUUID();
 }

@@ -3,12 +3,15 @@
  */
 import type { Context } from 'hono';
 import type { LoadedTenant } from '../config/store.ts';
+import type { HeaderReader } from '../http/held-headers.ts';
 
 export interface AppEnv {
   Bindings: Env;
   Variables: {
     /** The client's `x-request-id` or a new id: for logs and the client, never an identity. */
     requestId: string;
+    /** The request's headers. */
+    headers: HeaderReader;
     /** Who the administrator is, for the audit log. */
     admin: string;
     tenant: LoadedTenant;

@@ -2,8 +2,10 @@
  * Authenticates callers by a tenant's API key or the administrator's token. Keys are known only by
  * their hash. The keys of endpoints are in `sealed-key.ts`.
  */
+
 import { type KeyOwner, loadKeyOwner } from '../config/store.ts';
 import { failure, type Outcome } from '../http/errors.ts';
+import type { HeaderReader } from '../http/held-headers.ts';
 import { KnownHashes } from '../http/known-hashes.ts';
 import { hex, sha256 } from '../http/sha256.ts';
 import { bearer, KEY_HEADERS, MAX_KEY_CHARS } from './key-headers.ts';
@@ -16,7 +18,7 @@ const hashes = new KnownHashes({ most: 1_000, maxChars: MAX_KEY_CHARS });
  * configured with.
  */
 export async function authenticate(
-  headers: Headers,
+  headers: HeaderReader,
   kv: KVNamespace,
 ): Promise<Outcome<{ owner: KeyOwner; sha256: string }>> {
   const keys = new Set(KEY_HEADERS.map(({ read }) => read(headers)));
@@ -44,7 +46,7 @@ export async function authenticate(
  * the start of its hash.
  */
 export async function authenticateAdmin(
-  headers: Headers,
+  headers: HeaderReader,
   adminTokens: string | undefined,
 ): Promise<Outcome<{ name: string }>> {
   return administrator(bearer(headers), adminTokens);

@@ -12,14 +12,16 @@ export function errorAnswer(
   { status, error = {} }: Verdict,
   text: string,
   format: AnswerFormat,
-  headers: Headers,
+  headers: Record<string, string>,
 ): Response {
   const sent = parsed(text);
   // Already as an error is sent; an event of Responses has its fields beside the type.
   const isWhole = isObject(sent) && isObject(sent.error) && format !== 'messages';
-  headers.set('content-type', 'application/json');
   const body = isWhole ? text : JSON.stringify(errorBodyOf(error, status, format));
-  return new Response(body, { status, headers });
+  return new Response(body, {
+    status,
+    headers: { ...headers, 'content-type': 'application/json' },
+  });
 }
 
 /** The error in the form of the API. */

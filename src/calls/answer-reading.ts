@@ -3,6 +3,7 @@
  * is chosen by what arrives, since some servers answer a request for a stream in one piece. The bytes
  * are relayed by `relay.ts`.
  */
+
 import { AnswerText } from '../apis/answer-text.ts';
 import { latinJson, latinText, utf8Text } from '../apis/latin-text.ts';
 import type { AnswerFormat } from '../apis/streams/answer-format.ts';
@@ -12,6 +13,7 @@ import { ToolTasks } from '../apis/tool-tasks.ts';
 import { PlainUsage } from '../apis/usage.ts';
 import { ofAllAnswers } from '../apis/usage-fields.ts';
 import { given } from '../http/given.ts';
+import type { HeaderReader } from '../http/held-headers.ts';
 import { isEventStream, isJson, isReadable } from '../http/media-type.ts';
 import type { CallResult } from '../protocol/admission.ts';
 import { NOTHING_HELD, type Opening, openStream } from './opening.ts';
@@ -96,7 +98,7 @@ export class AnswerReading {
   }
 
   /** Chooses the reader, and reads until it is clear what the answer is. */
-  async open(source: PieceSource, headers: Headers): Promise<Opening> {
+  async open(source: PieceSource, headers: HeaderReader): Promise<Opening> {
     const { format, isTool } = this.#expected;
     const onPiece = (bytes: Uint8Array) => this.#arrived(bytes);
     // Bytes that cannot be read pass as they are.
@@ -167,7 +169,7 @@ export class AnswerReading {
    * By what arrives: proxies drop the type of a stream, or write that of JSON, and write the type of a
    * stream above JSON, or above a page.
    */
-  async #isStream(source: PieceSource, headers: Headers): Promise<boolean> {
+  async #isStream(source: PieceSource, headers: HeaderReader): Promise<boolean> {
     const isCalledStream = isEventStream(headers);
     if (!isCalledStream && !this.#expected.streams) return false;
     const first = await source.next();
@@ -178,7 +180,7 @@ export class AnswerReading {
 }
 
 /** Length of the whole answer, bytes; undefined where it is not told, or was decoded. */
-function lengthOf(headers: Headers): number | undefined {
+function lengthOf(headers: HeaderReader): number | undefined {
   const length = headers.get('content-length');
   if (length === null || headers.has('content-encoding')) return undefined;
   return /^\d{1,15}$/.test(length) ? Number(length) : undefined;

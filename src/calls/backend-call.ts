@@ -182,11 +182,10 @@ export class BackendCall {
       onOver: this.#finished.resolve,
       request: (signal) => {
         const given = { ...adapter.callHeaders, ...auth };
-        const headers = upstreamHeaders(c.req.raw.headers, given, plan.keepsEncoding);
-        if (address.loadMetrics) headers.set('endpoint-load-metrics-format', 'JSON');
+        const headers = upstreamHeaders(c.get('headers'), given, plan.keepsEncoding);
+        if (address.loadMetrics) headers['endpoint-load-metrics-format'] = 'JSON';
         const { method } = plan;
-        const endpointUrl = `${url.replace(/\/+$/, '')}${plan.path}`;
-        return new Request(endpointUrl, { method, headers, body, signal, redirect: 'manual' });
+        return { url: `${url.replace(/\/+$/, '')}${plan.path}`, method, headers, body, signal };
       },
       format: plan.format,
       streams: plan.streams ?? false,

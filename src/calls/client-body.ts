@@ -108,7 +108,7 @@ export function ownerOf(c: Context<AppEnv>): string {
 function takeInHand(c: Context<AppEnv>, kind: InHand, limits: HandLimits): Outcome<{ hand: Hand }> {
   const owner = ownerOf(c);
   const request = c.req.raw;
-  const length = Number(request.headers.get('content-length') ?? Infinity);
+  const length = Number(c.get('headers').get('content-length') ?? Infinity);
   if (request.body && length > SHORT_BYTES) {
     const refused = refusedUntil(owner);
     if (refused) return refused;

@@ -44,7 +44,7 @@ export async function answerInTime(
 
 function earlyAnswer(c: Context<AppEnv>, plan: CallPlan): EarlyAnswer | undefined {
   const { streams = false, format } = plan;
-  if (/^\s*off\s*$/i.test(c.req.header('x-talaria-queue-comments') ?? '')) return undefined;
+  if (/^\s*off\s*$/i.test(c.get('headers').get('x-talaria-queue-comments') ?? '')) return undefined;
   const settings = c.get('tenant').config.backends[plan.backend];
   const anyMs = settings?.keepAliveAfterMs;
   // What an opaque answer will be is not known.

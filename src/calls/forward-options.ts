@@ -2,6 +2,7 @@
 import type { EndpointAdapter } from '../endpoints/adapter.ts';
 import type { CallTimeouts } from '../endpoints/address.ts';
 import type { ApiError } from '../http/errors.ts';
+import type { Unsent } from '../http/same-url.ts';
 import type { Upload } from '../http/upload.ts';
 import type { CallResult } from '../protocol/admission.ts';
 import type { Slot } from './admission.ts';
@@ -10,7 +11,7 @@ import type { Expected } from './answer-reading.ts';
 export interface ForwardOptions extends Expected {
   readonly slot: Slot;
   /** The upstream request, to be sent once; `signal` cancels it. */
-  readonly request: (signal: AbortSignal) => Request;
+  readonly request: (signal: AbortSignal) => Unsent;
   readonly timeouts: CallTimeouts;
   /** A call that may have reached the endpoint may be sent again. */
   readonly isRepeatable: boolean;

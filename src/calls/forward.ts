@@ -3,6 +3,7 @@ import { engineQueue, errorBodyOf, failureOf } from '../endpoints/answer.ts';
 import { type Verdict, verdictOf, verdictOfError } from '../endpoints/verdict.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { answerHeaders, withoutKey } from '../http/headers.ts';
+import { type HeaderReader, HeldHeaders } from '../http/held-headers.ts';
 import { isEventStream } from '../http/media-type.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
 import { errorAnswer } from './answer-error.ts';
@@ -72,13 +73,16 @@ export class Forwarder {
   async forward(): Promise<Response | FailedAttempt> {
     const upstream = await this.#send();
     if (upstream === undefined) return this.#unanswered(LOST, 'could not be reached');
-    const { status, headers } = upstream;
+    const { status } = upstream;
+    const headers = new HeldHeaders(upstream.headers);
     this.#watchdog.piece();
     this.#options.upload?.answered();
     this.#end.queuedThere = engineQueue(headers);
     if (status < 200 || status > 599) return this.#odd(upstream);
     const unchanged = status === 304 && this.#options.format === 'opaque';
-    return status >= 300 && !unchanged ? this.#withoutSuccess(upstream) : this.#success(upstream);
+    return status >= 300 && !unchanged
+      ? this.#withoutSuccess(upstream, headers)
+      : this.#success(upstream, headers);
   }
 
   /** The client left: cancels the upstream request and releases the slot. */
@@ -126,10 +130,10 @@ export class Forwarder {
     return this.#unanswered(UNANSWERED, `answered with status ${upstream.status}`);
   }
 
-  async #success(upstream: Response): Promise<Response | FailedAttempt> {
+  async #success(upstream: Response, told: HeaderReader): Promise<Response | FailedAttempt> {
     const { status, body } = upstream;
     const { format, isTool } = this.#options;
-    const headers = answerHeaders(upstream.headers, this.#options.added, this.#options.key);
+    const headers = answerHeaders(told, this.#options.added, this.#options.key);
     if (!body || HAS_NO_BODY.has(status)) {
       await body?.cancel();
       // A model's API always answers with something.
@@ -138,18 +142,18 @@ export class Forwarder {
     const source = new PieceSource(body);
     let opening: Opening;
     try {
-      opening = await this.#reading.open(source, upstream.headers);
+      opening = await this.#reading.open(source, told);
     } catch {
       return this.#unanswered(BROKEN_OFF, 'broke off before its answer');
     }
-    if (opening.kind === 'error') return this.#failedWithin(opening.text, upstream.headers);
+    if (opening.kind === 'error') return this.#failedWithin(opening.text, told);
     if (opening.kind === 'cut') {
       return this.#unanswered(CUT, 'broke off in the middle of its answer');
     }
     if (opening.kind === 'nothing') return this.#empty(false, status, headers);
-    if (this.#reading.stream) headers.set('content-type', 'text/event-stream');
-    else if (this.#reading.isPlain && isEventStream(upstream.headers)) {
-      headers.set('content-type', 'application/json');
+    if (this.#reading.stream) headers['content-type'] = 'text/event-stream';
+    else if (this.#reading.isPlain && isEventStream(told)) {
+      headers['content-type'] = 'application/json';
     }
     if (opening.isEnded && !this.#reading.stream) {
       // All of it came at once, and goes at once: a small Worker needs 0.7 of the CPU so.
@@ -165,7 +169,7 @@ export class Forwarder {
   async #empty(
     isAnswer: boolean,
     status: number,
-    headers: Headers,
+    headers: Record<string, string>,
   ): Promise<Response | FailedAttempt> {
     if (!isAnswer && status !== 202) {
       return this.#unanswered(BROKEN_OFF, 'ended its answer before it had begun');
@@ -232,9 +236,12 @@ export class Forwarder {
     };
   }
 
-  async #withoutSuccess(upstream: Response): Promise<Response | FailedAttempt> {
+  async #withoutSuccess(
+    upstream: Response,
+    headers: HeaderReader,
+  ): Promise<Response | FailedAttempt> {
     const { adapter, added, key, isTool } = this.#options;
-    const { status, headers } = upstream;
+    const { status } = upstream;
     const { text, body } = await errorBodyOf(upstream, key);
     const verdict = verdictOf(adapter, { status, headers, text }, isTool, Date.now());
     return this.#refused(verdict, () => {
@@ -244,7 +251,7 @@ export class Forwarder {
   }
 
   /** The endpoint answered with success, and then that it failed. */
-  async #failedWithin(text: string, headers: Headers): Promise<Response | FailedAttempt> {
+  async #failedWithin(text: string, headers: HeaderReader): Promise<Response | FailedAttempt> {
     const { adapter, added, key, format } = this.#options;
     const told = withoutKey(text, key);
     const verdict = verdictOfError(adapter, told, headers, Date.now());

@@ -49,12 +49,12 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
     const { config } = c.get('tenant');
     const { fields, turns, toolResults, texts } = caller;
     const hints = { ...hintsOf(api.name, fields, turns), toolResults, texts };
-    const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
+    const identified = await identify(c.get('headers'), hints, c.get('keyId'));
     if (!identified.ok) return refuse(c, identified.error);
     // An opaque answer reports no tokens, so the call is measured in time, as a tool's is.
     const isOpaque = api.format === 'opaque';
     const { maxOutputTokens } = request;
-    const hasPriority = request.hasPriority || hasAgentPriority(c.req.raw.headers, fields);
+    const hasPriority = request.hasPriority || hasAgentPriority(c.get('headers'), fields);
     let isRenamed = false;
     const plan: CallPlan = {
       backend: model.backend,
@@ -117,7 +117,7 @@ export function formCall(c: Context<AppEnv>, name: string, path: string): Promis
     if (!resolved.ok) return refuse(c, resolved.error);
     const { served } = resolved;
     const hints = { metadata: {}, shape: name, unit: name };
-    const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
+    const identified = await identify(c.get('headers'), hints, c.get('keyId'));
     if (!identified.ok) return refuse(c, identified.error);
     const plan: CallPlan = {
       backend: served.backend,

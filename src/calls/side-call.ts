@@ -86,7 +86,7 @@ async function send(
   try {
     const upstream = await fetch(`${url.replace(/\/+$/, '')}${call.path}`, {
       method: 'POST',
-      headers: upstreamHeaders(c.req.raw.headers, { ...adapter.callHeaders, ...auth }),
+      headers: upstreamHeaders(c.get('headers'), { ...adapter.callHeaders, ...auth }),
       body: call.body,
       redirect: 'manual',
       signal: AbortSignal.any([timeout, c.req.raw.signal]),

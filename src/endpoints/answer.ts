@@ -2,8 +2,10 @@
  * Reads an endpoint's error answers, and the load that it reports in headers. What an answer means is
  * decided in `verdict.ts`.
  */
+
 import type { ApiError } from '../http/errors.ts';
 import { errorFrom, parsed } from '../http/foreign-error.ts';
+import type { HeaderReader } from '../http/held-headers.ts';
 import { joinedBytes } from '../http/joined-bytes.ts';
 import { hasKey, keyReach, withoutKey } from '../http/key-mask.ts';
 import { isReadable } from '../http/media-type.ts';
@@ -95,7 +97,7 @@ export function reasonOf(text: string): string | undefined {
  * Calls that wait in the engine's own queue, from the load report in the answer's headers (ORCA);
  * undefined where there is none.
  */
-export function engineQueue(headers: Headers): number | undefined {
+export function engineQueue(headers: HeaderReader): number | undefined {
   const metrics = headers.get('endpoint-load-metrics') ?? '';
   const waiting = /"num_requests_waiting"\s*:\s*(\d{1,9})/.exec(metrics)?.[1];
   return waiting === undefined ? undefined : Number(waiting);

@@ -39,13 +39,13 @@ export const platformIo: PlatformIo = {
     const signal = stop ? AbortSignal.any([limit, stop]) : limit;
     try {
       const { url, method, headers, body, mostBytes = MAX_ANSWER_BYTES } = request;
-      const sent = new Request(url, {
+      const sent = {
+        url,
         method,
         headers: { ...target.auth, ...headers },
         ...given({ body }),
-        redirect: 'manual',
         signal,
-      });
+      };
       // Modal keeps a long call going by redirects to the same URL.
       const response = await fetchSameUrl(sent, () => {});
       const { text, isWhole } = await readBeginning(response, mostBytes);

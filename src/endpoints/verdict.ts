@@ -3,7 +3,9 @@
  * beginning of its body: for calls, side calls and the calls of wakes. What a platform does in its own
  * way is in its adapter.
  */
+
 import { errorIn, errorInText, type ForeignError, parsed } from '../http/foreign-error.ts';
+import type { HeaderReader } from '../http/held-headers.ts';
 import { retryAfterInText, retryAfterOf } from '../http/retry-after.ts';
 import type { AnswerKind, EndpointAdapter } from './adapter.ts';
 
@@ -20,7 +22,7 @@ export interface Verdict {
 /** An answer as far as it was read. */
 export interface ReadAnswer {
   readonly status: number;
-  readonly headers?: Headers;
+  readonly headers?: HeaderReader;
   /** The beginning of the body, without the endpoint's key. */
   readonly text: string;
 }
@@ -48,7 +50,7 @@ export function verdictOf(
 export function verdictOfError(
   adapter: Pick<EndpointAdapter, 'classify'>,
   text: string,
-  headers: Headers,
+  headers: HeaderReader,
   now: number,
 ): Verdict {
   const error = errorInText(text);
@@ -79,7 +81,7 @@ const UNNAMED_STATUS = 500;
 function pauseOf(
   kind: AnswerKind,
   text: string,
-  headers: Headers | undefined,
+  headers: HeaderReader | undefined,
   now: number,
 ): { retryAfterMs?: number } {
   const told = headers && retryAfterOf(headers, now);

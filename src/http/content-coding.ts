@@ -2,7 +2,9 @@
  * The content codings in which a request's body is accepted, by the names that clients write
  * (RFC 9110, section 8.4.1). How a body is decoded is in `decoded-body.ts`.
  */
+
 import { ACCEPTED_CODINGS, failure, type Outcome } from './errors.ts';
+import type { HeaderReader } from './held-headers.ts';
 
 export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd';
 
@@ -23,7 +25,7 @@ const MEANINGS = new Map(Object.entries(CODING_NAMES));
 const MAX_CODINGS = 2;
 
 /** The codings of a body in the order in which they were applied. Error: `unsupported_encoding`. */
-export function codingsOf(headers: Headers): Outcome<{ codings: readonly Coding[] }> {
+export function codingsOf(headers: HeaderReader): Outcome<{ codings: readonly Coding[] }> {
   const given = headers.get('content-encoding');
   if (given === null) return NO_CODINGS;
   const codings: Coding[] = [];

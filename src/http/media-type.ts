@@ -2,13 +2,14 @@
  * What kind of content a header announces. Media types are compared without case and parameters
  * (RFC 9110, section 8.3.1).
  */
+import type { HeaderReader } from './held-headers.ts';
 
 /** The media type alone, in lower case; empty where there is none. */
-export function mediaType(headers: Headers): string {
+export function mediaType(headers: HeaderReader): string {
   return typeIn(headers.get('content-type') ?? '');
 }
 
-export function isEventStream(headers: Headers): boolean {
+export function isEventStream(headers: HeaderReader): boolean {
   return isEventStreamType(headers.get('content-type') ?? '');
 }
 
@@ -22,7 +23,7 @@ function typeIn(value: string): string {
 }
 
 /** `application/json` and all `+json`, such as `application/problem+json`. */
-export function isJson(headers: Headers): boolean {
+export function isJson(headers: HeaderReader): boolean {
   return /^[\w.+-]+\/(?:[\w.-]+\+)?json$/.test(mediaType(headers));
 }
 
@@ -32,12 +33,12 @@ const NOT_ENCODED: ReadonlySet<string> = new Set(['', 'identity', 'none', 'utf-8
 const DECODED: ReadonlySet<string> = new Set(['gzip', 'br']);
 
 /** True where the platform has decoded the body, or there was nothing to decode. */
-export function isReadable(headers: Headers): boolean {
+export function isReadable(headers: HeaderReader): boolean {
   const encoding = (headers.get('content-encoding') ?? '').trim();
   return NOT_ENCODED.has(encoding.toLowerCase()) || DECODED.has(encoding);
 }
 
 /** True where the platform has decoded the body. */
-export function isDecoded(headers: Headers): boolean {
+export function isDecoded(headers: HeaderReader): boolean {
   return DECODED.has((headers.get('content-encoding') ?? '').trim());
 }

@@ -3,13 +3,14 @@
  * seconds, also with a fraction, as a date (RFC 9110, section 10.2.3), or as a duration (proxies in Go).
  * Some tell it in the body only.
  */
+import type { HeaderReader } from './held-headers.ts';
 
 const MOST_LISTED = 4;
 /** Longest pause that is believed, ms. */
 const LONGEST_MS = 86_400_000;
 
 /** The pause, ms; undefined where none is asked for. `now`: epoch ms. */
-export function retryAfterOf(headers: Headers, now: number): number | undefined {
+export function retryAfterOf(headers: HeaderReader, now: number): number | undefined {
   const ms = numberIn(headers.get('retry-after-ms'));
   if (ms !== undefined) return bounded(ms);
   const text = headers.get('retry-after');

@@ -7,11 +7,20 @@
 /** Most redirects that are followed; a platform that sends more has lost the call. */
 const MAX_ROUNDS = 20;
 
+/** A request that is not made yet: one that is made would be copied when it is sent. */
+export interface Unsent {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: BodyInit | null | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** Sends the request and follows redirects to the same URL; `onRound` is called for each. */
-export async function fetchSameUrl(request: Request, onRound: () => void): Promise<Response> {
-  let answer = await fetch(request);
+export async function fetchSameUrl(request: Unsent, onRound: () => void): Promise<Response> {
+  const { url, method, headers, body = null, signal } = request;
+  let answer = await fetch(url, { method, headers, body, signal, redirect: 'manual' });
   for (let round = 0; round < MAX_ROUNDS && answer.status === 303; round += 1) {
-    const { headers, signal, url } = request;
     const next = sameUrl(answer, url);
     if (next === undefined) return answer;
     await answer.body?.cancel();

@@ -4,6 +4,7 @@
  */
 
 import { given } from '../http/given.ts';
+import type { HeaderReader } from '../http/held-headers.ts';
 import { isName } from '../protocol/name.ts';
 import { BODY_SESSIONS, DYNAMO_HINTS } from './known-clients.ts';
 import { isPlaceholder } from './placeholders.ts';
@@ -37,7 +38,7 @@ export function agentContext(body: Fields): AgentContext | undefined {
 }
 
 /** True where the agent states a priority of its own, which passes on to the engine. */
-export function hasAgentPriority(headers: Headers, body: Fields): boolean {
+export function hasAgentPriority(headers: HeaderReader, body: Fields): boolean {
   if (DYNAMO_HINTS.priorityHeaders.some((header) => headers.has(header))) return true;
   const hints = at(body, DYNAMO_HINTS.path);
   return hints?.priority !== undefined || hints?.strict_priority !== undefined;

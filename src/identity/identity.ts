@@ -7,6 +7,7 @@
 
 import { type Outcome, wrongInput } from '../http/errors.ts';
 import { given } from '../http/given.ts';
+import type { HeaderReader } from '../http/held-headers.ts';
 import { isName, MAX_NAME_CHARS } from '../protocol/name.ts';
 import { bodyRunOf, tasksOf, textsOf, withResults } from './body-run.ts';
 import type { BodyHints } from './conversation.ts';
@@ -60,7 +61,7 @@ const FINGERPRINT = 'fingerprint of system prompt and tools';
  * `invalid_request_error`, for an explicit header or metadata field that is not valid.
  */
 export async function identify(
-  headers: Headers,
+  headers: HeaderReader,
   hints: BodyHints,
   keyId: string,
 ): Promise<Outcome<{ identity: Identity }>> {
@@ -118,11 +119,11 @@ export async function identify(
 }
 
 /** The end of a session that another session began is not the end of the run. */
-function sessionEnds(headers: Headers, { parent }: Named): boolean {
+function sessionEnds(headers: HeaderReader, { parent }: Named): boolean {
   return !parent && isTrue(headers.get('x-dynamo-session-final'));
 }
 
-async function unitOf(headers: Headers, hints: BodyHints): Promise<Named> {
+async function unitOf(headers: HeaderReader, hints: BodyHints): Promise<Named> {
   if (hints.unit !== undefined) return { value: hints.unit, why: 'its backend' };
   // A sub-agent is a unit of its own, even with the prompt and tools of its main agent.
   const agent = isSubAgent(headers) ? 'sub-agent' : '';
@@ -141,7 +142,7 @@ function placeOf({
 
 /** What the names that are fingerprints are made of, and what people read beside them. */
 function guessed(
-  headers: Headers,
+  headers: HeaderReader,
   { conversation, label, unit: toolUnit }: BodyHints,
   asked: {
     readonly run: Named | undefined;

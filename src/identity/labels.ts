@@ -3,6 +3,7 @@
  * the system prompt. A prompt may contain what nobody else should read, so what looks like a secret,
  * an address or a value is left out, and a user's message is never looked at.
  */
+import type { HeaderReader } from '../http/held-headers.ts';
 import { CLIENTS } from './known-clients.ts';
 
 const MAX_LABEL_CHARS = 48;
@@ -30,7 +31,7 @@ export function unitLabel(system: string, tools: readonly string[], api: string)
 }
 
 /** The client's name; undefined for an unknown client. */
-export function clientName(headers: Headers): string | undefined {
+export function clientName(headers: HeaderReader): string | undefined {
   return CLIENTS.find(({ header, value }) => value.test(headers.get(header) ?? ''))?.name;
 }
 

@@ -2,6 +2,7 @@
  * The run that headers of agents and of tracing name: one execution, whatever key it uses. The table
  * of headers is in `known-clients.ts`.
  */
+import type { HeaderReader } from '../http/held-headers.ts';
 import { isName } from '../protocol/name.ts';
 import { BAGGAGE_SESSIONS, SESSION_HEADERS, SUB_AGENT_HEADERS } from './known-clients.ts';
 import { isPlaceholder } from './placeholders.ts';
@@ -22,16 +23,16 @@ export const TRACE_HEADER = 'traceparent';
 /** Longest `baggage` that is read, as its standard has it. */
 const MAX_BAGGAGE_CHARS = 8_192;
 
-export function sessionOf(headers: Headers): Named | undefined {
+export function sessionOf(headers: HeaderReader): Named | undefined {
   return agentSession(headers) ?? baggageSession(headers) ?? traceOf(headers);
 }
 
 /** True for a call of a sub-agent. */
-export function isSubAgent(headers: Headers): boolean {
+export function isSubAgent(headers: HeaderReader): boolean {
   return SUB_AGENT_HEADERS.some((header) => headers.has(header));
 }
 
-function agentSession(headers: Headers): Named | undefined {
+function agentSession(headers: HeaderReader): Named | undefined {
   for (const { header, parent: parentHeader, endsAt } of SESSION_HEADERS) {
     const value = idIn(headers, header, endsAt);
     if (value === undefined) continue;
@@ -43,7 +44,7 @@ function agentSession(headers: Headers): Named | undefined {
 }
 
 /** Undefined for a value that names nothing: a client may send 8 kB. */
-function idIn(headers: Headers, header: string, endsAt?: string): string | undefined {
+function idIn(headers: HeaderReader, header: string, endsAt?: string): string | undefined {
   const value = headers.get(header) ?? '';
   const end = endsAt === undefined ? -1 : value.lastIndexOf(endsAt);
   const id = end > 0 ? value.slice(0, end) : value;
@@ -55,7 +56,7 @@ function namesSession(id: string): boolean {
 }
 
 /** OpenTelemetry's `baggage`: members with a name and a value, separated by commas. */
-function baggageSession(headers: Headers): Named | undefined {
+function baggageSession(headers: HeaderReader): Named | undefined {
   const baggage = headers.get('baggage') ?? '';
   if (baggage === '' || baggage.length > MAX_BAGGAGE_CHARS) return undefined;
   const members = new Map(
@@ -80,7 +81,7 @@ function decoded(text: string): string {
   }
 }
 
-function traceOf(headers: Headers): Named | undefined {
+function traceOf(headers: HeaderReader): Named | undefined {
   const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(headers.get(TRACE_HEADER) ?? '')?.[1];
   return trace && !/^0+$/.test(trace) ? { value: trace, why: TRACE_HEADER } : undefined;
 }

@@ -2,8 +2,10 @@
  * What a client sets for Talaria by itself: names, limits and flags, in a header or else in the body's
  * metadata. What follows for a call's identity is in identity.ts.
  */
+
 import { type Outcome, wrongInput } from '../http/errors.ts';
 import { given } from '../http/given.ts';
+import type { HeaderReader } from '../http/held-headers.ts';
 import type { BodyHints } from './conversation.ts';
 import { isPlaceholder } from './placeholders.ts';
 import type { Named } from './sessions.ts';
@@ -13,7 +15,7 @@ import type { Named } from './sessions.ts';
  * where it set a placeholder, behind what was taken instead.
  */
 export function givenName(
-  headers: Headers,
+  headers: HeaderReader,
   hints: BodyHints,
   name: string,
 ): { readonly named: Named | undefined; readonly note: string } {
@@ -24,7 +26,7 @@ export function givenName(
 }
 
 /** What the client sets for Talaria, the header first. */
-export function setValues(headers: Headers, hints: BodyHints, name: string): Named[] {
+export function setValues(headers: HeaderReader, hints: BodyHints, name: string): Named[] {
   const header = headers.get(`x-talaria-${name}`);
   const field = `talaria_${name.replaceAll('-', '_')}`;
   const value = hints.metadata[field];
@@ -40,7 +42,7 @@ export function isTrue(text: string | null | undefined): boolean {
 }
 
 /** The timeout that the OpenAI SDK states in seconds, as text in ms. */
-export function stainlessTimeoutMs(headers: Headers): Named | undefined {
+export function stainlessTimeoutMs(headers: HeaderReader): Named | undefined {
   const why = 'x-stainless-timeout';
   const seconds = Number(headers.get(why) ?? Number.NaN);
   const isTime = seconds > 0 && Number.isFinite(seconds * 1000);

@@ -36,7 +36,7 @@ async function toolCall(c: Context<AppEnv>): Promise<Response> {
     return invalidRequest({ param: 'path', message });
   }
   const hints = { metadata: {}, shape: backend, unit: backend };
-  const identified = await identify(c.req.raw.headers, hints, c.get('keyId'));
+  const identified = await identify(c.get('headers'), hints, c.get('keyId'));
   if (!identified.ok) return errorResponse(identified.error);
   const plan = {
     backend,

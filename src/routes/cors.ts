@@ -18,8 +18,8 @@ const MAX_AGE_S = 600;
 const MAX_HEADERS_CHARS = 4_096;
 
 export const cors = createMiddleware<AppEnv>(async (c, next) => {
-  const origin = c.req.header('origin');
-  if (origin === undefined) return next();
+  const origin = c.get('headers').get('origin');
+  if (origin === null) return next();
   if (isPreflight(c)) return preflight(c, origin);
   await next();
   const loaded = c.get('tenant') as LoadedTenant | undefined;

@@ -17,7 +17,7 @@ export const tenantAuth = createMiddleware<AppEnv>(async (c, next) => {
   const jobOwner = ownCaller(c.req.raw);
   const auth = jobOwner
     ? { ok: true as const, owner: jobOwner, sha256: jobOwner.keyHash }
-    : await authenticate(c.req.raw.headers, c.env.TENANTS);
+    : await authenticate(c.get('headers'), c.env.TENANTS);
   if (!auth.ok) return errorResponse(auth.error);
   const lookup = await loadTenant(c.env, auth.owner.tenant);
   if (!lookup.ok) {

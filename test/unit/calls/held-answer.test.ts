@@ -22,12 +22,12 @@ function attempt() {
   const reports: unknown[] = [];
   const reached = Promise.withResolvers<void>();
   let isCancelled = false;
-  const fetchHalf = async (request: Request) => {
+  const fetchHalf = async (_url: string, { signal }: RequestInit & { signal: AbortSignal }) => {
     let sent = false;
     const body = new ReadableStream<Uint8Array>(
       {
         start(controller) {
-          request.signal.addEventListener('abort', () => {
+          signal.addEventListener('abort', () => {
             isCancelled = true;
             controller.error(new Error('cancelled'));
           });
@@ -49,7 +49,10 @@ function attempt() {
       renew: async () => {},
       report: async (result: unknown) => void reports.push(result),
     },
-    request: (signal: AbortSignal) => new Request('http://endpoint.test/v1/x', { signal }),
+    request: (signal: AbortSignal) => ({
+      ...{ url: 'http://endpoint.test/v1/x', method: 'GET', headers: {} },
+      signal,
+    }),
     timeouts: { firstByteMs: 9_000, idleMs: 5_000, totalMs: 60_000 },
     isRepeatable: true,
     adapter: openaiGeneric,
