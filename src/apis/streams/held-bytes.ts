@@ -6,6 +6,8 @@ import { ByteTail } from '../byte-tail.ts';
 import { latinText } from '../latin-text.ts';
 
 const EMPTY = new Uint8Array(0);
+/** The first buffer: events of tokens have some 200 bytes. */
+const FIRST_BYTES = 1_024;
 /** How much of the beginning and of the end of a long event is read. */
 const HEAD_BYTES = 1_024;
 const TAIL_BYTES = 16_384;
@@ -18,7 +20,7 @@ export class HeldBytes {
   push(piece: Uint8Array): void {
     const length = this.length + piece.length;
     if (length > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(length, 2 * this.#buffer.length));
+      const grown = new Uint8Array(Math.max(length, 2 * this.#buffer.length, FIRST_BYTES));
       grown.set(this.#buffer.subarray(0, this.length));
       this.#buffer = grown;
     }
