@@ -20,10 +20,11 @@ const EMPTY = new Uint8Array(0);
 const FINISH_WAIT_MS = 100;
 /**
  * Least time between two writes, ms: what comes sooner after the last one waits for so long. It grows
- * with the answers that are relayed, since a write costs some 20 us: with 64 answers of an endpoint that
- * sends as fast as it is read, each piece would come later than 4 ms, and be written by itself.
+ * with the answers that are relayed: a write costs some 20 us, so all of them take a fiftieth of a core
+ * at the most. With 64 answers of an endpoint that sends as fast as it is read, each piece would come
+ * later than after 4 ms, and be written by itself (a fifth of the CPU of such a stream).
  */
-const TOGETHER_MS = { least: 4, most: 20, eachAnswer: 0.5 };
+const TOGETHER_MS = { least: 4, most: 20, eachAnswer: 1 };
 /** More bytes do not wait. */
 const MOST_TOGETHER_BYTES = 16_384;
 
