@@ -9,11 +9,8 @@ import type { AppEnv } from '../auth/app-env.ts';
 import { secretsIn, targetOf } from '../auth/endpoint-target.ts';
 import { ownCaller } from '../auth/own-caller.ts';
 import type { LoadedTenant } from '../config/store.ts';
-import type { CallTimeouts } from '../endpoints/address.ts';
-import { adapterOf } from '../endpoints/registry.ts';
 import { type ApiError, errorResponse } from '../http/errors.ts';
 import { given } from '../http/given.ts';
-import { upstreamHeaders } from '../http/headers.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { tenantStub } from '../objects/ask-object.ts';
 import type { CallFacts, EnqueueRequest, Grant } from '../protocol/admission.ts';
@@ -27,6 +24,7 @@ import { ownerOf } from './client-body.ts';
 import type { EarlyAnswer } from './early-answer.ts';
 import { Forwarder } from './forward.ts';
 import type { FailedAttempt } from './forward-options.ts';
+import { forwardedAs } from './forwarded-as.ts';
 import { lentSlots } from './lent-slots.ts';
 import { refusalOf } from './refusal-error.ts';
 import { rememberRefused } from './refused-keys.ts';
@@ -173,31 +171,10 @@ export class BackendCall {
       const message = 'A secret that the endpoint needs is not set.';
       return { response: errorResponse({ code: 'tenant_misconfigured', message }, added) };
     }
-    const { url, auth, key } = resolved.target;
-    const adapter = adapterOf(address.kind);
-    const isTool = address.model === undefined;
-    const { body, stripUsage } = plan.body(address, slot.grant.rankMs, plan.backend);
     this.#forwarder = new Forwarder({
+      ...forwardedAs(plan, slot.grant, c.get('headers'), resolved.target),
       slot,
       onOver: this.#finished.resolve,
-      request: (signal) => {
-        const given = { ...adapter.callHeaders, ...auth };
-        const headers = upstreamHeaders(c.get('headers'), given, plan.keepsEncoding);
-        if (address.loadMetrics) headers['endpoint-load-metrics-format'] = 'JSON';
-        const { method } = plan;
-        return { url: `${url.replace(/\/+$/, '')}${plan.path}`, method, headers, body, signal };
-      },
-      format: plan.format,
-      streams: plan.streams ?? false,
-      choices: plan.choices,
-      upload: plan.upload,
-      stripUsage,
-      timeouts: timeoutsOf(plan, address.timeouts),
-      key,
-      isTool,
-      // Of a tool, a request that may have done its work is not made twice.
-      isRepeatable: !plan.upload && (!isTool || IDEMPOTENT.has(plan.method)),
-      adapter,
       added,
     });
     this.#attempts += 1;
@@ -250,19 +227,4 @@ export class BackendCall {
       ...(grant ? { grant } : {}),
     });
   }
-}
-
-/** Methods whose requests have the same effect made twice as made once (RFC 9110, section 9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-/** A plain answer may take so many times as long to begin as a stream. */
-const PLAIN_SHARE = 5;
-
-/**
- * The time limits of a call. A server begins a plain answer when it is complete, so the wait for it
- * contains the time in which it is written.
- */
-function timeoutsOf(plan: CallPlan, timeouts: CallTimeouts): CallTimeouts {
-  if (!plan.generates || plan.streams) return timeouts;
-  const { firstByteMs, totalMs } = timeouts;
-  return { ...timeouts, firstByteMs: Math.min(totalMs, PLAIN_SHARE * firstByteMs) };
 }

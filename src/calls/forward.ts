@@ -1,25 +1,21 @@
+/**
+ * One attempt at an endpoint: sends the call, and passes its answer on as it arrives. Each end of it
+ * releases its slot once (`attempt-end.ts`). What becomes of an attempt without an answer is in
+ * `no-answer.ts`, how an answer is read in `answer-reading.ts`, how it is passed on in `relay.ts`.
+ */
 import type { AnswerKind } from '../endpoints/adapter.ts';
-import { engineQueue, errorBodyOf, failureOf } from '../endpoints/answer.ts';
-import { type Verdict, verdictOf, verdictOfError } from '../endpoints/verdict.ts';
-import { type ApiError, errorResponse } from '../http/errors.ts';
-import { answerHeaders, withoutKey } from '../http/headers.ts';
+import { engineQueue } from '../endpoints/answer.ts';
+import { verdictOfError } from '../endpoints/verdict.ts';
+import type { ApiError } from '../http/errors.ts';
+import { answerHeaders } from '../http/headers.ts';
 import { type HeaderReader, HeldHeaders } from '../http/held-headers.ts';
 import { isEventStream } from '../http/media-type.ts';
 import { fetchSameUrl } from '../http/same-url.ts';
-import { errorAnswer } from './answer-error.ts';
 import { AnswerReading } from './answer-reading.ts';
 import { AttemptEnd } from './attempt-end.ts';
-import {
-  BROKEN_OFF,
-  CUT,
-  isClientsOwn,
-  LATE,
-  LOST,
-  refusedResult,
-  UNANSWERED,
-  type UntimedResult,
-} from './attempt-result.ts';
+import { BROKEN_OFF, CUT, isClientsOwn, LOST, UNANSWERED } from './attempt-result.ts';
 import type { FailedAttempt, ForwardOptions } from './forward-options.ts';
+import { lateness, NoAnswer } from './no-answer.ts';
 import type { Opening } from './opening.ts';
 import { PieceSource } from './piece-source.ts';
 import { Relay, type RelayEnd } from './relay.ts';
@@ -27,6 +23,12 @@ import { Watchdog } from './watchdog.ts';
 
 /** Time for an answer that is over to end by itself, ms: its connection can then be used again. */
 const LET_GO_MS = 250;
+
+/** The error for an answer that broke off after it had begun. */
+const BROKE_OFF: ApiError = {
+  code: 'upstream_error',
+  message: 'The endpoint broke off in the middle of its answer.',
+};
 
 /** Statuses of answers whose body, if there is one, is not passed on. */
 const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -72,7 +74,7 @@ export class Forwarder {
    */
   async forward(): Promise<Response | FailedAttempt> {
     const upstream = await this.#send();
-    if (upstream === undefined) return this.#unanswered(LOST, 'could not be reached');
+    if (upstream === undefined) return this.#noAnswer.unanswered(LOST, 'could not be reached');
     const { status } = upstream;
     const headers = new HeldHeaders(upstream.headers);
     this.#watchdog.piece();
@@ -81,20 +83,18 @@ export class Forwarder {
     if (status < 200 || status > 599) return this.#odd(upstream);
     const unchanged = status === 304 && this.#options.format === 'opaque';
     return status >= 300 && !unchanged
-      ? this.#withoutSuccess(upstream, headers)
+      ? this.#noAnswer.withoutSuccess(upstream, headers)
       : this.#success(upstream, headers);
+  }
+
+  get #noAnswer(): NoAnswer {
+    return new NoAnswer(this.#options, this.#end, this.#watchdog);
   }
 
   /** The client left: cancels the upstream request and releases the slot. */
   async clientLeft(): Promise<void> {
     this.#watchdog.abort();
     await this.#end.cancelled();
-  }
-
-  /** The client left before there was an answer, which says nothing about the endpoint. */
-  async #clientGone(): Promise<Response> {
-    await this.#end.ended;
-    return this.#refuse({ code: 'upstream_error' });
   }
 
   async #send(): Promise<Response | undefined> {
@@ -106,28 +106,12 @@ export class Forwarder {
     }
   }
 
-  /** There is no answer, or none that anything can be done with; `how`: what the endpoint did. */
-  async #unanswered(result: UntimedResult, how: string): Promise<Response | FailedAttempt> {
-    if (this.#end.ended !== undefined) return this.#clientGone();
-    const { upload, isRepeatable } = this.#options;
-    if (upload?.failure) {
-      // The client caused the failure: it says nothing about the endpoint.
-      await this.#end.report('cancelled');
-      return this.#refuse(upload.failure);
-    }
-    // One that had begun to answer is up.
-    if (this.#watchdog.expired) return this.#failed(result === CUT ? CUT : LATE, this.#fault());
-    const message = `The endpoint ${how}.`;
-    const known = isRepeatable ? result : { ...result, connectionLost: false };
-    return this.#failed(known, { code: 'upstream_error', message });
-  }
-
   /** A status that is no answer: interim ones, a change of protocol, numbers that nobody knows. */
   async #odd(upstream: Response): Promise<Response | FailedAttempt> {
     upstream.webSocket?.accept();
     upstream.webSocket?.close();
     await upstream.body?.cancel().catch(() => {});
-    return this.#unanswered(UNANSWERED, `answered with status ${upstream.status}`);
+    return this.#noAnswer.unanswered(UNANSWERED, `answered with status ${upstream.status}`);
   }
 
   async #success(upstream: Response, told: HeaderReader): Promise<Response | FailedAttempt> {
@@ -144,11 +128,11 @@ export class Forwarder {
     try {
       opening = await this.#reading.open(source, told);
     } catch {
-      return this.#unanswered(BROKEN_OFF, 'broke off before its answer');
+      return this.#noAnswer.unanswered(BROKEN_OFF, 'broke off before its answer');
     }
-    if (opening.kind === 'error') return this.#failedWithin(opening.text, told);
+    if (opening.kind === 'error') return this.#noAnswer.failedWithin(opening.text, told);
     if (opening.kind === 'cut') {
-      return this.#unanswered(CUT, 'broke off in the middle of its answer');
+      return this.#noAnswer.unanswered(CUT, 'broke off in the middle of its answer');
     }
     if (opening.kind === 'nothing') return this.#empty(false, status, headers);
     if (this.#reading.stream) headers['content-type'] = 'text/event-stream';
@@ -172,7 +156,7 @@ export class Forwarder {
     headers: Record<string, string>,
   ): Promise<Response | FailedAttempt> {
     if (!isAnswer && status !== 202) {
-      return this.#unanswered(BROKEN_OFF, 'ended its answer before it had begun');
+      return this.#noAnswer.unanswered(BROKEN_OFF, 'ended its answer before it had begun');
     }
     await this.#end.report('ok');
     return new Response(null, { status, headers });
@@ -195,7 +179,7 @@ export class Forwarder {
       },
       onComplete: () => this.#watchdog.complete(),
       isWorthRetrying: (fault: string) => !isClientsOwn(this.#verdictOn(fault)),
-      fault: () => this.#fault(),
+      fault: () => lateness(this.#watchdog) ?? BROKE_OFF,
     };
     this.#relay = new Relay(relayed, sink);
     await this.#relay.run();
@@ -224,65 +208,5 @@ export class Forwarder {
     const { done } = await source.next().catch(() => ({ done: true }));
     clearTimeout(timer);
     if (!done) this.#watchdog.abort();
-  }
-
-  /** The error for an answer that broke off, or did not come. */
-  #fault(): ApiError {
-    const late = this.#watchdog.expired;
-    if (late) return { code: 'upstream_timeout', message: `The endpoint: ${late}.` };
-    return {
-      code: 'upstream_error',
-      message: 'The endpoint broke off in the middle of its answer.',
-    };
-  }
-
-  async #withoutSuccess(
-    upstream: Response,
-    headers: HeaderReader,
-  ): Promise<Response | FailedAttempt> {
-    const { adapter, added, key, isTool } = this.#options;
-    const { status } = upstream;
-    const { text, body } = await errorBodyOf(upstream, key);
-    const verdict = verdictOf(adapter, { status, headers, text }, isTool, Date.now());
-    return this.#refused(verdict, () => {
-      const told = answerHeaders(headers, added, key);
-      return new Response(body, { status: verdict.status, headers: told });
-    });
-  }
-
-  /** The endpoint answered with success, and then that it failed. */
-  async #failedWithin(text: string, headers: HeaderReader): Promise<Response | FailedAttempt> {
-    const { adapter, added, key, format } = this.#options;
-    const told = withoutKey(text, key);
-    const verdict = verdictOfError(adapter, told, headers, Date.now());
-    const answer = () => errorAnswer(verdict, told, format, answerHeaders(headers, added, key));
-    const refused = await this.#refused(verdict, answer);
-    this.#watchdog.abort();
-    return refused;
-  }
-
-  /** `answer`: the endpoint's own error, which the client gets where its request is wrong. */
-  async #refused(verdict: Verdict, answer: () => Response): Promise<Response | FailedAttempt> {
-    if (this.#end.ended !== undefined) return this.#clientGone();
-    const { kind, status, retryAfterMs } = verdict;
-    const { isTool } = this.#options;
-    if (isClientsOwn(kind)) {
-      await this.#end.report('failed', kind === 'forbidden' ? { forbidden: true } : {});
-      return answer();
-    }
-    const result = refusedResult(kind, status, { isTool, retryAfterMs });
-    if (kind !== 'unready') return this.#failed(result, failureOf(verdict));
-    // The client's own, unless the endpoint is not up: that shows in what else is known of it.
-    return { ...this.#failed(result, failureOf({ ...verdict, kind: 'cold' })), answer: answer() };
-  }
-
-  /** Ends the attempt without releasing its slot. */
-  #failed(result: UntimedResult, error: ApiError): FailedAttempt {
-    this.#end.unreported();
-    return { result: { ...result, serviceMs: this.#end.serviceMs }, error };
-  }
-
-  #refuse(error: ApiError): Response {
-    return errorResponse(error, this.#options.added);
   }
 }
