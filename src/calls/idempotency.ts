@@ -2,29 +2,23 @@
  * Implements `Idempotency-Key` in the Worker: replays the stored answer of a finished call that did
  * not stream, and lets one call at a time run under a key. Only a 2xx answer is stored; after
  * anything else the key is free, so that a client that retries gets a real attempt. Calls without a
- * key bypass this file. The storage itself is in `durable-objects/idempotency.ts`.
+ * key bypass this file. A key in use is in `held-key.ts`, the storage in `durable-objects/idempotency.ts`.
  */
 import type { Context } from 'hono';
 import { getPath } from 'hono/utils/url';
 import type { AppEnv } from '../auth/app-env.ts';
 import { revokedKeyResponse } from '../auth/live-key.ts';
 import { errorResponse } from '../http/errors.ts';
-import { isEventStream } from '../http/media-type.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { modelInPath } from '../http/written-path.ts';
 import { askObject } from '../objects/ask-object.ts';
 import type { Claim, IdempotencyApi, StoredAnswer } from '../protocol/idempotency.ts';
-import { logError, logFailure } from '../protocol/log-line.ts';
+import { HeldKey, withRetries } from './held-key.ts';
 
 /** Shards of a tenant's keys: one for each hex digit. */
 const SHARDS = 16;
-const RENEW_MS = 10_000;
-const MAX_TRIES = 3;
-const MAX_HEADER_CHARS = 8_192;
 /** Longest method and URL that a claim contains; of a longer one it has the hash. */
 const MAX_TARGET_CHARS = 256;
-/** Headers that belong to the present call and not to the stored answer. */
-const NOT_KEPT = /^(x-request-id|request-id|x-ratelimit-.*|server-timing|content-length)$/;
 
 type Shard = IdempotencyApi;
 
@@ -129,128 +123,10 @@ function shardName(tenant: string, digit: string): string {
   return `${tenant}/${digit}`;
 }
 
-/** A key that this call holds until its answer is stored or the call has failed. */
-class HeldKey {
-  /** Resolves when the key is released. */
-  readonly over: Promise<void>;
-  readonly #shard: () => Shard;
-  readonly #claim: Claim;
-  readonly #hold: Partial<Disposable>;
-  readonly #resolve: () => void;
-  readonly #renewal: ReturnType<typeof setInterval>;
-  #ended = false;
-
-  constructor(shard: () => Shard, claim: Claim, hold: Partial<Disposable>) {
-    this.#shard = shard;
-    this.#claim = claim;
-    this.#hold = hold;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.over = promise;
-    this.#resolve = resolve;
-    this.#renewal = setInterval(() => void withRetries(() => shard().renew(claim)), RENEW_MS);
-  }
-
-  async run(act: () => Promise<Response>, maxBytes: number): Promise<Response> {
-    let response: Response;
-    try {
-      response = await act();
-    } catch (error) {
-      await this.#end(undefined);
-      throw error;
-    }
-    if (!response.ok || isEventStream(response.headers)) {
-      await this.#end(undefined);
-      return response;
-    }
-    if (response.body) return this.#relayAndStore(response, response.body, maxBytes);
-    await this.#end(answerOf(response, new Uint8Array(0)));
-    return response;
-  }
-
-  /** Relays the answer and collects it for storage on the way. */
-  #relayAndStore(response: Response, body: ReadableStream<Uint8Array>, maxBytes: number): Response {
-    const reader = body.getReader();
-    const parts: Uint8Array[] = [];
-    let length = 0;
-    const relayed = new ReadableStream<Uint8Array>(
-      {
-        pull: async (sink) => {
-          try {
-            const { done, value } = await reader.read();
-            if (done) {
-              // Stored before the client has the complete answer, so that a repeat gets
-              // the same answer.
-              const whole = length <= maxBytes ? joinedParts(parts, length) : undefined;
-              await this.#end(whole && answerOf(response, whole));
-              return sink.close();
-            }
-            length += value.length;
-            if (length <= maxBytes) parts.push(value);
-            sink.enqueue(value);
-          } catch (error) {
-            await this.#end(undefined);
-            sink.error(error);
-          }
-        },
-        cancel: async (reason) => {
-          await Promise.allSettled([reader.cancel(reason), this.#end(undefined)]);
-        },
-      },
-      { highWaterMark: 0 },
-    );
-    return new Response(relayed, response);
-  }
-
-  async #end(answer: StoredAnswer | undefined): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
-    clearInterval(this.#renewal);
-    const claim = this.#claim;
-    const isDone = await withRetries(async () => {
-      if (answer) await this.#shard().finish(claim, answer);
-      else await this.#shard().free(claim);
-      return true;
-    });
-    if (!isDone) logError('answer_not_kept', { key: claim.key });
-    this.#hold[Symbol.dispose]?.();
-    this.#resolve();
-  }
-}
-
-function answerOf(response: Response, body: Uint8Array<ArrayBuffer>): StoredAnswer {
-  const headers = [...response.headers].filter(([name]) => !NOT_KEPT.test(name));
-  const short = JSON.stringify(headers).length <= MAX_HEADER_CHARS;
-  const type = headers.filter(([name]) => name === 'content-type');
-  return { status: response.status, headers: short ? headers : type, body };
-}
-
 function replayed(answer: StoredAnswer, added: Record<string, string>): Response {
   const headers = new Headers(answer.headers.map(([name, value]) => [name, value]));
   for (const [name, value] of Object.entries(added)) headers.set(name, value);
   headers.set('idempotent-replayed', 'true');
   const body = answer.status === 204 || answer.body.length === 0 ? null : answer.body;
   return new Response(body, { status: answer.status, headers });
-}
-
-function joinedParts(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
-async function withRetries<T>(act: () => Promise<T>): Promise<T | undefined> {
-  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-    try {
-      return await act();
-    } catch (error) {
-      if (attempt === MAX_TRIES) {
-        logFailure('idempotency_failed', error);
-      }
-    }
-  }
-  return undefined;
 }
