@@ -131,7 +131,7 @@ export class CallsInFlight {
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
     const endpoint = this.#release(call, 'ended', now, at);
     const backend = this.#backends.get(call.request.backend);
-    const isMissed = endpoint && backend?.adapters.isMissed(call, endpoint, result, now);
+    const isMissed = endpoint && backend?.adapterCalls.isMissed(call, endpoint, result, now);
     if (again && backend && (isMissed || isSentAgain(call, backend, result, now))) {
       return this.#waitAgain(call, backend, now, 0);
     }

@@ -61,7 +61,7 @@ describe('a call for an adapter', () => {
     world.until(3_000);
     expect(world.ended.get('short')).toBe('failed');
     expect(world.backend.waiting).toBe(0);
-    expect(world.backend.adapters.isWanted('a')).toBe(false);
+    expect(world.backend.adapterCalls.isWanted('a')).toBe(false);
   });
 
   it('goes to the endpoint that has it, although another one is emptier', () => {
