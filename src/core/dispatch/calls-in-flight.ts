@@ -1,18 +1,12 @@
 /**
- * The calls that wait or hold a slot, from submission to end: the only place that grants and takes
- * back slots, each exactly once. Reports what it does with a call as effects. Which waiting call gets
- * a free slot is in grant-round.ts, the counts of slots in held-slots.ts, what the end of an attempt
- * teaches in ended-attempt.ts; timers are in call-timers.ts, the order of waiting calls in ranking.ts.
+ * The calls that wait or hold a slot, from submission to end: what becomes of each. Reports that as
+ * effects. Slots and leases are granted and taken back in leases.ts; which waiting call gets a free slot
+ * is in grant-round.ts, what the end of an attempt teaches in ended-attempt.ts; timers are in
+ * call-timers.ts, the order of waiting calls in ranking.ts.
  *
- * Invariants: an endpoint never has calls for more sequences than it has slots, but for one call that
- * asks for more and is alone there; a call has at most one lease at a time; every call is granted,
- * refused or cancelled; every lease ends.
+ * Invariant: every call is granted, refused or cancelled, and every lease ends.
  */
-
 import type { Backend } from '../backends/backend.ts';
-import type { BackendRoster } from '../backends/backend-roster.ts';
-import type { Endpoint } from '../backends/endpoint.ts';
-import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
@@ -22,32 +16,17 @@ import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallTimers } from './call-timers.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
 import { seenByBackend, seenByEndpoint } from './ended-attempt.ts';
-import { grantEffect } from './grant-effect.ts';
 import { type Grant, GrantRound } from './grant-round.ts';
-import { giveBackSlots, keyOf, retakeSlots, takeSlots } from './held-slots.ts';
+import { keyOf } from './held-slots.ts';
+import { Leases, type LeasesContext } from './leases.ts';
 import type { OnLoan } from './loan-events.ts';
-import type { Loans } from './loans.ts';
-import { withHold } from './queue-rank.ts';
-import type { Ranking } from './ranking.ts';
 import { isSentAgain, retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
 
 /** The parts of the dispatcher that calls in flight work with. */
-export interface CallsContext {
-  readonly roster: BackendRoster;
+export interface CallsContext extends LeasesContext {
   readonly register: RunRegister;
-  readonly ranking: Ranking;
-  readonly prewarmer: Prewarmer;
   readonly speeds: Speeds;
-  readonly loans: Loans;
-}
-
-/** What a call got and since when. */
-interface Begun {
-  readonly endpoint: Endpoint;
-  /** Epoch ms: before now where the call runs on a lent slot and is reported late. */
-  readonly at: number;
-  readonly loanId?: string;
 }
 
 export class CallsInFlight {
@@ -57,12 +36,14 @@ export class CallsInFlight {
   readonly #backends: ReadonlyMap<string, Backend>;
   readonly #calls = new Map<string, LiveCall>();
   readonly #timers: CallTimers;
+  readonly #leases: Leases;
   readonly #round: GrantRound;
 
   constructor(context: CallsContext, leaseMs: number) {
     this.#context = context;
     this.#backends = context.roster.all;
     this.#timers = new CallTimers(leaseMs);
+    this.#leases = new Leases(context, this.#timers);
     this.#round = new GrantRound(context.ranking, this.#grant);
   }
 
@@ -90,33 +71,22 @@ export class CallsInFlight {
   }
 
   /** Takes a call that began at `at` on a slot that was lent to its Worker, without a wait. */
-  began(request: CallRequest, { loanId, endpoint: id, at }: OnLoan, now: number): void {
-    const { roster, loans, ranking } = this.#context;
-    const endpoint = roster.holder(request.backend, id, now);
+  began(request: CallRequest, onLoan: OnLoan, now: number): void {
+    const { roster, ranking } = this.#context;
+    const endpoint = roster.holder(request.backend, onLoan.endpoint, now);
     const backend = this.#backends.get(request.backend);
     if (!backend) return;
-    const call = this.#submitted(request, at);
-    this.#admitted(call, backend, at);
+    const call = this.#submitted(request, onLoan.at);
+    this.#admitted(call, backend, onLoan.at);
     call.expectedMs = ranking.expectedMs(call, backend);
-    const begun = { endpoint, at, ...(loans.use(loanId) ? { loanId } : {}) };
-    const lease = this.#begin(call, backend, begun, now);
-    const found = { lent: true, rankMs: 0, boundMs: 0, coldMs: 0, endpointState: endpoint.state };
-    this.effects.push(grantEffect(call, lease, found));
+    this.#leases.began(call, backend, endpoint, onLoan, now, this.effects);
   }
 
   /** Restores a call that held a slot when the tenant's object stopped. */
   restore(request: CallRequest, lease: Lease, now: number): void {
     const call = this.#context.register.submit(request, lease.grantedAt);
-    call.lease = lease;
-    const holder = this.#backends.get(request.backend);
-    if (holder) call.expectedMs = this.#context.ranking.expectedMs(call, holder);
-    if (call.visit.servingSince === undefined) call.run.serve(call, lease.grantedAt);
     this.#calls.set(request.callId, call);
-    this.#timers.setLease(call, lease);
-    const endpoint = this.#context.roster.holder(request.backend, lease.endpoint, now);
-    // Where the backend is not configured any more, it is there since its endpoint was asked for.
-    const backend = this.#backends.get(request.backend);
-    retakeSlots(call, backend, endpoint, lease.grantedAt, now);
+    this.#leases.restore(call, lease, now);
   }
 
   /**
@@ -129,7 +99,7 @@ export class CallsInFlight {
     // The call is queued for a retry. A caller that does not ask for one never heard of it and
     // would not use its grant.
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
-    const endpoint = this.#release(call, 'ended', now, at);
+    const endpoint = this.#leases.release(call, 'ended', now, this.effects, at);
     const backend = this.#backends.get(call.request.backend);
     const isMissed = endpoint && backend?.adapterCalls.isMissed(call, endpoint, result, now);
     if (again && backend && (isMissed || isSentAgain(call, backend, result, now))) {
@@ -148,7 +118,7 @@ export class CallsInFlight {
   cancel(callId: string, now: number, at = now): void {
     const call = this.#calls.get(callId);
     if (!call) return;
-    if (call.lease) this.#release(call, 'cancelled', now, at);
+    if (call.lease) this.#leases.release(call, 'cancelled', now, this.effects, at);
     else this.#backends.get(call.request.backend)?.dequeue(call, now);
     this.#settle(call, undefined, at);
   }
@@ -166,7 +136,7 @@ export class CallsInFlight {
         overdue.push(call);
         continue;
       }
-      this.#release(call, 'expired', now);
+      this.#leases.release(call, 'expired', now, this.effects);
       this.#settle(call, undefined, now);
     }
     return overdue;
@@ -241,57 +211,8 @@ export class CallsInFlight {
     this.#context.prewarmer.scheduleCheck(now);
   }
 
-  /** Gives the call a slot and a lease, and says so. */
-  readonly #grant: Grant = ({ call, key, promisedKey, urgent }, backend, endpoint, now) => {
-    const { ranking } = this.#context;
-    call.urgent = urgent;
-    const lease = this.#begin(call, backend, { endpoint, at: now }, now);
-    const rank = ranking.queueRank(call.run, key, promisedKey);
-    const order = withHold(rank, call.run, call.placed.heldTo);
-    // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the grant.
-    const { coldMs } = call;
-    const endpointState = endpoint.state;
-    this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState }));
-  };
-
-  /** The only place in which a call gets a slot and a lease. */
-  #begin(call: LiveCall, backend: Backend, { endpoint, at, loanId }: Begun, now: number): Lease {
-    const { ranking, prewarmer } = this.#context;
-    call.placed.expected = ranking.expectedService(call, backend, endpoint);
-    takeSlots(call, backend, endpoint, now, at);
-    call.attempts += 1;
-    prewarmer.granted(backend, endpoint, call, now, this.effects);
-    call.coldMs += coldWaitOf(call, endpoint);
-    call.coldSince = undefined;
-    const lease = this.#timers.beginLease(call, endpoint.spec.id, now, { at, loanId });
-    call.lease = lease;
-    call.concurrency = endpoint.slots.concurrency;
-    if (call.visit.servingSince === undefined) call.run.serve(call, at);
-    ranking.served(call, backend, {
-      input: call.request.inputTokens - (call.placed.expected?.hitTokens ?? 0),
-      output: 0,
-    });
-    return lease;
-  }
-
-  /** Takes the call's slot back; the only place that does. Undefined if its endpoint is gone. */
-  #release(
-    call: LiveCall,
-    cause: 'ended' | 'cancelled' | 'expired',
-    now: number,
-    at = now,
-  ): Endpoint | undefined {
-    const { endpoint: id = '', loanId } = call.lease ?? {};
-    const backend = this.#backends.get(call.request.backend);
-    const endpoint = giveBackSlots(call, backend, now, at);
-    if (loanId !== undefined) this.#context.loans.giveBack(loanId);
-    if (backend) this.#context.roster.forgetIfDrained(backend, id);
-    const { callId } = call.request;
-    const held = { backend: call.request.backend, endpoint: id, app: call.run.app };
-    const late = at < now ? { at } : {};
-    this.effects.push({ type: 'released', callId, cause, ...held, ...late, keyId: keyOf(call) });
-    return endpoint;
-  }
+  readonly #grant: Grant = (next, backend, endpoint, now) =>
+    this.#leases.grant(next, backend, endpoint, now, this.effects);
 
   #submitted(request: CallRequest, at: number): LiveCall {
     const { register } = this.#context;

@@ -5,10 +5,9 @@
  * it.
  *
  * What each event changes is in applied-events.ts; which submitted calls are admitted in admission.ts;
- * calls after that, with the invariants of slots and leases, in calls-in-flight.ts; what waiting calls are
- * told in told-waits.ts; the set of backends in backend-roster.ts.
+ * calls after that in calls-in-flight.ts, their slots and leases, with their invariants, in leases.ts; what
+ * waiting calls are told in told-waits.ts; the set of backends in backend-roster.ts.
  */
-
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';

@@ -1,7 +1,7 @@
 /**
  * One round of grants at a backend: its free slots go to waiting calls in the queue's order, as far as
  * an endpoint takes the call and its API key may have another slot. Calls that get none keep their
- * places, or are held back for an endpoint that is full. What a grant does is in calls-in-flight.ts.
+ * places, or are held back for an endpoint that is full. What a grant does is in leases.ts.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
