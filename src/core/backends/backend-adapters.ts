@@ -9,6 +9,7 @@
  */
 import type { AdapterLoad, AdaptersSpec, LoadReport } from '../adapters/adapter-load.ts';
 import { type AdaptersSnapshot, EndpointAdapters } from '../adapters/endpoint-adapters.ts';
+import type { CallRequest } from '../runs/call-request.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import type { BackendSpec } from './backend-spec.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -111,7 +112,7 @@ export class BackendAdapters {
   }
 
   /** False where a call has to wait for its adapter at every endpoint that has a slot. */
-  mayStart(request: LiveCall['request'], now: number): boolean {
+  mayStart(request: CallRequest, now: number): boolean {
     if (this.sourceOf(request.adapter) === undefined) return true;
     for (const endpoint of this.#backend.pool.list) {
       if (endpoint.isReady(now) && this.canServe({ request }, endpoint, now)) return true;

@@ -2,7 +2,8 @@
  * One backend of a tenant: the calls that wait for it and those that run, and beside them what it
  * consists of: its endpoints (endpoint-pool.ts) and which of them takes a call (endpoint-choice.ts,
  * call-placement.ts) or is woken (demand-wake.ts), its learned speed and arrivals, the waits that are
- * expected (expected-waits.ts). The dispatcher decides when. Its specification is in backend-spec.ts.
+ * expected (expected-waits.ts). The dispatcher decides when. Its specification is in backend-spec.ts, how
+ * many calls may wait in queue-room.ts, what is stored of it in backend-snapshot.ts.
  */
 import { UnitPrefixes } from '../affinity/unit-prefixes.ts';
 import { Arrivals } from '../arrivals/arrivals.ts';
@@ -134,35 +135,6 @@ export class Backend {
     return this.spec.endpoints.some((e) => e.coldStart);
   }
 
-  /** True where the queue is full for the call, by number of calls or by bytes of bodies. */
-  isFullFor({ bodyBytes = 0 }: LiveCall['request']): boolean {
-    const { queueDepth, queueBytes = Infinity } = this.spec;
-    const waitingBytes = this.queue.bytes + this.adapterCalls.parked.bytes;
-    return this.waiting >= queueDepth || waitingBytes + bodyBytes > queueBytes;
-  }
-
-  /** True where the call's API key has as many calls or bytes in the queue as one key may have. */
-  isFullForKey({ bodyBytes = 0, keyId = '' }: LiveCall['request']): boolean {
-    const { queueDepth, queueBytes = Infinity, keyQueueShare = 1 } = this.spec;
-    if (keyQueueShare >= 1) return false;
-    const parked = this.adapterCalls.parked.ofKey(keyId);
-    const queued = this.queue.waitingOf(keyId);
-    const [calls, bytes] = [queued.calls + parked.calls, queued.bytes + parked.bytes];
-    return (
-      calls >= Math.ceil(queueDepth * keyQueueShare) ||
-      bytes + bodyBytes > queueBytes * keyQueueShare
-    );
-  }
-
-  /** True where a call that is submitted now gets a slot at once. */
-  startsAtOnce(request: LiveCall['request'], now: number): boolean {
-    // Calls can wait beside free slots: for an endpoint that has not failed them.
-    const inLine = this.queue.size - this.heldBack.size;
-    if (this.freeSlots(now, request.keyId) <= inLine) return false;
-    const endpoint = this.choice.pick(now, undefined, request.keyId, sequencesOf(request));
-    return endpoint !== undefined && this.adapters.mayStart(request, now);
-  }
-
   /** Calls that wait, those that pause after a refusal or wait for an adapter included. */
   get waiting(): number {
     return this.queue.size + this.#pausing.size + this.adapterCalls.parked.size;
@@ -252,13 +224,6 @@ export class Backend {
   /** Slots of its largest endpoint; 1 at the least. */
   get #mostSlots(): number {
     return this.spec.endpoints.reduce((most, { slots }) => Math.max(most, slots), 1);
-  }
-
-  /** Longest wait, ms: the client's limit, but at most the configured one unless `patient`. */
-  maxWaitMs(call: LiveCall['request']): number {
-    const configuredMs = this.pool.isComing ? this.spec.maxWaitColdMs : this.spec.maxWaitMs;
-    if (call.patient) return call.maxWaitMs ?? configuredMs;
-    return Math.min(configuredMs, call.maxWaitMs ?? Infinity);
   }
 
   /** Learns the speed from a call's end; `concurrency` is the mean number of calls there. */

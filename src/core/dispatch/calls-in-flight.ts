@@ -7,6 +7,7 @@
  * Invariant: every call is granted, refused or cancelled, and every lease ends.
  */
 import type { Backend } from '../backends/backend.ts';
+import { maxWaitMs } from '../backends/queue-room.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
@@ -187,8 +188,8 @@ export class CallsInFlight {
   /** Handles a clock that jumps back: timers must not fire late by the size of the jump. */
   clockWentBack(now: number): void {
     for (const call of this.#calls.values()) {
-      const longestMs = this.#backends.get(call.request.backend)?.maxWaitMs(call.request) ?? 0;
-      this.#timers.clockWentBack(call, longestMs, now);
+      const backend = this.#backends.get(call.request.backend);
+      this.#timers.clockWentBack(call, backend ? maxWaitMs(backend, call.request) : 0, now);
     }
   }
 
@@ -207,7 +208,7 @@ export class CallsInFlight {
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
     if (backend.pool.isComing) call.coldSince = call.attempts === 0 ? arrivedAt : now;
-    this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
+    this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + maxWaitMs(backend, request)));
     this.#context.prewarmer.scheduleCheck(now);
   }
 
