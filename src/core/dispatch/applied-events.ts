@@ -47,7 +47,7 @@ export class AppliedEvents {
         return calls.renew(event.callId, now);
       case 'unit-began':
         register.beginOwnUnit(event.runId, event.app, event.unit, now, event.keyId);
-        return prewarmer.scheduleCheck(now);
+        return prewarmer.schedule.soon(now);
       case 'unit-ended':
         return register.endOwnUnit(event.runId, event.unit, now);
       case 'run-finished': {

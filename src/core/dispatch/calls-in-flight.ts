@@ -209,7 +209,7 @@ export class CallsInFlight {
     const arrivedAt = Math.min(request.arrivedAt, now);
     if (backend.pool.isComing) call.coldSince = call.attempts === 0 ? arrivedAt : now;
     this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + maxWaitMs(backend, request)));
-    this.#context.prewarmer.scheduleCheck(now);
+    this.#context.prewarmer.schedule.soon(now);
   }
 
   readonly #grant: Grant = (next, backend, endpoint, now) =>
@@ -246,6 +246,6 @@ export class CallsInFlight {
     this.#rekey(run);
     const ended = register.settled(call, now);
     if (ended) this.effects.push(ended);
-    prewarmer.scheduleCheck(now);
+    prewarmer.schedule.soon(now);
   }
 }

@@ -140,7 +140,7 @@ export class Dispatcher {
     // Each part that is read is a step, and only what was learned tells when the rest is due.
     const heldUntil = Math.min(this.#calls.dueAt, this.loans.dueAt);
     if (this.isReading) return heldUntil;
-    let due = Math.min(heldUntil, this.register.dueAt, this.#prewarmer.dueAt);
+    let due = Math.min(heldUntil, this.register.dueAt, this.#prewarmer.schedule.dueAt);
     due = Math.min(due, this.#prewarmer.reads.dueAt(now));
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
@@ -167,14 +167,14 @@ export class Dispatcher {
 
   /** The prewarming decision for each backend at this time, and its reasons. */
   prewarmOutlook(now: number): BackendOutlook[] {
-    return this.#prewarmer.checks.outlook(now);
+    return this.#prewarmer.queries.outlook(now);
   }
 
   /**
    * P(a call needs the backend within `withinMs`), for a backend without waiting or running calls.
    */
   needProbability(backend: string, withinMs: number, now: number): number | undefined {
-    return this.#prewarmer.checks.needProbability(backend, withinMs, now);
+    return this.#prewarmer.queries.needProbability(backend, withinMs, now);
   }
 
   call(callId: string): LiveCall | undefined {
@@ -221,7 +221,7 @@ export class Dispatcher {
     for (const loan of loans) this.loans.restore(loan, this.#now);
     // Stored times may lie ahead of this machine's clock.
     this.#clockWentBack(this.#now);
-    this.#prewarmer.scheduleCheck(this.#now);
+    this.#prewarmer.schedule.soon(this.#now);
   }
 
   /**
@@ -238,15 +238,7 @@ export class Dispatcher {
 
   /** Applies what is due by time alone; returns the calls whose longest wait is over. */
   #elapse(now: number, effects: Effect[]): LiveCall[] {
-    for (const backend of this.backends.values()) {
-      for (const endpoint of backend.pool.list) {
-        const before = endpoint.state;
-        endpoint.elapse(now);
-        if (endpoint.state !== before) {
-          this.#prewarmer.stateChanged(backend.name, endpoint.spec.id, before, now, effects);
-        }
-      }
-    }
+    this.#prewarmer.elapse(now, effects);
     const overdue = this.#calls.expire(now);
     // How long a run may be silent is yet to be read.
     if (this.isReading) return overdue;
