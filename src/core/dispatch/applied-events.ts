@@ -122,7 +122,7 @@ export class AppliedEvents {
     if (!backend || !endpoint) return;
     if (!event.foundCold) return endpoint.keptUp(now);
     const { sentAt, key } = event.foundCold;
-    this.#parts.prewarmer.foundCold(backend, endpoint, sentAt, key, now, effects);
+    this.#parts.prewarmer.changes.foundCold(backend, endpoint, sentAt, key, now, effects);
   }
 
   #loadTold(

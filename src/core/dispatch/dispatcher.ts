@@ -238,7 +238,7 @@ export class Dispatcher {
 
   /** Applies what is due by time alone; returns the calls whose longest wait is over. */
   #elapse(now: number, effects: Effect[]): LiveCall[] {
-    this.#prewarmer.elapse(now, effects);
+    this.#prewarmer.changes.elapse(now, effects);
     const overdue = this.#calls.expire(now);
     // How long a run may be silent is yet to be read.
     if (this.isReading) return overdue;

@@ -5,12 +5,11 @@
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
-import type { EndpointState } from '../backends/endpoint-state.ts';
-import { nextCheckAt } from '../backends/holding-times.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import { AdapterForecasts } from './adapter-forecasts.ts';
 import { AdapterLoads } from './adapter-loads.ts';
 import { CheckSchedule } from './check-schedule.ts';
+import { EndpointChanges } from './endpoint-changes.ts';
 import { carryOut, type OrderOutcome } from './endpoint-orders.ts';
 import { NeedForecasts } from './forecast.ts';
 import { PrefixReads } from './prefix-reads.ts';
@@ -26,6 +25,8 @@ export class Prewarmer {
   readonly wakes: Wakes;
   readonly loads: AdapterLoads;
   readonly reads: PrefixReads;
+  /** What follows where an endpoint turns out to be up or cold. */
+  readonly changes: EndpointChanges;
   readonly #view: PrewarmerView;
   /** What the checks would decide, for those who only look. */
   readonly queries: PrewarmQueries;
@@ -43,7 +44,8 @@ export class Prewarmer {
     this.loads = new AdapterLoads(this.wakes.accounts.daily);
     this.reads = new PrefixReads(view, this.wakes.accounts.daily);
     this.#adapters = new AdapterForecasts(view, this.loads);
-    const { wakes, reads } = this;
+    const { wakes, reads, schedule } = this;
+    this.changes = new EndpointChanges(view.backends, { wakes, reads, schedule });
     const parts = { forecasts: this.#forecasts, adapters: this.#adapters };
     this.queries = new PrewarmQueries(view, { ...parts, accounts: wakes.accounts }, rule);
     const { queries } = this;
@@ -96,52 +98,15 @@ export class Prewarmer {
       this.reads.apply(event, this.#view.backends, now, effects);
       return this.schedule.soon(now);
     }
-    const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
-    if (!endpoint) return;
-    const previous = endpoint.state;
+    const backend = this.#view.backends.get(event.backend);
+    const endpoint = backend?.endpoints.get(event.endpoint);
+    if (!backend || !endpoint) return;
     if (event.type === 'release-answered') {
       endpoint.release.answered(event.ok, event.reason, now);
       return this.schedule.soon(now);
     }
-    if (event.type === 'wake-answered') return this.#wakeAnswered(event, endpoint, now, effects);
-    endpoint.becameCold(now);
-    this.stateChanged(event.backend, event.endpoint, previous, now, effects);
-  }
-
-  #wakeAnswered(
-    event: Extract<PrewarmEvent, { type: 'wake-answered' }>,
-    endpoint: Endpoint,
-    now: number,
-    effects: PrewarmEffects,
-  ): void {
-    if (event.ok) {
-      const wasWarm = endpoint.state === 'warm';
-      if (endpoint.wakes.isLast(event.wakeAt)) {
-        endpoint.wakes.answered(now, event);
-      } else endpoint.wakes.earlierAnswered(now);
-      this.wakes.accounts.answered(event.backend, endpoint, now);
-      // Without a run in flight nothing else would have it checked before it goes cold.
-      if (this.#view.backends.get(event.backend)?.spec.prewarm.mode !== 'off') {
-        this.schedule.by(nextCheckAt(endpoint, now));
-      }
-      const backend = this.#view.backends.get(event.backend);
-      if (backend?.adapters.isUsed) this.schedule.soon(now);
-      if (backend && !wasWarm && this.reads.woke(backend, endpoint, now, effects)) {
-        this.schedule.by(now);
-      }
-      // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
-      // spared them no wait, so the whole cold start counts as waited for.
-      if (endpoint.slots.inFlight > 0) {
-        this.wakes.settle(event.backend, endpoint, 'used', now, effects, endpoint.coldStartMs);
-      }
-      return;
-    }
-    // An earlier wake that failed says nothing of the last one. A call that was served since the
-    // wake began proves that the endpoint is up.
-    if (!endpoint.wakes.isLast(event.wakeAt)) return;
-    if (endpoint.evidence.hasServedSince(now - (event.tookMs ?? 0))) return;
-    endpoint.wakes.failed(now, event.reason, event);
-    this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
+    if (event.type === 'gone-cold') return this.changes.wentCold(backend, endpoint, now, effects);
+    this.changes.wakeAnswered(event, backend, endpoint, now, effects);
   }
 
   /** Carries out an order of the administrator. */
@@ -167,55 +132,6 @@ export class Prewarmer {
     const outcome = carryOut(order, { backend, endpoint }, actions, now);
     this.schedule.soon(now);
     return outcome;
-  }
-
-  /**
-   * A request without a slot, sent at `sentAt` for an API key, found the endpoint cold, and so has
-   * started it. That is a wake like others: it is waited for and accounted for.
-   */
-  foundCold(
-    backend: Backend,
-    endpoint: Endpoint,
-    sentAt: number,
-    key: string,
-    now: number,
-    effects: PrewarmEffects,
-  ): void {
-    const previous = endpoint.state;
-    if (!endpoint.evidence.answeredCold(sentAt, now, key) || endpoint.state !== 'cold') return;
-    this.stateChanged(backend.name, endpoint.spec.id, previous, now, effects);
-    if (endpoint.isPaused) return;
-    this.wakes.wakeOnDemand(backend, endpoint, 'a request without a slot', now, effects);
-  }
-
-  /**
-   * Settles the wake of an endpoint that went cold: a wake that no call had used is wasted if the
-   * endpoint had been warm, and failed otherwise.
-   */
-  stateChanged(
-    backend: string,
-    id: string,
-    previous: EndpointState,
-    now: number,
-    effects: PrewarmEffects,
-  ): void {
-    const endpoint = this.#view.backends.get(backend)?.endpoints.get(id);
-    if (endpoint?.state === 'cold') {
-      this.wakes.settle(backend, endpoint, previous === 'warm' ? 'wasted' : 'failed', now, effects);
-    }
-  }
-
-  /** Applies what changes by time alone at endpoints. */
-  elapse(now: number, effects: PrewarmEffects): void {
-    for (const backend of this.#view.backends.values()) {
-      for (const endpoint of backend.pool.list) {
-        const before = endpoint.state;
-        endpoint.elapse(now);
-        if (endpoint.state !== before) {
-          this.stateChanged(backend.name, endpoint.spec.id, before, now, effects);
-        }
-      }
-    }
   }
 
   /** Accounts for a call that an endpoint was granted to, and for its cold wait. */
