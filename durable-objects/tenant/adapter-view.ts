@@ -36,7 +36,7 @@ export function adaptersAt({ adapters }: Backend, endpoint: Endpoint, now: numbe
   return {
     adapters: {
       most: at.most,
-      loaded: endpoint.state === 'warm' ? at.held : [],
+      loaded: endpoint.state === 'warm' ? at.held.names : [],
       loading: loading
         ? { adapter: loading.adapter, cause: loading.cause, since: loading.at }
         : null,

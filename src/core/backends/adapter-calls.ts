@@ -90,7 +90,7 @@ export class AdapterCalls {
     for (const endpoint of this.#adapters.upEndpoints(now)) {
       const at = this.#adapters.at(endpoint);
       if (!at.failures.of(adapter, now)) isHopeless = false;
-      if (!at.has(adapter, source) || at.isLeaving(adapter)) continue;
+      if (!at.held.has(adapter, source) || at.isLeaving(adapter)) continue;
       isHopeless = false;
       const isKept = this.#choice.isKept(endpoint.spec.id);
       if (endpoint.isReady(now) && !isKept) free += endpoint.slots.free;
@@ -108,7 +108,7 @@ export class AdapterCalls {
     const at = this.#adapters.at(endpoint);
     const waited = call.placed.adapterWaitMs > 0;
     const found: AdapterState = waited ? 'waited' : 'loaded';
-    call.placed.adapter = at.has(adapter, source) ? found : 'missing';
+    call.placed.adapter = at.held.has(adapter, source) ? found : 'missing';
     at.granted(adapter, waited);
   }
 

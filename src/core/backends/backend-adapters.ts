@@ -92,7 +92,7 @@ export class BackendAdapters {
     const { loadMs } = this;
     return (endpoint) => {
       const at = this.at(endpoint);
-      if (at.has(adapter, source)) return at.isLeaving(adapter) ? 2 * loadMs : 0;
+      if (at.held.has(adapter, source)) return at.isLeaving(adapter) ? 2 * loadMs : 0;
       if (at.failures.of(adapter, now)) return FAILED_LOADS * loadMs;
       const { loading } = at;
       if (!loading) return loadMs;
@@ -107,7 +107,7 @@ export class BackendAdapters {
     const source = this.sourceOf(adapter);
     if (adapter === undefined || source === undefined || endpoint.state !== 'warm') return true;
     const at = this.at(endpoint);
-    if (at.has(adapter, source)) return !at.isLeaving(adapter);
+    if (at.held.has(adapter, source)) return !at.isLeaving(adapter);
     return at.failures.of(adapter, now) !== undefined;
   }
 
@@ -123,7 +123,7 @@ export class BackendAdapters {
   /** True where an endpoint has it, or loads it. */
   isAnywhere(adapter: string): boolean {
     const source = this.sourceOf(adapter) ?? '';
-    for (const at of this.#at.values()) if (at.has(adapter, source)) return true;
+    for (const at of this.#at.values()) if (at.held.has(adapter, source)) return true;
     return this.isLoading(adapter);
   }
 

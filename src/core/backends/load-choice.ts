@@ -59,7 +59,8 @@ export class LoadChoice {
   #isThere(adapter: string, source: string, now: number): boolean {
     for (const endpoint of this.#adapters.upEndpoints(now)) {
       const at = this.#adapters.at(endpoint);
-      if (at.has(adapter, source) && !at.isLeaving(adapter) && endpoint.isReady(now)) return true;
+      if (at.held.has(adapter, source) && !at.isLeaving(adapter) && endpoint.isReady(now))
+        return true;
     }
     return false;
   }
@@ -70,7 +71,7 @@ export class LoadChoice {
     let bestScore = Infinity;
     for (const endpoint of this.#adapters.upEndpoints(now)) {
       const at = this.#adapters.at(endpoint);
-      if (at.has(adapter, source) || at.failures.of(adapter, now)) continue;
+      if (at.held.has(adapter, source) || at.failures.of(adapter, now)) continue;
       const unload = at.roomFor(adapter, source, (name) => !this.#calls.isWanted(name));
       if (!unload) continue;
       const { slots } = endpoint.spec;
@@ -88,7 +89,7 @@ export class LoadChoice {
     let best: NextLoad | undefined;
     for (const endpoint of this.#adapters.upEndpoints(now)) {
       const at = this.#adapters.at(endpoint);
-      if (at.has(adapter, source)) return undefined;
+      if (at.held.has(adapter, source)) return undefined;
       if (at.failures.of(adapter, now)) continue;
       const unload = at.roomFor(
         adapter,
@@ -108,7 +109,7 @@ export class LoadChoice {
    */
   spareAt(endpoint: Endpoint, { adapter }: AdapterLoad): readonly string[] {
     const at = this.#adapters.at(endpoint);
-    const held = new Set(at.held).add(adapter);
+    const held = new Set(at.held.names).add(adapter);
     const isSpare = (name: string) => !held.has(name) && at.inFlight(name) === 0;
     return [...this.#adapters.names].filter(isSpare);
   }
@@ -121,8 +122,8 @@ export class LoadChoice {
       const at = this.#adapters.at(endpoint);
       if (at.claimedBy === adapter) return;
       if (at.claimedBy !== undefined || at.loading || at.failures.of(adapter, now)) continue;
-      if (at.has(adapter, source)) continue;
-      for (const [age, victim] of at.held.entries()) {
+      if (at.held.has(adapter, source)) continue;
+      for (const [age, victim] of at.held.names.entries()) {
         if (!this.#mayLeave(at, victim, now)) continue;
         const score =
           (this.#calls.isWanted(victim) ? 1_000 : 0) + at.inFlight(victim) + age / 1_000;
@@ -134,8 +135,8 @@ export class LoadChoice {
 
   /** It was there as long as a load takes, and for the calls that it was loaded for. */
   #mayLeave(at: EndpointAdapters, adapter: string, now: number): boolean {
-    const ageMs = now - (at.loadedAt(adapter) ?? -Infinity);
-    const isOwed = at.isUnused(adapter) && this.#calls.isWanted(adapter);
+    const ageMs = now - (at.held.loadedAt(adapter) ?? -Infinity);
+    const isOwed = at.held.isUnused(adapter) && this.#calls.isWanted(adapter);
     return (
       ageMs >= (isOwed ? Math.max(LONGEST_UNUSED_MS, this.#adapters.loadMs) : this.#adapters.loadMs)
     );

@@ -67,7 +67,7 @@ export class AdapterLoads {
   /** Takes the loads whose outcome became known into the books. */
   settle(backend: Backend, now: number, effects: AdapterEffects): void {
     for (const [id, at] of backend.adapters.endpoints()) {
-      for (const { load, outcome } of at.takeEnded()) {
+      for (const { load, outcome } of at.held.takeEnded()) {
         // A load that calls asked for brings what they wait for; only its failure is of interest.
         if (load.cause === 'demand' && outcome !== 'failed') continue;
         this.#daily.add(backend.name, now, { [OUTCOMES[outcome]]: 1 });

@@ -234,7 +234,7 @@ describe('a restart of the object', () => {
     world.until(20_000);
     const backend = restarted(world).backends.get('llm');
     const endpoint = backend?.endpoints.get('e1');
-    expect(endpoint && backend?.adapters.at(endpoint).held).toEqual(['a']);
+    expect(endpoint && backend?.adapters.at(endpoint).held.names).toEqual(['a']);
     expect(backend?.adapters.times.learned.observations).toBe(1);
   });
 });
