@@ -11,10 +11,10 @@ import type { Samples } from '../../src/protocol/metrics.ts';
 import { countersOf, type ValuesOf } from './prewarm-view.ts';
 
 /** The part of a backend's status; empty where it has no adapters. */
-export function adaptersView({ adapters }: Backend): object {
+export function adaptersView({ adapters, adapterCalls }: Backend): object {
   if (!adapters.isUsed) return {};
   const { observations, p95Ms } = adapters.times.learned;
-  const { parked } = adapters;
+  const { parked } = adapterCalls;
   const waitingFor = parked.adapters.map((name) => [name, parked.waitingFor(name)] as const);
   return {
     adapters: {
@@ -36,7 +36,7 @@ export function adaptersAt({ adapters }: Backend, endpoint: Endpoint, now: numbe
   return {
     adapters: {
       most: at.most,
-      loaded: endpoint.state === 'warm' ? at.held : [],
+      loaded: endpoint.state === 'warm' ? at.held.names : [],
       loading: loading
         ? { adapter: loading.adapter, cause: loading.cause, since: loading.at }
         : null,

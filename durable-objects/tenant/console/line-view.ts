@@ -36,7 +36,7 @@ export function linePage(
   const rows: WaitingRun[] = [];
   const ahead = new RowsAhead();
   const line = lineState(backend, now);
-  const beside = [...backend.pausingCalls(), ...backend.adapters.parked.calls()];
+  const beside = [...backend.pausingCalls(), ...backend.adapterCalls.parked.calls()];
   const total = backend.queue.runs + beside.length;
   const end = after + limit;
   let index = 0;

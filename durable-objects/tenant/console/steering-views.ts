@@ -59,8 +59,8 @@ function keysView(
   const openRuns = new Map(dispatcher.register.openRuns.counts());
   const waiting = (id: string) => {
     let calls = 0;
-    for (const { queue, adapters } of dispatcher.backends.values()) {
-      calls += queue.waitingOf(id).calls + adapters.parked.ofKey(id).calls;
+    for (const { queue, adapterCalls } of dispatcher.backends.values()) {
+      calls += queue.waitingOf(id).calls + adapterCalls.parked.ofKey(id).calls;
     }
     return calls;
   };

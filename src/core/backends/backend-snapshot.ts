@@ -4,6 +4,7 @@ import type { ArrivalSnapshot } from '../arrivals/arrivals.ts';
 import type { Backend } from './backend.ts';
 import type { BackendAdaptersSnapshot } from './backend-adapters.ts';
 import type { BackendSpeedSnapshot } from './backend-speed.ts';
+import { endpointSnapshot, restoreEndpoint } from './endpoint-snapshot.ts';
 import type { EndpointSnapshot } from './endpoint-state.ts';
 
 /** What is learned of one backend. */
@@ -23,7 +24,9 @@ export function snapshotOf(backend: Backend): BackendSnapshot {
   return {
     speed: backend.speed.snapshot(),
     arrivals: backend.arrivals.snapshot(),
-    endpoints: Object.fromEntries([...backend.endpoints].map(([id, e]) => [id, e.snapshot()])),
+    endpoints: Object.fromEntries(
+      [...backend.endpoints].map(([id, e]) => [id, endpointSnapshot(e)]),
+    ),
     ...(adapters ? { adapters } : {}),
     ...(prefixes ? { prefixes } : {}),
   };
@@ -33,8 +36,9 @@ export function snapshotOf(backend: Backend): BackendSnapshot {
 export function restoreBackend(backend: Backend, from: BackendSnapshot, now: number): void {
   backend.speed.restore(from.speed);
   backend.arrivals.restore(from.arrivals);
-  for (const [id, endpoint] of Object.entries(from.endpoints)) {
-    backend.endpoints.get(id)?.restore(endpoint);
+  for (const [id, stored] of Object.entries(from.endpoints)) {
+    const endpoint = backend.endpoints.get(id);
+    if (endpoint) restoreEndpoint(endpoint, stored);
   }
   if (from.adapters) backend.adapters.restore(from.adapters, now);
   if (from.prefixes && backend.spec.prewarm.prefix) backend.prefixes.restore(from.prefixes);

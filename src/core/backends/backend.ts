@@ -2,7 +2,8 @@
  * One backend of a tenant: the calls that wait for it and those that run, and beside them what it
  * consists of: its endpoints (endpoint-pool.ts) and which of them takes a call (endpoint-choice.ts,
  * call-placement.ts) or is woken (demand-wake.ts), its learned speed and arrivals, the waits that are
- * expected (expected-waits.ts). The dispatcher decides when. Its specification is in backend-spec.ts.
+ * expected (expected-waits.ts). The dispatcher decides when. Its specification is in backend-spec.ts, how
+ * many calls may wait in queue-room.ts, what is stored of it in backend-snapshot.ts.
  */
 import { UnitPrefixes } from '../affinity/unit-prefixes.ts';
 import { Arrivals } from '../arrivals/arrivals.ts';
@@ -14,6 +15,7 @@ import type { NextCall, WaitingQueue } from '../order/waiting-queue.ts';
 import { sequencesOf } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
+import { AdapterCalls } from './adapter-calls.ts';
 import { BackendAdapters } from './backend-adapters.ts';
 import type { BackendSpec } from './backend-spec.ts';
 import { BackendSpeed } from './backend-speed.ts';
@@ -24,6 +26,7 @@ import { EndpointChoice } from './endpoint-choice.ts';
 import { EndpointPool } from './endpoint-pool.ts';
 import { ExpectedCaches } from './expected-caches.ts';
 import { ExpectedWaits } from './expected-waits.ts';
+import { LoadChoice } from './load-choice.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 /** Time between two looks at whether the endpoints that are up will serve a waiting call, ms. */
@@ -52,8 +55,12 @@ export class Backend {
   readonly heldBack = new HeldBack();
   /** What its prompts have in common; learned where prefixes are read ahead. */
   readonly prefixes = new UnitPrefixes();
-  /** Adapters that its endpoints load, and the calls that wait for one. */
+  /** Adapters that its endpoints load. */
   readonly adapters = new BackendAdapters(this);
+  /** The calls that need one. */
+  readonly adapterCalls = new AdapterCalls(this);
+  /** Which of them is loaded where. */
+  readonly loadChoice = new LoadChoice(this);
   /** Calls that an endpoint refused, by the time at which they are queued again, epoch ms. */
   readonly #pausing = new OrderedQueue<LiveCall>();
   /** Calls that hold a slot. */
@@ -128,45 +135,16 @@ export class Backend {
     return this.spec.endpoints.some((e) => e.coldStart);
   }
 
-  /** True where the queue is full for the call, by number of calls or by bytes of bodies. */
-  isFullFor({ bodyBytes = 0 }: LiveCall['request']): boolean {
-    const { queueDepth, queueBytes = Infinity } = this.spec;
-    const waitingBytes = this.queue.bytes + this.adapters.parked.bytes;
-    return this.waiting >= queueDepth || waitingBytes + bodyBytes > queueBytes;
-  }
-
-  /** True where the call's API key has as many calls or bytes in the queue as one key may have. */
-  isFullForKey({ bodyBytes = 0, keyId = '' }: LiveCall['request']): boolean {
-    const { queueDepth, queueBytes = Infinity, keyQueueShare = 1 } = this.spec;
-    if (keyQueueShare >= 1) return false;
-    const parked = this.adapters.parked.ofKey(keyId);
-    const queued = this.queue.waitingOf(keyId);
-    const [calls, bytes] = [queued.calls + parked.calls, queued.bytes + parked.bytes];
-    return (
-      calls >= Math.ceil(queueDepth * keyQueueShare) ||
-      bytes + bodyBytes > queueBytes * keyQueueShare
-    );
-  }
-
-  /** True where a call that is submitted now gets a slot at once. */
-  startsAtOnce(request: LiveCall['request'], now: number): boolean {
-    // Calls can wait beside free slots: for an endpoint that has not failed them.
-    const inLine = this.queue.size - this.heldBack.size;
-    if (this.freeSlots(now, request.keyId) <= inLine) return false;
-    const endpoint = this.choice.pick(now, undefined, request.keyId, sequencesOf(request));
-    return endpoint !== undefined && this.adapters.mayStart(request, now);
-  }
-
   /** Calls that wait, those that pause after a refusal or wait for an adapter included. */
   get waiting(): number {
-    return this.queue.size + this.#pausing.size + this.adapters.parked.size;
+    return this.queue.size + this.#pausing.size + this.adapterCalls.parked.size;
   }
 
   /** All waiting calls, in no order. */
   *waitingCalls(): Iterable<LiveCall> {
     yield* this.queue.calls();
     yield* this.#pausing.values();
-    yield* this.adapters.parked.calls();
+    yield* this.adapterCalls.parked.calls();
   }
 
   /** Waiting calls that pause after a refusal, in no order. */
@@ -187,7 +165,7 @@ export class Backend {
   /** Queues a call, now or at a time after a pause, epoch ms. */
   enqueue(call: LiveCall, now: number, at = now): void {
     this.#lastModel = call.request.model ?? this.#lastModel;
-    this.adapters.waits(call);
+    this.adapterCalls.waits(call);
     if (at > now) return this.#pausing.set(call, at, call.seq);
     if (this.queue.size === 0) this.demand.moved(now);
     // What it will take of those that there are, for the waits behind it.
@@ -215,14 +193,14 @@ export class Backend {
     this.waits.granted(call, now);
     this.demand.moved(now);
     this.placement.granted(call, endpoint);
-    this.adapters.granted(call, endpoint, now);
+    this.adapterCalls.granted(call, endpoint, now);
   }
 
   /** A call's slot is taken back. */
   released(call: LiveCall): void {
     this.#running.delete(call);
     this.placement.released(call);
-    this.adapters.released(call);
+    this.adapterCalls.released(call);
     this.waits.released();
   }
 
@@ -236,8 +214,8 @@ export class Backend {
 
   /** Removes a waiting call. */
   dequeue(call: LiveCall, now: number): void {
-    if (call.placed.parkedAt !== undefined) return this.adapters.waitsNot(call, now);
-    this.adapters.waitsNot(call, now);
+    if (call.placed.parkedAt !== undefined) return this.adapterCalls.waitsNot(call, now);
+    this.adapterCalls.waitsNot(call, now);
     if (this.#pausing.delete(call)) return;
     this.queue.remove(call);
     this.heldBack.release(call, now);
@@ -248,13 +226,6 @@ export class Backend {
     return this.spec.endpoints.reduce((most, { slots }) => Math.max(most, slots), 1);
   }
 
-  /** Longest wait, ms: the client's limit, but at most the configured one unless `patient`. */
-  maxWaitMs(call: LiveCall['request']): number {
-    const configuredMs = this.pool.isComing ? this.spec.maxWaitColdMs : this.spec.maxWaitMs;
-    if (call.patient) return call.maxWaitMs ?? configuredMs;
-    return Math.min(configuredMs, call.maxWaitMs ?? Infinity);
-  }
-
   /** Learns the speed from a call's end; `concurrency` is the mean number of calls there. */
   observe(result: CallResult, call: LiveCall, endpoint: string, concurrency: number): void {
     this.speed.observe(result, call.request, endpoint, concurrency);
@@ -263,7 +234,8 @@ export class Backend {
 
   /** When an endpoint next changes by time alone, may be tried again or opens a slot, epoch ms. */
   dueAt(now: number): number {
-    let dueAt = Math.min(this.#pausing.peekKey(), this.heldBack.dueAt, this.adapters.dueAt(now));
+    let dueAt = Math.min(this.#pausing.peekKey(), this.heldBack.dueAt);
+    dueAt = Math.min(dueAt, this.adapters.dueAt, this.adapterCalls.dueAt(now));
     if (this.queue.size > 0) {
       dueAt = Math.min(dueAt, this.shares.dueAt(now));
       if (this.#mayWake()) dueAt = Math.min(dueAt, now + LOOK_AGAIN_MS);
@@ -290,6 +262,7 @@ export class Backend {
       call.placed.heldUntil = Infinity;
     }
     this.heldBack.clockWentBack(now);
+    this.adapterCalls.parked.clockWentBack(now);
     this.adapters.clockWentBack(now);
     for (const endpoint of this.pool.list) endpoint.clockWentBack(now);
   }

@@ -1,18 +1,17 @@
 /**
  * One endpoint of a backend: its state, and when that changes. What calls show of it is in
  * endpoint-evidence.ts, how wakes go in endpoint-wakes.ts, how it is told to go cold in release-state.ts;
- * its slots are in endpoint-slots.ts, when it was used in endpoint-use.ts, its specification and what is
- * stored of it in endpoint-state.ts; the choice between the endpoints of a backend is in
- * endpoint-choice.ts.
+ * its slots are in endpoint-slots.ts, when it was used in endpoint-use.ts, its specification in
+ * endpoint-state.ts, what is stored of it in endpoint-snapshot.ts; the choice between the endpoints of a
+ * backend is in endpoint-choice.ts.
  *
  * An endpoint that scales to zero is cold, warming or warm; any endpoint is draining once the
  * configuration no longer names it.
  */
-
 import { EndpointEvidence } from './endpoint-evidence.ts';
 import { EndpointLearning } from './endpoint-learning.ts';
 import { EndpointSlots } from './endpoint-slots.ts';
-import type { EndpointSnapshot, EndpointSpec, EndpointState, Wake } from './endpoint-state.ts';
+import type { EndpointSpec, EndpointState, Wake } from './endpoint-state.ts';
 import { EndpointTimeline } from './endpoint-timeline.ts';
 import { EndpointTrust } from './endpoint-trust.ts';
 import { EndpointUse } from './endpoint-use.ts';
@@ -46,8 +45,10 @@ export class Endpoint {
   readonly wakes: EndpointWakes;
   /** What the ends of calls show of it. */
   readonly evidence: EndpointEvidence;
-  readonly #use: EndpointUse;
-  #coldBy: WokenFrom = 'unknown';
+  /** When it was used, and what was proved by that. */
+  readonly use: EndpointUse;
+  /** By what it counts as cold; `unknown` also where it counts as warm without any proof since. */
+  coldBy: WokenFrom = 'unknown';
   /** Since when it has its state, epoch ms. */
   stateSince: number;
 
@@ -58,9 +59,9 @@ export class Endpoint {
     this.lastActiveAt = now;
     this.lastServedAt = now;
     this.warmSince = now;
-    this.#use = new EndpointUse(now);
-    this.wakes = new EndpointWakes(this, this.#use);
-    this.evidence = new EndpointEvidence(this, this.#use);
+    this.use = new EndpointUse(now);
+    this.wakes = new EndpointWakes(this, this.use);
+    this.evidence = new EndpointEvidence(this, this.use);
     this.stateSince = now;
   }
 
@@ -90,7 +91,7 @@ export class Endpoint {
   /** A call is sent to the endpoint. */
   granted(now: number, key = '', sequences = 1): void {
     if (this.slots.inFlight === 0) {
-      this.#use.began(this.state === 'warm', now);
+      this.use.began(this.state === 'warm', now);
       this.timeline.busy(now);
     }
     this.slots.take(sequences);
@@ -102,7 +103,7 @@ export class Endpoint {
   /** Slots are lent to an isolate, which sends calls on them that are reported later. */
   lent(slots: number, now: number): void {
     if (this.slots.inFlight === 0) {
-      this.#use.began(this.state === 'warm', now);
+      this.use.began(this.state === 'warm', now);
       this.timeline.busy(now);
     }
     this.slots.lend(slots);
@@ -132,7 +133,7 @@ export class Endpoint {
     if (this.slots.inFlight === 0) this.timeline.quiet(now);
     this.lastActiveAt = now;
     this.lastServedAt = now;
-    this.#use.ended(now);
+    this.use.ended(now);
     this.trust.over(key, sentAt);
   }
 
@@ -149,13 +150,8 @@ export class Endpoint {
   /** True where the state is an assumption: no call or wake has shown it since. */
   get presumed(): boolean {
     if (!this.spec.coldStart || this.state === 'draining') return false;
-    if (this.state === 'cold') return this.#coldBy !== 'told' || this.release.isOut;
-    return this.state === 'warm' && this.#coldBy === 'unknown';
-  }
-
-  /** By what it counts as cold; `unknown` also where it counts as warm without any proof since. */
-  get coldBy(): WokenFrom {
-    return this.#coldBy;
+    if (this.state === 'cold') return this.coldBy !== 'told' || this.release.isOut;
+    return this.state === 'warm' && this.coldBy === 'unknown';
   }
 
   /** Since when the endpoint answers, or is expected to, epoch ms; Infinity where it is cold. */
@@ -177,7 +173,7 @@ export class Endpoint {
   becameCold(now = this.lastActiveAt, by: WokenFrom = 'told', at = now): void {
     if (this.state === 'draining' || !this.spec.coldStart) return;
     this.enter('cold', now, at);
-    this.#coldBy = by;
+    this.coldBy = by;
     if (by === 'told') this.learning.watch.drop();
   }
 
@@ -211,7 +207,7 @@ export class Endpoint {
   keptUp(now: number): void {
     if (this.state !== 'warm') return;
     this.lastActiveAt = now;
-    this.#use.used(now);
+    this.use.used(now);
   }
 
   /**
@@ -222,7 +218,7 @@ export class Endpoint {
     this.lastActiveAt = Math.min(this.lastActiveAt, now);
     this.lastServedAt = Math.min(this.lastServedAt, now);
     this.warmSince = Math.min(this.warmSince, now);
-    this.#use.clockWentBack(now);
+    this.use.clockWentBack(now);
     this.stateSince = Math.min(this.stateSince, now);
     if (this.pausedAt !== undefined) this.pausedAt = Math.min(this.pausedAt, now);
     this.timeline.clockWentBack(now);
@@ -231,57 +227,6 @@ export class Endpoint {
     this.slots.clockWentBack(now);
     this.release.clockWentBack(now);
     this.learning.clockWentBack(now);
-  }
-
-  snapshot(): EndpointSnapshot {
-    return {
-      state: this.state,
-      lastActiveAt: this.lastActiveAt,
-      ...this.learning.snapshot(),
-      ...(this.wake ? { wake: this.wake } : {}),
-      ...(this.#isReleased ? { released: true } : {}),
-      ...(this.wakes.refusesCalls ? { refusesWhileCold: true } : {}),
-      ...(this.wakes.error ? { wakeError: this.wakes.error } : {}),
-      ...(this.release.error ? { releaseError: this.release.error } : {}),
-      ...(this.pausedAt === undefined ? {} : { pausedAt: this.pausedAt }),
-      ...(this.letGo ? { letGo: true } : {}),
-      timeline: this.timeline.open,
-    };
-  }
-
-  /**
-   * Restores what was learned, and the state. A wake that was in progress goes on, but has to be sent
-   * again. One that an earlier version stored does not: the endpoint counts as cold.
-   */
-  restore(from: EndpointSnapshot): void {
-    this.learning.restore(from);
-    this.wakes.refusesCalls = from.refusesWhileCold ?? false;
-    this.wakes.error = from.wakeError;
-    this.release.error = from.releaseError;
-    this.lastActiveAt = from.lastActiveAt;
-    this.lastServedAt = from.lastActiveAt;
-    this.#use.restore(from.lastActiveAt);
-    if (this.state === 'draining') return;
-    this.pausedAt = from.pausedAt;
-    this.letGo = from.letGo ?? false;
-    this.#restoreState(from);
-    if (from.timeline) this.timeline.restore(from.timeline, this.state, from.lastActiveAt);
-  }
-
-  #restoreState(from: EndpointSnapshot): void {
-    if (!this.spec.coldStart) return;
-    this.wake = from.wake;
-    this.#coldBy = 'unknown';
-    if (this.wakes.restore(from)) this.state = 'warming';
-    else this.state = from.state === 'warm' ? 'warm' : 'cold';
-    // Nobody waits for the answer of a ping any more.
-    if (this.state === 'warm') this.learning.watch.drop();
-    if (this.state === 'cold' && from.released) this.#coldBy = 'told';
-    this.stateSince = from.lastActiveAt;
-  }
-
-  get #isReleased(): boolean {
-    return this.state === 'cold' && this.#coldBy === 'told' && !this.release.isOut;
   }
 
   /** The state is another from now on, or from `at` on, as far as its timeline is concerned. */
@@ -298,7 +243,7 @@ export class Endpoint {
     if (this.state !== 'cold') return;
     this.enter('warm', now);
     this.warmSince = now;
-    this.#coldBy = 'unknown';
+    this.coldBy = 'unknown';
   }
 
   /** A call or a wake proved it up. */
@@ -310,7 +255,7 @@ export class Endpoint {
     }
     this.enter('warm', now);
     this.lastActiveAt = now;
-    this.#use.proven(now);
-    this.#coldBy = 'told';
+    this.use.proven(now);
+    this.coldBy = 'told';
   }
 }

@@ -6,7 +6,8 @@
  */
 import type { AdapterLoad } from '../adapters/adapter-load.ts';
 import type { EndpointAdapters } from '../adapters/endpoint-adapters.ts';
-import type { ParkedCalls } from '../adapters/parked-calls.ts';
+import type { AdapterCalls } from './adapter-calls.ts';
+import type { BackendAdapters } from './backend-adapters.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** So long an adapter stays for the calls that it was loaded for, ms. */
@@ -20,28 +21,24 @@ export interface NextLoad {
   readonly unload: readonly string[];
 }
 
-/** The part of a backend's adapters that is read here. */
+/** The part of a backend that is read here. */
 export interface LoadView {
-  readonly parked: Pick<ParkedCalls, 'adapters' | 'since'>;
-  readonly loadMs: number;
-  readonly names: Iterable<string>;
-  sourceOf(adapter: string): string | undefined;
-  at(endpoint: Endpoint): EndpointAdapters;
-  isWanted(adapter: string): boolean;
-  isLoading(adapter: string): boolean;
-  upEndpoints(now: number): Iterable<Endpoint>;
+  readonly adapters: BackendAdapters;
+  readonly adapterCalls: AdapterCalls;
 }
 
 export class LoadChoice {
-  readonly #adapters: LoadView;
+  readonly #adapters: BackendAdapters;
+  readonly #calls: AdapterCalls;
 
-  constructor(adapters: LoadView) {
+  constructor({ adapters, adapterCalls }: LoadView) {
     this.#adapters = adapters;
+    this.#calls = adapterCalls;
   }
 
   /** The next load for calls that wait; undefined where none can begin. Makes claims. */
   next(now: number): NextLoad | undefined {
-    const { parked } = this.#adapters;
+    const { parked } = this.#calls;
     for (const adapter of parked.adapters) {
       const source = this.#adapters.sourceOf(adapter);
       if (
@@ -62,7 +59,8 @@ export class LoadChoice {
   #isThere(adapter: string, source: string, now: number): boolean {
     for (const endpoint of this.#adapters.upEndpoints(now)) {
       const at = this.#adapters.at(endpoint);
-      if (at.has(adapter, source) && !at.isLeaving(adapter) && endpoint.isReady(now)) return true;
+      if (at.held.has(adapter, source) && !at.isLeaving(adapter) && endpoint.isReady(now))
+        return true;
     }
     return false;
   }
@@ -73,8 +71,8 @@ export class LoadChoice {
     let bestScore = Infinity;
     for (const endpoint of this.#adapters.upEndpoints(now)) {
       const at = this.#adapters.at(endpoint);
-      if (at.has(adapter, source) || at.failures.of(adapter, now)) continue;
-      const unload = at.roomFor(adapter, source, (name) => !this.#adapters.isWanted(name));
+      if (at.held.has(adapter, source) || at.failures.of(adapter, now)) continue;
+      const unload = at.roomFor(adapter, source, (name) => !this.#calls.isWanted(name));
       if (!unload) continue;
       const { slots } = endpoint.spec;
       const score =
@@ -91,12 +89,12 @@ export class LoadChoice {
     let best: NextLoad | undefined;
     for (const endpoint of this.#adapters.upEndpoints(now)) {
       const at = this.#adapters.at(endpoint);
-      if (at.has(adapter, source)) return undefined;
+      if (at.held.has(adapter, source)) return undefined;
       if (at.failures.of(adapter, now)) continue;
       const unload = at.roomFor(
         adapter,
         source,
-        (name) => !this.#adapters.isWanted(name) && may(name),
+        (name) => !this.#calls.isWanted(name) && may(name),
       );
       if (unload && (!best || unload.length < best.unload.length)) {
         best = { endpoint, adapter, source, unload };
@@ -111,7 +109,7 @@ export class LoadChoice {
    */
   spareAt(endpoint: Endpoint, { adapter }: AdapterLoad): readonly string[] {
     const at = this.#adapters.at(endpoint);
-    const held = new Set(at.held).add(adapter);
+    const held = new Set(at.held.names).add(adapter);
     const isSpare = (name: string) => !held.has(name) && at.inFlight(name) === 0;
     return [...this.#adapters.names].filter(isSpare);
   }
@@ -124,11 +122,11 @@ export class LoadChoice {
       const at = this.#adapters.at(endpoint);
       if (at.claimedBy === adapter) return;
       if (at.claimedBy !== undefined || at.loading || at.failures.of(adapter, now)) continue;
-      if (at.has(adapter, source)) continue;
-      for (const [age, victim] of at.held.entries()) {
+      if (at.held.has(adapter, source)) continue;
+      for (const [age, victim] of at.held.names.entries()) {
         if (!this.#mayLeave(at, victim, now)) continue;
         const score =
-          (this.#adapters.isWanted(victim) ? 1_000 : 0) + at.inFlight(victim) + age / 1_000;
+          (this.#calls.isWanted(victim) ? 1_000 : 0) + at.inFlight(victim) + age / 1_000;
         if (score < bestScore) [best, bestScore] = [{ at, victim }, score];
       }
     }
@@ -137,8 +135,8 @@ export class LoadChoice {
 
   /** It was there as long as a load takes, and for the calls that it was loaded for. */
   #mayLeave(at: EndpointAdapters, adapter: string, now: number): boolean {
-    const ageMs = now - (at.loadedAt(adapter) ?? -Infinity);
-    const isOwed = at.isUnused(adapter) && this.#adapters.isWanted(adapter);
+    const ageMs = now - (at.held.loadedAt(adapter) ?? -Infinity);
+    const isOwed = at.held.isUnused(adapter) && this.#calls.isWanted(adapter);
     return (
       ageMs >= (isOwed ? Math.max(LONGEST_UNUSED_MS, this.#adapters.loadMs) : this.#adapters.loadMs)
     );

@@ -4,6 +4,7 @@
  * is submitted again keeps its place, or its grant is told again.
  */
 import type { Backend } from '../backends/backend.ts';
+import { isFullFor, isFullForKey, startsAtOnce } from '../backends/queue-room.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { RecentArrivals } from '../waits/recent-arrivals.ts';
@@ -111,11 +112,11 @@ function refusalByBackend(
   if (backend.spec.failover && backend.choice.isDown(now, request.keyId)) {
     return { code: 'backend_down', retryAfterMs: 1_000 };
   }
-  if (backend.startsAtOnce(request, now)) return undefined;
-  if (backend.isFullFor(request)) {
+  if (startsAtOnce(backend, request, now)) return undefined;
+  if (isFullFor(backend, request)) {
     return { code: 'queue_full', retryAfterMs: backend.waits.lastMs(now) };
   }
-  if (!backend.isFullForKey(request)) return undefined;
+  if (!isFullForKey(backend, request)) return undefined;
   return { code: 'queue_full', retryAfterMs: backend.waits.lastMs(now), limit: 'key' };
 }
 

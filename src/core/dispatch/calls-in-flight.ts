@@ -1,18 +1,13 @@
 /**
- * The calls that wait or hold a slot, from submission to end: the only place that grants and takes
- * back slots, each exactly once. Reports what it does with a call as effects. Which waiting call gets
- * a free slot is in grant-round.ts, the counts of slots in held-slots.ts, what the end of an attempt
- * teaches in ended-attempt.ts; timers are in call-timers.ts, the order of waiting calls in ranking.ts.
+ * The calls that wait or hold a slot, from submission to end: what becomes of each. Reports that as
+ * effects. Slots and leases are granted and taken back in leases.ts; which waiting call gets a free slot
+ * is in grant-round.ts, what the end of an attempt teaches in ended-attempt.ts; timers are in
+ * call-timers.ts, the order of waiting calls in ranking.ts.
  *
- * Invariants: an endpoint never has calls for more sequences than it has slots, but for one call that
- * asks for more and is alone there; a call has at most one lease at a time; every call is granted,
- * refused or cancelled; every lease ends.
+ * Invariant: every call is granted, refused or cancelled, and every lease ends.
  */
-
 import type { Backend } from '../backends/backend.ts';
-import type { BackendRoster } from '../backends/backend-roster.ts';
-import type { Endpoint } from '../backends/endpoint.ts';
-import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
+import { maxWaitMs } from '../backends/queue-room.ts';
 import type { CallRequest } from '../runs/call-request.ts';
 import { type CallResult, recordOf } from '../runs/call-result.ts';
 import { demandOf, NO_DEMAND, type Speeds } from '../runs/demand.ts';
@@ -22,32 +17,17 @@ import type { CallRecord } from '../runs/recorded-run.ts';
 import { CallTimers } from './call-timers.ts';
 import type { Effect, RefusalCode } from './dispatch-events.ts';
 import { seenByBackend, seenByEndpoint } from './ended-attempt.ts';
-import { grantEffect } from './grant-effect.ts';
 import { type Grant, GrantRound } from './grant-round.ts';
-import { giveBackSlots, keyOf, retakeSlots, takeSlots } from './held-slots.ts';
+import { keyOf } from './held-slots.ts';
+import { Leases, type LeasesContext } from './leases.ts';
 import type { OnLoan } from './loan-events.ts';
-import type { Loans } from './loans.ts';
-import { withHold } from './queue-rank.ts';
-import type { Ranking } from './ranking.ts';
 import { isSentAgain, retryOf } from './retry.ts';
 import type { RunRegister } from './run-register.ts';
 
 /** The parts of the dispatcher that calls in flight work with. */
-export interface CallsContext {
-  readonly roster: BackendRoster;
+export interface CallsContext extends LeasesContext {
   readonly register: RunRegister;
-  readonly ranking: Ranking;
-  readonly prewarmer: Prewarmer;
   readonly speeds: Speeds;
-  readonly loans: Loans;
-}
-
-/** What a call got and since when. */
-interface Begun {
-  readonly endpoint: Endpoint;
-  /** Epoch ms: before now where the call runs on a lent slot and is reported late. */
-  readonly at: number;
-  readonly loanId?: string;
 }
 
 export class CallsInFlight {
@@ -57,12 +37,14 @@ export class CallsInFlight {
   readonly #backends: ReadonlyMap<string, Backend>;
   readonly #calls = new Map<string, LiveCall>();
   readonly #timers: CallTimers;
+  readonly #leases: Leases;
   readonly #round: GrantRound;
 
   constructor(context: CallsContext, leaseMs: number) {
     this.#context = context;
     this.#backends = context.roster.all;
     this.#timers = new CallTimers(leaseMs);
+    this.#leases = new Leases(context, this.#timers);
     this.#round = new GrantRound(context.ranking, this.#grant);
   }
 
@@ -90,33 +72,22 @@ export class CallsInFlight {
   }
 
   /** Takes a call that began at `at` on a slot that was lent to its Worker, without a wait. */
-  began(request: CallRequest, { loanId, endpoint: id, at }: OnLoan, now: number): void {
-    const { roster, loans, ranking } = this.#context;
-    const endpoint = roster.holder(request.backend, id, now);
+  began(request: CallRequest, onLoan: OnLoan, now: number): void {
+    const { roster, ranking } = this.#context;
+    const endpoint = roster.holder(request.backend, onLoan.endpoint, now);
     const backend = this.#backends.get(request.backend);
     if (!backend) return;
-    const call = this.#submitted(request, at);
-    this.#admitted(call, backend, at);
+    const call = this.#submitted(request, onLoan.at);
+    this.#admitted(call, backend, onLoan.at);
     call.expectedMs = ranking.expectedMs(call, backend);
-    const begun = { endpoint, at, ...(loans.use(loanId) ? { loanId } : {}) };
-    const lease = this.#begin(call, backend, begun, now);
-    const found = { lent: true, rankMs: 0, boundMs: 0, coldMs: 0, endpointState: endpoint.state };
-    this.effects.push(grantEffect(call, lease, found));
+    this.#leases.began(call, backend, endpoint, onLoan, now, this.effects);
   }
 
   /** Restores a call that held a slot when the tenant's object stopped. */
   restore(request: CallRequest, lease: Lease, now: number): void {
     const call = this.#context.register.submit(request, lease.grantedAt);
-    call.lease = lease;
-    const holder = this.#backends.get(request.backend);
-    if (holder) call.expectedMs = this.#context.ranking.expectedMs(call, holder);
-    if (call.visit.servingSince === undefined) call.run.serve(call, lease.grantedAt);
     this.#calls.set(request.callId, call);
-    this.#timers.setLease(call, lease);
-    const endpoint = this.#context.roster.holder(request.backend, lease.endpoint, now);
-    // Where the backend is not configured any more, it is there since its endpoint was asked for.
-    const backend = this.#backends.get(request.backend);
-    retakeSlots(call, backend, endpoint, lease.grantedAt, now);
+    this.#leases.restore(call, lease, now);
   }
 
   /**
@@ -129,9 +100,9 @@ export class CallsInFlight {
     // The call is queued for a retry. A caller that does not ask for one never heard of it and
     // would not use its grant.
     if (!call.lease) return again ? undefined : this.cancel(callId, now);
-    const endpoint = this.#release(call, 'ended', now, at);
+    const endpoint = this.#leases.release(call, 'ended', now, this.effects, at);
     const backend = this.#backends.get(call.request.backend);
-    const isMissed = endpoint && backend?.adapters.isMissed(call, endpoint, result, now);
+    const isMissed = endpoint && backend?.adapterCalls.isMissed(call, endpoint, result, now);
     if (again && backend && (isMissed || isSentAgain(call, backend, result, now))) {
       return this.#waitAgain(call, backend, now, 0);
     }
@@ -148,7 +119,7 @@ export class CallsInFlight {
   cancel(callId: string, now: number, at = now): void {
     const call = this.#calls.get(callId);
     if (!call) return;
-    if (call.lease) this.#release(call, 'cancelled', now, at);
+    if (call.lease) this.#leases.release(call, 'cancelled', now, this.effects, at);
     else this.#backends.get(call.request.backend)?.dequeue(call, now);
     this.#settle(call, undefined, at);
   }
@@ -166,7 +137,7 @@ export class CallsInFlight {
         overdue.push(call);
         continue;
       }
-      this.#release(call, 'expired', now);
+      this.#leases.release(call, 'expired', now, this.effects);
       this.#settle(call, undefined, now);
     }
     return overdue;
@@ -217,8 +188,8 @@ export class CallsInFlight {
   /** Handles a clock that jumps back: timers must not fire late by the size of the jump. */
   clockWentBack(now: number): void {
     for (const call of this.#calls.values()) {
-      const longestMs = this.#backends.get(call.request.backend)?.maxWaitMs(call.request) ?? 0;
-      this.#timers.clockWentBack(call, longestMs, now);
+      const backend = this.#backends.get(call.request.backend);
+      this.#timers.clockWentBack(call, backend ? maxWaitMs(backend, call.request) : 0, now);
     }
   }
 
@@ -237,61 +208,12 @@ export class CallsInFlight {
     // The wait counts from the first submission, so submitting again does not prolong it.
     const arrivedAt = Math.min(request.arrivedAt, now);
     if (backend.pool.isComing) call.coldSince = call.attempts === 0 ? arrivedAt : now;
-    this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + backend.maxWaitMs(request)));
-    this.#context.prewarmer.scheduleCheck(now);
+    this.#timers.setWait(call, Math.min(call.lostAt, arrivedAt + maxWaitMs(backend, request)));
+    this.#context.prewarmer.schedule.soon(now);
   }
 
-  /** Gives the call a slot and a lease, and says so. */
-  readonly #grant: Grant = ({ call, key, promisedKey, urgent }, backend, endpoint, now) => {
-    const { ranking } = this.#context;
-    call.urgent = urgent;
-    const lease = this.#begin(call, backend, { endpoint, at: now }, now);
-    const rank = ranking.queueRank(call.run, key, promisedKey);
-    const order = withHold(rank, call.run, call.placed.heldTo);
-    // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the grant.
-    const { coldMs } = call;
-    const endpointState = endpoint.state;
-    this.effects.push(grantEffect(call, lease, { ...order, coldMs, endpointState }));
-  };
-
-  /** The only place in which a call gets a slot and a lease. */
-  #begin(call: LiveCall, backend: Backend, { endpoint, at, loanId }: Begun, now: number): Lease {
-    const { ranking, prewarmer } = this.#context;
-    call.placed.expected = ranking.expectedService(call, backend, endpoint);
-    takeSlots(call, backend, endpoint, now, at);
-    call.attempts += 1;
-    prewarmer.granted(backend, endpoint, call, now, this.effects);
-    call.coldMs += coldWaitOf(call, endpoint);
-    call.coldSince = undefined;
-    const lease = this.#timers.beginLease(call, endpoint.spec.id, now, { at, loanId });
-    call.lease = lease;
-    call.concurrency = endpoint.slots.concurrency;
-    if (call.visit.servingSince === undefined) call.run.serve(call, at);
-    ranking.served(call, backend, {
-      input: call.request.inputTokens - (call.placed.expected?.hitTokens ?? 0),
-      output: 0,
-    });
-    return lease;
-  }
-
-  /** Takes the call's slot back; the only place that does. Undefined if its endpoint is gone. */
-  #release(
-    call: LiveCall,
-    cause: 'ended' | 'cancelled' | 'expired',
-    now: number,
-    at = now,
-  ): Endpoint | undefined {
-    const { endpoint: id = '', loanId } = call.lease ?? {};
-    const backend = this.#backends.get(call.request.backend);
-    const endpoint = giveBackSlots(call, backend, now, at);
-    if (loanId !== undefined) this.#context.loans.giveBack(loanId);
-    if (backend) this.#context.roster.forgetIfDrained(backend, id);
-    const { callId } = call.request;
-    const held = { backend: call.request.backend, endpoint: id, app: call.run.app };
-    const late = at < now ? { at } : {};
-    this.effects.push({ type: 'released', callId, cause, ...held, ...late, keyId: keyOf(call) });
-    return endpoint;
-  }
+  readonly #grant: Grant = (next, backend, endpoint, now) =>
+    this.#leases.grant(next, backend, endpoint, now, this.effects);
 
   #submitted(request: CallRequest, at: number): LiveCall {
     const { register } = this.#context;
@@ -324,6 +246,6 @@ export class CallsInFlight {
     this.#rekey(run);
     const ended = register.settled(call, now);
     if (ended) this.effects.push(ended);
-    prewarmer.scheduleCheck(now);
+    prewarmer.schedule.soon(now);
   }
 }

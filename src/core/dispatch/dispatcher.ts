@@ -4,11 +4,10 @@
  * to wake. It has no clock, no randomness and no I/O: the tenant's object and the simulator drive
  * it.
  *
- * Which submitted calls are admitted is in admission.ts; calls after that, with the invariants of slots
- * and leases, in calls-in-flight.ts; what waiting calls are told in told-waits.ts; the set of backends in
- * backend-roster.ts.
+ * What each event changes is in applied-events.ts; which submitted calls are admitted in admission.ts;
+ * calls after that in calls-in-flight.ts, their slots and leases, with their invariants, in leases.ts; what
+ * waiting calls are told in told-waits.ts; the set of backends in backend-roster.ts.
  */
-
 import { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import { BackendRoster } from '../backends/backend-roster.ts';
@@ -26,6 +25,7 @@ import type { LiveCall, LiveRun } from '../runs/live-run.ts';
 import type { KeptPrefix } from '../runs/prefix.ts';
 import type { IsLike } from '../waits/scene-builder.ts';
 import { Admission } from './admission.ts';
+import { AppliedEvents } from './applied-events.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import type { DispatchEvent, Effect } from './dispatch-events.ts';
 import type { DispatcherConfig } from './dispatcher-config.ts';
@@ -36,7 +36,6 @@ import type { QueuePlace } from './queue-place.ts';
 import type { QueueRank } from './queue-rank.ts';
 import { Ranking } from './ranking.ts';
 import { RunRegister } from './run-register.ts';
-import { slotEffects } from './slots-limited.ts';
 import { ToldWaits } from './told-waits.ts';
 
 export interface DispatcherOptions {
@@ -63,8 +62,7 @@ export class Dispatcher {
   readonly #ranking: Ranking;
   readonly #told: ToldWaits;
   readonly #early: EarlyRanks;
-  readonly #admission: Admission;
-  #effects: Effect[] = [];
+  readonly #events: AppliedEvents;
   /** The time of the last step, epoch ms. */
   #now: number;
 
@@ -91,8 +89,11 @@ export class Dispatcher {
     const context = { roster, register, ranking, prewarmer, speeds, loans: this.loans };
     const calls = new CallsInFlight(context, config.leaseMs);
     this.#calls = calls;
-    this.#admission = new Admission({ backends, calls, register, arrivals: this.#told.arrivals });
-    this.#configure(config, now);
+    const { arrivals } = this.#told;
+    const admission = new Admission({ backends, calls, register, arrivals });
+    this.#events = new AppliedEvents({ ...context, early: this.#early, admission, calls });
+    // Nothing waits yet and nothing is lent, so this has no effects.
+    this.#events.configure(config, now, []);
   }
 
   /** Speed of each backend, in ms per token; the speed of a service for an unknown backend. */
@@ -104,7 +105,7 @@ export class Dispatcher {
    */
   step(events: readonly DispatchEvent[], now: number): Effect[] {
     const effects = this.apply(events, now);
-    const overdue = this.#elapse(now);
+    const overdue = this.#elapse(now, effects);
     this.#early.rerank(effects);
     this.#prewarmer.reads.review(this.backends, now, effects);
     for (const backend of this.backends.values()) {
@@ -126,12 +127,11 @@ export class Dispatcher {
   /** Applies events of an instant of which more follow: all else waits for their `step`. */
   apply(events: readonly DispatchEvent[], now: number): Effect[] {
     const effects: Effect[] = [];
-    this.#effects = effects;
     this.#calls.effects = effects;
     if (now < this.#now) this.#clockWentBack(now);
     this.#now = now;
     this.accounts.elapse(now);
-    for (const event of events) this.#apply(event, now);
+    for (const event of events) this.#events.apply(event, now, effects);
     return effects;
   }
 
@@ -140,7 +140,7 @@ export class Dispatcher {
     // Each part that is read is a step, and only what was learned tells when the rest is due.
     const heldUntil = Math.min(this.#calls.dueAt, this.loans.dueAt);
     if (this.isReading) return heldUntil;
-    let due = Math.min(heldUntil, this.register.dueAt, this.#prewarmer.dueAt);
+    let due = Math.min(heldUntil, this.register.dueAt, this.#prewarmer.schedule.dueAt);
     due = Math.min(due, this.#prewarmer.reads.dueAt(now));
     for (const backend of this.backends.values()) due = Math.min(due, backend.dueAt(now));
     return due;
@@ -167,14 +167,14 @@ export class Dispatcher {
 
   /** The prewarming decision for each backend at this time, and its reasons. */
   prewarmOutlook(now: number): BackendOutlook[] {
-    return this.#prewarmer.checks.outlook(now);
+    return this.#prewarmer.queries.outlook(now);
   }
 
   /**
    * P(a call needs the backend within `withinMs`), for a backend without waiting or running calls.
    */
   needProbability(backend: string, withinMs: number, now: number): number | undefined {
-    return this.#prewarmer.checks.needProbability(backend, withinMs, now);
+    return this.#prewarmer.queries.needProbability(backend, withinMs, now);
   }
 
   call(callId: string): LiveCall | undefined {
@@ -221,7 +221,7 @@ export class Dispatcher {
     for (const loan of loans) this.loans.restore(loan, this.#now);
     // Stored times may lie ahead of this machine's clock.
     this.#clockWentBack(this.#now);
-    this.#prewarmer.scheduleCheck(this.#now);
+    this.#prewarmer.schedule.soon(this.#now);
   }
 
   /**
@@ -236,114 +236,13 @@ export class Dispatcher {
     this.#prewarmer.clockWentBack(now);
   }
 
-  #apply(event: DispatchEvent, now: number): void {
-    switch (event.type) {
-      case 'submitted':
-        if (event.onLoan) return this.#admission.began(event.call, event.onLoan, now);
-        return this.#admission.submit(event.call, now, this.#effects);
-      case 'ended':
-        return this.#ended(event, now);
-      case 'cancelled':
-        return this.#calls.cancel(event.callId, now, event.at);
-      case 'renewed':
-        return this.#calls.renew(event.callId, now);
-      case 'unit-began':
-        this.register.beginOwnUnit(event.runId, event.app, event.unit, now, event.keyId);
-        return this.#prewarmer.scheduleCheck(now);
-      case 'unit-ended':
-        return this.register.endOwnUnit(event.runId, event.unit, now);
-      case 'run-finished':
-        return this.#emit(this.register.finish(event.runId, now));
-      case 'side-call':
-        return this.#sideCall(event, now);
-      case 'load-told':
-        return this.#loadTold(event, now);
-      case 'configured':
-        return this.#configure(event.config, now);
-      case 'runs-read':
-        return this.#early.read(event);
-      case 'loan-asked':
-      case 'loan-renewed':
-      case 'loan-returned':
-      case 'loans-recalled':
-        return this.loans.apply(event, now, this.#effects);
-      case 'wake-answered':
-      case 'release-answered':
-      case 'adapter-answered':
-      case 'prefixes-kept':
-      case 'prefix-answered':
-      case 'gone-cold':
-      case 'endpoint-ordered':
-      case 'forecast':
-        return this.#prewarmer.apply(event, now, this.#effects);
-      case 'tick':
-        return;
-      default:
-        return event satisfies never;
-    }
-  }
-
-  #ended(event: Extract<DispatchEvent, { type: 'ended' }>, now: number): void {
-    const { callId, result, again = false, at = now, keepFor } = event;
-    const { request, lease } = this.#calls.get(callId) ?? {};
-    if (request && (result.endpointFault || result.cold || result.busy)) {
-      this.loans.failed(request.backend, now);
-    }
-    this.#calls.end(callId, result, again, now, at);
-    if (keepFor === undefined || !lease || lease.loanId !== undefined) return;
-    if (!this.#calls.get(callId)) this.loans.grow(keepFor, lease.endpoint, now, this.#effects);
-  }
-
-  #sideCall(event: Extract<DispatchEvent, { type: 'side-call' }>, now: number): void {
-    const backend = this.backends.get(event.backend);
-    const endpoint = backend?.endpoints.get(event.endpoint);
-    if (!backend || !endpoint) return;
-    if (!event.foundCold) return endpoint.keptUp(now);
-    const { sentAt, key } = event.foundCold;
-    this.#prewarmer.foundCold(backend, endpoint, sentAt, key, now, this.#effects);
-  }
-
-  #loadTold(event: Extract<DispatchEvent, { type: 'load-told' }>, now: number): void {
-    const endpoint = this.backends.get(event.backend)?.endpoints.get(event.endpoint);
-    if (!endpoint) return;
-    const { usable } = endpoint.slots;
-    endpoint.slots.loadTold(event.load, now);
-    this.#effects.push(...slotEffects(event.backend, endpoint, usable));
-  }
-
   /** Applies what is due by time alone; returns the calls whose longest wait is over. */
-  #elapse(now: number): LiveCall[] {
-    for (const backend of this.backends.values()) {
-      for (const endpoint of backend.pool.list) {
-        const before = endpoint.state;
-        endpoint.elapse(now);
-        if (endpoint.state !== before) {
-          this.#prewarmer.stateChanged(backend.name, endpoint.spec.id, before, now, this.#effects);
-        }
-      }
-    }
+  #elapse(now: number, effects: Effect[]): LiveCall[] {
+    this.#prewarmer.changes.elapse(now, effects);
     const overdue = this.#calls.expire(now);
     // How long a run may be silent is yet to be read.
     if (this.isReading) return overdue;
-    for (const effect of this.register.endSilentRuns(now)) this.#emit(effect);
+    for (const effect of this.register.endSilentRuns(now)) effects.push(effect);
     return overdue;
-  }
-
-  #emit(effect: Effect | undefined): void {
-    if (effect) this.#effects.push(effect);
-  }
-
-  #configure(config: DispatcherConfig, now: number): void {
-    this.#ranking.configure(config);
-    this.#admission.runCalls = config.runCalls ?? Infinity;
-    const { runSilenceMs, leastSilenceMs = runSilenceMs } = config;
-    this.register.silence = { assumedMs: runSilenceMs, leastMs: leastSilenceMs };
-    this.register.openRuns.limit = config.openRuns ?? Infinity;
-    this.#calls.leaseMs = config.leaseMs;
-    this.loans.configure(config.leaseMs, this.#effects);
-    for (const call of this.#roster.configure(config.backends, now)) {
-      this.#calls.refuse(call, 'backend_removed', 0, now);
-    }
-    this.accounts.configure(config.prewarmBudget ?? {}, now);
   }
 }

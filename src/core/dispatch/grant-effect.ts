@@ -1,4 +1,4 @@
-/** Builds the effect that tells a caller of its slot; granting itself is in calls-in-flight.ts. */
+/** Builds the effect that tells a caller of its slot; granting itself is in leases.ts. */
 
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall } from '../runs/live-run.ts';

@@ -1,7 +1,7 @@
 /**
  * One round of grants at a backend: its free slots go to waiting calls in the queue's order, as far as
  * an endpoint takes the call and its API key may have another slot. Calls that get none keep their
- * places, or are held back for an endpoint that is full. What a grant does is in calls-in-flight.ts.
+ * places, or are held back for an endpoint that is full. What a grant does is in leases.ts.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
@@ -33,7 +33,7 @@ export class GrantRound {
   grantFree(backend: Backend, now: number): boolean {
     const left: LiveCall[] = [];
     backend.endPauses(now);
-    for (const call of backend.adapters.review(now)) backend.enqueue(call, now);
+    for (const call of backend.adapterCalls.review(now)) backend.enqueue(call, now);
     backend.choice.beginRound(now);
     const wide = new WideCalls();
     const { heldBack } = backend;
@@ -79,7 +79,7 @@ export class GrantRound {
       call.placed.heldUntil = Math.min(call.placed.heldUntil, placed.until);
       return backend.hold(next, placed.endpoint.spec.id, now);
     }
-    if (placed?.type === 'load') return backend.adapters.park(call, now);
+    if (placed?.type === 'load') return backend.adapterCalls.park(call, now);
     const best = placed?.endpoint;
     const isAvoided = best && call.avoid?.has(best.spec.id);
     const hasOther = isAvoided && backend.choice.hasOther(call.avoid ?? NONE, now, keyOf(call));

@@ -1,6 +1,6 @@
 /**
  * The slots that a call holds, in all counts at once: those of its endpoint, of its backend and of its
- * API key. What is taken for a lease is given back with it; when that is, calls-in-flight.ts decides.
+ * API key. What is taken for a lease is given back with it; that is done in leases.ts alone.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';

@@ -40,7 +40,7 @@ export function untoldPlace(
 ): (QueuePlace & { readonly told?: ExplainedWait }) | undefined {
   // It waits for a load, whatever is in the queue.
   if (call.placed.parkedAt !== undefined) {
-    return { position: 1, waitMs: backend.adapters.waitMs(call, now) };
+    return { position: 1, waitMs: backend.adapters.waitMs(call.request.adapter, now) };
   }
   const ahead = backend.queue.ahead(call, backend.shares.isDivided);
   if (!ahead) return undefined;

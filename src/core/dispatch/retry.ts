@@ -5,6 +5,7 @@
  */
 import type { Backend } from '../backends/backend.ts';
 import type { AfterRefusal } from '../backends/endpoint-evidence.ts';
+import { maxWaitMs } from '../backends/queue-room.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 
@@ -66,7 +67,7 @@ function afterRefusal(
     avoiding(call);
     return { pauseMs: 0 };
   }
-  const waitEndsAt = Math.min(call.request.arrivedAt, now) + backend.maxWaitMs(call.request);
+  const waitEndsAt = Math.min(call.request.arrivedAt, now) + maxWaitMs(backend, call.request);
   if (pauseMs > LONGEST_PAUSE_MS || now + pauseMs >= waitEndsAt) return undefined;
   return { pauseMs };
 }

@@ -3,7 +3,6 @@
  * session, or the run of its conversation (conversations.ts). The runs themselves are in
  * run-register.ts.
  */
-
 import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import { FairRecentMap } from '../runs/fair-recent-map.ts';
@@ -52,8 +51,27 @@ export class RunNames {
     return this.#rootOf.get(sessionId) ?? sessionId;
   }
 
+  /** The call with its run: one that is submitted again, after a restart too, stays there. */
+  withRun(request: CallRequest, run: LiveRun): CallRequest {
+    if (!request.sole && !isConversation(request)) return request;
+    const { final } = request;
+    const isLast = request.sole ? final && !this.#mayGoOn(request, run.id) : final;
+    const { turn, ...rest } = request;
+    // The messages of another conversation, as of a sub-agent, are not those of the run's.
+    const isOwn = run.conversation === request.runId;
+    return {
+      ...rest,
+      ...(turn !== undefined && isOwn ? { turn } : {}),
+      ...(this.isSubAgent(run, request) ? { subAgent: true } : {}),
+      runId: run.id,
+      placed: true,
+      final: isLast,
+      ...(request.sole ? { sole: isLast } : {}),
+    };
+  }
+
   /** True where a call without a name may be followed by others of its run. */
-  mayGoOn(request: CallRequest, id: string): boolean {
+  #mayGoOn(request: CallRequest, id: string): boolean {
     return id !== request.runId || this.#texts.isPassedOn(request);
   }
 

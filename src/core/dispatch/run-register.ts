@@ -11,7 +11,6 @@ import type { CallRequest } from '../runs/call-request.ts';
 import type { CallResult } from '../runs/call-result.ts';
 import type { Speeds } from '../runs/demand.ts';
 import { type LiveCall, LiveRun } from '../runs/live-run.ts';
-import { isConversation } from './conversations.ts';
 import type { Effect } from './dispatch-events.ts';
 import { OpenRuns } from './open-runs.ts';
 import { RunNames } from './run-names.ts';
@@ -93,26 +92,7 @@ export class RunRegister {
     this.#silent.delete(run);
     this.openRuns.busy(run);
     this.#seq += 1;
-    return run.submit(this.#placed(request, run), this.#seq, now);
-  }
-
-  /** The call with its run: one that is submitted again, after a restart too, stays there. */
-  #placed(request: CallRequest, run: LiveRun): CallRequest {
-    if (!request.sole && !isConversation(request)) return request;
-    const { final } = request;
-    const isLast = request.sole ? final && !this.#names.mayGoOn(request, run.id) : final;
-    const { turn, ...rest } = request;
-    // The messages of another conversation, as of a sub-agent, are not those of the run's.
-    const isOwn = run.conversation === request.runId;
-    return {
-      ...rest,
-      ...(turn !== undefined && isOwn ? { turn } : {}),
-      ...(this.#names.isSubAgent(run, request) ? { subAgent: true } : {}),
-      runId: run.id,
-      placed: true,
-      final: isLast,
-      ...(request.sole ? { sole: isLast } : {}),
-    };
+    return run.submit(this.#names.withRun(request, run), this.#seq, now);
   }
 
   /** A call was answered; what its answer handed out tells later calls of its run. */

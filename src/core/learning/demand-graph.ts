@@ -2,12 +2,11 @@
  * The PDGraph of one application (Probabilistic Demand Graph; paper, section 4.1): its units, the
  * demand of a visit of each, and the probability of the next unit. It ranks a run while its state
  * has too few whole-run samples (visit-samples.ts), and it shows people how an application works.
- * One unit is in unit-node.ts.
+ * One unit is in unit-node.ts, the rank in graph-rank.ts.
  */
-
-import { type UnitState, unitRank } from '../gittins/unit-gittins.ts';
-import { type Demand, demandOf, type Speed, type Speeds, workMs } from '../runs/demand.ts';
+import { type Demand, demandOf, type Speed, type Speeds } from '../runs/demand.ts';
 import type { RecordedRun, VisitRecord } from '../runs/recorded-run.ts';
+import { graphRankMs } from './graph-rank.ts';
 import { type Summary, UnitNode } from './unit-node.ts';
 
 /** One unit as shown to people. */
@@ -124,40 +123,17 @@ export class DemandGraph {
     return forgotten;
   }
 
-  /**
-   * Gittins rank of a run that is about to visit a unit, in slot-ms of one backend; units on other
-   * backends cost its queue nothing. Undefined where the unit is unknown.
-   */
+  /** Rank of a run that is about to visit a unit (graph-rank.ts); undefined where that is unknown. */
   rankMs(unit: string, backend: string, speeds: Speeds, fanOut: number): number | undefined {
-    const node = this.#units.get(unit);
-    if (!node) return undefined;
     const speed = speeds(backend);
     const query = `${fanOut} ${backend}\n${unit}`;
     const cached = this.#ranksMs.get(query);
     if (cached?.speed === speed) return cached.rankMs;
-    const rankMs = this.#solve(node, unit, backend, speed, fanOut);
+    const rankMs = graphRankMs(this.#units, unit, backend, speed, fanOut);
+    if (rankMs === undefined) return undefined;
     if (this.#ranksMs.size >= MAX_RANKS) this.#ranksMs.clear();
     this.#ranksMs.set(query, { speed, rankMs });
     return rankMs;
-  }
-
-  #solve(node: UnitNode, unit: string, backend: string, speed: Speed, fanOut: number): number {
-    const index = this.#reachable(unit);
-    const start = index.get(unit) ?? 0;
-    const states = [...index.keys()].map((name): UnitState => {
-      const n = this.#units.get(name) ?? node;
-      const departures = n.departures || 1;
-      return {
-        costMs: n.backend === backend ? workMs(n.demand, speed) : 0,
-        next: [...n.next].map(([name, count]) => ({
-          to: index.get(name) ?? 0,
-          probability: count / departures,
-        })),
-        endProbability: n.ends / departures,
-      };
-    });
-    const perCall = node.fanOut.mean > 0 ? (states[start]?.costMs ?? 0) / node.fanOut.mean : 0;
-    return unitRank(states, start, perCall * Math.max(1, fanOut));
   }
 
   view(): UnitView[] {
@@ -176,18 +152,6 @@ export class DemandGraph {
         ...(n.ends > 0 ? [{ unit: null, probability: n.ends / n.departures }] : []),
       ],
     }));
-  }
-
-  /** A unit and those that can follow it, directly or later, each with its index. */
-  #reachable(unit: string): ReadonlyMap<string, number> {
-    const index = new Map([[unit, 0]]);
-    // The loop also visits the units that it adds to the map.
-    for (const name of index.keys()) {
-      for (const next of this.#units.get(name)?.next.keys() ?? []) {
-        if (!index.has(next)) index.set(next, index.size);
-      }
-    }
-    return index;
   }
 
   /**

@@ -2,7 +2,7 @@
  * Loads adapters ahead of need, by the rule that wakes endpoints: once the probability that a unit
  * which uses one comes within the time of a load reaches the threshold. A load costs no warm time and
  * so no budget; what it may cost is the place of another adapter, which must be less likely to be
- * needed. Which endpoint loads it is decided in backends/backend-adapters.ts.
+ * needed. Which endpoint loads it is decided in backends/load-choice.ts.
  */
 import { Arrivals } from '../arrivals/arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
@@ -104,11 +104,7 @@ export class AdapterForecasts {
     const likely = asked.toSorted((a, b) => b.probability - a.probability);
     for (const { tracked, decision, probability, forecast } of likely) {
       if (!decision.wake) continue;
-      const next = backend.adapters.choice.placeFor(
-        tracked.adapter,
-        lessThan(probability, asked),
-        now,
-      );
+      const next = backend.loadChoice.placeFor(tracked.adapter, lessThan(probability, asked), now);
       if (!next) continue;
       const rate = tracked.arrivals.ratePerSec(now);
       const reason = `${decision.reason} ${groundsOf(forecast, rate)}`;
@@ -127,7 +123,7 @@ export class AdapterForecasts {
     return asked.map(({ tracked: { adapter }, decision, probability }) => {
       const { reason } = decision;
       const isThere = backend.adapters.isAnywhere(adapter);
-      const next = backend.adapters.choice.placeFor(adapter, lessThan(probability, asked), now);
+      const next = backend.loadChoice.placeFor(adapter, lessThan(probability, asked), now);
       const may = next ? ('load' as const) : ('no-room' as const);
       const decided = isThere ? 'none' : decision.wake ? may : 'wait';
       return { adapter, decision: decided, probability, reason };

@@ -1,6 +1,6 @@
 /**
  * Begins and settles the loads of adapters: for calls that wait, and ahead of need. What is loaded
- * where is decided in backends/backend-adapters.ts, when a need is forecast in adapter-forecasts.ts.
+ * where is decided in backends/load-choice.ts, when a need is forecast in adapter-forecasts.ts.
  */
 import type { AdapterLoad } from '../adapters/adapter-load.ts';
 import type { Backend } from '../backends/backend.ts';
@@ -22,13 +22,13 @@ export class AdapterLoads {
 
   /** Begins what calls wait for, asks again for what a restart interrupted, and settles. */
   forWaiting(backend: Backend, now: number, effects: AdapterEffects): void {
-    const { adapters } = backend;
+    const { adapters, loadChoice } = backend;
     if (!adapters.isUsed) return;
     for (const [endpoint, load] of adapters.interrupted()) {
       effects.push(this.#order(backend, endpoint, load, false));
     }
-    for (let next = adapters.choice.next(now); next; next = adapters.choice.next(now)) {
-      const waiting = adapters.parked.waitingFor(next.adapter);
+    for (let next = loadChoice.next(now); next; next = loadChoice.next(now)) {
+      const waiting = backend.adapterCalls.parked.waitingFor(next.adapter);
       const why = { cause: 'demand', reason: `waiting=${waiting}`, probability: 1 } as const;
       this.begin(backend, next, why, now, effects);
     }
@@ -67,7 +67,7 @@ export class AdapterLoads {
   /** Takes the loads whose outcome became known into the books. */
   settle(backend: Backend, now: number, effects: AdapterEffects): void {
     for (const [id, at] of backend.adapters.endpoints()) {
-      for (const { load, outcome } of at.takeEnded()) {
+      for (const { load, outcome } of at.held.takeEnded()) {
         // A load that calls asked for brings what they wait for; only its failure is of interest.
         if (load.cause === 'demand' && outcome !== 'failed') continue;
         this.#daily.add(backend.name, now, { [OUTCOMES[outcome]]: 1 });
@@ -83,13 +83,13 @@ export class AdapterLoads {
   }
 
   #order(
-    { name: backend, adapters }: Backend,
+    { name: backend, adapters, loadChoice }: Backend,
     endpoint: Endpoint,
     load: AdapterLoad,
     dryRun: boolean,
   ): Parameters<AdapterEffects['push']>[0] {
     const { patienceMs } = adapters.times;
-    const spare = dryRun ? [] : adapters.choice.spareAt(endpoint, load);
+    const spare = dryRun ? [] : loadChoice.spareAt(endpoint, load);
     const { id } = endpoint.spec;
     return { type: 'adapter-load', backend, endpoint: id, load, dryRun, patienceMs, spare };
   }

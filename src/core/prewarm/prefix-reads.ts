@@ -1,40 +1,23 @@
 /**
  * Has endpoints that have just woken read what the next calls are expected to begin with. A read takes
  * a slot of an endpoint that is idle, while nobody waits, and ends before others wait for it in vain; at
- * most one a warm period. Which prefix is read, if any, is decided in prefix-choice.ts, of which the text
- * is there in kept-prefixes.ts.
+ * most one a warm period. Which prefix is read, if any, is decided in prefix-choice.ts, how long that may
+ * take in prefix-reading.ts, of which the text is there in kept-prefixes.ts.
  *
  * Invariant: `slots.isReading` of an endpoint is true exactly while a read of it is here and under way.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import type { LiveCall } from '../runs/live-run.ts';
-import type { KeptPrefix } from '../runs/prefix.ts';
 import type { DailyAccounts } from './daily-accounts.ts';
 import { KeptPrefixes } from './kept-prefixes.ts';
 import { choosePrefix, type RunsAndModels } from './prefix-choice.ts';
 import type { PrefixEffects, PrefixEvent, PrefixRead, ReadOutcome } from './prefix-events.ts';
+import { beginsWith, endForCalls, endOf, type Reading, readingOf } from './prefix-reading.ts';
 import type { Forecast } from './prewarm.ts';
 
 /** The longest time for which a call is forecast, ms, where the endpoint stays up for longer. */
 const LONGEST_AHEAD_MS = 600_000;
-/** A read is given up after so many times its expected time, and this in addition, ms. */
-const PATIENCE = 4;
-const LEAST_PATIENCE_MS = 10_000;
-const LONGEST_PATIENCE_MS = 120_000;
-/** The same while a call waits that begins with the prefix. */
-const PATIENCE_OF_CALLS = 2;
-const GRACE_MS = 1_000;
-
-interface Reading extends PrefixRead {
-  /** As `at`, but never later than now when the clock goes back. */
-  startedAt: number;
-  readonly expectedMs: number;
-  readonly patienceMs: number;
-  isBooked: boolean;
-  /** When the endpoint had read it, epoch ms; undefined until then. */
-  endedAt?: number;
-}
 
 /** What an endpoint does since it woke. */
 interface Woken {
@@ -62,8 +45,8 @@ export class PrefixReads {
     let dueAt = Infinity;
     for (const { endpoint, backend, read } of this.#woken.values()) {
       if (!read || !endpoint.slots.isReading) continue;
-      const isSoon = backend.queue.size > 0 && forCalls(read) > now;
-      dueAt = Math.min(dueAt, isSoon ? forCalls(read) : endOf(read));
+      const isSoon = backend.queue.size > 0 && endForCalls(read) > now;
+      dueAt = Math.min(dueAt, isSoon ? endForCalls(read) : endOf(read));
     }
     return dueAt;
   }
@@ -110,7 +93,7 @@ export class PrefixReads {
     if (!woken) return;
     const { read } = woken;
     if (!read) this.#woken.delete(endpoint);
-    else if (has(call, read.prefix)) {
+    else if (beginsWith(call, read.prefix)) {
       const isLate = call.request.arrivedAt < (read.endedAt ?? Infinity);
       this.#book(woken, isLate ? 'late' : 'used', now, effects);
     }
@@ -145,10 +128,10 @@ export class PrefixReads {
   ): void {
     const { endpoint, backend } = woken;
     const { id: link, tokens } = chosen.prefix.chain.at(-1) ?? { id: '', tokens: 0 };
-    const expectedMs = readMs(tokens);
-    const patienceMs = Math.min(LONGEST_PATIENCE_MS, LEAST_PATIENCE_MS + PATIENCE * expectedMs);
+    const read = readingOf(chosen, readMs(tokens), now);
+    const { patienceMs } = read;
     endpoint.slots.isReading = true;
-    woken.read = { ...chosen, at: now, startedAt: now, expectedMs, patienceMs, isBooked: false };
+    woken.read = read;
     this.#daily.add(backend.name, now, { prefixReads: 1 });
     const at = { backend: backend.name, endpoint: endpoint.spec.id };
     effects.push({ type: 'prefix-read', ...at, link, readAt: now, patienceMs });
@@ -200,7 +183,7 @@ export class PrefixReads {
     if (now >= endOf(read)) return true;
     const { next } = backend.queue;
     if (!next || backend.choice.hasFree(now)) return false;
-    return now >= forCalls(read) || !has(next, read.prefix);
+    return now >= endForCalls(read) || !beginsWith(next, read.prefix);
   }
 
   /** The request of a read is not waited for any more; its slot is free. */
@@ -240,18 +223,4 @@ const OUTCOMES = {
 
 function reads({ spec: { prewarm } }: Backend): boolean {
   return prewarm.prefix === true && prewarm.mode === 'on';
-}
-
-function has({ request }: LiveCall, { chain }: KeptPrefix): boolean {
-  const id = chain.at(-1)?.id;
-  return request.prefix?.some((link) => link.id === id) ?? false;
-}
-
-function endOf({ startedAt, patienceMs }: Reading): number {
-  return startedAt + patienceMs + GRACE_MS;
-}
-
-/** The same while calls wait that begin with the prefix: they would have read it in that time. */
-function forCalls({ startedAt, expectedMs }: Reading): number {
-  return startedAt + PATIENCE_OF_CALLS * expectedMs + GRACE_MS;
 }

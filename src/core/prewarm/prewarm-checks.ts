@@ -1,68 +1,48 @@
 /**
  * The checks of prewarming: of each backend, which endpoints are woken ahead of need, kept warm or
- * released now. When they are made is decided in prewarmer.ts; what a forecast means in prewarm-rule.ts
- * and prewarm.ts; wakes are begun and settled in wakes.ts.
+ * released now. When they are made is decided in check-schedule.ts, what the rule is asked in
+ * prewarm-queries.ts; wakes are begun and settled in wakes.ts.
  */
-import type { ApplicationArrivals } from '../arrivals/application-arrivals.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
-import { keepWarmAt, mayRelease, RELEASE_AFTER_MS } from '../backends/holding-times.ts';
-import type { ApplicationModels } from '../learning/application-models.ts';
-import type { Speeds } from '../runs/demand.ts';
-import type { LiveRun } from '../runs/live-run.ts';
+import { keepWarmAt, mayRelease } from '../backends/holding-times.ts';
 import type { AdapterForecasts } from './adapter-forecasts.ts';
 import type { NeedForecasts } from './forecast.ts';
 import type { PrefixReads } from './prefix-reads.ts';
 import { needProbability, type PrewarmDecision } from './prewarm.ts';
 import type { PrewarmEffects } from './prewarm-events.ts';
-import { type BackendOutlook, groundsOf, outlookOf } from './prewarm-outlook.ts';
-import { type PrewarmQuery, type PrewarmRule, thetaRule } from './prewarm-rule.ts';
+import { groundsOf } from './prewarm-outlook.ts';
+import type { ForecastOf, PrewarmerView, PrewarmQueries } from './prewarm-queries.ts';
 import { LookUps } from './run-needs.ts';
 import type { Wakes } from './wakes.ts';
 
 /** Time between two checks whether an idle endpoint is kept warm, ms for each run in flight. */
 const HOLD_PERIOD_MS_PER_RUN = 10;
-/** Completed calls of a backend before its forecasts may release an endpoint. */
-const MIN_CALLS_FOR_FORECAST = 20;
-
-/** What prewarming reads of the dispatcher. */
-export interface PrewarmerView {
-  readonly backends: ReadonlyMap<string, Backend>;
-  readonly runs: ReadonlyMap<string, LiveRun>;
-  readonly models: ApplicationModels;
-  readonly appArrivals: ApplicationArrivals;
-  readonly speeds: Speeds;
-}
-
 /** What the checks ask, and what carries out their decisions. */
 export interface PrewarmParts {
+  readonly queries: PrewarmQueries;
   readonly forecasts: NeedForecasts;
   readonly adapters: AdapterForecasts;
   readonly wakes: Wakes;
   readonly reads: PrefixReads;
 }
 
-type ForecastOf = PrewarmQuery['forecast'];
-
 export class PrewarmChecks {
   readonly #view: PrewarmerView;
   readonly #parts: PrewarmParts;
-  readonly #rule: PrewarmRule | undefined;
   /** When a check last decided to keep an endpoint warm, epoch ms. */
   readonly #heldAt = new WeakMap<Endpoint, number>();
 
-  /** `rule` replaces the theta rule that each backend's configuration gives. */
-  constructor(view: PrewarmerView, parts: PrewarmParts, rule: PrewarmRule | undefined) {
+  constructor(view: PrewarmerView, parts: PrewarmParts) {
     this.#view = view;
     this.#parts = parts;
-    this.#rule = rule;
   }
 
   /** Checks all backends, for the needs from so many ms ahead on. */
   run(aheadMs: number, now: number, effects: PrewarmEffects): void {
     const lookUps = new LookUps();
     const { backends } = this.#view;
-    const { forecasts, adapters, reads } = this.#parts;
+    const { queries, forecasts, adapters, reads } = this.#parts;
     const isForecast = (b: Backend) =>
       backends.get(b.name) === b && b.spec.prewarm.mode !== 'off' && !b.removed;
     forecasts.keepOnly(isForecast);
@@ -70,7 +50,7 @@ export class PrewarmChecks {
     for (const backend of backends.values()) {
       if (!isForecast(backend)) continue;
       if (backend.adapters.isUsed) {
-        adapters.check(backend, this.#ruleOf(backend), lookUps, aheadMs, now, effects);
+        adapters.check(backend, queries.ruleOf(backend), lookUps, aheadMs, now, effects);
       }
       if (!backend.canGoCold) continue;
       const forecast = forecasts.of(backend, lookUps, now);
@@ -86,6 +66,7 @@ export class PrewarmChecks {
     now: number,
     effects: PrewarmEffects,
   ): void {
+    const { queries } = this.#parts;
     if (backend.pool.running + backend.waiting === 0) {
       const withinMs = backend.pool.coldStartMs;
       const probability = () => needProbability(forecast(withinMs));
@@ -105,8 +86,8 @@ export class PrewarmChecks {
     for (const endpoint of backend.pool.list) {
       if (endpoint.state !== 'cold' || now < endpoint.trust.openUntil(now)) continue;
       if (endpoint.isPaused || endpoint.letGo) continue;
-      const query = this.#queryFor(backend, endpoint, forecast, capacity, aheadMs, now);
-      const decision = this.#ruleOf(backend).wake(query);
+      const query = queries.of(backend, endpoint, forecast, capacity, aheadMs, now);
+      const decision = queries.ruleOf(backend).wake(query);
       // Another endpoint would be needed even less.
       if (!decision.wake) return;
       if (!this.#wakeAhead(backend, endpoint, 'prewarm', forecast, decision, now, effects)) return;
@@ -126,19 +107,20 @@ export class PrewarmChecks {
     now: number,
     effects: PrewarmEffects,
   ): boolean {
+    const { queries } = this.#parts;
     // With few calls a forecast predicts no need for want of data, which is no reason to release.
-    const hasHistory = backend.speed.calls >= MIN_CALLS_FOR_FORECAST;
-    const canRelease = hasHistory && mayRelease(endpoint, now) && !this.#wasJustHeld(endpoint, now);
+    const isKnown = queries.hasHistory(backend);
+    const canRelease = isKnown && mayRelease(endpoint, now) && !this.#wasJustHeld(endpoint, now);
     // The alarm checks in time before the idle timeout ends. So the cron does not look ahead here:
     // if it did, it would ping every minute.
     const isExpiring = now >= keepWarmAt(endpoint);
     if (!canRelease && !isExpiring) return true;
     // What holding spares is a start of usual length, not one of the longest.
     const query = {
-      ...this.#queryFor(backend, endpoint, forecast, others, 0, now),
+      ...queries.of(backend, endpoint, forecast, others, 0, now),
       coldStartMs: endpoint.learning.meanStartMs,
     };
-    const decision = this.#ruleOf(backend).hold(query);
+    const decision = queries.ruleOf(backend).hold(query);
     if (decision.wake) {
       this.#heldAt.set(endpoint, now);
       if (!isExpiring) return true;
@@ -188,63 +170,6 @@ export class PrewarmChecks {
   #wasJustHeld(endpoint: Endpoint, now: number): boolean {
     const since = now - (this.#heldAt.get(endpoint) ?? -Infinity);
     return since >= 0 && since < HOLD_PERIOD_MS_PER_RUN * this.#view.runs.size;
-  }
-
-  /** What a check would decide now for each backend that can go cold, and why. Changes nothing. */
-  outlook(now: number): BackendOutlook[] {
-    const lookUps = new LookUps();
-    return [...this.#view.backends.values()]
-      .filter((b) => (b.canGoCold || b.adapters.isUsed) && !b.removed)
-      .map((backend) => {
-        const forecast = this.#parts.forecasts.of(backend, lookUps, now);
-        const queryFor = (endpoint: Endpoint, capacity: number) =>
-          this.#queryFor(backend, endpoint, forecast, capacity, 0, now);
-        const rule = this.#ruleOf(backend);
-        const outlook = outlookOf(backend, {
-          ask: queryFor,
-          rule,
-          accounts: this.#parts.wakes.accounts,
-          now,
-        });
-        if (!backend.adapters.isUsed) return outlook;
-        return { ...outlook, adapters: this.#parts.adapters.outlook(backend, rule, lookUps, now) };
-      });
-  }
-
-  /**
-   * P(at least one call needs the backend within `withinMs`); undefined for an unknown backend, and
-   * where calls wait or run already.
-   */
-  needProbability(name: string, withinMs: number, now: number): number | undefined {
-    const backend = this.#view.backends.get(name);
-    if (!backend || backend.pool.running + backend.queue.size > 0) return undefined;
-    return needProbability(this.#parts.forecasts.of(backend, new LookUps(), now)(withinMs));
-  }
-
-  #ruleOf(backend: Backend): PrewarmRule {
-    return this.#rule ?? thetaRule(backend.spec.prewarm.theta);
-  }
-
-  #queryFor(
-    backend: Backend,
-    endpoint: Endpoint,
-    forecast: ForecastOf,
-    capacity: number,
-    aheadMs: number,
-    now: number,
-  ): PrewarmQuery {
-    return {
-      backend: backend.name,
-      now,
-      forecast,
-      coldStartMs: endpoint.learning.leadMs(backend.spec.prewarm.theta),
-      capacity,
-      aheadMs,
-      hardlyKnown: backend.speed.calls < MIN_CALLS_FOR_FORECAST,
-      crowd: backend.arrivals.crowd(RELEASE_AFTER_MS, endpoint.coldStartMs),
-      idleMs: now - endpoint.lastServedAt,
-      unusedMs: this.#parts.wakes.accounts.unusedMs(backend.name),
-    };
   }
 
   /** False where the budget does not allow the wake. */

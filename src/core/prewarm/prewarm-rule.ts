@@ -1,7 +1,7 @@
 /**
  * The rules of prewarming: when a cold endpoint is woken ahead of need, and whether an idle warm
  * one is kept warm. All rules have one interface; the theta rule is Talaria's, the others serve for
- * comparison. When a rule is asked is decided in prewarmer.ts.
+ * comparison. When a rule is asked is decided in check-schedule.ts.
  */
 
 import { lookAhead } from './look-ahead.ts';

@@ -1,66 +1,60 @@
 /**
- * The driver of prewarming: it takes what happens to calls and endpoints, and decides when the
- * endpoints are checked (prewarm-checks.ts): after a change, once a second while runs are in flight,
- * shortly before an endpoint goes cold, and on each forecast event of the cron. Starting and settling
- * a wake is in wakes.ts.
+ * The driver of prewarming: it takes what happens to calls and endpoints, and has the endpoints checked
+ * (prewarm-checks.ts) when that is due (check-schedule.ts), and on each forecast event of the cron.
+ * Starting and settling a wake is in wakes.ts.
  */
-
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
-import type { EndpointState } from '../backends/endpoint-state.ts';
-import { nextCheckAt } from '../backends/holding-times.ts';
 import type { LiveCall } from '../runs/live-run.ts';
 import { AdapterForecasts } from './adapter-forecasts.ts';
 import { AdapterLoads } from './adapter-loads.ts';
+import { CheckSchedule } from './check-schedule.ts';
+import { EndpointChanges } from './endpoint-changes.ts';
 import { carryOut, type OrderOutcome } from './endpoint-orders.ts';
 import { NeedForecasts } from './forecast.ts';
 import { PrefixReads } from './prefix-reads.ts';
-import { PrewarmChecks, type PrewarmerView } from './prewarm-checks.ts';
+import { PrewarmChecks } from './prewarm-checks.ts';
 import type { PrewarmEffects, PrewarmEvent } from './prewarm-events.ts';
+import { type PrewarmerView, PrewarmQueries } from './prewarm-queries.ts';
 import type { PrewarmRule } from './prewarm-rule.ts';
 import { Wakes } from './wakes.ts';
 
-/** Time between checks while runs are in flight, ms: needs change with time, not only by events. */
-const PERIOD_MS = 1_000;
-/** Minimum time between two checks, ms, however many events occur. */
-const MIN_PERIOD_MS = 250;
-
 export class Prewarmer {
-  /** When `check` is due next, epoch ms; Infinity for never. */
-  dueAt = Infinity;
+  /** When `check` is due. */
+  readonly schedule: CheckSchedule;
   readonly wakes: Wakes;
   readonly loads: AdapterLoads;
   readonly reads: PrefixReads;
+  /** What follows where an endpoint turns out to be up or cold. */
+  readonly changes: EndpointChanges;
   readonly #view: PrewarmerView;
+  /** What the checks would decide, for those who only look. */
+  readonly queries: PrewarmQueries;
   /** What is decided by the checks, and what is released. */
   readonly checks: PrewarmChecks;
   readonly #forecasts: NeedForecasts;
   readonly #adapters: AdapterForecasts;
-  #checkedAt = -Infinity;
 
   /** `rule` replaces the theta rule that each backend's configuration gives. */
   constructor(view: PrewarmerView, rule?: PrewarmRule) {
     this.#view = view;
+    this.schedule = new CheckSchedule(view);
     this.#forecasts = new NeedForecasts(view);
     this.wakes = new Wakes(view.backends);
     this.loads = new AdapterLoads(this.wakes.accounts.daily);
     this.reads = new PrefixReads(view, this.wakes.accounts.daily);
     this.#adapters = new AdapterForecasts(view, this.loads);
-    const { wakes, reads } = this;
-    const parts = { forecasts: this.#forecasts, adapters: this.#adapters, wakes, reads };
-    this.checks = new PrewarmChecks(view, parts, rule);
+    const { wakes, reads, schedule } = this;
+    this.changes = new EndpointChanges(view.backends, { wakes, reads, schedule });
+    const parts = { forecasts: this.#forecasts, adapters: this.#adapters };
+    this.queries = new PrewarmQueries(view, { ...parts, accounts: wakes.accounts }, rule);
+    const { queries } = this;
+    this.checks = new PrewarmChecks(view, { ...parts, queries, wakes, reads });
   }
 
-  /** Schedules a check after an event that a forecast may depend on. */
-  scheduleCheck(now: number): void {
-    if (!this.#hasCandidates()) return;
-    this.dueAt = Math.min(this.dueAt, Math.max(now, this.#checkedAt + MIN_PERIOD_MS));
-  }
-
-  /** Handles a clock that jumps back: no check runs late by the size of the jump. */
+  /** Handles a clock that jumps back. */
   clockWentBack(now: number): void {
-    this.#checkedAt = Math.min(this.#checkedAt, now);
-    if (Number.isFinite(this.dueAt)) this.dueAt = Math.min(this.dueAt, now + MIN_PERIOD_MS);
+    this.schedule.clockWentBack(now);
     this.wakes.clockWentBack(now);
     this.#view.appArrivals.clockWentBack(now);
     this.#adapters.clockWentBack(now);
@@ -92,7 +86,7 @@ export class Prewarmer {
     if (event.type === 'adapter-answered') {
       const backend = this.#view.backends.get(event.backend);
       if (backend) this.loads.answered(backend, event, now, effects);
-      return this.scheduleCheck(now);
+      return this.schedule.soon(now);
     }
     if (event.type === 'endpoint-ordered') {
       const { type: _, ...order } = event;
@@ -102,54 +96,17 @@ export class Prewarmer {
     }
     if (event.type === 'prefixes-kept' || event.type === 'prefix-answered') {
       this.reads.apply(event, this.#view.backends, now, effects);
-      return this.scheduleCheck(now);
+      return this.schedule.soon(now);
     }
-    const endpoint = this.#view.backends.get(event.backend)?.endpoints.get(event.endpoint);
-    if (!endpoint) return;
-    const previous = endpoint.state;
+    const backend = this.#view.backends.get(event.backend);
+    const endpoint = backend?.endpoints.get(event.endpoint);
+    if (!backend || !endpoint) return;
     if (event.type === 'release-answered') {
       endpoint.release.answered(event.ok, event.reason, now);
-      return this.scheduleCheck(now);
+      return this.schedule.soon(now);
     }
-    if (event.type === 'wake-answered') return this.#wakeAnswered(event, endpoint, now, effects);
-    endpoint.becameCold(now);
-    this.stateChanged(event.backend, event.endpoint, previous, now, effects);
-  }
-
-  #wakeAnswered(
-    event: Extract<PrewarmEvent, { type: 'wake-answered' }>,
-    endpoint: Endpoint,
-    now: number,
-    effects: PrewarmEffects,
-  ): void {
-    if (event.ok) {
-      const wasWarm = endpoint.state === 'warm';
-      if (endpoint.wakes.isLast(event.wakeAt)) {
-        endpoint.wakes.answered(now, event);
-      } else endpoint.wakes.earlierAnswered(now);
-      this.wakes.accounts.answered(event.backend, endpoint, now);
-      // Without a run in flight nothing else would have it checked before it goes cold.
-      if (this.#view.backends.get(event.backend)?.spec.prewarm.mode !== 'off') {
-        this.dueAt = Math.min(this.dueAt, nextCheckAt(endpoint, now));
-      }
-      const backend = this.#view.backends.get(event.backend);
-      if (backend?.adapters.isUsed) this.scheduleCheck(now);
-      if (backend && !wasWarm && this.reads.woke(backend, endpoint, now, effects)) {
-        this.dueAt = now;
-      }
-      // Calls from before the wake keep the endpoint up from here on, as long as they run. The wake
-      // spared them no wait, so the whole cold start counts as waited for.
-      if (endpoint.slots.inFlight > 0) {
-        this.wakes.settle(event.backend, endpoint, 'used', now, effects, endpoint.coldStartMs);
-      }
-      return;
-    }
-    // An earlier wake that failed says nothing of the last one. A call that was served since the
-    // wake began proves that the endpoint is up.
-    if (!endpoint.wakes.isLast(event.wakeAt)) return;
-    if (endpoint.evidence.hasServedSince(now - (event.tookMs ?? 0))) return;
-    endpoint.wakes.failed(now, event.reason, event);
-    this.wakes.settle(event.backend, endpoint, 'failed', now, effects);
+    if (event.type === 'gone-cold') return this.changes.wentCold(backend, endpoint, now, effects);
+    this.changes.wakeAnswered(event, backend, endpoint, now, effects);
   }
 
   /** Carries out an order of the administrator. */
@@ -173,44 +130,8 @@ export class Prewarmer {
         ),
     };
     const outcome = carryOut(order, { backend, endpoint }, actions, now);
-    this.scheduleCheck(now);
+    this.schedule.soon(now);
     return outcome;
-  }
-
-  /**
-   * A request without a slot, sent at `sentAt` for an API key, found the endpoint cold, and so has
-   * started it. That is a wake like others: it is waited for and accounted for.
-   */
-  foundCold(
-    backend: Backend,
-    endpoint: Endpoint,
-    sentAt: number,
-    key: string,
-    now: number,
-    effects: PrewarmEffects,
-  ): void {
-    const previous = endpoint.state;
-    if (!endpoint.evidence.answeredCold(sentAt, now, key) || endpoint.state !== 'cold') return;
-    this.stateChanged(backend.name, endpoint.spec.id, previous, now, effects);
-    if (endpoint.isPaused) return;
-    this.wakes.wakeOnDemand(backend, endpoint, 'a request without a slot', now, effects);
-  }
-
-  /**
-   * Settles the wake of an endpoint that went cold: a wake that no call had used is wasted if the
-   * endpoint had been warm, and failed otherwise.
-   */
-  stateChanged(
-    backend: string,
-    id: string,
-    previous: EndpointState,
-    now: number,
-    effects: PrewarmEffects,
-  ): void {
-    const endpoint = this.#view.backends.get(backend)?.endpoints.get(id);
-    if (endpoint?.state === 'cold') {
-      this.wakes.settle(backend, endpoint, previous === 'warm' ? 'wasted' : 'failed', now, effects);
-    }
   }
 
   /** Accounts for a call that an endpoint was granted to, and for its cold wait. */
@@ -248,26 +169,9 @@ export class Prewarmer {
 
   /** If a check is due, wakes, keeps warm or releases the endpoints of all backends. */
   check(now: number, effects: PrewarmEffects): void {
-    if (now < this.dueAt) return;
-    this.#checkedAt = now;
-    this.dueAt = Infinity;
+    if (now < this.schedule.dueAt) return;
     this.checks.run(0, now, effects);
-    if (this.#view.runs.size > 0 && this.#hasCandidates()) this.dueAt = now + PERIOD_MS;
-    for (const backend of this.#view.backends.values()) {
-      if (backend.spec.prewarm.mode === 'off') continue;
-      for (const endpoint of backend.pool.list) {
-        const at = nextCheckAt(endpoint, now);
-        if (at > now) this.dueAt = Math.min(this.dueAt, at);
-      }
-    }
-  }
-
-  #hasCandidates(): boolean {
-    for (const backend of this.#view.backends.values()) {
-      const { spec, canGoCold, adapters } = backend;
-      if (spec.prewarm.mode !== 'off' && (canGoCold || adapters.isUsed)) return true;
-    }
-    return false;
+    this.schedule.checked(now);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Starts and settles wakes: for calls that wait, ahead of need within the budget, or only recorded
  * in a dry run; and records how each wake turned out. Whether to wake is decided in prewarm-rule.ts
- * and prewarm.ts, and when to check that in prewarmer.ts.
+ * and prewarm.ts, and when to check that in check-schedule.ts.
  */
 import type { Backend } from '../backends/backend.ts';
 import type { Endpoint } from '../backends/endpoint.ts';

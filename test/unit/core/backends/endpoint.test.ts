@@ -1,6 +1,10 @@
 /** The states of an endpoint: cold, warming, warm and cold again, and when it gets no calls. */
 import { describe, expect, it } from 'vitest';
 import { Endpoint } from '../../../../src/core/backends/endpoint.ts';
+import {
+  endpointSnapshot,
+  restoreEndpoint,
+} from '../../../../src/core/backends/endpoint-snapshot.ts';
 import type { EndpointSpec, Wake } from '../../../../src/core/backends/endpoint-state.ts';
 
 const SCALING: EndpointSpec = {
@@ -107,7 +111,7 @@ describe('Endpoint', () => {
       () => endpoint.evidence.succeeded(12_000),
       () => endpoint.becameCold(),
       () => endpoint.elapse(1e9),
-      () => endpoint.restore({ state: 'warm', lastActiveAt: 0, coldStartsMs: [5_000] }),
+      () => restoreEndpoint(endpoint, { state: 'warm', lastActiveAt: 0, coldStartsMs: [5_000] }),
     ];
     for (const event of events) {
       event();
@@ -147,7 +151,9 @@ describe('Endpoint', () => {
     const quickOnes = Array.from({ length: 19 }, () => 2_000);
     expect(afterColdStarts([...slowOnes, ...quickOnes]).coldStartMs).toBe(2_000);
     expect(afterColdStarts([...slowOnes, ...quickOnes.slice(1)]).coldStartMs).toBe(90_000);
-    expect(afterColdStarts([...slowOnes, ...quickOnes]).snapshot().coldStartsMs).toHaveLength(20);
+    expect(
+      endpointSnapshot(afterColdStarts([...slowOnes, ...quickOnes])).coldStartsMs,
+    ).toHaveLength(20);
   });
 
   it('measures no cold start where the wake was not from cold or not timed', () => {
@@ -192,15 +198,15 @@ describe('Endpoint', () => {
   it('survives a restart warm with its cold starts, and in the midst of a wake', () => {
     const warm = afterColdStarts([4_000, 6_000]);
     const again = new Endpoint(SCALING, 99_000);
-    again.restore(warm.snapshot());
+    restoreEndpoint(again, endpointSnapshot(warm));
     expect(again.state).toBe('warm');
     expect(again.coldStartMs).toBe(6_000);
     expect(again.changesAt).toBe(66_000);
 
     const warming = new Endpoint(SCALING, 0);
     warming.wakes.begin(wakeAt(1_000));
-    expect(warming.snapshot().state).toBe('warming');
-    again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
+    expect(endpointSnapshot(warming).state).toBe('warming');
+    restoreEndpoint(again, JSON.parse(JSON.stringify(endpointSnapshot(warming))));
     expect(again.state).toBe('warming');
     expect(again.lastActiveAt).toBe(1_000);
     expect(again.changesAt).toBe(61_000);
@@ -210,9 +216,9 @@ describe('Endpoint', () => {
     expect(again.coldStartMs).toBe(30_000);
 
     // Earlier versions did not store when the wake began.
-    const { start: _, ...old } = warming.snapshot();
+    const { start: _, ...old } = endpointSnapshot(warming);
     const fromOld = new Endpoint(SCALING, 0);
-    fromOld.restore(old);
+    restoreEndpoint(fromOld, old);
     expect(fromOld.state).toBe('cold');
     expect(fromOld.wakes.takeInterrupted(0, true)).toBeUndefined();
   });
@@ -222,17 +228,17 @@ describe('Endpoint', () => {
     warming.wakes.begin(wakeAt(1_000));
     warming.wake = undefined;
     const again = new Endpoint(SCALING, 0);
-    again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
+    restoreEndpoint(again, JSON.parse(JSON.stringify(endpointSnapshot(warming))));
     expect(again.wakes.takeInterrupted(11_000, true)).toMatchObject({ cause: 'demand', at: 1_000 });
     expect(again.wakes.isLast(1_000)).toBe(true);
     // Where calls are sent to cold endpoints, a call is the request that is waited for.
-    again.restore(JSON.parse(JSON.stringify(warming.snapshot())));
+    restoreEndpoint(again, JSON.parse(JSON.stringify(endpointSnapshot(warming))));
     expect(again.wakes.takeInterrupted(11_000, false)).toBeUndefined();
   });
 
   it('is warm after a restart where it no longer scales to zero', () => {
     const endpoint = new Endpoint(FIXED, 0);
-    endpoint.restore({ state: 'cold', lastActiveAt: 5, coldStartsMs: [] });
+    restoreEndpoint(endpoint, { state: 'cold', lastActiveAt: 5, coldStartsMs: [] });
     expect(endpoint.state).toBe('warm');
   });
 });

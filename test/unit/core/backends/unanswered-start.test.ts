@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Endpoint } from '../../../../src/core/backends/endpoint.ts';
+import {
+  endpointSnapshot,
+  restoreEndpoint,
+} from '../../../../src/core/backends/endpoint-snapshot.ts';
 import { StartWatch } from '../../../../src/core/backends/start-watch.ts';
 
 const KNOWN = { coldStartMs: 20_000, idleTimeoutMs: 60_000 };
@@ -113,7 +117,7 @@ describe('a request that got no answer, before one that was answered at once', (
     endpoint.wakes.begin(wake(0));
     endpoint.wakes.answered(12_000, { tookMs: 12_000, wasHeld });
     const again = new Endpoint({ id: 'e', slots: 2, coldStart }, 0);
-    again.restore(JSON.parse(JSON.stringify(endpoint.snapshot())));
+    restoreEndpoint(again, JSON.parse(JSON.stringify(endpointSnapshot(endpoint))));
     again.becameCold(100_000);
     again.wakes.begin(wake(200_000));
     const times = { tookMs: 16_000, refusals: 1, unnoticedMs: 16_000, unansweredMs: 1_000 };

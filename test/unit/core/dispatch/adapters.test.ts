@@ -61,7 +61,7 @@ describe('a call for an adapter', () => {
     world.until(3_000);
     expect(world.ended.get('short')).toBe('failed');
     expect(world.backend.waiting).toBe(0);
-    expect(world.backend.adapters.isWanted('a')).toBe(false);
+    expect(world.backend.adapterCalls.isWanted('a')).toBe(false);
   });
 
   it('goes to the endpoint that has it, although another one is emptier', () => {
@@ -234,7 +234,7 @@ describe('a restart of the object', () => {
     world.until(20_000);
     const backend = restarted(world).backends.get('llm');
     const endpoint = backend?.endpoints.get('e1');
-    expect(endpoint && backend?.adapters.at(endpoint).held).toEqual(['a']);
+    expect(endpoint && backend?.adapters.at(endpoint).held.names).toEqual(['a']);
     expect(backend?.adapters.times.learned.observations).toBe(1);
   });
 });

@@ -5,6 +5,10 @@
  */
 import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
 import type { Endpoint } from '../../../../src/core/backends/endpoint.ts';
+import {
+  endpointSnapshot,
+  restoreEndpoint,
+} from '../../../../src/core/backends/endpoint-snapshot.ts';
 import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
@@ -164,11 +168,11 @@ export class LonePlatform {
 
   /** The object dies and is restored at once: its wake loops die with it. */
   restart(): void {
-    const snapshot = JSON.parse(JSON.stringify(this.endpoint.snapshot()));
+    const snapshot = JSON.parse(JSON.stringify(endpointSnapshot(this.endpoint)));
     const accounts = JSON.parse(JSON.stringify(this.dispatcher.accounts.snapshot(this.objectNow)));
     this.#loops = [];
     this.dispatcher = this.newDispatcher();
-    this.endpoint.restore(snapshot);
+    restoreEndpoint(this.endpoint, snapshot);
     this.dispatcher.accounts.restore(accounts);
     this.dispatcher.restore([], []);
     this.step({ type: 'tick' });

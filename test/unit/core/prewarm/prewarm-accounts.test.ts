@@ -2,6 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import type { PrewarmSpec } from '../../../../src/core/backends/backend-spec.ts';
+import {
+  endpointSnapshot,
+  restoreEndpoint,
+} from '../../../../src/core/backends/endpoint-snapshot.ts';
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
@@ -247,9 +251,7 @@ describe('the accounts', () => {
     first.end('a', 15_000);
     first.sum();
     const second = setUp();
-    const [from, to] = [first.dispatcher, second.dispatcher].map((d) => d.backends.get('llm'));
-    const snapshot = from?.endpoints.get('e1')?.snapshot();
-    if (snapshot) to?.endpoints.get('e1')?.restore(snapshot);
+    endpointAgain(first.dispatcher, second.dispatcher);
     second.dispatcher.accounts.restore(first.dispatcher.accounts.snapshot(15_000));
     second.step(400_000, { type: 'tick' });
     // Warm until its idle timeout ended, although there was no event at that time.
@@ -269,9 +271,7 @@ describe('a wake that was under way when the object died', () => {
     if (upAt !== undefined) first.step(upAt, first.woken);
     first.sum();
     const second = setUp();
-    const [from, to] = [first.dispatcher, second.dispatcher].map((d) => d.backends.get('llm'));
-    const snapshot = JSON.stringify(from?.endpoints.get('e1')?.snapshot());
-    to?.endpoints.get('e1')?.restore(JSON.parse(snapshot));
+    endpointAgain(first.dispatcher, second.dispatcher);
     second.dispatcher.accounts.restore(first.dispatcher.accounts.snapshot(upAt ?? 0));
     return second;
   }
@@ -362,3 +362,10 @@ describe('reasons', () => {
     );
   });
 });
+
+/** What is stored of the endpoint in one dispatcher is restored in another. */
+function endpointAgain(...dispatchers: [first: Dispatcher, second: Dispatcher]): void {
+  const [from, to] = dispatchers.map((d) => d.backends.get('llm')?.endpoints.get('e1'));
+  if (!from || !to) throw new Error('no endpoint');
+  restoreEndpoint(to, JSON.parse(JSON.stringify(endpointSnapshot(from))));
+}

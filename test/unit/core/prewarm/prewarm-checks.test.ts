@@ -49,9 +49,9 @@ function setUp(
     ...{ backends: new Map([['llm', backend]]), runs: new Map(), models },
     ...{ appArrivals: new ApplicationArrivals(models), speeds: () => SERVICE_SPEED },
   };
-  const { checks } = new Prewarmer(view, rule);
+  const { checks, queries } = new Prewarmer(view, rule);
   const effects: PrewarmEffect[] = [];
-  return { backend, checks, rule, effects };
+  return { backend, checks, queries, rule, effects };
 }
 
 const done = (effects: readonly PrewarmEffect[]) =>
@@ -86,8 +86,8 @@ describe('a check', () => {
   });
 
   it('tells what it would decide without deciding it', () => {
-    const { backend, checks } = setUp(3);
-    const [outlook] = checks.outlook(1_000);
+    const { backend, queries } = setUp(3);
+    const [outlook] = queries.outlook(1_000);
     expect(outlook).toMatchObject({ backend: 'llm' });
     expect(JSON.stringify(outlook)).toContain('wanted');
     expect(backend.pool.list.map(({ state }) => state)).toEqual(['cold', 'cold', 'cold']);
@@ -96,15 +96,15 @@ describe('a check', () => {
 
 describe('beside the checks', () => {
   it('the probability of a need is told of a backend without calls', () => {
-    const { backend, checks } = setUp(0);
+    const { backend, queries } = setUp(0);
     const [soon = 1, late = 0] = [1_000, 3_600_000].map((ms) =>
-      checks.needProbability('llm', ms, 0),
+      queries.needProbability('llm', ms, 0),
     );
     // Of a backend without any arrival little is expected, and more in a longer time.
     expect([soon > 0, soon < 0.01, late > soon]).toEqual([true, true, true]);
-    expect(checks.needProbability('other', 60_000, 0)).toBeUndefined();
+    expect(queries.needProbability('other', 60_000, 0)).toBeUndefined();
     backend.enqueue(new LiveRun('r', 'app', 0).submit(callRequest('c'), 1, 0), 0);
-    expect(checks.needProbability('llm', 60_000, 0)).toBeUndefined();
+    expect(queries.needProbability('llm', 60_000, 0)).toBeUndefined();
   });
 
   it('idle endpoints that do not go cold by themselves are told to, whatever the mode', () => {

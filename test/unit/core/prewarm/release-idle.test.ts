@@ -4,6 +4,10 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { BackendSpec } from '../../../../src/core/backends/backend-spec.ts';
+import {
+  endpointSnapshot,
+  restoreEndpoint,
+} from '../../../../src/core/backends/endpoint-snapshot.ts';
 import type { EndpointSnapshot } from '../../../../src/core/backends/endpoint-state.ts';
 import type { DispatchEvent } from '../../../../src/core/dispatch/dispatch-events.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
@@ -34,7 +38,7 @@ class Site extends TimedDispatcher {
       { random: seededRandom(1) },
       now,
     );
-    if (snapshot) this.endpoint.restore(snapshot);
+    if (snapshot) restoreEndpoint(this.endpoint, snapshot);
     this.dispatcher.restore([], []);
   }
 
@@ -183,7 +187,7 @@ describe('a restart', () => {
       before.ends = ends;
       before.call('a');
       before.until(2 * IDLE_MS);
-      const stored = JSON.parse(JSON.stringify(before.endpoint.snapshot()));
+      const stored = JSON.parse(JSON.stringify(endpointSnapshot(before.endpoint)));
       const after = new Site({}, stored, 2 * IDLE_MS);
       after.until(2 * IDLE_MS + DAY_MS);
       expect(after.releases).toHaveLength(expected);
@@ -202,7 +206,7 @@ describe('a restart', () => {
   it('keeps why requests failed', () => {
     const before = new Site();
     before.step({ type: 'wake-answered', ...NAMES, ok: false, reason: 'status 401: no' });
-    const stored = JSON.parse(JSON.stringify(before.endpoint.snapshot()));
+    const stored = JSON.parse(JSON.stringify(endpointSnapshot(before.endpoint)));
     expect(new Site({}, stored, 5).endpoint.wakes.error).toEqual({
       at: 0,
       reason: 'status 401: no',
