@@ -12,13 +12,11 @@ import {
   PIECE_BYTES,
   randomId,
 } from '../../src/protocol/jobs.ts';
-import type { BatchRow, BatchStore } from './batch-store.ts';
-import type { ChunkStore } from './chunk-store.ts';
-import type { FileStore } from './file-store.ts';
+import type { BatchRow } from './batch-store.ts';
 import { boundText, exceededBound } from './job-bounds.ts';
 import type { JobRow } from './job-row.ts';
-import { type JobStore, jobBytes } from './job-store.ts';
-import type { KeyAccounts } from './key-accounts.ts';
+import { jobBytes } from './job-store.ts';
+import type { JobStores } from './job-stores.ts';
 
 /** Most errors that are reported of one input file. */
 const MAX_ERRORS = 20;
@@ -27,20 +25,12 @@ const LINES_A_STEP = 1_000;
 /** The byte of a line feed. */
 const NEW_LINE = 10;
 
-export interface BatchStores {
-  readonly batches: BatchStore;
-  readonly jobs: JobStore;
-  readonly files: FileStore;
-  readonly chunks: ChunkStore;
-  readonly accounts: KeyAccounts;
-}
-
 export class BatchWork {
-  readonly #stores: BatchStores;
+  readonly #stores: JobStores;
   readonly #cancel: (line: JobRow, now: number) => void;
 
   /** `cancel` ends a line that waits or runs. */
-  constructor(stores: BatchStores, cancel: (line: JobRow, now: number) => void) {
+  constructor(stores: JobStores, cancel: (line: JobRow, now: number) => void) {
     this.#stores = stores;
     this.#cancel = cancel;
   }
@@ -58,7 +48,7 @@ export class BatchWork {
         return true;
       }
       case 'cancelling': {
-        const unfinished = this.#stores.jobs.unfinishedLines(batch.id);
+        const unfinished = this.#stores.lines.unfinished(batch.id);
         for (const line of unfinished) this.#cancel(line, now);
         return unfinished.length > 0 || this.#write(batch, settings, now);
       }
@@ -103,7 +93,7 @@ export class BatchWork {
       return this.#refuse(batch, errors, settings, now);
     }
     if (!isOver) return batches.tell({ ...batch, errors });
-    this.#stores.jobs.releaseLines(batch.id, now);
+    this.#stores.lines.release(batch.id, now);
     batches.change(batch, 'in_progress', now);
   }
 
@@ -132,11 +122,11 @@ export class BatchWork {
     settings: JobSettings,
     now: number,
   ): BatchError | undefined {
-    const { jobs } = this.#stores;
+    const { jobs, lines } = this.#stores;
     const read = readBatchLine(text, line, batch.endpoint);
     if (!read.ok) return read.error;
     const { customId, body } = read;
-    if (jobs.hasLine(batch.id, customId)) {
+    if (lines.has(batch.id, customId)) {
       const message = `The custom_id "${customId}" was there before.`;
       return { code: 'duplicate_custom_id', message, line, param: 'custom_id' };
     }
@@ -183,8 +173,8 @@ export class BatchWork {
     { retentionMs }: JobSettings,
     now: number,
   ): void {
-    const { batches, jobs } = this.#stores;
-    jobs.removeLines(batch.id);
+    const { batches, lines } = this.#stores;
+    lines.remove(batch.id);
     batches.change(batch, 'failed', now, { errors });
     batches.expireAt(batch.id, now + retentionMs);
   }
@@ -192,7 +182,7 @@ export class BatchWork {
   /** Moves ended lines to the output files; false while the first lines have not all ended. */
   #write(batch: BatchRow, settings: JobSettings, now: number): boolean {
     const { batches, jobs, files } = this.#stores;
-    const lines = jobs.lines(batch.id, LINES_A_STEP);
+    const lines = this.#stores.lines.first(batch.id, LINES_A_STEP);
     if (lines.some((line) => line.endedAt === undefined)) return false;
     if (lines.length === 0) {
       this.#finish(batch, settings, now);

@@ -1,17 +1,19 @@
 /**
- * All SQL statements about jobs. A line of a batch is a job too, with its batch; a job without one
- * is a single job. Times are epoch ms. Batches themselves are in batch-store.ts, bodies and answers
- * in chunk-store.ts.
+ * All SQL statements about the life of a job: it is ordered, queued, started, put back, ended and
+ * deleted. A line of a batch is a job too, with its batch; a job without one is a single job. Times are
+ * epoch ms. What is asked of a batch's lines together is in line-store.ts, webhooks in
+ * webhook-store.ts, bodies and answers in chunk-store.ts.
  */
 import type { JobState } from '../../src/core/limits/job-rules.ts';
 import type { Job, JobError, Listed, NewJob, Page } from '../../src/protocol/jobs.ts';
 import { contentBytes, textBytes } from '../stored-size.ts';
 import type { ChunkStore } from './chunk-store.ts';
+import { firstOfKeys } from './first-of-keys.ts';
 import { type JobRow, jobOf } from './job-row.ts';
 import { type KeyAccounts, UNKNOWN_KEY } from './key-accounts.ts';
 import { jobRowBytes, piecesBytes } from './row-sizes.ts';
 
-/** Most rows that are deleted, expired or returned at a time. */
+/** Most rows that are deleted or expired at a time. */
 const MAX_ROWS = 500;
 
 /** A job of its own, or a line of a batch. */
@@ -101,17 +103,7 @@ export class JobStore {
   /** When the first job of each key may start that has jobs of a kind in the queue, epoch ms. */
   waiting(kind: JobKind): Map<string, number> {
     const queued = `state = 'queued' AND (batch IS NULL) = ${Number(kind === 'single')}`;
-    // One search in the index for each key, however many jobs it has.
-    const rows = this.#sql.exec(
-      `WITH RECURSIVE keys (k) AS (
-         SELECT MIN(key_hash) FROM jobs WHERE ${queued}
-         UNION ALL
-         SELECT (SELECT MIN(key_hash) FROM jobs WHERE ${queued} AND key_hash > k)
-           FROM keys WHERE k IS NOT NULL)
-       SELECT k, (SELECT MIN(not_before) FROM jobs WHERE ${queued} AND key_hash = k) AS at
-         FROM keys WHERE k IS NOT NULL`,
-    );
-    return new Map(rows.toArray().map(({ k, at }) => [String(k), Number(at)]));
+    return firstOfKeys(this.#sql, queued, 'not_before');
   }
 
   /** When the first queued job of a key and a kind may start, epoch ms; undefined for none. */
@@ -207,99 +199,6 @@ export class JobStore {
       .exec('SELECT id FROM jobs WHERE expires_at <= ? LIMIT ?', now, MAX_ROWS)
       .toArray();
     for (const { id } of rows) this.delete(String(id));
-  }
-
-  /** When the first webhook of each key that has any is due, epoch ms. */
-  webhooksWaiting(): Map<string, number> {
-    const rows = this.#sql.exec(
-      `WITH RECURSIVE keys (k) AS (
-         SELECT MIN(key_hash) FROM jobs WHERE webhook_at IS NOT NULL
-         UNION ALL
-         SELECT (SELECT MIN(key_hash) FROM jobs WHERE webhook_at IS NOT NULL AND key_hash > k)
-           FROM keys WHERE k IS NOT NULL)
-       SELECT k, (SELECT MIN(webhook_at) FROM jobs WHERE webhook_at IS NOT NULL AND key_hash = k)
-         AS at FROM keys WHERE k IS NOT NULL`,
-    );
-    return new Map(rows.toArray().map(({ k, at }) => [String(k), Number(at)]));
-  }
-
-  /** The jobs of a key whose webhooks are due, those that are due longest first. */
-  dueWebhooks(keyHash: string, now: number, most: number): JobRow[] {
-    return this.#sql
-      .exec(
-        'SELECT * FROM jobs WHERE key_hash = ? AND webhook_at <= ? ORDER BY webhook_at LIMIT ?',
-        ...[keyHash, now, most],
-      )
-      .toArray()
-      .map(jobOf);
-  }
-
-  /** Webhooks of a key that are to be sent, or sent again. */
-  webhooksOf(keyHash: string): number {
-    const query = 'SELECT COUNT(*) AS n FROM jobs WHERE key_hash = ? AND webhook_at IS NOT NULL';
-    return Number(this.#sql.exec(query, keyHash).one().n);
-  }
-
-  /**
-   * Stores that a delivery begins. If the object dies before it has ended, it is made again at
-   * `until`.
-   */
-  webhookStarted(id: string, until: number): void {
-    this.#sql.exec('UPDATE jobs SET webhook_at = ? WHERE id = ?', until, id);
-  }
-
-  /** Stores how a delivery ended; `nextAt` is absent where there is no further one. */
-  webhookTried(id: string, state: 'pending' | 'delivered' | 'failed', nextAt?: number): void {
-    this.#sql.exec(
-      `UPDATE jobs SET webhook_state = ?, webhook_tries = webhook_tries + 1, webhook_at = ?
-       WHERE id = ?`,
-      ...[state, nextAt ?? null, id],
-    );
-  }
-
-  /** Allows the lines of a batch to start. */
-  releaseLines(batch: string, now: number): void {
-    this.#sql.exec(
-      `UPDATE jobs SET state = 'queued', not_before = ? WHERE batch = ? AND state = 'held'`,
-      ...[now, batch],
-    );
-  }
-
-  hasLine(batch: string, customId: string): boolean {
-    const rows = this.#sql.exec(
-      'SELECT 1 FROM jobs WHERE batch = ? AND custom_id = ?',
-      ...[batch, customId],
-    );
-    return rows.toArray().length > 0;
-  }
-
-  /** Lines of a batch that have not ended, running ones included, MAX_ROWS at most. */
-  unfinishedLines(batch: string): JobRow[] {
-    return this.#sql
-      .exec('SELECT * FROM jobs WHERE batch = ? AND ended_at IS NULL LIMIT ?', batch, MAX_ROWS)
-      .toArray()
-      .map(jobOf);
-  }
-
-  /** The first lines of a batch, in the order of its input. */
-  lines(batch: string, most: number): JobRow[] {
-    return this.#sql
-      .exec('SELECT * FROM jobs WHERE batch = ? ORDER BY line LIMIT ?', batch, most)
-      .toArray()
-      .map(jobOf);
-  }
-
-  removeLines(batch: string): void {
-    const rows = this.#sql.exec(
-      `SELECT key_hash, SUM(bytes) AS bytes, SUM(ended_at IS NULL) AS jobs FROM jobs
-       WHERE batch = ? GROUP BY key_hash`,
-      batch,
-    );
-    for (const { key_hash, bytes, jobs } of rows.toArray()) {
-      this.#accounts.add(String(key_hash), { bytes: -Number(bytes), jobs: -Number(jobs) });
-    }
-    this.#chunks.removeAll(`${batch}/`);
-    this.#sql.exec('DELETE FROM jobs WHERE batch = ?', batch);
   }
 
   /** When the next deadline or retention time ends, epoch ms; Infinity for never. */

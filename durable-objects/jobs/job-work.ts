@@ -7,12 +7,13 @@
 import type { JobSettings } from '../../src/config/job-settings.ts';
 import { afterAttempt } from '../../src/core/limits/job-rules.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
-import { type BatchStores, BatchWork } from './batch-work.ts';
+import { BatchWork } from './batch-work.ts';
 import { type Attempted, attemptJob, type Runner } from './job-attempt.ts';
 import type { JobFigures } from './job-figures.ts';
 import type { JobRow } from './job-row.ts';
 import { JobStarts, type RunningJob } from './job-starts.ts';
 import type { JobEnd } from './job-store.ts';
+import type { JobStores } from './job-stores.ts';
 import { JobWebhooks } from './job-webhooks.ts';
 
 /** Alarm interval while jobs run, ms: keeps the object awake, and restarts one that has died. */
@@ -39,7 +40,7 @@ export interface JobWorld {
 }
 
 export class JobWork {
-  readonly #stores: BatchStores;
+  readonly #stores: JobStores;
   readonly #world: JobWorld;
   readonly #batches: BatchWork;
   readonly #webhooks: JobWebhooks;
@@ -51,11 +52,11 @@ export class JobWork {
   /** The tenant was deleted: another work may have begun on the same tables. */
   #isAbandoned = false;
 
-  constructor(stores: BatchStores, world: JobWorld) {
+  constructor(stores: JobStores, world: JobWorld) {
     this.#stores = stores;
     this.#world = world;
     this.#batches = new BatchWork(stores, (line, now) => this.cancel(line, now));
-    this.#webhooks = new JobWebhooks(stores.jobs, world.env);
+    this.#webhooks = new JobWebhooks(stores.webhooks, world.env);
     this.#starts = new JobStarts(stores.jobs, stores.accounts);
   }
 

@@ -26,17 +26,15 @@ import type {
 } from '../../src/protocol/jobs.ts';
 import { ObjectAlarm } from '../alarm.ts';
 import { MetricsPush } from '../metrics-push.ts';
-import { migrate } from '../migrations.ts';
-import { BatchStore, newBatchBytes } from './batch-store.ts';
-import { ChunkStore } from './chunk-store.ts';
-import { FileStore, newFileBytes } from './file-store.ts';
+import { newBatchBytes } from './batch-store.ts';
+import { newFileBytes } from './file-store.ts';
 import { exceededBound } from './job-bounds.ts';
 import { JobFigures } from './job-figures.ts';
 import { shownJob } from './job-row.ts';
-import { JOB_MIGRATIONS } from './job-schema.ts';
-import { JobStore, jobBytes } from './job-store.ts';
+import { jobBytes } from './job-store.ts';
+import { type JobStores, jobStores } from './job-stores.ts';
 import { JobWork } from './job-work.ts';
-import { KeyAccounts, UNKNOWN_KEY } from './key-accounts.ts';
+import { UNKNOWN_KEY } from './key-accounts.ts';
 
 /** Retry time for clients when there is no room for another job, ms. */
 const FULL_RETRY_MS = 30_000;
@@ -50,7 +48,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
   readonly #tenant: string;
   #figures = new JobFigures(Date.now());
   readonly #metrics: MetricsPush;
-  #stores: ReturnType<typeof storesOf>;
+  #stores: JobStores;
   #work: JobWork;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -59,7 +57,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     // The name is also stored: an object that is woken by an alarm may not know it.
     this.#tenant = ctx.id.name ?? ctx.storage.kv.get<string>('tenant') ?? '';
     if (ctx.storage.kv.get('tenant') === undefined) ctx.storage.kv.put('tenant', this.#tenant);
-    this.#stores = storesOf(ctx.storage);
+    this.#stores = jobStores(ctx.storage);
     this.#metrics = new MetricsPush({
       register: env.METRICS,
       tenant: this.#tenant,
@@ -221,7 +219,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     return this.#stores.accounts.all().map(({ keyId, keyHash, bytes, jobs, batches, files }) => ({
       ...{ keyId, keyHash, bytes, jobs, batches, files },
       running: running.filter((job) => job.keyHash === keyHash).length,
-      webhooks: this.#stores.jobs.webhooksOf(keyHash),
+      webhooks: this.#stores.webhooks.countOf(keyHash),
     }));
   }
 
@@ -232,7 +230,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.#alarm.fired();
-    this.#stores = storesOf(this.ctx.storage);
+    this.#stores = jobStores(this.ctx.storage);
     // What was counted goes with the tenant: a later turn would bring it to the metrics again.
     this.#figures = new JobFigures(Date.now());
     this.#work = this.#newWork();
@@ -293,18 +291,4 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
       arm: (at) => this.#alarm.arm(at),
     });
   }
-}
-
-function storesOf(storage: DurableObjectStorage) {
-  migrate(storage, JOB_MIGRATIONS);
-  const { sql } = storage;
-  const chunks = new ChunkStore(sql);
-  const accounts = new KeyAccounts(sql);
-  return {
-    chunks,
-    accounts,
-    jobs: new JobStore(sql, chunks, accounts),
-    files: new FileStore(sql, chunks, accounts),
-    batches: new BatchStore(sql, accounts),
-  };
 }
