@@ -1,7 +1,4 @@
-/**
- * The tables of the jobs object: every SQL statement of it is in one of these stores, which share its
- * database. What changes the sums of a key, `accounts`, is followed by their `save` in one transaction.
- */
+/** The tables of the jobs object: every SQL statement of it is in one of these stores, of one database. */
 import { migrate } from '../migrations.ts';
 import { BatchStore } from './batch-store.ts';
 import { ChunkStore } from './chunk-store.ts';
@@ -20,6 +17,8 @@ export interface JobStores {
   readonly webhooks: WebhookStore;
   readonly files: FileStore;
   readonly batches: BatchStore;
+  /** Everything that changes what a key has stored is done within a transaction. */
+  transaction<T>(act: () => T): T;
 }
 
 /** The stores of a database, which is brought to the present version of its tables. */
@@ -36,5 +35,17 @@ export function jobStores(storage: DurableObjectStorage): JobStores {
     webhooks: new WebhookStore(sql),
     files: new FileStore(sql, chunks, accounts),
     batches: new BatchStore(sql, accounts),
+    transaction(act) {
+      try {
+        return storage.transactionSync(() => {
+          const result = act();
+          accounts.save();
+          return result;
+        });
+      } catch (error) {
+        accounts.reload();
+        throw error;
+      }
+    },
   };
 }

@@ -28,7 +28,6 @@ export interface JobWorld {
   readonly env: Readonly<Record<string, unknown>>;
   /** Undefined where the tenant has no valid configuration. */
   settings(): Promise<JobSettings | undefined>;
-  transaction<T>(act: () => T): T;
   /** Keeps the object alive until the task has ended. */
   background(task: Promise<void>): void;
   /** Counts for the metrics. */
@@ -109,7 +108,7 @@ export class JobWork {
     if (!settings) return this.#recheckLater();
     const now = Date.now();
     this.#retentionMs = settings.retentionMs;
-    this.#world.transaction(() => {
+    this.#stores.transaction(() => {
       jobs.forget(now);
       files.forget(now);
       batches.forget(now);
@@ -178,7 +177,7 @@ export class JobWork {
 
   #moveBatch(id: string, settings: JobSettings, now: number): boolean {
     try {
-      return this.#world.transaction(() => {
+      return this.#stores.transaction(() => {
         const batch = this.#stores.batches.batch(id);
         return batch !== undefined && this.#batches.step(batch, settings, now);
       });
@@ -211,7 +210,7 @@ export class JobWork {
     const row = this.#stores.jobs.job(job.id);
     try {
       if (row?.state === 'in_progress') {
-        this.#world.transaction(() => this.#settle(row, attempted, settings, now));
+        this.#stores.transaction(() => this.#settle(row, attempted, settings, now));
       }
     } catch (error) {
       // It is still stored as running: the next turn finds it and starts it again.

@@ -21,7 +21,6 @@ it('work that is abandoned while it waits for its settings changes nothing after
     runner: { fetch: async () => new Response() },
     env: {},
     settings: () => asked.promise,
-    transaction: (act) => act(),
     background: (task) => void tasks.push(task),
     figures: { ended: () => {}, retried: () => {} },
     turned: () => touched.push('turned'),
