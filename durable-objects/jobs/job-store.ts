@@ -9,7 +9,7 @@ import type { Job, JobError, Listed, NewJob, Page } from '../../src/protocol/job
 import { contentBytes, textBytes } from '../stored-size.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { firstOfKeys } from './first-of-keys.ts';
-import { type JobRow, jobOf } from './job-row.ts';
+import { type JobRow, jobsWhere } from './job-row.ts';
 import { type KeyAccounts, UNKNOWN_KEY } from './key-accounts.ts';
 import { jobRowBytes, piecesBytes } from './row-sizes.ts';
 
@@ -71,8 +71,7 @@ export class JobStore {
   }
 
   job(id: string): JobRow | undefined {
-    const [row] = this.#sql.exec('SELECT * FROM jobs WHERE id = ?', id);
-    return row && jobOf(row);
+    return jobsWhere(this.#sql, 'id = ?', id)[0];
   }
 
   /**
@@ -80,23 +79,17 @@ export class JobStore {
    * id do not count.
    */
   ordered(keyId: string, keyHash: string, key: string): JobRow | undefined {
-    const [row] = this.#sql.exec(
-      'SELECT * FROM jobs WHERE key_id = ? AND once_key = ? AND key_hash IN (?, ?)',
-      ...[keyId, key, keyHash, UNKNOWN_KEY],
-    );
-    return row && jobOf(row);
+    const ordered = 'key_id = ? AND once_key = ? AND key_hash IN (?, ?)';
+    return jobsWhere(this.#sql, ordered, keyId, key, keyHash, UNKNOWN_KEY)[0];
   }
 
   /** Single jobs, the newest first. */
   list({ after, limit }: Page, state: JobState | undefined): Listed<Job> {
-    const rows = this.#sql
-      .exec(
-        `SELECT * FROM jobs WHERE id >= 'job_' AND id < ? AND state = COALESCE(?, state)
-         ORDER BY id DESC LIMIT ?`,
-        ...[after ?? '~', state ?? null, limit + 1],
-      )
-      .toArray()
-      .map(jobOf);
+    const rows = jobsWhere(
+      this.#sql,
+      `id >= 'job_' AND id < ? AND state = COALESCE(?, state) ORDER BY id DESC LIMIT ?`,
+      ...[after ?? '~', state ?? null, limit + 1],
+    );
     return { items: rows.slice(0, limit), more: rows.length > limit };
   }
 
@@ -118,12 +111,9 @@ export class JobStore {
 
   /** The job of a key and a kind that has waited longest and may start now. */
   next(kind: JobKind, keyHash: string, now: number): JobRow | undefined {
-    const [row] = this.#sql.exec(
-      `SELECT * FROM jobs WHERE state = 'queued' AND (batch IS NULL) = ? AND key_hash = ?
-         AND not_before <= ? ORDER BY not_before, id LIMIT 1`,
-      ...[Number(kind === 'single'), keyHash, now],
-    );
-    return row && jobOf(row);
+    const mayStart = `state = 'queued' AND (batch IS NULL) = ? AND key_hash = ?
+      AND not_before <= ? ORDER BY not_before, id LIMIT 1`;
+    return jobsWhere(this.#sql, mayStart, Number(kind === 'single'), keyHash, now)[0];
   }
 
   /** Stores that an attempt begins. */
@@ -170,19 +160,13 @@ export class JobStore {
 
   /** Unfinished jobs whose deadline has passed, MAX_ROWS at most. */
   overdue(now: number): JobRow[] {
-    return this.#sql
-      .exec(
-        `SELECT * FROM jobs WHERE ended_at IS NULL AND state <> 'held' AND deadline_at <= ?
-         LIMIT ?`,
-        ...[now, MAX_ROWS],
-      )
-      .toArray()
-      .map(jobOf);
+    const overdue = `ended_at IS NULL AND state <> 'held' AND deadline_at <= ? LIMIT ?`;
+    return jobsWhere(this.#sql, overdue, now, MAX_ROWS);
   }
 
   /** Jobs that are stored as running: those of an object that died, and those that do run. */
   interrupted(): JobRow[] {
-    return this.#sql.exec(`SELECT * FROM jobs WHERE state = 'in_progress'`).toArray().map(jobOf);
+    return jobsWhere(this.#sql, `state = 'in_progress'`);
   }
 
   /** Deletes a job that has ended. */

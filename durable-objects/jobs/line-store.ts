@@ -3,7 +3,7 @@
  * `held` until its whole batch has been checked, and deleted once it is written to the batch's output.
  */
 import type { ChunkStore } from './chunk-store.ts';
-import { type JobRow, jobOf } from './job-row.ts';
+import { type JobRow, jobsWhere } from './job-row.ts';
 import type { KeyAccounts } from './key-accounts.ts';
 
 /** Most unfinished lines that are returned at a time. */
@@ -39,18 +39,12 @@ export class LineStore {
 
   /** Lines of a batch that have not ended, running ones included, MAX_LINES at most. */
   unfinished(batch: string): JobRow[] {
-    return this.#sql
-      .exec('SELECT * FROM jobs WHERE batch = ? AND ended_at IS NULL LIMIT ?', batch, MAX_LINES)
-      .toArray()
-      .map(jobOf);
+    return jobsWhere(this.#sql, 'batch = ? AND ended_at IS NULL LIMIT ?', batch, MAX_LINES);
   }
 
   /** The first lines of a batch, in the order of its input. */
   first(batch: string, most: number): JobRow[] {
-    return this.#sql
-      .exec('SELECT * FROM jobs WHERE batch = ? ORDER BY line LIMIT ?', batch, most)
-      .toArray()
-      .map(jobOf);
+    return jobsWhere(this.#sql, 'batch = ? ORDER BY line LIMIT ?', batch, most);
   }
 
   /** Deletes the lines of a batch, and what they have stored. */

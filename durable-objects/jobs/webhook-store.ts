@@ -3,7 +3,7 @@
  * delivery: `webhook_at` is when that is due, epoch ms. Deliveries are made by job-webhooks.ts.
  */
 import { firstOfKeys } from './first-of-keys.ts';
-import { type JobRow, jobOf } from './job-row.ts';
+import { type JobRow, jobsWhere } from './job-row.ts';
 
 export class WebhookStore {
   readonly #sql: SqlStorage;
@@ -19,13 +19,8 @@ export class WebhookStore {
 
   /** The jobs of a key whose webhooks are due, those that are due longest first. */
   due(keyHash: string, now: number, most: number): JobRow[] {
-    return this.#sql
-      .exec(
-        'SELECT * FROM jobs WHERE key_hash = ? AND webhook_at <= ? ORDER BY webhook_at LIMIT ?',
-        ...[keyHash, now, most],
-      )
-      .toArray()
-      .map(jobOf);
+    const due = 'key_hash = ? AND webhook_at <= ? ORDER BY webhook_at LIMIT ?';
+    return jobsWhere(this.#sql, due, keyHash, now, most);
   }
 
   /** Number of a key's webhooks that are to be sent, or sent again. */
