@@ -1,6 +1,6 @@
 /**
- * A job as its row is read, and the part of it that may be shown. The statements are in
- * job-store.ts.
+ * A job as its row is read, and the part of it that may be shown. Which rows are read is said in
+ * job-store.ts, line-store.ts and webhook-store.ts.
  */
 import type { JobState } from '../../src/core/limits/job-rules.ts';
 import type { Job, JobError } from '../../src/protocol/jobs.ts';
@@ -57,8 +57,19 @@ export function shownJob(row: JobRow): Job {
   return job;
 }
 
-/** Reads a row of the table `jobs`. */
-export function jobOf(read: Record<string, SqlStorageValue>): JobRow {
+/** The jobs for which a condition holds, in SQL; the condition may end with an order and a limit. */
+export function jobsWhere(
+  sql: SqlStorage,
+  condition: string,
+  ...values: SqlStorageValue[]
+): JobRow[] {
+  return sql
+    .exec(`SELECT * FROM jobs WHERE ${condition}`, ...values)
+    .toArray()
+    .map(jobOf);
+}
+
+function jobOf(read: Record<string, SqlStorageValue>): JobRow {
   const row = read as unknown as TableRow;
   const error: JobError | null = row.error === null ? null : JSON.parse(row.error);
   return {

@@ -1,17 +1,19 @@
 /**
- * All SQL statements about jobs. A line of a batch is a job too, with its batch; a job without one
- * is a single job. Times are epoch ms. Batches themselves are in batch-store.ts, bodies and answers
- * in chunk-store.ts.
+ * All SQL statements about the life of a job: it is ordered, queued, started, put back, ended and
+ * deleted. A line of a batch is a job too, with its batch; a job without one is a single job. Times are
+ * epoch ms. What is asked of a batch's lines together is in line-store.ts, webhooks in
+ * webhook-store.ts, bodies and answers in chunk-store.ts.
  */
 import type { JobState } from '../../src/core/limits/job-rules.ts';
 import type { Job, JobError, Listed, NewJob, Page } from '../../src/protocol/jobs.ts';
 import { contentBytes, textBytes } from '../stored-size.ts';
 import type { ChunkStore } from './chunk-store.ts';
-import { type JobRow, jobOf } from './job-row.ts';
+import { firstOfKeys } from './first-of-keys.ts';
+import { type JobRow, jobsWhere } from './job-row.ts';
 import { type KeyAccounts, UNKNOWN_KEY } from './key-accounts.ts';
 import { jobRowBytes, piecesBytes } from './row-sizes.ts';
 
-/** Most rows that are deleted, expired or returned at a time. */
+/** Most rows that are deleted or expired at a time. */
 const MAX_ROWS = 500;
 
 /** A job of its own, or a line of a batch. */
@@ -69,8 +71,7 @@ export class JobStore {
   }
 
   job(id: string): JobRow | undefined {
-    const [row] = this.#sql.exec('SELECT * FROM jobs WHERE id = ?', id);
-    return row && jobOf(row);
+    return jobsWhere(this.#sql, 'id = ?', id)[0];
   }
 
   /**
@@ -78,40 +79,24 @@ export class JobStore {
    * id do not count.
    */
   ordered(keyId: string, keyHash: string, key: string): JobRow | undefined {
-    const [row] = this.#sql.exec(
-      'SELECT * FROM jobs WHERE key_id = ? AND once_key = ? AND key_hash IN (?, ?)',
-      ...[keyId, key, keyHash, UNKNOWN_KEY],
-    );
-    return row && jobOf(row);
+    const ordered = 'key_id = ? AND once_key = ? AND key_hash IN (?, ?)';
+    return jobsWhere(this.#sql, ordered, keyId, key, keyHash, UNKNOWN_KEY)[0];
   }
 
   /** Single jobs, the newest first. */
   list({ after, limit }: Page, state: JobState | undefined): Listed<Job> {
-    const rows = this.#sql
-      .exec(
-        `SELECT * FROM jobs WHERE id >= 'job_' AND id < ? AND state = COALESCE(?, state)
-         ORDER BY id DESC LIMIT ?`,
-        ...[after ?? '~', state ?? null, limit + 1],
-      )
-      .toArray()
-      .map(jobOf);
+    const rows = jobsWhere(
+      this.#sql,
+      `id >= 'job_' AND id < ? AND state = COALESCE(?, state) ORDER BY id DESC LIMIT ?`,
+      ...[after ?? '~', state ?? null, limit + 1],
+    );
     return { items: rows.slice(0, limit), more: rows.length > limit };
   }
 
   /** When the first job of each key may start that has jobs of a kind in the queue, epoch ms. */
   waiting(kind: JobKind): Map<string, number> {
     const queued = `state = 'queued' AND (batch IS NULL) = ${Number(kind === 'single')}`;
-    // One search in the index for each key, however many jobs it has.
-    const rows = this.#sql.exec(
-      `WITH RECURSIVE keys (k) AS (
-         SELECT MIN(key_hash) FROM jobs WHERE ${queued}
-         UNION ALL
-         SELECT (SELECT MIN(key_hash) FROM jobs WHERE ${queued} AND key_hash > k)
-           FROM keys WHERE k IS NOT NULL)
-       SELECT k, (SELECT MIN(not_before) FROM jobs WHERE ${queued} AND key_hash = k) AS at
-         FROM keys WHERE k IS NOT NULL`,
-    );
-    return new Map(rows.toArray().map(({ k, at }) => [String(k), Number(at)]));
+    return firstOfKeys(this.#sql, queued, 'not_before');
   }
 
   /** When the first queued job of a key and a kind may start, epoch ms; undefined for none. */
@@ -126,12 +111,9 @@ export class JobStore {
 
   /** The job of a key and a kind that has waited longest and may start now. */
   next(kind: JobKind, keyHash: string, now: number): JobRow | undefined {
-    const [row] = this.#sql.exec(
-      `SELECT * FROM jobs WHERE state = 'queued' AND (batch IS NULL) = ? AND key_hash = ?
-         AND not_before <= ? ORDER BY not_before, id LIMIT 1`,
-      ...[Number(kind === 'single'), keyHash, now],
-    );
-    return row && jobOf(row);
+    const mayStart = `state = 'queued' AND (batch IS NULL) = ? AND key_hash = ?
+      AND not_before <= ? ORDER BY not_before, id LIMIT 1`;
+    return jobsWhere(this.#sql, mayStart, Number(kind === 'single'), keyHash, now)[0];
   }
 
   /** Stores that an attempt begins. */
@@ -178,19 +160,13 @@ export class JobStore {
 
   /** Unfinished jobs whose deadline has passed, MAX_ROWS at most. */
   overdue(now: number): JobRow[] {
-    return this.#sql
-      .exec(
-        `SELECT * FROM jobs WHERE ended_at IS NULL AND state <> 'held' AND deadline_at <= ?
-         LIMIT ?`,
-        ...[now, MAX_ROWS],
-      )
-      .toArray()
-      .map(jobOf);
+    const overdue = `ended_at IS NULL AND state <> 'held' AND deadline_at <= ? LIMIT ?`;
+    return jobsWhere(this.#sql, overdue, now, MAX_ROWS);
   }
 
   /** Jobs that are stored as running: those of an object that died, and those that do run. */
   interrupted(): JobRow[] {
-    return this.#sql.exec(`SELECT * FROM jobs WHERE state = 'in_progress'`).toArray().map(jobOf);
+    return jobsWhere(this.#sql, `state = 'in_progress'`);
   }
 
   /** Deletes a job that has ended. */
@@ -207,99 +183,6 @@ export class JobStore {
       .exec('SELECT id FROM jobs WHERE expires_at <= ? LIMIT ?', now, MAX_ROWS)
       .toArray();
     for (const { id } of rows) this.delete(String(id));
-  }
-
-  /** When the first webhook of each key that has any is due, epoch ms. */
-  webhooksWaiting(): Map<string, number> {
-    const rows = this.#sql.exec(
-      `WITH RECURSIVE keys (k) AS (
-         SELECT MIN(key_hash) FROM jobs WHERE webhook_at IS NOT NULL
-         UNION ALL
-         SELECT (SELECT MIN(key_hash) FROM jobs WHERE webhook_at IS NOT NULL AND key_hash > k)
-           FROM keys WHERE k IS NOT NULL)
-       SELECT k, (SELECT MIN(webhook_at) FROM jobs WHERE webhook_at IS NOT NULL AND key_hash = k)
-         AS at FROM keys WHERE k IS NOT NULL`,
-    );
-    return new Map(rows.toArray().map(({ k, at }) => [String(k), Number(at)]));
-  }
-
-  /** The jobs of a key whose webhooks are due, those that are due longest first. */
-  dueWebhooks(keyHash: string, now: number, most: number): JobRow[] {
-    return this.#sql
-      .exec(
-        'SELECT * FROM jobs WHERE key_hash = ? AND webhook_at <= ? ORDER BY webhook_at LIMIT ?',
-        ...[keyHash, now, most],
-      )
-      .toArray()
-      .map(jobOf);
-  }
-
-  /** Webhooks of a key that are to be sent, or sent again. */
-  webhooksOf(keyHash: string): number {
-    const query = 'SELECT COUNT(*) AS n FROM jobs WHERE key_hash = ? AND webhook_at IS NOT NULL';
-    return Number(this.#sql.exec(query, keyHash).one().n);
-  }
-
-  /**
-   * Stores that a delivery begins. If the object dies before it has ended, it is made again at
-   * `until`.
-   */
-  webhookStarted(id: string, until: number): void {
-    this.#sql.exec('UPDATE jobs SET webhook_at = ? WHERE id = ?', until, id);
-  }
-
-  /** Stores how a delivery ended; `nextAt` is absent where there is no further one. */
-  webhookTried(id: string, state: 'pending' | 'delivered' | 'failed', nextAt?: number): void {
-    this.#sql.exec(
-      `UPDATE jobs SET webhook_state = ?, webhook_tries = webhook_tries + 1, webhook_at = ?
-       WHERE id = ?`,
-      ...[state, nextAt ?? null, id],
-    );
-  }
-
-  /** Allows the lines of a batch to start. */
-  releaseLines(batch: string, now: number): void {
-    this.#sql.exec(
-      `UPDATE jobs SET state = 'queued', not_before = ? WHERE batch = ? AND state = 'held'`,
-      ...[now, batch],
-    );
-  }
-
-  hasLine(batch: string, customId: string): boolean {
-    const rows = this.#sql.exec(
-      'SELECT 1 FROM jobs WHERE batch = ? AND custom_id = ?',
-      ...[batch, customId],
-    );
-    return rows.toArray().length > 0;
-  }
-
-  /** Lines of a batch that have not ended, running ones included, MAX_ROWS at most. */
-  unfinishedLines(batch: string): JobRow[] {
-    return this.#sql
-      .exec('SELECT * FROM jobs WHERE batch = ? AND ended_at IS NULL LIMIT ?', batch, MAX_ROWS)
-      .toArray()
-      .map(jobOf);
-  }
-
-  /** The first lines of a batch, in the order of its input. */
-  lines(batch: string, most: number): JobRow[] {
-    return this.#sql
-      .exec('SELECT * FROM jobs WHERE batch = ? ORDER BY line LIMIT ?', batch, most)
-      .toArray()
-      .map(jobOf);
-  }
-
-  removeLines(batch: string): void {
-    const rows = this.#sql.exec(
-      `SELECT key_hash, SUM(bytes) AS bytes, SUM(ended_at IS NULL) AS jobs FROM jobs
-       WHERE batch = ? GROUP BY key_hash`,
-      batch,
-    );
-    for (const { key_hash, bytes, jobs } of rows.toArray()) {
-      this.#accounts.add(String(key_hash), { bytes: -Number(bytes), jobs: -Number(jobs) });
-    }
-    this.#chunks.removeAll(`${batch}/`);
-    this.#sql.exec('DELETE FROM jobs WHERE batch = ?', batch);
   }
 
   /** When the next deadline or retention time ends, epoch ms; Infinity for never. */

@@ -11,7 +11,7 @@ import { jobView } from '../../src/jobs/job-view.ts';
 import { DELIVERY_PATIENCE_MS, deliver, keyOfSecret } from '../../src/jobs/webhook.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
 import { type JobRow, shownJob } from './job-row.ts';
-import type { JobStore } from './job-store.ts';
+import type { WebhookStore } from './webhook-store.ts';
 
 /** Most deliveries at a time, and of them to one host. */
 const MAX_SENDING = 6;
@@ -29,14 +29,14 @@ interface KeyState {
 }
 
 export class JobWebhooks {
-  readonly #jobs: JobStore;
+  readonly #webhooks: WebhookStore;
   readonly #env: Readonly<Record<string, unknown>>;
   readonly #sending = new Map<string, { readonly keyHash: string; readonly host: string }>();
   readonly #keys = new Map<string, KeyState>();
   #turns = 0;
 
-  constructor(jobs: JobStore, env: Readonly<Record<string, unknown>>) {
-    this.#jobs = jobs;
+  constructor(webhooks: WebhookStore, env: Readonly<Record<string, unknown>>) {
+    this.#webhooks = webhooks;
     this.#env = env;
   }
 
@@ -44,7 +44,7 @@ export class JobWebhooks {
   send(settings: JobSettings, now: number): Array<Promise<void>> {
     const deliveries: Array<Promise<void>> = [];
     if (this.#sending.size >= MAX_SENDING) return deliveries;
-    const waiting = this.#jobs.webhooksWaiting();
+    const waiting = this.#webhooks.waiting();
     /** Keys whose receivers all take no other delivery at present. */
     const blocked = new Set<string>();
     while (this.#sending.size < MAX_SENDING) {
@@ -60,7 +60,7 @@ export class JobWebhooks {
       key.lastTurn = this.#turns;
       key.pace = paceTaken(paceAt(settings.webhooksPerMinute, key.pace, now));
       this.#sending.set(job.id, { keyHash, host: hostOf(job) });
-      this.#jobs.webhookStarted(job.id, now + LEASE_MS);
+      this.#webhooks.started(job.id, now + LEASE_MS);
       deliveries.push(this.#send(job, settings, now));
     }
     return deliveries;
@@ -73,7 +73,7 @@ export class JobWebhooks {
   dueAt({ webhooksPerMinute }: JobSettings, now: number): number {
     if (this.#sending.size >= MAX_SENDING) return Infinity;
     let due = Infinity;
-    for (const [keyHash, at] of this.#jobs.webhooksWaiting()) {
+    for (const [keyHash, at] of this.#webhooks.waiting()) {
       const ready = Math.max(at, this.#readyAt(keyHash, webhooksPerMinute, now));
       if (ready > now) due = Math.min(due, ready);
     }
@@ -105,8 +105,8 @@ export class JobWebhooks {
   #nextOf(keyHash: string, now: number): JobRow | undefined {
     const toHost = new Map<string, number>();
     for (const { host } of this.#sending.values()) toHost.set(host, (toHost.get(host) ?? 0) + 1);
-    return this.#jobs
-      .dueWebhooks(keyHash, now, LOOKED_AT)
+    return this.#webhooks
+      .due(keyHash, now, LOOKED_AT)
       .find((job) => (toHost.get(hostOf(job)) ?? 0) < MAX_SENDING_TO_HOST);
   }
 
@@ -152,10 +152,10 @@ export class JobWebhooks {
   }
 
   #settle({ id, webhook }: JobRow, isDelivered: boolean): void {
-    if (isDelivered) return this.#jobs.webhookTried(id, 'delivered');
+    if (isDelivered) return this.#webhooks.tried(id, 'delivered');
     const pauseMs = webhookPauseMs((webhook?.tries ?? 0) + 1, Math.random());
-    if (pauseMs === undefined) return this.#jobs.webhookTried(id, 'failed');
-    this.#jobs.webhookTried(id, 'pending', Date.now() + pauseMs);
+    if (pauseMs === undefined) return this.#webhooks.tried(id, 'failed');
+    this.#webhooks.tried(id, 'pending', Date.now() + pauseMs);
   }
 }
 

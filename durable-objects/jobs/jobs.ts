@@ -1,7 +1,8 @@
 /**
  * The Durable Object of a tenant's jobs, batches and files, beside the one that admits calls
- * (tenant.ts). What it has acknowledged is in SQLite. job-work.ts runs the jobs: their calls take
- * the same way as every client's call, and a job that ran when the object died is started again.
+ * (tenant.ts). What it has acknowledged is in SQLite (job-stores.ts), and what it takes is said in
+ * order-answers.ts. job-work.ts runs the jobs: their calls take the same way as every client's call,
+ * and a job that ran when the object died is started again.
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { JobSettings } from '../../src/config/job-settings.ts';
@@ -26,20 +27,13 @@ import type {
 } from '../../src/protocol/jobs.ts';
 import { ObjectAlarm } from '../alarm.ts';
 import { MetricsPush } from '../metrics-push.ts';
-import { migrate } from '../migrations.ts';
-import { BatchStore, newBatchBytes } from './batch-store.ts';
-import { ChunkStore } from './chunk-store.ts';
-import { FileStore, newFileBytes } from './file-store.ts';
-import { exceededBound } from './job-bounds.ts';
 import { JobFigures } from './job-figures.ts';
 import { shownJob } from './job-row.ts';
-import { JOB_MIGRATIONS } from './job-schema.ts';
-import { JobStore, jobBytes } from './job-store.ts';
+import { type JobStores, jobStores } from './job-stores.ts';
 import { JobWork } from './job-work.ts';
-import { KeyAccounts, UNKNOWN_KEY } from './key-accounts.ts';
+import { UNKNOWN_KEY } from './key-accounts.ts';
+import { answerToBatch, answerToFile, answerToJob } from './order-answers.ts';
 
-/** Retry time for clients when there is no room for another job, ms. */
-const FULL_RETRY_MS = 30_000;
 /** Delay of the alarm that starts new work if the object dies first, ms; else it starts at once. */
 const SOON_MS = 1_000;
 /** Deadline of a batch, ms: OpenAI's only completion window. */
@@ -50,7 +44,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
   readonly #tenant: string;
   #figures = new JobFigures(Date.now());
   readonly #metrics: MetricsPush;
-  #stores: ReturnType<typeof storesOf>;
+  #stores: JobStores;
   #work: JobWork;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -59,7 +53,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     // The name is also stored: an object that is woken by an alarm may not know it.
     this.#tenant = ctx.id.name ?? ctx.storage.kv.get<string>('tenant') ?? '';
     if (ctx.storage.kv.get('tenant') === undefined) ctx.storage.kv.put('tenant', this.#tenant);
-    this.#stores = storesOf(ctx.storage);
+    this.#stores = jobStores(ctx.storage);
     this.#metrics = new MetricsPush({
       register: env.METRICS,
       tenant: this.#tenant,
@@ -74,21 +68,10 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
 
   async createJob(job: NewJob): Promise<Created> {
     const settings = await this.#settings();
-    const { jobs } = this.#stores;
-    const existing = jobs.job(job.id);
-    if (existing) return { status: 'created', job: shownJob(existing) };
-    const { keyId, keyHash = UNKNOWN_KEY, once } = job;
-    const ordered = once && jobs.ordered(keyId, keyHash, once.key);
-    if (ordered) {
-      if (ordered.print !== once.print) return { status: 'conflict' };
-      return { status: 'replay', job: shownJob(ordered) };
-    }
-    if (job.impossible) return { status: 'impossible' };
-    if (!settings) return { status: 'full', retryAfterMs: FULL_RETRY_MS };
-    const more = { jobs: 1, bytes: jobBytes(job) };
-    const exceeded = exceededBound(this.#stores.accounts, keyHash, more, settings);
-    if (exceeded) return { status: 'full', retryAfterMs: FULL_RETRY_MS, exceeded };
-    this.#transaction(() => jobs.insert(job));
+    const { jobs, transaction } = this.#stores;
+    const answer = answerToJob(this.#stores, job, settings);
+    if (answer) return answer;
+    transaction(() => jobs.insert(job));
     await this.#soon();
     const created = jobs.job(job.id);
     if (!created) throw new Error('a job is gone that was just made');
@@ -110,7 +93,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     const row = this.#single(id);
     if (!row) return undefined;
     const deleted = ENDED.has(row.state);
-    this.#transaction(() => {
+    this.#stores.transaction(() => {
       if (deleted) this.#stores.jobs.delete(id);
       else this.#work.cancel(row, Date.now());
     });
@@ -121,14 +104,11 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
 
   async openFile(file: NewFile, bytes: number): Promise<FileOpened> {
     const settings = await this.#settings();
-    const { files, accounts } = this.#stores;
-    if (files.isBegun(file.id)) return { status: 'opened' };
-    if (!settings) return { status: 'full' };
+    const { files, transaction } = this.#stores;
+    const answer = answerToFile(this.#stores, file, bytes, settings);
+    if (answer) return answer;
     const { keyId = '', keyHash = UNKNOWN_KEY } = file;
-    const more = { files: 1, bytes: newFileBytes(file.filename, bytes) };
-    const exceeded = exceededBound(accounts, keyHash, more, settings);
-    if (exceeded) return { status: 'full', exceeded };
-    this.#transaction(() => files.begin(file, bytes, { keyId, keyHash }));
+    transaction(() => files.begin(file, bytes, { keyId, keyHash }));
     await this.#soon();
     return { status: 'opened' };
   }
@@ -146,7 +126,9 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
   async completeFile(id: string, lifetimeMs?: number): Promise<StoredFile | undefined> {
     const settings = await this.#settings();
     const keptMs = Math.min(settings?.retentionMs ?? BATCH_WINDOW_MS, lifetimeMs ?? Infinity);
-    const file = this.#transaction(() => this.#stores.files.complete(id, Date.now() + keptMs));
+    const file = this.#stores.transaction(() =>
+      this.#stores.files.complete(id, Date.now() + keptMs),
+    );
     await this.#soon();
     return file;
   }
@@ -161,7 +143,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
 
   async deleteFile(id: string): Promise<boolean> {
     if (!this.#stores.files.file(id)) return false;
-    this.#transaction(() => this.#stores.files.delete(id));
+    this.#stores.transaction(() => this.#stores.files.delete(id));
     await this.#soon();
     return true;
   }
@@ -172,17 +154,12 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
 
   async orderBatch(batch: NewBatch): Promise<BatchOrdered> {
     const settings = await this.#settings();
-    const { batches, files, accounts } = this.#stores;
-    if (!batches.batch(batch.id)) {
-      if (files.file(batch.inputFile)?.purpose !== 'batch') return { status: 'no-input' };
-      if (!settings) return { status: 'full' };
-      const more = { batches: 1, bytes: newBatchBytes(batch) };
-      const exceeded = exceededBound(accounts, batch.keyHash ?? UNKNOWN_KEY, more, settings);
-      if (exceeded) return { status: 'full', exceeded };
-      const now = Date.now();
-      this.#transaction(() => batches.insert(batch, now, now + BATCH_WINDOW_MS));
-      await this.#soon();
-    }
+    const { batches, transaction } = this.#stores;
+    const answer = answerToBatch(this.#stores, batch, settings);
+    if (answer) return answer;
+    const now = Date.now();
+    transaction(() => batches.insert(batch, now, now + BATCH_WINDOW_MS));
+    await this.#soon();
     const ordered = batches.batch(batch.id);
     return ordered ? { status: 'ordered', batch: ordered } : { status: 'no-input' };
   }
@@ -207,7 +184,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     if (!batch) return undefined;
     const isUnderWay = batch.state === 'validating' || batch.state === 'in_progress';
     if (!isUnderWay) return { batch, cancelled: batch.state === 'cancelling' };
-    const changed = this.#transaction(() => batches.change(batch, 'cancelling', Date.now()));
+    const changed = this.#stores.transaction(() => batches.change(batch, 'cancelling', Date.now()));
     await this.#soon();
     return { batch: changed, cancelled: true };
   }
@@ -221,7 +198,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     return this.#stores.accounts.all().map(({ keyId, keyHash, bytes, jobs, batches, files }) => ({
       ...{ keyId, keyHash, bytes, jobs, batches, files },
       running: running.filter((job) => job.keyHash === keyHash).length,
-      webhooks: this.#stores.jobs.webhooksOf(keyHash),
+      webhooks: this.#stores.webhooks.countOf(keyHash),
     }));
   }
 
@@ -232,7 +209,7 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.#alarm.fired();
-    this.#stores = storesOf(this.ctx.storage);
+    this.#stores = jobStores(this.ctx.storage);
     // What was counted goes with the tenant: a later turn would bring it to the metrics again.
     this.#figures = new JobFigures(Date.now());
     this.#work = this.#newWork();
@@ -265,46 +242,16 @@ export class JobsObject extends DurableObject<Env> implements JobsApi {
     return keys.length > 1 ? jobs : { ...jobs, keyShare: 1 };
   }
 
-  /** Everything that changes what a key has stored is done within a transaction. */
-  #transaction<T>(act: () => T): T {
-    const { accounts } = this.#stores;
-    try {
-      return this.ctx.storage.transactionSync(() => {
-        const result = act();
-        accounts.save();
-        return result;
-      });
-    } catch (error) {
-      accounts.reload();
-      throw error;
-    }
-  }
-
   #newWork(): JobWork {
     return new JobWork(this.#stores, {
       tenant: this.#tenant,
       runner: { fetch: (request) => this.ctx.exports.JobRunner.fetch(request) },
       env: { ...this.env },
       settings: () => this.#settings(),
-      transaction: (act) => this.#transaction(act),
       figures: this.#figures,
       turned: () => this.#metrics.changed(),
       background: (task) => this.ctx.waitUntil(task),
       arm: (at) => this.#alarm.arm(at),
     });
   }
-}
-
-function storesOf(storage: DurableObjectStorage) {
-  migrate(storage, JOB_MIGRATIONS);
-  const { sql } = storage;
-  const chunks = new ChunkStore(sql);
-  const accounts = new KeyAccounts(sql);
-  return {
-    chunks,
-    accounts,
-    jobs: new JobStore(sql, chunks, accounts),
-    files: new FileStore(sql, chunks, accounts),
-    batches: new BatchStore(sql, accounts),
-  };
 }

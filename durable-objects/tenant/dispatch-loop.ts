@@ -1,31 +1,21 @@
 /**
  * The driver of the dispatcher in a tenant's object: every event passes through here. It carries
- * out the effects, writes what was learned, and sets the timer and the alarm. It decides nothing
- * about calls; that is src/core/dispatch/dispatcher.ts.
+ * out the effects, writes what was learned, and goes on when something is due (loop-timers.ts). It
+ * decides nothing about calls; that is src/core/dispatch/dispatcher.ts.
  */
 import { toDispatcherConfig } from '../../src/config/dispatcher-config.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
-import { ObjectAlarm } from '../alarm.ts';
 import type { CallCounters } from './call-counters.ts';
 import type { EffectRunner } from './effect-runner.ts';
+import { LoopTimers } from './loop-timers.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import { restoreDispatcher } from './restore.ts';
 import { RunSlices } from './run-slices.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { Waiters } from './waiters.ts';
-
-/** Delay of the next alarm after one that failed, ms. */
-const RETRY_MS = 5_000;
-/**
- * Work that is due sooner than this, ms, is started by a timer, which costs no write. The alarm is
- * never set closer than this: it then matters only if the object dies.
- */
-const MIN_ALARM_DELAY_MS = 5_000;
-/** While calls wait or run, the dispatcher ticks at least this often, ms, even without an alarm. */
-const WATCH_MS = 15_000;
 
 /**
  * How often the rows of ended leases are looked at while there are some, ms; those that no grant has
@@ -37,8 +27,6 @@ const ENDED_ROWS_MS = 5;
 const READ_PAUSE_MS = 4;
 /** Events of which nothing is to be stored. */
 const UNSTORED: ReadonlySet<DispatchEvent['type']> = new Set(['tick', 'runs-read']);
-
-type Timer = ReturnType<typeof setTimeout>;
 
 export interface LoopContext {
   readonly storage: DurableObjectStorage;
@@ -57,18 +45,18 @@ export interface LoopContext {
 
 export class DispatchLoop {
   readonly #context: LoopContext;
-  readonly #alarm: ObjectAlarm;
+  readonly #timers: LoopTimers;
   #dispatcher: Dispatcher | undefined;
-  #watch: Timer | null = null;
-  #timer: Timer | null = null;
-  #endedRows: Timer | null = null;
-  /** When the timer fires, epoch ms. */
-  #timerAt = Infinity;
+  #endedRows: ReturnType<typeof setTimeout> | null = null;
   #reading: Promise<void> = Promise.resolve();
 
   constructor(context: LoopContext) {
     this.#context = context;
-    this.#alarm = new ObjectAlarm(context.storage);
+    const tick = () => context.waitUntil(this.#tick());
+    this.#timers = new LoopTimers(context.storage, tick, () => {
+      context.waiters.forgetUncollected();
+      tick();
+    });
   }
 
   /** Undefined while the tenant is not configured. */
@@ -144,21 +132,17 @@ export class DispatchLoop {
     }
   }
 
-  /** Sets the timer and the alarm, so that the object is in memory when something is due. */
-  async arm(): Promise<void> {
+  /** Sets the timers and the alarm, so that the object is in memory when something is due. */
+  arm(): Promise<void> {
+    const { pending, waiters } = this.#context;
     const now = Date.now();
-    const due = Math.min(this.#dispatcher?.dueAt(now) ?? Infinity, this.#context.pending.dueAt);
-    // A timer keeps the object from hibernating, so it runs only while it is needed.
-    if (this.#context.waiters.size > 0) this.#startWatch();
-    else this.#endWatch();
-    if (due < now + MIN_ALARM_DELAY_MS) this.#setTimer(due, now);
-    else this.#clearTimer();
-    await this.#alarm.arm(Math.max(due, now + MIN_ALARM_DELAY_MS));
+    const due = Math.min(this.#dispatcher?.dueAt(now) ?? Infinity, pending.dueAt);
+    return this.#timers.arm(due, waiters.size > 0, now);
   }
 
   /** Called when the alarm fires. */
   async onAlarm(): Promise<void> {
-    this.#alarm.fired();
+    this.#timers.alarmGone();
     // What is due by what was learned is done before the alarm has been answered.
     await this.#reading;
     await this.#tick();
@@ -176,7 +160,7 @@ export class DispatchLoop {
 
   /** Called after all of the storage was deleted, the alarm included. */
   alarmDeleted(): void {
-    this.#alarm.fired();
+    this.#timers.alarmGone();
   }
 
   /**
@@ -228,7 +212,7 @@ export class DispatchLoop {
     } catch (error) {
       // Not thrown: after six failures the runtime drops an alarm, and no timeout would fire again.
       logFailure('alarm_failed', error);
-      await this.#alarm.arm(Date.now() + RETRY_MS);
+      await this.#timers.retry();
     }
   }
 
@@ -240,41 +224,5 @@ export class DispatchLoop {
       const isDone = this.deleteEndedLeases('old');
       if (isDone && leases.hasEnded) this.#deleteEndedSoon();
     }, ENDED_ROWS_MS);
-  }
-
-  #setTimer(at: number, now: number): void {
-    if (at >= this.#timerAt) return;
-    this.#clearTimer();
-    this.#timerAt = at;
-    const onTimer = () => {
-      this.#timer = null;
-      this.#timerAt = Infinity;
-      this.#context.waitUntil(this.#tick());
-    };
-    this.#timer = setTimeout(onTimer, Math.max(0, at - now));
-  }
-
-  #clearTimer(): void {
-    // Where none is set, as after most calls, nothing is asked of the platform.
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#timerAt = Infinity;
-  }
-
-  /**
-   * A second timer, since waits must end even where the alarm does not fire in time: an alarm
-   * follows the wall clock, and setting it is a write that may fail.
-   */
-  #startWatch(): void {
-    this.#watch ??= setTimeout(() => {
-      this.#watch = null;
-      this.#context.waiters.forgetUncollected();
-      this.#context.waitUntil(this.#tick());
-    }, WATCH_MS);
-  }
-
-  #endWatch(): void {
-    if (this.#watch !== null) clearTimeout(this.#watch);
-    this.#watch = null;
   }
 }

@@ -8,6 +8,8 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type {
   PlainRefusal,
+  RequestsCharged,
+  RunEvent,
   RunReport,
   RunReportAnswer,
   SideCallAnswer,
@@ -15,8 +17,10 @@ import type {
 } from '../../src/protocol/key-requests.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
+import type { LentSlots } from './lent-slots.ts';
 import { SideCalls } from './side-calls.ts';
 import { SideTicket } from './side-ticket.ts';
+import type { TenantMetrics } from './tenant-metrics.ts';
 import type { TenantSettings } from './tenant-settings.ts';
 
 /** Time for which a place is kept beyond the longest that its request may take, ms. */
@@ -28,6 +32,9 @@ export interface KeyRequestsContext {
   readonly settings: TenantSettings;
   readonly accounting: CallAccounting;
   readonly loop: DispatchLoop;
+  readonly lent: LentSlots;
+  /** Counts what is refused. */
+  readonly metrics: TenantMetrics;
   /** Keeps the object in memory until a promise has settled. */
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -52,8 +59,43 @@ export class KeyRequests {
     this.#context = context;
   }
 
-  /** Applies what a client reports of its run. */
-  async reportRun({ event: reported, opens, ...asked }: RunReport): Promise<RunReportAnswer> {
+  /** Charges requests that need no slot, such as orders of jobs, where the key was not revoked. */
+  async chargeRequests(asked: Asked, count: number): Promise<RequestsCharged> {
+    const { settings, accounting, metrics } = this.#context;
+    const { keyId, keyHash, version } = asked;
+    await settings.adoptFromKv(version);
+    if (settings.isRevoked(keyId, version, keyHash)) {
+      metrics.refused(keyId, 'key_revoked');
+      return { ok: false, code: 'key_revoked' };
+    }
+    const charged = accounting.chargeRequests(keyId, count, Date.now());
+    if (charged.ok) return charged;
+    metrics.refused(keyId, 'rate_limit_exceeded');
+    return { ...charged, code: 'rate_limit_exceeded' };
+  }
+
+  /** Applies what a client reports of its run; answers whether the run was known. */
+  async runEvent(event: RunEvent, version: number, opens: boolean): Promise<boolean> {
+    const { settings, lent, loop } = this.#context;
+    await settings.adoptFromKv(version);
+    await lent.reported();
+    const isKnown = loop.dispatcher?.register.runs.has(event.runId) ?? false;
+    if (isKnown || opens) await loop.step([event]);
+    return isKnown;
+  }
+
+  /** The same, charged to its API key. */
+  async reportRun(report: RunReport): Promise<RunReportAnswer> {
+    await this.#context.lent.reported();
+    return this.#counted(report.keyId, await this.#report(report));
+  }
+
+  /** Chooses an endpoint for a request without a slot. */
+  async beginSideCall(request: SideCallRequest): Promise<SideCallAnswer> {
+    return this.#counted(request.keyId, await this.#begin(request));
+  }
+
+  async #report({ event: reported, opens, ...asked }: RunReport): Promise<RunReportAnswer> {
     const present = await this.#present(asked);
     if ('status' in present) return present;
     const { config, dispatcher } = present;
@@ -84,8 +126,7 @@ export class KeyRequests {
     return { status: 'accepted', isKnown: true };
   }
 
-  /** Chooses an endpoint for a request without a slot. */
-  async beginSideCall(request: SideCallRequest): Promise<SideCallAnswer> {
+  async #begin(request: SideCallRequest): Promise<SideCallAnswer> {
     const present = await this.#present(request);
     if ('status' in present) return present;
     const { config, dispatcher } = present;
@@ -123,6 +164,11 @@ export class KeyRequests {
     });
     const gauges = accounting.gauges(keyId, now);
     return { status: 'granted', endpoint: event.endpoint, address, gauges, ticket, ...startMs };
+  }
+
+  #counted<T extends RunReportAnswer | SideCallAnswer>(keyId: string, answer: T): T {
+    if (answer.status === 'refused') this.#context.metrics.refused(keyId, answer.code);
+    return answer;
   }
 
   /** The configuration in force and its dispatcher, for a key that is not revoked. */

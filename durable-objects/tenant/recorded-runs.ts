@@ -1,7 +1,8 @@
 /**
- * The table of a tenant's finished runs: a restarted object learns from them, and they are
- * exported. Their sequence numbers (`seq`) rise in the order in which the runs ended. Export and
- * import are in tenant-archive.ts.
+ * The table of a tenant's finished runs, within its bounds: a restarted object learns from them, and
+ * they are exported. Their sequence numbers (`seq`) rise in the order in which the runs ended. Export
+ * and import are in tenant-archive.ts; what the console looks for in the table is in
+ * console/run-search.ts.
  */
 import type { RecordedRun } from '../../src/core/runs/recorded-run.ts';
 import { MAX_ROW_CHARS } from './tenant-schema.ts';
@@ -21,27 +22,12 @@ export interface FinishedRun {
   readonly times?: string | undefined;
 }
 
-/** Which finished runs are wanted; absent fields filter nothing. */
-export interface RecordedFilter {
-  /** Sequence number below which they are. */
-  readonly before?: number | undefined;
-  readonly app?: string | undefined;
-  /** Part of the name of the run, of the application or of its label, in any case. */
-  readonly text?: string | undefined;
-  readonly run?: string | undefined;
-  readonly learned?: boolean | undefined;
-  /** When it ended, epoch ms. */
-  readonly from?: number | undefined;
-  readonly to?: number | undefined;
-}
-
 /** A row of the table, or a part of it. */
 type RecordedRow = {
   seq: number;
   finished_at: number;
   learned: number;
   record: string;
-  times: string | null;
 };
 
 export class RecordedRuns {
@@ -99,29 +85,6 @@ export class RecordedRuns {
     return rows.toArray();
   }
 
-  /** When the newest runs arrived and ended, epoch ms, and whose they were. */
-  newestTimes(limit: number): Iterable<{ app: string; arrivalMs: number; finishedAt: number }> {
-    return this.#sql.exec<{ app: string; arrivalMs: number; finishedAt: number }>(
-      `SELECT app, finished_at AS finishedAt, json_extract(record, '$.arrival_ms') AS arrivalMs
-       FROM recorded ORDER BY seq DESC LIMIT ?`,
-      limit,
-    );
-  }
-
-  /** An application's newest runs, the newest first, of so many bytes together. */
-  *newestOf(app: string, limit: number, bytes: number): Iterable<RecordedRun> {
-    const rows = this.#sql.exec<RecordedRow>(
-      'SELECT record FROM recorded WHERE app = ? ORDER BY seq DESC LIMIT ?',
-      ...[app, limit],
-    );
-    let left = bytes;
-    for (const { record } of rows) {
-      left -= record.length;
-      if (left < 0) return;
-      yield JSON.parse(record);
-    }
-  }
-
   /** The run with a sequence number; undefined where it was deleted to make room. */
   at(seq: number): RecordedRun | undefined {
     const [row] = this.#sql.exec<RecordedRow>('SELECT record FROM recorded WHERE seq = ?', seq);
@@ -153,50 +116,6 @@ export class RecordedRuns {
         learned: row.learned === 1,
       };
     }
-  }
-
-  /**
-   * Finished runs, the newest first, each with its sequence number and the characters of its record;
-   * they are read as they are taken.
-   */
-  *newest(filter: RecordedFilter): Iterable<FinishedRun & { seq: number; chars: number }> {
-    const { before, app, text, run, learned, from, to } = filter;
-    const rows = this.#sql.exec<RecordedRow>(
-      `SELECT seq, record, finished_at, learned, times FROM recorded
-       WHERE seq < ?1 AND (?2 IS NULL OR app = ?2) AND (?3 IS NULL OR learned = ?3)
-         AND finished_at >= ?4 AND finished_at <= ?5
-         AND (?6 IS NULL OR json_extract(record, '$.run') = ?6)
-         AND (?7 IS NULL OR instr(lower(app), ?7) OR instr(lower(json_extract(record, '$.run')), ?7)
-           OR instr(lower(COALESCE(json_extract(record, '$.label'), '')), ?7))
-       ORDER BY seq DESC`,
-      before ?? Number.MAX_SAFE_INTEGER,
-      app ?? null,
-      learned === undefined ? null : Number(learned),
-      from ?? 0,
-      to ?? Number.MAX_SAFE_INTEGER,
-      run ?? null,
-      text?.toLowerCase() ?? null,
-    );
-    for (const row of rows) {
-      yield {
-        seq: row.seq,
-        record: JSON.parse(row.record),
-        chars: row.record.length,
-        finishedAt: row.finished_at,
-        learned: row.learned === 1,
-        times: row.times ?? undefined,
-      };
-    }
-  }
-
-  /** The newest run whose recorded times have a text in quotes, as of a call's id. */
-  withCall(id: string): string | undefined {
-    const [row] = this.#sql.exec<{ run: string }>(
-      `SELECT json_extract(record, '$.run') AS run FROM recorded
-       WHERE instr(times, ?) ORDER BY seq DESC LIMIT 1`,
-      JSON.stringify(id),
-    );
-    return row?.run;
   }
 
   /** Names of the runs with seq <= `upTo`. */

@@ -11,6 +11,7 @@ import { migrate } from '../migrations.ts';
 import { readBackendSnapshot } from './backend-snapshot.ts';
 import { AuditLog } from './console/audit-log.ts';
 import { ConfigVersions } from './console/config-versions.ts';
+import { RunSearch } from './console/run-search.ts';
 import { type EndpointSegment, TimelineStore } from './console/timeline-store.ts';
 import { LastWritten } from './last-written.ts';
 import { LeaseRows } from './lease-rows.ts';
@@ -40,6 +41,7 @@ export class TenantStore {
   readonly loans: LoanRows;
   readonly running: RunningRuns;
   readonly recorded: RecordedRuns;
+  readonly runSearch: RunSearch;
   readonly #backends = new LastWritten();
   readonly prewarm: PrewarmStore;
   readonly prefixes: PrefixTexts;
@@ -55,6 +57,7 @@ export class TenantStore {
     this.loans = new LoanRows(storage.sql);
     this.running = new RunningRuns(storage.sql);
     this.recorded = new RecordedRuns(storage);
+    this.runSearch = new RunSearch(storage.sql);
     this.prewarm = new PrewarmStore(storage.sql);
     this.prefixes = new PrefixTexts(storage.sql);
     this.timeline = new TimelineStore(storage.sql);

@@ -1,15 +1,13 @@
 /**
- * The Durable Object of one tenant: its methods, and how its parts are put together. It makes no
- * scheduling decision (src/core does) and contains no SQL (tenant-store.ts does). call-desk.ts takes
- * calls and reports of them, dispatch-loop.ts drives the dispatcher and sets the alarm, effect-runner.ts
- * carries out its effects, endpoint-requests.ts asks endpoints, tenant-settings.ts holds the
- * configuration.
+ * The Durable Object of one tenant: its methods, as Workers call them, each answered by the part that
+ * knows. How the parts are put together is in tenant-parts.ts. The object makes no scheduling decision
+ * (src/core does) and contains no SQL (tenant-store.ts does).
  *
  * Leases and the configuration are stored before they are acknowledged. What is learned is stored a
  * few seconds later at most (pending-batch.ts). Waiting callers exist in memory only.
  */
 import { DurableObject } from 'cloudflare:workers';
-import type { KeyHash, TenantConfig } from '../../src/config/schema.ts';
+import type { KeyHash } from '../../src/config/schema.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { Admission, CallResult, EnqueueRequest } from '../../src/protocol/admission.ts';
 import type { ArchiveHead, ArchivePage, ImportCount } from '../../src/protocol/archive.ts';
@@ -22,7 +20,6 @@ import type {
   SideCallRequest,
 } from '../../src/protocol/key-requests.ts';
 import type { LoanTurn, LoanWord } from '../../src/protocol/loans.ts';
-import { logFailure } from '../../src/protocol/log-line.ts';
 import type { ConsoleKey, ConsoleQuestion, ConsoleReply } from '../../src/protocol/looking.ts';
 import type { PingOrder, PrefixText, WakeReport } from '../../src/protocol/orders.ts';
 import type {
@@ -33,112 +30,20 @@ import type {
 } from '../../src/protocol/steering.ts';
 import type { ForecastAnswer, TenantApi, ViewName } from '../../src/protocol/tenant.ts';
 import { FORECAST_PERIOD_MS } from '../directory/directory-client.ts';
-import { CallAccounting } from './call-accounting.ts';
-import { CallDesk } from './call-desk.ts';
-import { Looking } from './console/looking.ts';
-import { Steering } from './console/steering.ts';
-import { DispatchLoop } from './dispatch-loop.ts';
-import { EffectRunner } from './effect-runner.ts';
-import { endpointRequests } from './endpoint-requests.ts';
-import { Forecasts } from './forecasts.ts';
-import { KeyRequests } from './key-requests.ts';
-import { LentSlots } from './lent-slots.ts';
-import { PendingBatch } from './pending-batch.ts';
-import type { PrefixTexts } from './prefix-texts.ts';
 import { runsView } from './runs-view.ts';
 import { archiveHead, archivePage, importRuns } from './tenant-archive.ts';
-import { TenantMetrics } from './tenant-metrics.ts';
-import { TenantSettings } from './tenant-settings.ts';
-import { TenantStore } from './tenant-store.ts';
+import { type TenantParts, tenantParts } from './tenant-parts.ts';
 import { VIEWS } from './tenant-view.ts';
 import type { Ticket } from './ticket.ts';
-import { Waiters } from './waiters.ts';
 
 export class TenantObject extends DurableObject<Env> implements TenantApi {
-  readonly #waiters = new Waiters();
-  readonly #pending = new PendingBatch();
-  readonly #metrics: TenantMetrics;
-  readonly #store: TenantStore;
-  readonly #settings: TenantSettings;
-  readonly #accounting: CallAccounting;
-  readonly #loop: DispatchLoop;
-  readonly #forecasts: Forecasts;
-  readonly #desk: CallDesk;
-  readonly #keyRequests: KeyRequests;
-  readonly #lent: LentSlots;
-  readonly #looking: Looking;
-  readonly #steering: Steering;
+  readonly #parts: TenantParts;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = new TenantStore(ctx.storage);
-    this.#accounting = new CallAccounting((keyId) => this.#settings.rateLimits(keyId));
-    const tenant = ctx.id.name ?? '';
-    const waitUntil = (promise: Promise<unknown>) => ctx.waitUntil(promise);
-    const config = () => this.#settings.config;
-    const step: DispatchLoop['step'] = (events) => this.#loop.step(events);
-    const wakeAnswered = (order: PingOrder, { ok, tookMs, ...details }: WakeReport) =>
-      this.wakeAnswered(order, ok, tookMs, details);
-    this.#forecasts = new Forecasts(env.DIRECTORY, tenant);
-    const [store, waiters, pending, accounting] = [
-      this.#store,
-      this.#waiters,
-      this.#pending,
-      this.#accounting,
-    ];
-    this.#metrics = new TenantMetrics({
-      register: env.METRICS,
-      tenant,
-      store,
-      dispatcher: () => this.#dispatcher,
-      sideCalls: () => this.#keyRequests.sideCalls,
-      flush: () => {
-        if (pending.dueAt < Infinity) this.#loop.flush();
-      },
-      waitUntil,
-    });
-    const { counters } = this.#metrics;
-    const effects = new EffectRunner({
-      store,
-      waiters,
-      pending,
-      accounting,
-      counters,
-      config,
-      call: (callId) => this.#dispatcher?.call(callId),
-      ...endpointRequests({ env, tenant, config, waitUntil, store, step, wakeAnswered }),
-      loanEnds: (effect) => this.#lent.ends(effect),
-    });
-    this.#loop = new DispatchLoop({
-      storage: ctx.storage,
-      store,
-      effects,
-      pending,
-      waiters,
-      counters,
-      onCounted: () => this.#metrics.changed(),
-      waitUntil,
-      stepped: (events, done) => this.#looking?.stepped(events, done),
-    });
-    const onChange = (changed: TenantConfig) => {
-      this.#loop.configure(changed);
-      waitUntil(this.#prefixesKept((prefixes) => prefixes.keepOnly(changed)));
-      this.#looking.stream.configured();
-    };
-    this.#settings = new TenantSettings({ store, env, tenant, onChange });
-    const [settings, loop, metrics] = [this.#settings, this.#loop, this.#metrics];
-    const forecasts = this.#forecasts;
-    this.#lent = new LentSlots({ store, settings, accounting, loop, effects });
-    const lent = this.#lent;
-    const calls = { lent, settings, loop, store, waiters, effects, accounting, metrics, forecasts };
-    this.#desk = new CallDesk({ ...calls, waitUntil });
-    this.#keyRequests = new KeyRequests({ settings, accounting, loop, waitUntil });
-    this.#looking = new Looking({ state: ctx, store, settings, loop, log: accounting.log });
-    const onRecorded = () => this.#looking.stream.changed('audit');
-    this.#steering = new Steering({ store, settings, loop, onRecorded });
-    this.#settings.restore();
-    // Restored leases must expire even if no request ever comes again.
-    waitUntil(this.#loop.arm());
+    this.#parts = tenantParts(ctx, env, (order, { ok, tookMs, ...details }) =>
+      this.wakeAnswered(order, ok, tookMs, details),
+    );
   }
 
   /** Asks for a slot; answers at once. A queued caller then waits at `ticket.granted()`. */
@@ -146,7 +51,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
     request: EnqueueRequest,
     told?: readonly LoanTurn[],
   ): Promise<Admission & { ticket?: Ticket }> {
-    return this.#desk.enqueue(request, told);
+    return this.#parts.desk.enqueue(request, told);
   }
 
   /** Takes the report of a Worker that lost its ticket. Idempotent. */
@@ -156,88 +61,70 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
     keepFor?: string,
     told?: readonly LoanTurn[],
   ): Promise<boolean> {
-    return this.#desk.settle(callId, result, keepFor, told);
+    return this.#parts.desk.settle(callId, result, keepFor, told);
   }
 
   /** Takes the report of an attempt that failed before anything reached the client. */
   again(callId: string, result: CallResult): Promise<boolean> {
-    return this.#desk.again(callId, result);
+    return this.#parts.desk.again(callId, result);
   }
 
   /** Renews the lease of a live caller. */
   renew(callId: string): Promise<void> {
-    return this.#desk.renew(callId);
+    return this.#parts.desk.renew(callId);
   }
 
   /** Ends a call whose client left. Idempotent. */
   cancel(callId: string, told?: readonly LoanTurn[]): Promise<void> {
-    return this.#desk.cancel(callId, told);
+    return this.#parts.desk.cancel(callId, told);
   }
 
   /** Takes what an isolate tells of calls on borrowed slots; answers when it is to tell more. */
   loanTurn(turn: LoanTurn): Promise<LoanWord> {
-    return this.#lent.turn(turn);
+    return this.#parts.lent.turn(turn);
   }
 
   /** Takes the text that a grant has asked for. What cannot be stored is dropped. */
-  async keepPrefix(text: PrefixText): Promise<void> {
-    const { config } = this.#settings;
-    if (!config) return;
-    await this.#prefixesKept((prefixes) => prefixes.keep(text, config, Date.now()));
+  keepPrefix(text: PrefixText): Promise<void> {
+    return this.#parts.prefixes.keep(text);
   }
 
   /** Whether an API key was revoked, for requests that need nothing else of this object. */
   async isRevoked(keyId: string, version: number, keyHash?: string): Promise<boolean> {
-    await this.#settings.adoptFromKv(version);
-    return this.#settings.isRevoked(keyId, version, keyHash);
+    const { settings } = this.#parts;
+    await settings.adoptFromKv(version);
+    return settings.isRevoked(keyId, version, keyHash);
   }
 
   /**
    * Charges requests that need no slot, such as orders of jobs, to an API key. Also answers whether
    * the key was revoked, so that such a request asks this object once.
    */
-  async chargeRequests(
+  chargeRequests(
     keyId: string,
     count: number,
     version: number,
     keyHash?: string,
   ): Promise<RequestsCharged> {
-    await this.#settings.adoptFromKv(version);
-    if (this.#settings.isRevoked(keyId, version, keyHash)) {
-      this.#metrics.refused(keyId, 'key_revoked');
-      return { ok: false, code: 'key_revoked' };
-    }
-    const charged = this.#accounting.chargeRequests(keyId, count, Date.now());
-    if (charged.ok) return charged;
-    this.#metrics.refused(keyId, 'rate_limit_exceeded');
-    return { ...charged, code: 'rate_limit_exceeded' };
+    return this.#parts.keyRequests.chargeRequests({ keyId, keyHash, version }, count);
   }
 
   /**
    * Applies what a client reports of its run. Answers whether the run was known; an unknown run is
    * opened unless `opens` is false.
    */
-  async runEvent(event: RunEvent, version: number, opens = true): Promise<boolean> {
-    await this.#settings.adoptFromKv(version);
-    await this.#lent.reported();
-    const isKnown = this.#dispatcher?.register.runs.has(event.runId) ?? false;
-    if (isKnown || opens) await this.#loop.step([event]);
-    return isKnown;
+  runEvent(event: RunEvent, version: number, opens = true): Promise<boolean> {
+    return this.#parts.keyRequests.runEvent(event, version, opens);
   }
 
   /** Applies what a client reports of its run, and charges it to its API key. */
-  async reportRun(report: RunReport): Promise<RunReportAnswer> {
-    await this.#lent.reported();
-    const answer = await this.#keyRequests.reportRun(report);
-    if (answer.status === 'refused') this.#metrics.refused(report.keyId, answer.code);
-    return answer;
+  reportRun(report: RunReport): Promise<RunReportAnswer> {
+    return this.#parts.keyRequests.reportRun(report);
   }
 
   /** Chooses an endpoint for a request without a slot; answers at once, and wakes nothing. */
-  async beginSideCall(request: SideCallRequest): Promise<SideCallAnswer> {
-    const answer = await this.#keyRequests.beginSideCall(request);
-    if (answer.status === 'refused') this.#metrics.refused(request.keyId, answer.code);
-    return answer;
+  beginSideCall(request: SideCallRequest): Promise<SideCallAnswer> {
+    return this.#parts.keyRequests.beginSideCall(request);
   }
 
   /**
@@ -245,44 +132,45 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
    * ones. Documents pass as JSON text, here and below, since RPC has no type for "any JSON".
    */
   putConfig(configJson: string, by?: string): Promise<string> {
-    return this.#steering.putConfig(configJson, by);
+    return this.#parts.steering.putConfig(configJson, by);
   }
 
   /** Undefined where the tenant is not configured. */
   addKey(key: KeyHash, by?: string): Promise<string | undefined> {
-    return this.#steering.addKey(key, by);
+    return this.#parts.steering.addKey(key, by);
   }
 
   removeKey(id: string, by?: string): Promise<string | undefined> {
-    return this.#steering.removeKey(id, by);
+    return this.#parts.steering.removeKey(id, by);
   }
 
   /** Carries out a change by the administrator, and writes down who made it. */
   steer(order: SteerOrder, by: string): Promise<SteerAnswer> {
-    return this.#steering.steer(order, by);
+    return this.#parts.steering.steer(order, by);
   }
 
   /** The tenant's document as it was stored; undefined where there is none. */
   async document(): Promise<string | undefined> {
-    const document = this.#store.document();
+    const document = this.#parts.store.document();
     return document && JSON.stringify(document);
   }
 
   /** What the console shows of a tenant's learning, settings and changes. `key`: the API key that asks. */
   async steeringView(question: SteeringQuestion, key?: ConsoleKey): Promise<SteeringReply> {
-    await this.#lent.callsKnown();
-    return this.#steering.view(question, key);
+    await this.#parts.lent.callsKnown();
+    return this.#parts.steering.view(question, key);
   }
 
   /** Deletes the tenant and all that was learned of it; waiting calls are refused. */
   async destroy(by?: string): Promise<void> {
-    this.#steering.record('tenant-deleted', '', by);
-    await this.#loop.shutDown(this.#settings.config);
-    await this.#metrics.forget();
-    this.#accounting.clear();
-    this.#looking.stream.deleted();
-    await this.#settings.clear();
-    this.#loop.alarmDeleted();
+    const { steering, loop, settings, metrics, accounting, looking } = this.#parts;
+    steering.record('tenant-deleted', '', by);
+    await loop.shutDown(settings.config);
+    await metrics.forget();
+    accounting.clear();
+    looking.stream.deleted();
+    await settings.clear();
+    loop.alarmDeleted();
   }
 
   /**
@@ -290,47 +178,42 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
    * number of wakes and when the next forecast is due.
    */
   async forecast(): Promise<ForecastAnswer> {
-    await this.#loop.whenRead();
-    const effects = await this.#loop.step([{ type: 'forecast', aheadMs: FORECAST_PERIOD_MS }]);
+    const { loop, forecasts } = this.#parts;
+    await loop.whenRead();
+    const effects = await loop.step([{ type: 'forecast', aheadMs: FORECAST_PERIOD_MS }]);
     const pinged = effects.filter((e) => e.type === 'wake' && !e.dryRun).length;
-    return { pinged, ...this.#forecasts.next(this.#dispatcher, Date.now()) };
+    return { pinged, ...forecasts.next(loop.dispatcher, Date.now()) };
   }
 
   /** A view for the admin API, as text; undefined where the tenant is not configured. */
   async view(name: ViewName, app?: string): Promise<string | undefined> {
-    await this.#loop.whenRead();
-    await this.#lent.callsKnown();
-    if (!this.#dispatcher) return undefined;
-    this.#loop.flush();
-    const { sideCalls } = this.#keyRequests;
-    const [dispatcher, store] = [this.#dispatcher, this.#store];
-    return VIEWS[name]({ dispatcher, store, sideCalls, app, now: Date.now() });
+    const { loop, store, keyRequests } = this.#parts;
+    await loop.whenRead();
+    const dispatcher = await this.#allWritten();
+    const { sideCalls } = keyRequests;
+    return dispatcher && VIEWS[name]({ dispatcher, store, sideCalls, app, now: Date.now() });
   }
 
   /** The metrics of the moment, as JSON text; undefined where the tenant is not configured. */
   async figures(): Promise<string | undefined> {
-    await this.#lent.callsKnown();
-    return this.#metrics.text();
+    await this.#parts.lent.callsKnown();
+    return this.#parts.metrics.text();
   }
 
   /** Finished runs as JSON Lines; undefined where the tenant is not configured. */
   async runs(app?: string): Promise<ReadableStream | undefined> {
-    await this.#lent.callsKnown();
-    if (!this.#dispatcher) return undefined;
-    this.#loop.flush();
-    return runsView(this.#store.recorded, app);
+    return (await this.#allWritten()) && runsView(this.#parts.store.recorded, app);
   }
 
   /** The head of an export; undefined where the tenant is not configured. */
   async archive(): Promise<ArchiveHead | undefined> {
-    await this.#lent.callsKnown();
-    this.#loop.flush();
-    return archiveHead(this.#store);
+    await this.#allWritten();
+    return archiveHead(this.#parts.store);
   }
 
   /** The page of an export that follows the run with the sequence number `after`. */
   async archivePage(head: ArchiveHead, after: number): Promise<ArchivePage> {
-    return archivePage(this.#store, head, after);
+    return archivePage(this.#parts.store, head, after);
   }
 
   /**
@@ -338,11 +221,13 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
    * (epoch ms). Undefined where the tenant is not configured.
    */
   async importRuns(runs: string, startMs: number, by?: string): Promise<ImportCount | undefined> {
-    await this.#loop.whenRead();
-    if (!this.#dispatcher) return undefined;
-    if (by !== undefined) this.#steering.record('runs-imported', '', by);
-    this.#loop.flush();
-    return importRuns(this.#store, this.#dispatcher, JSON.parse(runs), startMs);
+    const { loop, steering, store } = this.#parts;
+    await loop.whenRead();
+    const { dispatcher } = loop;
+    if (!dispatcher) return undefined;
+    if (by !== undefined) steering.record('runs-imported', '', by);
+    loop.flush();
+    return importRuns(store, dispatcher, JSON.parse(runs), startMs);
   }
 
   /**
@@ -350,35 +235,35 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
    * the key that asks, whose own request ids come first.
    */
   async story(id: string, keyId?: string): Promise<string | undefined> {
-    await this.#lent.callsKnown();
-    return this.#accounting.log.entryJson(id, keyId);
+    await this.#parts.lent.callsKnown();
+    return this.#parts.accounting.log.entryJson(id, keyId);
   }
 
   /** Answers the console; `key`: the API key that asks, absent for the administrator. */
   async look(question: ConsoleQuestion, key?: ConsoleKey): Promise<ConsoleReply> {
-    await this.#lent.callsKnown();
-    return this.#looking.answer(question, key);
+    await this.#parts.lent.callsKnown();
+    return this.#parts.looking.answer(question, key);
   }
 
   /** Opens the stream of a page of the console; only a Worker can send this. */
   override fetch(request: Request): Promise<Response> {
-    return this.#looking.open(request);
+    return this.#parts.looking.open(request);
   }
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {
-    this.#looking.stream.message(socket, data);
+    this.#parts.looking.stream.message(socket, data);
   }
 
   override webSocketClose(socket: WebSocket): void {
-    this.#looking.stream.closed(socket);
+    this.#parts.looking.stream.closed(socket);
   }
 
   override webSocketError(socket: WebSocket): void {
-    this.#looking.stream.closed(socket);
+    this.#parts.looking.stream.closed(socket);
   }
 
   override alarm(): Promise<void> {
-    return this.#loop.onAlarm();
+    return this.#parts.loop.onAlarm();
   }
 
   /** Tells the dispatcher how a wake ended. */
@@ -390,26 +275,19 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
   ): Promise<void> {
     const { backend, endpoint, wakeAt } = order;
     const named = wakeAt === undefined ? {} : { wakeAt };
-    await this.#loop.step([
+    await this.#parts.loop.step([
       { type: 'wake-answered', backend, endpoint, ok, tookMs, ...named, ...details },
     ]);
   }
 
-  /** Changes which texts of prompts are kept, and tells the dispatcher what is there. */
-  async #prefixesKept(change: (prefixes: PrefixTexts) => unknown): Promise<void> {
-    const { prefixes } = this.#store;
-    const before = prefixes.kept().length;
-    try {
-      change(prefixes);
-    } catch (error) {
-      logFailure('prefixes_not_changed', error);
-    }
-    const kept = prefixes.kept();
-    if (before + kept.length === 0) return;
-    await this.#loop.step([{ type: 'prefixes-kept', prefixes: kept }]);
-  }
-
-  get #dispatcher(): Dispatcher | undefined {
-    return this.#loop.dispatcher;
+  /**
+   * Recalls loans, so that every call on their slots is known, and writes what was learned. Answers the
+   * dispatcher; undefined where the tenant is not configured.
+   */
+  async #allWritten(): Promise<Dispatcher | undefined> {
+    const { lent, loop } = this.#parts;
+    await lent.callsKnown();
+    loop.flush();
+    return loop.dispatcher;
   }
 }

@@ -9,12 +9,8 @@ import type { EndpointTarget } from '../../src/endpoints/adapter.ts';
 import { JoinedWake } from '../../src/endpoints/joined-wake.ts';
 import { openaiGeneric } from '../../src/endpoints/openai-generic.ts';
 import type { Sent } from '../../src/endpoints/platform-io.ts';
-import {
-  type StepDone,
-  type WakeResult,
-  type WakeSteps,
-  wakeSteps,
-} from '../../src/endpoints/wake.ts';
+import { type WakeResult, wakeSteps } from '../../src/endpoints/wake.ts';
+import type { StepDone, WakeSteps } from '../../src/endpoints/wake-steps.ts';
 import type { PrefixCache } from '../gpu/prefix-cache.ts';
 import { prefillMs, serviceMs } from '../gpu/service-model.ts';
 import { Platform, type PlatformReply, type PlatformSettings } from './platform.ts';
@@ -151,7 +147,7 @@ export class PlatformEndpoint implements SimEndpoint {
   }
 
   /** Carries out the next step of a wake, and goes on when it is done. */
-  #goOn(wake: JoinedWake<WakeOrder>, steps: WakeSteps, done: StepDone): void {
+  #goOn(wake: JoinedWake<WakeOrder>, steps: WakeSteps<WakeResult>, done: StepDone): void {
     if (this.#wake !== wake) return;
     const next = steps.next(done);
     if (next.done) {

@@ -7,18 +7,12 @@
 import { type Outcome, wrongInput } from '../http/errors.ts';
 import { given } from '../http/given.ts';
 import { JsonCursor } from '../http/json-cursor.ts';
-import {
-  FieldNames,
-  type JsonBounds,
-  type ScannedJson,
-  type Span,
-  scanJson,
-} from '../http/json-scan.ts';
-import { CLOSE_LIST, COMMA, OPEN_LIST, OPEN_OBJECT, QUOTE } from '../http/json-text.ts';
+import { FieldNames, type JsonBounds, type ScannedJson, scanJson } from '../http/json-scan.ts';
 import type { PrefixLink } from '../protocol/admission.ts';
 import { MessageList } from './message-list.ts';
 import { PrefixChain } from './prefix-chain.ts';
 import { addPieces, systemChars } from './prefix-pieces.ts';
+import { inputsAt, promptsAt, tokensIn } from './prompt-counts.ts';
 import { charsAt, kindOf, textAt } from './prompt-text.ts';
 import { textPrint } from './text-print.ts';
 import { toolsAt } from './tool-names.ts';
@@ -245,47 +239,4 @@ function inputPrint(input: unknown): string[] {
 
 function systemAt(cursor: JsonCursor): string | null {
   return cursor.kind() === 'null' ? null : textAt(cursor, MAX_SYSTEM_CHARS);
-}
-
-/** Number of prompts in the next value. */
-function promptsAt(cursor: JsonCursor): number {
-  if (cursor.kind() !== 'list') return 1;
-  cursor.open();
-  return itemsAt(cursor);
-}
-
-/** Number of inputs in the next value; a list of objects is one, a conversation. */
-function inputsAt(cursor: JsonCursor): number {
-  if (cursor.kind() !== 'list') return 1;
-  cursor.open();
-  const items = cursor.fork();
-  return items.more() && items.kind() === 'object' ? 1 : itemsAt(cursor);
-}
-
-/** Number of tokens in a list of numbers, or of lists of them; some clients embed these. */
-function tokensIn(bytes: Uint8Array, { start, end }: Span = NOWHERE): number {
-  if (bytes[start] !== OPEN_LIST) return 0;
-  let tokens = 0;
-  let isAfterNumber = false;
-  for (let i = start; i < end; i += 1) {
-    const byte = bytes[i] as number;
-    const isDigit = byte >= 0x30 && byte <= 0x39;
-    if (isDigit && !isAfterNumber) tokens += 1;
-    // A number goes on until a comma or the end of a list. All else is text, or messages.
-    if (isDigit) isAfterNumber = true;
-    else if (byte === COMMA || byte === CLOSE_LIST) isAfterNumber = false;
-    else if (byte === QUOTE || byte === OPEN_OBJECT) return 0;
-  }
-  return tokens;
-}
-
-/** Number of items in the rest of a list. */
-function itemsAt(cursor: JsonCursor): number {
-  let prompts = 0;
-  for (; cursor.more(); prompts += 1) {
-    // A list of numbers is one prompt, of tokens.
-    if (prompts === 0 && cursor.kind() === 'number') return 1;
-    cursor.skip();
-  }
-  return Math.max(1, prompts);
 }

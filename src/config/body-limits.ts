@@ -4,8 +4,8 @@
  */
 import * as z from 'zod/mini';
 import { intWithin } from '../http/field-schemas.ts';
+import { milliseconds } from './setting-kinds.ts';
 
-const milliseconds = intWithin(1, 86_400_000);
 const bytesPerSecond = intWithin(0, 1_000_000_000);
 
 export const bodyLimits = {

@@ -4,11 +4,12 @@
  */
 import type { Problem } from '../http/problem.ts';
 import { adapterProblems } from './adapter-settings.ts';
+import { type EndpointConfig, endpointId } from './backend-settings.ts';
 import { endpointUrlProblem, type UrlRules } from './endpoint-url.ts';
 import { modelProblems } from './model-entry.ts';
 import { NO_KEYS } from './no-keys.ts';
 import { prewarmProblems } from './prewarm-settings.ts';
-import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
+import type { TenantConfig } from './schema.ts';
 
 export interface Rules extends UrlRules {
   /** Plain endpoint keys are allowed: in a configuration that is put, never in a stored one. */

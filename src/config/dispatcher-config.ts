@@ -9,8 +9,9 @@ import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../core/runs/demand.ts';
 import { ADAPTERS } from '../endpoints/registry.ts';
 import { given } from '../http/given.ts';
 import { adaptersSpec } from './adapter-settings.ts';
+import { endpointId } from './backend-settings.ts';
 import { prewarmOf, tenantBudget } from './prewarm-settings.ts';
-import { type BackendConfig, endpointId, type TenantConfig } from './schema.ts';
+import type { BackendConfig, TenantConfig } from './schema.ts';
 
 /** Shortest silence that ends a run, whatever is learned of the application's pauses, ms. */
 const LEAST_SILENCE_MS = 5_000;

@@ -4,8 +4,9 @@
  */
 import type { EndpointAddress } from '../endpoints/address.ts';
 import { given } from '../http/given.ts';
+import { type EndpointConfig, endpointId } from './backend-settings.ts';
 import { upstreamName } from './model-entry.ts';
-import { type EndpointConfig, endpointId, type TenantConfig } from './schema.ts';
+import type { TenantConfig } from './schema.ts';
 
 /** Undefined where the endpoint is not, or no longer, configured. */
 export function addressOf(

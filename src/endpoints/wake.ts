@@ -1,12 +1,8 @@
 /**
  * Wakes an endpoint, for the tenant's object and the cron alike: asks for one token, again and again
  * until the endpoint answers it. Whatever a platform reports, an endpoint counts as warm only then.
- * What an answer says is in `look.ts`; when to wake is decided in `core/prewarm`.
- *
- * One request is out at a time: a second one beside a request that the platform holds would be a
- * second job there. Platforms hold a request until the model is loaded, and some stop loading when it
- * is cancelled; others lose it. So a request without an answer is given up, but each later one is given
- * more time.
+ * What an answer says is in `look.ts`, how long a request may take in `wake-steps.ts`; when to wake is
+ * decided in `core/prewarm`.
  */
 import { withoutKey } from '../http/key-mask.ts';
 import type {
@@ -14,12 +10,12 @@ import type {
   EndpointTarget,
   LookKind,
   PlatformAnswer,
-  PlatformRequest,
   Readiness,
 } from './adapter.ts';
 import { reasonOf } from './answer.ts';
 import { type LookForm, lookForms, readLook } from './look.ts';
 import { type PlatformIo, platformIo, type Sent } from './platform-io.ts';
+import { SHORT_HELD_MS, type WakeSteps, WakeTime } from './wake-steps.ts';
 
 export interface WakeResult {
   readonly ok: boolean;
@@ -39,15 +35,6 @@ export interface WakeResult {
   readonly reason?: string;
 }
 
-/** Part of the patience that the first request without an answer may take. */
-const FIRST_HELD_SHARE = 0.25;
-/**
- * After it, requests get only so long, ms: a platform that loses them while it loads may be warm for
- * some seconds only. In the last part of the patience one gets the rest, as some platforms load no
- * longer than a request is held.
- */
-const SHORT_HELD_MS = 5_000;
-const LAST_HELD_SHARE = 0.5;
 const PROBE_LIMIT_MS = 10_000;
 /** An answer within this time was not held until the endpoint was ready, ms. */
 export const AT_ONCE_MS = 2_000;
@@ -64,27 +51,11 @@ const REFUSALS_TO_WAKE_AGAIN = 10;
 /** Part of the patience after which an answer that only hints at a warm endpoint counts. */
 const HINT_AFTER_SHARE = 0.25;
 const MAX_REASON_CHARS = 200;
-const SILENT: Sent = { kind: 'silent' };
-/** A request that took so much longer than it may did not: the clock leapt. */
-const LEAP_MS = 60_000;
 
 interface Look {
   readonly kind: LookKind;
   readonly reason?: string;
 }
-
-/** What a wake does next: it sends a request, with a time limit, or waits. */
-export type WakeStep =
-  | { readonly type: 'send'; readonly request: PlatformRequest; readonly limitMs: number }
-  | { readonly type: 'wait'; readonly ms: number };
-
-/** How a step went: the time at its end, epoch ms, and the answer of a request. */
-export interface StepDone {
-  readonly now: number;
-  readonly sent?: Sent;
-}
-
-export type WakeSteps<T = WakeResult> = Generator<WakeStep, T, StepDone>;
 
 /** Resolves once the endpoint has served a call, refuses for good, or `patienceMs` have passed. */
 export async function wakeEndpoint(
@@ -114,20 +85,17 @@ export function wakeSteps(
   target: EndpointTarget,
   patienceMs: number,
   now: number,
-): WakeSteps {
+): WakeSteps<WakeResult> {
   return new WakeLoop(adapter, target, patienceMs, now).run();
 }
 
 class WakeLoop {
   readonly #adapter: EndpointAdapter;
   readonly #target: EndpointTarget;
-  readonly #patienceMs: number;
-  #elapsedMs = 0;
-  #seenAt: number;
+  readonly #time: WakeTime;
   /** The endpoint was told to wake, or needs no telling. */
   #isTold = false;
   #refusalsSinceTold = 0;
-  #silences = 0;
   /**
    * When the first look began that got no answer, of those since the last refusal, by the time of the
    * wake, ms: where requests are lost, it may have become ready between them, and cold again.
@@ -139,79 +107,48 @@ class WakeLoop {
   constructor(adapter: EndpointAdapter, target: EndpointTarget, patienceMs: number, now: number) {
     this.#adapter = adapter;
     this.#target = target;
-    this.#patienceMs = patienceMs;
-    this.#seenAt = now;
+    this.#time = new WakeTime(patienceMs, now);
   }
 
-  *run(): WakeSteps {
+  *run(): WakeSteps<WakeResult> {
+    const time = this.#time;
     let refusals = 0;
     let stopped = 0;
     let reason: string | undefined;
-    for (let looks = 0; looks < MAX_LOOKS && this.#leftMs > 0; looks += 1) {
-      const [fromMs, silences] = [this.#elapsedMs, this.#silences];
+    for (let looks = 0; looks < MAX_LOOKS && time.leftMs > 0; looks += 1) {
+      const [fromMs, silences] = [time.elapsedMs, time.silences];
       const look = yield* this.#tell();
       const { kind, reason: why } = look ?? (yield* this.#look());
       if (kind === 'warm') {
-        const heldMs = this.#elapsedMs - fromMs;
+        const heldMs = time.elapsedMs - fromMs;
         const unnoticed = heldMs <= AT_ONCE_MS ? this.#unnoticed : {};
         const held = heldMs > SHORT_HELD_MS ? { wasHeld: true } : {};
-        return { ok: true, tookMs: this.#elapsedMs, refusals, ...unnoticed, ...held };
+        return { ok: true, tookMs: time.elapsedMs, refusals, ...unnoticed, ...held };
       }
-      if (this.#silences === silences) this.#unnoticedFromMs = undefined;
+      if (time.silences === silences) this.#unnoticedFromMs = undefined;
       else {
         this.#unnoticedFromMs ??= fromMs;
-        this.#unansweredFromMs = this.#elapsedMs;
+        this.#unansweredFromMs = time.elapsedMs;
       }
       refusals += 1;
       reason = why ?? reason;
       stopped = kind === 'stopped' ? stopped + 1 : 0;
       if (kind === 'denied' || stopped >= STOPPED_TO_FAIL) break;
       this.#refused();
-      const pauseMs = Math.max(LEAST_PAUSE_MS, this.#elapsedMs * PAUSE_SHARE);
-      yield* this.#pause(Math.min(pauseMs, LONGEST_PAUSE_MS, this.#leftMs));
+      const pauseMs = Math.max(LEAST_PAUSE_MS, time.elapsedMs * PAUSE_SHARE);
+      yield* time.pause(Math.min(pauseMs, LONGEST_PAUSE_MS, time.leftMs));
     }
     const named = reason === undefined ? {} : { reason };
-    return { ok: false, tookMs: this.#elapsedMs, refusals, ...this.#unnoticed, ...named };
+    return { ok: false, tookMs: time.elapsedMs, refusals, ...this.#unnoticed, ...named };
   }
 
   get #unnoticed(): Pick<WakeResult, 'unnoticedMs' | 'unansweredMs'> {
     const from = this.#unnoticedFromMs;
     if (from === undefined) return {};
     return {
-      unnoticedMs: this.#elapsedMs - from,
-      unansweredMs: this.#elapsedMs - this.#unansweredFromMs,
+      unnoticedMs: this.#time.elapsedMs - from,
+      unansweredMs: this.#time.elapsedMs - this.#unansweredFromMs,
     };
-  }
-
-  get #leftMs(): number {
-    return this.#patienceMs - this.#elapsedMs;
-  }
-
-  /** Counts the time that passed; a clock that leaps, forward or back, shows none. */
-  #tick(now: number, mostMs: number): void {
-    const passedMs = now - this.#seenAt;
-    if (passedMs > 0 && passedMs < mostMs + LEAP_MS) this.#elapsedMs += passedMs;
-    this.#seenAt = now;
-  }
-
-  *#pause(ms: number): WakeSteps<void> {
-    if (ms <= 0) return;
-    const { now } = yield { type: 'wait', ms };
-    this.#tick(now, ms);
-  }
-
-  *#send(request: PlatformRequest, limitMs = this.#heldMs): WakeSteps<Sent> {
-    const mostMs = Math.max(1, Math.ceil(Math.min(limitMs, this.#leftMs)));
-    const { now, sent = SILENT } = yield { type: 'send', request, limitMs: mostMs };
-    this.#tick(now, mostMs);
-    if (sent.kind === 'silent') this.#silences += 1;
-    return sent;
-  }
-
-  get #heldMs(): number {
-    if (this.#silences === 0) return FIRST_HELD_SHARE * this.#patienceMs;
-    const isLast = this.#leftMs <= LAST_HELD_SHARE * this.#patienceMs;
-    return isLast ? this.#leftMs : SHORT_HELD_MS;
   }
 
   /**
@@ -227,7 +164,7 @@ class WakeLoop {
     }
     this.#isTold = true;
     if (readiness === 'ready' || readiness === 'waking') return undefined;
-    const sent = yield* this.#send(wake(this.#target));
+    const sent = yield* this.#time.send(wake(this.#target));
     const mustAccept = this.#adapter.failsCallsWhileCold ?? false;
     this.#isTold = sent.kind === 'answered' && (!mustAccept || sent.answer.status < 500);
     const isHarmful = mustAccept && readiness === 'cold' && !this.#isTold;
@@ -237,7 +174,7 @@ class WakeLoop {
   *#probe(): WakeSteps<Readiness | 'unknown'> {
     const { probe, readProbe } = this.#adapter;
     if (!probe || !readProbe) return 'unknown';
-    const sent = yield* this.#send(probe(this.#target), PROBE_LIMIT_MS);
+    const sent = yield* this.#time.send(probe(this.#target), PROBE_LIMIT_MS);
     // A status page that fails says nothing of the endpoint: its key may be for calls only.
     if (sent.kind !== 'answered') return 'unknown';
     return readProbe(sent.answer.status, sent.answer.body);
@@ -258,19 +195,19 @@ class WakeLoop {
       const look = this.#asFarAsKnown(form, yield* this.#ask(form));
       first ??= look;
       if (look.kind === 'warm' || look.kind === 'stopped' || look.kind === 'denied') return look;
-      if (look.kind !== 'other-form' || this.#leftMs <= 0) break;
+      if (look.kind !== 'other-form' || this.#time.leftMs <= 0) break;
     }
     return first?.kind === 'other-form' ? { ...first, kind: 'waiting' } : (first as Look);
   }
 
   *#ask(form: LookForm): WakeSteps<Look> {
-    const sent = yield* this.#send(form.request(this.#target));
+    const sent = yield* this.#time.send(form.request(this.#target));
     return this.#read(sent, (answer) => readLook(this.#adapter, form, answer, this.#target));
   }
 
   /** A list of models is also shown by a server that still loads them. */
   #asFarAsKnown(form: LookForm, look: Look): Look {
-    const isEarly = this.#elapsedMs < this.#patienceMs * HINT_AFTER_SHARE;
+    const isEarly = this.#time.elapsedMs < this.#time.patienceMs * HINT_AFTER_SHARE;
     if (look.kind !== 'warm' || !form.isHint || !isEarly) return look;
     return { kind: 'waiting', reason: 'it lists its model, but answers none of its calls' };
   }

@@ -39,7 +39,7 @@ export function applicationView(
   const model = dispatcher.models.model(app);
   const units = model?.graph.view() ?? [];
   const { speeds } = dispatcher;
-  const values = runValues(store.recorded.newestOf(app, RUNS_READ, CHARS_READ), speeds);
+  const values = runValues(store.runSearch.newestOf(app, RUNS_READ, CHARS_READ), speeds);
   return {
     ...row,
     nodes: units.map((unit) => nodeOf(unit, values, speeds)),

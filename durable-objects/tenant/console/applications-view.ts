@@ -139,7 +139,7 @@ function meanWorkMs(model: ApplicationModel, { speeds }: Dispatcher): number | n
 
 function completionsOf(store: TenantStore): Map<string, Completions> {
   const byApp = new Map<string, Completions>();
-  for (const { app, arrivalMs, finishedAt } of store.recorded.newestTimes(RUNS_READ)) {
+  for (const { app, arrivalMs, finishedAt } of store.runSearch.newestTimes(RUNS_READ)) {
     let known = byApp.get(app);
     if (!known) {
       known = { tookMs: [], lastEndedAt: finishedAt };

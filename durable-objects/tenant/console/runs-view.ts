@@ -42,7 +42,7 @@ export function runsPage(source: RunsSource, filter: RunsFilter): RunsPage {
   if (isRecorded) {
     const learned = state === undefined ? undefined : state === 'ended';
     let [count, last] = [0, 0];
-    for (const run of store.recorded.newest({ before: after, app, text: q, learned, from, to })) {
+    for (const run of store.runSearch.newest({ before: after, app, text: q, learned, from, to })) {
       if (count >= PAGE_ROWS) {
         next = last;
         break;
@@ -62,7 +62,7 @@ export function runsPage(source: RunsSource, filter: RunsFilter): RunsPage {
 function callNamed({ log, store }: RunsSource, id: string): RunsPage['found'] {
   const entry = log.entry(id);
   if (entry) return { call: entry.call, run: entry.identity.run };
-  const run = store.recorded.withCall(id);
+  const run = store.runSearch.withCall(id);
   return run === undefined ? undefined : { call: id, run };
 }
 
@@ -176,7 +176,7 @@ export function runStory(source: RunsSource, runId: string): RunStory | undefine
   const { dispatcher, store, now } = source;
   const live = dispatcher.register.named(runId);
   if (live) return liveStory(source, live);
-  const [recorded] = store.recorded.newest({ run: runId });
+  const [recorded] = store.runSearch.newest({ run: runId });
   if (!recorded) return undefined;
   const { record, finishedAt, times } = recorded;
   const labels = new Map(

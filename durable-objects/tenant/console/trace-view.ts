@@ -27,7 +27,7 @@ export function traceText(
 ): string {
   const runs: TracedRun[] = [];
   let chars = 0;
-  for (const { record, finishedAt, learned, times, chars: length } of store.recorded.newest({})) {
+  for (const { record, finishedAt, learned, times, chars: length } of store.runSearch.newest({})) {
     if (runs.length >= limit || chars > MOST_CHARS) break;
     const ends = readTimes(times, record.arrival_ms).flatMap(({ endedAt }) => endedAt ?? []);
     const endedAt = ends.length > 0 ? Math.max(...ends) : finishedAt;

@@ -2,33 +2,18 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
-import { BatchStore } from '../../../../durable-objects/jobs/batch-store.ts';
+import type { BatchStore } from '../../../../durable-objects/jobs/batch-store.ts';
 import { BatchWork } from '../../../../durable-objects/jobs/batch-work.ts';
-import { ChunkStore } from '../../../../durable-objects/jobs/chunk-store.ts';
-import { FileStore } from '../../../../durable-objects/jobs/file-store.ts';
-import { JobStore } from '../../../../durable-objects/jobs/job-store.ts';
-import { KeyAccounts } from '../../../../durable-objects/jobs/key-accounts.ts';
+import { type JobStores, jobStores } from '../../../../durable-objects/jobs/job-stores.ts';
 import { jobSettings } from '../../../../src/config/job-settings.ts';
 
 const KEY = { keyId: 'k', keyHash: 'a' };
 const SETTINGS = jobSettings.parse({});
 
 /** The stores of an object of the test's own. */
-function withStores<T>(act: (stores: ReturnType<typeof storesOf>) => T): Promise<T> {
+function withStores<T>(act: (stores: JobStores) => T): Promise<T> {
   const stub = env.JOBS.getByName(`t-${crypto.randomUUID()}`);
-  return runInDurableObject(stub, (_object, { storage }) => act(storesOf(storage.sql)));
-}
-
-function storesOf(sql: SqlStorage) {
-  const accounts = new KeyAccounts(sql);
-  const chunks = new ChunkStore(sql);
-  return {
-    accounts,
-    chunks,
-    jobs: new JobStore(sql, chunks, accounts),
-    files: new FileStore(sql, chunks, accounts),
-    batches: new BatchStore(sql, accounts),
-  };
+  return runInDurableObject(stub, (_object, { storage }) => act(jobStores(storage)));
 }
 
 function batch(batches: BatchStore, id: string, keyHash = KEY.keyHash) {
@@ -41,7 +26,7 @@ function batch(batches: BatchStore, id: string, keyHash = KEY.keyHash) {
 
 it('writes a piece of output at a time, in bytes and not in characters', async () => {
   const left = await withStores((stores) => {
-    const { jobs, batches } = stores;
+    const { jobs, lines, batches } = stores;
     const row = batches.change(batch(batches, 'batch_1'), 'finalizing', 0);
     const answer = { status: 200, headers: {} };
     for (let line = 1; line <= 6; line += 1) {
@@ -57,7 +42,7 @@ it('writes a piece of output at a time, in bytes and not in characters', async (
     }
     const work = new BatchWork(stores, () => {});
     work.step(row, SETTINGS, 0);
-    return jobs.lines('batch_1', 10).length;
+    return lines.first('batch_1', 10).length;
   });
   expect(left).toBe(4);
 });

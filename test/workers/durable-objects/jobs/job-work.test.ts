@@ -1,13 +1,13 @@
 /** The work on a tenant's jobs when the tenant is deleted during it. */
 import { expect, it } from 'vitest';
-import type { BatchStores } from '../../../../durable-objects/jobs/batch-work.ts';
+import type { JobStores } from '../../../../durable-objects/jobs/job-stores.ts';
 import { JobWork, type JobWorld } from '../../../../durable-objects/jobs/job-work.ts';
 import { jobSettings } from '../../../../src/config/job-settings.ts';
 
 it('work that is abandoned while it waits for its settings changes nothing afterwards', async () => {
   const touched: PropertyKey[] = [];
   let isAbandoned = false;
-  const stores = new Proxy({} as BatchStores, {
+  const stores = new Proxy({} as JobStores, {
     get: (_, name) => {
       if (isAbandoned) touched.push(name);
       return {};
@@ -21,7 +21,6 @@ it('work that is abandoned while it waits for its settings changes nothing after
     runner: { fetch: async () => new Response() },
     env: {},
     settings: () => asked.promise,
-    transaction: (act) => act(),
     background: (task) => void tasks.push(task),
     figures: { ended: () => {}, retried: () => {} },
     turned: () => touched.push('turned'),
