@@ -164,17 +164,21 @@ export class LentSlots {
    * that ran beside each other must be seen so.
    */
   #told(dispatcher: Dispatcher, turn: LoanTurn): DispatchEvent[][] {
-    const { loanId, endpoint, calls } = turn;
+    const now = Date.now();
+    const { loanId, endpoint, calls, sentAt = now } = turn;
     const { accounting } = this.#context;
     const isNew = this.#isNew(turn);
-    const now = Date.now();
+    // Another clock tells how long ago something was; where it jumped meanwhile, not even that.
+    const lentAt = dispatcher.loans.lentAt(loanId);
+    const told = (at: number) => Math.min(now, Math.max(lentAt, now - (sentAt - at)));
     const happened: Happened[] = [];
     for (const { request, at, ended } of calls) {
       const { callId } = request.call;
       // An answer that was lost made the isolate tell of it again.
       if (accounting.log.isOver(callId)) continue;
-      const beganAt = Math.min(at, now);
-      if (!dispatcher.call(callId)) {
+      const known = dispatcher.call(callId);
+      const beganAt = known?.lease?.grantedAt ?? told(at);
+      if (!known) {
         if (!isNew(ended)) continue;
         const call = this.#opened(dispatcher, request, beganAt);
         if (!call) continue;
@@ -182,7 +186,7 @@ export class LentSlots {
         happened.push({ at: beganAt, event: { type: 'submitted', call, onLoan } });
       }
       if (!ended) continue;
-      const endedAt = Math.min(Math.max(ended.at, beganAt), now);
+      const endedAt = Math.min(Math.max(told(ended.at), beganAt), now);
       const { result } = ended;
       if (result) accounting.ended(callId, result, endedAt);
       else accounting.cancelled(callId, true, endedAt);

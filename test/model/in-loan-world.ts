@@ -11,6 +11,7 @@ export async function inLoanWorld(act: (world: LoanWorld) => Promise<void>): Pro
   await onHost(world.host, async () => {
     const warnings = vi.spyOn(console, 'warn').mockImplementation(() => {});
     Math.random = seededRandom(1);
+    Date.now = world.network.now;
     globalThis.setTimeout = world.network.setTimeout as unknown as typeof setTimeout;
     try {
       await world.start(2);

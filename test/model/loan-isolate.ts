@@ -10,7 +10,7 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { LoadedTenant } from '../../src/config/store.ts';
 import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { EnqueueRequest, Grant } from '../../src/protocol/admission.ts';
-import type { Handling, Link } from './loan-network.ts';
+import type { Clock, Handling, Link } from './loan-network.ts';
 
 /** What the isolate has heard of a loan, in elapsed ms. */
 export interface Heard {
@@ -19,10 +19,16 @@ export interface Heard {
   /** When it was last told that the loan goes on. */
   at: number;
   isRecalled: boolean;
+  /** How much longer it may be silent than the isolate's clock tells, ms. */
+  slackMs: number;
 }
+
+/** A clock that goes back by more shows a loan as unheard of. */
+const MOST_SLACK_MS = 6_000;
 
 export class ModelIsolate {
   readonly link: Link = { latencyMs: 2, isMute: false, losing: 0 };
+  readonly clock: Clock = { aheadMs: 0 };
   readonly slots: LentSlots;
   /** Requests that have not ended, with those that only hold a loan still. */
   readonly handled = new Set<Handling>();
@@ -38,6 +44,13 @@ export class ModelIsolate {
   constructor(loaded: LoadedTenant, now: () => number) {
     this.loaded = loaded;
     this.slots = this.#watched(now);
+  }
+
+  /** Its clock jumps. */
+  jump(ms: number): void {
+    this.clock.aheadMs += ms;
+    if (ms >= -MOST_SLACK_MS)
+      for (const heard of this.heard.values()) heard.slackMs += Math.max(0, -ms);
   }
 
   /** The loan of the slot that was just taken. */
@@ -63,7 +76,7 @@ export class ModelIsolate {
       const { loanId } = grant.loan;
       ids.set(loan, loanId);
       const { version } = request;
-      this.heard.set(loanId, { loanId, version, at: now(), isRecalled: false });
+      this.heard.set(loanId, { loanId, version, at: now(), isRecalled: false, slackMs: 0 });
       return loan;
     };
     return slots;

@@ -25,9 +25,16 @@ export interface Link {
   losing: number;
 }
 
+/** The clock of an isolate. */
+export interface Clock {
+  /** How far it is ahead of elapsed time, ms. */
+  aheadMs: number;
+}
+
 /** A request that the Worker handles; what it has begun ends with it. */
 export interface Handling {
   readonly link: Link;
+  readonly clock: Clock;
   isDead: boolean;
   /** Ends its tickets, as the runtime does. */
   readonly tickets: Set<() => void>;
@@ -62,6 +69,12 @@ export class LoanNetwork {
   constructor(host: ObjectHost) {
     this.host = host;
   }
+
+  /** What Date.now() answers: an isolate's time within its requests, else that of the object. */
+  readonly now = (): number => {
+    const handling = this.#handled.getStore();
+    return handling ? this.host.clock(handling.clock.aheadMs) : this.host.wall;
+  };
 
   /** When the next message arrives or the next timer of a request fires, in elapsed ms. */
   get dueAt(): number {

@@ -108,7 +108,17 @@ const pass = command('pass', fc.constantFrom(1, 5, 25, 100, 600, 2_500, 7_000), 
   world.pass(ms),
 );
 
+const jump = command(
+  'isolateJumps',
+  fc.tuple(number, fc.constantFrom(-3_600_000, -5_000, -1_200, -300, 300, 1_200, 5_000, 3_600_000)),
+  (world, [n, ms]) => {
+    world.isolate(n).jump(ms);
+    return true;
+  },
+);
+
 const calm = [
+  jump,
   ...[burst, burst, burst, submit, submit, submit, plain, plain, pass, pass, pass, pass],
   onCall('end', 'running', (_, call) => call.end?.('ok')),
   onCall('end', 'running', (_, call) => call.end?.('ok')),

@@ -73,7 +73,7 @@ export class LoanReference {
     mustHold(!loan.isRecalled, () => `${callId} begins on a loan that is recalled`);
     const silentMs = elapsed - loan.at;
     mustHold(
-      silentMs <= HEARD_WITHIN_MS,
+      silentMs <= HEARD_WITHIN_MS + loan.slackMs,
       () => `${callId} begins ${silentMs} ms after the last word`,
     );
     mustHold(call.request.version === loan.version, () => `${callId} is of another version`);

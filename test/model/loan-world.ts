@@ -36,8 +36,9 @@ export class LoanWorld {
       const isolate = this.isolates.find(({ handled }) => handled.has(handling));
       const heard = isolate?.heard.get(turn.loanId);
       if (!heard || goesOn === undefined) return;
-      if (goesOn) heard.at = this.host.elapsed;
-      else heard.isRecalled = true;
+      if (!goesOn) heard.isRecalled = true;
+      heard.at = this.host.elapsed;
+      heard.slackMs = 0;
     };
   }
 
@@ -78,7 +79,8 @@ export class LoanWorld {
   /** A client's call comes to the isolate. */
   submit(isolate: ModelIsolate, fields: CallFields): LoanCall {
     const n = this.calls.length;
-    const handling: Handling = { link: isolate.link, isDead: false, tickets: new Set() };
+    const { link, clock } = isolate;
+    const handling: Handling = { link, clock, isDead: false, tickets: new Set() };
     isolate.handled.add(handling);
     const { takesMs, isPlain = false, runId, final = false, unit = 'unit', ends = 'ok' } = fields;
     const callId = `c${n}`;
@@ -95,7 +97,7 @@ export class LoanWorld {
         backend: 'm',
         kind: 'llm',
         inputTokens: 10,
-        arrivedAt: this.host.wall,
+        arrivedAt: this.host.clock(clock.aheadMs),
         ...named,
       },
     };

@@ -100,7 +100,8 @@ export class CallsInFlight {
     call.expectedMs = ranking.expectedMs(call, backend);
     const begun = { endpoint, at, ...(loans.use(loanId) ? { loanId } : {}) };
     const lease = this.#begin(call, backend, begun, now);
-    const found = { lent: true, rankMs: 0, boundMs: 0, coldMs: 0, endpointState: endpoint.state };
+    const known = { waitedMs: 0, rankMs: 0, boundMs: 0, coldMs: 0 };
+    const found = { lent: true, ...known, endpointState: endpoint.state };
     this.effects.push(grantEffect(call, lease, found));
   }
 
