@@ -9,6 +9,7 @@ import { ASSUMED_LLM_SPEED, SERVICE_SPEED } from '../core/runs/demand.ts';
 import { ADAPTERS } from '../endpoints/registry.ts';
 import { given } from '../http/given.ts';
 import { adaptersSpec } from './adapter-settings.ts';
+import { lendsSlots } from './lending.ts';
 import { prewarmOf, tenantBudget } from './prewarm-settings.ts';
 import { type BackendConfig, endpointId, type TenantConfig } from './schema.ts';
 
@@ -68,5 +69,6 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
     affinity: backend.affinity,
     ...(adapters ? { adapters } : {}),
     failover: backend.fallback !== undefined,
+    lends: lendsSlots(backend, config),
   };
 }

@@ -247,12 +247,8 @@ export class Loans {
   }
 
   #mayLend(backend: Backend, endpoint: Endpoint, now: number): boolean {
-    if (backend.removed || backend.waiting > 0) return false;
+    if (backend.removed || !backend.spec.lends || backend.waiting > 0) return false;
     if (now < (this.#pausedUntil.get(backend.name) ?? -Infinity)) return false;
-    // Calls whose endpoint depends on what they are, or that are asked for their text, are placed one
-    // by one.
-    const { placement, spec } = backend;
-    if (placement.mode !== 'off' || spec.adapters || spec.prewarm.prefix) return false;
     const isUp = endpoint.state === 'warm' && endpoint.takesCalls && !endpoint.slots.isOpening;
     return isUp && endpoint.trust.isWhole(now);
   }
