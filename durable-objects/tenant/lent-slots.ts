@@ -28,6 +28,8 @@ import type { TenantStore } from './tenant-store.ts';
 
 /** Longest wait for recalled loans by one who wants to know of every call, ms. */
 const RECALL_MS = 1_000;
+/** Time after which leases that could not be stored are tried again, ms. */
+const STORE_AGAIN_MS = 1_000;
 /** Clients that report on their runs are not lent slots for so long: reports must find the calls, ms. */
 const REPORTS_PAUSE_MS = 60_000;
 
@@ -53,6 +55,8 @@ export class LentSlots {
   readonly #turns = new Map<string, (goesOn: boolean) => void>();
   /** Called when a loan is over. */
   readonly #returned = new Set<() => void>();
+  /** Loans that are over and whose calls' leases could not be stored. */
+  readonly #unstored = new Set<string>();
   #notBefore = -Infinity;
 
   constructor(context: LentSlotsContext) {
@@ -241,7 +245,10 @@ export class LentSlots {
     for (const call of loop.dispatcher?.callsOnLoan(loanId) ?? []) {
       isStored = effects.outlivesLoan(call) && isStored;
     }
-    if (!isStored) return false;
+    if (!isStored) {
+      this.#overLater(loanId);
+      return false;
+    }
     try {
       store.loans.delete(loanId);
     } catch (error) {
@@ -250,6 +257,16 @@ export class LentSlots {
     }
     for (const tell of this.#returned) tell();
     return true;
+  }
+
+  /** Tries again, as the isolate of the loan may not: it has died, or nothing was heard of it. */
+  #overLater(loanId: string): void {
+    if (this.#unstored.has(loanId)) return;
+    this.#unstored.add(loanId);
+    setTimeout(() => {
+      this.#unstored.delete(loanId);
+      this.#over(loanId);
+    }, STORE_AGAIN_MS);
   }
 
   /** Resolves when the turn of a loan is over: true where the loan goes on. */

@@ -21,6 +21,8 @@ export interface Heard {
   isRecalled: boolean;
   /** How much longer it may be silent than the isolate's clock tells, ms. */
   slackMs: number;
+  /** Its tenant was deleted since. */
+  isOfDeleted?: boolean;
 }
 
 /** A clock that goes back by more shows a loan as unheard of. */
@@ -36,6 +38,8 @@ export class ModelIsolate {
   /** The configuration that it knows. */
   loaded: LoadedTenant;
   isDead = false;
+  /** Until when calls on its slots may end untold, in elapsed ms: who held its loan has died. */
+  untoldUntil = -Infinity;
   /** Since when nothing passes between it and the object, in elapsed ms. */
   muteSince = Infinity;
   /** The loan on whose slot the next call begins. */
@@ -127,9 +131,18 @@ export interface LoanCall {
   askedAt: number;
   /** What its Worker reported at last. */
   reported: CallResult['outcome'] | undefined;
+  /** When its end was told, in elapsed ms. */
+  endedAt: number;
+  /** The incarnation of the object in which it waits or has waited. */
+  queuedIn: number;
+  /** Its isolate or the request that held its loan died before it was told. */
+  mayBeLost: boolean;
   /** It told of a failed attempt, which is the call's end where its isolate dies before the answer. */
   toldFailure: boolean;
 }
 
-/** How an attempt ends: `again` where it failed before the client had received a byte. */
-export type AttemptEnd = 'ok' | 'failed' | 'again' | 'left';
+/**
+ * How an attempt ends: `again` where it failed before the client had received a byte; `busy`, `cold`:
+ * its endpoint refused it.
+ */
+export type AttemptEnd = 'ok' | 'failed' | 'again' | 'busy' | 'cold' | 'left';

@@ -67,7 +67,7 @@ function below(random: Random, n: number): number {
 async function made(script: readonly ScriptedRun[], lends: boolean, aheadMs = 0) {
   const found = { runs: [] as RecordedRun[], borrowed: 0 };
   await inLoanWorld(async (world) => {
-    await world.configure({ ...world.settings, lends });
+    await world.owner.configure({ ...world.settings, lends });
     await world.pass(100);
     world.isolate(0).jump(aheadMs);
     const clients = script.map((run) => new Client(world, run, world.host.elapsed));
