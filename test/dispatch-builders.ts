@@ -47,6 +47,7 @@ export function backendSpec(fields: Partial<BackendSpec> & { slots?: number } = 
     whileCold: 'hold',
     speed: { inputMs: 0.1, outputMs: 1 },
     prewarm: { mode: 'off', theta: 0.25 },
+    lends: true,
     ...rest,
   };
 }

@@ -150,12 +150,17 @@ export class DispatchLoop {
 
   /** Ends all calls; what was learned and is not written yet is dropped. */
   async shutDown(config: TenantConfig | undefined): Promise<void> {
+    const { waiters, pending } = this.#context;
     if (config) {
       const noBackends = { ...toDispatcherConfig(config), backends: {} };
       await this.step([{ type: 'configured', config: noBackends }]);
     }
+    // The ends of calls that run are of no interest: nobody is to be waited for.
+    for (const backend of this.#dispatcher?.backends.values() ?? []) {
+      for (const { request } of backend.runningCalls()) waiters.delete(request.callId);
+    }
     this.#dispatcher = undefined;
-    this.#context.pending.clear();
+    pending.clear();
   }
 
   /** Called after all of the storage was deleted, the alarm included. */

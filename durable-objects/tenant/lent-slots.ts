@@ -28,6 +28,8 @@ import type { TenantStore } from './tenant-store.ts';
 
 /** Longest wait for recalled loans by one who wants to know of every call, ms. */
 const RECALL_MS = 1_000;
+/** Time after which leases that could not be stored are tried again, ms. */
+const STORE_AGAIN_MS = 1_000;
 /** Clients that report on their runs are not lent slots for so long: reports must find the calls, ms. */
 const REPORTS_PAUSE_MS = 60_000;
 
@@ -53,6 +55,8 @@ export class LentSlots {
   readonly #turns = new Map<string, (goesOn: boolean) => void>();
   /** Called when a loan is over. */
   readonly #returned = new Set<() => void>();
+  /** Loans that are over and whose calls' leases could not be stored. */
+  readonly #unstored = new Set<string>();
   #notBefore = -Infinity;
 
   constructor(context: LentSlotsContext) {
@@ -164,17 +168,21 @@ export class LentSlots {
    * that ran beside each other must be seen so.
    */
   #told(dispatcher: Dispatcher, turn: LoanTurn): DispatchEvent[][] {
-    const { loanId, endpoint, calls } = turn;
+    const now = Date.now();
+    const { loanId, endpoint, calls, sentAt = now } = turn;
     const { accounting } = this.#context;
     const isNew = this.#isNew(turn);
-    const now = Date.now();
+    // Another clock tells how long ago something was; where it jumped meanwhile, not even that.
+    const lentAt = dispatcher.loans.lentAt(loanId);
+    const told = (at: number) => Math.min(now, Math.max(lentAt, now - (sentAt - at)));
     const happened: Happened[] = [];
     for (const { request, at, ended } of calls) {
       const { callId } = request.call;
       // An answer that was lost made the isolate tell of it again.
       if (accounting.log.isOver(callId)) continue;
-      const beganAt = Math.min(at, now);
-      if (!dispatcher.call(callId)) {
+      const known = dispatcher.call(callId);
+      const beganAt = known?.lease?.grantedAt ?? told(at);
+      if (!known) {
         if (!isNew(ended)) continue;
         const call = this.#opened(dispatcher, request, beganAt);
         if (!call) continue;
@@ -182,7 +190,7 @@ export class LentSlots {
         happened.push({ at: beganAt, event: { type: 'submitted', call, onLoan } });
       }
       if (!ended) continue;
-      const endedAt = Math.min(Math.max(ended.at, beganAt), now);
+      const endedAt = Math.min(Math.max(told(ended.at), beganAt), now);
       const { result } = ended;
       if (result) accounting.ended(callId, result, endedAt);
       else accounting.cancelled(callId, true, endedAt);
@@ -237,7 +245,10 @@ export class LentSlots {
     for (const call of loop.dispatcher?.callsOnLoan(loanId) ?? []) {
       isStored = effects.outlivesLoan(call) && isStored;
     }
-    if (!isStored) return false;
+    if (!isStored) {
+      this.#overLater(loanId);
+      return false;
+    }
     try {
       store.loans.delete(loanId);
     } catch (error) {
@@ -246,6 +257,16 @@ export class LentSlots {
     }
     for (const tell of this.#returned) tell();
     return true;
+  }
+
+  /** Tries again, as the isolate of the loan may not: it has died, or nothing was heard of it. */
+  #overLater(loanId: string): void {
+    if (this.#unstored.has(loanId)) return;
+    this.#unstored.add(loanId);
+    setTimeout(() => {
+      this.#unstored.delete(loanId);
+      this.#over(loanId);
+    }, STORE_AGAIN_MS);
   }
 
   /** Resolves when the turn of a loan is over: true where the loan goes on. */

@@ -22,7 +22,7 @@ interface Row {
 export class LoanRows {
   readonly #sql: SqlStorage;
   /** The number of the last turn that was taken, by loan. */
-  readonly #turns = new RecentMap<number>(MAX_LOANS);
+  #turns = new RecentMap<number>(MAX_LOANS);
   /** Loans from before the object started: what was told of them beside turns may be stored. */
   readonly #restored = new Set<string>();
   /** Loans with rows whose last turn is not stored. */
@@ -87,6 +87,13 @@ export class LoanRows {
   written(): void {
     this.#changed.clear();
     this.#gone.clear();
+  }
+
+  /** Forgets all loans, after their rows were deleted. */
+  clear(): void {
+    this.#turns = new RecentMap(MAX_LOANS);
+    this.#restored.clear();
+    this.written();
   }
 
   /** Throws if it cannot be deleted now: it then goes with what is written next. */

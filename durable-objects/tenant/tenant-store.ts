@@ -78,6 +78,7 @@ export class TenantStore {
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
     this.leases.clear();
+    this.loans.clear();
     this.#backends.clear();
     migrate(this.#storage, MIGRATIONS);
     for (const row of audit) this.audit.add(row);

@@ -3,7 +3,8 @@
  * has to see the others before they begin, since it charges their API key, checks the application that
  * they name, chooses their endpoint or finds the run that they belong to.
  */
-import type { BackendConfig, TenantConfig } from '../config/schema.ts';
+import { lendsSlots } from '../config/lending.ts';
+import type { TenantConfig } from '../config/schema.ts';
 import type { EnqueueRequest } from '../protocol/admission.ts';
 
 interface Allowed {
@@ -27,7 +28,9 @@ export function mayBorrow(request: EnqueueRequest, config: TenantConfig): boolea
 function allowedIn(config: TenantConfig): Allowed {
   const known = allowedBy.get(config);
   if (known) return known;
-  const backends = Object.entries(config.backends).filter(([, backend]) => lends(backend));
+  const backends = Object.entries(config.backends).filter(([, backend]) =>
+    lendsSlots(backend, config),
+  );
   const allowed = {
     keys: unboundKeys(config),
     backends: new Set(backends.map(([name]) => name)),
@@ -47,11 +50,4 @@ function unboundKeys({ applications, limits, keys = [] }: TenantConfig): Readonl
 
 function hasLimits(limits: { requestsPerMinute?: unknown; tokensPerMinute?: unknown } = {}) {
   return limits.requestsPerMinute !== undefined || limits.tokensPerMinute !== undefined;
-}
-
-/** One endpoint, or several of which any will do, that want no rank and load nothing for a call. */
-function lends({ endpoints, affinity, adapters, lendSlots }: BackendConfig): boolean {
-  const hasAdapters = Object.keys(adapters).length > 0;
-  const isAny = endpoints.length < 2 || affinity === 'off';
-  return lendSlots && isAny && !hasAdapters && endpoints.every(({ priority }) => !priority);
 }

@@ -77,14 +77,16 @@ export class LentSlots {
     if (!mayBorrow(request, config)) return {};
     const slot = loan?.begin(request, now);
     if (slot) return { slot };
-    if (loan || now - this.#wishedAt < WISH_EVERY_MS) return {};
+    // Either way: a clock that went back must not end the wishes.
+    if (loan || Math.abs(now - this.#wishedAt) < WISH_EVERY_MS) return {};
     this.#wishedAt = now;
     return { borrows: Math.ceil((this.#running + 1) * MORE) };
   }
 
   /** What the object has to know of the other calls of its run before it hears of the call. */
   untold({ call }: EnqueueRequest): LoanTurn[] {
-    return [this.#former, this.#loan].flatMap((loan) => loan?.untold(call) ?? []);
+    const now = Date.now();
+    return [this.#former, this.#loan].flatMap((loan) => loan?.untold(call, now) ?? []);
   }
 
   /** A call has a slot, borrowed or not. */

@@ -65,7 +65,7 @@ export async function settleOverdue(loan: Loan, stub: () => TenantApi): Promise<
 
 async function tell(slot: BorrowedSlot, stub: () => TenantApi): Promise<void> {
   const sent = await reliably(stub, async (object) => {
-    const turn = slot.loan.turnOf(slot);
+    const turn = slot.loan.turnOf(slot, Date.now());
     await object.loanTurn(turn.turn);
     return turn;
   });

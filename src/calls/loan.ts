@@ -166,14 +166,15 @@ export class Loan {
       entries.push([entry, farthest(entry)]);
       calls.push(borrowedCall(entry));
     }
-    return { turn: { ...this.#names, number: this.#turns, calls, holdMs, isLast }, entries };
+    const number = this.#turns;
+    return { turn: { ...this.#names, number, sentAt: now, calls, holdMs, isLast }, entries };
   }
 
   /**
    * What the object may not know of the run to which a call belongs that it is asked for; undefined
    * where it knows all. The next turn tells of it as well.
    */
-  untold({ runId, parentRunId }: CallRequest): LoanTurn | undefined {
+  untold({ runId, parentRunId }: CallRequest, now: number): LoanTurn | undefined {
     const calls: BorrowedCall[] = [];
     for (const entry of this.#calls.values()) {
       const { request, ended, told } = entry;
@@ -182,13 +183,15 @@ export class Loan {
       calls.push(borrowedCall(entry));
       if (ended) entry.ended = { ...ended, isRepeated: true };
     }
-    return calls.length > 0 ? { ...this.#names, calls, isLast: false } : undefined;
+    if (calls.length === 0) return undefined;
+    return { ...this.#names, sentAt: now, calls, isLast: false };
   }
 
   /** The turn of one call, after the loan was settled. */
-  turnOf({ entry }: BorrowedSlot): Sent {
+  turnOf({ entry }: BorrowedSlot, now: number): Sent {
     const calls = [borrowedCall(entry)];
-    return { turn: { ...this.#names, calls, isLast: true }, entries: [[entry, farthest(entry)]] };
+    const turn = { ...this.#names, sentAt: now, calls, isLast: true };
+    return { turn, entries: [[entry, farthest(entry)]] };
   }
 
   /** The call goes on as one of the object's own: nothing more is told of it here. */

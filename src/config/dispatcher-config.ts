@@ -10,6 +10,7 @@ import { ADAPTERS } from '../endpoints/registry.ts';
 import { given } from '../http/given.ts';
 import { adaptersSpec } from './adapter-settings.ts';
 import { endpointId } from './backend-settings.ts';
+import { lendsSlots } from './lending.ts';
 import { prewarmOf, tenantBudget } from './prewarm-settings.ts';
 import type { BackendConfig, TenantConfig } from './schema.ts';
 
@@ -69,5 +70,6 @@ function toBackendSpec(backend: BackendConfig, config: TenantConfig): BackendSpe
     affinity: backend.affinity,
     ...(adapters ? { adapters } : {}),
     failover: backend.fallback !== undefined,
+    lends: lendsSlots(backend, config),
   };
 }

@@ -9,7 +9,7 @@ import type { EnqueueRequest } from './enqueue-request.ts';
 /** How long the object holds a turn at the most before it answers, ms. */
 export const TURN_MS = 500;
 
-/** A call that began on a borrowed slot. Times are epoch ms. */
+/** A call that began on a borrowed slot. Times are epoch ms of the isolate's clock. */
 export interface BorrowedCall {
   readonly request: EnqueueRequest;
   readonly at: number;
@@ -36,6 +36,11 @@ export interface LoanTurn {
    * where one call tells of itself.
    */
   readonly number?: number;
+  /**
+   * When it was sent, by the isolate's clock, which may differ from the object's, epoch ms. Absent from
+   * an earlier version of the Worker.
+   */
+  readonly sentAt?: number;
   /** Calls that began or ended since the last turn; some may have been told before. */
   readonly calls: readonly BorrowedCall[];
   /** How long the object may hold it, ms; at most `TURN_MS`, which it is where absent. */

@@ -25,6 +25,7 @@ describe('a loan', () => {
       expect(loans(world)).toBe(1);
       // What was counted and not stored is forgotten.
       world.reference.isCalm = false;
+      world.reference.counts.isExact = false;
       await world.restart();
       await world.pass(2_000);
       expect(loans(world)).toBe(0);

@@ -10,7 +10,7 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { LoadedTenant } from '../../src/config/store.ts';
 import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { EnqueueRequest, Grant } from '../../src/protocol/admission.ts';
-import type { Handling, Link } from './loan-network.ts';
+import type { Clock, Handling, Link } from './loan-network.ts';
 
 /** What the isolate has heard of a loan, in elapsed ms. */
 export interface Heard {
@@ -19,10 +19,18 @@ export interface Heard {
   /** When it was last told that the loan goes on. */
   at: number;
   isRecalled: boolean;
+  /** How much longer it may be silent than the isolate's clock tells, ms. */
+  slackMs: number;
+  /** Its tenant was deleted since. */
+  isOfDeleted?: boolean;
 }
+
+/** A clock that goes back by more shows a loan as unheard of. */
+const MOST_SLACK_MS = 6_000;
 
 export class ModelIsolate {
   readonly link: Link = { latencyMs: 2, isMute: false, losing: 0 };
+  readonly clock: Clock = { aheadMs: 0 };
   readonly slots: LentSlots;
   /** Requests that have not ended, with those that only hold a loan still. */
   readonly handled = new Set<Handling>();
@@ -30,6 +38,8 @@ export class ModelIsolate {
   /** The configuration that it knows. */
   loaded: LoadedTenant;
   isDead = false;
+  /** Until when calls on its slots may end untold, in elapsed ms: who held its loan has died. */
+  untoldUntil = -Infinity;
   /** Since when nothing passes between it and the object, in elapsed ms. */
   muteSince = Infinity;
   /** The loan on whose slot the next call begins. */
@@ -38,6 +48,13 @@ export class ModelIsolate {
   constructor(loaded: LoadedTenant, now: () => number) {
     this.loaded = loaded;
     this.slots = this.#watched(now);
+  }
+
+  /** Its clock jumps. */
+  jump(ms: number): void {
+    this.clock.aheadMs += ms;
+    if (ms >= -MOST_SLACK_MS)
+      for (const heard of this.heard.values()) heard.slackMs += Math.max(0, -ms);
   }
 
   /** The loan of the slot that was just taken. */
@@ -63,7 +80,7 @@ export class ModelIsolate {
       const { loanId } = grant.loan;
       ids.set(loan, loanId);
       const { version } = request;
-      this.heard.set(loanId, { loanId, version, at: now(), isRecalled: false });
+      this.heard.set(loanId, { loanId, version, at: now(), isRecalled: false, slackMs: 0 });
       return loan;
     };
     return slots;
@@ -114,9 +131,18 @@ export interface LoanCall {
   askedAt: number;
   /** What its Worker reported at last. */
   reported: CallResult['outcome'] | undefined;
+  /** When its end was told, in elapsed ms. */
+  endedAt: number;
+  /** The incarnation of the object in which it waits or has waited. */
+  queuedIn: number;
+  /** Its isolate or the request that held its loan died before it was told. */
+  mayBeLost: boolean;
   /** It told of a failed attempt, which is the call's end where its isolate dies before the answer. */
   toldFailure: boolean;
 }
 
-/** How an attempt ends: `again` where it failed before the client had received a byte. */
-export type AttemptEnd = 'ok' | 'failed' | 'again' | 'left';
+/**
+ * How an attempt ends: `again` where it failed before the client had received a byte; `busy`, `cold`:
+ * its endpoint refused it.
+ */
+export type AttemptEnd = 'ok' | 'failed' | 'again' | 'busy' | 'cold' | 'left';

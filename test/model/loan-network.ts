@@ -6,7 +6,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { TenantObject } from '../../durable-objects/tenant/tenant.ts';
 import type { Enqueued, TicketMethods } from '../../src/protocol/admission.ts';
-import type { LoanTurn } from '../../src/protocol/loans.ts';
+import type { LoanTurn, LoanWord } from '../../src/protocol/loans.ts';
 import type { TenantApi } from '../../src/protocol/tenant.ts';
 import type { ObjectHost } from './object-host.ts';
 
@@ -23,11 +23,20 @@ export interface Link {
   isMute: boolean;
   /** Next answers that do not arrive. */
   losing: number;
+  /** The next turn arrives so much later, and its sender hears at once that it was cut off, ms. */
+  straggleMs?: number | undefined;
+}
+
+/** The clock of an isolate. */
+export interface Clock {
+  /** How far it is ahead of elapsed time, ms. */
+  aheadMs: number;
 }
 
 /** A request that the Worker handles; what it has begun ends with it. */
 export interface Handling {
   readonly link: Link;
+  readonly clock: Clock;
   isDead: boolean;
   /** Ends its tickets, as the runtime does. */
   readonly tickets: Set<() => void>;
@@ -55,6 +64,12 @@ export class LoanNetwork {
   readonly turns: LoanTurn[] = [];
   /** A turn was answered, or its answer got lost. */
   onTurn: (turn: LoanTurn, handling: Handling, goesOn: boolean | undefined) => void = () => {};
+  /** A turn has arrived at the object. */
+  onArrived: (turn: LoanTurn) => void = () => {};
+  /** A call waits in the object. */
+  onQueued: (callId: string, incarnation: number) => void = () => {};
+  /** Turns that were sent and have not arrived. */
+  underWay = 0;
   readonly #handled = new AsyncLocalStorage<Handling>();
   readonly #open = new Set<{ readonly incarnation: number; readonly cut: () => void }>();
   #plans: Plan[] = [];
@@ -62,6 +77,12 @@ export class LoanNetwork {
   constructor(host: ObjectHost) {
     this.host = host;
   }
+
+  /** What Date.now() answers: an isolate's time within its requests, else that of the object. */
+  readonly now = (): number => {
+    const handling = this.#handled.getStore();
+    return handling ? this.host.clock(handling.clock.aheadMs) : this.host.wall;
+  };
 
   /** When the next message arrives or the next timer of a request fires, in elapsed ms. */
   get dueAt(): number {
@@ -110,6 +131,7 @@ export class LoanNetwork {
         // The runtime disposes of a ticket that nobody has received.
         const onLost = ({ ticket }: Enqueued) => this.#disposeLater(ticket, incarnation);
         const answer: Enqueued = await this.#ask<Enqueued>(handling, act, { onLost });
+        if (answer.status === 'queued') this.onQueued(args[0].call.callId, incarnation);
         if (!answer.ticket) return answer;
         return { ...answer, ticket: this.#remote(answer.ticket, handling, incarnation) };
       },
@@ -161,12 +183,46 @@ export class LoanNetwork {
     this.turns.push(structuredClone(turn));
     if (this.turns.length > KEPT_TURNS) this.turns.shift();
     try {
-      const word = await this.#ask(handling, (object) => object.loanTurn(structuredClone(turn)));
+      const word = await this.#sent(turn, handling);
       this.onTurn(turn, handling, word.goesOn);
       return word;
     } catch (error) {
       this.onTurn(turn, handling, undefined);
       throw error;
+    }
+  }
+
+  #sent(turn: LoanTurn, handling: Handling): Promise<LoanWord> {
+    const { link } = handling;
+    const { straggleMs } = link;
+    let isUnderWay = true;
+    this.underWay += 1;
+    const arrived = () => {
+      if (isUnderWay) this.underWay -= 1;
+      isUnderWay = false;
+    };
+    const act = (object: TenantObject) => {
+      arrived();
+      this.onArrived(turn);
+      return object.loanTurn(structuredClone(turn));
+    };
+    if (straggleMs === undefined) {
+      this.plan(link.latencyMs + MUTE_REJECTS_MS, arrived);
+      return this.#ask(handling, act);
+    }
+    link.straggleMs = undefined;
+    this.plan(straggleMs, () => this.tell(act));
+    return Promise.reject(new Error('cut off'));
+  }
+
+  /** Asks the object as a client does, whose request takes a while; undefined where it died. */
+  async asked<T>(act: Act<T>): Promise<T | undefined> {
+    const link: Link = { latencyMs: 1, isMute: false, losing: 0 };
+    const clock = { aheadMs: this.host.skewMs };
+    try {
+      return await this.#ask({ link, clock, isDead: false, tickets: new Set() }, act);
+    } catch {
+      return undefined;
     }
   }
 

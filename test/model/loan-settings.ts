@@ -7,18 +7,24 @@ export interface LoanSettings {
   readonly lends?: boolean;
   /** The key of all calls is gone. */
   readonly revoked: boolean;
+  /** Endpoints scale to zero. */
+  readonly cold?: boolean;
 }
 
+const COLD_START = { estimateMs: 500, idleTimeoutMs: 20_000, slowStart: false };
+
 /** The document, as text. */
-export function loanConfig({ slots, leaseMs, revoked, lends = true }: LoanSettings): string {
+export function loanConfig({ slots, leaseMs, revoked, lends = true, cold }: LoanSettings): string {
   const endpoints = Object.entries(slots).map(([name, slots]) => ({
     name,
     url: `http://127.0.0.1:9/${name}`,
     slots,
+    ...(cold ? { coldStart: COLD_START } : {}),
   }));
   const queue = { depth: 60, maxWaitMs: 40_000 };
   const other = { models: ['m'], endpoints: [{ name: 'c', url: 'http://127.0.0.1:9/c' }] };
-  const m = { models: ['m'], endpoints, queue, affinity: 'off', lendSlots: lends };
+  const own = { affinity: 'off', lendSlots: lends, prewarm: { mode: 'off' } };
+  const m = { models: ['m'], endpoints, queue, ...own };
   const left = { id: 'left', sha256: 'b'.repeat(64) };
   const keys = [left, ...(revoked ? [] : [{ id: 'k', sha256: 'a'.repeat(64) }])];
   const backends = endpoints.length > 0 ? { m } : { other };

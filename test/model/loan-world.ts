@@ -5,22 +5,24 @@
  * which may not borrow, have to wait.
  */
 import { Admission, type Admitted } from '../../src/calls/admission.ts';
-import { parseStoredConfig } from '../../src/config/parse.ts';
-import type { LoadedTenant } from '../../src/config/store.ts';
 import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { EnqueueRequest } from '../../src/protocol/admission.ts';
-import type { TenantDocument } from '../../src/protocol/tenant.ts';
 import { type AttemptEnd, type CallFields, type LoanCall, ModelIsolate } from './loan-isolate.ts';
 import { type Handling, LoanNetwork } from './loan-network.ts';
+import { LoanOwner } from './loan-owner.ts';
 import { LoanReference } from './loan-reference.ts';
-import { type LoanSettings, loanConfig } from './loan-settings.ts';
+import type { LoanSettings } from './loan-settings.ts';
 import { ObjectHost } from './object-host.ts';
 
 /** A cancellation reaches the endpoint this long after the end of its request, ms. */
 const CANCEL_MS = 19;
 const CANCEL_GRACE_MS = 20;
-/** A changed configuration is known to the isolates after so long, ms. */
-const DISTRIBUTED_MS = 40;
+/** What a killed isolate may not have told: the longest turn, and its way, ms. */
+const UNTOLD_MS = 700;
+/** After the death of a loan's holder, the next call or look of another one settles it, ms. */
+const UNHELD_MS = 7_000;
+/** Isolates look after leases within so long, ms. */
+const LONGEST_LEASE_MS = 9_000;
 
 export class LoanWorld {
   readonly host = new ObjectHost();
@@ -28,39 +30,32 @@ export class LoanWorld {
   readonly calls: LoanCall[] = [];
   isolates: ModelIsolate[] = [];
   readonly reference = new LoanReference(this);
-  settings: LoanSettings = { slots: { a: 16 }, leaseMs: 6_000, revoked: false };
-  #loaded: LoadedTenant | undefined;
+  #mayJumpAt = 0;
+  readonly owner = new LoanOwner(this);
 
   constructor() {
     this.network.onTurn = (turn, handling, goesOn) => {
       const isolate = this.isolates.find(({ handled }) => handled.has(handling));
       const heard = isolate?.heard.get(turn.loanId);
       if (!heard || goesOn === undefined) return;
-      if (goesOn) heard.at = this.host.elapsed;
-      else heard.isRecalled = true;
+      if (!goesOn) heard.isRecalled = true;
+      heard.at = this.host.elapsed;
+      heard.slackMs = 0;
+    };
+    this.network.onArrived = ({ loanId }) => this.reference.rows.heard(loanId);
+    this.network.onQueued = (callId, incarnation) => {
+      const call = this.calls[Number(callId.slice(1))];
+      if (call) call.queuedIn = incarnation;
     };
   }
 
-  async start(isolates: number): Promise<void> {
-    await this.configure(this.settings);
-    for (let i = 0; i < isolates; i += 1) this.#newIsolate();
+  get settings(): LoanSettings {
+    return this.owner.settings;
   }
 
-  async configure(settings: LoanSettings): Promise<void> {
-    const json = await this.network.answerOf((object) => object.putConfig(loanConfig(settings)));
-    if (json === undefined) return;
-    const document = JSON.parse(json) as TenantDocument;
-    const parsed = parseStoredConfig(document.config, { development: true });
-    if (!parsed.ok) throw new Error(`bad settings: ${JSON.stringify(parsed.problems)}`);
-    this.reference.configured(settings);
-    this.settings = settings;
-    const loaded = { tenant: 'tenant', version: document.version, config: parsed.config };
-    this.#loaded = loaded;
-    this.network.plan(DISTRIBUTED_MS, () => {
-      for (const isolate of this.isolates) {
-        if (isolate.loaded.version < loaded.version) isolate.loaded = loaded;
-      }
-    });
+  async start(isolates: number): Promise<void> {
+    await this.owner.configure(this.settings);
+    for (let i = 0; i < isolates; i += 1) this.#newIsolate();
   }
 
   isolate(n: number): ModelIsolate {
@@ -78,7 +73,8 @@ export class LoanWorld {
   /** A client's call comes to the isolate. */
   submit(isolate: ModelIsolate, fields: CallFields): LoanCall {
     const n = this.calls.length;
-    const handling: Handling = { link: isolate.link, isDead: false, tickets: new Set() };
+    const { link, clock } = isolate;
+    const handling: Handling = { link, clock, isDead: false, tickets: new Set() };
     isolate.handled.add(handling);
     const { takesMs, isPlain = false, runId, final = false, unit = 'unit', ends = 'ok' } = fields;
     const callId = `c${n}`;
@@ -95,7 +91,7 @@ export class LoanWorld {
         backend: 'm',
         kind: 'llm',
         inputTokens: 10,
-        arrivedAt: this.host.wall,
+        arrivedAt: this.host.clock(clock.aheadMs),
         ...named,
       },
     };
@@ -119,6 +115,9 @@ export class LoanWorld {
       isExcused: false,
       askedAt: this.host.elapsed,
       reported: undefined,
+      endedAt: Infinity,
+      queuedIn: -1,
+      mayBeLost: false,
       toldFailure: false,
     };
     this.calls.push(call);
@@ -135,6 +134,7 @@ export class LoanWorld {
   /** A request dies with all that it has begun; `told`: the runtime ends its tickets. */
   die(call: LoanCall, told: boolean): void {
     if (call.handling.isDead) return;
+    if (call.holds > 0) this.#mayLose(call.isolate, UNHELD_MS);
     this.#dies(call.handling, told);
     if (call.state !== 'over') this.#gone(call);
   }
@@ -142,12 +142,38 @@ export class LoanWorld {
   /** All requests of an isolate die, and its memory is lost. */
   dieIsolate(isolate: ModelIsolate, told: boolean): void {
     isolate.isDead = true;
+    this.#mayLose(isolate, 0);
     for (const handling of isolate.handled) this.#dies(handling, told);
     for (const call of this.calls) {
       if (call.isolate === isolate && call.state !== 'over') this.#gone(call);
     }
     this.isolates = this.isolates.filter((other) => other !== isolate);
     this.#newIsolate();
+  }
+
+  /** What ended on the isolate's slots just before now, and within `forMs`, may never be told. */
+  #mayLose(isolate: ModelIsolate, forMs: number): void {
+    const { elapsed } = this.host;
+    isolate.untoldUntil = Math.max(isolate.untoldUntil, elapsed + forMs);
+    const latest = elapsed - UNTOLD_MS - 2 * isolate.link.latencyMs;
+    for (const call of this.calls) {
+      if (call.isolate === isolate && call.isBorrowed && call.endedAt >= latest)
+        call.mayBeLost = true;
+    }
+  }
+
+  /**
+   * The object's clock jumps: at most once in the time in which each isolate is heard of, and not
+   * while its renewals are not stored. An isolate that cannot be heard of may lose its slots.
+   */
+  jump(ms: number): boolean {
+    const { elapsed, failedAt } = this.host;
+    if (elapsed < Math.max(this.#mayJumpAt, failedAt + LONGEST_LEASE_MS / 2)) return false;
+    this.#mayJumpAt = elapsed + LONGEST_LEASE_MS / 2;
+    this.host.skewMs += ms;
+    for (const isolate of this.isolates) if (isolate.link.isMute) isolate.muteSince = -Infinity;
+    this.reference.jumped();
+    return true;
   }
 
   mute(isolate: ModelIsolate, isMute: boolean): void {
@@ -194,7 +220,12 @@ export class LoanWorld {
     const { host, network } = this;
     host.failingWrites = 0;
     network.dyingNext = false;
-    for (const isolate of this.isolates) this.mute(isolate, false);
+    for (const isolate of this.isolates) {
+      this.mute(isolate, false);
+      Object.assign(isolate.link, { latencyMs: 2, losing: 0, straggleMs: undefined });
+      isolate.jump(host.skewMs - isolate.clock.aheadMs);
+    }
+    for (const endpoint of ['a', 'b']) await this.owner.pause(endpoint, false);
     for (let i = 0; i < 120; i += 1) {
       await this.pass(1_000);
       this.reference.check();
@@ -209,8 +240,9 @@ export class LoanWorld {
   }
 
   #newIsolate(): void {
-    if (!this.#loaded) throw new Error('no configuration');
-    this.isolates.push(new ModelIsolate(this.#loaded, () => this.host.elapsed));
+    const { loaded } = this.owner;
+    if (!loaded) throw new Error('no configuration');
+    this.isolates.push(new ModelIsolate(loaded, () => this.host.elapsed));
   }
 
   async #handle(call: LoanCall): Promise<void> {
@@ -253,23 +285,31 @@ export class LoanWorld {
       const { slot } = admitted;
       const how = await this.#served(call, admitted);
       call.leavesAt = this.host.elapsed + (how === 'left' ? CANCEL_MS : 0);
-      if (how === 'again') {
+      if (how === 'again' || how === 'busy' || how === 'cold') {
         call.toldFailure = true;
         call.state = 'asking';
         call.askedAt = this.host.elapsed;
         this.reference.isTroubled = true;
-        admitted = await admission.retry({ ...resultOf(call, 'failed'), endpointFault: true });
-        if (!admitted) call.reported = 'failed';
+        admitted = await admission.retry({ ...resultOf(call, 'failed'), ...failureOf(call, how) });
+        if (!admitted) this.#reported(call, 'failed');
         continue;
       }
       call.state = 'over';
-      call.reported = how === 'left' ? 'cancelled' : how;
+      const outcome = how === 'left' ? 'cancelled' : how;
+      this.#reported(call, outcome);
       if (how === 'left') await new Promise((done) => setTimeout(done, CANCEL_GRACE_MS));
-      await slot.report(resultOf(call, call.reported));
+      await slot.report(resultOf(call, outcome));
       return;
     }
     call.state = 'over';
     call.answer ??= 'unavailable';
+  }
+
+  #reported(call: LoanCall, outcome: CallResult['outcome']): void {
+    const { elapsed } = this.host;
+    call.reported = outcome;
+    call.endedAt = elapsed;
+    if (call.isBorrowed && elapsed <= call.isolate.untoldUntil) call.mayBeLost = true;
   }
 
   /** The call is at its endpoint; resolves when it is over there. */
@@ -310,6 +350,13 @@ export class LoanWorld {
     call.state = 'over';
     call.answer ??= 'unavailable';
   }
+}
+
+/** How its endpoint failed a call: one in three is told when to come again. */
+function failureOf({ tokens }: LoanCall, how: 'again' | 'busy' | 'cold'): Partial<CallResult> {
+  if (how === 'again') return { endpointFault: true };
+  const retryAfterMs = [undefined, 300, 4_000][tokens % 3];
+  return { [how]: true, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
 function resultOf({ tokens }: LoanCall, outcome: CallResult['outcome']): CallResult {

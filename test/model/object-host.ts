@@ -52,7 +52,12 @@ export class ObjectHost {
 
   /** The value of Date.now(). */
   get wall(): number {
-    return this.#start + this.elapsed + this.skewMs;
+    return this.clock(this.skewMs);
+  }
+
+  /** The time of a clock that is so far ahead of elapsed time, epoch ms. */
+  clock(aheadMs: number): number {
+    return this.#start + this.elapsed + aheadMs;
   }
 
   /** Reads the storage from outside the object. */

@@ -34,6 +34,8 @@ export interface BackendSpec {
   readonly adapters?: AdaptersSpec;
   /** True where another backend takes over: calls do not wait while every circuit is open. */
   readonly failover?: boolean;
+  /** True where isolates of the Worker may borrow its free slots (config/lending.ts). */
+  readonly lends?: boolean;
 }
 
 /**

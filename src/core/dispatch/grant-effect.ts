@@ -20,7 +20,10 @@ function placeOf({
 export function grantEffect(
   call: LiveCall,
   lease: Lease,
-  found: Pick<Granted, 'repeated' | 'lent' | 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'>,
+  found: Pick<Granted, 'repeated' | 'lent' | 'rankMs' | 'boundMs' | 'coldMs' | 'endpointState'> & {
+    /** Of a call that began before it was known; else it is told by its lease. */
+    readonly waitedMs?: number;
+  },
 ): Granted {
   const { callId, backend, unit, arrivedAt } = call.request;
   return {

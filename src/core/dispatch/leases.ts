@@ -77,7 +77,8 @@ export class Leases {
   ): void {
     const begun = { endpoint, at, ...(this.#context.loans.use(loanId) ? { loanId } : {}) };
     const lease = this.#begin(call, backend, begun, now, effects);
-    const found = { lent: true, rankMs: 0, boundMs: 0, coldMs: 0, endpointState: endpoint.state };
+    const known = { waitedMs: 0, rankMs: 0, boundMs: 0, coldMs: 0 };
+    const found = { lent: true, ...known, endpointState: endpoint.state };
     effects.push(grantEffect(call, lease, found));
   }
 

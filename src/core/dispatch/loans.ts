@@ -63,6 +63,11 @@ export class Loans {
     return this.#loans.get(loanId)?.isRecalled === false;
   }
 
+  /** When it was lent, or long before that where a restart has forgotten it, epoch ms. */
+  lentAt(loanId: string): number {
+    return this.#loans.get(loanId)?.lentAt ?? -Infinity;
+  }
+
   /** When the next loan expires, epoch ms; Infinity for never. */
   get dueAt(): number {
     let dueAt = Infinity;
@@ -106,14 +111,14 @@ export class Loans {
     const slots = Math.min(Math.ceil(wish.slots), spare, MAX_SLOTS);
     if (!(slots >= 1)) return undefined;
     const loan = { loanId, backend: name, endpoint: id, slots, expiresAt: this.#doubtedAt(now) };
-    this.#open(loan, endpoint, now);
+    this.#open(loan, endpoint, now, now);
     return loan;
   }
 
   /** Restores a loan that was stored; its isolate is to be heard of from now on. */
   restore(stored: StoredLoan, now: number): void {
     const endpoint = this.#roster.holder(stored.backend, stored.endpoint, now);
-    this.#open({ ...stored, expiresAt: this.#doubtedAt(now) }, endpoint, now);
+    this.#open({ ...stored, expiresAt: this.#doubtedAt(now) }, endpoint, now, now - MAX_LOAN_MS);
   }
 
   #doubtedAt(now: number): number {
@@ -209,10 +214,10 @@ export class Loans {
     this.#pausedUntil.clear();
   }
 
-  #open(loan: Loan, endpoint: Endpoint, now: number): void {
+  #open(loan: Loan, endpoint: Endpoint, now: number, lentAt: number): void {
     this.#loans.set(loan.loanId, {
       ...loan,
-      lentAt: now,
+      lentAt,
       inUse: 0,
       isRecalled: false,
       isDoubted: false,
@@ -242,12 +247,8 @@ export class Loans {
   }
 
   #mayLend(backend: Backend, endpoint: Endpoint, now: number): boolean {
-    if (backend.removed || backend.waiting > 0) return false;
+    if (backend.removed || !backend.spec.lends || backend.waiting > 0) return false;
     if (now < (this.#pausedUntil.get(backend.name) ?? -Infinity)) return false;
-    // Calls whose endpoint depends on what they are, or that are asked for their text, are placed one
-    // by one.
-    const { placement, spec } = backend;
-    if (placement.mode !== 'off' || spec.adapters || spec.prewarm.prefix) return false;
     const isUp = endpoint.state === 'warm' && endpoint.takesCalls && !endpoint.slots.isOpening;
     return isUp && endpoint.trust.isWhole(now);
   }

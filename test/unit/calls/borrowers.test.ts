@@ -51,5 +51,7 @@ describe('a call that may borrow', () => {
     expect(mayBorrow(asked('a'), backend({}, two))).toBe(false);
     expect(mayBorrow(asked('a'), backend({ affinity: 'off' }, two))).toBe(true);
     expect(mayBorrow(asked('a'), backend({ lendSlots: false }))).toBe(false);
+    expect(mayBorrow(asked('a'), backend({ prewarm: { prefix: true } }))).toBe(false);
+    expect(mayBorrow(asked('a'), configWith({ prewarm: { prefix: true } }))).toBe(false);
   });
 });

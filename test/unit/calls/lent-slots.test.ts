@@ -49,6 +49,12 @@ describe('the slots of an isolate', () => {
     expect(come(slots, 1, 1_100).borrows).toBe(2);
   });
 
+  it('are asked for also after the clock went back', () => {
+    const slots = new LentSlots();
+    expect(come(slots, 9, 3_600_000).borrows).toBe(2);
+    expect(come(slots, 1, 1_000).borrows).toBe(2);
+  });
+
   it('are taken while there are any, and none are asked for beside them', () => {
     const slots = new LentSlots();
     const now = Date.now();

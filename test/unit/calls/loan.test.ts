@@ -115,7 +115,7 @@ describe('a loan', () => {
     loan.acknowledged(loan.turn(true, 3));
     second.end(okResult(2), 4);
     expect(loan.hasNews).toBe(false);
-    expect(loan.turnOf(second).turn.calls).toMatchObject([{ ended: { at: 4 } }]);
+    expect(loan.turnOf(second, 5).turn.calls).toMatchObject([{ ended: { at: 4 } }]);
   });
 
   it('is returned where few of its slots were used since the last look', () => {

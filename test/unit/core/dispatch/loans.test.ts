@@ -4,7 +4,7 @@ import type { DispatchEvent, Effect } from '../../../../src/core/dispatch/dispat
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { CallResult } from '../../../../src/core/runs/call-result.ts';
-import { callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
+import { backendSpec, callRequest, configOf, okResult } from '../../../dispatch-builders.ts';
 
 const FAULT = okResult(0, { outcome: 'failed', endpointFault: true });
 
@@ -93,6 +93,13 @@ describe('slots are lent', () => {
     expect(site.lend('b', 1)).toBe(0);
     site.now = 1_000;
     expect(site.lend('c', 1)).toBe(1);
+  });
+
+  it('not of a backend that lends none', () => {
+    const backends = { llm: backendSpec({ slots: 8, lends: false }) };
+    const site = new Site(8);
+    site.step({ type: 'configured', config: configOf({ backends }) });
+    expect(site.lend('a', 1)).toBe(0);
   });
 
   it('not to those who would hold more than 64 loans', () => {
