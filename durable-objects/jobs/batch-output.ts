@@ -6,6 +6,7 @@ import type { JobSettings } from '../../src/config/job-settings.ts';
 import { writeBatchLine } from '../../src/jobs/batch-line.ts';
 import { type BatchState, PIECE_BYTES, randomId } from '../../src/protocol/jobs.ts';
 import type { BatchRow } from './batch-store.ts';
+import { joined } from './chunk-store.ts';
 import type { JobRow } from './job-row.ts';
 import type { JobStores } from './job-stores.ts';
 
@@ -100,14 +101,4 @@ function finish(
 function endOf(batch: BatchRow): BatchState {
   if (batch.state === 'cancelling') return 'cancelled';
   return batch.expired > 0 ? 'expired' : 'completed';
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

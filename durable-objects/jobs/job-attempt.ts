@@ -4,6 +4,7 @@
  * src/core/limits/job-rules.ts.
  */
 import { RUN_FOR } from '../../src/protocol/jobs.ts';
+import { joined } from './chunk-store.ts';
 import type { JobRow } from './job-row.ts';
 import { UNKNOWN_KEY } from './key-accounts.ts';
 
@@ -92,18 +93,12 @@ async function read(response: Response, maxBytes: number): Promise<Attempted> {
     if (length > maxBytes) return { type: 'too-long', status };
     parts.push(part);
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
   const retryAfterMs = Number(headers.get('retry-after-ms') ?? Number.NaN);
   return {
     type: 'answered',
     status,
     headers: keptOf(headers),
-    body: whole,
+    body: joined(parts),
     granted: Number(headers.get('x-talaria-attempts') ?? 0) > 0,
     ...(Number.isFinite(retryAfterMs) ? { retryAfterMs } : {}),
   };

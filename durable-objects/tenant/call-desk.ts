@@ -14,8 +14,8 @@ import type {
 import type { LoanTurn } from '../../src/protocol/loans.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
-import type { EffectRunner } from './effect-runner.ts';
 import type { Forecasts } from './forecasts.ts';
+import type { LeaseWrites } from './lease-writes.ts';
 import type { LentSlots } from './lent-slots.ts';
 import { permitted } from './permitted-call.ts';
 import { refusal } from './refusal.ts';
@@ -37,7 +37,7 @@ export interface DeskContext {
   readonly loop: DispatchLoop;
   readonly store: TenantStore;
   readonly waiters: Waiters;
-  readonly effects: EffectRunner;
+  readonly leases: LeaseWrites;
   readonly accounting: CallAccounting;
   readonly metrics: TenantMetrics;
   readonly forecasts: Forecasts;
@@ -139,10 +139,10 @@ export class CallDesk implements TicketHost {
 
   /** Renews the lease of a live caller. Without a renewal for `leaseMs` the slot is taken back. */
   async renew(callId: string): Promise<void> {
-    const { loop, effects } = this.#context;
+    const { loop, leases } = this.#context;
     await loop.step([{ type: 'renewed', callId }]);
     const lease = this.#dispatcher?.call(callId)?.lease;
-    if (lease) effects.renewed(callId, lease);
+    if (lease) leases.renewed(callId, lease);
   }
 
   /** Ends a call whose client left. A Worker may report that before the ticket does. Idempotent. */

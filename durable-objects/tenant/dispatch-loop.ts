@@ -52,10 +52,9 @@ export class DispatchLoop {
 
   constructor(context: LoopContext) {
     this.#context = context;
-    const tick = () => context.waitUntil(this.#tick());
-    this.#timers = new LoopTimers(context.storage, tick, () => {
-      context.waiters.forgetUncollected();
-      tick();
+    this.#timers = new LoopTimers(context.storage, (isWatch) => {
+      if (isWatch) context.waiters.forgetUncollected();
+      context.waitUntil(this.#tick());
     });
   }
 

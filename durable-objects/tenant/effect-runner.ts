@@ -1,18 +1,17 @@
 /**
  * Carries out the dispatcher's effects: one exhaustive switch that turns them into answers, rows
- * and wake requests. It decides nothing; dispatch-loop.ts calls it after each step.
+ * and wake requests. It decides nothing; dispatch-loop.ts calls it after each step. The row of a grant
+ * is written first (lease-writes.ts).
  */
-
 import { addressOf } from '../../src/config/endpoint-address.ts';
 import type { TenantConfig } from '../../src/config/schema.ts';
 import type { Effect, Granted } from '../../src/core/dispatch/dispatch-events.ts';
-import type { Lease } from '../../src/core/runs/lease.ts';
 import type { LiveCall } from '../../src/core/runs/live-run.ts';
-import { logFailure } from '../../src/protocol/log-line.ts';
 import type { AdapterOrder, PingOrder, PrefixOrder } from '../../src/protocol/orders.ts';
 import type { CallAccounting } from './call-accounting.ts';
 import type { CallCounters } from './call-counters.ts';
 import { writeTimes } from './call-times.ts';
+import type { LeaseWrites } from './lease-writes.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import type { WakeRecord } from './prewarm-store.ts';
 import { refusal } from './refusal.ts';
@@ -21,6 +20,7 @@ import type { Waiters } from './waiters.ts';
 
 export interface EffectContext {
   readonly store: TenantStore;
+  readonly leases: LeaseWrites;
   readonly waiters: Waiters;
   readonly pending: PendingBatch;
   readonly accounting: CallAccounting;
@@ -51,12 +51,12 @@ export class EffectRunner {
 
   /** Returns the calls whose grant could not be stored: they must not run, and end at once. */
   run(effects: readonly Effect[]): string[] {
-    const { accounting, counters } = this.#context;
+    const { accounting, counters, leases } = this.#context;
     const unsaved: string[] = [];
     for (const effect of effects) {
       const call = 'callId' in effect ? this.#context.call(effect.callId) : undefined;
       if ('callId' in effect) accounting.observe(effect, call, Date.now());
-      const isSaved = effect.type !== 'granted' || this.#saveLease(effect);
+      const isSaved = effect.type !== 'granted' || leases.granted(effect, call);
       if (isSaved) {
         counters.effect(effect, call);
         this.#run(effect);
@@ -170,62 +170,9 @@ export class EffectRunner {
     this.#context.release({ backend, endpoint });
   }
 
-  /** Stores a lease. False where its row could not be written: the caller is told to ask again. */
-  #saveLease({ callId, repeated, lent }: Granted): boolean {
-    const { store, waiters, accounting, counters } = this.#context;
-    const call = this.#context.call(callId);
-    if (!call?.lease) return true;
-    if (lent) {
-      // The row of a loan stands for the calls on its slots until it is returned.
-      if (call.lease.loanId === undefined) this.outlivesLoan(call);
-      return true;
-    }
-    if (repeated) {
-      this.renewed(callId, call.lease);
-      return true;
-    }
-    try {
-      store.leases.save(call.request, call.lease);
-      counters.wrote('lease', true);
-    } catch (error) {
-      counters.wrote('lease', false);
-      logFailure('lease_not_saved', error);
-      waiters.fail(callId, new Error('the lease could not be stored'));
-      accounting.refund(callId, Date.now());
-      return false;
-    }
-    return true;
-  }
-
-  /**
-   * Stores the lease of a call that runs on, as its loan is over; it counts even if that fails. False
-   * where it does.
-   */
-  outlivesLoan({ request, lease }: LiveCall): boolean {
-    if (!lease) return true;
-    const { store, counters } = this.#context;
-    try {
-      store.leases.save(request, lease);
-      counters.wrote('lease', true);
-      return true;
-    } catch (error) {
-      counters.wrote('lease', false);
-      logFailure('lease_not_saved', error);
-      return false;
-    }
-  }
-
-  /** Stores that a lease was renewed. */
-  renewed(callId: string, { expiresAt }: Lease): void {
-    const { store, counters } = this.#context;
-    try {
-      store.leases.renew(callId, expiresAt);
-      counters.wrote('renewal', true);
-    } catch (error) {
-      counters.wrote('renewal', false);
-      // The lease is renewed in memory all the same; the next renewal tries to store it again.
-      logFailure('renewal_not_saved', error);
-    }
+  /** Stores the lease of a call that runs on, as its loan is over. */
+  outlivesLoan(call: LiveCall): boolean {
+    return this.#context.leases.outlivesLoan(call);
   }
 
   #grant(granted: Granted): void {

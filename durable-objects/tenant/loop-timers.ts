@@ -18,18 +18,16 @@ type Timer = ReturnType<typeof setTimeout>;
 
 export class LoopTimers {
   readonly #alarm: ObjectAlarm;
-  readonly #onTimer: () => void;
-  readonly #onWatch: () => void;
+  readonly #tick: (isWatch: boolean) => void;
   #watch: Timer | null = null;
   #timer: Timer | null = null;
   /** When the timer fires, epoch ms. */
   #timerAt = Infinity;
 
-  /** `onTimer` is called when something is due, `onWatch` from time to time while calls wait or run. */
-  constructor(storage: DurableObjectStorage, onTimer: () => void, onWatch: () => void) {
+  /** `tick` is called when something is due, and from time to time to watch calls that wait or run. */
+  constructor(storage: DurableObjectStorage, tick: (isWatch: boolean) => void) {
     this.#alarm = new ObjectAlarm(storage);
-    this.#onTimer = onTimer;
-    this.#onWatch = onWatch;
+    this.#tick = tick;
   }
 
   /** Sets what brings the object back at `due`, epoch ms. `isWatched`: there are calls. */
@@ -59,7 +57,7 @@ export class LoopTimers {
     const onTimer = () => {
       this.#timer = null;
       this.#timerAt = Infinity;
-      this.#onTimer();
+      this.#tick(false);
     };
     this.#timer = setTimeout(onTimer, Math.max(0, at - now));
   }
@@ -78,7 +76,7 @@ export class LoopTimers {
   #startWatch(): void {
     this.#watch ??= setTimeout(() => {
       this.#watch = null;
-      this.#onWatch();
+      this.#tick(true);
     }, WATCH_MS);
   }
 

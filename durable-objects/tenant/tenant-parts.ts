@@ -14,6 +14,7 @@ import { endpointRequests } from './endpoint-requests.ts';
 import { Forecasts } from './forecasts.ts';
 import { KeptPrefixes } from './kept-prefixes.ts';
 import { KeyRequests } from './key-requests.ts';
+import { LeaseWrites } from './lease-writes.ts';
 import { LentSlots } from './lent-slots.ts';
 import { PendingBatch } from './pending-batch.ts';
 import type { PingContext } from './pings.ts';
@@ -71,8 +72,10 @@ export function tenantParts(
     waitUntil,
   });
   const { counters } = metrics;
+  const leases = new LeaseWrites({ store, waiters, accounting, counters });
   const effects = new EffectRunner({
     store,
+    leases,
     waiters,
     pending,
     accounting,
@@ -101,7 +104,7 @@ export function tenantParts(
   const settings = new TenantSettings({ store, env, tenant, onChange });
   const prefixes = new KeptPrefixes({ store, settings, loop });
   const lent = new LentSlots({ store, settings, accounting, loop, effects });
-  const calls = { lent, settings, loop, store, waiters, effects, accounting, metrics, forecasts };
+  const calls = { lent, settings, loop, store, waiters, leases, accounting, metrics, forecasts };
   const desk = new CallDesk({ ...calls, waitUntil });
   const keyRequests = new KeyRequests({ settings, accounting, loop, lent, metrics, waitUntil });
   const looking = new Looking({ state: ctx, store, settings, loop, log: accounting.log });
