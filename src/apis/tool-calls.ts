@@ -4,8 +4,6 @@
  * a model writes cannot be mistaken for an id of the answer, since its quotes are escaped there.
  */
 
-import { latinText } from './latin-text.ts';
-
 /** Most ids that are kept of one answer, and the longest one. */
 const MAX_CALLS = 16;
 const MAX_ID_CHARS = 64;
@@ -58,10 +56,10 @@ export class ToolCalls {
     return this.#responseId;
   }
 
-  /** Takes a part of an answer that is no stream, of any length. */
-  piece(bytes: Uint8Array): void {
+  /** Takes a part of an answer that is no stream, of any length, one character for each byte. */
+  piece(part: string): void {
     if (!this.#form || this.#ids.size >= MAX_CALLS) return;
-    const text = this.#carried + latinText(bytes);
+    const text = this.#carried + part;
     this.push(text);
     this.#isInCalls ||= this.#form.from?.test(text) === true;
     this.#carried = text.slice(-CARRY_CHARS);

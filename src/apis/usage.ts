@@ -5,8 +5,6 @@
  * is, the work is linear in its length: few values are tried, each of a bounded length. The events
  * of streams are read in `streams/`.
  */
-import { ByteTail } from './byte-tail.ts';
-import { latinText } from './latin-text.ts';
 import {
   readUsage,
   TIMING_FIELDS,
@@ -22,10 +20,10 @@ const OBJECT = /"usage"\s*:\s*\{/;
 /** llama.cpp tells the times of a call beside its usage. */
 const TIMINGS_KEY = '"timings"';
 
-/** Usage is at the end of an answer: so many last bytes are kept. */
-const TAIL_BYTES = 16_384;
-/** llama.cpp writes it before vectors and ranks: so many first bytes are kept too. */
-const HEAD_BYTES = 1_024;
+/** Usage is at the end of an answer: so many last characters are kept. */
+const TAIL_CHARS = 16_384;
+/** llama.cpp writes it before vectors and ranks: so many first ones are kept too. */
+const HEAD_CHARS = 1_024;
 /** Longest object that is read as usage. */
 const MAX_USAGE_CHARS = 8_192;
 /** Longest blank between the key and its value. */
@@ -35,15 +33,18 @@ const MAX_TRIED = 8;
 
 /** Reads the usage of a plain JSON answer from its tail, or from its head. */
 export class PlainUsage {
-  readonly #tail = new ByteTail(TAIL_BYTES);
   #head = '';
+  #tail = '';
   #length = 0;
 
-  push(bytes: Uint8Array): void {
-    const room = HEAD_BYTES - this.#head.length;
-    if (room > 0) this.#head += latinText(bytes.subarray(0, room));
-    this.#length += bytes.length;
-    this.#tail.push(bytes);
+  /** Takes the next part of the answer, with one character for each byte. */
+  push(text: string): void {
+    const room = HEAD_CHARS - this.#head.length;
+    if (room > 0) this.#head += text.slice(0, room);
+    this.#length += text.length;
+    this.#tail += text;
+    // Only now and then, so that the work is linear however small the parts are.
+    if (this.#tail.length > 2 * TAIL_CHARS) this.#tail = this.#tail.slice(-TAIL_CHARS);
   }
 
   get usage(): Usage | undefined {
@@ -52,12 +53,12 @@ export class PlainUsage {
 
   /** All of the answer is kept. */
   get isWhole(): boolean {
-    return this.#length <= TAIL_BYTES;
+    return this.#length <= TAIL_CHARS;
   }
 
   /** The end of the answer, as far as it is kept. */
   get text(): string {
-    return latinText(this.#tail.bytes);
+    return this.#tail.slice(-TAIL_CHARS);
   }
 }
 

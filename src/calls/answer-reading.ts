@@ -161,8 +161,10 @@ export class AnswerReading {
   #arrived(bytes: Uint8Array): void {
     this.#onPiece();
     this.#firstByteMs ??= Date.now() - this.#startedAt;
-    this.#plain?.push(bytes);
-    if (this.#plain) this.#plainCalls.piece(bytes);
+    if (!this.#plain) return;
+    const text = latinText(bytes);
+    this.#plain.push(text);
+    this.#plainCalls.piece(text);
   }
 
   /**

@@ -108,7 +108,8 @@ describe('the tool calls of an answer', () => {
     for (const [format, answer] of Object.entries(answers)) {
       const calls = new ToolCalls(format);
       const bytes = new TextEncoder().encode(JSON.stringify(answer));
-      for (let at = 0; at < bytes.length; at += size) calls.piece(bytes.subarray(at, at + size));
+      for (let at = 0; at < bytes.length; at += size)
+        calls.piece(latinText(bytes.subarray(at, at + size)));
       expect(calls.ids, format).toEqual(['call_a', 'call_b']);
     }
   });

@@ -190,7 +190,7 @@ describe('a whole report', () => {
   ];
   it.each(cases)('of %s', (_name, answer, wanted) => {
     const plain = new PlainUsage();
-    plain.push(encoder.encode(JSON.stringify({ choices: [{ text: 'a' }], ...answer })));
+    plain.push(JSON.stringify({ choices: [{ text: 'a' }], ...answer }));
     expect(plain.usage).toEqual(wanted);
   });
 });

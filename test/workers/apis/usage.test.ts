@@ -1,5 +1,6 @@
 /** Usage is read from every API's answers, and never from text that a model wrote. */
 import { describe, expect, it } from 'vitest';
+import { latinText } from '../../../src/apis/latin-text.ts';
 import { PlainUsage, usageIn } from '../../../src/apis/usage.ts';
 
 const encoder = new TextEncoder();
@@ -17,14 +18,15 @@ describe('the usage of a plain answer', () => {
     const bytes = encoder.encode(answer);
     for (const size of [1, 7, 1_000, bytes.length]) {
       const usage = new PlainUsage();
-      for (let at = 0; at < bytes.length; at += size) usage.push(bytes.subarray(at, at + size));
+      for (let at = 0; at < bytes.length; at += size)
+        usage.push(latinText(bytes.subarray(at, at + size)));
       expect(usage.usage).toEqual({ inputTokens: 5, cachedTokens: 0, outputTokens: 6 });
     }
   });
 
   it('is unknown of an answer that has none', () => {
     const usage = new PlainUsage();
-    usage.push(encoder.encode('{"choices": [oops'));
+    usage.push('{"choices": [oops');
     expect(usage.usage).toBeUndefined();
   });
 

@@ -6,6 +6,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ByteTail } from '../../../../src/apis/byte-tail.ts';
+import { latinText } from '../../../../src/apis/latin-text.ts';
 import type { AnswerFormat } from '../../../../src/apis/streams/answer-format.ts';
 import { AnswerStream } from '../../../../src/apis/streams/answer-stream.ts';
 import { eventOf } from '../../../../src/apis/streams/event-splitter.ts';
@@ -292,7 +293,7 @@ describe('the end of an answer', () => {
   it('of an answer is read where it comes in single bytes', () => {
     const bytes = encoder.encode(`${'x'.repeat(50_000)},"usage":${USAGE}}`);
     const usage = new PlainUsage();
-    for (let i = 0; i < bytes.length; i += 1) usage.push(bytes.subarray(i, i + 1));
+    for (let i = 0; i < bytes.length; i += 1) usage.push(latinText(bytes.subarray(i, i + 1)));
     expect(usage.usage).toEqual({ inputTokens: 5, outputTokens: 6 });
   });
 });
