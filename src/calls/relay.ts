@@ -11,6 +11,7 @@ import type { ApiError } from '../http/errors.ts';
 import type { AnswerReading } from './answer-reading.ts';
 import type { Opening } from './opening.ts';
 import type { Piece, PieceSource } from './piece-source.ts';
+import { WritePace } from './write-pace.ts';
 
 const EMPTY = new Uint8Array(0);
 /**
@@ -18,18 +19,8 @@ const EMPTY = new Uint8Array(0);
  * send both at once.
  */
 const FINISH_WAIT_MS = 100;
-/**
- * Least time between two writes, ms: what comes sooner after the last one waits for so long. It grows
- * with the answers that are relayed: a write costs some 20 us, so all of them take a fiftieth of a core
- * at the most. With 64 answers of an endpoint that sends as fast as it is read, each piece would come
- * later than after 4 ms, and be written by itself (a fifth of the CPU of such a stream).
- */
-const TOGETHER_MS = { least: 4, most: 20, eachAnswer: 1 };
 /** More bytes do not wait. */
 const MOST_TOGETHER_BYTES = 16_384;
-
-/** Answers that this isolate relays. */
-let relays = 0;
 
 type Sink = WritableStreamDefaultWriter<Uint8Array>;
 
@@ -55,6 +46,7 @@ export class Relay {
   readonly #sink: Sink;
   /** Bytes that wait for more, and when they are written at the latest. */
   readonly #together = new HeldBytes();
+  readonly #pace = new WritePace();
   #timer: ReturnType<typeof setTimeout> | null = null;
   #wroteAt = 0;
   /** Settles when the bytes that were written last are taken; undefined while there are none. */
@@ -72,7 +64,6 @@ export class Relay {
 
   async run(): Promise<void> {
     const { source, reading, opening, onComplete } = this.#relayed;
-    relays += 1;
     try {
       await this.#write(opening.bytes);
       let { isEnded } = opening;
@@ -91,7 +82,6 @@ export class Relay {
     } catch (error) {
       await this.#breakOff(error);
     } finally {
-      relays -= 1;
       this.#stopTimer();
     }
   }
@@ -110,9 +100,8 @@ export class Relay {
    */
   #pass(bytes: Uint8Array): Promise<void> | undefined {
     if (bytes.length === 0) return undefined;
-    const { least, most, eachAnswer } = TOGETHER_MS;
-    const togetherMs = Math.min(most, Math.max(least, eachAnswer * relays));
-    const waitMs = this.#wroteAt + togetherMs - Date.now();
+    const now = Date.now();
+    const waitMs = this.#wroteAt + this.#pace.piece(now) - now;
     if (waitMs <= 0 || this.#together.length + bytes.length > MOST_TOGETHER_BYTES) {
       return this.#write(bytes);
     }
