@@ -48,19 +48,15 @@ export class ExpectedCaches {
   }
 
   /** Tokens of the call's prompt that an endpoint is expected to have. */
-  hit({ request }: LiveCall, endpoint: Endpoint): number {
-    if (this.isOff || !request.prefix) return 0;
-    // Before the index is asked: what the endpoint held before it started anew is forgotten.
-    const memory = this.#memory(endpoint);
-    if (endpoint.state !== 'warm') return 0;
-    const hit = this.#held(request.prefix)[memory.number] ?? 0;
-    return memory.believed(Math.min(request.inputTokens, hit));
+  hit({ request: { prefix, inputTokens } }: LiveCall, endpoint: Endpoint): number {
+    return this.isOff || !prefix ? 0 : this.#hit(prefix, inputTokens, endpoint);
   }
 
   /** Tokens of the call's prompt that the endpoint is expected to have; undefined: not known. */
   hitTokens(call: LiveCall, endpoint: Endpoint): number | undefined {
-    if (this.isOff || !call.request.prefix) return undefined;
-    return Math.round(this.hit(call, endpoint));
+    const { prefix, inputTokens } = call.request;
+    if (this.isOff || !prefix) return undefined;
+    return Math.round(this.#hit(prefix, inputTokens, endpoint));
   }
 
   /** Expected time that an endpoint reads so many tokens, ms. */
@@ -70,12 +66,13 @@ export class ExpectedCaches {
 
   /** Tokens of the call's prompt that no endpoint has; undefined where that is not known. */
   uncachedTokens(call: LiveCall): number | undefined {
-    if (this.isOff || !call.request.prefix) return undefined;
+    const { prefix, inputTokens } = call.request;
+    if (this.isOff || !prefix) return undefined;
     let most = 0;
     for (const endpoint of this.#backend.pool.list) {
-      most = Math.max(most, this.hit(call, endpoint));
+      most = Math.max(most, this.#hit(prefix, inputTokens, endpoint));
     }
-    return call.request.inputTokens - most;
+    return inputTokens - most;
   }
 
   /** A prompt of the run is sent to the endpoint, which reads it. */
@@ -129,6 +126,15 @@ export class ExpectedCaches {
       this.#memories.delete(id);
       this.#freeNumbers.push(memory.number);
     }
+  }
+
+  /** Of a prompt of so many tokens, those that an endpoint is expected to have. */
+  #hit(prefix: readonly PrefixLink[], inputTokens: number, endpoint: Endpoint): number {
+    // Before the index is asked: what the endpoint held before it started anew is forgotten.
+    const memory = this.#memory(endpoint);
+    if (endpoint.state !== 'warm') return 0;
+    const hit = this.#held(prefix)[memory.number] ?? 0;
+    return memory.believed(Math.min(inputTokens, hit));
   }
 
   /** The same of each endpoint by the index alone, by its number; asked again while nothing changes there. */

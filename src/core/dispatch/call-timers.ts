@@ -18,6 +18,14 @@ const DOUBTED_BEFORE = 1 / 3;
 /** Share of a lease's length from the doubt until the slot is taken back. */
 const DOUBT_LASTS = 1 / 2;
 
+/** Since when a call has its slot. */
+export interface Begun {
+  /** Epoch ms: before now where the call runs on a lent slot and is reported late. */
+  readonly at: number;
+  /** The loan that the slot is of. */
+  readonly loanId: string | undefined;
+}
+
 export class CallTimers {
   /** Length of the leases that begin from now on, ms. */
   leaseMs: number;
@@ -37,16 +45,8 @@ export class CallTimers {
     this.#queue.set(call, until, call.seq);
   }
 
-  /**
-   * A lease of the endpoint begins, in its full length. `at`: since when the call has its slot, which
-   * is of the loan `loanId` where that is given.
-   */
-  beginLease(
-    call: LiveCall,
-    endpoint: string,
-    now: number,
-    { at, loanId }: { readonly at: number; readonly loanId?: string | undefined },
-  ): Lease {
+  /** A lease of the endpoint begins, in its full length. */
+  beginLease(call: LiveCall, endpoint: string, { at, loanId }: Begun, now: number): Lease {
     const lengthMs = this.leaseMs;
     const lease: Lease = { endpoint, grantedAt: at, lengthMs, expiresAt: now + lengthMs };
     if (loanId !== undefined) lease.loanId = loanId;

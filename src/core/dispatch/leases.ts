@@ -13,7 +13,7 @@ import type { NextCall } from '../order/waiting-queue.ts';
 import { coldWaitOf, type Prewarmer } from '../prewarm/prewarmer.ts';
 import type { Lease } from '../runs/lease.ts';
 import type { LiveCall } from '../runs/live-run.ts';
-import type { CallTimers } from './call-timers.ts';
+import type { Begun, CallTimers } from './call-timers.ts';
 import type { Effect } from './dispatch-events.ts';
 import { grantEffect } from './grant-effect.ts';
 import { giveBackSlots, keyOf, retakeSlots, takeSlots } from './held-slots.ts';
@@ -28,14 +28,6 @@ export interface LeasesContext {
   readonly ranking: Ranking;
   readonly prewarmer: Prewarmer;
   readonly loans: Loans;
-}
-
-/** What a call got and since when. */
-interface Begun {
-  readonly endpoint: Endpoint;
-  /** Epoch ms: before now where the call runs on a lent slot and is reported late. */
-  readonly at: number;
-  readonly loanId?: string;
 }
 
 export class Leases {
@@ -57,7 +49,8 @@ export class Leases {
   ): void {
     const { ranking } = this.#context;
     call.urgent = urgent;
-    const lease = this.#begin(call, backend, { endpoint, at: now }, now, effects);
+    const begun = { at: now, loanId: undefined };
+    const lease = this.#begin(call, backend, endpoint, begun, now, effects);
     const rank = ranking.queueRank(call.run, key, promisedKey);
     const order = withHold(rank, call.run, call.placed.heldTo);
     // Excludes the cold start of an endpoint that gets calls while cold: that wait follows the grant.
@@ -75,8 +68,8 @@ export class Leases {
     now: number,
     effects: Effect[],
   ): void {
-    const begun = { endpoint, at, ...(this.#context.loans.use(loanId) ? { loanId } : {}) };
-    const lease = this.#begin(call, backend, begun, now, effects);
+    const begun = { at, loanId: this.#context.loans.use(loanId) ? loanId : undefined };
+    const lease = this.#begin(call, backend, endpoint, begun, now, effects);
     const known = { waitedMs: 0, rankMs: 0, boundMs: 0, coldMs: 0 };
     const found = { lent: true, ...known, endpointState: endpoint.state };
     effects.push(grantEffect(call, lease, found));
@@ -86,21 +79,22 @@ export class Leases {
   #begin(
     call: LiveCall,
     backend: Backend,
-    { endpoint, at, loanId }: Begun,
+    endpoint: Endpoint,
+    begun: Begun,
     now: number,
     effects: Effect[],
   ): Lease {
     const { ranking, prewarmer } = this.#context;
     call.placed.expected = ranking.expectedService(call, backend, endpoint);
-    takeSlots(call, backend, endpoint, now, at);
+    takeSlots(call, backend, endpoint, now, begun.at);
     call.attempts += 1;
     prewarmer.granted(backend, endpoint, call, now, effects);
     call.coldMs += coldWaitOf(call, endpoint);
     call.coldSince = undefined;
-    const lease = this.#timers.beginLease(call, endpoint.spec.id, now, { at, loanId });
+    const lease = this.#timers.beginLease(call, endpoint.spec.id, begun, now);
     call.lease = lease;
     call.concurrency = endpoint.slots.concurrency;
-    if (call.visit.servingSince === undefined) call.run.serve(call, at);
+    if (call.visit.servingSince === undefined) call.run.serve(call, begun.at);
     ranking.served(call, backend, {
       input: call.request.inputTokens - (call.placed.expected?.hitTokens ?? 0),
       output: 0,
@@ -140,9 +134,9 @@ export class Leases {
     const endpoint = giveBackSlots(call, backend, now, at);
     if (loanId !== undefined) loans.giveBack(loanId);
     if (backend) roster.forgetIfDrained(backend, id);
-    const held = { backend: name, endpoint: id, app: call.run.app };
-    const late = at < now ? { at } : {};
-    effects.push({ type: 'released', callId, cause, ...held, ...late, keyId: keyOf(call) });
+    const held = { backend: name, endpoint: id, app: call.run.app, keyId: keyOf(call) };
+    const released = { type: 'released', callId, cause, ...held } as const;
+    effects.push(at < now ? { ...released, at } : released);
     return endpoint;
   }
 }
