@@ -15,9 +15,9 @@ export async function holdLoan(loan: Loan, stub: () => TenantApi): Promise<void>
   try {
     while (loan.isOpen && Date.now() - since < LONGEST_HOLD_MS) {
       const sent = loan.turn(false, Date.now());
-      const { goesOn } = await stub().loanTurn(sent.turn);
-      loan.acknowledged(sent);
-      if (!goesOn || loan.takeUnused(Date.now())) break;
+      const word = await stub().loanTurn(sent.turn);
+      loan.acknowledged(sent, word);
+      if (!word.goesOn || loan.takeUnused(Date.now())) break;
     }
   } catch {
     // The object restarted, and has the loan from its storage.

@@ -12,7 +12,13 @@ import type {
   Grant,
   LoanOffer,
 } from '../protocol/admission.ts';
-import { type BorrowedCall, type BorrowedEnd, type LoanTurn, TURN_MS } from '../protocol/loans.ts';
+import {
+  type BorrowedCall,
+  type BorrowedEnd,
+  type LoanTurn,
+  type LoanWord,
+  TURN_MS,
+} from '../protocol/loans.ts';
 
 /** No call begins where the last turn is longer ago, ms: the object may have given the loan up. */
 const HEARD_WITHIN_MS = 3_000;
@@ -31,6 +37,8 @@ const CALLS_A_TURN = 32;
 const LEAST_TURN_MS = 20;
 /** Length of a loan's first turn, ms: how fast calls come is yet to be seen. */
 const FIRST_TURN_MS = 50;
+
+const NONE: readonly string[] = [];
 
 /** Of which grant, and by which configuration, the slots are. */
 export interface LoanTerms {
@@ -74,10 +82,13 @@ export class Loan {
   #isSettled = false;
   #turnAt: number;
   #turns = 0;
+  /** Applications whose calls have to ask. */
+  #without: readonly string[];
 
   constructor(terms: LoanTerms, now: number) {
     this.#terms = terms;
     this.#slots = terms.offer.slots;
+    this.#without = terms.offer.without ?? NONE;
     this.#turnAt = now;
     this.#seenAt = now;
   }
@@ -120,6 +131,7 @@ export class Loan {
   begin(request: EnqueueRequest, now: number): BorrowedSlot | undefined {
     const { version } = this.#terms;
     if (!this.#isOpen || request.version !== version) return undefined;
+    if (this.#without.includes(request.call.app)) return undefined;
     if (this.isOverdue(now) || this.#calls.size >= MAX_CALLS) return undefined;
     if (this.#running >= this.#slots) {
       this.#wasFull = true;
@@ -199,8 +211,9 @@ export class Loan {
     this.#calls.delete(entry.request.call.callId);
   }
 
-  /** The object has taken a turn. */
-  acknowledged({ entries, turn }: Sent): void {
+  /** The object has taken a turn. `word`: what it answered. */
+  acknowledged({ entries, turn }: Sent, word?: LoanWord): void {
+    this.#without = word?.without ?? NONE;
     for (const [entry, told] of entries) {
       entry.told = told;
       if (told === 'all') this.#calls.delete(entry.request.call.callId);

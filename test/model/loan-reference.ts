@@ -61,6 +61,7 @@ export class LoanReference {
   /** The tenant was deleted: what it has granted is not known to the next one. */
   deleted(): void {
     this.counts.deleted();
+    this.rows.deleted();
     this.#limits.clear();
     for (const call of this.#world.calls) call.isExcused = true;
     for (const { heard } of this.#world.isolates) {

@@ -46,6 +46,11 @@ export class LoanRowWatch {
     this.#paused.delete(endpoint);
   }
 
+  /** The tenant was deleted, with its pauses. */
+  deleted(): void {
+    this.#paused.clear();
+  }
+
   isPaused(endpoint: string): boolean {
     return this.#paused.has(endpoint);
   }

@@ -54,6 +54,10 @@ export class Loans {
     this.#roster = roster;
   }
 
+  get ids(): Iterable<string> {
+    return this.#loans.keys();
+  }
+
   get size(): number {
     return this.#loans.size;
   }
