@@ -95,4 +95,27 @@ describe('a loan', () => {
       expect(borrowed.reports).toBe(1);
       expect(borrowed.other).toBeGreaterThan(45);
     }));
+
+  it.each<[string, number, number, (world: LoanWorld) => unknown]>([
+    ['the clock of its isolate goes back', 0, 50, (world) => world.isolate(0).jump(-3_500)],
+    ['its clock goes back late', 300, 2_050, (world) => world.isolate(0).jump(-4_500)],
+    ['the clock of the object jumps ahead', 300, 550, (world) => world.jump(3_600_000)],
+    ['the clock of the object jumps ahead late', 300, 2_050, (world) => world.jump(3_600_000)],
+  ])('whose holder has gone keeps the slots of its calls where %s', (_, before, after, jumps) =>
+    inLoanWorld(async (world) => {
+      await burst(world, 15, 20_000);
+      await world.pass(before);
+      for (let i = 0; i < 3; i += 1) world.submit(world.isolate(0), { takesMs: 20_000 });
+      const holder = world.pickHolder(0);
+      if (!holder) throw new Error('nobody holds a loan');
+      world.die(holder, true);
+      await world.pass(after);
+      jumps(world);
+      for (let i = 0; i < 24; i += 1) {
+        world.submit(world.isolate(1), { takesMs: 10_000, isPlain: true });
+        await world.pass(500);
+        world.reference.check();
+      }
+    }),
+  );
 });

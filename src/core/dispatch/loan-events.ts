@@ -6,7 +6,7 @@ export interface Loan {
   readonly endpoint: string;
   /** Slots lent in all, those of its reported calls included. */
   readonly slots: number;
-  /** When it is doubted, and later over, if nothing is heard of it, epoch ms. */
+  /** When the present step of its silence ends, if nothing is heard of it, epoch ms. */
   readonly expiresAt: number;
 }
 
